@@ -1,1 +1,72 @@
-fn main() {}
+//! Project chores: `cargo xtask setup | test | ci`.
+//!
+//! Everything a checkout needs beyond crates is fetched here, by package name and only when it is
+//! missing; everything a change must pass is run here, so that a person and CI type the same words.
+
+mod ci;
+mod process;
+mod setup;
+mod test;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask setup     fetch what the tests and the training need, once
+  cargo xtask test      the same, then every test of every crate
+  cargo xtask ci        format, licences, lints, documentation, tests, a start of the service";
+
+/// Chores of this project.
+#[derive(Parser)]
+#[command(name = "cargo xtask", after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Make `.venv` (Python checks of exported models) and `.libtorch` (for `train`) if missing.
+    Setup {
+        /// Lay them in this folder instead of the checkout.
+        #[arg(long, value_name = "FOLDER")]
+        into: Option<PathBuf>,
+    },
+    /// Set up, then run every test of every crate and count what passed, failed and was skipped.
+    Test,
+    /// Run every check a change must pass, cheapest first.
+    Ci,
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().chore) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Does a chore; `false` when it ran to its end and found something wrong.
+fn run(chore: Chore) -> Result<bool> {
+    let root = root()?;
+    match chore {
+        Chore::Setup { into } => setup::setup(&into.unwrap_or(root)).map(|()| true),
+        Chore::Test => test::test(&root),
+        Chore::Ci => Ok(ci::ci(&root)),
+    }
+}
+
+/// The checkout: the folder above this package, as the running cargo tells it.
+fn root() -> Result<PathBuf> {
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").context("run this as `cargo xtask`")?;
+    let package = PathBuf::from(package);
+    let root = package.parent().context("xtask has no parent folder")?;
+    Ok(root.to_path_buf())
+}

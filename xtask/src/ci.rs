@@ -1,0 +1,146 @@
+//! Every check a change must pass, cheapest first. A step that fails does not stop the others.
+
+mod service;
+
+use std::fmt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::process;
+use crate::setup;
+use crate::test::Totals;
+
+/// Runs all steps and prints how each ended; `true` when all ended well.
+pub(crate) fn ci(root: &Path) -> bool {
+    let mut totals = Totals::default();
+    let mut steps = Steps::default();
+    steps.run("format", || cargo(root, &["fmt", "--all", "--check"]));
+    steps.run("licences", || {
+        cargo(root, &["deny", "check", "licenses", "bans", "sources"])
+    });
+    steps.run("set-up", || setup::setup(root));
+    steps.run("lints", || lints(root));
+    steps.run("documentation", || documentation(root));
+    steps.run("tests", || tests(root, &mut totals));
+    steps.run("service", || service::starts_and_stops(root));
+    totals.failed += steps.failed_besides_tests();
+    println!("\n{steps}\n{totals}");
+    totals.failed == 0
+}
+
+fn cargo(root: &Path, words: &[&str]) -> Result<()> {
+    process::run(process::cargo(root).args(words))
+}
+
+fn lints(root: &Path) -> Result<()> {
+    let clippy = ["clippy", "--workspace", "--all-targets", "--release", "--"];
+    process::run(
+        process::cargo(root)
+            .args(clippy)
+            .args(["-Wclippy::too_many_lines", "-Dwarnings"]),
+    )
+}
+
+fn documentation(root: &Path) -> Result<()> {
+    let mut doc = process::cargo(root);
+    doc.args(["doc", "--workspace", "--no-deps", "--release"])
+        .env("RUSTDOCFLAGS", "-D warnings");
+    process::run(&mut doc)
+}
+
+/// The very command that the README gives, and the counts of its last line.
+fn tests(root: &Path, totals: &mut Totals) -> Result<()> {
+    let mut last = String::new();
+    let status = process::lines(process::cargo(root).args(["xtask", "test"]), |line| {
+        println!("{line}");
+        line.clone_into(&mut last);
+    })?;
+    *totals = Totals::parse(&last).context("`cargo xtask test` ended without its totals")?;
+    ensure!(status.success(), "{last}");
+    Ok(())
+}
+
+/// How one step ended.
+struct Step {
+    name: &'static str,
+    took: Duration,
+    error: Option<String>,
+}
+
+#[derive(Default)]
+struct Steps(Vec<Step>);
+
+impl Steps {
+    fn run(&mut self, name: &'static str, step: impl FnOnce() -> Result<()>) {
+        println!("\n== {name}");
+        let start = Instant::now();
+        let error = step().err().map(|error| format!("{error:#}"));
+        if let Some(error) = &error {
+            println!("error: {name}: {error}");
+        }
+        self.0.push(Step {
+            name,
+            took: start.elapsed(),
+            error,
+        });
+    }
+
+    /// Failed tests are in the totals already; every other failed step is one failure more, and so
+    /// is a test run that never came to its totals.
+    fn failed_besides_tests(&self) -> u64 {
+        let failed = self
+            .0
+            .iter()
+            .filter_map(|step| Some((step.name, step.error.as_ref()?)));
+        failed
+            .filter(|(name, error)| *name != "tests" || Totals::parse(error).is_none())
+            .count() as u64
+    }
+}
+
+impl fmt::Display for Steps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Step { name, took, error } in &self.0 {
+            let ended = error.as_deref().unwrap_or("ok");
+            writeln!(f, "{name:<13} {:>7.1} s  {ended}", took.as_secs_f64())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::bail;
+
+    use super::*;
+
+    #[test]
+    fn a_failing_step_is_counted_and_the_rest_still_run() {
+        let mut steps = Steps::default();
+        steps.run("format", || bail!("two files differ"));
+        steps.run("tests", || bail!("4 passed, 2 failed, 0 skipped"));
+        steps.run("service", || Ok(()));
+        assert_eq!(steps.failed_besides_tests(), 1);
+        let shown = steps.to_string();
+        let ends: Vec<_> = shown
+            .lines()
+            .filter_map(|line| line.split_once(" s  "))
+            .collect();
+        let ends: Vec<_> = ends.into_iter().map(|(_, end)| end).collect();
+        assert_eq!(
+            ends,
+            ["two files differ", "4 passed, 2 failed, 0 skipped", "ok"]
+        );
+    }
+
+    #[test]
+    fn tests_that_do_not_build_are_a_failure() {
+        let mut steps = Steps::default();
+        steps.run("tests", || {
+            bail!("`cargo xtask test` ended without its totals")
+        });
+        assert_eq!(steps.failed_besides_tests(), 1);
+    }
+}

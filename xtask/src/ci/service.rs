@@ -1,0 +1,100 @@
+//! The README's first command, as a new user gives it: it must come up, answer and stop.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::process;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Starts the service on a free port with an empty store, asks whether it is ready, stops it.
+pub(super) fn starts_and_stops(root: &Path) -> Result<()> {
+    process::run(process::cargo(root).args(["build", "--release"]))?;
+    let address = free_address()?;
+    let store = std::env::temp_dir().join(format!("handful-ci-{}", std::process::id()));
+    let mut run = process::cargo(root);
+    run.args([
+        "run",
+        "--release",
+        "--quiet",
+        "--",
+        "--listen",
+        &address.to_string(),
+    ]);
+    // cargo becomes the service, so the child's number is the service's.
+    let mut service = run.arg("--store").arg(&store).spawn()?;
+    let answered = wait_until_ready(&mut service, address);
+    let stopped = stop(&mut service);
+    let cleaned = std::fs::remove_dir_all(&store);
+    answered.and(stopped)?;
+    cleaned.context("the service left no store")
+}
+
+fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
+
+fn wait_until_ready(service: &mut Child, address: SocketAddr) -> Result<()> {
+    let start = Instant::now();
+    while start.elapsed() < PATIENCE {
+        if let Some(status) = service.try_wait()? {
+            bail!("the service ended at once ({status})");
+        }
+        if let Ok(answer) = get(address, "/readyz")
+            && answer.starts_with("HTTP/1.1 200")
+        {
+            println!("service ready after {:.1} s", start.elapsed().as_secs_f64());
+            return page_is_there(address);
+        }
+        sleep(PAUSE);
+    }
+    bail!("the service was not ready after {} s", PATIENCE.as_secs())
+}
+
+fn page_is_there(address: SocketAddr) -> Result<()> {
+    let page = get(address, "/")?;
+    ensure!(
+        page.contains("<html"),
+        "`/` is not the page: {}",
+        page.lines().next().unwrap_or("")
+    );
+    Ok(())
+}
+
+fn get(address: SocketAddr, path: &str) -> Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+/// Asks the service to stop as a supervisor does, and waits until it has.
+fn stop(service: &mut Child) -> Result<()> {
+    ensure!(service.try_wait()?.is_none(), "the service is gone already");
+    process::run(Command::new("kill").args(["-TERM", &service.id().to_string()]))?;
+    let start = Instant::now();
+    while start.elapsed() < PATIENCE {
+        if let Some(status) = service.try_wait()? {
+            ensure!(
+                status.success(),
+                "asked to stop, the service ended with {status}"
+            );
+            return Ok(());
+        }
+        sleep(PAUSE);
+    }
+    service.kill()?;
+    bail!("the service did not stop in {} s", PATIENCE.as_secs())
+}

@@ -1,0 +1,100 @@
+//! `.venv`: the Python packages that check our files from outside.
+//!
+//! `onnx` checks what export writes, `onnxruntime` runs it and brings the library that edge's
+//! ONNX Runtime tests load, `numpy` compares numbers.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::process;
+
+const PACKAGES: [&str; 3] = ["numpy==2.4.6", "onnx==1.23.2", "onnxruntime==1.32.0"];
+const SIZE: &str = "about 70 MB to download, 215 MB on disk";
+const APT: &str = "on Debian or Ubuntu: apt install python3 python3-venv";
+
+/// Exits with 0 when every `name==version` given is installed.
+const CHECK: &str = "\
+import sys
+from importlib.metadata import version
+sys.exit(any(version(name) != wanted for name, wanted in (pin.split('==') for pin in sys.argv[1:])))";
+
+/// Makes the environment if it is missing or holds other versions; returns its Python.
+pub(super) fn make(venv: &Path) -> Result<PathBuf> {
+    let python = venv.join("bin/python");
+    if is_current(&python) {
+        return Ok(python);
+    }
+    check_python()?;
+    println!(
+        "setup: .venv: installing {} with pip ({SIZE})",
+        PACKAGES.join(", ")
+    );
+    process::run(Command::new("python3").args(["-m", "venv"]).arg(venv))
+        .with_context(|| format!("python3 could not make {}; {APT}", venv.display()))?;
+    let pip = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ];
+    process::run(Command::new(&python).args(pip).args(["--only-binary=:all:"]).args(PACKAGES))
+        .context("pip could not install the packages: is the network there, and the disk not full? `cargo xtask setup` tries again")?;
+    ensure!(
+        is_current(&python),
+        "{} is not usable; remove it and run again",
+        venv.display()
+    );
+    Ok(python)
+}
+
+fn is_current(python: &Path) -> bool {
+    let mut check = Command::new(python);
+    check
+        .args(["-c", CHECK])
+        .args(PACKAGES)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null());
+    check.status().is_ok_and(|status| status.success())
+}
+
+fn check_python() -> Result<()> {
+    let version = "import sys; print(*sys.version_info[:2], sep='.')";
+    let version = process::output(Command::new("python3").args(["-c", version])).context(APT)?;
+    ensure!(
+        is_recent(version.trim()),
+        "python3 is {}; 3.11 or newer is needed for the pinned packages",
+        version.trim()
+    );
+    Ok(())
+}
+
+fn is_recent(version: &str) -> bool {
+    let mut numbers = version.split('.').map(|number| number.parse().unwrap_or(0));
+    (numbers.next(), numbers.next()) >= (Some(3), Some(11))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn python_versions_are_compared_as_numbers() {
+        for (version, recent) in [
+            ("3.9", false),
+            ("3.11", true),
+            ("3.20", true),
+            ("4.0", true),
+        ] {
+            assert_eq!(is_recent(version), recent, "{version}");
+        }
+        assert!(!is_recent("garbage"));
+    }
+
+    #[test]
+    fn a_missing_environment_is_not_current() {
+        assert!(!is_current(Path::new("no/such/python")));
+    }
+}

@@ -1,0 +1,89 @@
+//! Every test of every crate, in one build, with a count that tells skipped from passed.
+//!
+//! A test that needs something this machine lacks prints `skipped: <what>: <reason>` and returns;
+//! libtest calls that passed. `--show-output` brings the line to light, and [`report`] counts it.
+
+mod report;
+mod totals;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+
+use crate::{process, setup};
+use report::Report;
+pub(crate) use totals::Totals;
+
+const TEST: [&str; 4] = ["test", "--workspace", "--release", "--no-fail-fast"];
+
+/// Sets up, builds and runs all tests; prints the summary; `true` when nothing failed.
+pub(crate) fn test(root: &Path) -> Result<bool> {
+    setup::setup(root)?;
+    let mut report = Report::new(build(root)?);
+    let mut cargo = process::cargo(root);
+    cargo.args(TEST).args(["--", "--show-output"]);
+    let status = process::lines(&mut cargo, |line| {
+        if report.read(line) {
+            println!("{line}");
+        }
+    })?;
+    let summary = report.finish(status);
+    print!("\n{summary}");
+    Ok(summary.totals().failed == 0)
+}
+
+/// Builds the test programs of the whole workspace; returns which package each belongs to.
+fn build(root: &Path) -> Result<BTreeMap<String, String>> {
+    let mut cargo = process::cargo(root);
+    cargo
+        .args(TEST)
+        .args(["--no-run", "--message-format=json-render-diagnostics"]);
+    let mut programs = BTreeMap::new();
+    let status = process::lines(&mut cargo, |line| match line.starts_with('{') {
+        true => programs.extend(test_program(line)),
+        false => println!("{line}"),
+    })?;
+    ensure!(status.success(), "the tests do not build ({status})");
+    Ok(programs)
+}
+
+/// (file name of the program, package) of a cargo message that tells of a built program.
+fn test_program(message: &str) -> Option<(String, String)> {
+    let program = field(message, "executable")?.rsplit('/').next()?;
+    let package = field(message, "package_id")?.split_once('#')?;
+    let named = package.1.split_once('@').map(|(name, _)| name);
+    let folder = package.0.rsplit('/').next()?;
+    Some((program.to_owned(), named.unwrap_or(folder).to_owned()))
+}
+
+/// The value of a text field in one line of JSON; cargo's names and paths hold no escapes.
+fn field<'a>(json: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = json.split_once(&format!("\"{name}\":\""))?;
+    rest.split_once('"').map(|(value, _)| value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_are_given_to_their_packages() {
+        let check = |id: &str, package: &str| {
+            let message = format!(
+                "{{\"reason\":\"compiler-artifact\",\"package_id\":\"{id}\",\
+                 \"executable\":\"/p/target/release/deps/it-12ab\",\"fresh\":true}}"
+            );
+            let expected = Some(("it-12ab".to_owned(), package.to_owned()));
+            assert_eq!(test_program(&message), expected);
+        };
+        check("path+file:///p/web-api#0.1.0", "web-api");
+        check("path+file:///p/folder#models@0.1.0", "models");
+    }
+
+    #[test]
+    fn a_library_is_no_program() {
+        let message = "{\"package_id\":\"path+file:///p/edge#0.1.0\",\"executable\":null}";
+        assert_eq!(test_program(message), None);
+    }
+}
