@@ -1,0 +1,316 @@
+//! Problems with known answers for every operation and network, for every interpreter and engine.
+//!
+//! A case brings its graph, parameters and inputs, all made from its own seed; the answer is that of
+//! [`crate::reference`]. An engine passes when it is within the case's tolerance, and a case is worth something only
+//! if it fails after [`Case::nudged`].
+
+use ndarray::{ArrayD, IxDyn};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use crate::graph::{Graph, Input, Node, Op, Parameter, Resnet12, Role, Shape};
+use crate::reference;
+use crate::tensors::Tensors;
+
+/// How far [`Case::nudged`] moves one number.
+pub const NUDGE: f32 = 1e-2;
+
+/// A problem for an interpreter of graphs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Case {
+    /// A name of lower-case letters, digits and `-`; fit for a file.
+    pub name: String,
+    /// What to run.
+    pub graph: Graph,
+    /// Its parameters.
+    pub parameters: Tensors,
+    /// Its inputs, `[n, shape..]`.
+    pub inputs: Vec<(String, ArrayD<f32>)>,
+    /// Largest difference allowed, as a share of the largest expected magnitude of the same output.
+    pub tolerance: f32,
+}
+
+/// Every case: each [`Op`] in several geometries, a foldable chain, and whole networks.
+pub fn all() -> Vec<Case> {
+    let mut cases = operations();
+    cases.extend(networks());
+    cases
+}
+
+impl Case {
+    /// The right outputs, in the graph's order.
+    pub fn expected(&self) -> Vec<ArrayD<f32>> {
+        let inputs: Vec<_> = self
+            .inputs
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.view()))
+            .collect();
+        reference::run(&self.graph, &self.parameters, &inputs)
+            .expect("invariant: a case fits its graph")
+    }
+
+    /// Compares an engine's outputs with the right ones.
+    ///
+    /// # Errors
+    /// One sentence that names the case, the output and the difference.
+    pub fn check(&self, outputs: &[ArrayD<f32>]) -> Result<(), String> {
+        let expected = self.expected();
+        if outputs.len() != expected.len() {
+            return Err(format!(
+                "{}: {} outputs, expected {}",
+                self.name,
+                outputs.len(),
+                expected.len()
+            ));
+        }
+        let mut pairs = expected.iter().zip(outputs).enumerate();
+        pairs.try_for_each(|(i, (expected, got))| {
+            close(expected, got, self.tolerance)
+                .map_err(|e| format!("{}: output {i}: {e}", self.name))
+        })
+    }
+
+    /// The same case with one number moved by [`NUDGE`]: a weight of the last node that has one, else the greatest
+    /// input value (which every operation lets through). Its answer must not pass this case's check.
+    #[must_use]
+    pub fn nudged(&self) -> Self {
+        let mut case = self.clone();
+        let parameters = self
+            .graph
+            .parameters()
+            .expect("invariant: a case's graph is sound");
+        match parameters
+            .iter()
+            .rev()
+            .find(|parameter| parameter.role == Role::Weight)
+        {
+            Some(weight) => {
+                let weight = case
+                    .parameters
+                    .get_mut(&weight.name)
+                    .expect("invariant: a case fits its graph");
+                weight.iter_mut().take(1).for_each(|x| *x += NUDGE);
+            }
+            None => {
+                let greatest = case
+                    .inputs
+                    .iter_mut()
+                    .flat_map(|(_, value)| value.iter_mut());
+                if let Some(x) = greatest.max_by(|a, b| a.total_cmp(b)) {
+                    *x += NUDGE;
+                }
+            }
+        }
+        case
+    }
+}
+
+fn close(expected: &ArrayD<f32>, got: &ArrayD<f32>, tolerance: f32) -> Result<(), String> {
+    if expected.shape() != got.shape() {
+        return Err(format!(
+            "shape {:?}, expected {:?}",
+            got.shape(),
+            expected.shape()
+        ));
+    }
+    let scale = expected.iter().fold(0.0_f32, |scale, x| scale.max(x.abs()));
+    let worst = expected
+        .iter()
+        .zip(got)
+        .map(|(expected, got)| (expected - got).abs())
+        .max_by(f32::total_cmp);
+    match worst {
+        // A difference that is not a number is greater than all numbers in total order, and not within any tolerance.
+        Some(worst) if !(worst <= tolerance * scale) => Err(format!(
+            "differs by {worst:e}, allowed {:e} ({tolerance:e} of {scale})",
+            tolerance * scale
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn operations() -> Vec<Case> {
+    let conv = |out_channels, kernel, stride, padding, bias| Op::Conv2d {
+        out_channels,
+        kernel,
+        stride,
+        padding,
+        bias,
+    };
+    let map: &[usize] = &[3, 7, 10];
+    let problems: Vec<(&str, Op, &[usize])> = vec![
+        ("conv2d-1x1", conv(4, 1, 1, 0, false), map),
+        ("conv2d-1x1-stride2", conv(4, 1, 2, 0, false), map),
+        ("conv2d-2x2-stride2", conv(2, 2, 2, 0, true), map),
+        ("conv2d-3x3", conv(4, 3, 1, 0, false), map),
+        ("conv2d-3x3-pad1", conv(4, 3, 1, 1, false), map),
+        ("conv2d-3x3-pad1-bias", conv(4, 3, 1, 1, true), map),
+        ("conv2d-3x3-stride2-pad1", conv(4, 3, 2, 1, true), map),
+        ("conv2d-3x3-whole-input", conv(4, 3, 1, 0, true), &[2, 3, 3]),
+        ("conv2d-5x5-pad2", conv(3, 5, 1, 2, false), map),
+        ("conv2d-one-channel", conv(1, 3, 1, 1, true), &[1, 4, 4]),
+        ("batch-norm", Op::BatchNorm { eps: 1e-5 }, map),
+        (
+            "batch-norm-large-eps",
+            Op::BatchNorm { eps: 1e-1 },
+            &[5, 2, 2],
+        ),
+        ("leaky-relu", Op::LeakyRelu { slope: 0.1 }, map),
+        ("leaky-relu-of-vector", Op::LeakyRelu { slope: 0.3 }, &[9]),
+        ("relu", Op::LeakyRelu { slope: 0.0 }, map),
+        (
+            "max-pool-2",
+            Op::MaxPool2d {
+                kernel: 2,
+                stride: 2,
+            },
+            &[3, 8, 6],
+        ),
+        (
+            "max-pool-2-odd",
+            Op::MaxPool2d {
+                kernel: 2,
+                stride: 2,
+            },
+            &[3, 7, 5],
+        ),
+        (
+            "max-pool-3-stride2",
+            Op::MaxPool2d {
+                kernel: 3,
+                stride: 2,
+            },
+            map,
+        ),
+        (
+            "max-pool-2-stride1",
+            Op::MaxPool2d {
+                kernel: 2,
+                stride: 1,
+            },
+            map,
+        ),
+        ("global-average-pool", Op::GlobalAveragePool, map),
+        (
+            "global-average-pool-of-1x1",
+            Op::GlobalAveragePool,
+            &[6, 1, 1],
+        ),
+        ("add", Op::Add, map),
+        ("add-vectors", Op::Add, &[9]),
+    ];
+    let one = problems
+        .into_iter()
+        .map(|(name, op, shape)| operation(name, op, shape));
+    one.chain([chain()]).collect()
+}
+
+/// A single node on a batch of two.
+fn operation(name: &str, op: Op, shape: &[usize]) -> Case {
+    let names: &[&str] = if op == Op::Add { &["x", "y"] } else { &["x"] };
+    case(
+        name,
+        graph(name, shape, names, vec![Node::new("out", op, names)]),
+        2,
+        1e-5,
+    )
+}
+
+/// Convolution, normalization and activation: what export folds.
+fn chain() -> Case {
+    let conv = Op::Conv2d {
+        out_channels: 5,
+        kernel: 3,
+        stride: 1,
+        padding: 1,
+        bias: true,
+    };
+    let nodes = vec![
+        Node::new("conv", conv, &["x"]),
+        Node::new("bn", Op::BatchNorm { eps: 1e-5 }, &["conv"]),
+        Node::new("out", Op::LeakyRelu { slope: 0.1 }, &["bn"]),
+    ];
+    case(
+        "conv2d-batch-norm-leaky-relu",
+        graph("chain", &[3, 6, 6], &["x"], nodes),
+        2,
+        1e-5,
+    )
+}
+
+fn graph(name: &str, shape: &[usize], inputs: &[&str], nodes: Vec<Node>) -> Graph {
+    let input = |name: &&str| Input {
+        name: (*name).to_owned(),
+        shape: shape.to_vec(),
+    };
+    Graph {
+        name: name.to_owned(),
+        inputs: inputs.iter().map(input).collect(),
+        nodes,
+        outputs: vec!["out".to_owned()],
+    }
+}
+
+fn networks() -> Vec<Case> {
+    let resnet12 = |widths, input_size| Resnet12 { widths, input_size }.graph();
+    let full = [64, 128, 256, 512];
+    vec![
+        case("resnet12-tiny", resnet12([8, 12, 16, 24], 32), 2, 1e-5),
+        case("resnet12-tiny-odd", resnet12([4, 6, 4, 8], 21), 1, 1e-5),
+        case("resnet12-32px-batch1", resnet12(full, 32), 1, 1e-5),
+        case("resnet12-32px-batch3", resnet12(full, 32), 3, 1e-5),
+    ]
+}
+
+fn case(name: &str, graph: Graph, batch: usize, tolerance: f32) -> Case {
+    // Any fixed number would do; a name of its own keeps a case the same when others come and go.
+    let seed = name.bytes().fold(0_u64, |seed, byte| {
+        seed.wrapping_mul(31).wrapping_add(byte.into())
+    });
+    let mut source = Source(ChaCha8Rng::seed_from_u64(seed));
+    let parameters = graph
+        .parameters()
+        .expect("invariant: a case's graph is sound");
+    let parameters = parameters
+        .iter()
+        .map(|p| (p.name.clone(), source.parameter(p)))
+        .collect();
+    let inputs = graph.inputs.iter().map(|input| {
+        let shape: Shape = std::iter::once(batch)
+            .chain(input.shape.iter().copied())
+            .collect();
+        (input.name.clone(), source.uniform(&shape, -1.5, 1.5))
+    });
+    let inputs = inputs.collect();
+    Case {
+        name: name.to_owned(),
+        graph,
+        parameters,
+        inputs,
+        tolerance,
+    }
+}
+
+/// Seeded values.
+struct Source(ChaCha8Rng);
+
+impl Source {
+    fn uniform(&mut self, shape: &[usize], low: f32, high: f32) -> ArrayD<f32> {
+        // 24 bits fill the precision of an f32.
+        let mut unit = || (self.0.next_u32() >> 8) as f32 / (1 << 24) as f32;
+        ArrayD::from_shape_simple_fn(IxDyn(shape), || low + (high - low) * unit())
+    }
+
+    /// Values that keep activations near 1 through any depth.
+    fn parameter(&mut self, parameter: &Parameter) -> ArrayD<f32> {
+        let shape = &parameter.shape;
+        match parameter.role {
+            Role::Weight if shape.len() == 4 => {
+                let bound = (6.0 / (shape[1] * shape[2] * shape[3]) as f32).sqrt();
+                self.uniform(shape, -bound, bound)
+            }
+            Role::Weight | Role::RunningVar => self.uniform(shape, 0.5, 1.5),
+            Role::Bias | Role::RunningMean => self.uniform(shape, -0.5, 0.5),
+        }
+    }
+}

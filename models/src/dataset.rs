@@ -1,0 +1,290 @@
+//! Pictures in classes: a folder or a tar archive, in one of three layouts.
+//!
+//! * `manifest.csv` with the columns `path,class` and, if wished, `wnid,split`;
+//! * `base/`, `val/`, `novel/`, each with a folder per class;
+//! * a folder per class (all classes are base).
+//!
+//! One folder around all of it is looked through. Layouts are decided on names alone, so a folder and an archive of it
+//! are the same data set. Pictures of a folder are read when asked for; an archive is read once, into memory. Links are
+//! never followed.
+
+mod files;
+mod layout;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::disk::{self, DiskError};
+use crate::picture::Warning;
+use files::{Files, Source};
+
+/// What a class is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Split {
+    /// Learned from.
+    Base,
+    /// Chosen by.
+    Val,
+    /// Judged by.
+    Novel,
+}
+
+impl fmt::Display for Split {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Base => "base",
+            Self::Val => "val",
+            Self::Novel => "novel",
+        })
+    }
+}
+
+impl FromStr for Split {
+    type Err = SplitError;
+
+    fn from_str(text: &str) -> Result<Self, SplitError> {
+        match text {
+            "base" => Ok(Self::Base),
+            "val" => Ok(Self::Val),
+            "novel" => Ok(Self::Novel),
+            _ => Err(SplitError {
+                got: text.to_owned(),
+            }),
+        }
+    }
+}
+
+/// A word that names no split.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{got}` is no split; expected base, val or novel")]
+pub struct SplitError {
+    /// The word.
+    pub got: String,
+}
+
+/// A picture of a data set, not yet read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PictureRef {
+    path: String,
+    place: files::Place,
+}
+
+impl PictureRef {
+    /// The path within the data set, with `/` between its parts.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+}
+
+/// A class and its pictures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Class {
+    /// Its name.
+    pub name: String,
+    /// Its WordNet synset, for instance `n07739125`, if the manifest gives one.
+    pub wnid: Option<String>,
+    /// What it is for.
+    pub split: Split,
+    /// Its pictures, sorted by the bytes of their paths.
+    pub pictures: Vec<PictureRef>,
+}
+
+/// How much a data set may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DatasetLimits {
+    /// Most bytes of an archive, packed and unpacked; its pictures are held in memory.
+    pub max_archive_bytes: u64,
+    /// Most bytes of one picture.
+    pub max_picture_bytes: u64,
+    /// Most files.
+    pub max_files: usize,
+}
+
+impl Default for DatasetLimits {
+    /// 4 GiB, 16 MiB, two million.
+    fn default() -> Self {
+        Self {
+            max_archive_bytes: 4 << 30,
+            max_picture_bytes: 16 << 20,
+            max_files: 2_000_000,
+        }
+    }
+}
+
+/// Why a data set cannot be opened or a picture of it not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DatasetError {
+    /// The disk refused.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// The file is no archive, or a damaged one.
+    #[error("{} cannot be read as a tar or tar.gz archive: {reason}", path.display())]
+    Archive {
+        /// The archive.
+        path: PathBuf,
+        /// What was met.
+        reason: String,
+    },
+    /// An entry of an archive that has no place in a data set.
+    #[error("archive entry `{entry}` is refused: {reason}")]
+    Entry {
+        /// The entry's name.
+        entry: String,
+        /// Why.
+        reason: String,
+    },
+    /// More bytes or files than allowed, or folders too deep.
+    #[error("{} is too large: more than {limit} {unit}", path.display())]
+    TooLarge {
+        /// The folder or archive.
+        path: PathBuf,
+        /// The limit.
+        limit: u64,
+        /// What is counted.
+        unit: &'static str,
+    },
+    /// A line of the manifest that cannot be used.
+    #[error("manifest.csv, line {line}: {reason}")]
+    Manifest {
+        /// Line of the file, from 1.
+        line: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A manifest's path that leads out of the data set.
+    #[error(
+        "manifest.csv, line {line}: `{path}` leads out of the data set; expected a path below it"
+    )]
+    Escapes {
+        /// Line of the file, from 1.
+        line: u64,
+        /// The path.
+        path: String,
+    },
+    /// A manifest's path where no picture is.
+    #[error(
+        "manifest.csv, line {line}: there is no picture `{path}` (a regular .jpg, .jpeg, .png or .webp file)"
+    )]
+    Missing {
+        /// Line of the file, from 1.
+        line: u64,
+        /// The path.
+        path: String,
+    },
+    /// A class whose pictures lie in two splits.
+    #[error("class `{class}` is in split {first} and in split {second}; a class belongs to one")]
+    TwoSplits {
+        /// The class.
+        class: String,
+        /// The split it was first seen in.
+        first: Split,
+        /// Another one.
+        second: Split,
+    },
+    /// No class at all.
+    #[error("no pictures in {}; expected manifest.csv, base/ val/ novel/ with a folder per class, or a folder per class", path.display())]
+    Empty {
+        /// The folder or archive.
+        path: PathBuf,
+    },
+}
+
+/// Classes of pictures, and where the pictures are.
+#[derive(Debug)]
+pub struct Dataset {
+    /// The classes, sorted by the bytes of their names.
+    pub classes: Vec<Class>,
+    /// What was left out: files that are no pictures, links.
+    pub warnings: Vec<Warning>,
+    source: Source,
+    limits: DatasetLimits,
+}
+
+impl Dataset {
+    /// Opens a folder, a `.tar` or a `.tar.gz` within the default limits.
+    ///
+    /// # Errors
+    /// See [`DatasetError`].
+    pub fn open(path: &Path) -> Result<Self, DatasetError> {
+        Self::open_within(path, &DatasetLimits::default())
+    }
+
+    /// Opens a folder, a `.tar` or a `.tar.gz` within the given limits.
+    ///
+    /// # Errors
+    /// See [`DatasetError`].
+    pub fn open_within(path: &Path, limits: &DatasetLimits) -> Result<Self, DatasetError> {
+        let files = if path.is_dir() {
+            Files::of_folder(path, limits)
+        } else {
+            Files::of_archive(path, limits)
+        }?;
+        let warnings = files.warnings();
+        let (classes, source) = layout::read(files)?;
+        if classes.is_empty() {
+            return Err(DatasetError::Empty {
+                path: path.to_owned(),
+            });
+        }
+        Ok(Self {
+            classes,
+            warnings,
+            source,
+            limits: *limits,
+        })
+    }
+
+    /// The classes of a split, sorted by the bytes of their names.
+    pub fn split(&self, split: Split) -> Vec<&Class> {
+        self.classes
+            .iter()
+            .filter(|class| class.split == split)
+            .collect()
+    }
+
+    /// Number of pictures of all classes.
+    pub fn n_pictures(&self) -> usize {
+        self.classes.iter().map(|class| class.pictures.len()).sum()
+    }
+
+    /// The file of a picture of this data set.
+    ///
+    /// # Errors
+    /// The disk's refusal, or a file that has grown beyond the limit.
+    pub fn bytes(&self, picture: &PictureRef) -> Result<Cow<'_, [u8]>, DatasetError> {
+        match &self.source {
+            Source::Archive(bytes) => Ok(Cow::Borrowed(picture.place.of(bytes))),
+            Source::Folder(root) => Ok(Cow::Owned(disk::read(
+                &root.join(&picture.path),
+                self.limits.max_picture_bytes,
+            )?)),
+        }
+    }
+
+    /// SHA-256, in hexadecimal, of the names: every class with its split and synset, every picture's path and number
+    /// of bytes. Two data sets with the same fingerprint draw the same episodes. What is in the pictures is not read.
+    pub fn fingerprint(&self) -> String {
+        let mut hash = Sha256::new();
+        for class in &self.classes {
+            let wnid = class.wnid.as_deref().unwrap_or_default();
+            hash.update(format!("{}\0{wnid}\0{}\n", class.name, class.split));
+            for picture in &class.pictures {
+                hash.update(format!("{}\0{}\n", picture.path, picture.place.bytes));
+            }
+        }
+        hash.finalize()
+            .iter()
+            .fold(String::with_capacity(64), |mut hex, byte| {
+                let _ = write!(hex, "{byte:02x}");
+                hex
+            })
+    }
+}

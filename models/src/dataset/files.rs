@@ -1,0 +1,303 @@
+//! What a folder or an archive holds: relative paths of pictures and manifests, and where their bytes are.
+
+use std::collections::BTreeMap;
+use std::io::{Cursor, Read};
+use std::path::{Component, Path, PathBuf};
+
+use flate2::bufread::MultiGzDecoder;
+use tar::{Archive, Entry, EntryType};
+
+use super::{DatasetError, DatasetLimits};
+use crate::disk::{self, DiskError};
+use crate::picture::Warning;
+
+/// Folders within folders.
+const MAX_DEPTH: usize = 16;
+/// Bytes of a manifest.
+const MAX_MANIFEST: u64 = 256 << 20;
+/// The file that lists a data set.
+pub(super) const MANIFEST: &str = "manifest.csv";
+
+/// Where a file's bytes are in an archive's memory, and how many they are (all that matters in a folder).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    offset: usize,
+    pub(super) bytes: u64,
+}
+
+impl Place {
+    pub(super) fn of<'a>(&self, archive: &'a [u8]) -> &'a [u8] {
+        // A picture of another data set has no bytes here.
+        archive
+            .get(self.offset..)
+            .and_then(|tail| tail.get(..self.bytes as usize))
+            .unwrap_or_default()
+    }
+}
+
+/// Where files are read from.
+pub(super) enum Source {
+    /// A folder.
+    Folder(PathBuf),
+    /// The kept files of an archive, one after the other.
+    Archive(Vec<u8>),
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Folder(root) => write!(f, "Folder({})", root.display()),
+            Self::Archive(bytes) => write!(f, "Archive({} bytes)", bytes.len()),
+        }
+    }
+}
+
+/// The pictures and manifests of a folder or archive.
+pub(super) struct Files {
+    pub(super) source: Source,
+    pub(super) found: BTreeMap<String, Place>,
+    n_others: usize,
+    n_links: usize,
+}
+
+impl Files {
+    fn new(source: Source) -> Self {
+        Self {
+            source,
+            found: BTreeMap::new(),
+            n_others: 0,
+            n_links: 0,
+        }
+    }
+
+    /// Everything below a folder. Links are counted, never followed.
+    pub(super) fn of_folder(root: &Path, limits: &DatasetLimits) -> Result<Self, DatasetError> {
+        let mut files = Self::new(Source::Folder(root.to_owned()));
+        let mut folders = vec![(root.to_owned(), String::new(), 0)];
+        let mut n_seen = 0;
+        while let Some((folder, prefix, depth)) = folders.pop() {
+            let too_large = |limit, unit| DatasetError::TooLarge {
+                path: folder.clone(),
+                limit,
+                unit,
+            };
+            if depth > MAX_DEPTH {
+                return Err(too_large(MAX_DEPTH as u64, "folders within folders"));
+            }
+            let paths = disk::list(&folder)?;
+            n_seen += paths.len();
+            if n_seen > limits.max_files {
+                return Err(too_large(limits.max_files as u64, "files"));
+            }
+            for path in paths {
+                if let Some(relative) = files.note(&path, &prefix)? {
+                    folders.push((path, format!("{relative}/"), depth + 1));
+                }
+            }
+        }
+        Ok(files)
+    }
+
+    /// Takes in one entry of a folder; gives its relative path back if it is a folder itself.
+    fn note(&mut self, path: &Path, prefix: &str) -> Result<Option<String>, DatasetError> {
+        let metadata = path.symlink_metadata().map_err(|source| DiskError::Io {
+            action: "look at",
+            path: path.to_owned(),
+            source,
+        })?;
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+            self.n_others += 1;
+            return Ok(None);
+        };
+        let relative = format!("{prefix}{name}");
+        if metadata.is_dir() && !name.starts_with('.') {
+            return Ok(Some(relative));
+        }
+        if metadata.is_symlink() {
+            self.n_links += 1;
+        } else if metadata.is_file() && is_kept(&relative) {
+            self.found.insert(
+                relative,
+                Place {
+                    offset: 0,
+                    bytes: metadata.len(),
+                },
+            );
+        } else {
+            self.n_others += 1;
+        }
+        Ok(None)
+    }
+
+    /// Everything in a tar archive, gzipped or not.
+    pub(super) fn of_archive(path: &Path, limits: &DatasetLimits) -> Result<Self, DatasetError> {
+        let packed = disk::read(path, limits.max_archive_bytes)?;
+        // Pictures are packed already: unpacked they take about the archive's size.
+        let mut files = Self::new(Source::Archive(Vec::with_capacity(packed.len())));
+        let unpacked: Box<dyn Read + '_> = if packed.starts_with(&[0x1F, 0x8B]) {
+            Box::new(MultiGzDecoder::new(packed.as_slice()))
+        } else {
+            Box::new(Cursor::new(&packed))
+        };
+        let mut archive = Archive::new(unpacked.take(limits.max_archive_bytes));
+        let result = files.take_in(&mut archive, path, limits);
+        // Whatever error the cut caused, the cut is the reason.
+        if archive.into_inner().limit() == 0 {
+            let (path, limit) = (path.to_owned(), limits.max_archive_bytes);
+            return Err(DatasetError::TooLarge {
+                path,
+                limit,
+                unit: "bytes unpacked",
+            });
+        }
+        result.map(|()| files)
+    }
+
+    fn take_in(
+        &mut self,
+        archive: &mut Archive<impl Read>,
+        path: &Path,
+        limits: &DatasetLimits,
+    ) -> Result<(), DatasetError> {
+        let damaged = |error: std::io::Error| DatasetError::Archive {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        };
+        for (i, entry) in archive.entries().map_err(damaged)?.enumerate() {
+            if i >= limits.max_files {
+                let (path, limit) = (path.to_owned(), limits.max_files as u64);
+                return Err(DatasetError::TooLarge {
+                    path,
+                    limit,
+                    unit: "files",
+                });
+            }
+            let mut entry = entry.map_err(damaged)?;
+            if let Some(relative) = file_name(&entry)? {
+                self.store(relative, &mut entry, limits)?.map_err(damaged)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies a file of an archive into memory if it is one to keep.
+    fn store(
+        &mut self,
+        relative: String,
+        entry: &mut Entry<'_, impl Read>,
+        limits: &DatasetLimits,
+    ) -> Result<std::io::Result<()>, DatasetError> {
+        if !is_kept(&relative) {
+            self.n_others += 1;
+            return Ok(Ok(()));
+        }
+        let limit = if is_manifest(&relative) {
+            MAX_MANIFEST
+        } else {
+            limits.max_picture_bytes
+        };
+        if entry.size() > limit {
+            let reason = format!("it has {} bytes, more than {limit}", entry.size());
+            return Err(DatasetError::Entry {
+                entry: relative,
+                reason,
+            });
+        }
+        let Source::Archive(bytes) = &mut self.source else {
+            return Ok(Ok(()));
+        };
+        let place = Place {
+            offset: bytes.len(),
+            bytes: entry.size(),
+        };
+        let read = entry.read_to_end(bytes);
+        self.found.insert(relative, place);
+        Ok(read.map(|_| ()))
+    }
+
+    /// The text of a found manifest.
+    pub(super) fn read(&self, relative: &str, place: &Place) -> Result<Vec<u8>, DatasetError> {
+        match &self.source {
+            Source::Archive(bytes) => Ok(place.of(bytes).to_vec()),
+            Source::Folder(root) => Ok(disk::read(&root.join(relative), MAX_MANIFEST)?),
+        }
+    }
+
+    /// What was left out.
+    pub(super) fn warnings(&self) -> Vec<Warning> {
+        let left_out = [
+            (
+                "ignored_files",
+                self.n_others,
+                "not .jpg, .jpeg, .png or .webp, or hidden",
+            ),
+            (
+                "ignored_links",
+                self.n_links,
+                "links, which are never followed",
+            ),
+        ];
+        let met = left_out.into_iter().filter(|(_, count, _)| *count > 0);
+        met.map(|(code, count, what)| Warning {
+            code,
+            detail: format!("{count} files were left out: {what}"),
+        })
+        .collect()
+    }
+}
+
+/// The relative path of an archive's entry if it is a file.
+fn file_name(entry: &Entry<'_, impl Read>) -> Result<Option<String>, DatasetError> {
+    let name = entry.path_bytes();
+    let refused = |reason: &str| DatasetError::Entry {
+        entry: String::from_utf8_lossy(&name).into_owned(),
+        reason: reason.to_owned(),
+    };
+    let kind = entry.header().entry_type();
+    if kind == EntryType::XGlobalHeader {
+        return Ok(None);
+    }
+    let text = std::str::from_utf8(&name).map_err(|_| refused("its name is not UTF-8"))?;
+    let relative =
+        relative_path(text).ok_or_else(|| refused("its path leads out of the archive"))?;
+    match kind {
+        EntryType::Regular | EntryType::Continuous => Ok(Some(relative)),
+        EntryType::Directory => Ok(None),
+        EntryType::Symlink | EntryType::Link => Err(refused("it is a link")),
+        _ => Err(refused("it is not a regular file")),
+    }
+}
+
+/// `path` without `.` parts, or nothing if it is absolute, has `..` parts or is empty of names.
+pub(super) fn relative_path(path: &str) -> Option<String> {
+    let mut names = Vec::new();
+    for part in Path::new(path).components() {
+        match part {
+            Component::CurDir => {}
+            Component::Normal(name) => names.push(name.to_str()?),
+            _ => return None,
+        }
+    }
+    Some(names.join("/"))
+}
+
+fn is_kept(relative: &str) -> bool {
+    is_manifest(relative) || is_picture(relative)
+}
+
+/// Whether a path's last part is the manifest's name.
+pub(super) fn is_manifest(relative: &str) -> bool {
+    relative.rsplit('/').next() == Some(MANIFEST)
+}
+
+fn is_picture(relative: &str) -> bool {
+    let hidden = relative.split('/').any(|name| name.starts_with('.'));
+    let extension = Path::new(relative)
+        .extension()
+        .and_then(|e| e.to_str())
+        .unwrap_or_default();
+    !hidden
+        && ["jpg", "jpeg", "png", "webp"]
+            .iter()
+            .any(|known| extension.eq_ignore_ascii_case(known))
+}

@@ -1,0 +1,10 @@
+//! The mathematics of few-shot recognition; no other module of the project knows it.
+//!
+//! Similarity is always "greater is closer". Embeddings come in raw, as the backbone made them. Nothing here
+//! draws a random number of its own: chance enters as a seed.
+
+pub mod episode;
+pub mod evaluate;
+pub mod metric;
+pub mod prototype;
+pub mod statistics;

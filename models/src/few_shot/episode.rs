@@ -1,0 +1,231 @@
+//! Episodes: small classification problems drawn from many classes.
+//!
+//! An episode is a pure function of (seed, index), so any number of threads, and any program that has the same
+//! pictures, draws the same ones.
+//!
+//! The draw, exactly, so that it can be repeated elsewhere: a ChaCha8 generator is keyed by `seed_from_u64(seed)`
+//! and its stream is set to the episode's index. A number below `n` is `(next_u64 * n) >> 64` in 128 bits. To draw
+//! `k` of `n` without replacement, the list `0..n` is shuffled in place for its first `k` positions: position `i`
+//! is exchanged with position `i + below(n - i)`. First `n_way` classes are drawn, then for each of them, in the
+//! order drawn, `k_shot + n_query` pictures: the support first, then the queries.
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+/// The size of every episode of an evaluation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EpisodeSpec {
+    /// Classes of an episode.
+    pub n_way: usize,
+    /// Labelled pictures of each class (the support).
+    pub k_shot: usize,
+    /// Pictures of each class to be recognized (the queries).
+    pub n_query: usize,
+}
+
+impl EpisodeSpec {
+    /// Pictures that a class must have to take part: `k_shot + n_query`.
+    pub fn pictures_per_class(&self) -> usize {
+        self.k_shot.saturating_add(self.n_query)
+    }
+}
+
+/// One drawn problem. The way `w` stands for class `classes[w]`; pictures are positions within their class.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Episode {
+    /// The classes, `n_way` different ones.
+    pub classes: Vec<usize>,
+    /// `support[w]`: `k_shot` pictures of `classes[w]`.
+    pub support: Vec<Vec<usize>>,
+    /// `query[w]`: `n_query` other pictures of `classes[w]`.
+    pub query: Vec<Vec<usize>>,
+}
+
+/// Why no episode can be drawn.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EpisodeError {
+    /// A part of the specification is zero.
+    #[error("{field} is 0; an episode needs at least 1")]
+    Zero {
+        /// `n_way`, `k_shot` or `n_query`.
+        field: &'static str,
+    },
+    /// There are fewer classes than an episode has ways.
+    #[error(
+        "an episode needs {expected} classes (n_way) but there are {got}; lower n_way or add classes"
+    )]
+    TooFewClasses {
+        /// `n_way`.
+        expected: usize,
+        /// Classes at hand.
+        got: usize,
+    },
+    /// A class has fewer pictures than an episode takes of it.
+    #[error(
+        "class number {class} has {got} pictures but an episode takes {expected} of it (k_shot + n_query); \
+         add pictures or lower n_query"
+    )]
+    ClassTooSmall {
+        /// Position of the class in the list of classes, from 0.
+        class: usize,
+        /// `k_shot + n_query`.
+        expected: usize,
+        /// Pictures of that class.
+        got: usize,
+    },
+}
+
+/// Draws episodes; see the module's first lines for the exact procedure.
+#[derive(Debug, Clone)]
+pub struct Sampler {
+    class_sizes: Vec<usize>,
+    spec: EpisodeSpec,
+    generator: ChaCha8Rng,
+}
+
+impl Sampler {
+    /// A sampler over classes with these numbers of pictures.
+    ///
+    /// # Errors
+    /// The first class that is too small, too few classes, or a zero in `spec`.
+    pub fn new(
+        class_sizes: Vec<usize>,
+        spec: EpisodeSpec,
+        seed: u64,
+    ) -> Result<Self, EpisodeError> {
+        check(&class_sizes, &spec)?;
+        Ok(Self {
+            class_sizes,
+            spec,
+            generator: ChaCha8Rng::seed_from_u64(seed),
+        })
+    }
+
+    /// The sizes of this sampler's episodes.
+    pub fn spec(&self) -> EpisodeSpec {
+        self.spec
+    }
+
+    /// Episode number `index`.
+    pub fn episode(&self, index: u64) -> Episode {
+        let mut generator = self.generator.clone();
+        generator.set_stream(index);
+        let classes = draw(self.class_sizes.len(), self.spec.n_way, &mut generator);
+        let (support, query) = classes
+            .iter()
+            .map(|&class| {
+                let size = self.class_sizes[class];
+                let mut pictures = draw(size, self.spec.pictures_per_class(), &mut generator);
+                let query = pictures.split_off(self.spec.k_shot);
+                (pictures, query)
+            })
+            .unzip();
+        Episode {
+            classes,
+            support,
+            query,
+        }
+    }
+}
+
+fn check(class_sizes: &[usize], spec: &EpisodeSpec) -> Result<(), EpisodeError> {
+    for (field, value) in [
+        ("n_way", spec.n_way),
+        ("k_shot", spec.k_shot),
+        ("n_query", spec.n_query),
+    ] {
+        if value == 0 {
+            return Err(EpisodeError::Zero { field });
+        }
+    }
+    if class_sizes.len() < spec.n_way {
+        return Err(EpisodeError::TooFewClasses {
+            expected: spec.n_way,
+            got: class_sizes.len(),
+        });
+    }
+    let expected = spec.pictures_per_class();
+    match class_sizes.iter().position(|&size| size < expected) {
+        Some(class) => Err(EpisodeError::ClassTooSmall {
+            class,
+            expected,
+            got: class_sizes[class],
+        }),
+        None => Ok(()),
+    }
+}
+
+/// `count` different numbers below `n`, in the order drawn.
+fn draw(n: usize, count: usize, generator: &mut ChaCha8Rng) -> Vec<usize> {
+    let mut numbers: Vec<usize> = (0..n).collect();
+    for i in 0..count {
+        numbers.swap(i, i + below(n - i, generator));
+    }
+    numbers.truncate(count);
+    numbers
+}
+
+/// A number below `n` (Lemire's multiplication; for any `n` that fits memory its bias is below 2^-32).
+fn below(n: usize, generator: &mut ChaCha8Rng) -> usize {
+    ((u128::from(generator.next_u64()) * n as u128) >> 64) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const SPEC: EpisodeSpec = EpisodeSpec {
+        n_way: 5,
+        k_shot: 1,
+        n_query: 15,
+    };
+
+    #[test]
+    fn too_small_a_class_is_named() {
+        let error = Sampler::new(vec![20, 20, 15, 20, 20], SPEC, 0).unwrap_err();
+        assert_eq!(
+            error,
+            EpisodeError::ClassTooSmall {
+                class: 2,
+                expected: 16,
+                got: 15
+            }
+        );
+        let error = Sampler::new(vec![20; 4], SPEC, 0).unwrap_err();
+        assert_eq!(
+            error,
+            EpisodeError::TooFewClasses {
+                expected: 5,
+                got: 4
+            }
+        );
+    }
+
+    #[test]
+    fn zeros_are_refused() {
+        for (spec, name) in [
+            (EpisodeSpec { n_way: 0, ..SPEC }, "n_way"),
+            (EpisodeSpec { k_shot: 0, ..SPEC }, "k_shot"),
+            (EpisodeSpec { n_query: 0, ..SPEC }, "n_query"),
+        ] {
+            assert_eq!(
+                Sampler::new(vec![20; 5], spec, 0).unwrap_err(),
+                EpisodeError::Zero { field: name }
+            );
+        }
+    }
+
+    #[test]
+    fn an_absurd_request_is_an_error_not_an_overflow() {
+        let spec = EpisodeSpec {
+            k_shot: usize::MAX,
+            ..SPEC
+        };
+        assert!(matches!(
+            Sampler::new(vec![20; 5], spec, 0),
+            Err(EpisodeError::ClassTooSmall { .. })
+        ));
+    }
+}

@@ -1,0 +1,301 @@
+//! Accuracy over many episodes, with its 95 % interval.
+
+use std::fmt;
+
+use ndarray::{Array2, Axis, concatenate, stack};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::episode::{Episode, EpisodeError, EpisodeSpec, Sampler};
+use super::{metric, prototype};
+use crate::dataset::Split;
+
+/// An evaluation: the protocol and a figure for each way of making prototypes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Report {
+    /// Classes of an episode.
+    pub n_way: usize,
+    /// Labelled pictures of each class.
+    pub k_shot: usize,
+    /// Pictures of each class to be recognized.
+    pub n_query: usize,
+    /// Number of episodes.
+    pub episodes: u64,
+    /// Seed of the episodes.
+    pub seed: u64,
+    /// The classes they were drawn from.
+    pub split: Split,
+    /// One figure for each way of making prototypes, all on the same episodes.
+    pub results: Vec<Outcome>,
+}
+
+/// How prototypes were made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Fusion {
+    /// The mean of the support's embeddings.
+    Mean,
+}
+
+impl fmt::Display for Fusion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mean => f.write_str("mean"),
+        }
+    }
+}
+
+/// Whether the classifier saw the queries together before it answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Setting {
+    /// Each query is answered by itself.
+    Inductive,
+    /// The queries served as unlabelled pictures.
+    Transductive,
+}
+
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Inductive => "inductive",
+            Self::Transductive => "transductive",
+        })
+    }
+}
+
+/// One figure of a [`Report`].
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outcome {
+    /// How prototypes were made.
+    pub fusion: Fusion,
+    /// What the classifier saw.
+    pub setting: Setting,
+    /// Mean over episodes of the share of right queries, 0..=1.
+    pub accuracy: f64,
+    /// Half width of the 95 % interval of `accuracy`: `1.96 * std / sqrt(episodes)`, `std` with `episodes - 1`.
+    pub ci95: f64,
+}
+
+/// Why an evaluation cannot be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EvaluateError {
+    /// No episode can be drawn.
+    #[error(transparent)]
+    Episode(#[from] EpisodeError),
+    /// An interval needs two episodes.
+    #[error("an evaluation needs at least 2 episodes, got {got}")]
+    TooFewEpisodes {
+        /// Episodes asked for.
+        got: u64,
+    },
+    /// Classes have embeddings of different sizes.
+    #[error(
+        "embeddings of class number {class} have {got} values, those of the first class {expected}"
+    )]
+    Size {
+        /// Position of the class, from 0.
+        class: usize,
+        /// Values of an embedding of the first class.
+        expected: usize,
+        /// Values of an embedding of this class.
+        got: usize,
+    },
+    /// An embedding is infinite or not a number.
+    #[error("embedding {picture} of class number {class} holds a value that is not finite")]
+    NotFinite {
+        /// Position of the class, from 0.
+        class: usize,
+        /// Position of the picture within its class, from 0.
+        picture: usize,
+    },
+}
+
+/// Accuracy of mean prototypes and cosine over `episodes` episodes with indices `0..episodes`.
+///
+/// `embeddings[c]` is `[pictures, s]`, raw, for class `c` (classes sorted by name, pictures by path: then every
+/// program that has the same pictures draws the same episodes). A tie goes to the class drawn first. The answer is
+/// the same for any number of threads.
+///
+/// # Errors
+/// Classes too few or too small, embeddings that differ in size or are not finite, fewer than 2 episodes.
+pub fn evaluate(
+    embeddings: &[Array2<f32>],
+    spec: EpisodeSpec,
+    episodes: u64,
+    seed: u64,
+) -> Result<Outcome, EvaluateError> {
+    check(embeddings, episodes)?;
+    let sampler = Sampler::new(embeddings.iter().map(Array2::nrows).collect(), spec, seed)?;
+    let right: Vec<usize> = (0..episodes)
+        .into_par_iter()
+        .map(|index| n_right(embeddings, &sampler.episode(index)))
+        .collect();
+    let n_queries = (spec.n_way * spec.n_query) as f64;
+    let (accuracy, ci95) = mean_and_ci95(&right, n_queries);
+    Ok(Outcome {
+        fusion: Fusion::Mean,
+        setting: Setting::Inductive,
+        accuracy,
+        ci95,
+    })
+}
+
+fn check(embeddings: &[Array2<f32>], episodes: u64) -> Result<(), EvaluateError> {
+    if episodes < 2 {
+        return Err(EvaluateError::TooFewEpisodes { got: episodes });
+    }
+    let expected = embeddings.first().map_or(0, Array2::ncols);
+    for (class, rows) in embeddings.iter().enumerate() {
+        if rows.ncols() != expected {
+            return Err(EvaluateError::Size {
+                class,
+                expected,
+                got: rows.ncols(),
+            });
+        }
+        let broken = rows
+            .axis_iter(Axis(0))
+            .position(|row| row.iter().any(|x| !x.is_finite()));
+        if let Some(picture) = broken {
+            return Err(EvaluateError::NotFinite { class, picture });
+        }
+    }
+    Ok(())
+}
+
+/// Number of queries of an episode that are nearest to their own class's prototype.
+fn n_right(embeddings: &[Array2<f32>], episode: &Episode) -> usize {
+    let select = |pictures: &[Vec<usize>]| -> Vec<Array2<f32>> {
+        let ways = episode.classes.iter().zip(pictures);
+        ways.map(|(&class, pictures)| embeddings[class].select(Axis(0), pictures))
+            .collect()
+    };
+    let prototypes: Vec<_> = select(&episode.support)
+        .iter()
+        .map(|rows| prototype::mean(rows.view()))
+        .collect();
+    let prototypes: Vec<_> = prototypes.iter().map(|p| p.view()).collect();
+    let prototypes = stack(Axis(0), &prototypes).expect("invariant: embeddings have one size");
+    let queries = select(&episode.query);
+    let queries: Vec<_> = queries.iter().map(|rows| rows.view()).collect();
+    let queries = concatenate(Axis(0), &queries).expect("invariant: embeddings have one size");
+    let similarity = metric::cosine(queries.view(), prototypes.view());
+    let n_query = episode.query[0].len();
+    similarity
+        .axis_iter(Axis(0))
+        .enumerate()
+        .filter(|(q, row)| first_greatest(row.iter()) == q / n_query)
+        .count()
+}
+
+/// Position of the greatest value, the first one of equals.
+fn first_greatest<'a>(values: impl Iterator<Item = &'a f32>) -> usize {
+    let mut best = (0, f32::NEG_INFINITY);
+    for (i, &value) in values.enumerate() {
+        if value > best.1 {
+            best = (i, value);
+        }
+    }
+    best.0
+}
+
+/// Mean of `right / n_queries` and the half width of its 95 % interval. Sums run in the episodes' order.
+fn mean_and_ci95(right: &[usize], n_queries: f64) -> (f64, f64) {
+    let episodes = right.len() as f64;
+    let mean = right.iter().map(|&r| r as f64).sum::<f64>() / episodes / n_queries;
+    let squares: f64 = right
+        .iter()
+        .map(|&r| (r as f64 / n_queries - mean).powi(2))
+        .sum();
+    let std = (squares / (episodes - 1.0)).sqrt();
+    (mean, 1.96 * std / episodes.sqrt())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use ndarray::array;
+
+    const SPEC: EpisodeSpec = EpisodeSpec {
+        n_way: 2,
+        k_shot: 1,
+        n_query: 1,
+    };
+
+    #[test]
+    fn the_interval_is_that_of_the_definition() {
+        // Shares 1, 0.5, 0.5, 0: mean 0.5, variance 0.5 / 3.
+        let (mean, ci95) = mean_and_ci95(&[2, 1, 1, 0], 2.0);
+        assert!((mean - 0.5).abs() < 1e-12);
+        assert!((ci95 - 1.96 * (0.5_f64 / 3.0).sqrt() / 2.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn separate_classes_are_always_right_and_zeros_are_chance() {
+        let apart = [
+            array![[1.0, 0.0], [2.0, 0.1]],
+            array![[0.0, 1.0], [0.1, 3.0]],
+        ];
+        assert_eq!(evaluate(&apart, SPEC, 50, 7).unwrap().accuracy, 1.0);
+        let zeros = [Array2::zeros((2, 4)), Array2::zeros((2, 4))];
+        let outcome = evaluate(&zeros, SPEC, 50, 7).unwrap();
+        assert_eq!((outcome.accuracy, outcome.ci95), (0.5, 0.0));
+    }
+
+    #[test]
+    fn what_cannot_be_compared_is_refused() {
+        let sizes = [Array2::zeros((2, 4)), Array2::zeros((2, 3))];
+        assert_eq!(
+            evaluate(&sizes, SPEC, 2, 0).unwrap_err(),
+            EvaluateError::Size {
+                class: 1,
+                expected: 4,
+                got: 3
+            }
+        );
+        let broken = [array![[1.0], [2.0]], array![[1.0], [f32::NAN]]];
+        assert_eq!(
+            evaluate(&broken, SPEC, 2, 0).unwrap_err(),
+            EvaluateError::NotFinite {
+                class: 1,
+                picture: 1
+            }
+        );
+        assert_eq!(
+            evaluate(&sizes, SPEC, 1, 0).unwrap_err(),
+            EvaluateError::TooFewEpisodes { got: 1 }
+        );
+    }
+
+    #[test]
+    fn the_report_has_the_published_fields() {
+        let outcome = Outcome {
+            fusion: Fusion::Mean,
+            setting: Setting::Inductive,
+            accuracy: 0.5,
+            ci95: 0.25,
+        };
+        let report = Report {
+            n_way: 5,
+            k_shot: 1,
+            n_query: 15,
+            episodes: 2000,
+            seed: 7,
+            split: Split::Val,
+            results: vec![outcome],
+        };
+        let json = serde_json::to_string(&report).unwrap();
+        let expected = concat!(
+            r#"{"n_way":5,"k_shot":1,"n_query":15,"episodes":2000,"seed":7,"split":"val","#,
+            r#""results":[{"fusion":"mean","setting":"inductive","accuracy":0.5,"ci95":0.25}]}"#
+        );
+        assert_eq!(json, expected);
+        assert_eq!(serde_json::from_str::<Report>(&json).unwrap(), report);
+    }
+}

@@ -1,0 +1,44 @@
+//! Similarity of embeddings. Greater is closer.
+
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
+
+/// Cosine of the angle between every query and every prototype.
+///
+/// # Shapes
+/// `queries`: `[q, s]`, `prototypes`: `[c, s]`; result: `[q, c]`, each in -1..=1 up to rounding. A zero vector
+/// has no direction: its cosine with anything is 0.
+pub fn cosine(queries: ArrayView2<'_, f32>, prototypes: ArrayView2<'_, f32>) -> Array2<f32> {
+    let mut similarity = queries.dot(&prototypes.t());
+    similarity *= &inverse_norms(queries).insert_axis(Axis(1));
+    similarity *= &inverse_norms(prototypes);
+    similarity
+}
+
+fn inverse_norms(rows: ArrayView2<'_, f32>) -> Array1<f32> {
+    rows.axis_iter(Axis(0)).map(inverse_norm).collect()
+}
+
+fn inverse_norm(row: ArrayView1<'_, f32>) -> f32 {
+    let norm = row.dot(&row).sqrt();
+    if norm > 0.0 { norm.recip() } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    #[test]
+    fn cosines_of_known_angles() {
+        let queries = array![[2.0_f32, 0.0], [3.0, 3.0], [0.0, 0.0]];
+        let prototypes = array![[5.0_f32, 0.0], [0.0, 0.5], [-1.0, 0.0], [0.0, 0.0]];
+        let half = std::f32::consts::FRAC_1_SQRT_2;
+        let expected = array![
+            [1.0, 0.0, -1.0, 0.0],
+            [half, half, -half, 0.0],
+            [0.0, 0.0, 0.0, 0.0]
+        ];
+        let difference = cosine(queries.view(), prototypes.view()) - expected;
+        assert!(difference.iter().all(|d| d.abs() < 1e-6), "{difference}");
+    }
+}

@@ -1,0 +1,241 @@
+//! From RGB8 pixels to what a backbone takes: the only place that resizes or normalizes.
+//!
+//! The recipe is a value. It is saved in the checkpoint and the bundle, so training and the device prepare
+//! pictures alike.
+
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use ndarray::Array3;
+use serde::{Deserialize, Serialize};
+
+use crate::picture::Picture;
+
+/// The largest side that a recipe may ask for, in pixels.
+pub const MAX_SIZE: usize = 2048;
+
+/// How a picture becomes a square.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Geometry {
+    /// The largest square in the middle.
+    CenterCrop,
+    /// The whole picture, its proportions given up.
+    Squash,
+    /// The whole picture in its proportions, bars in the mean color.
+    Letterbox,
+}
+
+/// How pixels are interpolated. All but `Nearest` average over the source when they reduce.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Filter {
+    /// The nearest pixel.
+    Nearest,
+    /// Linear.
+    Bilinear,
+    /// Cubic, sharper (what many tools call bicubic).
+    CatmullRom,
+    /// Windowed sinc.
+    Lanczos3,
+}
+
+/// A recipe from a picture to a tensor.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Preprocess {
+    /// Side of the square, in pixels.
+    pub size: usize,
+    /// How the picture becomes a square.
+    pub geometry: Geometry,
+    /// How it is resized.
+    pub filter: Filter,
+    /// Subtracted per channel (red, green, blue), on the scale 0..=255.
+    pub mean: [f32; 3],
+    /// Then divided by, per channel, on the same scale.
+    pub std: [f32; 3],
+}
+
+/// Why a recipe cannot be carried out.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PreprocessError {
+    /// The side is zero or too large.
+    #[error("preprocessing to {got} pixels a side; expected 1 to {MAX_SIZE}")]
+    Size {
+        /// The recipe's size.
+        got: usize,
+    },
+    /// A mean or standard deviation cannot be used.
+    #[error("preprocessing {field} of {got:?}; expected finite numbers{}", if *field == "std" { " above 0" } else { "" })]
+    Scale {
+        /// `mean` or `std`.
+        field: &'static str,
+        /// The recipe's values.
+        got: [f32; 3],
+    },
+    /// The picture has no pixels, or not as many as its width and height say.
+    #[error(
+        "a picture of {width}x{height} with {got} bytes; expected {expected} (3 a pixel, at least one pixel)"
+    )]
+    Picture {
+        /// Width in pixels.
+        width: usize,
+        /// Height in pixels.
+        height: usize,
+        /// `width * height * 3`.
+        expected: usize,
+        /// Bytes it has.
+        got: usize,
+    },
+}
+
+impl Preprocess {
+    /// The paper's normalization (mean and std of miniImageNet) for `size` pixels a side.
+    pub fn paper(size: usize) -> Self {
+        Self {
+            size,
+            geometry: Geometry::CenterCrop,
+            filter: Filter::Bilinear,
+            mean: [120.396, 115.594, 104.540],
+            std: [70.682, 68.276, 72.545],
+        }
+    }
+
+    /// Checks the recipe itself, for instance after it was read from a file.
+    ///
+    /// # Errors
+    /// A size outside 1..=[`MAX_SIZE`], a mean that is not finite, a std that is not finite and above 0.
+    pub fn check(&self) -> Result<(), PreprocessError> {
+        if !(1..=MAX_SIZE).contains(&self.size) {
+            return Err(PreprocessError::Size { got: self.size });
+        }
+        if !self.mean.iter().all(|x| x.is_finite()) {
+            return Err(PreprocessError::Scale {
+                field: "mean",
+                got: self.mean,
+            });
+        }
+        if !self.std.iter().all(|x| x.is_finite() && *x > 0.0) {
+            return Err(PreprocessError::Scale {
+                field: "std",
+                got: self.std,
+            });
+        }
+        Ok(())
+    }
+
+    /// The picture as a square: `size * size * 3` bytes, rows of RGB pixels.
+    ///
+    /// A picture that already is `size` x `size` passes bit for bit.
+    ///
+    /// # Errors
+    /// A recipe that fails [`Preprocess::check`], a picture without pixels.
+    pub fn resize(&self, picture: &Picture) -> Result<Vec<u8>, PreprocessError> {
+        self.check()?;
+        check_picture(picture)?;
+        if (picture.width, picture.height) == (self.size, self.size) {
+            return Ok(picture.rgb.clone());
+        }
+        Ok(match self.geometry {
+            Geometry::CenterCrop => self.resized(
+                picture,
+                self.size,
+                self.size,
+                ResizeOptions::new().fit_into_destination(None),
+            ),
+            Geometry::Squash => self.resized(picture, self.size, self.size, ResizeOptions::new()),
+            Geometry::Letterbox => self.letterboxed(picture),
+        })
+    }
+
+    /// Normalizes `rgb` (`[size, size, 3]`) into `out` (`[3, size, size]`): `(value - mean) / std` per channel.
+    ///
+    /// Both must have `3 * size * size` values; what is missing on either side is left out.
+    pub fn normalize(&self, rgb: &[u8], out: &mut [f32]) {
+        let plane = (self.size * self.size).max(1);
+        for (channel, plane) in out.chunks_exact_mut(plane).take(3).enumerate() {
+            let (mean, std) = (self.mean[channel], self.std[channel]);
+            for (value, pixel) in plane.iter_mut().zip(rgb.chunks_exact(3)) {
+                *value = (f32::from(pixel[channel]) - mean) / std;
+            }
+        }
+    }
+
+    /// [`Preprocess::resize`] then [`Preprocess::normalize`]: `[3, size, size]`.
+    ///
+    /// # Errors
+    /// Those of [`Preprocess::resize`].
+    pub fn apply(&self, picture: &Picture) -> Result<Array3<f32>, PreprocessError> {
+        let rgb = self.resize(picture)?;
+        let mut values = vec![0.0; rgb.len()];
+        self.normalize(&rgb, &mut values);
+        let shape = (3, self.size, self.size);
+        Ok(Array3::from_shape_vec(shape, values).expect("invariant: resize gives 3 bytes a pixel"))
+    }
+
+    fn resized(
+        &self,
+        picture: &Picture,
+        width: usize,
+        height: usize,
+        options: ResizeOptions,
+    ) -> Vec<u8> {
+        let source = ImageRef::new(
+            picture.width as u32,
+            picture.height as u32,
+            &picture.rgb,
+            PixelType::U8x3,
+        )
+        .expect("invariant: the picture was checked");
+        let mut square = Image::new(width as u32, height as u32, PixelType::U8x3);
+        Resizer::new()
+            .resize(
+                &source,
+                &mut square,
+                &options.resize_alg(self.filter.into()),
+            )
+            .expect("invariant: both are U8x3 and the crop is inside");
+        square.into_vec()
+    }
+
+    fn letterboxed(&self, picture: &Picture) -> Vec<u8> {
+        let longest = picture.width.max(picture.height);
+        let fit = |side: usize| ((side * self.size + longest / 2) / longest).max(1);
+        let (width, height) = (fit(picture.width), fit(picture.height));
+        let inner = self.resized(picture, width, height, ResizeOptions::new());
+        let bars = self.mean.map(|x| x.round().clamp(0.0, 255.0) as u8);
+        let mut square: Vec<u8> = bars.repeat(self.size * self.size);
+        let (left, top) = ((self.size - width) / 2, (self.size - height) / 2);
+        for (y, row) in inner.chunks_exact(width * 3).enumerate() {
+            let start = ((top + y) * self.size + left) * 3;
+            square[start..start + row.len()].copy_from_slice(row);
+        }
+        square
+    }
+}
+
+impl From<Filter> for ResizeAlg {
+    fn from(filter: Filter) -> Self {
+        match filter {
+            Filter::Nearest => Self::Nearest,
+            Filter::Bilinear => Self::Convolution(FilterType::Bilinear),
+            Filter::CatmullRom => Self::Convolution(FilterType::CatmullRom),
+            Filter::Lanczos3 => Self::Convolution(FilterType::Lanczos3),
+        }
+    }
+}
+
+fn check_picture(picture: &Picture) -> Result<(), PreprocessError> {
+    let (width, height, got) = (picture.width, picture.height, picture.rgb.len());
+    let expected = width.saturating_mul(height).saturating_mul(3);
+    let fits = u32::try_from(width).is_ok() && u32::try_from(height).is_ok();
+    if got == expected && expected > 0 && fits {
+        return Ok(());
+    }
+    Err(PreprocessError::Picture {
+        width,
+        height,
+        expected,
+        got,
+    })
+}

@@ -1,0 +1,212 @@
+//! The oracle: a slow, obvious interpreter of a [`Graph`] on plain arrays.
+//!
+//! Every other interpreter and engine is compared with it. It computes in f64 and rounds once, at the end, so that
+//! a difference is the other's. Batch normalization uses running statistics (eval mode).
+
+use std::collections::BTreeMap;
+
+use ndarray::{Array1, Array3, Array4, ArrayD, ArrayView4, ArrayViewD, Axis, Ix1, Ix4, Slice, s};
+
+use crate::graph::{Graph, GraphError, Node, Op, Shape};
+use crate::tensors::Tensors;
+
+/// Why a network cannot be run.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReferenceError {
+    /// The graph is broken or the parameters are not its own.
+    #[error("{0}")]
+    Graph(String),
+    /// An input is missing or not one of the network's.
+    #[error("inputs {got:?} were given; the network takes {expected:?}")]
+    Inputs {
+        /// The network's inputs.
+        expected: Vec<String>,
+        /// The inputs given.
+        got: Vec<String>,
+    },
+    /// An input has another shape than the network's.
+    #[error(
+        "input `{name}` has shape {got:?}; expected a batch of {expected:?}, the same batch for all inputs"
+    )]
+    Shape {
+        /// The input.
+        name: String,
+        /// The network's shape, without the batch.
+        expected: Shape,
+        /// The given shape, with the batch.
+        got: Vec<usize>,
+    },
+}
+
+impl From<GraphError> for ReferenceError {
+    fn from(error: GraphError) -> Self {
+        Self::Graph(error.to_string())
+    }
+}
+
+/// Runs a network and returns its outputs in the graph's order.
+///
+/// `parameters` are exactly the graph's. `inputs` are the graph's inputs in any order, each `[n, shape..]` with the
+/// same `n`.
+///
+/// # Errors
+/// A broken graph, parameters that do not fit it, inputs that are missing or misshapen.
+pub fn run(
+    graph: &Graph,
+    parameters: &Tensors,
+    inputs: &[(&str, ArrayViewD<'_, f32>)],
+) -> Result<Vec<ArrayD<f32>>, ReferenceError> {
+    let shapes = graph.shapes()?;
+    graph.check_parameters(parameters)?;
+    check_inputs(graph, inputs)?;
+    let mut values: BTreeMap<&str, ArrayD<f64>> = BTreeMap::new();
+    for (name, input) in inputs {
+        values.insert(name, input.mapv(f64::from));
+    }
+    for node in &graph.nodes {
+        let read: Vec<&ArrayD<f64>> = node
+            .inputs
+            .iter()
+            .map(|name| &values[name.as_str()])
+            .collect();
+        let written = compute(node, parameters, &read, &shapes[&node.name]);
+        values.insert(&node.name, written);
+    }
+    Ok(graph
+        .outputs
+        .iter()
+        .map(|name| values[name.as_str()].mapv(|x| x as f32))
+        .collect())
+}
+
+fn check_inputs(
+    graph: &Graph,
+    inputs: &[(&str, ArrayViewD<'_, f32>)],
+) -> Result<(), ReferenceError> {
+    let mut expected: Vec<String> = graph
+        .inputs
+        .iter()
+        .map(|input| input.name.clone())
+        .collect();
+    let mut got: Vec<String> = inputs.iter().map(|(name, _)| (*name).to_owned()).collect();
+    expected.sort();
+    got.sort();
+    if expected != got {
+        return Err(ReferenceError::Inputs { expected, got });
+    }
+    let batch = inputs.first().and_then(|(_, value)| value.shape().first());
+    for (name, value) in inputs {
+        let known = graph.inputs.iter().find(|input| input.name == *name);
+        let known = known.expect("invariant: the names are the same");
+        if value.shape().first() != batch || value.shape().get(1..) != Some(&known.shape[..]) {
+            let (name, expected, got) = (
+                (*name).to_owned(),
+                known.shape.clone(),
+                value.shape().to_vec(),
+            );
+            return Err(ReferenceError::Shape {
+                name,
+                expected,
+                got,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// One node. `shape` is that of the result without the batch.
+fn compute(node: &Node, parameters: &Tensors, read: &[&ArrayD<f64>], shape: &Shape) -> ArrayD<f64> {
+    let parameter = |suffix: &str| parameters[&format!("{}.{suffix}", node.name)].mapv(f64::from);
+    let x = read[0];
+    match node.op {
+        Op::Conv2d {
+            stride,
+            padding,
+            bias,
+            ..
+        } => {
+            let out = convolve(
+                &pad(planes(x), padding),
+                &planes(&parameter("weight")),
+                stride,
+                shape,
+            );
+            let out = if bias {
+                out + per_channel(parameter("bias"))
+            } else {
+                out
+            };
+            out.into_dyn()
+        }
+        Op::BatchNorm { eps } => {
+            let std = (per_channel(parameter("running_var")) + f64::from(eps)).sqrt();
+            let normal = (&planes(x) - &per_channel(parameter("running_mean"))) / std;
+            (normal * per_channel(parameter("weight")) + per_channel(parameter("bias"))).into_dyn()
+        }
+        Op::LeakyRelu { slope } => x.mapv(|x| if x > 0.0 { x } else { f64::from(slope) * x }),
+        Op::MaxPool2d { kernel, stride } => max_pool(planes(x), kernel, stride, shape).into_dyn(),
+        Op::GlobalAveragePool => {
+            let area = (x.shape()[2] * x.shape()[3]) as f64;
+            (x.sum_axis(Axis(3)).sum_axis(Axis(2))) / area
+        }
+        Op::Add => x + read[1],
+    }
+}
+
+/// `[n, c, h, w]`.
+fn planes(x: &ArrayD<f64>) -> ArrayView4<'_, f64> {
+    x.view()
+        .into_dimensionality::<Ix4>()
+        .expect("invariant: shape inference passed")
+}
+
+/// `[c]` to `[c, 1, 1]`, which broadcasts over batch, height and width.
+fn per_channel(values: ArrayD<f64>) -> Array3<f64> {
+    let values: Array1<f64> = values
+        .into_dimensionality::<Ix1>()
+        .expect("invariant: shapes were checked");
+    values.insert_axis(Axis(1)).insert_axis(Axis(2))
+}
+
+fn pad(x: ArrayView4<'_, f64>, padding: usize) -> Array4<f64> {
+    let (n, c, h, w) = x.dim();
+    let mut padded = Array4::zeros((n, c, h + 2 * padding, w + 2 * padding));
+    padded
+        .slice_mut(s![.., .., padding..padding + h, padding..padding + w])
+        .assign(&x);
+    padded
+}
+
+/// Sums, for every pair of channels and every place in the kernel, the input seen through that place.
+fn convolve(
+    x: &Array4<f64>,
+    weight: &ArrayView4<'_, f64>,
+    stride: usize,
+    shape: &Shape,
+) -> Array4<f64> {
+    let mut out = Array4::zeros((x.dim().0, shape[0], shape[1], shape[2]));
+    for ((o, i, row, column), &weight) in weight.indexed_iter() {
+        let seen = x.index_axis(Axis(1), i);
+        let seen = seen.slice_axis(Axis(1), steps(row, stride, shape[1]));
+        let seen = seen.slice_axis(Axis(2), steps(column, stride, shape[2]));
+        out.index_axis_mut(Axis(1), o).scaled_add(weight, &seen);
+    }
+    out
+}
+
+fn max_pool(x: ArrayView4<'_, f64>, kernel: usize, stride: usize, shape: &Shape) -> Array4<f64> {
+    let mut out = Array4::from_elem((x.dim().0, shape[0], shape[1], shape[2]), f64::NEG_INFINITY);
+    for (row, column) in (0..kernel).flat_map(|row| (0..kernel).map(move |column| (row, column))) {
+        let seen = x.slice_axis(Axis(2), steps(row, stride, shape[1]));
+        let seen = seen.slice_axis(Axis(3), steps(column, stride, shape[2]));
+        out.zip_mut_with(&seen, |max, &x| *max = max.max(x));
+    }
+    out
+}
+
+/// `count` positions from `first` on, `stride` apart.
+fn steps(first: usize, stride: usize, count: usize) -> Slice {
+    let end = first + (count - 1) * stride + 1;
+    Slice::new(first as isize, Some(end as isize), stride as isize)
+}
