@@ -17,9 +17,7 @@ pub(crate) fn ci(root: &Path) -> bool {
     let mut totals = Totals::default();
     let mut steps = Steps::default();
     steps.run("format", || cargo(root, &["fmt", "--all", "--check"]));
-    steps.run("licences", || {
-        cargo(root, &["deny", "check", "licenses", "bans", "sources"])
-    });
+    steps.run("licences", || cargo(root, &["deny", "check", "licenses", "bans", "sources"]));
     steps.run("set-up", || setup::setup(root));
     steps.run("lints", || lints(root));
     steps.run("documentation", || documentation(root));
@@ -36,17 +34,12 @@ fn cargo(root: &Path, words: &[&str]) -> Result<()> {
 
 fn lints(root: &Path) -> Result<()> {
     let clippy = ["clippy", "--workspace", "--all-targets", "--release", "--"];
-    process::run(
-        process::cargo(root)
-            .args(clippy)
-            .args(["-Wclippy::too_many_lines", "-Dwarnings"]),
-    )
+    process::run(process::cargo(root).args(clippy).args(["-Wclippy::too_many_lines", "-Dwarnings"]))
 }
 
 fn documentation(root: &Path) -> Result<()> {
     let mut doc = process::cargo(root);
-    doc.args(["doc", "--workspace", "--no-deps", "--release"])
-        .env("RUSTDOCFLAGS", "-D warnings");
+    doc.args(["doc", "--workspace", "--no-deps", "--release"]).env("RUSTDOCFLAGS", "-D warnings");
     process::run(&mut doc)
 }
 
@@ -80,23 +73,15 @@ impl Steps {
         if let Some(error) = &error {
             println!("error: {name}: {error}");
         }
-        self.0.push(Step {
-            name,
-            took: start.elapsed(),
-            error,
-        });
+        self.0.push(Step { name, took: start.elapsed(), error });
     }
 
     /// Failed tests are in the totals already; every other failed step is one failure more, and so
     /// is a test run that never came to its totals.
     fn failed_besides_tests(&self) -> u64 {
-        let failed = self
-            .0
-            .iter()
-            .filter_map(|step| Some((step.name, step.error.as_ref()?)));
-        failed
-            .filter(|(name, error)| *name != "tests" || Totals::parse(error).is_none())
-            .count() as u64
+        let failed = self.0.iter().filter_map(|step| Some((step.name, step.error.as_ref()?)));
+        failed.filter(|(name, error)| *name != "tests" || Totals::parse(error).is_none()).count()
+            as u64
     }
 }
 
@@ -124,23 +109,15 @@ mod tests {
         steps.run("service", || Ok(()));
         assert_eq!(steps.failed_besides_tests(), 1);
         let shown = steps.to_string();
-        let ends: Vec<_> = shown
-            .lines()
-            .filter_map(|line| line.split_once(" s  "))
-            .collect();
+        let ends: Vec<_> = shown.lines().filter_map(|line| line.split_once(" s  ")).collect();
         let ends: Vec<_> = ends.into_iter().map(|(_, end)| end).collect();
-        assert_eq!(
-            ends,
-            ["two files differ", "4 passed, 2 failed, 0 skipped", "ok"]
-        );
+        assert_eq!(ends, ["two files differ", "4 passed, 2 failed, 0 skipped", "ok"]);
     }
 
     #[test]
     fn tests_that_do_not_build_are_a_failure() {
         let mut steps = Steps::default();
-        steps.run("tests", || {
-            bail!("`cargo xtask test` ended without its totals")
-        });
+        steps.run("tests", || bail!("`cargo xtask test` ended without its totals"));
         assert_eq!(steps.failed_besides_tests(), 1);
     }
 }

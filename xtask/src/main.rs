@@ -22,7 +22,7 @@ Examples:
 
 /// Chores of this project.
 #[derive(Parser)]
-#[command(name = "cargo xtask", after_help = EXAMPLES)]
+#[command(bin_name = "cargo xtask", after_help = EXAMPLES)]
 struct Cli {
     #[command(subcommand)]
     chore: Chore,

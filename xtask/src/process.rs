@@ -21,10 +21,7 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 
 /// Runs a command and returns what it wrote to standard output.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
-    let output = command
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output();
+    let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output();
     let output = output.map_err(|e| not_started(command, &e))?;
     ended_well(command, output.status)?;
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
@@ -34,10 +31,7 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
 /// they were written (both go through one pipe).
 pub(crate) fn lines(command: &mut Command, mut on_line: impl FnMut(&str)) -> Result<ExitStatus> {
     let (reader, writer) = std::io::pipe().context("cannot open a pipe")?;
-    command
-        .stdin(Stdio::null())
-        .stdout(writer.try_clone()?)
-        .stderr(writer);
+    command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
     let mut child = command.spawn().map_err(|e| not_started(command, &e))?;
     // The command still holds the writing ends; the pipe closes only when they are dropped too.
     command.stdout(Stdio::null()).stderr(Stdio::null());
@@ -48,6 +42,11 @@ pub(crate) fn lines(command: &mut Command, mut on_line: impl FnMut(&str)) -> Res
         line.clear();
     }
     Ok(child.wait()?)
+}
+
+/// Adds to an error what to do about it: "what is wrong; what to do".
+pub(crate) fn advise<T>(result: Result<T>, advice: &str) -> Result<T> {
+    result.map_err(|error| anyhow!("{error:#}; {advice}"))
 }
 
 fn ended_well(command: &Command, status: ExitStatus) -> Result<()> {
@@ -69,19 +68,12 @@ fn not_started(command: &Command, error: &std::io::Error) -> anyhow::Error {
 fn shown(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     let words = words.map(|word| word.display().to_string());
-    words
-        .map(|word| shortened(&word))
-        .collect::<Vec<_>>()
-        .join(" ")
+    words.map(|word| shortened(&word)).collect::<Vec<_>>().join(" ")
 }
 
 fn shortened(word: &str) -> String {
     let first = word.lines().next().unwrap_or_default();
-    if first.len() == word.len() {
-        word.to_owned()
-    } else {
-        format!("{first}…")
-    }
+    if first.len() == word.len() { word.to_owned() } else { format!("{first}…") }
 }
 
 #[cfg(test)]
@@ -106,10 +98,7 @@ mod tests {
     #[test]
     fn a_missing_program_is_named() {
         let error = run(&mut Command::new("no-such-program")).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "`no-such-program` is not installed or not on the PATH"
-        );
+        assert_eq!(error.to_string(), "`no-such-program` is not installed or not on the PATH");
     }
 
     #[test]

@@ -36,9 +36,7 @@ pub(crate) fn test(root: &Path) -> Result<bool> {
 /// Builds the test programs of the whole workspace; returns which package each belongs to.
 fn build(root: &Path) -> Result<BTreeMap<String, String>> {
     let mut cargo = process::cargo(root);
-    cargo
-        .args(TEST)
-        .args(["--no-run", "--message-format=json-render-diagnostics"]);
+    cargo.args(TEST).args(["--no-run", "--message-format=json-render-diagnostics"]);
     let mut programs = BTreeMap::new();
     let status = process::lines(&mut cargo, |line| match line.starts_with('{') {
         true => programs.extend(test_program(line)),

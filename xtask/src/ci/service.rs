@@ -20,14 +20,7 @@ pub(super) fn starts_and_stops(root: &Path) -> Result<()> {
     let address = free_address()?;
     let store = std::env::temp_dir().join(format!("handful-ci-{}", std::process::id()));
     let mut run = process::cargo(root);
-    run.args([
-        "run",
-        "--release",
-        "--quiet",
-        "--",
-        "--listen",
-        &address.to_string(),
-    ]);
+    run.args(["run", "--release", "--quiet", "--", "--listen", &address.to_string()]);
     // cargo becomes the service, so the child's number is the service's.
     let mut service = run.arg("--store").arg(&store).spawn()?;
     let answered = wait_until_ready(&mut service, address);
@@ -60,21 +53,14 @@ fn wait_until_ready(service: &mut Child, address: SocketAddr) -> Result<()> {
 
 fn page_is_there(address: SocketAddr) -> Result<()> {
     let page = get(address, "/")?;
-    ensure!(
-        page.contains("<html"),
-        "`/` is not the page: {}",
-        page.lines().next().unwrap_or("")
-    );
+    ensure!(page.contains("<html"), "`/` is not the page: {}", page.lines().next().unwrap_or(""));
     Ok(())
 }
 
 fn get(address: SocketAddr, path: &str) -> Result<String> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
-    )?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     Ok(String::from_utf8_lossy(&answer).into_owned())
@@ -87,10 +73,7 @@ fn stop(service: &mut Child) -> Result<()> {
     let start = Instant::now();
     while start.elapsed() < PATIENCE {
         if let Some(status) = service.try_wait()? {
-            ensure!(
-                status.success(),
-                "asked to stop, the service ended with {status}"
-            );
+            ensure!(status.success(), "asked to stop, the service ended with {status}");
             return Ok(());
         }
         sleep(PAUSE);

@@ -66,7 +66,7 @@ pub(super) fn lay(home: &Path, python: &Path) -> Result<()> {
     let file = fetch(python, wheel, &download)?;
     unpack(python, &file, wheel, &fresh)?;
     stubs::build(&fresh.join("lib"), &download)?;
-    fs::write(fresh.join("build-version"), VERSION)?;
+    fs::write(fresh.join("build-version"), format!("{VERSION}\n"))?;
     replace(&fresh, &folder)?;
     fs::remove_dir_all(&download).context("cannot remove the downloaded wheel")
 }
@@ -90,9 +90,8 @@ fn wheel(os: &str, arch: &str) -> Result<&'static Wheel> {
 
 fn check_compiler() -> Result<()> {
     for tool in ["cc", "nm"] {
-        process::run(Command::new(tool).arg("--version").stdout(Stdio::null())).context(
-            "a C compiler and binutils are needed; on Debian or Ubuntu: apt install g++",
-        )?;
+        let version = process::run(Command::new(tool).arg("--version").stdout(Stdio::null()));
+        process::advise(version, "on Debian or Ubuntu: apt install g++")?;
     }
     Ok(())
 }
@@ -111,13 +110,7 @@ fn check_disk(home: &Path, needed_mb: u64) -> Result<()> {
 
 /// The "available" column of the only row of `df -Pk`.
 fn free_kib(table: &str) -> Option<u64> {
-    table
-        .lines()
-        .nth(1)?
-        .split_whitespace()
-        .nth(3)?
-        .parse()
-        .ok()
+    table.lines().nth(1)?.split_whitespace().nth(3)?.parse().ok()
 }
 
 /// Downloads the wheel, or finds the one that an earlier, unfinished run left.
@@ -127,49 +120,27 @@ fn fetch(python: &Path, wheel: &Wheel, folder: &Path) -> Result<PathBuf> {
         wheel.download_mb, wheel.disk_mb, wheel.note
     );
     let mut pip = Command::new(python);
-    pip.args([
-        "-m",
-        "pip",
-        "download",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--no-cache-dir",
-    ])
-    .args(["--no-deps", "--only-binary=:all:", "--implementation", "cp"])
-    .args([
-        "--python-version",
-        "3.11",
-        "--platform",
-        wheel.platform,
-        "--dest",
-    ])
-    .arg(folder)
-    .arg(format!("torch=={VERSION}"));
-    process::run(&mut pip).context(
-        "pip could not download torch: is the network there? `cargo xtask setup` tries again",
+    pip.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-cache-dir"])
+        .args(["--no-deps", "--only-binary=:all:", "--implementation", "cp"])
+        .args(["--python-version", "3.11", "--platform", wheel.platform, "--dest"])
+        .arg(folder)
+        .arg(format!("torch=={VERSION}"));
+    process::advise(
+        process::run(&mut pip),
+        "is the network there? `cargo xtask setup` tries again",
     )?;
     let files = fs::read_dir(folder)?.filter_map(|entry| Some(entry.ok()?.path()));
     let mut wheels = files.filter(|path| path.extension().is_some_and(|e| e == "whl"));
-    wheels
-        .next()
-        .with_context(|| format!("pip left no wheel in {}", folder.display()))
+    wheels.next().with_context(|| format!("pip left no wheel in {}", folder.display()))
 }
 
 fn unpack(python: &Path, file: &Path, wheel: &Wheel, fresh: &Path) -> Result<()> {
     println!("setup: .libtorch: unpacking");
     remove(fresh)?;
     let mut unpack = Command::new(python);
-    unpack
-        .args(["-c", include_str!("unpack.py")])
-        .arg(file)
-        .arg(fresh)
-        .args(wheel.libraries);
-    process::run(&mut unpack).with_context(|| {
-        format!(
-            "cannot unpack {}; if it is broken, remove it and run again",
-            file.display()
-        )
-    })
+    unpack.args(["-c", include_str!("unpack.py")]).arg(file).arg(fresh).args(wheel.libraries);
+    let advice = format!("if {} is broken, remove it and run again", file.display());
+    process::advise(process::run(&mut unpack), &advice)
 }
 
 /// The new folder takes the old one's place; nothing half-made ever bears the final name.
@@ -201,22 +172,14 @@ mod tests {
 
     #[test]
     fn an_unknown_machine_is_told_what_to_do() {
-        assert_eq!(
-            wheel("linux", "aarch64").unwrap().platform,
-            "manylinux_2_28_aarch64"
-        );
+        assert_eq!(wheel("linux", "aarch64").unwrap().platform, "manylinux_2_28_aarch64");
         let error = wheel("macos", "aarch64").err().unwrap().to_string();
-        assert!(
-            error.contains("aarch64 macos") && error.contains("build-version"),
-            "{error}"
-        );
+        assert!(error.contains("aarch64 macos") && error.contains("build-version"), "{error}");
     }
 
     #[test]
     fn a_full_disk_stops_before_the_download() {
-        let error = check_disk(Path::new("."), u64::MAX / 2)
-            .unwrap_err()
-            .to_string();
+        let error = check_disk(Path::new("."), u64::MAX / 2).unwrap_err().to_string();
         assert!(error.contains("MB free; libtorch needs"), "{error}");
     }
 }

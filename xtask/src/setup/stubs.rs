@@ -20,15 +20,9 @@ struct Stub {
 
 const STUBS: [Stub; 2] = [
     // cudaErrorNoDevice
-    Stub {
-        library: "libcudart.so.13",
-        answer: 100,
-    },
+    Stub { library: "libcudart.so.13", answer: 100 },
     // CUPTI_ERROR_NOT_INITIALIZED
-    Stub {
-        library: "libcupti.so.13",
-        answer: 15,
-    },
+    Stub { library: "libcupti.so.13", answer: 15 },
 ];
 
 /// Builds the stubs beside the real libraries in `lib`; sources go to `scratch`.
@@ -37,11 +31,7 @@ pub(super) fn build(lib: &Path, scratch: &Path) -> Result<()> {
     let symbols = undefined_symbols(&lib.join("libtorch_cpu.so"))?;
     for stub in STUBS {
         let names = versioned(&symbols, stub.library);
-        ensure!(
-            !names.is_empty(),
-            "libtorch_cpu.so asks nothing of {}",
-            stub.library
-        );
+        ensure!(!names.is_empty(), "libtorch_cpu.so asks nothing of {}", stub.library);
         build_stub(&stub, &names, lib, scratch)?;
     }
     build_umbrella(lib, scratch)?;
@@ -50,23 +40,14 @@ pub(super) fn build(lib: &Path, scratch: &Path) -> Result<()> {
 }
 
 fn undefined_symbols(library: &Path) -> Result<String> {
-    process::output(
-        Command::new("nm")
-            .args(["-D", "--undefined-only"])
-            .arg(library),
-    )
+    process::output(Command::new("nm").args(["-D", "--undefined-only"]).arg(library))
 }
 
 /// The names in `nm`'s listing that `library` must provide: `U name@library`.
 fn versioned<'a>(listing: &'a str, library: &str) -> Vec<&'a str> {
-    let symbols = listing
-        .lines()
-        .filter_map(|line| line.split_whitespace().last());
+    let symbols = listing.lines().filter_map(|line| line.split_whitespace().last());
     let names = symbols.filter_map(|symbol| symbol.split_once('@'));
-    names
-        .filter(|(_, version)| *version == library)
-        .map(|(name, _)| name)
-        .collect()
+    names.filter(|(_, version)| *version == library).map(|(name, _)| name).collect()
 }
 
 /// The loader asks for `name@library`, so the library's symbols bear its own name as version.
@@ -76,8 +57,7 @@ fn build_stub(stub: &Stub, names: &[&str], lib: &Path, scratch: &Path) -> Result
     fs::write(&source, source_of(stub, names))?;
     fs::write(&versions, format!("{} {{ global: *; }};\n", stub.library))?;
     let mut cc = shared(stub.library, lib);
-    cc.arg(source)
-        .arg(format!("-Wl,--version-script={}", versions.display()));
+    cc.arg(source).arg(format!("-Wl,--version-script={}", versions.display()));
     process::run(&mut cc).with_context(|| format!("cannot build {}", stub.library))
 }
 
@@ -104,8 +84,7 @@ fn build_umbrella(lib: &Path, scratch: &Path) -> Result<()> {
 /// The C compiler, told to make the shared library `name` in `lib`.
 fn shared(name: &str, lib: &Path) -> Command {
     let mut cc = Command::new("cc");
-    cc.args(["-shared", "-fPIC", "-O1", "-w", "-o"])
-        .arg(lib.join(name));
+    cc.args(["-shared", "-fPIC", "-O1", "-w", "-o"]).arg(lib.join(name));
     cc.arg(format!("-Wl,-soname,{name}")).arg("-L").arg(lib);
     cc
 }

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 use crate::process;
 
@@ -27,42 +27,30 @@ pub(super) fn make(venv: &Path) -> Result<PathBuf> {
         return Ok(python);
     }
     check_python()?;
-    println!(
-        "setup: .venv: installing {} with pip ({SIZE})",
-        PACKAGES.join(", ")
-    );
-    process::run(Command::new("python3").args(["-m", "venv"]).arg(venv))
-        .with_context(|| format!("python3 could not make {}; {APT}", venv.display()))?;
-    let pip = [
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-    ];
-    process::run(Command::new(&python).args(pip).args(["--only-binary=:all:"]).args(PACKAGES))
-        .context("pip could not install the packages: is the network there, and the disk not full? `cargo xtask setup` tries again")?;
-    ensure!(
-        is_current(&python),
-        "{} is not usable; remove it and run again",
-        venv.display()
-    );
+    println!("setup: .venv: installing {} with pip ({SIZE})", PACKAGES.join(", "));
+    process::advise(process::run(Command::new("python3").args(["-m", "venv"]).arg(venv)), APT)?;
+    let mut pip = Command::new(&python);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+        .args(["--only-binary=:all:"])
+        .args(PACKAGES);
+    process::advise(
+        process::run(&mut pip),
+        "is the network there? `cargo xtask setup` tries again",
+    )?;
+    ensure!(is_current(&python), "{} is not usable; remove it and run again", venv.display());
     Ok(python)
 }
 
 fn is_current(python: &Path) -> bool {
     let mut check = Command::new(python);
-    check
-        .args(["-c", CHECK])
-        .args(PACKAGES)
-        .stdin(Stdio::null())
-        .stderr(Stdio::null());
+    check.args(["-c", CHECK]).args(PACKAGES).stdin(Stdio::null()).stderr(Stdio::null());
     check.status().is_ok_and(|status| status.success())
 }
 
 fn check_python() -> Result<()> {
     let version = "import sys; print(*sys.version_info[:2], sep='.')";
-    let version = process::output(Command::new("python3").args(["-c", version])).context(APT)?;
+    let version = process::output(Command::new("python3").args(["-c", version]));
+    let version = process::advise(version, APT)?;
     ensure!(
         is_recent(version.trim()),
         "python3 is {}; 3.11 or newer is needed for the pinned packages",
@@ -82,12 +70,7 @@ mod tests {
 
     #[test]
     fn python_versions_are_compared_as_numbers() {
-        for (version, recent) in [
-            ("3.9", false),
-            ("3.11", true),
-            ("3.20", true),
-            ("4.0", true),
-        ] {
+        for (version, recent) in [("3.9", false), ("3.11", true), ("3.20", true), ("4.0", true)] {
             assert_eq!(is_recent(version), recent, "{version}");
         }
         assert!(!is_recent("garbage"));

@@ -46,10 +46,7 @@ pub(super) struct Report {
 impl Report {
     /// A reader that knows which package each test program belongs to.
     pub(super) fn new(packages: BTreeMap<String, String>) -> Self {
-        Self {
-            packages,
-            ..Self::default()
-        }
+        Self { packages, ..Self::default() }
     }
 
     /// Takes one line in; `false` when the line says nothing new.
@@ -74,18 +71,13 @@ impl Report {
         let package = self.packages.get(program).unwrap_or(&crate_name);
         self.package = package.clone();
         // Documentation is no program: rustdoc's own failures show in cargo's status.
-        self.pending = self
-            .packages
-            .contains_key(program)
-            .then(|| program.to_owned());
+        self.pending = self.packages.contains_key(program).then(|| program.to_owned());
         self.part = Part::Tests;
     }
 
     /// Notices headings inside one program's listing.
     fn turn(&mut self, line: &str) {
-        let heading = line
-            .strip_prefix("---- ")
-            .and_then(|line| line.strip_suffix(" stdout ----"));
+        let heading = line.strip_prefix("---- ").and_then(|line| line.strip_suffix(" stdout ----"));
         match (line, heading) {
             ("successes:", _) => (self.part, self.test) = (Part::Names, None),
             ("failures:", _) => (self.part, self.test) = (Part::Failures, None),
@@ -142,10 +134,7 @@ fn started(line: &str) -> Option<&str> {
     if let Some(library) = line.strip_prefix("Doc-tests ") {
         return Some(library);
     }
-    let (_, path) = line
-        .strip_prefix("Running ")?
-        .strip_suffix(')')?
-        .rsplit_once('(')?;
+    let (_, path) = line.strip_prefix("Running ")?.strip_suffix(')')?.rsplit_once('(')?;
     path.rsplit('/').next()
 }
 
@@ -156,14 +145,9 @@ fn result(line: &str) -> Option<(Totals, f64)> {
         let mut parts = counts.split("; ");
         parts.find_map(|part| part.strip_suffix(word)?.trim().parse::<u64>().ok())
     };
-    let seconds = counts
-        .rsplit_once("finished in ")
-        .and_then(|(_, s)| s.strip_suffix('s'));
-    let totals = Totals {
-        passed: count("passed")?,
-        failed: count("failed")?,
-        skipped: count("ignored")?,
-    };
+    let seconds = counts.rsplit_once("finished in ").and_then(|(_, s)| s.strip_suffix('s'));
+    let totals =
+        Totals { passed: count("passed")?, failed: count("failed")?, skipped: count("ignored")? };
     Some((totals, seconds.and_then(|s| s.parse().ok()).unwrap_or(0.0)))
 }
 
@@ -196,33 +180,12 @@ impl fmt::Display for Summary {
             "{:<8} {:>7} {:>7} {:>7} {:>9}",
             "crate", "passed", "failed", "skipped", "time"
         )?;
-        for (
-            name,
-            Tally {
-                totals, seconds, ..
-            },
-        ) in &self.0
-        {
-            let Totals {
-                passed,
-                failed,
-                skipped,
-            } = totals;
-            writeln!(
-                f,
-                "{name:<8} {passed:>7} {failed:>7} {skipped:>7} {seconds:>7.1} s"
-            )?;
+        for (name, Tally { totals, seconds, .. }) in &self.0 {
+            let Totals { passed, failed, skipped } = totals;
+            writeln!(f, "{name:<8} {passed:>7} {failed:>7} {skipped:>7} {seconds:>7.1} s")?;
         }
-        list(
-            f,
-            "skipped",
-            self.0.iter().map(|(name, tally)| (name, &tally.skips)),
-        )?;
-        list(
-            f,
-            "failed",
-            self.0.iter().map(|(name, tally)| (name, &tally.failures)),
-        )?;
+        list(f, "skipped", self.0.iter().map(|(name, tally)| (name, &tally.skips)))?;
+        list(f, "failed", self.0.iter().map(|(name, tally)| (name, &tally.failures)))?;
         writeln!(f, "\n{}", self.totals())
     }
 }
@@ -323,13 +286,7 @@ failed:
     #[test]
     fn names_that_were_listed_are_not_listed_again() {
         let (_, shown) = read(LISTING);
-        assert_eq!(
-            shown
-                .iter()
-                .filter(|line| line.contains("engine::runs"))
-                .count(),
-            1
-        );
+        assert_eq!(shown.iter().filter(|line| line.contains("engine::runs")).count(), 1);
         assert!(shown.contains(&"skipped: CUDA: no device"));
         assert!(shown.contains(&"expected 1, got 2"));
         assert!(shown.contains(&"    engine::fails"));
@@ -339,19 +296,8 @@ failed:
     fn a_program_that_dies_is_a_failure() {
         let dies = "     Running tests/it/main.rs (target/release/deps/it-33)\ntest a ... ok\n";
         let summary = read(&format!("{dies}{LISTING}")).0.finish(ended(101));
-        assert_eq!(
-            summary.totals(),
-            Totals {
-                passed: 6,
-                failed: 2,
-                skipped: 2
-            }
-        );
-        assert!(
-            summary
-                .to_string()
-                .contains("train    it-33 ended before its result")
-        );
+        assert_eq!(summary.totals(), Totals { passed: 6, failed: 2, skipped: 2 });
+        assert!(summary.to_string().contains("train    it-33 ended before its result"));
     }
 
     #[test]
@@ -360,14 +306,7 @@ failed:
                      skipped: page: no chromium\n\
                      test result: ok. 2 passed; 0 failed; 0 ignored; finished in 0.00s\n";
         let summary = read(lines).0.finish(ended(0));
-        assert_eq!(
-            summary.totals(),
-            Totals {
-                passed: 1,
-                failed: 0,
-                skipped: 1
-            }
-        );
+        assert_eq!(summary.totals(), Totals { passed: 1, failed: 0, skipped: 1 });
     }
 
     #[test]

@@ -16,30 +16,17 @@ impl Totals {
     /// Reads the line that [`fmt::Display`] writes.
     pub(crate) fn parse(line: &str) -> Option<Self> {
         let mut counts = line.split(", ");
-        let mut count = |word: &str| {
-            counts
-                .next()?
-                .strip_suffix(word)?
-                .strip_suffix(' ')?
-                .parse::<u64>()
-                .ok()
-        };
-        let totals = Self {
-            passed: count("passed")?,
-            failed: count("failed")?,
-            skipped: count("skipped")?,
-        };
+        let mut count =
+            |word: &str| counts.next()?.strip_suffix(word)?.strip_suffix(' ')?.parse::<u64>().ok();
+        let totals =
+            Self { passed: count("passed")?, failed: count("failed")?, skipped: count("skipped")? };
         counts.next().is_none().then_some(totals)
     }
 }
 
 impl fmt::Display for Totals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            passed,
-            failed,
-            skipped,
-        } = self;
+        let Self { passed, failed, skipped } = self;
         write!(f, "{passed} passed, {failed} failed, {skipped} skipped")
     }
 }
@@ -68,23 +55,15 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_back() {
-        let totals = Totals {
-            passed: 212,
-            failed: 0,
-            skipped: 3,
-        };
+        let totals = Totals { passed: 212, failed: 0, skipped: 3 };
         assert_eq!(totals.to_string(), "212 passed, 0 failed, 3 skipped");
         assert_eq!(Totals::parse(&totals.to_string()), Some(totals));
     }
 
     #[test]
     fn other_lines_are_not_totals() {
-        for line in [
-            "",
-            "2 passed",
-            "1 passed, 2 failed, 3 skipped, 4 more",
-            "a passed, 1 failed",
-        ] {
+        for line in ["", "2 passed", "1 passed, 2 failed, 3 skipped, 4 more", "a passed, 1 failed"]
+        {
             assert_eq!(Totals::parse(line), None, "{line}");
         }
     }
