@@ -1,1 +1,3 @@
+//! The command on the device.
+
 fn main() {}

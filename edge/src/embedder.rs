@@ -1,0 +1,272 @@
+//! From a picture's bytes to its embedding: limits, decoding, preprocessing, engine.
+
+use std::time::{Duration, Instant};
+
+use models::bundle::{Bundle, Manifest};
+use models::graph::Shape;
+use models::picture::{self, PictureError, PictureLimits, Warning};
+use models::preprocess::{Preprocess, PreprocessError};
+use ndarray::{Array2, Array3, ArrayView4, Axis, Ix2, concatenate, stack};
+use sha2::{Digest, Sha256};
+
+use crate::engine::{
+    Engine, EngineChoice, EngineError, EngineOptions, Model, Provider, Rejection, SelectError,
+    select_proven, start_proven,
+};
+
+/// The backbone of a bundle on an engine that has passed the bundle's self-test.
+pub struct Embedder {
+    manifest: Manifest,
+    engine: Box<dyn Engine>,
+    rejected: Vec<Rejection>,
+    reader: PictureReader,
+}
+
+/// A picture's embedding and how it came about.
+#[derive(Debug, Clone)]
+pub struct Embedded {
+    /// The backbone's raw output, `embedding_size` long.
+    pub embedding: Vec<f32>,
+    /// SHA-256 of the bytes that were given.
+    pub sha256: [u8; 32],
+    /// What was unusual about the picture.
+    pub warnings: Vec<Warning>,
+    /// Where the time went.
+    pub timing: Timing,
+}
+
+/// Where the time of one picture went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Timing {
+    /// Bytes to pixels.
+    pub decode: Duration,
+    /// Pixels to the network's input.
+    pub preprocess: Duration,
+    /// The network.
+    pub embed: Duration,
+}
+
+/// Why a picture has no embedding.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EmbedError {
+    /// The bytes are no picture that can be read.
+    #[error(transparent)]
+    Picture(#[from] PictureError),
+    /// The picture cannot become the network's input.
+    #[error(transparent)]
+    Preprocess(#[from] PreprocessError),
+    /// The engine failed.
+    #[error("the engine failed: {0}")]
+    Engine(#[from] EngineError),
+    /// The network's answer is no embedding.
+    #[error("the network's output should be {expected}, got {got}")]
+    Output {
+        /// Its shape and content.
+        expected: String,
+        /// What came.
+        got: String,
+    },
+}
+
+impl EmbedError {
+    /// True if the picture is at fault, false if the engine is.
+    #[must_use]
+    pub fn is_bad_input(&self) -> bool {
+        matches!(self, Self::Picture(_) | Self::Preprocess(_))
+    }
+}
+
+impl Embedder {
+    /// Starts the bundle's backbone on the first engine of `choice` that loads it and passes its
+    /// self-test; each refusal is kept in [`Embedder::rejected`].
+    ///
+    /// # Errors
+    /// [`SelectError`] with every engine's reason.
+    pub fn open(
+        bundle: Bundle,
+        choice: EngineChoice,
+        options: &EngineOptions,
+    ) -> Result<Self, SelectError> {
+        let inputs = inputs(&bundle.manifest);
+        let proof = &mut |engine: &mut dyn Engine| self_test(engine, &bundle.manifest);
+        let selected = select_proven(&model(&bundle, &inputs), choice, options, proof)?;
+        let reader = PictureReader::new(&bundle.manifest);
+        Ok(Self {
+            manifest: bundle.manifest,
+            engine: selected.engine,
+            rejected: selected.rejected,
+            reader,
+        })
+    }
+
+    /// The same with other limits for pictures.
+    #[must_use]
+    pub fn with_limits(mut self, limits: PictureLimits) -> Self {
+        self.reader.limits = limits;
+        self
+    }
+
+    /// Decodes, preprocesses and embeds one picture file.
+    ///
+    /// # Errors
+    /// [`EmbedError`]; [`EmbedError::is_bad_input`] says whose fault it is.
+    pub fn embed(&mut self, bytes: &[u8]) -> Result<Embedded, EmbedError> {
+        let ReadPicture { input, warnings, mut timing } = self.reader.read(bytes)?;
+        let start = Instant::now();
+        let embedding = self.run(input.view().insert_axis(Axis(0)))?.into_iter().collect();
+        timing.embed = start.elapsed();
+        Ok(Embedded { embedding, sha256: Sha256::digest(bytes).into(), warnings, timing })
+    }
+
+    /// Embeds inputs `[3, h, w]` that [`PictureReader::read`] made: `[pictures, embedding_size]`,
+    /// in batches of at most the bundle's `max_batch`.
+    ///
+    /// # Errors
+    /// [`EmbedError::Engine`] or [`EmbedError::Output`].
+    pub fn embed_pictures(&mut self, pictures: &[Array3<f32>]) -> Result<Array2<f32>, EmbedError> {
+        let mut parts = Vec::new();
+        for batch in pictures.chunks(self.manifest.backbone.max_batch.max(1)) {
+            parts.push(self.embed_batch(batch)?);
+        }
+        if parts.is_empty() {
+            return Ok(Array2::zeros((0, self.manifest.backbone.embedding_size)));
+        }
+        let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
+        Ok(concatenate(Axis(0), &views).expect("invariant: every part has embedding_size columns"))
+    }
+
+    fn embed_batch(&mut self, pictures: &[Array3<f32>]) -> Result<Array2<f32>, EmbedError> {
+        let views: Vec<_> = pictures.iter().map(|picture| picture.view()).collect();
+        let got =
+            || pictures.iter().map(|p| format!("{:?}", p.shape())).collect::<Vec<_>>().join(" ");
+        let batch = stack(Axis(0), &views).map_err(|_| EngineError::Inputs {
+            expected: "pictures of one shape".to_owned(),
+            got: got(),
+        })?;
+        self.run(batch.view())
+    }
+
+    fn run(&mut self, batch: ArrayView4<f32>) -> Result<Array2<f32>, EmbedError> {
+        run_backbone(self.engine.as_mut(), &self.manifest, batch)
+    }
+
+    /// What can be shared with other threads to read pictures while this one embeds.
+    #[must_use]
+    pub fn reader(&self) -> &PictureReader {
+        &self.reader
+    }
+
+    /// The bundle's manifest.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The engine in use.
+    #[must_use]
+    pub fn provider(&self) -> Provider {
+        self.engine.provider()
+    }
+
+    /// The engines that were tried before it, with the reason of each refusal.
+    #[must_use]
+    pub fn rejected(&self) -> &[Rejection] {
+        &self.rejected
+    }
+}
+
+/// Starts the bundle's backbone on one provider and runs the self-test: what `doctor` and `bench`
+/// do for each. The result runs the backbone; see [`Embedder`] for pictures.
+///
+/// # Errors
+/// [`Rejection`] with the reason in one line.
+pub fn start(
+    bundle: &Bundle,
+    provider: Provider,
+    options: &EngineOptions,
+) -> Result<Box<dyn Engine>, Rejection> {
+    let inputs = inputs(&bundle.manifest);
+    let proof = &mut |engine: &mut dyn Engine| self_test(engine, &bundle.manifest);
+    start_proven(&model(bundle, &inputs), provider, options, proof)
+}
+
+/// Reads picture files as a bundle's network wants them; cheap to copy, shared between threads.
+#[derive(Debug, Clone)]
+pub struct PictureReader {
+    preprocess: Preprocess,
+    limits: PictureLimits,
+}
+
+/// A picture as the network wants it.
+#[derive(Debug, Clone)]
+pub struct ReadPicture {
+    /// `[3, h, w]`, normalized.
+    pub input: Array3<f32>,
+    /// What was unusual about the picture.
+    pub warnings: Vec<Warning>,
+    /// `decode` and `preprocess`; `embed` is zero.
+    pub timing: Timing,
+}
+
+impl PictureReader {
+    fn new(manifest: &Manifest) -> Self {
+        Self { preprocess: manifest.preprocess.clone(), limits: PictureLimits::default() }
+    }
+
+    /// Decodes and preprocesses one picture file.
+    ///
+    /// # Errors
+    /// [`EmbedError::Picture`] or [`EmbedError::Preprocess`].
+    pub fn read(&self, bytes: &[u8]) -> Result<ReadPicture, EmbedError> {
+        let start = Instant::now();
+        let picture = picture::decode(bytes, &self.limits)?;
+        let decode = start.elapsed();
+        let input = self.preprocess.apply(&picture)?;
+        let preprocess = start.elapsed().saturating_sub(decode);
+        let timing = Timing { decode, preprocess, embed: Duration::ZERO };
+        Ok(ReadPicture { input, warnings: picture.warnings, timing })
+    }
+}
+
+/// The backbone's inputs as an engine wants them.
+#[must_use]
+pub fn inputs(manifest: &Manifest) -> Vec<(String, Shape)> {
+    let size = manifest.preprocess.size;
+    vec![(manifest.backbone.input.clone(), vec![3, size, size])]
+}
+
+fn model<'a>(bundle: &'a Bundle, inputs: &'a [(String, Shape)]) -> Model<'a> {
+    Model { onnx: bundle.backbone(), inputs, max_batch: bundle.manifest.backbone.max_batch }
+}
+
+fn self_test(engine: &mut dyn Engine, manifest: &Manifest) -> Result<(), String> {
+    let input = models::bundle::self_test::input(manifest.self_test.seed, manifest.preprocess.size);
+    let output = run_backbone(engine, manifest, input.view()).map_err(|e| e.to_string())?;
+    manifest.self_test.prove(output.row(0)).map_err(|e| e.to_string())
+}
+
+/// Runs a bundle's backbone on `[n, 3, h, w]`, which gives `[n, embedding_size]`, all finite.
+///
+/// # Errors
+/// [`EmbedError::Engine`] or [`EmbedError::Output`].
+pub fn run_backbone(
+    engine: &mut dyn Engine,
+    manifest: &Manifest,
+    batch: ArrayView4<f32>,
+) -> Result<Array2<f32>, EmbedError> {
+    let network = &manifest.backbone;
+    let expected = [batch.len_of(Axis(0)), network.embedding_size];
+    let outputs = engine.run(&[(&network.input, batch.into_dyn())])?;
+    let wrong = |got: String| EmbedError::Output { expected: format!("{expected:?}, finite"), got };
+    let first = outputs.into_iter().next().ok_or_else(|| wrong("nothing".to_owned()))?;
+    let got = format!("{:?}", first.shape());
+    let embeddings = first.into_dimensionality::<Ix2>().map_err(|_| wrong(got.clone()))?;
+    if embeddings.shape() != expected {
+        return Err(wrong(got));
+    }
+    if embeddings.iter().any(|v| !v.is_finite()) {
+        return Err(wrong("a value that is not finite".to_owned()));
+    }
+    Ok(embeddings)
+}

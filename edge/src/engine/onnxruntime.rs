@@ -1,0 +1,141 @@
+//! ONNX Runtime, from a shared library found at run time.
+//!
+//! Left alone, ONNX Runtime runs on the processor whatever a provider cannot. Here one provider is
+//! registered at a time, a failed registration is an error, and with a GPU provider no node may fall
+//! to the processor: what [`Engine::provider`] says is what runs.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use models::graph::Shape;
+use ndarray::{ArrayD, ArrayViewD, CowArray, IxDyn};
+use ort::environment::Environment;
+use ort::ep::{self, ExecutionProviderDispatch};
+use ort::session::builder::SessionBuilder;
+use ort::session::{Session, SessionInputValue};
+use ort::value::{DynValue, TensorRef};
+
+use super::signature::Signature;
+use super::{Engine, EngineError, EngineOptions, Model, Provider};
+
+/// A session of ONNX Runtime.
+pub(super) struct OnnxRuntime {
+    session: Session,
+    provider: Provider,
+    signature: Signature,
+}
+
+impl OnnxRuntime {
+    pub(super) fn load(
+        model: &Model,
+        provider: Provider,
+        options: &EngineOptions,
+    ) -> Result<Self, EngineError> {
+        let library = options.onnxruntime.as_deref().ok_or(EngineError::NoLibrary)?;
+        let environment = environment(library)?;
+        let mut builder = Session::builder(&environment).map_err(refused)?;
+        if let Some(threads) = options.threads {
+            builder = builder.with_intra_threads(threads).map_err(refused)?;
+        }
+        let mut builder = register(builder, model, provider)?;
+        let session = builder.commit_from_memory(model.onnx).map_err(refused)?;
+        Ok(Self { session, provider, signature: Signature::of(model) })
+    }
+}
+
+/// Adds the provider, strictly.
+fn register(
+    builder: SessionBuilder,
+    model: &Model,
+    provider: Provider,
+) -> Result<SessionBuilder, EngineError> {
+    let gpu = match provider {
+        Provider::TensorRt => tensorrt(model),
+        // TF32 keeps 10 bits of a product's factors: not the precision that the bundle states.
+        Provider::Cuda => ep::CUDA::default().with_tf32(false).build(),
+        Provider::Cpu | Provider::Tract => return Ok(builder),
+    };
+    let builder = builder.with_execution_providers([gpu.error_on_failure()]).map_err(refused)?;
+    builder.with_disable_cpu_fallback().map_err(refused)
+}
+
+/// TensorRT builds one engine for all batches up to the largest, not one for each it meets.
+fn tensorrt(model: &Model) -> ExecutionProviderDispatch {
+    let shapes = |batch: usize| {
+        let one = |(name, shape): &(String, Shape)| {
+            let dims: Vec<_> = shape.iter().map(|d| format!("x{d}")).collect();
+            format!("{name}:{batch}{}", dims.concat())
+        };
+        model.inputs.iter().map(one).collect::<Vec<_>>().join(",")
+    };
+    ep::TensorRT::default()
+        .with_profile_min_shapes(shapes(1))
+        .with_profile_opt_shapes(shapes(1))
+        .with_profile_max_shapes(shapes(model.max_batch))
+        .build()
+}
+
+impl Engine for OnnxRuntime {
+    fn provider(&self) -> Provider {
+        self.provider
+    }
+
+    fn run(&mut self, inputs: &[(&str, ArrayViewD<f32>)]) -> Result<Vec<ArrayD<f32>>, EngineError> {
+        let (views, _) = self.signature.order(inputs)?;
+        let arrays: Vec<_> = views.iter().map(|view| view.as_standard_layout()).collect();
+        let names = self.signature.inputs().iter().map(|(name, _)| name.as_str());
+        let values: Result<Vec<_>, _> = names.zip(&arrays).map(input).collect();
+        let outputs = self.session.run(values?).map_err(refused)?;
+        outputs.iter().map(|(name, value)| output(name, &value)).collect()
+    }
+}
+
+type NamedInput<'a> = (Cow<'a, str>, SessionInputValue<'a>);
+
+fn input<'a>(
+    (name, array): (&'a str, &'a CowArray<'_, f32, IxDyn>),
+) -> Result<NamedInput<'a>, EngineError> {
+    let slice = array.as_slice().expect("invariant: the layout is standard");
+    let tensor = TensorRef::from_array_view((array.shape().to_vec(), slice)).map_err(refused)?;
+    Ok((name.into(), tensor.into()))
+}
+
+fn output(name: &str, value: &DynValue) -> Result<ArrayD<f32>, EngineError> {
+    let (shape, values) = value.try_extract_tensor::<f32>().map_err(refused)?;
+    let dims: Vec<_> = shape.iter().map(|&d| usize::try_from(d).unwrap_or(0)).collect();
+    ArrayD::from_shape_vec(IxDyn(&dims), values.to_vec()).map_err(|e| EngineError::Output {
+        name: name.to_owned(),
+        expected: format!("{dims:?}"),
+        got: e.to_string(),
+    })
+}
+
+/// One process holds one ONNX Runtime: the library that was loaded, and its environment.
+static LOADED: Mutex<Option<(PathBuf, Environment)>> = Mutex::new(None);
+
+/// The environment of the library at `path`, which is loaded at the first call. Never left to the
+/// `ort` crate to find: its own search panics when there is nothing to find.
+fn environment(path: &Path) -> Result<Environment, EngineError> {
+    let unreadable = |e| EngineError::Refused(format!("cannot read {}: {e}", path.display()));
+    let asked = path.canonicalize().map_err(unreadable)?;
+    let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    match &*loaded {
+        Some((path, environment)) if *path == asked => return Ok(environment.clone()),
+        Some((path, _)) => return Err(EngineError::OtherLibrary { loaded: path.clone(), asked }),
+        None => {}
+    }
+    let builder = ort::init_from(&asked).map_err(|e| EngineError::Refused(e.to_string()))?;
+    // Its log would repeat on stderr what the errors say.
+    let quiet = builder
+        .with_name("handful")
+        .with_telemetry(false)
+        .with_logger(Arc::new(|_, _, _, _, _| ()));
+    let environment = quiet.build().map_err(refused)?;
+    *loaded = Some((asked, environment.clone()));
+    Ok(environment)
+}
+
+fn refused<R>(error: ort::Error<R>) -> EngineError {
+    EngineError::Refused(error.message().to_owned())
+}

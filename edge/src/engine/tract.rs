@@ -1,0 +1,125 @@
+//! tract: the engine that is part of the program, in pure Rust, on one thread.
+//!
+//! The network is compiled for a batch of one and a batch runs picture by picture: a compiled batch
+//! is slower per picture (8 pictures of ResNet-12, one thread), every batch size would need its own
+//! copy of the weights, and a batch left symbolic costs up to six times as much.
+
+use std::io::Cursor;
+use std::sync::Arc;
+
+use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn};
+use tract_onnx::prelude::*;
+
+use super::signature::Signature;
+use super::{Engine, EngineError, Model, Provider};
+
+/// A network compiled by tract.
+pub(super) struct Tract {
+    plan: Arc<TypedRunnableModel>,
+    signature: Signature,
+    /// For each of the plan's inputs, its place in the signature.
+    order: Vec<usize>,
+}
+
+impl Tract {
+    pub(super) fn load(model: &Model) -> Result<Self, EngineError> {
+        let signature = Signature::of(model);
+        // Files written by other tools carry shapes of inner values with a symbolic batch, which
+        // contradict a fixed one.
+        let reader = onnx().with_ignore_value_info(true);
+        let mut network = reader.model_for_read(&mut Cursor::new(model.onnx)).map_err(refused)?;
+        let order = order(&network, &signature)?;
+        for (index, &place) in order.iter().enumerate() {
+            let shape = one(&signature.inputs()[place].1);
+            let fact = InferenceFact::dt_shape(f32::datum_type(), &shape);
+            network.set_input_fact(index, fact).map_err(refused)?;
+        }
+        let plan =
+            network.into_optimized().and_then(IntoRunnable::into_runnable).map_err(refused)?;
+        Ok(Self { plan, signature, order })
+    }
+
+    fn run_one(&self, views: &[&ArrayViewD<f32>], row: usize) -> TractResult<TVec<TValue>> {
+        let tensor = |&place: &usize| {
+            let values = views[place].index_axis(Axis(0), row);
+            let values = values.as_standard_layout();
+            let slice = values.as_slice().expect("invariant: the layout is standard");
+            Ok(Tensor::from_shape(&one(values.shape()), slice)?.into_tvalue())
+        };
+        self.plan.run(self.order.iter().map(tensor).collect::<TractResult<_>>()?)
+    }
+}
+
+impl Engine for Tract {
+    fn provider(&self) -> Provider {
+        Provider::Tract
+    }
+
+    fn run(&mut self, inputs: &[(&str, ArrayViewD<f32>)]) -> Result<Vec<ArrayD<f32>>, EngineError> {
+        let (views, batch) = self.signature.order(inputs)?;
+        let mut outputs: Vec<Rows> = Vec::new();
+        for row in 0..batch {
+            let values = self.run_one(&views, row).map_err(refused)?;
+            outputs.resize_with(values.len(), Rows::default);
+            for (output, value) in outputs.iter_mut().zip(&values) {
+                output.push(value)?;
+            }
+        }
+        outputs.into_iter().map(|output| output.finish(batch)).collect()
+    }
+}
+
+/// One output, collected picture by picture.
+#[derive(Default)]
+struct Rows {
+    shape: Vec<usize>,
+    values: Vec<f32>,
+}
+
+impl Rows {
+    fn push(&mut self, value: &Tensor) -> Result<(), EngineError> {
+        let view = value.to_plain_array_view::<f32>().map_err(refused)?;
+        if view.shape().first() != Some(&1) {
+            return Err(not_a_batch(format!("{:?}", view.shape())));
+        }
+        self.shape = view.shape().to_vec();
+        self.values.extend(view.iter());
+        Ok(())
+    }
+
+    fn finish(mut self, batch: usize) -> Result<ArrayD<f32>, EngineError> {
+        self.shape[0] = batch;
+        let shape = IxDyn(&self.shape);
+        ArrayD::from_shape_vec(shape, self.values).map_err(|e| not_a_batch(e.to_string()))
+    }
+}
+
+/// The place in the signature of each of the file's inputs.
+fn order(network: &InferenceModel, signature: &Signature) -> Result<Vec<usize>, EngineError> {
+    let outlets = network.input_outlets().map_err(refused)?;
+    let names: Vec<_> = outlets.iter().map(|o| network.node(o.node).name.as_str()).collect();
+    let place = |name: &&str| signature.inputs().iter().position(|(n, _)| n == name);
+    let order: Option<Vec<_>> = names.iter().map(place).collect();
+    order.filter(|order| order.len() == signature.inputs().len()).ok_or_else(|| {
+        let expected: Vec<_> = signature.inputs().iter().map(|(n, _)| n.as_str()).collect();
+        let (expected, got) = (expected.join(", "), names.join(", "));
+        EngineError::Refused(format!("the file's inputs are {got}, expected {expected}"))
+    })
+}
+
+fn one(shape: &[usize]) -> Vec<usize> {
+    [&[1], shape].concat()
+}
+
+fn not_a_batch(got: String) -> EngineError {
+    EngineError::Output {
+        name: "of tract".to_owned(),
+        expected: "one row a picture".to_owned(),
+        got,
+    }
+}
+
+/// tract's errors are chains; all of it belongs to the reason.
+fn refused(error: TractError) -> EngineError {
+    EngineError::Refused(format!("{error:#}"))
+}

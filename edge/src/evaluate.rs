@@ -1,0 +1,129 @@
+//! The accuracy of a bundle as it runs on this device: pictures go through the deployed path
+//! (decoder, preprocessing, engine), and the same episodes are drawn as in training.
+
+use models::dataset::{Class, Dataset, DatasetError, PictureRef, Split};
+use models::few_shot::episode::{EpisodeError, EpisodeSpec, Sampler};
+use models::few_shot::evaluate::{self as few_shot, Report};
+use ndarray::{Array2, Array3, Axis, concatenate};
+use rayon::prelude::*;
+
+use crate::embedder::{EmbedError, Embedder};
+
+/// Pictures held in memory as network inputs at a time.
+const CHUNK: usize = 256;
+
+/// What to evaluate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Protocol {
+    /// The classes to draw from.
+    pub split: Split,
+    /// Ways, shots and queries of an episode.
+    pub spec: EpisodeSpec,
+    /// How many episodes, at least 2.
+    pub episodes: u64,
+    /// Episodes are a function of seed and index.
+    pub seed: u64,
+}
+
+/// Why an evaluation failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EvaluateError {
+    /// A picture cannot be read.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    /// A picture has no embedding.
+    #[error("{picture}: {source}")]
+    Embed {
+        /// Its path in the data set.
+        picture: String,
+        /// Why.
+        source: EmbedError,
+    },
+    /// The protocol does not fit the data.
+    #[error("the {split} split does not fit the protocol: {source}")]
+    Episode {
+        /// The split.
+        split: Split,
+        /// What is missing.
+        source: EpisodeError,
+    },
+    /// The episodes cannot be evaluated.
+    #[error(transparent)]
+    FewShot(#[from] few_shot::EvaluateError),
+}
+
+impl EvaluateError {
+    /// True if the data or the protocol is at fault, false if the engine is.
+    #[must_use]
+    pub fn is_bad_input(&self) -> bool {
+        !matches!(self, Self::Embed { source, .. } if !source.is_bad_input())
+    }
+}
+
+/// Embeds the split and evaluates mean prototypes and cosine on it. `progress` hears how many
+/// pictures of how many are embedded.
+///
+/// # Errors
+/// [`EvaluateError`]; a protocol that does not fit is told before anything is embedded.
+pub fn evaluate(
+    embedder: &mut Embedder,
+    dataset: &Dataset,
+    protocol: Protocol,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Report, EvaluateError> {
+    let Protocol { split, spec, episodes, seed } = protocol;
+    let sizes = dataset.split(split).iter().map(|class| class.pictures.len()).collect();
+    Sampler::new(sizes, spec, seed).map_err(|source| EvaluateError::Episode { split, source })?;
+    let embeddings = embed_split(embedder, dataset, split, progress)?;
+    let outcome = few_shot::evaluate(&embeddings, spec, episodes, seed)?;
+    let EpisodeSpec { n_way, k_shot, n_query } = spec;
+    Ok(Report { n_way, k_shot, n_query, episodes, seed, split, results: vec![outcome] })
+}
+
+/// The embeddings `[pictures, embedding_size]` of each class of a split, in the data set's order.
+///
+/// # Errors
+/// The first picture that cannot be read or embedded.
+pub fn embed_split(
+    embedder: &mut Embedder,
+    dataset: &Dataset,
+    split: Split,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Vec<Array2<f32>>, EvaluateError> {
+    let classes = dataset.split(split);
+    let total = classes.iter().map(|class| class.pictures.len()).sum();
+    let mut done = 0;
+    let mut count = |pictures: usize| {
+        done += pictures;
+        progress(done, total);
+    };
+    classes.iter().map(|class| embed_class(embedder, dataset, class, &mut count)).collect()
+}
+
+fn embed_class(
+    embedder: &mut Embedder,
+    dataset: &Dataset,
+    class: &Class,
+    count: &mut dyn FnMut(usize),
+) -> Result<Array2<f32>, EvaluateError> {
+    let mut rows = Vec::new();
+    for pictures in class.pictures.chunks(CHUNK) {
+        let reader = embedder.reader().clone();
+        let read = |picture: &PictureRef| {
+            let embed =
+                |source| EvaluateError::Embed { picture: picture.path().to_owned(), source };
+            Ok(reader.read(&dataset.bytes(picture)?).map_err(embed)?.input)
+        };
+        let inputs: Vec<Array3<f32>> =
+            pictures.par_iter().map(read).collect::<Result<_, EvaluateError>>()?;
+        let embed = |source| EvaluateError::Embed { picture: class.name.clone(), source };
+        rows.push(embedder.embed_pictures(&inputs).map_err(embed)?);
+        count(pictures.len());
+    }
+    if rows.is_empty() {
+        return Ok(Array2::zeros((0, embedder.manifest().backbone.embedding_size)));
+    }
+    let views: Vec<_> = rows.iter().map(|part| part.view()).collect();
+    Ok(concatenate(Axis(0), &views).expect("invariant: embeddings of one backbone have one size"))
+}
