@@ -1,0 +1,230 @@
+//! A trained network, with or without the state that training needs to go on.
+//!
+//! One safetensors file: the network's parameters under their own names, the optimizer's momentum under
+//! `momentum.<name>`, and everything else as JSON in the file's metadata. `docs/formats.md` has the table.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::graph::{Architecture, GraphError};
+use crate::preprocess::Preprocess;
+use crate::tensors::{TensorFile, Tensors, TensorsError};
+
+/// The version of this format that is written, and the only one that is read.
+pub const FORMAT: u32 = 1;
+
+/// The most bytes of a checkpoint file that are read.
+pub const MAX_BYTES: u64 = 2 << 30;
+
+/// Parameters with this prefix belong to the classifiers that only pre-training uses.
+pub const HEAD_PREFIXES: [&str; 2] = ["head.", "rotation_head."];
+
+const MOMENTUM_PREFIX: &str = "momentum.";
+
+/// A trained network.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checkpoint {
+    /// The network's sizes.
+    pub architecture: Architecture,
+    /// How pictures become its input.
+    pub preprocess: Preprocess,
+    /// The base classes, in the order of the classifier's outputs; empty for imported weights.
+    pub classes: Vec<String>,
+    /// The network's parameters, and those of the training heads (`head.weight`, `head.bias`, …).
+    pub parameters: Tensors,
+    /// What training needs to go on; `None` in a checkpoint that is only used.
+    pub training: Option<Training>,
+    /// Where the weights come from.
+    pub provenance: Provenance,
+}
+
+/// What training needs to go on as if it had never stopped.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Training {
+    /// The optimizer's momentum, by parameter name.
+    pub momentum: Tensors,
+    /// Counters and seeds.
+    pub progress: Progress,
+}
+
+/// Where a training stands. Randomness is a function of (`seed`, epoch, position), so that these few
+/// numbers are the whole random state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Progress {
+    /// Seed of shuffling and augmentation.
+    pub seed: u64,
+    /// The epoch that goes on, from 0.
+    pub epoch: u64,
+    /// The next batch of that epoch, from 0.
+    pub batch: u64,
+    /// Sum of the losses of the epoch's batches so far.
+    pub loss_sum: f64,
+    /// Training pictures that were classified rightly in this epoch so far.
+    pub correct: u64,
+    /// The best validation accuracy so far, in 0..1.
+    pub best_accuracy: Option<f64>,
+    /// The training's settings as TOML; resuming with others is refused.
+    pub config: String,
+}
+
+/// Where weights come from: travels with them into the bundle.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Provenance {
+    /// The program that made the weights, with its version.
+    pub tool: String,
+    /// What the data is and who made it.
+    pub data: String,
+    /// Under what terms the data is used.
+    pub data_licence: String,
+    /// Epochs trained.
+    pub epochs: f64,
+    /// Pictures that training looked at, counted with repetition.
+    pub pictures_seen: u64,
+    /// Anything else that a user of the weights should know.
+    pub notes: String,
+}
+
+/// Why bytes are not a usable checkpoint.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckpointError {
+    /// The file is not a tensor file, or cut short.
+    #[error(transparent)]
+    Tensors(#[from] TensorsError),
+    /// The description inside is missing or has other fields.
+    #[error("the checkpoint's description is not usable: {0}")]
+    Description(String),
+    /// Written by another version.
+    #[error("the checkpoint has format {got}, expected {FORMAT}: use the version of Handful that wrote it")]
+    Format {
+        /// The format found.
+        got: u32,
+    },
+    /// The tensors are not those of the network.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Description {
+    kind: String,
+    format: u32,
+    architecture: Architecture,
+    preprocess: Preprocess,
+    classes: Vec<String>,
+    provenance: Provenance,
+    progress: Option<Progress>,
+}
+
+#[derive(Deserialize)]
+struct FormatOnly {
+    format: u32,
+}
+
+impl Checkpoint {
+    /// Reads a checkpoint and checks that its tensors are those of its network.
+    pub fn parse(bytes: &[u8]) -> Result<Self, CheckpointError> {
+        let file = TensorFile::parse(bytes)?;
+        let describe = |e: serde_json::Error| CheckpointError::Description(e.to_string());
+        let FormatOnly { format } = serde_json::from_str(&file.metadata).map_err(describe)?;
+        if format != FORMAT {
+            return Err(CheckpointError::Format { got: format });
+        }
+        let description: Description = serde_json::from_str(&file.metadata).map_err(describe)?;
+        let mut parameters = file.floats;
+        let momentum = parameters
+            .extract_if(MOMENTUM_PREFIX.to_owned().., |name, _| name.starts_with(MOMENTUM_PREFIX))
+            .map(|(name, tensor)| (name[MOMENTUM_PREFIX.len()..].to_owned(), tensor))
+            .collect();
+        let checkpoint = Self {
+            architecture: description.architecture,
+            preprocess: description.preprocess,
+            classes: description.classes,
+            parameters,
+            training: description.progress.map(|progress| Training { momentum, progress }),
+            provenance: description.provenance,
+        };
+        checkpoint.backbone()?;
+        Ok(checkpoint)
+    }
+
+    /// The file's bytes; the same checkpoint always gives the same bytes.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, CheckpointError> {
+        let description = Description {
+            kind: "handful-checkpoint".to_owned(),
+            format: FORMAT,
+            architecture: self.architecture.clone(),
+            preprocess: self.preprocess.clone(),
+            classes: self.classes.clone(),
+            provenance: self.provenance.clone(),
+            progress: self.training.as_ref().map(|t| t.progress.clone()),
+        };
+        let mut floats = self.parameters.clone();
+        for (name, tensor) in self.training.iter().flat_map(|t| &t.momentum) {
+            floats.insert(format!("{MOMENTUM_PREFIX}{name}"), tensor.clone());
+        }
+        let metadata =
+            serde_json::to_string(&description).map_err(|e| CheckpointError::Description(e.to_string()))?;
+        Ok(TensorFile { floats, integers: BTreeMap::new(), metadata }.to_bytes()?)
+    }
+
+    /// The network's own parameters, without the training heads: exactly what the graph asks for.
+    pub fn backbone(&self) -> Result<Tensors, CheckpointError> {
+        let is_head = |name: &str| HEAD_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+        let tensors: Tensors =
+            self.parameters.iter().filter(|(name, _)| !is_head(name)).map(|(n, t)| (n.clone(), t.clone())).collect();
+        self.architecture.graph().check_parameters(&tensors)?;
+        Ok(tensors)
+    }
+
+    /// The identity of the embedding space: SHA-256 of the fp32 backbone tensors (name, shape and
+    /// little-endian values, in the order of their names) and of the preprocessing recipe as JSON.
+    /// Embeddings of one space can be compared, whatever precision or engine made them.
+    pub fn space_id(&self) -> Result<String, CheckpointError> {
+        let mut hash = Sha256::new();
+        for (name, tensor) in self.backbone()? {
+            hash.update(format!("{name} {:?}\n", tensor.shape()));
+            let values: Vec<u8> = tensor.iter().flat_map(|v| v.to_le_bytes()).collect();
+            hash.update(values);
+        }
+        let recipe =
+            serde_json::to_string(&self.preprocess).map_err(|e| CheckpointError::Description(e.to_string()))?;
+        hash.update(recipe);
+        Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
+/// Inputs and the training engine's outputs, kept beside a checkpoint as `golden.safetensors`: with them
+/// the export is proved without libtorch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Golden {
+    /// Pictures as they go into the network, `[8, 3, h, w]`.
+    pub image: ndarray::ArrayD<f32>,
+    /// Their embeddings, `[8, s]`, computed in fp32.
+    pub embedding: ndarray::ArrayD<f32>,
+}
+
+impl Golden {
+    /// Reads the file's bytes.
+    pub fn parse(bytes: &[u8]) -> Result<Self, CheckpointError> {
+        let mut file = TensorFile::parse(bytes)?;
+        let mut take = |name: &str| {
+            file.floats.remove(name).ok_or_else(|| CheckpointError::Description(format!("`{name}` is missing")))
+        };
+        Ok(Self { image: take("backbone.image")?, embedding: take("backbone.embedding")? })
+    }
+
+    /// The file's bytes.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, CheckpointError> {
+        let floats = BTreeMap::from([
+            ("backbone.image".to_owned(), self.image.clone()),
+            ("backbone.embedding".to_owned(), self.embedding.clone()),
+        ]);
+        Ok(TensorFile { floats, ..TensorFile::default() }.to_bytes()?)
+    }
+}

@@ -1,0 +1,125 @@
+//! The one place of this crate that opens files: bounded reads, and writes that are whole or absent.
+
+pub mod folder;
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+/// A failed file operation: what was tried, where, and why it failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DiskError {
+    /// The operating system refused.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried: read, write, list, …
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+    /// The file is larger than this kind of file may be.
+    #[error("{} is larger than the {limit} bytes allowed for such a file", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The most bytes that are read.
+        limit: u64,
+    },
+}
+
+impl DiskError {
+    fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { action, path, source }
+    }
+
+    /// The file or folder that the error is about.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Io { path, .. } | Self::TooLarge { path, .. } => path,
+        }
+    }
+}
+
+/// Reads a whole file of at most `max_bytes`; memory stays within that however large the file is.
+pub fn read(path: &Path, max_bytes: u64) -> Result<Vec<u8>, DiskError> {
+    let file = File::open(path).map_err(DiskError::io("open", path))?;
+    let mut bytes = Vec::new();
+    file.take(max_bytes.saturating_add(1)).read_to_end(&mut bytes).map_err(DiskError::io("read", path))?;
+    if bytes.len() as u64 > max_bytes {
+        return Err(DiskError::TooLarge { path: path.to_owned(), limit: max_bytes });
+    }
+    Ok(bytes)
+}
+
+/// Writes a file so that a reader, now or after a power cut, sees the old bytes or the new ones, never a
+/// mixture: a temporary file in the same folder is synced, then renamed over `path`, then the folder is synced.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = folder.join(format!(".{name}.{}.tmp", std::process::id()));
+    let result = write_synced(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
+    if result.is_err() {
+        // The error that matters is the first one; a leftover is only untidy.
+        let _ = fs::remove_file(&temporary);
+    }
+    result.and_then(|()| File::open(folder)?.sync_all()).map_err(DiskError::io("write", path))
+}
+
+fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// The entries of a folder, sorted by the bytes of their names.
+pub fn list(folder: &Path) -> Result<Vec<PathBuf>, DiskError> {
+    let entries = fs::read_dir(folder).map_err(DiskError::io("list", folder))?;
+    let mut paths: Vec<PathBuf> = entries
+        .map(|entry| entry.map(|e| e.path()))
+        .collect::<io::Result<_>>()
+        .map_err(DiskError::io("list", folder))?;
+    paths.sort_by(|a, b| a.as_os_str().as_encoded_bytes().cmp(b.as_os_str().as_encoded_bytes()));
+    Ok(paths)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_read_is_bounded() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f");
+        write(&path, &[1, 2, 3]).unwrap();
+        assert_eq!(read(&path, 3).unwrap(), [1, 2, 3]);
+        assert!(matches!(read(&path, 2), Err(DiskError::TooLarge { limit: 2, .. })));
+    }
+
+    #[test]
+    fn a_write_replaces_and_leaves_nothing_beside() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f");
+        write(&path, b"old").unwrap();
+        write(&path, b"new").unwrap();
+        assert_eq!(read(&path, 10).unwrap(), b"new");
+        assert_eq!(list(folder.path()).unwrap(), [path]);
+    }
+
+    #[test]
+    fn a_failed_write_names_the_file_and_keeps_the_old_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("occupied");
+        fs::create_dir(&path).unwrap();
+        let error = write(&path, b"x").unwrap_err();
+        assert_eq!(error.path(), path);
+        assert_eq!(list(folder.path()).unwrap(), [path]);
+    }
+}

@@ -1,0 +1,417 @@
+//! A network as data.
+//!
+//! A network is described once, as a [`Graph`]: training interprets it on libtorch, export writes it as
+//! ONNX, [`crate::reference`] runs it on plain arrays. Shapes leave out the leading batch dimension `n`
+//! that every tensor has: a picture `[n, 3, h, w]` is `[3, h, w]` here.
+
+pub mod resnet12;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::tensors::Tensors;
+pub use resnet12::Resnet12;
+
+/// The dimensions of a tensor after the batch dimension.
+pub type Shape = Vec<usize>;
+
+/// A network: inputs, nodes in the order in which they run, and the names of its output values.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Graph {
+    /// The architecture's name.
+    pub name: String,
+    /// What goes in.
+    pub inputs: Vec<Input>,
+    /// The operations; a node reads only inputs and nodes before it.
+    pub nodes: Vec<Node>,
+    /// Which values come out.
+    pub outputs: Vec<String>,
+}
+
+/// A named input of a network.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Input {
+    /// The value's name.
+    pub name: String,
+    /// Its dimensions.
+    pub shape: Shape,
+}
+
+/// One operation. Its single output value bears the node's name, and so do its parameters
+/// (`layer1.conv1` has `layer1.conv1.weight`).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Node {
+    /// The node's name, unique among nodes and inputs.
+    pub name: String,
+    /// What it computes.
+    pub op: Op,
+    /// The values that it reads.
+    pub inputs: Vec<String>,
+}
+
+impl Node {
+    /// A node that reads the named values.
+    pub fn new(name: &str, op: Op, inputs: &[&str]) -> Self {
+        Self { name: name.to_owned(), op, inputs: inputs.iter().map(|&i| i.to_owned()).collect() }
+    }
+}
+
+/// What a node computes, with the meaning that the ONNX operator of the same purpose has.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Op {
+    /// Square convolution `[c, h, w]` to `[out_channels, h', w']`, zero-padded on all sides.
+    Conv2d {
+        /// Output channels.
+        out_channels: usize,
+        /// Height and width of the kernel.
+        kernel: usize,
+        /// Step in both directions.
+        stride: usize,
+        /// Zeros added on each side.
+        padding: usize,
+        /// Whether a bias is added to each channel.
+        bias: bool,
+    },
+    /// Batch normalization per channel of `[c, h, w]`.
+    BatchNorm {
+        /// Added to the variance.
+        eps: f32,
+    },
+    /// `x` where positive, `slope * x` elsewhere; any shape.
+    LeakyRelu {
+        /// The factor of negative values.
+        slope: f32,
+    },
+    /// Square max-pooling of `[c, h, w]` without padding; incomplete windows are dropped.
+    MaxPool2d {
+        /// Height and width of the window.
+        kernel: usize,
+        /// Step in both directions.
+        stride: usize,
+    },
+    /// The spatial mean: `[c, h, w]` to `[c]`.
+    GlobalAveragePool,
+    /// The sum of two values of the same shape.
+    Add,
+}
+
+/// What a parameter is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Learned, multiplies.
+    Weight,
+    /// Learned, is added.
+    Bias,
+    /// A batch normalization's running mean: updated by the forward pass, not by gradients.
+    RunningMean,
+    /// A batch normalization's running variance, likewise.
+    RunningVar,
+}
+
+impl Role {
+    /// Whether gradients change it.
+    pub fn is_learned(self) -> bool {
+        matches!(self, Self::Weight | Self::Bias)
+    }
+}
+
+/// A tensor that a network needs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parameter {
+    /// `<node>.<role>`.
+    pub name: String,
+    /// All dimensions (parameters have no batch dimension).
+    pub shape: Shape,
+    /// What it is for.
+    pub role: Role,
+}
+
+/// Why a graph, or tensors for it, cannot be used.
+#[derive(Debug, thiserror::Error, PartialEq)]
+#[non_exhaustive]
+pub enum GraphError {
+    /// A name is used twice, or read before it exists.
+    #[error("graph `{graph}`: {problem} `{name}`")]
+    Name {
+        /// The graph.
+        graph: String,
+        /// What is wrong with the name.
+        problem: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// An operation got a value that it cannot take.
+    #[error("node `{node}` cannot take a value of shape {got:?}: expected {expected}")]
+    Shape {
+        /// The node.
+        node: String,
+        /// What it takes.
+        expected: String,
+        /// What it got.
+        got: Vec<Shape>,
+    },
+    /// Tensors do not fit the graph; every difference is a line.
+    #[error("the tensors do not fit the network `{graph}`:\n  {}", differences.join("\n  "))]
+    Parameters {
+        /// The graph.
+        graph: String,
+        /// Missing, unexpected and misshapen tensors.
+        differences: Vec<String>,
+    },
+}
+
+impl Graph {
+    /// Calls `f` for each node in order with the shapes of what it reads and writes.
+    pub fn visit(&self, mut f: impl FnMut(&Node, &[&Shape], &Shape)) -> Result<(), GraphError> {
+        let mut shapes: BTreeMap<&str, Shape> = BTreeMap::new();
+        for input in &self.inputs {
+            self.define(&mut shapes, &input.name, input.shape.clone())?;
+        }
+        for node in &self.nodes {
+            let read = node.inputs.iter().map(|name| shapes.get(name.as_str()).ok_or_else(|| self.unknown(name)));
+            let read: Vec<&Shape> = read.collect::<Result<_, _>>()?;
+            let written = node.op.output_shape(&node.name, &read)?;
+            f(node, &read, &written);
+            self.define(&mut shapes, &node.name, written)?;
+        }
+        self.outputs.iter().find(|o| !shapes.contains_key(o.as_str())).map_or(Ok(()), |o| Err(self.unknown(o)))
+    }
+
+    fn define<'a>(
+        &'a self,
+        shapes: &mut BTreeMap<&'a str, Shape>,
+        name: &'a str,
+        shape: Shape,
+    ) -> Result<(), GraphError> {
+        match shapes.insert(name, shape) {
+            None => Ok(()),
+            Some(_) => Err(self.name_error("two values are named", name)),
+        }
+    }
+
+    fn unknown(&self, name: &str) -> GraphError {
+        self.name_error("nothing before its use is named", name)
+    }
+
+    fn name_error(&self, problem: &'static str, name: &str) -> GraphError {
+        GraphError::Name { graph: self.name.clone(), problem, name: name.to_owned() }
+    }
+
+    /// The shape of every value, by name.
+    pub fn shapes(&self) -> Result<BTreeMap<String, Shape>, GraphError> {
+        let mut shapes: BTreeMap<_, _> = self.inputs.iter().map(|i| (i.name.clone(), i.shape.clone())).collect();
+        self.visit(|node, _, written| {
+            shapes.insert(node.name.clone(), written.clone());
+        })?;
+        Ok(shapes)
+    }
+
+    /// Every tensor that the network needs, in the order of its nodes.
+    pub fn parameters(&self) -> Result<Vec<Parameter>, GraphError> {
+        let mut parameters = Vec::new();
+        self.visit(|node, read, _| parameters.extend(node.parameters(read)))?;
+        Ok(parameters)
+    }
+
+    /// Floating-point operations for one picture: a multiplication and an addition count as two.
+    pub fn flops(&self) -> Result<u64, GraphError> {
+        let mut flops = 0;
+        self.visit(|node, read, written| flops += node.op.flops(read, written))?;
+        Ok(flops)
+    }
+
+    /// Checks that `tensors` are exactly the network's parameters; the error lists every difference.
+    pub fn check_parameters(&self, tensors: &Tensors) -> Result<(), GraphError> {
+        let mut expected: BTreeMap<String, Shape> =
+            self.parameters()?.into_iter().map(|p| (p.name, p.shape)).collect();
+        let mut differences = Vec::new();
+        for (name, tensor) in tensors {
+            match expected.remove(name) {
+                None => differences.push(format!("unexpected: {name} {:?}", tensor.shape())),
+                Some(shape) if shape != tensor.shape() => {
+                    differences.push(format!("wrong shape: {name} is {:?}, expected {shape:?}", tensor.shape()));
+                }
+                Some(_) => {}
+            }
+        }
+        differences.extend(expected.iter().map(|(name, shape)| format!("missing: {name} {shape:?}")));
+        if differences.is_empty() {
+            return Ok(());
+        }
+        Err(GraphError::Parameters { graph: self.name.clone(), differences })
+    }
+}
+
+impl Node {
+    /// The tensors that the node needs when it reads values of these shapes.
+    fn parameters(&self, read: &[&Shape]) -> Vec<Parameter> {
+        let parameter = |suffix: &str, shape: Shape, role| Parameter {
+            name: format!("{}.{suffix}", self.name),
+            shape,
+            role,
+        };
+        match self.op {
+            Op::Conv2d { out_channels, kernel, bias, .. } => {
+                let weight = parameter("weight", vec![out_channels, read[0][0], kernel, kernel], Role::Weight);
+                let bias = bias.then(|| parameter("bias", vec![out_channels], Role::Bias));
+                std::iter::once(weight).chain(bias).collect()
+            }
+            Op::BatchNorm { .. } => {
+                let channels = || vec![read[0][0]];
+                vec![
+                    parameter("weight", channels(), Role::Weight),
+                    parameter("bias", channels(), Role::Bias),
+                    parameter("running_mean", channels(), Role::RunningMean),
+                    parameter("running_var", channels(), Role::RunningVar),
+                ]
+            }
+            Op::LeakyRelu { .. } | Op::MaxPool2d { .. } | Op::GlobalAveragePool | Op::Add => Vec::new(),
+        }
+    }
+}
+
+impl Op {
+    /// Shape inference.
+    fn output_shape(&self, node: &str, read: &[&Shape]) -> Result<Shape, GraphError> {
+        let refuse = |expected: &str| {
+            let got = read.iter().map(|&s| s.clone()).collect();
+            GraphError::Shape { node: node.to_owned(), expected: expected.to_owned(), got }
+        };
+        match (self, read) {
+            (Self::Conv2d { out_channels, kernel, stride, padding, .. }, [s]) => match s.as_slice() {
+                [_, h, w] => windows(h + 2 * padding, *kernel, *stride)
+                    .zip(windows(w + 2 * padding, *kernel, *stride))
+                    .map(|(h, w)| vec![*out_channels, h, w])
+                    .ok_or_else(|| refuse("a picture at least as large as the kernel, and a stride above 0")),
+                _ => Err(refuse("[channels, height, width]")),
+            },
+            (Self::MaxPool2d { kernel, stride }, [s]) => match s.as_slice() {
+                [c, h, w] => windows(*h, *kernel, *stride)
+                    .zip(windows(*w, *kernel, *stride))
+                    .map(|(h, w)| vec![*c, h, w])
+                    .ok_or_else(|| refuse("a picture at least as large as the window, and a stride above 0")),
+                _ => Err(refuse("[channels, height, width]")),
+            },
+            (Self::BatchNorm { .. }, [s]) if s.len() == 3 => Ok((*s).clone()),
+            (Self::GlobalAveragePool, [s]) if s.len() == 3 => Ok(vec![s[0]]),
+            (Self::BatchNorm { .. } | Self::GlobalAveragePool, [_]) => Err(refuse("[channels, height, width]")),
+            (Self::LeakyRelu { .. }, [s]) => Ok((*s).clone()),
+            (Self::Add, [a, b]) if a == b => Ok((*a).clone()),
+            (Self::Add, _) => Err(refuse("two values of the same shape")),
+            _ => Err(refuse("one value")),
+        }
+    }
+
+    fn flops(&self, read: &[&Shape], written: &Shape) -> u64 {
+        let count = |shape: &Shape| shape.iter().product::<usize>() as u64;
+        match self {
+            Self::Conv2d { kernel, bias, .. } => {
+                count(written) * (2 * (read[0][0] * kernel * kernel) as u64 + u64::from(*bias))
+            }
+            Self::BatchNorm { .. } => 2 * count(written),
+            Self::LeakyRelu { .. } | Self::Add => count(written),
+            Self::MaxPool2d { kernel, .. } => count(written) * (kernel * kernel) as u64,
+            Self::GlobalAveragePool => count(read[0]),
+        }
+    }
+}
+
+/// How many windows fit; `None` when not even one does.
+fn windows(size: usize, kernel: usize, stride: usize) -> Option<usize> {
+    (stride > 0 && kernel > 0 && size >= kernel).then(|| (size - kernel) / stride + 1)
+}
+
+/// A network that can be trained, saved and shipped, by its sizes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "arch", rename_all = "kebab-case")]
+pub enum Architecture {
+    /// See [`resnet12`].
+    Resnet12(Resnet12),
+}
+
+impl Architecture {
+    /// The network as data.
+    pub fn graph(&self) -> Graph {
+        match self {
+            Self::Resnet12(config) => config.graph(),
+        }
+    }
+
+    /// Dimensions of an embedding.
+    pub fn embedding_size(&self) -> usize {
+        match self {
+            Self::Resnet12(config) => config.widths[3],
+        }
+    }
+
+    /// Height and width of the pictures that go in.
+    pub fn input_size(&self) -> usize {
+        match self {
+            Self::Resnet12(config) => config.input_size,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn paper() -> Graph {
+        Resnet12 { widths: [64, 128, 256, 512], input_size: 84 }.graph()
+    }
+
+    #[test]
+    fn resnet12_has_the_known_sizes() {
+        let shapes = paper().shapes().unwrap();
+        assert_eq!(shapes["layer1.pool"], [64, 42, 42]);
+        assert_eq!(shapes["layer4.pool"], [512, 5, 5]);
+        assert_eq!(shapes["embedding"], [512]);
+        let learned = paper().parameters().unwrap().into_iter().filter(|p| p.role.is_learned());
+        // Convolutions 7,989,120 (counted by hand from the widths) plus scale and shift of 16 normalizations.
+        assert_eq!(learned.map(|p| p.shape.iter().product::<usize>()).sum::<usize>(), 7_989_120 + 2 * 4 * 960);
+    }
+
+    #[test]
+    fn flops_count_two_per_multiplication() {
+        let graph = Graph {
+            name: "one".to_owned(),
+            inputs: vec![Input { name: "x".to_owned(), shape: vec![3, 8, 8] }],
+            nodes: vec![Node::new(
+                "c",
+                Op::Conv2d { out_channels: 4, kernel: 3, stride: 1, padding: 1, bias: false },
+                &["x"],
+            )],
+            outputs: vec!["c".to_owned()],
+        };
+        assert_eq!(graph.flops().unwrap(), 2 * 3 * 9 * 4 * 64);
+    }
+
+    #[test]
+    fn broken_graphs_are_refused_by_name() {
+        let mut graph = paper();
+        graph.nodes[1].inputs[0] = "nowhere".to_owned();
+        assert!(graph.shapes().unwrap_err().to_string().contains("`nowhere`"));
+        let mut graph = paper();
+        graph.nodes[1].name = "image".to_owned();
+        assert!(graph.shapes().unwrap_err().to_string().contains("two values are named `image`"));
+        let small = Resnet12 { widths: [4, 4, 4, 4], input_size: 8 }.graph();
+        assert!(matches!(small.shapes(), Err(GraphError::Shape { .. })));
+    }
+
+    #[test]
+    fn every_difference_of_tensors_is_listed() {
+        let graph = Resnet12 { widths: [2, 2, 2, 2], input_size: 16 }.graph();
+        let mut tensors: Tensors =
+            graph.parameters().unwrap().into_iter().map(|p| (p.name, ndarray::ArrayD::zeros(p.shape))).collect();
+        graph.check_parameters(&tensors).unwrap();
+        tensors.remove("layer1.bn1.bias");
+        tensors.insert("layer2.conv1.weight".to_owned(), ndarray::ArrayD::zeros(vec![1]));
+        tensors.insert("fc.weight".to_owned(), ndarray::ArrayD::zeros(vec![1]));
+        let error = graph.check_parameters(&tensors).unwrap_err().to_string();
+        for part in ["missing: layer1.bn1.bias [2]", "wrong shape: layer2.conv1.weight", "unexpected: fc.weight"] {
+            assert!(error.contains(part), "{part} in {error}");
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! ResNet-12, the usual backbone of few-shot learning, as a [`Graph`].
+//!
+//! Four blocks; a block is conv3x3-BN-LeakyReLU(0.1), the same again, conv3x3-BN, plus a projected shortcut
+//! conv1x1-BN, then LeakyReLU(0.1) (not in the last block), then max-pool 2x2. The embedding is the spatial
+//! mean. As in the published code of Zhang et al., "Prototype Completion with Primitive Knowledge for
+//! Few-Shot Learning", CVPR 2021, whose parameter names are kept.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Graph, Input, Node, Op};
+
+const BATCH_NORM_EPS: f32 = 1e-5;
+const SLOPE: f32 = 0.1;
+
+/// The sizes of a ResNet-12.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resnet12 {
+    /// Channels of the four blocks; the last is the embedding's size. The paper: 64-128-256-512.
+    pub widths: [usize; 4],
+    /// Height and width of the input picture, at least 16. The paper: 84.
+    pub input_size: usize,
+}
+
+impl Resnet12 {
+    /// The network: `image` `[3, input_size, input_size]` to `embedding` `[widths[3]]`.
+    pub fn graph(&self) -> Graph {
+        let mut nodes = Vec::new();
+        let mut value = "image".to_owned();
+        for (i, &width) in self.widths.iter().enumerate() {
+            value = block(&mut nodes, &format!("layer{}", i + 1), &value, width, i < 3);
+        }
+        nodes.push(Node::new("embedding", Op::GlobalAveragePool, &[&value]));
+        Graph {
+            name: "resnet12".to_owned(),
+            inputs: vec![Input { name: "image".to_owned(), shape: vec![3, self.input_size, self.input_size] }],
+            nodes,
+            outputs: vec!["embedding".to_owned()],
+        }
+    }
+}
+
+/// Appends one block and returns the name of its output value.
+fn block(nodes: &mut Vec<Node>, block: &str, input: &str, width: usize, activate: bool) -> String {
+    let mut push = |name: &str, op: Op, inputs: &[&str]| {
+        let name = format!("{block}.{name}");
+        nodes.push(Node::new(&name, op, inputs));
+        name
+    };
+    let mut value = input.to_owned();
+    for i in 1..=3 {
+        value = push(&format!("conv{i}"), convolution(width, 3), &[&value]);
+        value = push(&format!("bn{i}"), Op::BatchNorm { eps: BATCH_NORM_EPS }, &[&value]);
+        if i < 3 {
+            value = push(&format!("relu{i}"), Op::LeakyRelu { slope: SLOPE }, &[&value]);
+        }
+    }
+    let projected = push("downsample.0", convolution(width, 1), &[input]);
+    let shortcut = push("downsample.1", Op::BatchNorm { eps: BATCH_NORM_EPS }, &[&projected]);
+    value = push("add", Op::Add, &[&value, &shortcut]);
+    if activate {
+        value = push("relu3", Op::LeakyRelu { slope: SLOPE }, &[&value]);
+    }
+    push("pool", Op::MaxPool2d { kernel: 2, stride: 2 }, &[&value])
+}
+
+/// A convolution without bias that keeps the spatial size.
+fn convolution(out_channels: usize, kernel: usize) -> Op {
+    Op::Conv2d { out_channels, kernel, stride: 1, padding: kernel / 2, bias: false }
+}

@@ -1,0 +1,139 @@
+//! Named tensors in one file: the [safetensors](https://github.com/huggingface/safetensors) format.
+//!
+//! Written files are deterministic: tensors are sorted, and metadata is a single JSON text under the key
+//! `handful` (several keys would be written in random order).
+
+use std::collections::{BTreeMap, HashMap};
+
+use half::{bf16, f16};
+use ndarray::{ArrayD, IxDyn};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+
+/// Tensors by name, in the order of their names.
+pub type Tensors = BTreeMap<String, ArrayD<f32>>;
+
+const METADATA_KEY: &str = "handful";
+
+/// What one safetensors file holds.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TensorFile {
+    /// Floating-point tensors. F16 and BF16 are widened when read; F32 is written.
+    pub floats: Tensors,
+    /// Integer tensors (I64).
+    pub integers: BTreeMap<String, ArrayD<i64>>,
+    /// A JSON text that describes the tensors; empty when there is none.
+    pub metadata: String,
+}
+
+/// Why bytes are not a usable tensor file.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TensorsError {
+    /// The container itself is broken or cut short.
+    #[error("not a readable safetensors file: {0}")]
+    Container(String),
+    /// A tensor has a type that nothing here uses.
+    #[error("tensor `{name}` has type {got}, expected F32, F16, BF16 or I64")]
+    Type {
+        /// The tensor's name.
+        name: String,
+        /// Its type.
+        got: String,
+    },
+}
+
+impl TensorFile {
+    /// Reads a file's bytes. Nothing is allocated beyond the size of `bytes` (twice that for half precision).
+    pub fn parse(bytes: &[u8]) -> Result<Self, TensorsError> {
+        let container = |e: safetensors::SafeTensorError| TensorsError::Container(e.to_string());
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(container)?;
+        let metadata = header.metadata().as_ref().and_then(|m| m.get(METADATA_KEY)).cloned().unwrap_or_default();
+        let mut file = Self { metadata, ..Self::default() };
+        for (name, view) in SafeTensors::deserialize(bytes).map_err(container)?.iter() {
+            file.insert(name, &view)?;
+        }
+        Ok(file)
+    }
+
+    fn insert(&mut self, name: &str, view: &TensorView<'_>) -> Result<(), TensorsError> {
+        let data = view.data();
+        if view.dtype() == Dtype::I64 {
+            let values = data.chunks_exact(8).map(|b| i64::from_le_bytes(chunk(b))).collect();
+            self.integers.insert(name.to_owned(), shaped(name, view.shape(), values)?);
+            return Ok(());
+        }
+        let values: Vec<f32> = match view.dtype() {
+            Dtype::F32 => data.chunks_exact(4).map(|b| f32::from_le_bytes(chunk(b))).collect(),
+            Dtype::F16 => data.chunks_exact(2).map(|b| f16::from_le_bytes(chunk(b)).to_f32()).collect(),
+            Dtype::BF16 => data.chunks_exact(2).map(|b| bf16::from_le_bytes(chunk(b)).to_f32()).collect(),
+            other => return Err(TensorsError::Type { name: name.to_owned(), got: format!("{other:?}") }),
+        };
+        self.floats.insert(name.to_owned(), shaped(name, view.shape(), values)?);
+        Ok(())
+    }
+
+    /// The file's bytes: the same tensors always give the same bytes.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, TensorsError> {
+        let floats = self.floats.iter().map(|(name, t)| {
+            (name, Dtype::F32, t.shape().to_vec(), t.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>())
+        });
+        let integers = self.integers.iter().map(|(name, t)| {
+            (name, Dtype::I64, t.shape().to_vec(), t.iter().flat_map(|v| v.to_le_bytes()).collect())
+        });
+        let stored: Vec<_> = floats.chain(integers).collect();
+        let views: Vec<_> = stored
+            .iter()
+            .map(|(name, dtype, shape, data)| Ok((name.as_str(), TensorView::new(*dtype, shape.clone(), data)?)))
+            .collect::<Result<_, safetensors::SafeTensorError>>()
+            .map_err(|e| TensorsError::Container(e.to_string()))?;
+        let metadata =
+            (!self.metadata.is_empty()).then(|| HashMap::from([(METADATA_KEY.to_owned(), self.metadata.clone())]));
+        safetensors::serialize(views, metadata).map_err(|e| TensorsError::Container(e.to_string()))
+    }
+}
+
+fn chunk<const N: usize>(bytes: &[u8]) -> [u8; N] {
+    bytes.try_into().expect("invariant: chunks_exact gives chunks of its size")
+}
+
+fn shaped<T>(name: &str, shape: &[usize], values: Vec<T>) -> Result<ArrayD<T>, TensorsError> {
+    ArrayD::from_shape_vec(IxDyn(shape), values).map_err(|e| TensorsError::Container(format!("tensor `{name}`: {e}")))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn file() -> TensorFile {
+        let mut file = TensorFile { metadata: r#"{"a":1}"#.to_owned(), ..TensorFile::default() };
+        for name in ["z", "a.weight", "m"] {
+            file.floats.insert(name.to_owned(), ArrayD::from_elem(IxDyn(&[2, 3]), 0.5));
+        }
+        file.integers.insert("label".to_owned(), ArrayD::from_elem(IxDyn(&[4]), -7));
+        file
+    }
+
+    #[test]
+    fn a_file_survives_the_round_trip_and_is_deterministic() {
+        let bytes = file().to_bytes().unwrap();
+        assert_eq!(TensorFile::parse(&bytes).unwrap(), file());
+        assert_eq!(bytes, file().to_bytes().unwrap());
+    }
+
+    #[test]
+    fn a_cut_file_is_refused() {
+        let bytes = file().to_bytes().unwrap();
+        for cut in [0, 4, 8, 20, bytes.len() / 2, bytes.len() - 1] {
+            assert!(matches!(TensorFile::parse(&bytes[..cut]), Err(TensorsError::Container(_))), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn half_precision_is_widened() {
+        let data = f16::from_f32(1.5).to_le_bytes();
+        let view = TensorView::new(Dtype::F16, vec![1], &data).unwrap();
+        let bytes = safetensors::serialize([("w", view)], None).unwrap();
+        assert_eq!(TensorFile::parse(&bytes).unwrap().floats["w"][0], 1.5);
+    }
+}
