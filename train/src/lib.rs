@@ -1,1 +1,15 @@
-//! Handful.
+//! Builds every stage of a Handful run on libtorch.
+//!
+//! The only crate that knows `tch`. A network comes as a [`models::graph::Graph`] and is interpreted in
+//! [`net`]; each stage is one page in [`stages`], read top to bottom.
+
+pub mod augment;
+pub mod classifier;
+pub mod config;
+pub mod device;
+pub mod loader;
+pub mod metrics;
+pub mod net;
+pub mod optimizer;
+pub mod run;
+pub mod stages;

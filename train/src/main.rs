@@ -1,1 +1,165 @@
-fn main() {}
+//! `handful-train`: builds every stage of a run.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result, ensure};
+use clap::{Parser, Subcommand};
+use models::dataset::{Dataset, Split};
+use models::disk;
+use models::few_shot::episode::EpisodeSpec;
+use train::config::Config;
+use train::device::{DeviceChoice, Precision, resolve};
+use train::run::Run;
+use train::stages::evaluate::{Protocol, evaluate};
+use train::stages::pretrain::{Ending, pretrain};
+
+/// Trains few-shot backbones on libtorch.
+#[derive(Debug, Parser)]
+#[command(name = "handful-train", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Train a backbone as a classifier of the base classes.
+    #[command(after_help = "Examples:\n  handful-train pretrain --config train/configs/cifar_fs_cpu.toml --data cifar_fs.tar.gz --out runs/cifar\n  handful-train pretrain --config runs/cifar/config.toml --data cifar_fs.tar.gz --out runs/cifar --resume")]
+    Pretrain(Pretrain),
+    /// Few-shot accuracy of a run's best checkpoint, with mean prototypes and cosine.
+    #[command(after_help = "Example:\n  handful-train evaluate runs/cifar --data cifar_fs.tar.gz --split val --k-shot 5 --json report.json")]
+    Evaluate(Evaluate),
+}
+
+#[derive(Debug, clap::Args)]
+struct ComputeArguments {
+    /// auto, cpu, cuda or cuda:N; a GPU that is asked for by name is never replaced by the CPU.
+    #[arg(long, default_value = "auto")]
+    device: DeviceChoice,
+    /// In which numbers products are computed.
+    #[arg(long, value_enum, default_value = "auto")]
+    precision: Precision,
+    /// Processor threads; all cores by default.
+    #[arg(long)]
+    threads: Option<usize>,
+}
+
+#[derive(Debug, clap::Args)]
+struct Pretrain {
+    /// The settings, as TOML.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Pictures: a folder with manifest.csv, a folder per class, or a .tar.gz of either.
+    #[arg(long, value_name = "PATH")]
+    data: PathBuf,
+    /// The run's folder.
+    #[arg(long, value_name = "RUN")]
+    out: PathBuf,
+    /// Go on where the run stopped.
+    #[arg(long)]
+    resume: bool,
+    #[command(flatten)]
+    compute: ComputeArguments,
+}
+
+#[derive(Debug, clap::Args)]
+struct Evaluate {
+    /// The run's folder.
+    run: PathBuf,
+    /// Pictures, as for pretrain.
+    #[arg(long, value_name = "PATH")]
+    data: PathBuf,
+    /// base, val or novel.
+    #[arg(long, default_value = "val")]
+    split: Split,
+    /// Classes in an episode.
+    #[arg(long, default_value_t = 5)]
+    n_way: usize,
+    /// Labelled pictures of each class.
+    #[arg(long, default_value_t = 1)]
+    k_shot: usize,
+    /// Pictures of each class to be recognised.
+    #[arg(long, default_value_t = 15)]
+    n_query: usize,
+    /// Number of episodes.
+    #[arg(long, default_value_t = 2000)]
+    episodes: u64,
+    /// Seed of the episodes.
+    #[arg(long, default_value_t = 7)]
+    seed: u64,
+    /// Where the figures are written as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    #[command(flatten)]
+    compute: ComputeArguments,
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Pretrain(arguments) => run_pretrain(&arguments),
+        Command::Evaluate(arguments) => run_evaluate(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_pretrain(arguments: &Pretrain) -> Result<()> {
+    let compute = compute(&arguments.compute)?;
+    let text = disk::read(&arguments.config, 1 << 20)?;
+    let config = Config::parse(&String::from_utf8_lossy(&text))
+        .with_context(|| format!("{} is not usable", arguments.config.display()))?;
+    let run = Run::new(&arguments.out);
+    ensure!(
+        arguments.resume || !run.is_begun(),
+        "{} already holds a training: go on with --resume, or name another folder",
+        arguments.out.display()
+    );
+    let dataset = Dataset::open(&arguments.data)?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        if asked.swap(true, Ordering::Relaxed) {
+            std::process::exit(130); // Asked twice: now, and unsaved.
+        }
+    })?;
+    let ending = pretrain(&config, &dataset, &run, arguments.resume, compute, &stop)?;
+    if ending == Ending::Stopped {
+        eprintln!(
+            "stopped and saved; go on with: handful-train pretrain --config {0}/config.toml --data {1} --out {0} --resume",
+            arguments.out.display(),
+            arguments.data.display()
+        );
+    }
+    Ok(())
+}
+
+fn run_evaluate(arguments: &Evaluate) -> Result<()> {
+    let compute = compute(&arguments.compute)?;
+    let dataset = Dataset::open(&arguments.data)?;
+    let spec = EpisodeSpec { n_way: arguments.n_way, k_shot: arguments.k_shot, n_query: arguments.n_query };
+    let protocol = Protocol { split: arguments.split, spec, episodes: arguments.episodes, seed: arguments.seed };
+    let report = evaluate(&Run::new(&arguments.run), &dataset, &protocol, compute)?;
+    let json = serde_json::to_string_pretty(&report)?;
+    if let Some(path) = &arguments.json {
+        disk::write(path, json.as_bytes())?;
+    }
+    println!("{json}");
+    Ok(())
+}
+
+fn compute(arguments: &ComputeArguments) -> Result<train::net::Compute> {
+    if let Some(threads) = arguments.threads {
+        tch::set_num_threads(threads.max(1) as i32);
+    }
+    let compute = resolve(arguments.device, arguments.precision)?;
+    eprintln!("computing on {:?} in {:?}", compute.device, compute.kind);
+    Ok(compute)
+}

@@ -1,0 +1,153 @@
+//! Random changes of training pictures: crop, colours, mirror, as in the published code.
+//!
+//! A picture's change is a function of (seed, epoch, position in the epoch), so that any number of loader
+//! threads, and a resumed training, see the same pictures.
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use serde::{Deserialize, Serialize};
+
+/// Which changes are made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Augment {
+    /// Black pixels added on each side before a crop of the old size at a random place.
+    pub crop_padding: usize,
+    /// Whether half of the pictures are mirrored.
+    pub flip: bool,
+    /// Largest relative change of brightness, contrast and saturation; 0 leaves them as they are.
+    pub jitter: [f32; 3],
+}
+
+/// Words of the generator's stream that a picture may use.
+const WORDS_PER_PICTURE: u128 = 32;
+
+/// The random numbers of one picture.
+pub fn picture_rng(seed: u64, epoch: u64, position: u64) -> ChaCha8Rng {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(epoch);
+    rng.set_word_pos(u128::from(position) * WORDS_PER_PICTURE);
+    rng
+}
+
+/// The order of `n` pictures in an epoch: a random permutation.
+pub fn epoch_order(seed: u64, epoch: u64, n: usize) -> Vec<u32> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    // Streams from the other end: pictures use those from 0 on.
+    rng.set_stream(u64::MAX - epoch);
+    let mut order: Vec<u32> = (0..n as u32).collect();
+    for i in (1..n).rev() {
+        order.swap(i, below(&mut rng, i + 1));
+    }
+    order
+}
+
+impl Augment {
+    /// Changes a square RGB picture (`size * size * 3` bytes, rows of pixels) into `out` (0..255).
+    pub fn apply(&self, rgb: &[u8], size: usize, rng: &mut ChaCha8Rng, out: &mut [f32]) {
+        let (top, left) =
+            (below(rng, 2 * self.crop_padding + 1), below(rng, 2 * self.crop_padding + 1));
+        let mirror = below(rng, 2) == 1 && self.flip;
+        self.crop(rgb, size, (top, left), mirror, out);
+        let mut order = [0, 1, 2];
+        order.swap(2, below(rng, 3));
+        order.swap(1, below(rng, 2));
+        let factors = self.jitter.map(|amount| 1.0 + amount * (2.0 * unit(rng) - 1.0));
+        for change in order {
+            match change {
+                _ if self.jitter[change] == 0.0 => {}
+                0 => blend(out, factors[0], |_| 0.0),
+                1 => {
+                    let mean = out.chunks_exact(3).map(gray).sum::<f32>() / (size * size) as f32;
+                    blend(out, factors[1], |_| mean);
+                }
+                _ => blend(out, factors[2], gray),
+            }
+        }
+    }
+
+    fn crop(&self, rgb: &[u8], size: usize, (top, left): (usize, usize), mirror: bool, out: &mut [f32]) {
+        for (y, row) in out.chunks_exact_mut(size * 3).enumerate() {
+            for (x, pixel) in row.chunks_exact_mut(3).enumerate() {
+                let x = if mirror { size - 1 - x } else { x };
+                let from = |at: usize, offset: usize| (at + offset).checked_sub(self.crop_padding).filter(|&p| p < size);
+                match from(y, top).zip(from(x, left)) {
+                    Some((y, x)) => {
+                        let source = &rgb[(y * size + x) * 3..][..3];
+                        pixel.iter_mut().zip(source).for_each(|(to, &value)| *to = f32::from(value));
+                    }
+                    None => pixel.fill(0.0),
+                }
+            }
+        }
+    }
+}
+
+/// Moves each pixel away from (factor > 1) or towards a colour that is made from it.
+fn blend(pixels: &mut [f32], factor: f32, other: impl Fn(&[f32]) -> f32) {
+    for pixel in pixels.chunks_exact_mut(3) {
+        let other = other(pixel) * (1.0 - factor);
+        for value in pixel {
+            *value = (*value * factor + other).clamp(0.0, 255.0);
+        }
+    }
+}
+
+/// Luma of ITU-R BT.601.
+fn gray(pixel: &[f32]) -> f32 {
+    0.299 * pixel[0] + 0.587 * pixel[1] + 0.114 * pixel[2]
+}
+
+fn below(rng: &mut ChaCha8Rng, n: usize) -> usize {
+    ((u128::from(rng.next_u64()) * n as u128) >> 64) as usize
+}
+
+/// Uniform in [0, 1).
+fn unit(rng: &mut ChaCha8Rng) -> f32 {
+    (rng.next_u32() >> 8) as f32 / (1 << 24) as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIZE: usize = 6;
+
+    fn augmented(augment: &Augment, position: u64) -> Vec<f32> {
+        let rgb: Vec<u8> = (0..SIZE * SIZE * 3).map(|i| (i * 7 % 256) as u8).collect();
+        let mut out = vec![0.0; rgb.len()];
+        augment.apply(&rgb, SIZE, &mut picture_rng(1, 2, position), &mut out);
+        out
+    }
+
+    #[test]
+    fn nothing_asked_nothing_changed() {
+        let augment = Augment { crop_padding: 0, flip: false, jitter: [0.0; 3] };
+        let expected: Vec<f32> = (0..SIZE * SIZE * 3).map(|i| (i * 7 % 256) as f32).collect();
+        assert_eq!(augmented(&augment, 0), expected);
+    }
+
+    #[test]
+    fn a_change_depends_on_the_position_only() {
+        let augment = Augment { crop_padding: 2, flip: true, jitter: [0.4; 3] };
+        assert_eq!(augmented(&augment, 5), augmented(&augment, 5));
+        assert_ne!(augmented(&augment, 5), augmented(&augment, 6));
+        assert!(augmented(&augment, 7).iter().all(|v| (0.0..=255.0).contains(v)));
+    }
+
+    #[test]
+    fn half_of_the_pictures_are_mirrored() {
+        let augment = Augment { crop_padding: 0, flip: true, jitter: [0.0; 3] };
+        let plain = augmented(&Augment { flip: false, ..augment.clone() }, 0);
+        let kept = (0..1000).filter(|&i| augmented(&augment, i) == plain).count();
+        assert!((400..600).contains(&kept), "{kept}");
+    }
+
+    #[test]
+    fn an_epochs_order_is_a_permutation() {
+        let mut order = epoch_order(3, 0, 100);
+        assert_ne!(order, epoch_order(3, 1, 100));
+        order.sort_unstable();
+        assert_eq!(order, (0..100).collect::<Vec<u32>>());
+    }
+}

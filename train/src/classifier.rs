@@ -1,0 +1,203 @@
+//! The network that pre-training trains: a backbone with one linear head for the base classes and,
+//! if asked for, one for the rotation of the picture.
+
+use anyhow::{Result, ensure};
+use models::checkpoint::Progress;
+use models::graph::Role;
+use models::tensors::Tensors;
+use ndarray::{ArrayD, IxDyn};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use std::collections::BTreeMap;
+use tch::{Kind, Reduction, Tensor};
+
+use crate::config::Config;
+use crate::loader::Batch;
+use crate::net::{Compute, Mode, Net, to_array, to_tensor};
+use crate::optimizer::Sgd;
+
+/// Turns of a picture by 90 degrees that the rotation head tells apart.
+const ROTATIONS: i64 = 4;
+
+/// Targets with this index would be left out of a loss; none has it.
+const NO_IGNORED_CLASS: i64 = -100;
+
+/// A backbone, its heads and their optimizer.
+#[derive(Debug)]
+pub struct Classifier {
+    net: Net,
+    heads: BTreeMap<String, Tensor>,
+    rotation: bool,
+    label_smoothing: f64,
+    optimizer: Sgd,
+    /// Sums since they were last taken, kept on the device so that a step need not wait for it.
+    loss_sum: Tensor,
+    correct: Tensor,
+}
+
+impl Classifier {
+    /// A classifier with these parameters (the graph's and the heads') and momentum.
+    pub fn new(config: &Config, parameters: &Tensors, momentum: &Tensors, compute: Compute) -> Result<Self> {
+        let is_head = |name: &str| head_shapes(config, 1).iter().any(|(head, _)| head == name);
+        let backbone = parameters.iter().filter(|(n, _)| !is_head(n)).map(|(n, t)| (n.clone(), t.clone())).collect();
+        let net = Net::new(config.backbone.graph(), &backbone, compute)?;
+        let mut heads = BTreeMap::new();
+        for (name, _) in head_shapes(config, 1) {
+            let Some(tensor) = parameters.get(&name) else { anyhow::bail!("the checkpoint has no `{name}`") };
+            let tensor = to_tensor(tensor)?.f_to_device(compute.device)?.f_set_requires_grad(true)?;
+            heads.insert(name, tensor);
+        }
+        let learned = net.learned().chain(heads.iter().map(|(name, tensor)| (name.as_str(), tensor)));
+        let optimizer = Sgd::new(config.optimizer, learned, momentum)?;
+        Ok(Self {
+            optimizer,
+            heads,
+            rotation: config.loss.rotation,
+            label_smoothing: config.loss.label_smoothing,
+            loss_sum: Tensor::f_zeros([], (Kind::Double, compute.device))?,
+            correct: Tensor::f_zeros([], (Kind::Int64, compute.device))?,
+            net,
+        })
+    }
+
+    /// The backbone.
+    pub fn net(&self) -> &Net {
+        &self.net
+    }
+
+    /// Learns from one batch.
+    pub fn step(&mut self, batch: &Batch, learning_rate: f64) -> Result<()> {
+        let n = batch.label.len() as i64;
+        let size = self.net.graph().inputs[0].shape[1] as i64;
+        let device = self.net.compute().device;
+        // The loader's [n, h, w, 3] becomes [n, 3, h, w] by its strides alone.
+        let image = Tensor::f_from_slice(&batch.image)?.f_view([n, size, size, 3])?.f_permute([0, 3, 1, 2])?;
+        let label = Tensor::f_from_slice(&batch.label)?.f_to_device(device)?;
+        let (loss, correct) = self.loss(&image.f_to_device(device)?, &label)?;
+        loss.f_backward()?;
+        self.optimizer.step(learning_rate)?;
+        tch::no_grad(|| -> Result<()> {
+            let _ = self.loss_sum.f_add_(&loss.f_detach()?.f_to_kind(Kind::Double)?)?;
+            let _ = self.correct.f_add_(&correct)?;
+            Ok(())
+        })
+    }
+
+    /// The loss of a batch, and how many of its pictures are classified rightly.
+    ///
+    /// # Shapes
+    /// `image` `[n, 3, h, w]`, `label` `[n]`.
+    pub fn loss(&self, image: &Tensor, label: &Tensor) -> Result<(Tensor, Tensor)> {
+        if !self.rotation {
+            let (loss, logits) = self.head_loss("head", &self.embedding(image)?, label)?;
+            return Ok((loss, right(&logits, label)?));
+        }
+        let turned: Vec<Tensor> =
+            (0..ROTATIONS).map(|turns| image.f_rot90(turns, [2, 3])).collect::<Result<_, _>>()?;
+        let embedding = self.embedding(&Tensor::f_cat(&turned, 0)?)?;
+        let (class_loss, logits) = self.head_loss("head", &embedding, &label.f_repeat([ROTATIONS])?)?;
+        let turn = Tensor::f_arange(ROTATIONS, (Kind::Int64, label.device()))?
+            .f_repeat_interleave_self_int(label.size()[0], None, None)?;
+        let (turn_loss, _) = self.head_loss("rotation_head", &embedding, &turn)?;
+        let upright = logits.f_narrow(0, 0, label.size()[0])?;
+        Ok(((class_loss + turn_loss) * 0.5, right(&upright, label)?))
+    }
+
+    fn embedding(&self, image: &Tensor) -> Result<Tensor> {
+        Ok(self.net.forward(&[("image", image)], Mode::Train)?.swap_remove(0))
+    }
+
+    fn head_loss(&self, head: &str, embedding: &Tensor, label: &Tensor) -> Result<(Tensor, Tensor)> {
+        let parameter = |suffix: &str| &self.heads[&format!("{head}.{suffix}")];
+        let logits = embedding.f_linear(parameter("weight"), Some(parameter("bias")))?;
+        let loss = logits.f_cross_entropy_loss(
+            label,
+            None::<&Tensor>,
+            Reduction::Mean,
+            NO_IGNORED_CLASS,
+            self.label_smoothing,
+        )?;
+        Ok((loss, logits))
+    }
+
+    /// The epoch's sums so far, those of `progress` included; counting starts again from zero.
+    pub fn take_sums(&mut self, progress: &Progress) -> Result<(f64, u64)> {
+        let sums = (progress.loss_sum + self.loss_sum.double_value(&[]), progress.correct + self.correct.int64_value(&[]) as u64);
+        let _ = self.loss_sum.f_zero_()?;
+        let _ = self.correct.f_zero_()?;
+        ensure!(sums.0.is_finite(), "the loss is no longer a number: lower the learning rate (schedule.peak)");
+        Ok(sums)
+    }
+
+    /// All parameters, the heads' included.
+    pub fn parameters(&self) -> Result<Tensors> {
+        let mut parameters = self.net.tensors()?;
+        for (name, tensor) in &self.heads {
+            parameters.insert(name.clone(), to_array(tensor)?);
+        }
+        Ok(parameters)
+    }
+
+    /// The gradient of every learned parameter; empty before the first backward pass.
+    pub fn gradients(&self) -> Result<Tensors> {
+        let heads = self.heads.iter().map(|(name, tensor)| (name.as_str(), tensor));
+        let learned = self.net.learned().chain(heads);
+        learned
+            .filter(|(_, tensor)| tensor.grad().defined())
+            .map(|(name, tensor)| Ok((name.to_owned(), to_array(&tensor.grad())?)))
+            .collect()
+    }
+
+    /// The optimizer's momentum.
+    pub fn momentum(&self) -> Result<Tensors> {
+        Ok(self.optimizer.momentum()?)
+    }
+}
+
+fn right(logits: &Tensor, label: &Tensor) -> Result<Tensor> {
+    Ok(logits.f_argmax(-1, false)?.f_eq_tensor(label)?.f_sum(Kind::Int64)?)
+}
+
+fn head_shapes(config: &Config, classes: usize) -> Vec<(String, Vec<usize>)> {
+    let embedding = config.backbone.embedding_size();
+    let linear = |name: &str, outputs: usize| {
+        [(format!("{name}.weight"), vec![outputs, embedding]), (format!("{name}.bias"), vec![outputs])]
+    };
+    let rotation = config.loss.rotation.then(|| linear("rotation_head", ROTATIONS as usize));
+    linear("head", classes).into_iter().chain(rotation.into_iter().flatten()).collect()
+}
+
+/// Random parameters: Kaiming-normal (fan-out) convolutions, neutral normalizations, uniform heads, as in
+/// the published code. A function of the seed alone.
+pub fn initial_parameters(config: &Config, classes: usize) -> Result<Tensors> {
+    let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
+    let mut parameters = Tensors::new();
+    for parameter in config.backbone.graph().parameters()? {
+        let tensor = match (parameter.role, parameter.shape.as_slice()) {
+            (Role::Weight, &[outputs, _, kernel, _]) => {
+                let std = (2.0 / (outputs * kernel * kernel) as f64).sqrt();
+                ArrayD::from_shape_simple_fn(IxDyn(&parameter.shape), || (normal(&mut rng) * std) as f32)
+            }
+            (Role::Weight | Role::RunningVar, shape) => ArrayD::ones(IxDyn(shape)),
+            (_, shape) => ArrayD::zeros(IxDyn(shape)),
+        };
+        parameters.insert(parameter.name, tensor);
+    }
+    let bound = 1.0 / (config.backbone.embedding_size() as f64).sqrt();
+    for (name, shape) in head_shapes(config, classes) {
+        let value = || ((2.0 * unit(&mut rng) - 1.0) * bound) as f32;
+        parameters.insert(name, ArrayD::from_shape_simple_fn(IxDyn(&shape), value));
+    }
+    Ok(parameters)
+}
+
+/// Standard normal, by Box and Muller.
+fn normal(rng: &mut ChaCha8Rng) -> f64 {
+    let radius = (-2.0 * (1.0 - unit(rng)).ln()).sqrt();
+    radius * (2.0 * std::f64::consts::PI * unit(rng)).cos()
+}
+
+/// Uniform in [0, 1).
+fn unit(rng: &mut ChaCha8Rng) -> f64 {
+    (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64
+}

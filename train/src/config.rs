@@ -1,0 +1,139 @@
+//! The settings of a training, as written in `train/configs/*.toml`.
+
+use models::graph::Architecture;
+use models::preprocess::Preprocess;
+use serde::{Deserialize, Serialize};
+
+use crate::augment::Augment;
+use crate::optimizer::{Schedule, SgdConfig};
+
+/// All settings of `pretrain`. Resuming with other settings is refused, so everything that changes the
+/// result is here and nothing else.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Seed of initialization, shuffling and augmentation.
+    pub seed: u64,
+    /// How often training sees every picture.
+    pub epochs: u64,
+    /// Pictures in a step; the incomplete rest of an epoch is left out.
+    pub batch_size: usize,
+    /// The network.
+    pub backbone: Architecture,
+    /// How pictures become its input.
+    pub preprocess: Preprocess,
+    /// Random changes of training pictures.
+    pub augment: Augment,
+    /// What is minimized.
+    pub loss: Loss,
+    /// How parameters move.
+    pub optimizer: SgdConfig,
+    /// The learning rate.
+    pub schedule: Schedule,
+    /// How the best epoch is chosen.
+    pub validation: Validation,
+    /// What the data is: travels with the weights.
+    pub data: Data,
+}
+
+/// What is minimized.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Loss {
+    /// Share of the target that is spread evenly over all classes.
+    pub label_smoothing: f64,
+    /// Whether a second head also names the picture's rotation (of four), for half of the loss.
+    pub rotation: bool,
+}
+
+/// Episodes on the validation classes, with mean prototypes and cosine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Validation {
+    /// Epochs between validations; the last epoch always has one.
+    pub every: u64,
+    /// Episodes in one.
+    pub episodes: u64,
+    /// Classes in an episode.
+    pub n_way: usize,
+    /// Labelled pictures of each.
+    pub k_shot: usize,
+    /// Pictures of each to be recognised.
+    pub n_query: usize,
+    /// Seed of the episodes.
+    pub seed: u64,
+}
+
+/// What the data is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Data {
+    /// Name, authors, year, split.
+    pub name: String,
+    /// Terms of use.
+    pub licence: String,
+}
+
+/// Settings that cannot be used.
+#[derive(Debug, thiserror::Error, PartialEq)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The text is not TOML, or has other fields.
+    #[error("{0}")]
+    Toml(String),
+    /// A value is out of range.
+    #[error("`{field}` is {got}, expected {expected}")]
+    Value {
+        /// The field.
+        field: &'static str,
+        /// What it is.
+        got: String,
+        /// What it may be.
+        expected: &'static str,
+    },
+}
+
+impl Config {
+    /// Reads and checks settings.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        let config: Self = toml::from_str(text).map_err(|e| ConfigError::Toml(e.to_string().trim_end().to_owned()))?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// The settings as TOML, always the same text for the same settings.
+    pub fn to_toml(&self) -> Result<String, ConfigError> {
+        toml::to_string(self).map_err(|e| ConfigError::Toml(e.to_string()))
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let refuse = |field, got: &dyn ToString, expected| Err(ConfigError::Value { field, got: got.to_string(), expected });
+        if self.epochs == 0 {
+            return refuse("epochs", &self.epochs, "at least 1");
+        }
+        if self.batch_size < 2 {
+            return refuse("batch_size", &self.batch_size, "at least 2 (batch normalization needs a batch)");
+        }
+        if self.preprocess.size != self.backbone.input_size() {
+            return refuse("preprocess.size", &self.preprocess.size, "the backbone's input_size");
+        }
+        if let Err(error) = self.backbone.graph().shapes() {
+            return refuse("backbone", &error, "sizes that fit together");
+        }
+        if !(0.0..1.0).contains(&self.loss.label_smoothing) {
+            return refuse("loss.label_smoothing", &self.loss.label_smoothing, "0 or more and below 1");
+        }
+        if self.augment.jitter.iter().any(|a| !(0.0..=1.0).contains(a)) {
+            return refuse("augment.jitter", &format!("{:?}", self.augment.jitter), "three numbers in 0..1");
+        }
+        if let Schedule::OneCycle { warmup, .. } = self.schedule
+            && !(0.0..1.0).contains(&warmup)
+        {
+            return refuse("schedule.warmup", &warmup, "0 or more and below 1");
+        }
+        if self.validation.every == 0 {
+            return refuse("validation.every", &self.validation.every, "at least 1");
+        }
+        Ok(())
+    }
+}

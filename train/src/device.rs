@@ -1,0 +1,112 @@
+//! Where training computes: the processor, or a CUDA GPU found at run time.
+//!
+//! The program links libtorch's CPU part only. Its CUDA part is a library that PyTorch's own installation
+//! brings: with `LD_LIBRARY_PATH` at that installation's `torch/lib`, the same program finds and uses it.
+
+use std::sync::OnceLock;
+
+use tch::{Cuda, Device, Kind};
+
+use crate::net::Compute;
+
+/// What was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeviceChoice {
+    /// A GPU where one works, else the processor.
+    Auto,
+    /// The processor.
+    Cpu,
+    /// This GPU and nothing else.
+    Cuda(usize),
+}
+
+impl std::str::FromStr for DeviceChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let index = |text: &str| text.parse().map(Self::Cuda).ok();
+        match text {
+            "auto" => Some(Self::Auto),
+            "cpu" => Some(Self::Cpu),
+            "cuda" => Some(Self::Cuda(0)),
+            _ => text.strip_prefix("cuda:").and_then(index),
+        }
+        .ok_or_else(|| format!("`{text}` is no device: expected auto, cpu, cuda or cuda:N"))
+    }
+}
+
+/// In which numbers products are computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Precision {
+    /// bf16 where the device is made for it, else fp32.
+    Auto,
+    /// 32-bit floats.
+    Fp32,
+    /// bfloat16 products and activations, fp32 parameters.
+    Bf16,
+}
+
+/// A CUDA device that was asked for and is not to be had.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "no CUDA device {index}: {reason}. Expected a CUDA GPU with its driver, and LD_LIBRARY_PATH at the torch/lib \
+     folder of PyTorch 2.11.0 with CUDA; or use --device cpu"
+)]
+pub struct NoCuda {
+    index: usize,
+    reason: String,
+}
+
+/// Decides where and in which numbers to compute. A GPU that was asked for by name is never replaced.
+pub fn resolve(device: DeviceChoice, precision: Precision) -> Result<Compute, NoCuda> {
+    let device = match device {
+        DeviceChoice::Cpu => Device::Cpu,
+        DeviceChoice::Auto if cuda_problem(0).is_none() => Device::Cuda(0),
+        DeviceChoice::Auto => Device::Cpu,
+        DeviceChoice::Cuda(index) => match cuda_problem(index) {
+            None => Device::Cuda(index),
+            Some(reason) => return Err(NoCuda { index, reason }),
+        },
+    };
+    let kind = match precision {
+        Precision::Fp32 => Kind::Float,
+        Precision::Bf16 => Kind::BFloat16,
+        Precision::Auto if device.is_cuda() || cpu_has_bf16() => Kind::BFloat16,
+        Precision::Auto => Kind::Float,
+    };
+    Ok(Compute { device, kind })
+}
+
+/// Why GPU `index` cannot be used; `None` when it can.
+fn cuda_problem(index: usize) -> Option<String> {
+    if let Err(reason) = load_cuda_library() {
+        return Some(reason.clone());
+    }
+    if !Cuda::is_available() {
+        return Some("libtorch found no usable NVIDIA driver or GPU".to_owned());
+    }
+    let count = Cuda::device_count();
+    (index as i64 >= count).then(|| format!("this machine has {count} CUDA device(s)"))
+}
+
+/// Loads libtorch's CUDA part once, by its bare name so that the loader's search path decides.
+#[allow(unsafe_code)]
+fn load_cuda_library() -> &'static Result<(), String> {
+    static LOADED: OnceLock<Result<(), String>> = OnceLock::new();
+    LOADED.get_or_init(|| {
+        // SAFETY: the library's initializers register kernels with the libtorch that is already loaded;
+        // they are those of PyTorch itself. It is never unloaded.
+        let library = unsafe { libloading::Library::new("libtorch_cuda.so") };
+        library.map(std::mem::forget).map_err(|e| format!("libtorch_cuda.so cannot be loaded ({e})"))
+    })
+}
+
+#[cfg(target_arch = "x86_64")]
+fn cpu_has_bf16() -> bool {
+    std::arch::is_x86_feature_detected!("avx512bf16")
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn cpu_has_bf16() -> bool {
+    false
+}

@@ -1,0 +1,153 @@
+//! Pictures for training: decoded once, kept in memory, augmented ahead of the trainer.
+
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use anyhow::{Context, Result};
+use indicatif::ProgressBar;
+use models::dataset::{Class, Dataset};
+use models::picture::{PictureLimits, decode};
+use models::preprocess::Preprocess;
+use rayon::prelude::*;
+
+use crate::augment::{Augment, epoch_order, picture_rng};
+
+/// Batches that wait for the trainer.
+const AHEAD: usize = 8;
+
+/// Decoded pictures of some classes: RGB bytes, rows of pixels, one picture after the other.
+#[derive(Debug)]
+pub struct Pictures {
+    /// Height and width.
+    pub size: usize,
+    /// `len * size * size * 3` bytes.
+    pub rgb: Vec<u8>,
+    /// Index of each picture's class.
+    pub labels: Vec<usize>,
+}
+
+impl Pictures {
+    /// Decodes and resizes all pictures of `classes` on all cores. The first bad picture is named.
+    pub fn load(dataset: &Dataset, classes: &[&Class], preprocess: &Preprocess, progress: &ProgressBar) -> Result<Self> {
+        let items: Vec<_> =
+            classes.iter().enumerate().flat_map(|(label, class)| class.pictures.iter().map(move |p| (label, p))).collect();
+        let bytes_each = preprocess.size * preprocess.size * 3;
+        let mut rgb = vec![0; items.len() * bytes_each];
+        progress.set_length(items.len() as u64);
+        rgb.par_chunks_exact_mut(bytes_each).zip(&items).try_for_each(|(out, (_, item))| -> Result<()> {
+            let bytes = dataset.bytes(item)?;
+            let name = || format!("picture {}", item.path());
+            let picture = decode(&bytes, &PictureLimits::default()).with_context(name)?;
+            out.copy_from_slice(&preprocess.resize(&picture).with_context(name)?);
+            progress.inc(1);
+            Ok(())
+        })?;
+        Ok(Self { size: preprocess.size, rgb, labels: items.iter().map(|(label, _)| *label).collect() })
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// The bytes of one picture.
+    pub fn rgb(&self, index: usize) -> &[u8] {
+        let bytes_each = self.size * self.size * 3;
+        &self.rgb[index * bytes_each..][..bytes_each]
+    }
+}
+
+/// Pictures of one step.
+#[derive(Debug, PartialEq)]
+pub struct Batch {
+    /// Normalized values `[batch, h, w, 3]`: channels last, as the fastest layout wants them.
+    pub image: Vec<f32>,
+    /// Their classes.
+    pub label: Vec<i64>,
+}
+
+/// How an epoch's pictures become batches.
+#[derive(Debug, Clone)]
+pub struct LoaderConfig {
+    /// Seed of order and augmentation.
+    pub seed: u64,
+    /// Pictures in a batch.
+    pub batch_size: usize,
+    /// Random changes.
+    pub augment: Augment,
+    /// Mean and standard deviation of each channel.
+    pub preprocess: Preprocess,
+}
+
+impl LoaderConfig {
+    /// Batches in an epoch of `n` pictures.
+    pub fn batches(&self, n: usize) -> u64 {
+        (n / self.batch_size) as u64
+    }
+
+    /// Batch `batch` of epoch `epoch`, whose order is `order`.
+    pub fn batch(&self, pictures: &Pictures, order: &[u32], epoch: u64, batch: u64) -> Batch {
+        let first = batch as usize * self.batch_size;
+        let chosen = &order[first..first + self.batch_size];
+        let values_each = pictures.size * pictures.size * 3;
+        let mut image = vec![0.0; chosen.len() * values_each];
+        let (mean, std) = (self.preprocess.mean, self.preprocess.std);
+        image.par_chunks_exact_mut(values_each).zip(chosen).enumerate().for_each(|(i, (out, &index))| {
+            let mut rng = picture_rng(self.seed, epoch, (first + i) as u64);
+            self.augment.apply(pictures.rgb(index as usize), pictures.size, &mut rng, out);
+            for pixel in out.chunks_exact_mut(3) {
+                for channel in 0..3 {
+                    pixel[channel] = (pixel[channel] - mean[channel]) / std[channel];
+                }
+            }
+        });
+        Batch { image, label: chosen.iter().map(|&i| pictures.labels[i as usize] as i64).collect() }
+    }
+}
+
+/// One epoch's batches from `first_batch` on, in order, made by threads of their own.
+#[derive(Debug)]
+pub struct Loader {
+    ready: Option<Receiver<Batch>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Loader {
+    /// Starts to make batches; at most a few wait in memory.
+    pub fn start(config: LoaderConfig, pictures: Arc<Pictures>, epoch: u64, first_batch: u64) -> Self {
+        let (send, ready) = sync_channel(AHEAD);
+        let thread = std::thread::spawn(move || {
+            let order = epoch_order(config.seed, epoch, pictures.len());
+            for batch in first_batch..config.batches(pictures.len()) {
+                if send.send(config.batch(&pictures, &order, epoch, batch)).is_err() {
+                    return; // The trainer stopped.
+                }
+            }
+        });
+        Self { ready: Some(ready), thread: Some(thread) }
+    }
+}
+
+impl Iterator for Loader {
+    type Item = Batch;
+
+    fn next(&mut self) -> Option<Batch> {
+        self.ready.as_ref()?.recv().ok()
+    }
+}
+
+impl Drop for Loader {
+    fn drop(&mut self) {
+        drop(self.ready.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic there has ended the epoch early, which the trainer notices.
+            let _ = thread.join();
+        }
+    }
+}

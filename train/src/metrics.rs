@@ -1,0 +1,131 @@
+//! What a person sees of a training: a progress bar, `metrics.jsonl`, TensorBoard events and a plot.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, Write};
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use indicatif::{ProgressBar, ProgressStyle};
+use models::disk;
+use serde::{Deserialize, Serialize};
+
+use crate::run::Run;
+
+mod plot;
+mod tensorboard;
+
+/// A bar with rate and remaining time; silent where standard error is no terminal.
+pub fn progress_bar(what: &'static str, unit: &str) -> ProgressBar {
+    let template = format!("{{prefix}} {{wide_bar}} {{pos}}/{{len}} {unit} · {{per_sec}} · {{eta}} left");
+    let style = ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(0).with_prefix(what).with_style(style)
+}
+
+/// The figures of one epoch: a line of `metrics.jsonl`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EpochMetrics {
+    /// From 1.
+    pub epoch: u64,
+    /// Steps since the training began.
+    pub step: u64,
+    /// Pictures of this epoch.
+    pub pictures: u64,
+    /// Mean loss.
+    pub loss: f64,
+    /// Share of training pictures that were classified rightly.
+    pub train_accuracy: f64,
+    /// The learning rate at its end.
+    pub learning_rate: f64,
+    /// Accuracy of the validation episodes, in 0..1.
+    pub val_accuracy: Option<f64>,
+    /// Half of that figure's 95 % interval.
+    pub val_ci95: Option<f64>,
+}
+
+/// Writes the figures of a run.
+#[derive(Debug)]
+pub struct Metrics {
+    run: Run,
+    log: File,
+    events: tensorboard::EventFile,
+    history: Vec<EpochMetrics>,
+    bar: ProgressBar,
+    started: Instant,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    #[serde(flatten)]
+    metrics: &'a EpochMetrics,
+    seconds: f64,
+}
+
+impl Metrics {
+    /// Goes on after `epochs_done` epochs; later lines of an earlier attempt are dropped.
+    pub fn open(run: &Run, epochs_done: u64) -> Result<Self> {
+        let path = run.file("metrics.jsonl");
+        let lines = kept_lines(&path, epochs_done)?;
+        disk::write(&path, lines.iter().map(|(line, _)| format!("{line}\n")).collect::<String>().as_bytes())?;
+        Ok(Self {
+            run: run.clone(),
+            log: OpenOptions::new().append(true).open(&path).with_context(|| format!("cannot open {}", path.display()))?,
+            events: tensorboard::EventFile::create(run.folder())?,
+            history: lines.into_iter().map(|(_, metrics)| metrics).collect(),
+            bar: ProgressBar::hidden(),
+            started: Instant::now(),
+        })
+    }
+
+    /// Shows the bar of an epoch (from 0) and starts its clock.
+    pub fn start_epoch(&mut self, epoch: u64, epochs: u64, batches: u64, batch_size: usize) -> ProgressBar {
+        self.bar = progress_bar("", "pictures").with_prefix(format!("epoch {}/{epochs}", epoch + 1));
+        self.bar.set_length(batches * batch_size as u64);
+        self.started = Instant::now();
+        self.bar.clone()
+    }
+
+    /// Writes an epoch's figures everywhere.
+    pub fn finish_epoch(&mut self, metrics: EpochMetrics) -> Result<()> {
+        let seconds = self.started.elapsed().as_secs_f64();
+        let line = serde_json::to_string(&Line { metrics: &metrics, seconds })?;
+        writeln!(self.log, "{line}").context("cannot write metrics.jsonl")?;
+        let val = metrics.val_accuracy;
+        self.events.scalars(
+            metrics.step,
+            &[
+                ("train/loss", Some(metrics.loss)),
+                ("train/accuracy", Some(metrics.train_accuracy)),
+                ("train/learning_rate", Some(metrics.learning_rate)),
+                ("val/accuracy", val),
+            ],
+        )?;
+        self.bar.finish_and_clear();
+        let shown = val.map_or(String::new(), |v| {
+            format!(" · val {:.2} ± {:.2} %", 100.0 * v, 100.0 * metrics.val_ci95.unwrap_or_default())
+        });
+        eprintln!(
+            "epoch {:>3} · loss {:.4} · train {:.2} %{shown} · {:.0} pictures/s",
+            metrics.epoch,
+            metrics.loss,
+            100.0 * metrics.train_accuracy,
+            metrics.pictures as f64 / seconds,
+        );
+        self.history.push(metrics);
+        Ok(disk::write(&self.run.file("plot.svg"), plot::svg(&self.history).as_bytes())?)
+    }
+}
+
+/// The lines of the first `epochs` epochs; none where there is no file.
+fn kept_lines(path: &std::path::Path, epochs: u64) -> Result<Vec<(String, EpochMetrics)>> {
+    let Ok(file) = File::open(path) else { return Ok(Vec::new()) };
+    let mut kept = Vec::new();
+    for line in BufReader::new(file).lines() {
+        let line = line.with_context(|| format!("cannot read {}", path.display()))?;
+        // A line cut short by a crash belongs to an epoch that will be written again.
+        let Ok(metrics) = serde_json::from_str::<EpochMetrics>(&line) else { break };
+        if metrics.epoch <= epochs {
+            kept.push((line, metrics));
+        }
+    }
+    Ok(kept)
+}

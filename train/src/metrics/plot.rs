@@ -1,0 +1,57 @@
+//! The training's curve as an SVG: loss on the left axis, validation accuracy on the right.
+
+use std::fmt::Write;
+
+use super::EpochMetrics;
+
+const WIDTH: f64 = 720.0;
+const HEIGHT: f64 = 360.0;
+const MARGIN: f64 = 56.0;
+const LOSS: &str = "#1f77b4";
+const ACCURACY: &str = "#d62728";
+
+/// Draws all epochs so far.
+pub(super) fn svg(history: &[EpochMetrics]) -> String {
+    let last = history.last().map_or(1, |m| m.epoch).max(2) as f64;
+    let x = |epoch: u64| MARGIN + (epoch as f64 - 1.0) / (last - 1.0) * (WIDTH - 2.0 * MARGIN);
+    let loss: Vec<(f64, f64)> = history.iter().map(|m| (x(m.epoch), m.loss)).collect();
+    let accuracy: Vec<(f64, f64)> =
+        history.iter().filter_map(|m| m.val_accuracy.map(|v| (x(m.epoch), 100.0 * v))).collect();
+    let mut out = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-family=\"sans-serif\" \
+         font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
+    );
+    curve(&mut out, &loss, LOSS, (MARGIN - 6.0, "end"), "loss");
+    curve(&mut out, &accuracy, ACCURACY, (WIDTH - MARGIN + 6.0, "start"), "validation accuracy, %");
+    let _ = writeln!(
+        out,
+        "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">epoch 1 to {last}</text>\n</svg>",
+        WIDTH / 2.0,
+        HEIGHT - 16.0
+    );
+    out
+}
+
+/// A line with its own vertical axis: ticks at the lowest, the middle and the highest value.
+fn curve(out: &mut String, points: &[(f64, f64)], color: &str, (axis, anchor): (f64, &str), label: &str) {
+    let finite = points.iter().map(|p| p.1).filter(|v| v.is_finite());
+    let (low, high) = finite.fold((f64::MAX, f64::MIN), |(low, high), v| (low.min(v), high.max(v)));
+    if low > high {
+        return;
+    }
+    let span = (high - low).max(1e-9);
+    let y = |value: f64| HEIGHT - MARGIN - (value - low) / span * (HEIGHT - 2.0 * MARGIN);
+    let path: String = points.iter().map(|(px, v)| format!("{px:.1},{:.1} ", y(*v))).collect();
+    let _ = writeln!(out, "<polyline fill=\"none\" stroke=\"{color}\" stroke-width=\"2\" points=\"{}\"/>", path.trim_end());
+    for value in [low, low + span / 2.0, high] {
+        let at = y(value);
+        let _ = writeln!(
+            out,
+            "<line x1=\"{MARGIN}\" x2=\"{}\" y1=\"{at:.1}\" y2=\"{at:.1}\" stroke=\"#eee\"/>\
+             <text x=\"{axis}\" y=\"{:.1}\" text-anchor=\"{anchor}\" fill=\"{color}\">{value:.2}</text>",
+            WIDTH - MARGIN,
+            at + 4.0
+        );
+    }
+    let _ = writeln!(out, "<text x=\"{axis}\" y=\"{}\" text-anchor=\"{anchor}\" fill=\"{color}\">{label}</text>", MARGIN - 24.0);
+}

@@ -1,0 +1,149 @@
+//! Stochastic gradient descent with Nesterov momentum, and learning rates over time.
+//!
+//! Our own rather than libtorch's, because its momentum must be saved for a resume that changes nothing.
+
+use std::collections::BTreeMap;
+
+use models::tensors::Tensors;
+use serde::{Deserialize, Serialize};
+use tch::{TchError, Tensor};
+
+use crate::net::{to_array, to_tensor};
+
+/// Settings of [`Sgd`].
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SgdConfig {
+    /// Share of the last steps' direction in the next one.
+    pub momentum: f64,
+    /// Added to each gradient: this times the parameter.
+    pub weight_decay: f64,
+}
+
+/// SGD with Nesterov momentum and weight decay, exactly as PyTorch's.
+#[derive(Debug)]
+pub struct Sgd {
+    config: SgdConfig,
+    parameters: Vec<(String, Tensor)>,
+    momentum: BTreeMap<String, Tensor>,
+}
+
+impl Sgd {
+    /// An optimizer of named parameters that starts with the given momentum (absent: zero).
+    pub fn new<'a>(
+        config: SgdConfig,
+        parameters: impl Iterator<Item = (&'a str, &'a Tensor)>,
+        momentum: &Tensors,
+    ) -> Result<Self, TchError> {
+        let mut optimizer = Self { config, parameters: Vec::new(), momentum: BTreeMap::new() };
+        for (name, parameter) in parameters {
+            let buffer = parameter.detach().f_zeros_like()?;
+            if let Some(saved) = momentum.get(name) {
+                tch::no_grad(|| buffer.shallow_clone().copy_(&to_tensor(saved).unwrap_or_else(|_| buffer.zeros_like())));
+            }
+            optimizer.momentum.insert(name.to_owned(), buffer);
+            optimizer.parameters.push((name.to_owned(), parameter.shallow_clone()));
+        }
+        Ok(optimizer)
+    }
+
+    /// Moves every parameter by its gradient, and clears the gradients.
+    pub fn step(&mut self, learning_rate: f64) -> Result<(), TchError> {
+        let SgdConfig { momentum, weight_decay } = self.config;
+        tch::no_grad(|| {
+            for (name, parameter) in &mut self.parameters {
+                let mut gradient = parameter.f_grad()?;
+                if !gradient.defined() {
+                    continue;
+                }
+                let _ = gradient.f_add_(&parameter.f_multiply_scalar(weight_decay)?)?;
+                let Some(buffer) = self.momentum.get_mut(name) else { continue };
+                let _ = buffer.f_multiply_scalar_(momentum)?.f_add_(&gradient)?;
+                let _ = gradient.f_add_(&buffer.f_multiply_scalar(momentum)?)?;
+                let _ = parameter.f_add_(&gradient.f_multiply_scalar_(-learning_rate)?)?;
+                parameter.zero_grad();
+            }
+            Ok(())
+        })
+    }
+
+    /// The momentum, by parameter name.
+    pub fn momentum(&self) -> Result<Tensors, TchError> {
+        self.momentum.iter().map(|(name, tensor)| Ok((name.clone(), to_array(tensor)?))).collect()
+    }
+}
+
+/// Learning rate over time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Schedule {
+    /// `peak`, multiplied by `factor` at each of the epochs (the paper's schedule).
+    Steps {
+        /// The first learning rate.
+        peak: f64,
+        /// Epochs, from 0, at whose start the rate falls.
+        milestones: Vec<u64>,
+        /// What it is multiplied by.
+        factor: f64,
+    },
+    /// A cosine from nearly zero up to `peak` during `warmup` of the training, then a cosine down to zero.
+    OneCycle {
+        /// The highest learning rate.
+        peak: f64,
+        /// Share of the training in which it rises.
+        warmup: f64,
+    },
+    /// A cosine from `peak` to zero.
+    Cosine {
+        /// The first learning rate.
+        peak: f64,
+    },
+}
+
+/// Where a one-cycle schedule starts, as a share of its peak.
+const ONE_CYCLE_START: f64 = 1.0 / 25.0;
+
+impl Schedule {
+    /// The learning rate of step `step` of `steps_per_epoch * epochs`.
+    pub fn rate(&self, step: u64, steps_per_epoch: u64, epochs: u64) -> f64 {
+        let share = step as f64 / (steps_per_epoch * epochs).max(1) as f64;
+        match self {
+            Self::Steps { peak, milestones, factor } => {
+                let epoch = step / steps_per_epoch.max(1);
+                peak * factor.powi(milestones.iter().filter(|&&m| epoch >= m).count() as i32)
+            }
+            Self::OneCycle { peak, warmup } if share < *warmup => {
+                peak + (ONE_CYCLE_START * peak - peak) * half_cosine(share / warmup)
+            }
+            Self::OneCycle { peak, warmup } => peak * half_cosine((share - warmup) / (1.0 - warmup)),
+            Self::Cosine { peak } => peak * half_cosine(share),
+        }
+    }
+}
+
+/// From 1 at 0 to 0 at 1.
+fn half_cosine(share: f64) -> f64 {
+    0.5 * (1.0 + (std::f64::consts::PI * share.clamp(0.0, 1.0)).cos())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_papers_steps() {
+        let schedule = Schedule::Steps { peak: 0.1, milestones: vec![60, 80, 90], factor: 0.1 };
+        let rate = |epoch| schedule.rate(epoch * 10, 10, 100);
+        assert_eq!(rate(59), 0.1);
+        assert!((rate(60) - 0.01).abs() < 1e-12 && (rate(99) - 1e-4).abs() < 1e-12);
+    }
+
+    #[test]
+    fn one_cycle_and_cosine_end_at_zero() {
+        let schedule = Schedule::OneCycle { peak: 0.15, warmup: 0.25 };
+        assert!((schedule.rate(0, 100, 4) - 0.15 / 25.0).abs() < 1e-12);
+        assert!((schedule.rate(100, 100, 4) - 0.15).abs() < 1e-12);
+        assert!(schedule.rate(399, 100, 4) < 1e-5);
+        assert!(Schedule::Cosine { peak: 1.0 }.rate(399, 100, 4) < 1e-4);
+    }
+}

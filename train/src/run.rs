@@ -1,0 +1,66 @@
+//! The folder of one training: what lies where in it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use models::checkpoint::{self, Checkpoint, Golden};
+use models::disk;
+
+/// A RUN folder; `docs/formats.md` describes its files.
+#[derive(Debug, Clone)]
+pub struct Run {
+    folder: PathBuf,
+}
+
+impl Run {
+    /// The run in this folder, which need not exist yet.
+    pub fn new(folder: &Path) -> Self {
+        Self { folder: folder.to_owned() }
+    }
+
+    /// Makes the folder.
+    pub fn create(&self) -> Result<()> {
+        std::fs::create_dir_all(&self.folder).with_context(|| format!("cannot create {}", self.folder.display()))
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// A file of the run.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// The newest state, from which training goes on.
+    pub fn last(&self) -> PathBuf {
+        self.file("last.safetensors")
+    }
+
+    /// The state that was best on the validation classes.
+    pub fn best(&self) -> PathBuf {
+        self.file("best.safetensors")
+    }
+
+    /// Whether a training was begun here.
+    pub fn is_begun(&self) -> bool {
+        self.last().exists() || self.best().exists()
+    }
+
+    /// Reads a checkpoint.
+    pub fn read(&self, path: &Path) -> Result<Checkpoint> {
+        let bytes = disk::read(path, checkpoint::MAX_BYTES)?;
+        Checkpoint::parse(&bytes).with_context(|| format!("{} is not a usable checkpoint", path.display()))
+    }
+
+    /// Writes a checkpoint, whole or not at all.
+    pub fn write(&self, path: &Path, checkpoint: &Checkpoint) -> Result<()> {
+        Ok(disk::write(path, &checkpoint.to_bytes()?)?)
+    }
+
+    /// Writes the proof that an export can be checked against.
+    pub fn write_golden(&self, golden: &Golden) -> Result<()> {
+        Ok(disk::write(&self.file("golden.safetensors"), &golden.to_bytes()?)?)
+    }
+}

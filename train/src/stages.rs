@@ -1,0 +1,6 @@
+//! The stages of a run, a page each.
+
+pub mod embed;
+pub mod evaluate;
+pub mod golden;
+pub mod pretrain;
