@@ -1,1 +1,65 @@
-//! Handful.
+//! The HTTP service and its page: enroll classes with a few pictures, classify new ones.
+//!
+//! This is the only crate that names axum and tokio. The way of a request: [`server`] (connections)
+//! → [`front`] (id, origin, log) → [`routes`] → [`receive`] (body within limits) → [`worker`] (one
+//! thread, a bounded queue) → [`station`] (embedder and gallery), and back as [`wire`] or as a
+//! [`problem`].
+
+pub mod config;
+pub mod front;
+pub mod metrics;
+pub mod openapi;
+pub mod problem;
+pub mod receive;
+pub mod routes;
+pub mod server;
+pub mod station;
+pub mod wire;
+pub mod worker;
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use config::Config;
+use metrics::Metrics;
+use station::Station;
+use worker::Worker;
+
+pub use routes::app;
+
+/// What all requests share.
+pub struct AppState {
+    /// The settings, resolved.
+    pub config: Config,
+    /// What runs here.
+    pub version: wire::Version,
+    /// The way to embedder and gallery.
+    pub worker: Worker<Station>,
+    /// Counts and durations.
+    pub metrics: Arc<Metrics>,
+    /// Room for bodies, in KiB.
+    room: Arc<Semaphore>,
+    room_kib: usize,
+}
+
+impl AppState {
+    /// Joins the parts.
+    #[must_use]
+    pub fn new(
+        config: Config,
+        version: wire::Version,
+        worker: Worker<Station>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let room_kib = config.limits.max_upload_bytes.div_ceil(1024);
+        let room = Arc::new(Semaphore::new(room_kib.min(Semaphore::MAX_PERMITS)));
+        Self { config, version, worker, metrics, room, room_kib }
+    }
+
+    /// Bytes reserved for bodies at this moment.
+    #[must_use]
+    pub fn upload_bytes(&self) -> usize {
+        self.room_kib.saturating_sub(self.room.available_permits()) * 1024
+    }
+}

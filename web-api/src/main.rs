@@ -1,1 +1,191 @@
-fn main() {}
+//! `handful-server`: opens the bundle, the engine and the store, says what it found, and serves.
+
+use std::io::{Write, stderr, stdout};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::Context;
+use edge::embedder::Embedder;
+use edge::engine::EngineOptions;
+use edge::find::{self, Surroundings};
+use edge::gallery::RedbGallery;
+use models::bundle::{Bundle, BundleLimits};
+use models::picture::PictureLimits;
+use web_api::config::{Config, ConfigError};
+use web_api::metrics::Metrics;
+use web_api::station::Station;
+use web_api::worker::Worker;
+use web_api::{AppState, app, server, wire};
+
+fn main() -> ExitCode {
+    let start = Instant::now();
+    let config = match Config::resolve(std::env::args_os()) {
+        Ok(config) => config,
+        Err(ConfigError::Usage(error)) => error.exit(),
+        Err(error) => return fail(2, &error.into()),
+    };
+    log_to_stderr(&config);
+    match run(config, start) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(1, &error),
+    }
+}
+
+fn fail(code: u8, error: &anyhow::Error) -> ExitCode {
+    // There is nobody left to tell when standard error is closed.
+    let _ = writeln!(stderr(), "handful-server: {error:#}");
+    ExitCode::from(code)
+}
+
+fn log_to_stderr(config: &Config) {
+    let subscriber = tracing_subscriber::fmt().with_max_level(config.log);
+    subscriber.with_writer(stderr).with_target(false).init();
+}
+
+fn run(config: Config, start: Instant) -> anyhow::Result<()> {
+    let listener = listen(config.listen)?;
+    let address = listener.local_addr()?;
+    let places = Places::find(&config)?;
+    let embedder = open_embedder(&config, &places)?;
+    let gallery = RedbGallery::open(&places.store, &embedder.manifest().space_id)?;
+    let version = version(&config, &embedder);
+    let metrics = Arc::new(Metrics::default());
+    let mut station = Station::new(embedder, Box::new(gallery), Arc::clone(&metrics))?;
+    let known = station.summary().map_err(|problem| anyhow::anyhow!("{problem:?}"))?;
+    let report = Report { address, places: &places, version: &version, known: &known, start };
+    let report = report.to_string();
+    let (worker, owner) = Worker::start(station, config.limits.max_queue)?;
+    let state = Arc::new(AppState::new(config, version, worker, metrics));
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+        let stop = server::stop_signal()?;
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        say(&report);
+        server::serve(listener, app(Arc::clone(&state)), state.config.limits, stop).await;
+        anyhow::Ok(())
+    })?;
+    say("Stopped.\n");
+    // The last worker ends the owner thread, which closes the store.
+    drop(state);
+    owner.join().map_err(|_| anyhow::anyhow!("the thread of engine and store panicked"))
+}
+
+/// Before anything heavy, so that an address in use is known at once.
+fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind(address).with_context(|| {
+        format!("cannot listen on {address}; choose another with --listen, port 0 picks a free one")
+    })?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// Where things were found.
+struct Places {
+    bundle: PathBuf,
+    store: PathBuf,
+    onnxruntime: Option<PathBuf>,
+}
+
+impl Places {
+    fn find(config: &Config) -> anyhow::Result<Self> {
+        let surroundings = Surroundings::read();
+        let store = config.store.clone().or_else(|| surroundings.default_store());
+        let library = find::onnxruntime(config.onnxruntime.as_deref(), &surroundings);
+        Ok(Self {
+            bundle: find::bundle(config.bundle.as_deref(), &surroundings)?,
+            store: store
+                .context("no home folder is known; name the gallery's folder with --store")?,
+            // A library that was named must be there; without one the engines say so themselves.
+            onnxruntime: match library {
+                Err(error) if config.onnxruntime.is_some() => return Err(error.into()),
+                found => found.ok(),
+            },
+        })
+    }
+}
+
+fn open_embedder(config: &Config, places: &Places) -> anyhow::Result<Embedder> {
+    let bundle = Bundle::open(&places.bundle, &BundleLimits::default())?;
+    let options =
+        EngineOptions { onnxruntime: places.onnxruntime.clone(), threads: config.threads };
+    let embedder = Embedder::open(bundle, config.engine, &options)?;
+    let limits = config.limits;
+    Ok(embedder.with_limits(PictureLimits {
+        max_bytes: limits.max_body_bytes,
+        max_pixels: limits.max_pixels,
+    }))
+}
+
+fn version(config: &Config, embedder: &Embedder) -> wire::Version {
+    let manifest = embedder.manifest();
+    let rejected = embedder.rejected().iter().map(|rejection| wire::Rejection {
+        provider: rejection.provider.to_string(),
+        reason: rejection.reason.clone(),
+    });
+    wire::Version {
+        version: env!("CARGO_PKG_VERSION"),
+        bundle: wire::Bundle {
+            name: manifest.name.clone(),
+            space_id: manifest.space_id.clone(),
+            embedding_size: manifest.backbone.embedding_size,
+            weights: manifest.backbone.weights.to_string(),
+        },
+        engine: wire::Engine {
+            provider: embedder.provider().to_string(),
+            rejected: rejected.collect(),
+        },
+        limits: wire::Limits {
+            max_body_bytes: config.limits.max_body_bytes,
+            max_files: config.limits.max_files,
+            max_pixels: config.limits.max_pixels,
+        },
+    }
+}
+
+/// What one sees when the service starts.
+struct Report<'a> {
+    address: SocketAddr,
+    places: &'a Places,
+    version: &'a wire::Version,
+    known: &'a wire::Gallery,
+    start: Instant,
+}
+
+impl std::fmt::Display for Report<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let wire::Version { version, bundle, engine, .. } = self.version;
+        let Places { bundle: bundle_place, store, .. } = self.places;
+        writeln!(f, "Handful {version} listens on http://{}", self.address)?;
+        writeln!(f, "  bundle  {} ({})", bundle.name, shown(bundle_place))?;
+        writeln!(f, "  engine  {}{}", engine.provider, self.why())?;
+        for wire::Rejection { provider, reason } in &engine.rejected {
+            writeln!(f, "          not {provider}: {reason}")?;
+        }
+        let wire::Gallery { classes, examples, .. } = self.known;
+        writeln!(f, "  store   {} ({classes} classes, {examples} pictures)", shown(store))?;
+        writeln!(f, "Ready in {} ms. Stop with ctrl-c.", self.start.elapsed().as_millis())
+    }
+}
+
+impl Report<'_> {
+    fn why(&self) -> String {
+        let passed = "passed the bundle's self-test";
+        match (&self.places.onnxruntime, self.version.engine.provider.as_str()) {
+            (Some(library), provider) if provider.starts_with("onnxruntime") => {
+                format!(", {passed}; library {}", shown(library))
+            }
+            _ => format!(", {passed}"),
+        }
+    }
+}
+
+fn shown(path: &Path) -> std::path::Display<'_> {
+    path.display()
+}
+
+fn say(text: &str) {
+    // Whoever closed standard output does not want to read this.
+    let _ = stdout().write_all(text.as_bytes());
+}

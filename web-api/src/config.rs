@@ -1,0 +1,313 @@
+//! Everything that can be set, resolved before anything runs.
+//!
+//! One struct, one name for each setting: the field `max_files` is the flag `--max-files`, the
+//! environment variable `HANDFUL_MAX_FILES` and the key `max_files` of the TOML file. A flag wins
+//! over the environment, the environment over the file, the file over the default.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
+use edge::engine::EngineChoice;
+use toml::{Table, Value};
+
+const EXAMPLES: &str = "\
+Examples:
+  handful-server
+  handful-server --listen 127.0.0.1:9000 --store ./gallery --engine cpu
+  HANDFUL_BUNDLE=./bundles/mine handful-server --config /etc/handful.toml
+
+Every setting is also an environment variable (HANDFUL_MAX_FILES) and a key of the TOML file
+(max_files). Flags win over the environment, the environment over the file.";
+
+/// Recognizes things from a handful of pictures: an HTTP service and a page, on this device
+#[derive(Debug, Clone, Parser)]
+#[command(name = "handful-server", version, about, after_help = EXAMPLES)]
+pub struct Config {
+    /// Address and port to listen on; port 0 picks a free one
+    #[arg(long, env = "HANDFUL_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    pub listen: SocketAddr,
+
+    /// Folder of the gallery [default: handful/store in the user's data folder]
+    #[arg(long, env = "HANDFUL_STORE", value_name = "DIR")]
+    pub store: Option<PathBuf>,
+
+    /// Folder of the bundle to run [default: the one that ships with Handful]
+    #[arg(long, env = "HANDFUL_BUNDLE", value_name = "DIR")]
+    pub bundle: Option<PathBuf>,
+
+    /// Engine that runs the network: auto, tensorrt, cuda, cpu or tract
+    #[arg(long, env = "HANDFUL_ENGINE", default_value = "auto")]
+    pub engine: EngineChoice,
+
+    /// ONNX Runtime's library [default: looked for beside this program]
+    #[arg(long, env = "HANDFUL_ONNXRUNTIME", value_name = "FILE")]
+    pub onnxruntime: Option<PathBuf>,
+
+    /// Threads of the engine [default: the engine's own choice]
+    #[arg(long, env = "HANDFUL_THREADS", value_name = "N")]
+    pub threads: Option<usize>,
+
+    /// TOML file with settings
+    #[arg(long, env = "HANDFUL_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Listen on an address that other machines reach, although nobody is asked for a key
+    #[arg(long, env = "HANDFUL_INSECURE", value_parser = clap::builder::FalseyValueParser::new())]
+    pub insecure: bool,
+
+    /// Further name under which this service is reached (`Host`); may be repeated
+    #[arg(long, env = "HANDFUL_ALLOW_HOST", value_name = "NAME", value_delimiter = ',')]
+    pub allow_host: Vec<String>,
+
+    /// How much is logged to standard error: error, warn, info, debug or off
+    #[arg(long, env = "HANDFUL_LOG", default_value = "warn", value_name = "LEVEL")]
+    pub log: tracing::level_filters::LevelFilter,
+
+    /// What a client may ask for.
+    #[command(flatten)]
+    pub limits: Limits,
+}
+
+/// What a client may ask for, so that memory and time stay bounded. Uploads take at most twice
+/// `max_upload_bytes` of memory, and the one picture being decoded about 12 bytes a pixel.
+#[derive(Debug, Clone, Copy, clap::Args)]
+#[command(next_help_heading = "Limits")]
+pub struct Limits {
+    /// Bytes of one request's body
+    #[arg(long, env = "HANDFUL_MAX_BODY_BYTES", default_value_t = 16 << 20, value_name = "N")]
+    pub max_body_bytes: usize,
+
+    /// Pictures in one request
+    #[arg(long, env = "HANDFUL_MAX_FILES", default_value_t = 64, value_name = "N")]
+    pub max_files: usize,
+
+    /// Pixels of one picture
+    #[arg(long, env = "HANDFUL_MAX_PIXELS", default_value_t = 40_000_000, value_name = "N")]
+    pub max_pixels: u64,
+
+    /// Pictures waiting for the engine; above it a call is answered 429
+    #[arg(long, env = "HANDFUL_MAX_QUEUE", default_value_t = 256, value_name = "N")]
+    pub max_queue: usize,
+
+    /// Bytes of all bodies held at once; above it a call is answered 429
+    #[arg(long, env = "HANDFUL_MAX_UPLOAD_BYTES", default_value_t = 128 << 20, value_name = "N")]
+    pub max_upload_bytes: usize,
+
+    /// Connections open at once; the next one waits
+    #[arg(long, env = "HANDFUL_MAX_CONNECTIONS", default_value_t = 256, value_name = "N")]
+    pub max_connections: usize,
+
+    /// Seconds in which a request must have arrived
+    #[arg(long, env = "HANDFUL_RECEIVE_SECONDS", default_value_t = 30, value_name = "N")]
+    pub receive_seconds: u64,
+
+    /// Seconds that requests under way get to end when the service stops
+    #[arg(long, env = "HANDFUL_DRAIN_SECONDS", default_value_t = 20, value_name = "N")]
+    pub drain_seconds: u64,
+}
+
+/// Why the settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The command line or the environment; also `--help` and `--version`.
+    #[error(transparent)]
+    Usage(#[from] clap::Error),
+    /// The TOML file.
+    #[error("the settings file {path} cannot be used: {reason}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with the key.
+        reason: String,
+    },
+    /// Each setting is valid, but not all of them together.
+    #[error("{0}")]
+    Contradiction(String),
+}
+
+impl Config {
+    /// Reads flags, environment and file.
+    ///
+    /// # Errors
+    /// [`ConfigError`] in one line that says which setting is wrong and what is expected.
+    pub fn resolve(args: impl IntoIterator<Item = OsString>) -> Result<Self, ConfigError> {
+        let mut args: Vec<OsString> = args.into_iter().collect();
+        let typed = Self::command().try_get_matches_from(&args)?;
+        let config = match typed.get_one::<PathBuf>("config") {
+            None => Self::from_arg_matches(&typed)?,
+            Some(path) => {
+                args.extend(file_arguments(path, &typed)?);
+                Self::try_parse_from(&args).map_err(|error| in_file(path, &error))?
+            }
+        };
+        config.checked()
+    }
+
+    /// True if only this machine can reach the service.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        self.listen.ip().is_loopback()
+    }
+
+    fn checked(self) -> Result<Self, ConfigError> {
+        let contradiction = |text: String| Err(ConfigError::Contradiction(text));
+        let Limits { max_files, max_queue, max_body_bytes, max_upload_bytes, .. } = self.limits;
+        if !self.is_local() && !self.insecure {
+            return contradiction(format!(
+                "--listen {} lets other machines in, and nobody would be asked for a key: listen on \
+                 127.0.0.1, or add --insecure if the network is trusted",
+                self.listen
+            ));
+        }
+        if max_files == 0 || self.limits.max_connections == 0 {
+            return contradiction(
+                "--max-files and --max-connections must be at least 1".to_owned(),
+            );
+        }
+        if max_queue < max_files {
+            return contradiction(format!(
+                "--max-queue {max_queue} is less than --max-files {max_files}: a full call could \
+                 never be answered"
+            ));
+        }
+        if max_upload_bytes < max_body_bytes {
+            return contradiction(format!(
+                "--max-upload-bytes {max_upload_bytes} is less than --max-body-bytes \
+                 {max_body_bytes}: a full body could never be read"
+            ));
+        }
+        Ok(self)
+    }
+}
+
+impl Limits {
+    /// Time in which a request must have arrived.
+    #[must_use]
+    pub fn receive_time(&self) -> Duration {
+        Duration::from_secs(self.receive_seconds)
+    }
+
+    /// Time that requests under way get when the service stops.
+    #[must_use]
+    pub fn drain_time(&self) -> Duration {
+        Duration::from_secs(self.drain_seconds)
+    }
+}
+
+/// The file's settings as arguments, less those that a flag or the environment has set.
+fn file_arguments(path: &Path, typed: &ArgMatches) -> Result<Vec<OsString>, ConfigError> {
+    let wrong = |reason: String| ConfigError::File { path: path.to_owned(), reason };
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    let table: Table = text.parse().map_err(|error: toml::de::Error| wrong(error.to_string()))?;
+    let mut arguments = Vec::new();
+    for (key, value) in &table {
+        if !is_setting(key) {
+            return Err(wrong(format!("`{key}` is not a setting; --help lists them")));
+        }
+        if typed.value_source(key).is_none_or(|source| source == ValueSource::DefaultValue) {
+            arguments.extend(arguments_of(key, value).map_err(wrong)?);
+        }
+    }
+    Ok(arguments)
+}
+
+fn is_setting(key: &str) -> bool {
+    key != "config" && Config::command().get_arguments().any(|argument| argument.get_id() == key)
+}
+
+fn arguments_of(key: &str, value: &Value) -> Result<Vec<OsString>, String> {
+    let flag = format!("--{}", key.replace('_', "-"));
+    let with = |text: &dyn std::fmt::Display| OsString::from(format!("{flag}={text}"));
+    Ok(match value {
+        Value::Boolean(true) => vec![flag.into()],
+        Value::Boolean(false) => vec![],
+        Value::Integer(number) => vec![with(number)],
+        Value::String(text) => vec![with(text)],
+        Value::Array(items) => {
+            let nested = items.iter().map(|item| arguments_of(key, item));
+            nested.collect::<Result<Vec<_>, _>>()?.concat()
+        }
+        other => {
+            return Err(format!(
+                "`{key}` is a {}, expected text, a number or true",
+                other.type_str()
+            ));
+        }
+    })
+}
+
+/// Only the file brought something new, so the file is what is wrong.
+fn in_file(path: &Path, error: &clap::Error) -> ConfigError {
+    let text = error.to_string();
+    let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    ConfigError::File { path: path.to_owned(), reason: line }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn resolve(args: &[&str]) -> Result<Config, ConfigError> {
+        let program = std::iter::once("handful-server");
+        Config::resolve(program.chain(args.iter().copied()).map(OsString::from))
+    }
+
+    fn with_file(text: &str, args: &[&str]) -> Result<Config, ConfigError> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("handful.toml");
+        std::fs::write(&path, text).unwrap();
+        resolve(&[&["--config", path.to_str().unwrap()], args].concat())
+    }
+
+    #[test]
+    fn every_setting_has_a_default() {
+        let config = resolve(&[]).unwrap();
+        assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+        assert_eq!(config.limits.max_body_bytes, 16 << 20);
+        assert!(!config.insecure);
+    }
+
+    #[test]
+    fn the_file_is_read_and_a_flag_wins_over_it() {
+        let file = "max_files = 3\nmax_queue = 5\ninsecure = true\nallow_host = [\"a\", \"b\"]\n";
+        let config = with_file(file, &["--max-files", "4"]).unwrap();
+        assert_eq!((config.limits.max_files, config.limits.max_queue), (4, 5));
+        assert!(config.insecure);
+        assert_eq!(config.allow_host, ["a", "b"]);
+    }
+
+    #[test]
+    fn what_is_wrong_in_the_file_is_named() {
+        for (file, expected) in [
+            ("max_fils = 3", "`max_fils` is not a setting"),
+            ("max_files = \"many\"", "'many'"),
+            ("max_files = 3.5", "`max_files` is a float"),
+            ("max_files", "TOML parse error"),
+            ("config = \"other.toml\"", "`config` is not a setting"),
+        ] {
+            let error = with_file(file, &[]).unwrap_err().to_string();
+            assert!(error.contains(expected) && error.contains("handful.toml"), "{error}");
+        }
+    }
+
+    #[test]
+    fn other_machines_are_let_in_only_on_purpose() {
+        let error = resolve(&["--listen", "0.0.0.0:8080"]).unwrap_err().to_string();
+        assert!(error.contains("--insecure"), "{error}");
+        assert!(resolve(&["--listen", "0.0.0.0:8080", "--insecure"]).is_ok());
+        assert!(resolve(&["--listen", "[::1]:8080"]).is_ok());
+    }
+
+    #[test]
+    fn limits_that_would_refuse_everything_are_refused() {
+        assert!(resolve(&["--max-queue", "1"]).is_err());
+        assert!(resolve(&["--max-upload-bytes", "1"]).is_err());
+        assert!(resolve(&["--max-files", "0"]).is_err());
+    }
+}

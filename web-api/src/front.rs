@@ -1,0 +1,210 @@
+//! What every request passes on its way in and every answer on its way out: an id, the check of
+//! who may ask from where, one kind of error, safe headers, a count and a line in the log.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::AppState;
+use crate::metrics;
+use crate::problem::{self, Cause, Code, Problem};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const MAX_REQUEST_ID_CHARS: usize = 64;
+
+/// The page may load only what this service serves; nothing may frame it.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+    img-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
+    frame-ancestors 'none'";
+
+/// Headers of every answer.
+const SAFE_HEADERS: [(HeaderName, &str); 5] = [
+    (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (HeaderName::from_static("permissions-policy"), "camera=(self), microphone=()"),
+];
+
+/// The middleware around all routes.
+pub async fn pass(State(state): State<Arc<AppState>>, request: Request, next: Next) -> Response {
+    let start = Instant::now();
+    let id = request_id(request.headers());
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let mut response = match admit(&request, &state.config.allow_host) {
+        Ok(()) => problem::unified(next.run(request).await).await,
+        Err(problem) => problem.into_response(),
+    };
+    add_headers(response.headers_mut(), &id);
+    let request = metrics::Request {
+        method: method_name(&method),
+        route: route.unwrap_or_else(|| "none".to_owned()),
+        status: response.status().as_u16(),
+    };
+    log(&request, &id, start, response.extensions().get());
+    state.metrics.request(request, start.elapsed());
+    response
+}
+
+/// The answer to a panic in a handler.
+pub fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
+    Problem::internal("a handler panicked").into_response()
+}
+
+/// Refuses a request that a foreign page had a browser send: one with another page's `Origin`, or
+/// one for a name that is not ours (a name that was pointed at this address: DNS rebinding).
+fn admit(request: &Request, allowed_hosts: &[String]) -> Result<(), Problem> {
+    let host = host(request).ok_or_else(|| {
+        Problem::new(Code::BadRequest, "The request needs one valid `Host` header.")
+    })?;
+    if !is_ours(host.host(), allowed_hosts) {
+        return Err(Problem::new(
+            Code::Forbidden,
+            "This service is not reached by this name; start it with --allow-host NAME to allow it.",
+        ));
+    }
+    match request.headers().get(header::ORIGIN) {
+        Some(origin) if !is_same_origin(origin, &host) => {
+            Err(Problem::new(Code::Forbidden, "Pages of other origins may not use this service."))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn host(request: &Request) -> Option<Authority> {
+    if let Some(authority) = request.uri().authority() {
+        return Some(authority.clone());
+    }
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let only = hosts.next().filter(|_| hosts.next().is_none())?;
+    Authority::try_from(only.as_bytes()).ok()
+}
+
+/// An address typed as numbers cannot be rebound, so it is always ours.
+fn is_ours(host: &str, allowed: &[String]) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let is = |name: &str| host.eq_ignore_ascii_case(name);
+    bare.parse::<IpAddr>().is_ok() || is("localhost") || allowed.iter().any(|name| is(name))
+}
+
+fn is_same_origin(origin: &HeaderValue, host: &Authority) -> bool {
+    let origin = origin.to_str().unwrap_or_default();
+    let authority = origin.strip_prefix("http://").or(origin.strip_prefix("https://"));
+    authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host.as_str()))
+}
+
+/// The client's own id when it is harmless, else a new one.
+fn request_id(headers: &HeaderMap) -> HeaderValue {
+    let is_harmless = |value: &&HeaderValue| {
+        let bytes = value.as_bytes();
+        let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
+        (1..=MAX_REQUEST_ID_CHARS).contains(&bytes.len()) && bytes.iter().all(is_plain)
+    };
+    headers.get(REQUEST_ID).filter(is_harmless).cloned().unwrap_or_else(new_id)
+}
+
+/// Unique in this process by its count, among processes by the time of day.
+fn new_id() -> HeaderValue {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    HeaderValue::from_str(&format!("{:x}-{count:x}", now.as_micros()))
+        .expect("invariant: hexadecimal digits are a header value")
+}
+
+fn add_headers(headers: &mut HeaderMap, id: &HeaderValue) {
+    headers.insert(REQUEST_ID, id.clone());
+    for (name, value) in SAFE_HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+}
+
+fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}
+
+fn log(request: &metrics::Request, id: &HeaderValue, start: Instant, cause: Option<&Cause>) {
+    let metrics::Request { method, route, status } = request;
+    let id = id.to_str().unwrap_or_default();
+    let ms = start.elapsed().as_millis();
+    match cause {
+        Some(Cause(cause)) => tracing::error!(id, method, route, status, ms, cause, "failed"),
+        None => tracing::info!(id, method, route, status, ms, "answered"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use axum::body::Body;
+
+    use super::*;
+
+    fn request(headers: &[(&str, &str)]) -> Request {
+        let mut builder = Request::builder().uri("/livez");
+        for (name, value) in headers {
+            builder = builder.header(*name, *value);
+        }
+        builder.body(Body::empty()).unwrap()
+    }
+
+    fn code(headers: &[(&str, &str)]) -> Option<Code> {
+        admit(&request(headers), &["device.lan".to_owned()]).err().map(|problem| problem.code())
+    }
+
+    #[test]
+    fn our_own_names_are_admitted() {
+        for host in ["localhost", "127.0.0.1:8080", "[::1]:8080", "192.168.1.9", "Device.LAN:80"] {
+            assert_eq!(code(&[("host", host)]), None, "{host}");
+        }
+    }
+
+    #[test]
+    fn other_names_are_refused() {
+        for host in ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example"] {
+            assert_eq!(code(&[("host", host)]), Some(Code::Forbidden), "{host}");
+        }
+        assert_eq!(code(&[]), Some(Code::BadRequest));
+        assert_eq!(code(&[("host", "a b")]), Some(Code::BadRequest));
+        assert_eq!(code(&[("host", "localhost"), ("host", "x")]), Some(Code::BadRequest));
+    }
+
+    #[test]
+    fn pages_of_other_origins_are_refused() {
+        let from = |origin| code(&[("host", "localhost:8080"), ("origin", origin)]);
+        assert_eq!(from("http://localhost:8080"), None);
+        for origin in ["http://localhost:9090", "https://evil.example", "null", ""] {
+            assert_eq!(from(origin), Some(Code::Forbidden), "{origin}");
+        }
+    }
+
+    #[test]
+    fn a_harmless_id_is_kept_and_another_replaced() {
+        let id = |value| request_id(request(&[("x-request-id", value)]).headers());
+        assert_eq!(id("abc-1"), "abc-1");
+        for value in ["", "a b", "<script>", &"x".repeat(65)] {
+            assert_ne!(id(value), value);
+        }
+        assert_ne!(new_id(), new_id());
+    }
+}

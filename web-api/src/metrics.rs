@@ -1,0 +1,210 @@
+//! Counts and durations of the service, in the text format of Prometheus.
+//!
+//! Histograms have fixed buckets, so memory does not grow however long nobody looks.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// Upper bounds of the buckets, in seconds.
+const BOUNDS: [f64; 12] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 10.0];
+
+/// A step of a picture's way to its embedding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// File to pixels.
+    Decode,
+    /// Pixels to the network's input.
+    Preprocess,
+    /// The network.
+    Embed,
+}
+
+impl Stage {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Decode => "decode",
+            Self::Preprocess => "preprocess",
+            Self::Embed => "embed",
+        }
+    }
+}
+
+/// Which kind of request: few values each, so that the set stays small.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Request {
+    /// `GET`, …, or `other`.
+    pub method: &'static str,
+    /// The route's pattern, never the path itself.
+    pub route: String,
+    /// The answer's status.
+    pub status: u16,
+}
+
+/// What is measured at the moment of asking.
+#[derive(Debug, Clone, Default)]
+pub struct Gauges {
+    /// Pictures waiting or being worked on.
+    pub queue_pictures: usize,
+    /// Bytes of bodies held.
+    pub upload_bytes: usize,
+    /// Labels of the one `_info` metric.
+    pub info: Vec<(&'static str, String)>,
+}
+
+/// Everything that is counted.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    requests: Mutex<BTreeMap<Request, Histogram>>,
+    stages: Mutex<BTreeMap<Stage, Histogram>>,
+}
+
+#[derive(Debug, Default, Clone)]
+struct Histogram {
+    buckets: [u64; BOUNDS.len()],
+    count: u64,
+    sum: f64,
+}
+
+impl Histogram {
+    fn record(&mut self, duration: Duration) {
+        let seconds = duration.as_secs_f64();
+        self.count += 1;
+        self.sum += seconds;
+        for (bucket, bound) in self.buckets.iter_mut().zip(BOUNDS) {
+            *bucket += u64::from(seconds <= bound);
+        }
+    }
+
+    fn write(&self, out: &mut String, name: &str, labels: &str) {
+        for (count, bound) in self.buckets.iter().zip(BOUNDS) {
+            line(out, &format!("{name}_bucket{{{labels},le=\"{bound}\"}}"), count);
+        }
+        line(out, &format!("{name}_bucket{{{labels},le=\"+Inf\"}}"), &self.count);
+        line(out, &format!("{name}_sum{{{labels}}}"), &self.sum);
+        line(out, &format!("{name}_count{{{labels}}}"), &self.count);
+    }
+}
+
+impl Metrics {
+    /// A request was answered after `duration`.
+    pub fn request(&self, request: Request, duration: Duration) {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        requests.entry(request).or_default().record(duration);
+    }
+
+    /// A picture has passed a stage.
+    pub fn stage(&self, stage: Stage, duration: Duration) {
+        let mut stages = self.stages.lock().unwrap_or_else(PoisonError::into_inner);
+        stages.entry(stage).or_default().record(duration);
+    }
+
+    /// All of it as text.
+    #[must_use]
+    pub fn render(&self, gauges: &Gauges) -> String {
+        let mut out = String::new();
+        self.write_requests(&mut out);
+        self.write_stages(&mut out);
+        write_gauges(&mut out, gauges);
+        out
+    }
+
+    fn write_requests(&self, out: &mut String) {
+        let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        let labels = |request: &Request| {
+            let Request { method, route, status } = request;
+            format!("method=\"{method}\",route=\"{}\",status=\"{status}\"", escaped(route))
+        };
+        head(out, "handful_http_requests_total", "counter", "Requests answered.");
+        for (request, histogram) in requests.iter() {
+            let name = format!("handful_http_requests_total{{{}}}", labels(request));
+            line(out, &name, &histogram.count);
+        }
+        let name = "handful_http_request_duration_seconds";
+        head(out, name, "histogram", "Time from the request's head to its answer.");
+        for (request, histogram) in requests.iter() {
+            histogram.write(out, name, &labels(request));
+        }
+    }
+
+    fn write_stages(&self, out: &mut String) {
+        let stages = self.stages.lock().unwrap_or_else(PoisonError::into_inner);
+        let embedded = stages.get(&Stage::Embed).map_or(0, |histogram| histogram.count);
+        head(out, "handful_pictures_embedded_total", "counter", "Pictures turned into embeddings.");
+        line(out, "handful_pictures_embedded_total", &embedded);
+        let name = "handful_picture_stage_duration_seconds";
+        head(out, name, "histogram", "Time of one picture in each stage.");
+        for (stage, histogram) in stages.iter() {
+            histogram.write(out, name, &format!("stage=\"{}\"", stage.name()));
+        }
+    }
+}
+
+fn write_gauges(out: &mut String, gauges: &Gauges) {
+    head(out, "handful_queue_pictures", "gauge", "Pictures waiting or being worked on.");
+    line(out, "handful_queue_pictures", &gauges.queue_pictures);
+    head(out, "handful_upload_bytes", "gauge", "Room reserved for bodies.");
+    line(out, "handful_upload_bytes", &gauges.upload_bytes);
+    head(out, "handful_info", "gauge", "What runs here.");
+    let labels: Vec<_> =
+        gauges.info.iter().map(|(key, value)| format!("{key}=\"{}\"", escaped(value))).collect();
+    line(out, &format!("handful_info{{{}}}", labels.join(",")), &1);
+}
+
+fn head(out: &mut String, name: &str, kind: &str, help: &str) {
+    writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}")
+        .expect("invariant: a string takes every text");
+}
+
+fn line(out: &mut String, name: &str, value: &dyn std::fmt::Display) {
+    writeln!(out, "{name} {value}").expect("invariant: a string takes every text");
+}
+
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(status: u16) -> Request {
+        Request { method: "GET", route: "/livez".to_owned(), status }
+    }
+
+    #[test]
+    fn requests_are_counted_by_kind() {
+        let metrics = Metrics::default();
+        metrics.request(request(200), Duration::from_millis(3));
+        metrics.request(request(200), Duration::from_millis(30));
+        metrics.request(request(404), Duration::from_secs(60));
+        let text = metrics.render(&Gauges::default());
+        let labels = "method=\"GET\",route=\"/livez\",status=\"200\"";
+        for expected in [
+            format!("handful_http_requests_total{{{labels}}} 2"),
+            format!("handful_http_request_duration_seconds_bucket{{{labels},le=\"0.005\"}} 1"),
+            format!("handful_http_request_duration_seconds_bucket{{{labels},le=\"+Inf\"}} 2"),
+        ] {
+            assert!(text.contains(&expected), "{expected} is missing in\n{text}");
+        }
+    }
+
+    #[test]
+    fn the_only_info_metric_is_escaped() {
+        let info = vec![("bundle", "a\"b\\c\nd".to_owned())];
+        let text = Metrics::default().render(&Gauges { info, ..Gauges::default() });
+        assert!(text.contains(r#"handful_info{bundle="a\"b\\c\nd"} 1"#), "{text}");
+    }
+
+    #[test]
+    fn embeds_are_the_pictures_that_passed_the_network() {
+        let metrics = Metrics::default();
+        metrics.stage(Stage::Decode, Duration::ZERO);
+        metrics.stage(Stage::Embed, Duration::ZERO);
+        let text = metrics.render(&Gauges::default());
+        assert!(text.contains("handful_pictures_embedded_total 1"), "{text}");
+        assert!(text.contains("_seconds_count{stage=\"decode\"} 1"), "{text}");
+    }
+}

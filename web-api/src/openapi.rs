@@ -1,0 +1,47 @@
+//! The API's description for machines, generated from the routes and the wire types.
+//!
+//! `docs/openapi.json` is the committed copy; a test fails when the two differ.
+
+use std::sync::LazyLock;
+
+use utoipa::OpenApi;
+
+use crate::routes::{classes, operations, pictures};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Handful",
+        description = "Enroll classes with a handful of pictures each, then classify new pictures. \
+            Every error is application/problem+json with a stable `code`; every answer has \
+            x-request-id.",
+        license(name = "MIT OR Apache-2.0")
+    ),
+    paths(
+        classes::galleries,
+        classes::gallery,
+        classes::list,
+        classes::read,
+        classes::rename,
+        classes::delete,
+        pictures::enroll,
+        pictures::classify,
+        pictures::embed,
+        operations::live,
+        operations::ready,
+        operations::version,
+        operations::metrics,
+        operations::openapi,
+    )
+)]
+struct Api;
+
+/// The OpenAPI document as JSON.
+#[must_use]
+pub fn document() -> &'static str {
+    static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
+        let text = Api::openapi().to_pretty_json();
+        text.expect("invariant: the generated document is JSON") + "\n"
+    });
+    &DOCUMENT
+}

@@ -1,0 +1,60 @@
+// Calls to the service. Every failure becomes a Problem with one clear sentence for the person at the screen.
+
+const GALLERY = "/v1/galleries/default";
+
+export class Problem extends Error {
+  constructor(status, code, detail, retryAfter = 0) {
+    super(detail);
+    this.status = status;
+    this.code = code;
+    this.retryAfter = retryAfter;
+  }
+}
+
+// Told about each answer or silence, so that the page can show whether the service is there.
+let report = () => {};
+export function onReachable(listener) {
+  report = listener;
+}
+
+export const version = () => call("GET", "/version");
+export const classes = () => call("GET", `${GALLERY}/classes`);
+export const classify = (picture) => call("POST", `${GALLERY}/classify?top=5`, picture, type(picture));
+export const rename = (id, label) => call("PATCH", classUrl(id), JSON.stringify({ label }), "application/json");
+export const remove = (id) => call("DELETE", classUrl(id));
+export const enroll = (label, picture) =>
+  call("POST", `${classUrl(label)}/examples?create=true`, picture, type(picture));
+
+function classUrl(idOrLabel) {
+  return `${GALLERY}/classes/${encodeURIComponent(idOrLabel)}`;
+}
+
+// The service looks at the bytes; a browser that knows no type for a file still may send it.
+function type(picture) {
+  return picture.type.startsWith("image/") ? picture.type : "application/octet-stream";
+}
+
+async function call(method, path, body, contentType) {
+  const headers = contentType ? { "content-type": contentType } : {};
+  const response = await send(path, { method, headers, body, cache: "no-store" });
+  const answer = await response.json().catch(() => null);
+  if (response.ok && answer) return answer;
+  throw problem(response, answer);
+}
+
+async function send(path, options) {
+  try {
+    const response = await fetch(path, options);
+    report(true);
+    return response;
+  } catch {
+    report(false);
+    throw new Problem(0, "unreachable", "The service does not answer. Is it still running?");
+  }
+}
+
+function problem(response, answer) {
+  const detail = answer?.detail ?? answer?.title ?? `The service answered ${response.status}.`;
+  const wait = Number(response.headers.get("retry-after")) || 0;
+  return new Problem(response.status, answer?.code ?? "unknown", detail, wait);
+}

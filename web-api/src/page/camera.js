@@ -1,0 +1,64 @@
+// The camera: start, stop, one still picture. Where there is none, the reason in words.
+
+const LONGEST_SIDE = 640;
+const JPEG_QUALITY = 0.9;
+
+const REASONS = {
+  NotAllowedError: "The browser was told not to use the camera. Allow it in the address bar, then try again.",
+  NotFoundError: "No camera was found on this device.",
+  NotReadableError: "The camera is in use by another program.",
+};
+
+/** Why the camera cannot be used here at all, or null when it can be tried. */
+export function whyNoCamera() {
+  if (navigator.mediaDevices?.getUserMedia) return null;
+  if (!window.isSecureContext) {
+    return "A browser gives its live camera only to https or localhost pages. Take single photos instead.";
+  }
+  return "This browser offers no live camera. Take single photos instead.";
+}
+
+export class Camera {
+  #video;
+  #stream = null;
+  #canvas = document.createElement("canvas");
+
+  constructor(video) {
+    this.#video = video;
+  }
+
+  get running() {
+    return this.#stream !== null;
+  }
+
+  /** Resolves when pictures flow; rejects with an Error whose message is for people. */
+  async start(onEnded) {
+    try {
+      const wanted = { video: { facingMode: { ideal: "environment" }, width: { ideal: 1280 } }, audio: false };
+      this.#stream = await navigator.mediaDevices.getUserMedia(wanted);
+      this.#stream.getVideoTracks()[0].addEventListener("ended", onEnded);
+      this.#video.srcObject = this.#stream;
+      await this.#video.play();
+    } catch (error) {
+      this.stop();
+      throw new Error(REASONS[error.name] ?? `The camera did not start (${error.name}).`);
+    }
+  }
+
+  stop() {
+    for (const track of this.#stream?.getTracks() ?? []) track.stop();
+    this.#stream = null;
+    this.#video.srcObject = null;
+  }
+
+  /** The picture of this moment as a JPEG blob; null while the camera shows nothing yet. */
+  still() {
+    const { videoWidth, videoHeight } = this.#video;
+    if (!this.running || !videoWidth) return Promise.resolve(null);
+    const scale = Math.min(1, LONGEST_SIDE / Math.max(videoWidth, videoHeight));
+    this.#canvas.width = Math.round(videoWidth * scale);
+    this.#canvas.height = Math.round(videoHeight * scale);
+    this.#canvas.getContext("2d").drawImage(this.#video, 0, 0, this.#canvas.width, this.#canvas.height);
+    return new Promise((resolve) => this.#canvas.toBlob(resolve, "image/jpeg", JPEG_QUALITY));
+  }
+}

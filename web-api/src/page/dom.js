@@ -1,0 +1,64 @@
+// Small tools for building the page. Text always enters as textContent: a name cannot become markup.
+
+export const byId = (id) => document.getElementById(id);
+
+export function show(element, visible) {
+  element.hidden = !visible;
+}
+
+/** Puts a message into an element and shows it; an empty message hides it. */
+export function say(element, message) {
+  element.textContent = message ?? "";
+  show(element, Boolean(message));
+}
+
+/** An element with a class and children; strings become text. */
+export function make(tag, className, ...children) {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  element.append(...children);
+  return element;
+}
+
+/** A name as typed by a person: isolated, so that right-to-left text does not turn its surroundings. */
+export function name(text, className = "") {
+  const element = make("bdi", className, text);
+  element.title = text;
+  return element;
+}
+
+export function button(text, label, onClick) {
+  const element = make("button", "button small", text);
+  element.type = "button";
+  element.setAttribute("aria-label", label);
+  element.addEventListener("click", onClick);
+  return element;
+}
+
+export const plural = (n, one, many = `${one}s`) => `${n} ${n === 1 ? one : many}`;
+
+/** Files dropped on `zone` go to `take`; the zone shows while something hovers over it. */
+export function dropZone(zone, take) {
+  let depth = 0;
+  const hover = (change) => {
+    depth = Math.max(0, depth + change);
+    zone.classList.toggle("over", depth > 0);
+  };
+  zone.addEventListener("dragenter", (event) => { event.preventDefault(); hover(1); });
+  zone.addEventListener("dragleave", () => hover(-1));
+  zone.addEventListener("dragover", (event) => event.preventDefault());
+  zone.addEventListener("drop", (event) => {
+    event.preventDefault();
+    hover(-depth);
+    take([...event.dataTransfer.files]);
+  });
+}
+
+/** A file input hands its files over and is emptied, so that the same file can be chosen again. */
+export function fileInput(input, take) {
+  input.addEventListener("change", () => {
+    const files = [...input.files];
+    input.value = "";
+    if (files.length > 0) take(files);
+  });
+}

@@ -1,0 +1,136 @@
+// "Things it knows": the classes with their counts; rename, delete, add more.
+
+import { classes, remove, rename } from "/page/api.js";
+import { button, byId, fileInput, make, name, plural, say, show } from "/page/dom.js";
+
+const FULL_HAND = 5;
+
+export class List {
+  #teach;
+  #changed;
+
+  /** `teach(files, label)` adds pictures; `changed()` is called after a rename or a deletion. */
+  constructor(teach, changed) {
+    this.#teach = teach;
+    this.#changed = changed;
+  }
+
+  async refresh() {
+    try {
+      this.#draw((await classes()).classes);
+      say(byId("classes-error"), "");
+    } catch (problem) {
+      say(byId("classes-empty"), "");
+      say(byId("classes-error"), `The list could not be read. ${problem.message}`);
+    }
+    byId("classes-card").removeAttribute("aria-busy");
+  }
+
+  #draw(known) {
+    say(byId("classes-empty"), known.length === 0 ? "Nothing yet. Name a thing above and add a few pictures of it." : "");
+    byId("classes-count").textContent = known.length > 0 ? plural(known.length, "thing") : "";
+    byId("classes").replaceChildren(...known.map((item) => this.#row(item)));
+  }
+
+  #row(item) {
+    const row = make("li", "class");
+    row.dataset.id = item.id;
+    const title = make("div", "", make("p", "class-name", name(item.label)), count(item.examples));
+    const renameButton = button("Rename", `Rename ${item.label}`, () => this.#rename(row, item));
+    const deleteButton = button("Delete", `Delete ${item.label}`, () => this.#delete(item, deleteButton));
+    row.append(title, make("div", "class-actions", this.#addMore(item), renameButton, deleteButton));
+    return row;
+  }
+
+  #addMore(item) {
+    const input = make("input");
+    input.type = "file";
+    input.multiple = true;
+    input.accept = "image/jpeg,image/png,image/webp";
+    input.id = `more-${item.id}`;
+    input.setAttribute("aria-label", `Add pictures of ${item.label}`);
+    fileInput(input, (files) => this.#teach(files, item.label));
+    const label = make("label", "button small", "Add");
+    label.htmlFor = input.id;
+    return make("span", "file", input, label);
+  }
+
+  #rename(row, item) {
+    const field = make("input", "field");
+    field.value = item.label;
+    field.maxLength = 128;
+    field.dir = "auto";
+    field.setAttribute("aria-label", `New name of ${item.label}`);
+    const form = make("form", "rename", field, button("Save", "Save the new name", () => form.requestSubmit()),
+      button("Cancel", "Keep the old name", () => this.#restore(row, item)));
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#save(row, item, field);
+    });
+    form.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") this.#restore(row, item);
+    });
+    row.replaceChildren(form);
+    field.select();
+    field.focus();
+  }
+
+  async #save(row, item, field) {
+    const label = field.value.trim();
+    if (label === item.label) return this.#restore(row, item);
+    try {
+      await rename(item.id, label);
+      await this.#changed();
+      this.#focusRename(item.id);
+    } catch (problem) {
+      row.querySelector(".error")?.remove();
+      const message = make("p", "error", problem.message);
+      message.setAttribute("role", "alert");
+      row.append(message);
+      field.focus();
+    }
+  }
+
+  #restore(row, item) {
+    row.replaceWith(this.#row(item));
+    this.#focusRename(item.id);
+  }
+
+  #focusRename(id) {
+    document.querySelector(`[data-id="${CSS.escape(id)}"] .class-actions > button`)?.focus();
+  }
+
+  async #delete(item, opener) {
+    if (!(await confirmed(item))) return opener.focus();
+    try {
+      await remove(item.id);
+      await this.#changed();
+      byId("classes-title").focus();
+    } catch (problem) {
+      say(byId("classes-error"), `${item.label} was not deleted. ${problem.message}`);
+    }
+  }
+}
+
+/** Dots for a handful, so that one sees at a glance which thing needs more pictures. */
+function count(examples) {
+  const dots = make("span", "dots");
+  dots.setAttribute("aria-hidden", "true");
+  for (let i = 0; i < FULL_HAND; i++) dots.append(make("span", i < examples ? "dot on" : "dot"));
+  return make("p", "class-count", dots, plural(examples, "picture"));
+}
+
+function confirmed(item) {
+  const dialog = byId("confirm");
+  byId("confirm-title").textContent = `Delete “${item.label}”?`;
+  byId("confirm-text").textContent =
+    `It forgets this thing and what it learned from ${plural(item.examples, "picture")}. This cannot be undone.`;
+  return new Promise((resolve) => {
+    let answer = false;
+    byId("confirm-no").onclick = () => dialog.close();
+    byId("confirm-yes").onclick = () => { answer = true; dialog.close(); };
+    dialog.onclose = () => resolve(answer);
+    dialog.showModal();
+    byId("confirm-no").focus();
+  });
+}

@@ -1,0 +1,135 @@
+// Wires the page together: what is clicked, chosen, dropped or pasted goes to Look, Teach or List.
+
+import { onReachable, version } from "/page/api.js";
+import { Camera, whyNoCamera } from "/page/camera.js";
+import { byId, dropZone, fileInput, make, say, show } from "/page/dom.js";
+import { List } from "/page/list.js";
+import { Look } from "/page/look.js";
+import { Teach } from "/page/teach.js";
+
+const RETRY_MS = 3000;
+
+const camera = new Camera(byId("video"));
+const look = new Look(camera);
+const teach = new Teach(changed);
+const list = new List((files, label) => teach.add(files, label), changed);
+
+// What it knows has changed: the list shows it, and the picture on the stage may have a new answer.
+async function changed() {
+  await list.refresh();
+  if (!camera.running) look.again();
+}
+
+// --- looking
+function lookAt(files) {
+  if (camera.running) stopCamera();
+  if (files.length > 0) look.pictures(files);
+}
+fileInput(byId("look-files"), lookAt);
+fileInput(byId("look-photo"), lookAt);
+dropZone(byId("stage"), lookAt);
+byId("look-clear").addEventListener("click", () => {
+  look.clear();
+  byId("look-files").focus();
+});
+document.addEventListener("paste", (event) => lookAt([...event.clipboardData.files]));
+
+// --- the camera, shared by looking and teaching
+async function startCamera() {
+  say(byId("camera-note"), "");
+  try {
+    await camera.start(stopCamera);
+    cameraButtons();
+    look.live();
+  } catch (error) {
+    noCamera(error.message);
+  }
+}
+
+function stopCamera() {
+  camera.stop();
+  cameraButtons();
+  look.clear();
+}
+
+function cameraButtons() {
+  byId("camera-toggle").textContent = camera.running ? "Stop camera" : "Start camera";
+  byId("teach-camera").textContent = camera.running ? "Take picture" : "Use camera";
+}
+
+// Without a live camera a phone still takes single photos through a file field.
+function noCamera(reason) {
+  say(byId("camera-note"), reason);
+  show(byId("look-capture"), true);
+  show(byId("teach-capture"), true);
+}
+
+byId("camera-toggle").addEventListener("click", () => (camera.running ? stopCamera() : startCamera()));
+
+const reason = whyNoCamera();
+if (reason) {
+  show(byId("camera-toggle"), false);
+  show(byId("teach-camera"), false);
+  noCamera(reason);
+}
+
+// --- teaching
+const learn = (files) => teach.add(files);
+fileInput(byId("teach-files"), learn);
+fileInput(byId("teach-photo"), learn);
+dropZone(document.querySelector('[data-drop="teach"]'), learn);
+
+byId("teach-camera").addEventListener("click", async () => {
+  if (!camera.running) return startCamera();
+  if (!teach.label()) return undefined;
+  const still = await camera.still();
+  return still && teach.add([still]);
+});
+
+// Asking for files before there is a name would lose them: ask for the name first.
+for (const id of ["teach-files", "teach-photo"]) {
+  byId(id).addEventListener("click", (event) => {
+    if (!teach.label()) event.preventDefault();
+  });
+}
+
+// A picture dropped beside the zones must not replace the page.
+for (const type of ["dragover", "drop"]) window.addEventListener(type, (event) => event.preventDefault());
+
+// --- the service's health and what it runs on
+function health(ready) {
+  byId("health").dataset.state = ready ? "ready" : "lost";
+  const text = ready ? "Ready" : "No answer, trying again…";
+  if (byId("health-text").textContent !== text) byId("health-text").textContent = text;
+}
+
+let retry = null;
+onReachable((reachable) => {
+  health(reachable);
+  if (reachable || retry) return;
+  retry = setTimeout(() => { retry = null; connect(); }, RETRY_MS);
+});
+
+async function connect() {
+  try {
+    about(await version());
+  } catch {
+    return; // onReachable has shown it and comes back
+  }
+  await list.refresh();
+}
+
+function about({ version: number, bundle, engine }) {
+  byId("about-bundle").textContent = `${bundle.name} (${bundle.embedding_size} numbers a picture)`;
+  byId("about-engine").textContent = engine.provider;
+  byId("about-version").textContent = number;
+  show(byId("about"), true);
+  const refused = engine.rejected.map(({ provider, reason }) => make("li", "", `${provider}: ${reason}`));
+  byId("about-rejected").replaceChildren(...refused);
+  show(byId("about-why"), refused.length > 0);
+}
+
+// Another page or program may have taught it something meanwhile.
+window.addEventListener("focus", () => { if (!document.querySelector(".rename")) list.refresh(); });
+
+connect();

@@ -1,0 +1,87 @@
+// "Teach a thing": pictures become examples of a name, one call each, so that one bad file stops no other.
+
+import { enroll } from "/page/api.js";
+import { byId, make, plural, say, show } from "/page/dom.js";
+
+export class Teach {
+  #changed;
+  #queue = Promise.resolve(); // one batch after another, in the order of the clicks
+
+  /** `changed` is called after each batch that added something. */
+  constructor(changed) {
+    this.#changed = changed;
+    byId("teach-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (this.label()) byId("teach-files").focus();
+    });
+    byId("teach-name").addEventListener("input", () => this.#valid(true));
+  }
+
+  /** The name in the field; without one it asks for it and returns null. */
+  label() {
+    const field = byId("teach-name");
+    const label = field.value.trim();
+    this.#valid(Boolean(label));
+    if (label) return label;
+    say(byId("teach-status"), "First say what it is called.");
+    field.focus();
+    return null;
+  }
+
+  /** Adds the files as examples of `label`, or of the name in the field. */
+  add(files, label = this.label()) {
+    if (!label || files.length === 0) return this.#queue;
+    this.#queue = this.#queue.then(() => this.#batch(files, label));
+    return this.#queue;
+  }
+
+  async #batch(files, label) {
+    const progress = byId("teach-progress");
+    const tally = { added: 0, known: 0, errors: [], examples: 0 };
+    this.#errors([]);
+    show(progress, files.length > 1);
+    progress.max = files.length;
+    for (const [i, file] of files.entries()) {
+      progress.value = i;
+      say(byId("teach-status"), `Adding ${i + 1} of ${files.length} to ${label}…`);
+      if (!(await this.#one(file, label, tally))) break;
+    }
+    show(progress, false);
+    say(byId("teach-status"), summary(tally, label));
+    this.#errors(tally.errors);
+    if (tally.added > 0) this.#changed();
+  }
+
+  /** Adds one picture; false when trying the next makes no sense. */
+  async #one(file, label, tally) {
+    try {
+      const answer = await enroll(label, file);
+      tally.examples = answer.class.examples;
+      if (answer.examples[0].duplicate_of) tally.known++;
+      else tally.added++;
+      return true;
+    } catch (problem) {
+      tally.errors.push(file.name ? `${file.name}: ${problem.message}` : problem.message);
+      return !["bad_name", "unreachable", "store_full"].includes(problem.code);
+    }
+  }
+
+  #errors(errors) {
+    byId("teach-errors").replaceChildren(...errors.map((text) => make("li", "", text)));
+    show(byId("teach-errors"), errors.length > 0);
+  }
+
+  #valid(valid) {
+    const field = byId("teach-name");
+    if (valid) field.removeAttribute("aria-invalid");
+    else field.setAttribute("aria-invalid", "true");
+  }
+}
+
+function summary({ added, known, errors, examples }, label) {
+  const parts = [];
+  if (added > 0) parts.push(`Learned ${plural(added, "picture")} of ${label}; it has ${examples} now.`);
+  if (known > 0) parts.push(`${plural(known, "picture was", "pictures were")} already there.`);
+  if (errors.length > 0 && added + known > 0) parts.push(`${plural(errors.length, "file")} could not be used.`);
+  return parts.join(" ");
+}

@@ -1,0 +1,293 @@
+//! Every error a client sees: `application/problem+json` (RFC 9457) with a stable code.
+
+use std::fmt::Display;
+
+use axum::Json;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use edge::embedder::EmbedError;
+use edge::gallery::{GalleryError, LabelError};
+use models::picture::PictureError;
+
+use crate::wire;
+
+/// The media type of every error.
+pub const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+/// The longest text of a foreign error that is passed on.
+const MAX_PLAIN_BYTES: usize = 1024;
+
+/// What kind of problem it is: the stable name that programs may rely on, and its status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are the documentation; http-api lists them")]
+pub enum Code {
+    BadRequest,
+    Forbidden,
+    NotFound,
+    UnknownGallery,
+    UnknownClass,
+    MethodNotAllowed,
+    Timeout,
+    Conflict,
+    StaleRevision,
+    TooLarge,
+    UnsupportedPicture,
+    UnsupportedMediaType,
+    BadPicture,
+    BadName,
+    TooManyPixels,
+    Busy,
+    Internal,
+    NotReady,
+    StoreFull,
+}
+
+impl Code {
+    /// Status, name on the wire, and the title for people.
+    fn parts(self) -> (u16, &'static str, &'static str) {
+        match self {
+            Self::BadRequest => (400, "bad_request", "The request makes no sense"),
+            Self::Forbidden => (403, "forbidden", "This is not allowed"),
+            Self::NotFound => (404, "not_found", "There is nothing at this address"),
+            Self::UnknownGallery => (404, "unknown_gallery", "There is no such gallery"),
+            Self::UnknownClass => (404, "unknown_class", "There is no such class"),
+            Self::MethodNotAllowed => (405, "method_not_allowed", "This address has other methods"),
+            Self::Timeout => (408, "timeout", "The request did not arrive in time"),
+            Self::Conflict => (409, "conflict", "It exists already"),
+            Self::StaleRevision => (412, "stale_revision", "Somebody else was faster"),
+            Self::TooLarge => (413, "too_large", "The request is too large"),
+            Self::UnsupportedPicture => (415, "unsupported_picture", "No picture that can be read"),
+            Self::UnsupportedMediaType => {
+                (415, "unsupported_media_type", "Another content type is expected")
+            }
+            Self::BadPicture => (422, "bad_picture", "The picture is damaged"),
+            Self::BadName => (422, "bad_name", "This cannot be a name"),
+            Self::TooManyPixels => (422, "too_many_pixels", "The picture has too many pixels"),
+            Self::Busy => (429, "busy", "Too much at once"),
+            Self::Internal => (500, "internal", "Something went wrong here"),
+            Self::NotReady => (503, "not_ready", "The service is not ready"),
+            Self::StoreFull => (507, "store_full", "No space is left"),
+        }
+    }
+
+    fn of(status: StatusCode) -> Self {
+        match status.as_u16() {
+            403 => Self::Forbidden,
+            404 => Self::NotFound,
+            405 => Self::MethodNotAllowed,
+            408 => Self::Timeout,
+            413 => Self::TooLarge,
+            415 => Self::UnsupportedMediaType,
+            400..=499 => Self::BadRequest,
+            _ => Self::Internal,
+        }
+    }
+}
+
+/// A problem on its way to the client.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    code: Code,
+    detail: String,
+    file: Option<String>,
+    cause: Option<Cause>,
+}
+
+/// What really happened; for the log only, never for the client.
+#[derive(Debug, Clone)]
+pub struct Cause(pub String);
+
+impl Problem {
+    /// A problem with one clear line: what is wrong, what was expected, what to do.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), file: None, cause: None }
+    }
+
+    /// A fault of ours: the client learns nothing, the log everything.
+    pub fn internal(cause: impl Display) -> Self {
+        let detail =
+            "The fault is on this side; the log tells more under this answer's x-request-id.";
+        Self { cause: Some(Cause(cause.to_string())), ..Self::new(Code::Internal, detail) }
+    }
+
+    /// More was asked than can wait.
+    pub fn busy(what: impl Display) -> Self {
+        Self::new(Code::Busy, format!("{what}; try again in a second."))
+    }
+
+    /// The same problem, told of one of several files.
+    #[must_use]
+    pub fn in_file(self, file: Option<&str>) -> Self {
+        Self { file: file.map(str::to_owned), ..self }
+    }
+
+    /// What kind of problem it is.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        self.code
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (status, code, title) = self.code.parts();
+        let body = wire::Problem {
+            kind: format!("urn:handful:problem:{code}"),
+            title: title.to_owned(),
+            status,
+            code: code.to_owned(),
+            detail: self.detail,
+            file: self.file,
+        };
+        let status = StatusCode::from_u16(status).expect("invariant: the table holds valid codes");
+        let mut response = (status, Json(body)).into_response();
+        response.headers_mut().insert(header::CONTENT_TYPE, PROBLEM_JSON);
+        if self.code == Code::Busy {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if let Some(cause) = self.cause {
+            response.extensions_mut().insert(cause);
+        }
+        response
+    }
+}
+
+/// Turns an error that some layer below us wrote as plain text into a problem, so that there is
+/// one kind of error whatever refused. Headers such as `Allow` are kept.
+pub async fn unified(response: Response) -> Response {
+    let status = response.status();
+    let is_error = status.is_client_error() || status.is_server_error();
+    if !is_error || response.headers().get(header::CONTENT_TYPE) == Some(&PROBLEM_JSON) {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let problem = Problem::new(Code::of(status), plain_detail(status, body).await).into_response();
+    let (problem_parts, body) = problem.into_parts();
+    parts.status = problem_parts.status;
+    parts.headers.remove(header::CONTENT_LENGTH);
+    for (name, value) in &problem_parts.headers {
+        parts.headers.insert(HeaderName::clone(name), value.clone());
+    }
+    Response::from_parts(parts, body)
+}
+
+async fn plain_detail(status: StatusCode, body: Body) -> String {
+    let bytes = to_bytes(body, MAX_PLAIN_BYTES).await.unwrap_or_default();
+    match std::str::from_utf8(&bytes) {
+        Ok(text) if !text.is_empty() && status.is_client_error() => text.to_owned(),
+        _ => match status {
+            StatusCode::NOT_FOUND => "No such address; /openapi.json lists them all.".to_owned(),
+            StatusCode::METHOD_NOT_ALLOWED => {
+                "This address does not know the method; the header `allow` lists those it knows."
+                    .to_owned()
+            }
+            _ => format!("The request was refused with status {status}."),
+        },
+    }
+}
+
+impl From<PictureError> for Problem {
+    fn from(error: PictureError) -> Self {
+        let code = match &error {
+            PictureError::TooManyPixels { .. } => Code::TooManyPixels,
+            PictureError::TooLarge { .. } => Code::TooLarge,
+            PictureError::Unsupported { .. } => Code::UnsupportedPicture,
+            _ => Code::BadPicture,
+        };
+        Self::new(code, sentence(&error))
+    }
+}
+
+impl From<EmbedError> for Problem {
+    fn from(error: EmbedError) -> Self {
+        match error {
+            EmbedError::Picture(error) => error.into(),
+            EmbedError::Preprocess(error) => Self::new(Code::BadPicture, sentence(&error)),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<LabelError> for Problem {
+    fn from(error: LabelError) -> Self {
+        Self::new(Code::BadName, sentence(&error))
+    }
+}
+
+impl From<GalleryError> for Problem {
+    fn from(error: GalleryError) -> Self {
+        match &error {
+            GalleryError::UnknownClass(_) => Self::new(Code::UnknownClass, sentence(&error)),
+            GalleryError::LabelTaken(_) | GalleryError::OtherSpace { .. } => {
+                Self::new(Code::Conflict, sentence(&error))
+            }
+            // The text names a folder of this machine; a client has no use for it.
+            GalleryError::StoreFull { .. } => {
+                Self::new(Code::StoreFull, "No space is left for the gallery; nothing was changed.")
+            }
+            _ => Self::internal(error),
+        }
+    }
+}
+
+/// An error's text as a sentence for people.
+fn sentence(error: &impl Display) -> String {
+    let text = error.to_string();
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+    let end = if text.ends_with('.') { "" } else { "." };
+    format!("{first}{}{end}", letters.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    async fn body_of(response: Response) -> serde_json::Value {
+        let bytes = to_bytes(response.into_body(), 4096).await.unwrap();
+        serde_json::from_slice(&bytes).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_problem_has_its_code_status_and_file() {
+        let problem = Problem::new(Code::BadPicture, "It is cut off.").in_file(Some("a.jpg"));
+        let response = problem.into_response();
+        assert_eq!(response.status(), 422);
+        assert_eq!(response.headers()[header::CONTENT_TYPE], PROBLEM_JSON);
+        let body = body_of(response).await;
+        assert_eq!(body["code"], "bad_picture");
+        assert_eq!(body["file"], "a.jpg");
+    }
+
+    #[tokio::test]
+    async fn the_cause_of_an_internal_problem_stays_inside() {
+        let response = Problem::internal("secret: /home/x").into_response();
+        assert_eq!(response.extensions().get::<Cause>().unwrap().0, "secret: /home/x");
+        let body = body_of(response).await.to_string();
+        assert!(!body.contains("secret") && body.contains("internal"), "{body}");
+    }
+
+    #[tokio::test]
+    async fn plain_errors_become_problems_and_keep_their_headers() {
+        let plain = (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET")], "").into_response();
+        let response = unified(plain).await;
+        assert_eq!(response.headers()[header::ALLOW], "GET");
+        assert_eq!(body_of(response).await["code"], "method_not_allowed");
+    }
+
+    #[tokio::test]
+    async fn what_is_no_error_passes() {
+        assert_eq!(
+            to_bytes(unified("ok".into_response()).await.into_body(), 9).await.unwrap(),
+            "ok"
+        );
+    }
+
+    #[test]
+    fn sentences_start_large_and_end_with_a_point() {
+        assert_eq!(sentence(&"the end"), "The end.");
+        assert_eq!(sentence(&""), ".");
+    }
+}

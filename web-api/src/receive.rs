@@ -1,0 +1,247 @@
+//! A request's body becomes picture files: within the byte, file and time limits, before anything
+//! else looks at it.
+//!
+//! A body that is refused is still read to its end (within bounds) and thrown away, because a
+//! client that is busy sending would otherwise see a broken connection and not the reason.
+
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequest, Multipart, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use http_body_util::BodyExt;
+use serde::de::DeserializeOwned;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
+
+use crate::AppState;
+use crate::problem::{Code, Problem};
+use crate::station::Upload;
+
+/// How much of a refused body is read and thrown away.
+const MAX_DISCARDED_BYTES: usize = 64 << 20;
+
+/// The longest JSON body.
+const MAX_JSON_BYTES: usize = 64 << 10;
+
+/// The longest part of a file's name that is repeated to the client.
+const MAX_FILE_NAME_CHARS: usize = 128;
+
+/// The unit in which room for bodies is counted.
+const KIB: usize = 1024;
+
+/// The pictures of a request, and the room they take until this is dropped.
+#[derive(Debug)]
+pub struct Pictures {
+    /// At least one.
+    pub uploads: Vec<Upload>,
+    _room: OwnedSemaphorePermit,
+}
+
+impl FromRequest<Arc<AppState>> for Pictures {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &Arc<AppState>) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        let limits = &state.config.limits;
+        let received = timeout(limits.receive_time(), receive(&parts, body, state)).await;
+        let (bytes, room) = received.map_err(|_| too_slow(limits.receive_seconds))??;
+        let uploads = match kind(&parts.headers)? {
+            Kind::Raw => vec![Upload { file: None, bytes }],
+            Kind::Multipart => split(parts, bytes, limits.max_files).await?,
+        };
+        Ok(Self { uploads, _room: room })
+    }
+}
+
+/// A JSON body, whose every refusal is a [`Problem`].
+#[derive(Debug)]
+pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<Arc<AppState>> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &Arc<AppState>) -> Result<Self, Problem> {
+        let limits = &state.config.limits;
+        let content_type = content_type(request.headers());
+        let body = collect(request.into_body(), MAX_JSON_BYTES);
+        let bytes = timeout(limits.receive_time(), body).await;
+        let bytes = bytes.map_err(|_| too_slow(limits.receive_seconds))??;
+        if content_type != "application/json" {
+            return Err(Problem::new(
+                Code::UnsupportedMediaType,
+                format!("Expected content-type application/json, got {}.", quoted(&content_type)),
+            ));
+        }
+        let value = serde_json::from_slice(&bytes);
+        value
+            .map(Self)
+            .map_err(|error| Problem::new(Code::BadRequest, format!("The JSON body: {error}.")))
+    }
+}
+
+enum Kind {
+    Raw,
+    Multipart,
+}
+
+fn kind(headers: &HeaderMap) -> Result<Kind, Problem> {
+    let content_type = content_type(headers);
+    match content_type.as_str() {
+        "multipart/form-data" => Ok(Kind::Multipart),
+        "" | "application/octet-stream" => Ok(Kind::Raw),
+        image if image.starts_with("image/") => Ok(Kind::Raw),
+        other => Err(Problem::new(
+            Code::UnsupportedPicture,
+            format!(
+                "Expected a picture (content-type image/jpeg, image/png, image/webp or \
+                 application/octet-stream) or multipart/form-data, got {}.",
+                quoted(other)
+            ),
+        )),
+    }
+}
+
+/// The media type in lower case, without parameters; empty when there is none.
+fn content_type(headers: &HeaderMap) -> String {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = value.unwrap_or_default().split(';').next().unwrap_or_default();
+    media_type.trim().to_ascii_lowercase()
+}
+
+/// Reserves room for the body, then reads it.
+async fn receive(
+    parts: &Parts,
+    body: Body,
+    state: &AppState,
+) -> Result<(Bytes, OwnedSemaphorePermit), Problem> {
+    let limit = state.config.limits.max_body_bytes;
+    let announced = content_length(&parts.headers);
+    if announced.is_some_and(|length| length > limit) {
+        return Err(refuse(parts, body, too_large(limit)).await);
+    }
+    let kib = u32::try_from(announced.unwrap_or(limit).div_ceil(KIB)).unwrap_or(u32::MAX);
+    match Arc::clone(&state.room).try_acquire_many_owned(kib) {
+        Ok(room) => Ok((collect(body, limit).await?, room)),
+        Err(_) => {
+            let problem = Problem::busy("Too many pictures are arriving at once");
+            Err(refuse(parts, body, problem).await)
+        }
+    }
+}
+
+fn content_length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// The problem, told when the client has finished sending; at once to a client that asked first.
+async fn refuse(parts: &Parts, mut body: Body, problem: Problem) -> Problem {
+    if !parts.headers.contains_key(header::EXPECT) {
+        discard(&mut body).await;
+    }
+    problem
+}
+
+async fn collect(mut body: Body, limit: usize) -> Result<Bytes, Problem> {
+    let mut bytes = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Problem::new(Code::BadRequest, "The body broke off."))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if bytes.len() + data.len() > limit {
+            drop(bytes);
+            discard(&mut body).await;
+            return Err(too_large(limit));
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(bytes.into())
+}
+
+async fn discard(body: &mut Body) {
+    let mut seen = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        seen += frame.data_ref().map_or(0, Bytes::len);
+        if seen > MAX_DISCARDED_BYTES {
+            return;
+        }
+    }
+}
+
+/// The files of a multipart body. The request is made anew around bytes that are all there, so
+/// parsing waits for nobody.
+async fn split(parts: Parts, bytes: Bytes, max_files: usize) -> Result<Vec<Upload>, Problem> {
+    let request = Request::from_parts(parts, Body::from(bytes));
+    let mut fields = Multipart::from_request(request, &()).await.map_err(bad_multipart)?;
+    let mut uploads = Vec::new();
+    while let Some(field) = fields.next_field().await.map_err(bad_multipart)? {
+        if uploads.len() == max_files {
+            return Err(Problem::new(
+                Code::TooLarge,
+                format!("At most {max_files} files a call; send the others in further calls."),
+            ));
+        }
+        let file = field.file_name().or(field.name()).map(printable);
+        let bytes = field.bytes().await.map_err(bad_multipart)?;
+        uploads.push(Upload { file, bytes });
+    }
+    if uploads.is_empty() {
+        return Err(Problem::new(Code::BadRequest, "The multipart body holds no file."));
+    }
+    Ok(uploads)
+}
+
+fn bad_multipart(error: impl std::fmt::Display) -> Problem {
+    Problem::new(Code::BadRequest, format!("The multipart body cannot be read: {error}."))
+}
+
+/// A file's name as it may stand in an answer: short and without control characters.
+fn printable(name: &str) -> String {
+    name.chars().filter(|letter| !letter.is_control()).take(MAX_FILE_NAME_CHARS).collect()
+}
+
+fn quoted(content_type: &str) -> String {
+    if content_type.is_empty() {
+        "none".to_owned()
+    } else {
+        format!("`{}`", printable(content_type))
+    }
+}
+
+fn too_large(limit: usize) -> Problem {
+    Problem::new(Code::TooLarge, format!("The body is longer than {limit} bytes, the limit here."))
+}
+
+fn too_slow(seconds: u64) -> Problem {
+    Problem::new(Code::Timeout, format!("The request did not arrive within {seconds} seconds."))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn headers(content_type: &str) -> HeaderMap {
+        HeaderMap::from_iter([(header::CONTENT_TYPE, content_type.parse().unwrap())])
+    }
+
+    #[test]
+    fn the_content_type_decides_how_a_body_is_read() {
+        assert!(matches!(kind(&HeaderMap::new()), Ok(Kind::Raw)));
+        assert!(matches!(kind(&headers("IMAGE/PNG")), Ok(Kind::Raw)));
+        assert!(matches!(kind(&headers("multipart/form-data; boundary=x")), Ok(Kind::Multipart)));
+        assert!(kind(&headers("application/x-www-form-urlencoded")).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_body_is_collected_up_to_the_limit() {
+        assert_eq!(collect(Body::from("1234"), 4).await.unwrap(), "1234");
+        assert_eq!(collect(Body::from("12345"), 4).await.unwrap_err().code(), Code::TooLarge);
+    }
+
+    #[test]
+    fn file_names_lose_what_does_not_print() {
+        assert_eq!(printable("a\r\nb\u{1b}.jpg"), "ab.jpg");
+        assert_eq!(printable(&"x".repeat(10_000)).len(), MAX_FILE_NAME_CHARS);
+    }
+}

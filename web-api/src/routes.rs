@@ -1,0 +1,97 @@
+//! Every address of the service, and what answers there.
+
+pub mod classes;
+pub mod operations;
+pub mod page;
+pub mod pictures;
+
+use std::sync::Arc;
+
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderMap, header};
+use axum::middleware;
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::{get, post};
+use axum::{Router, http::StatusCode};
+use serde::Serialize;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::AppState;
+use crate::front;
+use crate::problem::{Code, Problem};
+
+/// The only gallery so far.
+const DEFAULT_GALLERY: &str = "default";
+
+/// All routes behind [`front::pass`].
+pub fn app(state: Arc<AppState>) -> Router {
+    let class = get(classes::read).patch(classes::rename).delete(classes::delete);
+    Router::new()
+        .route("/", get(page::index))
+        .route("/page/{file}", get(page::file))
+        .route("/v1/galleries", get(classes::galleries))
+        .route("/v1/galleries/{gallery}", get(classes::gallery))
+        .route("/v1/galleries/{gallery}/classes", get(classes::list))
+        .route("/v1/galleries/{gallery}/classes/{class}", class)
+        .route("/v1/galleries/{gallery}/classes/{class}/examples", post(pictures::enroll))
+        .route("/v1/galleries/{gallery}/classify", post(pictures::classify))
+        .route("/v1/embed", post(pictures::embed))
+        .route("/livez", get(operations::live))
+        .route("/readyz", get(operations::ready))
+        .route("/version", get(operations::version))
+        .route("/metrics", get(operations::metrics))
+        .route("/openapi.json", get(operations::openapi))
+        .fallback(async || StatusCode::NOT_FOUND)
+        // Bodies are limited where they are read, by the configured number.
+        .layer(DefaultBodyLimit::disable())
+        .layer(CatchPanicLayer::custom(front::panicked))
+        .layer(middleware::from_fn_with_state(Arc::clone(&state), front::pass))
+        .with_state(state)
+}
+
+/// Refuses galleries that do not exist.
+fn known_gallery(gallery: &str) -> Result<(), Problem> {
+    if gallery == DEFAULT_GALLERY {
+        return Ok(());
+    }
+    Err(Problem::new(Code::UnknownGallery, "The only gallery here is `default`."))
+}
+
+/// JSON with the gallery's revision as entity tag.
+fn tagged(status: StatusCode, revision: u64, body: impl Serialize) -> Response {
+    (status, [(header::ETAG, format!("\"{revision}\""))], Json(body)).into_response()
+}
+
+/// The revision that `If-Match` asks for; none when it asks for nothing in particular.
+fn if_match(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+    let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
+    let text = value.to_str().unwrap_or_default().trim();
+    if text == "*" {
+        return Ok(None);
+    }
+    let number = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    let revision = number.and_then(|number| number.parse().ok());
+    revision.map(Some).ok_or_else(|| {
+        Problem::new(Code::BadRequest, "If-Match: expected one revision in quotes, such as \"7\".")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn header(value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(header::IF_MATCH, value.parse().unwrap())])
+    }
+
+    #[test]
+    fn if_match_is_a_quoted_revision() {
+        assert_eq!(if_match(&HeaderMap::new()).unwrap(), None);
+        assert_eq!(if_match(&header("*")).unwrap(), None);
+        assert_eq!(if_match(&header("\"7\"")).unwrap(), Some(7));
+        for wrong in ["7", "\"x\"", "W/\"7\"", "\"7\", \"8\""] {
+            assert_eq!(if_match(&header(wrong)).unwrap_err().code(), Code::BadRequest);
+        }
+    }
+}

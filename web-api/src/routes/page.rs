@@ -1,0 +1,40 @@
+//! The page: plain files, part of the binary, no build step.
+
+use axum::extract::Path;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const SVG: &str = "image/svg+xml";
+
+/// Name, media type and content of each file.
+const FILES: [(&str, &str, &str); 9] = [
+    ("icon.svg", SVG, include_str!("../page/icon.svg")),
+    ("style.css", CSS, include_str!("../page/style.css")),
+    ("main.js", SCRIPT, include_str!("../page/main.js")),
+    ("api.js", SCRIPT, include_str!("../page/api.js")),
+    ("camera.js", SCRIPT, include_str!("../page/camera.js")),
+    ("dom.js", SCRIPT, include_str!("../page/dom.js")),
+    ("list.js", SCRIPT, include_str!("../page/list.js")),
+    ("look.js", SCRIPT, include_str!("../page/look.js")),
+    ("teach.js", SCRIPT, include_str!("../page/teach.js")),
+];
+
+/// The page itself.
+pub async fn index() -> Response {
+    content(HTML, include_str!("../page/index.html"))
+}
+
+/// A file that the page loads.
+pub async fn file(Path(file): Path<String>) -> Response {
+    match FILES.iter().find(|(name, ..)| *name == file) {
+        Some((_, kind, text)) => content(kind, text),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+fn content(kind: &'static str, text: &'static str) -> Response {
+    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")], text).into_response()
+}

@@ -1,0 +1,110 @@
+//! What is done with pictures: enroll, classify, embed.
+#![expect(unused_qualifications, reason = "utoipa's macro writes them")]
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::{known_gallery, tagged};
+use crate::AppState;
+use crate::problem::{Code, Problem};
+use crate::receive::Pictures;
+use crate::station::Station;
+use crate::wire;
+
+/// The most candidates one can ask for.
+const MAX_TOP: usize = 1000;
+
+/// How a body with several pictures looks; names of the parts do not matter.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub struct PictureForm {
+    /// JPEG, PNG or WebP files.
+    #[schema(value_type = Vec<String>, format = Binary)]
+    file: Vec<Vec<u8>>,
+}
+
+/// How to enroll.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct EnrollQuery {
+    /// Make the class if it does not exist.
+    #[serde(default)]
+    create: bool,
+}
+
+/// How to classify.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct ClassifyQuery {
+    /// How many candidates to return, 1 to 1000.
+    #[serde(default = "five")]
+    #[param(default = 5, minimum = 1, maximum = 1000)]
+    top: usize,
+}
+
+fn five() -> usize {
+    5
+}
+
+/// Makes pictures examples of a class: all of them or none. The same picture twice counts once, so
+/// a call may be repeated.
+#[utoipa::path(post, path = "/v1/galleries/{gallery}/classes/{class}/examples", tag = "pictures",
+    params(("gallery" = String, Path, description = "`default`"),
+        ("class" = String, Path, description = "Id or label, percent-encoded"), EnrollQuery),
+    request_body(content((PictureForm = "multipart/form-data"), (Vec<u8> = "application/octet-stream"),
+        (Vec<u8> = "image/*"))),
+    responses((status = 201, body = wire::Enrolled), (status = "default", body = wire::Problem)))]
+pub async fn enroll(
+    State(state): State<Arc<AppState>>,
+    Path((gallery, class)): Path<(String, String)>,
+    Query(query): Query<EnrollQuery>,
+    pictures: Pictures,
+) -> Result<Response, Problem> {
+    known_gallery(&gallery)?;
+    let n_pictures = pictures.uploads.len();
+    let work = move |station: &mut Station| station.enroll(&class, &pictures.uploads, query.create);
+    let enrolled = state.worker.call(n_pictures, work).await?;
+    Ok(tagged(StatusCode::CREATED, enrolled.revision, enrolled))
+}
+
+/// Says which classes each picture is closest to.
+#[utoipa::path(post, path = "/v1/galleries/{gallery}/classify", tag = "pictures",
+    params(("gallery" = String, Path, description = "`default`"), ClassifyQuery),
+    request_body(content((PictureForm = "multipart/form-data"), (Vec<u8> = "application/octet-stream"),
+        (Vec<u8> = "image/*"))),
+    responses((status = 200, body = wire::Classified), (status = "default", body = wire::Problem)))]
+pub async fn classify(
+    State(state): State<Arc<AppState>>,
+    Path(gallery): Path<String>,
+    Query(ClassifyQuery { top }): Query<ClassifyQuery>,
+    pictures: Pictures,
+) -> Result<Json<wire::Classified>, Problem> {
+    known_gallery(&gallery)?;
+    if !(1..=MAX_TOP).contains(&top) {
+        let detail = format!("top: expected 1 to {MAX_TOP}, got {top}.");
+        return Err(Problem::new(Code::BadRequest, detail));
+    }
+    let n_pictures = pictures.uploads.len();
+    let work = move |station: &mut Station| station.classify(&pictures.uploads, top);
+    Ok(Json(state.worker.call(n_pictures, work).await?))
+}
+
+/// The embedding of each picture, for use elsewhere.
+#[utoipa::path(post, path = "/v1/embed", tag = "pictures",
+    request_body(content((PictureForm = "multipart/form-data"), (Vec<u8> = "application/octet-stream"),
+        (Vec<u8> = "image/*"))),
+    responses((status = 200, body = wire::Embedded), (status = "default", body = wire::Problem)))]
+pub async fn embed(
+    State(state): State<Arc<AppState>>,
+    pictures: Pictures,
+) -> Result<Json<wire::Embedded>, Problem> {
+    let n_pictures = pictures.uploads.len();
+    let work = move |station: &mut Station| station.embed(&pictures.uploads);
+    Ok(Json(state.worker.call(n_pictures, work).await?))
+}

@@ -1,0 +1,331 @@
+//! What the owner thread owns: the embedder and the gallery, and the work done with both.
+//!
+//! Nothing here knows HTTP. Each call is one command of the [`crate::worker`].
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::body::Bytes;
+use edge::classifier::{self, Classifier};
+use edge::embedder::{Embedded, Embedder};
+use edge::gallery::{self, ClassId, Gallery, GalleryError, Label, NewExample, Outcome};
+use models::picture::Warning;
+
+use crate::metrics::{Metrics, Stage};
+use crate::problem::{Code, Problem};
+use crate::wire;
+
+/// One picture file as it arrived.
+#[derive(Debug, Clone)]
+pub struct Upload {
+    /// Its name, when the body gave one.
+    pub file: Option<String>,
+    /// Its bytes, not yet looked at.
+    pub bytes: Bytes,
+}
+
+/// The embedder, the gallery, and what was computed from the gallery at its present revision.
+pub struct Station {
+    embedder: Embedder,
+    gallery: Box<dyn Gallery>,
+    known: Known,
+    metrics: Arc<Metrics>,
+}
+
+/// Computed from the gallery; valid for one revision.
+struct Known {
+    revision: u64,
+    classes: Vec<wire::Class>,
+    classifier: Classifier,
+}
+
+impl Known {
+    fn read(gallery: &dyn Gallery) -> Result<Self, GalleryError> {
+        let classes = gallery.classes()?;
+        Ok(Self {
+            revision: gallery.revision(),
+            classes: classes.iter().map(class).collect(),
+            classifier: Classifier::new(&classes),
+        })
+    }
+}
+
+impl Station {
+    /// Joins an embedder and a gallery of its space.
+    ///
+    /// # Errors
+    /// When the gallery cannot be read.
+    pub fn new(
+        embedder: Embedder,
+        gallery: Box<dyn Gallery>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, GalleryError> {
+        let known = Known::read(gallery.as_ref())?;
+        Ok(Self { embedder, gallery, known, metrics })
+    }
+
+    /// The gallery's size and settings.
+    ///
+    /// # Errors
+    /// When the gallery cannot be read.
+    pub fn summary(&mut self) -> Result<wire::Gallery, Problem> {
+        let known = self.known()?;
+        Ok(wire::Gallery {
+            gallery: "default".to_owned(),
+            fusion: "mean",
+            classes: known.classes.len(),
+            examples: known.classes.iter().map(|class| class.examples).sum(),
+            revision: known.revision,
+        })
+    }
+
+    /// Every class, sorted by label.
+    ///
+    /// # Errors
+    /// When the gallery cannot be read.
+    pub fn classes(&mut self) -> Result<wire::Classes, Problem> {
+        let known = self.known()?;
+        Ok(wire::Classes { classes: known.classes.clone(), revision: known.revision })
+    }
+
+    /// The class with this id or label.
+    ///
+    /// # Errors
+    /// `unknown_class`.
+    pub fn class(&self, id_or_label: &str) -> Result<wire::OneClass, Problem> {
+        let found = self.gallery.class(id_or_label)?;
+        Ok(wire::OneClass { class: class(&found), revision: self.gallery.revision() })
+    }
+
+    /// Gives a class another label, if the gallery is still at `expected`.
+    ///
+    /// # Errors
+    /// `bad_name`, `unknown_class`, `conflict`, `stale_revision`.
+    pub fn rename(
+        &mut self,
+        id_or_label: &str,
+        label: &str,
+        expected: Option<u64>,
+    ) -> Result<wire::OneClass, Problem> {
+        let label = Label::parse(label)?;
+        self.expect(expected)?;
+        let renamed = self.gallery.rename(id_or_label, &label)?;
+        Ok(wire::OneClass { class: class(&renamed), revision: self.gallery.revision() })
+    }
+
+    /// Deletes a class with all it learned, if the gallery is still at `expected`.
+    ///
+    /// # Errors
+    /// `unknown_class`, `stale_revision`.
+    pub fn delete(
+        &mut self,
+        id_or_label: &str,
+        expected: Option<u64>,
+    ) -> Result<wire::OneClass, Problem> {
+        self.expect(expected)?;
+        let deleted = self.gallery.delete(id_or_label)?;
+        Ok(wire::OneClass { class: class(&deleted), revision: self.gallery.revision() })
+    }
+
+    /// Makes the pictures examples of a class: all of them or none.
+    ///
+    /// # Errors
+    /// `bad_name`, `unknown_class` without `create`, and whatever is wrong with a picture.
+    pub fn enroll(
+        &mut self,
+        id_or_label: &str,
+        uploads: &[Upload],
+        create: bool,
+    ) -> Result<wire::Enrolled, Problem> {
+        let label = self.label(id_or_label)?;
+        if !create {
+            self.gallery.class(label.as_str())?;
+        }
+        let embedded = self.embed_all(uploads)?;
+        let precision = self.embedder.manifest().backbone.precision.to_string();
+        let examples = embedded.iter().map(|picture| new_example(picture, &precision)).collect();
+        let enrolled = self.gallery.enroll(&label, examples, create)?;
+        let outcomes = enrolled.outcomes.iter().zip(&embedded);
+        Ok(wire::Enrolled {
+            class: class(&enrolled.class),
+            examples: outcomes.map(|(outcome, embedded)| example(outcome, embedded)).collect(),
+            revision: enrolled.revision,
+        })
+    }
+
+    /// The `top` classes closest to each picture.
+    ///
+    /// # Errors
+    /// Whatever is wrong with a picture.
+    pub fn classify(
+        &mut self,
+        uploads: &[Upload],
+        top: usize,
+    ) -> Result<wire::Classified, Problem> {
+        let embedded = self.embed_all(uploads)?;
+        let start = Instant::now();
+        let classifier = &self.known()?.classifier;
+        let ranked: Vec<_> =
+            embedded.iter().map(|picture| classifier.classify(&picture.embedding, top)).collect();
+        let classify = start.elapsed();
+        let pictures = uploads.iter().zip(&embedded).zip(ranked);
+        Ok(wire::Classified {
+            results: pictures
+                .map(|((upload, picture), ranked)| result(upload, picture, ranked))
+                .collect(),
+            fusion: "mean",
+            setting: "inductive",
+            unlabelled: 0,
+            model: self.model(),
+            timing_ms: wire::Timing { classify: Some(milliseconds(classify)), ..timing(&embedded) },
+        })
+    }
+
+    /// The embedding of each picture.
+    ///
+    /// # Errors
+    /// Whatever is wrong with a picture.
+    pub fn embed(&mut self, uploads: &[Upload]) -> Result<wire::Embedded, Problem> {
+        let embedded = self.embed_all(uploads)?;
+        let timing_ms = timing(&embedded);
+        let pictures = uploads.iter().zip(embedded);
+        let results = pictures.map(|(upload, picture)| wire::EmbeddedPicture {
+            file: upload.file.clone(),
+            warnings: warnings(&picture.warnings),
+            embedding: picture.embedding,
+        });
+        Ok(wire::Embedded { results: results.collect(), model: self.model(), timing_ms })
+    }
+
+    /// One after another, so that only one picture's pixels are in memory at a time.
+    fn embed_all(&mut self, uploads: &[Upload]) -> Result<Vec<Embedded>, Problem> {
+        let mut all = Vec::with_capacity(uploads.len());
+        for upload in uploads {
+            let embedded = self.embedder.embed(&upload.bytes);
+            let embedded =
+                embedded.map_err(|error| Problem::from(error).in_file(upload.file.as_deref()))?;
+            self.observe(&embedded);
+            all.push(embedded);
+        }
+        Ok(all)
+    }
+
+    fn observe(&self, embedded: &Embedded) {
+        self.metrics.stage(Stage::Decode, embedded.timing.decode);
+        self.metrics.stage(Stage::Preprocess, embedded.timing.preprocess);
+        self.metrics.stage(Stage::Embed, embedded.timing.embed);
+    }
+
+    /// The label that an id or a label in a path stands for.
+    fn label(&self, id_or_label: &str) -> Result<Label, Problem> {
+        if id_or_label.parse::<ClassId>().is_ok() {
+            return Ok(self.gallery.class(id_or_label)?.label);
+        }
+        Ok(Label::parse(id_or_label)?)
+    }
+
+    fn expect(&self, expected: Option<u64>) -> Result<(), Problem> {
+        let revision = self.gallery.revision();
+        match expected {
+            Some(expected) if expected != revision => Err(Problem::new(
+                Code::StaleRevision,
+                format!(
+                    "The gallery is at revision {revision}, not {expected}: read it again first."
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn known(&mut self) -> Result<&Known, Problem> {
+        if self.known.revision != self.gallery.revision() {
+            self.known = Known::read(self.gallery.as_ref())?;
+        }
+        Ok(&self.known)
+    }
+
+    fn model(&self) -> wire::Model {
+        let manifest = self.embedder.manifest();
+        wire::Model {
+            bundle: manifest.name.clone(),
+            precision: manifest.backbone.precision.to_string(),
+            provider: self.embedder.provider().to_string(),
+        }
+    }
+}
+
+fn class(class: &gallery::Class) -> wire::Class {
+    wire::Class {
+        id: class.id.to_string(),
+        label: class.label.to_string(),
+        examples: class.examples.len(),
+    }
+}
+
+fn new_example(embedded: &Embedded, precision: &str) -> NewExample {
+    NewExample {
+        sha256: embedded.sha256,
+        embedding: embedded.embedding.clone(),
+        precision: precision.to_owned(),
+    }
+}
+
+fn example(outcome: &Outcome, embedded: &Embedded) -> wire::EnrolledExample {
+    let id = outcome.example_id.to_string();
+    wire::EnrolledExample {
+        duplicate_of: outcome.duplicate.then(|| id.clone()),
+        id,
+        sha256: hexadecimal(&embedded.sha256),
+        warnings: warnings(&embedded.warnings),
+    }
+}
+
+fn result(
+    upload: &Upload,
+    embedded: &Embedded,
+    ranked: Vec<classifier::Candidate>,
+) -> wire::ClassifiedPicture {
+    let label = ranked.first().map(|best| best.label.to_string());
+    wire::ClassifiedPicture {
+        file: upload.file.clone(),
+        decision: if label.is_some() { wire::Decision::Accepted } else { wire::Decision::Empty },
+        label,
+        candidates: ranked.into_iter().map(candidate).collect(),
+        warnings: warnings(&embedded.warnings),
+    }
+}
+
+fn candidate(candidate: classifier::Candidate) -> wire::Candidate {
+    wire::Candidate {
+        label: candidate.label.to_string(),
+        score: candidate.score,
+        examples: candidate.examples,
+    }
+}
+
+fn warnings(warnings: &[Warning]) -> Vec<wire::Warning> {
+    let on_wire = |warning: &Warning| wire::Warning {
+        code: warning.code.to_owned(),
+        detail: warning.detail.clone(),
+    };
+    warnings.iter().map(on_wire).collect()
+}
+
+fn timing(embedded: &[Embedded]) -> wire::Timing {
+    let sum = |part: fn(&Embedded) -> Duration| milliseconds(embedded.iter().map(part).sum());
+    wire::Timing {
+        decode: sum(|e| e.timing.decode),
+        preprocess: sum(|e| e.timing.preprocess),
+        embed: sum(|e| e.timing.embed),
+        classify: None,
+    }
+}
+
+/// Microseconds are the finest that means something here.
+fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
