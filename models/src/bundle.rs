@@ -1,0 +1,214 @@
+//! What ships to a device: a folder with `manifest.json` and the files that it names.
+//!
+//! [`Bundle::open`] believes nothing: the manifest is bounded before it is parsed, file names must be plain,
+//! links are refused, and every file must have the length and the SHA-256 that the manifest gives.
+//! [`write()`] puts a whole bundle in place or leaves nothing. `docs/formats.md` has the tables.
+
+pub mod manifest;
+pub mod self_test;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::disk::{self, DiskError, folder};
+pub use manifest::{
+    Accuracy, FORMAT, FileEntry, Licences, MANIFEST, Manifest, ManifestError, Network, Precision,
+    Verification, WeightStorage,
+};
+pub use self_test::{SelfTest, SelfTestError};
+
+/// What opening a bundle may cost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BundleLimits {
+    /// The most bytes of `manifest.json`.
+    pub max_manifest_bytes: u64,
+    /// The most files beside it.
+    pub max_files: usize,
+    /// The most bytes of all those files together; they are held in memory.
+    pub max_total_bytes: u64,
+}
+
+impl Default for BundleLimits {
+    fn default() -> Self {
+        Self { max_manifest_bytes: 1 << 20, max_files: 16, max_total_bytes: 512 << 20 }
+    }
+}
+
+/// Why a folder is not a usable bundle, or why none was written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BundleError {
+    /// A file could not be read or written; its name and the reason are in the text.
+    #[error("the bundle is not usable: {0}")]
+    Disk(#[from] DiskError),
+    /// `manifest.json` does not describe a bundle.
+    #[error("{}: {source}", path.display())]
+    Manifest {
+        /// The manifest's place.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: ManifestError,
+    },
+    /// The files together are larger than allowed.
+    #[error("the bundle {} holds {got} bytes in {files} files: at most {max_bytes} in {max_files} are allowed", path.display())]
+    TooLarge {
+        /// The bundle.
+        path: PathBuf,
+        /// Bytes that the manifest announces.
+        got: u64,
+        /// Files that the manifest names.
+        files: usize,
+        /// The most bytes.
+        max_bytes: u64,
+        /// The most files.
+        max_files: usize,
+    },
+    /// A file is not the one that the manifest describes.
+    #[error("{} is not the file that the manifest describes: {what} is {got}, expected {expected}; copy the bundle again", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What differs: its length or its SHA-256.
+        what: &'static str,
+        /// As the manifest says.
+        expected: String,
+        /// As found.
+        got: String,
+    },
+    /// The place for a new bundle holds something else.
+    #[error("{} exists and is not a bundle ({reason}): nothing was written; name another folder, or remove it first", path.display())]
+    Occupied {
+        /// The place.
+        path: PathBuf,
+        /// What is there.
+        reason: String,
+    },
+}
+
+/// An opened bundle: every file was read once, checked, and is held in memory.
+#[derive(Debug, Clone)]
+pub struct Bundle {
+    /// What the bundle is.
+    pub manifest: Manifest,
+    /// Where it was opened.
+    pub path: PathBuf,
+    files: BTreeMap<String, Vec<u8>>,
+}
+
+impl Bundle {
+    /// Opens a bundle and checks every hash.
+    ///
+    /// # Errors
+    /// Names the file at fault; nothing larger than `limits` is allocated on the way.
+    pub fn open(dir: &Path, limits: &BundleLimits) -> Result<Self, BundleError> {
+        let bytes = folder::read(dir, MANIFEST, limits.max_manifest_bytes)?;
+        let manifest = Manifest::parse(&bytes)
+            .map_err(|source| BundleError::Manifest { path: dir.join(MANIFEST), source })?;
+        check_size(dir, &manifest, limits)?;
+        let files = manifest
+            .files
+            .iter()
+            .map(|(name, entry)| Ok((name.clone(), read_entry(dir, name, entry)?)))
+            .collect::<Result<_, BundleError>>()?;
+        Ok(Self { manifest, path: dir.to_owned(), files })
+    }
+
+    /// A file's bytes; `None` when the manifest does not name it.
+    pub fn file(&self, name: &str) -> Option<&[u8]> {
+        self.files.get(name).map(Vec::as_slice)
+    }
+
+    /// The backbone's ONNX file.
+    pub fn backbone(&self) -> &[u8] {
+        self.file(&self.manifest.backbone.file)
+            .expect("invariant: a manifest names its backbone among the files")
+    }
+}
+
+fn check_size(dir: &Path, manifest: &Manifest, limits: &BundleLimits) -> Result<(), BundleError> {
+    let bytes = manifest.files.values().fold(0u64, |sum, entry| sum.saturating_add(entry.bytes));
+    if bytes <= limits.max_total_bytes && manifest.files.len() <= limits.max_files {
+        return Ok(());
+    }
+    Err(BundleError::TooLarge {
+        path: dir.to_owned(),
+        got: bytes,
+        files: manifest.files.len(),
+        max_bytes: limits.max_total_bytes,
+        max_files: limits.max_files,
+    })
+}
+
+fn read_entry(dir: &Path, name: &str, expected: &FileEntry) -> Result<Vec<u8>, BundleError> {
+    // One byte more than announced tells a longer file from a right one.
+    let bytes = folder::read_start(dir, name, expected.bytes.saturating_add(1))?;
+    let damaged = |what, expected: String, got: String| {
+        Err(BundleError::Damaged { path: dir.join(name), what, expected, got })
+    };
+    let got = FileEntry::of(&bytes);
+    if got.bytes > expected.bytes {
+        return damaged("its length", format!("{} bytes", expected.bytes), "more".to_owned());
+    }
+    if got.bytes != expected.bytes {
+        return damaged("its length", format!("{} bytes", expected.bytes), got.bytes.to_string());
+    }
+    if got.sha256 != expected.sha256 {
+        return damaged("its SHA-256", expected.sha256.clone(), got.sha256);
+    }
+    Ok(bytes)
+}
+
+/// Writes a bundle at `dir`: first into a folder beside it, synced, then renamed into place.
+///
+/// An existing bundle is replaced; an empty folder is filled; anything else is left alone.
+///
+/// # Errors
+/// [`BundleError::Occupied`] when `dir` holds something else; [`BundleError::Manifest`] when the manifest would
+/// not be readable again or does not describe `files`; [`BundleError::Disk`]. In each case nothing is left behind.
+pub fn write(
+    dir: &Path,
+    manifest: &Manifest,
+    files: &BTreeMap<String, Vec<u8>>,
+) -> Result<(), BundleError> {
+    let wrong = |source| BundleError::Manifest { path: dir.join(MANIFEST), source };
+    manifest.check().map_err(wrong)?;
+    manifest.check_files(files).map_err(wrong)?;
+    check_place(dir)?;
+    let text = manifest.to_bytes();
+    let mut entries: Vec<(&str, &[u8])> =
+        files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+    entries.push((MANIFEST, &text));
+    Ok(folder::replace(dir, &entries)?)
+}
+
+/// Whether a new bundle may take this place: nothing there, an empty folder, or a bundle and nothing else.
+///
+/// # Errors
+/// [`BundleError::Occupied`] says what is in the way.
+pub fn check_place(dir: &Path) -> Result<(), BundleError> {
+    let occupied = |reason: String| BundleError::Occupied { path: dir.to_owned(), reason };
+    let entries = match folder::kind(dir)? {
+        folder::Kind::Absent => return Ok(()),
+        folder::Kind::Folder => disk::list(dir)?,
+        folder::Kind::Other => return Err(occupied("it is not a folder".to_owned())),
+    };
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let text = folder::read(dir, MANIFEST, BundleLimits::default().max_manifest_bytes)
+        .map_err(|_| occupied(format!("it has no {MANIFEST}")))?;
+    let known = manifest::named_files(&text)
+        .ok_or_else(|| occupied(format!("its {MANIFEST} is not a bundle's")))?;
+    let is_known = |path: &PathBuf| {
+        path.file_name()
+            .and_then(|n| n.to_str())
+            .is_some_and(|n| n == MANIFEST || known.iter().any(|k| k == n))
+    };
+    match entries.iter().find(|path| !is_known(path)) {
+        None => Ok(()),
+        Some(other) => Err(occupied(format!("it also holds {}", other.display()))),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,357 @@
+//! `manifest.json`: what a bundle is, what it needs, how good it is and where it comes from.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::self_test::SelfTest;
+use crate::checkpoint::Provenance;
+use crate::few_shot::evaluate::Report;
+use crate::graph::Architecture;
+use crate::preprocess::{Preprocess, PreprocessError};
+
+/// The version of the format that is written, and the only one that is read.
+pub const FORMAT: u32 = 1;
+
+/// The manifest's file name.
+pub const MANIFEST: &str = "manifest.json";
+
+/// The largest picture side that a manifest may ask for: bounds what a hostile one can allocate.
+pub const MAX_INPUT_SIZE: usize = 1024;
+
+/// The largest embedding that a manifest may announce.
+pub const MAX_EMBEDDING_SIZE: usize = 16_384;
+
+const MAX_NAME: usize = 64;
+const MAX_BATCH: usize = 4096;
+
+/// Everything about a bundle but the weights.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// The bundle's name: lower-case letters, digits, `-`, `_` and `.`, at most 64.
+    pub name: String,
+    /// The embedding space, 64 hexadecimal digits: embeddings with the same one can be compared.
+    pub space_id: String,
+    /// The program that wrote the bundle, with its version.
+    pub created_by: String,
+    /// The network from picture to embedding.
+    pub backbone: Network,
+    /// How a picture becomes its input.
+    pub preprocess: Preprocess,
+    /// Every other file of the bundle, by name.
+    pub files: BTreeMap<String, FileEntry>,
+    /// Measured accuracies with their protocols.
+    pub accuracy: Vec<Accuracy>,
+    /// How far each engine was from the training engine when the bundle was written.
+    pub verification: Vec<Verification>,
+    /// A problem with its answer, so that a device can prove its engine.
+    pub self_test: SelfTest,
+    /// Where the weights come from.
+    pub provenance: Provenance,
+    /// Under what terms they may be used.
+    pub licences: Licences,
+}
+
+/// A network of a bundle: one ONNX file and what an engine must know of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Network {
+    /// The ONNX file.
+    pub file: String,
+    /// Its input's name, `[n, 3, size, size]`.
+    pub input: String,
+    /// Its output's name, `[n, embedding_size]`.
+    pub output: String,
+    /// The architecture and its sizes.
+    pub architecture: Architecture,
+    /// Dimensions of an embedding.
+    pub embedding_size: usize,
+    /// Floating-point operations for one picture, as shipped.
+    pub flops: u64,
+    /// The ONNX operator set.
+    pub opset: u32,
+    /// The ONNX file format.
+    pub ir_version: u32,
+    /// The arithmetic that the file asks of an engine.
+    pub precision: Precision,
+    /// How the weights are stored.
+    pub weights: WeightStorage,
+    /// The most pictures of one run.
+    pub max_batch: usize,
+}
+
+/// The arithmetic of a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Precision {
+    /// 32-bit floating point.
+    Fp32,
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("fp32")
+    }
+}
+
+/// How weights lie in the file; the arithmetic is [`Precision`]'s.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum WeightStorage {
+    /// 16-bit floating point, widened when the file is loaded: half the size.
+    Fp16,
+    /// As trained.
+    Fp32,
+}
+
+impl fmt::Display for WeightStorage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fp16 => "fp16",
+            Self::Fp32 => "fp32",
+        })
+    }
+}
+
+/// What a file must be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileEntry {
+    /// SHA-256 of its bytes, 64 hexadecimal digits.
+    pub sha256: String,
+    /// Its length.
+    pub bytes: u64,
+}
+
+impl FileEntry {
+    /// Describes these bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        let digest = Sha256::digest(bytes);
+        Self {
+            sha256: digest.iter().map(|b| format!("{b:02x}")).collect(),
+            bytes: bytes.len() as u64,
+        }
+    }
+}
+
+/// A measured accuracy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Accuracy {
+    /// The engine that made the embeddings.
+    pub engine: String,
+    /// The figures and their protocol.
+    pub report: Report,
+}
+
+/// How far an engine was from the training engine's golden outputs when the bundle was written.
+///
+/// Both figures are bounds, rounded outwards to a power of ten: an engine's last bits depend on the
+/// machine, and a bundle's bytes must not.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Verification {
+    /// The engine.
+    pub engine: String,
+    /// No value differed by more.
+    pub max_abs_difference: f64,
+    /// No embedding had a smaller cosine to its golden one.
+    pub min_cosine: f64,
+}
+
+/// Terms of use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Licences {
+    /// Of the weights.
+    pub weights: String,
+    /// Of the data they were trained on.
+    pub data: String,
+}
+
+/// Why bytes, or values, are not a usable manifest.
+#[derive(Debug, thiserror::Error, PartialEq)]
+#[non_exhaustive]
+pub enum ManifestError {
+    /// Not JSON, or other fields than expected.
+    #[error("not a bundle's manifest: {0}")]
+    Json(String),
+    /// Written by another version.
+    #[error(
+        "the bundle has format {got}, expected {FORMAT}: use a Handful of the version that wrote it"
+    )]
+    Format {
+        /// The format found.
+        got: u32,
+    },
+    /// The preprocessing recipe cannot be carried out.
+    #[error(transparent)]
+    Preprocess(#[from] PreprocessError),
+    /// A field holds what it may not.
+    #[error("`{field}` is {got}, expected {expected}")]
+    Field {
+        /// The field's path.
+        field: &'static str,
+        /// What it may be.
+        expected: String,
+        /// What it is.
+        got: String,
+    },
+}
+
+impl ManifestError {
+    fn field(field: &'static str, expected: impl fmt::Display, got: impl fmt::Debug) -> Self {
+        Self::Field { field, expected: expected.to_string(), got: format!("{got:?}") }
+    }
+}
+
+#[derive(Deserialize)]
+struct FormatOnly {
+    format: u32,
+}
+
+impl Manifest {
+    /// Reads and checks a manifest's bytes. The format number is looked at first, so that a newer bundle is
+    /// refused for its version and not for a field.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
+        let json = |e: serde_json::Error| ManifestError::Json(e.to_string());
+        let FormatOnly { format } = serde_json::from_slice(bytes).map_err(json)?;
+        if format != FORMAT {
+            return Err(ManifestError::Format { got: format });
+        }
+        let manifest: Self = serde_json::from_slice(bytes).map_err(json)?;
+        manifest.check()?;
+        Ok(manifest)
+    }
+
+    /// The file's bytes: indented JSON, fields in a fixed order.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes =
+            serde_json::to_vec_pretty(self).expect("invariant: a manifest has only string keys");
+        bytes.push(b'\n');
+        bytes
+    }
+
+    /// Checks every field that types cannot.
+    pub fn check(&self) -> Result<(), ManifestError> {
+        if self.format != FORMAT {
+            return Err(ManifestError::Format { got: self.format });
+        }
+        check_name(&self.name)?;
+        require(
+            is_digest(&self.space_id),
+            "space_id",
+            "64 lower-case hexadecimal digits",
+            &self.space_id,
+        )?;
+        for (name, entry) in &self.files {
+            require(is_plain(name), "files", "plain file names (letters, digits, - _ .)", name)?;
+            require(
+                is_digest(&entry.sha256),
+                "files.sha256",
+                "64 lower-case hexadecimal digits",
+                &entry.sha256,
+            )?;
+        }
+        self.preprocess.check()?;
+        self.check_backbone()?;
+        self.self_test.check(self.backbone.embedding_size)
+    }
+
+    fn check_backbone(&self) -> Result<(), ManifestError> {
+        let network = &self.backbone;
+        let size = network.architecture.input_size();
+        let embedding = network.architecture.embedding_size();
+        require(
+            self.files.contains_key(&network.file),
+            "backbone.file",
+            "one of `files`",
+            &network.file,
+        )?;
+        require(
+            (1..=MAX_INPUT_SIZE).contains(&size),
+            "backbone.architecture.input_size",
+            "1 to 1024",
+            size,
+        )?;
+        require(self.preprocess.size == size, "preprocess.size", size, self.preprocess.size)?;
+        require(
+            (1..=MAX_EMBEDDING_SIZE).contains(&embedding),
+            "backbone.architecture",
+            "an embedding of 1 to 16384",
+            embedding,
+        )?;
+        require(
+            network.embedding_size == embedding,
+            "backbone.embedding_size",
+            embedding,
+            network.embedding_size,
+        )?;
+        require(
+            (1..=MAX_BATCH).contains(&network.max_batch),
+            "backbone.max_batch",
+            "1 to 4096",
+            network.max_batch,
+        )
+    }
+
+    /// Checks that `files` are exactly those that the manifest describes.
+    pub fn check_files(&self, files: &BTreeMap<String, Vec<u8>>) -> Result<(), ManifestError> {
+        let got: BTreeMap<_, _> =
+            files.iter().map(|(name, bytes)| (name.clone(), FileEntry::of(bytes))).collect();
+        if got == self.files {
+            return Ok(());
+        }
+        Err(ManifestError::field("files", format!("{:?}", self.files), got))
+    }
+}
+
+/// Checks a bundle's name: it becomes a folder's name and part of answers.
+pub fn check_name(name: &str) -> Result<(), ManifestError> {
+    let allowed =
+        |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.');
+    let fits =
+        (1..=MAX_NAME).contains(&name.len()) && name.chars().all(allowed) && !name.starts_with('.');
+    require(fits, "name", "1 to 64 of a-z 0-9 - _ . and no dot first", name)
+}
+
+/// The files that a manifest of any format names; `None` when it is no manifest.
+pub(super) fn named_files(text: &[u8]) -> Option<Vec<String>> {
+    #[derive(Deserialize)]
+    struct Names {
+        #[serde(rename = "format")]
+        _format: u32,
+        files: BTreeMap<String, serde_json::Value>,
+    }
+    let names: Names = serde_json::from_slice(text).ok()?;
+    Some(names.files.into_keys().collect())
+}
+
+fn require(
+    holds: bool,
+    field: &'static str,
+    expected: impl fmt::Display,
+    got: impl fmt::Debug,
+) -> Result<(), ManifestError> {
+    if holds { Ok(()) } else { Err(ManifestError::field(field, expected, got)) }
+}
+
+fn is_digest(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// A name that cannot leave the folder, hide, or mean something to a shell.
+fn is_plain(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    (1..=MAX_NAME).contains(&name.len())
+        && !name.starts_with('.')
+        && name.chars().all(allowed)
+        && name != MANIFEST
+}
