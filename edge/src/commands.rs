@@ -1,0 +1,93 @@
+//! One file for each command: its options, its answer (text and JSON), and the work.
+
+pub(crate) mod bench;
+pub(crate) mod classify;
+pub(crate) mod doctor;
+pub(crate) mod enroll;
+pub(crate) mod evaluate;
+pub(crate) mod gallery;
+
+use std::path::Path;
+
+use edge::embedder::{Embedded, Embedder};
+use edge::engine::{Provider, Rejection};
+use models::bundle::Manifest;
+use models::disk;
+use models::picture::PictureLimits;
+use serde::Serialize;
+
+use crate::failure::Failure;
+
+/// A file that gave no answer.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct FileError {
+    file: String,
+    error: String,
+    #[serde(skip)]
+    is_bad_input: bool,
+}
+
+/// What answered.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct ModelInfo {
+    bundle: String,
+    precision: String,
+    provider: String,
+    refused: Vec<Refused>,
+}
+
+/// An engine that was tried first.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Refused {
+    provider: String,
+    reason: String,
+}
+
+impl Refused {
+    fn of(rejection: &Rejection) -> Self {
+        let Rejection { provider, reason } = rejection;
+        Self { provider: provider.to_string(), reason: reason.clone() }
+    }
+}
+
+impl ModelInfo {
+    fn of(embedder: &Embedder) -> Self {
+        let refused = embedder.rejected().iter().map(Refused::of).collect();
+        Self { refused, ..Self::new(embedder.manifest(), embedder.provider()) }
+    }
+
+    fn new(manifest: &Manifest, provider: Provider) -> Self {
+        Self {
+            bundle: manifest.name.clone(),
+            precision: manifest.backbone.precision.to_string(),
+            provider: provider.to_string(),
+            refused: Vec::new(),
+        }
+    }
+}
+
+/// Reads and embeds a picture file; the error is told with the file's name.
+fn embed_file(embedder: &mut Embedder, path: &Path) -> Result<Embedded, FileError> {
+    let mut attempt = || -> Result<Embedded, Failure> {
+        let bytes = disk::read(path, PictureLimits::default().max_bytes as u64)?;
+        Ok(embedder.embed(&bytes)?)
+    };
+    attempt().map_err(|failure| FileError {
+        file: path.display().to_string(),
+        error: failure.reason().to_owned(),
+        is_bad_input: failure.is_bad_input(),
+    })
+}
+
+/// Tells each file's error and gives the command's: an engine's failure outweighs a bad file.
+fn report_errors(errors: &[FileError], total: usize, consequence: &str) -> Result<(), Failure> {
+    for FileError { file, error, .. } in errors {
+        Failure::bad(error).about(file).tell();
+    }
+    let summary = format!("{} of {total} files could not be used{consequence}", errors.len());
+    match errors.iter().all(|error| error.is_bad_input) {
+        _ if errors.is_empty() => Ok(()),
+        true => Err(Failure::bad(summary)),
+        false => Err(Failure::failed(summary)),
+    }
+}

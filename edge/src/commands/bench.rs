@@ -1,0 +1,182 @@
+//! `handful bench`: how fast each engine runs a bundle's network here.
+//!
+//! The engines take turns, so that whatever else the machine does meets all of them; figures are
+//! medians.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use edge::embedder::{run_backbone, start};
+use edge::engine::{Engine, Rejection};
+use models::bundle::{Bundle, Manifest, self_test};
+use ndarray::{Array4, Axis, concatenate};
+use serde::Serialize;
+
+use super::Refused;
+use crate::failure::Failure;
+use crate::settings::Context;
+use crate::text::{Align, progress, show, table};
+
+const BATCHES: [usize; 2] = [1, 16];
+
+/// Measures each engine that runs here: load time, ms a picture, pictures a second
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  handful bench\n  handful bench my-bundle --rounds 50 --json")]
+pub(crate) struct Options {
+    /// The bundle's folder or name [default: as --bundle]
+    #[arg(value_name = "BUNDLE")]
+    named: Option<PathBuf>,
+
+    /// Runs of each engine and batch; their median counts
+    #[arg(long, default_value_t = 21, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: u16,
+
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Answer {
+    bundle: String,
+    gflop_per_picture: f64,
+    rounds: u16,
+    results: Vec<Figures>,
+    refused: Vec<Refused>,
+}
+
+#[derive(Debug, Serialize)]
+struct Figures {
+    provider: String,
+    batch: usize,
+    load_ms: f64,
+    /// Of one picture, not of the batch.
+    picture_ms: f64,
+    pictures_per_second: f64,
+    gflop_per_second: f64,
+    /// Times as fast as the slowest engine with this batch.
+    ratio: f64,
+}
+
+/// An engine under test.
+struct Runner {
+    engine: Box<dyn Engine>,
+    load: Duration,
+    /// For each of [`BATCHES`].
+    times: [Vec<Duration>; BATCHES.len()],
+}
+
+pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
+    let bundle = context.bundle(options.named.as_deref())?;
+    let (mut runners, refused) = start_all(context, &bundle)?;
+    measure(&mut runners, &bundle.manifest, options)?;
+    let Manifest { name, backbone, .. } = &bundle.manifest;
+    let gflop_per_picture = backbone.flops as f64 / 1e9;
+    let results = figures(&runners, &batches(&bundle.manifest), gflop_per_picture);
+    let refused = refused.iter().map(Refused::of).collect();
+    let (bundle, rounds) = (name.clone(), options.rounds);
+    show(&Answer { bundle, gflop_per_picture, rounds, results, refused }, options.json);
+    Ok(())
+}
+
+fn start_all(context: &Context, bundle: &Bundle) -> Result<(Vec<Runner>, Vec<Rejection>), Failure> {
+    let engine_options = context.engine_options()?;
+    let (mut runners, mut refused) = (Vec::new(), Vec::new());
+    for provider in context.engine().providers() {
+        let before = Instant::now();
+        match start(bundle, provider, &engine_options) {
+            Ok(engine) => {
+                runners.push(Runner { engine, load: before.elapsed(), times: Default::default() })
+            }
+            Err(rejection) => refused.push(rejection),
+        }
+    }
+    if runners.is_empty() {
+        return Err(edge::engine::SelectError { rejected: refused }.into());
+    }
+    Ok((runners, refused))
+}
+
+fn batches(manifest: &Manifest) -> [usize; BATCHES.len()] {
+    BATCHES.map(|batch| batch.min(manifest.backbone.max_batch))
+}
+
+fn measure(runners: &mut [Runner], manifest: &Manifest, options: &Options) -> Result<(), Failure> {
+    let inputs = batches(manifest).map(|batch| noise(manifest, batch));
+    let bar = progress("measuring", usize::from(options.rounds) + 1, options.json);
+    for round in bar.wrap_iter(0..=options.rounds) {
+        for runner in &mut *runners {
+            for (input, times) in inputs.iter().zip(&mut runner.times) {
+                let before = Instant::now();
+                run_backbone(runner.engine.as_mut(), manifest, input.view())?;
+                // The first round warms up caches and, with a GPU, chooses kernels.
+                if round > 0 {
+                    times.push(before.elapsed());
+                }
+            }
+        }
+    }
+    bar.finish_and_clear();
+    Ok(())
+}
+
+fn noise(manifest: &Manifest, batch: usize) -> Array4<f32> {
+    let one = |seed: usize| self_test::input(seed as u64, manifest.preprocess.size);
+    let pictures: Vec<_> = (0..batch).map(one).collect();
+    let views: Vec<_> = pictures.iter().map(|picture| picture.view()).collect();
+    concatenate(Axis(0), &views).expect("invariant: the pictures have one size")
+}
+
+fn figures(runners: &[Runner], batches: &[usize], gflop: f64) -> Vec<Figures> {
+    let seconds = |runner: &Runner, at: usize| median(&runner.times[at]) / batches[at] as f64;
+    let mut figures = Vec::new();
+    for (at, &batch) in batches.iter().enumerate() {
+        let slowest = runners.iter().map(|runner| seconds(runner, at)).fold(0.0, f64::max);
+        figures.extend(runners.iter().map(|runner| Figures {
+            provider: runner.engine.provider().to_string(),
+            batch,
+            load_ms: runner.load.as_secs_f64() * 1e3,
+            picture_ms: seconds(runner, at) * 1e3,
+            pictures_per_second: 1.0 / seconds(runner, at),
+            gflop_per_second: gflop / seconds(runner, at),
+            ratio: slowest / seconds(runner, at),
+        }));
+    }
+    figures
+}
+
+fn median(times: &[Duration]) -> f64 {
+    let mut seconds: Vec<_> = times.iter().map(Duration::as_secs_f64).collect();
+    seconds.sort_by(f64::total_cmp);
+    let middle = seconds.len() / 2;
+    let upper = seconds[middle];
+    if seconds.len() % 2 == 1 { upper } else { f64::midpoint(seconds[middle - 1], upper) }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { bundle, gflop_per_picture, rounds, .. } = self;
+        writeln!(f, "{bundle}: {gflop_per_picture:.2} GFLOP a picture, median of {rounds} runs\n")?;
+        let row = |figures: &Figures| {
+            vec![
+                figures.provider.clone(),
+                figures.batch.to_string(),
+                format!("{:.0}", figures.load_ms),
+                format!("{:.2}", figures.picture_ms),
+                format!("{:.0}", figures.pictures_per_second),
+                format!("{:.1}", figures.gflop_per_second),
+                format!("{:.2}", figures.ratio),
+            ]
+        };
+        let rows: Vec<_> = self.results.iter().map(row).collect();
+        let numbers = ["batch", "load ms", "ms/picture", "pictures/s", "GFLOP/s", "ratio"];
+        let columns: Vec<_> = std::iter::once(("engine", Align::Left))
+            .chain(numbers.map(|name| (name, Align::Right)))
+            .collect();
+        f.write_str(&table(&columns, &rows))?;
+        let refusal = |r: &Refused| writeln!(f, "refused: {}: {}", r.provider, r.reason);
+        self.refused.iter().try_for_each(refusal)
+    }
+}

@@ -1,0 +1,241 @@
+//! `handful doctor`: is everything here, does it work, and what would help?
+
+use std::fmt;
+use std::time::Instant;
+
+use clap::Args;
+use edge::embedder::{run_backbone, start};
+use edge::engine::{EngineChoice, EngineOptions, Provider};
+use edge::gallery::{Gallery, RedbGallery};
+use models::bundle::{Bundle, Manifest, self_test};
+use serde::Serialize;
+
+use crate::failure::Failure;
+use crate::settings::Context;
+use crate::text::{Align, show, table};
+
+/// Checks the bundle, tries every engine and looks at the store
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  handful doctor\n  handful doctor --json")]
+pub(crate) struct Options {
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Answer {
+    bundle: Option<BundleState>,
+    onnxruntime: Option<String>,
+    engines: Vec<EngineState>,
+    /// The engine that `--engine` gives.
+    chosen: Option<String>,
+    store: StoreState,
+    problems: Vec<String>,
+    hints: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct BundleState {
+    name: String,
+    path: String,
+    space_id: String,
+    files: usize,
+    bytes: u64,
+    input_size: usize,
+    embedding_size: usize,
+    licence: String,
+}
+
+#[derive(Debug, Serialize)]
+struct EngineState {
+    provider: String,
+    works: bool,
+    load_ms: Option<f64>,
+    picture_ms: Option<f64>,
+    reason: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct StoreState {
+    path: Option<String>,
+    state: String,
+    classes: usize,
+    examples: usize,
+    revision: u64,
+}
+
+pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
+    let answer = examine(context);
+    show(&answer, options.json);
+    match answer.problems.len() {
+        0 => Ok(()),
+        1 => Err(Failure::failed("1 problem was found")),
+        n => Err(Failure::failed(format!("{n} problems were found"))),
+    }
+}
+
+fn examine(context: &Context) -> Answer {
+    let (mut problems, mut hints) = (Vec::new(), Vec::new());
+    let library = context.onnxruntime();
+    if let Err(missing) = &library {
+        hints.push(format!("tract alone runs here: {missing}"));
+    }
+    let options = context.engine_options().unwrap_or_else(|failure| {
+        problems.push(failure.reason().to_owned());
+        EngineOptions::default()
+    });
+    let bundle = context.bundle(None).map_err(|f| problems.push(f.reason().to_owned())).ok();
+    let engines = bundle.as_ref().map(|bundle| try_engines(bundle, &options)).unwrap_or_default();
+    let chosen = chosen(context.engine(), &engines);
+    if bundle.is_some() && chosen.is_none() {
+        problems.push(format!("no engine works for --engine {}", context.engine()));
+    }
+    let store = bundle.as_ref().map_or_else(StoreState::unknown, |bundle| {
+        look_at_store(context, &bundle.manifest).unwrap_or_else(|failure| {
+            problems.push(failure.reason().to_owned());
+            StoreState::unknown()
+        })
+    });
+    if store.path.is_some() && store.classes == 0 {
+        hints.push("nothing is enrolled yet: begin with `handful enroll DIR`".to_owned());
+    }
+    let onnxruntime = library.ok().map(|path| path.display().to_string());
+    let bundle = bundle.as_ref().map(BundleState::of);
+    Answer { bundle, onnxruntime, engines, chosen, store, problems, hints }
+}
+
+fn try_engines(bundle: &Bundle, options: &EngineOptions) -> Vec<EngineState> {
+    Provider::ALL.iter().map(|&provider| EngineState::of(bundle, provider, options)).collect()
+}
+
+fn chosen(choice: EngineChoice, engines: &[EngineState]) -> Option<String> {
+    let wanted: Vec<_> = choice.providers().iter().map(Provider::to_string).collect();
+    let mut working = engines.iter().filter(|e| e.works && wanted.contains(&e.provider));
+    working.next().map(|engine| engine.provider.clone())
+}
+
+impl BundleState {
+    fn of(bundle: &Bundle) -> Self {
+        let Manifest { name, space_id, files, backbone, preprocess, licences, .. } =
+            &bundle.manifest;
+        Self {
+            name: name.clone(),
+            path: bundle.path.display().to_string(),
+            space_id: space_id.clone(),
+            files: files.len(),
+            bytes: files.values().map(|file| file.bytes).sum(),
+            input_size: preprocess.size,
+            embedding_size: backbone.embedding_size,
+            licence: licences.weights.clone(),
+        }
+    }
+}
+
+impl EngineState {
+    fn of(bundle: &Bundle, provider: Provider, options: &EngineOptions) -> Self {
+        let name = provider.to_string();
+        let before = Instant::now();
+        let mut engine = match start(bundle, provider, options) {
+            Ok(engine) => engine,
+            Err(refused) => return Self::refused(name, refused.reason),
+        };
+        let load_ms = before.elapsed().as_secs_f64() * 1e3;
+        let Manifest { self_test, preprocess, .. } = &bundle.manifest;
+        let input = self_test::input(self_test.seed, preprocess.size);
+        let before = Instant::now();
+        if let Err(error) = run_backbone(engine.as_mut(), &bundle.manifest, input.view()) {
+            return Self::refused(name, error.to_string());
+        }
+        let picture_ms = Some(before.elapsed().as_secs_f64() * 1e3);
+        Self { provider: name, works: true, load_ms: Some(load_ms), picture_ms, reason: None }
+    }
+
+    fn refused(provider: String, reason: String) -> Self {
+        Self { provider, works: false, load_ms: None, picture_ms: None, reason: Some(reason) }
+    }
+}
+
+impl StoreState {
+    fn unknown() -> Self {
+        Self { path: None, state: "not examined".to_owned(), classes: 0, examples: 0, revision: 0 }
+    }
+}
+
+/// Opens the store if there is one; looking makes none.
+fn look_at_store(context: &Context, manifest: &Manifest) -> Result<StoreState, Failure> {
+    let dir = context.store_dir()?;
+    let path = Some(dir.display().to_string());
+    if !RedbGallery::exists(&dir) {
+        let state = "will be made at the first enrollment".to_owned();
+        return Ok(StoreState { path, state, ..StoreState::unknown() });
+    }
+    let gallery = context.gallery(&manifest.space_id)?;
+    let classes = gallery.classes()?;
+    Ok(StoreState {
+        path,
+        state: "ready".to_owned(),
+        classes: classes.len(),
+        examples: classes.iter().map(|class| class.examples.len()).sum(),
+        revision: gallery.revision(),
+    })
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.bundle {
+            Some(bundle) => writeln!(f, "{bundle}")?,
+            None => writeln!(f, "bundle   not usable")?,
+        }
+        let library = self.onnxruntime.as_deref().unwrap_or("not found");
+        writeln!(f, "library  ONNX Runtime: {library}")?;
+        writeln!(f, "{}", self.store)?;
+        write!(f, "\n{}", self.engine_table())?;
+        if let Some(chosen) = &self.chosen {
+            writeln!(f, "chosen: {chosen}")?;
+        }
+        let lines = |f: &mut fmt::Formatter<'_>, kind: &str, texts: &[String]| {
+            texts.iter().try_for_each(|text| writeln!(f, "{kind}: {text}"))
+        };
+        lines(f, "problem", &self.problems)?;
+        lines(f, "hint", &self.hints)
+    }
+}
+
+impl Answer {
+    fn engine_table(&self) -> String {
+        let ms = |time: Option<f64>| time.map(|ms| format!("{ms:.1}")).unwrap_or_default();
+        let row = |engine: &EngineState| {
+            let state = if engine.works { "works" } else { "refused" };
+            let reason = engine.reason.clone().unwrap_or_default();
+            let times = [ms(engine.load_ms), ms(engine.picture_ms)];
+            [vec![engine.provider.clone(), state.to_owned()], times.to_vec(), vec![reason]].concat()
+        };
+        let rows: Vec<_> = self.engines.iter().map(row).collect();
+        let (left, right) = (Align::Left, Align::Right);
+        let times = [("load ms", right), ("picture ms", right)];
+        let columns = [&[("engine", left), ("state", left)][..], &times, &[("reason", left)]];
+        table(&columns.concat(), &rows)
+    }
+}
+
+impl fmt::Display for BundleState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, path, files, input_size, embedding_size, .. } = self;
+        let mb = self.bytes as f64 / 1e6;
+        write!(f, "bundle   {name} in {path}: {files} file(s) verified, {mb:.1} MB, ")?;
+        write!(f, "{input_size}x{input_size} to {embedding_size} values")
+    }
+}
+
+impl fmt::Display for StoreState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, state, classes, examples, revision } = self;
+        let path = path.as_deref().unwrap_or("-");
+        write!(f, "store    {path}: {state}")?;
+        match classes {
+            0 => Ok(()),
+            _ => write!(f, ", {classes} class(es), {examples} picture(s), revision {revision}"),
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! `handful enroll`: learn classes from pictures.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use edge::embedder::Embedder;
+use edge::gallery::{Enrolled, Gallery, Label, NewExample};
+use models::disk;
+use serde::Serialize;
+
+use super::{FileError, ModelInfo, embed_file, report_errors};
+use crate::failure::Failure;
+use crate::settings::Context;
+use crate::text::{Align, progress, show, table};
+
+const EXAMPLES: &str = "\
+Examples:
+  handful enroll things/                      things/mug/*.jpg, things/key/*.jpg: two classes
+  handful enroll --class mug a.jpg b.jpg c.jpg
+  handful enroll --skip-bad things/           leave out what is no picture
+
+Nothing is written until every picture has been read. A picture that a class has already is not
+counted twice, so a command that was cut off can be repeated.";
+
+/// Learns classes: from a folder with a folder of pictures for each, or one class from files
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Options {
+    /// Folders with a folder for each class; with --class, picture files
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+
+    /// The one class that all files show
+    #[arg(long, value_name = "NAME")]
+    class: Option<String>,
+
+    /// Enroll the other pictures when some cannot be used
+    #[arg(long)]
+    skip_bad: bool,
+
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// The pictures of each class.
+type Plan = BTreeMap<Label, Vec<PathBuf>>;
+
+#[derive(Debug, Default, Serialize)]
+struct Answer {
+    classes: Vec<ClassAnswer>,
+    errors: Vec<FileError>,
+    revision: u64,
+    model: Option<ModelInfo>,
+}
+
+#[derive(Debug, Serialize)]
+struct ClassAnswer {
+    id: String,
+    label: String,
+    examples: usize,
+    added: usize,
+    duplicates: usize,
+}
+
+pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
+    let plan = plan(options)?;
+    let bundle = context.bundle(None)?;
+    let mut gallery = context.gallery(&bundle.manifest.space_id)?;
+    let mut embedder = context.embedder(bundle)?;
+    let total = plan.values().map(Vec::len).sum();
+    let (examples, errors) = embed(plan, &mut embedder, total, options.json);
+    let refused = !errors.is_empty() && !options.skip_bad;
+    let model = Some(ModelInfo::of(&embedder));
+    let mut answer = Answer { errors, model, ..Answer::default() };
+    if !refused {
+        for (label, examples) in examples {
+            answer.classes.push(ClassAnswer::of(&gallery.enroll(&label, examples, true)?));
+        }
+    }
+    answer.revision = gallery.revision();
+    show(&answer, options.json);
+    let consequence =
+        if refused { "; nothing was enrolled (--skip-bad leaves them out)" } else { "" };
+    let outcome = report_errors(&answer.errors, total, consequence);
+    if refused { outcome } else { Ok(()) }
+}
+
+fn plan(options: &Options) -> Result<Plan, Failure> {
+    if let Some(class) = &options.class {
+        let label = Label::parse(class).map_err(|e| Failure::from(e).about("--class"))?;
+        return Ok(Plan::from([(label, options.paths.clone())]));
+    }
+    let mut plan = Plan::new();
+    for folder in &options.paths {
+        add_folder(folder, &mut plan)?;
+    }
+    Ok(plan)
+}
+
+/// Each folder in `folder` is a class; hidden entries are left out.
+fn add_folder(folder: &Path, plan: &mut Plan) -> Result<(), Failure> {
+    if folder.is_file() {
+        let hint = format!("{} is a file; say what it shows with --class NAME", folder.display());
+        return Err(Failure::bad(hint));
+    }
+    let classes: Vec<_> = visible(folder)?.into_iter().filter(|path| path.is_dir()).collect();
+    if classes.is_empty() {
+        let folder = folder.display();
+        let reason = format!("{folder} has no folder for a class; expected {folder}/NAME/*.jpg");
+        return Err(Failure::bad(reason));
+    }
+    for class in classes {
+        let named = |failure: Failure| failure.about(class.display());
+        let name = class.file_name().and_then(|name| name.to_str());
+        let name = name.ok_or_else(|| named(Failure::bad("the folder's name is not UTF-8")))?;
+        let label = Label::parse(name).map_err(|e| named(e.into()))?;
+        let files: Vec<_> = visible(&class)?.into_iter().filter(|path| path.is_file()).collect();
+        if files.is_empty() {
+            return Err(named(Failure::bad("the folder has no picture")));
+        }
+        plan.entry(label).or_default().extend(files);
+    }
+    Ok(())
+}
+
+fn visible(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let is_hidden = |path: &PathBuf| {
+        path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+    };
+    Ok(disk::list(folder)?.into_iter().filter(|path| !is_hidden(path)).collect())
+}
+
+type Examples = Vec<(Label, Vec<NewExample>)>;
+
+fn embed(
+    plan: Plan,
+    embedder: &mut Embedder,
+    total: usize,
+    json: bool,
+) -> (Examples, Vec<FileError>) {
+    let bar = progress("embedding", total, json);
+    let precision = embedder.manifest().backbone.precision.to_string();
+    let (mut classes, mut errors) = (Vec::new(), Vec::new());
+    for (label, files) in plan {
+        let mut examples = Vec::new();
+        for file in bar.wrap_iter(files.iter()) {
+            match embed_file(embedder, file) {
+                Err(error) => errors.push(error),
+                Ok(embedded) => examples.push(NewExample {
+                    sha256: embedded.sha256,
+                    embedding: embedded.embedding,
+                    precision: precision.clone(),
+                }),
+            }
+        }
+        if !examples.is_empty() {
+            classes.push((label, examples));
+        }
+    }
+    bar.finish_and_clear();
+    (classes, errors)
+}
+
+impl ClassAnswer {
+    fn of(enrolled: &Enrolled) -> Self {
+        let duplicates = enrolled.outcomes.iter().filter(|outcome| outcome.duplicate).count();
+        Self {
+            id: enrolled.class.id.to_string(),
+            label: enrolled.class.label.to_string(),
+            examples: enrolled.class.examples.len(),
+            added: enrolled.outcomes.len() - duplicates,
+            duplicates,
+        }
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.classes.is_empty() {
+            return Ok(());
+        }
+        let row = |class: &ClassAnswer| {
+            let counts = [class.added, class.duplicates, class.examples].map(|n| n.to_string());
+            [vec![class.label.clone()], counts.to_vec()].concat()
+        };
+        let rows: Vec<_> = self.classes.iter().map(row).collect();
+        let count = |name| (name, Align::Right);
+        let columns = [("class", Align::Left), count("new"), count("known"), count("pictures")];
+        f.write_str(&table(&columns, &rows))
+    }
+}

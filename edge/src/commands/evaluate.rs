@@ -1,0 +1,115 @@
+//! `handful evaluate`: the accuracy of a bundle as this device runs it.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use clap::Args;
+use edge::evaluate::{Protocol, evaluate};
+use models::dataset::{Dataset, Split};
+use models::disk;
+use models::few_shot::episode::EpisodeSpec;
+use models::few_shot::evaluate::Report;
+use serde::Serialize;
+
+use crate::failure::Failure;
+use crate::settings::Context;
+use crate::text::{progress, show, to_json};
+
+const EXAMPLES: &str = "\
+Examples:
+  handful evaluate --data cifar_fs.tar.gz --split val --k-shot 5
+  handful evaluate my-bundle --data pictures/ --split base --engine tract --json report.json
+
+The episodes are those of `handful-train evaluate` with the same seed, so the figures compare.";
+
+/// Measures few-shot accuracy of a bundle on a data set, as this device runs it
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Options {
+    /// The bundle's folder or name [default: as --bundle]
+    #[arg(value_name = "BUNDLE")]
+    named: Option<PathBuf>,
+
+    /// Data set: a folder with manifest.csv, a folder of classes, or a .tar or .tar.gz of either
+    #[arg(long, value_name = "PATH")]
+    data: PathBuf,
+
+    /// Classes to draw from: base, val or novel
+    #[arg(long, default_value_t = Split::Val)]
+    split: Split,
+
+    /// Classes of an episode
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    n_way: usize,
+
+    /// Pictures that each class is learned from
+    #[arg(long, default_value_t = 1, value_name = "K")]
+    k_shot: usize,
+
+    /// Pictures of each class to recognize
+    #[arg(long, default_value_t = 15, value_name = "N")]
+    n_query: usize,
+
+    /// How many episodes
+    #[arg(long, default_value_t = 2000, value_name = "N")]
+    episodes: u64,
+
+    /// Seed of the episodes
+    #[arg(long, default_value_t = 7)]
+    seed: u64,
+
+    /// Write the figures as JSON to FILE; without FILE print them as JSON
+    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    json: Option<Option<PathBuf>>,
+}
+
+/// The report, in the one form that every program of the project writes.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+struct Answer(Report);
+
+pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
+    let dataset = Dataset::open(&options.data)?;
+    let bundle = context.bundle(options.named.as_deref())?;
+    let mut embedder = context.embedder(bundle)?;
+    let prints_json = matches!(options.json, Some(None));
+    let bar = progress("embedding", 0, prints_json);
+    let mut advance = |done: usize, total: usize| {
+        bar.set_length(total as u64);
+        bar.set_position(done as u64);
+    };
+    let answer = Answer(evaluate(&mut embedder, &dataset, options.protocol(), &mut advance)?);
+    bar.finish_and_clear();
+    if let Some(Some(file)) = &options.json {
+        disk::write(file, (to_json(&answer) + "\n").as_bytes()).map_err(Failure::failed)?;
+    }
+    show(&answer, prints_json);
+    if !prints_json {
+        let name = &embedder.manifest().name;
+        eprintln!("{name} on {}", embedder.provider());
+    }
+    Ok(())
+}
+
+impl Options {
+    fn protocol(&self) -> Protocol {
+        let Self { n_way, k_shot, n_query, .. } = *self;
+        let spec = EpisodeSpec { n_way, k_shot, n_query };
+        Protocol { split: self.split, spec, episodes: self.episodes, seed: self.seed }
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Report { n_way, k_shot, n_query, episodes, seed, split, ref results } = self.0;
+        writeln!(
+            f,
+            "{n_way}-way {k_shot}-shot on {split}, {n_query} queries, {episodes} episodes, seed {seed}"
+        )?;
+        for outcome in results {
+            let (accuracy, ci95) = (outcome.accuracy * 100.0, outcome.ci95 * 100.0);
+            writeln!(f, "  {}, {}: {accuracy:.2} ± {ci95:.2} %", outcome.fusion, outcome.setting)?;
+        }
+        Ok(())
+    }
+}

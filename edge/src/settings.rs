@@ -1,0 +1,134 @@
+//! Everything that can be set, in one struct, resolved before anything runs.
+//!
+//! The field `engine` is the flag `--engine`, the environment variable `HANDFUL_ENGINE` and the key
+//! `engine` of the TOML file. A flag wins over the environment, the environment over the file, the
+//! file over the default.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use edge::embedder::Embedder;
+use edge::engine::{EngineChoice, EngineOptions, Provider};
+use edge::find::{self, NotFound, Surroundings};
+use edge::gallery::RedbGallery;
+use models::bundle::{Bundle, BundleLimits};
+use models::disk;
+use serde::Deserialize;
+
+use crate::failure::Failure;
+
+/// Options of every command.
+#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    /// Bundle to run: a folder, or a name to look for [default: the one that ships with Handful]
+    #[arg(long, global = true, env = "HANDFUL_BUNDLE", value_name = "DIR")]
+    bundle: Option<PathBuf>,
+
+    /// Engine that runs the network: auto, tensorrt, cuda, cpu or tract [default: auto]
+    #[arg(long, global = true, env = "HANDFUL_ENGINE")]
+    engine: Option<EngineChoice>,
+
+    /// Folder of the gallery [default: handful/store in the user's data folder]
+    #[arg(long, global = true, env = "HANDFUL_STORE", value_name = "DIR")]
+    store: Option<PathBuf>,
+
+    /// ONNX Runtime's library [default: ORT_DYLIB_PATH, or looked for beside this program]
+    #[arg(long, global = true, env = "HANDFUL_ONNXRUNTIME", value_name = "FILE")]
+    onnxruntime: Option<PathBuf>,
+
+    /// Threads of the engine [default: the engine's own choice]
+    #[arg(long, global = true, env = "HANDFUL_THREADS", value_name = "N")]
+    threads: Option<usize>,
+
+    /// TOML file with these settings
+    #[arg(long, global = true, env = "HANDFUL_CONFIG", value_name = "FILE")]
+    #[serde(skip)]
+    config: Option<PathBuf>,
+}
+
+impl Settings {
+    /// What is not set here is taken from `file`.
+    fn or(self, file: Self) -> Self {
+        Self {
+            bundle: self.bundle.or(file.bundle),
+            engine: self.engine.or(file.engine),
+            store: self.store.or(file.store),
+            onnxruntime: self.onnxruntime.or(file.onnxruntime),
+            threads: self.threads.or(file.threads),
+            config: self.config,
+        }
+    }
+}
+
+fn read_file(path: &Path) -> Result<Settings, Failure> {
+    let bytes = disk::read(path, 1 << 20)?;
+    let wrong = |e: &dyn std::fmt::Display| {
+        let line = e.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+        Failure::bad(format!("{} is not a configuration: {line}", path.display()))
+    };
+    let text = std::str::from_utf8(&bytes).map_err(|e| wrong(&e))?;
+    toml::from_str(text).map_err(|e| wrong(&e))
+}
+
+/// The settings as they hold, and where the program runs.
+#[derive(Debug)]
+pub(crate) struct Context {
+    settings: Settings,
+    surroundings: Surroundings,
+}
+
+impl Context {
+    pub(crate) fn resolve(settings: Settings) -> Result<Self, Failure> {
+        let file = settings.config.as_deref().map(read_file).transpose()?.unwrap_or_default();
+        let settings = settings.or(file);
+        if settings.threads == Some(0) {
+            return Err(Failure::bad("--threads must be at least 1"));
+        }
+        Ok(Self { settings, surroundings: Surroundings::read() })
+    }
+
+    /// Opens and verifies the bundle: `named` by the command, or the settings' one.
+    pub(crate) fn bundle(&self, named: Option<&Path>) -> Result<Bundle, Failure> {
+        let wanted = named.or(self.settings.bundle.as_deref());
+        let dir = find::bundle(wanted, &self.surroundings)?;
+        Ok(Bundle::open(&dir, &BundleLimits::default())?)
+    }
+
+    pub(crate) fn engine(&self) -> EngineChoice {
+        self.settings.engine.unwrap_or_default()
+    }
+
+    /// Where ONNX Runtime's library is, or why it is not.
+    pub(crate) fn onnxruntime(&self) -> Result<PathBuf, NotFound> {
+        find::onnxruntime(self.settings.onnxruntime.as_deref(), &self.surroundings)
+    }
+
+    /// A library that is named must be there; one that is not named may be absent.
+    pub(crate) fn engine_options(&self) -> Result<EngineOptions, Failure> {
+        let settings = &self.settings;
+        let is_named = settings.onnxruntime.is_some() || self.surroundings.ort_dylib_path.is_some();
+        let is_used = self.engine() != EngineChoice::Only(Provider::Tract);
+        let onnxruntime = match self.onnxruntime() {
+            Err(error) if is_named && is_used => return Err(error.into()),
+            found => found.ok(),
+        };
+        Ok(EngineOptions { onnxruntime, threads: settings.threads })
+    }
+
+    pub(crate) fn embedder(&self, bundle: Bundle) -> Result<Embedder, Failure> {
+        Ok(Embedder::open(bundle, self.engine(), &self.engine_options()?)?)
+    }
+
+    pub(crate) fn store_dir(&self) -> Result<PathBuf, Failure> {
+        let default = || self.surroundings.default_store();
+        self.settings.store.clone().or_else(default).ok_or_else(|| {
+            Failure::bad("there is no data or home folder for the store; name one with --store")
+        })
+    }
+
+    /// Opens the store, or makes one, for the embeddings of this space.
+    pub(crate) fn gallery(&self, space_id: &str) -> Result<RedbGallery, Failure> {
+        Ok(RedbGallery::open(&self.store_dir()?, space_id)?)
+    }
+}

@@ -1,0 +1,88 @@
+//! How answers look in a terminal: aligned tables and bars.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+use unicode_width::UnicodeWidthStr;
+
+/// Prints an answer for a person, or for a machine as indented JSON.
+pub(crate) fn show(answer: &(impl Serialize + Display), json: bool) {
+    let text = if json { to_json(answer) } else { answer.to_string() };
+    // A reader that has gone away, such as `head`, is no failure.
+    let _ = writeln!(io::stdout(), "{}", text.trim_end());
+}
+
+pub(crate) fn to_json(answer: &impl Serialize) -> String {
+    serde_json::to_string_pretty(answer).expect("invariant: answers have only string keys")
+}
+
+/// How a column is aligned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Align {
+    Left,
+    Right,
+}
+
+/// A table whose columns are as wide as their widest cell, two spaces apart.
+pub(crate) fn table(columns: &[(&str, Align)], rows: &[Vec<String>]) -> String {
+    let header: Vec<String> = columns.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let lines = || std::iter::once(&header).chain(rows);
+    let width = |column: usize| lines().filter_map(|l| l.get(column)).map(|c| c.width()).max();
+    let widths: Vec<_> = (0..columns.len()).map(|column| width(column).unwrap_or(0)).collect();
+    let line = |cells: &Vec<String>| {
+        let padded = cells.iter().zip(&widths).zip(columns);
+        let padded = padded.map(|((cell, &width), &(_, align))| pad(cell, width, align));
+        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
+    };
+    lines().map(line).collect()
+}
+
+/// Formatting widths count characters; a terminal shows some of them wider, some not at all.
+pub(crate) fn pad(cell: &str, width: usize, align: Align) -> String {
+    let space = " ".repeat(width.saturating_sub(cell.width()));
+    match align {
+        Align::Left => format!("{cell}{space}"),
+        Align::Right => format!("{space}{cell}"),
+    }
+}
+
+/// A bar of at most `cells` blocks for a share of 0 to 1, in eighths of a block.
+pub(crate) fn bar(share: f32, cells: u16) -> String {
+    const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    let eighths = (share.clamp(0.0, 1.0) * f32::from(cells) * 8.0).round() as usize;
+    format!("{}{}", "█".repeat(eighths / 8), PARTS[eighths % 8])
+}
+
+/// A progress bar with rate and time left on stderr; none when that is no terminal, or for machines.
+pub(crate) fn progress(what: &'static str, total: usize, json: bool) -> ProgressBar {
+    if json {
+        return ProgressBar::hidden();
+    }
+    let style = "{msg} {wide_bar} {pos}/{len}  {per_sec}  {eta} left";
+    let style = ProgressStyle::with_template(style).expect("invariant: the template is valid");
+    ProgressBar::new(total as u64).with_style(style).with_message(what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up_for_wide_and_combined_characters() {
+        let rows =
+            [vec!["杯子".to_owned(), "1".to_owned()], vec!["mug".to_owned(), "12".to_owned()]];
+        let text = table(&[("class", Align::Left), ("n", Align::Right)], &rows);
+        assert_eq!(text, "class   n\n杯子    1\nmug    12\n");
+    }
+
+    #[test]
+    fn bars_have_eighths() {
+        assert_eq!(bar(0.0, 10), "");
+        assert_eq!(bar(-1.0, 10), "");
+        assert_eq!(bar(1.0, 4), "████");
+        assert_eq!(bar(0.5 + 1.0 / 32.0, 4), "██▏");
+        assert_eq!(bar(f32::NAN, 4), "");
+    }
+}
