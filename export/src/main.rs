@@ -1,1 +1,222 @@
-fn main() {}
+//! `handful-export`: writes a training run as a verified bundle.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::{Parser, ValueEnum};
+use edge::engine::EngineOptions;
+use edge::find::{self, Surroundings};
+use export::bundle_writer::{Draft, Recipe, WriteError, export};
+use export::run::{Choice, Run, RunError};
+use export::verify::Verified;
+use models::bundle::{Accuracy, WeightStorage};
+use models::disk;
+
+const EXAMPLES: &str = "\
+Examples:
+  handful-export runs/cifar-fs --out models/bundles/resnet12-cifar-fs
+  handful-export runs/cifar-fs --out /tmp/exact --weights fp32 --checkpoint last
+  handful-export runs/cifar-fs --out out/b --accuracy val-1.json --accuracy tract=device-1.json
+
+The run's folder holds best.safetensors, last.safetensors and golden.safetensors, as `handful-train
+pretrain` and `handful-train import` write them. An existing bundle at --out is replaced; any other
+folder that is not empty is left alone.
+
+Exit codes: 0 written, 1 failed (nothing written), 2 bad input (nothing written).";
+
+const MAX_REPORT_BYTES: u64 = 1 << 20;
+
+/// Write a training run as a bundle: fold, write ONNX, verify on every engine here, put in place.
+#[derive(Debug, Parser)]
+#[command(name = "handful-export", version, after_help = EXAMPLES)]
+struct Arguments {
+    /// The run's folder.
+    run: PathBuf,
+    /// The folder to write.
+    #[arg(long, value_name = "BUNDLE")]
+    out: PathBuf,
+    /// The bundle's name [default: the folder's].
+    #[arg(long)]
+    name: Option<String>,
+    /// How weights are stored; fp16 halves the file and is widened when it is loaded.
+    #[arg(long, value_enum, default_value = "fp16")]
+    weights: Weights,
+    /// Which checkpoint of the run.
+    #[arg(long, value_enum, default_value = "best")]
+    checkpoint: Choice,
+    /// An accuracy to carry along: a file written by `evaluate --json`, preceded by the engine that
+    /// made the embeddings if it was not libtorch. May be repeated.
+    #[arg(long, value_name = "[ENGINE=]FILE")]
+    accuracy: Vec<String>,
+    /// Under what terms the weights may be used.
+    #[arg(long, value_name = "TERMS", default_value = "MIT OR Apache-2.0")]
+    licence: String,
+    /// ONNX Runtime's library, to verify with [default: where `handful` looks for it].
+    #[arg(long, value_name = "FILE")]
+    onnxruntime: Option<PathBuf>,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Weights {
+    Fp16,
+    Fp32,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report_failure(&error, arguments.json);
+            ExitCode::from(if is_bad_input(&error) { 2 } else { 1 })
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let start = Instant::now();
+    let recipe = recipe(arguments)?;
+    let options =
+        EngineOptions { onnxruntime: library(arguments.onnxruntime.as_deref())?, threads: None };
+    let run = Run::open(&arguments.run, arguments.checkpoint)?;
+    if !arguments.json {
+        let (run, out) = (arguments.run.display(), arguments.out.display());
+        eprintln!(
+            "exporting {} of {run} to {out}; verifying takes a moment …",
+            arguments.checkpoint
+        );
+    }
+    let (draft, verified) = export(&run, &recipe, &options, &arguments.out)?;
+    let text = match arguments.json {
+        true => as_json(&draft, &verified, &arguments.out),
+        false => summary(&draft, &verified, &arguments.out, start),
+    };
+    // A closed pipe is the reader's choice, and the bundle is in place.
+    let _ = writeln!(std::io::stdout(), "{text}");
+    Ok(())
+}
+
+fn recipe(arguments: &Arguments) -> anyhow::Result<Recipe> {
+    let folder = || Some(arguments.out.file_name()?.to_string_lossy().into_owned());
+    Ok(Recipe {
+        name: arguments.name.clone().or_else(folder).unwrap_or_default(),
+        storage: match arguments.weights {
+            Weights::Fp16 => WeightStorage::Fp16,
+            Weights::Fp32 => WeightStorage::Fp32,
+        },
+        accuracy: arguments
+            .accuracy
+            .iter()
+            .map(|given| accuracy(given))
+            .collect::<Result<_, _>>()?,
+        weights_licence: arguments.licence.clone(),
+    })
+}
+
+/// Reads `[ENGINE=]FILE`.
+fn accuracy(given: &str) -> Result<Accuracy, BadInput> {
+    let (engine, file) = given.split_once('=').unwrap_or(("libtorch", given));
+    let bad = |reason: String| BadInput(format!("--accuracy {given}: {reason}"));
+    let bytes = disk::read(Path::new(file), MAX_REPORT_BYTES).map_err(|e| bad(e.to_string()))?;
+    let report = serde_json::from_slice(&bytes)
+        .map_err(|e| bad(format!("not a report of `evaluate --json`: {e}")))?;
+    Ok(Accuracy { engine: engine.to_owned(), report })
+}
+
+/// ONNX Runtime's library: what is named must be there, what is not named may be absent.
+fn library(wanted: Option<&Path>) -> Result<Option<PathBuf>, BadInput> {
+    let surroundings = Surroundings::read();
+    match find::onnxruntime(wanted, &surroundings) {
+        Ok(path) => Ok(Some(path)),
+        Err(_) if wanted.is_none() && surroundings.ort_dylib_path.is_none() => Ok(None),
+        Err(error) => Err(BadInput(error.to_string())),
+    }
+}
+
+/// Something that the user gave cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct BadInput(String);
+
+fn is_bad_input(error: &anyhow::Error) -> bool {
+    let write = error.downcast_ref::<WriteError>().is_some_and(WriteError::is_bad_input);
+    write || error.is::<RunError>() || error.is::<BadInput>()
+}
+
+fn report_failure(error: &anyhow::Error, json: bool) {
+    let rejected = match error.downcast_ref::<WriteError>() {
+        Some(WriteError::Rejected(verified)) => Some(verified),
+        _ => None,
+    };
+    if json {
+        let object = serde_json::json!({ "written": false, "error": error.to_string(), "verification": rejected });
+        let _ = writeln!(std::io::stdout(), "{object:#}");
+    } else if let Some(verified) = rejected {
+        eprint!("{verified}");
+    }
+    eprintln!("error: {error:#}");
+}
+
+fn as_json(draft: &Draft, verified: &Verified, out: &Path) -> String {
+    let object = serde_json::json!({
+        "written": true,
+        "bundle": out,
+        "name": draft.manifest.name,
+        "space_id": draft.manifest.space_id,
+        "weights": draft.manifest.backbone.weights,
+        "files": draft.manifest.files,
+        "verification": verified,
+    });
+    format!("{object:#}")
+}
+
+fn summary(draft: &Draft, verified: &Verified, out: &Path, start: Instant) -> String {
+    let manifest = &draft.manifest;
+    let network = &manifest.backbone;
+    let (size, bytes) = (manifest.preprocess.size, megabytes(draft.onnx.len()));
+    let mut lines = vec![
+        format!(
+            "  network   {} {size}x{size} -> {} values, {:.2} GFLOP a picture, normalizations folded",
+            draft.graph.name,
+            network.embedding_size,
+            network.flops as f64 / 1e9
+        ),
+        format!(
+            "  file      {} {bytes}, weights {}, arithmetic {}, ONNX opset {}",
+            network.file, network.weights, network.precision, network.opset
+        ),
+        format!("  space     {}", manifest.space_id),
+    ];
+    for accuracy in &manifest.accuracy {
+        let report = &accuracy.report;
+        lines.extend(report.results.iter().map(|outcome| {
+            format!(
+                "  accuracy  {:.2} ± {:.2} % ({}-way {}-shot, {}, {}, {} episodes on {})",
+                100.0 * outcome.accuracy,
+                100.0 * outcome.ci95,
+                report.n_way,
+                report.k_shot,
+                outcome.fusion,
+                outcome.setting,
+                report.episodes,
+                accuracy.engine
+            )
+        }));
+    }
+    lines.push(format!("\n{verified}"));
+    lines.push(format!(
+        "wrote {} ({bytes}) in {:.1} s",
+        out.display(),
+        start.elapsed().as_secs_f64()
+    ));
+    lines.join("\n")
+}
+
+fn megabytes(bytes: usize) -> String {
+    format!("{:.2} MB", bytes as f64 / 1e6)
+}

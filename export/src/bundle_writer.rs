@@ -1,0 +1,237 @@
+//! From a run to a bundle: fold, narrow, write, verify, and only then put it in place.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use edge::engine::EngineOptions;
+use models::bundle::{
+    self, Accuracy, BundleError, FORMAT, FileEntry, Licences, Manifest, ManifestError, Network,
+    Precision, SelfTest, WeightStorage, manifest, self_test,
+};
+use models::checkpoint::CheckpointError;
+use models::graph::{Graph, GraphError};
+use models::reference::{self, ReferenceError};
+use models::tensors::Tensors;
+
+use crate::fold::{FoldError, fold};
+use crate::onnx::{self, OnnxError};
+use crate::precision::fp16::{NarrowError, narrow};
+use crate::run::Run;
+use crate::verify::{Subject, Verified, verify};
+
+/// The network's file in a bundle.
+pub const BACKBONE: &str = "backbone.onnx";
+
+/// The most pictures that a bundle's network is run with at once.
+pub const MAX_BATCH: usize = 64;
+
+/// The program that a manifest names.
+pub const CREATED_BY: &str = concat!("handful-export ", env!("CARGO_PKG_VERSION"));
+
+const SELF_TEST_SEED: u64 = 1;
+
+/// How far a device's engine may be from the reference on the same weights, as a share of the largest value of
+/// the embedding. A GPU that multiplies in 19 bits (TF32) needs most of it; a wrong layout, a lost bias or a
+/// damaged weight file are far beyond it.
+const SELF_TEST_TOLERANCE: f32 = 1e-2;
+
+/// What a user decides about a bundle.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recipe {
+    /// Its name.
+    pub name: String,
+    /// How weights are stored.
+    pub storage: WeightStorage,
+    /// Measured accuracies to carry along.
+    pub accuracy: Vec<Accuracy>,
+    /// Under what terms the weights may be used.
+    pub weights_licence: String,
+}
+
+/// A bundle that is not yet proved: all its bytes, in memory.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// The manifest, without verification figures.
+    pub manifest: Manifest,
+    /// The network as shipped: folded, and its weights as stored.
+    pub graph: Graph,
+    /// Its tensors.
+    pub tensors: Tensors,
+    /// Both as ONNX.
+    pub onnx: Vec<u8>,
+}
+
+/// Why there is no bundle.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WriteError {
+    /// The place is taken, or the disk refused.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// The bundle's name, or another choice of the user, cannot be used.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// The checkpoint is not consistent.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The network is broken.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    /// The network cannot be folded.
+    #[error(transparent)]
+    Fold(#[from] FoldError),
+    /// The weights do not fit the storage.
+    #[error(transparent)]
+    Narrow(#[from] NarrowError),
+    /// The network cannot be written.
+    #[error(transparent)]
+    Onnx(#[from] OnnxError),
+    /// The reference cannot run the network.
+    #[error(transparent)]
+    Reference(#[from] ReferenceError),
+    /// An engine does not compute what was trained.
+    #[error(
+        "the exported network does not compute what was trained (see the table): no bundle was written. golden.safetensors proves the best.safetensors it was written with, and no other checkpoint"
+    )]
+    Rejected(Verified),
+}
+
+impl WriteError {
+    /// Whether the user's input is at fault, rather than the machine or the export.
+    pub fn is_bad_input(&self) -> bool {
+        match self {
+            Self::Bundle(error) => matches!(error, BundleError::Occupied { .. }),
+            Self::Manifest(_)
+            | Self::Checkpoint(_)
+            | Self::Graph(_)
+            | Self::Fold(_)
+            | Self::Narrow(_) => true,
+            Self::Onnx(_) | Self::Reference(_) | Self::Rejected(_) => false,
+        }
+    }
+}
+
+/// Writes the bundle of a run at `out` after it was verified.
+///
+/// # Errors
+/// [`WriteError`]; then `out` is as it was before.
+pub fn export(
+    run: &Run,
+    recipe: &Recipe,
+    options: &EngineOptions,
+    out: &Path,
+) -> Result<(Draft, Verified), WriteError> {
+    bundle::check_place(out)?;
+    let mut draft = Draft::new(run, recipe)?;
+    let verified = verify(&draft.subject(run), options);
+    if !verified.passed() {
+        return Err(WriteError::Rejected(verified));
+    }
+    draft.manifest.verification = verified.for_manifest();
+    bundle::write(out, &draft.manifest, &draft.files())?;
+    Ok((draft, verified))
+}
+
+impl Draft {
+    /// Folds, narrows and writes the network in memory, and describes it.
+    ///
+    /// # Errors
+    /// [`WriteError`] when the run or the recipe cannot be used.
+    pub fn new(run: &Run, recipe: &Recipe) -> Result<Self, WriteError> {
+        manifest::check_name(&recipe.name)?;
+        let checkpoint = &run.checkpoint;
+        let (graph, tensors) = fold(&checkpoint.architecture.graph(), &checkpoint.backbone()?)?;
+        let tensors = match recipe.storage {
+            WeightStorage::Fp32 => tensors,
+            _ => narrow(&tensors)?,
+        };
+        let space_id = checkpoint.space_id()?;
+        let onnx =
+            onnx::write(&graph, &tensors, recipe.storage, &metadata(run, recipe, &space_id))?;
+        let self_test = answer(&graph, &tensors)?;
+        let manifest = describe(run, recipe, &graph, &onnx, self_test)?;
+        Ok(Self { manifest: Manifest { space_id, ..manifest }, graph, tensors, onnx })
+    }
+
+    /// What [`verify`] needs.
+    pub fn subject<'a>(&'a self, run: &'a Run) -> Subject<'a> {
+        Subject {
+            graph: &self.graph,
+            tensors: &self.tensors,
+            onnx: &self.onnx,
+            storage: self.manifest.backbone.weights,
+            golden: &run.golden,
+            self_test: &self.manifest.self_test,
+        }
+    }
+
+    /// The bundle's files but the manifest.
+    pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        BTreeMap::from([(BACKBONE.to_owned(), self.onnx.clone())])
+    }
+}
+
+/// What the ONNX file says about itself, for whoever finds it without its bundle.
+fn metadata(run: &Run, recipe: &Recipe, space_id: &str) -> BTreeMap<String, String> {
+    let preprocess = serde_json::to_string(&run.checkpoint.preprocess)
+        .expect("invariant: a recipe is plain data");
+    BTreeMap::from([
+        ("handful.bundle".to_owned(), recipe.name.clone()),
+        ("handful.preprocess".to_owned(), preprocess),
+        ("handful.producer".to_owned(), CREATED_BY.to_owned()),
+        ("handful.space_id".to_owned(), space_id.to_owned()),
+    ])
+}
+
+/// The self-test with the reference's answer, computed from the weights as stored.
+fn answer(graph: &Graph, tensors: &Tensors) -> Result<SelfTest, ReferenceError> {
+    let input = &graph.inputs[0];
+    let noise = self_test::input(SELF_TEST_SEED, input.shape[1]).into_dyn();
+    let outputs = reference::run(graph, tensors, &[(&input.name, noise.view())])?;
+    let embedding: Vec<f32> = outputs[0].iter().copied().collect();
+    let largest = embedding.iter().fold(0.0f32, |max, v| max.max(v.abs()));
+    Ok(SelfTest {
+        seed: SELF_TEST_SEED,
+        embedding,
+        max_abs_difference: SELF_TEST_TOLERANCE * largest,
+    })
+}
+
+fn describe(
+    run: &Run,
+    recipe: &Recipe,
+    graph: &Graph,
+    onnx: &[u8],
+    self_test: SelfTest,
+) -> Result<Manifest, GraphError> {
+    let checkpoint = &run.checkpoint;
+    Ok(Manifest {
+        format: FORMAT,
+        name: recipe.name.clone(),
+        space_id: String::new(),
+        created_by: CREATED_BY.to_owned(),
+        backbone: Network {
+            file: BACKBONE.to_owned(),
+            input: graph.inputs[0].name.clone(),
+            output: graph.outputs[0].clone(),
+            architecture: checkpoint.architecture.clone(),
+            embedding_size: checkpoint.architecture.embedding_size(),
+            flops: graph.flops()?,
+            opset: onnx::OPSET,
+            ir_version: onnx::IR_VERSION,
+            precision: Precision::Fp32,
+            weights: recipe.storage,
+            max_batch: MAX_BATCH,
+        },
+        preprocess: checkpoint.preprocess.clone(),
+        files: BTreeMap::from([(BACKBONE.to_owned(), FileEntry::of(onnx))]),
+        accuracy: recipe.accuracy.clone(),
+        verification: Vec::new(),
+        self_test,
+        provenance: checkpoint.provenance.clone(),
+        licences: Licences {
+            weights: recipe.weights_licence.clone(),
+            data: checkpoint.provenance.data_licence.clone(),
+        },
+    })
+}

@@ -1,0 +1,217 @@
+//! A [`Graph`] with its tensors as an ONNX file.
+//!
+//! Plain operators of opset 17, a symbolic batch dimension `n`, static shapes otherwise, and no shape
+//! arithmetic: every engine since 2022 takes such a file. The writer only translates; what should be changed
+//! about a network (folding, narrowing) has happened before. The format: <https://onnx.ai/onnx/repo-docs/IR.html>.
+
+mod messages;
+
+use std::collections::BTreeMap;
+
+use half::f16;
+use models::bundle::WeightStorage;
+use models::graph::{Graph, GraphError, Node, Op, Shape};
+use models::tensors::Tensors;
+use ndarray::ArrayD;
+use prost::Message;
+
+use messages::{
+    Attribute, Dimension, GraphProto, Model, NodeProto, OperatorSet, StringPair, TensorProto,
+    TensorShape, TensorType, Type, ValueInfo, attribute, data_type, dimension,
+};
+
+/// The operator set that written files use.
+pub const OPSET: u32 = 17;
+
+/// The version of the file format.
+pub const IR_VERSION: u32 = 8;
+
+/// The name of the batch dimension.
+pub const BATCH: &str = "n";
+
+/// The program that written files name as their producer.
+pub const PRODUCER: &str = "handful-export";
+
+/// Why a network cannot be written.
+#[derive(Debug, thiserror::Error, PartialEq)]
+#[non_exhaustive]
+pub enum OnnxError {
+    /// The graph is broken, or the tensors are not its own.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    /// A weight to be stored in 16 bits has a value that 16 bits cannot hold.
+    #[error(
+        "`{tensor}` holds {value:e}, which 16-bit storage would change: narrow the tensors first, or use --weights fp32"
+    )]
+    Inexact {
+        /// The tensor.
+        tensor: String,
+        /// The value.
+        value: f32,
+    },
+}
+
+/// The ONNX file of a network. The same arguments always give the same bytes.
+///
+/// Inputs are `[n, …]` and outputs `[n, …]` under the graph's own names. With [`WeightStorage::Fp16`], tensors
+/// of two and more dimensions are stored as 16-bit floats and widened by a `Cast`, which engines compute once
+/// when they load the file; their values must already be [narrow](crate::precision::fp16).
+///
+/// # Errors
+/// [`OnnxError`]; nothing is written partly.
+pub fn write(
+    graph: &Graph,
+    tensors: &Tensors,
+    storage: WeightStorage,
+    metadata: &BTreeMap<String, String>,
+) -> Result<Vec<u8>, OnnxError> {
+    graph.check_parameters(tensors)?;
+    let mut written = GraphProto { name: graph.name.clone(), ..GraphProto::default() };
+    for (name, tensor) in tensors {
+        store(&mut written, name, tensor, storage)?;
+    }
+    for node in &graph.nodes {
+        translate(&mut written, node);
+    }
+    let shapes = graph.shapes()?;
+    written.input = graph.inputs.iter().map(|input| value(&input.name, &input.shape)).collect();
+    written.output = graph.outputs.iter().map(|name| value(name, &shapes[name])).collect();
+    Ok(model(written, metadata).encode_to_vec())
+}
+
+fn model(graph: GraphProto, metadata: &BTreeMap<String, String>) -> Model {
+    Model {
+        ir_version: i64::from(IR_VERSION),
+        producer_name: PRODUCER.to_owned(),
+        producer_version: env!("CARGO_PKG_VERSION").to_owned(),
+        graph: Some(graph),
+        opset_import: vec![OperatorSet { domain: String::new(), version: i64::from(OPSET) }],
+        metadata_props: metadata
+            .iter()
+            .map(|(key, value)| StringPair { key: key.clone(), value: value.clone() })
+            .collect(),
+    }
+}
+
+/// Appends the ONNX nodes of one node: one match arm for each [`Op`].
+fn translate(graph: &mut GraphProto, node: &Node) {
+    let push = |graph: &mut GraphProto, op: &str, parameters: &[&str], attributes| {
+        let parameters = parameters.iter().map(|suffix| format!("{}.{suffix}", node.name));
+        let inputs = node.inputs.iter().cloned().chain(parameters).collect();
+        graph.node.push(operation(op, inputs, &node.name, attributes));
+    };
+    match node.op {
+        Op::Conv2d { kernel, stride, padding, bias, .. } => {
+            let parameters: &[&str] = if bias { &["weight", "bias"] } else { &["weight"] };
+            let attributes = vec![
+                ints("kernel_shape", &[kernel; 2]),
+                ints("pads", &[padding; 4]),
+                ints("strides", &[stride; 2]),
+            ];
+            push(graph, "Conv", parameters, attributes);
+        }
+        Op::BatchNorm { eps } => {
+            let parameters = ["weight", "bias", "running_mean", "running_var"];
+            push(graph, "BatchNormalization", &parameters, vec![float("epsilon", eps)]);
+        }
+        Op::LeakyRelu { slope } => push(graph, "LeakyRelu", &[], vec![float("alpha", slope)]),
+        Op::MaxPool2d { kernel, stride } => {
+            let attributes =
+                vec![ints("kernel_shape", &[kernel; 2]), ints("strides", &[stride; 2])];
+            push(graph, "MaxPool", &[], attributes);
+        }
+        Op::GlobalAveragePool => {
+            // ONNX keeps the two spatial dimensions, as 1.
+            let pooled = format!("{}/pooled", node.name);
+            graph.node.push(operation(
+                "GlobalAveragePool",
+                node.inputs.clone(),
+                &pooled,
+                Vec::new(),
+            ));
+            graph.node.push(operation("Flatten", vec![pooled], &node.name, vec![int("axis", 1)]));
+        }
+        Op::Add => push(graph, "Add", &[], Vec::new()),
+    }
+}
+
+fn operation(op: &str, input: Vec<String>, output: &str, attribute: Vec<Attribute>) -> NodeProto {
+    NodeProto {
+        input,
+        output: vec![output.to_owned()],
+        name: output.to_owned(),
+        op_type: op.to_owned(),
+        attribute,
+    }
+}
+
+/// Adds a parameter, with the `Cast` that widens it when it is stored in 16 bits.
+fn store(
+    graph: &mut GraphProto,
+    name: &str,
+    tensor: &ArrayD<f32>,
+    storage: WeightStorage,
+) -> Result<(), OnnxError> {
+    if storage == WeightStorage::Fp16 && tensor.ndim() >= 2 {
+        let stored = format!("{name}/fp16");
+        graph.initializer.push(initializer(
+            &stored,
+            tensor.shape(),
+            data_type::FLOAT16,
+            halves(name, tensor)?,
+        ));
+        let to = vec![int("to", i64::from(data_type::FLOAT))];
+        graph.node.push(operation("Cast", vec![stored], name, to));
+        return Ok(());
+    }
+    let bytes = tensor.iter().flat_map(|v| v.to_le_bytes()).collect();
+    graph.initializer.push(initializer(name, tensor.shape(), data_type::FLOAT, bytes));
+    Ok(())
+}
+
+fn halves(name: &str, tensor: &ArrayD<f32>) -> Result<Vec<u8>, OnnxError> {
+    let mut bytes = Vec::with_capacity(2 * tensor.len());
+    for &value in tensor {
+        let half = f16::from_f32(value);
+        if half.to_f32() != value {
+            return Err(OnnxError::Inexact { tensor: name.to_owned(), value });
+        }
+        bytes.extend(half.to_le_bytes());
+    }
+    Ok(bytes)
+}
+
+fn initializer(name: &str, shape: &[usize], data_type: i32, raw_data: Vec<u8>) -> TensorProto {
+    TensorProto {
+        dims: shape.iter().map(|&d| d as i64).collect(),
+        data_type,
+        name: name.to_owned(),
+        raw_data,
+    }
+}
+
+/// An input or output `[n, …shape]`.
+fn value(name: &str, shape: &Shape) -> ValueInfo {
+    let batch = dimension::Value::DimParam(BATCH.to_owned());
+    let rest = shape.iter().map(|&d| dimension::Value::DimValue(d as i64));
+    let dim =
+        std::iter::once(batch).chain(rest).map(|value| Dimension { value: Some(value) }).collect();
+    let tensor = TensorType { elem_type: data_type::FLOAT, shape: Some(TensorShape { dim }) };
+    ValueInfo { name: name.to_owned(), r#type: Some(Type { tensor_type: Some(tensor) }) }
+}
+
+fn int(name: &str, i: i64) -> Attribute {
+    Attribute { name: name.to_owned(), i, kind: attribute::INT, ..Attribute::default() }
+}
+
+fn float(name: &str, f: f32) -> Attribute {
+    Attribute { name: name.to_owned(), f, kind: attribute::FLOAT, ..Attribute::default() }
+}
+
+fn ints(name: &str, values: &[usize]) -> Attribute {
+    let ints = values.iter().map(|&v| v as i64).collect();
+    Attribute { name: name.to_owned(), ints, kind: attribute::INTS, ..Attribute::default() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+#![allow(clippy::unwrap_used)]
+use models::graph::Input;
+
+use super::*;
+
+const EVERY_OP: [(&str, Op, &str); 5] = [
+    ("c", Op::Conv2d { out_channels: 2, kernel: 3, stride: 1, padding: 1, bias: true }, "x"),
+    ("b", Op::BatchNorm { eps: 0.25 }, "c"),
+    ("r", Op::LeakyRelu { slope: 0.5 }, "b"),
+    ("m", Op::MaxPool2d { kernel: 2, stride: 2 }, "r"),
+    ("g", Op::GlobalAveragePool, "m"),
+];
+
+fn network() -> (Graph, Tensors) {
+    let mut nodes: Vec<Node> =
+        EVERY_OP.iter().map(|(name, op, input)| Node::new(name, *op, &[input])).collect();
+    nodes.insert(3, Node::new("s", Op::Add, &["r", "c"]));
+    nodes[4].inputs = vec!["s".to_owned()];
+    let graph = Graph {
+        name: "every-op".to_owned(),
+        inputs: vec![Input { name: "x".to_owned(), shape: vec![3, 4, 4] }],
+        nodes,
+        outputs: vec!["g".to_owned()],
+    };
+    let parameters = graph.parameters().unwrap();
+    let tensors =
+        parameters.into_iter().map(|p| (p.name, ArrayD::from_elem(p.shape, 0.5))).collect();
+    (graph, tensors)
+}
+
+fn written(storage: WeightStorage) -> Model {
+    let (graph, tensors) = network();
+    let metadata = BTreeMap::from([("key".to_owned(), "value".to_owned())]);
+    Model::decode(write(&graph, &tensors, storage, &metadata).unwrap().as_slice()).unwrap()
+}
+
+#[test]
+fn each_op_becomes_its_onnx_operators() {
+    let graph = written(WeightStorage::Fp32).graph.unwrap();
+    let operators: Vec<&str> = graph.node.iter().map(|n| n.op_type.as_str()).collect();
+    let expected = [
+        "Conv",
+        "BatchNormalization",
+        "LeakyRelu",
+        "Add",
+        "MaxPool",
+        "GlobalAveragePool",
+        "Flatten",
+    ];
+    assert_eq!(operators, expected);
+    assert_eq!(graph.node[0].input, ["x", "c.weight", "c.bias"]);
+    assert_eq!(graph.node[0].attribute[1], ints("pads", &[1, 1, 1, 1]));
+    assert_eq!(graph.node[1].input, ["c", "b.weight", "b.bias", "b.running_mean", "b.running_var"]);
+    assert_eq!(graph.node[1].attribute, [float("epsilon", 0.25)]);
+    assert_eq!(graph.initializer.len(), 6);
+}
+
+#[test]
+fn half_storage_narrows_matrices_and_keeps_vectors() {
+    let graph = written(WeightStorage::Fp16).graph.unwrap();
+    let cast = &graph.node[0];
+    assert_eq!(
+        (cast.op_type.as_str(), &cast.input[0], &cast.output[0]),
+        ("Cast", &"c.weight/fp16".to_owned(), &"c.weight".to_owned())
+    );
+    let stored: Vec<(&str, i32, usize)> = graph
+        .initializer
+        .iter()
+        .map(|t| (t.name.as_str(), t.data_type, t.raw_data.len()))
+        .collect();
+    assert!(stored.contains(&("c.weight/fp16", data_type::FLOAT16, 2 * 2 * 3 * 9)));
+    assert!(stored.contains(&("c.bias", data_type::FLOAT, 4 * 2)));
+}
+
+#[test]
+fn the_file_says_what_it_is() {
+    let model = written(WeightStorage::Fp32);
+    assert_eq!((model.ir_version, model.opset_import[0].version), (8, 17));
+    assert_eq!(model.metadata_props[0].value, "value");
+    let graph = model.graph.unwrap();
+    assert_eq!(graph.input, [value("x", &vec![3, 4, 4])]);
+    assert_eq!(graph.output, [value("g", &vec![2])]);
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let (graph, mut tensors) = network();
+    let none = BTreeMap::new();
+    tensors.get_mut("c.weight").unwrap().fill(0.1);
+    let error = write(&graph, &tensors, WeightStorage::Fp16, &none).unwrap_err();
+    assert_eq!(error, OnnxError::Inexact { tensor: "c.weight".to_owned(), value: 0.1 });
+    tensors.remove("c.bias");
+    assert!(matches!(
+        write(&graph, &tensors, WeightStorage::Fp32, &none),
+        Err(OnnxError::Graph(_))
+    ));
+}

@@ -1,0 +1,3 @@
+//! Weights in fewer bits.
+
+pub mod fp16;

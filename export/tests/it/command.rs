@@ -1,0 +1,103 @@
+//! `handful-export` as a process: what it writes and says.
+
+use std::fs;
+
+use models::bundle::{Bundle, BundleLimits, WeightStorage};
+use serde_json::{Value, json};
+
+use crate::sample::{Bench, errors};
+
+fn report() -> Value {
+    json!({
+        "n_way": 5, "k_shot": 1, "n_query": 15, "episodes": 2000, "seed": 7, "split": "val",
+        "results": [{ "fusion": "mean", "setting": "inductive", "accuracy": 0.625, "ci95": 0.0025 }],
+    })
+}
+
+#[test]
+fn a_run_becomes_a_bundle_and_the_user_sees_the_proof() {
+    let bench = Bench::new();
+    let output = bench.export(&["--out", "tiny"]);
+    assert!(output.status.success(), "{}", errors(&output));
+    let text = String::from_utf8(output.stdout).unwrap();
+    for part in ["reference", "tract", "passed", "weights fp16", "wrote tiny"] {
+        assert!(text.contains(part), "{part} in\n{text}");
+    }
+    let bundle = Bundle::open(&bench.path("tiny"), &BundleLimits::default()).unwrap();
+    assert_eq!(bundle.manifest.name, "tiny");
+    assert_eq!(bundle.manifest.backbone.weights, WeightStorage::Fp16);
+    assert_eq!(bench.names(), ["run", "tiny"]);
+}
+
+#[test]
+fn the_same_run_gives_the_same_bytes() {
+    let bench = Bench::new();
+    for out in ["a", "b"] {
+        let output = bench.export(&["--out", out, "--name", "same", "--weights", "fp32"]);
+        assert!(output.status.success(), "{}", errors(&output));
+    }
+    for file in ["manifest.json", "backbone.onnx"] {
+        let read = |dir| fs::read(bench.path(dir).join(file)).unwrap();
+        assert!(read("a") == read("b"), "{file} differs");
+    }
+}
+
+#[test]
+fn half_storage_is_about_half_the_file() {
+    let bench = Bench::new();
+    for storage in ["fp16", "fp32"] {
+        assert!(bench.export(&["--out", storage, "--weights", storage]).status.success());
+    }
+    let size = |dir| fs::metadata(bench.path(dir).join("backbone.onnx")).unwrap().len() as f64;
+    let share = size("fp16") / size("fp32");
+    assert!((0.45..0.6).contains(&share), "{share}");
+}
+
+#[test]
+fn json_is_for_machines() {
+    let bench = Bench::new();
+    let output = bench.export(&["--out", "tiny", "--json"]);
+    let object: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&object["written"], &object["name"]), (&json!(true), &json!("tiny")));
+    let rows = object["verification"]["rows"].as_array().unwrap();
+    let engines: Vec<_> = rows.iter().map(|row| row["engine"].as_str().unwrap()).collect();
+    let all = ["reference", "onnxruntime/tensorrt", "onnxruntime/cuda", "onnxruntime/cpu", "tract"];
+    assert_eq!(engines, all);
+    assert_eq!(rows[0]["outcome"], "passed");
+    assert!(rows[0]["max_abs_difference"].as_f64().unwrap() > 0.0);
+    assert_eq!(errors(&output), "");
+}
+
+#[test]
+fn accuracies_travel_with_the_bundle() {
+    let bench = Bench::new();
+    fs::write(bench.path("report.json"), report().to_string()).unwrap();
+    let accuracy = ["--accuracy", "report.json", "--accuracy", "tract=report.json"];
+    let output = bench.export(&[&["--out", "tiny"], &accuracy[..]].concat());
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("62.50 ± 0.25 % (5-way 1-shot, mean, inductive"), "{text}");
+    let bundle = Bundle::open(&bench.path("tiny"), &BundleLimits::default()).unwrap();
+    let engines: Vec<_> = bundle.manifest.accuracy.iter().map(|a| a.engine.as_str()).collect();
+    assert_eq!(engines, ["libtorch", "tract"]);
+    assert_eq!(serde_json::to_value(&bundle.manifest.accuracy[0].report).unwrap(), report());
+}
+
+#[test]
+fn an_existing_bundle_is_replaced() {
+    let bench = Bench::new();
+    for storage in ["fp32", "fp16"] {
+        assert!(bench.export(&["--out", "tiny", "--weights", storage]).status.success());
+    }
+    let bundle = Bundle::open(&bench.path("tiny"), &BundleLimits::default()).unwrap();
+    assert_eq!(bundle.manifest.backbone.weights, WeightStorage::Fp16);
+    assert_eq!(bench.names(), ["run", "tiny"]);
+}
+
+#[test]
+fn the_help_shows_how() {
+    let output = Bench::new().export(&["--help"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    for part in ["Examples:", "handful-export runs/", "Exit codes:", "--accuracy"] {
+        assert!(text.contains(part), "{part} in\n{text}");
+    }
+}

@@ -1,0 +1,79 @@
+//! Every case through ONNX files of our own, on every engine of this machine.
+
+use edge::engine::Provider;
+use export::precision::fp16;
+use models::bundle::WeightStorage;
+use models::cases::{self, Case};
+use models::graph::Resnet12;
+use models::tensors::Tensors;
+use ndarray::ArrayD;
+
+use crate::sample::{onnx, options, outputs, skipped, start};
+
+/// What `provider` computes for the case, through a file.
+fn through_file(case: &Case, provider: Provider, storage: WeightStorage) -> Vec<ArrayD<f32>> {
+    let file = onnx(case, &case.parameters, storage);
+    outputs(case, start(case, &file, provider).unwrap().as_mut())
+}
+
+/// Each case must pass, and fail when one number is moved.
+fn check_all(provider: Provider) {
+    for case in cases::all() {
+        case.check(&through_file(&case, provider, WeightStorage::Fp32)).unwrap();
+        let moved = through_file(&case.nudged(), provider, WeightStorage::Fp32);
+        assert!(case.check(&moved).is_err(), "{} does not notice a moved number", case.name);
+    }
+}
+
+/// Stored in 16 bits, a network is exactly the one whose weights were rounded.
+fn check_half(provider: Provider) {
+    for mut case in cases::all().into_iter().filter(|case| !case.name.contains("32px")) {
+        case.parameters = fp16::narrow(&case.parameters).unwrap();
+        case.check(&through_file(&case, provider, WeightStorage::Fp16)).unwrap();
+    }
+}
+
+#[test]
+fn the_reference_notices_every_moved_number() {
+    for case in cases::all().into_iter().filter(|case| !case.name.contains("32px")) {
+        assert!(case.check(&case.nudged().expected()).is_err(), "{}", case.name);
+    }
+}
+
+#[test]
+fn tract_computes_every_case() {
+    check_all(Provider::Tract);
+}
+
+#[test]
+fn tract_widens_half_storage() {
+    check_half(Provider::Tract);
+}
+
+#[test]
+fn onnxruntime_computes_every_case() {
+    match options().onnxruntime {
+        Some(_) => check_all(Provider::Cpu),
+        None => skipped("cases on ONNX Runtime", "its library was not found"),
+    }
+}
+
+#[test]
+fn onnxruntime_widens_half_storage() {
+    match options().onnxruntime {
+        Some(_) => check_half(Provider::Cpu),
+        None => skipped("half storage on ONNX Runtime", "its library was not found"),
+    }
+}
+
+#[test]
+fn a_full_network_ships_in_17_megabytes() {
+    let graph = Resnet12 { widths: [64, 128, 256, 512], input_size: 84 }.graph();
+    let ones = |p: models::graph::Parameter| (p.name, ArrayD::ones(p.shape));
+    let tensors: Tensors = graph.parameters().unwrap().into_iter().map(ones).collect();
+    let (graph, tensors) = export::fold::fold(&graph, &tensors).unwrap();
+    let tensors = fp16::narrow(&tensors).unwrap();
+    let file = export::onnx::write(&graph, &tensors, WeightStorage::Fp16, &Default::default());
+    let bytes = file.unwrap().len();
+    assert!((15_900_000..17_000_000).contains(&bytes), "{bytes} bytes");
+}

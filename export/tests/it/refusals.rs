@@ -1,0 +1,134 @@
+//! Bad input, bad places and bad disks: one clear message, nothing half-written.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use models::tensors::TensorFile;
+
+use crate::sample::{self, Bench, errors};
+
+/// The program must end with `code`, say all of `parts` in one line, and write nothing.
+fn check(bench: &Bench, output: &Output, code: i32, parts: &[&str]) {
+    let text = errors(output);
+    let message = text.lines().find(|line| line.starts_with("error: ")).unwrap_or_default();
+    for part in parts {
+        assert!(message.contains(part), "{part} in\n{text}");
+    }
+    assert_eq!(output.status.code(), Some(code), "{text}");
+    let left: Vec<_> = bench.names().into_iter().filter(|name| name.contains("out")).collect();
+    assert_eq!(left, [] as [&str; 0], "{text}");
+}
+
+fn refuse(bench: &Bench, arguments: &[&str], code: i32, parts: &[&str]) {
+    let output = bench.export(&[&["--out", "out"], arguments].concat());
+    check(bench, &output, code, parts);
+}
+
+fn cut(path: &Path) {
+    let whole = fs::read(path).unwrap();
+    fs::write(path, &whole[..whole.len() / 2]).unwrap();
+}
+
+#[test]
+fn a_checkpoint_cut_in_half() {
+    let bench = Bench::new();
+    cut(&bench.path("run/best.safetensors"));
+    refuse(&bench, &[], 2, &["run/best.safetensors", "damaged or cut short"]);
+    let output = bench.export(&["--out", "fine", "--checkpoint", "last"]);
+    assert!(output.status.success(), "{}", errors(&output));
+}
+
+#[test]
+fn a_file_that_is_not_there() {
+    for name in ["best.safetensors", "golden.safetensors"] {
+        let bench = Bench::new();
+        fs::remove_file(bench.path("run").join(name)).unwrap();
+        refuse(&bench, &[], 2, &[name, "cannot open", "handful-train"]);
+    }
+}
+
+#[test]
+fn a_golden_file_of_another_run() {
+    let bench = Bench::new();
+    let mut run = sample::run();
+    run.golden.embedding.mapv_inplace(|v| 0.9 * v);
+    sample::save(&run, &bench.path("run"));
+    refuse(&bench, &[], 1, &["does not compute what was trained", "no bundle was written"]);
+    let output = bench.export(&["--out", "out", "--json"]);
+    check(&bench, &output, 1, &["does not compute"]);
+    let object: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(object["written"], false);
+    assert_eq!(object["verification"]["rows"][0]["outcome"], "differs");
+}
+
+#[test]
+fn a_golden_file_of_another_shape() {
+    let bench = Bench::new();
+    let mut run = sample::run();
+    run.golden.embedding = ndarray::ArrayD::zeros(vec![4, 25]);
+    sample::save(&run, &bench.path("run"));
+    refuse(&bench, &[], 2, &["backbone.embedding", "[4, 25]", "[4, 24]"]);
+    run.golden.image = ndarray::ArrayD::zeros(vec![]);
+    sample::save(&run, &bench.path("run"));
+    refuse(&bench, &[], 2, &["backbone.image", "[]"]);
+    let empty = TensorFile::default().to_bytes().unwrap();
+    fs::write(bench.path("run/golden.safetensors"), empty).unwrap();
+    refuse(&bench, &[], 2, &["golden.safetensors", "`backbone.image` is missing"]);
+}
+
+#[test]
+fn weights_that_16_bits_cannot_hold() {
+    let bench = Bench::new();
+    let mut run = sample::run();
+    run.checkpoint.parameters.get_mut("layer2.conv1.weight").unwrap()[[0, 0, 0, 0]] = 1e9;
+    sample::save(&run, &bench.path("run"));
+    refuse(&bench, &[], 2, &["layer2.bn1.weight", "--weights fp32"]);
+}
+
+#[test]
+fn an_existing_folder_with_other_things() {
+    let bench = Bench::new();
+    fs::create_dir(bench.path("mine")).unwrap();
+    fs::write(bench.path("mine/diary.txt"), "dear diary").unwrap();
+    let output = bench.export(&["--out", "mine"]);
+    check(&bench, &output, 2, &["mine exists and is not a bundle", "nothing was written"]);
+    assert_eq!(fs::read_to_string(bench.path("mine/diary.txt")).unwrap(), "dear diary");
+    let output = bench.export(&["--out", "run/best.safetensors"]);
+    check(&bench, &output, 2, &["it is not a folder"]);
+}
+
+#[test]
+fn a_place_where_nothing_can_be_written() {
+    let bench = Bench::new();
+    fs::write(bench.path("file"), "").unwrap();
+    let output = bench.export(&["--out", "file/bundle"]);
+    check(&bench, &output, 1, &["file"]);
+    let output = bench.export(&["--out", "/proc/handful"]);
+    check(&bench, &output, 1, &["/proc"]);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_full_disk() {
+    let bench = Bench::new();
+    // A file may grow to 8 blocks of 512 or 1,024 bytes; the network needs more.
+    let script = "trap '' XFSZ; ulimit -f 8; exec \"$0\" run --out out";
+    let mut command = Command::new("sh");
+    command.args(["-c", script, env!("CARGO_BIN_EXE_handful-export")]);
+    let output = command.current_dir(bench.folder.path()).output().unwrap();
+    check(&bench, &output, 1, &["cannot write out"]);
+    assert_eq!(bench.names(), ["run"]);
+}
+
+#[test]
+fn choices_that_cannot_be_used() {
+    let bench = Bench::new();
+    fs::write(bench.path("report.json"), "{}").unwrap();
+    refuse(&bench, &["--name", "a/b"], 2, &["`name` is \"a/b\""]);
+    refuse(&bench, &["--accuracy", "gone.json"], 2, &["--accuracy gone.json", "cannot open"]);
+    refuse(&bench, &["--accuracy", "report.json"], 2, &["not a report", "n_way"]);
+    refuse(&bench, &["--onnxruntime", "gone.so"], 2, &["gone.so"]);
+    fs::rename(bench.path("run"), bench.path("elsewhere")).unwrap();
+    refuse(&bench, &[], 2, &["run/best.safetensors"]);
+}

@@ -1,0 +1,137 @@
+//! A small run with golden numbers that do not come from this project, and what tests ask of a machine.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use edge::engine::{Engine, EngineChoice, EngineOptions, Model, Provider, select};
+use edge::find::{self, Surroundings};
+use export::bundle_writer::Recipe;
+use export::run::Run;
+use models::bundle::WeightStorage;
+use models::cases::Case;
+use models::checkpoint::{Checkpoint, Golden, Provenance};
+use models::graph::{Architecture, Resnet12};
+use models::preprocess::Preprocess;
+use models::tensors::{TensorFile, Tensors};
+use ndarray::ArrayD;
+use tempfile::TempDir;
+
+/// The root of the source.
+pub(crate) fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// Says that a test was not run.
+pub(crate) fn skipped(what: &str, reason: &str) {
+    eprintln!("skipped: {what}: {reason}");
+}
+
+/// ONNX Runtime, where this machine has it.
+pub(crate) fn options() -> EngineOptions {
+    EngineOptions {
+        onnxruntime: find::onnxruntime(None, &Surroundings::read()).ok(),
+        threads: None,
+    }
+}
+
+/// The tiny ResNet-12 of `fixtures/` and its embeddings, both made by PyTorch in f64.
+pub(crate) fn run() -> Run {
+    let path = workspace().join("fixtures/backbone_tiny_eval.safetensors");
+    let mut floats = TensorFile::parse(&fs::read(path).unwrap()).unwrap().floats;
+    let golden = Golden {
+        image: floats.remove("input").unwrap(),
+        embedding: floats.remove("embedding").unwrap(),
+    };
+    let parameters = floats
+        .into_iter()
+        .map(|(name, tensor)| (name.strip_prefix("param.").unwrap().to_owned(), tensor))
+        .collect();
+    let checkpoint = Checkpoint {
+        architecture: Architecture::Resnet12(Resnet12 { widths: [8, 12, 16, 24], input_size: 32 }),
+        preprocess: Preprocess::paper(32),
+        classes: Vec::new(),
+        parameters,
+        training: None,
+        provenance: Provenance {
+            tool: "fixtures/backbone_tiny_eval.safetensors".to_owned(),
+            data: "none: the weights are noise, for tests".to_owned(),
+            data_licence: "none".to_owned(),
+            ..Provenance::default()
+        },
+    };
+    Run { checkpoint, golden }
+}
+
+/// Writes a run's folder.
+pub(crate) fn save(run: &Run, dir: &Path) {
+    fs::create_dir_all(dir).unwrap();
+    fs::write(dir.join("best.safetensors"), run.checkpoint.to_bytes().unwrap()).unwrap();
+    fs::write(dir.join("last.safetensors"), run.checkpoint.to_bytes().unwrap()).unwrap();
+    fs::write(dir.join("golden.safetensors"), run.golden.to_bytes().unwrap()).unwrap();
+}
+
+/// What the tests' bundles are.
+pub(crate) fn recipe(name: &str, storage: WeightStorage) -> Recipe {
+    let weights_licence = "MIT OR Apache-2.0".to_owned();
+    Recipe { name: name.to_owned(), storage, accuracy: Vec::new(), weights_licence }
+}
+
+/// A fresh folder with a run in `run`, and the program to try on it.
+pub(crate) struct Bench {
+    pub(crate) folder: TempDir,
+}
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        save(&run(), &folder.path().join("run"));
+        Self { folder }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// `handful-export run …` in the folder, with embedded engines only.
+    pub(crate) fn export(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_handful-export"));
+        command.env_remove("CARGO_MANIFEST_DIR").env_remove("ORT_DYLIB_PATH");
+        command.current_dir(self.folder.path()).arg("run").args(arguments).output().unwrap()
+    }
+
+    /// The names in the folder, sorted.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let paths = models::disk::list(self.folder.path()).unwrap();
+        paths.iter().map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect()
+    }
+}
+
+/// What a program said on its standard error.
+pub(crate) fn errors(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// Starts an engine on a case's network, written as ONNX.
+pub(crate) fn start(
+    case: &Case,
+    onnx: &[u8],
+    provider: Provider,
+) -> Result<Box<dyn Engine>, String> {
+    let inputs: Vec<_> =
+        case.graph.inputs.iter().map(|i| (i.name.clone(), i.shape.clone())).collect();
+    let model = Model { onnx, inputs: &inputs, max_batch: 8 };
+    let selected = select(&model, EngineChoice::Only(provider), &options());
+    selected.map(|s| s.engine).map_err(|e| e.to_string())
+}
+
+/// An engine's outputs for a case's inputs.
+pub(crate) fn outputs(case: &Case, engine: &mut dyn Engine) -> Vec<ArrayD<f32>> {
+    let inputs: Vec<_> = case.inputs.iter().map(|(name, v)| (name.as_str(), v.view())).collect();
+    engine.run(&inputs).unwrap_or_else(|e| panic!("{}: {e}", case.name))
+}
+
+/// A case's network as ONNX.
+pub(crate) fn onnx(case: &Case, tensors: &Tensors, storage: WeightStorage) -> Vec<u8> {
+    export::onnx::write(&case.graph, tensors, storage, &Default::default()).unwrap()
+}

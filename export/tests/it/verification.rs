@@ -1,0 +1,115 @@
+//! Nothing ships that does not compute what was trained.
+
+use edge::engine::EngineOptions;
+use export::bundle_writer::{Draft, WriteError, export};
+use export::run::Run;
+use export::verify::{Difference, Outcome, Verified, verify};
+use models::bundle::{Bundle, BundleLimits, WeightStorage};
+use models::checkpoint::Golden;
+
+use crate::sample::{self, recipe, skipped};
+
+fn outcome<'a>(verified: &'a Verified, engine: &str) -> &'a Outcome {
+    &verified.rows.iter().find(|row| row.engine == engine).unwrap().outcome
+}
+
+fn difference(verified: &Verified, engine: &str) -> Difference {
+    match outcome(verified, engine) {
+        Outcome::Passed(difference) | Outcome::Differs(difference) => *difference,
+        other => panic!("{engine}: {other:?}"),
+    }
+}
+
+fn verified(run: &Run, storage: WeightStorage, options: &EngineOptions) -> Verified {
+    let draft = Draft::new(run, &recipe("tiny", storage)).unwrap();
+    verify(&draft.subject(run), options)
+}
+
+#[test]
+fn every_engine_is_as_close_as_its_arithmetic_allows() {
+    let options = sample::options();
+    let mut engines = vec!["reference", "tract"];
+    match options.onnxruntime {
+        Some(_) => engines.push("onnxruntime/cpu"),
+        None => skipped("verification on ONNX Runtime", "its library was not found"),
+    }
+    for (storage, share) in [(WeightStorage::Fp32, 1e-5), (WeightStorage::Fp16, 5e-3)] {
+        let verified = verified(&sample::run(), storage, &options);
+        assert!(verified.passed(), "{verified}");
+        for engine in &engines {
+            let difference = difference(&verified, engine);
+            let relative = difference.max_abs_difference / verified.golden_max;
+            assert!(relative < share, "{engine}, {storage}:\n{verified}");
+        }
+    }
+}
+
+#[test]
+fn a_moved_weight_is_noticed_by_every_engine() {
+    let run = sample::run();
+    let mut moved = run.clone();
+    moved.checkpoint.parameters.get_mut("layer4.conv3.weight").unwrap()[[0, 0, 0, 0]] += 1e-2;
+    let options = sample::options();
+    let verified = verified(&moved, WeightStorage::Fp32, &options);
+    assert!(!verified.passed(), "{verified}");
+    assert!(matches!(outcome(&verified, "reference"), Outcome::Differs(_)), "{verified}");
+    assert!(matches!(outcome(&verified, "tract"), Outcome::Differs(_)), "{verified}");
+    if options.onnxruntime.is_some() {
+        assert!(matches!(outcome(&verified, "onnxruntime/cpu"), Outcome::Differs(_)), "{verified}");
+    }
+}
+
+#[test]
+fn only_the_engine_that_is_wrong_is_refused() {
+    let run = sample::run();
+    let draft = Draft::new(&run, &recipe("tiny", WeightStorage::Fp32)).unwrap();
+    let mut other = run.clone();
+    other.checkpoint.parameters.get_mut("layer1.conv1.weight").unwrap().mapv_inplace(|w| -w);
+    let other = Draft::new(&other, &recipe("tiny", WeightStorage::Fp32)).unwrap();
+    // The tensors are right and the file is not: what runs the file is refused.
+    let mut subject = draft.subject(&run);
+    subject.onnx = &other.onnx;
+    let verified = verify(&subject, &EngineOptions::default());
+    assert!(matches!(outcome(&verified, "reference"), Outcome::Passed(_)), "{verified}");
+    assert!(!verified.passed(), "{verified}");
+    subject.onnx = b"not a network";
+    let verified = verify(&subject, &EngineOptions::default());
+    assert!(matches!(outcome(&verified, "tract"), Outcome::Failed { .. }), "{verified}");
+    assert!(!verified.passed(), "{verified}");
+}
+
+#[test]
+fn an_engine_must_pass_the_self_test_too() {
+    let run = sample::run();
+    let mut draft = Draft::new(&run, &recipe("tiny", WeightStorage::Fp32)).unwrap();
+    draft.manifest.self_test.embedding[3] += 1.0;
+    let verified = verify(&draft.subject(&run), &EngineOptions::default());
+    let Outcome::Failed { reason } = outcome(&verified, "tract") else { panic!("{verified}") };
+    assert!(reason.contains("self-test"), "{reason}");
+}
+
+#[test]
+fn a_golden_file_that_disagrees_leaves_no_bundle() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = sample::run();
+    run.golden = Golden { embedding: run.golden.embedding * 1.1, ..run.golden };
+    let out = folder.path().join("bundle");
+    let options = EngineOptions::default();
+    let error = export(&run, &recipe("tiny", WeightStorage::Fp16), &options, &out).unwrap_err();
+    assert!(matches!(error, WriteError::Rejected(_)), "{error}");
+    assert_eq!(models::disk::list(folder.path()).unwrap().len(), 0);
+}
+
+#[test]
+fn what_is_written_opens_and_remembers_its_proof() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = sample::run();
+    let out = folder.path().join("bundle");
+    let options = EngineOptions::default();
+    export(&run, &recipe("tiny", WeightStorage::Fp32), &options, &out).unwrap();
+    let manifest = Bundle::open(&out, &BundleLimits::default()).unwrap().manifest;
+    assert_eq!(manifest.space_id, run.checkpoint.space_id().unwrap());
+    let engines: Vec<_> = manifest.verification.iter().map(|v| v.engine.as_str()).collect();
+    assert_eq!(engines, ["reference", "tract"]);
+    assert!(manifest.verification.iter().all(|v| v.max_abs_difference <= 1e-4), "{manifest:?}");
+}
