@@ -54,9 +54,7 @@ impl FromStr for Split {
             "base" => Ok(Self::Base),
             "val" => Ok(Self::Val),
             "novel" => Ok(Self::Novel),
-            _ => Err(SplitError {
-                got: text.to_owned(),
-            }),
+            _ => Err(SplitError { got: text.to_owned() }),
         }
     }
 }
@@ -110,11 +108,7 @@ pub struct DatasetLimits {
 impl Default for DatasetLimits {
     /// 4 GiB, 16 MiB, two million.
     fn default() -> Self {
-        Self {
-            max_archive_bytes: 4 << 30,
-            max_picture_bytes: 16 << 20,
-            max_files: 2_000_000,
-        }
+        Self { max_archive_bytes: 4 << 30, max_picture_bytes: 16 << 20, max_files: 2_000_000 }
     }
 }
 
@@ -230,24 +224,14 @@ impl Dataset {
         let warnings = files.warnings();
         let (classes, source) = layout::read(files)?;
         if classes.is_empty() {
-            return Err(DatasetError::Empty {
-                path: path.to_owned(),
-            });
+            return Err(DatasetError::Empty { path: path.to_owned() });
         }
-        Ok(Self {
-            classes,
-            warnings,
-            source,
-            limits: *limits,
-        })
+        Ok(Self { classes, warnings, source, limits: *limits })
     }
 
     /// The classes of a split, sorted by the bytes of their names.
     pub fn split(&self, split: Split) -> Vec<&Class> {
-        self.classes
-            .iter()
-            .filter(|class| class.split == split)
-            .collect()
+        self.classes.iter().filter(|class| class.split == split).collect()
     }
 
     /// Number of pictures of all classes.
@@ -280,11 +264,9 @@ impl Dataset {
                 hash.update(format!("{}\0{}\n", picture.path, picture.place.bytes));
             }
         }
-        hash.finalize()
-            .iter()
-            .fold(String::with_capacity(64), |mut hex, byte| {
-                let _ = write!(hex, "{byte:02x}");
-                hex
-            })
+        hash.finalize().iter().fold(String::with_capacity(64), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
     }
 }

@@ -3,8 +3,8 @@
 //! The recipe is a value. It is saved in the checkpoint and the bundle, so training and the device prepare
 //! pictures alike.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{CroppedImage, Image, ImageRef};
+use fast_image_resize::{FilterType, IntoImageView, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use ndarray::Array3;
 use serde::{Deserialize, Serialize};
 
@@ -110,16 +110,10 @@ impl Preprocess {
             return Err(PreprocessError::Size { got: self.size });
         }
         if !self.mean.iter().all(|x| x.is_finite()) {
-            return Err(PreprocessError::Scale {
-                field: "mean",
-                got: self.mean,
-            });
+            return Err(PreprocessError::Scale { field: "mean", got: self.mean });
         }
         if !self.std.iter().all(|x| x.is_finite() && *x > 0.0) {
-            return Err(PreprocessError::Scale {
-                field: "std",
-                got: self.std,
-            });
+            return Err(PreprocessError::Scale { field: "std", got: self.std });
         }
         Ok(())
     }
@@ -137,13 +131,8 @@ impl Preprocess {
             return Ok(picture.rgb.clone());
         }
         Ok(match self.geometry {
-            Geometry::CenterCrop => self.resized(
-                picture,
-                self.size,
-                self.size,
-                ResizeOptions::new().fit_into_destination(None),
-            ),
-            Geometry::Squash => self.resized(picture, self.size, self.size, ResizeOptions::new()),
+            Geometry::CenterCrop => self.center_cropped(picture),
+            Geometry::Squash => self.resized(&source(picture), self.size, self.size),
             Geometry::Letterbox => self.letterboxed(picture),
         })
     }
@@ -173,36 +162,30 @@ impl Preprocess {
         Ok(Array3::from_shape_vec(shape, values).expect("invariant: resize gives 3 bytes a pixel"))
     }
 
-    fn resized(
-        &self,
-        picture: &Picture,
-        width: usize,
-        height: usize,
-        options: ResizeOptions,
-    ) -> Vec<u8> {
-        let source = ImageRef::new(
-            picture.width as u32,
-            picture.height as u32,
-            &picture.rgb,
-            PixelType::U8x3,
-        )
-        .expect("invariant: the picture was checked");
+    fn resized(&self, source: &impl IntoImageView, width: usize, height: usize) -> Vec<u8> {
         let mut square = Image::new(width as u32, height as u32, PixelType::U8x3);
+        let options = ResizeOptions::new().resize_alg(self.filter.into());
         Resizer::new()
-            .resize(
-                &source,
-                &mut square,
-                &options.resize_alg(self.filter.into()),
-            )
-            .expect("invariant: both are U8x3 and the crop is inside");
+            .resize(source, &mut square, &options)
+            .expect("invariant: both are U8x3 and nothing is cropped");
         square.into_vec()
+    }
+
+    /// Cropped first: a filter that reached over the edge would see what was cut off.
+    fn center_cropped(&self, picture: &Picture) -> Vec<u8> {
+        let side = picture.width.min(picture.height);
+        let (left, top) = ((picture.width - side) / 2, (picture.height - side) / 2);
+        let whole = source(picture);
+        let middle = CroppedImage::new(&whole, left as u32, top as u32, side as u32, side as u32)
+            .expect("invariant: the square is inside");
+        self.resized(&middle, self.size, self.size)
     }
 
     fn letterboxed(&self, picture: &Picture) -> Vec<u8> {
         let longest = picture.width.max(picture.height);
         let fit = |side: usize| ((side * self.size + longest / 2) / longest).max(1);
         let (width, height) = (fit(picture.width), fit(picture.height));
-        let inner = self.resized(picture, width, height, ResizeOptions::new());
+        let inner = self.resized(&source(picture), width, height);
         let bars = self.mean.map(|x| x.round().clamp(0.0, 255.0) as u8);
         let mut square: Vec<u8> = bars.repeat(self.size * self.size);
         let (left, top) = ((self.size - width) / 2, (self.size - height) / 2);
@@ -225,6 +208,11 @@ impl From<Filter> for ResizeAlg {
     }
 }
 
+fn source(picture: &Picture) -> ImageRef<'_> {
+    ImageRef::new(picture.width as u32, picture.height as u32, &picture.rgb, PixelType::U8x3)
+        .expect("invariant: the picture was checked")
+}
+
 fn check_picture(picture: &Picture) -> Result<(), PreprocessError> {
     let (width, height, got) = (picture.width, picture.height, picture.rgb.len());
     let expected = width.saturating_mul(height).saturating_mul(3);
@@ -232,10 +220,5 @@ fn check_picture(picture: &Picture) -> Result<(), PreprocessError> {
     if got == expected && expected > 0 && fits {
         return Ok(());
     }
-    Err(PreprocessError::Picture {
-        width,
-        height,
-        expected,
-        got,
-    })
+    Err(PreprocessError::Picture { width, height, expected, got })
 }

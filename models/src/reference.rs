@@ -65,30 +65,19 @@ pub fn run(
         values.insert(name, input.mapv(f64::from));
     }
     for node in &graph.nodes {
-        let read: Vec<&ArrayD<f64>> = node
-            .inputs
-            .iter()
-            .map(|name| &values[name.as_str()])
-            .collect();
+        let read: Vec<&ArrayD<f64>> =
+            node.inputs.iter().map(|name| &values[name.as_str()]).collect();
         let written = compute(node, parameters, &read, &shapes[&node.name]);
         values.insert(&node.name, written);
     }
-    Ok(graph
-        .outputs
-        .iter()
-        .map(|name| values[name.as_str()].mapv(|x| x as f32))
-        .collect())
+    Ok(graph.outputs.iter().map(|name| values[name.as_str()].mapv(|x| x as f32)).collect())
 }
 
 fn check_inputs(
     graph: &Graph,
     inputs: &[(&str, ArrayViewD<'_, f32>)],
 ) -> Result<(), ReferenceError> {
-    let mut expected: Vec<String> = graph
-        .inputs
-        .iter()
-        .map(|input| input.name.clone())
-        .collect();
+    let mut expected: Vec<String> = graph.inputs.iter().map(|input| input.name.clone()).collect();
     let mut got: Vec<String> = inputs.iter().map(|(name, _)| (*name).to_owned()).collect();
     expected.sort();
     got.sort();
@@ -100,16 +89,9 @@ fn check_inputs(
         let known = graph.inputs.iter().find(|input| input.name == *name);
         let known = known.expect("invariant: the names are the same");
         if value.shape().first() != batch || value.shape().get(1..) != Some(&known.shape[..]) {
-            let (name, expected, got) = (
-                (*name).to_owned(),
-                known.shape.clone(),
-                value.shape().to_vec(),
-            );
-            return Err(ReferenceError::Shape {
-                name,
-                expected,
-                got,
-            });
+            let (name, expected, got) =
+                ((*name).to_owned(), known.shape.clone(), value.shape().to_vec());
+            return Err(ReferenceError::Shape { name, expected, got });
         }
     }
     Ok(())
@@ -120,23 +102,10 @@ fn compute(node: &Node, parameters: &Tensors, read: &[&ArrayD<f64>], shape: &Sha
     let parameter = |suffix: &str| parameters[&format!("{}.{suffix}", node.name)].mapv(f64::from);
     let x = read[0];
     match node.op {
-        Op::Conv2d {
-            stride,
-            padding,
-            bias,
-            ..
-        } => {
-            let out = convolve(
-                &pad(planes(x), padding),
-                &planes(&parameter("weight")),
-                stride,
-                shape,
-            );
-            let out = if bias {
-                out + per_channel(parameter("bias"))
-            } else {
-                out
-            };
+        Op::Conv2d { stride, padding, bias, .. } => {
+            let out =
+                convolve(&pad(planes(x), padding), &planes(&parameter("weight")), stride, shape);
+            let out = if bias { out + per_channel(parameter("bias")) } else { out };
             out.into_dyn()
         }
         Op::BatchNorm { eps } => {
@@ -156,25 +125,20 @@ fn compute(node: &Node, parameters: &Tensors, read: &[&ArrayD<f64>], shape: &Sha
 
 /// `[n, c, h, w]`.
 fn planes(x: &ArrayD<f64>) -> ArrayView4<'_, f64> {
-    x.view()
-        .into_dimensionality::<Ix4>()
-        .expect("invariant: shape inference passed")
+    x.view().into_dimensionality::<Ix4>().expect("invariant: shape inference passed")
 }
 
 /// `[c]` to `[c, 1, 1]`, which broadcasts over batch, height and width.
 fn per_channel(values: ArrayD<f64>) -> Array3<f64> {
-    let values: Array1<f64> = values
-        .into_dimensionality::<Ix1>()
-        .expect("invariant: shapes were checked");
+    let values: Array1<f64> =
+        values.into_dimensionality::<Ix1>().expect("invariant: shapes were checked");
     values.insert_axis(Axis(1)).insert_axis(Axis(2))
 }
 
 fn pad(x: ArrayView4<'_, f64>, padding: usize) -> Array4<f64> {
     let (n, c, h, w) = x.dim();
     let mut padded = Array4::zeros((n, c, h + 2 * padding, w + 2 * padding));
-    padded
-        .slice_mut(s![.., .., padding..padding + h, padding..padding + w])
-        .assign(&x);
+    padded.slice_mut(s![.., .., padding..padding + h, padding..padding + w]).assign(&x);
     padded
 }
 
@@ -209,4 +173,132 @@ fn max_pool(x: ArrayView4<'_, f64>, kernel: usize, stride: usize, shape: &Shape)
 fn steps(first: usize, stride: usize, count: usize) -> Slice {
     let end = first + (count - 1) * stride + 1;
     Slice::new(first as isize, Some(end as isize), stride as isize)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::graph::Input;
+    use ndarray::{IxDyn, array};
+
+    fn one(op: Op, shape: &[usize]) -> Graph {
+        Graph {
+            name: "one".to_owned(),
+            inputs: vec![Input { name: "x".to_owned(), shape: shape.to_vec() }],
+            nodes: vec![Node::new("out", op, &["x"])],
+            outputs: vec!["out".to_owned()],
+        }
+    }
+
+    /// Runs one node on one example of the given shape and compares with numbers worked out by hand.
+    #[track_caller]
+    fn check(
+        op: Op,
+        shape: &[usize],
+        x: &[f32],
+        parameters: &[(&str, &[usize], &[f32])],
+        expected: &[f32],
+    ) {
+        let tensor = |shape: &[usize], values: &[f32]| {
+            ArrayD::from_shape_vec(IxDyn(shape), values.to_vec()).unwrap()
+        };
+        let parameters = parameters
+            .iter()
+            .map(|(name, shape, values)| (format!("out.{name}"), tensor(shape, values)));
+        let x = tensor(&[&[1], shape].concat(), x);
+        let outputs = run(&one(op, shape), &parameters.collect(), &[("x", x.view())]).unwrap();
+        assert_eq!(outputs[0].iter().copied().collect::<Vec<_>>(), expected);
+    }
+
+    const NINE: [f32; 9] = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0];
+
+    fn conv(kernel: usize, stride: usize, padding: usize, bias: bool) -> Op {
+        Op::Conv2d { out_channels: 1, kernel, stride, padding, bias }
+    }
+
+    #[test]
+    fn convolution_is_cross_correlation() {
+        let weight: (&str, &[usize], &[f32]) =
+            ("weight", &[1, 1, 2, 2], &[1.0, 10.0, 100.0, 1000.0]);
+        check(
+            conv(2, 1, 0, false),
+            &[1, 3, 3],
+            &NINE,
+            &[weight],
+            &[5421.0, 6532.0, 8754.0, 9865.0],
+        );
+        let bias: (&str, &[usize], &[f32]) = ("bias", &[1], &[0.5]);
+        let padded = [1000.5, 3200.5, 7040.5, 9865.5];
+        check(conv(2, 2, 1, true), &[1, 3, 3], &NINE, &[weight, bias], &padded);
+    }
+
+    #[test]
+    fn convolution_sums_over_channels() {
+        let weight: (&str, &[usize], &[f32]) = ("weight", &[1, 2, 1, 1], &[2.0, -1.0]);
+        check(
+            conv(1, 1, 0, false),
+            &[2, 1, 2],
+            &[1.0, 2.0, 30.0, 40.0],
+            &[weight],
+            &[-28.0, -36.0],
+        );
+    }
+
+    #[test]
+    fn batch_norm_uses_running_statistics() {
+        let parameters: [(&str, &[usize], &[f32]); 4] = [
+            ("weight", &[2], &[3.0, 1.0]),
+            ("bias", &[2], &[0.5, 0.0]),
+            ("running_mean", &[2], &[1.0, 0.0]),
+            ("running_var", &[2], &[3.0, 0.0]),
+        ];
+        check(Op::BatchNorm { eps: 1.0 }, &[2, 1, 1], &[5.0, 7.0], &parameters, &[6.5, 7.0]);
+    }
+
+    #[test]
+    fn pooling_drops_incomplete_windows() {
+        check(Op::MaxPool2d { kernel: 2, stride: 2 }, &[1, 3, 3], &NINE, &[], &[5.0]);
+        check(
+            Op::MaxPool2d { kernel: 2, stride: 1 },
+            &[1, 3, 3],
+            &NINE,
+            &[],
+            &[5.0, 6.0, 8.0, 9.0],
+        );
+        let negative = NINE.map(|x| -x);
+        check(Op::MaxPool2d { kernel: 3, stride: 1 }, &[1, 3, 3], &negative, &[], &[-1.0]);
+        check(Op::GlobalAveragePool, &[1, 3, 3], &NINE, &[], &[5.0]);
+    }
+
+    #[test]
+    fn leaky_relu_keeps_a_part_of_what_is_negative() {
+        check(Op::LeakyRelu { slope: 0.5 }, &[3], &[-2.0, 0.0, 3.0], &[], &[-1.0, 0.0, 3.0]);
+    }
+
+    #[test]
+    fn a_batch_is_independent_examples() {
+        let x = array![[[[1.0_f32, 2.0]]], [[[30.0, 50.0]]]].into_dyn();
+        let graph = one(Op::GlobalAveragePool, &[1, 1, 2]);
+        let outputs = run(&graph, &Tensors::new(), &[("x", x.view())]).unwrap();
+        assert_eq!(outputs[0], array![[1.5], [40.0]].into_dyn());
+    }
+
+    #[test]
+    fn wrong_inputs_are_refused_by_name() {
+        let graph = one(Op::GlobalAveragePool, &[1, 1, 2]);
+        let x = ArrayD::zeros(IxDyn(&[1, 1, 1, 3]));
+        let refuse = |inputs: &[(&str, ArrayViewD<'_, f32>)]| {
+            run(&graph, &Tensors::new(), inputs).unwrap_err()
+        };
+        assert!(matches!(refuse(&[]), ReferenceError::Inputs { .. }));
+        assert!(matches!(refuse(&[("y", x.view())]), ReferenceError::Inputs { .. }));
+        assert!(matches!(refuse(&[("x", x.view())]), ReferenceError::Shape { .. }));
+        let scalar = ArrayD::zeros(IxDyn(&[]));
+        assert!(matches!(refuse(&[("x", scalar.view())]), ReferenceError::Shape { .. }));
+        let extra = Tensors::from([("out.weight".to_owned(), ArrayD::zeros(IxDyn(&[1])))]);
+        let x = ArrayD::zeros(IxDyn(&[1, 1, 1, 2]));
+        let error = run(&graph, &extra, &[("x", x.view())]).unwrap_err();
+        assert!(error.to_string().contains("out.weight"), "{error}");
+    }
 }

@@ -1,7 +1,7 @@
 //! What a folder or an archive holds: relative paths of pictures and manifests, and where their bytes are.
 
 use std::collections::BTreeMap;
-use std::io::{Cursor, Read};
+use std::io::{self, Cursor, Read};
 use std::path::{Component, Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
@@ -62,12 +62,7 @@ pub(super) struct Files {
 
 impl Files {
     fn new(source: Source) -> Self {
-        Self {
-            source,
-            found: BTreeMap::new(),
-            n_others: 0,
-            n_links: 0,
-        }
+        Self { source, found: BTreeMap::new(), n_others: 0, n_links: 0 }
     }
 
     /// Everything below a folder. Links are counted, never followed.
@@ -76,11 +71,8 @@ impl Files {
         let mut folders = vec![(root.to_owned(), String::new(), 0)];
         let mut n_seen = 0;
         while let Some((folder, prefix, depth)) = folders.pop() {
-            let too_large = |limit, unit| DatasetError::TooLarge {
-                path: folder.clone(),
-                limit,
-                unit,
-            };
+            let too_large =
+                |limit, unit| DatasetError::TooLarge { path: folder.clone(), limit, unit };
             if depth > MAX_DEPTH {
                 return Err(too_large(MAX_DEPTH as u64, "folders within folders"));
             }
@@ -116,13 +108,7 @@ impl Files {
         if metadata.is_symlink() {
             self.n_links += 1;
         } else if metadata.is_file() && is_kept(&relative) {
-            self.found.insert(
-                relative,
-                Place {
-                    offset: 0,
-                    bytes: metadata.len(),
-                },
-            );
+            self.found.insert(relative, Place { offset: 0, bytes: metadata.len() });
         } else {
             self.n_others += 1;
         }
@@ -141,16 +127,16 @@ impl Files {
         };
         let mut archive = Archive::new(unpacked.take(limits.max_archive_bytes));
         let result = files.take_in(&mut archive, path, limits);
+        let mut rest = archive.into_inner();
+        // Behind the last entry is the checksum: only who reads to the end has it checked.
+        let result =
+            result.and_then(|()| io::copy(&mut rest, &mut io::sink()).map_err(damaged(path)));
         // Whatever error the cut caused, the cut is the reason.
-        if archive.into_inner().limit() == 0 {
+        if rest.limit() == 0 {
             let (path, limit) = (path.to_owned(), limits.max_archive_bytes);
-            return Err(DatasetError::TooLarge {
-                path,
-                limit,
-                unit: "bytes unpacked",
-            });
+            return Err(DatasetError::TooLarge { path, limit, unit: "bytes unpacked" });
         }
-        result.map(|()| files)
+        result.map(|_| files)
     }
 
     fn take_in(
@@ -159,22 +145,14 @@ impl Files {
         path: &Path,
         limits: &DatasetLimits,
     ) -> Result<(), DatasetError> {
-        let damaged = |error: std::io::Error| DatasetError::Archive {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        };
-        for (i, entry) in archive.entries().map_err(damaged)?.enumerate() {
+        for (i, entry) in archive.entries().map_err(damaged(path))?.enumerate() {
             if i >= limits.max_files {
                 let (path, limit) = (path.to_owned(), limits.max_files as u64);
-                return Err(DatasetError::TooLarge {
-                    path,
-                    limit,
-                    unit: "files",
-                });
+                return Err(DatasetError::TooLarge { path, limit, unit: "files" });
             }
-            let mut entry = entry.map_err(damaged)?;
+            let mut entry = entry.map_err(damaged(path))?;
             if let Some(relative) = file_name(&entry)? {
-                self.store(relative, &mut entry, limits)?.map_err(damaged)?;
+                self.store(relative, &mut entry, limits)?.map_err(damaged(path))?;
             }
         }
         Ok(())
@@ -186,30 +164,20 @@ impl Files {
         relative: String,
         entry: &mut Entry<'_, impl Read>,
         limits: &DatasetLimits,
-    ) -> Result<std::io::Result<()>, DatasetError> {
+    ) -> Result<io::Result<()>, DatasetError> {
         if !is_kept(&relative) {
             self.n_others += 1;
             return Ok(Ok(()));
         }
-        let limit = if is_manifest(&relative) {
-            MAX_MANIFEST
-        } else {
-            limits.max_picture_bytes
-        };
+        let limit = if is_manifest(&relative) { MAX_MANIFEST } else { limits.max_picture_bytes };
         if entry.size() > limit {
             let reason = format!("it has {} bytes, more than {limit}", entry.size());
-            return Err(DatasetError::Entry {
-                entry: relative,
-                reason,
-            });
+            return Err(DatasetError::Entry { entry: relative, reason });
         }
         let Source::Archive(bytes) = &mut self.source else {
             return Ok(Ok(()));
         };
-        let place = Place {
-            offset: bytes.len(),
-            bytes: entry.size(),
-        };
+        let place = Place { offset: bytes.len(), bytes: entry.size() };
         let read = entry.read_to_end(bytes);
         self.found.insert(relative, place);
         Ok(read.map(|_| ()))
@@ -226,16 +194,8 @@ impl Files {
     /// What was left out.
     pub(super) fn warnings(&self) -> Vec<Warning> {
         let left_out = [
-            (
-                "ignored_files",
-                self.n_others,
-                "not .jpg, .jpeg, .png or .webp, or hidden",
-            ),
-            (
-                "ignored_links",
-                self.n_links,
-                "links, which are never followed",
-            ),
+            ("ignored_files", self.n_others, "not .jpg, .jpeg, .png or .webp, or hidden"),
+            ("ignored_links", self.n_links, "links, which are never followed"),
         ];
         let met = left_out.into_iter().filter(|(_, count, _)| *count > 0);
         met.map(|(code, count, what)| Warning {
@@ -244,6 +204,11 @@ impl Files {
         })
         .collect()
     }
+}
+
+fn damaged(path: &Path) -> impl Fn(io::Error) -> DatasetError {
+    let path = path.to_owned();
+    move |error| DatasetError::Archive { path: path.clone(), reason: error.to_string() }
 }
 
 /// The relative path of an archive's entry if it is a file.
@@ -292,12 +257,7 @@ pub(super) fn is_manifest(relative: &str) -> bool {
 
 fn is_picture(relative: &str) -> bool {
     let hidden = relative.split('/').any(|name| name.starts_with('.'));
-    let extension = Path::new(relative)
-        .extension()
-        .and_then(|e| e.to_str())
-        .unwrap_or_default();
+    let extension = Path::new(relative).extension().and_then(|e| e.to_str()).unwrap_or_default();
     !hidden
-        && ["jpg", "jpeg", "png", "webp"]
-            .iter()
-            .any(|known| extension.eq_ignore_ascii_case(known))
+        && ["jpg", "jpeg", "png", "webp"].iter().any(|known| extension.eq_ignore_ascii_case(known))
 }

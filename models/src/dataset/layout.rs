@@ -22,10 +22,8 @@ pub(super) fn read(mut files: Files) -> Result<(Vec<Class>, Source), DatasetErro
 /// The folder that lies around the whole data set, if one does.
 fn wrapper(found: &BTreeMap<String, Place>) -> Option<String> {
     let (first, _) = found.keys().next()?.split_once('/')?;
-    let all_below = |path: &String| {
-        path.strip_prefix(first)
-            .is_some_and(|rest| rest.starts_with('/'))
-    };
+    let all_below =
+        |path: &String| path.strip_prefix(first).is_some_and(|rest| rest.starts_with('/'));
     let listed = found.contains_key(&format!("{first}/{MANIFEST}"));
     let nested = found.keys().all(|path| path.matches('/').count() >= 2);
     let wraps =
@@ -35,10 +33,7 @@ fn wrapper(found: &BTreeMap<String, Place>) -> Option<String> {
 
 fn unwrapped(mut files: Files, wrapper: &str) -> Files {
     let strip = |(path, place): (String, Place)| (path[wrapper.len() + 1..].to_owned(), place);
-    files.found = std::mem::take(&mut files.found)
-        .into_iter()
-        .map(strip)
-        .collect();
+    files.found = std::mem::take(&mut files.found).into_iter().map(strip).collect();
     if let Source::Folder(root) = &mut files.source {
         root.push(wrapper);
     }
@@ -47,10 +42,7 @@ fn unwrapped(mut files: Files, wrapper: &str) -> Files {
 
 fn of_folders(found: &BTreeMap<String, Place>) -> Result<Vec<Class>, DatasetError> {
     let split_and_class = |path: &str| match path.split('/').collect::<Vec<_>>()[..] {
-        [split, class, _, ..] => split
-            .parse()
-            .ok()
-            .map(|split: Split| (split, class.to_owned())),
+        [split, class, _, ..] => split.parse().ok().map(|split: Split| (split, class.to_owned())),
         _ => None,
     };
     let pictures = || found.iter().filter(|(path, _)| !is_manifest(path));
@@ -61,20 +53,11 @@ fn of_folders(found: &BTreeMap<String, Place>) -> Result<Vec<Class>, DatasetErro
         let class = if by_split {
             split_and_class(path)
         } else {
-            path.split_once('/')
-                .map(|(class, _)| (Split::Base, class.to_owned()))
+            path.split_once('/').map(|(class, _)| (Split::Base, class.to_owned()))
         };
         // A picture beside the class folders belongs to no class.
         if let Some((split, class)) = class {
-            classes.add(
-                class,
-                split,
-                None,
-                PictureRef {
-                    path: path.clone(),
-                    place: *place,
-                },
-            )?;
+            classes.add(class, split, None, PictureRef { path: path.clone(), place: *place })?;
         }
     }
     Ok(classes.sorted())
@@ -91,15 +74,9 @@ fn of_manifest(text: &[u8], found: &BTreeMap<String, Place>) -> Result<Vec<Class
         let line = row.line;
         let path = relative_path(&row.path)
             .filter(|path| !path.is_empty())
-            .ok_or_else(|| DatasetError::Escapes {
-                line,
-                path: row.path.clone(),
-            })?;
+            .ok_or_else(|| DatasetError::Escapes { line, path: row.path.clone() })?;
         let place = found.get(&path).filter(|_| !is_manifest(&path));
-        let place = *place.ok_or_else(|| DatasetError::Missing {
-            line,
-            path: path.clone(),
-        })?;
+        let place = *place.ok_or_else(|| DatasetError::Missing { line, path: path.clone() })?;
         if !seen.insert(path.clone()) {
             return Err(DatasetError::Manifest {
                 line,
@@ -118,10 +95,7 @@ fn of_manifest(text: &[u8], found: &BTreeMap<String, Place>) -> Result<Vec<Class
 
 fn not_csv(error: csv::Error) -> DatasetError {
     let line = error.position().map_or(1, csv::Position::line);
-    DatasetError::Manifest {
-        line,
-        reason: error.to_string(),
-    }
+    DatasetError::Manifest { line, reason: error.to_string() }
 }
 
 /// Where the columns of a manifest are.
@@ -198,11 +172,7 @@ impl Classes {
         });
         if class.split != split {
             let (class, first) = (class.name.clone(), class.split);
-            return Err(DatasetError::TwoSplits {
-                class,
-                first,
-                second: split,
-            });
+            return Err(DatasetError::TwoSplits { class, first, second: split });
         }
         if let Some((wnid, line)) = wnid {
             let known = class.wnid.get_or_insert_with(|| wnid.clone());

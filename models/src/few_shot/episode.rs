@@ -3,8 +3,9 @@
 //! An episode is a pure function of (seed, index), so any number of threads, and any program that has the same
 //! pictures, draws the same ones.
 //!
-//! The draw, exactly, so that it can be repeated elsewhere: a ChaCha8 generator is keyed by `seed_from_u64(seed)`
-//! and its stream is set to the episode's index. A number below `n` is `(next_u64 * n) >> 64` in 128 bits. To draw
+//! The draw, exactly, so that it can be repeated elsewhere: the key of a ChaCha8 generator is eight successive
+//! outputs of PCG32 (XSH-RR; state = seed, increment 11634580027462260723), its stream is the episode's index, its
+//! words are taken in pairs, the low one first. A number below `n` is `(next_u64 * n) >> 64` in 128 bits. To draw
 //! `k` of `n` without replacement, the list `0..n` is shuffled in place for its first `k` positions: position `i`
 //! is exchanged with position `i + below(n - i)`. First `n_way` classes are drawn, then for each of them, in the
 //! order drawn, `k_shot + n_query` pictures: the support first, then the queries.
@@ -95,11 +96,7 @@ impl Sampler {
         seed: u64,
     ) -> Result<Self, EpisodeError> {
         check(&class_sizes, &spec)?;
-        Ok(Self {
-            class_sizes,
-            spec,
-            generator: ChaCha8Rng::seed_from_u64(seed),
-        })
+        Ok(Self { class_sizes, spec, generator: ChaCha8Rng::seed_from_u64(seed) })
     }
 
     /// The sizes of this sampler's episodes.
@@ -121,37 +118,26 @@ impl Sampler {
                 (pictures, query)
             })
             .unzip();
-        Episode {
-            classes,
-            support,
-            query,
-        }
+        Episode { classes, support, query }
     }
 }
 
 fn check(class_sizes: &[usize], spec: &EpisodeSpec) -> Result<(), EpisodeError> {
-    for (field, value) in [
-        ("n_way", spec.n_way),
-        ("k_shot", spec.k_shot),
-        ("n_query", spec.n_query),
-    ] {
+    for (field, value) in
+        [("n_way", spec.n_way), ("k_shot", spec.k_shot), ("n_query", spec.n_query)]
+    {
         if value == 0 {
             return Err(EpisodeError::Zero { field });
         }
     }
     if class_sizes.len() < spec.n_way {
-        return Err(EpisodeError::TooFewClasses {
-            expected: spec.n_way,
-            got: class_sizes.len(),
-        });
+        return Err(EpisodeError::TooFewClasses { expected: spec.n_way, got: class_sizes.len() });
     }
     let expected = spec.pictures_per_class();
     match class_sizes.iter().position(|&size| size < expected) {
-        Some(class) => Err(EpisodeError::ClassTooSmall {
-            class,
-            expected,
-            got: class_sizes[class],
-        }),
+        Some(class) => {
+            Err(EpisodeError::ClassTooSmall { class, expected, got: class_sizes[class] })
+        }
         None => Ok(()),
     }
 }
@@ -176,31 +162,14 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    const SPEC: EpisodeSpec = EpisodeSpec {
-        n_way: 5,
-        k_shot: 1,
-        n_query: 15,
-    };
+    const SPEC: EpisodeSpec = EpisodeSpec { n_way: 5, k_shot: 1, n_query: 15 };
 
     #[test]
     fn too_small_a_class_is_named() {
         let error = Sampler::new(vec![20, 20, 15, 20, 20], SPEC, 0).unwrap_err();
-        assert_eq!(
-            error,
-            EpisodeError::ClassTooSmall {
-                class: 2,
-                expected: 16,
-                got: 15
-            }
-        );
+        assert_eq!(error, EpisodeError::ClassTooSmall { class: 2, expected: 16, got: 15 });
         let error = Sampler::new(vec![20; 4], SPEC, 0).unwrap_err();
-        assert_eq!(
-            error,
-            EpisodeError::TooFewClasses {
-                expected: 5,
-                got: 4
-            }
-        );
+        assert_eq!(error, EpisodeError::TooFewClasses { expected: 5, got: 4 });
     }
 
     #[test]
@@ -219,10 +188,7 @@ mod tests {
 
     #[test]
     fn an_absurd_request_is_an_error_not_an_overflow() {
-        let spec = EpisodeSpec {
-            k_shot: usize::MAX,
-            ..SPEC
-        };
+        let spec = EpisodeSpec { k_shot: usize::MAX, ..SPEC };
         assert!(matches!(
             Sampler::new(vec![20; 5], spec, 0),
             Err(EpisodeError::ClassTooSmall { .. })

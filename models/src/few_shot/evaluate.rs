@@ -137,12 +137,7 @@ pub fn evaluate(
         .collect();
     let n_queries = (spec.n_way * spec.n_query) as f64;
     let (accuracy, ci95) = mean_and_ci95(&right, n_queries);
-    Ok(Outcome {
-        fusion: Fusion::Mean,
-        setting: Setting::Inductive,
-        accuracy,
-        ci95,
-    })
+    Ok(Outcome { fusion: Fusion::Mean, setting: Setting::Inductive, accuracy, ci95 })
 }
 
 fn check(embeddings: &[Array2<f32>], episodes: u64) -> Result<(), EvaluateError> {
@@ -152,15 +147,9 @@ fn check(embeddings: &[Array2<f32>], episodes: u64) -> Result<(), EvaluateError>
     let expected = embeddings.first().map_or(0, Array2::ncols);
     for (class, rows) in embeddings.iter().enumerate() {
         if rows.ncols() != expected {
-            return Err(EvaluateError::Size {
-                class,
-                expected,
-                got: rows.ncols(),
-            });
+            return Err(EvaluateError::Size { class, expected, got: rows.ncols() });
         }
-        let broken = rows
-            .axis_iter(Axis(0))
-            .position(|row| row.iter().any(|x| !x.is_finite()));
+        let broken = rows.axis_iter(Axis(0)).position(|row| row.iter().any(|x| !x.is_finite()));
         if let Some(picture) = broken {
             return Err(EvaluateError::NotFinite { class, picture });
         }
@@ -172,13 +161,10 @@ fn check(embeddings: &[Array2<f32>], episodes: u64) -> Result<(), EvaluateError>
 fn n_right(embeddings: &[Array2<f32>], episode: &Episode) -> usize {
     let select = |pictures: &[Vec<usize>]| -> Vec<Array2<f32>> {
         let ways = episode.classes.iter().zip(pictures);
-        ways.map(|(&class, pictures)| embeddings[class].select(Axis(0), pictures))
-            .collect()
+        ways.map(|(&class, pictures)| embeddings[class].select(Axis(0), pictures)).collect()
     };
-    let prototypes: Vec<_> = select(&episode.support)
-        .iter()
-        .map(|rows| prototype::mean(rows.view()))
-        .collect();
+    let prototypes: Vec<_> =
+        select(&episode.support).iter().map(|rows| prototype::mean(rows.view())).collect();
     let prototypes: Vec<_> = prototypes.iter().map(|p| p.view()).collect();
     let prototypes = stack(Axis(0), &prototypes).expect("invariant: embeddings have one size");
     let queries = select(&episode.query);
@@ -208,10 +194,7 @@ fn first_greatest<'a>(values: impl Iterator<Item = &'a f32>) -> usize {
 fn mean_and_ci95(right: &[usize], n_queries: f64) -> (f64, f64) {
     let episodes = right.len() as f64;
     let mean = right.iter().map(|&r| r as f64).sum::<f64>() / episodes / n_queries;
-    let squares: f64 = right
-        .iter()
-        .map(|&r| (r as f64 / n_queries - mean).powi(2))
-        .sum();
+    let squares: f64 = right.iter().map(|&r| (r as f64 / n_queries - mean).powi(2)).sum();
     let std = (squares / (episodes - 1.0)).sqrt();
     (mean, 1.96 * std / episodes.sqrt())
 }
@@ -222,11 +205,7 @@ mod tests {
     use super::*;
     use ndarray::array;
 
-    const SPEC: EpisodeSpec = EpisodeSpec {
-        n_way: 2,
-        k_shot: 1,
-        n_query: 1,
-    };
+    const SPEC: EpisodeSpec = EpisodeSpec { n_way: 2, k_shot: 1, n_query: 1 };
 
     #[test]
     fn the_interval_is_that_of_the_definition() {
@@ -238,10 +217,7 @@ mod tests {
 
     #[test]
     fn separate_classes_are_always_right_and_zeros_are_chance() {
-        let apart = [
-            array![[1.0, 0.0], [2.0, 0.1]],
-            array![[0.0, 1.0], [0.1, 3.0]],
-        ];
+        let apart = [array![[1.0, 0.0], [2.0, 0.1]], array![[0.0, 1.0], [0.1, 3.0]]];
         assert_eq!(evaluate(&apart, SPEC, 50, 7).unwrap().accuracy, 1.0);
         let zeros = [Array2::zeros((2, 4)), Array2::zeros((2, 4))];
         let outcome = evaluate(&zeros, SPEC, 50, 7).unwrap();
@@ -253,19 +229,12 @@ mod tests {
         let sizes = [Array2::zeros((2, 4)), Array2::zeros((2, 3))];
         assert_eq!(
             evaluate(&sizes, SPEC, 2, 0).unwrap_err(),
-            EvaluateError::Size {
-                class: 1,
-                expected: 4,
-                got: 3
-            }
+            EvaluateError::Size { class: 1, expected: 4, got: 3 }
         );
         let broken = [array![[1.0], [2.0]], array![[1.0], [f32::NAN]]];
         assert_eq!(
             evaluate(&broken, SPEC, 2, 0).unwrap_err(),
-            EvaluateError::NotFinite {
-                class: 1,
-                picture: 1
-            }
+            EvaluateError::NotFinite { class: 1, picture: 1 }
         );
         assert_eq!(
             evaluate(&sizes, SPEC, 1, 0).unwrap_err(),

@@ -33,11 +33,8 @@ mod tests {
         let queries = array![[2.0_f32, 0.0], [3.0, 3.0], [0.0, 0.0]];
         let prototypes = array![[5.0_f32, 0.0], [0.0, 0.5], [-1.0, 0.0], [0.0, 0.0]];
         let half = std::f32::consts::FRAC_1_SQRT_2;
-        let expected = array![
-            [1.0, 0.0, -1.0, 0.0],
-            [half, half, -half, 0.0],
-            [0.0, 0.0, 0.0, 0.0]
-        ];
+        let expected =
+            array![[1.0, 0.0, -1.0, 0.0], [half, half, -half, 0.0], [0.0, 0.0, 0.0, 0.0]];
         let difference = cosine(queries.view(), prototypes.view()) - expected;
         assert!(difference.iter().all(|d| d.abs() < 1e-6), "{difference}");
     }

@@ -10,9 +10,7 @@ use ndarray::{Array1, ArrayView2, Axis};
 pub fn mean(embeddings: ArrayView2<'_, f32>) -> Array1<f32> {
     let pictures = embeddings.nrows().max(1) as f64;
     let zero = Array1::<f64>::zeros(embeddings.ncols());
-    let sum = embeddings
-        .axis_iter(Axis(0))
-        .fold(zero, |sum, row| sum + row.mapv(f64::from));
+    let sum = embeddings.axis_iter(Axis(0)).fold(zero, |sum, row| sum + row.mapv(f64::from));
     sum.mapv(|x| (x / pictures) as f32)
 }
 
@@ -23,10 +21,7 @@ mod tests {
 
     #[test]
     fn the_mean_is_taken_over_pictures() {
-        assert_eq!(
-            mean(array![[1.0, 4.0], [3.0, 0.0]].view()),
-            array![2.0, 2.0]
-        );
+        assert_eq!(mean(array![[1.0, 4.0], [3.0, 0.0]].view()), array![2.0, 2.0]);
     }
 
     #[test]

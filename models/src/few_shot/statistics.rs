@@ -28,19 +28,13 @@ pub struct Moments {
 impl Moments {
     /// Nothing yet, for embeddings of `size` values.
     pub fn new(size: usize) -> Self {
-        Self {
-            count: 0,
-            mean: Array1::zeros(size),
-            squares: Array1::zeros(size),
-        }
+        Self { count: 0, mean: Array1::zeros(size), squares: Array1::zeros(size) }
     }
 
     /// The moments of all rows of `embeddings`: `[pictures, s]`.
     pub fn of(embeddings: ArrayView2<'_, f32>) -> Self {
         let mut moments = Self::new(embeddings.ncols());
-        embeddings
-            .axis_iter(Axis(0))
-            .for_each(|row| moments.push(row));
+        embeddings.axis_iter(Axis(0)).for_each(|row| moments.push(row));
         moments
     }
 
@@ -62,8 +56,7 @@ impl Moments {
         let apart = &other.mean - &self.mean;
         self.mean.scaled_add(theirs / (mine + theirs), &apart);
         self.squares += &other.squares;
-        self.squares
-            .scaled_add(mine * theirs / (mine + theirs), &(&apart * &apart));
+        self.squares.scaled_add(mine * theirs / (mine + theirs), &(&apart * &apart));
         self.count += other.count;
     }
 
@@ -90,10 +83,7 @@ impl Moments {
 
 /// The moments of every class: `embeddings[c]` is `[pictures, s]`.
 pub fn classes(embeddings: &[Array2<f32>]) -> Vec<Moments> {
-    embeddings
-        .iter()
-        .map(|rows| Moments::of(rows.view()))
-        .collect()
+    embeddings.iter().map(|rows| Moments::of(rows.view())).collect()
 }
 
 /// A relation that names a class that does not exist.
@@ -141,11 +131,7 @@ fn merged(
     let mut moments = Moments::new(size);
     for class in members {
         let n_classes = classes.len();
-        moments.merge(classes.get(class).ok_or(RelationError {
-            attribute,
-            class,
-            n_classes,
-        })?);
+        moments.merge(classes.get(class).ok_or(RelationError { attribute, class, n_classes })?);
     }
     Ok(moments)
 }
@@ -168,10 +154,7 @@ mod tests {
     #[test]
     fn what_is_not_defined_is_zero() {
         assert_eq!(Moments::new(2).std(Std::Population), array![0.0, 0.0]);
-        assert_eq!(
-            Moments::of(array![[3.0_f32]].view()).std(Std::Unbiased),
-            array![0.0]
-        );
+        assert_eq!(Moments::of(array![[3.0_f32]].view()).std(Std::Unbiased), array![0.0]);
     }
 
     #[test]

@@ -1,0 +1,159 @@
+//! The layouts that are understood, as folders and as archives.
+
+use super::*;
+
+fn open_folder(tree: &Tree) -> (tempfile::TempDir, Dataset) {
+    let folder = tempfile::tempdir().unwrap();
+    write_folder(folder.path(), tree);
+    let dataset = Dataset::open(folder.path()).unwrap();
+    (folder, dataset)
+}
+
+fn open_archive(bytes: &[u8]) -> Dataset {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), bytes).unwrap();
+    Dataset::open(file.path()).unwrap()
+}
+
+/// Opens a tree as a folder, a tar and a tar.gz, which must be the same data set, and gives it back as the folder.
+fn open_all_ways(tree: &Tree) -> (tempfile::TempDir, Dataset) {
+    let (folder, dataset) = open_folder(tree);
+    let tar = tar_of(tree);
+    for archive in [open_archive(&tar), open_archive(&gzip(&tar))] {
+        assert_eq!(outline(&archive), outline(&dataset));
+        assert_eq!(archive.fingerprint(), dataset.fingerprint());
+        for (a, b) in archive.classes.iter().zip(&dataset.classes) {
+            for (a, b) in a.pictures.iter().zip(&b.pictures) {
+                assert_eq!(archive.bytes(a).unwrap(), dataset.bytes(b).unwrap());
+            }
+        }
+    }
+    (folder, dataset)
+}
+
+fn class(
+    name: &str,
+    split: Split,
+    wnid: Option<&str>,
+    paths: [&str; 2],
+) -> (String, Split, Option<String>, Vec<String>) {
+    (name.to_owned(), split, wnid.map(str::to_owned), paths.map(str::to_owned).to_vec())
+}
+
+#[test]
+fn a_manifest_rules() {
+    let tree = with(pictures(), "manifest.csv", MANIFEST.as_bytes());
+    let (_folder, dataset) = open_all_ways(&tree);
+    let expected = [
+        class("apple", Split::Val, Some("n07739125"), ["val/apple/0.png", "val/apple/1.png"]),
+        class("fig", Split::Novel, None, ["novel/fig/0.png", "novel/fig/1.png"]),
+        class("pear", Split::Base, Some("n07767847"), ["base/pear/0.png", "base/pear/1.png"]),
+    ];
+    assert_eq!(outline(&dataset), expected);
+    let val: Vec<&str> =
+        dataset.split(Split::Val).iter().map(|class| class.name.as_str()).collect();
+    assert_eq!((val, dataset.n_pictures()), (vec!["apple"], 6));
+    let bytes = dataset.bytes(&dataset.classes[0].pictures[1]).unwrap();
+    assert_eq!(bytes.as_ref(), draw::png(draw::flat(4, 4, [5, 1, 3])));
+}
+
+#[test]
+fn a_manifest_may_list_less_than_there_is_and_leave_columns_out() {
+    let manifest = b"\xEF\xBB\xBFclass,path\nred,./val/apple/0.png\nred,base/pear/1.png\n";
+    let (_folder, dataset) = open_all_ways(&with(pictures(), "manifest.csv", manifest));
+    assert_eq!(
+        outline(&dataset),
+        [class("red", Split::Base, None, ["base/pear/1.png", "val/apple/0.png"])]
+    );
+}
+
+#[test]
+fn folders_of_splits() {
+    let (_folder, dataset) = open_all_ways(&pictures());
+    let splits: Vec<_> =
+        dataset.classes.iter().map(|class| (class.name.as_str(), class.split)).collect();
+    assert_eq!(splits, [("apple", Split::Val), ("fig", Split::Novel), ("pear", Split::Base)]);
+}
+
+#[test]
+fn one_split_alone_is_not_taken_for_a_folder_around_it_all() {
+    let tree: Tree = pictures().into_iter().filter(|(path, _)| path.starts_with("val/")).collect();
+    let (_folder, dataset) = open_all_ways(&tree);
+    assert_eq!(dataset.classes[0].split, Split::Val);
+}
+
+#[test]
+fn folders_of_classes_are_base() {
+    let tree: Tree = pictures()
+        .into_iter()
+        .map(|(path, b)| (path.split_once('/').unwrap().1.to_owned(), b))
+        .collect();
+    let (_folder, dataset) = open_all_ways(&tree);
+    assert_eq!(dataset.classes[0].pictures[0].path(), "apple/0.png");
+    assert!(dataset.classes.iter().all(|class| class.split == Split::Base));
+    assert_eq!(dataset.classes.len(), 3);
+}
+
+#[test]
+fn one_folder_around_everything_is_looked_through() {
+    let listed = with(pictures(), "manifest.csv", MANIFEST.as_bytes());
+    let bare: Tree = pictures()
+        .into_iter()
+        .map(|(path, b)| (path.split_once('/').unwrap().1.to_owned(), b))
+        .collect();
+    for tree in [listed, pictures(), bare] {
+        let (_folder, plain) = open_folder(&tree);
+        let (_folder, wrapped) = open_all_ways(&below("my pictures", tree));
+        assert_eq!(outline(&wrapped), outline(&plain));
+        assert_eq!(wrapped.fingerprint(), plain.fingerprint());
+    }
+}
+
+#[test]
+fn what_is_no_picture_is_left_out_and_said() {
+    let mut tree = with(pictures(), "README.txt", b"hello");
+    tree = with(tree, "base/pear/.hidden.png", b"x");
+    tree = with(tree, "base/pear/old.gif", b"x");
+    let (_folder, dataset) = open_all_ways(&tree);
+    assert_eq!(dataset.n_pictures(), 6);
+    assert_eq!(dataset.warnings.len(), 1);
+    assert_eq!(dataset.warnings[0].code, "ignored_files");
+    assert!(dataset.warnings[0].detail.starts_with("3 files"), "{:?}", dataset.warnings);
+}
+
+#[test]
+fn the_fingerprint_notices_names_splits_and_sizes() {
+    let tree = with(pictures(), "manifest.csv", MANIFEST.as_bytes());
+    let (_folder, dataset) = open_folder(&tree);
+    let print = dataset.fingerprint();
+    assert_eq!(print.len(), 64);
+    let changed = |from: &str, to: &str| {
+        let (_folder, other) =
+            open_folder(&with(pictures(), "manifest.csv", MANIFEST.replace(from, to).as_bytes()));
+        other.fingerprint()
+    };
+    assert_eq!(print, changed("", ""));
+    assert_ne!(print, changed(",pear,", ",peach,"));
+    assert_ne!(print, changed(",base", ",novel"));
+    assert_ne!(print, changed("n07767847", "n00000001"));
+    assert_ne!(print, changed("novel/fig/0.png,fig,,novel\n", ""));
+    let mut longer = tree;
+    longer[0].1.push(0);
+    assert_ne!(print, open_folder(&longer).1.fingerprint());
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_never_followed() {
+    let outside = tempfile::tempdir().unwrap();
+    write_folder(outside.path(), &below("secret", pictures()));
+    let folder = tempfile::tempdir().unwrap();
+    write_folder(folder.path(), &pictures());
+    std::os::unix::fs::symlink(outside.path(), folder.path().join("base/more")).unwrap();
+    let secret = outside.path().join("secret/val/apple/0.png");
+    std::os::unix::fs::symlink(secret, folder.path().join("base/pear/2.png")).unwrap();
+    let dataset = Dataset::open(folder.path()).unwrap();
+    assert_eq!(dataset.n_pictures(), 6);
+    assert_eq!(dataset.warnings[0].code, "ignored_links");
+    assert!(dataset.warnings[0].detail.starts_with("2 files"));
+}

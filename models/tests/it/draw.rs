@@ -1,0 +1,188 @@
+//! Pictures and files drawn for tests; no picture of a data set is kept in the repository.
+
+use std::io::Cursor;
+
+use flate2::Crc;
+use image::codecs::{jpeg::JpegEncoder, png::PngEncoder, webp::WebPEncoder};
+use image::{DynamicImage, ExtendedColorType, ImageEncoder, ImageFormat, Rgb, RgbImage};
+
+/// Smooth, without any symmetry, so that every flip and rotation is another picture.
+pub(crate) fn gradient(width: u32, height: u32) -> RgbImage {
+    let level = |at: u32, of: u32| (40 + 170 * at / of.max(1)) as u8;
+    RgbImage::from_fn(width, height, |x, y| {
+        Rgb([level(x, width), level(y, height), level(x * y, width * height)])
+    })
+}
+
+pub(crate) fn flat(width: u32, height: u32, color: [u8; 3]) -> RgbImage {
+    RgbImage::from_pixel(width, height, Rgb(color))
+}
+
+pub(crate) fn encode(image: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
+    let mut bytes = Cursor::new(Vec::new());
+    image.into().write_to(&mut bytes, format).unwrap();
+    bytes.into_inner()
+}
+
+pub(crate) fn png(image: impl Into<DynamicImage>) -> Vec<u8> {
+    encode(image, ImageFormat::Png)
+}
+
+pub(crate) fn jpeg(image: &RgbImage) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    JpegEncoder::new_with_quality(&mut bytes, 98).encode_image(image).unwrap();
+    bytes
+}
+
+pub(crate) fn webp(image: &RgbImage) -> Vec<u8> {
+    encode(image.clone(), ImageFormat::WebP)
+}
+
+/// The TIFF structure that holds an orientation and nothing else.
+pub(crate) fn exif(orientation: u8) -> Vec<u8> {
+    let mut bytes = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0".to_vec();
+    bytes.extend([orientation, 0, 0, 0, 0, 0, 0]);
+    bytes
+}
+
+pub(crate) fn jpeg_with_exif(image: &RgbImage, exif: &[u8]) -> Vec<u8> {
+    let plain = jpeg(image);
+    let payload = [b"Exif\0\0", exif].concat();
+    let length = (payload.len() as u16 + 2).to_be_bytes();
+    [&plain[..2], &[0xFF, 0xE1], &length, &payload, &plain[2..]].concat()
+}
+
+pub(crate) fn png_with_exif(image: &RgbImage, exif: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = PngEncoder::new(&mut bytes);
+    encoder.set_exif_metadata(exif.to_vec()).unwrap();
+    encoder.write_image(image, image.width(), image.height(), ExtendedColorType::Rgb8).unwrap();
+    bytes
+}
+
+pub(crate) fn webp_with_exif(image: &RgbImage, exif: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = WebPEncoder::new_lossless(&mut bytes);
+    encoder.set_exif_metadata(exif.to_vec()).unwrap();
+    encoder.write_image(image, image.width(), image.height(), ExtendedColorType::Rgb8).unwrap();
+    bytes
+}
+
+pub(crate) const PNG_SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
+
+pub(crate) fn png_chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
+    let mut crc = Crc::new();
+    crc.update(kind);
+    crc.update(data);
+    [&(data.len() as u32).to_be_bytes(), &kind[..], data, &crc.sum().to_be_bytes()].concat()
+}
+
+/// The chunks of a PNG file: kind and data.
+fn png_chunks(png: &[u8]) -> Vec<([u8; 4], Vec<u8>)> {
+    let mut chunks = Vec::new();
+    let mut rest = &png[PNG_SIGNATURE.len()..];
+    while let Some((length, tail)) = rest.split_first_chunk::<4>() {
+        let (kind, tail) = tail.split_first_chunk::<4>().unwrap();
+        let (data, tail) = tail.split_at(u32::from_be_bytes(*length) as usize);
+        chunks.push((*kind, data.to_vec()));
+        rest = &tail[4..];
+    }
+    chunks
+}
+
+/// An animated PNG with these two frames, of the same size.
+pub(crate) fn animated_png(first: &RgbImage, second: &RgbImage) -> Vec<u8> {
+    let frame = |sequence: u32| {
+        let numbers = [sequence, first.width(), first.height(), 0, 0];
+        let mut data: Vec<u8> = numbers.iter().flat_map(|n| n.to_be_bytes()).collect();
+        data.extend([0, 1, 0, 10, 0, 0]);
+        png_chunk(b"fcTL", &data)
+    };
+    let pixels = |image: &RgbImage| -> Vec<u8> {
+        let chunks = png_chunks(&png(image.clone()));
+        chunks.into_iter().filter(|(kind, _)| kind == b"IDAT").flat_map(|(_, data)| data).collect()
+    };
+    let header = png_chunks(&png(first.clone())).swap_remove(0).1;
+    [
+        PNG_SIGNATURE.to_vec(),
+        png_chunk(b"IHDR", &header),
+        png_chunk(b"acTL", &[0, 0, 0, 2, 0, 0, 0, 0]),
+        frame(0),
+        png_chunk(b"IDAT", &pixels(first)),
+        frame(1),
+        png_chunk(b"fdAT", &[&[0, 0, 0, 2], &pixels(second)[..]].concat()),
+        png_chunk(b"IEND", &[]),
+    ]
+    .concat()
+}
+
+fn riff_chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
+    let padding = &[0][..data.len() % 2];
+    [&kind[..], &(data.len() as u32).to_le_bytes(), data, padding].concat()
+}
+
+fn u24(value: u32) -> [u8; 3] {
+    let [a, b, c, _] = value.to_le_bytes();
+    [a, b, c]
+}
+
+/// An animated WebP with these two frames, of the same size.
+pub(crate) fn animated_webp(first: &RgbImage, second: &RgbImage) -> Vec<u8> {
+    let size = [u24(first.width() - 1), u24(first.height() - 1)].concat();
+    let frame = |image: &RgbImage| {
+        // A plain lossless file is the RIFF header and one VP8L chunk.
+        let chunk = &webp(image)[12..];
+        riff_chunk(b"ANMF", &[&u24(0)[..], &u24(0), &size, &u24(100), &[2], chunk].concat())
+    };
+    let extended = riff_chunk(b"VP8X", &[&[0x02, 0, 0, 0][..], &size].concat());
+    let animation = riff_chunk(b"ANIM", &[0; 6]);
+    let body = [b"WEBP".to_vec(), extended, animation, frame(first), frame(second)].concat();
+    riff_chunk(b"RIFF", &body)
+}
+
+/// An 8x8 JPEG of one color in four components as Adobe writes them: 255 is no ink.
+pub(crate) fn cmyk_jpeg(inverted_cmyk: [u8; 4]) -> Vec<u8> {
+    let segment = |marker: u8, data: &[u8]| {
+        let length = (data.len() as u16 + 2).to_be_bytes();
+        [&[0xFF, marker], &length[..], data].concat()
+    };
+    let frame: Vec<u8> = (1..=4).flat_map(|id| [id, 0x11, 0]).collect();
+    let scan: Vec<u8> = (1..=4).flat_map(|id| [id, 0]).collect();
+    // Twelve 4-bit codes for the sizes 0 to 11 of a block's mean, one 1-bit code for "nothing but the mean".
+    let means: Vec<u8> = [0, 0, 0, 0, 12].into_iter().chain([0; 12]).chain(0..12).collect();
+    let rest: Vec<u8> = [0x10, 1].into_iter().chain([0; 16]).collect();
+    [
+        vec![0xFF, 0xD8],
+        segment(0xEE, b"Adobe\0\x64\0\0\0\0\0"),
+        segment(0xDB, &[&[0], &[8; 64][..]].concat()),
+        segment(0xC0, &[&[8, 0, 8, 0, 8, 4], &frame[..]].concat()),
+        segment(0xC4, &means),
+        segment(0xC4, &rest),
+        segment(0xDA, &[&[4], &scan[..], &[0, 63, 0]].concat()),
+        entropy_coded(inverted_cmyk.map(|value| i32::from(value) - 128)),
+        vec![0xFF, 0xD9],
+    ]
+    .concat()
+}
+
+/// Four blocks that hold their mean only.
+fn entropy_coded(means: [i32; 4]) -> Vec<u8> {
+    let mut bits = String::new();
+    for mean in means {
+        let size = (32 - mean.unsigned_abs().leading_zeros()) as usize;
+        let amplitude = if mean < 0 { mean + (1 << size) - 1 } else { mean };
+        bits += &format!("{size:04b}");
+        if size > 0 {
+            bits += &format!("{amplitude:0size$b}");
+        }
+        bits += "0";
+    }
+    while bits.len() % 8 != 0 {
+        bits.push('1');
+    }
+    let bytes = bits
+        .as_bytes()
+        .chunks(8)
+        .map(|byte| u8::from_str_radix(std::str::from_utf8(byte).unwrap(), 2).unwrap());
+    bytes.flat_map(|byte| if byte == 0xFF { vec![0xFF, 0] } else { vec![byte] }).collect()
+}

@@ -1,0 +1,14 @@
+//! Everything that is tested across modules, in one binary.
+
+#![allow(clippy::unwrap_used)]
+
+mod cases;
+mod datasets;
+mod draw;
+mod episodes;
+mod evaluate;
+mod fixtures;
+mod hostile_pictures;
+mod law;
+mod pictures;
+mod preprocess;

@@ -1,0 +1,161 @@
+//! The recipe from pixels to a tensor.
+
+use models::picture::Picture;
+use models::preprocess::{Filter, Geometry, Preprocess, PreprocessError};
+use proptest::prelude::*;
+
+use crate::draw;
+
+const GEOMETRIES: [Geometry; 3] = [Geometry::CenterCrop, Geometry::Squash, Geometry::Letterbox];
+const FILTERS: [Filter; 4] =
+    [Filter::Nearest, Filter::Bilinear, Filter::CatmullRom, Filter::Lanczos3];
+
+fn picture(image: image::RgbImage) -> Picture {
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    Picture { width, height, rgb: image.into_raw(), warnings: Vec::new() }
+}
+
+fn recipe(size: usize, geometry: Geometry, filter: Filter) -> Preprocess {
+    Preprocess { geometry, filter, ..Preprocess::paper(size) }
+}
+
+/// The color at a place of a square of `size`.
+fn pixel(rgb: &[u8], size: usize, x: usize, y: usize) -> [u8; 3] {
+    let start = (y * size + x) * 3;
+    [rgb[start], rgb[start + 1], rgb[start + 2]]
+}
+
+#[test]
+fn the_right_size_passes_bit_for_bit() {
+    let picture = picture(draw::gradient(32, 32));
+    for (geometry, filter) in GEOMETRIES.into_iter().flat_map(|g| FILTERS.map(|f| (g, f))) {
+        assert_eq!(recipe(32, geometry, filter).resize(&picture).unwrap(), picture.rgb);
+    }
+}
+
+/// 90x30: a red, a green and a blue square.
+fn three_squares() -> Picture {
+    let colors = [[200, 0, 0], [0, 200, 0], [0, 0, 200]];
+    picture(image::RgbImage::from_fn(90, 30, |x, _| image::Rgb(colors[(x / 30) as usize])))
+}
+
+#[test]
+fn center_crop_takes_the_middle() {
+    let rgb = recipe(10, Geometry::CenterCrop, Filter::Bilinear).resize(&three_squares()).unwrap();
+    assert_eq!(rgb, [0, 200, 0].repeat(100));
+}
+
+#[test]
+fn squash_keeps_everything() {
+    let rgb = recipe(9, Geometry::Squash, Filter::Nearest).resize(&three_squares()).unwrap();
+    assert_eq!(pixel(&rgb, 9, 0, 4), [200, 0, 0]);
+    assert_eq!(pixel(&rgb, 9, 4, 0), [0, 200, 0]);
+    assert_eq!(pixel(&rgb, 9, 8, 8), [0, 0, 200]);
+}
+
+#[test]
+fn letterbox_keeps_proportions_between_bars_of_the_mean() {
+    let rgb = recipe(9, Geometry::Letterbox, Filter::Nearest).resize(&three_squares()).unwrap();
+    for y in [0, 1, 2, 6, 7, 8] {
+        assert_eq!(pixel(&rgb, 9, 4, y), [120, 116, 105], "row {y}");
+    }
+    assert_eq!([0, 4, 8].map(|x| pixel(&rgb, 9, x, 4)), [[200, 0, 0], [0, 200, 0], [0, 0, 200]]);
+}
+
+#[test]
+fn reducing_averages_rather_than_picks() {
+    let stripes =
+        image::RgbImage::from_fn(64, 64, |x, _| image::Rgb([if x % 2 == 0 { 0 } else { 200 }; 3]));
+    let rgb = recipe(8, Geometry::Squash, Filter::Bilinear).resize(&picture(stripes)).unwrap();
+    assert!(rgb.iter().all(|value| value.abs_diff(100) <= 5), "{rgb:?}");
+}
+
+#[test]
+fn normalizing_is_the_formula_in_planes() {
+    let recipe =
+        Preprocess { mean: [10.0, 20.0, 30.0], std: [1.0, 2.0, 4.0], ..Preprocess::paper(2) };
+    let rgb = [10, 20, 30, 11, 22, 34, 12, 24, 38, 13, 26, 42];
+    let picture = Picture { width: 2, height: 2, rgb: rgb.to_vec(), warnings: Vec::new() };
+    let tensor = recipe.apply(&picture).unwrap();
+    assert_eq!(tensor.shape(), [3, 2, 2]);
+    assert_eq!(tensor.into_raw_vec_and_offset().0, [0.0, 1.0, 2.0, 3.0].repeat(3));
+}
+
+#[test]
+fn a_recipe_is_a_value_with_a_fixed_text() {
+    let recipe = recipe(84, Geometry::CenterCrop, Filter::CatmullRom);
+    let json = serde_json::to_string(&recipe).unwrap();
+    let expected = concat!(
+        r#"{"size":84,"geometry":"center_crop","filter":"catmull_rom","#,
+        r#""mean":[120.396,115.594,104.54],"std":[70.682,68.276,72.545]}"#
+    );
+    assert_eq!(json, expected);
+    assert_eq!(serde_json::from_str::<Preprocess>(&json).unwrap(), recipe);
+    assert!(serde_json::from_str::<Preprocess>(&json.replace("size", "sizes")).is_err());
+}
+
+#[test]
+fn an_impossible_recipe_or_picture_is_refused() {
+    let good = picture(draw::gradient(5, 5));
+    for size in [0, 2049, usize::MAX] {
+        assert_eq!(
+            Preprocess::paper(size).resize(&good).unwrap_err(),
+            PreprocessError::Size { got: size }
+        );
+    }
+    for std in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+        let recipe = Preprocess { std: [1.0, std, 1.0], ..Preprocess::paper(8) };
+        assert!(
+            matches!(recipe.apply(&good), Err(PreprocessError::Scale { field: "std", .. })),
+            "{std}"
+        );
+    }
+    let recipe = Preprocess { mean: [f32::NAN; 3], ..Preprocess::paper(8) };
+    assert!(matches!(recipe.apply(&good), Err(PreprocessError::Scale { field: "mean", .. })));
+    for broken in
+        [Picture { width: 6, ..good.clone() }, Picture { width: 0, rgb: vec![], ..good.clone() }]
+    {
+        assert!(matches!(
+            Preprocess::paper(8).resize(&broken),
+            Err(PreprocessError::Picture { .. })
+        ));
+    }
+}
+
+#[test]
+fn the_thinnest_pictures_pass() {
+    for (width, height) in [(1, 65_535), (65_535, 1), (1, 1), (2, 600)] {
+        let drawn = picture(draw::flat(width, height, [9, 9, 9]));
+        for geometry in GEOMETRIES {
+            let rgb = recipe(224, geometry, Filter::Lanczos3).resize(&drawn).unwrap();
+            assert_eq!(rgb.len(), 224 * 224 * 3);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn one_color_stays_that_color(
+        width in 1..200_u32, height in 1..200_u32, size in 1..64_usize,
+        color in any::<[u8; 3]>(), geometry in 0..2_usize, filter in 0..4_usize,
+    ) {
+        let recipe = recipe(size, GEOMETRIES[geometry], FILTERS[filter]);
+        let rgb = recipe.resize(&picture(draw::flat(width, height, color))).unwrap();
+        prop_assert_eq!(rgb, color.repeat(size * size));
+    }
+
+    #[test]
+    fn normalized_values_lie_within_those_of_black_and_white(
+        width in 1..90_u32, height in 1..90_u32, size in 1..48_usize, geometry in 0..3_usize,
+        mean in prop::array::uniform3(0.0..255.0_f32), std in prop::array::uniform3(1.0..128.0_f32),
+    ) {
+        let recipe = Preprocess { mean, std, ..recipe(size, GEOMETRIES[geometry], Filter::CatmullRom) };
+        let tensor = recipe.apply(&picture(draw::gradient(width, height))).unwrap();
+        for (channel, plane) in tensor.outer_iter().enumerate() {
+            let (black, white) = (-mean[channel] / std[channel], (255.0 - mean[channel]) / std[channel]);
+            prop_assert!(plane.iter().all(|x| (black..=white).contains(x)));
+        }
+    }
+}
