@@ -1,0 +1,99 @@
+//! Bundles that are damaged, hostile, or lie about their network.
+
+use std::fs;
+use std::path::Path;
+
+use edge::embedder::Embedder;
+use edge::engine::{EngineChoice, Provider};
+use models::bundle::{Bundle, BundleError, BundleLimits};
+
+use crate::fixtures::{onnxruntime, options, tiny_bundle, tiny_bundle_dir};
+
+pub(crate) fn copy_bundle(to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(tiny_bundle_dir()).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+}
+
+pub(crate) fn edit_manifest(dir: &Path, edit: impl FnOnce(&mut serde_json::Value)) {
+    let path = dir.join("manifest.json");
+    let mut manifest = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    edit(&mut manifest);
+    fs::write(&path, serde_json::to_vec(&manifest).unwrap()).unwrap();
+}
+
+fn open(dir: &Path) -> Result<Bundle, BundleError> {
+    Bundle::open(dir, &BundleLimits::default())
+}
+
+#[test]
+fn one_flipped_byte_of_the_network_is_noticed() {
+    let root = tempfile::tempdir().unwrap();
+    copy_bundle(root.path());
+    let file = root.path().join(&tiny_bundle().manifest.backbone.file);
+    let whole = fs::read(&file).unwrap();
+    for place in [0, whole.len() / 2, whole.len() - 1] {
+        let mut damaged = whole.clone();
+        damaged[place] ^= 1;
+        fs::write(&file, damaged).unwrap();
+        let error = open(root.path()).unwrap_err().to_string();
+        assert!(error.contains("SHA-256") && error.contains("backbone"), "{error}");
+    }
+    fs::write(&file, whole).unwrap();
+    open(root.path()).unwrap();
+}
+
+#[test]
+fn a_missing_file_and_an_escaping_name_are_told() {
+    let root = tempfile::tempdir().unwrap();
+    let missing = root.path().join("missing");
+    copy_bundle(&missing);
+    let file = tiny_bundle().manifest.backbone.file;
+    fs::remove_file(missing.join(&file)).unwrap();
+    let error = open(&missing).unwrap_err().to_string();
+    assert!(error.contains(&file), "{error}");
+    for name in ["../secret", "/etc/passwd", "a/b", "..", ""] {
+        let dir = root.path().join("escaping");
+        copy_bundle(&dir);
+        edit_manifest(&dir, |manifest| {
+            let entry = manifest["files"][&file].clone();
+            manifest["files"][name] = entry;
+            manifest["backbone"]["file"] = name.into();
+        });
+        assert!(matches!(open(&dir), Err(BundleError::Manifest { .. })), "{name}");
+    }
+}
+
+/// An engine that computes something else than the bundle says is refused, and with it every one.
+#[test]
+fn an_engine_that_fails_the_self_test_is_refused() {
+    let mut bundle = tiny_bundle();
+    bundle.manifest.self_test.embedding[0] += 1.0;
+    let library = onnxruntime("the self-test on ONNX Runtime");
+    let error =
+        Embedder::open(bundle, EngineChoice::Auto, &options(library.clone())).err().unwrap();
+    assert_eq!(error.rejected.len(), Provider::ALL.len());
+    for rejection in &error.rejected {
+        let runs = rejection.provider == Provider::Tract
+            || rejection.provider == Provider::Cpu && library.is_some();
+        assert_eq!(rejection.reason.contains("self-test"), runs, "{rejection}");
+    }
+}
+
+/// A manifest may lie within the rules: then the network does not do what it says.
+#[test]
+fn a_manifest_that_lies_about_its_network_is_refused() {
+    let lies: [fn(&mut Bundle); 2] = [
+        |bundle| bundle.manifest.backbone.input = "other".to_owned(),
+        |bundle| bundle.manifest.backbone.embedding_size += 1,
+    ];
+    for lie in lies {
+        let mut bundle = tiny_bundle();
+        lie(&mut bundle);
+        let tract = EngineChoice::Only(Provider::Tract);
+        let error = Embedder::open(bundle, tract, &options(None)).err().unwrap();
+        assert_eq!(error.rejected.len(), 1, "{error}");
+    }
+}

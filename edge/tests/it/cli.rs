@@ -1,0 +1,250 @@
+//! `handful` as a process in a fresh folder: the way through, its texts and its JSON.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use crate::fixtures::{folder, png, tiny_bundle_dir};
+use crate::recognition::draw_classes;
+
+/// A fresh home, working folder and store.
+pub(crate) struct Sandbox {
+    root: tempfile::TempDir,
+}
+
+/// What a finished command said.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Sandbox {
+    pub(crate) fn new() -> Self {
+        Self { root: tempfile::tempdir().unwrap() }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    /// The command with nothing of this process's environment that it reads.
+    pub(crate) fn bare(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_handful"));
+        for (name, _) in std::env::vars_os() {
+            if name.as_encoded_bytes().starts_with(b"HANDFUL_") {
+                command.env_remove(name);
+            }
+        }
+        command.env_remove("ORT_DYLIB_PATH").env_remove("CARGO_MANIFEST_DIR");
+        command.env("HOME", self.root.path()).env("XDG_DATA_HOME", self.path("data"));
+        command.current_dir(self.root.path()).args(args);
+        command
+    }
+
+    /// The command with the tiny bundle and the engine that is always there.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = self.bare(args);
+        command.env("HANDFUL_BUNDLE", tiny_bundle_dir()).env("HANDFUL_ENGINE", "tract");
+        command
+    }
+
+    pub(crate) fn run(&self, args: &[&str]) -> Said {
+        Said::of(&self.command(args).output().unwrap())
+    }
+
+    pub(crate) fn ok(&self, args: &[&str]) -> String {
+        let said = self.run(args);
+        assert_eq!(said.code, 0, "{args:?}: {said:?}");
+        said.out
+    }
+
+    fn json(&self, args: &[&str]) -> Value {
+        serde_json::from_str(&self.ok(args)).unwrap()
+    }
+}
+
+impl Said {
+    pub(crate) fn of(output: &Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        let code = output.status.code().unwrap_or(-1);
+        Self { code, out: text(&output.stdout), err: text(&output.stderr) }
+    }
+}
+
+#[test]
+fn enroll_classify_rename_delete() {
+    let sandbox = Sandbox::new();
+    draw_classes(&sandbox.path("things"), 4);
+    fs::write(sandbox.path("new.png"), png(1, 9)).unwrap();
+    let text = sandbox.ok(&["enroll", "things"]);
+    assert_eq!(
+        text,
+        "class  new  known  pictures\nblue     4      0         4\ngreen    4      0         4\n\
+         red      4      0         4\n"
+    );
+    let again = sandbox.json(&["enroll", "things/", "--json"]);
+    assert_eq!(again["revision"], 3);
+    assert_eq!(
+        (&again["classes"][0]["added"], &again["classes"][0]["duplicates"]),
+        (&0.into(), &4.into())
+    );
+
+    let text = sandbox.ok(&["classify", "new.png", "--top", "2"]);
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!((lines[0], lines.len()), ("new.png", 3));
+    assert!(lines[1].starts_with("  green  ") && lines[1].contains('█'), "{text}");
+    let answer = sandbox.json(&["classify", "--json", "new.png", "things/red/0.png"]);
+    let labels = [&answer["results"][0]["label"], &answer["results"][1]["label"]];
+    assert_eq!(labels, ["green", "red"]);
+    assert_eq!(answer["results"][0]["candidates"].as_array().unwrap().len(), 3);
+    assert_eq!(answer["results"][0]["decision"], "accepted");
+    assert_eq!(answer["model"]["provider"], "tract");
+
+    let renamed = sandbox.json(&["gallery", "rename", "green", "lime 🍋", "--json"]);
+    let id = renamed["classes"][0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(renamed["classes"][0]["label"], "lime 🍋");
+    assert!(sandbox.ok(&["gallery", "list"]).contains("lime 🍋"));
+    sandbox.ok(&["gallery", "delete", &id]);
+    let left = sandbox.json(&["gallery", "list", "--json"]);
+    let labels: Vec<_> = left["classes"].as_array().unwrap().iter().map(|c| &c["label"]).collect();
+    assert_eq!(labels, ["blue", "red"]);
+    assert_eq!(left["revision"], 5);
+}
+
+#[test]
+fn one_class_from_files() {
+    let sandbox = Sandbox::new();
+    draw_classes(&sandbox.path("things"), 2);
+    let files = ["things/red/0.png", "things/red/1.png"];
+    let text = sandbox.ok(&["enroll", "--class", " كوب ", files[0], files[1]]);
+    assert!(text.contains("كوب"), "{text}");
+    assert!(sandbox.ok(&["classify", files[0]]).contains("كوب"));
+}
+
+#[test]
+fn doctor_tells_bundle_engines_and_store() {
+    let sandbox = Sandbox::new();
+    let text = sandbox.ok(&["doctor"]);
+    for expected in
+        ["verified", "onnxruntime/tensorrt", "refused", "tract", "chosen: tract", "hint:"]
+    {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    assert!(!sandbox.path("data").exists(), "looking makes nothing");
+    draw_classes(&sandbox.path("things"), 2);
+    sandbox.ok(&["enroll", "things"]);
+    let answer = sandbox.json(&["doctor", "--json"]);
+    assert_eq!(answer["store"]["examples"], 6);
+    assert_eq!(answer["problems"], serde_json::json!([]));
+    let engines = answer["engines"].as_array().unwrap();
+    assert_eq!(engines.len(), 4);
+    for engine in engines {
+        assert_eq!(engine["works"].as_bool().unwrap(), engine["reason"].is_null(), "{engine}");
+    }
+    let missing = Said::of(&sandbox.bare(&["doctor", "--json"]).output().unwrap());
+    assert_eq!(missing.code, 1);
+    let answer: Value = serde_json::from_str(&missing.out).unwrap();
+    assert!(answer["problems"][0].as_str().unwrap().contains("resnet12-cifar-fs"), "{answer}");
+}
+
+#[test]
+fn doctor_uses_a_library_beside_nothing_but_by_name() {
+    let Some(library) = crate::fixtures::onnxruntime("doctor with ONNX Runtime") else { return };
+    let sandbox = Sandbox::new();
+    let mut command = sandbox.command(&["doctor", "--json", "--engine", "auto"]);
+    let answer = Said::of(&command.env("ORT_DYLIB_PATH", &library).output().unwrap());
+    assert_eq!(answer.code, 0, "{answer:?}");
+    assert!(answer.err.is_empty(), "the engines' logs stay quiet: {}", answer.err);
+    let answer: Value = serde_json::from_str(&answer.out).unwrap();
+    assert_eq!(answer["onnxruntime"].as_str().unwrap(), library.to_str().unwrap());
+    assert!(answer["chosen"].as_str().unwrap().starts_with("onnxruntime/"));
+}
+
+#[test]
+fn evaluate_writes_the_report() {
+    let sandbox = Sandbox::new();
+    draw_classes(&sandbox.path("things"), 6);
+    let protocol = ["--data", "things", "--split", "base", "--n-way", "3", "--n-query", "2"];
+    let rest = ["--episodes", "40", "--json", "report.json"];
+    let named = tiny_bundle_dir();
+    let args = [&["evaluate", named.to_str().unwrap()], &protocol[..], &rest].concat();
+    let text = sandbox.ok(&args);
+    assert!(text.starts_with("3-way 1-shot on base, 2 queries, 40 episodes, seed 7"), "{text}");
+    let report: Value =
+        serde_json::from_slice(&fs::read(sandbox.path("report.json")).unwrap()).unwrap();
+    let keys = ["n_way", "k_shot", "n_query", "episodes", "seed", "split", "results"];
+    let mut found: Vec<_> = report.as_object().unwrap().keys().map(String::as_str).collect();
+    found.sort_unstable();
+    let mut sorted = keys;
+    sorted.sort_unstable();
+    assert_eq!(found, sorted);
+    let result = &report["results"][0];
+    assert_eq!((&result["fusion"], &result["setting"]), (&"mean".into(), &"inductive".into()));
+    assert!((0.5..=1.0).contains(&result["accuracy"].as_f64().unwrap()), "{report}");
+    let args = [&["evaluate"], &protocol[..], &["--episodes", "40", "--json"]].concat();
+    assert_eq!(sandbox.json(&args), report, "printed and written, the same");
+}
+
+#[test]
+fn bench_measures_each_engine() {
+    let sandbox = Sandbox::new();
+    let answer = sandbox.json(&["bench", "--rounds", "3", "--json"]);
+    let results = answer["results"].as_array().unwrap();
+    let batches: Vec<_> = results.iter().map(|r| r["batch"].as_u64().unwrap()).collect();
+    assert_eq!(batches, [1, 16]);
+    for result in results {
+        let product = result["picture_ms"].as_f64().unwrap()
+            * result["pictures_per_second"].as_f64().unwrap();
+        assert!((product - 1000.0).abs() < 1e-6, "{result}");
+        assert_eq!(result["ratio"], 1.0, "one engine is its own slowest");
+    }
+    assert!(sandbox.ok(&["bench", "--rounds", "1"]).contains("pictures/s"));
+}
+
+#[test]
+fn settings_come_from_flag_environment_file_in_this_order() {
+    let sandbox = Sandbox::new();
+    let bundle = tiny_bundle_dir();
+    let file = format!("bundle = {:?}\nengine = \"tract\"\nstore = \"from-file\"\n", bundle);
+    fs::write(sandbox.path("handful.toml"), file).unwrap();
+    draw_classes(&sandbox.path("things"), 1);
+    let made = |name: &str| sandbox.path(name).join("gallery.redb").exists();
+    let enroll = ["enroll", "things", "--config", "handful.toml"];
+    let run = |command: &mut Command| assert!(command.output().unwrap().status.success());
+    run(&mut sandbox.bare(&enroll));
+    assert!(made("from-file"));
+    run(sandbox.bare(&enroll).env("HANDFUL_STORE", "from-env"));
+    assert!(made("from-env"));
+    let flagged = [&enroll[..], &["--store", "from-flag"]].concat();
+    run(sandbox.bare(&flagged).env("HANDFUL_STORE", "from-env-2"));
+    assert!(made("from-flag") && !made("from-env-2"));
+    fs::write(sandbox.path("handful.toml"), "engin = \"tract\"\n").unwrap();
+    let wrong = Said::of(&sandbox.bare(&enroll).output().unwrap());
+    assert_eq!(wrong.code, 2);
+    assert!(wrong.err.contains("handful.toml") && wrong.err.contains("engin"), "{wrong:?}");
+}
+
+#[test]
+fn a_bundle_is_found_in_the_data_folder() {
+    let sandbox = Sandbox::new();
+    crate::bundles::copy_bundle(&sandbox.path("data/handful/bundles/mine"));
+    let said = Said::of(&sandbox.bare(&["bench", "mine", "--rounds", "1"]).output().unwrap());
+    assert_eq!(said.code, 0, "{said:?}");
+}
+
+#[test]
+fn help_has_examples() {
+    let sandbox = Sandbox::new();
+    let commands = ["", "doctor", "enroll", "classify", "gallery", "evaluate", "bench"];
+    for command in commands {
+        let args: Vec<_> = [command, "--help"].into_iter().filter(|arg| !arg.is_empty()).collect();
+        let help = Said::of(&sandbox.bare(&args).output().unwrap());
+        assert_eq!(help.code, 0);
+        assert!(help.out.contains("Examples:") && help.out.contains("--engine"), "{command}");
+    }
+    assert!(folder().is_dir() && Path::new(env!("CARGO_BIN_EXE_handful")).is_file());
+}

@@ -1,0 +1,231 @@
+//! One suite for every gallery: the one in memory, the store, and the store opened anew before each
+//! call, which shows that nothing lives in memory only.
+
+use std::path::Path;
+
+use edge::gallery::{
+    Class, Enrolled, Gallery, GalleryError, Label, MemoryGallery, NewExample, RedbGallery,
+};
+
+use crate::fixtures::{example, examples, label};
+
+const SPACE: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+pub(crate) fn open(dir: &Path) -> RedbGallery {
+    RedbGallery::open(dir, SPACE).unwrap()
+}
+
+/// A store that is closed and opened again around every call.
+struct Forgetful<'a>(&'a Path);
+
+impl Gallery for Forgetful<'_> {
+    fn revision(&self) -> u64 {
+        open(self.0).revision()
+    }
+
+    fn classes(&self) -> Result<Vec<Class>, GalleryError> {
+        open(self.0).classes()
+    }
+
+    fn class(&self, id_or_label: &str) -> Result<Class, GalleryError> {
+        open(self.0).class(id_or_label)
+    }
+
+    fn enroll(
+        &mut self,
+        label: &Label,
+        examples: Vec<NewExample>,
+        create: bool,
+    ) -> Result<Enrolled, GalleryError> {
+        open(self.0).enroll(label, examples, create)
+    }
+
+    fn rename(&mut self, id_or_label: &str, label: &Label) -> Result<Class, GalleryError> {
+        open(self.0).rename(id_or_label, label)
+    }
+
+    fn delete(&mut self, id_or_label: &str) -> Result<Class, GalleryError> {
+        open(self.0).delete(id_or_label)
+    }
+}
+
+/// Runs a check on an empty gallery of each kind.
+fn on_each(check: fn(&mut dyn Gallery)) {
+    let root = tempfile::tempdir().unwrap();
+    check(&mut MemoryGallery::new());
+    check(&mut open(&root.path().join("store")));
+    check(&mut Forgetful(&root.path().join("forgetful")));
+}
+
+#[test]
+fn a_new_gallery_is_empty() {
+    on_each(|gallery| {
+        assert_eq!(gallery.revision(), 0);
+        assert_eq!(gallery.classes().unwrap(), []);
+        assert!(matches!(gallery.class("mug"), Err(GalleryError::UnknownClass(_))));
+    });
+}
+
+#[test]
+fn enrolling_keeps_facts_bit_for_bit_and_in_order() {
+    on_each(|gallery| {
+        let mut odd = example(1);
+        odd.embedding = vec![-0.0, f32::MIN_POSITIVE / 4.0, f32::MAX];
+        odd.precision = "int8".to_owned();
+        let given = vec![odd, example(3), example(2)];
+        let enrolled = gallery.enroll(&label("mug"), given.clone(), true).unwrap();
+        assert_eq!((enrolled.revision, gallery.revision()), (1, 1));
+        assert!(enrolled.outcomes.iter().all(|outcome| !outcome.duplicate));
+        let class = gallery.class("mug").unwrap();
+        assert_eq!(class, enrolled.class);
+        for ((kept, given), outcome) in class.examples.iter().zip(&given).zip(&enrolled.outcomes) {
+            assert_eq!(kept.id, outcome.example_id);
+            assert_eq!((kept.sha256, &kept.precision), (given.sha256, &given.precision));
+            let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+            assert_eq!(bits(&kept.embedding), bits(&given.embedding));
+        }
+        assert_eq!(class.examples.len(), 3);
+    });
+}
+
+#[test]
+fn the_same_picture_is_a_duplicate_within_its_class_only() {
+    on_each(|gallery| {
+        let first = gallery.enroll(&label("mug"), examples([1, 1, 2]), true).unwrap();
+        let duplicates: Vec<_> = first.outcomes.iter().map(|outcome| outcome.duplicate).collect();
+        assert_eq!(duplicates, [false, true, false]);
+        assert_eq!(first.outcomes[0].example_id, first.outcomes[1].example_id);
+        let again = gallery.enroll(&label("mug"), examples([2, 1]), true).unwrap();
+        assert_eq!(again.outcomes[0].example_id, first.outcomes[2].example_id);
+        assert_eq!(again.revision, 1, "nothing new: no new revision");
+        let more = gallery.enroll(&label("mug"), examples([2, 3]), true).unwrap();
+        assert_eq!((more.class.examples.len(), more.revision), (3, 2));
+        let other = gallery.enroll(&label("cup"), examples([1]), true).unwrap();
+        assert!(!other.outcomes[0].duplicate);
+    });
+}
+
+#[test]
+fn a_class_is_made_only_when_asked() {
+    on_each(|gallery| {
+        let refused = gallery.enroll(&label("mug"), examples([1]), false);
+        assert!(matches!(refused, Err(GalleryError::UnknownClass(name)) if name == "mug"));
+        assert_eq!(gallery.revision(), 0);
+        gallery.enroll(&label("mug"), Vec::new(), true).unwrap();
+        assert_eq!(gallery.enroll(&label("mug"), examples([1]), false).unwrap().revision, 2);
+    });
+}
+
+#[test]
+fn an_enrollment_is_all_or_nothing() {
+    on_each(|gallery| {
+        gallery.enroll(&label("mug"), examples([1]), true).unwrap();
+        let wrong: [&[f32]; 4] = [&[1.0, 2.0], &[], &[1.0, f32::NAN, 0.0], &[f32::INFINITY; 3]];
+        for embedding in wrong {
+            let mut bad = example(3);
+            bad.embedding = embedding.to_vec();
+            let refused = gallery.enroll(&label("new"), vec![example(2), bad], true);
+            assert!(matches!(refused, Err(GalleryError::Embedding { .. })), "{embedding:?}");
+            assert_eq!((gallery.revision(), gallery.classes().unwrap().len()), (1, 1));
+        }
+    });
+}
+
+#[test]
+fn classes_are_sorted_by_label_and_found_by_id_or_label() {
+    on_each(|gallery| {
+        for name in ["mug", "Zebra", "杯子", "apple", "كوب", "👩\u{200D}🚀"] {
+            gallery.enroll(&label(name), examples([1]), true).unwrap();
+        }
+        let classes = gallery.classes().unwrap();
+        let labels: Vec<_> = classes.iter().map(|class| class.label.as_str()).collect();
+        assert_eq!(labels, ["Zebra", "apple", "mug", "كوب", "杯子", "👩\u{200D}🚀"]);
+        for class in &classes {
+            assert_eq!(&gallery.class(&class.id.to_string()).unwrap(), class);
+            assert_eq!(&gallery.class(class.label.as_str()).unwrap(), class);
+        }
+        // A label is found in any form of the same text.
+        gallery.enroll(&label("caf\u{e9}"), examples([1]), true).unwrap();
+        assert!(gallery.class(" cafe\u{301} ").is_ok());
+        for wrong in ["", "@0", "@999", "@-1", "@+1", "nobody", "..", "\0", &"x".repeat(10_000)] {
+            let missing = gallery.class(wrong);
+            assert!(matches!(missing, Err(GalleryError::UnknownClass(_))), "{wrong:.20?}");
+        }
+    });
+}
+
+#[test]
+fn renaming_keeps_everything_but_the_label() {
+    on_each(|gallery| {
+        let mug = gallery.enroll(&label("mug"), examples([1, 2]), true).unwrap().class;
+        gallery.enroll(&label("cup"), examples([3]), true).unwrap();
+        let taken = gallery.rename("mug", &label("cup"));
+        assert!(matches!(taken, Err(GalleryError::LabelTaken(name)) if name == label("cup")));
+        assert_eq!(gallery.rename("mug", &label("mug")).unwrap(), mug);
+        assert_eq!(gallery.revision(), 2, "neither of these changed anything");
+        let renamed = gallery.rename("mug", &label("beaker")).unwrap();
+        assert_eq!((renamed.id, &renamed.examples), (mug.id, &mug.examples));
+        assert_eq!(gallery.revision(), 3);
+        assert!(gallery.class("mug").is_err());
+        // The old label is free again.
+        gallery.rename(&mug.id.to_string(), &label("mug")).unwrap();
+        assert_eq!(gallery.class("mug").unwrap(), mug);
+    });
+}
+
+#[test]
+fn deleting_frees_the_label_and_never_the_id() {
+    on_each(|gallery| {
+        let mug = gallery.enroll(&label("mug"), examples([1, 2]), true).unwrap().class;
+        let cup = gallery.enroll(&label("cup"), examples([3]), true).unwrap().class;
+        assert_eq!(gallery.delete("mug").unwrap(), mug);
+        assert!(matches!(gallery.delete("mug"), Err(GalleryError::UnknownClass(_))));
+        assert_eq!(gallery.classes().unwrap(), std::slice::from_ref(&cup));
+        let again = gallery.enroll(&label("mug"), examples([1]), true).unwrap().class;
+        assert!(again.id > cup.id && again.examples[0].id != mug.examples[0].id);
+        assert_eq!((again.examples.len(), gallery.revision()), (1, 4));
+    });
+}
+
+#[test]
+fn after_the_last_class_another_length_is_welcome() {
+    on_each(|gallery| {
+        gallery.enroll(&label("mug"), examples([1]), true).unwrap();
+        gallery.delete("mug").unwrap();
+        let mut short = example(1);
+        short.embedding.truncate(1);
+        gallery.enroll(&label("mug"), vec![short], true).unwrap();
+    });
+}
+
+/// A long walk of random writes: all three kinds agree after every step.
+#[test]
+fn galleries_agree_on_a_random_walk() {
+    let root = tempfile::tempdir().unwrap();
+    let mut memory = MemoryGallery::new();
+    let mut store = open(&root.path().join("store"));
+    let mut state = 9_u64;
+    let mut below = |n: u64| {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % n
+    };
+    for step in 0..150 {
+        let names = ["a", "b", "c", "d"].map(label);
+        let (one, other) = (&names[below(4) as usize], &names[below(4) as usize]);
+        let numbers = [below(9) as u32, below(9) as u32];
+        let action = below(4);
+        let write = |gallery: &mut dyn Gallery| match action {
+            0 | 1 => gallery.enroll(one, examples(numbers), true).map(|e| e.class),
+            2 => gallery.rename(one.as_str(), other),
+            _ => gallery.delete(one.as_str()),
+        };
+        let (in_memory, on_disk) = (write(&mut memory), write(&mut store));
+        assert_eq!(in_memory.ok(), on_disk.ok(), "step {step}");
+        assert_eq!(memory.revision(), store.revision(), "step {step}");
+    }
+    drop(store);
+    let store = open(&root.path().join("store"));
+    assert!(memory.revision() > 50);
+    assert_eq!(memory.classes().unwrap(), store.classes().unwrap());
+}

@@ -1,0 +1,159 @@
+//! Kill a process while it enrolls; fill the disk under it. What was acknowledged is there.
+
+use std::env;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use edge::gallery::{Gallery, GalleryError};
+
+use crate::conformance::open;
+use crate::fixtures::{examples, label};
+
+/// Where the child of these tests enrolls; without it the child's test is an ordinary one.
+const STORE: &str = "EDGE_TEST_STORE";
+/// Pictures in each call of the child.
+const PICTURES: u32 = 3;
+
+/// Enrolls a class after the other until it is killed, and says so after each.
+#[test]
+fn child_enrolls() {
+    let fresh = tempfile::tempdir().unwrap();
+    let dir = env::var_os(STORE);
+    let (dir, rounds) = dir.as_ref().map_or((fresh.path(), 3), |dir| (Path::new(dir), u64::MAX));
+    let mut store = open(dir);
+    let mut stdout = std::io::stdout();
+    let begin = store.revision();
+    for round in begin..begin.saturating_add(rounds) {
+        let name = label(&format!("class {round}"));
+        let first = u32::try_from(round).unwrap() * PICTURES;
+        match store.enroll(&name, examples(first..first + PICTURES), true) {
+            Ok(enrolled) => writeln!(stdout, "revision {}", enrolled.revision).unwrap(),
+            Err(error) => {
+                writeln!(stdout, "refused {error:?}").unwrap();
+                break;
+            }
+        }
+        stdout.flush().unwrap();
+    }
+    let grown = store.revision() - begin;
+    assert!(dir != fresh.path() || grown == 3);
+}
+
+fn child(before: &str, dir: &Path) -> Child {
+    let test = env::current_exe().unwrap();
+    let script = format!(r#"{before} exec "$0" --exact crash::child_enrolls --nocapture"#);
+    let mut command = Command::new("sh");
+    command.args(["-c", &script]).arg(test).env(STORE, dir);
+    command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+/// The revisions that the child acknowledges, and at last what refused it.
+fn lines(child: &mut Child) -> impl Iterator<Item = String> + use<> {
+    BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok)
+}
+
+fn revision(line: &str) -> Option<u64> {
+    // The test harness may print its own words before the child's on a line.
+    line.split_once("revision ")?.1.trim().parse().ok()
+}
+
+/// Every class of the store is whole, and there are as many as revisions.
+fn assert_sound(dir: &Path, at_least: u64) -> u64 {
+    let store = open(dir);
+    let classes = store.classes().unwrap();
+    assert!(store.revision() >= at_least, "{} of {at_least}", store.revision());
+    assert_eq!(classes.len() as u64, store.revision());
+    for class in &classes {
+        let round: u32 = class.label.as_str().strip_prefix("class ").unwrap().parse().unwrap();
+        let first = round * PICTURES;
+        let expected = examples(first..first + PICTURES);
+        let embeddings: Vec<_> = class.examples.iter().map(|e| &e.embedding).collect();
+        assert_eq!(embeddings, expected.iter().map(|e| &e.embedding).collect::<Vec<_>>());
+    }
+    store.revision()
+}
+
+#[test]
+fn what_was_acknowledged_survives_kill_9() {
+    let root = tempfile::tempdir().unwrap();
+    let mut known = 0;
+    for kill_after in [1, 2, 5, 9, 14] {
+        let mut child = child("", root.path());
+        let mut revisions = lines(&mut child).filter_map(|line| revision(&line));
+        let acknowledged = revisions.by_ref().nth(kill_after - 1).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let acknowledged = revisions.last().unwrap_or(acknowledged);
+        assert!(acknowledged >= known + kill_after as u64);
+        known = assert_sound(root.path(), acknowledged);
+    }
+}
+
+#[test]
+fn a_full_disk_loses_nothing_and_is_survived() {
+    let root = tempfile::tempdir().unwrap();
+    // No file may grow beyond this many blocks of 512 bytes; the signal that says so is ignored,
+    // so that writes fail as on a full disk.
+    let mut limited = child("trap '' XFSZ; ulimit -f 4000;", root.path());
+    let said: Vec<_> = lines(&mut limited).collect();
+    limited.wait().unwrap();
+    let acknowledged = said.iter().filter_map(|line| revision(line)).max().unwrap();
+    let refused = said.iter().find(|line| line.contains("refused")).unwrap();
+    assert!(refused.contains("StoreFull"), "{refused}");
+    let kept = assert_sound(root.path(), acknowledged);
+    assert_eq!(kept, acknowledged, "what was refused is not there");
+    // With room again it goes on where it was.
+    let mut store = open(root.path());
+    store.enroll(&label(&format!("class {kept}")), examples(0..1), true).unwrap();
+    assert_eq!(store.revision(), kept + 1);
+}
+
+/// A disk that is really full: a small one, where this machine may mount it.
+#[test]
+fn a_full_file_system_refuses_and_goes_on_after_room_is_made() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("small");
+    fs::create_dir(&dir).unwrap();
+    let Some(_mounted) = Mounted::tmpfs(&dir) else {
+        eprintln!("skipped: a full file system: this user may not mount a tmpfs");
+        return;
+    };
+    let filler = dir.join("filler");
+    fs::write(&filler, vec![1; 1 << 20]).unwrap();
+    let mut store = open(&dir.join("store"));
+    let full = (0..100_000_u32).find_map(|round| {
+        let first = round * 100;
+        let name = label(&format!("class {round}"));
+        store.enroll(&name, examples(first..first + 100), true).err().map(|error| (round, error))
+    });
+    let (kept, error) = full.unwrap();
+    assert!(matches!(error, GalleryError::StoreFull { .. }), "{error}");
+    assert_eq!((store.revision(), store.classes().unwrap().len()), (kept.into(), kept as usize));
+    fs::remove_file(&filler).unwrap();
+    store.enroll(&label("after"), examples(0..1), true).unwrap();
+    let classes = store.classes().unwrap();
+    drop(store);
+    let again = open(&dir.join("store"));
+    assert_eq!((again.revision(), again.classes().unwrap()), (u64::from(kept) + 1, classes));
+}
+
+struct Mounted<'a>(&'a Path);
+
+impl<'a> Mounted<'a> {
+    fn tmpfs(dir: &'a Path) -> Option<Self> {
+        let mount = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"])
+            .arg(dir)
+            .stderr(Stdio::null())
+            .status();
+        mount.is_ok_and(|status| status.success()).then_some(Self(dir))
+    }
+}
+
+impl Drop for Mounted<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").args(["-l"]).arg(self.0).status();
+    }
+}

@@ -1,0 +1,193 @@
+//! Pictures to embeddings to names, on every engine that runs here.
+
+use std::fs;
+use std::path::Path;
+
+use edge::classifier::Classifier;
+use edge::embedder::{EmbedError, Embedder};
+use edge::engine::{EngineChoice, Provider};
+use edge::evaluate::{EvaluateError, Protocol, embed_split, evaluate};
+use edge::gallery::{Gallery, MemoryGallery, NewExample};
+use image::ImageFormat;
+use models::dataset::{Dataset, Split};
+use models::few_shot::episode::EpisodeSpec;
+use models::picture::PictureLimits;
+use sha2::{Digest, Sha256};
+
+use crate::fixtures::{encode, label, onnxruntime, options, picture, png, tiny_bundle};
+
+fn embedder(provider: Provider, test: &str) -> Option<Embedder> {
+    let library = match provider {
+        Provider::Tract => None,
+        _ => Some(onnxruntime(test)?),
+    };
+    let choice = EngineChoice::Only(provider);
+    Some(Embedder::open(tiny_bundle(), choice, &options(library)).unwrap())
+}
+
+fn tract() -> Embedder {
+    embedder(Provider::Tract, "").unwrap()
+}
+
+fn cosine(a: &[f32], b: &[f32]) -> f64 {
+    let dot = |a: &[f32], b: &[f32]| {
+        a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>()
+    };
+    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
+}
+
+#[test]
+fn engines_agree_on_pictures() {
+    let Some(mut ort) = embedder(Provider::Cpu, "tract and ONNX Runtime agree") else { return };
+    let mut tract = tract();
+    for kind in 0..3 {
+        let [a, b] = [&mut tract, &mut ort].map(|e| e.embed(&png(kind, 0)).unwrap().embedding);
+        assert!(cosine(&a, &b) > 0.99999, "kind {kind}");
+        let largest = a.iter().fold(0.0_f32, |m, v| m.max(v.abs()));
+        let worst = a.iter().zip(&b).fold(0.0_f32, |w, (a, b)| w.max((a - b).abs()));
+        assert!(worst < 1e-4 * largest, "kind {kind}: {worst}");
+    }
+}
+
+#[test]
+fn an_embedding_brings_its_hash_its_times_and_warnings() {
+    let mut embedder = tract();
+    let bytes = png(0, 0);
+    let embedded = embedder.embed(&bytes).unwrap();
+    assert_eq!(embedded.embedding.len(), embedder.manifest().backbone.embedding_size);
+    assert_eq!(embedded.sha256, <[u8; 32]>::from(Sha256::digest(&bytes)));
+    assert!(embedded.timing.embed.as_nanos() > 0 && embedded.timing.decode.as_nanos() > 0);
+    assert!(embedded.warnings.is_empty());
+}
+
+#[test]
+fn pictures_in_batches_are_the_same_as_alone() {
+    for provider in [Provider::Tract, Provider::Cpu] {
+        let Some(mut embedder) = embedder(provider, "batches of pictures") else { continue };
+        let count = embedder.manifest().backbone.max_batch + 3;
+        let pictures: Vec<_> = (0..count).map(|i| png((i % 3) as u8, i as u32)).collect();
+        let reader = embedder.reader().clone();
+        let inputs: Vec<_> = pictures.iter().map(|p| reader.read(p).unwrap().input).collect();
+        let together = embedder.embed_pictures(&inputs).unwrap();
+        assert_eq!(together.nrows(), count);
+        for at in [0, 1, count / 2, count - 1] {
+            let alone = embedder.embed(&pictures[at]).unwrap().embedding;
+            let row = together.row(at).to_vec();
+            assert!(cosine(&alone, &row) > 0.999_999, "{provider}: picture {at}");
+        }
+        assert_eq!(embedder.embed_pictures(&[]).unwrap().nrows(), 0);
+        let other_shape = ndarray::Array3::zeros((3, 5, 5));
+        let mixed = embedder.embed_pictures(&[inputs[0].clone(), other_shape]);
+        assert!(matches!(mixed, Err(EmbedError::Engine(_))));
+    }
+}
+
+#[test]
+fn what_is_no_picture_is_the_senders_fault() {
+    let jpeg = encode(picture(0, 0), ImageFormat::Jpeg);
+    let mut embedder = tract().with_limits(PictureLimits { max_bytes: 10_000, max_pixels: 3_000 });
+    embedder.embed(&jpeg).unwrap();
+    let too_long = [&jpeg[..], &[0; 10_000]].concat();
+    for bytes in [&b""[..], b"text", &jpeg[..jpeg.len() / 3], &too_long] {
+        let error = embedder.embed(bytes).unwrap_err();
+        assert!(error.is_bad_input(), "{error}");
+    }
+    let large = image::RgbImage::new(60, 60);
+    assert!(embedder.embed(&encode(large, ImageFormat::Png)).unwrap_err().is_bad_input());
+}
+
+#[test]
+fn enrolled_things_are_recognized() {
+    let mut embedder = tract();
+    let mut gallery = MemoryGallery::new();
+    let names = ["red", "green", "blue"];
+    for (kind, name) in (0..).zip(names) {
+        let examples = (0..3).map(|variant| {
+            let embedded = embedder.embed(&png(kind, variant)).unwrap();
+            let (sha256, embedding) = (embedded.sha256, embedded.embedding);
+            NewExample { sha256, embedding, precision: "fp32".to_owned() }
+        });
+        gallery.enroll(&label(name), examples.collect(), true).unwrap();
+    }
+    let classifier = Classifier::new(&gallery.classes().unwrap());
+    for (kind, name) in (0..).zip(names) {
+        let answer = embedder.embed(&png(kind, 5)).unwrap().embedding;
+        let ranked = classifier.classify(&answer, 2);
+        assert_eq!(ranked.len(), 2);
+        assert_eq!(ranked[0].label.as_str(), name);
+        assert!(ranked[0].score > ranked[1].score && ranked[0].score <= 1.0 + 1e-6);
+        assert_eq!(ranked[0].examples, 3);
+    }
+}
+
+#[test]
+fn the_classifier_uses_mean_and_cosine() {
+    let mut gallery = MemoryGallery::new();
+    let fact = |number: u8, embedding: [f32; 2]| NewExample {
+        sha256: [number; 32],
+        embedding: embedding.to_vec(),
+        precision: "fp32".to_owned(),
+    };
+    gallery.enroll(&label("b"), vec![fact(1, [4.0, 0.0]), fact(2, [0.0, 4.0])], true).unwrap();
+    gallery.enroll(&label("a"), vec![fact(3, [9.0, 9.0])], true).unwrap();
+    gallery.enroll(&label("c"), vec![fact(4, [0.0, -1.0])], true).unwrap();
+    gallery.enroll(&label("empty"), Vec::new(), true).unwrap();
+    let classifier = Classifier::new(&gallery.classes().unwrap());
+    assert_eq!(classifier.classes(), 3);
+    let ranked = classifier.classify(&[0.0, 2.0], 9);
+    let found: Vec<_> = ranked.iter().map(|c| (c.label.as_str(), c.score)).collect();
+    let diagonal = std::f32::consts::FRAC_1_SQRT_2;
+    let expected = [("a", diagonal), ("b", diagonal), ("c", -1.0)];
+    for ((label, score), (expected, value)) in found.iter().zip(expected) {
+        assert!(*label == expected && (score - value).abs() < 1e-6, "{found:?}");
+    }
+    assert_eq!(classifier.classify(&[0.0, 2.0], 1).len(), 1);
+    assert_eq!(Classifier::new(&[]).classify(&[0.0, 2.0], 5), []);
+}
+
+/// Three classes of drawn pictures in folders.
+pub(crate) fn draw_classes(dir: &Path, pictures: u32) {
+    for (kind, name) in [(0, "red"), (1, "green"), (2, "blue")] {
+        fs::create_dir_all(dir.join(name)).unwrap();
+        for variant in 0..pictures {
+            fs::write(dir.join(name).join(format!("{variant}.png")), png(kind, variant)).unwrap();
+        }
+    }
+}
+
+fn protocol(n_query: usize) -> Protocol {
+    let spec = EpisodeSpec { n_way: 2, k_shot: 1, n_query };
+    Protocol { split: Split::Base, spec, episodes: 50, seed: 7 }
+}
+
+#[test]
+fn an_evaluation_is_that_of_the_embeddings() {
+    let root = tempfile::tempdir().unwrap();
+    draw_classes(root.path(), 6);
+    let dataset = Dataset::open(root.path()).unwrap();
+    let mut steps = Vec::new();
+    let mut progress = |done, total| steps.push((done, total));
+    let report = evaluate(&mut tract(), &dataset, protocol(3), &mut progress).unwrap();
+    assert_eq!(steps, [(6, 18), (12, 18), (18, 18)]);
+    assert_eq!((report.n_way, report.episodes, report.seed), (2, 50, 7));
+    let embeddings = embed_split(&mut tract(), &dataset, Split::Base, &mut |_, _| ()).unwrap();
+    let spec = protocol(3).spec;
+    let direct = models::few_shot::evaluate::evaluate(&embeddings, spec, 50, 7).unwrap();
+    assert_eq!(report.results, [direct]);
+    assert!(direct.accuracy > 0.6, "drawn colors are easy: {}", direct.accuracy);
+}
+
+#[test]
+fn an_evaluation_that_cannot_be_is_told_first() {
+    let root = tempfile::tempdir().unwrap();
+    draw_classes(root.path(), 3);
+    let dataset = Dataset::open(root.path()).unwrap();
+    let mut never = |_, _| panic!("nothing may be embedded");
+    let error = evaluate(&mut tract(), &dataset, protocol(3), &mut never).unwrap_err();
+    assert!(matches!(&error, EvaluateError::Episode { .. }), "{error}");
+    assert!(error.is_bad_input());
+    fs::write(root.path().join("red/1.png"), "not a picture").unwrap();
+    let dataset = Dataset::open(root.path()).unwrap();
+    let error = evaluate(&mut tract(), &dataset, protocol(2), &mut |_, _| ()).unwrap_err();
+    assert!(error.to_string().contains("red/1.png") && error.is_bad_input(), "{error}");
+}
