@@ -66,15 +66,27 @@ impl Augment {
         }
     }
 
-    fn crop(&self, rgb: &[u8], size: usize, (top, left): (usize, usize), mirror: bool, out: &mut [f32]) {
+    fn crop(
+        &self,
+        rgb: &[u8],
+        size: usize,
+        (top, left): (usize, usize),
+        mirror: bool,
+        out: &mut [f32],
+    ) {
         for (y, row) in out.chunks_exact_mut(size * 3).enumerate() {
             for (x, pixel) in row.chunks_exact_mut(3).enumerate() {
                 let x = if mirror { size - 1 - x } else { x };
-                let from = |at: usize, offset: usize| (at + offset).checked_sub(self.crop_padding).filter(|&p| p < size);
+                let from = |at: usize, offset: usize| {
+                    (at + offset).checked_sub(self.crop_padding).filter(|&p| p < size)
+                };
                 match from(y, top).zip(from(x, left)) {
                     Some((y, x)) => {
                         let source = &rgb[(y * size + x) * 3..][..3];
-                        pixel.iter_mut().zip(source).for_each(|(to, &value)| *to = f32::from(value));
+                        pixel
+                            .iter_mut()
+                            .zip(source)
+                            .for_each(|(to, &value)| *to = f32::from(value));
                     }
                     None => pixel.fill(0.0),
                 }

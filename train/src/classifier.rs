@@ -37,17 +37,30 @@ pub struct Classifier {
 
 impl Classifier {
     /// A classifier with these parameters (the graph's and the heads') and momentum.
-    pub fn new(config: &Config, parameters: &Tensors, momentum: &Tensors, compute: Compute) -> Result<Self> {
+    pub fn new(
+        config: &Config,
+        parameters: &Tensors,
+        momentum: &Tensors,
+        compute: Compute,
+    ) -> Result<Self> {
         let is_head = |name: &str| head_shapes(config, 1).iter().any(|(head, _)| head == name);
-        let backbone = parameters.iter().filter(|(n, _)| !is_head(n)).map(|(n, t)| (n.clone(), t.clone())).collect();
+        let backbone = parameters
+            .iter()
+            .filter(|(n, _)| !is_head(n))
+            .map(|(n, t)| (n.clone(), t.clone()))
+            .collect();
         let net = Net::new(config.backbone.graph(), &backbone, compute)?;
         let mut heads = BTreeMap::new();
         for (name, _) in head_shapes(config, 1) {
-            let Some(tensor) = parameters.get(&name) else { anyhow::bail!("the checkpoint has no `{name}`") };
-            let tensor = to_tensor(tensor)?.f_to_device(compute.device)?.f_set_requires_grad(true)?;
+            let Some(tensor) = parameters.get(&name) else {
+                anyhow::bail!("the checkpoint has no `{name}`")
+            };
+            let tensor =
+                to_tensor(tensor)?.f_to_device(compute.device)?.f_set_requires_grad(true)?;
             heads.insert(name, tensor);
         }
-        let learned = net.learned().chain(heads.iter().map(|(name, tensor)| (name.as_str(), tensor)));
+        let learned =
+            net.learned().chain(heads.iter().map(|(name, tensor)| (name.as_str(), tensor)));
         let optimizer = Sgd::new(config.optimizer, learned, momentum)?;
         Ok(Self {
             optimizer,
@@ -71,7 +84,9 @@ impl Classifier {
         let size = self.net.graph().inputs[0].shape[1] as i64;
         let device = self.net.compute().device;
         // The loader's [n, h, w, 3] becomes [n, 3, h, w] by its strides alone.
-        let image = Tensor::f_from_slice(&batch.image)?.f_view([n, size, size, 3])?.f_permute([0, 3, 1, 2])?;
+        let image = Tensor::f_from_slice(&batch.image)?
+            .f_view([n, size, size, 3])?
+            .f_permute([0, 3, 1, 2])?;
         let label = Tensor::f_from_slice(&batch.label)?.f_to_device(device)?;
         let (loss, correct) = self.loss(&image.f_to_device(device)?, &label)?;
         loss.f_backward()?;
@@ -95,7 +110,8 @@ impl Classifier {
         let turned: Vec<Tensor> =
             (0..ROTATIONS).map(|turns| image.f_rot90(turns, [2, 3])).collect::<Result<_, _>>()?;
         let embedding = self.embedding(&Tensor::f_cat(&turned, 0)?)?;
-        let (class_loss, logits) = self.head_loss("head", &embedding, &label.f_repeat([ROTATIONS])?)?;
+        let (class_loss, logits) =
+            self.head_loss("head", &embedding, &label.f_repeat([ROTATIONS])?)?;
         let turn = Tensor::f_arange(ROTATIONS, (Kind::Int64, label.device()))?
             .f_repeat_interleave_self_int(label.size()[0], None, None)?;
         let (turn_loss, _) = self.head_loss("rotation_head", &embedding, &turn)?;
@@ -107,7 +123,12 @@ impl Classifier {
         Ok(self.net.forward(&[("image", image)], Mode::Train)?.swap_remove(0))
     }
 
-    fn head_loss(&self, head: &str, embedding: &Tensor, label: &Tensor) -> Result<(Tensor, Tensor)> {
+    fn head_loss(
+        &self,
+        head: &str,
+        embedding: &Tensor,
+        label: &Tensor,
+    ) -> Result<(Tensor, Tensor)> {
         let parameter = |suffix: &str| &self.heads[&format!("{head}.{suffix}")];
         let logits = embedding.f_linear(parameter("weight"), Some(parameter("bias")))?;
         let loss = logits.f_cross_entropy_loss(
@@ -122,10 +143,16 @@ impl Classifier {
 
     /// The epoch's sums so far, those of `progress` included; counting starts again from zero.
     pub fn take_sums(&mut self, progress: &Progress) -> Result<(f64, u64)> {
-        let sums = (progress.loss_sum + self.loss_sum.double_value(&[]), progress.correct + self.correct.int64_value(&[]) as u64);
+        let sums = (
+            progress.loss_sum + self.loss_sum.double_value(&[]),
+            progress.correct + self.correct.int64_value(&[]) as u64,
+        );
         let _ = self.loss_sum.f_zero_()?;
         let _ = self.correct.f_zero_()?;
-        ensure!(sums.0.is_finite(), "the loss is no longer a number: lower the learning rate (schedule.peak)");
+        ensure!(
+            sums.0.is_finite(),
+            "the loss is no longer a number: lower the learning rate (schedule.peak)"
+        );
         Ok(sums)
     }
 
@@ -161,7 +188,10 @@ fn right(logits: &Tensor, label: &Tensor) -> Result<Tensor> {
 fn head_shapes(config: &Config, classes: usize) -> Vec<(String, Vec<usize>)> {
     let embedding = config.backbone.embedding_size();
     let linear = |name: &str, outputs: usize| {
-        [(format!("{name}.weight"), vec![outputs, embedding]), (format!("{name}.bias"), vec![outputs])]
+        [
+            (format!("{name}.weight"), vec![outputs, embedding]),
+            (format!("{name}.bias"), vec![outputs]),
+        ]
     };
     let rotation = config.loss.rotation.then(|| linear("rotation_head", ROTATIONS as usize));
     linear("head", classes).into_iter().chain(rotation.into_iter().flatten()).collect()
@@ -176,7 +206,9 @@ pub fn initial_parameters(config: &Config, classes: usize) -> Result<Tensors> {
         let tensor = match (parameter.role, parameter.shape.as_slice()) {
             (Role::Weight, &[outputs, _, kernel, _]) => {
                 let std = (2.0 / (outputs * kernel * kernel) as f64).sqrt();
-                ArrayD::from_shape_simple_fn(IxDyn(&parameter.shape), || (normal(&mut rng) * std) as f32)
+                ArrayD::from_shape_simple_fn(IxDyn(&parameter.shape), || {
+                    (normal(&mut rng) * std) as f32
+                })
             }
             (Role::Weight | Role::RunningVar, shape) => ArrayD::ones(IxDyn(shape)),
             (_, shape) => ArrayD::zeros(IxDyn(shape)),

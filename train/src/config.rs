@@ -96,7 +96,8 @@ pub enum ConfigError {
 impl Config {
     /// Reads and checks settings.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        let config: Self = toml::from_str(text).map_err(|e| ConfigError::Toml(e.to_string().trim_end().to_owned()))?;
+        let config: Self = toml::from_str(text)
+            .map_err(|e| ConfigError::Toml(e.to_string().trim_end().to_owned()))?;
         config.check()?;
         Ok(config)
     }
@@ -107,12 +108,18 @@ impl Config {
     }
 
     fn check(&self) -> Result<(), ConfigError> {
-        let refuse = |field, got: &dyn ToString, expected| Err(ConfigError::Value { field, got: got.to_string(), expected });
+        let refuse = |field, got: &dyn ToString, expected| {
+            Err(ConfigError::Value { field, got: got.to_string(), expected })
+        };
         if self.epochs == 0 {
             return refuse("epochs", &self.epochs, "at least 1");
         }
         if self.batch_size < 2 {
-            return refuse("batch_size", &self.batch_size, "at least 2 (batch normalization needs a batch)");
+            return refuse(
+                "batch_size",
+                &self.batch_size,
+                "at least 2 (batch normalization needs a batch)",
+            );
         }
         if self.preprocess.size != self.backbone.input_size() {
             return refuse("preprocess.size", &self.preprocess.size, "the backbone's input_size");
@@ -121,10 +128,18 @@ impl Config {
             return refuse("backbone", &error, "sizes that fit together");
         }
         if !(0.0..1.0).contains(&self.loss.label_smoothing) {
-            return refuse("loss.label_smoothing", &self.loss.label_smoothing, "0 or more and below 1");
+            return refuse(
+                "loss.label_smoothing",
+                &self.loss.label_smoothing,
+                "0 or more and below 1",
+            );
         }
         if self.augment.jitter.iter().any(|a| !(0.0..=1.0).contains(a)) {
-            return refuse("augment.jitter", &format!("{:?}", self.augment.jitter), "three numbers in 0..1");
+            return refuse(
+                "augment.jitter",
+                &format!("{:?}", self.augment.jitter),
+                "three numbers in 0..1",
+            );
         }
         if let Schedule::OneCycle { warmup, .. } = self.schedule
             && !(0.0..1.0).contains(&warmup)

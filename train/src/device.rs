@@ -97,7 +97,9 @@ fn load_cuda_library() -> &'static Result<(), String> {
         // SAFETY: the library's initializers register kernels with the libtorch that is already loaded;
         // they are those of PyTorch itself. It is never unloaded.
         let library = unsafe { libloading::Library::new("libtorch_cuda.so") };
-        library.map(std::mem::forget).map_err(|e| format!("libtorch_cuda.so cannot be loaded ({e})"))
+        library
+            .map(std::mem::forget)
+            .map_err(|e| format!("libtorch_cuda.so cannot be loaded ({e})"))
     })
 }
 

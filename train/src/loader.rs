@@ -1,7 +1,7 @@
 //! Pictures for training: decoded once, kept in memory, augmented ahead of the trainer.
 
-use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 
 use anyhow::{Context, Result};
@@ -29,21 +29,35 @@ pub struct Pictures {
 
 impl Pictures {
     /// Decodes and resizes all pictures of `classes` on all cores. The first bad picture is named.
-    pub fn load(dataset: &Dataset, classes: &[&Class], preprocess: &Preprocess, progress: &ProgressBar) -> Result<Self> {
-        let items: Vec<_> =
-            classes.iter().enumerate().flat_map(|(label, class)| class.pictures.iter().map(move |p| (label, p))).collect();
+    pub fn load(
+        dataset: &Dataset,
+        classes: &[&Class],
+        preprocess: &Preprocess,
+        progress: &ProgressBar,
+    ) -> Result<Self> {
+        let items: Vec<_> = classes
+            .iter()
+            .enumerate()
+            .flat_map(|(label, class)| class.pictures.iter().map(move |p| (label, p)))
+            .collect();
         let bytes_each = preprocess.size * preprocess.size * 3;
         let mut rgb = vec![0; items.len() * bytes_each];
         progress.set_length(items.len() as u64);
-        rgb.par_chunks_exact_mut(bytes_each).zip(&items).try_for_each(|(out, (_, item))| -> Result<()> {
-            let bytes = dataset.bytes(item)?;
-            let name = || format!("picture {}", item.path());
-            let picture = decode(&bytes, &PictureLimits::default()).with_context(name)?;
-            out.copy_from_slice(&preprocess.resize(&picture).with_context(name)?);
-            progress.inc(1);
-            Ok(())
-        })?;
-        Ok(Self { size: preprocess.size, rgb, labels: items.iter().map(|(label, _)| *label).collect() })
+        rgb.par_chunks_exact_mut(bytes_each).zip(&items).try_for_each(
+            |(out, (_, item))| -> Result<()> {
+                let bytes = dataset.bytes(item)?;
+                let name = || format!("picture {}", item.path());
+                let picture = decode(&bytes, &PictureLimits::default()).with_context(name)?;
+                out.copy_from_slice(&preprocess.resize(&picture).with_context(name)?);
+                progress.inc(1);
+                Ok(())
+            },
+        )?;
+        Ok(Self {
+            size: preprocess.size,
+            rgb,
+            labels: items.iter().map(|(label, _)| *label).collect(),
+        })
     }
 
     /// How many there are.
@@ -98,15 +112,17 @@ impl LoaderConfig {
         let values_each = pictures.size * pictures.size * 3;
         let mut image = vec![0.0; chosen.len() * values_each];
         let (mean, std) = (self.preprocess.mean, self.preprocess.std);
-        image.par_chunks_exact_mut(values_each).zip(chosen).enumerate().for_each(|(i, (out, &index))| {
-            let mut rng = picture_rng(self.seed, epoch, (first + i) as u64);
-            self.augment.apply(pictures.rgb(index as usize), pictures.size, &mut rng, out);
-            for pixel in out.chunks_exact_mut(3) {
-                for channel in 0..3 {
-                    pixel[channel] = (pixel[channel] - mean[channel]) / std[channel];
+        image.par_chunks_exact_mut(values_each).zip(chosen).enumerate().for_each(
+            |(i, (out, &index))| {
+                let mut rng = picture_rng(self.seed, epoch, (first + i) as u64);
+                self.augment.apply(pictures.rgb(index as usize), pictures.size, &mut rng, out);
+                for pixel in out.chunks_exact_mut(3) {
+                    for channel in 0..3 {
+                        pixel[channel] = (pixel[channel] - mean[channel]) / std[channel];
+                    }
                 }
-            }
-        });
+            },
+        );
         Batch { image, label: chosen.iter().map(|&i| pictures.labels[i as usize] as i64).collect() }
     }
 }
@@ -120,7 +136,12 @@ pub struct Loader {
 
 impl Loader {
     /// Starts to make batches; at most a few wait in memory.
-    pub fn start(config: LoaderConfig, pictures: Arc<Pictures>, epoch: u64, first_batch: u64) -> Self {
+    pub fn start(
+        config: LoaderConfig,
+        pictures: Arc<Pictures>,
+        epoch: u64,
+        first_batch: u64,
+    ) -> Self {
         let (send, ready) = sync_channel(AHEAD);
         let thread = std::thread::spawn(move || {
             let order = epoch_order(config.seed, epoch, pictures.len());

@@ -16,8 +16,10 @@ mod tensorboard;
 
 /// A bar with rate and remaining time; silent where standard error is no terminal.
 pub fn progress_bar(what: &'static str, unit: &str) -> ProgressBar {
-    let template = format!("{{prefix}} {{wide_bar}} {{pos}}/{{len}} {unit} · {{per_sec}} · {{eta}} left");
-    let style = ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let template =
+        format!("{{prefix}} {{wide_bar}} {{pos}}/{{len}} {unit} · {{per_sec}} · {{eta}} left");
+    let style =
+        ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(0).with_prefix(what).with_style(style)
 }
 
@@ -65,10 +67,16 @@ impl Metrics {
     pub fn open(run: &Run, epochs_done: u64) -> Result<Self> {
         let path = run.file("metrics.jsonl");
         let lines = kept_lines(&path, epochs_done)?;
-        disk::write(&path, lines.iter().map(|(line, _)| format!("{line}\n")).collect::<String>().as_bytes())?;
+        disk::write(
+            &path,
+            lines.iter().map(|(line, _)| format!("{line}\n")).collect::<String>().as_bytes(),
+        )?;
         Ok(Self {
             run: run.clone(),
-            log: OpenOptions::new().append(true).open(&path).with_context(|| format!("cannot open {}", path.display()))?,
+            log: OpenOptions::new()
+                .append(true)
+                .open(&path)
+                .with_context(|| format!("cannot open {}", path.display()))?,
             events: tensorboard::EventFile::create(run.folder())?,
             history: lines.into_iter().map(|(_, metrics)| metrics).collect(),
             bar: ProgressBar::hidden(),
@@ -77,8 +85,15 @@ impl Metrics {
     }
 
     /// Shows the bar of an epoch (from 0) and starts its clock.
-    pub fn start_epoch(&mut self, epoch: u64, epochs: u64, batches: u64, batch_size: usize) -> ProgressBar {
-        self.bar = progress_bar("", "pictures").with_prefix(format!("epoch {}/{epochs}", epoch + 1));
+    pub fn start_epoch(
+        &mut self,
+        epoch: u64,
+        epochs: u64,
+        batches: u64,
+        batch_size: usize,
+    ) -> ProgressBar {
+        self.bar =
+            progress_bar("", "pictures").with_prefix(format!("epoch {}/{epochs}", epoch + 1));
         self.bar.set_length(batches * batch_size as u64);
         self.started = Instant::now();
         self.bar.clone()
@@ -101,7 +116,11 @@ impl Metrics {
         )?;
         self.bar.finish_and_clear();
         let shown = val.map_or(String::new(), |v| {
-            format!(" · val {:.2} ± {:.2} %", 100.0 * v, 100.0 * metrics.val_ci95.unwrap_or_default())
+            format!(
+                " · val {:.2} ± {:.2} %",
+                100.0 * v,
+                100.0 * metrics.val_ci95.unwrap_or_default()
+            )
         });
         eprintln!(
             "epoch {:>3} · loss {:.4} · train {:.2} %{shown} · {:.0} pictures/s",

@@ -109,17 +109,29 @@ impl Net {
             values.insert(name, channels_last(&tensor)?);
         }
         for (node, finished) in self.graph.nodes.iter().zip(&self.finished) {
-            let read = node.inputs.iter().map(|name| self.value(&values, name)).collect::<Result<Vec<_>, _>>()?;
+            let read = node
+                .inputs
+                .iter()
+                .map(|name| self.value(&values, name))
+                .collect::<Result<Vec<_>, _>>()?;
             let written = self.apply(node, &read, mode)?;
             values.insert(&node.name, written);
             for name in finished {
                 values.remove(name.as_str());
             }
         }
-        self.graph.outputs.iter().map(|name| Ok(self.value(&values, name)?.f_to_kind(Kind::Float)?)).collect()
+        self.graph
+            .outputs
+            .iter()
+            .map(|name| Ok(self.value(&values, name)?.f_to_kind(Kind::Float)?))
+            .collect()
     }
 
-    fn value<'a>(&self, values: &'a BTreeMap<&str, Tensor>, name: &str) -> Result<&'a Tensor, NetError> {
+    fn value<'a>(
+        &self,
+        values: &'a BTreeMap<&str, Tensor>,
+        name: &str,
+    ) -> Result<&'a Tensor, NetError> {
         let missing = || NetError::Value { graph: self.graph.name.clone(), name: name.to_owned() };
         values.get(name).ok_or_else(missing)
     }
@@ -131,8 +143,16 @@ impl Net {
             Op::Conv2d { stride, padding, bias, .. } => {
                 // The cast is part of the differentiated computation: fp32 masters get fp32 gradients.
                 let weight = parameter("weight").f_to_kind(self.compute.kind)?;
-                let bias = bias.then(|| parameter("bias").f_to_kind(self.compute.kind)).transpose()?;
-                x.f_conv2d(&weight, bias.as_ref(), [stride as i64; 2], [padding as i64; 2], [1, 1], 1)?
+                let bias =
+                    bias.then(|| parameter("bias").f_to_kind(self.compute.kind)).transpose()?;
+                x.f_conv2d(
+                    &weight,
+                    bias.as_ref(),
+                    [stride as i64; 2],
+                    [padding as i64; 2],
+                    [1, 1],
+                    1,
+                )?
             }
             Op::BatchNorm { eps } => x.f_batch_norm(
                 Some(parameter("weight")),
@@ -146,7 +166,9 @@ impl Net {
             )?,
             // tch's leaky_relu takes no slope. Its backward formula, applied to x itself, is LeakyReLU in
             // value and gradient, and the fastest form of it on a CPU.
-            Op::LeakyRelu { slope } => x.detach().f_leaky_relu_backward(x, f64::from(slope), false)?,
+            Op::LeakyRelu { slope } => {
+                x.detach().f_leaky_relu_backward(x, f64::from(slope), false)?
+            }
             Op::MaxPool2d { kernel, stride } => {
                 x.f_max_pool2d([kernel as i64; 2], [stride as i64; 2], [0, 0], [1, 1], false)?
             }
@@ -185,13 +207,19 @@ fn channels_last(tensor: &Tensor) -> Result<Tensor, TchError> {
 /// A plain array as a tensor on the CPU.
 pub fn to_tensor(array: &ArrayD<f32>) -> Result<Tensor, TchError> {
     let shape: Vec<i64> = array.shape().iter().map(|&d| d as i64).collect();
-    Tensor::f_from_slice(array.as_standard_layout().as_slice().unwrap_or_default())?.f_view(shape.as_slice())
+    Tensor::f_from_slice(array.as_standard_layout().as_slice().unwrap_or_default())?
+        .f_view(shape.as_slice())
 }
 
 /// A tensor as a plain array.
 pub fn to_array(tensor: &Tensor) -> Result<ArrayD<f32>, TchError> {
     let shape: Vec<usize> = tensor.size().iter().map(|&d| d as usize).collect();
-    let flat = tensor.f_detach()?.f_to_device(Device::Cpu)?.f_to_kind(Kind::Float)?.f_contiguous()?.f_view([-1])?;
+    let flat = tensor
+        .f_detach()?
+        .f_to_device(Device::Cpu)?
+        .f_to_kind(Kind::Float)?
+        .f_contiguous()?
+        .f_view([-1])?;
     let values = Vec::<f32>::try_from(&flat)?;
     ArrayD::from_shape_vec(IxDyn(&shape), values).map_err(|e| TchError::Shape(e.to_string()))
 }

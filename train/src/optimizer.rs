@@ -39,7 +39,11 @@ impl Sgd {
         for (name, parameter) in parameters {
             let buffer = parameter.detach().f_zeros_like()?;
             if let Some(saved) = momentum.get(name) {
-                tch::no_grad(|| buffer.shallow_clone().copy_(&to_tensor(saved).unwrap_or_else(|_| buffer.zeros_like())));
+                tch::no_grad(|| {
+                    buffer
+                        .shallow_clone()
+                        .copy_(&to_tensor(saved).unwrap_or_else(|_| buffer.zeros_like()))
+                });
             }
             optimizer.momentum.insert(name.to_owned(), buffer);
             optimizer.parameters.push((name.to_owned(), parameter.shallow_clone()));
@@ -115,7 +119,9 @@ impl Schedule {
             Self::OneCycle { peak, warmup } if share < *warmup => {
                 peak + (ONE_CYCLE_START * peak - peak) * half_cosine(share / warmup)
             }
-            Self::OneCycle { peak, warmup } => peak * half_cosine((share - warmup) / (1.0 - warmup)),
+            Self::OneCycle { peak, warmup } => {
+                peak * half_cosine((share - warmup) / (1.0 - warmup))
+            }
             Self::Cosine { peak } => peak * half_cosine(share),
         }
     }
@@ -133,7 +139,7 @@ mod tests {
     #[test]
     fn the_papers_steps() {
         let schedule = Schedule::Steps { peak: 0.1, milestones: vec![60, 80, 90], factor: 0.1 };
-        let rate = |epoch| schedule.rate(epoch * 10, 10, 100);
+        let rate = |epoch: u64| schedule.rate(epoch * 10, 10, 100);
         assert_eq!(rate(59), 0.1);
         assert!((rate(60) - 0.01).abs() < 1e-12 && (rate(99) - 1e-4).abs() < 1e-12);
     }

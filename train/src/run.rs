@@ -20,7 +20,8 @@ impl Run {
 
     /// Makes the folder.
     pub fn create(&self) -> Result<()> {
-        std::fs::create_dir_all(&self.folder).with_context(|| format!("cannot create {}", self.folder.display()))
+        std::fs::create_dir_all(&self.folder)
+            .with_context(|| format!("cannot create {}", self.folder.display()))
     }
 
     /// The folder.
@@ -51,7 +52,8 @@ impl Run {
     /// Reads a checkpoint.
     pub fn read(&self, path: &Path) -> Result<Checkpoint> {
         let bytes = disk::read(path, checkpoint::MAX_BYTES)?;
-        Checkpoint::parse(&bytes).with_context(|| format!("{} is not a usable checkpoint", path.display()))
+        Checkpoint::parse(&bytes)
+            .with_context(|| format!("{} is not a usable checkpoint", path.display()))
     }
 
     /// Writes a checkpoint, whole or not at all.

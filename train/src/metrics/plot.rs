@@ -33,7 +33,13 @@ pub(super) fn svg(history: &[EpochMetrics]) -> String {
 }
 
 /// A line with its own vertical axis: ticks at the lowest, the middle and the highest value.
-fn curve(out: &mut String, points: &[(f64, f64)], color: &str, (axis, anchor): (f64, &str), label: &str) {
+fn curve(
+    out: &mut String,
+    points: &[(f64, f64)],
+    color: &str,
+    (axis, anchor): (f64, &str),
+    label: &str,
+) {
     let finite = points.iter().map(|p| p.1).filter(|v| v.is_finite());
     let (low, high) = finite.fold((f64::MAX, f64::MIN), |(low, high), v| (low.min(v), high.max(v)));
     if low > high {
@@ -42,7 +48,11 @@ fn curve(out: &mut String, points: &[(f64, f64)], color: &str, (axis, anchor): (
     let span = (high - low).max(1e-9);
     let y = |value: f64| HEIGHT - MARGIN - (value - low) / span * (HEIGHT - 2.0 * MARGIN);
     let path: String = points.iter().map(|(px, v)| format!("{px:.1},{:.1} ", y(*v))).collect();
-    let _ = writeln!(out, "<polyline fill=\"none\" stroke=\"{color}\" stroke-width=\"2\" points=\"{}\"/>", path.trim_end());
+    let _ = writeln!(
+        out,
+        "<polyline fill=\"none\" stroke=\"{color}\" stroke-width=\"2\" points=\"{}\"/>",
+        path.trim_end()
+    );
     for value in [low, low + span / 2.0, high] {
         let at = y(value);
         let _ = writeln!(
@@ -53,5 +63,9 @@ fn curve(out: &mut String, points: &[(f64, f64)], color: &str, (axis, anchor): (
             at + 4.0
         );
     }
-    let _ = writeln!(out, "<text x=\"{axis}\" y=\"{}\" text-anchor=\"{anchor}\" fill=\"{color}\">{label}</text>", MARGIN - 24.0);
+    let _ = writeln!(
+        out,
+        "<text x=\"{axis}\" y=\"{}\" text-anchor=\"{anchor}\" fill=\"{color}\">{label}</text>",
+        MARGIN - 24.0
+    );
 }

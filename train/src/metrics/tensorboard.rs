@@ -21,8 +21,10 @@ impl EventFile {
     /// Starts a new file in the folder; TensorBoard joins the files of a folder.
     pub(super) fn create(folder: &Path) -> Result<Self> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let path = folder.join(format!("events.out.tfevents.{}.{}", now.as_secs(), std::process::id()));
-        let file = File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
+        let path =
+            folder.join(format!("events.out.tfevents.{}.{}", now.as_secs(), std::process::id()));
+        let file =
+            File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
         let mut events = Self { file };
         events.write(&[wall_time(), field_bytes(3, b"brain.Event:2")].concat())?;
         Ok(events)
@@ -33,7 +35,9 @@ impl EventFile {
         let summary: Vec<u8> = values
             .iter()
             .filter_map(|(tag, value)| value.map(|v| (tag, v as f32)))
-            .flat_map(|(tag, v)| field_bytes(1, &[field_bytes(1, tag.as_bytes()), field_f32(2, v)].concat()))
+            .flat_map(|(tag, v)| {
+                field_bytes(1, &[field_bytes(1, tag.as_bytes()), field_f32(2, v)].concat())
+            })
             .collect();
         self.write(&[wall_time(), field_varint(2, step), field_bytes(5, &summary)].concat())
     }
@@ -84,7 +88,10 @@ mod tests {
     fn varints_and_checksums_are_as_specified() {
         assert_eq!(varint(300), [0xac, 0x02]);
         // "123456789" has CRC-32C e3069283.
-        assert_eq!(masked_crc(b"123456789"), 0xe306_9283u32.rotate_right(15).wrapping_add(0xa282_ead8).to_le_bytes());
+        assert_eq!(
+            masked_crc(b"123456789"),
+            0xe306_9283u32.rotate_right(15).wrapping_add(0xa282_ead8).to_le_bytes()
+        );
         assert_eq!(field_f32(2, 1.0), [0x15, 0, 0, 0x80, 0x3f]);
     }
 }

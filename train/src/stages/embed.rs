@@ -12,7 +12,12 @@ use models::preprocess::Preprocess;
 const BATCH: usize = 128;
 
 /// Embeds every picture, un-augmented; one matrix `[pictures, s]` per class.
-pub fn embed(net: &Net, pictures: &Pictures, preprocess: &Preprocess, classes: usize) -> Result<Vec<Array2<f32>>> {
+pub fn embed(
+    net: &Net,
+    pictures: &Pictures,
+    preprocess: &Preprocess,
+    classes: usize,
+) -> Result<Vec<Array2<f32>>> {
     let size = pictures.size;
     let mut rows: Vec<Vec<f32>> = vec![Vec::new(); classes];
     let all: Vec<usize> = (0..pictures.len()).collect();
@@ -21,7 +26,12 @@ pub fn embed(net: &Net, pictures: &Pictures, preprocess: &Preprocess, classes: u
         for (out, &index) in image.chunks_exact_mut(3 * size * size).zip(chosen) {
             preprocess.normalize(pictures.rgb(index), out);
         }
-        let image = Tensor::f_from_slice(&image)?.f_view([chosen.len() as i64, 3, size as i64, size as i64])?;
+        let image = Tensor::f_from_slice(&image)?.f_view([
+            chosen.len() as i64,
+            3,
+            size as i64,
+            size as i64,
+        ])?;
         let outputs = tch::no_grad(|| net.forward(&[("image", &image)], Mode::Eval))?;
         let embeddings = to_array(&outputs[0])?;
         for (row, &index) in embeddings.outer_iter().zip(chosen) {
@@ -29,5 +39,7 @@ pub fn embed(net: &Net, pictures: &Pictures, preprocess: &Preprocess, classes: u
         }
     }
     let width = net.graph().shapes()?.get(&net.graph().outputs[0]).map_or(0, |s| s[0]);
-    rows.into_iter().map(|values| Ok(Array2::from_shape_vec((values.len() / width.max(1), width), values)?)).collect()
+    rows.into_iter()
+        .map(|values| Ok(Array2::from_shape_vec((values.len() / width.max(1), width), values)?))
+        .collect()
 }

@@ -6,6 +6,7 @@ use models::few_shot::episode::EpisodeSpec;
 use models::few_shot::evaluate::{Report, evaluate as evaluate_episodes};
 
 use super::embed::embed;
+use crate::error::BadInput;
 use crate::loader::Pictures;
 use crate::metrics::progress_bar;
 use crate::net::{Compute, Net};
@@ -25,10 +26,16 @@ pub struct Protocol {
 }
 
 /// Embeds the split with the best checkpoint and averages over episodes.
-pub fn evaluate(run: &Run, dataset: &Dataset, protocol: &Protocol, compute: Compute) -> Result<Report> {
+pub fn evaluate(
+    run: &Run,
+    dataset: &Dataset,
+    protocol: &Protocol,
+    compute: Compute,
+) -> Result<Report> {
     let checkpoint = run.read(&run.best())?;
     let classes = dataset.split(protocol.split);
-    ensure!(!classes.is_empty(), "the data has no classes in split `{}`", protocol.split);
+    let empty = || BadInput(format!("the data has no classes in split `{}`", protocol.split));
+    ensure!(!classes.is_empty(), empty());
     let progress = progress_bar("decode", "pictures");
     let pictures = Pictures::load(dataset, &classes, &checkpoint.preprocess, &progress)?;
     progress.finish_and_clear();

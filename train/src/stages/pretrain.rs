@@ -17,6 +17,7 @@ use super::embed::embed;
 use super::golden::golden;
 use crate::classifier::{Classifier, initial_parameters};
 use crate::config::Config;
+use crate::error::BadInput;
 use crate::loader::{Loader, LoaderConfig, Pictures};
 use crate::metrics::{EpochMetrics, Metrics, progress_bar};
 use crate::net::Compute;
@@ -49,7 +50,19 @@ pub fn pretrain(
     stop: &AtomicBool,
 ) -> Result<Ending> {
     let data = load(config, dataset)?;
-    let (parameters, momentum, mut progress) = if resume { saved_state(config, run, &data)? } else { fresh_state(config, data.classes.len())? };
+    let (parameters, momentum, mut progress) = if resume {
+        saved_state(config, run, &data)?
+    } else {
+        (initial_parameters(config, data.classes.len())?, Tensors::new(), fresh_progress(config)?)
+    };
+    ensure!(
+        data.base.len() >= config.batch_size,
+        BadInput(format!(
+            "{} base pictures do not fill one batch of {}",
+            data.base.len(),
+            config.batch_size
+        ))
+    );
     run.create()?;
     models::disk::write(&run.file("config.toml"), config.to_toml()?.as_bytes())?;
     let mut classifier = Classifier::new(config, &parameters, &momentum, compute)?;
@@ -62,12 +75,16 @@ pub fn pretrain(
         preprocess: config.preprocess.clone(),
     };
     let batches = loader_config.batches(data.base.len());
-    ensure!(batches > 0, "{} base pictures do not fill one batch of {}", data.base.len(), config.batch_size);
 
     while progress.epoch < config.epochs {
         let bar = metrics.start_epoch(progress.epoch, config.epochs, batches, config.batch_size);
         bar.set_position(progress.batch * config.batch_size as u64);
-        let loader = Loader::start(loader_config.clone(), Arc::clone(&data.base), progress.epoch, progress.batch);
+        let loader = Loader::start(
+            loader_config.clone(),
+            Arc::clone(&data.base),
+            progress.epoch,
+            progress.batch,
+        );
         for batch in loader {
             let step = progress.epoch * batches + progress.batch;
             let rate = config.schedule.rate(step, batches, config.epochs);
@@ -80,7 +97,11 @@ pub fn pretrain(
                 return Ok(Ending::Stopped);
             }
         }
-        ensure!(progress.batch == batches, "the loader stopped after batch {} of {batches}", progress.batch);
+        ensure!(
+            progress.batch == batches,
+            "the loader stopped after batch {} of {batches}",
+            progress.batch
+        );
         finish_epoch(config, run, &data, &mut classifier, &mut progress, &mut metrics)?;
     }
     Ok(Ending::Finished)
@@ -89,9 +110,13 @@ pub fn pretrain(
 fn load(config: &Config, dataset: &Dataset) -> Result<Data> {
     let base = dataset.split(Split::Base);
     let val = dataset.split(Split::Val);
-    ensure!(base.len() > 1, "the data has {} base class(es), expected at least 2", base.len());
+    ensure!(
+        base.len() > 1,
+        BadInput(format!("the data has {} base class(es), expected at least 2", base.len()))
+    );
     let progress = progress_bar("decode", "pictures");
-    let pictures = |classes: &[&Class]| Pictures::load(dataset, classes, &config.preprocess, &progress);
+    let pictures =
+        |classes: &[&Class]| Pictures::load(dataset, classes, &config.preprocess, &progress);
     let data = Data {
         classes: base.iter().map(|class| class.name.clone()).collect(),
         base: Arc::new(pictures(&base)?),
@@ -102,8 +127,9 @@ fn load(config: &Config, dataset: &Dataset) -> Result<Data> {
     Ok(data)
 }
 
-fn fresh_state(config: &Config, classes: usize) -> Result<(Tensors, Tensors, Progress)> {
-    let progress = Progress {
+/// The counters of a training that has not begun.
+pub fn fresh_progress(config: &Config) -> Result<Progress> {
+    Ok(Progress {
         seed: config.seed,
         epoch: 0,
         batch: 0,
@@ -111,29 +137,26 @@ fn fresh_state(config: &Config, classes: usize) -> Result<(Tensors, Tensors, Pro
         correct: 0,
         best_accuracy: None,
         config: config.to_toml()?,
-    };
-    Ok((initial_parameters(config, classes)?, Tensors::new(), progress))
+    })
 }
 
 fn saved_state(config: &Config, run: &Run, data: &Data) -> Result<(Tensors, Tensors, Progress)> {
     let path = run.last();
     let checkpoint = run.read(&path)?;
+    let folder = run.folder().display();
     let Some(Training { momentum, progress }) = checkpoint.training else {
-        bail!("{} holds no training state, so there is nothing to resume", path.display());
+        bail!(BadInput(format!(
+            "{} holds no training state: nothing can be resumed",
+            path.display()
+        )));
     };
-    ensure!(
-        progress.config == config.to_toml()?,
-        "{} was trained with other settings: resume with {}, or start a new run",
-        run.folder().display(),
-        run.file("config.toml").display()
-    );
-    ensure!(
-        checkpoint.classes == data.classes,
-        "{} was trained on other base classes ({} of them, the data has {}): resume with the same data",
-        run.folder().display(),
-        checkpoint.classes.len(),
-        data.classes.len()
-    );
+    let settings = run.file("config.toml");
+    let other_settings =
+        || format!("{folder} was trained with other settings: resume with {}", settings.display());
+    ensure!(progress.config == config.to_toml()?, BadInput(other_settings()));
+    let other_classes =
+        || format!("{folder} was trained on other base classes: resume with the same data");
+    ensure!(checkpoint.classes == data.classes, BadInput(other_classes()));
     Ok((checkpoint.parameters, momentum, progress))
 }
 
@@ -149,8 +172,13 @@ fn finish_epoch(
     let (loss_sum, correct) = classifier.take_sums(progress)?;
     let pictures = progress.batch * config.batch_size as u64;
     let step = (progress.epoch + 1) * progress.batch;
-    let is_due = (progress.epoch + 1) % config.validation.every == 0 || progress.epoch + 1 == config.epochs;
-    let validation = if is_due && data.val_classes > 0 { Some(validate(config, data, classifier)?) } else { None };
+    let is_due = (progress.epoch + 1).is_multiple_of(config.validation.every)
+        || progress.epoch + 1 == config.epochs;
+    let validation = if is_due && data.val_classes > 0 {
+        Some(validate(config, data, classifier)?)
+    } else {
+        None
+    };
     metrics.finish_epoch(EpochMetrics {
         epoch: progress.epoch + 1,
         step,
@@ -161,7 +189,13 @@ fn finish_epoch(
         val_accuracy: validation.map(|v| v.0),
         val_ci95: validation.map(|v| v.1),
     })?;
-    *progress = Progress { epoch: progress.epoch + 1, batch: 0, loss_sum: 0.0, correct: 0, ..progress.clone() };
+    *progress = Progress {
+        epoch: progress.epoch + 1,
+        batch: 0,
+        loss_sum: 0.0,
+        correct: 0,
+        ..progress.clone()
+    };
     // Without validation classes the newest is the best that is known.
     let is_best = match (validation, progress.best_accuracy) {
         (Some((accuracy, _)), Some(best)) => accuracy > best,
@@ -186,12 +220,23 @@ fn validate(config: &Config, data: &Data, classifier: &Classifier) -> Result<(f6
     Ok((outcome.accuracy, outcome.ci95))
 }
 
-fn save(config: &Config, run: &Run, data: &Data, classifier: &mut Classifier, progress: &mut Progress) -> Result<()> {
+fn save(
+    config: &Config,
+    run: &Run,
+    data: &Data,
+    classifier: &mut Classifier,
+    progress: &mut Progress,
+) -> Result<()> {
     (progress.loss_sum, progress.correct) = classifier.take_sums(progress)?;
     run.write(&run.last(), &checkpoint(config, data, classifier, progress)?)
 }
 
-fn checkpoint(config: &Config, data: &Data, classifier: &Classifier, progress: &Progress) -> Result<Checkpoint> {
+fn checkpoint(
+    config: &Config,
+    data: &Data,
+    classifier: &Classifier,
+    progress: &Progress,
+) -> Result<Checkpoint> {
     let batches = (data.base.len() / config.batch_size) as u64;
     let pictures_seen = (progress.epoch * batches + progress.batch) * config.batch_size as u64;
     Ok(Checkpoint {

@@ -1,0 +1,32 @@
+//! Which errors are the user's to mend.
+
+use models::checkpoint::CheckpointError;
+use models::dataset::DatasetError;
+use models::disk::DiskError;
+use models::few_shot::episode::EpisodeError;
+use models::picture::PictureError;
+
+use crate::config::ConfigError;
+use crate::device::NoCuda;
+use crate::stages::import::ImportError;
+
+/// Something that was given cannot be used; the text says what, what was expected and what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct BadInput(pub String);
+
+/// Whether the cause lies in what was given (exit code 2) rather than in this machine (exit code 1).
+pub fn is_bad_input(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let unreadable = |e: &DiskError| !matches!(e, DiskError::Io { action: "write", .. });
+        cause.is::<BadInput>()
+            || cause.is::<ConfigError>()
+            || cause.is::<NoCuda>()
+            || cause.is::<DatasetError>()
+            || cause.is::<PictureError>()
+            || cause.is::<CheckpointError>()
+            || cause.is::<EpisodeError>()
+            || cause.is::<ImportError>()
+            || cause.downcast_ref::<DiskError>().is_some_and(unreadable)
+    })
+}

@@ -1,0 +1,164 @@
+//! A training that was stopped and resumed gives the numbers of one that was not.
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use models::checkpoint::Checkpoint;
+use models::dataset::Dataset;
+use tch::{Device, Kind};
+use train::net::Compute;
+use train::run::Run;
+use train::stages::pretrain::{Ending, pretrain};
+
+use crate::support::{tiny_config, tiny_data};
+
+const CPU: Compute = Compute { device: Device::Cpu, kind: Kind::Float };
+
+struct Scene {
+    _folder: tempfile::TempDir,
+    dataset: Dataset,
+    root: std::path::PathBuf,
+}
+
+fn scene() -> Scene {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    tiny_data(&data);
+    Scene {
+        dataset: Dataset::open(&data).unwrap(),
+        root: folder.path().to_owned(),
+        _folder: folder,
+    }
+}
+
+impl Scene {
+    fn train(&self, run: &Run, resume: bool, stop: bool) -> Ending {
+        pretrain(&tiny_config(), &self.dataset, run, resume, CPU, &AtomicBool::new(stop)).unwrap()
+    }
+
+    fn uninterrupted(&self) -> Run {
+        let run = Run::new(&self.root.join("whole"));
+        assert_eq!(self.train(&run, false, false), Ending::Finished);
+        run
+    }
+
+    /// Stops after every batch; `meddle` may change the saved state before the resume after the eighth batch.
+    fn interrupted(&self, name: &str, meddle: impl Fn(&mut Checkpoint)) -> Run {
+        let run = Run::new(&self.root.join(name));
+        assert_eq!(self.train(&run, false, true), Ending::Stopped);
+        for stops in 2..100 {
+            if self.train(&run, true, true) == Ending::Finished {
+                return run;
+            }
+            if stops == 8 {
+                let mut checkpoint = run.read(&run.last()).unwrap();
+                meddle(&mut checkpoint);
+                run.write(&run.last(), &checkpoint).unwrap();
+            }
+        }
+        panic!("the training never finished");
+    }
+}
+
+/// The losses and accuracies of every epoch, without the clock.
+fn curve(run: &Run) -> Vec<serde_json::Value> {
+    let text = std::fs::read_to_string(run.file("metrics.jsonl")).unwrap();
+    let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    lines
+        .map(|mut line| {
+            line.as_object_mut().unwrap().remove("seconds");
+            line
+        })
+        .collect()
+}
+
+fn parameters(run: &Run) -> models::tensors::Tensors {
+    run.read(&run.last()).unwrap().parameters
+}
+
+#[test]
+fn a_resumed_training_is_the_uninterrupted_one() {
+    tch::set_num_threads(1);
+    let scene = scene();
+    let whole = scene.uninterrupted();
+    let resumed = scene.interrupted("resumed", |_| {});
+    assert_eq!(curve(&whole).len(), 3);
+    assert_eq!(curve(&whole), curve(&resumed));
+    assert_eq!(parameters(&whole), parameters(&resumed));
+    assert_eq!(std::fs::read(whole.best()).unwrap(), std::fs::read(resumed.best()).unwrap());
+}
+
+/// The test above notices when any part of the saved state is lost.
+#[test]
+fn each_part_of_the_saved_state_matters() {
+    tch::set_num_threads(1);
+    let scene = scene();
+    let whole = parameters(&scene.uninterrupted());
+    let differs = |name: &str, meddle: fn(&mut Checkpoint)| {
+        assert_ne!(
+            parameters(&scene.interrupted(name, meddle)),
+            whole,
+            "{name} makes no difference"
+        );
+    };
+    differs("momentum-dropped", |c| c.training.as_mut().unwrap().momentum.clear());
+    differs("random-state-dropped", |c| c.training.as_mut().unwrap().progress.seed = 0);
+    differs("loader-position-dropped", |c| c.training.as_mut().unwrap().progress.batch = 0);
+}
+
+#[test]
+fn the_rotation_head_learns_beside_the_classes() {
+    let scene = scene();
+    let mut config = tiny_config();
+    config.loss.rotation = true;
+    config.epochs = 1;
+    let run = Run::new(&scene.root.join("rotation"));
+    pretrain(&config, &scene.dataset, &run, false, CPU, &AtomicBool::new(false)).unwrap();
+    let trained = parameters(&run);
+    assert_eq!(trained["rotation_head.weight"].shape(), [4, 8]);
+    let fresh = train::classifier::initial_parameters(&config, 4).unwrap();
+    assert_ne!(trained["rotation_head.weight"], fresh["rotation_head.weight"]);
+}
+
+#[test]
+fn other_settings_or_data_are_not_resumed() {
+    let scene = scene();
+    let run = Run::new(&scene.root.join("run"));
+    scene.train(&run, false, true);
+    let stop = AtomicBool::new(false);
+    let mut config = tiny_config();
+    config.seed += 1;
+    let error = pretrain(&config, &scene.dataset, &run, true, CPU, &stop).unwrap_err().to_string();
+    assert!(error.contains("other settings"), "{error}");
+
+    std::fs::remove_dir_all(scene.root.join("data/base/stripes-0")).unwrap();
+    let other = Dataset::open(&scene.root.join("data")).unwrap();
+    let error = pretrain(&tiny_config(), &other, &run, true, CPU, &stop).unwrap_err().to_string();
+    assert!(error.contains("other base classes"), "{error}");
+}
+
+#[test]
+fn a_run_leaves_what_the_next_steps_need() {
+    let scene = scene();
+    let run = scene.uninterrupted();
+    for name in [
+        "config.toml",
+        "last.safetensors",
+        "best.safetensors",
+        "golden.safetensors",
+        "metrics.jsonl",
+        "plot.svg",
+    ] {
+        assert!(run.file(name).is_file(), "{name}");
+    }
+    let events = std::fs::read_dir(run.folder()).unwrap().filter_map(Result::ok);
+    let is_events = |entry: &std::fs::DirEntry| {
+        entry.file_name().to_string_lossy().starts_with("events.out.tfevents")
+    };
+    assert_eq!(events.filter(is_events).count(), 1);
+    assert!(run.read(Path::new(&run.best())).unwrap().training.is_none());
+    assert_eq!(
+        run.read(&run.best()).unwrap().classes,
+        ["stripes-0", "stripes-1", "stripes-2", "stripes-3"]
+    );
+}

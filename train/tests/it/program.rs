@@ -1,0 +1,175 @@
+//! `handful-train` as a process.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::support::{tiny_config, tiny_data};
+
+struct Scene {
+    folder: tempfile::TempDir,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        tiny_data(&folder.path().join("data"));
+        std::fs::write(folder.path().join("config.toml"), tiny_config().to_toml().unwrap())
+            .unwrap();
+        Self { folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_handful-train"));
+        command.current_dir(self.folder.path()).args(arguments).stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    fn pretrain(&self, more: &[&str]) -> Output {
+        let arguments = ["pretrain", "--config", "config.toml", "--data", "data", "--out", "run"];
+        self.run(&[&arguments, more].concat())
+    }
+
+    fn evaluate(&self, more: &[&str]) -> Output {
+        let arguments = [
+            "evaluate",
+            "run",
+            "--data",
+            "data",
+            "--n-way",
+            "2",
+            "--n-query",
+            "5",
+            "--episodes",
+            "100",
+        ];
+        self.run(&[&arguments, more].concat())
+    }
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[track_caller]
+fn assert_refused(output: &Output, code: i32, words: &[&str]) {
+    let text = stderr(output);
+    assert_eq!(output.status.code(), Some(code), "{text}");
+    for word in words {
+        assert!(text.contains(word), "`{word}` is not in: {text}");
+    }
+    assert!(!text.contains("panicked"), "{text}");
+}
+
+#[test]
+fn pretrain_then_evaluate() {
+    let scene = Scene::new();
+    let output = scene.pretrain(&[]);
+    assert!(output.status.success(), "{}", stderr(&output));
+
+    let one = scene.evaluate(&["--threads", "1", "--json", "report.json"]);
+    assert!(one.status.success(), "{}", stderr(&one));
+    let two = scene.evaluate(&["--threads", "2"]);
+    assert_eq!(one.stdout, two.stdout, "the numbers depend on the number of threads");
+    let report: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(scene.path("report.json")).unwrap()).unwrap();
+    assert_eq!(report["split"], "val");
+    assert_eq!(report["results"][0]["fusion"], "mean");
+    assert_eq!(report["results"][0]["setting"], "inductive");
+    assert!((0.0..=1.0).contains(&report["results"][0]["accuracy"].as_f64().unwrap()));
+    assert!(report["results"][0]["ci95"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn a_begun_run_is_not_overwritten() {
+    let scene = Scene::new();
+    scene.pretrain(&[]);
+    let before = std::fs::read(scene.path("run/last.safetensors")).unwrap();
+    assert_refused(&scene.pretrain(&[]), 2, &["run", "already holds a training", "--resume"]);
+    assert_eq!(std::fs::read(scene.path("run/last.safetensors")).unwrap(), before);
+}
+
+#[test]
+fn bad_input_is_named() {
+    let scene = Scene::new();
+    assert_refused(&scene.pretrain(&["--resume"]), 2, &["run/last.safetensors", "No such file"]);
+    assert_refused(&scene.evaluate(&[]), 2, &["run/best.safetensors"]);
+    std::fs::write(scene.path("config.toml"), "seed = 1\nepoch = 3\n").unwrap();
+    assert_refused(&scene.pretrain(&[]), 2, &["config.toml", "epoch"]);
+    let mut config = tiny_config();
+    config.preprocess.size = 17;
+    std::fs::write(scene.path("config.toml"), config.to_toml().unwrap()).unwrap();
+    assert_refused(&scene.pretrain(&[]), 2, &["preprocess.size", "17"]);
+    std::fs::remove_dir_all(scene.path("data/base")).unwrap();
+    std::fs::write(scene.path("config.toml"), tiny_config().to_toml().unwrap()).unwrap();
+    assert_refused(&scene.pretrain(&[]), 2, &["base class"]);
+}
+
+#[test]
+fn a_picture_that_is_none_is_named() {
+    let scene = Scene::new();
+    std::fs::write(scene.path("data/base/stripes-1/03.png"), b"not a picture").unwrap();
+    assert_refused(&scene.pretrain(&[]), 2, &["stripes-1/03.png"]);
+    assert!(!scene.path("run").exists(), "a refused training left a folder");
+}
+
+#[test]
+fn a_checkpoint_cut_in_half_is_refused() {
+    let scene = Scene::new();
+    scene.pretrain(&[]);
+    for name in ["run/best.safetensors", "run/last.safetensors"] {
+        let bytes = std::fs::read(scene.path(name)).unwrap();
+        std::fs::write(scene.path(name), &bytes[..bytes.len() / 2]).unwrap();
+    }
+    assert_refused(&scene.evaluate(&[]), 2, &["run/best.safetensors", "not a usable checkpoint"]);
+    assert_refused(
+        &scene.pretrain(&["--resume"]),
+        2,
+        &["run/last.safetensors", "not a usable checkpoint"],
+    );
+}
+
+#[test]
+fn an_absent_gpu_is_an_error_with_its_reason() {
+    let scene = Scene::new();
+    let output = scene.pretrain(&["--device", "cuda:7"]);
+    assert_refused(&output, 2, &["no CUDA device 7", "--device cpu"]);
+}
+
+#[test]
+fn an_interrupt_saves_and_says_how_to_go_on() {
+    let scene = Scene::new();
+    let mut config = tiny_config();
+    config.epochs = 100_000;
+    std::fs::write(scene.path("config.toml"), config.to_toml().unwrap()).unwrap();
+    let mut child = scene
+        .command(&["pretrain", "--config", "config.toml", "--data", "data", "--out", "run"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_for(&scene.path("run/last.safetensors"));
+    let interrupted =
+        Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(interrupted.success());
+    assert!(child.wait().unwrap().success());
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut text).unwrap();
+    assert!(text.contains("stopped and saved") && text.contains("--resume"), "{text}");
+    assert!(scene.path("run/last.safetensors").is_file());
+}
+
+fn wait_for(path: &Path) {
+    let started = Instant::now();
+    while !path.exists() {
+        assert!(started.elapsed() < Duration::from_secs(60), "{} never appeared", path.display());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
