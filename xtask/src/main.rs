@@ -58,7 +58,7 @@ fn run(chore: Chore) -> Result<bool> {
     let root = root()?;
     match chore {
         Chore::Setup { into } => setup::setup(&into.unwrap_or(root)).map(|()| true),
-        Chore::Test => test::test(&root),
+        Chore::Test => Ok(test::test(&root)),
         Chore::Ci => Ok(ci::ci(&root)),
     }
 }

@@ -12,13 +12,28 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 
 use crate::{process, setup};
-use report::Report;
+use report::{Report, Summary};
 pub(crate) use totals::Totals;
 
 const TEST: [&str; 4] = ["test", "--workspace", "--release", "--no-fail-fast"];
 
 /// Sets up, builds and runs all tests; prints the summary; `true` when nothing failed.
-pub(crate) fn test(root: &Path) -> Result<bool> {
+///
+/// The last line is always the totals: tests that could not be run are one failure.
+pub(crate) fn test(root: &Path) -> bool {
+    match run(root) {
+        Ok(summary) => {
+            print!("\n{summary}");
+            summary.totals().failed == 0
+        }
+        Err(error) => {
+            println!("error: {error:#}\n\n{}", Totals { failed: 1, ..Totals::default() });
+            false
+        }
+    }
+}
+
+fn run(root: &Path) -> Result<Summary> {
     setup::setup(root)?;
     let mut report = Report::new(build(root)?);
     let mut cargo = process::cargo(root);
@@ -28,9 +43,7 @@ pub(crate) fn test(root: &Path) -> Result<bool> {
             println!("{line}");
         }
     })?;
-    let summary = report.finish(status);
-    print!("\n{summary}");
-    Ok(summary.totals().failed == 0)
+    Ok(report.finish(status))
 }
 
 /// Builds the test programs of the whole workspace; returns which package each belongs to.
