@@ -12,8 +12,10 @@ use models::disk;
 use models::few_shot::episode::EpisodeSpec;
 use train::config::Config;
 use train::device::{DeviceChoice, Precision, resolve};
+use train::error::{BadInput, is_bad_input};
 use train::run::Run;
 use train::stages::evaluate::{Protocol, evaluate};
+use train::stages::import;
 use train::stages::pretrain::{Ending, pretrain};
 
 /// Trains few-shot backbones on libtorch.
@@ -27,11 +29,20 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Train a backbone as a classifier of the base classes.
-    #[command(after_help = "Examples:\n  handful-train pretrain --config train/configs/cifar_fs_cpu.toml --data cifar_fs.tar.gz --out runs/cifar\n  handful-train pretrain --config runs/cifar/config.toml --data cifar_fs.tar.gz --out runs/cifar --resume")]
+    #[command(
+        after_help = "Examples:\n  handful-train pretrain --config train/configs/cifar_fs_cpu.toml --data cifar_fs.tar.gz --out runs/cifar\n  handful-train pretrain --config runs/cifar/config.toml --data cifar_fs.tar.gz --out runs/cifar --resume"
+    )]
     Pretrain(Pretrain),
     /// Few-shot accuracy of a run's best checkpoint, with mean prototypes and cosine.
-    #[command(after_help = "Example:\n  handful-train evaluate runs/cifar --data cifar_fs.tar.gz --split val --k-shot 5 --json report.json")]
+    #[command(
+        after_help = "Example:\n  handful-train evaluate runs/cifar --data cifar_fs.tar.gz --split val --k-shot 5 --json report.json"
+    )]
     Evaluate(Evaluate),
+    /// Make a run of weights trained elsewhere: safetensors, or a .pth file of torch.save.
+    #[command(
+        after_help = "Names like `layer1.conv1.weight` are expected, also behind `module.`, `encoder.` and other wrappers; classifiers are left out.\nNames and shapes do not tell everything: the last block must have no activation after its sum, as in the code published with the paper.\n\nExamples:\n  handful-train import best_pretrain_model.pth --arch resnet12 --out runs/paper --data-name miniImageNet\n  handful-train import tiny.safetensors --arch resnet12 --out runs/tiny --input-size 32"
+    )]
+    Import(Import),
 }
 
 #[derive(Debug, clap::Args)]
@@ -97,16 +108,46 @@ struct Evaluate {
     compute: ComputeArguments,
 }
 
+#[derive(Debug, clap::Args)]
+struct Import {
+    /// The weights.
+    weights: PathBuf,
+    /// The network that they belong to; its widths are deduced from the shapes.
+    #[arg(long, value_enum)]
+    arch: Arch,
+    /// The new run's folder.
+    #[arg(long, value_name = "RUN")]
+    out: PathBuf,
+    /// Height and width of the pictures that the network takes; the recipe's, or else 84.
+    #[arg(long, value_name = "PIXELS")]
+    input_size: Option<usize>,
+    /// How pictures become input (size, geometry, filter, mean, std as TOML); the paper's by default.
+    #[arg(long, value_name = "FILE")]
+    preprocess: Option<PathBuf>,
+    /// What the weights were trained on; travels with them.
+    #[arg(long, value_name = "TEXT")]
+    data_name: Option<String>,
+    /// Under what terms that data is used.
+    #[arg(long, value_name = "TEXT")]
+    data_licence: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Arch {
+    Resnet12,
+}
+
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Pretrain(arguments) => run_pretrain(&arguments),
         Command::Evaluate(arguments) => run_evaluate(&arguments),
+        Command::Import(arguments) => run_import(arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+            ExitCode::from(if is_bad_input(&error) { 2 } else { 1 })
         }
     }
 }
@@ -117,11 +158,13 @@ fn run_pretrain(arguments: &Pretrain) -> Result<()> {
     let config = Config::parse(&String::from_utf8_lossy(&text))
         .with_context(|| format!("{} is not usable", arguments.config.display()))?;
     let run = Run::new(&arguments.out);
-    ensure!(
-        arguments.resume || !run.is_begun(),
-        "{} already holds a training: go on with --resume, or name another folder",
-        arguments.out.display()
-    );
+    let begun = || {
+        BadInput(format!(
+            "{} already holds a training: go on with --resume, or name another folder",
+            arguments.out.display()
+        ))
+    };
+    ensure!(arguments.resume || !run.is_begun(), begun());
     let dataset = Dataset::open(&arguments.data)?;
     let stop = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&stop);
@@ -144,14 +187,41 @@ fn run_pretrain(arguments: &Pretrain) -> Result<()> {
 fn run_evaluate(arguments: &Evaluate) -> Result<()> {
     let compute = compute(&arguments.compute)?;
     let dataset = Dataset::open(&arguments.data)?;
-    let spec = EpisodeSpec { n_way: arguments.n_way, k_shot: arguments.k_shot, n_query: arguments.n_query };
-    let protocol = Protocol { split: arguments.split, spec, episodes: arguments.episodes, seed: arguments.seed };
+    let spec = EpisodeSpec {
+        n_way: arguments.n_way,
+        k_shot: arguments.k_shot,
+        n_query: arguments.n_query,
+    };
+    let protocol = Protocol {
+        split: arguments.split,
+        spec,
+        episodes: arguments.episodes,
+        seed: arguments.seed,
+    };
     let report = evaluate(&Run::new(&arguments.run), &dataset, &protocol, compute)?;
     let json = serde_json::to_string_pretty(&report)?;
     if let Some(path) = &arguments.json {
         disk::write(path, json.as_bytes())?;
     }
     println!("{json}");
+    Ok(())
+}
+
+fn run_import(arguments: Import) -> Result<()> {
+    let Arch::Resnet12 = arguments.arch;
+    let options = import::Options {
+        input_size: arguments.input_size,
+        preprocess: arguments.preprocess,
+        data_name: arguments.data_name,
+        data_licence: arguments.data_licence,
+    };
+    let imported = import::import(&arguments.weights, &Run::new(&arguments.out), &options)?;
+    let out = arguments.out.display();
+    for tensor in &imported.left_out {
+        println!("left out: {tensor}");
+    }
+    println!("{imported}; written to {out}/best.safetensors, with its proof in golden.safetensors");
+    println!("next: handful-export {out} --out BUNDLE");
     Ok(())
 }
 

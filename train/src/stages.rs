@@ -3,4 +3,5 @@
 pub mod embed;
 pub mod evaluate;
 pub mod golden;
+pub mod import;
 pub mod pretrain;

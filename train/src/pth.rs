@@ -1,0 +1,145 @@
+//! Weights as `torch.save` writes them (`.pth`, `.pt`): a zip file of a pickle and flat storages.
+//!
+//! Read without PyTorch and without executing anything: [`archive`] slices the zip file, [`pickle`]
+//! interprets the description, [`tensor`] follows strides and offsets. Hostile bytes end in an error; memory
+//! stays within about eight times the file's size, plus what a million pickled values take.
+
+mod archive;
+mod pickle;
+mod tensor;
+mod walk;
+
+use models::tensors::TensorFile;
+
+use archive::Archive;
+pub use archive::ArchiveError;
+use pickle::Pickle;
+pub use pickle::PickleError;
+use tensor::{StoredTensor, Values};
+
+const ZIP_MAGIC: [u8; 4] = *b"PK\x03\x04";
+
+/// The start of files from before PyTorch 1.6: a pickle of the number 0x1950a86a20f9469cfc6c.
+const LEGACY_MAGIC: [u8; 14] = *b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
+
+/// Why bytes are not a usable `.pth` file.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PthError {
+    /// The format that PyTorch wrote before 1.6.
+    #[error(
+        "this .pth file has PyTorch's format from before 1.6 (no zip file), which is not read yet; save it anew with a later PyTorch: torch.save(torch.load(old, map_location=\"cpu\"), new)"
+    )]
+    Legacy,
+    /// The container is broken.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// The description is broken or asks for more than tensors.
+    #[error(transparent)]
+    Pickle(#[from] PickleError),
+    /// Written on a machine with the other order of bytes.
+    #[error(
+        "the file's byte order is `{}`, expected `little`; save it on a little-endian machine",
+        got.escape_debug()
+    )]
+    ByteOrder {
+        /// What the file says.
+        got: String,
+    },
+    /// Nested deeper, or with more or longer names, than any network.
+    #[error(
+        "the dicts in the file are nested too deeply or have too many or too long names; expected a state_dict"
+    )]
+    Nesting,
+    /// A dict's key is neither a text nor a number.
+    #[error(
+        "a dict in the file has a key that is neither a text nor a number; expected a state_dict"
+    )]
+    Key,
+    /// A tensor's view of its storage makes no sense.
+    #[error("the tensor `{}` is broken: {reason}", name.escape_debug())]
+    Tensor {
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Two tensors have one name.
+    #[error("the file has two tensors named `{}`", name.escape_debug())]
+    Twice {
+        /// The name.
+        name: String,
+    },
+    /// The tensors together are larger than the file can honestly hold.
+    #[error("the tensors have more than {limit} numbers, more than a file of this size can hold")]
+    TooLarge {
+        /// The most numbers that are read.
+        limit: usize,
+    },
+}
+
+/// Whether bytes start like a file of `torch.save`, old or new.
+pub fn is_pth(bytes: &[u8]) -> bool {
+    bytes.starts_with(&ZIP_MAGIC) || bytes.starts_with(&LEGACY_MAGIC)
+}
+
+/// All tensors of a file's bytes, nested dicts' keys joined with dots. Half precision is widened and double
+/// precision narrowed to f32; integers become i64. Numbers and texts beside the tensors are passed over.
+///
+/// # Errors
+/// [`PthError`]; a class or function other than those of a `state_dict` is refused by name.
+pub fn read(bytes: &[u8]) -> Result<TensorFile, PthError> {
+    if bytes.starts_with(&LEGACY_MAGIC) {
+        return Err(PthError::Legacy);
+    }
+    let archive = Archive::open(bytes)?;
+    let root = archive.root()?;
+    check_byte_order(&archive, root)?;
+    let pickle = Pickle::load(archive.entry(&format!("{root}data.pkl"))?)?;
+    let tensors = walk::tensors(&pickle)?;
+    check_total(tensors.iter().map(|(_, tensor)| *tensor), bytes.len())?;
+    let mut file = TensorFile::default();
+    for (name, tensor) in tensors {
+        let data = archive.entry(&format!("{root}data/{}", tensor.storage.key))?;
+        insert(&mut file, name, tensor, data)?;
+    }
+    Ok(file)
+}
+
+/// Files from before PyTorch 2.1 do not say; they come from little-endian machines.
+fn check_byte_order(archive: &Archive<'_>, root: &str) -> Result<(), PthError> {
+    match archive.entry(&format!("{root}byteorder")) {
+        Ok(b"little") | Err(_) => Ok(()),
+        Ok(other) => Err(PthError::ByteOrder {
+            got: String::from_utf8_lossy(other).chars().take(20).collect(),
+        }),
+    }
+}
+
+/// Views may repeat their storage's numbers. An honest file has at least two bytes for each number, so one
+/// byte for each leaves room for weights that are shared.
+fn check_total<'t>(
+    tensors: impl Iterator<Item = &'t StoredTensor<'t>>,
+    limit: usize,
+) -> Result<(), PthError> {
+    let mut elements = tensors.map(StoredTensor::elements);
+    let total = elements.try_fold(0usize, |sum, elements| sum.checked_add(elements?));
+    total.filter(|&total| total <= limit).map(drop).ok_or(PthError::TooLarge { limit })
+}
+
+fn insert(
+    file: &mut TensorFile,
+    name: String,
+    tensor: &StoredTensor<'_>,
+    data: &[u8],
+) -> Result<(), PthError> {
+    if file.floats.contains_key(&name) || file.integers.contains_key(&name) {
+        return Err(PthError::Twice { name });
+    }
+    match tensor.read(data) {
+        Ok(Values::Floats(values)) => file.floats.insert(name, values).map(drop),
+        Ok(Values::Integers(values)) => file.integers.insert(name, values).map(drop),
+        Err(reason) => return Err(PthError::Tensor { name, reason }),
+    };
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! From the names that other programs give to a ResNet-12's tensors to our own.
+
+use std::collections::BTreeSet;
+
+/// Dicts and modules that people wrap a backbone in: they come before the name, in any number and order.
+const WRAPPERS: [&str; 9] = [
+    "params",
+    "state_dict",
+    "model_state_dict",
+    "embedding", // The published code of Zhang et al. saves the backbone under this key.
+    "model",
+    "module", // torch.nn.DataParallel
+    "encoder",
+    "backbone",
+    "network",
+];
+
+/// What is saved beside a backbone: classifiers, the published code's other networks, an optimizer.
+const BESIDE: [&str; 8] = [
+    "fc",
+    "classifier",
+    "head",
+    "rotation_head",
+    "pre_head",
+    "cls_head",
+    "propa_head",
+    "optimizer",
+];
+
+/// What a tensor is, by its name.
+#[derive(Debug, PartialEq)]
+pub(super) enum Name {
+    /// A parameter of the network, with our name.
+    Parameter(String),
+    /// Batches that a normalization has seen: without use after training.
+    Counter,
+    /// Part of something that is saved beside the backbone.
+    Beside(&'static str),
+    /// None of these.
+    Unknown,
+}
+
+/// What a tensor of this name is for the network with these parameters.
+pub(super) fn translate(name: &str, parameters: &BTreeSet<String>) -> Name {
+    let mut parts: Vec<&str> = name.split('.').skip_while(|part| WRAPPERS.contains(part)).collect();
+    if let Some(beside) = BESIDE.iter().find(|&beside| parts.first() == Some(beside)) {
+        return Name::Beside(beside);
+    }
+    // `layer1.0.conv1`: a block in a sequence of one.
+    if parts.get(1) == Some(&"0") {
+        parts.remove(1);
+    }
+    let own = parts.join(".");
+    let counted = own.strip_suffix("num_batches_tracked").map(|node| format!("{node}running_mean"));
+    match counted {
+        _ if parameters.contains(&own) => Name::Parameter(own),
+        Some(statistics) if parameters.contains(&statistics) => Name::Counter,
+        _ => Name::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn translated(name: &str) -> Name {
+        let parameters = ["layer1.conv1.weight", "layer4.downsample.1.running_mean"];
+        translate(name, &parameters.map(str::to_owned).into())
+    }
+
+    #[test]
+    fn wrappers_and_sequences_of_one_are_taken_off() {
+        for name in [
+            "layer1.conv1.weight",
+            "module.layer1.conv1.weight",
+            "encoder.layer1.0.conv1.weight",
+            "embedding.module.layer1.conv1.weight",
+            "state_dict.model.module.backbone.layer1.conv1.weight",
+        ] {
+            assert_eq!(
+                translated(name),
+                Name::Parameter("layer1.conv1.weight".to_owned()),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_parameter_is_told_apart() {
+        assert_eq!(translated("module.layer4.downsample.1.num_batches_tracked"), Name::Counter);
+        assert_eq!(translated("model.fc.weight"), Name::Beside("fc"));
+        assert_eq!(translated("pre_head.module.linear.weight"), Name::Beside("pre_head"));
+        for name in
+            ["layer1.conv1.bias", "layer1.1.conv1.weight", "layer1.conv1", "", "0", "module"]
+        {
+            assert_eq!(translated(name), Name::Unknown, "{name}");
+        }
+        assert_eq!(translated("layer9.bn1.num_batches_tracked"), Name::Unknown);
+    }
+}

@@ -1,0 +1,9 @@
+//! Everything about training that is tested through the crate's public face or its program.
+#![allow(clippy::unwrap_used)]
+
+mod conformance;
+mod fixture;
+mod import;
+mod pretrain;
+mod program;
+mod support;
