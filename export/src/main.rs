@@ -159,7 +159,8 @@ fn report_failure(error: &anyhow::Error, json: bool) {
     } else if let Some(verified) = rejected {
         eprint!("{verified}");
     }
-    eprintln!("error: {error:#}");
+    // Each error already says its cause.
+    eprintln!("error: {error}");
 }
 
 fn as_json(draft: &Draft, verified: &Verified, out: &Path) -> String {

@@ -5,43 +5,65 @@
 
 use half::f16;
 use models::tensors::Tensors;
-use ndarray::ArrayD;
 
 /// A weight that 16 bits cannot hold, even rounded.
 #[derive(Debug, thiserror::Error, PartialEq)]
 #[non_exhaustive]
-#[error("`{tensor}` holds {value:e}, and 16-bit floats end at 65504: export with --weights fp32")]
-pub struct NarrowError {
-    /// The tensor.
-    pub tensor: String,
-    /// Its value.
-    pub value: f32,
+pub enum NarrowError {
+    /// Larger than the largest 16-bit float.
+    #[error(
+        "`{tensor}` holds {value:e}, and 16-bit floats end at 65504: export with --weights fp32"
+    )]
+    TooLarge {
+        /// The tensor.
+        tensor: String,
+        /// Its value.
+        value: f32,
+    },
+    /// Infinite, or not a number.
+    #[error(
+        "`{tensor}` holds {value}, expected a finite number: the checkpoint is damaged or its training diverged"
+    )]
+    NotFinite {
+        /// The tensor.
+        tensor: String,
+        /// Its value.
+        value: f32,
+    },
 }
 
 /// The tensors with every value of a matrix or kernel rounded to the nearest 16-bit float.
 ///
 /// # Errors
-/// [`NarrowError`] when a value is too large or not a number.
+/// [`NarrowError`] names the first value that cannot be rounded.
 pub fn narrow(tensors: &Tensors) -> Result<Tensors, NarrowError> {
-    let round = |(name, tensor): (&String, &ArrayD<f32>)| {
-        if tensor.ndim() < 2 {
-            return Ok((name.clone(), tensor.clone()));
+    let mut narrowed = tensors.clone();
+    for (name, tensor) in narrowed.iter_mut().filter(|(_, tensor)| tensor.ndim() >= 2) {
+        for value in tensor.iter_mut() {
+            *value = round(*value).ok_or_else(|| refuse(name, *value))?;
         }
-        let rounded = tensor.mapv(|v| f16::from_f32(v).to_f32());
-        match rounded.iter().position(|v| !v.is_finite()) {
-            None => Ok((name.clone(), rounded)),
-            Some(i) => {
-                let value = tensor.iter().nth(i).copied().unwrap_or(f32::NAN);
-                Err(NarrowError { tensor: name.clone(), value })
-            }
-        }
-    };
-    tensors.iter().map(round).collect()
+    }
+    Ok(narrowed)
+}
+
+/// The nearest 16-bit float, unless there is none.
+fn round(value: f32) -> Option<f32> {
+    Some(f16::from_f32(value).to_f32()).filter(|rounded| rounded.is_finite())
+}
+
+fn refuse(tensor: &str, value: f32) -> NarrowError {
+    let tensor = tensor.to_owned();
+    match value.is_finite() {
+        true => NarrowError::TooLarge { tensor, value },
+        false => NarrowError::NotFinite { tensor, value },
+    }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use ndarray::ArrayD;
+
     use super::*;
 
     fn tensors(shape: &[usize], value: f32) -> Tensors {
@@ -59,8 +81,12 @@ mod tests {
     #[test]
     fn what_16_bits_cannot_hold_is_refused_by_name() {
         let error = narrow(&tensors(&[2, 1], 1e5)).unwrap_err();
-        assert_eq!(error, NarrowError { tensor: "w".to_owned(), value: 1e5 });
-        assert!(narrow(&tensors(&[2, 1], f32::NAN)).is_err());
+        assert_eq!(error, NarrowError::TooLarge { tensor: "w".to_owned(), value: 1e5 });
+        let error = narrow(&tensors(&[2, 1], f32::NAN)).unwrap_err();
+        assert!(
+            error.to_string().starts_with("`w` holds NaN, expected a finite number"),
+            "{error}"
+        );
         assert!(narrow(&tensors(&[1], 1e5)).is_ok());
     }
 }

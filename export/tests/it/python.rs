@@ -100,7 +100,7 @@ fn python_accepts_what_ships() {
         item(folder.path(), &storage.to_string(), &draft.onnx, &inputs, &golden)
     });
     let answers = ask(&python, folder.path(), &items);
-    for (answer, allowed) in answers.iter().zip([1e-5, 1e-2]) {
+    for (answer, allowed) in answers.iter().zip([1e-5, 2e-3]) {
         let relative = answer["difference"].as_f64().unwrap() / answer["largest"].as_f64().unwrap();
         assert!(relative < allowed, "{answer}");
         assert_eq!((&answer["opset"], &answer["ir"]), (&json!([17]), &json!(8)));

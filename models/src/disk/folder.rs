@@ -131,7 +131,7 @@ mod tests {
         replace(&dir, &[("a", b"1")]).unwrap();
         let error = replace(&dir, &[("b", b"2"), ("no/such/folder", b"3")]).unwrap_err();
         assert_eq!(error.path(), dir);
-        assert_eq!(super::super::list(base.path()).unwrap(), [dir.clone()]);
+        assert_eq!(super::super::list(base.path()).unwrap(), std::slice::from_ref(&dir));
         assert_eq!(super::super::list(&dir).unwrap(), [dir.join("a")]);
     }
 
