@@ -3,8 +3,9 @@
 //! The recipe is a value. It is saved in the checkpoint and the bundle, so training and the device prepare
 //! pictures alike.
 
-use fast_image_resize::images::{CroppedImage, Image, ImageRef};
-use fast_image_resize::{FilterType, IntoImageView, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedCroppedImage, TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8x3;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use ndarray::Array3;
 use serde::{Deserialize, Serialize};
 
@@ -132,7 +133,7 @@ impl Preprocess {
         }
         Ok(match self.geometry {
             Geometry::CenterCrop => self.center_cropped(picture),
-            Geometry::Squash => self.resized(&source(picture), self.size, self.size),
+            Geometry::Squash => self.resized(picture, Crop::whole(picture), self.size, self.size),
             Geometry::Letterbox => self.letterboxed(picture),
         })
     }
@@ -162,30 +163,35 @@ impl Preprocess {
         Ok(Array3::from_shape_vec(shape, values).expect("invariant: resize gives 3 bytes a pixel"))
     }
 
-    fn resized(&self, source: &impl IntoImageView, width: usize, height: usize) -> Vec<u8> {
-        let mut square = Image::new(width as u32, height as u32, PixelType::U8x3);
+    /// Cropped first: a filter that reached over the edge would see what was cut off. The pixel type is fixed at
+    /// compile time, or the compiler would build every filter for every type (two minutes of them).
+    fn resized(&self, picture: &Picture, crop: Crop, width: usize, height: usize) -> Vec<u8> {
+        let (whole_width, whole_height) = (picture.width as u32, picture.height as u32);
+        let whole = TypedImageRef::<U8x3>::from_buffer(whole_width, whole_height, &picture.rgb)
+            .expect("invariant: the picture was checked");
+        let [left, top, crop_width, crop_height] = crop.0;
+        let source = TypedCroppedImage::from_ref(&whole, left, top, crop_width, crop_height)
+            .expect("invariant: the crop is inside");
+        let mut square = TypedImage::<U8x3>::new(width as u32, height as u32);
         let options = ResizeOptions::new().resize_alg(self.filter.into());
         Resizer::new()
-            .resize(source, &mut square, &options)
-            .expect("invariant: both are U8x3 and nothing is cropped");
-        square.into_vec()
+            .resize_typed(&source, &mut square, &options)
+            .expect("invariant: neither picture is empty");
+        square.pixels().iter().flat_map(|pixel| pixel.0).collect()
     }
 
-    /// Cropped first: a filter that reached over the edge would see what was cut off.
     fn center_cropped(&self, picture: &Picture) -> Vec<u8> {
         let side = picture.width.min(picture.height);
         let (left, top) = ((picture.width - side) / 2, (picture.height - side) / 2);
-        let whole = source(picture);
-        let middle = CroppedImage::new(&whole, left as u32, top as u32, side as u32, side as u32)
-            .expect("invariant: the square is inside");
-        self.resized(&middle, self.size, self.size)
+        let middle = Crop([left, top, side, side].map(|x| x as u32));
+        self.resized(picture, middle, self.size, self.size)
     }
 
     fn letterboxed(&self, picture: &Picture) -> Vec<u8> {
         let longest = picture.width.max(picture.height);
         let fit = |side: usize| ((side * self.size + longest / 2) / longest).max(1);
         let (width, height) = (fit(picture.width), fit(picture.height));
-        let inner = self.resized(&source(picture), width, height);
+        let inner = self.resized(picture, Crop::whole(picture), width, height);
         let bars = self.mean.map(|x| x.round().clamp(0.0, 255.0) as u8);
         let mut square: Vec<u8> = bars.repeat(self.size * self.size);
         let (left, top) = ((self.size - width) / 2, (self.size - height) / 2);
@@ -208,9 +214,14 @@ impl From<Filter> for ResizeAlg {
     }
 }
 
-fn source(picture: &Picture) -> ImageRef<'_> {
-    ImageRef::new(picture.width as u32, picture.height as u32, &picture.rgb, PixelType::U8x3)
-        .expect("invariant: the picture was checked")
+/// Left, top, width, height: a part of a picture.
+#[derive(Debug, Clone, Copy)]
+struct Crop([u32; 4]);
+
+impl Crop {
+    fn whole(picture: &Picture) -> Self {
+        Self([0, 0, picture.width as u32, picture.height as u32])
+    }
 }
 
 fn check_picture(picture: &Picture) -> Result<(), PreprocessError> {
