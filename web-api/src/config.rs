@@ -25,7 +25,7 @@ Every setting is also an environment variable (HANDFUL_MAX_FILES) and a key of t
 
 /// Recognizes things from a handful of pictures: an HTTP service and a page, on this device
 #[derive(Debug, Clone, Parser)]
-#[command(name = "handful-server", version, about, after_help = EXAMPLES)]
+#[command(name = "handful-server", version, about, after_help = EXAMPLES, args_override_self = true)]
 pub struct Config {
     /// Address and port to listen on; port 0 picks a free one
     #[arg(long, env = "HANDFUL_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]

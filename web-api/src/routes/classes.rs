@@ -16,7 +16,7 @@ use crate::wire;
 
 /// Every gallery.
 #[utoipa::path(get, path = "/v1/galleries", tag = "galleries",
-    responses((status = 200, body = wire::Galleries), (status = "default", body = wire::Problem)))]
+    responses((status = 200, body = wire::Galleries), (status = "default", body = wire::Problem, content_type = "application/problem+json")))]
 pub async fn galleries(
     State(state): State<Arc<AppState>>,
 ) -> Result<Json<wire::Galleries>, Problem> {
@@ -27,7 +27,7 @@ pub async fn galleries(
 /// One gallery.
 #[utoipa::path(get, path = "/v1/galleries/{gallery}", tag = "galleries",
     params(("gallery" = String, Path, description = "`default`")),
-    responses((status = 200, body = wire::Gallery), (status = "default", body = wire::Problem)))]
+    responses((status = 200, body = wire::Gallery), (status = "default", body = wire::Problem, content_type = "application/problem+json")))]
 pub async fn gallery(
     State(state): State<Arc<AppState>>,
     Path(gallery): Path<String>,
@@ -40,7 +40,7 @@ pub async fn gallery(
 /// Every class of a gallery, sorted by label.
 #[utoipa::path(get, path = "/v1/galleries/{gallery}/classes", tag = "classes",
     params(("gallery" = String, Path, description = "`default`")),
-    responses((status = 200, body = wire::Classes), (status = "default", body = wire::Problem)))]
+    responses((status = 200, body = wire::Classes), (status = "default", body = wire::Problem, content_type = "application/problem+json")))]
 pub async fn list(
     State(state): State<Arc<AppState>>,
     Path(gallery): Path<String>,
@@ -54,7 +54,7 @@ pub async fn list(
 #[utoipa::path(get, path = "/v1/galleries/{gallery}/classes/{class}", tag = "classes",
     params(("gallery" = String, Path, description = "`default`"),
         ("class" = String, Path, description = "Id or label, percent-encoded")),
-    responses((status = 200, body = wire::OneClass), (status = "default", body = wire::Problem)))]
+    responses((status = 200, body = wire::OneClass), (status = "default", body = wire::Problem, content_type = "application/problem+json")))]
 pub async fn read(
     State(state): State<Arc<AppState>>,
     Path((gallery, class)): Path<(String, String)>,
@@ -64,13 +64,15 @@ pub async fn read(
     Ok(tagged(StatusCode::OK, found.revision, found))
 }
 
-/// Renames a class. With `If-Match: "<revision>"` only if nothing has changed since.
+/// Renames a class.
+///
+/// With `If-Match: "<revision>"` only if nothing has changed since.
 #[utoipa::path(patch, path = "/v1/galleries/{gallery}/classes/{class}", tag = "classes",
     params(("gallery" = String, Path, description = "`default`"),
         ("class" = String, Path, description = "Id or label, percent-encoded"),
         ("if-match" = Option<String>, Header, description = "The gallery's revision, in quotes")),
     request_body = wire::ClassPatch,
-    responses((status = 200, body = wire::OneClass), (status = "default", body = wire::Problem)))]
+    responses((status = 200, body = wire::OneClass), (status = "default", body = wire::Problem, content_type = "application/problem+json")))]
 pub async fn rename(
     State(state): State<Arc<AppState>>,
     Path((gallery, class)): Path<(String, String)>,
@@ -84,12 +86,14 @@ pub async fn rename(
     Ok(tagged(StatusCode::OK, renamed.revision, renamed))
 }
 
-/// Deletes a class and all it learned. With `If-Match: "<revision>"` only if nothing has changed.
+/// Deletes a class and all it learned.
+///
+/// With `If-Match: "<revision>"` only if nothing has changed since.
 #[utoipa::path(delete, path = "/v1/galleries/{gallery}/classes/{class}", tag = "classes",
     params(("gallery" = String, Path, description = "`default`"),
         ("class" = String, Path, description = "Id or label, percent-encoded"),
         ("if-match" = Option<String>, Header, description = "The gallery's revision, in quotes")),
-    responses((status = 200, body = wire::OneClass), (status = "default", body = wire::Problem)))]
+    responses((status = 200, body = wire::OneClass), (status = "default", body = wire::Problem, content_type = "application/problem+json")))]
 pub async fn delete(
     State(state): State<Arc<AppState>>,
     Path((gallery, class)): Path<(String, String)>,

@@ -29,22 +29,31 @@ pub struct PictureForm {
     file: Vec<Vec<u8>>,
 }
 
+/// One picture file as it is.
+#[derive(Debug, ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub struct RawPicture(Vec<u8>);
+
 /// How to enroll.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct EnrollQuery {
     /// Make the class if it does not exist.
     #[serde(default)]
+    #[param(default = false, required = false)]
     create: bool,
 }
 
 /// How to classify.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct ClassifyQuery {
     /// How many candidates to return, 1 to 1000.
     #[serde(default = "five")]
-    #[param(default = 5, minimum = 1, maximum = 1000)]
+    #[param(default = 5, minimum = 1, maximum = 1000, required = false)]
     top: usize,
 }
 
@@ -52,14 +61,14 @@ fn five() -> usize {
     5
 }
 
-/// Makes pictures examples of a class: all of them or none. The same picture twice counts once, so
-/// a call may be repeated.
+/// Makes pictures examples of a class.
+///
+/// All of them or none. The same picture twice counts once, so a call may be repeated.
 #[utoipa::path(post, path = "/v1/galleries/{gallery}/classes/{class}/examples", tag = "pictures",
     params(("gallery" = String, Path, description = "`default`"),
         ("class" = String, Path, description = "Id or label, percent-encoded"), EnrollQuery),
-    request_body(content((PictureForm = "multipart/form-data"), (Vec<u8> = "application/octet-stream"),
-        (Vec<u8> = "image/*"))),
-    responses((status = 201, body = wire::Enrolled), (status = "default", body = wire::Problem)))]
+    request_body(content((PictureForm = "multipart/form-data"), (RawPicture = "application/octet-stream"), (RawPicture = "image/*"))),
+    responses((status = 201, body = wire::Enrolled), (status = "default", body = wire::Problem, content_type = "application/problem+json")))]
 pub async fn enroll(
     State(state): State<Arc<AppState>>,
     Path((gallery, class)): Path<(String, String)>,
@@ -76,9 +85,8 @@ pub async fn enroll(
 /// Says which classes each picture is closest to.
 #[utoipa::path(post, path = "/v1/galleries/{gallery}/classify", tag = "pictures",
     params(("gallery" = String, Path, description = "`default`"), ClassifyQuery),
-    request_body(content((PictureForm = "multipart/form-data"), (Vec<u8> = "application/octet-stream"),
-        (Vec<u8> = "image/*"))),
-    responses((status = 200, body = wire::Classified), (status = "default", body = wire::Problem)))]
+    request_body(content((PictureForm = "multipart/form-data"), (RawPicture = "application/octet-stream"), (RawPicture = "image/*"))),
+    responses((status = 200, body = wire::Classified), (status = "default", body = wire::Problem, content_type = "application/problem+json")))]
 pub async fn classify(
     State(state): State<Arc<AppState>>,
     Path(gallery): Path<String>,
@@ -97,9 +105,8 @@ pub async fn classify(
 
 /// The embedding of each picture, for use elsewhere.
 #[utoipa::path(post, path = "/v1/embed", tag = "pictures",
-    request_body(content((PictureForm = "multipart/form-data"), (Vec<u8> = "application/octet-stream"),
-        (Vec<u8> = "image/*"))),
-    responses((status = 200, body = wire::Embedded), (status = "default", body = wire::Problem)))]
+    request_body(content((PictureForm = "multipart/form-data"), (RawPicture = "application/octet-stream"), (RawPicture = "image/*"))),
+    responses((status = 200, body = wire::Embedded), (status = "default", body = wire::Problem, content_type = "application/problem+json")))]
 pub async fn embed(
     State(state): State<Arc<AppState>>,
     pictures: Pictures,

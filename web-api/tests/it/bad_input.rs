@@ -1,0 +1,219 @@
+//! What goes wrong on the way in: each is one clear problem, and nothing is written.
+
+use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::client::{BOUNDARY, Connection, head, multipart};
+use crate::draw;
+use crate::service::{CLASSIFY, Service, examples};
+
+fn good() -> Vec<u8> {
+    draw::png(draw::gradient(32, 32))
+}
+
+/// A header that claims a lot and nothing behind it: 65 bytes.
+fn claims_400_megapixels() -> Vec<u8> {
+    let size = 20_000_u32.to_be_bytes();
+    let header = draw::png_chunk(b"IHDR", &[&size[..], &size, &[8, 2, 0, 0, 0]].concat());
+    let pixels = draw::png_chunk(b"IDAT", &[0x78, 0x9c, 0, 0, 0, 0, 0, 1]);
+    let end = draw::png_chunk(b"IEND", &[]);
+    [draw::PNG_SIGNATURE, &header, &pixels, &end].concat()
+}
+
+fn assert_refused(service: &Service, picture: &[u8], status: u16, code: &str) {
+    service.enroll("mug", picture).assert_problem(status, code);
+    service.post(CLASSIFY, picture).assert_problem(status, code);
+    service.post("/v1/embed", picture).assert_problem(status, code);
+    assert_eq!(service.known(), []);
+}
+
+#[test]
+fn what_is_no_picture_is_refused() {
+    let service = Service::start(&[]);
+    assert_refused(&service, b"this is a text, not a picture", 415, "unsupported_picture");
+    assert_refused(&service, b"GIF89a\x01\0\x01\0\0\0\0;", 415, "unsupported_picture");
+    assert_refused(&service, b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", 415, "unsupported_picture");
+    let heic = service.post(CLASSIFY, b"\0\0\0\x18ftypheic\0\0\0\0mif1heic").text();
+    assert!(heic.contains("JPEG"), "a hint is missing: {heic}");
+}
+
+#[test]
+fn damaged_pictures_are_refused() {
+    let service = Service::start(&[]);
+    let jpeg = draw::jpeg(&draw::gradient(64, 64));
+    assert_refused(&service, &[], 422, "bad_picture");
+    assert_refused(&service, &jpeg[..jpeg.len() / 2], 422, "bad_picture");
+    assert_refused(&service, &jpeg[..20], 422, "bad_picture");
+    assert_refused(&service, &good()[..60], 422, "bad_picture");
+}
+
+#[test]
+fn a_header_that_claims_too_many_pixels_costs_nothing() {
+    let service = Service::start(&[]);
+    let bomb = claims_400_megapixels();
+    assert_eq!(bomb.len(), 65);
+    assert_refused(&service, &bomb, 422, "too_many_pixels");
+    let memory = peak_mib(&service);
+    assert!(memory < 200, "{memory} MiB");
+}
+
+#[test]
+fn one_bad_file_stops_the_call_and_is_named() {
+    let service = Service::start(&[]);
+    let good = good();
+    let files: [(&str, &[u8]); 3] = [("a.png", &good), ("bär.png", b"nonsense"), ("c.png", &good)];
+    for path in [examples("mug"), CLASSIFY.to_owned()] {
+        let answer = service.post_files(&path, &files);
+        answer.assert_problem(415, "unsupported_picture");
+        assert_eq!(answer.json()["file"], "bär.png");
+    }
+    assert_eq!(service.known(), []);
+}
+
+#[test]
+fn a_body_of_50_megabytes_is_refused_and_not_kept() {
+    let service = Service::start(&[]);
+    let huge = vec![7; 50_000_000];
+    let answer = service.post(CLASSIFY, &huge);
+    answer.assert_problem(413, "too_large");
+    assert!(answer.text().contains("16777216"), "the limit is missing: {}", answer.text());
+    service.post_files(CLASSIFY, &[("huge.png", &huge)]).assert_problem(413, "too_large");
+    let memory = peak_mib(&service);
+    assert!(memory < 150, "{memory} MiB");
+}
+
+#[test]
+fn a_body_without_a_length_is_counted_while_it_arrives() {
+    let service = Service::start(&["--max-body-bytes", "100000"]);
+    let mut connection = Connection::open(&service.address);
+    let headers = [("transfer-encoding", "chunked"), ("content-type", "image/png")];
+    connection.write(head(&service.address, "POST", CLASSIFY, &headers).as_bytes()).unwrap();
+    for _ in 0..20 {
+        connection.write(format!("{:x}\r\n", 10_000).as_bytes()).unwrap();
+        connection.write(&[0; 10_000]).unwrap();
+        connection.write(b"\r\n").unwrap();
+    }
+    connection.write(b"0\r\n\r\n").unwrap();
+    connection.answer().assert_problem(413, "too_large");
+}
+
+#[test]
+fn a_client_that_asks_first_is_refused_before_it_sends() {
+    let service = Service::start(&[]);
+    let mut connection = Connection::open(&service.address);
+    let headers =
+        [("expect", "100-continue"), ("content-length", "50000000"), ("content-type", "image/png")];
+    connection.write(head(&service.address, "POST", CLASSIFY, &headers).as_bytes()).unwrap();
+    connection.answer().assert_problem(413, "too_large");
+}
+
+#[test]
+fn ten_thousand_parts_are_too_many() {
+    let service = Service::start(&[]);
+    let files = vec![("x.png", &b"x"[..]); 10_000];
+    let answer = service.post_files(&examples("mug"), &files);
+    answer.assert_problem(413, "too_large");
+    assert!(answer.text().contains("64"), "the limit is missing: {}", answer.text());
+    assert_eq!(service.known(), []);
+}
+
+#[test]
+fn sixty_four_files_are_not_too_many() {
+    let service = Service::start(&[]);
+    let pictures: Vec<_> = (0..64).map(|i| draw::png(draw::flat(8, 8, [i * 4, 9, 9]))).collect();
+    let files: Vec<_> = pictures.iter().map(|picture| ("x.png", picture.as_slice())).collect();
+    assert_eq!(service.post_files(&examples("mug"), &files).ok()["class"]["examples"], 64);
+}
+
+#[test]
+fn the_content_type_must_fit() {
+    let service = Service::start(&[]);
+    for content_type in ["application/json", "text/html", "application/x-www-form-urlencoded", "x"]
+    {
+        let answer = service.send("POST", CLASSIFY, &[("content-type", content_type)], &good());
+        answer.assert_problem(415, "unsupported_picture");
+    }
+    service.send("POST", CLASSIFY, &[], &good()).ok();
+    service.send("POST", CLASSIFY, &[("content-type", "image/heic")], &good()).ok();
+}
+
+#[test]
+fn broken_multipart_bodies_are_refused() {
+    let service = Service::start(&[]);
+    let whole = multipart(&[("a.png", &good())]);
+    let with_boundary = format!("multipart/form-data; boundary={BOUNDARY}");
+    let nothing = format!("--{BOUNDARY}--\r\n").into_bytes();
+    for (content_type, body) in [
+        ("multipart/form-data", &whole[..]),
+        ("multipart/form-data; boundary=other", &whole[..]),
+        (with_boundary.as_str(), &whole[..whole.len() / 2]),
+        (with_boundary.as_str(), &[]),
+        (with_boundary.as_str(), &nothing),
+        (with_boundary.as_str(), b"no boundary here"),
+    ] {
+        let answer = service.send("POST", CLASSIFY, &[("content-type", content_type)], body);
+        answer.assert_problem(400, "bad_request");
+    }
+}
+
+#[test]
+fn a_slow_body_is_given_up() {
+    let service = Service::start(&["--receive-seconds", "1"]);
+    let mut connection = Connection::open(&service.address);
+    let headers = [("content-length", "1000"), ("content-type", "image/png")];
+    connection.write(head(&service.address, "POST", CLASSIFY, &headers).as_bytes()).unwrap();
+    let start = Instant::now();
+    for _ in 0..8 {
+        thread::sleep(Duration::from_millis(100));
+        connection.write(b"x").unwrap();
+    }
+    connection.answer().assert_problem(408, "timeout");
+    assert!(start.elapsed() < Duration::from_secs(10));
+    assert_eq!(connection.read_to_end(), b"", "the connection must be closed");
+    assert_eq!(service.get("/livez").status, 200);
+}
+
+#[test]
+fn a_slow_head_is_cut_off() {
+    let service = Service::start(&["--receive-seconds", "1"]);
+    let mut connection = Connection::open(&service.address);
+    connection.write(b"GET /livez HTTP/1.1\r\nhost: loc").unwrap();
+    let start = Instant::now();
+    connection.read_to_end();
+    assert!(start.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn what_is_no_http_gets_no_further() {
+    let service = Service::start(&[]);
+    for bytes in
+        [&b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03\r\n\r\n"[..], b"GET\r\n\r\n", &[b'a'; 100_000]]
+    {
+        let mut connection = Connection::open(&service.address);
+        let _ = connection.write(bytes);
+        let answer = connection.read_to_end();
+        assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 4"), "{answer:?}");
+    }
+    assert_eq!(service.get("/livez").status, 200);
+}
+
+#[test]
+fn a_client_that_breaks_off_harms_nobody() {
+    let service = Service::start(&[]);
+    for _ in 0..20 {
+        let mut connection = Connection::open(&service.address);
+        let headers = [("content-length", "100000"), ("content-type", "image/png")];
+        connection.write(head(&service.address, "POST", CLASSIFY, &headers).as_bytes()).unwrap();
+        connection.write(&[1; 1000]).unwrap();
+    }
+    service.enroll("mug", &good()).ok();
+    assert_eq!(service.known(), [("mug".to_owned(), 1)]);
+}
+
+/// The most memory the process has used so far.
+fn peak_mib(service: &Service) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", service.pid())).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
+}

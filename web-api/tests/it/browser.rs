@@ -1,0 +1,305 @@
+//! The page in a real browser: teach from files, recognize, rename, delete; by keyboard, on a
+//! phone's width, with the camera.
+//!
+//! With `HANDFUL_SCREENSHOTS=DIR` one test also saves how the page looks.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::draw;
+use crate::pictures::{columns, stripes};
+use crate::service::Service;
+use crate::things;
+use crate::webdriver::{Browser, ENTER, ESCAPE, TAB};
+
+struct Stage {
+    browser: Browser,
+    service: Service,
+    dir: tempfile::TempDir,
+}
+
+impl Stage {
+    /// None where there is no browser.
+    fn set(test: &str) -> Option<Self> {
+        let browser = Browser::start(test)?;
+        let service = Service::start(&[]);
+        let stage = Self { browser, service, dir: tempfile::tempdir().unwrap() };
+        stage.open();
+        Some(stage)
+    }
+
+    fn open(&self) {
+        self.browser.go(&format!("http://{}/", self.service.address));
+        self.browser.wait_for_text("#health-text", "Ready");
+    }
+
+    fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.dir.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    fn stripes(&self, shift: u8) -> PathBuf {
+        self.file(&format!("stripes-{shift}.png"), &draw::png(stripes(shift)))
+    }
+
+    fn columns(&self, shift: u8) -> PathBuf {
+        self.file(&format!("columns-{shift}.png"), &draw::png(columns(shift)))
+    }
+
+    fn teach(&self, label: &str, files: &[PathBuf]) {
+        self.browser.type_into("#teach-name", label);
+        self.browser.choose("#teach-files", files);
+        self.browser.wait_for_text("#teach-status", "it has");
+    }
+
+    fn labels(&self) -> Vec<String> {
+        let script = "return [...document.querySelectorAll('.class-name')].map((e) => e.innerText)";
+        let labels = self.browser.run(script);
+        labels.as_array().unwrap().iter().map(|label| label.as_str().unwrap().to_owned()).collect()
+    }
+
+    fn wait_for_labels(&self, expected: &[&str]) {
+        self.browser.wait(&format!("the classes {expected:?}"), || self.labels() == expected);
+    }
+}
+
+#[test]
+fn two_things_are_taught_from_files_and_a_third_picture_is_recognized() {
+    let Some(stage) = Stage::set("the page in a browser") else { return };
+    let browser = &stage.browser;
+    assert!(browser.text("#classes-empty").contains("Nothing yet"));
+    browser.choose("#look-files", &[stage.stripes(9)]);
+    browser.wait_for_text("#answer", "It knows nothing yet");
+    stage.teach("blue columns", &[0, 4, 8].map(|shift| stage.columns(shift)));
+    stage.teach("red stripes", &[0, 4].map(|shift| stage.stripes(shift)));
+    stage.wait_for_labels(&["blue columns", "red stripes"]);
+    assert!(browser.text("#classes").contains("3 pictures"));
+    // The picture on the stage is asked about again by itself.
+    browser.wait_for_text("#verdict", "red stripes");
+    browser.choose("#look-files", &[stage.columns(6), stage.stripes(6)]);
+    browser.wait_for_text("#verdict", "blue columns");
+    browser.wait_for_text("#reel", "red stripes");
+    let bars = browser.text("#bars");
+    assert!(bars.starts_with("blue columns") && bars.contains("red stripes"), "{bars}");
+    assert!(browser.text("#about").contains("tract"));
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
+/// With the bundle that ships, where it is there: the tiny one cannot tell these apart.
+#[test]
+fn drawn_things_are_recognized() {
+    let Some(browser) = Browser::start("the page with drawn things") else { return };
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/bundles/resnet12-cifar-fs");
+    if !shipped.is_dir() {
+        eprintln!("skipped: drawn things on the page: models/bundles holds no bundle yet");
+        return;
+    }
+    let service = Service::start(&["--bundle", shipped.to_str().unwrap()]);
+    let dir = tempfile::tempdir().unwrap();
+    for name in things::NAMES {
+        for view in 0..5 {
+            service.enroll(name, &draw::png(things::draw(name, view))).ok();
+        }
+    }
+    browser.go(&format!("http://{}/", service.address));
+    let new = things::NAMES.map(|name| {
+        let path = dir.path().join(format!("{name}.png"));
+        fs::write(&path, draw::png(things::draw(name, 9))).unwrap();
+        path
+    });
+    browser.choose("#look-files", &new);
+    let answers = "return [...document.querySelectorAll('#reel span')].map((e) => e.innerText)";
+    browser.wait("an answer for each", || browser.run(answers) == serde_json::json!(things::NAMES));
+    take_screenshots(&browser);
+}
+
+#[test]
+fn the_same_picture_twice_counts_once() {
+    let Some(stage) = Stage::set("the page in a browser") else { return };
+    stage.teach("mug", &[stage.stripes(0)]);
+    stage.browser.choose("#teach-files", &[stage.stripes(0)]);
+    stage.browser.wait_for_text("#teach-status", "1 picture was already there");
+    assert!(stage.browser.text("#classes").contains("1 picture"));
+}
+
+#[test]
+fn a_bad_file_is_named_and_the_others_are_learned() {
+    let Some(stage) = Stage::set("the page in a browser") else { return };
+    let bad = stage.file("notes.png", b"these are notes");
+    stage.teach("mug", &[stage.stripes(0), bad.clone(), stage.stripes(4)]);
+    let errors = stage.browser.text("#teach-errors");
+    assert!(errors.contains("notes.png") && errors.contains("JPEG"), "{errors}");
+    stage.wait_for_labels(&["mug"]);
+    assert!(stage.browser.text("#classes").contains("2 pictures"));
+    stage.browser.choose("#look-files", &[bad]);
+    stage.browser.wait_for_text("#look-error", "notes.png");
+}
+
+#[test]
+fn a_name_is_asked_for_before_pictures() {
+    let Some(stage) = Stage::set("the page in a browser") else { return };
+    stage.browser.choose("#teach-files", &[stage.stripes(0)]);
+    stage.browser.wait_for_text("#teach-status", "First say what it is called");
+    assert_eq!(stage.browser.focused(), "teach-name");
+    stage.browser.type_into("#teach-name", "a/b");
+    stage.browser.choose("#teach-files", &[stage.stripes(0)]);
+    stage.browser.wait("the reason", || !stage.browser.text("#teach-errors").is_empty());
+    assert_eq!(stage.labels(), [""; 0]);
+}
+
+#[test]
+fn names_are_text_and_nothing_else() {
+    let Some(stage) = Stage::set("the page in a browser") else { return };
+    let name = "<img src=x onerror=\"document.title='broken'\">";
+    let right_to_left = "כוס ☕️ כחולה";
+    stage.teach(name, &[stage.stripes(0)]);
+    stage.teach(right_to_left, &[stage.columns(0)]);
+    stage.wait_for_labels(&[name, right_to_left]);
+    stage.browser.choose("#look-files", &[stage.stripes(0)]);
+    stage.browser.wait_for_text("#verdict", "<img");
+    assert_eq!(stage.browser.run("return document.title"), "Handful");
+    assert_eq!(stage.browser.run("return document.querySelectorAll('[src=x]').length"), 0);
+    assert_eq!(stage.browser.complaints(), [""; 0]);
+}
+
+#[test]
+fn everything_works_by_keyboard() {
+    let Some(stage) = Stage::set("the page by keyboard") else { return };
+    let browser = &stage.browser;
+    browser.tab_to("teach-name");
+    browser.press("mug");
+    browser.press(TAB);
+    assert_eq!(browser.focused(), "teach-files");
+    let outline =
+        "return getComputedStyle(document.querySelector('[for=teach-files]')).outlineStyle";
+    assert_eq!(browser.run(outline), "solid", "the focus must be visible");
+    browser.choose("#teach-files", &[stage.stripes(0)]);
+    stage.wait_for_labels(&["mug"]);
+
+    browser.tab_to("Rename mug");
+    browser.press(ENTER);
+    browser.press("cup");
+    browser.press(ENTER);
+    stage.wait_for_labels(&["cup"]);
+    browser.wait("the focus to stay", || browser.focused() == "Rename cup");
+    browser.press(ENTER);
+    browser.press(ESCAPE);
+    stage.wait_for_labels(&["cup"]);
+
+    browser.tab_to("Delete cup");
+    browser.press(ENTER);
+    browser.wait("the question", || browser.focused() == "confirm-no");
+    browser.press(ESCAPE);
+    browser.wait("the focus to return", || browser.focused() == "Delete cup");
+    assert_eq!(stage.labels(), ["cup"]);
+    browser.press(ENTER);
+    browser.wait("the question", || browser.focused() == "confirm-no");
+    browser.press(TAB);
+    assert_eq!(browser.focused(), "confirm-yes");
+    browser.press(ENTER);
+    stage.wait_for_labels(&[]);
+    assert_eq!(stage.service.known(), []);
+}
+
+#[test]
+fn a_taken_name_is_refused_in_its_place() {
+    let Some(stage) = Stage::set("the page in a browser") else { return };
+    stage.teach("cup", &[stage.columns(0)]);
+    stage.teach("mug", &[stage.stripes(0)]);
+    stage.wait_for_labels(&["cup", "mug"]);
+    stage.browser.click("[aria-label='Rename mug']");
+    stage.browser.press("cup");
+    stage.browser.press(ENTER);
+    stage.browser.wait_for_text(".class .error", "exists already");
+}
+
+#[test]
+fn a_phone_needs_no_sideways_scrolling() {
+    let Some(stage) = Stage::set("the page on a phone") else { return };
+    let browser = &stage.browser;
+    browser.size(360, 740);
+    let long = "Ä".repeat(128);
+    stage.teach(&long, &[stage.stripes(0)]);
+    stage.teach("mug", &[stage.columns(0)]);
+    browser.choose("#look-files", &[stage.stripes(0), stage.columns(0)]);
+    browser.wait_for_text("#reel", "mug");
+    let width =
+        "return [document.documentElement.scrollWidth, document.body.scrollWidth, innerWidth]";
+    assert_eq!(browser.run(width), serde_json::json!([360, 360, 360]));
+    browser.click("[aria-label='Rename mug']");
+    assert_eq!(browser.run(width), serde_json::json!([360, 360, 360]));
+    let small = "return [...document.querySelectorAll('.button')].filter((e) => e.offsetParent) \
+        .filter((e) => e.offsetHeight < 36).map((e) => e.innerText)";
+    assert_eq!(browser.run(small), Value::Array(vec![]), "too small for a finger");
+}
+
+#[test]
+fn the_camera_teaches_and_is_recognized_live() {
+    let Some(stage) = Stage::set("the page with a camera") else { return };
+    let browser = &stage.browser;
+    browser.click("#camera-toggle");
+    browser.wait_for_text("#camera-toggle", "Stop camera");
+    browser.wait_for_text("#answer", "It knows nothing yet");
+    browser.type_into("#teach-name", "test picture");
+    browser.click("#teach-camera");
+    stage.wait_for_labels(&["test picture"]);
+    browser.wait_for_text("#verdict", "test picture");
+    assert!(browser.text("#live").contains("Live"));
+    browser.click("#camera-toggle");
+    browser.wait_for_text("#camera-toggle", "Start camera");
+    browser.wait_for_text("#answer", "the answer appears here");
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
+#[test]
+fn without_a_live_camera_the_page_offers_photos_and_says_why() {
+    // Another name for this machine is no secure context, so the browser gives no camera.
+    let name = ["--host-resolver-rules=MAP device.test 127.0.0.1"];
+    let Some(browser) = Browser::start_with("the page without a camera", &name) else { return };
+    let service = Service::start(&["--allow-host", "device.test"]);
+    let port = service.address.rsplit(':').next().unwrap();
+    browser.go(&format!("http://device.test:{port}/"));
+    browser.wait_for_text("#camera-note", "https or localhost");
+    assert!(browser.is_shown("#look-capture") && !browser.is_shown("#camera-toggle"));
+    let picture = tempfile::NamedTempFile::with_suffix(".png").unwrap();
+    fs::write(picture.path(), draw::png(stripes(0))).unwrap();
+    browser.choose("#look-photo", &[picture.path().to_owned()]);
+    browser.wait_for_text("#answer", "It knows nothing yet");
+}
+
+#[test]
+fn a_service_that_is_gone_is_noticed() {
+    let Some(mut stage) = Stage::set("the page without its service") else { return };
+    stage.service.signal("-KILL");
+    stage.service.wait();
+    stage.browser.choose("#look-files", &[stage.stripes(0)]);
+    stage.browser.wait_for_text("#look-error", "does not answer");
+    stage.browser.wait_for_text("#health-text", "trying again");
+}
+
+fn take_screenshots(browser: &Browser) {
+    let Some(dir) = std::env::var_os("HANDFUL_SCREENSHOTS") else { return };
+    for (width, height) in [(1280, 860), (360, 1500)] {
+        for scheme in ["light", "dark"] {
+            browser.size(width, height);
+            browser.color_scheme(scheme);
+            let path = Path::new(&dir).join(format!("page-{width}-{scheme}.png"));
+            fs::write(path, from_base64(&browser.screenshot())).unwrap();
+        }
+    }
+}
+
+fn from_base64(text: &str) -> Vec<u8> {
+    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let digits = text.bytes().filter_map(|byte| DIGITS.iter().position(|digit| *digit == byte));
+    let digits: Vec<usize> = digits.collect();
+    let group = |four: &[usize]| {
+        let bits = four.iter().fold(0, |bits, digit| bits << 6 | digit) << (6 * (4 - four.len()));
+        let bytes = [bits >> 16, bits >> 8, bits].map(|byte| byte as u8);
+        bytes[..four.len() - 1].to_vec()
+    };
+    digits.chunks(4).flat_map(group).collect()
+}

@@ -1,0 +1,175 @@
+//! Galleries and classes: list, read, rename, delete, names.
+
+use crate::draw;
+use crate::service::{CLASSES, Service, class, examples};
+
+fn red() -> Vec<u8> {
+    draw::png(draw::flat(32, 32, [200, 30, 30]))
+}
+
+fn blue() -> Vec<u8> {
+    draw::png(draw::flat(32, 32, [30, 30, 200]))
+}
+
+#[test]
+fn a_new_gallery_is_empty() {
+    let service = Service::start(&[]);
+    let answer = service.get(CLASSES);
+    assert_eq!(answer.header("etag"), Some("\"0\""));
+    assert_eq!(answer.ok(), serde_json::json!({"classes": [], "revision": 0}));
+    let gallery = service.get("/v1/galleries/default").ok();
+    assert_eq!(gallery["gallery"], "default");
+    assert_eq!(gallery["fusion"], "mean");
+    assert_eq!(service.get("/v1/galleries").ok()["galleries"], serde_json::json!([gallery]));
+}
+
+#[test]
+fn other_galleries_do_not_exist() {
+    let service = Service::start(&[]);
+    for path in ["", "/classes", "/classes/mug"] {
+        service.get(&format!("/v1/galleries/other{path}")).assert_problem(404, "unknown_gallery");
+    }
+    service.post("/v1/galleries/other/classify", &red()).assert_problem(404, "unknown_gallery");
+    let enroll = "/v1/galleries/other/classes/mug/examples?create=true";
+    service.post(enroll, &red()).assert_problem(404, "unknown_gallery");
+}
+
+#[test]
+fn a_class_is_made_only_when_asked_for() {
+    let service = Service::start(&[]);
+    let path = format!("{}/examples", class("mug"));
+    service.post(&path, &red()).assert_problem(404, "unknown_class");
+    assert_eq!(service.known(), []);
+    let answer = service.enroll("mug", &red());
+    assert_eq!(answer.status, 201);
+    assert_eq!(answer.header("etag"), Some("\"1\""));
+    assert_eq!(service.post(&path, &blue()).ok()["class"]["examples"], 2);
+}
+
+#[test]
+fn enrolling_tells_what_became_of_each_picture() {
+    let service = Service::start(&[]);
+    let (red, blue) = (red(), blue());
+    let first = service.enroll("mug", &red).ok();
+    let files: [(&str, &[u8]); 3] = [("red.png", &red), ("blue.png", &blue), ("again.png", &blue)];
+    let second = service.post_files(&examples("mug"), &files).ok();
+    assert_eq!(second["class"]["examples"], 2);
+    assert_eq!(second["class"]["label"], "mug");
+    let examples = second["examples"].as_array().unwrap();
+    assert_eq!(examples[0]["duplicate_of"], first["examples"][0]["id"]);
+    assert!(examples[1]["duplicate_of"].is_null());
+    assert_eq!(examples[2]["duplicate_of"], examples[1]["id"]);
+    assert_eq!(examples[0]["sha256"].as_str().unwrap().len(), 64);
+    assert_eq!(examples[0]["warnings"], serde_json::json!([]));
+    let keys: Vec<_> = second.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["class", "examples", "revision"]);
+}
+
+#[test]
+fn a_retry_changes_nothing() {
+    let service = Service::start(&[]);
+    let first = service.enroll("mug", &red()).ok();
+    let again = service.enroll("mug", &red());
+    assert_eq!(again.status, 201);
+    assert_eq!(again.ok()["revision"], first["revision"]);
+    assert_eq!(service.known(), [("mug".to_owned(), 1)]);
+}
+
+#[test]
+fn a_class_is_found_renamed_and_deleted_by_id_or_label() {
+    let service = Service::start(&[]);
+    let id = service.enroll("mug", &red()).ok()["class"]["id"].as_str().unwrap().to_owned();
+    assert_eq!(service.get(&class(&id)).ok()["class"], service.get(&class("mug")).ok()["class"]);
+    let renamed = service.patch(&class("mug"), r#"{"label":"  cup "}"#).ok();
+    assert_eq!(renamed["class"]["label"], "cup");
+    assert_eq!(renamed["class"]["id"], id.as_str());
+    service.get(&class("mug")).assert_problem(404, "unknown_class");
+    assert_eq!(
+        service.post(&format!("{}/examples", class(&id)), &blue()).ok()["class"]["examples"],
+        2
+    );
+    assert_eq!(service.delete(&class(&id)).ok()["class"]["label"], "cup");
+    assert_eq!(service.known(), []);
+    service.delete(&class(&id)).assert_problem(404, "unknown_class");
+}
+
+#[test]
+fn a_name_that_is_taken_is_refused() {
+    let service = Service::start(&[]);
+    service.enroll("mug", &red()).ok();
+    service.enroll("cup", &blue()).ok();
+    service.patch(&class("mug"), r#"{"label":"cup"}"#).assert_problem(409, "conflict");
+    assert_eq!(service.known(), [("cup".to_owned(), 1), ("mug".to_owned(), 1)]);
+}
+
+#[test]
+fn a_stale_revision_loses() {
+    let service = Service::start(&[]);
+    service.enroll("mug", &red()).ok();
+    let seen = service.get(CLASSES).header("etag").unwrap().to_owned();
+    service.enroll("mug", &blue()).ok();
+    let stale = [("if-match", seen.as_str())];
+    service.send("DELETE", &class("mug"), &stale, &[]).assert_problem(412, "stale_revision");
+    let json = [("content-type", "application/json"), stale[0]];
+    let patch = br#"{"label":"cup"}"#;
+    service.send("PATCH", &class("mug"), &json, patch).assert_problem(412, "stale_revision");
+    let fresh = service.get(CLASSES).header("etag").unwrap().to_owned();
+    service.send("DELETE", &class("mug"), &[("if-match", &fresh)], &[]).ok();
+    service
+        .send("DELETE", &class("mug"), &[("if-match", "x")], &[])
+        .assert_problem(400, "bad_request");
+}
+
+#[test]
+fn names_of_every_script_work() {
+    let service = Service::start(&[]);
+    for name in
+        ["☕️ mug", "ספל כחול", "فنجان", "青いマグ", "mug & cup #1?", "50 %", "<b>bold", "@home"]
+    {
+        service.enroll(name, &red()).ok();
+        assert_eq!(service.get(&class(name)).ok()["class"]["label"], name);
+        let renamed = serde_json::json!({ "label": format!("{name} 2") });
+        service.patch(&class(name), &renamed.to_string()).ok();
+        service.delete(&class(&format!("{name} 2"))).ok();
+    }
+    assert_eq!(service.known(), []);
+}
+
+#[test]
+fn composed_and_decomposed_letters_are_one_name() {
+    let service = Service::start(&[]);
+    service.enroll("caf\u{e9}", &red()).ok();
+    assert_eq!(service.enroll("cafe\u{301}", &blue()).ok()["class"]["examples"], 2);
+}
+
+#[test]
+fn what_cannot_be_a_name_is_refused() {
+    let service = Service::start(&[]);
+    service.enroll("mug", &red()).ok();
+    let long = "x".repeat(10_000);
+    for name in ["a/b", "/", "..", ".", " ", "a\nb", "\0", "\u{202e}gum", "\u{7f}", &long] {
+        service.enroll(name, &red()).assert_problem(422, "bad_name");
+        let patch = serde_json::json!({ "label": name }).to_string();
+        service.patch(&class("mug"), &patch).assert_problem(422, "bad_name");
+    }
+    assert_eq!(service.known(), [("mug".to_owned(), 1)]);
+}
+
+#[test]
+fn a_path_that_is_not_utf8_is_refused() {
+    let service = Service::start(&[]);
+    service.get(&format!("{CLASSES}/%FF")).assert_problem(400, "bad_request");
+}
+
+#[test]
+fn a_rename_needs_json_with_a_label() {
+    let service = Service::start(&[]);
+    service.enroll("mug", &red()).ok();
+    let text = [("content-type", "text/plain")];
+    let answer = service.send("PATCH", &class("mug"), &text, br#"{"label":"cup"}"#);
+    answer.assert_problem(415, "unsupported_media_type");
+    for body in ["", "{", "[]", "{}", r#"{"label":3}"#, r#"{"label":"cup","color":1}"#] {
+        service.patch(&class("mug"), body).assert_problem(400, "bad_request");
+    }
+    service.patch(&class("mug"), &" ".repeat(1 << 20)).assert_problem(413, "too_large");
+}

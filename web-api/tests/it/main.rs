@@ -1,0 +1,19 @@
+//! The service as its users meet it: the binary as a process, requests over real sockets, the page
+//! in a real browser. The bundle is the tiny one of `edge`, the engine tract.
+#![allow(clippy::unwrap_used)]
+
+mod bad_input;
+mod browser;
+mod classes;
+mod client;
+#[path = "../../../models/tests/it/draw.rs"]
+#[allow(dead_code, reason = "the drawings of another crate's tests; not all are needed here")]
+mod draw;
+mod openapi;
+mod operations;
+mod overload;
+mod pictures;
+mod process;
+mod service;
+mod things;
+mod webdriver;

@@ -1,0 +1,138 @@
+//! Health, version, metrics, the page's files, and what every answer carries.
+
+use crate::draw;
+use crate::service::{CLASSES, CLASSIFY, Service};
+
+#[test]
+fn it_lives_and_is_ready() {
+    let service = Service::start(&[]);
+    assert_eq!(service.get("/livez").ok()["status"], "ok");
+    let ready = service.get("/readyz").ok();
+    assert_eq!(ready["checks"]["engine"], "self-test passed");
+    assert_eq!(ready["checks"]["store"], "open");
+}
+
+#[test]
+fn the_version_names_bundle_engine_and_limits() {
+    let service = Service::start(&["--max-files", "7"]);
+    let version = service.get("/version").ok();
+    assert_eq!(version["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(version["bundle"]["space_id"].as_str().unwrap().len(), 64);
+    assert_eq!(version["engine"]["provider"], "tract");
+    assert_eq!(version["engine"]["rejected"], serde_json::json!([]));
+    assert_eq!(version["limits"]["max_files"], 7);
+}
+
+#[test]
+fn refused_engines_are_told_with_their_reasons() {
+    let store = tempfile::tempdir().unwrap();
+    let mut command = crate::service::tiny(store.path(), &[]);
+    // Later values win; without a library none of ONNX Runtime's providers can start.
+    command
+        .args(["--engine", "auto"])
+        .env_remove("ORT_DYLIB_PATH")
+        .env_remove("CARGO_MANIFEST_DIR");
+    let service = Service::run(&mut command);
+    let engine = service.get("/version").ok()["engine"].clone();
+    assert_eq!(engine["provider"], "tract");
+    for (i, provider) in ["tensorrt", "cuda", "cpu"].into_iter().enumerate() {
+        let rejected = &engine["rejected"][i];
+        assert_eq!(rejected["provider"], format!("onnxruntime/{provider}"));
+        let reason = rejected["reason"].as_str().unwrap();
+        assert!(
+            service.report.contains(&format!("not onnxruntime/{provider}: {reason}")),
+            "{}",
+            service.report
+        );
+    }
+}
+
+#[test]
+fn metrics_count_requests_and_pictures() {
+    let service = Service::start(&[]);
+    service.post(CLASSIFY, &draw::png(draw::gradient(9, 9))).ok();
+    service.get("/nowhere");
+    let answer = service.get("/metrics");
+    assert!(answer.header("content-type").unwrap().starts_with("text/plain; version=0.0.4"));
+    let text = answer.text();
+    let route = "route=\"/v1/galleries/{gallery}/classify\",status=\"200\"";
+    for expected in [
+        format!("handful_http_requests_total{{method=\"POST\",{route}}} 1"),
+        "handful_http_requests_total{method=\"GET\",route=\"none\",status=\"404\"} 1".to_owned(),
+        format!("handful_http_request_duration_seconds_count{{method=\"POST\",{route}}} 1"),
+        "handful_pictures_embedded_total 1".to_owned(),
+        "handful_queue_pictures 0".to_owned(),
+        "provider=\"tract\"} 1".to_owned(),
+    ] {
+        assert!(text.contains(&expected), "{expected} is missing in\n{text}");
+    }
+    assert_eq!(text.matches("_info{").count(), 1);
+}
+
+#[test]
+fn every_answer_carries_an_id_and_safe_headers() {
+    let service = Service::start(&[]);
+    for path in ["/", "/livez", "/nowhere", CLASSES, "/page/style.css"] {
+        let answer = service.get(path);
+        let policy = answer.header("content-security-policy").unwrap();
+        assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+        assert!(answer.header("x-request-id").is_some_and(|id| !id.is_empty()), "{path}");
+    }
+    let answer = service.send("GET", "/livez", &[("x-request-id", "mine-1")], &[]);
+    assert_eq!(answer.header("x-request-id"), Some("mine-1"));
+}
+
+#[test]
+fn unknown_addresses_and_methods_are_problems() {
+    let service = Service::start(&[]);
+    service.get("/nowhere").assert_problem(404, "not_found");
+    service.get("/page/../main.rs").assert_problem(404, "not_found");
+    service.get("/page/secret.txt").assert_problem(404, "not_found");
+    let answer = service.send("PUT", CLASSES, &[], &[]);
+    answer.assert_problem(405, "method_not_allowed");
+    assert_eq!(answer.header("allow"), Some("GET,HEAD"));
+    service.delete("/").assert_problem(405, "method_not_allowed");
+}
+
+#[test]
+fn head_is_get_without_the_body() {
+    let service = Service::start(&[]);
+    let mut connection = crate::client::Connection::open(&service.address);
+    let head = crate::client::head(&service.address, "HEAD", "/", &[("connection", "close")]);
+    connection.write(head.as_bytes()).unwrap();
+    let answer = String::from_utf8(connection.read_to_end()).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("\r\n\r\n"), "{answer}");
+}
+
+#[test]
+fn the_page_and_all_it_loads_are_served() {
+    let service = Service::start(&[]);
+    let page = service.get("/");
+    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+    let mut waiting = vec![page.text()];
+    let mut seen = Vec::new();
+    while let Some(text) = waiting.pop() {
+        for path in text.split('"').filter(|part| part.starts_with("/page/")) {
+            if !seen.contains(&path.to_owned()) {
+                let answer = service.get(path);
+                assert_eq!(answer.status, 200, "{path}");
+                seen.push(path.to_owned());
+                waiting.push(answer.text());
+            }
+        }
+    }
+    assert!(seen.len() >= 9, "{seen:?}");
+}
+
+#[test]
+fn requests_of_foreign_pages_and_names_are_refused() {
+    let service = Service::start(&["--allow-host", "device.lan"]);
+    let send = |name: &str, value: &str| service.send("GET", "/livez", &[(name, value)], &[]);
+    send("host", "evil.example").assert_problem(403, "forbidden");
+    send("origin", "https://evil.example").assert_problem(403, "forbidden");
+    send("origin", "null").assert_problem(403, "forbidden");
+    assert_eq!(send("host", "device.lan").status, 200);
+    assert_eq!(send("host", "localhost:1").status, 200);
+    assert_eq!(send("origin", &format!("http://{}", service.address)).status, 200);
+}

@@ -1,0 +1,68 @@
+//! More than the service can take: refused at once, and over when it is over.
+
+use std::thread;
+
+use crate::client::{Connection, head};
+use crate::draw;
+use crate::service::{CLASSIFY, Service};
+
+fn small() -> Vec<u8> {
+    draw::png(draw::gradient(16, 16))
+}
+
+#[test]
+fn bodies_beyond_the_room_for_them_are_refused() {
+    let service = Service::start(&["--max-body-bytes", "1000000", "--max-upload-bytes", "1000000"]);
+    let mut hog = Connection::open(&service.address);
+    let picture = small();
+    // Room is taken by what is announced, before it arrives.
+    let padding = 1_000_000 - picture.len();
+    let headers = [("content-length", "1000000"), ("content-type", "image/png")];
+    hog.write(head(&service.address, "POST", CLASSIFY, &headers).as_bytes()).unwrap();
+    hog.write(&picture).unwrap();
+    wait_until(|| metric(&service, "handful_upload_bytes") > 0.0);
+    let refused = service.post(CLASSIFY, &picture);
+    refused.assert_problem(429, "busy");
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    hog.write(&vec![0; padding]).unwrap();
+    assert_eq!(hog.answer().status, 200);
+    service.post(CLASSIFY, &picture).ok();
+    assert_eq!(metric(&service, "handful_upload_bytes"), 0.0);
+}
+
+#[test]
+fn pictures_beyond_the_queue_are_refused() {
+    let service = Service::start(&["--max-queue", "1", "--max-files", "1"]);
+    let large = draw::png(draw::flat(6000, 6000, [1, 2, 3]));
+    let mut answers = thread::scope(|scope| {
+        let calls: Vec<_> =
+            (0..6).map(|_| scope.spawn(|| service.post(CLASSIFY, &large))).collect();
+        calls.into_iter().map(|call| call.join().unwrap()).collect::<Vec<_>>()
+    });
+    answers.retain(|answer| answer.status != 200);
+    assert!((1..6).contains(&answers.len()), "{} of 6 were refused", answers.len());
+    for refused in answers {
+        refused.assert_problem(429, "busy");
+        assert_eq!(refused.header("retry-after"), Some("1"));
+    }
+    service.post(CLASSIFY, &small()).ok();
+}
+
+#[test]
+fn more_connections_than_allowed_wait_for_their_turn() {
+    let service = Service::start(&["--max-connections", "1", "--receive-seconds", "1"]);
+    let _idle = Connection::open(&service.address);
+    assert_eq!(service.get("/livez").status, 200);
+}
+
+fn metric(service: &Service, name: &str) -> f64 {
+    let text = service.get("/metrics").text();
+    let line = text.lines().find(|line| line.starts_with(&format!("{name} "))).unwrap();
+    line.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+fn wait_until(happened: impl Fn() -> bool) {
+    while !happened() {
+        thread::yield_now();
+    }
+}

@@ -1,0 +1,218 @@
+//! The binary: what it says, how it fails, how it stops, what it keeps.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::thread;
+use std::time::Duration;
+
+use crate::client::{Connection, head};
+use crate::draw;
+use crate::service::{CLASSIFY, Service, binary, tiny, tiny_bundle};
+
+fn picture() -> Vec<u8> {
+    draw::png(draw::gradient(32, 32))
+}
+
+/// Runs what must end by itself.
+fn ended(command: &mut Command) -> (Option<i32>, String) {
+    let Output { status, stderr, stdout } = command.output().unwrap();
+    let text = [stdout, stderr].concat();
+    (status.code(), String::from_utf8(text).unwrap())
+}
+
+fn assert_fails(command: &mut Command, code: i32, expected: &[&str]) {
+    let (status, text) = ended(command);
+    assert_eq!(status, Some(code), "{text}");
+    for part in expected {
+        assert!(text.contains(part), "`{part}` is missing in: {text}");
+    }
+}
+
+#[test]
+fn help_shows_every_setting_and_examples() {
+    let (status, text) = ended(&mut binary(&["--help"]));
+    assert_eq!(status, Some(0));
+    for part in [
+        "--listen",
+        "--store",
+        "--bundle",
+        "--engine",
+        "HANDFUL_MAX_FILES",
+        "Examples:",
+        "127.0.0.1:8080",
+    ] {
+        assert!(text.contains(part), "{part} is missing in: {text}");
+    }
+    let (status, text) = ended(&mut binary(&["--version"]));
+    assert_eq!(
+        (status, text.trim()),
+        (Some(0), concat!("handful-server ", env!("CARGO_PKG_VERSION")))
+    );
+}
+
+#[test]
+fn the_start_says_where_what_and_why() {
+    let store = tempfile::tempdir().unwrap();
+    let service = Service::start_on(store.path(), &[]);
+    let report = &service.report;
+    for part in
+        [&service.address, "bundle", "engine  tract, passed", store.path().to_str().unwrap()]
+    {
+        assert!(report.contains(part), "`{part}` is missing in: {report}");
+    }
+    assert!(report.contains("(0 classes, 0 pictures)"), "{report}");
+}
+
+#[test]
+fn wrong_settings_are_bad_input() {
+    assert_fails(&mut binary(&["--enigne", "cpu"]), 2, &["--enigne"]);
+    assert_fails(&mut binary(&["--engine", "gpu"]), 2, &["gpu", "tensorrt"]);
+    assert_fails(&mut binary(&["--listen", "everywhere"]), 2, &["everywhere"]);
+    assert_fails(&mut binary(&["--config", "/nowhere/x.toml"]), 2, &["/nowhere/x.toml"]);
+    assert_fails(binary(&[]).env("HANDFUL_MAX_FILES", "many"), 2, &["many", "max-files"]);
+}
+
+#[test]
+fn other_machines_are_let_in_only_on_purpose() {
+    let store = tempfile::tempdir().unwrap();
+    let open = ["--listen", "0.0.0.0:0"];
+    assert_fails(&mut tiny(store.path(), &open), 2, &["0.0.0.0:0", "--insecure"]);
+    let service = Service::run(tiny(store.path(), &open).arg("--insecure"));
+    assert!(service.report.contains("http://0.0.0.0:"), "{}", service.report);
+}
+
+#[test]
+fn a_bundle_that_cannot_be_used_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let with_bundle = |path: &Path| {
+        let mut command = binary(&["--listen", "127.0.0.1:0", "--engine", "tract", "--store"]);
+        command.arg(dir.path().join("store")).arg("--bundle").arg(path);
+        command
+    };
+    assert_fails(&mut with_bundle(Path::new("/nowhere")), 1, &["/nowhere", "--bundle"]);
+    let copy = dir.path().join("flipped");
+    fs::create_dir(&copy).unwrap();
+    for entry in fs::read_dir(tiny_bundle()).unwrap() {
+        let entry = entry.unwrap();
+        let mut bytes = fs::read(entry.path()).unwrap();
+        if entry.path().extension().is_some_and(|extension| extension == "onnx") {
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+        }
+        fs::write(copy.join(entry.file_name()), bytes).unwrap();
+    }
+    assert_fails(&mut with_bundle(&copy), 1, &["backbone.onnx"]);
+}
+
+#[test]
+fn an_engine_that_was_named_must_run() {
+    let store = tempfile::tempdir().unwrap();
+    let mut command = tiny(store.path(), &["--engine", "cpu", "--onnxruntime", "/nowhere/lib.so"]);
+    assert_fails(&mut command, 1, &["/nowhere/lib.so"]);
+}
+
+#[test]
+fn an_address_in_use_is_named() {
+    let first = Service::start(&[]);
+    let store = tempfile::tempdir().unwrap();
+    assert_fails(
+        &mut tiny(store.path(), &["--listen", &first.address]),
+        1,
+        &[&first.address, "--listen"],
+    );
+}
+
+#[test]
+fn a_second_server_on_a_store_says_who_has_it() {
+    let store = tempfile::tempdir().unwrap();
+    let first = Service::start_on(store.path(), &[]);
+    first.enroll("mug", &picture()).ok();
+    assert_fails(
+        &mut tiny(store.path(), &[]),
+        1,
+        &[&first.pid().to_string(), "another store folder"],
+    );
+    first.enroll("cup", &picture()).ok();
+    assert_eq!(first.known().len(), 2);
+}
+
+#[test]
+fn classes_survive_a_restart_and_a_kill() {
+    let store = tempfile::tempdir().unwrap();
+    let service = Service::start_on(store.path(), &[]);
+    service.enroll("mug", &picture()).ok();
+    assert!(service.stop().success());
+    let mut service = Service::start_on(store.path(), &[]);
+    assert!(service.report.contains("(1 classes, 1 pictures)"), "{}", service.report);
+    service.enroll("cup", &picture()).ok();
+    service.signal("-KILL");
+    service.wait();
+    let service = Service::start_on(store.path(), &[]);
+    assert_eq!(service.known(), [("cup".to_owned(), 1), ("mug".to_owned(), 1)]);
+    assert_eq!(service.post(CLASSIFY, &picture()).ok()["results"][0]["decision"], "accepted");
+}
+
+#[test]
+fn a_stop_lets_a_request_under_way_end() {
+    for signal in ["-TERM", "-INT"] {
+        let mut service = Service::start(&[]);
+        let picture = picture();
+        let length = picture.len().to_string();
+        let mut connection = Connection::open(&service.address);
+        let headers = [("content-length", length.as_str()), ("content-type", "image/png")];
+        connection.write(head(&service.address, "POST", CLASSIFY, &headers).as_bytes()).unwrap();
+        connection.write(&picture[..10]).unwrap();
+        thread::sleep(Duration::from_millis(100));
+        service.signal(signal);
+        thread::sleep(Duration::from_millis(100));
+        connection.write(&picture[10..]).unwrap();
+        assert_eq!(connection.answer().status, 200);
+        assert!(service.wait().success());
+    }
+}
+
+#[test]
+fn a_request_that_never_ends_is_cut_off_at_a_stop() {
+    let service = Service::start(&["--drain-seconds", "1"]);
+    let mut connection = Connection::open(&service.address);
+    let headers = [("content-length", "1000"), ("content-type", "image/png")];
+    connection.write(head(&service.address, "POST", CLASSIFY, &headers).as_bytes()).unwrap();
+    thread::sleep(Duration::from_millis(100));
+    assert!(service.stop().success());
+}
+
+#[test]
+fn settings_come_from_flags_environment_and_file_in_this_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("handful.toml");
+    let bundle = tiny_bundle();
+    let text = format!(
+        "listen = \"127.0.0.1:0\"\nengine = \"tract\"\nbundle = {bundle:?}\nstore = {:?}\n\
+         max_files = 1\nmax_queue = 100\nmax_pixels = 1000000\n",
+        dir.path().join("store")
+    );
+    fs::write(&file, text).unwrap();
+    let mut command = binary(&["--max-pixels", "3000000"]);
+    command
+        .env("HANDFUL_CONFIG", &file)
+        .env("HANDFUL_MAX_FILES", "2")
+        .env("HANDFUL_MAX_PIXELS", "2000000");
+    let service = Service::run(&mut command);
+    let limits = service.get("/version").ok()["limits"].clone();
+    assert_eq!(
+        (limits["max_files"].as_u64(), limits["max_pixels"].as_u64()),
+        (Some(2), Some(3_000_000))
+    );
+    assert!(dir.path().join("store").is_dir());
+}
+
+#[test]
+fn the_log_tells_of_requests_by_their_id() {
+    let mut service = Service::start(&["--log", "info"]);
+    service.send("GET", "/livez", &[("x-request-id", "find-me")], &[]);
+    service.signal("-TERM");
+    service.wait();
+    let log = service.errors();
+    assert!(log.contains("find-me") && log.contains("/livez"), "{log}");
+}

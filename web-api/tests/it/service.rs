@@ -1,0 +1,162 @@
+//! The binary as a process with its own store and a free port.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use tempfile::TempDir;
+
+use crate::client::{self, Answer, BOUNDARY, encoded};
+
+pub(crate) const CLASSES: &str = "/v1/galleries/default/classes";
+pub(crate) const CLASSIFY: &str = "/v1/galleries/default/classify";
+
+pub(crate) fn tiny_bundle() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../edge/tests/fixtures/tiny-bundle")
+}
+
+/// The binary with nothing of the caller's own settings.
+pub(crate) fn binary(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_handful-server"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("HANDFUL_") {
+            command.env_remove(name);
+        }
+    }
+    command.args(args);
+    command
+}
+
+/// The binary on the tiny bundle, tract and a free port.
+pub(crate) fn tiny(store: &Path, args: &[&str]) -> Command {
+    let mut command = binary(&["--listen", "127.0.0.1:0", "--engine", "tract"]);
+    command.arg("--bundle").arg(tiny_bundle()).arg("--store").arg(store).args(args);
+    command
+}
+
+pub(crate) struct Service {
+    child: Child,
+    /// `127.0.0.1:port`
+    pub(crate) address: String,
+    /// What it said before it was ready.
+    pub(crate) report: String,
+    /// Kept as long as the process.
+    store: Option<TempDir>,
+}
+
+impl Service {
+    pub(crate) fn start(args: &[&str]) -> Self {
+        let store = tempfile::tempdir().unwrap();
+        let mut service = Self::run(&mut tiny(store.path(), args));
+        service.store = Some(store);
+        service
+    }
+
+    pub(crate) fn start_on(store: &Path, args: &[&str]) -> Self {
+        Self::run(&mut tiny(store, args))
+    }
+
+    /// Runs it and waits until it says that it is ready.
+    pub(crate) fn run(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut report = String::new();
+        let mut lines = BufReader::new(child.stdout.as_mut().unwrap());
+        while !report.contains("Ready in") {
+            if lines.read_line(&mut report).unwrap() == 0 {
+                let mut errors = String::new();
+                child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+                panic!("it did not start: {report}{errors}");
+            }
+        }
+        let address = report.split_once("http://").unwrap().1;
+        let address = address.split_whitespace().next().unwrap().to_owned();
+        Self { child, address, report, store: None }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
+        client::request(&self.address, method, path, headers, body)
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, &[], &[])
+    }
+
+    pub(crate) fn delete(&self, path: &str) -> Answer {
+        self.send("DELETE", path, &[], &[])
+    }
+
+    pub(crate) fn post(&self, path: &str, picture: &[u8]) -> Answer {
+        self.send("POST", path, &[("content-type", "application/octet-stream")], picture)
+    }
+
+    pub(crate) fn post_files(&self, path: &str, files: &[(&str, &[u8])]) -> Answer {
+        let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
+        self.send("POST", path, &[("content-type", &content_type)], &client::multipart(files))
+    }
+
+    pub(crate) fn patch(&self, path: &str, json: &str) -> Answer {
+        self.send("PATCH", path, &[("content-type", "application/json")], json.as_bytes())
+    }
+
+    pub(crate) fn enroll(&self, label: &str, picture: &[u8]) -> Answer {
+        self.post(&examples(label), picture)
+    }
+
+    /// Labels and numbers of examples.
+    pub(crate) fn known(&self) -> Vec<(String, u64)> {
+        let answer = self.get(CLASSES).ok();
+        let classes = answer["classes"].as_array().unwrap().iter();
+        let pair = |class: &serde_json::Value| {
+            (class["label"].as_str().unwrap().to_owned(), class["examples"].as_u64().unwrap())
+        };
+        classes.map(pair).collect()
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([name, &self.pid().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
+    }
+
+    /// Stops it as a service manager does.
+    pub(crate) fn stop(mut self) -> ExitStatus {
+        self.signal("-TERM");
+        self.wait()
+    }
+
+    /// What it has written to standard error; the process must have ended.
+    pub(crate) fn errors(&mut self) -> String {
+        let mut errors = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+        errors
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub(crate) fn class(label: &str) -> String {
+    format!("{CLASSES}/{}", encoded(label))
+}
+
+pub(crate) fn examples(label: &str) -> String {
+    format!("{}/examples?create=true", class(label))
+}

@@ -1,0 +1,232 @@
+//! A browser driven through the WebDriver protocol, spoken with the tiny client.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::client;
+
+const DRIVERS: [&str; 2] = ["/usr/bin/chromedriver", "/usr/lib/chromium/chromedriver"];
+const CHROMIUM: &str = "/usr/bin/chromium";
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The name under which the protocol hides an element's id.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+pub(crate) const TAB: &str = "\u{e004}";
+pub(crate) const ENTER: &str = "\u{e007}";
+pub(crate) const ESCAPE: &str = "\u{e00c}";
+
+pub(crate) struct Browser {
+    driver: Child,
+    address: String,
+    session: String,
+    profile: TempDir,
+}
+
+impl Browser {
+    /// None, with the reason on standard error, where there is no browser.
+    pub(crate) fn start(test: &str) -> Option<Self> {
+        Self::start_with(test, &[])
+    }
+
+    /// The same with further flags.
+    pub(crate) fn start_with(test: &str, flags: &[&str]) -> Option<Self> {
+        let driver = DRIVERS.iter().find(|path| Path::new(path).exists());
+        let Some(driver) = driver.filter(|_| Path::new(CHROMIUM).exists()) else {
+            eprintln!("skipped: {test}: chromium and chromedriver are not installed");
+            return None;
+        };
+        let mut driver =
+            Command::new(driver).arg("--port=0").stdout(Stdio::piped()).spawn().unwrap();
+        let address = format!("127.0.0.1:{}", port(&mut driver));
+        let profile = tempfile::tempdir().unwrap();
+        let mut browser = Self { driver, address, session: String::new(), profile };
+        let answer = browser.post("/session", &browser.capabilities(flags));
+        browser.session = answer["sessionId"].as_str().unwrap().to_owned();
+        Some(browser)
+    }
+
+    fn capabilities(&self, flags: &[&str]) -> Value {
+        let profile = format!("--user-data-dir={}", self.profile.path().display());
+        let usual = [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--disable-dev-shm-usage",
+            "--hide-scrollbars",
+            "--lang=en",
+            // A camera that shows a moving test picture, and nobody to ask for it.
+            "--use-fake-device-for-media-stream",
+            "--use-fake-ui-for-media-stream",
+            &profile,
+        ];
+        let args = [&usual, flags].concat();
+        json!({"capabilities": {"alwaysMatch": {
+            "browserName": "chrome",
+            "goog:loggingPrefs": {"browser": "ALL"},
+            "goog:chromeOptions": {"binary": CHROMIUM, "args": args}
+        }}})
+    }
+
+    fn post(&self, path: &str, body: &Value) -> Value {
+        let json = [("content-type", "application/json; charset=utf-8")];
+        self.value("POST", path, &json, &serde_json::to_vec(body).unwrap())
+    }
+
+    fn value(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Value {
+        let answer = client::request(&self.address, method, path, headers, body);
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        answer.json()["value"].clone()
+    }
+
+    fn ask(&self, command: &str, body: &Value) -> Value {
+        self.post(&format!("/session/{}/{command}", self.session), body)
+    }
+
+    pub(crate) fn go(&self, url: &str) {
+        self.ask("url", &json!({ "url": url }));
+    }
+
+    /// What a function body returns in the page.
+    pub(crate) fn run(&self, script: &str) -> Value {
+        self.ask("execute/sync", &json!({"script": script, "args": []}))
+    }
+
+    /// The visible text of the first element that matches; empty when there is none.
+    pub(crate) fn text(&self, css: &str) -> String {
+        let script = format!("return document.querySelector({css:?})?.innerText ?? ''");
+        self.run(&script).as_str().unwrap().trim().to_owned()
+    }
+
+    pub(crate) fn is_shown(&self, css: &str) -> bool {
+        self.run(&format!("return document.querySelector({css:?}).offsetParent !== null")) == true
+    }
+
+    pub(crate) fn wait_for_text(&self, css: &str, expected: &str) {
+        self.wait(&format!("{css} to say `{expected}`"), || self.text(css).contains(expected));
+    }
+
+    pub(crate) fn wait(&self, what: &str, mut happened: impl FnMut() -> bool) {
+        let start = Instant::now();
+        while !happened() {
+            let waited = start.elapsed();
+            assert!(waited < PATIENCE, "waited for {what}; the page says: {}", self.text("body"));
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn element(&self, css: &str) -> String {
+        let found = self.ask("element", &json!({"using": "css selector", "value": css}));
+        found[ELEMENT].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) fn click(&self, css: &str) {
+        self.ask(&format!("element/{}/click", self.element(css)), &json!({}));
+    }
+
+    pub(crate) fn type_into(&self, css: &str, text: &str) {
+        let element = self.element(css);
+        self.ask(&format!("element/{element}/clear"), &json!({}));
+        self.ask(&format!("element/{element}/value"), &json!({ "text": text }));
+    }
+
+    /// Chooses files in a file input.
+    pub(crate) fn choose(&self, css: &str, files: &[PathBuf]) {
+        let names: Vec<_> = files.iter().map(|file| file.to_str().unwrap()).collect();
+        let element = self.element(css);
+        self.ask(&format!("element/{element}/value"), &json!({ "text": names.join("\n") }));
+    }
+
+    /// Presses keys one after another, wherever the focus is.
+    pub(crate) fn press(&self, keys: &str) {
+        let down_and_up = |key: char| {
+            let key = key.to_string();
+            [json!({"type": "keyDown", "value": key}), json!({"type": "keyUp", "value": key})]
+        };
+        let actions: Vec<Value> = keys.chars().flat_map(down_and_up).collect();
+        self.ask(
+            "actions",
+            &json!({"actions": [{"type": "key", "id": "keyboard", "actions": actions}]}),
+        );
+    }
+
+    /// The id, else the label, else the text of what has the focus.
+    pub(crate) fn focused(&self) -> String {
+        let script = "const e = document.activeElement; \
+            return e.id || e.getAttribute('aria-label') || e.innerText || e.tagName";
+        self.run(script).as_str().unwrap().to_owned()
+    }
+
+    /// Tabs until `wanted` has the focus.
+    pub(crate) fn tab_to(&self, wanted: &str) {
+        let mut seen = Vec::new();
+        while self.focused() != wanted {
+            seen.push(self.focused());
+            assert!(seen.len() < 60, "the keyboard does not reach {wanted}, only {seen:?}");
+            self.press(TAB);
+        }
+    }
+
+    fn devtools(&self, command: &str, parameters: &Value) {
+        self.ask("goog/cdp/execute", &json!({"cmd": command, "params": parameters}));
+    }
+
+    pub(crate) fn size(&self, width: u32, height: u32) {
+        let mobile = width < 600;
+        let metrics =
+            json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile});
+        self.devtools("Emulation.setDeviceMetricsOverride", &metrics);
+    }
+
+    pub(crate) fn color_scheme(&self, scheme: &str) {
+        let feature = json!({"name": "prefers-color-scheme", "value": scheme});
+        self.devtools("Emulation.setEmulatedMedia", &json!({ "features": [feature] }));
+    }
+
+    /// The whole page as PNG, in base64.
+    pub(crate) fn screenshot(&self) -> String {
+        let parameters = json!({"format": "png", "captureBeyondViewport": true});
+        let command = json!({"cmd": "Page.captureScreenshot", "params": parameters});
+        self.ask("goog/cdp/execute", &command)["data"].as_str().unwrap().to_owned()
+    }
+
+    /// What the page complained about: refused resources, policies broken, uncaught errors.
+    pub(crate) fn complaints(&self) -> Vec<String> {
+        let log = self.ask("se/log", &json!({"type": "browser"}));
+        let entries = log.as_array().unwrap().iter();
+        let severe = entries.filter(|entry| entry["level"] == "SEVERE");
+        severe.map(|entry| entry["message"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+fn port(driver: &mut Child) -> u16 {
+    let mut lines = BufReader::new(driver.stdout.as_mut().unwrap()).lines();
+    loop {
+        let line = lines.next().expect("chromedriver says its port").unwrap();
+        if let Some((_, port)) = line.split_once("successfully on port ") {
+            return port.trim_end_matches('.').parse().unwrap();
+        }
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // The browser ends with its session; a driver that is gone already needs no end.
+        let path = format!("/session/{}", self.session);
+        let _ =
+            std::panic::catch_unwind(|| client::request(&self.address, "DELETE", &path, &[], &[]));
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+    }
+}
