@@ -1,7 +1,7 @@
 //! Weights as `torch.save` writes them (`.pth`, `.pt`): a zip file of a pickle and flat storages.
 //!
-//! Read without PyTorch and without executing anything: [`archive`] slices the zip file, [`pickle`]
-//! interprets the description, [`tensor`] follows strides and offsets. Hostile bytes end in an error; memory
+//! Read without PyTorch and without executing anything: `archive` slices the zip file, `pickle`
+//! interprets the description, `tensor` follows strides and offsets. Hostile bytes end in an error; memory
 //! stays within about eight times the file's size, plus what a million pickled values take.
 
 mod archive;

@@ -156,6 +156,7 @@ fn hostile_structures_are_refused() {
         "nested too deeply",
     );
     check(&[b"\x80\x02}q\0".as_slice(), &text("a"), b"h\0s."].concat(), "nested too deeply");
+    check(&[b"\x80\x02}q\0".as_slice(), &text(""), b"h\0s."].concat(), "nested too deeply");
     let eight = [b"0(".as_slice(), &b"h\0".repeat(8), b"tq\0"].concat();
     check(&[b"\x80\x02)q\0".as_slice(), &eight.repeat(12), b"."].concat(), "nested too deeply");
     let long = "n".repeat(5000);
