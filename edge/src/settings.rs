@@ -10,7 +10,7 @@ use clap::Args;
 use edge::embedder::Embedder;
 use edge::engine::{EngineChoice, EngineOptions, Provider};
 use edge::find::{self, NotFound, Surroundings};
-use edge::gallery::RedbGallery;
+use edge::gallery::{Gallery, MemoryGallery, RedbGallery};
 use models::bundle::{Bundle, BundleLimits};
 use models::disk;
 use serde::Deserialize;
@@ -125,6 +125,14 @@ impl Context {
         self.settings.store.clone().or_else(default).ok_or_else(|| {
             Failure::bad("there is no data or home folder for the store; name one with --store")
         })
+    }
+
+    /// The store, or an empty gallery if there is none: looking makes no store.
+    pub(crate) fn existing_gallery(&self, space_id: &str) -> Result<Box<dyn Gallery>, Failure> {
+        if !RedbGallery::exists(&self.store_dir()?) {
+            return Ok(Box::new(MemoryGallery::new()));
+        }
+        Ok(Box::new(self.gallery(space_id)?))
     }
 
     /// Opens the store, or makes one, for the embeddings of this space.

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use clap::Args;
 use edge::classifier::{Candidate, Classifier};
 use edge::embedder::{Embedded, Embedder};
-use edge::gallery::{Gallery, RedbGallery};
 use models::picture::Warning;
 use serde::Serialize;
 
@@ -85,18 +84,15 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
     report_errors(&answer.errors, options.files.len(), "")
 }
 
-/// Nothing is made or locked for long: the store is opened, read and closed.
+/// The store is opened, read and closed: it is not held while the network runs.
 fn enrolled(context: &Context, space_id: &str) -> Result<Classifier, Failure> {
-    let dir = context.store_dir()?;
-    let empty = || {
-        let store = dir.display();
-        Failure::bad(format!("no class is enrolled in {store}; begin with `handful enroll DIR`"))
-    };
-    if !RedbGallery::exists(&dir) {
-        return Err(empty());
+    let classifier = Classifier::new(&context.existing_gallery(space_id)?.classes()?);
+    if classifier.classes() > 0 {
+        return Ok(classifier);
     }
-    let classifier = Classifier::new(&context.gallery(space_id)?.classes()?);
-    if classifier.classes() == 0 { Err(empty()) } else { Ok(classifier) }
+    let store = context.store_dir()?;
+    let store = store.display();
+    Err(Failure::bad(format!("no class is enrolled in {store}; begin with `handful enroll DIR`")))
 }
 
 fn answer(options: &Options, embedder: &mut Embedder, classifier: &Classifier) -> Answer {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use clap::{Args, Subcommand};
-use edge::gallery::{Class, Gallery, Label};
+use edge::gallery::{Class, Label};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -63,7 +63,7 @@ struct ClassAnswer {
 
 pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
     let bundle = context.bundle(None)?;
-    let mut gallery = context.gallery(&bundle.manifest.space_id)?;
+    let mut gallery = context.existing_gallery(&bundle.manifest.space_id)?;
     let (done, classes) = match &options.action {
         Action::List => (None, gallery.classes()?),
         Action::Rename { class, name } => {

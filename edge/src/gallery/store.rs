@@ -288,11 +288,11 @@ fn lock_failure(dir: &Path, error: LockError) -> GalleryError {
 }
 
 fn io_failure(dir: &Path, error: &io::Error) -> GalleryError {
-    use io::ErrorKind::{FileTooLarge, InvalidData, QuotaExceeded, StorageFull};
+    use io::ErrorKind::{FileTooLarge, InvalidData, QuotaExceeded, StorageFull, UnexpectedEof};
     let path = dir.to_owned();
     match error.kind() {
         StorageFull | QuotaExceeded | FileTooLarge => GalleryError::StoreFull { path },
-        InvalidData => GalleryError::Broken { path, reason: error.to_string() },
+        InvalidData | UnexpectedEof => GalleryError::Broken { path, reason: error.to_string() },
         _ => GalleryError::Io { path, reason: error.to_string() },
     }
 }

@@ -89,12 +89,14 @@ fn an_empty_gallery_and_an_unknown_class() {
         2,
         &["no class is enrolled", "handful enroll"],
     );
-    assert!(!sandbox.path("data").exists(), "asking makes no store");
     sandbox.ok(&["gallery", "list"]);
-    assert_refused(&sandbox.run(&["classify", "a.png"]), 2, &["no class is enrolled"]);
     for args in [&["gallery", "delete", "mug"][..], &["gallery", "rename", "@9", "cup"]] {
         assert_refused(&sandbox.run(args), 2, &["there is no class", args[2], "gallery list"]);
     }
+    assert!(!sandbox.path("data").exists(), "asking makes no store");
+    sandbox.ok(&["enroll", "--class", "mug", "a.png"]);
+    sandbox.ok(&["gallery", "delete", "mug"]);
+    assert_refused(&sandbox.run(&["classify", "a.png"]), 2, &["no class is enrolled"]);
 }
 
 #[test]

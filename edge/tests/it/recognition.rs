@@ -111,7 +111,9 @@ fn enrolled_things_are_recognized() {
     }
     let classifier = Classifier::new(&gallery.classes().unwrap());
     for (kind, name) in (0..).zip(names) {
-        let answer = embedder.embed(&png(kind, 5)).unwrap().embedding;
+        // Stripes have a period of 12: the pixels of variant 1 in another file.
+        let again = encode(picture(kind, 13), ImageFormat::WebP);
+        let answer = embedder.embed(&again).unwrap().embedding;
         let ranked = classifier.classify(&answer, 2);
         assert_eq!(ranked.len(), 2);
         assert_eq!(ranked[0].label.as_str(), name);
@@ -129,7 +131,7 @@ fn the_classifier_uses_mean_and_cosine() {
         precision: "fp32".to_owned(),
     };
     gallery.enroll(&label("b"), vec![fact(1, [4.0, 0.0]), fact(2, [0.0, 4.0])], true).unwrap();
-    gallery.enroll(&label("a"), vec![fact(3, [9.0, 9.0])], true).unwrap();
+    gallery.enroll(&label("a"), vec![fact(3, [2.0, 2.0])], true).unwrap();
     gallery.enroll(&label("c"), vec![fact(4, [0.0, -1.0])], true).unwrap();
     gallery.enroll(&label("empty"), Vec::new(), true).unwrap();
     let classifier = Classifier::new(&gallery.classes().unwrap());
