@@ -102,12 +102,12 @@ fn close(expected: &ArrayD<f32>, got: &ArrayD<f32>, tolerance: f32) -> Result<()
         .zip(got)
         .map(|(expected, got)| (expected - got).abs())
         .max_by(f32::total_cmp);
+    let allowed = tolerance * scale;
     match worst {
-        // A difference that is not a number is greater than all numbers in total order, and not within any tolerance.
-        Some(worst) if !(worst <= tolerance * scale) => Err(format!(
-            "differs by {worst:e}, allowed {:e} ({tolerance:e} of {scale})",
-            tolerance * scale
-        )),
+        // A difference that is not a number is the greatest of all in total order.
+        Some(worst) if worst.is_nan() || worst > allowed => {
+            Err(format!("differs by {worst:e}, allowed {allowed:e} ({tolerance:e} of {scale})"))
+        }
         _ => Ok(()),
     }
 }

@@ -194,13 +194,17 @@ impl Files {
     /// What was left out.
     pub(super) fn warnings(&self) -> Vec<Warning> {
         let left_out = [
-            ("ignored_files", self.n_others, "not .jpg, .jpeg, .png or .webp, or hidden"),
+            (
+                "ignored_files",
+                self.n_others,
+                "files that are hidden or not .jpg, .jpeg, .png, .webp",
+            ),
             ("ignored_links", self.n_links, "links, which are never followed"),
         ];
         let met = left_out.into_iter().filter(|(_, count, _)| *count > 0);
         met.map(|(code, count, what)| Warning {
             code,
-            detail: format!("{count} files were left out: {what}"),
+            detail: format!("left out: {count} ({what})"),
         })
         .collect()
     }

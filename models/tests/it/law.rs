@@ -154,10 +154,11 @@ fn reaches(source: &str) -> Vec<&'static str> {
     let program = source.split("#[cfg(test)]").next().unwrap_or_default();
     let code: Vec<&str> =
         program.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
-    let holds = |line: &str, word| {
-        line.match_indices(word).any(|(at, _)| !line[..at].ends_with(char::is_alphanumeric))
-    };
-    WORDS.into_iter().filter(|word| code.iter().any(|line| holds(line, word))).collect()
+    WORDS.into_iter().filter(|word| code.iter().any(|line| uses(line, word))).collect()
+}
+
+fn uses(line: &str, word: &str) -> bool {
+    line.match_indices(word).any(|(at, _)| !line[..at].ends_with(char::is_alphanumeric))
 }
 
 #[test]

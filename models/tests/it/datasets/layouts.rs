@@ -118,7 +118,7 @@ fn what_is_no_picture_is_left_out_and_said() {
     assert_eq!(dataset.n_pictures(), 6);
     assert_eq!(dataset.warnings.len(), 1);
     assert_eq!(dataset.warnings[0].code, "ignored_files");
-    assert!(dataset.warnings[0].detail.starts_with("3 files"), "{:?}", dataset.warnings);
+    assert!(dataset.warnings[0].detail.starts_with("left out: 3 "), "{:?}", dataset.warnings);
 }
 
 #[test]
@@ -155,5 +155,5 @@ fn links_are_never_followed() {
     let dataset = Dataset::open(folder.path()).unwrap();
     assert_eq!(dataset.n_pictures(), 6);
     assert_eq!(dataset.warnings[0].code, "ignored_links");
-    assert!(dataset.warnings[0].detail.starts_with("2 files"));
+    assert!(dataset.warnings[0].detail.starts_with("left out: 2 "));
 }
