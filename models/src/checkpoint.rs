@@ -99,7 +99,9 @@ pub enum CheckpointError {
     #[error("the checkpoint's description is not usable: {0}")]
     Description(String),
     /// Written by another version.
-    #[error("the checkpoint has format {got}, expected {FORMAT}: use the version of Handful that wrote it")]
+    #[error(
+        "the checkpoint has format {got}, expected {FORMAT}: use the version of Handful that wrote it"
+    )]
     Format {
         /// The format found.
         got: u32,
@@ -168,16 +170,20 @@ impl Checkpoint {
         for (name, tensor) in self.training.iter().flat_map(|t| &t.momentum) {
             floats.insert(format!("{MOMENTUM_PREFIX}{name}"), tensor.clone());
         }
-        let metadata =
-            serde_json::to_string(&description).map_err(|e| CheckpointError::Description(e.to_string()))?;
+        let metadata = serde_json::to_string(&description)
+            .map_err(|e| CheckpointError::Description(e.to_string()))?;
         Ok(TensorFile { floats, integers: BTreeMap::new(), metadata }.to_bytes()?)
     }
 
     /// The network's own parameters, without the training heads: exactly what the graph asks for.
     pub fn backbone(&self) -> Result<Tensors, CheckpointError> {
         let is_head = |name: &str| HEAD_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
-        let tensors: Tensors =
-            self.parameters.iter().filter(|(name, _)| !is_head(name)).map(|(n, t)| (n.clone(), t.clone())).collect();
+        let tensors: Tensors = self
+            .parameters
+            .iter()
+            .filter(|(name, _)| !is_head(name))
+            .map(|(n, t)| (n.clone(), t.clone()))
+            .collect();
         self.architecture.graph().check_parameters(&tensors)?;
         Ok(tensors)
     }
@@ -192,8 +198,8 @@ impl Checkpoint {
             let values: Vec<u8> = tensor.iter().flat_map(|v| v.to_le_bytes()).collect();
             hash.update(values);
         }
-        let recipe =
-            serde_json::to_string(&self.preprocess).map_err(|e| CheckpointError::Description(e.to_string()))?;
+        let recipe = serde_json::to_string(&self.preprocess)
+            .map_err(|e| CheckpointError::Description(e.to_string()))?;
         hash.update(recipe);
         Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
     }
@@ -214,7 +220,9 @@ impl Golden {
     pub fn parse(bytes: &[u8]) -> Result<Self, CheckpointError> {
         let mut file = TensorFile::parse(bytes)?;
         let mut take = |name: &str| {
-            file.floats.remove(name).ok_or_else(|| CheckpointError::Description(format!("`{name}` is missing")))
+            file.floats
+                .remove(name)
+                .ok_or_else(|| CheckpointError::Description(format!("`{name}` is missing")))
         };
         Ok(Self { image: take("backbone.image")?, embedding: take("backbone.embedding")? })
     }
