@@ -48,7 +48,9 @@ impl DiskError {
 pub fn read(path: &Path, max_bytes: u64) -> Result<Vec<u8>, DiskError> {
     let file = File::open(path).map_err(DiskError::io("open", path))?;
     let mut bytes = Vec::new();
-    file.take(max_bytes.saturating_add(1)).read_to_end(&mut bytes).map_err(DiskError::io("read", path))?;
+    file.take(max_bytes.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(DiskError::io("read", path))?;
     if bytes.len() as u64 > max_bytes {
         return Err(DiskError::TooLarge { path: path.to_owned(), limit: max_bytes });
     }

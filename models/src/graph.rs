@@ -169,13 +169,19 @@ impl Graph {
             self.define(&mut shapes, &input.name, input.shape.clone())?;
         }
         for node in &self.nodes {
-            let read = node.inputs.iter().map(|name| shapes.get(name.as_str()).ok_or_else(|| self.unknown(name)));
+            let read = node
+                .inputs
+                .iter()
+                .map(|name| shapes.get(name.as_str()).ok_or_else(|| self.unknown(name)));
             let read: Vec<&Shape> = read.collect::<Result<_, _>>()?;
             let written = node.op.output_shape(&node.name, &read)?;
             f(node, &read, &written);
             self.define(&mut shapes, &node.name, written)?;
         }
-        self.outputs.iter().find(|o| !shapes.contains_key(o.as_str())).map_or(Ok(()), |o| Err(self.unknown(o)))
+        self.outputs
+            .iter()
+            .find(|o| !shapes.contains_key(o.as_str()))
+            .map_or(Ok(()), |o| Err(self.unknown(o)))
     }
 
     fn define<'a>(
@@ -200,7 +206,8 @@ impl Graph {
 
     /// The shape of every value, by name.
     pub fn shapes(&self) -> Result<BTreeMap<String, Shape>, GraphError> {
-        let mut shapes: BTreeMap<_, _> = self.inputs.iter().map(|i| (i.name.clone(), i.shape.clone())).collect();
+        let mut shapes: BTreeMap<_, _> =
+            self.inputs.iter().map(|i| (i.name.clone(), i.shape.clone())).collect();
         self.visit(|node, _, written| {
             shapes.insert(node.name.clone(), written.clone());
         })?;
@@ -230,12 +237,16 @@ impl Graph {
             match expected.remove(name) {
                 None => differences.push(format!("unexpected: {name} {:?}", tensor.shape())),
                 Some(shape) if shape != tensor.shape() => {
-                    differences.push(format!("wrong shape: {name} is {:?}, expected {shape:?}", tensor.shape()));
+                    differences.push(format!(
+                        "wrong shape: {name} is {:?}, expected {shape:?}",
+                        tensor.shape()
+                    ));
                 }
                 Some(_) => {}
             }
         }
-        differences.extend(expected.iter().map(|(name, shape)| format!("missing: {name} {shape:?}")));
+        differences
+            .extend(expected.iter().map(|(name, shape)| format!("missing: {name} {shape:?}")));
         if differences.is_empty() {
             return Ok(());
         }
@@ -253,7 +264,11 @@ impl Node {
         };
         match self.op {
             Op::Conv2d { out_channels, kernel, bias, .. } => {
-                let weight = parameter("weight", vec![out_channels, read[0][0], kernel, kernel], Role::Weight);
+                let weight = parameter(
+                    "weight",
+                    vec![out_channels, read[0][0], kernel, kernel],
+                    Role::Weight,
+                );
                 let bias = bias.then(|| parameter("bias", vec![out_channels], Role::Bias));
                 std::iter::once(weight).chain(bias).collect()
             }
@@ -266,7 +281,9 @@ impl Node {
                     parameter("running_var", channels(), Role::RunningVar),
                 ]
             }
-            Op::LeakyRelu { .. } | Op::MaxPool2d { .. } | Op::GlobalAveragePool | Op::Add => Vec::new(),
+            Op::LeakyRelu { .. } | Op::MaxPool2d { .. } | Op::GlobalAveragePool | Op::Add => {
+                Vec::new()
+            }
         }
     }
 }
@@ -279,23 +296,30 @@ impl Op {
             GraphError::Shape { node: node.to_owned(), expected: expected.to_owned(), got }
         };
         match (self, read) {
-            (Self::Conv2d { out_channels, kernel, stride, padding, .. }, [s]) => match s.as_slice() {
+            (Self::Conv2d { out_channels, kernel, stride, padding, .. }, [s]) => match s.as_slice()
+            {
                 [_, h, w] => windows(h + 2 * padding, *kernel, *stride)
                     .zip(windows(w + 2 * padding, *kernel, *stride))
                     .map(|(h, w)| vec![*out_channels, h, w])
-                    .ok_or_else(|| refuse("a picture at least as large as the kernel, and a stride above 0")),
+                    .ok_or_else(|| {
+                        refuse("a picture at least as large as the kernel, and a stride above 0")
+                    }),
                 _ => Err(refuse("[channels, height, width]")),
             },
             (Self::MaxPool2d { kernel, stride }, [s]) => match s.as_slice() {
                 [c, h, w] => windows(*h, *kernel, *stride)
                     .zip(windows(*w, *kernel, *stride))
                     .map(|(h, w)| vec![*c, h, w])
-                    .ok_or_else(|| refuse("a picture at least as large as the window, and a stride above 0")),
+                    .ok_or_else(|| {
+                        refuse("a picture at least as large as the window, and a stride above 0")
+                    }),
                 _ => Err(refuse("[channels, height, width]")),
             },
             (Self::BatchNorm { .. }, [s]) if s.len() == 3 => Ok((*s).clone()),
             (Self::GlobalAveragePool, [s]) if s.len() == 3 => Ok(vec![s[0]]),
-            (Self::BatchNorm { .. } | Self::GlobalAveragePool, [_]) => Err(refuse("[channels, height, width]")),
+            (Self::BatchNorm { .. } | Self::GlobalAveragePool, [_]) => {
+                Err(refuse("[channels, height, width]"))
+            }
             (Self::LeakyRelu { .. }, [s]) => Ok((*s).clone()),
             (Self::Add, [a, b]) if a == b => Ok((*a).clone()),
             (Self::Add, _) => Err(refuse("two values of the same shape")),
@@ -370,7 +394,10 @@ mod tests {
         assert_eq!(shapes["embedding"], [512]);
         let learned = paper().parameters().unwrap().into_iter().filter(|p| p.role.is_learned());
         // Convolutions 7,989,120 (counted by hand from the widths) plus scale and shift of 16 normalizations.
-        assert_eq!(learned.map(|p| p.shape.iter().product::<usize>()).sum::<usize>(), 7_989_120 + 2 * 4 * 960);
+        assert_eq!(
+            learned.map(|p| p.shape.iter().product::<usize>()).sum::<usize>(),
+            7_989_120 + 2 * 4 * 960
+        );
     }
 
     #[test]
@@ -403,14 +430,22 @@ mod tests {
     #[test]
     fn every_difference_of_tensors_is_listed() {
         let graph = Resnet12 { widths: [2, 2, 2, 2], input_size: 16 }.graph();
-        let mut tensors: Tensors =
-            graph.parameters().unwrap().into_iter().map(|p| (p.name, ndarray::ArrayD::zeros(p.shape))).collect();
+        let mut tensors: Tensors = graph
+            .parameters()
+            .unwrap()
+            .into_iter()
+            .map(|p| (p.name, ndarray::ArrayD::zeros(p.shape)))
+            .collect();
         graph.check_parameters(&tensors).unwrap();
         tensors.remove("layer1.bn1.bias");
         tensors.insert("layer2.conv1.weight".to_owned(), ndarray::ArrayD::zeros(vec![1]));
         tensors.insert("fc.weight".to_owned(), ndarray::ArrayD::zeros(vec![1]));
         let error = graph.check_parameters(&tensors).unwrap_err().to_string();
-        for part in ["missing: layer1.bn1.bias [2]", "wrong shape: layer2.conv1.weight", "unexpected: fc.weight"] {
+        for part in [
+            "missing: layer1.bn1.bias [2]",
+            "wrong shape: layer2.conv1.weight",
+            "unexpected: fc.weight",
+        ] {
             assert!(error.contains(part), "{part} in {error}");
         }
     }

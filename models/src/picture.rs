@@ -53,10 +53,7 @@ pub struct PictureLimits {
 impl Default for PictureLimits {
     /// 16 MiB and 40 megapixels.
     fn default() -> Self {
-        Self {
-            max_bytes: 16 << 20,
-            max_pixels: 40_000_000,
-        }
+        Self { max_bytes: 16 << 20, max_pixels: 40_000_000 }
     }
 }
 
@@ -114,10 +111,7 @@ pub fn decode(bytes: &[u8], limits: &PictureLimits) -> Result<Picture, PictureEr
         return Err(PictureError::Empty);
     }
     if bytes.len() > limits.max_bytes {
-        return Err(PictureError::TooLarge {
-            bytes: bytes.len(),
-            limit: limits.max_bytes,
-        });
+        return Err(PictureError::TooLarge { bytes: bytes.len(), limit: limits.max_bytes });
     }
     match sniff(bytes)? {
         Format::Jpeg => decode_jpeg(bytes, limits),
@@ -138,21 +132,7 @@ fn sniff(bytes: &[u8]) -> Result<Format, PictureError> {
     match bytes {
         [0xFF, 0xD8, 0xFF, ..] => Ok(Format::Jpeg),
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1A, b'\n', ..] => Ok(Format::Png),
-        [
-            b'R',
-            b'I',
-            b'F',
-            b'F',
-            _,
-            _,
-            _,
-            _,
-            b'W',
-            b'E',
-            b'B',
-            b'P',
-            ..,
-        ] => Ok(Format::WebP),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Ok(Format::WebP),
         [b'G', b'I', b'F', b'8', ..] => Err(unsupported("GIF")),
         [b'B', b'M', ..] => Err(unsupported("BMP")),
         [b'I', b'I', b'*', 0, ..] | [b'M', b'M', 0, b'*', ..] => Err(unsupported("TIFF")),
@@ -173,17 +153,12 @@ fn sniff(bytes: &[u8]) -> Result<Format, PictureError> {
 }
 
 fn unsupported(what: &'static str) -> PictureError {
-    PictureError::Unsupported {
-        what,
-        hint: "save it as JPEG, PNG or WebP",
-    }
+    PictureError::Unsupported { what, hint: "save it as JPEG, PNG or WebP" }
 }
 
 fn decode_jpeg(bytes: &[u8], limits: &PictureLimits) -> Result<Picture, PictureError> {
-    let (width, height) = jpeg::inspect(bytes).map_err(|reason| PictureError::Broken {
-        format: "JPEG",
-        reason: reason.into(),
-    })?;
+    let (width, height) = jpeg::inspect(bytes)
+        .map_err(|reason| PictureError::Broken { format: "JPEG", reason: reason.into() })?;
     check_pixels(width, height, limits)?;
     let decoder = JpegDecoder::new(Cursor::new(bytes)).map_err(broken("JPEG"))?;
     finish(decoder, "JPEG", false, limits)
@@ -226,32 +201,19 @@ fn finish(
     let mut image = DynamicImage::ImageRgb8(into_rgb(image));
     image.apply_orientation(orientation);
     let (width, height) = (image.width() as usize, image.height() as usize);
-    Ok(Picture {
-        width,
-        height,
-        rgb: image.into_rgb8().into_raw(),
-        warnings: warnings(animated),
-    })
+    Ok(Picture { width, height, rgb: image.into_rgb8().into_raw(), warnings: warnings(animated) })
 }
 
 fn check_pixels(width: u32, height: u32, limits: &PictureLimits) -> Result<(), PictureError> {
     let pixels = u64::from(width) * u64::from(height);
     if pixels > limits.max_pixels || width.max(height) > MAX_SIDE {
-        return Err(PictureError::TooManyPixels {
-            width,
-            height,
-            limit: limits.max_pixels,
-        });
+        return Err(PictureError::TooManyPixels { width, height, limit: limits.max_pixels });
     }
     Ok(())
 }
 
 fn into_rgb(image: DynamicImage) -> RgbImage {
-    if image.color().has_alpha() {
-        over_white(&image.into_rgba8())
-    } else {
-        image.into_rgb8()
-    }
+    if image.color().has_alpha() { over_white(&image.into_rgba8()) } else { image.into_rgb8() }
 }
 
 fn over_white(image: &RgbaImage) -> RgbImage {
@@ -259,10 +221,8 @@ fn over_white(image: &RgbaImage) -> RgbImage {
         let (value, alpha) = (u32::from(value), u32::from(alpha));
         ((value * alpha + 255 * (255 - alpha) + 127) / 255) as u8
     };
-    let rgb = image
-        .pixels()
-        .flat_map(|p| [0, 1, 2].map(|channel| blend(p.0[channel], p.0[3])))
-        .collect();
+    let rgb =
+        image.pixels().flat_map(|p| [0, 1, 2].map(|channel| blend(p.0[channel], p.0[3]))).collect();
     RgbImage::from_raw(image.width(), image.height(), rgb)
         .expect("invariant: 3 bytes for each pixel")
 }
@@ -279,11 +239,7 @@ fn warnings(animated: bool) -> Vec<Warning> {
 
 fn broken(format: &'static str) -> impl Fn(ImageError) -> PictureError {
     move |error| {
-        let reason = error
-            .to_string()
-            .split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" ");
+        let reason = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
         PictureError::Broken { format, reason }
     }
 }

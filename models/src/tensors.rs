@@ -47,7 +47,12 @@ impl TensorFile {
     pub fn parse(bytes: &[u8]) -> Result<Self, TensorsError> {
         let container = |e: safetensors::SafeTensorError| TensorsError::Container(e.to_string());
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(container)?;
-        let metadata = header.metadata().as_ref().and_then(|m| m.get(METADATA_KEY)).cloned().unwrap_or_default();
+        let metadata = header
+            .metadata()
+            .as_ref()
+            .and_then(|m| m.get(METADATA_KEY))
+            .cloned()
+            .unwrap_or_default();
         let mut file = Self { metadata, ..Self::default() };
         for (name, view) in SafeTensors::deserialize(bytes).map_err(container)?.iter() {
             file.insert(name, &view)?;
@@ -64,9 +69,15 @@ impl TensorFile {
         }
         let values: Vec<f32> = match view.dtype() {
             Dtype::F32 => data.chunks_exact(4).map(|b| f32::from_le_bytes(chunk(b))).collect(),
-            Dtype::F16 => data.chunks_exact(2).map(|b| f16::from_le_bytes(chunk(b)).to_f32()).collect(),
-            Dtype::BF16 => data.chunks_exact(2).map(|b| bf16::from_le_bytes(chunk(b)).to_f32()).collect(),
-            other => return Err(TensorsError::Type { name: name.to_owned(), got: format!("{other:?}") }),
+            Dtype::F16 => {
+                data.chunks_exact(2).map(|b| f16::from_le_bytes(chunk(b)).to_f32()).collect()
+            }
+            Dtype::BF16 => {
+                data.chunks_exact(2).map(|b| bf16::from_le_bytes(chunk(b)).to_f32()).collect()
+            }
+            other => {
+                return Err(TensorsError::Type { name: name.to_owned(), got: format!("{other:?}") });
+            }
         };
         self.floats.insert(name.to_owned(), shaped(name, view.shape(), values)?);
         Ok(())
@@ -75,7 +86,12 @@ impl TensorFile {
     /// The file's bytes: the same tensors always give the same bytes.
     pub fn to_bytes(&self) -> Result<Vec<u8>, TensorsError> {
         let floats = self.floats.iter().map(|(name, t)| {
-            (name, Dtype::F32, t.shape().to_vec(), t.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>())
+            (
+                name,
+                Dtype::F32,
+                t.shape().to_vec(),
+                t.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>(),
+            )
         });
         let integers = self.integers.iter().map(|(name, t)| {
             (name, Dtype::I64, t.shape().to_vec(), t.iter().flat_map(|v| v.to_le_bytes()).collect())
@@ -83,11 +99,13 @@ impl TensorFile {
         let stored: Vec<_> = floats.chain(integers).collect();
         let views: Vec<_> = stored
             .iter()
-            .map(|(name, dtype, shape, data)| Ok((name.as_str(), TensorView::new(*dtype, shape.clone(), data)?)))
+            .map(|(name, dtype, shape, data)| {
+                Ok((name.as_str(), TensorView::new(*dtype, shape.clone(), data)?))
+            })
             .collect::<Result<_, safetensors::SafeTensorError>>()
             .map_err(|e| TensorsError::Container(e.to_string()))?;
-        let metadata =
-            (!self.metadata.is_empty()).then(|| HashMap::from([(METADATA_KEY.to_owned(), self.metadata.clone())]));
+        let metadata = (!self.metadata.is_empty())
+            .then(|| HashMap::from([(METADATA_KEY.to_owned(), self.metadata.clone())]));
         safetensors::serialize(views, metadata).map_err(|e| TensorsError::Container(e.to_string()))
     }
 }
@@ -97,7 +115,8 @@ fn chunk<const N: usize>(bytes: &[u8]) -> [u8; N] {
 }
 
 fn shaped<T>(name: &str, shape: &[usize], values: Vec<T>) -> Result<ArrayD<T>, TensorsError> {
-    ArrayD::from_shape_vec(IxDyn(shape), values).map_err(|e| TensorsError::Container(format!("tensor `{name}`: {e}")))
+    ArrayD::from_shape_vec(IxDyn(shape), values)
+        .map_err(|e| TensorsError::Container(format!("tensor `{name}`: {e}")))
 }
 
 #[cfg(test)]
@@ -125,7 +144,10 @@ mod tests {
     fn a_cut_file_is_refused() {
         let bytes = file().to_bytes().unwrap();
         for cut in [0, 4, 8, 20, bytes.len() / 2, bytes.len() - 1] {
-            assert!(matches!(TensorFile::parse(&bytes[..cut]), Err(TensorsError::Container(_))), "cut at {cut}");
+            assert!(
+                matches!(TensorFile::parse(&bytes[..cut]), Err(TensorsError::Container(_))),
+                "cut at {cut}"
+            );
         }
     }
 

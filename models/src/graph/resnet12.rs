@@ -33,7 +33,10 @@ impl Resnet12 {
         nodes.push(Node::new("embedding", Op::GlobalAveragePool, &[&value]));
         Graph {
             name: "resnet12".to_owned(),
-            inputs: vec![Input { name: "image".to_owned(), shape: vec![3, self.input_size, self.input_size] }],
+            inputs: vec![Input {
+                name: "image".to_owned(),
+                shape: vec![3, self.input_size, self.input_size],
+            }],
             nodes,
             outputs: vec!["embedding".to_owned()],
         }

@@ -42,9 +42,7 @@ const START_OF_SCAN: u8 = 0xDA;
 /// 0xFF is followed by 0.
 fn next_marker(bytes: &[u8], from: usize) -> Option<(u8, usize)> {
     let tail = bytes.get(from..)?;
-    let at = tail
-        .windows(2)
-        .position(|pair| pair[0] == 0xFF && !matches!(pair[1], 0 | 0xFF))?;
+    let at = tail.windows(2).position(|pair| pair[0] == 0xFF && !matches!(pair[1], 0 | 0xFF))?;
     Some((tail[at + 1], from + at + 2))
 }
 
