@@ -76,7 +76,10 @@ impl TensorFile {
                 data.chunks_exact(2).map(|b| bf16::from_le_bytes(chunk(b)).to_f32()).collect()
             }
             other => {
-                return Err(TensorsError::Type { name: name.to_owned(), got: format!("{other:?}") });
+                return Err(TensorsError::Type {
+                    name: name.to_owned(),
+                    got: format!("{other:?}"),
+                });
             }
         };
         self.floats.insert(name.to_owned(), shaped(name, view.shape(), values)?);
