@@ -1,6 +1,6 @@
 //! What every part of Handful shares.
 //!
-//! Networks as data ([`graph`]) with a slow, obvious interpreter ([`reference`]), pictures and how they
+//! Networks as data ([`graph`]) with a slow, obvious interpreter ([`mod@reference`]), pictures and how they
 //! become tensors ([`picture`], [`preprocess`], [`dataset`]), the files that parts hand to each other
 //! ([`tensors`], [`checkpoint`], [`bundle`]) and the mathematics of few-shot recognition ([`few_shot`]).
 //!
