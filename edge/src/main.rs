@@ -24,12 +24,12 @@ Examples:
   handful classify photo.jpg              what is it?
   handful gallery list                    what is known
 
-Every option that is listed below is also an environment variable (HANDFUL_ENGINE) and a key of the
+Every option of all commands is also an environment variable (HANDFUL_ENGINE) and a key of the
 TOML file that --config names (engine). Exit codes: 0 done, 1 failed, 2 bad input.";
 
 /// Learns things from a handful of pictures and recognizes them, on this device
 #[derive(Debug, Parser)]
-#[command(name = "handful", version, about, after_help = EXAMPLES)]
+#[command(name = "handful", version, after_help = EXAMPLES)]
 struct Cli {
     #[command(flatten)]
     settings: Settings,

@@ -20,29 +20,42 @@ use crate::failure::Failure;
 /// Options of every command.
 #[derive(Debug, Clone, Default, Args, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[command(next_help_heading = "Options of every command")]
 pub(crate) struct Settings {
     /// Bundle to run: a folder, or a name to look for [default: the one that ships with Handful]
-    #[arg(long, global = true, env = "HANDFUL_BUNDLE", value_name = "DIR")]
+    #[arg(long, global = true, hide_env_values = true, env = "HANDFUL_BUNDLE", value_name = "DIR")]
     bundle: Option<PathBuf>,
 
     /// Engine that runs the network: auto, tensorrt, cuda, cpu or tract [default: auto]
-    #[arg(long, global = true, env = "HANDFUL_ENGINE")]
+    #[arg(long, global = true, hide_env_values = true, env = "HANDFUL_ENGINE")]
     engine: Option<EngineChoice>,
 
     /// Folder of the gallery [default: handful/store in the user's data folder]
-    #[arg(long, global = true, env = "HANDFUL_STORE", value_name = "DIR")]
+    #[arg(long, global = true, hide_env_values = true, env = "HANDFUL_STORE", value_name = "DIR")]
     store: Option<PathBuf>,
 
     /// ONNX Runtime's library [default: ORT_DYLIB_PATH, or looked for beside this program]
-    #[arg(long, global = true, env = "HANDFUL_ONNXRUNTIME", value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        hide_env_values = true,
+        env = "HANDFUL_ONNXRUNTIME",
+        value_name = "FILE"
+    )]
     onnxruntime: Option<PathBuf>,
 
     /// Threads of the engine [default: the engine's own choice]
-    #[arg(long, global = true, env = "HANDFUL_THREADS", value_name = "N")]
+    #[arg(long, global = true, hide_env_values = true, env = "HANDFUL_THREADS", value_name = "N")]
     threads: Option<usize>,
 
     /// TOML file with these settings
-    #[arg(long, global = true, env = "HANDFUL_CONFIG", value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        hide_env_values = true,
+        env = "HANDFUL_CONFIG",
+        value_name = "FILE"
+    )]
     #[serde(skip)]
     config: Option<PathBuf>,
 }

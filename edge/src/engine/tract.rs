@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn};
 use tract_onnx::prelude::*;
+use tract_onnx::tract_core::model::TypedModelPatch;
+use tract_onnx::tract_core::ops::cast::Cast;
 
 use super::signature::Signature;
 use super::{Engine, EngineError, Model, Provider};
@@ -34,8 +36,7 @@ impl Tract {
             let fact = InferenceFact::dt_shape(f32::datum_type(), &shape);
             network.set_input_fact(index, fact).map_err(refused)?;
         }
-        let plan =
-            network.into_optimized().and_then(IntoRunnable::into_runnable).map_err(refused)?;
+        let plan = network.into_typed().and_then(compile).map_err(refused)?;
         Ok(Self { plan, signature, order })
     }
 
@@ -67,6 +68,27 @@ impl Engine for Tract {
         }
         outputs.into_iter().map(|output| output.finish(batch)).collect()
     }
+}
+
+fn compile(mut network: TypedModel) -> TractResult<Arc<TypedRunnableModel>> {
+    widen_constants(&mut network)?;
+    network.into_optimized()?.into_runnable()
+}
+
+/// Computes the casts of constants: weights that are stored as fp16. tract itself leaves them, and
+/// then widens every weight at every run, when the result is large.
+fn widen_constants(network: &mut TypedModel) -> TractResult<()> {
+    for id in 0..network.nodes().len() {
+        let node = network.node(id);
+        let Some(cast) = node.op_as::<Cast>() else { continue };
+        let Some(value) = &network.outlet_fact(node.inputs[0])?.konst else { continue };
+        let wide = value.cast_to_dt(cast.to)?.into_owned();
+        let mut patch = TypedModelPatch::default();
+        let constant = patch.add_const(&node.name, wide)?;
+        patch.shunt_outside(network, id.into(), constant)?;
+        patch.apply(network)?;
+    }
+    Ok(())
 }
 
 /// One output, collected picture by picture.
@@ -122,4 +144,30 @@ fn not_a_batch(got: String) -> EngineError {
 /// tract's errors are chains; all of it belongs to the reason.
 fn refused(error: TractError) -> EngineError {
     EngineError::Refused(format!("{error:#}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tract_onnx::tract_core::ops::{cast::cast, math};
+
+    #[test]
+    fn weights_stored_as_fp16_are_widened_once() {
+        let mut network = TypedModel::default();
+        let length = 3 << 20;
+        let input = network.add_source("x", f32::fact([1, length])).unwrap();
+        let values: Vec<_> = (0..length).map(|i| (i % 1000) as f32).collect();
+        let values = Tensor::from_shape(&[1, length], &values).unwrap();
+        let half = values.cast_to::<f16>().unwrap().into_owned();
+        let half = network.add_const("w", half).unwrap();
+        let wide = network.wire_node("wide", cast(f32::datum_type()), &[half]).unwrap()[0];
+        let sum = network.wire_node("sum", math::add(), &[input, wide]).unwrap();
+        network.select_output_outlets(&sum).unwrap();
+        let casts = |plan: &TypedRunnableModel| {
+            plan.model().nodes().iter().filter(|node| node.op_is::<Cast>()).count()
+        };
+        let left = network.clone().into_optimized().unwrap().into_runnable().unwrap();
+        assert_eq!(casts(&left), 1, "tract does it itself now: widen_constants can go");
+        assert_eq!(casts(&compile(network).unwrap()), 0);
+    }
 }
