@@ -68,6 +68,10 @@ pub struct Progress {
     pub best_accuracy: Option<f64>,
     /// The training's settings as TOML; resuming with others is refused.
     pub config: String,
+    /// The fingerprint of the data set, likewise.
+    pub data: String,
+    /// In which numbers products are computed, likewise.
+    pub precision: String,
 }
 
 /// Where weights come from: travels with them into the bundle.

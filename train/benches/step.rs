@@ -1,6 +1,6 @@
 //! The promise: a training step costs what libtorch costs.
 //!
-//! `cargo bench -p train` times, interleaved in one run, a step of [`train::classifier::Classifier`] (our
+//! `cargo bench -p train` times, interleaved in one run, a step of [`train::pretrainer::Pretrainer`] (our
 //! interpreter of the graph, our optimizer) and a step of the same network written by hand in plain `tch`
 //! with libtorch's own SGD; then the loader alone, which must make pictures much faster than they are used.
 
@@ -10,17 +10,18 @@ use models::tensors::Tensors;
 use tch::nn::{self, ModuleT, OptimizerConfig};
 use tch::{Kind, Tensor};
 use train::augment::epoch_order;
-use train::classifier::{Classifier, initial_parameters};
 use train::config::Config;
 use train::device::{DeviceChoice, Precision, resolve};
 use train::loader::{LoaderConfig, Pictures};
 use train::net::Compute;
+use train::pretrainer::{Pretrainer, initial_parameters};
 
 const SIZE: usize = 32;
 const CLASSES: usize = 64;
 const BATCH: usize = 64;
 const ROUNDS: usize = 7;
 const STEPS: usize = 3;
+const LEAST_RATIO: f64 = 0.85;
 
 fn main() {
     let text = include_str!("../configs/cifar_fs_cpu.toml");
@@ -41,7 +42,7 @@ fn main() {
     let batch = loader.batch(&pictures, &order, 0, 0);
 
     let parameters = initial_parameters(&config, CLASSES).expect("invariant: the graph is sound");
-    let mut ours = Classifier::new(&config, &parameters, &Tensors::new(), compute)
+    let mut ours = Pretrainer::new(&config, &parameters, &Tensors::new(), compute)
         .expect("invariant: they fit");
     let mut bare = Bare::new(compute);
     let mut rates = (Vec::new(), Vec::new());
@@ -60,11 +61,17 @@ fn main() {
     );
     println!("  ours      {:>8.1} pictures/s", median(rates.0));
     println!("  bare tch  {:>8.1} pictures/s", median(rates.1));
-    println!("  ratio     {:>8.3}  (aim: 0.95 or more)", median(ratios));
+    let ratio = median(ratios);
+    println!("  ratio     {ratio:>8.3}  (aim: 0.95 or more)");
 
     let started = Instant::now();
     let made: usize = (0..20).map(|b| loader.batch(&pictures, &order, 0, b).label.len()).sum();
     println!("loader alone {:>8.0} pictures/s", made as f64 / started.elapsed().as_secs_f64());
+    // Below the aim by more than a busy machine explains: the promise is broken.
+    assert!(
+        ratio >= LEAST_RATIO,
+        "a step reaches {ratio:.3} of bare tch, expected {LEAST_RATIO} or more"
+    );
 }
 
 fn rate(mut step: impl FnMut()) -> f64 {

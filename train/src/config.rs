@@ -146,6 +146,12 @@ impl Config {
         {
             return refuse("schedule.warmup", &warmup, "0 or more and below 1");
         }
+        if let Err(error) = self.preprocess.check() {
+            return refuse("preprocess", &error, "a recipe that can be carried out");
+        }
+        if self.validation.episodes < 2 {
+            return refuse("validation.episodes", &self.validation.episodes, "at least 2");
+        }
         if self.validation.every == 0 {
             return refuse("validation.every", &self.validation.every, "at least 1");
         }

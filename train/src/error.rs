@@ -4,7 +4,9 @@ use models::checkpoint::CheckpointError;
 use models::dataset::DatasetError;
 use models::disk::DiskError;
 use models::few_shot::episode::EpisodeError;
+use models::few_shot::evaluate::EvaluateError;
 use models::picture::PictureError;
+use models::preprocess::PreprocessError;
 
 use crate::config::ConfigError;
 use crate::device::NoCuda;
@@ -26,6 +28,8 @@ pub fn is_bad_input(error: &anyhow::Error) -> bool {
             || cause.is::<PictureError>()
             || cause.is::<CheckpointError>()
             || cause.is::<EpisodeError>()
+            || cause.is::<EvaluateError>()
+            || cause.is::<PreprocessError>()
             || cause.is::<ImportError>()
             || cause.downcast_ref::<DiskError>().is_some_and(unreadable)
     })

@@ -4,7 +4,6 @@
 //! [`net`]; each stage is one page in [`stages`], read top to bottom.
 
 pub mod augment;
-pub mod classifier;
 pub mod config;
 pub mod device;
 pub mod error;
@@ -12,6 +11,7 @@ pub mod loader;
 pub mod metrics;
 pub mod net;
 pub mod optimizer;
+pub mod pretrainer;
 pub mod pth;
 pub mod run;
 pub mod stages;

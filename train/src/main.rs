@@ -1,6 +1,6 @@
 //! `handful-train`: builds every stage of a run.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -45,15 +45,16 @@ enum Command {
     Import(Import),
 }
 
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 struct ComputeArguments {
     /// auto, cpu, cuda or cuda:N; a GPU that is asked for by name is never replaced by the CPU.
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
-    /// In which numbers products are computed.
+    /// In which numbers products are computed; auto is bf16 for training where the device is made for it, and
+    /// fp32 for evaluation.
     #[arg(long, value_enum, default_value = "auto")]
     precision: Precision,
-    /// Processor threads; all cores by default.
+    /// Processor threads, for libtorch and for loading; all cores by default.
     #[arg(long)]
     threads: Option<usize>,
 }
@@ -165,7 +166,7 @@ fn run_pretrain(arguments: &Pretrain) -> Result<()> {
         ))
     };
     ensure!(arguments.resume || !run.is_begun(), begun());
-    let dataset = Dataset::open(&arguments.data)?;
+    let dataset = open(&arguments.data)?;
     let stop = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&stop);
     ctrlc::set_handler(move || {
@@ -185,8 +186,13 @@ fn run_pretrain(arguments: &Pretrain) -> Result<()> {
 }
 
 fn run_evaluate(arguments: &Evaluate) -> Result<()> {
-    let compute = compute(&arguments.compute)?;
-    let dataset = Dataset::open(&arguments.data)?;
+    let mut settings = arguments.compute.clone();
+    if settings.precision == Precision::Auto {
+        // A figure should not depend on what the processor can do.
+        settings.precision = Precision::Fp32;
+    }
+    let compute = compute(&settings)?;
+    let dataset = open(&arguments.data)?;
     let spec = EpisodeSpec {
         n_way: arguments.n_way,
         k_shot: arguments.k_shot,
@@ -225,9 +231,19 @@ fn run_import(arguments: Import) -> Result<()> {
     Ok(())
 }
 
+/// Opens a data set and says what in it was left out.
+fn open(path: &Path) -> Result<Dataset> {
+    let dataset = Dataset::open(path)?;
+    for warning in &dataset.warnings {
+        eprintln!("warning: {}: {warning}", path.display());
+    }
+    Ok(dataset)
+}
+
 fn compute(arguments: &ComputeArguments) -> Result<train::net::Compute> {
     if let Some(threads) = arguments.threads {
         tch::set_num_threads(threads.max(1) as i32);
+        rayon::ThreadPoolBuilder::new().num_threads(threads.max(1)).build_global()?;
     }
     let compute = resolve(arguments.device, arguments.precision)?;
     eprintln!("computing on {:?} in {:?}", compute.device, compute.kind);

@@ -42,6 +42,8 @@ pub struct EpochMetrics {
     pub val_accuracy: Option<f64>,
     /// Half of that figure's 95 % interval.
     pub val_ci95: Option<f64>,
+    /// Share of the epoch's time in which training waited for pictures: near 0, or loading is too slow.
+    pub waited_share: f64,
 }
 
 /// Writes the figures of a run.
@@ -85,23 +87,22 @@ impl Metrics {
     }
 
     /// Shows the bar of an epoch (from 0) and starts its clock.
-    pub fn start_epoch(
-        &mut self,
-        epoch: u64,
-        epochs: u64,
-        batches: u64,
-        batch_size: usize,
-    ) -> ProgressBar {
+    pub fn start_epoch(&mut self, epoch: u64, epochs: u64, pictures: u64) -> ProgressBar {
         self.bar =
             progress_bar("", "pictures").with_prefix(format!("epoch {}/{epochs}", epoch + 1));
-        self.bar.set_length(batches * batch_size as u64);
+        self.bar.set_length(pictures);
         self.started = Instant::now();
         self.bar.clone()
     }
 
+    /// Seconds since the epoch's start.
+    pub fn seconds(&self) -> f64 {
+        self.started.elapsed().as_secs_f64()
+    }
+
     /// Writes an epoch's figures everywhere.
     pub fn finish_epoch(&mut self, metrics: EpochMetrics) -> Result<()> {
-        let seconds = self.started.elapsed().as_secs_f64();
+        let seconds = self.seconds();
         let line = serde_json::to_string(&Line { metrics: &metrics, seconds })?;
         writeln!(self.log, "{line}").context("cannot write metrics.jsonl")?;
         let val = metrics.val_accuracy;

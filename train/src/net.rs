@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use models::graph::{Graph, GraphError, Node, Op, Role};
+use models::graph::{Graph, GraphError, Node, Op};
 use models::tensors::Tensors;
 use ndarray::{ArrayD, IxDyn};
 use tch::{Device, Kind, TchError, Tensor};
@@ -68,7 +68,7 @@ impl Net {
         for parameter in graph.parameters()? {
             let tensor = to_tensor(&tensors[&parameter.name])?.f_to_device(compute.device)?;
             let tensor = channels_last(&tensor)?;
-            let is_learned = matches!(parameter.role, Role::Weight | Role::Bias);
+            let is_learned = parameter.role.is_learned();
             parameters.insert(parameter.name.clone(), tensor.f_set_requires_grad(is_learned)?);
             if is_learned {
                 learned.push(parameter.name);

@@ -37,13 +37,14 @@ impl Sgd {
     ) -> Result<Self, TchError> {
         let mut optimizer = Self { config, parameters: Vec::new(), momentum: BTreeMap::new() };
         for (name, parameter) in parameters {
-            let buffer = parameter.detach().f_zeros_like()?;
+            let mut buffer = parameter.detach().f_zeros_like()?;
             if let Some(saved) = momentum.get(name) {
-                tch::no_grad(|| {
-                    buffer
-                        .shallow_clone()
-                        .copy_(&to_tensor(saved).unwrap_or_else(|_| buffer.zeros_like()))
-                });
+                let saved = to_tensor(saved)?;
+                if saved.size() != buffer.size() {
+                    let shapes = format!("{:?}, expected {:?}", saved.size(), buffer.size());
+                    return Err(TchError::Shape(format!("the momentum of {name} is {shapes}")));
+                }
+                tch::no_grad(|| buffer.f_copy_(&saved))?;
             }
             optimizer.momentum.insert(name.to_owned(), buffer);
             optimizer.parameters.push((name.to_owned(), parameter.shallow_clone()));

@@ -47,12 +47,6 @@ fn curve(
     }
     let span = (high - low).max(1e-9);
     let y = |value: f64| HEIGHT - MARGIN - (value - low) / span * (HEIGHT - 2.0 * MARGIN);
-    let path: String = points.iter().map(|(px, v)| format!("{px:.1},{:.1} ", y(*v))).collect();
-    let _ = writeln!(
-        out,
-        "<polyline fill=\"none\" stroke=\"{color}\" stroke-width=\"2\" points=\"{}\"/>",
-        path.trim_end()
-    );
     for value in [low, low + span / 2.0, high] {
         let at = y(value);
         let _ = writeln!(
@@ -63,9 +57,48 @@ fn curve(
             at + 4.0
         );
     }
+    let path: String = points.iter().map(|(px, v)| format!("{px:.1},{:.1} ", y(*v))).collect();
     let _ = writeln!(
         out,
-        "<text x=\"{axis}\" y=\"{}\" text-anchor=\"{anchor}\" fill=\"{color}\">{label}</text>",
+        "<polyline fill=\"none\" stroke=\"{color}\" stroke-width=\"2\" points=\"{}\"/>",
+        path.trim_end()
+    );
+    let (at, anchor) = if anchor == "end" { (8.0, "start") } else { (WIDTH - 8.0, "end") };
+    let _ = writeln!(
+        out,
+        "<text x=\"{at}\" y=\"{}\" text-anchor=\"{anchor}\" fill=\"{color}\">{label}</text>",
         MARGIN - 24.0
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn epoch(epoch: u64, loss: f64, val_accuracy: Option<f64>) -> EpochMetrics {
+        EpochMetrics {
+            epoch,
+            step: 0,
+            pictures: 0,
+            loss,
+            train_accuracy: 0.0,
+            learning_rate: 0.0,
+            val_accuracy,
+            val_ci95: None,
+            waited_share: 0.0,
+        }
+    }
+
+    #[test]
+    fn curves_fill_the_frame() {
+        let drawn = svg(&[epoch(1, 2.0, Some(0.4)), epoch(2, 1.0, None), epoch(3, 1.5, Some(0.6))]);
+        assert!(drawn.contains("points=\"56.0,56.0 360.0,304.0 664.0,180.0\""), "{drawn}");
+        assert!(drawn.contains("points=\"56.0,304.0 664.0,56.0\""), "{drawn}");
+    }
+
+    #[test]
+    fn nothing_to_draw_is_no_error() {
+        assert!(svg(&[]).trim_end().ends_with("</svg>"));
+        assert!(!svg(&[epoch(1, f64::NAN, None)]).contains("polyline"));
+    }
 }

@@ -5,22 +5,23 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use models::checkpoint::{Checkpoint, Progress, Provenance, Training};
 use models::dataset::{Class, Dataset, Split};
-use models::few_shot::episode::EpisodeSpec;
+use models::few_shot::episode::{EpisodeSpec, Sampler};
 use models::few_shot::evaluate::evaluate;
 use models::tensors::Tensors;
 
 use super::embed::embed;
 use super::golden::golden;
-use crate::classifier::{Classifier, initial_parameters};
-use crate::config::Config;
+use crate::config::{Config, Validation};
 use crate::error::BadInput;
 use crate::loader::{Loader, LoaderConfig, Pictures};
 use crate::metrics::{EpochMetrics, Metrics, progress_bar};
 use crate::net::Compute;
+use crate::pretrainer::{Pretrainer, initial_parameters};
 use crate::run::Run;
 
 /// How a training ended.
@@ -30,14 +31,6 @@ pub enum Ending {
     Finished,
     /// It was asked to stop, and its state is saved.
     Stopped,
-}
-
-/// The base and validation pictures of a training, in memory.
-struct Data {
-    classes: Vec<String>,
-    base: Arc<Pictures>,
-    val: Pictures,
-    val_classes: usize,
 }
 
 /// Trains until all epochs are done or `stop` is set, and leaves `last` and `best` checkpoints in the run.
@@ -50,70 +43,184 @@ pub fn pretrain(
     stop: &AtomicBool,
 ) -> Result<Ending> {
     let data = load(config, dataset)?;
-    let (parameters, momentum, mut progress) = if resume {
-        saved_state(config, run, &data)?
-    } else {
-        (initial_parameters(config, data.classes.len())?, Tensors::new(), fresh_progress(config)?)
+    let start = fresh_progress(config, &data.fingerprint, compute)?;
+    let (parameters, momentum, progress) = match resume {
+        true => saved_state(run, &start)?,
+        false => (initial_parameters(config, data.classes.len())?, Tensors::new(), start),
     };
-    ensure!(
-        data.base.len() >= config.batch_size,
-        BadInput(format!(
-            "{} base pictures do not fill one batch of {}",
-            data.base.len(),
-            config.batch_size
-        ))
-    );
+    let network = Pretrainer::new(config, &parameters, &momentum, compute)?;
     run.create()?;
     models::disk::write(&run.file("config.toml"), config.to_toml()?.as_bytes())?;
-    let mut classifier = Classifier::new(config, &parameters, &momentum, compute)?;
-    let mut metrics = Metrics::open(run, progress.epoch)?;
-
-    let loader_config = LoaderConfig {
-        seed: progress.seed,
-        batch_size: config.batch_size,
-        augment: config.augment.clone(),
-        preprocess: config.preprocess.clone(),
-    };
-    let batches = loader_config.batches(data.base.len());
-
-    while progress.epoch < config.epochs {
-        let bar = metrics.start_epoch(progress.epoch, config.epochs, batches, config.batch_size);
-        bar.set_position(progress.batch * config.batch_size as u64);
-        let loader = Loader::start(
-            loader_config.clone(),
-            Arc::clone(&data.base),
-            progress.epoch,
-            progress.batch,
-        );
-        for batch in loader {
-            let step = progress.epoch * batches + progress.batch;
-            let rate = config.schedule.rate(step, batches, config.epochs);
-            classifier.step(&batch, rate)?;
-            progress.batch += 1;
-            bar.inc(config.batch_size as u64);
-            if stop.load(Ordering::Relaxed) {
-                bar.finish_and_clear();
-                save(config, run, &data, &mut classifier, &mut progress)?;
-                return Ok(Ending::Stopped);
-            }
+    let metrics = Metrics::open(run, progress.epoch)?;
+    let mut pretraining = Pretraining { config, run, data, network, progress, metrics };
+    while pretraining.progress.epoch < config.epochs {
+        let waited = pretraining.train_epoch(stop)?;
+        if pretraining.progress.batch < pretraining.batches() {
+            pretraining.save()?;
+            return Ok(Ending::Stopped);
         }
-        ensure!(
-            progress.batch == batches,
-            "the loader stopped after batch {} of {batches}",
-            progress.batch
-        );
-        finish_epoch(config, run, &data, &mut classifier, &mut progress, &mut metrics)?;
+        pretraining.finish_epoch(waited)?;
     }
     Ok(Ending::Finished)
 }
 
+/// A training under way.
+struct Pretraining<'a> {
+    config: &'a Config,
+    run: &'a Run,
+    data: Data,
+    network: Pretrainer,
+    progress: Progress,
+    metrics: Metrics,
+}
+
+impl Pretraining<'_> {
+    fn loader(&self) -> LoaderConfig {
+        LoaderConfig {
+            seed: self.progress.seed,
+            batch_size: self.config.batch_size,
+            augment: self.config.augment.clone(),
+            preprocess: self.config.preprocess.clone(),
+        }
+    }
+
+    /// Batches of an epoch.
+    fn batches(&self) -> u64 {
+        self.loader().batches(self.data.base.len())
+    }
+
+    /// Learns from the rest of the epoch's batches, or until `stop`; returns how long it waited for pictures.
+    fn train_epoch(&mut self, stop: &AtomicBool) -> Result<Duration> {
+        let (batches, batch_size) = (self.batches(), self.config.batch_size as u64);
+        let Progress { epoch, batch, .. } = self.progress;
+        let bar = self.metrics.start_epoch(epoch, self.config.epochs, batches * batch_size);
+        bar.set_position(batch * batch_size);
+        let mut loader = Loader::start(self.loader(), Arc::clone(&self.data.base), epoch, batch);
+        let mut waited = Duration::ZERO;
+        while self.progress.batch < batches {
+            let asked = Instant::now();
+            let batch = loader.next().context("the loader stopped before the epoch's end")?;
+            waited += asked.elapsed();
+            let step = epoch * batches + self.progress.batch;
+            let rate = self.config.schedule.rate(step, batches, self.config.epochs);
+            self.network.step(&batch, rate)?;
+            self.progress.batch += 1;
+            bar.inc(batch_size);
+            if stop.load(Ordering::Relaxed) {
+                break;
+            }
+        }
+        bar.finish_and_clear();
+        Ok(waited)
+    }
+
+    /// Validates where it is due, logs, keeps the best, and saves.
+    fn finish_epoch(&mut self, waited: Duration) -> Result<()> {
+        let (loss_sum, correct) = self.network.take_sums(&self.progress)?;
+        let (epoch, batches) = (self.progress.epoch + 1, self.progress.batch);
+        let pictures = batches * self.config.batch_size as u64;
+        let step = epoch * batches;
+        let validation = self.validate(epoch)?;
+        self.metrics.finish_epoch(EpochMetrics {
+            epoch,
+            step,
+            pictures,
+            loss: loss_sum / batches as f64,
+            train_accuracy: correct as f64 / pictures as f64,
+            learning_rate: self.config.schedule.rate(step - 1, batches, self.config.epochs),
+            val_accuracy: validation.map(|v| v.0),
+            val_ci95: validation.map(|v| v.1),
+            waited_share: waited.as_secs_f64() / self.metrics.seconds(),
+        })?;
+        let done = self.progress.clone();
+        self.progress = Progress { epoch, batch: 0, loss_sum: 0.0, correct: 0, ..done };
+        self.keep_best(validation.map(|v| v.0))?;
+        self.save()
+    }
+
+    /// Accuracy and CI95 of the validation episodes, where the epoch has any.
+    fn validate(&self, epoch: u64) -> Result<Option<(f64, f64)>> {
+        let v = &self.config.validation;
+        let is_due = epoch.is_multiple_of(v.every) || epoch == self.config.epochs;
+        if !is_due || self.data.val_classes == 0 {
+            return Ok(None);
+        }
+        let Data { val, val_classes, .. } = &self.data;
+        let embeddings = embed(self.network.net(), val, &self.config.preprocess, *val_classes)?;
+        let outcome = evaluate(&embeddings, spec(v), v.episodes, v.seed).context("validation")?;
+        Ok(Some((outcome.accuracy, outcome.ci95)))
+    }
+
+    fn keep_best(&mut self, accuracy: Option<f64>) -> Result<()> {
+        // Without validation classes the newest is the best that is known.
+        let is_best = match (accuracy, self.progress.best_accuracy) {
+            (Some(accuracy), Some(best)) => accuracy > best,
+            (Some(_), None) => true,
+            (None, _) => self.data.val_classes == 0,
+        };
+        if !is_best {
+            return Ok(());
+        }
+        self.progress.best_accuracy = accuracy;
+        let best = Checkpoint { training: None, ..self.checkpoint()? };
+        self.run.write(&self.run.best(), &best)?;
+        self.run.write_golden(&golden(&best)?)
+    }
+
+    fn save(&mut self) -> Result<()> {
+        let (loss_sum, correct) = self.network.take_sums(&self.progress)?;
+        self.progress = Progress { loss_sum, correct, ..self.progress.clone() };
+        self.run.write(&self.run.last(), &self.checkpoint()?)
+    }
+
+    fn checkpoint(&self) -> Result<Checkpoint> {
+        let batches = self.progress.epoch * self.batches() + self.progress.batch;
+        let pictures_seen = batches * self.config.batch_size as u64;
+        Ok(Checkpoint {
+            architecture: self.config.backbone.clone(),
+            preprocess: self.config.preprocess.clone(),
+            classes: self.data.classes.clone(),
+            parameters: self.network.parameters()?,
+            training: Some(Training {
+                momentum: self.network.momentum()?,
+                progress: self.progress.clone(),
+            }),
+            provenance: Provenance {
+                tool: format!("handful-train {}", env!("CARGO_PKG_VERSION")),
+                data: self.config.data.name.clone(),
+                data_licence: self.config.data.licence.clone(),
+                epochs: pictures_seen as f64 / self.data.base.len() as f64,
+                pictures_seen,
+                notes: String::new(),
+            },
+        })
+    }
+}
+
+/// The base and validation pictures of a training, in memory.
+struct Data {
+    classes: Vec<String>,
+    base: Arc<Pictures>,
+    val: Pictures,
+    val_classes: usize,
+    fingerprint: String,
+}
+
+/// Decodes all pictures, after everything that can be known to be wrong with the data was looked for.
 fn load(config: &Config, dataset: &Dataset) -> Result<Data> {
     let base = dataset.split(Split::Base);
     let val = dataset.split(Split::Val);
-    ensure!(
-        base.len() > 1,
-        BadInput(format!("the data has {} base class(es), expected at least 2", base.len()))
-    );
+    let too_few = || format!("the data has {} base class(es), expected at least 2", base.len());
+    ensure!(base.len() > 1, BadInput(too_few()));
+    let n_base: usize = base.iter().map(|class| class.pictures.len()).sum();
+    let no_batch =
+        || format!("{n_base} base pictures do not fill a batch of {}", config.batch_size);
+    ensure!(n_base >= config.batch_size, BadInput(no_batch()));
+    if !val.is_empty() {
+        let sizes = val.iter().map(|class| class.pictures.len()).collect();
+        Sampler::new(sizes, spec(&config.validation), config.validation.seed)
+            .context("[validation] does not fit the validation classes")?;
+    }
     let progress = progress_bar("decode", "pictures");
     let pictures =
         |classes: &[&Class]| Pictures::load(dataset, classes, &config.preprocess, &progress);
@@ -122,13 +229,19 @@ fn load(config: &Config, dataset: &Dataset) -> Result<Data> {
         base: Arc::new(pictures(&base)?),
         val: pictures(&val)?,
         val_classes: val.len(),
+        fingerprint: dataset.fingerprint(),
     };
     progress.finish_and_clear();
     Ok(data)
 }
 
+fn spec(validation: &Validation) -> EpisodeSpec {
+    let &Validation { n_way, k_shot, n_query, .. } = validation;
+    EpisodeSpec { n_way, k_shot, n_query }
+}
+
 /// The counters of a training that has not begun.
-pub fn fresh_progress(config: &Config) -> Result<Progress> {
+pub fn fresh_progress(config: &Config, data: &str, compute: Compute) -> Result<Progress> {
     Ok(Progress {
         seed: config.seed,
         epoch: 0,
@@ -137,121 +250,29 @@ pub fn fresh_progress(config: &Config) -> Result<Progress> {
         correct: 0,
         best_accuracy: None,
         config: config.to_toml()?,
+        data: data.to_owned(),
+        precision: format!("{:?}", compute.kind).to_lowercase(),
     })
 }
 
-fn saved_state(config: &Config, run: &Run, data: &Data) -> Result<(Tensors, Tensors, Progress)> {
+/// What a run saved, if it was made as one is made that starts with `start`.
+fn saved_state(run: &Run, start: &Progress) -> Result<(Tensors, Tensors, Progress)> {
     let path = run.last();
     let checkpoint = run.read(&path)?;
-    let folder = run.folder().display();
     let Some(Training { momentum, progress }) = checkpoint.training else {
-        bail!(BadInput(format!(
-            "{} holds no training state: nothing can be resumed",
-            path.display()
-        )));
+        let text = format!("{} holds no training state: nothing can be resumed", path.display());
+        bail!(BadInput(text));
+    };
+    let same = |what: &str, is_same: bool, remedy: String| {
+        let text = format!("{} was trained {what}: {remedy}", run.folder().display());
+        if is_same { Ok(()) } else { Err(BadInput(text)) }
     };
     let settings = run.file("config.toml");
-    let other_settings =
-        || format!("{folder} was trained with other settings: resume with {}", settings.display());
-    ensure!(progress.config == config.to_toml()?, BadInput(other_settings()));
-    let other_classes =
-        || format!("{folder} was trained on other base classes: resume with the same data");
-    ensure!(checkpoint.classes == data.classes, BadInput(other_classes()));
+    let with_settings = format!("resume with --config {}", settings.display());
+    same("with other settings", progress.config == start.config, with_settings)?;
+    let with_data = "resume with the same pictures".to_owned();
+    same("on other data", progress.data == start.data, with_data)?;
+    let with_precision = format!("resume with the precision {}", progress.precision);
+    same("in another precision", progress.precision == start.precision, with_precision)?;
     Ok((checkpoint.parameters, momentum, progress))
-}
-
-/// Validates where it is due, logs, keeps the best, and saves.
-fn finish_epoch(
-    config: &Config,
-    run: &Run,
-    data: &Data,
-    classifier: &mut Classifier,
-    progress: &mut Progress,
-    metrics: &mut Metrics,
-) -> Result<()> {
-    let (loss_sum, correct) = classifier.take_sums(progress)?;
-    let pictures = progress.batch * config.batch_size as u64;
-    let step = (progress.epoch + 1) * progress.batch;
-    let is_due = (progress.epoch + 1).is_multiple_of(config.validation.every)
-        || progress.epoch + 1 == config.epochs;
-    let validation = if is_due && data.val_classes > 0 {
-        Some(validate(config, data, classifier)?)
-    } else {
-        None
-    };
-    metrics.finish_epoch(EpochMetrics {
-        epoch: progress.epoch + 1,
-        step,
-        pictures,
-        loss: loss_sum / progress.batch as f64,
-        train_accuracy: correct as f64 / pictures as f64,
-        learning_rate: config.schedule.rate(step - 1, progress.batch, config.epochs),
-        val_accuracy: validation.map(|v| v.0),
-        val_ci95: validation.map(|v| v.1),
-    })?;
-    *progress = Progress {
-        epoch: progress.epoch + 1,
-        batch: 0,
-        loss_sum: 0.0,
-        correct: 0,
-        ..progress.clone()
-    };
-    // Without validation classes the newest is the best that is known.
-    let is_best = match (validation, progress.best_accuracy) {
-        (Some((accuracy, _)), Some(best)) => accuracy > best,
-        (Some(_), None) => true,
-        (None, _) => data.val_classes == 0,
-    };
-    if is_best {
-        progress.best_accuracy = validation.map(|v| v.0);
-        let best = Checkpoint { training: None, ..checkpoint(config, data, classifier, progress)? };
-        run.write(&run.best(), &best)?;
-        run.write_golden(&golden(&best)?)?;
-    }
-    save(config, run, data, classifier, progress)
-}
-
-/// Accuracy and CI95 of the validation episodes.
-fn validate(config: &Config, data: &Data, classifier: &Classifier) -> Result<(f64, f64)> {
-    let v = &config.validation;
-    let embeddings = embed(classifier.net(), &data.val, &config.preprocess, data.val_classes)?;
-    let spec = EpisodeSpec { n_way: v.n_way, k_shot: v.k_shot, n_query: v.n_query };
-    let outcome = evaluate(&embeddings, spec, v.episodes, v.seed).context("validation")?;
-    Ok((outcome.accuracy, outcome.ci95))
-}
-
-fn save(
-    config: &Config,
-    run: &Run,
-    data: &Data,
-    classifier: &mut Classifier,
-    progress: &mut Progress,
-) -> Result<()> {
-    (progress.loss_sum, progress.correct) = classifier.take_sums(progress)?;
-    run.write(&run.last(), &checkpoint(config, data, classifier, progress)?)
-}
-
-fn checkpoint(
-    config: &Config,
-    data: &Data,
-    classifier: &Classifier,
-    progress: &Progress,
-) -> Result<Checkpoint> {
-    let batches = (data.base.len() / config.batch_size) as u64;
-    let pictures_seen = (progress.epoch * batches + progress.batch) * config.batch_size as u64;
-    Ok(Checkpoint {
-        architecture: config.backbone.clone(),
-        preprocess: config.preprocess.clone(),
-        classes: data.classes.clone(),
-        parameters: classifier.parameters()?,
-        training: Some(Training { momentum: classifier.momentum()?, progress: progress.clone() }),
-        provenance: Provenance {
-            tool: format!("handful-train {}", env!("CARGO_PKG_VERSION")),
-            data: config.data.name.clone(),
-            data_licence: config.data.licence.clone(),
-            epochs: pictures_seen as f64 / data.base.len() as f64,
-            pictures_seen,
-            notes: String::new(),
-        },
-    })
 }

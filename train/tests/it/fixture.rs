@@ -6,10 +6,10 @@ use models::graph::{Architecture, Resnet12};
 use models::tensors::{TensorFile, Tensors};
 use ndarray::{ArrayD, Axis};
 use tch::{Device, Kind};
-use train::classifier::Classifier;
 use train::config::{Config, Loss};
 use train::loader::Batch;
 use train::net::{Compute, to_tensor};
+use train::pretrainer::Pretrainer;
 
 use crate::support::tiny_config;
 
@@ -64,11 +64,11 @@ fn two_steps_agree_with_an_independent_implementation() {
     let file = read("backbone_tiny_train.safetensors");
     let compute = Compute { device: Device::Cpu, kind: Kind::Float };
     let before = with_prefix(&file.floats, "before.");
-    let mut classifier = Classifier::new(&config(), &before, &Tensors::new(), compute).unwrap();
+    let mut classifier = Pretrainer::new(&config(), &before, &Tensors::new(), compute).unwrap();
 
     let first = batch(&file, 0);
     let image = to_tensor(&file.floats["input"].index_axis(Axis(0), 0).to_owned()).unwrap();
-    let probe = Classifier::new(&config(), &before, &Tensors::new(), compute).unwrap();
+    let probe = Pretrainer::new(&config(), &before, &Tensors::new(), compute).unwrap();
     let (loss, _) = probe.loss(&image, &tch::Tensor::from_slice(&first.label)).unwrap();
     loss.backward();
     assert_close(
@@ -78,7 +78,7 @@ fn two_steps_agree_with_an_independent_implementation() {
         2e-4,
     );
 
-    let progress = train::stages::pretrain::fresh_progress(&config()).unwrap();
+    let progress = train::stages::pretrain::fresh_progress(&config(), "", compute).unwrap();
     for step in 0..2 {
         classifier.step(&batch(&file, step), LEARNING_RATE).unwrap();
         let (loss, _) = classifier.take_sums(&progress).unwrap();

@@ -108,9 +108,22 @@ fn bad_input_is_named() {
     config.preprocess.size = 17;
     std::fs::write(scene.path("config.toml"), config.to_toml().unwrap()).unwrap();
     assert_refused(&scene.pretrain(&[]), 2, &["preprocess.size", "17"]);
+    let mut config = tiny_config();
+    config.validation.k_shot = 8;
+    config.validation.every = 3;
+    std::fs::write(scene.path("config.toml"), config.to_toml().unwrap()).unwrap();
+    assert_refused(&scene.pretrain(&[]), 2, &["[validation]", "13"]);
     std::fs::remove_dir_all(scene.path("data/base")).unwrap();
     std::fs::write(scene.path("config.toml"), tiny_config().to_toml().unwrap()).unwrap();
     assert_refused(&scene.pretrain(&[]), 2, &["base class"]);
+}
+
+#[test]
+fn an_impossible_protocol_is_bad_input() {
+    let scene = Scene::new();
+    scene.pretrain(&[]);
+    assert_refused(&scene.evaluate(&["--k-shot", "1000"]), 2, &["1005"]);
+    assert_refused(&scene.evaluate(&["--seed", "x"]), 2, &["--seed"]);
 }
 
 #[test]

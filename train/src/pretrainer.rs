@@ -24,7 +24,7 @@ const NO_IGNORED_CLASS: i64 = -100;
 
 /// A backbone, its heads and their optimizer.
 #[derive(Debug)]
-pub struct Classifier {
+pub struct Pretrainer {
     net: Net,
     heads: BTreeMap<String, Tensor>,
     rotation: bool,
@@ -35,7 +35,7 @@ pub struct Classifier {
     correct: Tensor,
 }
 
-impl Classifier {
+impl Pretrainer {
     /// A classifier with these parameters (the graph's and the heads') and momentum.
     pub fn new(
         config: &Config,
