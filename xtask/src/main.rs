@@ -18,7 +18,7 @@ const EXAMPLES: &str = "\
 Examples:
   cargo xtask setup     fetch what the tests and the training need, once
   cargo xtask test      the same, then every test of every crate
-  cargo xtask ci        format, licences, lints, documentation, tests, a start of the service";
+  cargo xtask ci        format, licences, lints, documentation, tests, benchmarks, a start of the service";
 
 /// Chores of this project.
 #[derive(Parser)]
