@@ -6,8 +6,10 @@
 //! warning. Decoding holds at most 12 bytes a pixel at a time.
 
 mod jpeg;
+mod webp;
 
 use std::io::Cursor;
+use std::panic;
 
 use image::codecs::{jpeg::JpegDecoder, png::PngDecoder, webp::WebPDecoder};
 use image::metadata::Orientation;
@@ -114,10 +116,21 @@ pub fn decode(bytes: &[u8], limits: &PictureLimits) -> Result<Picture, PictureEr
         return Err(PictureError::TooLarge { bytes: bytes.len(), limit: limits.max_bytes });
     }
     match sniff(bytes)? {
-        Format::Jpeg => decode_jpeg(bytes, limits),
-        Format::Png => decode_png(bytes, limits),
-        Format::WebP => decode_webp(bytes, limits),
+        Format::Jpeg => guarded("JPEG", || decode_jpeg(bytes, limits)),
+        Format::Png => guarded("PNG", || decode_png(bytes, limits)),
+        Format::WebP => guarded("WebP", || decode_webp(bytes, limits)),
     }
+}
+
+/// The decoders are not ours, and a file may find a mistake in them: then the file is refused. Nothing is shared with
+/// them that a panic could leave half-changed.
+fn guarded(
+    format: &'static str,
+    decode: impl FnOnce() -> Result<Picture, PictureError> + panic::UnwindSafe,
+) -> Result<Picture, PictureError> {
+    panic::catch_unwind(decode).unwrap_or_else(|_| {
+        Err(PictureError::Broken { format, reason: "the decoder failed on it".to_owned() })
+    })
 }
 
 enum Format {
@@ -182,7 +195,10 @@ fn decode_png(bytes: &[u8], limits: &PictureLimits) -> Result<Picture, PictureEr
 }
 
 fn decode_webp(bytes: &[u8], limits: &PictureLimits) -> Result<Picture, PictureError> {
-    let decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(broken("WebP"))?;
+    let ((width, height), file) = webp::inspect(bytes)
+        .map_err(|reason| PictureError::Broken { format: "WebP", reason: reason.into() })?;
+    check_pixels(width, height, limits)?;
+    let decoder = WebPDecoder::new(Cursor::new(file)).map_err(broken("WebP"))?;
     let animated = decoder.has_animation();
     finish(decoder, "WebP", animated, limits)
 }
@@ -241,5 +257,16 @@ fn broken(format: &'static str) -> impl Fn(ImageError) -> PictureError {
     move |error| {
         let reason = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
         PictureError::Broken { format, reason }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decoder_that_panics_is_an_error() {
+        let result = guarded("PNG", || panic!("a test's panic"));
+        assert!(matches!(result, Err(PictureError::Broken { format: "PNG", .. })), "{result:?}");
     }
 }

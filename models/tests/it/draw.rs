@@ -116,7 +116,7 @@ pub(crate) fn animated_png(first: &RgbImage, second: &RgbImage) -> Vec<u8> {
     .concat()
 }
 
-fn riff_chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
+pub(crate) fn riff_chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
     let padding = &[0][..data.len() % 2];
     [&kind[..], &(data.len() as u32).to_le_bytes(), data, padding].concat()
 }
@@ -126,18 +126,53 @@ fn u24(value: u32) -> [u8; 3] {
     [a, b, c]
 }
 
+fn webp_size(width: u32, height: u32) -> Vec<u8> {
+    [u24(width - 1), u24(height - 1)].concat()
+}
+
+/// A WebP file of a canvas and the chunks that follow it.
+pub(crate) fn extended_webp(flags: u8, size: [u32; 2], chunks: &[Vec<u8>]) -> Vec<u8> {
+    let canvas = [&[flags, 0, 0, 0][..], &webp_size(size[0], size[1])].concat();
+    riff_chunk(b"RIFF", &[b"WEBP", &riff_chunk(b"VP8X", &canvas)[..], &chunks.concat()].concat())
+}
+
+/// A frame of an animation, in the upper left corner.
+pub(crate) fn webp_frame(width: u32, height: u32, chunks: &[u8]) -> Vec<u8> {
+    let (place, size) = ([0; 6], webp_size(width, height));
+    riff_chunk(b"ANMF", &[&place[..], &size, &u24(100), &[2], chunks].concat())
+}
+
+/// The chunk that an animation begins with.
+pub(crate) fn webp_animation() -> Vec<u8> {
+    riff_chunk(b"ANIM", &[0; 6])
+}
+
+/// Flag of an animated WebP.
+pub(crate) const WEBP_ANIMATED: u8 = 0x02;
+
+/// Flag of a WebP with transparency.
+pub(crate) const WEBP_ALPHA: u8 = 0x10;
+
+/// A lossy frame in which every bit of the coded picture is 0.
+pub(crate) fn lossy_chunk(width: u16, height: u16) -> Vec<u8> {
+    // A shown key frame whose first part has 64 bytes.
+    let tag = u24(64 << 5 | 1 << 4);
+    let header = [&tag[..], &[0x9D, 0x01, 0x2A], &width.to_le_bytes(), &height.to_le_bytes()];
+    riff_chunk(b"VP8 ", &[&header.concat()[..], &[0; 4096]].concat())
+}
+
+/// Uncompressed transparency of a lossy frame.
+pub(crate) fn alpha_chunk(width: u32, height: u32) -> Vec<u8> {
+    riff_chunk(b"ALPH", &vec![0; (1 + width * height) as usize])
+}
+
 /// An animated WebP with these two frames, of the same size.
 pub(crate) fn animated_webp(first: &RgbImage, second: &RgbImage) -> Vec<u8> {
-    let size = [u24(first.width() - 1), u24(first.height() - 1)].concat();
-    let frame = |image: &RgbImage| {
-        // A plain lossless file is the RIFF header and one VP8L chunk.
-        let chunk = &webp(image)[12..];
-        riff_chunk(b"ANMF", &[&u24(0)[..], &u24(0), &size, &u24(100), &[2], chunk].concat())
-    };
-    let extended = riff_chunk(b"VP8X", &[&[0x02, 0, 0, 0][..], &size].concat());
-    let animation = riff_chunk(b"ANIM", &[0; 6]);
-    let body = [b"WEBP".to_vec(), extended, animation, frame(first), frame(second)].concat();
-    riff_chunk(b"RIFF", &body)
+    let (width, height) = first.dimensions();
+    // A plain lossless file is the RIFF header and one VP8L chunk.
+    let frame = |image: &RgbImage| webp_frame(width, height, &webp(image)[12..]);
+    let chunks = [webp_animation(), frame(first), frame(second)];
+    extended_webp(WEBP_ANIMATED, [width, height], &chunks)
 }
 
 /// An 8x8 JPEG of one color in four components as Adobe writes them: 255 is no ink.

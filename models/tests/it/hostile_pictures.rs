@@ -86,6 +86,69 @@ fn a_jpeg_and_a_webp_that_claim_to_be_huge_are_refused_too() {
     ));
 }
 
+/// A 16x16 canvas with one animation frame of 16x16 that holds these chunks.
+fn animation_of(chunks: &[Vec<u8>]) -> Vec<u8> {
+    let frame = draw::webp_frame(16, 16, &chunks.concat());
+    let flags = draw::WEBP_ANIMATED | draw::WEBP_ALPHA;
+    draw::extended_webp(flags, [16, 16], &[draw::webp_animation(), frame])
+}
+
+fn check_refused_for_its_structure(webp: &[u8], words: &str) {
+    match refused(webp) {
+        PictureError::Broken { format: "WebP", reason } if reason.contains(words) => {}
+        other => panic!("expected `{words}`, got {other:?}"),
+    }
+}
+
+#[test]
+fn a_webp_frame_of_another_size_than_its_place_is_refused() {
+    let alpha = draw::alpha_chunk(16, 16);
+    let good = animation_of(&[alpha.clone(), draw::lossy_chunk(16, 16)]);
+    let picture = decode(&good, &PictureLimits::default()).unwrap();
+    assert_eq!((picture.width, picture.height), (16, 16));
+    for (width, height) in [(17, 16), (16, 400), (15, 16), (16_383, 16_383)] {
+        let coded = draw::lossy_chunk(width, height);
+        let animated = animation_of(&[alpha.clone(), coded.clone()]);
+        check_refused_for_its_structure(&animated, "another size");
+        check_refused_for_its_structure(&animation_of(&[coded]), "another size");
+    }
+    let lossless = draw::webp(&draw::gradient(20, 16))[12..].to_vec();
+    check_refused_for_its_structure(&animation_of(&[lossless]), "another size");
+    let empty = animation_of(&[alpha.clone(), draw::lossy_chunk(0, 16)]);
+    check_refused_for_its_structure(&empty, "no header");
+    // The decoder would take whatever follows the transparency for a coded frame.
+    let mut disguised = draw::lossy_chunk(400, 400);
+    disguised[..4].copy_from_slice(b"XXXX");
+    check_refused_for_its_structure(&animation_of(&[alpha, disguised]), "holds no picture");
+}
+
+#[test]
+fn a_webp_frame_of_another_size_than_the_canvas_is_refused() {
+    let still = |chunks: &[Vec<u8>]| draw::extended_webp(draw::WEBP_ALPHA, [16, 16], chunks);
+    let alpha = draw::alpha_chunk(16, 16);
+    let good = still(&[alpha.clone(), draw::lossy_chunk(16, 16)]);
+    assert!(decode(&good, &PictureLimits::default()).is_ok());
+    for (width, height) in [(16_383, 16_383), (17, 16)] {
+        let webp = still(&[alpha.clone(), draw::lossy_chunk(width, height)]);
+        check_refused_for_its_structure(&webp, "another size");
+    }
+    let outside = draw::webp_frame(17, 16, &draw::lossy_chunk(17, 16));
+    check_refused_for_its_structure(&still(&[draw::lossy_chunk(16, 16), outside]), "outside");
+    // Metadata that claims to be longer than the file.
+    let mut long = still(&[draw::lossy_chunk(16, 16), draw::riff_chunk(b"EXIF", &[0; 4])]);
+    let length = long.len() - 8;
+    long[length..length + 4].copy_from_slice(&[0xFF; 4]);
+    check_refused_for_its_structure(&long, "ends before");
+}
+
+#[test]
+fn bytes_behind_a_webp_are_not_looked_at() {
+    let webp = draw::animated_webp(&draw::gradient(16, 16), &draw::gradient(16, 16));
+    let followed = [&webp[..], &draw::lossy_chunk(16_383, 16_383)].concat();
+    let decoded = |bytes: &[u8]| decode(bytes, &PictureLimits::default()).unwrap();
+    assert_eq!(decoded(&followed), decoded(&webp));
+}
+
 #[test]
 fn a_jpeg_cut_anywhere_is_refused() {
     let whole = draw::jpeg(&draw::gradient(24, 24));
