@@ -15,6 +15,7 @@ pub mod dataset;
 pub mod disk;
 pub mod few_shot;
 pub mod graph;
+pub mod hex;
 pub mod picture;
 pub mod preprocess;
 pub mod reference;

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::self_test::SelfTest;
 use crate::checkpoint::Provenance;
 use crate::few_shot::evaluate::Report;
 use crate::graph::Architecture;
+use crate::hex;
 use crate::preprocess::{Preprocess, PreprocessError};
 
 /// The version of the format that is written, and the only one that is read.
@@ -133,11 +133,7 @@ pub struct FileEntry {
 impl FileEntry {
     /// Describes these bytes.
     pub fn of(bytes: &[u8]) -> Self {
-        let digest = Sha256::digest(bytes);
-        Self {
-            sha256: digest.iter().map(|b| format!("{b:02x}")).collect(),
-            bytes: bytes.len() as u64,
-        }
+        Self { sha256: hex::sha256(bytes), bytes: bytes.len() as u64 }
     }
 }
 
