@@ -1,7 +1,8 @@
 //! Pictures in classes: a folder or a tar archive, in one of three layouts.
 //!
 //! * `manifest.csv` with the columns `path,class` and, if wished, `wnid,split`;
-//! * `base/`, `val/`, `novel/`, each with a folder per class;
+//! * `base/`, `val/`, `novel/`, each with a folder per class: one such folder decides, and then no picture may lie
+//!   elsewhere;
 //! * a folder per class (all classes are base).
 //!
 //! One folder around all of it is looked through. Layouts are decided on names alone, so a folder and an archive of it
@@ -13,7 +14,6 @@ mod layout;
 
 use std::borrow::Cow;
 use std::fmt;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::disk::{self, DiskError};
+use crate::hex;
 use crate::picture::Warning;
 use files::{Files, Source};
 
@@ -183,6 +184,15 @@ pub enum DatasetError {
         /// Another one.
         second: Split,
     },
+    /// A picture outside of the folders of splits, or in one but in no class.
+    #[error(
+        "`{path}` is in no class of a split; among the folders base, val and novel every picture is at \
+         <split>/<class>/<picture>: move or remove it"
+    )]
+    Stray {
+        /// The picture's path.
+        path: String,
+    },
     /// No class at all.
     #[error("no pictures in {}; expected manifest.csv, base/ val/ novel/ with a folder per class, or a folder per class", path.display())]
     Empty {
@@ -196,7 +206,7 @@ pub enum DatasetError {
 pub struct Dataset {
     /// The classes, sorted by the bytes of their names.
     pub classes: Vec<Class>,
-    /// What was left out: files that are no pictures, links.
+    /// What was left out: files that are no pictures, links, pictures beside the folders of classes.
     pub warnings: Vec<Warning>,
     source: Source,
     limits: DatasetLimits,
@@ -216,17 +226,16 @@ impl Dataset {
     /// # Errors
     /// See [`DatasetError`].
     pub fn open_within(path: &Path, limits: &DatasetLimits) -> Result<Self, DatasetError> {
-        let files = if path.is_dir() {
+        let mut files = if path.is_dir() {
             Files::of_folder(path, limits)
         } else {
             Files::of_archive(path, limits)
         }?;
-        let warnings = files.warnings();
-        let (classes, source) = layout::read(files)?;
+        let classes = layout::read(&mut files)?;
         if classes.is_empty() {
             return Err(DatasetError::Empty { path: path.to_owned() });
         }
-        Ok(Self { classes, warnings, source, limits: *limits })
+        Ok(Self { classes, warnings: files.warnings(), source: files.source, limits: *limits })
     }
 
     /// The classes of a split, sorted by the bytes of their names.
@@ -264,9 +273,6 @@ impl Dataset {
                 hash.update(format!("{}\0{}\n", picture.path, picture.place.bytes));
             }
         }
-        hash.finalize().iter().fold(String::with_capacity(64), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+        hex::encode(&hash.finalize())
     }
 }

@@ -58,11 +58,13 @@ pub(super) struct Files {
     pub(super) found: BTreeMap<String, Place>,
     n_others: usize,
     n_links: usize,
+    /// Pictures beside the folders of classes, in none of them.
+    pub(super) n_strays: usize,
 }
 
 impl Files {
     fn new(source: Source) -> Self {
-        Self { source, found: BTreeMap::new(), n_others: 0, n_links: 0 }
+        Self { source, found: BTreeMap::new(), n_others: 0, n_links: 0, n_strays: 0 }
     }
 
     /// Everything below a folder. Links are counted, never followed.
@@ -200,6 +202,7 @@ impl Files {
                 "files that are hidden or not .jpg, .jpeg, .png, .webp",
             ),
             ("ignored_links", self.n_links, "links, which are never followed"),
+            ("stray_pictures", self.n_strays, "pictures beside the folders of classes"),
         ];
         let met = left_out.into_iter().filter(|(_, count, _)| *count > 0);
         met.map(|(code, count, what)| Warning {

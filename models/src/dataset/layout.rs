@@ -7,60 +7,92 @@ use csv::StringRecord;
 use super::files::{Files, MANIFEST, Place, Source, is_manifest, relative_path};
 use super::{Class, DatasetError, PictureRef, Split};
 
-/// The classes, sorted, and the source with the folder around them taken off.
-pub(super) fn read(mut files: Files) -> Result<(Vec<Class>, Source), DatasetError> {
-    if let Some(wrapper) = wrapper(&files.found) {
-        files = unwrapped(files, &wrapper);
-    }
-    let classes = match files.found.get(MANIFEST) {
-        Some(place) => of_manifest(&files.read(MANIFEST, place)?, &files.found)?,
-        None => of_folders(&files.found)?,
+/// The classes, sorted. The folder around them is taken off, and pictures that lie beside them are counted.
+pub(super) fn read(files: &mut Files) -> Result<Vec<Class>, DatasetError> {
+    let outside = match wrapper(&files.found) {
+        Some(wrapper) => take_off(files, &wrapper),
+        None => Vec::new(),
     };
-    Ok((classes, files.source))
+    if let Some(place) = files.found.get(MANIFEST) {
+        return of_manifest(&files.read(MANIFEST, place)?, &files.found);
+    }
+    if !pictures(&files.found).any(|(path, _)| top_split(path).is_some()) {
+        let (classes, n_beside) = of_classes(&files.found)?;
+        files.n_strays = outside.len() + n_beside;
+        return Ok(classes);
+    }
+    // A picture that is in no split has been forgotten or misplaced: only its owner knows which.
+    match outside.into_iter().next() {
+        Some(path) => Err(DatasetError::Stray { path }),
+        None => of_splits(&files.found),
+    }
 }
 
-/// The folder that lies around the whole data set, if one does.
+/// The folder that lies around the whole data set, if one does. Pictures beside it do not hide it.
 fn wrapper(found: &BTreeMap<String, Place>) -> Option<String> {
-    let (first, _) = found.keys().next()?.split_once('/')?;
-    let all_below =
-        |path: &String| path.strip_prefix(first).is_some_and(|rest| rest.starts_with('/'));
+    let below = || found.keys().filter_map(|path| path.split_once('/'));
+    let (first, _) = below().next()?;
+    let alone = !found.contains_key(MANIFEST) && below().all(|(top, _)| top == first);
     let listed = found.contains_key(&format!("{first}/{MANIFEST}"));
-    let nested = found.keys().all(|path| path.matches('/').count() >= 2);
-    let wraps =
-        (listed || nested) && first.parse::<Split>().is_err() && found.keys().all(all_below);
+    let nested = below().all(|(_, rest)| rest.contains('/'));
+    let split = below().any(|(_, rest)| top_split(rest).is_some());
+    let wraps = alone && (listed || nested || split) && first.parse::<Split>().is_err();
     wraps.then(|| first.to_owned())
 }
 
-fn unwrapped(mut files: Files, wrapper: &str) -> Files {
-    let strip = |(path, place): (String, Place)| (path[wrapper.len() + 1..].to_owned(), place);
-    files.found = std::mem::take(&mut files.found).into_iter().map(strip).collect();
+/// Takes the folder around everything off; gives the paths back of what lies beside it.
+fn take_off(files: &mut Files, wrapper: &str) -> Vec<String> {
+    let mut outside = Vec::new();
+    for (path, place) in std::mem::take(&mut files.found) {
+        if let Some((_, inside)) = path.split_once('/') {
+            files.found.insert(inside.to_owned(), place);
+        } else {
+            outside.push(path);
+        }
+    }
     if let Source::Folder(root) = &mut files.source {
         root.push(wrapper);
     }
-    files
+    outside
 }
 
-fn of_folders(found: &BTreeMap<String, Place>) -> Result<Vec<Class>, DatasetError> {
-    let split_and_class = |path: &str| match path.split('/').collect::<Vec<_>>()[..] {
-        [split, class, _, ..] => split.parse().ok().map(|split: Split| (split, class.to_owned())),
-        _ => None,
-    };
-    let pictures = || found.iter().filter(|(path, _)| !is_manifest(path));
-    let by_split =
-        pictures().count() > 0 && pictures().all(|(path, _)| split_and_class(path).is_some());
+fn pictures(found: &BTreeMap<String, Place>) -> impl Iterator<Item = (&String, &Place)> {
+    found.iter().filter(|(path, _)| !is_manifest(path))
+}
+
+/// The split whose folder a path is in.
+fn top_split(path: &str) -> Option<Split> {
+    path.split_once('/')?.0.parse().ok()
+}
+
+/// A folder per split, each with a folder per class, and no picture anywhere else.
+fn of_splits(found: &BTreeMap<String, Place>) -> Result<Vec<Class>, DatasetError> {
     let mut classes = Classes::default();
-    for (path, place) in pictures() {
-        let class = if by_split {
-            split_and_class(path)
-        } else {
-            path.split_once('/').map(|(class, _)| (Split::Base, class.to_owned()))
+    for (path, &place) in pictures(found) {
+        let stray = || DatasetError::Stray { path: path.clone() };
+        let split = top_split(path).ok_or_else(stray)?;
+        let [_, class, _, ..] = path.split('/').collect::<Vec<_>>()[..] else {
+            return Err(stray());
         };
-        // A picture beside the class folders belongs to no class.
-        if let Some((split, class)) = class {
-            classes.add(class, split, None, PictureRef { path: path.clone(), place: *place })?;
-        }
+        let picture = PictureRef { path: path.clone(), place };
+        classes.add(class.to_owned(), split, None, picture)?;
     }
     Ok(classes.sorted())
+}
+
+/// A folder per class; and how many pictures lie beside them and belong to none.
+fn of_classes(found: &BTreeMap<String, Place>) -> Result<(Vec<Class>, usize), DatasetError> {
+    let mut classes = Classes::default();
+    let mut n_beside = 0;
+    for (path, &place) in pictures(found) {
+        let Some((class, _)) = path.split_once('/') else {
+            n_beside += 1;
+            continue;
+        };
+        let picture = PictureRef { path: path.clone(), place };
+        classes.add(class.to_owned(), Split::Base, None, picture)?;
+    }
+    Ok((classes.sorted(), n_beside))
 }
 
 fn of_manifest(text: &[u8], found: &BTreeMap<String, Place>) -> Result<Vec<Class>, DatasetError> {

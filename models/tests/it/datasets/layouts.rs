@@ -1,5 +1,7 @@
 //! The layouts that are understood, as folders and as archives.
 
+use models::dataset::DatasetError;
+
 use super::*;
 
 fn open_folder(tree: &Tree) -> (tempfile::TempDir, Dataset) {
@@ -107,6 +109,47 @@ fn one_folder_around_everything_is_looked_through() {
         assert_eq!(outline(&wrapped), outline(&plain));
         assert_eq!(wrapped.fingerprint(), plain.fingerprint());
     }
+}
+
+#[test]
+fn a_picture_that_is_in_no_class_of_a_split_is_refused_by_name() {
+    for stray in ["stray.png", "extra/pear/0.png", "base/stray.png", "extra/stray.png"] {
+        let tree = with(pictures(), stray, &draw::png(draw::flat(4, 4, [0; 3])));
+        check_stray(&tree, stray);
+        check_stray(&below("my pictures", tree), stray);
+    }
+    let beside = with(below("my pictures", pictures()), "stray.png", b"x");
+    check_stray(&beside, "stray.png");
+}
+
+fn check_stray(tree: &Tree, stray: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    write_folder(folder.path(), tree);
+    let archive = tempfile::NamedTempFile::new().unwrap();
+    fs::write(archive.path(), tar_of(tree)).unwrap();
+    for path in [folder.path(), archive.path()] {
+        let error = Dataset::open(path).unwrap_err();
+        assert!(
+            matches!(&error, DatasetError::Stray { path } if path == stray),
+            "{stray}: {error}"
+        );
+    }
+}
+
+#[test]
+fn pictures_beside_the_folders_of_classes_are_counted() {
+    let classes = || -> Tree {
+        let inside = |(path, b): (String, _)| (path.split_once('/').unwrap().1.to_owned(), b);
+        pictures().into_iter().map(inside).collect()
+    };
+    let beside = with(with(classes(), "stray.png", b"x"), "another.jpg", b"x");
+    let (_folder, dataset) = open_all_ways(&beside);
+    assert_eq!((dataset.classes.len(), dataset.n_pictures()), (3, 6));
+    assert_eq!(dataset.warnings[0].code, "stray_pictures");
+    assert!(dataset.warnings[0].detail.starts_with("left out: 2 "), "{:?}", dataset.warnings);
+    let outside = with(below("my pictures", classes()), "stray.png", b"x");
+    let (_folder, dataset) = open_all_ways(&outside);
+    assert_eq!((dataset.classes.len(), dataset.warnings.len()), (3, 1));
 }
 
 #[test]
