@@ -101,12 +101,16 @@ fn place(dir: &Path, fresh: &Path, old: &Path) -> io::Result<()> {
     if !dir.exists() {
         return fs::rename(fresh, dir);
     }
+    // Left by an earlier process of the same number.
+    let _ = fs::remove_dir_all(old);
     fs::rename(dir, old)?;
     if let Err(e) = fs::rename(fresh, dir) {
         fs::rename(old, dir)?;
         return Err(e);
     }
-    fs::remove_dir_all(old)
+    // The new folder is in its place: what cannot be removed of the old one takes room, no more.
+    let _ = fs::remove_dir_all(old);
+    Ok(())
 }
 
 #[cfg(test)]
@@ -132,6 +136,16 @@ mod tests {
         let error = replace(&dir, &[("b", b"2"), ("no/such/folder", b"3")]).unwrap_err();
         assert_eq!(error.path(), dir);
         assert_eq!(super::super::list(base.path()).unwrap(), std::slice::from_ref(&dir));
+        assert_eq!(super::super::list(&dir).unwrap(), [dir.join("a")]);
+    }
+
+    #[test]
+    fn an_old_folder_that_cannot_be_removed_is_no_failure() {
+        let base = tempfile::tempdir().unwrap();
+        let dir = base.path().join("folder");
+        // Removing a folder fails on a file, whoever tries.
+        fs::write(&dir, b"old").unwrap();
+        replace(&dir, &[("a", b"1")]).unwrap();
         assert_eq!(super::super::list(&dir).unwrap(), [dir.join("a")]);
     }
 
