@@ -10,6 +10,8 @@
 //! is exchanged with position `i + below(n - i)`. First `n_way` classes are drawn, then for each of them, in the
 //! order drawn, `k_shot + n_query` pictures: the support first, then the queries.
 
+use std::fmt;
+
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -28,6 +30,31 @@ impl EpisodeSpec {
     /// Pictures that a class must have to take part: `k_shot + n_query`.
     pub fn pictures_per_class(&self) -> usize {
         self.k_shot.saturating_add(self.n_query)
+    }
+
+    /// Checks that episodes can be drawn from these classes, each a name and a number of pictures.
+    ///
+    /// # Errors
+    /// A zero in the specification, too few classes, or the first class that is too small.
+    pub fn check<N: fmt::Display>(
+        &self,
+        classes: impl IntoIterator<Item = (N, usize)>,
+    ) -> Result<(), EpisodeError> {
+        let parts = [("n_way", self.n_way), ("k_shot", self.k_shot), ("n_query", self.n_query)];
+        if let Some((field, _)) = parts.into_iter().find(|(_, value)| *value == 0) {
+            return Err(EpisodeError::Zero { field });
+        }
+        let classes: Vec<(N, usize)> = classes.into_iter().collect();
+        if classes.len() < self.n_way {
+            return Err(EpisodeError::TooFewClasses { expected: self.n_way, got: classes.len() });
+        }
+        let expected = self.pictures_per_class();
+        match classes.into_iter().find(|(_, size)| *size < expected) {
+            Some((name, got)) => {
+                Err(EpisodeError::ClassTooSmall { class: name.to_string(), expected, got })
+            }
+            None => Ok(()),
+        }
     }
 }
 
@@ -64,12 +91,12 @@ pub enum EpisodeError {
     },
     /// A class has fewer pictures than an episode takes of it.
     #[error(
-        "class number {class} has {got} pictures but an episode takes {expected} of it (k_shot + n_query); \
+        "class {class} has {got} pictures but an episode takes {expected} of it (k_shot + n_query); \
          add pictures or lower n_query"
     )]
     ClassTooSmall {
-        /// Position of the class in the list of classes, from 0.
-        class: usize,
+        /// The class: its name, or `number 3` (from 0) where only sizes are known.
+        class: String,
         /// `k_shot + n_query`.
         expected: usize,
         /// Pictures of that class.
@@ -95,13 +122,9 @@ impl Sampler {
         spec: EpisodeSpec,
         seed: u64,
     ) -> Result<Self, EpisodeError> {
-        check(&class_sizes, &spec)?;
+        let numbered = |(class, &size)| (format!("number {class}"), size);
+        spec.check(class_sizes.iter().enumerate().map(numbered))?;
         Ok(Self { class_sizes, spec, generator: ChaCha8Rng::seed_from_u64(seed) })
-    }
-
-    /// The sizes of this sampler's episodes.
-    pub fn spec(&self) -> EpisodeSpec {
-        self.spec
     }
 
     /// Episode number `index`.
@@ -119,26 +142,6 @@ impl Sampler {
             })
             .unzip();
         Episode { classes, support, query }
-    }
-}
-
-fn check(class_sizes: &[usize], spec: &EpisodeSpec) -> Result<(), EpisodeError> {
-    for (field, value) in
-        [("n_way", spec.n_way), ("k_shot", spec.k_shot), ("n_query", spec.n_query)]
-    {
-        if value == 0 {
-            return Err(EpisodeError::Zero { field });
-        }
-    }
-    if class_sizes.len() < spec.n_way {
-        return Err(EpisodeError::TooFewClasses { expected: spec.n_way, got: class_sizes.len() });
-    }
-    let expected = spec.pictures_per_class();
-    match class_sizes.iter().position(|&size| size < expected) {
-        Some(class) => {
-            Err(EpisodeError::ClassTooSmall { class, expected, got: class_sizes[class] })
-        }
-        None => Ok(()),
     }
 }
 
@@ -167,7 +170,15 @@ mod tests {
     #[test]
     fn too_small_a_class_is_named() {
         let error = Sampler::new(vec![20, 20, 15, 20, 20], SPEC, 0).unwrap_err();
-        assert_eq!(error, EpisodeError::ClassTooSmall { class: 2, expected: 16, got: 15 });
+        let too_small = |class: &str| EpisodeError::ClassTooSmall {
+            class: class.to_owned(),
+            expected: 16,
+            got: 15,
+        };
+        assert_eq!(error, too_small("number 2"));
+        let names = ["apple", "fig", "kiwi", "pear", "plum"];
+        let error = SPEC.check(names.into_iter().zip([20, 20, 20, 15, 20])).unwrap_err();
+        assert_eq!(error, too_small("pear"));
         let error = Sampler::new(vec![20; 4], SPEC, 0).unwrap_err();
         assert_eq!(error, EpisodeError::TooFewClasses { expected: 5, got: 4 });
     }

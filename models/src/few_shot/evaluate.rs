@@ -10,6 +10,45 @@ use super::episode::{Episode, EpisodeError, EpisodeSpec, Sampler};
 use super::{metric, prototype};
 use crate::dataset::Split;
 
+/// How an evaluation is made: two programs with the same protocol and pictures draw the same episodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Protocol {
+    /// The classes to draw from.
+    pub split: Split,
+    /// Ways, shots and queries of an episode.
+    pub spec: EpisodeSpec,
+    /// How many episodes, at least 2.
+    pub episodes: u64,
+    /// Their seed.
+    pub seed: u64,
+}
+
+impl Protocol {
+    /// Checks that the split's classes suffice, each a name and a number of pictures, before any is embedded.
+    ///
+    /// # Errors
+    /// Fewer than 2 episodes; what the split lacks.
+    pub fn check<'a>(
+        &self,
+        classes: impl IntoIterator<Item = (&'a str, usize)>,
+    ) -> Result<(), EvaluateError> {
+        check_episodes(self.episodes)?;
+        let unfit = |reason| EvaluateError::Split { split: self.split, reason };
+        self.spec.check(classes).map_err(unfit)
+    }
+
+    /// The accuracy on the split's embeddings; see [`evaluate`].
+    ///
+    /// # Errors
+    /// Those of [`evaluate`].
+    pub fn report(&self, embeddings: &[Array2<f32>]) -> Result<Report, EvaluateError> {
+        let Self { split, spec, episodes, seed } = *self;
+        let outcome = evaluate(embeddings, spec, episodes, seed)?;
+        let EpisodeSpec { n_way, k_shot, n_query } = spec;
+        Ok(Report { n_way, k_shot, n_query, episodes, seed, split, results: vec![outcome] })
+    }
+}
+
 /// An evaluation: the protocol and a figure for each way of making prototypes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -87,6 +126,14 @@ pub enum EvaluateError {
     /// No episode can be drawn.
     #[error(transparent)]
     Episode(#[from] EpisodeError),
+    /// The split cannot serve the protocol.
+    #[error("the {split} split does not fit the protocol: {reason}")]
+    Split {
+        /// The split.
+        split: Split,
+        /// What is missing.
+        reason: EpisodeError,
+    },
     /// An interval needs two episodes.
     #[error("an evaluation needs at least 2 episodes, got {got}")]
     TooFewEpisodes {
@@ -141,9 +188,7 @@ pub fn evaluate(
 }
 
 fn check(embeddings: &[Array2<f32>], episodes: u64) -> Result<(), EvaluateError> {
-    if episodes < 2 {
-        return Err(EvaluateError::TooFewEpisodes { got: episodes });
-    }
+    check_episodes(episodes)?;
     let expected = embeddings.first().map_or(0, Array2::ncols);
     for (class, rows) in embeddings.iter().enumerate() {
         if rows.ncols() != expected {
@@ -153,6 +198,13 @@ fn check(embeddings: &[Array2<f32>], episodes: u64) -> Result<(), EvaluateError>
         if let Some(picture) = broken {
             return Err(EvaluateError::NotFinite { class, picture });
         }
+    }
+    Ok(())
+}
+
+fn check_episodes(episodes: u64) -> Result<(), EvaluateError> {
+    if episodes < 2 {
+        return Err(EvaluateError::TooFewEpisodes { got: episodes });
     }
     Ok(())
 }
@@ -240,6 +292,31 @@ mod tests {
             evaluate(&sizes, SPEC, 1, 0).unwrap_err(),
             EvaluateError::TooFewEpisodes { got: 1 }
         );
+    }
+
+    const PROTOCOL: Protocol = Protocol { split: Split::Val, spec: SPEC, episodes: 50, seed: 7 };
+
+    #[test]
+    fn a_protocol_says_what_the_split_lacks() {
+        PROTOCOL.check([("fig", 2), ("pear", 9)]).unwrap();
+        let lacks = |classes: &[(&'static str, usize)]| {
+            PROTOCOL.check(classes.iter().copied()).unwrap_err().to_string()
+        };
+        let text = lacks(&[("fig", 2), ("pear", 1)]);
+        assert!(text.contains("the val split") && text.contains("class pear has 1 "), "{text}");
+        assert!(lacks(&[]).contains("needs 2 classes (n_way) but there are 0"));
+        let one = Protocol { episodes: 1, ..PROTOCOL };
+        let error = one.check([("fig", 2), ("pear", 9)]).unwrap_err();
+        assert_eq!(error, EvaluateError::TooFewEpisodes { got: 1 });
+    }
+
+    #[test]
+    fn a_report_is_the_protocol_and_its_outcome() {
+        let embeddings = [array![[1.0, 0.0], [2.0, 0.1]], array![[0.0, 1.0], [0.1, 3.0]]];
+        let report = PROTOCOL.report(&embeddings).unwrap();
+        assert_eq!(report.results, [evaluate(&embeddings, SPEC, 50, 7).unwrap()]);
+        assert_eq!((report.n_way, report.k_shot, report.n_query), (2, 1, 1));
+        assert_eq!((report.split, report.episodes, report.seed), (Split::Val, 50, 7));
     }
 
     #[test]
