@@ -151,6 +151,16 @@ impl Preprocess {
         }
     }
 
+    /// Normalizes pixels where they are: `[.., 3]`, red, green and blue on the scale 0..=255, to
+    /// `(value - mean) / std` per channel. The order of the values stays; fewer than three at the end are left alone.
+    pub fn normalize_pixels(&self, pixels: &mut [f32]) {
+        for pixel in pixels.chunks_exact_mut(3) {
+            for ((value, mean), std) in pixel.iter_mut().zip(self.mean).zip(self.std) {
+                *value = (*value - mean) / std;
+            }
+        }
+    }
+
     /// [`Preprocess::resize`] then [`Preprocess::normalize`]: `[3, size, size]`.
     ///
     /// # Errors

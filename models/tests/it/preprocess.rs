@@ -123,6 +123,19 @@ fn an_impossible_recipe_or_picture_is_refused() {
 }
 
 #[test]
+fn pixels_normalized_in_place_are_those_of_the_tensor() {
+    let drawn = picture(draw::gradient(8, 8));
+    let recipe = Preprocess::paper(8);
+    let mut pixels: Vec<f32> = drawn.rgb.iter().copied().map(f32::from).collect();
+    recipe.normalize_pixels(&mut pixels);
+    let tensor = recipe.apply(&drawn).unwrap();
+    for (i, pixel) in pixels.chunks_exact(3).enumerate() {
+        let expected = [0, 1, 2].map(|channel| tensor[[channel, i / 8, i % 8]]);
+        assert_eq!(pixel, expected);
+    }
+}
+
+#[test]
 fn the_thinnest_pictures_pass() {
     for (width, height) in [(1, 65_535), (65_535, 1), (1, 1), (2, 600)] {
         let drawn = picture(draw::flat(width, height, [9, 9, 9]));
