@@ -54,7 +54,7 @@ fn run(config: Config, start: Instant) -> anyhow::Result<()> {
     let version = version(&config, &embedder);
     let metrics = Arc::new(Metrics::default());
     let mut station = Station::new(embedder, Box::new(gallery), Arc::clone(&metrics))?;
-    let known = station.summary().map_err(|problem| anyhow::anyhow!("{problem:?}"))?;
+    let known = station.summary()?;
     let report = Report { address, places: &places, version: &version, known: &known, start };
     let report = report.to_string();
     let (worker, owner) = Worker::start(station, config.limits.max_queue)?;

@@ -86,7 +86,8 @@ impl Code {
 }
 
 /// A problem on its way to the client.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{detail}")]
 pub struct Problem {
     code: Code,
     detail: String,

@@ -8,6 +8,7 @@ const FULL_HAND = 5;
 export class List {
   #teach;
   #changed;
+  #drawn = ""; // what the list shows, so that nothing is drawn anew under somebody's hands
 
   /** `teach(files, label)` adds pictures; `changed()` is called after a rename or a deletion. */
   constructor(teach, changed) {
@@ -27,9 +28,14 @@ export class List {
   }
 
   #draw(known) {
+    const drawn = JSON.stringify(known);
+    if (drawn === this.#drawn && !document.querySelector(".rename")) return;
+    this.#drawn = drawn;
+    const place = focusedPlace();
     say(byId("classes-empty"), known.length === 0 ? "Nothing yet. Name a thing above and add a few pictures of it." : "");
     byId("classes-count").textContent = known.length > 0 ? plural(known.length, "thing") : "";
     byId("classes").replaceChildren(...known.map((item) => this.#row(item)));
+    if (place) controls(place.id)[place.index]?.focus();
   }
 
   #row(item) {
@@ -97,7 +103,7 @@ export class List {
   }
 
   #focusRename(id) {
-    document.querySelector(`[data-id="${CSS.escape(id)}"] .class-actions > button`)?.focus();
+    controls(id)[1]?.focus();
   }
 
   async #delete(item, opener) {
@@ -110,6 +116,17 @@ export class List {
       say(byId("classes-error"), `${item.label} was not deleted. ${problem.message}`);
     }
   }
+}
+
+/** What a class's row offers: add, rename, delete. */
+function controls(id) {
+  return [...document.querySelectorAll(`[data-id="${CSS.escape(id)}"] .class-actions :is(input, button)`)];
+}
+
+/** The row and control that has the focus, to give it back after drawing. */
+function focusedPlace() {
+  const id = document.activeElement.closest(".class")?.dataset.id;
+  return id && { id, index: controls(id).indexOf(document.activeElement) };
 }
 
 /** Dots for a handful, so that one sees at a glance which thing needs more pictures. */

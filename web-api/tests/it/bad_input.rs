@@ -4,6 +4,8 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use image::DynamicImage;
+
 use crate::client::{BOUNDARY, Connection, head, multipart};
 use crate::draw;
 use crate::service::{CLASSIFY, Service, examples};
@@ -56,6 +58,19 @@ fn a_header_that_claims_too_many_pixels_costs_nothing() {
     assert_refused(&service, &bomb, 422, "too_many_pixels");
     let memory = peak_mib(&service);
     assert!(memory < 200, "{memory} MiB");
+}
+
+#[test]
+fn the_largest_picture_takes_the_memory_that_the_help_states() {
+    let service = Service::start(&["--max-pixels", "4000000"]);
+    let idle = peak_mib(&service);
+    let deep = DynamicImage::ImageRgb8(draw::gradient(2000, 2000)).to_rgba16();
+    service.post(CLASSIFY, &draw::png(deep)).ok();
+    let memory = peak_mib(&service) - idle;
+    // 12 bytes a pixel are 46 MiB; the file itself and the allocator take a little more.
+    assert!(memory < 80, "{memory} MiB");
+    let larger = draw::png(draw::flat(2001, 2000, [0; 3]));
+    service.post(CLASSIFY, &larger).assert_problem(422, "too_many_pixels");
 }
 
 #[test]

@@ -5,6 +5,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -88,7 +90,7 @@ fn two_things_are_taught_from_files_and_a_third_picture_is_recognized() {
     assert_eq!(browser.complaints(), [""; 0]);
 }
 
-/// With the bundle that ships, where it is there: the tiny one cannot tell these apart.
+/// With the bundle that ships; the tiny one has random weights and cannot tell these apart.
 #[test]
 fn drawn_things_are_recognized() {
     let Some(browser) = Browser::start("the page with drawn things") else { return };
@@ -178,6 +180,11 @@ fn everything_works_by_keyboard() {
     assert_eq!(browser.run(outline), "solid", "the focus must be visible");
     browser.choose("#teach-files", &[stage.stripes(0)]);
     stage.wait_for_labels(&["mug"]);
+
+    browser.tab_to("more-@1");
+    browser.choose("[id='more-@1']", &[stage.stripes(4)]);
+    browser.wait_for_text("#classes", "2 pictures");
+    assert_eq!(browser.focused(), "more-@1", "drawing the list anew must not take the focus");
 
     browser.tab_to("Rename mug");
     browser.press(ENTER);
@@ -286,6 +293,8 @@ fn take_screenshots(browser: &Browser) {
         for scheme in ["light", "dark"] {
             browser.size(width, height);
             browser.color_scheme(scheme);
+            // Colors change softly.
+            thread::sleep(Duration::from_millis(500));
             let path = Path::new(&dir).join(format!("page-{width}-{scheme}.png"));
             fs::write(path, from_base64(&browser.screenshot())).unwrap();
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::client::{Connection, head};
 use crate::draw;
-use crate::service::{CLASSIFY, Service, binary, tiny, tiny_bundle};
+use crate::service::{CLASSIFY, Service, binary, examples, tiny, tiny_bundle};
 
 fn picture() -> Vec<u8> {
     draw::png(draw::gradient(32, 32))
@@ -151,6 +151,41 @@ fn classes_survive_a_restart_and_a_kill() {
     let service = Service::start_on(store.path(), &[]);
     assert_eq!(service.known(), [("cup".to_owned(), 1), ("mug".to_owned(), 1)]);
     assert_eq!(service.post(CLASSIFY, &picture()).ok()["results"][0]["decision"], "accepted");
+}
+
+/// A limit on the size of files stands for a disk that is full.
+#[test]
+fn a_full_disk_is_told_and_nothing_is_half_written() {
+    let store = tempfile::tempdir().unwrap();
+    assert!(Service::start_on(store.path(), &[]).stop().success());
+    let server = tiny(store.path(), &[]);
+    let mut limited = Command::new("sh");
+    // Ignoring the signal turns it into an error of the write; 512-byte blocks in POSIX.
+    limited.args(["-c", "trap '' XFSZ; ulimit -f 4200; exec \"$0\" \"$@\""]);
+    limited.arg(server.get_program()).args(server.get_args());
+    let service = Service::run(&mut limited);
+    let mut learned = 0;
+    let refused = loop {
+        let files = thirty_two_pictures(learned);
+        let files: Vec<_> = files.iter().map(|file| ("x.png", file.as_slice())).collect();
+        let answer = service.post_files(&examples("mug"), &files);
+        if answer.status != 201 {
+            break answer;
+        }
+        learned += 32;
+        assert!(learned < 100_000, "the disk is never full");
+    };
+    refused.assert_problem(507, "store_full");
+    assert!(!refused.text().contains(store.path().to_str().unwrap()), "{}", refused.text());
+    assert_eq!(service.known(), [("mug".to_owned(), learned)]);
+    assert!(service.stop().success());
+    assert_eq!(Service::start_on(store.path(), &[]).known(), [("mug".to_owned(), learned)]);
+}
+
+/// All different from each other and from those of another `start`.
+fn thirty_two_pictures(start: u64) -> Vec<Vec<u8>> {
+    let color = |n: u64| [n as u8, (n >> 8) as u8, (n >> 16) as u8];
+    (start..start + 32).map(|n| draw::png(draw::flat(4, 4, color(n)))).collect()
 }
 
 #[test]

@@ -27,13 +27,13 @@ pub(crate) fn draw(name: &str, view: u32) -> RgbImage {
         let color = top.map_or_else(|| room(y), |(_, color)| *color);
         // Light falls from the left.
         Rgb(color
-            .map(|c| (f32::from(c) * (1.0 + light + 0.25 * (0.5 - x))).clamp(0.0, 255.0) as u8))
+            .map(|c| (f32::from(c) * (0.98 + light + 0.16 * (0.5 - x))).clamp(0.0, 255.0) as u8))
     });
     imageops::resize(&image, WIDTH, HEIGHT, imageops::FilterType::Triangle)
 }
 
 fn room(y: f32) -> [u8; 3] {
-    if y < 0.66 { [226, 219, 207] } else { [172, 134, 96] }
+    if y < 0.66 { [208, 201, 190] } else { [165, 129, 93] }
 }
 
 /// From the back to the front.
@@ -52,7 +52,7 @@ fn strokes(name: &str) -> Vec<(Shape, [u8; 3])> {
 fn mug() -> Vec<(Shape, [u8; 3])> {
     vec![
         (ellipse((0.69, 0.53), (0.12, 0.15)), [52, 98, 146]),
-        (ellipse((0.69, 0.53), (0.075, 0.1)), [216, 206, 190]),
+        (ellipse((0.69, 0.53), (0.075, 0.1)), [208, 201, 190]),
         (trapezoid(0.3, 0.78, 0.185, 0.16), [70, 124, 180]),
         (ellipse((0.5, 0.78), (0.16, 0.035)), [70, 124, 180]),
         (ellipse((0.5, 0.3), (0.185, 0.05)), [44, 82, 122]),
@@ -67,7 +67,7 @@ fn key() -> Vec<(Shape, [u8; 3])> {
         (rectangle((0.66, 0.63), (0.7, 0.74)), brass),
         (rectangle((0.74, 0.63), (0.8, 0.71)), brass),
         (ellipse((0.29, 0.62), (0.12, 0.16)), brass),
-        (ellipse((0.25, 0.62), (0.045, 0.06)), [172, 134, 96]),
+        (ellipse((0.25, 0.62), (0.045, 0.06)), [165, 129, 93]),
     ]
 }
 
