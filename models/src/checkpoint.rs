@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::graph::{Architecture, GraphError};
-use crate::preprocess::Preprocess;
+use crate::graph::{Architecture, GraphError, Shape, differences};
+use crate::hex;
+use crate::preprocess::{Preprocess, PreprocessError};
 use crate::tensors::{TensorFile, Tensors, TensorsError};
 
 /// The version of this format that is written, and the only one that is read.
@@ -20,6 +21,11 @@ pub const MAX_BYTES: u64 = 2 << 30;
 
 /// Parameters with this prefix belong to the classifiers that only pre-training uses.
 pub const HEAD_PREFIXES: [&str; 2] = ["head.", "rotation_head."];
+
+/// What the rotation head tells apart: by how many quarter turns a picture was turned.
+const QUARTER_TURNS: usize = 4;
+
+const KIND: &str = "handful-checkpoint";
 
 const MOMENTUM_PREFIX: &str = "momentum.";
 
@@ -110,9 +116,36 @@ pub enum CheckpointError {
         /// The format found.
         got: u32,
     },
+    /// A file of another kind.
+    #[error("the file is a `{got}`, expected a `{KIND}`")]
+    Kind {
+        /// The kind found.
+        got: String,
+    },
     /// The tensors are not those of the network.
     #[error(transparent)]
     Graph(#[from] GraphError),
+    /// The recipe for pictures cannot be carried out.
+    #[error("the checkpoint's recipe cannot be carried out: {0}")]
+    Preprocess(PreprocessError),
+    /// The recipe makes pictures that the network does not take.
+    #[error(
+        "the checkpoint's recipe makes pictures of {got} pixels a side, its network takes {expected}"
+    )]
+    InputSize {
+        /// The network's input size.
+        expected: usize,
+        /// The recipe's size.
+        got: usize,
+    },
+    /// The training heads or the momentum do not fit; every difference is a line.
+    #[error("the checkpoint's {what} does not fit its network and classes:\n  {}", differences.join("\n  "))]
+    State {
+        /// `classifier` or `momentum`.
+        what: &'static str,
+        /// Missing, unexpected and misshapen tensors.
+        differences: Vec<String>,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -128,25 +161,43 @@ struct Description {
 }
 
 #[derive(Deserialize)]
-struct FormatOnly {
+struct KindAndFormat {
+    kind: String,
     format: u32,
 }
 
-impl Checkpoint {
-    /// Reads a checkpoint and checks that its tensors are those of its network.
-    pub fn parse(bytes: &[u8]) -> Result<Self, CheckpointError> {
-        let file = TensorFile::parse(bytes)?;
-        let describe = |e: serde_json::Error| CheckpointError::Description(e.to_string());
-        let FormatOnly { format } = serde_json::from_str(&file.metadata).map_err(describe)?;
+impl Description {
+    /// Kind and format are looked at first: another one may have other fields.
+    fn parse(json: &str) -> Result<Self, CheckpointError> {
+        let unusable = |e: serde_json::Error| CheckpointError::Description(e.to_string());
+        let KindAndFormat { kind, format } = serde_json::from_str(json).map_err(unusable)?;
+        if kind != KIND {
+            return Err(CheckpointError::Kind { got: kind });
+        }
         if format != FORMAT {
             return Err(CheckpointError::Format { got: format });
         }
-        let description: Description = serde_json::from_str(&file.metadata).map_err(describe)?;
+        serde_json::from_str(json).map_err(unusable)
+    }
+}
+
+impl Checkpoint {
+    /// Reads a checkpoint and [checks](Checkpoint::check) it.
+    ///
+    /// # Errors
+    /// See [`CheckpointError`].
+    pub fn parse(bytes: &[u8]) -> Result<Self, CheckpointError> {
+        let file = TensorFile::parse(bytes)?;
+        let description = Description::parse(&file.metadata)?;
         let mut parameters = file.floats;
-        let momentum = parameters
+        let momentum: Tensors = parameters
             .extract_if(MOMENTUM_PREFIX.to_owned().., |name, _| name.starts_with(MOMENTUM_PREFIX))
             .map(|(name, tensor)| (name[MOMENTUM_PREFIX.len()..].to_owned(), tensor))
             .collect();
+        if description.progress.is_none() && !momentum.is_empty() {
+            let reason = "it holds momentum but does not say where training stands";
+            return Err(CheckpointError::Description(reason.to_owned()));
+        }
         let checkpoint = Self {
             architecture: description.architecture,
             preprocess: description.preprocess,
@@ -155,14 +206,56 @@ impl Checkpoint {
             training: description.progress.map(|progress| Training { momentum, progress }),
             provenance: description.provenance,
         };
-        checkpoint.backbone()?;
+        checkpoint.check()?;
         Ok(checkpoint)
+    }
+
+    /// Checks that all parts fit each other: the recipe and the network, the tensors and the network, the training
+    /// heads (each whole or absent) and the classes, the momentum (if training goes on) and what is learned.
+    ///
+    /// # Errors
+    /// The first part that does not fit, with every difference.
+    pub fn check(&self) -> Result<(), CheckpointError> {
+        self.preprocess.check().map_err(CheckpointError::Preprocess)?;
+        let (expected, got) = (self.architecture.input_size(), self.preprocess.size);
+        if got != expected {
+            return Err(CheckpointError::InputSize { expected, got });
+        }
+        self.backbone()?;
+        let heads = self.parameters.iter().filter(|(name, _)| is_head(name));
+        fits("classifier", differences(heads, self.head_shapes()))?;
+        let Some(training) = &self.training else {
+            return Ok(());
+        };
+        fits("momentum", differences(&training.momentum, self.learned_shapes()?))
+    }
+
+    /// The shapes of the parameters of the heads that are there.
+    fn head_shapes(&self) -> BTreeMap<String, Shape> {
+        let size = self.architecture.embedding_size();
+        let mut shapes = BTreeMap::new();
+        for (prefix, n_outputs) in
+            HEAD_PREFIXES.into_iter().zip([self.classes.len(), QUARTER_TURNS])
+        {
+            if self.parameters.keys().any(|name| name.starts_with(prefix)) {
+                shapes.insert(format!("{prefix}weight"), vec![n_outputs, size]);
+                shapes.insert(format!("{prefix}bias"), vec![n_outputs]);
+            }
+        }
+        shapes
+    }
+
+    /// The shapes of everything that gradients change.
+    fn learned_shapes(&self) -> Result<BTreeMap<String, Shape>, GraphError> {
+        let learned = self.architecture.graph().parameters()?.into_iter();
+        let learned = learned.filter(|p| p.role.is_learned()).map(|p| (p.name, p.shape));
+        Ok(learned.chain(self.head_shapes()).collect())
     }
 
     /// The file's bytes; the same checkpoint always gives the same bytes.
     pub fn to_bytes(&self) -> Result<Vec<u8>, CheckpointError> {
         let description = Description {
-            kind: "handful-checkpoint".to_owned(),
+            kind: KIND.to_owned(),
             format: FORMAT,
             architecture: self.architecture.clone(),
             preprocess: self.preprocess.clone(),
@@ -181,13 +274,8 @@ impl Checkpoint {
 
     /// The network's own parameters, without the training heads: exactly what the graph asks for.
     pub fn backbone(&self) -> Result<Tensors, CheckpointError> {
-        let is_head = |name: &str| HEAD_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
-        let tensors: Tensors = self
-            .parameters
-            .iter()
-            .filter(|(name, _)| !is_head(name))
-            .map(|(n, t)| (n.clone(), t.clone()))
-            .collect();
+        let own = self.parameters.iter().filter(|(name, _)| !is_head(name));
+        let tensors = own.map(|(name, tensor)| (name.clone(), tensor.clone())).collect();
         self.architecture.graph().check_parameters(&tensors)?;
         Ok(tensors)
     }
@@ -205,8 +293,19 @@ impl Checkpoint {
         let recipe = serde_json::to_string(&self.preprocess)
             .map_err(|e| CheckpointError::Description(e.to_string()))?;
         hash.update(recipe);
-        Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(hex::encode(&hash.finalize()))
     }
+}
+
+fn is_head(name: &str) -> bool {
+    HEAD_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+fn fits(what: &'static str, differences: Vec<String>) -> Result<(), CheckpointError> {
+    if differences.is_empty() {
+        return Ok(());
+    }
+    Err(CheckpointError::State { what, differences })
 }
 
 /// Inputs and the training engine's outputs, kept beside a checkpoint as `golden.safetensors`: with them

@@ -8,6 +8,7 @@ pub mod resnet12;
 
 use std::collections::BTreeMap;
 
+use ndarray::ArrayD;
 use serde::{Deserialize, Serialize};
 
 use crate::tensors::Tensors;
@@ -230,28 +231,33 @@ impl Graph {
 
     /// Checks that `tensors` are exactly the network's parameters; the error lists every difference.
     pub fn check_parameters(&self, tensors: &Tensors) -> Result<(), GraphError> {
-        let mut expected: BTreeMap<String, Shape> =
-            self.parameters()?.into_iter().map(|p| (p.name, p.shape)).collect();
-        let mut differences = Vec::new();
-        for (name, tensor) in tensors {
-            match expected.remove(name) {
-                None => differences.push(format!("unexpected: {name} {:?}", tensor.shape())),
-                Some(shape) if shape != tensor.shape() => {
-                    differences.push(format!(
-                        "wrong shape: {name} is {:?}, expected {shape:?}",
-                        tensor.shape()
-                    ));
-                }
-                Some(_) => {}
-            }
-        }
-        differences
-            .extend(expected.iter().map(|(name, shape)| format!("missing: {name} {shape:?}")));
+        let expected = self.parameters()?.into_iter().map(|p| (p.name, p.shape)).collect();
+        let differences = differences(tensors, expected);
         if differences.is_empty() {
             return Ok(());
         }
         Err(GraphError::Parameters { graph: self.name.clone(), differences })
     }
+}
+
+/// How tensors differ from what is expected, in words: unexpected, misshapen and missing ones.
+pub(crate) fn differences<'a>(
+    tensors: impl IntoIterator<Item = (&'a String, &'a ArrayD<f32>)>,
+    mut expected: BTreeMap<String, Shape>,
+) -> Vec<String> {
+    let mut differences = Vec::new();
+    for (name, tensor) in tensors {
+        let got = tensor.shape();
+        match expected.remove(name) {
+            None => differences.push(format!("unexpected: {name} {got:?}")),
+            Some(shape) if shape != got => {
+                differences.push(format!("wrong shape: {name} is {got:?}, expected {shape:?}"));
+            }
+            Some(_) => {}
+        }
+    }
+    differences.extend(expected.iter().map(|(name, shape)| format!("missing: {name} {shape:?}")));
+    differences
 }
 
 impl Node {
@@ -434,12 +440,12 @@ mod tests {
             .parameters()
             .unwrap()
             .into_iter()
-            .map(|p| (p.name, ndarray::ArrayD::zeros(p.shape)))
+            .map(|p| (p.name, ArrayD::zeros(p.shape)))
             .collect();
         graph.check_parameters(&tensors).unwrap();
         tensors.remove("layer1.bn1.bias");
-        tensors.insert("layer2.conv1.weight".to_owned(), ndarray::ArrayD::zeros(vec![1]));
-        tensors.insert("fc.weight".to_owned(), ndarray::ArrayD::zeros(vec![1]));
+        tensors.insert("layer2.conv1.weight".to_owned(), ArrayD::zeros(vec![1]));
+        tensors.insert("fc.weight".to_owned(), ArrayD::zeros(vec![1]));
         let error = graph.check_parameters(&tensors).unwrap_err().to_string();
         for part in [
             "missing: layer1.bn1.bias [2]",

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod cases;
+mod checkpoints;
 mod datasets;
 mod draw;
 mod episodes;
