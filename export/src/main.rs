@@ -9,7 +9,7 @@ use clap::{Parser, ValueEnum};
 use edge::engine::EngineOptions;
 use edge::find::{self, Surroundings};
 use export::bundle_writer::{Draft, Recipe, WriteError, export};
-use export::run::{Choice, Run, RunError};
+use export::run::{CHECKPOINT, Run, RunError};
 use export::verify::Verified;
 use models::bundle::{Accuracy, WeightStorage};
 use models::disk;
@@ -17,11 +17,11 @@ use models::disk;
 const EXAMPLES: &str = "\
 Examples:
   handful-export runs/cifar-fs --out models/bundles/resnet12-cifar-fs
-  handful-export runs/cifar-fs --out /tmp/exact --weights fp32 --checkpoint last
+  handful-export runs/cifar-fs --out bundles/exact --weights fp32
   handful-export runs/cifar-fs --out out/b --accuracy val-1.json --accuracy tract=device-1.json
 
-The run's folder holds best.safetensors, last.safetensors and golden.safetensors, as `handful-train
-pretrain` and `handful-train import` write them. An existing bundle at --out is replaced; any other
+The run's folder holds best.safetensors and golden.safetensors, as `handful-train pretrain` and
+`handful-train import` write them. An existing bundle at --out is replaced; any other
 folder that is not empty is left alone.
 
 Exit codes: 0 written, 1 failed (nothing written), 2 bad input (nothing written).";
@@ -43,9 +43,6 @@ struct Arguments {
     /// How weights are stored; fp16 halves the file and is widened when it is loaded.
     #[arg(long, value_enum, default_value = "fp16")]
     weights: Weights,
-    /// Which checkpoint of the run.
-    #[arg(long, value_enum, default_value = "best")]
-    checkpoint: Choice,
     /// An accuracy to carry along: a file written by `evaluate --json`, preceded by the engine that
     /// made the embeddings if it was not libtorch. May be repeated.
     #[arg(long, value_name = "[ENGINE=]FILE")]
@@ -83,13 +80,10 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let recipe = recipe(arguments)?;
     let options =
         EngineOptions { onnxruntime: library(arguments.onnxruntime.as_deref())?, threads: None };
-    let run = Run::open(&arguments.run, arguments.checkpoint)?;
+    let run = Run::open(&arguments.run)?;
     if !arguments.json {
         let (run, out) = (arguments.run.display(), arguments.out.display());
-        eprintln!(
-            "exporting {} of {run} to {out}; verifying takes a moment …",
-            arguments.checkpoint
-        );
+        eprintln!("exporting {CHECKPOINT} of {run} to {out}; verifying takes a moment …");
     }
     let (draft, verified) = export(&run, &recipe, &options, &arguments.out)?;
     let text = match arguments.json {

@@ -1,10 +1,12 @@
 //! What the export reads of a training run.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use models::checkpoint::{self, Checkpoint, CheckpointError, Golden};
 use models::disk::{self, DiskError};
+
+/// The file of the network that was best on the validation classes: the one that [`GOLDEN`] proves.
+pub const CHECKPOINT: &str = "best.safetensors";
 
 /// The file of golden inputs and outputs.
 pub const GOLDEN: &str = "golden.safetensors";
@@ -13,31 +15,6 @@ const MAX_GOLDEN_BYTES: u64 = 256 << 20;
 
 /// The most golden pictures; they are run as one batch.
 pub const MAX_GOLDEN_PICTURES: usize = 64;
-
-/// Which checkpoint of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Choice {
-    /// The one with the best validation accuracy.
-    Best,
-    /// The one at the end.
-    Last,
-}
-
-impl Choice {
-    /// Its file in the run's folder.
-    pub fn file(self) -> &'static str {
-        match self {
-            Self::Best => "best.safetensors",
-            Self::Last => "last.safetensors",
-        }
-    }
-}
-
-impl fmt::Display for Choice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.file())
-    }
-}
 
 /// A trained network and the training engine's own outputs for it.
 #[derive(Debug, Clone)]
@@ -54,13 +31,11 @@ pub struct Run {
 pub enum RunError {
     /// A file is missing or cannot be read.
     #[error(
-        "{source}; a run's folder holds {checkpoint} and {GOLDEN}, as `handful-train pretrain` and `handful-train import` write them"
+        "{source}; a run's folder holds {CHECKPOINT} and {GOLDEN}, as `handful-train pretrain` and `handful-train import` write them"
     )]
     Disk {
         /// The system's reason, with the file.
         source: DiskError,
-        /// The checkpoint asked for.
-        checkpoint: Choice,
     },
     /// A file is damaged.
     #[error("{}: {source}; the file is damaged or cut short, copy it again", path.display())]
@@ -89,17 +64,16 @@ impl Run {
     ///
     /// # Errors
     /// [`RunError`] names the file and what to do.
-    pub fn open(dir: &Path, choice: Choice) -> Result<Self, RunError> {
+    pub fn open(dir: &Path) -> Result<Self, RunError> {
         let read = |name: &str, limit| {
-            disk::read(&dir.join(name), limit)
-                .map_err(|source| RunError::Disk { source, checkpoint: choice })
+            disk::read(&dir.join(name), limit).map_err(|source| RunError::Disk { source })
         };
         let damaged = |name: &str| {
             let path = dir.join(name);
             move |source| RunError::Damaged { path, source }
         };
-        let bytes = read(choice.file(), checkpoint::MAX_BYTES)?;
-        let checkpoint = Checkpoint::parse(&bytes).map_err(damaged(choice.file()))?;
+        let bytes = read(CHECKPOINT, checkpoint::MAX_BYTES)?;
+        let checkpoint = Checkpoint::parse(&bytes).map_err(damaged(CHECKPOINT))?;
         let golden = Golden::parse(&read(GOLDEN, MAX_GOLDEN_BYTES)?).map_err(damaged(GOLDEN))?;
         let run = Self { checkpoint, golden };
         run.check_golden(&dir.join(GOLDEN))?;

@@ -67,7 +67,6 @@ pub(crate) fn run() -> Run {
 pub(crate) fn save(run: &Run, dir: &Path) {
     fs::create_dir_all(dir).unwrap();
     fs::write(dir.join("best.safetensors"), run.checkpoint.to_bytes().unwrap()).unwrap();
-    fs::write(dir.join("last.safetensors"), run.checkpoint.to_bytes().unwrap()).unwrap();
     fs::write(dir.join("golden.safetensors"), run.golden.to_bytes().unwrap()).unwrap();
 }
 
