@@ -95,7 +95,7 @@ pub struct LoaderConfig {
     pub batch_size: usize,
     /// Random changes.
     pub augment: Augment,
-    /// Mean and standard deviation of each channel.
+    /// How pixels become the network's input.
     pub preprocess: Preprocess,
 }
 
@@ -111,16 +111,11 @@ impl LoaderConfig {
         let chosen = &order[first..first + self.batch_size];
         let values_each = pictures.size * pictures.size * 3;
         let mut image = vec![0.0; chosen.len() * values_each];
-        let (mean, std) = (self.preprocess.mean, self.preprocess.std);
         image.par_chunks_exact_mut(values_each).zip(chosen).enumerate().for_each(
             |(i, (out, &index))| {
                 let mut rng = picture_rng(self.seed, epoch, (first + i) as u64);
                 self.augment.apply(pictures.rgb(index as usize), pictures.size, &mut rng, out);
-                for pixel in out.chunks_exact_mut(3) {
-                    for channel in 0..3 {
-                        pixel[channel] = (pixel[channel] - mean[channel]) / std[channel];
-                    }
-                }
+                self.preprocess.normalize_pixels(out);
             },
         );
         Batch { image, label: chosen.iter().map(|&i| pictures.labels[i as usize] as i64).collect() }

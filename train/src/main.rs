@@ -10,11 +10,12 @@ use clap::{Parser, Subcommand};
 use models::dataset::{Dataset, Split};
 use models::disk;
 use models::few_shot::episode::EpisodeSpec;
+use models::few_shot::evaluate::Protocol;
 use train::config::Config;
 use train::device::{DeviceChoice, Precision, resolve};
 use train::error::{BadInput, is_bad_input};
 use train::run::Run;
-use train::stages::evaluate::{Protocol, evaluate};
+use train::stages::evaluate::evaluate;
 use train::stages::import;
 use train::stages::pretrain::{Ending, pretrain};
 
@@ -235,7 +236,7 @@ fn run_import(arguments: Import) -> Result<()> {
 fn open(path: &Path) -> Result<Dataset> {
     let dataset = Dataset::open(path)?;
     for warning in &dataset.warnings {
-        eprintln!("warning: {}: {warning}", path.display());
+        eprintln!("warning: {}: {}", path.display(), warning.detail);
     }
     Ok(dataset)
 }

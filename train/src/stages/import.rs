@@ -18,7 +18,6 @@ use models::graph::{Architecture, GraphError, Resnet12};
 use models::preprocess::{Preprocess, PreprocessError};
 use models::tensors::{TensorFile, Tensors};
 use ndarray::ArrayD;
-use sha2::{Digest, Sha256};
 
 use super::golden::golden;
 use crate::pth::{self, PthError};
@@ -312,7 +311,7 @@ fn is_finite(tensor: &ArrayD<f32>) -> bool {
 
 fn provenance(weights: &Path, bytes: &[u8], options: &Options, fitted: &Fitted) -> Provenance {
     let file = weights.file_name().unwrap_or_default().to_string_lossy();
-    let hash: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = models::hex::sha256(bytes);
     let mut notes = format!("imported from {file}, SHA-256 {hash}");
     if !fitted.beside.is_empty() {
         let parts: Vec<&str> = fitted.beside.keys().copied().collect();
