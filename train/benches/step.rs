@@ -114,7 +114,7 @@ impl Bare {
         let mut blocks = Vec::new();
         for (i, width) in [64, 128, 256, 512].into_iter().enumerate() {
             let conv = |name: &str, input: i64, kernel: i64| {
-                let path = &root / format!("{i}.{name}");
+                let path = &root / format!("{i}_{name}");
                 let weight = path.kaiming_normal("weight", &[width, input, kernel, kernel]);
                 tch::no_grad(|| weight.shallow_clone().set_data(&channels_last(&weight)));
                 (weight, nn::batch_norm2d(path, width, nn::BatchNormConfig::default()))
