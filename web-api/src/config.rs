@@ -24,7 +24,7 @@ Every setting is also an environment variable (HANDFUL_MAX_FILES) and a key of t
 (max_files). Flags win over the environment, the environment over the file.
 
 Memory stays below the network's own (its file three times) plus 2 x --max-upload-bytes plus
-12 bytes x --max-pixels: with the defaults about 760 MiB, and a small part of it in daily use.";
+24 bytes x --max-pixels: with the defaults about 1.2 GiB, and a small part of it in daily use.";
 
 /// Recognizes things from a handful of pictures: an HTTP service and a page, on this device
 #[derive(Debug, Clone, Parser)]
@@ -46,7 +46,7 @@ pub struct Config {
     #[arg(long, env = "HANDFUL_ENGINE", default_value = "auto")]
     pub engine: EngineChoice,
 
-    /// ONNX Runtime's library [default: looked for beside this program]
+    /// ONNX Runtime's library [default: ORT_DYLIB_PATH, or looked for beside this program]
     #[arg(long, env = "HANDFUL_ONNXRUNTIME", value_name = "FILE")]
     pub onnxruntime: Option<PathBuf>,
 
@@ -76,8 +76,8 @@ pub struct Config {
 }
 
 /// What a client may ask for, so that memory and time stay bounded: bodies take at most twice
-/// `max_upload_bytes` (a multipart body and its parts), the one picture that is being decoded at
-/// most 12 bytes a pixel (16 bits, with alpha).
+/// `max_upload_bytes` (a multipart body and its parts), each of the two pictures that are decoded
+/// at once at most 12 bytes a pixel (16 bits, with alpha).
 #[derive(Debug, Clone, Copy, clap::Args)]
 #[command(next_help_heading = "Limits")]
 pub struct Limits {
@@ -105,7 +105,7 @@ pub struct Limits {
     #[arg(long, env = "HANDFUL_MAX_CONNECTIONS", default_value_t = 256, value_name = "N")]
     pub max_connections: usize,
 
-    /// Seconds in which a request must have arrived
+    /// Seconds in which a request must have arrived, and in which its answer must be taken
     #[arg(long, env = "HANDFUL_RECEIVE_SECONDS", default_value_t = 30, value_name = "N")]
     pub receive_seconds: u64,
 
@@ -190,7 +190,7 @@ impl Config {
 }
 
 impl Limits {
-    /// Time in which a request must have arrived.
+    /// Time in which a request must have arrived, and in which its answer must be taken.
     #[must_use]
     pub fn receive_time(&self) -> Duration {
         Duration::from_secs(self.receive_seconds)

@@ -1,14 +1,16 @@
 //! The HTTP service and its page: enroll classes with a few pictures, classify new ones.
 //!
 //! This is the only crate that names axum and tokio. The way of a request: [`server`] (connections)
-//! → [`front`] (id, origin, log) → [`routes`] → [`receive`] (body within limits) → [`worker`] (one
-//! thread, a bounded queue) → [`station`] (embedder and gallery), and back as [`wire`] or as a
-//! [`problem`].
+//! → [`front`] (id, origin, log) → [`routes`] → [`receive`] (body within limits) → [`intake`]
+//! (pictures decoded, a few at once) → [`worker`] (one thread, a bounded queue) → [`station`]
+//! (embedder and gallery), and back as [`wire`] or as a [`problem`].
 
 pub mod config;
 pub mod front;
+pub mod intake;
 pub mod metrics;
 pub mod openapi;
+pub mod patience;
 pub mod problem;
 pub mod receive;
 pub mod routes;
@@ -19,9 +21,11 @@ pub mod worker;
 
 use std::sync::Arc;
 
+use edge::embedder::PictureReader;
 use tokio::sync::Semaphore;
 
 use config::Config;
+use intake::Intake;
 use metrics::Metrics;
 use station::Station;
 use worker::Worker;
@@ -34,6 +38,8 @@ pub struct AppState {
     pub config: Config,
     /// What runs here.
     pub version: wire::Version,
+    /// Where pictures wait, and what reads them.
+    pub intake: Intake,
     /// The way to embedder and gallery.
     pub worker: Worker<Station>,
     /// Counts and durations.
@@ -49,12 +55,14 @@ impl AppState {
     pub fn new(
         config: Config,
         version: wire::Version,
+        reader: PictureReader,
         worker: Worker<Station>,
         metrics: Arc<Metrics>,
     ) -> Self {
         let room_kib = config.limits.max_upload_bytes.div_ceil(1024);
         let room = Arc::new(Semaphore::new(room_kib.min(Semaphore::MAX_PERMITS)));
-        Self { config, version, worker, metrics, room, room_kib }
+        let intake = Intake::new(reader, config.limits.max_queue);
+        Self { config, version, intake, worker, metrics, room, room_kib }
     }
 
     /// Bytes reserved for bodies at this moment.

@@ -9,10 +9,10 @@ use std::time::Instant;
 
 use anyhow::Context;
 use edge::embedder::Embedder;
-use edge::engine::EngineOptions;
-use edge::find::{self, Surroundings};
-use edge::gallery::RedbGallery;
-use models::bundle::{Bundle, BundleLimits};
+use edge::engine::{EngineChoice, EngineOptions, Provider};
+use edge::find::{self, NotFound, Surroundings};
+use edge::gallery::{GalleryError, RedbGallery};
+use models::bundle::{Bundle, BundleError, BundleLimits};
 use models::picture::PictureLimits;
 use web_api::config::{Config, ConfigError};
 use web_api::metrics::Metrics;
@@ -30,8 +30,18 @@ fn main() -> ExitCode {
     log_to_stderr(&config);
     match run(config, start) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(1, &error),
+        Err(error) => fail(if is_bad_input(&error) { 2 } else { 1 }, &error),
     }
+}
+
+/// True if something that was given cannot be used, as `handful` sees it too; else something here
+/// did not work.
+fn is_bad_input(error: &anyhow::Error) -> bool {
+    let is_other_space = |error: &GalleryError| matches!(error, GalleryError::OtherSpace { .. });
+    error.is::<ConfigError>()
+        || error.is::<NotFound>()
+        || error.is::<BundleError>()
+        || error.downcast_ref().is_some_and(is_other_space)
 }
 
 fn fail(code: u8, error: &anyhow::Error) -> ExitCode {
@@ -53,12 +63,13 @@ fn run(config: Config, start: Instant) -> anyhow::Result<()> {
     let gallery = RedbGallery::open(&places.store, &embedder.manifest().space_id)?;
     let version = version(&config, &embedder);
     let metrics = Arc::new(Metrics::default());
+    let reader = embedder.reader().clone();
     let mut station = Station::new(embedder, Box::new(gallery), Arc::clone(&metrics))?;
     let known = station.summary()?;
     let report = Report { address, places: &places, version: &version, known: &known, start };
     let report = report.to_string();
     let (worker, owner) = Worker::start(station, config.limits.max_queue)?;
-    let state = Arc::new(AppState::new(config, version, worker, metrics));
+    let state = Arc::new(AppState::new(config, version, reader, worker, metrics));
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let stop = server::stop_signal()?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
@@ -92,17 +103,24 @@ impl Places {
     fn find(config: &Config) -> anyhow::Result<Self> {
         let surroundings = Surroundings::read();
         let store = config.store.clone().or_else(|| surroundings.default_store());
-        let library = find::onnxruntime(config.onnxruntime.as_deref(), &surroundings);
         Ok(Self {
             bundle: find::bundle(config.bundle.as_deref(), &surroundings)?,
-            store: store
-                .context("no home folder is known; name the gallery's folder with --store")?,
-            // A library that was named must be there; without one the engines say so themselves.
-            onnxruntime: match library {
-                Err(error) if config.onnxruntime.is_some() => return Err(error.into()),
-                found => found.ok(),
-            },
+            store: store.ok_or_else(|| {
+                let text = "no home folder is known; name the gallery's folder with --store";
+                ConfigError::Contradiction(text.to_owned())
+            })?,
+            onnxruntime: library(config, &surroundings)?,
         })
+    }
+}
+
+/// A library that is named must be there; without one the engines say so themselves.
+fn library(config: &Config, surroundings: &Surroundings) -> Result<Option<PathBuf>, NotFound> {
+    let is_named = config.onnxruntime.is_some() || surroundings.ort_dylib_path.is_some();
+    let is_used = config.engine != EngineChoice::Only(Provider::Tract);
+    match find::onnxruntime(config.onnxruntime.as_deref(), surroundings) {
+        Err(error) if is_named && is_used => Err(error),
+        found => Ok(found.ok()),
     }
 }
 

@@ -1,5 +1,5 @@
-//! Connections: at most so many at once, heads that must arrive in time, and a stop that lets
-//! requests under way end.
+//! Connections: at most so many at once, heads that must arrive and answers that must be taken in
+//! time, and a stop that lets requests under way end.
 
 use std::io;
 use std::pin::pin;
@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::config::Limits;
+use crate::patience::Patient;
 
 /// The longest head of a request.
 const MAX_HEAD_BYTES: usize = 64 << 10;
@@ -92,7 +93,8 @@ async fn converse(
     http.timer(TokioTimer::new())
         .header_read_timeout(limits.receive_time())
         .max_buf_size(MAX_HEAD_BYTES);
-    let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
+    let stream = TokioIo::new(Patient::new(stream, limits.receive_time()));
+    let connection = http.serve_connection(stream, TowerToHyperService::new(app));
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

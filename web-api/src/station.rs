@@ -2,15 +2,17 @@
 //!
 //! Nothing here knows HTTP. Each call is one command of the [`crate::worker`].
 
+use std::slice;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use edge::classifier::{self, Classifier};
-use edge::embedder::{Embedded, Embedder};
+use edge::embedder::{Embedded, Embedder, ReadPicture};
 use edge::gallery::{self, ClassId, Gallery, GalleryError, Label, NewExample, Outcome};
 use models::picture::Warning;
 
+use crate::intake::Unembedded;
 use crate::metrics::{Metrics, Stage};
 use crate::problem::{Code, Problem};
 use crate::wire;
@@ -127,25 +129,47 @@ impl Station {
         Ok(wire::OneClass { class: class(&deleted), revision: self.gallery.revision() })
     }
 
-    /// Makes the pictures examples of a class: all of them or none.
+    /// The embedding of one picture.
     ///
     /// # Errors
-    /// `bad_name`, `unknown_class` without `create`, and whatever is wrong with a picture.
-    pub fn enroll(
-        &mut self,
-        id_or_label: &str,
-        uploads: &[Upload],
-        create: bool,
-    ) -> Result<wire::Enrolled, Problem> {
+    /// When the engine fails.
+    pub fn embed(&mut self, read: Unembedded) -> Result<Embedded, Problem> {
+        let Unembedded { picture: ReadPicture { input, warnings, mut timing }, sha256 } = read;
+        let start = Instant::now();
+        let rows = self.embedder.embed_pictures(slice::from_ref(&input))?;
+        timing.embed = start.elapsed();
+        let embedded = Embedded { embedding: rows.into_iter().collect(), sha256, warnings, timing };
+        self.observe(&embedded);
+        Ok(embedded)
+    }
+
+    /// Whether pictures could become examples of a class, before work is spent on them.
+    ///
+    /// # Errors
+    /// `bad_name`, `unknown_class` without `create`.
+    pub fn check_enroll(&self, id_or_label: &str, create: bool) -> Result<(), Problem> {
         let label = self.label(id_or_label)?;
         if !create {
             self.gallery.class(label.as_str())?;
         }
-        let embedded = self.embed_all(uploads)?;
+        Ok(())
+    }
+
+    /// Makes the pictures examples of a class: all of them or none.
+    ///
+    /// # Errors
+    /// `bad_name`, `unknown_class` without `create`, `store_full`.
+    pub fn enroll(
+        &mut self,
+        id_or_label: &str,
+        embedded: &[Embedded],
+        create: bool,
+    ) -> Result<wire::Enrolled, Problem> {
+        let label = self.label(id_or_label)?;
         let precision = self.embedder.manifest().backbone.precision.to_string();
         let examples = embedded.iter().map(|picture| new_example(picture, &precision)).collect();
         let enrolled = self.gallery.enroll(&label, examples, create)?;
-        let outcomes = enrolled.outcomes.iter().zip(&embedded);
+        let outcomes = enrolled.outcomes.iter().zip(embedded);
         Ok(wire::Enrolled {
             class: class(&enrolled.class),
             examples: outcomes.map(|(outcome, embedded)| example(outcome, embedded)).collect(),
@@ -156,19 +180,19 @@ impl Station {
     /// The `top` classes closest to each picture.
     ///
     /// # Errors
-    /// Whatever is wrong with a picture.
+    /// When the gallery cannot be read.
     pub fn classify(
         &mut self,
         uploads: &[Upload],
+        embedded: &[Embedded],
         top: usize,
     ) -> Result<wire::Classified, Problem> {
-        let embedded = self.embed_all(uploads)?;
         let start = Instant::now();
         let classifier = &self.known()?.classifier;
         let ranked: Vec<_> =
             embedded.iter().map(|picture| classifier.classify(&picture.embedding, top)).collect();
         let classify = start.elapsed();
-        let pictures = uploads.iter().zip(&embedded).zip(ranked);
+        let pictures = uploads.iter().zip(embedded).zip(ranked);
         Ok(wire::Classified {
             results: pictures
                 .map(|((upload, picture), ranked)| result(upload, picture, ranked))
@@ -177,16 +201,13 @@ impl Station {
             setting: "inductive",
             unlabelled: 0,
             model: self.model(),
-            timing_ms: wire::Timing { classify: Some(milliseconds(classify)), ..timing(&embedded) },
+            timing_ms: wire::Timing { classify: Some(milliseconds(classify)), ..timing(embedded) },
         })
     }
 
-    /// The embedding of each picture.
-    ///
-    /// # Errors
-    /// Whatever is wrong with a picture.
-    pub fn embed(&mut self, uploads: &[Upload]) -> Result<wire::Embedded, Problem> {
-        let embedded = self.embed_all(uploads)?;
+    /// The embedding of each picture, as the client sees it.
+    #[must_use]
+    pub fn embeddings(&self, uploads: &[Upload], embedded: Vec<Embedded>) -> wire::Embedded {
         let timing_ms = timing(&embedded);
         let pictures = uploads.iter().zip(embedded);
         let results = pictures.map(|(upload, picture)| wire::EmbeddedPicture {
@@ -194,20 +215,7 @@ impl Station {
             warnings: warnings(&picture.warnings),
             embedding: picture.embedding,
         });
-        Ok(wire::Embedded { results: results.collect(), model: self.model(), timing_ms })
-    }
-
-    /// One after another, so that only one picture's pixels are in memory at a time.
-    fn embed_all(&mut self, uploads: &[Upload]) -> Result<Vec<Embedded>, Problem> {
-        let mut all = Vec::with_capacity(uploads.len());
-        for upload in uploads {
-            let embedded = self.embedder.embed(&upload.bytes);
-            let embedded =
-                embedded.map_err(|error| Problem::from(error).in_file(upload.file.as_deref()))?;
-            self.observe(&embedded);
-            all.push(embedded);
-        }
-        Ok(all)
+        wire::Embedded { results: results.collect(), model: self.model(), timing_ms }
     }
 
     fn observe(&self, embedded: &Embedded) {

@@ -6,11 +6,10 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::problem::{Code, Problem};
 
@@ -19,12 +18,11 @@ type Command<S> = Box<dyn FnOnce(&mut S) + Send>;
 /// The way to the thread that owns an `S`. It ends when the last worker of it is dropped.
 pub struct Worker<S> {
     commands: mpsc::Sender<Command<S>>,
-    pictures: Arc<Semaphore>,
     max_queue: usize,
 }
 
 impl<S: Send + 'static> Worker<S> {
-    /// Starts the thread. At most `max_queue` commands and `max_queue` pictures wait for it.
+    /// Starts the thread. At most `max_queue` commands wait for it.
     ///
     /// # Errors
     /// When the system has no thread left.
@@ -35,29 +33,22 @@ impl<S: Send + 'static> Worker<S> {
                 command(&mut state);
             }
         })?;
-        let pictures = Arc::new(Semaphore::new(max_queue));
-        Ok((Self { commands, pictures, max_queue }, thread))
+        Ok((Self { commands, max_queue }, thread))
     }
 
-    /// Has `work` done, which looks at `n_pictures` pictures, and waits for its answer.
+    /// Has `work` done and waits for its answer.
     ///
     /// # Errors
     /// What `work` says; `busy` when the queue is full; `not_ready` when the thread has ended.
     pub async fn call<T: Send + 'static>(
         &self,
-        n_pictures: usize,
         work: impl FnOnce(&mut S) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
-        let wanted = u32::try_from(n_pictures).unwrap_or(u32::MAX);
-        let places = Arc::clone(&self.pictures).try_acquire_many_owned(wanted);
-        let places = places.map_err(|_| busy(self.max_queue))?;
         let (reply, answer) = oneshot::channel();
         let command: Command<S> = Box::new(move |state| {
             if !reply.is_closed() {
-                let outcome = guarded(|| work(state));
-                drop(places);
                 // The client may have left meanwhile; what was done stays done.
-                let _ = reply.send(outcome);
+                let _ = reply.send(guarded(|| work(state)));
             }
         });
         self.commands.try_send(command).map_err(|error| match error {
@@ -71,12 +62,6 @@ impl<S: Send + 'static> Worker<S> {
     #[must_use]
     pub fn is_alive(&self) -> bool {
         !self.commands.is_closed()
-    }
-
-    /// Pictures waiting or being worked on.
-    #[must_use]
-    pub fn queued_pictures(&self) -> usize {
-        self.max_queue - self.pictures.available_permits()
     }
 }
 
@@ -99,6 +84,7 @@ fn gone() -> Problem {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::sync::Arc;
     use std::sync::mpsc::{Sender, channel};
 
     use super::*;
@@ -117,7 +103,7 @@ mod tests {
                 wait.recv().unwrap();
                 Ok(())
             };
-            caller.call(1, work).await.unwrap();
+            caller.call(work).await.unwrap();
         });
         running.await.unwrap();
         (worker, release, call)
@@ -132,7 +118,7 @@ mod tests {
     async fn commands_are_done_one_after_another_on_the_same_state() {
         let (worker, thread) = Worker::start(0, 8).unwrap();
         for expected in 1..=3 {
-            assert_eq!(worker.call(1, add).await.unwrap(), expected);
+            assert_eq!(worker.call(add).await.unwrap(), expected);
         }
         drop(worker);
         thread.join().unwrap();
@@ -140,35 +126,39 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_queue_refuses_at_once_and_recovers() {
-        let (worker, release, first) = blocked(2).await;
-        assert_eq!(worker.queued_pictures(), 1);
-        assert_eq!(worker.call(2, add).await.unwrap_err().code(), Code::Busy);
+        let (worker, release, first) = blocked(1).await;
+        let caller = Arc::clone(&worker);
+        let second = tokio::spawn(async move { caller.call(add).await });
+        while worker.commands.capacity() == 1 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(worker.call(add).await.unwrap_err().code(), Code::Busy);
         release.send(()).unwrap();
         first.await.unwrap();
-        assert_eq!(worker.call(2, add).await.unwrap(), 1);
+        assert_eq!(second.await.unwrap().unwrap(), 1);
+        assert_eq!(worker.call(add).await.unwrap(), 2);
     }
 
     #[tokio::test]
     async fn nobody_works_for_a_client_that_has_left() {
         let (worker, release, first) = blocked(4).await;
         let caller = Arc::clone(&worker);
-        let leaver = tokio::spawn(async move { caller.call(1, add).await });
-        while worker.queued_pictures() < 2 {
+        let leaver = tokio::spawn(async move { caller.call(add).await });
+        while worker.commands.capacity() == 4 {
             tokio::task::yield_now().await;
         }
         leaver.abort();
         assert!(leaver.await.unwrap_err().is_cancelled());
         release.send(()).unwrap();
         first.await.unwrap();
-        assert_eq!(worker.call(1, add).await.unwrap(), 1);
+        assert_eq!(worker.call(add).await.unwrap(), 1);
     }
 
     #[tokio::test]
     async fn a_panic_is_the_error_of_one_command() {
         let (worker, _thread) = Worker::start(0, 8).unwrap();
-        let failed = worker.call(1, |_| -> Result<(), Problem> { panic!("ouch") }).await;
+        let failed = worker.call(|_| -> Result<(), Problem> { panic!("ouch") }).await;
         assert_eq!(failed.unwrap_err().code(), Code::Internal);
-        assert_eq!(worker.call(1, add).await.unwrap(), 1);
-        assert_eq!(worker.queued_pictures(), 0);
+        assert_eq!(worker.call(add).await.unwrap(), 1);
     }
 }

@@ -20,7 +20,7 @@ use crate::wire;
 pub async fn galleries(
     State(state): State<Arc<AppState>>,
 ) -> Result<Json<wire::Galleries>, Problem> {
-    let gallery = state.worker.call(0, |station| station.summary()).await?;
+    let gallery = state.worker.call(|station| station.summary()).await?;
     Ok(Json(wire::Galleries { galleries: vec![gallery] }))
 }
 
@@ -33,7 +33,7 @@ pub async fn gallery(
     Path(gallery): Path<String>,
 ) -> Result<Response, Problem> {
     known_gallery(&gallery)?;
-    let gallery = state.worker.call(0, |station| station.summary()).await?;
+    let gallery = state.worker.call(|station| station.summary()).await?;
     Ok(tagged(StatusCode::OK, gallery.revision, gallery))
 }
 
@@ -46,7 +46,7 @@ pub async fn list(
     Path(gallery): Path<String>,
 ) -> Result<Response, Problem> {
     known_gallery(&gallery)?;
-    let classes = state.worker.call(0, |station| station.classes()).await?;
+    let classes = state.worker.call(|station| station.classes()).await?;
     Ok(tagged(StatusCode::OK, classes.revision, classes))
 }
 
@@ -60,7 +60,7 @@ pub async fn read(
     Path((gallery, class)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
     known_gallery(&gallery)?;
-    let found = state.worker.call(0, move |station| station.class(&class)).await?;
+    let found = state.worker.call(move |station| station.class(&class)).await?;
     Ok(tagged(StatusCode::OK, found.revision, found))
 }
 
@@ -82,7 +82,7 @@ pub async fn rename(
     known_gallery(&gallery)?;
     let expected = if_match(&headers)?;
     let work = move |station: &mut Station| station.rename(&class, &patch.label, expected);
-    let renamed = state.worker.call(0, work).await?;
+    let renamed = state.worker.call(work).await?;
     Ok(tagged(StatusCode::OK, renamed.revision, renamed))
 }
 
@@ -101,6 +101,6 @@ pub async fn delete(
 ) -> Result<Response, Problem> {
     known_gallery(&gallery)?;
     let expected = if_match(&headers)?;
-    let deleted = state.worker.call(0, move |station| station.delete(&class, expected)).await?;
+    let deleted = state.worker.call(move |station| station.delete(&class, expected)).await?;
     Ok(tagged(StatusCode::OK, deleted.revision, deleted))
 }

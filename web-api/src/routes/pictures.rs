@@ -12,6 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{known_gallery, tagged};
 use crate::AppState;
+use crate::intake;
 use crate::problem::{Code, Problem};
 use crate::receive::Pictures;
 use crate::station::Station;
@@ -76,9 +77,11 @@ pub async fn enroll(
     pictures: Pictures,
 ) -> Result<Response, Problem> {
     known_gallery(&gallery)?;
-    let n_pictures = pictures.uploads.len();
-    let work = move |station: &mut Station| station.enroll(&class, &pictures.uploads, query.create);
-    let enrolled = state.worker.call(n_pictures, work).await?;
+    let (name, create) = (class.clone(), query.create);
+    state.worker.call(move |station| station.check_enroll(&name, create)).await?;
+    let embedded = intake::embed_all(&state, &Arc::new(pictures)).await?;
+    let work = move |station: &mut Station| station.enroll(&class, &embedded, create);
+    let enrolled = state.worker.call(work).await?;
     Ok(tagged(StatusCode::CREATED, enrolled.revision, enrolled))
 }
 
@@ -98,9 +101,10 @@ pub async fn classify(
         let detail = format!("top: expected 1 to {MAX_TOP}, got {top}.");
         return Err(Problem::new(Code::BadRequest, detail));
     }
-    let n_pictures = pictures.uploads.len();
-    let work = move |station: &mut Station| station.classify(&pictures.uploads, top);
-    Ok(Json(state.worker.call(n_pictures, work).await?))
+    let pictures = Arc::new(pictures);
+    let embedded = intake::embed_all(&state, &pictures).await?;
+    let work = move |station: &mut Station| station.classify(&pictures.uploads, &embedded, top);
+    Ok(Json(state.worker.call(work).await?))
 }
 
 /// The embedding of each picture, for use elsewhere.
@@ -111,7 +115,8 @@ pub async fn embed(
     State(state): State<Arc<AppState>>,
     pictures: Pictures,
 ) -> Result<Json<wire::Embedded>, Problem> {
-    let n_pictures = pictures.uploads.len();
-    let work = move |station: &mut Station| station.embed(&pictures.uploads);
-    Ok(Json(state.worker.call(n_pictures, work).await?))
+    let pictures = Arc::new(pictures);
+    let embedded = intake::embed_all(&state, &pictures).await?;
+    let work = move |station: &mut Station| Ok(station.embeddings(&pictures.uploads, embedded));
+    Ok(Json(state.worker.call(work).await?))
 }

@@ -2,9 +2,9 @@
 
 use std::thread;
 
-use crate::client::{Connection, head};
+use crate::client::{BOUNDARY, Connection, head, multipart};
 use crate::draw;
-use crate::service::{CLASSIFY, Service};
+use crate::service::{CLASSES, CLASSIFY, Service};
 
 fn small() -> Vec<u8> {
     draw::png(draw::gradient(16, 16))
@@ -53,6 +53,41 @@ fn more_connections_than_allowed_wait_for_their_turn() {
     let service = Service::start(&["--max-connections", "1", "--receive-seconds", "1"]);
     let _idle = Connection::open(&service.address);
     assert_eq!(service.get("/livez").status, 200);
+}
+
+#[test]
+fn who_takes_no_answers_loses_the_connection() {
+    let service = Service::start(&["--max-connections", "1", "--receive-seconds", "1"]);
+    let document = service.get("/openapi.json").body.len();
+    let mut hog = Connection::open(&service.address);
+    // More than all buffers between the two hold.
+    let n_requests = (32 << 20) / document;
+    let request = head(&service.address, "GET", "/openapi.json", &[]);
+    hog.write(request.repeat(n_requests).as_bytes()).unwrap();
+    assert_eq!(service.get("/livez").status, 200);
+    assert!(hog.read_to_end().len() < n_requests * document, "everything was sent");
+}
+
+#[test]
+fn others_are_answered_between_pictures_and_a_leaver_is_not_worked_for() {
+    let service = Service::start(&[]);
+    let large = draw::png(draw::flat(6000, 6000, [1, 2, 3]));
+    let body = multipart(&[("x.png", large.as_slice()); 24]);
+    let length = body.len().to_string();
+    let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
+    let headers = [("content-length", length.as_str()), ("content-type", &content_type)];
+    let mut leaver = Connection::open(&service.address);
+    leaver.write(head(&service.address, "POST", CLASSIFY, &headers).as_bytes()).unwrap();
+    leaver.write(&body).unwrap();
+    wait_until(|| metric(&service, "handful_queue_pictures") == 24.0);
+    service.get(CLASSES).ok();
+    service.post(CLASSIFY, &small()).ok();
+    assert_eq!(metric(&service, "handful_queue_pictures"), 24.0, "they waited for all pictures");
+    drop(leaver);
+    wait_until(|| metric(&service, "handful_queue_pictures") == 0.0);
+    let embedded = metric(&service, "handful_pictures_embedded_total");
+    assert!(embedded < 25.0, "all pictures of a client that had left were worked on");
+    wait_until(|| metric(&service, "handful_upload_bytes") == 0.0);
 }
 
 fn metric(service: &Service, name: &str) -> f64 {

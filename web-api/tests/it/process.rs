@@ -6,6 +6,8 @@ use std::process::{Command, Output};
 use std::thread;
 use std::time::Duration;
 
+use edge::gallery::RedbGallery;
+
 use crate::client::{Connection, head};
 use crate::draw;
 use crate::service::{CLASSIFY, Service, binary, examples, tiny, tiny_bundle};
@@ -90,7 +92,7 @@ fn a_bundle_that_cannot_be_used_is_named() {
         command.arg(dir.path().join("store")).arg("--bundle").arg(path);
         command
     };
-    assert_fails(&mut with_bundle(Path::new("/nowhere")), 1, &["/nowhere", "--bundle"]);
+    assert_fails(&mut with_bundle(Path::new("/nowhere")), 2, &["/nowhere", "--bundle"]);
     let copy = dir.path().join("flipped");
     fs::create_dir(&copy).unwrap();
     for entry in fs::read_dir(tiny_bundle()).unwrap() {
@@ -102,14 +104,28 @@ fn a_bundle_that_cannot_be_used_is_named() {
         }
         fs::write(copy.join(entry.file_name()), bytes).unwrap();
     }
-    assert_fails(&mut with_bundle(&copy), 1, &["backbone.onnx"]);
+    assert_fails(&mut with_bundle(&copy), 2, &["backbone.onnx"]);
 }
 
 #[test]
 fn an_engine_that_was_named_must_run() {
     let store = tempfile::tempdir().unwrap();
     let mut command = tiny(store.path(), &["--engine", "cpu", "--onnxruntime", "/nowhere/lib.so"]);
-    assert_fails(&mut command, 1, &["/nowhere/lib.so"]);
+    assert_fails(&mut command, 2, &["/nowhere/lib.so"]);
+    for engine in ["auto", "cpu"] {
+        let mut command = tiny(store.path(), &["--engine", engine]);
+        command.env("ORT_DYLIB_PATH", "/nowhere/named.so");
+        assert_fails(&mut command, 2, &["/nowhere/named.so", "ORT_DYLIB_PATH"]);
+    }
+    // Who wants tract asks for no library.
+    Service::run(tiny(store.path(), &[]).env("ORT_DYLIB_PATH", "/nowhere/named.so"));
+}
+
+#[test]
+fn a_store_of_another_model_is_bad_input() {
+    let store = tempfile::tempdir().unwrap();
+    drop(RedbGallery::open(store.path(), &"0".repeat(64)).unwrap());
+    assert_fails(&mut tiny(store.path(), &[]), 2, &["another model", "another store folder"]);
 }
 
 #[test]

@@ -1,0 +1,134 @@
+//! A socket that waits only so long for the other side to take what it asked for.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
+
+/// Fails with [`io::ErrorKind::TimedOut`] when what is written is not taken within `patience`.
+///
+/// The time begins when the other side first takes no more, and ends with a flush, that is when
+/// everything was taken: a reader of one byte now and then does not get more of it.
+pub struct Patient<S> {
+    stream: S,
+    patience: Duration,
+    end: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S> Patient<S> {
+    /// Writes to `stream` are patient for so long.
+    pub fn new(stream: S, patience: Duration) -> Self {
+        Self { stream, patience, end: None }
+    }
+
+    /// The outcome of a write, or the end of patience.
+    fn bounded(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if written.is_pending() {
+            let end = self.end.get_or_insert_with(|| Box::pin(sleep(self.patience)));
+            ready!(end.as_mut().poll(context));
+            return Poll::Ready(Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "the client does not take its answer",
+            )));
+        }
+        written
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.bounded(context, written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.bounded(context, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(Pin::new(&mut self.stream).poll_flush(context))?;
+        self.end = None;
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::*;
+
+    const SHORT: Duration = Duration::from_millis(100);
+
+    #[tokio::test]
+    async fn a_reader_that_takes_nothing_ends_the_patience() {
+        let (near, _far) = duplex(4);
+        let error = Patient::new(near, SHORT).write_all(b"too long").await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test]
+    async fn a_reader_of_single_bytes_gets_no_more_time() {
+        let (near, mut far) = duplex(4);
+        let drip = tokio::spawn(async move {
+            while far.read_u8().await.is_ok() {
+                sleep(SHORT / 4).await;
+            }
+        });
+        let error = Patient::new(near, SHORT).write_all(&[0; 1000]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        drip.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn each_flush_begins_anew() {
+        let (near, mut far) = duplex(4);
+        let mut patient = Patient::new(near, SHORT);
+        let reader = tokio::spawn(async move {
+            for _ in 0..3 {
+                sleep(SHORT / 2).await;
+                far.read_exact(&mut [0; 8]).await.unwrap();
+            }
+        });
+        for _ in 0..3 {
+            patient.write_all(&[0; 8]).await.unwrap();
+            patient.flush().await.unwrap();
+        }
+        reader.await.unwrap();
+    }
+}
