@@ -11,6 +11,8 @@ use models::bundle::BundleError;
 use models::dataset::DatasetError;
 use models::disk::DiskError;
 
+use crate::text::one_line;
+
 /// A reason to stop, one line for a person, and whose fault it is.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -47,18 +49,12 @@ impl Failure {
     }
 
     pub(crate) fn tell(&self) {
-        // What a person or a file name brought must not steer the terminal.
-        let shown: String = self.reason().chars().map(printable).collect();
-        eprintln!("error: {shown}");
+        eprintln!("error: {}", one_line(self.reason()));
     }
 
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(if self.is_bad_input() { 2 } else { 1 })
     }
-}
-
-fn printable(c: char) -> char {
-    if c.is_control() { '\u{FFFD}' } else { c }
 }
 
 impl From<NotFound> for Failure {

@@ -9,9 +9,15 @@ use unicode_width::UnicodeWidthStr;
 
 /// Prints an answer for a person, or for a machine as indented JSON.
 pub(crate) fn show(answer: &(impl Serialize + Display), json: bool) {
-    let text = if json { to_json(answer) } else { answer.to_string() };
+    let lines = |text: String| text.lines().map(one_line).collect::<Vec<_>>().join("\n");
+    let text = if json { to_json(answer) } else { lines(answer.to_string()) };
     // A reader that has gone away, such as `head`, is no failure.
     let _ = writeln!(io::stdout(), "{}", text.trim_end());
+}
+
+/// What a person or a file name brought must not steer the terminal.
+pub(crate) fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()
 }
 
 pub(crate) fn to_json(answer: &impl Serialize) -> String {

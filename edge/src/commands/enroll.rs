@@ -77,15 +77,19 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
     let mut answer = Answer { errors, model, ..Answer::default() };
     if !refused {
         for (label, examples) in examples {
-            answer.classes.push(ClassAnswer::of(&gallery.enroll(&label, examples, true)?));
+            let enrolled = gallery.enroll(&label, examples, true);
+            let enrolled = enrolled.map_err(|e| Failure::from(e).about(&label))?;
+            answer.classes.push(ClassAnswer::of(&enrolled));
         }
     }
     answer.revision = gallery.revision();
     show(&answer, options.json);
     let consequence =
         if refused { "; nothing was enrolled (--skip-bad leaves them out)" } else { "" };
-    let outcome = report_errors(&answer.errors, total, consequence);
-    if refused { outcome } else { Ok(()) }
+    match report_errors(&answer.errors, total, consequence) {
+        Err(Failure::BadInput(_)) if options.skip_bad => Ok(()),
+        outcome => outcome,
+    }
 }
 
 fn plan(options: &Options) -> Result<Plan, Failure> {

@@ -11,7 +11,7 @@ const NAME: &str = "lock";
 /// Held as long as the value lives.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: File,
+    file: File,
 }
 
 /// Why the lock was not taken.
@@ -30,11 +30,19 @@ impl Lock {
             Ok(()) => {
                 // Only for the message: a full disk must not keep the store from opening.
                 let _ = sign(&mut file);
-                Ok(Self { _file: file })
+                Ok(Self { file })
             }
             Err(TryLockError::WouldBlock) => Err(LockError::Held(holder(&file))),
             Err(TryLockError::Error(error)) => Err(LockError::Io(error)),
         }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing is not enough: a child process that is just being started shares the open file,
+        // and with it the lock, until it runs its own program.
+        let _ = self.file.unlock();
     }
 }
 

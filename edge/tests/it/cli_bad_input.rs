@@ -75,6 +75,13 @@ fn classify_answers_what_it_can_and_names_the_rest() {
             "{said:?}"
         );
     }
+    let steering = "things/red/\u{1b}[2J.png";
+    fs::write(sandbox.path(steering), png(0, 0)).unwrap();
+    let said = sandbox.run(&["classify", steering, "\u{1b}]0;x"]);
+    assert!(
+        said.code == 2 && !said.out.contains('\u{1b}') && !said.err.contains('\u{1b}'),
+        "{said:?}"
+    );
     let said = sandbox.run(&[&["classify", "--json"], &files[..]].concat());
     let answer: serde_json::Value = serde_json::from_str(&said.out).unwrap();
     assert_eq!((said.code, answer["errors"].as_array().unwrap().len()), (2, 3));
