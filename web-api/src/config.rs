@@ -12,6 +12,7 @@ use std::time::Duration;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
 use edge::engine::EngineChoice;
+use tokio::sync::Semaphore;
 use toml::{Table, Value};
 
 const EXAMPLES: &str = "\
@@ -173,6 +174,15 @@ impl Config {
                 "--max-files and --max-connections must be at least 1".to_owned(),
             );
         }
+        if self.threads == Some(0) {
+            return contradiction("--threads must be at least 1".to_owned());
+        }
+        if max_queue.max(self.limits.max_connections) > Semaphore::MAX_PERMITS {
+            return contradiction(format!(
+                "--max-queue and --max-connections must be at most {}",
+                Semaphore::MAX_PERMITS
+            ));
+        }
         if max_queue < max_files {
             return contradiction(format!(
                 "--max-queue {max_queue} is less than --max-files {max_files}: a full call could \
@@ -313,5 +323,10 @@ mod tests {
         assert!(resolve(&["--max-queue", "1"]).is_err());
         assert!(resolve(&["--max-upload-bytes", "1"]).is_err());
         assert!(resolve(&["--max-files", "0"]).is_err());
+        assert!(resolve(&["--threads", "0"]).is_err());
+        for flag in ["--max-queue", "--max-connections"] {
+            let error = resolve(&[flag, &usize::MAX.to_string()]).unwrap_err().to_string();
+            assert!(error.contains("at most"), "{error}");
+        }
     }
 }
