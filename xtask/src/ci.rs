@@ -69,11 +69,15 @@ struct Steps(Vec<Step>);
 impl Steps {
     fn run(&mut self, name: &'static str, step: impl FnOnce() -> Result<()>) {
         println!("\n== {name}");
-        let start = Instant::now();
-        let error = step().err().map(|error| format!("{error:#}"));
-        if let Some(error) = &error {
+        self.record(name, step);
+        if let Some(error) = self.0.last().and_then(|step| step.error.as_ref()) {
             println!("error: {name}: {error}");
         }
+    }
+
+    fn record(&mut self, name: &'static str, step: impl FnOnce() -> Result<()>) {
+        let start = Instant::now();
+        let error = step().err().map(|error| format!("{error:#}"));
         self.0.push(Step { name, took: start.elapsed(), error });
     }
 
@@ -105,9 +109,9 @@ mod tests {
     #[test]
     fn a_failing_step_is_counted_and_the_rest_still_run() {
         let mut steps = Steps::default();
-        steps.run("format", || bail!("two files differ"));
-        steps.run("tests", || bail!("4 passed, 2 failed, 0 skipped"));
-        steps.run("service", || Ok(()));
+        steps.record("format", || bail!("two files differ"));
+        steps.record("tests", || bail!("4 passed, 2 failed, 0 skipped"));
+        steps.record("service", || Ok(()));
         assert_eq!(steps.failed_besides_tests(), 1);
         let shown = steps.to_string();
         let ends: Vec<_> = shown.lines().filter_map(|line| line.split_once(" s  ")).collect();
@@ -118,7 +122,7 @@ mod tests {
     #[test]
     fn tests_that_do_not_build_are_a_failure() {
         let mut steps = Steps::default();
-        steps.run("tests", || bail!("`cargo xtask test` ended without its totals"));
+        steps.record("tests", || bail!("`cargo xtask test` ended without its totals"));
         assert_eq!(steps.failed_besides_tests(), 1);
     }
 }
