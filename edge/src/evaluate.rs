@@ -2,8 +2,7 @@
 //! (decoder, preprocessing, engine), and the same episodes are drawn as in training.
 
 use models::dataset::{Class, Dataset, DatasetError, PictureRef, Split};
-use models::few_shot::episode::{EpisodeError, EpisodeSpec, Sampler};
-use models::few_shot::evaluate::{self as few_shot, Report};
+use models::few_shot::evaluate::{self as few_shot, Protocol, Report};
 use ndarray::{Array2, Array3, Axis, concatenate};
 use rayon::prelude::*;
 
@@ -11,19 +10,6 @@ use crate::embedder::{EmbedError, Embedder};
 
 /// Pictures held in memory as network inputs at a time.
 const CHUNK: usize = 256;
-
-/// What to evaluate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Protocol {
-    /// The classes to draw from.
-    pub split: Split,
-    /// Ways, shots and queries of an episode.
-    pub spec: EpisodeSpec,
-    /// How many episodes, at least 2.
-    pub episodes: u64,
-    /// Episodes are a function of seed and index.
-    pub seed: u64,
-}
 
 /// Why an evaluation failed.
 #[derive(Debug, thiserror::Error)]
@@ -40,15 +26,7 @@ pub enum EvaluateError {
         /// Why.
         source: EmbedError,
     },
-    /// The protocol does not fit the data.
-    #[error("the {split} split does not fit the protocol: {source}")]
-    Episode {
-        /// The split.
-        split: Split,
-        /// What is missing.
-        source: EpisodeError,
-    },
-    /// The episodes cannot be evaluated.
+    /// The protocol does not fit the data, or the episodes cannot be evaluated.
     #[error(transparent)]
     FewShot(#[from] few_shot::EvaluateError),
 }
@@ -72,13 +50,10 @@ pub fn evaluate(
     protocol: Protocol,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Report, EvaluateError> {
-    let Protocol { split, spec, episodes, seed } = protocol;
-    let sizes = dataset.split(split).iter().map(|class| class.pictures.len()).collect();
-    Sampler::new(sizes, spec, seed).map_err(|source| EvaluateError::Episode { split, source })?;
-    let embeddings = embed_split(embedder, dataset, split, progress)?;
-    let outcome = few_shot::evaluate(&embeddings, spec, episodes, seed)?;
-    let EpisodeSpec { n_way, k_shot, n_query } = spec;
-    Ok(Report { n_way, k_shot, n_query, episodes, seed, split, results: vec![outcome] })
+    let classes = dataset.split(protocol.split);
+    protocol.check(classes.iter().map(|class| (class.name.as_str(), class.pictures.len())))?;
+    let embeddings = embed_split(embedder, dataset, protocol.split, progress)?;
+    Ok(protocol.report(&embeddings)?)
 }
 
 /// The embeddings `[pictures, embedding_size]` of each class of a split, in the data set's order.

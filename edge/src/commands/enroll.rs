@@ -77,9 +77,10 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
     let mut answer = Answer { errors, model, ..Answer::default() };
     if !refused {
         for (label, examples) in examples {
-            let enrolled = gallery.enroll(&label, examples, true);
-            let enrolled = enrolled.map_err(|e| Failure::from(e).about(&label))?;
-            answer.classes.push(ClassAnswer::of(&enrolled));
+            match gallery.enroll(&label, examples, true) {
+                Ok(enrolled) => answer.classes.push(ClassAnswer::of(&enrolled)),
+                Err(error) => return Err(stopped_at(&label, error.into(), answer, options.json)),
+            }
         }
     }
     answer.revision = gallery.revision();
@@ -89,6 +90,16 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
     match report_errors(&answer.errors, total, consequence) {
         Err(Failure::BadInput(_)) if options.skip_bad => Ok(()),
         outcome => outcome,
+    }
+}
+
+/// Classes are written one after the other: those before the one that failed are there, and are shown.
+fn stopped_at(label: &Label, failure: Failure, answer: Answer, json: bool) -> Failure {
+    let kept = answer.classes.len();
+    show(&answer, json);
+    match kept {
+        0 => failure.about(label),
+        _ => failure.about(format!("{label} (the {kept} classes above it are enrolled)")),
     }
 }
 

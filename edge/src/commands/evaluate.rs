@@ -4,11 +4,11 @@ use std::fmt;
 use std::path::PathBuf;
 
 use clap::Args;
-use edge::evaluate::{Protocol, evaluate};
+use edge::evaluate::evaluate;
 use models::dataset::{Dataset, Split};
 use models::disk;
 use models::few_shot::episode::EpisodeSpec;
-use models::few_shot::evaluate::Report;
+use models::few_shot::evaluate::{Protocol, Report};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -70,6 +70,9 @@ struct Answer(Report);
 
 pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
     let dataset = Dataset::open(&options.data)?;
+    for warning in &dataset.warnings {
+        eprintln!("warning: {}: {}", options.data.display(), warning.detail);
+    }
     let bundle = context.bundle(options.named.as_deref())?;
     let mut embedder = context.embedder(bundle)?;
     let prints_json = matches!(options.json, Some(None));

@@ -6,11 +6,12 @@ use std::path::Path;
 use edge::classifier::Classifier;
 use edge::embedder::{EmbedError, Embedder};
 use edge::engine::{EngineChoice, Provider};
-use edge::evaluate::{EvaluateError, Protocol, embed_split, evaluate};
+use edge::evaluate::{EvaluateError, embed_split, evaluate};
 use edge::gallery::{Gallery, MemoryGallery, NewExample};
 use image::ImageFormat;
 use models::dataset::{Dataset, Split};
 use models::few_shot::episode::EpisodeSpec;
+use models::few_shot::evaluate::Protocol;
 use models::picture::PictureLimits;
 use sha2::{Digest, Sha256};
 
@@ -186,7 +187,7 @@ fn an_evaluation_that_cannot_be_is_told_first() {
     let dataset = Dataset::open(root.path()).unwrap();
     let mut never = |_, _| panic!("nothing may be embedded");
     let error = evaluate(&mut tract(), &dataset, protocol(3), &mut never).unwrap_err();
-    assert!(matches!(&error, EvaluateError::Episode { .. }), "{error}");
+    assert!(matches!(&error, EvaluateError::FewShot(_)), "{error}");
     assert!(error.is_bad_input());
     fs::write(root.path().join("red/1.png"), "not a picture").unwrap();
     let dataset = Dataset::open(root.path()).unwrap();
