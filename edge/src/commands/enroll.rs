@@ -19,7 +19,7 @@ const EXAMPLES: &str = "\
 Examples:
   handful enroll things/                      things/mug/*.jpg, things/key/*.jpg: two classes
   handful enroll --class mug a.jpg b.jpg c.jpg
-  handful enroll --skip-bad things/           leave out what is no picture
+  handful enroll --skip-bad things/           leave out what is no picture; none at all is an error
 
 Nothing is written until every picture has been read. A picture that a class has already is not
 counted twice, so a command that was cut off can be repeated.";
@@ -88,7 +88,7 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
     let consequence =
         if refused { "; nothing was enrolled (--skip-bad leaves them out)" } else { "" };
     match report_errors(&answer.errors, total, consequence) {
-        Err(Failure::BadInput(_)) if options.skip_bad => Ok(()),
+        Err(Failure::BadInput(_)) if options.skip_bad && !answer.classes.is_empty() => Ok(()),
         outcome => outcome,
     }
 }

@@ -57,6 +57,9 @@ fn files_that_are_no_pictures_are_named_and_nothing_is_enrolled() {
     let said = sandbox.run(&["enroll", "things", "--skip-bad"]);
     assert_eq!(said.code, 0, "{said:?}");
     assert!(said.err.contains("cut.jpg") && said.out.contains("red"), "{said:?}");
+    fs::create_dir_all(sandbox.path("junk/thing")).unwrap();
+    fs::write(sandbox.path("junk/thing/text.png"), "not a picture").unwrap();
+    assert_refused(&sandbox.run(&["enroll", "junk", "--skip-bad"]), 2, &["1 of 1 files"]);
 }
 
 #[test]
