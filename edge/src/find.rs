@@ -1,13 +1,16 @@
 //! Where things are: the bundle, ONNX Runtime's library, the store.
 //!
-//! What the user names is taken or refused, never replaced. What is not named is looked for in a
-//! fixed list of places; no path is compiled in, and the current folder is not one of them, since
-//! whoever can write there could otherwise choose what is run. This is the only file of the crate
+//! What the user names is taken or refused, never replaced; as everywhere, a relative path starts at
+//! the current folder. What is not named is looked for in a fixed list of places; no path is
+//! compiled in, and the current folder is not one of them, since whoever can write there could
+//! otherwise choose what is run. This is the only file of the crate
 //! that reads the environment, once, into [`Surroundings`].
 
 use std::env;
 use std::fmt;
 use std::path::{Path, PathBuf};
+
+use crate::engine::{EngineChoice, Provider};
 
 /// The bundle that is used when none is named.
 pub const DEFAULT_BUNDLE: &str = "resnet12-cifar-fs";
@@ -127,6 +130,26 @@ pub fn onnxruntime(
     found.ok_or_else(|| not_found(folders))
 }
 
+/// ONNX Runtime's library for these engines: as [`onnxruntime`] finds it, but one that nobody named
+/// may be absent, and tract needs none.
+///
+/// # Errors
+/// [`NotFound`] if the named library is not there.
+pub fn onnxruntime_for(
+    engine: EngineChoice,
+    wanted: Option<&Path>,
+    surroundings: &Surroundings,
+) -> Result<Option<PathBuf>, NotFound> {
+    if engine == EngineChoice::Only(Provider::Tract) {
+        return Ok(None);
+    }
+    let is_named = wanted.is_some() || surroundings.ort_dylib_path.is_some();
+    match onnxruntime(wanted, surroundings) {
+        Err(error) if is_named => Err(error),
+        found => Ok(found.ok()),
+    }
+}
+
 fn library_folders(surroundings: &Surroundings) -> Vec<PathBuf> {
     let mut folders: Vec<_> = surroundings.executable_dir.iter().cloned().collect();
     let venv = surroundings.workspace.as_ref().map(|workspace| workspace.join(".venv/lib"));
@@ -215,5 +238,22 @@ mod tests {
         // What is named and absent is an error that names it and no other place.
         here.ort_dylib_path = Some(root.path().join("gone.so"));
         assert_eq!(onnxruntime(None, &here).unwrap_err().looked_at, [root.path().join("gone.so")]);
+    }
+
+    #[test]
+    fn without_surroundings_no_place_is_looked_at() {
+        // In particular not the current folder.
+        let nowhere = Surroundings::default();
+        assert!(onnxruntime(None, &nowhere).unwrap_err().looked_at.is_empty());
+        assert!(bundle(None, &nowhere).unwrap_err().looked_at.is_empty());
+    }
+
+    #[test]
+    fn only_a_named_library_must_be_there() {
+        let (nowhere, gone) = (Surroundings::default(), Some(Path::new("/gone.so")));
+        assert_eq!(onnxruntime_for(EngineChoice::Auto, None, &nowhere), Ok(None));
+        assert!(onnxruntime_for(EngineChoice::Auto, gone, &nowhere).is_err());
+        let tract = EngineChoice::Only(Provider::Tract);
+        assert_eq!(onnxruntime_for(tract, gone, &nowhere), Ok(None));
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use edge::embedder::Embedder;
-use edge::engine::{EngineChoice, EngineOptions, Provider};
+use edge::engine::{EngineChoice, EngineOptions};
 use edge::find::{self, NotFound, Surroundings};
 use edge::gallery::{Gallery, MemoryGallery, RedbGallery};
 use models::bundle::{Bundle, BundleLimits};
@@ -117,16 +117,10 @@ impl Context {
         find::onnxruntime(self.settings.onnxruntime.as_deref(), &self.surroundings)
     }
 
-    /// A library that is named must be there; one that is not named may be absent.
     pub(crate) fn engine_options(&self) -> Result<EngineOptions, Failure> {
-        let settings = &self.settings;
-        let is_named = settings.onnxruntime.is_some() || self.surroundings.ort_dylib_path.is_some();
-        let is_used = self.engine() != EngineChoice::Only(Provider::Tract);
-        let onnxruntime = match self.onnxruntime() {
-            Err(error) if is_named && is_used => return Err(error.into()),
-            found => found.ok(),
-        };
-        Ok(EngineOptions { onnxruntime, threads: settings.threads })
+        let wanted = self.settings.onnxruntime.as_deref();
+        let onnxruntime = find::onnxruntime_for(self.engine(), wanted, &self.surroundings)?;
+        Ok(EngineOptions { onnxruntime, threads: self.settings.threads })
     }
 
     pub(crate) fn embedder(&self, bundle: Bundle) -> Result<Embedder, Failure> {

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
-use edge::engine::EngineOptions;
-use edge::find::{self, Surroundings};
+use edge::engine::{EngineChoice, EngineOptions};
+use edge::find::{self, NotFound, Surroundings};
 use export::bundle_writer::{Draft, Recipe, WriteError, export};
 use export::run::{CHECKPOINT, Run, RunError};
 use export::verify::Verified;
@@ -78,8 +78,9 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let start = Instant::now();
     let recipe = recipe(arguments)?;
-    let options =
-        EngineOptions { onnxruntime: library(arguments.onnxruntime.as_deref())?, threads: None };
+    let wanted = arguments.onnxruntime.as_deref();
+    let onnxruntime = find::onnxruntime_for(EngineChoice::Auto, wanted, &Surroundings::read())?;
+    let options = EngineOptions { onnxruntime, threads: None };
     let run = Run::open(&arguments.run)?;
     if !arguments.json {
         let (run, out) = (arguments.run.display(), arguments.out.display());
@@ -122,16 +123,6 @@ fn accuracy(given: &str) -> Result<Accuracy, BadInput> {
     Ok(Accuracy { engine: engine.to_owned(), report })
 }
 
-/// ONNX Runtime's library: what is named must be there, what is not named may be absent.
-fn library(wanted: Option<&Path>) -> Result<Option<PathBuf>, BadInput> {
-    let surroundings = Surroundings::read();
-    match find::onnxruntime(wanted, &surroundings) {
-        Ok(path) => Ok(Some(path)),
-        Err(_) if wanted.is_none() && surroundings.ort_dylib_path.is_none() => Ok(None),
-        Err(error) => Err(BadInput(error.to_string())),
-    }
-}
-
 /// Something that the user gave cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -139,7 +130,7 @@ struct BadInput(String);
 
 fn is_bad_input(error: &anyhow::Error) -> bool {
     let write = error.downcast_ref::<WriteError>().is_some_and(WriteError::is_bad_input);
-    write || error.is::<RunError>() || error.is::<BadInput>()
+    write || error.is::<RunError>() || error.is::<NotFound>() || error.is::<BadInput>()
 }
 
 fn report_failure(error: &anyhow::Error, json: bool) {

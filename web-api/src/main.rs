@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use edge::embedder::Embedder;
-use edge::engine::{EngineChoice, EngineOptions, Provider};
+use edge::engine::EngineOptions;
 use edge::find::{self, NotFound, Surroundings};
 use edge::gallery::{GalleryError, RedbGallery};
 use models::bundle::{Bundle, BundleError, BundleLimits};
@@ -109,18 +109,12 @@ impl Places {
                 let text = "no home folder is known; name the gallery's folder with --store";
                 ConfigError::Contradiction(text.to_owned())
             })?,
-            onnxruntime: library(config, &surroundings)?,
+            onnxruntime: find::onnxruntime_for(
+                config.engine,
+                config.onnxruntime.as_deref(),
+                &surroundings,
+            )?,
         })
-    }
-}
-
-/// A library that is named must be there; without one the engines say so themselves.
-fn library(config: &Config, surroundings: &Surroundings) -> Result<Option<PathBuf>, NotFound> {
-    let is_named = config.onnxruntime.is_some() || surroundings.ort_dylib_path.is_some();
-    let is_used = config.engine != EngineChoice::Only(Provider::Tract);
-    match find::onnxruntime(config.onnxruntime.as_deref(), surroundings) {
-        Err(error) if is_named && is_used => Err(error),
-        found => Ok(found.ok()),
     }
 }
 
