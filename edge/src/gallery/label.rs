@@ -4,13 +4,14 @@ use std::fmt;
 use std::str::FromStr;
 
 use unicode_normalization::UnicodeNormalization;
+use unicode_width::UnicodeWidthStr;
 
 use super::ClassId;
 
 /// Most characters in a label.
 const LONGEST: usize = 128;
 
-/// A class's name: Unicode NFC, trimmed, 1 to 128 characters, without `/`, control characters and
+/// A class's name: Unicode NFC, trimmed, 1 to 128 characters of which one can be seen, without `/`, control characters and
 /// invisible direction overrides, and neither `.`, `..` nor an id such as `@7`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Label(String);
@@ -47,6 +48,9 @@ fn check(label: &str) -> Result<(), LabelError> {
     }
     if let Some(bad) = label.chars().find(|&c| is_forbidden(c)) {
         return Err(LabelError::Forbidden(bad));
+    }
+    if label.width() == 0 {
+        return Err(LabelError::Invisible);
     }
     if matches!(label, "." | "..") || label.parse::<ClassId>().is_ok() {
         return Err(LabelError::Reserved(label.to_owned()));
@@ -95,6 +99,9 @@ pub enum LabelError {
     /// A character that no name may have.
     #[error("a class name may not contain `{}`", .0.escape_default())]
     Forbidden(char),
+    /// Nothing that one could see or point at.
+    #[error("a class name must have at least one visible character")]
+    Invisible,
     /// A name that means something else in a path.
     #[error("`{0}` cannot be a class name: it is reserved")]
     Reserved(String),
@@ -134,6 +141,8 @@ mod tests {
             ("a\u{1b}[31mb", LabelError::Forbidden('\u{1b}')),
             ("a\u{202e}b", LabelError::Forbidden('\u{202e}')),
             ("a\u{2067}b", LabelError::Forbidden('\u{2067}')),
+            ("\u{200B}\u{200D}", LabelError::Invisible),
+            ("\u{3164}", LabelError::Invisible),
             (".", LabelError::Reserved(".".to_owned())),
             ("..", LabelError::Reserved("..".to_owned())),
             ("@12", LabelError::Reserved("@12".to_owned())),
