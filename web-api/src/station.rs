@@ -10,6 +10,7 @@ use axum::body::Bytes;
 use edge::classifier::{self, Classifier};
 use edge::embedder::{Embedded, Embedder, ReadPicture};
 use edge::gallery::{self, ClassId, Gallery, GalleryError, Label, NewExample, Outcome};
+use models::hex;
 use models::picture::Warning;
 
 use crate::intake::Unembedded;
@@ -283,7 +284,7 @@ fn example(outcome: &Outcome, embedded: &Embedded) -> wire::EnrolledExample {
     wire::EnrolledExample {
         duplicate_of: outcome.duplicate.then(|| id.clone()),
         id,
-        sha256: hexadecimal(&embedded.sha256),
+        sha256: hex::encode(&embedded.sha256),
         warnings: warnings(&embedded.warnings),
     }
 }
@@ -332,8 +333,4 @@ fn timing(embedded: &[Embedded]) -> wire::Timing {
 /// Microseconds are the finest that means something here.
 fn milliseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

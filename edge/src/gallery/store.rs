@@ -60,12 +60,6 @@ impl RedbGallery {
         dir.join(FILE).is_file()
     }
 
-    /// The folder it is in.
-    #[must_use]
-    pub fn dir(&self) -> &Path {
-        &self.dir
-    }
-
     /// Opens the database again if a write had failed; then the facts are what the disk holds.
     fn ready(&mut self) -> Result<(), GalleryError> {
         if self.database.is_none() {
