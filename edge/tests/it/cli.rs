@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use crate::fixtures::{folder, png, tiny_bundle_dir};
+use crate::fixtures::{png, tiny_bundle_dir};
 use crate::recognition::draw_classes;
 
 /// A fresh home, working folder and store.
@@ -165,6 +165,23 @@ fn doctor_uses_a_library_beside_nothing_but_by_name() {
 }
 
 #[test]
+fn a_library_that_is_none_is_a_reason_not_a_crash() {
+    let sandbox = Sandbox::new();
+    let text = sandbox.path("libonnxruntime.so");
+    fs::write(&text, "not a library").unwrap();
+    let another = PathBuf::from("/lib/x86_64-linux-gnu/libc.so.6");
+    for library in [text, another].into_iter().filter(|library| library.exists()) {
+        let name = library.to_str().unwrap();
+        let said = sandbox.run(&["bench", "--engine", "cpu", "--onnxruntime", name]);
+        assert_eq!(said.code, 1, "{said:?}");
+        assert!(said.err.contains(name), "{said:?}");
+    }
+    let gone = sandbox.run(&["bench", "--engine", "cpu", "--onnxruntime", "gone.so"]);
+    assert_eq!(gone.code, 2, "{gone:?}");
+    assert!(gone.err.contains("gone.so") && gone.err.contains("--onnxruntime"), "{gone:?}");
+}
+
+#[test]
 fn evaluate_writes_the_report() {
     let sandbox = Sandbox::new();
     draw_classes(&sandbox.path("things"), 6);
@@ -246,5 +263,4 @@ fn help_has_examples() {
         assert_eq!(help.code, 0);
         assert!(help.out.contains("Examples:") && help.out.contains("--engine"), "{command}");
     }
-    assert!(folder().is_dir() && Path::new(env!("CARGO_BIN_EXE_handful")).is_file());
 }

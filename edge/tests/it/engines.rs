@@ -1,7 +1,6 @@
 //! Committed ONNX files replayed on every engine: the right answer, and a wrong one noticed.
 
 use std::fs;
-use std::path::{Path, PathBuf};
 
 use edge::engine::{
     Engine, EngineChoice, EngineError, EngineOptions, Model, Provider, select, select_proven,
@@ -179,24 +178,6 @@ fn a_provider_that_is_asked_for_is_not_replaced() {
 }
 
 #[test]
-fn a_library_that_is_none_is_a_reason_not_a_panic() {
-    let (case, onnx) = first();
-    let model = Model { onnx: &onnx, inputs: &inputs(&case), max_batch: 8 };
-    let root = tempfile::tempdir().unwrap();
-    let text = root.path().join("libonnxruntime.so");
-    fs::write(&text, "not a library").unwrap();
-    let libraries = [text, root.path().join("gone.so"), PathBuf::from("/lib64/libc.so.6")];
-    for library in libraries.into_iter().filter(|l| !l.starts_with("/lib64") || l.exists()) {
-        // Another test may have loaded the real one already: then that is the reason.
-        let error =
-            select(&model, EngineChoice::Only(Provider::Cpu), &options(Some(library.clone())));
-        let reason = error.unwrap_err().rejected.remove(0).reason;
-        let names = library.file_name().unwrap().to_str().unwrap();
-        assert!(reason.contains(names) || reason.contains("already uses"), "{reason}");
-    }
-}
-
-#[test]
 fn proof_and_panic_reject_an_engine() {
     let (case, onnx) = first();
     let model = Model { onnx: &onnx, inputs: &inputs(&case), max_batch: 8 };
@@ -218,5 +199,4 @@ fn the_words_for_engines_go_both_ways() {
     assert!(error.contains("`gpu`") && error.contains("tensorrt"), "{error}");
     let names = Provider::ALL.map(|provider| provider.to_string());
     assert_eq!(names, ["onnxruntime/tensorrt", "onnxruntime/cuda", "onnxruntime/cpu", "tract"]);
-    assert!(!Path::new("libonnxruntime.so").exists(), "never taken from the current folder");
 }
