@@ -15,6 +15,8 @@ use crate::picture::Warning;
 const MAX_DEPTH: usize = 16;
 /// Bytes of a manifest.
 const MAX_MANIFEST: u64 = 256 << 20;
+/// Bytes of the two blocks of zeros that end an archive (POSIX.1-1988, ustar).
+const TAR_END: usize = 1024;
 /// The file that lists a data set.
 pub(super) const MANIFEST: &str = "manifest.csv";
 
@@ -122,7 +124,8 @@ impl Files {
         let packed = disk::read(path, limits.max_archive_bytes)?;
         // Pictures are packed already: unpacked they take about the archive's size.
         let mut files = Self::new(Source::Archive(Vec::with_capacity(packed.len())));
-        let unpacked: Box<dyn Read + '_> = if packed.starts_with(&[0x1F, 0x8B]) {
+        let is_gzip = packed.starts_with(&[0x1F, 0x8B]);
+        let unpacked: Box<dyn Read + '_> = if is_gzip {
             Box::new(MultiGzDecoder::new(packed.as_slice()))
         } else {
             Box::new(Cursor::new(&packed))
@@ -138,7 +141,13 @@ impl Files {
             let (path, limit) = (path.to_owned(), limits.max_archive_bytes);
             return Err(DatasetError::TooLarge { path, limit, unit: "bytes unpacked" });
         }
-        result.map(|_| files)
+        result?;
+        // gzip has a checksum of its own; a bare archive cut between two files shows by its end alone.
+        if !is_gzip && !packed.is_empty() && !packed.ends_with(&[0; TAR_END]) {
+            let reason = "it was cut: the blocks of zeros that end an archive are missing";
+            return Err(DatasetError::Archive { path: path.to_owned(), reason: reason.to_owned() });
+        }
+        Ok(files)
     }
 
     fn take_in(

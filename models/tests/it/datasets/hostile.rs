@@ -253,6 +253,10 @@ fn an_archive_cut_in_half_is_refused() {
     }
     let tar = tar_of(&pictures());
     assert!(matches!(refused(&tar[..tar.len() / 2 + 100]), DatasetError::Archive { .. }));
+    // Between two files too, where what is left is a sound beginning.
+    let error = refused(&tar[..tar.len() - 1024]);
+    assert!(matches!(error, DatasetError::Archive { .. }), "{error}");
+    assert!(error.to_string().contains("was cut"), "{error}");
 }
 
 proptest! {
