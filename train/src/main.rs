@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
@@ -11,6 +11,8 @@ use models::dataset::{Dataset, Split};
 use models::disk;
 use models::few_shot::episode::EpisodeSpec;
 use models::few_shot::evaluate::Protocol;
+use signal_hook::consts::TERM_SIGNALS;
+use signal_hook::flag;
 use train::config::Config;
 use train::device::{DeviceChoice, Precision, resolve};
 use train::error::{BadInput, is_bad_input};
@@ -169,12 +171,11 @@ fn run_pretrain(arguments: &Pretrain) -> Result<()> {
     ensure!(arguments.resume || !run.is_begun(), begun());
     let dataset = open(&arguments.data)?;
     let stop = Arc::new(AtomicBool::new(false));
-    let asked = Arc::clone(&stop);
-    ctrlc::set_handler(move || {
-        if asked.swap(true, Ordering::Relaxed) {
-            std::process::exit(130); // Asked twice: now, and unsaved.
-        }
-    })?;
+    for signal in TERM_SIGNALS {
+        // In this order: the first signal asks, a second one ends it at once and unsaved.
+        flag::register_conditional_shutdown(*signal, 128 + signal, Arc::clone(&stop))?;
+        flag::register(*signal, Arc::clone(&stop))?;
+    }
     let ending = pretrain(&config, &dataset, &run, arguments.resume, compute, &stop)?;
     if ending == Ending::Stopped {
         eprintln!(
