@@ -2,7 +2,8 @@
 //!
 //! Networks as data ([`graph`]) with a slow, obvious interpreter ([`mod@reference`]), pictures and how they
 //! become tensors ([`picture`], [`preprocess`], [`dataset`]), the files that parts hand to each other
-//! ([`tensors`], [`checkpoint`], [`bundle`]) and the mathematics of few-shot recognition ([`few_shot`]).
+//! ([`tensors`], [`checkpoint`], [`bundle`]), what words tell of classes ([`knowledge`]) and the mathematics of
+//! few-shot recognition ([`few_shot`]).
 //!
 //! This crate is pure: bytes in, bytes out. It knows no engine, no network and no global state, and it
 //! opens files in [`disk`] only.
@@ -16,6 +17,7 @@ pub mod disk;
 pub mod few_shot;
 pub mod graph;
 pub mod hex;
+pub mod knowledge;
 pub mod picture;
 pub mod preprocess;
 pub mod reference;

@@ -10,6 +10,7 @@ mod episodes;
 mod evaluate;
 mod fixtures;
 mod hostile_pictures;
+mod knowledge;
 mod law;
 mod pictures;
 mod preprocess;

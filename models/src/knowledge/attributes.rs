@@ -1,0 +1,466 @@
+//! Which attributes classes have: the parts of a class's synset and of all that it is a kind of
+//! (section 3.1 of Zhang et al., CVPR 2021), kept by a rule.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::str::FromStr;
+
+use ndarray::{Array2, Ix2};
+use serde::{Deserialize, Serialize};
+
+use super::vectors::Vectors;
+use super::wordnet::{SynsetId, WordNet};
+use crate::dataset::Split;
+use crate::hex;
+use crate::tensors::{TensorFile, TensorsError};
+
+/// The version of the format that is written, and the only one that is read.
+pub const FORMAT: u32 = 1;
+
+/// The most bytes of `knowledge.json` or `knowledge.safetensors` that are read.
+pub const MAX_BYTES: u64 = 256 << 20;
+
+const KIND: &str = "handful-knowledge";
+
+const SOURCE: &str = "part meronyms of each class's synset and of all its hypernyms, WordNet 3.0";
+
+/// Which attributes are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rule {
+    /// Those of a base class and of a validation or novel class: the paper's. It looks at the names of novel
+    /// classes, never at their pictures.
+    #[default]
+    Paper,
+    /// Those of a base class: for a device, which cannot know what it will be shown.
+    BaseOnly,
+    /// Those of any class: for comparison only, since nothing can be learned of what no base class has.
+    All,
+}
+
+impl Rule {
+    /// Every rule.
+    pub const ALL: [Self; 3] = [Self::Paper, Self::BaseOnly, Self::All];
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Paper => "paper",
+            Self::BaseOnly => "base-only",
+            Self::All => "all",
+        })
+    }
+}
+
+/// A word that names no rule.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{got}` is no rule; expected paper, base-only or all")]
+pub struct RuleError {
+    /// The word.
+    pub got: String,
+}
+
+impl FromStr for Rule {
+    type Err = RuleError;
+
+    fn from_str(text: &str) -> Result<Self, RuleError> {
+        let known = Self::ALL.into_iter().find(|rule| rule.to_string() == text);
+        known.ok_or_else(|| RuleError { got: text.to_owned() })
+    }
+}
+
+/// A class of a data set, and what it is called in WordNet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedClass {
+    /// Its name in the data set.
+    pub name: String,
+    /// Its synset.
+    pub wnid: SynsetId,
+    /// What it is for.
+    pub split: Split,
+}
+
+/// The classes of a data set, their attributes, and which class has which: `knowledge.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Knowledge {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// Where it comes from, in words.
+    pub source: String,
+    /// How attributes were chosen.
+    pub rule: Rule,
+    /// In the order of the data set.
+    pub classes: Vec<KnownClass>,
+    /// In the order of their synsets.
+    pub attributes: Vec<Attribute>,
+    /// Pairs of a class's and an attribute's synset: the class has the attribute.
+    pub links: BTreeSet<(SynsetId, SynsetId)>,
+}
+
+/// A class with what WordNet tells of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KnownClass {
+    /// Its synset.
+    pub wnid: SynsetId,
+    /// The synset's name for people, such as `apple.n.01`.
+    pub synset: String,
+    /// Its name in the data set.
+    pub name: String,
+    /// What it is for.
+    pub split: Split,
+    /// The synset's words.
+    pub lemmas: Vec<String>,
+    /// All that the synset is a kind of, without itself.
+    pub ancestors: Vec<SynsetId>,
+}
+
+/// A part that classes have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Attribute {
+    /// Its synset.
+    pub wnid: SynsetId,
+    /// The synset's name for people, such as `wing.n.01`.
+    pub synset: String,
+    /// The synset's words.
+    pub lemmas: Vec<String>,
+}
+
+/// L2-normalized word vectors of a [`Knowledge`]: `knowledge.safetensors`. Zero where no word is known.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Words {
+    /// Of its classes, `[K, d]`.
+    pub classes: Array2<f32>,
+    /// Of its attributes, `[A, d]`.
+    pub attributes: Array2<f32>,
+}
+
+/// Why there is no knowledge.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KnowledgeError {
+    /// A synset that WordNet does not have.
+    #[error("class `{class}` has the wnid {wnid}, which is no noun of WordNet 3.0")]
+    UnknownSynset {
+        /// The class.
+        class: String,
+        /// Its synset.
+        wnid: SynsetId,
+    },
+    /// The text is not the JSON that is written.
+    #[error("not a knowledge file: {0}")]
+    Json(String),
+    /// Written by another version.
+    #[error(
+        "the knowledge has format {got}, expected {FORMAT}: make it again with handful-train knowledge"
+    )]
+    Format {
+        /// The format found.
+        got: u64,
+    },
+    /// A link of something that is not listed.
+    #[error("the link [{0}, {1}] names a class or an attribute that is not listed")]
+    Link(SynsetId, SynsetId),
+    /// The word vectors are not a tensor file.
+    #[error(transparent)]
+    Tensors(#[from] TensorsError),
+    /// The word vectors belong to other knowledge, or do not fit it.
+    #[error(
+        "the word vectors do not belong to this knowledge ({0}): make both again with handful-train knowledge"
+    )]
+    Words(String),
+}
+
+impl Knowledge {
+    /// What WordNet tells of these classes.
+    ///
+    /// # Errors
+    /// A class whose synset WordNet does not have.
+    pub fn new(
+        wordnet: &WordNet,
+        classes: &[NamedClass],
+        rule: Rule,
+    ) -> Result<Self, KnowledgeError> {
+        let parts: Vec<_> = classes.iter().map(|class| parts(wordnet, class.wnid)).collect();
+        let kept = kept(rule, classes, &parts);
+        let links = classes.iter().zip(&parts).flat_map(|(class, parts)| {
+            parts.intersection(&kept).map(|&attribute| (class.wnid, attribute))
+        });
+        Ok(Self {
+            format: FORMAT,
+            source: SOURCE.to_owned(),
+            rule,
+            links: links.collect(),
+            classes: classes.iter().map(|class| known(wordnet, class)).collect::<Result<_, _>>()?,
+            attributes: kept.iter().filter_map(|&wnid| attribute(wordnet, wnid)).collect(),
+        })
+    }
+
+    /// Reads the bytes of `knowledge.json`.
+    ///
+    /// # Errors
+    /// See [`KnowledgeError`].
+    pub fn parse(bytes: &[u8]) -> Result<Self, KnowledgeError> {
+        #[derive(Deserialize)]
+        struct Format {
+            format: u64,
+        }
+        let not_json = |e: serde_json::Error| KnowledgeError::Json(e.to_string());
+        let Format { format: got } = serde_json::from_slice(bytes).map_err(not_json)?;
+        if got != u64::from(FORMAT) {
+            return Err(KnowledgeError::Format { got });
+        }
+        let knowledge: Self = serde_json::from_slice(bytes).map_err(not_json)?;
+        let classes: BTreeSet<_> = knowledge.classes.iter().map(|class| class.wnid).collect();
+        let attributes = knowledge.positions();
+        let is_known = |link: &&(SynsetId, SynsetId)| {
+            classes.contains(&link.0) && attributes.contains_key(&link.1)
+        };
+        match knowledge.links.iter().find(|link| !is_known(link)) {
+            Some(link) => Err(KnowledgeError::Link(link.0, link.1)),
+            None => Ok(knowledge),
+        }
+    }
+
+    /// The bytes of `knowledge.json`; the same knowledge always gives the same bytes.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, KnowledgeError> {
+        let json = serde_json::to_vec_pretty(self);
+        let mut json = json.map_err(|e| KnowledgeError::Json(e.to_string()))?;
+        json.push(b'\n');
+        Ok(json)
+    }
+
+    /// The word vectors of all classes and attributes.
+    pub fn words(&self, vectors: &Vectors) -> Words {
+        Words {
+            classes: rows(vectors, self.classes.iter().map(|class| &class.lemmas)),
+            attributes: rows(vectors, self.attributes.iter().map(|attribute| &attribute.lemmas)),
+        }
+    }
+
+    /// Of each class its attributes, as positions in `attributes`.
+    pub fn attributes_of_classes(&self) -> Vec<Vec<usize>> {
+        let positions = self.positions();
+        let of = |class: &KnownClass| {
+            let links =
+                self.links.range((class.wnid, SynsetId(0))..=(class.wnid, SynsetId(u32::MAX)));
+            links.filter_map(|(_, attribute)| positions.get(attribute).copied()).collect()
+        };
+        self.classes.iter().map(of).collect()
+    }
+
+    fn positions(&self) -> BTreeMap<SynsetId, usize> {
+        self.attributes.iter().enumerate().map(|(i, attribute)| (attribute.wnid, i)).collect()
+    }
+}
+
+/// The parts of a synset and of everything that it is a kind of.
+fn parts(wordnet: &WordNet, wnid: SynsetId) -> BTreeSet<SynsetId> {
+    let mut line = wordnet.ancestors(wnid);
+    line.insert(wnid);
+    let synsets = line.iter().filter_map(|&id| wordnet.synset(id));
+    synsets.flat_map(|synset| &synset.parts).copied().collect()
+}
+
+fn kept(rule: Rule, classes: &[NamedClass], parts: &[BTreeSet<SynsetId>]) -> BTreeSet<SynsetId> {
+    let of = |is_base: bool| -> BTreeSet<SynsetId> {
+        let chosen = classes.iter().zip(parts);
+        let chosen = chosen.filter(|(class, _)| (class.split == Split::Base) == is_base);
+        chosen.flat_map(|(_, parts)| parts).copied().collect()
+    };
+    let (base, others) = (of(true), of(false));
+    match rule {
+        Rule::Paper => base.intersection(&others).copied().collect(),
+        Rule::BaseOnly => base,
+        Rule::All => base.union(&others).copied().collect(),
+    }
+}
+
+fn known(wordnet: &WordNet, class: &NamedClass) -> Result<KnownClass, KnowledgeError> {
+    let NamedClass { name, wnid, split } = class.clone();
+    let found = wordnet.synset(wnid).zip(wordnet.name(wnid));
+    let (synset, synset_name) =
+        found.ok_or_else(|| KnowledgeError::UnknownSynset { class: name.clone(), wnid })?;
+    let ancestors = wordnet.ancestors(wnid).into_iter().collect();
+    Ok(KnownClass {
+        wnid,
+        synset: synset_name,
+        name,
+        split,
+        lemmas: synset.lemmas.clone(),
+        ancestors,
+    })
+}
+
+fn attribute(wordnet: &WordNet, wnid: SynsetId) -> Option<Attribute> {
+    let synset = wordnet.name(wnid)?;
+    Some(Attribute { wnid, synset, lemmas: wordnet.synset(wnid)?.lemmas.clone() })
+}
+
+fn rows<'a>(vectors: &Vectors, lemmas: impl Iterator<Item = &'a Vec<String>>) -> Array2<f32> {
+    let mut rows = Array2::zeros((0, vectors.dimension()));
+    for lemmas in lemmas {
+        let row =
+            vectors.synset(lemmas).unwrap_or_else(|| ndarray::Array1::zeros(vectors.dimension()));
+        rows.push_row(row.view()).expect("invariant: a table's vectors have one dimension");
+    }
+    rows
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Description {
+    kind: String,
+    format: u32,
+    /// SHA-256 of the `knowledge.json` that the vectors are for.
+    knowledge: String,
+}
+
+impl Words {
+    /// Reads the bytes of `knowledge.safetensors`, which belongs to the `knowledge.json` of these bytes.
+    ///
+    /// # Errors
+    /// See [`KnowledgeError`].
+    pub fn parse(bytes: &[u8], knowledge_json: &[u8]) -> Result<Self, KnowledgeError> {
+        let knowledge = Knowledge::parse(knowledge_json)?;
+        let mut file = TensorFile::parse(bytes)?;
+        let description: Description = serde_json::from_str(&file.metadata)
+            .map_err(|e| KnowledgeError::Words(e.to_string()))?;
+        let Description { kind, format, knowledge: hash } = description;
+        if kind != KIND || format != FORMAT {
+            return Err(KnowledgeError::Words(format!("it is `{kind}` of format {format}")));
+        }
+        if hash != hex::sha256(knowledge_json) {
+            return Err(KnowledgeError::Words(
+                "they were made for another knowledge.json".to_owned(),
+            ));
+        }
+        let mut take = |name: &str, n: usize| {
+            let tensor = file.floats.remove(name).and_then(|t| t.into_dimensionality::<Ix2>().ok());
+            let fits = |t: &Array2<f32>| t.nrows() == n && t.iter().all(|value| value.is_finite());
+            let wrong =
+                || KnowledgeError::Words(format!("`{name}` has not {n} rows of finite values"));
+            tensor.filter(fits).ok_or_else(wrong)
+        };
+        let classes = take("class_word", knowledge.classes.len())?;
+        let attributes = take("attribute_word", knowledge.attributes.len())?;
+        if classes.ncols() != attributes.ncols() {
+            return Err(KnowledgeError::Words("two dimensions".to_owned()));
+        }
+        Ok(Self { classes, attributes })
+    }
+
+    /// The bytes of `knowledge.safetensors`, beside the `knowledge.json` of these bytes.
+    ///
+    /// # Errors
+    /// When the container cannot be written.
+    pub fn to_bytes(&self, knowledge_json: &[u8]) -> Result<Vec<u8>, KnowledgeError> {
+        let knowledge = hex::sha256(knowledge_json);
+        let description = Description { kind: KIND.to_owned(), format: FORMAT, knowledge };
+        let metadata = serde_json::to_string(&description)
+            .map_err(|e| KnowledgeError::Words(e.to_string()))?;
+        let mut file = TensorFile { metadata, ..TensorFile::default() };
+        file.floats.insert("class_word".to_owned(), self.classes.clone().into_dyn());
+        file.floats.insert("attribute_word".to_owned(), self.attributes.clone().into_dyn());
+        Ok(file.to_bytes()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use ndarray::array;
+
+    /// A bird and a plane are things with wings; a bird also has feathers, a plane a propeller; a wing has a tip.
+    const DATA: &str = "\
+00000001 03 n 01 thing 0 000 | what is
+00000002 03 n 01 flyer 0 002 @ 00000001 n 0000 %p 00000005 n 0000 | what flies
+00000003 03 n 02 bird 0 fowl 1 002 @ 00000002 n 0000 %p 00000006 n 0000 | an animal
+00000004 03 n 01 plane 0 002 @ 00000002 n 0000 %p 00000007 n 0000 | a machine
+00000005 03 n 01 wing 0 002 @ 00000001 n 0000 %p 00000008 n 0000 | it carries
+00000006 03 n 01 feather 0 001 @ 00000001 n 0000 | it keeps warm
+00000007 03 n 01 propeller 0 001 @ 00000001 n 0000 | it turns
+00000008 03 n 01 tip 0 001 @ 00000001 n 0000 | an end
+00000009 03 n 01 jay 0 001 @i 00000003 n 0000 | a certain bird
+";
+    const INDEX: &str = "  1 a licence
+bird n 1 2 @ %p 1 0 00000003
+feather n 1 1 @ 1 0 00000006
+flyer n 1 2 @ %p 1 0 00000002
+jay n 1 1 @ 1 0 00000009
+plane n 1 2 @ %p 1 0 00000004
+propeller n 1 1 @ 1 0 00000007
+thing n 1 0 1 0 00000001
+tip n 1 1 @ 1 0 00000008
+wing n 1 2 @ %p 1 0 00000005
+";
+
+    fn named(name: &str, wnid: u32, split: Split) -> NamedClass {
+        NamedClass { name: name.to_owned(), wnid: SynsetId(wnid), split }
+    }
+
+    fn knowledge(rule: Rule) -> Knowledge {
+        let wordnet = WordNet::parse(INDEX.as_bytes(), DATA.as_bytes()).unwrap();
+        let classes = [named("jay", 9, Split::Base), named("plane", 4, Split::Novel)];
+        Knowledge::new(&wordnet, &classes, rule).unwrap()
+    }
+
+    fn attributes(rule: Rule) -> Vec<String> {
+        knowledge(rule).attributes.into_iter().map(|attribute| attribute.synset).collect()
+    }
+
+    #[test]
+    fn the_rules() {
+        assert_eq!(attributes(Rule::Paper), ["wing.n.01"]);
+        assert_eq!(attributes(Rule::BaseOnly), ["wing.n.01", "feather.n.01"]);
+        assert_eq!(attributes(Rule::All), ["wing.n.01", "feather.n.01", "propeller.n.01"]);
+        assert_eq!(knowledge(Rule::BaseOnly).attributes_of_classes(), [vec![0, 1], vec![0]]);
+        let ancestors = [1, 2, 3].map(SynsetId);
+        assert_eq!(knowledge(Rule::Paper).classes[0].ancestors, ancestors);
+        assert!(Rule::ALL.iter().all(|rule| rule.to_string().parse() == Ok(*rule)));
+        assert!("any".parse::<Rule>().unwrap_err().to_string().contains("`any` is no rule"));
+    }
+
+    #[test]
+    fn a_synset_that_is_none_is_named_with_its_class() {
+        let wordnet = WordNet::parse(INDEX.as_bytes(), DATA.as_bytes()).unwrap();
+        let error = Knowledge::new(&wordnet, &[named("roc", 77, Split::Base)], Rule::Paper);
+        assert_eq!(
+            error.unwrap_err().to_string(),
+            "class `roc` has the wnid n00000077, which is no noun of WordNet 3.0"
+        );
+    }
+
+    #[test]
+    fn files_survive_the_round_trip_and_belong_together() {
+        let vectors = Vectors::parse(b"jay 3 4\nwing 0 2\n").unwrap();
+        let knowledge = knowledge(Rule::Paper);
+        let words = knowledge.words(&vectors);
+        assert_eq!(words.classes, array![[0.6, 0.8], [0.0, 0.0]]);
+        assert_eq!(words.attributes, array![[0.0, 1.0]]);
+        let json = knowledge.to_bytes().unwrap();
+        assert_eq!(Knowledge::parse(&json).unwrap(), knowledge);
+        let bytes = words.to_bytes(&json).unwrap();
+        assert_eq!(Words::parse(&bytes, &json).unwrap(), words);
+        let other = self::knowledge(Rule::All).to_bytes().unwrap();
+        let error = Words::parse(&bytes, &other).unwrap_err().to_string();
+        assert!(error.contains("another knowledge.json"), "{error}");
+    }
+
+    #[test]
+    fn what_is_unknown_is_refused_by_name() {
+        let json = String::from_utf8(knowledge(Rule::Paper).to_bytes().unwrap()).unwrap();
+        let refused = |json: &str| Knowledge::parse(json.as_bytes()).unwrap_err().to_string();
+        assert!(refused(&json.replace("\"format\": 1", "\"format\": 2")).contains("has format 2"));
+        assert!(refused("{}").contains("missing field `format`"));
+        let stray = json.replace("\"links\": [", "\"links\": [[\"n00000009\", \"n00000001\"],");
+        assert!(refused(&stray).contains("the link [n00000009, n00000001]"), "{}", refused(&stray));
+    }
+}
