@@ -3,8 +3,13 @@
 //! Similarity is always "greater is closer". Embeddings come in raw, as the backbone made them. Nothing here
 //! draws a random number of its own: chance enters as a seed.
 
+pub mod compare;
 pub mod episode;
 pub mod evaluate;
+pub mod fusion;
+pub mod kernel;
 pub mod metric;
 pub mod prototype;
+pub mod space;
 pub mod statistics;
+pub mod trust;

@@ -104,7 +104,7 @@ impl Options {
 
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Report { n_way, k_shot, n_query, episodes, seed, split, ref results } = self.0;
+        let Report { n_way, k_shot, n_query, episodes, seed, split, ref results, .. } = self.0;
         writeln!(
             f,
             "{n_way}-way {k_shot}-shot on {split}, {n_query} queries, {episodes} episodes, seed {seed}"

@@ -1,12 +1,12 @@
 //! Accuracy over many episodes, with its 95 % interval.
 
-use std::fmt;
-
-use ndarray::{Array2, Axis, concatenate, stack};
+use ndarray::{Array2, ArrayView2, Axis, concatenate, stack};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::compare::{Known, Names, compare};
 use super::episode::{Episode, EpisodeError, EpisodeSpec, Sampler};
+use super::fusion::{Fusion, Setting};
 use super::{metric, prototype};
 use crate::dataset::Split;
 
@@ -42,10 +42,29 @@ impl Protocol {
     /// # Errors
     /// Those of [`evaluate`].
     pub fn report(&self, embeddings: &[Array2<f32>]) -> Result<Report, EvaluateError> {
+        let outcome = evaluate(embeddings, self.spec, self.episodes, self.seed)?;
+        Ok(self.of(vec![outcome]))
+    }
+
+    /// The accuracy of every policy on the split's embeddings; see [`compare`].
+    ///
+    /// # Errors
+    /// Those of [`evaluate`].
+    pub fn compare(
+        &self,
+        embeddings: &[Array2<f32>],
+        known: &Known,
+        names: Names,
+    ) -> Result<Report, EvaluateError> {
+        let results = compare(embeddings, known, self.spec, names, self.episodes, self.seed)?;
+        let report = self.of(results);
+        Ok(Report { names: (names != Names::Right).then_some(names), ..report })
+    }
+
+    fn of(&self, results: Vec<Outcome>) -> Report {
         let Self { split, spec, episodes, seed } = *self;
-        let outcome = evaluate(embeddings, spec, episodes, seed)?;
         let EpisodeSpec { n_way, k_shot, n_query } = spec;
-        Ok(Report { n_way, k_shot, n_query, episodes, seed, split, results: vec![outcome] })
+        Report { n_way, k_shot, n_query, episodes, seed, split, names: None, results }
     }
 }
 
@@ -65,44 +84,11 @@ pub struct Report {
     pub seed: u64,
     /// The classes they were drawn from.
     pub split: Split,
+    /// How names were made wrong, where they were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub names: Option<Names>,
     /// One figure for each way of making prototypes, all on the same episodes.
     pub results: Vec<Outcome>,
-}
-
-/// How prototypes were made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Fusion {
-    /// The mean of the support's embeddings.
-    Mean,
-}
-
-impl fmt::Display for Fusion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Mean => f.write_str("mean"),
-        }
-    }
-}
-
-/// Whether the classifier saw the queries together before it answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Setting {
-    /// Each query is answered by itself.
-    Inductive,
-    /// The queries served as unlabelled pictures.
-    Transductive,
-}
-
-impl fmt::Display for Setting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Inductive => "inductive",
-            Self::Transductive => "transductive",
-        })
-    }
 }
 
 /// One figure of a [`Report`].
@@ -116,6 +102,20 @@ pub struct Outcome {
     /// Mean over episodes of the share of right queries, 0..=1.
     pub accuracy: f64,
     /// Half width of the 95 % interval of `accuracy`: `1.96 * std / sqrt(episodes)`, `std` with `episodes - 1`.
+    pub ci95: f64,
+    /// How much more accurate than mean prototypes on the same episodes, and the half width of that difference's own
+    /// interval; absent for the mean itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gain: Option<Gain>,
+}
+
+/// A paired difference to mean prototypes.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gain {
+    /// Mean over episodes of the difference of the shares of right queries, -1..=1.
+    pub accuracy: f64,
+    /// Half width of its 95 % interval.
     pub ci95: f64,
 }
 
@@ -183,11 +183,12 @@ pub fn evaluate(
         .map(|index| n_right(embeddings, &sampler.episode(index)))
         .collect();
     let n_queries = (spec.n_way * spec.n_query) as f64;
-    let (accuracy, ci95) = mean_and_ci95(&right, n_queries);
-    Ok(Outcome { fusion: Fusion::Mean, setting: Setting::Inductive, accuracy, ci95 })
+    let shares: Vec<f64> = right.iter().map(|&right| right as f64 / n_queries).collect();
+    let (accuracy, ci95) = mean_and_ci95(&shares);
+    Ok(Outcome { fusion: Fusion::Mean, setting: Setting::Inductive, accuracy, ci95, gain: None })
 }
 
-fn check(embeddings: &[Array2<f32>], episodes: u64) -> Result<(), EvaluateError> {
+pub(super) fn check(embeddings: &[Array2<f32>], episodes: u64) -> Result<(), EvaluateError> {
     check_episodes(episodes)?;
     let expected = embeddings.first().map_or(0, Array2::ncols);
     for (class, rows) in embeddings.iter().enumerate() {
@@ -209,26 +210,50 @@ fn check_episodes(episodes: u64) -> Result<(), EvaluateError> {
     Ok(())
 }
 
-/// Number of queries of an episode that are nearest to their own class's prototype.
+/// Number of queries of an episode that are nearest to their own class's mean prototype.
 fn n_right(embeddings: &[Array2<f32>], episode: &Episode) -> usize {
-    let select = |pictures: &[Vec<usize>]| -> Vec<Array2<f32>> {
-        let ways = episode.classes.iter().zip(pictures);
-        ways.map(|(&class, pictures)| embeddings[class].select(Axis(0), pictures)).collect()
-    };
-    let prototypes: Vec<_> =
-        select(&episode.support).iter().map(|rows| prototype::mean(rows.view())).collect();
-    let prototypes: Vec<_> = prototypes.iter().map(|p| p.view()).collect();
-    let prototypes = stack(Axis(0), &prototypes).expect("invariant: embeddings have one size");
-    let queries = select(&episode.query);
-    let queries: Vec<_> = queries.iter().map(|rows| rows.view()).collect();
-    let queries = concatenate(Axis(0), &queries).expect("invariant: embeddings have one size");
-    let similarity = metric::cosine(queries.view(), prototypes.view());
-    let n_query = episode.query[0].len();
-    similarity
-        .axis_iter(Axis(0))
-        .enumerate()
-        .filter(|(q, row)| first_greatest(row.iter()) == q / n_query)
-        .count()
+    let chosen = Chosen::of(embeddings, episode);
+    n_nearest(chosen.query.view(), chosen.means().view())
+}
+
+/// The embeddings that an episode takes.
+pub(super) struct Chosen {
+    /// Of each class `[k_shot, s]`.
+    pub(super) support: Vec<Array2<f32>>,
+    /// Of all classes, one after the other, `[n_way * n_query, s]`.
+    pub(super) query: Array2<f32>,
+}
+
+impl Chosen {
+    pub(super) fn of(embeddings: &[Array2<f32>], episode: &Episode) -> Self {
+        let select = |pictures: &[Vec<usize>]| -> Vec<Array2<f32>> {
+            let ways = episode.classes.iter().zip(pictures);
+            ways.map(|(&class, pictures)| embeddings[class].select(Axis(0), pictures)).collect()
+        };
+        Self { support: select(&episode.support), query: joined(&select(&episode.query)) }
+    }
+
+    /// The mean prototypes, `[n_way, s]`.
+    pub(super) fn means(&self) -> Array2<f32> {
+        let means: Vec<_> = self.support.iter().map(|rows| prototype::mean(rows.view())).collect();
+        let means: Vec<_> = means.iter().map(|mean| mean.view()).collect();
+        stack(Axis(0), &means).expect("invariant: embeddings have one size")
+    }
+}
+
+/// All rows of all parts, `[n, s]`.
+pub(super) fn joined(parts: &[Array2<f32>]) -> Array2<f32> {
+    let views: Vec<_> = parts.iter().map(|rows| rows.view()).collect();
+    concatenate(Axis(0), &views).expect("invariant: embeddings have one size")
+}
+
+/// Number of queries that are nearest to their own class's prototype; the classes have equally many, one after the
+/// other.
+pub(super) fn n_nearest(query: ArrayView2<'_, f32>, prototypes: ArrayView2<'_, f32>) -> usize {
+    let similarity = metric::cosine(query, prototypes);
+    let n_query = query.nrows() / prototypes.nrows();
+    let rows = similarity.axis_iter(Axis(0)).enumerate();
+    rows.filter(|(q, row)| first_greatest(row.iter()) == q / n_query).count()
 }
 
 /// Position of the greatest value, the first one of equals.
@@ -242,13 +267,12 @@ fn first_greatest<'a>(values: impl Iterator<Item = &'a f32>) -> usize {
     best.0
 }
 
-/// Mean of `right / n_queries` and the half width of its 95 % interval. Sums run in the episodes' order.
-fn mean_and_ci95(right: &[usize], n_queries: f64) -> (f64, f64) {
-    let episodes = right.len() as f64;
-    let mean = right.iter().map(|&r| r as f64).sum::<f64>() / episodes / n_queries;
-    let squares: f64 = right.iter().map(|&r| (r as f64 / n_queries - mean).powi(2)).sum();
-    let std = (squares / (episodes - 1.0)).sqrt();
-    (mean, 1.96 * std / episodes.sqrt())
+/// The mean of values and the half width of its 95 % interval. Sums run in the episodes' order.
+pub(super) fn mean_and_ci95(values: &[f64]) -> (f64, f64) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    (mean, 1.96 * (squares / (n - 1.0)).sqrt() / n.sqrt())
 }
 
 #[cfg(test)]
@@ -262,7 +286,7 @@ mod tests {
     #[test]
     fn the_interval_is_that_of_the_definition() {
         // Shares 1, 0.5, 0.5, 0: mean 0.5, variance 0.5 / 3.
-        let (mean, ci95) = mean_and_ci95(&[2, 1, 1, 0], 2.0);
+        let (mean, ci95) = mean_and_ci95(&[1.0, 0.5, 0.5, 0.0]);
         assert!((mean - 0.5).abs() < 1e-12);
         assert!((ci95 - 1.96 * (0.5_f64 / 3.0).sqrt() / 2.0).abs() < 1e-12);
     }
@@ -326,6 +350,7 @@ mod tests {
             setting: Setting::Inductive,
             accuracy: 0.5,
             ci95: 0.25,
+            gain: None,
         };
         let report = Report {
             n_way: 5,
@@ -334,6 +359,7 @@ mod tests {
             episodes: 2000,
             seed: 7,
             split: Split::Val,
+            names: None,
             results: vec![outcome],
         };
         let json = serde_json::to_string(&report).unwrap();

@@ -3,8 +3,12 @@
 //! Running moments in f64 that can be merged (Welford 1962; Chan, Golub and LeVeque 1979), so a pass over the
 //! pictures can be cut into parts and an attribute is the merge of the classes that have it.
 
+mod file;
+
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
+
+pub use file::{FORMAT, Statistics, StatisticsError, Table};
 
 /// What the sum of squared deviations is divided by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

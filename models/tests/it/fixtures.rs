@@ -9,13 +9,13 @@ use models::reference;
 use models::tensors::{TensorFile, Tensors};
 use ndarray::{Array1, Array2, ArrayD, Axis, Ix2};
 
-fn fixture(name: &str) -> TensorFile {
+pub(crate) fn fixture(name: &str) -> TensorFile {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures").join(name);
     TensorFile::parse(&disk::read(&path, 1 << 20).unwrap()).unwrap()
 }
 
 /// Largest difference as a share of the largest expected magnitude.
-fn relative_error(got: impl IntoIterator<Item = f32>, expected: &ArrayD<f32>) -> f32 {
+pub(crate) fn relative_error(got: impl IntoIterator<Item = f32>, expected: &ArrayD<f32>) -> f32 {
     let scale = expected.iter().fold(0.0_f32, |scale, x| scale.max(x.abs()));
     let worst = got.into_iter().zip(expected).map(|(got, expected)| (got - expected).abs());
     worst.fold(0.0, f32::max) / scale

@@ -4,6 +4,7 @@
 
 mod cases;
 mod checkpoints;
+mod compare;
 mod datasets;
 mod draw;
 mod episodes;
@@ -11,6 +12,7 @@ mod evaluate;
 mod fixtures;
 mod hostile_pictures;
 mod knowledge;
+mod knowledge_fixtures;
 mod law;
 mod pictures;
 mod preprocess;

@@ -1,0 +1,249 @@
+//! Every fusion policy on the same episodes, so that their differences are not those of the draw.
+
+use std::fmt;
+use std::str::FromStr;
+
+use ndarray::{Array1, Array2, ArrayView2, Axis};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::episode::{Episode, EpisodeSpec, Sampler};
+use super::evaluate::{
+    Chosen, EvaluateError, Gain, Outcome, check, joined, mean_and_ci95, n_nearest,
+};
+use super::fusion::{self, ErrorVariances, Fusion};
+use super::space::{Space, normalized};
+
+/// What the policies need of the classes besides their pictures.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Known {
+    /// Where prototypes and knowledge meet.
+    pub space: Space,
+    /// Each class by knowledge alone, of length 1 in the space, `[classes, s]`.
+    pub semantic: Array2<f32>,
+    /// What mean and semantic prototypes are off by on base classes, for this `k_shot`; without it there is no
+    /// [`Fusion::ErrorVariance`].
+    pub errors: Option<ErrorVariances>,
+}
+
+/// Which name each class of an episode bears.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Names {
+    /// Its own.
+    Right,
+    /// That of another class of the episode, all of them.
+    Wrong,
+    /// That of one class, all of them.
+    Equal,
+    /// One of them that of a class outside of the episode.
+    OneWrong,
+    /// Two of them each other's.
+    Swapped,
+}
+
+impl Names {
+    /// Every way.
+    pub const ALL: [Self; 5] =
+        [Self::Right, Self::Wrong, Self::Equal, Self::OneWrong, Self::Swapped];
+
+    /// The classes whose names the classes of an episode bear; a function of `seed` and `index`.
+    fn of(self, episode: &Episode, n_classes: usize, seed: u64, index: u64) -> Vec<usize> {
+        let mut names = episode.classes.clone();
+        // Streams from the other end: episodes are drawn from those from 0 on.
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(u64::MAX - index);
+        let n = names.len();
+        let first = below(&mut rng, n);
+        match self {
+            Self::Right => {}
+            // Rotation leaves none in its place, and the classes' order is random already.
+            Self::Wrong => names.rotate_left(1),
+            Self::Equal => names.fill(episode.classes[first]),
+            Self::Swapped => names.swap(first, (first + 1) % n),
+            Self::OneWrong => {
+                let outside: Vec<usize> =
+                    (0..n_classes).filter(|class| !episode.classes.contains(class)).collect();
+                let others = if outside.is_empty() { &episode.classes } else { &outside };
+                names[first] = others[below(&mut rng, others.len())];
+            }
+        }
+        names
+    }
+}
+
+fn below(rng: &mut ChaCha8Rng, n: usize) -> usize {
+    ((u128::from(rng.next_u64()) * n as u128) >> 64) as usize
+}
+
+impl fmt::Display for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Right => "right",
+            Self::Wrong => "wrong",
+            Self::Equal => "equal",
+            Self::OneWrong => "one-wrong",
+            Self::Swapped => "swapped",
+        })
+    }
+}
+
+/// A word that says nothing of names.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("names cannot be `{got}`; expected right, wrong, equal, one-wrong or swapped")]
+pub struct NamesError {
+    /// The word.
+    pub got: String,
+}
+
+impl FromStr for Names {
+    type Err = NamesError;
+
+    fn from_str(text: &str) -> Result<Self, NamesError> {
+        let known = Self::ALL.into_iter().find(|names| names.to_string() == text);
+        known.ok_or_else(|| NamesError { got: text.to_owned() })
+    }
+}
+
+/// The accuracy of every policy over `episodes` episodes, the mean first; each of the others with its paired difference
+/// to it. Unlabelled pictures are the queries, where a policy uses any.
+///
+/// Episodes are those of [`evaluate`](super::evaluate::evaluate), and so is the figure of the mean. The answer is the
+/// same for any number of threads.
+///
+/// # Errors
+/// Those of `evaluate`.
+pub fn compare(
+    embeddings: &[Array2<f32>],
+    known: &Known,
+    spec: EpisodeSpec,
+    names: Names,
+    episodes: u64,
+    seed: u64,
+) -> Result<Vec<Outcome>, EvaluateError> {
+    check(embeddings, episodes)?;
+    let sampler = Sampler::new(embeddings.iter().map(Array2::nrows).collect(), spec, seed)?;
+    let moved: Vec<_> = embeddings.iter().map(|rows| known.space.apply(rows.view())).collect();
+    let shares: Vec<Vec<f64>> = (0..episodes)
+        .into_par_iter()
+        .map(|index| {
+            let episode = sampler.episode(index);
+            let names = names.of(&episode, embeddings.len(), seed, index);
+            let semantic = known.semantic.select(Axis(0), &names);
+            let raw = Chosen::of(embeddings, &episode);
+            let problem = Problem::new(&Chosen::of(&moved, &episode), semantic, known);
+            let of = |fusion| match fusion {
+                Fusion::Mean => Some(n_nearest(raw.query.view(), raw.means().view())),
+                fusion => Some(problem.n_right(problem.prototypes(fusion)?.view())),
+            };
+            let n_queries = raw.query.nrows() as f64;
+            Fusion::ALL.into_iter().filter_map(of).map(|n| n as f64 / n_queries).collect()
+        })
+        .collect();
+    let skips = |fusion: &Fusion| *fusion == Fusion::ErrorVariance && known.errors.is_none();
+    let policies = Fusion::ALL.into_iter().filter(|fusion| !skips(fusion)).enumerate();
+    Ok(policies.map(|(column, fusion)| outcome(fusion, column, &shares)).collect())
+}
+
+/// The figure of one column of `shares[episode]`; the mean's is column 0.
+fn outcome(fusion: Fusion, column: usize, shares: &[Vec<f64>]) -> Outcome {
+    let own: Vec<f64> = shares.iter().map(|shares| shares[column]).collect();
+    let (accuracy, ci95) = mean_and_ci95(&own);
+    let gains: Vec<f64> = shares.iter().map(|shares| shares[column] - shares[0]).collect();
+    let gain = (column > 0).then(|| {
+        let (accuracy, ci95) = mean_and_ci95(&gains);
+        Gain { accuracy, ci95 }
+    });
+    Outcome { fusion, setting: fusion.setting(), accuracy, ci95, gain }
+}
+
+/// One episode in the completer's space.
+struct Problem<'a> {
+    known: &'a Known,
+    /// Mean prototypes of length 1, `[n_way, s]`.
+    mean: Array2<f32>,
+    /// Knowledge prototypes, `[n_way, s]`.
+    semantic: Array2<f32>,
+    support: Array2<f32>,
+    labels: Vec<usize>,
+    query: Array2<f32>,
+    share: f32,
+}
+
+impl<'a> Problem<'a> {
+    fn new(chosen: &Chosen, semantic: Array2<f32>, known: &'a Known) -> Self {
+        let k_shot = chosen.support.first().map_or(0, Array2::nrows);
+        Self {
+            known,
+            mean: normalized(chosen.means()),
+            semantic,
+            support: joined(&chosen.support),
+            labels: (0..chosen.support.len()).flat_map(|way| vec![way; k_shot]).collect(),
+            query: chosen.query.clone(),
+            share: fusion::share(k_shot),
+        }
+    }
+
+    /// The prototypes of a policy, `[n_way, s]`; none where what it needs is not known.
+    fn prototypes(&self, policy: Fusion) -> Option<Array2<f32>> {
+        let (mean, semantic) = (self.mean.view(), self.semantic.view());
+        Some(match policy {
+            Fusion::Mean => self.mean.clone(),
+            Fusion::Completed => self.completed(1.0),
+            Fusion::Average => self.completed(0.5),
+            Fusion::Semantic => self.semantic.clone(),
+            Fusion::ErrorVariance => {
+                let weight = self.known.errors.as_ref()?.weight_of_mean();
+                fusion::weighted(mean, semantic, weight.view())
+            }
+            Fusion::Trusted => fusion::trusted(mean, semantic, self.share),
+            Fusion::Gaussian => {
+                let completed = self.completed(1.0);
+                let (support, query) = (self.support.view(), self.query.view());
+                fusion::gaussian(mean, completed.view(), support, &self.labels, query)
+            }
+        })
+    }
+
+    /// The mean moved towards knowledge by `part` of its share.
+    fn completed(&self, part: f32) -> Array2<f32> {
+        let weights = Array1::from_elem(self.mean.nrows(), part * self.share);
+        fusion::mixed(self.mean.view(), self.semantic.view(), weights.view())
+    }
+
+    fn n_right(&self, prototypes: ArrayView2<'_, f32>) -> usize {
+        n_nearest(self.query.view(), prototypes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn episode() -> Episode {
+        Episode { classes: vec![4, 1, 3], support: Vec::new(), query: Vec::new() }
+    }
+
+    #[test]
+    fn names_are_wrong_as_they_say() {
+        for index in 0..20 {
+            let of = |names: Names| names.of(&episode(), 6, 7, index);
+            let n_own =
+                |names: &[usize]| names.iter().zip([4, 1, 3]).filter(|(a, b)| *a == b).count();
+            assert_eq!(of(Names::Right), [4, 1, 3]);
+            assert_eq!(n_own(&of(Names::Wrong)), 0);
+            assert_eq!((n_own(&of(Names::Equal)), n_own(&of(Names::Swapped))), (1, 1));
+            let one_wrong = of(Names::OneWrong);
+            assert_eq!(n_own(&one_wrong), 2);
+            assert!(one_wrong.iter().all(|name| [0, 2, 5, 4, 1, 3].contains(name)));
+            assert_eq!(of(Names::OneWrong), one_wrong, "a function of seed and index");
+        }
+        for names in Names::ALL {
+            assert_eq!(names.to_string().parse(), Ok(names));
+        }
+        assert!("odd".parse::<Names>().unwrap_err().to_string().contains("one-wrong"));
+    }
+}

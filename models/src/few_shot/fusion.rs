@@ -1,0 +1,313 @@
+//! From what is known of a class to the one prototype that stands for it: seven policies.
+//!
+//! `P` is the mean prototype, `S` the knowledge prototype, `C` the completed one. Except for [`Fusion::Mean`], all are
+//! taken in the completer's [space](super::space), and so are the queries.
+
+use std::fmt;
+use std::str::FromStr;
+
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip};
+use serde::{Deserialize, Serialize};
+
+use super::metric::cosine;
+use super::trust::Evidence;
+
+/// How sharply an unlabelled picture is shared among classes.
+const TEMPERATURE: f32 = 10.0;
+
+/// How prototypes are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Fusion {
+    /// The mean of the raw embeddings of a class's pictures (Snell et al. 2017). Inductive; always safe.
+    Mean,
+    /// `C = (1 - a) P + a S` with [`share`] `a`. Inductive; safe while names are right.
+    Completed,
+    /// `(P + C) / 2`. Inductive; safe while names are right, and half as far from the mean.
+    Average,
+    /// `S` alone. Inductive; for classes without pictures.
+    Semantic,
+    /// `w P + (1 - w) S` per dimension, `w` from the [errors](ErrorVariances) that both make on base classes.
+    /// Inductive; safe while names are right.
+    ErrorVariance,
+    /// `(1 - a t) P + a t S`, where [trust](super::trust) `t` is near 0 where names do not fit the pictures.
+    /// Inductive; safe whatever the names are: the default.
+    Trusted,
+    /// `P` and `C`, each moved to the unlabelled pictures near it, weighted by each other's variance (section 3.4 of
+    /// Zhang et al. 2021). Transductive: needs unlabelled pictures of the very classes.
+    Gaussian,
+}
+
+impl Fusion {
+    /// Every policy.
+    pub const ALL: [Self; 7] = [
+        Self::Mean,
+        Self::Completed,
+        Self::Average,
+        Self::Semantic,
+        Self::ErrorVariance,
+        Self::Trusted,
+        Self::Gaussian,
+    ];
+
+    /// Whether a query may be answered with the help of others.
+    pub fn setting(self) -> Setting {
+        match self {
+            Self::Gaussian => Setting::Transductive,
+            _ => Setting::Inductive,
+        }
+    }
+}
+
+impl fmt::Display for Fusion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Mean => "mean",
+            Self::Completed => "completed",
+            Self::Average => "average",
+            Self::Semantic => "semantic",
+            Self::ErrorVariance => "error-variance",
+            Self::Trusted => "trusted",
+            Self::Gaussian => "gaussian",
+        })
+    }
+}
+
+/// A word that names no policy.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{got}` is no fusion; expected mean, completed, average, semantic, error-variance, trusted or gaussian"
+)]
+pub struct FusionError {
+    /// The word.
+    pub got: String,
+}
+
+impl FromStr for Fusion {
+    type Err = FusionError;
+
+    fn from_str(text: &str) -> Result<Self, FusionError> {
+        let known = Self::ALL.into_iter().find(|fusion| fusion.to_string() == text);
+        known.ok_or_else(|| FusionError { got: text.to_owned() })
+    }
+}
+
+/// Whether the classifier saw the queries together before it answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Setting {
+    /// Each query is answered by itself.
+    Inductive,
+    /// The queries served as unlabelled pictures.
+    Transductive,
+}
+
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Inductive => "inductive",
+            Self::Transductive => "transductive",
+        })
+    }
+}
+
+/// The share of knowledge beside `k_shot` pictures: a half beside one, a quarter beside five, and the power law
+/// through both elsewhere; all of it beside none.
+pub fn share(k_shot: usize) -> f32 {
+    let exponent = 3_f32.ln() / 5_f32.ln();
+    (1.0 + (k_shot as f32).powf(exponent)).recip()
+}
+
+/// `(1 - weight) a + weight b`, row by row, each with its own weight.
+///
+/// # Shapes
+/// `a`, `b` `[n, s]`, `weights` `[n]`; result `[n, s]`.
+pub fn mixed(
+    a: ArrayView2<'_, f32>,
+    b: ArrayView2<'_, f32>,
+    weights: ArrayView1<'_, f32>,
+) -> Array2<f32> {
+    let weights = weights.insert_axis(Axis(1));
+    &a + &((&b - &a) * weights)
+}
+
+/// `w mean + (1 - w) other` with a weight for each dimension.
+///
+/// # Shapes
+/// `mean`, `other` `[n, s]`, `weight_of_mean` `[s]`; result `[n, s]`.
+pub fn weighted(
+    mean: ArrayView2<'_, f32>,
+    other: ArrayView2<'_, f32>,
+    weight_of_mean: ArrayView1<'_, f32>,
+) -> Array2<f32> {
+    &other + &((&mean - &other) * &weight_of_mean)
+}
+
+/// [`Fusion::Trusted`]: `share` of knowledge, times the trust that each name has earned.
+///
+/// # Shapes
+/// `mean`, `semantic` `[n, s]`, of length 1 in one space; result `[n, s]`.
+pub fn trusted(
+    mean: ArrayView2<'_, f32>,
+    semantic: ArrayView2<'_, f32>,
+    share: f32,
+) -> Array2<f32> {
+    match Evidence::of(semantic, mean) {
+        Some(evidence) => mixed(mean, semantic, (evidence.trust() * share).view()),
+        None => mean.to_owned(),
+    }
+}
+
+/// Mean squared errors of two estimators of a class's mean, per dimension `[s]`, measured on base classes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ErrorVariances {
+    /// Of the mean prototype.
+    pub mean: Array1<f32>,
+    /// Of the other one.
+    pub other: Array1<f32>,
+    /// The mean product of both errors.
+    pub product: Array1<f32>,
+}
+
+impl ErrorVariances {
+    /// The weight of the mean prototype that makes the error of the sum smallest, in 0..=1, per dimension `[s]`;
+    /// one half where nothing tells them apart.
+    pub fn weight_of_mean(&self) -> Array1<f32> {
+        Zip::from(&self.mean).and(&self.other).and(&self.product).map_collect(|&e1, &e2, &e12| {
+            let both = e1 + e2 - 2.0 * e12;
+            if both > 0.0 { ((e2 - e12) / both).clamp(0.0, 1.0) } else { 0.5 }
+        })
+    }
+}
+
+/// Class-wise mean and variance of weighted points, `[n, s]` each.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gaussians {
+    /// Weighted means.
+    pub mean: Array2<f32>,
+    /// Weighted variances, two-pass.
+    pub variance: Array2<f32>,
+}
+
+/// The Gaussian of each class around `prototypes`, over its support and the unlabelled pictures that look like it.
+///
+/// # Shapes
+/// `prototypes` `[n, s]`; `support` `[m, s]`, whose rows belong to the classes `labels` `[m]`; `unlabelled` `[u, s]`.
+pub fn gaussians(
+    prototypes: ArrayView2<'_, f32>,
+    support: ArrayView2<'_, f32>,
+    labels: &[usize],
+    unlabelled: ArrayView2<'_, f32>,
+) -> Gaussians {
+    let soft = softmax(cosine(unlabelled, prototypes) * TEMPERATURE);
+    let n = prototypes.nrows();
+    let hard =
+        Array2::from_shape_fn(
+            (labels.len(), n),
+            |(row, class)| {
+                if labels[row] == class { 1.0 } else { 0.0 }
+            },
+        );
+    let total = hard.sum_axis(Axis(0)) + soft.sum_axis(Axis(0));
+    let total = total.insert_axis(Axis(1));
+    let mean = (hard.t().dot(&support) + soft.t().dot(&unlabelled)) / &total;
+    let mut variance = Array2::<f32>::zeros(mean.dim());
+    for (rows, weights) in [(support, &hard), (unlabelled, &soft)] {
+        for (point, weights) in rows.rows().into_iter().zip(weights.rows()) {
+            for (class, &weight) in weights.iter().enumerate().filter(|(_, weight)| **weight != 0.0)
+            {
+                Zip::from(variance.row_mut(class))
+                    .and(mean.row(class))
+                    .and(point)
+                    .for_each(|variance, &mean, &x| *variance += weight * (x - mean) * (x - mean));
+            }
+        }
+    }
+    variance /= &total;
+    Gaussians { mean, variance }
+}
+
+/// [`Fusion::Gaussian`]: `(m1 v2 + m2 v1) / (v1 + v2)`, and the arithmetic mean where both variances are zero.
+///
+/// # Shapes
+/// See [`gaussians`]; `mean`, `completed` and the result are `[n, s]`.
+pub fn gaussian(
+    mean: ArrayView2<'_, f32>,
+    completed: ArrayView2<'_, f32>,
+    support: ArrayView2<'_, f32>,
+    labels: &[usize],
+    unlabelled: ArrayView2<'_, f32>,
+) -> Array2<f32> {
+    let one = gaussians(mean, support, labels, unlabelled);
+    let two = gaussians(completed, support, labels, unlabelled);
+    Zip::from(&one.mean).and(&one.variance).and(&two.mean).and(&two.variance).map_collect(
+        |&m1, &v1, &m2, &v2| {
+            let both = v1 + v2;
+            if both > 0.0 { (m1 * v2 + m2 * v1) / both } else { 0.5 * (m1 + m2) }
+        },
+    )
+}
+
+/// Rows to shares that sum to 1.
+fn softmax(mut logits: Array2<f32>) -> Array2<f32> {
+    for mut row in logits.rows_mut() {
+        let largest = row.fold(f32::NEG_INFINITY, |a, &b| a.max(b));
+        row.mapv_inplace(|x| (x - largest).exp());
+        let sum = row.sum();
+        row /= sum;
+    }
+    logits
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use ndarray::array;
+
+    #[test]
+    fn names_go_both_ways() {
+        for fusion in Fusion::ALL {
+            assert_eq!(fusion.to_string().parse(), Ok(fusion));
+            let json = serde_json::to_string(&fusion).unwrap();
+            assert_eq!(json, format!("\"{fusion}\""));
+        }
+        assert!("fused".parse::<Fusion>().unwrap_err().to_string().contains("error-variance"));
+    }
+
+    #[test]
+    fn the_share_of_knowledge_falls_with_pictures() {
+        assert_eq!(share(0), 1.0);
+        assert!((share(1) - 0.5).abs() < 1e-6 && (share(5) - 0.25).abs() < 1e-6);
+        assert!(share(2) > share(3) && share(50) > 0.0);
+    }
+
+    #[test]
+    fn errors_that_go_together_give_no_weight_beyond_the_ends() {
+        let errors = ErrorVariances {
+            mean: array![1.0, 1.0, 1.0, 0.0],
+            other: array![3.0, 1.0, 0.5, 0.0],
+            product: array![0.0, 1.0, 0.6, 0.0],
+        };
+        assert_eq!(errors.weight_of_mean(), array![0.75, 0.5, 0.0, 0.5]);
+    }
+
+    #[test]
+    fn one_class_is_its_pictures() {
+        let (mean, semantic) = (array![[1.0, 0.0]], array![[0.0, 1.0]]);
+        assert_eq!(trusted(mean.view(), semantic.view(), 0.5), mean);
+    }
+
+    #[test]
+    fn a_dimension_without_variance_is_no_nan() {
+        let support = array![[0.0, 1.0], [0.0, -1.0]];
+        let unlabelled = array![[0.0, 0.9], [0.0, -1.1]];
+        let completed = array![[0.0, 0.5], [0.0, -0.5]];
+        let fused =
+            gaussian(support.view(), completed.view(), support.view(), &[0, 1], unlabelled.view());
+        assert!(fused.iter().all(|x| x.is_finite()), "{fused}");
+        assert_eq!((fused[[0, 0]], fused[[1, 0]]), (0.0, 0.0));
+        assert!(fused[[0, 1]] > 0.5 && fused[[1, 1]] < -0.5, "{fused}");
+    }
+}

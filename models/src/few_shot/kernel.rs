@@ -1,0 +1,187 @@
+//! Class prototypes from knowledge alone: kernel ridge regression from words and hypernyms to base prototypes.
+//!
+//! `k(a, b) = exp(3 (cos(h_a, h_b) - 1)) + cos(u_a, u_b)`: `h` is the word vector, `u` marks the synset and all its
+//! hypernyms, each weighted by `sqrt(max(0, log(K / max(1, n))))` where `n` of the `K` base classes are at or below
+//! it, so that what all classes share says nothing. The answer has a closed form and needs no picture.
+
+use std::collections::BTreeMap;
+
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
+
+use super::space::{Space, normalized};
+use crate::knowledge::wordnet::SynsetId;
+
+mod cholesky;
+mod file;
+
+pub use file::{FORMAT, KernelError, MAX_BYTES};
+
+/// How fast similarity of words falls with their angle.
+const WIDTH: f64 = 3.0;
+
+/// Ridges that [`KernelCompleter::fit`] chooses among.
+const RIDGES: [f64; 5] = [0.03, 0.1, 0.3, 1.0, 3.0];
+
+/// What is known of a class before any picture.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KnownAs {
+    /// Its word vector `[d]`; zero when no word is known.
+    pub word: Array1<f32>,
+    /// Its synset and all that this is a kind of, sorted.
+    pub line: Vec<SynsetId>,
+}
+
+/// Kernel ridge regression from knowledge to vectors.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KernelRidge {
+    base: Vec<KnownAs>,
+    /// Squared weight of each synset that a base class is at or below.
+    weights: BTreeMap<SynsetId, f64>,
+    ridge: f64,
+    /// `(G + ridge)^-1 targets`, `[K, s]`.
+    dual: Array2<f64>,
+}
+
+impl KernelRidge {
+    /// Learns `targets` `[K, s]` of the base classes; one row for each of `base`, and at least one.
+    pub fn fit(base: Vec<KnownAs>, targets: ArrayView2<'_, f32>, ridge: f64) -> Self {
+        let mut regression = Self::unfitted(base, ridge);
+        let factor = cholesky::factor(regression.regularized());
+        regression.dual = cholesky::solve(&factor, targets.mapv(f64::from));
+        regression
+    }
+
+    fn unfitted(base: Vec<KnownAs>, ridge: f64) -> Self {
+        let weights = weights(&base);
+        Self { base, weights, ridge, dual: Array2::zeros((0, 0)) }
+    }
+
+    /// Predicted vectors of other classes, `[n, s]`.
+    pub fn predict(&self, classes: &[KnownAs]) -> Array2<f32> {
+        self.similarity(classes, &self.base).dot(&self.dual).mapv(|x| x as f32)
+    }
+
+    /// What each base class would be predicted as without itself, `[K, s]`: the closed form, with the weights of
+    /// all classes.
+    pub fn leave_one_out(&self, targets: ArrayView2<'_, f32>) -> Array2<f32> {
+        let factor = cholesky::factor(self.regularized());
+        let inverse = cholesky::solve(&factor, Array2::eye(self.base.len()));
+        let residual = &self.dual / &inverse.diag().insert_axis(Axis(1));
+        (targets.mapv(f64::from) - residual).mapv(|x| x as f32)
+    }
+
+    fn regularized(&self) -> Array2<f64> {
+        let mut gram = self.similarity(&self.base, &self.base);
+        gram.diag_mut().mapv_inplace(|x| x + self.ridge);
+        gram
+    }
+
+    /// The kernel between classes, `[a, b]`.
+    fn similarity(&self, a: &[KnownAs], b: &[KnownAs]) -> Array2<f64> {
+        let lengths = |classes: &[KnownAs]| -> Vec<f64> {
+            classes.iter().map(|class| self.shared(&class.line, &class.line).sqrt()).collect()
+        };
+        let (of_a, of_b) = (lengths(a), lengths(b));
+        Array2::from_shape_fn((a.len(), b.len()), |(i, j)| {
+            let words = (WIDTH * (cosine(a[i].word.view(), b[j].word.view()) - 1.0)).exp();
+            let lengths = of_a[i] * of_b[j];
+            let lines = self.shared(&a[i].line, &b[j].line);
+            words + if lengths > 0.0 { lines / lengths } else { 0.0 }
+        })
+    }
+
+    /// Sum of the squared weights of what two sorted lines share.
+    fn shared(&self, a: &[SynsetId], b: &[SynsetId]) -> f64 {
+        // A synset that no base class is below is the rarest there is.
+        let unseen = (self.base.len() as f64).ln();
+        let weight = |id: &SynsetId| self.weights.get(id).copied().unwrap_or(unseen);
+        a.iter().filter(|id| b.binary_search(id).is_ok()).map(weight).sum()
+    }
+}
+
+fn weights(base: &[KnownAs]) -> BTreeMap<SynsetId, f64> {
+    let mut counts: BTreeMap<SynsetId, f64> = BTreeMap::new();
+    for id in base.iter().flat_map(|class| &class.line) {
+        *counts.entry(*id).or_default() += 1.0;
+    }
+    let weight = |count: f64| (base.len() as f64 / count).ln().max(0.0);
+    counts.into_iter().map(|(id, count)| (id, weight(count))).collect()
+}
+
+/// A zero vector has cosine 0 with everything.
+fn cosine(a: ArrayView1<'_, f32>, b: ArrayView1<'_, f32>) -> f64 {
+    let lengths = (f64::from(a.dot(&a)) * f64::from(b.dot(&b))).sqrt();
+    if lengths > 0.0 { f64::from(a.dot(&b)) / lengths } else { 0.0 }
+}
+
+/// Prototypes from knowledge, in the [`Space`] of the base classes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KernelCompleter {
+    space: Space,
+    regression: KernelRidge,
+}
+
+impl KernelCompleter {
+    /// Learns from the raw prototypes `[K, s]` of base classes; the ridge is the one whose leave-one-out predictions
+    /// point best to the classes left out.
+    pub fn fit(base: &[KnownAs], prototypes: ArrayView2<'_, f32>) -> Self {
+        let space = Space::around(prototypes);
+        let targets = space.apply(prototypes);
+        let fitted = RIDGES.map(|ridge| KernelRidge::fit(base.to_vec(), targets.view(), ridge));
+        let fit = |regression: &KernelRidge| {
+            let predicted = normalized(regression.leave_one_out(targets.view()));
+            f64::from((predicted * &targets).sum())
+        };
+        let scored = fitted.into_iter().map(|regression| (fit(&regression), regression));
+        let best = scored.max_by(|a, b| a.0.total_cmp(&b.0));
+        let (_, regression) = best.expect("invariant: there are ridges to choose among");
+        Self { space, regression }
+    }
+
+    /// The space of everything it predicts.
+    pub fn space(&self) -> &Space {
+        &self.space
+    }
+
+    /// The ridge that was chosen.
+    pub fn ridge(&self) -> f64 {
+        self.regression.ridge
+    }
+
+    /// Prototypes of classes by knowledge alone, `[n, s]`, of length 1 in [`KernelCompleter::space`].
+    pub fn semantic(&self, classes: &[KnownAs]) -> Array2<f32> {
+        normalized(self.regression.predict(classes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    fn class(word: [f32; 2], line: &[u32]) -> KnownAs {
+        KnownAs {
+            word: Array1::from(word.to_vec()),
+            line: line.iter().map(|&i| SynsetId(i)).collect(),
+        }
+    }
+
+    #[test]
+    fn a_class_like_a_base_class_is_predicted_like_it() {
+        let base =
+            [class([1.0, 0.0], &[1, 2]), class([0.0, 1.0], &[1, 3]), class([-1.0, 0.0], &[1, 4])];
+        let prototypes = array![[5.0, 0.0, 1.0], [0.0, 5.0, 1.0], [0.0, 0.0, 9.0]];
+        let completer = KernelCompleter::fit(&base, prototypes.view());
+        let predicted = completer.semantic(&[class([0.9, 0.1], &[1, 2, 7])]);
+        let cosines = predicted.dot(&completer.space().apply(prototypes.view()).t());
+        assert!(cosines[[0, 0]] > 0.9 && cosines[[0, 1]] < 0.5, "{cosines}");
+    }
+
+    #[test]
+    fn a_class_of_which_nothing_is_known_is_no_nan() {
+        let base = [class([0.0, 0.0], &[]), class([0.0, 1.0], &[3])];
+        let completer = KernelCompleter::fit(&base, array![[1.0, 0.0], [0.0, 1.0]].view());
+        let predicted = completer.semantic(&[class([0.0, 0.0], &[])]);
+        assert!(predicted.iter().all(|x| x.is_finite()), "{predicted}");
+    }
+}

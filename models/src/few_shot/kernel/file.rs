@@ -1,0 +1,180 @@
+//! `kernel.safetensors`: a fitted [`KernelCompleter`].
+
+use ndarray::{Array1, Array2, Ix1, Ix2};
+use serde::{Deserialize, Serialize};
+
+use super::{KernelCompleter, KernelRidge, KnownAs};
+use crate::few_shot::space::Space;
+use crate::knowledge::wordnet::SynsetId;
+use crate::tensors::{TensorFile, TensorsError};
+
+const KIND: &str = "handful-kernel";
+
+/// The version of the format that is written, and the only one that is read.
+pub const FORMAT: u32 = 1;
+
+/// The most bytes of such a file that are read.
+pub const MAX_BYTES: u64 = 256 << 20;
+
+/// Why bytes are not a usable completer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KernelError {
+    /// The file is not a tensor file, or cut short.
+    #[error(transparent)]
+    Tensors(#[from] TensorsError),
+    /// The description inside is missing or has other fields.
+    #[error("the kernel completer's description is not usable: {0}")]
+    Description(String),
+    /// Another kind of file, or another version of it.
+    #[error("the file is `{kind}` of format {format}, expected `{KIND}` of format {FORMAT}")]
+    Format {
+        /// The kind found.
+        kind: String,
+        /// The format found.
+        format: u32,
+    },
+    /// A tensor is missing or does not fit the others.
+    #[error("`{name}` is missing or does not fit: expected {expected}")]
+    Tensor {
+        /// The tensor.
+        name: &'static str,
+        /// What it should be.
+        expected: &'static str,
+    },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Description {
+    kind: String,
+    format: u32,
+    /// The space of the embeddings that it was fitted to.
+    space_id: String,
+    ridge: f64,
+}
+
+impl KernelCompleter {
+    /// Reads a file's bytes: the `space_id` of the embeddings it belongs to, and the completer.
+    ///
+    /// # Errors
+    /// See [`KernelError`].
+    pub fn parse(bytes: &[u8]) -> Result<(String, Self), KernelError> {
+        let file = TensorFile::parse(bytes)?;
+        let description: Description = serde_json::from_str(&file.metadata)
+            .map_err(|e| KernelError::Description(e.to_string()))?;
+        let Description { kind, format, space_id, ridge } = description;
+        if kind != KIND || format != FORMAT {
+            return Err(KernelError::Format { kind, format });
+        }
+        let dual = matrix(&file, "dual")?;
+        let words = matrix(&file, "word")?;
+        let center =
+            file.floats.get("center").and_then(|t| t.clone().into_dimensionality::<Ix1>().ok());
+        let center = center.filter(|c| c.len() == dual.ncols() && c.iter().all(|x| x.is_finite()));
+        let wrong = |name, expected| KernelError::Tensor { name, expected };
+        let center =
+            center.ok_or_else(|| wrong("center", "as many finite values as `dual` has columns"))?;
+        if words.nrows() != dual.nrows() {
+            return Err(wrong("word", "as many rows as `dual` has"));
+        }
+        let base = words.rows().into_iter().zip(lines(&file, words.nrows())?);
+        let base = base.map(|(word, line)| KnownAs { word: word.to_owned(), line }).collect();
+        let mut regression = KernelRidge::unfitted(base, ridge);
+        regression.dual = dual.mapv(f64::from);
+        Ok((space_id, Self { space: Space::new(center), regression }))
+    }
+
+    /// The file's bytes; the same completer always gives the same bytes.
+    ///
+    /// # Errors
+    /// When the container cannot be written.
+    pub fn to_bytes(&self, space_id: &str) -> Result<Vec<u8>, KernelError> {
+        let KernelRidge { base, ridge, dual, .. } = &self.regression;
+        let description = Description {
+            kind: KIND.to_owned(),
+            format: FORMAT,
+            space_id: space_id.to_owned(),
+            ridge: *ridge,
+        };
+        let metadata = serde_json::to_string(&description)
+            .map_err(|e| KernelError::Description(e.to_string()))?;
+        let dimension = base.first().map_or(0, |class| class.word.len());
+        let mut words = Array2::zeros((0, dimension));
+        for class in base {
+            words.push_row(class.word.view()).expect("invariant: word vectors have one dimension");
+        }
+        let lines = base.iter().flat_map(|class| class.line.iter().map(|id| i64::from(id.0)));
+        let lengths: Array1<i64> = base.iter().map(|class| class.line.len() as i64).collect();
+        let mut file = TensorFile { metadata, ..TensorFile::default() };
+        file.floats.insert("center".to_owned(), self.space.center().clone().into_dyn());
+        file.floats.insert("word".to_owned(), words.into_dyn());
+        file.floats.insert("dual".to_owned(), dual.mapv(|x| x as f32).into_dyn());
+        file.integers.insert("line".to_owned(), lines.collect::<Array1<i64>>().into_dyn());
+        file.integers.insert("line_length".to_owned(), lengths.into_dyn());
+        Ok(file.to_bytes()?)
+    }
+}
+
+fn matrix(file: &TensorFile, name: &'static str) -> Result<Array2<f32>, KernelError> {
+    let tensor = file.floats.get(name).and_then(|t| t.clone().into_dimensionality::<Ix2>().ok());
+    let usable = tensor.filter(|t| !t.is_empty() && t.iter().all(|x| x.is_finite()));
+    usable.ok_or(KernelError::Tensor { name, expected: "a matrix of finite values" })
+}
+
+/// The synsets of each class, from all of them in one row and how many each has.
+fn lines(file: &TensorFile, classes: usize) -> Result<Vec<Vec<SynsetId>>, KernelError> {
+    let wrong = KernelError::Tensor {
+        name: "line",
+        expected: "sorted synsets, `line_length` of each class",
+    };
+    let (Some(all), Some(lengths)) = (file.integers.get("line"), file.integers.get("line_length"))
+    else {
+        return Err(wrong);
+    };
+    let ids: Option<Vec<SynsetId>> =
+        all.iter().map(|&id| u32::try_from(id).ok().map(SynsetId)).collect();
+    let mut rest = ids.as_deref();
+    let mut lines = Vec::new();
+    for &length in lengths {
+        let split = rest.zip(usize::try_from(length).ok()).and_then(|(r, n)| r.split_at_checked(n));
+        let sorted = split.filter(|(line, _)| line.is_sorted());
+        lines.extend(sorted.map(|(line, _)| line.to_vec()));
+        rest = sorted.map(|(_, rest)| rest);
+    }
+    if rest.is_some_and(<[SynsetId]>::is_empty) && lines.len() == classes {
+        return Ok(lines);
+    }
+    Err(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use ndarray::array;
+
+    #[test]
+    fn a_file_survives_the_round_trip() {
+        let class = |word: f32, line: &[u32]| KnownAs {
+            word: array![word, 1.0],
+            line: line.iter().map(|&id| SynsetId(id)).collect(),
+        };
+        let base = [class(1.0, &[1, 2]), class(-1.0, &[]), class(0.5, &[1, 3])];
+        let prototypes = array![[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]];
+        let completer = KernelCompleter::fit(&base, prototypes.view());
+        let bytes = completer.to_bytes("ab").unwrap();
+        let (space_id, read) = KernelCompleter::parse(&bytes).unwrap();
+        assert_eq!((space_id.as_str(), read.ridge()), ("ab", completer.ridge()));
+        let asked = [class(0.7, &[1, 9])];
+        let difference = read.semantic(&asked) - completer.semantic(&asked);
+        assert!(difference.iter().all(|d| d.abs() < 1e-5), "{difference}");
+        for cut in [0, 9, bytes.len() / 2, bytes.len() - 1] {
+            assert!(KernelCompleter::parse(&bytes[..cut]).is_err());
+        }
+        let mut file = TensorFile::parse(&bytes).unwrap();
+        file.integers.insert("line_length".to_owned(), array![2, 1, 2].into_dyn());
+        let error = KernelCompleter::parse(&file.to_bytes().unwrap()).unwrap_err().to_string();
+        assert!(error.starts_with("`line` is missing or does not fit"), "{error}");
+    }
+}

@@ -1,0 +1,95 @@
+//! All policies on the same episodes: where names help, where they lie, and for any number of threads.
+
+use models::few_shot::compare::{Known, Names, compare};
+use models::few_shot::episode::EpisodeSpec;
+use models::few_shot::evaluate::{Outcome, evaluate};
+use models::few_shot::fusion::{ErrorVariances, Fusion, Setting};
+use models::few_shot::space::{Space, normalized};
+use ndarray::{Array1, Array2, Axis};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+const SPEC: EpisodeSpec = EpisodeSpec { n_way: 5, k_shot: 1, n_query: 6 };
+const SIZE: usize = 48;
+
+/// Noisy pictures around class centers, and knowledge that is a less noisy view of the same centers.
+fn problem() -> (Vec<Array2<f32>>, Known) {
+    let mut generator = ChaCha8Rng::seed_from_u64(3);
+    let mut uniform = move || (generator.next_u32() >> 8) as f32 / (1 << 23) as f32 - 1.0;
+    let centers = Array2::from_shape_simple_fn((9, SIZE), &mut uniform);
+    let classes = centers.rows().into_iter().map(|center| {
+        Array2::from_shape_fn((12, SIZE), |(_, i)| 5.0 + center[i] + 2.4 * uniform())
+    });
+    let classes: Vec<_> = classes.collect();
+    let semantic = centers.mapv(|x| x + 0.9 * uniform());
+    let errors = ErrorVariances {
+        mean: Array1::from_elem(SIZE, 2.0),
+        other: Array1::from_elem(SIZE, 1.0),
+        product: Array1::zeros(SIZE),
+    };
+    let space = Space::new(Array1::from_elem(SIZE, 5.0));
+    (classes, Known { space, semantic: normalized(semantic), errors: Some(errors) })
+}
+
+fn of(outcomes: &[Outcome], fusion: Fusion) -> Outcome {
+    *outcomes.iter().find(|outcome| outcome.fusion == fusion).unwrap()
+}
+
+fn gain(outcomes: &[Outcome], fusion: Fusion) -> f64 {
+    of(outcomes, fusion).gain.unwrap().accuracy
+}
+
+#[test]
+fn right_names_help_and_wrong_ones_do_not_harm_the_default() {
+    let (classes, known) = problem();
+    let with = |names| compare(&classes, &known, SPEC, names, 400, 7).unwrap();
+    let right = with(Names::Right);
+    assert!(gain(&right, Fusion::Completed) > 0.1, "{right:?}");
+    assert!(gain(&right, Fusion::Trusted) > 0.8 * gain(&right, Fusion::Completed), "{right:?}");
+    assert!(gain(&right, Fusion::ErrorVariance) > 0.1, "{right:?}");
+    assert!(gain(&right, Fusion::Gaussian) > 0.1, "{right:?}");
+    let wrong = with(Names::Wrong);
+    assert!(gain(&wrong, Fusion::Completed) < -0.1, "{wrong:?}");
+    assert!(gain(&wrong, Fusion::Trusted) > -0.02, "{wrong:?}");
+    assert_eq!(of(&wrong, Fusion::Mean), of(&right, Fusion::Mean));
+}
+
+#[test]
+fn the_mean_is_that_of_an_evaluation_by_itself() {
+    let (classes, known) = problem();
+    let outcomes = compare(&classes, &known, SPEC, Names::Right, 100, 7).unwrap();
+    assert_eq!(outcomes[0], evaluate(&classes, SPEC, 100, 7).unwrap());
+    assert_eq!(outcomes.iter().map(|o| o.fusion).collect::<Vec<_>>(), Fusion::ALL);
+    let transductive = outcomes.iter().filter(|o| o.setting == Setting::Transductive);
+    assert_eq!(transductive.map(|o| o.fusion).collect::<Vec<_>>(), [Fusion::Gaussian]);
+    for outcome in &outcomes[1..] {
+        let difference = outcome.accuracy - outcomes[0].accuracy - outcome.gain.unwrap().accuracy;
+        assert!(difference.abs() < 1e-12);
+    }
+    let unmeasured = Known { errors: None, ..known };
+    let fewer = compare(&classes, &unmeasured, SPEC, Names::Right, 100, 7).unwrap();
+    assert!(fewer.iter().all(|o| o.fusion != Fusion::ErrorVariance));
+    assert_eq!(of(&fewer, Fusion::Gaussian), of(&outcomes, Fusion::Gaussian));
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_bits() {
+    let (classes, known) = problem();
+    let with_threads = |n: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap();
+        pool.install(|| compare(&classes, &known, SPEC, Names::OneWrong, 101, 7).unwrap())
+    };
+    let one = with_threads(1);
+    assert_eq!(one, with_threads(2));
+    assert_eq!(one, with_threads(5));
+}
+
+#[test]
+fn equal_vectors_give_every_policy_the_first_class() {
+    let (classes, known) = problem();
+    let same: Vec<_> = classes.iter().map(|rows| Array2::ones(rows.dim())).collect();
+    let outcomes = compare(&same, &known, SPEC, Names::Right, 20, 7).unwrap();
+    assert!((of(&outcomes, Fusion::Mean).accuracy - 0.2).abs() < 1e-12);
+    assert!(outcomes.iter().all(|o| o.accuracy.is_finite()));
+    assert_eq!(known.semantic.len_of(Axis(0)), 9);
+}

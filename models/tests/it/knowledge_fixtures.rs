@@ -1,0 +1,117 @@
+//! Golden numbers of kernel, trust and fusion (`fixtures/README.md`).
+
+use models::few_shot::fusion::{self, ErrorVariances};
+use models::few_shot::kernel::{KernelRidge, KnownAs};
+use models::few_shot::metric::cosine;
+use models::few_shot::trust::Evidence;
+use models::knowledge::wordnet::SynsetId;
+use models::tensors::TensorFile;
+use ndarray::{Array1, Array2, Axis, Ix1, Ix2};
+
+use crate::fixtures::{fixture, relative_error};
+
+fn matrix(file: &TensorFile, name: &str) -> Array2<f32> {
+    file.floats[name].clone().into_dimensionality::<Ix2>().unwrap()
+}
+
+fn vector(file: &TensorFile, name: &str) -> Array1<f32> {
+    file.floats[name].clone().into_dimensionality::<Ix1>().unwrap()
+}
+
+fn close(got: &Array2<f32>, file: &TensorFile, name: &str, tolerance: f32) {
+    assert_eq!(got.shape(), file.floats[name].shape(), "{name}");
+    let error = relative_error(got.iter().copied(), &file.floats[name]);
+    assert!(error <= tolerance, "{name}: relative error {error:e}");
+}
+
+#[test]
+fn kernel_tiny() {
+    let file = fixture("kernel_tiny.safetensors");
+    let classes = |what: &str| -> Vec<KnownAs> {
+        let (words, marks) =
+            (matrix(&file, &format!("{what}_word")), matrix(&file, &format!("{what}_indicator")));
+        let line = |row: usize| {
+            let marked = marks.row(row).into_iter().enumerate().filter(|(_, mark)| **mark == 1.0);
+            marked.map(|(column, _)| SynsetId(column as u32)).collect()
+        };
+        let of = |row: usize| KnownAs { word: words.row(row).to_owned(), line: line(row) };
+        (0..words.nrows()).map(of).collect()
+    };
+    let targets = matrix(&file, "base_target");
+    let regression = KernelRidge::fit(classes("base"), targets.view(), 0.3);
+    close(&regression.predict(&classes("class")), &file, "semantic", 1e-5);
+    close(&regression.leave_one_out(targets.view()), &file, "leave_one_out", 1e-5);
+}
+
+#[test]
+fn trust_tiny() {
+    let file = fixture("trust_tiny.safetensors");
+    let (mean, semantic) = (matrix(&file, "mean"), matrix(&file, "semantic"));
+    for (case, names) in [
+        ("right", [0, 1, 2, 3]),
+        ("wrong", [3, 0, 1, 2]),
+        ("same", [0; 4]),
+        ("swapped", [1, 0, 2, 3]),
+    ] {
+        let semantic = semantic.select(Axis(0), &names);
+        let evidence = Evidence::of(semantic.view(), mean.view()).unwrap();
+        let is = |name: &str, got: f32| {
+            let expected = file.floats[&format!("{name}.{case}")].iter().copied().next().unwrap();
+            assert!(
+                (got - expected).abs() <= 2e-5 * expected.abs().max(1.0),
+                "{name}.{case}: {got} and {expected}"
+            );
+        };
+        is("z", evidence.gallery);
+        is("gallery_trust", evidence.gallery_trust());
+        let class_trust = evidence.class_trust();
+        let name = format!("class_trust.{case}");
+        assert!(relative_error(class_trust.iter().copied(), &file.floats[&name]) <= 2e-5, "{name}");
+        let weights = class_trust * evidence.gallery_trust() * 0.5;
+        let fused = fusion::mixed(mean.view(), semantic.view(), weights.view());
+        close(&fused, &file, &format!("fused.{case}"), 1e-5);
+    }
+}
+
+/// Holds every policy to the prototypes and scores of one file.
+fn check_fusion(name: &str) {
+    let file = fixture(name);
+    let (support, query) = (matrix(&file, "support"), matrix(&file, "query"));
+    let labels: Vec<usize> = file.integers["support_label"].iter().map(|&l| l as usize).collect();
+    let (mean, completed) = (matrix(&file, "prototype.mean"), matrix(&file, "prototype.completed"));
+    for (prototypes, kind) in [(&mean, "1"), (&completed, "2")] {
+        let found = fusion::gaussians(prototypes.view(), support.view(), &labels, query.view());
+        close(&found.mean, &file, &format!("gaussian_mean_{kind}"), 1e-5);
+        close(&found.variance, &file, &format!("gaussian_var_{kind}"), 1e-5);
+    }
+    let errors = ErrorVariances {
+        mean: vector(&file, "error_variance_of_mean"),
+        other: vector(&file, "error_variance_of_completed"),
+        product: Array1::zeros(mean.ncols()),
+    };
+    let halves = Array1::from_elem(mean.nrows(), 0.5);
+    let weight = errors.weight_of_mean();
+    let policies = [
+        ("average", fusion::mixed(mean.view(), completed.view(), halves.view())),
+        ("error_variance", fusion::weighted(mean.view(), completed.view(), weight.view())),
+        (
+            "gaussian",
+            fusion::gaussian(mean.view(), completed.view(), support.view(), &labels, query.view()),
+        ),
+    ];
+    for (policy, prototypes) in policies {
+        close(&prototypes, &file, &format!("prototype.{policy}"), 1e-5);
+        let scores = cosine(query.view(), prototypes.view());
+        close(&scores, &file, &format!("score.{policy}"), 1e-5);
+    }
+}
+
+#[test]
+fn fusion_tiny_1shot() {
+    check_fusion("fusion_tiny_1shot.safetensors");
+}
+
+#[test]
+fn fusion_tiny_5shot() {
+    check_fusion("fusion_tiny_5shot.safetensors");
+}
