@@ -6,6 +6,7 @@
 pub mod augment;
 pub mod config;
 pub mod device;
+pub mod embeddings;
 pub mod error;
 pub mod loader;
 pub mod metrics;

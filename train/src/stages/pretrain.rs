@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use models::checkpoint::{Checkpoint, Progress, Provenance, Training};
 use models::dataset::{Class, Dataset, Split};
-use models::few_shot::episode::{EpisodeSpec, Sampler};
+use models::few_shot::episode::EpisodeSpec;
 use models::few_shot::evaluate::evaluate;
 use models::tensors::Tensors;
 
@@ -217,8 +217,9 @@ fn load(config: &Config, dataset: &Dataset) -> Result<Data> {
         || format!("{n_base} base pictures do not fill a batch of {}", config.batch_size);
     ensure!(n_base >= config.batch_size, BadInput(no_batch()));
     if !val.is_empty() {
-        let sizes = val.iter().map(|class| class.pictures.len()).collect();
-        Sampler::new(sizes, spec(&config.validation), config.validation.seed)
+        let sizes = val.iter().map(|class| (class.name.as_str(), class.pictures.len()));
+        spec(&config.validation)
+            .check(sizes)
             .context("[validation] does not fit the validation classes")?;
     }
     let progress = progress_bar("decode", "pictures");

@@ -1,0 +1,133 @@
+//! Embeddings of a split's pictures, made once and kept in the run.
+//!
+//! The cache is keyed by what made it: the backbone with its preprocessing, the pictures, the precision. A cache
+//! of something else, or a damaged one, is made again.
+
+use anyhow::{Context, Result};
+use models::checkpoint::Checkpoint;
+use models::dataset::{Dataset, Split};
+use models::tensors::TensorFile;
+use models::{disk, hex};
+use ndarray::{Array1, Array2, Axis, Ix1, Ix2, concatenate, s};
+use serde::{Deserialize, Serialize};
+
+use crate::loader::Pictures;
+use crate::metrics::progress_bar;
+use crate::net::{Compute, Net};
+use crate::run::Run;
+use crate::stages::embed::embed;
+
+const KIND: &str = "handful-embeddings";
+const FORMAT: u32 = 1;
+
+/// The largest cache that is written and read.
+const MAX_BYTES: u64 = 4 << 30;
+
+/// What a cache says of itself.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    kind: String,
+    format: u32,
+    /// SHA-256 of everything that the embeddings depend on.
+    key: String,
+}
+
+/// The raw embeddings `[pictures, s]` of every class of a split, un-augmented, in the data set's order.
+///
+/// # Errors
+/// A picture that cannot be read; a checkpoint that does not fit its network. A cache that cannot be written is a
+/// warning.
+pub fn embeddings(
+    run: &Run,
+    checkpoint: &Checkpoint,
+    dataset: &Dataset,
+    split: Split,
+    compute: Compute,
+) -> Result<Vec<Array2<f32>>> {
+    let header = header(checkpoint, dataset, split, compute)?;
+    let path = run.file(&format!("embeddings-{split}.safetensors"));
+    let sizes: Vec<usize> = dataset.split(split).iter().map(|c| c.pictures.len()).collect();
+    let cached = disk::read(&path, MAX_BYTES).ok();
+    if let Some(classes) = cached.and_then(|bytes| parse(&bytes, &header, &sizes)) {
+        return Ok(classes);
+    }
+    let classes = compute_all(checkpoint, dataset, split, compute)?;
+    if let Err(error) = disk::write(&path, &to_bytes(&header, &classes)?) {
+        eprintln!("warning: the embeddings are not kept: {error}");
+    }
+    Ok(classes)
+}
+
+fn header(
+    checkpoint: &Checkpoint,
+    dataset: &Dataset,
+    split: Split,
+    compute: Compute,
+) -> Result<Header> {
+    let (space, data) = (checkpoint.space_id()?, dataset.fingerprint());
+    let key = hex::sha256(format!("{space}\n{data}\n{split}\n{:?}", compute.kind).as_bytes());
+    Ok(Header { kind: KIND.to_owned(), format: FORMAT, key })
+}
+
+fn compute_all(
+    checkpoint: &Checkpoint,
+    dataset: &Dataset,
+    split: Split,
+    compute: Compute,
+) -> Result<Vec<Array2<f32>>> {
+    let classes = dataset.split(split);
+    let progress = progress_bar("decode", "pictures");
+    let pictures = Pictures::load(dataset, &classes, &checkpoint.preprocess, &progress)?;
+    progress.finish_and_clear();
+    let net = Net::new(checkpoint.architecture.graph(), &checkpoint.backbone()?, compute)?;
+    embed(&net, &pictures, &checkpoint.preprocess, classes.len())
+}
+
+fn to_bytes(header: &Header, classes: &[Array2<f32>]) -> Result<Vec<u8>> {
+    let rows: Vec<_> = classes.iter().map(|rows| rows.view()).collect();
+    let embedding = concatenate(Axis(0), &rows).context("embeddings differ in size")?;
+    let sizes: Array1<i64> = classes.iter().map(|rows| rows.nrows() as i64).collect();
+    let mut file = TensorFile { metadata: serde_json::to_string(header)?, ..TensorFile::default() };
+    file.floats.insert("embedding".to_owned(), embedding.into_dyn());
+    file.integers.insert("pictures".to_owned(), sizes.into_dyn());
+    Ok(file.to_bytes()?)
+}
+
+/// The classes of a cache that has this header and these class sizes.
+fn parse(bytes: &[u8], header: &Header, sizes: &[usize]) -> Option<Vec<Array2<f32>>> {
+    let mut file = TensorFile::parse(bytes).ok()?;
+    let stored: Header = serde_json::from_str(&file.metadata).ok()?;
+    let embedding = file.floats.remove("embedding")?.into_dimensionality::<Ix2>().ok()?;
+    let pictures = file.integers.remove("pictures")?.into_dimensionality::<Ix1>().ok()?;
+    let is_same = stored == *header
+        && pictures.iter().copied().eq(sizes.iter().map(|&size| size as i64))
+        && embedding.nrows() == sizes.iter().sum::<usize>();
+    let mut first = 0;
+    let class = |&size: &usize| {
+        first += size;
+        embedding.slice(s![first - size..first, ..]).to_owned()
+    };
+    is_same.then(|| sizes.iter().map(class).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use ndarray::array;
+
+    fn header_of(key: &str) -> Header {
+        Header { kind: KIND.to_owned(), format: FORMAT, key: key.to_owned() }
+    }
+
+    #[test]
+    fn a_cache_is_for_what_made_it() {
+        let classes = vec![array![[1.0, 2.0], [3.0, 4.0]], array![[5.0, 6.0]]];
+        let bytes = to_bytes(&header_of("a"), &classes).unwrap();
+        assert_eq!(parse(&bytes, &header_of("a"), &[2, 1]), Some(classes));
+        assert_eq!(parse(&bytes, &header_of("b"), &[2, 1]), None);
+        assert_eq!(parse(&bytes, &header_of("a"), &[1, 2]), None);
+        assert_eq!(parse(&bytes[..bytes.len() - 1], &header_of("a"), &[2, 1]), None);
+    }
+}
