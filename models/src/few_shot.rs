@@ -5,6 +5,7 @@
 
 pub mod compare;
 pub mod episode;
+pub mod errors;
 pub mod evaluate;
 pub mod fusion;
 pub mod kernel;

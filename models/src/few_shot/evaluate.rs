@@ -91,6 +91,29 @@ pub struct Report {
     pub results: Vec<Outcome>,
 }
 
+impl Report {
+    /// The figures as a Markdown table, in percent.
+    pub fn to_markdown(&self) -> String {
+        let Self { n_way, k_shot, n_query, episodes, seed, split, .. } = self;
+        let names = self.names.map_or(String::new(), |names| format!(", names {names}"));
+        let mut table = format!(
+            "{n_way}-way {k_shot}-shot, {n_query} queries, {episodes} episodes, seed {seed}, {split}{names}\n\n\
+             | fusion         | setting      | accuracy      | against mean  |\n\
+             |----------------|--------------|---------------|---------------|\n"
+        );
+        let percent = |value: f64, ci95: f64| format!("{:.2} ± {:.2}", 100.0 * value, 100.0 * ci95);
+        for outcome in &self.results {
+            let accuracy = percent(outcome.accuracy, outcome.ci95);
+            let gain =
+                |gain: Gain| format!("{:+.2} ± {:.2}", 100.0 * gain.accuracy, 100.0 * gain.ci95);
+            let gain = outcome.gain.map_or(String::new(), gain);
+            let (fusion, setting) = (outcome.fusion, outcome.setting);
+            table += &format!("| {fusion:<14} | {setting:<12} | {accuracy:<13} | {gain:<13} |\n");
+        }
+        table
+    }
+}
+
 /// One figure of a [`Report`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
+use super::fusion::ErrorVariances;
 use super::space::{Space, normalized};
 use crate::knowledge::wordnet::SynsetId;
 
@@ -119,6 +120,8 @@ fn cosine(a: ArrayView1<'_, f32>, b: ArrayView1<'_, f32>) -> f64 {
 pub struct KernelCompleter {
     space: Space,
     regression: KernelRidge,
+    /// By the number of pictures beside which it was measured.
+    errors: BTreeMap<usize, ErrorVariances>,
 }
 
 impl KernelCompleter {
@@ -135,7 +138,19 @@ impl KernelCompleter {
         let scored = fitted.into_iter().map(|regression| (fit(&regression), regression));
         let best = scored.max_by(|a, b| a.0.total_cmp(&b.0));
         let (_, regression) = best.expect("invariant: there are ridges to choose among");
-        Self { space, regression }
+        Self { space, regression, errors: BTreeMap::new() }
+    }
+
+    /// The same, with its [errors](super::errors) measured beside so many pictures.
+    pub fn with_errors(self, errors: BTreeMap<usize, ErrorVariances>) -> Self {
+        Self { errors, ..self }
+    }
+
+    /// What mean and knowledge prototypes are off by at `k_shot` pictures: as measured at the largest number that is
+    /// not above it, or else at the smallest.
+    pub fn errors(&self, k_shot: usize) -> Option<&ErrorVariances> {
+        let below = self.errors.range(..=k_shot).next_back();
+        below.or_else(|| self.errors.first_key_value()).map(|(_, errors)| errors)
     }
 
     /// The space of everything it predicts.

@@ -1,9 +1,12 @@
 //! `kernel.safetensors`: a fitted [`KernelCompleter`].
 
+use std::collections::BTreeMap;
+
 use ndarray::{Array1, Array2, Ix1, Ix2};
 use serde::{Deserialize, Serialize};
 
 use super::{KernelCompleter, KernelRidge, KnownAs};
+use crate::few_shot::fusion::ErrorVariances;
 use crate::few_shot::space::Space;
 use crate::knowledge::wordnet::SynsetId;
 use crate::tensors::{TensorFile, TensorsError};
@@ -80,9 +83,10 @@ impl KernelCompleter {
         }
         let base = words.rows().into_iter().zip(lines(&file, words.nrows())?);
         let base = base.map(|(word, line)| KnownAs { word: word.to_owned(), line }).collect();
+        let errors = errors(&file, dual.ncols())?;
         let mut regression = KernelRidge::unfitted(base, ridge);
         regression.dual = dual.mapv(f64::from);
-        Ok((space_id, Self { space: Space::new(center), regression }))
+        Ok((space_id, Self { space: Space::new(center), regression, errors }))
     }
 
     /// The file's bytes; the same completer always gives the same bytes.
@@ -112,8 +116,52 @@ impl KernelCompleter {
         file.floats.insert("dual".to_owned(), dual.mapv(|x| x as f32).into_dyn());
         file.integers.insert("line".to_owned(), lines.collect::<Array1<i64>>().into_dyn());
         file.integers.insert("line_length".to_owned(), lengths.into_dyn());
+        insert_errors(&mut file, &self.errors, dual.ncols());
         Ok(file.to_bytes()?)
     }
+}
+
+/// The tensors of errors: the pictures beside which they were measured, and a row for each.
+const ERRORS: [&str; 3] = ["error_mean", "error_semantic", "error_product"];
+
+fn insert_errors(file: &mut TensorFile, errors: &BTreeMap<usize, ErrorVariances>, size: usize) {
+    let shots: Array1<i64> = errors.keys().map(|&k| k as i64).collect();
+    file.integers.insert("error_k_shot".to_owned(), shots.into_dyn());
+    let of: [fn(&ErrorVariances) -> &Array1<f32>; 3] = [|e| &e.mean, |e| &e.other, |e| &e.product];
+    for (name, of) in ERRORS.into_iter().zip(of) {
+        let mut rows = Array2::zeros((0, size));
+        for errors in errors.values() {
+            rows.push_row(of(errors).view()).expect("invariant: errors have the space's size");
+        }
+        file.floats.insert(name.to_owned(), rows.into_dyn());
+    }
+}
+
+fn errors(file: &TensorFile, size: usize) -> Result<BTreeMap<usize, ErrorVariances>, KernelError> {
+    let shots: Vec<i64> = file
+        .integers
+        .get("error_k_shot")
+        .map_or_else(Vec::new, |shots| shots.iter().copied().collect());
+    let rows = |name: &'static str| {
+        let tensor =
+            file.floats.get(name).and_then(|t| t.clone().into_dimensionality::<Ix2>().ok());
+        let usable =
+            tensor.filter(|t| t.dim() == (shots.len(), size) && t.iter().all(|x| x.is_finite()));
+        usable.ok_or(KernelError::Tensor {
+            name,
+            expected: "a finite row for each of `error_k_shot`",
+        })
+    };
+    let [mean, other, product] = ERRORS.map(rows);
+    let (mean, other, product) = (mean?, other?, product?);
+    let of = |(row, &k): (usize, &i64)| {
+        let row = |rows: &Array2<f32>| rows.row(row).to_owned();
+        let errors =
+            ErrorVariances { mean: row(&mean), other: row(&other), product: row(&product) };
+        Some((usize::try_from(k).ok()?, errors))
+    };
+    let errors: Option<_> = shots.iter().enumerate().map(of).collect();
+    errors.ok_or(KernelError::Tensor { name: "error_k_shot", expected: "numbers of pictures" })
 }
 
 fn matrix(file: &TensorFile, name: &'static str) -> Result<Array2<f32>, KernelError> {
@@ -162,10 +210,17 @@ mod tests {
         };
         let base = [class(1.0, &[1, 2]), class(-1.0, &[]), class(0.5, &[1, 3])];
         let prototypes = array![[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]];
-        let completer = KernelCompleter::fit(&base, prototypes.view());
+        let errors = ErrorVariances {
+            mean: array![1.0, 2.0],
+            other: array![3.0, 4.0],
+            product: array![0.5, 0.0],
+        };
+        let completer = KernelCompleter::fit(&base, prototypes.view())
+            .with_errors(BTreeMap::from([(5, errors.clone())]));
         let bytes = completer.to_bytes("ab").unwrap();
         let (space_id, read) = KernelCompleter::parse(&bytes).unwrap();
         assert_eq!((space_id.as_str(), read.ridge()), ("ab", completer.ridge()));
+        assert_eq!((read.errors(1), read.errors(9)), (Some(&errors), Some(&errors)));
         let asked = [class(0.7, &[1, 9])];
         let difference = read.semantic(&asked) - completer.semantic(&asked);
         assert!(difference.iter().all(|d| d.abs() < 1e-5), "{difference}");

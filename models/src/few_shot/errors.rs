@@ -1,0 +1,159 @@
+//! How far mean and knowledge prototypes are from the class's true mean, measured on base classes.
+//!
+//! A base class that is asked about takes no part in the completer that answers, and its true mean is that of the
+//! pictures that the mean prototype has not seen.
+
+use ndarray::{Array1, Array2, Axis};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use super::fusion::ErrorVariances;
+use super::kernel::{KernelCompleter, KnownAs};
+use super::prototype;
+
+/// Parts that the base classes are cut into; each is asked of a completer fitted to the others.
+const FOLDS: usize = 8;
+
+/// Supports drawn of each class.
+const DRAWS: usize = 30;
+
+/// The errors of `k_shot` pictures and of knowledge, per dimension, all prototypes of length 1 in the completer's space.
+/// `None` when no class has more than `k_shot` pictures, or there are fewer than two classes.
+///
+/// # Shapes
+/// `base[c]` and `embeddings[c]` `[pictures, s]`, raw, are of the same class. The answer is a function of `seed`.
+pub fn estimate(
+    base: &[KnownAs],
+    embeddings: &[Array2<f32>],
+    k_shot: usize,
+    seed: u64,
+) -> Option<ErrorVariances> {
+    let size = embeddings.first()?.ncols();
+    let mut sums =
+        Sums { count: 0, mean: zeros(size), semantic: zeros(size), product: zeros(size) };
+    let folds = FOLDS.min(base.len());
+    for fold in 0..folds {
+        let (asked, others): (Vec<usize>, Vec<usize>) =
+            (0..base.len()).partition(|class| class % folds == fold);
+        if others.is_empty() {
+            return None;
+        }
+        let known: Vec<KnownAs> = others.iter().map(|&class| base[class].clone()).collect();
+        let means: Vec<_> =
+            others.iter().map(|&class| prototype::mean(embeddings[class].view())).collect();
+        let means: Vec<_> = means.iter().map(|mean| mean.view()).collect();
+        let means = ndarray::stack(Axis(0), &means).expect("invariant: embeddings have one size");
+        let completer = KernelCompleter::fit(&known, means.view());
+        for class in asked {
+            let semantic = completer.semantic(&[base[class].clone()]).row(0).mapv(f64::from);
+            let moved = completer.space().apply(embeddings[class].view());
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            rng.set_stream(class as u64);
+            sums.draw(&moved, &semantic, k_shot, &mut rng);
+        }
+    }
+    sums.finish()
+}
+
+fn zeros(size: usize) -> Array1<f64> {
+    Array1::zeros(size)
+}
+
+struct Sums {
+    count: u64,
+    mean: Array1<f64>,
+    semantic: Array1<f64>,
+    product: Array1<f64>,
+}
+
+impl Sums {
+    /// Adds the errors of `DRAWS` supports of one class whose embeddings are `moved` `[pictures, s]`.
+    fn draw(
+        &mut self,
+        moved: &Array2<f32>,
+        semantic: &Array1<f64>,
+        k_shot: usize,
+        rng: &mut ChaCha8Rng,
+    ) {
+        let n = moved.nrows();
+        if n <= k_shot {
+            return;
+        }
+        let all = moved.mapv(f64::from).sum_axis(Axis(0));
+        for _ in 0..DRAWS {
+            let mut order: Vec<usize> = (0..n).collect();
+            let mut support = zeros(moved.ncols());
+            for i in 0..k_shot {
+                let chosen = i + ((u128::from(rng.next_u64()) * (n - i) as u128) >> 64) as usize;
+                order.swap(i, chosen);
+                support += &moved.row(order[i]).mapv(f64::from);
+            }
+            let truth = unit(&all - &support);
+            let mean_error = unit(support) - &truth;
+            let semantic_error = semantic - &truth;
+            self.mean += &(&mean_error * &mean_error);
+            self.semantic += &(&semantic_error * &semantic_error);
+            self.product += &(mean_error * semantic_error);
+            self.count += 1;
+        }
+    }
+
+    fn finish(self) -> Option<ErrorVariances> {
+        let of = |sum: Array1<f64>| sum.mapv(|x| (x / self.count as f64) as f32);
+        (self.count > 0).then(|| ErrorVariances {
+            mean: of(self.mean),
+            other: of(self.semantic),
+            product: of(self.product),
+        })
+    }
+}
+
+fn unit(vector: Array1<f64>) -> Array1<f64> {
+    let norm = vector.dot(&vector).sqrt();
+    if norm > 0.0 { vector / norm } else { vector }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::knowledge::wordnet::SynsetId;
+
+    /// Classes around random centers; the pictures of the second half of the dimensions are ten times noisier.
+    fn problem() -> (Vec<KnownAs>, Vec<Array2<f32>>) {
+        let mut generator = ChaCha8Rng::seed_from_u64(1);
+        let mut uniform = || (generator.next_u32() >> 8) as f32 / (1 << 23) as f32 - 1.0;
+        let classes = (0..10).map(|class| {
+            let center: Vec<f32> = (0..8).map(|_| uniform()).collect();
+            let known = KnownAs {
+                word: Array1::from(center.clone()),
+                line: vec![SynsetId(0), SynsetId(1 + class)],
+            };
+            let noise = |i: usize| if i < 4 { 0.1 } else { 1.0 };
+            (known, Array2::from_shape_fn((9, 8), |(_, i)| center[i] + noise(i) * uniform()))
+        });
+        classes.unzip()
+    }
+
+    #[test]
+    fn noise_is_found_where_it_is_and_falls_with_pictures() {
+        let (base, embeddings) = problem();
+        let one = estimate(&base, &embeddings, 1, 7).unwrap();
+        let quiet = one.mean.iter().take(4).sum::<f32>();
+        let noisy = one.mean.iter().skip(4).sum::<f32>();
+        assert!(noisy > 3.0 * quiet, "{quiet} {noisy}");
+        let five = estimate(&base, &embeddings, 5, 7).unwrap();
+        assert!(five.mean.sum() < 0.6 * one.mean.sum());
+        let weights = one.weight_of_mean();
+        assert!(weights[0] > weights[7], "{weights}");
+        assert_eq!(one, estimate(&base, &embeddings, 1, 7).unwrap());
+    }
+
+    #[test]
+    fn what_cannot_be_measured_is_none() {
+        let (base, embeddings) = problem();
+        assert_eq!(estimate(&base, &embeddings, 9, 7), None);
+        assert_eq!(estimate(&base[..1], &embeddings[..1], 1, 7), None);
+        assert_eq!(estimate(&[], &[], 1, 7), None);
+    }
+}
