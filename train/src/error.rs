@@ -5,6 +5,11 @@ use models::dataset::DatasetError;
 use models::disk::DiskError;
 use models::few_shot::episode::EpisodeError;
 use models::few_shot::evaluate::EvaluateError;
+use models::few_shot::kernel::KernelError;
+use models::few_shot::statistics::StatisticsError;
+use models::knowledge::attributes::KnowledgeError;
+use models::knowledge::vectors::VectorsError;
+use models::knowledge::wordnet::WordNetError;
 use models::picture::PictureError;
 use models::preprocess::PreprocessError;
 
@@ -29,7 +34,12 @@ pub fn is_bad_input(error: &anyhow::Error) -> bool {
             || cause.is::<CheckpointError>()
             || cause.is::<EpisodeError>()
             || cause.is::<EvaluateError>()
+            || cause.is::<KernelError>()
+            || cause.is::<KnowledgeError>()
             || cause.is::<PreprocessError>()
+            || cause.is::<StatisticsError>()
+            || cause.is::<VectorsError>()
+            || cause.is::<WordNetError>()
             || cause.is::<ImportError>()
             || cause.downcast_ref::<DiskError>().is_some_and(unreadable)
     })

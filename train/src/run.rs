@@ -2,9 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use models::checkpoint::{self, Checkpoint, Golden};
 use models::disk;
+use models::knowledge::attributes::{self, Knowledge, Words};
+
+use crate::error::BadInput;
+use crate::stages::knowledge::WORDS;
 
 /// A RUN folder; `docs/formats.md` describes its files.
 #[derive(Debug, Clone)]
@@ -42,6 +46,28 @@ impl Run {
     /// The state that was best on the validation classes.
     pub fn best(&self) -> PathBuf {
         self.file("best.safetensors")
+    }
+
+    /// The kernel completer.
+    pub fn kernel(&self) -> PathBuf {
+        self.file("kernel.safetensors")
+    }
+
+    /// What words tell of the classes, as `handful-train knowledge` wrote it into the run.
+    pub fn knowledge(&self) -> Result<(Knowledge, Words)> {
+        let path = self.file("knowledge.json");
+        let missing = || {
+            let path = path.display();
+            BadInput(format!(
+                "{path} is not there: make it with handful-train knowledge --out {path}"
+            ))
+        };
+        ensure!(path.exists(), missing());
+        let json = disk::read(&path, attributes::MAX_BYTES)?;
+        let words = disk::read(&self.file(WORDS), attributes::MAX_BYTES)?;
+        let unusable = || format!("{} is not usable", path.display());
+        let knowledge = Knowledge::parse(&json).with_context(unusable)?;
+        Ok((knowledge, Words::parse(&words, &json).with_context(unusable)?))
     }
 
     /// Whether a training was begun here.

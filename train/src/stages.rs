@@ -1,7 +1,10 @@
 //! The stages of a run, a page each.
 
+pub mod complete;
 pub mod embed;
 pub mod evaluate;
 pub mod golden;
 pub mod import;
+pub mod knowledge;
 pub mod pretrain;
+pub mod statistics;

@@ -2,18 +2,22 @@
 
 use anyhow::{Result, ensure};
 use models::dataset::Dataset;
+use models::few_shot::compare::{Known, Names};
 use models::few_shot::evaluate::{Protocol, Report};
 
+use super::complete::{completer, known_as};
 use crate::embeddings::embeddings;
 use crate::error::BadInput;
 use crate::net::Compute;
 use crate::run::Run;
 
-/// Embeds the split with the best checkpoint and averages over episodes.
+/// Embeds the split with the best checkpoint and averages over episodes: mean prototypes, and every other policy if
+/// the run has a completer.
 pub fn evaluate(
     run: &Run,
     dataset: &Dataset,
     protocol: &Protocol,
+    names: Names,
     compute: Compute,
 ) -> Result<Report> {
     let checkpoint = run.read(&run.best())?;
@@ -21,6 +25,20 @@ pub fn evaluate(
     let empty = || BadInput(format!("the data has no classes in split `{}`", protocol.split));
     ensure!(!classes.is_empty(), empty());
     protocol.check(classes.iter().map(|class| (class.name.as_str(), class.pictures.len())))?;
-    let embeddings = embeddings(run, &checkpoint, dataset, protocol.split, compute)?;
-    Ok(protocol.report(&embeddings)?)
+    let completer = completer(run, &checkpoint)?;
+    let nameless =
+        || BadInput("--names needs a completer: run handful-train complete first".to_owned());
+    ensure!(completer.is_some() || names == Names::Right, nameless());
+    let rows = embeddings(run, &checkpoint, dataset, protocol.split, compute)?;
+    let Some(completer) = completer else {
+        return Ok(protocol.report(&rows)?);
+    };
+    let (knowledge, words) = run.knowledge()?;
+    let known = known_as(&knowledge, &words, classes.iter().map(|class| class.name.as_str()))?;
+    let known = Known {
+        space: completer.space().clone(),
+        semantic: completer.semantic(&known),
+        errors: completer.errors(protocol.spec.k_shot).cloned(),
+    };
+    Ok(protocol.compare(&rows, &known, names)?)
 }

@@ -4,6 +4,8 @@
 mod conformance;
 mod fixture;
 mod import;
+mod knowledge;
 mod pretrain;
 mod program;
+mod scene;
 mod support;

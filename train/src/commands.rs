@@ -1,0 +1,61 @@
+//! One file for each command: its options, and what it does with them.
+
+pub(crate) mod complete;
+pub(crate) mod evaluate;
+pub(crate) mod import;
+pub(crate) mod knowledge;
+pub(crate) mod pretrain;
+pub(crate) mod statistics;
+
+use std::path::Path;
+
+use anyhow::Result;
+use models::dataset::Dataset;
+use train::device::{DeviceChoice, Precision, resolve};
+use train::net::Compute;
+
+/// Where and how networks compute.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct ComputeArguments {
+    /// auto, cpu, cuda or cuda:N; a GPU that is asked for by name is never replaced by the CPU.
+    #[arg(long, default_value = "auto")]
+    device: DeviceChoice,
+    /// In which numbers products are computed; auto is bf16 for training where the device is made for it, and
+    /// fp32 for evaluation.
+    #[arg(long, value_enum, default_value = "auto")]
+    precision: Precision,
+    /// Processor threads, for libtorch and for loading; all cores by default.
+    #[arg(long)]
+    threads: Option<usize>,
+}
+
+impl ComputeArguments {
+    /// The device and the kind of numbers for training.
+    fn for_training(&self) -> Result<Compute> {
+        if let Some(threads) = self.threads {
+            tch::set_num_threads(threads.max(1) as i32);
+            rayon::ThreadPoolBuilder::new().num_threads(threads.max(1)).build_global()?;
+        }
+        let compute = resolve(self.device, self.precision)?;
+        eprintln!("computing on {:?} in {:?}", compute.device, compute.kind);
+        Ok(compute)
+    }
+
+    /// The same for figures and whatever is kept: those should not depend on what the processor can do.
+    fn for_figures(&self) -> Result<Compute> {
+        let precision = match self.precision {
+            Precision::Auto => Precision::Fp32,
+            precision => precision,
+        };
+        Self { precision, ..self.clone() }.for_training()
+    }
+}
+
+/// Opens a data set and says what in it was left out.
+fn open(path: &Path) -> Result<Dataset> {
+    let dataset = Dataset::open(path)?;
+    for warning in &dataset.warnings {
+        eprintln!("warning: {}: {}", path.display(), warning.detail);
+    }
+    Ok(dataset)
+}

@@ -1,0 +1,68 @@
+//! `handful-train evaluate`: few-shot accuracy of a run.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use models::dataset::Split;
+use models::disk;
+use models::few_shot::compare::Names;
+use models::few_shot::episode::EpisodeSpec;
+use models::few_shot::evaluate::Protocol;
+use train::run::Run;
+use train::stages::evaluate::evaluate;
+
+use super::{ComputeArguments, open};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// The run's folder.
+    run: PathBuf,
+    /// Pictures, as for pretrain.
+    #[arg(long, value_name = "PATH")]
+    data: PathBuf,
+    /// base, val or novel.
+    #[arg(long, default_value = "val")]
+    split: Split,
+    /// Classes in an episode.
+    #[arg(long, default_value_t = 5)]
+    n_way: usize,
+    /// Labelled pictures of each class.
+    #[arg(long, default_value_t = 1)]
+    k_shot: usize,
+    /// Pictures of each class to be recognised.
+    #[arg(long, default_value_t = 15)]
+    n_query: usize,
+    /// Number of episodes.
+    #[arg(long, default_value_t = 2000)]
+    episodes: u64,
+    /// Seed of the episodes.
+    #[arg(long, default_value_t = 7)]
+    seed: u64,
+    /// Which names the classes bear: right, wrong, equal, one-wrong or swapped. Needs a completer.
+    #[arg(long, default_value_t = Names::Right)]
+    names: Names,
+    /// Where the figures are written as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    #[command(flatten)]
+    compute: ComputeArguments,
+}
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let compute = options.compute.for_figures()?;
+    let dataset = open(&options.data)?;
+    let Options { n_way, k_shot, n_query, split, episodes, seed, names, .. } = *options;
+    let spec = EpisodeSpec { n_way, k_shot, n_query };
+    let protocol = Protocol { split, spec, episodes, seed };
+    let report = evaluate(&Run::new(&options.run), &dataset, &protocol, names, compute)?;
+    let json = serde_json::to_string_pretty(&report)?;
+    if let Some(path) = &options.json {
+        disk::write(path, json.as_bytes())?;
+    }
+    if report.results.len() > 1 {
+        // For people; what is piped into a program is the JSON alone.
+        eprintln!("\n{}", report.to_markdown());
+    }
+    println!("{json}");
+    Ok(())
+}

@@ -1,0 +1,54 @@
+//! `handful-train import`: weights trained elsewhere become a run.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use train::run::Run;
+use train::stages::import;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// The weights.
+    weights: PathBuf,
+    /// The network that they belong to; its widths are deduced from the shapes.
+    #[arg(long, value_enum)]
+    arch: Arch,
+    /// The new run's folder.
+    #[arg(long, value_name = "RUN")]
+    out: PathBuf,
+    /// Height and width of the pictures that the network takes; the recipe's, or else 84.
+    #[arg(long, value_name = "PIXELS")]
+    input_size: Option<usize>,
+    /// How pictures become input (size, geometry, filter, mean, std as TOML); the paper's by default.
+    #[arg(long, value_name = "FILE")]
+    preprocess: Option<PathBuf>,
+    /// What the weights were trained on; travels with them.
+    #[arg(long, value_name = "TEXT")]
+    data_name: Option<String>,
+    /// Under what terms that data is used.
+    #[arg(long, value_name = "TEXT")]
+    data_licence: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Arch {
+    Resnet12,
+}
+
+pub(crate) fn run(arguments: Options) -> Result<()> {
+    let Arch::Resnet12 = arguments.arch;
+    let options = import::Options {
+        input_size: arguments.input_size,
+        preprocess: arguments.preprocess,
+        data_name: arguments.data_name,
+        data_licence: arguments.data_licence,
+    };
+    let imported = import::import(&arguments.weights, &Run::new(&arguments.out), &options)?;
+    let out = arguments.out.display();
+    for tensor in &imported.left_out {
+        println!("left out: {tensor}");
+    }
+    println!("{imported}; written to {out}/best.safetensors, with its proof in golden.safetensors");
+    println!("next: handful-export {out} --out BUNDLE");
+    Ok(())
+}

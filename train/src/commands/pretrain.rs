@@ -1,0 +1,65 @@
+//! `handful-train pretrain`: a backbone learns the base classes.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use anyhow::{Context, Result, ensure};
+use models::disk;
+use signal_hook::consts::TERM_SIGNALS;
+use signal_hook::flag;
+use train::config::Config;
+use train::error::BadInput;
+use train::run::Run;
+use train::stages::pretrain::{Ending, pretrain};
+
+use super::{ComputeArguments, open};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// The settings, as TOML.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Pictures: a folder with manifest.csv, a folder per class, or a .tar.gz of either.
+    #[arg(long, value_name = "PATH")]
+    data: PathBuf,
+    /// The run's folder.
+    #[arg(long, value_name = "RUN")]
+    out: PathBuf,
+    /// Go on where the run stopped.
+    #[arg(long)]
+    resume: bool,
+    #[command(flatten)]
+    compute: ComputeArguments,
+}
+
+pub(crate) fn run(arguments: &Options) -> Result<()> {
+    let compute = arguments.compute.for_training()?;
+    let text = disk::read(&arguments.config, 1 << 20)?;
+    let config = Config::parse(&String::from_utf8_lossy(&text))
+        .with_context(|| format!("{} is not usable", arguments.config.display()))?;
+    let run = Run::new(&arguments.out);
+    let begun = || {
+        BadInput(format!(
+            "{} already holds a training: go on with --resume, or name another folder",
+            arguments.out.display()
+        ))
+    };
+    ensure!(arguments.resume || !run.is_begun(), begun());
+    let dataset = open(&arguments.data)?;
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in TERM_SIGNALS {
+        // In this order: the first signal asks, a second one ends it at once and unsaved.
+        flag::register_conditional_shutdown(*signal, 128 + signal, Arc::clone(&stop))?;
+        flag::register(*signal, Arc::clone(&stop))?;
+    }
+    let ending = pretrain(&config, &dataset, &run, arguments.resume, compute, &stop)?;
+    if ending == Ending::Stopped {
+        eprintln!(
+            "stopped and saved; go on with: handful-train pretrain --config {0}/config.toml --data {1} --out {0} --resume",
+            arguments.out.display(),
+            arguments.data.display()
+        );
+    }
+    Ok(())
+}

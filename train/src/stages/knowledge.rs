@@ -1,0 +1,180 @@
+//! Knowledge: the classes' synsets become attributes, ancestors and word vectors (method of the paper, step 2).
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use models::dataset::{Dataset, Split};
+use models::disk;
+use models::knowledge::attributes::{Knowledge, NamedClass, Rule};
+use models::knowledge::vectors::{self, Vectors};
+use models::knowledge::wordnet::{self, WordNet};
+use ndarray::ArrayView2;
+use serde::Deserialize;
+
+use crate::error::BadInput;
+
+/// The most bytes of a file of splits.
+const MAX_SPLITS: u64 = 16 << 20;
+
+/// The file beside `knowledge.json`.
+pub const WORDS: &str = "knowledge.safetensors";
+
+/// Files that knowledge comes from.
+#[derive(Debug, Clone, Copy)]
+pub struct Sources<'a> {
+    /// Classes whose pictures are not at hand.
+    pub splits: Option<&'a Path>,
+    /// WordNet's folder.
+    pub wordnet: &'a Path,
+    /// Word vectors.
+    pub vectors: &'a Path,
+}
+
+/// What was found, for a person.
+#[derive(Debug)]
+pub struct Summary {
+    classes: BTreeMap<Split, usize>,
+    attributes: usize,
+    links: usize,
+    rule: Rule,
+    dimension: usize,
+    /// Classes that have no attribute.
+    bare: Vec<String>,
+    /// Classes and attributes of which no word is known.
+    wordless: Vec<String>,
+}
+
+/// Looks everything up and writes `out` and, beside it, the word vectors.
+pub fn knowledge(
+    dataset: &Dataset,
+    sources: &Sources<'_>,
+    rule: Rule,
+    out: &Path,
+) -> Result<Summary> {
+    let classes = named_classes(dataset, sources.splits)?;
+    let wordnet = read_wordnet(sources.wordnet)?;
+    let vectors = read_vectors(sources.vectors)?;
+    let knowledge = Knowledge::new(&wordnet, &classes, rule)?;
+    let words = knowledge.words(&vectors);
+    let json = knowledge.to_bytes()?;
+    // The words name the hash of the JSON: in this order, a power cut leaves a pair that is refused, not mixed up.
+    disk::write(&out.with_file_name(WORDS), &words.to_bytes(&json)?)?;
+    disk::write(out, &json)?;
+    let names = |row: &str, lemmas: &[String]| format!("{row} ({})", lemmas.join(", "));
+    let of_classes = knowledge.classes.iter().map(|c| names(&c.name, &c.lemmas));
+    let of_attributes = knowledge.attributes.iter().map(|a| names(&a.synset, &a.lemmas));
+    let mut wordless = without_vector(words.classes.view(), of_classes);
+    wordless.extend(without_vector(words.attributes.view(), of_attributes));
+    let mut counts = BTreeMap::new();
+    classes.iter().for_each(|class| *counts.entry(class.split).or_default() += 1);
+    let has = knowledge.attributes_of_classes();
+    let bare = knowledge.classes.iter().zip(has).filter(|(_, attributes)| attributes.is_empty());
+    Ok(Summary {
+        classes: counts,
+        attributes: knowledge.attributes.len(),
+        links: knowledge.links.len(),
+        rule,
+        dimension: vectors.dimension(),
+        bare: bare.map(|(class, _)| class.name.clone()).collect(),
+        wordless,
+    })
+}
+
+fn without_vector(rows: ArrayView2<'_, f32>, names: impl Iterator<Item = String>) -> Vec<String> {
+    let empty = rows.rows().into_iter().map(|row| row.iter().all(|x| *x == 0.0));
+    empty.zip(names).filter_map(|(is_empty, name)| is_empty.then_some(name)).collect()
+}
+
+/// The classes of the data set, in its order, and those that only `splits` names.
+fn named_classes(dataset: &Dataset, splits: Option<&Path>) -> Result<Vec<NamedClass>> {
+    let mut classes = Vec::new();
+    for split in [Split::Base, Split::Val, Split::Novel] {
+        for class in dataset.split(split) {
+            let wnid = class.wnid.as_deref().ok_or_else(|| {
+                BadInput(format!(
+                    "class `{}` has no wnid: add a column `wnid` to manifest.csv, such as n02391049",
+                    class.name
+                ))
+            })?;
+            let wnid =
+                wnid.parse().map_err(|e| BadInput(format!("class `{}`: {e}", class.name)))?;
+            classes.push(NamedClass { name: class.name.clone(), wnid, split });
+        }
+    }
+    if let Some(path) = splits {
+        for class in read_splits(path)? {
+            match classes.iter().find(|known| known.name == class.name) {
+                None => classes.push(class),
+                Some(known) => ensure!(
+                    *known == class,
+                    BadInput(format!(
+                        "{}: class `{}` is {} in {}, but {} in {} in the data",
+                        path.display(),
+                        class.name,
+                        class.wnid,
+                        class.split,
+                        known.wnid,
+                        known.split
+                    ))
+                ),
+            }
+        }
+    }
+    ensure!(!classes.is_empty(), BadInput("the data has no classes".to_owned()));
+    Ok(classes)
+}
+
+/// A line of a file of splits.
+#[derive(Deserialize)]
+struct Row {
+    class: String,
+    wnid: String,
+    split: String,
+}
+
+fn read_splits(path: &Path) -> Result<Vec<NamedClass>> {
+    let bytes = disk::read(path, MAX_SPLITS)?;
+    let named = |line: usize, reason: String| {
+        BadInput(format!("{} line {line}: {reason}; expected class,wnid,split", path.display()))
+    };
+    let rows = csv::Reader::from_reader(bytes.as_slice()).into_deserialize::<Row>().enumerate();
+    rows.map(|(i, row)| {
+        let row = row.map_err(|e| named(i + 2, e.to_string()))?;
+        let wnid = row.wnid.parse().map_err(|e| named(i + 2, format!("{e}")))?;
+        let split = row.split.parse().map_err(|e| named(i + 2, format!("{e}")))?;
+        Ok(NamedClass { name: row.class, wnid, split })
+    })
+    .collect()
+}
+
+fn read_wordnet(folder: &Path) -> Result<WordNet> {
+    let read = |name: &str| disk::read(&folder.join(name), wordnet::MAX_BYTES);
+    let (index, data) = (read("index.noun")?, read("data.noun")?);
+    WordNet::parse(&index, &data).with_context(|| format!("{} is not usable", folder.display()))
+}
+
+fn read_vectors(path: &Path) -> Result<Vectors> {
+    let bytes = disk::read(path, vectors::MAX_BYTES)?;
+    Vectors::parse(&bytes).with_context(|| format!("{} is not usable", path.display()))
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts: Vec<String> =
+            self.classes.iter().map(|(split, n)| format!("{n} {split}")).collect();
+        writeln!(f, "classes     {}", counts.join(", "))?;
+        writeln!(f, "attributes  {}, by the rule {}", self.attributes, self.rule)?;
+        writeln!(f, "links       {}", self.links)?;
+        writeln!(f, "words       {} values each", self.dimension)?;
+        for (what, names) in
+            [("without an attribute", &self.bare), ("without a word vector", &self.wordless)]
+        {
+            if !names.is_empty() {
+                writeln!(f, "{what}: {}", names.join("; "))?;
+            }
+        }
+        Ok(())
+    }
+}

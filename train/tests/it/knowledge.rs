@@ -1,0 +1,216 @@
+//! From synsets to a completer and the figures of every policy, as processes; and what is refused on the way.
+
+use std::fmt::Write;
+use std::fs;
+use std::process::Output;
+
+use models::few_shot::statistics::{Moments, Statistics};
+use models::tensors::TensorFile;
+use ndarray::{Array2, Ix2, s};
+use serde_json::Value;
+
+use crate::scene::{Scene, assert_refused, stderr};
+
+const CLASSES: u32 = 6;
+
+/// Each class of stripes is a pattern with lines; some also have corners.
+fn write_wordnet(scene: &Scene) {
+    let mut data = "\
+00000001 03 n 01 pattern 0 001 %p 00000002 n 0000 | what repeats
+00000002 03 n 01 line 0 000 | long and thin
+00000003 03 n 01 corner 0 000 | where lines meet
+00000004 03 n 01 grid 0 002 @ 00000001 n 0000 %p 00000003 n 0000 | lines that cross
+"
+    .to_owned();
+    let mut index = "\
+pattern n 1 1 %p 1 0 00000001
+line n 1 0 1 0 00000002
+corner n 1 0 1 0 00000003
+grid n 1 2 @ %p 1 0 00000004
+"
+    .to_owned();
+    for class in 0..CLASSES {
+        let above = if class % 2 == 0 { 1 } else { 4 };
+        writeln!(
+            data,
+            "0000001{class} 03 n 01 stripes{class} 0 001 @ 0000000{above} n 0000 | drawn"
+        )
+        .unwrap();
+        writeln!(index, "stripes{class} n 1 1 @ 1 0 0000001{class}").unwrap();
+    }
+    fs::create_dir(scene.path("wordnet")).unwrap();
+    fs::write(scene.path("wordnet/data.noun"), data).unwrap();
+    fs::write(scene.path("wordnet/index.noun"), index).unwrap();
+    let mut vectors = "line 1 0 0\ncorner 0 1 0\n".to_owned();
+    for class in 0..CLASSES {
+        writeln!(vectors, "stripes{class} {} {} 0.5", class, 5 - class).unwrap();
+    }
+    fs::write(scene.path("vectors.txt"), vectors).unwrap();
+}
+
+fn write_manifest(scene: &Scene, wnid: impl Fn(u32) -> String) {
+    let mut rows = "path,class,wnid,split\n".to_owned();
+    for class in 0..CLASSES {
+        let split = if class < 4 { "base" } else { "val" };
+        for picture in 0..12 {
+            let path = format!("{split}/stripes-{class}/{picture:02}.png");
+            writeln!(rows, "{path},stripes-{class},{},{split}", wnid(class)).unwrap();
+        }
+    }
+    fs::write(scene.path("data/manifest.csv"), rows).unwrap();
+}
+
+fn scene() -> Scene {
+    let scene = Scene::new();
+    write_wordnet(&scene);
+    write_manifest(&scene, |class| format!("n0000001{class}"));
+    scene
+}
+
+fn knowledge(scene: &Scene, more: &[&str]) -> Output {
+    let arguments = [
+        "knowledge",
+        "--data",
+        "data",
+        "--wordnet",
+        "wordnet",
+        "--vectors",
+        "vectors.txt",
+        "--out",
+        "run/knowledge.json",
+    ];
+    scene.run(&[&arguments, more].concat())
+}
+
+fn succeeded(output: &Output) -> String {
+    assert!(output.status.success(), "{}", stderr(output));
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+#[test]
+fn from_synsets_to_every_policy() {
+    let scene = scene();
+    succeeded(&scene.pretrain(&[]));
+    let said = succeeded(&knowledge(&scene, &[]));
+    assert!(said.contains("4 base, 2 val") && said.contains("attributes  2"), "{said}");
+    let json: Value =
+        serde_json::from_slice(&fs::read(scene.path("run/knowledge.json")).unwrap()).unwrap();
+    assert_eq!(json["links"].as_array().unwrap().len(), 9);
+
+    succeeded(&scene.run(&["statistics", "run", "--data", "data"]));
+    statistics_are_those_of_two_passes(&scene);
+    let said = succeeded(&scene.run(&["complete", "run", "--data", "data"]));
+    assert!(said.contains("kernel.safetensors"), "{said}");
+
+    let output = scene.evaluate(&["--threads", "1", "--json", "report.json"]);
+    let report: Value = serde_json::from_str(&succeeded(&output)).unwrap();
+    let fusions: Vec<_> =
+        report["results"].as_array().unwrap().iter().map(|r| &r["fusion"]).collect();
+    let expected =
+        ["mean", "completed", "average", "semantic", "error-variance", "trusted", "gaussian"];
+    assert_eq!(fusions, expected);
+    assert_eq!(report["results"][6]["setting"], "transductive");
+    assert!(report["results"][5]["gain"]["ci95"].as_f64().unwrap() >= 0.0);
+    assert!(stderr(&output).contains("| trusted "), "{}", stderr(&output));
+    assert_eq!(scene.evaluate(&["--threads", "2"]).stdout, output.stdout);
+    let wrong: Value =
+        serde_json::from_str(&succeeded(&scene.evaluate(&["--names", "wrong"]))).unwrap();
+    assert_eq!((&wrong["names"], &wrong["results"][0]), (&"wrong".into(), &report["results"][0]));
+}
+
+/// The written moments against two passes over the cached embeddings.
+fn statistics_are_those_of_two_passes(scene: &Scene) {
+    let read = |name: &str| fs::read(scene.path(name)).unwrap();
+    let cache = TensorFile::parse(&read("run/embeddings-base.safetensors")).unwrap();
+    let rows: Array2<f32> = cache.floats["embedding"].clone().into_dimensionality::<Ix2>().unwrap();
+    let statistics = Statistics::parse(&read("run/statistics.safetensors")).unwrap();
+    assert_eq!(statistics.classes.pictures, [12; 4]);
+    // Classes 1 and 3 have corners: pictures 12..24 and 36..48.
+    assert_eq!(
+        (statistics.attributes.names[1].as_str(), statistics.attributes.pictures[1]),
+        ("n00000003", 24)
+    );
+    let corners = ndarray::concatenate![
+        ndarray::Axis(0),
+        rows.slice(s![12..24, ..]),
+        rows.slice(s![36..48, ..])
+    ];
+    let corners = corners.mapv(f64::from);
+    let mean = corners.mean_axis(ndarray::Axis(0)).unwrap();
+    let std = corners.std_axis(ndarray::Axis(0), 1.0);
+    let close = |got: ndarray::ArrayView1<'_, f32>, expected: &ndarray::Array1<f64>| {
+        let scale = expected.iter().fold(1e-9_f64, |scale, x| scale.max(x.abs()));
+        got.iter()
+            .zip(expected)
+            .for_each(|(a, b)| assert!((f64::from(*a) - b).abs() <= 1e-6 * scale, "{a} {b}"));
+    };
+    close(statistics.attributes.mean.row(1), &mean);
+    close(statistics.attributes.std.row(1), &std);
+    assert_eq!(Moments::of(rows.slice(s![..12, ..])).mean(), statistics.classes.mean.row(0));
+}
+
+#[test]
+fn other_classes_may_be_named() {
+    let scene = scene();
+    fs::create_dir(scene.path("run")).unwrap();
+    fs::write(scene.path("splits.csv"), "class,wnid,split\ncrossed,n00000004,novel\n").unwrap();
+    let said = succeeded(&knowledge(&scene, &["--splits", "splits.csv", "--rule", "base-only"]));
+    assert!(
+        said.contains("4 base, 2 val, 1 novel") && said.contains("by the rule base-only"),
+        "{said}"
+    );
+    assert!(said.contains("without a word vector: crossed (grid)"), "{said}");
+    for (rows, words) in [
+        ("class,wnid,split\nx,n1,novel\n", ["splits.csv line 2", "`n1`"]),
+        ("class,wnid,split\nx,n00000004,new\n", ["splits.csv line 2", "`new`"]),
+        ("class,synset\nx,y\n", ["splits.csv line 2", "wnid"]),
+        ("class,wnid,split\nstripes-0,n00000004,base\n", ["stripes-0", "n00000010"]),
+    ] {
+        fs::write(scene.path("splits.csv"), rows).unwrap();
+        assert_refused(&knowledge(&scene, &["--splits", "splits.csv"]), 2, &words);
+    }
+}
+
+#[test]
+fn what_knowledge_lacks_is_named_and_nothing_is_written() {
+    let scene = scene();
+    fs::create_dir(scene.path("run")).unwrap();
+    let refused = |words: &[&str]| {
+        assert_refused(&knowledge(&scene, &[]), 2, words);
+        assert_eq!(fs::read_dir(scene.path("run")).unwrap().count(), 0);
+    };
+    fs::write(scene.path("vectors.txt"), "line 1 0\ncorner nan 1\n").unwrap();
+    refused(&["vectors.txt", "row 2 (`corner`)", "NaN"]);
+    fs::write(scene.path("vectors.txt"), [0x1F, 0x8B, 8, 0, 0]).unwrap();
+    refused(&["vectors.txt", "cannot be unpacked"]);
+    write_manifest(&scene, |class| format!("n0000002{class}"));
+    fs::write(scene.path("vectors.txt"), "line 1 0\n").unwrap();
+    refused(&["class `stripes-0`", "n00000020"]);
+    write_manifest(&scene, |_| String::new());
+    refused(&["class `stripes-0` has no wnid"]);
+    write_manifest(&scene, |class| format!("n0000001{class}"));
+    fs::remove_file(scene.path("wordnet/index.noun")).unwrap();
+    refused(&["index.noun"]);
+}
+
+#[test]
+fn a_stage_says_which_one_is_missing() {
+    let scene = scene();
+    succeeded(&scene.pretrain(&[]));
+    for stage in ["statistics", "complete"] {
+        let output = scene.run(&[stage, "run", "--data", "data"]);
+        assert_refused(&output, 2, &["run/knowledge.json", "handful-train knowledge"]);
+    }
+    assert_refused(&scene.evaluate(&["--names", "wrong"]), 2, &["handful-train complete"]);
+    succeeded(&knowledge(&scene, &[]));
+    succeeded(&scene.run(&["complete", "run", "--data", "data"]));
+    // Another backbone in the same run.
+    let mut config = crate::support::tiny_config();
+    config.seed = 6;
+    fs::write(scene.path("config.toml"), config.to_toml().unwrap()).unwrap();
+    ["last", "best"]
+        .iter()
+        .for_each(|name| fs::remove_file(scene.path(&format!("run/{name}.safetensors"))).unwrap());
+    succeeded(&scene.pretrain(&[]));
+    assert_refused(&scene.evaluate(&[]), 2, &["kernel.safetensors", "another backbone"]);
+}
