@@ -35,6 +35,9 @@ enum Chore {
         /// Lay them in this folder instead of the checkout.
         #[arg(long, value_name = "FOLDER")]
         into: Option<PathBuf>,
+        /// Fetch WordNet and word vectors into `.knowledge` instead, for `handful-train knowledge`.
+        #[arg(long)]
+        knowledge: bool,
     },
     /// Set up, then run every test of every crate and count what passed, failed and was skipped.
     Test,
@@ -57,7 +60,11 @@ fn main() -> ExitCode {
 fn run(chore: Chore) -> Result<bool> {
     let root = root()?;
     match chore {
-        Chore::Setup { into } => setup::setup(&into.unwrap_or(root)).map(|()| true),
+        Chore::Setup { into, knowledge } => {
+            let home = into.unwrap_or(root);
+            let laid = if knowledge { setup::knowledge(&home) } else { setup::setup(&home) };
+            laid.map(|()| true)
+        }
         Chore::Test => Ok(test::test(&root)),
         Chore::Ci => Ok(ci::ci(&root)),
     }

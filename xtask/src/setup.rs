@@ -1,8 +1,9 @@
 //! What a checkout needs beyond crates: `.venv` and `.libtorch`, fetched by package name with pip.
 //!
-//! The service needs neither. Both are made only when missing or of another version, and a run
-//! that was cut short is taken up where it makes sense.
+//! The service needs neither, and `.knowledge` only who trains with knowledge. All are made only when
+//! missing or of another version, and a run that was cut short is taken up where it makes sense.
 
+mod knowledge;
 mod libtorch;
 mod stubs;
 mod venv;
@@ -22,9 +23,24 @@ pub(crate) fn setup(home: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Lays WordNet and word vectors in `.knowledge` under `home`, if they are not there yet.
+pub(crate) fn knowledge(home: &Path) -> Result<()> {
+    std::fs::create_dir_all(home).with_context(|| format!("cannot make {}", home.display()))?;
+    let _lock = lock(home)?;
+    knowledge::lay(home)
+}
+
 /// Two set-ups at once would unpack over each other: the second waits for the first.
 fn lock(home: &Path) -> Result<File> {
     let folder = File::open(home).with_context(|| format!("cannot open {}", home.display()))?;
     folder.lock().context("cannot lock the folder")?;
     Ok(folder)
+}
+
+fn remove(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        std::fs::remove_dir_all(folder)
+            .with_context(|| format!("cannot remove {}", folder.display()))?;
+    }
+    Ok(())
 }

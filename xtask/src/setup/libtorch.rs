@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::stubs;
+use super::{remove, stubs};
 use crate::process;
 
 /// tch 0.24 accepts exactly this one.
@@ -148,14 +148,6 @@ fn replace(fresh: &Path, folder: &Path) -> Result<()> {
     remove(folder)?;
     fs::rename(fresh, folder)
         .with_context(|| format!("cannot rename {} to {}", fresh.display(), folder.display()))
-}
-
-fn remove(folder: &Path) -> Result<()> {
-    if folder.exists() {
-        fs::remove_dir_all(folder)
-            .with_context(|| format!("cannot remove {}", folder.display()))?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]
