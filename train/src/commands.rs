@@ -4,6 +4,7 @@ pub(crate) mod complete;
 pub(crate) mod evaluate;
 pub(crate) mod import;
 pub(crate) mod knowledge;
+pub(crate) mod lexicon;
 pub(crate) mod pretrain;
 pub(crate) mod statistics;
 

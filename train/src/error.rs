@@ -8,6 +8,7 @@ use models::few_shot::evaluate::EvaluateError;
 use models::few_shot::kernel::KernelError;
 use models::few_shot::statistics::StatisticsError;
 use models::knowledge::attributes::KnowledgeError;
+use models::knowledge::lexicon::LexiconError;
 use models::knowledge::vectors::VectorsError;
 use models::knowledge::wordnet::WordNetError;
 use models::picture::PictureError;
@@ -36,6 +37,7 @@ pub fn is_bad_input(error: &anyhow::Error) -> bool {
             || cause.is::<EvaluateError>()
             || cause.is::<KernelError>()
             || cause.is::<KnowledgeError>()
+            || cause.is::<LexiconError>()
             || cause.is::<PreprocessError>()
             || cause.is::<StatisticsError>()
             || cause.is::<VectorsError>()

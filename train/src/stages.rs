@@ -6,5 +6,6 @@ pub mod evaluate;
 pub mod golden;
 pub mod import;
 pub mod knowledge;
+pub mod lexicon;
 pub mod pretrain;
 pub mod statistics;

@@ -141,7 +141,7 @@ pub fn weighted(
     other: ArrayView2<'_, f32>,
     weight_of_mean: ArrayView1<'_, f32>,
 ) -> Array2<f32> {
-    &other + &((&mean - &other) * &weight_of_mean)
+    &other + &((&mean - &other) * weight_of_mean)
 }
 
 /// [`Fusion::Trusted`]: `share` of knowledge, times the trust that each name has earned.

@@ -102,23 +102,12 @@ impl Vectors {
     /// The vector of a lemma, `[d]`: looked up whole in lower case; if absent, the mean over its parts between
     /// `_`, where a part that is absent is the mean of its own known parts between `-`.
     pub fn lemma(&self, lemma: &str) -> Option<Array1<f32>> {
-        let lemma = lemma.to_lowercase();
-        if let Some(whole) = self.word(&lemma) {
-            return Some(whole.to_owned());
-        }
-        mean(lemma.split('_').filter_map(|part| match self.word(part) {
-            Some(known) => Some(known.to_owned()),
-            None => {
-                mean(part.split('-').filter_map(|piece| self.word(piece).map(|v| v.to_owned())))
-            }
-        }))
+        lemma_vector(lemma, |word| self.word(word).map(|vector| vector.to_owned()))
     }
 
     /// The L2-normalized vector of a synset, `[d]`: the mean over those of its lemmas that have one.
     pub fn synset<'a>(&self, lemmas: impl IntoIterator<Item = &'a String>) -> Option<Array1<f32>> {
-        let mean = mean(lemmas.into_iter().filter_map(|lemma| self.lemma(lemma)))?;
-        let norm = mean.dot(&mean).sqrt();
-        (norm > 0.0).then(|| mean / norm)
+        synset_vector(lemmas.into_iter().filter_map(|lemma| self.lemma(lemma)))
     }
 
     fn insert(
@@ -222,6 +211,28 @@ fn from_json(bytes: &[u8]) -> Result<Vectors, VectorsError> {
         vectors.insert(&word, row.into_iter().take(dimensions))?;
     }
     Ok(vectors)
+}
+
+/// [`Vectors::lemma`], whatever the table is.
+pub(super) fn lemma_vector(
+    lemma: &str,
+    mut word: impl FnMut(&str) -> Option<Array1<f32>>,
+) -> Option<Array1<f32>> {
+    let lemma = lemma.to_lowercase();
+    if let Some(whole) = word(&lemma) {
+        return Some(whole);
+    }
+    mean(lemma.split('_').filter_map(|part| match word(part) {
+        Some(known) => Some(known),
+        None => mean(part.split('-').filter_map(&mut word)),
+    }))
+}
+
+/// [`Vectors::synset`], from the vectors of its lemmas.
+pub(super) fn synset_vector(lemmas: impl Iterator<Item = Array1<f32>>) -> Option<Array1<f32>> {
+    let mean = mean(lemmas)?;
+    let norm = mean.dot(&mean).sqrt();
+    (norm > 0.0).then(|| mean / norm)
 }
 
 fn mean(vectors: impl Iterator<Item = Array1<f32>>) -> Option<Array1<f32>> {

@@ -173,6 +173,11 @@ impl WordNet {
         self.senses.get(&lemma).map_or(&[], Vec::as_slice)
     }
 
+    /// Every lower-case lemma with its senses, in no order.
+    pub fn lemmas(&self) -> impl Iterator<Item = (&str, &[SynsetId])> {
+        self.senses.iter().map(|(lemma, senses)| (lemma.as_str(), senses.as_slice()))
+    }
+
     /// All that a synset is a kind or an instance of, on every path, without itself.
     pub fn ancestors(&self, id: SynsetId) -> BTreeSet<SynsetId> {
         let mut found = BTreeSet::new();

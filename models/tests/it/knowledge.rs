@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use models::dataset::Split;
 use models::disk;
 use models::knowledge::attributes::{Knowledge, NamedClass, Rule};
+use models::knowledge::lexicon::{Lexicon, LexiconError};
 use models::knowledge::vectors::Vectors;
 use models::knowledge::wordnet::{SynsetId, WordNet};
 use proptest::prelude::*;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -25,6 +27,81 @@ fn wordnet() -> Option<WordNet> {
     };
     let read = |name: &str| disk::read(&place.join(name), 1 << 28).unwrap();
     Some(WordNet::parse(&read("index.noun"), &read("data.noun")).unwrap())
+}
+
+/// A table of vectors for every known word: real ones where they are, else random ones.
+fn vectors_for(wordnet: &WordNet) -> Vectors {
+    let mut words: BTreeSet<String> = BTreeSet::new();
+    for (lemma, _) in wordnet.lemmas() {
+        words.extend(lemma.split(['_', '-']).filter(|w| !w.is_empty()).map(str::to_lowercase));
+    }
+    let mut text = String::new();
+    for (i, word) in words.iter().enumerate() {
+        let value = |j: usize| (((i * 31 + j * 17) % 199) as f32 - 99.0) / 50.0;
+        let values: Vec<String> = (0..20).map(|j| value(j).to_string()).collect();
+        text.push_str(&format!("{word} {}\n", values.join(" ")));
+    }
+    Vectors::parse(text.as_bytes()).unwrap()
+}
+
+/// Holds a lexicon to what it was built of.
+fn check_lexicon(wordnet: &WordNet, vectors: &Vectors) -> usize {
+    let bytes = Lexicon::build(wordnet, vectors, "drawn");
+    assert_eq!(bytes, Lexicon::build(wordnet, vectors, "drawn"), "not deterministic");
+    let lexicon = Lexicon::parse(&bytes).unwrap();
+    assert_eq!(lexicon.header().dimension, vectors.dimension());
+    assert!(lexicon.header().licence.contains("Princeton University"));
+    for (i, synset) in wordnet.synsets().enumerate() {
+        // Unpacking every text is slow; every text of a part of the blocks is proof enough.
+        if i % 1024 < 300 {
+            assert_eq!(lexicon.synset(synset.id).as_ref(), Some(synset));
+        }
+        if i % 997 == 0 {
+            let ancestors = wordnet.ancestors(synset.id);
+            let mut line = lexicon.line(synset.id);
+            assert!(line.remove(&synset.id) && line == ancestors);
+            let own = vectors.synset(&synset.lemmas);
+            let kept = lexicon.vector(synset.id);
+            assert_eq!(own.is_some(), kept.is_some());
+            if let Some((own, kept)) = own.zip(kept) {
+                assert!(own.dot(&kept) > 1.0 - 1e-3, "{}", synset.id);
+            }
+        }
+    }
+    for (lemma, senses) in wordnet.lemmas().take(2000) {
+        assert_eq!(lexicon.senses(lemma), senses, "{lemma}");
+    }
+    bytes.len()
+}
+
+#[test]
+fn a_small_lexicon_is_what_it_was_built_of() {
+    let wordnet = WordNet::parse(INDEX, DATA).unwrap();
+    let vectors = Vectors::parse(b"a 1 0\nb 0 2\n").unwrap();
+    check_lexicon(&wordnet, &vectors);
+    let bytes = Lexicon::build(&wordnet, &vectors, "drawn");
+    let lexicon = Lexicon::parse(&bytes).unwrap();
+    assert_eq!(lexicon.senses(" Bs "), [SynsetId(2)]);
+    assert_eq!(lexicon.attributes(SynsetId(2)), BTreeSet::from([SynsetId(2)]));
+    assert_eq!(lexicon.search("B", 9), ["b"]);
+    assert_eq!((lexicon.senses("zebra"), lexicon.synset(SynsetId(9))), (vec![], None));
+    assert_eq!(lexicon.known_as(SynsetId(2)).unwrap().line, [SynsetId(1), SynsetId(2)]);
+    for at in 0..bytes.len() {
+        let mut changed = bytes.clone();
+        changed[at] ^= 1 << (at % 8);
+        assert!(Lexicon::parse(&changed).is_err(), "byte {at}");
+        assert!(Lexicon::parse(&bytes[..at]).is_err(), "cut at {at}");
+    }
+    let mut newer = bytes.clone();
+    newer[8] = 2;
+    assert_eq!(Lexicon::parse(&newer).unwrap_err(), LexiconError::Format { got: 2 });
+}
+
+#[test]
+fn a_lexicon_of_all_nouns() {
+    let Some(wordnet) = wordnet() else { return };
+    let vectors = vectors_for(&wordnet);
+    check_lexicon(&wordnet, &vectors);
 }
 
 fn graph(name: &str) -> Option<Value> {
@@ -119,6 +196,25 @@ const TABLE: &[u8] = b"sea 1 0\nhorse 0 2.5\n";
 const JSON: &[u8] = br#"{"dimensions":2,"vectors":{"sea":[1,0.5,1.1,0]}}"#;
 
 proptest! {
+    /// The right hash around wrong content: what is behind the hash must not be believed either.
+    #[test]
+    fn a_lexicon_of_any_content_never_panics(at in 0_usize..3000, byte: u8, more: u8) {
+        let wordnet = WordNet::parse(INDEX, DATA).unwrap();
+        let bytes = Lexicon::build(&wordnet, &Vectors::parse(b"a 1 0\nb 0 2\n").unwrap(), "drawn");
+        let mut content = bytes[44..].to_vec();
+        let end = content.len();
+        content[at % end] = byte;
+        content[end - 1 - at % 90] = more;
+        let hash = Sha256::digest(&content);
+        let forged = [&bytes[..12], &hash, &content].concat();
+        if let Ok(lexicon) = Lexicon::parse(&forged) {
+            for id in lexicon.senses("b").into_iter().chain([SynsetId(1), SynsetId(2)]) {
+                let _ = (lexicon.synset(id), lexicon.known_as(id), lexicon.attributes(id));
+            }
+            prop_assert!(lexicon.search("", 9).len() <= 9);
+        }
+    }
+
     #[test]
     fn changed_bytes_never_panic(at in 0_usize..120, byte: u8, cut in 0_usize..120) {
         let changed = |bytes: &[u8]| {

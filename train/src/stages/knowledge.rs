@@ -149,13 +149,13 @@ fn read_splits(path: &Path) -> Result<Vec<NamedClass>> {
     .collect()
 }
 
-fn read_wordnet(folder: &Path) -> Result<WordNet> {
+pub(super) fn read_wordnet(folder: &Path) -> Result<WordNet> {
     let read = |name: &str| disk::read(&folder.join(name), wordnet::MAX_BYTES);
     let (index, data) = (read("index.noun")?, read("data.noun")?);
     WordNet::parse(&index, &data).with_context(|| format!("{} is not usable", folder.display()))
 }
 
-fn read_vectors(path: &Path) -> Result<Vectors> {
+pub(super) fn read_vectors(path: &Path) -> Result<Vectors> {
     let bytes = disk::read(path, vectors::MAX_BYTES)?;
     Vectors::parse(&bytes).with_context(|| format!("{} is not usable", path.display()))
 }

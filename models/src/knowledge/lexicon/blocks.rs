@@ -1,0 +1,100 @@
+//! Lines of text, compressed in blocks of which only those asked for are unpacked.
+
+use std::io::{Read, Write};
+
+use flate2::Compression;
+use flate2::read::DeflateDecoder;
+use flate2::write::DeflateEncoder;
+
+use super::bytes::{put, put_section};
+
+/// Lines of a block: larger blocks are smaller in all and take longer to unpack.
+const LINES: usize = 256;
+
+/// The most that a block may unpack to.
+const MAX_BLOCK: u64 = 1 << 20;
+
+/// Sorted or numbered lines in blocks of [`LINES`].
+#[derive(Debug)]
+pub(super) struct Blocks(pub(super) Vec<Block>);
+
+#[derive(Debug)]
+pub(super) struct Block {
+    /// The key of the first line: all before a tab.
+    pub(super) first: String,
+    pub(super) packed: Vec<u8>,
+}
+
+impl Block {
+    fn unpack(&self) -> Option<String> {
+        let mut text = String::new();
+        DeflateDecoder::new(self.packed.as_slice())
+            .take(MAX_BLOCK)
+            .read_to_string(&mut text)
+            .ok()?;
+        Some(text)
+    }
+}
+
+impl Blocks {
+    /// The section's bytes. Deterministic.
+    pub(super) fn encode(lines: &[String]) -> Vec<u8> {
+        let blocks: Vec<Block> = lines.chunks(LINES).map(pack).collect();
+        let mut out = Vec::new();
+        put(&mut out, blocks.len() as u32);
+        for block in &blocks {
+            put_section(&mut out, block.first.as_bytes());
+            put(&mut out, block.packed.len() as u32);
+        }
+        blocks.iter().for_each(|block| out.extend_from_slice(&block.packed));
+        out
+    }
+
+    /// The line at this place.
+    pub(super) fn line(&self, place: usize) -> Option<String> {
+        let text = self.0.get(place / LINES)?.unpack()?;
+        text.lines().nth(place % LINES).map(str::to_owned)
+    }
+
+    /// The place and the line whose key is `key`; lines must be sorted by their keys.
+    pub(super) fn find(&self, key: &str) -> Option<(usize, String)> {
+        let block = self.block_of(key)?;
+        let text = self.0[block].unpack()?;
+        let mut lines = text.lines().enumerate();
+        let (at, line) = lines.find(|(_, line)| key_of(line) == key)?;
+        Some((block * LINES + at, line.to_owned()))
+    }
+
+    /// Keys that begin with `prefix`, at most `limit`.
+    pub(super) fn with_prefix(&self, prefix: &str, limit: usize) -> Vec<String> {
+        let mut found = Vec::new();
+        for block in &self.0[self.block_of(prefix).unwrap_or(0)..] {
+            if found.len() >= limit
+                || (block.first.as_str() > prefix && !block.first.starts_with(prefix))
+            {
+                break;
+            }
+            let text = block.unpack().unwrap_or_default();
+            let keys = text.lines().map(key_of).filter(|key| key.starts_with(prefix));
+            found.extend(keys.take(limit - found.len()).map(str::to_owned));
+        }
+        found
+    }
+
+    /// The block in which a key would be.
+    fn block_of(&self, key: &str) -> Option<usize> {
+        self.0.partition_point(|block| block.first.as_str() <= key).checked_sub(1)
+    }
+}
+
+fn key_of(line: &str) -> &str {
+    line.split('\t').next().unwrap_or_default()
+}
+
+fn pack(lines: &[String]) -> Block {
+    let mut packed = DeflateEncoder::new(Vec::new(), Compression::best());
+    let text: String = lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
+    let written = packed.write_all(text.as_bytes()).and_then(|()| packed.finish());
+    let packed = written.expect("invariant: writing to memory does not fail");
+    Block { first: key_of(&lines[0]).to_owned(), packed }
+}

@@ -1,0 +1,125 @@
+//! Numbers and sections in a row of bytes. Reading never goes beyond the bytes, and never believes a count that they
+//! cannot hold.
+
+use super::blocks::{Block, Blocks};
+
+/// Appends a number in groups of seven bits, the lowest first.
+pub(super) fn put(out: &mut Vec<u8>, mut number: u32) {
+    while number >= 0x80 {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
+/// Appends bytes behind their length.
+pub(super) fn put_section(out: &mut Vec<u8>, section: &[u8]) {
+    put(out, section.len() as u32);
+    out.extend_from_slice(section);
+}
+
+/// Bytes that are still to be read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    /// All that was not read.
+    pub(super) fn rest(self) -> &'a [u8] {
+        self.0
+    }
+
+    pub(super) fn number(&mut self) -> Option<u32> {
+        let mut number = 0_u32;
+        for shift in (0..32).step_by(7) {
+            let (&byte, rest) = self.0.split_first()?;
+            self.0 = rest;
+            number |= u32::from(byte & 0x7F).checked_shl(shift)?;
+            if byte < 0x80 {
+                return Some(number);
+            }
+        }
+        None
+    }
+
+    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    /// Bytes behind their length.
+    pub(super) fn section(&mut self) -> Option<&'a [u8]> {
+        let length = self.number()? as usize;
+        self.take(length)
+    }
+
+    /// `count` numbers, each larger than the one before, as differences; and nothing after them.
+    pub(super) fn ascending(mut self, count: usize) -> Option<Vec<u32>> {
+        let mut last = None::<u32>;
+        let mut numbers = Vec::new();
+        for _ in 0..count {
+            let step = self.number()?;
+            let next =
+                last.map_or(Some(step), |last| last.checked_add(step).filter(|_| step > 0))?;
+            numbers.push(next);
+            last = Some(next);
+        }
+        self.0.is_empty().then_some(numbers)
+    }
+
+    /// Numbers below `limit`, behind how many they are.
+    pub(super) fn list(&mut self, limit: usize) -> Option<Vec<u32>> {
+        let count = self.number()?;
+        (0..count).map(|_| self.number().filter(|&number| (number as usize) < limit)).collect()
+    }
+
+    /// `count` floating-point numbers and nothing after them.
+    pub(super) fn floats(self, count: usize) -> Option<Vec<f32>> {
+        let (chunks, rest) = self.0.as_chunks::<4>();
+        let fits = chunks.len() == count && rest.is_empty();
+        fits.then(|| chunks.iter().map(|&chunk| f32::from_le_bytes(chunk)).collect())
+    }
+
+    /// Compressed lines; see [`Blocks`].
+    pub(super) fn blocks(mut self) -> Option<Blocks> {
+        let count = self.number()?;
+        let mut table = Vec::new();
+        for _ in 0..count {
+            let first = String::from_utf8(self.section()?.to_vec()).ok()?;
+            table.push((first, self.number()? as usize));
+        }
+        let blocks = table
+            .into_iter()
+            .map(|(first, length)| Some(Block { first, packed: self.take(length)?.to_vec() }));
+        Some(Blocks(blocks.collect::<Option<_>>()?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn numbers_survive() {
+        for number in [0, 1, 127, 128, 300, 1 << 20, u32::MAX] {
+            let mut bytes = Vec::new();
+            put(&mut bytes, number);
+            assert_eq!(Reader::new(&bytes).number(), Some(number));
+            assert_eq!(Reader::new(&bytes[..bytes.len() - 1]).number(), None);
+        }
+        assert_eq!(Reader::new(&[0xFF; 6]).number(), None, "a number without an end");
+    }
+
+    #[test]
+    fn counts_are_not_believed() {
+        assert_eq!(Reader::new(&[0xFF, 0xFF, 0xFF, 0x7F, 1]).list(10), None);
+        assert_eq!(Reader::new(&[2, 1, 10]).list(10), None);
+        assert_eq!(Reader::new(&[1, 0]).ascending(2), None, "not ascending");
+        assert!(Reader::new(&[0xFF, 0xFF, 0x7F]).blocks().is_none());
+    }
+}

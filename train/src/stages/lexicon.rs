@@ -1,0 +1,66 @@
+//! The lexicon: WordNet's nouns and their vectors, packed for devices.
+
+use std::fmt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use models::disk;
+use models::knowledge::lexicon::Lexicon;
+
+use super::knowledge::{read_vectors, read_wordnet};
+
+/// Nouns that are looked up to say how long that takes.
+const ASKED: [&str; 4] = ["zebra", "coffee mug", "screwdriver", "mice"];
+
+/// What was written, for a person.
+#[derive(Debug)]
+pub struct Summary {
+    bytes: usize,
+    synsets: usize,
+    words: usize,
+    sha256: String,
+    ready: Duration,
+    look_up: Duration,
+}
+
+/// Builds a lexicon, proves that it can be read, and writes it.
+pub fn lexicon(wordnet: &Path, vectors: &Path, source: &str, out: &Path) -> Result<Summary> {
+    let bytes = Lexicon::build(&read_wordnet(wordnet)?, &read_vectors(vectors)?, source);
+    let started = Instant::now();
+    let lexicon = Lexicon::parse(&bytes)?;
+    let ready = started.elapsed();
+    let started = Instant::now();
+    for noun in ASKED {
+        for sense in lexicon.senses(noun) {
+            lexicon.known_as(sense);
+        }
+    }
+    let look_up = started.elapsed() / ASKED.len() as u32;
+    disk::write(out, &bytes)?;
+    let header = lexicon.header();
+    Ok(Summary {
+        bytes: bytes.len(),
+        synsets: header.synsets,
+        words: header.words,
+        sha256: lexicon.sha256().to_owned(),
+        ready,
+        look_up,
+    })
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ms = |duration: Duration| duration.as_secs_f64() * 1e3;
+        writeln!(f, "synsets  {}", self.synsets)?;
+        writeln!(f, "words    {} with a vector", self.words)?;
+        writeln!(f, "size     {:.2} MB", self.bytes as f64 / 1e6)?;
+        writeln!(f, "sha256   {}", self.sha256)?;
+        writeln!(
+            f,
+            "ready    {:.1} ms; a noun with all its senses {:.2} ms",
+            ms(self.ready),
+            ms(self.look_up)
+        )
+    }
+}
