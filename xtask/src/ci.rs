@@ -22,7 +22,7 @@ pub(crate) fn ci(root: &Path) -> bool {
     steps.run("lints", || lints(root));
     steps.run("documentation", || documentation(root));
     steps.run("tests", || tests(root, &mut totals));
-    steps.run("benchmarks", || cargo(root, &["bench", "--workspace", "--bench", "step"]));
+    steps.run("benchmarks", || cargo(root, &["bench", "--workspace", "--bench", "*"]));
     steps.run("service", || service::starts_and_stops(root));
     totals.failed += steps.failed_besides_tests();
     println!("\n{steps}\n{totals}");
