@@ -59,7 +59,12 @@ pub fn read(path: &Path, max_bytes: u64) -> Result<Vec<u8>, DiskError> {
 
 /// Writes a file so that a reader, now or after a power cut, sees the old bytes or the new ones, never a
 /// mixture: a temporary file in the same folder is synced, then renamed over `path`, then the folder is synced.
+///
+/// What exists and is no regular file (`/dev/null`, a pipe) is written into, not replaced.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
+    if fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+        return fs::write(path, bytes).map_err(DiskError::io("write", path));
+    }
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -113,6 +118,17 @@ mod tests {
         write(&path, b"new").unwrap();
         assert_eq!(read(&path, 10).unwrap(), b"new");
         assert_eq!(list(folder.path()).unwrap(), [path]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_device_is_written_into() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("null");
+        std::os::unix::fs::symlink("/dev/null", &path).unwrap();
+        write(&path, b"gone").unwrap();
+        assert!(fs::symlink_metadata(&path).unwrap().is_symlink());
+        assert!(!fs::metadata("/dev/null").unwrap().is_file());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What a person sees of a training: a progress bar, `metrics.jsonl`, TensorBoard events and a plot.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
@@ -137,7 +137,10 @@ impl Metrics {
 
 /// The lines of the first `epochs` epochs; none where there is no file.
 fn kept_lines(path: &std::path::Path, epochs: u64) -> Result<Vec<(String, EpochMetrics)>> {
-    let Ok(file) = File::open(path) else { return Ok(Vec::new()) };
+    let file = match File::open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        opened => opened.with_context(|| format!("cannot read {}", path.display()))?,
+    };
     let mut kept = Vec::new();
     for line in BufReader::new(file).lines() {
         let line = line.with_context(|| format!("cannot read {}", path.display()))?;

@@ -19,6 +19,16 @@ pub struct Compute {
     pub kind: Kind,
 }
 
+impl Compute {
+    /// The word of `--precision` for it.
+    pub fn precision(self) -> &'static str {
+        match self.kind {
+            Kind::BFloat16 => "bf16",
+            _ => "fp32",
+        }
+    }
+}
+
 /// What batch normalization does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {

@@ -1,7 +1,7 @@
 //! `handful` as a process in a fresh folder: the way through, its texts and its JSON.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use serde_json::Value;

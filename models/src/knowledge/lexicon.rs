@@ -133,7 +133,7 @@ impl Lexicon {
         if hex::sha256(content) != hex::encode(hash) {
             return Err(LexiconError::Hash);
         }
-        Self::read(content, hex::sha256(bytes)).map_err(|section| LexiconError::Content { section })
+        Self::read(content, hex::encode(hash)).map_err(|section| LexiconError::Content { section })
     }
 
     /// The error is the name of the section that cannot be read.
@@ -182,7 +182,7 @@ impl Lexicon {
         &self.header
     }
 
-    /// The SHA-256 of the file's bytes, in hex: what a bundle's manifest names it by.
+    /// The SHA-256 that stands in the file, of everything after it, in hex: the lexicon's identity.
     pub fn sha256(&self) -> &str {
         &self.sha256
     }

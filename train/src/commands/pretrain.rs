@@ -56,9 +56,10 @@ pub(crate) fn run(arguments: &Options) -> Result<()> {
     let ending = pretrain(&config, &dataset, &run, arguments.resume, compute, &stop)?;
     if ending == Ending::Stopped {
         eprintln!(
-            "stopped and saved; go on with: handful-train pretrain --config {0}/config.toml --data {1} --out {0} --resume",
+            "stopped and saved; go on with: handful-train pretrain --config {0}/config.toml --data {1} --out {0} --precision {2} --resume",
             arguments.out.display(),
-            arguments.data.display()
+            arguments.data.display(),
+            compute.precision()
         );
     }
     Ok(())

@@ -252,7 +252,7 @@ pub fn fresh_progress(config: &Config, data: &str, compute: Compute) -> Result<P
         best_accuracy: None,
         config: config.to_toml()?,
         data: data.to_owned(),
-        precision: format!("{:?}", compute.kind).to_lowercase(),
+        precision: compute.precision().to_owned(),
     })
 }
 
@@ -273,7 +273,7 @@ fn saved_state(run: &Run, start: &Progress) -> Result<(Tensors, Tensors, Progres
     same("with other settings", progress.config == start.config, with_settings)?;
     let with_data = "resume with the same pictures".to_owned();
     same("on other data", progress.data == start.data, with_data)?;
-    let with_precision = format!("resume with the precision {}", progress.precision);
+    let with_precision = format!("resume with --precision {}", progress.precision);
     same("in another precision", progress.precision == start.precision, with_precision)?;
     Ok((checkpoint.parameters, momentum, progress))
 }

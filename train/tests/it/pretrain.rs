@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use models::checkpoint::Checkpoint;
 use models::dataset::Dataset;
 use tch::{Device, Kind};
+use train::config::Config;
 use train::net::Compute;
 use train::run::Run;
 use train::stages::pretrain::{Ending, pretrain};
@@ -150,7 +151,7 @@ fn another_precision_is_not_resumed() {
     let bf16 = Compute { kind: Kind::BFloat16, ..CPU };
     let stop = AtomicBool::new(false);
     let error = pretrain(&tiny_config(), &scene.dataset, &run, true, bf16, &stop).unwrap_err();
-    assert!(error.to_string().contains("precision float"), "{error}");
+    assert!(error.to_string().contains("--precision fp32"), "{error}");
 }
 
 #[test]
@@ -177,4 +178,18 @@ fn a_run_leaves_what_the_next_steps_need() {
         run.read(&run.best()).unwrap().classes,
         ["stripes-0", "stripes-1", "stripes-2", "stripes-3"]
     );
+}
+
+#[test]
+fn every_shipped_configuration_can_be_used() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs");
+    let mut n_found = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let config = Config::parse(&std::fs::read_to_string(&path).unwrap());
+        let config = config.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert_eq!(Config::parse(&config.to_toml().unwrap()), Ok(config));
+        n_found += 1;
+    }
+    assert!(n_found >= 2);
 }

@@ -21,9 +21,11 @@ export class Teach {
   label() {
     const field = byId("teach-name");
     const label = field.value.trim();
-    this.#valid(Boolean(label));
-    if (label) return label;
-    say(byId("teach-status"), "First say what it is called.");
+    // In an address these would be an id or a step up, not a name.
+    const reserved = /^(\.{1,2}|@\d+)$/.test(label);
+    this.#valid(Boolean(label) && !reserved);
+    if (label && !reserved) return label;
+    say(byId("teach-status"), reserved ? `It cannot be called “${label}”.` : "First say what it is called.");
     field.focus();
     return null;
   }

@@ -1,6 +1,7 @@
 //! More than the service can take: refused at once, and over when it is over.
 
 use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::client::{BOUNDARY, Connection, head, multipart};
 use crate::draw;
@@ -97,7 +98,9 @@ fn metric(service: &Service, name: &str) -> f64 {
 }
 
 fn wait_until(happened: impl Fn() -> bool) {
+    let started = Instant::now();
     while !happened() {
+        assert!(started.elapsed() < Duration::from_secs(60), "it never happened");
         thread::yield_now();
     }
 }
