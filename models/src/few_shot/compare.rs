@@ -66,8 +66,11 @@ impl Names {
             Self::OneWrong => {
                 let outside: Vec<usize> =
                     (0..n_classes).filter(|class| !episode.classes.contains(class)).collect();
-                let others = if outside.is_empty() { &episode.classes } else { &outside };
-                names[first] = others[below(&mut rng, others.len())];
+                // Without a class outside it is the next one's: never its own.
+                names[first] = match outside.is_empty() {
+                    true => episode.classes[(first + 1) % n],
+                    false => outside[below(&mut rng, outside.len())],
+                };
             }
         }
         names
@@ -241,6 +244,8 @@ mod tests {
             assert!(one_wrong.iter().all(|name| [0, 2, 5, 4, 1, 3].contains(name)));
             assert_eq!(of(Names::OneWrong), one_wrong, "a function of seed and index");
         }
+        let alone = Names::OneWrong.of(&Episode { classes: vec![1, 0], ..episode() }, 2, 7, 0);
+        assert_eq!(alone[0], alone[1], "the other's name where there is no third");
         for names in Names::ALL {
             assert_eq!(names.to_string().parse(), Ok(names));
         }
