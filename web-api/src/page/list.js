@@ -29,7 +29,8 @@ export class List {
 
   #draw(known) {
     const drawn = JSON.stringify(known);
-    if (drawn === this.#drawn && !document.querySelector(".rename")) return;
+    // A name that is being typed stays; closing its form draws what came meanwhile.
+    if (drawn === this.#drawn || document.querySelector(".rename")) return;
     this.#drawn = drawn;
     const place = focusedPlace();
     say(byId("classes-empty"), known.length === 0 ? "Nothing yet. Name a thing above and add a few pictures of it." : "");
@@ -86,6 +87,7 @@ export class List {
     if (label === item.label) return this.#restore(row, item);
     try {
       await rename(item.id, label);
+      row.replaceWith(this.#row({ ...item, label }));
       await this.#changed();
       this.#focusRename(item.id);
     } catch (problem) {
@@ -100,6 +102,7 @@ export class List {
   #restore(row, item) {
     row.replaceWith(this.#row(item));
     this.#focusRename(item.id);
+    this.refresh();
   }
 
   #focusRename(id) {
@@ -146,7 +149,8 @@ function confirmed(item) {
     let answer = false;
     byId("confirm-no").onclick = () => dialog.close();
     byId("confirm-yes").onclick = () => { answer = true; dialog.close(); };
-    dialog.onclose = () => resolve(answer);
+    // The event of an earlier closing may come late, when the next question is open already.
+    dialog.onclose = () => { if (!dialog.open) resolve(answer); };
     dialog.showModal();
     byId("confirm-no").focus();
   });

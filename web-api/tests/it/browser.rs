@@ -72,7 +72,7 @@ impl Stage {
 fn two_things_are_taught_from_files_and_a_third_picture_is_recognized() {
     let Some(stage) = Stage::set("the page in a browser") else { return };
     let browser = &stage.browser;
-    assert!(browser.text("#classes-empty").contains("Nothing yet"));
+    browser.wait_for_text("#classes-empty", "Nothing yet");
     browser.choose("#look-files", &[stage.stripes(9)]);
     browser.wait_for_text("#answer", "It knows nothing yet");
     stage.teach("blue columns", &[0, 4, 8].map(|shift| stage.columns(shift)));
