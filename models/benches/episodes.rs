@@ -28,7 +28,7 @@ fn main() {
     let classes: Vec<Array2<f32>> =
         (0..16).map(|_| Array2::from_shape_simple_fn((200, SIZE), &mut uniform)).collect();
     let semantic = normalized(Array2::from_shape_simple_fn((16, SIZE), &mut uniform));
-    let known = Known { space: Space::new(Array1::zeros(SIZE)), semantic, errors: None };
+    let known = Known { space: Space::new(Array1::zeros(SIZE), 1.0), semantic, errors: None };
     let query = Array2::from_shape_simple_fn((SPEC.n_way * SPEC.n_query, SIZE), &mut uniform);
     let prototypes = Array2::from_shape_simple_fn((SPEC.n_way, SIZE), &mut uniform);
 

@@ -14,14 +14,14 @@ use super::evaluate::{
     Chosen, EvaluateError, Gain, Outcome, check, joined, mean_and_ci95, n_nearest,
 };
 use super::fusion::{self, ErrorVariances, Fusion};
-use super::space::{Space, normalized};
+use super::space::Space;
 
 /// What the policies need of the classes besides their pictures.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Known {
-    /// Where prototypes and knowledge meet.
+    /// In which names are held against pictures.
     pub space: Space,
-    /// Each class by knowledge alone, of length 1 in the space, `[classes, s]`.
+    /// Each class by knowledge alone, raw, `[classes, s]`.
     pub semantic: Array2<f32>,
     /// What mean and semantic prototypes are off by on base classes, for this `k_shot`; without it there is no
     /// [`Fusion::ErrorVariance`].
@@ -128,20 +128,15 @@ pub fn compare(
 ) -> Result<Vec<Outcome>, EvaluateError> {
     check(embeddings, episodes)?;
     let sampler = Sampler::new(embeddings.iter().map(Array2::nrows).collect(), spec, seed)?;
-    let moved: Vec<_> = embeddings.iter().map(|rows| known.space.apply(rows.view())).collect();
     let shares: Vec<Vec<f64>> = (0..episodes)
         .into_par_iter()
         .map(|index| {
             let episode = sampler.episode(index);
             let names = names.of(&episode, embeddings.len(), seed, index);
             let semantic = known.semantic.select(Axis(0), &names);
-            let raw = Chosen::of(embeddings, &episode);
-            let problem = Problem::new(&Chosen::of(&moved, &episode), semantic, known);
-            let of = |fusion| match fusion {
-                Fusion::Mean => Some(n_nearest(raw.query.view(), raw.means().view())),
-                fusion => Some(problem.n_right(problem.prototypes(fusion)?.view())),
-            };
-            let n_queries = raw.query.nrows() as f64;
+            let problem = Problem::new(&Chosen::of(embeddings, &episode), semantic, known);
+            let of = |fusion| Some(problem.n_right(problem.prototypes(fusion)?.view()));
+            let n_queries = problem.query.nrows() as f64;
             Fusion::ALL.into_iter().filter_map(of).map(|n| n as f64 / n_queries).collect()
         })
         .collect();
@@ -162,10 +157,10 @@ fn outcome(fusion: Fusion, column: usize, shares: &[Vec<f64>]) -> Outcome {
     Outcome { fusion, setting: fusion.setting(), accuracy, ci95, gain }
 }
 
-/// One episode in the completer's space.
+/// One episode.
 struct Problem<'a> {
     known: &'a Known,
-    /// Mean prototypes of length 1, `[n_way, s]`.
+    /// Mean prototypes, `[n_way, s]`.
     mean: Array2<f32>,
     /// Knowledge prototypes, `[n_way, s]`.
     semantic: Array2<f32>,
@@ -180,7 +175,7 @@ impl<'a> Problem<'a> {
         let k_shot = chosen.support.first().map_or(0, Array2::nrows);
         Self {
             known,
-            mean: normalized(chosen.means()),
+            mean: chosen.means(),
             semantic,
             support: joined(&chosen.support),
             labels: (0..chosen.support.len()).flat_map(|way| vec![way; k_shot]).collect(),
@@ -201,7 +196,7 @@ impl<'a> Problem<'a> {
                 let weight = self.known.errors.as_ref()?.weight_of_mean();
                 fusion::weighted(mean, semantic, weight.view())
             }
-            Fusion::Trusted => fusion::trusted(mean, semantic, self.share),
+            Fusion::Trusted => fusion::trusted(mean, semantic, self.share, &self.known.space),
             Fusion::Gaussian => {
                 let completed = self.completed(1.0);
                 let (support, query) = (self.support.view(), self.query.view());

@@ -17,7 +17,7 @@ const FOLDS: usize = 8;
 /// Supports drawn of each class.
 const DRAWS: usize = 30;
 
-/// The errors of `k_shot` pictures and of knowledge, per dimension, all prototypes of length 1 in the completer's space.
+/// The errors of `k_shot` pictures and of knowledge, per dimension of raw embeddings.
 /// `None` when no class has more than `k_shot` pictures, or there are fewer than two classes.
 ///
 /// # Shapes
@@ -46,10 +46,9 @@ pub fn estimate(
         let completer = KernelCompleter::fit(&known, means.view());
         for class in asked {
             let semantic = completer.semantic(&[base[class].clone()]).row(0).mapv(f64::from);
-            let moved = completer.space().apply(embeddings[class].view());
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
             rng.set_stream(class as u64);
-            sums.draw(&moved, &semantic, k_shot, &mut rng);
+            sums.draw(&embeddings[class], &semantic, k_shot, &mut rng);
         }
     }
     sums.finish()
@@ -67,29 +66,29 @@ struct Sums {
 }
 
 impl Sums {
-    /// Adds the errors of `DRAWS` supports of one class whose embeddings are `moved` `[pictures, s]`.
+    /// Adds the errors of `DRAWS` supports of one class, whose embeddings are `rows` `[pictures, s]`.
     fn draw(
         &mut self,
-        moved: &Array2<f32>,
+        rows: &Array2<f32>,
         semantic: &Array1<f64>,
         k_shot: usize,
         rng: &mut ChaCha8Rng,
     ) {
-        let n = moved.nrows();
+        let n = rows.nrows();
         if n <= k_shot {
             return;
         }
-        let all = moved.mapv(f64::from).sum_axis(Axis(0));
+        let all = rows.mapv(f64::from).sum_axis(Axis(0));
         for _ in 0..DRAWS {
             let mut order: Vec<usize> = (0..n).collect();
-            let mut support = zeros(moved.ncols());
+            let mut support = zeros(rows.ncols());
             for i in 0..k_shot {
                 let chosen = i + ((u128::from(rng.next_u64()) * (n - i) as u128) >> 64) as usize;
                 order.swap(i, chosen);
-                support += &moved.row(order[i]).mapv(f64::from);
+                support += &rows.row(order[i]).mapv(f64::from);
             }
-            let truth = unit(&all - &support);
-            let mean_error = unit(support) - &truth;
+            let truth = (&all - &support) / (n - k_shot) as f64;
+            let mean_error = support / k_shot as f64 - &truth;
             let semantic_error = semantic - &truth;
             self.mean += &(&mean_error * &mean_error);
             self.semantic += &(&semantic_error * &semantic_error);
@@ -106,11 +105,6 @@ impl Sums {
             product: of(self.product),
         })
     }
-}
-
-fn unit(vector: Array1<f64>) -> Array1<f64> {
-    let norm = vector.dot(&vector).sqrt();
-    if norm > 0.0 { vector / norm } else { vector }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! From what is known of a class to the one prototype that stands for it: seven policies.
 //!
-//! `P` is the mean prototype, `S` the knowledge prototype, `C` the completed one. Except for [`Fusion::Mean`], all are
-//! taken in the completer's [space](super::space), and so are the queries.
+//! `P` is the mean prototype, `S` the knowledge prototype, `C` the completed one, all of them raw embeddings, as the
+//! queries are.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,6 +10,7 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip};
 use serde::{Deserialize, Serialize};
 
 use super::metric::cosine;
+use super::space::Space;
 use super::trust::Evidence;
 
 /// How sharply an unlabelled picture is shared among classes.
@@ -147,13 +148,14 @@ pub fn weighted(
 /// [`Fusion::Trusted`]: `share` of knowledge, times the trust that each name has earned.
 ///
 /// # Shapes
-/// `mean`, `semantic` `[n, s]`, of length 1 in one space; result `[n, s]`.
+/// `mean`, `semantic` `[n, s]`, raw; result `[n, s]`.
 pub fn trusted(
     mean: ArrayView2<'_, f32>,
     semantic: ArrayView2<'_, f32>,
     share: f32,
+    space: &Space,
 ) -> Array2<f32> {
-    match Evidence::of(semantic, mean) {
+    match Evidence::of(space.directions(semantic).view(), space.directions(mean).view()) {
         Some(evidence) => mixed(mean, semantic, (evidence.trust() * share).view()),
         None => mean.to_owned(),
     }
@@ -296,7 +298,8 @@ mod tests {
     #[test]
     fn one_class_is_its_pictures() {
         let (mean, semantic) = (array![[1.0, 0.0]], array![[0.0, 1.0]]);
-        assert_eq!(trusted(mean.view(), semantic.view(), 0.5), mean);
+        let space = Space::new(array![0.0, 0.0], 1.0);
+        assert_eq!(trusted(mean.view(), semantic.view(), 0.5, &space), mean);
     }
 
     #[test]

@@ -115,7 +115,7 @@ fn cosine(a: ArrayView1<'_, f32>, b: ArrayView1<'_, f32>) -> f64 {
     if lengths > 0.0 { f64::from(a.dot(&b)) / lengths } else { 0.0 }
 }
 
-/// Prototypes from knowledge, in the [`Space`] of the base classes.
+/// Prototypes from knowledge, with the pictures of the base classes as measure.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KernelCompleter {
     space: Space,
@@ -129,7 +129,7 @@ impl KernelCompleter {
     /// point best to the classes left out.
     pub fn fit(base: &[KnownAs], prototypes: ArrayView2<'_, f32>) -> Self {
         let space = Space::around(prototypes);
-        let targets = space.apply(prototypes);
+        let targets = space.directions(prototypes);
         let fitted = RIDGES.map(|ridge| KernelRidge::fit(base.to_vec(), targets.view(), ridge));
         let fit = |regression: &KernelRidge| {
             let predicted = normalized(regression.leave_one_out(targets.view()));
@@ -153,7 +153,7 @@ impl KernelCompleter {
         below.or_else(|| self.errors.first_key_value()).map(|(_, errors)| errors)
     }
 
-    /// The space of everything it predicts.
+    /// The center and the radius of what it predicts.
     pub fn space(&self) -> &Space {
         &self.space
     }
@@ -163,9 +163,15 @@ impl KernelCompleter {
         self.regression.ridge
     }
 
-    /// Prototypes of classes by knowledge alone, `[n, s]`, of length 1 in [`KernelCompleter::space`].
+    /// Values of a word vector that it was fitted to.
+    pub fn dimension(&self) -> usize {
+        self.regression.base.first().map_or(0, |class| class.word.len())
+    }
+
+    /// Raw prototypes of classes by knowledge alone, `[n, s]`; their word vectors have
+    /// [`KernelCompleter::dimension`] values.
     pub fn semantic(&self, classes: &[KnownAs]) -> Array2<f32> {
-        normalized(self.regression.predict(classes))
+        self.space.restore(normalized(self.regression.predict(classes)))
     }
 }
 
@@ -188,7 +194,8 @@ mod tests {
         let prototypes = array![[5.0, 0.0, 1.0], [0.0, 5.0, 1.0], [0.0, 0.0, 9.0]];
         let completer = KernelCompleter::fit(&base, prototypes.view());
         let predicted = completer.semantic(&[class([0.9, 0.1], &[1, 2, 7])]);
-        let cosines = predicted.dot(&completer.space().apply(prototypes.view()).t());
+        let directions = |raw: &Array2<f32>| completer.space().directions(raw.view());
+        let cosines = directions(&predicted).dot(&directions(&prototypes).t());
         assert!(cosines[[0, 0]] > 0.9 && cosines[[0, 1]] < 0.5, "{cosines}");
     }
 

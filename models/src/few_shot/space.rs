@@ -1,27 +1,36 @@
-//! The space in which knowledge and pictures meet: embeddings centered, then normalized.
+//! Where knowledge and pictures meet: directions around the center of the base classes.
 //!
-//! Everything that mixes prototypes with knowledge works here, queries included: mixing in one space and asking
-//! in another costs more than a point of accuracy.
+//! Knowledge predicts in which direction from the center a class lies. [`Space::restore`] gives that direction a
+//! picture's length, so that knowledge and pictures mix as raw embeddings and queries stay as they are. (Moving
+//! pictures and queries into the space instead cost 1.1 points of accuracy at 5 shots on CIFAR-FS's validation classes,
+//! without any knowledge.)
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
-/// `c(x) = (x - center) / |x - center|`.
+/// How far a restored direction lies from the center, in mean distances of base prototypes. Chosen on validation
+/// classes among 1, 1.2, 1.5 and 2; beside one picture a shorter one tells too little, beside ten a longer one too much.
+const REACH: f32 = 1.5;
+
+/// A center, and how far classes lie from it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Space {
     center: Array1<f32>,
+    radius: f32,
 }
 
 impl Space {
-    /// The space around `center`, `[s]`: usually the mean of the base prototypes.
-    pub fn new(center: Array1<f32>) -> Self {
-        Self { center }
+    /// The space around `center`, `[s]`, whose classes lie `radius` from it.
+    pub fn new(center: Array1<f32>, radius: f32) -> Self {
+        Self { center, radius }
     }
 
     /// The space around the mean of the rows of `prototypes`, `[K, s]`.
     pub fn around(prototypes: ArrayView2<'_, f32>) -> Self {
         let mean = prototypes.mapv(f64::from).mean_axis(Axis(0));
         let size = prototypes.ncols();
-        Self::new(mean.map_or_else(|| Array1::zeros(size), |mean| mean.mapv(|x| x as f32)))
+        let center = mean.map_or_else(|| Array1::zeros(size), |mean| mean.mapv(|x| x as f32));
+        let distances: f32 = (&prototypes - &center).rows().into_iter().map(length).sum();
+        Self::new(center, REACH * distances / prototypes.nrows().max(1) as f32)
     }
 
     /// Its center, `[s]`.
@@ -29,21 +38,35 @@ impl Space {
         &self.center
     }
 
-    /// Moves raw embeddings or prototypes `[n, s]` into the space; what is the center itself stays zero.
-    pub fn apply(&self, raw: ArrayView2<'_, f32>) -> Array2<f32> {
+    /// How far from the center [`Space::restore`] puts a direction.
+    pub fn radius(&self) -> f32 {
+        self.radius
+    }
+
+    /// The directions, of length 1, in which raw embeddings or prototypes `[n, s]` lie; that of the center is zero.
+    pub fn directions(&self, raw: ArrayView2<'_, f32>) -> Array2<f32> {
         normalized(&raw - &self.center)
+    }
+
+    /// Raw prototypes `[n, s]` that lie in these directions.
+    pub fn restore(&self, directions: Array2<f32>) -> Array2<f32> {
+        directions * self.radius + &self.center
     }
 }
 
 /// Rows scaled to length 1; a zero row stays zero.
 pub fn normalized(mut rows: Array2<f32>) -> Array2<f32> {
     for mut row in rows.rows_mut() {
-        let norm = row.dot(&row).sqrt();
-        if norm > 0.0 {
-            row /= norm;
+        let length = length(row.view());
+        if length > 0.0 {
+            row /= length;
         }
     }
     rows
+}
+
+fn length(row: ndarray::ArrayView1<'_, f32>) -> f32 {
+    row.dot(&row).sqrt()
 }
 
 #[cfg(test)]
@@ -52,10 +75,14 @@ mod tests {
     use ndarray::array;
 
     #[test]
-    fn rows_are_centered_then_normalized() {
+    fn directions_are_taken_from_the_center_and_restored_around_it() {
         let space = Space::around(array![[0.0, 2.0], [2.0, 0.0]].view());
         assert_eq!(space.center(), array![1.0, 1.0]);
-        let moved = space.apply(array![[4.0, 5.0], [1.0, 1.0]].view());
-        assert_eq!(moved, array![[0.6, 0.8], [0.0, 0.0]]);
+        let directions = space.directions(array![[4.0, 5.0], [1.0, 1.0]].view());
+        assert_eq!(directions, array![[0.6, 0.8], [0.0, 0.0]]);
+        let radius = 1.5 * 2_f32.sqrt();
+        assert!((space.radius() - radius).abs() < 1e-6);
+        let restored = space.restore(directions);
+        assert_eq!(restored, array![[1.0 + 0.6 * radius, 1.0 + 0.8 * radius], [1.0, 1.0]]);
     }
 }

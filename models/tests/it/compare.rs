@@ -27,8 +27,9 @@ fn problem() -> (Vec<Array2<f32>>, Known) {
         other: Array1::from_elem(SIZE, 1.0),
         product: Array1::zeros(SIZE),
     };
-    let space = Space::new(Array1::from_elem(SIZE, 5.0));
-    (classes, Known { space, semantic: normalized(semantic), errors: Some(errors) })
+    let space = Space::new(Array1::from_elem(SIZE, 5.0), 8.0);
+    let semantic = space.restore(normalized(semantic));
+    (classes, Known { space, semantic, errors: Some(errors) })
 }
 
 fn of(outcomes: &[Outcome], fusion: Fusion) -> Outcome {

@@ -14,7 +14,7 @@ use crate::tensors::{TensorFile, TensorsError};
 const KIND: &str = "handful-kernel";
 
 /// The version of the format that is written, and the only one that is read.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// The most bytes of such a file that are read.
 pub const MAX_BYTES: u64 = 256 << 20;
@@ -55,6 +55,8 @@ struct Description {
     /// The space of the embeddings that it was fitted to.
     space_id: String,
     ridge: f64,
+    /// How far predictions lie from the center.
+    radius: f32,
 }
 
 impl KernelCompleter {
@@ -66,7 +68,7 @@ impl KernelCompleter {
         let file = TensorFile::parse(bytes)?;
         let description: Description = serde_json::from_str(&file.metadata)
             .map_err(|e| KernelError::Description(e.to_string()))?;
-        let Description { kind, format, space_id, ridge } = description;
+        let Description { kind, format, space_id, ridge, radius } = description;
         if kind != KIND || format != FORMAT {
             return Err(KernelError::Format { kind, format });
         }
@@ -86,7 +88,7 @@ impl KernelCompleter {
         let errors = errors(&file, dual.ncols())?;
         let mut regression = KernelRidge::unfitted(base, ridge);
         regression.dual = dual.mapv(f64::from);
-        Ok((space_id, Self { space: Space::new(center), regression, errors }))
+        Ok((space_id, Self { space: Space::new(center, radius), regression, errors }))
     }
 
     /// The file's bytes; the same completer always gives the same bytes.
@@ -100,6 +102,7 @@ impl KernelCompleter {
             format: FORMAT,
             space_id: space_id.to_owned(),
             ridge: *ridge,
+            radius: self.space.radius(),
         };
         let metadata = serde_json::to_string(&description)
             .map_err(|e| KernelError::Description(e.to_string()))?;
