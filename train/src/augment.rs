@@ -11,12 +11,31 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Augment {
-    /// Black pixels added on each side before a crop of the old size at a random place.
+    /// Black pixels added on each side before a crop at a random place.
     pub crop_padding: usize,
+    /// Smallest share of the picture's area that a crop keeps before it is scaled back to the whole size;
+    /// 1 (the default) crops at the old size. What is left of a thing must be enough to know it by.
+    #[serde(default = "whole")]
+    pub crop_area: f32,
     /// Whether half of the pictures are mirrored.
     pub flip: bool,
     /// Largest relative change of brightness, contrast and saturation; 0 leaves them as they are.
     pub jitter: [f32; 3],
+}
+
+fn whole() -> f32 {
+    1.0
+}
+
+/// The sides of a scaled crop differ at most by this factor.
+const MAX_CROP_RATIO: f32 = 4.0 / 3.0;
+
+/// A crop's place in its picture, in pixels; it may reach over the edge.
+struct Crop {
+    top: f32,
+    left: f32,
+    height: f32,
+    width: f32,
 }
 
 /// Words of the generator's stream that a picture may use.
@@ -45,10 +64,9 @@ pub fn epoch_order(seed: u64, epoch: u64, n: usize) -> Vec<u32> {
 impl Augment {
     /// Changes a square RGB picture (`size * size * 3` bytes, rows of pixels) into `out` (0..255).
     pub fn apply(&self, rgb: &[u8], size: usize, rng: &mut ChaCha8Rng, out: &mut [f32]) {
-        let (top, left) =
-            (below(rng, 2 * self.crop_padding + 1), below(rng, 2 * self.crop_padding + 1));
+        let crop = self.crop(size, rng);
         let mirror = below(rng, 2) == 1 && self.flip;
-        self.crop(rgb, size, (top, left), mirror, out);
+        cut(rgb, size, &crop, mirror, out);
         let mut order = [0, 1, 2];
         order.swap(2, below(rng, 3));
         order.swap(1, below(rng, 2));
@@ -66,32 +84,60 @@ impl Augment {
         }
     }
 
-    fn crop(
-        &self,
-        rgb: &[u8],
-        size: usize,
-        (top, left): (usize, usize),
-        mirror: bool,
-        out: &mut [f32],
-    ) {
-        for (y, row) in out.chunks_exact_mut(size * 3).enumerate() {
-            for (x, pixel) in row.chunks_exact_mut(3).enumerate() {
-                let x = if mirror { size - 1 - x } else { x };
-                let from = |at: usize, offset: usize| {
-                    (at + offset).checked_sub(self.crop_padding).filter(|&p| p < size)
-                };
-                match from(y, top).zip(from(x, left)) {
-                    Some((y, x)) => {
-                        let source = &rgb[(y * size + x) * 3..][..3];
-                        pixel
-                            .iter_mut()
-                            .zip(source)
-                            .for_each(|(to, &value)| *to = f32::from(value));
-                    }
-                    None => pixel.fill(0.0),
-                }
+    fn crop(&self, size: usize, rng: &mut ChaCha8Rng) -> Crop {
+        let padding = self.crop_padding as f32;
+        if self.crop_area == 1.0 {
+            let mut place = || below(rng, 2 * self.crop_padding + 1) as f32 - padding;
+            let (top, left) = (place(), place());
+            return Crop { top, left, height: size as f32, width: size as f32 };
+        }
+        let size = size as f32;
+        let side = (self.crop_area + (1.0 - self.crop_area) * unit(rng)).sqrt() * size;
+        let ratio = MAX_CROP_RATIO.powf(unit(rng) - 0.5);
+        let (height, width) = ((side * ratio).min(size), (side / ratio).min(size));
+        let mut place = |length| unit(rng) * (size + 2.0 * padding - length) - padding;
+        Crop { top: place(height), left: place(width), height, width }
+    }
+}
+
+/// Scales a crop to the whole picture's size, bilinearly; black where it reaches over the edge.
+fn cut(rgb: &[u8], size: usize, crop: &Crop, mirror: bool, out: &mut [f32]) {
+    let step = |length: f32| length / size as f32;
+    let at = |start: f32, length: f32, i: usize| start + (i as f32 + 0.5) * step(length) - 0.5;
+    for (y, row) in out.chunks_exact_mut(size * 3).enumerate() {
+        let y = between(at(crop.top, crop.height, y), size);
+        for (x, pixel) in row.chunks_exact_mut(3).enumerate() {
+            let x = if mirror { size - 1 - x } else { x };
+            let x = between(at(crop.left, crop.width, x), size);
+            match y.zip(x) {
+                Some((y, x)) => sample(rgb, size, y, x, pixel),
+                None => pixel.fill(0.0),
             }
         }
+    }
+}
+
+/// The two pixels that a coordinate lies between and how far it is from the first; `None` outside.
+fn between(at: f32, size: usize) -> Option<(usize, usize, f32)> {
+    if at <= -1.0 || at >= size as f32 {
+        return None;
+    }
+    let at = at.clamp(0.0, (size - 1) as f32);
+    let first = at as usize;
+    Some((first, (first + 1).min(size - 1), at - first as f32))
+}
+
+fn sample(
+    rgb: &[u8],
+    size: usize,
+    (top, bottom, down): (usize, usize, f32),
+    (left, right, along): (usize, usize, f32),
+    pixel: &mut [f32],
+) {
+    let value = |y: usize, x: usize, channel: usize| f32::from(rgb[(y * size + x) * 3 + channel]);
+    for (channel, out) in pixel.iter_mut().enumerate() {
+        let row = |y| value(y, left, channel) * (1.0 - along) + value(y, right, channel) * along;
+        *out = row(top) * (1.0 - down) + row(bottom) * down;
     }
 }
 
@@ -134,14 +180,14 @@ mod tests {
 
     #[test]
     fn nothing_asked_nothing_changed() {
-        let augment = Augment { crop_padding: 0, flip: false, jitter: [0.0; 3] };
+        let augment = Augment { crop_padding: 0, crop_area: 1.0, flip: false, jitter: [0.0; 3] };
         let expected: Vec<f32> = (0..SIZE * SIZE * 3).map(|i| (i * 7 % 256) as f32).collect();
         assert_eq!(augmented(&augment, 0), expected);
     }
 
     #[test]
     fn a_change_depends_on_the_position_only() {
-        let augment = Augment { crop_padding: 2, flip: true, jitter: [0.4; 3] };
+        let augment = Augment { crop_padding: 2, crop_area: 0.3, flip: true, jitter: [0.4; 3] };
         assert_eq!(augmented(&augment, 5), augmented(&augment, 5));
         assert_ne!(augmented(&augment, 5), augmented(&augment, 6));
         assert!(augmented(&augment, 7).iter().all(|v| (0.0..=255.0).contains(v)));
@@ -149,7 +195,7 @@ mod tests {
 
     #[test]
     fn half_of_the_pictures_are_mirrored() {
-        let augment = Augment { crop_padding: 0, flip: true, jitter: [0.0; 3] };
+        let augment = Augment { crop_padding: 0, crop_area: 1.0, flip: true, jitter: [0.0; 3] };
         let plain = augmented(&Augment { flip: false, ..augment.clone() }, 0);
         let kept = (0..1000).filter(|&i| augmented(&augment, i) == plain).count();
         assert!((400..600).contains(&kept), "{kept}");

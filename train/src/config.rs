@@ -42,8 +42,20 @@ pub struct Config {
 pub struct Loss {
     /// Share of the target that is spread evenly over all classes.
     pub label_smoothing: f64,
-    /// Whether a second head also names the picture's rotation (of four), for half of the loss.
-    pub rotation: bool,
+    /// How a second head, for half of the loss, learns by how many quarter turns a picture was turned.
+    pub rotation: Rotation,
+}
+
+/// Which pictures of a batch are turned for the rotation head (Gidaris et al. 2018).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Rotation {
+    /// None: there is no such head.
+    Off,
+    /// Every picture in all four ways: four times the work, as in the paper.
+    All,
+    /// Half of the pictures, each in one way: no more work than without.
+    Half,
 }
 
 /// Episodes on the validation classes, with mean prototypes and cosine.
@@ -140,6 +152,9 @@ impl Config {
                 &format!("{:?}", self.augment.jitter),
                 "three numbers in 0..1",
             );
+        }
+        if !(self.augment.crop_area > 0.0 && self.augment.crop_area <= 1.0) {
+            return refuse("augment.crop_area", &self.augment.crop_area, "above 0 and at most 1");
         }
         if let Schedule::OneCycle { warmup, .. } = self.schedule
             && !(0.0..1.0).contains(&warmup)

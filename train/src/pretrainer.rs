@@ -11,7 +11,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use std::collections::BTreeMap;
 use tch::{Kind, Reduction, Tensor};
 
-use crate::config::Config;
+use crate::config::{Config, Rotation};
 use crate::loader::Batch;
 use crate::net::{Compute, Mode, Net, to_array, to_tensor};
 use crate::optimizer::Sgd;
@@ -27,7 +27,7 @@ const NO_IGNORED_CLASS: i64 = -100;
 pub struct Pretrainer {
     net: Net,
     heads: BTreeMap<String, Tensor>,
-    rotation: bool,
+    rotation: Rotation,
     label_smoothing: f64,
     optimizer: Sgd,
     /// Sums since they were last taken, kept on the device so that a step need not wait for it.
@@ -103,20 +103,18 @@ impl Pretrainer {
     /// # Shapes
     /// `image` `[n, 3, h, w]`, `label` `[n]`.
     pub fn loss(&self, image: &Tensor, label: &Tensor) -> Result<(Tensor, Tensor)> {
-        if !self.rotation {
+        if self.rotation == Rotation::Off {
             let (loss, logits) = self.head_loss("head", &self.embedding(image)?, label)?;
             return Ok((loss, right(&logits, label)?));
         }
-        let turned: Vec<Tensor> =
-            (0..ROTATIONS).map(|turns| image.f_rot90(turns, [2, 3])).collect::<Result<_, _>>()?;
-        let embedding = self.embedding(&Tensor::f_cat(&turned, 0)?)?;
-        let (class_loss, logits) =
-            self.head_loss("head", &embedding, &label.f_repeat([ROTATIONS])?)?;
-        let turn = Tensor::f_arange(ROTATIONS, (Kind::Int64, label.device()))?
-            .f_repeat_interleave_self_int(label.size()[0], None, None)?;
+        let n = label.size()[0];
+        let Turned { image, label, turn } = turned(self.rotation, image, label)?;
+        let embedding = self.embedding(&image)?;
+        let (class_loss, logits) = self.head_loss("head", &embedding, &label)?;
         let (turn_loss, _) = self.head_loss("rotation_head", &embedding, &turn)?;
-        let upright = logits.f_narrow(0, 0, label.size()[0])?;
-        Ok(((class_loss + turn_loss) * 0.5, right(&upright, label)?))
+        // As many pictures are counted as came in: with all turns, the upright ones, which are first.
+        let logits = logits.f_narrow(0, 0, n)?;
+        Ok(((class_loss + turn_loss) * 0.5, right(&logits, &label.f_narrow(0, 0, n)?)?))
     }
 
     fn embedding(&self, image: &Tensor) -> Result<Tensor> {
@@ -181,6 +179,36 @@ impl Pretrainer {
     }
 }
 
+/// Pictures that were turned, what they show, and by how many quarter turns.
+struct Turned {
+    image: Tensor,
+    label: Tensor,
+    turn: Tensor,
+}
+
+/// Turns a batch for the rotation head; the upright pictures are first.
+fn turned(rotation: Rotation, image: &Tensor, label: &Tensor) -> Result<Turned> {
+    let n = label.size()[0];
+    let part = |turns: i64| match rotation {
+        Rotation::Half if turns == 0 => (0, n / 2),
+        // What a batch begins with is random, so its order may say who is turned.
+        Rotation::Half => (n / 2 + (turns - 1) * (n - n / 2) / 3, n / 2 + turns * (n - n / 2) / 3),
+        _ => (0, n),
+    };
+    let (mut images, mut labels, mut turn) = (Vec::new(), Vec::new(), Vec::new());
+    for turns in 0..ROTATIONS {
+        let (first, end) = part(turns);
+        images.push(image.f_narrow(0, first, end - first)?.f_rot90(turns, [2, 3])?);
+        labels.push(label.f_narrow(0, first, end - first)?);
+        turn.extend(std::iter::repeat_n(turns, (end - first) as usize));
+    }
+    Ok(Turned {
+        image: Tensor::f_cat(&images, 0)?,
+        label: Tensor::f_cat(&labels, 0)?,
+        turn: Tensor::f_from_slice(&turn)?.f_to_device(label.device())?,
+    })
+}
+
 fn right(logits: &Tensor, label: &Tensor) -> Result<Tensor> {
     Ok(logits.f_argmax(-1, false)?.f_eq_tensor(label)?.f_sum(Kind::Int64)?)
 }
@@ -193,7 +221,8 @@ fn head_shapes(config: &Config, classes: usize) -> Vec<(String, Vec<usize>)> {
             (format!("{name}.bias"), vec![outputs]),
         ]
     };
-    let rotation = config.loss.rotation.then(|| linear("rotation_head", ROTATIONS as usize));
+    let rotation = (config.loss.rotation != Rotation::Off)
+        .then(|| linear("rotation_head", ROTATIONS as usize));
     linear("head", classes).into_iter().chain(rotation.into_iter().flatten()).collect()
 }
 

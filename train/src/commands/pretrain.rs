@@ -11,7 +11,7 @@ use signal_hook::flag;
 use train::config::Config;
 use train::error::BadInput;
 use train::run::Run;
-use train::stages::pretrain::{Ending, pretrain};
+use train::stages::pretrain::{Begin, Ending, pretrain};
 
 use super::{ComputeArguments, open};
 
@@ -29,6 +29,10 @@ pub(crate) struct Options {
     /// Go on where the run stopped.
     #[arg(long)]
     resume: bool,
+    /// Begin with the backbone of another run (an import, or a training on more pictures) instead of
+    /// random weights.
+    #[arg(long, value_name = "RUN", conflicts_with = "resume")]
+    from: Option<PathBuf>,
     #[command(flatten)]
     compute: ComputeArguments,
 }
@@ -46,6 +50,14 @@ pub(crate) fn run(arguments: &Options) -> Result<()> {
         ))
     };
     ensure!(arguments.resume || !run.is_begun(), begun());
+    let begin = match &arguments.from {
+        _ if arguments.resume => Begin::Resume,
+        None => Begin::Random,
+        Some(folder) => {
+            let other = Run::new(folder);
+            Begin::From(Box::new(other.read(&other.best())?))
+        }
+    };
     let dataset = open(&arguments.data)?;
     let stop = Arc::new(AtomicBool::new(false));
     for signal in TERM_SIGNALS {
@@ -53,7 +65,7 @@ pub(crate) fn run(arguments: &Options) -> Result<()> {
         flag::register_conditional_shutdown(*signal, 128 + signal, Arc::clone(&stop))?;
         flag::register(*signal, Arc::clone(&stop))?;
     }
-    let ending = pretrain(&config, &dataset, &run, arguments.resume, compute, &stop)?;
+    let ending = pretrain(&config, &dataset, &run, begin, compute, &stop)?;
     if ending == Ending::Stopped {
         eprintln!(
             "stopped and saved; go on with: handful-train pretrain --config {0}/config.toml --data {1} --out {0} --precision {2} --resume",

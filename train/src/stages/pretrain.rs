@@ -33,26 +33,40 @@ pub enum Ending {
     Stopped,
 }
 
+/// What a training starts with.
+#[derive(Debug, Clone)]
+pub enum Begin {
+    /// Random weights.
+    Random,
+    /// The backbone of another run; the classifier is new.
+    From(Box<Checkpoint>),
+    /// The run's own last state.
+    Resume,
+}
+
 /// Trains until all epochs are done or `stop` is set, and leaves `last` and `best` checkpoints in the run.
 pub fn pretrain(
     config: &Config,
     dataset: &Dataset,
     run: &Run,
-    resume: bool,
+    begin: Begin,
     compute: Compute,
     stop: &AtomicBool,
 ) -> Result<Ending> {
     let data = load(config, dataset)?;
     let start = fresh_progress(config, &data.fingerprint, compute)?;
-    let (parameters, momentum, progress) = match resume {
-        true => saved_state(run, &start)?,
-        false => (initial_parameters(config, data.classes.len())?, Tensors::new(), start),
+    let State { parameters, momentum, progress, notes } = match begin {
+        Begin::Resume => saved_state(run, start)?,
+        Begin::Random => State::random(config, data.classes.len(), start)?,
+        Begin::From(other) => {
+            State::random(config, data.classes.len(), start)?.with_backbone(config, &other)?
+        }
     };
     let network = Pretrainer::new(config, &parameters, &momentum, compute)?;
     run.create()?;
     models::disk::write(&run.file("config.toml"), config.to_toml()?.as_bytes())?;
     let metrics = Metrics::open(run, progress.epoch)?;
-    let mut pretraining = Pretraining { config, run, data, network, progress, metrics };
+    let mut pretraining = Pretraining { config, run, data, network, progress, notes, metrics };
     while pretraining.progress.epoch < config.epochs {
         let waited = pretraining.train_epoch(stop)?;
         if pretraining.progress.batch < pretraining.batches() {
@@ -71,6 +85,7 @@ struct Pretraining<'a> {
     data: Data,
     network: Pretrainer,
     progress: Progress,
+    notes: String,
     metrics: Metrics,
 }
 
@@ -191,7 +206,7 @@ impl Pretraining<'_> {
                 data_licence: self.config.data.licence.clone(),
                 epochs: pictures_seen as f64 / self.data.base.len() as f64,
                 pictures_seen,
-                notes: String::new(),
+                notes: self.notes.clone(),
             },
         })
     }
@@ -256,8 +271,40 @@ pub fn fresh_progress(config: &Config, data: &str, compute: Compute) -> Result<P
     })
 }
 
+/// What training goes on from.
+struct State {
+    parameters: Tensors,
+    momentum: Tensors,
+    progress: Progress,
+    /// What a user of the weights should know of their past.
+    notes: String,
+}
+
+impl State {
+    fn random(config: &Config, classes: usize, progress: Progress) -> Result<Self> {
+        let parameters = initial_parameters(config, classes)?;
+        Ok(Self { parameters, momentum: Tensors::new(), progress, notes: String::new() })
+    }
+
+    /// The same with the backbone of another run.
+    fn with_backbone(mut self, config: &Config, other: &Checkpoint) -> Result<Self> {
+        let text = || {
+            format!(
+                "the run to begin from holds {:?}, but the settings say {:?}",
+                other.architecture, config.backbone
+            )
+        };
+        ensure!(other.architecture == config.backbone, BadInput(text()));
+        self.parameters.extend(other.backbone()?);
+        let Provenance { data, epochs, notes, .. } = &other.provenance;
+        let begun = format!("begun from weights trained for {epochs:.1} epochs on {data}");
+        self.notes = [begun.as_str(), notes].join("; ").trim_end_matches("; ").to_owned();
+        Ok(self)
+    }
+}
+
 /// What a run saved, if it was made as one is made that starts with `start`.
-fn saved_state(run: &Run, start: &Progress) -> Result<(Tensors, Tensors, Progress)> {
+fn saved_state(run: &Run, start: Progress) -> Result<State> {
     let path = run.last();
     let checkpoint = run.read(&path)?;
     let Some(Training { momentum, progress }) = checkpoint.training else {
@@ -275,5 +322,6 @@ fn saved_state(run: &Run, start: &Progress) -> Result<(Tensors, Tensors, Progres
     same("on other data", progress.data == start.data, with_data)?;
     let with_precision = format!("resume with --precision {}", progress.precision);
     same("in another precision", progress.precision == start.precision, with_precision)?;
-    Ok((checkpoint.parameters, momentum, progress))
+    let (parameters, notes) = (checkpoint.parameters, checkpoint.provenance.notes);
+    Ok(State { parameters, momentum, progress, notes })
 }

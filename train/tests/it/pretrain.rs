@@ -9,7 +9,7 @@ use tch::{Device, Kind};
 use train::config::Config;
 use train::net::Compute;
 use train::run::Run;
-use train::stages::pretrain::{Ending, pretrain};
+use train::stages::pretrain::{Begin, Ending, pretrain};
 
 use crate::support::{tiny_config, tiny_data};
 
@@ -34,7 +34,8 @@ fn scene() -> Scene {
 
 impl Scene {
     fn train(&self, run: &Run, resume: bool, stop: bool) -> Ending {
-        pretrain(&tiny_config(), &self.dataset, run, resume, CPU, &AtomicBool::new(stop)).unwrap()
+        let begin = if resume { Begin::Resume } else { Begin::Random };
+        pretrain(&tiny_config(), &self.dataset, run, begin, CPU, &AtomicBool::new(stop)).unwrap()
     }
 
     fn uninterrupted(&self) -> Run {
@@ -116,10 +117,10 @@ fn each_part_of_the_saved_state_matters() {
 fn the_rotation_head_learns_beside_the_classes() {
     let scene = scene();
     let mut config = tiny_config();
-    config.loss.rotation = true;
+    config.loss.rotation = train::config::Rotation::All;
     config.epochs = 1;
     let run = Run::new(&scene.root.join("rotation"));
-    pretrain(&config, &scene.dataset, &run, false, CPU, &AtomicBool::new(false)).unwrap();
+    pretrain(&config, &scene.dataset, &run, Begin::Random, CPU, &AtomicBool::new(false)).unwrap();
     let trained = parameters(&run);
     assert_eq!(trained["rotation_head.weight"].shape(), [4, 8]);
     let fresh = train::pretrainer::initial_parameters(&config, 4).unwrap();
@@ -134,12 +135,14 @@ fn other_settings_or_data_are_not_resumed() {
     let stop = AtomicBool::new(false);
     let mut config = tiny_config();
     config.seed += 1;
-    let error = pretrain(&config, &scene.dataset, &run, true, CPU, &stop).unwrap_err().to_string();
+    let error =
+        pretrain(&config, &scene.dataset, &run, Begin::Resume, CPU, &stop).unwrap_err().to_string();
     assert!(error.contains("other settings"), "{error}");
 
     std::fs::remove_file(scene.root.join("data/base/stripes-0/00.png")).unwrap();
     let other = Dataset::open(&scene.root.join("data")).unwrap();
-    let error = pretrain(&tiny_config(), &other, &run, true, CPU, &stop).unwrap_err().to_string();
+    let error =
+        pretrain(&tiny_config(), &other, &run, Begin::Resume, CPU, &stop).unwrap_err().to_string();
     assert!(error.contains("other data"), "{error}");
 }
 
@@ -150,7 +153,8 @@ fn another_precision_is_not_resumed() {
     scene.train(&run, false, true);
     let bf16 = Compute { kind: Kind::BFloat16, ..CPU };
     let stop = AtomicBool::new(false);
-    let error = pretrain(&tiny_config(), &scene.dataset, &run, true, bf16, &stop).unwrap_err();
+    let error =
+        pretrain(&tiny_config(), &scene.dataset, &run, Begin::Resume, bf16, &stop).unwrap_err();
     assert!(error.to_string().contains("--precision fp32"), "{error}");
 }
 

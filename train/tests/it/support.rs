@@ -28,7 +28,7 @@ pub(crate) fn tiny_config() -> Config {
         jitter = [0.4, 0.4, 0.4]
         [loss]
         label_smoothing = 0.1
-        rotation = false
+        rotation = "off"
         [optimizer]
         momentum = 0.9
         weight_decay = 5e-4
