@@ -1,14 +1,27 @@
-//! Names an embedding by the enrolled classes: mean prototypes and cosine similarity
+//! Names an embedding by the enrolled classes: prototypes and cosine similarity
 //! (Snell et al. 2017 with the metric of Gidaris & Komodakis 2018).
+//!
+//! A class's prototype is the mean of its pictures' embeddings. Where names can be read it is moved towards what its
+//! name tells, as far as the names fit the pictures ([`Fusion::Trusted`]); a class without pictures is what its name
+//! tells.
 
+use models::few_shot::fusion::{self, Fusion};
 use models::few_shot::{metric, prototype};
-use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
-use crate::gallery::{Class, ClassId, Label};
+use crate::gallery::{Class, ClassId, ExampleId, Label};
+use crate::knowledge::{Knowledge, Meaning};
+
+/// Added to the cosine of a class of which only the name is known, times `1 - share(k)` where the other classes usually
+/// have `k` pictures: all pictures are farther from the prototype of a name than from that of pictures. With two of five
+/// classes by name only and five pictures of the others, it takes recall on CIFAR-FS's validation classes from 58 and 83 %
+/// to 73 and 74 %.
+const NAME_ONLY_LIFT: f32 = 0.12;
 
 /// The prototypes of a gallery at one revision.
 #[derive(Debug, Clone)]
 pub struct Classifier {
+    fusion: Fusion,
     known: Vec<Known>,
     /// `[classes, embedding_size]`.
     prototypes: Array2<f32>,
@@ -19,6 +32,9 @@ struct Known {
     class_id: ClassId,
     label: Label,
     examples: usize,
+    meaning: Option<Meaning>,
+    knowledge: f32,
+    lift: f32,
 }
 
 /// A class that a picture may show.
@@ -28,28 +44,57 @@ pub struct Candidate {
     pub class_id: ClassId,
     /// Its name.
     pub label: Label,
-    /// Cosine similarity of the picture to the class's prototype, -1 to 1; greater is closer.
+    /// Cosine similarity of the picture to the class's prototype, -1 to 1; greater is closer. That of a class without
+    /// pictures is lifted to what it would be with some.
     pub score: f32,
     /// How many pictures the class was learned from.
     pub examples: usize,
+    /// What its name was taken to mean; `None` where it plays no part.
+    pub meaning: Option<Meaning>,
+    /// The share of knowledge in the prototype, 0 (pictures alone) to 1 (name alone).
+    pub knowledge: f32,
+}
+
+/// A picture of a class that is like the one asked about.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Near {
+    /// The example.
+    pub example_id: ExampleId,
+    /// Cosine similarity, -1 to 1.
+    pub similarity: f32,
 }
 
 impl Classifier {
-    /// Computes the prototype of every class that has examples; the others cannot be recognized.
+    /// Computes the prototype of every class that has examples or a meaning; the others cannot be recognized.
     #[must_use]
-    pub fn new(classes: &[Class]) -> Self {
-        let with_examples = || classes.iter().filter(|class| !class.examples.is_empty());
-        let known = with_examples().map(|class| Known {
-            class_id: class.id,
-            label: class.label.clone(),
-            examples: class.examples.len(),
-        });
-        let rows: Vec<f32> = with_examples().flat_map(mean).collect();
-        let known: Vec<_> = known.collect();
-        let columns = rows.len().checked_div(known.len()).unwrap_or(0);
-        let prototypes = Array2::from_shape_vec((known.len(), columns), rows)
-            .expect("invariant: a gallery holds embeddings of one length");
-        Self { known, prototypes }
+    pub fn new(classes: &[Class], knowledge: Option<&Knowledge>) -> Self {
+        let meaning = |class: &Class| knowledge.and_then(|knowledge| knowledge.meaning(class));
+        let (classes, meanings): (Vec<&Class>, Vec<_>) = classes
+            .iter()
+            .map(|class| (class, meaning(class)))
+            .filter(|(class, meaning)| meaning.is_some() || !class.examples.is_empty())
+            .unzip();
+        let (prototypes, shares) = match knowledge {
+            Some(knowledge) => completed(&classes, &meanings, knowledge),
+            None => (means(&classes), Array1::zeros(classes.len())),
+        };
+        let lift = lift(&classes);
+        let known =
+            classes.iter().zip(meanings).zip(shares).map(|((class, meaning), knowledge)| {
+                let examples = class.examples.len();
+                let lift = if examples == 0 { lift } else { 0.0 };
+                let meaning = meaning.filter(|_| knowledge > 0.0);
+                let (class_id, label) = (class.id, class.label.clone());
+                Known { class_id, label, examples, meaning, knowledge, lift }
+            });
+        let fusion = if knowledge.is_some() { Fusion::Trusted } else { Fusion::Mean };
+        Self { fusion, known: known.collect(), prototypes }
+    }
+
+    /// How prototypes are made.
+    #[must_use]
+    pub fn fusion(&self) -> Fusion {
+        self.fusion
     }
 
     /// The classes that can be recognized.
@@ -66,19 +111,48 @@ impl Classifier {
             return Vec::new();
         }
         let query = ArrayView1::from(embedding).insert_axis(Axis(0));
-        let scores = metric::cosine(query, self.prototypes.view());
-        let mut ranked: Vec<_> = self.known.iter().zip(scores.row(0)).collect();
-        ranked.sort_by(|a, b| b.1.total_cmp(a.1));
+        let cosines = metric::cosine(query, self.prototypes.view());
+        let lifted = self.known.iter().zip(cosines.row(0));
+        let mut ranked: Vec<_> =
+            lifted.map(|(known, cosine)| (known, (cosine + known.lift).min(1.0))).collect();
+        ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
         ranked.truncate(top);
-        ranked.into_iter().map(|(known, &score)| known.candidate(score)).collect()
+        ranked.into_iter().map(|(known, score)| known.candidate(score)).collect()
     }
 }
 
 impl Known {
     fn candidate(&self, score: f32) -> Candidate {
-        let Self { class_id, ref label, examples } = *self;
-        Candidate { class_id, label: label.clone(), score, examples }
+        let Self { class_id, ref label, examples, meaning, knowledge, .. } = *self;
+        Candidate { class_id, label: label.clone(), score, examples, meaning, knowledge }
     }
+}
+
+/// The `top` examples of a class that are most like `embedding`, best first.
+#[must_use]
+pub fn nearest(class: &Class, embedding: &[f32], top: usize) -> Vec<Near> {
+    let query = ArrayView1::from(embedding).insert_axis(Axis(0));
+    let mut near: Vec<Near> = class
+        .examples
+        .iter()
+        .filter(|example| example.embedding.len() == embedding.len())
+        .map(|example| {
+            let example_row = ArrayView1::from(&example.embedding).insert_axis(Axis(0));
+            let similarity = metric::cosine(query, example_row)[[0, 0]];
+            Near { example_id: example.id, similarity }
+        })
+        .collect();
+    near.sort_by(|a, b| b.similarity.total_cmp(&a.similarity));
+    near.truncate(top);
+    near
+}
+
+/// Mean prototypes, `[classes, s]`, of classes that all have examples.
+fn means(classes: &[&Class]) -> Array2<f32> {
+    let rows: Vec<f32> = classes.iter().flat_map(|class| mean(class)).collect();
+    let columns = rows.len().checked_div(classes.len()).unwrap_or(0);
+    Array2::from_shape_vec((classes.len(), columns), rows)
+        .expect("invariant: a gallery holds embeddings of one length")
 }
 
 fn mean(class: &Class) -> Vec<f32> {
@@ -87,4 +161,41 @@ fn mean(class: &Class) -> Vec<f32> {
     let examples = ArrayView2::from_shape(shape, &flat)
         .expect("invariant: a gallery holds embeddings of one length");
     prototype::mean(examples).to_vec()
+}
+
+/// Prototypes `[classes, s]` and the share of knowledge in each.
+fn completed(
+    classes: &[&Class],
+    meanings: &[Option<Meaning>],
+    knowledge: &Knowledge,
+) -> (Array2<f32>, Array1<f32>) {
+    let semantic = knowledge.semantic(meanings);
+    let pictured: Vec<usize> =
+        (0..classes.len()).filter(|&row| !classes[row].examples.is_empty()).collect();
+    let with_pictures: Vec<&Class> = pictured.iter().map(|&row| classes[row]).collect();
+    let means = means(&with_pictures);
+    let (mut prototypes, mut shares) = (semantic.clone(), Array1::ones(classes.len()));
+    if pictured.is_empty() {
+        return (prototypes, shares);
+    }
+    let beside = semantic.select(Axis(0), &pictured);
+    let trust = fusion::trust(means.view(), beside.view(), knowledge.space());
+    let examples = with_pictures.iter().map(|class| fusion::share(class.examples.len()));
+    let weights = trust * examples.collect::<Array1<f32>>();
+    let mixed = fusion::mixed(means.view(), beside.view(), weights.view());
+    for (at, &row) in pictured.iter().enumerate() {
+        prototypes.row_mut(row).assign(&mixed.row(at));
+        shares[row] = weights[at];
+    }
+    (prototypes, shares)
+}
+
+/// What the scores of classes without pictures are lifted by.
+fn lift(classes: &[&Class]) -> f32 {
+    let counts = classes.iter().map(|class| class.examples.len()).filter(|&n| n > 0);
+    let (classes, examples) = counts.fold((0, 0), |(n, sum), count| (n + 1, sum + count));
+    match classes {
+        0 => 0.0,
+        _ => NAME_ONLY_LIFT * (1.0 - fusion::share(examples / classes)),
+    }
 }

@@ -6,6 +6,7 @@ pub(crate) mod doctor;
 pub(crate) mod enroll;
 pub(crate) mod evaluate;
 pub(crate) mod gallery;
+pub(crate) mod senses;
 
 use std::path::Path;
 

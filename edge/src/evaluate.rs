@@ -2,11 +2,13 @@
 //! (decoder, preprocessing, engine), and the same episodes are drawn as in training.
 
 use models::dataset::{Class, Dataset, DatasetError, PictureRef, Split};
+use models::few_shot::compare::{Known, Names};
 use models::few_shot::evaluate::{self as few_shot, Protocol, Report};
 use ndarray::{Array2, Array3, Axis, concatenate};
 use rayon::prelude::*;
 
 use crate::embedder::{EmbedError, Embedder};
+use crate::knowledge::{Knowledge, Meaning, Rule};
 
 /// Pictures held in memory as network inputs at a time.
 const CHUNK: usize = 256;
@@ -39,13 +41,15 @@ impl EvaluateError {
     }
 }
 
-/// Embeds the split and evaluates mean prototypes and cosine on it. `progress` hears how many
-/// pictures of how many are embedded.
+/// Embeds the split and evaluates mean prototypes and cosine on it; with `knowledge` every other policy as well, each
+/// class known by the synset that the data set gives or else by its name. `progress` hears how many pictures of how
+/// many are embedded.
 ///
 /// # Errors
 /// [`EvaluateError`]; a protocol that does not fit is told before anything is embedded.
 pub fn evaluate(
     embedder: &mut Embedder,
+    knowledge: Option<&Knowledge>,
     dataset: &Dataset,
     protocol: Protocol,
     progress: &mut dyn FnMut(usize, usize),
@@ -53,7 +57,28 @@ pub fn evaluate(
     let classes = dataset.split(protocol.split);
     protocol.check(classes.iter().map(|class| (class.name.as_str(), class.pictures.len())))?;
     let embeddings = embed_split(embedder, dataset, protocol.split, progress)?;
-    Ok(protocol.report(&embeddings)?)
+    let Some(knowledge) = knowledge else { return Ok(protocol.report(&embeddings)?) };
+    let meanings: Vec<_> = classes.iter().map(|class| meaning(class, knowledge)).collect();
+    let known = Known {
+        space: knowledge.space().clone(),
+        semantic: knowledge.semantic(&meanings),
+        errors: knowledge.errors(protocol.spec.k_shot).cloned(),
+    };
+    Ok(protocol.compare(&embeddings, &known, Names::Right)?)
+}
+
+/// The classes of a split of which no name is known: knowledge says nothing of them.
+#[must_use]
+pub fn nameless<'a>(dataset: &'a Dataset, split: Split, knowledge: &Knowledge) -> Vec<&'a str> {
+    let classes = dataset.split(split).into_iter();
+    let nameless = classes.filter(|class| meaning(class, knowledge).is_none());
+    nameless.map(|class| class.name.as_str()).collect()
+}
+
+fn meaning(class: &Class, knowledge: &Knowledge) -> Option<Meaning> {
+    let given = class.wnid.as_deref().and_then(|wnid| wnid.parse().ok());
+    let given = given.map(|synset| Meaning { synset, rule: Rule::Said });
+    given.or_else(|| knowledge.read(&class.name.replace('_', " ")))
 }
 
 /// The embeddings `[pictures, embedding_size]` of each class of a split, in the data set's order.

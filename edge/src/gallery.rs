@@ -19,6 +19,8 @@ mod memory;
 mod record;
 mod store;
 
+use models::knowledge::wordnet::SynsetId;
+
 pub use label::{Label, LabelError};
 pub use memory::MemoryGallery;
 pub use store::RedbGallery;
@@ -69,8 +71,19 @@ pub struct Class {
     pub id: ClassId,
     /// What people call it; unique in the gallery; may change.
     pub label: Label,
+    /// What people said that the class means; nothing was said where its label is to be read.
+    pub said: Option<Said>,
     /// In the order of enrollment.
     pub examples: Vec<Example>,
+}
+
+/// What people said that a class means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Said {
+    /// This WordNet noun.
+    Synset(SynsetId),
+    /// No noun: only its pictures count.
+    Nothing,
 }
 
 /// One enrolled picture.
@@ -147,6 +160,13 @@ pub trait Gallery: Send {
         examples: Vec<NewExample>,
         create: bool,
     ) -> Result<Enrolled, GalleryError>;
+
+    /// Makes the class `label`, without pictures, if it does not exist, and keeps what is `said` of its meaning:
+    /// `None` takes back what was said before. Returns the class, and whether it is new.
+    ///
+    /// # Errors
+    /// [`GalleryError::StoreFull`].
+    fn define(&mut self, label: &Label, said: Option<Said>) -> Result<(Class, bool), GalleryError>;
 
     /// Gives a class another label and returns it.
     ///

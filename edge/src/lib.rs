@@ -13,3 +13,4 @@ pub mod engine;
 pub mod evaluate;
 pub mod find;
 pub mod gallery;
+pub mod knowledge;

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{bench, classify, doctor, enroll, evaluate, gallery};
+use commands::{bench, classify, doctor, enroll, evaluate, gallery, senses};
 use failure::Failure;
 use settings::{Context, Settings};
 
@@ -22,6 +22,7 @@ Examples:
   handful enroll things/                  learn a class from each folder in things/
   handful enroll --class mug a.jpg b.jpg  learn one class
   handful classify photo.jpg              what is it?
+  handful gallery add zebra               recognize it by its name alone
   handful gallery list                    what is known
 
 Every option of all commands is also an environment variable (HANDFUL_ENGINE) and a key of the
@@ -43,6 +44,7 @@ enum Command {
     Enroll(enroll::Options),
     Classify(classify::Options),
     Gallery(gallery::Options),
+    Senses(senses::Options),
     Evaluate(evaluate::Options),
     Bench(bench::Options),
 }
@@ -64,6 +66,7 @@ fn run(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Enroll(options) => enroll::run(&options, context),
         Command::Classify(options) => classify::run(&options, context),
         Command::Gallery(options) => gallery::run(&options, context),
+        Command::Senses(options) => senses::run(&options, context),
         Command::Evaluate(options) => evaluate::run(&options, context),
         Command::Bench(options) => bench::run(&options, context),
     }

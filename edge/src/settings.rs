@@ -11,11 +11,13 @@ use edge::embedder::Embedder;
 use edge::engine::{EngineChoice, EngineOptions};
 use edge::find::{self, NotFound, Surroundings};
 use edge::gallery::{Gallery, MemoryGallery, RedbGallery};
+use edge::knowledge::Knowledge;
 use models::bundle::{Bundle, BundleLimits};
 use models::disk;
 use serde::Deserialize;
 
 use crate::failure::Failure;
+use crate::text::one_line;
 
 /// Options of every command.
 #[derive(Debug, Clone, Default, Args, Deserialize)]
@@ -125,6 +127,14 @@ impl Context {
 
     pub(crate) fn embedder(&self, bundle: Bundle) -> Result<Embedder, Failure> {
         Ok(Embedder::open(bundle, self.engine(), &self.engine_options()?)?)
+    }
+
+    /// What the bundle knows of names; a bundle without it, or with it damaged, learns from pictures alone.
+    pub(crate) fn knowledge(bundle: &Bundle) -> Option<Knowledge> {
+        Knowledge::open(bundle).unwrap_or_else(|error| {
+            eprintln!("warning: names are not used: {}", one_line(&error.to_string()));
+            None
+        })
     }
 
     pub(crate) fn store_dir(&self) -> Result<PathBuf, Failure> {

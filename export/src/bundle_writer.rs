@@ -5,11 +5,14 @@ use std::path::Path;
 
 use edge::engine::EngineOptions;
 use models::bundle::{
-    self, Accuracy, BundleError, FORMAT, FileEntry, Licences, Manifest, ManifestError, Network,
-    Precision, SelfTest, WeightStorage, manifest, self_test,
+    self, Accuracy, BundleError, FORMAT, FileEntry, KnowledgeFiles, Licences, Manifest,
+    ManifestError, NamedFile, Network, Precision, SelfTest, WeightStorage, manifest, self_test,
 };
 use models::checkpoint::CheckpointError;
+use models::disk::{self, DiskError};
+use models::few_shot::kernel::{KernelCompleter, KernelError};
 use models::graph::{Graph, GraphError};
+use models::knowledge::lexicon::{self, Lexicon, LexiconError};
 use models::reference::{self, ReferenceError};
 use models::tensors::Tensors;
 
@@ -21,6 +24,9 @@ use crate::verify::{Subject, Verified, verify};
 
 /// The network's file in a bundle.
 pub const BACKBONE: &str = "backbone.onnx";
+
+/// The kernel completer's file in a bundle.
+pub const KERNEL: &str = "kernel.safetensors";
 
 /// The most pictures that a bundle's network is run with at once.
 pub const MAX_BATCH: usize = 64;
@@ -46,6 +52,8 @@ pub struct Recipe {
     pub accuracy: Vec<Accuracy>,
     /// Under what terms the weights may be used.
     pub weights_licence: String,
+    /// The lexicon's bytes; with the run's kernel completer they let a bundle learn from names.
+    pub lexicon: Option<Vec<u8>>,
 }
 
 /// A bundle that is not yet proved: all its bytes, in memory.
@@ -59,6 +67,15 @@ pub struct Draft {
     pub tensors: Tensors,
     /// Both as ONNX.
     pub onnx: Vec<u8>,
+    /// What names tell.
+    pub knowledge: Option<Names>,
+}
+
+/// The completer that goes into a bundle and the lexicon that goes beside it.
+#[derive(Debug, Clone)]
+pub struct Names {
+    kernel: Vec<u8>,
+    lexicon: Vec<u8>,
 }
 
 /// Why there is no bundle.
@@ -89,6 +106,32 @@ pub enum WriteError {
     /// The reference cannot run the network.
     #[error(transparent)]
     Reference(#[from] ReferenceError),
+    /// There is a lexicon and nothing that could use it.
+    #[error(
+        "a lexicon was given, but the run has no {KERNEL}: make it with `handful-train complete`, or leave the lexicon out"
+    )]
+    NoKernel,
+    /// The kernel completer cannot be used.
+    #[error("the run's {KERNEL} is not usable: {0}")]
+    Kernel(#[from] KernelError),
+    /// The lexicon cannot be used.
+    #[error(transparent)]
+    Lexicon(#[from] LexiconError),
+    /// The completer is not of this network, or the lexicon not of the completer's words.
+    #[error(
+        "{what} is {got}, expected {expected}: run `handful-train complete` again, with the same word vectors as the lexicon"
+    )]
+    Misfit {
+        /// What does not fit.
+        what: &'static str,
+        /// What it should be.
+        expected: String,
+        /// What it is.
+        got: String,
+    },
+    /// The lexicon cannot be put beside the bundle.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
     /// An engine does not compute what was trained.
     #[error(
         "the exported network does not compute what was trained (see the table): no bundle was written. golden.safetensors proves the best.safetensors it was written with, and no other checkpoint"
@@ -105,8 +148,12 @@ impl WriteError {
             | Self::Checkpoint(_)
             | Self::Graph(_)
             | Self::Fold(_)
-            | Self::Narrow(_) => true,
-            Self::Onnx(_) | Self::Reference(_) | Self::Rejected(_) => false,
+            | Self::Narrow(_)
+            | Self::NoKernel
+            | Self::Kernel(_)
+            | Self::Lexicon(_)
+            | Self::Misfit { .. } => true,
+            Self::Disk(_) | Self::Onnx(_) | Self::Reference(_) | Self::Rejected(_) => false,
         }
     }
 }
@@ -128,6 +175,8 @@ pub fn export(
         return Err(WriteError::Rejected(verified));
     }
     draft.manifest.verification = verified.for_manifest();
+    // First, so that a bundle never names a lexicon that is not there.
+    draft.write_lexicon(out)?;
     bundle::write(out, &draft.manifest, &draft.files())?;
     Ok((draft, verified))
 }
@@ -149,8 +198,15 @@ impl Draft {
         let onnx =
             onnx::write(&graph, &tensors, recipe.storage, &metadata(run, recipe, &space_id))?;
         let self_test = answer(&graph, &tensors)?;
-        let manifest = describe(run, recipe, &graph, &onnx, self_test)?;
-        Ok(Self { manifest: Manifest { space_id, ..manifest }, graph, tensors, onnx })
+        let manifest = describe(run, recipe, &graph, self_test)?;
+        let knowledge = names(run, recipe, &space_id)?;
+        let mut draft =
+            Self { manifest: Manifest { space_id, ..manifest }, graph, tensors, onnx, knowledge };
+        draft.manifest.knowledge = draft.knowledge.as_ref().map(Names::files);
+        let files = draft.files();
+        draft.manifest.files =
+            files.iter().map(|(name, bytes)| (name.clone(), FileEntry::of(bytes))).collect();
+        Ok(draft)
     }
 
     /// What [`verify`] needs.
@@ -167,8 +223,49 @@ impl Draft {
 
     /// The bundle's files but the manifest.
     pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
-        BTreeMap::from([(BACKBONE.to_owned(), self.onnx.clone())])
+        let kernel = self.knowledge.as_ref().map(|names| (KERNEL.to_owned(), names.kernel.clone()));
+        let backbone = (BACKBONE.to_owned(), self.onnx.clone());
+        [Some(backbone), kernel].into_iter().flatten().collect()
     }
+
+    /// Puts the lexicon into the folder of bundles, where all of them share it.
+    fn write_lexicon(&self, out: &Path) -> Result<(), DiskError> {
+        let Some(Names { lexicon, .. }) = &self.knowledge else { return Ok(()) };
+        let place = out.with_file_name(lexicon_name(lexicon));
+        if disk::read(&place, lexicon::MAX_BYTES).is_ok_and(|found| found == *lexicon) {
+            return Ok(());
+        }
+        disk::write(&place, lexicon)
+    }
+}
+
+impl Names {
+    fn files(&self) -> KnowledgeFiles {
+        let FileEntry { sha256, bytes } = FileEntry::of(&self.lexicon);
+        let file = lexicon_name(&self.lexicon);
+        KnowledgeFiles { kernel: KERNEL.to_owned(), lexicon: NamedFile { file, sha256, bytes } }
+    }
+}
+
+/// Two lexicons can lie in one folder.
+fn lexicon_name(bytes: &[u8]) -> String {
+    format!("lexicon-{:.8}.bin", FileEntry::of(bytes).sha256)
+}
+
+/// The completer and the lexicon, if there is one, after both were seen to fit.
+fn names(run: &Run, recipe: &Recipe, space_id: &str) -> Result<Option<Names>, WriteError> {
+    let Some(lexicon) = &recipe.lexicon else { return Ok(None) };
+    let kernel = run.kernel.as_ref().ok_or(WriteError::NoKernel)?;
+    let (of_space, completer) = KernelCompleter::parse(kernel)?;
+    let dimension = Lexicon::parse(lexicon)?.header().dimension;
+    let fits = |what, expected: String, got: String| match expected == got {
+        true => Ok(()),
+        false => Err(WriteError::Misfit { what, expected, got }),
+    };
+    fits("the kernel completer's space", space_id.to_owned(), of_space)?;
+    let word = completer.dimension().to_string();
+    fits("the length of the lexicon's word vectors", word, dimension.to_string())?;
+    Ok(Some(Names { kernel: kernel.clone(), lexicon: lexicon.clone() }))
 }
 
 /// What the ONNX file says about itself, for whoever finds it without its bundle.
@@ -201,7 +298,6 @@ fn describe(
     run: &Run,
     recipe: &Recipe,
     graph: &Graph,
-    onnx: &[u8],
     self_test: SelfTest,
 ) -> Result<Manifest, GraphError> {
     let checkpoint = &run.checkpoint;
@@ -224,7 +320,8 @@ fn describe(
             max_batch: MAX_BATCH,
         },
         preprocess: checkpoint.preprocess.clone(),
-        files: BTreeMap::from([(BACKBONE.to_owned(), FileEntry::of(onnx))]),
+        knowledge: None,
+        files: BTreeMap::new(),
         accuracy: recipe.accuracy.clone(),
         verification: Vec::new(),
         self_test,

@@ -13,11 +13,13 @@ use export::run::{CHECKPOINT, Run, RunError};
 use export::verify::Verified;
 use models::bundle::{Accuracy, WeightStorage};
 use models::disk;
+use models::knowledge::lexicon;
 
 const EXAMPLES: &str = "\
 Examples:
   handful-export runs/cifar-fs --out models/bundles/resnet12-cifar-fs
   handful-export runs/cifar-fs --out bundles/exact --weights fp32
+  handful-export runs/cifar-fs --out bundles/named --lexicon lexicon.bin
   handful-export runs/cifar-fs --out out/b --accuracy val-1.json --accuracy tract=device-1.json
 
 The run's folder holds best.safetensors and golden.safetensors, as `handful-train pretrain` and
@@ -47,6 +49,10 @@ struct Arguments {
     /// made the embeddings if it was not libtorch. May be repeated.
     #[arg(long, value_name = "[ENGINE=]FILE")]
     accuracy: Vec<String>,
+    /// The lexicon of `handful-train lexicon`: with it, and `handful-train complete` before, the bundle
+    /// also learns from names. It is put beside the bundle, where all bundles of a folder share it.
+    #[arg(long, value_name = "FILE")]
+    lexicon: Option<PathBuf>,
     /// Under what terms the weights may be used.
     #[arg(long, value_name = "TERMS", default_value = "MIT OR Apache-2.0")]
     licence: String,
@@ -82,6 +88,11 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let onnxruntime = find::onnxruntime_for(EngineChoice::Auto, wanted, &Surroundings::read())?;
     let options = EngineOptions { onnxruntime, threads: None };
     let run = Run::open(&arguments.run)?;
+    if run.kernel.is_some() && recipe.lexicon.is_none() {
+        eprintln!(
+            "note: the run has a completer, but without --lexicon no name can be looked up: the bundle learns from pictures alone"
+        );
+    }
     if !arguments.json {
         let (run, out) = (arguments.run.display(), arguments.out.display());
         eprintln!("exporting {CHECKPOINT} of {run} to {out}; verifying takes a moment …");
@@ -110,7 +121,12 @@ fn recipe(arguments: &Arguments) -> anyhow::Result<Recipe> {
             .map(|given| accuracy(given))
             .collect::<Result<_, _>>()?,
         weights_licence: arguments.licence.clone(),
+        lexicon: arguments.lexicon.as_deref().map(read_lexicon).transpose()?,
     })
+}
+
+fn read_lexicon(path: &Path) -> Result<Vec<u8>, BadInput> {
+    disk::read(path, lexicon::MAX_BYTES).map_err(|e| BadInput(format!("--lexicon: {e}")))
 }
 
 /// Reads `[ENGINE=]FILE`.
@@ -177,6 +193,15 @@ fn summary(draft: &Draft, verified: &Verified, out: &Path, start: Instant) -> St
             network.file, network.weights, network.precision, network.opset
         ),
         format!("  space     {}", manifest.space_id),
+        match &manifest.knowledge {
+            Some(names) => format!(
+                "  names     {} and, beside the bundle, {} ({})",
+                names.kernel,
+                names.lexicon.file,
+                megabytes(names.lexicon.bytes as usize)
+            ),
+            None => "  names     none: it learns from pictures alone".to_owned(),
+        },
     ];
     for accuracy in &manifest.accuracy {
         let report = &accuracy.report;

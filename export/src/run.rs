@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 
 use models::checkpoint::{self, Checkpoint, CheckpointError, Golden};
 use models::disk::{self, DiskError};
+use models::few_shot::kernel;
+
+use crate::bundle_writer::KERNEL;
 
 /// The file of the network that was best on the validation classes: the one that [`GOLDEN`] proves.
 pub const CHECKPOINT: &str = "best.safetensors";
@@ -23,6 +26,8 @@ pub struct Run {
     pub checkpoint: Checkpoint,
     /// Inputs `[n, 3, h, w]` and embeddings `[n, s]`.
     pub golden: Golden,
+    /// The bytes of its kernel completer, if it has one.
+    pub kernel: Option<Vec<u8>>,
 }
 
 /// Why a folder is not a run that can be exported.
@@ -75,7 +80,9 @@ impl Run {
         let bytes = read(CHECKPOINT, checkpoint::MAX_BYTES)?;
         let checkpoint = Checkpoint::parse(&bytes).map_err(damaged(CHECKPOINT))?;
         let golden = Golden::parse(&read(GOLDEN, MAX_GOLDEN_BYTES)?).map_err(damaged(GOLDEN))?;
-        let run = Self { checkpoint, golden };
+        let has_kernel = dir.join(KERNEL).exists();
+        let kernel = has_kernel.then(|| read(KERNEL, kernel::MAX_BYTES)).transpose()?;
+        let run = Self { checkpoint, golden, kernel };
         run.check_golden(&dir.join(GOLDEN))?;
         Ok(run)
     }

@@ -11,9 +11,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::disk::{self, DiskError, folder};
+use crate::knowledge::lexicon;
 pub use manifest::{
-    Accuracy, FORMAT, FileEntry, Licences, MANIFEST, Manifest, ManifestError, Network, Precision,
-    Verification, WeightStorage,
+    Accuracy, FORMAT, FileEntry, KnowledgeFiles, Licences, MANIFEST, Manifest, ManifestError,
+    NamedFile, Network, OLDEST_FORMAT, Precision, Verification, WeightStorage,
 };
 pub use self_test::{SelfTest, SelfTestError};
 
@@ -122,6 +123,27 @@ impl Bundle {
     pub fn backbone(&self) -> &[u8] {
         self.file(&self.manifest.backbone.file)
             .expect("invariant: a manifest names its backbone among the files")
+    }
+
+    /// Reads the lexicon that the bundle was made with, from the folder that the bundle lies in, or from the bundle
+    /// itself; `None` when the bundle has no knowledge.
+    ///
+    /// # Errors
+    /// Names the file that is missing or is another one.
+    pub fn lexicon(&self) -> Result<Option<Vec<u8>>, BundleError> {
+        let Some(KnowledgeFiles { lexicon: named, .. }) = &self.manifest.knowledge else {
+            return Ok(None);
+        };
+        let inside = self.path.join(&named.file).exists();
+        // `..` and not the path's parent: of `bundle` and of a link that is another folder.
+        let dir = if inside { self.path.clone() } else { self.path.join("..") };
+        let entry = FileEntry { sha256: named.sha256.clone(), bytes: named.bytes };
+        if entry.bytes > lexicon::MAX_BYTES {
+            let BundleLimits { max_files, .. } = BundleLimits::default();
+            let (got, max_bytes) = (entry.bytes, lexicon::MAX_BYTES);
+            return Err(BundleError::TooLarge { path: dir, got, files: 1, max_bytes, max_files });
+        }
+        read_entry(&dir, &named.file, &entry).map(Some)
     }
 }
 

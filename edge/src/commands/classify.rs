@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use edge::classifier::{Candidate, Classifier};
 use edge::embedder::{Embedded, Embedder};
+use models::bundle::Bundle;
 use models::picture::Warning;
 use serde::Serialize;
 
@@ -60,6 +61,9 @@ struct Ranked {
     label: String,
     score: f32,
     examples: usize,
+    /// The share of what the name tells, 0 to 1.
+    knowledge: f32,
+    synset: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -77,7 +81,7 @@ struct TimingMs {
 
 pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
     let bundle = context.bundle(None)?;
-    let classifier = enrolled(context, &bundle.manifest.space_id)?;
+    let classifier = enrolled(context, &bundle)?;
     let mut embedder = context.embedder(bundle)?;
     let answer = answer(options, &mut embedder, &classifier);
     show(&answer, options.json);
@@ -85,8 +89,9 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
 }
 
 /// The store is opened, read and closed: it is not held while the network runs.
-fn enrolled(context: &Context, space_id: &str) -> Result<Classifier, Failure> {
-    let classifier = Classifier::new(&context.existing_gallery(space_id)?.classes()?);
+fn enrolled(context: &Context, bundle: &Bundle) -> Result<Classifier, Failure> {
+    let classes = context.existing_gallery(&bundle.manifest.space_id)?.classes()?;
+    let classifier = Classifier::new(&classes, Context::knowledge(bundle).as_ref());
     if classifier.classes() > 0 {
         return Ok(classifier);
     }
@@ -134,8 +139,10 @@ impl FileAnswer {
 
 impl Ranked {
     fn of(candidate: Candidate) -> Self {
-        let Candidate { class_id, label, score, examples } = candidate;
-        Self { class: class_id.to_string(), label: label.to_string(), score, examples }
+        let Candidate { class_id, label, score, examples, meaning, knowledge } = candidate;
+        let synset = meaning.map(|meaning| meaning.synset.to_string());
+        let (class, label) = (class_id.to_string(), label.to_string());
+        Self { class, label, score, examples, knowledge, synset }
     }
 }
 
@@ -154,11 +161,16 @@ impl fmt::Display for FileAnswer {
             writeln!(f, "  note: {detail}")?;
         }
         let width = self.candidates.iter().map(|c| c.label.width()).max().unwrap_or(0);
-        for Ranked { label, score, examples, .. } in &self.candidates {
+        for Ranked { label, score, examples, knowledge, .. } in &self.candidates {
             let label = pad(label, width, Align::Left);
             let bar = pad(&bar(*score, 20), 20, Align::Left);
             let pictures = if *examples == 1 { "picture" } else { "pictures" };
-            writeln!(f, "  {label}  {score:>5.2}  {bar}  {examples} {pictures}")?;
+            let source = match (examples, (100.0 * knowledge).round()) {
+                (0, _) => "by its name alone".to_owned(),
+                (_, 0.0) => format!("{examples} {pictures}"),
+                (_, percent) => format!("{examples} {pictures}, {percent:.0} % by its name"),
+            };
+            writeln!(f, "  {label}  {score:>5.2}  {bar}  {source}")?;
         }
         Ok(())
     }

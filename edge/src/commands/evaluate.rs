@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use clap::Args;
-use edge::evaluate::evaluate;
+use edge::evaluate::{evaluate, nameless};
 use models::dataset::{Dataset, Split};
 use models::disk;
 use models::few_shot::episode::EpisodeSpec;
@@ -74,6 +74,17 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
         eprintln!("warning: {}: {}", options.data.display(), warning.detail);
     }
     let bundle = context.bundle(options.named.as_deref())?;
+    let knowledge = Context::knowledge(&bundle);
+    if let Some(knowledge) = &knowledge {
+        let nameless = nameless(&dataset, options.split, knowledge);
+        if !nameless.is_empty() {
+            eprintln!(
+                "note: {} classes have no known name: {}",
+                nameless.len(),
+                nameless.join(", ")
+            );
+        }
+    }
     let mut embedder = context.embedder(bundle)?;
     let prints_json = matches!(options.json, Some(None));
     let bar = progress("embedding", 0, prints_json);
@@ -81,7 +92,9 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
         bar.set_length(total as u64);
         bar.set_position(done as u64);
     };
-    let answer = Answer(evaluate(&mut embedder, &dataset, options.protocol(), &mut advance)?);
+    let report =
+        evaluate(&mut embedder, knowledge.as_ref(), &dataset, options.protocol(), &mut advance)?;
+    let answer = Answer(report);
     bar.finish_and_clear();
     if let Some(Some(file)) = &options.json {
         disk::write(file, (to_json(&answer) + "\n").as_bytes()).map_err(Failure::failed)?;
@@ -111,7 +124,12 @@ impl fmt::Display for Answer {
         )?;
         for outcome in results {
             let (accuracy, ci95) = (outcome.accuracy * 100.0, outcome.ci95 * 100.0);
-            writeln!(f, "  {}, {}: {accuracy:.2} ± {ci95:.2} %", outcome.fusion, outcome.setting)?;
+            write!(f, "  {:<15}{:<14}", outcome.fusion, outcome.setting)?;
+            write!(f, "{accuracy:.2} ± {ci95:.2} %")?;
+            if let Some(gain) = outcome.gain {
+                write!(f, "  {:+.2} ± {:.2}", 100.0 * gain.accuracy, 100.0 * gain.ci95)?;
+            }
+            writeln!(f)?;
         }
         Ok(())
     }

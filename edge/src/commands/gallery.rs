@@ -1,9 +1,11 @@
-//! `handful gallery`: look at what is enrolled, rename it, delete it.
+//! `handful gallery`: look at what is enrolled, add a class by its name, rename it, delete it.
 
 use std::fmt;
 
 use clap::{Args, Subcommand};
-use edge::gallery::{Class, Label};
+use edge::gallery::{Class, Gallery, Label, Said};
+use edge::knowledge::Knowledge;
+use models::knowledge::wordnet::SynsetId;
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -13,10 +15,13 @@ use crate::text::{Align, show, table};
 const EXAMPLES: &str = "\
 Examples:
   handful gallery list
+  handful gallery add zebra                   recognize it by its name alone
+  handful gallery add mouse --synset n03793489   the one on a desk (see: handful senses mouse)
+  handful gallery add \"gadget 7\" --pictures-only
   handful gallery rename mug \"my mug\"
   handful gallery delete @3";
 
-/// Shows, renames and deletes what is enrolled
+/// Shows, adds by name, renames and deletes classes
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
@@ -32,6 +37,17 @@ pub(crate) struct Options {
 enum Action {
     /// The classes and how many pictures each has
     List,
+    /// Makes a class without pictures, or says what a class means
+    Add {
+        /// Its name
+        class: String,
+        /// The WordNet noun that it is, such as n03793489 [default: as its name is read]
+        #[arg(long, value_name = "SYNSET", conflicts_with = "pictures_only")]
+        synset: Option<SynsetId>,
+        /// Its name says nothing: only its pictures count
+        #[arg(long)]
+        pictures_only: bool,
+    },
     /// Gives a class another name
     Rename {
         /// Its name or id
@@ -59,12 +75,33 @@ struct ClassAnswer {
     id: String,
     label: String,
     examples: usize,
+    meaning: Option<MeaningAnswer>,
+}
+
+/// What a class's name is taken to mean.
+#[derive(Debug, Serialize)]
+struct MeaningAnswer {
+    synset: String,
+    rule: &'static str,
+    words: String,
+    gloss: String,
 }
 
 pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
     let bundle = context.bundle(None)?;
-    let mut gallery = context.existing_gallery(&bundle.manifest.space_id)?;
+    let knowledge = Context::knowledge(&bundle);
+    let space_id = &bundle.manifest.space_id;
+    let mut gallery: Box<dyn Gallery> = match &options.action {
+        Action::Add { .. } => Box::new(context.gallery(space_id)?),
+        _ => context.existing_gallery(space_id)?,
+    };
     let (done, classes) = match &options.action {
+        Action::Add { class, synset, pictures_only } => {
+            let label = Label::parse(class).map_err(|e| Failure::from(e).about("the name"))?;
+            let said = said(*synset, *pictures_only, knowledge.as_ref())?;
+            let (class, is_new) = gallery.define(&label, said)?;
+            (Some(if is_new { "added" } else { "changed" }), vec![class])
+        }
         Action::List => (None, gallery.classes()?),
         Action::Rename { class, name } => {
             let label = Label::parse(name).map_err(|e| Failure::from(e).about("the new name"))?;
@@ -72,15 +109,59 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
         }
         Action::Delete { class } => (Some("deleted"), vec![gallery.delete(class)?]),
     };
-    let classes = classes.iter().map(ClassAnswer::of).collect();
+    let classes = classes.iter().map(|class| ClassAnswer::of(class, knowledge.as_ref())).collect();
     show(&Answer { done, classes, revision: gallery.revision() }, options.json);
     Ok(())
 }
 
+fn said(
+    synset: Option<SynsetId>,
+    pictures_only: bool,
+    knowledge: Option<&Knowledge>,
+) -> Result<Option<Said>, Failure> {
+    let Some(synset) = synset else { return Ok(pictures_only.then_some(Said::Nothing)) };
+    let without = "this bundle knows nothing of names, so --synset can say nothing to it";
+    let knowledge = knowledge.ok_or_else(|| Failure::bad(without))?;
+    match knowledge.sense(synset) {
+        Some(_) => Ok(Some(Said::Synset(synset))),
+        None => Err(Failure::bad(format!(
+            "--synset {synset}: the lexicon has no such noun; `handful senses WORD` lists a word's"
+        ))),
+    }
+}
+
 impl ClassAnswer {
-    fn of(class: &Class) -> Self {
+    fn of(class: &Class, knowledge: Option<&Knowledge>) -> Self {
         let (id, label) = (class.id.to_string(), class.label.to_string());
-        Self { id, label, examples: class.examples.len() }
+        let meaning = knowledge.and_then(|knowledge| {
+            let meaning = knowledge.meaning(class)?;
+            let sense = knowledge.sense(meaning.synset)?;
+            Some(MeaningAnswer {
+                synset: meaning.synset.to_string(),
+                rule: meaning.rule.as_str(),
+                words: sense.lemmas.join(", "),
+                gloss: sense.gloss,
+            })
+        });
+        Self { id, label, examples: class.examples.len(), meaning }
+    }
+
+    /// What the name tells, in a few words.
+    fn read_as(&self) -> String {
+        match &self.meaning {
+            Some(meaning) => format!("{} {}", meaning.synset, short(&meaning.gloss)),
+            None => "-".to_owned(),
+        }
+    }
+}
+
+/// A gloss without its examples, cut to fit a line.
+fn short(gloss: &str) -> String {
+    const WIDTH: usize = 50;
+    let definition = gloss.split(';').next().unwrap_or_default();
+    match definition.char_indices().nth(WIDTH) {
+        Some((end, _)) => format!("{}…", &definition[..end]),
+        None => definition.to_owned(),
     }
 }
 
@@ -89,12 +170,19 @@ impl fmt::Display for Answer {
         if self.classes.is_empty() {
             return f.write_str("no class is enrolled; begin with `handful enroll DIR`");
         }
-        let row = |c: &ClassAnswer| vec![c.id.clone(), c.label.clone(), c.examples.to_string()];
+        let row = |c: &ClassAnswer| {
+            vec![c.id.clone(), c.label.clone(), c.examples.to_string(), c.read_as()]
+        };
         let rows: Vec<_> = self.classes.iter().map(row).collect();
         if let Some(done) = self.done {
             writeln!(f, "{done}:")?;
         }
-        let columns = [("id", Align::Left), ("class", Align::Left), ("pictures", Align::Right)];
+        let columns = [
+            ("id", Align::Left),
+            ("class", Align::Left),
+            ("pictures", Align::Right),
+            ("read as", Align::Left),
+        ];
         f.write_str(&table(&columns, &rows))
     }
 }

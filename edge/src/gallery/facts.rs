@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
-    Class, ClassId, Enrolled, Example, ExampleId, GalleryError, Label, NewExample, Outcome,
+    Class, ClassId, Enrolled, Example, ExampleId, GalleryError, Label, NewExample, Outcome, Said,
 };
 
 /// Everything enrolled.
@@ -34,6 +34,12 @@ pub(super) enum What {
         class: ClassId,
         label: Label,
         examples: Vec<Example>,
+    },
+    /// The class (made if it does not exist) means what is said.
+    Define {
+        class: ClassId,
+        label: Label,
+        said: Option<Said>,
     },
     Rename {
         class: ClassId,
@@ -160,6 +166,19 @@ impl Facts {
         Ok(())
     }
 
+    /// The class, whether it is new, and a change if it is or means something else now.
+    pub(super) fn plan_define(
+        &self,
+        label: &Label,
+        said: Option<Said>,
+    ) -> (ClassId, bool, Option<Change>) {
+        let existing = self.labels.get(label).copied();
+        let class = existing.unwrap_or(ClassId(self.revision + 1));
+        let differs = existing.is_none_or(|id| self.by_id(id).said != said);
+        let what = || What::Define { class, label: label.clone(), said };
+        (class, existing.is_none(), differs.then(|| self.next(what())))
+    }
+
     /// `None` if the class has that label already.
     pub(super) fn plan_rename(
         &self,
@@ -189,8 +208,13 @@ impl Facts {
         match change.what {
             What::Enroll { class: id, label, examples } => {
                 self.labels.insert(label.clone(), id);
-                let new = || Class { id, label, examples: Vec::new() };
+                let new = || Class { id, label, said: None, examples: Vec::new() };
                 self.classes.entry(id).or_insert_with(new).examples.extend(examples);
+            }
+            What::Define { class: id, label, said } => {
+                self.labels.insert(label.clone(), id);
+                let new = || Class { id, label, said, examples: Vec::new() };
+                self.classes.entry(id).or_insert_with(new).said = said;
             }
             What::Rename { class: id, label } => {
                 let class = self.classes.get_mut(&id).expect("invariant: the plan found it");

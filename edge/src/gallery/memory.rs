@@ -1,7 +1,7 @@
 //! A gallery that lives as long as its process: for tests, trials and read-only devices.
 
 use super::facts::Facts;
-use super::{Class, Enrolled, Gallery, GalleryError, Label, NewExample};
+use super::{Class, Enrolled, Gallery, GalleryError, Label, NewExample, Said};
 
 /// A gallery in memory.
 #[derive(Debug, Clone, Default)]
@@ -41,6 +41,14 @@ impl Gallery for MemoryGallery {
             self.facts.apply(change);
         }
         Ok(self.facts.enrolled(plan.class, plan.outcomes))
+    }
+
+    fn define(&mut self, label: &Label, said: Option<Said>) -> Result<(Class, bool), GalleryError> {
+        let (class, is_new, change) = self.facts.plan_define(label, said);
+        if let Some(change) = change {
+            self.facts.apply(change);
+        }
+        Ok((self.facts.copy_of(class), is_new))
     }
 
     fn rename(&mut self, id_or_label: &str, label: &Label) -> Result<Class, GalleryError> {

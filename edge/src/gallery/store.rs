@@ -6,26 +6,38 @@
 //! The facts are also held in memory, so reading never touches the disk. See `docs/durability.md`
 //! for what is assumed of the disk and how each failure is met.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition, TableError};
+use models::knowledge::wordnet::NotASynset;
+use redb::{
+    AccessGuard, Database, Durability, ReadableDatabase, ReadableTable, TableDefinition, TableError,
+};
 
 use super::facts::{Change, Facts, What};
 use super::lock::{Lock, LockError};
 use super::{
-    Class, ClassId, Enrolled, Example, ExampleId, Gallery, GalleryError, Label, NewExample, record,
+    Class, ClassId, Enrolled, Example, ExampleId, Gallery, GalleryError, Label, NewExample, Said,
+    record,
 };
 
 const FILE: &str = "gallery.redb";
-const FORMAT: u64 = 1;
+/// Written with every change: a program that does not know `meanings` must not open a store that may have some.
+const FORMAT: u64 = 2;
+/// The oldest format that is read: it has no `meanings`.
+const OLDEST_FORMAT: u64 = 1;
+/// In `meanings`, for [`Said::Nothing`].
+const NOTHING: &str = "nothing";
 /// Facts are read once, so the database needs no large cache (its default is a gigabyte).
 const CACHE_BYTES: usize = 8 << 20;
 
 const NUMBERS: TableDefinition<&str, u64> = TableDefinition::new("numbers");
 const TEXTS: TableDefinition<&str, &str> = TableDefinition::new("texts");
 const CLASSES: TableDefinition<u64, &str> = TableDefinition::new("classes");
+/// Class, and what people said that it means: a synset, or [`NOTHING`].
+const MEANINGS: TableDefinition<u64, &str> = TableDefinition::new("meanings");
 /// Class, then the example's revision and index: the order of enrollment within a class.
 const EXAMPLES: TableDefinition<(u64, u64, u32), &[u8]> = TableDefinition::new("examples");
 
@@ -112,6 +124,15 @@ impl Gallery for RedbGallery {
         Ok(self.facts.enrolled(plan.class, plan.outcomes))
     }
 
+    fn define(&mut self, label: &Label, said: Option<Said>) -> Result<(Class, bool), GalleryError> {
+        self.ready()?;
+        let (class, is_new, change) = self.facts.plan_define(label, said);
+        if let Some(change) = change {
+            self.commit(change)?;
+        }
+        Ok((self.facts.copy_of(class), is_new))
+    }
+
     fn rename(&mut self, id_or_label: &str, label: &Label) -> Result<Class, GalleryError> {
         self.ready()?;
         let (class, change) = self.facts.plan_rename(id_or_label, label)?;
@@ -161,6 +182,7 @@ fn initialize(database: &Database, space_id: &str) -> Result<(), redb::Error> {
     transaction.open_table(NUMBERS)?.insert("format", FORMAT)?;
     transaction.open_table(NUMBERS)?.insert("revision", 0)?;
     transaction.open_table(CLASSES)?;
+    transaction.open_table(MEANINGS)?;
     transaction.open_table(EXAMPLES)?;
     Ok(transaction.commit()?)
 }
@@ -169,9 +191,11 @@ fn initialize(database: &Database, space_id: &str) -> Result<(), redb::Error> {
 fn write(database: &Database, change: &Change) -> Result<(), redb::Error> {
     let mut transaction = database.begin_write()?;
     transaction.set_durability(Durability::Immediate)?;
+    transaction.open_table(NUMBERS)?.insert("format", FORMAT)?;
     transaction.open_table(NUMBERS)?.insert("revision", change.revision)?;
     {
         let mut classes = transaction.open_table(CLASSES)?;
+        let mut meanings = transaction.open_table(MEANINGS)?;
         let mut rows = transaction.open_table(EXAMPLES)?;
         match &change.what {
             What::Enroll { class, label, examples } => {
@@ -180,11 +204,20 @@ fn write(database: &Database, change: &Change) -> Result<(), redb::Error> {
                     rows.insert(key(*class, example.id), record::encode(example).as_slice())?;
                 }
             }
+            What::Define { class, label, said } => {
+                classes.insert(class.0, label.as_str())?;
+                match said {
+                    None => meanings.remove(class.0)?,
+                    Some(Said::Nothing) => meanings.insert(class.0, NOTHING)?,
+                    Some(Said::Synset(id)) => meanings.insert(class.0, id.to_string().as_str())?,
+                };
+            }
             What::Rename { class, label } => {
                 classes.insert(class.0, label.as_str())?;
             }
             What::Delete { class } => {
                 classes.remove(class.0)?;
+                meanings.remove(class.0)?;
                 rows.retain_in((class.0, 0, 0)..=(class.0, u64::MAX, u32::MAX), |_, _| false)?;
             }
         }
@@ -203,14 +236,15 @@ fn read(dir: &Path, database: &Database) -> Result<Option<(Facts, String)>, Gall
     let Some(raw) = RawFacts::read(database).map_err(|e| failure(dir, e))? else {
         return Ok(None);
     };
-    if raw.format != Some(FORMAT) {
+    if !raw.format.is_some_and(|format| (OLDEST_FORMAT..=FORMAT).contains(&format)) {
         let found = raw.format.map_or("none".to_owned(), |f| f.to_string());
-        return Err(broken(format!("its format is {found}, expected {FORMAT}")));
+        let expected = format!("{OLDEST_FORMAT} to {FORMAT}");
+        return Err(broken(format!("its format is {found}, expected {expected}")));
     }
     let (Some(revision), Some(space_id)) = (raw.revision, raw.space_id) else {
         return Err(broken("its revision or its space is missing".to_owned()));
     };
-    let classes = assemble(raw.classes, raw.examples).map_err(broken)?;
+    let classes = assemble(raw.classes, &raw.meanings, raw.examples).map_err(broken)?;
     let facts = Facts::restore(revision, classes).map_err(broken)?;
     Ok(Some((facts, space_id)))
 }
@@ -223,6 +257,7 @@ struct RawFacts {
     revision: Option<u64>,
     space_id: Option<String>,
     classes: Vec<(u64, String)>,
+    meanings: BTreeMap<u64, String>,
     examples: Vec<Row>,
 }
 
@@ -238,6 +273,16 @@ impl RawFacts {
         let classes = transaction.open_table(CLASSES)?;
         let classes =
             classes.iter()?.map(|row| row.map(|(k, v)| (k.value(), v.value().to_owned())));
+        let meanings = match transaction.open_table(MEANINGS) {
+            Err(TableError::TableDoesNotExist(_)) => BTreeMap::new(),
+            other => {
+                let meanings = other?;
+                let row = |row: Result<(AccessGuard<'_, u64>, AccessGuard<'_, &str>), _>| {
+                    row.map(|(k, v)| (k.value(), v.value().to_owned()))
+                };
+                meanings.iter()?.map(row).collect::<Result<_, _>>()?
+            }
+        };
         let examples = transaction.open_table(EXAMPLES)?;
         let examples =
             examples.iter()?.map(|row| row.map(|(k, v)| (k.value(), v.value().to_vec())));
@@ -246,27 +291,38 @@ impl RawFacts {
             revision: number("revision")?,
             space_id: texts.get("space_id")?.map(|value| value.value().to_owned()),
             classes: classes.collect::<Result<_, _>>()?,
+            meanings,
             examples: examples.collect::<Result<_, _>>()?,
         }))
     }
 }
 
 /// Puts each example into its class; says what does not fit.
-fn assemble(classes: Vec<(u64, String)>, rows: Vec<Row>) -> Result<Vec<Class>, String> {
+fn assemble(
+    classes: Vec<(u64, String)>,
+    meanings: &BTreeMap<u64, String>,
+    rows: Vec<Row>,
+) -> Result<Vec<Class>, String> {
     let mut rows = rows.into_iter().peekable();
     let mut assembled = Vec::new();
     for (id, label) in classes {
         let label = Label::parse(&label).map_err(|e| format!("class @{id}: {e}"))?;
+        let said = meanings.get(&id).map(|text| said(text));
+        let said = said.transpose().map_err(|e| format!("class @{id}: {e}"))?;
         let mut examples = Vec::new();
         while let Some((key, bytes)) = rows.next_if(|(key, _)| key.0 == id) {
             examples.push(example(key, &bytes)?);
         }
-        assembled.push(Class { id: ClassId(id), label, examples });
+        assembled.push(Class { id: ClassId(id), label, said, examples });
     }
     match rows.next() {
         None => Ok(assembled),
         Some((key, _)) => Err(format!("an example belongs to class @{}, which is missing", key.0)),
     }
+}
+
+fn said(text: &str) -> Result<Said, NotASynset> {
+    if text == NOTHING { Ok(Said::Nothing) } else { text.parse().map(Said::Synset) }
 }
 
 fn example(key: (u64, u64, u32), bytes: &[u8]) -> Result<Example, String> {

@@ -7,14 +7,10 @@ use edge::embedder::Embedder;
 use edge::engine::{EngineChoice, Provider};
 use models::bundle::{Bundle, BundleError, BundleLimits};
 
-use crate::fixtures::{onnxruntime, options, tiny_bundle, tiny_bundle_dir};
+use crate::fixtures::{copy_folder, onnxruntime, options, tiny_bundle, tiny_bundle_dir};
 
 pub(crate) fn copy_bundle(to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(tiny_bundle_dir()).unwrap() {
-        let entry = entry.unwrap();
-        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
-    }
+    copy_folder(&tiny_bundle_dir(), to);
 }
 
 pub(crate) fn edit_manifest(dir: &Path, edit: impl FnOnce(&mut serde_json::Value)) {

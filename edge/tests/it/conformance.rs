@@ -4,8 +4,10 @@
 use std::path::Path;
 
 use edge::gallery::{
-    Class, Enrolled, Gallery, GalleryError, Label, MemoryGallery, NewExample, RedbGallery,
+    Class, Enrolled, Gallery, GalleryError, Label, MemoryGallery, NewExample, RedbGallery, Said,
 };
+
+use models::knowledge::wordnet::SynsetId;
 
 use crate::fixtures::{example, examples, label};
 
@@ -40,6 +42,10 @@ impl Gallery for Forgetful<'_> {
         open(self.0).enroll(label, examples, create)
     }
 
+    fn define(&mut self, label: &Label, said: Option<Said>) -> Result<(Class, bool), GalleryError> {
+        open(self.0).define(label, said)
+    }
+
     fn rename(&mut self, id_or_label: &str, label: &Label) -> Result<Class, GalleryError> {
         open(self.0).rename(id_or_label, label)
     }
@@ -63,6 +69,28 @@ fn a_new_gallery_is_empty() {
         assert_eq!(gallery.revision(), 0);
         assert_eq!(gallery.classes().unwrap(), []);
         assert!(matches!(gallery.class("mug"), Err(GalleryError::UnknownClass(_))));
+    });
+}
+
+#[test]
+fn what_is_said_of_a_class_is_kept_until_it_is_taken_back() {
+    on_each(|gallery| {
+        let zebra = Some(Said::Synset(SynsetId(2_391_049)));
+        let (class, is_new) = gallery.define(&label("zebra"), zebra).unwrap();
+        assert_eq!((class.said, class.examples.len(), is_new), (zebra, 0, true));
+        assert_eq!(gallery.define(&label("zebra"), zebra).unwrap(), (class.clone(), false));
+        assert_eq!(gallery.revision(), 1, "nothing new, no new revision");
+        gallery.enroll(&label("zebra"), examples(0..2), false).unwrap();
+        gallery.rename("zebra", &label("striped horse")).unwrap();
+        let kept = gallery.class("striped horse").unwrap();
+        assert_eq!((kept.id, kept.said, kept.examples.len()), (class.id, zebra, 2));
+        for said in [Some(Said::Nothing), None] {
+            gallery.define(&label("striped horse"), said).unwrap();
+            assert_eq!(gallery.classes().unwrap()[0].said, said);
+        }
+        gallery.delete("striped horse").unwrap();
+        gallery.enroll(&label("striped horse"), examples(0..1), true).unwrap();
+        assert_eq!(gallery.class("striped horse").unwrap().said, None);
     });
 }
 

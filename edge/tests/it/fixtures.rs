@@ -1,5 +1,6 @@
 //! What the tests share: the committed files, ONNX Runtime's library, drawn pictures, facts.
 
+use std::fs;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
@@ -16,6 +17,19 @@ pub(crate) fn folder() -> PathBuf {
 
 pub(crate) fn tiny_bundle_dir() -> PathBuf {
     folder().join("tiny-bundle")
+}
+
+/// Copies a folder with all that is in it.
+pub(crate) fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let (path, to) = (entry.as_ref().unwrap().path(), to.join(entry.unwrap().file_name()));
+        if path.is_dir() {
+            copy_folder(&path, &to);
+        } else {
+            fs::copy(&path, &to).unwrap();
+        }
+    }
 }
 
 pub(crate) fn tiny_bundle() -> Bundle {

@@ -10,5 +10,6 @@ mod conformance;
 mod crash;
 mod engines;
 mod fixtures;
+mod knowing;
 mod recognition;
 mod store;

@@ -110,7 +110,7 @@ fn enrolled_things_are_recognized() {
         });
         gallery.enroll(&label(name), examples.collect(), true).unwrap();
     }
-    let classifier = Classifier::new(&gallery.classes().unwrap());
+    let classifier = Classifier::new(&gallery.classes().unwrap(), None);
     for (kind, name) in (0..).zip(names) {
         // Stripes have a period of 12: the pixels of variant 1 in another file.
         let again = encode(picture(kind, 13), ImageFormat::WebP);
@@ -135,7 +135,7 @@ fn the_classifier_uses_mean_and_cosine() {
     gallery.enroll(&label("a"), vec![fact(3, [2.0, 2.0])], true).unwrap();
     gallery.enroll(&label("c"), vec![fact(4, [0.0, -1.0])], true).unwrap();
     gallery.enroll(&label("empty"), Vec::new(), true).unwrap();
-    let classifier = Classifier::new(&gallery.classes().unwrap());
+    let classifier = Classifier::new(&gallery.classes().unwrap(), None);
     assert_eq!(classifier.classes(), 3);
     let ranked = classifier.classify(&[0.0, 2.0], 9);
     let found: Vec<_> = ranked.iter().map(|c| (c.label.as_str(), c.score)).collect();
@@ -145,7 +145,7 @@ fn the_classifier_uses_mean_and_cosine() {
         assert!(*label == expected && (score - value).abs() < 1e-6, "{found:?}");
     }
     assert_eq!(classifier.classify(&[0.0, 2.0], 1).len(), 1);
-    assert_eq!(Classifier::new(&[]).classify(&[0.0, 2.0], 5), []);
+    assert_eq!(Classifier::new(&[], None).classify(&[0.0, 2.0], 5), []);
 }
 
 /// Three classes of drawn pictures in folders.
@@ -170,7 +170,7 @@ fn an_evaluation_is_that_of_the_embeddings() {
     let dataset = Dataset::open(root.path()).unwrap();
     let mut steps = Vec::new();
     let mut progress = |done, total| steps.push((done, total));
-    let report = evaluate(&mut tract(), &dataset, protocol(3), &mut progress).unwrap();
+    let report = evaluate(&mut tract(), None, &dataset, protocol(3), &mut progress).unwrap();
     assert_eq!(steps, [(6, 18), (12, 18), (18, 18)]);
     assert_eq!((report.n_way, report.episodes, report.seed), (2, 50, 7));
     let embeddings = embed_split(&mut tract(), &dataset, Split::Base, &mut |_, _| ()).unwrap();
@@ -186,11 +186,11 @@ fn an_evaluation_that_cannot_be_is_told_first() {
     draw_classes(root.path(), 3);
     let dataset = Dataset::open(root.path()).unwrap();
     let mut never = |_, _| panic!("nothing may be embedded");
-    let error = evaluate(&mut tract(), &dataset, protocol(3), &mut never).unwrap_err();
+    let error = evaluate(&mut tract(), None, &dataset, protocol(3), &mut never).unwrap_err();
     assert!(matches!(&error, EvaluateError::FewShot(_)), "{error}");
     assert!(error.is_bad_input());
     fs::write(root.path().join("red/1.png"), "not a picture").unwrap();
     let dataset = Dataset::open(root.path()).unwrap();
-    let error = evaluate(&mut tract(), &dataset, protocol(2), &mut |_, _| ()).unwrap_err();
+    let error = evaluate(&mut tract(), None, &dataset, protocol(2), &mut |_, _| ()).unwrap_err();
     assert!(error.to_string().contains("red/1.png") && error.is_bad_input(), "{error}");
 }

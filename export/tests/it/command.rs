@@ -5,7 +5,7 @@ use std::fs;
 use models::bundle::{Bundle, BundleLimits, WeightStorage};
 use serde_json::{Value, json};
 
-use crate::sample::{Bench, errors};
+use crate::sample::{self, Bench, errors};
 
 fn report() -> Value {
     json!({
@@ -80,6 +80,33 @@ fn accuracies_travel_with_the_bundle() {
     let engines: Vec<_> = bundle.manifest.accuracy.iter().map(|a| a.engine.as_str()).collect();
     assert_eq!(engines, ["libtorch", "tract"]);
     assert_eq!(serde_json::to_value(&bundle.manifest.accuracy[0].report).unwrap(), report());
+}
+
+#[test]
+fn names_travel_with_the_bundle() {
+    let bench = Bench::new();
+    fs::write(bench.path("words.bin"), sample::lexicon()).unwrap();
+    let refused = bench.export(&["--out", "tiny", "--lexicon", "words.bin"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(errors(&refused).contains("handful-train complete"), "{}", errors(&refused));
+    assert_eq!(bench.names(), ["run", "words.bin"]);
+
+    sample::save(&sample::knowing_run(), &bench.path("run"));
+    let output = bench.export(&["--out", "tiny"]);
+    assert!(errors(&output).contains("without --lexicon"), "{}", errors(&output));
+    let output = bench.export(&["--out", "tiny", "--lexicon", "words.bin"]);
+    assert!(output.status.success(), "{}", errors(&output));
+    let bundle = Bundle::open(&bench.path("tiny"), &BundleLimits::default()).unwrap();
+    assert_eq!(bundle.lexicon().unwrap(), Some(sample::lexicon()));
+    let lexicon = bundle.manifest.knowledge.as_ref().unwrap().lexicon.file.clone();
+    assert_eq!(bench.names(), [lexicon.as_str(), "run", "tiny", "words.bin"]);
+
+    let mut other = sample::knowing_run();
+    other.checkpoint.preprocess.mean[0] += 1.0;
+    sample::save(&other, &bench.path("run"));
+    let refused = bench.export(&["--out", "tiny", "--lexicon", "words.bin"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(errors(&refused).contains("completer's space"), "{}", errors(&refused));
 }
 
 #[test]

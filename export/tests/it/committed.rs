@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use edge::engine::EngineOptions;
+use export::bundle_writer::Recipe;
 use models::bundle::WeightStorage;
 use models::cases;
 use models::disk;
@@ -63,4 +64,21 @@ fn the_tiny_bundle_is_committed() {
     export::bundle_writer::export(&sample::run(), &recipe, &options, &out).unwrap();
     fs::create_dir_all(folder().join("tiny-bundle")).unwrap();
     check(&folder().join("tiny-bundle"), &contents(&out));
+}
+
+/// A bundle that knows names, and its lexicon beside it.
+#[test]
+fn the_knowing_bundle_is_committed() {
+    let fresh = tempfile::tempdir().unwrap();
+    let out = fresh.path().join("knowing-bundle");
+    let recipe = Recipe {
+        lexicon: Some(sample::lexicon()),
+        ..recipe("knowing-bundle", WeightStorage::Fp16)
+    };
+    let run = sample::knowing_run();
+    export::bundle_writer::export(&run, &recipe, &EngineOptions::default(), &out).unwrap();
+    let committed = folder().join("knowing");
+    fs::create_dir_all(committed.join("knowing-bundle")).unwrap();
+    check(&committed, &contents(fresh.path()));
+    check(&committed.join("knowing-bundle"), &contents(&out));
 }

@@ -11,10 +11,14 @@ use export::run::Run;
 use models::bundle::WeightStorage;
 use models::cases::Case;
 use models::checkpoint::{Checkpoint, Golden, Provenance};
+use models::few_shot::kernel::KernelCompleter;
 use models::graph::{Architecture, Resnet12};
+use models::knowledge::lexicon::Lexicon;
+use models::knowledge::vectors::Vectors;
+use models::knowledge::wordnet::{SynsetId, WordNet};
 use models::preprocess::Preprocess;
 use models::tensors::{TensorFile, Tensors};
-use ndarray::ArrayD;
+use ndarray::{ArrayD, Ix2, s};
 use tempfile::TempDir;
 
 /// The root of the source.
@@ -60,7 +64,7 @@ pub(crate) fn run() -> Run {
             ..Provenance::default()
         },
     };
-    Run { checkpoint, golden }
+    Run { checkpoint, golden, kernel: None }
 }
 
 /// Writes a run's folder.
@@ -68,12 +72,77 @@ pub(crate) fn save(run: &Run, dir: &Path) {
     fs::create_dir_all(dir).unwrap();
     fs::write(dir.join("best.safetensors"), run.checkpoint.to_bytes().unwrap()).unwrap();
     fs::write(dir.join("golden.safetensors"), run.golden.to_bytes().unwrap()).unwrap();
+    if let Some(kernel) = &run.kernel {
+        fs::write(dir.join("kernel.safetensors"), kernel).unwrap();
+    }
+}
+
+/// The nouns of a small world.
+const DATA: &[u8] = b"\
+00001930 03 n 01 thing 0 000 | what can be seen
+00000010 03 n 01 animal 0 001 @ 00001930 n 0000 | it moves by itself
+00000011 03 n 01 cup 0 002 @ 00001930 n 0000 %p 00000018 n 0000 | one drinks from it; \"a cup of tea\"
+00000012 03 n 02 zebra 0 striped_horse 0 002 @ 00000010 n 0000 %p 00000019 n 0000 | a striped horse
+00000013 03 n 01 mouse 0 001 @ 00000010 n 0000 | a small rodent
+00000014 03 n 02 mouse 0 computer_mouse 0 001 @ 00001930 n 0000 | it moves a pointer
+00000015 03 n 01 coffee_mug 0 001 @ 00000011 n 0000 | a cup with a handle
+00000016 03 n 01 idea 0 000 | nobody ever saw one
+00000018 03 n 01 handle 0 001 @ 00001930 n 0000 | to hold something by
+00000019 03 n 01 hoof 0 001 @ 00001930 n 0000 | a foot
+";
+const INDEX: &[u8] = b"\
+animal n 1 1 @ 1 0 00000010
+coffee_mug n 1 1 @ 1 0 00000015
+computer_mouse n 1 1 @ 1 0 00000014
+cup n 1 2 @ %p 1 0 00000011
+handle n 1 1 @ 1 0 00000018
+hoof n 1 1 @ 1 0 00000019
+idea n 1 0 1 0 00000016
+mouse n 2 1 @ 2 0 00000013 00000014
+striped_horse n 1 2 @ %p 1 0 00000012
+thing n 1 0 1 0 00001930
+zebra n 1 2 @ %p 1 0 00000012
+";
+const WORDS: &[u8] = b"\
+animal 1 0 0.1
+computer 0 0.2 1
+cup 0 1 0
+coffee 0 1 0.3
+handle 0.2 0.9 0
+hoof 0.8 0.1 0
+horse 0.9 0.1 0
+idea 0.1 0.1 0.1
+mouse 0.7 0 0.7
+mug 0 0.9 0.2
+striped 0.5 0.2 0.1
+thing 0.3 0.3 0.3
+zebra 1 0 0
+";
+
+/// The small world as a lexicon.
+pub(crate) fn lexicon() -> Vec<u8> {
+    let wordnet = WordNet::parse(INDEX, DATA).unwrap();
+    Lexicon::build(&wordnet, &Vectors::parse(WORDS).unwrap(), "made up for tests")
+}
+
+/// The sample run with a completer: its base classes look like the pictures that prove it.
+pub(crate) fn knowing_run() -> Run {
+    let run = run();
+    let lexicon = Lexicon::parse(&lexicon()).unwrap();
+    let base = [10, 11, 12, 13].map(SynsetId);
+    let base: Vec<_> = base.iter().map(|&id| lexicon.known_as(id).unwrap()).collect();
+    let rows = run.golden.embedding.clone().into_dimensionality::<Ix2>().unwrap();
+    let prototypes = rows.slice(s![..base.len(), ..]);
+    let completer = KernelCompleter::fit(&base, prototypes);
+    let bytes = completer.to_bytes(&run.checkpoint.space_id().unwrap()).unwrap();
+    Run { kernel: Some(bytes), ..run }
 }
 
 /// What the tests' bundles are.
 pub(crate) fn recipe(name: &str, storage: WeightStorage) -> Recipe {
     let weights_licence = "MIT OR Apache-2.0".to_owned();
-    Recipe { name: name.to_owned(), storage, accuracy: Vec::new(), weights_licence }
+    let (name, accuracy) = (name.to_owned(), Vec::new());
+    Recipe { name, storage, accuracy, weights_licence, lexicon: None }
 }
 
 /// A fresh folder with a run in `run`, and the program to try on it.

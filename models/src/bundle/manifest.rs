@@ -12,8 +12,11 @@ use crate::graph::Architecture;
 use crate::hex;
 use crate::preprocess::{Preprocess, PreprocessError};
 
-/// The version of the format that is written, and the only one that is read.
-pub const FORMAT: u32 = 1;
+/// The version of the format that is written.
+pub const FORMAT: u32 = 2;
+
+/// The oldest version that is read: it is this one without `knowledge`.
+pub const OLDEST_FORMAT: u32 = 1;
 
 /// The manifest's file name.
 pub const MANIFEST: &str = "manifest.json";
@@ -43,6 +46,9 @@ pub struct Manifest {
     pub backbone: Network,
     /// How a picture becomes its input.
     pub preprocess: Preprocess,
+    /// What names tell; a bundle without it learns from pictures alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub knowledge: Option<KnowledgeFiles>,
     /// Every other file of the bundle, by name.
     pub files: BTreeMap<String, FileEntry>,
     /// Measured accuracies with their protocols.
@@ -83,6 +89,28 @@ pub struct Network {
     pub weights: WeightStorage,
     /// The most pictures of one run.
     pub max_batch: usize,
+}
+
+/// The files that turn a name into a prototype.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KnowledgeFiles {
+    /// The kernel completer, one of `files`.
+    pub kernel: String,
+    /// The lexicon: one file for all bundles of a folder, beside them.
+    pub lexicon: NamedFile,
+}
+
+/// A file outside of the bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NamedFile {
+    /// Its name.
+    pub file: String,
+    /// SHA-256 of its bytes, 64 hexadecimal digits.
+    pub sha256: String,
+    /// Its length.
+    pub bytes: u64,
 }
 
 /// The arithmetic of a network.
@@ -181,7 +209,7 @@ pub enum ManifestError {
     Json(String),
     /// Written by another version.
     #[error(
-        "the bundle has format {got}, expected {FORMAT}: use a Handful of the version that wrote it"
+        "the bundle has format {got}, expected {OLDEST_FORMAT} to {FORMAT}: use a Handful of the version that wrote it"
     )]
     Format {
         /// The format found.
@@ -219,9 +247,7 @@ impl Manifest {
     pub fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
         let json = |e: serde_json::Error| ManifestError::Json(e.to_string());
         let FormatOnly { format } = serde_json::from_slice(bytes).map_err(json)?;
-        if format != FORMAT {
-            return Err(ManifestError::Format { got: format });
-        }
+        check_format(format)?;
         let manifest: Self = serde_json::from_slice(bytes).map_err(json)?;
         manifest.check()?;
         Ok(manifest)
@@ -237,9 +263,7 @@ impl Manifest {
 
     /// Checks every field that types cannot.
     pub fn check(&self) -> Result<(), ManifestError> {
-        if self.format != FORMAT {
-            return Err(ManifestError::Format { got: self.format });
-        }
+        check_format(self.format)?;
         check_name(&self.name)?;
         require(
             is_digest(&self.space_id),
@@ -258,6 +282,7 @@ impl Manifest {
         }
         self.preprocess.check()?;
         self.check_backbone()?;
+        self.check_knowledge()?;
         self.self_test.check(self.backbone.embedding_size)
     }
 
@@ -298,6 +323,16 @@ impl Manifest {
         )
     }
 
+    fn check_knowledge(&self) -> Result<(), ManifestError> {
+        let Some(KnowledgeFiles { kernel, lexicon }) = &self.knowledge else { return Ok(()) };
+        let is_file = self.files.contains_key(kernel);
+        require(is_file, "knowledge.kernel", "one of `files`", kernel)?;
+        let (name, hash) = (&lexicon.file, &lexicon.sha256);
+        require(is_plain(name), "knowledge.lexicon.file", "a plain file name", name)?;
+        let digits = "64 lower-case hexadecimal digits";
+        require(is_digest(hash), "knowledge.lexicon.sha256", digits, hash)
+    }
+
     /// Checks that `files` are exactly those that the manifest describes.
     pub fn check_files(&self, files: &BTreeMap<String, Vec<u8>>) -> Result<(), ManifestError> {
         let got: BTreeMap<_, _> =
@@ -307,6 +342,11 @@ impl Manifest {
         }
         Err(ManifestError::field("files", format!("{:?}", self.files), got))
     }
+}
+
+fn check_format(got: u32) -> Result<(), ManifestError> {
+    let is_known = (OLDEST_FORMAT..=FORMAT).contains(&got);
+    if is_known { Ok(()) } else { Err(ManifestError::Format { got }) }
 }
 
 /// Checks a bundle's name: it becomes a folder's name and part of answers.

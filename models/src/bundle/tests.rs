@@ -36,6 +36,7 @@ fn manifest() -> Manifest {
             max_batch: 8,
         },
         preprocess: Preprocess::paper(16),
+        knowledge: None,
         files: files().iter().map(|(name, bytes)| (name.clone(), FileEntry::of(bytes))).collect(),
         accuracy: Vec::new(),
         verification: vec![Verification {
@@ -154,7 +155,8 @@ fn a_linked_file_is_refused() {
 #[test]
 fn a_wrong_field_is_named() {
     for (from, to, expected) in [
-        ("\"format\": 1", "\"format\": 2", "the bundle has format 2, expected 1"),
+        ("\"format\": 2", "\"format\": 3", "the bundle has format 3, expected 1 to 2"),
+        ("\"format\": 2", "\"format\": 0", "the bundle has format 0, expected 1 to 2"),
         ("\"name\": \"test\"", "\"name\": \"Te/st\"", "`name` is \"Te/st\""),
         ("\"name\": \"test\"", "\"nome\": \"test\"", "unknown field `nome`"),
         (&"0".repeat(64), "00", "`space_id` is \"00\""),

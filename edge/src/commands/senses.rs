@@ -1,0 +1,91 @@
+//! `handful senses`: what may a word mean?
+
+use std::fmt;
+
+use clap::Args;
+use edge::knowledge::Sense;
+use serde::Serialize;
+
+use crate::failure::Failure;
+use crate::settings::Context;
+use crate::text::show;
+
+const EXAMPLES: &str = "\
+Examples:
+  handful senses mouse
+  handful gallery add mouse --synset n03793489
+
+The first sense that a picture can show is taken unless you say which.";
+
+/// Lists the meanings of a noun that the bundle's lexicon knows
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Options {
+    /// A noun, such as zebra or \"coffee mug\"
+    noun: String,
+
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Answer {
+    noun: String,
+    /// The synset that a class of this name is taken to mean.
+    read_as: Option<String>,
+    senses: Vec<SenseAnswer>,
+}
+
+#[derive(Debug, Serialize)]
+struct SenseAnswer {
+    synset: String,
+    lemmas: Vec<String>,
+    gloss: String,
+    kind_of: Vec<String>,
+    attributes: Vec<String>,
+    has_vector: bool,
+}
+
+pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
+    let bundle = context.bundle(None)?;
+    let without = || {
+        let name = &bundle.manifest.name;
+        Failure::bad(format!("the bundle {name} knows nothing of names: export one with a lexicon"))
+    };
+    let knowledge = Context::knowledge(&bundle).ok_or_else(without)?;
+    let senses = knowledge.senses(&options.noun);
+    if senses.is_empty() {
+        let noun = &options.noun;
+        return Err(Failure::bad(format!("the lexicon has no English noun `{noun}`")));
+    }
+    let read_as = knowledge.read(&options.noun).map(|meaning| meaning.synset.to_string());
+    let senses = senses.into_iter().map(SenseAnswer::of).collect();
+    show(&Answer { noun: options.noun.clone(), read_as, senses }, options.json);
+    Ok(())
+}
+
+impl SenseAnswer {
+    fn of(sense: Sense) -> Self {
+        let Sense { synset, lemmas, gloss, kind_of, attributes, has_vector } = sense;
+        Self { synset: synset.to_string(), lemmas, gloss, kind_of, attributes, has_vector }
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for sense in &self.senses {
+            let taken = self.read_as.as_ref() == Some(&sense.synset);
+            let taken = if taken { "  <- taken by default" } else { "" };
+            writeln!(f, "{}  {}{taken}", sense.synset, sense.lemmas.join(", "))?;
+            writeln!(f, "  {}", sense.gloss)?;
+            if !sense.kind_of.is_empty() {
+                writeln!(f, "  a kind of: {}", sense.kind_of.join(", "))?;
+            }
+            if !sense.attributes.is_empty() {
+                writeln!(f, "  has: {}", sense.attributes.join(", "))?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,214 @@
+//! What names tell: from what people call a class to a meaning, and from a meaning to a prototype.
+//!
+//! A meaning is looked up whenever it is needed; the gallery keeps only what people said of it.
+
+use models::bundle::{Bundle, BundleError};
+use models::few_shot::fusion::ErrorVariances;
+use models::few_shot::kernel::{KernelCompleter, KernelError, KnownAs};
+use models::few_shot::space::Space;
+use models::knowledge::lexicon::{Lexicon, LexiconError};
+use models::knowledge::wordnet::SynsetId;
+use ndarray::{Array1, Array2};
+
+use crate::gallery::{Class, Said};
+
+/// What every physical thing is a kind of: pictures show nothing else.
+const PHYSICAL_ENTITY: SynsetId = SynsetId(1930);
+
+/// The most attributes that a sense lists; an animal has dozens.
+const MAX_ATTRIBUTES: usize = 16;
+
+/// The completer and the lexicon of a bundle.
+#[derive(Debug)]
+pub struct Knowledge {
+    completer: KernelCompleter,
+    lexicon: Lexicon,
+}
+
+/// Why a bundle's knowledge cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KnowledgeError {
+    /// A file is missing, or is another one than the manifest says.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// The completer's file.
+    #[error("the bundle's kernel completer cannot be used: {0}")]
+    Kernel(#[from] KernelError),
+    /// The lexicon's file.
+    #[error("the bundle's lexicon cannot be used: {0}")]
+    Lexicon(#[from] LexiconError),
+    /// Both are sound, and do not belong together.
+    #[error("the bundle's knowledge does not fit it: {what} is {got}, expected {expected}")]
+    Mismatch {
+        /// What differs.
+        what: &'static str,
+        /// The backbone's or the completer's.
+        expected: String,
+        /// As found.
+        got: String,
+    },
+}
+
+/// How a class came by its meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rule {
+    /// The whole label is a noun.
+    Label,
+    /// The last words of the label are.
+    HeadNoun,
+    /// People said so.
+    Said,
+}
+
+impl Rule {
+    /// Its word in answers.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Label => "label",
+            Self::HeadNoun => "head-noun",
+            Self::Said => "said",
+        }
+    }
+}
+
+/// What a class's name is taken to mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Meaning {
+    /// The noun's synset.
+    pub synset: SynsetId,
+    /// Why this one.
+    pub rule: Rule,
+}
+
+/// One meaning of a noun, for people to choose from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sense {
+    /// Its synset.
+    pub synset: SynsetId,
+    /// Its words.
+    pub lemmas: Vec<String>,
+    /// Its definition.
+    pub gloss: String,
+    /// What it is a kind of, directly.
+    pub kind_of: Vec<String>,
+    /// Parts of it and of what it is a kind of.
+    pub attributes: Vec<String>,
+    /// Whether a word vector is known, without which a name tells little.
+    pub has_vector: bool,
+}
+
+impl Knowledge {
+    /// Opens what the bundle knows of names; `None` when it has nothing.
+    ///
+    /// # Errors
+    /// See [`KnowledgeError`]. The bundle can be used without its knowledge.
+    pub fn open(bundle: &Bundle) -> Result<Option<Self>, KnowledgeError> {
+        let (Some(files), Some(lexicon)) = (&bundle.manifest.knowledge, bundle.lexicon()?) else {
+            return Ok(None);
+        };
+        let kernel = bundle.file(&files.kernel).unwrap_or_default();
+        let (space_id, completer) = KernelCompleter::parse(kernel)?;
+        let lexicon = Lexicon::parse(&lexicon)?;
+        let same = |what, expected: &str, got: String| match got == expected {
+            true => Ok(()),
+            false => Err(KnowledgeError::Mismatch { what, expected: expected.to_owned(), got }),
+        };
+        same("the completer's space", &bundle.manifest.space_id, space_id)?;
+        let size = bundle.manifest.backbone.embedding_size.to_string();
+        same("the completer's embedding", &size, completer.space().center().len().to_string())?;
+        let dimension = completer.dimension().to_string();
+        same("the lexicon's word vector", &dimension, lexicon.header().dimension.to_string())?;
+        Ok(Some(Self { completer, lexicon }))
+    }
+
+    /// Around what prototypes from knowledge lie.
+    #[must_use]
+    pub fn space(&self) -> &Space {
+        self.completer.space()
+    }
+
+    /// How far mean prototypes and those from knowledge are off beside so many pictures.
+    #[must_use]
+    pub fn errors(&self, k_shot: usize) -> Option<&ErrorVariances> {
+        self.completer.errors(k_shot)
+    }
+
+    /// What the class means: as was said, or as its label is read.
+    #[must_use]
+    pub fn meaning(&self, class: &Class) -> Option<Meaning> {
+        match class.said {
+            Some(Said::Nothing) => None,
+            Some(Said::Synset(synset)) => {
+                self.lexicon.known_as(synset).map(|_| Meaning { synset, rule: Rule::Said })
+            }
+            None => self.read(class.label.as_str()),
+        }
+    }
+
+    /// The meaning of a label: that of its words together, or else of as many of its last words as are a noun
+    /// ("my blue coffee mug" is a coffee mug).
+    #[must_use]
+    pub fn read(&self, label: &str) -> Option<Meaning> {
+        let is_part = |c: char| c.is_alphabetic() || matches!(c, '-' | '\'' | '.');
+        let words: Vec<&str> = label.split(|c| !is_part(c)).filter(|w| !w.is_empty()).collect();
+        (0..words.len()).find_map(|first| {
+            let senses = self.lexicon.senses(&words[first..].join(" "));
+            let rule = if first == 0 { Rule::Label } else { Rule::HeadNoun };
+            self.likeliest(&senses).map(|synset| Meaning { synset, rule })
+        })
+    }
+
+    /// The most frequent sense that a picture can show, of those whose words have a vector if there are any.
+    fn likeliest(&self, senses: &[SynsetId]) -> Option<SynsetId> {
+        let is_thing = |id: &&SynsetId| self.lexicon.line(**id).contains(&PHYSICAL_ENTITY);
+        let things = || senses.iter().filter(is_thing);
+        let best = things().find(|id| self.lexicon.vector(**id).is_some());
+        best.or_else(|| things().next()).copied()
+    }
+
+    /// The meanings of a noun, most frequent first.
+    #[must_use]
+    pub fn senses(&self, noun: &str) -> Vec<Sense> {
+        self.lexicon.senses(noun).into_iter().filter_map(|id| self.sense(id)).collect()
+    }
+
+    /// One meaning in words; `None` for a synset that is not in the lexicon.
+    #[must_use]
+    pub fn sense(&self, synset: SynsetId) -> Option<Sense> {
+        let found = self.lexicon.synset(synset)?;
+        let name =
+            |id: &SynsetId| Some(self.lexicon.synset(*id)?.lemmas.first()?.replace('_', " "));
+        let attributes = self.lexicon.attributes(synset);
+        Some(Sense {
+            synset,
+            lemmas: found.lemmas.iter().map(|lemma| lemma.replace('_', " ")).collect(),
+            gloss: found.gloss,
+            kind_of: found.hypernyms.iter().filter_map(name).collect(),
+            attributes: attributes.iter().take(MAX_ATTRIBUTES).filter_map(name).collect(),
+            has_vector: self.lexicon.vector(synset).is_some(),
+        })
+    }
+
+    /// Raw prototypes by knowledge alone, `[n, s]`; the [space](Self::space)'s center where nothing is known.
+    #[must_use]
+    pub fn semantic(&self, meanings: &[Option<Meaning>]) -> Array2<f32> {
+        let nothing =
+            || KnownAs { word: Array1::zeros(self.completer.dimension()), line: Vec::new() };
+        let known: Vec<Option<KnownAs>> = meanings
+            .iter()
+            .map(|meaning| meaning.and_then(|meaning| self.lexicon.known_as(meaning.synset)))
+            .collect();
+        let asked: Vec<KnownAs> =
+            known.iter().map(|known| known.clone().unwrap_or_else(nothing)).collect();
+        let mut prototypes = self.completer.semantic(&asked);
+        // The kernel answers even to nothing, with what base classes have in common.
+        for (mut row, _) in
+            prototypes.rows_mut().into_iter().zip(&known).filter(|(_, k)| k.is_none())
+        {
+            row.assign(self.space().center());
+        }
+        prototypes
+    }
+}

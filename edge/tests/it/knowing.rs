@@ -1,0 +1,173 @@
+//! What names tell, on the committed bundle that knows some: meanings, classes without pictures, wrong names.
+
+use std::fs;
+
+use edge::classifier::{Classifier, nearest};
+use edge::gallery::{Gallery, MemoryGallery, NewExample, Said};
+use edge::knowledge::{Knowledge, Rule};
+use models::bundle::{Bundle, BundleLimits};
+use models::few_shot::fusion::Fusion;
+use models::knowledge::wordnet::SynsetId;
+
+use crate::cli::{Said as Output, Sandbox};
+use crate::fixtures::{copy_folder, folder, label, png};
+
+const ANIMAL: SynsetId = SynsetId(10);
+const CUP: SynsetId = SynsetId(11);
+const ZEBRA: SynsetId = SynsetId(12);
+const RODENT: SynsetId = SynsetId(13);
+const POINTER: SynsetId = SynsetId(14);
+
+fn bundle() -> Bundle {
+    Bundle::open(&folder().join("knowing/knowing-bundle"), &BundleLimits::default()).unwrap()
+}
+
+fn knowledge() -> Knowledge {
+    Knowledge::open(&bundle()).unwrap().unwrap()
+}
+
+/// Pictures that look as their class's synset is predicted to, a little off.
+fn examples(knowledge: &Knowledge, looks_like: &str, n: u8) -> Vec<NewExample> {
+    let meaning = knowledge.read(looks_like);
+    let prototype = knowledge.semantic(&[meaning]).row(0).to_vec();
+    let example = |i: u8| {
+        let mut embedding = prototype.clone();
+        embedding[usize::from(i)] += 0.3;
+        NewExample { sha256: [i + looks_like.len() as u8; 32], embedding, precision: "fp32".into() }
+    };
+    (0..n).map(example).collect()
+}
+
+#[test]
+fn a_label_is_read_as_people_would() {
+    let knowledge = knowledge();
+    let read = |label: &str| knowledge.read(label).map(|m| (m.synset, m.rule));
+    assert_eq!(read("zebra"), Some((ZEBRA, Rule::Label)));
+    assert_eq!(read("Striped Horse"), Some((ZEBRA, Rule::Label)));
+    assert_eq!(read("zebras"), Some((ZEBRA, Rule::Label)));
+    assert_eq!(read("mouse"), Some((RODENT, Rule::Label)), "the most frequent sense");
+    assert_eq!(read("my favourite cup #3"), Some((CUP, Rule::HeadNoun)));
+    for nothing in ["gadget", "idea", "كوب", "42", "👩\u{200D}🚀"] {
+        assert_eq!(read(nothing), None, "{nothing}");
+    }
+    let sense = knowledge.sense(ZEBRA).unwrap();
+    assert_eq!((sense.lemmas[1].as_str(), sense.kind_of[0].as_str()), ("striped horse", "animal"));
+    assert_eq!((sense.attributes, sense.has_vector), (vec!["hoof".to_owned()], true));
+    let senses: Vec<_> = knowledge.senses("mouse").into_iter().map(|s| s.synset).collect();
+    assert_eq!(senses, [RODENT, POINTER]);
+}
+
+#[test]
+fn a_class_without_pictures_is_recognized_by_its_name() {
+    let knowledge = knowledge();
+    let mut gallery = MemoryGallery::new();
+    for name in ["zebra", "cup"] {
+        gallery.define(&label(name), None).unwrap();
+    }
+    gallery.define(&label("gadget"), None).unwrap();
+    let classes = gallery.classes().unwrap();
+    let classifier = Classifier::new(&classes, Some(&knowledge));
+    assert_eq!((classifier.classes(), classifier.fusion()), (2, Fusion::Trusted));
+    for name in ["zebra", "cup"] {
+        let picture = &examples(&knowledge, name, 1)[0].embedding;
+        let best = &classifier.classify(picture, 1)[0];
+        assert_eq!((best.label.as_str(), best.examples, best.knowledge), (name, 0, 1.0));
+        assert_eq!(best.meaning.map(|m| m.rule), Some(Rule::Label));
+    }
+    assert_eq!(Classifier::new(&classes, None).classes(), 0, "without knowledge there is nothing");
+}
+
+#[test]
+fn names_are_believed_where_they_fit_the_pictures() {
+    let knowledge = knowledge();
+    let shares = |of: [(&str, &str); 4]| {
+        let mut gallery = MemoryGallery::new();
+        for (name, looks_like) in of {
+            gallery.enroll(&label(name), examples(&knowledge, looks_like, 1), true).unwrap();
+        }
+        let classifier = Classifier::new(&gallery.classes().unwrap(), Some(&knowledge));
+        let query = examples(&knowledge, "zebra", 1).remove(0).embedding;
+        let candidates = classifier.classify(&query, 9);
+        candidates.iter().map(|candidate| candidate.knowledge).fold(0.0, f32::max)
+    };
+    let own = |name| (name, name);
+    let right = shares([own("zebra"), own("cup"), own("mouse"), own("animal")]);
+    let wrong =
+        shares([("zebra", "cup"), ("cup", "zebra"), ("mouse", "animal"), ("animal", "mouse")]);
+    assert!(right > 0.25 && wrong < 0.1, "{right} {wrong}");
+}
+
+#[test]
+fn what_is_said_outweighs_the_label() {
+    let knowledge = knowledge();
+    let mut gallery = MemoryGallery::new();
+    let mut meaning = |said| {
+        let class = gallery.define(&label("mouse"), said).unwrap().0;
+        knowledge.meaning(&class).map(|m| (m.synset, m.rule))
+    };
+    assert_eq!(meaning(Some(Said::Synset(POINTER))), Some((POINTER, Rule::Said)));
+    assert_eq!(meaning(Some(Said::Nothing)), None);
+    assert_eq!(meaning(Some(Said::Synset(SynsetId(99)))), None, "not in this lexicon");
+    assert_eq!(meaning(None), Some((RODENT, Rule::Label)));
+}
+
+#[test]
+fn one_picture_beside_no_other_class_is_taken_as_it_is() {
+    let knowledge = knowledge();
+    let mut gallery = MemoryGallery::new();
+    gallery.enroll(&label("cup"), examples(&knowledge, "zebra", 2), true).unwrap();
+    let classes = gallery.classes().unwrap();
+    let classifier = Classifier::new(&classes, Some(&knowledge));
+    let query = &classes[0].examples[1].embedding;
+    let best = &classifier.classify(query, 1)[0];
+    assert_eq!((best.knowledge, best.meaning), (0.0, None));
+    let near = nearest(&classes[0], query, 5);
+    assert_eq!((near.len(), near[0].example_id), (2, classes[0].examples[1].id));
+    assert!(near[0].similarity > near[1].similarity);
+}
+
+#[test]
+fn the_command_adds_a_class_by_its_name() {
+    let sandbox = Sandbox::new();
+    let bundle = folder().join("knowing/knowing-bundle");
+    let run = |args: &[&str]| {
+        Output::of(&sandbox.command(args).env("HANDFUL_BUNDLE", &bundle).output().unwrap())
+    };
+    let senses = run(&["senses", "mouse"]);
+    assert!(senses.out.contains("n00000013  mouse  <- taken by default"), "{senses:?}");
+    assert!(senses.out.contains("it moves a pointer"), "{senses:?}");
+    assert_eq!(run(&["senses", "gadget"]).code, 2);
+    let added = run(&["gallery", "add", "mouse", "--synset", "n00000014"]);
+    assert!(added.code == 0 && added.out.contains("it moves a pointer"), "{added:?}");
+    let wrong = run(&["gallery", "add", "mouse", "--synset", "n99999999"]);
+    assert!(wrong.code == 2 && wrong.err.contains("handful senses"), "{wrong:?}");
+    run(&["gallery", "add", "zebra"]);
+    let listed = run(&["gallery", "list", "--json"]);
+    let listed: serde_json::Value = serde_json::from_str(&listed.out).unwrap();
+    assert_eq!(listed["classes"][0]["meaning"]["rule"], "said");
+    assert_eq!(listed["classes"][1]["meaning"]["gloss"], "a striped horse");
+    fs::write(sandbox.path("a.png"), png(0, 0)).unwrap();
+    let answer = run(&["classify", "a.png"]);
+    assert!(answer.code == 0 && answer.out.contains("by its name alone"), "{answer:?}");
+    let tiny = sandbox.run(&["senses", "zebra"]);
+    assert!(tiny.code == 2 && tiny.err.contains("knows nothing of names"), "{tiny:?}");
+}
+
+#[test]
+fn knowledge_that_is_damaged_or_missing_is_named() {
+    let root = tempfile::tempdir().unwrap();
+    copy_folder(&folder().join("knowing"), root.path());
+    let dir = root.path().join("knowing-bundle");
+    let open = || Knowledge::open(&Bundle::open(&dir, &BundleLimits::default()).unwrap());
+    assert_eq!(open().unwrap().unwrap().sense(ANIMAL).unwrap().lemmas, ["animal"]);
+    let lexicon = fs::read_dir(root.path()).unwrap().map(|entry| entry.unwrap().path());
+    let lexicon = lexicon.into_iter().find(|path| path.is_file()).unwrap();
+    let mut bytes = fs::read(&lexicon).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&lexicon, &bytes).unwrap();
+    let error = open().unwrap_err().to_string();
+    assert!(error.contains("lexicon-") && error.contains("SHA-256"), "{error}");
+    fs::remove_file(&lexicon).unwrap();
+    let error = open().unwrap_err().to_string();
+    assert!(error.contains("lexicon-"), "{error}");
+}
