@@ -12,6 +12,7 @@ use edge::embedder::Embedder;
 use edge::engine::EngineOptions;
 use edge::find::{self, NotFound, Surroundings};
 use edge::gallery::{GalleryError, RedbGallery};
+use edge::knowledge::Knowledge;
 use models::bundle::{Bundle, BundleError, BundleLimits};
 use models::picture::PictureLimits;
 use web_api::config::{Config, ConfigError};
@@ -59,14 +60,21 @@ fn run(config: Config, start: Instant) -> anyhow::Result<()> {
     let listener = listen(config.listen)?;
     let address = listener.local_addr()?;
     let places = Places::find(&config)?;
-    let embedder = open_embedder(&config, &places)?;
+    let bundle = Bundle::open(&places.bundle, &BundleLimits::default())?;
+    // A bundle learns from pictures without its knowledge too, so that this stops nothing.
+    let (knowledge, nameless) = match Knowledge::open(&bundle) {
+        Ok(knowledge) => (knowledge, None),
+        Err(error) => (None, Some(error.to_string())),
+    };
+    let embedder = open_embedder(bundle, &config, &places)?;
     let gallery = RedbGallery::open(&places.store, &embedder.manifest().space_id)?;
-    let version = version(&config, &embedder);
+    let version = version(&config, &embedder, knowledge.is_some());
     let metrics = Arc::new(Metrics::default());
     let reader = embedder.reader().clone();
-    let mut station = Station::new(embedder, Box::new(gallery), Arc::clone(&metrics))?;
+    let mut station = Station::new(embedder, knowledge, Box::new(gallery), Arc::clone(&metrics))?;
     let known = station.summary()?;
-    let report = Report { address, places: &places, version: &version, known: &known, start };
+    let report =
+        Report { address, places: &places, version: &version, known: &known, nameless, start };
     let report = report.to_string();
     let (worker, owner) = Worker::start(station, config.limits.max_queue)?;
     let state = Arc::new(AppState::new(config, version, reader, worker, metrics));
@@ -118,8 +126,7 @@ impl Places {
     }
 }
 
-fn open_embedder(config: &Config, places: &Places) -> anyhow::Result<Embedder> {
-    let bundle = Bundle::open(&places.bundle, &BundleLimits::default())?;
+fn open_embedder(bundle: Bundle, config: &Config, places: &Places) -> anyhow::Result<Embedder> {
     let options =
         EngineOptions { onnxruntime: places.onnxruntime.clone(), threads: config.threads };
     let embedder = Embedder::open(bundle, config.engine, &options)?;
@@ -130,7 +137,7 @@ fn open_embedder(config: &Config, places: &Places) -> anyhow::Result<Embedder> {
     }))
 }
 
-fn version(config: &Config, embedder: &Embedder) -> wire::Version {
+fn version(config: &Config, embedder: &Embedder, names: bool) -> wire::Version {
     let manifest = embedder.manifest();
     let rejected = embedder.rejected().iter().map(|rejection| wire::Rejection {
         provider: rejection.provider.to_string(),
@@ -143,6 +150,7 @@ fn version(config: &Config, embedder: &Embedder) -> wire::Version {
             space_id: manifest.space_id.clone(),
             embedding_size: manifest.backbone.embedding_size,
             weights: manifest.backbone.weights.to_string(),
+            names,
         },
         engine: wire::Engine {
             provider: embedder.provider().to_string(),
@@ -162,6 +170,8 @@ struct Report<'a> {
     places: &'a Places,
     version: &'a wire::Version,
     known: &'a wire::Gallery,
+    /// Why names are not used although the bundle has knowledge of them.
+    nameless: Option<String>,
     start: Instant,
 }
 
@@ -174,6 +184,15 @@ impl std::fmt::Display for Report<'_> {
         writeln!(f, "  engine  {}{}", engine.provider, self.why())?;
         for wire::Rejection { provider, reason } in &engine.rejected {
             writeln!(f, "          not {provider}: {reason}")?;
+        }
+        match &self.nameless {
+            _ if bundle.names => {
+                writeln!(f, "  names   are looked up: a thing can be known by its name")?
+            }
+            None => {
+                writeln!(f, "  names   tell this bundle nothing: it learns from pictures alone")?
+            }
+            Some(reason) => writeln!(f, "  names   are not used: {reason}")?,
         }
         let wire::Gallery { classes, examples, .. } = self.known;
         writeln!(f, "  store   {} ({classes} classes, {examples} pictures)", shown(store))?;

@@ -25,7 +25,8 @@ const DEFAULT_GALLERY: &str = "default";
 
 /// All routes behind [`front::pass`].
 pub fn app(state: Arc<AppState>) -> Router {
-    let class = get(classes::read).patch(classes::rename).delete(classes::delete);
+    let class =
+        get(classes::read).put(classes::define).patch(classes::rename).delete(classes::delete);
     Router::new()
         .route("/", get(page::index))
         .route("/page/{file}", get(page::file))
@@ -36,6 +37,7 @@ pub fn app(state: Arc<AppState>) -> Router {
         .route("/v1/galleries/{gallery}/classes/{class}/examples", post(pictures::enroll))
         .route("/v1/galleries/{gallery}/classify", post(pictures::classify))
         .route("/v1/embed", post(pictures::embed))
+        .route("/v1/lexicon", get(classes::lexicon))
         .route("/livez", get(operations::live))
         .route("/readyz", get(operations::ready))
         .route("/version", get(operations::version))

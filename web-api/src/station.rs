@@ -1,4 +1,4 @@
-//! What the owner thread owns: the embedder and the gallery, and the work done with both.
+//! What the owner thread owns: the embedder, the knowledge of names and the gallery, and the work done with them.
 //!
 //! Nothing here knows HTTP. Each call is one command of the [`crate::worker`].
 
@@ -7,10 +7,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
-use edge::classifier::{self, Classifier};
+use edge::classifier::{self, Candidate, Classifier};
 use edge::embedder::{Embedded, Embedder, ReadPicture};
-use edge::gallery::{self, ClassId, Gallery, GalleryError, Label, NewExample, Outcome};
+use edge::gallery::{self, ClassId, Gallery, GalleryError, Label, NewExample, Outcome, Said};
+use edge::knowledge::{Knowledge, Meaning, Sense};
 use models::hex;
+use models::knowledge::wordnet::NotASynset;
 use models::picture::Warning;
 
 use crate::intake::Unembedded;
@@ -30,10 +32,14 @@ pub struct Upload {
 /// The embedder, the gallery, and what was computed from the gallery at its present revision.
 pub struct Station {
     embedder: Embedder,
+    knowledge: Option<Knowledge>,
     gallery: Box<dyn Gallery>,
     known: Known,
     metrics: Arc<Metrics>,
 }
+
+/// The pictures that an explanation names.
+const MAX_NEAREST: usize = 3;
 
 /// Computed from the gallery; valid for one revision.
 struct Known {
@@ -43,28 +49,29 @@ struct Known {
 }
 
 impl Known {
-    fn read(gallery: &dyn Gallery) -> Result<Self, GalleryError> {
+    fn read(gallery: &dyn Gallery, knowledge: Option<&Knowledge>) -> Result<Self, GalleryError> {
         let classes = gallery.classes()?;
         Ok(Self {
             revision: gallery.revision(),
-            classes: classes.iter().map(class).collect(),
-            classifier: Classifier::new(&classes),
+            classes: classes.iter().map(|found| class(found, knowledge)).collect(),
+            classifier: Classifier::new(&classes, knowledge),
         })
     }
 }
 
 impl Station {
-    /// Joins an embedder and a gallery of its space.
+    /// Joins an embedder, what its bundle knows of names, and a gallery of its space.
     ///
     /// # Errors
     /// When the gallery cannot be read.
     pub fn new(
         embedder: Embedder,
+        knowledge: Option<Knowledge>,
         gallery: Box<dyn Gallery>,
         metrics: Arc<Metrics>,
     ) -> Result<Self, GalleryError> {
-        let known = Known::read(gallery.as_ref())?;
-        Ok(Self { embedder, gallery, known, metrics })
+        let known = Known::read(gallery.as_ref(), knowledge.as_ref())?;
+        Ok(Self { embedder, knowledge, gallery, known, metrics })
     }
 
     /// The gallery's size and settings.
@@ -75,7 +82,7 @@ impl Station {
         let known = self.known()?;
         Ok(wire::Gallery {
             gallery: "default".to_owned(),
-            fusion: "mean",
+            fusion: known.classifier.fusion().to_string(),
             classes: known.classes.len(),
             examples: known.classes.iter().map(|class| class.examples).sum(),
             revision: known.revision,
@@ -97,7 +104,7 @@ impl Station {
     /// `unknown_class`.
     pub fn class(&self, id_or_label: &str) -> Result<wire::OneClass, Problem> {
         let found = self.gallery.class(id_or_label)?;
-        Ok(wire::OneClass { class: class(&found), revision: self.gallery.revision() })
+        Ok(self.one(&found))
     }
 
     /// Gives a class another label, if the gallery is still at `expected`.
@@ -113,7 +120,7 @@ impl Station {
         let label = Label::parse(label)?;
         self.expect(expected)?;
         let renamed = self.gallery.rename(id_or_label, &label)?;
-        Ok(wire::OneClass { class: class(&renamed), revision: self.gallery.revision() })
+        Ok(self.one(&renamed))
     }
 
     /// Deletes a class with all it learned, if the gallery is still at `expected`.
@@ -127,7 +134,73 @@ impl Station {
     ) -> Result<wire::OneClass, Problem> {
         self.expect(expected)?;
         let deleted = self.gallery.delete(id_or_label)?;
-        Ok(wire::OneClass { class: class(&deleted), revision: self.gallery.revision() })
+        Ok(self.one(&deleted))
+    }
+
+    /// Makes a class without pictures, or says what a class means, if the gallery is still at `expected`. Returns the
+    /// class, and whether it is new.
+    ///
+    /// # Errors
+    /// `bad_name`, `bad_request`, `no_lexicon`, `unknown_synset`, `stale_revision`, `store_full`.
+    pub fn define(
+        &mut self,
+        id_or_label: &str,
+        definition: &wire::ClassDefinition,
+        expected: Option<u64>,
+    ) -> Result<(wire::OneClass, bool), Problem> {
+        let label = self.label(id_or_label)?;
+        let said = self.said(definition)?;
+        self.expect(expected)?;
+        let (class, is_new) = self.gallery.define(&label, said)?;
+        Ok((self.one(&class), is_new))
+    }
+
+    fn said(&self, definition: &wire::ClassDefinition) -> Result<Option<Said>, Problem> {
+        let wire::ClassDefinition { synset, pictures_only } = definition;
+        let Some(synset) = synset else { return Ok(pictures_only.then_some(Said::Nothing)) };
+        if *pictures_only {
+            let detail = "synset and pictures_only: expected one of them, got both.";
+            return Err(Problem::new(Code::BadRequest, detail));
+        }
+        let unknown = |detail: String| Problem::new(Code::UnknownSynset, detail);
+        let synset = synset.parse().map_err(|e: NotASynset| unknown(format!("{e}.")))?;
+        match self.knowledge()?.sense(synset) {
+            Some(_) => Ok(Some(Said::Synset(synset))),
+            None => {
+                Err(unknown(format!("{synset}: GET /v1/lexicon?q= lists the nouns of a word.")))
+            }
+        }
+    }
+
+    /// The meanings of a noun.
+    ///
+    /// # Errors
+    /// `no_lexicon`.
+    pub fn senses(&self, noun: &str) -> Result<wire::Senses, Problem> {
+        let knowledge = self.knowledge()?;
+        let senses = knowledge.senses(noun).into_iter().map(|sense| wire::Sense {
+            synset: sense.synset.to_string(),
+            lemmas: sense.lemmas,
+            gloss: sense.gloss,
+            kind_of: sense.kind_of,
+            attributes: sense.attributes,
+            vector: sense.has_vector,
+        });
+        Ok(wire::Senses {
+            q: noun.to_owned(),
+            read_as: knowledge.read(noun).map(|meaning| meaning.synset.to_string()),
+            senses: senses.collect(),
+        })
+    }
+
+    fn knowledge(&self) -> Result<&Knowledge, Problem> {
+        let without = "This bundle learns from pictures alone: it has no lexicon.";
+        self.knowledge.as_ref().ok_or_else(|| Problem::new(Code::NoLexicon, without))
+    }
+
+    fn one(&self, found: &gallery::Class) -> wire::OneClass {
+        let class = class(found, self.knowledge.as_ref());
+        wire::OneClass { class, revision: self.gallery.revision() }
     }
 
     /// The embedding of one picture.
@@ -172,13 +245,13 @@ impl Station {
         let enrolled = self.gallery.enroll(&label, examples, create)?;
         let outcomes = enrolled.outcomes.iter().zip(embedded);
         Ok(wire::Enrolled {
-            class: class(&enrolled.class),
+            class: class(&enrolled.class, self.knowledge.as_ref()),
             examples: outcomes.map(|(outcome, embedded)| example(outcome, embedded)).collect(),
             revision: enrolled.revision,
         })
     }
 
-    /// The `top` classes closest to each picture.
+    /// The `top` classes closest to each picture, and why the first, if asked to `explain`.
     ///
     /// # Errors
     /// When the gallery cannot be read.
@@ -187,18 +260,24 @@ impl Station {
         uploads: &[Upload],
         embedded: &[Embedded],
         top: usize,
+        explain: bool,
     ) -> Result<wire::Classified, Problem> {
         let start = Instant::now();
         let classifier = &self.known()?.classifier;
+        let fusion = classifier.fusion().to_string();
         let ranked: Vec<_> =
             embedded.iter().map(|picture| classifier.classify(&picture.embedding, top)).collect();
         let classify = start.elapsed();
         let pictures = uploads.iter().zip(embedded).zip(ranked);
+        let results = pictures.map(|((upload, picture), ranked)| {
+            let best = ranked.first().filter(|_| explain);
+            let explanation =
+                best.map(|best| self.explanation(best, &picture.embedding)).transpose()?;
+            Ok(wire::ClassifiedPicture { explanation, ..result(upload, picture, ranked) })
+        });
         Ok(wire::Classified {
-            results: pictures
-                .map(|((upload, picture), ranked)| result(upload, picture, ranked))
-                .collect(),
-            fusion: "mean",
+            results: results.collect::<Result<_, Problem>>()?,
+            fusion,
             setting: "inductive",
             unlabelled: 0,
             model: self.model(),
@@ -217,6 +296,30 @@ impl Station {
             embedding: picture.embedding,
         });
         wire::Embedded { results: results.collect(), model: self.model(), timing_ms }
+    }
+
+    fn explanation(
+        &self,
+        best: &Candidate,
+        embedding: &[f32],
+    ) -> Result<wire::Explanation, Problem> {
+        let class = self.gallery.class(&best.class_id.to_string())?;
+        let sense = self.knowledge.as_ref().zip(best.meaning);
+        let sense = sense.and_then(|(knowledge, meaning)| knowledge.sense(meaning.synset));
+        let near = classifier::nearest(&class, embedding, MAX_NEAREST);
+        let attributes = sense.into_iter().flat_map(|sense| sense.attributes);
+        Ok(wire::Explanation {
+            share: wire::Shares { pictures: 1.0 - best.knowledge, knowledge: best.knowledge },
+            meaning: best.meaning.and_then(|found| meaning(found, self.knowledge.as_ref())),
+            attributes: attributes.map(|name| wire::Attribute { name }).collect(),
+            nearest: near
+                .into_iter()
+                .map(|near| wire::Near {
+                    example: near.example_id.to_string(),
+                    similarity: near.similarity,
+                })
+                .collect(),
+        })
     }
 
     fn observe(&self, embedded: &Embedded) {
@@ -248,7 +351,7 @@ impl Station {
 
     fn known(&mut self) -> Result<&Known, Problem> {
         if self.known.revision != self.gallery.revision() {
-            self.known = Known::read(self.gallery.as_ref())?;
+            self.known = Known::read(self.gallery.as_ref(), self.knowledge.as_ref())?;
         }
         Ok(&self.known)
     }
@@ -263,12 +366,20 @@ impl Station {
     }
 }
 
-fn class(class: &gallery::Class) -> wire::Class {
+fn class(class: &gallery::Class, knowledge: Option<&Knowledge>) -> wire::Class {
+    let found = knowledge.and_then(|knowledge| knowledge.meaning(class));
     wire::Class {
         id: class.id.to_string(),
         label: class.label.to_string(),
         examples: class.examples.len(),
+        provisional: class.examples.is_empty(),
+        meaning: found.and_then(|found| meaning(found, knowledge)),
     }
+}
+
+fn meaning(found: Meaning, knowledge: Option<&Knowledge>) -> Option<wire::Meaning> {
+    let Sense { synset, lemmas, gloss, .. } = knowledge?.sense(found.synset)?;
+    Some(wire::Meaning { synset: synset.to_string(), rule: found.rule.as_str(), lemmas, gloss })
 }
 
 fn new_example(embedded: &Embedded, precision: &str) -> NewExample {
@@ -289,26 +400,24 @@ fn example(outcome: &Outcome, embedded: &Embedded) -> wire::EnrolledExample {
     }
 }
 
-fn result(
-    upload: &Upload,
-    embedded: &Embedded,
-    ranked: Vec<classifier::Candidate>,
-) -> wire::ClassifiedPicture {
+fn result(upload: &Upload, embedded: &Embedded, ranked: Vec<Candidate>) -> wire::ClassifiedPicture {
     let label = ranked.first().map(|best| best.label.to_string());
     wire::ClassifiedPicture {
         file: upload.file.clone(),
         decision: if label.is_some() { wire::Decision::Accepted } else { wire::Decision::Empty },
         label,
         candidates: ranked.into_iter().map(candidate).collect(),
+        explanation: None,
         warnings: warnings(&embedded.warnings),
     }
 }
 
-fn candidate(candidate: classifier::Candidate) -> wire::Candidate {
+fn candidate(candidate: Candidate) -> wire::Candidate {
     wire::Candidate {
         label: candidate.label.to_string(),
         score: candidate.score,
         examples: candidate.examples,
+        knowledge: candidate.knowledge,
     }
 }
 

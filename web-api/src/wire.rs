@@ -40,9 +40,10 @@ pub struct Gallery {
     /// Its name in paths.
     #[schema(example = "default")]
     pub gallery: String,
-    /// How a class's pictures become its prototype.
-    #[schema(example = "mean")]
-    pub fusion: &'static str,
+    /// How a class becomes its prototype: `mean` of its pictures, or `trusted`, with what its name tells as far as the
+    /// names fit the pictures.
+    #[schema(example = "trusted")]
+    pub fusion: String,
     /// Number of classes.
     pub classes: usize,
     /// Number of enrolled pictures.
@@ -71,6 +72,67 @@ pub struct Class {
     pub label: String,
     /// How many pictures it was learned from.
     pub examples: usize,
+    /// True while it has no picture: it is known by its name alone, or not at all.
+    pub provisional: bool,
+    /// What its name is taken to mean; null where nothing is known of it.
+    pub meaning: Option<Meaning>,
+}
+
+/// What a class's name is taken to mean.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Meaning {
+    /// The WordNet 3.0 noun.
+    #[schema(example = "n03797390")]
+    pub synset: String,
+    /// Why this one: `label` (the whole label is its name), `head-noun` (the label's last words are), `said` (by people).
+    #[schema(example = "label")]
+    pub rule: &'static str,
+    /// Its words.
+    pub lemmas: Vec<String>,
+    /// Its definition.
+    pub gloss: String,
+}
+
+/// The meanings of a noun.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Senses {
+    /// The noun asked for.
+    pub q: String,
+    /// The synset that a class of this name is taken to mean unless people say otherwise.
+    pub read_as: Option<String>,
+    /// Most frequent first; none when the lexicon does not have the noun.
+    pub senses: Vec<Sense>,
+}
+
+/// One meaning of a noun.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Sense {
+    /// The WordNet 3.0 noun.
+    #[schema(example = "n03797390")]
+    pub synset: String,
+    /// Its words.
+    pub lemmas: Vec<String>,
+    /// Its definition.
+    pub gloss: String,
+    /// What it is a kind of, directly.
+    pub kind_of: Vec<String>,
+    /// Parts of it and of what it is a kind of; at most 16.
+    pub attributes: Vec<String>,
+    /// Whether a word vector is known, without which a name tells little.
+    pub vector: bool,
+}
+
+/// What a class means. An empty object: what its label says.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClassDefinition {
+    /// This WordNet noun, of those that `GET /v1/lexicon` lists.
+    #[serde(default)]
+    #[schema(example = "n03793489")]
+    pub synset: Option<String>,
+    /// Nothing: only its pictures count.
+    #[serde(default)]
+    pub pictures_only: bool,
 }
 
 /// One class and the revision it was read at or changed in.
@@ -131,9 +193,9 @@ pub struct Warning {
 pub struct Classified {
     /// One for each picture, in the order of the body.
     pub results: Vec<ClassifiedPicture>,
-    /// How a class's pictures became its prototype.
-    #[schema(example = "mean")]
-    pub fusion: &'static str,
+    /// How classes became prototypes.
+    #[schema(example = "trusted")]
+    pub fusion: String,
     /// Each picture was looked at by itself.
     #[schema(example = "inductive")]
     pub setting: &'static str,
@@ -156,6 +218,9 @@ pub struct ClassifiedPicture {
     pub label: Option<String>,
     /// The closest classes, best first.
     pub candidates: Vec<Candidate>,
+    /// Why the best candidate; only when `explain=true`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<Explanation>,
     /// What was unusual about the picture; left out when nothing was.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
@@ -176,10 +241,53 @@ pub enum Decision {
 pub struct Candidate {
     /// The class.
     pub label: String,
-    /// Raw cosine similarity to the class's prototype, -1 to 1; greater is closer.
+    /// Raw cosine similarity to the class's prototype, -1 to 1; greater is closer. That of a class without pictures is
+    /// lifted to what it would be with some.
     pub score: f32,
     /// How many pictures the class was learned from.
     pub examples: usize,
+    /// The share of what its name tells in the prototype, 0 (pictures alone) to 1 (name alone).
+    pub knowledge: f32,
+}
+
+/// Why a picture was named so.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Explanation {
+    /// What the answer rests on.
+    pub share: Shares,
+    /// What the name was taken to mean; null when it played no part.
+    pub meaning: Option<Meaning>,
+    /// What such a thing has, as WordNet says; empty when the name played no part.
+    pub attributes: Vec<Attribute>,
+    /// The pictures of the class that are most alike, best first.
+    pub nearest: Vec<Near>,
+}
+
+/// What an answer rests on; the two add up to 1.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+pub struct Shares {
+    /// The class's pictures.
+    pub pictures: f32,
+    /// What its name tells.
+    pub knowledge: f32,
+}
+
+/// Something that a thing has.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Attribute {
+    /// In a word.
+    #[schema(example = "handle")]
+    pub name: String,
+}
+
+/// A picture of the class that is like the one asked about.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Near {
+    /// The example.
+    #[schema(example = "@9.0")]
+    pub example: String,
+    /// Cosine similarity, -1 to 1.
+    pub similarity: f32,
 }
 
 /// Embeddings without a classification.
@@ -257,6 +365,8 @@ pub struct Bundle {
     pub embedding_size: usize,
     /// How the weights are stored.
     pub weights: String,
+    /// Whether it knows what names mean.
+    pub names: bool,
 }
 
 /// The engine in use, and why no other one.

@@ -19,7 +19,11 @@ export function onReachable(listener) {
 
 export const version = () => call("GET", "/version");
 export const classes = () => call("GET", `${GALLERY}/classes`);
-export const classify = (picture) => call("POST", `${GALLERY}/classify?top=5`, picture, type(picture));
+export const classify = (picture) => call("POST", `${GALLERY}/classify?top=5&explain=true`, picture, type(picture));
+export const senses = (noun) => call("GET", `/v1/lexicon?q=${encodeURIComponent(noun)}`);
+/** Makes a class, or says what one means: `{}`, `{ synset }` or `{ pictures_only: true }`. */
+export const define = (idOrLabel, definition) =>
+  call("PUT", classUrl(idOrLabel), JSON.stringify(definition), "application/json");
 export const rename = (id, label) => call("PATCH", classUrl(id), JSON.stringify({ label }), "application/json");
 export const remove = (id) => call("DELETE", classUrl(id));
 export const enroll = (label, picture) =>

@@ -1,11 +1,17 @@
 // "Things it knows": the classes with their counts; rename, delete, add more.
 
-import { classes, remove, rename } from "/page/api.js";
+import { classes, define, remove, rename } from "/page/api.js";
 import { button, byId, fileInput, make, name, plural, say, show } from "/page/dom.js";
+import { chosen, definition, senseSelect } from "/page/meaning.js";
 
 const FULL_HAND = 5;
 
+// Places among a row's controls.
+const RENAME = 1;
+const MEANING = 3;
+
 export class List {
+  names = false; // whether the bundle knows what names mean
   #teach;
   #changed;
   #drawn = ""; // what the list shows, so that nothing is drawn anew under somebody's hands
@@ -43,10 +49,43 @@ export class List {
     const row = make("li", "class");
     row.dataset.id = item.id;
     const title = make("div", "", make("p", "class-name", name(item.label)), count(item.examples));
+    if (item.meaning) title.append(make("p", "class-meaning", definition(item.meaning.gloss)));
     const renameButton = button("Rename", `Rename ${item.label}`, () => this.#rename(row, item));
     const deleteButton = button("Delete", `Delete ${item.label}`, () => this.#delete(item, deleteButton));
-    row.append(title, make("div", "class-actions", this.#addMore(item), renameButton, deleteButton));
+    const actions = make("div", "class-actions", this.#addMore(item), renameButton, deleteButton);
+    if (this.names) actions.append(button("Meaning", `Change what ${item.label} means`, () => this.#meaning(row, item)));
+    row.append(title, actions);
     return row;
+  }
+
+  /** Offers other meanings of the class's name. */
+  async #meaning(row, item) {
+    const select = await senseSelect(item.label, item.meaning).catch(() => null);
+    if (!row.isConnected) return; // drawn anew meanwhile
+    const none = make("p", "fine", "The lexicon does not have this word: only its pictures count.");
+    const save = button("Save", "Save the meaning", () => form.requestSubmit());
+    const cancel = button("Cancel", "Keep the meaning", () => this.#restore(row, item, MEANING));
+    const form = make("form", "rename", select ?? none, ...(select ? [save, cancel] : [cancel]));
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#saveMeaning(row, item, select);
+    });
+    form.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") this.#restore(row, item, MEANING);
+    });
+    row.replaceChildren(form);
+    (select ?? cancel).focus();
+  }
+
+  async #saveMeaning(row, item, select) {
+    try {
+      const { class: saved } = await define(item.id, chosen(select));
+      row.replaceWith(this.#row(saved));
+      await this.#changed();
+      this.#focus(item.id, MEANING);
+    } catch (problem) {
+      complain(row, problem, select);
+    }
   }
 
   #addMore(item) {
@@ -89,24 +128,20 @@ export class List {
       await rename(item.id, label);
       row.replaceWith(this.#row({ ...item, label }));
       await this.#changed();
-      this.#focusRename(item.id);
+      this.#focus(item.id, RENAME);
     } catch (problem) {
-      row.querySelector(".error")?.remove();
-      const message = make("p", "error", problem.message);
-      message.setAttribute("role", "alert");
-      row.append(message);
-      field.focus();
+      complain(row, problem, field);
     }
   }
 
-  #restore(row, item) {
+  #restore(row, item, place = RENAME) {
     row.replaceWith(this.#row(item));
-    this.#focusRename(item.id);
+    this.#focus(item.id, place);
     this.refresh();
   }
 
-  #focusRename(id) {
-    controls(id)[1]?.focus();
+  #focus(id, place) {
+    controls(id)[place]?.focus();
   }
 
   async #delete(item, opener) {
@@ -121,7 +156,16 @@ export class List {
   }
 }
 
-/** What a class's row offers: add, rename, delete. */
+/** Shows in a row why it was not saved. */
+function complain(row, problem, field) {
+  row.querySelector(".error")?.remove();
+  const message = make("p", "error", problem.message);
+  message.setAttribute("role", "alert");
+  row.append(message);
+  field.focus();
+}
+
+/** What a class's row offers: add, rename, delete, meaning. */
 function controls(id) {
   return [...document.querySelectorAll(`[data-id="${CSS.escape(id)}"] .class-actions :is(input, button)`)];
 }
@@ -137,7 +181,7 @@ function count(examples) {
   const dots = make("span", "dots");
   dots.setAttribute("aria-hidden", "true");
   for (let i = 0; i < FULL_HAND; i++) dots.append(make("span", i < examples ? "dot on" : "dot"));
-  return make("p", "class-count", dots, plural(examples, "picture"));
+  return make("p", "class-count", dots, examples > 0 ? plural(examples, "picture") : "no picture yet");
 }
 
 function confirmed(item) {

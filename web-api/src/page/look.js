@@ -2,9 +2,11 @@
 
 import { classify } from "/page/api.js";
 import { byId, make, name, plural, say, show } from "/page/dom.js";
+import { definition } from "/page/meaning.js";
 
 const LIVE_PAUSE_MS = 200;
 const MAX_REEL = 64;
+const MAX_CHIPS = 8;
 const NOTHING_YET = "Show it a picture, and the answer appears here.";
 const NO_CLASSES = "It knows nothing yet. Teach it a first thing, then show this picture again.";
 
@@ -157,9 +159,23 @@ export class Look {
   #ranked(best, answer) {
     byId("verdict").textContent = best.label;
     byId("bars").replaceChildren(...best.candidates.map(bar));
+    this.#reasons(best.candidates[0], best.explanation);
     const ms = Object.values(answer.timing_ms).reduce((sum, part) => sum + part, 0);
     const notes = (best.warnings ?? []).map((warning) => ` · ${warning.detail}`).join("");
     byId("answer-fine").textContent = `Similarity, 1 = alike · ${ms.toFixed(ms < 10 ? 1 : 0)} ms${notes}`;
+  }
+
+  #reasons({ examples }, { share, meaning, attributes, nearest }) {
+    const parts = [];
+    if (examples > 0) {
+      const alike = nearest[0] ? `; the most alike is ${nearest[0].similarity.toFixed(2)}` : "";
+      parts.push(`${plural(examples, "picture")} (${percent(share.pictures)}${alike})`);
+    }
+    if (meaning) parts.push(`its name (${percent(share.knowledge)}): ${definition(meaning.gloss)}`);
+    say(byId("reason"), `By ${parts.join(" and ")}.`);
+    const chips = meaning ? attributes.slice(0, MAX_CHIPS).map(({ name }) => make("li", "chip", name)) : [];
+    byId("chips").replaceChildren(...chips);
+    show(byId("chips"), chips.length > 0);
   }
 
   #fail(message) {
@@ -177,12 +193,14 @@ export class Look {
   }
 }
 
+const percent = (share) => `${Math.round(100 * share)} %`;
+
 function bar(candidate) {
   const fill = make("span", "bar-fill");
   fill.style.width = `${Math.max(0, candidate.score) * 100}%`;
   const track = make("span", "bar-track", fill);
   const score = make("span", "bar-score", candidate.score.toFixed(2));
   const item = make("li", "bar", name(candidate.label, "bar-label"), track, score);
-  item.title = `learned from ${plural(candidate.examples, "picture")}`;
+  item.title = candidate.examples > 0 ? `learned from ${plural(candidate.examples, "picture")}` : "known by its name alone";
   return item;
 }

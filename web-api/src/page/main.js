@@ -120,6 +120,8 @@ async function connect() {
 }
 
 function about({ version: number, bundle, engine }) {
+  teach.useNames(bundle.names);
+  list.names = bundle.names;
   byId("about-bundle").textContent = `${bundle.name} (${bundle.embedding_size} numbers a picture)`;
   byId("about-engine").textContent = engine.provider;
   byId("about-version").textContent = number;

@@ -1,10 +1,16 @@
 // "Teach a thing": pictures become examples of a name, one call each, so that one bad file stops no other.
 
-import { enroll } from "/page/api.js";
+import { define, enroll } from "/page/api.js";
 import { byId, make, plural, say, show } from "/page/dom.js";
+import { chosen, definition, senseSelect } from "/page/meaning.js";
+
+const TYPING_PAUSE_MS = 300;
 
 export class Teach {
   #changed;
+  #names = false; // whether the bundle knows what names mean
+  #sense = null; // { label, select } of the name in the field, once it was looked up
+  #typing = null;
   #queue = Promise.resolve(); // one batch after another, in the order of the clicks
 
   /** `changed` is called after each batch that added something. */
@@ -14,7 +20,18 @@ export class Teach {
       event.preventDefault();
       if (this.label()) byId("teach-files").focus();
     });
-    byId("teach-name").addEventListener("input", () => this.#valid(true));
+    byId("teach-name").addEventListener("input", () => {
+      this.#valid(true);
+      clearTimeout(this.#typing);
+      this.#typing = setTimeout(() => this.#lookUp(), TYPING_PAUSE_MS);
+    });
+    byId("teach-by-name").addEventListener("click", () => this.#byName());
+  }
+
+  /** From now on the page offers what needs knowledge of names. */
+  useNames(names) {
+    this.#names = names;
+    show(byId("teach-by-name"), names);
   }
 
   /** The name in the field; without one it asks for it and returns null. */
@@ -37,6 +54,41 @@ export class Teach {
     return this.#queue;
   }
 
+  /** Shows what the name in the field means, to be corrected. */
+  async #lookUp() {
+    const label = byId("teach-name").value.trim();
+    if (this.#sense?.label === label) return;
+    this.#sense = null;
+    const select = this.#names && label ? await senseSelect(label).catch(() => null) : null;
+    if (byId("teach-name").value.trim() !== label) return; // typed on meanwhile
+    this.#sense = { label, select };
+    byId("teach-sense").replaceChildren(...(select ? [make("p", "fine", "It is read as:"), select] : []));
+    show(byId("teach-sense"), Boolean(select));
+  }
+
+  /** Makes a class that has no picture yet. */
+  async #byName() {
+    const label = this.label();
+    if (!label) return;
+    await this.#lookUp();
+    try {
+      const { class: made } = await define(label, chosen(this.#sense?.select));
+      say(byId("teach-status"), made.meaning
+        ? `${label} is known by its name: ${definition(made.meaning.gloss)}. Pictures make it surer.`
+        : `${label} says nothing to the lexicon: add pictures of it.`);
+      this.#changed();
+    } catch (problem) {
+      say(byId("teach-status"), problem.message);
+    }
+  }
+
+  /** Tells the service of another meaning than the one it would read from the label. */
+  async #say(label) {
+    const { label: of, select } = this.#sense ?? {};
+    const meaning = of === label ? chosen(select) : {};
+    if (Object.keys(meaning).length > 0) await define(label, meaning);
+  }
+
   async #batch(files, label) {
     const progress = byId("teach-progress");
     const tally = { added: 0, known: 0, errors: [], examples: 0 };
@@ -51,7 +103,11 @@ export class Teach {
     show(progress, false);
     say(byId("teach-status"), summary(tally, label));
     this.#errors(tally.errors);
-    if (tally.added > 0) this.#changed();
+    if (tally.added > 0) {
+      await this.#say(label).catch((problem) => tally.errors.push(problem.message));
+      this.#errors(tally.errors);
+      this.#changed();
+    }
   }
 
   /** Adds one picture; false when trying the next makes no sense. */

@@ -1,18 +1,24 @@
-//! Galleries and their classes: read, rename, delete.
+//! Galleries and their classes: read, define, rename, delete; and the lexicon that their names are looked up in.
+#![expect(unused_qualifications, reason = "utoipa's macro writes them")]
 
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::{if_match, known_gallery, tagged};
 use crate::AppState;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use crate::receive;
 use crate::station::Station;
 use crate::wire;
+
+/// The most characters of a noun that is looked up.
+const MAX_NOUN: usize = 128;
 
 /// Every gallery.
 #[utoipa::path(get, path = "/v1/galleries", tag = "galleries",
@@ -62,6 +68,53 @@ pub async fn read(
     known_gallery(&gallery)?;
     let found = state.worker.call(move |station| station.class(&class)).await?;
     Ok(tagged(StatusCode::OK, found.revision, found))
+}
+
+/// Makes a class without pictures, or says what a class means.
+///
+/// Without a synset its label is read; a name that means something is recognized before the first picture. With
+/// `If-Match: "<revision>"` only if nothing has changed since.
+#[utoipa::path(put, path = "/v1/galleries/{gallery}/classes/{class}", tag = "classes",
+    params(("gallery" = String, Path, description = "`default`"),
+        ("class" = String, Path, description = "Id or label, percent-encoded"),
+        ("if-match" = Option<String>, Header, description = "The gallery's revision, in quotes")),
+    request_body = wire::ClassDefinition,
+    responses((status = 200, description = "It existed", body = wire::OneClass), (status = 201, description = "It is new", body = wire::OneClass), (status = "default", body = wire::Problem, content_type = "application/problem+json")))]
+pub async fn define(
+    State(state): State<Arc<AppState>>,
+    Path((gallery, class)): Path<(String, String)>,
+    headers: HeaderMap,
+    receive::Json(definition): receive::Json<wire::ClassDefinition>,
+) -> Result<Response, Problem> {
+    known_gallery(&gallery)?;
+    let expected = if_match(&headers)?;
+    let work = move |station: &mut Station| station.define(&class, &definition, expected);
+    let (defined, is_new) = state.worker.call(work).await?;
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok(tagged(status, defined.revision, defined))
+}
+
+/// What to look up.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct LexiconQuery {
+    /// A noun of at most 128 characters, such as `coffee mug`.
+    q: String,
+}
+
+/// The meanings of a noun, to choose from.
+#[utoipa::path(get, path = "/v1/lexicon", tag = "classes", params(LexiconQuery),
+    responses((status = 200, body = wire::Senses), (status = "default", body = wire::Problem, content_type = "application/problem+json")))]
+pub async fn lexicon(
+    State(state): State<Arc<AppState>>,
+    Query(LexiconQuery { q }): Query<LexiconQuery>,
+) -> Result<Json<wire::Senses>, Problem> {
+    if q.chars().nth(MAX_NOUN).is_some() {
+        let detail = format!("q: expected at most {MAX_NOUN} characters.");
+        return Err(Problem::new(Code::BadRequest, detail));
+    }
+    Ok(Json(state.worker.call(move |station| station.senses(&q)).await?))
 }
 
 /// Renames a class.

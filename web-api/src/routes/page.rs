@@ -10,7 +10,7 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 /// Name, media type and content of each file.
-const FILES: [(&str, &str, &str); 9] = [
+const FILES: [(&str, &str, &str); 10] = [
     ("icon.svg", SVG, include_str!("../page/icon.svg")),
     ("style.css", CSS, include_str!("../page/style.css")),
     ("main.js", SCRIPT, include_str!("../page/main.js")),
@@ -19,6 +19,7 @@ const FILES: [(&str, &str, &str); 9] = [
     ("dom.js", SCRIPT, include_str!("../page/dom.js")),
     ("list.js", SCRIPT, include_str!("../page/list.js")),
     ("look.js", SCRIPT, include_str!("../page/look.js")),
+    ("meaning.js", SCRIPT, include_str!("../page/meaning.js")),
     ("teach.js", SCRIPT, include_str!("../page/teach.js")),
 ];
 

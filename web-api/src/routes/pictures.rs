@@ -56,6 +56,10 @@ pub struct ClassifyQuery {
     #[serde(default = "five")]
     #[param(default = 5, minimum = 1, maximum = 1000, required = false)]
     top: usize,
+    /// Say what the best answer rests on.
+    #[serde(default)]
+    #[param(default = false, required = false)]
+    explain: bool,
 }
 
 fn five() -> usize {
@@ -93,7 +97,7 @@ pub async fn enroll(
 pub async fn classify(
     State(state): State<Arc<AppState>>,
     Path(gallery): Path<String>,
-    Query(ClassifyQuery { top }): Query<ClassifyQuery>,
+    Query(ClassifyQuery { top, explain }): Query<ClassifyQuery>,
     pictures: Pictures,
 ) -> Result<Json<wire::Classified>, Problem> {
     known_gallery(&gallery)?;
@@ -103,7 +107,8 @@ pub async fn classify(
     }
     let pictures = Arc::new(pictures);
     let embedded = intake::embed_all(&state, &pictures).await?;
-    let work = move |station: &mut Station| station.classify(&pictures.uploads, &embedded, top);
+    let work =
+        move |station: &mut Station| station.classify(&pictures.uploads, &embedded, top, explain);
     Ok(Json(state.worker.call(work).await?))
 }
 

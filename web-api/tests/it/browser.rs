@@ -25,8 +25,12 @@ struct Stage {
 impl Stage {
     /// None where there is no browser.
     fn set(test: &str) -> Option<Self> {
+        Self::with(test, || Service::start(&[]))
+    }
+
+    fn with(test: &str, service: impl FnOnce() -> Service) -> Option<Self> {
         let browser = Browser::start(test)?;
-        let service = Service::start(&[]);
+        let service = service();
         let stage = Self { browser, service, dir: tempfile::tempdir().unwrap() };
         stage.open();
         Some(stage)
@@ -116,6 +120,31 @@ fn drawn_things_are_recognized() {
     let answers = "return [...document.querySelectorAll('#reel span')].map((e) => e.innerText)";
     browser.wait("an answer for each", || browser.run(answers) == serde_json::json!(things::NAMES));
     take_screenshots(&browser);
+}
+
+#[test]
+fn a_name_is_read_corrected_and_enough() {
+    let Some(stage) = Stage::with("names on the page", Service::knowing) else { return };
+    let browser = &stage.browser;
+    browser.type_into("#teach-name", "mouse");
+    browser.wait_for_text("#teach-sense", "a small rodent");
+    browser.run(
+        "const list = document.querySelector('#teach-sense select'); list.value = 'n00000014'",
+    );
+    browser.click("#teach-by-name");
+    browser.wait_for_text("#teach-status", "it moves a pointer");
+    browser.wait_for_text("#classes", "it moves a pointer");
+    browser.choose("#look-files", &[stage.stripes(0)]);
+    browser.wait_for_text("#reason", "By its name (100 %): it moves a pointer");
+    browser.click("[aria-label=\"Change what mouse means\"]");
+    browser.wait_for_text(".rename", "a small rodent");
+    browser.run("const list = document.querySelector('.rename select'); list.value = 'n00000013'");
+    browser.click("[aria-label=\"Save the meaning\"]");
+    browser.wait_for_text("#classes", "a small rodent");
+    browser.wait_for_text("#reason", "a small rodent");
+    browser.type_into("#teach-name", "zebra");
+    browser.click("#teach-by-name");
+    stage.wait_for_labels(&["mouse", "zebra"]);
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod client;
 #[path = "../../../models/tests/it/draw.rs"]
 #[allow(dead_code, reason = "the drawings of another crate's tests; not all are needed here")]
 mod draw;
+mod names;
 mod openapi;
 mod operations;
 mod overload;

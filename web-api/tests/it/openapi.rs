@@ -26,7 +26,7 @@ fn every_route_is_described_with_its_problems() {
     let service = Service::start(&[]);
     let document = service.get("/openapi.json").ok();
     let paths = document["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 12);
+    assert_eq!(paths.len(), 13);
     for (path, method, success) in [
         ("/v1/galleries/{gallery}/classes", "get", "200"),
         ("/v1/galleries/{gallery}/classes/{class}", "patch", "200"),

@@ -15,6 +15,11 @@ pub(crate) fn tiny_bundle() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../edge/tests/fixtures/tiny-bundle")
 }
 
+/// A bundle that knows what a few names mean.
+pub(crate) fn knowing_bundle() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../edge/tests/fixtures/knowing/knowing-bundle")
+}
+
 /// The binary with nothing of the caller's own settings.
 pub(crate) fn binary(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_handful-server"));
@@ -29,8 +34,12 @@ pub(crate) fn binary(args: &[&str]) -> Command {
 
 /// The binary on the tiny bundle, tract and a free port.
 pub(crate) fn tiny(store: &Path, args: &[&str]) -> Command {
+    on(&tiny_bundle(), store, args)
+}
+
+fn on(bundle: &Path, store: &Path, args: &[&str]) -> Command {
     let mut command = binary(&["--listen", "127.0.0.1:0", "--engine", "tract"]);
-    command.arg("--bundle").arg(tiny_bundle()).arg("--store").arg(store).args(args);
+    command.arg("--bundle").arg(bundle).arg("--store").arg(store).args(args);
     command
 }
 
@@ -48,6 +57,14 @@ impl Service {
     pub(crate) fn start(args: &[&str]) -> Self {
         let store = tempfile::tempdir().unwrap();
         let mut service = Self::run(&mut tiny(store.path(), args));
+        service.store = Some(store);
+        service
+    }
+
+    /// On the bundle that knows names.
+    pub(crate) fn knowing() -> Self {
+        let store = tempfile::tempdir().unwrap();
+        let mut service = Self::run(&mut on(&knowing_bundle(), store.path(), &[]));
         service.store = Some(store);
         service
     }
@@ -106,6 +123,10 @@ impl Service {
 
     pub(crate) fn patch(&self, path: &str, json: &str) -> Answer {
         self.send("PATCH", path, &[("content-type", "application/json")], json.as_bytes())
+    }
+
+    pub(crate) fn put(&self, path: &str, json: &str) -> Answer {
+        self.send("PUT", path, &[("content-type", "application/json")], json.as_bytes())
     }
 
     pub(crate) fn enroll(&self, label: &str, picture: &[u8]) -> Answer {

@@ -1,0 +1,101 @@
+//! What names mean: the lexicon, classes without pictures, corrections, reasons.
+
+use serde_json::json;
+
+use crate::draw;
+use crate::pictures::{columns, stripes};
+use crate::service::{CLASSES, CLASSIFY, Service, class};
+
+fn explained() -> String {
+    format!("{CLASSIFY}?explain=true")
+}
+
+#[test]
+fn a_noun_has_senses_to_choose_from() {
+    let service = Service::knowing();
+    assert!(service.report.contains("names   are looked up"), "{}", service.report);
+    assert_eq!(service.get("/version").json()["bundle"]["names"], true);
+    let answer = service.get("/v1/lexicon?q=mouse").json();
+    assert_eq!((&answer["q"], &answer["read_as"]), (&json!("mouse"), &json!("n00000013")));
+    let synsets: Vec<_> =
+        answer["senses"].as_array().unwrap().iter().map(|s| &s["synset"]).collect();
+    assert_eq!(synsets, ["n00000013", "n00000014"]);
+    let mug = &service.get("/v1/lexicon?q=coffee%20mugs").json()["senses"][0];
+    assert_eq!(mug["gloss"], "a cup with a handle");
+    assert_eq!((&mug["kind_of"], &mug["attributes"]), (&json!(["cup"]), &json!(["handle"])));
+    assert_eq!(service.get("/v1/lexicon?q=gadget").json()["senses"], json!([]));
+    for wrong in ["/v1/lexicon", &format!("/v1/lexicon?q={}", "x".repeat(129))] {
+        service.get(wrong).assert_problem(400, "bad_request");
+    }
+}
+
+#[test]
+fn a_class_is_known_by_its_name_before_its_first_picture() {
+    let service = Service::knowing();
+    let made = service.put(&class("zebra"), "{}");
+    assert_eq!(made.status, 201);
+    let made = &made.json()["class"];
+    assert_eq!((&made["provisional"], &made["examples"]), (&json!(true), &json!(0)));
+    assert_eq!(
+        (&made["meaning"]["rule"], &made["meaning"]["synset"]),
+        (&json!("label"), &json!("n00000012"))
+    );
+    assert_eq!(service.put(&class("zebra"), "{}").status, 200, "it existed");
+    let answer = service.post(&explained(), &draw::png(stripes(0))).json();
+    assert_eq!(answer["fusion"], "trusted");
+    let result = &answer["results"][0];
+    assert_eq!((&result["label"], &result["decision"]), (&json!("zebra"), &json!("accepted")));
+    let why = &result["explanation"];
+    assert_eq!(why["share"], json!({ "pictures": 0.0, "knowledge": 1.0 }));
+    assert_eq!((&why["attributes"][0]["name"], &why["nearest"]), (&json!("hoof"), &json!([])));
+    let enrolled = service.enroll("zebra", &draw::png(stripes(4))).json();
+    assert_eq!(enrolled["class"]["provisional"], false);
+    let result = &service.post(&explained(), &draw::png(stripes(4))).json()["results"][0];
+    assert_eq!(result["explanation"]["share"]["pictures"], 1.0, "alone it is its pictures");
+    assert_eq!(result["explanation"]["nearest"].as_array().unwrap().len(), 1);
+    let plain = service.post(CLASSIFY, &draw::png(stripes(4))).json();
+    assert!(plain["results"][0].get("explanation").is_none());
+}
+
+#[test]
+fn a_meaning_is_corrected_and_taken_back() {
+    let service = Service::knowing();
+    service.enroll("mouse", &draw::png(columns(0)));
+    let meaning = |json: &str| {
+        let answer = service.put(&class("mouse"), json);
+        assert_eq!(answer.status, 200);
+        let answer = answer.json();
+        (answer["class"]["meaning"]["synset"].clone(), answer["class"]["meaning"]["rule"].clone())
+    };
+    assert_eq!(meaning(r#"{"synset":"n00000014"}"#), (json!("n00000014"), json!("said")));
+    assert_eq!(meaning(r#"{"pictures_only":true}"#), (json!(null), json!(null)));
+    assert_eq!(meaning("{}"), (json!("n00000013"), json!("label")));
+    let put = |json: &str| service.put(&class("mouse"), json);
+    put(r#"{"synset":"n99999999"}"#).assert_problem(422, "unknown_synset");
+    put(r#"{"synset":"mouse"}"#).assert_problem(422, "unknown_synset");
+    put(r#"{"synset":"n00000014","pictures_only":true}"#).assert_problem(400, "bad_request");
+    put(r#"{"label":"x"}"#).assert_problem(400, "bad_request");
+    service.put(&class("@99"), "{}").assert_problem(404, "unknown_class");
+    let stale = [("content-type", "application/json"), ("if-match", "\"1\"")];
+    let late = service.send("PUT", &class("mouse"), &stale, b"{}");
+    late.assert_problem(412, "stale_revision");
+}
+
+#[test]
+fn a_bundle_without_knowledge_says_so() {
+    let service = Service::start(&[]);
+    assert!(service.report.contains("learns from pictures alone"), "{}", service.report);
+    service.get("/v1/lexicon?q=zebra").assert_problem(409, "no_lexicon");
+    service.put(&class("zebra"), r#"{"synset":"n00000012"}"#).assert_problem(409, "no_lexicon");
+    let made = service.put(&class("zebra"), "{}").json();
+    assert_eq!(
+        (&made["class"]["provisional"], &made["class"]["meaning"]),
+        (&json!(true), &json!(null))
+    );
+    let answer = service.post(&explained(), &draw::png(stripes(0))).json();
+    assert_eq!(
+        (&answer["fusion"], &answer["results"][0]["decision"]),
+        (&json!("mean"), &json!("empty"))
+    );
+    assert_eq!(service.get(CLASSES).json()["classes"].as_array().unwrap().len(), 1);
+}
