@@ -7,6 +7,7 @@ use clap::Args;
 use edge::embedder::{run_backbone, start};
 use edge::engine::{EngineChoice, EngineOptions, Provider};
 use edge::gallery::{Gallery, RedbGallery};
+use edge::knowledge::Knowledge;
 use models::bundle::{Bundle, Manifest, self_test};
 use serde::Serialize;
 
@@ -99,6 +100,13 @@ fn examine(context: &Context) -> Answer {
     });
     if store.path.is_some() && store.classes == 0 {
         hints.push("nothing is enrolled yet: begin with `handful enroll DIR`".to_owned());
+    }
+    match bundle.as_ref().map(Knowledge::open) {
+        Some(Err(error)) => problems.push(format!("names are not used: {error}")),
+        Some(Ok(None)) => {
+            hints.push("this bundle learns from pictures alone, not from names".to_owned())
+        }
+        _ => {}
     }
     let onnxruntime = library.ok().map(|path| path.display().to_string());
     let bundle = bundle.as_ref().map(BundleState::of);

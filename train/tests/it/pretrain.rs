@@ -5,9 +5,11 @@ use std::sync::atomic::AtomicBool;
 
 use models::checkpoint::Checkpoint;
 use models::dataset::Dataset;
+use models::graph::{Architecture, Resnet12};
 use tch::{Device, Kind};
-use train::config::Config;
+use train::config::{Config, Rotation};
 use train::net::Compute;
+use train::optimizer::Schedule;
 use train::run::Run;
 use train::stages::pretrain::{Begin, Ending, pretrain};
 
@@ -76,6 +78,10 @@ fn curve(run: &Run) -> Vec<serde_json::Value> {
         .collect()
 }
 
+fn parameters_of_best(run: &Run) -> models::tensors::Tensors {
+    run.read(&run.best()).unwrap().parameters
+}
+
 fn parameters(run: &Run) -> models::tensors::Tensors {
     run.read(&run.last()).unwrap().parameters
 }
@@ -117,14 +123,43 @@ fn each_part_of_the_saved_state_matters() {
 fn the_rotation_head_learns_beside_the_classes() {
     let scene = scene();
     let mut config = tiny_config();
-    config.loss.rotation = train::config::Rotation::All;
     config.epochs = 1;
-    let run = Run::new(&scene.root.join("rotation"));
-    pretrain(&config, &scene.dataset, &run, Begin::Random, CPU, &AtomicBool::new(false)).unwrap();
-    let trained = parameters(&run);
-    assert_eq!(trained["rotation_head.weight"].shape(), [4, 8]);
-    let fresh = train::pretrainer::initial_parameters(&config, 4).unwrap();
-    assert_ne!(trained["rotation_head.weight"], fresh["rotation_head.weight"]);
+    let trained = [Rotation::All, Rotation::Half].map(|rotation| {
+        config.loss.rotation = rotation;
+        let run = Run::new(&scene.root.join(format!("{rotation:?}")));
+        let stop = AtomicBool::new(false);
+        pretrain(&config, &scene.dataset, &run, Begin::Random, CPU, &stop).unwrap();
+        let trained = parameters(&run);
+        assert_eq!(trained["rotation_head.weight"].shape(), [4, 8]);
+        let fresh = train::pretrainer::initial_parameters(&config, 4).unwrap();
+        assert_ne!(trained["rotation_head.weight"], fresh["rotation_head.weight"]);
+        trained
+    });
+    assert_ne!(trained[0]["rotation_head.weight"], trained[1]["rotation_head.weight"]);
+}
+
+#[test]
+fn a_training_begins_with_another_runs_backbone() {
+    let scene = scene();
+    let first = scene.uninterrupted();
+    let begin = || Begin::From(Box::new(first.read(&first.best()).unwrap()));
+    let mut config = tiny_config();
+    config.epochs = 1;
+    config.schedule = Schedule::OneCycle { peak: 1e-9, warmup: 0.0 };
+    let stop = AtomicBool::new(false);
+    let run = Run::new(&scene.root.join("second"));
+    pretrain(&config, &scene.dataset, &run, begin(), CPU, &stop).unwrap();
+    let (before, after) = (parameters_of_best(&first), parameters(&run));
+    let moved = &before["layer4.conv3.weight"] - &after["layer4.conv3.weight"];
+    assert!(moved.iter().all(|x| x.abs() < 1e-5), "the weights are those it began with");
+    let notes = run.read(&run.best()).unwrap().provenance.notes;
+    assert!(notes.starts_with("begun from weights trained for"), "{notes}");
+
+    config.backbone = Architecture::Resnet12(Resnet12 { widths: [4, 4, 4, 9], input_size: 16 });
+    let other = Run::new(&scene.root.join("third"));
+    let error = pretrain(&config, &scene.dataset, &other, begin(), CPU, &stop).unwrap_err();
+    assert!(error.to_string().contains("but the settings say"), "{error}");
+    assert!(!other.is_begun(), "nothing is written");
 }
 
 #[test]
