@@ -107,11 +107,51 @@ impl Classifier {
     /// Empty when nothing is enrolled.
     #[must_use]
     pub fn classify(&self, embedding: &[f32], top: usize) -> Vec<Candidate> {
-        if self.known.is_empty() || embedding.len() != self.prototypes.ncols() {
+        self.ranked(self.prototypes.view(), embedding, top)
+    }
+
+    /// The same for several pictures at once, each of which helps to judge the others
+    /// ([`Fusion::Gaussian`]): prototypes move to where these pictures lie. Better where there are several pictures of
+    /// most classes and of nothing else; `classes` are those that the classifier was made of.
+    #[must_use]
+    pub fn classify_together(
+        &self,
+        classes: &[Class],
+        embeddings: &[Vec<f32>],
+        top: usize,
+    ) -> Vec<Vec<Candidate>> {
+        let columns = self.prototypes.ncols();
+        let fits = embeddings.iter().all(|embedding| embedding.len() == columns);
+        if self.known.is_empty() || !fits {
+            return vec![Vec::new(); embeddings.len()];
+        }
+        let (mut means, mut support, mut labels) =
+            (self.prototypes.clone(), Vec::new(), Vec::new());
+        for class in classes.iter().filter(|class| !class.examples.is_empty()) {
+            let row = self.known.iter().position(|known| known.class_id == class.id);
+            let Some(row) = row else { continue };
+            means.row_mut(row).assign(&Array1::from(mean(class)));
+            labels.extend(class.examples.iter().map(|_| row));
+            support.extend(class.examples.iter().map(|example| example.embedding.as_slice()));
+        }
+        let unlabelled: Vec<&[f32]> = embeddings.iter().map(Vec::as_slice).collect();
+        let (support, unlabelled) = (stacked(&support, columns), stacked(&unlabelled, columns));
+        let (means, own) = (means.view(), self.prototypes.view());
+        let moved = fusion::gaussian(means, own, support.view(), &labels, unlabelled.view());
+        embeddings.iter().map(|embedding| self.ranked(moved.view(), embedding, top)).collect()
+    }
+
+    fn ranked(
+        &self,
+        prototypes: ArrayView2<'_, f32>,
+        embedding: &[f32],
+        top: usize,
+    ) -> Vec<Candidate> {
+        if self.known.is_empty() || embedding.len() != prototypes.ncols() {
             return Vec::new();
         }
         let query = ArrayView1::from(embedding).insert_axis(Axis(0));
-        let cosines = metric::cosine(query, self.prototypes.view());
+        let cosines = metric::cosine(query, prototypes);
         let lifted = self.known.iter().zip(cosines.row(0));
         let mut ranked: Vec<_> =
             lifted.map(|(known, cosine)| (known, (cosine + known.lift).min(1.0))).collect();
@@ -145,6 +185,12 @@ pub fn nearest(class: &Class, embedding: &[f32], top: usize) -> Vec<Near> {
     near.sort_by(|a, b| b.similarity.total_cmp(&a.similarity));
     near.truncate(top);
     near
+}
+
+/// Rows of one length as a matrix, `[rows, columns]`.
+fn stacked(rows: &[&[f32]], columns: usize) -> Array2<f32> {
+    Array2::from_shape_vec((rows.len(), columns), rows.concat())
+        .expect("invariant: a gallery holds embeddings of one length")
 }
 
 /// Mean prototypes, `[classes, s]`, of classes that all have examples.

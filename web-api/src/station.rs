@@ -11,6 +11,7 @@ use edge::classifier::{self, Candidate, Classifier};
 use edge::embedder::{Embedded, Embedder, ReadPicture};
 use edge::gallery::{self, ClassId, Gallery, GalleryError, Label, NewExample, Outcome, Said};
 use edge::knowledge::{Knowledge, Meaning, Sense};
+use models::few_shot::fusion::{Fusion, Setting};
 use models::hex;
 use models::knowledge::wordnet::NotASynset;
 use models::picture::Warning;
@@ -36,6 +37,17 @@ pub struct Station {
     gallery: Box<dyn Gallery>,
     known: Known,
     metrics: Arc<Metrics>,
+}
+
+/// How pictures are classified.
+#[derive(Debug, Clone, Copy)]
+pub struct How {
+    /// The most candidates of each.
+    pub top: usize,
+    /// Say what the best answer rests on.
+    pub explain: bool,
+    /// Let the pictures help to judge one another.
+    pub transductive: bool,
 }
 
 /// The pictures that an explanation names.
@@ -251,37 +263,46 @@ impl Station {
         })
     }
 
-    /// The `top` classes closest to each picture, and why the first, if asked to `explain`.
+    /// The classes closest to each picture.
     ///
     /// # Errors
     /// When the gallery cannot be read.
     pub fn classify(
         &mut self,
         uploads: &[Upload],
-        embedded: &[Embedded],
-        top: usize,
-        explain: bool,
+        embedded: Vec<Embedded>,
+        how: How,
     ) -> Result<wire::Classified, Problem> {
         let start = Instant::now();
         let classifier = &self.known()?.classifier;
-        let fusion = classifier.fusion().to_string();
-        let ranked: Vec<_> =
-            embedded.iter().map(|picture| classifier.classify(&picture.embedding, top)).collect();
+        let embeddings: Vec<Vec<f32>> =
+            embedded.iter().map(|picture| picture.embedding.clone()).collect();
+        let (fusion, setting, ranked) = if how.transductive {
+            let classes = self.gallery.classes()?;
+            let classifier = &self.known.classifier;
+            let ranked = classifier.classify_together(&classes, &embeddings, how.top);
+            (Fusion::Gaussian, Setting::Transductive, ranked)
+        } else {
+            let ranked = embeddings.iter().map(|e| classifier.classify(e, how.top)).collect();
+            (classifier.fusion(), Setting::Inductive, ranked)
+        };
         let classify = start.elapsed();
-        let pictures = uploads.iter().zip(embedded).zip(ranked);
+        let timing_ms =
+            wire::Timing { classify: Some(milliseconds(classify)), ..timing(&embedded) };
+        let pictures = uploads.iter().zip(&embedded).zip(ranked);
         let results = pictures.map(|((upload, picture), ranked)| {
-            let best = ranked.first().filter(|_| explain);
-            let explanation =
-                best.map(|best| self.explanation(best, &picture.embedding)).transpose()?;
+            let best = ranked.first().filter(|_| how.explain);
+            let explain = |best| self.explanation(best, &picture.embedding);
+            let explanation = best.map(explain).transpose()?;
             Ok(wire::ClassifiedPicture { explanation, ..result(upload, picture, ranked) })
         });
         Ok(wire::Classified {
             results: results.collect::<Result<_, Problem>>()?,
-            fusion,
-            setting: "inductive",
-            unlabelled: 0,
+            fusion: fusion.to_string(),
+            setting: setting.to_string(),
+            unlabelled: if how.transductive { embedded.len() } else { 0 },
             model: self.model(),
-            timing_ms: wire::Timing { classify: Some(milliseconds(classify)), ..timing(embedded) },
+            timing_ms,
         })
     }
 

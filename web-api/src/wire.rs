@@ -196,9 +196,9 @@ pub struct Classified {
     /// How classes became prototypes.
     #[schema(example = "trusted")]
     pub fusion: String,
-    /// Each picture was looked at by itself.
+    /// `inductive`: each picture was looked at by itself; `transductive`: they helped to judge one another.
     #[schema(example = "inductive")]
-    pub setting: &'static str,
+    pub setting: String,
     /// Pictures of this call that helped to judge the others.
     pub unlabelled: usize,
     /// What computed it.

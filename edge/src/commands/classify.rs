@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use clap::Args;
 use edge::classifier::{Candidate, Classifier};
 use edge::embedder::{Embedded, Embedder};
+use edge::gallery::Class;
 use models::bundle::Bundle;
+use models::few_shot::fusion::{Fusion, Setting};
 use models::picture::Warning;
 use serde::Serialize;
 
@@ -19,6 +21,7 @@ const EXAMPLES: &str = "\
 Examples:
   handful classify photo.jpg
   handful classify --top 3 holiday/*.jpg
+  handful classify --transductive box-1.jpg box-2.jpg box-3.jpg
   handful classify --json photo.jpg | jq -r '.results[0].label'";
 
 /// Names what pictures show, by the classes that were enrolled
@@ -33,6 +36,10 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 5, value_name = "N")]
     top: usize,
 
+    /// Let the pictures help to judge one another: better with several of most classes and nothing else
+    #[arg(long)]
+    transductive: bool,
+
     /// Answer in JSON
     #[arg(long)]
     json: bool,
@@ -42,6 +49,8 @@ pub(crate) struct Options {
 struct Answer {
     results: Vec<FileAnswer>,
     errors: Vec<FileError>,
+    fusion: Fusion,
+    setting: Setting,
     model: ModelInfo,
 }
 
@@ -81,39 +90,54 @@ struct TimingMs {
 
 pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
     let bundle = context.bundle(None)?;
-    let classifier = enrolled(context, &bundle)?;
+    if options.transductive && options.files.len() < 2 {
+        return Err(Failure::bad("--transductive needs two pictures or more, got one"));
+    }
+    let (classes, classifier) = enrolled(context, &bundle)?;
     let mut embedder = context.embedder(bundle)?;
-    let answer = answer(options, &mut embedder, &classifier);
+    let answer = answer(options, &mut embedder, &classes, &classifier);
     show(&answer, options.json);
     report_errors(&answer.errors, options.files.len(), "")
 }
 
 /// The store is opened, read and closed: it is not held while the network runs.
-fn enrolled(context: &Context, bundle: &Bundle) -> Result<Classifier, Failure> {
+fn enrolled(context: &Context, bundle: &Bundle) -> Result<(Vec<Class>, Classifier), Failure> {
     let classes = context.existing_gallery(&bundle.manifest.space_id)?.classes()?;
     let classifier = Classifier::new(&classes, Context::knowledge(bundle).as_ref());
     if classifier.classes() > 0 {
-        return Ok(classifier);
+        return Ok((classes, classifier));
     }
     let store = context.store_dir()?;
     let store = store.display();
     Err(Failure::bad(format!("no class is enrolled in {store}; begin with `handful enroll DIR`")))
 }
 
-fn answer(options: &Options, embedder: &mut Embedder, classifier: &Classifier) -> Answer {
+fn answer(
+    options: &Options,
+    embedder: &mut Embedder,
+    classes: &[Class],
+    classifier: &Classifier,
+) -> Answer {
     let bar = progress("classifying", options.files.len(), options.json);
-    let (mut results, mut errors) = (Vec::new(), Vec::new());
+    let (mut read, mut errors) = (Vec::new(), Vec::new());
     for path in bar.wrap_iter(options.files.iter()) {
         match embed_file(embedder, path) {
             Err(error) => errors.push(error),
-            Ok(embedded) => {
-                let ranked = classifier.classify(&embedded.embedding, options.top.max(1));
-                results.push(FileAnswer::new(path.display().to_string(), embedded, ranked));
-            }
+            Ok(embedded) => read.push((path.display().to_string(), embedded)),
         }
     }
     bar.finish_and_clear();
-    Answer { results, errors, model: ModelInfo::of(embedder) }
+    let embeddings: Vec<Vec<f32>> = read.iter().map(|(_, e)| e.embedding.clone()).collect();
+    let top = options.top.max(1);
+    let ranked = match options.transductive {
+        true => classifier.classify_together(classes, &embeddings, top),
+        false => embeddings.iter().map(|e| classifier.classify(e, top)).collect(),
+    };
+    let answers = read.into_iter().zip(ranked);
+    let results = answers.map(|((file, embedded), ranked)| FileAnswer::new(file, embedded, ranked));
+    let setting = if options.transductive { Setting::Transductive } else { Setting::Inductive };
+    let fusion = if options.transductive { Fusion::Gaussian } else { classifier.fusion() };
+    Answer { results: results.collect(), errors, fusion, setting, model: ModelInfo::of(embedder) }
 }
 
 impl FileAnswer {

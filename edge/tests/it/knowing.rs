@@ -98,6 +98,29 @@ fn names_are_believed_where_they_fit_the_pictures() {
 }
 
 #[test]
+fn pictures_together_move_prototypes_towards_them() {
+    let mut gallery = MemoryGallery::new();
+    let fact = |number: u8, embedding: [f32; 2]| NewExample {
+        sha256: [number; 32],
+        embedding: embedding.to_vec(),
+        precision: "fp32".to_owned(),
+    };
+    // The one picture of `a` is far from what its class looks like.
+    gallery.enroll(&label("a"), vec![fact(1, [1.0, 0.0])], true).unwrap();
+    gallery.enroll(&label("b"), vec![fact(2, [-0.2, 1.0])], true).unwrap();
+    let classes = gallery.classes().unwrap();
+    let classifier = Classifier::new(&classes, None);
+    let unlabelled: Vec<Vec<f32>> =
+        [[1.0, 0.6], [1.0, 0.7], [1.0, 0.8], [0.9, 0.85]].map(|e| e.to_vec()).to_vec();
+    let alone = &classifier.classify(&unlabelled[2], 2)[0];
+    let together = &classifier.classify_together(&classes, &unlabelled, 2)[2][0];
+    assert_eq!((alone.label.as_str(), together.label.as_str()), ("a", "a"));
+    assert!(together.score > alone.score + 0.05, "{} {}", together.score, alone.score);
+    let nothing = Classifier::new(&[], None).classify_together(&[], &unlabelled, 2);
+    assert_eq!(nothing, vec![Vec::new(); 4]);
+}
+
+#[test]
 fn what_is_said_outweighs_the_label() {
     let knowledge = knowledge();
     let mut gallery = MemoryGallery::new();

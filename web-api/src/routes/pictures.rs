@@ -15,7 +15,7 @@ use crate::AppState;
 use crate::intake;
 use crate::problem::{Code, Problem};
 use crate::receive::Pictures;
-use crate::station::Station;
+use crate::station::{How, Station};
 use crate::wire;
 
 /// The most candidates one can ask for.
@@ -60,6 +60,11 @@ pub struct ClassifyQuery {
     #[serde(default)]
     #[param(default = false, required = false)]
     explain: bool,
+    /// Let the pictures of this call help to judge one another (Gaussian fusion): better where they show several
+    /// pictures of most classes and nothing else.
+    #[serde(default)]
+    #[param(default = false, required = false)]
+    transductive: bool,
 }
 
 fn five() -> usize {
@@ -97,7 +102,7 @@ pub async fn enroll(
 pub async fn classify(
     State(state): State<Arc<AppState>>,
     Path(gallery): Path<String>,
-    Query(ClassifyQuery { top, explain }): Query<ClassifyQuery>,
+    Query(ClassifyQuery { top, explain, transductive }): Query<ClassifyQuery>,
     pictures: Pictures,
 ) -> Result<Json<wire::Classified>, Problem> {
     known_gallery(&gallery)?;
@@ -105,10 +110,14 @@ pub async fn classify(
         let detail = format!("top: expected 1 to {MAX_TOP}, got {top}.");
         return Err(Problem::new(Code::BadRequest, detail));
     }
+    if transductive && pictures.uploads.len() < 2 {
+        let detail = "transductive=true needs two pictures or more in one call, got one.";
+        return Err(Problem::new(Code::NeedsMorePictures, detail));
+    }
     let pictures = Arc::new(pictures);
     let embedded = intake::embed_all(&state, &pictures).await?;
-    let work =
-        move |station: &mut Station| station.classify(&pictures.uploads, &embedded, top, explain);
+    let how = How { top, explain, transductive };
+    let work = move |station: &mut Station| station.classify(&pictures.uploads, embedded, how);
     Ok(Json(state.worker.call(work).await?))
 }
 

@@ -99,3 +99,23 @@ fn a_bundle_without_knowledge_says_so() {
     );
     assert_eq!(service.get(CLASSES).json()["classes"].as_array().unwrap().len(), 1);
 }
+
+#[test]
+fn pictures_may_help_to_judge_one_another() {
+    let service = Service::start(&[]);
+    service.enroll("stripes", &draw::png(stripes(0)));
+    service.enroll("columns", &draw::png(columns(0)));
+    let pictures = [4, 8].map(|shift| (draw::png(stripes(shift)), draw::png(columns(shift))));
+    let pictures: Vec<Vec<u8>> = pictures.into_iter().flat_map(|(a, b)| [a, b]).collect();
+    let files: Vec<(&str, &[u8])> = pictures.iter().map(|p| ("a.png", p.as_slice())).collect();
+    let together = format!("{CLASSIFY}?transductive=true");
+    let answer = service.post_files(&together, &files).ok();
+    let about = (&answer["fusion"], &answer["setting"], &answer["unlabelled"]);
+    assert_eq!(about, (&json!("gaussian"), &json!("transductive"), &json!(4)));
+    let labels: Vec<_> =
+        answer["results"].as_array().unwrap().iter().map(|result| &result["label"]).collect();
+    assert_eq!(labels, ["stripes", "columns", "stripes", "columns"]);
+    let alone = service.post_files(CLASSIFY, &files).ok();
+    assert_eq!((&alone["setting"], &alone["unlabelled"]), (&json!("inductive"), &json!(0)));
+    service.post(&together, &pictures[0]).assert_problem(422, "needs_more_pictures");
+}
