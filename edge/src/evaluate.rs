@@ -2,7 +2,7 @@
 //! (decoder, preprocessing, engine), and the same episodes are drawn as in training.
 
 use models::dataset::{Class, Dataset, DatasetError, PictureRef, Split};
-use models::few_shot::compare::{Known, Names};
+use models::few_shot::compare::{Conditions, Known};
 use models::few_shot::evaluate::{self as few_shot, Protocol, Report};
 use ndarray::{Array2, Array3, Axis, concatenate};
 use rayon::prelude::*;
@@ -64,7 +64,7 @@ pub fn evaluate(
         semantic: knowledge.semantic(&meanings),
         errors: knowledge.errors(protocol.spec.k_shot).cloned(),
     };
-    Ok(protocol.compare(&embeddings, &known, Names::Right)?)
+    Ok(protocol.compare(&embeddings, &known, Conditions::PLAIN)?)
 }
 
 /// The classes of a split of which no name is known: knowledge says nothing of them.

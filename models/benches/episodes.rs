@@ -6,7 +6,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use models::few_shot::compare::{Known, Names, compare};
+use models::few_shot::compare::{Conditions, Known, compare};
 use models::few_shot::episode::EpisodeSpec;
 use models::few_shot::evaluate::evaluate;
 use models::few_shot::space::{Space, normalized};
@@ -43,7 +43,7 @@ fn main() {
                 .expect("invariant: the classes suffice");
         }));
         times[2].push(timed(|| {
-            let figures = compare(&classes, &known, SPEC, Names::Right, EPISODES, 7);
+            let figures = compare(&classes, &known, SPEC, Conditions::PLAIN, EPISODES, 7);
             black_box(figures).expect("invariant: the classes suffice");
         }));
     }

@@ -10,6 +10,7 @@ pub mod evaluate;
 pub mod fusion;
 pub mod kernel;
 pub mod metric;
+pub mod mixed;
 pub mod prototype;
 pub mod space;
 pub mod statistics;

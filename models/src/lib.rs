@@ -20,5 +20,6 @@ pub mod hex;
 pub mod knowledge;
 pub mod picture;
 pub mod preprocess;
+pub mod random;
 pub mod reference;
 pub mod tensors;

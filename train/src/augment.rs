@@ -3,6 +3,7 @@
 //! A picture's change is a function of (seed, epoch, position in the epoch), so that any number of loader
 //! threads, and a resumed training, see the same pictures.
 
+use models::random::below;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
@@ -154,10 +155,6 @@ fn blend(pixels: &mut [f32], factor: f32, other: impl Fn(&[f32]) -> f32) {
 /// Luma of ITU-R BT.601.
 fn gray(pixel: &[f32]) -> f32 {
     0.299 * pixel[0] + 0.587 * pixel[1] + 0.114 * pixel[2]
-}
-
-fn below(rng: &mut ChaCha8Rng, n: usize) -> usize {
-    ((u128::from(rng.next_u64()) * n as u128) >> 64) as usize
 }
 
 /// Uniform in [0, 1).

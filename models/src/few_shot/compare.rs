@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+use rand_chacha::rand_core::SeedableRng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +15,10 @@ use super::evaluate::{
 };
 use super::fusion::{self, ErrorVariances, Fusion};
 use super::space::Space;
+use crate::random::below;
+
+/// Mixed into the seed of what is drawn beside the episode.
+const FOREIGN: u64 = 0x666f_7265_6967_6e00;
 
 /// What the policies need of the classes besides their pictures.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +30,42 @@ pub struct Known {
     /// What mean and semantic prototypes are off by on base classes, for this `k_shot`; without it there is no
     /// [`Fusion::ErrorVariance`].
     pub errors: Option<ErrorVariances>,
+}
+
+/// Under what conditions policies are compared.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Conditions {
+    /// Which names classes bear.
+    pub names: Names,
+    /// What a transductive policy sees besides the support; the queries unless something else is said.
+    pub unlabelled: Option<Unlabelled>,
+}
+
+impl Conditions {
+    /// Right names, and the queries as unlabelled pictures.
+    pub const PLAIN: Self = Self { names: Names::Right, unlabelled: None };
+}
+
+/// The unlabelled pictures of an episode, where they are not just its queries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unlabelled {
+    /// Of each class of the episode, so many of its queries; at most all. Without any there is no transductive figure.
+    pub per_class: usize,
+    /// Pictures of classes outside the episode, for each class in it.
+    pub foreign: usize,
+    /// Whether the first class has them all, the last almost none, and those between a number between.
+    pub unbalanced: bool,
+}
+
+impl Unlabelled {
+    /// How many the class at `way` of `n_way` has.
+    fn of_way(self, way: usize, n_way: usize) -> usize {
+        match self.unbalanced {
+            true => (self.per_class * (n_way - way)).div_ceil(n_way),
+            false => self.per_class,
+        }
+    }
 }
 
 /// Which name each class of an episode bears.
@@ -77,10 +117,6 @@ impl Names {
     }
 }
 
-fn below(rng: &mut ChaCha8Rng, n: usize) -> usize {
-    ((u128::from(rng.next_u64()) * n as u128) >> 64) as usize
-}
-
 impl fmt::Display for Names {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
@@ -111,7 +147,7 @@ impl FromStr for Names {
 }
 
 /// The accuracy of every policy over `episodes` episodes, the mean first; each of the others with its paired difference
-/// to it. Unlabelled pictures are the queries, where a policy uses any.
+/// to it.
 ///
 /// Episodes are those of [`evaluate`](super::evaluate::evaluate), and so is the figure of the mean. The answer is the
 /// same for any number of threads.
@@ -122,7 +158,7 @@ pub fn compare(
     embeddings: &[Array2<f32>],
     known: &Known,
     spec: EpisodeSpec,
-    names: Names,
+    conditions: Conditions,
     episodes: u64,
     seed: u64,
 ) -> Result<Vec<Outcome>, EvaluateError> {
@@ -132,17 +168,62 @@ pub fn compare(
         .into_par_iter()
         .map(|index| {
             let episode = sampler.episode(index);
-            let names = names.of(&episode, embeddings.len(), seed, index);
+            let names = conditions.names.of(&episode, embeddings.len(), seed, index);
             let semantic = known.semantic.select(Axis(0), &names);
-            let problem = Problem::new(&Chosen::of(embeddings, &episode), semantic, known);
+            let chosen = Chosen::of(embeddings, &episode);
+            let unlabelled = match conditions.unlabelled {
+                None => chosen.query.clone(),
+                Some(kind) => unlabelled(kind, embeddings, &episode, &chosen.query, seed, index),
+            };
+            let problem = Problem::new(&chosen, unlabelled, semantic, known);
             let of = |fusion| Some(problem.n_right(problem.prototypes(fusion)?.view()));
             let n_queries = problem.query.nrows() as f64;
             Fusion::ALL.into_iter().filter_map(of).map(|n| n as f64 / n_queries).collect()
         })
         .collect();
-    let skips = |fusion: &Fusion| *fusion == Fusion::ErrorVariance && known.errors.is_none();
+    let without_unlabelled =
+        conditions.unlabelled.is_some_and(|kind| kind.per_class + kind.foreign == 0);
+    let skips = |fusion: &Fusion| match fusion {
+        Fusion::ErrorVariance => known.errors.is_none(),
+        Fusion::Gaussian => without_unlabelled,
+        _ => false,
+    };
     let policies = Fusion::ALL.into_iter().filter(|fusion| !skips(fusion)).enumerate();
     Ok(policies.map(|(column, fusion)| outcome(fusion, column, &shares)).collect())
+}
+
+/// The unlabelled pictures of an episode, `[u, s]`; a function of `seed` and `index`.
+fn unlabelled(
+    kind: Unlabelled,
+    embeddings: &[Array2<f32>],
+    episode: &Episode,
+    query: &Array2<f32>,
+    seed: u64,
+    index: u64,
+) -> Array2<f32> {
+    let n_way = episode.classes.len();
+    let n_query = query.nrows() / n_way;
+    let own = (0..n_way).flat_map(|way| {
+        let count = kind.of_way(way, n_way).min(n_query);
+        way * n_query..way * n_query + count
+    });
+    let own = query.select(Axis(0), &own.collect::<Vec<_>>());
+    let outside: Vec<usize> =
+        (0..embeddings.len()).filter(|class| !episode.classes.contains(class)).collect();
+    if outside.is_empty() {
+        return own;
+    }
+    // Neither the streams of episodes nor those of names.
+    let mut rng = ChaCha8Rng::seed_from_u64(seed ^ FOREIGN);
+    rng.set_stream(index);
+    let foreign: Vec<usize> =
+        (0..n_way * kind.foreign).map(|_| outside[below(&mut rng, outside.len())]).collect();
+    let mut rows = vec![own];
+    for class in foreign {
+        let picture = below(&mut rng, embeddings[class].nrows());
+        rows.push(embeddings[class].select(Axis(0), &[picture]));
+    }
+    joined(&rows)
 }
 
 /// The figure of one column of `shares[episode]`; the mean's is column 0.
@@ -167,11 +248,17 @@ struct Problem<'a> {
     support: Array2<f32>,
     labels: Vec<usize>,
     query: Array2<f32>,
+    unlabelled: Array2<f32>,
     share: f32,
 }
 
 impl<'a> Problem<'a> {
-    fn new(chosen: &Chosen, semantic: Array2<f32>, known: &'a Known) -> Self {
+    fn new(
+        chosen: &Chosen,
+        unlabelled: Array2<f32>,
+        semantic: Array2<f32>,
+        known: &'a Known,
+    ) -> Self {
         let k_shot = chosen.support.first().map_or(0, Array2::nrows);
         Self {
             known,
@@ -180,6 +267,7 @@ impl<'a> Problem<'a> {
             support: joined(&chosen.support),
             labels: (0..chosen.support.len()).flat_map(|way| vec![way; k_shot]).collect(),
             query: chosen.query.clone(),
+            unlabelled,
             share: fusion::share(k_shot),
         }
     }
@@ -197,10 +285,11 @@ impl<'a> Problem<'a> {
                 fusion::weighted(mean, semantic, weight.view())
             }
             Fusion::Trusted => fusion::trusted(mean, semantic, self.share, &self.known.space),
+            Fusion::Gaussian if self.unlabelled.is_empty() => return None,
             Fusion::Gaussian => {
                 let completed = self.completed(1.0);
-                let (support, query) = (self.support.view(), self.query.view());
-                fusion::gaussian(mean, completed.view(), support, &self.labels, query)
+                let (support, unlabelled) = (self.support.view(), self.unlabelled.view());
+                fusion::gaussian(mean, completed.view(), support, &self.labels, unlabelled)
             }
         })
     }

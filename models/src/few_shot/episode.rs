@@ -13,7 +13,9 @@
 use std::fmt;
 
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+use rand_chacha::rand_core::SeedableRng;
+
+use crate::random::below;
 
 /// The size of every episode of an evaluation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,15 +151,10 @@ impl Sampler {
 fn draw(n: usize, count: usize, generator: &mut ChaCha8Rng) -> Vec<usize> {
     let mut numbers: Vec<usize> = (0..n).collect();
     for i in 0..count {
-        numbers.swap(i, i + below(n - i, generator));
+        numbers.swap(i, i + below(generator, n - i));
     }
     numbers.truncate(count);
     numbers
-}
-
-/// A number below `n` (Lemire's multiplication; for any `n` that fits memory its bias is below 2^-32).
-fn below(n: usize, generator: &mut ChaCha8Rng) -> usize {
-    ((u128::from(generator.next_u64()) * n as u128) >> 64) as usize
 }
 
 #[cfg(test)]

@@ -5,11 +5,12 @@
 
 use ndarray::{Array1, Array2, Axis};
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+use rand_chacha::rand_core::SeedableRng;
 
 use super::fusion::ErrorVariances;
 use super::kernel::{KernelCompleter, KnownAs};
 use super::prototype;
+use crate::random::below;
 
 /// Parts that the base classes are cut into; each is asked of a completer fitted to the others.
 const FOLDS: usize = 8;
@@ -83,7 +84,7 @@ impl Sums {
             let mut order: Vec<usize> = (0..n).collect();
             let mut support = zeros(rows.ncols());
             for i in 0..k_shot {
-                let chosen = i + ((u128::from(rng.next_u64()) * (n - i) as u128) >> 64) as usize;
+                let chosen = i + below(rng, n - i);
                 order.swap(i, chosen);
                 support += &rows.row(order[i]).mapv(f64::from);
             }
@@ -112,6 +113,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::knowledge::wordnet::SynsetId;
+    use rand_chacha::rand_core::Rng;
 
     /// Classes around random centers; the pictures of the second half of the dimensions are ten times noisier.
     fn problem() -> (Vec<KnownAs>, Vec<Array2<f32>>) {

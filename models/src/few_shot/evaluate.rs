@@ -4,9 +4,10 @@ use ndarray::{Array2, ArrayView2, Axis, concatenate, stack};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::compare::{Known, Names, compare};
+use super::compare::{Conditions, Known, Names, Unlabelled, compare};
 use super::episode::{Episode, EpisodeError, EpisodeSpec, Sampler};
 use super::fusion::{Fusion, Setting};
+use super::mixed::{Mixed, mixed};
 use super::{metric, prototype};
 use crate::dataset::Split;
 
@@ -54,17 +55,42 @@ impl Protocol {
         &self,
         embeddings: &[Array2<f32>],
         known: &Known,
-        names: Names,
+        conditions: Conditions,
     ) -> Result<Report, EvaluateError> {
-        let results = compare(embeddings, known, self.spec, names, self.episodes, self.seed)?;
-        let report = self.of(results);
-        Ok(Report { names: (names != Names::Right).then_some(names), ..report })
+        let results = compare(embeddings, known, self.spec, conditions, self.episodes, self.seed)?;
+        let Conditions { names, unlabelled } = conditions;
+        let names = (names != Names::Right).then_some(names);
+        Ok(Report { names, unlabelled, ..self.of(results) })
+    }
+
+    /// The recall of classes with and without pictures; see [`mixed`].
+    ///
+    /// # Errors
+    /// Those of [`mixed`].
+    pub fn mixed(
+        &self,
+        embeddings: &[Array2<f32>],
+        known: &Known,
+        name_only: usize,
+    ) -> Result<Mixed, EvaluateError> {
+        mixed(embeddings, known, self.spec, name_only, self.episodes, self.seed)
     }
 
     fn of(&self, results: Vec<Outcome>) -> Report {
         let Self { split, spec, episodes, seed } = *self;
         let EpisodeSpec { n_way, k_shot, n_query } = spec;
-        Report { n_way, k_shot, n_query, episodes, seed, split, names: None, results }
+        Report {
+            n_way,
+            k_shot,
+            n_query,
+            episodes,
+            seed,
+            split,
+            names: None,
+            unlabelled: None,
+            mixed: None,
+            results,
+        }
     }
 }
 
@@ -87,6 +113,12 @@ pub struct Report {
     /// How names were made wrong, where they were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub names: Option<Names>,
+    /// What a transductive policy saw, where it was not just the queries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unlabelled: Option<Unlabelled>,
+    /// How classes without pictures fared among others, where that was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mixed: Option<Mixed>,
     /// One figure for each way of making prototypes, all on the same episodes.
     pub results: Vec<Outcome>,
 }
@@ -96,8 +128,13 @@ impl Report {
     pub fn to_markdown(&self) -> String {
         let Self { n_way, k_shot, n_query, episodes, seed, split, .. } = self;
         let names = self.names.map_or(String::new(), |names| format!(", names {names}"));
+        let unlabelled = self.unlabelled.map_or(String::new(), |kind| {
+            let Unlabelled { per_class, foreign, unbalanced } = kind;
+            let unbalanced = if unbalanced { ", unbalanced" } else { "" };
+            format!(", unlabelled {per_class} and {foreign} foreign a class{unbalanced}")
+        });
         let mut table = format!(
-            "{n_way}-way {k_shot}-shot, {n_query} queries, {episodes} episodes, seed {seed}, {split}{names}\n\n\
+            "{n_way}-way {k_shot}-shot, {n_query} queries, {episodes} episodes, seed {seed}, {split}{names}{unlabelled}\n\n\
              | fusion         | setting      | accuracy      | against mean  |\n\
              |----------------|--------------|---------------|---------------|\n"
         );
@@ -109,6 +146,13 @@ impl Report {
             let gain = outcome.gain.map_or(String::new(), gain);
             let (fusion, setting) = (outcome.fusion, outcome.setting);
             table += &format!("| {fusion:<14} | {setting:<12} | {accuracy:<13} | {gain:<13} |\n");
+        }
+        if let Some(Mixed { name_only, named, pictured }) = self.mixed {
+            let (named, pictured) =
+                (percent(named.recall, named.ci95), percent(pictured.recall, pictured.ci95));
+            table += &format!(
+                "\n{name_only} of {n_way} classes by name only, trusted: recall {named} of those, {pictured} of the others\n"
+            );
         }
         table
     }
@@ -146,6 +190,14 @@ pub struct Gain {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EvaluateError {
+    /// Classes by name only that leave none of one kind.
+    #[error("{got} of {n_way} classes by name only: expected 1 to {}", n_way - 1)]
+    NameOnly {
+        /// As asked for.
+        got: usize,
+        /// Classes of an episode.
+        n_way: usize,
+    },
     /// No episode can be drawn.
     #[error(transparent)]
     Episode(#[from] EpisodeError),
@@ -383,6 +435,8 @@ mod tests {
             seed: 7,
             split: Split::Val,
             names: None,
+            unlabelled: None,
+            mixed: None,
             results: vec![outcome],
         };
         let json = serde_json::to_string(&report).unwrap();

@@ -1,9 +1,10 @@
 //! All policies on the same episodes: where names help, where they lie, and for any number of threads.
 
-use models::few_shot::compare::{Known, Names, compare};
+use models::few_shot::compare::{Conditions, Known, Names, Unlabelled, compare};
 use models::few_shot::episode::EpisodeSpec;
 use models::few_shot::evaluate::{Outcome, evaluate};
 use models::few_shot::fusion::{ErrorVariances, Fusion, Setting};
+use models::few_shot::mixed::mixed;
 use models::few_shot::space::{Space, normalized};
 use ndarray::{Array1, Array2, Axis};
 use rand_chacha::ChaCha8Rng;
@@ -32,6 +33,10 @@ fn problem() -> (Vec<Array2<f32>>, Known) {
     (classes, Known { space, semantic, errors: Some(errors) })
 }
 
+fn bearing(names: Names) -> Conditions {
+    Conditions { names, ..Conditions::PLAIN }
+}
+
 fn of(outcomes: &[Outcome], fusion: Fusion) -> Outcome {
     *outcomes.iter().find(|outcome| outcome.fusion == fusion).unwrap()
 }
@@ -43,7 +48,7 @@ fn gain(outcomes: &[Outcome], fusion: Fusion) -> f64 {
 #[test]
 fn right_names_help_and_wrong_ones_do_not_harm_the_default() {
     let (classes, known) = problem();
-    let with = |names| compare(&classes, &known, SPEC, names, 400, 7).unwrap();
+    let with = |names| compare(&classes, &known, SPEC, bearing(names), 400, 7).unwrap();
     let right = with(Names::Right);
     assert!(gain(&right, Fusion::Completed) > 0.1, "{right:?}");
     assert!(gain(&right, Fusion::Trusted) > 0.8 * gain(&right, Fusion::Completed), "{right:?}");
@@ -58,7 +63,7 @@ fn right_names_help_and_wrong_ones_do_not_harm_the_default() {
 #[test]
 fn the_mean_is_that_of_an_evaluation_by_itself() {
     let (classes, known) = problem();
-    let outcomes = compare(&classes, &known, SPEC, Names::Right, 100, 7).unwrap();
+    let outcomes = compare(&classes, &known, SPEC, bearing(Names::Right), 100, 7).unwrap();
     assert_eq!(outcomes[0], evaluate(&classes, SPEC, 100, 7).unwrap());
     assert_eq!(outcomes.iter().map(|o| o.fusion).collect::<Vec<_>>(), Fusion::ALL);
     let transductive = outcomes.iter().filter(|o| o.setting == Setting::Transductive);
@@ -68,7 +73,7 @@ fn the_mean_is_that_of_an_evaluation_by_itself() {
         assert!(difference.abs() < 1e-12);
     }
     let unmeasured = Known { errors: None, ..known };
-    let fewer = compare(&classes, &unmeasured, SPEC, Names::Right, 100, 7).unwrap();
+    let fewer = compare(&classes, &unmeasured, SPEC, bearing(Names::Right), 100, 7).unwrap();
     assert!(fewer.iter().all(|o| o.fusion != Fusion::ErrorVariance));
     assert_eq!(of(&fewer, Fusion::Gaussian), of(&outcomes, Fusion::Gaussian));
 }
@@ -78,7 +83,7 @@ fn any_number_of_threads_gives_the_same_bits() {
     let (classes, known) = problem();
     let with_threads = |n: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap();
-        pool.install(|| compare(&classes, &known, SPEC, Names::OneWrong, 101, 7).unwrap())
+        pool.install(|| compare(&classes, &known, SPEC, bearing(Names::OneWrong), 101, 7).unwrap())
     };
     let one = with_threads(1);
     assert_eq!(one, with_threads(2));
@@ -89,8 +94,37 @@ fn any_number_of_threads_gives_the_same_bits() {
 fn equal_vectors_give_every_policy_the_first_class() {
     let (classes, known) = problem();
     let same: Vec<_> = classes.iter().map(|rows| Array2::ones(rows.dim())).collect();
-    let outcomes = compare(&same, &known, SPEC, Names::Right, 20, 7).unwrap();
+    let outcomes = compare(&same, &known, SPEC, bearing(Names::Right), 20, 7).unwrap();
     assert!((of(&outcomes, Fusion::Mean).accuracy - 0.2).abs() < 1e-12);
     assert!(outcomes.iter().all(|o| o.accuracy.is_finite()));
     assert_eq!(known.semantic.len_of(Axis(0)), 9);
+}
+
+#[test]
+fn unlabelled_pictures_help_and_foreign_ones_do_not() {
+    let (classes, known) = problem();
+    let gaussian = |per_class, foreign, unbalanced| {
+        let unlabelled = Some(Unlabelled { per_class, foreign, unbalanced });
+        let conditions = Conditions { unlabelled, ..Conditions::PLAIN };
+        let outcomes = compare(&classes, &known, SPEC, conditions, 400, 7).unwrap();
+        outcomes.into_iter().find(|o| o.fusion == Fusion::Gaussian).map(|o| o.accuracy)
+    };
+    assert_eq!(gaussian(0, 0, false), None, "without unlabelled pictures there is no such fusion");
+    let all = compare(&classes, &known, SPEC, Conditions::PLAIN, 400, 7).unwrap();
+    assert_eq!(gaussian(6, 0, false), Some(of(&all, Fusion::Gaussian).accuracy));
+    assert!(gaussian(6, 0, false) > gaussian(1, 0, false));
+    assert!(gaussian(6, 0, false) > gaussian(6, 12, false));
+    assert_ne!(gaussian(6, 0, false), gaussian(6, 0, true));
+}
+
+#[test]
+fn classes_without_pictures_are_found_among_others() {
+    let (classes, known) = problem();
+    let recalls = mixed(&classes, &known, SPEC, 2, 300, 7).unwrap();
+    assert!(recalls.named.recall > 0.4 && recalls.pictured.recall > 0.4, "{recalls:?}");
+    assert_eq!(recalls, mixed(&classes, &known, SPEC, 2, 300, 7).unwrap());
+    for wrong in [0, 5] {
+        let error = mixed(&classes, &known, SPEC, wrong, 300, 7).unwrap_err().to_string();
+        assert!(error.contains("expected 1 to 4"), "{error}");
+    }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use models::dataset::Split;
 use models::disk;
-use models::few_shot::compare::Names;
+use models::few_shot::compare::{Conditions, Names, Unlabelled};
 use models::few_shot::episode::EpisodeSpec;
 use models::few_shot::evaluate::Protocol;
 use train::run::Run;
@@ -41,6 +41,18 @@ pub(crate) struct Options {
     /// Which names the classes bear: right, wrong, equal, one-wrong or swapped. Needs a completer.
     #[arg(long, default_value_t = Names::Right)]
     names: Names,
+    /// How many of each class's queries a transductive policy sees as unlabelled pictures [default: all].
+    #[arg(long, value_name = "N")]
+    unlabelled: Option<usize>,
+    /// How many pictures of other classes it sees beside them, for each class.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    foreign: usize,
+    /// Let the first class have all of its unlabelled pictures, the last almost none.
+    #[arg(long)]
+    unbalanced: bool,
+    /// Also tell how well so many of the classes are found by their names alone among the others.
+    #[arg(long, value_name = "N")]
+    name_only: Option<usize>,
     /// Where the figures are written as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -51,10 +63,12 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<()> {
     let compute = options.compute.for_figures()?;
     let dataset = open(&options.data)?;
-    let Options { n_way, k_shot, n_query, split, episodes, seed, names, .. } = *options;
+    let Options { n_way, k_shot, n_query, split, episodes, seed, name_only, .. } = *options;
     let spec = EpisodeSpec { n_way, k_shot, n_query };
     let protocol = Protocol { split, spec, episodes, seed };
-    let report = evaluate(&Run::new(&options.run), &dataset, &protocol, names, compute)?;
+    let run = Run::new(&options.run);
+    let conditions = options.conditions();
+    let report = evaluate(&run, &dataset, &protocol, conditions, name_only, compute)?;
     let json = serde_json::to_string_pretty(&report)?;
     if let Some(path) = &options.json {
         disk::write(path, json.as_bytes())?;
@@ -65,4 +79,14 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     println!("{json}");
     Ok(())
+}
+
+impl Options {
+    fn conditions(&self) -> Conditions {
+        let Self { names, unlabelled, foreign, unbalanced, n_query, .. } = *self;
+        let is_special = unlabelled.is_some() || foreign > 0 || unbalanced;
+        let per_class = unlabelled.unwrap_or(n_query);
+        let unlabelled = Unlabelled { per_class, foreign, unbalanced };
+        Conditions { names, unlabelled: is_special.then_some(unlabelled) }
+    }
 }

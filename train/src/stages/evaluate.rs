@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use models::dataset::Dataset;
-use models::few_shot::compare::{Known, Names};
+use models::few_shot::compare::{Conditions, Known};
 use models::few_shot::evaluate::{Protocol, Report};
 
 use super::complete::{completer, known_as};
@@ -17,7 +17,8 @@ pub fn evaluate(
     run: &Run,
     dataset: &Dataset,
     protocol: &Protocol,
-    names: Names,
+    conditions: Conditions,
+    name_only: Option<usize>,
     compute: Compute,
 ) -> Result<Report> {
     let checkpoint = run.read(&run.best())?;
@@ -26,9 +27,13 @@ pub fn evaluate(
     ensure!(!classes.is_empty(), empty());
     protocol.check(classes.iter().map(|class| (class.name.as_str(), class.pictures.len())))?;
     let completer = completer(run, &checkpoint)?;
-    let nameless =
-        || BadInput("--names needs a completer: run handful-train complete first".to_owned());
-    ensure!(completer.is_some() || names == Names::Right, nameless());
+    let nameless = || {
+        BadInput(
+            "--names, --unlabelled, --foreign, --unbalanced and --name-only need a completer: run handful-train complete first".to_owned(),
+        )
+    };
+    let is_plain = conditions == Conditions::PLAIN && name_only.is_none();
+    ensure!(completer.is_some() || is_plain, nameless());
     let rows = embeddings(run, &checkpoint, dataset, protocol.split, compute)?;
     let Some(completer) = completer else {
         return Ok(protocol.report(&rows)?);
@@ -40,5 +45,6 @@ pub fn evaluate(
         semantic: completer.semantic(&known),
         errors: completer.errors(protocol.spec.k_shot).cloned(),
     };
-    Ok(protocol.compare(&rows, &known, names)?)
+    let mixed = name_only.map(|name_only| protocol.mixed(&rows, &known, name_only)).transpose()?;
+    Ok(Report { mixed, ..protocol.compare(&rows, &known, conditions)? })
 }

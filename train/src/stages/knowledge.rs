@@ -54,11 +54,19 @@ pub fn knowledge(
     out: &Path,
 ) -> Result<Summary> {
     let classes = named_classes(dataset, sources.splits)?;
+    let only_base = classes.iter().all(|class| class.split == Split::Base);
+    let nothing = "rule `paper` keeps what a base class and another class have, but all classes are base classes: \
+                   add the others with --splits, or take --rule base-only";
+    ensure!(rule != Rule::Paper || !only_base, BadInput(nothing.to_owned()));
     let wordnet = read_wordnet(sources.wordnet)?;
     let vectors = read_vectors(sources.vectors)?;
     let knowledge = Knowledge::new(&wordnet, &classes, rule)?;
     let words = knowledge.words(&vectors);
     let json = knowledge.to_bytes()?;
+    if let Some(folder) = out.parent() {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    }
     // The words name the hash of the JSON: in this order, a power cut leaves a pair that is refused, not mixed up.
     disk::write(&out.with_file_name(WORDS), &words.to_bytes(&json)?)?;
     disk::write(out, &json)?;
