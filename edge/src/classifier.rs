@@ -5,10 +5,10 @@
 //! name tells, as far as the names fit the pictures ([`Fusion::Trusted`]); a class without pictures is what its name
 //! tells.
 
-use models::few_shot::fusion::{self, Fusion};
-use models::few_shot::space::Space;
-use models::few_shot::{metric, mixed, prototype};
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
+use models::few_shot::fusion::Fusion;
+use models::few_shot::gallery::Prototypes;
+use models::few_shot::{metric, prototype};
+use ndarray::{Array2, ArrayView1, Axis};
 
 use crate::gallery::{Class, ClassId, ExampleId, Label};
 use crate::knowledge::{Knowledge, Meaning};
@@ -18,8 +18,7 @@ use crate::knowledge::{Knowledge, Meaning};
 pub struct Classifier {
     fusion: Fusion,
     known: Vec<Known>,
-    /// `[classes, embedding_size]`.
-    prototypes: Array2<f32>,
+    prototypes: Prototypes,
 }
 
 #[derive(Debug, Clone)]
@@ -28,8 +27,6 @@ struct Known {
     label: Label,
     examples: usize,
     meaning: Option<Meaning>,
-    knowledge: f32,
-    lift: f32,
 }
 
 /// A class that a picture may show.
@@ -69,19 +66,22 @@ impl Classifier {
             .map(|class| (class, meaning(class)))
             .filter(|(class, meaning)| meaning.is_some() || !class.examples.is_empty())
             .unzip();
-        let (prototypes, shares) = match knowledge {
-            Some(knowledge) => completed(&classes, &meanings, knowledge),
-            None => (means(&classes), Array1::zeros(classes.len())),
+        let size = knowledge.map(|knowledge| knowledge.space().center().len());
+        let (means, pictures) = (means(&classes, size), classes.iter().map(|c| c.examples.len()));
+        let prototypes = match knowledge {
+            None => Prototypes::of_means(means, pictures.collect()),
+            Some(knowledge) => {
+                let semantic = knowledge.semantic(&meanings);
+                let space = knowledge.space();
+                Prototypes::trusted(means, pictures.collect(), semantic.view(), space)
+            }
         };
-        let lift = knowledge.map_or(0.0, |knowledge| lift(&classes, knowledge.space()));
-        let known =
-            classes.iter().zip(meanings).zip(shares).map(|((class, meaning), knowledge)| {
-                let examples = class.examples.len();
-                let lift = if examples == 0 { lift } else { 0.0 };
-                let meaning = meaning.filter(|_| knowledge > 0.0);
-                let (class_id, label) = (class.id, class.label.clone());
-                Known { class_id, label, examples, meaning, knowledge, lift }
-            });
+        let known = classes.iter().zip(meanings).map(|(class, meaning)| Known {
+            class_id: class.id,
+            label: class.label.clone(),
+            examples: class.examples.len(),
+            meaning,
+        });
         let fusion = if knowledge.is_some() { Fusion::Trusted } else { Fusion::Mean };
         Self { fusion, known: known.collect(), prototypes }
     }
@@ -102,7 +102,7 @@ impl Classifier {
     /// Empty when nothing is enrolled.
     #[must_use]
     pub fn classify(&self, embedding: &[f32], top: usize) -> Vec<Candidate> {
-        self.ranked(self.prototypes.view(), embedding, top)
+        self.ranked(&self.prototypes, embedding, top)
     }
 
     /// The same for several pictures at once, each of which helps to judge the others
@@ -115,50 +115,40 @@ impl Classifier {
         embeddings: &[Vec<f32>],
         top: usize,
     ) -> Vec<Vec<Candidate>> {
-        let columns = self.prototypes.ncols();
-        let fits = embeddings.iter().all(|embedding| embedding.len() == columns);
+        let size = self.prototypes.size();
+        let fits = embeddings.iter().all(|embedding| embedding.len() == size);
         if self.known.is_empty() || !fits {
             return vec![Vec::new(); embeddings.len()];
         }
-        let (mut means, mut support, mut labels) =
-            (self.prototypes.clone(), Vec::new(), Vec::new());
-        for class in classes.iter().filter(|class| !class.examples.is_empty()) {
-            let row = self.known.iter().position(|known| known.class_id == class.id);
-            let Some(row) = row else { continue };
-            means.row_mut(row).assign(&Array1::from(mean(class)));
+        let row_of = |class: &Class| self.known.iter().position(|known| known.class_id == class.id);
+        let (mut support, mut labels) = (Vec::new(), Vec::new());
+        for (class, row) in classes.iter().filter_map(|class| Some((class, row_of(class)?))) {
             labels.extend(class.examples.iter().map(|_| row));
             support.extend(class.examples.iter().map(|example| example.embedding.as_slice()));
         }
         let unlabelled: Vec<&[f32]> = embeddings.iter().map(Vec::as_slice).collect();
-        let (support, unlabelled) = (stacked(&support, columns), stacked(&unlabelled, columns));
-        let (means, own) = (means.view(), self.prototypes.view());
-        let moved = fusion::gaussian(means, own, support.view(), &labels, unlabelled.view());
-        embeddings.iter().map(|embedding| self.ranked(moved.view(), embedding, top)).collect()
+        let (support, unlabelled) = (stacked(&support, size), stacked(&unlabelled, size));
+        let moved = self.prototypes.among(support.view(), &labels, unlabelled.view());
+        embeddings.iter().map(|embedding| self.ranked(&moved, embedding, top)).collect()
     }
 
-    fn ranked(
-        &self,
-        prototypes: ArrayView2<'_, f32>,
-        embedding: &[f32],
-        top: usize,
-    ) -> Vec<Candidate> {
-        if self.known.is_empty() || embedding.len() != prototypes.ncols() {
+    fn ranked(&self, prototypes: &Prototypes, embedding: &[f32], top: usize) -> Vec<Candidate> {
+        if self.known.is_empty() || embedding.len() != prototypes.size() {
             return Vec::new();
         }
-        let query = ArrayView1::from(embedding).insert_axis(Axis(0));
-        let cosines = metric::cosine(query, prototypes);
-        let lifted = self.known.iter().zip(cosines.row(0));
-        let mut ranked: Vec<_> =
-            lifted.map(|(known, cosine)| (known, (cosine + known.lift).min(1.0))).collect();
-        ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let scores = prototypes.scores(ArrayView1::from(embedding).insert_axis(Axis(0)));
+        let shares = prototypes.knowledge();
+        let mut ranked: Vec<_> = self.known.iter().zip(scores.row(0)).zip(shares).collect();
+        ranked.sort_by(|a, b| b.0.1.total_cmp(a.0.1));
         ranked.truncate(top);
-        ranked.into_iter().map(|(known, score)| known.candidate(score)).collect()
+        ranked.into_iter().map(|((known, &score), &share)| known.candidate(score, share)).collect()
     }
 }
 
 impl Known {
-    fn candidate(&self, score: f32) -> Candidate {
-        let Self { class_id, ref label, examples, meaning, knowledge, .. } = *self;
+    fn candidate(&self, score: f32, knowledge: f32) -> Candidate {
+        let Self { class_id, ref label, examples, meaning } = *self;
+        let meaning = meaning.filter(|_| knowledge > 0.0);
         Candidate { class_id, label: label.clone(), score, examples, meaning, knowledge }
     }
 }
@@ -188,52 +178,17 @@ fn stacked(rows: &[&[f32]], columns: usize) -> Array2<f32> {
         .expect("invariant: a gallery holds embeddings of one length")
 }
 
-/// Mean prototypes, `[classes, s]`, of classes that all have examples.
-fn means(classes: &[&Class]) -> Array2<f32> {
-    let rows: Vec<f32> = classes.iter().flat_map(|class| mean(class)).collect();
-    let columns = rows.len().checked_div(classes.len()).unwrap_or(0);
-    Array2::from_shape_vec((classes.len(), columns), rows)
-        .expect("invariant: a gallery holds embeddings of one length")
-}
-
-fn mean(class: &Class) -> Vec<f32> {
-    let flat: Vec<f32> = class.examples.iter().flat_map(|e| e.embedding.iter().copied()).collect();
-    let shape = (class.examples.len(), flat.len() / class.examples.len());
-    let examples = ArrayView2::from_shape(shape, &flat)
-        .expect("invariant: a gallery holds embeddings of one length");
-    prototype::mean(examples).to_vec()
-}
-
-/// Prototypes `[classes, s]` and the share of knowledge in each.
-fn completed(
-    classes: &[&Class],
-    meanings: &[Option<Meaning>],
-    knowledge: &Knowledge,
-) -> (Array2<f32>, Array1<f32>) {
-    let semantic = knowledge.semantic(meanings);
-    let pictured: Vec<usize> =
-        (0..classes.len()).filter(|&row| !classes[row].examples.is_empty()).collect();
-    let with_pictures: Vec<&Class> = pictured.iter().map(|&row| classes[row]).collect();
-    let means = means(&with_pictures);
-    let (mut prototypes, mut shares) = (semantic.clone(), Array1::ones(classes.len()));
-    if pictured.is_empty() {
-        return (prototypes, shares);
+/// Mean prototypes, `[classes, s]`; zeros for a class without pictures. `size` is `s` where it is known.
+fn means(classes: &[&Class], size: Option<usize>) -> Array2<f32> {
+    let examples = classes.iter().flat_map(|class| &class.examples);
+    let size = size.or_else(|| examples.map(|e| e.embedding.len()).next()).unwrap_or(0);
+    let mut means = Array2::zeros((classes.len(), size));
+    for (mut row, class) in means.rows_mut().into_iter().zip(classes) {
+        if !class.examples.is_empty() {
+            let examples: Vec<&[f32]> =
+                class.examples.iter().map(|example| example.embedding.as_slice()).collect();
+            row.assign(&prototype::mean(stacked(&examples, size).view()));
+        }
     }
-    let beside = semantic.select(Axis(0), &pictured);
-    let trust = fusion::trust(means.view(), beside.view(), knowledge.space());
-    let examples = with_pictures.iter().map(|class| fusion::share(class.examples.len()));
-    let weights = trust * examples.collect::<Array1<f32>>();
-    let fused = fusion::mixed(means.view(), beside.view(), weights.view());
-    for (at, &row) in pictured.iter().enumerate() {
-        prototypes.row_mut(row).assign(&fused.row(at));
-        shares[row] = weights[at];
-    }
-    (prototypes, shares)
-}
-
-/// What the scores of classes without pictures are lifted by.
-fn lift(classes: &[&Class], space: &Space) -> f32 {
-    let counts = classes.iter().map(|class| class.examples.len()).filter(|&n| n > 0);
-    let (classes, examples) = counts.fold((0, 0), |(n, sum), count| (n + 1, sum + count));
-    mixed::lift(examples.checked_div(classes).unwrap_or(0), space)
+    means
 }

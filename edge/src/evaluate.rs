@@ -77,6 +77,7 @@ pub fn nameless<'a>(dataset: &'a Dataset, split: Split, knowledge: &Knowledge) -
 
 fn meaning(class: &Class, knowledge: &Knowledge) -> Option<Meaning> {
     let given = class.wnid.as_deref().and_then(|wnid| wnid.parse().ok());
+    let given = given.filter(|&synset| knowledge.definition(synset).is_some());
     let given = given.map(|synset| Meaning { synset, rule: Rule::Said });
     given.or_else(|| knowledge.read(&class.name.replace('_', " ")))
 }

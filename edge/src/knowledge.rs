@@ -15,6 +15,9 @@ use crate::gallery::{Class, Said};
 /// What every physical thing is a kind of: pictures show nothing else.
 const PHYSICAL_ENTITY: SynsetId = SynsetId(1930);
 
+/// The most words of a label that are looked up, from its end; no noun of WordNet has more.
+const MAX_WORDS: usize = 9;
+
 /// The most attributes that a sense lists; an animal has dozens.
 const MAX_ATTRIBUTES: usize = 16;
 
@@ -82,6 +85,17 @@ pub struct Meaning {
     pub rule: Rule,
 }
 
+/// What the lexicon has for a label.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LookedUp {
+    /// Which of its words are the noun.
+    pub rule: Rule,
+    /// The noun's meanings, most frequent first; at least one.
+    pub senses: Vec<SynsetId>,
+    /// The one that is taken; none of them when pictures show none of them.
+    pub read_as: Option<SynsetId>,
+}
+
 /// One meaning of a noun, for people to choose from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sense {
@@ -147,16 +161,25 @@ impl Knowledge {
         }
     }
 
-    /// The meaning of a label: that of its words together, or else of as many of its last words as are a noun
-    /// ("my blue coffee mug" is a coffee mug).
+    /// The meaning of a label, unless nothing that pictures show is called so.
     #[must_use]
     pub fn read(&self, label: &str) -> Option<Meaning> {
+        let LookedUp { rule, read_as, .. } = self.look_up(label)?;
+        read_as.map(|synset| Meaning { synset, rule })
+    }
+
+    /// Looks a label up: its words together, or else as many of its last words as are a noun ("my blue coffee mug" is a
+    /// coffee mug). `None` when it ends with no noun that the lexicon has.
+    #[must_use]
+    pub fn look_up(&self, label: &str) -> Option<LookedUp> {
         let is_part = |c: char| c.is_alphabetic() || matches!(c, '-' | '\'' | '.');
         let words: Vec<&str> = label.split(|c| !is_part(c)).filter(|w| !w.is_empty()).collect();
+        let words = &words[words.len().saturating_sub(MAX_WORDS)..];
         (0..words.len()).find_map(|first| {
             let senses = self.lexicon.senses(&words[first..].join(" "));
+            let read_as = self.likeliest(&senses);
             let rule = if first == 0 { Rule::Label } else { Rule::HeadNoun };
-            self.likeliest(&senses).map(|synset| Meaning { synset, rule })
+            (!senses.is_empty()).then_some(LookedUp { rule, senses, read_as })
         })
     }
 
@@ -168,23 +191,25 @@ impl Knowledge {
         best.or_else(|| things().next()).copied()
     }
 
-    /// The meanings of a noun, most frequent first.
+    /// Words and definition of a meaning; `None` for a synset that is not in the lexicon.
     #[must_use]
-    pub fn senses(&self, noun: &str) -> Vec<Sense> {
-        self.lexicon.senses(noun).into_iter().filter_map(|id| self.sense(id)).collect()
+    pub fn definition(&self, synset: SynsetId) -> Option<(Vec<String>, String)> {
+        let found = self.lexicon.synset(synset)?;
+        Some((found.lemmas.iter().map(|lemma| lemma.replace('_', " ")).collect(), found.gloss))
     }
 
     /// One meaning in words; `None` for a synset that is not in the lexicon.
     #[must_use]
     pub fn sense(&self, synset: SynsetId) -> Option<Sense> {
         let found = self.lexicon.synset(synset)?;
+        let (lemmas, gloss) = self.definition(synset)?;
         let name =
             |id: &SynsetId| Some(self.lexicon.synset(*id)?.lemmas.first()?.replace('_', " "));
         let attributes = self.lexicon.attributes(synset);
         Some(Sense {
             synset,
-            lemmas: found.lemmas.iter().map(|lemma| lemma.replace('_', " ")).collect(),
-            gloss: found.gloss,
+            lemmas,
+            gloss,
             kind_of: found.hypernyms.iter().filter_map(name).collect(),
             attributes: attributes.iter().take(MAX_ATTRIBUTES).filter_map(name).collect(),
             has_vector: self.lexicon.vector(synset).is_some(),

@@ -235,6 +235,9 @@ impl Draft {
         if disk::read(&place, lexicon::MAX_BYTES).is_ok_and(|found| found == *lexicon) {
             return Ok(());
         }
+        if let Some(folder) = place.parent() {
+            disk::create_folder(folder)?;
+        }
         disk::write(&place, lexicon)
     }
 }

@@ -85,6 +85,11 @@ fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
+/// Makes a folder and those that it is in, where they are missing.
+pub fn create_folder(folder: &Path) -> Result<(), DiskError> {
+    fs::create_dir_all(folder).map_err(DiskError::io("create", folder))
+}
+
 /// The entries of a folder, sorted by the bytes of their names.
 pub fn list(folder: &Path) -> Result<Vec<PathBuf>, DiskError> {
     let entries = fs::read_dir(folder).map_err(DiskError::io("list", folder))?;

@@ -8,7 +8,7 @@ pub mod pictures;
 use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
@@ -19,6 +19,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::AppState;
 use crate::front;
 use crate::problem::{Code, Problem};
+use crate::station::Expected;
 
 /// The only gallery so far.
 const DEFAULT_GALLERY: &str = "default";
@@ -76,6 +77,23 @@ fn if_match(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
     revision.map(Some).ok_or_else(|| {
         Problem::new(Code::BadRequest, "If-Match: expected one revision in quotes, such as \"7\".")
     })
+}
+
+/// What `If-Match` and `If-None-Match` ask for where a class may be made.
+fn expected(headers: &HeaderMap) -> Result<Expected, Problem> {
+    let is_any = |name| headers.get(name).map(|value: &HeaderValue| value.as_bytes() == b"*");
+    match (is_any(header::IF_MATCH), is_any(header::IF_NONE_MATCH)) {
+        (None, None) => Ok(Expected::Anything),
+        (Some(true), None) => Ok(Expected::Class),
+        (None, Some(true)) => Ok(Expected::NoClass),
+        (Some(false), None) => {
+            Ok(if_match(headers)?.map_or(Expected::Anything, Expected::Revision))
+        }
+        _ => Err(Problem::new(
+            Code::BadRequest,
+            "If-Match and If-None-Match: expected one of them, If-None-Match only with *.",
+        )),
+    }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use axum::body::Bytes;
 use edge::classifier::{self, Candidate, Classifier};
 use edge::embedder::{Embedded, Embedder, ReadPicture};
 use edge::gallery::{self, ClassId, Gallery, GalleryError, Label, NewExample, Outcome, Said};
-use edge::knowledge::{Knowledge, Meaning, Sense};
+use edge::knowledge::{Knowledge, LookedUp, Meaning};
 use models::few_shot::fusion::{Fusion, Setting};
 use models::hex;
 use models::knowledge::wordnet::NotASynset;
@@ -37,6 +37,19 @@ pub struct Station {
     gallery: Box<dyn Gallery>,
     known: Known,
     metrics: Arc<Metrics>,
+}
+
+/// What must hold for a class to be defined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    /// Nothing in particular.
+    Anything,
+    /// The gallery is at this revision.
+    Revision(u64),
+    /// The class exists.
+    Class,
+    /// It does not.
+    NoClass,
 }
 
 /// How pictures are classified.
@@ -149,8 +162,8 @@ impl Station {
         Ok(self.one(&deleted))
     }
 
-    /// Makes a class without pictures, or says what a class means, if the gallery is still at `expected`. Returns the
-    /// class, and whether it is new.
+    /// Makes a class without pictures, or says what a class means, if all is as `expected`. Returns the class, and whether
+    /// it is new.
     ///
     /// # Errors
     /// `bad_name`, `bad_request`, `no_lexicon`, `unknown_synset`, `stale_revision`, `store_full`.
@@ -158,11 +171,27 @@ impl Station {
         &mut self,
         id_or_label: &str,
         definition: &wire::ClassDefinition,
-        expected: Option<u64>,
+        expected: Expected,
     ) -> Result<(wire::OneClass, bool), Problem> {
         let label = self.label(id_or_label)?;
         let said = self.said(definition)?;
-        self.expect(expected)?;
+        let exists = self.gallery.class(label.as_str()).is_ok();
+        match expected {
+            Expected::Anything => {}
+            Expected::Revision(revision) => self.expect(Some(revision))?,
+            Expected::Class if exists => {}
+            Expected::NoClass if !exists => {}
+            Expected::Class => {
+                return Err(Problem::new(
+                    Code::StaleRevision,
+                    format!("There is no class {label}."),
+                ));
+            }
+            Expected::NoClass => {
+                let detail = format!("There is a class {label} already; nothing was changed.");
+                return Err(Problem::new(Code::StaleRevision, detail));
+            }
+        }
         let (class, is_new) = self.gallery.define(&label, said)?;
         Ok((self.one(&class), is_new))
     }
@@ -190,7 +219,12 @@ impl Station {
     /// `no_lexicon`.
     pub fn senses(&self, noun: &str) -> Result<wire::Senses, Problem> {
         let knowledge = self.knowledge()?;
-        let senses = knowledge.senses(noun).into_iter().map(|sense| wire::Sense {
+        let (senses, read_as) = match knowledge.look_up(noun) {
+            Some(LookedUp { senses, read_as, .. }) => (senses, read_as),
+            None => (Vec::new(), None),
+        };
+        let senses = senses.into_iter().filter_map(|id| knowledge.sense(id));
+        let senses = senses.map(|sense| wire::Sense {
             synset: sense.synset.to_string(),
             lemmas: sense.lemmas,
             gloss: sense.gloss,
@@ -200,13 +234,13 @@ impl Station {
         });
         Ok(wire::Senses {
             q: noun.to_owned(),
-            read_as: knowledge.read(noun).map(|meaning| meaning.synset.to_string()),
+            read_as: read_as.map(|synset| synset.to_string()),
             senses: senses.collect(),
         })
     }
 
     fn knowledge(&self) -> Result<&Knowledge, Problem> {
-        let without = "This bundle learns from pictures alone: it has no lexicon.";
+        let without = "This bundle learns from pictures alone; the service's start says why.";
         self.knowledge.as_ref().ok_or_else(|| Problem::new(Code::NoLexicon, without))
     }
 
@@ -394,13 +428,15 @@ fn class(class: &gallery::Class, knowledge: Option<&Knowledge>) -> wire::Class {
         label: class.label.to_string(),
         examples: class.examples.len(),
         provisional: class.examples.is_empty(),
+        pictures_only: class.said == Some(Said::Nothing),
         meaning: found.and_then(|found| meaning(found, knowledge)),
     }
 }
 
 fn meaning(found: Meaning, knowledge: Option<&Knowledge>) -> Option<wire::Meaning> {
-    let Sense { synset, lemmas, gloss, .. } = knowledge?.sense(found.synset)?;
-    Some(wire::Meaning { synset: synset.to_string(), rule: found.rule.as_str(), lemmas, gloss })
+    let (lemmas, gloss) = knowledge?.definition(found.synset)?;
+    let (synset, rule) = (found.synset.to_string(), found.rule.as_str());
+    Some(wire::Meaning { synset, rule, lemmas, gloss })
 }
 
 fn new_example(embedded: &Embedded, precision: &str) -> NewExample {

@@ -76,6 +76,8 @@ pub struct Class {
     pub provisional: bool,
     /// What its name is taken to mean; null where nothing is known of it.
     pub meaning: Option<Meaning>,
+    /// People said that its name means nothing: only its pictures count.
+    pub pictures_only: bool,
 }
 
 /// What a class's name is taken to mean.
@@ -232,7 +234,7 @@ pub struct ClassifiedPicture {
 pub enum Decision {
     /// The label is the answer.
     Accepted,
-    /// The gallery has no classes yet.
+    /// The gallery has no classes that could be the answer yet.
     Empty,
 }
 

@@ -95,7 +95,7 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
     }
     let (classes, classifier) = enrolled(context, &bundle)?;
     let mut embedder = context.embedder(bundle)?;
-    let answer = answer(options, &mut embedder, &classes, &classifier);
+    let answer = answer(options, &mut embedder, &classes, &classifier)?;
     show(&answer, options.json);
     report_errors(&answer.errors, options.files.len(), "")
 }
@@ -117,7 +117,7 @@ fn answer(
     embedder: &mut Embedder,
     classes: &[Class],
     classifier: &Classifier,
-) -> Answer {
+) -> Result<Answer, Failure> {
     let bar = progress("classifying", options.files.len(), options.json);
     let (mut read, mut errors) = (Vec::new(), Vec::new());
     for path in bar.wrap_iter(options.files.iter()) {
@@ -127,6 +127,9 @@ fn answer(
         }
     }
     bar.finish_and_clear();
+    if options.transductive && read.len() < 2 {
+        report_errors(&errors, options.files.len(), "")?;
+    }
     let embeddings: Vec<Vec<f32>> = read.iter().map(|(_, e)| e.embedding.clone()).collect();
     let top = options.top.max(1);
     let ranked = match options.transductive {
@@ -137,7 +140,8 @@ fn answer(
     let results = answers.map(|((file, embedded), ranked)| FileAnswer::new(file, embedded, ranked));
     let setting = if options.transductive { Setting::Transductive } else { Setting::Inductive };
     let fusion = if options.transductive { Fusion::Gaussian } else { classifier.fusion() };
-    Answer { results: results.collect(), errors, fusion, setting, model: ModelInfo::of(embedder) }
+    let results = results.collect();
+    Ok(Answer { results, errors, fusion, setting, model: ModelInfo::of(embedder) })
 }
 
 impl FileAnswer {

@@ -135,12 +135,12 @@ impl ClassAnswer {
         let (id, label) = (class.id.to_string(), class.label.to_string());
         let meaning = knowledge.and_then(|knowledge| {
             let meaning = knowledge.meaning(class)?;
-            let sense = knowledge.sense(meaning.synset)?;
+            let (lemmas, gloss) = knowledge.definition(meaning.synset)?;
             Some(MeaningAnswer {
                 synset: meaning.synset.to_string(),
                 rule: meaning.rule.as_str(),
-                words: sense.lemmas.join(", "),
-                gloss: sense.gloss,
+                words: lemmas.join(", "),
+                gloss,
             })
         });
         Self { id, label, examples: class.examples.len(), meaning }

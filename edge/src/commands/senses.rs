@@ -3,7 +3,7 @@
 use std::fmt;
 
 use clap::Args;
-use edge::knowledge::Sense;
+use edge::knowledge::{LookedUp, Sense};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -54,13 +54,13 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
         Failure::bad(format!("the bundle {name} knows nothing of names: export one with a lexicon"))
     };
     let knowledge = Context::knowledge(&bundle).ok_or_else(without)?;
-    let senses = knowledge.senses(&options.noun);
-    if senses.is_empty() {
-        let noun = &options.noun;
-        return Err(Failure::bad(format!("the lexicon has no English noun `{noun}`")));
-    }
-    let read_as = knowledge.read(&options.noun).map(|meaning| meaning.synset.to_string());
-    let senses = senses.into_iter().map(SenseAnswer::of).collect();
+    let noun = &options.noun;
+    let found = knowledge.look_up(noun);
+    let unknown = || Failure::bad(format!("the lexicon has no English noun `{noun}`"));
+    let LookedUp { senses, read_as, .. } = found.ok_or_else(unknown)?;
+    let read_as = read_as.map(|synset| synset.to_string());
+    let senses = senses.into_iter().filter_map(|id| knowledge.sense(id));
+    let senses = senses.map(SenseAnswer::of).collect();
     show(&Answer { noun: options.noun.clone(), read_as, senses }, options.json);
     Ok(())
 }

@@ -244,7 +244,7 @@ fn read(dir: &Path, database: &Database) -> Result<Option<(Facts, String)>, Gall
     let (Some(revision), Some(space_id)) = (raw.revision, raw.space_id) else {
         return Err(broken("its revision or its space is missing".to_owned()));
     };
-    let classes = assemble(raw.classes, &raw.meanings, raw.examples).map_err(broken)?;
+    let classes = assemble(raw.classes, raw.meanings, raw.examples).map_err(broken)?;
     let facts = Facts::restore(revision, classes).map_err(broken)?;
     Ok(Some((facts, space_id)))
 }
@@ -300,20 +300,23 @@ impl RawFacts {
 /// Puts each example into its class; says what does not fit.
 fn assemble(
     classes: Vec<(u64, String)>,
-    meanings: &BTreeMap<u64, String>,
+    mut meanings: BTreeMap<u64, String>,
     rows: Vec<Row>,
 ) -> Result<Vec<Class>, String> {
     let mut rows = rows.into_iter().peekable();
     let mut assembled = Vec::new();
     for (id, label) in classes {
         let label = Label::parse(&label).map_err(|e| format!("class @{id}: {e}"))?;
-        let said = meanings.get(&id).map(|text| said(text));
+        let said = meanings.remove(&id).map(|text| said(&text));
         let said = said.transpose().map_err(|e| format!("class @{id}: {e}"))?;
         let mut examples = Vec::new();
         while let Some((key, bytes)) = rows.next_if(|(key, _)| key.0 == id) {
             examples.push(example(key, &bytes)?);
         }
         assembled.push(Class { id: ClassId(id), label, said, examples });
+    }
+    if let Some((id, _)) = meanings.first_key_value() {
+        return Err(format!("a meaning belongs to class @{id}, which is missing"));
     }
     match rows.next() {
         None => Ok(assembled),

@@ -53,8 +53,12 @@ fn a_label_is_read_as_people_would() {
     let sense = knowledge.sense(ZEBRA).unwrap();
     assert_eq!((sense.lemmas[1].as_str(), sense.kind_of[0].as_str()), ("striped horse", "animal"));
     assert_eq!((sense.attributes, sense.has_vector), (vec!["hoof".to_owned()], true));
-    let senses: Vec<_> = knowledge.senses("mouse").into_iter().map(|s| s.synset).collect();
-    assert_eq!(senses, [RODENT, POINTER]);
+    let found = knowledge.look_up("my 2 mouse").unwrap();
+    assert_eq!((found.senses, found.read_as), (vec![RODENT, POINTER], Some(RODENT)));
+    let unseen = knowledge.look_up("idea").unwrap();
+    assert_eq!((unseen.senses.len(), unseen.read_as), (1, None), "no picture shows one");
+    let long = "so ".repeat(5000) + "zebra";
+    assert_eq!(read(&long), Some((ZEBRA, Rule::HeadNoun)));
 }
 
 #[test]
@@ -116,6 +120,18 @@ fn pictures_together_move_prototypes_towards_them() {
     let together = &classifier.classify_together(&classes, &unlabelled, 2)[2][0];
     assert_eq!((alone.label.as_str(), together.label.as_str()), ("a", "a"));
     assert!(together.score > alone.score + 0.05, "{} {}", together.score, alone.score);
+    // A class without pictures stays its name, whatever the pictures are.
+    let knowledge = knowledge();
+    let mut gallery = MemoryGallery::new();
+    gallery.enroll(&label("cup"), examples(&knowledge, "cup", 3), true).unwrap();
+    gallery.define(&label("zebra"), None).unwrap();
+    let classes = gallery.classes().unwrap();
+    let cups = examples(&knowledge, "cup", 5).split_off(3);
+    let cups: Vec<Vec<f32>> = cups.into_iter().map(|example| example.embedding).collect();
+    let classifier = Classifier::new(&classes, Some(&knowledge));
+    for ranked in classifier.classify_together(&classes, &cups, 2) {
+        assert_eq!(ranked[0].label.as_str(), "cup", "{ranked:?}");
+    }
     let nothing = Classifier::new(&[], None).classify_together(&[], &unlabelled, 2);
     assert_eq!(nothing, vec![Vec::new(); 4]);
 }

@@ -101,6 +101,10 @@ fn names_travel_with_the_bundle() {
     let lexicon = bundle.manifest.knowledge.as_ref().unwrap().lexicon.file.clone();
     assert_eq!(bench.names(), [lexicon.as_str(), "run", "tiny", "words.bin"]);
 
+    let output = bench.export(&["--out", "fresh/tiny", "--lexicon", "words.bin"]);
+    assert!(output.status.success(), "{}", errors(&output));
+    assert!(bench.path("fresh").join(&lexicon).is_file());
+
     let mut other = sample::knowing_run();
     other.checkpoint.preprocess.mean[0] += 1.0;
     sample::save(&other, &bench.path("run"));

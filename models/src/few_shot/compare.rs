@@ -25,7 +25,7 @@ const FOREIGN: u64 = 0x666f_7265_6967_6e00;
 pub struct Known {
     /// In which names are held against pictures.
     pub space: Space,
-    /// Each class by knowledge alone, raw, `[classes, s]`.
+    /// Each class by knowledge alone, raw, `[classes, s]`; the space's center where nothing is known.
     pub semantic: Array2<f32>,
     /// What mean and semantic prototypes are off by on base classes, for this `k_shot`; without it there is no
     /// [`Fusion::ErrorVariance`].
@@ -44,6 +44,19 @@ pub struct Conditions {
 impl Conditions {
     /// Right names, and the queries as unlabelled pictures.
     pub const PLAIN: Self = Self { names: Names::Right, unlabelled: None };
+
+    fn check(self, spec: EpisodeSpec, classes: usize) -> Result<(), EvaluateError> {
+        let EpisodeSpec { n_way, n_query, .. } = spec;
+        match self.unlabelled {
+            Some(Unlabelled { foreign, .. }) if foreign > 0 && classes <= n_way => {
+                Err(EvaluateError::NoForeign { n_way })
+            }
+            Some(Unlabelled { per_class: got, .. }) if got > n_query => {
+                Err(EvaluateError::Unlabelled { got, n_query })
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// The unlabelled pictures of an episode, where they are not just its queries.
@@ -163,6 +176,7 @@ pub fn compare(
     seed: u64,
 ) -> Result<Vec<Outcome>, EvaluateError> {
     check(embeddings, episodes)?;
+    conditions.check(spec, embeddings.len())?;
     let sampler = Sampler::new(embeddings.iter().map(Array2::nrows).collect(), spec, seed)?;
     let shares: Vec<Vec<f64>> = (0..episodes)
         .into_par_iter()
@@ -204,15 +218,12 @@ fn unlabelled(
     let n_way = episode.classes.len();
     let n_query = query.nrows() / n_way;
     let own = (0..n_way).flat_map(|way| {
-        let count = kind.of_way(way, n_way).min(n_query);
+        let count = kind.of_way(way, n_way);
         way * n_query..way * n_query + count
     });
     let own = query.select(Axis(0), &own.collect::<Vec<_>>());
     let outside: Vec<usize> =
         (0..embeddings.len()).filter(|class| !episode.classes.contains(class)).collect();
-    if outside.is_empty() {
-        return own;
-    }
     // Neither the streams of episodes nor those of names.
     let mut rng = ChaCha8Rng::seed_from_u64(seed ^ FOREIGN);
     rng.set_stream(index);
@@ -245,6 +256,8 @@ struct Problem<'a> {
     mean: Array2<f32>,
     /// Knowledge prototypes, `[n_way, s]`.
     semantic: Array2<f32>,
+    /// The same to mix with means: where nothing is known, the mean.
+    beside: Array2<f32>,
     support: Array2<f32>,
     labels: Vec<usize>,
     query: Array2<f32>,
@@ -260,10 +273,17 @@ impl<'a> Problem<'a> {
         known: &'a Known,
     ) -> Self {
         let k_shot = chosen.support.first().map_or(0, Array2::nrows);
+        let (mean, mut beside) = (chosen.means(), semantic.clone());
+        for (mut row, mean) in beside.rows_mut().into_iter().zip(mean.rows()) {
+            if row == known.space.center() {
+                row.assign(&mean);
+            }
+        }
         Self {
             known,
-            mean: chosen.means(),
+            mean,
             semantic,
+            beside,
             support: joined(&chosen.support),
             labels: (0..chosen.support.len()).flat_map(|way| vec![way; k_shot]).collect(),
             query: chosen.query.clone(),
@@ -282,7 +302,7 @@ impl<'a> Problem<'a> {
             Fusion::Semantic => self.semantic.clone(),
             Fusion::ErrorVariance => {
                 let weight = self.known.errors.as_ref()?.weight_of_mean();
-                fusion::weighted(mean, semantic, weight.view())
+                fusion::weighted(mean, self.beside.view(), weight.view())
             }
             Fusion::Trusted => fusion::trusted(mean, semantic, self.share, &self.known.space),
             Fusion::Gaussian if self.unlabelled.is_empty() => return None,
@@ -297,7 +317,7 @@ impl<'a> Problem<'a> {
     /// The mean moved towards knowledge by `part` of its share.
     fn completed(&self, part: f32) -> Array2<f32> {
         let weights = Array1::from_elem(self.mean.nrows(), part * self.share);
-        fusion::mixed(self.mean.view(), self.semantic.view(), weights.view())
+        fusion::mixed(self.mean.view(), self.beside.view(), weights.view())
     }
 
     fn n_right(&self, prototypes: ArrayView2<'_, f32>) -> usize {

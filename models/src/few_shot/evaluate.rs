@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::compare::{Conditions, Known, Names, Unlabelled, compare};
 use super::episode::{Episode, EpisodeError, EpisodeSpec, Sampler};
 use super::fusion::{Fusion, Setting};
-use super::mixed::{Mixed, mixed};
+use super::gallery::{Mixed, mixed};
 use super::{metric, prototype};
 use crate::dataset::Split;
 
@@ -190,6 +190,22 @@ pub struct Gain {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EvaluateError {
+    /// Foreign pictures are wanted, and all classes are in the episode.
+    #[error(
+        "foreign pictures come from classes outside of an episode, but all {n_way} classes are in it"
+    )]
+    NoForeign {
+        /// Classes of an episode.
+        n_way: usize,
+    },
+    /// More unlabelled pictures than there are queries.
+    #[error("{got} unlabelled pictures of a class: expected at most its {n_query} queries")]
+    Unlabelled {
+        /// As asked for.
+        got: usize,
+        /// Queries of a class.
+        n_query: usize,
+    },
     /// Classes by name only that leave none of one kind.
     #[error("{got} of {n_way} classes by name only: expected 1 to {}", n_way - 1)]
     NameOnly {
@@ -332,7 +348,7 @@ pub(super) fn n_nearest(query: ArrayView2<'_, f32>, prototypes: ArrayView2<'_, f
 }
 
 /// Position of the greatest value, the first one of equals.
-fn first_greatest<'a>(values: impl Iterator<Item = &'a f32>) -> usize {
+pub(super) fn first_greatest<'a>(values: impl Iterator<Item = &'a f32>) -> usize {
     let mut best = (0, f32::NEG_INFINITY);
     for (i, &value) in values.enumerate() {
         if value > best.1 {

@@ -191,8 +191,9 @@ impl Lexicon {
     /// other, and a plural is looked up as its singular (the rules of detachment of WordNet's morphy).
     pub fn senses(&self, noun: &str) -> Vec<SynsetId> {
         let noun = noun.split_whitespace().collect::<Vec<_>>().join("_").to_lowercase();
-        let spellings =
-            [noun.clone(), noun.replace('-', "_"), noun.replace('_', "-"), noun.replace('_', "")];
+        let others = [noun.replace('-', "_"), noun.replace('_', "-"), noun.replace('_', "")];
+        let others = others.into_iter().filter(|other| *other != noun);
+        let spellings: Vec<String> = std::iter::once(noun.clone()).chain(others).collect();
         let forms = spellings.iter().flat_map(|spelling| singulars(spelling));
         let found = forms.map(|form| self.exact_senses(&form)).find(|senses| !senses.is_empty());
         found.unwrap_or_default()

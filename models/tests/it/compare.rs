@@ -4,7 +4,7 @@ use models::few_shot::compare::{Conditions, Known, Names, Unlabelled, compare};
 use models::few_shot::episode::EpisodeSpec;
 use models::few_shot::evaluate::{Outcome, evaluate};
 use models::few_shot::fusion::{ErrorVariances, Fusion, Setting};
-use models::few_shot::mixed::mixed;
+use models::few_shot::gallery::mixed;
 use models::few_shot::space::{Space, normalized};
 use ndarray::{Array1, Array2, Axis};
 use rand_chacha::ChaCha8Rng;
@@ -115,6 +115,25 @@ fn unlabelled_pictures_help_and_foreign_ones_do_not() {
     assert!(gaussian(6, 0, false) > gaussian(1, 0, false));
     assert!(gaussian(6, 0, false) > gaussian(6, 12, false));
     assert_ne!(gaussian(6, 0, false), gaussian(6, 0, true));
+    let refused = |n_way, per_class| {
+        let unlabelled = Some(Unlabelled { per_class, foreign: 1, unbalanced: false });
+        let conditions = Conditions { unlabelled, ..Conditions::PLAIN };
+        let spec = EpisodeSpec { n_way, ..SPEC };
+        compare(&classes, &known, spec, conditions, 10, 7).unwrap_err().to_string()
+    };
+    assert!(refused(9, 6).contains("all 9 classes"), "{}", refused(9, 6));
+    assert!(refused(5, 7).contains("at most its 6 queries"), "{}", refused(5, 7));
+}
+
+#[test]
+fn a_class_of_which_nothing_is_known_is_its_pictures() {
+    let (classes, mut known) = problem();
+    let center = known.space.center().clone();
+    known.semantic.rows_mut().into_iter().for_each(|mut row| row.assign(&center));
+    let outcomes = compare(&classes, &known, SPEC, Conditions::PLAIN, 50, 7).unwrap();
+    for fusion in [Fusion::Completed, Fusion::Average, Fusion::ErrorVariance, Fusion::Trusted] {
+        assert!(gain(&outcomes, fusion).abs() < 1e-3, "{fusion} {outcomes:?}");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use models::dataset::Dataset;
-use models::few_shot::compare::{Conditions, Known};
+use models::few_shot::compare::{Conditions, Known, Names};
 use models::few_shot::evaluate::{Protocol, Report};
 
 use super::complete::{completer, known_as};
@@ -34,6 +34,9 @@ pub fn evaluate(
     };
     let is_plain = conditions == Conditions::PLAIN && name_only.is_none();
     ensure!(completer.is_some() || is_plain, nameless());
+    let both =
+        || BadInput("--name-only needs right names: leave out --names, or ask twice".to_owned());
+    ensure!(name_only.is_none() || conditions.names == Names::Right, both());
     let rows = embeddings(run, &checkpoint, dataset, protocol.split, compute)?;
     let Some(completer) = completer else {
         return Ok(protocol.report(&rows)?);

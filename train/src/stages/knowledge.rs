@@ -64,8 +64,7 @@ pub fn knowledge(
     let words = knowledge.words(&vectors);
     let json = knowledge.to_bytes()?;
     if let Some(folder) = out.parent() {
-        std::fs::create_dir_all(folder)
-            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        disk::create_folder(folder)?;
     }
     // The words name the hash of the JSON: in this order, a power cut leaves a pair that is refused, not mixed up.
     disk::write(&out.with_file_name(WORDS), &words.to_bytes(&json)?)?;

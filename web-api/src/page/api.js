@@ -21,9 +21,12 @@ export const version = () => call("GET", "/version");
 export const classes = () => call("GET", `${GALLERY}/classes`);
 export const classify = (picture) => call("POST", `${GALLERY}/classify?top=5&explain=true`, picture, type(picture));
 export const senses = (noun) => call("GET", `/v1/lexicon?q=${encodeURIComponent(noun)}`);
-/** Makes a class, or says what one means: `{}`, `{ synset }` or `{ pictures_only: true }`. */
+/** Says what a class means, and makes it: `{}` for what its label says, `{ synset }` or `{ pictures_only: true }`. */
 export const define = (idOrLabel, definition) =>
   call("PUT", classUrl(idOrLabel), JSON.stringify(definition), "application/json");
+/** The same unless there is such a class already. */
+export const begin = (label, definition) =>
+  call("PUT", classUrl(label), JSON.stringify(definition), "application/json", { "if-none-match": "*" });
 export const rename = (id, label) => call("PATCH", classUrl(id), JSON.stringify({ label }), "application/json");
 export const remove = (id) => call("DELETE", classUrl(id));
 export const enroll = (label, picture) =>
@@ -38,8 +41,8 @@ function type(picture) {
   return picture.type.startsWith("image/") ? picture.type : "application/octet-stream";
 }
 
-async function call(method, path, body, contentType) {
-  const headers = contentType ? { "content-type": contentType } : {};
+async function call(method, path, body, contentType, conditions = {}) {
+  const headers = contentType ? { "content-type": contentType, ...conditions } : conditions;
   const response = await send(path, { method, headers, body, cache: "no-store" });
   const answer = await response.json().catch(() => null);
   if (response.ok && answer) return answer;

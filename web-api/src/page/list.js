@@ -60,8 +60,13 @@ export class List {
 
   /** Offers other meanings of the class's name. */
   async #meaning(row, item) {
-    const select = await senseSelect(item.label, item.meaning).catch(() => null);
-    if (!row.isConnected) return; // drawn anew meanwhile
+    let select;
+    try {
+      select = await senseSelect(item.label, item);
+    } catch (problem) {
+      return say(byId("classes-error"), problem.message);
+    }
+    if (!row.isConnected) return undefined; // drawn anew meanwhile
     const none = make("p", "fine", "The lexicon does not have this word: only its pictures count.");
     const save = button("Save", "Save the meaning", () => form.requestSubmit());
     const cancel = button("Cancel", "Keep the meaning", () => this.#restore(row, item, MEANING));
@@ -74,7 +79,7 @@ export class List {
       if (event.key === "Escape") this.#restore(row, item, MEANING);
     });
     row.replaceChildren(form);
-    (select ?? cancel).focus();
+    return (select ?? cancel).focus();
   }
 
   async #saveMeaning(row, item, select) {

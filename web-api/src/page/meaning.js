@@ -3,12 +3,12 @@
 import { senses } from "/page/api.js";
 import { make } from "/page/dom.js";
 
-const AS_READ = "";
 const PICTURES_ONLY = "-";
 
-/** A list to choose from what `label` means; null when the lexicon does not know the word. */
-export async function senseSelect(label, current) {
-  const known = await senses(label.replace(/[^\p{L}\s'.-]+/gu, " ").trim());
+/** A list to choose from what `label` means, with what `item` (a class) means now; null when the lexicon has no such noun. */
+export async function senseSelect(label, item) {
+  const known = await senses(label);
+  const current = item?.meaning;
   if (known.senses.length === 0 && !current) return null;
   const select = make("select", "field");
   select.setAttribute("aria-label", `What ${label} means`);
@@ -19,12 +19,13 @@ export async function senseSelect(label, current) {
     select.append(option(current.synset, `${current.lemmas[0]}: ${definition(current.gloss)}`));
   }
   select.append(option(PICTURES_ONLY, "none of these: only its pictures count"));
-  select.value = current?.synset ?? known.read_as ?? PICTURES_ONLY;
-  select.dataset.asRead = known.read_as ?? AS_READ;
+  const asRead = known.read_as ?? PICTURES_ONLY;
+  select.value = item?.pictures_only ? PICTURES_ONLY : current?.synset ?? asRead;
+  select.dataset.asRead = asRead;
   return select;
 }
 
-/** What the service is told of the choice. */
+/** What the service is told of the choice: nothing where it is what the label says anyway. */
 export function chosen(select) {
   if (!select || select.value === select.dataset.asRead) return {};
   return select.value === PICTURES_ONLY ? { pictures_only: true } : { synset: select.value };

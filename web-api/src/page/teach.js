@@ -1,6 +1,6 @@
 // "Teach a thing": pictures become examples of a name, one call each, so that one bad file stops no other.
 
-import { define, enroll } from "/page/api.js";
+import { begin, define, enroll } from "/page/api.js";
 import { byId, make, plural, say, show } from "/page/dom.js";
 import { chosen, definition, senseSelect } from "/page/meaning.js";
 
@@ -47,10 +47,12 @@ export class Teach {
     return null;
   }
 
-  /** Adds the files as examples of `label`, or of the name in the field. */
-  add(files, label = this.label()) {
+  /** Adds the files as examples of `known`, or of the name in the field with the meaning that was chosen for it. */
+  add(files, known) {
+    const label = known ?? this.label();
     if (!label || files.length === 0) return this.#queue;
-    this.#queue = this.#queue.then(() => this.#batch(files, label));
+    const meaning = known ? {} : this.#chosen(label);
+    this.#queue = this.#queue.then(() => this.#batch(files, label, meaning));
     return this.#queue;
   }
 
@@ -66,30 +68,29 @@ export class Teach {
     show(byId("teach-sense"), Boolean(select));
   }
 
+  /** What was chosen for this very name in the field. */
+  #chosen(label) {
+    return this.#sense?.label === label ? chosen(this.#sense.select) : {};
+  }
+
   /** Makes a class that has no picture yet. */
   async #byName() {
     const label = this.label();
     if (!label) return;
     await this.#lookUp();
     try {
-      const { class: made } = await define(label, chosen(this.#sense?.select));
+      const { class: made } = await begin(label, this.#chosen(label));
       say(byId("teach-status"), made.meaning
         ? `${label} is known by its name: ${definition(made.meaning.gloss)}. Pictures make it surer.`
         : `${label} says nothing to the lexicon: add pictures of it.`);
       this.#changed();
     } catch (problem) {
-      say(byId("teach-status"), problem.message);
+      const exists = problem.code === "stale_revision";
+      say(byId("teach-status"), exists ? `${label} is there already; its row changes what it means.` : problem.message);
     }
   }
 
-  /** Tells the service of another meaning than the one it would read from the label. */
-  async #say(label) {
-    const { label: of, select } = this.#sense ?? {};
-    const meaning = of === label ? chosen(select) : {};
-    if (Object.keys(meaning).length > 0) await define(label, meaning);
-  }
-
-  async #batch(files, label) {
+  async #batch(files, label, meaning) {
     const progress = byId("teach-progress");
     const tally = { added: 0, known: 0, errors: [], examples: 0 };
     this.#errors([]);
@@ -103,11 +104,10 @@ export class Teach {
     show(progress, false);
     say(byId("teach-status"), summary(tally, label));
     this.#errors(tally.errors);
-    if (tally.added > 0) {
-      await this.#say(label).catch((problem) => tally.errors.push(problem.message));
-      this.#errors(tally.errors);
-      this.#changed();
+    if (tally.added > 0 && Object.keys(meaning).length > 0) {
+      await define(label, meaning).catch((problem) => this.#errors([...tally.errors, problem.message]));
     }
+    if (tally.added > 0) this.#changed();
   }
 
   /** Adds one picture; false when trying the next makes no sense. */

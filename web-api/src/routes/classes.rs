@@ -10,7 +10,7 @@ use axum::response::Response;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::{if_match, known_gallery, tagged};
+use super::{expected, if_match, known_gallery, tagged};
 use crate::AppState;
 use crate::problem::{Code, Problem};
 use crate::receive;
@@ -73,11 +73,13 @@ pub async fn read(
 /// Makes a class without pictures, or says what a class means.
 ///
 /// Without a synset its label is read; a name that means something is recognized before the first picture. With
-/// `If-Match: "<revision>"` only if nothing has changed since.
+/// `If-Match: "<revision>"` only if nothing has changed since, with `If-Match: *` only a class that exists, with
+/// `If-None-Match: *` only one that does not.
 #[utoipa::path(put, path = "/v1/galleries/{gallery}/classes/{class}", tag = "classes",
     params(("gallery" = String, Path, description = "`default`"),
         ("class" = String, Path, description = "Id or label, percent-encoded"),
-        ("if-match" = Option<String>, Header, description = "The gallery's revision, in quotes")),
+        ("if-match" = Option<String>, Header, description = "The gallery's revision, in quotes, or `*`"),
+        ("if-none-match" = Option<String>, Header, description = "`*`")),
     request_body = wire::ClassDefinition,
     responses((status = 200, description = "It existed", body = wire::OneClass), (status = 201, description = "It is new", body = wire::OneClass), (status = "default", body = wire::Problem, content_type = "application/problem+json")))]
 pub async fn define(
@@ -87,7 +89,7 @@ pub async fn define(
     receive::Json(definition): receive::Json<wire::ClassDefinition>,
 ) -> Result<Response, Problem> {
     known_gallery(&gallery)?;
-    let expected = if_match(&headers)?;
+    let expected = expected(&headers)?;
     let work = move |station: &mut Station| station.define(&class, &definition, expected);
     let (defined, is_new) = state.worker.call(work).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };

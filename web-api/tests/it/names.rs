@@ -20,6 +20,8 @@ fn a_noun_has_senses_to_choose_from() {
     let synsets: Vec<_> =
         answer["senses"].as_array().unwrap().iter().map(|s| &s["synset"]).collect();
     assert_eq!(synsets, ["n00000013", "n00000014"]);
+    let mine = service.get("/v1/lexicon?q=my%20mouse%202").ok();
+    assert_eq!((&mine["read_as"], &mine["senses"]), (&answer["read_as"], &answer["senses"]));
     let mug = &service.get("/v1/lexicon?q=coffee%20mugs").json()["senses"][0];
     assert_eq!(mug["gloss"], "a cup with a handle");
     assert_eq!((&mug["kind_of"], &mug["attributes"]), (&json!(["cup"]), &json!(["handle"])));
@@ -69,6 +71,7 @@ fn a_meaning_is_corrected_and_taken_back() {
     };
     assert_eq!(meaning(r#"{"synset":"n00000014"}"#), (json!("n00000014"), json!("said")));
     assert_eq!(meaning(r#"{"pictures_only":true}"#), (json!(null), json!(null)));
+    assert_eq!(service.get(&class("mouse")).ok()["class"]["pictures_only"], true);
     assert_eq!(meaning("{}"), (json!("n00000013"), json!("label")));
     let put = |json: &str| service.put(&class("mouse"), json);
     put(r#"{"synset":"n99999999"}"#).assert_problem(422, "unknown_synset");
@@ -79,6 +82,15 @@ fn a_meaning_is_corrected_and_taken_back() {
     let stale = [("content-type", "application/json"), ("if-match", "\"1\"")];
     let late = service.send("PUT", &class("mouse"), &stale, b"{}");
     late.assert_problem(412, "stale_revision");
+    let put_if = |name: &str, header: (&str, &str)| {
+        let headers = [("content-type", "application/json"), header];
+        service.send("PUT", &class(name), &headers, b"{}")
+    };
+    put_if("nosuch", ("if-match", "*")).assert_problem(412, "stale_revision");
+    put_if("mouse", ("if-none-match", "*")).assert_problem(412, "stale_revision");
+    put_if("mouse", ("if-none-match", "\"1\"")).assert_problem(400, "bad_request");
+    assert_eq!(put_if("mouse", ("if-match", "*")).status, 200);
+    assert_eq!(put_if("cup", ("if-none-match", "*")).status, 201);
 }
 
 #[test]

@@ -19,6 +19,9 @@ pub const FORMAT: u32 = 2;
 /// The most bytes of such a file that are read.
 pub const MAX_BYTES: u64 = 256 << 20;
 
+/// Keeps lengths of prototypes finite.
+const MAX_RADIUS: f32 = 1e9;
+
 /// Why bytes are not a usable completer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -71,6 +74,10 @@ impl KernelCompleter {
         let Description { kind, format, space_id, ridge, radius } = description;
         if kind != KIND || format != FORMAT {
             return Err(KernelError::Format { kind, format });
+        }
+        if !(radius > 0.0 && radius <= MAX_RADIUS) {
+            let text = format!("`radius` is {radius}, expected above 0 and at most {MAX_RADIUS}");
+            return Err(KernelError::Description(text));
         }
         let dual = matrix(&file, "dual")?;
         let words = matrix(&file, "word")?;
@@ -231,6 +238,14 @@ mod tests {
             assert!(KernelCompleter::parse(&bytes[..cut]).is_err());
         }
         let mut file = TensorFile::parse(&bytes).unwrap();
+        let metadata = file.metadata.clone();
+        for radius in ["-1.5", "0.0", "3e38"] {
+            let (before, _) = metadata.split_once("\"radius\":").unwrap();
+            file.metadata = format!("{before}\"radius\":{radius}}}");
+            let error = KernelCompleter::parse(&file.to_bytes().unwrap()).unwrap_err().to_string();
+            assert!(error.contains("`radius` is"), "{error}");
+        }
+        file.metadata = metadata;
         file.integers.insert("line_length".to_owned(), array![2, 1, 2].into_dyn());
         let error = KernelCompleter::parse(&file.to_bytes().unwrap()).unwrap_err().to_string();
         assert!(error.starts_with("`line` is missing or does not fit"), "{error}");
