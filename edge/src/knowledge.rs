@@ -8,7 +8,7 @@ use models::few_shot::kernel::{KernelCompleter, KernelError, KnownAs};
 use models::few_shot::space::Space;
 use models::knowledge::lexicon::{Lexicon, LexiconError};
 use models::knowledge::wordnet::SynsetId;
-use ndarray::{Array1, Array2};
+use ndarray::Array2;
 
 use crate::gallery::{Class, Said};
 
@@ -155,7 +155,7 @@ impl Knowledge {
         match class.said {
             Some(Said::Nothing) => None,
             Some(Said::Synset(synset)) => {
-                self.lexicon.known_as(synset).map(|_| Meaning { synset, rule: Rule::Said })
+                self.lexicon.synset(synset).map(|_| Meaning { synset, rule: Rule::Said })
             }
             None => self.read(class.label.as_str()),
         }
@@ -219,21 +219,10 @@ impl Knowledge {
     /// Raw prototypes by knowledge alone, `[n, s]`; the [space](Self::space)'s center where nothing is known.
     #[must_use]
     pub fn semantic(&self, meanings: &[Option<Meaning>]) -> Array2<f32> {
-        let nothing =
-            || KnownAs { word: Array1::zeros(self.completer.dimension()), line: Vec::new() };
-        let known: Vec<Option<KnownAs>> = meanings
-            .iter()
-            .map(|meaning| meaning.and_then(|meaning| self.lexicon.known_as(meaning.synset)))
-            .collect();
-        let asked: Vec<KnownAs> =
-            known.iter().map(|known| known.clone().unwrap_or_else(nothing)).collect();
-        let mut prototypes = self.completer.semantic(&asked);
-        // The kernel answers even to nothing, with what base classes have in common.
-        for (mut row, _) in
-            prototypes.rows_mut().into_iter().zip(&known).filter(|(_, k)| k.is_none())
-        {
-            row.assign(self.space().center());
-        }
-        prototypes
+        let known = meanings.iter().map(|meaning| {
+            let known = meaning.and_then(|meaning| self.lexicon.known_as(meaning.synset));
+            known.unwrap_or_else(|| KnownAs::nothing(self.completer.dimension()))
+        });
+        self.completer.semantic(&known.collect::<Vec<_>>())
     }
 }

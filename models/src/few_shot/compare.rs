@@ -317,7 +317,7 @@ impl<'a> Problem<'a> {
     /// The mean moved towards knowledge by `part` of its share.
     fn completed(&self, part: f32) -> Array2<f32> {
         let weights = Array1::from_elem(self.mean.nrows(), part * self.share);
-        fusion::mixed(self.mean.view(), self.beside.view(), weights.view())
+        fusion::interpolated(self.mean.view(), self.beside.view(), weights.view())
     }
 
     fn n_right(&self, prototypes: ArrayView2<'_, f32>) -> usize {

@@ -127,7 +127,7 @@ pub fn share(k_shot: usize) -> f32 {
 ///
 /// # Shapes
 /// `a`, `b` `[n, s]`, `weights` `[n]`; result `[n, s]`.
-pub fn mixed(
+pub fn interpolated(
     a: ArrayView2<'_, f32>,
     b: ArrayView2<'_, f32>,
     weights: ArrayView1<'_, f32>,
@@ -159,7 +159,7 @@ pub fn trusted(
     space: &Space,
 ) -> Array2<f32> {
     let weights = trust(mean, semantic, space) * share;
-    mixed(mean, semantic, weights.view())
+    interpolated(mean, semantic, weights.view())
 }
 
 /// How far each class's name is believed beside its pictures, `[n]`, 0 to 1; 0 where knowledge says nothing or there is

@@ -57,7 +57,7 @@ impl Prototypes {
         let shares = pictured.iter().map(|&row| fusion::share(pictures[row]));
         let trust = fusion::trust(own.view(), beside.view(), space);
         let weights = trust * shares.collect::<Array1<f32>>();
-        let moved = fusion::mixed(own.view(), beside.view(), weights.view());
+        let moved = fusion::interpolated(own.view(), beside.view(), weights.view());
         let (mut rows, mut knowledge) = (semantic.to_owned(), Array1::ones(pictures.len()));
         for (at, &row) in pictured.iter().enumerate() {
             rows.row_mut(row).assign(&moved.row(at));

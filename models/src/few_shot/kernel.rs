@@ -32,6 +32,17 @@ pub struct KnownAs {
     pub line: Vec<SynsetId>,
 }
 
+impl KnownAs {
+    /// That nothing is known; `dimension` values of a word vector.
+    pub fn nothing(dimension: usize) -> Self {
+        Self { word: Array1::zeros(dimension), line: Vec::new() }
+    }
+
+    fn is_nothing(&self) -> bool {
+        self.line.is_empty() && self.word.iter().all(|&x| x == 0.0)
+    }
+}
+
 /// Kernel ridge regression from knowledge to vectors.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KernelRidge {
@@ -168,10 +179,17 @@ impl KernelCompleter {
         self.regression.base.first().map_or(0, |class| class.word.len())
     }
 
-    /// Raw prototypes of classes by knowledge alone, `[n, s]`; their word vectors have
-    /// [`KernelCompleter::dimension`] values.
+    /// Raw prototypes of classes by knowledge alone, `[n, s]`; their word vectors have [`KernelCompleter::dimension`]
+    /// values. A class of which nothing is known lies in the space's center, from where no direction leads: the kernel
+    /// itself would answer with what base classes have in common.
     pub fn semantic(&self, classes: &[KnownAs]) -> Array2<f32> {
-        self.space.restore(normalized(self.regression.predict(classes)))
+        let mut directions = normalized(self.regression.predict(classes));
+        for (mut direction, class) in directions.rows_mut().into_iter().zip(classes) {
+            if class.is_nothing() {
+                direction.fill(0.0);
+            }
+        }
+        self.space.restore(directions)
     }
 }
 
@@ -200,10 +218,11 @@ mod tests {
     }
 
     #[test]
-    fn a_class_of_which_nothing_is_known_is_no_nan() {
+    fn a_class_of_which_nothing_is_known_lies_in_the_center() {
         let base = [class([0.0, 0.0], &[]), class([0.0, 1.0], &[3])];
         let completer = KernelCompleter::fit(&base, array![[1.0, 0.0], [0.0, 1.0]].view());
-        let predicted = completer.semantic(&[class([0.0, 0.0], &[])]);
+        let predicted = completer.semantic(&[KnownAs::nothing(2), class([0.0, 0.0], &[7])]);
+        assert_eq!(predicted.row(0), completer.space().center());
         assert!(predicted.iter().all(|x| x.is_finite()), "{predicted}");
     }
 }

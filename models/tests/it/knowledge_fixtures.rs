@@ -68,7 +68,7 @@ fn trust_tiny() {
         let name = format!("class_trust.{case}");
         assert!(relative_error(class_trust.iter().copied(), &file.floats[&name]) <= 2e-5, "{name}");
         let weights = class_trust * evidence.gallery_trust() * 0.5;
-        let fused = fusion::mixed(mean.view(), semantic.view(), weights.view());
+        let fused = fusion::interpolated(mean.view(), semantic.view(), weights.view());
         close(&fused, &file, &format!("fused.{case}"), 1e-5);
     }
 }
@@ -92,7 +92,7 @@ fn check_fusion(name: &str) {
     let halves = Array1::from_elem(mean.nrows(), 0.5);
     let weight = errors.weight_of_mean();
     let policies = [
-        ("average", fusion::mixed(mean.view(), completed.view(), halves.view())),
+        ("average", fusion::interpolated(mean.view(), completed.view(), halves.view())),
         ("error_variance", fusion::weighted(mean.view(), completed.view(), weight.view())),
         (
             "gaussian",
