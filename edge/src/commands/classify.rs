@@ -128,7 +128,7 @@ fn answer(
     }
     bar.finish_and_clear();
     if options.transductive && read.len() < 2 {
-        report_errors(&errors, options.files.len(), "")?;
+        report_errors(&errors, options.files.len(), "; --transductive needs two pictures")?;
     }
     let embeddings: Vec<Vec<f32>> = read.iter().map(|(_, e)| e.embedding.clone()).collect();
     let top = options.top.max(1);

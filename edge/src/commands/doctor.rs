@@ -29,6 +29,8 @@ struct Answer {
     bundle: Option<BundleState>,
     onnxruntime: Option<String>,
     engines: Vec<EngineState>,
+    /// The lexicon that names are looked up in.
+    lexicon: Option<String>,
     /// The engine that `--engine` gives.
     chosen: Option<String>,
     store: StoreState,
@@ -101,16 +103,15 @@ fn examine(context: &Context) -> Answer {
     if store.path.is_some() && store.classes == 0 {
         hints.push("nothing is enrolled yet: begin with `handful enroll DIR`".to_owned());
     }
-    match bundle.as_ref().map(Knowledge::open) {
-        Some(Err(error)) => problems.push(format!("names are not used: {error}")),
-        Some(Ok(None)) => {
-            hints.push("this bundle learns from pictures alone, not from names".to_owned())
-        }
-        _ => {}
-    }
+    let lexicon = bundle.as_ref().and_then(|bundle| {
+        let knowledge = bundle.manifest.knowledge.as_ref()?;
+        let unusable = |error| problems.push(format!("names are not used: {error}"));
+        Knowledge::open(bundle).map_err(unusable).ok()?;
+        Some(knowledge.lexicon.file.clone())
+    });
     let onnxruntime = library.ok().map(|path| path.display().to_string());
     let bundle = bundle.as_ref().map(BundleState::of);
-    Answer { bundle, onnxruntime, engines, chosen, store, problems, hints }
+    Answer { bundle, onnxruntime, lexicon, engines, chosen, store, problems, hints }
 }
 
 fn try_engines(bundle: &Bundle, options: &EngineOptions) -> Vec<EngineState> {
@@ -197,6 +198,10 @@ impl fmt::Display for Answer {
         }
         let library = self.onnxruntime.as_deref().unwrap_or("not found");
         writeln!(f, "library  ONNX Runtime: {library}")?;
+        match &self.lexicon {
+            Some(lexicon) => writeln!(f, "names    looked up in {lexicon}")?,
+            None => writeln!(f, "names    not used: this bundle learns from pictures alone")?,
+        }
         writeln!(f, "{}", self.store)?;
         write!(f, "\n{}", self.engine_table())?;
         if let Some(chosen) = &self.chosen {

@@ -47,6 +47,9 @@ enum Action {
         /// Its name says nothing: only its pictures count
         #[arg(long)]
         pictures_only: bool,
+        /// Take back what was said of a class: it is what its name says
+        #[arg(long, conflicts_with_all = ["synset", "pictures_only"])]
+        as_read: bool,
     },
     /// Gives a class another name
     Rename {
@@ -96,8 +99,14 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
         _ => context.existing_gallery(space_id)?,
     };
     let (done, classes) = match &options.action {
-        Action::Add { class, synset, pictures_only } => {
+        Action::Add { class, synset, pictures_only, as_read } => {
             let label = Label::parse(class).map_err(|e| Failure::from(e).about("the name"))?;
+            let says_something = synset.is_some() || *pictures_only || *as_read;
+            if !says_something && gallery.class(label.as_str()).is_ok() {
+                return Err(Failure::bad(format!(
+                    "there is a class `{label}` already; --synset, --pictures-only or --as-read changes what it means"
+                )));
+            }
             let said = said(*synset, *pictures_only, knowledge.as_ref())?;
             let (class, is_new) = gallery.define(&label, said)?;
             (Some(if is_new { "added" } else { "changed" }), vec![class])

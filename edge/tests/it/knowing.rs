@@ -178,6 +178,11 @@ fn the_command_adds_a_class_by_its_name() {
     assert_eq!(run(&["senses", "gadget"]).code, 2);
     let added = run(&["gallery", "add", "mouse", "--synset", "n00000014"]);
     assert!(added.code == 0 && added.out.contains("it moves a pointer"), "{added:?}");
+    let again = run(&["gallery", "add", "mouse"]);
+    assert!(again.code == 2 && again.err.contains("--as-read"), "what was said is kept: {again:?}");
+    let read = run(&["gallery", "add", "mouse", "--as-read"]);
+    assert!(read.code == 0 && read.out.contains("a small rodent"), "{read:?}");
+    run(&["gallery", "add", "mouse", "--synset", "n00000014"]);
     let wrong = run(&["gallery", "add", "mouse", "--synset", "n99999999"]);
     assert!(wrong.code == 2 && wrong.err.contains("handful senses"), "{wrong:?}");
     run(&["gallery", "add", "zebra"]);
@@ -188,6 +193,11 @@ fn the_command_adds_a_class_by_its_name() {
     fs::write(sandbox.path("a.png"), png(0, 0)).unwrap();
     let answer = run(&["classify", "a.png"]);
     assert!(answer.code == 0 && answer.out.contains("by its name alone"), "{answer:?}");
+    fs::write(sandbox.path("b.png"), "no picture").unwrap();
+    let one = run(&["classify", "--transductive", "a.png", "b.png"]);
+    assert!(one.code == 2 && one.err.contains("--transductive needs two"), "{one:?}");
+    let doctor = run(&["doctor"]);
+    assert!(doctor.out.contains("names    looked up in lexicon-"), "{doctor:?}");
     let tiny = sandbox.run(&["senses", "zebra"]);
     assert!(tiny.code == 2 && tiny.err.contains("knows nothing of names"), "{tiny:?}");
 }

@@ -150,6 +150,23 @@ fn statistics_are_those_of_two_passes(scene: &Scene) {
 }
 
 #[test]
+fn the_papers_rule_needs_other_classes() {
+    let scene = scene();
+    fs::write(scene.path("data/manifest.csv"), {
+        let rows = fs::read_to_string(scene.path("data/manifest.csv")).unwrap();
+        rows.lines()
+            .filter(|row| !row.ends_with(",val"))
+            .map(|row| format!("{row}\n"))
+            .collect::<String>()
+    })
+    .unwrap();
+    let refused = knowledge(&scene, &["--rule", "paper"]);
+    assert_refused(&refused, 2, &["rule `paper`", "--splits", "--rule base-only"]);
+    let said = succeeded(&knowledge(&scene, &["--rule", "base-only"]));
+    assert!(said.contains("4 base") && scene.path("run/knowledge.json").is_file(), "{said}");
+}
+
+#[test]
 fn other_classes_may_be_named() {
     let scene = scene();
     fs::create_dir(scene.path("run")).unwrap();
