@@ -15,6 +15,9 @@ use crate::gallery::{Class, Said};
 /// What every physical thing is a kind of: pictures show nothing else.
 const PHYSICAL_ENTITY: SynsetId = SynsetId(1930);
 
+/// What every person is a kind of. Whoever points a camera at a mug means nobody.
+const PERSON: SynsetId = SynsetId(7846);
+
 /// The most words of a label that are looked up, from its end; no noun of WordNet has more.
 const MAX_WORDS: usize = 9;
 
@@ -176,19 +179,31 @@ impl Knowledge {
         let words: Vec<&str> = label.split(|c| !is_part(c)).filter(|w| !w.is_empty()).collect();
         let words = &words[words.len().saturating_sub(MAX_WORDS)..];
         (0..words.len()).find_map(|first| {
-            let senses = self.lexicon.senses(&words[first..].join(" "));
-            let read_as = self.likeliest(&senses);
+            let noun = words[first..].join(" ");
+            let senses = self.lexicon.senses(&noun);
+            let read_as = self.likeliest(&noun, &senses);
             let rule = if first == 0 { Rule::Label } else { Rule::HeadNoun };
             (!senses.is_empty()).then_some(LookedUp { rule, senses, read_as })
         })
     }
 
-    /// The most frequent sense that a picture can show, of those whose words have a vector if there are any.
-    fn likeliest(&self, senses: &[SynsetId]) -> Option<SynsetId> {
-        let is_thing = |id: &&SynsetId| self.lexicon.line(**id).contains(&PHYSICAL_ENTITY);
-        let things = || senses.iter().filter(is_thing);
-        let best = things().find(|id| self.lexicon.vector(**id).is_some());
-        best.or_else(|| things().next()).copied()
+    /// The most frequent sense that a picture can show: rather a thing than a person, rather one that is called so first
+    /// of all (a mug is also a word for a face), and rather one whose words have a vector.
+    fn likeliest(&self, noun: &str, senses: &[SynsetId]) -> Option<SynsetId> {
+        let plain = |word: &str| word.replace(['_', '-'], " ");
+        let noun = plain(&noun.to_lowercase());
+        let rank = |id: SynsetId| {
+            let line = self.lexicon.line(id);
+            let first = self.lexicon.synset(id)?.lemmas.into_iter().next()?;
+            // A plural begins with its singular, mostly; names of persons and places are capitalized.
+            let by_its_name = noun.starts_with(&plain(&first));
+            let has_vector = self.lexicon.vector(id).is_some();
+            let is_shown = line.contains(&PHYSICAL_ENTITY);
+            is_shown.then_some((line.contains(&PERSON), !by_its_name, !has_vector))
+        };
+        let ranked = senses.iter().filter_map(|&id| Some((rank(id)?, id)));
+        // The first of equals: senses come most frequent first.
+        ranked.min_by_key(|(rank, _)| *rank).map(|(_, id)| id)
     }
 
     /// Words and definition of a meaning; `None` for a synset that is not in the lexicon.

@@ -17,6 +17,8 @@ const CUP: SynsetId = SynsetId(11);
 const ZEBRA: SynsetId = SynsetId(12);
 const RODENT: SynsetId = SynsetId(13);
 const POINTER: SynsetId = SynsetId(14);
+const MUG: SynsetId = SynsetId(21);
+const PERSON: SynsetId = SynsetId(7846);
 
 fn bundle() -> Bundle {
     Bundle::open(&folder().join("knowing/knowing-bundle"), &BundleLimits::default()).unwrap()
@@ -46,6 +48,8 @@ fn a_label_is_read_as_people_would() {
     assert_eq!(read("Striped Horse"), Some((ZEBRA, Rule::Label)));
     assert_eq!(read("zebras"), Some((ZEBRA, Rule::Label)));
     assert_eq!(read("mouse"), Some((RODENT, Rule::Label)), "the most frequent sense");
+    assert_eq!(read("mug"), Some((MUG, Rule::Label)), "the thing, not the person");
+    assert_eq!(read("person"), Some((PERSON, Rule::Label)), "where there is nothing else");
     assert_eq!(read("my favourite cup #3"), Some((CUP, Rule::HeadNoun)));
     for nothing in ["gadget", "idea", "كوب", "42", "👩\u{200D}🚀"] {
         assert_eq!(read(nothing), None, "{nothing}");

@@ -89,6 +89,9 @@ const DATA: &[u8] = b"\
 00000016 03 n 01 idea 0 000 | nobody ever saw one
 00000018 03 n 01 handle 0 001 @ 00001930 n 0000 | to hold something by
 00000019 03 n 01 hoof 0 001 @ 00001930 n 0000 | a foot
+00000020 03 n 01 mug 0 001 @ 00007846 n 0000 | one who is easily deceived
+00000021 03 n 01 mug 0 001 @ 00000011 n 0000 | a cup without a saucer
+00007846 03 n 01 person 0 001 @ 00001930 n 0000 | somebody
 ";
 const INDEX: &[u8] = b"\
 animal n 1 1 @ 1 0 00000010
@@ -99,6 +102,8 @@ handle n 1 1 @ 1 0 00000018
 hoof n 1 1 @ 1 0 00000019
 idea n 1 0 1 0 00000016
 mouse n 2 1 @ 2 0 00000013 00000014
+mug n 2 1 @ 2 0 00000020 00000021
+person n 1 1 @ 1 0 00007846
 striped_horse n 1 2 @ %p 1 0 00000012
 thing n 1 0 1 0 00001930
 zebra n 1 2 @ %p 1 0 00000012
@@ -114,6 +119,7 @@ horse 0.9 0.1 0
 idea 0.1 0.1 0.1
 mouse 0.7 0 0.7
 mug 0 0.9 0.2
+person 0.6 0.2 0.2
 striped 0.5 0.2 0.1
 thing 0.3 0.3 0.3
 zebra 1 0 0
