@@ -49,13 +49,21 @@ export class List {
     const row = make("li", "class");
     row.dataset.id = item.id;
     const title = make("div", "", make("p", "class-name", name(item.label)), count(item.examples));
-    if (item.meaning) title.append(make("p", "class-meaning", definition(item.meaning.gloss)));
     const renameButton = button("Rename", `Rename ${item.label}`, () => this.#rename(row, item));
     const deleteButton = button("Delete", `Delete ${item.label}`, () => this.#delete(item, deleteButton));
     const actions = make("div", "class-actions", this.#addMore(item), renameButton, deleteButton);
-    if (this.names) actions.append(button("Meaning", `Change what ${item.label} means`, () => this.#meaning(row, item)));
     row.append(title, actions);
+    if (this.names) row.append(this.#meaningButton(row, item));
     return row;
+  }
+
+  /** What the class's name means, to be pressed for another meaning. */
+  #meaningButton(row, item) {
+    const text = item.meaning ? definition(item.meaning.gloss) : "its name says nothing";
+    const element = button(text, `Change what ${item.label} means`, () => this.#meaning(row, item));
+    element.classList.add("class-meaning");
+    element.title = text;
+    return element;
   }
 
   /** Offers other meanings of the class's name. */
@@ -172,7 +180,7 @@ function complain(row, problem, field) {
 
 /** What a class's row offers: add, rename, delete, meaning. */
 function controls(id) {
-  return [...document.querySelectorAll(`[data-id="${CSS.escape(id)}"] .class-actions :is(input, button)`)];
+  return [...document.querySelectorAll(`[data-id="${CSS.escape(id)}"] :is(input, button)`)];
 }
 
 /** The row and control that has the focus, to give it back after drawing. */

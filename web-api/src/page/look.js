@@ -167,13 +167,14 @@ export class Look {
 
   #reasons({ examples }, { share, meaning, attributes, nearest }) {
     const parts = [];
+    const named = meaning && Math.round(100 * share.knowledge) > 0; // a name that does not fit the pictures is no reason
     if (examples > 0) {
       const alike = nearest[0] ? `; the most alike is ${nearest[0].similarity.toFixed(2)}` : "";
       parts.push(`${plural(examples, "picture")} (${percent(share.pictures)}${alike})`);
     }
-    if (meaning) parts.push(`its name (${percent(share.knowledge)}): ${definition(meaning.gloss)}`);
+    if (named) parts.push(`its name (${percent(share.knowledge)}): ${definition(meaning.gloss)}`);
     say(byId("reason"), `By ${parts.join(" and ")}.`);
-    const chips = meaning ? attributes.slice(0, MAX_CHIPS).map(({ name }) => make("li", "chip", name)) : [];
+    const chips = named ? attributes.slice(0, MAX_CHIPS).map(({ name }) => make("li", "chip", name)) : [];
     byId("chips").replaceChildren(...chips);
     show(byId("chips"), chips.length > 0);
   }
