@@ -64,7 +64,7 @@ pub fn evaluate(
         semantic: knowledge.semantic(&meanings),
         errors: knowledge.errors(protocol.spec.k_shot).cloned(),
     };
-    Ok(protocol.compare(&embeddings, &known, Conditions::PLAIN)?)
+    Ok(protocol.compare(&embeddings, &known, &known, Conditions::PLAIN)?)
 }
 
 /// The classes of a split of which no name is known: knowledge says nothing of them.

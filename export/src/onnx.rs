@@ -96,7 +96,7 @@ fn model(graph: GraphProto, metadata: &BTreeMap<String, String>) -> Model {
 /// Appends the ONNX nodes of one node: one match arm for each [`Op`].
 fn translate(graph: &mut GraphProto, node: &Node) {
     let push = |graph: &mut GraphProto, op: &str, parameters: &[&str], attributes| {
-        let parameters = parameters.iter().map(|suffix| format!("{}.{suffix}", node.name));
+        let parameters = parameters.iter().map(|suffix| node.parameter(suffix));
         let inputs = node.inputs.iter().cloned().chain(parameters).collect();
         graph.node.push(operation(op, inputs, &node.name, attributes));
     };
@@ -131,8 +131,37 @@ fn translate(graph: &mut GraphProto, node: &Node) {
             ));
             graph.node.push(operation("Flatten", vec![pooled], &node.name, vec![int("axis", 1)]));
         }
+        Op::Linear { bias, .. } => linear(graph, node, bias),
+        Op::Unsqueeze { axis } => along(graph, node, "Unsqueeze", axis, Vec::new()),
+        Op::Sum { axis } => along(graph, node, "ReduceSum", axis, vec![int("keepdims", 0)]),
         Op::Add => push(graph, "Add", &[], Vec::new()),
+        Op::Mul => push(graph, "Mul", &[], Vec::new()),
     }
+}
+
+/// `MatMul` rather than `Gemm`, which takes two dimensions only; engines transpose the weight once, at load.
+fn linear(graph: &mut GraphProto, node: &Node, bias: bool) {
+    let of = |part: &str| format!("{}/{part}", node.name);
+    let (transposed, product) = (of("transposed"), of("product"));
+    let weight = vec![node.parameter("weight")];
+    graph.node.push(operation("Transpose", weight, &transposed, vec![ints("perm", &[1, 0])]));
+    let written = if bias { &product } else { &node.name };
+    let read = vec![node.inputs[0].clone(), transposed];
+    graph.node.push(operation("MatMul", read, written, Vec::new()));
+    if bias {
+        let read = vec![product, node.parameter("bias")];
+        graph.node.push(operation("Add", read, &node.name, Vec::new()));
+    }
+}
+
+/// An operation along one axis, which opset 17 wants as a tensor.
+fn along(graph: &mut GraphProto, node: &Node, op: &str, axis: usize, attributes: Vec<Attribute>) {
+    let axes = format!("{}/axes", node.name);
+    // The first axis is the batch's.
+    let bytes = (axis as i64 + 1).to_le_bytes().to_vec();
+    graph.initializer.push(initializer(&axes, &[1], data_type::INT64, bytes));
+    let read = vec![node.inputs[0].clone(), axes];
+    graph.node.push(operation(op, read, &node.name, attributes));
 }
 
 fn operation(op: &str, input: Vec<String>, output: &str, attribute: Vec<Attribute>) -> NodeProto {

@@ -8,7 +8,9 @@ use ndarray::{ArrayD, IxDyn};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use crate::graph::{Graph, Input, Node, Op, Parameter, Resnet12, Role, Shape};
+use crate::graph::{
+    Graph, Input, Node, Op, Parameter, ProtoComNet, Resnet12, Role, SelfWeight, Shape,
+};
 use crate::reference;
 use crate::tensors::Tensors;
 
@@ -143,16 +145,24 @@ fn operations() -> Vec<Case> {
         ("max-pool-2-stride1", Op::MaxPool2d { kernel: 2, stride: 1 }, map),
         ("global-average-pool", Op::GlobalAveragePool, map),
         ("global-average-pool-of-1x1", Op::GlobalAveragePool, &[6, 1, 1]),
+        ("linear-of-vector", Op::Linear { outputs: 4, bias: true }, &[7]),
+        ("linear-of-rows", Op::Linear { outputs: 5, bias: false }, &[3, 6]),
+        ("unsqueeze-first", Op::Unsqueeze { axis: 0 }, &[5]),
+        ("unsqueeze-last", Op::Unsqueeze { axis: 1 }, &[5]),
+        ("sum-rows", Op::Sum { axis: 0 }, &[4, 3]),
+        ("sum-columns", Op::Sum { axis: 1 }, &[4, 3]),
         ("add", Op::Add, map),
         ("add-vectors", Op::Add, &[9]),
+        ("mul", Op::Mul, map),
+        ("mul-vectors", Op::Mul, &[9]),
     ];
     let one = problems.into_iter().map(|(name, op, shape)| operation(name, op, shape));
-    one.chain([chain()]).collect()
+    one.chain([chain(), tied()]).collect()
 }
 
 /// A single node on a batch of two.
 fn operation(name: &str, op: Op, shape: &[usize]) -> Case {
-    let names: &[&str] = if op == Op::Add { &["x", "y"] } else { &["x"] };
+    let names: &[&str] = if matches!(op, Op::Add | Op::Mul) { &["x", "y"] } else { &["x"] };
     case(name, graph(name, shape, names, vec![Node::new("out", op, names)]), 2, 1e-5)
 }
 
@@ -165,6 +175,28 @@ fn chain() -> Case {
         Node::new("out", Op::LeakyRelu { slope: 0.1 }, &["bn"]),
     ];
     case("conv2d-batch-norm-leaky-relu", graph("chain", &[3, 6, 6], &["x"], nodes), 2, 1e-5)
+}
+
+/// Two layers with one set of weights; a vector and a number are repeated.
+fn tied() -> Case {
+    let layer = Op::Linear { outputs: 4, bias: true };
+    let nodes = vec![
+        Node::new("first", layer, &["x"]),
+        Node::new("sum", Op::Sum { axis: 0 }, &["first"]),
+        Node::new("second", layer, &["sum"]).tied_to("first"),
+        Node::new("row", Op::Unsqueeze { axis: 0 }, &["second"]),
+        Node::new("added", Op::Add, &["first", "row"]),
+        Node::new("column", Op::Unsqueeze { axis: 1 }, &["second"]),
+        Node::new("out", Op::Mul, &["column", "row"]),
+        Node::new("both", Op::Mul, &["added", "row"]),
+    ];
+    let graph = graph("tied", &[3, 4], &["x"], nodes);
+    case(
+        "tied-and-broadcast",
+        Graph { outputs: vec!["both".to_owned(), "out".to_owned()], ..graph },
+        2,
+        1e-5,
+    )
 }
 
 fn graph(name: &str, shape: &[usize], inputs: &[&str], nodes: Vec<Node>) -> Graph {
@@ -180,11 +212,16 @@ fn graph(name: &str, shape: &[usize], inputs: &[&str], nodes: Vec<Node>) -> Grap
 fn networks() -> Vec<Case> {
     let resnet12 = |widths, input_size| Resnet12 { widths, input_size }.graph();
     let full = [64, 128, 256, 512];
+    let protocomnet = |self_weight| {
+        ProtoComNet { embedding: 16, word: 6, attributes: 4, hidden: 20, self_weight }.graph()
+    };
     vec![
         case("resnet12-tiny", resnet12([8, 12, 16, 24], 32), 2, 1e-5),
         case("resnet12-tiny-odd", resnet12([4, 6, 4, 8], 21), 1, 1e-5),
         case("resnet12-32px-batch1", resnet12(full, 32), 1, 1e-5),
         case("resnet12-32px-batch3", resnet12(full, 32), 3, 1e-5),
+        case("protocomnet-one", protocomnet(SelfWeight::One), 3, 1e-5),
+        case("protocomnet-learned", protocomnet(SelfWeight::Learned), 2, 1e-5),
     ]
 }
 
@@ -219,6 +256,10 @@ impl Source {
         match parameter.role {
             Role::Weight if shape.len() == 4 => {
                 let bound = (6.0 / (shape[1] * shape[2] * shape[3]) as f32).sqrt();
+                self.uniform(shape, -bound, bound)
+            }
+            Role::Weight if shape.len() == 2 => {
+                let bound = (3.0 / shape[1] as f32).sqrt();
                 self.uniform(shape, -bound, bound)
             }
             Role::Weight | Role::RunningVar => self.uniform(shape, 0.5, 1.5),

@@ -4,6 +4,7 @@
 //! draws a random number of its own: chance enters as a seed.
 
 pub mod compare;
+pub mod completer;
 pub mod episode;
 pub mod errors;
 pub mod evaluate;
@@ -11,6 +12,7 @@ pub mod fusion;
 pub mod gallery;
 pub mod kernel;
 pub mod metric;
+pub mod protocomnet;
 pub mod prototype;
 pub mod space;
 pub mod statistics;

@@ -4,6 +4,7 @@
 //! ONNX, [`crate::reference`] runs it on plain arrays. Shapes leave out the leading batch dimension `n`
 //! that every tensor has: a picture `[n, 3, h, w]` is `[3, h, w]` here.
 
+pub mod protocomnet;
 pub mod resnet12;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use ndarray::ArrayD;
 use serde::{Deserialize, Serialize};
 
 use crate::tensors::Tensors;
+pub use protocomnet::{ProtoComNet, SelfWeight};
 pub use resnet12::Resnet12;
 
 /// The dimensions of a tensor after the batch dimension.
@@ -40,7 +42,7 @@ pub struct Input {
 }
 
 /// One operation. Its single output value bears the node's name, and so do its parameters
-/// (`layer1.conv1` has `layer1.conv1.weight`).
+/// (`layer1.conv1` has `layer1.conv1.weight`) unless they are another node's.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
     /// The node's name, unique among nodes and inputs.
@@ -49,12 +51,26 @@ pub struct Node {
     pub op: Op,
     /// The values that it reads.
     pub inputs: Vec<String>,
+    /// The node whose parameters it uses; none: its own.
+    pub tied_to: Option<String>,
 }
 
 impl Node {
     /// A node that reads the named values.
     pub fn new(name: &str, op: Op, inputs: &[&str]) -> Self {
-        Self { name: name.to_owned(), op, inputs: inputs.iter().map(|&i| i.to_owned()).collect() }
+        let inputs = inputs.iter().map(|&i| i.to_owned()).collect();
+        Self { name: name.to_owned(), op, inputs, tied_to: None }
+    }
+
+    /// The same with the parameters of another node of the same operation.
+    #[must_use]
+    pub fn tied_to(self, other: &str) -> Self {
+        Self { tied_to: Some(other.to_owned()), ..self }
+    }
+
+    /// The full name of one of its parameters, by its last part (`weight`).
+    pub fn parameter(&self, suffix: &str) -> String {
+        format!("{}.{suffix}", self.tied_to.as_ref().unwrap_or(&self.name))
     }
 }
 
@@ -93,8 +109,27 @@ pub enum Op {
     },
     /// The spatial mean: `[c, h, w]` to `[c]`.
     GlobalAveragePool,
-    /// The sum of two values of the same shape.
+    /// A linear layer on the last dimension: `[.., in]` to `[.., outputs]`.
+    Linear {
+        /// What the last dimension becomes.
+        outputs: usize,
+        /// Whether a bias is added.
+        bias: bool,
+    },
+    /// A new dimension of size 1.
+    Unsqueeze {
+        /// Its place, counted without the batch.
+        axis: usize,
+    },
+    /// The sum over one dimension, which is dropped.
+    Sum {
+        /// Its place, counted without the batch.
+        axis: usize,
+    },
+    /// The sum of two values of as many dimensions; where one has size 1 it is repeated.
     Add,
+    /// The product of two values, likewise.
+    Mul,
 }
 
 /// What a parameter is for.
@@ -217,9 +252,21 @@ impl Graph {
 
     /// Every tensor that the network needs, in the order of its nodes.
     pub fn parameters(&self) -> Result<Vec<Parameter>, GraphError> {
-        let mut parameters = Vec::new();
-        self.visit(|node, read, _| parameters.extend(node.parameters(read)))?;
-        Ok(parameters)
+        let mut parameters: Vec<Parameter> = Vec::new();
+        let mut unfit = None;
+        self.visit(|node, read, _| {
+            for parameter in node.parameters(read) {
+                match parameters.iter().find(|known| known.name == parameter.name) {
+                    None => parameters.push(parameter),
+                    Some(known) if *known == parameter => {}
+                    Some(_) => unfit = Some(node.name.clone()),
+                }
+            }
+        })?;
+        match unfit {
+            None => Ok(parameters),
+            Some(node) => Err(self.name_error("parameters of another shape are tied to", &node)),
+        }
     }
 
     /// Floating-point operations for one picture: a multiplication and an addition count as two.
@@ -264,11 +311,17 @@ impl Node {
     /// The tensors that the node needs when it reads values of these shapes.
     fn parameters(&self, read: &[&Shape]) -> Vec<Parameter> {
         let parameter = |suffix: &str, shape: Shape, role| Parameter {
-            name: format!("{}.{suffix}", self.name),
+            name: self.parameter(suffix),
             shape,
             role,
         };
         match self.op {
+            Op::Linear { outputs, bias } => {
+                let inputs = read[0].last().copied().unwrap_or(0);
+                let weight = parameter("weight", vec![outputs, inputs], Role::Weight);
+                let bias = bias.then(|| parameter("bias", vec![outputs], Role::Bias));
+                std::iter::once(weight).chain(bias).collect()
+            }
             Op::Conv2d { out_channels, kernel, bias, .. } => {
                 let weight = parameter(
                     "weight",
@@ -287,9 +340,13 @@ impl Node {
                     parameter("running_var", channels(), Role::RunningVar),
                 ]
             }
-            Op::LeakyRelu { .. } | Op::MaxPool2d { .. } | Op::GlobalAveragePool | Op::Add => {
-                Vec::new()
-            }
+            Op::LeakyRelu { .. }
+            | Op::MaxPool2d { .. }
+            | Op::GlobalAveragePool
+            | Op::Unsqueeze { .. }
+            | Op::Sum { .. }
+            | Op::Add
+            | Op::Mul => Vec::new(),
         }
     }
 }
@@ -327,8 +384,24 @@ impl Op {
                 Err(refuse("[channels, height, width]"))
             }
             (Self::LeakyRelu { .. }, [s]) => Ok((*s).clone()),
-            (Self::Add, [a, b]) if a == b => Ok((*a).clone()),
-            (Self::Add, _) => Err(refuse("two values of the same shape")),
+            (Self::Linear { outputs, .. }, [s]) => match s.split_last() {
+                Some((_, rest)) => Ok([rest, &[*outputs]].concat()),
+                None => Err(refuse("at least one dimension")),
+            },
+            (Self::Unsqueeze { axis }, [s]) if *axis <= s.len() => {
+                let mut shape = (*s).clone();
+                shape.insert(*axis, 1);
+                Ok(shape)
+            }
+            (Self::Sum { axis }, [s]) if *axis < s.len() => {
+                let mut shape = (*s).clone();
+                shape.remove(*axis);
+                Ok(shape)
+            }
+            (Self::Unsqueeze { .. } | Self::Sum { .. }, [_]) => Err(refuse("more dimensions")),
+            (Self::Add | Self::Mul, [a, b]) => broadcast(a, b)
+                .ok_or_else(|| refuse("two values of the same shape, but for sizes of 1")),
+            (Self::Add | Self::Mul, _) => Err(refuse("two values")),
             _ => Err(refuse("one value")),
         }
     }
@@ -340,11 +413,25 @@ impl Op {
                 count(written) * (2 * (read[0][0] * kernel * kernel) as u64 + u64::from(*bias))
             }
             Self::BatchNorm { .. } => 2 * count(written),
-            Self::LeakyRelu { .. } | Self::Add => count(written),
+            Self::Linear { bias, .. } => {
+                count(written) * (2 * read[0].last().map_or(0, |&n| n as u64) + u64::from(*bias))
+            }
+            Self::LeakyRelu { .. } | Self::Add | Self::Mul => count(written),
+            Self::Unsqueeze { .. } => 0,
             Self::MaxPool2d { kernel, .. } => count(written) * (kernel * kernel) as u64,
-            Self::GlobalAveragePool => count(read[0]),
+            Self::GlobalAveragePool | Self::Sum { .. } => count(read[0]),
         }
     }
+}
+
+/// The shape of a sum or product in which sizes of 1 are repeated; `None` when the two do not fit.
+fn broadcast(a: &Shape, b: &Shape) -> Option<Shape> {
+    let size = |(&a, &b): (&usize, &usize)| match (a, b) {
+        _ if a == b || b == 1 => Some(a),
+        _ if a == 1 => Some(b),
+        _ => None,
+    };
+    if a.len() == b.len() { a.iter().zip(b).map(size).collect() } else { None }
 }
 
 /// How many windows fit; `None` when not even one does.

@@ -99,7 +99,7 @@ fn check_inputs(
 
 /// One node. `shape` is that of the result without the batch.
 fn compute(node: &Node, parameters: &Tensors, read: &[&ArrayD<f64>], shape: &Shape) -> ArrayD<f64> {
-    let parameter = |suffix: &str| parameters[&format!("{}.{suffix}", node.name)].mapv(f64::from);
+    let parameter = |suffix: &str| parameters[&node.parameter(suffix)].mapv(f64::from);
     let x = read[0];
     match node.op {
         Op::Conv2d { stride, padding, bias, .. } => {
@@ -119,8 +119,29 @@ fn compute(node: &Node, parameters: &Tensors, read: &[&ArrayD<f64>], shape: &Sha
             let area = (x.shape()[2] * x.shape()[3]) as f64;
             (x.sum_axis(Axis(3)).sum_axis(Axis(2))) / area
         }
+        Op::Linear { bias, .. } => {
+            let out = linear(x, &parameter("weight"));
+            if bias { out + parameter("bias") } else { out }
+        }
+        // The first axis is the batch's.
+        Op::Unsqueeze { axis } => x.clone().insert_axis(Axis(axis + 1)),
+        Op::Sum { axis } => x.sum_axis(Axis(axis + 1)),
         Op::Add => x + read[1],
+        Op::Mul => x * read[1],
     }
+}
+
+/// `[.., in]` times the transpose of `weight` `[out, in]`.
+fn linear(x: &ArrayD<f64>, weight: &ArrayD<f64>) -> ArrayD<f64> {
+    let (outputs, inputs) = (weight.shape()[0], weight.shape()[1]);
+    let mut shape = x.shape().to_vec();
+    let rows = x.len() / inputs.max(1);
+    let flat = |array: &ArrayD<f64>, shape| {
+        array.to_shape(shape).expect("invariant: shape inference passed").into_owned()
+    };
+    let product = flat(x, (rows, inputs)).dot(&flat(weight, (outputs, inputs)).t());
+    shape[x.ndim() - 1] = outputs;
+    product.into_shape_with_order(shape).expect("invariant: one row stays one row")
 }
 
 /// `[n, c, h, w]`.

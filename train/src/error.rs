@@ -6,6 +6,7 @@ use models::disk::DiskError;
 use models::few_shot::episode::EpisodeError;
 use models::few_shot::evaluate::EvaluateError;
 use models::few_shot::kernel::KernelError;
+use models::few_shot::protocomnet::LearnedError;
 use models::few_shot::statistics::StatisticsError;
 use models::knowledge::attributes::KnowledgeError;
 use models::knowledge::lexicon::LexiconError;
@@ -37,6 +38,7 @@ pub fn is_bad_input(error: &anyhow::Error) -> bool {
             || cause.is::<EvaluateError>()
             || cause.is::<KernelError>()
             || cause.is::<KnowledgeError>()
+            || cause.is::<LearnedError>()
             || cause.is::<LexiconError>()
             || cause.is::<PreprocessError>()
             || cause.is::<StatisticsError>()

@@ -148,7 +148,7 @@ impl Net {
 
     fn apply(&self, node: &Node, read: &[&Tensor], mode: Mode) -> Result<Tensor, NetError> {
         let x = read[0];
-        let parameter = |suffix: &str| &self.parameters[&format!("{}.{suffix}", node.name)];
+        let parameter = |suffix: &str| &self.parameters[&node.parameter(suffix)];
         Ok(match node.op {
             Op::Conv2d { stride, padding, bias, .. } => {
                 // The cast is part of the differentiated computation: fp32 masters get fp32 gradients.
@@ -183,7 +183,19 @@ impl Net {
                 x.f_max_pool2d([kernel as i64; 2], [stride as i64; 2], [0, 0], [1, 1], false)?
             }
             Op::GlobalAveragePool => x.f_mean_dim([2i64, 3].as_slice(), false, Kind::Float)?,
+            Op::Linear { bias, .. } => {
+                let weight = parameter("weight").f_to_kind(self.compute.kind)?;
+                let bias =
+                    bias.then(|| parameter("bias").f_to_kind(self.compute.kind)).transpose()?;
+                x.f_linear(&weight, bias.as_ref())?
+            }
+            // The first axis is the batch's.
+            Op::Unsqueeze { axis } => x.f_unsqueeze(axis as i64 + 1)?,
+            Op::Sum { axis } => {
+                x.f_sum_dim_intlist([axis as i64 + 1].as_slice(), false, self.compute.kind)?
+            }
             Op::Add => x.f_add(read[1])?,
+            Op::Mul => x.f_mul(read[1])?,
         })
     }
 }

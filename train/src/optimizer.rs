@@ -78,6 +78,60 @@ impl Sgd {
     }
 }
 
+/// Decay of AdamW's running means of gradients and of their squares, as in PyTorch.
+const BETAS: (f64, f64) = (0.9, 0.999);
+/// Keeps its division finite.
+const ADAM_EPS: f64 = 1e-8;
+
+/// Adam with decoupled weight decay (Loshchilov and Hutter 2019), as PyTorch's; for trainings too short to be resumed.
+#[derive(Debug)]
+pub struct AdamW {
+    weight_decay: f64,
+    steps: i32,
+    /// Parameter, mean of its gradients, mean of their squares.
+    parameters: Vec<[Tensor; 3]>,
+}
+
+impl AdamW {
+    /// An optimizer of these parameters.
+    pub fn new<'a>(
+        weight_decay: f64,
+        parameters: impl Iterator<Item = (&'a str, &'a Tensor)>,
+    ) -> Result<Self, TchError> {
+        let zeros = |tensor: &Tensor| tensor.detach().f_zeros_like();
+        let with_means = |(_, tensor): (_, &Tensor)| {
+            Ok([tensor.shallow_clone(), zeros(tensor)?, zeros(tensor)?])
+        };
+        let parameters = parameters.map(with_means).collect::<Result<_, TchError>>()?;
+        Ok(Self { weight_decay, steps: 0, parameters })
+    }
+
+    /// Moves every parameter by its gradient, and clears the gradients.
+    pub fn step(&mut self, learning_rate: f64) -> Result<(), TchError> {
+        self.steps += 1;
+        let (one, two) = BETAS;
+        let corrected = |beta: f64| 1.0 - beta.powi(self.steps);
+        tch::no_grad(|| {
+            for [parameter, mean, square] in &mut self.parameters {
+                let gradient = parameter.f_grad()?;
+                if !gradient.defined() {
+                    continue;
+                }
+                let _ = parameter.f_multiply_scalar_(1.0 - learning_rate * self.weight_decay)?;
+                let _ = mean.f_lerp_(&gradient, 1.0 - one)?;
+                let _ = square.f_lerp_(&gradient.f_square()?, 1.0 - two)?;
+                let scale =
+                    square.f_divide_scalar(corrected(two))?.f_sqrt()?.f_add_scalar(ADAM_EPS)?;
+                let move_by = mean.f_div(&scale)?;
+                let rate = learning_rate / corrected(one);
+                let _ = parameter.f_add_(&move_by.f_multiply_scalar(-rate)?)?;
+                parameter.zero_grad();
+            }
+            Ok(())
+        })
+    }
+}
+
 /// Learning rate over time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]

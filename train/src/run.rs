@@ -53,6 +53,11 @@ impl Run {
         self.file("kernel.safetensors")
     }
 
+    /// The learned completer, ProtoComNet.
+    pub fn completer(&self) -> PathBuf {
+        self.file("completer.safetensors")
+    }
+
     /// What words tell of the classes, as `handful-train knowledge` wrote it into the run.
     pub fn knowledge(&self) -> Result<(Knowledge, Words)> {
         let path = self.file("knowledge.json");

@@ -8,4 +8,5 @@ pub mod import;
 pub mod knowledge;
 pub mod lexicon;
 pub mod pretrain;
+pub mod protocomnet;
 pub mod statistics;

@@ -8,6 +8,7 @@ pub(crate) mod data_type {
     /// 32-bit floating point.
     pub(crate) const FLOAT: i32 = 1;
     /// 16-bit floating point.
+    pub(crate) const INT64: i32 = 7;
     pub(crate) const FLOAT16: i32 = 10;
 }
 

@@ -9,6 +9,7 @@ use rand_chacha::rand_core::SeedableRng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::completer::Completer;
 use super::episode::{Episode, EpisodeSpec, Sampler};
 use super::evaluate::{
     Chosen, EvaluateError, Gain, Outcome, check, joined, mean_and_ci95, n_nearest,
@@ -30,6 +31,27 @@ pub struct Known {
     /// What mean and semantic prototypes are off by on base classes, for this `k_shot`; without it there is no
     /// [`Fusion::ErrorVariance`].
     pub errors: Option<ErrorVariances>,
+}
+
+impl Known {
+    /// Knowledge prototypes `[n, s]` to mix with means `[n, s]`: where nothing is known, the mean.
+    fn beside(&self, mean: ArrayView2<'_, f32>, mut semantic: Array2<f32>) -> Array2<f32> {
+        for (mut row, mean) in semantic.rows_mut().into_iter().zip(mean.rows()) {
+            if row == self.space.center() {
+                row.assign(&mean);
+            }
+        }
+        semantic
+    }
+}
+
+/// The mean moved towards knowledge by its [share](fusion::share).
+impl Completer for Known {
+    fn complete(&self, mean: ArrayView2<'_, f32>, k_shot: usize, names: &[usize]) -> Array2<f32> {
+        let beside = self.beside(mean, self.semantic.select(Axis(0), names));
+        let weights = Array1::from_elem(mean.nrows(), fusion::share(k_shot));
+        fusion::interpolated(mean, beside.view(), weights.view())
+    }
 }
 
 /// Under what conditions policies are compared.
@@ -163,13 +185,14 @@ impl FromStr for Names {
 /// to it.
 ///
 /// Episodes are those of [`evaluate`](super::evaluate::evaluate), and so is the figure of the mean. The answer is the
-/// same for any number of threads.
+/// same for any number of threads. Completed prototypes are `completer`'s; [`Known`] is one, that of knowledge alone.
 ///
 /// # Errors
 /// Those of `evaluate`.
 pub fn compare(
     embeddings: &[Array2<f32>],
     known: &Known,
+    completer: &dyn Completer,
     spec: EpisodeSpec,
     conditions: Conditions,
     episodes: u64,
@@ -189,7 +212,9 @@ pub fn compare(
                 None => chosen.query.clone(),
                 Some(kind) => unlabelled(kind, embeddings, &episode, &chosen.query, seed, index),
             };
-            let problem = Problem::new(&chosen, unlabelled, semantic, known);
+            let means = chosen.means();
+            let completed = completer.complete(means.view(), spec.k_shot, &names);
+            let problem = Problem::new(&chosen, means, completed, unlabelled, semantic, known);
             let of = |fusion| Some(problem.n_right(problem.prototypes(fusion)?.view()));
             let n_queries = problem.query.nrows() as f64;
             Fusion::ALL.into_iter().filter_map(of).map(|n| n as f64 / n_queries).collect()
@@ -254,6 +279,8 @@ struct Problem<'a> {
     known: &'a Known,
     /// Mean prototypes, `[n_way, s]`.
     mean: Array2<f32>,
+    /// Completed prototypes, `[n_way, s]`.
+    completed: Array2<f32>,
     /// Knowledge prototypes, `[n_way, s]`.
     semantic: Array2<f32>,
     /// The same to mix with means: where nothing is known, the mean.
@@ -268,22 +295,19 @@ struct Problem<'a> {
 impl<'a> Problem<'a> {
     fn new(
         chosen: &Chosen,
+        mean: Array2<f32>,
+        completed: Array2<f32>,
         unlabelled: Array2<f32>,
         semantic: Array2<f32>,
         known: &'a Known,
     ) -> Self {
         let k_shot = chosen.support.first().map_or(0, Array2::nrows);
-        let (mean, mut beside) = (chosen.means(), semantic.clone());
-        for (mut row, mean) in beside.rows_mut().into_iter().zip(mean.rows()) {
-            if row == known.space.center() {
-                row.assign(&mean);
-            }
-        }
         Self {
             known,
+            beside: known.beside(mean.view(), semantic.clone()),
             mean,
+            completed,
             semantic,
-            beside,
             support: joined(&chosen.support),
             labels: (0..chosen.support.len()).flat_map(|way| vec![way; k_shot]).collect(),
             query: chosen.query.clone(),
@@ -297,8 +321,8 @@ impl<'a> Problem<'a> {
         let (mean, semantic) = (self.mean.view(), self.semantic.view());
         Some(match policy {
             Fusion::Mean => self.mean.clone(),
-            Fusion::Completed => self.completed(1.0),
-            Fusion::Average => self.completed(0.5),
+            Fusion::Completed => self.completed.clone(),
+            Fusion::Average => (&self.mean + &self.completed) * 0.5,
             Fusion::Semantic => self.semantic.clone(),
             Fusion::ErrorVariance => {
                 let weight = self.known.errors.as_ref()?.weight_of_mean();
@@ -307,17 +331,11 @@ impl<'a> Problem<'a> {
             Fusion::Trusted => fusion::trusted(mean, semantic, self.share, &self.known.space),
             Fusion::Gaussian if self.unlabelled.is_empty() => return None,
             Fusion::Gaussian => {
-                let completed = self.completed(1.0);
+                let completed = self.completed.view();
                 let (support, unlabelled) = (self.support.view(), self.unlabelled.view());
-                fusion::gaussian(mean, completed.view(), support, &self.labels, unlabelled)
+                fusion::gaussian(mean, completed, support, &self.labels, unlabelled)
             }
         })
-    }
-
-    /// The mean moved towards knowledge by `part` of its share.
-    fn completed(&self, part: f32) -> Array2<f32> {
-        let weights = Array1::from_elem(self.mean.nrows(), part * self.share);
-        fusion::interpolated(self.mean.view(), self.beside.view(), weights.view())
     }
 
     fn n_right(&self, prototypes: ArrayView2<'_, f32>) -> usize {

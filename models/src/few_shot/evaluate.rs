@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::compare::{Conditions, Known, Names, Unlabelled, compare};
+use super::completer::Completer;
 use super::episode::{Episode, EpisodeError, EpisodeSpec, Sampler};
 use super::fusion::{Fusion, Setting};
 use super::gallery::{Mixed, mixed};
@@ -55,9 +56,11 @@ impl Protocol {
         &self,
         embeddings: &[Array2<f32>],
         known: &Known,
+        completer: &dyn Completer,
         conditions: Conditions,
     ) -> Result<Report, EvaluateError> {
-        let results = compare(embeddings, known, self.spec, conditions, self.episodes, self.seed)?;
+        let Self { spec, episodes, seed, .. } = *self;
+        let results = compare(embeddings, known, completer, spec, conditions, episodes, seed)?;
         let Conditions { names, unlabelled } = conditions;
         let names = (names != Names::Right).then_some(names);
         Ok(Report { names, unlabelled, ..self.of(results) })
@@ -87,6 +90,7 @@ impl Protocol {
             seed,
             split,
             names: None,
+            completer: None,
             unlabelled: None,
             mixed: None,
             results,
@@ -113,6 +117,9 @@ pub struct Report {
     /// How names were made wrong, where they were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub names: Option<Names>,
+    /// What completed prototypes, where it was not knowledge alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completer: Option<String>,
     /// What a transductive policy saw, where it was not just the queries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unlabelled: Option<Unlabelled>,
@@ -128,13 +135,15 @@ impl Report {
     pub fn to_markdown(&self) -> String {
         let Self { n_way, k_shot, n_query, episodes, seed, split, .. } = self;
         let names = self.names.map_or(String::new(), |names| format!(", names {names}"));
+        let completer =
+            self.completer.as_ref().map_or(String::new(), |what| format!(", completer {what}"));
         let unlabelled = self.unlabelled.map_or(String::new(), |kind| {
             let Unlabelled { per_class, foreign, unbalanced } = kind;
             let unbalanced = if unbalanced { ", unbalanced" } else { "" };
             format!(", unlabelled {per_class} and {foreign} foreign a class{unbalanced}")
         });
         let mut table = format!(
-            "{n_way}-way {k_shot}-shot, {n_query} queries, {episodes} episodes, seed {seed}, {split}{names}{unlabelled}\n\n\
+            "{n_way}-way {k_shot}-shot, {n_query} queries, {episodes} episodes, seed {seed}, {split}{names}{completer}{unlabelled}\n\n\
              | fusion         | setting      | accuracy      | against mean  |\n\
              |----------------|--------------|---------------|---------------|\n"
         );
@@ -451,6 +460,7 @@ mod tests {
             seed: 7,
             split: Split::Val,
             names: None,
+            completer: None,
             unlabelled: None,
             mixed: None,
             results: vec![outcome],

@@ -48,7 +48,7 @@ fn gain(outcomes: &[Outcome], fusion: Fusion) -> f64 {
 #[test]
 fn right_names_help_and_wrong_ones_do_not_harm_the_default() {
     let (classes, known) = problem();
-    let with = |names| compare(&classes, &known, SPEC, bearing(names), 400, 7).unwrap();
+    let with = |names| compare(&classes, &known, &known, SPEC, bearing(names), 400, 7).unwrap();
     let right = with(Names::Right);
     assert!(gain(&right, Fusion::Completed) > 0.1, "{right:?}");
     assert!(gain(&right, Fusion::Trusted) > 0.8 * gain(&right, Fusion::Completed), "{right:?}");
@@ -63,7 +63,7 @@ fn right_names_help_and_wrong_ones_do_not_harm_the_default() {
 #[test]
 fn the_mean_is_that_of_an_evaluation_by_itself() {
     let (classes, known) = problem();
-    let outcomes = compare(&classes, &known, SPEC, bearing(Names::Right), 100, 7).unwrap();
+    let outcomes = compare(&classes, &known, &known, SPEC, bearing(Names::Right), 100, 7).unwrap();
     assert_eq!(outcomes[0], evaluate(&classes, SPEC, 100, 7).unwrap());
     assert_eq!(outcomes.iter().map(|o| o.fusion).collect::<Vec<_>>(), Fusion::ALL);
     let transductive = outcomes.iter().filter(|o| o.setting == Setting::Transductive);
@@ -73,7 +73,8 @@ fn the_mean_is_that_of_an_evaluation_by_itself() {
         assert!(difference.abs() < 1e-12);
     }
     let unmeasured = Known { errors: None, ..known };
-    let fewer = compare(&classes, &unmeasured, SPEC, bearing(Names::Right), 100, 7).unwrap();
+    let fewer =
+        compare(&classes, &unmeasured, &unmeasured, SPEC, bearing(Names::Right), 100, 7).unwrap();
     assert!(fewer.iter().all(|o| o.fusion != Fusion::ErrorVariance));
     assert_eq!(of(&fewer, Fusion::Gaussian), of(&outcomes, Fusion::Gaussian));
 }
@@ -83,7 +84,9 @@ fn any_number_of_threads_gives_the_same_bits() {
     let (classes, known) = problem();
     let with_threads = |n: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap();
-        pool.install(|| compare(&classes, &known, SPEC, bearing(Names::OneWrong), 101, 7).unwrap())
+        pool.install(|| {
+            compare(&classes, &known, &known, SPEC, bearing(Names::OneWrong), 101, 7).unwrap()
+        })
     };
     let one = with_threads(1);
     assert_eq!(one, with_threads(2));
@@ -94,7 +97,7 @@ fn any_number_of_threads_gives_the_same_bits() {
 fn equal_vectors_give_every_policy_the_first_class() {
     let (classes, known) = problem();
     let same: Vec<_> = classes.iter().map(|rows| Array2::ones(rows.dim())).collect();
-    let outcomes = compare(&same, &known, SPEC, bearing(Names::Right), 20, 7).unwrap();
+    let outcomes = compare(&same, &known, &known, SPEC, bearing(Names::Right), 20, 7).unwrap();
     assert!((of(&outcomes, Fusion::Mean).accuracy - 0.2).abs() < 1e-12);
     assert!(outcomes.iter().all(|o| o.accuracy.is_finite()));
     assert_eq!(known.semantic.len_of(Axis(0)), 9);
@@ -106,11 +109,11 @@ fn unlabelled_pictures_help_and_foreign_ones_do_not() {
     let gaussian = |per_class, foreign, unbalanced| {
         let unlabelled = Some(Unlabelled { per_class, foreign, unbalanced });
         let conditions = Conditions { unlabelled, ..Conditions::PLAIN };
-        let outcomes = compare(&classes, &known, SPEC, conditions, 400, 7).unwrap();
+        let outcomes = compare(&classes, &known, &known, SPEC, conditions, 400, 7).unwrap();
         outcomes.into_iter().find(|o| o.fusion == Fusion::Gaussian).map(|o| o.accuracy)
     };
     assert_eq!(gaussian(0, 0, false), None, "without unlabelled pictures there is no such fusion");
-    let all = compare(&classes, &known, SPEC, Conditions::PLAIN, 400, 7).unwrap();
+    let all = compare(&classes, &known, &known, SPEC, Conditions::PLAIN, 400, 7).unwrap();
     assert_eq!(gaussian(6, 0, false), Some(of(&all, Fusion::Gaussian).accuracy));
     assert!(gaussian(6, 0, false) > gaussian(1, 0, false));
     assert!(gaussian(6, 0, false) > gaussian(6, 12, false));
@@ -119,7 +122,7 @@ fn unlabelled_pictures_help_and_foreign_ones_do_not() {
         let unlabelled = Some(Unlabelled { per_class, foreign: 1, unbalanced: false });
         let conditions = Conditions { unlabelled, ..Conditions::PLAIN };
         let spec = EpisodeSpec { n_way, ..SPEC };
-        compare(&classes, &known, spec, conditions, 10, 7).unwrap_err().to_string()
+        compare(&classes, &known, &known, spec, conditions, 10, 7).unwrap_err().to_string()
     };
     assert!(refused(9, 6).contains("all 9 classes"), "{}", refused(9, 6));
     assert!(refused(5, 7).contains("at most its 6 queries"), "{}", refused(5, 7));
@@ -130,7 +133,7 @@ fn a_class_of_which_nothing_is_known_is_its_pictures() {
     let (classes, mut known) = problem();
     let center = known.space.center().clone();
     known.semantic.rows_mut().into_iter().for_each(|mut row| row.assign(&center));
-    let outcomes = compare(&classes, &known, SPEC, Conditions::PLAIN, 50, 7).unwrap();
+    let outcomes = compare(&classes, &known, &known, SPEC, Conditions::PLAIN, 50, 7).unwrap();
     for fusion in [Fusion::Completed, Fusion::Average, Fusion::ErrorVariance, Fusion::Trusted] {
         assert!(gain(&outcomes, fusion).abs() < 1e-3, "{fusion} {outcomes:?}");
     }

@@ -4,8 +4,10 @@ use models::few_shot::fusion::{self, ErrorVariances};
 use models::few_shot::kernel::{KernelRidge, KnownAs};
 use models::few_shot::metric::cosine;
 use models::few_shot::trust::Evidence;
+use models::graph::{ProtoComNet, SelfWeight};
 use models::knowledge::wordnet::SynsetId;
-use models::tensors::TensorFile;
+use models::reference;
+use models::tensors::{TensorFile, Tensors};
 use ndarray::{Array1, Array2, Axis, Ix1, Ix2};
 
 use crate::fixtures::{fixture, relative_error};
@@ -114,4 +116,56 @@ fn fusion_tiny_1shot() {
 #[test]
 fn fusion_tiny_5shot() {
     check_fusion("fusion_tiny_5shot.safetensors");
+}
+
+/// The parameters of a fixture under the names of the graph: the first layer of its aggregator, on
+/// `[class || term || prototype]`, is three here.
+fn protocomnet_parameters(file: &TensorFile, word: usize) -> Tensors {
+    let mut parameters = Tensors::new();
+    for (name, tensor) in &file.floats {
+        let Some(name) = name.strip_prefix("param.") else { continue };
+        let columns =
+            |from: usize, to: usize| tensor.slice_axis(Axis(1), (from..to).into()).to_owned();
+        match name {
+            "aggregator.0.weight" => {
+                let end = tensor.shape()[1];
+                for (part, from, to) in
+                    [("class", 0, word), ("term", word, 2 * word), ("prototype", 2 * word, end)]
+                {
+                    parameters.insert(format!("aggregator.{part}.weight"), columns(from, to));
+                }
+            }
+            "aggregator.0.bias" => {
+                parameters.insert("aggregator.prototype.bias".to_owned(), tensor.clone());
+            }
+            _ => {
+                parameters.insert(name.replace("decoder.2", "completed"), tensor.clone());
+            }
+        }
+    }
+    parameters
+}
+
+#[test]
+fn completer_tiny() {
+    for (name, self_weight) in [
+        ("completer_tiny_one.safetensors", SelfWeight::One),
+        ("completer_tiny_learned.safetensors", SelfWeight::Learned),
+    ] {
+        let file = fixture(name);
+        let config = ProtoComNet { embedding: 16, word: 6, attributes: 4, hidden: 20, self_weight };
+        let inputs = ["prototype", "class_word", "attribute", "attribute_word", "mask"]
+            .map(|input| (input, file.floats[input].view()));
+        let parameters = protocomnet_parameters(&file, config.word);
+        let outputs = reference::run(&config.graph(), &parameters, &inputs).unwrap();
+        let error = relative_error(outputs[0].iter().copied(), &file.floats["completed"]);
+        assert!(error <= 1e-5, "{name}: completed: {error:e}");
+        let weights = matrix(&file, "weights");
+        let of_attributes = weights.slice(ndarray::s![.., 1..]).to_owned().into_dyn();
+        let error = relative_error(outputs[1].iter().copied(), &of_attributes);
+        assert!(error <= 1e-5, "{name}: weights: {error:e}");
+        let own = weights.column(0).to_owned().into_dyn();
+        let got = outputs.get(2).map_or(vec![1.0; 5], |own| own.iter().copied().collect());
+        assert!(relative_error(got, &own) <= 1e-5, "{name}: own weight");
+    }
 }

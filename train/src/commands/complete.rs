@@ -1,12 +1,17 @@
 //! `handful-train complete`: learns to complete prototypes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use models::disk;
+use train::config::Completion;
 use train::run::Run;
-use train::stages::complete::complete;
+use train::stages::{complete, protocomnet};
 
 use super::{ComputeArguments, open};
+
+/// The most bytes of a file of settings.
+const MAX_CONFIG: u64 = 1 << 20;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -15,17 +20,46 @@ pub(crate) struct Options {
     /// Pictures, as for pretrain.
     #[arg(long, value_name = "PATH")]
     data: PathBuf,
+    /// What is learned.
+    #[arg(long, value_enum, default_value = "both")]
+    completer: Kind,
+    /// How ProtoComNet is learned [default: 1,000 steps of AdamW on cached embeddings].
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     #[command(flatten)]
     compute: ComputeArguments,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Kind {
+    /// Kernel ridge regression from words and hypernyms, in closed form.
+    Kernel,
+    /// The paper's network of attributes.
+    Protocomnet,
+    /// One after the other.
+    Both,
+}
+
 pub(crate) fn run(options: &Options) -> Result<()> {
+    let config = options.config.as_deref().map_or_else(|| Ok(Completion::default()), read)?;
     let compute = options.compute.for_figures()?;
-    let completer = complete(&Run::new(&options.run), &open(&options.data)?, compute)?;
-    println!(
-        "wrote {}: kernel completer with ridge {}",
-        options.run.join("kernel.safetensors").display(),
-        completer.ridge()
-    );
+    let (run, dataset) = (Run::new(&options.run), open(&options.data)?);
+    if options.completer != Kind::Protocomnet {
+        let completer = complete::complete(&run, &dataset, compute)?;
+        let path = run.kernel();
+        println!("wrote {}: kernel completer with ridge {}", path.display(), completer.ridge());
+    }
+    if options.completer != Kind::Kernel {
+        let completer = protocomnet::learn(&run, &dataset, &config, compute)?;
+        let attributes = completer.attributes().names.len();
+        let path = run.completer();
+        println!("wrote {}: ProtoComNet with {attributes} attributes", path.display());
+    }
     Ok(())
+}
+
+fn read(path: &Path) -> Result<Completion> {
+    let text = String::from_utf8(disk::read(path, MAX_CONFIG)?)
+        .with_context(|| format!("{} is not text", path.display()))?;
+    Completion::parse(&text).with_context(|| format!("{} is not usable", path.display()))
 }

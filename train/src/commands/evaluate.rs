@@ -9,7 +9,7 @@ use models::few_shot::compare::{Conditions, Names, Unlabelled};
 use models::few_shot::episode::EpisodeSpec;
 use models::few_shot::evaluate::Protocol;
 use train::run::Run;
-use train::stages::evaluate::evaluate;
+use train::stages::evaluate::{CompleterChoice, evaluate};
 
 use super::{ComputeArguments, open};
 
@@ -53,6 +53,9 @@ pub(crate) struct Options {
     /// Also tell how well so many of the classes are found by their names alone among the others.
     #[arg(long, value_name = "N")]
     name_only: Option<usize>,
+    /// What completes prototypes.
+    #[arg(long, value_enum, default_value = "kernel")]
+    completer: CompleterChoice,
     /// Where the figures are written as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -68,7 +71,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let protocol = Protocol { split, spec, episodes, seed };
     let run = Run::new(&options.run);
     let conditions = options.conditions();
-    let report = evaluate(&run, &dataset, &protocol, conditions, name_only, compute)?;
+    let choice = options.completer;
+    let report = evaluate(&run, &dataset, &protocol, conditions, name_only, choice, compute)?;
     let json = serde_json::to_string_pretty(&report)?;
     if let Some(path) = &options.json {
         disk::write(path, json.as_bytes())?;

@@ -1,15 +1,30 @@
 //! Few-shot accuracy of a run's best checkpoint.
 
 use anyhow::{Result, ensure};
+use models::checkpoint::Checkpoint;
 use models::dataset::Dataset;
 use models::few_shot::compare::{Conditions, Known, Names};
+use models::few_shot::completer::{Both, Completer, Halfway};
 use models::few_shot::evaluate::{Protocol, Report};
+use models::few_shot::protocomnet::OfClasses;
 
 use super::complete::{completer, known_as};
+use super::protocomnet::{described, learned};
 use crate::embeddings::embeddings;
 use crate::error::BadInput;
 use crate::net::Compute;
 use crate::run::Run;
+
+/// What completes prototypes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum CompleterChoice {
+    /// The kernel's knowledge beside the mean.
+    Kernel,
+    /// ProtoComNet.
+    Protocomnet,
+    /// The mean of the kernel's answer and of the middle between the mean and ProtoComNet's.
+    Both,
+}
 
 /// Embeds the split with the best checkpoint and averages over episodes: mean prototypes, and every other policy if
 /// the run has a completer.
@@ -19,6 +34,7 @@ pub fn evaluate(
     protocol: &Protocol,
     conditions: Conditions,
     name_only: Option<usize>,
+    choice: CompleterChoice,
     compute: Compute,
 ) -> Result<Report> {
     let checkpoint = run.read(&run.best())?;
@@ -29,10 +45,11 @@ pub fn evaluate(
     let completer = completer(run, &checkpoint)?;
     let nameless = || {
         BadInput(
-            "--names, --unlabelled, --foreign, --unbalanced and --name-only need a completer: run handful-train complete first".to_owned(),
+            "--names, --unlabelled, --foreign, --unbalanced, --name-only and --completer need a completer: run handful-train complete first".to_owned(),
         )
     };
-    let is_plain = conditions == Conditions::PLAIN && name_only.is_none();
+    let is_plain =
+        conditions == Conditions::PLAIN && name_only.is_none() && choice == CompleterChoice::Kernel;
     ensure!(completer.is_some() || is_plain, nameless());
     let both =
         || BadInput("--name-only needs right names: leave out --names, or ask twice".to_owned());
@@ -49,5 +66,28 @@ pub fn evaluate(
         errors: completer.errors(protocol.spec.k_shot).cloned(),
     };
     let mixed = name_only.map(|name_only| protocol.mixed(&rows, &known, name_only)).transpose()?;
-    Ok(Report { mixed, ..protocol.compare(&rows, &known, conditions)? })
+    let compared =
+        |completer: &dyn Completer| protocol.compare(&rows, &known, completer, conditions);
+    if choice == CompleterChoice::Kernel {
+        return Ok(Report { mixed, ..compared(&known)? });
+    }
+    let names: Vec<String> = classes.iter().map(|class| class.name.clone()).collect();
+    let learned = learned_of(run, &checkpoint, &names)?;
+    let (completer, report) = match choice {
+        CompleterChoice::Both => ("both", compared(&Both(&known, &Halfway(&learned)))?),
+        _ => ("protocomnet", compared(&learned)?),
+    };
+    Ok(Report { mixed, completer: Some(completer.to_owned()), ..report })
+}
+
+/// The run's ProtoComNet for these classes.
+fn learned_of(run: &Run, checkpoint: &Checkpoint, names: &[String]) -> Result<OfClasses> {
+    let completer = learned(run, checkpoint)?;
+    let missing =
+        || BadInput("the run has no completer.safetensors: run handful-train complete".to_owned());
+    let completer = completer.ok_or_else(missing)?;
+    let (knowledge, words) = run.knowledge()?;
+    let attributes = &completer.attributes().names;
+    let classes = described(&knowledge, &words, attributes, names)?;
+    Ok(OfClasses { completer, classes })
 }

@@ -13,6 +13,13 @@ use crate::run::Run;
 
 /// Measures the base classes with the best checkpoint and writes `statistics.safetensors`.
 pub fn statistics(run: &Run, dataset: &Dataset, std: Std, compute: Compute) -> Result<Statistics> {
+    let statistics = measure(run, dataset, std, compute)?;
+    disk::write(&run.file("statistics.safetensors"), &statistics.to_bytes()?)?;
+    Ok(statistics)
+}
+
+/// The moments of the base classes and of their attributes, from cached embeddings.
+pub fn measure(run: &Run, dataset: &Dataset, std: Std, compute: Compute) -> Result<Statistics> {
     let checkpoint = run.read(&run.best())?;
     let (knowledge, _) = run.knowledge()?;
     let base = dataset.split(Split::Base);
@@ -23,14 +30,12 @@ pub fn statistics(run: &Run, dataset: &Dataset, std: Std, compute: Compute) -> R
     let classes = statistics::classes(&rows);
     let attributes = statistics::attributes(&classes, &relation)?;
     let wnids = knowledge.attributes.iter().map(|a| a.wnid.to_string()).collect();
-    let statistics = Statistics {
+    Ok(Statistics {
         space_id: checkpoint.space_id()?,
         std,
         attributes: Table::new(wnids, &attributes, std, size),
         classes: Table::new(names, &classes, std, size),
-    };
-    disk::write(&run.file("statistics.safetensors"), &statistics.to_bytes()?)?;
-    Ok(statistics)
+    })
 }
 
 /// Of each attribute the positions of the base classes that have it.

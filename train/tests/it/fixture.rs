@@ -15,7 +15,7 @@ use crate::support::tiny_config;
 
 const LEARNING_RATE: f64 = 0.1;
 
-fn read(name: &str) -> TensorFile {
+pub(crate) fn read(name: &str) -> TensorFile {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures").join(name);
     TensorFile::parse(&std::fs::read(path).unwrap()).unwrap()
 }
@@ -42,14 +42,14 @@ fn batch(file: &TensorFile, step: usize) -> Batch {
 }
 
 /// The largest difference as a share of the tensor's largest magnitude.
-fn relative_error(got: &ArrayD<f32>, expected: &ArrayD<f32>) -> f32 {
+pub(crate) fn relative_error(got: &ArrayD<f32>, expected: &ArrayD<f32>) -> f32 {
     assert_eq!(got.shape(), expected.shape());
     let largest = expected.iter().fold(0.0, |m: f32, v| m.max(v.abs()));
     let difference = got.iter().zip(expected).fold(0.0, |m: f32, (a, b)| m.max((a - b).abs()));
     difference / largest.max(1e-6)
 }
 
-fn assert_close(what: &str, got: &Tensors, expected: &Tensors, tolerance: f32) {
+pub(crate) fn assert_close(what: &str, got: &Tensors, expected: &Tensors, tolerance: f32) {
     assert!(!expected.is_empty());
     for (name, tensor) in expected {
         let error = relative_error(&got[name], tensor);

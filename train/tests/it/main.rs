@@ -1,6 +1,7 @@
 //! Everything about training that is tested through the crate's public face or its program.
 #![allow(clippy::unwrap_used)]
 
+mod completer;
 mod conformance;
 mod fixture;
 mod import;

@@ -1,0 +1,196 @@
+//! A trained [`ProtoComNet`] with the attributes that it completes prototypes from.
+//!
+//! What the network makes of an attribute does not depend on the prototype: it is computed once, when the completer is
+//! made, and a completion costs two small matrix products more than its own sums.
+
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Ix1, Ix2};
+
+use super::completer::Completer;
+use crate::graph::{ProtoComNet, SelfWeight};
+use crate::tensors::Tensors;
+
+mod file;
+
+pub use file::{FORMAT, LearnedError, MAX_BYTES};
+
+/// The attributes that base classes have.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Attributes {
+    /// Their synsets (`n03892891`), sorted.
+    pub names: Vec<String>,
+    /// Their mean embeddings `[A, s]`.
+    pub mean: Array2<f32>,
+    /// Their word vectors `[A, d]`.
+    pub word: Array2<f32>,
+}
+
+/// What is known of a class: its word vector `[d]` and its attributes, as rows of [`Attributes`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Described {
+    /// Zero when no word is known.
+    pub word: Array1<f32>,
+    /// In ascending order, without repetition.
+    pub attributes: Vec<usize>,
+}
+
+/// The attributes of classes as a rectangle, as the graph of a [`ProtoComNet`] takes them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gathered {
+    /// Rows of [`Attributes`], `[n, a]`; 0 where there is none.
+    pub index: Array2<i64>,
+    /// 1 where there is one, `[n, a]`.
+    pub mask: Array2<f32>,
+}
+
+impl Gathered {
+    /// Pads to the most attributes of any class, and at least 1.
+    pub fn of(classes: &[Described]) -> Self {
+        let width = classes.iter().map(|class| class.attributes.len()).max().unwrap_or(0).max(1);
+        let size = (classes.len(), width);
+        let (mut index, mut mask) = (Array2::zeros(size), Array2::zeros(size));
+        for (row, class) in classes.iter().enumerate() {
+            for (column, &attribute) in class.attributes.iter().enumerate() {
+                index[[row, column]] = attribute as i64;
+                mask[[row, column]] = 1.0;
+            }
+        }
+        Self { index, mask }
+    }
+}
+
+/// A completer that was learned.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LearnedCompleter {
+    network: ProtoComNet,
+    parameters: Tensors,
+    attributes: Attributes,
+    /// Every attribute through the encoder, `[A, s / 2]`.
+    encoded: Array2<f32>,
+    /// Every attribute's word through the aggregator's first layer, `[A, d]`.
+    terms: Array2<f32>,
+}
+
+impl LearnedCompleter {
+    /// A completer of parameters that are the network's own, and attributes of its sizes.
+    ///
+    /// # Errors
+    /// What does not fit.
+    pub fn new(
+        network: ProtoComNet,
+        parameters: Tensors,
+        attributes: Attributes,
+    ) -> Result<Self, LearnedError> {
+        network.graph().check_parameters(&parameters)?;
+        let n = attributes.names.len();
+        let fits = attributes.mean.dim() == (n, network.embedding)
+            && attributes.word.dim() == (n, network.word);
+        if !fits {
+            return Err(LearnedError::Attributes);
+        }
+        let mut completer = Self {
+            network,
+            parameters,
+            attributes,
+            encoded: Array2::zeros((0, 0)),
+            terms: Array2::zeros((0, 0)),
+        };
+        let Attributes { mean, word, .. } = &completer.attributes;
+        let encoded = relu(completer.layer("encoder.0", mean.view()));
+        let terms = word.dot(&completer.weight("aggregator.term").t());
+        (completer.encoded, completer.terms) = (encoded, terms);
+        Ok(completer)
+    }
+
+    /// The network's sizes.
+    pub fn network(&self) -> &ProtoComNet {
+        &self.network
+    }
+
+    /// The network's parameters.
+    pub fn parameters(&self) -> &Tensors {
+        &self.parameters
+    }
+
+    /// What it completes from.
+    pub fn attributes(&self) -> &Attributes {
+        &self.attributes
+    }
+
+    /// Raw completed prototypes `[n, s]` of raw ones `[n, s]`, each of the class in the same place.
+    pub fn complete(&self, prototypes: ArrayView2<'_, f32>, classes: &[Described]) -> Array2<f32> {
+        let own = relu(self.layer("encoder.0", prototypes));
+        let pairs = self.pairs(prototypes, classes);
+        let mut aggregate = own.clone();
+        for (row, class) in classes.iter().enumerate() {
+            let pair = pairs.row(row);
+            if self.network.self_weight == SelfWeight::Learned {
+                let term = self.weight("aggregator.term").dot(&class.word);
+                let weight = self.aggregator(&pair, term.view());
+                aggregate.row_mut(row).mapv_inplace(|x| x * weight);
+            }
+            for &attribute in &class.attributes {
+                let weight = self.aggregator(&pair, self.terms.row(attribute));
+                aggregate.row_mut(row).scaled_add(weight, &self.encoded.row(attribute));
+            }
+        }
+        self.layer("completed", relu(self.layer("decoder.0", aggregate.view())).view())
+    }
+
+    /// How much each attribute of a class counts for a prototype `[s]`, in the order of the class's attributes.
+    pub fn weights(&self, prototype: ArrayView1<'_, f32>, class: &Described) -> Vec<f32> {
+        let pairs = self.pairs(prototype.insert_axis(Axis(0)), std::slice::from_ref(class));
+        let weight = |&a: &usize| self.aggregator(&pairs.row(0), self.terms.row(a));
+        class.attributes.iter().map(weight).collect()
+    }
+
+    /// What the aggregator's first layer makes of class and prototype, `[n, d]`: all but the term.
+    fn pairs(&self, prototypes: ArrayView2<'_, f32>, classes: &[Described]) -> Array2<f32> {
+        let mut words = Array2::zeros((classes.len(), self.network.word));
+        for (mut row, class) in words.rows_mut().into_iter().zip(classes) {
+            row.assign(&class.word);
+        }
+        self.layer("aggregator.prototype", prototypes)
+            + words.dot(&self.weight("aggregator.class").t())
+    }
+
+    /// The weight of a term beside a pair.
+    fn aggregator(&self, pair: &ArrayView1<'_, f32>, term: ArrayView1<'_, f32>) -> f32 {
+        let hidden = (pair + &term).mapv(|x| x.max(0.0));
+        self.weight("aggregator.2").row(0).dot(&hidden) + self.bias("aggregator.2")[0]
+    }
+
+    fn layer(&self, name: &str, x: ArrayView2<'_, f32>) -> Array2<f32> {
+        x.dot(&self.weight(name).t()) + self.bias(name)
+    }
+
+    fn weight(&self, name: &str) -> ArrayView2<'_, f32> {
+        let weight = self.parameters[&format!("{name}.weight")].view();
+        weight.into_dimensionality::<Ix2>().expect("invariant: shapes were checked")
+    }
+
+    fn bias(&self, name: &str) -> ArrayView1<'_, f32> {
+        let bias = self.parameters[&format!("{name}.bias")].view();
+        bias.into_dimensionality::<Ix1>().expect("invariant: shapes were checked")
+    }
+}
+
+fn relu(x: Array2<f32>) -> Array2<f32> {
+    x.mapv_into(|x| x.max(0.0))
+}
+
+/// A completer for the classes of a data set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OfClasses {
+    /// What completes.
+    pub completer: LearnedCompleter,
+    /// The classes, by their positions.
+    pub classes: Vec<Described>,
+}
+
+impl Completer for OfClasses {
+    /// The number of pictures plays no part: one network serves all.
+    fn complete(&self, mean: ArrayView2<'_, f32>, _k_shot: usize, names: &[usize]) -> Array2<f32> {
+        let named: Vec<Described> = names.iter().map(|&name| self.classes[name].clone()).collect();
+        self.completer.complete(mean, &named)
+    }
+}

@@ -1,0 +1,126 @@
+//! `completer.safetensors`: a [`LearnedCompleter`].
+
+use serde::{Deserialize, Serialize};
+
+use ndarray::{Array2, Ix2};
+
+use super::{Attributes, LearnedCompleter};
+use crate::graph::{GraphError, ProtoComNet};
+use crate::tensors::{TensorFile, Tensors, TensorsError};
+
+const KIND: &str = "handful-completer";
+
+/// The version of the format that is written, and the only one that is read.
+pub const FORMAT: u32 = 1;
+
+/// The most bytes of such a file that are read.
+pub const MAX_BYTES: u64 = 256 << 20;
+
+/// What the names of the network's parameters begin with in the file.
+const PARAMETER: &str = "param.";
+
+/// Why there is no usable completer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LearnedError {
+    /// The file is not a tensor file, or cut short.
+    #[error(transparent)]
+    Tensors(#[from] TensorsError),
+    /// The description inside is missing or has other fields.
+    #[error("the completer's description is not usable: {0}")]
+    Description(String),
+    /// Another kind of file, or another version of it.
+    #[error("the file is `{kind}` of format {format}, expected `{KIND}` of format {FORMAT}")]
+    Format {
+        /// The kind found.
+        kind: String,
+        /// The format found.
+        format: u32,
+    },
+    /// The parameters are not the network's.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    /// The attributes have other sizes than the network.
+    #[error(
+        "`attribute.mean` and `attribute.word` do not fit: expected a row for each attribute, as long as embeddings and word vectors of the network"
+    )]
+    Attributes,
+    /// A value that is not a number.
+    #[error("`{tensor}` holds {value}, expected finite values")]
+    Value {
+        /// The tensor.
+        tensor: String,
+        /// The value.
+        value: f32,
+    },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Description {
+    kind: String,
+    format: u32,
+    /// The space of the embeddings that it was trained on.
+    space_id: String,
+    network: ProtoComNet,
+    /// The synsets of the attributes.
+    attributes: Vec<String>,
+}
+
+impl LearnedCompleter {
+    /// Reads a file's bytes: the `space_id` of the embeddings it belongs to, and the completer.
+    ///
+    /// # Errors
+    /// See [`LearnedError`].
+    pub fn parse(bytes: &[u8]) -> Result<(String, Self), LearnedError> {
+        let mut file = TensorFile::parse(bytes)?;
+        let description: Description = serde_json::from_str(&file.metadata)
+            .map_err(|e| LearnedError::Description(e.to_string()))?;
+        let Description { kind, format, space_id, network, attributes: names } = description;
+        if kind != KIND || format != FORMAT {
+            return Err(LearnedError::Format { kind, format });
+        }
+        for (tensor, values) in &file.floats {
+            if let Some(&value) = values.iter().find(|value| !value.is_finite()) {
+                return Err(LearnedError::Value { tensor: tensor.clone(), value });
+            }
+        }
+        let (mean, word) = (take(&mut file, "attribute.mean")?, take(&mut file, "attribute.word")?);
+        let parameter = |(name, tensor): (String, _)| {
+            let name = name.strip_prefix(PARAMETER).map_or(name.clone(), str::to_owned);
+            (name, tensor)
+        };
+        let parameters: Tensors = file.floats.into_iter().map(parameter).collect();
+        let attributes = Attributes { names, mean, word };
+        Ok((space_id, Self::new(network, parameters, attributes)?))
+    }
+
+    /// The file's bytes; the same completer always gives the same bytes.
+    ///
+    /// # Errors
+    /// When the container cannot be written.
+    pub fn to_bytes(&self, space_id: &str) -> Result<Vec<u8>, LearnedError> {
+        let Attributes { names, mean, word } = &self.attributes;
+        let description = Description {
+            kind: KIND.to_owned(),
+            format: FORMAT,
+            space_id: space_id.to_owned(),
+            network: self.network.clone(),
+            attributes: names.clone(),
+        };
+        let metadata = serde_json::to_string(&description)
+            .map_err(|e| LearnedError::Description(e.to_string()))?;
+        let mut file = TensorFile { metadata, ..TensorFile::default() };
+        for (name, tensor) in &self.parameters {
+            file.floats.insert(format!("{PARAMETER}{name}"), tensor.clone());
+        }
+        file.floats.insert("attribute.mean".to_owned(), mean.clone().into_dyn());
+        file.floats.insert("attribute.word".to_owned(), word.clone().into_dyn());
+        Ok(file.to_bytes()?)
+    }
+}
+
+fn take(file: &mut TensorFile, name: &str) -> Result<Array2<f32>, LearnedError> {
+    let tensor = file.floats.remove(name).and_then(|t| t.into_dimensionality::<Ix2>().ok());
+    tensor.ok_or(LearnedError::Attributes)
+}

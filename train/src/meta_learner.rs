@@ -1,0 +1,196 @@
+//! What meta-training trains: backbone, ProtoComNet and the scale of the logits, by whole episodes.
+
+use models::few_shot::protocomnet::{Attributes, Described, Gathered};
+use models::graph::{Graph, ProtoComNet};
+use models::tensors::Tensors;
+use ndarray::Axis;
+use tch::{Kind, Reduction, TchError, Tensor};
+
+use crate::fusion::{cosine, gaussian};
+use crate::net::{Compute, Mode, Net, NetError, to_array, to_tensor};
+use crate::optimizer::{Sgd, SgdConfig};
+
+/// The name of the scale among the parameters.
+const SCALE: &str = "scale";
+/// What the names of the backbone's and of the completer's parameters begin with.
+const BACKBONE: &str = "backbone.";
+const COMPLETER: &str = "completer.";
+
+/// What a completer reads of the classes of an episode besides their pictures.
+#[derive(Debug)]
+pub struct Terms {
+    /// `[n, d]`
+    pub class_word: Tensor,
+    /// `[n, a, s]`
+    pub attribute: Tensor,
+    /// `[n, a, d]`
+    pub attribute_word: Tensor,
+    /// `[n, a]`
+    pub mask: Tensor,
+}
+
+impl Terms {
+    /// Gathers what is known of these classes.
+    pub fn of(classes: &[Described], attributes: &Attributes) -> Result<Self, TchError> {
+        let gathered = Gathered::of(classes);
+        let (n, a) = gathered.index.dim();
+        let rows: Vec<usize> = gathered.index.iter().map(|&row| row as usize).collect();
+        let gather = |table: &ndarray::Array2<f32>| {
+            let rows = to_tensor(&table.select(Axis(0), &rows).into_dyn())?;
+            rows.f_view([n as i64, a as i64, table.ncols() as i64])
+        };
+        let words: Vec<f32> = classes.iter().flat_map(|class| class.word.iter().copied()).collect();
+        Ok(Self {
+            class_word: Tensor::f_from_slice(&words)?.f_view([n as i64, -1])?,
+            attribute: gather(&attributes.mean)?,
+            attribute_word: gather(&attributes.word)?,
+            mask: to_tensor(&gathered.mask.into_dyn())?,
+        })
+    }
+}
+
+/// The logits of an episode's queries, `[q, n]`: `scale` times the cosine to prototypes that are fused of means and
+/// completed means, with the queries as unlabelled pictures.
+///
+/// # Shapes
+/// `support` `[n, k, s]`, `query` `[q, s]`, `scale` `[1]`.
+pub fn logits(
+    completer: &Net,
+    scale: &Tensor,
+    support: &Tensor,
+    query: &Tensor,
+    terms: &Terms,
+) -> Result<Tensor, NetError> {
+    let mean = support.f_mean_dim([1i64].as_slice(), false, Kind::Float)?;
+    let inputs = [
+        ("prototype", &mean),
+        ("class_word", &terms.class_word),
+        ("attribute", &terms.attribute),
+        ("attribute_word", &terms.attribute_word),
+        ("mask", &terms.mask),
+    ];
+    let completed = completer.forward(&inputs, Mode::Train)?.swap_remove(0);
+    let device = query.device();
+    let fused = gaussian(&mean, &completed.f_to_device(device)?, support, query)?;
+    Ok(cosine(query, &fused)?.f_mul(&scale.f_to_device(device)?)?)
+}
+
+/// The networks and their optimizer.
+#[derive(Debug)]
+pub struct MetaLearner {
+    backbone: Net,
+    completer: Net,
+    scale: Tensor,
+    optimizer: Sgd,
+}
+
+impl MetaLearner {
+    /// Networks with these parameters, named as [`MetaLearner::parameters`] names them, and this momentum. The optimizer
+    /// leaves the backbone as it is if it is `frozen`.
+    pub fn new(
+        backbone: Graph,
+        completer: &ProtoComNet,
+        parameters: &Tensors,
+        momentum: &Tensors,
+        optimizer: SgdConfig,
+        frozen: bool,
+        compute: Compute,
+    ) -> Result<Self, NetError> {
+        let of = |prefix: &str| -> Tensors {
+            let strip = |(name, tensor): (&String, &ndarray::ArrayD<f32>)| {
+                Some((name.strip_prefix(prefix)?.to_owned(), tensor.clone()))
+            };
+            parameters.iter().filter_map(strip).collect()
+        };
+        let backbone = Net::new(backbone, &of(BACKBONE), compute)?;
+        // Small, and its inputs are fp32 embeddings.
+        let completer_compute = Compute { kind: Kind::Float, ..compute };
+        let completer = Net::new(completer.graph(), &of(COMPLETER), completer_compute)?;
+        let scale = match parameters.get(SCALE) {
+            Some(scale) => to_tensor(scale)?,
+            None => Tensor::f_ones([1], (Kind::Float, compute.device))?,
+        };
+        let scale = scale.f_to_device(compute.device)?.f_set_requires_grad(true)?;
+        let named = |prefix: &'static str, net: &Net| -> Vec<(String, Tensor)> {
+            net.learned().map(|(n, t)| (format!("{prefix}{n}"), t.shallow_clone())).collect()
+        };
+        let mut learned = named(COMPLETER, &completer);
+        learned.push((SCALE.to_owned(), scale.shallow_clone()));
+        if !frozen {
+            learned.extend(named(BACKBONE, &backbone));
+        }
+        let optimizer = Sgd::new(
+            optimizer,
+            learned.iter().map(|(name, tensor)| (name.as_str(), tensor)),
+            momentum,
+        )?;
+        Ok(Self { backbone, completer, scale, optimizer })
+    }
+
+    /// The parameters that a learner of these networks begins with.
+    pub fn begin(backbone: &Tensors, completer: &Tensors, scale: f32) -> Tensors {
+        let named =
+            |prefix: &'static str, tensors: &Tensors| -> Vec<(String, ndarray::ArrayD<f32>)> {
+                tensors.iter().map(|(n, t)| (format!("{prefix}{n}"), t.clone())).collect()
+            };
+        let scale = ndarray::arr1(&[scale]).into_dyn();
+        let both = named(BACKBONE, backbone).into_iter().chain(named(COMPLETER, completer));
+        both.chain([(SCALE.to_owned(), scale)]).collect()
+    }
+
+    /// The backbone.
+    pub fn backbone(&self) -> &Net {
+        &self.backbone
+    }
+
+    /// The completer.
+    pub fn completer(&self) -> &Net {
+        &self.completer
+    }
+
+    /// What cosines are multiplied by.
+    pub fn scale(&self) -> f64 {
+        self.scale.double_value(&[0])
+    }
+
+    /// Adds the gradient of `share` of the loss of one episode, and returns the loss and the share of right answers.
+    ///
+    /// # Shapes
+    /// `support` `[n, k, s]`; `query` `[n * q, s]`, a class after the other.
+    pub fn learn(
+        &self,
+        support: &Tensor,
+        query: &Tensor,
+        terms: &Terms,
+        share: f64,
+    ) -> Result<(f64, f64), NetError> {
+        let logits = logits(&self.completer, &self.scale, support, query, terms)?;
+        let (n_way, n_queries) = (support.size()[0], query.size()[0]);
+        let labels: Vec<i64> = (0..n_queries).map(|i| i * n_way / n_queries).collect();
+        let labels = Tensor::f_from_slice(&labels)?.f_to_device(query.device())?;
+        let loss =
+            logits.f_cross_entropy_loss(&labels, None::<&Tensor>, Reduction::Mean, -100, 0.0)?;
+        loss.f_multiply_scalar(share)?.f_backward()?;
+        let right = logits.f_argmax(1, false)?.f_eq_tensor(&labels)?.f_sum(Kind::Int64)?;
+        let right = right.int64_value(&[]) as f64 / n_queries as f64;
+        Ok((loss.double_value(&[]), right))
+    }
+
+    /// Moves all parameters along the gradients that were added.
+    pub fn step(&mut self, learning_rate: f64) -> Result<(), NetError> {
+        Ok(self.optimizer.step(learning_rate)?)
+    }
+
+    /// All parameters: `backbone.*`, `completer.*` and `scale`.
+    pub fn parameters(&self) -> Result<Tensors, NetError> {
+        let (backbone, completer) = (self.backbone.tensors()?, self.completer.tensors()?);
+        let mut parameters = Self::begin(&backbone, &completer, 0.0);
+        parameters.insert(SCALE.to_owned(), to_array(&self.scale)?);
+        Ok(parameters)
+    }
+
+    /// The optimizer's momentum.
+    pub fn momentum(&self) -> Result<Tensors, NetError> {
+        Ok(self.optimizer.momentum()?)
+    }
+}
