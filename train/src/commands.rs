@@ -2,6 +2,7 @@
 
 pub(crate) mod complete;
 pub(crate) mod evaluate;
+pub(crate) mod finetune;
 pub(crate) mod import;
 pub(crate) mod knowledge;
 pub(crate) mod lexicon;
@@ -9,9 +10,13 @@ pub(crate) mod pretrain;
 pub(crate) mod statistics;
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
 use models::dataset::Dataset;
+use signal_hook::consts::TERM_SIGNALS;
+use signal_hook::flag;
 use train::device::{DeviceChoice, Precision, resolve};
 use train::net::Compute;
 
@@ -50,6 +55,16 @@ impl ComputeArguments {
         };
         Self { precision, ..self.clone() }.for_training()
     }
+}
+
+/// Lets a training end at its next step, with everything saved, when the program is asked to stop.
+fn stop_on_signals(stop: &Arc<AtomicBool>) -> Result<()> {
+    for signal in TERM_SIGNALS {
+        // In this order: the first signal asks, a second one ends it at once and unsaved.
+        flag::register_conditional_shutdown(*signal, 128 + signal, Arc::clone(stop))?;
+        flag::register(*signal, Arc::clone(stop))?;
+    }
+    Ok(())
 }
 
 /// Opens a data set and says what in it was left out.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use commands::{complete, evaluate, import, knowledge, lexicon, pretrain, statistics};
+use commands::{complete, evaluate, finetune, import, knowledge, lexicon, pretrain, statistics};
 use train::error::is_bad_input;
 
 /// Trains few-shot backbones on libtorch.
@@ -44,6 +44,11 @@ enum Command {
         after_help = "Needs knowledge.json in the run.\n\nExample:\n  handful-train complete runs/cifar --data cifar_fs.tar.gz"
     )]
     Complete(complete::Options),
+    /// Train backbone and completer together on whole episodes; keeps what is best on the validation classes.
+    #[command(
+        after_help = "Needs the ProtoComNet of complete. The new run has a backbone of its own: run complete again on it.\n\nExample:\n  handful-train finetune runs/cifar --config train/configs/finetune/cifar_fs.toml --data cifar_fs.tar.gz --out runs/cifar-meta"
+    )]
+    Finetune(finetune::Options),
     /// Few-shot accuracy of a run's best checkpoint: mean prototypes, and every other policy once the run has a completer.
     #[command(
         after_help = "Examples:\n  handful-train evaluate runs/cifar --data cifar_fs.tar.gz --split val --k-shot 5 --json report.json\n  handful-train evaluate runs/cifar --data cifar_fs.tar.gz --names one-wrong"
@@ -82,6 +87,7 @@ fn run(command: Command) -> Result<()> {
         Command::Lexicon(options) => lexicon::run(&options),
         Command::Statistics(options) => statistics::run(&options),
         Command::Complete(options) => complete::run(&options),
+        Command::Finetune(options) => finetune::run(&options),
         Command::Evaluate(options) => evaluate::run(&options),
         Command::Import(options) => import::run(options),
     }

@@ -58,6 +58,20 @@ impl Run {
         self.file("completer.safetensors")
     }
 
+    /// The state of a meta-training.
+    pub fn finetuning(&self) -> PathBuf {
+        self.file("finetune.safetensors")
+    }
+
+    /// Takes over what another run knows of its classes.
+    pub fn copy_knowledge(&self, from: &Self) -> Result<()> {
+        for name in ["knowledge.json", WORDS] {
+            let bytes = disk::read(&from.file(name), attributes::MAX_BYTES)?;
+            disk::write(&self.file(name), &bytes)?;
+        }
+        Ok(())
+    }
+
     /// What words tell of the classes, as `handful-train knowledge` wrote it into the run.
     pub fn knowledge(&self) -> Result<(Knowledge, Words)> {
         let path = self.file("knowledge.json");

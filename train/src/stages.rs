@@ -3,6 +3,7 @@
 pub mod complete;
 pub mod embed;
 pub mod evaluate;
+pub mod finetune;
 pub mod golden;
 pub mod import;
 pub mod knowledge;

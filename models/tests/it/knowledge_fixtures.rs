@@ -3,6 +3,7 @@
 use models::few_shot::fusion::{self, ErrorVariances};
 use models::few_shot::kernel::{KernelRidge, KnownAs};
 use models::few_shot::metric::cosine;
+use models::few_shot::protocomnet::{Attributes, Described, LearnedCompleter};
 use models::few_shot::trust::Evidence;
 use models::graph::{ProtoComNet, SelfWeight};
 use models::knowledge::wordnet::SynsetId;
@@ -168,4 +169,68 @@ fn completer_tiny() {
         let got = outputs.get(2).map_or(vec![1.0; 5], |own| own.iter().copied().collect());
         assert!(relative_error(got, &own) <= 1e-5, "{name}: own weight");
     }
+}
+
+/// A fixture's completer, and its five classes: the attributes of all are rows of one table.
+fn learned(file: &TensorFile, self_weight: SelfWeight) -> (LearnedCompleter, Vec<Described>) {
+    let network = ProtoComNet { embedding: 16, word: 6, attributes: 4, hidden: 20, self_weight };
+    let rows =
+        |name: &str, size: usize| file.floats[name].to_shape((20, size)).unwrap().into_owned();
+    let attributes = Attributes {
+        names: (0..20).map(|i| format!("n{i:08}")).collect(),
+        mean: rows("attribute", 16),
+        word: rows("attribute_word", 6),
+    };
+    let (words, mask) = (matrix(file, "class_word"), matrix(file, "mask"));
+    let class = |row: usize| Described {
+        word: words.row(row).to_owned(),
+        attributes: (0..4).filter(|&i| mask[[row, i]] == 1.0).map(|i| 4 * row + i).collect(),
+    };
+    let parameters = protocomnet_parameters(file, 6);
+    (LearnedCompleter::new(network, parameters, attributes).unwrap(), (0..5).map(class).collect())
+}
+
+#[test]
+fn a_learned_completer_computes_what_its_graph_does() {
+    for (name, self_weight) in [
+        ("completer_tiny_one.safetensors", SelfWeight::One),
+        ("completer_tiny_learned.safetensors", SelfWeight::Learned),
+    ] {
+        let file = fixture(name);
+        let (completer, classes) = learned(&file, self_weight);
+        let prototypes = matrix(&file, "prototype");
+        close(&completer.complete(prototypes.view(), &classes), &file, "completed", 1e-5);
+        let weights = matrix(&file, "weights");
+        for (row, class) in classes.iter().enumerate() {
+            let got = completer.weights(prototypes.row(row), class);
+            let expected = class.attributes.iter().map(|a| weights[[row, 1 + a - 4 * row]]);
+            for (got, expected) in got.iter().zip(expected) {
+                assert!((got - expected).abs() <= 1e-5, "{name}: {got} and {expected}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_learned_completer_is_read_as_it_was_written_or_refused() {
+    let (completer, _) = learned(&fixture("completer_tiny_one.safetensors"), SelfWeight::One);
+    let bytes = completer.to_bytes("a space").unwrap();
+    assert_eq!(LearnedCompleter::parse(&bytes).unwrap(), ("a space".to_owned(), completer));
+    assert!(LearnedCompleter::parse(&bytes[..bytes.len() - 1]).is_err());
+    let with = |change: &dyn Fn(&mut TensorFile)| {
+        let mut file = TensorFile::parse(&bytes).unwrap();
+        change(&mut file);
+        LearnedCompleter::parse(&file.to_bytes().unwrap()).unwrap_err().to_string()
+    };
+    let described =
+        |from: &str, to: &str| with(&|file| file.metadata = file.metadata.replacen(from, to, 1));
+    assert!(described("\"format\":1", "\"format\":9").contains("format 9"));
+    assert!(described("handful-completer", "handful-kernel").contains("handful-kernel"));
+    assert!(described("\"hidden\":20", "\"hidden\":21").contains("wrong shape"));
+    assert!(described("\"word\":6", "\"word\":7").contains("wrong shape"));
+    assert!(described("\"n00000000\",", "").contains("attribute"));
+    let missing = with(&|file| drop(file.floats.remove("param.encoder.0.bias")));
+    assert!(missing.contains("missing: encoder.0.bias"), "{missing}");
+    let nan = with(&|file| file.floats.get_mut("attribute.mean").unwrap()[[0, 0]] = f32::NAN);
+    assert!(nan.contains("attribute.mean") && nan.contains("NaN"), "{nan}");
 }

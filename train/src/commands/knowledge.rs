@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use models::knowledge::attributes::Rule;
-use train::stages::knowledge::{Sources, knowledge};
+use train::stages::knowledge::{Ablation, Sources, knowledge};
 
 use super::open;
 
@@ -28,13 +28,16 @@ pub(crate) struct Options {
     /// Which attributes are kept: paper (of a base and of another class), base-only, or all.
     #[arg(long, default_value_t)]
     rule: Rule,
+    /// Take something away, to measure what it is worth.
+    #[arg(long, value_enum)]
+    ablate: Option<Ablation>,
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let Options { splits, wordnet, vectors, out, rule, .. } = options;
+    let Options { splits, wordnet, vectors, out, rule, ablate, .. } = options;
     let dataset = open(&options.data)?;
     let sources = Sources { splits: splits.as_deref(), wordnet, vectors };
-    let summary = knowledge(&dataset, &sources, *rule, out)?;
+    let summary = knowledge(&dataset, &sources, *rule, *ablate, out)?;
     println!("{summary}\nwrote {} and knowledge.safetensors beside it", out.display());
     Ok(())
 }

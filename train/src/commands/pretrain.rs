@@ -6,14 +6,12 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, ensure};
 use models::disk;
-use signal_hook::consts::TERM_SIGNALS;
-use signal_hook::flag;
 use train::config::Config;
 use train::error::BadInput;
 use train::run::Run;
 use train::stages::pretrain::{Begin, Ending, pretrain};
 
-use super::{ComputeArguments, open};
+use super::{ComputeArguments, open, stop_on_signals};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -60,11 +58,7 @@ pub(crate) fn run(arguments: &Options) -> Result<()> {
     };
     let dataset = open(&arguments.data)?;
     let stop = Arc::new(AtomicBool::new(false));
-    for signal in TERM_SIGNALS {
-        // In this order: the first signal asks, a second one ends it at once and unsaved.
-        flag::register_conditional_shutdown(*signal, 128 + signal, Arc::clone(&stop))?;
-        flag::register(*signal, Arc::clone(&stop))?;
-    }
+    stop_on_signals(&stop)?;
     let ending = pretrain(&config, &dataset, &run, begin, compute, &stop)?;
     if ending == Ending::Stopped {
         eprintln!(

@@ -15,6 +15,10 @@ use serde::Deserialize;
 
 use crate::error::BadInput;
 
+mod ablation;
+
+pub use ablation::Ablation;
+
 /// The most bytes of a file of splits.
 const MAX_SPLITS: u64 = 16 << 20;
 
@@ -51,6 +55,7 @@ pub fn knowledge(
     dataset: &Dataset,
     sources: &Sources<'_>,
     rule: Rule,
+    ablation: Option<Ablation>,
     out: &Path,
 ) -> Result<Summary> {
     let classes = named_classes(dataset, sources.splits)?;
@@ -60,8 +65,11 @@ pub fn knowledge(
     ensure!(rule != Rule::Paper || !only_base, BadInput(nothing.to_owned()));
     let wordnet = read_wordnet(sources.wordnet)?;
     let vectors = read_vectors(sources.vectors)?;
-    let knowledge = Knowledge::new(&wordnet, &classes, rule)?;
-    let words = knowledge.words(&vectors);
+    let mut knowledge = Knowledge::new(&wordnet, &classes, rule)?;
+    let mut words = knowledge.words(&vectors);
+    if let Some(ablation) = ablation {
+        ablation.apply(&mut knowledge, &mut words);
+    }
     let json = knowledge.to_bytes()?;
     if let Some(folder) = out.parent() {
         disk::create_folder(folder)?;

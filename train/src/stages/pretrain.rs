@@ -251,7 +251,7 @@ fn load(config: &Config, dataset: &Dataset) -> Result<Data> {
     Ok(data)
 }
 
-fn spec(validation: &Validation) -> EpisodeSpec {
+pub(super) fn spec(validation: &Validation) -> EpisodeSpec {
     let &Validation { n_way, k_shot, n_query, .. } = validation;
     EpisodeSpec { n_way, k_shot, n_query }
 }

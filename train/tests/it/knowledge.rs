@@ -60,14 +60,14 @@ fn write_manifest(scene: &Scene, wnid: impl Fn(u32) -> String) {
     fs::write(scene.path("data/manifest.csv"), rows).unwrap();
 }
 
-fn scene() -> Scene {
+pub(crate) fn scene() -> Scene {
     let scene = Scene::new();
     write_wordnet(&scene);
     write_manifest(&scene, |class| format!("n0000001{class}"));
     scene
 }
 
-fn knowledge(scene: &Scene, more: &[&str]) -> Output {
+pub(crate) fn knowledge(scene: &Scene, more: &[&str]) -> Output {
     let arguments = [
         "knowledge",
         "--data",
@@ -82,7 +82,15 @@ fn knowledge(scene: &Scene, more: &[&str]) -> Output {
     scene.run(&[&arguments, more].concat())
 }
 
-fn succeeded(output: &Output) -> String {
+/// Both completers; ProtoComNet in few steps, and on one thread: a network this small is all waiting on several.
+pub(crate) fn complete(scene: &Scene) -> Output {
+    fs::write(scene.path("complete.toml"), "steps = 20\nself_weight = \"learned\"\n").unwrap();
+    let arguments =
+        ["complete", "run", "--data", "data", "--config", "complete.toml", "--threads", "1"];
+    scene.run(&arguments)
+}
+
+pub(crate) fn succeeded(output: &Output) -> String {
     assert!(output.status.success(), "{}", stderr(output));
     String::from_utf8(output.stdout.clone()).unwrap()
 }
@@ -99,8 +107,8 @@ fn from_synsets_to_every_policy() {
 
     succeeded(&scene.run(&["statistics", "run", "--data", "data"]));
     statistics_are_those_of_two_passes(&scene);
-    let said = succeeded(&scene.run(&["complete", "run", "--data", "data"]));
-    assert!(said.contains("kernel.safetensors"), "{said}");
+    let said = succeeded(&complete(&scene));
+    assert!(said.contains("kernel.safetensors") && said.contains("ProtoComNet"), "{said}");
 
     let output = scene.evaluate(&["--threads", "1", "--json", "report.json"]);
     let report: Value = serde_json::from_str(&succeeded(&output)).unwrap();
@@ -220,7 +228,7 @@ fn a_stage_says_which_one_is_missing() {
     }
     assert_refused(&scene.evaluate(&["--names", "wrong"]), 2, &["handful-train complete"]);
     succeeded(&knowledge(&scene, &[]));
-    succeeded(&scene.run(&["complete", "run", "--data", "data"]));
+    succeeded(&complete(&scene));
     // Another backbone in the same run.
     let mut config = crate::support::tiny_config();
     config.seed = 6;

@@ -3,6 +3,7 @@
 
 mod completer;
 mod conformance;
+mod finetune;
 mod fixture;
 mod import;
 mod knowledge;

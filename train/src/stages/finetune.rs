@@ -1,0 +1,359 @@
+//! Meta-training: backbone and completer learn from whole episodes of base classes (method of the paper, step 5).
+//!
+//! Read [`finetune`] top to bottom. It begins with a validation of what it was given and keeps the best of all
+//! validations, so that it cannot end worse. The state after any step is in `finetune.safetensors`.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result, ensure};
+use models::checkpoint::Checkpoint;
+use models::dataset::{Class, Dataset, Split};
+use models::disk;
+use models::few_shot::compare::{Conditions, Known, compare};
+use models::few_shot::episode::{Episode, Sampler};
+use models::few_shot::evaluate::Outcome;
+use models::few_shot::fusion::Fusion;
+use models::few_shot::kernel;
+use models::few_shot::protocomnet::{Described, LearnedCompleter, OfClasses};
+use models::few_shot::space::Space;
+use ndarray::{Array1, Array2, Axis};
+use rayon::prelude::*;
+use tch::Tensor;
+
+use super::embed::embed;
+use super::golden::golden;
+use super::pretrain::{Ending, spec};
+use super::protocomnet::{described, learned};
+use crate::augment::picture_rng;
+use crate::config::{Finetune, Learned};
+use crate::embeddings::embeddings;
+use crate::error::BadInput;
+use crate::loader::Pictures;
+use crate::meta_learner::{MetaLearner, Terms};
+use crate::metrics::{EpochMetrics, Metrics, progress_bar};
+use crate::net::{Compute, Mode, to_tensor};
+use crate::run::Run;
+
+mod state;
+
+use state::{Progress, State};
+
+/// Trains `from`'s best checkpoint and completer until all epochs are done or `stop` is set, into the run `out`.
+pub fn finetune(
+    config: &Finetune,
+    dataset: &Dataset,
+    from: &Run,
+    out: &Run,
+    resume: bool,
+    compute: Compute,
+    stop: &AtomicBool,
+) -> Result<Ending> {
+    let checkpoint = from.read(&from.best())?;
+    let completer = learned(from, &checkpoint)?;
+    let missing = || {
+        BadInput(format!("{} is not there: run handful-train complete", from.completer().display()))
+    };
+    let completer = completer.ok_or_else(missing)?;
+    let data = Data::load(config, dataset, from, &checkpoint, &completer, compute)?;
+    let start = Progress::new(config, &checkpoint.space_id()?, &dataset.fingerprint(), compute)?;
+    let State { parameters, momentum, progress } = match resume {
+        true => state::read(out, start)?,
+        false => State::begin(&checkpoint, &completer, config.scale, start)?,
+    };
+    let learner = MetaLearner::new(
+        checkpoint.architecture.graph(),
+        completer.network(),
+        &parameters,
+        &momentum,
+        config.optimizer,
+        config.learned == Learned::Completer,
+        compute,
+    )?;
+    out.create()?;
+    disk::write(&out.file("finetune.toml"), config.to_toml()?.as_bytes())?;
+    let metrics = Metrics::open(out, progress.epoch)?;
+    let mut training =
+        Training { config, out, checkpoint, completer, data, learner, progress, metrics };
+    if training.progress.best_accuracy.is_none() {
+        out.copy_knowledge(from)?;
+        if config.learned == Learned::Completer && from.kernel().exists() {
+            // Embeddings stay what they are, and with them the other completer.
+            let kernel = disk::read(&from.kernel(), kernel::MAX_BYTES)?;
+            disk::write(&out.kernel(), &kernel)?;
+        }
+        let outcome = training.validate()?;
+        eprintln!("before: {:.2} ± {:.2} %", 100.0 * outcome.accuracy, 100.0 * outcome.ci95);
+        training.keep_best(&outcome)?;
+        training.save()?;
+    }
+    while training.progress.epoch < config.epochs {
+        training.train_epoch(stop)?;
+        if training.progress.step < config.steps_per_epoch {
+            training.save()?;
+            return Ok(Ending::Stopped);
+        }
+        training.finish_epoch()?;
+    }
+    Ok(Ending::Finished)
+}
+
+/// A meta-training under way.
+struct Training<'a> {
+    config: &'a Finetune,
+    out: &'a Run,
+    checkpoint: Checkpoint,
+    completer: LearnedCompleter,
+    data: Data,
+    learner: MetaLearner,
+    progress: Progress,
+    metrics: Metrics,
+}
+
+impl Training<'_> {
+    /// Learns from the rest of the epoch's steps, or until `stop`.
+    fn train_epoch(&mut self, stop: &AtomicBool) -> Result<()> {
+        let Finetune { epochs, steps_per_epoch, episodes_per_step, .. } = *self.config;
+        let pictures = self.pictures_per_step();
+        let epoch = self.progress.epoch;
+        let bar = self.metrics.start_epoch(epoch, epochs, steps_per_epoch * pictures);
+        bar.set_position(self.progress.step * pictures);
+        while self.progress.step < steps_per_epoch {
+            let step = epoch * steps_per_epoch + self.progress.step;
+            for of_step in 0..episodes_per_step {
+                self.learn(step * episodes_per_step + of_step)?;
+            }
+            let rate = self.config.schedule.rate(step, steps_per_epoch, epochs);
+            self.learner.step(rate)?;
+            self.progress.step += 1;
+            bar.inc(pictures);
+            if stop.load(Ordering::Relaxed) {
+                break;
+            }
+        }
+        bar.finish_and_clear();
+        Ok(())
+    }
+
+    fn pictures_per_step(&self) -> u64 {
+        let of_episode = self.config.n_way * (self.config.k_shot + self.config.n_query);
+        self.config.episodes_per_step * of_episode as u64
+    }
+
+    /// Adds the gradient of one episode.
+    fn learn(&mut self, index: u64) -> Result<()> {
+        let Finetune { n_way, k_shot, n_query, episodes_per_step, .. } = *self.config;
+        let episode = self.data.sampler.episode(index);
+        let classes: Vec<Described> =
+            episode.classes.iter().map(|&class| self.data.base[class].clone()).collect();
+        let terms = Terms::of(&classes, self.completer.attributes())?;
+        let embedded = self.embed(&episode, index)?;
+        let n_support = (n_way * k_shot) as i64;
+        let support = embedded.f_narrow(0, 0, n_support)?;
+        let support = support.f_view([n_way as i64, k_shot as i64, -1])?;
+        let query = embedded.f_narrow(0, n_support, (n_way * n_query) as i64)?;
+        let share = 1.0 / episodes_per_step as f64;
+        let (loss, right) = self.learner.learn(&support, &query, &terms, share)?;
+        ensure!(
+            loss.is_finite(),
+            "the loss is no longer a number: lower the learning rate (schedule.peak)"
+        );
+        self.progress.loss_sum += loss;
+        self.progress.right_sum += right;
+        Ok(())
+    }
+
+    /// Embeddings of an episode's pictures `[pictures, s]`: first all support, then all queries, class after class.
+    fn embed(&self, episode: &Episode, index: u64) -> Result<Tensor> {
+        let of = |pictures: &[Vec<usize>]| -> Vec<(usize, usize)> {
+            let classes = episode.classes.iter().zip(pictures);
+            classes
+                .flat_map(|(&class, own)| own.iter().map(move |&picture| (class, picture)))
+                .collect()
+        };
+        let chosen = [of(&episode.support), of(&episode.query)].concat();
+        match &self.data.pictures {
+            Source::Embeddings(rows) => {
+                let rows: Vec<_> =
+                    chosen.iter().map(|&(class, row)| rows[class].row(row)).collect();
+                let rows = ndarray::stack(Axis(0), &rows).context("embeddings differ in size")?;
+                Ok(to_tensor(&rows.into_dyn())?
+                    .f_to_device(self.learner.backbone().compute().device)?)
+            }
+            Source::Pictures { pictures, first } => {
+                let chosen: Vec<usize> =
+                    chosen.iter().map(|&(class, picture)| first[class] + picture).collect();
+                self.embed_pictures(pictures, &chosen, index)
+            }
+        }
+    }
+
+    fn embed_pictures(&self, pictures: &Pictures, chosen: &[usize], index: u64) -> Result<Tensor> {
+        let size = pictures.size;
+        let mut image = vec![0.0; chosen.len() * 3 * size * size];
+        let (config, preprocess) = (self.config, &self.checkpoint.preprocess);
+        image.par_chunks_exact_mut(3 * size * size).zip(chosen).enumerate().for_each(
+            |(i, (out, &picture))| {
+                let mut rng = picture_rng(config.seed, index, i as u64);
+                config.augment.apply(pictures.rgb(picture), size, &mut rng, out);
+                preprocess.normalize_pixels(out);
+            },
+        );
+        let (n, size) = (chosen.len() as i64, size as i64);
+        // [n, h, w, 3] becomes [n, 3, h, w] by its strides alone.
+        let image = Tensor::f_from_slice(&image)?.f_view([n, size, size, 3])?;
+        let image = image.f_permute([0, 3, 1, 2])?;
+        let mode = if self.config.batch_statistics { Mode::Train } else { Mode::Eval };
+        Ok(self.learner.backbone().forward(&[("image", &image)], mode)?.swap_remove(0))
+    }
+
+    /// Validates, logs, keeps the best, and saves.
+    fn finish_epoch(&mut self) -> Result<()> {
+        let Finetune { epochs, steps_per_epoch, episodes_per_step, .. } = *self.config;
+        let epoch = self.progress.epoch + 1;
+        let outcome = self.validate()?;
+        let episodes = (steps_per_epoch * episodes_per_step) as f64;
+        let step = epoch * steps_per_epoch;
+        self.metrics.finish_epoch(EpochMetrics {
+            epoch,
+            step,
+            pictures: steps_per_epoch * self.pictures_per_step(),
+            loss: self.progress.loss_sum / episodes,
+            train_accuracy: self.progress.right_sum / episodes,
+            learning_rate: self.config.schedule.rate(step - 1, steps_per_epoch, epochs),
+            val_accuracy: Some(outcome.accuracy),
+            val_ci95: Some(outcome.ci95),
+            waited_share: 0.0,
+        })?;
+        self.keep_best(&outcome)?;
+        self.progress.next_epoch();
+        self.save()
+    }
+
+    /// The accuracy of fused prototypes on the validation classes.
+    fn validate(&self) -> Result<Outcome> {
+        let Data { val, val_pictures, .. } = &self.data;
+        let rows = match val_pictures {
+            Source::Embeddings(rows) => rows.clone(),
+            Source::Pictures { pictures, .. } => {
+                embed(self.learner.backbone(), pictures, &self.checkpoint.preprocess, val.len())?
+            }
+        };
+        let completer = OfClasses { completer: self.completer()?, classes: val.clone() };
+        let v = &self.config.validation;
+        let size = rows.first().map_or(0, Array2::ncols);
+        let nothing = Known {
+            space: Space::new(Array1::zeros(size), 1.0),
+            semantic: Array2::zeros((val.len(), size)),
+            errors: None,
+        };
+        let (episodes, seed) = (v.episodes, v.seed);
+        let outcomes =
+            compare(&rows, &nothing, &completer, spec(v), Conditions::PLAIN, episodes, seed)
+                .context("validation")?;
+        let fused = outcomes.into_iter().find(|outcome| outcome.fusion == Fusion::Gaussian);
+        fused.context("there is no figure of fused prototypes")
+    }
+
+    fn completer(&self) -> Result<LearnedCompleter> {
+        let network = self.completer.network().clone();
+        let attributes = self.completer.attributes().clone();
+        Ok(LearnedCompleter::new(network, self.learner.completer().tensors()?, attributes)?)
+    }
+
+    fn keep_best(&mut self, outcome: &Outcome) -> Result<()> {
+        if self.progress.best_accuracy.is_some_and(|best| outcome.accuracy <= best) {
+            return Ok(());
+        }
+        self.progress.best_accuracy = Some(outcome.accuracy);
+        let mut provenance = self.checkpoint.provenance.clone();
+        if self.progress.epoch > 0 || self.progress.step > 0 {
+            let done = self.progress.epoch + 1;
+            let text = format!("meta-trained for {done} epochs of episodes");
+            provenance.notes = [provenance.notes.as_str(), &text].join("; ");
+            provenance.notes = provenance.notes.trim_start_matches("; ").to_owned();
+        }
+        let best = Checkpoint {
+            classes: Vec::new(),
+            parameters: self.learner.backbone().tensors()?,
+            training: None,
+            provenance,
+            ..self.checkpoint.clone()
+        };
+        let completer = self.completer()?.to_bytes(&best.space_id()?)?;
+        self.out.write(&self.out.best(), &best)?;
+        self.out.write_golden(&golden(&best)?)?;
+        Ok(disk::write(&self.out.completer(), &completer)?)
+    }
+
+    fn save(&self) -> Result<()> {
+        let (parameters, momentum) = (self.learner.parameters()?, self.learner.momentum()?);
+        state::write(self.out, &State { parameters, momentum, progress: self.progress.clone() })
+    }
+}
+
+/// What episodes are made of.
+enum Source {
+    /// The backbone stays as it is: the embeddings of each class.
+    Embeddings(Vec<Array2<f32>>),
+    /// The pictures, and where each class's first one is.
+    Pictures { pictures: Pictures, first: Vec<usize> },
+}
+
+/// Base and validation classes.
+struct Data {
+    sampler: Sampler,
+    base: Vec<Described>,
+    pictures: Source,
+    val: Vec<Described>,
+    val_pictures: Source,
+}
+
+impl Data {
+    /// Loads everything, after what can be known to be wrong was looked for.
+    fn load(
+        config: &Finetune,
+        dataset: &Dataset,
+        from: &Run,
+        checkpoint: &Checkpoint,
+        completer: &LearnedCompleter,
+        compute: Compute,
+    ) -> Result<Self> {
+        let (base, val) = (dataset.split(Split::Base), dataset.split(Split::Val));
+        let none = "the data has no validation classes: meta-training keeps what is best on them";
+        ensure!(!val.is_empty(), BadInput(none.to_owned()));
+        let sizes = |classes: &[&Class]| -> Vec<usize> {
+            classes.iter().map(|class| class.pictures.len()).collect()
+        };
+        let named = |classes: &[&Class]| -> Vec<(String, usize)> {
+            classes.iter().map(|class| (class.name.clone(), class.pictures.len())).collect()
+        };
+        config.spec().check(named(&base)).context("episodes do not fit the base classes")?;
+        spec(&config.validation)
+            .check(named(&val))
+            .context("[validation] does not fit the validation classes")?;
+        let (knowledge, words) = from.knowledge()?;
+        let described = |classes: &[&Class]| {
+            let names: Vec<String> = classes.iter().map(|class| class.name.clone()).collect();
+            described(&knowledge, &words, &completer.attributes().names, &names)
+        };
+        let source = |split: Split, classes: &[&Class]| -> Result<Source> {
+            if config.learned == Learned::Completer {
+                let rows = embeddings(from, checkpoint, dataset, split, compute)?;
+                return Ok(Source::Embeddings(rows));
+            }
+            let progress = progress_bar("decode", "pictures");
+            let pictures = Pictures::load(dataset, classes, &checkpoint.preprocess, &progress)?;
+            progress.finish_and_clear();
+            let first =
+                sizes(classes).into_iter().scan(0, |sum, n| Some(std::mem::replace(sum, *sum + n)));
+            Ok(Source::Pictures { pictures, first: first.collect() })
+        };
+        Ok(Self {
+            sampler: Sampler::new(sizes(&base), config.spec(), config.seed)?,
+            base: described(&base)?,
+            pictures: source(Split::Base, &base)?,
+            val: described(&val)?,
+            val_pictures: source(Split::Val, &val)?,
+        })
+    }
+}
