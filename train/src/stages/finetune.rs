@@ -4,6 +4,7 @@
 //! validations, so that it cannot end worse. The state after any step is in `finetune.safetensors`.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use models::checkpoint::Checkpoint;
@@ -72,8 +73,17 @@ pub fn finetune(
     out.create()?;
     disk::write(&out.file("finetune.toml"), config.to_toml()?.as_bytes())?;
     let metrics = Metrics::open(out, progress.epoch)?;
-    let mut training =
-        Training { config, out, checkpoint, completer, data, learner, progress, metrics };
+    let mut training = Training {
+        config,
+        out,
+        checkpoint,
+        completer,
+        data,
+        learner,
+        progress,
+        metrics,
+        waited: Duration::ZERO,
+    };
     if training.progress.best_accuracy.is_none() {
         out.copy_knowledge(from)?;
         if config.learned == Learned::Completer && from.kernel().exists() {
@@ -107,6 +117,8 @@ struct Training<'a> {
     learner: MetaLearner,
     progress: Progress,
     metrics: Metrics,
+    /// How long this epoch's pictures took to be made.
+    waited: Duration,
 }
 
 impl Training<'_> {
@@ -117,6 +129,7 @@ impl Training<'_> {
         let epoch = self.progress.epoch;
         let bar = self.metrics.start_epoch(epoch, epochs, steps_per_epoch * pictures);
         bar.set_position(self.progress.step * pictures);
+        self.waited = Duration::ZERO;
         while self.progress.step < steps_per_epoch {
             let step = epoch * steps_per_epoch + self.progress.step;
             for of_step in 0..episodes_per_step {
@@ -163,7 +176,7 @@ impl Training<'_> {
     }
 
     /// Embeddings of an episode's pictures `[pictures, s]`: first all support, then all queries, class after class.
-    fn embed(&self, episode: &Episode, index: u64) -> Result<Tensor> {
+    fn embed(&mut self, episode: &Episode, index: u64) -> Result<Tensor> {
         let of = |pictures: &[Vec<usize>]| -> Vec<(usize, usize)> {
             let classes = episode.classes.iter().zip(pictures);
             classes
@@ -182,12 +195,17 @@ impl Training<'_> {
             Source::Pictures { pictures, first } => {
                 let chosen: Vec<usize> =
                     chosen.iter().map(|&(class, picture)| first[class] + picture).collect();
-                self.embed_pictures(pictures, &chosen, index)
+                let begun = Instant::now();
+                let image = self.image(pictures, &chosen, index)?;
+                self.waited += begun.elapsed();
+                let mode = if self.config.batch_statistics { Mode::Train } else { Mode::Eval };
+                Ok(self.learner.backbone().forward(&[("image", &image)], mode)?.swap_remove(0))
             }
         }
     }
 
-    fn embed_pictures(&self, pictures: &Pictures, chosen: &[usize], index: u64) -> Result<Tensor> {
+    /// Changed and normalized pictures, `[n, 3, h, w]`.
+    fn image(&self, pictures: &Pictures, chosen: &[usize], index: u64) -> Result<Tensor> {
         let size = pictures.size;
         let mut image = vec![0.0; chosen.len() * 3 * size * size];
         let (config, preprocess) = (self.config, &self.checkpoint.preprocess);
@@ -201,9 +219,7 @@ impl Training<'_> {
         let (n, size) = (chosen.len() as i64, size as i64);
         // [n, h, w, 3] becomes [n, 3, h, w] by its strides alone.
         let image = Tensor::f_from_slice(&image)?.f_view([n, size, size, 3])?;
-        let image = image.f_permute([0, 3, 1, 2])?;
-        let mode = if self.config.batch_statistics { Mode::Train } else { Mode::Eval };
-        Ok(self.learner.backbone().forward(&[("image", &image)], mode)?.swap_remove(0))
+        Ok(image.f_permute([0, 3, 1, 2])?)
     }
 
     /// Validates, logs, keeps the best, and saves.
@@ -222,7 +238,7 @@ impl Training<'_> {
             learning_rate: self.config.schedule.rate(step - 1, steps_per_epoch, epochs),
             val_accuracy: Some(outcome.accuracy),
             val_ci95: Some(outcome.ci95),
-            waited_share: 0.0,
+            waited_share: self.waited.as_secs_f64() / self.metrics.seconds(),
         })?;
         self.keep_best(&outcome)?;
         self.progress.next_epoch();
