@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use models::bundle::{Bundle, Manifest};
 use models::graph::Shape;
 use models::picture::{self, PictureError, PictureLimits, Warning};
-use models::preprocess::{Preprocess, PreprocessError};
+use models::preprocess::{Preprocess, PreprocessError, mirror_images};
 use ndarray::{Array2, Array3, ArrayView4, Axis, Ix2, concatenate, stack};
 use sha2::{Digest, Sha256};
 
@@ -148,7 +148,7 @@ impl Embedder {
     }
 
     fn run(&mut self, batch: ArrayView4<f32>) -> Result<Array2<f32>, EmbedError> {
-        run_backbone(self.engine.as_mut(), &self.manifest, batch)
+        embed_batch(self.engine.as_mut(), &self.manifest, batch)
     }
 
     /// What can be shared with other threads to read pictures while this one embeds.
@@ -246,7 +246,24 @@ fn self_test(engine: &mut dyn Engine, manifest: &Manifest) -> Result<(), String>
     manifest.self_test.prove(output.row(0)).map_err(|e| e.to_string())
 }
 
-/// Runs a bundle's backbone on `[n, 3, h, w]`, which gives `[n, embedding_size]`, all finite.
+/// Embeds `[n, 3, h, w]` as the bundle's recipe says: `[n, embedding_size]`, the mean over a picture and its mirror
+/// image where it asks for that.
+///
+/// # Errors
+/// Those of [`run_backbone`].
+pub fn embed_batch(
+    engine: &mut dyn Engine,
+    manifest: &Manifest,
+    batch: ArrayView4<f32>,
+) -> Result<Array2<f32>, EmbedError> {
+    let embeddings = run_backbone(engine, manifest, batch)?;
+    if !manifest.preprocess.mirror {
+        return Ok(embeddings);
+    }
+    Ok((embeddings + run_backbone(engine, manifest, mirror_images(batch))?) / 2.0)
+}
+
+/// Runs a bundle's backbone, once, on `[n, 3, h, w]`, which gives `[n, embedding_size]`, all finite.
 ///
 /// # Errors
 /// [`EmbedError::Engine`] or [`EmbedError::Output`].

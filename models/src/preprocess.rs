@@ -3,10 +3,12 @@
 //! The recipe is a value. It is saved in the checkpoint and the bundle, so training and the device prepare
 //! pictures alike.
 
+use std::ops::Not;
+
 use fast_image_resize::images::{TypedCroppedImage, TypedImage, TypedImageRef};
 use fast_image_resize::pixels::U8x3;
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
-use ndarray::Array3;
+use ndarray::{Array3, ArrayView4, s};
 use serde::{Deserialize, Serialize};
 
 use crate::picture::Picture;
@@ -54,6 +56,10 @@ pub struct Preprocess {
     pub mean: [f32; 3],
     /// Then divided by, per channel, on the same scale.
     pub std: [f32; 3],
+    /// Whether the mirror image is embedded too, and the mean of both embeddings taken: a more accurate embedding
+    /// (test-time augmentation) for twice the work. See [`mirror_images`].
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub mirror: bool,
 }
 
 /// Why a recipe cannot be carried out.
@@ -99,6 +105,7 @@ impl Preprocess {
             filter: Filter::Bilinear,
             mean: [120.396, 115.594, 104.540],
             std: [70.682, 68.276, 72.545],
+            mirror: false,
         }
     }
 
@@ -117,6 +124,11 @@ impl Preprocess {
             return Err(PreprocessError::Scale { field: "std", got: self.std });
         }
         Ok(())
+    }
+
+    /// How many passes through the network an embedding takes: two with `mirror`.
+    pub fn passes(&self) -> u64 {
+        if self.mirror { 2 } else { 1 }
     }
 
     /// The picture as a square: `size * size * 3` bytes, rows of RGB pixels.
@@ -211,6 +223,11 @@ impl Preprocess {
         }
         square
     }
+}
+
+/// The same pictures, `[n, 3, h, w]`, left and right exchanged; nothing is copied.
+pub fn mirror_images(pictures: ArrayView4<'_, f32>) -> ArrayView4<'_, f32> {
+    pictures.slice_move(s![.., .., .., ..;-1])
 }
 
 impl From<Filter> for ResizeAlg {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use edge::embedder::{run_backbone, start};
+use edge::embedder::{embed_batch, start};
 use edge::engine::{Engine, Rejection};
 use models::bundle::{Bundle, Manifest, self_test};
 use ndarray::{Array4, Axis, concatenate};
@@ -72,8 +72,8 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
     let bundle = context.bundle(options.named.as_deref())?;
     let (mut runners, refused) = start_all(context, &bundle)?;
     measure(&mut runners, &bundle.manifest, options)?;
-    let Manifest { name, backbone, .. } = &bundle.manifest;
-    let gflop_per_picture = backbone.flops as f64 / 1e9;
+    let Manifest { name, backbone, preprocess, .. } = &bundle.manifest;
+    let gflop_per_picture = (backbone.flops * preprocess.passes()) as f64 / 1e9;
     let results = figures(&runners, &batches(&bundle.manifest), gflop_per_picture);
     let refused = refused.iter().map(Refused::of).collect();
     let (bundle, rounds) = (name.clone(), options.rounds);
@@ -110,7 +110,7 @@ fn measure(runners: &mut [Runner], manifest: &Manifest, options: &Options) -> Re
         for runner in &mut *runners {
             for (input, times) in inputs.iter().zip(&mut runner.times) {
                 let before = Instant::now();
-                run_backbone(runner.engine.as_mut(), manifest, input.view())?;
+                embed_batch(runner.engine.as_mut(), manifest, input.view())?;
                 // The first round warms up caches and, with a GPU, chooses kernels.
                 if round > 0 {
                     times.push(before.elapsed());

@@ -62,6 +62,30 @@ fn an_embedding_brings_its_hash_its_times_and_warnings() {
 }
 
 #[test]
+fn with_mirror_a_picture_and_its_mirror_image_are_one() {
+    let embed = |embedder: &mut Embedder, rgb: &image::RgbImage| {
+        embedder.embed(&encode(rgb.clone(), ImageFormat::Png)).unwrap().embedding
+    };
+    let mut bundle = tiny_bundle();
+    bundle.manifest.preprocess.mirror = true;
+    let choice = EngineChoice::Only(Provider::Tract);
+    let mut mirroring = Embedder::open(bundle, choice, &options(None)).unwrap();
+    // One corner alone is dark: a picture that is far from its mirror image.
+    let mut rgb = picture(1, 0);
+    let (width, height) = rgb.dimensions();
+    (0..height / 2)
+        .for_each(|y| (0..width / 2).for_each(|x| rgb.put_pixel(x, y, image::Rgb([0; 3]))));
+    let mirrored = image::imageops::flip_horizontal(&rgb);
+    let (one, other) = (embed(&mut tract(), &rgb), embed(&mut tract(), &mirrored));
+    for rgb in [&rgb, &mirrored] {
+        for ((both, one), other) in embed(&mut mirroring, rgb).iter().zip(&one).zip(&other) {
+            assert!((both - (one + other) / 2.0).abs() < 1e-6, "{both}, {one}, {other}");
+        }
+    }
+    assert!(one.iter().zip(&other).any(|(one, other)| (one - other).abs() > 1e-3));
+}
+
+#[test]
 fn pictures_in_batches_are_the_same_as_alone() {
     for provider in [Provider::Tract, Provider::Cpu] {
         let Some(mut embedder) = embedder(provider, "batches of pictures") else { continue };

@@ -92,6 +92,10 @@ fn a_recipe_is_a_value_with_a_fixed_text() {
     assert_eq!(json, expected);
     assert_eq!(serde_json::from_str::<Preprocess>(&json).unwrap(), recipe);
     assert!(serde_json::from_str::<Preprocess>(&json.replace("size", "sizes")).is_err());
+    let mirrors = Preprocess { mirror: true, ..recipe };
+    let json = json.replace('}', r#","mirror":true}"#);
+    assert_eq!(serde_json::to_string(&mirrors).unwrap(), json);
+    assert_eq!(serde_json::from_str::<Preprocess>(&json).unwrap(), mirrors);
 }
 
 #[test]

@@ -8,6 +8,17 @@ use crate::loader::Pictures;
 use crate::net::{Mode, Net, to_array};
 use models::preprocess::Preprocess;
 
+/// The embeddings of `image`, `[n, 3, h, w]`; with `mirror` the mean with those of the mirror images.
+fn forward(net: &Net, image: &Tensor, mirror: bool) -> Result<Tensor> {
+    let embedding = |image: &Tensor| -> Result<Tensor> {
+        Ok(net.forward(&[("image", image)], Mode::Eval)?.swap_remove(0))
+    };
+    if !mirror {
+        return embedding(image);
+    }
+    Ok((embedding(image)? + embedding(&image.f_flip([3i64])?)?).f_div_scalar(2.0)?)
+}
+
 /// Pictures in one pass.
 const BATCH: usize = 128;
 
@@ -32,8 +43,7 @@ pub fn embed(
             size as i64,
             size as i64,
         ])?;
-        let outputs = tch::no_grad(|| net.forward(&[("image", &image)], Mode::Eval))?;
-        let embeddings = to_array(&outputs[0])?;
+        let embeddings = to_array(&tch::no_grad(|| forward(net, &image, preprocess.mirror))?)?;
         for (row, &index) in embeddings.outer_iter().zip(chosen) {
             rows[pictures.labels[index]].extend(row.iter());
         }
