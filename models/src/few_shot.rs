@@ -3,6 +3,7 @@
 //! Similarity is always "greater is closer". Embeddings come in raw, as the backbone made them. Nothing here
 //! draws a random number of its own: chance enters as a seed.
 
+pub mod base_classes;
 pub mod compare;
 pub mod completer;
 pub mod episode;

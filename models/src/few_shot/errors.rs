@@ -1,30 +1,27 @@
 //! How far mean and knowledge prototypes are from the class's true mean, measured on base classes.
 //!
-//! A base class that is asked about takes no part in the completer that answers, and its true mean is that of the
-//! pictures that the mean prototype has not seen.
+//! A base class that is asked about takes no part in the completer that answers
+//! ([`BaseClasses::left_out`](super::base_classes::BaseClasses::left_out)), and its true mean is that of the pictures
+//! that the mean prototype has not seen.
 
-use ndarray::{Array1, Array2, Axis};
+use ndarray::{Array1, Array2, ArrayView2, Axis};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 use super::fusion::ErrorVariances;
-use super::kernel::{KernelCompleter, KnownAs};
-use super::prototype;
 use crate::random::below;
-
-/// Parts that the base classes are cut into; each is asked of a completer fitted to the others.
-const FOLDS: usize = 8;
 
 /// Supports drawn of each class.
 const DRAWS: usize = 30;
 
 /// The errors of `k_shot` pictures and of knowledge, per dimension of raw embeddings.
-/// `None` when no class has more than `k_shot` pictures, or there are fewer than two classes.
+/// `None` when no class has more than `k_shot` pictures.
 ///
 /// # Shapes
-/// `base[c]` and `embeddings[c]` `[pictures, s]`, raw, are of the same class. The answer is a function of `seed`.
+/// Row `c` of `semantic` `[K, s]` is what knowledge says of the class of `embeddings[c]` `[pictures, s]`; both are raw.
+/// The answer is a function of `seed`.
 pub fn estimate(
-    base: &[KnownAs],
+    semantic: ArrayView2<'_, f32>,
     embeddings: &[Array2<f32>],
     k_shot: usize,
     seed: u64,
@@ -32,25 +29,10 @@ pub fn estimate(
     let size = embeddings.first()?.ncols();
     let mut sums =
         Sums { count: 0, mean: zeros(size), semantic: zeros(size), product: zeros(size) };
-    let folds = FOLDS.min(base.len());
-    for fold in 0..folds {
-        let (asked, others): (Vec<usize>, Vec<usize>) =
-            (0..base.len()).partition(|class| class % folds == fold);
-        if others.is_empty() {
-            return None;
-        }
-        let known: Vec<KnownAs> = others.iter().map(|&class| base[class].clone()).collect();
-        let means: Vec<_> =
-            others.iter().map(|&class| prototype::mean(embeddings[class].view())).collect();
-        let means: Vec<_> = means.iter().map(|mean| mean.view()).collect();
-        let means = ndarray::stack(Axis(0), &means).expect("invariant: embeddings have one size");
-        let completer = KernelCompleter::fit(&known, means.view());
-        for class in asked {
-            let semantic = completer.semantic(&[base[class].clone()]).row(0).mapv(f64::from);
-            let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            rng.set_stream(class as u64);
-            sums.draw(&embeddings[class], &semantic, k_shot, &mut rng);
-        }
+    for (class, (semantic, rows)) in semantic.rows().into_iter().zip(embeddings).enumerate() {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(class as u64);
+        sums.draw(rows, &semantic.mapv(f64::from), k_shot, &mut rng);
     }
     sums.finish()
 }
@@ -112,44 +94,44 @@ impl Sums {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::knowledge::wordnet::SynsetId;
     use rand_chacha::rand_core::Rng;
 
     /// Classes around random centers; the pictures of the second half of the dimensions are ten times noisier.
-    fn problem() -> (Vec<KnownAs>, Vec<Array2<f32>>) {
+    fn problem() -> (Array2<f32>, Vec<Array2<f32>>) {
         let mut generator = ChaCha8Rng::seed_from_u64(1);
         let mut uniform = || (generator.next_u32() >> 8) as f32 / (1 << 23) as f32 - 1.0;
-        let classes = (0..10).map(|class| {
-            let center: Vec<f32> = (0..8).map(|_| uniform()).collect();
-            let known = KnownAs {
-                word: Array1::from(center.clone()),
-                line: vec![SynsetId(0), SynsetId(1 + class)],
-            };
-            let noise = |i: usize| if i < 4 { 0.1 } else { 1.0 };
-            (known, Array2::from_shape_fn((9, 8), |(_, i)| center[i] + noise(i) * uniform()))
-        });
-        classes.unzip()
+        let centers = Array2::from_shape_simple_fn((10, 8), &mut uniform);
+        let noise = |i: usize| if i < 4 { 0.1 } else { 1.0 };
+        let classes = centers
+            .rows()
+            .into_iter()
+            .map(|center| Array2::from_shape_fn((9, 8), |(_, i)| center[i] + noise(i) * uniform()));
+        let embeddings = classes.collect();
+        // Knowledge is right about half of the dimensions.
+        let known =
+            Array2::from_shape_fn((10, 8), |at| if at.1 % 2 == 0 { centers[at] } else { 0.0 });
+        (known, embeddings)
     }
 
     #[test]
     fn noise_is_found_where_it_is_and_falls_with_pictures() {
-        let (base, embeddings) = problem();
-        let one = estimate(&base, &embeddings, 1, 7).unwrap();
+        let (semantic, embeddings) = problem();
+        let one = estimate(semantic.view(), &embeddings, 1, 7).unwrap();
         let quiet = one.mean.iter().take(4).sum::<f32>();
         let noisy = one.mean.iter().skip(4).sum::<f32>();
         assert!(noisy > 3.0 * quiet, "{quiet} {noisy}");
-        let five = estimate(&base, &embeddings, 5, 7).unwrap();
+        let five = estimate(semantic.view(), &embeddings, 5, 7).unwrap();
         assert!(five.mean.sum() < 0.6 * one.mean.sum());
         let weights = one.weight_of_mean();
-        assert!(weights[0] > weights[7], "{weights}");
-        assert_eq!(one, estimate(&base, &embeddings, 1, 7).unwrap());
+        assert!(weights[1] > weights[6], "{weights}");
+        assert!(one.other[0] < one.other[1], "{one:?}");
+        assert_eq!(one, estimate(semantic.view(), &embeddings, 1, 7).unwrap());
     }
 
     #[test]
     fn what_cannot_be_measured_is_none() {
-        let (base, embeddings) = problem();
-        assert_eq!(estimate(&base, &embeddings, 9, 7), None);
-        assert_eq!(estimate(&base[..1], &embeddings[..1], 1, 7), None);
-        assert_eq!(estimate(&[], &[], 1, 7), None);
+        let (semantic, embeddings) = problem();
+        assert_eq!(estimate(semantic.view(), &embeddings, 9, 7), None);
+        assert_eq!(estimate(semantic.slice(ndarray::s![..0, ..]), &[], 1, 7), None);
     }
 }

@@ -58,7 +58,7 @@ impl KernelRidge {
     /// Learns `targets` `[K, s]` of the base classes; one row for each of `base`, and at least one.
     pub fn fit(base: Vec<KnownAs>, targets: ArrayView2<'_, f32>, ridge: f64) -> Self {
         let mut regression = Self::unfitted(base, ridge);
-        let factor = cholesky::factor(regression.regularized());
+        let factor = cholesky::factor(regularized(regression.gram(), ridge));
         regression.dual = cholesky::solve(&factor, targets.mapv(f64::from));
         regression
     }
@@ -76,16 +76,12 @@ impl KernelRidge {
     /// What each base class would be predicted as without itself, `[K, s]`: the closed form, with the weights of
     /// all classes.
     pub fn leave_one_out(&self, targets: ArrayView2<'_, f32>) -> Array2<f32> {
-        let factor = cholesky::factor(self.regularized());
-        let inverse = cholesky::solve(&factor, Array2::eye(self.base.len()));
-        let residual = &self.dual / &inverse.diag().insert_axis(Axis(1));
-        (targets.mapv(f64::from) - residual).mapv(|x| x as f32)
+        leave_one_out(regularized(self.gram(), self.ridge), targets)
     }
 
-    fn regularized(&self) -> Array2<f64> {
-        let mut gram = self.similarity(&self.base, &self.base);
-        gram.diag_mut().mapv_inplace(|x| x + self.ridge);
-        gram
+    /// The kernel between all base classes.
+    fn gram(&self) -> Array2<f64> {
+        self.similarity(&self.base, &self.base)
     }
 
     /// The kernel between classes, `[a, b]`.
@@ -109,6 +105,32 @@ impl KernelRidge {
         let weight = |id: &SynsetId| self.weights.get(id).copied().unwrap_or(unseen);
         a.iter().filter(|id| b.binary_search(id).is_ok()).map(weight).sum()
     }
+}
+
+fn regularized(mut gram: Array2<f64>, ridge: f64) -> Array2<f64> {
+    gram.diag_mut().mapv_inplace(|x| x + ridge);
+    gram
+}
+
+/// See [`KernelRidge::leave_one_out`].
+fn leave_one_out(regularized: Array2<f64>, targets: ArrayView2<'_, f32>) -> Array2<f32> {
+    let factor = cholesky::factor(regularized);
+    let targets = targets.mapv(f64::from);
+    let dual = cholesky::solve(&factor, targets.clone());
+    let inverse = cholesky::solve(&factor, Array2::eye(factor.nrows()));
+    let residual = dual / inverse.diag().insert_axis(Axis(1));
+    (targets - residual).mapv(|x| x as f32)
+}
+
+/// The ridge whose leave-one-out predictions point best to the classes left out.
+fn best_ridge(base: &[KnownAs], directions: ArrayView2<'_, f32>) -> f64 {
+    let gram = KernelRidge::unfitted(base.to_vec(), 0.0).gram();
+    let fit = |ridge: f64| {
+        let predicted = leave_one_out(regularized(gram.clone(), ridge), directions);
+        f64::from((normalized(predicted) * directions).sum())
+    };
+    let best = RIDGES.into_iter().max_by(|a, b| fit(*a).total_cmp(&fit(*b)));
+    best.expect("invariant: there are ridges to choose among")
 }
 
 fn weights(base: &[KnownAs]) -> BTreeMap<SynsetId, f64> {
@@ -136,19 +158,23 @@ pub struct KernelCompleter {
 }
 
 impl KernelCompleter {
-    /// Learns from the raw prototypes `[K, s]` of base classes; the ridge is the one whose leave-one-out predictions
-    /// point best to the classes left out.
+    /// Learns from the raw prototypes `[K, s]` of base classes.
     pub fn fit(base: &[KnownAs], prototypes: ArrayView2<'_, f32>) -> Self {
         let space = Space::around(prototypes);
-        let targets = space.directions(prototypes);
-        let fitted = RIDGES.map(|ridge| KernelRidge::fit(base.to_vec(), targets.view(), ridge));
-        let fit = |regression: &KernelRidge| {
-            let predicted = normalized(regression.leave_one_out(targets.view()));
-            f64::from((predicted * &targets).sum())
-        };
-        let scored = fitted.into_iter().map(|regression| (fit(&regression), regression));
-        let best = scored.max_by(|a, b| a.0.total_cmp(&b.0));
-        let (_, regression) = best.expect("invariant: there are ridges to choose among");
+        let directions = space.directions(prototypes);
+        Self::fit_directions(base, directions.view(), space, None)
+    }
+
+    /// Learns the directions `[K, s]`, of length 1, in which base classes lie from the center of `space`. Without a
+    /// `ridge` it is the one whose leave-one-out predictions point best to the classes left out.
+    pub fn fit_directions(
+        base: &[KnownAs],
+        directions: ArrayView2<'_, f32>,
+        space: Space,
+        ridge: Option<f64>,
+    ) -> Self {
+        let ridge = ridge.unwrap_or_else(|| best_ridge(base, directions));
+        let regression = KernelRidge::fit(base.to_vec(), directions, ridge);
         Self { space, regression, errors: BTreeMap::new() }
     }
 

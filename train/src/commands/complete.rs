@@ -6,7 +6,8 @@ use anyhow::{Context, Result};
 use models::disk;
 use train::config::Completion;
 use train::run::Run;
-use train::stages::{complete, protocomnet};
+use train::stages::complete::{self, TakenOut, Teachers};
+use train::stages::protocomnet;
 
 use super::{ComputeArguments, open};
 
@@ -26,6 +27,12 @@ pub(crate) struct Options {
     /// How ProtoComNet is learned [default: 1,000 steps of AdamW on cached embeddings].
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// What the kernel completer learns from.
+    #[arg(long, value_enum, default_value = "pictures")]
+    teachers: Teachers,
+    /// Which rows of the classifier take no part.
+    #[arg(long, value_enum, default_value = "evaluated")]
+    take_out: TakenOut,
     #[command(flatten)]
     compute: ComputeArguments,
 }
@@ -45,9 +52,15 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let compute = options.compute.for_figures()?;
     let (run, dataset) = (Run::new(&options.run), open(&options.data)?);
     if options.completer != Kind::Protocomnet {
-        let completer = complete::complete(&run, &dataset, compute)?;
-        let path = run.kernel();
-        println!("wrote {}: kernel completer with ridge {}", path.display(), completer.ridge());
+        let (teachers, take_out) = (options.teachers, options.take_out);
+        let learned = complete::complete(&run, &dataset, teachers, take_out, compute)?;
+        let (path, ridge) = (run.kernel(), learned.completer.ridge());
+        println!(
+            "wrote {}: kernel completer with ridge {ridge}, of {} classes ({} taken out)",
+            path.display(),
+            learned.classes,
+            learned.taken_out
+        );
     }
     if options.completer != Kind::Kernel {
         let completer = protocomnet::learn(&run, &dataset, &config, compute)?;

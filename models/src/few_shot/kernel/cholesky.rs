@@ -1,6 +1,10 @@
 //! Systems of linear equations with a symmetric positive definite matrix, by Cholesky's method.
 
-use ndarray::{Array2, s};
+use ndarray::linalg::general_mat_mul;
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
+
+/// Rows that are solved for one by one; all before them are taken off at once, as a product of matrices.
+const BLOCK: usize = 64;
 
 /// The lower factor `L` of `matrix = L Lᵀ`, `[n, n]`, which must be positive definite: a Gram matrix with a ridge is.
 pub(super) fn factor(mut matrix: Array2<f64>) -> Array2<f64> {
@@ -19,20 +23,31 @@ pub(super) fn factor(mut matrix: Array2<f64>) -> Array2<f64> {
 
 /// The `x` of `L Lᵀ x = right`, `[n, m]`.
 pub(super) fn solve(factor: &Array2<f64>, mut right: Array2<f64>) -> Array2<f64> {
-    let n = factor.nrows();
-    for i in 0..n {
-        let (known, mut rest) = right.view_mut().split_at(ndarray::Axis(0), i);
-        let mut row = rest.row_mut(0);
-        row -= &factor.slice(s![i, ..i]).dot(&known);
-        row /= factor[[i, i]];
-    }
-    for i in (0..n).rev() {
-        let (mut rest, known) = right.view_mut().split_at(ndarray::Axis(0), i + 1);
-        let mut row = rest.row_mut(i);
-        row -= &factor.slice(s![i + 1.., i]).dot(&known);
-        row /= factor[[i, i]];
-    }
+    forward(factor.view(), right.view_mut());
+    // The transpose of a lower factor, read from its end, is a lower one again.
+    let reversed = factor.slice(s![..;-1, ..;-1]).reversed_axes();
+    forward(reversed, right.slice_mut(s![..;-1, ..]));
     right
+}
+
+/// Puts the `x` of `L x = right` in its place.
+fn forward(lower: ArrayView2<'_, f64>, mut right: ArrayViewMut2<'_, f64>) {
+    let n = lower.nrows();
+    for start in (0..n).step_by(BLOCK) {
+        let end = n.min(start + BLOCK);
+        let (known, mut rest) = right.view_mut().split_at(Axis(0), start);
+        let mut block = rest.slice_mut(s![..end - start, ..]);
+        let before = lower.slice(s![start..end, ..start]);
+        general_mat_mul(-1.0, &before, &known, 1.0, &mut block);
+        for i in 0..end - start {
+            let (known, mut rest) = block.view_mut().split_at(Axis(0), i);
+            let mut row = rest.row_mut(0);
+            for (j, known) in known.outer_iter().enumerate() {
+                row.scaled_add(-lower[[start + i, start + j]], &known);
+            }
+            row /= lower[[start + i, start + i]];
+        }
+    }
 }
 
 #[cfg(test)]
@@ -46,5 +61,15 @@ mod tests {
         let x = array![[1.0, 0.0], [-2.0, 3.0], [0.5, 1.0]];
         let solved = solve(&factor(matrix.clone()), matrix.dot(&x));
         assert!((solved - x).iter().all(|d| d.abs() < 1e-12));
+    }
+
+    #[test]
+    fn a_system_of_several_blocks_is_solved() {
+        let n = 2 * BLOCK + 5;
+        let kernel = |(i, j): (usize, usize)| (-((i as f64 - j as f64) / 3.0).powi(2)).exp();
+        let matrix = Array2::from_shape_fn((n, n), kernel) + Array2::<f64>::eye(n) * 0.1;
+        let x = Array2::from_shape_fn((n, 3), |(i, j)| ((i * 7 + j * 5) % 11) as f64 - 5.0);
+        let solved = solve(&factor(matrix.clone()), matrix.dot(&x));
+        assert!((solved - x).iter().all(|d| d.abs() < 1e-9));
     }
 }
