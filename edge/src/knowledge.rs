@@ -8,7 +8,7 @@ use models::few_shot::kernel::{KernelCompleter, KernelError, KnownAs};
 use models::few_shot::space::Space;
 use models::knowledge::lexicon::{Lexicon, LexiconError};
 use models::knowledge::wordnet::SynsetId;
-use ndarray::Array2;
+use ndarray::{Array1, Array2};
 
 use crate::gallery::{Class, Said};
 
@@ -213,14 +213,31 @@ impl Knowledge {
         Some((found.lemmas.iter().map(|lemma| lemma.replace('_', " ")).collect(), found.gloss))
     }
 
+    /// The first word of a meaning; `None` for a synset that is not in the lexicon.
+    #[must_use]
+    pub fn name(&self, synset: SynsetId) -> Option<String> {
+        Some(self.lexicon.synset(synset)?.lemmas.first()?.replace('_', " "))
+    }
+
+    /// Parts of a thing, and of what it is a kind of.
+    #[must_use]
+    pub fn attributes(&self, synset: SynsetId) -> Vec<SynsetId> {
+        self.lexicon.attributes(synset).into_iter().collect()
+    }
+
+    /// The word vector of a meaning, if one is known.
+    #[must_use]
+    pub fn word(&self, synset: SynsetId) -> Option<Array1<f32>> {
+        self.lexicon.vector(synset)
+    }
+
     /// One meaning in words; `None` for a synset that is not in the lexicon.
     #[must_use]
     pub fn sense(&self, synset: SynsetId) -> Option<Sense> {
         let found = self.lexicon.synset(synset)?;
         let (lemmas, gloss) = self.definition(synset)?;
-        let name =
-            |id: &SynsetId| Some(self.lexicon.synset(*id)?.lemmas.first()?.replace('_', " "));
-        let attributes = self.lexicon.attributes(synset);
+        let name = |id: &SynsetId| self.name(*id);
+        let attributes = self.attributes(synset);
         Some(Sense {
             synset,
             lemmas,

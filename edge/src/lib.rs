@@ -5,12 +5,14 @@
 //! [`engine::Engine`]; which one was chosen, and why the others were not, are values.
 //!
 //! The path of a picture: [`embedder`] (bytes to embedding), then [`gallery`] (to enroll it) or
-//! [`classifier`] (to name it).
+//! [`classifier`] (to name it) and [`explain`] (to say why).
 
+pub mod attention;
 pub mod classifier;
 pub mod embedder;
 pub mod engine;
 pub mod evaluate;
+pub mod explain;
 pub mod find;
 pub mod gallery;
 pub mod knowledge;

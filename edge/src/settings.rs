@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use edge::attention::Attention;
 use edge::embedder::Embedder;
 use edge::engine::{EngineChoice, EngineOptions};
 use edge::find::{self, NotFound, Surroundings};
@@ -127,6 +128,15 @@ impl Context {
 
     pub(crate) fn embedder(&self, bundle: Bundle) -> Result<Embedder, Failure> {
         Ok(Embedder::open(bundle, self.engine(), &self.engine_options()?)?)
+    }
+
+    /// What weighs attributes in explanations, if the bundle has it; they are listed without weights when it fails.
+    pub(crate) fn attention(&self, bundle: &Bundle) -> Result<Option<Attention>, Failure> {
+        let opened = Attention::open(bundle, self.engine(), &self.engine_options()?);
+        Ok(opened.unwrap_or_else(|error| {
+            eprintln!("warning: attributes are not weighed: {}", one_line(&error.to_string()));
+            None
+        }))
     }
 
     /// What the bundle knows of names; a bundle without it, or with it damaged, learns from pictures alone.

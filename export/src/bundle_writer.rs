@@ -11,11 +11,13 @@ use models::bundle::{
 use models::checkpoint::CheckpointError;
 use models::disk::{self, DiskError};
 use models::few_shot::kernel::{KernelCompleter, KernelError};
+use models::few_shot::protocomnet::LearnedError;
 use models::graph::{Graph, GraphError};
 use models::knowledge::lexicon::{self, Lexicon, LexiconError};
 use models::reference::{self, ReferenceError};
 use models::tensors::Tensors;
 
+use crate::completer::DraftCompleter;
 use crate::fold::{FoldError, fold};
 use crate::onnx::{self, OnnxError};
 use crate::precision::fp16::{NarrowError, narrow};
@@ -71,11 +73,21 @@ pub struct Draft {
     pub knowledge: Option<Names>,
 }
 
-/// The completer that goes into a bundle and the lexicon that goes beside it.
+/// The completers that go into a bundle and the lexicon that goes beside it.
 #[derive(Debug, Clone)]
 pub struct Names {
     kernel: Vec<u8>,
+    completer: Option<DraftCompleter>,
     lexicon: Vec<u8>,
+}
+
+/// What became of each network of a bundle.
+#[derive(Debug, Clone)]
+pub struct Proof {
+    /// From picture to embedding.
+    pub backbone: Verified,
+    /// The learned completer, if the bundle has one.
+    pub completer: Option<Verified>,
 }
 
 /// Why there is no bundle.
@@ -114,6 +126,9 @@ pub enum WriteError {
     /// The kernel completer cannot be used.
     #[error("the run's {KERNEL} is not usable: {0}")]
     Kernel(#[from] KernelError),
+    /// The learned completer cannot be written.
+    #[error(transparent)]
+    Learned(#[from] LearnedError),
     /// The lexicon cannot be used.
     #[error(transparent)]
     Lexicon(#[from] LexiconError),
@@ -151,6 +166,7 @@ impl WriteError {
             | Self::Narrow(_)
             | Self::NoKernel
             | Self::Kernel(_)
+            | Self::Learned(_)
             | Self::Lexicon(_)
             | Self::Misfit { .. } => true,
             Self::Disk(_) | Self::Onnx(_) | Self::Reference(_) | Self::Rejected(_) => false,
@@ -167,18 +183,22 @@ pub fn export(
     recipe: &Recipe,
     options: &EngineOptions,
     out: &Path,
-) -> Result<(Draft, Verified), WriteError> {
+) -> Result<(Draft, Proof), WriteError> {
     bundle::check_place(out)?;
     let mut draft = Draft::new(run, recipe)?;
-    let verified = verify(&draft.subject(run), options);
-    if !verified.passed() {
-        return Err(WriteError::Rejected(verified));
-    }
-    draft.manifest.verification = verified.for_manifest();
+    let proved = |subject: &Subject<'_>| {
+        let verified = verify(subject, options);
+        if verified.passed() { Ok(verified) } else { Err(WriteError::Rejected(verified)) }
+    };
+    let backbone = proved(&draft.subject(run))?;
+    let completer = draft.completer().zip(run.completer.as_ref());
+    let completer = completer.map(|(draft, run)| proved(&draft.subject(run))).transpose()?;
+    let proof = Proof { backbone, completer };
+    draft.note(&proof);
     // First, so that a bundle never names a lexicon that is not there.
     draft.write_lexicon(out)?;
     bundle::write(out, &draft.manifest, &draft.files())?;
-    Ok((draft, verified))
+    Ok((draft, proof))
 }
 
 impl Draft {
@@ -217,7 +237,7 @@ impl Draft {
             onnx: &self.onnx,
             storage: self.manifest.backbone.weights,
             golden: &run.golden,
-            self_test: &self.manifest.self_test,
+            self_test: Some(&self.manifest.self_test),
         }
     }
 
@@ -225,7 +245,21 @@ impl Draft {
     pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
         let kernel = self.knowledge.as_ref().map(|names| (KERNEL.to_owned(), names.kernel.clone()));
         let backbone = (BACKBONE.to_owned(), self.onnx.clone());
-        [Some(backbone), kernel].into_iter().flatten().collect()
+        let completer = self.completer().into_iter().flat_map(DraftCompleter::files);
+        [Some(backbone), kernel].into_iter().flatten().chain(completer).collect()
+    }
+
+    fn completer(&self) -> Option<&DraftCompleter> {
+        self.knowledge.as_ref()?.completer.as_ref()
+    }
+
+    /// Takes verification figures into the manifest.
+    fn note(&mut self, proof: &Proof) {
+        self.manifest.verification = proof.backbone.for_manifest();
+        let completer = self.manifest.knowledge.as_mut().and_then(|names| names.completer.as_mut());
+        if let Some((completer, verified)) = completer.zip(proof.completer.as_ref()) {
+            completer.verification = verified.for_manifest();
+        }
     }
 
     /// Puts the lexicon into the folder of bundles, where all of them share it.
@@ -246,7 +280,11 @@ impl Names {
     fn files(&self) -> KnowledgeFiles {
         let FileEntry { sha256, bytes } = FileEntry::of(&self.lexicon);
         let file = lexicon_name(&self.lexicon);
-        KnowledgeFiles { kernel: KERNEL.to_owned(), lexicon: NamedFile { file, sha256, bytes } }
+        KnowledgeFiles {
+            kernel: KERNEL.to_owned(),
+            completer: self.completer.as_ref().map(DraftCompleter::describe),
+            lexicon: NamedFile { file, sha256, bytes },
+        }
     }
 }
 
@@ -255,7 +293,7 @@ fn lexicon_name(bytes: &[u8]) -> String {
     format!("lexicon-{:.8}.bin", FileEntry::of(bytes).sha256)
 }
 
-/// The completer and the lexicon, if there is one, after both were seen to fit.
+/// The completers and the lexicon, if there is one, after all were seen to fit.
 fn names(run: &Run, recipe: &Recipe, space_id: &str) -> Result<Option<Names>, WriteError> {
     let Some(lexicon) = &recipe.lexicon else { return Ok(None) };
     let kernel = run.kernel.as_ref().ok_or(WriteError::NoKernel)?;
@@ -268,7 +306,16 @@ fn names(run: &Run, recipe: &Recipe, space_id: &str) -> Result<Option<Names>, Wr
     fits("the kernel completer's space", space_id.to_owned(), of_space)?;
     let word = completer.dimension().to_string();
     fits("the length of the lexicon's word vectors", word, dimension.to_string())?;
-    Ok(Some(Names { kernel: kernel.clone(), lexicon: lexicon.clone() }))
+    let learned = run.completer.as_ref();
+    if let Some(learned) = learned {
+        let (space, word) = (space_id.to_owned(), learned.learned.network().word.to_string());
+        fits("the learned completer's space", space, learned.space_id.clone())?;
+        fits("the length of the lexicon's word vectors", word, dimension.to_string())?;
+    }
+    let metadata = metadata(run, recipe, space_id);
+    let completer =
+        learned.map(|run| DraftCompleter::new(&run.learned, space_id, &metadata)).transpose()?;
+    Ok(Some(Names { kernel: kernel.clone(), completer, lexicon: lexicon.clone() }))
 }
 
 /// What the ONNX file says about itself, for whoever finds it without its bundle.

@@ -5,6 +5,7 @@
 //! and only then [put in place](bundle_writer).
 
 pub mod bundle_writer;
+pub mod completer;
 pub mod fold;
 pub mod onnx;
 pub mod precision;

@@ -8,9 +8,9 @@ use std::time::Instant;
 use clap::{Parser, ValueEnum};
 use edge::engine::{EngineChoice, EngineOptions};
 use edge::find::{self, NotFound, Surroundings};
-use export::bundle_writer::{Draft, Recipe, WriteError, export};
+use export::bundle_writer::{Draft, Proof, Recipe, WriteError, export};
+use export::completer::NETWORK;
 use export::run::{CHECKPOINT, Run, RunError};
-use export::verify::Verified;
 use models::bundle::{Accuracy, WeightStorage};
 use models::disk;
 use models::knowledge::lexicon;
@@ -97,10 +97,10 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         let (run, out) = (arguments.run.display(), arguments.out.display());
         eprintln!("exporting {CHECKPOINT} of {run} to {out}; verifying takes a moment …");
     }
-    let (draft, verified) = export(&run, &recipe, &options, &arguments.out)?;
+    let (draft, proof) = export(&run, &recipe, &options, &arguments.out)?;
     let text = match arguments.json {
-        true => as_json(&draft, &verified, &arguments.out),
-        false => summary(&draft, &verified, &arguments.out, start),
+        true => as_json(&draft, &proof, &arguments.out),
+        false => summary(&draft, &proof, &arguments.out, start),
     };
     // A closed pipe is the reader's choice, and the bundle is in place.
     let _ = writeln!(std::io::stdout(), "{text}");
@@ -164,7 +164,7 @@ fn report_failure(error: &anyhow::Error, json: bool) {
     eprintln!("error: {error}");
 }
 
-fn as_json(draft: &Draft, verified: &Verified, out: &Path) -> String {
+fn as_json(draft: &Draft, proof: &Proof, out: &Path) -> String {
     let object = serde_json::json!({
         "written": true,
         "bundle": out,
@@ -172,12 +172,13 @@ fn as_json(draft: &Draft, verified: &Verified, out: &Path) -> String {
         "space_id": draft.manifest.space_id,
         "weights": draft.manifest.backbone.weights,
         "files": draft.manifest.files,
-        "verification": verified,
+        "verification": proof.backbone,
+        "completer_verification": proof.completer,
     });
     format!("{object:#}")
 }
 
-fn summary(draft: &Draft, verified: &Verified, out: &Path, start: Instant) -> String {
+fn summary(draft: &Draft, proof: &Proof, out: &Path, start: Instant) -> String {
     let manifest = &draft.manifest;
     let network = &manifest.backbone;
     let (size, bytes) = (manifest.preprocess.size, megabytes(draft.onnx.len()));
@@ -219,7 +220,10 @@ fn summary(draft: &Draft, verified: &Verified, out: &Path, start: Instant) -> St
             )
         }));
     }
-    lines.push(format!("\n{verified}"));
+    lines.push(format!("\n{}", proof.backbone));
+    if let Some(completer) = &proof.completer {
+        lines.push(format!("{NETWORK}, from a prototype to a completed one:\n\n{completer}"));
+    }
     lines.push(format!(
         "wrote {} ({bytes}) in {:.1} s",
         out.display(),

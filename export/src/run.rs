@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use models::checkpoint::{self, Checkpoint, CheckpointError, Golden};
 use models::disk::{self, DiskError};
 use models::few_shot::kernel;
+use models::few_shot::protocomnet::{self, LearnedCompleter, LearnedError};
+use models::graph::Graph;
 
 use crate::bundle_writer::KERNEL;
 
@@ -14,10 +16,16 @@ pub const CHECKPOINT: &str = "best.safetensors";
 /// The file of golden inputs and outputs.
 pub const GOLDEN: &str = "golden.safetensors";
 
+/// The file of the learned completer.
+pub const COMPLETER: &str = "completer.safetensors";
+
+/// The file of its golden inputs and outputs.
+pub const COMPLETER_GOLDEN: &str = "golden-completer.safetensors";
+
 const MAX_GOLDEN_BYTES: u64 = 256 << 20;
 
-/// The most golden pictures; they are run as one batch.
-pub const MAX_GOLDEN_PICTURES: usize = 64;
+/// The most golden samples; they are run as one batch.
+pub const MAX_GOLDEN_SAMPLES: usize = 64;
 
 /// A trained network and the training engine's own outputs for it.
 #[derive(Debug, Clone)]
@@ -28,6 +36,19 @@ pub struct Run {
     pub golden: Golden,
     /// The bytes of its kernel completer, if it has one.
     pub kernel: Option<Vec<u8>>,
+    /// Its learned completer, if it has one.
+    pub completer: Option<Completer>,
+}
+
+/// A ProtoComNet and the training engine's own outputs for it.
+#[derive(Debug, Clone)]
+pub struct Completer {
+    /// The space of the embeddings that it was trained on.
+    pub space_id: String,
+    /// The network and its attributes.
+    pub learned: LearnedCompleter,
+    /// Its inputs and outputs.
+    pub golden: Golden,
 }
 
 /// Why a folder is not a run that can be exported.
@@ -51,16 +72,28 @@ pub enum RunError {
         source: CheckpointError,
     },
     /// The golden file is not for this network.
-    #[error("{}: `{tensor}` has shape {got:?}, but the checkpoint needs {expected}: it belongs to another run", path.display())]
+    #[error("{}: {source}", path.display())]
     Golden {
         /// The file.
         path: PathBuf,
-        /// Its tensor.
-        tensor: &'static str,
-        /// The shape that fits the network.
-        expected: String,
-        /// The shape found.
-        got: Vec<usize>,
+        /// What differs.
+        source: CheckpointError,
+    },
+    /// The golden file holds too much.
+    #[error("{}: {got} samples, expected at most {MAX_GOLDEN_SAMPLES}", path.display())]
+    Samples {
+        /// The file.
+        path: PathBuf,
+        /// How many it holds.
+        got: usize,
+    },
+    /// The learned completer cannot be used.
+    #[error("{}: {source}; run `handful-train complete` again, or remove the file", path.display())]
+    Completer {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: LearnedError,
     },
 }
 
@@ -70,38 +103,53 @@ impl Run {
     /// # Errors
     /// [`RunError`] names the file and what to do.
     pub fn open(dir: &Path) -> Result<Self, RunError> {
-        let read = |name: &str, limit| {
-            disk::read(&dir.join(name), limit).map_err(|source| RunError::Disk { source })
-        };
+        let read = |name: &str, limit| read(dir, name, limit);
         let damaged = |name: &str| {
             let path = dir.join(name);
             move |source| RunError::Damaged { path, source }
         };
         let bytes = read(CHECKPOINT, checkpoint::MAX_BYTES)?;
         let checkpoint = Checkpoint::parse(&bytes).map_err(damaged(CHECKPOINT))?;
-        let golden = Golden::parse(&read(GOLDEN, MAX_GOLDEN_BYTES)?).map_err(damaged(GOLDEN))?;
+        let graph = checkpoint.architecture.graph();
+        let golden = proof(dir, GOLDEN, "backbone", &graph)?;
         let has_kernel = dir.join(KERNEL).exists();
         let kernel = has_kernel.then(|| read(KERNEL, kernel::MAX_BYTES)).transpose()?;
-        let run = Self { checkpoint, golden, kernel };
-        run.check_golden(&dir.join(GOLDEN))?;
-        Ok(run)
+        let has_completer = dir.join(COMPLETER).exists();
+        let completer = if has_completer { Completer::open(dir)? } else { None };
+        Ok(Self { checkpoint, golden, kernel, completer })
     }
+}
 
-    fn check_golden(&self, path: &Path) -> Result<(), RunError> {
-        let (image, embedding) = (self.golden.image.shape(), self.golden.embedding.shape());
-        let size = self.checkpoint.architecture.input_size();
-        let dimensions = self.checkpoint.architecture.embedding_size();
-        let wrong = |tensor, expected, got: &[usize]| {
-            Err(RunError::Golden { path: path.to_owned(), tensor, expected, got: got.to_vec() })
-        };
-        let pictures = image.first().copied().unwrap_or(0);
-        if !(1..=MAX_GOLDEN_PICTURES).contains(&pictures) || image[1..] != [3, size, size] {
-            let expected = format!("[1 to {MAX_GOLDEN_PICTURES}, 3, {size}, {size}]");
-            return wrong("backbone.image", expected, image);
+impl Completer {
+    /// `None` where base classes had no attributes: there is nothing to weigh.
+    fn open(dir: &Path) -> Result<Option<Self>, RunError> {
+        let bytes = read(dir, COMPLETER, protocomnet::MAX_BYTES)?;
+        let damaged = |source| RunError::Completer { path: dir.join(COMPLETER), source };
+        let (space_id, learned) = LearnedCompleter::parse(&bytes).map_err(damaged)?;
+        if learned.attributes().names.is_empty() {
+            return Ok(None);
         }
-        if *embedding != [pictures, dimensions] {
-            return wrong("backbone.embedding", format!("[{pictures}, {dimensions}]"), embedding);
+        let golden = proof(dir, COMPLETER_GOLDEN, "completer", &learned.network().graph())?;
+        Ok(Some(Self { space_id, learned, golden }))
+    }
+}
+
+fn read(dir: &Path, name: &str, limit: u64) -> Result<Vec<u8>, RunError> {
+    disk::read(&dir.join(name), limit).map_err(|source| RunError::Disk { source })
+}
+
+/// Reads the proof of a network.
+fn proof(dir: &Path, name: &str, network: &str, graph: &Graph) -> Result<Golden, RunError> {
+    let path = dir.join(name);
+    let golden = match Golden::parse(&read(dir, name, MAX_GOLDEN_BYTES)?, network, graph) {
+        Err(source @ CheckpointError::Golden { .. }) => {
+            return Err(RunError::Golden { path, source });
         }
-        Ok(())
+        Err(source) => return Err(RunError::Damaged { path, source }),
+        Ok(golden) => golden,
+    };
+    match golden.samples() {
+        got if got > MAX_GOLDEN_SAMPLES => Err(RunError::Samples { path, got }),
+        _ => Ok(golden),
     }
 }

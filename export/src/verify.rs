@@ -1,4 +1,4 @@
-//! The proof that a bundle computes what was trained: the training engine's golden outputs, replayed through
+//! The proof that a bundle's networks compute what was trained: the training engine's golden outputs, replayed through
 //! every engine at hand on the very bytes that ship.
 
 use std::fmt;
@@ -12,7 +12,7 @@ use models::tensors::Tensors;
 use ndarray::{ArrayD, ArrayViewD, Axis};
 use serde::Serialize;
 
-use crate::run::MAX_GOLDEN_PICTURES;
+use crate::run::MAX_GOLDEN_SAMPLES;
 
 /// The name of the interpreter that all engines are compared with, in a table.
 pub const REFERENCE: &str = "reference";
@@ -30,8 +30,8 @@ pub struct Subject<'a> {
     pub storage: WeightStorage,
     /// What training computed.
     pub golden: &'a Golden,
-    /// What a device will be asked.
-    pub self_test: &'a SelfTest,
+    /// What a device will be asked of a backbone.
+    pub self_test: Option<&'a SelfTest>,
 }
 
 /// How far an engine may be from the golden outputs.
@@ -109,12 +109,14 @@ pub struct Verified {
 /// every engine. ONNX Runtime on the processor must pass where its library was found, tract always; TensorRT and
 /// CUDA where they start.
 pub fn verify(subject: &Subject<'_>, options: &EngineOptions) -> Verified {
-    let golden_max =
-        subject.golden.embedding.iter().fold(0.0, |max: f64, v| max.max(f64::from(v.abs())));
+    let values = subject.golden.outputs.values().flatten();
+    let golden_max = values.fold(0.0, |max: f64, v| max.max(f64::from(v.abs())));
     let mut verified =
         Verified { tolerance: Tolerance::of(subject.storage), golden_max, rows: Vec::new() };
-    let reference =
-        reference_outputs(subject).map(|output| difference(&output, &subject.golden.embedding));
+    let inputs = given(subject.golden);
+    let reference = reference::run(subject.graph, subject.tensors, &inputs)
+        .map_err(|e| e.to_string())
+        .map(|outputs| compared(subject, &outputs, subject.golden.samples()));
     verified.push(REFERENCE.to_owned(), reference);
     for provider in Provider::ALL {
         match start(subject, provider, options) {
@@ -148,7 +150,7 @@ fn start(
 ) -> Result<Box<dyn Engine>, String> {
     let inputs: Vec<_> =
         subject.graph.inputs.iter().map(|i| (i.name.clone(), i.shape.clone())).collect();
-    let model = Model { onnx: subject.onnx, inputs: &inputs, max_batch: MAX_GOLDEN_PICTURES };
+    let model = Model { onnx: subject.onnx, inputs: &inputs, max_batch: MAX_GOLDEN_SAMPLES };
     match select(&model, EngineChoice::Only(provider), options) {
         Ok(selected) => Ok(selected.engine),
         Err(error) => {
@@ -157,27 +159,41 @@ fn start(
     }
 }
 
-fn reference_outputs(subject: &Subject<'_>) -> Result<ArrayD<f32>, String> {
-    let inputs = [(subject.graph.inputs[0].name.as_str(), subject.golden.image.view())];
-    let outputs =
-        reference::run(subject.graph, subject.tensors, &inputs).map_err(|e| e.to_string())?;
-    outputs.into_iter().next().ok_or_else(|| "it gave no output".to_owned())
+fn given(golden: &Golden) -> Vec<(&str, ArrayViewD<'_, f32>)> {
+    golden.inputs.iter().map(|(name, value)| (name.as_str(), value.view())).collect()
 }
 
-/// All golden pictures at once, the first by itself, and the self-test.
+fn first<'a>(value: &ArrayViewD<'a, f32>) -> ArrayViewD<'a, f32> {
+    value.clone().slice_axis_move(Axis(0), (0..1).into())
+}
+
+/// The worst difference of any output of the first `samples`.
+fn compared(subject: &Subject<'_>, outputs: &[ArrayD<f32>], samples: usize) -> Difference {
+    let golden = subject.graph.outputs.iter().map(|name| &subject.golden.outputs[name]);
+    let expected = golden.map(|golden| golden.slice_axis(Axis(0), (0..samples).into()));
+    let differences =
+        outputs.iter().zip(expected).map(|(got, golden)| difference(got, &golden.to_owned()));
+    differences.fold(Difference::NONE, Difference::worse)
+}
+
+/// All golden samples at once, the first by itself, and the self-test.
 fn replay(subject: &Subject<'_>, engine: &mut dyn Engine) -> Result<Difference, String> {
-    let input = subject.graph.inputs[0].name.as_str();
-    let mut run = |images: ArrayViewD<'_, f32>| {
-        let outputs = engine.run(&[(input, images)]).map_err(|e| e.to_string())?;
-        outputs.into_iter().next().ok_or_else(|| "it gave no output".to_owned())
+    let mut run = |inputs: &[(&str, ArrayViewD<'_, f32>)]| {
+        let outputs = engine.run(inputs).map_err(|e| e.to_string())?;
+        let (got, expected) = (outputs.len(), subject.graph.outputs.len());
+        let wrong = || format!("it gave {got} outputs, expected {expected}");
+        if got == expected { Ok(outputs) } else { Err(wrong()) }
     };
-    let golden = subject.golden;
-    let together = difference(&run(golden.image.view())?, &golden.embedding);
-    let first = |array: &ArrayD<f32>| array.slice_axis(Axis(0), (0..1).into()).to_owned();
-    let alone = difference(&run(first(&golden.image).view())?, &first(&golden.embedding));
-    let noise = self_test::input(subject.self_test.seed, golden.image.shape()[3]).into_dyn();
-    let proof = run(noise.view())?.flatten().to_owned();
-    subject.self_test.prove(proof.view()).map_err(|e| e.to_string())?;
+    let all = given(subject.golden);
+    let together = compared(subject, &run(&all)?, subject.golden.samples());
+    let one: Vec<_> = all.iter().map(|(name, value)| (*name, first(value))).collect();
+    let alone = compared(subject, &run(&one)?, 1);
+    if let Some(self_test) = subject.self_test {
+        let input = &subject.graph.inputs[0];
+        let noise = self_test::input(self_test.seed, input.shape[1]).into_dyn();
+        let proof = run(&[(&input.name, noise.view())])?.swap_remove(0).flatten().to_owned();
+        self_test.prove(proof.view()).map_err(|e| e.to_string())?;
+    }
     Ok(together.worse(alone))
 }
 
@@ -203,6 +219,8 @@ fn cosine(a: ArrayViewD<'_, f32>, b: ArrayViewD<'_, f32>) -> f64 {
 }
 
 impl Difference {
+    const NONE: Self = Self { max_abs_difference: 0.0, min_cosine: 1.0 };
+
     fn worse(self, other: Self) -> Self {
         Self {
             max_abs_difference: self.max_abs_difference.max(other.max_abs_difference),

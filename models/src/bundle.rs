@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use crate::disk::{self, DiskError, folder};
 use crate::knowledge::lexicon;
 pub use manifest::{
-    Accuracy, FORMAT, FileEntry, KnowledgeFiles, Licences, MANIFEST, Manifest, ManifestError,
-    NamedFile, Network, OLDEST_FORMAT, Precision, Verification, WeightStorage,
+    Accuracy, CompleterFiles, FORMAT, FileEntry, KnowledgeFiles, Licences, MANIFEST, Manifest,
+    ManifestError, NamedFile, Network, OLDEST_FORMAT, Precision, Verification, WeightStorage,
 };
 pub use self_test::{SelfTest, SelfTestError};
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::graph::{Architecture, GraphError, Shape, differences};
+use crate::graph::{Architecture, Graph, GraphError, Shape, differences};
 use crate::hex;
 use crate::preprocess::{Preprocess, PreprocessError};
 use crate::tensors::{TensorFile, Tensors, TensorsError};
@@ -125,6 +125,18 @@ pub enum CheckpointError {
     /// The tensors are not those of the network.
     #[error(transparent)]
     Graph(#[from] GraphError),
+    /// A proof of another network.
+    #[error(
+        "`{tensor}` has shape {got:?}, expected a row of {expected:?} for each sample: it belongs to another run"
+    )]
+    Golden {
+        /// The value.
+        tensor: String,
+        /// The shape of a sample.
+        expected: Shape,
+        /// The shape found.
+        got: Shape,
+    },
     /// The recipe for pictures cannot be carried out.
     #[error("the checkpoint's recipe cannot be carried out: {0}")]
     Preprocess(PreprocessError),
@@ -308,34 +320,52 @@ fn fits(what: &'static str, differences: Vec<String>) -> Result<(), CheckpointEr
     Err(CheckpointError::State { what, differences })
 }
 
-/// Inputs and the training engine's outputs, kept beside a checkpoint as `golden.safetensors`: with them
-/// the export is proved without libtorch.
+/// Inputs of a network and the training engine's outputs, kept beside its parameters: with them the export is proved
+/// without libtorch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Golden {
-    /// Pictures as they go into the network, `[8, 3, h, w]`.
-    pub image: ndarray::ArrayD<f32>,
-    /// Their embeddings, `[8, s]`, computed in fp32.
-    pub embedding: ndarray::ArrayD<f32>,
+    /// By the names of the graph's inputs, each `[n, …]`.
+    pub inputs: Tensors,
+    /// By the names of its outputs, each `[n, …]`, computed in fp32.
+    pub outputs: Tensors,
 }
 
 impl Golden {
-    /// Reads the file's bytes.
-    pub fn parse(bytes: &[u8]) -> Result<Self, CheckpointError> {
-        let mut file = TensorFile::parse(bytes)?;
+    /// Reads the file's bytes, as [`Golden::to_bytes`] wrote them for the same `network`.
+    ///
+    /// # Errors
+    /// A value of the graph that is missing or has another shape, or another number of samples than the first input.
+    pub fn parse(bytes: &[u8], network: &str, graph: &Graph) -> Result<Self, CheckpointError> {
+        let mut floats = TensorFile::parse(bytes)?.floats;
+        let shapes = graph.shapes()?;
+        let mut samples = None;
         let mut take = |name: &str| {
-            file.floats
-                .remove(name)
-                .ok_or_else(|| CheckpointError::Description(format!("`{name}` is missing")))
+            let key = format!("{network}.{name}");
+            let missing = || CheckpointError::Description(format!("`{key}` is missing"));
+            let tensor = floats.remove(&key).ok_or_else(missing)?;
+            let n = *samples.get_or_insert(tensor.shape().first().copied().unwrap_or(0));
+            let expected: Vec<usize> = std::iter::once(n).chain(shapes[name].clone()).collect();
+            if tensor.shape() == expected && n > 0 {
+                return Ok((name.to_owned(), tensor));
+            }
+            let (expected, got) = (expected[1..].to_vec(), tensor.shape().to_vec());
+            Err(CheckpointError::Golden { tensor: key, expected, got })
         };
-        Ok(Self { image: take("backbone.image")?, embedding: take("backbone.embedding")? })
+        let inputs =
+            graph.inputs.iter().map(|input| take(&input.name)).collect::<Result<_, _>>()?;
+        let outputs = graph.outputs.iter().map(|name| take(name)).collect::<Result<_, _>>()?;
+        Ok(Self { inputs, outputs })
     }
 
-    /// The file's bytes.
-    pub fn to_bytes(&self) -> Result<Vec<u8>, CheckpointError> {
-        let floats = BTreeMap::from([
-            ("backbone.image".to_owned(), self.image.clone()),
-            ("backbone.embedding".to_owned(), self.embedding.clone()),
-        ]);
-        Ok(TensorFile { floats, ..TensorFile::default() }.to_bytes()?)
+    /// How many inputs there are.
+    pub fn samples(&self) -> usize {
+        self.inputs.values().next().map_or(0, |input| input.shape()[0])
+    }
+
+    /// The file's bytes; `network` comes before every name.
+    pub fn to_bytes(&self, network: &str) -> Result<Vec<u8>, CheckpointError> {
+        let values = self.inputs.iter().chain(&self.outputs);
+        let floats = values.map(|(name, value)| (format!("{network}.{name}"), value.clone()));
+        Ok(TensorFile { floats: floats.collect(), ..TensorFile::default() }.to_bytes()?)
     }
 }

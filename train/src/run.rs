@@ -58,6 +58,11 @@ impl Run {
         self.file("completer.safetensors")
     }
 
+    /// Inputs of ProtoComNet and what libtorch makes of them.
+    pub fn completer_golden(&self) -> PathBuf {
+        self.file("golden-completer.safetensors")
+    }
+
     /// The state of a meta-training.
     pub fn finetuning(&self) -> PathBuf {
         self.file("finetune.safetensors")
@@ -108,6 +113,6 @@ impl Run {
 
     /// Writes the proof that an export can be checked against.
     pub fn write_golden(&self, golden: &Golden) -> Result<()> {
-        Ok(disk::write(&self.file("golden.safetensors"), &golden.to_bytes()?)?)
+        Ok(disk::write(&self.file("golden.safetensors"), &golden.to_bytes("backbone")?)?)
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
+use edge::attention::Attention;
 use edge::embedder::Embedder;
 use edge::engine::EngineOptions;
 use edge::find::{self, NotFound, Surroundings};
@@ -66,15 +67,23 @@ fn run(config: Config, start: Instant) -> anyhow::Result<()> {
         Ok(knowledge) => (knowledge, None),
         Err(error) => (None, Some(error.to_string())),
     };
-    let embedder = open_embedder(bundle, &config, &places)?;
+    let options =
+        EngineOptions { onnxruntime: places.onnxruntime.clone(), threads: config.threads };
+    let (attention, unweighed) = match Attention::open(&bundle, config.engine, &options) {
+        Ok(attention) => (attention.filter(|_| knowledge.is_some()), None),
+        Err(error) => (None, Some(error.to_string())),
+    };
+    let embedder = open_embedder(bundle, &config, &options)?;
     let gallery = RedbGallery::open(&places.store, &embedder.manifest().space_id)?;
     let version = version(&config, &embedder, knowledge.is_some());
     let metrics = Arc::new(Metrics::default());
     let reader = embedder.reader().clone();
-    let mut station = Station::new(embedder, knowledge, Box::new(gallery), Arc::clone(&metrics))?;
+    let station = Station::new(embedder, knowledge, Box::new(gallery), Arc::clone(&metrics))?;
+    let mut station = station.with_attention(attention);
     let known = station.summary()?;
+    let (places, version_now) = (&places, &version);
     let report =
-        Report { address, places: &places, version: &version, known: &known, nameless, start };
+        Report { address, places, version: version_now, known: &known, nameless, unweighed, start };
     let report = report.to_string();
     let (worker, owner) = Worker::start(station, config.limits.max_queue)?;
     let state = Arc::new(AppState::new(config, version, reader, worker, metrics));
@@ -126,10 +135,12 @@ impl Places {
     }
 }
 
-fn open_embedder(bundle: Bundle, config: &Config, places: &Places) -> anyhow::Result<Embedder> {
-    let options =
-        EngineOptions { onnxruntime: places.onnxruntime.clone(), threads: config.threads };
-    let embedder = Embedder::open(bundle, config.engine, &options)?;
+fn open_embedder(
+    bundle: Bundle,
+    config: &Config,
+    options: &EngineOptions,
+) -> anyhow::Result<Embedder> {
+    let embedder = Embedder::open(bundle, config.engine, options)?;
     let limits = config.limits;
     Ok(embedder.with_limits(PictureLimits {
         max_bytes: limits.max_body_bytes,
@@ -172,6 +183,8 @@ struct Report<'a> {
     known: &'a wire::Gallery,
     /// Why names are not used although the bundle has knowledge of them.
     nameless: Option<String>,
+    /// Why attributes are not weighed although the bundle could.
+    unweighed: Option<String>,
     start: Instant,
 }
 
@@ -193,6 +206,9 @@ impl std::fmt::Display for Report<'_> {
                 writeln!(f, "  names   tell this bundle nothing: it learns from pictures alone")?
             }
             Some(reason) => writeln!(f, "  names   are not used: {reason}")?,
+        }
+        if let Some(reason) = &self.unweighed {
+            writeln!(f, "          attributes are not weighed: {reason}")?;
         }
         let wire::Gallery { classes, examples, .. } = self.known;
         writeln!(f, "  store   {} ({classes} classes, {examples} pictures)", shown(store))?;

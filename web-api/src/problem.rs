@@ -6,6 +6,7 @@ use axum::Json;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use edge::attention::AttentionError;
 use edge::embedder::EmbedError;
 use edge::gallery::{GalleryError, LabelError};
 use models::picture::PictureError;
@@ -213,6 +214,12 @@ impl From<EmbedError> for Problem {
             EmbedError::Preprocess(error) => Self::new(Code::BadPicture, sentence(&error)),
             other => Self::internal(other),
         }
+    }
+}
+
+impl From<AttentionError> for Problem {
+    fn from(error: AttentionError) -> Self {
+        Self::internal(error)
     }
 }
 

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
-use edge::classifier::{self, Candidate, Classifier};
+use edge::attention::Attention;
+use edge::classifier::{Candidate, Classifier, Near};
 use edge::embedder::{Embedded, Embedder, ReadPicture};
+use edge::explain::{Attribute, Explanation, explain};
 use edge::gallery::{self, ClassId, Gallery, GalleryError, Label, NewExample, Outcome, Said};
 use edge::knowledge::{Knowledge, LookedUp, Meaning};
 use models::few_shot::fusion::{Fusion, Setting};
@@ -34,6 +36,7 @@ pub struct Upload {
 pub struct Station {
     embedder: Embedder,
     knowledge: Option<Knowledge>,
+    attention: Option<Attention>,
     gallery: Box<dyn Gallery>,
     known: Known,
     metrics: Arc<Metrics>,
@@ -62,9 +65,6 @@ pub struct How {
     /// Let the pictures help to judge one another.
     pub transductive: bool,
 }
-
-/// The pictures that an explanation names.
-const MAX_NEAREST: usize = 3;
 
 /// Computed from the gallery; valid for one revision.
 struct Known {
@@ -96,7 +96,13 @@ impl Station {
         metrics: Arc<Metrics>,
     ) -> Result<Self, GalleryError> {
         let known = Known::read(gallery.as_ref(), knowledge.as_ref())?;
-        Ok(Self { embedder, knowledge, gallery, known, metrics })
+        Ok(Self { embedder, knowledge, attention: None, gallery, known, metrics })
+    }
+
+    /// With what weighs attributes in explanations.
+    #[must_use]
+    pub fn with_attention(self, attention: Option<Attention>) -> Self {
+        Self { attention, ..self }
     }
 
     /// The gallery's size and settings.
@@ -326,12 +332,13 @@ impl Station {
         let pictures = uploads.iter().zip(&embedded).zip(ranked);
         let results = pictures.map(|((upload, picture), ranked)| {
             let best = ranked.first().filter(|_| how.explain);
-            let explain = |best| self.explanation(best, &picture.embedding);
-            let explanation = best.map(explain).transpose()?;
+            let explanation =
+                best.map(|best| self.explanation(best, &picture.embedding)).transpose()?;
             Ok(wire::ClassifiedPicture { explanation, ..result(upload, picture, ranked) })
         });
+        let results = results.collect::<Result<_, Problem>>()?;
         Ok(wire::Classified {
-            results: results.collect::<Result<_, Problem>>()?,
+            results,
             fusion: fusion.to_string(),
             setting: setting.to_string(),
             unlabelled: if how.transductive { embedded.len() } else { 0 },
@@ -354,26 +361,24 @@ impl Station {
     }
 
     fn explanation(
-        &self,
+        &mut self,
         best: &Candidate,
         embedding: &[f32],
     ) -> Result<wire::Explanation, Problem> {
         let class = self.gallery.class(&best.class_id.to_string())?;
-        let sense = self.knowledge.as_ref().zip(best.meaning);
-        let sense = sense.and_then(|(knowledge, meaning)| knowledge.sense(meaning.synset));
-        let near = classifier::nearest(&class, embedding, MAX_NEAREST);
-        let attributes = sense.into_iter().flat_map(|sense| sense.attributes);
+        let (knowledge, attention) = (self.knowledge.as_ref(), self.attention.as_mut());
+        let Explanation { knowledge: share, meaning: found, attributes, nearest } =
+            explain(best, &class, embedding, knowledge, attention)?;
+        let attribute = |Attribute { name, weight }| wire::Attribute { name, weight };
+        let near = |near: Near| wire::Near {
+            example: near.example_id.to_string(),
+            similarity: near.similarity,
+        };
         Ok(wire::Explanation {
-            share: wire::Shares { pictures: 1.0 - best.knowledge, knowledge: best.knowledge },
-            meaning: best.meaning.and_then(|found| meaning(found, self.knowledge.as_ref())),
-            attributes: attributes.map(|name| wire::Attribute { name }).collect(),
-            nearest: near
-                .into_iter()
-                .map(|near| wire::Near {
-                    example: near.example_id.to_string(),
-                    similarity: near.similarity,
-                })
-                .collect(),
+            share: wire::Shares { pictures: 1.0 - share, knowledge: share },
+            meaning: found.and_then(|found| meaning(found, knowledge)),
+            attributes: attributes.into_iter().map(attribute).collect(),
+            nearest: nearest.into_iter().map(near).collect(),
         })
     }
 

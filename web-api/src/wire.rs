@@ -280,6 +280,10 @@ pub struct Attribute {
     /// In a word.
     #[schema(example = "handle")]
     pub name: String,
+    /// How much it counts for the class's prototype, greater is more; null where that is not known. Weighed ones come
+    /// first, best first.
+    #[schema(example = 0.31)]
+    pub weight: Option<f32>,
 }
 
 /// A picture of the class that is like the one asked about.

@@ -4,9 +4,12 @@ use std::fmt;
 use std::path::PathBuf;
 
 use clap::Args;
-use edge::classifier::{Candidate, Classifier};
+use edge::attention::Attention;
+use edge::classifier::{Candidate, Classifier, Near};
 use edge::embedder::{Embedded, Embedder};
+use edge::explain::{Attribute, explain};
 use edge::gallery::Class;
+use edge::knowledge::Knowledge;
 use models::bundle::Bundle;
 use models::few_shot::fusion::{Fusion, Setting};
 use models::picture::Warning;
@@ -21,8 +24,12 @@ const EXAMPLES: &str = "\
 Examples:
   handful classify photo.jpg
   handful classify --top 3 holiday/*.jpg
+  handful classify --explain photo.jpg
   handful classify --transductive box-1.jpg box-2.jpg box-3.jpg
   handful classify --json photo.jpg | jq -r '.results[0].label'";
+
+/// The most attributes that a person is shown.
+const MAX_SHOWN: usize = 8;
 
 /// Names what pictures show, by the classes that were enrolled
 #[derive(Debug, Args)]
@@ -39,6 +46,10 @@ pub(crate) struct Options {
     /// Let the pictures help to judge one another: better with several of most classes and nothing else
     #[arg(long)]
     transductive: bool,
+
+    /// Say why: attributes of the thing, and the pictures most like it
+    #[arg(long)]
+    explain: bool,
 
     /// Answer in JSON
     #[arg(long)]
@@ -60,8 +71,30 @@ struct FileAnswer {
     decision: &'static str,
     label: String,
     candidates: Vec<Ranked>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explanation: Option<Why>,
     warnings: Vec<Noted>,
     timing_ms: TimingMs,
+}
+
+/// Why the best candidate.
+#[derive(Debug, Serialize)]
+struct Why {
+    attributes: Vec<Weighed>,
+    nearest: Vec<Alike>,
+}
+
+#[derive(Debug, Serialize)]
+struct Weighed {
+    name: String,
+    /// How much it counts for the class's prototype; null where that is not known.
+    weight: Option<f32>,
+}
+
+#[derive(Debug, Serialize)]
+struct Alike {
+    example: String,
+    similarity: f32,
 }
 
 #[derive(Debug, Serialize)]
@@ -93,17 +126,26 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
     if options.transductive && options.files.len() < 2 {
         return Err(Failure::bad("--transductive needs two pictures or more, got one"));
     }
-    let (classes, classifier) = enrolled(context, &bundle)?;
+    let knowledge = Context::knowledge(&bundle);
+    let (classes, classifier) = enrolled(context, &bundle, knowledge.as_ref())?;
+    let mut reasons = match options.explain {
+        true => Some(Reasons { attention: context.attention(&bundle)?, knowledge }),
+        false => None,
+    };
     let mut embedder = context.embedder(bundle)?;
-    let answer = answer(options, &mut embedder, &classes, &classifier)?;
+    let answer = answer(options, &mut embedder, &classes, &classifier, reasons.as_mut())?;
     show(&answer, options.json);
     report_errors(&answer.errors, options.files.len(), "")
 }
 
 /// The store is opened, read and closed: it is not held while the network runs.
-fn enrolled(context: &Context, bundle: &Bundle) -> Result<(Vec<Class>, Classifier), Failure> {
+fn enrolled(
+    context: &Context,
+    bundle: &Bundle,
+    knowledge: Option<&Knowledge>,
+) -> Result<(Vec<Class>, Classifier), Failure> {
     let classes = context.existing_gallery(&bundle.manifest.space_id)?.classes()?;
-    let classifier = Classifier::new(&classes, Context::knowledge(bundle).as_ref());
+    let classifier = Classifier::new(&classes, knowledge);
     if classifier.classes() > 0 {
         return Ok((classes, classifier));
     }
@@ -117,6 +159,7 @@ fn answer(
     embedder: &mut Embedder,
     classes: &[Class],
     classifier: &Classifier,
+    mut reasons: Option<&mut Reasons>,
 ) -> Result<Answer, Failure> {
     let bar = progress("classifying", options.files.len(), options.json);
     let (mut read, mut errors) = (Vec::new(), Vec::new());
@@ -136,16 +179,73 @@ fn answer(
         true => classifier.classify_together(classes, &embeddings, top),
         false => embeddings.iter().map(|e| classifier.classify(e, top)).collect(),
     };
-    let answers = read.into_iter().zip(ranked);
-    let results = answers.map(|((file, embedded), ranked)| FileAnswer::new(file, embedded, ranked));
+    let answers = read.into_iter().zip(ranked).map(|((file, embedded), ranked)| {
+        let best = ranked.first().zip(reasons.as_deref_mut());
+        let why = best.map(|(best, reasons)| reasons.why(best, classes, &embedded.embedding));
+        Ok(FileAnswer::new(file, embedded, ranked, why.transpose()?))
+    });
+    let results = answers.collect::<Result<Vec<_>, Failure>>()?;
     let setting = if options.transductive { Setting::Transductive } else { Setting::Inductive };
     let fusion = if options.transductive { Fusion::Gaussian } else { classifier.fusion() };
-    let results = results.collect();
     Ok(Answer { results, errors, fusion, setting, model: ModelInfo::of(embedder) })
 }
 
+/// What explanations are made of.
+struct Reasons {
+    knowledge: Option<Knowledge>,
+    attention: Option<Attention>,
+}
+
+impl Reasons {
+    fn why(
+        &mut self,
+        best: &Candidate,
+        classes: &[Class],
+        embedding: &[f32],
+    ) -> Result<Why, Failure> {
+        let class = classes.iter().find(|class| class.id == best.class_id);
+        let class = class.expect("invariant: candidates are enrolled classes");
+        let (knowledge, attention) = (self.knowledge.as_ref(), self.attention.as_mut());
+        let found =
+            explain(best, class, embedding, knowledge, attention).map_err(Failure::failed)?;
+        let weighed = |Attribute { name, weight }| Weighed { name, weight };
+        let alike = |near: Near| Alike {
+            example: near.example_id.to_string(),
+            similarity: near.similarity,
+        };
+        Ok(Why {
+            attributes: found.attributes.into_iter().map(weighed).collect(),
+            nearest: found.nearest.into_iter().map(alike).collect(),
+        })
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let weighed = |Weighed { name, weight }: &Weighed| match weight {
+            Some(weight) => format!("{name} {weight:.2}"),
+            None => name.clone(),
+        };
+        let attributes: Vec<String> = self.attributes.iter().take(MAX_SHOWN).map(weighed).collect();
+        if !attributes.is_empty() {
+            writeln!(f, "  it has  {}", attributes.join(", "))?;
+        }
+        let alike = |Alike { example, similarity }: &Alike| format!("{example} ({similarity:.2})");
+        let nearest: Vec<String> = self.nearest.iter().map(alike).collect();
+        if !nearest.is_empty() {
+            writeln!(f, "  most alike  {}", nearest.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
 impl FileAnswer {
-    fn new(file: String, embedded: Embedded, ranked: Vec<Candidate>) -> Self {
+    fn new(
+        file: String,
+        embedded: Embedded,
+        ranked: Vec<Candidate>,
+        explanation: Option<Why>,
+    ) -> Self {
         let label = ranked.first().map(|best| best.label.to_string()).unwrap_or_default();
         let noted = |Warning { code, detail }| Noted { code, detail };
         let ms = |time: std::time::Duration| time.as_secs_f64() * 1e3;
@@ -155,6 +255,7 @@ impl FileAnswer {
             decision: "accepted",
             label,
             candidates: ranked.into_iter().map(Ranked::of).collect(),
+            explanation,
             warnings: embedded.warnings.into_iter().map(noted).collect(),
             timing_ms: TimingMs {
                 decode: ms(timing.decode),
@@ -199,6 +300,9 @@ impl fmt::Display for FileAnswer {
                 (_, percent) => format!("{examples} {pictures}, {percent:.0} % by its name"),
             };
             writeln!(f, "  {label}  {score:>5.2}  {bar}  {source}")?;
+        }
+        if let Some(why) = &self.explanation {
+            write!(f, "{why}")?;
         }
         Ok(())
     }

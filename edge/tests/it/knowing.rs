@@ -2,7 +2,10 @@
 
 use std::fs;
 
+use edge::attention::Attention;
 use edge::classifier::{Classifier, nearest};
+use edge::engine::{EngineChoice, Provider};
+use edge::explain::explain;
 use edge::gallery::{Gallery, MemoryGallery, NewExample, Said};
 use edge::knowledge::{Knowledge, Rule};
 use models::bundle::{Bundle, BundleLimits};
@@ -10,7 +13,7 @@ use models::few_shot::fusion::Fusion;
 use models::knowledge::wordnet::SynsetId;
 
 use crate::cli::{Said as Output, Sandbox};
-use crate::fixtures::{copy_folder, folder, label, png};
+use crate::fixtures::{copy_folder, folder, label, onnxruntime, options, png};
 
 const ANIMAL: SynsetId = SynsetId(10);
 const CUP: SynsetId = SynsetId(11);
@@ -223,4 +226,52 @@ fn knowledge_that_is_damaged_or_missing_is_named() {
     fs::remove_file(&lexicon).unwrap();
     let error = open().unwrap_err().to_string();
     assert!(error.contains("lexicon-"), "{error}");
+}
+
+#[test]
+fn attributes_are_weighed_on_every_engine_alike() {
+    let (bundle, knowledge) = (bundle(), knowledge());
+    let cup = knowledge.read("cup").unwrap();
+    let prototype = knowledge.semantic(&[Some(cup)]);
+    let weights = |choice: EngineChoice, library| {
+        let mut attention = Attention::open(&bundle, choice, &options(library)).unwrap().unwrap();
+        let word = knowledge.word(CUP).unwrap();
+        // Nobody measured what a zebra is part of; a hoof is measured and no part of a cup.
+        let asked = [ZEBRA, SynsetId(18)].into_iter();
+        attention.weights(prototype.row(0), word, asked).unwrap()
+    };
+    let tract = weights(EngineChoice::Only(Provider::Tract), None);
+    assert_eq!(tract.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [SynsetId(18)]);
+    assert!(tract[0].1.abs() > 1e-3, "{tract:?}");
+    let Some(library) = onnxruntime("attributes weighed by ONNX Runtime") else { return };
+    let ort = weights(EngineChoice::Only(Provider::Cpu), Some(library));
+    assert!((tract[0].1 - ort[0].1).abs() < 1e-5, "{tract:?} {ort:?}");
+}
+
+#[test]
+fn an_explanation_names_attributes_and_the_nearest_pictures() {
+    let (bundle, knowledge) = (bundle(), knowledge());
+    let mut gallery = MemoryGallery::new();
+    gallery.define(&label("zebra"), None).unwrap();
+    gallery.enroll(&label("gadget"), examples(&knowledge, "cup", 2), true).unwrap();
+    let classes = gallery.classes().unwrap();
+    let classifier = Classifier::new(&classes, Some(&knowledge));
+    let tract = EngineChoice::Only(Provider::Tract);
+    let mut attention = Attention::open(&bundle, tract, &options(None)).unwrap();
+    let mut explained = |of: &str, embedding: &[f32]| {
+        let best = classifier.classify(embedding, 1).swap_remove(0);
+        assert_eq!(best.label.as_str(), of);
+        let class = classes.iter().find(|class| class.id == best.class_id).unwrap();
+        explain(&best, class, embedding, Some(&knowledge), attention.as_mut()).unwrap()
+    };
+    let by_name = knowledge.semantic(&[knowledge.read("zebra")]).row(0).to_vec();
+    let zebra = explained("zebra", &by_name);
+    assert_eq!((zebra.knowledge, zebra.nearest.len()), (1.0, 0));
+    let [hoof] = zebra.attributes.as_slice() else { panic!("{zebra:?}") };
+    assert!(hoof.name == "hoof" && hoof.weight.is_some_and(f32::is_finite), "{hoof:?}");
+    let example =
+        &classes.iter().find(|class| class.label.as_str() == "gadget").unwrap().examples[1];
+    let gadget = explained("gadget", &example.embedding);
+    assert_eq!((gadget.attributes.len(), gadget.meaning, gadget.knowledge), (0, None, 0.0));
+    assert_eq!((gadget.nearest.len(), gadget.nearest[0].example_id), (2, example.id));
 }

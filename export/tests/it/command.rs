@@ -98,7 +98,13 @@ fn names_travel_with_the_bundle() {
     assert!(output.status.success(), "{}", errors(&output));
     let bundle = Bundle::open(&bench.path("tiny"), &BundleLimits::default()).unwrap();
     assert_eq!(bundle.lexicon().unwrap(), Some(sample::lexicon()));
-    let lexicon = bundle.manifest.knowledge.as_ref().unwrap().lexicon.file.clone();
+    let knowledge = bundle.manifest.knowledge.as_ref().unwrap();
+    let lexicon = knowledge.lexicon.file.clone();
+    let completer = knowledge.completer.as_ref().unwrap();
+    assert!(completer.verification.iter().all(|v| v.max_abs_difference <= 1e-4), "{completer:?}");
+    assert!(
+        bundle.file("completer.onnx").is_some() && bundle.file(&completer.attributes).is_some()
+    );
     assert_eq!(bench.names(), [lexicon.as_str(), "run", "tiny", "words.bin"]);
 
     let output = bench.export(&["--out", "fresh/tiny", "--lexicon", "words.bin"]);

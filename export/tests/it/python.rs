@@ -93,8 +93,8 @@ fn python_accepts_what_ships() {
     };
     let folder = tempfile::tempdir().unwrap();
     let run = sample::run();
-    let inputs = [("image".to_owned(), run.golden.image.clone())];
-    let golden = [run.golden.embedding.clone()];
+    let inputs = [("image".to_owned(), run.golden.inputs["image"].clone())];
+    let golden = [run.golden.outputs["embedding"].clone()];
     let items = [WeightStorage::Fp32, WeightStorage::Fp16].map(|storage| {
         let draft = Draft::new(&run, &sample::recipe("tiny", storage)).unwrap();
         item(folder.path(), &storage.to_string(), &draft.onnx, &inputs, &golden)

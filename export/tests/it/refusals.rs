@@ -50,7 +50,7 @@ fn a_file_that_is_not_there() {
 fn a_golden_file_of_another_run() {
     let bench = Bench::new();
     let mut run = sample::run();
-    run.golden.embedding.mapv_inplace(|v| 0.9 * v);
+    run.golden.outputs.get_mut("embedding").unwrap().mapv_inplace(|v| 0.9 * v);
     sample::save(&run, &bench.path("run"));
     refuse(&bench, &[], 1, &["does not compute what was trained", "no bundle was written"]);
     let output = bench.export(&["--out", "out", "--json"]);
@@ -64,10 +64,10 @@ fn a_golden_file_of_another_run() {
 fn a_golden_file_of_another_shape() {
     let bench = Bench::new();
     let mut run = sample::run();
-    run.golden.embedding = ndarray::ArrayD::zeros(vec![4, 25]);
+    *run.golden.outputs.get_mut("embedding").unwrap() = ndarray::ArrayD::zeros(vec![4, 25]);
     sample::save(&run, &bench.path("run"));
-    refuse(&bench, &[], 2, &["backbone.embedding", "[4, 25]", "[4, 24]"]);
-    run.golden.image = ndarray::ArrayD::zeros(vec![]);
+    refuse(&bench, &[], 2, &["backbone.embedding", "[4, 25]", "[24]"]);
+    *run.golden.inputs.get_mut("image").unwrap() = ndarray::ArrayD::zeros(vec![]);
     sample::save(&run, &bench.path("run"));
     refuse(&bench, &[], 2, &["backbone.image", "[]"]);
     let empty = TensorFile::default().to_bytes().unwrap();

@@ -7,18 +7,19 @@ use std::process::{Command, Output};
 use edge::engine::{Engine, EngineChoice, EngineOptions, Model, Provider, select};
 use edge::find::{self, Surroundings};
 use export::bundle_writer::Recipe;
-use export::run::Run;
+use export::run::{Completer, Run};
 use models::bundle::WeightStorage;
 use models::cases::Case;
 use models::checkpoint::{Checkpoint, Golden, Provenance};
 use models::few_shot::kernel::KernelCompleter;
-use models::graph::{Architecture, Resnet12};
+use models::few_shot::protocomnet::{Attributes, Described, LearnedCompleter};
+use models::graph::{Architecture, ProtoComNet, Resnet12, SelfWeight};
 use models::knowledge::lexicon::Lexicon;
 use models::knowledge::vectors::Vectors;
 use models::knowledge::wordnet::{SynsetId, WordNet};
 use models::preprocess::Preprocess;
 use models::tensors::{TensorFile, Tensors};
-use ndarray::{ArrayD, Ix2, s};
+use ndarray::{Array2, ArrayD, ArrayView2, Axis, Ix2, s};
 use tempfile::TempDir;
 
 /// The root of the source.
@@ -43,10 +44,9 @@ pub(crate) fn options() -> EngineOptions {
 pub(crate) fn run() -> Run {
     let path = workspace().join("fixtures/backbone_tiny_eval.safetensors");
     let mut floats = TensorFile::parse(&fs::read(path).unwrap()).unwrap().floats;
-    let golden = Golden {
-        image: floats.remove("input").unwrap(),
-        embedding: floats.remove("embedding").unwrap(),
-    };
+    let mut take =
+        |from: &str, name: &str| Tensors::from([(name.to_owned(), floats.remove(from).unwrap())]);
+    let golden = Golden { inputs: take("input", "image"), outputs: take("embedding", "embedding") };
     let parameters = floats
         .into_iter()
         .map(|(name, tensor)| (name.strip_prefix("param.").unwrap().to_owned(), tensor))
@@ -64,16 +64,21 @@ pub(crate) fn run() -> Run {
             ..Provenance::default()
         },
     };
-    Run { checkpoint, golden, kernel: None }
+    Run { checkpoint, golden, kernel: None, completer: None }
 }
 
 /// Writes a run's folder.
 pub(crate) fn save(run: &Run, dir: &Path) {
     fs::create_dir_all(dir).unwrap();
     fs::write(dir.join("best.safetensors"), run.checkpoint.to_bytes().unwrap()).unwrap();
-    fs::write(dir.join("golden.safetensors"), run.golden.to_bytes().unwrap()).unwrap();
+    fs::write(dir.join("golden.safetensors"), run.golden.to_bytes("backbone").unwrap()).unwrap();
     if let Some(kernel) = &run.kernel {
         fs::write(dir.join("kernel.safetensors"), kernel).unwrap();
+    }
+    if let Some(Completer { space_id, learned, golden }) = &run.completer {
+        fs::write(dir.join("completer.safetensors"), learned.to_bytes(space_id).unwrap()).unwrap();
+        let golden = golden.to_bytes("completer").unwrap();
+        fs::write(dir.join("golden-completer.safetensors"), golden).unwrap();
     }
 }
 
@@ -137,11 +142,57 @@ pub(crate) fn knowing_run() -> Run {
     let lexicon = Lexicon::parse(&lexicon()).unwrap();
     let base = [10, 11, 12, 13].map(SynsetId);
     let base: Vec<_> = base.iter().map(|&id| lexicon.known_as(id).unwrap()).collect();
-    let rows = run.golden.embedding.clone().into_dimensionality::<Ix2>().unwrap();
+    let rows = run.golden.outputs["embedding"].clone().into_dimensionality::<Ix2>().unwrap();
     let prototypes = rows.slice(s![..base.len(), ..]);
     let completer = KernelCompleter::fit(&base, prototypes);
-    let bytes = completer.to_bytes(&run.checkpoint.space_id().unwrap()).unwrap();
-    Run { kernel: Some(bytes), ..run }
+    let space_id = run.checkpoint.space_id().unwrap();
+    let bytes = completer.to_bytes(&space_id).unwrap();
+    let completer = Some(learned(&lexicon, prototypes, space_id));
+    Run { kernel: Some(bytes), completer, ..run }
+}
+
+/// A ProtoComNet of made-up weights, which knows handles and hooves, proved by its formula.
+fn learned(lexicon: &Lexicon, prototypes: ArrayView2<'_, f32>, space_id: String) -> Completer {
+    let (embedding, word) = (prototypes.ncols(), lexicon.header().dimension);
+    let network =
+        ProtoComNet { embedding, word, attributes: 2, hidden: 8, self_weight: SelfWeight::One };
+    let made_up = |seed: usize, shape: &[usize]| {
+        let mut i = seed;
+        ArrayD::from_shape_simple_fn(shape, || {
+            i = (i * 37 + 11) % 101;
+            (i as f32 - 50.0) / 150.0
+        })
+    };
+    let parameters = network.graph().parameters().unwrap().into_iter().enumerate();
+    let parameters =
+        parameters.map(|(seed, p)| (p.name.clone(), made_up(seed + 1, &p.shape))).collect();
+    let ids = [18, 19].map(SynsetId);
+    let vectors: Vec<_> = ids.iter().map(|&id| lexicon.vector(id).unwrap()).collect();
+    let vectors: Vec<_> = vectors.iter().map(|vector| vector.view()).collect();
+    let attributes = Attributes {
+        names: ids.iter().map(SynsetId::to_string).collect(),
+        mean: prototypes.slice(s![..2, ..]).to_owned(),
+        word: ndarray::stack(Axis(0), &vectors).unwrap(),
+    };
+    let learned = LearnedCompleter::new(network, parameters, attributes).unwrap();
+    let described =
+        |id, attributes| Described { word: lexicon.vector(SynsetId(id)).unwrap(), attributes };
+    let classes = [described(11, vec![0]), described(12, vec![1]), described(10, vec![0, 1])];
+    let prototypes = prototypes.slice(s![..classes.len(), ..]);
+    let mut weights = Array2::zeros((classes.len(), 2));
+    for (row, class) in classes.iter().enumerate() {
+        let of_class = learned.weights(prototypes.row(row), class);
+        of_class
+            .into_iter()
+            .enumerate()
+            .for_each(|(column, weight)| weights[[row, column]] = weight);
+    }
+    let outputs = Tensors::from([
+        ("completed".to_owned(), learned.complete(prototypes, &classes).into_dyn()),
+        ("weights".to_owned(), weights.into_dyn()),
+    ]);
+    let golden = Golden { inputs: learned.inputs(prototypes, &classes), outputs };
+    Completer { space_id, learned, golden }
 }
 
 /// What the tests' bundles are.

@@ -1,11 +1,10 @@
 //! Nothing ships that does not compute what was trained.
 
 use edge::engine::EngineOptions;
-use export::bundle_writer::{Draft, WriteError, export};
+use export::bundle_writer::{Draft, Recipe, WriteError, export};
 use export::run::Run;
 use export::verify::{Difference, Outcome, Verified, verify};
 use models::bundle::{Bundle, BundleLimits, WeightStorage};
-use models::checkpoint::Golden;
 
 use crate::sample::{self, recipe, skipped};
 
@@ -92,11 +91,27 @@ fn an_engine_must_pass_the_self_test_too() {
 fn a_golden_file_that_disagrees_leaves_no_bundle() {
     let folder = tempfile::tempdir().unwrap();
     let mut run = sample::run();
-    run.golden = Golden { embedding: run.golden.embedding * 1.1, ..run.golden };
+    *run.golden.outputs.get_mut("embedding").unwrap() *= 1.1;
     let out = folder.path().join("bundle");
     let options = EngineOptions::default();
     let error = export(&run, &recipe("tiny", WeightStorage::Fp16), &options, &out).unwrap_err();
     assert!(matches!(error, WriteError::Rejected(_)), "{error}");
+    assert_eq!(models::disk::list(folder.path()).unwrap().len(), 0);
+}
+
+#[test]
+fn a_completer_that_disagrees_leaves_no_bundle() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = sample::knowing_run();
+    let golden = &mut run.completer.as_mut().unwrap().golden;
+    golden.outputs.get_mut("weights").unwrap()[[1, 0]] += 1e-2;
+    let recipe =
+        Recipe { lexicon: Some(sample::lexicon()), ..recipe("named", WeightStorage::Fp32) };
+    let out = folder.path().join("bundle");
+    let error = export(&run, &recipe, &EngineOptions::default(), &out).unwrap_err();
+    let WriteError::Rejected(verified) = error else { panic!("{error}") };
+    assert!(matches!(outcome(&verified, "reference"), Outcome::Differs(_)), "{verified}");
+    assert!(matches!(outcome(&verified, "tract"), Outcome::Differs(_)), "{verified}");
     assert_eq!(models::disk::list(folder.path()).unwrap().len(), 0);
 }
 

@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 use super::self_test::SelfTest;
 use crate::checkpoint::Provenance;
 use crate::few_shot::evaluate::Report;
-use crate::graph::Architecture;
+use crate::graph::{Architecture, ProtoComNet};
 use crate::hex;
 use crate::preprocess::{Preprocess, PreprocessError};
 
 /// The version of the format that is written.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
-/// The oldest version that is read: it is this one without `knowledge`.
+/// The oldest version that is read: the first had no `knowledge`, the second no `knowledge.completer`.
 pub const OLDEST_FORMAT: u32 = 1;
 
 /// The manifest's file name.
@@ -92,13 +92,30 @@ pub struct Network {
 }
 
 /// The files that turn a name into a prototype.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KnowledgeFiles {
     /// The kernel completer, one of `files`.
     pub kernel: String,
+    /// The learned completer, which explains answers by attributes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completer: Option<CompleterFiles>,
     /// The lexicon: one file for all bundles of a folder, beside them.
     pub lexicon: NamedFile,
+}
+
+/// ProtoComNet and the attributes that it reads.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CompleterFiles {
+    /// The network's ONNX file, one of `files`.
+    pub file: String,
+    /// The table of attributes, one of `files`.
+    pub attributes: String,
+    /// The network's sizes.
+    pub network: ProtoComNet,
+    /// How far each engine was from the training engine when the bundle was written.
+    pub verification: Vec<Verification>,
 }
 
 /// A file outside of the bundle.
@@ -324,9 +341,21 @@ impl Manifest {
     }
 
     fn check_knowledge(&self) -> Result<(), ManifestError> {
-        let Some(KnowledgeFiles { kernel, lexicon }) = &self.knowledge else { return Ok(()) };
-        let is_file = self.files.contains_key(kernel);
-        require(is_file, "knowledge.kernel", "one of `files`", kernel)?;
+        let Some(KnowledgeFiles { kernel, completer, lexicon }) = &self.knowledge else {
+            return Ok(());
+        };
+        let is_file = |name| self.files.contains_key(name);
+        require(is_file(kernel), "knowledge.kernel", "one of `files`", kernel)?;
+        if let Some(CompleterFiles { file, attributes, network, .. }) = completer {
+            require(is_file(file), "knowledge.completer.file", "one of `files`", file)?;
+            let field = "knowledge.completer.attributes";
+            require(is_file(attributes), field, "one of `files`", attributes)?;
+            let sizes = [network.embedding, network.word, network.attributes, network.hidden];
+            let fits = network.embedding == self.backbone.embedding_size
+                && sizes.iter().all(|size| (1..=MAX_EMBEDDING_SIZE).contains(size));
+            let expected = "sizes of 1 to 16384, and the backbone's embedding";
+            require(fits, "knowledge.completer.network", expected, format!("{sizes:?}"))?;
+        }
         let (name, hash) = (&lexicon.file, &lexicon.sha256);
         require(is_plain(name), "knowledge.lexicon.file", "a plain file name", name)?;
         let digits = "64 lower-case hexadecimal digits";

@@ -155,8 +155,8 @@ fn a_linked_file_is_refused() {
 #[test]
 fn a_wrong_field_is_named() {
     for (from, to, expected) in [
-        ("\"format\": 2", "\"format\": 3", "the bundle has format 3, expected 1 to 2"),
-        ("\"format\": 2", "\"format\": 0", "the bundle has format 0, expected 1 to 2"),
+        ("\"format\": 3", "\"format\": 4", "the bundle has format 4, expected 1 to 3"),
+        ("\"format\": 3", "\"format\": 0", "the bundle has format 0, expected 1 to 3"),
         ("\"name\": \"test\"", "\"name\": \"Te/st\"", "`name` is \"Te/st\""),
         ("\"name\": \"test\"", "\"nome\": \"test\"", "unknown field `nome`"),
         (&"0".repeat(64), "00", "`space_id` is \"00\""),

@@ -46,10 +46,15 @@ impl Gathered {
     /// Pads to the most attributes of any class, and at least 1.
     pub fn of(classes: &[Described]) -> Self {
         let width = classes.iter().map(|class| class.attributes.len()).max().unwrap_or(0).max(1);
+        Self::in_columns(classes, width)
+    }
+
+    /// Pads or cuts to so many attributes.
+    fn in_columns(classes: &[Described], width: usize) -> Self {
         let size = (classes.len(), width);
         let (mut index, mut mask) = (Array2::zeros(size), Array2::zeros(size));
         for (row, class) in classes.iter().enumerate() {
-            for (column, &attribute) in class.attributes.iter().enumerate() {
+            for (column, &attribute) in class.attributes.iter().take(width).enumerate() {
                 index[[row, column]] = attribute as i64;
                 mask[[row, column]] = 1.0;
             }
@@ -68,6 +73,42 @@ pub struct LearnedCompleter {
     encoded: Array2<f32>,
     /// Every attribute's word through the aggregator's first layer, `[A, d]`.
     terms: Array2<f32>,
+}
+
+impl Attributes {
+    /// The inputs of a [`ProtoComNet`]'s graph with `columns` attributes a class, for prototypes `[n, s]`, each of the
+    /// class in the same place. Of a class with more attributes than columns the first ones count.
+    pub fn inputs(
+        &self,
+        columns: usize,
+        prototypes: ArrayView2<'_, f32>,
+        classes: &[Described],
+    ) -> Tensors {
+        let Gathered { index, mask } = Gathered::in_columns(classes, columns);
+        let (n, rows) = (classes.len(), index.iter().map(|&row| row as usize));
+        let rows: Vec<usize> = rows.collect();
+        let gather = |table: &Array2<f32>| {
+            let gathered = match table.nrows() {
+                // Of no attributes there is nothing to point at, and the mask is zero.
+                0 => Array2::zeros((rows.len(), table.ncols())),
+                _ => table.select(Axis(0), &rows),
+            };
+            let shape = (n, columns, table.ncols());
+            let gathered = gathered.into_shape_with_order(shape);
+            gathered.expect("invariant: a row for each column of each class").into_dyn()
+        };
+        let mut words = Array2::zeros((n, self.word.ncols()));
+        for (mut row, class) in words.rows_mut().into_iter().zip(classes) {
+            row.assign(&class.word);
+        }
+        Tensors::from([
+            ("prototype".to_owned(), prototypes.to_owned().into_dyn()),
+            ("class_word".to_owned(), words.into_dyn()),
+            ("attribute".to_owned(), gather(&self.mean)),
+            ("attribute_word".to_owned(), gather(&self.word)),
+            ("mask".to_owned(), mask.into_dyn()),
+        ])
+    }
 }
 
 impl LearnedCompleter {
@@ -114,6 +155,11 @@ impl LearnedCompleter {
     /// What it completes from.
     pub fn attributes(&self) -> &Attributes {
         &self.attributes
+    }
+
+    /// The inputs of its network's graph for these prototypes and classes: see [`Attributes::inputs`].
+    pub fn inputs(&self, prototypes: ArrayView2<'_, f32>, classes: &[Described]) -> Tensors {
+        self.attributes.inputs(self.network.attributes, prototypes, classes)
     }
 
     /// Raw completed prototypes `[n, s]` of raw ones `[n, s]`, each of the class in the same place.

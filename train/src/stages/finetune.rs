@@ -24,7 +24,7 @@ use tch::Tensor;
 use super::embed::embed;
 use super::golden::golden;
 use super::pretrain::{Ending, spec};
-use super::protocomnet::{described, learned};
+use super::protocomnet::{self, described, learned};
 use crate::augment::picture_rng;
 use crate::config::{Finetune, Learned};
 use crate::embeddings::embeddings;
@@ -295,10 +295,9 @@ impl Training<'_> {
             provenance,
             ..self.checkpoint.clone()
         };
-        let completer = self.completer()?.to_bytes(&best.space_id()?)?;
         self.out.write(&self.out.best(), &best)?;
         self.out.write_golden(&golden(&best)?)?;
-        Ok(disk::write(&self.out.completer(), &completer)?)
+        protocomnet::write(&self.out, &self.completer()?, &best.space_id()?)
     }
 
     fn save(&self) -> Result<()> {

@@ -1,27 +1,42 @@
-//! The proof that travels with a checkpoint: synthetic inputs and what libtorch makes of them.
+//! The proof that travels with a network: inputs and what libtorch makes of them.
 
 use anyhow::Result;
 use models::checkpoint::{Checkpoint, Golden};
+use models::graph::Graph;
+use models::tensors::Tensors;
 use ndarray::{ArrayD, IxDyn};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use tch::{Device, Kind};
+use tch::{Device, Kind, Tensor};
 
 use crate::net::{Compute, Mode, Net, to_array, to_tensor};
 
-const PICTURES: usize = 8;
+/// Samples of a proof.
+pub const SAMPLES: usize = 8;
+
 const SEED: u64 = 20210;
 
-/// Runs the checkpoint's network in fp32 on the CPU.
+/// Runs the checkpoint's backbone on noise.
 pub fn golden(checkpoint: &Checkpoint) -> Result<Golden> {
-    let compute = Compute { device: Device::Cpu, kind: Kind::Float };
-    let net = Net::new(checkpoint.architecture.graph(), &checkpoint.backbone()?, compute)?;
     let size = checkpoint.architecture.input_size();
     let mut rng = ChaCha8Rng::seed_from_u64(SEED);
     // Uniform in -2..2: the range of normalized pictures.
-    let image = ArrayD::from_shape_simple_fn(IxDyn(&[PICTURES, 3, size, size]), || {
+    let image = ArrayD::from_shape_simple_fn(IxDyn(&[SAMPLES, 3, size, size]), || {
         (rng.next_u32() >> 8) as f32 / (1 << 22) as f32 - 2.0
     });
-    let outputs = tch::no_grad(|| net.forward(&[("image", &to_tensor(&image)?)], Mode::Eval))?;
-    Ok(Golden { image, embedding: to_array(&outputs[0])? })
+    let inputs = Tensors::from([("image".to_owned(), image)]);
+    prove(checkpoint.architecture.graph(), &checkpoint.backbone()?, inputs)
+}
+
+/// Runs a network in fp32 on the CPU.
+pub fn prove(graph: Graph, parameters: &Tensors, inputs: Tensors) -> Result<Golden> {
+    let compute = Compute { device: Device::Cpu, kind: Kind::Float };
+    let net = Net::new(graph, parameters, compute)?;
+    let given: Vec<(&String, Tensor)> =
+        inputs.iter().map(|(name, value)| Ok((name, to_tensor(value)?))).collect::<Result<_>>()?;
+    let given: Vec<(&str, &Tensor)> = given.iter().map(|(name, t)| (name.as_str(), t)).collect();
+    let outputs = tch::no_grad(|| net.forward(&given, Mode::Eval))?;
+    let outputs = net.graph().outputs.iter().zip(&outputs);
+    let outputs = outputs.map(|(name, output)| Ok((name.clone(), to_array(output)?)));
+    Ok(Golden { inputs, outputs: outputs.collect::<Result<_>>()? })
 }

@@ -174,7 +174,7 @@ pub fn import(weights: &Path, run: &Run, options: &Options) -> Result<Imported> 
 fn write(run: &Run, checkpoint: &Checkpoint) -> Result<()> {
     let golden = golden(checkpoint)?;
     let what = "the embedding that these weights give".to_owned();
-    ensure!(is_finite(&golden.embedding), ImportError::NotFinite { what });
+    ensure!(golden.outputs.values().all(is_finite), ImportError::NotFinite { what });
     run.create()?;
     run.write_golden(&golden)?;
     run.write(&run.best(), checkpoint)

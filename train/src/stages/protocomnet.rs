@@ -17,6 +17,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use tch::{Kind, Reduction, Tensor};
 
+use super::golden;
 use super::statistics::{measure, unknown};
 use crate::config::Completion;
 use crate::embeddings::embeddings;
@@ -64,8 +65,29 @@ pub fn learn(
     }
     progress.finish_and_clear();
     let completer = LearnedCompleter::new(network, lesson.net.tensors()?, attributes)?;
-    disk::write(&run.completer(), &completer.to_bytes(&checkpoint.space_id()?)?)?;
+    write(run, &completer, &checkpoint.space_id()?)?;
     Ok(completer)
+}
+
+/// Writes a completer into the run, with what libtorch makes of its own attributes as the proof for an export.
+pub fn write(run: &Run, completer: &LearnedCompleter, space_id: &str) -> Result<()> {
+    let golden =
+        golden::prove(completer.network().graph(), completer.parameters(), samples(completer))?;
+    disk::write(&run.completer_golden(), &golden.to_bytes("completer")?)?;
+    Ok(disk::write(&run.completer(), &completer.to_bytes(space_id)?)?)
+}
+
+/// Inputs that are alike to real ones: each attribute in turn poses as a class that has the attributes after it.
+fn samples(completer: &LearnedCompleter) -> Tensors {
+    let (attributes, most) = (completer.attributes(), completer.network().attributes);
+    let all = attributes.names.len();
+    let rows: Vec<usize> = (0..golden::SAMPLES.min(all)).collect();
+    let described = |&row: &usize| Described {
+        word: attributes.word.row(row).to_owned(),
+        attributes: (row + 1..all).take(most.min(1 + row)).collect(),
+    };
+    let classes: Vec<Described> = rows.iter().map(described).collect();
+    completer.inputs(attributes.mean.select(Axis(0), &rows).view(), &classes)
 }
 
 /// The run's ProtoComNet, if it has one; it must be of the same embedding space as the checkpoint.

@@ -143,9 +143,9 @@ fn a_published_file_becomes_a_run_with_its_provenance() {
     assert!(notes.starts_with("imported from published.pth, SHA-256 "), "{notes}");
     assert!(notes.ends_with("; left out: cls_head, pre_head, propa_head"), "{notes}");
 
-    let golden =
-        Golden::parse(&std::fs::read(scene.path("run/golden.safetensors")).unwrap()).unwrap();
-    assert_eq!(embedding(&checkpoint, &golden.image), golden.embedding);
+    let bytes = std::fs::read(scene.path("run/golden.safetensors")).unwrap();
+    let golden = Golden::parse(&bytes, "backbone", &checkpoint.architecture.graph()).unwrap();
+    assert_eq!(embedding(&checkpoint, &golden.inputs["image"]), golden.outputs["embedding"]);
 }
 
 #[test]

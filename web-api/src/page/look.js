@@ -174,7 +174,7 @@ export class Look {
     }
     if (named) parts.push(`its name (${percent(share.knowledge)}): ${definition(meaning.gloss)}`);
     say(byId("reason"), `By ${parts.join(" and ")}.`);
-    const chips = named ? attributes.slice(0, MAX_CHIPS).map(({ name }) => make("li", "chip", name)) : [];
+    const chips = named ? attributes.slice(0, MAX_CHIPS).map(chip) : [];
     byId("chips").replaceChildren(...chips);
     show(byId("chips"), chips.length > 0);
   }
@@ -192,6 +192,13 @@ export class Look {
     this.#spoken = text;
     byId("spoken").textContent = text;
   }
+}
+
+/** Weighed attributes come first; the weight itself is for those who look closer. */
+function chip({ name, weight }) {
+  const chip = make("li", "chip", name);
+  if (weight !== null) chip.title = `counts ${weight.toFixed(2)}`;
+  return chip;
 }
 
 const percent = (share) => `${Math.round(100 * share)} %`;

@@ -1,4 +1,4 @@
-//! `completer.safetensors`: a [`LearnedCompleter`].
+//! `completer.safetensors`: a [`LearnedCompleter`]; `attributes.safetensors`: its [`Attributes`] alone.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +9,9 @@ use crate::graph::{GraphError, ProtoComNet};
 use crate::tensors::{TensorFile, Tensors, TensorsError};
 
 const KIND: &str = "handful-completer";
+
+/// The kind of a table of attributes by itself.
+const TABLE: &str = "handful-attributes";
 
 /// The version of the format that is written, and the only one that is read.
 pub const FORMAT: u32 = 1;
@@ -32,6 +35,14 @@ pub enum LearnedError {
     /// Another kind of file, or another version of it.
     #[error("the file is `{kind}` of format {format}, expected `{KIND}` of format {FORMAT}")]
     Format {
+        /// The kind found.
+        kind: String,
+        /// The format found.
+        format: u32,
+    },
+    /// Another kind of file than a table of attributes, or another version of it.
+    #[error("the file is `{kind}` of format {format}, expected `{TABLE}` of format {FORMAT}")]
+    Table {
         /// The kind found.
         kind: String,
         /// The format found.
@@ -67,6 +78,73 @@ struct Description {
     attributes: Vec<String>,
 }
 
+/// What is said of a table of attributes.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TableDescription {
+    kind: String,
+    format: u32,
+    space_id: String,
+    attributes: Vec<String>,
+}
+
+impl Attributes {
+    /// Reads a table's bytes: the `space_id` of the embeddings it belongs to, and the attributes.
+    ///
+    /// # Errors
+    /// See [`LearnedError`].
+    pub fn parse(bytes: &[u8]) -> Result<(String, Self), LearnedError> {
+        let mut file = TensorFile::parse(bytes)?;
+        let description: TableDescription = serde_json::from_str(&file.metadata)
+            .map_err(|e| LearnedError::Description(e.to_string()))?;
+        let TableDescription { kind, format, space_id, attributes: names } = description;
+        if kind != TABLE || format != FORMAT {
+            return Err(LearnedError::Table { kind, format });
+        }
+        check_finite(&file)?;
+        let (mean, word) = (take(&mut file, "attribute.mean")?, take(&mut file, "attribute.word")?);
+        if mean.nrows() != names.len() || word.nrows() != names.len() {
+            return Err(LearnedError::Attributes);
+        }
+        Ok((space_id, Self { names, mean, word }))
+    }
+
+    /// The table's bytes; the same attributes always give the same bytes.
+    ///
+    /// # Errors
+    /// When the container cannot be written.
+    pub fn to_bytes(&self, space_id: &str) -> Result<Vec<u8>, LearnedError> {
+        let description = TableDescription {
+            kind: TABLE.to_owned(),
+            format: FORMAT,
+            space_id: space_id.to_owned(),
+            attributes: self.names.clone(),
+        };
+        let metadata = serde_json::to_string(&description)
+            .map_err(|e| LearnedError::Description(e.to_string()))?;
+        let mut file = TensorFile { metadata, ..TensorFile::default() };
+        self.insert_into(&mut file);
+        Ok(file.to_bytes()?)
+    }
+
+    fn insert_into(&self, file: &mut TensorFile) {
+        let mut insert = |name: &str, table: &Array2<f32>| {
+            file.floats.insert(name.to_owned(), table.clone().into_dyn());
+        };
+        insert("attribute.mean", &self.mean);
+        insert("attribute.word", &self.word);
+    }
+}
+
+fn check_finite(file: &TensorFile) -> Result<(), LearnedError> {
+    for (tensor, values) in &file.floats {
+        if let Some(&value) = values.iter().find(|value| !value.is_finite()) {
+            return Err(LearnedError::Value { tensor: tensor.clone(), value });
+        }
+    }
+    Ok(())
+}
+
 impl LearnedCompleter {
     /// Reads a file's bytes: the `space_id` of the embeddings it belongs to, and the completer.
     ///
@@ -80,11 +158,7 @@ impl LearnedCompleter {
         if kind != KIND || format != FORMAT {
             return Err(LearnedError::Format { kind, format });
         }
-        for (tensor, values) in &file.floats {
-            if let Some(&value) = values.iter().find(|value| !value.is_finite()) {
-                return Err(LearnedError::Value { tensor: tensor.clone(), value });
-            }
-        }
+        check_finite(&file)?;
         let (mean, word) = (take(&mut file, "attribute.mean")?, take(&mut file, "attribute.word")?);
         let parameter = |(name, tensor): (String, _)| {
             let name = name.strip_prefix(PARAMETER).map_or(name.clone(), str::to_owned);
@@ -100,13 +174,12 @@ impl LearnedCompleter {
     /// # Errors
     /// When the container cannot be written.
     pub fn to_bytes(&self, space_id: &str) -> Result<Vec<u8>, LearnedError> {
-        let Attributes { names, mean, word } = &self.attributes;
         let description = Description {
             kind: KIND.to_owned(),
             format: FORMAT,
             space_id: space_id.to_owned(),
             network: self.network.clone(),
-            attributes: names.clone(),
+            attributes: self.attributes.names.clone(),
         };
         let metadata = serde_json::to_string(&description)
             .map_err(|e| LearnedError::Description(e.to_string()))?;
@@ -114,8 +187,7 @@ impl LearnedCompleter {
         for (name, tensor) in &self.parameters {
             file.floats.insert(format!("{PARAMETER}{name}"), tensor.clone());
         }
-        file.floats.insert("attribute.mean".to_owned(), mean.clone().into_dyn());
-        file.floats.insert("attribute.word".to_owned(), word.clone().into_dyn());
+        self.attributes.insert_into(&mut file);
         Ok(file.to_bytes()?)
     }
 }

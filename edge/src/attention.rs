@@ -1,0 +1,115 @@
+//! How much each attribute of a class counts for its prototype: the bundle's ProtoComNet, on the device.
+
+use models::bundle::{Bundle, CompleterFiles};
+use models::few_shot::protocomnet::{Attributes, Described, LearnedError};
+use models::graph::{GraphError, ProtoComNet, Shape};
+use models::knowledge::wordnet::SynsetId;
+use ndarray::{Array1, ArrayView1, Axis};
+
+use crate::engine::{Engine, EngineChoice, EngineError, EngineOptions, Model, SelectError, select};
+
+/// Prototypes in one run.
+const MAX_BATCH: usize = 1;
+
+/// A ProtoComNet on an engine, with the attributes that it reads.
+pub struct Attention {
+    engine: Box<dyn Engine>,
+    network: ProtoComNet,
+    attributes: Attributes,
+}
+
+/// Why a bundle's ProtoComNet cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AttentionError {
+    /// The table of attributes.
+    #[error("the bundle's table of attributes cannot be used: {0}")]
+    Attributes(#[from] LearnedError),
+    /// Table and network are sound, and do not belong together.
+    #[error(
+        "the bundle's table of attributes does not fit it: {what} is {got}, expected {expected}"
+    )]
+    Mismatch {
+        /// What differs.
+        what: &'static str,
+        /// The manifest's.
+        expected: String,
+        /// As found.
+        got: String,
+    },
+    /// The network's sizes are impossible.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    /// No engine runs the network.
+    #[error(transparent)]
+    Select(#[from] SelectError),
+    /// The engine failed.
+    #[error("the engine failed: {0}")]
+    Engine(#[from] EngineError),
+}
+
+impl std::fmt::Debug for Attention {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { network, .. } = self;
+        f.debug_struct("Attention").field("network", network).finish_non_exhaustive()
+    }
+}
+
+impl Attention {
+    /// Starts the bundle's ProtoComNet on the first engine of `choice` that runs it; `None` when the bundle has none.
+    ///
+    /// # Errors
+    /// See [`AttentionError`]. The bundle can be used without it.
+    pub fn open(
+        bundle: &Bundle,
+        choice: EngineChoice,
+        options: &EngineOptions,
+    ) -> Result<Option<Self>, AttentionError> {
+        let files = bundle.manifest.knowledge.as_ref().and_then(|files| files.completer.as_ref());
+        let Some(CompleterFiles { file, attributes, network, .. }) = files else { return Ok(None) };
+        let (space_id, table) = Attributes::parse(bundle.file(attributes).unwrap_or_default())?;
+        let same = |what, expected: String, got: String| match got == expected {
+            true => Ok(()),
+            false => Err(AttentionError::Mismatch { what, expected, got }),
+        };
+        same("its space", bundle.manifest.space_id.clone(), space_id)?;
+        let (mean, word) = (table.mean.ncols(), table.word.ncols());
+        same("an attribute's embedding", network.embedding.to_string(), mean.to_string())?;
+        same("an attribute's word vector", network.word.to_string(), word.to_string())?;
+        let inputs: Vec<(String, Shape)> =
+            network.graph().inputs.into_iter().map(|input| (input.name, input.shape)).collect();
+        let onnx = bundle.file(file).unwrap_or_default();
+        let model = Model { onnx, inputs: &inputs, max_batch: MAX_BATCH };
+        let engine = select(&model, choice, options)?.engine;
+        Ok(Some(Self { engine, network: network.clone(), attributes: table }))
+    }
+
+    /// The weight of each of `attributes` for a raw prototype `[s]` of a class with this word vector `[d]`, without those
+    /// that no base class had.
+    ///
+    /// # Errors
+    /// What the engine reports, or sizes that do not fit.
+    pub fn weights(
+        &mut self,
+        prototype: ArrayView1<'_, f32>,
+        word: Array1<f32>,
+        attributes: impl Iterator<Item = SynsetId>,
+    ) -> Result<Vec<(SynsetId, f32)>, AttentionError> {
+        let row = |id: SynsetId| self.attributes.names.iter().position(|n| *n == id.to_string());
+        let measured = attributes.filter_map(|id| Some((id, row(id)?)));
+        let (ids, rows): (Vec<SynsetId>, Vec<usize>) =
+            measured.take(self.network.attributes).unzip();
+        if ids.is_empty() || word.len() != self.network.word {
+            return Ok(Vec::new());
+        }
+        let class = [Described { word, attributes: rows }];
+        let columns = self.network.attributes;
+        let inputs = self.attributes.inputs(columns, prototype.insert_axis(Axis(0)), &class);
+        let inputs: Vec<_> =
+            inputs.iter().map(|(name, value)| (name.as_str(), value.view())).collect();
+        let outputs = self.engine.run(&inputs)?;
+        let weights = outputs.into_iter().nth(1).map(|weights| weights.into_iter().collect());
+        let weights: Vec<f32> = weights.unwrap_or_default();
+        Ok(ids.into_iter().zip(weights).filter(|(_, weight)| weight.is_finite()).collect())
+    }
+}

@@ -1,0 +1,96 @@
+//! Why a picture was named so: what the answer rests on, the attributes of the thing, the pictures most like it.
+
+use models::few_shot::prototype;
+use ndarray::{Array1, ArrayView1, Axis};
+
+use crate::attention::{Attention, AttentionError};
+use crate::classifier::{self, Candidate, Near};
+use crate::gallery::Class;
+use crate::knowledge::{Knowledge, Meaning};
+
+/// The pictures that an explanation names.
+const MAX_NEAREST: usize = 3;
+
+/// The most attributes that an explanation names; an animal has dozens.
+const MAX_ATTRIBUTES: usize = 16;
+
+/// Why a picture was named so.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explanation {
+    /// The share of the name in the prototype, 0 to 1; the rest is the pictures'.
+    pub knowledge: f32,
+    /// What the name was taken to mean; `None` when it played no part.
+    pub meaning: Option<Meaning>,
+    /// What such a thing has: those that were weighed first, by their weight; none when the name played no part.
+    pub attributes: Vec<Attribute>,
+    /// The pictures of the class that are most alike, best first.
+    pub nearest: Vec<Near>,
+}
+
+/// Something that a thing has.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Attribute {
+    /// In a word.
+    pub name: String,
+    /// How much it counts for the class's prototype (the attention of ProtoComNet); `None` where no base class had it, or
+    /// the bundle has no ProtoComNet.
+    pub weight: Option<f32>,
+}
+
+/// Explains the best answer for `embedding`, which is this `class`.
+///
+/// # Errors
+/// When an engine that started before fails now.
+pub fn explain(
+    best: &Candidate,
+    class: &Class,
+    embedding: &[f32],
+    knowledge: Option<&Knowledge>,
+    attention: Option<&mut Attention>,
+) -> Result<Explanation, AttentionError> {
+    let named = knowledge.zip(best.meaning);
+    let attributes =
+        named.map(|(knowledge, meaning)| attributes(class, meaning, knowledge, attention));
+    Ok(Explanation {
+        knowledge: best.knowledge,
+        meaning: best.meaning,
+        attributes: attributes.transpose()?.unwrap_or_default(),
+        nearest: classifier::nearest(class, embedding, MAX_NEAREST),
+    })
+}
+
+fn attributes(
+    class: &Class,
+    meaning: Meaning,
+    knowledge: &Knowledge,
+    attention: Option<&mut Attention>,
+) -> Result<Vec<Attribute>, AttentionError> {
+    let all = knowledge.attributes(meaning.synset);
+    let word = knowledge.word(meaning.synset);
+    let weights = match attention.zip(word) {
+        Some((attention, word)) => {
+            let prototype = prototype(class, meaning, knowledge);
+            attention.weights(prototype.view(), word, all.iter().copied())?
+        }
+        None => Vec::new(),
+    };
+    let weight = |id| weights.iter().find(|(of, _)| *of == id).map(|(_, weight)| *weight);
+    let mut found: Vec<Attribute> = all
+        .into_iter()
+        .filter_map(|id| Some(Attribute { name: knowledge.name(id)?, weight: weight(id) }))
+        .collect();
+    // `None` is less than any weight; equals stay in the lexicon's order.
+    found.sort_by(|a, b| b.weight.partial_cmp(&a.weight).unwrap_or(std::cmp::Ordering::Equal));
+    found.truncate(MAX_ATTRIBUTES);
+    Ok(found)
+}
+
+/// The mean of the class's pictures, or what its name tells if it has none; raw, `[s]`.
+fn prototype(class: &Class, meaning: Meaning, knowledge: &Knowledge) -> Array1<f32> {
+    let rows: Vec<_> =
+        class.examples.iter().map(|example| ArrayView1::from(&example.embedding)).collect();
+    match ndarray::stack(Axis(0), &rows) {
+        Ok(rows) if !rows.is_empty() => prototype::mean(rows.view()),
+        _ => knowledge.semantic(&[Some(meaning)]).row(0).to_owned(),
+    }
+}

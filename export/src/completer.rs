@@ -1,0 +1,74 @@
+//! ProtoComNet in a bundle: its network as ONNX, and the table of attributes that it reads.
+
+use std::collections::BTreeMap;
+
+use models::bundle::{CompleterFiles, WeightStorage};
+use models::few_shot::protocomnet::{Attributes, LearnedCompleter};
+use models::graph::{Graph, ProtoComNet};
+use models::tensors::Tensors;
+
+use crate::bundle_writer::WriteError;
+use crate::onnx;
+use crate::run::Completer;
+use crate::verify::Subject;
+
+/// The network's file in a bundle.
+pub const NETWORK: &str = "completer.onnx";
+
+/// The attributes' file in a bundle.
+pub const ATTRIBUTES: &str = "attributes.safetensors";
+
+/// A ProtoComNet that is not yet proved. Its weights are stored as trained: they are small.
+#[derive(Debug, Clone)]
+pub struct DraftCompleter {
+    sizes: ProtoComNet,
+    graph: Graph,
+    tensors: Tensors,
+    onnx: Vec<u8>,
+    attributes: Vec<u8>,
+}
+
+impl DraftCompleter {
+    /// Writes the network in memory; `metadata` goes into the ONNX file.
+    ///
+    /// # Errors
+    /// [`WriteError`] when it cannot be written.
+    pub fn new(
+        learned: &LearnedCompleter,
+        space_id: &str,
+        metadata: &BTreeMap<String, String>,
+    ) -> Result<Self, WriteError> {
+        let (graph, tensors) = (learned.network().graph(), learned.parameters().clone());
+        let onnx = onnx::write(&graph, &tensors, WeightStorage::Fp32, metadata)?;
+        let attributes = Attributes::to_bytes(learned.attributes(), space_id)?;
+        Ok(Self { sizes: learned.network().clone(), graph, tensors, onnx, attributes })
+    }
+
+    /// What [`verify`](crate::verify::verify) needs.
+    pub fn subject<'a>(&'a self, run: &'a Completer) -> Subject<'a> {
+        Subject {
+            graph: &self.graph,
+            tensors: &self.tensors,
+            onnx: &self.onnx,
+            storage: WeightStorage::Fp32,
+            golden: &run.golden,
+            self_test: None,
+        }
+    }
+
+    /// Its files.
+    pub fn files(&self) -> [(String, Vec<u8>); 2] {
+        let file = |name: &str, bytes: &Vec<u8>| (name.to_owned(), bytes.clone());
+        [file(NETWORK, &self.onnx), file(ATTRIBUTES, &self.attributes)]
+    }
+
+    /// What a manifest says of it, without verification figures.
+    pub fn describe(&self) -> CompleterFiles {
+        CompleterFiles {
+            file: NETWORK.to_owned(),
+            attributes: ATTRIBUTES.to_owned(),
+            network: self.sizes.clone(),
+            verification: Vec::new(),
+        }
+    }
+}
