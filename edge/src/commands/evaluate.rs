@@ -30,7 +30,8 @@ pub(crate) struct Options {
     #[arg(value_name = "BUNDLE")]
     named: Option<PathBuf>,
 
-    /// Data set: a folder with manifest.csv, a folder of classes, or a .tar or .tar.gz of either
+    /// Data set: a folder, .tar or .tar.gz with manifest.csv, folders of splits, or folders of classes;
+    /// miniImageNet, CIFAR-100 and tieredImageNet as published
     #[arg(long, value_name = "PATH")]
     data: PathBuf,
 

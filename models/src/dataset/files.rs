@@ -1,4 +1,5 @@
-//! What a folder or an archive holds: relative paths of pictures and manifests, and where their bytes are.
+//! What a folder or an archive holds: relative paths of pictures and of the files that tell of them, and where their
+//! bytes are.
 
 use std::collections::BTreeMap;
 use std::io::{self, Cursor, Read};
@@ -7,18 +8,34 @@ use std::path::{Component, Path, PathBuf};
 use flate2::bufread::MultiGzDecoder;
 use tar::{Archive, Entry, EntryType};
 
-use super::{DatasetError, DatasetLimits};
+use super::{DatasetError, DatasetLimits, Split};
 use crate::disk::{self, DiskError};
 use crate::picture::Warning;
 
 /// Folders within folders.
 const MAX_DEPTH: usize = 16;
-/// Bytes of a manifest.
-const MAX_MANIFEST: u64 = 256 << 20;
+/// Bytes of a file that lists pictures or holds many: CIFAR-100's largest has 154 MB.
+const MAX_INDEX: u64 = 256 << 20;
 /// Bytes of the two blocks of zeros that end an archive (POSIX.1-1988, ustar).
 const TAR_END: usize = 1024;
 /// The file that lists a data set.
 pub(super) const MANIFEST: &str = "manifest.csv";
+/// The file that gives classes their synsets where a layout has no place for them.
+pub(super) const WNIDS: &str = "wnids.csv";
+/// miniImageNet's lists of pictures, as published.
+pub(super) const TABLES: [(&str, Split); 3] =
+    [("train.csv", Split::Base), ("val.csv", Split::Val), ("test.csv", Split::Novel)];
+/// Lists of classes, as CIFAR-FS has them.
+pub(super) const LISTS: [(&str, Split); 3] =
+    [("train.txt", Split::Base), ("val.txt", Split::Val), ("test.txt", Split::Novel)];
+/// Where CIFAR-FS has its lists.
+pub(super) const LISTS_FOLDER: &str = "splits/bertinetto/";
+/// CIFAR-100's pictures, binary version.
+pub(super) const RECORDS: [&str; 2] = ["train.bin", "test.bin"];
+/// The names of CIFAR-100's classes.
+pub(super) const FINE_NAMES: &str = "fine_label_names.txt";
+/// The names of CIFAR-100's superclasses, which nothing needs.
+pub(super) const COARSE_NAMES: &str = "coarse_label_names.txt";
 
 /// Where a file's bytes are in an archive's memory, and how many they are (all that matters in a folder).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,14 +52,21 @@ impl Place {
             .and_then(|tail| tail.get(..self.bytes as usize))
             .unwrap_or_default()
     }
+
+    /// The `bytes` bytes from `first` on, which must lie in it.
+    pub(super) fn part(&self, first: usize, bytes: usize) -> Self {
+        Self { offset: self.offset + first, bytes: bytes as u64 }
+    }
 }
 
-/// Where files are read from.
+/// Where pictures are read from.
 pub(super) enum Source {
-    /// A folder.
+    /// Files of a folder.
     Folder(PathBuf),
     /// The kept files of an archive, one after the other.
     Archive(Vec<u8>),
+    /// The records of CIFAR-100, and whatever else its archive has.
+    Records(Vec<u8>),
 }
 
 impl std::fmt::Debug for Source {
@@ -50,23 +74,27 @@ impl std::fmt::Debug for Source {
         match self {
             Self::Folder(root) => write!(f, "Folder({})", root.display()),
             Self::Archive(bytes) => write!(f, "Archive({} bytes)", bytes.len()),
+            Self::Records(bytes) => write!(f, "Records({} bytes)", bytes.len()),
         }
     }
 }
 
-/// The pictures and manifests of a folder or archive.
+/// The pictures of a folder or archive, and the files that tell of them.
 pub(super) struct Files {
     pub(super) source: Source,
     pub(super) found: BTreeMap<String, Place>,
     n_others: usize,
     n_links: usize,
-    /// Pictures beside the folders of classes, in none of them.
+    /// Pictures that are in no class.
     pub(super) n_strays: usize,
+    /// Classes that the lists of classes leave out.
+    pub(super) n_unlisted: usize,
 }
 
 impl Files {
     fn new(source: Source) -> Self {
-        Self { source, found: BTreeMap::new(), n_others: 0, n_links: 0, n_strays: 0 }
+        let found = BTreeMap::new();
+        Self { source, found, n_others: 0, n_links: 0, n_strays: 0, n_unlisted: 0 }
     }
 
     /// Everything below a folder. Links are counted, never followed.
@@ -180,7 +208,7 @@ impl Files {
             self.n_others += 1;
             return Ok(Ok(()));
         }
-        let limit = if is_manifest(&relative) { MAX_MANIFEST } else { limits.max_picture_bytes };
+        let limit = if is_picture(&relative) { limits.max_picture_bytes } else { MAX_INDEX };
         if entry.size() > limit {
             let reason = format!("it has {} bytes, more than {limit}", entry.size());
             return Err(DatasetError::Entry { entry: relative, reason });
@@ -194,24 +222,44 @@ impl Files {
         Ok(read.map(|_| ()))
     }
 
-    /// The text of a found manifest.
-    pub(super) fn read(&self, relative: &str, place: &Place) -> Result<Vec<u8>, DatasetError> {
+    /// The bytes of a file that tells of pictures; it is found no more. Nothing if it is not there.
+    pub(super) fn take(&mut self, name: &str) -> Result<Option<Vec<u8>>, DatasetError> {
+        let Some(place) = self.found.remove(name) else { return Ok(None) };
         match &self.source {
-            Source::Archive(bytes) => Ok(place.of(bytes).to_vec()),
-            Source::Folder(root) => Ok(disk::read(&root.join(relative), MAX_MANIFEST)?),
+            Source::Archive(bytes) | Source::Records(bytes) => Ok(Some(place.of(bytes).to_vec())),
+            Source::Folder(root) => Ok(Some(disk::read(&root.join(name), MAX_INDEX)?)),
         }
+    }
+
+    /// Makes the files of [`RECORDS`] the source: a folder's are read into memory, where an archive's are already.
+    /// Nothing else can be taken from a folder afterwards.
+    pub(super) fn hold_records(&mut self) -> Result<Vec<(&'static str, Place)>, DatasetError> {
+        let mut memory = Vec::new();
+        let mut held = Vec::new();
+        for name in RECORDS {
+            let Some(mut place) = self.found.remove(name) else { continue };
+            if let Source::Folder(root) = &self.source {
+                let bytes = disk::read(&root.join(name), MAX_INDEX)?;
+                place = Place { offset: memory.len(), bytes: bytes.len() as u64 };
+                memory.extend(bytes);
+            }
+            held.push((name, place));
+        }
+        if let Source::Archive(bytes) = &mut self.source {
+            memory = std::mem::take(bytes);
+        }
+        self.source = Source::Records(memory);
+        Ok(held)
     }
 
     /// What was left out.
     pub(super) fn warnings(&self) -> Vec<Warning> {
+        let n_others = self.n_others + self.found.keys().filter(|path| !is_picture(path)).count();
         let left_out = [
-            (
-                "ignored_files",
-                self.n_others,
-                "files that are hidden or not .jpg, .jpeg, .png, .webp",
-            ),
+            ("ignored_files", n_others, "files that are hidden or not .jpg, .jpeg, .png, .webp"),
             ("ignored_links", self.n_links, "links, which are never followed"),
-            ("stray_pictures", self.n_strays, "pictures beside the folders of classes"),
+            ("stray_pictures", self.n_strays, "pictures that are in no class"),
+            ("unlisted_classes", self.n_unlisted, "classes that are in no list"),
         ];
         let met = left_out.into_iter().filter(|(_, count, _)| *count > 0);
         met.map(|(code, count, what)| Warning {
@@ -263,15 +311,18 @@ pub(super) fn relative_path(path: &str) -> Option<String> {
 }
 
 fn is_kept(relative: &str) -> bool {
-    is_manifest(relative) || is_picture(relative)
+    is_picture(relative) || is_index(relative)
 }
 
-/// Whether a path's last part is the manifest's name.
-pub(super) fn is_manifest(relative: &str) -> bool {
-    relative.rsplit('/').next() == Some(MANIFEST)
+/// Whether a path's last part is a name that some layout knows.
+fn is_index(relative: &str) -> bool {
+    let name = relative.rsplit('/').next().unwrap_or_default();
+    let listed = TABLES.iter().chain(&LISTS).any(|(known, _)| *known == name);
+    listed || RECORDS.contains(&name) || [MANIFEST, WNIDS, FINE_NAMES, COARSE_NAMES].contains(&name)
 }
 
-fn is_picture(relative: &str) -> bool {
+/// Whether a path is that of a picture, by its extension.
+pub(super) fn is_picture(relative: &str) -> bool {
     let hidden = relative.split('/').any(|name| name.starts_with('.'));
     let extension = Path::new(relative).extension().and_then(|e| e.to_str()).unwrap_or_default();
     !hidden

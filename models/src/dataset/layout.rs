@@ -1,30 +1,79 @@
-//! From the paths of a data set to its classes: a manifest, folders of splits, or folders of classes.
+//! From the paths of a data set to its layout, and from folders to classes.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
-use csv::StringRecord;
+use super::classes::Classes;
+use super::files::{
+    Files, LISTS, LISTS_FOLDER, MANIFEST, Place, RECORDS, Source, TABLES, WNIDS, is_picture,
+};
+use super::{Class, DatasetError, PictureRef, Split, cifar, lists, table};
+use crate::knowledge::wordnet::SynsetId;
 
-use super::files::{Files, MANIFEST, Place, Source, is_manifest, relative_path};
-use super::{Class, DatasetError, PictureRef, Split};
+/// What tells which picture is of which class.
+#[derive(Clone, Copy)]
+enum Layout {
+    /// `manifest.csv`.
+    Manifest,
+    /// miniImageNet's `train.csv`, `val.csv`, `test.csv`.
+    MiniImageNet,
+    /// CIFAR-100's `train.bin`, `test.bin`.
+    Cifar100,
+    /// `splits/bertinetto/` of CIFAR-FS, without CIFAR-100's records.
+    CifarFs,
+    /// A folder per split, in it a folder per class.
+    Splits,
+}
 
-/// The classes, sorted. The folder around them is taken off, and pictures that lie beside them are counted.
+/// The classes, sorted. The folder around them is taken off, and pictures that are in no class are counted.
 pub(super) fn read(files: &mut Files) -> Result<Vec<Class>, DatasetError> {
+    check_beside(&files.found)?;
     let outside = match wrapper(&files.found) {
         Some(wrapper) => take_off(files, &wrapper),
         None => Vec::new(),
     };
-    if let Some(place) = files.found.get(MANIFEST) {
-        return of_manifest(&files.read(MANIFEST, place)?, &files.found);
+    let wnids = files.take(WNIDS)?;
+    let mut classes = match layout(&files.found)? {
+        Some(Layout::Manifest) => table::manifest(files),
+        Some(Layout::MiniImageNet) => table::mini_imagenet(files),
+        Some(Layout::Cifar100) => cifar::read(files),
+        Some(Layout::CifarFs) => lists::cifar_fs(files),
+        // A picture that is in no split has been forgotten or misplaced: only its owner knows which.
+        Some(Layout::Splits) => match outside.into_iter().next() {
+            Some(path) => Err(DatasetError::Stray { path }),
+            None => of_splits(&files.found),
+        },
+        None => of_classes(files, outside.len()),
+    }?;
+    if let Some(text) = wnids {
+        table::add_wnids(&text, &mut classes)?;
     }
-    if !pictures(&files.found).any(|(path, _)| top_split(path).is_some()) {
-        let (classes, n_beside) = of_classes(&files.found)?;
-        files.n_strays = outside.len() + n_beside;
-        return Ok(classes);
+    for class in &mut classes {
+        if class.wnid.is_none() && class.name.parse::<SynsetId>().is_ok() {
+            class.wnid = Some(class.name.clone());
+        }
     }
-    // A picture that is in no split has been forgotten or misplaced: only its owner knows which.
-    match outside.into_iter().next() {
-        Some(path) => Err(DatasetError::Stray { path }),
-        None => of_splits(&files.found),
+    Ok(classes)
+}
+
+/// The layout; none if the folders are those of classes. What could be read in two ways is refused.
+fn layout(found: &BTreeMap<String, Place>) -> Result<Option<Layout>, DatasetError> {
+    let index = |name: &str| found.contains_key(name).then(|| name.to_owned());
+    let is_split = |path: &&String| is_picture(path) && split_folder(path).is_some();
+    let manifest = index(MANIFEST);
+    let records = RECORDS.into_iter().find_map(index);
+    let lists = LISTS.iter().find_map(|(name, _)| index(&format!("{LISTS_FOLDER}{name}")));
+    let met = [
+        (TABLES.iter().find_map(|(name, _)| index(name)), Layout::MiniImageNet),
+        (lists.filter(|_| records.is_none()), Layout::CifarFs),
+        (records, Layout::Cifar100),
+        // The pictures that a manifest names may lie anywhere.
+        (found.keys().find(is_split).cloned().filter(|_| manifest.is_none()), Layout::Splits),
+        (manifest, Layout::Manifest),
+    ];
+    let mut met = met.into_iter().filter_map(|(path, layout)| Some((path?, layout)));
+    match (met.next(), met.next()) {
+        (Some((first, _)), Some((second, _))) => Err(DatasetError::Both { first, second }),
+        (first, _) => Ok(first.map(|(_, layout)| layout)),
     }
 }
 
@@ -32,21 +81,53 @@ pub(super) fn read(files: &mut Files) -> Result<Vec<Class>, DatasetError> {
 fn wrapper(found: &BTreeMap<String, Place>) -> Option<String> {
     let below = || found.keys().filter_map(|path| path.split_once('/'));
     let (first, _) = below().next()?;
-    let alone = !found.contains_key(MANIFEST) && below().all(|(top, _)| top == first);
-    let listed = found.contains_key(&format!("{first}/{MANIFEST}"));
-    let nested = below().all(|(_, rest)| rest.contains('/'));
-    let split = below().any(|(_, rest)| top_split(rest).is_some());
-    let wraps = alone && (listed || nested || split) && first.parse::<Split>().is_err();
-    wraps.then(|| first.to_owned())
+    let alone = !is_told(found, "") && below().all(|(top, _)| top == first);
+    let told = is_told(found, &format!("{first}/"));
+    let mut pictures = below().filter(|(_, path)| is_picture(path));
+    let split = pictures.clone().any(|(_, rest)| split_folder(rest).is_some());
+    let nested = pictures.all(|(_, rest)| rest.contains('/'));
+    let wraps = told
+        || (split && first.parse::<Split>().is_err())
+        || (nested && split_named(first).is_none());
+    (alone && wraps).then(|| first.to_owned())
 }
 
-/// Takes the folder around everything off; gives the paths back of what lies beside it.
+/// Whether a file in a folder (`""` or with a `/` at its end) tells which picture is of which class.
+fn is_told(found: &BTreeMap<String, Place>, folder: &str) -> bool {
+    let there = |name: &str| found.contains_key(&format!("{folder}{name}"));
+    there(MANIFEST)
+        || TABLES.iter().any(|(name, _)| there(name))
+        || RECORDS.iter().any(|name| there(name))
+        || LISTS.iter().any(|(name, _)| there(&format!("{LISTS_FOLDER}{name}")))
+}
+
+/// Refuses a list that lies beside the folder that it is about: passed over, it would not be missed before the figures.
+fn check_beside(found: &BTreeMap<String, Place>) -> Result<(), DatasetError> {
+    let is_record = |path: &&String| RECORDS.iter().any(|name| path.ends_with(&format!("/{name}")));
+    let records = found.keys().find(is_record).and_then(|path| path.split_once('/'));
+    let records = records.filter(|_| !RECORDS.iter().any(|name| found.contains_key(*name)));
+    let mut about = vec![(wrapper(found), WNIDS.to_owned())];
+    for (name, _) in LISTS {
+        let folder = records.map(|(folder, _)| folder.to_owned());
+        about.push((folder.clone(), name.to_owned()));
+        about.push((folder, format!("{LISTS_FOLDER}{name}")));
+    }
+    for (folder, file) in about {
+        if let Some(folder) = folder.filter(|_| found.contains_key(&file)) {
+            let reason = format!("it lies beside the folder `{folder}`; move it into that folder");
+            return Err(DatasetError::File { file, reason });
+        }
+    }
+    Ok(())
+}
+
+/// Takes the folder around everything off; gives the paths of the pictures back that lie beside it.
 fn take_off(files: &mut Files, wrapper: &str) -> Vec<String> {
     let mut outside = Vec::new();
     for (path, place) in std::mem::take(&mut files.found) {
         if let Some((_, inside)) = path.split_once('/') {
             files.found.insert(inside.to_owned(), place);
-        } else {
+        } else if is_picture(&path) {
             outside.push(path);
         }
     }
@@ -57,172 +138,55 @@ fn take_off(files: &mut Files, wrapper: &str) -> Vec<String> {
 }
 
 fn pictures(found: &BTreeMap<String, Place>) -> impl Iterator<Item = (&String, &Place)> {
-    found.iter().filter(|(path, _)| !is_manifest(path))
+    found.iter().filter(|(path, _)| is_picture(path))
 }
 
-/// The split whose folder a path is in.
-fn top_split(path: &str) -> Option<Split> {
-    path.split_once('/')?.0.parse().ok()
+/// The split that a folder is named after, in our words or in those of published data sets.
+fn split_named(folder: &str) -> Option<Split> {
+    match folder {
+        "train" => Some(Split::Base),
+        "test" => Some(Split::Novel),
+        _ => folder.parse().ok(),
+    }
+}
+
+/// The split whose folder a picture is in. A thing may be called `train` (one of CIFAR-100's classes is): a folder of
+/// that name is a split's if there are folders in it.
+fn split_folder(path: &str) -> Option<Split> {
+    let (top, rest) = path.split_once('/')?;
+    split_named(top).filter(|_| top.parse::<Split>().is_ok() || rest.contains('/'))
 }
 
 /// A folder per split, each with a folder per class, and no picture anywhere else.
 fn of_splits(found: &BTreeMap<String, Place>) -> Result<Vec<Class>, DatasetError> {
+    let mut folders: BTreeMap<Split, &str> = BTreeMap::new();
     let mut classes = Classes::default();
     for (path, &place) in pictures(found) {
         let stray = || DatasetError::Stray { path: path.clone() };
-        let split = top_split(path).ok_or_else(stray)?;
-        let [_, class, _, ..] = path.split('/').collect::<Vec<_>>()[..] else {
+        let [top, class, _, ..] = path.split('/').collect::<Vec<_>>()[..] else {
             return Err(stray());
         };
-        let picture = PictureRef { path: path.clone(), place };
-        classes.add(class.to_owned(), split, None, picture)?;
+        let split = split_named(top).ok_or_else(stray)?;
+        let folder = *folders.entry(split).or_insert(top);
+        if folder != top {
+            let (first, second) = (format!("{folder}/"), format!("{top}/"));
+            return Err(DatasetError::Both { first, second });
+        }
+        classes.add(path, class, split, PictureRef { path: path.clone(), place })?;
     }
     Ok(classes.sorted())
 }
 
-/// A folder per class; and how many pictures lie beside them and belong to none.
-fn of_classes(found: &BTreeMap<String, Place>) -> Result<(Vec<Class>, usize), DatasetError> {
+/// A folder per class, all of them base; pictures beside them are in no class.
+fn of_classes(files: &mut Files, n_outside: usize) -> Result<Vec<Class>, DatasetError> {
     let mut classes = Classes::default();
-    let mut n_beside = 0;
-    for (path, &place) in pictures(found) {
+    files.n_strays = n_outside;
+    for (path, &place) in pictures(&files.found) {
         let Some((class, _)) = path.split_once('/') else {
-            n_beside += 1;
+            files.n_strays += 1;
             continue;
         };
-        let picture = PictureRef { path: path.clone(), place };
-        classes.add(class.to_owned(), Split::Base, None, picture)?;
-    }
-    Ok((classes.sorted(), n_beside))
-}
-
-fn of_manifest(text: &[u8], found: &BTreeMap<String, Place>) -> Result<Vec<Class>, DatasetError> {
-    // A byte order mark is no part of the first column's name.
-    let mut reader = csv::Reader::from_reader(text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text));
-    let columns = Columns::of(reader.headers().map_err(not_csv)?)?;
-    let mut classes = Classes::default();
-    let mut seen = HashSet::new();
-    for record in reader.records() {
-        let row = columns.row(&record.map_err(not_csv)?)?;
-        let line = row.line;
-        let path = relative_path(&row.path)
-            .filter(|path| !path.is_empty())
-            .ok_or_else(|| DatasetError::Escapes { line, path: row.path.clone() })?;
-        let place = found.get(&path).filter(|_| !is_manifest(&path));
-        let place = *place.ok_or_else(|| DatasetError::Missing { line, path: path.clone() })?;
-        if !seen.insert(path.clone()) {
-            return Err(DatasetError::Manifest {
-                line,
-                reason: format!("`{path}` was listed before"),
-            });
-        }
-        classes.add(
-            row.class,
-            row.split,
-            row.wnid.map(|wnid| (wnid, line)),
-            PictureRef { path, place },
-        )?;
+        classes.add(path, class, Split::Base, PictureRef { path: path.clone(), place })?;
     }
     Ok(classes.sorted())
-}
-
-fn not_csv(error: csv::Error) -> DatasetError {
-    let line = error.position().map_or(1, csv::Position::line);
-    DatasetError::Manifest { line, reason: error.to_string() }
-}
-
-/// Where the columns of a manifest are.
-struct Columns {
-    path: usize,
-    class: usize,
-    wnid: Option<usize>,
-    split: Option<usize>,
-}
-
-struct Row {
-    line: u64,
-    path: String,
-    class: String,
-    wnid: Option<String>,
-    split: Split,
-}
-
-impl Columns {
-    fn of(header: &StringRecord) -> Result<Self, DatasetError> {
-        let position = |name: &str| header.iter().position(|column| column.trim() == name);
-        let needed = |name: &str| {
-            position(name).ok_or_else(|| DatasetError::Manifest {
-                line: 1,
-                reason: format!(
-                    "there is no column `{name}`; expected the columns path,class,wnid,split"
-                ),
-            })
-        };
-        Ok(Self {
-            path: needed("path")?,
-            class: needed("class")?,
-            wnid: position("wnid"),
-            split: position("split"),
-        })
-    }
-
-    fn row(&self, record: &StringRecord) -> Result<Row, DatasetError> {
-        let line = record.position().map_or(0, csv::Position::line);
-        let invalid = |reason: String| DatasetError::Manifest { line, reason };
-        let field = |column: usize| record.get(column).unwrap_or_default().trim();
-        let optional = |column: Option<usize>| column.map(field).filter(|text| !text.is_empty());
-        if field(self.class).is_empty() {
-            return Err(invalid("the class has no name".to_owned()));
-        }
-        let split = optional(self.split).map_or(Ok(Split::Base), str::parse);
-        Ok(Row {
-            line,
-            path: field(self.path).to_owned(),
-            class: field(self.class).to_owned(),
-            wnid: optional(self.wnid).map(str::to_owned),
-            split: split.map_err(|error| invalid(error.to_string()))?,
-        })
-    }
-}
-
-/// Classes in the making, by name.
-#[derive(Default)]
-struct Classes(BTreeMap<String, Class>);
-
-impl Classes {
-    fn add(
-        &mut self,
-        name: String,
-        split: Split,
-        wnid: Option<(String, u64)>,
-        picture: PictureRef,
-    ) -> Result<(), DatasetError> {
-        let class = self.0.entry(name).or_insert_with_key(|name| Class {
-            name: name.clone(),
-            wnid: None,
-            split,
-            pictures: Vec::new(),
-        });
-        if class.split != split {
-            let (class, first) = (class.name.clone(), class.split);
-            return Err(DatasetError::TwoSplits { class, first, second: split });
-        }
-        if let Some((wnid, line)) = wnid {
-            let known = class.wnid.get_or_insert_with(|| wnid.clone());
-            if *known != wnid {
-                let reason = format!(
-                    "class `{}` has wnid {known} on an earlier line and {wnid} here",
-                    class.name
-                );
-                return Err(DatasetError::Manifest { line, reason });
-            }
-        }
-        class.pictures.push(picture);
-        Ok(())
-    }
-
-    fn sorted(self) -> Vec<Class> {
-        let mut classes: Vec<Class> = self.0.into_values().collect();
-        classes.iter_mut().for_each(|class| class.pictures.sort());
-        classes
-    }
 }

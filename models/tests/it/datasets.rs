@@ -2,6 +2,7 @@
 
 mod hostile;
 mod layouts;
+mod published;
 
 use std::fs;
 use std::io::Write;
@@ -9,7 +10,8 @@ use std::path::Path;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use models::dataset::{Dataset, Split};
+use models::dataset::{Dataset, PictureRef, Split};
+use models::picture::{Picture, PictureLimits};
 
 use crate::draw;
 
@@ -78,4 +80,46 @@ fn outline(dataset: &Dataset) -> Vec<(String, Split, Option<String>, Vec<String>
         class.pictures.iter().map(|p| p.path().to_owned()).collect()
     };
     dataset.classes.iter().map(|c| (c.name.clone(), c.split, c.wnid.clone(), paths(c))).collect()
+}
+
+fn open_folder(tree: &Tree) -> (tempfile::TempDir, Dataset) {
+    let folder = tempfile::tempdir().unwrap();
+    write_folder(folder.path(), tree);
+    let dataset = Dataset::open(folder.path()).unwrap();
+    (folder, dataset)
+}
+
+fn open_archive(bytes: &[u8]) -> Dataset {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), bytes).unwrap();
+    Dataset::open(file.path()).unwrap()
+}
+
+/// Opens a tree as a folder, a tar and a tar.gz, which must be the same data set, and gives it back as the folder.
+fn open_all_ways(tree: &Tree) -> (tempfile::TempDir, Dataset) {
+    let (folder, dataset) = open_folder(tree);
+    let tar = tar_of(tree);
+    for archive in [open_archive(&tar), open_archive(&gzip(&tar))] {
+        assert_eq!(outline(&archive), outline(&dataset));
+        assert_eq!(archive.fingerprint(), dataset.fingerprint());
+        for (a, b) in archive.classes.iter().zip(&dataset.classes) {
+            for (a, b) in a.pictures.iter().zip(&b.pictures) {
+                assert_eq!(decoded(&archive, a), decoded(&dataset, b));
+            }
+        }
+    }
+    (folder, dataset)
+}
+
+fn decoded(dataset: &Dataset, picture: &PictureRef) -> Result<Picture, String> {
+    dataset.picture(picture, &PictureLimits::default()).map_err(|error| error.to_string())
+}
+
+fn class(
+    name: &str,
+    split: Split,
+    wnid: Option<&str>,
+    paths: [&str; 2],
+) -> (String, Split, Option<String>, Vec<String>) {
+    (name.to_owned(), split, wnid.map(str::to_owned), paths.map(str::to_owned).to_vec())
 }

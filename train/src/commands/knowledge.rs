@@ -10,7 +10,7 @@ use super::open;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Pictures whose classes have wnids: a folder with manifest.csv, or a .tar.gz of one.
+    /// Pictures, as for pretrain, whose classes have wnids: by manifest.csv, by wnids.csv, or as their names.
     #[arg(long, value_name = "PATH")]
     data: PathBuf,
     /// More classes, whose pictures are not at hand: a CSV file with the columns class,wnid,split.

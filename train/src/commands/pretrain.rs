@@ -18,7 +18,9 @@ pub(crate) struct Options {
     /// The settings, as TOML.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// Pictures: a folder with manifest.csv, a folder per class, or a .tar.gz of either.
+    /// Pictures: a folder or .tar.gz with manifest.csv, folders base/ val/ novel/ or train/ val/ test/ of classes, or a
+    /// folder per class; miniImageNet, CIFAR-100 (with CIFAR-FS's lists) and tieredImageNet as published. The data
+    /// section of docs/formats.md has every layout.
     #[arg(long, value_name = "PATH")]
     data: PathBuf,
     /// The run's folder.

@@ -109,7 +109,8 @@ fn named_classes(dataset: &Dataset, splits: Option<&Path>) -> Result<Vec<NamedCl
         for class in dataset.split(split) {
             let wnid = class.wnid.as_deref().ok_or_else(|| {
                 BadInput(format!(
-                    "class `{}` has no wnid: add a column `wnid` to manifest.csv, such as n02391049",
+                    "class `{}` has no wnid, such as n02391049: add a column `wnid` to manifest.csv, or a \
+                     file wnids.csv (class,wnid) at the top of the data",
                     class.name
                 ))
             })?;

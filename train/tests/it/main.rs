@@ -11,3 +11,4 @@ mod pretrain;
 mod program;
 mod scene;
 mod support;
+mod unpickle;

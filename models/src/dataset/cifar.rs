@@ -1,0 +1,94 @@
+//! CIFAR-100, binary version (Krizhevsky 2009): records of a coarse label, a fine label and 32x32 pixels.
+
+use std::collections::BTreeSet;
+
+use super::classes::Classes;
+use super::files::{COARSE_NAMES, FINE_NAMES, Files, Source, is_picture};
+use super::lists::{Splits, names};
+use super::{Class, DatasetError, PictureRef};
+use crate::picture::{Picture, PictureError, PictureLimits, from_planes};
+
+/// Height and width.
+const SIDE: usize = 32;
+/// Bytes of the two labels.
+const LABELS: usize = 2;
+/// Bytes of a record.
+const RECORD: usize = LABELS + 3 * SIDE * SIDE;
+
+/// The classes by their fine labels. A picture's path is its file and the record's number in it, from 0.
+pub(super) fn read(files: &mut Files) -> Result<Vec<Class>, DatasetError> {
+    files.found.remove(COARSE_NAMES);
+    let names = class_names(files)?;
+    let known: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+    let splits = Splits::read(files, &known, "a name of fine_label_names.txt")?;
+    files.n_strays = files.found.keys().filter(|path| is_picture(path)).count();
+    let held = files.hold_records()?;
+    let Source::Records(memory) = &files.source else { return Ok(Vec::new()) };
+    let mut classes = Classes::default();
+    for (file, whole) in held {
+        for (i, record) in records(file, whole.of(memory))?.enumerate() {
+            let name = names.get(usize::from(record[1]));
+            let name = name.ok_or_else(|| unknown_label(file, i, record[1], names.len()))?;
+            if let Some(split) = splits.of(name) {
+                let path = format!("{file}/{i:05}");
+                let place = whole.part(i * RECORD, RECORD);
+                classes.add(&path.clone(), name, split, PictureRef { path, place })?;
+            }
+        }
+    }
+    Ok(classes.sorted())
+}
+
+/// The picture of a record.
+pub(super) fn decode(record: &[u8], limits: &PictureLimits) -> Result<Picture, PictureError> {
+    from_planes(record.get(LABELS..).unwrap_or_default(), SIDE as u32, SIDE as u32, limits)
+}
+
+/// The class of each fine label.
+fn class_names(files: &mut Files) -> Result<Vec<String>, DatasetError> {
+    let file = || FINE_NAMES.to_owned();
+    let text = files.take(FINE_NAMES)?.ok_or_else(|| DatasetError::File {
+        file: file(),
+        reason: "it is missing; expected it beside train.bin, with the name of a class a line: \
+                 the published archive has it"
+            .to_owned(),
+    })?;
+    let mut seen = BTreeSet::new();
+    let mut all = Vec::new();
+    for (line, name) in names(FINE_NAMES, &text)? {
+        if !seen.insert(name.clone()) {
+            return Err(line.wrong(format!("the class `{name}` was named before")));
+        }
+        all.push(name);
+    }
+    if all.is_empty() {
+        let reason = "it is empty; expected the name of a class a line".to_owned();
+        return Err(DatasetError::File { file: file(), reason });
+    }
+    Ok(all)
+}
+
+fn records<'a>(
+    file: &str,
+    bytes: &'a [u8],
+) -> Result<impl Iterator<Item = &'a [u8]> + use<'a>, DatasetError> {
+    if bytes.is_empty() || !bytes.len().is_multiple_of(RECORD) {
+        let reason = format!(
+            "it has {} bytes; expected records of {RECORD} bytes (a coarse label, a fine label, \
+             {} pixel values): it was cut or is something else; unpack or download it again",
+            bytes.len(),
+            RECORD - LABELS
+        );
+        return Err(DatasetError::File { file: file.to_owned(), reason });
+    }
+    Ok(bytes.chunks_exact(RECORD))
+}
+
+fn unknown_label(file: &str, record: usize, label: u8, n_names: usize) -> DatasetError {
+    let reason = format!(
+        "record {record} has the fine label {label}; expected 0 to {}, as {FINE_NAMES} has {n_names} \
+         names: the file is damaged or is not CIFAR-100's",
+        n_names - 1
+    );
+    DatasetError::File { file: file.to_owned(), reason }
+}

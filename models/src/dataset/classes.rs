@@ -1,0 +1,62 @@
+//! Classes in the making: every picture says which class it is of, and contradictions are refused.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+
+use super::{Class, DatasetError, PictureRef, Split};
+
+/// Classes by name.
+#[derive(Default)]
+pub(super) struct Classes(BTreeMap<String, Class>);
+
+impl Classes {
+    /// Puts a picture into a class, which the first picture makes. `at` is where that is said, for errors.
+    pub(super) fn add(
+        &mut self,
+        at: &dyn Display,
+        name: &str,
+        split: Split,
+        picture: PictureRef,
+    ) -> Result<&mut Class, DatasetError> {
+        if !self.0.contains_key(name) {
+            let (name, pictures) = (name.to_owned(), Vec::new());
+            self.0.insert(name.clone(), Class { name, wnid: None, split, pictures });
+        }
+        let class = self.0.get_mut(name).expect("invariant: it was put there");
+        if class.split != split {
+            return Err(two_splits(at, name, class.split, split));
+        }
+        class.pictures.push(picture);
+        Ok(class)
+    }
+
+    /// The classes by the bytes of their names, their pictures by the bytes of their paths.
+    pub(super) fn sorted(self) -> Vec<Class> {
+        let mut classes: Vec<Class> = self.0.into_values().collect();
+        classes.iter_mut().for_each(|class| class.pictures.sort());
+        classes
+    }
+}
+
+/// Gives a class its synset, which must be the one it has if it has one.
+pub(super) fn set_wnid(
+    at: &dyn Display,
+    class: &mut Class,
+    wnid: &str,
+) -> Result<(), DatasetError> {
+    let first = class.wnid.get_or_insert_with(|| wnid.to_owned());
+    if first == wnid {
+        return Ok(());
+    }
+    let (class, first) = (class.name.clone(), first.clone());
+    Err(DatasetError::TwoWnids { at: at.to_string(), class, first, second: wnid.to_owned() })
+}
+
+pub(super) fn two_splits(
+    at: &dyn Display,
+    class: &str,
+    first: Split,
+    second: Split,
+) -> DatasetError {
+    DatasetError::TwoSplits { at: at.to_string(), class: class.to_owned(), first, second }
+}

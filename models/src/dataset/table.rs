@@ -1,0 +1,151 @@
+//! Layouts that are told by CSV files: the manifest, and miniImageNet's three lists (Ravi and Larochelle 2017).
+
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
+
+use csv::StringRecord;
+
+use super::classes::{Classes, set_wnid};
+use super::files::{Files, MANIFEST, Place, TABLES, WNIDS, is_picture, relative_path};
+use super::{Class, DatasetError, Line, PictureRef, Split};
+
+/// The folder of miniImageNet's pictures.
+const IMAGES: &str = "images/";
+
+/// The classes of `manifest.csv`.
+pub(super) fn manifest(files: &mut Files) -> Result<Vec<Class>, DatasetError> {
+    let text = files.take(MANIFEST)?.unwrap_or_default();
+    let columns = Columns { needed: ["path", "class"], optional: ["wnid", "split"] };
+    let mut listed = Listed::of(files);
+    let mut classes = Classes::default();
+    for row in rows(MANIFEST, &text, &columns)? {
+        let Row { line, needed: [path, name], optional: [wnid, split] } = row?;
+        let split = if split.is_empty() { Ok(Split::Base) } else { split.parse() };
+        let split = split.map_err(|error| line.wrong(error.to_string()))?;
+        let picture = listed.picture(&line, "", &path)?;
+        let class = classes.add(&line, &name, split, picture)?;
+        if !wnid.is_empty() {
+            set_wnid(&line, class, &wnid)?;
+        }
+    }
+    Ok(classes.sorted())
+}
+
+/// The classes of `train.csv`, `val.csv` and `test.csv`, whose pictures are in `images/`.
+pub(super) fn mini_imagenet(files: &mut Files) -> Result<Vec<Class>, DatasetError> {
+    let columns = Columns { needed: ["filename", "label"], optional: [] };
+    let texts: Vec<_> =
+        TABLES.iter().map(|(name, _)| files.take(name)).collect::<Result<_, _>>()?;
+    let mut listed = Listed::of(files);
+    let mut classes = Classes::default();
+    for ((file, split), text) in TABLES.into_iter().zip(texts) {
+        let Some(text) = text else { continue };
+        let mut is_empty = true;
+        for row in rows(file, &text, &columns)? {
+            let Row { line, needed: [path, name], .. } = row?;
+            let picture = listed.picture(&line, IMAGES, &path)?;
+            classes.add(&line, &name, split, picture)?;
+            is_empty = false;
+        }
+        if is_empty {
+            let reason = "it lists no picture; fill it or remove it".to_owned();
+            return Err(DatasetError::File { file: file.to_owned(), reason });
+        }
+    }
+    Ok(classes.sorted())
+}
+
+/// Gives classes the synsets of `wnids.csv`.
+pub(super) fn add_wnids(text: &[u8], classes: &mut [Class]) -> Result<(), DatasetError> {
+    let columns = Columns { needed: ["class", "wnid"], optional: [] };
+    for row in rows(WNIDS, text, &columns)? {
+        let Row { line, needed: [name, wnid], .. } = row?;
+        let found = classes.binary_search_by(|class| class.name.as_bytes().cmp(name.as_bytes()));
+        let unknown = |_| line.wrong(format!("there is no class `{name}`; correct or remove it"));
+        set_wnid(&line, &mut classes[found.map_err(unknown)?], &wnid)?;
+    }
+    Ok(())
+}
+
+/// The pictures that rows may name, each once.
+struct Listed<'a> {
+    found: &'a BTreeMap<String, Place>,
+    seen: HashSet<String>,
+}
+
+impl<'a> Listed<'a> {
+    fn of(files: &'a Files) -> Self {
+        Self { found: &files.found, seen: HashSet::new() }
+    }
+
+    /// The picture that a row names by its path below `folder`.
+    fn picture(&mut self, at: &Line, folder: &str, path: &str) -> Result<PictureRef, DatasetError> {
+        let below = relative_path(path).filter(|path| !path.is_empty());
+        let below =
+            below.ok_or_else(|| DatasetError::Escapes { at: at.clone(), path: path.to_owned() })?;
+        let path = format!("{folder}{below}");
+        let Some(&place) = self.found.get(&path).filter(|_| is_picture(&path)) else {
+            return Err(DatasetError::Missing { at: at.clone(), path });
+        };
+        if !self.seen.insert(path.clone()) {
+            return Err(at.wrong(format!("`{path}` was listed before; remove one of the lines")));
+        }
+        Ok(PictureRef { path, place })
+    }
+}
+
+/// Names of columns: those that a table must have, and those that it may have.
+struct Columns<const N: usize, const M: usize> {
+    needed: [&'static str; N],
+    optional: [&'static str; M],
+}
+
+impl<const N: usize, const M: usize> fmt::Display for Columns<N, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&[&self.needed[..], &self.optional[..]].concat().join(","))
+    }
+}
+
+/// A line of a table, its fields trimmed. Needed fields are never empty, an optional one is where it is absent.
+struct Row<const N: usize, const M: usize> {
+    line: Line,
+    needed: [String; N],
+    optional: [String; M],
+}
+
+/// The rows of a CSV file. Columns that are not asked for are passed over.
+fn rows<'a, const N: usize, const M: usize>(
+    file: &'a str,
+    text: &'a [u8],
+    columns: &Columns<N, M>,
+) -> Result<impl Iterator<Item = Result<Row<N, M>, DatasetError>> + use<'a, N, M>, DatasetError> {
+    // A byte order mark is no part of the first column's name.
+    let mut reader = csv::Reader::from_reader(text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text));
+    let not_csv = move |error: csv::Error| {
+        let line = error.position().map_or(1, csv::Position::line);
+        Line { file: file.to_owned(), line }.wrong(error.to_string())
+    };
+    let header = reader.headers().map_err(not_csv)?.clone();
+    let place = |name: &str| header.iter().position(|column| column.trim() == name);
+    let missing = columns.needed.iter().find(|name| place(name).is_none());
+    if let Some(name) = missing {
+        let reason = format!("there is no column `{name}`; expected the columns {columns}");
+        return Err(Line { file: file.to_owned(), line: 1 }.wrong(reason));
+    }
+    let names = columns.needed;
+    let (needed, optional) = (columns.needed.map(place), columns.optional.map(place));
+    Ok(reader.into_records().map(move |record| {
+        let record = record.map_err(not_csv)?;
+        let line = record.position().map_or(0, csv::Position::line);
+        let line = Line { file: file.to_owned(), line };
+        let needed = needed.map(|column| field(&record, column));
+        if let Some(empty) = needed.iter().position(String::is_empty) {
+            return Err(line.wrong(format!("the field `{}` is empty", names[empty])));
+        }
+        Ok(Row { line, needed, optional: optional.map(|column| field(&record, column)) })
+    }))
+}
+
+fn field(record: &StringRecord, column: Option<usize>) -> String {
+    column.and_then(|column| record.get(column)).unwrap_or_default().trim().to_owned()
+}
