@@ -233,5 +233,5 @@ fn every_shipped_configuration_can_be_used() {
         assert_eq!(Config::parse(&config.to_toml().unwrap()), Ok(config));
         n_found += 1;
     }
-    assert!(n_found >= 2);
+    assert!(n_found >= 4);
 }
