@@ -50,10 +50,11 @@ impl Terms {
 }
 
 /// The logits of an episode's queries, `[q, n]`: `scale` times the cosine to prototypes that are fused of means and
-/// completed means, with the queries as unlabelled pictures.
+/// completed prototypes, with the queries as unlabelled pictures.
 ///
 /// # Shapes
-/// `support` `[n, k, s]`, `query` `[q, s]`, `scale` `[1]`.
+/// `support` `[n, k, s]`, `query` `[q, s]`, `scale` `[1]`; `terms` of the `n` classes, whose means are completed, or of
+/// the `n * k` pictures, which are completed one by one and then averaged.
 pub fn logits(
     completer: &Net,
     scale: &Tensor,
@@ -61,15 +62,20 @@ pub fn logits(
     query: &Tensor,
     terms: &Terms,
 ) -> Result<Tensor, NetError> {
-    let mean = support.f_mean_dim([1i64].as_slice(), false, Kind::Float)?;
+    let (n, s) = (support.size()[0], support.size()[2]);
+    let average = |x: &Tensor, rows: i64| {
+        x.f_reshape([rows, -1, s])?.f_mean_dim([1i64].as_slice(), false, Kind::Float)
+    };
+    let mean = average(support, n)?;
+    let prototype = average(support, terms.mask.size()[0])?;
     let inputs = [
-        ("prototype", &mean),
+        ("prototype", &prototype),
         ("class_word", &terms.class_word),
         ("attribute", &terms.attribute),
         ("attribute_word", &terms.attribute_word),
         ("mask", &terms.mask),
     ];
-    let completed = completer.forward(&inputs, Mode::Train)?.swap_remove(0);
+    let completed = average(&completer.forward(&inputs, Mode::Train)?.swap_remove(0), n)?;
     let device = query.device();
     let fused = gaussian(&mean, &completed.f_to_device(device)?, support, query)?;
     Ok(cosine(query, &fused)?.f_mul(&scale.f_to_device(device)?)?)

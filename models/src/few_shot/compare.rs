@@ -9,7 +9,7 @@ use rand_chacha::rand_core::SeedableRng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::completer::Completer;
+use super::completer::{Completer, Support};
 use super::episode::{Episode, EpisodeSpec, Sampler};
 use super::evaluate::{
     Chosen, EvaluateError, Gain, Outcome, check, joined, mean_and_ci95, n_nearest,
@@ -47,9 +47,10 @@ impl Known {
 
 /// The mean moved towards knowledge by its [share](fusion::share).
 impl Completer for Known {
-    fn complete(&self, mean: ArrayView2<'_, f32>, k_shot: usize, names: &[usize]) -> Array2<f32> {
+    fn complete(&self, support: Support<'_>, names: &[usize]) -> Array2<f32> {
+        let mean = support.mean;
         let beside = self.beside(mean, self.semantic.select(Axis(0), names));
-        let weights = Array1::from_elem(mean.nrows(), fusion::share(k_shot));
+        let weights = Array1::from_elem(mean.nrows(), fusion::share(support.k_shot()));
         fusion::interpolated(mean, beside.view(), weights.view())
     }
 }
@@ -213,7 +214,8 @@ pub fn compare(
                 Some(kind) => unlabelled(kind, embeddings, &episode, &chosen.query, seed, index),
             };
             let means = chosen.means();
-            let completed = completer.complete(means.view(), spec.k_shot, &names);
+            let support = Support { pictures: &chosen.support, mean: means.view() };
+            let completed = completer.complete(support, &names);
             let problem = Problem::new(&chosen, means, completed, unlabelled, semantic, known);
             let of = |fusion| Some(problem.n_right(problem.prototypes(fusion)?.view()));
             let n_queries = problem.query.nrows() as f64;

@@ -4,8 +4,10 @@
 //! made, and a completion costs two small matrix products more than its own sums.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Ix1, Ix2};
+use serde::{Deserialize, Serialize};
 
-use super::completer::Completer;
+use super::completer::{Completer, Support};
+use super::prototype;
 use crate::graph::{ProtoComNet, SelfWeight};
 use crate::tensors::Tensors;
 
@@ -63,12 +65,24 @@ impl Gathered {
     }
 }
 
+/// What of a class's pictures is completed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Complete {
+    /// Their mean (the published code; the default).
+    #[default]
+    Mean,
+    /// Every one by itself; the completed ones are averaged (the text of the paper).
+    PerPicture,
+}
+
 /// A completer that was learned.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LearnedCompleter {
     network: ProtoComNet,
     parameters: Tensors,
     attributes: Attributes,
+    complete: Complete,
     /// Every attribute through the encoder, `[A, s / 2]`.
     encoded: Array2<f32>,
     /// Every attribute's word through the aggregator's first layer, `[A, d]`.
@@ -132,6 +146,7 @@ impl LearnedCompleter {
             network,
             parameters,
             attributes,
+            complete: Complete::default(),
             encoded: Array2::zeros((0, 0)),
             terms: Array2::zeros((0, 0)),
         };
@@ -140,6 +155,17 @@ impl LearnedCompleter {
         let terms = word.dot(&completer.weight("aggregator.term").t());
         (completer.encoded, completer.terms) = (encoded, terms);
         Ok(completer)
+    }
+
+    /// The same completer, of means or of every picture.
+    #[must_use]
+    pub fn completing(self, complete: Complete) -> Self {
+        Self { complete, ..self }
+    }
+
+    /// What it completes.
+    pub fn completes(&self) -> Complete {
+        self.complete
     }
 
     /// The network's sizes.
@@ -235,8 +261,19 @@ pub struct OfClasses {
 
 impl Completer for OfClasses {
     /// The number of pictures plays no part: one network serves all.
-    fn complete(&self, mean: ArrayView2<'_, f32>, _k_shot: usize, names: &[usize]) -> Array2<f32> {
+    fn complete(&self, support: Support<'_>, names: &[usize]) -> Array2<f32> {
         let named: Vec<Described> = names.iter().map(|&name| self.classes[name].clone()).collect();
-        self.completer.complete(mean, &named)
+        if self.completer.completes() == Complete::Mean {
+            return self.completer.complete(support.mean, &named);
+        }
+        let mut completed = Array2::zeros(support.mean.dim());
+        for ((mut row, pictures), class) in
+            completed.rows_mut().into_iter().zip(support.pictures).zip(named)
+        {
+            let of_each = vec![class; pictures.nrows()];
+            let each = self.completer.complete(pictures.view(), &of_each);
+            row.assign(&prototype::mean(each.view()));
+        }
+        completed
     }
 }

@@ -1,9 +1,10 @@
 //! Golden numbers of kernel, trust and fusion (`fixtures/README.md`).
 
+use models::few_shot::completer::{Completer, Support};
 use models::few_shot::fusion::{self, ErrorVariances};
 use models::few_shot::kernel::{KernelRidge, KnownAs};
 use models::few_shot::metric::cosine;
-use models::few_shot::protocomnet::{Attributes, Described, LearnedCompleter};
+use models::few_shot::protocomnet::{Attributes, Complete, Described, LearnedCompleter, OfClasses};
 use models::few_shot::trust::Evidence;
 use models::graph::{ProtoComNet, SelfWeight};
 use models::knowledge::wordnet::SynsetId;
@@ -212,10 +213,50 @@ fn a_learned_completer_computes_what_its_graph_does() {
 }
 
 #[test]
+fn every_picture_is_completed_or_their_mean() {
+    let file = fixture("completer_tiny_one.safetensors");
+    let (completer, classes) = learned(&file, SelfWeight::One);
+    let rows = matrix(&file, "prototype");
+    let pictures = [rows.select(Axis(0), &[0, 1, 2]), rows.select(Axis(0), &[2, 3, 4])];
+    let mean = ndarray::stack![
+        Axis(0),
+        pictures[0].mean_axis(Axis(0)).unwrap(),
+        pictures[1].mean_axis(Axis(0)).unwrap()
+    ];
+    let support = Support { pictures: &pictures, mean: mean.view() };
+    let names = [3, 1];
+    let of = |complete| {
+        let completer = completer.clone().completing(complete);
+        OfClasses { completer, classes: classes.clone() }.complete(support, &names)
+    };
+    let named: Vec<Described> = names.iter().map(|&name| classes[name].clone()).collect();
+    assert_eq!(of(Complete::Mean), completer.complete(mean.view(), &named));
+    let got = of(Complete::PerPicture);
+    for way in 0..2 {
+        let mut sum = Array1::<f32>::zeros(16);
+        for picture in pictures[way].rows() {
+            let one = picture.insert_axis(Axis(0));
+            sum += &completer.complete(one, &named[way..=way]).row(0);
+        }
+        let error = (&got.row(way) - &(sum / 3.0)).mapv(f32::abs);
+        assert!(error.iter().all(|e| *e <= 1e-6), "{error}");
+    }
+    let far = (&got - &of(Complete::Mean)).mapv(f32::abs).sum();
+    assert!(far > 1e-3, "the network is not linear: {far}");
+}
+
+#[test]
 fn a_learned_completer_is_read_as_it_was_written_or_refused() {
     let (completer, _) = learned(&fixture("completer_tiny_one.safetensors"), SelfWeight::One);
     let bytes = completer.to_bytes("a space").unwrap();
-    assert_eq!(LearnedCompleter::parse(&bytes).unwrap(), ("a space".to_owned(), completer));
+    assert_eq!(LearnedCompleter::parse(&bytes).unwrap(), ("a space".to_owned(), completer.clone()));
+    let each = completer.clone().completing(Complete::PerPicture);
+    let read = LearnedCompleter::parse(&each.to_bytes("a space").unwrap()).unwrap().1;
+    assert_eq!(read, each);
+    let mut old = TensorFile::parse(&bytes).unwrap();
+    old.metadata = old.metadata.replacen("\"complete\":\"mean\",", "", 1);
+    assert!(!old.metadata.contains("\"complete\""));
+    assert_eq!(LearnedCompleter::parse(&old.to_bytes().unwrap()).unwrap().1, completer);
     assert!(LearnedCompleter::parse(&bytes[..bytes.len() - 1]).is_err());
     let with = |change: &dyn Fn(&mut TensorFile)| {
         let mut file = TensorFile::parse(&bytes).unwrap();

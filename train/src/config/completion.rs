@@ -1,5 +1,6 @@
 //! The settings of `complete`.
 
+use models::few_shot::protocomnet::Complete;
 use models::graph::SelfWeight;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +20,8 @@ pub struct Completion {
     pub k_shots: Vec<usize>,
     /// Whether attributes are sampled around their means.
     pub noise: bool,
+    /// What is completed in an episode: the mean of a class's pictures, or every picture.
+    pub complete: Complete,
     /// The weight of the prototype among its attributes.
     pub self_weight: SelfWeight,
     /// Width of the decoder's hidden layer.
@@ -37,6 +40,7 @@ impl Default for Completion {
             batch_size: 128,
             k_shots: vec![1, 2, 5, 10],
             noise: true,
+            complete: Complete::Mean,
             self_weight: SelfWeight::One,
             hidden: 512,
             learning_rate: 1e-3,

@@ -15,7 +15,7 @@ use models::few_shot::episode::{Episode, Sampler};
 use models::few_shot::evaluate::Outcome;
 use models::few_shot::fusion::Fusion;
 use models::few_shot::kernel;
-use models::few_shot::protocomnet::{Described, LearnedCompleter, OfClasses};
+use models::few_shot::protocomnet::{Complete, Described, LearnedCompleter, OfClasses};
 use models::few_shot::space::Space;
 use ndarray::{Array1, Array2, Axis};
 use rayon::prelude::*;
@@ -156,8 +156,16 @@ impl Training<'_> {
     fn learn(&mut self, index: u64) -> Result<()> {
         let Finetune { n_way, k_shot, n_query, episodes_per_step, .. } = *self.config;
         let episode = self.data.sampler.episode(index);
-        let classes: Vec<Described> =
-            episode.classes.iter().map(|&class| self.data.base[class].clone()).collect();
+        // A row of what is known for each prototype that is completed.
+        let rows_each = match self.completer.completes() {
+            Complete::Mean => 1,
+            Complete::PerPicture => k_shot,
+        };
+        let classes: Vec<Described> = episode
+            .classes
+            .iter()
+            .flat_map(|&class| vec![self.data.base[class].clone(); rows_each])
+            .collect();
         let terms = Terms::of(&classes, self.completer.attributes())?;
         let embedded = self.embed(&episode, index)?;
         let n_support = (n_way * k_shot) as i64;
@@ -273,7 +281,9 @@ impl Training<'_> {
     fn completer(&self) -> Result<LearnedCompleter> {
         let network = self.completer.network().clone();
         let attributes = self.completer.attributes().clone();
-        Ok(LearnedCompleter::new(network, self.learner.completer().tensors()?, attributes)?)
+        let parameters = self.learner.completer().tensors()?;
+        let completer = LearnedCompleter::new(network, parameters, attributes)?;
+        Ok(completer.completing(self.completer.completes()))
     }
 
     fn keep_best(&mut self, outcome: &Outcome) -> Result<()> {

@@ -64,7 +64,8 @@ pub fn learn(
         progress.inc(1);
     }
     progress.finish_and_clear();
-    let completer = LearnedCompleter::new(network, lesson.net.tensors()?, attributes)?;
+    let completer = LearnedCompleter::new(network, lesson.net.tensors()?, attributes)?
+        .completing(config.complete);
     write(run, &completer, &checkpoint.space_id()?)?;
     Ok(completer)
 }

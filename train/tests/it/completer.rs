@@ -120,6 +120,33 @@ fn an_episode_gives_the_gradients_of_an_independent_implementation() {
     }
 }
 
+/// A class's terms once, and its mean is completed; once for each picture, and each is.
+#[test]
+fn every_picture_can_be_completed_by_itself() {
+    let file = read("finetune_tiny.safetensors");
+    let net = Net::new(network(3, SelfWeight::One).graph(), &named(&file, "param."), FP32).unwrap();
+    let (support, query) = (tensor(&file, "support").unsqueeze(1), tensor(&file, "query"));
+    let terms = |rows_each: i64| {
+        let of = |name: &str| tensor(&file, name).repeat_interleave_self_int(rows_each, 0, None);
+        Terms {
+            class_word: of("class_word"),
+            attribute: of("attribute"),
+            attribute_word: of("attribute_word"),
+            mask: of("mask"),
+        }
+    };
+    let apart = |support: &Tensor| {
+        let of = |rows_each| {
+            logits(&net, &tensor(&file, "scale"), support, &query, &terms(rows_each)).unwrap()
+        };
+        (of(1) - of(2)).abs().max().double_value(&[])
+    };
+    let same = Tensor::cat(&[&support, &support], 1);
+    assert!(apart(&same) <= 1e-5, "{}", apart(&same));
+    let different = Tensor::cat(&[&support, &(&support * 3.0)], 1);
+    assert!(apart(&different) > 1e-4, "{}", apart(&different));
+}
+
 /// Dimensions that are the same in all pictures have no variance: 0 / 0, were it divided.
 #[test]
 fn a_constant_dimension_has_finite_gradients() {

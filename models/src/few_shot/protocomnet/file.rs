@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use ndarray::{Array2, Ix2};
 
-use super::{Attributes, LearnedCompleter};
+use super::{Attributes, Complete, LearnedCompleter};
 use crate::graph::{GraphError, ProtoComNet};
 use crate::tensors::{TensorFile, Tensors, TensorsError};
 
@@ -74,6 +74,9 @@ struct Description {
     /// The space of the embeddings that it was trained on.
     space_id: String,
     network: ProtoComNet,
+    /// Files of before there was a choice do not say it.
+    #[serde(default)]
+    complete: Complete,
     /// The synsets of the attributes.
     attributes: Vec<String>,
 }
@@ -154,7 +157,8 @@ impl LearnedCompleter {
         let mut file = TensorFile::parse(bytes)?;
         let description: Description = serde_json::from_str(&file.metadata)
             .map_err(|e| LearnedError::Description(e.to_string()))?;
-        let Description { kind, format, space_id, network, attributes: names } = description;
+        let Description { kind, format, space_id, network, complete, attributes: names } =
+            description;
         if kind != KIND || format != FORMAT {
             return Err(LearnedError::Format { kind, format });
         }
@@ -166,7 +170,8 @@ impl LearnedCompleter {
         };
         let parameters: Tensors = file.floats.into_iter().map(parameter).collect();
         let attributes = Attributes { names, mean, word };
-        Ok((space_id, Self::new(network, parameters, attributes)?))
+        let completer = Self::new(network, parameters, attributes)?;
+        Ok((space_id, completer.completing(complete)))
     }
 
     /// The file's bytes; the same completer always gives the same bytes.
@@ -179,6 +184,7 @@ impl LearnedCompleter {
             format: FORMAT,
             space_id: space_id.to_owned(),
             network: self.network.clone(),
+            complete: self.complete,
             attributes: self.attributes.names.clone(),
         };
         let metadata = serde_json::to_string(&description)
