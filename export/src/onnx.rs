@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use half::f16;
 use models::bundle::WeightStorage;
-use models::graph::{Graph, GraphError, Node, Op, Shape};
+use models::graph::{Graph, GraphError, Node, Op, Padding, Shape};
 use models::tensors::Tensors;
 use ndarray::ArrayD;
 use prost::Message;
@@ -101,13 +101,18 @@ fn translate(graph: &mut GraphProto, node: &Node) {
         graph.node.push(operation(op, inputs, &node.name, attributes));
     };
     match node.op {
-        Op::Conv2d { kernel, stride, padding, bias, .. } => {
+        Op::Conv2d { kernel, stride, padding, groups, bias, .. } => {
             let parameters: &[&str] = if bias { &["weight", "bias"] } else { &["weight"] };
-            let attributes = vec![
+            let Padding { before, after } = padding;
+            let mut attributes = vec![
                 ints("kernel_shape", &[kernel; 2]),
-                ints("pads", &[padding; 4]),
+                ints("pads", &[before, before, after, after]),
                 ints("strides", &[stride; 2]),
             ];
+            // 1 is ONNX's default.
+            if groups > 1 {
+                attributes.push(int("group", groups as i64));
+            }
             push(graph, "Conv", parameters, attributes);
         }
         Op::BatchNorm { eps } => {
@@ -115,6 +120,7 @@ fn translate(graph: &mut GraphProto, node: &Node) {
             push(graph, "BatchNormalization", &parameters, vec![float("epsilon", eps)]);
         }
         Op::LeakyRelu { slope } => push(graph, "LeakyRelu", &[], vec![float("alpha", slope)]),
+        Op::Relu6 => clip(graph, node, [0.0, 6.0]),
         Op::MaxPool2d { kernel, stride } => {
             let attributes =
                 vec![ints("kernel_shape", &[kernel; 2]), ints("strides", &[stride; 2])];
@@ -152,6 +158,18 @@ fn linear(graph: &mut GraphProto, node: &Node, bias: bool) {
         let read = vec![product, node.parameter("bias")];
         graph.node.push(operation("Add", read, &node.name, Vec::new()));
     }
+}
+
+/// The limits are tensors since opset 11.
+fn clip(graph: &mut GraphProto, node: &Node, limits: [f32; 2]) {
+    let mut read = node.inputs.clone();
+    for (part, limit) in ["min", "max"].into_iter().zip(limits) {
+        let name = format!("{}/{part}", node.name);
+        let bytes = limit.to_le_bytes().to_vec();
+        graph.initializer.push(initializer(&name, &[], data_type::FLOAT, bytes));
+        read.push(name);
+    }
+    graph.node.push(operation("Clip", read, &node.name, Vec::new()));
 }
 
 /// An operation along one axis, which opset 17 wants as a tensor.

@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::graph::{
-    Graph, Input, Node, Op, Parameter, ProtoComNet, Resnet12, Role, SelfWeight, Shape,
+    Graph, Input, Node, Op, Padding, Parameter, ProtoComNet, Resnet12, Role, SelfWeight, Shape,
 };
 use crate::reference;
 use crate::tensors::Tensors;
@@ -119,8 +119,25 @@ fn operations() -> Vec<Case> {
         out_channels,
         kernel,
         stride,
-        padding,
+        padding: Padding::even(padding),
+        groups: 1,
         bias,
+    };
+    let uneven = |kernel, before, after, groups| Op::Conv2d {
+        out_channels: 6,
+        kernel,
+        stride: 2,
+        padding: Padding { before, after },
+        groups,
+        bias: true,
+    };
+    let depthwise = |kernel, channels| Op::Conv2d {
+        out_channels: channels,
+        kernel,
+        stride: 1,
+        padding: Padding::even(kernel / 2),
+        groups: channels,
+        bias: false,
     };
     let map: &[usize] = &[3, 7, 10];
     let problems: Vec<(&str, Op, &[usize])> = vec![
@@ -134,11 +151,20 @@ fn operations() -> Vec<Case> {
         ("conv2d-3x3-whole-input", conv(4, 3, 1, 0, true), &[2, 3, 3]),
         ("conv2d-5x5-pad2", conv(3, 5, 1, 2, false), map),
         ("conv2d-one-channel", conv(1, 3, 1, 1, true), &[1, 4, 4]),
+        ("conv2d-3x3-stride2-pad0-1", uneven(3, 0, 1, 1), map),
+        ("conv2d-5x5-stride2-pad1-2", uneven(5, 1, 2, 1), map),
+        ("conv2d-3x3-stride2-pad2-1", uneven(3, 2, 1, 1), map),
+        ("conv2d-3-groups", uneven(3, 0, 1, 3), map),
+        ("conv2d-2-groups", uneven(3, 1, 1, 2), &[4, 6, 5]),
+        ("conv2d-depthwise-3x3", depthwise(3, 3), map),
+        ("conv2d-depthwise-5x5", depthwise(5, 4), &[4, 7, 7]),
         ("batch-norm", Op::BatchNorm { eps: 1e-5 }, map),
         ("batch-norm-large-eps", Op::BatchNorm { eps: 1e-1 }, &[5, 2, 2]),
         ("leaky-relu", Op::LeakyRelu { slope: 0.1 }, map),
         ("leaky-relu-of-vector", Op::LeakyRelu { slope: 0.3 }, &[9]),
         ("relu", Op::LeakyRelu { slope: 0.0 }, map),
+        ("relu6", Op::Relu6, map),
+        ("relu6-of-vector", Op::Relu6, &[9]),
         ("max-pool-2", Op::MaxPool2d { kernel: 2, stride: 2 }, &[3, 8, 6]),
         ("max-pool-2-drops-an-edge", Op::MaxPool2d { kernel: 2, stride: 2 }, &[3, 7, 5]),
         ("max-pool-3-stride2", Op::MaxPool2d { kernel: 3, stride: 2 }, map),
@@ -157,7 +183,7 @@ fn operations() -> Vec<Case> {
         ("mul-vectors", Op::Mul, &[9]),
     ];
     let one = problems.into_iter().map(|(name, op, shape)| operation(name, op, shape));
-    one.chain([chain(), tied()]).collect()
+    one.chain([chain(), depthwise_chain(), tied()]).collect()
 }
 
 /// A single node on a batch of two.
@@ -168,13 +194,40 @@ fn operation(name: &str, op: Op, shape: &[usize]) -> Case {
 
 /// Convolution, normalization and activation: what export folds.
 fn chain() -> Case {
-    let conv = Op::Conv2d { out_channels: 5, kernel: 3, stride: 1, padding: 1, bias: true };
+    let conv = Op::Conv2d {
+        out_channels: 5,
+        kernel: 3,
+        stride: 1,
+        padding: Padding::even(1),
+        groups: 1,
+        bias: true,
+    };
     let nodes = vec![
         Node::new("conv", conv, &["x"]),
         Node::new("bn", Op::BatchNorm { eps: 1e-5 }, &["conv"]),
         Node::new("out", Op::LeakyRelu { slope: 0.1 }, &["bn"]),
     ];
     case("conv2d-batch-norm-leaky-relu", graph("chain", &[3, 6, 6], &["x"], nodes), 2, 1e-5)
+}
+
+/// The same of a depthwise convolution, with values on both sides of what ReLU6 lets through.
+fn depthwise_chain() -> Case {
+    let conv = Op::Conv2d {
+        out_channels: 6,
+        kernel: 3,
+        stride: 2,
+        padding: Padding { before: 0, after: 1 },
+        groups: 6,
+        bias: false,
+    };
+    let nodes = vec![
+        Node::new("conv", conv, &["x"]),
+        Node::new("bn", Op::BatchNorm { eps: 1e-3 }, &["conv"]),
+        Node::new("twice", Op::Add, &["bn", "bn"]),
+        Node::new("fourfold", Op::Add, &["twice", "twice"]),
+        Node::new("out", Op::Relu6, &["fourfold"]),
+    ];
+    case("depthwise-batch-norm-relu6", graph("chain", &[6, 8, 8], &["x"], nodes), 2, 1e-5)
 }
 
 /// Two layers with one set of weights; a vector and a number are repeated.

@@ -77,7 +77,7 @@ impl Node {
 /// What a node computes, with the meaning that the ONNX operator of the same purpose has.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Op {
-    /// Square convolution `[c, h, w]` to `[out_channels, h', w']`, zero-padded on all sides.
+    /// Square convolution `[c, h, w]` to `[out_channels, h', w']`, padded with zeros.
     Conv2d {
         /// Output channels.
         out_channels: usize,
@@ -85,8 +85,11 @@ pub enum Op {
         kernel: usize,
         /// Step in both directions.
         stride: usize,
-        /// Zeros added on each side.
-        padding: usize,
+        /// Zeros added on the sides.
+        padding: Padding,
+        /// Input and output channels are cut into so many equal parts, each seeing its own part only;
+        /// 1: all see all, as many as channels: depthwise.
+        groups: usize,
         /// Whether a bias is added to each channel.
         bias: bool,
     },
@@ -100,6 +103,8 @@ pub enum Op {
         /// The factor of negative values.
         slope: f32,
     },
+    /// `x` limited to 0..=6; any shape.
+    Relu6,
     /// Square max-pooling of `[c, h, w]` without padding; incomplete windows are dropped.
     MaxPool2d {
         /// Height and width of the window.
@@ -130,6 +135,38 @@ pub enum Op {
     Add,
     /// The product of two values, likewise.
     Mul,
+}
+
+/// Zeros around a picture, in both directions alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Padding {
+    /// Rows above and columns to the left.
+    pub before: usize,
+    /// Rows below and columns to the right.
+    pub after: usize,
+}
+
+impl Padding {
+    /// None.
+    pub const NONE: Self = Self::even(0);
+
+    /// The same on all sides.
+    pub const fn even(zeros: usize) -> Self {
+        Self { before: zeros, after: zeros }
+    }
+
+    /// What TensorFlow calls `SAME`: just so much that a picture of `size` gives `size / stride`, rounded up;
+    /// what cannot be halved goes below and to the right. The stride is not 0.
+    pub const fn same(size: usize, kernel: usize, stride: usize) -> Self {
+        let last = (size.div_ceil(stride).saturating_sub(1)) * stride;
+        let total = (last + kernel).saturating_sub(size);
+        Self { before: total / 2, after: total - total / 2 }
+    }
+
+    /// Zeros in one direction.
+    pub const fn total(self) -> usize {
+        self.before + self.after
+    }
 }
 
 /// What a parameter is for.
@@ -322,12 +359,9 @@ impl Node {
                 let bias = bias.then(|| parameter("bias", vec![outputs], Role::Bias));
                 std::iter::once(weight).chain(bias).collect()
             }
-            Op::Conv2d { out_channels, kernel, bias, .. } => {
-                let weight = parameter(
-                    "weight",
-                    vec![out_channels, read[0][0], kernel, kernel],
-                    Role::Weight,
-                );
+            Op::Conv2d { out_channels, kernel, groups, bias, .. } => {
+                let shape = vec![out_channels, read[0][0] / groups, kernel, kernel];
+                let weight = parameter("weight", shape, Role::Weight);
                 let bias = bias.then(|| parameter("bias", vec![out_channels], Role::Bias));
                 std::iter::once(weight).chain(bias).collect()
             }
@@ -341,6 +375,7 @@ impl Node {
                 ]
             }
             Op::LeakyRelu { .. }
+            | Op::Relu6
             | Op::MaxPool2d { .. }
             | Op::GlobalAveragePool
             | Op::Unsqueeze { .. }
@@ -359,16 +394,22 @@ impl Op {
             GraphError::Shape { node: node.to_owned(), expected: expected.to_owned(), got }
         };
         match (self, read) {
-            (Self::Conv2d { out_channels, kernel, stride, padding, .. }, [s]) => match s.as_slice()
-            {
-                [_, h, w] => windows(h + 2 * padding, *kernel, *stride)
-                    .zip(windows(w + 2 * padding, *kernel, *stride))
-                    .map(|(h, w)| vec![*out_channels, h, w])
-                    .ok_or_else(|| {
-                        refuse("a picture at least as large as the kernel, and a stride above 0")
-                    }),
-                _ => Err(refuse("[channels, height, width]")),
-            },
+            (Self::Conv2d { out_channels, kernel, stride, padding, groups, .. }, [s]) => {
+                match s.as_slice() {
+                    [c, _, _] if !(divides(*groups, *c) && divides(*groups, *out_channels)) => {
+                        Err(refuse("channels, before and after, that the groups divide"))
+                    }
+                    [_, h, w] => windows(h + padding.total(), *kernel, *stride)
+                        .zip(windows(w + padding.total(), *kernel, *stride))
+                        .map(|(h, w)| vec![*out_channels, h, w])
+                        .ok_or_else(|| {
+                            refuse(
+                                "a picture at least as large as the kernel, and a stride above 0",
+                            )
+                        }),
+                    _ => Err(refuse("[channels, height, width]")),
+                }
+            }
             (Self::MaxPool2d { kernel, stride }, [s]) => match s.as_slice() {
                 [c, h, w] => windows(*h, *kernel, *stride)
                     .zip(windows(*w, *kernel, *stride))
@@ -383,7 +424,7 @@ impl Op {
             (Self::BatchNorm { .. } | Self::GlobalAveragePool, [_]) => {
                 Err(refuse("[channels, height, width]"))
             }
-            (Self::LeakyRelu { .. }, [s]) => Ok((*s).clone()),
+            (Self::LeakyRelu { .. } | Self::Relu6, [s]) => Ok((*s).clone()),
             (Self::Linear { outputs, .. }, [s]) => match s.split_last() {
                 Some((_, rest)) => Ok([rest, &[*outputs]].concat()),
                 None => Err(refuse("at least one dimension")),
@@ -409,14 +450,15 @@ impl Op {
     fn flops(&self, read: &[&Shape], written: &Shape) -> u64 {
         let count = |shape: &Shape| shape.iter().product::<usize>() as u64;
         match self {
-            Self::Conv2d { kernel, bias, .. } => {
-                count(written) * (2 * (read[0][0] * kernel * kernel) as u64 + u64::from(*bias))
+            Self::Conv2d { kernel, groups, bias, .. } => {
+                let seen = read[0][0] / groups * kernel * kernel;
+                count(written) * (2 * seen as u64 + u64::from(*bias))
             }
             Self::BatchNorm { .. } => 2 * count(written),
             Self::Linear { bias, .. } => {
                 count(written) * (2 * read[0].last().map_or(0, |&n| n as u64) + u64::from(*bias))
             }
-            Self::LeakyRelu { .. } | Self::Add | Self::Mul => count(written),
+            Self::LeakyRelu { .. } | Self::Relu6 | Self::Add | Self::Mul => count(written),
             Self::Unsqueeze { .. } => 0,
             Self::MaxPool2d { kernel, .. } => count(written) * (kernel * kernel) as u64,
             Self::GlobalAveragePool | Self::Sum { .. } => count(read[0]),
@@ -432,6 +474,11 @@ fn broadcast(a: &Shape, b: &Shape) -> Option<Shape> {
         _ => None,
     };
     if a.len() == b.len() { a.iter().zip(b).map(size).collect() } else { None }
+}
+
+/// Whether a size can be cut into so many equal parts, none of them empty.
+fn divides(parts: usize, size: usize) -> bool {
+    parts > 0 && size >= parts && size.is_multiple_of(parts)
 }
 
 /// How many windows fit; `None` when not even one does.
@@ -493,19 +540,52 @@ mod tests {
         );
     }
 
-    #[test]
-    fn flops_count_two_per_multiplication() {
-        let graph = Graph {
+    fn one(op: Op) -> Graph {
+        Graph {
             name: "one".to_owned(),
             inputs: vec![Input { name: "x".to_owned(), shape: vec![3, 8, 8] }],
-            nodes: vec![Node::new(
-                "c",
-                Op::Conv2d { out_channels: 4, kernel: 3, stride: 1, padding: 1, bias: false },
-                &["x"],
-            )],
+            nodes: vec![Node::new("c", op, &["x"])],
             outputs: vec!["c".to_owned()],
-        };
-        assert_eq!(graph.flops().unwrap(), 2 * 3 * 9 * 4 * 64);
+        }
+    }
+
+    fn conv(kernel: usize, stride: usize, padding: Padding, groups: usize) -> Op {
+        Op::Conv2d { out_channels: 6, kernel, stride, padding, groups, bias: false }
+    }
+
+    #[test]
+    fn flops_count_two_per_multiplication() {
+        assert_eq!(one(conv(3, 1, Padding::even(1), 1)).flops().unwrap(), 2 * 3 * 9 * 6 * 64);
+    }
+
+    #[test]
+    fn a_group_sees_its_own_channels_only() {
+        let graph = one(conv(3, 1, Padding::even(1), 3));
+        assert_eq!(graph.parameters().unwrap()[0].shape, [6, 1, 3, 3]);
+        assert_eq!(graph.flops().unwrap(), 2 * 9 * 6 * 64);
+        for groups in [0, 2, 6] {
+            let error = one(conv(3, 1, Padding::NONE, groups)).shapes().unwrap_err();
+            assert!(error.to_string().contains("that the groups divide"), "{error}");
+        }
+    }
+
+    #[test]
+    fn same_padding_is_that_of_tensorflow() {
+        // The places of zeros as TensorFlow's documentation of `SAME` computes them.
+        for (size, kernel, stride, before, after) in [
+            (224, 3, 2, 0, 1),
+            (56, 5, 2, 1, 2),
+            (7, 3, 2, 1, 1),
+            (9, 5, 2, 2, 2),
+            (14, 5, 1, 2, 2),
+            (8, 1, 2, 0, 0),
+            (1, 3, 2, 1, 1),
+        ] {
+            let padding = Padding::same(size, kernel, stride);
+            assert_eq!(padding, Padding { before, after }, "{size} {kernel} {stride}");
+        }
+        let shapes = one(conv(3, 2, Padding::same(8, 3, 2), 1)).shapes().unwrap();
+        assert_eq!(shapes["c"], [6, 4, 4]);
     }
 
     #[test]

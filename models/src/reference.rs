@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use ndarray::{Array1, Array3, Array4, ArrayD, ArrayView4, ArrayViewD, Axis, Ix1, Ix4, Slice, s};
 
-use crate::graph::{Graph, GraphError, Node, Op, Shape};
+use crate::graph::{Graph, GraphError, Node, Op, Padding, Shape};
 use crate::tensors::Tensors;
 
 /// Why a network cannot be run.
@@ -102,9 +102,9 @@ fn compute(node: &Node, parameters: &Tensors, read: &[&ArrayD<f64>], shape: &Sha
     let parameter = |suffix: &str| parameters[&node.parameter(suffix)].mapv(f64::from);
     let x = read[0];
     match node.op {
-        Op::Conv2d { stride, padding, bias, .. } => {
-            let out =
-                convolve(&pad(planes(x), padding), &planes(&parameter("weight")), stride, shape);
+        Op::Conv2d { stride, padding, groups, bias, .. } => {
+            let (padded, weight) = (pad(planes(x), padding), parameter("weight"));
+            let out = convolve(&padded, &planes(&weight), stride, groups, shape);
             let out = if bias { out + per_channel(parameter("bias")) } else { out };
             out.into_dyn()
         }
@@ -114,6 +114,7 @@ fn compute(node: &Node, parameters: &Tensors, read: &[&ArrayD<f64>], shape: &Sha
             (normal * per_channel(parameter("weight")) + per_channel(parameter("bias"))).into_dyn()
         }
         Op::LeakyRelu { slope } => x.mapv(|x| if x > 0.0 { x } else { f64::from(slope) * x }),
+        Op::Relu6 => x.mapv(|x| x.clamp(0.0, 6.0)),
         Op::MaxPool2d { kernel, stride } => max_pool(planes(x), kernel, stride, shape).into_dyn(),
         Op::GlobalAveragePool => {
             let area = (x.shape()[2] * x.shape()[3]) as f64;
@@ -156,23 +157,26 @@ fn per_channel(values: ArrayD<f64>) -> Array3<f64> {
     values.insert_axis(Axis(1)).insert_axis(Axis(2))
 }
 
-fn pad(x: ArrayView4<'_, f64>, padding: usize) -> Array4<f64> {
+fn pad(x: ArrayView4<'_, f64>, padding: Padding) -> Array4<f64> {
     let (n, c, h, w) = x.dim();
-    let mut padded = Array4::zeros((n, c, h + 2 * padding, w + 2 * padding));
-    padded.slice_mut(s![.., .., padding..padding + h, padding..padding + w]).assign(&x);
+    let (before, more) = (padding.before, padding.total());
+    let mut padded = Array4::zeros((n, c, h + more, w + more));
+    padded.slice_mut(s![.., .., before..before + h, before..before + w]).assign(&x);
     padded
 }
 
-/// Sums, for every pair of channels and every place in the kernel, the input seen through that place.
+/// Sums, for every pair of channels of a group and every place in the kernel, the input seen through that place.
 fn convolve(
     x: &Array4<f64>,
     weight: &ArrayView4<'_, f64>,
     stride: usize,
+    groups: usize,
     shape: &Shape,
 ) -> Array4<f64> {
     let mut out = Array4::zeros((x.dim().0, shape[0], shape[1], shape[2]));
+    let (inputs, outputs) = (weight.dim().1, shape[0] / groups);
     for ((o, i, row, column), &weight) in weight.indexed_iter() {
-        let seen = x.index_axis(Axis(1), i);
+        let seen = x.index_axis(Axis(1), o / outputs * inputs + i);
         let seen = seen.slice_axis(Axis(1), steps(row, stride, shape[1]));
         let seen = seen.slice_axis(Axis(2), steps(column, stride, shape[2]));
         out.index_axis_mut(Axis(1), o).scaled_add(weight, &seen);
@@ -235,7 +239,8 @@ mod tests {
     const NINE: [f32; 9] = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0];
 
     fn conv(kernel: usize, stride: usize, padding: usize, bias: bool) -> Op {
-        Op::Conv2d { out_channels: 1, kernel, stride, padding, bias }
+        let padding = Padding::even(padding);
+        Op::Conv2d { out_channels: 1, kernel, stride, padding, groups: 1, bias }
     }
 
     #[test]
@@ -267,6 +272,37 @@ mod tests {
     }
 
     #[test]
+    fn convolution_is_padded_before_and_after_as_told() {
+        let op = |before, after| Op::Conv2d {
+            out_channels: 1,
+            kernel: 2,
+            stride: 2,
+            padding: Padding { before, after },
+            groups: 1,
+            bias: false,
+        };
+        let weight: (&str, &[usize], &[f32]) =
+            ("weight", &[1, 1, 2, 2], &[1.0, 10.0, 100.0, 1000.0]);
+        check(op(0, 1), &[1, 3, 3], &NINE, &[weight], &[5421.0, 603.0, 87.0, 9.0]);
+        check(op(1, 0), &[1, 3, 3], &NINE, &[weight], &[1000.0, 3200.0, 7040.0, 9865.0]);
+    }
+
+    #[test]
+    fn convolution_keeps_groups_apart() {
+        let op = Op::Conv2d {
+            out_channels: 4,
+            kernel: 1,
+            stride: 1,
+            padding: Padding::NONE,
+            groups: 2,
+            bias: false,
+        };
+        let weight: (&str, &[usize], &[f32]) =
+            ("weight", &[4, 2, 1, 1], &[1.0, 0.0, 1.0, 1.0, 0.0, 1.0, 2.0, 0.0]);
+        check(op, &[4, 1, 1], &[1.0, 20.0, 300.0, 4000.0], &[weight], &[1.0, 21.0, 4000.0, 600.0]);
+    }
+
+    #[test]
     fn batch_norm_uses_running_statistics() {
         let parameters: [(&str, &[usize], &[f32]); 4] = [
             ("weight", &[2], &[3.0, 1.0]),
@@ -295,6 +331,12 @@ mod tests {
     #[test]
     fn leaky_relu_keeps_a_part_of_what_is_negative() {
         check(Op::LeakyRelu { slope: 0.5 }, &[3], &[-2.0, 0.0, 3.0], &[], &[-1.0, 0.0, 3.0]);
+    }
+
+    #[test]
+    fn relu6_limits_on_both_sides() {
+        let x = [-2.0, 0.0, 3.0, 6.0, 7.5];
+        check(Op::Relu6, &[5], &x, &[], &[0.0, 0.0, 3.0, 6.0, 6.0]);
     }
 
     #[test]

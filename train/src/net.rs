@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use models::graph::{Graph, GraphError, Node, Op};
+use models::graph::{Graph, GraphError, Node, Op, Padding};
 use models::tensors::Tensors;
 use ndarray::{ArrayD, IxDyn};
 use tch::{Device, Kind, TchError, Tensor};
@@ -150,18 +150,19 @@ impl Net {
         let x = read[0];
         let parameter = |suffix: &str| &self.parameters[&node.parameter(suffix)];
         Ok(match node.op {
-            Op::Conv2d { stride, padding, bias, .. } => {
+            Op::Conv2d { stride, padding, groups, bias, .. } => {
                 // The cast is part of the differentiated computation: fp32 masters get fp32 gradients.
                 let weight = parameter("weight").f_to_kind(self.compute.kind)?;
                 let bias =
                     bias.then(|| parameter("bias").f_to_kind(self.compute.kind)).transpose()?;
+                let (x, even) = padded(x, padding)?;
                 x.f_conv2d(
                     &weight,
                     bias.as_ref(),
                     [stride as i64; 2],
-                    [padding as i64; 2],
+                    [even; 2],
                     [1, 1],
-                    1,
+                    groups as i64,
                 )?
             }
             Op::BatchNorm { eps } => x.f_batch_norm(
@@ -179,6 +180,7 @@ impl Net {
             Op::LeakyRelu { slope } => {
                 x.detach().f_leaky_relu_backward(x, f64::from(slope), false)?
             }
+            Op::Relu6 => x.f_relu6()?,
             Op::MaxPool2d { kernel, stride } => {
                 x.f_max_pool2d([kernel as i64; 2], [stride as i64; 2], [0, 0], [1, 1], false)?
             }
@@ -198,6 +200,16 @@ impl Net {
             Op::Mul => x.f_mul(read[1])?,
         })
     }
+}
+
+/// libtorch's convolutions pad both sides alike: a picture to convolve, and the padding left to do on each side.
+fn padded(x: &Tensor, Padding { before, after }: Padding) -> Result<(Tensor, i64), TchError> {
+    if before == after {
+        return Ok((x.shallow_clone(), before as i64));
+    }
+    let [before, after] = [before, after].map(|zeros| zeros as i64);
+    // Left, right, above, below.
+    Ok((x.f_constant_pad_nd([before, after, before, after])?, 0))
 }
 
 /// Of each node, the values that it is the last to read: they are dropped after it.

@@ -1,10 +1,19 @@
 #![allow(clippy::unwrap_used)]
-use models::graph::Input;
+use models::graph::{Input, Padding};
 
 use super::*;
 
+const CONVOLUTION: Op = Op::Conv2d {
+    out_channels: 2,
+    kernel: 3,
+    stride: 1,
+    padding: Padding::even(1),
+    groups: 1,
+    bias: true,
+};
+
 const EVERY_OP: [(&str, Op, &str); 5] = [
-    ("c", Op::Conv2d { out_channels: 2, kernel: 3, stride: 1, padding: 1, bias: true }, "x"),
+    ("c", CONVOLUTION, "x"),
     ("b", Op::BatchNorm { eps: 0.25 }, "c"),
     ("r", Op::LeakyRelu { slope: 0.5 }, "b"),
     ("m", Op::MaxPool2d { kernel: 2, stride: 2 }, "r"),
@@ -53,6 +62,25 @@ fn each_op_becomes_its_onnx_operators() {
     assert_eq!(graph.node[1].input, ["c", "b.weight", "b.bias", "b.running_mean", "b.running_var"]);
     assert_eq!(graph.node[1].attribute, [float("epsilon", 0.25)]);
     assert_eq!(graph.initializer.len(), 6);
+}
+
+#[test]
+fn groups_sides_and_limits_are_written() {
+    let padding = Padding { before: 0, after: 1 };
+    let depthwise =
+        Op::Conv2d { out_channels: 3, kernel: 3, stride: 2, padding, groups: 3, bias: false };
+    let nodes = vec![Node::new("c", depthwise, &["x"]), Node::new("r", Op::Relu6, &["c"])];
+    let (graph, _) = network();
+    let graph = Graph { nodes, outputs: vec!["r".to_owned()], ..graph };
+    let tensors = Tensors::from([("c.weight".to_owned(), ArrayD::zeros(vec![3, 1, 3, 3]))]);
+    let bytes = write(&graph, &tensors, WeightStorage::Fp32, &BTreeMap::new()).unwrap();
+    let graph = Model::decode(bytes.as_slice()).unwrap().graph.unwrap();
+    assert_eq!(graph.node[0].attribute[1], ints("pads", &[0, 0, 1, 1]));
+    assert_eq!(graph.node[0].attribute[3], int("group", 3));
+    assert_eq!(graph.node[1].op_type, "Clip");
+    assert_eq!(graph.node[1].input, ["c", "r/min", "r/max"]);
+    let max = graph.initializer.iter().find(|tensor| tensor.name == "r/max").unwrap();
+    assert_eq!((max.dims.len(), max.raw_data.as_slice()), (0, 6.0f32.to_le_bytes().as_slice()));
 }
 
 #[test]

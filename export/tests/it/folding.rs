@@ -2,13 +2,19 @@
 
 use export::fold::{FoldError, fold};
 use models::cases::{self, Case};
-use models::graph::{Graph, Input, Node, Op};
+use models::graph::{Graph, Input, Node, Op, Padding};
 use models::reference;
 use models::tensors::Tensors;
 use ndarray::ArrayD;
 
-const CONVOLUTION: Op =
-    Op::Conv2d { out_channels: 2, kernel: 1, stride: 1, padding: 0, bias: false };
+const CONVOLUTION: Op = Op::Conv2d {
+    out_channels: 2,
+    kernel: 1,
+    stride: 1,
+    padding: Padding::NONE,
+    groups: 1,
+    bias: false,
+};
 const NORMALIZATION: Op = Op::BatchNorm { eps: 1e-5 };
 
 fn folded(case: &Case) -> Case {

@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Graph, Input, Node, Op};
+use super::{Graph, Input, Node, Op, Padding};
 
 const BATCH_NORM_EPS: f32 = 1e-5;
 const SLOPE: f32 = 0.1;
@@ -69,5 +69,6 @@ fn block(nodes: &mut Vec<Node>, block: &str, input: &str, width: usize, activate
 
 /// A convolution without bias that keeps the spatial size.
 fn convolution(out_channels: usize, kernel: usize) -> Op {
-    Op::Conv2d { out_channels, kernel, stride: 1, padding: kernel / 2, bias: false }
+    let padding = Padding::even(kernel / 2);
+    Op::Conv2d { out_channels, kernel, stride: 1, padding, groups: 1, bias: false }
 }

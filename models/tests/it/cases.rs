@@ -43,7 +43,7 @@ fn every_operation_is_covered() {
     // A new operation makes this match incomplete: give it a case, then a line here.
     let kinds = |op: &Op| match op {
         Op::Conv2d { .. } => 3,
-        Op::LeakyRelu { .. } | Op::MaxPool2d { .. } => 2,
+        Op::LeakyRelu { .. } | Op::Relu6 | Op::MaxPool2d { .. } => 2,
         Op::BatchNorm { .. } | Op::GlobalAveragePool | Op::Add | Op::Mul => 2,
         Op::Linear { .. } | Op::Unsqueeze { .. } | Op::Sum { .. } => 2,
     };
@@ -55,7 +55,7 @@ fn every_operation_is_covered() {
         })
         .collect();
     let kinds_seen: Vec<&Op> = single.iter().filter(|op| first_of_its_kind(op, &single)).collect();
-    assert_eq!(kinds_seen.len(), 10);
+    assert_eq!(kinds_seen.len(), 11);
     for op in kinds_seen {
         let n = single.iter().filter(|other| discriminant(*other) == discriminant(op)).count();
         assert!(n >= kinds(op), "{op:?} has {n} cases");
@@ -66,6 +66,17 @@ fn first_of_its_kind(op: &Op, all: &[Op]) -> bool {
     all.iter()
         .find(|other| discriminant(*other) == discriminant(op))
         .is_some_and(|first| std::ptr::eq(first, op))
+}
+
+#[test]
+fn both_limits_of_relu6_are_met() {
+    let all = cases::all();
+    let chain = all.iter().find(|case| case.name == "depthwise-batch-norm-relu6").unwrap();
+    let values: Vec<f32> = chain.expected()[0].iter().copied().collect();
+    for limit in [0.0, 6.0] {
+        let n = values.iter().filter(|&&value| value == limit).count();
+        assert!(n * 20 > values.len(), "{n} of {} values are {limit}", values.len());
+    }
 }
 
 #[test]
