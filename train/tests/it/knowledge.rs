@@ -239,3 +239,47 @@ fn a_stage_says_which_one_is_missing() {
     succeeded(&scene.pretrain(&[]));
     assert_refused(&scene.evaluate(&[]), 2, &["kernel.safetensors", "another backbone"]);
 }
+
+#[test]
+fn a_classifier_teaches_what_is_not_evaluated() {
+    let scene = scene();
+    succeeded(&scene.pretrain(&[]));
+    let kernel = |run: &str, more: &[&str]| {
+        let arguments =
+            ["complete", run, "--data", "data", "--completer", "kernel", "--threads", "1"];
+        scene.run(&[&arguments, more].concat())
+    };
+    succeeded(&knowledge(&scene, &[]));
+    let said = succeeded(&kernel("run", &["--teachers", "both"]));
+    assert!(said.contains("of 8 classes (0 taken out)"), "{said}");
+
+    // A validation class is the same thing as a base class: its row would give the answer away, its pictures are given.
+    write_manifest(&scene, |class| format!("n0000001{}", if class == 5 { 1 } else { class }));
+    succeeded(&knowledge(&scene, &[]));
+    for (more, expected) in [
+        (["--teachers", "both"].as_slice(), "of 7 classes (1 taken out)"),
+        (&["--teachers", "classifier"], "of 3 classes (1 taken out)"),
+        (&["--teachers", "classifier", "--take-out", "none"], "of 4 classes (0 taken out)"),
+    ] {
+        let said = succeeded(&kernel("run", more));
+        assert!(said.contains(expected), "{more:?}: {said}");
+    }
+
+    // Two base classes are kinds of a validation class.
+    write_manifest(&scene, |class| match class {
+        5 => "n00000004".to_owned(),
+        _ => format!("n0000001{class}"),
+    });
+    succeeded(&knowledge(&scene, &[]));
+    let relatives = ["--teachers", "classifier", "--take-out", "relatives"];
+    let said = succeeded(&kernel("run", &relatives));
+    assert!(said.contains("of 2 classes (2 taken out)"), "{said}");
+
+    let import = ["import", "run/best.safetensors", "--arch", "resnet12", "--input-size", "16"];
+    succeeded(&scene.run(&[&import[..], &["--out", "imported"]].concat()));
+    for name in ["knowledge.json", "knowledge.safetensors"] {
+        fs::copy(scene.path("run").join(name), scene.path("imported").join(name)).unwrap();
+    }
+    let refused = kernel("imported", &["--teachers", "both"]);
+    assert_refused(&refused, 2, &["no classifier", "--teachers pictures"]);
+}
