@@ -1,10 +1,12 @@
-//! Weights as `torch.save` writes them (`.pth`, `.pt`): a zip file of a pickle and flat storages.
+//! Weights as `torch.save` writes them (`.pth`, `.pt`): a pickle and flat storages, in a zip file or, before PyTorch
+//! 1.6, one behind the other.
 //!
-//! Read without PyTorch and without executing anything: `archive` slices the zip file, `pickle`
+//! Read without PyTorch and without executing anything: `archive` and `legacy` slice the file, `pickle`
 //! interprets the description, `tensor` follows strides and offsets. Hostile bytes end in an error; memory
 //! stays within about eight times the file's size, plus what a million pickled values take.
 
 mod archive;
+mod legacy;
 mod pickle;
 mod tensor;
 mod walk;
@@ -13,27 +15,24 @@ use models::tensors::TensorFile;
 
 use archive::Archive;
 pub use archive::ArchiveError;
+use legacy::Legacy;
+pub use legacy::LegacyError;
 use pickle::Pickle;
 pub use pickle::PickleError;
 use tensor::{StoredTensor, Values};
 
 const ZIP_MAGIC: [u8; 4] = *b"PK\x03\x04";
 
-/// The start of files from before PyTorch 1.6: a pickle of the number 0x1950a86a20f9469cfc6c.
-const LEGACY_MAGIC: [u8; 14] = *b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
-
 /// Why bytes are not a usable `.pth` file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PthError {
-    /// The format that PyTorch wrote before 1.6.
-    #[error(
-        "this .pth file has PyTorch's format from before 1.6 (no zip file), which is not read yet; save it anew with a later PyTorch: torch.save(torch.load(old, map_location=\"cpu\"), new)"
-    )]
-    Legacy,
     /// The container is broken.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
+    /// The container of PyTorch before 1.6 is broken.
+    #[error(transparent)]
+    Legacy(#[from] LegacyError),
     /// The description is broken or asks for more than tensors.
     #[error(transparent)]
     Pickle(#[from] PickleError),
@@ -80,7 +79,7 @@ pub enum PthError {
 
 /// Whether bytes start like a file of `torch.save`, old or new.
 pub fn is_pth(bytes: &[u8]) -> bool {
-    bytes.starts_with(&ZIP_MAGIC) || bytes.starts_with(&LEGACY_MAGIC)
+    bytes.starts_with(&ZIP_MAGIC) || bytes.starts_with(&legacy::MAGIC)
 }
 
 /// All tensors of a file's bytes, nested dicts' keys joined with dots. Half precision is widened and double
@@ -89,19 +88,28 @@ pub fn is_pth(bytes: &[u8]) -> bool {
 /// # Errors
 /// [`PthError`]; a class or function other than those of a `state_dict` is refused by name.
 pub fn read(bytes: &[u8]) -> Result<TensorFile, PthError> {
-    if bytes.starts_with(&LEGACY_MAGIC) {
-        return Err(PthError::Legacy);
+    if let Some(behind_magic) = bytes.strip_prefix(&legacy::MAGIC) {
+        let file = Legacy::open(behind_magic)?;
+        return collect(&file.saved, bytes.len(), |key| Ok(file.storage(key)?));
     }
     let archive = Archive::open(bytes)?;
     let root = archive.root()?;
     check_byte_order(&archive, root)?;
     let pickle = Pickle::load(archive.entry(&format!("{root}data.pkl"))?)?;
-    let tensors = walk::tensors(&pickle)?;
-    check_total(tensors.iter().map(|(_, tensor)| *tensor), bytes.len())?;
+    collect(&pickle, bytes.len(), |key| Ok(archive.entry(&format!("{root}data/{key}"))?))
+}
+
+/// Copies the tensors that a pickle describes out of their storages, at most `limit` numbers.
+fn collect<'a>(
+    pickle: &Pickle<'_>,
+    limit: usize,
+    storage: impl Fn(&str) -> Result<&'a [u8], PthError>,
+) -> Result<TensorFile, PthError> {
+    let tensors = walk::tensors(pickle)?;
+    check_total(tensors.iter().map(|(_, tensor)| *tensor), limit)?;
     let mut file = TensorFile::default();
     for (name, tensor) in tensors {
-        let data = archive.entry(&format!("{root}data/{}", tensor.storage.key))?;
-        insert(&mut file, name, tensor, data)?;
+        insert(&mut file, name, tensor, storage(tensor.storage.key)?)?;
     }
     Ok(file)
 }

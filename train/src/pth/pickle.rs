@@ -57,8 +57,10 @@ pub enum PickleError {
 /// A value; those with parts lie in an arena.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Value<'a> {
-    /// `None`, a boolean or a float: never part of a tensor.
+    /// `None` or a float: never part of a tensor.
     Plain,
+    /// `True` or `False`.
+    Boolean(bool),
     /// An integer.
     Integer(i64),
     /// A text.
@@ -115,6 +117,8 @@ pub(super) enum Object<'a> {
 pub(super) struct Pickle<'a> {
     /// The outermost value.
     pub(super) root: Value<'a>,
+    /// How many bytes it took.
+    pub(super) length: usize,
     heap: Vec<Object<'a>>,
 }
 
@@ -124,7 +128,15 @@ impl<'a> Pickle<'a> {
         let mut machine = Machine::new(bytes);
         while machine.step()? {}
         let root = machine.pop()?;
-        Ok(Self { root, heap: machine.into_heap() })
+        Ok(Self { root, length: machine.place(), heap: machine.into_heap() })
+    }
+
+    /// All storages that it names.
+    pub(super) fn storages(&self) -> impl Iterator<Item = &Storage<'a>> {
+        self.heap.iter().filter_map(|object| match object {
+            Object::Storage(storage) => Some(storage),
+            _ => None,
+        })
     }
 
     /// The parts of a value that has parts.

@@ -31,7 +31,7 @@ impl Kind {
         })
     }
 
-    fn bytes(self) -> usize {
+    pub(super) fn bytes(self) -> usize {
         match self {
             Self::Half | Self::BFloat16 => 2,
             Self::Float | Self::Int => 4,

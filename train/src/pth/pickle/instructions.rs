@@ -39,14 +39,15 @@ impl<'a> Machine<'a> {
     /// Values that stand in the instruction itself.
     fn literal(&mut self, code: u8) -> Result<(), PickleError> {
         let value = match code {
-            b'N' | 0x88 | 0x89 => Value::Plain, // NONE, NEWTRUE, NEWFALSE
-            b'G' => self.array::<8>().map(|_| Value::Plain)?, // BINFLOAT
+            b'N' => Value::Plain,                                             // NONE
+            0x88 | 0x89 => Value::Boolean(code == 0x88),                      // NEWTRUE, NEWFALSE
+            b'G' => self.array::<8>().map(|_| Value::Plain)?,                 // BINFLOAT
             b'J' => Value::Integer(i32::from_le_bytes(self.array()?).into()), // BININT
             b'M' => Value::Integer(u16::from_le_bytes(self.array()?).into()), // BININT2
-            b'K' => Value::Integer(self.byte()?.into()), // BININT1
-            0x8a => Value::Integer(self.long()?), // LONG1
-            b'X' | b'T' => self.long_text()?,   // BINUNICODE, BINSTRING
-            0x8c | b'U' => self.short_text()?,  // SHORT_BINUNICODE, SHORT_BINSTRING
+            b'K' => Value::Integer(self.byte()?.into()),                      // BININT1
+            0x8a => Value::Integer(self.long()?),                             // LONG1
+            b'X' | b'T' => self.long_text()?, // BINUNICODE, BINSTRING
+            0x8c | b'U' => self.short_text()?, // SHORT_BINUNICODE, SHORT_BINSTRING
             _ => return Err(self.unknown(code)),
         };
         self.push(value)
@@ -146,7 +147,8 @@ impl<'a> Machine<'a> {
         self.push(Value::Global(Global::find(module, name).ok_or_else(refused)?))
     }
 
-    /// `("storage", torch.FloatStorage, key, where it lay, number of elements)`.
+    /// `("storage", torch.FloatStorage, key, where it lay, number of elements)`, and before PyTorch 1.6 `None`: it
+    /// is no part of another storage.
     fn persistent(&mut self) -> Result<(), PickleError> {
         let id = self.pop()?;
         let &[
@@ -155,10 +157,14 @@ impl<'a> Machine<'a> {
             Value::Text(key),
             Value::Text(_),
             elements,
+            ref part @ ..,
         ] = self.sequence(id)?
         else {
             return Err(self.broken("the persistent id of a storage"));
         };
+        if !matches!(part, [] | [Value::Plain]) {
+            return Err(self.broken("a storage that is no part of another"));
+        }
         let elements = self.size(elements)?;
         self.make(Object::Storage(Storage { kind, key, elements }))
     }

@@ -38,6 +38,11 @@ impl<'a> Machine<'a> {
         }
     }
 
+    /// Where the next instruction would start.
+    pub(super) fn place(&self) -> usize {
+        self.at
+    }
+
     pub(super) fn into_heap(self) -> Vec<Object<'a>> {
         self.heap
     }

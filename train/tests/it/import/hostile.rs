@@ -5,7 +5,9 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use train::pth;
 
 use super::fixture;
-use super::pth_file::{View, one_tensor, tensor, text, with_pickle, zip, zip_with_method};
+use super::pth_file::{
+    View, legacy, legacy_tensor, one_tensor, tensor, text, with_pickle, zip, zip_with_method,
+};
 
 const GOOD: View<'_> =
     View { storage: "0", elements: 6, offset: 0, shape: &[2, 3], strides: &[3, 1] };
@@ -205,4 +207,83 @@ fn overlapping_entries_are_refused() {
     bytes[second + 42..second + 46].fill(0);
     let error = refusal(&bytes);
     assert!(error.contains("entries overlap"), "{error}");
+}
+
+/// A file from before PyTorch 1.6 with two tensors in one storage and one in another.
+fn old() -> Vec<u8> {
+    let view = |storage, shape, strides| View { storage, elements: 6, offset: 0, shape, strides };
+    let pickle = [
+        b"\x80\x02}(".as_slice(),
+        &text("plain"),
+        &legacy_tensor(&view("7", &[2, 3], &[3, 1])),
+        &text("turned"),
+        &legacy_tensor(&view("7", &[3, 2], &[1, 3])),
+        &text("other"),
+        &legacy_tensor(&view("12", &[6], &[1])),
+        b"u.",
+    ];
+    let numbers = |first: u8| (first..first + 6).flat_map(|i| f32::from(i).to_le_bytes()).collect();
+    let storages = [("12".to_owned(), numbers(10)), ("7".to_owned(), numbers(0))];
+    legacy(&pickle.concat(), &storages)
+}
+
+#[test]
+fn old_files_are_read_by_their_strides() {
+    assert!(pth::is_pth(&old()));
+    let file = pth::read(&old()).unwrap();
+    let values = |name: &str| file.floats[name].iter().copied().collect::<Vec<_>>();
+    assert_eq!(file.floats["turned"].shape(), [3, 2]);
+    assert_eq!(values("plain"), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+    assert_eq!(values("turned"), [0.0, 3.0, 1.0, 4.0, 2.0, 5.0]);
+    assert_eq!(values("other"), [10.0, 11.0, 12.0, 13.0, 14.0, 15.0]);
+}
+
+#[test]
+fn old_files_cut_or_changed_never_panic() {
+    let bytes = old();
+    for end in 0..bytes.len() {
+        assert!(pth::read(&bytes[..end]).is_err(), "cut at {end}");
+    }
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let mut refused = 0;
+    for at in 15..bytes.len() {
+        for _ in 0..60 {
+            let mut changed = bytes.clone();
+            changed[at] = rng.next_u32() as u8;
+            changed[15 + rng.next_u32() as usize % (bytes.len() - 15)] ^= rng.next_u32() as u8;
+            refused += usize::from(pth::read(&changed).is_err());
+        }
+    }
+    assert!(refused > 10_000, "{refused}");
+}
+
+#[test]
+fn what_is_wrong_with_an_old_file_is_said() {
+    let replaced = |from: &[u8], to: &[u8]| {
+        let bytes = old();
+        let at = bytes.windows(from.len()).rposition(|window| window == from).unwrap();
+        [&bytes[..at], to, &bytes[at + from.len()..]].concat()
+    };
+    let six = 6u64.to_le_bytes();
+    for (bytes, expected) in [
+        (replaced(b"M\xe9\x03.", b"M\xea\x03."), "another protocol than 1001"),
+        (replaced(b"\x88s.", b"\x89s."), "byte order is `big`"),
+        (replaced(b"\x88s.", b"Ns."), "byte order is `not told`"),
+        (replaced(&text("12"), &text("13")), "`13` is listed, but no tensor"),
+        (replaced(&text("7"), &text("12")), "two storages `12`"),
+        (replaced(&text("7"), b""), "no storage `7`"),
+        (replaced(&text("7"), b"K\x07"), "list of storages is broken"),
+        (replaced(&six, &[0xff; 8]), "`7` has 18446744073709551615 numbers, expected 6"),
+        (old()[..old().len() - 1].to_vec(), "ends in the storage `7`"),
+    ] {
+        let error = refusal(&bytes);
+        assert!(error.contains(expected), "`{expected}` is not in `{error}`");
+    }
+    let all = i64::MAX;
+    let view = View { storage: "0", elements: all, offset: 0, shape: &[all], strides: &[1] };
+    let pickle = [b"\x80\x02}".as_slice(), &text("w"), &legacy_tensor(&view), b"s."].concat();
+    let mut huge = legacy(&pickle, &[("0".to_owned(), Vec::new())]);
+    let count = huge.len() - 8;
+    huge[count..].copy_from_slice(&all.to_le_bytes());
+    assert!(refusal(&huge).contains("ends in the storage `0`"), "{}", refusal(&huge));
 }

@@ -63,6 +63,15 @@ pub(crate) struct View<'a> {
 
 /// The instructions that leave a tensor on the stack.
 pub(crate) fn tensor(view: &View<'_>) -> Vec<u8> {
+    tensor_in(view, b"")
+}
+
+/// The same as before PyTorch 1.6, where a storage says of which other one it is a part: of none.
+pub(crate) fn legacy_tensor(view: &View<'_>) -> Vec<u8> {
+    tensor_in(view, b"N")
+}
+
+fn tensor_in(view: &View<'_>, part: &[u8]) -> Vec<u8> {
     [
         b"ctorch._utils\n_rebuild_tensor_v2\n((".as_slice(),
         &text("storage"),
@@ -70,6 +79,7 @@ pub(crate) fn tensor(view: &View<'_>) -> Vec<u8> {
         &text(view.storage),
         &text("cpu"),
         &long(view.elements),
+        part,
         b"tQ",
         &long(view.offset),
         &tuple(view.shape),
@@ -84,8 +94,41 @@ pub(crate) fn one_tensor(view: &View<'_>) -> Vec<u8> {
     [b"\x80\x02}".as_slice(), &text("w"), &tensor(view), b"s."].concat()
 }
 
+/// A file from before PyTorch 1.6: what was saved, and the keys and bytes of storages of 32-bit floats.
+pub(crate) fn legacy(saved: &[u8], storages: &[(String, Vec<u8>)]) -> Vec<u8> {
+    let mut file = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.".to_vec();
+    file.extend([b"\x80\x02}".as_slice(), &text("little_endian"), b"\x88s."].concat());
+    file.extend(saved);
+    let keys: Vec<u8> = storages.iter().flat_map(|(key, _)| text(key)).collect();
+    file.extend([b"\x80\x02](".as_slice(), &keys, b"e."].concat());
+    for (_, data) in storages {
+        file.extend((data.len() as u64 / 4).to_le_bytes());
+        file.extend(data);
+    }
+    file
+}
+
 /// A file of a `state_dict`, as a network with channels-last weights saves it.
 pub(crate) fn state_dict(tensors: &Tensors) -> Vec<u8> {
+    let (pickle, storages) = described(tensors, tensor);
+    let mut entries = vec![("a/data.pkl".to_owned(), pickle)];
+    entries.extend(storages.into_iter().map(|(key, data)| (format!("a/data/{key}"), data)));
+    let entries: Vec<(&str, &[u8])> =
+        entries.iter().map(|(name, data)| (name.as_str(), data.as_slice())).collect();
+    zip(&entries)
+}
+
+/// The same from before PyTorch 1.6.
+pub(crate) fn legacy_state_dict(tensors: &Tensors) -> Vec<u8> {
+    let (pickle, storages) = described(tensors, legacy_tensor);
+    legacy(&pickle, &storages)
+}
+
+/// The pickle of a `state_dict`, and its storages with their keys.
+fn described(
+    tensors: &Tensors,
+    tensor: fn(&View<'_>) -> Vec<u8>,
+) -> (Vec<u8>, Vec<(String, Vec<u8>)>) {
     let mut pickle = b"\x80\x02ccollections\nOrderedDict\n)R(".to_vec();
     let mut storages = Vec::new();
     for (index, (name, array)) in tensors.iter().enumerate() {
@@ -96,12 +139,10 @@ pub(crate) fn state_dict(tensors: &Tensors) -> Vec<u8> {
         let elements = array.len() as i64;
         let (shape, strides) = (shape.as_slice(), strides.as_slice());
         pickle.extend(tensor(&View { storage: &storage, elements, offset: 0, shape, strides }));
-        storages.push((format!("a/data/{storage}"), stored));
+        storages.push((storage, stored));
     }
     pickle.extend(b"u.");
-    let mut entries = vec![("a/data.pkl", pickle.as_slice())];
-    entries.extend(storages.iter().map(|(name, data)| (name.as_str(), data.as_slice())));
-    zip(&entries)
+    (pickle, storages)
 }
 
 /// Strides and bytes of a tensor; the second dimension of four is the fastest.

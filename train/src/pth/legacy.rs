@@ -1,0 +1,155 @@
+//! The container of PyTorch before 1.6: five pickles one behind the other, then the storages.
+//!
+//! The pickles are a magic number, the protocol's version, facts of the machine, what was saved, and the keys of
+//! its storages in the order in which they follow. A storage is its number of elements (64 bits, little-endian)
+//! and then those.
+
+use std::collections::BTreeMap;
+
+use super::PthError;
+use super::pickle::{Object, Pickle, Value};
+use super::tensor::Storage;
+
+/// The first pickle: the number 0x1950a86a20f9469cfc6c.
+pub(super) const MAGIC: [u8; 15] = *b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
+
+const PROTOCOL: i64 = 1001;
+
+/// Why bytes that begin like a file from before PyTorch 1.6 are not a whole one.
+#[derive(Debug, thiserror::Error, PartialEq)]
+#[non_exhaustive]
+pub enum LegacyError {
+    /// Another version of the format.
+    #[error(
+        "the .pth file has another protocol than {PROTOCOL}; save it anew with a later PyTorch"
+    )]
+    Protocol,
+    /// The list of storages is something else.
+    #[error("the .pth file's list of storages is broken; copy or download it again")]
+    Keys,
+    /// A storage is listed that no tensor needs, so that nobody knows its numbers' type.
+    #[error("the storage `{key}` is listed, but no tensor lies in it: the file is damaged")]
+    Unused {
+        /// Its key.
+        key: String,
+    },
+    /// A storage is listed twice.
+    #[error("the file has two storages `{key}`")]
+    Twice {
+        /// Its key.
+        key: String,
+    },
+    /// A storage has another size than its tensors say.
+    #[error("the storage `{key}` has {got} numbers, expected {expected}: the file is damaged")]
+    Size {
+        /// Its key.
+        key: String,
+        /// What its tensors say.
+        expected: usize,
+        /// What stands before it.
+        got: u64,
+    },
+    /// The file ends too early.
+    #[error("the file ends in the storage `{key}`: it is cut short; copy or download it again")]
+    Cut {
+        /// The storage's key.
+        key: String,
+    },
+    /// A tensor's storage is not there.
+    #[error("the file has no storage `{key}`, in which a tensor lies: the file is damaged")]
+    Missing {
+        /// Its key.
+        key: String,
+    },
+}
+
+/// A whole file; all bounds are checked, and no number is copied.
+#[derive(Debug)]
+pub(super) struct Legacy<'a> {
+    /// What was saved.
+    pub(super) saved: Pickle<'a>,
+    storages: BTreeMap<&'a str, &'a [u8]>,
+}
+
+impl<'a> Legacy<'a> {
+    /// Reads the pickles behind [`MAGIC`], and finds the storages.
+    pub(super) fn open(behind_magic: &'a [u8]) -> Result<Self, PthError> {
+        let mut rest = behind_magic;
+        if next(&mut rest)?.root != Value::Integer(PROTOCOL) {
+            return Err(LegacyError::Protocol.into());
+        }
+        check_byte_order(&next(&mut rest)?)?;
+        let saved = next(&mut rest)?;
+        let keys = next(&mut rest)?;
+        let storages = storages(&saved, &keys, rest)?;
+        Ok(Self { saved, storages })
+    }
+
+    /// The bytes of a storage.
+    pub(super) fn storage(&self, key: &str) -> Result<&'a [u8], LegacyError> {
+        let missing = || LegacyError::Missing { key: shown(key) };
+        self.storages.get(key).copied().ok_or_else(missing)
+    }
+}
+
+/// Runs the next pickle.
+fn next<'a>(rest: &mut &'a [u8]) -> Result<Pickle<'a>, PthError> {
+    let pickle = Pickle::load(rest)?;
+    *rest = &rest[pickle.length..];
+    Ok(pickle)
+}
+
+fn check_byte_order(machine: &Pickle<'_>) -> Result<(), PthError> {
+    let facts = match machine.object(machine.root) {
+        Some(Object::Dict(facts)) => facts.as_slice(),
+        _ => &[],
+    };
+    let told = facts.iter().find(|(key, _)| *key == Value::Text("little_endian"));
+    let got = match told {
+        Some((_, Value::Boolean(true))) => return Ok(()),
+        Some((_, Value::Boolean(false))) => "big",
+        _ => "not told",
+    };
+    Err(PthError::ByteOrder { got: got.to_owned() })
+}
+
+fn storages<'a>(
+    saved: &Pickle<'a>,
+    keys: &Pickle<'a>,
+    mut rest: &'a [u8],
+) -> Result<BTreeMap<&'a str, &'a [u8]>, LegacyError> {
+    let Some(Object::Sequence(keys)) = keys.object(keys.root) else {
+        return Err(LegacyError::Keys);
+    };
+    let described: BTreeMap<&str, Storage<'_>> = saved.storages().map(|s| (s.key, *s)).collect();
+    let mut storages = BTreeMap::new();
+    for key in keys {
+        let &Value::Text(key) = key else { return Err(LegacyError::Keys) };
+        let storage = described.get(key).ok_or_else(|| LegacyError::Unused { key: shown(key) })?;
+        let data = data(storage, &mut rest)?;
+        if storages.insert(key, data).is_some() {
+            return Err(LegacyError::Twice { key: shown(key) });
+        }
+    }
+    Ok(storages)
+}
+
+/// The bytes of the storage that comes next.
+fn data<'a>(storage: &Storage<'_>, rest: &mut &'a [u8]) -> Result<&'a [u8], LegacyError> {
+    let key = || shown(storage.key);
+    let cut = || LegacyError::Cut { key: key() };
+    let (count, behind) = rest.split_first_chunk().ok_or_else(cut)?;
+    let (expected, got) = (storage.elements, u64::from_le_bytes(*count));
+    if usize::try_from(got) != Ok(expected) {
+        return Err(LegacyError::Size { key: key(), expected, got });
+    }
+    let bytes = expected.checked_mul(storage.kind.bytes()).ok_or_else(cut)?;
+    let (data, behind) = behind.split_at_checked(bytes).ok_or_else(cut)?;
+    *rest = behind;
+    Ok(data)
+}
+
+/// A key as an error may show it.
+fn shown(key: &str) -> String {
+    key.escape_debug().take(100).collect()
+}
