@@ -9,7 +9,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::graph::{
-    Graph, Input, Node, Op, Padding, Parameter, ProtoComNet, Resnet12, Role, SelfWeight, Shape,
+    EfficientNetLite0, Graph, Input, Node, Op, Padding, Parameter, ProtoComNet, Resnet12, Role,
+    SelfWeight, Shape,
 };
 use crate::reference;
 use crate::tensors::Tensors;
@@ -265,6 +266,7 @@ fn graph(name: &str, shape: &[usize], inputs: &[&str], nodes: Vec<Node>) -> Grap
 fn networks() -> Vec<Case> {
     let resnet12 = |widths, input_size| Resnet12 { widths, input_size }.graph();
     let full = [64, 128, 256, 512];
+    let lite0 = EfficientNetLite0 { widths: [6, 4, 5, 6, 6, 7, 8, 9, 16], input_size: 37 }.graph();
     let protocomnet = |self_weight| {
         ProtoComNet { embedding: 16, word: 6, attributes: 4, hidden: 20, self_weight }.graph()
     };
@@ -273,6 +275,7 @@ fn networks() -> Vec<Case> {
         case("resnet12-tiny-odd", resnet12([4, 6, 4, 8], 21), 1, 1e-5),
         case("resnet12-32px-batch1", resnet12(full, 32), 1, 1e-5),
         case("resnet12-32px-batch3", resnet12(full, 32), 3, 1e-5),
+        case("efficientnet-lite0-tiny-odd", lite0, 1, 2e-5),
         case("protocomnet-one", protocomnet(SelfWeight::One), 3, 1e-5),
         case("protocomnet-learned", protocomnet(SelfWeight::Learned), 2, 1e-5),
     ]

@@ -4,6 +4,7 @@
 //! ONNX, [`crate::reference`] runs it on plain arrays. Shapes leave out the leading batch dimension `n`
 //! that every tensor has: a picture `[n, 3, h, w]` is `[3, h, w]` here.
 
+pub mod efficientnet_lite;
 pub mod protocomnet;
 pub mod resnet12;
 
@@ -13,6 +14,7 @@ use ndarray::ArrayD;
 use serde::{Deserialize, Serialize};
 
 use crate::tensors::Tensors;
+pub use efficientnet_lite::EfficientNetLite0;
 pub use protocomnet::{ProtoComNet, SelfWeight};
 pub use resnet12::Resnet12;
 
