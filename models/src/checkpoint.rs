@@ -36,7 +36,8 @@ pub struct Checkpoint {
     pub architecture: Architecture,
     /// How pictures become its input.
     pub preprocess: Preprocess,
-    /// The base classes, in the order of the classifier's outputs; empty for imported weights.
+    /// The base classes, in the order of the classifier's outputs; empty for imported weights, whose classifier
+    /// does not name what it tells apart.
     pub classes: Vec<String>,
     /// The network's parameters, and those of the training heads (`head.weight`, `head.bias`, …).
     pub parameters: Tensors,
@@ -246,15 +247,23 @@ impl Checkpoint {
     fn head_shapes(&self) -> BTreeMap<String, Shape> {
         let size = self.architecture.embedding_size();
         let mut shapes = BTreeMap::new();
-        for (prefix, n_outputs) in
-            HEAD_PREFIXES.into_iter().zip([self.classes.len(), QUARTER_TURNS])
-        {
+        let heads = HEAD_PREFIXES.into_iter().zip([self.classified(), QUARTER_TURNS]);
+        for (prefix, n_outputs) in heads {
             if self.parameters.keys().any(|name| name.starts_with(prefix)) {
                 shapes.insert(format!("{prefix}weight"), vec![n_outputs, size]);
                 shapes.insert(format!("{prefix}bias"), vec![n_outputs]);
             }
         }
         shapes
+    }
+
+    /// How many classes the classifier tells apart; where they have no names, its own rows tell.
+    fn classified(&self) -> usize {
+        let rows = self.parameters.get("head.weight").and_then(|rows| rows.shape().first());
+        match rows {
+            Some(&rows) if self.classes.is_empty() && self.training.is_none() => rows,
+            _ => self.classes.len(),
+        }
     }
 
     /// The shapes of everything that gradients change.

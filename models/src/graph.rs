@@ -494,6 +494,9 @@ fn windows(size: usize, kernel: usize, stride: usize) -> Option<usize> {
 pub enum Architecture {
     /// See [`resnet12`].
     Resnet12(Resnet12),
+    /// See [`efficientnet_lite`].
+    #[serde(rename = "efficientnet-lite0")]
+    EfficientNetLite0(EfficientNetLite0),
 }
 
 impl Architecture {
@@ -501,6 +504,7 @@ impl Architecture {
     pub fn graph(&self) -> Graph {
         match self {
             Self::Resnet12(config) => config.graph(),
+            Self::EfficientNetLite0(config) => config.graph(),
         }
     }
 
@@ -508,6 +512,7 @@ impl Architecture {
     pub fn embedding_size(&self) -> usize {
         match self {
             Self::Resnet12(config) => config.widths[3],
+            Self::EfficientNetLite0(config) => config.widths[8],
         }
     }
 
@@ -515,6 +520,7 @@ impl Architecture {
     pub fn input_size(&self) -> usize {
         match self {
             Self::Resnet12(config) => config.input_size,
+            Self::EfficientNetLite0(config) => config.input_size,
         }
     }
 }
@@ -600,6 +606,17 @@ mod tests {
         assert!(graph.shapes().unwrap_err().to_string().contains("two values are named `image`"));
         let small = Resnet12 { widths: [4, 4, 4, 4], input_size: 8 }.graph();
         assert!(matches!(small.shapes(), Err(GraphError::Shape { .. })));
+    }
+
+    #[test]
+    fn an_architecture_is_written_as_plain_fields() {
+        let widths = [4, 2, 3, 3, 4, 4, 5, 6, 8];
+        let lite = Architecture::EfficientNetLite0(EfficientNetLite0 { widths, input_size: 32 });
+        let text = r#"{"arch":"efficientnet-lite0","widths":[4,2,3,3,4,4,5,6,8],"input_size":32}"#;
+        assert_eq!(serde_json::to_string(&lite).unwrap(), text);
+        assert_eq!(serde_json::from_str::<Architecture>(text).unwrap(), lite);
+        assert_eq!((lite.embedding_size(), lite.input_size()), (8, 32));
+        assert!(serde_json::from_str::<Architecture>(&text.replace("32}", "32,"x":1}")).is_err());
     }
 
     #[test]

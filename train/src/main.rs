@@ -56,7 +56,7 @@ enum Command {
     Evaluate(evaluate::Options),
     /// Make a run of weights trained elsewhere: safetensors, or a .pth file of torch.save.
     #[command(
-        after_help = "Names like `layer1.conv1.weight` are expected, also behind `module.`, `encoder.` and other wrappers; classifiers are left out.\nNames and shapes do not tell everything: the last block must have no activation after its sum, as in the code published with the paper.\n\nExamples:\n  handful-train import best_pretrain_model.pth --arch resnet12 --out runs/paper --data-name miniImageNet\n  handful-train import tiny.safetensors --arch resnet12 --out runs/tiny --input-size 32"
+        after_help = "resnet12: names like `layer1.conv1.weight` are expected, also behind `module.`, `encoder.` and other wrappers; classifiers are left out.\nNames and shapes do not tell everything: the last block must have no activation after its sum, as in the code published with the paper.\nefficientnet-lite0: names like `_blocks.0._depthwise_conv.weight`; the classifier is kept beside the backbone. `cargo xtask setup --weights` fetches weights into .weights/.\n\nExamples:\n  handful-train import best_pretrain_model.pth --arch resnet12 --out runs/paper --data-name miniImageNet\n  handful-train import tiny.safetensors --arch resnet12 --out runs/tiny --input-size 32\n  handful-train import .weights/efficientnet-lite0.pth --arch efficientnet-lite0 --out runs/lite0 --data-name ImageNet"
     )]
     Import(import::Options),
 }

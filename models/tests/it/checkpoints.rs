@@ -128,6 +128,18 @@ fn heads_must_fit_classes_and_embedding() {
 }
 
 #[test]
+fn a_classifier_may_leave_its_classes_unnamed() {
+    let imported = Checkpoint { classes: Vec::new(), training: None, ..sample() };
+    assert_eq!(Checkpoint::parse(&imported.to_bytes().unwrap()).unwrap(), imported);
+    let mut broken = imported;
+    broken.parameters.insert("head.bias".to_owned(), ArrayD::zeros(vec![2]));
+    let error = Checkpoint::parse(&broken.to_bytes().unwrap()).unwrap_err();
+    check_state(&error, "classifier", &["wrong shape: head.bias is [2], expected [3]"]);
+    let error = refused(|c| c.classes.clear());
+    assert!(matches!(error, CheckpointError::State { .. }), "a training names its classes");
+}
+
+#[test]
 fn momentum_must_be_that_of_what_is_learned() {
     let error = refused(|c| drop(momentum(c).remove("head.weight")));
     check_state(&error, "momentum", &["missing: head.weight [3, 5]"]);

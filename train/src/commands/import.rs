@@ -12,14 +12,16 @@ pub(crate) struct Options {
     weights: PathBuf,
     /// The network that they belong to; its widths are deduced from the shapes.
     #[arg(long, value_enum)]
-    arch: Arch,
+    arch: import::Arch,
     /// The new run's folder.
     #[arg(long, value_name = "RUN")]
     out: PathBuf,
-    /// Height and width of the pictures that the network takes; the recipe's, or else 84.
+    /// Height and width of the pictures that the network takes; the recipe's, or else 84 (resnet12)
+    /// or 224 (efficientnet-lite0).
     #[arg(long, value_name = "PIXELS")]
     input_size: Option<usize>,
-    /// How pictures become input (size, geometry, filter, mean, std as TOML); the paper's by default.
+    /// How pictures become input (size, geometry, filter, mean, std as TOML); that of the
+    /// network's authors by default.
     #[arg(long, value_name = "FILE")]
     preprocess: Option<PathBuf>,
     /// What the weights were trained on; travels with them.
@@ -30,14 +32,9 @@ pub(crate) struct Options {
     data_licence: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum Arch {
-    Resnet12,
-}
-
 pub(crate) fn run(arguments: Options) -> Result<()> {
-    let Arch::Resnet12 = arguments.arch;
     let options = import::Options {
+        arch: arguments.arch,
         input_size: arguments.input_size,
         preprocess: arguments.preprocess,
         data_name: arguments.data_name,

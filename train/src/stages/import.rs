@@ -1,20 +1,22 @@
 //! Weights trained elsewhere become a checkpoint.
 //!
-//! Names are translated first: wrappers such as `module.` or `state_dict.` are dropped, classifier heads are
-//! left out, a block that is a sequence of one (`layer1.0.conv1`) is taken out of it. Then the sizes are
-//! deduced from the shapes, and every tensor must fit: otherwise all differences are listed and nothing is
-//! written.
+//! Names are translated first: wrappers such as `module.` or `state_dict.` are dropped, and what people save
+//! beside a backbone is left out; the classifier of an EfficientNet-Lite0 is kept, for its rows are what the network
+//! knows of its classes. Then the sizes are deduced from the shapes, and every tensor must fit: otherwise all
+//! differences are listed and nothing is written.
 
+mod efficientnet_lite0;
 mod names;
+mod resnet12;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use models::checkpoint::{self, Checkpoint, Provenance};
+use models::checkpoint::{self, Checkpoint, CheckpointError, Provenance};
 use models::disk::{self, DiskError};
-use models::graph::{Architecture, GraphError, Resnet12};
+use models::graph::{Architecture, EfficientNetLite0, GraphError, Resnet12};
 use models::preprocess::{Preprocess, PreprocessError};
 use models::tensors::{TensorFile, Tensors};
 use ndarray::ArrayD;
@@ -24,21 +26,63 @@ use crate::pth::{self, PthError};
 use crate::run::Run;
 use names::{Name, translate};
 
-/// The paper's widths, for naming what is missing where no tensor tells.
-const PAPER_WIDTHS: [usize; 4] = [64, 128, 256, 512];
-
-/// The paper's input size.
-const PAPER_SIZE: usize = 84;
-
 /// The most bytes of a preprocessing recipe.
 const MAX_RECIPE_BYTES: u64 = 1 << 16;
 
+/// A network whose weights can be imported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Arch {
+    /// [`models::graph::resnet12`].
+    Resnet12,
+    /// [`models::graph::efficientnet_lite`].
+    #[value(name = "efficientnet-lite0")]
+    EfficientNetLite0,
+}
+
+impl Arch {
+    /// The network whose sizes the shapes tell; published ones where no tensor tells.
+    fn sized(self, parameters: &Tensors, input_size: usize) -> Architecture {
+        match self {
+            Self::Resnet12 => resnet12::sized(parameters, input_size),
+            Self::EfficientNetLite0 => efficientnet_lite0::sized(parameters, input_size),
+        }
+    }
+
+    /// How its authors prepared pictures.
+    fn recipe(self, input_size: Option<usize>) -> Preprocess {
+        match self {
+            Self::Resnet12 => Preprocess::paper(input_size.unwrap_or(resnet12::PAPER_SIZE)),
+            Self::EfficientNetLite0 => efficientnet_lite0::recipe(input_size),
+        }
+    }
+
+    /// A name that files have.
+    fn example(self) -> &'static str {
+        match self {
+            Self::Resnet12 => "layer1.conv1.weight",
+            Self::EfficientNetLite0 => "_blocks.0._depthwise_conv.weight",
+        }
+    }
+}
+
+/// The name and the widths of a network.
+fn described(architecture: &Architecture) -> String {
+    match architecture {
+        Architecture::Resnet12(Resnet12 { widths, .. }) => format!("resnet12 {widths:?}"),
+        Architecture::EfficientNetLite0(EfficientNetLite0 { widths, .. }) => {
+            format!("efficientnet-lite0 {widths:?}")
+        }
+    }
+}
+
 /// What the user says about the weights.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Options {
-    /// Height and width of the pictures; the recipe's, or the paper's 84, by default.
+    /// The network.
+    pub arch: Arch,
+    /// Height and width of the pictures; the recipe's by default.
     pub input_size: Option<usize>,
-    /// A TOML file with the preprocessing recipe; the paper's by default.
+    /// A TOML file with the preprocessing recipe; that of the network's authors by default.
     pub preprocess: Option<PathBuf>,
     /// What the weights were trained on.
     pub data_name: Option<String>,
@@ -53,15 +97,21 @@ pub struct Imported {
     pub architecture: Architecture,
     /// Tensors that are now its parameters.
     pub tensors: usize,
+    /// How many classes the classifier tells apart that was kept.
+    pub classes: Option<usize>,
     /// Tensors that are not part of a backbone, with their shapes.
     pub left_out: Vec<String>,
 }
 
 impl fmt::Display for Imported {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Architecture::Resnet12(Resnet12 { widths, input_size }) = &self.architecture;
-        let tensors = self.tensors;
-        write!(f, "{tensors} tensors of a resnet12 {widths:?} for pictures of {input_size} pixels")
+        let (tensors, network) = (self.tensors, described(&self.architecture));
+        let size = self.architecture.input_size();
+        write!(f, "{tensors} tensors of {network} for pictures of {size} pixels")?;
+        match self.classes {
+            Some(classes) => write!(f, ", with a classifier of {classes} classes"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -86,12 +136,14 @@ pub enum ImportError {
     Graph(#[from] GraphError),
     /// Tensors are missing, unexpected or misshapen; every difference is a line.
     #[error(
-        "the weights do not fit resnet12 with the widths {widths:?}; expected names like `layer1.conv1.weight`, and nothing was written:\n  {}",
+        "the weights do not fit {network}; expected names like `{example}`, and nothing was written:\n  {}",
         differences.join("\n  ")
     )]
     Names {
-        /// The widths that the shapes tell, and the paper's where they do not.
-        widths: [usize; 4],
+        /// The network with the widths that the shapes tell, and published ones where they do not.
+        network: String,
+        /// A name that files have.
+        example: &'static str,
         /// The differences, with shapes.
         differences: Vec<String>,
     },
@@ -103,9 +155,14 @@ pub enum ImportError {
         /// Which tensor.
         what: String,
     },
-    /// The input size is too small for four poolings, or too large.
-    #[error("the input size {size} does not suit resnet12: {reason}")]
+    /// The classifier has another shape than the embedding asks for.
+    #[error("the weights' classifier (`head` here) does not fit, and nothing was written: {0}")]
+    Classifier(CheckpointError),
+    /// The input size is too small for the network, or too large.
+    #[error("the input size {size} does not suit {network}: {reason}")]
     InputSize {
+        /// The network.
+        network: String,
         /// The size asked for.
         size: usize,
         /// What is wrong with it.
@@ -140,7 +197,7 @@ pub enum ImportError {
     },
 }
 
-/// Imports a ResNet-12 from a safetensors or `.pth` file: writes `golden.safetensors` and then
+/// Imports a network from a safetensors or `.pth` file: writes `golden.safetensors` and then
 /// `best.safetensors` of the run, or nothing.
 ///
 /// # Errors
@@ -151,10 +208,12 @@ pub fn import(weights: &Path, run: &Run, options: &Options) -> Result<Imported> 
     let preprocess = recipe(options)?;
     let bytes = disk::read(weights, checkpoint::MAX_BYTES).map_err(ImportError::Disk)?;
     let unusable = || format!("{} cannot be imported", weights.display());
-    let fitted = read(&bytes).and_then(|file| fit(file, preprocess.size)).with_context(unusable)?;
+    let fitted = read(&bytes).and_then(|file| fit(file, options.arch, preprocess.size));
+    let fitted = fitted.with_context(unusable)?;
     let imported = Imported {
         architecture: fitted.architecture.clone(),
         tensors: fitted.parameters.len(),
+        classes: fitted.classifier.get("head.bias").map(ArrayD::len),
         left_out: fitted.beside.values().flatten().cloned().collect(),
     };
     let provenance = provenance(weights, &bytes, options, &fitted);
@@ -163,10 +222,11 @@ pub fn import(weights: &Path, run: &Run, options: &Options) -> Result<Imported> 
         architecture: fitted.architecture,
         preprocess,
         classes: Vec::new(),
-        parameters: fitted.parameters,
+        parameters: fitted.parameters.into_iter().chain(fitted.classifier).collect(),
         training: None,
         provenance,
     };
+    checkpoint.check().map_err(ImportError::Classifier).with_context(unusable)?;
     write(run, &checkpoint)?;
     Ok(imported)
 }
@@ -190,7 +250,7 @@ fn read(bytes: &[u8]) -> Result<TensorFile, ImportError> {
 
 fn recipe(options: &Options) -> Result<Preprocess, ImportError> {
     let recipe = match &options.preprocess {
-        None => Preprocess::paper(options.input_size.unwrap_or(PAPER_SIZE)),
+        None => options.arch.recipe(options.input_size),
         Some(path) => {
             let broken = |reason: String| ImportError::Recipe { path: path.clone(), reason };
             let text = String::from_utf8(disk::read(path, MAX_RECIPE_BYTES)?);
@@ -211,6 +271,7 @@ fn recipe(options: &Options) -> Result<Preprocess, ImportError> {
 struct Fitted {
     architecture: Architecture,
     parameters: Tensors,
+    classifier: Tensors,
     beside: Beside,
 }
 
@@ -218,46 +279,54 @@ struct Fitted {
 type Beside = BTreeMap<&'static str, Vec<String>>;
 
 /// Translates the names, deduces the sizes, and checks that everything fits.
-fn fit(file: TensorFile, input_size: usize) -> Result<Fitted, ImportError> {
-    let Sorted { parameters, beside, differences } = Sorted::new(file)?;
-    let config = Resnet12 { widths: widths(&parameters), input_size };
-    check(&config, &parameters, differences)?;
-    Ok(Fitted { architecture: Architecture::Resnet12(config), parameters, beside })
+fn fit(file: TensorFile, arch: Arch, input_size: usize) -> Result<Fitted, ImportError> {
+    let Sorted { parameters, classifier, beside, differences } = Sorted::new(file, arch)?;
+    let architecture = arch.sized(&parameters, input_size);
+    check(arch, &architecture, &parameters, differences)?;
+    all_finite(parameters.iter().chain(&classifier))?;
+    Ok(Fitted { architecture, parameters, classifier, beside })
 }
 
 /// A file's tensors by what they are.
 #[derive(Default)]
 struct Sorted {
     parameters: Tensors,
+    classifier: Tensors,
     beside: Beside,
     differences: Vec<String>,
 }
 
 impl Sorted {
-    fn new(file: TensorFile) -> Result<Self, GraphError> {
-        let paper = Resnet12 { widths: PAPER_WIDTHS, input_size: PAPER_SIZE };
-        let own_names = paper.graph().parameters()?.into_iter().map(|p| p.name).collect();
+    fn new(file: TensorFile, arch: Arch) -> Result<Self, GraphError> {
+        let published = arch.sized(&Tensors::new(), arch.recipe(None).size).graph();
+        let own_names = published.parameters()?.into_iter().map(|p| p.name).collect();
         let mut sorted = Self::default();
         for (name, tensor) in file.floats {
             let listed = listed(&name, tensor.shape());
-            sorted.place(translate(&name, &own_names), listed, Some(tensor));
+            sorted.place(translate(arch, &name, &own_names), listed, Some(tensor));
         }
         for (name, tensor) in file.integers {
             let listed = listed(&name, tensor.shape());
-            sorted.place(translate(&name, &own_names), listed, None);
+            sorted.place(translate(arch, &name, &own_names), listed, None);
         }
         Ok(sorted)
     }
 
     /// `values` is `None` for integers, which no parameter has.
     fn place(&mut self, name: Name, listed: String, values: Option<ArrayD<f32>>) {
+        let place = match name {
+            Name::Classifier(_) => &mut self.classifier,
+            _ => &mut self.parameters,
+        };
         match (name, values) {
-            (Name::Parameter(own), Some(values)) => {
-                if self.parameters.insert(own, values).is_some() {
+            (Name::Parameter(own) | Name::Classifier(own), Some(values)) => {
+                if place.insert(own, values).is_some() {
                     self.differences.push(format!("a second time: {listed}"));
                 }
             }
-            (Name::Parameter(_), None) => self.differences.push(format!("not floats: {listed}")),
+            (Name::Parameter(_) | Name::Classifier(_), None) => {
+                self.differences.push(format!("not floats: {listed}"))
+            }
             (Name::Counter, _) => {}
             (Name::Beside(part), _) => self.beside.entry(part).or_default().push(listed),
             (Name::Unknown, _) => self.differences.push(format!("unexpected: {listed}")),
@@ -269,37 +338,31 @@ fn listed(name: &str, shape: &[usize]) -> String {
     format!("{} {shape:?}", name.escape_debug())
 }
 
-/// The widths that the shapes tell: nearly all tensors of a block begin with its width.
-fn widths(parameters: &Tensors) -> [usize; 4] {
-    std::array::from_fn(|block| {
-        let prefix = format!("layer{}.", block + 1);
-        let of_block = parameters.iter().filter(|(name, _)| name.starts_with(&prefix));
-        let mut votes = BTreeMap::<usize, usize>::new();
-        for width in of_block.filter_map(|(_, tensor)| tensor.shape().first()) {
-            *votes.entry(*width).or_default() += 1;
-        }
-        let winner = votes.into_iter().filter(|(width, _)| *width > 0).max_by_key(|(_, n)| *n);
-        winner.map_or(PAPER_WIDTHS[block], |(width, _)| width)
-    })
-}
-
 fn check(
-    config: &Resnet12,
+    arch: Arch,
+    architecture: &Architecture,
     parameters: &Tensors,
     mut differences: Vec<String>,
 ) -> Result<(), ImportError> {
-    match config.graph().check_parameters(parameters) {
+    let network = described(architecture);
+    match architecture.graph().check_parameters(parameters) {
         Ok(()) => {}
         Err(GraphError::Parameters { differences: more, .. }) => differences.extend(more),
         Err(other) => {
-            let (size, reason) = (config.input_size, other.to_string());
-            return Err(ImportError::InputSize { size, reason });
+            let (size, reason) = (architecture.input_size(), other.to_string());
+            return Err(ImportError::InputSize { network, size, reason });
         }
     }
-    if !differences.is_empty() {
-        return Err(ImportError::Names { widths: config.widths, differences });
+    if differences.is_empty() {
+        return Ok(());
     }
-    match parameters.iter().find(|(_, tensor)| !is_finite(tensor)) {
+    Err(ImportError::Names { network, example: arch.example(), differences })
+}
+
+fn all_finite<'a>(
+    mut tensors: impl Iterator<Item = (&'a String, &'a ArrayD<f32>)>,
+) -> Result<(), ImportError> {
+    match tensors.find(|(_, tensor)| !is_finite(tensor)) {
         Some((name, _)) => Err(ImportError::NotFinite { what: format!("`{name}`") }),
         None => Ok(()),
     }

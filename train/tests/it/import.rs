@@ -6,8 +6,10 @@ mod pth_file;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use models::cases::{self, Case};
 use models::checkpoint::{Checkpoint, Golden};
-use models::graph::{Architecture, Resnet12};
+use models::graph::{Architecture, EfficientNetLite0, Resnet12};
+use models::preprocess::{Filter, Preprocess};
 use models::tensors::{TensorFile, Tensors};
 use ndarray::{ArrayD, IxDyn};
 use tch::{Device, Kind};
@@ -53,9 +55,13 @@ impl Scene {
     }
 
     fn import(&self, name: &str, more: &[&str]) -> Output {
+        self.import_as("resnet12", name, more)
+    }
+
+    fn import_as(&self, arch: &str, name: &str, more: &[&str]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_handful-train"))
             .current_dir(self.folder.path())
-            .args(["import", name, "--arch", "resnet12", "--out", "run"])
+            .args(["import", name, "--arch", arch, "--out", "run"])
             .args(more)
             .output()
             .unwrap()
@@ -67,8 +73,11 @@ impl Scene {
 
     /// The import fails as bad input and leaves nothing; returns what it says.
     fn refusal(&self, name: &str, more: &[&str]) -> String {
-        let output = self.import(name, more);
-        let error = String::from_utf8(output.stderr).unwrap();
+        self.refused(&self.import(name, more))
+    }
+
+    fn refused(&self, output: &Output) -> String {
+        let error = String::from_utf8(output.stderr.clone()).unwrap();
         assert_eq!(output.status.code(), Some(2), "{error}");
         assert!(!self.path("run").exists(), "something was written");
         error
@@ -237,8 +246,84 @@ fn the_default_is_the_papers_recipe() {
     let scene = Scene::new("w.safetensors", &safetensors(renamed(str::to_owned)));
     let output = scene.import("w.safetensors", &[]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(scene.checkpoint().preprocess, models::preprocess::Preprocess::paper(84));
+    assert_eq!(scene.checkpoint().preprocess, Preprocess::paper(84));
     assert_eq!(scene.checkpoint().provenance.data, "not told");
+}
+
+/// The tiny EfficientNet-Lite0 of the case list under PyTorch's names, with a classifier of three classes.
+fn lite0(case: &Case) -> Tensors {
+    let theirs = |own: &str| {
+        let (node, suffix) = own.rsplit_once('.').unwrap();
+        let parts: Vec<&str> = node.split('.').collect();
+        let layer = |conv: &str, bn: &str| if parts[1] == "conv" { conv } else { bn }.to_owned();
+        let node = match *parts {
+            ["first", _] => layer("_conv_stem", "_bn0"),
+            ["last", _] => layer("_conv_head", "_bn1"),
+            [block, part, last] => {
+                let number = block.strip_prefix("block").unwrap();
+                let layer = match (part, last) {
+                    (_, "conv") => format!("_{part}_conv"),
+                    ("expand", _) => "_bn0".to_owned(),
+                    ("depthwise", _) => "_bn1".to_owned(),
+                    _ => "_bn2".to_owned(),
+                };
+                format!("_blocks.{number}.{layer}")
+            }
+            _ => panic!("{own}"),
+        };
+        format!("{node}.{suffix}")
+    };
+    let named = case.parameters.iter().map(|(name, tensor)| (theirs(name), tensor.clone()));
+    let rows = ArrayD::from_shape_fn(vec![3, 16], |i| (i[0] * 16 + i[1]) as f32);
+    let classifier =
+        [("_fc.weight".to_owned(), rows), ("_fc.bias".to_owned(), ArrayD::ones(vec![3]))];
+    named.chain(classifier).collect()
+}
+
+fn lite0_case() -> Case {
+    cases::all().into_iter().find(|case| case.name == "efficientnet-lite0-tiny-odd").unwrap()
+}
+
+#[test]
+fn an_efficientnet_is_imported_with_its_classifier() {
+    let case = lite0_case();
+    let scene = Scene::new("old.pth", &pth_file::legacy_state_dict(&lite0(&case)));
+    let output = scene.import_as("efficientnet-lite0", "old.pth", &["--input-size", "37"]);
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(printed.contains("with a classifier of 3 classes"), "{printed}");
+    let checkpoint = scene.checkpoint();
+    let widths = [6, 4, 5, 6, 6, 7, 8, 9, 16];
+    let sizes = EfficientNetLite0 { widths, input_size: 37 };
+    assert_eq!(checkpoint.architecture, Architecture::EfficientNetLite0(sizes));
+    let recipe = Preprocess { mean: [127.0; 3], std: [128.0; 3], ..Preprocess::paper(37) };
+    assert_eq!(checkpoint.preprocess, Preprocess { filter: Filter::CatmullRom, ..recipe });
+    assert_eq!(checkpoint.backbone().unwrap(), case.parameters);
+    assert_eq!(checkpoint.parameters["head.weight"][[2, 15]], 47.0);
+    case.check(&[embedding(&checkpoint, &case.inputs[0].1)]).unwrap();
+}
+
+#[test]
+fn what_does_not_fit_an_efficientnet_is_listed() {
+    let mut tensors = lite0(&lite0_case());
+    tensors.remove("_blocks.4._bn1.bias").unwrap();
+    tensors.insert("_blocks.4._se_reduce.weight".to_owned(), ArrayD::zeros(vec![2, 3]));
+    let short = ArrayD::zeros(vec![3, 15]);
+    let mut misshapen = lite0(&lite0_case());
+    misshapen.insert("_fc.weight".to_owned(), short);
+    let mut half = lite0(&lite0_case());
+    half.remove("_fc.bias").unwrap();
+    for (tensors, expected) in [
+        (tensors.clone(), "missing: block4.depthwise.bn.bias [36]"),
+        (tensors, "unexpected: _blocks.4._se_reduce.weight [2, 3]"),
+        (misshapen, "wrong shape: head.weight is [3, 15], expected [3, 16]"),
+        (half, "missing: head.bias [3]"),
+    ] {
+        let scene = Scene::new("w", &pth_file::legacy_state_dict(&tensors));
+        let output = scene.import_as("efficientnet-lite0", "w", &["--input-size", "37"]);
+        let error = scene.refused(&output);
+        assert!(error.contains(expected), "`{expected}` is not in\n{error}");
+    }
 }
 
 /// `kinds.pth`, as fixtures/make_pth.py describes it.

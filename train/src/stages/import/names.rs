@@ -1,6 +1,10 @@
-//! From the names that other programs give to a ResNet-12's tensors to our own.
+//! From the names that other programs give to a network's tensors to our own.
 
 use std::collections::BTreeSet;
+
+use models::checkpoint::HEAD_PREFIXES;
+
+use super::{Arch, efficientnet_lite0, resnet12};
 
 /// Dicts and modules that people wrap a backbone in: they come before the name, in any number and order.
 const WRAPPERS: [&str; 9] = [
@@ -32,6 +36,8 @@ const BESIDE: [&str; 8] = [
 pub(super) enum Name {
     /// A parameter of the network, with our name.
     Parameter(String),
+    /// Part of a classifier that is kept, with our name.
+    Classifier(String),
     /// Batches that a normalization has seen: without use after training.
     Counter,
     /// Part of something that is saved beside the backbone.
@@ -41,19 +47,19 @@ pub(super) enum Name {
 }
 
 /// What a tensor of this name is for the network with these parameters.
-pub(super) fn translate(name: &str, parameters: &BTreeSet<String>) -> Name {
-    let mut parts: Vec<&str> = name.split('.').skip_while(|part| WRAPPERS.contains(part)).collect();
+pub(super) fn translate(arch: Arch, name: &str, parameters: &BTreeSet<String>) -> Name {
+    let parts: Vec<&str> = name.split('.').skip_while(|part| WRAPPERS.contains(part)).collect();
     if let Some(beside) = BESIDE.iter().find(|&beside| parts.first() == Some(beside)) {
         return Name::Beside(beside);
     }
-    // `layer1.0.conv1`: a block in a sequence of one.
-    if parts.get(1) == Some(&"0") {
-        parts.remove(1);
-    }
-    let own = parts.join(".");
+    let own = match arch {
+        Arch::Resnet12 => resnet12::own_name(&parts),
+        Arch::EfficientNetLite0 => efficientnet_lite0::own_name(&parts),
+    };
     let counted = own.strip_suffix("num_batches_tracked").map(|node| format!("{node}running_mean"));
     match counted {
         _ if parameters.contains(&own) => Name::Parameter(own),
+        _ if own.starts_with(HEAD_PREFIXES[0]) => Name::Classifier(own),
         Some(statistics) if parameters.contains(&statistics) => Name::Counter,
         _ => Name::Unknown,
     }
@@ -65,7 +71,7 @@ mod tests {
 
     fn translated(name: &str) -> Name {
         let parameters = ["layer1.conv1.weight", "layer4.downsample.1.running_mean"];
-        translate(name, &parameters.map(str::to_owned).into())
+        translate(Arch::Resnet12, name, &parameters.map(str::to_owned).into())
     }
 
     #[test]
