@@ -38,6 +38,9 @@ enum Chore {
         /// Fetch WordNet and word vectors into `.knowledge` instead, for `handful-train knowledge`.
         #[arg(long)]
         knowledge: bool,
+        /// Fetch an EfficientNet-Lite0 trained on ImageNet into `.weights` instead, for `handful-train import`.
+        #[arg(long, conflicts_with = "knowledge")]
+        weights: bool,
     },
     /// Set up, then run every test of every crate and count what passed, failed and was skipped.
     Test,
@@ -60,10 +63,14 @@ fn main() -> ExitCode {
 fn run(chore: Chore) -> Result<bool> {
     let root = root()?;
     match chore {
-        Chore::Setup { into, knowledge } => {
+        Chore::Setup { into, knowledge, weights } => {
             let home = into.unwrap_or(root);
-            let laid = if knowledge { setup::knowledge(&home) } else { setup::setup(&home) };
-            laid.map(|()| true)
+            let lay = match (knowledge, weights) {
+                (true, _) => setup::knowledge,
+                (_, true) => setup::weights,
+                _ => setup::setup,
+            };
+            lay(&home).map(|()| true)
         }
         Chore::Test => Ok(test::test(&root)),
         Chore::Ci => Ok(ci::ci(&root)),

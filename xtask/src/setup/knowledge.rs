@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 
-use super::remove;
+use super::{only, remove};
 use crate::process;
 
 const WORDNET_FILES: [&str; 2] = ["index.noun", "data.noun"];
@@ -76,13 +76,6 @@ fn vectors(place: &Path, fresh: &Path) -> Result<()> {
         .with_context(|| format!("cannot make {}", place.display()))
 }
 
-/// The one file of a folder that ends so.
-fn only(folder: &Path, extension: &str) -> Result<std::path::PathBuf> {
-    let mut files = fs::read_dir(folder)?.filter_map(|entry| Some(entry.ok()?.path()));
-    let found = files.find(|path| path.extension().is_some_and(|e| e == extension));
-    found.with_context(|| format!("no .{extension} file came into {}", folder.display()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,11 +91,5 @@ mod tests {
         assert_eq!(fs::read_to_string(folder.join("wordnet/data.noun")).unwrap(), "mine");
         assert!(!folder.join("new").exists());
         fs::remove_dir_all(&home).unwrap();
-    }
-
-    #[test]
-    fn a_package_that_did_not_come_is_named() {
-        let error = only(Path::new("src"), "deb").unwrap_err().to_string();
-        assert!(error.contains("no .deb file"), "{error}");
     }
 }
