@@ -3,7 +3,7 @@
 use models::few_shot::protocomnet::{Attributes, Described, Gathered};
 use models::graph::{Graph, ProtoComNet};
 use models::tensors::Tensors;
-use ndarray::Axis;
+use ndarray::{Array2, Axis};
 use tch::{Kind, Reduction, TchError, Tensor};
 
 use crate::fusion::{cosine, gaussian};
@@ -33,20 +33,47 @@ impl Terms {
     /// Gathers what is known of these classes.
     pub fn of(classes: &[Described], attributes: &Attributes) -> Result<Self, TchError> {
         let gathered = Gathered::of(classes);
-        let (n, a) = gathered.index.dim();
-        let rows: Vec<usize> = gathered.index.iter().map(|&row| row as usize).collect();
-        let gather = |table: &ndarray::Array2<f32>| {
-            let rows = to_tensor(&table.select(Axis(0), &rows).into_dyn())?;
-            rows.f_view([n as i64, a as i64, table.ncols() as i64])
-        };
+        let n = classes.len() as i64;
         let words: Vec<f32> = classes.iter().flat_map(|class| class.word.iter().copied()).collect();
         Ok(Self {
-            class_word: Tensor::f_from_slice(&words)?.f_view([n as i64, -1])?,
-            attribute: gather(&attributes.mean)?,
-            attribute_word: gather(&attributes.word)?,
+            class_word: Tensor::f_from_slice(&words)?.f_view([n, -1])?,
+            attribute: gather(&attributes.mean, &gathered)?,
+            attribute_word: gather(&attributes.word, &gathered)?,
             mask: to_tensor(&gathered.mask.into_dyn())?,
         })
     }
+
+    /// What `change` makes of each.
+    pub fn map(
+        &self,
+        change: impl Fn(&Tensor) -> Result<Tensor, TchError>,
+    ) -> Result<Self, TchError> {
+        Ok(Self {
+            class_word: change(&self.class_word)?,
+            attribute: change(&self.attribute)?,
+            attribute_word: change(&self.attribute_word)?,
+            mask: change(&self.mask)?,
+        })
+    }
+
+    /// The inputs of a ProtoComNet that completes prototypes `[n, s]`.
+    pub fn inputs<'a>(&'a self, prototype: &'a Tensor) -> [(&'a str, &'a Tensor); 5] {
+        [
+            ("prototype", prototype),
+            ("class_word", &self.class_word),
+            ("attribute", &self.attribute),
+            ("attribute_word", &self.attribute_word),
+            ("mask", &self.mask),
+        ]
+    }
+}
+
+/// Rows of a table `[A, x]` for every attribute of every class, `[n, a, x]`.
+pub(crate) fn gather(table: &Array2<f32>, gathered: &Gathered) -> Result<Tensor, TchError> {
+    let (n, a) = gathered.index.dim();
+    let rows: Vec<usize> = gathered.index.iter().map(|&row| row as usize).collect();
+    let rows = to_tensor(&table.select(Axis(0), &rows).into_dyn())?;
+    rows.f_view([n as i64, a as i64, table.ncols() as i64])
 }
 
 /// The logits of an episode's queries, `[q, n]`: `scale` times the cosine to prototypes that are fused of means and
@@ -68,14 +95,8 @@ pub fn logits(
     };
     let mean = average(support, n)?;
     let prototype = average(support, terms.mask.size()[0])?;
-    let inputs = [
-        ("prototype", &prototype),
-        ("class_word", &terms.class_word),
-        ("attribute", &terms.attribute),
-        ("attribute_word", &terms.attribute_word),
-        ("mask", &terms.mask),
-    ];
-    let completed = average(&completer.forward(&inputs, Mode::Train)?.swap_remove(0), n)?;
+    let completed = completer.forward(&terms.inputs(&prototype), Mode::Train)?.swap_remove(0);
+    let completed = average(&completed, n)?;
     let device = query.device();
     let fused = gaussian(&mean, &completed.f_to_device(device)?, support, query)?;
     Ok(cosine(query, &fused)?.f_mul(&scale.f_to_device(device)?)?)

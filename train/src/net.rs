@@ -245,6 +245,12 @@ pub fn to_tensor(array: &ArrayD<f32>) -> Result<Tensor, TchError> {
         .f_view(shape.as_slice())
 }
 
+/// Pictures `[n, size, size, 3]`, as they are prepared, as `[n, 3, size, size]`: by its strides alone.
+pub fn pictures_to_tensor(image: &[f32], size: usize) -> Result<Tensor, TchError> {
+    let size = size as i64;
+    Tensor::f_from_slice(image)?.f_view([-1, size, size, 3])?.f_permute([0, 3, 1, 2])
+}
+
 /// A tensor as a plain array.
 pub fn to_array(tensor: &Tensor) -> Result<ArrayD<f32>, TchError> {
     let shape: Vec<usize> = tensor.size().iter().map(|&d| d as usize).collect();

@@ -132,6 +132,25 @@ impl AdamW {
     }
 }
 
+/// Either optimizer.
+#[derive(Debug)]
+pub enum Optimizer {
+    /// SGD with Nesterov momentum.
+    Sgd(Sgd),
+    /// AdamW.
+    AdamW(AdamW),
+}
+
+impl Optimizer {
+    /// Moves every parameter by its gradient, and clears the gradients.
+    pub fn step(&mut self, learning_rate: f64) -> Result<(), TchError> {
+        match self {
+            Self::Sgd(sgd) => sgd.step(learning_rate),
+            Self::AdamW(adam) => adam.step(learning_rate),
+        }
+    }
+}
+
 /// Learning rate over time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]

@@ -13,7 +13,7 @@ use tch::{Kind, Reduction, Tensor};
 
 use crate::config::{Config, Rotation};
 use crate::loader::Batch;
-use crate::net::{Compute, Mode, Net, to_array, to_tensor};
+use crate::net::{Compute, Mode, Net, pictures_to_tensor, to_array, to_tensor};
 use crate::optimizer::Sgd;
 
 /// Turns of a picture by 90 degrees that the rotation head tells apart.
@@ -80,13 +80,8 @@ impl Pretrainer {
 
     /// Learns from one batch.
     pub fn step(&mut self, batch: &Batch, learning_rate: f64) -> Result<()> {
-        let n = batch.label.len() as i64;
-        let size = self.net.graph().inputs[0].shape[1] as i64;
         let device = self.net.compute().device;
-        // The loader's [n, h, w, 3] becomes [n, 3, h, w] by its strides alone.
-        let image = Tensor::f_from_slice(&batch.image)?
-            .f_view([n, size, size, 3])?
-            .f_permute([0, 3, 1, 2])?;
+        let image = pictures_to_tensor(&batch.image, self.net.graph().inputs[0].shape[1])?;
         let label = Tensor::f_from_slice(&batch.label)?.f_to_device(device)?;
         let (loss, correct) = self.loss(&image.f_to_device(device)?, &label)?;
         loss.f_backward()?;

@@ -32,7 +32,7 @@ use crate::error::BadInput;
 use crate::loader::Pictures;
 use crate::meta_learner::{MetaLearner, Terms};
 use crate::metrics::{EpochMetrics, Metrics, progress_bar};
-use crate::net::{Compute, Mode, to_tensor};
+use crate::net::{Compute, Mode, pictures_to_tensor, to_tensor};
 use crate::run::Run;
 
 mod state;
@@ -224,10 +224,7 @@ impl Training<'_> {
                 preprocess.normalize_pixels(out);
             },
         );
-        let (n, size) = (chosen.len() as i64, size as i64);
-        // [n, h, w, 3] becomes [n, 3, h, w] by its strides alone.
-        let image = Tensor::f_from_slice(&image)?.f_view([n, size, size, 3])?;
-        Ok(image.f_permute([0, 3, 1, 2])?)
+        Ok(pictures_to_tensor(&image, size)?)
     }
 
     /// Validates, logs, keeps the best, and saves.

@@ -15,16 +15,17 @@ use models::tensors::Tensors;
 use ndarray::{Array2, ArrayD, Axis, IxDyn, concatenate};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use tch::{Kind, Reduction, Tensor};
+use tch::{Kind, TchError, Tensor};
 
 use super::golden;
 use super::statistics::{measure, unknown};
+use crate::completer_learner::{CompleterLearner, Material};
 use crate::config::Completion;
 use crate::embeddings::embeddings;
 use crate::error::BadInput;
 use crate::metrics::progress_bar;
-use crate::net::{Compute, Mode, Net, to_tensor};
-use crate::optimizer::{AdamW, Schedule};
+use crate::net::{Compute, Net, to_tensor};
+use crate::optimizer::{AdamW, Optimizer, Schedule};
 use crate::run::Run;
 
 /// Learns to complete the means of a few base pictures to the means of their classes, and writes
@@ -48,23 +49,17 @@ pub fn learn(
         hidden: config.hidden,
         self_weight: config.self_weight,
     };
+    let target = statistics.classes.mean;
+    let material = Material { classes, attributes, std, target };
+    let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
+    tch::manual_seed(config.seed as i64);
+    let net = Net::new(network.graph(), &initial_parameters(&network, &mut rng)?, compute)?;
+    let optimizer = Optimizer::AdamW(AdamW::new(config.weight_decay, net.learned())?);
+    let mut learner = CompleterLearner::new(net, optimizer, &material, config.noise)?;
     let rows = embeddings(run, &checkpoint, dataset, Split::Base, compute)?;
-    let material = Material {
-        classes: &classes,
-        attributes: &attributes,
-        std: &std,
-        target: &statistics.classes.mean,
-        rows: &rows,
-    };
-    let mut lesson = Lesson::new(&network, &material, config, compute)?;
-    let progress = progress_bar("complete", "steps");
-    progress.set_length(config.steps);
-    for step in 0..config.steps {
-        lesson.step(step)?;
-        progress.inc(1);
-    }
-    progress.finish_and_clear();
-    let completer = LearnedCompleter::new(network, lesson.net.tensors()?, attributes)?
+    learn_cached(&mut learner, config, &rows, &mut rng)?;
+    let parameters = learner.net().tensors()?;
+    let completer = LearnedCompleter::new(network, parameters, material.attributes)?
         .completing(config.complete);
     write(run, &completer, &checkpoint.space_id()?)?;
     Ok(completer)
@@ -148,138 +143,74 @@ fn measured(statistics: &Statistics, words: &Words) -> (Attributes, Array2<f32>)
     (attributes, table.std.select(Axis(0), &rows))
 }
 
-/// What a network learns from.
-struct Material<'a> {
-    classes: &'a [Described],
-    attributes: &'a Attributes,
-    /// Of each attribute, `[A, s]`.
-    std: &'a Array2<f32>,
-    /// Class means `[K, s]`.
-    target: &'a Array2<f32>,
-    /// The pictures of each class, `[pictures, s]`.
-    rows: &'a [Array2<f32>],
-}
-
-/// A network in training, with all that its inputs are made of.
-struct Lesson<'a> {
-    config: &'a Completion,
-    net: Net,
-    optimizer: AdamW,
-    schedule: Schedule,
-    rng: ChaCha8Rng,
-    /// Of each class, where its first picture is among all, and how many it has.
+/// The base pictures, a class after the other.
+struct BasePictures {
+    /// Of each class, where its first one is, and how many it has.
     ranges: Vec<(usize, usize)>,
-    /// Classes of pictures, in the order of `embedding`.
+    /// The class of each.
     labels: Vec<usize>,
-    embedding: Tensor,
-    target: Tensor,
-    class_word: Tensor,
-    mean: Tensor,
-    std: Tensor,
-    word: Tensor,
-    index: Tensor,
-    mask: Tensor,
 }
 
-impl<'a> Lesson<'a> {
-    fn new(
-        network: &ProtoComNet,
-        material: &Material<'_>,
-        config: &'a Completion,
-        compute: Compute,
-    ) -> Result<Self> {
-        let Material { classes, attributes, std, target, rows } = *material;
-        let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
-        tch::manual_seed(config.seed as i64);
-        let net = Net::new(network.graph(), &initial_parameters(network, &mut rng)?, compute)?;
-        let optimizer = AdamW::new(config.weight_decay, net.learned())?;
-        let mut ranges = Vec::new();
-        let mut labels = Vec::new();
-        for (class, rows) in rows.iter().enumerate() {
-            ranges.push((labels.len(), rows.nrows()));
-            labels.extend(std::iter::repeat_n(class, rows.nrows()));
+impl BasePictures {
+    fn of(sizes: impl Iterator<Item = usize>) -> Self {
+        let (mut ranges, mut labels) = (Vec::new(), Vec::new());
+        for (class, size) in sizes.enumerate() {
+            ranges.push((labels.len(), size));
+            labels.extend(std::iter::repeat_n(class, size));
         }
-        let views: Vec<_> = rows.iter().map(|rows| rows.view()).collect();
-        let embedding = concatenate(Axis(0), &views).context("embeddings differ in size")?;
-        let words: Vec<_> = classes.iter().map(|class| class.word.view()).collect();
-        let words = ndarray::stack(Axis(0), &words).context("word vectors differ in size")?;
-        let gathered = Gathered::of(classes);
-        let on_device = |array: &Array2<f32>| -> Result<Tensor> {
-            Ok(to_tensor(&array.clone().into_dyn())?.f_to_device(compute.device)?)
-        };
-        let index: Vec<i64> = gathered.index.iter().copied().collect();
-        let size = [classes.len() as i64, gathered.index.ncols() as i64];
-        Ok(Self {
-            config,
-            net,
-            optimizer,
-            schedule: Schedule::Cosine { peak: config.learning_rate },
-            rng,
-            ranges,
-            labels,
-            embedding: on_device(&embedding)?,
-            target: on_device(target)?,
-            class_word: on_device(&words)?,
-            mean: on_device(&attributes.mean)?,
-            std: on_device(std)?,
-            word: on_device(&attributes.word)?,
-            index: Tensor::f_from_slice(&index)?.f_view(size)?.f_to_device(compute.device)?,
-            mask: on_device(&gathered.mask)?,
-        })
+        Self { ranges, labels }
     }
 
-    fn step(&mut self, step: u64) -> Result<()> {
-        let (pictures, classes) = self.draw();
-        let device = self.net.compute().device;
-        let k_shot = (pictures.len() / classes.len()) as i64;
-        let batch = classes.len() as i64;
-        let classes = Tensor::f_from_slice(&classes)?.f_to_device(device)?;
+    /// One of a class, at random.
+    fn any(&self, class: usize, rng: &mut ChaCha8Rng) -> usize {
+        let (first, count) = self.ranges[class];
+        first + below(rng, count)
+    }
+}
+
+/// Learns on cached embeddings: AdamW, a cosine, batches drawn at random.
+fn learn_cached(
+    learner: &mut CompleterLearner,
+    config: &Completion,
+    rows: &[Array2<f32>],
+    rng: &mut ChaCha8Rng,
+) -> Result<()> {
+    let device = learner.net().compute().device;
+    let base = BasePictures::of(rows.iter().map(Array2::nrows));
+    let views: Vec<_> = rows.iter().map(|rows| rows.view()).collect();
+    let embedding = concatenate(Axis(0), &views).context("embeddings differ in size")?;
+    let embedding = to_tensor(&embedding.into_dyn())?.f_to_device(device)?;
+    let schedule = Schedule::Cosine { peak: config.learning_rate };
+    let progress = progress_bar("complete", "steps");
+    progress.set_length(config.steps);
+    for step in 0..config.steps {
+        let (pictures, classes) = draw(config, &base, rng);
         let pictures = Tensor::f_from_slice(&pictures)?.f_to_device(device)?;
-        let size = self.embedding.size()[1];
-        let prototype = self
-            .embedding
-            .f_index_select(0, &pictures)?
-            .f_view([batch, k_shot, size])?
-            .f_mean_dim([1i64].as_slice(), false, Kind::Float)?;
-        let of_attributes = self.index.f_index_select(0, &classes)?.f_view([-1])?;
-        let gather = |table: &Tensor| {
-            table.f_index_select(0, &of_attributes)?.f_view([batch, -1, table.size()[1]])
-        };
-        let (mut attribute, std) = (gather(&self.mean)?, gather(&self.std)?);
-        if self.config.noise {
-            // Fresh for every sample, as in the published code.
-            attribute = attribute.f_add(&std.f_mul(&std.f_randn_like()?)?)?;
-        }
-        let outputs = self.net.forward(
-            &[
-                ("prototype", &prototype),
-                ("class_word", &self.class_word.f_index_select(0, &classes)?),
-                ("attribute", &attribute),
-                ("attribute_word", &gather(&self.word)?),
-                ("mask", &self.mask.f_index_select(0, &classes)?),
-            ],
-            Mode::Train,
-        )?;
-        let target = self.target.f_index_select(0, &classes)?;
-        let loss = outputs[0].f_mse_loss(&target, Reduction::Mean)?;
-        loss.f_backward()?;
-        let rate = self.schedule.rate(step, self.config.steps, 1);
-        Ok(self.optimizer.step(rate)?)
+        let prototype = means(&embedding.f_index_select(0, &pictures)?, classes.len())?;
+        learner.step(&prototype, &classes, schedule.rate(step, config.steps, 1))?;
+        progress.inc(1);
     }
+    progress.finish_and_clear();
+    Ok(())
+}
 
-    /// The pictures of a batch, `k_shot` for each sample, and the samples' classes. `k_shot` is the batch's own.
-    fn draw(&mut self) -> (Vec<i64>, Vec<i64>) {
-        let k_shot = self.config.k_shots[below(&mut self.rng, self.config.k_shots.len())];
-        let (mut pictures, mut classes) = (Vec::new(), Vec::new());
-        for _ in 0..self.config.batch_size {
-            let class = self.labels[below(&mut self.rng, self.labels.len())];
-            let (first, count) = self.ranges[class];
-            classes.push(class as i64);
-            // With replacement: a class has hundreds, and a repetition is only a smaller mean.
-            pictures.extend((0..k_shot).map(|_| (first + below(&mut self.rng, count)) as i64));
-        }
-        (pictures, classes)
+/// The pictures of a batch, `k_shot` for each sample, and the samples' classes. `k_shot` is the batch's own.
+fn draw(config: &Completion, base: &BasePictures, rng: &mut ChaCha8Rng) -> (Vec<i64>, Vec<i64>) {
+    let k_shot = config.k_shots[below(rng, config.k_shots.len())];
+    let (mut pictures, mut classes) = (Vec::new(), Vec::new());
+    for _ in 0..config.batch_size {
+        let class = base.labels[below(rng, base.labels.len())];
+        classes.push(class as i64);
+        // With replacement: a class has hundreds, and a repetition is only a smaller mean.
+        pictures.extend((0..k_shot).map(|_| base.any(class, rng) as i64));
     }
+    (pictures, classes)
+}
+
+/// The means `[n, s]` of embeddings `[n * k, s]`.
+fn means(embedding: &Tensor, n: usize) -> Result<Tensor, TchError> {
+    let grouped = embedding.f_view([n as i64, -1, embedding.size()[1]])?;
+    grouped.f_mean_dim([1i64].as_slice(), false, Kind::Float)
 }
 
 /// Random parameters: uniform within `1 / sqrt(inputs)`, as PyTorch's linear layers. The three parts of the aggregator's
