@@ -5,6 +5,7 @@ mod completer;
 mod conformance;
 mod finetune;
 mod fixture;
+mod gradients;
 mod import;
 mod knowledge;
 mod pretrain;
