@@ -10,7 +10,7 @@ use crate::optimizer::{Schedule, SgdConfig};
 mod completion;
 mod finetune;
 
-pub use completion::Completion;
+pub use completion::{Completion, Live};
 pub use finetune::{Finetune, Learned};
 
 /// All settings of `pretrain`. Resuming with other settings is refused, so everything that changes the
@@ -152,30 +152,39 @@ impl Config {
                 "0 or more and below 1",
             );
         }
-        if self.augment.jitter.iter().any(|a| !(0.0..=1.0).contains(a)) {
-            return refuse(
-                "augment.jitter",
-                &format!("{:?}", self.augment.jitter),
-                "three numbers in 0..1",
-            );
-        }
-        if !(self.augment.crop_area > 0.0 && self.augment.crop_area <= 1.0) {
-            return refuse("augment.crop_area", &self.augment.crop_area, "above 0 and at most 1");
-        }
-        if let Schedule::OneCycle { warmup, .. } = self.schedule
-            && !(0.0..1.0).contains(&warmup)
-        {
-            return refuse("schedule.warmup", &warmup, "0 or more and below 1");
-        }
+        check_training(&self.augment, &self.schedule, &self.validation)?;
         if let Err(error) = self.preprocess.check() {
             return refuse("preprocess", &error, "a recipe that can be carried out");
-        }
-        if self.validation.episodes < 2 {
-            return refuse("validation.episodes", &self.validation.episodes, "at least 2");
         }
         if self.validation.every == 0 {
             return refuse("validation.every", &self.validation.every, "at least 1");
         }
         Ok(())
     }
+}
+
+/// Checks what trainings on pictures have in common.
+fn check_training(
+    augment: &Augment,
+    schedule: &Schedule,
+    validation: &Validation,
+) -> Result<(), ConfigError> {
+    let refuse = |field, got: &dyn ToString, expected| {
+        Err(ConfigError::Value { field, got: got.to_string(), expected })
+    };
+    if augment.jitter.iter().any(|a| !(0.0..=1.0).contains(a)) {
+        return refuse("augment.jitter", &format!("{:?}", augment.jitter), "three numbers in 0..1");
+    }
+    if !(augment.crop_area > 0.0 && augment.crop_area <= 1.0) {
+        return refuse("augment.crop_area", &augment.crop_area, "above 0 and at most 1");
+    }
+    if let Schedule::OneCycle { warmup, .. } = *schedule
+        && !(0.0..1.0).contains(&warmup)
+    {
+        return refuse("schedule.warmup", &warmup, "0 or more and below 1");
+    }
+    if validation.episodes < 2 {
+        return refuse("validation.episodes", &validation.episodes, "at least 2");
+    }
+    Ok(())
 }

@@ -11,7 +11,7 @@ use models::picture::PictureLimits;
 use models::preprocess::Preprocess;
 use rayon::prelude::*;
 
-use crate::augment::{Augment, epoch_order, picture_rng};
+use crate::augment::{Augment, picture_rng};
 
 /// Batches that wait for the trainer.
 const AHEAD: usize = 8;
@@ -129,17 +129,17 @@ pub struct Loader {
 }
 
 impl Loader {
-    /// Starts to make batches; at most a few wait in memory.
+    /// Starts to make the batches of an epoch in which pictures have this order; at most a few wait in memory.
     pub fn start(
         config: LoaderConfig,
         pictures: Arc<Pictures>,
+        order: Vec<u32>,
         epoch: u64,
         first_batch: u64,
     ) -> Self {
         let (send, ready) = sync_channel(AHEAD);
         let thread = std::thread::spawn(move || {
-            let order = epoch_order(config.seed, epoch, pictures.len());
-            for batch in first_batch..config.batches(pictures.len()) {
+            for batch in first_batch..config.batches(order.len()) {
                 if send.send(config.batch(&pictures, &order, epoch, batch)).is_err() {
                     return; // The trainer stopped.
                 }

@@ -11,3 +11,4 @@ pub mod lexicon;
 pub mod pretrain;
 pub mod protocomnet;
 pub mod statistics;
+mod validation;

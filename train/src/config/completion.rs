@@ -4,15 +4,17 @@ use models::few_shot::protocomnet::Complete;
 use models::graph::SelfWeight;
 use serde::{Deserialize, Serialize};
 
-use super::ConfigError;
+use super::{ConfigError, Validation, check_training};
+use crate::augment::Augment;
+use crate::optimizer::{Schedule, SgdConfig};
 
-/// How ProtoComNet is learned on cached embeddings. Everything has a default.
+/// How ProtoComNet is learned: on cached embeddings, in `steps` steps of AdamW, or [`Live`]. Everything has a default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Completion {
     /// Seed of initialization, draws and noise.
     pub seed: u64,
-    /// Batches.
+    /// Batches of cached embeddings.
     pub steps: u64,
     /// Prototypes in a batch.
     pub batch_size: usize,
@@ -30,6 +32,24 @@ pub struct Completion {
     pub learning_rate: f64,
     /// Share of a parameter that a step takes away, times the learning rate.
     pub weight_decay: f64,
+    /// Learns on pictures instead of cached embeddings.
+    pub live: Option<Live>,
+}
+
+/// Learning on augmented pictures, embedded as they come; an epoch sees every base picture once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Live {
+    /// How often every base picture is seen.
+    pub epochs: u64,
+    /// How pictures change.
+    pub augment: Augment,
+    /// How parameters move.
+    pub optimizer: SgdConfig,
+    /// The learning rate.
+    pub schedule: Schedule,
+    /// How the best epoch is chosen: by the fused prototypes' accuracy, after every one and before the first.
+    pub validation: Validation,
 }
 
 impl Default for Completion {
@@ -45,6 +65,7 @@ impl Default for Completion {
             hidden: 512,
             learning_rate: 1e-3,
             weight_decay: 1e-4,
+            live: None,
         }
     }
 }
@@ -77,6 +98,37 @@ impl Completion {
                 return Err(ConfigError::Value { field, got, expected });
             }
         }
+        if let Some(live) = &config.live {
+            live.check(text, &config)?;
+        }
         Ok(config)
+    }
+}
+
+impl Live {
+    /// Checks these settings beside the others, and that none of `text` is without effect.
+    fn check(&self, text: &str, config: &Completion) -> Result<(), ConfigError> {
+        let refuse =
+            |field, got: String, expected| Err(ConfigError::Value { field, got, expected });
+        let table: toml::Table =
+            toml::from_str(text).map_err(|e| ConfigError::Toml(e.to_string()))?;
+        for field in ["steps", "learning_rate", "weight_decay"] {
+            if table.contains_key(field) {
+                let got = "set beside [live]".to_owned();
+                return refuse(field, got, "to be left out: [live] has its own");
+            }
+        }
+        if config.k_shots.len() != 1 {
+            let got = format!("{:?}", config.k_shots);
+            return refuse("k_shots", got, "one number beside [live], such as [1]");
+        }
+        if self.epochs == 0 {
+            return refuse("live.epochs", self.epochs.to_string(), "at least 1");
+        }
+        if self.validation.every != 1 {
+            let got = self.validation.every.to_string();
+            return refuse("live.validation.every", got, "1: every epoch is validated");
+        }
+        check_training(&self.augment, &self.schedule, &self.validation)
     }
 }

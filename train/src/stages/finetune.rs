@@ -10,21 +10,19 @@ use anyhow::{Context, Result, ensure};
 use models::checkpoint::Checkpoint;
 use models::dataset::{Class, Dataset, Split};
 use models::disk;
-use models::few_shot::compare::{Conditions, Known, compare};
 use models::few_shot::episode::{Episode, Sampler};
 use models::few_shot::evaluate::Outcome;
-use models::few_shot::fusion::Fusion;
 use models::few_shot::kernel;
-use models::few_shot::protocomnet::{Complete, Described, LearnedCompleter, OfClasses};
-use models::few_shot::space::Space;
-use ndarray::{Array1, Array2, Axis};
+use models::few_shot::protocomnet::{Complete, Described, LearnedCompleter};
+use ndarray::{Array2, Axis};
 use rayon::prelude::*;
 use tch::Tensor;
 
 use super::embed::embed;
 use super::golden::golden;
-use super::pretrain::{Ending, spec};
+use super::pretrain::Ending;
 use super::protocomnet::{self, described, learned};
+use super::validation::{fused_accuracy, validation_classes, with_sizes};
 use crate::augment::picture_rng;
 use crate::config::{Finetune, Learned};
 use crate::embeddings::embeddings;
@@ -259,20 +257,7 @@ impl Training<'_> {
                 embed(self.learner.backbone(), pictures, &self.checkpoint.preprocess, val.len())?
             }
         };
-        let completer = OfClasses { completer: self.completer()?, classes: val.clone() };
-        let v = &self.config.validation;
-        let size = rows.first().map_or(0, Array2::ncols);
-        let nothing = Known {
-            space: Space::new(Array1::zeros(size), 1.0),
-            semantic: Array2::zeros((val.len(), size)),
-            errors: None,
-        };
-        let (episodes, seed) = (v.episodes, v.seed);
-        let outcomes =
-            compare(&rows, &nothing, &completer, spec(v), Conditions::PLAIN, episodes, seed)
-                .context("validation")?;
-        let fused = outcomes.into_iter().find(|outcome| outcome.fusion == Fusion::Gaussian);
-        fused.context("there is no figure of fused prototypes")
+        fused_accuracy(&rows, self.completer()?, val, &self.config.validation)
     }
 
     fn completer(&self) -> Result<LearnedCompleter> {
@@ -340,19 +325,12 @@ impl Data {
         completer: &LearnedCompleter,
         compute: Compute,
     ) -> Result<Self> {
-        let (base, val) = (dataset.split(Split::Base), dataset.split(Split::Val));
-        let none = "the data has no validation classes: meta-training keeps what is best on them";
-        ensure!(!val.is_empty(), BadInput(none.to_owned()));
+        let base = dataset.split(Split::Base);
+        let val = validation_classes(dataset, &config.validation)?;
         let sizes = |classes: &[&Class]| -> Vec<usize> {
             classes.iter().map(|class| class.pictures.len()).collect()
         };
-        let named = |classes: &[&Class]| -> Vec<(String, usize)> {
-            classes.iter().map(|class| (class.name.clone(), class.pictures.len())).collect()
-        };
-        config.spec().check(named(&base)).context("episodes do not fit the base classes")?;
-        spec(&config.validation)
-            .check(named(&val))
-            .context("[validation] does not fit the validation classes")?;
+        config.spec().check(with_sizes(&base)).context("episodes do not fit the base classes")?;
         let (knowledge, words) = from.knowledge()?;
         let described = |classes: &[&Class]| {
             let names: Vec<String> = classes.iter().map(|class| class.name.clone()).collect();

@@ -16,6 +16,7 @@ use models::tensors::Tensors;
 
 use super::embed::embed;
 use super::golden::golden;
+use crate::augment::epoch_order;
 use crate::config::{Config, Validation};
 use crate::error::BadInput;
 use crate::loader::{Loader, LoaderConfig, Pictures};
@@ -110,7 +111,9 @@ impl Pretraining<'_> {
         let Progress { epoch, batch, .. } = self.progress;
         let bar = self.metrics.start_epoch(epoch, self.config.epochs, batches * batch_size);
         bar.set_position(batch * batch_size);
-        let mut loader = Loader::start(self.loader(), Arc::clone(&self.data.base), epoch, batch);
+        let order = epoch_order(self.progress.seed, epoch, self.data.base.len());
+        let pictures = Arc::clone(&self.data.base);
+        let mut loader = Loader::start(self.loader(), pictures, order, epoch, batch);
         let mut waited = Duration::ZERO;
         while self.progress.batch < batches {
             let asked = Instant::now();

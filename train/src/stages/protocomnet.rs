@@ -1,4 +1,4 @@
-//! ProtoComNet, learned on the cached embeddings of the base classes (method of the paper, step 4).
+//! ProtoComNet, learned on the base classes (method of the paper, step 4).
 
 use std::collections::BTreeMap;
 
@@ -28,20 +28,26 @@ use crate::net::{Compute, Net, to_tensor};
 use crate::optimizer::{AdamW, Optimizer, Schedule};
 use crate::run::Run;
 
-/// Learns to complete the means of a few base pictures to the means of their classes, and writes
-/// `completer.safetensors`.
+mod live;
+
+/// Learns to complete the means of a few base pictures to the means of their classes, on cached embeddings or, with
+/// [`Completion::live`], on augmented pictures, and writes `completer.safetensors`.
 pub fn learn(
     run: &Run,
     dataset: &Dataset,
     config: &Completion,
     compute: Compute,
 ) -> Result<LearnedCompleter> {
+    if let Some(live) = &config.live {
+        live::check(dataset, config, live)?;
+    }
     let checkpoint = run.read(&run.best())?;
     let (knowledge, words) = run.knowledge()?;
     let statistics = measure(run, dataset, Std::Unbiased, compute)?;
     let (attributes, std) = measured(&statistics, &words);
-    let names = &statistics.classes.names;
-    let classes = described(&knowledge, &words, &attributes.names, names)?;
+    let of_classes = |names: &[String]| described(&knowledge, &words, &attributes.names, names);
+    let classes = of_classes(&statistics.classes.names)?;
+    let val: Vec<String> = dataset.split(Split::Val).iter().map(|c| c.name.clone()).collect();
     let network = ProtoComNet {
         embedding: checkpoint.architecture.embedding_size(),
         word: words.classes.ncols(),
@@ -49,20 +55,75 @@ pub fn learn(
         hidden: config.hidden,
         self_weight: config.self_weight,
     };
-    let target = statistics.classes.mean;
-    let material = Material { classes, attributes, std, target };
     let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
     tch::manual_seed(config.seed as i64);
     let net = Net::new(network.graph(), &initial_parameters(&network, &mut rng)?, compute)?;
-    let optimizer = Optimizer::AdamW(AdamW::new(config.weight_decay, net.learned())?);
-    let mut learner = CompleterLearner::new(net, optimizer, &material, config.noise)?;
-    let rows = embeddings(run, &checkpoint, dataset, Split::Base, compute)?;
-    learn_cached(&mut learner, config, &rows, &mut rng)?;
-    let parameters = learner.net().tensors()?;
-    let completer = LearnedCompleter::new(network, parameters, material.attributes)?
-        .completing(config.complete);
-    write(run, &completer, &checkpoint.space_id()?)?;
-    Ok(completer)
+    let val = if config.live.is_some() { of_classes(&val)? } else { Vec::new() };
+    let material = Material { classes, attributes, std, target: statistics.classes.mean };
+    let lesson = Lesson {
+        run,
+        dataset,
+        config,
+        compute,
+        checkpoint: &checkpoint,
+        network,
+        material: &material,
+    };
+    match &config.live {
+        None => lesson.on_cached(net, &mut rng),
+        Some(live) => live::learn(&lesson, live, net, &val),
+    }
+}
+
+/// What a training is given.
+struct Lesson<'a> {
+    run: &'a Run,
+    dataset: &'a Dataset,
+    config: &'a Completion,
+    compute: Compute,
+    checkpoint: &'a Checkpoint,
+    network: ProtoComNet,
+    material: &'a Material,
+}
+
+impl Lesson<'_> {
+    /// Learns on cached embeddings: AdamW, a cosine, batches drawn at random.
+    fn on_cached(&self, net: Net, rng: &mut ChaCha8Rng) -> Result<LearnedCompleter> {
+        let Self { config, compute, .. } = *self;
+        let optimizer = Optimizer::AdamW(AdamW::new(config.weight_decay, net.learned())?);
+        let mut learner = CompleterLearner::new(net, optimizer, self.material, config.noise)?;
+        let rows = embeddings(self.run, self.checkpoint, self.dataset, Split::Base, compute)?;
+        let base = BasePictures::of(rows.iter().map(Array2::nrows));
+        let views: Vec<_> = rows.iter().map(|rows| rows.view()).collect();
+        let embedding = concatenate(Axis(0), &views).context("embeddings differ in size")?;
+        let embedding = to_tensor(&embedding.into_dyn())?.f_to_device(compute.device)?;
+        let schedule = Schedule::Cosine { peak: config.learning_rate };
+        let progress = progress_bar("complete", "steps");
+        progress.set_length(config.steps);
+        for step in 0..config.steps {
+            let (pictures, classes) = draw(config, &base, rng);
+            let pictures = Tensor::f_from_slice(&pictures)?.f_to_device(compute.device)?;
+            let prototype = means(&embedding.f_index_select(0, &pictures)?, classes.len())?;
+            learner.step(&prototype, &classes, schedule.rate(step, config.steps, 1))?;
+            progress.inc(1);
+        }
+        progress.finish_and_clear();
+        let completer = self.completer(learner.net())?;
+        self.write(&completer)?;
+        Ok(completer)
+    }
+
+    /// What a network has become.
+    fn completer(&self, net: &Net) -> Result<LearnedCompleter> {
+        let attributes = self.material.attributes.clone();
+        let completer = LearnedCompleter::new(self.network.clone(), net.tensors()?, attributes)?;
+        Ok(completer.completing(self.config.complete))
+    }
+
+    /// Keeps a completer in the run.
+    fn write(&self, completer: &LearnedCompleter) -> Result<()> {
+        write(self.run, completer, &self.checkpoint.space_id()?)
+    }
 }
 
 /// Writes a completer into the run, with what libtorch makes of its own attributes as the proof for an export.
@@ -166,32 +227,6 @@ impl BasePictures {
         let (first, count) = self.ranges[class];
         first + below(rng, count)
     }
-}
-
-/// Learns on cached embeddings: AdamW, a cosine, batches drawn at random.
-fn learn_cached(
-    learner: &mut CompleterLearner,
-    config: &Completion,
-    rows: &[Array2<f32>],
-    rng: &mut ChaCha8Rng,
-) -> Result<()> {
-    let device = learner.net().compute().device;
-    let base = BasePictures::of(rows.iter().map(Array2::nrows));
-    let views: Vec<_> = rows.iter().map(|rows| rows.view()).collect();
-    let embedding = concatenate(Axis(0), &views).context("embeddings differ in size")?;
-    let embedding = to_tensor(&embedding.into_dyn())?.f_to_device(device)?;
-    let schedule = Schedule::Cosine { peak: config.learning_rate };
-    let progress = progress_bar("complete", "steps");
-    progress.set_length(config.steps);
-    for step in 0..config.steps {
-        let (pictures, classes) = draw(config, &base, rng);
-        let pictures = Tensor::f_from_slice(&pictures)?.f_to_device(device)?;
-        let prototype = means(&embedding.f_index_select(0, &pictures)?, classes.len())?;
-        learner.step(&prototype, &classes, schedule.rate(step, config.steps, 1))?;
-        progress.inc(1);
-    }
-    progress.finish_and_clear();
-    Ok(())
 }
 
 /// The pictures of a batch, `k_shot` for each sample, and the samples' classes. `k_shot` is the batch's own.

@@ -8,6 +8,7 @@ mod fixture;
 mod gradients;
 mod import;
 mod knowledge;
+mod live;
 mod pretrain;
 mod program;
 mod scene;

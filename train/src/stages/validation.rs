@@ -1,0 +1,55 @@
+//! Validation by episodes with fused prototypes, as ProtoComNet is judged while it learns.
+
+use anyhow::{Context, Result, ensure};
+use models::dataset::{Class, Dataset, Split};
+use models::few_shot::compare::{Conditions, Known, compare};
+use models::few_shot::evaluate::Outcome;
+use models::few_shot::fusion::Fusion;
+use models::few_shot::protocomnet::{Described, LearnedCompleter, OfClasses};
+use models::few_shot::space::Space;
+use ndarray::{Array1, Array2};
+
+use super::pretrain::spec;
+use crate::config::Validation;
+use crate::error::BadInput;
+
+/// The validation classes, which must be enough for the episodes.
+pub(super) fn validation_classes<'a>(
+    dataset: &'a Dataset,
+    validation: &Validation,
+) -> Result<Vec<&'a Class>> {
+    let classes = dataset.split(Split::Val);
+    let none = "the data has no validation classes: training keeps what is best on them";
+    ensure!(!classes.is_empty(), BadInput(none.to_owned()));
+    spec(validation)
+        .check(with_sizes(&classes))
+        .context("[validation] does not fit the validation classes")?;
+    Ok(classes)
+}
+
+/// Names, and how many pictures.
+pub(super) fn with_sizes(classes: &[&Class]) -> Vec<(String, usize)> {
+    classes.iter().map(|class| (class.name.clone(), class.pictures.len())).collect()
+}
+
+/// The accuracy of fused prototypes on classes with these embeddings.
+pub(super) fn fused_accuracy(
+    rows: &[Array2<f32>],
+    completer: LearnedCompleter,
+    classes: &[Described],
+    validation: &Validation,
+) -> Result<Outcome> {
+    let completer = OfClasses { completer, classes: classes.to_vec() };
+    let size = rows.first().map_or(0, Array2::ncols);
+    let nothing = Known {
+        space: Space::new(Array1::zeros(size), 1.0),
+        semantic: Array2::zeros((classes.len(), size)),
+        errors: None,
+    };
+    let &Validation { episodes, seed, .. } = validation;
+    let spec = spec(validation);
+    let outcomes = compare(rows, &nothing, &completer, spec, Conditions::PLAIN, episodes, seed)
+        .context("validation")?;
+    let fused = outcomes.into_iter().find(|outcome| outcome.fusion == Fusion::Gaussian);
+    fused.context("there is no figure of fused prototypes")
+}
