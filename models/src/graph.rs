@@ -616,7 +616,7 @@ mod tests {
         assert_eq!(serde_json::to_string(&lite).unwrap(), text);
         assert_eq!(serde_json::from_str::<Architecture>(text).unwrap(), lite);
         assert_eq!((lite.embedding_size(), lite.input_size()), (8, 32));
-        assert!(serde_json::from_str::<Architecture>(&text.replace("32}", "32,"x":1}")).is_err());
+        assert!(serde_json::from_str::<Architecture>(&text.replace("32}", "32,\"x\":1}")).is_err());
     }
 
     #[test]

@@ -55,7 +55,7 @@ fn remove(folder: &Path) -> Result<()> {
 
 /// The one file of a folder that ends so.
 fn only(folder: &Path, extension: &str) -> Result<PathBuf> {
-    let mut files = fs::read_dir(folder)?.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut files = std::fs::read_dir(folder)?.filter_map(|entry| Some(entry.ok()?.path()));
     let found = files.find(|path| path.extension().is_some_and(|e| e == extension));
     found.with_context(|| format!("no .{extension} file came into {}", folder.display()))
 }

