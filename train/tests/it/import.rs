@@ -2,6 +2,7 @@
 
 mod hostile;
 mod pth_file;
+mod published_weights;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
