@@ -5,9 +5,10 @@ use std::path::Path;
 
 use edge::embedder::Embedder;
 use edge::engine::{EngineChoice, Provider};
+use edge::knowledge::Knowledge;
 use models::bundle::{Bundle, BundleError, BundleLimits};
 
-use crate::fixtures::{copy_folder, onnxruntime, options, tiny_bundle, tiny_bundle_dir};
+use crate::fixtures::{copy_folder, onnxruntime, options, png, tiny_bundle, tiny_bundle_dir};
 
 pub(crate) fn copy_bundle(to: &Path) {
     copy_folder(&tiny_bundle_dir(), to);
@@ -91,5 +92,23 @@ fn a_manifest_that_lies_about_its_network_is_refused() {
         let tract = EngineChoice::Only(Provider::Tract);
         let error = Embedder::open(bundle, tract, &options(None)).err().unwrap();
         assert_eq!(error.rejected.len(), 1, "{error}");
+    }
+}
+
+#[test]
+fn every_shipped_bundle_starts_and_knows_names() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/bundles");
+    let folders = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let shipped: Vec<_> = folders.filter(|path| path.is_dir()).collect();
+    assert!(shipped.len() >= 2, "{shipped:?}");
+    for dir in shipped {
+        let bundle = Bundle::open(&dir, &BundleLimits::default()).unwrap();
+        let knowledge = Knowledge::open(&bundle).unwrap().unwrap();
+        let mug = knowledge.read("coffee mug").unwrap();
+        assert!(knowledge.semantic(&[Some(mug)]).iter().all(|x| x.is_finite()), "{dir:?}");
+        let tract = EngineChoice::Only(Provider::Tract);
+        let mut embedder = Embedder::open(bundle, tract, &options(None)).unwrap();
+        let size = embedder.manifest().backbone.embedding_size;
+        assert_eq!(embedder.embed(&png(0, 0)).unwrap().embedding.len(), size, "{dir:?}");
     }
 }
