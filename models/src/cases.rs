@@ -115,7 +115,19 @@ fn close(expected: &ArrayD<f32>, got: &ArrayD<f32>, tolerance: f32) -> Result<()
     }
 }
 
+/// A name, an operation, and the shape of its inputs.
+type Problem = (&'static str, Op, &'static [usize]);
+
+/// What most operations are tried on: channels, height and width differ, and one of them is odd.
+const MAP: &[usize] = &[3, 7, 10];
+
 fn operations() -> Vec<Case> {
+    let problems = convolutions().into_iter().chain(others());
+    let one = problems.map(|(name, op, shape)| operation(name, op, shape));
+    one.chain([chain(), depthwise_chain(), tied()]).collect()
+}
+
+fn convolutions() -> Vec<Problem> {
     let conv = |out_channels, kernel, stride, padding, bias| Op::Conv2d {
         out_channels,
         kernel,
@@ -140,37 +152,41 @@ fn operations() -> Vec<Case> {
         groups: channels,
         bias: false,
     };
-    let map: &[usize] = &[3, 7, 10];
-    let problems: Vec<(&str, Op, &[usize])> = vec![
-        ("conv2d-1x1", conv(4, 1, 1, 0, false), map),
-        ("conv2d-1x1-stride2", conv(4, 1, 2, 0, false), map),
-        ("conv2d-2x2-stride2", conv(2, 2, 2, 0, true), map),
-        ("conv2d-3x3", conv(4, 3, 1, 0, false), map),
-        ("conv2d-3x3-pad1", conv(4, 3, 1, 1, false), map),
-        ("conv2d-3x3-pad1-bias", conv(4, 3, 1, 1, true), map),
-        ("conv2d-3x3-stride2-pad1", conv(4, 3, 2, 1, true), map),
+    vec![
+        ("conv2d-1x1", conv(4, 1, 1, 0, false), MAP),
+        ("conv2d-1x1-stride2", conv(4, 1, 2, 0, false), MAP),
+        ("conv2d-2x2-stride2", conv(2, 2, 2, 0, true), MAP),
+        ("conv2d-3x3", conv(4, 3, 1, 0, false), MAP),
+        ("conv2d-3x3-pad1", conv(4, 3, 1, 1, false), MAP),
+        ("conv2d-3x3-pad1-bias", conv(4, 3, 1, 1, true), MAP),
+        ("conv2d-3x3-stride2-pad1", conv(4, 3, 2, 1, true), MAP),
         ("conv2d-3x3-whole-input", conv(4, 3, 1, 0, true), &[2, 3, 3]),
-        ("conv2d-5x5-pad2", conv(3, 5, 1, 2, false), map),
+        ("conv2d-5x5-pad2", conv(3, 5, 1, 2, false), MAP),
         ("conv2d-one-channel", conv(1, 3, 1, 1, true), &[1, 4, 4]),
-        ("conv2d-3x3-stride2-pad0-1", uneven(3, 0, 1, 1), map),
-        ("conv2d-5x5-stride2-pad1-2", uneven(5, 1, 2, 1), map),
-        ("conv2d-3x3-stride2-pad2-1", uneven(3, 2, 1, 1), map),
-        ("conv2d-3-groups", uneven(3, 0, 1, 3), map),
+        ("conv2d-3x3-stride2-pad0-1", uneven(3, 0, 1, 1), MAP),
+        ("conv2d-5x5-stride2-pad1-2", uneven(5, 1, 2, 1), MAP),
+        ("conv2d-3x3-stride2-pad2-1", uneven(3, 2, 1, 1), MAP),
+        ("conv2d-3-groups", uneven(3, 0, 1, 3), MAP),
         ("conv2d-2-groups", uneven(3, 1, 1, 2), &[4, 6, 5]),
-        ("conv2d-depthwise-3x3", depthwise(3, 3), map),
+        ("conv2d-depthwise-3x3", depthwise(3, 3), MAP),
         ("conv2d-depthwise-5x5", depthwise(5, 4), &[4, 7, 7]),
-        ("batch-norm", Op::BatchNorm { eps: 1e-5 }, map),
+    ]
+}
+
+fn others() -> Vec<Problem> {
+    vec![
+        ("batch-norm", Op::BatchNorm { eps: 1e-5 }, MAP),
         ("batch-norm-large-eps", Op::BatchNorm { eps: 1e-1 }, &[5, 2, 2]),
-        ("leaky-relu", Op::LeakyRelu { slope: 0.1 }, map),
+        ("leaky-relu", Op::LeakyRelu { slope: 0.1 }, MAP),
         ("leaky-relu-of-vector", Op::LeakyRelu { slope: 0.3 }, &[9]),
-        ("relu", Op::LeakyRelu { slope: 0.0 }, map),
-        ("relu6", Op::Relu6, map),
+        ("relu", Op::LeakyRelu { slope: 0.0 }, MAP),
+        ("relu6", Op::Relu6, MAP),
         ("relu6-of-vector", Op::Relu6, &[9]),
         ("max-pool-2", Op::MaxPool2d { kernel: 2, stride: 2 }, &[3, 8, 6]),
         ("max-pool-2-drops-an-edge", Op::MaxPool2d { kernel: 2, stride: 2 }, &[3, 7, 5]),
-        ("max-pool-3-stride2", Op::MaxPool2d { kernel: 3, stride: 2 }, map),
-        ("max-pool-2-stride1", Op::MaxPool2d { kernel: 2, stride: 1 }, map),
-        ("global-average-pool", Op::GlobalAveragePool, map),
+        ("max-pool-3-stride2", Op::MaxPool2d { kernel: 3, stride: 2 }, MAP),
+        ("max-pool-2-stride1", Op::MaxPool2d { kernel: 2, stride: 1 }, MAP),
+        ("global-average-pool", Op::GlobalAveragePool, MAP),
         ("global-average-pool-of-1x1", Op::GlobalAveragePool, &[6, 1, 1]),
         ("linear-of-vector", Op::Linear { outputs: 4, bias: true }, &[7]),
         ("linear-of-rows", Op::Linear { outputs: 5, bias: false }, &[3, 6]),
@@ -178,13 +194,11 @@ fn operations() -> Vec<Case> {
         ("unsqueeze-last", Op::Unsqueeze { axis: 1 }, &[5]),
         ("sum-rows", Op::Sum { axis: 0 }, &[4, 3]),
         ("sum-columns", Op::Sum { axis: 1 }, &[4, 3]),
-        ("add", Op::Add, map),
+        ("add", Op::Add, MAP),
         ("add-vectors", Op::Add, &[9]),
-        ("mul", Op::Mul, map),
+        ("mul", Op::Mul, MAP),
         ("mul-vectors", Op::Mul, &[9]),
-    ];
-    let one = problems.into_iter().map(|(name, op, shape)| operation(name, op, shape));
-    one.chain([chain(), depthwise_chain(), tied()]).collect()
+    ]
 }
 
 /// A single node on a batch of two.

@@ -289,7 +289,7 @@ impl Training<'_> {
         };
         self.out.write(&self.out.best(), &best)?;
         self.out.write_golden(&golden(&best)?)?;
-        protocomnet::write(&self.out, &self.completer()?, &best.space_id()?)
+        protocomnet::write(self.out, &self.completer()?, &best.space_id()?)
     }
 
     fn save(&self) -> Result<()> {
