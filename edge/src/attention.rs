@@ -96,20 +96,40 @@ impl Attention {
         attributes: impl Iterator<Item = SynsetId>,
     ) -> Result<Vec<(SynsetId, f32)>, AttentionError> {
         let row = |id: SynsetId| self.attributes.names.iter().position(|n| *n == id.to_string());
-        let measured = attributes.filter_map(|id| Some((id, row(id)?)));
-        let (ids, rows): (Vec<SynsetId>, Vec<usize>) =
-            measured.take(self.network.attributes).unzip();
-        if ids.is_empty() || word.len() != self.network.word {
+        let measured: Vec<_> = attributes.filter_map(|id| Some((id, row(id)?))).collect();
+        if word.len() != self.network.word {
             return Ok(Vec::new());
         }
-        let class = [Described { word, attributes: rows }];
+        let mut weighed = Vec::new();
+        // An attribute's weight does not depend on the others, so that more than the network's columns go part by part.
+        for part in measured.chunks(self.network.attributes) {
+            let rows = part.iter().map(|(_, row)| *row).collect();
+            let class = Described { word: word.clone(), attributes: rows };
+            let weights = self.run(prototype, class)?;
+            weighed.extend(part.iter().map(|(id, _)| *id).zip(weights));
+        }
+        weighed.retain(|(_, weight)| weight.is_finite());
+        Ok(weighed)
+    }
+
+    /// The weights of a class's attributes, followed by those of the padding.
+    fn run(
+        &mut self,
+        prototype: ArrayView1<'_, f32>,
+        class: Described,
+    ) -> Result<Vec<f32>, AttentionError> {
         let columns = self.network.attributes;
-        let inputs = self.attributes.inputs(columns, prototype.insert_axis(Axis(0)), &class);
+        let inputs = self.attributes.inputs(columns, prototype.insert_axis(Axis(0)), &[class]);
         let inputs: Vec<_> =
             inputs.iter().map(|(name, value)| (name.as_str(), value.view())).collect();
         let outputs = self.engine.run(&inputs)?;
-        let weights = outputs.into_iter().nth(1).map(|weights| weights.into_iter().collect());
-        let weights: Vec<f32> = weights.unwrap_or_default();
-        Ok(ids.into_iter().zip(weights).filter(|(_, weight)| weight.is_finite()).collect())
+        let got: Vec<_> = outputs.iter().map(|output| output.shape().to_vec()).collect();
+        let weights = outputs.into_iter().nth(1).filter(|weights| weights.shape() == [1, columns]);
+        let wrong = || EngineError::Output {
+            name: "weights".to_owned(),
+            expected: format!("[1, {columns}] as the second output"),
+            got: format!("{got:?}"),
+        };
+        Ok(weights.ok_or_else(wrong)?.into_iter().collect())
     }
 }

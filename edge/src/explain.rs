@@ -21,7 +21,8 @@ pub struct Explanation {
     pub knowledge: f32,
     /// What the name was taken to mean; `None` when it played no part.
     pub meaning: Option<Meaning>,
-    /// What such a thing has: those that were weighed first, by their weight; none when the name played no part.
+    /// What such a thing has: those that were weighed first, by their weight; none when the name played no part and people
+    /// said nothing.
     pub attributes: Vec<Attribute>,
     /// The pictures of the class that are most alike, best first.
     pub nearest: Vec<Near>,
@@ -48,9 +49,11 @@ pub fn explain(
     knowledge: Option<&Knowledge>,
     attention: Option<&mut Attention>,
 ) -> Result<Explanation, AttentionError> {
-    let named = knowledge.zip(best.meaning);
-    let attributes =
-        named.map(|(knowledge, meaning)| attributes(class, meaning, knowledge, attention));
+    // What people said counts, whether or not the name does.
+    let tells = best.meaning.is_some() || class.said.attributes.is_some();
+    let attributes = knowledge
+        .filter(|_| tells)
+        .map(|knowledge| attributes(class, best.meaning, knowledge, attention));
     Ok(Explanation {
         knowledge: best.knowledge,
         meaning: best.meaning,
@@ -61,12 +64,16 @@ pub fn explain(
 
 fn attributes(
     class: &Class,
-    meaning: Meaning,
+    meaning: Option<Meaning>,
     knowledge: &Knowledge,
     attention: Option<&mut Attention>,
 ) -> Result<Vec<Attribute>, AttentionError> {
-    let all = knowledge.attributes(meaning.synset);
-    let word = knowledge.word(meaning.synset);
+    let all = knowledge.attributes_of(class);
+    let word = match meaning {
+        Some(meaning) => knowledge.word(meaning.synset),
+        // A class without a meaning is weighed without a word.
+        None => Some(Array1::zeros(knowledge.dimension())),
+    };
     let weights = match attention.zip(word) {
         Some((attention, word)) => {
             let prototype = prototype(class, meaning, knowledge);
@@ -86,11 +93,11 @@ fn attributes(
 }
 
 /// The mean of the class's pictures, or what its name tells if it has none; raw, `[s]`.
-fn prototype(class: &Class, meaning: Meaning, knowledge: &Knowledge) -> Array1<f32> {
+fn prototype(class: &Class, meaning: Option<Meaning>, knowledge: &Knowledge) -> Array1<f32> {
     let rows: Vec<_> =
         class.examples.iter().map(|example| ArrayView1::from(&example.embedding)).collect();
     match ndarray::stack(Axis(0), &rows) {
         Ok(rows) if !rows.is_empty() => prototype::mean(rows.view()),
-        _ => knowledge.semantic(&[Some(meaning)]).row(0).to_owned(),
+        _ => knowledge.semantic(&[meaning]).row(0).to_owned(),
     }
 }

@@ -8,6 +8,7 @@
 //! A gallery is bound to the `space_id` of the backbone that made its embeddings: embeddings of two
 //! backbones cannot be compared, so a store of another space is refused.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -71,10 +72,25 @@ pub struct Class {
     pub id: ClassId,
     /// What people call it; unique in the gallery; may change.
     pub label: Label,
-    /// What people said that the class means; nothing was said where its label is to be read.
-    pub said: Option<Said>,
+    /// What people said of it.
+    pub said: Definition,
     /// In the order of enrollment.
     pub examples: Vec<Example>,
+}
+
+/// What people said of a class.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Definition {
+    /// What it means; `None`: as its label is read.
+    pub meaning: Option<Said>,
+    /// What it has; `None`: as its meaning has.
+    pub attributes: Option<BTreeSet<SynsetId>>,
+}
+
+impl From<Option<Said>> for Definition {
+    fn from(meaning: Option<Said>) -> Self {
+        Self { meaning, attributes: None }
+    }
 }
 
 /// What people said that a class means.
@@ -161,12 +177,12 @@ pub trait Gallery: Send {
         create: bool,
     ) -> Result<Enrolled, GalleryError>;
 
-    /// Makes the class `label`, without pictures, if it does not exist, and keeps what is `said` of its meaning:
-    /// `None` takes back what was said before. Returns the class, and whether it is new.
+    /// Makes the class `label`, without pictures, if it does not exist, and keeps what is `said` of it in place of what was
+    /// said before. Returns the class, and whether it is new.
     ///
     /// # Errors
     /// [`GalleryError::StoreFull`].
-    fn define(&mut self, label: &Label, said: Option<Said>) -> Result<(Class, bool), GalleryError>;
+    fn define(&mut self, label: &Label, said: Definition) -> Result<(Class, bool), GalleryError>;
 
     /// Gives a class another label and returns it.
     ///

@@ -2,6 +2,8 @@
 //!
 //! A meaning is looked up whenever it is needed; the gallery keeps only what people said of it.
 
+use std::collections::BTreeSet;
+
 use models::bundle::{Bundle, BundleError};
 use models::few_shot::fusion::ErrorVariances;
 use models::few_shot::kernel::{KernelCompleter, KernelError, KnownAs};
@@ -23,6 +25,12 @@ const MAX_WORDS: usize = 9;
 
 /// The most attributes that a sense lists; an animal has dozens.
 const MAX_ATTRIBUTES: usize = 16;
+
+/// The most attributes that people may say of a class.
+const MAX_SAID: usize = 64;
+
+/// The most characters of a wrong word that an error repeats.
+const MAX_SHOWN: usize = 64;
 
 /// The completer and the lexicon of a bundle.
 #[derive(Debug)]
@@ -54,6 +62,18 @@ pub enum KnowledgeError {
         /// As found.
         got: String,
     },
+}
+
+/// Why what people say of a class's attributes cannot be kept.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AttributeError {
+    /// The lexicon has no such noun.
+    #[error("`{0}`: expected a noun that the lexicon has, such as `handle`, or its synset")]
+    Unknown(String),
+    /// There is a limit.
+    #[error("expected at most {MAX_SAID} attributes, got more")]
+    TooMany,
 }
 
 /// How a class came by its meaning.
@@ -155,12 +175,18 @@ impl Knowledge {
     /// What the class means: as was said, or as its label is read.
     #[must_use]
     pub fn meaning(&self, class: &Class) -> Option<Meaning> {
-        match class.said {
+        self.meaning_as(class.label.as_str(), class.said.meaning)
+    }
+
+    /// What a class with this label would mean, of which this was said.
+    #[must_use]
+    pub fn meaning_as(&self, label: &str, said: Option<Said>) -> Option<Meaning> {
+        match said {
             Some(Said::Nothing) => None,
             Some(Said::Synset(synset)) => {
                 self.lexicon.synset(synset).map(|_| Meaning { synset, rule: Rule::Said })
             }
-            None => self.read(class.label.as_str()),
+            None => self.read(label),
         }
     }
 
@@ -219,10 +245,59 @@ impl Knowledge {
         Some(self.lexicon.synset(synset)?.lemmas.first()?.replace('_', " "))
     }
 
+    /// What a class has: as people said, or else parts of what it means, and of what that is a kind of.
+    #[must_use]
+    pub fn attributes_of(&self, class: &Class) -> Vec<SynsetId> {
+        match (&class.said.attributes, self.meaning(class)) {
+            (Some(said), _) => said.iter().copied().collect(),
+            (None, Some(meaning)) => self.attributes(meaning.synset),
+            (None, None) => Vec::new(),
+        }
+    }
+
+    /// What people say that a class of this meaning has, in words or synsets.
+    ///
+    /// # Errors
+    /// Names the word that the lexicon does not have.
+    pub fn attributes_said<'a>(
+        &self,
+        words: impl IntoIterator<Item = &'a str>,
+        meaning: Option<Meaning>,
+    ) -> Result<BTreeSet<SynsetId>, AttributeError> {
+        let mut said = BTreeSet::new();
+        for word in words {
+            let unknown = || AttributeError::Unknown(word.chars().take(MAX_SHOWN).collect());
+            said.insert(self.attribute(word, meaning).ok_or_else(unknown)?);
+            if said.len() > MAX_SAID {
+                return Err(AttributeError::TooMany);
+            }
+        }
+        Ok(said)
+    }
+
+    /// What a word for a part means: as `meaning` has such a part, or else as the word is read; a synset stands for itself.
+    fn attribute(&self, word: &str, meaning: Option<Meaning>) -> Option<SynsetId> {
+        if let Ok(synset) = word.parse() {
+            return self.lexicon.synset(synset).map(|_| synset);
+        }
+        let LookedUp { rule: Rule::Label, senses, read_as } = self.look_up(word)? else {
+            return None;
+        };
+        let own = meaning.map(|meaning| self.attributes(meaning.synset)).unwrap_or_default();
+        let as_own = senses.iter().copied().find(|sense| own.contains(sense));
+        as_own.or(read_as).or(senses.first().copied())
+    }
+
     /// Parts of a thing, and of what it is a kind of.
     #[must_use]
     pub fn attributes(&self, synset: SynsetId) -> Vec<SynsetId> {
         self.lexicon.attributes(synset).into_iter().collect()
+    }
+
+    /// Values of a word vector.
+    #[must_use]
+    pub fn dimension(&self) -> usize {
+        self.completer.dimension()
     }
 
     /// The word vector of a meaning, if one is known.

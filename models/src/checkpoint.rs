@@ -127,14 +127,12 @@ pub enum CheckpointError {
     #[error(transparent)]
     Graph(#[from] GraphError),
     /// A proof of another network.
-    #[error(
-        "`{tensor}` has shape {got:?}, expected a row of {expected:?} for each sample: it belongs to another run"
-    )]
+    #[error("`{tensor}` has shape {got:?}, expected {expected}: it belongs to another run")]
     Golden {
         /// The value.
         tensor: String,
-        /// The shape of a sample.
-        expected: Shape,
+        /// The shape that fits the network and the first input's number of samples.
+        expected: String,
         /// The shape found.
         got: Shape,
     },
@@ -357,8 +355,11 @@ impl Golden {
             if tensor.shape() == expected && n > 0 {
                 return Ok((name.to_owned(), tensor));
             }
-            let (expected, got) = (expected[1..].to_vec(), tensor.shape().to_vec());
-            Err(CheckpointError::Golden { tensor: key, expected, got })
+            let expected = match n {
+                0 => format!("at least one sample of {:?}", shapes[name]),
+                _ => format!("{expected:?}"),
+            };
+            Err(CheckpointError::Golden { tensor: key, expected, got: tensor.shape().to_vec() })
         };
         let inputs =
             graph.inputs.iter().map(|input| take(&input.name)).collect::<Result<_, _>>()?;

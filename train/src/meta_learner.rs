@@ -56,6 +56,17 @@ impl Terms {
         })
     }
 
+    /// The same with the first `width` attributes of each class.
+    pub fn narrow(&self, width: i64) -> Result<Self, TchError> {
+        let first = |table: &Tensor| table.f_narrow(1, 0, width);
+        Ok(Self {
+            class_word: self.class_word.shallow_clone(),
+            attribute: first(&self.attribute)?,
+            attribute_word: first(&self.attribute_word)?,
+            mask: first(&self.mask)?,
+        })
+    }
+
     /// The inputs of a ProtoComNet that completes prototypes `[n, s]`.
     pub fn inputs<'a>(&'a self, prototype: &'a Tensor) -> [(&'a str, &'a Tensor); 5] {
         [

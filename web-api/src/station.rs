@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows HTTP. Each call is one command of the [`crate::worker`].
 
+use std::collections::BTreeSet;
 use std::slice;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,17 +12,22 @@ use edge::attention::Attention;
 use edge::classifier::{Candidate, Classifier, Near};
 use edge::embedder::{Embedded, Embedder, ReadPicture};
 use edge::explain::{Attribute, Explanation, explain};
-use edge::gallery::{self, ClassId, Gallery, GalleryError, Label, NewExample, Outcome, Said};
-use edge::knowledge::{Knowledge, LookedUp, Meaning};
+use edge::gallery::{
+    self, ClassId, Definition, Gallery, GalleryError, Label, NewExample, Outcome, Said,
+};
+use edge::knowledge::{AttributeError, Knowledge, LookedUp, Meaning};
 use models::few_shot::fusion::{Fusion, Setting};
 use models::hex;
-use models::knowledge::wordnet::NotASynset;
+use models::knowledge::wordnet::{NotASynset, SynsetId};
 use models::picture::Warning;
 
 use crate::intake::Unembedded;
 use crate::metrics::{Metrics, Stage};
 use crate::problem::{Code, Problem};
 use crate::wire;
+
+/// The most attributes of a class that are told.
+const MAX_ATTRIBUTES: usize = 64;
 
 /// One picture file as it arrived.
 #[derive(Debug, Clone)]
@@ -172,7 +178,7 @@ impl Station {
     /// it is new.
     ///
     /// # Errors
-    /// `bad_name`, `bad_request`, `no_lexicon`, `unknown_synset`, `stale_revision`, `store_full`.
+    /// `bad_name`, `bad_request`, `no_lexicon`, `unknown_synset` (also for an attribute), `stale_revision`, `store_full`.
     pub fn define(
         &mut self,
         id_or_label: &str,
@@ -180,7 +186,9 @@ impl Station {
         expected: Expected,
     ) -> Result<(wire::OneClass, bool), Problem> {
         let label = self.label(id_or_label)?;
-        let said = self.said(definition)?;
+        let meaning = self.said(definition)?;
+        let attributes = self.attributes(definition, label.as_str(), meaning)?;
+        let said = Definition { meaning, attributes };
         let exists = self.gallery.class(label.as_str()).is_ok();
         match expected {
             Expected::Anything => {}
@@ -203,7 +211,7 @@ impl Station {
     }
 
     fn said(&self, definition: &wire::ClassDefinition) -> Result<Option<Said>, Problem> {
-        let wire::ClassDefinition { synset, pictures_only } = definition;
+        let wire::ClassDefinition { synset, pictures_only, .. } = definition;
         let Some(synset) = synset else { return Ok(pictures_only.then_some(Said::Nothing)) };
         if *pictures_only {
             let detail = "synset and pictures_only: expected one of them, got both.";
@@ -217,6 +225,25 @@ impl Station {
                 Err(unknown(format!("{synset}: GET /v1/lexicon?q= lists the nouns of a word.")))
             }
         }
+    }
+
+    fn attributes(
+        &self,
+        definition: &wire::ClassDefinition,
+        label: &str,
+        said: Option<Said>,
+    ) -> Result<Option<BTreeSet<SynsetId>>, Problem> {
+        let Some(words) = &definition.attributes else { return Ok(None) };
+        let knowledge = self.knowledge()?;
+        let words = words.iter().map(String::as_str);
+        let said = knowledge.attributes_said(words, knowledge.meaning_as(label, said));
+        said.map(Some).map_err(|e| {
+            let code = match e {
+                AttributeError::Unknown(_) => Code::UnknownSynset,
+                _ => Code::BadRequest,
+            };
+            Problem::new(code, format!("attributes: {e}."))
+        })
     }
 
     /// The meanings of a noun.
@@ -428,12 +455,18 @@ impl Station {
 
 fn class(class: &gallery::Class, knowledge: Option<&Knowledge>) -> wire::Class {
     let found = knowledge.and_then(|knowledge| knowledge.meaning(class));
+    let attributes = knowledge.map(|knowledge| {
+        let ids = knowledge.attributes_of(class).into_iter().take(MAX_ATTRIBUTES);
+        ids.filter_map(|id| knowledge.name(id)).collect()
+    });
     wire::Class {
         id: class.id.to_string(),
         label: class.label.to_string(),
         examples: class.examples.len(),
         provisional: class.examples.is_empty(),
-        pictures_only: class.said == Some(Said::Nothing),
+        pictures_only: class.said.meaning == Some(Said::Nothing),
+        attributes: attributes.unwrap_or_default(),
+        attributes_said: class.said.attributes.is_some(),
         meaning: found.and_then(|found| meaning(found, knowledge)),
     }
 }

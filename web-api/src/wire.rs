@@ -78,6 +78,10 @@ pub struct Class {
     pub meaning: Option<Meaning>,
     /// People said that its name means nothing: only its pictures count.
     pub pictures_only: bool,
+    /// What it has: as people said, or else as WordNet says of its meaning; at most 64. Explanations weigh these.
+    pub attributes: Vec<String>,
+    /// Whether people said what it has.
+    pub attributes_said: bool,
 }
 
 /// What a class's name is taken to mean.
@@ -135,6 +139,10 @@ pub struct ClassDefinition {
     /// Nothing: only its pictures count.
     #[serde(default)]
     pub pictures_only: bool,
+    /// What it has: nouns that the lexicon has, or their synsets; at most 64. Left out: what its meaning has.
+    #[serde(default)]
+    #[schema(example = json!(["hump", "hoof"]))]
+    pub attributes: Option<Vec<String>>,
 }
 
 /// One class and the revision it was read at or changed in.
@@ -259,7 +267,7 @@ pub struct Explanation {
     pub share: Shares,
     /// What the name was taken to mean; null when it played no part.
     pub meaning: Option<Meaning>,
-    /// What such a thing has, as WordNet says; empty when the name played no part.
+    /// What such a thing has, as people or WordNet say; empty when people said nothing and the name played no part.
     pub attributes: Vec<Attribute>,
     /// The pictures of the class that are most alike, best first.
     pub nearest: Vec<Near>,

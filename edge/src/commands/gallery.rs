@@ -1,9 +1,10 @@
 //! `handful gallery`: look at what is enrolled, add a class by its name, rename it, delete it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use clap::{Args, Subcommand};
-use edge::gallery::{Class, Gallery, Label, Said};
+use edge::gallery::{Class, Definition, Gallery, Label, Said};
 use edge::knowledge::Knowledge;
 use models::knowledge::wordnet::SynsetId;
 use serde::Serialize;
@@ -18,6 +19,7 @@ Examples:
   handful gallery add zebra                   recognize it by its name alone
   handful gallery add mouse --synset n03793489   the one on a desk (see: handful senses mouse)
   handful gallery add \"gadget 7\" --pictures-only
+  handful gallery add camel --attributes hump,hoof   what it has, for explanations
   handful gallery rename mug \"my mug\"
   handful gallery delete @3";
 
@@ -47,8 +49,11 @@ enum Action {
         /// Its name says nothing: only its pictures count
         #[arg(long)]
         pictures_only: bool,
+        /// What it has, as nouns or synsets, a comma between two: explanations weigh these [default: as its meaning has]
+        #[arg(long, value_name = "LIST", value_delimiter = ',')]
+        attributes: Option<Vec<String>>,
         /// Take back what was said of a class: it is what its name says
-        #[arg(long, conflicts_with_all = ["synset", "pictures_only"])]
+        #[arg(long, conflicts_with_all = ["synset", "pictures_only", "attributes"])]
         as_read: bool,
     },
     /// Gives a class another name
@@ -79,6 +84,8 @@ struct ClassAnswer {
     label: String,
     examples: usize,
     meaning: Option<MeaningAnswer>,
+    /// What it has: as people said, or as its meaning has.
+    attributes: Vec<String>,
 }
 
 /// What a class's name is taken to mean.
@@ -99,16 +106,25 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
         _ => context.existing_gallery(space_id)?,
     };
     let (done, classes) = match &options.action {
-        Action::Add { class, synset, pictures_only, as_read } => {
+        Action::Add { class, synset, pictures_only, attributes, as_read } => {
             let label = Label::parse(class).map_err(|e| Failure::from(e).about("the name"))?;
-            let says_something = synset.is_some() || *pictures_only || *as_read;
+            let says_something =
+                synset.is_some() || *pictures_only || attributes.is_some() || *as_read;
             if !says_something && gallery.class(label.as_str()).is_ok() {
                 return Err(Failure::bad(format!(
-                    "there is a class `{label}` already; --synset, --pictures-only or --as-read changes what it means"
+                    "there is a class `{label}` already; --synset, --pictures-only, --attributes or --as-read changes what is said of it"
                 )));
             }
-            let said = said(*synset, *pictures_only, knowledge.as_ref())?;
-            let (class, is_new) = gallery.define(&label, said)?;
+            let knowledge = knowledge.as_ref();
+            let meaning = said(*synset, *pictures_only, knowledge)?;
+            let attributes = attributes.as_deref();
+            let attributes = has(attributes, knowledge, label.as_str(), meaning)?;
+            let (class, is_new) = gallery.define(&label, Definition { meaning, attributes })?;
+            if knowledge.is_some_and(|k| k.meaning(&class).is_none()) && !pictures_only {
+                eprintln!(
+                    "note: `{label}` says nothing to the lexicon: only its pictures will count"
+                );
+            }
             (Some(if is_new { "added" } else { "changed" }), vec![class])
         }
         Action::List => (None, gallery.classes()?),
@@ -139,6 +155,21 @@ fn said(
     }
 }
 
+/// What people say that a class has.
+fn has(
+    attributes: Option<&[String]>,
+    knowledge: Option<&Knowledge>,
+    label: &str,
+    said: Option<Said>,
+) -> Result<Option<BTreeSet<SynsetId>>, Failure> {
+    let Some(words) = attributes else { return Ok(None) };
+    let without = "this bundle knows nothing of names, so --attributes can say nothing to it";
+    let knowledge = knowledge.ok_or_else(|| Failure::bad(without))?;
+    let words = words.iter().map(|word| word.trim()).filter(|word| !word.is_empty());
+    let said = knowledge.attributes_said(words, knowledge.meaning_as(label, said));
+    said.map(Some).map_err(|e| Failure::bad(format!("--attributes: {e}")))
+}
+
 impl ClassAnswer {
     fn of(class: &Class, knowledge: Option<&Knowledge>) -> Self {
         let (id, label) = (class.id.to_string(), class.label.to_string());
@@ -152,7 +183,13 @@ impl ClassAnswer {
                 gloss,
             })
         });
-        Self { id, label, examples: class.examples.len(), meaning }
+        let attributes = knowledge.map(|knowledge| {
+            let names =
+                knowledge.attributes_of(class).into_iter().filter_map(|a| knowledge.name(a));
+            names.collect()
+        });
+        let (examples, attributes) = (class.examples.len(), attributes.unwrap_or_default());
+        Self { id, label, examples, meaning, attributes }
     }
 
     /// What the name tells, in a few words.

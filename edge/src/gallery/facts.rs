@@ -7,7 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
-    Class, ClassId, Enrolled, Example, ExampleId, GalleryError, Label, NewExample, Outcome, Said,
+    Class, ClassId, Definition, Enrolled, Example, ExampleId, GalleryError, Label, NewExample,
+    Outcome,
 };
 
 /// Everything enrolled.
@@ -35,11 +36,11 @@ pub(super) enum What {
         label: Label,
         examples: Vec<Example>,
     },
-    /// The class (made if it does not exist) means what is said.
+    /// The class (made if it does not exist) is what is said.
     Define {
         class: ClassId,
         label: Label,
-        said: Option<Said>,
+        said: Definition,
     },
     Rename {
         class: ClassId,
@@ -166,11 +167,11 @@ impl Facts {
         Ok(())
     }
 
-    /// The class, whether it is new, and a change if it is or means something else now.
+    /// The class, whether it is new, and a change if it is or something else is said now.
     pub(super) fn plan_define(
         &self,
         label: &Label,
-        said: Option<Said>,
+        said: Definition,
     ) -> (ClassId, bool, Option<Change>) {
         let existing = self.labels.get(label).copied();
         let class = existing.unwrap_or(ClassId(self.revision + 1));
@@ -208,12 +209,13 @@ impl Facts {
         match change.what {
             What::Enroll { class: id, label, examples } => {
                 self.labels.insert(label.clone(), id);
-                let new = || Class { id, label, said: None, examples: Vec::new() };
+                let said = Definition::default();
+                let new = || Class { id, label, said, examples: Vec::new() };
                 self.classes.entry(id).or_insert_with(new).examples.extend(examples);
             }
             What::Define { class: id, label, said } => {
                 self.labels.insert(label.clone(), id);
-                let new = || Class { id, label, said, examples: Vec::new() };
+                let new = || Class { id, label, said: Definition::default(), examples: Vec::new() };
                 self.classes.entry(id).or_insert_with(new).said = said;
             }
             What::Rename { class: id, label } => {

@@ -1,7 +1,7 @@
 //! A gallery that lives as long as its process: for tests, trials and read-only devices.
 
 use super::facts::Facts;
-use super::{Class, Enrolled, Gallery, GalleryError, Label, NewExample, Said};
+use super::{Class, Definition, Enrolled, Gallery, GalleryError, Label, NewExample};
 
 /// A gallery in memory.
 #[derive(Debug, Clone, Default)]
@@ -43,7 +43,7 @@ impl Gallery for MemoryGallery {
         Ok(self.facts.enrolled(plan.class, plan.outcomes))
     }
 
-    fn define(&mut self, label: &Label, said: Option<Said>) -> Result<(Class, bool), GalleryError> {
+    fn define(&mut self, label: &Label, said: Definition) -> Result<(Class, bool), GalleryError> {
         let (class, is_new, change) = self.facts.plan_define(label, said);
         if let Some(change) = change {
             self.facts.apply(change);

@@ -6,27 +6,28 @@
 //! The facts are also held in memory, so reading never touches the disk. See `docs/durability.md`
 //! for what is assumed of the disk and how each failure is met.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use models::knowledge::wordnet::NotASynset;
+use models::knowledge::wordnet::{NotASynset, SynsetId};
 use redb::{
-    AccessGuard, Database, Durability, ReadableDatabase, ReadableTable, TableDefinition, TableError,
+    AccessGuard, Database, Durability, ReadTransaction, ReadableDatabase, ReadableTable,
+    TableDefinition, TableError,
 };
 
 use super::facts::{Change, Facts, What};
 use super::lock::{Lock, LockError};
 use super::{
-    Class, ClassId, Enrolled, Example, ExampleId, Gallery, GalleryError, Label, NewExample, Said,
-    record,
+    Class, ClassId, Definition, Enrolled, Example, ExampleId, Gallery, GalleryError, Label,
+    NewExample, Said, record,
 };
 
 const FILE: &str = "gallery.redb";
-/// Written with every change: a program that does not know `meanings` must not open a store that may have some.
-const FORMAT: u64 = 2;
-/// The oldest format that is read: it has no `meanings`.
+/// Written with every change: a program that does not know `attributes` must not open a store that may have some.
+const FORMAT: u64 = 3;
+/// The oldest format that is read: it has no `meanings`; the second has no `attributes`.
 const OLDEST_FORMAT: u64 = 1;
 /// In `meanings`, for [`Said::Nothing`].
 const NOTHING: &str = "nothing";
@@ -38,6 +39,8 @@ const TEXTS: TableDefinition<&str, &str> = TableDefinition::new("texts");
 const CLASSES: TableDefinition<u64, &str> = TableDefinition::new("classes");
 /// Class, and what people said that it means: a synset, or [`NOTHING`].
 const MEANINGS: TableDefinition<u64, &str> = TableDefinition::new("meanings");
+/// Class, and what people said that it has: synsets, a space between two.
+const ATTRIBUTES: TableDefinition<u64, &str> = TableDefinition::new("attributes");
 /// Class, then the example's revision and index: the order of enrollment within a class.
 const EXAMPLES: TableDefinition<(u64, u64, u32), &[u8]> = TableDefinition::new("examples");
 
@@ -124,7 +127,7 @@ impl Gallery for RedbGallery {
         Ok(self.facts.enrolled(plan.class, plan.outcomes))
     }
 
-    fn define(&mut self, label: &Label, said: Option<Said>) -> Result<(Class, bool), GalleryError> {
+    fn define(&mut self, label: &Label, said: Definition) -> Result<(Class, bool), GalleryError> {
         self.ready()?;
         let (class, is_new, change) = self.facts.plan_define(label, said);
         if let Some(change) = change {
@@ -183,6 +186,7 @@ fn initialize(database: &Database, space_id: &str) -> Result<(), redb::Error> {
     transaction.open_table(NUMBERS)?.insert("revision", 0)?;
     transaction.open_table(CLASSES)?;
     transaction.open_table(MEANINGS)?;
+    transaction.open_table(ATTRIBUTES)?;
     transaction.open_table(EXAMPLES)?;
     Ok(transaction.commit()?)
 }
@@ -196,6 +200,7 @@ fn write(database: &Database, change: &Change) -> Result<(), redb::Error> {
     {
         let mut classes = transaction.open_table(CLASSES)?;
         let mut meanings = transaction.open_table(MEANINGS)?;
+        let mut attributes = transaction.open_table(ATTRIBUTES)?;
         let mut rows = transaction.open_table(EXAMPLES)?;
         match &change.what {
             What::Enroll { class, label, examples } => {
@@ -206,10 +211,14 @@ fn write(database: &Database, change: &Change) -> Result<(), redb::Error> {
             }
             What::Define { class, label, said } => {
                 classes.insert(class.0, label.as_str())?;
-                match said {
+                match said.meaning {
                     None => meanings.remove(class.0)?,
                     Some(Said::Nothing) => meanings.insert(class.0, NOTHING)?,
                     Some(Said::Synset(id)) => meanings.insert(class.0, id.to_string().as_str())?,
+                };
+                match &said.attributes {
+                    None => attributes.remove(class.0)?,
+                    Some(ids) => attributes.insert(class.0, spaced(ids).as_str())?,
                 };
             }
             What::Rename { class, label } => {
@@ -218,11 +227,16 @@ fn write(database: &Database, change: &Change) -> Result<(), redb::Error> {
             What::Delete { class } => {
                 classes.remove(class.0)?;
                 meanings.remove(class.0)?;
+                attributes.remove(class.0)?;
                 rows.retain_in((class.0, 0, 0)..=(class.0, u64::MAX, u32::MAX), |_, _| false)?;
             }
         }
     }
     Ok(transaction.commit()?)
+}
+
+fn spaced(ids: &BTreeSet<SynsetId>) -> String {
+    ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
 fn key(class: ClassId, id: ExampleId) -> (u64, u64, u32) {
@@ -241,10 +255,10 @@ fn read(dir: &Path, database: &Database) -> Result<Option<(Facts, String)>, Gall
         let expected = format!("{OLDEST_FORMAT} to {FORMAT}");
         return Err(broken(format!("its format is {found}, expected {expected}")));
     }
-    let (Some(revision), Some(space_id)) = (raw.revision, raw.space_id) else {
+    let (Some(revision), Some(space_id)) = (raw.revision, raw.space_id.clone()) else {
         return Err(broken("its revision or its space is missing".to_owned()));
     };
-    let classes = assemble(raw.classes, raw.meanings, raw.examples).map_err(broken)?;
+    let classes = raw.assemble().map_err(broken)?;
     let facts = Facts::restore(revision, classes).map_err(broken)?;
     Ok(Some((facts, space_id)))
 }
@@ -258,6 +272,7 @@ struct RawFacts {
     space_id: Option<String>,
     classes: Vec<(u64, String)>,
     meanings: BTreeMap<u64, String>,
+    attributes: BTreeMap<u64, String>,
     examples: Vec<Row>,
 }
 
@@ -273,16 +288,6 @@ impl RawFacts {
         let classes = transaction.open_table(CLASSES)?;
         let classes =
             classes.iter()?.map(|row| row.map(|(k, v)| (k.value(), v.value().to_owned())));
-        let meanings = match transaction.open_table(MEANINGS) {
-            Err(TableError::TableDoesNotExist(_)) => BTreeMap::new(),
-            other => {
-                let meanings = other?;
-                let row = |row: Result<(AccessGuard<'_, u64>, AccessGuard<'_, &str>), _>| {
-                    row.map(|(k, v)| (k.value(), v.value().to_owned()))
-                };
-                meanings.iter()?.map(row).collect::<Result<_, _>>()?
-            }
-        };
         let examples = transaction.open_table(EXAMPLES)?;
         let examples =
             examples.iter()?.map(|row| row.map(|(k, v)| (k.value(), v.value().to_vec())));
@@ -291,41 +296,65 @@ impl RawFacts {
             revision: number("revision")?,
             space_id: texts.get("space_id")?.map(|value| value.value().to_owned()),
             classes: classes.collect::<Result<_, _>>()?,
-            meanings,
+            meanings: texts_of(&transaction, MEANINGS)?,
+            attributes: texts_of(&transaction, ATTRIBUTES)?,
             examples: examples.collect::<Result<_, _>>()?,
         }))
     }
 }
 
-/// Puts each example into its class; says what does not fit.
-fn assemble(
-    classes: Vec<(u64, String)>,
-    mut meanings: BTreeMap<u64, String>,
-    rows: Vec<Row>,
-) -> Result<Vec<Class>, String> {
-    let mut rows = rows.into_iter().peekable();
-    let mut assembled = Vec::new();
-    for (id, label) in classes {
-        let label = Label::parse(&label).map_err(|e| format!("class @{id}: {e}"))?;
-        let said = meanings.remove(&id).map(|text| said(&text));
-        let said = said.transpose().map_err(|e| format!("class @{id}: {e}"))?;
-        let mut examples = Vec::new();
-        while let Some((key, bytes)) = rows.next_if(|(key, _)| key.0 == id) {
-            examples.push(example(key, &bytes)?);
+impl RawFacts {
+    /// Puts what was said and each example into its class; says what does not fit.
+    fn assemble(mut self) -> Result<Vec<Class>, String> {
+        let mut rows = self.examples.into_iter().peekable();
+        let mut assembled = Vec::new();
+        for (id, label) in self.classes {
+            let wrong = |e: &dyn std::fmt::Display| format!("class @{id}: {e}");
+            let label = Label::parse(&label).map_err(|e| wrong(&e))?;
+            let meaning = self.meanings.remove(&id).map(|text| said(&text)).transpose();
+            let attributes = self.attributes.remove(&id).map(|text| synsets(&text)).transpose();
+            let said = Definition {
+                meaning: meaning.map_err(|e| wrong(&e))?,
+                attributes: attributes.map_err(|e| wrong(&e))?,
+            };
+            let mut examples = Vec::new();
+            while let Some((key, bytes)) = rows.next_if(|(key, _)| key.0 == id) {
+                examples.push(example(key, &bytes)?);
+            }
+            assembled.push(Class { id: ClassId(id), label, said, examples });
         }
-        assembled.push(Class { id: ClassId(id), label, said, examples });
+        let missing = |what: &str, id: u64| format!("{what} to class @{id}, which is missing");
+        if let Some(id) = self.meanings.keys().chain(self.attributes.keys()).next() {
+            return Err(missing("what was said belongs", *id));
+        }
+        match rows.next() {
+            None => Ok(assembled),
+            Some((key, _)) => Err(missing("an example belongs", key.0)),
+        }
     }
-    if let Some((id, _)) = meanings.first_key_value() {
-        return Err(format!("a meaning belongs to class @{id}, which is missing"));
-    }
-    match rows.next() {
-        None => Ok(assembled),
-        Some((key, _)) => Err(format!("an example belongs to class @{}, which is missing", key.0)),
-    }
+}
+
+/// A table of texts by class; empty where an older format has none.
+fn texts_of(
+    transaction: &ReadTransaction,
+    table: TableDefinition<u64, &str>,
+) -> Result<BTreeMap<u64, String>, redb::Error> {
+    let table = match transaction.open_table(table) {
+        Err(TableError::TableDoesNotExist(_)) => return Ok(BTreeMap::new()),
+        other => other?,
+    };
+    let row = |row: Result<(AccessGuard<'_, u64>, AccessGuard<'_, &str>), _>| {
+        row.map(|(k, v)| (k.value(), v.value().to_owned()))
+    };
+    Ok(table.iter()?.map(row).collect::<Result<_, _>>()?)
 }
 
 fn said(text: &str) -> Result<Said, NotASynset> {
     if text == NOTHING { Ok(Said::Nothing) } else { text.parse().map(Said::Synset) }
+}
+
+fn synsets(text: &str) -> Result<BTreeSet<SynsetId>, NotASynset> {
+    text.split_whitespace().map(str::parse).collect()
 }
 
 fn example(key: (u64, u64, u32), bytes: &[u8]) -> Result<Example, String> {

@@ -4,7 +4,8 @@
 use std::path::Path;
 
 use edge::gallery::{
-    Class, Enrolled, Gallery, GalleryError, Label, MemoryGallery, NewExample, RedbGallery, Said,
+    Class, Definition, Enrolled, Gallery, GalleryError, Label, MemoryGallery, NewExample,
+    RedbGallery, Said,
 };
 
 use models::knowledge::wordnet::SynsetId;
@@ -42,7 +43,7 @@ impl Gallery for Forgetful<'_> {
         open(self.0).enroll(label, examples, create)
     }
 
-    fn define(&mut self, label: &Label, said: Option<Said>) -> Result<(Class, bool), GalleryError> {
+    fn define(&mut self, label: &Label, said: Definition) -> Result<(Class, bool), GalleryError> {
         open(self.0).define(label, said)
     }
 
@@ -76,21 +77,26 @@ fn a_new_gallery_is_empty() {
 fn what_is_said_of_a_class_is_kept_until_it_is_taken_back() {
     on_each(|gallery| {
         let zebra = Some(Said::Synset(SynsetId(2_391_049)));
-        let (class, is_new) = gallery.define(&label("zebra"), zebra).unwrap();
-        assert_eq!((class.said, class.examples.len(), is_new), (zebra, 0, true));
-        assert_eq!(gallery.define(&label("zebra"), zebra).unwrap(), (class.clone(), false));
+        let hoof = [SynsetId(2_154_508), SynsetId(1_895_735)].into();
+        let zebra = Definition { meaning: zebra, attributes: Some(hoof) };
+        let (class, is_new) = gallery.define(&label("zebra"), zebra.clone()).unwrap();
+        assert_eq!((&class.said, class.examples.len(), is_new), (&zebra, 0, true));
+        let again = gallery.define(&label("zebra"), zebra.clone()).unwrap();
+        assert_eq!(again, (class.clone(), false));
         assert_eq!(gallery.revision(), 1, "nothing new, no new revision");
         gallery.enroll(&label("zebra"), examples(0..2), false).unwrap();
         gallery.rename("zebra", &label("striped horse")).unwrap();
         let kept = gallery.class("striped horse").unwrap();
-        assert_eq!((kept.id, kept.said, kept.examples.len()), (class.id, zebra, 2));
-        for said in [Some(Said::Nothing), None] {
-            gallery.define(&label("striped horse"), said).unwrap();
+        assert_eq!((kept.id, &kept.said, kept.examples.len()), (class.id, &zebra, 2));
+        let of_nothing = Definition { meaning: None, attributes: Some([].into()) };
+        for said in [of_nothing, Some(Said::Nothing).into(), Definition::default()] {
+            gallery.define(&label("striped horse"), said.clone()).unwrap();
             assert_eq!(gallery.classes().unwrap()[0].said, said);
         }
+        gallery.define(&label("striped horse"), zebra).unwrap();
         gallery.delete("striped horse").unwrap();
         gallery.enroll(&label("striped horse"), examples(0..1), true).unwrap();
-        assert_eq!(gallery.class("striped horse").unwrap().said, None);
+        assert_eq!(gallery.class("striped horse").unwrap().said, Definition::default());
     });
 }
 

@@ -1,12 +1,13 @@
 //! What names tell, on the committed bundle that knows some: meanings, classes without pictures, wrong names.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use edge::attention::Attention;
 use edge::classifier::{Classifier, nearest};
 use edge::engine::{EngineChoice, Provider};
 use edge::explain::explain;
-use edge::gallery::{Gallery, MemoryGallery, NewExample, Said};
+use edge::gallery::{Definition, Gallery, MemoryGallery, NewExample, Said};
 use edge::knowledge::{Knowledge, Rule};
 use models::bundle::{Bundle, BundleLimits};
 use models::few_shot::fusion::Fusion;
@@ -73,9 +74,9 @@ fn a_class_without_pictures_is_recognized_by_its_name() {
     let knowledge = knowledge();
     let mut gallery = MemoryGallery::new();
     for name in ["zebra", "cup"] {
-        gallery.define(&label(name), None).unwrap();
+        gallery.define(&label(name), Definition::default()).unwrap();
     }
-    gallery.define(&label("gadget"), None).unwrap();
+    gallery.define(&label("gadget"), Definition::default()).unwrap();
     let classes = gallery.classes().unwrap();
     let classifier = Classifier::new(&classes, Some(&knowledge));
     assert_eq!((classifier.classes(), classifier.fusion()), (2, Fusion::Trusted));
@@ -131,7 +132,7 @@ fn pictures_together_move_prototypes_towards_them() {
     let knowledge = knowledge();
     let mut gallery = MemoryGallery::new();
     gallery.enroll(&label("cup"), examples(&knowledge, "cup", 3), true).unwrap();
-    gallery.define(&label("zebra"), None).unwrap();
+    gallery.define(&label("zebra"), Definition::default()).unwrap();
     let classes = gallery.classes().unwrap();
     let cups = examples(&knowledge, "cup", 5).split_off(3);
     let cups: Vec<Vec<f32>> = cups.into_iter().map(|example| example.embedding).collect();
@@ -148,7 +149,7 @@ fn what_is_said_outweighs_the_label() {
     let knowledge = knowledge();
     let mut gallery = MemoryGallery::new();
     let mut meaning = |said| {
-        let class = gallery.define(&label("mouse"), said).unwrap().0;
+        let class = gallery.define(&label("mouse"), Definition::from(said)).unwrap().0;
         knowledge.meaning(&class).map(|m| (m.synset, m.rule))
     };
     assert_eq!(meaning(Some(Said::Synset(POINTER))), Some((POINTER, Rule::Said)));
@@ -192,7 +193,15 @@ fn the_command_adds_a_class_by_its_name() {
     run(&["gallery", "add", "mouse", "--synset", "n00000014"]);
     let wrong = run(&["gallery", "add", "mouse", "--synset", "n99999999"]);
     assert!(wrong.code == 2 && wrong.err.contains("handful senses"), "{wrong:?}");
-    run(&["gallery", "add", "zebra"]);
+    let has = run(&["gallery", "add", "zebra", "--attributes", "handle, hoof", "--json"]);
+    let has: serde_json::Value = serde_json::from_str(&has.out).unwrap();
+    assert_eq!(has["classes"][0]["attributes"].as_array().unwrap().len(), 2, "{has}");
+    let wrong = run(&["gallery", "add", "zebra", "--attributes", "gizmo"]);
+    assert!(wrong.code == 2 && wrong.err.contains("`gizmo`"), "{wrong:?}");
+    let unread = run(&["gallery", "add", "gizmo"]);
+    assert!(unread.code == 0 && unread.err.contains("says nothing"), "{unread:?}");
+    run(&["gallery", "delete", "gizmo"]);
+    run(&["gallery", "add", "zebra", "--as-read"]);
     let listed = run(&["gallery", "list", "--json"]);
     let listed: serde_json::Value = serde_json::from_str(&listed.out).unwrap();
     assert_eq!(listed["classes"][0]["meaning"]["rule"], "said");
@@ -243,6 +252,14 @@ fn attributes_are_weighed_on_every_engine_alike() {
     let tract = weights(EngineChoice::Only(Provider::Tract), None);
     assert_eq!(tract.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [SynsetId(18)]);
     assert!(tract[0].1.abs() > 1e-3, "{tract:?}");
+    // More than the network's two columns.
+    let tract_choice = EngineChoice::Only(Provider::Tract);
+    let mut attention = Attention::open(&bundle, tract_choice, &options(None)).unwrap().unwrap();
+    let asked = [18, 19, 18].map(SynsetId).into_iter();
+    let three = attention.weights(prototype.row(0), knowledge.word(CUP).unwrap(), asked).unwrap();
+    assert_eq!(three.len(), 3);
+    assert!((three[0].1 - tract[0].1).abs() < 1e-6 && three[2] == three[0], "{three:?}");
+    assert!((three[1].1 - three[0].1).abs() > 1e-4, "{three:?}");
     let Some(library) = onnxruntime("attributes weighed by ONNX Runtime") else { return };
     let ort = weights(EngineChoice::Only(Provider::Cpu), Some(library));
     assert!((tract[0].1 - ort[0].1).abs() < 1e-5, "{tract:?} {ort:?}");
@@ -252,7 +269,7 @@ fn attributes_are_weighed_on_every_engine_alike() {
 fn an_explanation_names_attributes_and_the_nearest_pictures() {
     let (bundle, knowledge) = (bundle(), knowledge());
     let mut gallery = MemoryGallery::new();
-    gallery.define(&label("zebra"), None).unwrap();
+    gallery.define(&label("zebra"), Definition::default()).unwrap();
     gallery.enroll(&label("gadget"), examples(&knowledge, "cup", 2), true).unwrap();
     let classes = gallery.classes().unwrap();
     let classifier = Classifier::new(&classes, Some(&knowledge));
@@ -274,4 +291,25 @@ fn an_explanation_names_attributes_and_the_nearest_pictures() {
     let gadget = explained("gadget", &example.embedding);
     assert_eq!((gadget.attributes.len(), gadget.meaning, gadget.knowledge), (0, None, 0.0));
     assert_eq!((gadget.nearest.len(), gadget.nearest[0].example_id), (2, example.id));
+
+    // What people say that a thing has is weighed, also of a thing whose name means nothing.
+    let attributes = knowledge.attributes_said(["handle", "n00000019"], None).unwrap();
+    let said = Definition { meaning: None, attributes: Some(attributes) };
+    gallery.define(&label("gadget"), said).unwrap();
+    let gadget = gallery.class("gadget").unwrap();
+    let best = classifier.classify(&gadget.examples[1].embedding, 1).swap_remove(0);
+    let why = explain(
+        &best,
+        &gadget,
+        &gadget.examples[1].embedding,
+        Some(&knowledge),
+        attention.as_mut(),
+    );
+    let attributes = why.unwrap().attributes;
+    let names: BTreeSet<&str> = attributes.iter().map(|a| a.name.as_str()).collect();
+    assert_eq!(names, ["handle", "hoof"].into());
+    assert!(attributes.iter().all(|a| a.weight.is_some()), "{attributes:?}");
+    assert!(attributes[0].weight > attributes[1].weight, "{attributes:?}");
+    let unknown = knowledge.attributes_said(["handle", "gizmo"], None).unwrap_err();
+    assert!(unknown.to_string().contains("`gizmo`"), "{unknown}");
 }

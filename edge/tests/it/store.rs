@@ -26,27 +26,30 @@ fn a_store_is_bound_to_its_space() {
     assert_eq!(open(root.path()).revision(), 2, "refusing left it usable");
 }
 
-/// A store as the first versions wrote it: format 1, without the table of meanings.
+/// A store as the first versions wrote it: format 1, without the tables of meanings and attributes.
 #[test]
 fn an_older_store_is_read_and_then_written_as_now() {
     const NUMBERS: TableDefinition<&str, u64> = TableDefinition::new("numbers");
-    const MEANINGS: TableDefinition<u64, &str> = TableDefinition::new("meanings");
     let root = tempfile::tempdir().unwrap();
     let classes = enrolled(root.path());
     let database = || Database::create(root.path().join("gallery.redb")).unwrap();
     let older = database();
     let transaction = older.begin_write().unwrap();
     transaction.open_table(NUMBERS).unwrap().insert("format", 1).unwrap();
-    assert!(transaction.delete_table(MEANINGS).unwrap());
+    for table in ["meanings", "attributes"] {
+        let table: TableDefinition<u64, &str> = TableDefinition::new(table);
+        assert!(transaction.delete_table(table).unwrap());
+    }
     transaction.commit().unwrap();
     drop(older);
     let mut store = open(root.path());
     assert_eq!(store.classes().unwrap(), classes);
-    store.define(&label("mug"), Some(Said::Nothing)).unwrap();
+    store.define(&label("mug"), Some(Said::Nothing).into()).unwrap();
     drop(store);
-    assert_eq!(open(root.path()).class("mug").unwrap().said, Some(Said::Nothing));
+    let said = open(root.path()).class("mug").unwrap().said;
+    assert_eq!(said, Some(Said::Nothing).into());
     let numbers = database().begin_read().unwrap().open_table(NUMBERS).unwrap();
-    assert_eq!(numbers.get("format").unwrap().unwrap().value(), 2);
+    assert_eq!(numbers.get("format").unwrap().unwrap().value(), 3);
 }
 
 #[test]

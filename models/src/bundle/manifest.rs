@@ -27,6 +27,10 @@ pub const MAX_INPUT_SIZE: usize = 1024;
 /// The largest embedding that a manifest may announce.
 pub const MAX_EMBEDDING_SIZE: usize = 16_384;
 
+/// The most values that the attributes of one class may have as a completer's input: bounds what a hostile manifest can
+/// allocate (64 MiB).
+const MAX_COMPLETER_INPUT: usize = 16 << 20;
+
 const MAX_NAME: usize = 64;
 const MAX_BATCH: usize = 4096;
 
@@ -355,6 +359,11 @@ impl Manifest {
                 && sizes.iter().all(|size| (1..=MAX_EMBEDDING_SIZE).contains(size));
             let expected = "sizes of 1 to 16384, and the backbone's embedding";
             require(fits, "knowledge.completer.network", expected, format!("{sizes:?}"))?;
+            // Both factors are at most 32768.
+            let input = network.attributes * (network.embedding + network.word);
+            let (field, most) =
+                ("knowledge.completer.network", "16777216 values of attributes at most");
+            require(input <= MAX_COMPLETER_INPUT, field, most, input)?;
         }
         let (name, hash) = (&lexicon.file, &lexicon.sha256);
         require(is_plain(name), "knowledge.lexicon.file", "a plain file name", name)?;

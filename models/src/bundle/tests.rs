@@ -5,7 +5,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::checkpoint::Provenance;
-use crate::graph::{Architecture, Resnet12};
+use crate::graph::{Architecture, ProtoComNet, Resnet12, SelfWeight};
 use crate::preprocess::Preprocess;
 
 fn files() -> BTreeMap<String, Vec<u8>> {
@@ -235,4 +235,32 @@ fn what_could_not_be_opened_is_not_written() {
     let broken = Manifest { name: String::new(), ..manifest() };
     assert!(matches!(write(&dir, &broken, &files()), Err(BundleError::Manifest { .. })));
     assert_eq!(disk::list(base.path()).unwrap(), [] as [PathBuf; 0]);
+}
+
+#[test]
+fn a_completer_is_held_to_its_sizes() {
+    let check = |network: ProtoComNet| {
+        let file = "extra.bin".to_owned();
+        let completer = CompleterFiles {
+            file: file.clone(),
+            attributes: file.clone(),
+            network,
+            verification: Vec::new(),
+        };
+        let lexicon = NamedFile { file: "words.bin".to_owned(), sha256: "0".repeat(64), bytes: 1 };
+        let knowledge = KnowledgeFiles { kernel: file, completer: Some(completer), lexicon };
+        Manifest { knowledge: Some(knowledge), ..manifest() }.check().map_err(|e| e.to_string())
+    };
+    let network = ProtoComNet {
+        embedding: 2,
+        word: 3,
+        attributes: 4,
+        hidden: 5,
+        self_weight: SelfWeight::One,
+    };
+    assert_eq!(check(network.clone()), Ok(()));
+    let other_embedding = check(ProtoComNet { embedding: 3, ..network.clone() }).unwrap_err();
+    assert!(other_embedding.contains("knowledge.completer.network"), "{other_embedding}");
+    let huge = check(ProtoComNet { word: 16_384, attributes: 16_384, ..network }).unwrap_err();
+    assert!(huge.contains("16777216 values"), "{huge}");
 }

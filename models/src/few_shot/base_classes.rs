@@ -121,8 +121,8 @@ impl BaseClasses {
         Some(KernelCompleter::fit_directions(&known, directions.view(), space, ridge))
     }
 
-    /// What knowledge says of each class of pictures, raw, `[K, s]`, by completers that learned from no class of its
-    /// synset. `None` where nothing is left to learn from.
+    /// What knowledge says of each class of pictures, raw, `[K, s]`, by completers of this `ridge` that learned from no
+    /// class of its synset. `None` where nothing is left to learn from: another synset is needed.
     pub fn left_out(&self, ridge: f64) -> Option<Array2<f32>> {
         let mut semantic = Array2::zeros(self.prototypes.dim());
         let folds = FOLDS.min(self.pictured.len());

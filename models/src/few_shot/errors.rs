@@ -1,8 +1,8 @@
 //! How far mean and knowledge prototypes are from the class's true mean, measured on base classes.
 //!
 //! A base class that is asked about takes no part in the completer that answers
-//! ([`BaseClasses::left_out`](super::base_classes::BaseClasses::left_out)), and its true mean is that of the pictures
-//! that the mean prototype has not seen.
+//! ([`BaseClasses::left_out`](super::base_classes::BaseClasses::left_out)), but for its ridge, one number that all base
+//! classes choose; and its true mean is that of the pictures that the mean prototype has not seen.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 use rand_chacha::ChaCha8Rng;

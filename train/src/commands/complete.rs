@@ -61,6 +61,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             learned.classes,
             learned.taken_out
         );
+        if learned.completer.errors(1).is_none() {
+            eprintln!(
+                "note: its errors were not measured, so error-variance is not evaluated: base classes need two pictures each and two synsets"
+            );
+        }
     }
     if options.completer != Kind::Kernel {
         let completer = protocomnet::learn(&run, &dataset, &config, compute)?;

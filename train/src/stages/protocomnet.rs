@@ -134,14 +134,14 @@ pub fn write(run: &Run, completer: &LearnedCompleter, space_id: &str) -> Result<
     Ok(disk::write(&run.completer(), &completer.to_bytes(space_id)?)?)
 }
 
-/// Inputs that are alike to real ones: each attribute in turn poses as a class that has the attributes after it.
+/// Inputs that are alike to real ones: each attribute in turn poses as a class that has itself and those after it.
 fn samples(completer: &LearnedCompleter) -> Tensors {
     let (attributes, most) = (completer.attributes(), completer.network().attributes);
     let all = attributes.names.len();
     let rows: Vec<usize> = (0..golden::SAMPLES.min(all)).collect();
     let described = |&row: &usize| Described {
         word: attributes.word.row(row).to_owned(),
-        attributes: (row + 1..all).take(most.min(1 + row)).collect(),
+        attributes: (row..all).take(most.min(1 + row)).collect(),
     };
     let classes: Vec<Described> = rows.iter().map(described).collect();
     completer.inputs(attributes.mean.select(Axis(0), &rows).view(), &classes)

@@ -275,6 +275,13 @@ fn a_classifier_teaches_what_is_not_evaluated() {
     let said = succeeded(&kernel("run", &relatives));
     assert!(said.contains("of 2 classes (2 taken out)"), "{said}");
 
+    // With one synset there is nothing to leave out, and a completer all the same.
+    write_manifest(&scene, |class| format!("n0000001{}", if class < 4 { 0 } else { class }));
+    succeeded(&knowledge(&scene, &[]));
+    let output = kernel("run", &[]);
+    assert!(succeeded(&output).contains("of 4 classes (0 taken out)"));
+    assert!(stderr(&output).contains("errors were not measured"), "{}", stderr(&output));
+
     let import = ["import", "run/best.safetensors", "--arch", "resnet12", "--input-size", "16"];
     succeeded(&scene.run(&[&import[..], &["--out", "imported"]].concat()));
     for name in ["knowledge.json", "knowledge.safetensors"] {

@@ -21,7 +21,7 @@ export const version = () => call("GET", "/version");
 export const classes = () => call("GET", `${GALLERY}/classes`);
 export const classify = (picture) => call("POST", `${GALLERY}/classify?top=5&explain=true`, picture, type(picture));
 export const senses = (noun) => call("GET", `/v1/lexicon?q=${encodeURIComponent(noun)}`);
-/** Says what a class means, and makes it: `{}` for what its label says, `{ synset }` or `{ pictures_only: true }`. */
+/** Says what a class means, and makes it: `{}` for what its label says, `{ synset }` or `{ pictures_only: true }`, and `{ attributes }` for what it has. */
 export const define = (idOrLabel, definition) =>
   call("PUT", classUrl(idOrLabel), JSON.stringify(definition), "application/json");
 /** The same unless there is such a class already. */

@@ -2,7 +2,7 @@
 
 import { classes, define, remove, rename } from "/page/api.js";
 import { button, byId, fileInput, make, name, plural, say, show } from "/page/dom.js";
-import { chosen, definition, senseSelect } from "/page/meaning.js";
+import { AttributeChips, attributesOf, chosen, definition, senseSelect } from "/page/meaning.js";
 
 const FULL_HAND = 5;
 
@@ -66,7 +66,7 @@ export class List {
     return element;
   }
 
-  /** Offers other meanings of the class's name. */
+  /** Offers other meanings of the class's name, and to say what it has. */
   async #meaning(row, item) {
     let select;
     try {
@@ -76,12 +76,14 @@ export class List {
     }
     if (!row.isConnected) return undefined; // drawn anew meanwhile
     const none = make("p", "fine", "The lexicon does not have this word: only its pictures count.");
+    const has = new AttributeChips(item);
+    select?.addEventListener("change", () => has.reset(attributesOf(select)));
     const save = button("Save", "Save the meaning", () => form.requestSubmit());
     const cancel = button("Cancel", "Keep the meaning", () => this.#restore(row, item, MEANING));
-    const form = make("form", "rename", select ?? none, ...(select ? [save, cancel] : [cancel]));
+    const form = make("form", "rename", select ?? none, has.element, save, cancel);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.#saveMeaning(row, item, select);
+      this.#saveMeaning(row, item, { ...chosen(select), ...has.chosen() }, select ?? save);
     });
     form.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.#restore(row, item, MEANING);
@@ -90,14 +92,14 @@ export class List {
     return (select ?? cancel).focus();
   }
 
-  async #saveMeaning(row, item, select) {
+  async #saveMeaning(row, item, definition, field) {
     try {
-      const { class: saved } = await define(item.id, chosen(select));
+      const { class: saved } = await define(item.id, definition);
       row.replaceWith(this.#row(saved));
       await this.#changed();
       this.#focus(item.id, MEANING);
     } catch (problem) {
-      complain(row, problem, select);
+      complain(row, problem, field);
     }
   }
 

@@ -174,7 +174,7 @@ export class Look {
     }
     if (named) parts.push(`its name (${percent(share.knowledge)}): ${definition(meaning.gloss)}`);
     say(byId("reason"), `By ${parts.join(" and ")}.`);
-    const chips = named ? attributes.slice(0, MAX_CHIPS).map(chip) : [];
+    const chips = named || !meaning ? attributes.slice(0, MAX_CHIPS).map(chip) : []; // without a meaning: as people said
     byId("chips").replaceChildren(...chips);
     show(byId("chips"), chips.length > 0);
   }

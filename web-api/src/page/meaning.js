@@ -1,7 +1,7 @@
-// What a name means: a list of the senses of a word, and what was chosen from it.
+// What a name means: a list of the senses of a word, what was chosen from it, and what such a thing has.
 
 import { senses } from "/page/api.js";
-import { make } from "/page/dom.js";
+import { button, make } from "/page/dom.js";
 
 const PICTURES_ONLY = "-";
 
@@ -13,10 +13,10 @@ export async function senseSelect(label, item) {
   const select = make("select", "field");
   select.setAttribute("aria-label", `What ${label} means`);
   for (const sense of known.senses) {
-    select.append(option(sense.synset, `${sense.lemmas[0]}: ${definition(sense.gloss)}`));
+    select.append(option(sense.synset, `${sense.lemmas[0]}: ${definition(sense.gloss)}`, sense.attributes));
   }
   if (current && !known.senses.some((sense) => sense.synset === current.synset)) {
-    select.append(option(current.synset, `${current.lemmas[0]}: ${definition(current.gloss)}`));
+    select.append(option(current.synset, `${current.lemmas[0]}: ${definition(current.gloss)}`, item.attributes));
   }
   select.append(option(PICTURES_ONLY, "none of these: only its pictures count"));
   const asRead = known.read_as ?? PICTURES_ONLY;
@@ -34,8 +34,77 @@ export function chosen(select) {
 /** A gloss without its examples. */
 export const definition = (gloss) => gloss.split(";")[0];
 
-function option(value, text) {
+/** What the chosen meaning has. */
+export const attributesOf = (select) => JSON.parse(select.selectedOptions[0]?.dataset.attributes ?? "[]");
+
+/** Chips of what a class has, to be taken away one by one and added to. */
+export class AttributeChips {
+  #names;
+  #said; // whether people said something, now or before
+  #list = make("ul", "chips");
+  #field = make("input", "field");
+  element;
+
+  constructor(item) {
+    this.#names = [...item.attributes];
+    this.#said = item.attributes_said;
+    this.#field.placeholder = "add a part, such as handle";
+    this.#field.maxLength = 64;
+    this.#field.setAttribute("aria-label", `A part that ${item.label} has`);
+    this.#field.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter") return;
+      event.preventDefault(); // the form is saved by its button
+      this.#add();
+    });
+    const add = button("Add", "Add the part", () => this.#add());
+    const title = make("p", "fine", "Explanations weigh what it has:");
+    this.element = make("div", "has", title, this.#list, make("div", "has-more", this.#field, add));
+    this.#draw();
+  }
+
+  /** Shows what a newly chosen meaning has. */
+  reset(names) {
+    this.#names = [...names];
+    this.#said = false;
+    this.#draw();
+  }
+
+  /** What the service is told: nothing where people said nothing. */
+  chosen() {
+    this.#add(); // what is still in the field was meant
+    return this.#said ? { attributes: this.#names } : {};
+  }
+
+  #add() {
+    const name = this.#field.value.trim();
+    this.#field.value = "";
+    if (!name || this.#names.includes(name)) return;
+    this.#change([...this.#names, name]);
+    this.#field.focus();
+  }
+
+  #change(names) {
+    this.#names = names;
+    this.#said = true;
+    this.#draw();
+  }
+
+  #draw() {
+    const chip = (text) => {
+      const without = this.#names.filter((other) => other !== text);
+      const remove = button("×", `It has no ${text}`, () => {
+        this.#change(without);
+        this.#field.focus();
+      });
+      return make("li", "chip", text, remove);
+    };
+    this.#list.replaceChildren(...this.#names.map(chip));
+  }
+}
+
+function option(value, text, attributes = []) {
   const element = make("option", "", text);
   element.value = value;
+  element.dataset.attributes = JSON.stringify(attributes);
   return element;
 }

@@ -145,6 +145,21 @@ fn a_name_is_read_corrected_and_enough() {
     browser.type_into("#teach-name", "zebra");
     browser.click("#teach-by-name");
     stage.wait_for_labels(&["mouse", "zebra"]);
+
+    browser.click("[aria-label=\"Change what zebra means\"]");
+    browser.wait_for_text(".has", "hoof");
+    browser.click("[aria-label=\"It has no hoof\"]");
+    browser.type_into(".has input", "handle");
+    browser.click("[aria-label=\"Add the part\"]");
+    browser.wait_for_text(".has", "handle");
+    browser.click("[aria-label=\"Save the meaning\"]");
+    stage.wait_for_labels(&["mouse", "zebra"]);
+    browser.click("[aria-label=\"Change what zebra means\"]");
+    browser.wait_for_text(".has", "handle");
+    assert!(!browser.text(".has").contains("hoof"));
+    browser.type_into(".has input", "gizmo");
+    browser.click("[aria-label=\"Save the meaning\"]");
+    browser.wait_for_text("#classes", "`gizmo`");
 }
 
 #[test]

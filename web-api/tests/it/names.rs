@@ -94,11 +94,36 @@ fn a_meaning_is_corrected_and_taken_back() {
 }
 
 #[test]
+fn attributes_are_said_and_taken_back() {
+    let service = Service::knowing();
+    service.enroll("zebra", &draw::png(stripes(0)));
+    let put = |json: &str| service.put(&class("zebra"), json);
+    let class = put(r#"{"attributes":["handle","n00000019"]}"#).json()["class"].clone();
+    assert_eq!(class["attributes"].as_array().unwrap().len(), 2, "{class}");
+    assert_eq!(
+        (&class["attributes_said"], &class["meaning"]["rule"]),
+        (&json!(true), &json!("label"))
+    );
+    let why = &service.post(&explained(), &draw::png(stripes(4))).json()["results"][0];
+    assert_eq!(why["explanation"]["attributes"].as_array().unwrap().len(), 2, "{why}");
+    put(r#"{"attributes":["gizmo"]}"#).assert_problem(422, "unknown_synset");
+    let many: Vec<String> = (0..10_000).map(|i| format!("n{i:08}")).collect();
+    let many = json!({ "attributes": many }).to_string();
+    assert!((400..500).contains(&put(&many).status));
+    let none = put(r#"{"attributes":[],"pictures_only":true}"#).json()["class"].clone();
+    assert_eq!((&none["attributes"], &none["attributes_said"]), (&json!([]), &json!(true)));
+    let read = put("{}").json()["class"].clone();
+    assert_eq!((&read["attributes"], &read["attributes_said"]), (&json!(["hoof"]), &json!(false)));
+}
+
+#[test]
 fn a_bundle_without_knowledge_says_so() {
     let service = Service::start(&[]);
     assert!(service.report.contains("learns from pictures alone"), "{}", service.report);
     service.get("/v1/lexicon?q=zebra").assert_problem(409, "no_lexicon");
-    service.put(&class("zebra"), r#"{"synset":"n00000012"}"#).assert_problem(409, "no_lexicon");
+    for said in [r#"{"synset":"n00000012"}"#, r#"{"attributes":["hoof"]}"#] {
+        service.put(&class("zebra"), said).assert_problem(409, "no_lexicon");
+    }
     let made = service.put(&class("zebra"), "{}").json();
     assert_eq!(
         (&made["class"]["provisional"], &made["class"]["meaning"]),

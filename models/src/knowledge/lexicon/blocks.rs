@@ -1,6 +1,9 @@
-//! Lines of text, compressed in blocks of which only those asked for are unpacked.
+//! Lines of text, compressed in blocks of which only those asked for are unpacked, and then kept.
 
+use std::borrow::Cow;
 use std::io::{Read, Write};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use flate2::Compression;
 use flate2::read::DeflateDecoder;
@@ -14,18 +17,31 @@ const LINES: usize = 256;
 /// The most that a block may unpack to.
 const MAX_BLOCK: u64 = 1 << 20;
 
+/// The most bytes of unpacked text that are kept: all of WordNet's nouns are about half of it.
+const MAX_KEPT: usize = 32 << 20;
+
 /// Sorted or numbered lines in blocks of [`LINES`].
 #[derive(Debug)]
-pub(super) struct Blocks(pub(super) Vec<Block>);
+pub(super) struct Blocks {
+    blocks: Vec<Block>,
+    /// Bytes of unpacked text that are kept.
+    kept: AtomicUsize,
+}
 
 #[derive(Debug)]
 pub(super) struct Block {
     /// The key of the first line: all before a tab.
-    pub(super) first: String,
-    pub(super) packed: Vec<u8>,
+    first: String,
+    packed: Vec<u8>,
+    /// Once it was asked for. A gallery asks for the same few again and again.
+    unpacked: OnceLock<String>,
 }
 
 impl Block {
+    pub(super) fn new(first: String, packed: Vec<u8>) -> Self {
+        Self { first, packed, unpacked: OnceLock::new() }
+    }
+
     fn unpack(&self) -> Option<String> {
         let mut text = String::new();
         DeflateDecoder::new(self.packed.as_slice())
@@ -37,6 +53,24 @@ impl Block {
 }
 
 impl Blocks {
+    pub(super) fn new(blocks: Vec<Block>) -> Self {
+        Self { blocks, kept: AtomicUsize::new(0) }
+    }
+
+    /// A block's lines.
+    fn text(&self, block: usize) -> Option<Cow<'_, str>> {
+        let block = self.blocks.get(block)?;
+        if let Some(text) = block.unpacked.get() {
+            return Some(Cow::Borrowed(text));
+        }
+        let text = block.unpack()?;
+        if self.kept.fetch_add(text.len(), Ordering::Relaxed) + text.len() > MAX_KEPT {
+            self.kept.fetch_sub(text.len(), Ordering::Relaxed);
+            return Some(Cow::Owned(text));
+        }
+        Some(Cow::Borrowed(block.unpacked.get_or_init(|| text)))
+    }
+
     /// The section's bytes. Deterministic.
     pub(super) fn encode(lines: &[String]) -> Vec<u8> {
         let blocks: Vec<Block> = lines.chunks(LINES).map(pack).collect();
@@ -52,14 +86,14 @@ impl Blocks {
 
     /// The line at this place.
     pub(super) fn line(&self, place: usize) -> Option<String> {
-        let text = self.0.get(place / LINES)?.unpack()?;
+        let text = self.text(place / LINES)?;
         text.lines().nth(place % LINES).map(str::to_owned)
     }
 
     /// The place and the line whose key is `key`; lines must be sorted by their keys.
     pub(super) fn find(&self, key: &str) -> Option<(usize, String)> {
         let block = self.block_of(key)?;
-        let text = self.0[block].unpack()?;
+        let text = self.text(block)?;
         let mut lines = text.lines().enumerate();
         let (at, line) = lines.find(|(_, line)| key_of(line) == key)?;
         Some((block * LINES + at, line.to_owned()))
@@ -68,13 +102,14 @@ impl Blocks {
     /// Keys that begin with `prefix`, at most `limit`.
     pub(super) fn with_prefix(&self, prefix: &str, limit: usize) -> Vec<String> {
         let mut found = Vec::new();
-        for block in &self.0[self.block_of(prefix).unwrap_or(0)..] {
+        let from = self.block_of(prefix).unwrap_or(0);
+        for (at, block) in self.blocks.iter().enumerate().skip(from) {
             if found.len() >= limit
                 || (block.first.as_str() > prefix && !block.first.starts_with(prefix))
             {
                 break;
             }
-            let text = block.unpack().unwrap_or_default();
+            let text = self.text(at).unwrap_or_default();
             let keys = text.lines().map(key_of).filter(|key| key.starts_with(prefix));
             found.extend(keys.take(limit - found.len()).map(str::to_owned));
         }
@@ -83,7 +118,7 @@ impl Blocks {
 
     /// The block in which a key would be.
     fn block_of(&self, key: &str) -> Option<usize> {
-        self.0.partition_point(|block| block.first.as_str() <= key).checked_sub(1)
+        self.blocks.partition_point(|block| block.first.as_str() <= key).checked_sub(1)
     }
 }
 
@@ -96,5 +131,5 @@ fn pack(lines: &[String]) -> Block {
     let text: String = lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
     let written = packed.write_all(text.as_bytes()).and_then(|()| packed.finish());
     let packed = written.expect("invariant: writing to memory does not fail");
-    Block { first: key_of(&lines[0]).to_owned(), packed }
+    Block::new(key_of(&lines[0]).to_owned(), packed)
 }

@@ -94,8 +94,8 @@ impl<'a> Reader<'a> {
         }
         let blocks = table
             .into_iter()
-            .map(|(first, length)| Some(Block { first, packed: self.take(length)?.to_vec() }));
-        Some(Blocks(blocks.collect::<Option<_>>()?))
+            .map(|(first, length)| Some(Block::new(first, self.take(length)?.to_vec())));
+        Some(Blocks::new(blocks.collect::<Option<_>>()?))
     }
 }
 
