@@ -72,8 +72,8 @@ impl Classifier {
             None => Prototypes::of_means(means, pictures.collect()),
             Some(knowledge) => {
                 let semantic = knowledge.semantic(&meanings);
-                let space = knowledge.space();
-                Prototypes::trusted(means, pictures.collect(), semantic.view(), space)
+                let (space, lifts) = (knowledge.space(), knowledge.lifts());
+                Prototypes::trusted(means, pictures.collect(), semantic.view(), space, lifts)
             }
         };
         let known = classes.iter().zip(meanings).map(|(class, meaning)| Known {

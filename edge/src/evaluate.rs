@@ -63,6 +63,7 @@ pub fn evaluate(
         space: knowledge.space().clone(),
         semantic: knowledge.semantic(&meanings),
         errors: knowledge.errors(protocol.spec.k_shot).cloned(),
+        lifts: knowledge.lifts().clone(),
     };
     Ok(protocol.compare(&embeddings, &known, &known, Conditions::PLAIN)?)
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use models::bundle::{Bundle, BundleError};
 use models::few_shot::fusion::ErrorVariances;
 use models::few_shot::kernel::{KernelCompleter, KernelError, KnownAs};
+use models::few_shot::lift::Lifts;
 use models::few_shot::space::Space;
 use models::knowledge::lexicon::{Lexicon, LexiconError};
 use models::knowledge::wordnet::SynsetId;
@@ -170,6 +171,12 @@ impl Knowledge {
     #[must_use]
     pub fn errors(&self, k_shot: usize) -> Option<&ErrorVariances> {
         self.completer.errors(k_shot)
+    }
+
+    /// What classes without pictures are lifted by, beside others with some.
+    #[must_use]
+    pub fn lifts(&self) -> &Lifts {
+        self.completer.lifts()
     }
 
     /// What the class means: as was said, or as its label is read.

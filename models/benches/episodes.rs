@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use models::few_shot::compare::{Conditions, Known, compare};
 use models::few_shot::episode::EpisodeSpec;
 use models::few_shot::evaluate::evaluate;
+use models::few_shot::lift::Lifts;
 use models::few_shot::space::{Space, normalized};
 use ndarray::{Array1, Array2};
 use rand_chacha::ChaCha8Rng;
@@ -28,7 +29,8 @@ fn main() {
     let classes: Vec<Array2<f32>> =
         (0..16).map(|_| Array2::from_shape_simple_fn((200, SIZE), &mut uniform)).collect();
     let semantic = normalized(Array2::from_shape_simple_fn((16, SIZE), &mut uniform));
-    let known = Known { space: Space::new(Array1::zeros(SIZE), 1.0), semantic, errors: None };
+    let space = Space::new(Array1::zeros(SIZE), 1.0);
+    let known = Known { space, semantic, errors: None, lifts: Lifts::default() };
     let query = Array2::from_shape_simple_fn((SPEC.n_way * SPEC.n_query, SIZE), &mut uniform);
     let prototypes = Array2::from_shape_simple_fn((SPEC.n_way, SIZE), &mut uniform);
 

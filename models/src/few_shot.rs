@@ -12,6 +12,7 @@ pub mod evaluate;
 pub mod fusion;
 pub mod gallery;
 pub mod kernel;
+pub mod lift;
 pub mod metric;
 pub mod protocomnet;
 pub mod prototype;

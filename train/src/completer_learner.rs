@@ -8,9 +8,9 @@ use crate::meta_learner::{Terms, gather};
 use crate::net::{Mode, Net, NetError, to_tensor};
 use crate::optimizer::Optimizer;
 
-/// Samples that go through the network together. Those with few attributes wait for no padding of those with many: a batch
-/// of miniImageNet costs a third.
-const PART: usize = 16;
+/// Samples that go through the network together, sorted by their attributes: those with few are not padded as those with
+/// many are.
+const PART: usize = 32;
 
 /// What a network learns from, besides prototypes.
 #[derive(Debug)]

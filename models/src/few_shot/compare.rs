@@ -15,6 +15,7 @@ use super::evaluate::{
     Chosen, EvaluateError, Gain, Outcome, check, joined, mean_and_ci95, n_nearest,
 };
 use super::fusion::{self, ErrorVariances, Fusion};
+use super::lift::Lifts;
 use super::space::Space;
 use crate::random::below;
 
@@ -31,6 +32,8 @@ pub struct Known {
     /// What mean and semantic prototypes are off by on base classes, for this `k_shot`; without it there is no
     /// [`Fusion::ErrorVariance`].
     pub errors: Option<ErrorVariances>,
+    /// What classes without pictures are lifted by, beside others with some.
+    pub lifts: Lifts,
 }
 
 impl Known {

@@ -158,7 +158,8 @@ pub fn trusted(
     share: f32,
     space: &Space,
 ) -> Array2<f32> {
-    let weights = trust(mean, semantic, space) * share;
+    let shares = Array1::from_elem(mean.nrows(), share);
+    let weights = trust(mean, semantic, shares.view(), space) * share;
     interpolated(mean, semantic, weights.view())
 }
 
@@ -166,11 +167,12 @@ pub fn trusted(
 /// no other class to hold names against.
 ///
 /// # Shapes
-/// `mean`, `semantic` `[n, s]`, raw. The work grows with `n`, not with its square: names are held against those of at most
+/// `mean`, `semantic` `[n, s]`, raw; `shares` `[n]`, those of knowledge. The work grows with `n`, not with its square: names are held against those of at most
 /// [`COMPANY`] classes.
 pub fn trust(
     mean: ArrayView2<'_, f32>,
     semantic: ArrayView2<'_, f32>,
+    shares: ArrayView1<'_, f32>,
     space: &Space,
 ) -> Array1<f32> {
     let (mean, semantic) = (space.directions(mean), space.directions(semantic));
@@ -183,7 +185,9 @@ pub fn trust(
         let rows: Vec<usize> = speaking.iter().copied().skip(group).step_by(groups).collect();
         let of = |all: &Array2<f32>| all.select(Axis(0), &rows);
         let Some(evidence) = Evidence::of(of(&semantic).view(), of(&mean).view()) else { continue };
-        for (&row, believed) in rows.iter().zip(evidence.trust()) {
+        for (&row, believed) in
+            rows.iter().zip(evidence.trust(shares.select(Axis(0), &rows).view()))
+        {
             trust[row] = believed;
         }
     }
@@ -332,7 +336,8 @@ mod tests {
         let mean = Array2::from_shape_fn((n, 32), |(row, i)| 0.5 + noise(row * 32 + i + 1));
         let mut semantic = mean.clone();
         semantic.row_mut(5).assign(space.center());
-        let believed = trust(mean.view(), semantic.view(), &space);
+        let shares = Array1::from_elem(n, 0.5);
+        let believed = trust(mean.view(), semantic.view(), shares.view(), &space);
         assert_eq!(believed[5], 0.0);
         assert!(believed.iter().enumerate().all(|(row, &t)| row == 5 || t > 0.8), "{believed}");
         let fused = trusted(mean.view(), semantic.view(), 0.5, &space);

@@ -7,12 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::compare::Known;
 use super::episode::{EpisodeSpec, Sampler};
 use super::evaluate::{Chosen, EvaluateError, check, first_greatest, mean_and_ci95};
+use super::lift::Lifts;
 use super::space::Space;
 use super::{fusion, metric};
-
-/// The lift beside infinitely many pictures in a space without a center. Chosen on CIFAR-FS's validation classes: with two
-/// of five classes by name only and five pictures of the others it takes recall from 58 and 83 % to about 73 % each.
-const FULL_LIFT: f32 = 0.14;
 
 /// One prototype for each class, and how a picture is held against it.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,19 +41,20 @@ impl Prototypes {
     /// pictures are what their names tell.
     ///
     /// # Shapes
-    /// `means`, `semantic` `[n, s]`, raw; `pictures` `[n]`. Rows of `means` of classes without pictures play no part.
+    /// `means`, `semantic` `[n, s]`, raw; `pictures` `[n]`; `lifts` of classes without pictures. Rows of `means` of classes without pictures play no part.
     pub fn trusted(
         mut means: Array2<f32>,
         pictures: Vec<usize>,
         semantic: ArrayView2<'_, f32>,
         space: &Space,
+        lifts: &Lifts,
     ) -> Self {
         let pictured: Vec<usize> = (0..pictures.len()).filter(|&row| pictures[row] > 0).collect();
         let beside = semantic.select(Axis(0), &pictured);
         let own = means.select(Axis(0), &pictured);
         let shares = pictured.iter().map(|&row| fusion::share(pictures[row]));
-        let trust = fusion::trust(own.view(), beside.view(), space);
-        let weights = trust * shares.collect::<Array1<f32>>();
+        let shares: Array1<f32> = shares.collect();
+        let weights = fusion::trust(own.view(), beside.view(), shares.view(), space) * &shares;
         let moved = fusion::interpolated(own.view(), beside.view(), weights.view());
         let (mut rows, mut knowledge) = (semantic.to_owned(), Array1::ones(pictures.len()));
         for (at, &row) in pictured.iter().enumerate() {
@@ -64,7 +62,7 @@ impl Prototypes {
             knowledge[row] = weights[at];
         }
         let usual = pictures.iter().sum::<usize>().checked_div(pictured.len()).unwrap_or(0);
-        let lift = lift(usual, space);
+        let lift = lifts.beside(usual);
         for (row, _) in pictures.iter().enumerate().filter(|(_, n)| **n == 0) {
             means.row_mut(row).assign(&semantic.row(row));
         }
@@ -117,11 +115,6 @@ impl Prototypes {
         }
         Self { rows: moved, ..self.clone() }
     }
-}
-
-/// What is added to the cosine of a class of which only the name is known, where the others usually have `usual` pictures.
-fn lift(usual: usize, space: &Space) -> f32 {
-    if usual == 0 { 0.0 } else { FULL_LIFT * space.spread() * (1.0 - fusion::share(usual)) }
 }
 
 /// How often queries of both kinds of classes are recognized by [`fusion::Fusion::Trusted`].
@@ -194,7 +187,8 @@ fn recalls(
 ) -> (f64, f64) {
     let pictures = (0..spec.n_way).map(|way| if way < name_only { 0 } else { spec.k_shot });
     let (means, semantic) = (chosen.means(), semantic.view());
-    let prototypes = Prototypes::trusted(means, pictures.collect(), semantic, &known.space);
+    let (space, lifts) = (&known.space, &known.lifts);
+    let prototypes = Prototypes::trusted(means, pictures.collect(), semantic, space, lifts);
     let scores = prototypes.scores(chosen.query.view());
     let rows = scores.rows().into_iter().enumerate();
     let right: Vec<bool> =
@@ -214,7 +208,8 @@ mod tests {
         let space = Space::new(array![0.0, 0.0, 1.0], 1.0);
         let means = array![[1.0, 0.0, 1.0], [0.0, 0.0, 0.0], [0.0, 1.0, 1.0]];
         let semantic = array![[1.0, 0.1, 1.0], [-1.0, -1.0, 1.0], [0.1, 1.0, 1.0]];
-        Prototypes::trusted(means, vec![1, 0, 5], semantic.view(), &space)
+        let lifts = Lifts::from([(1, 0.1)]);
+        Prototypes::trusted(means, vec![1, 0, 5], semantic.view(), &space, &lifts)
     }
 
     #[test]
@@ -241,13 +236,5 @@ mod tests {
         let scores = gallery.scores(array![[2.0, 0.0]].view());
         assert_eq!(scores, array![[1.0, 0.0]]);
         assert!(Prototypes::of_means(Array2::zeros((0, 0)), Vec::new()).is_empty());
-    }
-
-    #[test]
-    fn the_lift_grows_with_the_pictures_of_the_others() {
-        let space = Space::new(array![0.0, 1.0], 1.0);
-        let lift = |usual| lift(usual, &space);
-        assert_eq!(lift(0), 0.0);
-        assert!(lift(1) < lift(5) && lift(5) < lift(50) && lift(50) < 0.5 * FULL_LIFT);
     }
 }

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
 use super::fusion::ErrorVariances;
+use super::lift::Lifts;
 use super::space::{Space, normalized};
 use crate::knowledge::wordnet::SynsetId;
 
@@ -155,6 +156,7 @@ pub struct KernelCompleter {
     regression: KernelRidge,
     /// By the number of pictures beside which it was measured.
     errors: BTreeMap<usize, ErrorVariances>,
+    lifts: Lifts,
 }
 
 impl KernelCompleter {
@@ -175,12 +177,22 @@ impl KernelCompleter {
     ) -> Self {
         let ridge = ridge.unwrap_or_else(|| best_ridge(base, directions));
         let regression = KernelRidge::fit(base.to_vec(), directions, ridge);
-        Self { space, regression, errors: BTreeMap::new() }
+        Self { space, regression, errors: BTreeMap::new(), lifts: Lifts::default() }
     }
 
     /// The same, with its [errors](super::errors) measured beside so many pictures.
     pub fn with_errors(self, errors: BTreeMap<usize, ErrorVariances>) -> Self {
         Self { errors, ..self }
+    }
+
+    /// The same, with what classes without pictures are to be lifted by.
+    pub fn with_lifts(self, lifts: Lifts) -> Self {
+        Self { lifts, ..self }
+    }
+
+    /// What classes without pictures are lifted by, beside others with some.
+    pub fn lifts(&self) -> &Lifts {
+        &self.lifts
     }
 
     /// What mean and knowledge prototypes are off by at `k_shot` pictures: as measured at the largest number that is

@@ -43,13 +43,6 @@ impl Space {
         self.radius
     }
 
-    /// Which part of a restored prototype's squared length tells it from others, 0 to 1: differences of cosines are that
-    /// much smaller than they would be around an origin in the center.
-    pub fn spread(&self) -> f32 {
-        let (center, radius) = (self.center.dot(&self.center), self.radius * self.radius);
-        if radius > 0.0 { radius / (center + radius) } else { 0.0 }
-    }
-
     /// The directions, of length 1, in which raw embeddings or prototypes `[n, s]` lie; that of the center is zero.
     pub fn directions(&self, raw: ArrayView2<'_, f32>) -> Array2<f32> {
         normalized(&raw - &self.center)
@@ -89,7 +82,6 @@ mod tests {
         assert_eq!(directions, array![[0.6, 0.8], [0.0, 0.0]]);
         let radius = 1.5 * 2_f32.sqrt();
         assert!((space.radius() - radius).abs() < 1e-6);
-        assert!((space.spread() - 4.5 / 6.5).abs() < 1e-6);
         let restored = space.restore(directions);
         assert_eq!(restored, array![[1.0 + 0.6 * radius, 1.0 + 0.8 * radius], [1.0, 1.0]]);
     }

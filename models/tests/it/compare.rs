@@ -5,6 +5,7 @@ use models::few_shot::episode::EpisodeSpec;
 use models::few_shot::evaluate::{Outcome, evaluate};
 use models::few_shot::fusion::{ErrorVariances, Fusion, Setting};
 use models::few_shot::gallery::mixed;
+use models::few_shot::lift::Lifts;
 use models::few_shot::space::{Space, normalized};
 use ndarray::{Array1, Array2, Axis};
 use rand_chacha::ChaCha8Rng;
@@ -30,7 +31,7 @@ fn problem() -> (Vec<Array2<f32>>, Known) {
     };
     let space = Space::new(Array1::from_elem(SIZE, 5.0), 8.0);
     let semantic = space.restore(normalized(semantic));
-    (classes, Known { space, semantic, errors: Some(errors) })
+    (classes, Known { space, semantic, errors: Some(errors), lifts: Lifts::default() })
 }
 
 fn bearing(names: Names) -> Conditions {

@@ -8,6 +8,7 @@ use models::dataset::{Dataset, Split};
 use models::disk;
 use models::few_shot::base_classes::{BaseClass, BaseClasses};
 use models::few_shot::kernel::{KernelCompleter, KnownAs};
+use models::few_shot::lift::Lifts;
 use models::few_shot::{errors, prototype};
 use models::knowledge::attributes::{Knowledge, KnownClass, Words};
 use models::knowledge::wordnet::SynsetId;
@@ -93,7 +94,12 @@ pub fn complete(
     // Without another synset to learn from there is nothing to measure, and a completer all the same.
     let semantic = base.left_out(completer.ridge());
     let measured = |k| Some((k, errors::estimate(semantic.as_ref()?.view(), &rows, k, SEED)?));
-    let completer = completer.with_errors(SHOTS.into_iter().filter_map(measured).collect());
+    let errors = SHOTS.into_iter().filter_map(measured).collect();
+    let space = completer.space();
+    let lifts = semantic
+        .as_ref()
+        .map(|semantic| Lifts::measured(semantic.view(), &rows, space, SHOTS, SEED));
+    let completer = completer.with_errors(errors).with_lifts(lifts.unwrap_or_default());
     disk::write(&run.kernel(), &completer.to_bytes(&checkpoint.space_id()?)?)?;
     Ok(Learned { completer, classes: base.len(), taken_out: all.len() - base.len() })
 }

@@ -64,6 +64,7 @@ pub fn evaluate(
         space: completer.space().clone(),
         semantic: completer.semantic(&known),
         errors: completer.errors(protocol.spec.k_shot).cloned(),
+        lifts: completer.lifts().clone(),
     };
     let mixed = name_only.map(|name_only| protocol.mixed(&rows, &known, name_only)).transpose()?;
     let compared =

@@ -5,6 +5,7 @@ use models::dataset::{Class, Dataset, Split};
 use models::few_shot::compare::{Conditions, Known, compare};
 use models::few_shot::evaluate::Outcome;
 use models::few_shot::fusion::Fusion;
+use models::few_shot::lift::Lifts;
 use models::few_shot::protocomnet::{Described, LearnedCompleter, OfClasses};
 use models::few_shot::space::Space;
 use ndarray::{Array1, Array2};
@@ -45,6 +46,7 @@ pub(super) fn fused_accuracy(
         space: Space::new(Array1::zeros(size), 1.0),
         semantic: Array2::zeros((classes.len(), size)),
         errors: None,
+        lifts: Lifts::default(),
     };
     let &Validation { episodes, seed, .. } = validation;
     let spec = spec(validation);

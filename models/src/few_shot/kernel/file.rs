@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{KernelCompleter, KernelRidge, KnownAs};
 use crate::few_shot::fusion::ErrorVariances;
+use crate::few_shot::lift::Lifts;
 use crate::few_shot::space::Space;
 use crate::knowledge::wordnet::SynsetId;
 use crate::tensors::{TensorFile, TensorsError};
@@ -92,10 +93,10 @@ impl KernelCompleter {
         }
         let base = words.rows().into_iter().zip(lines(&file, words.nrows())?);
         let base = base.map(|(word, line)| KnownAs { word: word.to_owned(), line }).collect();
-        let errors = errors(&file, dual.ncols())?;
+        let (errors, lifts) = (errors(&file, dual.ncols())?, lifts(&file)?);
         let mut regression = KernelRidge::unfitted(base, ridge);
         regression.dual = dual.mapv(f64::from);
-        Ok((space_id, Self { space: Space::new(center, radius), regression, errors }))
+        Ok((space_id, Self { space: Space::new(center, radius), regression, errors, lifts }))
     }
 
     /// The file's bytes; the same completer always gives the same bytes.
@@ -127,6 +128,7 @@ impl KernelCompleter {
         file.integers.insert("line".to_owned(), lines.collect::<Array1<i64>>().into_dyn());
         file.integers.insert("line_length".to_owned(), lengths.into_dyn());
         insert_errors(&mut file, &self.errors, dual.ncols());
+        insert_lifts(&mut file, &self.lifts);
         Ok(file.to_bytes()?)
     }
 }
@@ -172,6 +174,31 @@ fn errors(file: &TensorFile, size: usize) -> Result<BTreeMap<usize, ErrorVarianc
     };
     let errors: Option<_> = shots.iter().enumerate().map(of).collect();
     errors.ok_or(KernelError::Tensor { name: "error_k_shot", expected: "numbers of pictures" })
+}
+
+fn insert_lifts(file: &mut TensorFile, lifts: &Lifts) {
+    let shots: Array1<i64> = lifts.iter().map(|(k_shot, _)| k_shot as i64).collect();
+    let values: Array1<f32> = lifts.iter().map(|(_, lift)| lift).collect();
+    file.integers.insert("lift_k_shot".to_owned(), shots.into_dyn());
+    file.floats.insert("lift".to_owned(), values.into_dyn());
+}
+
+/// None in a file from before there were any.
+fn lifts(file: &TensorFile) -> Result<Lifts, KernelError> {
+    let (Some(shots), Some(values)) = (file.integers.get("lift_k_shot"), file.floats.get("lift"))
+    else {
+        return Ok(Lifts::default());
+    };
+    let wrong = KernelError::Tensor {
+        name: "lift",
+        expected: "a value of -1 to 1 for each of `lift_k_shot`",
+    };
+    let of = |(&k_shot, &lift): (&i64, &f32)| {
+        let k_shot = usize::try_from(k_shot).ok()?;
+        (-1.0..=1.0).contains(&lift).then_some((k_shot, lift))
+    };
+    let lifts: Option<Lifts> = shots.iter().zip(values).map(of).collect();
+    lifts.filter(|_| shots.len() == values.len()).ok_or(wrong)
 }
 
 fn matrix(file: &TensorFile, name: &'static str) -> Result<Array2<f32>, KernelError> {
@@ -226,11 +253,13 @@ mod tests {
             product: array![0.5, 0.0],
         };
         let completer = KernelCompleter::fit(&base, prototypes.view())
-            .with_errors(BTreeMap::from([(5, errors.clone())]));
+            .with_errors(BTreeMap::from([(5, errors.clone())]))
+            .with_lifts(Lifts::from([(1, 0.25), (5, 0.5)]));
         let bytes = completer.to_bytes("ab").unwrap();
         let (space_id, read) = KernelCompleter::parse(&bytes).unwrap();
         assert_eq!((space_id.as_str(), read.ridge()), ("ab", completer.ridge()));
         assert_eq!((read.errors(1), read.errors(9)), (Some(&errors), Some(&errors)));
+        assert_eq!(read.lifts(), completer.lifts());
         let asked = [class(0.7, &[1, 9])];
         let difference = read.semantic(&asked) - completer.semantic(&asked);
         assert!(difference.iter().all(|d| d.abs() < 1e-5), "{difference}");
@@ -246,6 +275,15 @@ mod tests {
             assert!(error.contains("`radius` is"), "{error}");
         }
         file.metadata = metadata;
+        for wrong in [array![0.25], array![0.25, f32::NAN], array![0.25, 1.5]] {
+            let mut file = TensorFile::parse(&bytes).unwrap();
+            file.floats.insert("lift".to_owned(), wrong.into_dyn());
+            let error = KernelCompleter::parse(&file.to_bytes().unwrap()).unwrap_err().to_string();
+            assert!(error.starts_with("`lift` is missing or does not fit"), "{error}");
+        }
+        file.integers.remove("lift_k_shot");
+        let older = KernelCompleter::parse(&file.to_bytes().unwrap()).unwrap().1;
+        assert_eq!(older.lifts(), &Lifts::default());
         file.integers.insert("line_length".to_owned(), array![2, 1, 2].into_dyn());
         let error = KernelCompleter::parse(&file.to_bytes().unwrap()).unwrap_err().to_string();
         assert!(error.starts_with("`line` is missing or does not fit"), "{error}");
