@@ -12,7 +12,7 @@ use std::path::Path;
 
 use edge::embedder::{Embedded, Embedder};
 use edge::engine::{Provider, Rejection};
-use models::bundle::Manifest;
+use models::bundle::{Manifest, Precision};
 use models::disk;
 use models::picture::PictureLimits;
 use serde::Serialize;
@@ -54,13 +54,14 @@ impl Refused {
 impl ModelInfo {
     fn of(embedder: &Embedder) -> Self {
         let refused = embedder.rejected().iter().map(Refused::of).collect();
-        Self { refused, ..Self::new(embedder.manifest(), embedder.provider()) }
+        let (provider, precision) = (embedder.provider(), embedder.precision());
+        Self { refused, ..Self::new(embedder.manifest(), provider, precision) }
     }
 
-    fn new(manifest: &Manifest, provider: Provider) -> Self {
+    fn new(manifest: &Manifest, provider: Provider, precision: Precision) -> Self {
         Self {
             bundle: manifest.name.clone(),
-            precision: manifest.backbone.precision.to_string(),
+            precision: precision.to_string(),
             provider: provider.to_string(),
             refused: Vec::new(),
         }

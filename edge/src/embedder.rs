@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use models::bundle::{Bundle, Manifest};
+use models::bundle::{Bundle, Manifest, Precision, SelfTest};
 use models::graph::Shape;
 use models::picture::{self, Picture, PictureError, PictureLimits, Warning};
 use models::preprocess::{Preprocess, PreprocessError, mirror_images};
@@ -11,13 +11,15 @@ use sha2::{Digest, Sha256};
 
 use crate::engine::{
     Engine, EngineChoice, EngineError, EngineOptions, Model, Provider, Rejection, SelectError,
-    select_proven, start_proven,
+    start_proven,
 };
+use crate::precision::{Candidate, candidates};
 
 /// The backbone of a bundle on an engine that has passed the bundle's self-test.
 pub struct Embedder {
     manifest: Manifest,
     engine: Box<dyn Engine>,
+    precision: Precision,
     rejected: Vec<Rejection>,
     reader: PictureReader,
 }
@@ -88,16 +90,12 @@ impl Embedder {
         choice: EngineChoice,
         options: &EngineOptions,
     ) -> Result<Self, SelectError> {
-        let inputs = inputs(&bundle.manifest);
-        let proof = &mut |engine: &mut dyn Engine| self_test(engine, &bundle.manifest);
-        let selected = select_proven(&model(&bundle, &inputs), choice, options, proof)?;
+        let mut rejected = Vec::new();
+        let Some((engine, precision)) = first(&bundle, choice, options, &mut rejected) else {
+            return Err(SelectError { rejected });
+        };
         let reader = PictureReader::new(&bundle.manifest);
-        Ok(Self {
-            manifest: bundle.manifest,
-            engine: selected.engine,
-            rejected: selected.rejected,
-            reader,
-        })
+        Ok(Self { manifest: bundle.manifest, engine, precision, rejected, reader })
     }
 
     /// The same with other limits for pictures.
@@ -169,6 +167,12 @@ impl Embedder {
         self.engine.provider()
     }
 
+    /// The arithmetic in use.
+    #[must_use]
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
     /// The engines that were tried before it, with the reason of each refusal.
     #[must_use]
     pub fn rejected(&self) -> &[Rejection] {
@@ -176,19 +180,50 @@ impl Embedder {
     }
 }
 
-/// Starts the bundle's backbone on one provider and runs the self-test: what `doctor` and `bench`
-/// do for each. The result runs the backbone; see [`Embedder`] for pictures.
+/// The first engine of `choice` that runs the backbone, in the first arithmetic that it does.
+fn first(
+    bundle: &Bundle,
+    choice: EngineChoice,
+    options: &EngineOptions,
+    rejected: &mut Vec<Rejection>,
+) -> Option<(Box<dyn Engine>, Precision)> {
+    for provider in choice.providers() {
+        let candidates = candidates(bundle, provider, options.precision);
+        if candidates.is_empty() {
+            let reason = format!("the bundle has no {} backbone", options.precision);
+            rejected.push(Rejection { provider, reason });
+        }
+        for candidate in candidates {
+            match start(bundle, candidate, provider, options) {
+                Ok(engine) => return Some((engine, candidate.precision)),
+                Err(rejection) => rejected.push(rejection),
+            }
+        }
+    }
+    None
+}
+
+/// Starts one file of the bundle's backbone on one provider and runs its self-test: what `doctor` and `bench` do for each.
+/// The result runs the backbone; see [`Embedder`] for pictures.
 ///
 /// # Errors
 /// [`Rejection`] with the reason in one line.
 pub fn start(
     bundle: &Bundle,
+    candidate: Candidate<'_>,
     provider: Provider,
     options: &EngineOptions,
 ) -> Result<Box<dyn Engine>, Rejection> {
-    let inputs = inputs(&bundle.manifest);
-    let proof = &mut |engine: &mut dyn Engine| self_test(engine, &bundle.manifest);
-    start_proven(&model(bundle, &inputs), provider, options, proof)
+    let manifest = &bundle.manifest;
+    let (inputs, max_batch) = (inputs(manifest), manifest.backbone.max_batch);
+    let model = Model { onnx: candidate.onnx, inputs: &inputs, max_batch };
+    let proof = &mut |engine: &mut dyn Engine| self_test(engine, manifest, candidate.self_test);
+    let started = start_proven(&model, provider, options, proof);
+    started.map_err(|Rejection { provider, reason }| {
+        let is_plain = candidate.precision == Precision::Fp32;
+        let within = if is_plain { String::new() } else { format!("in {}: ", candidate.precision) };
+        Rejection { provider, reason: within + &reason }
+    })
 }
 
 /// Reads picture files as a bundle's network wants them; cheap to copy, shared between threads.
@@ -250,14 +285,10 @@ pub fn inputs(manifest: &Manifest) -> Vec<(String, Shape)> {
     vec![(manifest.backbone.input.clone(), vec![3, size, size])]
 }
 
-fn model<'a>(bundle: &'a Bundle, inputs: &'a [(String, Shape)]) -> Model<'a> {
-    Model { onnx: bundle.backbone(), inputs, max_batch: bundle.manifest.backbone.max_batch }
-}
-
-fn self_test(engine: &mut dyn Engine, manifest: &Manifest) -> Result<(), String> {
-    let input = models::bundle::self_test::input(manifest.self_test.seed, manifest.preprocess.size);
+fn self_test(engine: &mut dyn Engine, manifest: &Manifest, test: &SelfTest) -> Result<(), String> {
+    let input = models::bundle::self_test::input(test.seed, manifest.preprocess.size);
     let output = run_backbone(engine, manifest, input.view()).map_err(|e| e.to_string())?;
-    manifest.self_test.prove(output.row(0)).map_err(|e| e.to_string())
+    test.prove(output.row(0)).map_err(|e| e.to_string())
 }
 
 /// Embeds `[n, 3, h, w]` as the bundle's recipe says: `[n, embedding_size]`, the mean over a picture and its mirror

@@ -12,6 +12,8 @@ use models::graph::Shape;
 use ndarray::{ArrayD, ArrayViewD};
 use serde::{Deserialize, Serialize};
 
+use crate::precision::PrecisionChoice;
+
 mod onnxruntime;
 mod signature;
 mod tract;
@@ -149,6 +151,8 @@ pub struct EngineOptions {
     pub onnxruntime: Option<PathBuf>,
     /// Threads for one run; `None` leaves it to the engine. tract always uses one.
     pub threads: Option<usize>,
+    /// In which arithmetic a backbone runs.
+    pub precision: PrecisionChoice,
 }
 
 /// An engine that works, and why the ones before it do not.

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use crate::engine::{EngineChoice, Provider};
 
 /// The bundle that is used when none is named.
-pub const DEFAULT_BUNDLE: &str = "resnet12-cifar-fs";
+pub const DEFAULT_BUNDLE: &str = "efficientnet-lite0";
 
 /// Where the program runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

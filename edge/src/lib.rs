@@ -16,3 +16,4 @@ pub mod explain;
 pub mod find;
 pub mod gallery;
 pub mod knowledge;
+pub mod precision;

@@ -13,6 +13,7 @@ use edge::engine::{EngineChoice, EngineOptions};
 use edge::find::{self, NotFound, Surroundings};
 use edge::gallery::{Gallery, MemoryGallery, RedbGallery};
 use edge::knowledge::Knowledge;
+use edge::precision::PrecisionChoice;
 use models::bundle::{Bundle, BundleLimits};
 use models::disk;
 use serde::Deserialize;
@@ -51,6 +52,10 @@ pub(crate) struct Settings {
     #[arg(long, global = true, hide_env_values = true, env = "HANDFUL_THREADS", value_name = "N")]
     threads: Option<usize>,
 
+    /// Arithmetic of the network: auto, fp32 or int8 [default: auto, what the bundle has for the engine]
+    #[arg(long, global = true, hide_env_values = true, env = "HANDFUL_PRECISION")]
+    precision: Option<PrecisionChoice>,
+
     /// TOML file with these settings
     #[arg(
         long,
@@ -72,6 +77,7 @@ impl Settings {
             store: self.store.or(file.store),
             onnxruntime: self.onnxruntime.or(file.onnxruntime),
             threads: self.threads.or(file.threads),
+            precision: self.precision.or(file.precision),
             config: self.config,
         }
     }
@@ -123,7 +129,8 @@ impl Context {
     pub(crate) fn engine_options(&self) -> Result<EngineOptions, Failure> {
         let wanted = self.settings.onnxruntime.as_deref();
         let onnxruntime = find::onnxruntime_for(self.engine(), wanted, &self.surroundings)?;
-        Ok(EngineOptions { onnxruntime, threads: self.settings.threads })
+        let precision = self.settings.precision.unwrap_or_default();
+        Ok(EngineOptions { onnxruntime, threads: self.settings.threads, precision })
     }
 
     pub(crate) fn embedder(&self, bundle: Bundle) -> Result<Embedder, Failure> {

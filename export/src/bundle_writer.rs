@@ -17,12 +17,15 @@ use models::knowledge::lexicon::{self, Lexicon, LexiconError};
 use models::reference::{self, ReferenceError};
 use models::tensors::Tensors;
 
+use crate::calibrate::CalibrateError;
 use crate::completer::DraftCompleter;
 use crate::fold::{FoldError, fold};
-use crate::onnx::{self, OnnxError};
+use crate::onnx::{self, OnnxError, Storage};
 use crate::precision::fp16::{NarrowError, narrow};
+use crate::precision::int8::QuantizeError;
 use crate::run::Run;
-use crate::verify::{Subject, Verified, verify};
+use crate::variant::{Calibration, DraftVariant, variants};
+use crate::verify::{Subject, Tolerance, Verified, verify};
 
 /// The network's file in a bundle.
 pub const BACKBONE: &str = "backbone.onnx";
@@ -56,6 +59,8 @@ pub struct Recipe {
     pub weights_licence: String,
     /// The lexicon's bytes; with the run's kernel completer they let a bundle learn from names.
     pub lexicon: Option<Vec<u8>>,
+    /// What variants in 8 bits are made from; none without.
+    pub calibration: Option<Calibration>,
 }
 
 /// A bundle that is not yet proved: all its bytes, in memory.
@@ -69,6 +74,8 @@ pub struct Draft {
     pub tensors: Tensors,
     /// Both as ONNX.
     pub onnx: Vec<u8>,
+    /// The same in other arithmetic.
+    pub variants: Vec<DraftVariant>,
     /// What names tell.
     pub knowledge: Option<Names>,
 }
@@ -86,6 +93,8 @@ pub struct Names {
 pub struct Proof {
     /// From picture to embedding.
     pub backbone: Verified,
+    /// The same in other arithmetic.
+    pub variants: Vec<(Precision, Verified)>,
     /// The learned completer, if the bundle has one.
     pub completer: Option<Verified>,
 }
@@ -115,6 +124,12 @@ pub enum WriteError {
     /// The network cannot be written.
     #[error(transparent)]
     Onnx(#[from] OnnxError),
+    /// The network cannot be looked at on pictures.
+    #[error(transparent)]
+    Calibrate(#[from] CalibrateError),
+    /// The network cannot be put into 8 bits.
+    #[error(transparent)]
+    Quantize(#[from] QuantizeError),
     /// The reference cannot run the network.
     #[error(transparent)]
     Reference(#[from] ReferenceError),
@@ -159,11 +174,13 @@ impl WriteError {
     pub fn is_bad_input(&self) -> bool {
         match self {
             Self::Bundle(error) => matches!(error, BundleError::Occupied { .. }),
+            Self::Calibrate(error) => error.is_bad_input(),
             Self::Manifest(_)
             | Self::Checkpoint(_)
             | Self::Graph(_)
             | Self::Fold(_)
             | Self::Narrow(_)
+            | Self::Quantize(_)
             | Self::NoKernel
             | Self::Kernel(_)
             | Self::Learned(_)
@@ -185,15 +202,18 @@ pub fn export(
     out: &Path,
 ) -> Result<(Draft, Proof), WriteError> {
     bundle::check_place(out)?;
-    let mut draft = Draft::new(run, recipe)?;
-    let proved = |subject: &Subject<'_>| {
-        let verified = verify(subject, options);
-        if verified.passed() { Ok(verified) } else { Err(WriteError::Rejected(verified)) }
+    let mut draft = Draft::new(run, recipe, options)?;
+    let proved = |verified: Verified| match verified.passed() {
+        true => Ok(verified),
+        false => Err(WriteError::Rejected(verified)),
     };
-    let backbone = proved(&draft.subject(run))?;
+    let backbone = proved(verify(&draft.subject(run), options))?;
+    let variants = draft.variants.iter().map(|v| Ok((v.precision(), proved(v.verify(options))?)));
+    let variants = variants.collect::<Result<_, WriteError>>()?;
     let completer = draft.completer().zip(run.completer.as_ref());
-    let completer = completer.map(|(draft, run)| proved(&draft.subject(run))).transpose()?;
-    let proof = Proof { backbone, completer };
+    let completer =
+        completer.map(|(draft, run)| proved(verify(&draft.subject(run), options))).transpose()?;
+    let proof = Proof { backbone, variants, completer };
     draft.note(&proof);
     // First, so that a bundle never names a lexicon that is not there.
     draft.write_lexicon(out)?;
@@ -206,22 +226,26 @@ impl Draft {
     ///
     /// # Errors
     /// [`WriteError`] when the run or the recipe cannot be used.
-    pub fn new(run: &Run, recipe: &Recipe) -> Result<Self, WriteError> {
+    pub fn new(run: &Run, recipe: &Recipe, options: &EngineOptions) -> Result<Self, WriteError> {
         manifest::check_name(&recipe.name)?;
         let checkpoint = &run.checkpoint;
         let (graph, tensors) = fold(&checkpoint.architecture.graph(), &checkpoint.backbone()?)?;
+        let space_id = checkpoint.space_id()?;
+        let metadata = metadata(run, recipe, &space_id);
+        let calibration = recipe.calibration.as_ref();
+        let variants = calibration.map(|c| variants(&graph, &tensors, c, &metadata, options));
+        let variants = variants.transpose()?.unwrap_or_default();
         let tensors = match recipe.storage {
             WeightStorage::Fp32 => tensors,
             _ => narrow(&tensors)?,
         };
-        let space_id = checkpoint.space_id()?;
-        let onnx =
-            onnx::write(&graph, &tensors, recipe.storage, &metadata(run, recipe, &space_id))?;
-        let self_test = answer(&graph, &tensors)?;
-        let manifest = describe(run, recipe, &graph, self_test)?;
-        let knowledge = names(run, recipe, &space_id)?;
-        let mut draft =
-            Self { manifest: Manifest { space_id, ..manifest }, graph, tensors, onnx, knowledge };
+        let onnx = onnx::write(&graph, &tensors, Storage::Floats(recipe.storage), &metadata)?;
+        let self_test = answer(&graph, &tensors, SELF_TEST_TOLERANCE)?;
+        let mut manifest = describe(run, recipe, &graph, self_test)?;
+        manifest.space_id = space_id;
+        manifest.backbone.variants = variants.iter().map(DraftVariant::describe).collect();
+        let knowledge = names(run, recipe, &manifest.space_id)?;
+        let mut draft = Self { manifest, graph, tensors, onnx, variants, knowledge };
         draft.manifest.knowledge = draft.knowledge.as_ref().map(Names::files);
         let files = draft.files();
         draft.manifest.files =
@@ -235,7 +259,7 @@ impl Draft {
             graph: &self.graph,
             tensors: &self.tensors,
             onnx: &self.onnx,
-            storage: self.manifest.backbone.weights,
+            tolerance: Tolerance::of(self.manifest.backbone.weights),
             golden: &run.golden,
             self_test: Some(&self.manifest.self_test),
         }
@@ -246,7 +270,8 @@ impl Draft {
         let kernel = self.knowledge.as_ref().map(|names| (KERNEL.to_owned(), names.kernel.clone()));
         let backbone = (BACKBONE.to_owned(), self.onnx.clone());
         let completer = self.completer().into_iter().flat_map(DraftCompleter::files);
-        [Some(backbone), kernel].into_iter().flatten().chain(completer).collect()
+        let variants = self.variants.iter().map(DraftVariant::file);
+        [Some(backbone), kernel].into_iter().flatten().chain(completer).chain(variants).collect()
     }
 
     fn completer(&self) -> Option<&DraftCompleter> {
@@ -256,6 +281,11 @@ impl Draft {
     /// Takes verification figures into the manifest.
     fn note(&mut self, proof: &Proof) {
         self.manifest.verification = proof.backbone.for_manifest();
+        for (variant, (_, verified)) in
+            self.manifest.backbone.variants.iter_mut().zip(&proof.variants)
+        {
+            variant.verification = verified.for_manifest();
+        }
         let completer = self.manifest.knowledge.as_mut().and_then(|names| names.completer.as_mut());
         if let Some((completer, verified)) = completer.zip(proof.completer.as_ref()) {
             completer.verification = verified.for_manifest();
@@ -330,18 +360,19 @@ fn metadata(run: &Run, recipe: &Recipe, space_id: &str) -> BTreeMap<String, Stri
     ])
 }
 
-/// The self-test with the reference's answer, computed from the weights as stored.
-fn answer(graph: &Graph, tensors: &Tensors) -> Result<SelfTest, ReferenceError> {
+/// The self-test with the reference's answer, computed from the weights as stored; `tolerance` is a share of its largest
+/// value.
+pub(crate) fn answer(
+    graph: &Graph,
+    tensors: &Tensors,
+    tolerance: f32,
+) -> Result<SelfTest, ReferenceError> {
     let input = &graph.inputs[0];
     let noise = self_test::input(SELF_TEST_SEED, input.shape[1]).into_dyn();
     let outputs = reference::run(graph, tensors, &[(&input.name, noise.view())])?;
     let embedding: Vec<f32> = outputs[0].iter().copied().collect();
     let largest = embedding.iter().fold(0.0f32, |max, v| max.max(v.abs()));
-    Ok(SelfTest {
-        seed: SELF_TEST_SEED,
-        embedding,
-        max_abs_difference: SELF_TEST_TOLERANCE * largest,
-    })
+    Ok(SelfTest { seed: SELF_TEST_SEED, embedding, max_abs_difference: tolerance * largest })
 }
 
 fn describe(
@@ -368,6 +399,7 @@ fn describe(
             precision: Precision::Fp32,
             weights: recipe.storage,
             max_batch: MAX_BATCH,
+            variants: Vec::new(),
         },
         preprocess: checkpoint.preprocess.clone(),
         knowledge: None,

@@ -8,9 +8,9 @@ use models::graph::{Graph, ProtoComNet};
 use models::tensors::Tensors;
 
 use crate::bundle_writer::WriteError;
-use crate::onnx;
+use crate::onnx::{self, Storage};
 use crate::run::Completer;
-use crate::verify::Subject;
+use crate::verify::{Subject, Tolerance};
 
 /// The network's file in a bundle.
 pub const NETWORK: &str = "completer.onnx";
@@ -39,7 +39,7 @@ impl DraftCompleter {
         metadata: &BTreeMap<String, String>,
     ) -> Result<Self, WriteError> {
         let (graph, tensors) = (learned.network().graph(), learned.parameters().clone());
-        let onnx = onnx::write(&graph, &tensors, WeightStorage::Fp32, metadata)?;
+        let onnx = onnx::write(&graph, &tensors, Storage::Floats(WeightStorage::Fp32), metadata)?;
         let attributes = Attributes::to_bytes(learned.attributes(), space_id)?;
         Ok(Self { sizes: learned.network().clone(), graph, tensors, onnx, attributes })
     }
@@ -50,7 +50,7 @@ impl DraftCompleter {
             graph: &self.graph,
             tensors: &self.tensors,
             onnx: &self.onnx,
-            storage: WeightStorage::Fp32,
+            tolerance: Tolerance::of(WeightStorage::Fp32),
             golden: &run.golden,
             self_test: None,
         }

@@ -5,9 +5,11 @@
 //! and only then [put in place](bundle_writer).
 
 pub mod bundle_writer;
+pub mod calibrate;
 pub mod completer;
 pub mod fold;
 pub mod onnx;
 pub mod precision;
 pub mod run;
+pub mod variant;
 pub mod verify;

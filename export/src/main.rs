@@ -1,5 +1,6 @@
 //! `handful-export`: writes a training run as a verified bundle.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -9,11 +10,14 @@ use clap::{Parser, ValueEnum};
 use edge::engine::{EngineChoice, EngineOptions};
 use edge::find::{self, NotFound, Surroundings};
 use export::bundle_writer::{Draft, Proof, Recipe, WriteError, export};
+use export::calibrate::{self, Method};
 use export::completer::NETWORK;
 use export::run::{CHECKPOINT, Run, RunError};
-use models::bundle::{Accuracy, WeightStorage};
+use export::variant::Calibration;
+use models::bundle::{Accuracy, Precision, WeightStorage};
 use models::disk;
 use models::knowledge::lexicon;
+use models::preprocess::Preprocess;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -21,6 +25,7 @@ Examples:
   handful-export runs/cifar-fs --out bundles/exact --weights fp32
   handful-export runs/cifar-fs --out bundles/named --lexicon lexicon.bin
   handful-export runs/cifar-fs --out out/b --accuracy val-1.json --accuracy tract=device-1.json
+  handful-export runs/lite0 --out bundles/lite0 --precision fp32,int8-u8 --calibrate pictures/
 
 The run's folder holds best.safetensors and golden.safetensors, as `handful-train pretrain` and
 `handful-train import` write them. An existing bundle at --out is replaced; any other
@@ -45,6 +50,16 @@ struct Arguments {
     /// How weights are stored; fp16 halves the file and is widened when it is loaded.
     #[arg(long, value_enum, default_value = "fp16")]
     weights: Weights,
+    /// In which arithmetic the backbone can be run, a comma between two: fp32 always, int8-u8 for ONNX Runtime on
+    /// processors, int8-s8 for TensorRT, int8 for both.
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "fp32")]
+    precision: Vec<Arithmetic>,
+    /// Pictures to find ranges of 8-bit numbers with: a data set, or a folder of pictures for each class; 128 are looked at.
+    #[arg(long, value_name = "DATA")]
+    calibrate: Option<PathBuf>,
+    /// How ranges of 8-bit numbers are chosen.
+    #[arg(long, value_enum, default_value = "minmax")]
+    ranges: Method,
     /// An accuracy to carry along: a file written by `evaluate --json`, preceded by the engine that
     /// made the embeddings if it was not libtorch. May be repeated.
     #[arg(long, value_name = "[ENGINE=]FILE")]
@@ -70,6 +85,16 @@ enum Weights {
     Fp32,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Arithmetic {
+    Fp32,
+    Int8,
+    #[value(name = "int8-u8")]
+    Int8U8,
+    #[value(name = "int8-s8")]
+    Int8S8,
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match run(&arguments) {
@@ -83,11 +108,11 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let start = Instant::now();
-    let recipe = recipe(arguments)?;
+    let run = Run::open(&arguments.run)?;
+    let recipe = recipe(arguments, &run.checkpoint.preprocess)?;
     let wanted = arguments.onnxruntime.as_deref();
     let onnxruntime = find::onnxruntime_for(EngineChoice::Auto, wanted, &Surroundings::read())?;
-    let options = EngineOptions { onnxruntime, threads: None };
-    let run = Run::open(&arguments.run)?;
+    let options = EngineOptions { onnxruntime, ..EngineOptions::default() };
     if run.kernel.is_some() && recipe.lexicon.is_none() {
         eprintln!(
             "note: the run has a completer, but without --lexicon no name can be looked up: the bundle learns from pictures alone"
@@ -107,7 +132,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn recipe(arguments: &Arguments) -> anyhow::Result<Recipe> {
+fn recipe(arguments: &Arguments, preprocess: &Preprocess) -> anyhow::Result<Recipe> {
     let folder = || Some(arguments.out.file_name()?.to_string_lossy().into_owned());
     Ok(Recipe {
         name: arguments.name.clone().or_else(folder).unwrap_or_default(),
@@ -122,7 +147,36 @@ fn recipe(arguments: &Arguments) -> anyhow::Result<Recipe> {
             .collect::<Result<_, _>>()?,
         weights_licence: arguments.licence.clone(),
         lexicon: arguments.lexicon.as_deref().map(read_lexicon).transpose()?,
+        calibration: calibration(arguments, preprocess)?,
     })
+}
+
+/// What variants are made from, if any are asked for.
+fn calibration(
+    arguments: &Arguments,
+    preprocess: &Preprocess,
+) -> anyhow::Result<Option<Calibration>> {
+    let mut precisions = Vec::new();
+    for asked in &arguments.precision {
+        precisions.extend(match asked {
+            Arithmetic::Fp32 => &[][..],
+            Arithmetic::Int8 => &[Precision::Int8U8, Precision::Int8S8],
+            Arithmetic::Int8U8 => &[Precision::Int8U8],
+            Arithmetic::Int8S8 => &[Precision::Int8S8],
+        });
+    }
+    precisions.dedup();
+    if precisions.is_empty() {
+        return Ok(None);
+    }
+    let missing = || {
+        BadInput(
+            "--precision int8 needs --calibrate: some of the pictures that the network was trained on, or will see".to_owned(),
+        )
+    };
+    let data = arguments.calibrate.as_deref().ok_or_else(missing)?;
+    let pictures = calibrate::pictures(data, preprocess).map_err(WriteError::from)?;
+    Ok(Some(Calibration { precisions, pictures, method: arguments.ranges }))
 }
 
 fn read_lexicon(path: &Path) -> Result<Vec<u8>, BadInput> {
@@ -173,6 +227,7 @@ fn as_json(draft: &Draft, proof: &Proof, out: &Path) -> String {
         "weights": draft.manifest.backbone.weights,
         "files": draft.manifest.files,
         "verification": proof.backbone,
+        "variants": proof.variants.iter().map(|(precision, verified)| (precision.to_string(), verified)).collect::<BTreeMap<_, _>>(),
         "completer_verification": proof.completer,
     });
     format!("{object:#}")
@@ -221,6 +276,9 @@ fn summary(draft: &Draft, proof: &Proof, out: &Path, start: Instant) -> String {
         }));
     }
     lines.push(format!("\n{}", proof.backbone));
+    for (precision, verified) in &proof.variants {
+        lines.push(format!("the same in {precision}, against the reference of it:\n\n{verified}"));
+    }
     if let Some(completer) = &proof.completer {
         lines.push(format!("{NETWORK}, from a prototype to a completed one:\n\n{completer}"));
     }

@@ -10,11 +10,12 @@ use std::collections::BTreeMap;
 
 use half::f16;
 use models::bundle::WeightStorage;
-use models::graph::{Graph, GraphError, Node, Op, Padding, Shape};
+use models::graph::{Graph, GraphError, Node, Op, Padding, Quantization, Shape};
 use models::tensors::Tensors;
-use ndarray::ArrayD;
+use ndarray::{ArrayD, Axis};
 use prost::Message;
 
+use crate::precision::int8::Scales;
 use messages::{
     Attribute, Dimension, GraphProto, Model, NodeProto, OperatorSet, StringPair, TensorProto,
     TensorShape, TensorType, Type, ValueInfo, attribute, data_type, dimension,
@@ -39,30 +40,42 @@ pub enum OnnxError {
     /// The graph is broken, or the tensors are not its own.
     #[error(transparent)]
     Graph(#[from] GraphError),
-    /// A weight to be stored in 16 bits has a value that 16 bits cannot hold.
+    /// A weight to be stored in fewer bits has a value that these cannot hold.
     #[error(
-        "`{tensor}` holds {value:e}, which 16-bit storage would change: narrow the tensors first, or use --weights fp32"
+        "`{tensor}` holds {value:e}, which storage in {bits} bits would change: narrow the tensors first, or use --weights fp32"
     )]
     Inexact {
         /// The tensor.
         tensor: String,
         /// The value.
         value: f32,
+        /// Bits of a stored value.
+        bits: u32,
     },
+}
+
+/// How tensors lie in a file.
+#[derive(Debug, Clone, Copy)]
+pub enum Storage<'a> {
+    /// As they are.
+    Floats(WeightStorage),
+    /// Those that have scales as integers, kernels in 8 bits and vectors in 32; the others as they are.
+    Integers(&'a Scales),
 }
 
 /// The ONNX file of a network. The same arguments always give the same bytes.
 ///
 /// Inputs are `[n, …]` and outputs `[n, …]` under the graph's own names. With [`WeightStorage::Fp16`], tensors
 /// of two and more dimensions are stored as 16-bit floats and widened by a `Cast`, which engines compute once
-/// when they load the file; their values must already be [narrow](crate::precision::fp16).
+/// when they load the file; their values must already be [narrow](crate::precision::fp16), and multiples of their scales
+/// with [`Storage::Integers`].
 ///
 /// # Errors
 /// [`OnnxError`]; nothing is written partly.
 pub fn write(
     graph: &Graph,
     tensors: &Tensors,
-    storage: WeightStorage,
+    storage: Storage<'_>,
     metadata: &BTreeMap<String, String>,
 ) -> Result<Vec<u8>, OnnxError> {
     graph.check_parameters(tensors)?;
@@ -142,7 +155,25 @@ fn translate(graph: &mut GraphProto, node: &Node) {
         Op::Sum { axis } => along(graph, node, "ReduceSum", axis, vec![int("keepdims", 0)]),
         Op::Add => push(graph, "Add", &[], Vec::new()),
         Op::Mul => push(graph, "Mul", &[], Vec::new()),
+        Op::FakeQuantize(quantization) => quantize(graph, node, quantization),
     }
+}
+
+/// To 8 bits and back: engines make integer arithmetic of what lies between two of these.
+fn quantize(graph: &mut GraphProto, node: &Node, quantization: Quantization) {
+    let Quantization { scale, zero_point, signed } = quantization;
+    let of = |part: &str| format!("{}/{part}", node.name);
+    let kind = if signed { data_type::INT8 } else { data_type::UINT8 };
+    // Within limits that fit: the lowest byte of either.
+    let zero_point = vec![zero_point.to_le_bytes()[0]];
+    let scale = scale.to_le_bytes().to_vec();
+    graph.initializer.push(initializer(&of("scale"), &[], data_type::FLOAT, scale));
+    graph.initializer.push(initializer(&of("zero_point"), &[], kind, zero_point));
+    let read = |value: String| vec![value, of("scale"), of("zero_point")];
+    let stored = of("int8");
+    let quantized = read(node.inputs[0].clone());
+    graph.node.push(operation("QuantizeLinear", quantized, &stored, Vec::new()));
+    graph.node.push(operation("DequantizeLinear", read(stored), &node.name, Vec::new()));
 }
 
 /// `MatMul` rather than `Gemm`, which takes two dimensions only; engines transpose the weight once, at load.
@@ -197,9 +228,14 @@ fn store(
     graph: &mut GraphProto,
     name: &str,
     tensor: &ArrayD<f32>,
-    storage: WeightStorage,
+    storage: Storage<'_>,
 ) -> Result<(), OnnxError> {
-    if storage == WeightStorage::Fp16 && tensor.ndim() >= 2 {
+    if let Storage::Integers(scales) = storage
+        && let Some(scales) = scales.get(name)
+    {
+        return store_integers(graph, name, tensor, scales);
+    }
+    if matches!(storage, Storage::Floats(WeightStorage::Fp16)) && tensor.ndim() >= 2 {
         let stored = format!("{name}/fp16");
         graph.initializer.push(initializer(
             &stored,
@@ -216,12 +252,45 @@ fn store(
     Ok(())
 }
 
+/// Adds a parameter as integers with a scale for each slice along the first axis, and what makes floats of them.
+fn store_integers(
+    graph: &mut GraphProto,
+    name: &str,
+    tensor: &ArrayD<f32>,
+    scales: &[f32],
+) -> Result<(), OnnxError> {
+    let bits = if tensor.ndim() >= 2 { 8 } else { 32 };
+    let mut bytes = Vec::new();
+    for (slice, scale) in tensor.axis_iter(Axis(0)).zip(scales) {
+        for &value in &slice {
+            let q = (value / scale).round_ties_even();
+            let fits = bits == 32 || q.abs() <= 127.0;
+            if !fits || q * scale != value {
+                return Err(OnnxError::Inexact { tensor: name.to_owned(), value, bits });
+            }
+            bytes.extend(&(q as i32).to_le_bytes()[..bits as usize / 8]);
+        }
+    }
+    let kind = if bits == 8 { data_type::INT8 } else { data_type::INT32 };
+    let of = |part: &str| format!("{name}/{part}");
+    let (stored, scale, zero_point) = (of("integers"), of("scale"), of("zero_point"));
+    let channels = [scales.len()];
+    let zeros = vec![0; scales.len() * bits as usize / 8];
+    let scales = scales.iter().flat_map(|scale| scale.to_le_bytes()).collect();
+    graph.initializer.push(initializer(&stored, tensor.shape(), kind, bytes));
+    graph.initializer.push(initializer(&scale, &channels, data_type::FLOAT, scales));
+    graph.initializer.push(initializer(&zero_point, &channels, kind, zeros));
+    let read = vec![stored, scale, zero_point];
+    graph.node.push(operation("DequantizeLinear", read, name, vec![int("axis", 0)]));
+    Ok(())
+}
+
 fn halves(name: &str, tensor: &ArrayD<f32>) -> Result<Vec<u8>, OnnxError> {
     let mut bytes = Vec::with_capacity(2 * tensor.len());
     for &value in tensor {
         let half = f16::from_f32(value);
         if half.to_f32() != value {
-            return Err(OnnxError::Inexact { tensor: name.to_owned(), value });
+            return Err(OnnxError::Inexact { tensor: name.to_owned(), value, bits: 16 });
         }
         bytes.extend(half.to_le_bytes());
     }

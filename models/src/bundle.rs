@@ -14,7 +14,8 @@ use crate::disk::{self, DiskError, folder};
 use crate::knowledge::lexicon;
 pub use manifest::{
     Accuracy, CompleterFiles, FORMAT, FileEntry, KnowledgeFiles, Licences, MANIFEST, Manifest,
-    ManifestError, NamedFile, Network, OLDEST_FORMAT, Precision, Verification, WeightStorage,
+    ManifestError, NamedFile, Network, OLDEST_FORMAT, Precision, Variant, Verification,
+    WeightStorage,
 };
 pub use self_test::{SelfTest, SelfTestError};
 
@@ -123,6 +124,11 @@ impl Bundle {
     pub fn backbone(&self) -> &[u8] {
         self.file(&self.manifest.backbone.file)
             .expect("invariant: a manifest names its backbone among the files")
+    }
+
+    /// The variant's ONNX file, one of the bundle's own.
+    pub fn variant(&self, variant: &Variant) -> &[u8] {
+        self.file(&variant.file).expect("invariant: a manifest names its variants among the files")
     }
 
     /// Reads the lexicon that the bundle was made with, from the folder that the bundle lies in, or from the bundle

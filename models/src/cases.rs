@@ -9,8 +9,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::graph::{
-    EfficientNetLite0, Graph, Input, Node, Op, Padding, Parameter, ProtoComNet, Resnet12, Role,
-    SelfWeight, Shape,
+    EfficientNetLite0, Graph, Input, Node, Op, Padding, Parameter, ProtoComNet, Quantization,
+    Resnet12, Role, SelfWeight, Shape,
 };
 use crate::reference;
 use crate::tensors::Tensors;
@@ -198,7 +198,14 @@ fn others() -> Vec<Problem> {
         ("add-vectors", Op::Add, &[9]),
         ("mul", Op::Mul, MAP),
         ("mul-vectors", Op::Mul, &[9]),
+        ("fake-quantize-unsigned", fake(90, false), MAP),
+        ("fake-quantize-signed", fake(-35, true), &[9]),
     ]
+}
+
+/// Steps that are smaller than [`NUDGE`], and the greatest values of an input within them.
+fn fake(zero_point: i32, signed: bool) -> Op {
+    Op::FakeQuantize(Quantization { scale: 0.0095, zero_point, signed })
 }
 
 /// A single node on a batch of two.

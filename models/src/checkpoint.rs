@@ -288,7 +288,7 @@ impl Checkpoint {
         }
         let metadata = serde_json::to_string(&description)
             .map_err(|e| CheckpointError::Description(e.to_string()))?;
-        Ok(TensorFile { floats, integers: BTreeMap::new(), metadata }.to_bytes()?)
+        Ok(TensorFile { floats, metadata, ..TensorFile::default() }.to_bytes()?)
     }
 
     /// The network's own parameters, without the training heads: exactly what the graph asks for.

@@ -137,6 +137,35 @@ pub enum Op {
     Add,
     /// The product of two values, likewise.
     Mul,
+    /// What 8 bits keep of a value: rounded to one of 256 steps and back; any shape.
+    FakeQuantize(Quantization),
+}
+
+/// The 256 numbers that an 8-bit value stands for: `scale * (q - zero_point)`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Quantization {
+    /// From one number to the next.
+    pub scale: f32,
+    /// Which `q` stands for 0.
+    pub zero_point: i32,
+    /// Whether `q` is in -128..=127 rather than 0..=255.
+    pub signed: bool,
+}
+
+impl Quantization {
+    /// The least and the greatest `q`.
+    pub const fn limits(self) -> (i32, i32) {
+        if self.signed { (-128, 127) } else { (0, 255) }
+    }
+
+    /// The number of the 256 that is nearest to `x`; of two that are as near, the one with the even `q - zero_point`.
+    pub fn round(self, x: f64) -> f64 {
+        let Self { scale, zero_point, .. } = self;
+        let (scale, zero) = (f64::from(scale), f64::from(zero_point));
+        let (least, greatest) = self.limits();
+        let q = (x / scale).round_ties_even() + zero;
+        (q.clamp(f64::from(least), f64::from(greatest)) - zero) * scale
+    }
 }
 
 /// Zeros around a picture, in both directions alike.
@@ -383,7 +412,8 @@ impl Node {
             | Op::Unsqueeze { .. }
             | Op::Sum { .. }
             | Op::Add
-            | Op::Mul => Vec::new(),
+            | Op::Mul
+            | Op::FakeQuantize(_) => Vec::new(),
         }
     }
 }
@@ -426,7 +456,7 @@ impl Op {
             (Self::BatchNorm { .. } | Self::GlobalAveragePool, [_]) => {
                 Err(refuse("[channels, height, width]"))
             }
-            (Self::LeakyRelu { .. } | Self::Relu6, [s]) => Ok((*s).clone()),
+            (Self::LeakyRelu { .. } | Self::Relu6 | Self::FakeQuantize(_), [s]) => Ok((*s).clone()),
             (Self::Linear { outputs, .. }, [s]) => match s.split_last() {
                 Some((_, rest)) => Ok([rest, &[*outputs]].concat()),
                 None => Err(refuse("at least one dimension")),
@@ -461,7 +491,8 @@ impl Op {
                 count(written) * (2 * read[0].last().map_or(0, |&n| n as u64) + u64::from(*bias))
             }
             Self::LeakyRelu { .. } | Self::Relu6 | Self::Add | Self::Mul => count(written),
-            Self::Unsqueeze { .. } => 0,
+            // An integer network has no such step: its values are 8 bits wide anyway.
+            Self::Unsqueeze { .. } | Self::FakeQuantize(_) => 0,
             Self::MaxPool2d { kernel, .. } => count(written) * (kernel * kernel) as u64,
             Self::GlobalAveragePool | Self::Sum { .. } => count(read[0]),
         }

@@ -129,6 +129,7 @@ fn compute(node: &Node, parameters: &Tensors, read: &[&ArrayD<f64>], shape: &Sha
         Op::Sum { axis } => x.sum_axis(Axis(axis + 1)),
         Op::Add => x + read[1],
         Op::Mul => x * read[1],
+        Op::FakeQuantize(quantization) => x.mapv(|x| quantization.round(x)),
     }
 }
 

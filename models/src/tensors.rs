@@ -3,7 +3,7 @@
 //! Written files are deterministic: tensors are sorted, and metadata is a single JSON text under the key
 //! `handful` (several keys would be written in random order).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use half::{bf16, f16};
 use ndarray::{ArrayD, IxDyn};
@@ -17,8 +17,10 @@ const METADATA_KEY: &str = "handful";
 /// What one safetensors file holds.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TensorFile {
-    /// Floating-point tensors. F16 and BF16 are widened when read; F32 is written.
+    /// Floating-point tensors. F16 and BF16 are widened when read; F32 is written, but for [`TensorFile::halves`].
     pub floats: Tensors,
+    /// Which of them lie in the file as F16: half the size, 11 significant bits.
+    pub halves: BTreeSet<String>,
     /// Integer tensors (I64).
     pub integers: BTreeMap<String, ArrayD<i64>>,
     /// A JSON text that describes the tensors; empty when there is none.
@@ -70,6 +72,7 @@ impl TensorFile {
         let values: Vec<f32> = match view.dtype() {
             Dtype::F32 => data.chunks_exact(4).map(|b| f32::from_le_bytes(chunk(b))).collect(),
             Dtype::F16 => {
+                self.halves.insert(name.to_owned());
                 data.chunks_exact(2).map(|b| f16::from_le_bytes(chunk(b)).to_f32()).collect()
             }
             Dtype::BF16 => {
@@ -89,12 +92,13 @@ impl TensorFile {
     /// The file's bytes: the same tensors always give the same bytes.
     pub fn to_bytes(&self) -> Result<Vec<u8>, TensorsError> {
         let floats = self.floats.iter().map(|(name, t)| {
-            (
-                name,
-                Dtype::F32,
-                t.shape().to_vec(),
-                t.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>(),
-            )
+            let (kind, bytes): (_, Vec<u8>) = match self.halves.contains(name) {
+                true => {
+                    (Dtype::F16, t.iter().flat_map(|&v| f16::from_f32(v).to_le_bytes()).collect())
+                }
+                false => (Dtype::F32, t.iter().flat_map(|v| v.to_le_bytes()).collect()),
+            };
+            (name, kind, t.shape().to_vec(), bytes)
         });
         let integers = self.integers.iter().map(|(name, t)| {
             (name, Dtype::I64, t.shape().to_vec(), t.iter().flat_map(|v| v.to_le_bytes()).collect())
@@ -159,6 +163,9 @@ mod tests {
         let data = f16::from_f32(1.5).to_le_bytes();
         let view = TensorView::new(Dtype::F16, vec![1], &data).unwrap();
         let bytes = safetensors::serialize([("w", view)], None).unwrap();
-        assert_eq!(TensorFile::parse(&bytes).unwrap().floats["w"][0], 1.5);
+        let read = TensorFile::parse(&bytes).unwrap();
+        assert_eq!(read.floats["w"][0], 1.5);
+        assert_eq!(TensorFile::parse(&read.to_bytes().unwrap()).unwrap(), read);
+        assert!(read.halves.contains("w"));
     }
 }

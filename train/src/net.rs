@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use models::graph::{Graph, GraphError, Node, Op, Padding};
+use models::graph::{Graph, GraphError, Node, Op, Padding, Quantization};
 use models::tensors::Tensors;
 use ndarray::{ArrayD, IxDyn};
 use tch::{Device, Kind, TchError, Tensor};
@@ -198,6 +198,12 @@ impl Net {
             }
             Op::Add => x.f_add(read[1])?,
             Op::Mul => x.f_mul(read[1])?,
+            Op::FakeQuantize(quantization) => {
+                let Quantization { scale, zero_point, .. } = quantization;
+                let (least, greatest) = quantization.limits();
+                let [zero, least, greatest] = [zero_point, least, greatest].map(i64::from);
+                x.f_fake_quantize_per_tensor_affine(f64::from(scale), zero, least, greatest)?
+            }
         })
     }
 }

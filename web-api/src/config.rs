@@ -12,6 +12,7 @@ use std::time::Duration;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
 use edge::engine::EngineChoice;
+use edge::precision::PrecisionChoice;
 use tokio::sync::Semaphore;
 use toml::{Table, Value};
 
@@ -39,13 +40,17 @@ pub struct Config {
     #[arg(long, env = "HANDFUL_STORE", value_name = "DIR")]
     pub store: Option<PathBuf>,
 
-    /// Folder of the bundle to run [default: the one that ships with Handful]
+    /// Bundle to run: a folder, or a name to look for [default: the one that ships with Handful]
     #[arg(long, env = "HANDFUL_BUNDLE", value_name = "DIR")]
     pub bundle: Option<PathBuf>,
 
     /// Engine that runs the network: auto, tensorrt, cuda, cpu or tract
     #[arg(long, env = "HANDFUL_ENGINE", default_value = "auto")]
     pub engine: EngineChoice,
+
+    /// Arithmetic of the network: auto (what the bundle has for the engine), fp32 or int8
+    #[arg(long, env = "HANDFUL_PRECISION", default_value = "auto")]
+    pub precision: PrecisionChoice,
 
     /// ONNX Runtime's library [default: ORT_DYLIB_PATH, or looked for beside this program]
     #[arg(long, env = "HANDFUL_ONNXRUNTIME", value_name = "FILE")]

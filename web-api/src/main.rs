@@ -67,8 +67,11 @@ fn run(config: Config, start: Instant) -> anyhow::Result<()> {
         Ok(knowledge) => (knowledge, None),
         Err(error) => (None, Some(error.to_string())),
     };
-    let options =
-        EngineOptions { onnxruntime: places.onnxruntime.clone(), threads: config.threads };
+    let options = EngineOptions {
+        onnxruntime: places.onnxruntime.clone(),
+        threads: config.threads,
+        precision: config.precision,
+    };
     let (attention, unweighed) = match Attention::open(&bundle, config.engine, &options) {
         Ok(attention) => (attention.filter(|_| knowledge.is_some()), None),
         Err(error) => (None, Some(error.to_string())),

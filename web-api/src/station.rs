@@ -319,7 +319,7 @@ impl Station {
         create: bool,
     ) -> Result<wire::Enrolled, Problem> {
         let label = self.label(id_or_label)?;
-        let precision = self.embedder.manifest().backbone.precision.to_string();
+        let precision = self.embedder.precision().to_string();
         let examples = embedded.iter().map(|picture| new_example(picture, &precision)).collect();
         let enrolled = self.gallery.enroll(&label, examples, create)?;
         let outcomes = enrolled.outcomes.iter().zip(embedded);
@@ -447,7 +447,7 @@ impl Station {
         let manifest = self.embedder.manifest();
         wire::Model {
             bundle: manifest.name.clone(),
-            precision: manifest.backbone.precision.to_string(),
+            precision: self.embedder.precision().to_string(),
             provider: self.embedder.provider().to_string(),
         }
     }

@@ -331,7 +331,7 @@ pub struct EmbeddedPicture {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Model {
     /// The bundle's name.
-    #[schema(example = "resnet12-cifar-fs")]
+    #[schema(example = "efficientnet-lite0")]
     pub bundle: String,
     /// The arithmetic of the network.
     #[schema(example = "fp32")]

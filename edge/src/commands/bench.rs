@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use edge::embedder::{embed_batch, start};
 use edge::engine::{Engine, Rejection};
-use models::bundle::{Bundle, Manifest, self_test};
+use edge::precision::candidates;
+use models::bundle::{Bundle, Manifest, Precision, self_test};
 use ndarray::{Array4, Axis, concatenate};
 use serde::Serialize;
 
@@ -50,6 +51,7 @@ struct Answer {
 #[derive(Debug, Serialize)]
 struct Figures {
     provider: String,
+    precision: String,
     batch: usize,
     load_ms: f64,
     /// Of one picture, not of the batch.
@@ -63,6 +65,7 @@ struct Figures {
 /// An engine under test.
 struct Runner {
     engine: Box<dyn Engine>,
+    precision: Precision,
     load: Duration,
     /// For each of [`BATCHES`].
     times: [Vec<Duration>; BATCHES.len()],
@@ -85,12 +88,15 @@ fn start_all(context: &Context, bundle: &Bundle) -> Result<(Vec<Runner>, Vec<Rej
     let engine_options = context.engine_options()?;
     let (mut runners, mut refused) = (Vec::new(), Vec::new());
     for provider in context.engine().providers() {
-        let before = Instant::now();
-        match start(bundle, provider, &engine_options) {
-            Ok(engine) => {
-                runners.push(Runner { engine, load: before.elapsed(), times: Default::default() })
+        for candidate in candidates(bundle, provider, engine_options.precision) {
+            let (before, precision) = (Instant::now(), candidate.precision);
+            match start(bundle, candidate, provider, &engine_options) {
+                Ok(engine) => {
+                    let (load, times) = (before.elapsed(), Default::default());
+                    runners.push(Runner { engine, precision, load, times });
+                }
+                Err(rejection) => refused.push(rejection),
             }
-            Err(rejection) => refused.push(rejection),
         }
     }
     if runners.is_empty() {
@@ -136,6 +142,7 @@ fn figures(runners: &[Runner], batches: &[usize], gflop: f64) -> Vec<Figures> {
         let slowest = runners.iter().map(|runner| seconds(runner, at)).fold(0.0, f64::max);
         figures.extend(runners.iter().map(|runner| Figures {
             provider: runner.engine.provider().to_string(),
+            precision: runner.precision.to_string(),
             batch,
             load_ms: runner.load.as_secs_f64() * 1e3,
             picture_ms: seconds(runner, at) * 1e3,
@@ -162,6 +169,7 @@ impl fmt::Display for Answer {
         let row = |figures: &Figures| {
             vec![
                 figures.provider.clone(),
+                figures.precision.clone(),
                 figures.batch.to_string(),
                 format!("{:.0}", figures.load_ms),
                 format!("{:.2}", figures.picture_ms),
@@ -172,7 +180,8 @@ impl fmt::Display for Answer {
         };
         let rows: Vec<_> = self.results.iter().map(row).collect();
         let numbers = ["batch", "load ms", "ms/picture", "pictures/s", "GFLOP/s", "ratio"];
-        let columns: Vec<_> = std::iter::once(("engine", Align::Left))
+        let columns: Vec<_> = [("engine", Align::Left), ("arithmetic", Align::Left)]
+            .into_iter()
             .chain(numbers.map(|name| (name, Align::Right)))
             .collect();
         f.write_str(&table(&columns, &rows))?;

@@ -8,6 +8,7 @@ use edge::embedder::{run_backbone, start};
 use edge::engine::{EngineChoice, EngineOptions, Provider};
 use edge::gallery::{Gallery, RedbGallery};
 use edge::knowledge::Knowledge;
+use edge::precision::{Candidate, candidates};
 use models::bundle::{Bundle, Manifest, self_test};
 use serde::Serialize;
 
@@ -53,6 +54,7 @@ struct BundleState {
 #[derive(Debug, Serialize)]
 struct EngineState {
     provider: String,
+    precision: String,
     works: bool,
     load_ms: Option<f64>,
     picture_ms: Option<f64>,
@@ -115,13 +117,20 @@ fn examine(context: &Context) -> Answer {
 }
 
 fn try_engines(bundle: &Bundle, options: &EngineOptions) -> Vec<EngineState> {
-    Provider::ALL.iter().map(|&provider| EngineState::of(bundle, provider, options)).collect()
+    let states = |provider: Provider| {
+        let candidates = candidates(bundle, provider, options.precision);
+        candidates.into_iter().map(move |file| EngineState::of(bundle, file, provider, options))
+    };
+    Provider::ALL.into_iter().flat_map(states).collect()
 }
 
 fn chosen(choice: EngineChoice, engines: &[EngineState]) -> Option<String> {
     let wanted: Vec<_> = choice.providers().iter().map(Provider::to_string).collect();
     let mut working = engines.iter().filter(|e| e.works && wanted.contains(&e.provider));
-    working.next().map(|engine| engine.provider.clone())
+    working.next().map(|engine| match engine.precision.as_str() {
+        "fp32" => engine.provider.clone(),
+        precision => format!("{} in {precision}", engine.provider),
+    })
 }
 
 impl BundleState {
@@ -142,26 +151,34 @@ impl BundleState {
 }
 
 impl EngineState {
-    fn of(bundle: &Bundle, provider: Provider, options: &EngineOptions) -> Self {
-        let name = provider.to_string();
+    fn of(
+        bundle: &Bundle,
+        candidate: Candidate<'_>,
+        provider: Provider,
+        options: &EngineOptions,
+    ) -> Self {
+        let new = || Self {
+            provider: provider.to_string(),
+            precision: candidate.precision.to_string(),
+            works: false,
+            load_ms: None,
+            picture_ms: None,
+            reason: None,
+        };
         let before = Instant::now();
-        let mut engine = match start(bundle, provider, options) {
+        let mut engine = match start(bundle, candidate, provider, options) {
             Ok(engine) => engine,
-            Err(refused) => return Self::refused(name, refused.reason),
+            Err(refused) => return Self { reason: Some(refused.reason), ..new() },
         };
         let load_ms = before.elapsed().as_secs_f64() * 1e3;
         let Manifest { self_test, preprocess, .. } = &bundle.manifest;
         let input = self_test::input(self_test.seed, preprocess.size);
         let before = Instant::now();
         if let Err(error) = run_backbone(engine.as_mut(), &bundle.manifest, input.view()) {
-            return Self::refused(name, error.to_string());
+            return Self { reason: Some(error.to_string()), ..new() };
         }
         let picture_ms = Some(before.elapsed().as_secs_f64() * 1e3);
-        Self { provider: name, works: true, load_ms: Some(load_ms), picture_ms, reason: None }
-    }
-
-    fn refused(provider: String, reason: String) -> Self {
-        Self { provider, works: false, load_ms: None, picture_ms: None, reason: Some(reason) }
+        Self { works: true, load_ms: Some(load_ms), picture_ms, ..new() }
     }
 }
 
@@ -200,6 +217,7 @@ impl fmt::Display for Answer {
         writeln!(f, "library  ONNX Runtime: {library}")?;
         match &self.lexicon {
             Some(lexicon) => writeln!(f, "names    looked up in {lexicon}")?,
+            None if self.bundle.is_none() => {}
             None => writeln!(f, "names    not used: this bundle learns from pictures alone")?,
         }
         writeln!(f, "{}", self.store)?;
@@ -222,12 +240,14 @@ impl Answer {
             let state = if engine.works { "works" } else { "refused" };
             let reason = engine.reason.clone().unwrap_or_default();
             let times = [ms(engine.load_ms), ms(engine.picture_ms)];
-            [vec![engine.provider.clone(), state.to_owned()], times.to_vec(), vec![reason]].concat()
+            let words = [engine.provider.as_str(), &engine.precision, state].map(str::to_owned);
+            [words.to_vec(), times.to_vec(), vec![reason]].concat()
         };
         let rows: Vec<_> = self.engines.iter().map(row).collect();
         let (left, right) = (Align::Left, Align::Right);
         let times = [("load ms", right), ("picture ms", right)];
-        let columns = [&[("engine", left), ("state", left)][..], &times, &[("reason", left)]];
+        let words = [("engine", left), ("arithmetic", left), ("state", left)];
+        let columns = [&words[..], &times, &[("reason", left)]];
         table(&columns.concat(), &rows)
     }
 }

@@ -157,7 +157,7 @@ fn embed(
     json: bool,
 ) -> (Examples, Vec<FileError>) {
     let bar = progress("embedding", total, json);
-    let precision = embedder.manifest().backbone.precision.to_string();
+    let precision = embedder.precision().to_string();
     let (mut classes, mut errors) = (Vec::new(), Vec::new());
     for (label, files) in plan {
         let mut examples = Vec::new();

@@ -1,14 +1,17 @@
 //! Bundles that are damaged, hostile, or lie about their network.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use edge::embedder::Embedder;
-use edge::engine::{EngineChoice, Provider};
+use edge::engine::{EngineChoice, EngineOptions, Provider, SelectError};
 use edge::knowledge::Knowledge;
-use models::bundle::{Bundle, BundleError, BundleLimits};
+use edge::precision::PrecisionChoice;
+use models::bundle::{Bundle, BundleError, BundleLimits, Precision};
 
-use crate::fixtures::{copy_folder, onnxruntime, options, png, tiny_bundle, tiny_bundle_dir};
+use crate::fixtures::{
+    copy_folder, folder, onnxruntime, options, png, tiny_bundle, tiny_bundle_dir,
+};
 
 pub(crate) fn copy_bundle(to: &Path) {
     copy_folder(&tiny_bundle_dir(), to);
@@ -111,4 +114,45 @@ fn every_shipped_bundle_starts_and_knows_names() {
         let size = embedder.manifest().backbone.embedding_size;
         assert_eq!(embedder.embed(&png(0, 0)).unwrap().embedding.len(), size, "{dir:?}");
     }
+}
+
+#[test]
+fn the_engine_decides_in_which_arithmetic_the_network_runs() {
+    let dir = folder().join("integer-bundle");
+    let bundle = || Bundle::open(&dir, &BundleLimits::default()).unwrap();
+    let embed = |provider, precision: &str, library: Option<PathBuf>| {
+        let options =
+            EngineOptions { precision: precision.parse().unwrap(), ..options(library.clone()) };
+        let mut embedder = Embedder::open(bundle(), EngineChoice::Only(provider), &options)?;
+        let embedding = embedder.embed(&png(0, 0)).unwrap().embedding;
+        Ok::<_, SelectError>((embedder.precision(), embedding))
+    };
+    let distance = |a: &[f32], b: &[f32]| {
+        let length = |values: Vec<f32>| values.iter().map(|x| x * x).sum::<f32>().sqrt();
+        length(a.iter().zip(b).map(|(a, b)| a - b).collect()) / length(b.to_vec())
+    };
+    let (precision, exact) = embed(Provider::Tract, "auto", None).unwrap();
+    assert_eq!(precision, Precision::Fp32, "integers are for other engines");
+    let (precision, asked) = embed(Provider::Tract, "int8", None).unwrap();
+    assert_eq!(precision, Precision::Int8U8, "unless they are asked for");
+    let apart = distance(&asked, &exact);
+    assert!(apart > 1e-4 && apart < 0.2, "{apart}");
+    let (precision, _) = embed(Provider::Tract, "int8-s8", None).unwrap();
+    assert_eq!(precision, Precision::Int8S8);
+    let mut none = bundle();
+    none.manifest.backbone.variants.clear();
+    let int8 = EngineOptions { precision: PrecisionChoice::Int8, ..options(None) };
+    let error = Embedder::open(none, EngineChoice::Only(Provider::Tract), &int8).err().unwrap();
+    assert!(error.to_string().contains("no int8 backbone"), "{error}");
+    // An engine that computes other integers than the bundle says gets the floats.
+    let mut wrong = bundle();
+    wrong.manifest.backbone.variants[0].self_test.embedding.iter_mut().for_each(|x| *x += 9.0);
+    let Some(library) = onnxruntime("integers on ONNX Runtime") else { return };
+    let (precision, fast) = embed(Provider::Cpu, "auto", Some(library.clone())).unwrap();
+    assert_eq!(precision, Precision::Int8U8);
+    assert!(distance(&fast, &asked) < 0.05, "{}", distance(&fast, &asked));
+    let cpu = EngineChoice::Only(Provider::Cpu);
+    let embedder = Embedder::open(wrong, cpu, &options(Some(library))).unwrap();
+    assert_eq!(embedder.precision(), Precision::Fp32);
+    assert!(embedder.rejected()[0].reason.starts_with("in int8-u8: "), "{:?}", embedder.rejected());
 }

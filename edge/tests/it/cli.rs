@@ -148,7 +148,7 @@ fn doctor_tells_bundle_engines_and_store() {
     let missing = Said::of(&sandbox.bare(&["doctor", "--json"]).output().unwrap());
     assert_eq!(missing.code, 1);
     let answer: Value = serde_json::from_str(&missing.out).unwrap();
-    assert!(answer["problems"][0].as_str().unwrap().contains("resnet12-cifar-fs"), "{answer}");
+    assert!(answer["problems"][0].as_str().unwrap().contains("efficientnet-lite0"), "{answer}");
 }
 
 #[test]

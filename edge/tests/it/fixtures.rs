@@ -48,7 +48,7 @@ pub(crate) fn onnxruntime(test: &str) -> Option<PathBuf> {
 }
 
 pub(crate) fn options(onnxruntime: Option<PathBuf>) -> EngineOptions {
-    EngineOptions { onnxruntime, threads: Some(1) }
+    EngineOptions { onnxruntime, threads: Some(1), ..EngineOptions::default() }
 }
 
 /// A drawn picture: `kind` gives colors and the direction of stripes, `variant` moves them.

@@ -7,8 +7,15 @@
 pub(crate) mod data_type {
     /// 32-bit floating point.
     pub(crate) const FLOAT: i32 = 1;
-    /// 16-bit floating point.
+    /// Unsigned 8-bit integer.
+    pub(crate) const UINT8: i32 = 2;
+    /// 8-bit integer.
+    pub(crate) const INT8: i32 = 3;
+    /// 32-bit integer.
+    pub(crate) const INT32: i32 = 6;
+    /// 64-bit integer.
     pub(crate) const INT64: i32 = 7;
+    /// 16-bit floating point.
     pub(crate) const FLOAT16: i32 = 10;
 }
 

@@ -40,7 +40,8 @@ fn network() -> (Graph, Tensors) {
 fn written(storage: WeightStorage) -> Model {
     let (graph, tensors) = network();
     let metadata = BTreeMap::from([("key".to_owned(), "value".to_owned())]);
-    Model::decode(write(&graph, &tensors, storage, &metadata).unwrap().as_slice()).unwrap()
+    Model::decode(write(&graph, &tensors, Storage::Floats(storage), &metadata).unwrap().as_slice())
+        .unwrap()
 }
 
 #[test]
@@ -73,7 +74,8 @@ fn groups_sides_and_limits_are_written() {
     let (graph, _) = network();
     let graph = Graph { nodes, outputs: vec!["r".to_owned()], ..graph };
     let tensors = Tensors::from([("c.weight".to_owned(), ArrayD::zeros(vec![3, 1, 3, 3]))]);
-    let bytes = write(&graph, &tensors, WeightStorage::Fp32, &BTreeMap::new()).unwrap();
+    let bytes =
+        write(&graph, &tensors, Storage::Floats(WeightStorage::Fp32), &BTreeMap::new()).unwrap();
     let graph = Model::decode(bytes.as_slice()).unwrap().graph.unwrap();
     assert_eq!(graph.node[0].attribute[1], ints("pads", &[0, 0, 1, 1]));
     assert_eq!(graph.node[0].attribute[3], int("group", 3));
@@ -115,11 +117,11 @@ fn what_does_not_fit_is_refused() {
     let (graph, mut tensors) = network();
     let none = BTreeMap::new();
     tensors.get_mut("c.weight").unwrap().fill(0.1);
-    let error = write(&graph, &tensors, WeightStorage::Fp16, &none).unwrap_err();
-    assert_eq!(error, OnnxError::Inexact { tensor: "c.weight".to_owned(), value: 0.1 });
+    let error = write(&graph, &tensors, Storage::Floats(WeightStorage::Fp16), &none).unwrap_err();
+    assert_eq!(error, OnnxError::Inexact { tensor: "c.weight".to_owned(), value: 0.1, bits: 16 });
     tensors.remove("c.bias");
     assert!(matches!(
-        write(&graph, &tensors, WeightStorage::Fp32, &none),
+        write(&graph, &tensors, Storage::Floats(WeightStorage::Fp32), &none),
         Err(OnnxError::Graph(_))
     ));
 }

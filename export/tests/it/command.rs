@@ -138,3 +138,57 @@ fn the_help_shows_how() {
         assert!(text.contains(part), "{part} in\n{text}");
     }
 }
+
+/// A folder of pictures for each of two classes.
+fn pictures(bench: &Bench) {
+    for class in ["a", "b"] {
+        fs::create_dir_all(bench.path("pictures").join(class)).unwrap();
+        for i in 0..3u8 {
+            let shade = |x: u32, y: u32| image::Rgb([(x * 7) as u8, (y * 5) as u8, 40 * i]);
+            let picture = image::RgbImage::from_fn(40, 36, shade);
+            picture.save(bench.path(&format!("pictures/{class}/{i}.png"))).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_bundle_may_hold_its_network_in_integers() {
+    let bench = Bench::new();
+    pictures(&bench);
+    let integers = ["--precision", "fp32,int8", "--calibrate", "pictures", "--name", "tiny"];
+    for (out, ranges) in [("a", "minmax"), ("b", "minmax"), ("c", "percentile")] {
+        let output = bench.export(&[&integers[..], &["--out", out, "--ranges", ranges]].concat());
+        assert!(output.status.success(), "{}", errors(&output));
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.contains("the same in int8-u8") && text.contains("in int8-s8"), "{text}");
+    }
+    let read = |dir: &str, file: &str| fs::read(bench.path(dir).join(file)).unwrap();
+    for file in ["manifest.json", "backbone.int8-u8.onnx", "backbone.int8-s8.onnx"] {
+        assert!(read("a", file) == read("b", file), "{file} differs");
+    }
+    assert!(read("a", "backbone.int8-u8.onnx") != read("c", "backbone.int8-u8.onnx"));
+    let bundle = Bundle::open(&bench.path("a"), &BundleLimits::default()).unwrap();
+    let variants = &bundle.manifest.backbone.variants;
+    let engines: Vec<_> = variants.iter().map(|variant| variant.engines[0].as_str()).collect();
+    assert_eq!(engines, ["cpu", "tensorrt"]);
+    assert!(variants.iter().all(|variant| variant.verification.len() == 2), "{variants:?}");
+    let bytes = |file: &str| read("a", file).len();
+    assert!(bytes("backbone.int8-s8.onnx") < bytes("backbone.onnx"));
+}
+
+#[test]
+fn integers_need_pictures_that_can_be_read() {
+    let bench = Bench::new();
+    let missing = bench.export(&["--out", "a", "--precision", "int8"]);
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(errors(&missing).contains("needs --calibrate"), "{}", errors(&missing));
+    pictures(&bench);
+    fs::write(bench.path("pictures/a/0.png"), "no picture").unwrap();
+    let integers = ["--out", "a", "--precision", "int8", "--calibrate", "pictures"];
+    let broken = bench.export(&integers);
+    assert_eq!(broken.status.code(), Some(2));
+    assert!(errors(&broken).contains("a/0.png"), "{}", errors(&broken));
+    let nowhere = bench.export(&["--out", "a", "--precision", "int8", "--calibrate", "nowhere"]);
+    assert_eq!(nowhere.status.code(), Some(2));
+    assert_eq!(bench.names(), ["pictures", "run"]);
+}

@@ -66,6 +66,18 @@ fn the_tiny_bundle_is_committed() {
     check(&folder().join("tiny-bundle"), &contents(&out));
 }
 
+/// A bundle with its network in 8 bits as well. Ranges are rounded, so that every machine finds the same.
+#[test]
+fn the_integer_bundle_is_committed() {
+    let fresh = tempfile::tempdir().unwrap();
+    let out = fresh.path().join("integer-bundle");
+    let recipe = sample::integer_recipe("integer-bundle");
+    export::bundle_writer::export(&sample::run(), &recipe, &EngineOptions::default(), &out)
+        .unwrap();
+    fs::create_dir_all(folder().join("integer-bundle")).unwrap();
+    check(&folder().join("integer-bundle"), &contents(&out));
+}
+
 /// A bundle that knows names, and its lexicon beside it.
 #[test]
 fn the_knowing_bundle_is_committed() {

@@ -73,7 +73,12 @@ fn a_full_network_ships_in_17_megabytes() {
     let tensors: Tensors = graph.parameters().unwrap().into_iter().map(ones).collect();
     let (graph, tensors) = export::fold::fold(&graph, &tensors).unwrap();
     let tensors = fp16::narrow(&tensors).unwrap();
-    let file = export::onnx::write(&graph, &tensors, WeightStorage::Fp16, &Default::default());
+    let file = export::onnx::write(
+        &graph,
+        &tensors,
+        export::onnx::Storage::Floats(WeightStorage::Fp16),
+        &Default::default(),
+    );
     let bytes = file.unwrap().len();
     assert!((15_900_000..17_000_000).contains(&bytes), "{bytes} bytes");
 }

@@ -1,5 +1,6 @@
 //! Our files in the eyes of Python's `onnx` (its full checker) and `onnxruntime`.
 
+use edge::engine::EngineOptions;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -96,11 +97,20 @@ fn python_accepts_what_ships() {
     let inputs = [("image".to_owned(), run.golden.inputs["image"].clone())];
     let golden = [run.golden.outputs["embedding"].clone()];
     let items = [WeightStorage::Fp32, WeightStorage::Fp16].map(|storage| {
-        let draft = Draft::new(&run, &sample::recipe("tiny", storage)).unwrap();
+        let draft =
+            Draft::new(&run, &sample::recipe("tiny", storage), &EngineOptions::default()).unwrap();
         item(folder.path(), &storage.to_string(), &draft.onnx, &inputs, &golden)
     });
+    let integers =
+        Draft::new(&run, &sample::integer_recipe("tiny"), &EngineOptions::default()).unwrap();
+    let variants = integers.variants.iter().map(|variant| {
+        let (name, onnx) = variant.file();
+        item(folder.path(), &name, &onnx, &inputs, &golden)
+    });
+    let items: Vec<_> = items.into_iter().chain(variants).collect();
     let answers = ask(&python, folder.path(), &items);
-    for (answer, allowed) in answers.iter().zip([1e-5, 2e-3]) {
+    assert_eq!(answers.len(), 4);
+    for (answer, allowed) in answers.iter().zip([1e-5, 2e-3, 0.25, 0.25]) {
         let relative = answer["difference"].as_f64().unwrap() / answer["largest"].as_f64().unwrap();
         assert!(relative < allowed, "{answer}");
         assert_eq!((&answer["opset"], &answer["ir"]), (&json!([17]), &json!(8)));

@@ -7,8 +7,10 @@ use std::process::{Command, Output};
 use edge::engine::{Engine, EngineChoice, EngineOptions, Model, Provider, select};
 use edge::find::{self, Surroundings};
 use export::bundle_writer::Recipe;
+use export::calibrate::Method;
 use export::run::{Completer, Run};
-use models::bundle::WeightStorage;
+use export::variant::Calibration;
+use models::bundle::{Precision, WeightStorage, self_test};
 use models::cases::Case;
 use models::checkpoint::{Checkpoint, Golden, Provenance};
 use models::few_shot::kernel::KernelCompleter;
@@ -36,7 +38,7 @@ pub(crate) fn skipped(what: &str, reason: &str) {
 pub(crate) fn options() -> EngineOptions {
     EngineOptions {
         onnxruntime: find::onnxruntime(None, &Surroundings::read()).ok(),
-        threads: None,
+        ..EngineOptions::default()
     }
 }
 
@@ -199,7 +201,18 @@ fn learned(lexicon: &Lexicon, prototypes: ArrayView2<'_, f32>, space_id: String)
 pub(crate) fn recipe(name: &str, storage: WeightStorage) -> Recipe {
     let weights_licence = "MIT OR Apache-2.0".to_owned();
     let (name, accuracy) = (name.to_owned(), Vec::new());
-    Recipe { name, storage, accuracy, weights_licence, lexicon: None }
+    Recipe { name, storage, accuracy, weights_licence, lexicon: None, calibration: None }
+}
+
+/// The same with variants in 8 bits, whose ranges are those of noise.
+pub(crate) fn integer_recipe(name: &str) -> Recipe {
+    let noise = |seed| self_test::input(seed, 32).remove_axis(Axis(0));
+    let calibration = Calibration {
+        precisions: vec![Precision::Int8U8, Precision::Int8S8],
+        pictures: (0..8).map(noise).collect(),
+        method: Method::default(),
+    };
+    Recipe { calibration: Some(calibration), ..recipe(name, WeightStorage::Fp16) }
 }
 
 /// A fresh folder with a run in `run`, and the program to try on it.
@@ -258,5 +271,11 @@ pub(crate) fn outputs(case: &Case, engine: &mut dyn Engine) -> Vec<ArrayD<f32>> 
 
 /// A case's network as ONNX.
 pub(crate) fn onnx(case: &Case, tensors: &Tensors, storage: WeightStorage) -> Vec<u8> {
-    export::onnx::write(&case.graph, tensors, storage, &Default::default()).unwrap()
+    export::onnx::write(
+        &case.graph,
+        tensors,
+        export::onnx::Storage::Floats(storage),
+        &Default::default(),
+    )
+    .unwrap()
 }

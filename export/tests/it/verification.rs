@@ -20,7 +20,7 @@ fn difference(verified: &Verified, engine: &str) -> Difference {
 }
 
 fn verified(run: &Run, storage: WeightStorage, options: &EngineOptions) -> Verified {
-    let draft = Draft::new(run, &recipe("tiny", storage)).unwrap();
+    let draft = Draft::new(run, &recipe("tiny", storage), &EngineOptions::default()).unwrap();
     verify(&draft.subject(run), options)
 }
 
@@ -61,10 +61,12 @@ fn a_moved_weight_is_noticed_by_every_engine() {
 #[test]
 fn only_the_engine_that_is_wrong_is_refused() {
     let run = sample::run();
-    let draft = Draft::new(&run, &recipe("tiny", WeightStorage::Fp32)).unwrap();
+    let draft =
+        Draft::new(&run, &recipe("tiny", WeightStorage::Fp32), &EngineOptions::default()).unwrap();
     let mut other = run.clone();
     other.checkpoint.parameters.get_mut("layer1.conv1.weight").unwrap().mapv_inplace(|w| -w);
-    let other = Draft::new(&other, &recipe("tiny", WeightStorage::Fp32)).unwrap();
+    let other = Draft::new(&other, &recipe("tiny", WeightStorage::Fp32), &EngineOptions::default())
+        .unwrap();
     // The tensors are right and the file is not: what runs the file is refused.
     let mut subject = draft.subject(&run);
     subject.onnx = &other.onnx;
@@ -80,7 +82,8 @@ fn only_the_engine_that_is_wrong_is_refused() {
 #[test]
 fn an_engine_must_pass_the_self_test_too() {
     let run = sample::run();
-    let mut draft = Draft::new(&run, &recipe("tiny", WeightStorage::Fp32)).unwrap();
+    let mut draft =
+        Draft::new(&run, &recipe("tiny", WeightStorage::Fp32), &EngineOptions::default()).unwrap();
     draft.manifest.self_test.embedding[3] += 1.0;
     let verified = verify(&draft.subject(&run), &EngineOptions::default());
     let Outcome::Failed { reason } = outcome(&verified, "tract") else { panic!("{verified}") };

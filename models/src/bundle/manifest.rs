@@ -13,9 +13,10 @@ use crate::hex;
 use crate::preprocess::{Preprocess, PreprocessError};
 
 /// The version of the format that is written.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
 
-/// The oldest version that is read: the first had no `knowledge`, the second no `knowledge.completer`.
+/// The oldest version that is read: the first had no `knowledge`, the second no `knowledge.completer`, the third no
+/// `backbone.variants`.
 pub const OLDEST_FORMAT: u32 = 1;
 
 /// The manifest's file name.
@@ -93,6 +94,26 @@ pub struct Network {
     pub weights: WeightStorage,
     /// The most pictures of one run.
     pub max_batch: usize,
+    /// The same network in other arithmetic, for engines that are faster with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub variants: Vec<Variant>,
+}
+
+/// A network once more, in other arithmetic. Its embeddings are of the same space.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Variant {
+    /// The ONNX file, with the inputs and outputs of the network's own.
+    pub file: String,
+    /// The arithmetic that it asks of an engine.
+    pub precision: Precision,
+    /// The engines that it is for, by their words on the command line (`cpu`, `tensorrt`); no other is given it unless the
+    /// user asks for the precision.
+    pub engines: Vec<String>,
+    /// How far each engine was from the reference of the same arithmetic when the bundle was written.
+    pub verification: Vec<Verification>,
+    /// A problem with its answer in this arithmetic.
+    pub self_test: SelfTest,
 }
 
 /// The files that turn a name into a prototype.
@@ -136,16 +157,31 @@ pub struct NamedFile {
 
 /// The arithmetic of a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Precision {
     /// 32-bit floating point.
     Fp32,
+    /// 8-bit integers, unsigned between operations.
+    #[serde(rename = "int8-u8")]
+    Int8U8,
+    /// 8-bit integers, signed and around 0 between operations.
+    #[serde(rename = "int8-s8")]
+    Int8S8,
+}
+
+impl Precision {
+    /// Every precision, the widest first.
+    pub const ALL: [Self; 3] = [Self::Fp32, Self::Int8U8, Self::Int8S8];
 }
 
 impl fmt::Display for Precision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("fp32")
+        f.pad(match self {
+            Self::Fp32 => "fp32",
+            Self::Int8U8 => "int8-u8",
+            Self::Int8S8 => "int8-s8",
+        })
     }
 }
 
@@ -190,7 +226,7 @@ impl FileEntry {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Accuracy {
-    /// The engine that made the embeddings.
+    /// The engine that made the embeddings, and the precision unless it was fp32 (`onnxruntime/cpu int8-u8`).
     pub engine: String,
     /// The figures and their protocol.
     pub report: Report,
@@ -341,7 +377,13 @@ impl Manifest {
             "backbone.max_batch",
             "1 to 4096",
             network.max_batch,
-        )
+        )?;
+        network.variants.iter().try_for_each(|variant| {
+            let file = &variant.file;
+            let field = "backbone.variants.file";
+            require(self.files.contains_key(file), field, "one of `files`", file)?;
+            variant.self_test.check(embedding)
+        })
     }
 
     fn check_knowledge(&self) -> Result<(), ManifestError> {

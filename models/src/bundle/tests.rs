@@ -34,6 +34,7 @@ fn manifest() -> Manifest {
             precision: Precision::Fp32,
             weights: WeightStorage::Fp16,
             max_batch: 8,
+            variants: Vec::new(),
         },
         preprocess: Preprocess::paper(16),
         knowledge: None,
@@ -155,8 +156,8 @@ fn a_linked_file_is_refused() {
 #[test]
 fn a_wrong_field_is_named() {
     for (from, to, expected) in [
-        ("\"format\": 3", "\"format\": 4", "the bundle has format 4, expected 1 to 3"),
-        ("\"format\": 3", "\"format\": 0", "the bundle has format 0, expected 1 to 3"),
+        ("\"format\": 4", "\"format\": 5", "the bundle has format 5, expected 1 to 4"),
+        ("\"format\": 4", "\"format\": 0", "the bundle has format 0, expected 1 to 4"),
         ("\"name\": \"test\"", "\"name\": \"Te/st\"", "`name` is \"Te/st\""),
         ("\"name\": \"test\"", "\"nome\": \"test\"", "unknown field `nome`"),
         (&"0".repeat(64), "00", "`space_id` is \"00\""),

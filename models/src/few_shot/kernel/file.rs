@@ -127,6 +127,8 @@ impl KernelCompleter {
         file.floats.insert("dual".to_owned(), dual.mapv(|x| x as f32).into_dyn());
         file.integers.insert("line".to_owned(), lines.collect::<Array1<i64>>().into_dyn());
         file.integers.insert("line_length".to_owned(), lengths.into_dyn());
+        // Nearly all of the file; predictions are sums over many classes, in which the rounding is lost.
+        file.halves.extend(["dual", "word"].map(str::to_owned));
         insert_errors(&mut file, &self.errors, dual.ncols());
         insert_lifts(&mut file, &self.lifts);
         Ok(file.to_bytes()?)
@@ -262,7 +264,7 @@ mod tests {
         assert_eq!(read.lifts(), completer.lifts());
         let asked = [class(0.7, &[1, 9])];
         let difference = read.semantic(&asked) - completer.semantic(&asked);
-        assert!(difference.iter().all(|d| d.abs() < 1e-5), "{difference}");
+        assert!(difference.iter().all(|d| d.abs() < 2e-3), "{difference}");
         for cut in [0, 9, bytes.len() / 2, bytes.len() - 1] {
             assert!(KernelCompleter::parse(&bytes[..cut]).is_err());
         }

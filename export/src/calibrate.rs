@@ -1,0 +1,227 @@
+//! Which numbers a network computes on real pictures: what an 8-bit network must be able to tell apart.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use edge::engine::{EngineChoice, EngineError, EngineOptions, Model, SelectError, select};
+use models::bundle::WeightStorage;
+use models::dataset::{Class, Dataset, DatasetError, Split};
+use models::graph::Graph;
+use models::picture::PictureLimits;
+use models::preprocess::{Preprocess, PreprocessError};
+use models::tensors::Tensors;
+use ndarray::{Array3, ArrayD, Axis};
+
+use crate::onnx::{self, OnnxError, Storage};
+use crate::precision::int8::{self, Ranges};
+
+/// Pictures that are looked at: more were seen to change nothing.
+pub const PICTURES: usize = 128;
+
+/// Bins of a histogram.
+const BINS: usize = 2048;
+
+/// What of all values [`Method::Percentile`] keeps.
+const KEPT: f64 = 0.9999;
+
+/// How the range of a value is chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Method {
+    /// From the least to the greatest that was seen.
+    #[default]
+    Minmax,
+    /// What holds 99.99 % of what was seen: rare greater values are cut, the others get finer steps.
+    Percentile,
+}
+
+/// Why a network could not be looked at.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CalibrateError {
+    /// The pictures cannot be read.
+    #[error("--calibrate: {0}")]
+    Dataset(#[from] DatasetError),
+    /// A picture cannot become the network's input.
+    #[error("--calibrate: {0}")]
+    Preprocess(#[from] PreprocessError),
+    /// The network cannot be written.
+    #[error(transparent)]
+    Onnx(#[from] OnnxError),
+    /// No engine runs it.
+    #[error(transparent)]
+    Select(#[from] SelectError),
+    /// An engine failed.
+    #[error("the engine failed on a picture of --calibrate: {0}")]
+    Engine(#[from] EngineError),
+}
+
+impl CalibrateError {
+    /// Whether the pictures are at fault.
+    pub fn is_bad_input(&self) -> bool {
+        matches!(self, Self::Dataset(_) | Self::Preprocess(_))
+    }
+}
+
+/// [`PICTURES`] pictures of a data set as a network's inputs `[3, h, w]`, evenly from all base classes, or from all classes
+/// where there are no base classes.
+///
+/// # Errors
+/// The first picture that cannot be used.
+pub fn pictures(data: &Path, preprocess: &Preprocess) -> Result<Vec<Array3<f32>>, CalibrateError> {
+    let dataset = Dataset::open(data)?;
+    let mut classes = dataset.split(Split::Base);
+    if classes.is_empty() {
+        classes = dataset.classes.iter().collect();
+    }
+    let most = classes.iter().map(|class| class.pictures.len()).max().unwrap_or(0);
+    let round = |i: usize| classes.iter().filter_map(move |class: &&Class| class.pictures.get(i));
+    let chosen = (0..most).flat_map(round).take(PICTURES);
+    let limits = PictureLimits::default();
+    let input = |picture| Ok(preprocess.apply(&dataset.picture(picture, &limits)?)?);
+    chosen.map(input).collect()
+}
+
+/// The ranges of all values that an 8-bit network rounds, over these pictures; a little wider, so that the last bits, which
+/// depend on the engine and the machine, do not matter.
+///
+/// # Errors
+/// [`CalibrateError`].
+pub fn ranges(
+    graph: &Graph,
+    tensors: &Tensors,
+    pictures: &[Array3<f32>],
+    method: Method,
+    options: &EngineOptions,
+) -> Result<Ranges, CalibrateError> {
+    let mut seen = Seen::of(graph, tensors, options)?;
+    let mut extremes = Ranges::new();
+    seen.each(pictures, |name, values| {
+        let [least, greatest] = extremes.entry(name.to_owned()).or_insert([0.0, 0.0]);
+        for &x in values {
+            // A comparison would drop what is not a number.
+            *least = if x < *least || x.is_nan() { x } else { *least };
+            *greatest = if x > *greatest || x.is_nan() { x } else { *greatest };
+        }
+    })?;
+    if method == Method::Minmax {
+        return Ok(extremes.into_iter().map(|(name, range)| (name, range.map(outward))).collect());
+    }
+    let mut histograms: BTreeMap<String, Histogram> = BTreeMap::new();
+    seen.each(pictures, |name, values| {
+        let new = || Histogram { range: extremes[name], counts: vec![0; BINS] };
+        histograms.entry(name.to_owned()).or_insert_with(new).add(values);
+    })?;
+    let kept = |histogram: Histogram| histogram.kept().map(outward);
+    Ok(histograms.into_iter().map(|(name, histogram)| (name, kept(histogram))).collect())
+}
+
+/// Away from 0, to the next number of 11 significant bits.
+fn outward(x: f32) -> f32 {
+    const DROPPED: u32 = 13;
+    let bits = x.to_bits();
+    let kept = (bits + (1 << DROPPED) - 1) >> DROPPED << DROPPED;
+    if x.is_finite() { f32::from_bits(kept) } else { x }
+}
+
+/// The network with all rounded values as outputs, on an engine.
+struct Seen {
+    engine: Box<dyn edge::engine::Engine>,
+    input: String,
+    names: Vec<String>,
+}
+
+impl Seen {
+    fn of(
+        graph: &Graph,
+        tensors: &Tensors,
+        options: &EngineOptions,
+    ) -> Result<Self, CalibrateError> {
+        let input = graph.inputs[0].clone();
+        let computed = int8::points(graph).into_iter().filter(|name| *name != input.name);
+        let names: Vec<String> = computed.collect();
+        let graph = Graph { outputs: names.clone(), ..graph.clone() };
+        let storage = Storage::Floats(WeightStorage::Fp32);
+        let onnx = onnx::write(&graph, tensors, storage, &BTreeMap::new())?;
+        let inputs = [(input.name.clone(), input.shape)];
+        let model = Model { onnx: &onnx, inputs: &inputs, max_batch: 1 };
+        let engine = select(&model, EngineChoice::Auto, options)?.engine;
+        Ok(Self { engine, input: input.name, names })
+    }
+
+    /// Shows each value of each picture.
+    fn each(
+        &mut self,
+        pictures: &[Array3<f32>],
+        mut look: impl FnMut(&str, &ArrayD<f32>),
+    ) -> Result<(), CalibrateError> {
+        for picture in pictures {
+            let picture = picture.view().insert_axis(Axis(0)).into_dyn();
+            look(&self.input, &picture.to_owned());
+            let outputs = self.engine.run(&[(&self.input, picture)])?;
+            self.names.iter().zip(&outputs).for_each(|(name, values)| look(name, values));
+        }
+        Ok(())
+    }
+}
+
+/// How often values were seen, over their whole range.
+struct Histogram {
+    range: [f32; 2],
+    counts: Vec<u64>,
+}
+
+impl Histogram {
+    fn add(&mut self, values: &ArrayD<f32>) {
+        let [least, greatest] = self.range;
+        let bins = BINS as f32 / (greatest - least).max(f32::MIN_POSITIVE);
+        for &x in values {
+            let bin = ((x - least) * bins) as usize;
+            self.counts[bin.min(BINS - 1)] += 1;
+        }
+    }
+
+    /// The range without as few values on both sides as may be cut.
+    fn kept(&self) -> [f32; 2] {
+        let total: u64 = self.counts.iter().sum();
+        let cut = ((1.0 - KEPT) / 2.0 * total as f64) as u64;
+        let inside = |counts: &mut dyn Iterator<Item = &u64>| {
+            let mut sum = 0;
+            counts
+                .take_while(|&&n| {
+                    sum += n;
+                    sum <= cut
+                })
+                .count()
+        };
+        let below = inside(&mut self.counts.iter());
+        let above = inside(&mut self.counts.iter().rev());
+        let [least, greatest] = self.range;
+        let bin = (greatest - least) / BINS as f32;
+        [least + below as f32 * bin, greatest - above as f32 * bin]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_grow_by_less_than_a_thousandth() {
+        for x in [1.0, -1.0, 0.0, 0.1, -7.3, 1e-20, 65504.5] {
+            let grown = outward(x);
+            assert!(grown.abs() >= x.abs() && (grown - x).abs() <= 1e-3 * x.abs(), "{x} {grown}");
+            assert_eq!(outward(grown), grown);
+        }
+        assert!(outward(f32::NAN).is_nan() && outward(0.1) == outward(0.100_000_1));
+    }
+
+    #[test]
+    fn rare_values_are_cut_and_the_rest_is_kept() {
+        let mut histogram = Histogram { range: [-1.0, 100.0], counts: vec![0; BINS] };
+        let values: Vec<f32> = (0..100_000).map(|i| (i % 100) as f32 / 50.0 - 1.0).collect();
+        histogram.add(&ndarray::Array1::from(values).into_dyn());
+        histogram.add(&ndarray::arr1(&[100.0, 100.0]).into_dyn());
+        let [least, greatest] = histogram.kept();
+        assert!(least < -0.9 && (0.97..1.2).contains(&greatest), "{least} {greatest}");
+    }
+}
