@@ -168,6 +168,7 @@ fn version(config: &Config, embedder: &Embedder, names: bool) -> wire::Version {
         },
         engine: wire::Engine {
             provider: embedder.provider().to_string(),
+            precision: embedder.precision().to_string(),
             rejected: rejected.collect(),
         },
         limits: wire::Limits {
@@ -197,7 +198,7 @@ impl std::fmt::Display for Report<'_> {
         let Places { bundle: bundle_place, store, .. } = self.places;
         writeln!(f, "Handful {version} listens on http://{}", self.address)?;
         writeln!(f, "  bundle  {} ({})", bundle.name, shown(bundle_place))?;
-        writeln!(f, "  engine  {}{}", engine.provider, self.why())?;
+        writeln!(f, "  engine  {} in {}{}", engine.provider, engine.precision, self.why())?;
         for wire::Rejection { provider, reason } in &engine.rejected {
             writeln!(f, "          not {provider}: {reason}")?;
         }

@@ -389,6 +389,9 @@ pub struct Engine {
     /// Who runs the network.
     #[schema(example = "onnxruntime/cpu")]
     pub provider: String,
+    /// The arithmetic of the network.
+    #[schema(example = "int8-u8")]
+    pub precision: String,
     /// Those tried before it.
     pub rejected: Vec<Rejection>,
 }

@@ -59,7 +59,7 @@ fn the_start_says_where_what_and_why() {
     let service = Service::start_on(store.path(), &[]);
     let report = &service.report;
     for part in
-        [&service.address, "bundle", "engine  tract, passed", store.path().to_str().unwrap()]
+        [&service.address, "bundle", "engine  tract in fp32, passed", store.path().to_str().unwrap()]
     {
         assert!(report.contains(part), "`{part}` is missing in: {report}");
     }
