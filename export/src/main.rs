@@ -6,15 +6,17 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use clap::{Parser, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use edge::engine::{EngineChoice, EngineOptions};
 use edge::find::{self, NotFound, Surroundings};
 use export::bundle_writer::{Draft, Proof, Recipe, WriteError, export};
 use export::calibrate::{self, Method};
 use export::completer::NETWORK;
+use export::inspect::{InspectError, Inspection};
+use export::recheck::Recheck;
 use export::run::{CHECKPOINT, Run, RunError};
 use export::variant::Calibration;
-use models::bundle::{Accuracy, Precision, WeightStorage};
+use models::bundle::{Accuracy, Bundle, BundleError, BundleLimits, Precision, WeightStorage};
 use models::disk;
 use models::knowledge::lexicon;
 use models::preprocess::Preprocess;
@@ -26,6 +28,8 @@ Examples:
   handful-export runs/cifar-fs --out bundles/named --lexicon lexicon.bin
   handful-export runs/cifar-fs --out out/b --accuracy val-1.json --accuracy tract=device-1.json
   handful-export runs/lite0 --out bundles/lite0 --precision fp32,int8-u8 --calibrate pictures/
+  handful-export inspect bundles/lite0
+  handful-export verify bundles/lite0 --against runs/lite0
 
 The run's folder holds best.safetensors and golden.safetensors, as `handful-train pretrain` and
 `handful-train import` write them. An existing bundle at --out is replaced; any other
@@ -38,7 +42,46 @@ const MAX_REPORT_BYTES: u64 = 1 << 20;
 /// Write a training run as a bundle: fold, write ONNX, verify on every engine here, put in place.
 #[derive(Debug, Parser)]
 #[command(name = "handful-export", version, after_help = EXAMPLES)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    export: Option<Export>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// What a bundle is: layers, sizes, accuracy, where it comes from, under what terms
+    Inspect {
+        /// The bundle's folder.
+        bundle: PathBuf,
+        /// Print one JSON object instead of text.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Prove a bundle again: hashes, self-tests on every engine here, and a run's golden outputs
+    Verify {
+        /// The bundle's folder.
+        bundle: PathBuf,
+        /// The run that it was made of: its golden outputs are replayed.
+        #[arg(long, value_name = "RUN")]
+        against: Option<PathBuf>,
+        /// The engine to try: auto (all), tensorrt, cuda, cpu or tract.
+        #[arg(long, default_value = "auto")]
+        engine: EngineChoice,
+        /// ONNX Runtime's library [default: where `handful` looks for it].
+        #[arg(long, value_name = "FILE")]
+        onnxruntime: Option<PathBuf>,
+        /// Print one JSON object instead of text.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Write a run as a bundle.
+#[derive(Debug, Args)]
+struct Export {
     /// The run's folder.
     run: PathBuf,
     /// The folder to write.
@@ -97,16 +140,58 @@ enum Arithmetic {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match run(&arguments) {
+    let (result, json) = match (&arguments.command, &arguments.export) {
+        (Some(Command::Inspect { bundle, json }), _) => (inspect(bundle, *json), *json),
+        (Some(Command::Verify { bundle, against, engine, onnxruntime, json }), _) => {
+            let (against, library) = (against.as_deref(), onnxruntime.as_deref());
+            (verify(bundle, against, *engine, library, *json), *json)
+        }
+        (None, Some(export)) => (run(export), export.json),
+        // clap asks for a run where there is no command.
+        (None, None) => (Err(BadInput("expected a run to export".to_owned()).into()), false),
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            report_failure(&error, arguments.json);
+            report_failure(&error, json);
             ExitCode::from(if is_bad_input(&error) { 2 } else { 1 })
         }
     }
 }
 
-fn run(arguments: &Arguments) -> anyhow::Result<()> {
+fn inspect(bundle: &Path, json: bool) -> anyhow::Result<()> {
+    let inspection = Inspection::of(&Bundle::open(bundle, &BundleLimits::default())?)?;
+    show(&inspection, json)
+}
+
+fn verify(
+    bundle: &Path,
+    against: Option<&Path>,
+    engine: EngineChoice,
+    library: Option<&Path>,
+    json: bool,
+) -> anyhow::Result<()> {
+    let bundle = Bundle::open(bundle, &BundleLimits::default())?;
+    let run = against.map(Run::open).transpose()?;
+    let onnxruntime = find::onnxruntime_for(engine, library, &Surroundings::read())?;
+    let options = EngineOptions { onnxruntime, ..EngineOptions::default() };
+    let recheck = Recheck::of(&bundle, run.as_ref(), engine, &options)?;
+    show(&recheck, json)?;
+    anyhow::ensure!(
+        recheck.passed(),
+        "the bundle does not compute here what it says (see the table)"
+    );
+    Ok(())
+}
+
+fn show(answer: &(impl std::fmt::Display + serde::Serialize), json: bool) -> anyhow::Result<()> {
+    let text = if json { serde_json::to_string_pretty(answer)? } else { answer.to_string() };
+    // A closed pipe is the reader's choice.
+    let _ = writeln!(std::io::stdout(), "{text}");
+    Ok(())
+}
+
+fn run(arguments: &Export) -> anyhow::Result<()> {
     let start = Instant::now();
     let run = Run::open(&arguments.run)?;
     let recipe = recipe(arguments, &run.checkpoint.preprocess)?;
@@ -132,7 +217,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn recipe(arguments: &Arguments, preprocess: &Preprocess) -> anyhow::Result<Recipe> {
+fn recipe(arguments: &Export, preprocess: &Preprocess) -> anyhow::Result<Recipe> {
     let folder = || Some(arguments.out.file_name()?.to_string_lossy().into_owned());
     Ok(Recipe {
         name: arguments.name.clone().or_else(folder).unwrap_or_default(),
@@ -152,10 +237,7 @@ fn recipe(arguments: &Arguments, preprocess: &Preprocess) -> anyhow::Result<Reci
 }
 
 /// What variants are made from, if any are asked for.
-fn calibration(
-    arguments: &Arguments,
-    preprocess: &Preprocess,
-) -> anyhow::Result<Option<Calibration>> {
+fn calibration(arguments: &Export, preprocess: &Preprocess) -> anyhow::Result<Option<Calibration>> {
     let mut precisions = Vec::new();
     for asked in &arguments.precision {
         precisions.extend(match asked {
@@ -200,7 +282,8 @@ struct BadInput(String);
 
 fn is_bad_input(error: &anyhow::Error) -> bool {
     let write = error.downcast_ref::<WriteError>().is_some_and(WriteError::is_bad_input);
-    write || error.is::<RunError>() || error.is::<NotFound>() || error.is::<BadInput>()
+    let bundle = error.is::<BundleError>() || error.is::<InspectError>();
+    write || bundle || error.is::<RunError>() || error.is::<NotFound>() || error.is::<BadInput>()
 }
 
 fn report_failure(error: &anyhow::Error, json: bool) {

@@ -252,11 +252,11 @@ mod tests {
                 let length = |x: &ArrayD<f32>| x.mapv(|x| x * x).sum().sqrt();
                 let apart = length(&(&got - &exact)) / length(&exact);
                 assert!(apart > 1e-4 && apart < 0.2, "{name} {activations:?}: {apart}");
-                let zeros = quantized.graph.nodes.iter().filter_map(|node| match node.op {
+                let mut zeros = quantized.graph.nodes.iter().filter_map(|node| match node.op {
                     Op::FakeQuantize(quantization) => Some(quantization.zero_point),
                     _ => None,
                 });
-                let all_zero = zeros.fold(true, |all, zero| all && zero == 0);
+                let all_zero = zeros.all(|zero| zero == 0);
                 assert_eq!(all_zero, activations == Activations::Signed);
             }
         }

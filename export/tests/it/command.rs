@@ -192,3 +192,63 @@ fn integers_need_pictures_that_can_be_read() {
     assert_eq!(nowhere.status.code(), Some(2));
     assert_eq!(bench.names(), ["pictures", "run"]);
 }
+
+fn program(bench: &Bench, arguments: &[&str]) -> std::process::Output {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_handful-export"));
+    command.env_remove("CARGO_MANIFEST_DIR").env_remove("ORT_DYLIB_PATH");
+    command.current_dir(bench.folder.path()).args(arguments).output().unwrap()
+}
+
+#[test]
+fn a_bundle_is_inspected() {
+    let bench = Bench::new();
+    pictures(&bench);
+    let integers = ["--out", "tiny", "--precision", "int8", "--calibrate", "pictures"];
+    assert!(bench.export(&integers).status.success());
+    let text = String::from_utf8(program(&bench, &["inspect", "tiny"]).stdout).unwrap();
+    for part in
+        ["convolution", "backbone.int8-u8.onnx", "int8-s8 for tensorrt", "not measured", "MIT"]
+    {
+        assert!(text.contains(part), "{part} in\n{text}");
+    }
+    let object: Value =
+        serde_json::from_slice(&program(&bench, &["inspect", "tiny", "--json"]).stdout).unwrap();
+    let files = object["manifest"]["files"].as_object().unwrap();
+    assert_eq!(files.len(), 3);
+    assert!(object["parameters"].as_u64().unwrap() > 1000, "{object}");
+    let missing = program(&bench, &["inspect", "nowhere"]);
+    assert_eq!(missing.status.code(), Some(2), "{}", errors(&missing));
+}
+
+#[test]
+fn a_bundle_is_proved_again_and_against_its_run() {
+    let bench = Bench::new();
+    assert!(bench.export(&["--out", "tiny"]).status.success());
+    let verify = |arguments: &[&str]| program(&bench, &[&["verify", "tiny"], arguments].concat());
+    let proved = verify(&["--against", "run"]);
+    let text = String::from_utf8(proved.stdout.clone()).unwrap();
+    assert!(proved.status.success(), "{text}{}", errors(&proved));
+    assert!(text.contains("1 file(s)") && text.contains("golden outputs"), "{text}");
+    let object: Value = serde_json::from_slice(&verify(&["--json"]).stdout).unwrap();
+    assert_eq!(object["self_tests"].as_array().unwrap().len(), 4);
+    assert_eq!(object.get("golden"), None);
+    let absent = verify(&["--engine", "tensorrt"]);
+    assert_ne!(absent.status.code(), Some(0), "an engine that is asked for must run");
+
+    // Another run with the same sizes: the bundle does not compute what that one learned.
+    let mut other = sample::run();
+    let weight = other.checkpoint.parameters.values_mut().next().unwrap();
+    weight.mapv_inplace(|x| x * 1.5);
+    sample::save(&other, &bench.path("other"));
+    let refused = verify(&["--against", "other"]);
+    assert_eq!(refused.status.code(), Some(2), "{}", errors(&refused));
+    assert!(errors(&refused).contains("the run's space"), "{}", errors(&refused));
+
+    let file = bench.path("tiny/backbone.onnx");
+    let mut bytes = fs::read(&file).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&file, bytes).unwrap();
+    let damaged = verify(&[]);
+    assert_eq!(damaged.status.code(), Some(2));
+    assert!(errors(&damaged).contains("SHA-256"), "{}", errors(&damaged));
+}

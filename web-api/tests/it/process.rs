@@ -58,9 +58,12 @@ fn the_start_says_where_what_and_why() {
     let store = tempfile::tempdir().unwrap();
     let service = Service::start_on(store.path(), &[]);
     let report = &service.report;
-    for part in
-        [&service.address, "bundle", "engine  tract in fp32, passed", store.path().to_str().unwrap()]
-    {
+    for part in [
+        &service.address,
+        "bundle",
+        "engine  tract in fp32, passed",
+        store.path().to_str().unwrap(),
+    ] {
         assert!(report.contains(part), "`{part}` is missing in: {report}");
     }
     assert!(report.contains("(0 classes, 0 pictures)"), "{report}");
