@@ -6,6 +6,7 @@ pub(crate) mod finetune;
 pub(crate) mod import;
 pub(crate) mod knowledge;
 pub(crate) mod lexicon;
+pub(crate) mod plot;
 pub(crate) mod pretrain;
 pub(crate) mod statistics;
 

@@ -4,6 +4,7 @@
 //! [`net`]; each stage is one page in [`stages`], read top to bottom.
 
 pub mod augment;
+pub mod chart;
 pub mod completer_learner;
 pub mod config;
 pub mod device;

@@ -6,7 +6,9 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use commands::{complete, evaluate, finetune, import, knowledge, lexicon, pretrain, statistics};
+use commands::{
+    complete, evaluate, finetune, import, knowledge, lexicon, plot, pretrain, statistics,
+};
 use train::error::is_bad_input;
 
 /// Trains few-shot backbones on libtorch.
@@ -54,6 +56,11 @@ enum Command {
         after_help = "Examples:\n  handful-train evaluate runs/cifar --data cifar_fs.tar.gz --split val --k-shot 5 --json report.json\n  handful-train evaluate runs/cifar --data cifar_fs.tar.gz --names one-wrong"
     )]
     Evaluate(evaluate::Options),
+    /// Draw reports of evaluations as an SVG: accuracy of every policy against what was varied.
+    #[command(
+        after_help = "Example:\n  for k in 1 2 5 10; do handful-train evaluate runs/cifar --data cifar_fs.tar.gz --k-shot $k --json $k.json; done\n  handful-train plot 1=1.json 2=2.json 5=5.json 10=10.json --out shots.svg"
+    )]
+    Plot(plot::Options),
     /// Make a run of weights trained elsewhere: safetensors, or a .pth file of torch.save.
     #[command(
         after_help = "resnet12: names like `layer1.conv1.weight` are expected, also behind `module.`, `encoder.` and other wrappers; classifiers are left out.\nNames and shapes do not tell everything: the last block must have no activation after its sum, as in the code published with the paper.\nefficientnet-lite0: names like `_blocks.0._depthwise_conv.weight`; the classifier is kept beside the backbone. `cargo xtask setup --weights` fetches weights into .weights/.\n\nExamples:\n  handful-train import best_pretrain_model.pth --arch resnet12 --out runs/paper --data-name miniImageNet\n  handful-train import tiny.safetensors --arch resnet12 --out runs/tiny --input-size 32\n  handful-train import .weights/efficientnet-lite0.pth --arch efficientnet-lite0 --out runs/lite0 --data-name ImageNet"
@@ -89,6 +96,7 @@ fn run(command: Command) -> Result<()> {
         Command::Complete(options) => complete::run(&options),
         Command::Finetune(options) => finetune::run(&options),
         Command::Evaluate(options) => evaluate::run(&options),
+        Command::Plot(options) => plot::run(&options),
         Command::Import(options) => import::run(options),
     }
 }

@@ -1,5 +1,6 @@
 //! `handful-train` as a process.
 
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -122,5 +123,47 @@ fn wait_for(path: &Path) {
     while !path.exists() {
         assert!(started.elapsed() < Duration::from_secs(60), "{} never appeared", path.display());
         std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn reports_become_a_chart() {
+    let dir = tempfile::tempdir().unwrap();
+    let report = |accuracy: f64| {
+        let of = |fusion: &str, accuracy: f64| {
+            format!(
+                r#"{{"fusion":"{fusion}","setting":"inductive","accuracy":{accuracy},"ci95":0.01}}"#
+            )
+        };
+        format!(
+            r#"{{"n_way":5,"k_shot":1,"n_query":15,"episodes":9,"seed":7,"split":"val","results":[{},{}]}}"#,
+            of("mean", accuracy),
+            of("trusted", accuracy + 0.05)
+        )
+    };
+    let file = |name: &str, text: String| {
+        let path = dir.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let (one, five) = (file("1.json", report(0.6)), file("5.json", report(0.8)));
+    let out = dir.path().join("shots.svg").display().to_string();
+    let plot = |arguments: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_handful-train"))
+            .arg("plot")
+            .args(arguments)
+            .output()
+            .unwrap()
+    };
+    let (one, five) = (format!("1={one}"), format!("5={five}"));
+    let drawn = plot(&[&five, &one, "--out", &out]);
+    assert!(drawn.status.success(), "{drawn:?}");
+    let svg = fs::read_to_string(&out).unwrap();
+    assert_eq!((svg.matches("<polyline").count(), svg.matches("<circle").count()), (2, 4));
+    let only = plot(&[&one, &five, "--fusion", "trusted", "--out", &out]);
+    assert!(String::from_utf8_lossy(&only.stdout).contains("1 lines"), "{only:?}");
+    let bad = format!("1={}", file("bad.json", "{}".to_owned()));
+    for wrong in [&bad, "x=1.json", "1"] {
+        assert_eq!(plot(&[wrong, "--out", &out]).status.code(), Some(2), "{wrong}");
     }
 }
