@@ -28,7 +28,7 @@ const MAX_WORDS: usize = 9;
 const MAX_ATTRIBUTES: usize = 16;
 
 /// The most attributes that people may say of a class.
-const MAX_SAID: usize = 64;
+const MAX_SAID: usize = 128;
 
 /// The most characters of a wrong word that an error repeats.
 const MAX_SHOWN: usize = 64;

@@ -27,7 +27,7 @@ use crate::problem::{Code, Problem};
 use crate::wire;
 
 /// The most attributes of a class that are told.
-const MAX_ATTRIBUTES: usize = 64;
+const MAX_ATTRIBUTES: usize = 128;
 
 /// One picture file as it arrived.
 #[derive(Debug, Clone)]

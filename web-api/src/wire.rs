@@ -78,7 +78,7 @@ pub struct Class {
     pub meaning: Option<Meaning>,
     /// People said that its name means nothing: only its pictures count.
     pub pictures_only: bool,
-    /// What it has: as people said, or else as WordNet says of its meaning; at most 64. Explanations weigh these.
+    /// What it has: as people said, or else as WordNet says of its meaning; at most 128. Explanations weigh these.
     pub attributes: Vec<String>,
     /// Whether people said what it has.
     pub attributes_said: bool,
@@ -139,7 +139,7 @@ pub struct ClassDefinition {
     /// Nothing: only its pictures count.
     #[serde(default)]
     pub pictures_only: bool,
-    /// What it has: nouns that the lexicon has, or their synsets; at most 64. Left out: what its meaning has.
+    /// What it has: nouns that the lexicon has, or their synsets; at most 128. Left out: what its meaning has.
     #[serde(default)]
     #[schema(example = json!(["hump", "hoof"]))]
     pub attributes: Option<Vec<String>>,

@@ -19,7 +19,7 @@ fn pretrain_then_evaluate() {
     let two = scene.evaluate(&["--threads", "2"]);
     assert_eq!(one.stdout, two.stdout, "the numbers depend on the number of threads");
     let report: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(scene.path("report.json")).unwrap()).unwrap();
+        serde_json::from_slice(&fs::read(scene.path("report.json")).unwrap()).unwrap();
     assert_eq!(report["split"], "val");
     assert_eq!(report["results"][0]["fusion"], "mean");
     assert_eq!(report["results"][0]["setting"], "inductive");
@@ -31,9 +31,9 @@ fn pretrain_then_evaluate() {
 fn a_begun_run_is_not_overwritten() {
     let scene = Scene::new();
     scene.pretrain(&[]);
-    let before = std::fs::read(scene.path("run/last.safetensors")).unwrap();
+    let before = fs::read(scene.path("run/last.safetensors")).unwrap();
     assert_refused(&scene.pretrain(&[]), 2, &["run", "already holds a training", "--resume"]);
-    assert_eq!(std::fs::read(scene.path("run/last.safetensors")).unwrap(), before);
+    assert_eq!(fs::read(scene.path("run/last.safetensors")).unwrap(), before);
 }
 
 #[test]
@@ -41,19 +41,19 @@ fn bad_input_is_named() {
     let scene = Scene::new();
     assert_refused(&scene.pretrain(&["--resume"]), 2, &["run/last.safetensors", "No such file"]);
     assert_refused(&scene.evaluate(&[]), 2, &["run/best.safetensors"]);
-    std::fs::write(scene.path("config.toml"), "seed = 1\nepoch = 3\n").unwrap();
+    fs::write(scene.path("config.toml"), "seed = 1\nepoch = 3\n").unwrap();
     assert_refused(&scene.pretrain(&[]), 2, &["config.toml", "epoch"]);
     let mut config = tiny_config();
     config.preprocess.size = 17;
-    std::fs::write(scene.path("config.toml"), config.to_toml().unwrap()).unwrap();
+    fs::write(scene.path("config.toml"), config.to_toml().unwrap()).unwrap();
     assert_refused(&scene.pretrain(&[]), 2, &["preprocess.size", "17"]);
     let mut config = tiny_config();
     config.validation.k_shot = 8;
     config.validation.every = 3;
-    std::fs::write(scene.path("config.toml"), config.to_toml().unwrap()).unwrap();
+    fs::write(scene.path("config.toml"), config.to_toml().unwrap()).unwrap();
     assert_refused(&scene.pretrain(&[]), 2, &["[validation]", "13"]);
-    std::fs::remove_dir_all(scene.path("data/base")).unwrap();
-    std::fs::write(scene.path("config.toml"), tiny_config().to_toml().unwrap()).unwrap();
+    fs::remove_dir_all(scene.path("data/base")).unwrap();
+    fs::write(scene.path("config.toml"), tiny_config().to_toml().unwrap()).unwrap();
     assert_refused(&scene.pretrain(&[]), 2, &["base class"]);
 }
 
@@ -68,7 +68,7 @@ fn an_impossible_protocol_is_bad_input() {
 #[test]
 fn a_picture_that_is_none_is_named() {
     let scene = Scene::new();
-    std::fs::write(scene.path("data/base/stripes-1/03.png"), b"not a picture").unwrap();
+    fs::write(scene.path("data/base/stripes-1/03.png"), b"not a picture").unwrap();
     assert_refused(&scene.pretrain(&[]), 2, &["stripes-1/03.png"]);
     assert!(!scene.path("run").exists(), "a refused training left a folder");
 }
@@ -78,8 +78,8 @@ fn a_checkpoint_cut_in_half_is_refused() {
     let scene = Scene::new();
     scene.pretrain(&[]);
     for name in ["run/best.safetensors", "run/last.safetensors"] {
-        let bytes = std::fs::read(scene.path(name)).unwrap();
-        std::fs::write(scene.path(name), &bytes[..bytes.len() / 2]).unwrap();
+        let bytes = fs::read(scene.path(name)).unwrap();
+        fs::write(scene.path(name), &bytes[..bytes.len() / 2]).unwrap();
     }
     assert_refused(&scene.evaluate(&[]), 2, &["run/best.safetensors", "not a usable checkpoint"]);
     assert_refused(
@@ -101,7 +101,7 @@ fn an_interrupt_saves_and_says_how_to_go_on() {
     let scene = Scene::new();
     let mut config = tiny_config();
     config.epochs = 100_000;
-    std::fs::write(scene.path("config.toml"), config.to_toml().unwrap()).unwrap();
+    fs::write(scene.path("config.toml"), config.to_toml().unwrap()).unwrap();
     let mut child = scene
         .command(&["pretrain", "--config", "config.toml", "--data", "data", "--out", "run"])
         .stderr(Stdio::piped())
