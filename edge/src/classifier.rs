@@ -145,10 +145,13 @@ impl Classifier {
     }
 }
 
+/// The least share of a name that is worth a word: below it would be shown as 0 %.
+const PLAYS_A_PART: f32 = 0.005;
+
 impl Known {
     fn candidate(&self, score: f32, knowledge: f32) -> Candidate {
         let Self { class_id, ref label, examples, meaning } = *self;
-        let meaning = meaning.filter(|_| knowledge > 0.0);
+        let meaning = meaning.filter(|_| knowledge >= PLAYS_A_PART);
         Candidate { class_id, label: label.clone(), score, examples, meaning, knowledge }
     }
 }

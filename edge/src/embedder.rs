@@ -189,11 +189,8 @@ fn first(
 ) -> Option<(Box<dyn Engine>, Precision)> {
     for provider in choice.providers() {
         let candidates = candidates(bundle, provider, options.precision);
-        if candidates.is_empty() {
-            let reason = format!("the bundle has no {} backbone", options.precision);
-            rejected.push(Rejection { provider, reason });
-        }
-        for candidate in candidates {
+        let candidates = candidates.map_err(|rejection| rejected.push(rejection));
+        for candidate in candidates.unwrap_or_default() {
             match start(bundle, candidate, provider, options) {
                 Ok(engine) => return Some((engine, candidate.precision)),
                 Err(rejection) => rejected.push(rejection),

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use models::bundle::{Bundle, Precision, SelfTest, Variant};
 use serde::{Deserialize, Serialize};
 
-use crate::engine::Provider;
+use crate::engine::{Provider, Rejection};
 
 /// Which arithmetic the user wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -85,14 +85,16 @@ pub struct Candidate<'a> {
     pub self_test: &'a SelfTest,
 }
 
-/// The files of a backbone that an engine may run, best first. Left to choose, it is what the bundle has for this engine,
-/// and then fp32; a precision that the user asks for may be of another engine.
-#[must_use]
+/// The files of a backbone that an engine may run, best first; at least one. Left to choose, it is what the bundle has for
+/// this engine, and then fp32; a precision that the user asks for may be of another engine.
+///
+/// # Errors
+/// [`Rejection`] when the bundle has no file of this choice.
 pub fn candidates(
     bundle: &Bundle,
     provider: Provider,
     choice: PrecisionChoice,
-) -> Vec<Candidate<'_>> {
+) -> Result<Vec<Candidate<'_>>, Rejection> {
     let network = &bundle.manifest.backbone;
     let is_for = |variant: &&Variant| variant.engines.iter().any(|word| word == provider.word());
     let mut variants: Vec<&Variant> = network.variants.iter().filter(is_for).collect();
@@ -106,7 +108,13 @@ pub fn candidates(
     });
     let (onnx, self_test) = (bundle.backbone(), &bundle.manifest.self_test);
     let own = Candidate { precision: network.precision, onnx, self_test };
-    variants.chain([own]).filter(|candidate| choice.takes(candidate.precision)).collect()
+    let taken = variants.chain([own]).filter(|candidate| choice.takes(candidate.precision));
+    let taken: Vec<_> = taken.collect();
+    if taken.is_empty() {
+        let reason = format!("the bundle has no {choice} backbone; leave out --precision");
+        return Err(Rejection { provider, reason });
+    }
+    Ok(taken)
 }
 
 #[cfg(test)]

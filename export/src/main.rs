@@ -366,8 +366,9 @@ fn summary(draft: &Draft, proof: &Proof, out: &Path, start: Instant) -> String {
         lines.push(format!("{NETWORK}, from a prototype to a completed one:\n\n{completer}"));
     }
     lines.push(format!(
-        "wrote {} ({bytes}) in {:.1} s",
+        "wrote {} ({}) in {:.1} s",
         out.display(),
+        megabytes(manifest.files.values().map(|file| file.bytes as usize).sum()),
         start.elapsed().as_secs_f64()
     ));
     lines.join("\n")

@@ -82,9 +82,9 @@ fn row(
     choice: EngineChoice,
     options: &EngineOptions,
 ) -> Row {
-    let file = candidates(bundle, provider, PrecisionChoice::Only(precision));
-    let started = file.first().map(|file| start(bundle, *file, provider, options).map(drop));
-    let reason = started.and_then(Result::err).map(|rejection| rejection.reason);
+    let files = candidates(bundle, provider, PrecisionChoice::Only(precision));
+    let started = files.and_then(|files| start(bundle, files[0], provider, options));
+    let reason = started.err().map(|rejection| rejection.reason);
     let required = match provider {
         Provider::Tract => true,
         Provider::Cpu => options.onnxruntime.is_some(),

@@ -88,7 +88,9 @@ fn start_all(context: &Context, bundle: &Bundle) -> Result<(Vec<Runner>, Vec<Rej
     let engine_options = context.engine_options()?;
     let (mut runners, mut refused) = (Vec::new(), Vec::new());
     for provider in context.engine().providers() {
-        for candidate in candidates(bundle, provider, engine_options.precision) {
+        let candidates = candidates(bundle, provider, engine_options.precision);
+        let candidates = candidates.map_err(|rejection| refused.push(rejection));
+        for candidate in candidates.unwrap_or_default() {
             let (before, precision) = (Instant::now(), candidate.precision);
             match start(bundle, candidate, provider, &engine_options) {
                 Ok(engine) => {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use clap::Args;
 use edge::embedder::{run_backbone, start};
-use edge::engine::{EngineChoice, EngineOptions, Provider};
+use edge::engine::{EngineChoice, EngineOptions, Provider, Rejection};
 use edge::gallery::{Gallery, RedbGallery};
 use edge::knowledge::Knowledge;
 use edge::precision::{Candidate, candidates};
@@ -90,6 +90,8 @@ fn examine(context: &Context) -> Answer {
         problems.push(failure.reason().to_owned());
         EngineOptions::default()
     });
+    // All engines are tried, also those that `--engine` leaves out.
+    let options = EngineOptions { onnxruntime: library.as_ref().ok().cloned(), ..options };
     let bundle = context.bundle(None).map_err(|f| problems.push(f.reason().to_owned())).ok();
     let engines = bundle.as_ref().map(|bundle| try_engines(bundle, &options)).unwrap_or_default();
     let chosen = chosen(context.engine(), &engines);
@@ -117,9 +119,15 @@ fn examine(context: &Context) -> Answer {
 }
 
 fn try_engines(bundle: &Bundle, options: &EngineOptions) -> Vec<EngineState> {
-    let states = |provider: Provider| {
-        let candidates = candidates(bundle, provider, options.precision);
-        candidates.into_iter().map(move |file| EngineState::of(bundle, file, provider, options))
+    let states = |provider: Provider| match candidates(bundle, provider, options.precision) {
+        Err(Rejection { reason, .. }) => {
+            let refused = EngineState::new(provider, options.precision.to_string());
+            vec![EngineState { reason: Some(reason), ..refused }]
+        }
+        Ok(candidates) => {
+            let state = |file| EngineState::of(bundle, file, provider, options);
+            candidates.into_iter().map(state).collect()
+        }
     };
     Provider::ALL.into_iter().flat_map(states).collect()
 }
@@ -151,20 +159,18 @@ impl BundleState {
 }
 
 impl EngineState {
+    fn new(provider: Provider, precision: String) -> Self {
+        let (provider, works) = (provider.to_string(), false);
+        Self { provider, precision, works, load_ms: None, picture_ms: None, reason: None }
+    }
+
     fn of(
         bundle: &Bundle,
         candidate: Candidate<'_>,
         provider: Provider,
         options: &EngineOptions,
     ) -> Self {
-        let new = || Self {
-            provider: provider.to_string(),
-            precision: candidate.precision.to_string(),
-            works: false,
-            load_ms: None,
-            picture_ms: None,
-            reason: None,
-        };
+        let new = || Self::new(provider, candidate.precision.to_string());
         let before = Instant::now();
         let mut engine = match start(bundle, candidate, provider, options) {
             Ok(engine) => engine,

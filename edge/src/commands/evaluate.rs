@@ -103,7 +103,7 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
     show(&answer, prints_json);
     if !prints_json {
         let name = &embedder.manifest().name;
-        eprintln!("{name} on {}", embedder.provider());
+        eprintln!("{name} on {} in {}", embedder.provider(), embedder.precision());
     }
     Ok(())
 }

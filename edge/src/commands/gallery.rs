@@ -19,7 +19,7 @@ Examples:
   handful gallery add zebra                   recognize it by its name alone
   handful gallery add mouse --synset n03793489   the one on a desk (see: handful senses mouse)
   handful gallery add \"gadget 7\" --pictures-only
-  handful gallery add camel --attributes hump,hoof   what it has, for explanations
+  handful gallery add teapot --attributes spout,lid   what it has, for explanations
   handful gallery rename mug \"my mug\"
   handful gallery delete @3";
 
@@ -52,7 +52,7 @@ enum Action {
         /// What it has, as nouns or synsets, a comma between two: explanations weigh these [default: as its meaning has]
         #[arg(long, value_name = "LIST", value_delimiter = ',')]
         attributes: Option<Vec<String>>,
-        /// Take back what was said of a class: it is what its name says
+        /// Take back all that was said of a class: it is what its name says
         #[arg(long, conflicts_with_all = ["synset", "pictures_only", "attributes"])]
         as_read: bool,
     },
@@ -86,6 +86,8 @@ struct ClassAnswer {
     meaning: Option<MeaningAnswer>,
     /// What it has: as people said, or as its meaning has.
     attributes: Vec<String>,
+    /// Whether people said what it has.
+    attributes_said: bool,
 }
 
 /// What a class's name is taken to mean.
@@ -116,9 +118,12 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
                 )));
             }
             let knowledge = knowledge.as_ref();
-            let meaning = said(*synset, *pictures_only, knowledge)?;
-            let attributes = attributes.as_deref();
-            let attributes = has(attributes, knowledge, label.as_str(), meaning)?;
+            // What is not mentioned stays, unless all is taken back.
+            let before = gallery.class(label.as_str()).map(|class| class.said).ok();
+            let before = before.filter(|_| !as_read).unwrap_or_default();
+            let meaning = said(*synset, *pictures_only, knowledge)?.or(before.meaning);
+            let attributes = has(attributes.as_deref(), knowledge, label.as_str(), meaning)?;
+            let attributes = attributes.or(before.attributes);
             let (class, is_new) = gallery.define(&label, Definition { meaning, attributes })?;
             if knowledge.is_some_and(|k| k.meaning(&class).is_none()) && !pictures_only {
                 eprintln!(
@@ -189,7 +194,8 @@ impl ClassAnswer {
             names.collect()
         });
         let (examples, attributes) = (class.examples.len(), attributes.unwrap_or_default());
-        Self { id, label, examples, meaning, attributes }
+        let attributes_said = class.said.attributes.is_some();
+        Self { id, label, examples, meaning, attributes, attributes_said }
     }
 
     /// What the name tells, in a few words.
@@ -229,6 +235,12 @@ impl fmt::Display for Answer {
             ("pictures", Align::Right),
             ("read as", Align::Left),
         ];
-        f.write_str(&table(&columns, &rows))
+        f.write_str(&table(&columns, &rows))?;
+        for class in self.classes.iter().filter(|class| class.attributes_said) {
+            let has =
+                if class.attributes.is_empty() { "nothing" } else { &class.attributes.join(", ") };
+            writeln!(f, "as was said, {} has: {has}", class.label)?;
+        }
+        Ok(())
     }
 }

@@ -21,7 +21,7 @@ The first sense that a picture can show is taken unless you say which.";
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
-    /// A noun, such as zebra or \"coffee mug\"
+    /// A noun, such as zebra or "coffee mug"
     noun: String,
 
     /// Answer in JSON

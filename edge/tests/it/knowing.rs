@@ -196,6 +196,16 @@ fn the_command_adds_a_class_by_its_name() {
     let has = run(&["gallery", "add", "zebra", "--attributes", "handle, hoof", "--json"]);
     let has: serde_json::Value = serde_json::from_str(&has.out).unwrap();
     assert_eq!(has["classes"][0]["attributes"].as_array().unwrap().len(), 2, "{has}");
+    let kept = run(&["gallery", "add", "mouse", "--attributes", "handle"]);
+    assert!(
+        kept.out.contains("it moves a pointer") && kept.out.contains("mouse has: handle"),
+        "{kept:?}"
+    );
+    let kept = run(&["gallery", "add", "mouse", "--synset", "n00000013", "--json"]);
+    let kept: serde_json::Value = serde_json::from_str(&kept.out).unwrap();
+    assert_eq!(kept["classes"][0]["attributes"], serde_json::json!(["handle"]), "{kept}");
+    run(&["gallery", "add", "mouse", "--as-read"]);
+    run(&["gallery", "add", "mouse", "--synset", "n00000014"]);
     let wrong = run(&["gallery", "add", "zebra", "--attributes", "gizmo"]);
     assert!(wrong.code == 2 && wrong.err.contains("`gizmo`"), "{wrong:?}");
     let unread = run(&["gallery", "add", "gizmo"]);

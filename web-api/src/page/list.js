@@ -77,7 +77,11 @@ export class List {
     if (!row.isConnected) return undefined; // drawn anew meanwhile
     const none = make("p", "fine", "The lexicon does not have this word: only its pictures count.");
     const has = new AttributeChips(item);
-    select?.addEventListener("change", () => has.reset(attributesOf(select)));
+    const before = select?.value;
+    select?.addEventListener("change", () => {
+      if (select.value === before) has.follow(item.attributes, item.attributes_said);
+      else has.follow(attributesOf(select), false);
+    });
     const save = button("Save", "Save the meaning", () => form.requestSubmit());
     const cancel = button("Cancel", "Keep the meaning", () => this.#restore(row, item, MEANING));
     const form = make("form", "rename", select ?? none, has.element, save, cancel);

@@ -41,6 +41,7 @@ export const attributesOf = (select) => JSON.parse(select.selectedOptions[0]?.da
 export class AttributeChips {
   #names;
   #said; // whether people said something, now or before
+  #touched = false; // whether something was changed here
   #list = make("ul", "chips");
   #field = make("input", "field");
   element;
@@ -57,15 +58,16 @@ export class AttributeChips {
       this.#add();
     });
     const add = button("Add", "Add the part", () => this.#add());
-    const title = make("p", "fine", "Explanations weigh what it has:");
+    const title = make("p", "fine", `What ${item.label} has, for explanations:`);
     this.element = make("div", "has", title, this.#list, make("div", "has-more", this.#field, add));
     this.#draw();
   }
 
-  /** Shows what a newly chosen meaning has. */
-  reset(names) {
+  /** Shows what a newly chosen meaning has, unless something was changed here; `said`: whether people said so before. */
+  follow(names, said) {
+    if (this.#touched) return;
     this.#names = [...names];
-    this.#said = false;
+    this.#said = said;
     this.#draw();
   }
 
@@ -86,6 +88,7 @@ export class AttributeChips {
   #change(names) {
     this.#names = names;
     this.#said = true;
+    this.#touched = true;
     this.#draw();
   }
 

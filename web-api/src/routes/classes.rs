@@ -72,7 +72,8 @@ pub async fn read(
 
 /// Makes a class without pictures, or says what a class means.
 ///
-/// Without a synset its label is read; a name that means something is recognized before the first picture. With
+/// All that was said of it before is replaced: without a synset its label is read, without attributes it has what its
+/// meaning has. A name that means something is recognized before the first picture. With
 /// `If-Match: "<revision>"` only if nothing has changed since, with `If-Match: *` only a class that exists, with
 /// `If-None-Match: *` only one that does not.
 #[utoipa::path(put, path = "/v1/galleries/{gallery}/classes/{class}", tag = "classes",

@@ -152,6 +152,8 @@ fn a_name_is_read_corrected_and_enough() {
     browser.type_into(".has input", "handle");
     browser.click("[aria-label=\"Add the part\"]");
     browser.wait_for_text(".has", "handle");
+    browser.run("document.querySelector('.rename select').dispatchEvent(new Event('change'))");
+    browser.wait_for_text(".has", "handle");
     browser.click("[aria-label=\"Save the meaning\"]");
     stage.wait_for_labels(&["mouse", "zebra"]);
     browser.click("[aria-label=\"Change what zebra means\"]");
