@@ -84,7 +84,7 @@ impl fmt::Display for Inspection {
             f,
             "  parameters  {:.2} million, {:.2} GFLOP a picture",
             self.parameters as f64 / 1e6,
-            (backbone.flops * preprocess.passes()) as f64 / 1e9
+            backbone.flops as f64 * preprocess.passes() as f64 / 1e9
         )?;
         writeln!(f, "  format      ONNX opset {}, IR {}", backbone.opset, backbone.ir_version)?;
         self.files(f)?;

@@ -247,6 +247,7 @@ fn calibration(arguments: &Export, preprocess: &Preprocess) -> anyhow::Result<Op
             Arithmetic::Int8S8 => &[Precision::Int8S8],
         });
     }
+    precisions.sort_by_key(|precision| Precision::ALL.iter().position(|known| known == precision));
     precisions.dedup();
     if precisions.is_empty() {
         return Ok(None);

@@ -264,7 +264,9 @@ fn store_integers(
     for (slice, scale) in tensor.axis_iter(Axis(0)).zip(scales) {
         for &value in &slice {
             let q = (value / scale).round_ties_even();
-            let fits = bits == 32 || q.abs() <= 127.0;
+            // Of 32 bits as many as a float names one by one.
+            let most = if bits == 8 { 127.0 } else { (1 << 24) as f32 };
+            let fits = q.abs() <= most;
             if !fits || q * scale != value {
                 return Err(OnnxError::Inexact { tensor: name.to_owned(), value, bits });
             }

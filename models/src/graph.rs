@@ -539,6 +539,14 @@ impl Architecture {
         }
     }
 
+    /// Channels of its parts.
+    pub fn widths(&self) -> &[usize] {
+        match self {
+            Self::Resnet12(config) => &config.widths,
+            Self::EfficientNetLite0(config) => &config.widths,
+        }
+    }
+
     /// Dimensions of an embedding.
     pub fn embedding_size(&self) -> usize {
         match self {

@@ -31,6 +31,10 @@ impl Activations {
     }
 }
 
+/// The most steps of a bias: fewer than 32 bits hold, so that what is added to it has room, and a float names each. A
+/// channel whose kernel is next to nothing gets coarser steps for its bias's sake.
+const BIAS_STEPS: f32 = (1 << 23) as f32;
+
 /// The least and the greatest that each value was seen to be, by name.
 pub type Ranges = BTreeMap<String, [f32; 2]>;
 
@@ -176,8 +180,16 @@ impl Quantized {
             return Ok(());
         }
         let steps = activations.kernel_steps();
+        let least = |bias: &ArrayD<f32>| {
+            let input_scale = input_scale.unwrap_or(1.0);
+            bias.iter().map(|bias| bias.abs() / (input_scale * BIAS_STEPS)).collect()
+        };
+        let least: Vec<f32> = match (activations, self.tensors.get(&bias)) {
+            (Activations::Unsigned, Some(bias)) => least(bias),
+            _ => Vec::new(),
+        };
         let kernel = self.tensors.get_mut(&weight).expect("invariant: the tensors are the graph's");
-        let scales = round_channels(kernel, steps);
+        let scales = round_channels(kernel, steps, &least);
         if scales.iter().any(|scale| !scale.is_finite()) {
             return Err(QuantizeError::NotFinite(weight));
         }
@@ -195,15 +207,17 @@ impl Quantized {
     }
 }
 
-/// Rounds each slice along the first axis to `steps` on either side of 0; returns the scales.
-fn round_channels(kernel: &mut ArrayD<f32>, steps: f32) -> Vec<f32> {
-    let round = |mut channel: ndarray::ArrayViewMutD<'_, f32>| {
+/// Rounds each slice along the first axis to `steps` on either side of 0, with scales of at least `least` where it has one;
+/// returns the scales.
+fn round_channels(kernel: &mut ArrayD<f32>, steps: f32, least: &[f32]) -> Vec<f32> {
+    let round = |(at, mut channel): (usize, ndarray::ArrayViewMutD<'_, f32>)| {
         let greatest = channel.iter().fold(0.0f32, |greatest, x| greatest.max(x.abs()));
-        let scale = if greatest > 0.0 { greatest / steps } else { 1.0 };
+        let scale = (greatest / steps).max(least.get(at).copied().unwrap_or(0.0));
+        let scale = if scale > 0.0 { scale } else { 1.0 };
         channel.mapv_inplace(|x| (x / scale).round_ties_even().clamp(-steps, steps) * scale);
         if channel.iter().all(|x| x.is_finite()) { scale } else { f32::NAN }
     };
-    kernel.axis_iter_mut(Axis(0)).map(round).collect()
+    kernel.axis_iter_mut(Axis(0)).enumerate().map(round).collect()
 }
 
 #[cfg(test)]
@@ -302,6 +316,16 @@ mod tests {
         assert_eq!(quantized.graph.nodes[3].op, quantized.graph.nodes[5].op);
         assert_eq!(quantized.scales["c.weight"], [0.5 / 63.0; 2]);
         assert_eq!(quantized.scales["c.bias"], [0.5 / 63.0 * (2.0 / 255.0); 2]);
+        let mut faint = tensors.clone();
+        faint.insert("c.weight".to_owned(), ArrayD::from_elem(vec![2, 2, 1, 1], 1e-12));
+        faint.get_mut("c.weight").unwrap().slice_axis_mut(Axis(0), (1..2).into()).fill(0.0);
+        faint.insert("c.bias".to_owned(), ArrayD::from_elem(vec![2], -7.0));
+        let faint = quantize(&graph, &faint, &ranges, Activations::Unsigned).unwrap();
+        for (bias, scale) in faint.tensors["c.bias"].iter().zip(&faint.scales["c.bias"]) {
+            assert!((bias + 7.0).abs() < 1e-5 && (bias / scale).abs() <= 8_388_609.0, "{bias}");
+        }
+        let storage = crate::onnx::Storage::Integers(&faint.scales);
+        crate::onnx::write(&faint.graph, &faint.tensors, storage, &BTreeMap::new()).unwrap();
         let unseen = quantize(&graph, &tensors, &Ranges::new(), Activations::Signed).unwrap_err();
         assert_eq!(unseen, QuantizeError::Unseen("x".to_owned()));
     }

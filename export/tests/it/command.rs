@@ -155,7 +155,8 @@ fn pictures(bench: &Bench) {
 fn a_bundle_may_hold_its_network_in_integers() {
     let bench = Bench::new();
     pictures(&bench);
-    let integers = ["--precision", "fp32,int8", "--calibrate", "pictures", "--name", "tiny"];
+    let integers =
+        ["--precision", "fp32,int8,int8-u8", "--calibrate", "pictures", "--name", "tiny"];
     for (out, ranges) in [("a", "minmax"), ("b", "minmax"), ("c", "percentile")] {
         let output = bench.export(&[&integers[..], &["--out", out, "--ranges", ranges]].concat());
         assert!(output.status.success(), "{}", errors(&output));

@@ -345,6 +345,13 @@ impl Manifest {
 
     fn check_backbone(&self) -> Result<(), ManifestError> {
         let network = &self.backbone;
+        let widths = network.architecture.widths();
+        require(
+            widths.iter().all(|width| (1..=MAX_EMBEDDING_SIZE).contains(width)),
+            "backbone.architecture.widths",
+            "1 to 16384 each",
+            widths,
+        )?;
         let size = network.architecture.input_size();
         let embedding = network.architecture.embedding_size();
         require(
@@ -378,6 +385,13 @@ impl Manifest {
             "1 to 4096",
             network.max_batch,
         )?;
+        let precisions: Vec<Precision> = network.variants.iter().map(|v| v.precision).collect();
+        let is_new = |(at, precision): (usize, &Precision)| {
+            *precision != network.precision && !precisions[..at].contains(precision)
+        };
+        let all_new = precisions.iter().enumerate().all(is_new);
+        let (field, once) = ("backbone.variants.precision", "each precision once");
+        require(all_new, field, once, &precisions)?;
         network.variants.iter().try_for_each(|variant| {
             let file = &variant.file;
             let field = "backbone.variants.file";

@@ -34,6 +34,9 @@ const MAGIC: [u8; 8] = *b"HANDFLEX";
 /// Bytes of the SHA-256 that follows them and the format's number.
 const HASH: usize = 32;
 
+/// The greatest offset that eight digits hold.
+const MAX_ID: u32 = 99_999_999;
+
 /// The most synsets and words that are believed.
 const MAX_COUNT: usize = 1 << 22;
 
@@ -147,6 +150,10 @@ impl Lexicon {
             return Err("header");
         }
         let ids = section("ids")?.ascending(synsets).ok_or("ids")?;
+        // Synsets are written with eight digits.
+        if ids.last().is_some_and(|&id| id > MAX_ID) {
+            return Err("ids");
+        }
         let mut graph = section("graph")?;
         let (mut hypernyms, mut parts) = (Lists::default(), Lists::default());
         for _ in 0..synsets {
