@@ -24,11 +24,8 @@ const PERSON: SynsetId = SynsetId(7846);
 /// The most words of a label that are looked up, from its end; no noun of WordNet has more.
 const MAX_WORDS: usize = 9;
 
-/// The most attributes that a sense lists; an animal has dozens.
-const MAX_ATTRIBUTES: usize = 16;
-
-/// The most attributes that people may say of a class.
-const MAX_SAID: usize = 128;
+/// The most attributes that a sense or a class lists, and that people may say of a class; an animal has dozens.
+pub const MAX_ATTRIBUTES: usize = 128;
 
 /// The most characters of a wrong word that an error repeats.
 const MAX_SHOWN: usize = 64;
@@ -73,8 +70,8 @@ pub enum AttributeError {
     #[error("`{0}`: expected a noun that the lexicon has, such as `handle`, or its synset")]
     Unknown(String),
     /// There is a limit.
-    #[error("expected at most {MAX_SAID} attributes, got more")]
-    TooMany,
+    #[error("expected at most {MAX_ATTRIBUTES} attributes, got {0}")]
+    TooMany(usize),
 }
 
 /// How a class came by its meaning.
@@ -131,10 +128,19 @@ pub struct Sense {
     pub gloss: String,
     /// What it is a kind of, directly.
     pub kind_of: Vec<String>,
-    /// Parts of it and of what it is a kind of.
-    pub attributes: Vec<String>,
+    /// Parts of it and of what it is a kind of; at most [`MAX_ATTRIBUTES`].
+    pub attributes: Vec<Part>,
     /// Whether a word vector is known, without which a name tells little.
     pub has_vector: bool,
+}
+
+/// An attribute of a thing, by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Its synset.
+    pub synset: SynsetId,
+    /// Its first word.
+    pub name: String,
 }
 
 impl Knowledge {
@@ -262,35 +268,47 @@ impl Knowledge {
         }
     }
 
-    /// What people say that a class of this meaning has, in words or synsets.
+    /// The same with names; at most [`MAX_ATTRIBUTES`].
+    #[must_use]
+    pub fn parts_of(&self, class: &Class) -> Vec<Part> {
+        self.parts(&self.attributes_of(class))
+    }
+
+    fn parts(&self, attributes: &[SynsetId]) -> Vec<Part> {
+        let part = |&synset: &SynsetId| Some(Part { synset, name: self.name(synset)? });
+        attributes.iter().filter_map(part).take(MAX_ATTRIBUTES).collect()
+    }
+
+    /// What people say that a class of this meaning has, in words or synsets. A word is read as a part that the meaning
+    /// has, where it has one of that name.
     ///
     /// # Errors
-    /// Names the word that the lexicon does not have.
+    /// Names the word that the lexicon does not have; more than [`MAX_ATTRIBUTES`] words.
     pub fn attributes_said<'a>(
         &self,
         words: impl IntoIterator<Item = &'a str>,
         meaning: Option<Meaning>,
     ) -> Result<BTreeSet<SynsetId>, AttributeError> {
-        let mut said = BTreeSet::new();
-        for word in words {
-            let unknown = || AttributeError::Unknown(word.chars().take(MAX_SHOWN).collect());
-            said.insert(self.attribute(word, meaning).ok_or_else(unknown)?);
-            if said.len() > MAX_SAID {
-                return Err(AttributeError::TooMany);
-            }
+        let words: Vec<&str> = words.into_iter().collect();
+        if words.len() > MAX_ATTRIBUTES {
+            return Err(AttributeError::TooMany(words.len()));
         }
-        Ok(said)
+        let own = meaning.map(|meaning| self.attributes(meaning.synset)).unwrap_or_default();
+        let of = |word: &&str| {
+            let unknown = || AttributeError::Unknown(word.chars().take(MAX_SHOWN).collect());
+            self.attribute(word, &own).ok_or_else(unknown)
+        };
+        words.iter().map(of).collect()
     }
 
-    /// What a word for a part means: as `meaning` has such a part, or else as the word is read; a synset stands for itself.
-    fn attribute(&self, word: &str, meaning: Option<Meaning>) -> Option<SynsetId> {
+    /// What a word for a part means: one of `own`, or else as the word is read; a synset stands for itself.
+    fn attribute(&self, word: &str, own: &[SynsetId]) -> Option<SynsetId> {
         if let Ok(synset) = word.parse() {
             return self.lexicon.synset(synset).map(|_| synset);
         }
         let LookedUp { rule: Rule::Label, senses, read_as } = self.look_up(word)? else {
             return None;
         };
-        let own = meaning.map(|meaning| self.attributes(meaning.synset)).unwrap_or_default();
         let as_own = senses.iter().copied().find(|sense| own.contains(sense));
         as_own.or(read_as).or(senses.first().copied())
     }
@@ -325,7 +343,7 @@ impl Knowledge {
             lemmas,
             gloss,
             kind_of: found.hypernyms.iter().filter_map(name).collect(),
-            attributes: attributes.iter().take(MAX_ATTRIBUTES).filter_map(name).collect(),
+            attributes: self.parts(&attributes),
             has_vector: self.lexicon.vector(synset).is_some(),
         })
     }

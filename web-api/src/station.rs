@@ -15,7 +15,7 @@ use edge::explain::{Attribute, Explanation, explain};
 use edge::gallery::{
     self, ClassId, Definition, Gallery, GalleryError, Label, NewExample, Outcome, Said,
 };
-use edge::knowledge::{AttributeError, Knowledge, LookedUp, Meaning};
+use edge::knowledge::{AttributeError, Knowledge, LookedUp, Meaning, Part};
 use models::few_shot::fusion::{Fusion, Setting};
 use models::hex;
 use models::knowledge::wordnet::{NotASynset, SynsetId};
@@ -25,9 +25,6 @@ use crate::intake::Unembedded;
 use crate::metrics::{Metrics, Stage};
 use crate::problem::{Code, Problem};
 use crate::wire;
-
-/// The most attributes of a class that are told.
-const MAX_ATTRIBUTES: usize = 128;
 
 /// One picture file as it arrived.
 #[derive(Debug, Clone)]
@@ -262,7 +259,7 @@ impl Station {
             lemmas: sense.lemmas,
             gloss: sense.gloss,
             kind_of: sense.kind_of,
-            attributes: sense.attributes,
+            attributes: parts(sense.attributes),
             vector: sense.has_vector,
         });
         Ok(wire::Senses {
@@ -455,10 +452,7 @@ impl Station {
 
 fn class(class: &gallery::Class, knowledge: Option<&Knowledge>) -> wire::Class {
     let found = knowledge.and_then(|knowledge| knowledge.meaning(class));
-    let attributes = knowledge.map(|knowledge| {
-        let ids = knowledge.attributes_of(class).into_iter().take(MAX_ATTRIBUTES);
-        ids.filter_map(|id| knowledge.name(id)).collect()
-    });
+    let attributes = knowledge.map(|knowledge| parts(knowledge.parts_of(class)));
     wire::Class {
         id: class.id.to_string(),
         label: class.label.to_string(),
@@ -469,6 +463,11 @@ fn class(class: &gallery::Class, knowledge: Option<&Knowledge>) -> wire::Class {
         attributes_said: class.said.attributes.is_some(),
         meaning: found.and_then(|found| meaning(found, knowledge)),
     }
+}
+
+fn parts(parts: Vec<Part>) -> Vec<wire::Part> {
+    let part = |Part { synset, name }| wire::Part { synset: synset.to_string(), name };
+    parts.into_iter().map(part).collect()
 }
 
 fn meaning(found: Meaning, knowledge: Option<&Knowledge>) -> Option<wire::Meaning> {

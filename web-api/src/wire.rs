@@ -79,7 +79,7 @@ pub struct Class {
     /// People said that its name means nothing: only its pictures count.
     pub pictures_only: bool,
     /// What it has: as people said, or else as WordNet says of its meaning; at most 128. Explanations weigh these.
-    pub attributes: Vec<String>,
+    pub attributes: Vec<Part>,
     /// Whether people said what it has.
     pub attributes_said: bool,
 }
@@ -122,10 +122,21 @@ pub struct Sense {
     pub gloss: String,
     /// What it is a kind of, directly.
     pub kind_of: Vec<String>,
-    /// Parts of it and of what it is a kind of; at most 16.
-    pub attributes: Vec<String>,
+    /// Parts of it and of what it is a kind of; at most 128.
+    pub attributes: Vec<Part>,
     /// Whether a word vector is known, without which a name tells little.
     pub vector: bool,
+}
+
+/// An attribute of a thing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Part {
+    /// The WordNet 3.0 noun.
+    #[schema(example = "n03485997")]
+    pub synset: String,
+    /// In a word.
+    #[schema(example = "handle")]
+    pub name: String,
 }
 
 /// What a class means. An empty object: what its label says.
@@ -141,7 +152,7 @@ pub struct ClassDefinition {
     pub pictures_only: bool,
     /// What it has: nouns that the lexicon has, or their synsets; at most 128. Left out: what its meaning has.
     #[serde(default)]
-    #[schema(example = json!(["hump", "hoof"]))]
+    #[schema(example = json!(["spout", "lid"]))]
     pub attributes: Option<Vec<String>>,
 }
 

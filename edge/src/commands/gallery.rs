@@ -188,12 +188,9 @@ impl ClassAnswer {
                 gloss,
             })
         });
-        let attributes = knowledge.map(|knowledge| {
-            let names =
-                knowledge.attributes_of(class).into_iter().filter_map(|a| knowledge.name(a));
-            names.collect()
-        });
-        let (examples, attributes) = (class.examples.len(), attributes.unwrap_or_default());
+        let examples = class.examples.len();
+        let parts = knowledge.map(|knowledge| knowledge.parts_of(class)).unwrap_or_default();
+        let attributes = parts.into_iter().map(|part| part.name).collect();
         let attributes_said = class.said.attributes.is_some();
         Self { id, label, examples, meaning, attributes, attributes_said }
     }

@@ -68,6 +68,7 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
 impl SenseAnswer {
     fn of(sense: Sense) -> Self {
         let Sense { synset, lemmas, gloss, kind_of, attributes, has_vector } = sense;
+        let attributes = attributes.into_iter().map(|part| part.name).collect();
         Self { synset: synset.to_string(), lemmas, gloss, kind_of, attributes, has_vector }
     }
 }

@@ -8,7 +8,7 @@ use edge::classifier::{Classifier, nearest};
 use edge::engine::{EngineChoice, Provider};
 use edge::explain::explain;
 use edge::gallery::{Definition, Gallery, MemoryGallery, NewExample, Said};
-use edge::knowledge::{Knowledge, Rule};
+use edge::knowledge::{AttributeError, Knowledge, MAX_ATTRIBUTES, Part, Rule};
 use models::bundle::{Bundle, BundleLimits};
 use models::few_shot::fusion::Fusion;
 use models::knowledge::wordnet::SynsetId;
@@ -60,7 +60,8 @@ fn a_label_is_read_as_people_would() {
     }
     let sense = knowledge.sense(ZEBRA).unwrap();
     assert_eq!((sense.lemmas[1].as_str(), sense.kind_of[0].as_str()), ("striped horse", "animal"));
-    assert_eq!((sense.attributes, sense.has_vector), (vec!["hoof".to_owned()], true));
+    let hoof = Part { synset: SynsetId(19), name: "hoof".to_owned() };
+    assert_eq!((sense.attributes, sense.has_vector), (vec![hoof], true));
     let found = knowledge.look_up("my 2 mouse").unwrap();
     assert_eq!((found.senses, found.read_as), (vec![RODENT, POINTER], Some(RODENT)));
     let unseen = knowledge.look_up("idea").unwrap();
@@ -322,4 +323,7 @@ fn an_explanation_names_attributes_and_the_nearest_pictures() {
     assert!(attributes[0].weight > attributes[1].weight, "{attributes:?}");
     let unknown = knowledge.attributes_said(["handle", "gizmo"], None).unwrap_err();
     assert!(unknown.to_string().contains("`gizmo`"), "{unknown}");
+    let said = |words: usize| knowledge.attributes_said(vec!["handle"; words], None);
+    assert_eq!(said(MAX_ATTRIBUTES).unwrap().len(), 1);
+    assert_eq!(said(MAX_ATTRIBUTES + 1), Err(AttributeError::TooMany(MAX_ATTRIBUTES + 1)));
 }

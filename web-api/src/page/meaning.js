@@ -37,9 +37,16 @@ export const definition = (gloss) => gloss.split(";")[0];
 /** What the chosen meaning has. */
 export const attributesOf = (select) => JSON.parse(select.selectedOptions[0]?.dataset.attributes ?? "[]");
 
+/** What the service is told that a class has: nothing where people said nothing. */
+export const said = ({ attributes, attributes_said }) =>
+  attributes_said ? { attributes: attributes.map(told) } : {};
+
+/** A part by its synset; one that was typed has none yet. */
+const told = (part) => part.synset ?? part.name;
+
 /** Chips of what a class has, to be taken away one by one and added to. */
 export class AttributeChips {
-  #names;
+  #parts;
   #said; // whether people said something, now or before
   #touched = false; // whether something was changed here
   #list = make("ul", "chips");
@@ -47,7 +54,7 @@ export class AttributeChips {
   element;
 
   constructor(item) {
-    this.#names = [...item.attributes];
+    this.#parts = item.attributes;
     this.#said = item.attributes_said;
     this.#field.placeholder = "add a part, such as handle";
     this.#field.maxLength = 64;
@@ -64,44 +71,41 @@ export class AttributeChips {
   }
 
   /** Shows what a newly chosen meaning has, unless something was changed here; `said`: whether people said so before. */
-  follow(names, said) {
+  follow(parts, said) {
     if (this.#touched) return;
-    this.#names = [...names];
+    this.#parts = parts;
     this.#said = said;
     this.#draw();
   }
 
-  /** What the service is told: nothing where people said nothing. */
+  /** What the service is told. */
   chosen() {
     this.#add(); // what is still in the field was meant
-    return this.#said ? { attributes: this.#names } : {};
+    return said({ attributes: this.#parts, attributes_said: this.#said });
   }
 
   #add() {
     const name = this.#field.value.trim();
     this.#field.value = "";
-    if (!name || this.#names.includes(name)) return;
-    this.#change([...this.#names, name]);
-    this.#field.focus();
+    if (!name || this.#parts.some((part) => part.name === name)) return;
+    this.#change([...this.#parts, { name }]);
   }
 
-  #change(names) {
-    this.#names = names;
+  #change(parts) {
+    this.#parts = parts;
     this.#said = true;
     this.#touched = true;
     this.#draw();
+    this.#field.focus();
   }
 
   #draw() {
-    const chip = (text) => {
-      const without = this.#names.filter((other) => other !== text);
-      const remove = button("×", `It has no ${text}`, () => {
-        this.#change(without);
-        this.#field.focus();
-      });
-      return make("li", "chip", text, remove);
+    const chip = (part) => {
+      const without = this.#parts.filter((other) => other !== part);
+      const remove = button("×", `It has no ${part.name}`, () => this.#change(without));
+      return make("li", "chip", part.name, remove);
     };
-    this.#list.replaceChildren(...this.#names.map(chip));
+    this.#list.replaceChildren(...this.#parts.map(chip));
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { begin, define, enroll } from "/page/api.js";
 import { byId, make, plural, say, show } from "/page/dom.js";
-import { chosen, definition, senseSelect } from "/page/meaning.js";
+import { chosen, definition, said, senseSelect } from "/page/meaning.js";
 
 const TYPING_PAUSE_MS = 300;
 
@@ -92,7 +92,7 @@ export class Teach {
 
   async #batch(files, label, meaning) {
     const progress = byId("teach-progress");
-    const tally = { added: 0, known: 0, errors: [], examples: 0 };
+    const tally = { added: 0, known: 0, errors: [], taught: null };
     this.#errors([]);
     show(progress, files.length > 1);
     progress.max = files.length;
@@ -105,7 +105,7 @@ export class Teach {
     say(byId("teach-status"), summary(tally, label));
     this.#errors(tally.errors);
     if (tally.added > 0 && Object.keys(meaning).length > 0) {
-      await define(label, meaning).catch((problem) => this.#errors([...tally.errors, problem.message]));
+      await define(label, { ...meaning, ...said(tally.taught) }).catch((problem) => this.#errors([...tally.errors, problem.message]));
     }
     if (tally.added > 0) this.#changed();
   }
@@ -114,7 +114,7 @@ export class Teach {
   async #one(file, label, tally) {
     try {
       const answer = await enroll(label, file);
-      tally.examples = answer.class.examples;
+      tally.taught = answer.class;
       if (answer.examples[0].duplicate_of) tally.known++;
       else tally.added++;
       return true;
@@ -136,9 +136,9 @@ export class Teach {
   }
 }
 
-function summary({ added, known, errors, examples }, label) {
+function summary({ added, known, errors, taught }, label) {
   const parts = [];
-  if (added > 0) parts.push(`Learned ${plural(added, "picture")} of ${label}; it has ${examples} now.`);
+  if (added > 0) parts.push(`Learned ${plural(added, "picture")} of ${label}; it has ${taught.examples} now.`);
   if (known > 0) parts.push(`${plural(known, "picture was", "pictures were")} already there.`);
   if (errors.length > 0 && added + known > 0) parts.push(`${plural(errors.length, "file")} could not be used.`);
   return parts.join(" ");
