@@ -1,6 +1,6 @@
 //! Accuracies of several policies against one quantity, as an SVG: lines with their 95 % intervals and a legend.
 
-use std::fmt::Write;
+use crate::svg::Svg;
 
 /// A line of a chart.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,78 +36,30 @@ pub fn svg(series: &[Series], label: &str) -> String {
     let y = |value: f64| {
         HEIGHT - MARGIN - (value - low) / (high - low).max(1e-9) * (HEIGHT - 2.0 * MARGIN)
     };
-    let mut out = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-family=\"sans-serif\" \
-         font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
-    );
+    let mut out = Svg::new(WIDTH, HEIGHT);
+    let right = WIDTH - RIGHT;
     for step in 0..=5 {
         let value = low + (high - low) * f64::from(step) / 5.0;
         let at = y(value);
-        let _ = writeln!(
-            out,
-            "<line x1=\"{LEFT}\" x2=\"{}\" y1=\"{at:.1}\" y2=\"{at:.1}\" stroke=\"#eee\"/>\
-             <text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{value:.1} %</text>",
-            WIDTH - RIGHT,
-            LEFT - 6.0,
-            at + 4.0
-        );
+        out.line([LEFT, at], [right, at], "#eee", 1.0);
+        out.text([LEFT - 6.0, at + 4.0], "end", "black", &format!("{value:.1} %"));
     }
     for tick in &ticks {
-        let (at, below) = (x(*tick), HEIGHT - MARGIN + 16.0);
-        let _ =
-            writeln!(out, "<text x=\"{at:.1}\" y=\"{below}\" text-anchor=\"middle\">{tick}</text>");
+        out.text([x(*tick), HEIGHT - MARGIN + 16.0], "middle", "black", &tick.to_string());
     }
-    let (middle, below) = ((LEFT + WIDTH - RIGHT) / 2.0, HEIGHT - 8.0);
-    let _ = writeln!(
-        out,
-        "<text x=\"{middle}\" y=\"{below}\" text-anchor=\"middle\">{}</text>",
-        escaped(label)
-    );
-    for (at, one) in series.iter().enumerate() {
+    out.text([(LEFT + right) / 2.0, HEIGHT - 8.0], "middle", "black", label);
+    for (at, Series { name, points }) in series.iter().enumerate() {
         let color = COLORS[at % COLORS.len()];
-        line(&mut out, one, color, &x, &y);
-        let (place, text) = (MARGIN + 18.0 * at as f64, WIDTH - RIGHT + 32.0);
-        let _ = writeln!(
-            out,
-            "<line x1=\"{}\" x2=\"{}\" y1=\"{place}\" y2=\"{place}\" stroke=\"{color}\" stroke-width=\"3\"/>\
-             <text x=\"{text}\" y=\"{}\">{}</text>",
-            WIDTH - RIGHT + 12.0,
-            WIDTH - RIGHT + 28.0,
-            place + 4.0,
-            escaped(&one.name)
-        );
+        out.curve(points.iter().map(|[at, value, _]| [x(*at), y(*value)]), color);
+        for [at, value, ci95] in points {
+            out.line([x(*at), y(value - ci95)], [x(*at), y(value + ci95)], color, 1.0);
+            out.dot([x(*at), y(*value)], color);
+        }
+        let place = MARGIN + 18.0 * at as f64;
+        out.line([right + 12.0, place], [right + 28.0, place], color, 3.0);
+        out.text([right + 32.0, place + 4.0], "start", "black", name);
     }
-    out.push_str("</svg>\n");
-    out
-}
-
-fn line(
-    out: &mut String,
-    series: &Series,
-    color: &str,
-    x: &dyn Fn(f64) -> f64,
-    y: &dyn Fn(f64) -> f64,
-) {
-    let path = |p: &[f64; 3]| format!("{:.1},{:.1}", x(p[0]), y(p[1]));
-    let path: Vec<String> = series.points.iter().map(path).collect();
-    let _ = writeln!(
-        out,
-        "<polyline fill=\"none\" stroke=\"{color}\" stroke-width=\"2\" points=\"{}\"/>",
-        path.join(" ")
-    );
-    for [at, value, ci95] in &series.points {
-        let (at, low, high) = (x(*at), y(value - ci95), y(value + ci95));
-        let _ = writeln!(
-            out,
-            "<line x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"{low:.1}\" y2=\"{high:.1}\" stroke=\"{color}\"/>\
-             <circle cx=\"{at:.1}\" cy=\"{:.1}\" r=\"2.5\" fill=\"{color}\"/>",
-            y(*value)
-        );
-    }
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    out.finish()
 }
 
 #[cfg(test)]

@@ -20,3 +20,4 @@ pub mod pretrainer;
 pub mod pth;
 pub mod run;
 pub mod stages;
+pub mod svg;

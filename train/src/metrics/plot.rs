@@ -1,8 +1,7 @@
 //! The training's curve as an SVG: loss on the left axis, validation accuracy on the right.
 
-use std::fmt::Write;
-
 use super::EpochMetrics;
+use crate::svg::Svg;
 
 const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 360.0;
@@ -17,24 +16,17 @@ pub(super) fn svg(history: &[EpochMetrics]) -> String {
     let loss: Vec<(f64, f64)> = history.iter().map(|m| (x(m.epoch), m.loss)).collect();
     let accuracy: Vec<(f64, f64)> =
         history.iter().filter_map(|m| m.val_accuracy.map(|v| (x(m.epoch), 100.0 * v))).collect();
-    let mut out = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-family=\"sans-serif\" \
-         font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
-    );
+    let mut out = Svg::new(WIDTH, HEIGHT);
     curve(&mut out, &loss, LOSS, (MARGIN - 6.0, "end"), "loss");
     curve(&mut out, &accuracy, ACCURACY, (WIDTH - MARGIN + 6.0, "start"), "validation accuracy, %");
-    let _ = writeln!(
-        out,
-        "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">epoch 1 to {last}</text>\n</svg>",
-        WIDTH / 2.0,
-        HEIGHT - 16.0
-    );
-    out
+    let below = [WIDTH / 2.0, HEIGHT - 16.0];
+    out.text(below, "middle", "black", &format!("epoch 1 to {last}"));
+    out.finish()
 }
 
 /// A line with its own vertical axis: ticks at the lowest, the middle and the highest value.
 fn curve(
-    out: &mut String,
+    out: &mut Svg,
     points: &[(f64, f64)],
     color: &str,
     (axis, anchor): (f64, &str),
@@ -49,26 +41,12 @@ fn curve(
     let y = |value: f64| HEIGHT - MARGIN - (value - low) / span * (HEIGHT - 2.0 * MARGIN);
     for value in [low, low + span / 2.0, high] {
         let at = y(value);
-        let _ = writeln!(
-            out,
-            "<line x1=\"{MARGIN}\" x2=\"{}\" y1=\"{at:.1}\" y2=\"{at:.1}\" stroke=\"#eee\"/>\
-             <text x=\"{axis}\" y=\"{:.1}\" text-anchor=\"{anchor}\" fill=\"{color}\">{value:.2}</text>",
-            WIDTH - MARGIN,
-            at + 4.0
-        );
+        out.line([MARGIN, at], [WIDTH - MARGIN, at], "#eee", 1.0);
+        out.text([axis, at + 4.0], anchor, color, &format!("{value:.2}"));
     }
-    let path: String = points.iter().map(|(px, v)| format!("{px:.1},{:.1} ", y(*v))).collect();
-    let _ = writeln!(
-        out,
-        "<polyline fill=\"none\" stroke=\"{color}\" stroke-width=\"2\" points=\"{}\"/>",
-        path.trim_end()
-    );
+    out.curve(points.iter().map(|(px, value)| [*px, y(*value)]), color);
     let (at, anchor) = if anchor == "end" { (8.0, "start") } else { (WIDTH - 8.0, "end") };
-    let _ = writeln!(
-        out,
-        "<text x=\"{at}\" y=\"{}\" text-anchor=\"{anchor}\" fill=\"{color}\">{label}</text>",
-        MARGIN - 24.0
-    );
+    out.text([at, MARGIN - 24.0], anchor, color, label);
 }
 
 #[cfg(test)]
