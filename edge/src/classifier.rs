@@ -13,6 +13,9 @@ use ndarray::{Array2, ArrayView1, Axis};
 use crate::gallery::{Class, ClassId, ExampleId, Label};
 use crate::knowledge::{Knowledge, Meaning};
 
+/// The least share of a name that is worth a word: below it would be shown as 0 %.
+const PLAYS_A_PART: f32 = 0.005;
+
 /// The prototypes of a gallery at one revision.
 #[derive(Debug, Clone)]
 pub struct Classifier {
@@ -144,9 +147,6 @@ impl Classifier {
         ranked.into_iter().map(|((known, &score), &share)| known.candidate(score, share)).collect()
     }
 }
-
-/// The least share of a name that is worth a word: below it would be shown as 0 %.
-const PLAYS_A_PART: f32 = 0.005;
 
 impl Known {
     fn candidate(&self, score: f32, knowledge: f32) -> Candidate {

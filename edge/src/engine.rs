@@ -250,22 +250,9 @@ pub fn select(
     choice: EngineChoice,
     options: &EngineOptions,
 ) -> Result<Selected, SelectError> {
-    select_proven(model, choice, options, &mut |_| Ok(()))
-}
-
-/// As [`select`], and the engine must also pass `proof` (which says in one line what is wrong).
-///
-/// # Errors
-/// [`SelectError`] with the reason of every refusal.
-pub fn select_proven(
-    model: &Model,
-    choice: EngineChoice,
-    options: &EngineOptions,
-    proof: &mut dyn FnMut(&mut dyn Engine) -> Result<(), String>,
-) -> Result<Selected, SelectError> {
     let mut rejected = Vec::new();
     for provider in choice.providers() {
-        match start_proven(model, provider, options, proof) {
+        match start_proven(model, provider, options, &mut |_| Ok(())) {
             Ok(engine) => return Ok(Selected { engine, rejected }),
             Err(rejection) => rejected.push(rejection),
         }

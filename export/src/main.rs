@@ -64,7 +64,8 @@ enum Command {
     Verify {
         /// The bundle's folder.
         bundle: PathBuf,
-        /// The run that it was made of: its golden outputs are replayed.
+        /// The run that it was made of: its golden outputs are replayed through the fp32 file. Files in other arithmetic
+        /// are held to their self-tests.
         #[arg(long, value_name = "RUN")]
         against: Option<PathBuf>,
         /// The engine to try: auto (all), tensorrt, cuda, cpu or tract.

@@ -1,12 +1,12 @@
-//! A bundle proved again, on another machine or after a copy: hashes, the self-test of every file on every engine, and
-//! where the run is at hand its golden outputs.
+//! A bundle proved again, on another machine or after a copy: hashes, the self-test of every file on each engine that it is
+//! for and on tract, and where the run is at hand its golden outputs through the fp32 file.
 
 use std::fmt;
 
 use edge::embedder::start;
 use edge::engine::{EngineChoice, EngineOptions, Provider};
 use edge::precision::{PrecisionChoice, candidates};
-use models::bundle::{Bundle, Precision};
+use models::bundle::{Bundle, Precision, Variant};
 use serde::Serialize;
 
 use crate::bundle_writer::{Draft, Recipe, WriteError};
@@ -54,8 +54,11 @@ impl Recheck {
     ) -> Result<Self, WriteError> {
         let of = |provider: Provider| {
             let network = &bundle.manifest.backbone;
-            let own =
-                network.variants.iter().filter(|v| v.engines.iter().any(|e| e == provider.word()));
+            // tract runs them all, so that every file is proved everywhere.
+            let runs = |variant: &&Variant| {
+                provider == Provider::Tract || variant.engines.iter().any(|e| e == provider.word())
+            };
+            let own = network.variants.iter().filter(runs);
             let mut precisions: Vec<Precision> = own.map(|variant| variant.precision).collect();
             precisions.push(network.precision);
             precisions
@@ -139,7 +142,9 @@ impl fmt::Display for Recheck {
             writeln!(f, "  {engine:<22}{precision:<12}{result}{reason}")?;
         }
         match &self.golden {
-            Some(golden) => write!(f, "\nthe run's golden outputs:\n\n{golden}"),
+            Some(golden) => {
+                write!(f, "\nthe run's golden outputs through the fp32 file:\n\n{golden}")
+            }
             None => Ok(()),
         }
     }

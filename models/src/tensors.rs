@@ -42,6 +42,14 @@ pub enum TensorsError {
         /// Its type.
         got: String,
     },
+    /// A value is too large for the 16 bits in which its tensor is written.
+    #[error("tensor `{name}` holds {value:e}, and 16-bit floats end at 65504")]
+    Half {
+        /// The tensor's name.
+        name: String,
+        /// The value.
+        value: f32,
+    },
 }
 
 impl TensorFile {
@@ -90,7 +98,16 @@ impl TensorFile {
     }
 
     /// The file's bytes: the same tensors always give the same bytes.
+    ///
+    /// # Errors
+    /// [`TensorsError::Half`]; and what the container refuses.
     pub fn to_bytes(&self) -> Result<Vec<u8>, TensorsError> {
+        for (name, tensor) in self.floats.iter().filter(|(name, _)| self.halves.contains(*name)) {
+            let too_large = |v: &&f32| v.is_finite() && !f16::from_f32(**v).is_finite();
+            if let Some(&value) = tensor.iter().find(too_large) {
+                return Err(TensorsError::Half { name: name.clone(), value });
+            }
+        }
         let floats = self.floats.iter().map(|(name, t)| {
             let (kind, bytes): (_, Vec<u8>) = match self.halves.contains(name) {
                 true => {
@@ -167,5 +184,8 @@ mod tests {
         assert_eq!(read.floats["w"][0], 1.5);
         assert_eq!(TensorFile::parse(&read.to_bytes().unwrap()).unwrap(), read);
         assert!(read.halves.contains("w"));
+        let mut large = read;
+        large.floats.insert("w".to_owned(), ArrayD::from_elem(IxDyn(&[1]), 7e4));
+        assert!(matches!(large.to_bytes(), Err(TensorsError::Half { .. })));
     }
 }

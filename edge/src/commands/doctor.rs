@@ -110,7 +110,10 @@ fn examine(context: &Context) -> Answer {
     let lexicon = bundle.as_ref().and_then(|bundle| {
         let knowledge = bundle.manifest.knowledge.as_ref()?;
         let unusable = |error| problems.push(format!("names are not used: {error}"));
-        Knowledge::open(bundle).map_err(unusable).ok()?;
+        let opened = Knowledge::open(bundle).map_err(unusable).ok()??;
+        if opened.lifts().is_empty() {
+            hints.push("things known by name only hardly win beside things with pictures: this bundle has no lifts, `handful-train complete` and `handful-export` make them".to_owned());
+        }
         Some(knowledge.lexicon.file.clone())
     });
     let onnxruntime = library.ok().map(|path| path.display().to_string());

@@ -83,7 +83,13 @@ fn is_rounded(graph: &Graph, node: &Node) -> bool {
         Op::Conv2d { .. } | Op::Linear { .. } => {
             !is_output && !readers.all(|reader| reader.op == Op::Relu6)
         }
-        Op::LeakyRelu { .. } | Op::Relu6 | Op::Add | Op::Mul | Op::MaxPool2d { .. } => !is_output,
+        Op::LeakyRelu { .. } | Op::Relu6 | Op::Add | Op::Mul => !is_output,
+        // It keeps the steps of what it reads, where that has some.
+        Op::MaxPool2d { .. } => {
+            let read = &node.inputs[0];
+            let before = graph.nodes.iter().find(|before| before.name == *read);
+            !is_output && before.is_none_or(|before| is_rounded(graph, before))
+        }
         _ => false,
     }
 }

@@ -225,6 +225,9 @@ fn a_bundle_is_inspected() {
 fn a_bundle_is_proved_again_and_against_its_run() {
     let bench = Bench::new();
     assert!(bench.export(&["--out", "tiny"]).status.success());
+    pictures(&bench);
+    let integers = ["--out", "integers", "--precision", "int8", "--calibrate", "pictures"];
+    assert!(bench.export(&integers).status.success());
     let verify = |arguments: &[&str]| program(&bench, &[&["verify", "tiny"], arguments].concat());
     let proved = verify(&["--against", "run"]);
     let text = String::from_utf8(proved.stdout.clone()).unwrap();
@@ -232,6 +235,12 @@ fn a_bundle_is_proved_again_and_against_its_run() {
     assert!(text.contains("1 file(s)") && text.contains("golden outputs"), "{text}");
     let object: Value = serde_json::from_slice(&verify(&["--json"]).stdout).unwrap();
     assert_eq!(object["self_tests"].as_array().unwrap().len(), 4);
+    let integers = program(&bench, &["verify", "integers", "--json"]);
+    let object: Value = serde_json::from_slice(&integers.stdout).unwrap();
+    let tract =
+        object["self_tests"].as_array().unwrap().iter().filter(|row| row["engine"] == "tract");
+    assert!(tract.clone().all(|row| row["passed"] == true), "{object}");
+    assert_eq!(tract.count(), 3, "every file is proved on tract: {object}");
     assert_eq!(object.get("golden"), None);
     let absent = verify(&["--engine", "tensorrt"]);
     assert_ne!(absent.status.code(), Some(0), "an engine that is asked for must run");

@@ -239,6 +239,36 @@ fn what_could_not_be_opened_is_not_written() {
 }
 
 #[test]
+fn a_variant_comes_once_and_widths_are_bounded() {
+    let check = |change: &dyn Fn(&mut Manifest)| {
+        let mut manifest = manifest();
+        change(&mut manifest);
+        manifest.check().map_err(|error| error.to_string())
+    };
+    let variant = |file: &str, precision| Variant {
+        file: file.to_owned(),
+        precision,
+        engines: vec!["cpu".to_owned()],
+        verification: Vec::new(),
+        self_test: manifest().self_test,
+    };
+    let with = |variants: Vec<Variant>| check(&|m| m.backbone.variants.clone_from(&variants));
+    let (u8, s8) = (Precision::Int8U8, Precision::Int8S8);
+    assert_eq!(with(vec![variant("extra.bin", u8), variant("extra.bin", s8)]), Ok(()));
+    for twice in [vec![u8, u8], vec![Precision::Fp32]] {
+        let twice = twice.into_iter().map(|precision| variant("extra.bin", precision)).collect();
+        assert!(with(twice).unwrap_err().contains("backbone.variants.precision"));
+    }
+    let missing = with(vec![variant("other.bin", u8)]).unwrap_err();
+    assert!(missing.contains("`backbone.variants.file` is \"other.bin\""), "{missing}");
+    let wide = check(&|m| {
+        let widths = [4_000_000_000, 4_000_000_000, 64, 2];
+        m.backbone.architecture = Architecture::Resnet12(Resnet12 { widths, input_size: 16 });
+    });
+    assert!(wide.unwrap_err().contains("backbone.architecture.widths"));
+}
+
+#[test]
 fn a_completer_is_held_to_its_sizes() {
     let check = |network: ProtoComNet| {
         let file = "extra.bin".to_owned();

@@ -57,6 +57,11 @@ impl Lifts {
         if pictures == 0 { 0.0 } else { lift }
     }
 
+    /// Whether nothing was measured.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Numbers of pictures and their lifts, ascending.
     pub fn iter(&self) -> impl Iterator<Item = (usize, f32)> {
         self.0.iter().map(|(&k_shot, &lift)| (k_shot, lift))
@@ -88,17 +93,17 @@ fn measured(
         .into_par_iter()
         .flat_map_iter(|index| {
             let episode = sampler.episode(index);
-            let means = Chosen::of(embeddings, &episode);
+            let chosen = Chosen::of(embeddings, &episode);
             let semantic = semantic.select(Axis(0), &episode.classes);
             let pictures = (0..N_WAY).map(|way| if way < NAME_ONLY { 0 } else { k_shot });
             let prototypes = Prototypes::trusted(
-                means.means(),
+                chosen.means(),
                 pictures.collect(),
                 semantic.view(),
                 space,
                 &Lifts::default(),
             );
-            let scores = prototypes.scores(means.query.view());
+            let scores = prototypes.scores(chosen.query.view());
             let rows = scores.rows().into_iter().enumerate();
             rows.map(|(query, row)| Limit::of(&row.to_vec(), query / N_QUERY)).collect::<Vec<_>>()
         })

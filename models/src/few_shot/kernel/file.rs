@@ -187,13 +187,14 @@ fn insert_lifts(file: &mut TensorFile, lifts: &Lifts) {
 
 /// None in a file from before there were any.
 fn lifts(file: &TensorFile) -> Result<Lifts, KernelError> {
-    let (Some(shots), Some(values)) = (file.integers.get("lift_k_shot"), file.floats.get("lift"))
-    else {
-        return Ok(Lifts::default());
-    };
     let wrong = KernelError::Tensor {
         name: "lift",
         expected: "a value of -1 to 1 for each of `lift_k_shot`",
+    };
+    let (shots, values) = match (file.integers.get("lift_k_shot"), file.floats.get("lift")) {
+        (None, None) => return Ok(Lifts::default()),
+        (Some(shots), Some(values)) => (shots, values),
+        _ => return Err(wrong),
     };
     let of = |(&k_shot, &lift): (&i64, &f32)| {
         let k_shot = usize::try_from(k_shot).ok()?;
@@ -284,6 +285,11 @@ mod tests {
             assert!(error.starts_with("`lift` is missing or does not fit"), "{error}");
         }
         file.integers.remove("lift_k_shot");
+        assert!(
+            KernelCompleter::parse(&file.to_bytes().unwrap()).is_err(),
+            "one without the other"
+        );
+        file.floats.remove("lift");
         let older = KernelCompleter::parse(&file.to_bytes().unwrap()).unwrap().1;
         assert_eq!(older.lifts(), &Lifts::default());
         file.integers.insert("line_length".to_owned(), array![2, 1, 2].into_dyn());

@@ -17,15 +17,16 @@ const LINES: usize = 256;
 /// The most that a block may unpack to.
 const MAX_BLOCK: u64 = 1 << 20;
 
-/// The most bytes of unpacked text that are kept: all of WordNet's nouns are about half of it.
-const MAX_KEPT: usize = 32 << 20;
+/// The most bytes of unpacked text that a section keeps; all of WordNet's glosses are 8 MB.
+const MAX_KEPT: usize = 10 << 20;
 
 /// Sorted or numbered lines in blocks of [`LINES`].
 #[derive(Debug)]
 pub(super) struct Blocks {
     blocks: Vec<Block>,
-    /// Bytes of unpacked text that are kept.
+    /// Bytes of unpacked text that are kept, and the most that may be.
     kept: AtomicUsize,
+    most: usize,
 }
 
 #[derive(Debug)]
@@ -54,7 +55,7 @@ impl Block {
 
 impl Blocks {
     pub(super) fn new(blocks: Vec<Block>) -> Self {
-        Self { blocks, kept: AtomicUsize::new(0) }
+        Self { blocks, kept: AtomicUsize::new(0), most: MAX_KEPT }
     }
 
     /// A block's lines.
@@ -64,11 +65,16 @@ impl Blocks {
             return Some(Cow::Borrowed(text));
         }
         let text = block.unpack()?;
-        if self.kept.fetch_add(text.len(), Ordering::Relaxed) + text.len() > MAX_KEPT {
-            self.kept.fetch_sub(text.len(), Ordering::Relaxed);
-            return Some(Cow::Owned(text));
+        let bytes = text.len();
+        let fits = self.kept.fetch_add(bytes, Ordering::Relaxed) + bytes <= self.most;
+        match if fits { block.unpacked.set(text) } else { Err(text) } {
+            Ok(()) => block.unpacked.get().map(|text| Cow::Borrowed(text.as_str())),
+            // There is no room, or another thread was faster.
+            Err(text) => {
+                self.kept.fetch_sub(bytes, Ordering::Relaxed);
+                Some(Cow::Owned(text))
+            }
         }
-        Some(Cow::Borrowed(block.unpacked.get_or_init(|| text)))
     }
 
     /// The section's bytes. Deterministic.
@@ -132,4 +138,32 @@ fn pack(lines: &[String]) -> Block {
     let written = packed.write_all(text.as_bytes()).and_then(|()| packed.finish());
     let packed = written.expect("invariant: writing to memory does not fail");
     Block::new(key_of(&lines[0]).to_owned(), packed)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn what_is_kept_has_a_limit_and_answers_do_not_depend_on_it() {
+        let lines: Vec<String> = (0..3 * LINES).map(|i| format!("{i:05}\tline {i}")).collect();
+        let blocks = |most| {
+            let blocks = lines.chunks(LINES).map(pack).collect();
+            Blocks { most, ..Blocks::new(blocks) }
+        };
+        let (all, none) = (blocks(MAX_KEPT), blocks(0));
+        let one = blocks(lines[..LINES].iter().map(|line| line.len() + 1).sum());
+        for blocks in [&all, &none, &one] {
+            for at in (0..lines.len()).step_by(97).chain(0..9) {
+                assert_eq!(blocks.line(at).as_ref(), Some(&lines[at]));
+                assert_eq!(blocks.find(&format!("{at:05}")).unwrap().0, at);
+            }
+            assert_eq!(blocks.line(lines.len()), None);
+        }
+        let kept =
+            |blocks: &Blocks| blocks.blocks.iter().filter(|b| b.unpacked.get().is_some()).count();
+        assert_eq!([&all, &none, &one].map(kept), [3, 0, 1]);
+        assert_eq!(none.kept.load(Ordering::Relaxed), 0);
+    }
 }
