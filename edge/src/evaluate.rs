@@ -54,7 +54,7 @@ pub fn evaluate(
     protocol: Protocol,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Report, EvaluateError> {
-    let classes = dataset.split(protocol.split);
+    let classes = dataset.filled_split(protocol.split)?;
     protocol.check(classes.iter().map(|class| (class.name.as_str(), class.pictures.len())))?;
     let embeddings = embed_split(embedder, dataset, protocol.split, progress)?;
     let Some(knowledge) = knowledge else { return Ok(protocol.report(&embeddings)?) };

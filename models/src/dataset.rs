@@ -124,6 +124,14 @@ impl Default for DatasetLimits {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DatasetError {
+    /// The classes are all in other splits.
+    #[error("the data has no classes in split `{split}`; it has {}", listed(.others))]
+    NoClasses {
+        /// The split asked for.
+        split: Split,
+        /// How many the others have.
+        others: Vec<(Split, usize)>,
+    },
     /// The disk refused.
     #[error(transparent)]
     Disk(#[from] DiskError),
@@ -274,6 +282,11 @@ impl Line {
     }
 }
 
+fn listed(splits: &[(Split, usize)]) -> String {
+    let of = |(split, classes): &(Split, usize)| format!("{classes} in `{split}`");
+    splits.iter().map(of).collect::<Vec<_>>().join(" and ")
+}
+
 /// Classes of pictures, and where the pictures are.
 #[derive(Debug)]
 pub struct Dataset {
@@ -314,6 +327,21 @@ impl Dataset {
     /// The classes of a split, sorted by the bytes of their names.
     pub fn split(&self, split: Split) -> Vec<&Class> {
         self.classes.iter().filter(|class| class.split == split).collect()
+    }
+
+    /// The same of a split that has some.
+    ///
+    /// # Errors
+    /// [`DatasetError::NoClasses`].
+    pub fn filled_split(&self, split: Split) -> Result<Vec<&Class>, DatasetError> {
+        let classes = self.split(split);
+        if !classes.is_empty() {
+            return Ok(classes);
+        }
+        let others =
+            [Split::Base, Split::Val, Split::Novel].map(|other| (other, self.split(other).len()));
+        let others = others.into_iter().filter(|(_, classes)| *classes > 0).collect();
+        Err(DatasetError::NoClasses { split, others })
     }
 
     /// Number of pictures of all classes.

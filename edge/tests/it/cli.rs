@@ -204,6 +204,9 @@ fn evaluate_writes_the_report() {
     assert!((0.5..=1.0).contains(&result["accuracy"].as_f64().unwrap()), "{report}");
     let args = [&["evaluate"], &protocol[..], &["--episodes", "40", "--json"]].concat();
     assert_eq!(sandbox.json(&args), report, "printed and written, the same");
+    let empty = sandbox.run(&["evaluate", "--data", "things", "--split", "val"]);
+    assert_eq!(empty.code, 2, "{empty:?}");
+    assert!(empty.err.contains("no classes in split `val`; it has 3 in `base`"), "{empty:?}");
 }
 
 #[test]

@@ -38,9 +38,7 @@ pub fn evaluate(
     compute: Compute,
 ) -> Result<Report> {
     let checkpoint = run.read(&run.best())?;
-    let classes = dataset.split(protocol.split);
-    let empty = || BadInput(format!("the data has no classes in split `{}`", protocol.split));
-    ensure!(!classes.is_empty(), empty());
+    let classes = dataset.filled_split(protocol.split)?;
     protocol.check(classes.iter().map(|class| (class.name.as_str(), class.pictures.len())))?;
     let completer = completer(run, &checkpoint)?;
     let nameless = || {
