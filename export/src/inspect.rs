@@ -136,14 +136,22 @@ impl Inspection {
         if self.manifest.accuracy.is_empty() {
             return writeln!(f, "\n  accuracy    not measured");
         }
-        writeln!(f, "\n  {:<26}{:<22}{:<16}accuracy", "engine", "episodes", "policy")?;
+        writeln!(
+            f,
+            "\n  {:<18}{:<11}{:<22}{:<16}accuracy",
+            "engine", "precision", "episodes", "policy"
+        )?;
         for accuracy in &self.manifest.accuracy {
             let report = &accuracy.report;
             let episodes = format!("{}-way {}-shot, {}", report.n_way, report.k_shot, report.split);
             for outcome in &report.results {
                 let (share, ci95) = (100.0 * outcome.accuracy, 100.0 * outcome.ci95);
                 let (engine, fusion) = (&accuracy.engine, outcome.fusion.to_string());
-                writeln!(f, "  {engine:<26}{episodes:<22}{fusion:<16}{share:.2} ± {ci95:.2} %")?;
+                let precision = accuracy.precision.to_string();
+                writeln!(
+                    f,
+                    "  {engine:<18}{precision:<11}{episodes:<22}{fusion:<16}{share:.2} ± {ci95:.2} %"
+                )?;
             }
         }
         Ok(())

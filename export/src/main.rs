@@ -105,8 +105,8 @@ struct Export {
     #[arg(long, value_enum, default_value = "minmax")]
     ranges: Method,
     /// An accuracy to carry along: a file written by `evaluate --json`, preceded by the engine that
-    /// made the embeddings if it was not libtorch. May be repeated.
-    #[arg(long, value_name = "[ENGINE=]FILE")]
+    /// made the embeddings if it was not libtorch, and its precision if it was not fp32. May be repeated.
+    #[arg(long, value_name = "[ENGINE[:PRECISION]=]FILE")]
     accuracy: Vec<String>,
     /// The lexicon of `handful-train lexicon`: with it, and `handful-train complete` before, the bundle
     /// also learns from names. It is put beside the bundle, where all bundles of a folder share it.
@@ -267,14 +267,18 @@ fn read_lexicon(path: &Path) -> Result<Vec<u8>, BadInput> {
     disk::read(path, lexicon::MAX_BYTES).map_err(|e| BadInput(format!("--lexicon: {e}")))
 }
 
-/// Reads `[ENGINE=]FILE`.
+/// Reads `[ENGINE[:PRECISION]=]FILE`.
 fn accuracy(given: &str) -> Result<Accuracy, BadInput> {
     let (engine, file) = given.split_once('=').unwrap_or(("libtorch", given));
     let bad = |reason: String| BadInput(format!("--accuracy {given}: {reason}"));
+    let (engine, word) = engine.split_once(':').unwrap_or((engine, "fp32"));
+    let named = Precision::ALL.into_iter().find(|precision| precision.to_string() == word);
+    let unknown = || bad(format!("unknown precision `{word}`: expected fp32, int8-u8 or int8-s8"));
+    let precision = named.ok_or_else(unknown)?;
     let bytes = disk::read(Path::new(file), MAX_REPORT_BYTES).map_err(|e| bad(e.to_string()))?;
     let report = serde_json::from_slice(&bytes)
         .map_err(|e| bad(format!("not a report of `evaluate --json`: {e}")))?;
-    Ok(Accuracy { engine: engine.to_owned(), report })
+    Ok(Accuracy { engine: engine.to_owned(), precision, report })
 }
 
 /// Something that the user gave cannot be used.
@@ -348,7 +352,7 @@ fn summary(draft: &Draft, proof: &Proof, out: &Path, start: Instant) -> String {
         let report = &accuracy.report;
         lines.extend(report.results.iter().map(|outcome| {
             format!(
-                "  accuracy  {:.2} ± {:.2} % ({}-way {}-shot, {}, {}, {} episodes on {})",
+                "  accuracy  {:.2} ± {:.2} % ({}-way {}-shot, {}, {}, {} episodes on {} in {})",
                 100.0 * outcome.accuracy,
                 100.0 * outcome.ci95,
                 report.n_way,
@@ -356,7 +360,8 @@ fn summary(draft: &Draft, proof: &Proof, out: &Path, start: Instant) -> String {
                 outcome.fusion,
                 outcome.setting,
                 report.episodes,
-                accuracy.engine
+                accuracy.engine,
+                accuracy.precision
             )
         }));
     }

@@ -131,7 +131,7 @@ fn golden(bundle: &Bundle, run: &Run, options: &EngineOptions) -> Result<Verifie
 impl fmt::Display for Recheck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} file(s) are what the manifest says\n", self.files)?;
-        writeln!(f, "  {:<22}{:<12}self-test", "engine", "arithmetic")?;
+        writeln!(f, "  {:<22}{:<12}self-test", "engine", "precision")?;
         for Row { engine, precision, passed, reason, required } in &self.self_tests {
             let result = match (passed, required) {
                 (true, _) => "passed",

@@ -182,7 +182,7 @@ impl fmt::Display for Answer {
         };
         let rows: Vec<_> = self.results.iter().map(row).collect();
         let numbers = ["batch", "load ms", "ms/picture", "pictures/s", "GFLOP/s", "ratio"];
-        let columns: Vec<_> = [("engine", Align::Left), ("arithmetic", Align::Left)]
+        let columns: Vec<_> = [("engine", Align::Left), ("precision", Align::Left)]
             .into_iter()
             .chain(numbers.map(|name| (name, Align::Right)))
             .collect();

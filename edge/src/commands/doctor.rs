@@ -255,7 +255,7 @@ impl Answer {
         let rows: Vec<_> = self.engines.iter().map(row).collect();
         let (left, right) = (Align::Left, Align::Right);
         let times = [("load ms", right), ("picture ms", right)];
-        let words = [("engine", left), ("arithmetic", left), ("state", left)];
+        let words = [("engine", left), ("precision", left), ("state", left)];
         let columns = [&words[..], &times, &[("reason", left)]];
         table(&columns.concat(), &rows)
     }

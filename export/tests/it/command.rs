@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use models::bundle::{Bundle, BundleLimits, WeightStorage};
+use models::bundle::{Bundle, BundleLimits, Precision, WeightStorage};
 use serde_json::{Value, json};
 
 use crate::sample::{self, Bench, errors};
@@ -72,12 +72,13 @@ fn json_is_for_machines() {
 fn accuracies_travel_with_the_bundle() {
     let bench = Bench::new();
     fs::write(bench.path("report.json"), report().to_string()).unwrap();
-    let accuracy = ["--accuracy", "report.json", "--accuracy", "tract=report.json"];
+    let accuracy = ["--accuracy", "report.json", "--accuracy", "tract:int8-u8=report.json"];
     let output = bench.export(&[&["--out", "tiny"], &accuracy[..]].concat());
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("62.50 ± 0.25 % (5-way 1-shot, mean, inductive"), "{text}");
     let bundle = Bundle::open(&bench.path("tiny"), &BundleLimits::default()).unwrap();
     let engines: Vec<_> = bundle.manifest.accuracy.iter().map(|a| a.engine.as_str()).collect();
+    assert_eq!(bundle.manifest.accuracy[1].precision, Precision::Int8U8);
     assert_eq!(engines, ["libtorch", "tract"]);
     assert_eq!(serde_json::to_value(&bundle.manifest.accuracy[0].report).unwrap(), report());
 }

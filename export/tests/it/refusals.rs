@@ -130,6 +130,7 @@ fn choices_that_cannot_be_used() {
     refuse(&bench, &["--name", "a/b"], 2, &["`name` is \"a/b\""]);
     refuse(&bench, &["--accuracy", "gone.json"], 2, &["--accuracy gone.json", "cannot open"]);
     refuse(&bench, &["--accuracy", "report.json"], 2, &["not a report", "n_way"]);
+    refuse(&bench, &["--accuracy", "cpu:half=report.json"], 2, &["unknown precision `half`"]);
     refuse(&bench, &["--onnxruntime", "gone.so"], 2, &["gone.so"]);
     fs::rename(bench.path("run"), bench.path("elsewhere")).unwrap();
     refuse(&bench, &[], 2, &["run/best.safetensors"]);

@@ -156,11 +156,12 @@ pub struct NamedFile {
 }
 
 /// The arithmetic of a network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Precision {
     /// 32-bit floating point.
+    #[default]
     Fp32,
     /// 8-bit integers, unsigned between operations.
     #[serde(rename = "int8-u8")]
@@ -173,6 +174,11 @@ pub enum Precision {
 impl Precision {
     /// Every precision, the widest first.
     pub const ALL: [Self; 3] = [Self::Fp32, Self::Int8U8, Self::Int8S8];
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+    fn is_fp32(&self) -> bool {
+        *self == Self::Fp32
+    }
 }
 
 impl fmt::Display for Precision {
@@ -226,8 +232,11 @@ impl FileEntry {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Accuracy {
-    /// The engine that made the embeddings, and the precision unless it was fp32 (`onnxruntime/cpu int8-u8`).
+    /// The engine that made the embeddings.
     pub engine: String,
+    /// Its arithmetic.
+    #[serde(default, skip_serializing_if = "Precision::is_fp32")]
+    pub precision: Precision,
     /// The figures and their protocol.
     pub report: Report,
 }
