@@ -107,7 +107,11 @@ impl Connection {
                 let body = bytes.split_off(end + 4);
                 return (bytes, body);
             }
-            let n = self.0.read(&mut chunk).unwrap();
+            let n = match self.0.read(&mut chunk) {
+                // A signal to this process; `read_exact` and `read_to_end` go on by themselves.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                read => read.unwrap(),
+            };
             assert!(n > 0, "no answer, only {:?}", String::from_utf8_lossy(&bytes));
             bytes.extend(&chunk[..n]);
         }

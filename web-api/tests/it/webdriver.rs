@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::client;
+use crate::client::{self, Answer};
 
 const DRIVERS: [&str; 2] = ["/usr/bin/chromedriver", "/usr/lib/chromium/chromedriver"];
 const CHROMIUM: &str = "/usr/bin/chromium";
@@ -79,13 +79,13 @@ impl Browser {
         }}})
     }
 
-    fn post(&self, path: &str, body: &Value) -> Value {
+    fn answer(&self, path: &str, body: &Value) -> Answer {
         let json = [("content-type", "application/json; charset=utf-8")];
-        self.value("POST", path, &json, &serde_json::to_vec(body).unwrap())
+        client::request(&self.address, "POST", path, &json, &serde_json::to_vec(body).unwrap())
     }
 
-    fn value(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Value {
-        let answer = client::request(&self.address, method, path, headers, body);
+    fn post(&self, path: &str, body: &Value) -> Value {
+        let answer = self.answer(path, body);
         assert_eq!(answer.status, 200, "{path}: {}", answer.text());
         answer.json()["value"].clone()
     }
@@ -131,8 +131,14 @@ impl Browser {
         found[ELEMENT].as_str().unwrap().to_owned()
     }
 
+    /// The page may draw the element anew between finding and clicking it: then it is found again.
     pub(crate) fn click(&self, css: &str) {
-        self.ask(&format!("element/{}/click", self.element(css)), &json!({}));
+        self.wait(&format!("{css} to stay for a click"), || {
+            let path = format!("/session/{}/element/{}/click", self.session, self.element(css));
+            let answer = self.answer(&path, &json!({}));
+            assert!([200, 404].contains(&answer.status), "{css}: {}", answer.text());
+            answer.status == 200
+        });
     }
 
     pub(crate) fn type_into(&self, css: &str, text: &str) {
