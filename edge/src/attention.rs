@@ -1,6 +1,6 @@
 //! How much each attribute of a class counts for its prototype: the bundle's ProtoComNet, on the device.
 
-use models::bundle::{Bundle, CompleterFiles};
+use models::bundle::{Bundle, CompleterFiles, Precision};
 use models::few_shot::protocomnet::{Attributes, Described, LearnedError};
 use models::graph::{GraphError, ProtoComNet, Shape};
 use models::knowledge::wordnet::SynsetId;
@@ -79,7 +79,8 @@ impl Attention {
         let inputs: Vec<(String, Shape)> =
             network.graph().inputs.into_iter().map(|input| (input.name, input.shape)).collect();
         let onnx = bundle.file(file).unwrap_or_default();
-        let model = Model { onnx, inputs: &inputs, max_batch: MAX_BATCH };
+        let precision = Precision::Fp32;
+        let model = Model { onnx, inputs: &inputs, max_batch: MAX_BATCH, precision };
         let engine = select(&model, choice, options)?.engine;
         Ok(Some(Self { engine, network: network.clone(), attributes: table }))
     }

@@ -213,7 +213,8 @@ pub fn start(
 ) -> Result<Box<dyn Engine>, Rejection> {
     let manifest = &bundle.manifest;
     let (inputs, max_batch) = (inputs(manifest), manifest.backbone.max_batch);
-    let model = Model { onnx: candidate.onnx, inputs: &inputs, max_batch };
+    let Candidate { onnx, precision, .. } = candidate;
+    let model = Model { onnx, inputs: &inputs, max_batch, precision };
     let proof = &mut |engine: &mut dyn Engine| self_test(engine, manifest, candidate.self_test);
     let started = start_proven(&model, provider, options, proof);
     started.map_err(|Rejection { provider, reason }| {

@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use models::bundle::Precision;
 use models::graph::Shape;
 use ndarray::{ArrayD, ArrayViewD};
 use serde::{Deserialize, Serialize};
@@ -141,6 +142,8 @@ pub struct Model<'a> {
     pub inputs: &'a [(String, Shape)],
     /// The largest batch that one run may have.
     pub max_batch: usize,
+    /// The file's arithmetic: TensorRT has to be told.
+    pub precision: Precision,
 }
 
 /// What an engine may be told by a configuration.

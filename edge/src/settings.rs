@@ -52,7 +52,7 @@ pub(crate) struct Settings {
     #[arg(long, global = true, hide_env_values = true, env = "HANDFUL_THREADS", value_name = "N")]
     threads: Option<usize>,
 
-    /// Arithmetic of the network: auto, fp32 or int8 [default: auto, what the bundle has for the engine]
+    /// Arithmetic of the network: auto, fp32, fp16 or int8 [default: auto, what the bundle has for the engine]
     #[arg(long, global = true, hide_env_values = true, env = "HANDFUL_PRECISION")]
     precision: Option<PrecisionChoice>,
 

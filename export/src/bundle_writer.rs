@@ -24,7 +24,7 @@ use crate::onnx::{self, OnnxError, Storage};
 use crate::precision::fp16::{NarrowError, narrow};
 use crate::precision::int8::QuantizeError;
 use crate::run::Run;
-use crate::variant::{Calibration, DraftVariant, variants};
+use crate::variant::{self, Calibration, DraftVariant, Source};
 use crate::verify::{Subject, Tolerance, Verified, verify};
 
 /// The network's file in a bundle.
@@ -59,6 +59,8 @@ pub struct Recipe {
     pub weights_licence: String,
     /// The lexicon's bytes; with the run's kernel completer they let a bundle learn from names.
     pub lexicon: Option<Vec<u8>>,
+    /// Whether there is a variant in 16-bit arithmetic.
+    pub half_arithmetic: bool,
     /// What variants in 8 bits are made from; none without.
     pub calibration: Option<Calibration>,
 }
@@ -232,9 +234,12 @@ impl Draft {
         let (graph, tensors) = fold(&checkpoint.architecture.graph(), &checkpoint.backbone()?)?;
         let space_id = checkpoint.space_id()?;
         let metadata = metadata(run, recipe, &space_id);
-        let calibration = recipe.calibration.as_ref();
-        let variants = calibration.map(|c| variants(&graph, &tensors, c, &metadata, options));
-        let variants = variants.transpose()?.unwrap_or_default();
+        let source = Source { graph: &graph, tensors: &tensors, metadata: &metadata };
+        let half = recipe.half_arithmetic.then(|| variant::half(source, &run.golden));
+        let integers = recipe.calibration.as_ref();
+        let integers = integers.map(|c| variant::integers(source, c, options)).transpose()?;
+        let integers = integers.into_iter().flatten();
+        let variants: Vec<_> = half.transpose()?.into_iter().chain(integers).collect();
         let tensors = match recipe.storage {
             WeightStorage::Fp32 => tensors,
             _ => narrow(&tensors)?,
@@ -259,6 +264,7 @@ impl Draft {
             graph: &self.graph,
             tensors: &self.tensors,
             onnx: &self.onnx,
+            precision: Precision::Fp32,
             tolerance: Tolerance::of(self.manifest.backbone.weights),
             golden: &run.golden,
             self_test: Some(&self.manifest.self_test),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use edge::engine::{EngineChoice, EngineError, EngineOptions, Model, SelectError, select};
-use models::bundle::WeightStorage;
+use models::bundle::{Precision, WeightStorage};
 use models::dataset::{Class, Dataset, DatasetError, Split};
 use models::graph::Graph;
 use models::picture::PictureLimits;
@@ -143,7 +143,8 @@ impl Seen {
         let storage = Storage::Floats(WeightStorage::Fp32);
         let onnx = onnx::write(&graph, tensors, storage, &BTreeMap::new())?;
         let inputs = [(input.name.clone(), input.shape)];
-        let model = Model { onnx: &onnx, inputs: &inputs, max_batch: 1 };
+        let model =
+            Model { onnx: &onnx, inputs: &inputs, max_batch: 1, precision: Precision::Fp32 };
         let engine = select(&model, EngineChoice::Auto, options)?.engine;
         Ok(Self { engine, input: input.name, names })
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use models::bundle::{CompleterFiles, WeightStorage};
+use models::bundle::{CompleterFiles, Precision, WeightStorage};
 use models::few_shot::protocomnet::{Attributes, LearnedCompleter};
 use models::graph::{Graph, ProtoComNet};
 use models::tensors::Tensors;
@@ -50,6 +50,7 @@ impl DraftCompleter {
             graph: &self.graph,
             tensors: &self.tensors,
             onnx: &self.onnx,
+            precision: Precision::Fp32,
             tolerance: Tolerance::of(WeightStorage::Fp32),
             golden: &run.golden,
             self_test: None,

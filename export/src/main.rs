@@ -28,6 +28,7 @@ Examples:
   handful-export runs/cifar-fs --out bundles/named --lexicon lexicon.bin
   handful-export runs/cifar-fs --out out/b --accuracy val-1.json --accuracy tract=device-1.json
   handful-export runs/lite0 --out bundles/lite0 --precision fp32,int8-u8 --calibrate pictures/
+  handful-export runs/lite0 --out bundles/jetson --precision fp16,int8-s8 --calibrate pictures/
   handful-export inspect bundles/lite0
   handful-export verify bundles/lite0 --against runs/lite0
 
@@ -94,8 +95,8 @@ struct Export {
     /// How weights are stored; fp16 halves the file and is widened when it is loaded.
     #[arg(long, value_enum, default_value = "fp16")]
     weights: Weights,
-    /// In which arithmetic the backbone can be run, a comma between two: fp32 always, int8-u8 for ONNX Runtime on
-    /// processors, int8-s8 for TensorRT, int8 for both.
+    /// In which arithmetic the backbone can be run, a comma between two: fp32 always, fp16 for CUDA and TensorRT, int8-u8
+    /// for ONNX Runtime on processors, int8-s8 for TensorRT, int8 for both of these.
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "fp32")]
     precision: Vec<Arithmetic>,
     /// Pictures to find ranges of 8-bit numbers with: a data set, or a folder of pictures for each class; 128 are looked at.
@@ -132,6 +133,7 @@ enum Weights {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Arithmetic {
     Fp32,
+    Fp16,
     Int8,
     #[value(name = "int8-u8")]
     Int8U8,
@@ -233,16 +235,17 @@ fn recipe(arguments: &Export, preprocess: &Preprocess) -> anyhow::Result<Recipe>
             .collect::<Result<_, _>>()?,
         weights_licence: arguments.licence.clone(),
         lexicon: arguments.lexicon.as_deref().map(read_lexicon).transpose()?,
+        half_arithmetic: arguments.precision.contains(&Arithmetic::Fp16),
         calibration: calibration(arguments, preprocess)?,
     })
 }
 
-/// What variants are made from, if any are asked for.
+/// What variants in integers are made from, if any are asked for.
 fn calibration(arguments: &Export, preprocess: &Preprocess) -> anyhow::Result<Option<Calibration>> {
     let mut precisions = Vec::new();
     for asked in &arguments.precision {
         precisions.extend(match asked {
-            Arithmetic::Fp32 => &[][..],
+            Arithmetic::Fp32 | Arithmetic::Fp16 => &[][..],
             Arithmetic::Int8 => &[Precision::Int8U8, Precision::Int8S8],
             Arithmetic::Int8U8 => &[Precision::Int8U8],
             Arithmetic::Int8S8 => &[Precision::Int8S8],
@@ -273,7 +276,8 @@ fn accuracy(given: &str) -> Result<Accuracy, BadInput> {
     let bad = |reason: String| BadInput(format!("--accuracy {given}: {reason}"));
     let (engine, word) = engine.split_once(':').unwrap_or((engine, "fp32"));
     let named = Precision::ALL.into_iter().find(|precision| precision.to_string() == word);
-    let unknown = || bad(format!("unknown precision `{word}`: expected fp32, int8-u8 or int8-s8"));
+    let unknown =
+        || bad(format!("unknown precision `{word}`: expected fp32, fp16, int8-u8 or int8-s8"));
     let precision = named.ok_or_else(unknown)?;
     let bytes = disk::read(Path::new(file), MAX_REPORT_BYTES).map_err(|e| bad(e.to_string()))?;
     let report = serde_json::from_slice(&bytes)

@@ -4,6 +4,7 @@
 //! arithmetic: every engine since 2022 takes such a file. The writer only translates; what should be changed
 //! about a network (folding, narrowing) has happened before. The format: <https://onnx.ai/onnx/repo-docs/IR.html>.
 
+mod half_arithmetic;
 mod messages;
 
 use std::collections::BTreeMap;
@@ -59,6 +60,8 @@ pub enum OnnxError {
 pub enum Storage<'a> {
     /// As they are.
     Floats(WeightStorage),
+    /// All in 16 bits, and so is what the network computes; its inputs and outputs stay in 32.
+    Halves,
     /// Those that have scales as integers, kernels in 8 bits and vectors in 32; the others as they are.
     Integers(&'a Scales),
 }
@@ -67,8 +70,8 @@ pub enum Storage<'a> {
 ///
 /// Inputs are `[n, …]` and outputs `[n, …]` under the graph's own names. With [`WeightStorage::Fp16`], tensors
 /// of two and more dimensions are stored as 16-bit floats and widened by a `Cast`, which engines compute once
-/// when they load the file; their values must already be [narrow](crate::precision::fp16), and multiples of their scales
-/// with [`Storage::Integers`].
+/// when they load the file; their values must already be [narrow](crate::precision::fp16), those of vectors too with
+/// [`Storage::Halves`], and multiples of their scales with [`Storage::Integers`].
 ///
 /// # Errors
 /// [`OnnxError`]; nothing is written partly.
@@ -89,6 +92,9 @@ pub fn write(
     let shapes = graph.shapes()?;
     written.input = graph.inputs.iter().map(|input| value(&input.name, &input.shape)).collect();
     written.output = graph.outputs.iter().map(|name| value(name, &shapes[name])).collect();
+    if matches!(storage, Storage::Halves) {
+        half_arithmetic::halve(&mut written)?;
+    }
     Ok(model(written, metadata).encode_to_vec())
 }
 
@@ -241,7 +247,7 @@ fn store(
             &stored,
             tensor.shape(),
             data_type::FLOAT16,
-            halves(name, tensor)?,
+            halves(name, tensor.iter().copied())?,
         ));
         let to = vec![int("to", i64::from(data_type::FLOAT))];
         graph.node.push(operation("Cast", vec![stored], name, to));
@@ -287,9 +293,9 @@ fn store_integers(
     Ok(())
 }
 
-fn halves(name: &str, tensor: &ArrayD<f32>) -> Result<Vec<u8>, OnnxError> {
-    let mut bytes = Vec::with_capacity(2 * tensor.len());
-    for &value in tensor {
+fn halves(name: &str, values: impl Iterator<Item = f32>) -> Result<Vec<u8>, OnnxError> {
+    let mut bytes = Vec::with_capacity(2 * values.size_hint().0);
+    for value in values {
         let half = f16::from_f32(value);
         if half.to_f32() != value {
             return Err(OnnxError::Inexact { tensor: name.to_owned(), value, bits: 16 });

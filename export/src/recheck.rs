@@ -5,7 +5,7 @@ use std::fmt;
 
 use edge::embedder::start;
 use edge::engine::{EngineChoice, EngineOptions, Provider};
-use edge::precision::{PrecisionChoice, candidates};
+use edge::precision::{PrecisionChoice, candidates, reluctance};
 use models::bundle::{Bundle, Precision, Variant};
 use serde::Serialize;
 
@@ -54,9 +54,11 @@ impl Recheck {
     ) -> Result<Self, WriteError> {
         let of = |provider: Provider| {
             let network = &bundle.manifest.backbone;
-            // tract runs them all, so that every file is proved everywhere.
+            // Processors run what is for graphics cards too, so that every file is proved everywhere.
             let runs = |variant: &&Variant| {
-                provider == Provider::Tract || variant.engines.iter().any(|e| e == provider.word())
+                let is_for = variant.engines.iter().any(|word| word == provider.word());
+                let can = matches!(provider, Provider::Cpu | Provider::Tract);
+                (is_for || can) && reluctance(provider, variant.precision).is_none()
             };
             let own = network.variants.iter().filter(runs);
             let mut precisions: Vec<Precision> = own.map(|variant| variant.precision).collect();
@@ -105,6 +107,7 @@ fn golden(bundle: &Bundle, run: &Run, options: &EngineOptions) -> Result<Verifie
         accuracy: Vec::new(),
         weights_licence: String::new(),
         lexicon: None,
+        half_arithmetic: false,
         calibration: None,
     };
     let draft = Draft::new(run, &recipe, options)?;
@@ -121,6 +124,7 @@ fn golden(bundle: &Bundle, run: &Run, options: &EngineOptions) -> Result<Verifie
         graph: &draft.graph,
         tensors: &draft.tensors,
         onnx: bundle.backbone(),
+        precision: manifest.backbone.precision,
         tolerance: Tolerance::of(manifest.backbone.weights),
         golden: &run.golden,
         self_test: Some(&manifest.self_test),

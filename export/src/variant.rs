@@ -1,4 +1,4 @@
-//! A bundle's backbone once more, in 8-bit arithmetic.
+//! A bundle's backbone once more, in other arithmetic.
 
 use std::collections::BTreeMap;
 
@@ -13,17 +13,32 @@ use ndarray::{Array3, Axis, stack};
 use crate::bundle_writer::{WriteError, answer};
 use crate::calibrate::{Method, ranges};
 use crate::onnx::{self, Storage};
+use crate::precision::fp16::narrow_all;
 use crate::precision::int8::{Activations, Quantized, quantize};
 use crate::verify::{Subject, Tolerance, Verified, verify};
 
-/// Pictures whose embeddings every engine must find.
+/// Pictures whose embeddings every engine must find in integers.
 const PROVEN: usize = 2;
 
-/// How far a device's engine may be from the reference of the same rounding, as a share of the largest value: on noise,
-/// values lie close to the middle between two steps more often than on pictures.
-const SELF_TEST_TOLERANCE: f32 = 0.25;
+/// How far a device's engine may be from the reference, as a share of the largest value. On noise, values lie close to the
+/// middle between two of 256 steps more often than on pictures.
+const INTEGER_SELF_TEST: f32 = 0.25;
 
-/// What variants are made from.
+/// The same in 16 bits, of which each operation rounds to 11 and the reference to none.
+const HALF_SELF_TEST: f32 = 5e-2;
+
+/// The network that variants are made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    /// Folded.
+    pub graph: &'a Graph,
+    /// Its tensors, as trained.
+    pub tensors: &'a Tensors,
+    /// What goes into the files.
+    pub metadata: &'a BTreeMap<String, String>,
+}
+
+/// What variants in integers are made from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Calibration {
     /// The variants to make.
@@ -38,47 +53,75 @@ pub struct Calibration {
 #[derive(Debug, Clone)]
 pub struct DraftVariant {
     precision: Precision,
-    quantized: Quantized,
+    engines: &'static [Provider],
+    graph: Graph,
+    tensors: Tensors,
     onnx: Vec<u8>,
+    tolerance: Tolerance,
     golden: Golden,
     self_test: SelfTest,
 }
 
-/// The variants of a folded network; `metadata` goes into their files.
+/// The network in 16-bit arithmetic, which must compute what training did.
+///
+/// # Errors
+/// [`WriteError`] when 16 bits cannot hold its weights.
+pub fn half(source: Source<'_>, golden: &Golden) -> Result<DraftVariant, WriteError> {
+    let tensors = narrow_all(source.tensors)?;
+    let onnx = onnx::write(source.graph, &tensors, Storage::Halves, source.metadata)?;
+    let self_test = answer(source.graph, &tensors, HALF_SELF_TEST)?;
+    Ok(DraftVariant {
+        precision: Precision::Fp16,
+        engines: &[Provider::TensorRt, Provider::Cuda],
+        graph: source.graph.clone(),
+        tensors,
+        onnx,
+        tolerance: Tolerance::HALVES,
+        golden: golden.clone(),
+        self_test,
+    })
+}
+
+/// The network in integers, which must compute what the reference does with the same rounding.
 ///
 /// # Errors
 /// [`WriteError`] when the network cannot be looked at or narrowed.
-pub fn variants(
-    graph: &Graph,
-    tensors: &Tensors,
+pub fn integers(
+    source: Source<'_>,
     calibration: &Calibration,
-    metadata: &BTreeMap<String, String>,
     options: &EngineOptions,
 ) -> Result<Vec<DraftVariant>, WriteError> {
+    let Source { graph, tensors, metadata } = source;
     let Calibration { precisions, pictures, method } = calibration;
-    if precisions.is_empty() {
-        return Ok(Vec::new());
-    }
     let ranges = ranges(graph, tensors, pictures, *method, options)?;
     let of = |precision: Precision| {
-        let activations = match precision {
-            Precision::Int8S8 => Activations::Signed,
-            _ => Activations::Unsigned,
+        let (activations, engines): (_, &[_]) = match precision {
+            Precision::Int8S8 => (Activations::Signed, &[Provider::TensorRt]),
+            _ => (Activations::Unsigned, &[Provider::Cpu]),
         };
-        let quantized = quantize(graph, tensors, &ranges, activations)?;
-        let Quantized { graph, tensors, scales } = &quantized;
-        let onnx = onnx::write(graph, tensors, Storage::Integers(scales), metadata)?;
-        let views: Vec<_> = pictures.iter().take(PROVEN).map(|picture| picture.view()).collect();
-        let image = stack(Axis(0), &views).expect("invariant: inputs have the network's size");
-        let (input, output) = (graph.inputs[0].name.clone(), graph.outputs[0].clone());
-        let inputs = Tensors::from([(input.clone(), image.into_dyn())]);
-        let computed = reference::run(graph, tensors, &[(&input, inputs[&input].view())])?;
-        let outputs = Tensors::from([(output, computed[0].clone())]);
-        let golden = Golden { inputs, outputs };
-        let self_test = answer(graph, tensors, SELF_TEST_TOLERANCE)?;
-        Ok(DraftVariant { precision, quantized, onnx, golden, self_test })
+        let Quantized { graph, tensors, scales } = quantize(graph, tensors, &ranges, activations)?;
+        let onnx = onnx::write(&graph, &tensors, Storage::Integers(&scales), metadata)?;
+        let golden = golden(&graph, &tensors, &pictures[..PROVEN.min(pictures.len())])?;
+        let self_test = answer(&graph, &tensors, INTEGER_SELF_TEST)?;
+        let tolerance = Tolerance::INTEGERS;
+        Ok(DraftVariant { precision, engines, graph, tensors, onnx, tolerance, golden, self_test })
     };
     precisions.iter().map(|&precision| of(precision)).collect()
+}
+
+/// What the reference computes of these pictures.
+fn golden(
+    graph: &Graph,
+    tensors: &Tensors,
+    pictures: &[Array3<f32>],
+) -> Result<Golden, WriteError> {
+    let views: Vec<_> = pictures.iter().map(|picture| picture.view()).collect();
+    let image = stack(Axis(0), &views).expect("invariant: inputs have the network's size");
+    let (input, output) = (graph.inputs[0].name.clone(), graph.outputs[0].clone());
+    let inputs = Tensors::from([(input.clone(), image.into_dyn())]);
+    let computed = reference::run(graph, tensors, &[(&input, inputs[&input].view())])?;
+    let outputs = Tensors::from([(output, computed[0].clone())]);
+    Ok(Golden { inputs, outputs })
 }
 
 impl DraftVariant {
@@ -93,14 +136,10 @@ impl DraftVariant {
 
     /// What a manifest says of it, without verification figures.
     pub fn describe(&self) -> Variant {
-        let engines = match self.precision {
-            Precision::Int8S8 => [Provider::TensorRt],
-            _ => [Provider::Cpu],
-        };
         Variant {
             file: self.file_name(),
             precision: self.precision,
-            engines: engines.map(|engine| engine.word().to_owned()).to_vec(),
+            engines: self.engines.iter().map(|engine| engine.word().to_owned()).collect(),
             verification: Vec::new(),
             self_test: self.self_test.clone(),
         }
@@ -109,10 +148,11 @@ impl DraftVariant {
     /// Runs it on every engine of this machine.
     pub fn verify(&self, options: &EngineOptions) -> Verified {
         let subject = Subject {
-            graph: &self.quantized.graph,
-            tensors: &self.quantized.tensors,
+            graph: &self.graph,
+            tensors: &self.tensors,
             onnx: &self.onnx,
-            tolerance: Tolerance::INTEGERS,
+            precision: self.precision,
+            tolerance: self.tolerance,
             golden: &self.golden,
             self_test: Some(&self.self_test),
         };

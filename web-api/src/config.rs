@@ -48,7 +48,7 @@ pub struct Config {
     #[arg(long, env = "HANDFUL_ENGINE", default_value = "auto")]
     pub engine: EngineChoice,
 
-    /// Arithmetic of the network: auto (what the bundle has for the engine), fp32 or int8
+    /// Arithmetic of the network: auto (what the bundle has for the engine), fp32, fp16 or int8
     #[arg(long, env = "HANDFUL_PRECISION", default_value = "auto")]
     pub precision: PrecisionChoice,
 

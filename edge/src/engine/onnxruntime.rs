@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use models::bundle::Precision;
 use models::graph::Shape;
 use ndarray::{ArrayD, ArrayViewD, CowArray, IxDyn};
 use ort::environment::Environment;
@@ -69,7 +70,10 @@ fn tensorrt(model: &Model) -> ExecutionProviderDispatch {
         };
         model.inputs.iter().map(one).collect::<Vec<_>>().join(",")
     };
+    let is_integer = matches!(model.precision, Precision::Int8U8 | Precision::Int8S8);
     ep::TensorRT::default()
+        .with_fp16(model.precision == Precision::Fp16)
+        .with_int8(is_integer)
         .with_profile_min_shapes(shapes(1))
         .with_profile_opt_shapes(shapes(1))
         .with_profile_max_shapes(shapes(model.max_batch))

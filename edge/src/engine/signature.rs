@@ -65,7 +65,8 @@ mod tests {
 
     fn signature() -> Signature {
         let shapes = [("a".to_owned(), vec![2, 2]), ("b".to_owned(), vec![3])];
-        Signature::of(&Model { onnx: &[], inputs: &shapes, max_batch: 4 })
+        let precision = models::bundle::Precision::Fp32;
+        Signature::of(&Model { onnx: &[], inputs: &shapes, max_batch: 4, precision })
     }
 
     fn order(given: &[(&str, &[usize])]) -> Result<(Vec<Vec<usize>>, usize), EngineError> {

@@ -5,6 +5,7 @@ use std::fs;
 use edge::engine::{
     Engine, EngineChoice, EngineError, EngineOptions, Model, Provider, select, start_proven,
 };
+use models::bundle::Precision;
 use models::cases::{self, Case};
 use models::graph::Shape;
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
@@ -29,7 +30,7 @@ fn views(case: &Case) -> Vec<(&str, ArrayViewD<'_, f32>)> {
 }
 
 fn load(case: &Case, onnx: &[u8], provider: Provider, options: &EngineOptions) -> Box<dyn Engine> {
-    let model = Model { onnx, inputs: &inputs(case), max_batch: 8 };
+    let model = Model { onnx, inputs: &inputs(case), max_batch: 8, precision: Precision::Fp32 };
     select(&model, EngineChoice::Only(provider), options).unwrap().engine
 }
 
@@ -133,7 +134,8 @@ fn a_file_that_is_no_network_is_a_reason_not_a_panic() {
     let broken: [&[u8]; 4] = [b"", b"not a network", &onnx[..onnx.len() / 2], &flipped];
     for (provider, options) in engines("broken files on ONNX Runtime") {
         for onnx in broken {
-            let model = Model { onnx, inputs: &inputs(&case), max_batch: 8 };
+            let model =
+                Model { onnx, inputs: &inputs(&case), max_batch: 8, precision: Precision::Fp32 };
             let error = select(&model, EngineChoice::Only(provider), &options).unwrap_err();
             assert_eq!(error.rejected.len(), 1);
             let reason = &error.rejected[0].reason;
@@ -145,7 +147,8 @@ fn a_file_that_is_no_network_is_a_reason_not_a_panic() {
 #[test]
 fn auto_takes_the_first_that_works_and_keeps_each_reason() {
     let (case, onnx) = first();
-    let model = Model { onnx: &onnx, inputs: &inputs(&case), max_batch: 8 };
+    let model =
+        Model { onnx: &onnx, inputs: &inputs(&case), max_batch: 8, precision: Precision::Fp32 };
     let without = select(&model, EngineChoice::Auto, &options(None)).unwrap();
     assert_eq!(without.engine.provider(), Provider::Tract);
     let providers: Vec<_> = without.rejected.iter().map(|r| r.provider).collect();
@@ -164,7 +167,8 @@ fn auto_takes_the_first_that_works_and_keeps_each_reason() {
 fn a_provider_that_is_asked_for_is_not_replaced() {
     let (case, onnx) = first();
     let Some(library) = onnxruntime("strictness of ONNX Runtime") else { return };
-    let model = Model { onnx: &onnx, inputs: &inputs(&case), max_batch: 8 };
+    let model =
+        Model { onnx: &onnx, inputs: &inputs(&case), max_batch: 8, precision: Precision::Fp32 };
     for provider in [Provider::TensorRt, Provider::Cuda] {
         match select(&model, EngineChoice::Only(provider), &options(Some(library.clone()))) {
             Ok(selected) => assert_eq!(selected.engine.provider(), provider),
@@ -179,7 +183,8 @@ fn a_provider_that_is_asked_for_is_not_replaced() {
 #[test]
 fn proof_and_panic_reject_an_engine() {
     let (case, onnx) = first();
-    let model = Model { onnx: &onnx, inputs: &inputs(&case), max_batch: 8 };
+    let model =
+        Model { onnx: &onnx, inputs: &inputs(&case), max_batch: 8, precision: Precision::Fp32 };
     let options = options(None);
     let wrong = start_proven(&model, Provider::Tract, &options, &mut |_| Err("off by 1\n".into()));
     assert_eq!(wrong.err().unwrap().reason, "off by 1");

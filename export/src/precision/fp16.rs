@@ -1,10 +1,11 @@
-//! Weights rounded to 16-bit floating point, for storage: half the file, and the arithmetic stays 32-bit.
+//! Weights rounded to 16-bit floating point: half the file.
 //!
-//! Only tensors of two and more dimensions are rounded: biases are few, and an error in one of them is an error
-//! in every pixel.
+//! Where the arithmetic stays in 32 bits, only tensors of two and more dimensions are rounded: biases are few, and an error
+//! in one of them is an error in every pixel.
 
 use half::f16;
 use models::tensors::Tensors;
+use ndarray::ArrayD;
 
 /// A weight that 16 bits cannot hold, even rounded.
 #[derive(Debug, thiserror::Error, PartialEq)]
@@ -37,8 +38,23 @@ pub enum NarrowError {
 /// # Errors
 /// [`NarrowError`] names the first value that cannot be rounded.
 pub fn narrow(tensors: &Tensors) -> Result<Tensors, NarrowError> {
+    rounded(tensors, |tensor| tensor.ndim() >= 2)
+}
+
+/// The tensors with every value rounded, those of vectors too: what 16-bit arithmetic takes.
+///
+/// # Errors
+/// [`NarrowError`] names the first value that cannot be rounded.
+pub fn narrow_all(tensors: &Tensors) -> Result<Tensors, NarrowError> {
+    rounded(tensors, |_| true)
+}
+
+fn rounded(
+    tensors: &Tensors,
+    is_chosen: impl Fn(&ArrayD<f32>) -> bool,
+) -> Result<Tensors, NarrowError> {
     let mut narrowed = tensors.clone();
-    for (name, tensor) in narrowed.iter_mut().filter(|(_, tensor)| tensor.ndim() >= 2) {
+    for (name, tensor) in narrowed.iter_mut().filter(|(_, tensor)| is_chosen(tensor)) {
         for value in tensor.iter_mut() {
             *value = round(*value).ok_or_else(|| refuse(name, *value))?;
         }
@@ -62,8 +78,6 @@ fn refuse(tensor: &str, value: f32) -> NarrowError {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use ndarray::ArrayD;
-
     use super::*;
 
     fn tensors(shape: &[usize], value: f32) -> Tensors {
@@ -76,6 +90,7 @@ mod tests {
         assert_eq!(rounded, f16::from_f32(0.1).to_f32());
         assert!(rounded != 0.1 && (rounded - 0.1).abs() < 0.1 / 2048.0);
         assert_eq!(narrow(&tensors(&[1], 0.1)).unwrap(), tensors(&[1], 0.1));
+        assert_eq!(narrow_all(&tensors(&[1], 0.1)).unwrap()["w"][0], rounded);
     }
 
     #[test]
@@ -88,5 +103,6 @@ mod tests {
             "{error}"
         );
         assert!(narrow(&tensors(&[1], 1e5)).is_ok());
+        assert!(narrow_all(&tensors(&[1], 1e5)).is_err());
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use edge::embedder::Embedder;
+use edge::engine::{EngineChoice, EngineOptions, Provider};
 use models::bundle::{Bundle, BundleLimits, Precision, WeightStorage};
 use serde_json::{Value, json};
 
@@ -153,11 +155,11 @@ fn pictures(bench: &Bench) {
 }
 
 #[test]
-fn a_bundle_may_hold_its_network_in_integers() {
+fn a_bundle_may_hold_its_network_in_other_arithmetic() {
     let bench = Bench::new();
     pictures(&bench);
     let integers =
-        ["--precision", "fp32,int8,int8-u8", "--calibrate", "pictures", "--name", "tiny"];
+        ["--precision", "fp32,int8,int8-u8,fp16", "--calibrate", "pictures", "--name", "tiny"];
     for (out, ranges) in [("a", "minmax"), ("b", "minmax"), ("c", "percentile")] {
         let output = bench.export(&[&integers[..], &["--out", out, "--ranges", ranges]].concat());
         assert!(output.status.success(), "{}", errors(&output));
@@ -165,16 +167,22 @@ fn a_bundle_may_hold_its_network_in_integers() {
         assert!(text.contains("the same in int8-u8") && text.contains("in int8-s8"), "{text}");
     }
     let read = |dir: &str, file: &str| fs::read(bench.path(dir).join(file)).unwrap();
-    for file in ["manifest.json", "backbone.int8-u8.onnx", "backbone.int8-s8.onnx"] {
+    let halves = "backbone.fp16.onnx";
+    for file in ["manifest.json", halves, "backbone.int8-u8.onnx", "backbone.int8-s8.onnx"] {
         assert!(read("a", file) == read("b", file), "{file} differs");
     }
     assert!(read("a", "backbone.int8-u8.onnx") != read("c", "backbone.int8-u8.onnx"));
     let bundle = Bundle::open(&bench.path("a"), &BundleLimits::default()).unwrap();
     let variants = &bundle.manifest.backbone.variants;
     let engines: Vec<_> = variants.iter().map(|variant| variant.engines[0].as_str()).collect();
-    assert_eq!(engines, ["cpu", "tensorrt"]);
-    assert!(variants.iter().all(|variant| variant.verification.len() == 2), "{variants:?}");
+    assert_eq!(engines, ["tensorrt", "cpu", "tensorrt"]);
+    let proofs: Vec<_> = variants.iter().map(|variant| variant.verification.len()).collect();
+    assert_eq!(proofs, [1, 2, 2], "16 bits are too slow for tract: {variants:?}");
+    let half = EngineOptions { precision: "fp16".parse().unwrap(), ..EngineOptions::default() };
+    let refused = Embedder::open(bundle, EngineChoice::Only(Provider::Tract), &half).err().unwrap();
+    assert!(refused.to_string().contains("use --precision fp32"), "{refused}");
     let bytes = |file: &str| read("a", file).len();
+    assert!(bytes(halves) < bytes("backbone.onnx") + 100, "{}", bytes(halves));
     assert!(bytes("backbone.int8-s8.onnx") < bytes("backbone.onnx"));
 }
 

@@ -1,7 +1,9 @@
 //! Every case through ONNX files of our own, on every engine of this machine.
 
 use edge::engine::Provider;
+use export::onnx::Storage;
 use export::precision::fp16;
+use export::verify::difference;
 use models::bundle::WeightStorage;
 use models::cases::{self, Case};
 use models::graph::Resnet12;
@@ -30,6 +32,26 @@ fn check_half(provider: Provider) {
     for mut case in cases::all().into_iter().filter(|case| !case.name.contains("32px")) {
         case.parameters = fp16::narrow(&case.parameters).unwrap();
         case.check(&through_file(&case, provider, WeightStorage::Fp16)).unwrap();
+    }
+}
+
+/// In 16-bit arithmetic every case is nearly what it is in 32.
+fn check_half_arithmetic(provider: Provider) {
+    let small = |case: &Case| !case.name.contains("32px") && !case.name.contains("quantize");
+    for mut case in cases::all().into_iter().filter(small) {
+        case.parameters = fp16::narrow_all(&case.parameters).unwrap();
+        let file = export::onnx::write(
+            &case.graph,
+            &case.parameters,
+            Storage::Halves,
+            &Default::default(),
+        );
+        let got = outputs(&case, start(&case, &file.unwrap(), provider).unwrap().as_mut());
+        for (got, expected) in got.iter().zip(&case.expected()) {
+            let largest = expected.iter().fold(0.0f32, |max, v| max.max(v.abs()));
+            let off = difference(got, expected).max_abs_difference / f64::from(largest);
+            assert!(off < 2e-2, "{}: {off}", case.name);
+        }
     }
 }
 
@@ -67,6 +89,19 @@ fn onnxruntime_widens_half_storage() {
 }
 
 #[test]
+fn tract_computes_in_half() {
+    check_half_arithmetic(Provider::Tract);
+}
+
+#[test]
+fn onnxruntime_computes_in_half() {
+    match options().onnxruntime {
+        Some(_) => check_half_arithmetic(Provider::Cpu),
+        None => skipped("16-bit arithmetic on ONNX Runtime", "its library was not found"),
+    }
+}
+
+#[test]
 fn a_full_network_ships_in_17_megabytes() {
     let graph = Resnet12 { widths: [64, 128, 256, 512], input_size: 84 }.graph();
     let ones = |p: models::graph::Parameter| (p.name, ArrayD::ones(p.shape));
@@ -76,7 +111,7 @@ fn a_full_network_ships_in_17_megabytes() {
     let file = export::onnx::write(
         &graph,
         &tensors,
-        export::onnx::Storage::Floats(WeightStorage::Fp16),
+        Storage::Floats(WeightStorage::Fp16),
         &Default::default(),
     );
     let bytes = file.unwrap().len();

@@ -201,7 +201,8 @@ fn learned(lexicon: &Lexicon, prototypes: ArrayView2<'_, f32>, space_id: String)
 pub(crate) fn recipe(name: &str, storage: WeightStorage) -> Recipe {
     let weights_licence = "MIT OR Apache-2.0".to_owned();
     let (name, accuracy) = (name.to_owned(), Vec::new());
-    Recipe { name, storage, accuracy, weights_licence, lexicon: None, calibration: None }
+    let (lexicon, half_arithmetic, calibration) = (None, false, None);
+    Recipe { name, storage, accuracy, weights_licence, lexicon, half_arithmetic, calibration }
 }
 
 /// The same with variants in 8 bits, whose ranges are those of noise.
@@ -258,7 +259,7 @@ pub(crate) fn start(
 ) -> Result<Box<dyn Engine>, String> {
     let inputs: Vec<_> =
         case.graph.inputs.iter().map(|i| (i.name.clone(), i.shape.clone())).collect();
-    let model = Model { onnx, inputs: &inputs, max_batch: 8 };
+    let model = Model { onnx, inputs: &inputs, max_batch: 8, precision: Precision::Fp32 };
     let selected = select(&model, EngineChoice::Only(provider), &options());
     selected.map(|s| s.engine).map_err(|e| e.to_string())
 }

@@ -163,6 +163,8 @@ pub enum Precision {
     /// 32-bit floating point.
     #[default]
     Fp32,
+    /// 16-bit floating point, between operations too.
+    Fp16,
     /// 8-bit integers, unsigned between operations.
     #[serde(rename = "int8-u8")]
     Int8U8,
@@ -173,7 +175,7 @@ pub enum Precision {
 
 impl Precision {
     /// Every precision, the widest first.
-    pub const ALL: [Self; 3] = [Self::Fp32, Self::Int8U8, Self::Int8S8];
+    pub const ALL: [Self; 4] = [Self::Fp32, Self::Fp16, Self::Int8U8, Self::Int8S8];
 
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
     fn is_fp32(&self) -> bool {
@@ -185,6 +187,7 @@ impl fmt::Display for Precision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Fp32 => "fp32",
+            Self::Fp16 => "fp16",
             Self::Int8U8 => "int8-u8",
             Self::Int8S8 => "int8-s8",
         })
