@@ -33,7 +33,7 @@ pub const BACKBONE: &str = "backbone.onnx";
 /// The kernel completer's file in a bundle.
 pub const KERNEL: &str = "kernel.safetensors";
 
-/// The most pictures that a bundle's network is run with at once.
+/// The most pictures that a bundle's network is run with at once, where nothing else is asked for.
 pub const MAX_BATCH: usize = 64;
 
 /// The program that a manifest names.
@@ -53,6 +53,8 @@ pub struct Recipe {
     pub name: String,
     /// How weights are stored.
     pub storage: WeightStorage,
+    /// The most pictures of one run.
+    pub max_batch: usize,
     /// Measured accuracies to carry along.
     pub accuracy: Vec<Accuracy>,
     /// Under what terms the weights may be used.
@@ -404,7 +406,7 @@ fn describe(
             ir_version: onnx::IR_VERSION,
             precision: Precision::Fp32,
             weights: recipe.storage,
-            max_batch: MAX_BATCH,
+            max_batch: recipe.max_batch,
             variants: Vec::new(),
         },
         preprocess: checkpoint.preprocess.clone(),

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use edge::engine::{EngineChoice, EngineOptions};
 use edge::find::{self, NotFound, Surroundings};
-use export::bundle_writer::{Draft, Proof, Recipe, WriteError, export};
+use export::bundle_writer::{Draft, MAX_BATCH, Proof, Recipe, WriteError, export};
 use export::calibrate::{self, Method};
 use export::completer::NETWORK;
 use export::inspect::{InspectError, Inspection};
@@ -95,6 +96,9 @@ struct Export {
     /// How weights are stored; fp16 halves the file and is widened when it is loaded.
     #[arg(long, value_enum, default_value = "fp16")]
     weights: Weights,
+    /// The most pictures of one run, 1 to 4096: TensorRT builds its engine for as many, and a batch takes as much memory.
+    #[arg(long, value_name = "N", default_value_t = MAX_BATCH, value_parser = RangedU64ValueParser::<usize>::new().range(1..=4096))]
+    batch_max: usize,
     /// In which arithmetic the backbone can be run, a comma between two: fp32 always, fp16 for CUDA and TensorRT, int8-u8
     /// for ONNX Runtime on processors, int8-s8 for TensorRT, int8 for both of these.
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "fp32")]
@@ -228,6 +232,7 @@ fn recipe(arguments: &Export, preprocess: &Preprocess) -> anyhow::Result<Recipe>
             Weights::Fp16 => WeightStorage::Fp16,
             Weights::Fp32 => WeightStorage::Fp32,
         },
+        max_batch: arguments.batch_max,
         accuracy: arguments
             .accuracy
             .iter()

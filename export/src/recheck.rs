@@ -104,6 +104,7 @@ fn golden(bundle: &Bundle, run: &Run, options: &EngineOptions) -> Result<Verifie
     let recipe = Recipe {
         name: manifest.name.clone(),
         storage: manifest.backbone.weights,
+        max_batch: manifest.backbone.max_batch,
         accuracy: Vec::new(),
         weights_licence: String::new(),
         lexicon: None,

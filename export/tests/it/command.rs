@@ -134,6 +134,19 @@ fn an_existing_bundle_is_replaced() {
 }
 
 #[test]
+fn the_largest_batch_is_the_users_choice() {
+    let bench = Bench::new();
+    for refused in ["0", "4097", "many"] {
+        let output = bench.export(&["--out", "tiny", "--batch-max", refused]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(errors(&output).contains("--batch-max"), "{}", errors(&output));
+    }
+    assert!(bench.export(&["--out", "tiny", "--batch-max", "3"]).status.success());
+    let bundle = Bundle::open(&bench.path("tiny"), &BundleLimits::default()).unwrap();
+    assert_eq!(bundle.manifest.backbone.max_batch, 3);
+}
+
+#[test]
 fn the_help_shows_how() {
     let output = Bench::new().export(&["--help"]);
     let text = String::from_utf8(output.stdout).unwrap();

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use edge::engine::{Engine, EngineChoice, EngineOptions, Model, Provider, select};
 use edge::find::{self, Surroundings};
-use export::bundle_writer::Recipe;
+use export::bundle_writer::{MAX_BATCH, Recipe};
 use export::calibrate::Method;
 use export::run::{Completer, Run};
 use export::variant::Calibration;
@@ -201,8 +201,17 @@ fn learned(lexicon: &Lexicon, prototypes: ArrayView2<'_, f32>, space_id: String)
 pub(crate) fn recipe(name: &str, storage: WeightStorage) -> Recipe {
     let weights_licence = "MIT OR Apache-2.0".to_owned();
     let (name, accuracy) = (name.to_owned(), Vec::new());
-    let (lexicon, half_arithmetic, calibration) = (None, false, None);
-    Recipe { name, storage, accuracy, weights_licence, lexicon, half_arithmetic, calibration }
+    let (max_batch, lexicon, half_arithmetic, calibration) = (MAX_BATCH, None, false, None);
+    Recipe {
+        name,
+        storage,
+        max_batch,
+        accuracy,
+        weights_licence,
+        lexicon,
+        half_arithmetic,
+        calibration,
+    }
 }
 
 /// The same with variants in 8 bits, whose ranges are those of noise.
