@@ -109,29 +109,17 @@ impl Classifier {
     }
 
     /// The same for several pictures at once, each of which helps to judge the others
-    /// ([`Fusion::Gaussian`]): prototypes move to where these pictures lie. Better where there are several pictures of
-    /// most classes and of nothing else; `classes` are those that the classifier was made of.
+    /// ([`Fusion::SoftKMeans`]): prototypes move to where these pictures lie. Better where most of them show classes of the
+    /// gallery.
     #[must_use]
-    pub fn classify_together(
-        &self,
-        classes: &[Class],
-        embeddings: &[Vec<f32>],
-        top: usize,
-    ) -> Vec<Vec<Candidate>> {
+    pub fn classify_together(&self, embeddings: &[Vec<f32>], top: usize) -> Vec<Vec<Candidate>> {
         let size = self.prototypes.size();
         let fits = embeddings.iter().all(|embedding| embedding.len() == size);
         if self.known.is_empty() || !fits {
             return vec![Vec::new(); embeddings.len()];
         }
-        let row_of = |class: &Class| self.known.iter().position(|known| known.class_id == class.id);
-        let (mut support, mut labels) = (Vec::new(), Vec::new());
-        for (class, row) in classes.iter().filter_map(|class| Some((class, row_of(class)?))) {
-            labels.extend(class.examples.iter().map(|_| row));
-            support.extend(class.examples.iter().map(|example| example.embedding.as_slice()));
-        }
         let unlabelled: Vec<&[f32]> = embeddings.iter().map(Vec::as_slice).collect();
-        let (support, unlabelled) = (stacked(&support, size), stacked(&unlabelled, size));
-        let moved = self.prototypes.among(support.view(), &labels, unlabelled.view());
+        let moved = self.prototypes.among(stacked(&unlabelled, size).view());
         embeddings.iter().map(|embedding| self.ranked(&moved, embedding, top)).collect()
     }
 

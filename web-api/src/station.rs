@@ -342,10 +342,8 @@ impl Station {
         let embeddings: Vec<Vec<f32>> =
             embedded.iter().map(|picture| picture.embedding.clone()).collect();
         let (fusion, setting, ranked) = if how.transductive {
-            let classes = self.gallery.classes()?;
-            let classifier = &self.known.classifier;
-            let ranked = classifier.classify_together(&classes, &embeddings, how.top);
-            (Fusion::Gaussian, Setting::Transductive, ranked)
+            let ranked = classifier.classify_together(&embeddings, how.top);
+            (Fusion::SoftKMeans, Setting::Transductive, ranked)
         } else {
             let ranked = embeddings.iter().map(|e| classifier.classify(e, how.top)).collect();
             (classifier.fusion(), Setting::Inductive, ranked)

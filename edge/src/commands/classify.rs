@@ -176,7 +176,7 @@ fn answer(
     let embeddings: Vec<Vec<f32>> = read.iter().map(|(_, e)| e.embedding.clone()).collect();
     let top = options.top.max(1);
     let ranked = match options.transductive {
-        true => classifier.classify_together(classes, &embeddings, top),
+        true => classifier.classify_together(&embeddings, top),
         false => embeddings.iter().map(|e| classifier.classify(e, top)).collect(),
     };
     let answers = read.into_iter().zip(ranked).map(|((file, embedded), ranked)| {
@@ -186,7 +186,7 @@ fn answer(
     });
     let results = answers.collect::<Result<Vec<_>, Failure>>()?;
     let setting = if options.transductive { Setting::Transductive } else { Setting::Inductive };
-    let fusion = if options.transductive { Fusion::Gaussian } else { classifier.fusion() };
+    let fusion = if options.transductive { Fusion::SoftKMeans } else { classifier.fusion() };
     Ok(Answer { results, errors, fusion, setting, model: ModelInfo::of(embedder) })
 }
 

@@ -126,7 +126,7 @@ fn pictures_together_move_prototypes_towards_them() {
     let unlabelled: Vec<Vec<f32>> =
         [[1.0, 0.6], [1.0, 0.7], [1.0, 0.8], [0.9, 0.85]].map(|e| e.to_vec()).to_vec();
     let alone = &classifier.classify(&unlabelled[2], 2)[0];
-    let together = &classifier.classify_together(&classes, &unlabelled, 2)[2][0];
+    let together = &classifier.classify_together(&unlabelled, 2)[2][0];
     assert_eq!((alone.label.as_str(), together.label.as_str()), ("a", "a"));
     assert!(together.score > alone.score + 0.05, "{} {}", together.score, alone.score);
     // A class without pictures stays its name, whatever the pictures are.
@@ -138,10 +138,10 @@ fn pictures_together_move_prototypes_towards_them() {
     let cups = examples(&knowledge, "cup", 5).split_off(3);
     let cups: Vec<Vec<f32>> = cups.into_iter().map(|example| example.embedding).collect();
     let classifier = Classifier::new(&classes, Some(&knowledge));
-    for ranked in classifier.classify_together(&classes, &cups, 2) {
+    for ranked in classifier.classify_together(&cups, 2) {
         assert_eq!(ranked[0].label.as_str(), "cup", "{ranked:?}");
     }
-    let nothing = Classifier::new(&[], None).classify_together(&[], &unlabelled, 2);
+    let nothing = Classifier::new(&[], None).classify_together(&unlabelled, 2);
     assert_eq!(nothing, vec![Vec::new(); 4]);
 }
 

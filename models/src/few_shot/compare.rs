@@ -229,7 +229,7 @@ pub fn compare(
         conditions.unlabelled.is_some_and(|kind| kind.per_class + kind.foreign == 0);
     let skips = |fusion: &Fusion| match fusion {
         Fusion::ErrorVariance => known.errors.is_none(),
-        Fusion::Gaussian => without_unlabelled,
+        Fusion::Gaussian | Fusion::SoftKMeans => without_unlabelled,
         _ => false,
     };
     let policies = Fusion::ALL.into_iter().filter(|fusion| !skips(fusion)).enumerate();
@@ -334,11 +334,16 @@ impl<'a> Problem<'a> {
                 fusion::weighted(mean, self.beside.view(), weight.view())
             }
             Fusion::Trusted => fusion::trusted(mean, semantic, self.share, &self.known.space),
-            Fusion::Gaussian if self.unlabelled.is_empty() => return None,
+            Fusion::Gaussian | Fusion::SoftKMeans if self.unlabelled.is_empty() => return None,
             Fusion::Gaussian => {
                 let completed = self.completed.view();
                 let (support, unlabelled) = (self.support.view(), self.unlabelled.view());
                 fusion::gaussian(mean, completed, support, &self.labels, unlabelled)
+            }
+            Fusion::SoftKMeans => {
+                let trusted = self.prototypes(Fusion::Trusted)?;
+                let pictures = vec![self.labels.len() / trusted.nrows(); trusted.nrows()];
+                fusion::soft_k_means(trusted.view(), &pictures, self.unlabelled.view())
             }
         })
     }

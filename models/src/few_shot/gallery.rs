@@ -16,8 +16,6 @@ use super::{fusion, metric};
 pub struct Prototypes {
     /// Raw, `[n, s]`.
     rows: Array2<f32>,
-    /// The means of the classes' pictures, `[n, s]`; of a class without pictures, its prototype.
-    means: Array2<f32>,
     /// Of each class, how many pictures it has.
     pictures: Vec<usize>,
     /// The share of knowledge in each, `[n]`, 0 (pictures alone) to 1 (name alone).
@@ -34,7 +32,7 @@ impl Prototypes {
     /// `means` `[n, s]`, `pictures` `[n]`.
     pub fn of_means(means: Array2<f32>, pictures: Vec<usize>) -> Self {
         let zeros = Array1::zeros(means.nrows());
-        Self { rows: means.clone(), means, pictures, knowledge: zeros.clone(), lift: zeros }
+        Self { rows: means, pictures, knowledge: zeros.clone(), lift: zeros }
     }
 
     /// Means moved towards knowledge as far as names fit the pictures ([`fusion::Fusion::Trusted`]); classes without
@@ -43,7 +41,7 @@ impl Prototypes {
     /// # Shapes
     /// `means`, `semantic` `[n, s]`, raw; `pictures` `[n]`; `lifts` of classes without pictures. Rows of `means` of classes without pictures play no part.
     pub fn trusted(
-        mut means: Array2<f32>,
+        means: Array2<f32>,
         pictures: Vec<usize>,
         semantic: ArrayView2<'_, f32>,
         space: &Space,
@@ -63,11 +61,8 @@ impl Prototypes {
         }
         let usual = pictures.iter().sum::<usize>().checked_div(pictured.len()).unwrap_or(0);
         let lift = lifts.beside(usual);
-        for (row, _) in pictures.iter().enumerate().filter(|(_, n)| **n == 0) {
-            means.row_mut(row).assign(&semantic.row(row));
-        }
         let lift = pictures.iter().map(|&n| if n == 0 { lift } else { 0.0 }).collect();
-        Self { rows, means, pictures, knowledge, lift }
+        Self { rows, pictures, knowledge, lift }
     }
 
     /// Number of classes.
@@ -96,20 +91,11 @@ impl Prototypes {
         (metric::cosine(query, self.rows.view()) + &self.lift).mapv(|score| score.min(1.0))
     }
 
-    /// The same moved to where `unlabelled` pictures lie: [`fusion::gaussian`] of means and prototypes. A class without
-    /// pictures stays where it is: nothing but its name holds it.
-    ///
-    /// # Shapes
-    /// `support` `[m, s]`, whose rows belong to the classes `labels` `[m]`; `unlabelled` `[u, s]`.
+    /// The same moved to where `unlabelled` pictures `[u, s]` lie: [`fusion::soft_k_means`]. A class without pictures stays
+    /// where it is: nothing but its name holds it.
     #[must_use]
-    pub fn among(
-        &self,
-        support: ArrayView2<'_, f32>,
-        labels: &[usize],
-        unlabelled: ArrayView2<'_, f32>,
-    ) -> Self {
-        let (means, rows) = (self.means.view(), self.rows.view());
-        let mut moved = fusion::gaussian(means, rows, support, labels, unlabelled);
+    pub fn among(&self, unlabelled: ArrayView2<'_, f32>) -> Self {
+        let mut moved = fusion::soft_k_means(self.rows.view(), &self.pictures, unlabelled);
         for (row, _) in self.pictures.iter().enumerate().filter(|(_, n)| **n == 0) {
             moved.row_mut(row).assign(&self.rows.row(row));
         }
@@ -220,9 +206,8 @@ mod tests {
         assert_eq!(gallery.rows.row(1), array![-1.0, -1.0, 1.0]);
         assert!(gallery.lift[1] > 0.0 && gallery.lift[0] == 0.0);
         // Unlabelled pictures of the first class only: the nameless third and the pictureless second do not take them.
-        let support = array![[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]];
         let unlabelled = array![[1.0, 0.2, 1.0], [1.1, 0.2, 1.0]];
-        let moved = gallery.among(support.view(), &[0, 2], unlabelled.view());
+        let moved = gallery.among(unlabelled.view());
         assert_eq!(moved.rows.row(1), gallery.rows.row(1));
         let scores = moved.scores(unlabelled.view());
         assert!(scores[[0, 0]] > scores[[0, 1]] && scores[[0, 0]] > scores[[0, 2]], "{scores}");

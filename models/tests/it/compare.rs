@@ -68,7 +68,10 @@ fn the_mean_is_that_of_an_evaluation_by_itself() {
     assert_eq!(outcomes[0], evaluate(&classes, SPEC, 100, 7).unwrap());
     assert_eq!(outcomes.iter().map(|o| o.fusion).collect::<Vec<_>>(), Fusion::ALL);
     let transductive = outcomes.iter().filter(|o| o.setting == Setting::Transductive);
-    assert_eq!(transductive.map(|o| o.fusion).collect::<Vec<_>>(), [Fusion::Gaussian]);
+    assert_eq!(
+        transductive.map(|o| o.fusion).collect::<Vec<_>>(),
+        [Fusion::Gaussian, Fusion::SoftKMeans]
+    );
     for outcome in &outcomes[1..] {
         let difference = outcome.accuracy - outcomes[0].accuracy - outcome.gain.unwrap().accuracy;
         assert!(difference.abs() < 1e-12);

@@ -114,8 +114,16 @@ fn from_synsets_to_every_policy() {
     let report: Value = serde_json::from_str(&succeeded(&output)).unwrap();
     let fusions: Vec<_> =
         report["results"].as_array().unwrap().iter().map(|r| &r["fusion"]).collect();
-    let expected =
-        ["mean", "completed", "average", "semantic", "error-variance", "trusted", "gaussian"];
+    let expected = [
+        "mean",
+        "completed",
+        "average",
+        "semantic",
+        "error-variance",
+        "trusted",
+        "gaussian",
+        "soft-k-means",
+    ];
     assert_eq!(fusions, expected);
     assert_eq!(report["results"][6]["setting"], "transductive");
     assert!(report["results"][5]["gain"]["ci95"].as_f64().unwrap() >= 0.0);

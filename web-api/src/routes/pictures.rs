@@ -60,8 +60,8 @@ pub struct ClassifyQuery {
     #[serde(default)]
     #[param(default = false, required = false)]
     explain: bool,
-    /// Let the pictures of this call help to judge one another (Gaussian fusion): better where they show several
-    /// pictures of most classes and nothing else.
+    /// Let the pictures of this call help to judge one another (soft k-means): better where most of them show classes of
+    /// the gallery.
     #[serde(default)]
     #[param(default = false, required = false)]
     transductive: bool,

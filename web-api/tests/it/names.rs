@@ -149,7 +149,7 @@ fn pictures_may_help_to_judge_one_another() {
     let together = format!("{CLASSIFY}?transductive=true");
     let answer = service.post_files(&together, &files).ok();
     let about = (&answer["fusion"], &answer["setting"], &answer["unlabelled"]);
-    assert_eq!(about, (&json!("gaussian"), &json!("transductive"), &json!(4)));
+    assert_eq!(about, (&json!("soft-k-means"), &json!("transductive"), &json!(4)));
     let labels: Vec<_> =
         answer["results"].as_array().unwrap().iter().map(|result| &result["label"]).collect();
     assert_eq!(labels, ["stripes", "columns", "stripes", "columns"]);
