@@ -132,7 +132,7 @@ fn a_completer_alone_keeps_the_space() {
             serde_json::from_str(&succeeded(&scene.run(&[&evaluate[..], &[completer]].concat())))
                 .unwrap();
         assert_eq!(report["completer"], completer);
-        assert_eq!(report["results"].as_array().unwrap().len(), 7);
+        assert_eq!(report["results"].as_array().unwrap().len(), 8);
     }
     // The completer is the one of before, or a better one; what was begun with is as it was.
     assert_eq!(fs::read(scene.path("run/completer.safetensors")).unwrap(), before);

@@ -116,6 +116,7 @@ fn the_gradient_of_an_episode_is_what_differences_say() {
             let step = match name {
                 "scale" => 0.5,
                 "completer.aggregator.term.weight" => 20.0 * STEP,
+                "completer.encoder.0.weight" | "completer.completed.weight" => 5.0 * STEP,
                 _ => STEP,
             };
             let moved = |by: f32| {
