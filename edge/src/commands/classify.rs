@@ -43,7 +43,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 5, value_name = "N")]
     top: usize,
 
-    /// Let the pictures help to judge one another: better with several of most classes and nothing else
+    /// Let the pictures help to judge one another: better where most of them show classes of the gallery
     #[arg(long)]
     transductive: bool,
 
