@@ -25,7 +25,7 @@ impl PrecisionChoice {
     fn takes(self, precision: Precision) -> bool {
         match self {
             Self::Auto => true,
-            Self::Int8 => matches!(precision, Precision::Int8U8 | Precision::Int8S8),
+            Self::Int8 => precision.is_integer(),
             Self::Only(only) => precision == only,
         }
     }
@@ -121,16 +121,18 @@ pub fn candidates(
     let (onnx, self_test) = (bundle.backbone(), &bundle.manifest.self_test);
     let own = Candidate { precision: network.precision, onnx, self_test };
     let taken = variants.chain([own]).filter(|candidate| choice.takes(candidate.precision));
-    let taken: Vec<_> = taken.collect();
-    let reluctance = taken.first().and_then(|file| reluctance(provider, file.precision));
-    match (taken.is_empty(), reluctance) {
-        (true, _) => {
-            let reason = format!("the bundle has no {choice} backbone; leave out --precision");
-            Err(Rejection { provider, reason })
+    let (mut files, mut reason) = (Vec::new(), None);
+    for candidate in taken {
+        match reluctance(provider, candidate.precision) {
+            Some(why) => reason = Some(why.to_owned()),
+            None => files.push(candidate),
         }
-        (_, Some(reason)) => Err(Rejection { provider, reason: reason.to_owned() }),
-        _ => Ok(taken),
     }
+    if files.is_empty() {
+        let none = || format!("the bundle has no {choice} backbone; leave out --precision");
+        return Err(Rejection { provider, reason: reason.unwrap_or_else(none) });
+    }
+    Ok(files)
 }
 
 #[cfg(test)]

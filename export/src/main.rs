@@ -17,7 +17,9 @@ use export::inspect::{InspectError, Inspection};
 use export::recheck::Recheck;
 use export::run::{CHECKPOINT, Run, RunError};
 use export::variant::Calibration;
-use models::bundle::{Accuracy, Bundle, BundleError, BundleLimits, Precision, WeightStorage};
+use models::bundle::{
+    Accuracy, Bundle, BundleError, BundleLimits, LARGEST_BATCH, Precision, WeightStorage,
+};
 use models::disk;
 use models::knowledge::lexicon;
 use models::preprocess::Preprocess;
@@ -97,7 +99,7 @@ struct Export {
     #[arg(long, value_enum, default_value = "fp16")]
     weights: Weights,
     /// The most pictures of one run, 1 to 4096: TensorRT builds its engine for as many, and a batch takes as much memory.
-    #[arg(long, value_name = "N", default_value_t = MAX_BATCH, value_parser = RangedU64ValueParser::<usize>::new().range(1..=4096))]
+    #[arg(long, value_name = "N", default_value_t = MAX_BATCH, value_parser = RangedU64ValueParser::<usize>::new().range(1..=LARGEST_BATCH as u64))]
     batch_max: usize,
     /// In which arithmetic the backbone can be run, a comma between two: fp32 always, fp16 for CUDA and TensorRT, int8-u8
     /// for ONNX Runtime on processors, int8-s8 for TensorRT, int8 for both of these.

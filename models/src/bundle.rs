@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use crate::disk::{self, DiskError, folder};
 use crate::knowledge::lexicon;
 pub use manifest::{
-    Accuracy, CompleterFiles, FORMAT, FileEntry, KnowledgeFiles, Licences, MANIFEST, Manifest,
-    ManifestError, NamedFile, Network, OLDEST_FORMAT, Precision, Variant, Verification,
+    Accuracy, CompleterFiles, FORMAT, FileEntry, KnowledgeFiles, LARGEST_BATCH, Licences, MANIFEST,
+    Manifest, ManifestError, NamedFile, Network, OLDEST_FORMAT, Precision, Variant, Verification,
     WeightStorage,
 };
 pub use self_test::{SelfTest, SelfTestError};

@@ -70,10 +70,9 @@ fn tensorrt(model: &Model) -> ExecutionProviderDispatch {
         };
         model.inputs.iter().map(one).collect::<Vec<_>>().join(",")
     };
-    let is_integer = matches!(model.precision, Precision::Int8U8 | Precision::Int8S8);
     ep::TensorRT::default()
         .with_fp16(model.precision == Precision::Fp16)
-        .with_int8(is_integer)
+        .with_int8(model.precision.is_integer())
         .with_profile_min_shapes(shapes(1))
         .with_profile_opt_shapes(shapes(1))
         .with_profile_max_shapes(shapes(model.max_batch))

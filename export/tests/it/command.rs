@@ -194,6 +194,12 @@ fn a_bundle_may_hold_its_network_in_other_arithmetic() {
     let half = EngineOptions { precision: "fp16".parse().unwrap(), ..EngineOptions::default() };
     let refused = Embedder::open(bundle, EngineChoice::Only(Provider::Tract), &half).err().unwrap();
     assert!(refused.to_string().contains("use --precision fp32"), "{refused}");
+    // A bundle that means it for tract all the same is run in fp32.
+    let mut stubborn = Bundle::open(&bench.path("a"), &BundleLimits::default()).unwrap();
+    stubborn.manifest.backbone.variants[0].engines = vec!["tract".to_owned()];
+    let tract = EngineChoice::Only(Provider::Tract);
+    let embedder = Embedder::open(stubborn, tract, &EngineOptions::default()).unwrap();
+    assert_eq!(embedder.precision(), Precision::Fp32);
     let bytes = |file: &str| read("a", file).len();
     assert!(bytes(halves) < bytes("backbone.onnx") + 100, "{}", bytes(halves));
     assert!(bytes("backbone.int8-s8.onnx") < bytes("backbone.onnx"));

@@ -33,7 +33,9 @@ pub const MAX_EMBEDDING_SIZE: usize = 16_384;
 const MAX_COMPLETER_INPUT: usize = 16 << 20;
 
 const MAX_NAME: usize = 64;
-const MAX_BATCH: usize = 4096;
+
+/// The most pictures of one run that a manifest may allow.
+pub const LARGEST_BATCH: usize = 4096;
 
 /// Everything about a bundle but the weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -176,6 +178,12 @@ pub enum Precision {
 impl Precision {
     /// Every precision, the widest first.
     pub const ALL: [Self; 4] = [Self::Fp32, Self::Fp16, Self::Int8U8, Self::Int8S8];
+
+    /// Whether it computes in 8-bit integers, of either kind.
+    #[must_use]
+    pub fn is_integer(self) -> bool {
+        matches!(self, Self::Int8U8 | Self::Int8S8)
+    }
 
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
     fn is_fp32(&self) -> bool {
@@ -392,7 +400,7 @@ impl Manifest {
             network.embedding_size,
         )?;
         require(
-            (1..=MAX_BATCH).contains(&network.max_batch),
+            (1..=LARGEST_BATCH).contains(&network.max_batch),
             "backbone.max_batch",
             "1 to 4096",
             network.max_batch,

@@ -359,7 +359,7 @@ mod tests {
         let long = moved([1, 1], array![[0.0, 9.0, 9.0], [1.0, 0.0, 0.0]]);
         let short = moved([1, 1], array![[0.0, 0.1, 0.1], [1.0, 0.0, 0.0]]);
         assert!((&long - &short).iter().all(|x| x.abs() < 1e-6), "lengths do not matter");
-        // Two thirds of a right angle's half for one picture beside a prototype that counts as three.
+        // One picture, 45 degrees off, beside a prototype that counts as three.
         assert!((long[[1, 2]] - 0.189).abs() < 1e-2, "{long}");
         assert!(long[[0, 0]] > 0.999, "{long}");
         let steady = moved([1, 50], array![[0.0, 9.0, 9.0]]);
