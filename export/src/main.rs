@@ -378,7 +378,11 @@ fn summary(draft: &Draft, proof: &Proof, out: &Path, start: Instant) -> String {
     }
     lines.push(format!("\n{}", proof.backbone));
     for (precision, verified) in &proof.variants {
-        lines.push(format!("the same in {precision}, against the reference of it:\n\n{verified}"));
+        let against = match precision.is_integer() {
+            true => "the reference of the same rounding",
+            false => "what was trained",
+        };
+        lines.push(format!("the same in {precision}, against {against}:\n\n{verified}"));
     }
     if let Some(completer) = &proof.completer {
         lines.push(format!("{NETWORK}, from a prototype to a completed one:\n\n{completer}"));

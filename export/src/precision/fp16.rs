@@ -13,7 +13,7 @@ use ndarray::ArrayD;
 pub enum NarrowError {
     /// Larger than the largest 16-bit float.
     #[error(
-        "`{tensor}` holds {value:e}, and 16-bit floats end at 65504: export with --weights fp32"
+        "`{tensor}` holds {value:e}, and 16-bit floats end at 65504: export with --weights fp32 and without --precision fp16"
     )]
     TooLarge {
         /// The tensor.
