@@ -5,6 +5,7 @@
 
 mod commands;
 mod failure;
+mod peak;
 mod settings;
 mod text;
 

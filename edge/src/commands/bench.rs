@@ -4,12 +4,13 @@
 //! medians.
 
 use std::fmt;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use edge::embedder::{embed_batch, start};
-use edge::engine::{Engine, Rejection};
+use edge::engine::{Engine, Provider, Rejection};
 use edge::precision::candidates;
 use models::bundle::{Bundle, Manifest, Precision, self_test};
 use ndarray::{Array4, Axis, concatenate};
@@ -17,6 +18,7 @@ use serde::Serialize;
 
 use super::Refused;
 use crate::failure::Failure;
+use crate::peak;
 use crate::settings::Context;
 use crate::text::{Align, progress, show, table};
 
@@ -44,6 +46,8 @@ struct Answer {
     bundle: String,
     gflop_per_picture: f64,
     rounds: u16,
+    /// What the processor can do at most in 32-bit floats, with one thread and with as many as ONNX Runtime is given.
+    peak_gflop_per_second: Peak,
     results: Vec<Figures>,
     refused: Vec<Refused>,
 }
@@ -58,8 +62,35 @@ struct Figures {
     picture_ms: f64,
     pictures_per_second: f64,
     gflop_per_second: f64,
+    /// Of what the processor's threads that it has can do at most; in 32-bit floats alone.
+    peak_share: Option<f64>,
     /// Times as fast as the slowest engine with this batch.
     ratio: f64,
+}
+
+#[derive(Debug, Clone, Copy, Serialize)]
+struct Peak {
+    one_thread: f64,
+    threads: usize,
+    all_threads: f64,
+}
+
+impl Peak {
+    fn measured(threads: usize) -> Self {
+        let one_thread = peak::gflop_per_second(1);
+        let all_threads = if threads == 1 { one_thread } else { peak::gflop_per_second(threads) };
+        Self { one_thread, threads, all_threads }
+    }
+
+    /// What a provider's threads can do; nothing is known of graphics cards.
+    fn of(self, provider: Provider, precision: Precision) -> Option<f64> {
+        match provider {
+            _ if precision != Precision::Fp32 => None,
+            Provider::Tract => Some(self.one_thread),
+            Provider::Cpu => Some(self.all_threads),
+            Provider::TensorRt | Provider::Cuda => None,
+        }
+    }
 }
 
 /// An engine under test.
@@ -77,10 +108,16 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
     measure(&mut runners, &bundle.manifest, options)?;
     let Manifest { name, backbone, preprocess, .. } = &bundle.manifest;
     let gflop_per_picture = (backbone.flops * preprocess.passes()) as f64 / 1e9;
-    let results = figures(&runners, &batches(&bundle.manifest), gflop_per_picture);
+    let threads = context.engine_options()?.threads;
+    let available = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let peak = Peak::measured(threads.unwrap_or(available));
+    let results = figures(&runners, &batches(&bundle.manifest), gflop_per_picture, peak);
     let refused = refused.iter().map(Refused::of).collect();
     let (bundle, rounds) = (name.clone(), options.rounds);
-    show(&Answer { bundle, gflop_per_picture, rounds, results, refused }, options.json);
+    let peak_gflop_per_second = peak;
+    let answer =
+        Answer { bundle, gflop_per_picture, rounds, peak_gflop_per_second, results, refused };
+    show(&answer, options.json);
     Ok(())
 }
 
@@ -137,20 +174,25 @@ fn noise(manifest: &Manifest, batch: usize) -> Array4<f32> {
     concatenate(Axis(0), &views).expect("invariant: the pictures have one size")
 }
 
-fn figures(runners: &[Runner], batches: &[usize], gflop: f64) -> Vec<Figures> {
+fn figures(runners: &[Runner], batches: &[usize], gflop: f64, peak: Peak) -> Vec<Figures> {
     let seconds = |runner: &Runner, at: usize| median(&runner.times[at]) / batches[at] as f64;
     let mut figures = Vec::new();
     for (at, &batch) in batches.iter().enumerate() {
         let slowest = runners.iter().map(|runner| seconds(runner, at)).fold(0.0, f64::max);
-        figures.extend(runners.iter().map(|runner| Figures {
-            provider: runner.engine.provider().to_string(),
-            precision: runner.precision.to_string(),
-            batch,
-            load_ms: runner.load.as_secs_f64() * 1e3,
-            picture_ms: seconds(runner, at) * 1e3,
-            pictures_per_second: 1.0 / seconds(runner, at),
-            gflop_per_second: gflop / seconds(runner, at),
-            ratio: slowest / seconds(runner, at),
+        figures.extend(runners.iter().map(|runner| {
+            Figures {
+                provider: runner.engine.provider().to_string(),
+                precision: runner.precision.to_string(),
+                batch,
+                load_ms: runner.load.as_secs_f64() * 1e3,
+                picture_ms: seconds(runner, at) * 1e3,
+                pictures_per_second: 1.0 / seconds(runner, at),
+                gflop_per_second: gflop / seconds(runner, at),
+                peak_share: peak
+                    .of(runner.engine.provider(), runner.precision)
+                    .map(|peak| gflop / seconds(runner, at) / peak),
+                ratio: slowest / seconds(runner, at),
+            }
         }));
     }
     figures
@@ -177,17 +219,27 @@ impl fmt::Display for Answer {
                 format!("{:.2}", figures.picture_ms),
                 format!("{:.0}", figures.pictures_per_second),
                 format!("{:.1}", figures.gflop_per_second),
+                figures
+                    .peak_share
+                    .map_or_else(String::new, |share| format!("{:.0} %", 100.0 * share)),
                 format!("{:.2}", figures.ratio),
             ]
         };
         let rows: Vec<_> = self.results.iter().map(row).collect();
-        let numbers = ["batch", "load ms", "ms/picture", "pictures/s", "GFLOP/s", "ratio"];
+        let numbers =
+            ["batch", "load ms", "ms/picture", "pictures/s", "GFLOP/s", "of peak", "ratio"];
         let columns: Vec<_> = [("engine", Align::Left), ("precision", Align::Left)]
             .into_iter()
             .chain(numbers.map(|name| (name, Align::Right)))
             .collect();
         f.write_str(&table(&columns, &rows))?;
         let refusal = |r: &Refused| writeln!(f, "refused: {}: {}", r.provider, r.reason);
-        self.refused.iter().try_for_each(refusal)
+        self.refused.iter().try_for_each(refusal)?;
+        let Peak { one_thread, threads, all_threads } = self.peak_gflop_per_second;
+        write!(f, "peak: {one_thread:.0} GFLOP/s in one thread")?;
+        if threads > 1 {
+            write!(f, ", {all_threads:.0} in {threads}")?;
+        }
+        writeln!(f, " (32-bit floats, from registers)")
     }
 }

@@ -1,0 +1,61 @@
+//! The most that the processor can do: multiplications and additions of 32-bit floats that wait for nothing, from registers alone.
+
+use std::hint::black_box;
+use std::thread;
+use std::time::Instant;
+
+use pulp::{Arch, Simd, WithSimd};
+
+/// Sums that do not depend on each other: enough that one is always ready while others are on their way.
+const CHAINS: usize = 12;
+
+/// Steps of each chain, some milliseconds.
+const STEPS: usize = 1 << 20;
+
+/// The best of so many counts: others are of a processor that was still waking up, or had more to do.
+const ROUNDS: usize = 8;
+
+/// Additions and multiplications a second, in 10^9, of `threads` threads that all work at once.
+pub(crate) fn gflop_per_second(threads: usize) -> f64 {
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(best)).collect();
+        workers.into_iter().filter_map(|worker| worker.join().ok()).sum()
+    })
+}
+
+fn best() -> f64 {
+    let arch = Arch::new();
+    (0..ROUNDS).map(|_| arch.dispatch(Chains)).fold(0.0, f64::max)
+}
+
+struct Chains;
+
+impl WithSimd for Chains {
+    type Output = f64;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> f64 {
+        let (factor, addend) = (simd.splat_f32s(black_box(0.5)), simd.splat_f32s(black_box(1.0)));
+        let mut chains = [simd.splat_f32s(black_box(1.0)); CHAINS];
+        let begun = Instant::now();
+        for _ in 0..STEPS {
+            for chain in &mut chains {
+                *chain = simd.mul_add_f32s(*chain, factor, addend);
+            }
+        }
+        let seconds = begun.elapsed().as_secs_f64();
+        black_box(chains.map(|chain| simd.reduce_sum_f32s(chain)));
+        (2 * S::F32_LANES * CHAINS * STEPS) as f64 / seconds / 1e9
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_processor_does_between_a_tenth_and_ten_thousand_gflop_a_second() {
+        let peak = gflop_per_second(1);
+        assert!((0.1..1e4).contains(&peak), "{peak}");
+    }
+}
