@@ -19,3 +19,4 @@ pub mod prototype;
 pub mod space;
 pub mod statistics;
 pub mod trust;
+pub mod worth;

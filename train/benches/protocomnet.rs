@@ -17,6 +17,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use tch::{Device, Kind, Reduction, Tensor};
 use train::completer_learner::{CompleterLearner, Material};
+use train::config::Completion;
 use train::net::{Compute, Net, to_tensor};
 use train::optimizer::{Optimizer, Sgd, SgdConfig};
 use train::stages::protocomnet::initial_parameters;
@@ -117,7 +118,8 @@ fn ours(
     let compute = Compute { device: Device::Cpu, kind: Kind::Float };
     let net = Net::new(network.graph(), parameters, compute).expect("invariant: they fit");
     let sgd = Sgd::new(SGD, net.learned(), &Tensors::new()).expect("an optimizer");
-    CompleterLearner::new(net, Optimizer::Sgd(sgd), material, noise).expect("invariant: it fits")
+    let config = Completion { noise, ..Completion::default() };
+    CompleterLearner::new(net, Optimizer::Sgd(sgd), material, &config).expect("invariant: it fits")
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

@@ -10,7 +10,7 @@ use crate::optimizer::{Schedule, SgdConfig};
 mod completion;
 mod finetune;
 
-pub use completion::{Completion, Live};
+pub use completion::{Completion, CompletionLoss, Live};
 pub use finetune::{Finetune, Learned};
 
 /// All settings of `pretrain`. Resuming with other settings is refused, so everything that changes the
@@ -50,6 +50,15 @@ pub struct Loss {
     pub label_smoothing: f64,
     /// How a second head, for half of the loss, learns by how many quarter turns a picture was turned.
     pub rotation: Rotation,
+    /// How much a third head counts that tells the classes apart by what knowledge says of them: it maps an embedding to
+    /// where [names](models::few_shot::kernel::features) lie, so that classes of like names come to lie alike. Needs
+    /// `knowledge.json` in the run.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub semantic: f64,
+}
+
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
 }
 
 /// Which pictures of a batch are turned for the rotation head (Gidaris et al. 2018).
@@ -151,6 +160,9 @@ impl Config {
                 &self.loss.label_smoothing,
                 "0 or more and below 1",
             );
+        }
+        if !(self.loss.semantic.is_finite() && self.loss.semantic >= 0.0) {
+            return refuse("loss.semantic", &self.loss.semantic, "a number of at least 0");
         }
         check_training(&self.augment, &self.schedule, &self.validation)?;
         if let Err(error) = self.preprocess.check() {

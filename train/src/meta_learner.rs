@@ -43,30 +43,6 @@ impl Terms {
         })
     }
 
-    /// What `change` makes of each.
-    pub fn map(
-        &self,
-        change: impl Fn(&Tensor) -> Result<Tensor, TchError>,
-    ) -> Result<Self, TchError> {
-        Ok(Self {
-            class_word: change(&self.class_word)?,
-            attribute: change(&self.attribute)?,
-            attribute_word: change(&self.attribute_word)?,
-            mask: change(&self.mask)?,
-        })
-    }
-
-    /// The same with the first `width` attributes of each class.
-    pub fn narrow(&self, width: i64) -> Result<Self, TchError> {
-        let first = |table: &Tensor| table.f_narrow(1, 0, width);
-        Ok(Self {
-            class_word: self.class_word.shallow_clone(),
-            attribute: first(&self.attribute)?,
-            attribute_word: first(&self.attribute_word)?,
-            mask: first(&self.mask)?,
-        })
-    }
-
     /// The inputs of a ProtoComNet that completes prototypes `[n, s]`.
     pub fn inputs<'a>(&'a self, prototype: &'a Tensor) -> [(&'a str, &'a Tensor); 5] {
         [

@@ -1,6 +1,6 @@
 //! A [`Graph`] on libtorch: one interpreter, one match arm per operation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use models::graph::{Graph, GraphError, Node, Op, Padding, Quantization};
 use models::tensors::Tensors;
@@ -113,12 +113,26 @@ impl Net {
     /// # Shapes
     /// Each input `[n, …]` as the graph says. Pictures `[n, 3, h, w]` may lie in either memory layout.
     pub fn forward(&self, inputs: &[(&str, &Tensor)], mode: Mode) -> Result<Vec<Tensor>, NetError> {
+        let outputs: Vec<&str> = self.graph.outputs.iter().map(String::as_str).collect();
+        self.values(inputs, &outputs, mode)
+    }
+
+    /// The values of these names, in fp32: of inputs, or of what nodes compute. So may those be that are `given`, and no node
+    /// runs that is not needed: a network can be run in pieces, each on as many rows as it has different ones.
+    pub fn values(
+        &self,
+        given: &[(&str, &Tensor)],
+        wanted: &[&str],
+        mode: Mode,
+    ) -> Result<Vec<Tensor>, NetError> {
+        let needed = self.needed(given, wanted);
         let mut values: BTreeMap<&str, Tensor> = BTreeMap::new();
-        for (name, tensor) in inputs {
+        for (name, tensor) in given {
             let tensor = tensor.f_to_device(self.compute.device)?.f_to_kind(self.compute.kind)?;
             values.insert(name, channels_last(&tensor)?);
         }
-        for (node, finished) in self.graph.nodes.iter().zip(&self.finished) {
+        let nodes = self.graph.nodes.iter().zip(&self.finished);
+        for (node, finished) in nodes.filter(|(node, _)| needed.contains(node.name.as_str())) {
             let read = node
                 .inputs
                 .iter()
@@ -126,15 +140,25 @@ impl Net {
                 .collect::<Result<Vec<_>, _>>()?;
             let written = self.apply(node, &read, mode)?;
             values.insert(&node.name, written);
-            for name in finished {
+            for name in finished.iter().filter(|name| !wanted.contains(&name.as_str())) {
                 values.remove(name.as_str());
             }
         }
-        self.graph
-            .outputs
-            .iter()
-            .map(|name| Ok(self.value(&values, name)?.f_to_kind(Kind::Float)?))
-            .collect()
+        wanted.iter().map(|name| Ok(self.value(&values, name)?.f_to_kind(Kind::Float)?)).collect()
+    }
+
+    /// The nodes that must run for these values.
+    fn needed(&self, given: &[(&str, &Tensor)], wanted: &[&str]) -> BTreeSet<&str> {
+        let is_given = |name: &str| given.iter().any(|(given, _)| *given == name);
+        let mut read: BTreeSet<&str> = wanted.iter().copied().collect();
+        let mut needed = BTreeSet::new();
+        for node in self.graph.nodes.iter().rev() {
+            if read.contains(node.name.as_str()) && !is_given(&node.name) {
+                needed.insert(node.name.as_str());
+                read.extend(node.inputs.iter().map(String::as_str));
+            }
+        }
+        needed
     }
 
     fn value<'a>(

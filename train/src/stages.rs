@@ -11,4 +11,5 @@ pub mod lexicon;
 pub mod pretrain;
 pub mod protocomnet;
 pub mod statistics;
+pub mod teachers;
 mod validation;

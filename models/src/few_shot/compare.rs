@@ -48,12 +48,12 @@ impl Known {
     }
 }
 
-/// The mean moved towards knowledge by its [share](fusion::share).
+/// The mean moved towards knowledge by its [share](Space::share).
 impl Completer for Known {
     fn complete(&self, support: Support<'_>, names: &[usize]) -> Array2<f32> {
         let mean = support.mean;
         let beside = self.beside(mean, self.semantic.select(Axis(0), names));
-        let weights = Array1::from_elem(mean.nrows(), fusion::share(support.k_shot()));
+        let weights = Array1::from_elem(mean.nrows(), self.space.share(support.k_shot()));
         fusion::interpolated(mean, beside.view(), weights.view())
     }
 }
@@ -294,7 +294,7 @@ struct Problem<'a> {
     labels: Vec<usize>,
     query: Array2<f32>,
     unlabelled: Array2<f32>,
-    share: f32,
+    k_shot: usize,
 }
 
 impl<'a> Problem<'a> {
@@ -317,7 +317,7 @@ impl<'a> Problem<'a> {
             labels: (0..chosen.support.len()).flat_map(|way| vec![way; k_shot]).collect(),
             query: chosen.query.clone(),
             unlabelled,
-            share: fusion::share(k_shot),
+            k_shot,
         }
     }
 
@@ -333,7 +333,7 @@ impl<'a> Problem<'a> {
                 let weight = self.known.errors.as_ref()?.weight_of_mean();
                 fusion::weighted(mean, self.beside.view(), weight.view())
             }
-            Fusion::Trusted => fusion::trusted(mean, semantic, self.share, &self.known.space),
+            Fusion::Trusted => fusion::trusted(mean, semantic, self.k_shot, &self.known.space),
             Fusion::Gaussian | Fusion::SoftKMeans if self.unlabelled.is_empty() => return None,
             Fusion::Gaussian => {
                 let completed = self.completed.view();

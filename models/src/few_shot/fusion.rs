@@ -36,7 +36,7 @@ pub const COMPANY: usize = 256;
 pub enum Fusion {
     /// The mean of the raw embeddings of a class's pictures (Snell et al. 2017). Inductive; always safe.
     Mean,
-    /// `C = (1 - a) P + a S` with [`share`] `a`. Inductive; safe while names are right.
+    /// `C = (1 - a) P + a S` with [share](Space::share) `a`. Inductive; safe while names are right.
     Completed,
     /// `(P + C) / 2`. Inductive; safe while names are right, and half as far from the mean.
     Average,
@@ -131,13 +131,6 @@ impl fmt::Display for Setting {
     }
 }
 
-/// The share of knowledge beside `k_shot` pictures: a half beside one, a quarter beside five, and the power law
-/// through both elsewhere; all of it beside none.
-pub fn share(k_shot: usize) -> f32 {
-    let exponent = 3_f32.ln() / 5_f32.ln();
-    (1.0 + (k_shot as f32).powf(exponent)).recip()
-}
-
 /// `(1 - weight) a + weight b`, row by row, each with its own weight.
 ///
 /// # Shapes
@@ -163,18 +156,18 @@ pub fn weighted(
     &other + &((&mean - &other) * weight_of_mean)
 }
 
-/// [`Fusion::Trusted`]: `share` of knowledge, times the trust that each name has earned.
+/// [`Fusion::Trusted`]: the [share](Space::share) of knowledge beside `k_shot` pictures, times the trust that each name has earned.
 ///
 /// # Shapes
 /// `mean`, `semantic` `[n, s]`, raw; result `[n, s]`.
 pub fn trusted(
     mean: ArrayView2<'_, f32>,
     semantic: ArrayView2<'_, f32>,
-    share: f32,
+    k_shot: usize,
     space: &Space,
 ) -> Array2<f32> {
-    let shares = Array1::from_elem(mean.nrows(), share);
-    let weights = trust(mean, semantic, shares.view(), space) * share;
+    let pictures = vec![k_shot; mean.nrows()];
+    let weights = trust(mean, semantic, &pictures, space) * space.share(k_shot);
     interpolated(mean, semantic, weights.view())
 }
 
@@ -182,12 +175,12 @@ pub fn trusted(
 /// no other class to hold names against.
 ///
 /// # Shapes
-/// `mean`, `semantic` `[n, s]`, raw; `shares` `[n]`, those of knowledge. The work grows with `n`, not with its square: names are held against those of at most
-/// [`COMPANY`] classes.
+/// `mean`, `semantic` `[n, s]`, raw; `pictures` `[n]`, how many each class has. The work grows with `n`, not with its square:
+/// names are held against those of at most [`COMPANY`] classes.
 pub fn trust(
     mean: ArrayView2<'_, f32>,
     semantic: ArrayView2<'_, f32>,
-    shares: ArrayView1<'_, f32>,
+    pictures: &[usize],
     space: &Space,
 ) -> Array1<f32> {
     let (mean, semantic) = (space.directions(mean), space.directions(semantic));
@@ -200,9 +193,8 @@ pub fn trust(
         let rows: Vec<usize> = speaking.iter().copied().skip(group).step_by(groups).collect();
         let of = |all: &Array2<f32>| all.select(Axis(0), &rows);
         let Some(evidence) = Evidence::of(of(&semantic).view(), of(&mean).view()) else { continue };
-        for (&row, believed) in
-            rows.iter().zip(evidence.trust(shares.select(Axis(0), &rows).view()))
-        {
+        let pictures: Vec<usize> = rows.iter().map(|&row| pictures[row]).collect();
+        for (&row, believed) in rows.iter().zip(evidence.trust(&pictures)) {
             trust[row] = believed;
         }
     }
@@ -369,13 +361,6 @@ mod tests {
     }
 
     #[test]
-    fn the_share_of_knowledge_falls_with_pictures() {
-        assert_eq!(share(0), 1.0);
-        assert!((share(1) - 0.5).abs() < 1e-6 && (share(5) - 0.25).abs() < 1e-6);
-        assert!(share(2) > share(3) && share(50) > 0.0);
-    }
-
-    #[test]
     fn errors_that_go_together_give_no_weight_beyond_the_ends() {
         let errors = ErrorVariances {
             mean: array![1.0, 1.0, 1.0, 0.0],
@@ -393,11 +378,10 @@ mod tests {
         let mean = Array2::from_shape_fn((n, 32), |(row, i)| 0.5 + noise(row * 32 + i + 1));
         let mut semantic = mean.clone();
         semantic.row_mut(5).assign(space.center());
-        let shares = Array1::from_elem(n, 0.5);
-        let believed = trust(mean.view(), semantic.view(), shares.view(), &space);
+        let believed = trust(mean.view(), semantic.view(), &vec![1; n], &space);
         assert_eq!(believed[5], 0.0);
         assert!(believed.iter().enumerate().all(|(row, &t)| row == 5 || t > 0.8), "{believed}");
-        let fused = trusted(mean.view(), semantic.view(), 0.5, &space);
+        let fused = trusted(mean.view(), semantic.view(), 1, &space);
         assert_eq!(fused.row(5), mean.row(5));
     }
 
@@ -405,7 +389,7 @@ mod tests {
     fn one_class_is_its_pictures() {
         let (mean, semantic) = (array![[1.0, 0.0]], array![[0.0, 1.0]]);
         let space = Space::new(array![0.0, 0.0], 1.0);
-        assert_eq!(trusted(mean.view(), semantic.view(), 0.5, &space), mean);
+        assert_eq!(trusted(mean.view(), semantic.view(), 1, &space), mean);
     }
 
     #[test]

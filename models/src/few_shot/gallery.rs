@@ -50,9 +50,9 @@ impl Prototypes {
         let pictured: Vec<usize> = (0..pictures.len()).filter(|&row| pictures[row] > 0).collect();
         let beside = semantic.select(Axis(0), &pictured);
         let own = means.select(Axis(0), &pictured);
-        let shares = pictured.iter().map(|&row| fusion::share(pictures[row]));
-        let shares: Array1<f32> = shares.collect();
-        let weights = fusion::trust(own.view(), beside.view(), shares.view(), space) * &shares;
+        let counts: Vec<usize> = pictured.iter().map(|&row| pictures[row]).collect();
+        let shares: Array1<f32> = counts.iter().map(|&n| space.share(n)).collect();
+        let weights = fusion::trust(own.view(), beside.view(), &counts, space) * shares;
         let moved = fusion::interpolated(own.view(), beside.view(), weights.view());
         let (mut rows, mut knowledge) = (semantic.to_owned(), Array1::ones(pictures.len()));
         for (at, &row) in pictured.iter().enumerate() {

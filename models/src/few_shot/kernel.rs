@@ -16,7 +16,7 @@ use crate::knowledge::wordnet::SynsetId;
 mod cholesky;
 mod file;
 
-pub use file::{FORMAT, KernelError, MAX_BYTES};
+pub use file::{FORMAT, KernelError, MAX_BYTES, MAX_WORTH};
 
 /// How fast similarity of words falls with their angle.
 const WIDTH: f64 = 3.0;
@@ -108,6 +108,17 @@ impl KernelRidge {
     }
 }
 
+/// Vectors of length 1 whose cosines are the kernel's similarities of these classes, as base classes of each other, `[K, K]`.
+pub fn features(base: &[KnownAs]) -> Array2<f32> {
+    /// Equal classes must not make the matrix singular.
+    const RIDGE: f64 = 1e-6;
+    let mut gram = KernelRidge::unfitted(base.to_vec(), 0.0).gram();
+    let lengths = gram.diag().mapv(f64::sqrt);
+    gram /= &lengths.view().insert_axis(Axis(1));
+    gram /= &lengths;
+    normalized(cholesky::factor(regularized(gram, RIDGE)).mapv(|x| x as f32))
+}
+
 fn regularized(mut gram: Array2<f64>, ridge: f64) -> Array2<f64> {
     gram.diag_mut().mapv_inplace(|x| x + ridge);
     gram
@@ -190,6 +201,11 @@ impl KernelCompleter {
         Self { lifts, ..self }
     }
 
+    /// The same where a name counts as much as so many pictures.
+    pub fn with_worth(self, worth: f32) -> Self {
+        Self { space: self.space.with_worth(worth), ..self }
+    }
+
     /// What classes without pictures are lifted by, beside others with some.
     pub fn lifts(&self) -> &Lifts {
         &self.lifts
@@ -253,6 +269,23 @@ mod tests {
         let directions = |raw: &Array2<f32>| completer.space().directions(raw.view());
         let cosines = directions(&predicted).dot(&directions(&prototypes).t());
         assert!(cosines[[0, 0]] > 0.9 && cosines[[0, 1]] < 0.5, "{cosines}");
+    }
+
+    #[test]
+    fn features_have_the_cosines_of_the_kernel() {
+        let base = [
+            class([1.0, 0.0], &[1, 2]),
+            class([0.0, 1.0], &[1, 3]),
+            class([1.0, 0.1], &[1, 2]),
+            class([0.0, 0.0], &[]),
+        ];
+        let features = features(&base);
+        let cosines = features.dot(&features.t());
+        let gram = KernelRidge::unfitted(base.to_vec(), 0.0).gram();
+        for ((i, j), cosine) in cosines.indexed_iter() {
+            let expected = gram[[i, j]] / (gram[[i, i]] * gram[[j, j]]).sqrt();
+            assert!((f64::from(*cosine) - expected).abs() < 1e-4, "{i} {j}: {cosine} {expected}");
+        }
     }
 
     #[test]

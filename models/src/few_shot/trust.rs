@@ -3,9 +3,10 @@
 //! `M[i, j] = cos(S_i, P_j)` compares knowledge prototypes `S` with mean prototypes `P` of the classes that have
 //! both, in one [space](super::space). Where names are right the diagonal stands out.
 
-use ndarray::{Array1, ArrayView1, ArrayView2, Zip};
+use ndarray::{Array1, ArrayView2, Zip};
 
 use super::metric::cosine;
+use super::space::share;
 
 /// The evidence at which the gallery is as likely right as wrong.
 const GALLERY_MIDDLE: f32 = 2.0;
@@ -82,18 +83,18 @@ impl Evidence {
         self.classes.mapv(|class| sigmoid(CLASS_SLOPE * (class - CLASS_MIDDLE)))
     }
 
-    /// Trust in each name, `[n]`, 0 to 1, all kinds of evidence added before they become a share; `shares` `[n]` are those
-    /// of knowledge beside each class's pictures ([`share`](super::fusion::share)).
+    /// Trust in each name, `[n]`, 0 to 1, all kinds of evidence added before they become a share; `pictures` `[n]` is how
+    /// many each class has.
     ///
     /// A product of two shares doubts a right name twice: one noisy picture makes a class's own evidence weak even
     /// where the rest of the gallery fits. Added, strong evidence of the gallery outweighs it, and the evidence
     /// against one wrong name outweighs that of a gallery that hardly fits. Where a class has many pictures, another class
     /// that its name fits better is evidence against it, too.
-    pub fn trust(&self, shares: ArrayView1<'_, f32>) -> Array1<f32> {
+    pub fn trust(&self, pictures: &[usize]) -> Array1<f32> {
         let gallery = (GALLERY_SLOPE * (self.gallery - GALLERY_MIDDLE)).min(GALLERY_MOST);
-        Zip::from(&self.classes).and(&self.rivals).and(shares).map_collect(|class, rival, share| {
-            // A half beside one picture, next to nothing beside many.
-            let rival = RIVAL_SLOPE * (1.0 - 2.0 * share).max(0.0) * rival;
+        Zip::from(&self.classes).and(&self.rivals).and(pictures).map_collect(|class, rival, &n| {
+            // None beside one picture, nearly all of it beside many.
+            let rival = RIVAL_SLOPE * (1.0 - 2.0 * share(n as f32)).max(0.0) * rival;
             sigmoid(gallery + ADDED_SLOPE * (class - CLASS_MIDDLE) + rival)
         })
     }
@@ -121,12 +122,12 @@ mod tests {
         let mean = Array2::<f32>::eye(5);
         let mut semantic = mean.clone() + 0.1;
         semantic[[0, 3]] += 0.2;
-        let one = Array1::from_elem(5, 0.5);
-        let right = Evidence::of(semantic.view(), mean.view()).unwrap().trust(one.view());
+        let one = [1; 5];
+        let right = Evidence::of(semantic.view(), mean.view()).unwrap().trust(&one);
         assert!(right.iter().all(|&t| t > 0.9), "{right}");
         semantic.swap_axes(0, 1);
         let rolled = semantic.select(ndarray::Axis(0), &[1, 2, 3, 4, 0]);
-        let wrong = Evidence::of(rolled.view(), mean.view()).unwrap().trust(one.view());
+        let wrong = Evidence::of(rolled.view(), mean.view()).unwrap().trust(&one);
         assert!(wrong.iter().all(|&t| t < 0.1), "{wrong}");
     }
 
@@ -135,8 +136,7 @@ mod tests {
         let mean = Array2::<f32>::eye(5);
         let names = (mean.clone() + 0.1).select(ndarray::Axis(0), &[1, 0, 2, 3, 4]);
         let evidence = Evidence::of(names.view(), mean.view()).unwrap();
-        let [one, many] =
-            [0.5, 0.1].map(|share| evidence.trust(Array1::from_elem(5, share).view()));
+        let [one, many] = [1, 25].map(|n| evidence.trust(&[n; 5]));
         assert!(one[0] < 0.6 && many[0] < 0.5 * one[0] && many[1] < 0.5 * one[1], "{one} {many}");
         assert_eq!(one[2], many[2]);
         assert!(one[2] > 0.9, "{one}");
@@ -146,7 +146,7 @@ mod tests {
     fn two_classes_alike_in_all_are_no_nan() {
         let same = array![[1.0, 0.0], [1.0, 0.0]];
         let evidence = Evidence::of(same.view(), same.view()).unwrap();
-        let one = array![0.5, 0.5];
-        assert!(evidence.trust(one.view()).iter().all(|t| t.is_finite()));
+        let one = [1; 2];
+        assert!(evidence.trust(&one).iter().all(|t| t.is_finite()));
     }
 }

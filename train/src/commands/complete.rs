@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use models::disk;
+use models::few_shot::kernel;
 use train::config::Completion;
 use train::run::Run;
-use train::stages::complete::{self, TakenOut, Teachers};
-use train::stages::protocomnet;
+use train::stages::teachers::{TakenOut, Teachers};
+use train::stages::{complete, protocomnet};
 
 use super::{ComputeArguments, open};
 
@@ -27,12 +28,16 @@ pub(crate) struct Options {
     /// How ProtoComNet is learned [default: 1,000 steps of AdamW on cached embeddings].
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// What the kernel completer learns from.
+    /// What completers learn from.
     #[arg(long, value_enum, default_value = "pictures")]
     teachers: Teachers,
     /// Which rows of the classifier take no part.
     #[arg(long, value_enum, default_value = "evaluated")]
     take_out: TakenOut,
+    /// How many pictures a name is worth to the kernel completer [default: chosen on the validation classes, so that two swapped
+    /// names do no harm; where names are known to be right, more may be better].
+    #[arg(long, value_name = "N", value_parser = worth)]
+    worth: Option<f32>,
     #[command(flatten)]
     compute: ComputeArguments,
 }
@@ -51,16 +56,23 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let config = options.config.as_deref().map_or_else(|| Ok(Completion::default()), read)?;
     let compute = options.compute.for_figures()?;
     let (run, dataset) = (Run::new(&options.run), open(&options.data)?);
+    let (teachers, take_out) = (options.teachers, options.take_out);
     if options.completer != Kind::Protocomnet {
-        let (teachers, take_out) = (options.teachers, options.take_out);
-        let learned = complete::complete(&run, &dataset, teachers, take_out, compute)?;
+        let worth = options.worth;
+        let learned = complete::complete(&run, &dataset, teachers, take_out, worth, compute)?;
         let (path, ridge) = (run.kernel(), learned.completer.ridge());
         println!(
-            "wrote {}: kernel completer with ridge {ridge}, of {} classes ({} taken out)",
+            "wrote {}: kernel completer with ridge {ridge}, of {} classes ({} taken out); a name is worth {} pictures",
             path.display(),
             learned.classes,
-            learned.taken_out
+            learned.taken_out,
+            learned.worth.unwrap_or(1.0)
         );
+        if learned.worth.is_none() {
+            eprintln!(
+                "note: how many pictures a name is worth was not chosen: that needs 5 validation classes of 15 pictures"
+            );
+        }
         if learned.completer.errors(1).is_none() {
             eprintln!(
                 "note: its errors were not measured, so error-variance is not evaluated: base classes need two pictures each and two synsets"
@@ -68,12 +80,22 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         }
     }
     if options.completer != Kind::Kernel {
-        let completer = protocomnet::learn(&run, &dataset, &config, compute)?;
-        let attributes = completer.attributes().names.len();
+        let learned = protocomnet::learn(&run, &dataset, &config, teachers, take_out, compute)?;
+        let attributes = learned.completer.attributes().names.len();
         let path = run.completer();
-        println!("wrote {}: ProtoComNet with {attributes} attributes", path.display());
+        println!(
+            "wrote {}: ProtoComNet with {attributes} attributes, of {} classes",
+            path.display(),
+            learned.classes
+        );
     }
     Ok(())
+}
+
+fn worth(text: &str) -> Result<f32, String> {
+    let usable = |worth: &f32| *worth > 0.0 && *worth <= kernel::MAX_WORTH;
+    let expected = || format!("expected a number above 0 and at most {}", kernel::MAX_WORTH);
+    text.parse().ok().filter(usable).ok_or_else(expected)
 }
 
 fn read(path: &Path) -> Result<Completion> {

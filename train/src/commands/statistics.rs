@@ -6,6 +6,7 @@ use anyhow::Result;
 use models::few_shot::statistics::Std;
 use train::run::Run;
 use train::stages::statistics::statistics;
+use train::stages::teachers::{TakenOut, Teachers};
 
 use super::{ComputeArguments, open};
 
@@ -19,6 +20,13 @@ pub(crate) struct Options {
     /// What standard deviations are divided by: n - 1 (the published code) or n (the paper's text).
     #[arg(long, value_enum, default_value = "unbiased")]
     std: StdOption,
+    /// Measures classes of which only the checkpoint's classifier knows, a row each, instead of those of pictures: around
+    /// where a row points, pictures are imagined with the distances that the data's base pictures have from their classes.
+    #[arg(long)]
+    from_classifier: bool,
+    /// Which rows of the classifier take no part.
+    #[arg(long, value_enum, default_value = "evaluated", requires = "from_classifier")]
+    take_out: TakenOut,
     #[command(flatten)]
     compute: ComputeArguments,
 }
@@ -35,13 +43,19 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         StdOption::Population => Std::Population,
     };
     let compute = options.compute.for_figures()?;
-    let found = statistics(&Run::new(&options.run), &open(&options.data)?, std, compute)?;
+    let teachers = match options.from_classifier {
+        true => Teachers::Classifier,
+        false => Teachers::Pictures,
+    };
+    let (run, dataset) = (Run::new(&options.run), open(&options.data)?);
+    let found = statistics(&run, &dataset, std, teachers, options.take_out, compute)?;
     println!(
-        "wrote {}: {} classes and {} attributes from {} pictures",
+        "wrote {}: {} classes and {} attributes from {} {}pictures",
         options.run.join("statistics.safetensors").display(),
         found.classes.names.len(),
         found.attributes.names.len(),
-        found.classes.pictures.iter().sum::<u64>()
+        found.classes.pictures.iter().sum::<u64>(),
+        if options.from_classifier { "imagined " } else { "" }
     );
     Ok(())
 }

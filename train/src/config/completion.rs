@@ -22,6 +22,10 @@ pub struct Completion {
     pub k_shots: Vec<usize>,
     /// Whether attributes are sampled around their means.
     pub noise: bool,
+    /// The share of its attributes that a sample goes without, drawn anew for each.
+    pub knowledge_dropout: f64,
+    /// How far a completed prototype is from the class mean that it should be.
+    pub loss: CompletionLoss,
     /// What is completed in an episode: the mean of a class's pictures, or every picture.
     pub complete: Complete,
     /// The weight of the prototype among its attributes.
@@ -34,6 +38,17 @@ pub struct Completion {
     pub weight_decay: f64,
     /// Learns on pictures instead of cached embeddings.
     pub live: Option<Live>,
+}
+
+/// What [`Completion`] minimizes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CompletionLoss {
+    /// The mean squared difference (the paper; the default).
+    #[default]
+    SquaredError,
+    /// One less the cosine: only directions count, as they do in what prototypes are compared by.
+    Cosine,
 }
 
 /// Learning on augmented pictures, embedded as they come; an epoch sees every base picture once.
@@ -60,6 +75,8 @@ impl Default for Completion {
             batch_size: 128,
             k_shots: vec![1, 2, 5, 10],
             noise: true,
+            knowledge_dropout: 0.0,
+            loss: CompletionLoss::SquaredError,
             complete: Complete::Mean,
             self_weight: SelfWeight::One,
             hidden: 512,
@@ -97,6 +114,10 @@ impl Completion {
                 let (got, expected) = (value.to_string(), "a number of at least 0");
                 return Err(ConfigError::Value { field, got, expected });
             }
+        }
+        if !(0.0..1.0).contains(&config.knowledge_dropout) {
+            let (field, got) = ("knowledge_dropout", config.knowledge_dropout.to_string());
+            return Err(ConfigError::Value { field, got, expected: "0 or more and below 1" });
         }
         if let Some(live) = &config.live {
             live.check(text, &config)?;

@@ -1,20 +1,17 @@
 //! Completion: prototypes from knowledge, learned on the base classes.
 
-use std::collections::BTreeSet;
-
 use anyhow::{Context, Result, ensure};
 use models::checkpoint::Checkpoint;
 use models::dataset::{Dataset, Split};
 use models::disk;
-use models::few_shot::base_classes::{BaseClass, BaseClasses};
-use models::few_shot::kernel::{KernelCompleter, KnownAs};
+use models::few_shot::base_classes::BaseClasses;
+use models::few_shot::kernel::KernelCompleter;
 use models::few_shot::lift::Lifts;
-use models::few_shot::{errors, prototype};
-use models::knowledge::attributes::{Knowledge, KnownClass, Words};
-use models::knowledge::wordnet::SynsetId;
-use ndarray::{Array2, Axis, Ix2, stack};
+use models::few_shot::{errors, worth};
 
-use super::statistics::unknown;
+use super::teachers::{
+    TakenOut, Teachers, base_classes, base_names, classifier, evaluated, known_as, prototypes,
+};
 use crate::embeddings::embeddings;
 use crate::error::BadInput;
 use crate::net::Compute;
@@ -26,28 +23,6 @@ const SHOTS: [usize; 4] = [1, 2, 5, 10];
 /// Seed of the pictures that errors are measured with.
 const SEED: u64 = 1;
 
-/// What the kernel completer learns from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Teachers {
-    /// The pictures of the base classes.
-    Pictures,
-    /// The rows of the checkpoint's classifier; pictures only measure.
-    Classifier,
-    /// Pictures and rows.
-    Both,
-}
-
-/// Which classes of a classifier take no part, so that what is evaluated was not learned from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum TakenOut {
-    /// Those of validation and novel classes.
-    Evaluated,
-    /// Those, and all that one of them is a kind of or that is a kind of one of them.
-    Relatives,
-    /// None: for a product, never for a figure.
-    None,
-}
-
 /// What was learned, for a person.
 #[derive(Debug)]
 pub struct Learned {
@@ -57,6 +32,8 @@ pub struct Learned {
     pub classes: usize,
     /// Classes that were taken out.
     pub taken_out: usize,
+    /// How many pictures a name is worth, if that was said or validation classes could choose it.
+    pub worth: Option<f32>,
 }
 
 /// Fits the kernel completer to the base classes and writes `kernel.safetensors`.
@@ -65,20 +42,15 @@ pub fn complete(
     dataset: &Dataset,
     teachers: Teachers,
     taken_out: TakenOut,
+    worth: Option<f32>,
     compute: Compute,
 ) -> Result<Learned> {
     let checkpoint = run.read(&run.best())?;
     let (knowledge, words) = run.knowledge()?;
-    let base = dataset.split(Split::Base);
-    let few =
-        || BadInput(format!("the data has {} base class(es), expected at least 2", base.len()));
-    ensure!(base.len() > 1, few());
-    let pictured = base_classes(&knowledge, &words, base.iter().map(|class| class.name.as_str()))?;
+    let base = base_names(dataset)?;
+    let pictured = base_classes(&knowledge, &words, base.iter().map(String::as_str))?;
     let rows = embeddings(run, &checkpoint, dataset, Split::Base, compute)?;
-    let means: Vec<_> = rows.iter().map(|rows| prototype::mean(rows.view())).collect();
-    let means: Vec<_> = means.iter().map(|mean| mean.view()).collect();
-    let prototypes: Array2<f32> = stack(Axis(0), &means).context("embeddings differ in size")?;
-    let mut all = BaseClasses::of_pictures(pictured, prototypes);
+    let mut all = BaseClasses::of_pictures(pictured, prototypes(&rows)?);
     if teachers != Teachers::Pictures {
         let (classes, rows) = classifier(&checkpoint, &knowledge, &words)?;
         all = all.with_classifier(classes, rows.view());
@@ -91,6 +63,15 @@ pub fn complete(
     let base = all.without_rows(|class| is_out(&class.known, class.synset));
     let nothing = || BadInput("no base class is left: all were taken out".to_owned());
     let completer = base.completer(None).with_context(nothing)?;
+    // Chosen where names are new, even for a completer that knows them all.
+    let is_new = evaluated(&knowledge, TakenOut::Evaluated);
+    let honest = all.without_rows(|class| is_new(&class.known, class.synset));
+    let honest = honest.completer(Some(completer.ridge())).filter(|_| worth.is_none());
+    let worth = match honest {
+        Some(honest) => chosen_worth(run, &checkpoint, dataset, &honest, compute)?,
+        None => worth,
+    };
+    let completer = completer.with_worth(worth.unwrap_or(1.0));
     // Without another synset to learn from there is nothing to measure, and a completer all the same.
     let semantic = base.left_out(completer.ridge());
     let measured = |k| Some((k, errors::estimate(semantic.as_ref()?.view(), &rows, k, SEED)?));
@@ -101,43 +82,27 @@ pub fn complete(
         .map(|semantic| Lifts::measured(semantic.view(), &rows, space, SHOTS, SEED));
     let completer = completer.with_errors(errors).with_lifts(lifts.unwrap_or_default());
     disk::write(&run.kernel(), &completer.to_bytes(&checkpoint.space_id()?)?)?;
-    Ok(Learned { completer, classes: base.len(), taken_out: all.len() - base.len() })
+    let (classes, taken_out) = (base.len(), all.len() - base.len());
+    Ok(Learned { completer, classes, taken_out, worth })
 }
 
-/// The rows of the checkpoint's classifier, `[K, s]`, and their classes.
-fn classifier(
+/// How many pictures a name is worth on the validation classes; `None` where these are too few to choose by.
+fn chosen_worth(
+    run: &Run,
     checkpoint: &Checkpoint,
-    knowledge: &Knowledge,
-    words: &Words,
-) -> Result<(Vec<BaseClass>, Array2<f32>)> {
-    let missing = || {
-        BadInput(
-            "the run has no classifier with the names of its classes: use --teachers pictures"
-                .to_owned(),
-        )
-    };
-    let weight = checkpoint.parameters.get("head.weight").ok_or_else(missing)?;
-    ensure!(weight.shape().first() == Some(&checkpoint.classes.len()), missing());
-    let rows = weight.clone().into_dimensionality::<Ix2>().context("a classifier is a matrix")?;
-    let names = checkpoint.classes.iter().map(String::as_str);
-    Ok((base_classes(knowledge, words, names)?, rows))
-}
-
-/// Whether a class takes no part, by what is known of it and its synset.
-fn evaluated(knowledge: &Knowledge, out: TakenOut) -> impl Fn(&KnownAs, SynsetId) -> bool + use<> {
-    let classes = knowledge.classes.iter().filter(|class| class.split != Split::Base);
-    let classes: Vec<&KnownClass> = classes.filter(|_| out != TakenOut::None).collect();
-    let synsets: BTreeSet<SynsetId> = classes.iter().map(|class| class.wnid).collect();
-    let is_relative = out == TakenOut::Relatives;
-    let above: BTreeSet<SynsetId> = classes
-        .iter()
-        .filter(|_| is_relative)
-        .flat_map(|class| class.ancestors.iter().copied())
-        .collect();
-    move |known, synset| {
-        let below = || is_relative && known.line.iter().any(|id| synsets.contains(id));
-        synsets.contains(&synset) || above.contains(&synset) || below()
+    dataset: &Dataset,
+    completer: &KernelCompleter,
+    compute: Compute,
+) -> Result<Option<f32>> {
+    let classes = dataset.split(Split::Val);
+    if classes.is_empty() {
+        return Ok(None);
     }
+    let rows = embeddings(run, checkpoint, dataset, Split::Val, compute)?;
+    let (knowledge, words) = run.knowledge()?;
+    let names = classes.iter().map(|class| class.name.as_str());
+    let semantic = completer.semantic(&known_as(&knowledge, &words, names)?);
+    Ok(worth::chosen(semantic.view(), &rows, completer.space(), SEED))
 }
 
 /// The run's kernel completer, if it has one; it must be of the same embedding space as the checkpoint.
@@ -158,34 +123,4 @@ pub fn completer(run: &Run, checkpoint: &Checkpoint) -> Result<Option<KernelComp
     };
     ensure!(space_id == checkpoint.space_id()?, other());
     Ok(Some(completer))
-}
-
-/// What is known of these classes.
-pub fn known_as<'a>(
-    knowledge: &Knowledge,
-    words: &Words,
-    names: impl Iterator<Item = &'a str>,
-) -> Result<Vec<KnownAs>> {
-    let classes = base_classes(knowledge, words, names)?;
-    Ok(classes.into_iter().map(|class| class.known).collect())
-}
-
-/// The same with their synsets.
-fn base_classes<'a>(
-    knowledge: &Knowledge,
-    words: &Words,
-    names: impl Iterator<Item = &'a str>,
-) -> Result<Vec<BaseClass>> {
-    names
-        .map(|name| {
-            let row = knowledge.classes.iter().position(|class| class.name == name);
-            let row = row.ok_or_else(|| BadInput(unknown(name)))?;
-            let class = &knowledge.classes[row];
-            let mut line = class.ancestors.clone();
-            line.push(class.wnid);
-            line.sort_unstable();
-            let known = KnownAs { word: words.classes.row(row).to_owned(), line };
-            Ok(BaseClass { synset: class.wnid, known })
-        })
-        .collect()
 }

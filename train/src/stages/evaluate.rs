@@ -8,8 +8,9 @@ use models::few_shot::completer::{Both, Completer, Halfway};
 use models::few_shot::evaluate::{Protocol, Report};
 use models::few_shot::protocomnet::OfClasses;
 
-use super::complete::{completer, known_as};
+use super::complete::completer;
 use super::protocomnet::{described, learned};
+use super::teachers::known_as;
 use crate::embeddings::embeddings;
 use crate::error::BadInput;
 use crate::net::Compute;

@@ -19,9 +19,9 @@ use tch::{Kind, TchError, Tensor};
 
 use super::golden;
 use super::statistics::{measure, unknown};
+use super::teachers::{TakenOut, Teachers, taught};
 use crate::completer_learner::{CompleterLearner, Material};
 use crate::config::Completion;
-use crate::embeddings::embeddings;
 use crate::error::BadInput;
 use crate::metrics::progress_bar;
 use crate::net::{Compute, Net, to_tensor};
@@ -30,21 +30,38 @@ use crate::run::Run;
 
 mod live;
 
+/// What was learned, for a person.
+#[derive(Debug)]
+pub struct Learned {
+    /// The completer.
+    pub completer: LearnedCompleter,
+    /// Classes that it learned from.
+    pub classes: usize,
+}
+
 /// Learns to complete the means of a few base pictures to the means of their classes, on cached embeddings or, with
 /// [`Completion::live`], on augmented pictures, and writes `completer.safetensors`.
 pub fn learn(
     run: &Run,
     dataset: &Dataset,
     config: &Completion,
+    teachers: Teachers,
+    taken_out: TakenOut,
     compute: Compute,
-) -> Result<LearnedCompleter> {
+) -> Result<Learned> {
     if let Some(live) = &config.live {
+        let of_rows =
+            "[live] learns on pictures, and a classifier has none: use --teachers pictures";
+        ensure!(teachers == Teachers::Pictures, BadInput(of_rows.to_owned()));
         live::check(dataset, config, live)?;
     }
     let checkpoint = run.read(&run.best())?;
     let (knowledge, words) = run.knowledge()?;
-    let statistics = measure(run, dataset, Std::Unbiased, compute)?;
+    let taught = taught(run, &checkpoint, dataset, teachers, taken_out, compute)?;
+    let statistics = measure(&checkpoint, &knowledge, &taught, Std::Unbiased)?;
     let (attributes, std) = measured(&statistics, &words);
+    let nothing = "no base class has an attribute, so there is nothing for ProtoComNet to learn: use --completer kernel";
+    ensure!(!attributes.names.is_empty(), BadInput(nothing.to_owned()));
     let of_classes = |names: &[String]| described(&knowledge, &words, &attributes.names, names);
     let classes = of_classes(&statistics.classes.names)?;
     let val: Vec<String> = dataset.split(Split::Val).iter().map(|c| c.name.clone()).collect();
@@ -69,10 +86,11 @@ pub fn learn(
         network,
         material: &material,
     };
-    match &config.live {
-        None => lesson.on_cached(net, &mut rng),
+    let completer = match &config.live {
+        None => lesson.on_cached(net, &taught.embeddings, &mut rng),
         Some(live) => live::learn(&lesson, live, net, &val),
-    }
+    }?;
+    Ok(Learned { completer, classes: taught.names.len() })
 }
 
 /// What a training is given.
@@ -88,11 +106,15 @@ struct Lesson<'a> {
 
 impl Lesson<'_> {
     /// Learns on cached embeddings: AdamW, a cosine, batches drawn at random.
-    fn on_cached(&self, net: Net, rng: &mut ChaCha8Rng) -> Result<LearnedCompleter> {
+    fn on_cached(
+        &self,
+        net: Net,
+        rows: &[Array2<f32>],
+        rng: &mut ChaCha8Rng,
+    ) -> Result<LearnedCompleter> {
         let Self { config, compute, .. } = *self;
         let optimizer = Optimizer::AdamW(AdamW::new(config.weight_decay, net.learned())?);
-        let mut learner = CompleterLearner::new(net, optimizer, self.material, config.noise)?;
-        let rows = embeddings(self.run, self.checkpoint, self.dataset, Split::Base, compute)?;
+        let mut learner = CompleterLearner::new(net, optimizer, self.material, config)?;
         let base = BasePictures::of(rows.iter().map(Array2::nrows));
         let views: Vec<_> = rows.iter().map(|rows| rows.view()).collect();
         let embedding = concatenate(Axis(0), &views).context("embeddings differ in size")?;

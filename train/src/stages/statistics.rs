@@ -1,40 +1,51 @@
 //! Statistics: mean and standard deviation of every base class and attribute (method of the paper, step 3).
 
 use anyhow::Result;
-use models::dataset::{Dataset, Split};
+use models::checkpoint::Checkpoint;
+use models::dataset::Dataset;
 use models::disk;
 use models::few_shot::statistics::{self, Statistics, Std, Table};
 use models::knowledge::attributes::Knowledge;
 
-use crate::embeddings::embeddings;
+use super::teachers::{TakenOut, Taught, Teachers, taught};
 use crate::error::BadInput;
 use crate::net::Compute;
 use crate::run::Run;
 
 /// Measures the base classes with the best checkpoint and writes `statistics.safetensors`.
-pub fn statistics(run: &Run, dataset: &Dataset, std: Std, compute: Compute) -> Result<Statistics> {
-    let statistics = measure(run, dataset, std, compute)?;
+pub fn statistics(
+    run: &Run,
+    dataset: &Dataset,
+    std: Std,
+    teachers: Teachers,
+    taken_out: TakenOut,
+    compute: Compute,
+) -> Result<Statistics> {
+    let checkpoint = run.read(&run.best())?;
+    let (knowledge, _) = run.knowledge()?;
+    let taught = taught(run, &checkpoint, dataset, teachers, taken_out, compute)?;
+    let statistics = measure(&checkpoint, &knowledge, &taught, std)?;
     disk::write(&run.file("statistics.safetensors"), &statistics.to_bytes()?)?;
     Ok(statistics)
 }
 
-/// The moments of the base classes and of their attributes, from cached embeddings.
-pub fn measure(run: &Run, dataset: &Dataset, std: Std, compute: Compute) -> Result<Statistics> {
-    let checkpoint = run.read(&run.best())?;
-    let (knowledge, _) = run.knowledge()?;
-    let base = dataset.split(Split::Base);
-    let names: Vec<String> = base.iter().map(|class| class.name.clone()).collect();
-    let relation = relation(&knowledge, &names)?;
-    let rows = embeddings(run, &checkpoint, dataset, Split::Base, compute)?;
+/// The moments of base classes and of their attributes.
+pub fn measure(
+    checkpoint: &Checkpoint,
+    knowledge: &Knowledge,
+    taught: &Taught,
+    std: Std,
+) -> Result<Statistics> {
+    let relation = relation(knowledge, &taught.names)?;
     let size = checkpoint.architecture.embedding_size();
-    let classes = statistics::classes(&rows);
+    let classes = statistics::classes(&taught.embeddings);
     let attributes = statistics::attributes(&classes, &relation)?;
     let wnids = knowledge.attributes.iter().map(|a| a.wnid.to_string()).collect();
     Ok(Statistics {
         space_id: checkpoint.space_id()?,
         std,
         attributes: Table::new(wnids, &attributes, std, size),
-        classes: Table::new(names, &classes, std, size),
+        classes: Table::new(taught.names.clone(), &classes, std, size),
     })
 }
 

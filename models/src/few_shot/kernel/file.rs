@@ -14,14 +14,20 @@ use crate::tensors::{TensorFile, TensorsError};
 
 const KIND: &str = "handful-kernel";
 
-/// The version of the format that is written, and the only one that is read.
-pub const FORMAT: u32 = 2;
+/// The version of the format that is written.
+pub const FORMAT: u32 = 3;
+
+/// The oldest version that is read: names are worth one picture in it.
+const OLDEST: u32 = 2;
 
 /// The most bytes of such a file that are read.
 pub const MAX_BYTES: u64 = 256 << 20;
 
 /// Keeps lengths of prototypes finite.
 const MAX_RADIUS: f32 = 1e9;
+
+/// The most pictures that a name may be worth.
+pub const MAX_WORTH: f32 = 1e3;
 
 /// Why bytes are not a usable completer.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +40,9 @@ pub enum KernelError {
     #[error("the kernel completer's description is not usable: {0}")]
     Description(String),
     /// Another kind of file, or another version of it.
-    #[error("the file is `{kind}` of format {format}, expected `{KIND}` of format {FORMAT}")]
+    #[error(
+        "the file is `{kind}` of format {format}, expected `{KIND}` of format {OLDEST} or {FORMAT}"
+    )]
     Format {
         /// The kind found.
         kind: String,
@@ -61,6 +69,13 @@ struct Description {
     ridge: f64,
     /// How far predictions lie from the center.
     radius: f32,
+    /// How many pictures a name is worth.
+    #[serde(default = "one")]
+    worth: f32,
+}
+
+fn one() -> f32 {
+    1.0
 }
 
 impl KernelCompleter {
@@ -72,12 +87,16 @@ impl KernelCompleter {
         let file = TensorFile::parse(bytes)?;
         let description: Description = serde_json::from_str(&file.metadata)
             .map_err(|e| KernelError::Description(e.to_string()))?;
-        let Description { kind, format, space_id, ridge, radius } = description;
-        if kind != KIND || format != FORMAT {
+        let Description { kind, format, space_id, ridge, radius, worth } = description;
+        if kind != KIND || !(OLDEST..=FORMAT).contains(&format) {
             return Err(KernelError::Format { kind, format });
         }
         if !(radius > 0.0 && radius <= MAX_RADIUS) {
             let text = format!("`radius` is {radius}, expected above 0 and at most {MAX_RADIUS}");
+            return Err(KernelError::Description(text));
+        }
+        if !(worth > 0.0 && worth <= MAX_WORTH) {
+            let text = format!("`worth` is {worth}, expected above 0 and at most {MAX_WORTH}");
             return Err(KernelError::Description(text));
         }
         let dual = matrix(&file, "dual")?;
@@ -96,7 +115,8 @@ impl KernelCompleter {
         let (errors, lifts) = (errors(&file, dual.ncols())?, lifts(&file)?);
         let mut regression = KernelRidge::unfitted(base, ridge);
         regression.dual = dual.mapv(f64::from);
-        Ok((space_id, Self { space: Space::new(center, radius), regression, errors, lifts }))
+        let space = Space::new(center, radius).with_worth(worth);
+        Ok((space_id, Self { space, regression, errors, lifts }))
     }
 
     /// The file's bytes; the same completer always gives the same bytes.
@@ -111,6 +131,7 @@ impl KernelCompleter {
             space_id: space_id.to_owned(),
             ridge: *ridge,
             radius: self.space.radius(),
+            worth: self.space.worth(),
         };
         let metadata = serde_json::to_string(&description)
             .map_err(|e| KernelError::Description(e.to_string()))?;
@@ -257,12 +278,13 @@ mod tests {
         };
         let completer = KernelCompleter::fit(&base, prototypes.view())
             .with_errors(BTreeMap::from([(5, errors.clone())]))
-            .with_lifts(Lifts::from([(1, 0.25), (5, 0.5)]));
+            .with_lifts(Lifts::from([(1, 0.25), (5, 0.5)]))
+            .with_worth(1.4);
         let bytes = completer.to_bytes("ab").unwrap();
         let (space_id, read) = KernelCompleter::parse(&bytes).unwrap();
         assert_eq!((space_id.as_str(), read.ridge()), ("ab", completer.ridge()));
         assert_eq!((read.errors(1), read.errors(9)), (Some(&errors), Some(&errors)));
-        assert_eq!(read.lifts(), completer.lifts());
+        assert_eq!((read.lifts(), read.space()), (completer.lifts(), completer.space()));
         let asked = [class(0.7, &[1, 9])];
         let difference = read.semantic(&asked) - completer.semantic(&asked);
         assert!(difference.iter().all(|d| d.abs() < 2e-3), "{difference}");
@@ -273,10 +295,19 @@ mod tests {
         let metadata = file.metadata.clone();
         for radius in ["-1.5", "0.0", "3e38"] {
             let (before, _) = metadata.split_once("\"radius\":").unwrap();
-            file.metadata = format!("{before}\"radius\":{radius}}}");
+            file.metadata = format!("{before}\"radius\":{radius},\"worth\":1.0}}");
             let error = KernelCompleter::parse(&file.to_bytes().unwrap()).unwrap_err().to_string();
             assert!(error.contains("`radius` is"), "{error}");
         }
+        let (before, _) = metadata.split_once(",\"worth\":").unwrap();
+        for worth in ["0.0", "-1.0", "3e38"] {
+            file.metadata = format!("{before},\"worth\":{worth}}}");
+            let error = KernelCompleter::parse(&file.to_bytes().unwrap()).unwrap_err().to_string();
+            assert!(error.contains("`worth` is"), "{error}");
+        }
+        file.metadata = format!("{before}}}").replace("\"format\":3", "\"format\":2");
+        let older = KernelCompleter::parse(&file.to_bytes().unwrap()).unwrap().1;
+        assert_eq!(older.space().worth(), 1.0);
         file.metadata = metadata;
         for wrong in [array![0.25], array![0.25, f32::NAN], array![0.25, 1.5]] {
             let mut file = TensorFile::parse(&bytes).unwrap();

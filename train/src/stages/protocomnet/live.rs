@@ -47,8 +47,7 @@ pub(super) fn learn(
     val: &[Described],
 ) -> Result<LearnedCompleter> {
     let sgd = Sgd::new(live.optimizer, net.learned(), &Tensors::new())?;
-    let learner =
-        CompleterLearner::new(net, Optimizer::Sgd(sgd), lesson.material, lesson.config.noise)?;
+    let learner = CompleterLearner::new(net, Optimizer::Sgd(sgd), lesson.material, lesson.config)?;
     let checkpoint = lesson.checkpoint;
     let rows = embeddings(lesson.run, checkpoint, lesson.dataset, Split::Val, lesson.compute)?;
     let classes = lesson.dataset.split(Split::Base);

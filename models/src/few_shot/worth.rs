@@ -1,0 +1,130 @@
+//! How many pictures a name is worth to a backbone: chosen on validation classes.
+//!
+//! Base classes cannot tell. Where a backbone was trained on them they lie closer together than new ones, so that one picture of them
+//! says more: on the base classes of CIFAR-FS a name would be worth a third of a picture, on its validation classes it is worth one.
+
+use ndarray::{Array2, ArrayView2, Axis};
+use rayon::prelude::*;
+
+use super::episode::{EpisodeSpec, Sampler};
+use super::evaluate::{Chosen, n_nearest};
+use super::fusion;
+use super::space::Space;
+
+/// What is chosen among.
+const CANDIDATES: [f32; 9] = [0.25, 0.5, 0.7, 1.0, 1.2, 1.4, 1.7, 2.0, 2.8];
+
+/// Episodes for each of [`SHOTS`].
+const EPISODES: u64 = 1000;
+const SHOTS: [usize; 2] = [1, 5];
+const N_WAY: usize = 5;
+const N_QUERY: usize = 15;
+
+/// The worth with which [trusted](fusion::trusted) prototypes recognize most queries of validation classes beside one and five
+/// pictures, among those with which two swapped names do not make them worse than means, or else the least; `None` where
+/// there are too few classes or pictures to tell.
+///
+/// # Shapes
+/// Row `c` of `semantic` `[n, s]` is what knowledge says of the class of `embeddings[c]` `[pictures, s]`; both are raw. The
+/// answer is a function of `seed`.
+pub fn chosen(
+    semantic: ArrayView2<'_, f32>,
+    embeddings: &[Array2<f32>],
+    space: &Space,
+    seed: u64,
+) -> Option<f32> {
+    let candidates = CANDIDATES.map(|worth| space.clone().with_worth(worth));
+    let mut right = [0; CANDIDATES.len()];
+    let mut is_safe = [true; CANDIDATES.len()];
+    for k_shot in SHOTS {
+        let spec = EpisodeSpec { n_way: N_WAY, k_shot, n_query: N_QUERY };
+        let sizes = embeddings.iter().map(Array2::nrows).collect();
+        let sampler = Sampler::new(sizes, spec, seed).ok()?;
+        let counts: Vec<_> = (0..EPISODES)
+            .into_par_iter()
+            .map(|index| {
+                let episode = sampler.episode(index);
+                let chosen = Chosen::of(embeddings, &episode);
+                Counts::of(&chosen, semantic.select(Axis(0), &episode.classes), &candidates, k_shot)
+            })
+            .collect();
+        let means: usize = counts.iter().map(|count| count.means).sum();
+        for candidate in 0..CANDIDATES.len() {
+            right[candidate] += counts.iter().map(|count| count.right[candidate]).sum::<usize>();
+            let swapped: usize = counts.iter().map(|count| count.swapped[candidate]).sum();
+            is_safe[candidate] &= swapped >= means;
+        }
+    }
+    let safe = (0..CANDIDATES.len()).filter(|&candidate| is_safe[candidate]);
+    let best = safe.max_by_key(|&candidate| right[candidate]).unwrap_or(0);
+    Some(CANDIDATES[best])
+}
+
+/// Queries of an episode that are recognized: by means, and with each candidate by trusted prototypes.
+struct Counts {
+    means: usize,
+    right: [usize; CANDIDATES.len()],
+    /// With the names of the first two classes swapped.
+    swapped: [usize; CANDIDATES.len()],
+}
+
+impl Counts {
+    fn of(
+        chosen: &Chosen,
+        semantic: Array2<f32>,
+        candidates: &[Space; CANDIDATES.len()],
+        k_shot: usize,
+    ) -> Self {
+        let means = chosen.means();
+        let swapped = semantic.select(Axis(0), &[1, 0, 2, 3, 4]);
+        let of = |semantic: &Array2<f32>| {
+            candidates.each_ref().map(|space| {
+                let trusted = fusion::trusted(means.view(), semantic.view(), k_shot, space);
+                n_nearest(chosen.query.view(), trusted.view())
+            })
+        };
+        Self {
+            means: n_nearest(chosen.query.view(), means.view()),
+            right: of(&semantic),
+            swapped: of(&swapped),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::below;
+    use ndarray::Array1;
+    use rand_chacha::ChaCha8Rng;
+    use rand_chacha::rand_core::SeedableRng;
+
+    const SIZE: usize = 16;
+
+    /// Six classes far from each other, pictures `noise` around them, and what knowledge says, `error` beside the truth.
+    fn chosen_with(noise: f32, error: f32) -> Option<f32> {
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        let mut value = |scale: f32| scale * (below(&mut rng, 2001) as f32 / 1000.0 - 1.0);
+        let truth = Array2::from_shape_simple_fn((6, SIZE), || value(1.0));
+        let embeddings: Vec<_> = truth
+            .rows()
+            .into_iter()
+            .map(|class| Array2::from_shape_fn((30, SIZE), |(_, i)| class[i] + value(noise)))
+            .collect();
+        let semantic = truth.mapv(|x| x + value(error));
+        chosen(semantic.view(), &embeddings, &Space::new(Array1::zeros(SIZE), 1.0), 1)
+    }
+
+    #[test]
+    fn a_name_is_worth_more_the_less_a_picture_says() {
+        let (exact, vague) = (chosen_with(3.0, 0.1), chosen_with(1.0, 4.0));
+        assert!(exact > Some(1.0) && vague < Some(1.0), "{exact:?} {vague:?}");
+    }
+
+    #[test]
+    fn too_few_classes_choose_nothing() {
+        let embeddings = vec![Array2::ones((30, 2)); 4];
+        let space = Space::new(Array1::zeros(2), 1.0);
+        assert_eq!(chosen(Array2::zeros((4, 2)).view(), &embeddings, &space, 1), None);
+    }
+}
