@@ -20,7 +20,7 @@ pub const FORMAT: u32 = 1;
 pub const MAX_BYTES: u64 = 2 << 30;
 
 /// Parameters with this prefix belong to the classifiers that only pre-training uses.
-pub const HEAD_PREFIXES: [&str; 2] = ["head.", "rotation_head."];
+pub const HEAD_PREFIXES: [&str; 3] = ["head.", "rotation_head.", "semantic_head."];
 
 /// What the rotation head tells apart: by how many quarter turns a picture was turned.
 const QUARTER_TURNS: usize = 4;

@@ -1,11 +1,11 @@
-//! The network that pre-training trains: a backbone with one linear head for the base classes and,
-//! if asked for, one for the rotation of the picture.
+//! The network that pre-training trains: a backbone with one linear head for the base classes and, if asked for, one for the
+//! rotation of the picture and one for what the classes' names say.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use models::checkpoint::Progress;
 use models::graph::Role;
 use models::tensors::Tensors;
-use ndarray::{ArrayD, IxDyn};
+use ndarray::{Array2, ArrayD, IxDyn};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use std::collections::BTreeMap;
@@ -19,6 +19,9 @@ use crate::optimizer::Sgd;
 /// Turns of a picture by 90 degrees that the rotation head tells apart.
 const ROTATIONS: i64 = 4;
 
+/// How sharply names tell classes apart: the cosine to each is multiplied by it.
+const SEMANTIC_SCALE: f64 = 10.0;
+
 /// Targets with this index would be left out of a loss; none has it.
 const NO_IGNORED_CLASS: i64 = -100;
 
@@ -29,6 +32,9 @@ pub struct Pretrainer {
     heads: BTreeMap<String, Tensor>,
     rotation: Rotation,
     label_smoothing: f64,
+    semantic: f64,
+    /// Where the names of the classes lie, `[K, K]`, of length 1.
+    names: Option<Tensor>,
     optimizer: Sgd,
     /// Sums since they were last taken, kept on the device so that a step need not wait for it.
     loss_sum: Tensor,
@@ -67,10 +73,18 @@ impl Pretrainer {
             heads,
             rotation: config.loss.rotation,
             label_smoothing: config.loss.label_smoothing,
+            semantic: config.loss.semantic,
+            names: None,
             loss_sum: Tensor::f_zeros([], (Kind::Double, compute.device))?,
             correct: Tensor::f_zeros([], (Kind::Int64, compute.device))?,
             net,
         })
+    }
+
+    /// The same with where the names of the classes lie, `[K, K]`, of length 1: the semantic head needs it.
+    pub fn with_names(self, names: &Array2<f32>) -> Result<Self> {
+        let names = to_tensor(&names.clone().into_dyn())?.f_to_device(self.net.compute().device)?;
+        Ok(Self { names: Some(names), ..self })
     }
 
     /// The backbone.
@@ -99,13 +113,13 @@ impl Pretrainer {
     /// `image` `[n, 3, h, w]`, `label` `[n]`.
     pub fn loss(&self, image: &Tensor, label: &Tensor) -> Result<(Tensor, Tensor)> {
         if self.rotation == Rotation::Off {
-            let (loss, logits) = self.head_loss("head", &self.embedding(image)?, label)?;
+            let (loss, logits) = self.class_loss(&self.embedding(image)?, label)?;
             return Ok((loss, right(&logits, label)?));
         }
         let n = label.size()[0];
         let Turned { image, label, turn } = turned(self.rotation, image, label)?;
         let embedding = self.embedding(&image)?;
-        let (class_loss, logits) = self.head_loss("head", &embedding, &label)?;
+        let (class_loss, logits) = self.class_loss(&embedding, &label)?;
         let (turn_loss, _) = self.head_loss("rotation_head", &embedding, &turn)?;
         // As many pictures are counted as came in: with all turns, the upright ones, which are first.
         let logits = logits.f_narrow(0, 0, n)?;
@@ -116,22 +130,43 @@ impl Pretrainer {
         Ok(self.net.forward(&[("image", image)], Mode::Train)?.swap_remove(0))
     }
 
+    /// The loss of the heads that tell classes apart, and the first one's logits.
+    fn class_loss(&self, embedding: &Tensor, label: &Tensor) -> Result<(Tensor, Tensor)> {
+        let (loss, logits) = self.head_loss("head", embedding, label)?;
+        if self.semantic == 0.0 {
+            return Ok((loss, logits));
+        }
+        let names = self.names.as_ref().context("the semantic head has no names")?;
+        let pointed = self.head("semantic_head", embedding)?;
+        let length = pointed.f_norm_scalaropt_dim(2.0, [-1i64].as_slice(), true)?;
+        let cosines = (pointed / length.f_clamp_min(1e-12)?).f_matmul(&names.f_transpose(0, 1)?)?;
+        let semantic_loss = self.cross_entropy(&(cosines * SEMANTIC_SCALE), label)?;
+        Ok((loss + semantic_loss * self.semantic, logits))
+    }
+
     fn head_loss(
         &self,
         head: &str,
         embedding: &Tensor,
         label: &Tensor,
     ) -> Result<(Tensor, Tensor)> {
+        let logits = self.head(head, embedding)?;
+        Ok((self.cross_entropy(&logits, label)?, logits))
+    }
+
+    fn head(&self, head: &str, embedding: &Tensor) -> Result<Tensor> {
         let parameter = |suffix: &str| &self.heads[&format!("{head}.{suffix}")];
-        let logits = embedding.f_linear(parameter("weight"), Some(parameter("bias")))?;
-        let loss = logits.f_cross_entropy_loss(
+        Ok(embedding.f_linear(parameter("weight"), Some(parameter("bias")))?)
+    }
+
+    fn cross_entropy(&self, logits: &Tensor, label: &Tensor) -> Result<Tensor> {
+        Ok(logits.f_cross_entropy_loss(
             label,
             None::<&Tensor>,
             Reduction::Mean,
             NO_IGNORED_CLASS,
             self.label_smoothing,
-        )?;
-        Ok((loss, logits))
+        )?)
     }
 
     /// The epoch's sums so far, those of `progress` included; counting starts again from zero.
@@ -218,7 +253,9 @@ fn head_shapes(config: &Config, classes: usize) -> Vec<(String, Vec<usize>)> {
     };
     let rotation = (config.loss.rotation != Rotation::Off)
         .then(|| linear("rotation_head", ROTATIONS as usize));
-    linear("head", classes).into_iter().chain(rotation.into_iter().flatten()).collect()
+    let semantic = (config.loss.semantic > 0.0).then(|| linear("semantic_head", classes));
+    let others = rotation.into_iter().chain(semantic).flatten();
+    linear("head", classes).into_iter().chain(others).collect()
 }
 
 /// Random parameters: Kaiming-normal (fan-out) convolutions, neutral normalizations, uniform heads, as in

@@ -12,10 +12,13 @@ use models::checkpoint::{Checkpoint, Progress, Provenance, Training};
 use models::dataset::{Class, Dataset, Split};
 use models::few_shot::episode::EpisodeSpec;
 use models::few_shot::evaluate::evaluate;
+use models::few_shot::kernel;
 use models::tensors::Tensors;
+use ndarray::Array2;
 
 use super::embed::embed;
 use super::golden::golden;
+use super::teachers::known_as;
 use crate::augment::epoch_order;
 use crate::config::{Config, Validation};
 use crate::error::BadInput;
@@ -55,6 +58,7 @@ pub fn pretrain(
     stop: &AtomicBool,
 ) -> Result<Ending> {
     let data = load(config, dataset)?;
+    let names = (config.loss.semantic > 0.0).then(|| names(run, &data.classes)).transpose()?;
     let start = fresh_progress(config, &data.fingerprint, compute)?;
     let State { parameters, momentum, progress, notes } = match begin {
         Begin::Resume => saved_state(run, start)?,
@@ -63,7 +67,10 @@ pub fn pretrain(
             State::random(config, data.classes.len(), start)?.with_backbone(config, &other)?
         }
     };
-    let network = Pretrainer::new(config, &parameters, &momentum, compute)?;
+    let mut network = Pretrainer::new(config, &parameters, &momentum, compute)?;
+    if let Some(names) = names {
+        network = network.with_names(&names)?;
+    }
     run.create()?;
     models::disk::write(&run.file("config.toml"), config.to_toml()?.as_bytes())?;
     let metrics = Metrics::open(run, progress.epoch)?;
@@ -252,6 +259,13 @@ fn load(config: &Config, dataset: &Dataset) -> Result<Data> {
     };
     progress.finish_and_clear();
     Ok(data)
+}
+
+/// Where the names of these classes lie.
+fn names(run: &Run, classes: &[String]) -> Result<Array2<f32>> {
+    let (knowledge, words) = run.knowledge()?;
+    let known = known_as(&knowledge, &words, classes.iter().map(String::as_str))?;
+    Ok(kernel::features(&known))
 }
 
 pub(super) fn spec(validation: &Validation) -> EpisodeSpec {

@@ -273,6 +273,20 @@ fn a_classifier_teaches_what_is_not_evaluated() {
         assert!(said.contains(expected), "{more:?}: {said}");
     }
 
+    let rows = ["--completer", "protocomnet", "--config", "short.toml", "--teachers", "classifier"];
+    fs::write(scene.path("short.toml"), "steps = 5\nloss = \"cosine\"\nknowledge_dropout = 0.3\n")
+        .unwrap();
+    let protocomnet = |more: &[&str]| {
+        let arguments = ["complete", "run", "--data", "data", "--threads", "1"];
+        scene.run(&[&arguments, &rows[..], more].concat())
+    };
+    let said = succeeded(&protocomnet(&[]));
+    assert!(said.contains("ProtoComNet with") && said.contains("of 3 classes"), "{said}");
+    assert!(succeeded(&protocomnet(&["--take-out", "none"])).contains("of 4 classes"));
+    let statistics = ["statistics", "run", "--data", "data", "--from-classifier"];
+    let said = succeeded(&scene.run(&statistics));
+    assert!(said.contains("3 classes") && said.contains("from 96 imagined pictures"), "{said}");
+
     // Two base classes are kinds of a validation class.
     write_manifest(&scene, |class| match class {
         5 => "n00000004".to_owned(),
@@ -295,6 +309,24 @@ fn a_classifier_teaches_what_is_not_evaluated() {
     for name in ["knowledge.json", "knowledge.safetensors"] {
         fs::copy(scene.path("run").join(name), scene.path("imported").join(name)).unwrap();
     }
+    fs::write(scene.path("wrong.toml"), "knowledge_dropout = 1.0\n").unwrap();
+    let wrong = ["complete", "run", "--data", "data", "--config", "wrong.toml"];
+    assert_refused(&scene.run(&wrong), 2, &["knowledge_dropout", "below 1"]);
     let refused = kernel("imported", &["--teachers", "both"]);
     assert_refused(&refused, 2, &["no classifier", "--teachers pictures"]);
+}
+
+#[test]
+fn names_can_take_part_in_training() {
+    let scene = scene();
+    let config = fs::read_to_string(scene.path("config.toml")).unwrap();
+    let semantic = config.replace("[loss]\n", "[loss]\nsemantic = 0.5\n");
+    assert_ne!(semantic, config);
+    fs::write(scene.path("config.toml"), &semantic).unwrap();
+    assert_refused(&scene.pretrain(&[]), 2, &["run/knowledge.json", "handful-train knowledge"]);
+    succeeded(&knowledge(&scene, &[]));
+    succeeded(&scene.pretrain(&[]));
+    succeeded(&scene.evaluate(&[]));
+    fs::write(scene.path("config.toml"), semantic.replace("0.5\n", "-1.0\n")).unwrap();
+    assert_refused(&scene.pretrain(&[]), 2, &["loss.semantic", "at least 0"]);
 }
