@@ -245,7 +245,8 @@ impl Checkpoint {
     fn head_shapes(&self) -> BTreeMap<String, Shape> {
         let size = self.architecture.embedding_size();
         let mut shapes = BTreeMap::new();
-        let heads = HEAD_PREFIXES.into_iter().zip([self.classified(), QUARTER_TURNS]);
+        let heads = [self.classified(), QUARTER_TURNS, self.classified()];
+        let heads = HEAD_PREFIXES.into_iter().zip(heads);
         for (prefix, n_outputs) in heads {
             if self.parameters.keys().any(|name| name.starts_with(prefix)) {
                 shapes.insert(format!("{prefix}weight"), vec![n_outputs, size]);

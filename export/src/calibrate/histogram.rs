@@ -15,12 +15,14 @@ const STEPS: usize = 128;
 pub(super) struct Histogram {
     extremes: [f32; 2],
     counts: Vec<u64>,
+    /// How many values were exactly 0, as half of what a rectifier lets through is.
+    zeros: u64,
 }
 
 impl Histogram {
     /// Of values that lie between these two.
     pub(super) fn over(extremes: [f32; 2]) -> Self {
-        Self { extremes, counts: vec![0; 2 * BINS] }
+        Self { extremes, counts: vec![0; 2 * BINS], zeros: 0 }
     }
 
     /// Counts values.
@@ -30,6 +32,7 @@ impl Histogram {
             // What is not a number falls into the first bin: the extremes tell of it.
             let bin = (x / width + BINS as f32) as usize;
             self.counts[bin.min(2 * BINS - 1)] += 1;
+            self.zeros += u64::from(x == 0.0);
         }
     }
 
@@ -54,8 +57,10 @@ impl Histogram {
     /// The range that loses the least information: the divergence of what was seen from what its [`STEPS`] tell of it is
     /// the smallest.
     pub(super) fn most_telling(&self) -> [f32; 2] {
-        let magnitudes: Vec<f64> =
+        let mut magnitudes: Vec<f64> =
             (0..BINS).map(|i| (self.counts[BINS + i] + self.counts[BINS - 1 - i]) as f64).collect();
+        // 0 is told exactly with any range: its many must not speak for a narrow one.
+        magnitudes[0] -= self.zeros as f64;
         let lost = |bins: &usize| divergence(&magnitudes, *bins);
         let bins = (STEPS..=BINS).min_by(|a, b| lost(a).total_cmp(&lost(b))).unwrap_or(BINS);
         let most = bins as f32 * self.width();
@@ -138,6 +143,16 @@ mod tests {
         );
         let [least, greatest] = histogram.most_telling();
         assert!(least == 0.0 && greatest > 5.5, "{least} {greatest}");
+    }
+
+    #[test]
+    fn zeros_do_not_speak_for_a_narrow_range() {
+        let mut histogram = Histogram::over([0.0, 6.0]);
+        let values = (0..60_000).map(|i| (i % 6001) as f32 / 1000.0);
+        histogram.add(&values.collect::<Array1<_>>().into_dyn());
+        let without = histogram.most_telling();
+        histogram.add(&Array1::zeros(100_000).into_dyn());
+        assert_eq!(histogram.most_telling(), without);
     }
 
     #[test]

@@ -25,7 +25,7 @@ momentum = 0.9
 weight_decay = 5e-4
 [live.schedule]
 kind = "steps"
-peak = 0.002
+peak = 0.0005
 milestones = [3]
 factor = 0.1
 [live.validation]

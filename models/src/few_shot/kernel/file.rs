@@ -299,15 +299,6 @@ mod tests {
             let error = KernelCompleter::parse(&file.to_bytes().unwrap()).unwrap_err().to_string();
             assert!(error.contains("`radius` is"), "{error}");
         }
-        let (before, _) = metadata.split_once(",\"worth\":").unwrap();
-        for worth in ["0.0", "-1.0", "3e38"] {
-            file.metadata = format!("{before},\"worth\":{worth}}}");
-            let error = KernelCompleter::parse(&file.to_bytes().unwrap()).unwrap_err().to_string();
-            assert!(error.contains("`worth` is"), "{error}");
-        }
-        file.metadata = format!("{before}}}").replace("\"format\":3", "\"format\":2");
-        let older = KernelCompleter::parse(&file.to_bytes().unwrap()).unwrap().1;
-        assert_eq!(older.space().worth(), 1.0);
         file.metadata = metadata;
         for wrong in [array![0.25], array![0.25, f32::NAN], array![0.25, 1.5]] {
             let mut file = TensorFile::parse(&bytes).unwrap();
@@ -326,5 +317,25 @@ mod tests {
         file.integers.insert("line_length".to_owned(), array![2, 1, 2].into_dyn());
         let error = KernelCompleter::parse(&file.to_bytes().unwrap()).unwrap_err().to_string();
         assert!(error.starts_with("`line` is missing or does not fit"), "{error}");
+    }
+
+    #[test]
+    fn a_name_is_worth_one_picture_in_older_files() {
+        let known = KnownAs { word: array![1.0, 0.0], line: vec![SynsetId(1)] };
+        let other = KnownAs { word: array![0.0, 1.0], line: vec![SynsetId(2)] };
+        let completer =
+            KernelCompleter::fit(&[known, other], array![[1.0, 0.0], [0.0, 1.0]].view());
+        let bytes = completer.with_worth(1.4).to_bytes("ab").unwrap();
+        let mut file = TensorFile::parse(&bytes).unwrap();
+        let metadata = file.metadata.clone();
+        let (before, _) = metadata.split_once(",\"worth\":").unwrap();
+        for worth in ["0.0", "-1.0", "3e38"] {
+            file.metadata = format!("{before},\"worth\":{worth}}}");
+            let error = KernelCompleter::parse(&file.to_bytes().unwrap()).unwrap_err().to_string();
+            assert!(error.contains("`worth` is"), "{error}");
+        }
+        file.metadata = format!("{before}}}").replace("\"format\":3", "\"format\":2");
+        let older = KernelCompleter::parse(&file.to_bytes().unwrap()).unwrap().1;
+        assert_eq!(older.space().worth(), 1.0);
     }
 }
