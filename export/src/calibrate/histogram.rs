@@ -114,10 +114,11 @@ mod tests {
     use super::*;
     use ndarray::{Array1, arr1};
 
-    /// A thousand values evenly between -1 and 1, a hundred times, and two far away.
+    /// Values between -1 and 1, more of them the nearer they are to 0, and two far away.
     fn with_rare_values() -> Histogram {
         let mut histogram = Histogram::over([-1.0, 100.0]);
-        let values: Vec<f32> = (0..100_000).map(|i| (i % 1000) as f32 / 500.0 - 1.0).collect();
+        let values: Vec<f32> =
+            (0..100_000).map(|i| (i % 1000) as f32 / 500.0 - 1.0).map(|x| x * x.abs()).collect();
         histogram.add(&Array1::from(values).into_dyn());
         histogram.add(&arr1(&[100.0, 100.0]).into_dyn());
         histogram
