@@ -59,7 +59,7 @@ pub struct Taught {
     pub embeddings: Vec<Array2<f32>>,
 }
 
-/// The base classes of `teachers`. A classifier's row has no picture: it is given some, as [`imagined`] says.
+/// The base classes of `teachers`. A classifier's row has no picture: some are imagined around where it points.
 ///
 /// # Errors
 /// Data with less than two base classes; a run without a classifier; a class that knowledge does not have.
