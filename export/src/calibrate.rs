@@ -31,7 +31,7 @@ pub enum Method {
     /// What holds 99.99 % of what was seen: rare greater values are cut, the others get finer steps.
     Percentile,
     /// What loses the least information when it is rounded: the range whose 128 steps, on either side of 0, tell most of
-    /// how often each value was seen (Kullback-Leibler; Migacz 2017, "8-bit inference with TensorRT").
+    /// how often each value was seen, also where all 255 lie on one side (Kullback-Leibler; Migacz 2017, "8-bit inference with TensorRT").
     Entropy,
 }
 
@@ -114,7 +114,7 @@ pub fn ranges(
     })?;
     let range = |histogram: &Histogram| match method {
         Method::Entropy => histogram.most_telling(),
-        _ => histogram.kept(),
+        Method::Minmax | Method::Percentile => histogram.kept(),
     };
     Ok(histograms.iter().map(|(name, seen)| (name.clone(), range(seen).map(outward))).collect())
 }

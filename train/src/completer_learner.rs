@@ -12,7 +12,7 @@ use crate::optimizer::Optimizer;
 
 /// Samples that go through the network together, sorted by their attributes: those with few are not padded as those with
 /// many are.
-const PART: usize = 32;
+const PART: usize = 64;
 
 /// What a network learns from, besides prototypes.
 #[derive(Debug)]

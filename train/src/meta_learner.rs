@@ -56,7 +56,7 @@ impl Terms {
 }
 
 /// Rows of a table `[A, x]` for every attribute of every class, `[n, a, x]`.
-pub(crate) fn gather(table: &Array2<f32>, gathered: &Gathered) -> Result<Tensor, TchError> {
+fn gather(table: &Array2<f32>, gathered: &Gathered) -> Result<Tensor, TchError> {
     let (n, a) = gathered.index.dim();
     let rows: Vec<usize> = gathered.index.iter().map(|&row| row as usize).collect();
     let rows = to_tensor(&table.select(Axis(0), &rows).into_dyn())?;

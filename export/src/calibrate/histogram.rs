@@ -11,7 +11,7 @@ const KEPT: f64 = 0.9999;
 /// Steps that 8 bits have on either side of 0.
 const STEPS: usize = 128;
 
-/// How often values were seen, from the greatest below 0 to the greatest above it.
+/// How often values were seen, in bins of one width on either side of 0, out to the greatest magnitude.
 pub(super) struct Histogram {
     extremes: [f32; 2],
     counts: Vec<u64>,

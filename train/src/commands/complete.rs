@@ -35,7 +35,7 @@ pub(crate) struct Options {
     #[arg(long, value_enum, default_value = "evaluated")]
     take_out: TakenOut,
     /// How many pictures a name is worth to the kernel completer [default: chosen on the validation classes, so that two swapped
-    /// names do no harm; where names are known to be right, more may be better].
+    /// names do no harm, or 0.25 where they always do; where names are known to be right, more may be better].
     #[arg(long, value_name = "N", value_parser = worth)]
     worth: Option<f32>,
     #[command(flatten)]
@@ -70,7 +70,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         );
         if learned.worth.is_none() {
             eprintln!(
-                "note: how many pictures a name is worth was not chosen: that needs 5 validation classes of 15 pictures"
+                "note: how many pictures a name is worth was not chosen: that needs 5 validation classes, each of 20 pictures, and base classes that are none of them"
             );
         }
         if learned.completer.errors(1).is_none() {

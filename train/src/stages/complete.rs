@@ -63,13 +63,16 @@ pub fn complete(
     let base = all.without_rows(|class| is_out(&class.known, class.synset));
     let nothing = || BadInput("no base class is left: all were taken out".to_owned());
     let completer = base.completer(None).with_context(nothing)?;
-    // Chosen where names are new, even for a completer that knows them all.
-    let is_new = evaluated(&knowledge, TakenOut::Evaluated);
-    let honest = all.without_rows(|class| is_new(&class.known, class.synset));
-    let honest = honest.completer(Some(completer.ridge())).filter(|_| worth.is_none());
-    let worth = match honest {
-        Some(honest) => chosen_worth(run, &checkpoint, dataset, &honest, compute)?,
-        None => worth,
+    let worth = match worth {
+        Some(worth) => Some(worth),
+        None => {
+            // Chosen where names are new, even for a completer that knows them all.
+            let is_new = evaluated(&knowledge, TakenOut::Evaluated);
+            let honest = base.without_rows(|class| is_new(&class.known, class.synset));
+            let honest = honest.completer(Some(completer.ridge()));
+            let choose = |honest| chosen_worth(run, &checkpoint, dataset, &honest, compute);
+            honest.map(choose).transpose()?.flatten()
+        }
     };
     let completer = completer.with_worth(worth.unwrap_or(1.0));
     // Without another synset to learn from there is nothing to measure, and a completer all the same.

@@ -13,6 +13,7 @@ use models::dataset::{Class, Dataset, Split};
 use models::few_shot::episode::EpisodeSpec;
 use models::few_shot::evaluate::evaluate;
 use models::few_shot::kernel;
+use models::hex;
 use models::tensors::Tensors;
 use ndarray::Array2;
 
@@ -59,7 +60,12 @@ pub fn pretrain(
 ) -> Result<Ending> {
     let data = load(config, dataset)?;
     let names = (config.loss.semantic > 0.0).then(|| names(run, &data.classes)).transpose()?;
-    let start = fresh_progress(config, &data.fingerprint, compute)?;
+    // Other names are other data: nothing is resumed with them.
+    let bytes =
+        |names: &Array2<f32>| names.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<_>>();
+    let told = names.as_ref().map(|names| hex::sha256(&bytes(names)));
+    let fingerprint = [data.fingerprint.as_str(), told.as_deref().unwrap_or_default()].concat();
+    let start = fresh_progress(config, &fingerprint, compute)?;
     let State { parameters, momentum, progress, notes } = match begin {
         Begin::Resume => saved_state(run, start)?,
         Begin::Random => State::random(config, data.classes.len(), start)?,
@@ -335,7 +341,7 @@ fn saved_state(run: &Run, start: Progress) -> Result<State> {
     let settings = run.file("config.toml");
     let with_settings = format!("resume with --config {}", settings.display());
     same("with other settings", progress.config == start.config, with_settings)?;
-    let with_data = "resume with the same pictures".to_owned();
+    let with_data = "resume with the same pictures and knowledge".to_owned();
     same("on other data", progress.data == start.data, with_data)?;
     let with_precision = format!("resume with --precision {}", progress.precision);
     same("in another precision", progress.precision == start.precision, with_precision)?;

@@ -62,7 +62,8 @@ pub struct Taught {
 /// The base classes of `teachers`. A classifier's row has no picture: some are imagined around where it points.
 ///
 /// # Errors
-/// Data with less than two base classes; a run without a classifier; a class that knowledge does not have.
+/// Data with less than two base classes; a run without a classifier; a class that knowledge does not have; rows of which none is
+/// left.
 pub fn taught(
     run: &Run,
     checkpoint: &Checkpoint,
@@ -141,7 +142,7 @@ pub(super) fn classifier(
 ) -> Result<(Vec<BaseClass>, Array2<f32>)> {
     let missing = || {
         BadInput(
-            "the run has no classifier with the names of its classes: use --teachers pictures"
+            "the run has no classifier with the names of its classes: learn from pictures (--teachers pictures, or no --from-classifier)"
                 .to_owned(),
         )
     };

@@ -69,13 +69,9 @@ struct Description {
     ridge: f64,
     /// How far predictions lie from the center.
     radius: f32,
-    /// How many pictures a name is worth.
-    #[serde(default = "one")]
-    worth: f32,
-}
-
-fn one() -> f32 {
-    1.0
+    /// How many pictures a name is worth; 1 in format 2, which does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    worth: Option<f32>,
 }
 
 impl KernelCompleter {
@@ -95,6 +91,11 @@ impl KernelCompleter {
             let text = format!("`radius` is {radius}, expected above 0 and at most {MAX_RADIUS}");
             return Err(KernelError::Description(text));
         }
+        if worth.is_some() != (format == FORMAT) {
+            let text = format!("`worth` belongs to format {FORMAT} and to no other");
+            return Err(KernelError::Description(text));
+        }
+        let worth = worth.unwrap_or(1.0);
         if !(worth > 0.0 && worth <= MAX_WORTH) {
             let text = format!("`worth` is {worth}, expected above 0 and at most {MAX_WORTH}");
             return Err(KernelError::Description(text));
@@ -131,7 +132,7 @@ impl KernelCompleter {
             space_id: space_id.to_owned(),
             ridge: *ridge,
             radius: self.space.radius(),
-            worth: self.space.worth(),
+            worth: Some(self.space.worth()),
         };
         let metadata = serde_json::to_string(&description)
             .map_err(|e| KernelError::Description(e.to_string()))?;
