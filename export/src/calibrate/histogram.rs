@@ -61,8 +61,8 @@ impl Histogram {
             (0..BINS).map(|i| (self.counts[BINS + i] + self.counts[BINS - 1 - i]) as f64).collect();
         // 0 is told exactly with any range: its many must not speak for a narrow one.
         magnitudes[0] -= self.zeros as f64;
-        let lost = |bins: &usize| divergence(&magnitudes, *bins);
-        let bins = (STEPS..=BINS).min_by(|a, b| lost(a).total_cmp(&lost(b))).unwrap_or(BINS);
+        let lost = (STEPS..=BINS).map(|bins| (bins, divergence(&magnitudes, bins)));
+        let bins = lost.min_by(|(_, a), (_, b)| a.total_cmp(b)).map_or(BINS, |(bins, _)| bins);
         let most = bins as f32 * self.width();
         self.within([-most, most])
     }

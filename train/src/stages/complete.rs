@@ -66,10 +66,14 @@ pub fn complete(
     let worth = match worth {
         Some(worth) => Some(worth),
         None => {
-            // Chosen where names are new, even for a completer that knows them all.
             let is_new = evaluated(&knowledge, TakenOut::Evaluated);
-            let honest = base.without_rows(|class| is_new(&class.known, class.synset));
-            let honest = honest.completer(Some(completer.ridge()));
+            let honest = match taken_out {
+                // Chosen where names are new, even for a completer that knows them all.
+                TakenOut::None => base
+                    .without_rows(|class| is_new(&class.known, class.synset))
+                    .completer(Some(completer.ridge())),
+                TakenOut::Evaluated | TakenOut::Relatives => Some(completer.clone()),
+            };
             let choose = |honest| chosen_worth(run, &checkpoint, dataset, &honest, compute);
             honest.map(choose).transpose()?.flatten()
         }
