@@ -44,7 +44,7 @@ pub fn evaluate(
     let completer = completer(run, &checkpoint)?;
     let nameless = || {
         BadInput(
-            "--names, --unlabelled, --foreign, --unbalanced, --name-only and --completer need a completer: run handful-train complete first".to_owned(),
+            "--names, --unlabelled, --foreign, --unbalanced, --name-only and --completer need a kernel completer: run handful-train complete first, with --completer kernel or without that option".to_owned(),
         )
     };
     let is_plain =
