@@ -119,6 +119,14 @@ pub enum WriteError {
     /// The network is broken.
     #[error(transparent)]
     Graph(#[from] GraphError),
+    /// The network shrinks pictures of this size to nothing.
+    #[error("the input size {size} does not suit this network, ask for a larger one: {source}")]
+    Size {
+        /// The size asked for.
+        size: usize,
+        /// Where the network ends.
+        source: GraphError,
+    },
     /// The network cannot be folded.
     #[error(transparent)]
     Fold(#[from] FoldError),
@@ -182,6 +190,7 @@ impl WriteError {
             Self::Manifest(_)
             | Self::Checkpoint(_)
             | Self::Graph(_)
+            | Self::Size { .. }
             | Self::Fold(_)
             | Self::Narrow(_)
             | Self::Quantize(_)

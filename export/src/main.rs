@@ -18,7 +18,8 @@ use export::recheck::Recheck;
 use export::run::{CHECKPOINT, Run, RunError};
 use export::variant::Calibration;
 use models::bundle::{
-    Accuracy, Bundle, BundleError, BundleLimits, LARGEST_BATCH, Precision, WeightStorage,
+    self, Accuracy, Bundle, BundleError, BundleLimits, LARGEST_BATCH, MAX_INPUT_SIZE, Precision,
+    WeightStorage,
 };
 use models::disk;
 use models::knowledge::lexicon;
@@ -32,6 +33,7 @@ Examples:
   handful-export runs/cifar-fs --out out/b --accuracy val-1.json --accuracy tract=device-1.json
   handful-export runs/lite0 --out bundles/lite0 --precision fp32,int8-u8 --calibrate pictures/
   handful-export runs/lite0 --out bundles/jetson --precision fp16,int8-s8 --calibrate pictures/
+  handful-export runs/lite0 --out bundles/small --input-size 160
   handful-export inspect bundles/lite0
   handful-export verify bundles/lite0 --against runs/lite0
 
@@ -98,6 +100,10 @@ struct Export {
     /// How weights are stored; fp16 halves the file and is widened when it is loaded.
     #[arg(long, value_enum, default_value = "fp16")]
     weights: Weights,
+    /// Side of the pictures that the network takes, in pixels [default: the run's]. A gallery of one size is of no use to
+    /// another. Not with --lexicon: names are learned at the run's own size.
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=MAX_INPUT_SIZE as u64))]
+    input_size: Option<usize>,
     /// The most pictures of one run, 1 to 4096: TensorRT builds its engine for as many, and a batch takes as much memory.
     #[arg(long, value_name = "N", default_value_t = MAX_BATCH, value_parser = RangedU64ValueParser::<usize>::new().range(1..=LARGEST_BATCH as u64))]
     batch_max: usize,
@@ -203,7 +209,12 @@ fn show(answer: &(impl std::fmt::Display + serde::Serialize), json: bool) -> any
 fn run(arguments: &Export) -> anyhow::Result<()> {
     let start = Instant::now();
     let run = Run::open(&arguments.run)?;
-    let recipe = recipe(arguments, &run.checkpoint.preprocess)?;
+    let own = run.checkpoint.preprocess.size;
+    let size = arguments.input_size.unwrap_or(own);
+    if size != own {
+        check_size(arguments, own, size)?;
+    }
+    let recipe = recipe(arguments, &Preprocess { size, ..run.checkpoint.preprocess.clone() })?;
     let wanted = arguments.onnxruntime.as_deref();
     let onnxruntime = find::onnxruntime_for(EngineChoice::Auto, wanted, &Surroundings::read())?;
     let options = EngineOptions { onnxruntime, ..EngineOptions::default() };
@@ -216,6 +227,8 @@ fn run(arguments: &Export) -> anyhow::Result<()> {
         let (run, out) = (arguments.run.display(), arguments.out.display());
         eprintln!("exporting {CHECKPOINT} of {run} to {out}; verifying takes a moment …");
     }
+    bundle::check_place(&arguments.out).map_err(WriteError::from)?;
+    let run = run.resized(size)?;
     let (draft, proof) = export(&run, &recipe, &options, &arguments.out)?;
     let text = match arguments.json {
         true => as_json(&draft, &proof, &arguments.out),
@@ -224,6 +237,21 @@ fn run(arguments: &Export) -> anyhow::Result<()> {
     // A closed pipe is the reader's choice, and the bundle is in place.
     let _ = writeln!(std::io::stdout(), "{text}");
     Ok(())
+}
+
+/// What belongs to the run's own size cannot go with another one.
+fn check_size(arguments: &Export, own: usize, asked: usize) -> Result<(), BadInput> {
+    if arguments.lexicon.is_some() {
+        return Err(BadInput(format!(
+            "--input-size {asked} with --lexicon: names are learned at the run's own size, {own}; leave one of them out, or import the weights with a recipe of that size (`handful-train import --preprocess FILE`) and run `handful-train complete` there"
+        )));
+    }
+    match arguments.accuracy.iter().find(|given| !given.contains('=')) {
+        Some(given) => Err(BadInput(format!(
+            "--accuracy {given}: libtorch measured that on pictures of {own}x{own}, not of {asked}x{asked}; measure the bundle with `handful evaluate` and name the engine, ENGINE=FILE"
+        ))),
+        None => Ok(()),
+    }
 }
 
 fn recipe(arguments: &Export, preprocess: &Preprocess) -> anyhow::Result<Recipe> {

@@ -98,7 +98,8 @@ fn row(
     Row { engine: provider.to_string(), precision, passed: reason.is_none(), reason, required }
 }
 
-/// The golden outputs through the bundle's own file; the reference runs the run's tensors, stored as the bundle's are.
+/// The golden outputs through the bundle's own file, [for its size](Run::resized); the reference runs the run's tensors,
+/// stored as the bundle's are.
 fn golden(bundle: &Bundle, run: &Run, options: &EngineOptions) -> Result<Verified, WriteError> {
     let manifest = &bundle.manifest;
     let recipe = Recipe {
@@ -111,8 +112,8 @@ fn golden(bundle: &Bundle, run: &Run, options: &EngineOptions) -> Result<Verifie
         half_arithmetic: false,
         calibration: None,
     };
-    let draft = Draft::new(run, &recipe, options)?;
-    let space_id = run.checkpoint.space_id()?;
+    let size = manifest.preprocess.size;
+    let space_id = run.checkpoint.resized(size).space_id()?;
     if space_id != manifest.space_id {
         let what = "the run's space";
         return Err(WriteError::Misfit {
@@ -121,6 +122,8 @@ fn golden(bundle: &Bundle, run: &Run, options: &EngineOptions) -> Result<Verifie
             got: space_id,
         });
     }
+    let run = &run.clone().resized(size)?;
+    let draft = Draft::new(run, &recipe, options)?;
     let subject = Subject {
         graph: &draft.graph,
         tensors: &draft.tensors,
@@ -148,7 +151,7 @@ impl fmt::Display for Recheck {
         }
         match &self.golden {
             Some(golden) => {
-                write!(f, "\nthe run's golden outputs through the fp32 file:\n\n{golden}")
+                write!(f, "\nthe golden outputs through the fp32 file:\n\n{golden}")
             }
             None => Ok(()),
         }

@@ -6,7 +6,6 @@ use edge::engine::{EngineOptions, Provider};
 use models::bundle::{Precision, SelfTest, Variant};
 use models::checkpoint::Golden;
 use models::graph::Graph;
-use models::reference;
 use models::tensors::Tensors;
 use ndarray::{Array3, Axis, stack};
 
@@ -15,7 +14,7 @@ use crate::calibrate::{Method, ranges};
 use crate::onnx::{self, Storage};
 use crate::precision::fp16::narrow_all;
 use crate::precision::int8::{Activations, Quantized, quantize};
-use crate::verify::{Subject, Tolerance, Verified, verify};
+use crate::verify::{Subject, Tolerance, Verified, reference_golden, verify};
 
 /// Pictures whose embeddings every engine must find in integers.
 const PROVEN: usize = 2;
@@ -117,11 +116,8 @@ fn golden(
 ) -> Result<Golden, WriteError> {
     let views: Vec<_> = pictures.iter().map(|picture| picture.view()).collect();
     let image = stack(Axis(0), &views).expect("invariant: inputs have the network's size");
-    let (input, output) = (graph.inputs[0].name.clone(), graph.outputs[0].clone());
-    let inputs = Tensors::from([(input.clone(), image.into_dyn())]);
-    let computed = reference::run(graph, tensors, &[(&input, inputs[&input].view())])?;
-    let outputs = Tensors::from([(output, computed[0].clone())]);
-    Ok(Golden { inputs, outputs })
+    let inputs = Tensors::from([(graph.inputs[0].name.clone(), image.into_dyn())]);
+    Ok(reference_golden(graph, tensors, inputs)?)
 }
 
 impl DraftVariant {

@@ -8,7 +8,7 @@ use edge::precision::reluctance;
 use models::bundle::{Precision, SelfTest, Verification, WeightStorage, self_test};
 use models::checkpoint::Golden;
 use models::graph::Graph;
-use models::reference;
+use models::reference::{self, ReferenceError};
 use models::tensors::Tensors;
 use ndarray::{ArrayD, ArrayViewD, Axis};
 use serde::Serialize;
@@ -31,7 +31,7 @@ pub struct Subject<'a> {
     pub precision: Precision,
     /// How far an engine may be off.
     pub tolerance: Tolerance,
-    /// What training computed, or what the reference computes of a variant.
+    /// What training computed, or what the reference computes of a variant or at another size.
     pub golden: &'a Golden,
     /// What a device will be asked of a backbone.
     pub self_test: Option<&'a SelfTest>,
@@ -54,12 +54,13 @@ impl Tolerance {
     /// For 16-bit arithmetic against training's 32: each operation keeps 11 bits, and a network has dozens.
     pub const HALVES: Self = Self { max_relative_difference: 2e-2, min_cosine: 0.999 };
 
-    /// What each way of storing weights costs, with a margin of ten and more: rounding them to 16 bits was seen
-    /// to move embeddings by 2 to 6 parts in ten thousand, 32-bit arithmetic in another order by 3 in a million.
+    /// What each way of storing weights costs, with a margin of three and more: rounding them to 16 bits was seen to move
+    /// embeddings of ResNet-12 by 2 to 6 parts in ten thousand and those of EfficientNet-Lite0, on noise, by 4 to 6 in a
+    /// thousand, 32-bit arithmetic in another order by 3 in a million.
     pub fn of(storage: WeightStorage) -> Self {
         match storage {
             WeightStorage::Fp32 => Self { max_relative_difference: 1e-4, min_cosine: 1.0 - 1e-6 },
-            _ => Self { max_relative_difference: 5e-3, min_cosine: 1.0 - 1e-5 },
+            _ => Self { max_relative_difference: 2e-2, min_cosine: 1.0 - 1e-4 },
         }
     }
 }
@@ -115,18 +116,29 @@ pub struct Verified {
     pub rows: Vec<Row>,
 }
 
+/// Replays the golden inputs through the reference alone.
+pub(crate) fn on_reference(
+    graph: &Graph,
+    tensors: &Tensors,
+    golden: &Golden,
+    tolerance: Tolerance,
+) -> Verified {
+    let values = golden.outputs.values().flatten();
+    let golden_max = values.fold(0.0, |max: f64, v| max.max(f64::from(v.abs())));
+    let mut verified = Verified { tolerance, golden_max, rows: Vec::new() };
+    let outputs = reference::run(graph, tensors, &given(golden)).map_err(|e| e.to_string());
+    let samples = golden.samples();
+    let differences = outputs.map(|outputs| compared(graph, golden, &outputs, samples));
+    verified.push(REFERENCE.to_owned(), differences);
+    verified
+}
+
 /// Replays the golden inputs through the reference and every engine of this machine, and the self-test through
 /// every engine. ONNX Runtime on the processor must pass where its library was found, tract always; TensorRT and
 /// CUDA where they start.
 pub fn verify(subject: &Subject<'_>, options: &EngineOptions) -> Verified {
-    let values = subject.golden.outputs.values().flatten();
-    let golden_max = values.fold(0.0, |max: f64, v| max.max(f64::from(v.abs())));
-    let mut verified = Verified { tolerance: subject.tolerance, golden_max, rows: Vec::new() };
-    let inputs = given(subject.golden);
-    let reference = reference::run(subject.graph, subject.tensors, &inputs)
-        .map_err(|e| e.to_string())
-        .map(|outputs| compared(subject, &outputs, subject.golden.samples()));
-    verified.push(REFERENCE.to_owned(), reference);
+    let Subject { graph, tensors, golden, tolerance, .. } = *subject;
+    let mut verified = on_reference(graph, tensors, golden, tolerance);
     for provider in Provider::ALL {
         if let Some(reason) = reluctance(provider, subject.precision) {
             let outcome = Outcome::Skipped { reason: reason.to_owned() };
@@ -183,8 +195,8 @@ fn first<'a>(value: &ArrayViewD<'a, f32>) -> ArrayViewD<'a, f32> {
 }
 
 /// The worst difference of any output of the first `samples`.
-fn compared(subject: &Subject<'_>, outputs: &[ArrayD<f32>], samples: usize) -> Difference {
-    let golden = subject.graph.outputs.iter().map(|name| &subject.golden.outputs[name]);
+fn compared(graph: &Graph, golden: &Golden, outputs: &[ArrayD<f32>], samples: usize) -> Difference {
+    let golden = graph.outputs.iter().map(|name| &golden.outputs[name]);
     let expected = golden.map(|golden| golden.slice_axis(Axis(0), (0..samples).into()));
     let differences =
         outputs.iter().zip(expected).map(|(got, golden)| difference(got, &golden.to_owned()));
@@ -200,9 +212,10 @@ fn replay(subject: &Subject<'_>, engine: &mut dyn Engine) -> Result<Difference, 
         if got == expected { Ok(outputs) } else { Err(wrong()) }
     };
     let all = given(subject.golden);
-    let together = compared(subject, &run(&all)?, subject.golden.samples());
+    let Subject { graph, golden, .. } = subject;
+    let together = compared(graph, golden, &run(&all)?, golden.samples());
     let one: Vec<_> = all.iter().map(|(name, value)| (*name, first(value))).collect();
-    let alone = compared(subject, &run(&one)?, 1);
+    let alone = compared(graph, golden, &run(&one)?, 1);
     if let Some(self_test) = subject.self_test {
         let input = &subject.graph.inputs[0];
         let noise = self_test::input(self_test.seed, input.shape[1]).into_dyn();
@@ -210,6 +223,21 @@ fn replay(subject: &Subject<'_>, engine: &mut dyn Engine) -> Result<Difference, 
         self_test.prove(proof.view()).map_err(|e| e.to_string())?;
     }
     Ok(together.worse(alone))
+}
+
+/// What the reference computes of these inputs, to hold engines to.
+///
+/// # Errors
+/// [`ReferenceError`] for a network that cannot be run.
+pub(crate) fn reference_golden(
+    graph: &Graph,
+    tensors: &Tensors,
+    inputs: Tensors,
+) -> Result<Golden, ReferenceError> {
+    let given: Vec<_> = inputs.iter().map(|(name, value)| (name.as_str(), value.view())).collect();
+    let outputs = reference::run(graph, tensors, &given)?;
+    let outputs = graph.outputs.iter().cloned().zip(outputs).collect();
+    Ok(Golden { inputs, outputs })
 }
 
 /// Compares embeddings `[n, s]`, in f64. Another shape, or a value that is not a number, is as far as can be.

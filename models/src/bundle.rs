@@ -14,8 +14,8 @@ use crate::disk::{self, DiskError, folder};
 use crate::knowledge::lexicon;
 pub use manifest::{
     Accuracy, CompleterFiles, FORMAT, FileEntry, KnowledgeFiles, LARGEST_BATCH, Licences, MANIFEST,
-    Manifest, ManifestError, NamedFile, Network, OLDEST_FORMAT, Precision, Variant, Verification,
-    WeightStorage,
+    MAX_INPUT_SIZE, Manifest, ManifestError, NamedFile, Network, OLDEST_FORMAT, Precision, Variant,
+    Verification, WeightStorage,
 };
 pub use self_test::{SelfTest, SelfTestError};
 

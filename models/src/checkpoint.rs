@@ -292,6 +292,15 @@ impl Checkpoint {
         Ok(TensorFile { floats, metadata, ..TensorFile::default() }.to_bytes()?)
     }
 
+    /// The same weights for pictures of `size` pixels a side: another embedding space.
+    pub fn resized(&self, size: usize) -> Self {
+        Self {
+            architecture: self.architecture.resized(size),
+            preprocess: Preprocess { size, ..self.preprocess.clone() },
+            ..self.clone()
+        }
+    }
+
     /// The network's own parameters, without the training heads: exactly what the graph asks for.
     pub fn backbone(&self) -> Result<Tensors, CheckpointError> {
         let own = self.parameters.iter().filter(|(name, _)| !is_head(name));

@@ -562,6 +562,16 @@ impl Architecture {
             Self::EfficientNetLite0(config) => config.input_size,
         }
     }
+
+    /// The same network, with the same parameters, for pictures of another height and width.
+    pub fn resized(&self, input_size: usize) -> Self {
+        match self {
+            Self::Resnet12(config) => Self::Resnet12(Resnet12 { input_size, ..config.clone() }),
+            Self::EfficientNetLite0(config) => {
+                Self::EfficientNetLite0(EfficientNetLite0 { input_size, ..config.clone() })
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -655,6 +665,9 @@ mod tests {
         assert_eq!(serde_json::to_string(&lite).unwrap(), text);
         assert_eq!(serde_json::from_str::<Architecture>(text).unwrap(), lite);
         assert_eq!((lite.embedding_size(), lite.input_size()), (8, 32));
+        let Architecture::EfficientNetLite0(small) = lite.resized(23) else { panic!("{lite:?}") };
+        assert_eq!((small.widths, small.input_size), (widths, 23));
+        assert_eq!(lite.resized(23).graph().parameters(), lite.graph().parameters());
         assert!(serde_json::from_str::<Architecture>(&text.replace("32}", "32,\"x\":1}")).is_err());
     }
 

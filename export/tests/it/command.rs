@@ -4,6 +4,9 @@ use std::fs;
 
 use edge::embedder::Embedder;
 use edge::engine::{EngineChoice, EngineOptions, Provider};
+use export::bundle_writer::WriteError;
+use export::recheck::Recheck;
+use export::run::Run;
 use models::bundle::{Bundle, BundleLimits, Precision, WeightStorage};
 use serde_json::{Value, json};
 
@@ -29,6 +32,68 @@ fn a_run_becomes_a_bundle_and_the_user_sees_the_proof() {
     assert_eq!(bundle.manifest.name, "tiny");
     assert_eq!(bundle.manifest.backbone.weights, WeightStorage::Fp16);
     assert_eq!(bench.names(), ["run", "tiny"]);
+}
+
+#[test]
+fn a_run_is_exported_for_pictures_of_another_size() {
+    let bench = Bench::new();
+    sample::save(&sample::knowing_run(), &bench.path("run"));
+    let output = bench.export(&["--out", "small", "--input-size", "20"]);
+    let text = errors(&output);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("the bundle learns from pictures alone"), "{text}");
+    let bundle = Bundle::open(&bench.path("small"), &BundleLimits::default()).unwrap();
+    let manifest = &bundle.manifest;
+    assert_eq!((manifest.preprocess.size, manifest.knowledge.is_none()), (20, true));
+    let engines: Vec<_> = manifest.verification.iter().map(|v| v.engine.as_str()).collect();
+    assert_eq!(engines, ["reference", "tract"]);
+    let mut run = sample::run();
+    assert_ne!(manifest.space_id, run.checkpoint.space_id().unwrap());
+    assert!(manifest.provenance.notes.contains("proved at 32x32"), "{manifest:?}");
+    let recheck =
+        |run: &Run| Recheck::of(&bundle, Some(run), EngineChoice::Auto, &EngineOptions::default());
+    assert!(recheck(&run).unwrap().passed());
+    run.golden.outputs.get_mut("embedding").unwrap().mapv_inplace(|v| 0.9 * v);
+    assert!(matches!(recheck(&run).unwrap_err(), WriteError::Rejected(_)));
+    run.checkpoint.parameters.get_mut("layer1.conv1.weight").unwrap().mapv_inplace(|w| -w);
+    assert!(matches!(recheck(&run).unwrap_err(), WriteError::Misfit { .. }));
+}
+
+#[test]
+fn its_own_size_changes_nothing() {
+    let bench = Bench::new();
+    sample::save(&sample::knowing_run(), &bench.path("run"));
+    fs::write(bench.path("lexicon.bin"), sample::lexicon()).unwrap();
+    fs::write(bench.path("report.json"), report().to_string()).unwrap();
+    let given = ["--name", "same", "--lexicon", "lexicon.bin", "--accuracy", "report.json"];
+    for (out, size) in [("a", &[][..]), ("b", &["--input-size", "32"])] {
+        let output = bench.export(&[&["--out", out], &given[..], size].concat());
+        assert!(output.status.success(), "{}", errors(&output));
+    }
+    let read = |dir| fs::read_to_string(bench.path(dir).join("manifest.json")).unwrap();
+    assert_eq!(read("a"), read("b"));
+    assert!(read("a").contains("lexicon-"), "{}", read("a"));
+}
+
+#[test]
+fn another_size_is_calibrated_and_proved_in_every_arithmetic() {
+    let bench = Bench::new();
+    pictures(&bench);
+    let output = bench.export(&[
+        "--out",
+        "small",
+        "--input-size",
+        "20",
+        "--precision",
+        "fp16,int8",
+        "--calibrate",
+        "pictures",
+    ]);
+    assert!(output.status.success(), "{}", errors(&output));
+    let bundle = Bundle::open(&bench.path("small"), &BundleLimits::default()).unwrap();
+    let variants = &bundle.manifest.backbone.variants;
+    assert_eq!(variants.len(), 3);
+    assert!(variants.iter().all(|variant| !variant.verification.is_empty()), "{variants:?}");
 }
 
 #[test]
@@ -150,7 +215,7 @@ fn the_largest_batch_is_the_users_choice() {
 fn the_help_shows_how() {
     let output = Bench::new().export(&["--help"]);
     let text = String::from_utf8(output.stdout).unwrap();
-    for part in ["Examples:", "handful-export runs/", "Exit codes:", "--accuracy"] {
+    for part in ["Examples:", "handful-export runs/", "Exit codes:", "--accuracy", "--input-size"] {
         assert!(text.contains(part), "{part} in\n{text}");
     }
 }

@@ -80,6 +80,37 @@ fn a_golden_file_of_another_shape() {
 }
 
 #[test]
+fn a_size_that_does_not_suit() {
+    let bench = Bench::new();
+    refuse(&bench, &["--input-size", "15"], 2, &["the input size 15 does not suit", "larger"]);
+    for size in ["0", "1025", "small"] {
+        let parts =
+            ["--input-size <N>", if size == "small" { "invalid digit" } else { "1..=1024" }];
+        refuse(&bench, &["--input-size", size], 2, &parts);
+    }
+}
+
+#[test]
+fn what_was_learned_at_another_size() {
+    let bench = Bench::new();
+    sample::save(&sample::knowing_run(), &bench.path("run"));
+    fs::write(bench.path("lexicon.bin"), sample::lexicon()).unwrap();
+    let named = ["--input-size", "20", "--lexicon", "lexicon.bin"];
+    refuse(&bench, &named, 2, &["--input-size 20 with --lexicon", "own size, 32", "leave one"]);
+    let measured = ["--input-size", "20", "--accuracy", "val-1.json"];
+    refuse(&bench, &measured, 2, &["--accuracy val-1.json", "of 32x32", "`handful evaluate`"]);
+}
+
+#[test]
+fn a_golden_file_of_another_run_at_another_size() {
+    let bench = Bench::new();
+    let mut run = sample::run();
+    run.golden.outputs.get_mut("embedding").unwrap().mapv_inplace(|v| 0.9 * v);
+    sample::save(&run, &bench.path("run"));
+    refuse(&bench, &["--input-size", "48"], 1, &["does not compute what was trained", "no bundle"]);
+}
+
+#[test]
 fn weights_that_16_bits_cannot_hold() {
     let bench = Bench::new();
     let mut run = sample::run();

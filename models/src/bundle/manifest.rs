@@ -60,7 +60,8 @@ pub struct Manifest {
     pub files: BTreeMap<String, FileEntry>,
     /// Measured accuracies with their protocols.
     pub accuracy: Vec<Accuracy>,
-    /// How far each engine was from the training engine when the bundle was written.
+    /// How far each engine was from the training engine when the bundle was written; from the reference interpreter where
+    /// the bundle is for another size than the run (`provenance.notes` says so).
     pub verification: Vec<Verification>,
     /// A problem with its answer, so that a device can prove its engine.
     pub self_test: SelfTest,
