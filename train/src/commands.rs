@@ -10,11 +10,13 @@ pub(crate) mod plot;
 pub(crate) mod pretrain;
 pub(crate) mod statistics;
 
+use std::fmt::Arguments;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use models::dataset::Dataset;
 use signal_hook::consts::TERM_SIGNALS;
 use signal_hook::flag;
@@ -75,4 +77,17 @@ fn open(path: &Path) -> Result<Dataset> {
         eprintln!("warning: {}: {}", path.display(), warning.detail);
     }
     Ok(dataset)
+}
+
+/// Prints a command's answer.
+///
+/// # Errors
+/// When it cannot be written, on a full disk for instance. A closed pipe is the reader's choice.
+pub(crate) fn say(answer: Arguments<'_>) -> Result<()> {
+    match writeln!(std::io::stdout(), "{answer}") {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(error).context("the answer cannot be written to standard output")
+        }
+        _ => Ok(()),
+    }
 }

@@ -10,7 +10,7 @@ use train::run::Run;
 use train::stages::teachers::{TakenOut, Teachers};
 use train::stages::{complete, protocomnet};
 
-use super::{ComputeArguments, open};
+use super::{ComputeArguments, open, say};
 
 /// The most bytes of a file of settings.
 const MAX_CONFIG: u64 = 1 << 20;
@@ -61,13 +61,13 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         let worth = options.worth;
         let learned = complete::complete(&run, &dataset, teachers, take_out, worth, compute)?;
         let (path, ridge) = (run.kernel(), learned.completer.ridge());
-        println!(
+        say(format_args!(
             "wrote {}: kernel completer with ridge {ridge}, of {} classes ({} taken out); a name is worth {} pictures",
             path.display(),
             learned.classes,
             learned.taken_out,
             learned.worth.unwrap_or(1.0)
-        );
+        ))?;
         if learned.worth.is_none() {
             eprintln!(
                 "note: how many pictures a name is worth was not chosen: that needs 5 validation classes, each of 20 pictures, and base classes that are none of them"
@@ -83,11 +83,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         let learned = protocomnet::learn(&run, &dataset, &config, teachers, take_out, compute)?;
         let attributes = learned.completer.attributes().names.len();
         let path = run.completer();
-        println!(
+        say(format_args!(
             "wrote {}: ProtoComNet with {attributes} attributes, of {} classes",
             path.display(),
             learned.classes
-        );
+        ))?;
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use models::few_shot::evaluate::Protocol;
 use train::run::Run;
 use train::stages::evaluate::{CompleterChoice, evaluate};
 
-use super::{ComputeArguments, open};
+use super::{ComputeArguments, open, say};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -81,7 +81,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         // For people; what is piped into a program is the JSON alone.
         eprintln!("\n{}", report.to_markdown());
     }
-    println!("{json}");
+    say(format_args!("{json}"))?;
     Ok(())
 }
 

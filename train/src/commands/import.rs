@@ -6,6 +6,8 @@ use anyhow::Result;
 use train::run::Run;
 use train::stages::import;
 
+use super::say;
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// The weights.
@@ -43,9 +45,11 @@ pub(crate) fn run(arguments: Options) -> Result<()> {
     let imported = import::import(&arguments.weights, &Run::new(&arguments.out), &options)?;
     let out = arguments.out.display();
     for tensor in &imported.left_out {
-        println!("left out: {tensor}");
+        say(format_args!("left out: {tensor}"))?;
     }
-    println!("{imported}; written to {out}/best.safetensors, with its proof in golden.safetensors");
-    println!("next: handful-export {out} --out BUNDLE");
+    say(format_args!(
+        "{imported}; written to {out}/best.safetensors, with its proof in golden.safetensors"
+    ))?;
+    say(format_args!("next: handful-export {out} --out BUNDLE"))?;
     Ok(())
 }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use models::knowledge::attributes::Rule;
 use train::stages::knowledge::{Ablation, Sources, knowledge};
 
-use super::open;
+use super::{open, say};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -38,6 +38,6 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let dataset = open(&options.data)?;
     let sources = Sources { splits: splits.as_deref(), wordnet, vectors };
     let summary = knowledge(&dataset, &sources, *rule, *ablate, out)?;
-    println!("{summary}\nwrote {} and knowledge.safetensors beside it", out.display());
+    say(format_args!("{summary}\nwrote {} and knowledge.safetensors beside it", out.display()))?;
     Ok(())
 }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use anyhow::Result;
 use train::stages::lexicon::lexicon;
 
+use super::say;
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// The folder with WordNet 3.0's index.noun and data.noun.
@@ -28,6 +30,6 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<()> {
     let Options { wordnet, vectors, source, out } = options;
     let summary = lexicon(wordnet, vectors, source, out)?;
-    println!("{summary}\nwrote {}", out.display());
+    say(format_args!("{summary}\nwrote {}", out.display()))?;
     Ok(())
 }

@@ -10,6 +10,8 @@ use models::few_shot::fusion::Fusion;
 use train::chart::{Series, svg};
 use train::error::BadInput;
 
+use super::say;
+
 const MAX_REPORT_BYTES: u64 = 1 << 20;
 
 #[derive(Debug, clap::Args)]
@@ -65,6 +67,6 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         }
     }
     disk::write(&options.out, svg(&series, &options.label).as_bytes())?;
-    println!("wrote {}: {} lines", options.out.display(), series.len());
+    say(format_args!("wrote {}: {} lines", options.out.display(), series.len()))?;
     Ok(())
 }

@@ -8,7 +8,7 @@ use train::run::Run;
 use train::stages::statistics::statistics;
 use train::stages::teachers::{TakenOut, Teachers};
 
-use super::{ComputeArguments, open};
+use super::{ComputeArguments, open, say};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -49,13 +49,13 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     };
     let (run, dataset) = (Run::new(&options.run), open(&options.data)?);
     let found = statistics(&run, &dataset, std, teachers, options.take_out, compute)?;
-    println!(
+    say(format_args!(
         "wrote {}: {} classes and {} attributes from {} {}pictures",
         options.run.join("statistics.safetensors").display(),
         found.classes.names.len(),
         found.attributes.names.len(),
         found.classes.pictures.iter().sum::<u64>(),
         if options.from_classifier { "imagined " } else { "" }
-    );
+    ))?;
     Ok(())
 }

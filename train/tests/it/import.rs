@@ -60,12 +60,14 @@ impl Scene {
     }
 
     fn import_as(&self, arch: &str, name: &str, more: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_handful-train"))
-            .current_dir(self.folder.path())
-            .args(["import", name, "--arch", arch, "--out", "run"])
-            .args(more)
-            .output()
-            .unwrap()
+        self.command(arch, name).args(more).output().unwrap()
+    }
+
+    fn command(&self, arch: &str, name: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_handful-train"));
+        command.current_dir(self.folder.path());
+        command.args(["import", name, "--arch", arch, "--out", "run"]);
+        command
     }
 
     fn checkpoint(&self) -> Checkpoint {
@@ -98,6 +100,17 @@ fn relative_error(got: &ArrayD<f32>, expected: &ArrayD<f32>) -> f32 {
     assert_eq!(got.shape(), expected.shape());
     let largest = expected.iter().fold(0.0, |m: f32, v| m.max(v.abs()));
     got.iter().zip(expected).fold(0.0, |m: f32, (a, b)| m.max((a - b).abs())) / largest
+}
+
+#[test]
+fn a_closed_pipe_is_the_readers_choice() {
+    let scene = Scene::new("weights.safetensors", &safetensors(renamed(str::to_owned)));
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = scene.command("resnet12", "weights.safetensors");
+    let status = command.args(["--input-size", "32"]).stdout(writer).status().unwrap();
+    assert!(status.success(), "{status}");
+    assert!(scene.checkpoint().training.is_none());
 }
 
 #[test]
