@@ -23,7 +23,7 @@ use crate::fold::{FoldError, fold};
 use crate::onnx::{self, OnnxError, Storage};
 use crate::precision::fp16::{NarrowError, narrow};
 use crate::precision::int8::QuantizeError;
-use crate::run::Run;
+use crate::run::{Completer, Run};
 use crate::variant::{self, Calibration, DraftVariant, Source};
 use crate::verify::{Subject, Tolerance, Verified, verify};
 
@@ -360,8 +360,9 @@ fn names(run: &Run, recipe: &Recipe, space_id: &str) -> Result<Option<Names>, Wr
         fits("the length of the lexicon's word vectors", word, dimension.to_string())?;
     }
     let metadata = metadata(run, recipe, space_id);
-    let completer =
-        learned.map(|run| DraftCompleter::new(&run.learned, space_id, &metadata)).transpose()?;
+    let draft =
+        |run: &Completer| DraftCompleter::new(&run.learned, recipe.storage, space_id, &metadata);
+    let completer = learned.map(draft).transpose()?;
     Ok(Some(Names { kernel: kernel.clone(), completer, lexicon: lexicon.clone() }))
 }
 

@@ -9,6 +9,7 @@ use models::tensors::Tensors;
 
 use crate::bundle_writer::WriteError;
 use crate::onnx::{self, Storage};
+use crate::precision::fp16::narrow;
 use crate::run::Completer;
 use crate::verify::{Subject, Tolerance};
 
@@ -18,7 +19,7 @@ pub const NETWORK: &str = "completer.onnx";
 /// The attributes' file in a bundle.
 pub const ATTRIBUTES: &str = "attributes.safetensors";
 
-/// A ProtoComNet that is not yet proved. Its weights are stored as trained: they are small.
+/// A ProtoComNet that is not yet proved.
 #[derive(Debug, Clone)]
 pub struct DraftCompleter {
     sizes: ProtoComNet,
@@ -29,17 +30,21 @@ pub struct DraftCompleter {
 }
 
 impl DraftCompleter {
-    /// Writes the network in memory; `metadata` goes into the ONNX file.
+    /// Writes the network in memory; `metadata` goes into the ONNX file. Its weights are stored as the backbone's are,
+    /// but never rounded: training has done that before it proved them, and one that was not is stored in 32 bits.
     ///
     /// # Errors
     /// [`WriteError`] when it cannot be written.
     pub fn new(
         learned: &LearnedCompleter,
+        storage: WeightStorage,
         space_id: &str,
         metadata: &BTreeMap<String, String>,
     ) -> Result<Self, WriteError> {
         let (graph, tensors) = (learned.network().graph(), learned.parameters().clone());
-        let onnx = onnx::write(&graph, &tensors, Storage::Floats(WeightStorage::Fp32), metadata)?;
+        let is_exact = narrow(&tensors).is_ok_and(|narrowed| narrowed == tensors);
+        let storage = if is_exact { storage } else { WeightStorage::Fp32 };
+        let onnx = onnx::write(&graph, &tensors, Storage::Floats(storage), metadata)?;
         let attributes = Attributes::to_bytes(learned.attributes(), space_id)?;
         Ok(Self { sizes: learned.network().clone(), graph, tensors, onnx, attributes })
     }

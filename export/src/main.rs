@@ -70,8 +70,8 @@ enum Command {
     Verify {
         /// The bundle's folder.
         bundle: PathBuf,
-        /// The run that it was made of: its golden outputs are replayed through the fp32 file. Files in other arithmetic
-        /// are held to their self-tests.
+        /// The run that it was made of: its golden outputs are replayed through the fp32 file (for a bundle of another
+        /// size, the reference's). Files in other arithmetic are held to their self-tests.
         #[arg(long, value_name = "RUN")]
         against: Option<PathBuf>,
         /// The engine to try: auto (all), tensorrt, cuda, cpu or tract.
@@ -219,8 +219,12 @@ fn run(arguments: &Export) -> anyhow::Result<()> {
     let onnxruntime = find::onnxruntime_for(EngineChoice::Auto, wanted, &Surroundings::read())?;
     let options = EngineOptions { onnxruntime, ..EngineOptions::default() };
     if run.kernel.is_some() && recipe.lexicon.is_none() {
+        let reason = match size == own {
+            true => "without --lexicon no name can be looked up".to_owned(),
+            false => format!("it is for pictures of {own}x{own}"),
+        };
         eprintln!(
-            "note: the run has a completer, but without --lexicon no name can be looked up: the bundle learns from pictures alone"
+            "note: the run has a completer, but {reason}: the bundle learns from pictures alone"
         );
     }
     if !arguments.json {
@@ -243,10 +247,11 @@ fn run(arguments: &Export) -> anyhow::Result<()> {
 fn check_size(arguments: &Export, own: usize, asked: usize) -> Result<(), BadInput> {
     if arguments.lexicon.is_some() {
         return Err(BadInput(format!(
-            "--input-size {asked} with --lexicon: names are learned at the run's own size, {own}; leave one of them out, or import the weights with a recipe of that size (`handful-train import --preprocess FILE`) and run `handful-train complete` there"
+            "--input-size {asked} with --lexicon: names are learned at the run's own size, {own}; leave one of them out, or import the weights with a recipe of that size (`handful-train import --preprocess FILE`) and run `knowledge` and `complete` there"
         )));
     }
-    match arguments.accuracy.iter().find(|given| !given.contains('=')) {
+    let of_the_run = |given: &&String| !given.contains('=') || given.starts_with("libtorch");
+    match arguments.accuracy.iter().find(of_the_run) {
         Some(given) => Err(BadInput(format!(
             "--accuracy {given}: libtorch measured that on pictures of {own}x{own}, not of {asked}x{asked}; measure the bundle with `handful evaluate` and name the engine, ENGINE=FILE"
         ))),

@@ -41,7 +41,10 @@ fn a_run_is_exported_for_pictures_of_another_size() {
     let output = bench.export(&["--out", "small", "--input-size", "20"]);
     let text = errors(&output);
     assert!(output.status.success(), "{text}");
-    assert!(text.contains("the bundle learns from pictures alone"), "{text}");
+    assert!(
+        text.contains("it is for pictures of 32x32: the bundle learns from pictures alone"),
+        "{text}"
+    );
     let bundle = Bundle::open(&bench.path("small"), &BundleLimits::default()).unwrap();
     let manifest = &bundle.manifest;
     assert_eq!((manifest.preprocess.size, manifest.knowledge.is_none()), (20, true));

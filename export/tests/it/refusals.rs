@@ -97,8 +97,11 @@ fn what_was_learned_at_another_size() {
     fs::write(bench.path("lexicon.bin"), sample::lexicon()).unwrap();
     let named = ["--input-size", "20", "--lexicon", "lexicon.bin"];
     refuse(&bench, &named, 2, &["--input-size 20 with --lexicon", "own size, 32", "leave one"]);
-    let measured = ["--input-size", "20", "--accuracy", "val-1.json"];
-    refuse(&bench, &measured, 2, &["--accuracy val-1.json", "of 32x32", "`handful evaluate`"]);
+    for given in ["val-1.json", "libtorch=val-1.json"] {
+        let measured = ["--input-size", "20", "--accuracy", given];
+        let parts = [&format!("--accuracy {given}"), "of 32x32", "`handful evaluate`"];
+        refuse(&bench, &measured, 2, &parts);
+    }
 }
 
 #[test]

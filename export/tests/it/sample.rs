@@ -8,6 +8,7 @@ use edge::engine::{Engine, EngineChoice, EngineOptions, Model, Provider, select}
 use edge::find::{self, Surroundings};
 use export::bundle_writer::{MAX_BATCH, Recipe};
 use export::calibrate::Method;
+use export::precision::fp16::narrow;
 use export::run::{Completer, Run};
 use export::variant::Calibration;
 use models::bundle::{Precision, WeightStorage, self_test};
@@ -168,6 +169,8 @@ fn learned(lexicon: &Lexicon, prototypes: ArrayView2<'_, f32>, space_id: String)
     let parameters = network.graph().parameters().unwrap().into_iter().enumerate();
     let parameters =
         parameters.map(|(seed, p)| (p.name.clone(), made_up(seed + 1, &p.shape))).collect();
+    // As training leaves them.
+    let parameters = narrow(&parameters).unwrap();
     let ids = [18, 19].map(SynsetId);
     let vectors: Vec<_> = ids.iter().map(|&id| lexicon.vector(id).unwrap()).collect();
     let vectors: Vec<_> = vectors.iter().map(|vector| vector.view()).collect();

@@ -1,10 +1,15 @@
 //! Nothing ships that does not compute what was trained.
 
+use std::collections::BTreeMap;
+
 use edge::engine::EngineOptions;
 use export::bundle_writer::{Draft, Recipe, WriteError, export};
-use export::run::Run;
+use export::completer::DraftCompleter;
+use export::run::{Completer, Run};
 use export::verify::{Difference, Outcome, Verified, verify};
 use models::bundle::{Bundle, BundleLimits, WeightStorage};
+use models::few_shot::protocomnet::LearnedCompleter;
+use models::tensors::TensorFile;
 
 use crate::sample::{self, recipe, skipped};
 
@@ -108,14 +113,35 @@ fn a_completer_that_disagrees_leaves_no_bundle() {
     let mut run = sample::knowing_run();
     let golden = &mut run.completer.as_mut().unwrap().golden;
     golden.outputs.get_mut("weights").unwrap()[[1, 0]] += 1e-2;
-    let recipe =
-        Recipe { lexicon: Some(sample::lexicon()), ..recipe("named", WeightStorage::Fp32) };
-    let out = folder.path().join("bundle");
-    let error = export(&run, &recipe, &EngineOptions::default(), &out).unwrap_err();
-    let WriteError::Rejected(verified) = error else { panic!("{error}") };
-    assert!(matches!(outcome(&verified, "reference"), Outcome::Differs(_)), "{verified}");
-    assert!(matches!(outcome(&verified, "tract"), Outcome::Differs(_)), "{verified}");
-    assert_eq!(models::disk::list(folder.path()).unwrap().len(), 0);
+    for storage in [WeightStorage::Fp32, WeightStorage::Fp16] {
+        let recipe = Recipe { lexicon: Some(sample::lexicon()), ..recipe("named", storage) };
+        let out = folder.path().join("bundle");
+        let error = export(&run, &recipe, &EngineOptions::default(), &out).unwrap_err();
+        let WriteError::Rejected(verified) = error else { panic!("{error}") };
+        assert!(matches!(outcome(&verified, "reference"), Outcome::Differs(_)), "{verified}");
+        assert!(matches!(outcome(&verified, "tract"), Outcome::Differs(_)), "{verified}");
+        assert_eq!(models::disk::list(folder.path()).unwrap().len(), 0);
+    }
+}
+
+#[test]
+fn a_completer_is_stored_in_16_bits_where_that_loses_nothing() {
+    let run = sample::knowing_run();
+    let Completer { space_id, learned, .. } = run.completer.unwrap();
+    let bytes = |learned: &LearnedCompleter, storage| {
+        let draft = DraftCompleter::new(learned, storage, &space_id, &BTreeMap::new()).unwrap();
+        let [(_, network), (_, attributes)] = draft.files();
+        (network.len(), attributes)
+    };
+    let (halves, attributes) = bytes(&learned, WeightStorage::Fp16);
+    let (floats, _) = bytes(&learned, WeightStorage::Fp32);
+    assert!(halves < floats, "{halves} and {floats}");
+    assert!(!TensorFile::parse(&attributes).unwrap().halves.is_empty());
+    let mut parameters = learned.parameters().clone();
+    parameters.get_mut("encoder.0.weight").unwrap()[[0, 0]] = 0.1;
+    let attributes = learned.attributes().clone();
+    let finer = LearnedCompleter::new(learned.network().clone(), parameters, attributes).unwrap();
+    assert!(bytes(&finer, WeightStorage::Fp16).0 > halves);
 }
 
 #[test]

@@ -79,7 +79,7 @@ impl Default for Completion {
             loss: CompletionLoss::SquaredError,
             complete: Complete::Mean,
             self_weight: SelfWeight::One,
-            hidden: 512,
+            hidden: 128,
             learning_rate: 1e-3,
             weight_decay: 1e-4,
             live: None,

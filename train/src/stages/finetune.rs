@@ -263,7 +263,7 @@ impl Training<'_> {
     fn completer(&self) -> Result<LearnedCompleter> {
         let network = self.completer.network().clone();
         let attributes = self.completer.attributes().clone();
-        let parameters = self.learner.completer().tensors()?;
+        let parameters = protocomnet::as_shipped(self.learner.completer().tensors()?);
         let completer = LearnedCompleter::new(network, parameters, attributes)?;
         Ok(completer.completing(self.completer.completes()))
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
+use half::f16;
 use models::checkpoint::Checkpoint;
 use models::dataset::{Dataset, Split};
 use models::disk;
@@ -138,7 +139,8 @@ impl Lesson<'_> {
     /// What a network has become.
     fn completer(&self, net: &Net) -> Result<LearnedCompleter> {
         let attributes = self.material.attributes.clone();
-        let completer = LearnedCompleter::new(self.network.clone(), net.tensors()?, attributes)?;
+        let parameters = as_shipped(net.tensors()?);
+        let completer = LearnedCompleter::new(self.network.clone(), parameters, attributes)?;
         Ok(completer.completing(self.config.complete))
     }
 
@@ -146,6 +148,14 @@ impl Lesson<'_> {
     fn write(&self, completer: &LearnedCompleter) -> Result<()> {
         write(self.run, completer, &self.checkpoint.space_id()?)
     }
+}
+
+/// Parameters with their matrices rounded to 16 bits, as a bundle stores them: these are measured and proved, and ship.
+pub fn as_shipped(mut parameters: Tensors) -> Tensors {
+    for matrix in parameters.values_mut().filter(|tensor| tensor.ndim() >= 2) {
+        matrix.mapv_inplace(|value| f16::from_f32(value).to_f32());
+    }
+    parameters
 }
 
 /// Writes a completer into the run, with what libtorch makes of its own attributes as the proof for an export.

@@ -112,10 +112,10 @@ impl Attributes {
         Ok((space_id, Self { names, mean, word }))
     }
 
-    /// The table's bytes; the same attributes always give the same bytes.
+    /// The table's bytes, its values rounded to 16 bits; the same attributes always give the same bytes.
     ///
     /// # Errors
-    /// When the container cannot be written.
+    /// When the container cannot be written, or 16 bits cannot hold a value.
     pub fn to_bytes(&self, space_id: &str) -> Result<Vec<u8>, LearnedError> {
         let description = TableDescription {
             kind: TABLE.to_owned(),
@@ -127,6 +127,7 @@ impl Attributes {
             .map_err(|e| LearnedError::Description(e.to_string()))?;
         let mut file = TensorFile { metadata, ..TensorFile::default() };
         self.insert_into(&mut file);
+        file.halves = file.floats.keys().cloned().collect();
         Ok(file.to_bytes()?)
     }
 
