@@ -293,7 +293,7 @@ fn self_test(engine: &mut dyn Engine, manifest: &Manifest, test: &SelfTest) -> R
 /// image where it asks for that.
 ///
 /// # Errors
-/// Those of [`run_backbone`].
+/// [`EmbedError::Engine`] or [`EmbedError::Output`].
 pub fn embed_batch(
     engine: &mut dyn Engine,
     manifest: &Manifest,
@@ -310,7 +310,7 @@ pub fn embed_batch(
 ///
 /// # Errors
 /// [`EmbedError::Engine`] or [`EmbedError::Output`].
-pub fn run_backbone(
+fn run_backbone(
     engine: &mut dyn Engine,
     manifest: &Manifest,
     batch: ArrayView4<f32>,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Instant;
 
 use clap::Args;
-use edge::embedder::{run_backbone, start};
+use edge::embedder::{embed_batch, start};
 use edge::engine::{EngineChoice, EngineOptions, Provider, Rejection};
 use edge::gallery::{Gallery, RedbGallery};
 use edge::knowledge::Knowledge;
@@ -183,7 +183,7 @@ impl EngineState {
         let Manifest { self_test, preprocess, .. } = &bundle.manifest;
         let input = self_test::input(self_test.seed, preprocess.size);
         let before = Instant::now();
-        if let Err(error) = run_backbone(engine.as_mut(), &bundle.manifest, input.view()) {
+        if let Err(error) = embed_batch(engine.as_mut(), &bundle.manifest, input.view()) {
             return Self { reason: Some(error.to_string()), ..new() };
         }
         let picture_ms = Some(before.elapsed().as_secs_f64() * 1e3);
