@@ -83,16 +83,7 @@ pub fn finetune(
         waited: Duration::ZERO,
     };
     if training.progress.best_accuracy.is_none() {
-        out.copy_knowledge(from)?;
-        if config.learned == Learned::Completer && from.kernel().exists() {
-            // Embeddings stay what they are, and with them the other completer.
-            let kernel = disk::read(&from.kernel(), kernel::MAX_BYTES)?;
-            disk::write(&out.kernel(), &kernel)?;
-        }
-        let outcome = training.validate()?;
-        eprintln!("before: {:.2} ± {:.2} %", 100.0 * outcome.accuracy, 100.0 * outcome.ci95);
-        training.keep_best(&outcome)?;
-        training.save()?;
+        training.begin(from)?;
     }
     while training.progress.epoch < config.epochs {
         training.train_epoch(stop)?;
@@ -245,6 +236,20 @@ impl Training<'_> {
         })?;
         self.keep_best(&outcome)?;
         self.progress.next_epoch();
+        self.save()
+    }
+
+    /// Takes along what stays as it is, and keeps what training must not make worse.
+    fn begin(&mut self, from: &Run) -> Result<()> {
+        self.out.copy_knowledge(from)?;
+        if self.config.learned == Learned::Completer && from.kernel().exists() {
+            // Embeddings stay what they are, and with them the other completer.
+            let kernel = disk::read(&from.kernel(), kernel::MAX_BYTES)?;
+            disk::write(&self.out.kernel(), &kernel)?;
+        }
+        let outcome = self.validate()?;
+        eprintln!("before: {:.2} ± {:.2} %", 100.0 * outcome.accuracy, 100.0 * outcome.ci95);
+        self.keep_best(&outcome)?;
         self.save()
     }
 
