@@ -22,6 +22,7 @@ use models::bundle::{
     WeightStorage,
 };
 use models::disk;
+use models::few_shot::evaluate::Outcome;
 use models::knowledge::lexicon;
 use models::preprocess::Preprocess;
 
@@ -190,13 +191,25 @@ fn verify(
     let run = against.map(Run::open).transpose()?;
     let onnxruntime = find::onnxruntime_for(engine, library, &Surroundings::read())?;
     let options = EngineOptions { onnxruntime, ..EngineOptions::default() };
-    let recheck = Recheck::of(&bundle, run.as_ref(), engine, &options)?;
+    let recheck = Recheck::of(&bundle, run.as_ref(), engine, &options).map_err(of_the_run)?;
     show(&recheck, json)?;
     anyhow::ensure!(
         recheck.passed(),
         "the bundle does not compute here what it says (see the table)"
     );
     Ok(())
+}
+
+/// A run that fails its own proof says nothing about the bundle.
+fn of_the_run(error: WriteError) -> anyhow::Error {
+    let is_rejected = matches!(error, WriteError::Rejected(_));
+    let error = anyhow::Error::new(error);
+    if !is_rejected {
+        return error;
+    }
+    error.context(
+        "--against: the run's golden.safetensors does not prove its best.safetensors (see the table); they are not of one training",
+    )
 }
 
 fn show(answer: &(impl std::fmt::Display + serde::Serialize), json: bool) -> anyhow::Result<()> {
@@ -392,23 +405,7 @@ fn summary(draft: &Draft, proof: &Proof, out: &Path, start: Instant) -> String {
             None => "  names     none: it learns from pictures alone".to_owned(),
         },
     ];
-    for accuracy in &manifest.accuracy {
-        let report = &accuracy.report;
-        lines.extend(report.results.iter().map(|outcome| {
-            format!(
-                "  accuracy  {:.2} ± {:.2} % ({}-way {}-shot, {}, {}, {} episodes on {} in {})",
-                100.0 * outcome.accuracy,
-                100.0 * outcome.ci95,
-                report.n_way,
-                report.k_shot,
-                outcome.fusion,
-                outcome.setting,
-                report.episodes,
-                accuracy.engine,
-                accuracy.precision
-            )
-        }));
-    }
+    lines.extend(manifest.accuracy.iter().flat_map(accuracy_lines));
     lines.push(format!("\n{}", proof.backbone));
     for (precision, verified) in &proof.variants {
         let against = match precision.is_integer() {
@@ -427,6 +424,23 @@ fn summary(draft: &Draft, proof: &Proof, out: &Path, start: Instant) -> String {
         start.elapsed().as_secs_f64()
     ));
     lines.join("\n")
+}
+
+fn accuracy_lines(accuracy: &Accuracy) -> Vec<String> {
+    let Accuracy { engine, precision, report } = accuracy;
+    let line = |outcome: &Outcome| {
+        format!(
+            "  accuracy  {:.2} ± {:.2} % ({}-way {}-shot, {}, {}, {} episodes on {engine} in {precision})",
+            100.0 * outcome.accuracy,
+            100.0 * outcome.ci95,
+            report.n_way,
+            report.k_shot,
+            outcome.fusion,
+            outcome.setting,
+            report.episodes
+        )
+    };
+    report.results.iter().map(line).collect()
 }
 
 fn megabytes(bytes: usize) -> String {

@@ -46,12 +46,18 @@ fn a_file_that_is_not_there() {
     }
 }
 
-#[test]
-fn a_golden_file_of_another_run() {
+/// A run whose golden file proves other weights.
+fn unproved() -> Bench {
     let bench = Bench::new();
     let mut run = sample::run();
     run.golden.outputs.get_mut("embedding").unwrap().mapv_inplace(|v| 0.9 * v);
     sample::save(&run, &bench.path("run"));
+    bench
+}
+
+#[test]
+fn a_golden_file_of_another_run() {
+    let bench = unproved();
     refuse(&bench, &[], 1, &["does not compute what was trained", "no bundle was written"]);
     let output = bench.export(&["--out", "out", "--json"]);
     check(&bench, &output, 1, &["does not compute"]);
@@ -106,10 +112,7 @@ fn what_was_learned_at_another_size() {
 
 #[test]
 fn a_golden_file_of_another_run_at_another_size() {
-    let bench = Bench::new();
-    let mut run = sample::run();
-    run.golden.outputs.get_mut("embedding").unwrap().mapv_inplace(|v| 0.9 * v);
-    sample::save(&run, &bench.path("run"));
+    let bench = unproved();
     refuse(&bench, &["--input-size", "48"], 1, &["does not compute what was trained", "no bundle"]);
 }
 
