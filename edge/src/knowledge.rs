@@ -154,7 +154,7 @@ impl Knowledge {
         };
         let kernel = bundle.file(&files.kernel).unwrap_or_default();
         let (space_id, completer) = KernelCompleter::parse(kernel)?;
-        let lexicon = Lexicon::parse(&lexicon)?;
+        let lexicon = Lexicon::parse_proved(&lexicon)?;
         let same = |what, expected: &str, got: String| match got == expected {
             true => Ok(()),
             false => Err(KnowledgeError::Mismatch { what, expected: expected.to_owned(), got }),

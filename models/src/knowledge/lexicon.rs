@@ -83,9 +83,11 @@ struct Lists {
 }
 
 impl Lists {
-    fn push(&mut self, values: impl Iterator<Item = u32>) {
-        self.values.extend(values);
+    /// Appends the next list, of numbers below `limit`.
+    fn read(&mut self, from: &mut Reader<'_>, limit: usize) -> Option<()> {
+        from.list(limit, &mut self.values)?;
         self.ends.push(self.values.len() as u32);
+        Some(())
     }
 
     fn get(&self, at: usize) -> &[u32] {
@@ -126,16 +128,20 @@ impl Lexicon {
     /// # Errors
     /// See [`LexiconError`]; a changed byte is found.
     pub fn parse(bytes: &[u8]) -> Result<Self, LexiconError> {
-        let rest = bytes.strip_prefix(&MAGIC).ok_or(LexiconError::Kind)?;
-        let (format, rest) = rest.split_first_chunk::<4>().ok_or(LexiconError::Kind)?;
-        let got = u32::from_le_bytes(*format);
-        if got != FORMAT {
-            return Err(LexiconError::Format { got });
-        }
-        let (hash, content) = rest.split_first_chunk::<HASH>().ok_or(LexiconError::Kind)?;
+        let (hash, content) = split(bytes)?;
         if hex::sha256(content) != hex::encode(hash) {
             return Err(LexiconError::Hash);
         }
+        Self::parse_proved(bytes)
+    }
+
+    /// The same for bytes that were held against a hash already, as a [bundle's](crate::bundle::Bundle::lexicon) are:
+    /// the one that stands in the file is believed, as a second takes as long as everything else here.
+    ///
+    /// # Errors
+    /// See [`LexiconError`].
+    pub fn parse_proved(bytes: &[u8]) -> Result<Self, LexiconError> {
+        let (hash, content) = split(bytes)?;
         Self::read(content, hex::encode(hash)).map_err(|section| LexiconError::Content { section })
     }
 
@@ -158,7 +164,7 @@ impl Lexicon {
         let (mut hypernyms, mut parts) = (Lists::default(), Lists::default());
         for _ in 0..synsets {
             for lists in [&mut hypernyms, &mut parts] {
-                lists.push(graph.list(synsets).ok_or("graph")?.into_iter());
+                lists.read(&mut graph, synsets).ok_or("graph")?;
             }
         }
         let mut blocks = |name| section(name)?.blocks().ok_or(name);
@@ -189,7 +195,8 @@ impl Lexicon {
         &self.header
     }
 
-    /// The SHA-256 that stands in the file, of everything after it, in hex: the lexicon's identity.
+    /// The SHA-256 that stands in the file, of everything after it, in hex: the lexicon's identity. [`Lexicon::parse`]
+    /// alone holds it against the bytes.
     pub fn sha256(&self) -> &str {
         &self.sha256
     }
@@ -283,6 +290,17 @@ impl Lexicon {
         let word = self.vector(id).unwrap_or_else(|| Array1::zeros(self.header.dimension));
         Some(KnownAs { word, line: self.line(id).into_iter().collect() })
     }
+}
+
+/// The hash that a file names, and what it is the hash of.
+fn split(bytes: &[u8]) -> Result<(&[u8; HASH], &[u8]), LexiconError> {
+    let rest = bytes.strip_prefix(&MAGIC).ok_or(LexiconError::Kind)?;
+    let (format, rest) = rest.split_first_chunk::<4>().ok_or(LexiconError::Kind)?;
+    let got = u32::from_le_bytes(*format);
+    if got != FORMAT {
+        return Err(LexiconError::Format { got });
+    }
+    rest.split_first_chunk::<HASH>().ok_or(LexiconError::Kind)
 }
 
 /// The word itself, and what it would be the plural of.

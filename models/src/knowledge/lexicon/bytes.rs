@@ -71,10 +71,12 @@ impl<'a> Reader<'a> {
         self.0.is_empty().then_some(numbers)
     }
 
-    /// Numbers below `limit`, behind how many they are.
-    pub(super) fn list(&mut self, limit: usize) -> Option<Vec<u32>> {
-        let count = self.number()?;
-        (0..count).map(|_| self.number().filter(|&number| (number as usize) < limit)).collect()
+    /// Appends numbers below `limit`, behind how many they are.
+    pub(super) fn list(&mut self, limit: usize, numbers: &mut Vec<u32>) -> Option<()> {
+        for _ in 0..self.number()? {
+            numbers.push(self.number().filter(|&number| (number as usize) < limit)?);
+        }
+        Some(())
     }
 
     /// `count` floating-point numbers and nothing after them.
@@ -117,8 +119,10 @@ mod tests {
 
     #[test]
     fn counts_are_not_believed() {
-        assert_eq!(Reader::new(&[0xFF, 0xFF, 0xFF, 0x7F, 1]).list(10), None);
-        assert_eq!(Reader::new(&[2, 1, 10]).list(10), None);
+        let list = |bytes| Reader::new(bytes).list(10, &mut Vec::new());
+        assert_eq!(list(&[2, 1, 9]), Some(()));
+        assert_eq!(list(&[0xFF, 0xFF, 0xFF, 0x7F, 1]), None);
+        assert_eq!(list(&[2, 1, 10]), None);
         assert_eq!(Reader::new(&[1, 0]).ascending(2), None, "not ascending");
         assert!(Reader::new(&[0xFF, 0xFF, 0x7F]).blocks().is_none());
     }
