@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use models::bundle::{Bundle, Manifest, Precision, SelfTest};
 use models::graph::Shape;
 use models::picture::{self, Picture, PictureError, PictureLimits, Warning};
-use models::preprocess::{Preprocess, PreprocessError, mirror_images};
+use models::preprocess::{Preprocess, PreprocessError};
 use ndarray::{Array2, Array3, ArrayView4, Axis, Ix2, concatenate, stack};
 use sha2::{Digest, Sha256};
 
@@ -289,8 +289,8 @@ fn self_test(engine: &mut dyn Engine, manifest: &Manifest, test: &SelfTest) -> R
     test.prove(output.row(0)).map_err(|e| e.to_string())
 }
 
-/// Embeds `[n, 3, h, w]` as the bundle's recipe says: `[n, embedding_size]`, the mean over a picture and its mirror
-/// image where it asks for that.
+/// Embeds `[n, 3, h, w]` as the bundle's recipe says: `[n, embedding_size]`, the mean over its
+/// [looks](Preprocess::looks).
 ///
 /// # Errors
 /// [`EmbedError::Engine`] or [`EmbedError::Output`].
@@ -299,11 +299,12 @@ pub fn embed_batch(
     manifest: &Manifest,
     batch: ArrayView4<f32>,
 ) -> Result<Array2<f32>, EmbedError> {
-    let embeddings = run_backbone(engine, manifest, batch)?;
-    if !manifest.preprocess.mirror {
-        return Ok(embeddings);
+    let looks = manifest.preprocess.looks(batch);
+    let mut sum = Array2::zeros((batch.len_of(Axis(0)), manifest.backbone.embedding_size));
+    for look in &looks {
+        sum += &run_backbone(engine, manifest, look.view())?;
     }
-    Ok((embeddings + run_backbone(engine, manifest, mirror_images(batch))?) / 2.0)
+    Ok(sum / looks.len() as f32)
 }
 
 /// Runs a bundle's backbone, once, on `[n, 3, h, w]`, which gives `[n, embedding_size]`, all finite.

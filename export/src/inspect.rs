@@ -77,7 +77,10 @@ impl fmt::Display for Inspection {
         let size = preprocess.size;
         writeln!(f, "{name}, by {created_by}, space {space_id:.12}…\n")?;
         let layers: Vec<_> = self.layers.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
-        let looks = if preprocess.mirror { ", of it and its mirror image" } else { "" };
+        let looks = match preprocess.passes() {
+            1 => String::new(),
+            passes => format!(", the mean of {passes} looks"),
+        };
         writeln!(f, "  network     {size}x{size} to {} values{looks}", backbone.embedding_size)?;
         writeln!(f, "  layers      {}", layers.join(", "))?;
         writeln!(

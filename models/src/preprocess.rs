@@ -8,7 +8,7 @@ use std::ops::Not;
 use fast_image_resize::images::{TypedCroppedImage, TypedImage, TypedImageRef};
 use fast_image_resize::pixels::U8x3;
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
-use ndarray::{Array3, ArrayView4, s};
+use ndarray::{Array3, Array4, ArrayView4, Axis, CowArray, Ix4, s};
 use serde::{Deserialize, Serialize};
 
 use crate::picture::Picture;
@@ -57,10 +57,17 @@ pub struct Preprocess {
     /// Then divided by, per channel, on the same scale.
     pub std: [f32; 3],
     /// Whether the mirror image is embedded too, and the mean of both embeddings taken: a more accurate embedding
-    /// (test-time augmentation) for twice the work. See [`mirror_images`].
+    /// (test-time augmentation) for twice the work. See [`Preprocess::looks`].
     #[serde(default, skip_serializing_if = "Not::not")]
     pub mirror: bool,
+    /// The middle, enlarged so many times, is embedded too, for twice the work: things are as large in it as a network knows
+    /// them that was trained on scaled crops.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zoom: Option<f32>,
 }
+
+/// The most that the middle may be enlarged.
+const MAX_ZOOM: f32 = 4.0;
 
 /// Why a recipe cannot be carried out.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -79,6 +86,12 @@ pub enum PreprocessError {
         field: &'static str,
         /// The recipe's values.
         got: [f32; 3],
+    },
+    /// The middle cannot be enlarged so.
+    #[error("preprocessing with zoom {got}; expected more than 1 and at most {MAX_ZOOM}")]
+    Zoom {
+        /// The recipe's zoom.
+        got: f32,
     },
     /// The picture has no pixels, or not as many as its width and height say.
     #[error(
@@ -106,13 +119,15 @@ impl Preprocess {
             mean: [120.396, 115.594, 104.540],
             std: [70.682, 68.276, 72.545],
             mirror: false,
+            zoom: None,
         }
     }
 
     /// Checks the recipe itself, for instance after it was read from a file.
     ///
     /// # Errors
-    /// A size outside 1..=[`MAX_SIZE`], a mean that is not finite, a std that is not finite and above 0.
+    /// A size outside 1..=[`MAX_SIZE`], a mean that is not finite, a std that is not finite and above 0, a zoom that does not
+    /// enlarge.
     pub fn check(&self) -> Result<(), PreprocessError> {
         if !(1..=MAX_SIZE).contains(&self.size) {
             return Err(PreprocessError::Size { got: self.size });
@@ -123,12 +138,28 @@ impl Preprocess {
         if !self.std.iter().all(|x| x.is_finite() && *x > 0.0) {
             return Err(PreprocessError::Scale { field: "std", got: self.std });
         }
+        if let Some(got) = self.zoom.filter(|zoom| !(*zoom > 1.0 && *zoom <= MAX_ZOOM)) {
+            return Err(PreprocessError::Zoom { got });
+        }
         Ok(())
     }
 
-    /// How many passes through the network an embedding takes: two with `mirror`.
+    /// How many passes through the network an embedding takes: one for each of its [looks](Self::looks).
     pub fn passes(&self) -> u64 {
-        if self.mirror { 2 } else { 1 }
+        let twice = |asked| if asked { 2 } else { 1 };
+        twice(self.mirror) * twice(self.zoom.is_some())
+    }
+
+    /// The pictures `[n, 3, h, w]` in each way in which they are embedded: as they are, mirrored, and both with the middle
+    /// enlarged. An embedding is the mean over these.
+    pub fn looks<'a>(&self, pictures: ArrayView4<'a, f32>) -> Vec<CowArray<'a, f32, Ix4>> {
+        let mut looks = vec![CowArray::from(pictures)];
+        looks.extend(self.zoom.map(|zoom| CowArray::from(enlarged(pictures, zoom))));
+        if self.mirror {
+            let mirrored: Vec<_> = looks.iter().map(mirror_images).collect();
+            looks.extend(mirrored);
+        }
+        looks
     }
 
     /// The picture as a square: `size * size * 3` bytes, rows of RGB pixels.
@@ -225,9 +256,32 @@ impl Preprocess {
     }
 }
 
-/// The same pictures, `[n, 3, h, w]`, left and right exchanged; nothing is copied.
-pub fn mirror_images(pictures: ArrayView4<'_, f32>) -> ArrayView4<'_, f32> {
-    pictures.slice_move(s![.., .., .., ..;-1])
+/// The same pictures, `[n, 3, h, w]`, left and right exchanged; of a view, a view.
+fn mirror_images<'a>(pictures: &CowArray<'a, f32, Ix4>) -> CowArray<'a, f32, Ix4> {
+    pictures.clone().slice_move(s![.., .., .., ..;-1])
+}
+
+/// The middle of pictures, `[n, 3, h, w]`, enlarged to their size, bilinearly.
+fn enlarged(pictures: ArrayView4<'_, f32>, zoom: f32) -> Array4<f32> {
+    let [rows, columns] = [2, 3].map(|axis| places(pictures.len_of(Axis(axis)), zoom));
+    let between = |a: f32, b: f32, share: f32| a * (1.0 - share) + b * share;
+    Array4::from_shape_fn(pictures.raw_dim(), |(n, channel, y, x)| {
+        let ((top, bottom, down), (left, right, along)) = (rows[y], columns[x]);
+        let row =
+            |y| between(pictures[[n, channel, y, left]], pictures[[n, channel, y, right]], along);
+        between(row(top), row(bottom), down)
+    })
+}
+
+/// Of each of the pixels of a side, when the side's middle is enlarged: the two pixels that it lies between, and how far it
+/// is from the first.
+fn places(side: usize, zoom: f32) -> Vec<(usize, usize, f32)> {
+    let middle = (side as f32 - 1.0) / 2.0;
+    let place = |i| {
+        let at = middle + (i as f32 - middle) / zoom;
+        (at as usize, (at as usize + 1).min(side - 1), at.fract())
+    };
+    (0..side).map(place).collect()
 }
 
 impl From<Filter> for ResizeAlg {

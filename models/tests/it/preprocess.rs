@@ -2,6 +2,7 @@
 
 use models::picture::Picture;
 use models::preprocess::{Filter, Geometry, Preprocess, PreprocessError};
+use ndarray::{Array4, s};
 use proptest::prelude::*;
 
 use crate::draw;
@@ -92,15 +93,43 @@ fn a_recipe_is_a_value_with_a_fixed_text() {
     assert_eq!(json, expected);
     assert_eq!(serde_json::from_str::<Preprocess>(&json).unwrap(), recipe);
     assert!(serde_json::from_str::<Preprocess>(&json.replace("size", "sizes")).is_err());
-    let mirrors = Preprocess { mirror: true, ..recipe };
-    let json = json.replace('}', r#","mirror":true}"#);
-    assert_eq!(serde_json::to_string(&mirrors).unwrap(), json);
-    assert_eq!(serde_json::from_str::<Preprocess>(&json).unwrap(), mirrors);
+    let looks = Preprocess { mirror: true, zoom: Some(1.5), ..recipe };
+    let json = json.replace('}', r#","mirror":true,"zoom":1.5}"#);
+    assert_eq!(serde_json::to_string(&looks).unwrap(), json);
+    assert_eq!(serde_json::from_str::<Preprocess>(&json).unwrap(), looks);
+}
+
+#[test]
+fn looks_are_the_picture_its_enlarged_middle_and_the_mirror_images_of_both() {
+    let pictures = Array4::from_shape_fn((2, 3, 5, 5), |(n, channel, y, x)| {
+        (100 * n + 50 * channel + 10 * y + x) as f32
+    });
+    let plain = Preprocess { size: 5, ..Preprocess::paper(5) };
+    assert_eq!(plain.looks(pictures.view()), [pictures.view()]);
+    let all = Preprocess { mirror: true, zoom: Some(2.0), ..plain };
+    let looks = all.looks(pictures.view());
+    assert_eq!(looks.len() as u64, all.passes());
+    assert_eq!(looks[0], pictures);
+    // Twice as large: the middle stays where it is, and every step is half a pixel.
+    for ((n, channel, y, x), &value) in looks[1].indexed_iter() {
+        let (y, x) = (2.0 + (y as f32 - 2.0) / 2.0, 2.0 + (x as f32 - 2.0) / 2.0);
+        let expected = (100 * n + 50 * channel) as f32 + 10.0 * y + x;
+        assert!((value - expected).abs() < 1e-4, "{value}, expected {expected}");
+    }
+    let wide = Array4::from_shape_fn((1, 3, 3, 7), |(_, _, y, x)| (10 * y + x) as f32);
+    assert_eq!(all.looks(wide.view())[1][[0, 0, 1, 3]], 13.0, "the middle of another shape");
+    for (look, mirrored) in looks[..2].iter().zip(&looks[2..]) {
+        assert_eq!(look.slice(s![.., .., .., ..;-1]), mirrored);
+    }
 }
 
 #[test]
 fn an_impossible_recipe_or_picture_is_refused() {
     let good = picture(draw::gradient(5, 5));
+    for got in [0.5, 1.0, 4.5, f32::INFINITY, -2.0] {
+        let recipe = Preprocess { zoom: Some(got), ..Preprocess::paper(5) };
+        assert_eq!(recipe.resize(&good).unwrap_err(), PreprocessError::Zoom { got });
+    }
     for size in [0, 2049, usize::MAX] {
         assert_eq!(
             Preprocess::paper(size).resize(&good).unwrap_err(),

@@ -1,22 +1,26 @@
 //! Embeddings of whole classes with a trained network.
 
-use anyhow::Result;
-use ndarray::Array2;
-use tch::Tensor;
+use anyhow::{Context, Result};
+use ndarray::{Array2, Array4, ArrayD, ArrayView4};
 
 use crate::loader::Pictures;
-use crate::net::{Mode, Net, to_array};
+use crate::net::{Mode, Net, to_array, to_tensor};
 use models::preprocess::Preprocess;
 
-/// The embeddings of `image`, `[n, 3, h, w]`; with `mirror` the mean with those of the mirror images.
-fn forward(net: &Net, image: &Tensor, mirror: bool) -> Result<Tensor> {
-    let embedding = |image: &Tensor| -> Result<Tensor> {
-        Ok(net.forward(&[("image", image)], Mode::Eval)?.swap_remove(0))
-    };
-    if !mirror {
-        return embedding(image);
+/// The embeddings `[n, s]` of `image`, `[n, 3, h, w]`: the mean over its looks.
+fn forward(net: &Net, image: ArrayView4<'_, f32>, preprocess: &Preprocess) -> Result<ArrayD<f32>> {
+    let mut sum = None;
+    let looks = preprocess.looks(image);
+    for look in &looks {
+        let look = to_tensor(&look.to_owned().into_dyn())?;
+        let embedding = net.forward(&[("image", &look)], Mode::Eval)?.swap_remove(0);
+        sum = Some(match sum {
+            None => embedding,
+            Some(sum) => embedding.f_add(&sum)?,
+        });
     }
-    Ok((embedding(image)? + embedding(&image.f_flip([3i64])?)?).f_div_scalar(2.0)?)
+    let sum = sum.context("a recipe without a look")?;
+    Ok(to_array(&sum)? / looks.len() as f32)
 }
 
 /// Pictures in one pass.
@@ -37,13 +41,8 @@ pub fn embed(
         for (out, &index) in image.chunks_exact_mut(3 * size * size).zip(chosen) {
             preprocess.normalize(pictures.rgb(index), out);
         }
-        let image = Tensor::f_from_slice(&image)?.f_view([
-            chosen.len() as i64,
-            3,
-            size as i64,
-            size as i64,
-        ])?;
-        let embeddings = to_array(&tch::no_grad(|| forward(net, &image, preprocess.mirror))?)?;
+        let image = Array4::from_shape_vec((chosen.len(), 3, size, size), image)?;
+        let embeddings = tch::no_grad(|| forward(net, image.view(), preprocess))?;
         for (row, &index) in embeddings.outer_iter().zip(chosen) {
             rows[pictures.labels[index]].extend(row.iter());
         }
