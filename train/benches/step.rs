@@ -34,6 +34,7 @@ fn main() {
     let pictures = pictures();
     let loader = LoaderConfig {
         seed: 1,
+        size: config.preprocess.size,
         batch_size: BATCH,
         augment: config.augment.clone(),
         preprocess: config.preprocess.clone(),

@@ -63,11 +63,12 @@ pub fn epoch_order(seed: u64, epoch: u64, n: usize) -> Vec<u32> {
 }
 
 impl Augment {
-    /// Changes a square RGB picture (`size * size * 3` bytes, rows of pixels) into `out` (0..255).
-    pub fn apply(&self, rgb: &[u8], size: usize, rng: &mut ChaCha8Rng, out: &mut [f32]) {
-        let crop = self.crop(size, rng);
+    /// Changes a square RGB picture (rows of pixels) into another, `out` (0..255): of another size, if that has one.
+    pub fn apply(&self, rgb: &[u8], rng: &mut ChaCha8Rng, out: &mut [f32]) {
+        let (from, size) = (side(rgb), side(out));
+        let crop = self.crop(from, rng);
         let mirror = below(rng, 2) == 1 && self.flip;
-        cut(rgb, size, &crop, mirror, out);
+        cut((rgb, from), &crop, mirror, (out, size));
         let mut order = [0, 1, 2];
         order.swap(2, below(rng, 3));
         order.swap(1, below(rng, 2));
@@ -101,17 +102,22 @@ impl Augment {
     }
 }
 
-/// Scales a crop to the whole picture's size, bilinearly; black where it reaches over the edge.
-fn cut(rgb: &[u8], size: usize, crop: &Crop, mirror: bool, out: &mut [f32]) {
+/// Height and width of a square RGB picture.
+fn side<T>(picture: &[T]) -> usize {
+    (picture.len() / 3).isqrt()
+}
+
+/// Scales a crop of a picture to another picture's size, bilinearly; black where it reaches over the edge.
+fn cut((rgb, from): (&[u8], usize), crop: &Crop, mirror: bool, (out, size): (&mut [f32], usize)) {
     let step = |length: f32| length / size as f32;
     let at = |start: f32, length: f32, i: usize| start + (i as f32 + 0.5) * step(length) - 0.5;
     for (y, row) in out.chunks_exact_mut(size * 3).enumerate() {
-        let y = between(at(crop.top, crop.height, y), size);
+        let y = between(at(crop.top, crop.height, y), from);
         for (x, pixel) in row.chunks_exact_mut(3).enumerate() {
             let x = if mirror { size - 1 - x } else { x };
-            let x = between(at(crop.left, crop.width, x), size);
+            let x = between(at(crop.left, crop.width, x), from);
             match y.zip(x) {
-                Some((y, x)) => sample(rgb, size, y, x, pixel),
+                Some((y, x)) => sample(rgb, from, y, x, pixel),
                 None => pixel.fill(0.0),
             }
         }
@@ -171,7 +177,7 @@ mod tests {
     fn augmented(augment: &Augment, position: u64) -> Vec<f32> {
         let rgb: Vec<u8> = (0..SIZE * SIZE * 3).map(|i| (i * 7 % 256) as u8).collect();
         let mut out = vec![0.0; rgb.len()];
-        augment.apply(&rgb, SIZE, &mut picture_rng(1, 2, position), &mut out);
+        augment.apply(&rgb, &mut picture_rng(1, 2, position), &mut out);
         out
     }
 
@@ -188,6 +194,18 @@ mod tests {
         assert_eq!(augmented(&augment, 5), augmented(&augment, 5));
         assert_ne!(augmented(&augment, 5), augmented(&augment, 6));
         assert!(augmented(&augment, 7).iter().all(|v| (0.0..=255.0).contains(v)));
+    }
+
+    #[test]
+    fn a_picture_may_become_smaller() {
+        let augment = Augment { crop_padding: 0, crop_area: 1.0, flip: false, jitter: [0.0; 3] };
+        // Columns of two pixels, 0 and 200 by turns, become columns of one.
+        let rgb: Vec<u8> =
+            (0..SIZE * SIZE).flat_map(|i| [200 * (i / 2 % 3 % 2) as u8; 3]).collect();
+        let mut out = vec![0.0; (SIZE / 2) * (SIZE / 2) * 3];
+        augment.apply(&rgb, &mut picture_rng(1, 2, 3), &mut out);
+        let columns = [[0.0; 3], [200.0; 3], [0.0; 3]].concat();
+        assert!(out.chunks_exact(columns.len()).all(|row| row == columns));
     }
 
     #[test]

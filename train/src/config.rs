@@ -32,6 +32,9 @@ pub struct Config {
     pub augment: Augment,
     /// What is minimized.
     pub loss: Loss,
+    /// Epochs on smaller pictures, before those on whole ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub early: Option<Early>,
     /// How parameters move.
     pub optimizer: SgdConfig,
     /// The learning rate.
@@ -55,6 +58,17 @@ pub struct Loss {
     /// `knowledge.json` in the run.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub semantic: f64,
+}
+
+/// The first epochs of a training on smaller pictures (progressive resizing): an epoch at three quarters of the size costs
+/// little more than half, and what is learned there is not to be learned again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Early {
+    /// Height and width of the pictures.
+    pub size: usize,
+    /// How many epochs see these.
+    pub epochs: u64,
 }
 
 fn is_zero(value: &f64) -> bool {
@@ -129,6 +143,14 @@ impl Config {
         Ok(config)
     }
 
+    /// Height and width of the pictures that an epoch, counted from 0, learns from.
+    pub fn size_in(&self, epoch: u64) -> usize {
+        match &self.early {
+            Some(early) if epoch < early.epochs => early.size,
+            _ => self.preprocess.size,
+        }
+    }
+
     /// The settings as TOML, always the same text for the same settings.
     pub fn to_toml(&self) -> Result<String, ConfigError> {
         toml::to_string(self).map_err(|e| ConfigError::Toml(e.to_string()))
@@ -164,12 +186,33 @@ impl Config {
         if !(self.loss.semantic.is_finite() && self.loss.semantic >= 0.0) {
             return refuse("loss.semantic", &self.loss.semantic, "a number of at least 0");
         }
+        self.check_early()?;
         check_training(&self.augment, &self.schedule, &self.validation)?;
         if let Err(error) = self.preprocess.check() {
             return refuse("preprocess", &error, "a recipe that can be carried out");
         }
         if self.validation.every == 0 {
             return refuse("validation.every", &self.validation.every, "at least 1");
+        }
+        Ok(())
+    }
+}
+
+impl Config {
+    fn check_early(&self) -> Result<(), ConfigError> {
+        let Some(Early { size, epochs }) = self.early else { return Ok(()) };
+        let refuse = |field, got: u64, expected| {
+            Err(ConfigError::Value { field, got: got.to_string(), expected })
+        };
+        // What a network pads may depend on its size: it must be the very network that is trained.
+        let small = self.backbone.resized(size).graph();
+        let fits = small.shapes().is_ok() && small.nodes == self.backbone.graph().nodes;
+        if size >= self.preprocess.size || !fits {
+            let expected = "a size below preprocess.size that the backbone can take";
+            return refuse("early.size", size as u64, expected);
+        }
+        if !(1..self.epochs).contains(&epochs) {
+            return refuse("early.epochs", epochs, "at least 1 and fewer than epochs");
         }
         Ok(())
     }

@@ -79,8 +79,10 @@ impl Pictures {
 /// Pictures of one step.
 #[derive(Debug, PartialEq)]
 pub struct Batch {
-    /// Normalized values `[batch, h, w, 3]`: channels last, as the fastest layout wants them.
+    /// Normalized values `[batch, size, size, 3]`: channels last, as the fastest layout wants them.
     pub image: Vec<f32>,
+    /// Height and width of its pictures.
+    pub size: usize,
     /// Their classes.
     pub label: Vec<i64>,
 }
@@ -92,6 +94,8 @@ pub struct LoaderConfig {
     pub seed: u64,
     /// Pictures in a batch.
     pub batch_size: usize,
+    /// Height and width that pictures come to have.
+    pub size: usize,
     /// Random changes.
     pub augment: Augment,
     /// How pixels become the network's input.
@@ -108,16 +112,17 @@ impl LoaderConfig {
     pub fn batch(&self, pictures: &Pictures, order: &[u32], epoch: u64, batch: u64) -> Batch {
         let first = batch as usize * self.batch_size;
         let chosen = &order[first..first + self.batch_size];
-        let values_each = pictures.size * pictures.size * 3;
+        let values_each = self.size * self.size * 3;
         let mut image = vec![0.0; chosen.len() * values_each];
         image.par_chunks_exact_mut(values_each).zip(chosen).enumerate().for_each(
             |(i, (out, &index))| {
                 let mut rng = picture_rng(self.seed, epoch, (first + i) as u64);
-                self.augment.apply(pictures.rgb(index as usize), pictures.size, &mut rng, out);
+                self.augment.apply(pictures.rgb(index as usize), &mut rng, out);
                 self.preprocess.normalize_pixels(out);
             },
         );
-        Batch { image, label: chosen.iter().map(|&i| pictures.labels[i as usize] as i64).collect() }
+        let label = chosen.iter().map(|&i| pictures.labels[i as usize] as i64).collect();
+        Batch { image, size: self.size, label }
     }
 }
 

@@ -95,7 +95,7 @@ impl Pretrainer {
     /// Learns from one batch.
     pub fn step(&mut self, batch: &Batch, learning_rate: f64) -> Result<()> {
         let device = self.net.compute().device;
-        let image = pictures_to_tensor(&batch.image, self.net.graph().inputs[0].shape[1])?;
+        let image = pictures_to_tensor(&batch.image, batch.size)?;
         let label = Tensor::f_from_slice(&batch.label)?.f_to_device(device)?;
         let (loss, correct) = self.loss(&image.f_to_device(device)?, &label)?;
         loss.f_backward()?;

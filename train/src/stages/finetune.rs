@@ -209,7 +209,7 @@ impl Training<'_> {
         image.par_chunks_exact_mut(3 * size * size).zip(chosen).enumerate().for_each(
             |(i, (out, &picture))| {
                 let mut rng = picture_rng(config.seed, index, i as u64);
-                config.augment.apply(pictures.rgb(picture), size, &mut rng, out);
+                config.augment.apply(pictures.rgb(picture), &mut rng, out);
                 preprocess.normalize_pixels(out);
             },
         );

@@ -107,6 +107,7 @@ impl Pretraining<'_> {
     fn loader(&self) -> LoaderConfig {
         LoaderConfig {
             seed: self.progress.seed,
+            size: self.config.size_in(self.progress.epoch),
             batch_size: self.config.batch_size,
             augment: self.config.augment.clone(),
             preprocess: self.config.preprocess.clone(),

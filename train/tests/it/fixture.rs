@@ -37,6 +37,7 @@ fn batch(file: &TensorFile, step: usize) -> Batch {
     let image = file.floats["input"].index_axis(Axis(0), step).permuted_axes(vec![0, 2, 3, 1]);
     Batch {
         image: image.iter().copied().collect(),
+        size: image.shape()[1],
         label: file.integers["label"].index_axis(Axis(0), step).iter().copied().collect(),
     }
 }

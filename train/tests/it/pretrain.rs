@@ -5,9 +5,9 @@ use std::sync::atomic::AtomicBool;
 
 use models::checkpoint::Checkpoint;
 use models::dataset::Dataset;
-use models::graph::{Architecture, Resnet12};
+use models::graph::{Architecture, EfficientNetLite0, Resnet12};
 use tch::{Device, Kind};
-use train::config::{Config, Rotation};
+use train::config::{Config, Early, Rotation};
 use train::net::Compute;
 use train::optimizer::Schedule;
 use train::run::Run;
@@ -136,6 +136,51 @@ fn the_rotation_head_learns_beside_the_classes() {
         trained
     });
     assert_ne!(trained[0]["rotation_head.weight"], trained[1]["rotation_head.weight"]);
+}
+
+#[test]
+fn the_first_epochs_may_see_smaller_pictures() {
+    tch::set_num_threads(1);
+    let scene = scene();
+    let early = |size, epochs| {
+        let mut config = tiny_config();
+        config.epochs = 2;
+        config.backbone = config.backbone.resized(20);
+        config.preprocess.size = 20;
+        Config { early: Some(Early { size, epochs }), ..config }
+    };
+    let config = early(16, 1);
+    assert_eq!([0, 1].map(|epoch| config.size_in(epoch)), [16, 20]);
+    let train = |name: &str, config: &Config| {
+        let run = Run::new(&scene.root.join(name));
+        let stop = AtomicBool::new(false);
+        pretrain(config, &scene.dataset, &run, Begin::Random, CPU, &stop).unwrap();
+        curve(&run)
+    };
+    let (small, whole) =
+        (train("small", &config), train("whole", &Config { early: None, ..config.clone() }));
+    assert_ne!(small[0]["loss"], whole[0]["loss"]);
+
+    let refused = |config: Config| {
+        let error = Config::parse(&config.to_toml().unwrap()).unwrap_err().to_string();
+        error.split(',').next().unwrap().to_owned()
+    };
+    assert_eq!(Config::parse(&config.to_toml().unwrap()), Ok(config));
+    // Nothing would be left of 15 pixels after four poolings.
+    for (size, epochs, error) in [
+        (20, 1, "`early.size` is 20"),
+        (15, 1, "`early.size` is 15"),
+        (16, 0, "`early.epochs` is 0"),
+        (16, 2, "`early.epochs` is 2"),
+    ] {
+        assert_eq!(refused(early(size, epochs)), error);
+    }
+    // This network pads pictures of 100 pixels in other places.
+    let widths = EfficientNetLite0::WIDTHS;
+    let backbone = Architecture::EfficientNetLite0(EfficientNetLite0 { widths, input_size: 224 });
+    let mut other = Config { backbone, ..early(100, 1) };
+    other.preprocess.size = 224;
+    assert_eq!(refused(other), "`early.size` is 100");
 }
 
 #[test]

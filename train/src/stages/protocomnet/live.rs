@@ -117,6 +117,7 @@ impl Training<'_> {
         let order = order(config.seed, epoch, &self.base, k_shot);
         let loader = LoaderConfig {
             seed: config.seed,
+            size: self.pictures.size,
             batch_size: config.batch_size * k_shot,
             augment: self.live.augment.clone(),
             preprocess: self.lesson.checkpoint.preprocess.clone(),
@@ -142,7 +143,7 @@ impl Training<'_> {
     }
 
     fn step(&mut self, batch: &Batch, k_shot: usize, rate: f64) -> Result<f64> {
-        let image = pictures_to_tensor(&batch.image, self.pictures.size)?;
+        let image = pictures_to_tensor(&batch.image, batch.size)?;
         let embedded = tch::no_grad(|| self.backbone.forward(&[("image", &image)], Mode::Eval))?
             .swap_remove(0);
         let classes: Vec<i64> = batch.label.iter().step_by(k_shot).copied().collect();
