@@ -65,10 +65,10 @@ pub fn epoch_order(seed: u64, epoch: u64, n: usize) -> Vec<u32> {
 impl Augment {
     /// Changes a square RGB picture (rows of pixels) into another, `out` (0..255): of another size, if that has one.
     pub fn apply(&self, rgb: &[u8], rng: &mut ChaCha8Rng, out: &mut [f32]) {
-        let (from, size) = (side(rgb), side(out));
-        let crop = self.crop(from, rng);
+        let size = side(out);
+        let crop = self.crop(side(rgb), rng);
         let mirror = below(rng, 2) == 1 && self.flip;
-        cut((rgb, from), &crop, mirror, (out, size));
+        cut(rgb, &crop, mirror, out);
         let mut order = [0, 1, 2];
         order.swap(2, below(rng, 3));
         order.swap(1, below(rng, 2));
@@ -108,7 +108,8 @@ fn side<T>(picture: &[T]) -> usize {
 }
 
 /// Scales a crop of a picture to another picture's size, bilinearly; black where it reaches over the edge.
-fn cut((rgb, from): (&[u8], usize), crop: &Crop, mirror: bool, (out, size): (&mut [f32], usize)) {
+fn cut(rgb: &[u8], crop: &Crop, mirror: bool, out: &mut [f32]) {
+    let (from, size) = (side(rgb), side(out));
     let step = |length: f32| length / size as f32;
     let at = |start: f32, length: f32, i: usize| start + (i as f32 + 0.5) * step(length) - 0.5;
     for (y, row) in out.chunks_exact_mut(size * 3).enumerate() {

@@ -196,9 +196,7 @@ impl Config {
         }
         Ok(())
     }
-}
 
-impl Config {
     fn check_early(&self) -> Result<(), ConfigError> {
         let Some(Early { size, epochs }) = self.early else { return Ok(()) };
         let refuse = |field, got: u64, expected| {
