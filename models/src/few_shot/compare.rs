@@ -129,7 +129,13 @@ impl Names {
         [Self::Right, Self::Wrong, Self::Equal, Self::OneWrong, Self::Swapped];
 
     /// The classes whose names the classes of an episode bear; a function of `seed` and `index`.
-    fn of(self, episode: &Episode, n_classes: usize, seed: u64, index: u64) -> Vec<usize> {
+    pub(super) fn of(
+        self,
+        episode: &Episode,
+        n_classes: usize,
+        seed: u64,
+        index: u64,
+    ) -> Vec<usize> {
         let mut names = episode.classes.clone();
         // Streams from the other end: episodes are drawn from those from 0 on.
         let mut rng = ChaCha8Rng::seed_from_u64(seed);

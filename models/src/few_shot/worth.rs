@@ -6,23 +6,28 @@
 use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
+use super::compare::Names;
 use super::episode::{EpisodeSpec, Sampler};
 use super::evaluate::{Chosen, n_nearest};
 use super::fusion;
 use super::space::Space;
 
 /// What is chosen among.
-const CANDIDATES: [f32; 9] = [0.25, 0.5, 0.7, 1.0, 1.2, 1.4, 1.7, 2.0, 2.8];
+const CANDIDATES: [f32; 11] = [0.25, 0.35, 0.5, 0.6, 0.7, 1.0, 1.2, 1.4, 1.7, 2.0, 2.8];
 
 /// Episodes for each of [`SHOTS`].
 const EPISODES: u64 = 1000;
-const SHOTS: [usize; 2] = [1, 5];
+/// Right names count beside few pictures, where they are needed; wrong ones must do no harm beside any number.
+const SHOTS: [usize; 4] = [1, 2, 5, 10];
+const FEW: [usize; 2] = [1, 5];
+/// A mistake that a person may make.
+const MISTAKES: [Names; 2] = [Names::OneWrong, Names::Swapped];
 const N_WAY: usize = 5;
 const N_QUERY: usize = 15;
 
 /// The worth with which [trusted](fusion::trusted) prototypes recognize most queries of validation classes beside one and five
-/// pictures, among those with which two swapped names do not make them worse than means, or else the least; `None` where
-/// there are too few classes or pictures to tell.
+/// pictures, among those with which neither one wrong name nor two swapped ones make them worse than means beside one to ten
+/// pictures, or else the least; `None` where there are too few classes or pictures to tell.
 ///
 /// # Shapes
 /// Row `c` of `semantic` `[n, s]` is what knowledge says of the class of `embeddings[c]` `[pictures, s]`; both are raw. The
@@ -39,20 +44,34 @@ pub fn chosen(
     for k_shot in SHOTS {
         let spec = EpisodeSpec { n_way: N_WAY, k_shot, n_query: N_QUERY };
         let sizes = embeddings.iter().map(Array2::nrows).collect();
-        let sampler = Sampler::new(sizes, spec, seed).ok()?;
+        let sampler = match Sampler::new(sizes, spec, seed) {
+            Ok(sampler) => sampler,
+            // Classes with few pictures tell what they can.
+            Err(_) if !FEW.contains(&k_shot) => continue,
+            Err(_) => return None,
+        };
         let counts: Vec<_> = (0..EPISODES)
             .into_par_iter()
             .map(|index| {
                 let episode = sampler.episode(index);
                 let chosen = Chosen::of(embeddings, &episode);
-                Counts::of(&chosen, semantic.select(Axis(0), &episode.classes), &candidates, k_shot)
+                let bearing = |names: Names| {
+                    let names = names.of(&episode, embeddings.len(), seed, index);
+                    semantic.select(Axis(0), &names)
+                };
+                Counts::of(&chosen, bearing, &candidates, k_shot)
             })
             .collect();
         let means: usize = counts.iter().map(|count| count.means).sum();
         for candidate in 0..CANDIDATES.len() {
-            right[candidate] += counts.iter().map(|count| count.right[candidate]).sum::<usize>();
-            let swapped: usize = counts.iter().map(|count| count.swapped[candidate]).sum();
-            is_safe[candidate] &= swapped >= means;
+            if FEW.contains(&k_shot) {
+                right[candidate] +=
+                    counts.iter().map(|count| count.right[candidate]).sum::<usize>();
+            }
+            is_safe[candidate] &= (0..MISTAKES.len()).all(|mistake| {
+                let misled = counts.iter().map(|count| count.misled[mistake][candidate]);
+                misled.sum::<usize>() >= means
+            });
         }
     }
     let safe = (0..CANDIDATES.len()).filter(|&candidate| is_safe[candidate]);
@@ -64,20 +83,21 @@ pub fn chosen(
 struct Counts {
     means: usize,
     right: [usize; CANDIDATES.len()],
-    /// With the names of the first two classes swapped.
-    swapped: [usize; CANDIDATES.len()],
+    /// With each of [`MISTAKES`].
+    misled: [[usize; CANDIDATES.len()]; MISTAKES.len()],
 }
 
 impl Counts {
+    /// Counts with what knowledge says of the names that classes bear.
     fn of(
         chosen: &Chosen,
-        semantic: Array2<f32>,
+        bearing: impl Fn(Names) -> Array2<f32>,
         candidates: &[Space; CANDIDATES.len()],
         k_shot: usize,
     ) -> Self {
         let means = chosen.means();
-        let swapped = semantic.select(Axis(0), &[1, 0, 2, 3, 4]);
-        let of = |semantic: &Array2<f32>| {
+        let of = |names: Names| {
+            let semantic = bearing(names);
             candidates.each_ref().map(|space| {
                 let trusted = fusion::trusted(means.view(), semantic.view(), k_shot, space);
                 n_nearest(chosen.query.view(), trusted.view())
@@ -85,8 +105,8 @@ impl Counts {
         };
         Self {
             means: n_nearest(chosen.query.view(), means.view()),
-            right: of(&semantic),
-            swapped: of(&swapped),
+            right: of(Names::Right),
+            misled: MISTAKES.map(of),
         }
     }
 }

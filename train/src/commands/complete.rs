@@ -34,8 +34,8 @@ pub(crate) struct Options {
     /// Which rows of the classifier take no part.
     #[arg(long, value_enum, default_value = "evaluated")]
     take_out: TakenOut,
-    /// How many pictures a name is worth to the kernel completer [default: chosen on the validation classes, so that two swapped
-    /// names do no harm, or 0.25 where they always do; where names are known to be right, more may be better].
+    /// How many pictures a name is worth to the kernel completer [default: chosen on the validation classes, so that one wrong
+    /// name or two swapped ones do no harm, or 0.25 where they always do; where names are known to be right, more may be better].
     #[arg(long, value_name = "N", value_parser = worth)]
     worth: Option<f32>,
     #[command(flatten)]
