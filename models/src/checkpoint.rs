@@ -1,10 +1,11 @@
 //! A trained network, with or without the state that training needs to go on.
 //!
 //! One safetensors file: the network's parameters under their own names, the optimizer's momentum under
-//! `momentum.<name>`, and everything else as JSON in the file's metadata. `docs/formats.md` has the table.
+//! `momentum.<name>`, averaged parameters under `average.<name>`, and everything else as JSON in the file's metadata. `docs/formats.md` has the table.
 
 use std::collections::BTreeMap;
 
+use ndarray::ArrayD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -28,6 +29,7 @@ const QUARTER_TURNS: usize = 4;
 const KIND: &str = "handful-checkpoint";
 
 const MOMENTUM_PREFIX: &str = "momentum.";
+const AVERAGE_PREFIX: &str = "average.";
 
 /// A trained network.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,6 +54,8 @@ pub struct Checkpoint {
 pub struct Training {
     /// The optimizer's momentum, by parameter name.
     pub momentum: Tensors,
+    /// The mean of the learned parameters over the steps that are averaged, by name; empty before the first of these.
+    pub average: Tensors,
     /// Counters and seeds.
     pub progress: Progress,
 }
@@ -149,10 +153,10 @@ pub enum CheckpointError {
         /// The recipe's size.
         got: usize,
     },
-    /// The training heads or the momentum do not fit; every difference is a line.
+    /// The training heads, the momentum or the averages do not fit; every difference is a line.
     #[error("the checkpoint's {what} does not fit its network and classes:\n  {}", differences.join("\n  "))]
     State {
-        /// `classifier` or `momentum`.
+        /// `classifier`, `momentum` or `average`.
         what: &'static str,
         /// Missing, unexpected and misshapen tensors.
         differences: Vec<String>,
@@ -201,12 +205,10 @@ impl Checkpoint {
         let file = TensorFile::parse(bytes)?;
         let description = Description::parse(&file.metadata)?;
         let mut parameters = file.floats;
-        let momentum: Tensors = parameters
-            .extract_if(MOMENTUM_PREFIX.to_owned().., |name, _| name.starts_with(MOMENTUM_PREFIX))
-            .map(|(name, tensor)| (name[MOMENTUM_PREFIX.len()..].to_owned(), tensor))
-            .collect();
-        if description.progress.is_none() && !momentum.is_empty() {
-            let reason = "it holds momentum but does not say where training stands";
+        let [momentum, average] =
+            [MOMENTUM_PREFIX, AVERAGE_PREFIX].map(|prefix| take_prefixed(&mut parameters, prefix));
+        if description.progress.is_none() && !(momentum.is_empty() && average.is_empty()) {
+            let reason = "it holds momentum or averages but does not say where training stands";
             return Err(CheckpointError::Description(reason.to_owned()));
         }
         let checkpoint = Self {
@@ -214,7 +216,7 @@ impl Checkpoint {
             preprocess: description.preprocess,
             classes: description.classes,
             parameters,
-            training: description.progress.map(|progress| Training { momentum, progress }),
+            training: description.progress.map(|progress| Training { momentum, average, progress }),
             provenance: description.provenance,
         };
         checkpoint.check()?;
@@ -222,7 +224,7 @@ impl Checkpoint {
     }
 
     /// Checks that all parts fit each other: the recipe and the network, the tensors and the network, the training
-    /// heads (each whole or absent) and the classes, the momentum (if training goes on) and what is learned.
+    /// heads (each whole or absent) and the classes, the momentum and averages (if training goes on) and what is learned.
     ///
     /// # Errors
     /// The first part that does not fit, with every difference.
@@ -238,7 +240,11 @@ impl Checkpoint {
         let Some(training) = &self.training else {
             return Ok(());
         };
-        fits("momentum", differences(&training.momentum, self.learned_shapes()?))
+        fits("momentum", differences(&training.momentum, self.learned_shapes()?))?;
+        if training.average.is_empty() {
+            return Ok(());
+        }
+        fits("average", differences(&training.average, self.learned_shapes()?))
     }
 
     /// The shapes of the parameters of the heads that are there.
@@ -284,8 +290,14 @@ impl Checkpoint {
             progress: self.training.as_ref().map(|t| t.progress.clone()),
         };
         let mut floats = self.parameters.clone();
-        for (name, tensor) in self.training.iter().flat_map(|t| &t.momentum) {
-            floats.insert(format!("{MOMENTUM_PREFIX}{name}"), tensor.clone());
+        if let Some(training) = &self.training {
+            let Training { momentum, average, .. } = training;
+            for (prefix, tensors) in [(MOMENTUM_PREFIX, momentum), (AVERAGE_PREFIX, average)] {
+                let prefixed = |(name, tensor): (&String, &_)| {
+                    (format!("{prefix}{name}"), ArrayD::clone(tensor))
+                };
+                floats.extend(tensors.iter().map(prefixed));
+            }
         }
         let metadata = serde_json::to_string(&description)
             .map_err(|e| CheckpointError::Description(e.to_string()))?;
@@ -324,6 +336,14 @@ impl Checkpoint {
         hash.update(recipe);
         Ok(hex::encode(&hash.finalize()))
     }
+}
+
+/// Takes out all tensors whose names begin with `prefix`, and names them without it.
+fn take_prefixed(tensors: &mut Tensors, prefix: &str) -> Tensors {
+    tensors
+        .extract_if(prefix.to_owned().., |name, _| name.starts_with(prefix))
+        .map(|(name, tensor)| (name[prefix.len()..].to_owned(), tensor))
+        .collect()
 }
 
 fn is_head(name: &str) -> bool {

@@ -35,6 +35,9 @@ pub struct Config {
     /// Epochs on smaller pictures, before those on whole ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub early: Option<Early>,
+    /// What becomes of the weights before they are judged and kept.
+    #[serde(default, skip_serializing_if = "Finish::is_nothing")]
+    pub finish: Finish,
     /// How parameters move.
     pub optimizer: SgdConfig,
     /// The learning rate.
@@ -69,6 +72,26 @@ pub struct Early {
     pub size: usize,
     /// How many epochs see these.
     pub epochs: u64,
+}
+
+/// What becomes of the weights before they are judged and kept as the best; training itself goes on from what they were.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Finish {
+    /// The weights are the mean over all steps of so many last epochs (stochastic weight averaging, Izmailov et al. 2018);
+    /// 0 for those of the last step.
+    #[serde(default)]
+    pub average: u64,
+    /// On how many base pictures, un-augmented as a device sees them, normalizations are measured anew; 0 for the
+    /// running statistics of training, which are of turned, cropped and coloured pictures, and not of averaged weights.
+    #[serde(default)]
+    pub remeasure: usize,
+}
+
+impl Finish {
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 fn is_zero(value: &f64) -> bool {
@@ -151,6 +174,13 @@ impl Config {
         }
     }
 
+    /// How many steps the averaged weights are a mean of, before the next one of this epoch and batch; `None` where it is none of
+    /// the epochs that are averaged.
+    pub fn averaged(&self, epoch: u64, batch: u64, batches: u64) -> Option<u64> {
+        let first = self.epochs - self.finish.average;
+        (epoch >= first).then(|| (epoch - first) * batches + batch)
+    }
+
     /// The settings as TOML, always the same text for the same settings.
     pub fn to_toml(&self) -> Result<String, ConfigError> {
         toml::to_string(self).map_err(|e| ConfigError::Toml(e.to_string()))
@@ -187,6 +217,14 @@ impl Config {
             return refuse("loss.semantic", &self.loss.semantic, "a number of at least 0");
         }
         self.check_early()?;
+        if self.finish.average > self.epochs {
+            return refuse("finish.average", &self.finish.average, "at most epochs");
+        }
+        let least = if self.finish.average > 0 { 2 } else { 0 };
+        if self.finish.remeasure < least || self.finish.remeasure == 1 {
+            let expected = "at least 2, or 0 without finish.average (averaged weights need it)";
+            return refuse("finish.remeasure", &self.finish.remeasure, expected);
+        }
         check_training(&self.augment, &self.schedule, &self.validation)?;
         if let Err(error) = self.preprocess.check() {
             return refuse("preprocess", &error, "a recipe that can be carried out");

@@ -34,8 +34,24 @@ impl Compute {
 pub enum Mode {
     /// Uses the batch's statistics and updates the running ones.
     Train,
+    /// Uses the batch's statistics and makes the running ones the mean over this and so many earlier batches.
+    Measure {
+        /// How many batches were measured before.
+        earlier: u32,
+    },
     /// Uses the running statistics.
     Eval,
+}
+
+impl Mode {
+    /// Whether a batch's own statistics normalize it, and its share in the running ones.
+    fn statistics(self) -> (bool, f64) {
+        match self {
+            Self::Train => (true, BATCH_NORM_MOMENTUM),
+            Self::Measure { earlier } => (true, 1.0 / (f64::from(earlier) + 1.0)),
+            Self::Eval => (false, 0.0),
+        }
+    }
 }
 
 /// Why a network cannot be built or run.
@@ -189,16 +205,20 @@ impl Net {
                     groups as i64,
                 )?
             }
-            Op::BatchNorm { eps } => x.f_batch_norm(
-                Some(parameter("weight")),
-                Some(parameter("bias")),
-                Some(parameter("running_mean")),
-                Some(parameter("running_var")),
-                mode == Mode::Train,
-                BATCH_NORM_MOMENTUM,
-                f64::from(eps),
-                true,
-            )?,
+            Op::BatchNorm { eps } => {
+                let (of_batch, share) = mode.statistics();
+                x.f_batch_norm(
+                    Some(parameter("weight")),
+                    Some(parameter("bias")),
+                    Some(parameter("running_mean")),
+                    Some(parameter("running_var")),
+                    of_batch,
+                    share,
+                    f64::from(eps),
+                    true,
+                )?
+            }
+            Op::LeakyRelu { slope: 0.0 } => x.f_relu()?,
             // tch's leaky_relu takes no slope. Its backward formula, applied to x itself, is LeakyReLU in
             // value and gradient, and the fastest form of it on a CPU.
             Op::LeakyRelu { slope } => {

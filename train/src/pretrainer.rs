@@ -36,6 +36,8 @@ pub struct Pretrainer {
     /// Where the names of the classes lie, `[K, K]`, of length 1.
     names: Option<Tensor>,
     optimizer: Sgd,
+    /// The mean of what is learned over the steps that were averaged; empty before the first.
+    average: BTreeMap<String, Tensor>,
     /// Sums since they were last taken, kept on the device so that a step need not wait for it.
     loss_sum: Tensor,
     correct: Tensor,
@@ -65,9 +67,7 @@ impl Pretrainer {
                 to_tensor(tensor)?.f_to_device(compute.device)?.f_set_requires_grad(true)?;
             heads.insert(name, tensor);
         }
-        let learned =
-            net.learned().chain(heads.iter().map(|(name, tensor)| (name.as_str(), tensor)));
-        let optimizer = Sgd::new(config.optimizer, learned, momentum)?;
+        let optimizer = Sgd::new(config.optimizer, learned(&net, &heads), momentum)?;
         Ok(Self {
             optimizer,
             heads,
@@ -75,6 +75,7 @@ impl Pretrainer {
             label_smoothing: config.loss.label_smoothing,
             semantic: config.loss.semantic,
             names: None,
+            average: BTreeMap::new(),
             loss_sum: Tensor::f_zeros([], (Kind::Double, compute.device))?,
             correct: Tensor::f_zeros([], (Kind::Int64, compute.device))?,
             net,
@@ -85,6 +86,15 @@ impl Pretrainer {
     pub fn with_names(self, names: &Array2<f32>) -> Result<Self> {
         let names = to_tensor(&names.clone().into_dyn())?.f_to_device(self.net.compute().device)?;
         Ok(Self { names: Some(names), ..self })
+    }
+
+    /// The same with a mean of what is learned that is to be gone on with.
+    pub fn with_average(self, average: &Tensors) -> Result<Self> {
+        let device = self.net.compute().device;
+        let average = average.iter().map(|(name, tensor)| -> Result<_> {
+            Ok((name.clone(), to_tensor(tensor)?.f_to_device(device)?))
+        });
+        Ok(Self { average: average.collect::<Result<_>>()?, ..self })
     }
 
     /// The backbone.
@@ -103,6 +113,24 @@ impl Pretrainer {
         tch::no_grad(|| -> Result<()> {
             let _ = self.loss_sum.f_add_(&loss.f_detach()?.f_to_kind(Kind::Double)?)?;
             let _ = self.correct.f_add_(&correct)?;
+            Ok(())
+        })
+    }
+
+    /// Takes what is learned, as it is now, into its mean over this step and so many `earlier` ones.
+    pub fn average(&mut self, earlier: u64) -> Result<()> {
+        let share = 1.0 / (earlier + 1) as f64;
+        let Self { net, heads, average, .. } = self;
+        tch::no_grad(|| -> Result<()> {
+            for (name, tensor) in learned(net, heads) {
+                if let Some(mean) = average.get_mut(name) {
+                    let _ = mean.f_lerp_(tensor, share)?;
+                } else {
+                    let mut first = tensor.f_zeros_like()?;
+                    first.f_copy_(tensor)?;
+                    average.insert(name.to_owned(), first);
+                }
+            }
             Ok(())
         })
     }
@@ -193,11 +221,22 @@ impl Pretrainer {
         Ok(parameters)
     }
 
+    /// What the averaged steps learned, or the last step where none was averaged: a backbone of its own, and the heads.
+    pub fn averaged(&self) -> Result<(Net, Tensors)> {
+        let mut parameters = self.parameters()?;
+        parameters.extend(self.averages()?);
+        let heads = parameters.extract_if(.., |name, _| self.heads.contains_key(name)).collect();
+        Ok((Net::new(self.net.graph().clone(), &parameters, self.net.compute())?, heads))
+    }
+
+    /// The mean of what is learned over the steps that were averaged; empty before the first.
+    pub fn averages(&self) -> Result<Tensors> {
+        self.average.iter().map(|(name, mean)| Ok((name.clone(), to_array(mean)?))).collect()
+    }
+
     /// The gradient of every learned parameter; empty before the first backward pass.
     pub fn gradients(&self) -> Result<Tensors> {
-        let heads = self.heads.iter().map(|(name, tensor)| (name.as_str(), tensor));
-        let learned = self.net.learned().chain(heads);
-        learned
+        learned(&self.net, &self.heads)
             .filter(|(_, tensor)| tensor.grad().defined())
             .map(|(name, tensor)| Ok((name.to_owned(), to_array(&tensor.grad())?)))
             .collect()
@@ -207,6 +246,14 @@ impl Pretrainer {
     pub fn momentum(&self) -> Result<Tensors> {
         Ok(self.optimizer.momentum()?)
     }
+}
+
+/// What gradients change: a backbone's parameters and its heads'.
+fn learned<'a>(
+    net: &'a Net,
+    heads: &'a BTreeMap<String, Tensor>,
+) -> impl Iterator<Item = (&'a str, &'a Tensor)> {
+    net.learned().chain(heads.iter().map(|(name, tensor)| (name.as_str(), tensor)))
 }
 
 /// Pictures that were turned, what they show, and by how many quarter turns.

@@ -18,12 +18,13 @@ fn sample() -> Checkpoint {
     ];
     let parameters = architecture.graph().parameters().unwrap();
     let learned = parameters.iter().filter(|p| p.role.is_learned());
-    let momentum = learned.map(|p| zeros(&p.name, &p.shape)).chain(heads.clone()).collect();
+    let momentum: Tensors =
+        learned.map(|p| zeros(&p.name, &p.shape)).chain(heads.clone()).collect();
     Checkpoint {
         preprocess: Preprocess::paper(32),
         classes: ["fig", "apple", "pear"].map(str::to_owned).to_vec(),
         parameters: parameters.iter().map(|p| zeros(&p.name, &p.shape)).chain(heads).collect(),
-        training: Some(Training { momentum, progress: progress() }),
+        training: Some(Training { average: momentum.clone(), momentum, progress: progress() }),
         provenance: Provenance::default(),
         architecture,
     }

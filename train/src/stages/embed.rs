@@ -1,4 +1,4 @@
-//! Embeddings of whole classes with a trained network.
+//! Whole pictures, un-augmented, through a trained network: what they are embedded to, and what normalizations see of them.
 
 use anyhow::{Context, Result};
 use ndarray::{Array2, Array4, ArrayD, ArrayView4};
@@ -33,15 +33,10 @@ pub fn embed(
     preprocess: &Preprocess,
     classes: usize,
 ) -> Result<Vec<Array2<f32>>> {
-    let size = pictures.size;
     let mut rows: Vec<Vec<f32>> = vec![Vec::new(); classes];
     let all: Vec<usize> = (0..pictures.len()).collect();
     for chosen in all.chunks(BATCH) {
-        let mut image = vec![0.0; chosen.len() * 3 * size * size];
-        for (out, &index) in image.chunks_exact_mut(3 * size * size).zip(chosen) {
-            preprocess.normalize(pictures.rgb(index), out);
-        }
-        let image = Array4::from_shape_vec((chosen.len(), 3, size, size), image)?;
+        let image = prepared(pictures, preprocess, chosen)?;
         let embeddings = tch::no_grad(|| forward(net, image.view(), preprocess))?;
         for (row, &index) in embeddings.outer_iter().zip(chosen) {
             rows[pictures.labels[index]].extend(row.iter());
@@ -51,4 +46,36 @@ pub fn embed(
     rows.into_iter()
         .map(|values| Ok(Array2::from_shape_vec((values.len() / width.max(1), width), values)?))
         .collect()
+}
+
+/// Makes the running statistics of a network's normalizations the means over the chosen pictures' looks ("precise" batch
+/// normalization, Wu and Johnson 2021): those of a training are of the last few batches, turned, cropped and coloured.
+pub fn measure_normalizations(
+    net: &Net,
+    pictures: &Pictures,
+    preprocess: &Preprocess,
+    chosen: &[usize],
+) -> Result<()> {
+    // All as large as can be alike: every batch counts the same.
+    let batches = chosen.len().div_ceil(BATCH).max(1);
+    let mut earlier = 0;
+    for chosen in chosen.chunks(chosen.len().div_ceil(batches).max(1)) {
+        let image = prepared(pictures, preprocess, chosen)?;
+        for look in preprocess.looks(image.view()) {
+            let look = to_tensor(&look.to_owned().into_dyn())?;
+            tch::no_grad(|| net.forward(&[("image", &look)], Mode::Measure { earlier }))?;
+            earlier += 1;
+        }
+    }
+    Ok(())
+}
+
+/// The chosen pictures as a network's input, `[n, 3, h, w]`.
+fn prepared(pictures: &Pictures, preprocess: &Preprocess, chosen: &[usize]) -> Result<Array4<f32>> {
+    let size = pictures.size;
+    let mut image = vec![0.0; chosen.len() * 3 * size * size];
+    for (out, &index) in image.chunks_exact_mut(3 * size * size).zip(chosen) {
+        preprocess.normalize(pictures.rgb(index), out);
+    }
+    Ok(Array4::from_shape_vec((chosen.len(), 3, size, size), image)?)
 }

@@ -17,7 +17,7 @@ use models::hex;
 use models::tensors::Tensors;
 use ndarray::Array2;
 
-use super::embed::embed;
+use super::embed::{embed, measure_normalizations};
 use super::golden::golden;
 use super::teachers::known_as;
 use crate::augment::epoch_order;
@@ -25,7 +25,7 @@ use crate::config::{Config, Validation};
 use crate::error::BadInput;
 use crate::loader::{Loader, LoaderConfig, Pictures};
 use crate::metrics::{EpochMetrics, Metrics, progress_bar};
-use crate::net::Compute;
+use crate::net::{Compute, Net};
 use crate::pretrainer::{Pretrainer, initial_parameters};
 use crate::run::Run;
 
@@ -66,14 +66,15 @@ pub fn pretrain(
     let told = names.as_ref().map(|names| hex::sha256(&bytes(names)));
     let fingerprint = [data.fingerprint.as_str(), told.as_deref().unwrap_or_default()].concat();
     let start = fresh_progress(config, &fingerprint, compute)?;
-    let State { parameters, momentum, progress, notes } = match begin {
+    let State { parameters, momentum, average, progress, notes } = match begin {
         Begin::Resume => saved_state(run, start)?,
         Begin::Random => State::random(config, data.classes.len(), start)?,
         Begin::From(other) => {
             State::random(config, data.classes.len(), start)?.with_backbone(config, &other)?
         }
     };
-    let mut network = Pretrainer::new(config, &parameters, &momentum, compute)?;
+    let mut network =
+        Pretrainer::new(config, &parameters, &momentum, compute)?.with_average(&average)?;
     if let Some(names) = names {
         network = network.with_names(&names)?;
     }
@@ -136,6 +137,9 @@ impl Pretraining<'_> {
             let step = epoch * batches + self.progress.batch;
             let rate = self.config.schedule.rate(step, batches, self.config.epochs);
             self.network.step(&batch, rate)?;
+            if let Some(earlier) = self.config.averaged(epoch, self.progress.batch, batches) {
+                self.network.average(earlier)?;
+            }
             self.progress.batch += 1;
             bar.inc(batch_size);
             if stop.load(Ordering::Relaxed) {
@@ -152,7 +156,9 @@ impl Pretraining<'_> {
         let (epoch, batches) = (self.progress.epoch + 1, self.progress.batch);
         let pictures = batches * self.config.batch_size as u64;
         let step = epoch * batches;
-        let validation = self.validate(epoch)?;
+        let finished = self.is_judged(epoch).then(|| self.finished()).transpose()?;
+        let validation =
+            finished.as_ref().map(|(net, _)| self.validate(net)).transpose()?.flatten();
         self.metrics.finish_epoch(EpochMetrics {
             epoch,
             step,
@@ -166,35 +172,55 @@ impl Pretraining<'_> {
         })?;
         let done = self.progress.clone();
         self.progress = Progress { epoch, batch: 0, loss_sum: 0.0, correct: 0, ..done };
-        self.keep_best(validation.map(|v| v.0))?;
+        if let Some((net, heads)) = finished {
+            self.keep_best(validation.map(|v| v.0), &net, heads)?;
+        }
         self.save()
     }
 
-    /// Accuracy and CI95 of the validation episodes, where the epoch has any.
-    fn validate(&self, epoch: u64) -> Result<Option<(f64, f64)>> {
+    /// Whether an epoch's weights are judged: without validation classes all are, and the newest is the best that is known.
+    fn is_judged(&self, epoch: u64) -> bool {
+        let every = self.config.validation.every;
+        epoch.is_multiple_of(every) || epoch == self.config.epochs || self.data.val_classes == 0
+    }
+
+    /// The weights that are judged and kept: averaged and with normalizations measured anew, as the settings say.
+    fn finished(&self) -> Result<(Net, Tensors)> {
+        let (net, heads) = self.network.averaged()?;
+        let pictures = self.config.finish.remeasure.min(self.data.base.len());
+        if pictures > 0 {
+            let order = epoch_order(self.progress.seed, 0, self.data.base.len());
+            let chosen: Vec<usize> =
+                order[..pictures].iter().map(|&index| index as usize).collect();
+            measure_normalizations(&net, &self.data.base, &self.config.preprocess, &chosen)?;
+        }
+        Ok((net, heads))
+    }
+
+    /// Accuracy and CI95 of the validation episodes, where there are validation classes.
+    fn validate(&self, net: &Net) -> Result<Option<(f64, f64)>> {
         let v = &self.config.validation;
-        let is_due = epoch.is_multiple_of(v.every) || epoch == self.config.epochs;
-        if !is_due || self.data.val_classes == 0 {
+        let Data { val, val_classes, .. } = &self.data;
+        if *val_classes == 0 {
             return Ok(None);
         }
-        let Data { val, val_classes, .. } = &self.data;
-        let embeddings = embed(self.network.net(), val, &self.config.preprocess, *val_classes)?;
+        let embeddings = embed(net, val, &self.config.preprocess, *val_classes)?;
         let outcome = evaluate(&embeddings, spec(v), v.episodes, v.seed).context("validation")?;
         Ok(Some((outcome.accuracy, outcome.ci95)))
     }
 
-    fn keep_best(&mut self, accuracy: Option<f64>) -> Result<()> {
-        // Without validation classes the newest is the best that is known.
+    fn keep_best(&mut self, accuracy: Option<f64>, net: &Net, heads: Tensors) -> Result<()> {
         let is_best = match (accuracy, self.progress.best_accuracy) {
             (Some(accuracy), Some(best)) => accuracy > best,
-            (Some(_), None) => true,
-            (None, _) => self.data.val_classes == 0,
+            _ => true,
         };
         if !is_best {
             return Ok(());
         }
         self.progress.best_accuracy = accuracy;
-        let best = Checkpoint { training: None, ..self.checkpoint()? };
+        let mut parameters = net.tensors()?;
+        parameters.extend(heads);
+        let best = Checkpoint { parameters, training: None, ..self.checkpoint()? };
         self.run.write(&self.run.best(), &best)?;
         self.run.write_golden(&golden(&best)?)
     }
@@ -215,6 +241,7 @@ impl Pretraining<'_> {
             parameters: self.network.parameters()?,
             training: Some(Training {
                 momentum: self.network.momentum()?,
+                average: self.network.averages()?,
                 progress: self.progress.clone(),
             }),
             provenance: Provenance {
@@ -299,6 +326,7 @@ pub fn fresh_progress(config: &Config, data: &str, compute: Compute) -> Result<P
 struct State {
     parameters: Tensors,
     momentum: Tensors,
+    average: Tensors,
     progress: Progress,
     /// What a user of the weights should know of their past.
     notes: String,
@@ -307,7 +335,8 @@ struct State {
 impl State {
     fn random(config: &Config, classes: usize, progress: Progress) -> Result<Self> {
         let parameters = initial_parameters(config, classes)?;
-        Ok(Self { parameters, momentum: Tensors::new(), progress, notes: String::new() })
+        let (momentum, average) = Default::default();
+        Ok(Self { parameters, momentum, average, progress, notes: String::new() })
     }
 
     /// The same with the backbone of another run.
@@ -331,7 +360,7 @@ impl State {
 fn saved_state(run: &Run, start: Progress) -> Result<State> {
     let path = run.last();
     let checkpoint = run.read(&path)?;
-    let Some(Training { momentum, progress }) = checkpoint.training else {
+    let Some(Training { momentum, average, progress }) = checkpoint.training else {
         let text = format!("{} holds no training state: nothing can be resumed", path.display());
         bail!(BadInput(text));
     };
@@ -347,5 +376,5 @@ fn saved_state(run: &Run, start: Progress) -> Result<State> {
     let with_precision = format!("resume with --precision {}", progress.precision);
     same("in another precision", progress.precision == start.precision, with_precision)?;
     let (parameters, notes) = (checkpoint.parameters, checkpoint.provenance.notes);
-    Ok(State { parameters, momentum, progress, notes })
+    Ok(State { parameters, momentum, average, progress, notes })
 }
