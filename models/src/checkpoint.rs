@@ -1,7 +1,8 @@
 //! A trained network, with or without the state that training needs to go on.
 //!
 //! One safetensors file: the network's parameters under their own names, the optimizer's momentum under
-//! `momentum.<name>`, averaged parameters under `average.<name>`, and everything else as JSON in the file's metadata. `docs/formats.md` has the table.
+//! `momentum.<name>`, averaged parameters under `average.<name>`, and everything else as JSON in the file's metadata.
+//! `docs/formats.md` has the table.
 
 use std::collections::BTreeMap;
 

@@ -189,12 +189,14 @@ impl Net {
     fn apply(&self, node: &Node, read: &[&Tensor], mode: Mode) -> Result<Tensor, NetError> {
         let x = read[0];
         let parameter = |suffix: &str| &self.parameters[&node.parameter(suffix)];
+        // The cast is part of the differentiated computation: fp32 masters get fp32 gradients.
+        let cast = |suffix: &str| parameter(suffix).f_to_kind(self.compute.kind);
+        let weight_and_bias = |bias: bool| -> Result<_, TchError> {
+            Ok((cast("weight")?, bias.then(|| cast("bias")).transpose()?))
+        };
         Ok(match node.op {
             Op::Conv2d { stride, padding, groups, bias, .. } => {
-                // The cast is part of the differentiated computation: fp32 masters get fp32 gradients.
-                let weight = parameter("weight").f_to_kind(self.compute.kind)?;
-                let bias =
-                    bias.then(|| parameter("bias").f_to_kind(self.compute.kind)).transpose()?;
+                let (weight, bias) = weight_and_bias(bias)?;
                 let (x, even) = padded(x, padding)?;
                 x.f_conv2d(
                     &weight,
@@ -205,19 +207,7 @@ impl Net {
                     groups as i64,
                 )?
             }
-            Op::BatchNorm { eps } => {
-                let (of_batch, share) = mode.statistics();
-                x.f_batch_norm(
-                    Some(parameter("weight")),
-                    Some(parameter("bias")),
-                    Some(parameter("running_mean")),
-                    Some(parameter("running_var")),
-                    of_batch,
-                    share,
-                    f64::from(eps),
-                    true,
-                )?
-            }
+            Op::BatchNorm { eps } => self.normalized(node, x, eps, mode)?,
             Op::LeakyRelu { slope: 0.0 } => x.f_relu()?,
             // tch's leaky_relu takes no slope. Its backward formula, applied to x itself, is LeakyReLU in
             // value and gradient, and the fastest form of it on a CPU.
@@ -230,9 +220,7 @@ impl Net {
             }
             Op::GlobalAveragePool => x.f_mean_dim([2i64, 3].as_slice(), false, Kind::Float)?,
             Op::Linear { bias, .. } => {
-                let weight = parameter("weight").f_to_kind(self.compute.kind)?;
-                let bias =
-                    bias.then(|| parameter("bias").f_to_kind(self.compute.kind)).transpose()?;
+                let (weight, bias) = weight_and_bias(bias)?;
                 x.f_linear(&weight, bias.as_ref())?
             }
             // The first axis is the batch's.
@@ -249,6 +237,27 @@ impl Net {
                 x.f_fake_quantize_per_tensor_affine(f64::from(scale), zero, least, greatest)?
             }
         })
+    }
+    /// Batch normalization by the statistics that `mode` says.
+    fn normalized(
+        &self,
+        node: &Node,
+        x: &Tensor,
+        eps: f32,
+        mode: Mode,
+    ) -> Result<Tensor, TchError> {
+        let parameter = |suffix: &str| Some(&self.parameters[&node.parameter(suffix)]);
+        let (of_batch, share) = mode.statistics();
+        x.f_batch_norm(
+            parameter("weight"),
+            parameter("bias"),
+            parameter("running_mean"),
+            parameter("running_var"),
+            of_batch,
+            share,
+            f64::from(eps),
+            true,
+        )
     }
 }
 

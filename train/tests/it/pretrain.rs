@@ -38,6 +38,14 @@ fn scene() -> Scene {
     }
 }
 
+/// Keeps the mean over the last epochs, which alone is judged.
+fn averaging(epochs: u64) -> Scene {
+    let mut scene = scene();
+    scene.config.finish = Finish { average: epochs, remeasure: 40 };
+    scene.config.validation.every = scene.config.epochs;
+    scene
+}
+
 impl Scene {
     fn train(&self, run: &Run, resume: bool, stop: bool) -> Ending {
         let begin = if resume { Begin::Resume } else { Begin::Random };
@@ -137,9 +145,7 @@ fn each_part_of_the_saved_state_matters() {
 #[test]
 fn what_is_kept_is_the_mean_over_the_last_epochs_steps() {
     tch::set_num_threads(1);
-    let mut scene = scene();
-    scene.config.finish = Finish { average: 1, remeasure: 40 };
-    scene.config.validation.every = 3;
+    let scene = averaging(1);
     let weight = |parameters: &models::tensors::Tensors| parameters["layer4.conv3.weight"].clone();
     let mut steps = Vec::new();
     let run = scene.interrupted("resumed", |batches, checkpoint| {
@@ -162,9 +168,7 @@ fn what_is_kept_is_the_mean_over_the_last_epochs_steps() {
 #[test]
 fn a_resumed_training_finishes_as_the_uninterrupted_one() {
     tch::set_num_threads(1);
-    let mut scene = scene();
-    scene.config.finish = Finish { average: 2, remeasure: 40 };
-    scene.config.validation.every = 3;
+    let scene = averaging(2);
     let whole = scene.uninterrupted();
     let resumed = scene.interrupted("resumed", |_, _| {});
     assert_eq!(curve(&whole), curve(&resumed));
