@@ -10,10 +10,6 @@ use crate::config::{Completion, CompletionLoss};
 use crate::net::{Mode, Net, NetError, to_tensor};
 use crate::optimizer::Optimizer;
 
-/// Samples that go through the network together, sorted by their attributes: those with few are not padded as those with
-/// many are.
-const PART: usize = 64;
-
 /// What a network learns from, besides prototypes.
 #[derive(Debug)]
 pub struct Material {
@@ -29,9 +25,8 @@ pub struct Material {
 
 /// A ProtoComNet with its optimizer and everything that its inputs are made of.
 ///
-/// The network runs in pieces, each on as many rows as it has different ones: attributes are encoded once for each sample that
-/// has them, as each has noise of its own, their words go through the aggregator's first layer once for all samples, and what
-/// is left, which is cheap, runs on padded rows.
+/// The network runs in pieces, each on as many rows as it has different ones: what is of a sample once for each sample, what is
+/// of an attribute and a sample, as each has noise of its own, once for each such pair, and the words of attributes once for all.
 #[derive(Debug)]
 pub struct CompleterLearner {
     net: Net,
@@ -51,14 +46,6 @@ pub struct CompleterLearner {
     attribute_word: Tensor,
     /// `[K, s]`
     target: Tensor,
-}
-
-/// What samples read of their attributes.
-struct Terms {
-    /// Encoded, a row for every attribute of every sample, one after the other, and one more that stands in for none.
-    encoded: Tensor,
-    /// What the aggregator's first layer makes of the attributes' words, `[A, d]`.
-    word: Tensor,
 }
 
 impl CompleterLearner {
@@ -108,22 +95,8 @@ impl CompleterLearner {
         classes: &[i64],
         learning_rate: f64,
     ) -> Result<f64, NetError> {
-        let attributes = |sample: &usize| &self.attributes[classes[*sample] as usize];
-        let mut samples: Vec<usize> = (0..classes.len()).collect();
-        samples.sort_by_key(|sample| attributes(sample).len());
-        let terms = self.terms(samples.iter().flat_map(attributes).copied())?;
-        let mut first = 0;
-        let mut completed = Vec::new();
-        for part in samples.chunks(PART) {
-            let rows: Vec<i64> = part.iter().map(|&sample| sample as i64).collect();
-            let prototype = prototype.f_index_select(0, &self.positions(&rows)?)?;
-            let classes: Vec<i64> = part.iter().map(|&sample| classes[sample]).collect();
-            completed.push(self.complete(&prototype, &classes, &terms, first)?);
-            first += part.iter().map(|sample| attributes(sample).len()).sum::<usize>();
-        }
-        let classes: Vec<i64> = samples.iter().map(|&sample| classes[sample]).collect();
-        let target = self.target.f_index_select(0, &self.positions(&classes)?)?;
-        let completed = Tensor::f_cat(&completed, 0)?;
+        let target = self.target.f_index_select(0, &self.positions(classes)?)?;
+        let completed = self.complete(prototype, classes)?;
         let loss = match self.loss {
             CompletionLoss::SquaredError => completed.f_mse_loss(&target, Reduction::Mean)?,
             CompletionLoss::Cosine => {
@@ -131,75 +104,61 @@ impl CompleterLearner {
                 1.0 - cosine.f_mean(Kind::Float)?
             }
         };
-        loss.f_backward()?;
-        self.optimizer.step(learning_rate)?;
+        self.optimizer.descend(&loss, learning_rate)?;
         Ok(loss.double_value(&[]))
     }
 
-    /// Encodes these attributes, each for one sample.
-    fn terms(&self, attributes: impl Iterator<Item = i64>) -> Result<Terms, NetError> {
-        // Samples without attributes, and padding, read the last row, whose weight is 0.
-        let attributes: Vec<i64> = attributes.chain([0]).collect();
-        let rows = self.positions(&attributes)?;
-        let mut attribute = self.attribute.f_index_select(0, &rows)?;
-        if self.noise {
-            // Fresh for every sample, as in the published code.
-            let std = self.std.f_index_select(0, &rows)?;
-            attribute = attribute.f_addcmul(&std, &std.f_randn_like()?)?;
+    /// Completes prototypes `[n, s]` of these classes.
+    fn complete(&self, prototype: &Tensor, classes: &[i64]) -> Result<Tensor, NetError> {
+        // A row for every attribute of every sample, `t` in all.
+        let (mut sample, mut attribute) = (Vec::new(), Vec::new());
+        for (at, &class) in classes.iter().enumerate() {
+            let own = &self.attributes[class as usize];
+            sample.extend(repeat_n(at as i64, own.len()));
+            attribute.extend(own);
         }
-        let one = |given: (&str, &Tensor), wanted: &str| -> Result<Tensor, NetError> {
-            Ok(self
-                .net
-                .values(&[given], &[wanted], Mode::Train)?
-                .swap_remove(0)
-                .f_squeeze_dim(0)?)
-        };
-        Ok(Terms {
-            encoded: one(("attribute", &attribute.f_unsqueeze(0)?), "encoder.attribute")?,
-            word: one(("attribute_word", &self.attribute_word), "aggregator.term")?,
-        })
+        let (sample, attribute) = (self.positions(&sample)?, self.positions(&attribute)?);
+        let class_word = self.class_word.f_index_select(0, &self.positions(classes)?)?;
+        let of_samples = [("prototype", prototype), ("class_word", &class_word)];
+        let pair = self.value(&of_samples, "aggregator.pair")?;
+        let weights = self.weights(&pair.f_index_select(0, &sample)?, &attribute)?;
+        let weighted = self.encoded(&attribute)?.f_mul(&weights)?;
+        let size = [prototype.size()[0], weighted.size()[1]];
+        let attributes = weighted.f_new_zeros(size, (Kind::Float, weighted.device()))?;
+        let attributes = attributes.f_index_add(0, &sample, &weighted)?;
+        let [prototype, class_word] = of_samples;
+        let given =
+            [prototype, class_word, ("aggregator.pair", &pair), ("attributes", &attributes)];
+        self.value(&given, "completed")
     }
 
-    /// Completes prototypes `[n, s]` of these classes, whose attributes begin at row `first` of `terms.encoded`.
-    fn complete(
-        &self,
-        prototype: &Tensor,
-        classes: &[i64],
-        terms: &Terms,
-        first: usize,
-    ) -> Result<Tensor, NetError> {
-        let none = terms.encoded.size()[0] - 1;
-        let of_classes = || classes.iter().map(|&class| &self.attributes[class as usize]);
-        let width = of_classes().map(Vec::len).max().unwrap_or(0).max(1);
-        let (mut encoded, mut word, mut mask) = (Vec::new(), Vec::new(), Vec::new());
-        let mut next = first as i64;
-        for attributes in of_classes() {
-            let padding = width - attributes.len();
-            encoded.extend((next..).take(attributes.len()).chain(repeat_n(none, padding)));
-            word.extend(attributes.iter().copied().chain(repeat_n(0, padding)));
-            mask.extend(repeat_n(1_f32, attributes.len()).chain(repeat_n(0.0, padding)));
-            next += attributes.len() as i64;
-        }
-        let shape = [classes.len() as i64, width as i64, -1];
-        let padded = |table: &Tensor, rows: &[i64]| -> Result<Tensor, TchError> {
-            table.f_index_select(0, &self.positions(rows)?)?.f_view(shape)
+    /// How much each attribute counts, `[t, 1]`, with what is known of its sample, `[t, d]`.
+    fn weights(&self, pair: &Tensor, attribute: &Tensor) -> Result<Tensor, NetError> {
+        let words = self.value(&[("attribute_word", &self.attribute_word)], "aggregator.term")?;
+        // To the network each of them is a sample with one attribute.
+        let word = words.f_squeeze_dim(0)?.f_index_select(0, attribute)?.f_unsqueeze(1)?;
+        let mask = pair.f_new_ones([pair.size()[0], 1], (Kind::Float, pair.device()))?;
+        let mask = match self.knowledge_dropout {
+            0.0 => mask,
+            dropout => mask.f_empty_like()?.f_bernoulli_float_(1.0 - dropout)?,
         };
-        let mut mask = Tensor::f_from_slice(&mask)?
-            .f_view([shape[0], shape[1]])?
-            .f_to_device(self.target.device())?;
-        if self.knowledge_dropout > 0.0 {
-            let kept = mask.f_empty_like()?.f_bernoulli_float_(1.0 - self.knowledge_dropout)?;
-            mask = mask.f_mul(&kept)?;
+        let given = [("aggregator.pair", pair), ("aggregator.term", &word), ("mask", &mask)];
+        self.value(&given, "weights")
+    }
+
+    /// What attributes look like, each with noise of its own as in the published code, encoded: `[t, s / 2]`.
+    fn encoded(&self, attribute: &Tensor) -> Result<Tensor, NetError> {
+        let mut look = self.attribute.f_index_select(0, attribute)?;
+        if self.noise {
+            let std = self.std.f_index_select(0, attribute)?;
+            look = look.f_addcmul_(&std, &std.f_randn_like()?)?;
         }
-        let class_word = self.class_word.f_index_select(0, &self.positions(classes)?)?;
-        let given = [
-            ("prototype", prototype),
-            ("class_word", &class_word),
-            ("encoder.attribute", &padded(&terms.encoded, &encoded)?),
-            ("aggregator.term", &padded(&terms.word, &word)?),
-            ("mask", &mask),
-        ];
-        Ok(self.net.values(&given, &["completed"], Mode::Train)?.swap_remove(0))
+        let encoded = self.value(&[("attribute", &look.f_unsqueeze(0)?)], "encoder.attribute")?;
+        Ok(encoded.f_squeeze_dim(0)?)
+    }
+
+    fn value(&self, given: &[(&str, &Tensor)], wanted: &str) -> Result<Tensor, NetError> {
+        Ok(self.net.values(given, &[wanted], Mode::Train)?.swap_remove(0))
     }
 
     fn positions(&self, rows: &[i64]) -> Result<Tensor, TchError> {

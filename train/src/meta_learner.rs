@@ -96,6 +96,8 @@ pub struct MetaLearner {
     completer: Net,
     scale: Tensor,
     optimizer: Sgd,
+    /// Of what was learned since the last step, in the optimizer's order; none right after it.
+    gradients: Vec<Tensor>,
 }
 
 impl MetaLearner {
@@ -138,7 +140,7 @@ impl MetaLearner {
             learned.iter().map(|(name, tensor)| (name.as_str(), tensor)),
             momentum,
         )?;
-        Ok(Self { backbone, completer, scale, optimizer })
+        Ok(Self { backbone, completer, scale, optimizer, gradients: Vec::new() })
     }
 
     /// The parameters that a learner of these networks begins with.
@@ -172,7 +174,7 @@ impl MetaLearner {
     /// # Shapes
     /// `support` `[n, k, s]`; `query` `[n * q, s]`, a class after the other.
     pub fn learn(
-        &self,
+        &mut self,
         support: &Tensor,
         query: &Tensor,
         terms: &Terms,
@@ -184,15 +186,32 @@ impl MetaLearner {
         let labels = Tensor::f_from_slice(&labels)?.f_to_device(query.device())?;
         let loss =
             logits.f_cross_entropy_loss(&labels, None::<&Tensor>, Reduction::Mean, -100, 0.0)?;
-        loss.f_multiply_scalar(share)?.f_backward()?;
+        self.add_gradients(&loss.f_multiply_scalar(share)?)?;
         let right = logits.f_argmax(1, false)?.f_eq_tensor(&labels)?.f_sum(Kind::Int64)?;
         let right = right.int64_value(&[]) as f64 / n_queries as f64;
         Ok((loss.double_value(&[]), right))
     }
 
-    /// Moves all parameters along the gradients that were added.
+    fn add_gradients(&mut self, loss: &Tensor) -> Result<(), TchError> {
+        let gradients = self.optimizer.gradients(loss)?;
+        if self.gradients.is_empty() {
+            self.gradients = gradients;
+            return Ok(());
+        }
+        for (sum, gradient) in self.gradients.iter_mut().zip(gradients) {
+            match (sum.defined(), gradient.defined()) {
+                (true, true) => *sum = sum.f_add(&gradient)?,
+                (false, true) => *sum = gradient,
+                (_, false) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves all parameters along the gradients that were added, and forgets these.
     pub fn step(&mut self, learning_rate: f64) -> Result<(), NetError> {
-        Ok(self.optimizer.step(learning_rate)?)
+        let gradients = std::mem::take(&mut self.gradients);
+        Ok(self.optimizer.step(&gradients, learning_rate)?)
     }
 
     /// All parameters: `backbone.*`, `completer.*` and `scale`.

@@ -52,8 +52,20 @@ impl Sgd {
         Ok(optimizer)
     }
 
-    /// Moves every parameter by its gradient, and clears the gradients.
-    pub fn step(&mut self, learning_rate: f64) -> Result<(), TchError> {
+    /// Moves every parameter by its gradient of a loss.
+    pub fn descend(&mut self, loss: &Tensor, learning_rate: f64) -> Result<(), TchError> {
+        let gradients = self.gradients(loss)?;
+        self.step(&gradients, learning_rate)
+    }
+
+    /// The gradients of a loss, one for each parameter; undefined where the loss does not depend on it.
+    pub fn gradients(&self, loss: &Tensor) -> Result<Vec<Tensor>, TchError> {
+        let parameters: Vec<&Tensor> = self.parameters.iter().map(|(_, tensor)| tensor).collect();
+        gradients(loss, &parameters)
+    }
+
+    /// Moves every parameter by its gradient, in the order of [`Sgd::gradients`].
+    pub fn step(&mut self, gradients: &[Tensor], learning_rate: f64) -> Result<(), TchError> {
         let SgdConfig { momentum, weight_decay } = self.config;
         let device = self.parameters.first().map_or(Device::Cpu, |(_, first)| first.device());
         // As tensors: `addcmul` then does in one pass over memory what takes two otherwise.
@@ -61,18 +73,16 @@ impl Sgd {
         let (decay, momentum, rate) =
             (number(weight_decay)?, number(momentum)?, number(-learning_rate)?);
         tch::no_grad(|| {
-            for (name, parameter) in &mut self.parameters {
-                let mut gradient = parameter.f_grad()?;
-                if !gradient.defined() {
+            for ((name, parameter), gradient) in self.parameters.iter_mut().zip(gradients) {
+                let Some(buffer) = self.momentum.get_mut(name).filter(|_| gradient.defined())
+                else {
                     continue;
-                }
-                let Some(buffer) = self.momentum.get_mut(name) else { continue };
-                let _ = gradient.f_addcmul_(parameter, &decay)?;
+                };
+                let mut gradient = gradient.f_addcmul(parameter, &decay)?;
                 let old = buffer.shallow_clone();
                 let _ = gradient.f_addcmul_out(buffer, &old, &momentum)?;
                 let _ = gradient.f_addcmul_(buffer, &momentum)?;
                 let _ = parameter.f_addcmul_(&gradient, &rate)?;
-                parameter.zero_grad();
             }
             Ok(())
         })
@@ -112,17 +122,16 @@ impl AdamW {
         Ok(Self { weight_decay, steps: 0, parameters })
     }
 
-    /// Moves every parameter by its gradient, and clears the gradients.
-    pub fn step(&mut self, learning_rate: f64) -> Result<(), TchError> {
+    /// Moves every parameter by its gradient of a loss.
+    pub fn descend(&mut self, loss: &Tensor, learning_rate: f64) -> Result<(), TchError> {
+        let parameters: Vec<&Tensor> = self.parameters.iter().map(|[tensor, ..]| tensor).collect();
+        let gradients = gradients(loss, &parameters)?;
         self.steps += 1;
         let (one, two) = BETAS;
         let corrected = |beta: f64| 1.0 - beta.powi(self.steps);
         tch::no_grad(|| {
-            for [parameter, mean, square] in &mut self.parameters {
-                let gradient = parameter.f_grad()?;
-                if !gradient.defined() {
-                    continue;
-                }
+            let moved = self.parameters.iter_mut().zip(gradients);
+            for ([parameter, mean, square], gradient) in moved.filter(|(_, g)| g.defined()) {
                 let _ = parameter.f_multiply_scalar_(1.0 - learning_rate * self.weight_decay)?;
                 let _ = mean.f_lerp_(&gradient, 1.0 - one)?;
                 let _ = square.f_lerp_(&gradient.f_square()?, 1.0 - two)?;
@@ -131,11 +140,15 @@ impl AdamW {
                 let move_by = mean.f_div(&scale)?;
                 let rate = learning_rate / corrected(one);
                 let _ = parameter.f_add_(&move_by.f_multiply_scalar(-rate)?)?;
-                parameter.zero_grad();
             }
             Ok(())
         })
     }
+}
+
+/// Gradients as they are, rather than added to what a parameter keeps: that would be cleared and added to once more a step.
+fn gradients(loss: &Tensor, parameters: &[&Tensor]) -> Result<Vec<Tensor>, TchError> {
+    Tensor::f_run_backward(&[loss], parameters, false, false)
 }
 
 /// Either optimizer.
@@ -148,11 +161,11 @@ pub enum Optimizer {
 }
 
 impl Optimizer {
-    /// Moves every parameter by its gradient, and clears the gradients.
-    pub fn step(&mut self, learning_rate: f64) -> Result<(), TchError> {
+    /// Moves every parameter by its gradient of a loss.
+    pub fn descend(&mut self, loss: &Tensor, learning_rate: f64) -> Result<(), TchError> {
         match self {
-            Self::Sgd(sgd) => sgd.step(learning_rate),
-            Self::AdamW(adam) => adam.step(learning_rate),
+            Self::Sgd(sgd) => sgd.descend(loss, learning_rate),
+            Self::AdamW(adam) => adam.descend(loss, learning_rate),
         }
     }
 }

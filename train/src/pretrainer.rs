@@ -108,8 +108,7 @@ impl Pretrainer {
         let image = pictures_to_tensor(&batch.image, batch.size)?;
         let label = Tensor::f_from_slice(&batch.label)?.f_to_device(device)?;
         let (loss, correct) = self.loss(&image.f_to_device(device)?, &label)?;
-        loss.f_backward()?;
-        self.optimizer.step(learning_rate)?;
+        self.optimizer.descend(&loss, learning_rate)?;
         tch::no_grad(|| -> Result<()> {
             let _ = self.loss_sum.f_add_(&loss.f_detach()?.f_to_kind(Kind::Double)?)?;
             let _ = self.correct.f_add_(&correct)?;
@@ -234,11 +233,13 @@ impl Pretrainer {
         self.average.iter().map(|(name, mean)| Ok((name.clone(), to_array(mean)?))).collect()
     }
 
-    /// The gradient of every learned parameter; empty before the first backward pass.
-    pub fn gradients(&self) -> Result<Tensors> {
+    /// The gradient of a loss by every learned parameter that it depends on.
+    pub fn gradients(&self, loss: &Tensor) -> Result<Tensors> {
+        let gradients = self.optimizer.gradients(loss)?;
         learned(&self.net, &self.heads)
-            .filter(|(_, tensor)| tensor.grad().defined())
-            .map(|(name, tensor)| Ok((name.to_owned(), to_array(&tensor.grad())?)))
+            .zip(&gradients)
+            .filter(|(_, gradient)| gradient.defined())
+            .map(|((name, _), gradient)| Ok((name.to_owned(), to_array(gradient)?)))
             .collect()
     }
 

@@ -79,7 +79,6 @@ fn protocomnet_learns_as_an_independent_implementation() {
         assert_near("completed", &outputs[0], &file.floats["completed"]);
         first.backward();
         assert_close("gradient", &gradients(&net), &named(&file, "grad."), 1e-4);
-        net.learned().for_each(|(_, parameter)| drop(parameter.grad().zero_()));
 
         let config = SgdConfig { momentum: 0.9, weight_decay: 5e-4 };
         let mut sgd = Sgd::new(config, net.learned(), &Tensors::new()).unwrap();
@@ -87,8 +86,7 @@ fn protocomnet_learns_as_an_independent_implementation() {
             let (loss, _) = loss();
             let got = loss.double_value(&[]) as f32;
             assert!((got - expected).abs() <= 1e-4 * expected, "{name} {step}: {got} {expected}");
-            loss.backward();
-            sgd.step(0.1).unwrap();
+            sgd.descend(&loss, 0.1).unwrap();
         }
     }
 }
