@@ -65,7 +65,7 @@ fn kind(op: &Op) -> &'static str {
         Op::LeakyRelu { .. } | Op::Relu6 => "activation",
         Op::MaxPool2d { .. } | Op::GlobalAveragePool => "pooling",
         Op::Linear { .. } => "linear",
-        Op::Unsqueeze { .. } | Op::Sum { .. } => "reshaping",
+        Op::Unsqueeze { .. } | Op::Sum { .. } | Op::Concat => "reshaping",
         Op::Add | Op::Mul => "arithmetic",
         Op::FakeQuantize(_) => "rounding",
     }

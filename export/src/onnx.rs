@@ -161,6 +161,8 @@ fn translate(graph: &mut GraphProto, node: &Node) {
         Op::Sum { axis } => along(graph, node, "ReduceSum", axis, vec![int("keepdims", 0)]),
         Op::Add => push(graph, "Add", &[], Vec::new()),
         Op::Mul => push(graph, "Mul", &[], Vec::new()),
+        // The first axis is the batch's.
+        Op::Concat => push(graph, "Concat", &[], vec![int("axis", 1)]),
         Op::FakeQuantize(quantization) => quantize(graph, node, quantization),
     }
 }

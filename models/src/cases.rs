@@ -9,8 +9,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::graph::{
-    EfficientNetLite0, Graph, Input, Node, Op, Padding, Parameter, ProtoComNet, Quantization,
-    Resnet12, Role, SelfWeight, Shape,
+    Architecture, EfficientNetLite0, Ensemble, Graph, Input, Node, Op, Padding, Parameter,
+    ProtoComNet, Quantization, Resnet12, Role, SelfWeight, Shape,
 };
 use crate::reference;
 use crate::tensors::Tensors;
@@ -198,6 +198,8 @@ fn others() -> Vec<Problem> {
         ("add-vectors", Op::Add, &[9]),
         ("mul", Op::Mul, MAP),
         ("mul-vectors", Op::Mul, &[9]),
+        ("concat", Op::Concat, &[9]),
+        ("concat-of-single-values", Op::Concat, &[1]),
         ("fake-quantize-unsigned", fake(90, false), MAP),
         ("fake-quantize-signed", fake(-35, true), &[9]),
     ]
@@ -210,7 +212,8 @@ fn fake(zero_point: i32, signed: bool) -> Op {
 
 /// A single node on a batch of two.
 fn operation(name: &str, op: Op, shape: &[usize]) -> Case {
-    let names: &[&str] = if matches!(op, Op::Add | Op::Mul) { &["x", "y"] } else { &["x"] };
+    let names: &[&str] =
+        if matches!(op, Op::Add | Op::Mul | Op::Concat) { &["x", "y"] } else { &["x"] };
     case(name, graph(name, shape, names, vec![Node::new("out", op, names)]), 2, 1e-5)
 }
 
@@ -286,6 +289,9 @@ fn graph(name: &str, shape: &[usize], inputs: &[&str], nodes: Vec<Node>) -> Grap
 
 fn networks() -> Vec<Case> {
     let resnet12 = |widths, input_size| Resnet12 { widths, input_size }.graph();
+    let member = |widths| Architecture::Resnet12(Resnet12 { widths, input_size: 32 });
+    let members = vec![member([8, 12, 16, 24]), member([4, 6, 4, 8])];
+    let ensemble = Ensemble::new(members).expect("invariant: networks of one size").graph();
     let full = [64, 128, 256, 512];
     let lite0 = EfficientNetLite0 { widths: [6, 4, 5, 6, 6, 7, 8, 9, 16], input_size: 37 }.graph();
     let protocomnet = |self_weight| {
@@ -297,6 +303,7 @@ fn networks() -> Vec<Case> {
         case("resnet12-32px-batch1", resnet12(full, 32), 1, 1e-5),
         case("resnet12-32px-batch3", resnet12(full, 32), 3, 1e-5),
         case("efficientnet-lite0-tiny-odd", lite0, 1, 2e-5),
+        case("ensemble-of-two", ensemble, 2, 1e-5),
         case("protocomnet-one", protocomnet(SelfWeight::One), 3, 1e-5),
         case("protocomnet-learned", protocomnet(SelfWeight::Learned), 2, 1e-5),
     ]

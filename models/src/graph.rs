@@ -5,16 +5,19 @@
 //! that every tensor has: a picture `[n, 3, h, w]` is `[3, h, w]` here.
 
 pub mod efficientnet_lite;
+pub mod ensemble;
 pub mod protocomnet;
 pub mod resnet12;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use ndarray::ArrayD;
 use serde::{Deserialize, Serialize};
 
 use crate::tensors::Tensors;
 pub use efficientnet_lite::EfficientNetLite0;
+pub use ensemble::Ensemble;
 pub use protocomnet::{ProtoComNet, SelfWeight};
 pub use resnet12::Resnet12;
 
@@ -137,6 +140,8 @@ pub enum Op {
     Add,
     /// The product of two values, likewise.
     Mul,
+    /// Vectors `[a]`, `[b]`, … one after another: `[a + b + …]`.
+    Concat,
     /// What 8 bits keep of a value: rounded to one of 256 steps and back; any shape.
     FakeQuantize(Quantization),
 }
@@ -413,6 +418,7 @@ impl Node {
             | Op::Sum { .. }
             | Op::Add
             | Op::Mul
+            | Op::Concat
             | Op::FakeQuantize(_) => Vec::new(),
         }
     }
@@ -475,6 +481,10 @@ impl Op {
             (Self::Add | Self::Mul, [a, b]) => broadcast(a, b)
                 .ok_or_else(|| refuse("two values of the same shape, but for sizes of 1")),
             (Self::Add | Self::Mul, _) => Err(refuse("two values")),
+            (Self::Concat, [_, ..]) if read.iter().all(|s| s.len() == 1) => {
+                Ok(vec![read.iter().map(|s| s[0]).sum()])
+            }
+            (Self::Concat, _) => Err(refuse("vectors")),
             _ => Err(refuse("one value")),
         }
     }
@@ -492,7 +502,7 @@ impl Op {
             }
             Self::LeakyRelu { .. } | Self::Relu6 | Self::Add | Self::Mul => count(written),
             // An integer network has no such step: its values are 8 bits wide anyway.
-            Self::Unsqueeze { .. } | Self::FakeQuantize(_) => 0,
+            Self::Unsqueeze { .. } | Self::Concat | Self::FakeQuantize(_) => 0,
             Self::MaxPool2d { kernel, .. } => count(written) * (kernel * kernel) as u64,
             Self::GlobalAveragePool | Self::Sum { .. } => count(read[0]),
         }
@@ -528,6 +538,8 @@ pub enum Architecture {
     /// See [`efficientnet_lite`].
     #[serde(rename = "efficientnet-lite0")]
     EfficientNetLite0(EfficientNetLite0),
+    /// See [`ensemble`].
+    Ensemble(Ensemble),
 }
 
 impl Architecture {
@@ -536,14 +548,16 @@ impl Architecture {
         match self {
             Self::Resnet12(config) => config.graph(),
             Self::EfficientNetLite0(config) => config.graph(),
+            Self::Ensemble(ensemble) => ensemble.graph(),
         }
     }
 
     /// Channels of its parts.
-    pub fn widths(&self) -> &[usize] {
+    pub fn widths(&self) -> Vec<usize> {
         match self {
-            Self::Resnet12(config) => &config.widths,
-            Self::EfficientNetLite0(config) => &config.widths,
+            Self::Resnet12(config) => config.widths.to_vec(),
+            Self::EfficientNetLite0(config) => config.widths.to_vec(),
+            Self::Ensemble(ensemble) => ensemble.members().iter().flat_map(Self::widths).collect(),
         }
     }
 
@@ -552,6 +566,7 @@ impl Architecture {
         match self {
             Self::Resnet12(config) => config.widths[3],
             Self::EfficientNetLite0(config) => config.widths[8],
+            Self::Ensemble(ensemble) => ensemble.members().iter().map(Self::embedding_size).sum(),
         }
     }
 
@@ -560,6 +575,7 @@ impl Architecture {
         match self {
             Self::Resnet12(config) => config.input_size,
             Self::EfficientNetLite0(config) => config.input_size,
+            Self::Ensemble(ensemble) => ensemble.members()[0].input_size(),
         }
     }
 
@@ -569,6 +585,21 @@ impl Architecture {
             Self::Resnet12(config) => Self::Resnet12(Resnet12 { input_size, ..config.clone() }),
             Self::EfficientNetLite0(config) => {
                 Self::EfficientNetLite0(EfficientNetLite0 { input_size, ..config.clone() })
+            }
+            Self::Ensemble(ensemble) => Self::Ensemble(ensemble.resized(input_size)),
+        }
+    }
+}
+
+/// The name and the widths.
+impl fmt::Display for Architecture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Resnet12(config) => write!(f, "resnet12 {:?}", config.widths),
+            Self::EfficientNetLite0(config) => write!(f, "efficientnet-lite0 {:?}", config.widths),
+            Self::Ensemble(ensemble) => {
+                let members: Vec<_> = ensemble.members().iter().map(Self::to_string).collect();
+                write!(f, "ensemble of {}", members.join(" and "))
             }
         }
     }

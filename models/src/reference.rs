@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use ndarray::{Array1, Array3, Array4, ArrayD, ArrayView4, ArrayViewD, Axis, Ix1, Ix4, Slice, s};
+use ndarray::{
+    Array1, Array3, Array4, ArrayD, ArrayView4, ArrayViewD, Axis, Ix1, Ix4, Slice, concatenate, s,
+};
 
 use crate::graph::{Graph, GraphError, Node, Op, Padding, Shape};
 use crate::tensors::Tensors;
@@ -129,6 +131,10 @@ fn compute(node: &Node, parameters: &Tensors, read: &[&ArrayD<f64>], shape: &Sha
         Op::Sum { axis } => x.sum_axis(Axis(axis + 1)),
         Op::Add => x + read[1],
         Op::Mul => x * read[1],
+        Op::Concat => {
+            let views: Vec<_> = read.iter().map(|x| x.view()).collect();
+            concatenate(Axis(1), &views).expect("invariant: vectors of one batch")
+        }
         Op::FakeQuantize(quantization) => x.mapv(|x| quantization.round(x)),
     }
 }
@@ -338,6 +344,23 @@ mod tests {
     fn relu6_limits_on_both_sides() {
         let x = [-2.0, 0.0, 3.0, 6.0, 7.5];
         check(Op::Relu6, &[5], &x, &[], &[0.0, 0.0, 3.0, 6.0, 6.0]);
+    }
+
+    #[test]
+    fn vectors_stand_one_after_another_in_every_sample() {
+        let input = |name: &str, n| Input { name: name.to_owned(), shape: vec![n] };
+        let graph = Graph {
+            inputs: vec![input("x", 2), input("y", 1)],
+            nodes: vec![Node::new("out", Op::Concat, &["x", "y", "x"])],
+            ..one(Op::Relu6, &[1])
+        };
+        let (x, y) =
+            (array![[1.0_f32, 2.0], [3.0, 4.0]].into_dyn(), array![[9.0_f32], [8.0]].into_dyn());
+        let outputs = run(&graph, &Tensors::new(), &[("x", x.view()), ("y", y.view())]).unwrap();
+        assert_eq!(
+            outputs[0],
+            array![[1.0, 2.0, 9.0, 1.0, 2.0], [3.0, 4.0, 8.0, 3.0, 4.0]].into_dyn()
+        );
     }
 
     #[test]

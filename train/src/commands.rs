@@ -1,6 +1,7 @@
 //! One file for each command: its options, and what it does with them.
 
 pub(crate) mod complete;
+pub(crate) mod ensemble;
 pub(crate) mod evaluate;
 pub(crate) mod finetune;
 pub(crate) mod import;

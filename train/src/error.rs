@@ -8,6 +8,7 @@ use models::few_shot::evaluate::EvaluateError;
 use models::few_shot::kernel::KernelError;
 use models::few_shot::protocomnet::LearnedError;
 use models::few_shot::statistics::StatisticsError;
+use models::graph::ensemble::EnsembleError;
 use models::knowledge::attributes::KnowledgeError;
 use models::knowledge::lexicon::LexiconError;
 use models::knowledge::vectors::VectorsError;
@@ -34,6 +35,7 @@ pub fn is_bad_input(error: &anyhow::Error) -> bool {
             || cause.is::<DatasetError>()
             || cause.is::<PictureError>()
             || cause.is::<CheckpointError>()
+            || cause.is::<EnsembleError>()
             || cause.is::<EpisodeError>()
             || cause.is::<EvaluateError>()
             || cause.is::<KernelError>()

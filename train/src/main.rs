@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use commands::{
-    complete, evaluate, finetune, import, knowledge, lexicon, plot, pretrain, statistics,
+    complete, ensemble, evaluate, finetune, import, knowledge, lexicon, plot, pretrain, statistics,
 };
 use train::error::is_bad_input;
 
@@ -66,6 +66,11 @@ enum Command {
         after_help = "resnet12: names like `layer1.conv1.weight` are expected, also behind `module.`, `encoder.` and other wrappers; classifiers are left out.\nNames and shapes do not tell everything: the last block must have no activation after its sum, as in the code published with the paper.\nefficientnet-lite0: names like `_blocks.0._depthwise_conv.weight`; the classifier is kept beside the backbone. `cargo xtask setup --weights` fetches weights into .weights/.\n\nExamples:\n  handful-train import best_pretrain_model.pth --arch resnet12 --out runs/paper --data-name miniImageNet\n  handful-train import tiny.safetensors --arch resnet12 --out runs/tiny --input-size 32\n  handful-train import .weights/efficientnet-lite0.pth --arch efficientnet-lite0 --out runs/lite0 --data-name ImageNet"
     )]
     Import(import::Options),
+    /// Make a run of several others: it embeds a picture by all of their backbones, one embedding after another.
+    #[command(
+        after_help = "Networks of the same training differ in what they get wrong: two with one look more each are better than one with two looks more.\nEach counts by how long its embeddings are, so train them alike, with other seeds.\n\nExample:\n  handful-train ensemble runs/cifar-1 runs/cifar-2 --out runs/cifar"
+    )]
+    Ensemble(ensemble::Options),
 }
 
 fn main() -> ExitCode {
@@ -98,5 +103,6 @@ fn run(command: Command) -> Result<()> {
         Command::Evaluate(options) => evaluate::run(&options),
         Command::Plot(options) => plot::run(&options),
         Command::Import(options) => import::run(options),
+        Command::Ensemble(options) => ensemble::run(&options),
     }
 }

@@ -230,6 +230,7 @@ impl Net {
             }
             Op::Add => x.f_add(read[1])?,
             Op::Mul => x.f_mul(read[1])?,
+            Op::Concat => Tensor::f_cat(read, 1)?,
             Op::FakeQuantize(quantization) => {
                 let Quantization { scale, zero_point, .. } = quantization;
                 let (least, greatest) = quantization.limits();

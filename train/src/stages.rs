@@ -2,6 +2,7 @@
 
 pub mod complete;
 pub mod embed;
+pub mod ensemble;
 pub mod evaluate;
 pub mod finetune;
 pub mod golden;

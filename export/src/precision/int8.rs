@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn eight_bits_are_nearly_the_same() {
-        for name in ["resnet12-tiny", "efficientnet-lite0-tiny-odd"] {
+        for name in ["resnet12-tiny", "efficientnet-lite0-tiny-odd", "ensemble-of-two"] {
             let Some(case) = cases::all().into_iter().find(|case| case.name == name) else {
                 let names: Vec<_> = cases::all().into_iter().map(|c| c.name).collect();
                 panic!("{name} in {names:?}")

@@ -371,7 +371,7 @@ impl Manifest {
             widths.iter().all(|width| (1..=MAX_EMBEDDING_SIZE).contains(width)),
             "backbone.architecture.widths",
             "1 to 16384 each",
-            widths,
+            &widths,
         )?;
         let size = network.architecture.input_size();
         let embedding = network.architecture.embedding_size();

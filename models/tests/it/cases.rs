@@ -45,7 +45,8 @@ fn every_operation_is_covered() {
         Op::Conv2d { .. } => 3,
         Op::LeakyRelu { .. } | Op::Relu6 | Op::MaxPool2d { .. } => 2,
         Op::BatchNorm { .. } | Op::GlobalAveragePool | Op::Add | Op::Mul => 2,
-        Op::Linear { .. } | Op::Unsqueeze { .. } | Op::Sum { .. } | Op::FakeQuantize(_) => 2,
+        Op::Linear { .. } | Op::Unsqueeze { .. } | Op::Sum { .. } => 2,
+        Op::Concat | Op::FakeQuantize(_) => 2,
     };
     let single: Vec<Op> = cases::all()
         .iter()
@@ -55,7 +56,7 @@ fn every_operation_is_covered() {
         })
         .collect();
     let kinds_seen: Vec<&Op> = single.iter().filter(|op| first_of_its_kind(op, &single)).collect();
-    assert_eq!(kinds_seen.len(), 12);
+    assert_eq!(kinds_seen.len(), 13);
     for op in kinds_seen {
         let n = single.iter().filter(|other| discriminant(*other) == discriminant(op)).count();
         assert!(n >= kinds(op), "{op:?} has {n} cases");

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use models::checkpoint::{self, Checkpoint, CheckpointError, Provenance};
 use models::disk::{self, DiskError};
-use models::graph::{Architecture, EfficientNetLite0, GraphError, Resnet12};
+use models::graph::{Architecture, GraphError};
 use models::preprocess::{Preprocess, PreprocessError};
 use models::tensors::{TensorFile, Tensors};
 use ndarray::ArrayD;
@@ -65,16 +65,6 @@ impl Arch {
     }
 }
 
-/// The name and the widths of a network.
-fn described(architecture: &Architecture) -> String {
-    match architecture {
-        Architecture::Resnet12(Resnet12 { widths, .. }) => format!("resnet12 {widths:?}"),
-        Architecture::EfficientNetLite0(EfficientNetLite0 { widths, .. }) => {
-            format!("efficientnet-lite0 {widths:?}")
-        }
-    }
-}
-
 /// What the user says about the weights.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -105,7 +95,7 @@ pub struct Imported {
 
 impl fmt::Display for Imported {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (tensors, network) = (self.tensors, described(&self.architecture));
+        let (tensors, network) = (self.tensors, &self.architecture);
         let size = self.architecture.input_size();
         write!(f, "{tensors} tensors of {network} for pictures of {size} pixels")?;
         match self.classes {
@@ -353,7 +343,7 @@ fn check(
     parameters: &Tensors,
     mut differences: Vec<String>,
 ) -> Result<(), ImportError> {
-    let network = described(architecture);
+    let network = architecture.to_string();
     match architecture.graph().check_parameters(parameters) {
         Ok(()) => {}
         Err(GraphError::Parameters { differences: more, .. }) => differences.extend(more),

@@ -3,6 +3,7 @@
 
 mod completer;
 mod conformance;
+mod ensemble;
 mod finetune;
 mod fixture;
 mod gradients;

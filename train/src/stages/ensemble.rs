@@ -1,0 +1,106 @@
+//! Several trained backbones become one run, which embeds a picture by all of them.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, ensure};
+use models::checkpoint::{Checkpoint, Provenance};
+use models::graph::{Architecture, Ensemble};
+use models::tensors::Tensors;
+
+use super::golden::golden;
+use crate::error::BadInput;
+use crate::run::Run;
+
+/// Makes a run of the best checkpoints of others, in this order: writes its `golden.safetensors` and then its
+/// `best.safetensors`, or nothing. Training heads stay behind. Returns the network.
+///
+/// # Errors
+/// Bad input, if there is a run already, or if the members are too few, see pictures in different ways or are the same twice;
+/// other errors if the disk or libtorch fail.
+pub fn ensemble(members: &[Run], run: &Run) -> Result<Architecture> {
+    let occupied =
+        || format!("{} already holds a run; name another folder", run.folder().display());
+    ensure!(!run.is_begun(), BadInput(occupied()));
+    let members: Vec<Member> = members.iter().map(Member::read).collect::<Result<_>>()?;
+    check_alike(&members)?;
+    let networks = members.iter().map(|member| member.checkpoint.architecture.clone()).collect();
+    let architecture = Architecture::Ensemble(Ensemble::new(networks)?);
+    let mut parameters = Tensors::new();
+    for (position, member) in members.iter().enumerate() {
+        let own = member.checkpoint.backbone()?.into_iter();
+        parameters.extend(own.map(|(name, tensor)| (Ensemble::name_in(position, &name), tensor)));
+    }
+    let checkpoint = Checkpoint {
+        architecture: architecture.clone(),
+        preprocess: members[0].checkpoint.preprocess.clone(),
+        classes: Vec::new(),
+        parameters,
+        training: None,
+        provenance: provenance(&members),
+    };
+    checkpoint.check()?;
+    let golden = golden(&checkpoint)?;
+    run.create()?;
+    run.write_golden(&golden)?;
+    run.write(&run.best(), &checkpoint)?;
+    Ok(architecture)
+}
+
+struct Member {
+    folder: PathBuf,
+    space: String,
+    checkpoint: Checkpoint,
+}
+
+impl Member {
+    fn read(run: &Run) -> Result<Self> {
+        let checkpoint = run.read(&run.best())?;
+        Ok(Self { folder: run.folder().to_owned(), space: checkpoint.space_id()?, checkpoint })
+    }
+}
+
+/// All prepare pictures in one way, and no two are the same network.
+fn check_alike(members: &[Member]) -> Result<()> {
+    let Some((first, others)) = members.split_first() else { return Ok(()) };
+    for other in others {
+        let [one, two] = [first, other].map(|member| member.folder.display());
+        let text = format!(
+            "{one} and {two} prepare pictures differently ({:?} and {:?}), expected one recipe",
+            first.checkpoint.preprocess, other.checkpoint.preprocess
+        );
+        ensure!(first.checkpoint.preprocess == other.checkpoint.preprocess, BadInput(text));
+    }
+    for (at, member) in members.iter().enumerate() {
+        if let Some(same) = members[..at].iter().find(|before| before.space == member.space) {
+            let [one, two] = [same, member].map(|member| member.folder.display());
+            let text = format!("{one} and {two} hold the same weights, which tell nothing twice");
+            return Err(BadInput(text).into());
+        }
+    }
+    Ok(())
+}
+
+fn provenance(members: &[Member]) -> Provenance {
+    let of = || members.iter().map(|member| &member.checkpoint.provenance);
+    let told = |text: fn(&Provenance) -> &String| {
+        let mut texts: Vec<&str> = Vec::new();
+        for text in of().map(text) {
+            if !texts.contains(&text.as_str()) {
+                texts.push(text);
+            }
+        }
+        texts.join("; ")
+    };
+    let member = |(at, p): (usize, &Provenance)| {
+        let trained = format!("member {}: {:.1} epochs by {}", at + 1, p.epochs, p.tool);
+        [trained.as_str(), &p.notes].join(", ").trim_end_matches(", ").to_owned()
+    };
+    Provenance {
+        tool: format!("handful-train {} ensemble", env!("CARGO_PKG_VERSION")),
+        data: told(|p| &p.data),
+        data_licence: told(|p| &p.data_licence),
+        epochs: of().map(|p| p.epochs).sum(),
+        pictures_seen: of().map(|p| p.pictures_seen).sum(),
+        notes: of().enumerate().map(member).collect::<Vec<_>>().join("; "),
+    }
+}
