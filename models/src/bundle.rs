@@ -192,7 +192,7 @@ fn read_entry(dir: &Path, name: &str, expected: &FileEntry) -> Result<Vec<u8>, B
 ///
 /// # Errors
 /// [`BundleError::Occupied`] when `dir` holds something else; [`BundleError::Manifest`] when the manifest would
-/// not be readable again or does not describe `files`; [`BundleError::Disk`]. In each case nothing is left behind.
+/// not be readable again or does not describe `files`; [`BundleError::TooLarge`] for what no reader takes; [`BundleError::Disk`]. In each case nothing is left behind.
 pub fn write(
     dir: &Path,
     manifest: &Manifest,
@@ -201,6 +201,7 @@ pub fn write(
     let wrong = |source| BundleError::Manifest { path: dir.join(MANIFEST), source };
     manifest.check().map_err(wrong)?;
     manifest.check_files(files).map_err(wrong)?;
+    check_size(dir, manifest, &BundleLimits::default())?;
     check_place(dir)?;
     let text = manifest.to_bytes();
     let mut entries: Vec<(&str, &[u8])> =

@@ -481,10 +481,9 @@ impl Op {
             (Self::Add | Self::Mul, [a, b]) => broadcast(a, b)
                 .ok_or_else(|| refuse("two values of the same shape, but for sizes of 1")),
             (Self::Add | Self::Mul, _) => Err(refuse("two values")),
-            (Self::Concat, [_, ..]) if read.iter().all(|s| s.len() == 1) => {
-                Ok(vec![read.iter().map(|s| s[0]).sum()])
+            (Self::Concat, _) => {
+                concatenated(read).ok_or_else(|| refuse("vectors that are not too long together"))
             }
-            (Self::Concat, _) => Err(refuse("vectors")),
             _ => Err(refuse("one value")),
         }
     }
@@ -517,6 +516,15 @@ fn broadcast(a: &Shape, b: &Shape) -> Option<Shape> {
         _ => None,
     };
     if a.len() == b.len() { a.iter().zip(b).map(size).collect() } else { None }
+}
+
+/// The shape of vectors one after another; `None` for anything else.
+fn concatenated(read: &[&Shape]) -> Option<Shape> {
+    let add = |sum: usize, shape: &&Shape| match shape.as_slice() {
+        [length] => sum.checked_add(*length),
+        _ => None,
+    };
+    if read.is_empty() { None } else { read.iter().try_fold(0, add).map(|sum| vec![sum]) }
 }
 
 /// Whether a size can be cut into so many equal parts, none of them empty.
@@ -655,6 +663,16 @@ mod tests {
             let error = one(conv(3, 1, Padding::NONE, groups)).shapes().unwrap_err();
             assert!(error.to_string().contains("that the groups divide"), "{error}");
         }
+    }
+
+    #[test]
+    fn only_vectors_stand_one_after_another() {
+        let shape = |read: &[&Shape]| Op::Concat.output_shape("c", read).map_err(|e| e.to_string());
+        let (vector, map, endless) = (vec![3], vec![3, 8, 8], vec![usize::MAX]);
+        assert_eq!(shape(&[&vector, &vector]), Ok(vec![6]));
+        assert!(shape(&[&vector, &map]).unwrap_err().contains("expected vectors that"));
+        assert!(shape(&[]).unwrap_err().contains("expected vectors that"));
+        assert!(shape(&[&endless, &vector]).unwrap_err().contains("expected vectors that"));
     }
 
     #[test]

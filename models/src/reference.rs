@@ -133,7 +133,8 @@ fn compute(node: &Node, parameters: &Tensors, read: &[&ArrayD<f64>], shape: &Sha
         Op::Mul => x * read[1],
         Op::Concat => {
             let views: Vec<_> = read.iter().map(|x| x.view()).collect();
-            concatenate(Axis(1), &views).expect("invariant: vectors of one batch")
+            let whole = concatenate(Axis(1), &views).expect("invariant: vectors of one batch");
+            whole.as_standard_layout().into_owned()
         }
         Op::FakeQuantize(quantization) => x.mapv(|x| quantization.round(x)),
     }

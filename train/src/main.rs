@@ -68,7 +68,7 @@ enum Command {
     Import(import::Options),
     /// Make a run of several others: it embeds a picture by all of their backbones, one embedding after another.
     #[command(
-        after_help = "Networks of the same training differ in what they get wrong: two with one look more each are better than one with two looks more.\nEach counts by how long its embeddings are, so train them alike, with other seeds.\n\nExample:\n  handful-train ensemble runs/cifar-1 runs/cifar-2 --out runs/cifar"
+        after_help = "Networks that were trained differently get different things wrong: two with two looks each are better than one with four, for the same work. Two of the same recipe help little (docs/results.md).\nEach counts by how long its embeddings are; weight decay makes those alike.\n\nExample:\n  handful-train ensemble runs/cifar-1 runs/cifar-2 --out runs/cifar"
     )]
     Ensemble(ensemble::Options),
 }

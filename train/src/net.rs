@@ -239,6 +239,7 @@ impl Net {
             }
         })
     }
+
     /// Batch normalization by the statistics that `mode` says.
     fn normalized(
         &self,

@@ -99,6 +99,13 @@ impl Run {
         self.last().exists() || self.best().exists()
     }
 
+    /// Refuses a folder that holds a run.
+    pub fn check_new(&self) -> Result<()> {
+        let text = || format!("{} already holds a run; name another folder", self.folder.display());
+        ensure!(!self.is_begun(), BadInput(text()));
+        Ok(())
+    }
+
     /// Reads a checkpoint.
     pub fn read(&self, path: &Path) -> Result<Checkpoint> {
         let bytes = disk::read(path, checkpoint::MAX_BYTES)?;
@@ -108,11 +115,17 @@ impl Run {
 
     /// Writes a checkpoint, whole or not at all.
     pub fn write(&self, path: &Path, checkpoint: &Checkpoint) -> Result<()> {
-        Ok(disk::write(path, &checkpoint.to_bytes()?)?)
+        let bytes = checkpoint.to_bytes()?;
+        let (size, most) = (bytes.len(), checkpoint::MAX_BYTES);
+        let text =
+            || format!("{} would have {size} bytes, expected at most {most}", path.display());
+        ensure!(size as u64 <= most, BadInput(text()));
+        Ok(disk::write(path, &bytes)?)
     }
 
-    /// Writes the proof that an export can be checked against.
-    pub fn write_golden(&self, golden: &Golden) -> Result<()> {
-        Ok(disk::write(&self.file("golden.safetensors"), &golden.to_bytes("backbone")?)?)
+    /// Keeps a checkpoint as the best, with the proof that an export is checked against.
+    pub fn keep_best(&self, best: &Checkpoint, golden: &Golden) -> Result<()> {
+        disk::write(&self.file("golden.safetensors"), &golden.to_bytes("backbone")?)?;
+        self.write(&self.best(), best)
     }
 }

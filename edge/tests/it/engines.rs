@@ -17,7 +17,9 @@ fn committed() -> Vec<(Case, Vec<u8>)> {
     let file = |case: &Case| fs::read(folder().join(format!("{}.onnx", case.name))).ok();
     let cases = cases::all().into_iter();
     let found: Vec<_> = cases.filter_map(|case| file(&case).map(|bytes| (case, bytes))).collect();
-    assert!(found.len() >= 12, "only {} cases have a file in tests/fixtures", found.len());
+    let files = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
+    let onnx = files.filter(|path| path.extension().is_some_and(|e| e == "onnx")).count();
+    assert!(found.len() >= 40 && found.len() == onnx, "{} cases, {onnx} files", found.len());
     found
 }
 

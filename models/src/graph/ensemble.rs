@@ -1,7 +1,7 @@
 //! Several networks side by side, as one [`Graph`]: all see the same picture, and the embedding is all of theirs, one after
 //! another.
 //!
-//! Networks of the same training differ in what they get wrong, and a cosine of such an embedding weighs what each of them
+//! Networks that were trained differently get different things wrong, and a cosine of such an embedding weighs what each of them
 //! says, by the lengths of their embeddings. (Dvornik et al., "Diversity with Cooperation: Ensemble Methods for Few-Shot
 //! Classification", ICCV 2019; Bendou et al., "EASY", 2022, put embeddings side by side as it is done here.)
 
@@ -84,13 +84,14 @@ impl Ensemble {
     pub fn graph(&self) -> Graph {
         let graphs: Vec<Graph> = self.members.iter().map(Architecture::graph).collect();
         let inputs = graphs[0].inputs.clone();
+        let outputs = graphs.iter().enumerate();
         let embeddings: Vec<String> =
-            (0..graphs.len()).map(|at| Self::name_in(at, "embedding")).collect();
-        let mut nodes: Vec<Node> = Vec::new();
-        for (at, graph) in graphs.into_iter().enumerate() {
-            nodes
-                .extend(graph.nodes.into_iter().map(|node| in_ensemble(at, node, &inputs[0].name)));
-        }
+            outputs.map(|(at, graph)| Self::name_in(at, &graph.outputs[0])).collect();
+        let member =
+            |(at, graph): (usize, Graph)| graph.nodes.into_iter().map(move |node| (at, node));
+        let nodes = graphs.into_iter().enumerate().flat_map(member);
+        let mut nodes: Vec<Node> =
+            nodes.map(|(at, node)| in_ensemble(at, node, &inputs[0].name)).collect();
         let read: Vec<&str> = embeddings.iter().map(String::as_str).collect();
         nodes.push(Node::new("embedding", Op::Concat, &read));
         let outputs = vec!["embedding".to_owned()];

@@ -20,11 +20,13 @@ fn sample() -> Checkpoint {
     let learned = parameters.iter().filter(|p| p.role.is_learned());
     let momentum: Tensors =
         learned.map(|p| zeros(&p.name, &p.shape)).chain(heads.clone()).collect();
+    // What is not alike cannot be mistaken for one another.
+    let average = momentum.iter().map(|(name, tensor)| (name.clone(), tensor + 1.0)).collect();
     Checkpoint {
         preprocess: Preprocess::paper(32),
         classes: ["fig", "apple", "pear"].map(str::to_owned).to_vec(),
         parameters: parameters.iter().map(|p| zeros(&p.name, &p.shape)).chain(heads).collect(),
-        training: Some(Training { average: momentum.clone(), momentum, progress: progress() }),
+        training: Some(Training { average, momentum, progress: progress() }),
         provenance: Provenance::default(),
         architecture,
     }
@@ -46,6 +48,10 @@ fn progress() -> Progress {
 
 fn momentum(checkpoint: &mut Checkpoint) -> &mut Tensors {
     &mut checkpoint.training.as_mut().unwrap().momentum
+}
+
+fn average(checkpoint: &mut Checkpoint) -> &mut Tensors {
+    &mut checkpoint.training.as_mut().unwrap().average
 }
 
 /// What reading says of the sample after a change.
@@ -78,7 +84,9 @@ fn a_checkpoint_comes_back_as_it_was() {
     let mut imported = without_training.clone();
     imported.classes.clear();
     imported.parameters.retain(|name, _| !name.contains("head."));
-    for checkpoint in [sample(), without_training, imported] {
+    let mut before_averages = sample();
+    average(&mut before_averages).clear();
+    for checkpoint in [sample(), before_averages, without_training, imported] {
         let bytes = checkpoint.to_bytes().unwrap();
         assert_eq!(Checkpoint::parse(&bytes).unwrap(), checkpoint);
     }
@@ -138,6 +146,16 @@ fn a_classifier_may_leave_its_classes_unnamed() {
     check_state(&error, "classifier", &["wrong shape: head.bias is [2], expected [3]"]);
     let error = refused(|c| c.classes.clear());
     assert!(matches!(error, CheckpointError::State { .. }), "a training names its classes");
+}
+
+#[test]
+fn averages_must_be_those_of_what_is_learned() {
+    let error = refused(|c| drop(average(c).remove("head.weight")));
+    check_state(&error, "average", &["missing: head.weight [3, 5]"]);
+    let error = refused(|c| {
+        average(c).insert("head.bias".to_owned(), ArrayD::zeros(vec![1]));
+    });
+    check_state(&error, "average", &["wrong shape: head.bias is [1], expected [3]"]);
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Whole pictures, un-augmented, through a trained network: what they are embedded to, and what normalizations see of them.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use ndarray::{Array2, Array4, ArrayD, ArrayView4};
+use tch::{Kind, Tensor};
 
 use crate::loader::Pictures;
 use crate::net::{Mode, Net, to_array, to_tensor};
@@ -9,18 +10,13 @@ use models::preprocess::Preprocess;
 
 /// The embeddings `[n, s]` of `image`, `[n, 3, h, w]`: the mean over its looks.
 fn forward(net: &Net, image: ArrayView4<'_, f32>, preprocess: &Preprocess) -> Result<ArrayD<f32>> {
-    let mut sum = None;
     let looks = preprocess.looks(image);
+    let mut embeddings = Vec::new();
     for look in &looks {
         let look = to_tensor(&look.to_owned().into_dyn())?;
-        let embedding = net.forward(&[("image", &look)], Mode::Eval)?.swap_remove(0);
-        sum = Some(match sum {
-            None => embedding,
-            Some(sum) => embedding.f_add(&sum)?,
-        });
+        embeddings.extend(net.forward(&[("image", &look)], Mode::Eval)?);
     }
-    let sum = sum.context("a recipe without a look")?;
-    Ok(to_array(&sum)? / looks.len() as f32)
+    Ok(to_array(&Tensor::f_stack(&embeddings, 0)?.f_mean_dim(0, false, Kind::Float)?)?)
 }
 
 /// Pictures in one pass.
@@ -56,10 +52,11 @@ pub fn measure_normalizations(
     preprocess: &Preprocess,
     chosen: &[usize],
 ) -> Result<()> {
-    // All as large as can be alike: every batch counts the same.
-    let batches = chosen.len().div_ceil(BATCH).max(1);
+    // Each counts the same, so they are as large as each other, but for one picture.
+    let batches = chosen.len().div_ceil(BATCH);
     let mut earlier = 0;
-    for chosen in chosen.chunks(chosen.len().div_ceil(batches).max(1)) {
+    for at in 0..batches {
+        let chosen = &chosen[at * chosen.len() / batches..(at + 1) * chosen.len() / batches];
         let image = prepared(pictures, preprocess, chosen)?;
         for look in preprocess.looks(image.view()) {
             let look = to_tensor(&look.to_owned().into_dyn())?;

@@ -7,7 +7,7 @@ use models::checkpoint::{Checkpoint, Provenance};
 use models::graph::{Architecture, Ensemble};
 use models::tensors::Tensors;
 
-use super::golden::golden;
+use super::golden::{golden, is_finite};
 use crate::error::BadInput;
 use crate::run::Run;
 
@@ -18,9 +18,7 @@ use crate::run::Run;
 /// Bad input, if there is a run already, or if the members are too few, see pictures in different ways or are the same twice;
 /// other errors if the disk or libtorch fail.
 pub fn ensemble(members: &[Run], run: &Run) -> Result<Architecture> {
-    let occupied =
-        || format!("{} already holds a run; name another folder", run.folder().display());
-    ensure!(!run.is_begun(), BadInput(occupied()));
+    run.check_new()?;
     let members: Vec<Member> = members.iter().map(Member::read).collect::<Result<_>>()?;
     check_alike(&members)?;
     let networks = members.iter().map(|member| member.checkpoint.architecture.clone()).collect();
@@ -40,9 +38,11 @@ pub fn ensemble(members: &[Run], run: &Run) -> Result<Architecture> {
     };
     checkpoint.check()?;
     let golden = golden(&checkpoint)?;
+    let infinite = "the embedding of these networks has values that are not finite numbers: one of \
+                    them diverged in training";
+    ensure!(is_finite(&golden), BadInput(infinite.to_owned()));
     run.create()?;
-    run.write_golden(&golden)?;
-    run.write(&run.best(), &checkpoint)?;
+    run.keep_best(&checkpoint, &golden)?;
     Ok(architecture)
 }
 
@@ -61,20 +61,18 @@ impl Member {
 
 /// All prepare pictures in one way, and no two are the same network.
 fn check_alike(members: &[Member]) -> Result<()> {
-    let Some((first, others)) = members.split_first() else { return Ok(()) };
-    for other in others {
-        let [one, two] = [first, other].map(|member| member.folder.display());
-        let text = format!(
-            "{one} and {two} prepare pictures differently ({:?} and {:?}), expected one recipe",
-            first.checkpoint.preprocess, other.checkpoint.preprocess
-        );
-        ensure!(first.checkpoint.preprocess == other.checkpoint.preprocess, BadInput(text));
-    }
     for (at, member) in members.iter().enumerate() {
+        let told = |before: &Member, text: &str| {
+            let [one, two] = [before, member].map(|member| member.folder.display());
+            BadInput(format!("{one} and {two} {text}"))
+        };
+        let recipes = [&members[0], member].map(|member| &member.checkpoint.preprocess);
+        if recipes[0] != recipes[1] {
+            let text = format!("prepare pictures differently: {recipes:?}, expected one recipe");
+            return Err(told(&members[0], &text).into());
+        }
         if let Some(same) = members[..at].iter().find(|before| before.space == member.space) {
-            let [one, two] = [same, member].map(|member| member.folder.display());
-            let text = format!("{one} and {two} hold the same weights, which tell nothing twice");
-            return Err(BadInput(text).into());
+            return Err(told(same, "hold the same weights, which tell nothing twice").into());
         }
     }
     Ok(())
@@ -93,7 +91,7 @@ fn provenance(members: &[Member]) -> Provenance {
     };
     let member = |(at, p): (usize, &Provenance)| {
         let trained = format!("member {}: {:.1} epochs by {}", at + 1, p.epochs, p.tool);
-        [trained.as_str(), &p.notes].join(", ").trim_end_matches(", ").to_owned()
+        if p.notes.is_empty() { trained } else { format!("{trained}, {}", p.notes) }
     };
     Provenance {
         tool: format!("handful-train {} ensemble", env!("CARGO_PKG_VERSION")),
@@ -101,6 +99,6 @@ fn provenance(members: &[Member]) -> Provenance {
         data_licence: told(|p| &p.data_licence),
         epochs: of().map(|p| p.epochs).sum(),
         pictures_seen: of().map(|p| p.pictures_seen).sum(),
-        notes: of().enumerate().map(member).collect::<Vec<_>>().join("; "),
+        notes: of().enumerate().map(member).collect::<Vec<_>>().join(". "),
     }
 }

@@ -292,8 +292,7 @@ impl Training<'_> {
             provenance,
             ..self.checkpoint.clone()
         };
-        self.out.write(&self.out.best(), &best)?;
-        self.out.write_golden(&golden(&best)?)?;
+        self.out.keep_best(&best, &golden(&best)?)?;
         protocomnet::write(self.out, &self.completer()?, &best.space_id()?)
     }
 

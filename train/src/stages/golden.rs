@@ -28,6 +28,11 @@ pub fn golden(checkpoint: &Checkpoint) -> Result<Golden> {
     prove(checkpoint.architecture.graph(), &checkpoint.backbone()?, inputs)
 }
 
+/// Whether all that the network made of the inputs are finite numbers.
+pub fn is_finite(golden: &Golden) -> bool {
+    golden.outputs.values().flatten().all(|value| value.is_finite())
+}
+
 /// Runs a network in fp32 on the CPU.
 pub fn prove(graph: Graph, parameters: &Tensors, inputs: Tensors) -> Result<Golden> {
     let compute = Compute { device: Device::Cpu, kind: Kind::Float };

@@ -21,7 +21,7 @@ use models::preprocess::{Preprocess, PreprocessError};
 use models::tensors::{TensorFile, Tensors};
 use ndarray::ArrayD;
 
-use super::golden::golden;
+use super::golden::{self, golden};
 use crate::pth::{self, PthError};
 use crate::run::Run;
 use names::{Name, translate};
@@ -179,12 +179,6 @@ pub enum ImportError {
     /// The recipe cannot be carried out.
     #[error(transparent)]
     Preprocess(#[from] PreprocessError),
-    /// There is a run already.
-    #[error("{} already holds a run; name another folder", folder.display())]
-    Occupied {
-        /// The run's folder.
-        folder: PathBuf,
-    },
 }
 
 /// Imports a network from a safetensors or `.pth` file: writes `golden.safetensors` and then
@@ -193,8 +187,7 @@ pub enum ImportError {
 /// # Errors
 /// [`ImportError`] for everything that lies in what was given; other errors if libtorch or the disk fail.
 pub fn import(weights: &Path, run: &Run, options: &Options) -> Result<Imported> {
-    let folder = run.folder().to_owned();
-    ensure!(!run.is_begun(), ImportError::Occupied { folder });
+    run.check_new()?;
     let preprocess = recipe(options)?;
     let bytes = disk::read(weights, checkpoint::MAX_BYTES).map_err(ImportError::Disk)?;
     let unusable = || format!("{} cannot be imported", weights.display());
@@ -233,10 +226,9 @@ fn named_rows(arch: Arch, rows: Option<usize>) -> Vec<String> {
 fn write(run: &Run, checkpoint: &Checkpoint) -> Result<()> {
     let golden = golden(checkpoint)?;
     let what = "the embedding that these weights give".to_owned();
-    ensure!(golden.outputs.values().all(is_finite), ImportError::NotFinite { what });
+    ensure!(golden::is_finite(&golden), ImportError::NotFinite { what });
     run.create()?;
-    run.write_golden(&golden)?;
-    run.write(&run.best(), checkpoint)
+    run.keep_best(checkpoint, &golden)
 }
 
 /// The tensors of a file in either format.

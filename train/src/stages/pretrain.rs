@@ -221,8 +221,7 @@ impl Pretraining<'_> {
         let mut parameters = net.tensors()?;
         parameters.extend(heads);
         let best = Checkpoint { parameters, training: None, ..self.checkpoint()? };
-        self.run.write(&self.run.best(), &best)?;
-        self.run.write_golden(&golden(&best)?)
+        self.run.keep_best(&best, &golden(&best)?)
     }
 
     fn save(&mut self) -> Result<()> {

@@ -1,12 +1,18 @@
 //! ProtoComNet and meta-training against an independent implementation: outputs, losses, every gradient.
 
+use models::few_shot::protocomnet::{Attributes, Described};
 use models::graph::{ProtoComNet, SelfWeight};
 use models::tensors::{TensorFile, Tensors};
-use ndarray::{ArrayD, Axis};
+use ndarray::{Array2, ArrayD, Axis};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 use tch::{Device, Kind, Reduction, Tensor};
+use train::completer_learner::{CompleterLearner, Material};
+use train::config::Completion;
 use train::meta_learner::{Terms, logits};
 use train::net::{Compute, Mode, Net, to_array, to_tensor};
-use train::optimizer::{Sgd, SgdConfig};
+use train::optimizer::{Optimizer, Sgd, SgdConfig};
+use train::stages::protocomnet::initial_parameters;
 
 use crate::fixture::{assert_close, read, relative_error};
 
@@ -115,6 +121,57 @@ fn an_episode_gives_the_gradients_of_an_independent_implementation() {
         let error =
             relative_error(&to_array(&leaf.grad()).unwrap(), &file.floats[&format!("grad.{name}")]);
         assert!(error <= 2e-4, "gradient of {name}: relative error {error:e}");
+    }
+}
+
+/// Pair by pair, as training runs it, and padded to a rectangle, as everything else does; one class has no attribute.
+#[test]
+fn a_learner_takes_the_steps_of_the_whole_network() {
+    for self_weight in [SelfWeight::One, SelfWeight::Learned] {
+        let mut rng = ChaCha8Rng::seed_from_u64(9);
+        let mut value = || (rng.next_u32() >> 8) as f32 / (1 << 24) as f32;
+        let mut table = |rows, columns| Array2::from_shape_simple_fn((rows, columns), &mut value);
+        let own = [vec![0, 2], Vec::new(), vec![1, 2, 3], vec![3]];
+        let described = |attributes: Vec<usize>| Described {
+            word: table(1, WORD).row(0).to_owned(),
+            attributes,
+        };
+        let classes = own.map(described).to_vec();
+        let names = (0..4).map(|i| format!("n{i:08}")).collect();
+        let attributes = Attributes { names, mean: table(4, 16), word: table(4, WORD) };
+        let (std, target) = (table(4, 16), table(4, 16));
+        let material = Material { classes, attributes, std, target };
+        let prototype = to_tensor(&table(7, 16).into_dyn()).unwrap();
+
+        let network = network(3, self_weight);
+        let parameters = initial_parameters(&network, &mut rng).unwrap();
+        let net = || Net::new(network.graph(), &parameters, FP32).unwrap();
+        let settings = SgdConfig { momentum: 0.9, weight_decay: 5e-4 };
+        let (ours, whole) = (net(), net());
+        let sgd = |net: &Net| Sgd::new(settings, net.learned(), &Tensors::new()).unwrap();
+        let (optimizer, mut descent) = (Optimizer::Sgd(sgd(&ours)), sgd(&whole));
+        let config = Completion { noise: false, ..Completion::default() };
+        let mut learner = CompleterLearner::new(ours, optimizer, &material, &config).unwrap();
+
+        let samples = [2, 1, 0, 3, 1, 2, 2];
+        let of_samples = samples.map(|class| material.classes[class as usize].clone());
+        let terms = Terms::of(&of_samples, &material.attributes).unwrap();
+        let target = to_tensor(&material.target.clone().into_dyn()).unwrap();
+        let target = target.index_select(0, &Tensor::from_slice(&samples));
+        for step in 0..4 {
+            let got = learner.step(&prototype, &samples, 0.1).unwrap();
+            let outputs = whole.forward(&terms.inputs(&prototype), Mode::Train).unwrap();
+            let loss = outputs[0].mse_loss(&target, Reduction::Mean);
+            descent.descend(&loss, 0.1).unwrap();
+            let expected = loss.double_value(&[]);
+            assert!((got - expected).abs() <= 1e-5 * expected, "{step}: {got} {expected}");
+        }
+        assert_close(
+            "parameter",
+            &learner.net().tensors().unwrap(),
+            &whole.tensors().unwrap(),
+            1e-4,
+        );
     }
 }
 

@@ -85,7 +85,7 @@ fn an_ensemble_embeds_by_all_of_its_members() {
 
     let Provenance { data, epochs, pictures_seen, notes, .. } = checkpoint.provenance;
     assert_eq!((data.as_str(), epochs, pictures_seen), ("stripes", 6.0, 30));
-    assert!(notes.starts_with("member 1: 2.0 epochs by trainer 4; member 2: "), "{notes}");
+    assert!(notes.starts_with("member 1: 2.0 epochs by trainer 4. member 2: "), "{notes}");
 }
 
 #[test]

@@ -13,6 +13,7 @@ use train::optimizer::SgdConfig;
 use train::pretrainer::initial_parameters as backbone_parameters;
 use train::stages::protocomnet::initial_parameters;
 
+use crate::fixture::relative_error;
 use crate::support::tiny_config;
 
 const N_WAY: usize = 3;
@@ -65,6 +66,11 @@ impl Scene {
 
     /// The loss of the episode, and the parameters after a step of plain descent.
     fn loss_and_step(&self, parameters: &Tensors) -> (f64, Tensors) {
+        self.loss_and_step_in(1, parameters)
+    }
+
+    /// The same when the gradient is the sum over so many times the same episode.
+    fn loss_and_step_in(&self, parts: u32, parameters: &Tensors) -> (f64, Tensors) {
         let compute = Compute { device: Device::Cpu, kind: Kind::Float };
         let plain = SgdConfig { momentum: 0.0, weight_decay: 0.0 };
         let mut learner = MetaLearner::new(
@@ -77,11 +83,17 @@ impl Scene {
             compute,
         )
         .unwrap();
-        let embedded = learner.backbone().forward(&[("image", &self.image)], Mode::Eval).unwrap();
         let n_support = (N_WAY * K_SHOT) as i64;
-        let support = embedded[0].narrow(0, 0, n_support).view([N_WAY as i64, K_SHOT as i64, -1]);
-        let query = embedded[0].narrow(0, n_support, (N_WAY * N_QUERY) as i64);
-        let (loss, _) = learner.learn(&support, &query, &self.terms, 1.0).unwrap();
+        let mut loss = 0.0;
+        for _ in 0..parts {
+            let image = [("image", &self.image)];
+            let embedded = learner.backbone().forward(&image, Mode::Eval).unwrap();
+            let support = embedded[0].narrow(0, 0, n_support);
+            let support = support.view([N_WAY as i64, K_SHOT as i64, -1]);
+            let query = embedded[0].narrow(0, n_support, (N_WAY * N_QUERY) as i64);
+            let share = 1.0 / f64::from(parts);
+            (loss, _) = learner.learn(&support, &query, &self.terms, share).unwrap();
+        }
         learner.step(1.0).unwrap();
         (loss, learner.parameters().unwrap())
     }
@@ -98,6 +110,14 @@ fn the_gradient_of_an_episode_is_what_differences_say() {
     let completer = initial_parameters(&scene.completer, &mut rng).unwrap();
     let parameters = MetaLearner::begin(&backbone, &completer, 10.0);
     let (_, after) = scene.loss_and_step(&parameters);
+    let (_, after_parts) = scene.loss_and_step_in(3, &parameters);
+    for (name, tensor) in &after {
+        let apart = relative_error(
+            &(&after_parts[name] - &parameters[name]),
+            &(tensor - &parameters[name]),
+        );
+        assert!(apart <= 1e-3, "{name}: the sum over three episodes is {apart:e} off");
+    }
     for name in [
         "backbone.layer1.conv1.weight",
         "backbone.layer3.bn2.weight",

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use models::checkpoint::{Checkpoint, Progress};
 use models::dataset::{Dataset, Split};
 use models::graph::{Architecture, EfficientNetLite0, Resnet12};
+use models::preprocess::Preprocess;
 use tch::{Device, Kind};
 use train::config::{Config, Early, Finish, Rotation};
 use train::loader::Pictures;
@@ -15,6 +16,7 @@ use train::run::Run;
 use train::stages::embed::measure_normalizations;
 use train::stages::pretrain::{Begin, Ending, pretrain};
 
+use crate::fixture::relative_error;
 use crate::support::{tiny_config, tiny_data};
 
 const CPU: Compute = Compute { device: Device::Cpu, kind: Kind::Float };
@@ -223,6 +225,42 @@ fn normalizations_are_measured_on_the_pictures_given() {
     let apart = (&measured - &by_batch).iter().fold(0.0, |most: f32, x| most.max(x.abs()));
     // Running variances are unbiased, a batch's are not: a part in four hundred of 192 values, twelve times.
     assert!(apart < 0.05, "{apart}");
+}
+
+#[test]
+fn every_look_counts_the_same_in_what_is_measured() {
+    let scene = scene();
+    let mut fresh = train::pretrainer::initial_parameters(&scene.config, 4).unwrap();
+    fresh.retain(|name, _| name.starts_with("layer"));
+    let plain = &scene.config.preprocess;
+    let classes = scene.dataset.split(Split::Base);
+    let bar = indicatif::ProgressBar::hidden();
+    let pictures = Pictures::load(&scene.dataset, &classes, plain, &bar).unwrap();
+    let all: Vec<usize> = (0..pictures.len()).collect();
+    let net = || Net::new(scene.config.backbone.graph(), &fresh, CPU).unwrap();
+    let both = net();
+    let mirrored = Preprocess { mirror: true, ..plain.clone() };
+    measure_normalizations(&both, &pictures, &mirrored, &all).unwrap();
+
+    let mut image = vec![0.0; pictures.rgb.len()];
+    for (out, &index) in image.chunks_exact_mut(3 * 16 * 16).zip(&all) {
+        plain.normalize(pictures.rgb(index), out);
+    }
+    let image = ndarray::Array4::from_shape_vec((all.len(), 3, 16, 16), image).unwrap();
+    let image = to_tensor(&image.into_dyn()).unwrap();
+    let alone = [image.shallow_clone(), image.flip([3])].map(|look| {
+        let net = net();
+        net.forward(&[("image", &look)], Mode::Measure { earlier: 0 }).unwrap();
+        net.tensors().unwrap()
+    });
+    for (name, got) in both.tensors().unwrap().iter().filter(|(name, _)| name.contains("running")) {
+        let expected = (&alone[0][name] + &alone[1][name]) / 2.0;
+        let error = relative_error(got, &expected);
+        assert!(error <= 1e-5, "{name}: relative error {error:e}");
+    }
+    let apart =
+        relative_error(&alone[0]["layer1.bn2.running_var"], &alone[1]["layer1.bn2.running_var"]);
+    assert!(apart > 1e-4, "both looks are alike: {apart:e}");
 }
 
 #[test]
