@@ -149,23 +149,16 @@ fn a_classifier_may_leave_its_classes_unnamed() {
 }
 
 #[test]
-fn averages_must_be_those_of_what_is_learned() {
-    let error = refused(|c| drop(average(c).remove("head.weight")));
-    check_state(&error, "average", &["missing: head.weight [3, 5]"]);
-    let error = refused(|c| {
-        average(c).insert("head.bias".to_owned(), ArrayD::zeros(vec![1]));
-    });
-    check_state(&error, "average", &["wrong shape: head.bias is [1], expected [3]"]);
-}
-
-#[test]
-fn momentum_must_be_that_of_what_is_learned() {
-    let error = refused(|c| drop(momentum(c).remove("head.weight")));
-    check_state(&error, "momentum", &["missing: head.weight [3, 5]"]);
-    let error = refused(|c| {
-        momentum(c).insert("head.bias".to_owned(), ArrayD::zeros(vec![1]));
-    });
-    check_state(&error, "momentum", &["wrong shape: head.bias is [1], expected [3]"]);
+fn momentum_and_averages_must_be_those_of_what_is_learned() {
+    type Part = fn(&mut Checkpoint) -> &mut Tensors;
+    for (what, part) in [("momentum", momentum as Part), ("average", average)] {
+        let error = refused(|c| drop(part(c).remove("head.weight")));
+        check_state(&error, what, &["missing: head.weight [3, 5]"]);
+        let error = refused(|c| {
+            part(c).insert("head.bias".to_owned(), ArrayD::zeros(vec![1]));
+        });
+        check_state(&error, what, &["wrong shape: head.bias is [1], expected [3]"]);
+    }
     // A running mean is not learned.
     let architecture = sample().architecture;
     let parameters = architecture.graph().parameters().unwrap();
