@@ -10,13 +10,13 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
 use super::fusion::ErrorVariances;
 use super::lift::Lifts;
-use super::space::{Space, normalized};
+use super::space::{Space, Worth, normalized};
 use crate::knowledge::wordnet::SynsetId;
 
 mod cholesky;
 mod file;
 
-pub use file::{FORMAT, KernelError, MAX_BYTES, MAX_WORTH};
+pub use file::{FORMAT, KernelError, MAX_BYTES};
 
 /// How fast similarity of words falls with their angle.
 const WIDTH: f64 = 3.0;
@@ -201,8 +201,8 @@ impl KernelCompleter {
         Self { lifts, ..self }
     }
 
-    /// The same where a name counts as much as so many pictures.
-    pub fn with_worth(self, worth: f32) -> Self {
+    /// The same where a name counts as so many pictures.
+    pub fn with_worth(self, worth: Worth) -> Self {
         Self { space: self.space.with_worth(worth), ..self }
     }
 

@@ -5,24 +5,97 @@
 //! pictures and queries into the space instead cost 1.1 points of accuracy at 5 shots on CIFAR-FS's validation classes,
 //! without any knowledge.)
 
+use std::str::FromStr;
+
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 /// How far a restored direction lies from the center, in mean distances of base prototypes. Chosen on validation
 /// classes among 1, 1.2, 1.5 and 2; beside one picture a shorter one tells too little, beside ten a longer one too much.
 const REACH: f32 = 1.5;
 
+/// How many pictures a name counts as beside others.
+///
+/// With a power of 1 these are so many pictures more, whatever there are: the weight of a normal prior, right where what knowledge
+/// gets wrong has nothing to do with what pictures do. Where knowledge stays useful beside many, a lower one is better.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Worth {
+    pictures: f32,
+    power: f32,
+}
+
+impl Worth {
+    /// A picture more.
+    pub const ONE: Self = Self::of_pictures(1.0);
+
+    /// The most pictures that a name may be worth.
+    pub const MOST: f32 = 1e3;
+
+    /// The highest power.
+    pub const MOST_POWER: f32 = 4.0;
+
+    /// Of a name that has half the say beside so many pictures, and as much less beside more as the power says; `None` unless
+    /// both are above 0 and at most [`Worth::MOST`] and [`Worth::MOST_POWER`].
+    pub const fn new(pictures: f32, power: f32) -> Option<Self> {
+        let is_usable = pictures > 0.0 && pictures <= Self::MOST;
+        match is_usable && power > 0.0 && power <= Self::MOST_POWER {
+            true => Some(Self { pictures, power }),
+            false => None,
+        }
+    }
+
+    /// So many pictures more.
+    pub(super) const fn of_pictures(pictures: f32) -> Self {
+        Self { pictures, power: 1.0 }
+    }
+
+    /// The pictures beside which it has half the say.
+    pub fn pictures(self) -> f32 {
+        self.pictures
+    }
+
+    /// How fast it falls beside more.
+    pub fn power(self) -> f32 {
+        self.power
+    }
+
+    /// Its share beside `k_shot` pictures, `1 / (1 + (k_shot / pictures)^power)`: all beside none.
+    pub fn share(self, k_shot: usize) -> f32 {
+        (1.0 + (k_shot as f32 / self.pictures).powf(self.power)).recip()
+    }
+}
+
+/// A text that is no [`Worth`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "expected pictures above 0 and at most {most}, as in `0.5`, or with a power above 0 and at most {power}, as in `0.5:0.85`",
+    most = Worth::MOST,
+    power = Worth::MOST_POWER
+)]
+pub struct WorthError;
+
+/// `0.5`, or `0.5:0.85` with another power than 1.
+impl FromStr for Worth {
+    type Err = WorthError;
+
+    fn from_str(text: &str) -> Result<Self, WorthError> {
+        let (pictures, power) = text.split_once(':').unwrap_or((text, "1"));
+        let number = |text: &str| text.parse::<f32>().map_err(|_| WorthError);
+        Self::new(number(pictures)?, number(power)?).ok_or(WorthError)
+    }
+}
+
 /// A center, how far classes lie from it, and how much a name counts there.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Space {
     center: Array1<f32>,
     radius: f32,
-    worth: f32,
+    worth: Worth,
 }
 
 impl Space {
     /// The space around `center`, `[s]`, whose classes lie `radius` from it.
     pub fn new(center: Array1<f32>, radius: f32) -> Self {
-        Self { center, radius, worth: 1.0 }
+        Self { center, radius, worth: Worth::ONE }
     }
 
     /// The space around the mean of the rows of `prototypes`, `[K, s]`.
@@ -51,21 +124,20 @@ impl Space {
         self.radius
     }
 
-    /// The same where a name counts as much as so many pictures; 1 unless something else was [chosen](super::worth).
+    /// The same where a name counts as so many pictures; [one](Worth::ONE) unless something else was [chosen](super::worth).
     #[must_use]
-    pub fn with_worth(self, worth: f32) -> Self {
+    pub fn with_worth(self, worth: Worth) -> Self {
         Self { worth, ..self }
     }
 
     /// How many pictures a name is worth.
-    pub fn worth(&self) -> f32 {
+    pub fn worth(&self) -> Worth {
         self.worth
     }
 
-    /// The share of knowledge beside `k_shot` pictures: a half beside as many as a name is [worth](Self::worth), a quarter
-    /// beside five times as many, and the power law through both elsewhere; all of it beside none.
+    /// The share of knowledge beside `k_shot` pictures, as a name is [worth](Worth::share).
     pub fn share(&self, k_shot: usize) -> f32 {
-        share(k_shot as f32 / self.worth)
+        self.worth.share(k_shot)
     }
 
     /// The directions, of length 1, in which raw embeddings or prototypes `[n, s]` lie; that of the center is zero.
@@ -77,12 +149,6 @@ impl Space {
     pub fn restore(&self, directions: Array2<f32>) -> Array2<f32> {
         directions * self.radius + &self.center
     }
-}
-
-/// The share of knowledge beside `pictures` where a name is worth one.
-pub(super) fn share(pictures: f32) -> f32 {
-    let exponent = 3_f32.ln() / 5_f32.ln();
-    (1.0 + pictures.powf(exponent)).recip()
 }
 
 /// Rows scaled to length 1; a zero row stays zero.
@@ -102,6 +168,7 @@ fn length(row: ndarray::ArrayView1<'_, f32>) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
     use ndarray::array;
 
@@ -120,13 +187,22 @@ mod tests {
     #[test]
     fn the_share_of_knowledge_falls_with_pictures() {
         let space = Space::new(array![0.0], 1.0);
-        assert_eq!(space.share(0), 1.0);
-        assert!((space.share(1) - 0.5).abs() < 1e-6 && (space.share(5) - 0.25).abs() < 1e-6);
-        assert!(space.share(2) > space.share(3) && space.share(50) > 0.0);
-        let dear = space.clone().with_worth(2.0);
-        assert_eq!(
-            (dear.share(0), dear.share(2), dear.share(10)),
-            (1.0, space.share(1), space.share(5))
-        );
+        assert_eq!([0, 1, 4].map(|k_shot| space.share(k_shot)), [1.0, 0.5, 0.2]);
+        let dear = space.clone().with_worth("2".parse().unwrap());
+        assert_eq!([0, 2, 8].map(|k_shot| dear.share(k_shot)), [1.0, 0.5, 0.2]);
+        let lasting = space.with_worth("1:0.5".parse().unwrap());
+        assert_eq!([0, 1, 16].map(|k_shot| lasting.share(k_shot)), [1.0, 0.5, 0.2]);
+    }
+
+    #[test]
+    fn a_worth_is_pictures_and_a_power() {
+        let read = |text: &str| text.parse().map(|worth: Worth| (worth.pictures(), worth.power()));
+        assert_eq!(read("0.25"), Ok((0.25, 1.0)));
+        assert_eq!(read("1000:0.85"), Ok((1000.0, 0.85)));
+        for text in
+            ["", "x", "0", "-1", "1001", "NaN", "inf", "1:0", "1:5", "1:NaN", "1:", ":1", "1:1:1"]
+        {
+            assert_eq!(read(text), Err(WorthError), "{text}");
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use models::disk;
-use models::few_shot::kernel;
+use models::few_shot::space::Worth;
 use train::config::Completion;
 use train::run::Run;
 use train::stages::teachers::{TakenOut, Teachers};
@@ -36,8 +36,10 @@ pub(crate) struct Options {
     take_out: TakenOut,
     /// How many pictures a name is worth to the kernel completer [default: chosen on the validation classes, so that one wrong
     /// name or two swapped ones do no harm, or 0.25 where they always do; where names are known to be right, more may be better].
-    #[arg(long, value_name = "N", value_parser = worth)]
-    worth: Option<f32>,
+    /// A power, as in 1.2:0.7, says how fast that falls beside more pictures: beside k it is 1 / (1 + (k / N)^POWER), so that with 1
+    /// a name counts as N pictures more.
+    #[arg(long, value_name = "N[:POWER]")]
+    worth: Option<Worth>,
     #[command(flatten)]
     compute: ComputeArguments,
 }
@@ -58,15 +60,17 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let (run, dataset) = (Run::new(&options.run), open(&options.data)?);
     let (teachers, take_out) = (options.teachers, options.take_out);
     if options.completer != Kind::Protocomnet {
-        let worth = options.worth;
-        let learned = complete::complete(&run, &dataset, teachers, take_out, worth, compute)?;
+        let learned =
+            complete::complete(&run, &dataset, teachers, take_out, options.worth, compute)?;
         let (path, ridge) = (run.kernel(), learned.completer.ridge());
+        let worth = learned.worth.unwrap_or(Worth::ONE);
         say(format_args!(
-            "wrote {}: kernel completer with ridge {ridge}, of {} classes ({} taken out); a name is worth {} pictures",
+            "wrote {}: kernel completer with ridge {ridge}, of {} classes ({} taken out); a name is worth {} pictures (power {})",
             path.display(),
             learned.classes,
             learned.taken_out,
-            learned.worth.unwrap_or(1.0)
+            worth.pictures(),
+            worth.power()
         ))?;
         if learned.worth.is_none() {
             eprintln!(
@@ -90,12 +94,6 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         ))?;
     }
     Ok(())
-}
-
-fn worth(text: &str) -> Result<f32, String> {
-    let usable = |worth: &f32| *worth > 0.0 && *worth <= kernel::MAX_WORTH;
-    let expected = || format!("expected a number above 0 and at most {}", kernel::MAX_WORTH);
-    text.parse().ok().filter(usable).ok_or_else(expected)
 }
 
 fn read(path: &Path) -> Result<Completion> {

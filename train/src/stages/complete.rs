@@ -7,6 +7,7 @@ use models::disk;
 use models::few_shot::base_classes::BaseClasses;
 use models::few_shot::kernel::KernelCompleter;
 use models::few_shot::lift::Lifts;
+use models::few_shot::space::Worth;
 use models::few_shot::{errors, worth};
 
 use super::teachers::{
@@ -33,7 +34,7 @@ pub struct Learned {
     /// Classes that were taken out.
     pub taken_out: usize,
     /// How many pictures a name is worth, if that was said or validation classes could choose it.
-    pub worth: Option<f32>,
+    pub worth: Option<Worth>,
 }
 
 /// Fits the kernel completer to the base classes and writes `kernel.safetensors`.
@@ -42,7 +43,7 @@ pub fn complete(
     dataset: &Dataset,
     teachers: Teachers,
     taken_out: TakenOut,
-    worth: Option<f32>,
+    worth: Option<Worth>,
     compute: Compute,
 ) -> Result<Learned> {
     let checkpoint = run.read(&run.best())?;
@@ -78,7 +79,7 @@ pub fn complete(
             honest.map(choose).transpose()?.flatten()
         }
     };
-    let completer = completer.with_worth(worth.unwrap_or(1.0));
+    let completer = completer.with_worth(worth.unwrap_or(Worth::ONE));
     // Without another synset to learn from there is nothing to measure, and a completer all the same.
     let semantic = base.left_out(completer.ridge());
     let measured = |k| Some((k, errors::estimate(semantic.as_ref()?.view(), &rows, k, SEED)?));
@@ -100,7 +101,7 @@ fn chosen_worth(
     dataset: &Dataset,
     completer: &KernelCompleter,
     compute: Compute,
-) -> Result<Option<f32>> {
+) -> Result<Option<Worth>> {
     let classes = dataset.split(Split::Val);
     if classes.is_empty() {
         return Ok(None);

@@ -8,26 +8,29 @@ use serde::{Deserialize, Serialize};
 use super::{KernelCompleter, KernelRidge, KnownAs};
 use crate::few_shot::fusion::ErrorVariances;
 use crate::few_shot::lift::Lifts;
-use crate::few_shot::space::Space;
+use crate::few_shot::space::{Space, Worth};
 use crate::knowledge::wordnet::SynsetId;
 use crate::tensors::{TensorFile, TensorsError};
 
 const KIND: &str = "handful-kernel";
 
 /// The version of the format that is written.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
 
 /// The oldest version that is read: names are worth one picture in it.
 const OLDEST: u32 = 2;
+
+/// The version whose `worth` is the pictures alone.
+const WITHOUT_POWER: u32 = 3;
+
+/// The power until then: a half beside as many pictures as a name is worth, a quarter beside five times as many.
+const POWER: f32 = 0.682_606_2;
 
 /// The most bytes of such a file that are read.
 pub const MAX_BYTES: u64 = 256 << 20;
 
 /// Keeps lengths of prototypes finite.
 const MAX_RADIUS: f32 = 1e9;
-
-/// The most pictures that a name may be worth.
-pub const MAX_WORTH: f32 = 1e3;
 
 /// Why bytes are not a usable completer.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +44,7 @@ pub enum KernelError {
     Description(String),
     /// Another kind of file, or another version of it.
     #[error(
-        "the file is `{kind}` of format {format}, expected `{KIND}` of format {OLDEST} or {FORMAT}"
+        "the file is `{kind}` of format {format}, expected `{KIND}` of format {OLDEST} to {FORMAT}"
     )]
     Format {
         /// The kind found.
@@ -72,6 +75,9 @@ struct Description {
     /// How many pictures a name is worth; 1 in format 2, which does not say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     worth: Option<f32>,
+    /// How fast that falls; not said before format 4.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    power: Option<f32>,
 }
 
 impl KernelCompleter {
@@ -83,7 +89,7 @@ impl KernelCompleter {
         let file = TensorFile::parse(bytes)?;
         let description: Description = serde_json::from_str(&file.metadata)
             .map_err(|e| KernelError::Description(e.to_string()))?;
-        let Description { kind, format, space_id, ridge, radius, worth } = description;
+        let Description { kind, format, space_id, ridge, radius, worth, power } = description;
         if kind != KIND || !(OLDEST..=FORMAT).contains(&format) {
             return Err(KernelError::Format { kind, format });
         }
@@ -91,15 +97,7 @@ impl KernelCompleter {
             let text = format!("`radius` is {radius}, expected above 0 and at most {MAX_RADIUS}");
             return Err(KernelError::Description(text));
         }
-        if worth.is_some() != (format == FORMAT) {
-            let text = format!("`worth` belongs to format {FORMAT} and to no other");
-            return Err(KernelError::Description(text));
-        }
-        let worth = worth.unwrap_or(1.0);
-        if !(worth > 0.0 && worth <= MAX_WORTH) {
-            let text = format!("`worth` is {worth}, expected above 0 and at most {MAX_WORTH}");
-            return Err(KernelError::Description(text));
-        }
+        let worth = worth_of(format, worth, power)?;
         let dual = matrix(&file, "dual")?;
         let words = matrix(&file, "word")?;
         let center =
@@ -132,7 +130,8 @@ impl KernelCompleter {
             space_id: space_id.to_owned(),
             ridge: *ridge,
             radius: self.space.radius(),
-            worth: Some(self.space.worth()),
+            worth: Some(self.space.worth().pictures()),
+            power: Some(self.space.worth().power()),
         };
         let metadata = serde_json::to_string(&description)
             .map_err(|e| KernelError::Description(e.to_string()))?;
@@ -155,6 +154,27 @@ impl KernelCompleter {
         insert_lifts(&mut file, &self.lifts);
         Ok(file.to_bytes()?)
     }
+}
+
+/// What a name is worth in a file of this format that says so.
+fn worth_of(format: u32, worth: Option<f32>, power: Option<f32>) -> Result<Worth, KernelError> {
+    let (pictures, power) = match (format, worth, power) {
+        (OLDEST, None, None) => (1.0, POWER),
+        (WITHOUT_POWER, Some(pictures), None) => (pictures, POWER),
+        (FORMAT, Some(pictures), Some(power)) => (pictures, power),
+        _ => {
+            let text = format!(
+                "`worth` is expected in formats {WITHOUT_POWER} and {FORMAT}, `power` in format {FORMAT}"
+            );
+            return Err(KernelError::Description(text));
+        }
+    };
+    Worth::new(pictures, power).ok_or_else(|| {
+        let (most, most_power) = (Worth::MOST, Worth::MOST_POWER);
+        KernelError::Description(format!(
+            "`worth` is {pictures} and `power` {power}, expected above 0 and at most {most} and {most_power}"
+        ))
+    })
 }
 
 /// The tensors of errors: the pictures beside which they were measured, and a row for each.
@@ -280,7 +300,7 @@ mod tests {
         let completer = KernelCompleter::fit(&base, prototypes.view())
             .with_errors(BTreeMap::from([(5, errors.clone())]))
             .with_lifts(Lifts::from([(1, 0.25), (5, 0.5)]))
-            .with_worth(1.4);
+            .with_worth("1.4:0.85".parse().unwrap());
         let bytes = completer.to_bytes("ab").unwrap();
         let (space_id, read) = KernelCompleter::parse(&bytes).unwrap();
         assert_eq!((space_id.as_str(), read.ridge()), ("ab", completer.ridge()));
@@ -296,7 +316,7 @@ mod tests {
         let metadata = file.metadata.clone();
         for radius in ["-1.5", "0.0", "3e38"] {
             let (before, _) = metadata.split_once("\"radius\":").unwrap();
-            file.metadata = format!("{before}\"radius\":{radius},\"worth\":1.0}}");
+            file.metadata = format!("{before}\"radius\":{radius},\"worth\":1,\"power\":1}}");
             let error = KernelCompleter::parse(&file.to_bytes().unwrap()).unwrap_err().to_string();
             assert!(error.contains("`radius` is"), "{error}");
         }
@@ -321,22 +341,40 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_worth_one_picture_in_older_files() {
+    fn older_files_say_otherwise_what_a_name_is_worth() {
         let known = KnownAs { word: array![1.0, 0.0], line: vec![SynsetId(1)] };
         let other = KnownAs { word: array![0.0, 1.0], line: vec![SynsetId(2)] };
         let completer =
             KernelCompleter::fit(&[known, other], array![[1.0, 0.0], [0.0, 1.0]].view());
-        let bytes = completer.with_worth(1.4).to_bytes("ab").unwrap();
+        let bytes = completer.to_bytes("ab").unwrap();
         let mut file = TensorFile::parse(&bytes).unwrap();
         let metadata = file.metadata.clone();
         let (before, _) = metadata.split_once(",\"worth\":").unwrap();
-        for worth in ["0.0", "-1.0", "3e38"] {
-            file.metadata = format!("{before},\"worth\":{worth}}}");
-            let error = KernelCompleter::parse(&file.to_bytes().unwrap()).unwrap_err().to_string();
-            assert!(error.contains("`worth` is"), "{error}");
+        let mut read = |format: u32, rest: &str| {
+            let before = before.replace("\"format\":4", &format!("\"format\":{format}"));
+            file.metadata = format!("{before}{rest}}}");
+            KernelCompleter::parse(&file.to_bytes().unwrap()).map(|(_, read)| read.space().clone())
+        };
+        let oldest = read(2, "").unwrap();
+        let older = read(3, ",\"worth\":2.0").unwrap();
+        for (space, k_shot, share) in [(&oldest, 1, 0.5), (&oldest, 5, 0.25), (&older, 2, 0.5)] {
+            assert!((space.share(k_shot) - share).abs() < 1e-6, "{k_shot}");
         }
-        file.metadata = format!("{before}}}").replace("\"format\":3", "\"format\":2");
-        let older = KernelCompleter::parse(&file.to_bytes().unwrap()).unwrap().1;
-        assert_eq!(older.space().worth(), 1.0);
+        assert!((older.share(10) - 0.25).abs() < 1e-6);
+        let without = [
+            (2, ",\"worth\":1.0"),
+            (3, ""),
+            (3, ",\"worth\":1,\"power\":1"),
+            (4, ",\"worth\":1.0"),
+        ];
+        for (format, rest) in without {
+            let error = read(format, rest).unwrap_err().to_string();
+            assert!(error.contains("`worth` is expected in formats 3 and 4"), "{error}");
+        }
+        for numbers in ["0.0,\"power\":1", "-1.0,\"power\":1", "3e38,\"power\":1", "1,\"power\":0"]
+        {
+            let error = read(4, &format!(",\"worth\":{numbers}")).unwrap_err().to_string();
+            assert!(error.contains("expected above 0 and at most 1000 and 4"), "{error}");
+        }
     }
 }
