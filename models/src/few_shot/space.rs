@@ -53,7 +53,7 @@ impl Worth {
         self.pictures
     }
 
-    /// How fast it falls beside more.
+    /// How fast its share falls beside more.
     pub fn power(self) -> f32 {
         self.power
     }

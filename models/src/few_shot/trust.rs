@@ -21,7 +21,7 @@ const ADDED_SLOPE: f32 = 2.0;
 /// doubted. Chosen on validation classes (CIFAR-FS, Caltech) among 2, 3, 4 and 6 by what two swapped names cost.
 const GALLERY_MOST: f32 = 2.0;
 /// How much a better fitting rival counts beside many pictures; beside one it is likely chance. Chosen there among 0, 2, 3
-/// and 4, likewise.
+/// and 4: with none two swapped names cost too much, with more right names gain too little.
 const RIVAL_SLOPE: f32 = 2.0;
 
 /// Keeps a division by the deviation finite.
@@ -82,23 +82,25 @@ impl Evidence {
         self.classes.mapv(|class| sigmoid(CLASS_SLOPE * (class - CLASS_MIDDLE)))
     }
 
-    /// Trust in each name, `[n]`, 0 to 1, all kinds of evidence added before they become a share; `pictures` `[n]` is how
-    /// many each class has.
+    /// Trust in each name, `[n]`, 0 to 1; `pictures` `[n]` is how many each class has.
     ///
-    /// A product of two shares doubts a right name twice: one noisy picture makes a class's own evidence weak even
-    /// where the rest of the gallery fits. Added, strong evidence of the gallery outweighs it, and the evidence
-    /// against one wrong name outweighs that of a gallery that hardly fits. Where a class has many pictures, another class
-    /// that its name fits better is evidence against it, too; and the mean of the gallery's trust is a factor there. For
-    /// classes that knowledge moves take pictures from those whose names are doubted, and what it adds to many is less.
+    /// All kinds of evidence are added before they become a share. A product of shares doubts a right name twice: one noisy
+    /// picture makes a class's own evidence weak even where the rest of the gallery fits. Added, strong evidence of the gallery
+    /// outweighs it, and the evidence against one wrong name outweighs that of a gallery that hardly fits. Where a class has many
+    /// pictures, another class that its name fits better is evidence against it, too.
+    ///
+    /// Beside one picture that is all. Classes with many are believed as far as others with many are on average, besides: one that
+    /// its name moves towards its pictures is chosen more often, also for pictures of a class whose doubted name leaves it where
+    /// it was, and beside many pictures a right name gains less than that loses.
     pub fn trust(&self, pictures: &[usize]) -> Array1<f32> {
         let gallery = (GALLERY_SLOPE * (self.gallery - GALLERY_MIDDLE)).min(GALLERY_MOST);
-        let classes = Zip::from(&self.classes).and(&self.rivals).and(pictures);
-        let trust = classes.map_collect(|class, rival, &n| {
-            let rival = RIVAL_SLOPE * beyond_one(n) * rival;
-            sigmoid(gallery + ADDED_SLOPE * (class - CLASS_MIDDLE) + rival)
+        let beyond: Array1<f32> = pictures.iter().map(|&n| beyond_one(n)).collect();
+        let classes = Zip::from(&self.classes).and(&self.rivals).and(&beyond);
+        let trust = classes.map_collect(|class, rival, beyond| {
+            sigmoid(gallery + ADDED_SLOPE * (class - CLASS_MIDDLE) + RIVAL_SLOPE * beyond * rival)
         });
-        let mean = trust.mean().unwrap_or(0.0);
-        Zip::from(&trust).and(pictures).map_collect(|trust, &n| trust * mean.powf(beyond_one(n)))
+        let mean = trust.dot(&beyond) / beyond.sum().max(EPSILON);
+        Zip::from(&trust).and(&beyond).map_collect(|trust, &beyond| trust * mean.powf(beyond))
     }
 }
 
@@ -148,6 +150,8 @@ mod tests {
         assert!(one[2] > 0.9, "{one}");
         // Right names, but in bad company.
         assert!(many[2] < 0.8 * one[2] && many[2] > 0.5, "{one} {many}");
+        let mixed = evidence.trust(&[1, 1, 25, 25, 25]);
+        assert!(mixed[2] > 0.9 && mixed[0] == one[0], "those in doubt have one picture: {mixed}");
     }
 
     #[test]

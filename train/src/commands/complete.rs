@@ -36,7 +36,7 @@ pub(crate) struct Options {
     take_out: TakenOut,
     /// How many pictures a name is worth to the kernel completer [default: chosen on the validation classes, so that one wrong
     /// name or two swapped ones do no harm, or 0.25 where they always do; where names are known to be right, more may be better].
-    /// A power, as in 1.2:0.7, says how fast that falls beside more pictures: beside k it is 1 / (1 + (k / N)^POWER), so that with 1
+    /// A power, as in 1.2:0.7, says how fast its share falls beside more pictures: beside k it is 1 / (1 + (k / N)^POWER), so that with 1
     /// a name counts as N pictures more.
     #[arg(long, value_name = "N[:POWER]")]
     worth: Option<Worth>,

@@ -23,8 +23,11 @@ const OLDEST: u32 = 2;
 /// The version whose `worth` is the pictures alone.
 const WITHOUT_POWER: u32 = 3;
 
-/// The power until then: a half beside as many pictures as a name is worth, a quarter beside five times as many.
-const POWER: f32 = 0.682_606_2;
+/// The first version that says the power, too.
+const WITH_POWER: u32 = 4;
+
+/// The power before it: a half beside as many pictures as a name is worth, a quarter beside five times as many.
+const OLD_POWER: f32 = 0.682_606_2;
 
 /// The most bytes of such a file that are read.
 pub const MAX_BYTES: u64 = 256 << 20;
@@ -75,7 +78,7 @@ struct Description {
     /// How many pictures a name is worth; 1 in format 2, which does not say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     worth: Option<f32>,
-    /// How fast that falls; not said before format 4.
+    /// How fast its share falls; not said before format 4.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     power: Option<f32>,
 }
@@ -159,12 +162,12 @@ impl KernelCompleter {
 /// What a name is worth in a file of this format that says so.
 fn worth_of(format: u32, worth: Option<f32>, power: Option<f32>) -> Result<Worth, KernelError> {
     let (pictures, power) = match (format, worth, power) {
-        (OLDEST, None, None) => (1.0, POWER),
-        (WITHOUT_POWER, Some(pictures), None) => (pictures, POWER),
-        (FORMAT, Some(pictures), Some(power)) => (pictures, power),
+        (OLDEST, None, None) => (1.0, OLD_POWER),
+        (WITHOUT_POWER, Some(pictures), None) => (pictures, OLD_POWER),
+        (WITH_POWER..=FORMAT, Some(pictures), Some(power)) => (pictures, power),
         _ => {
             let text = format!(
-                "`worth` is expected in formats {WITHOUT_POWER} and {FORMAT}, `power` in format {FORMAT}"
+                "`worth` is expected from format {WITHOUT_POWER} on, `power` from format {WITH_POWER} on"
             );
             return Err(KernelError::Description(text));
         }
@@ -369,7 +372,7 @@ mod tests {
         ];
         for (format, rest) in without {
             let error = read(format, rest).unwrap_err().to_string();
-            assert!(error.contains("`worth` is expected in formats 3 and 4"), "{error}");
+            assert!(error.contains("`worth` is expected from format 3 on"), "{error}");
         }
         for numbers in ["0.0,\"power\":1", "-1.0,\"power\":1", "3e38,\"power\":1", "1,\"power\":0"]
         {
