@@ -125,7 +125,7 @@ impl Default for DatasetLimits {
 #[non_exhaustive]
 pub enum DatasetError {
     /// The classes are all in other splits.
-    #[error("the data has no classes in split `{split}`; it has {}", listed(.others))]
+    #[error("the data has no classes in split `{split}`; it has {}: say which with --split", listed(.others))]
     NoClasses {
         /// The split asked for.
         split: Split,

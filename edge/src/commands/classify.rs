@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::RangedU64ValueParser;
 use edge::attention::Attention;
 use edge::classifier::{Candidate, Classifier, Near};
 use edge::embedder::{Embedded, Embedder};
@@ -40,7 +41,7 @@ pub(crate) struct Options {
     files: Vec<PathBuf>,
 
     /// Most answers for each picture
-    #[arg(long, default_value_t = 5, value_name = "N")]
+    #[arg(long, default_value_t = 5, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1000))]
     top: usize,
 
     /// Let the pictures help to judge one another: better where most of them show classes of the gallery

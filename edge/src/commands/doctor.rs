@@ -83,9 +83,6 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
 fn examine(context: &Context) -> Answer {
     let (mut problems, mut hints) = (Vec::new(), Vec::new());
     let library = context.onnxruntime();
-    if let Err(missing) = &library {
-        hints.push(format!("tract alone runs here: {missing}"));
-    }
     let options = context.engine_options().unwrap_or_else(|failure| {
         problems.push(failure.reason().to_owned());
         EngineOptions::default()
@@ -95,6 +92,9 @@ fn examine(context: &Context) -> Answer {
     let bundle = context.bundle(None).map_err(|f| problems.push(f.reason().to_owned())).ok();
     let engines = bundle.as_ref().map(|bundle| try_engines(bundle, &options)).unwrap_or_default();
     let chosen = chosen(context.engine(), &engines);
+    if let (Err(missing), Some(_)) = (&library, &chosen) {
+        hints.push(format!("tract alone runs here: {missing}"));
+    }
     if bundle.is_some() && chosen.is_none() {
         problems.push(format!("no engine works for --engine {}", context.engine()));
     }

@@ -206,7 +206,10 @@ fn evaluate_writes_the_report() {
     assert_eq!(sandbox.json(&args), report, "printed and written, the same");
     let empty = sandbox.run(&["evaluate", "--data", "things", "--split", "val"]);
     assert_eq!(empty.code, 2, "{empty:?}");
-    assert!(empty.err.contains("no classes in split `val`; it has 3 in `base`"), "{empty:?}");
+    assert!(
+        empty.err.contains("no classes in split `val`; it has 3 in `base`: say which with --split"),
+        "{empty:?}"
+    );
 }
 
 #[test]

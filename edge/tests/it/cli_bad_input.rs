@@ -173,6 +173,19 @@ fn bundles_that_cannot_be_used() {
 }
 
 #[test]
+fn a_picture_is_no_data_set_and_no_answers_are_no_number() {
+    let sandbox = Sandbox::new();
+    fs::write(sandbox.path("a.jpg"), encode(picture(0, 0), ImageFormat::Jpeg)).unwrap();
+    let said = sandbox.run(&["evaluate", "--data", "a.jpg", "--k-shot", "1"]);
+    assert_refused(&said, 2, &["a.jpg cannot be read as a tar or tar.gz archive"]);
+    assert!(!said.err.contains(char::REPLACEMENT_CHARACTER), "{said:?}");
+    for top in ["0", "1001"] {
+        let said = sandbox.run(&["classify", "a.jpg", "--top", top]);
+        assert!(said.code == 2 && said.err.contains("1..=1000"), "{said:?}");
+    }
+}
+
+#[test]
 fn an_engine_that_is_asked_for_and_cannot_be_is_an_error() {
     let sandbox = Sandbox::new();
     let said = sandbox.run(&["bench", "--engine", "cuda"]);

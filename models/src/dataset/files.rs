@@ -272,7 +272,15 @@ impl Files {
 
 fn damaged(path: &Path) -> impl Fn(io::Error) -> DatasetError {
     let path = path.to_owned();
-    move |error| DatasetError::Archive { path: path.clone(), reason: error.to_string() }
+    move |error| {
+        // tar quotes the bytes that it cannot read.
+        let is_text = |c: char| !c.is_control() && c != char::REPLACEMENT_CHARACTER;
+        let mut reason = error.to_string();
+        if !reason.chars().all(is_text) {
+            "it is none, or damaged".clone_into(&mut reason);
+        }
+        DatasetError::Archive { path: path.clone(), reason }
+    }
 }
 
 /// The relative path of an archive's entry if it is a file.
