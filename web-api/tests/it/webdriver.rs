@@ -13,6 +13,8 @@ use crate::client::{self, Answer};
 
 const DRIVERS: [&str; 2] = ["/usr/bin/chromedriver", "/usr/lib/chromium/chromedriver"];
 const CHROMIUM: &str = "/usr/bin/chromium";
+/// The driver takes a free port of IPv4 and wants the same of IPv6, which a neighbour may have taken meanwhile.
+const STARTS: usize = 5;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The name under which the protocol hides an element's id.
@@ -42,9 +44,9 @@ impl Browser {
             eprintln!("skipped: {test}: chromium and chromedriver are not installed");
             return None;
         };
-        let mut driver =
-            Command::new(driver).arg("--port=0").stdout(Stdio::piped()).spawn().unwrap();
-        let address = format!("127.0.0.1:{}", port(&mut driver));
+        let (driver, port) =
+            (0..STARTS).find_map(|_| listening(driver)).expect("chromedriver listens");
+        let address = format!("127.0.0.1:{port}");
         let profile = tempfile::tempdir().unwrap();
         let mut browser = Self { driver, address, session: String::new(), profile };
         let answer = browser.post("/session", &browser.capabilities(flags));
@@ -216,14 +218,19 @@ impl Browser {
     }
 }
 
-fn port(driver: &mut Child) -> u16 {
-    let mut lines = BufReader::new(driver.stdout.as_mut().unwrap()).lines();
-    loop {
-        let line = lines.next().expect("chromedriver says its port").unwrap();
-        if let Some((_, port)) = line.split_once("successfully on port ") {
-            return port.trim_end_matches('.').parse().unwrap();
-        }
+/// A driver and its port; none if it ended without one.
+fn listening(driver: &str) -> Option<(Child, u16)> {
+    let command = &mut Command::new(driver);
+    let mut driver = command.arg("--port=0").stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(driver.stdout.as_mut().unwrap()).lines().map(Result::unwrap);
+    let port = lines.find_map(|line| {
+        let (_, port) = line.split_once("successfully on port ")?;
+        Some(port.trim_end_matches('.').parse().unwrap())
+    });
+    if port.is_none() {
+        driver.wait().unwrap();
     }
+    Some((driver, port?))
 }
 
 impl Drop for Browser {
