@@ -20,7 +20,7 @@ pub(crate) fn ci(root: &Path) -> bool {
         cargo(root, &["fmt", "--all", "--check"])?;
         cargo(root, &["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"])
     });
-    steps.run("licences", || cargo(root, &["deny", "check", "licenses", "bans", "sources"]));
+    steps.run("licenses", || cargo(root, &["deny", "check", "licenses", "bans", "sources"]));
     steps.run("set-up", || setup::setup(root));
     steps.run("lints", || lints(root));
     steps.run("documentation", || documentation(root));

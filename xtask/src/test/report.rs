@@ -17,14 +17,14 @@ struct Tally {
 
 /// Where in the listing of one test program the reader is.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-enum Part {
+enum Section {
     /// `test name ... ok` lines.
     #[default]
     Tests,
     /// Output of tests that passed.
     Output,
     /// Names of tests that passed: they stand above already.
-    Names,
+    PassedNames,
     /// Output and names of tests that failed.
     Failures,
 }
@@ -35,10 +35,10 @@ pub(super) struct Report {
     packages: BTreeMap<String, String>,
     tallies: BTreeMap<String, Tally>,
     package: String,
-    part: Part,
-    /// The program that has started and not yet told its result.
+    section: Section,
+    /// The program that has started and not yet printed its result.
     pending: Option<String>,
-    /// Lines of the program that tell of skipped tests: (test, when its output names one; line).
+    /// Lines of the program about skipped tests: (test, when its output names one; line).
     skips: Vec<(Option<String>, String)>,
     test: Option<String>,
 }
@@ -49,7 +49,7 @@ impl Report {
         Self { packages, ..Self::default() }
     }
 
-    /// Takes one line in; `false` when the line says nothing new.
+    /// Takes one line in; `false` when the line adds nothing new.
     pub(super) fn read(&mut self, line: &str) -> bool {
         if let Some(program) = started(line) {
             self.start(program);
@@ -62,7 +62,7 @@ impl Report {
         } else {
             self.turn(line);
         }
-        self.part != Part::Names
+        self.section != Section::PassedNames
     }
 
     fn start(&mut self, program: &str) {
@@ -72,17 +72,17 @@ impl Report {
         self.package = package.clone();
         // Documentation is no program: rustdoc's own failures show in cargo's status.
         self.pending = self.packages.contains_key(program).then(|| program.to_owned());
-        self.part = Part::Tests;
+        self.section = Section::Tests;
     }
 
     /// Notices headings inside one program's listing.
     fn turn(&mut self, line: &str) {
         let heading = line.strip_prefix("---- ").and_then(|line| line.strip_suffix(" stdout ----"));
         match (line, heading) {
-            ("successes:", _) => (self.part, self.test) = (Part::Names, None),
-            ("failures:", _) => (self.part, self.test) = (Part::Failures, None),
-            (_, Some(test)) if self.part != Part::Failures => {
-                (self.part, self.test) = (Part::Output, Some(test.to_owned()));
+            ("successes:", _) => (self.section, self.test) = (Section::PassedNames, None),
+            ("failures:", _) => (self.section, self.test) = (Section::Failures, None),
+            (_, Some(test)) if self.section != Section::Failures => {
+                (self.section, self.test) = (Section::Output, Some(test.to_owned()));
             }
             _ => {}
         }
@@ -97,10 +97,10 @@ impl Report {
         tally.totals = tally.totals + totals;
         tally.seconds += seconds;
         tally.skips.extend(skips.into_iter().map(|(_, what)| what));
-        (self.part, self.test, self.pending) = (Part::Tests, None, None);
+        (self.section, self.test, self.pending) = (Section::Tests, None, None);
     }
 
-    /// A program that never told its result was killed or crashed: one failure.
+    /// A program that never printed its result was killed or crashed: one failure.
     fn close(&mut self) {
         if let Some(program) = self.pending.take() {
             self.fail(format!("{program} ended before its result"));
@@ -141,14 +141,18 @@ fn started(line: &str) -> Option<&str> {
 /// `test result: ok. 5 passed; 0 failed; 1 ignored; …; finished in 0.12s`
 fn result(line: &str) -> Option<(Totals, f64)> {
     let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
-    let count = |word: &str| {
-        let mut parts = counts.split("; ");
-        parts.find_map(|part| part.strip_suffix(word)?.trim().parse::<u64>().ok())
-    };
     let seconds = counts.rsplit_once("finished in ").and_then(|(_, s)| s.strip_suffix('s'));
-    let totals =
-        Totals { passed: count("passed")?, failed: count("failed")?, skipped: count("ignored")? };
+    let totals = Totals {
+        passed: count(counts, "passed")?,
+        failed: count(counts, "failed")?,
+        skipped: count(counts, "ignored")?,
+    };
     Some((totals, seconds.and_then(|s| s.parse().ok()).unwrap_or(0.0)))
+}
+
+/// The number before a word: 5 for "passed" in `5 passed; 0 failed`.
+fn count(counts: &str, word: &str) -> Option<u64> {
+    counts.split("; ").find_map(|part| part.strip_suffix(word)?.trim().parse().ok())
 }
 
 /// The name in `test name ... FAILED`.

@@ -16,12 +16,17 @@ impl Totals {
     /// Reads the line that [`fmt::Display`] writes.
     pub(crate) fn parse(line: &str) -> Option<Self> {
         let mut counts = line.split(", ");
-        let mut count =
-            |word: &str| counts.next()?.strip_suffix(word)?.strip_suffix(' ')?.parse::<u64>().ok();
-        let totals =
-            Self { passed: count("passed")?, failed: count("failed")?, skipped: count("skipped")? };
+        let totals = Self {
+            passed: count(counts.next()?, " passed")?,
+            failed: count(counts.next()?, " failed")?,
+            skipped: count(counts.next()?, " skipped")?,
+        };
         counts.next().is_none().then_some(totals)
     }
+}
+
+fn count(text: &str, word: &str) -> Option<u64> {
+    text.strip_suffix(word)?.parse().ok()
 }
 
 impl fmt::Display for Totals {
