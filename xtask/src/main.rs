@@ -1,4 +1,4 @@
-//! Project chores: `cargo xtask setup | test | ci`.
+//! Project chores: `cargo xtask setup | test | style | ci`.
 //!
 //! Everything a checkout needs beyond crates is fetched here, by package name and only when it is
 //! missing; everything a change must pass is run here, so that a person and CI type the same words.
@@ -6,6 +6,8 @@
 mod ci;
 mod process;
 mod setup;
+mod sources;
+mod style;
 mod test;
 
 use std::path::PathBuf;
@@ -18,6 +20,7 @@ const EXAMPLES: &str = "\
 Examples:
   cargo xtask setup     fetch what the tests and the training need, once
   cargo xtask test      the same, then every test of every crate
+  cargo xtask style     how the sources read: lengths of functions and files, closures, comments
   cargo xtask ci        format, licenses, lints, documentation, tests, benchmarks, a start of the service";
 
 /// Chores of this project.
@@ -45,6 +48,8 @@ enum Chore {
     },
     /// Set up, then run every test of every crate and count what passed, failed and was skipped.
     Test,
+    /// Measure how the sources read, by crate, and hold them to the limits.
+    Style(style::Options),
     /// Run every check a change must pass, cheapest first.
     Ci,
 }
@@ -74,6 +79,7 @@ fn run(chore: Chore) -> Result<bool> {
             lay(&home).map(|()| true)
         }
         Chore::Test => Ok(test::test(&root)),
+        Chore::Style(options) => style::style(&root, &options),
         Chore::Ci => Ok(ci::ci(&root)),
     }
 }
