@@ -5,6 +5,8 @@
 
 mod ci;
 mod process;
+#[cfg(test)]
+mod rules;
 mod setup;
 mod sources;
 mod style;

@@ -13,6 +13,5 @@ mod fixtures;
 mod hostile_pictures;
 mod knowledge;
 mod knowledge_fixtures;
-mod law;
 mod pictures;
 mod preprocess;
