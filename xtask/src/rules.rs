@@ -2,7 +2,9 @@
 
 mod cycles;
 mod disk;
+mod glossary;
 mod imports;
 mod layers;
 mod modules;
+mod retired_words;
 mod uses;
