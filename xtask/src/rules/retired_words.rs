@@ -85,10 +85,31 @@ fn is_british(part: &str, verb: &str) -> bool {
 fn code(path: &Path, text: &str) -> Vec<Range<usize>> {
     let extension = path.extension().and_then(|extension| extension.to_str());
     match extension {
-        Some("rs") => kept(text, |kind| kind == Kind::Code),
-        Some("toml" | "json" | "js") => std::iter::once(0..text.len()).collect(),
+        // JavaScript has the comments and quotes of Rust, near enough.
+        Some("rs" | "js") => kept(text, |kind| kind == Kind::Code),
+        Some("json") => without_spaces(text),
+        Some("toml") => without_comments(text),
         _ => Vec::new(),
     }
+}
+
+/// Texts of one word: keys of JSON, and values that are names.
+fn without_spaces(text: &str) -> Vec<Range<usize>> {
+    let mut literals = kept(text, |kind| kind == Kind::Literal);
+    literals.retain(|range| !text[range.clone()].contains(' '));
+    literals
+}
+
+/// Lines of TOML up to their comments.
+fn without_comments(text: &str) -> Vec<Range<usize>> {
+    let mut ranges = Vec::new();
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let length = line.find('#').unwrap_or(line.len());
+        ranges.push(start..start + length);
+        start += line.len();
+    }
+    ranges
 }
 
 fn kept(text: &str, keep: impl Fn(Kind) -> bool) -> Vec<Range<usize>> {
@@ -130,6 +151,8 @@ mod tests {
     fn names_of_code_may_stand_in_prose() {
         assert_eq!(found("a.rs", "/// Known for How it is.\nenum How { Known }"), ["How", "Known"]);
         assert_eq!(found("a.md", "How is it Known?"), [""; 0]);
+        assert_eq!(found("a.toml", "# A mirror.\n[a]\nmirror = true"), ["mirror"]);
+        assert_eq!(found("a.json", "{\"How\": \"How it is\"}"), ["How"]);
     }
 
     #[test]

@@ -69,7 +69,6 @@ pub(in crate::rules) const RETIRED: &[Retired] = &[
     // Evaluation.
     term(Word("foreign"), "distractor; `--distractors`", "distractor"),
     term(Code("Mixed"), "generalized zero-shot (seen and unseen)", "generalized zero-shot"),
-    term(Code("mixed"), "generalized_zero_shot", "generalized zero-shot"),
     term(Exactly("Names::Right"), "LabelNoise::None", "label noise"),
     term(Exactly("Names::Wrong"), "LabelNoise::AllWrong", "label noise"),
     // Training.
@@ -80,7 +79,8 @@ pub(in crate::rules) const RETIRED: &[Retired] = &[
     term(Word("imagined"), "synthetic", "synthetic class"),
     term(Word("lesson"), "completion task", "completion task"),
     // Device and service.
-    plain(Word("surroundings"), "environment"),
+    plain(Code("Surroundings"), "Environment"),
+    plain(Code("surroundings"), "environment"),
     term(Word("station"), "recognizer (edge); engine thread (web-api)", "recognizer"),
     plain(Code("Worker"), "EngineThread"),
     plain(Word("intake"), "decode queue"),
