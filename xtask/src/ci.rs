@@ -21,12 +21,14 @@ pub(crate) fn ci(root: &Path) -> bool {
         cargo(root, &["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"])
     });
     steps.run("licenses", || cargo(root, &["deny", "check", "licenses", "bans", "sources"]));
+    // Before the lints: `train` does not build without libtorch.
     steps.run("set-up", || setup::setup(root));
     steps.run("lints", || lints(root));
     steps.run("documentation", || documentation(root));
     steps.run("tests", || tests(root, &mut totals));
     steps.run("benchmarks", || cargo(root, &["bench", "--workspace", "--bench", "*"]));
     steps.run("service", || service::starts_and_stops(root));
+    // The totals of the tests are the last line, so every other failure is added to them.
     totals.failed += steps.failed_besides_tests();
     println!("\n{steps}\n{totals}");
     totals.failed == 0
@@ -58,6 +60,7 @@ fn tests(root: &Path, totals: &mut Totals) -> Result<()> {
         println!("{line}");
         line.clone_into(&mut last);
     })?;
+    // The totals are read even if tests failed: what passed is shown all the same.
     *totals = Totals::parse(&last).context("`cargo xtask test` ended without its totals")?;
     ensure!(status.success(), "{last}");
     Ok(())

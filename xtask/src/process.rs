@@ -15,6 +15,7 @@ pub(crate) fn cargo(root: &Path) -> Command {
 
 /// Runs a command to its end, its output passed through.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
+    // Nobody answers a question in CI, so no program may wait for one.
     let status = command.stdin(Stdio::null()).status();
     ended_well(command, status.map_err(|e| not_started(command, &e))?)
 }
@@ -37,6 +38,7 @@ pub(crate) fn lines(command: &mut Command, mut on_line: impl FnMut(&str)) -> Res
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let mut reader = BufReader::new(reader);
     let mut line = Vec::new();
+    // Bytes rather than text: a compiler may print names that are not UTF-8.
     while reader.read_until(b'\n', &mut line)? > 0 {
         on_line(String::from_utf8_lossy(&line).trim_end());
         line.clear();

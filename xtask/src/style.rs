@@ -59,6 +59,7 @@ pub(crate) fn style(root: &Path, options: &Options) -> Result<bool> {
     for (_, numbers) in &crates {
         all.add(numbers);
     }
+    // The last row, which the limits of the whole workspace are held against.
     crates.push(("all".to_owned(), all));
     print(&crates, options)
 }

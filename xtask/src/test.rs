@@ -35,6 +35,7 @@ pub(crate) fn test(root: &Path) -> bool {
 
 fn run(root: &Path) -> Result<Summary> {
     setup::setup(root)?;
+    // Built apart from the run: its messages give the package of each program.
     let mut report = Report::new(build(root)?);
     let mut cargo = process::cargo(root);
     cargo.args(TEST).args(["--", "--show-output"]);

@@ -20,11 +20,13 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub(super) fn starts_and_stops(root: &Path) -> Result<()> {
     process::run(process::cargo(root).args(["build", "--release"]))?;
     let address = free_address()?;
+    // A store of its own, so the run does not change another one.
     let store = std::env::temp_dir().join(format!("handful-ci-{}", std::process::id()));
     let mut run = process::cargo(root);
     run.args(["run", "--release", "--quiet", "--", "--listen", &address.to_string()]);
     // cargo becomes the service, so the child's number is the service's.
     let mut service = run.arg("--store").arg(&store).spawn()?;
+    // The service is stopped and its store removed even if it never answered.
     let answered = wait_until_ready(&mut service, address);
     let stopped = stop(&mut service);
     let cleaned = std::fs::remove_dir_all(&store);
@@ -33,6 +35,7 @@ pub(super) fn starts_and_stops(root: &Path) -> Result<()> {
 }
 
 fn free_address() -> Result<SocketAddr> {
+    // The port is free again once the listener is dropped, here; the service takes it next.
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
@@ -42,6 +45,7 @@ fn wait_until_ready(service: &mut Child, address: SocketAddr) -> Result<()> {
         if let Some(status) = service.try_wait()? {
             bail!("the service ended at once ({status})");
         }
+        // Refused connections are no error yet: the service has not opened its port.
         if let Ok(answer) = get(address, "/readyz")
             && answer.starts_with("HTTP/1.1 200")
         {
@@ -71,6 +75,7 @@ fn get(address: SocketAddr, path: &str) -> Result<String> {
 /// Asks the service to stop as a supervisor does, and waits until it has.
 fn stop(service: &mut Child) -> Result<()> {
     ensure!(service.try_wait()?.is_none(), "the service is gone already");
+    // `kill` sends the signal, as `Child::kill` would not let the service finish its work.
     process::run(Command::new("kill").args(["-TERM", &service.id().to_string()]))?;
     let start = Instant::now();
     while start.elapsed() < TIME_LIMIT {

@@ -60,6 +60,7 @@ pub(super) fn lay(home: &Path, python: &Path) -> Result<()> {
         return Ok(());
     }
     let wheel = wheel(std::env::consts::OS, std::env::consts::ARCH)?;
+    // Whatever can be refused is refused before the long download.
     check_compiler()?;
     check_disk(home, wheel.download_mb + wheel.disk_mb)?;
     // The wheel stays until everything is in place, so a second try need not download again.
@@ -68,6 +69,7 @@ pub(super) fn lay(home: &Path, python: &Path) -> Result<()> {
     let file = fetch(python, wheel, &download)?;
     unpack(python, &file, wheel, &fresh)?;
     stubs::build(&fresh.join("lib"), &download)?;
+    // tch reads the version from this file.
     fs::write(fresh.join("build-version"), format!("{VERSION}\n"))?;
     replace(&fresh, &folder)?;
     fs::remove_dir_all(&download).context("cannot remove the downloaded wheel")

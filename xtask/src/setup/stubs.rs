@@ -28,6 +28,7 @@ const STUBS: [Stub; 2] = [
 /// Builds the stubs beside the real libraries in `lib`; sources go to `scratch`.
 pub(super) fn build(lib: &Path, scratch: &Path) -> Result<()> {
     println!("setup: .libtorch: building three small libraries in place of CUDA's");
+    // Which functions are asked for differs by release, so they are read from the library.
     let symbols = undefined_symbols(&lib.join("libtorch_cpu.so"))?;
     for stub in STUBS {
         let names = versioned(&symbols, stub.library);
@@ -35,6 +36,7 @@ pub(super) fn build(lib: &Path, scratch: &Path) -> Result<()> {
         build_stub(&stub, &names, lib, scratch)?;
     }
     build_umbrella(lib, scratch)?;
+    // The linker looks for the name without a version, which the wheel lacks.
     std::os::unix::fs::symlink("libgomp.so.1", lib.join("libgomp.so"))
         .context("cannot link libgomp.so")
 }

@@ -26,6 +26,7 @@ pub(super) fn make(venv: &Path) -> Result<PathBuf> {
     if is_current(&python) {
         return Ok(python);
     }
+    // A missing or old interpreter would fail later, with a less useful message.
     check_python()?;
     println!("setup: .venv: installing {} with pip ({SIZE})", PACKAGES.join(", "));
     process::advise(process::run(Command::new("python3").args(["-m", "venv"]).arg(venv)), APT)?;

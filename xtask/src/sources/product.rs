@@ -44,6 +44,7 @@ impl Taken {
                 self.take(items);
             }
         }
+        // After the loop, since the lines of all test items are needed.
         items.retain(|item| !attributes(item).iter().any(is_test));
     }
 

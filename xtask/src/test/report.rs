@@ -90,6 +90,7 @@ impl Report {
 
     fn result(&mut self, mut totals: Totals, seconds: f64) {
         let skips = std::mem::take(&mut self.skips);
+        // libtest counts a test that skips itself as passed.
         let skipped = skipped_tests(&skips).min(totals.passed);
         totals.passed -= skipped;
         totals.skipped += skipped;
@@ -200,6 +201,7 @@ fn list<'a>(
     all: impl Iterator<Item = (&'a String, &'a Vec<String>)>,
 ) -> fmt::Result {
     let mut lines = all.flat_map(|(name, lines)| lines.iter().map(move |line| (name, line)));
+    // Without lines there is no title either.
     let Some(first) = lines.next() else {
         return Ok(());
     };
