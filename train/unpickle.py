@@ -67,7 +67,7 @@ def unpickled(path):
 def png(rgb):
     """An array [height, width, 3] of bytes as a PNG file."""
     if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != numpy.uint8:
-        raise Refused(f"expected pictures of bytes [height, width, 3], got {rgb.dtype} {rgb.shape}")
+        raise Refused(f"expected images of bytes [height, width, 3], got {rgb.dtype} {rgb.shape}")
 
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -80,7 +80,7 @@ def png(rgb):
 
 
 def mini_imagenet(path):
-    """Class, synset and PNG file of each picture."""
+    """Class, synset and PNG file of each image."""
     content = unpickled(path)
     names = {label: name for name, label in content["catname2label"].items()}
     for label, rgb in zip(content["labels"], content["data"], strict=True):
@@ -95,11 +95,11 @@ def tiered_imagenet(folder, split, synsets, used):
         wnid = synsets.get(name, "")
         names[label] = (f"{name} ({split} {label})" if name in used else name, wnid)
         used.add(name)
-    for label, file in zip(labels["label_specific"], tiered_pictures(folder, split), strict=True):
+    for label, file in zip(labels["label_specific"], tiered_images(folder, split), strict=True):
         yield *names[int(label)], file
 
 
-def tiered_pictures(folder, split):
+def tiered_images(folder, split):
     path = folder / f"{split}_images_png.pkl"
     if path.exists():
         return (numpy.asarray(file).tobytes() for file in unpickled(path))
@@ -120,18 +120,18 @@ def read_synsets(folder):
     return synsets
 
 
-def pictures(folder):
-    """Split, class, synset and PNG file of each picture."""
+def images(folder):
+    """Split, class, synset and PNG file of each image."""
     if (folder / MINI.format("test")).exists():
         for split, theirs in SPLITS.items():
             theirs = "train_phase_train" if split == "base" else theirs
-            for picture in mini_imagenet(folder / MINI.format(theirs)):
-                yield split, *picture
+            for image in mini_imagenet(folder / MINI.format(theirs)):
+                yield split, *image
     elif (folder / "test_labels.pkl").exists():
         synsets, used = read_synsets(folder), set()
         for split, theirs in SPLITS.items():
-            for picture in tiered_imagenet(folder, theirs, synsets, used):
-                yield split, *picture
+            for image in tiered_imagenet(folder, theirs, synsets, used):
+                yield split, *image
     else:
         raise Refused(f"{folder} has neither {MINI.format('test')} nor test_labels.pkl")
 
@@ -147,7 +147,7 @@ def write(folder, out):
     part = out.with_name(f".{out.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     rows = [["path", "class", "wnid", "split"]]
-    for number, (split, name, wnid, file) in enumerate(pictures(folder)):
+    for number, (split, name, wnid, file) in enumerate(images(folder)):
         path = Path(split, folder_name(name), f"{number:06}.png")
         (part / path).parent.mkdir(parents=True, exist_ok=True)
         (part / path).write_bytes(file)
@@ -155,7 +155,7 @@ def write(folder, out):
     with open(part / "manifest.csv", "w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows(rows)
     part.rename(out)
-    print(f"{len(rows) - 1} pictures in {out}")
+    print(f"{len(rows) - 1} images in {out}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 //! How much each attribute of a class counts for its prototype: the bundle's ProtoComNet, on the device.
 
+use few_shot::protocomnet::{Attributes, Described, ProtoComNetError};
 use models::bundle::{Bundle, CompleterFiles, Precision};
-use models::few_shot::protocomnet::{Attributes, Described, LearnedError};
 use models::graph::{GraphError, ProtoComNet, Shape};
 use models::knowledge::wordnet::SynsetId;
 use ndarray::{Array1, ArrayView1, Axis};
@@ -24,7 +24,7 @@ pub struct Attention {
 pub enum AttentionError {
     /// The table of attributes.
     #[error("the bundle's table of attributes cannot be used: {0}")]
-    Attributes(#[from] LearnedError),
+    Attributes(#[from] ProtoComNetError),
     /// Table and network are sound, and do not belong together.
     #[error(
         "the bundle's table of attributes does not fit it: {what} is {got}, expected {expected}"

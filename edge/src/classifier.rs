@@ -1,13 +1,13 @@
 //! Names an embedding by the enrolled classes: prototypes and cosine similarity
 //! (Snell et al. 2017 with the metric of Gidaris & Komodakis 2018).
 //!
-//! A class's prototype is the mean of its pictures' embeddings. Where names can be read it is moved towards what its
-//! name tells, as far as the names fit the pictures ([`Fusion::Trusted`]); a class without pictures is what its name
+//! A class's prototype is the mean of its images' embeddings. Where names can be read it is moved towards what its
+//! name tells, as far as the names fit the images ([`Fusion::Trusted`]); a class without images is what its name
 //! tells.
 
-use models::few_shot::fusion::Fusion;
-use models::few_shot::gallery::Prototypes;
-use models::few_shot::{metric, prototype};
+use few_shot::fusion::Fusion;
+use few_shot::gallery::Prototypes;
+use few_shot::{metric, prototype};
 use ndarray::{Array2, ArrayView1, Axis};
 
 use crate::gallery::{Class, ClassId, ExampleId, Label};
@@ -32,25 +32,25 @@ struct Known {
     meaning: Option<Meaning>,
 }
 
-/// A class that a picture may show.
+/// A class that an image may show.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Candidate {
     /// The class's stable id.
     pub class_id: ClassId,
     /// Its name.
     pub label: Label,
-    /// Cosine similarity of the picture to the class's prototype, -1 to 1; greater is closer. That of a class without
-    /// pictures is lifted to what it would be with some.
+    /// Cosine similarity of the image to the class's prototype, -1 to 1; greater is closer. That of a class without
+    /// images is lifted to what it would be with some.
     pub score: f32,
-    /// How many pictures the class was learned from.
+    /// How many images the class was learned from.
     pub examples: usize,
     /// What its name was taken to mean; `None` where it plays no part.
     pub meaning: Option<Meaning>,
-    /// The share of knowledge in the prototype, 0 (pictures alone) to 1 (name alone).
+    /// The share of knowledge in the prototype, 0 (images alone) to 1 (name alone).
     pub knowledge: f32,
 }
 
-/// A picture of a class that is like the one asked about.
+/// An image of a class that is like the one asked about.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Near {
     /// The example.
@@ -69,14 +69,14 @@ impl Classifier {
             .map(|class| (class, meaning(class)))
             .filter(|(class, meaning)| meaning.is_some() || !class.examples.is_empty())
             .unzip();
-        let size = knowledge.map(|knowledge| knowledge.space().center().len());
-        let (means, pictures) = (means(&classes, size), classes.iter().map(|c| c.examples.len()));
+        let size = knowledge.map(|knowledge| knowledge.frame().center().len());
+        let (means, images) = (means(&classes, size), classes.iter().map(|c| c.examples.len()));
         let prototypes = match knowledge {
-            None => Prototypes::of_means(means, pictures.collect()),
+            None => Prototypes::of_means(means, images.collect()),
             Some(knowledge) => {
                 let semantic = knowledge.semantic(&meanings);
-                let (space, lifts) = (knowledge.space(), knowledge.lifts());
-                Prototypes::trusted(means, pictures.collect(), semantic.view(), space, lifts)
+                let (frame, name_bias) = (knowledge.frame(), knowledge.name_bias());
+                Prototypes::trusted(means, images.collect(), semantic.view(), frame, name_bias)
             }
         };
         let known = classes.iter().zip(meanings).map(|(class, meaning)| Known {
@@ -108,8 +108,8 @@ impl Classifier {
         self.ranked(&self.prototypes, embedding, top)
     }
 
-    /// The same for several pictures at once, each of which helps to judge the others
-    /// ([`Fusion::SoftKMeans`]): prototypes move to where these pictures lie. Better where most of them show classes of the
+    /// The same for several images at once, each of which helps to judge the others
+    /// ([`Fusion::SoftKMeans`]): prototypes move to where these images lie. Better where most of them show classes of the
     /// gallery.
     #[must_use]
     pub fn classify_together(&self, embeddings: &[Vec<f32>], top: usize) -> Vec<Vec<Candidate>> {
@@ -118,8 +118,8 @@ impl Classifier {
         if self.known.is_empty() || !fits {
             return vec![Vec::new(); embeddings.len()];
         }
-        let unlabelled: Vec<&[f32]> = embeddings.iter().map(Vec::as_slice).collect();
-        let moved = self.prototypes.among(stacked(&unlabelled, size).view());
+        let unlabeled: Vec<&[f32]> = embeddings.iter().map(Vec::as_slice).collect();
+        let moved = self.prototypes.among(stacked(&unlabeled, size).view());
         embeddings.iter().map(|embedding| self.ranked(&moved, embedding, top)).collect()
     }
 
@@ -169,7 +169,7 @@ fn stacked(rows: &[&[f32]], columns: usize) -> Array2<f32> {
         .expect("invariant: a gallery holds embeddings of one length")
 }
 
-/// Mean prototypes, `[classes, s]`; zeros for a class without pictures. `size` is `s` where it is known.
+/// Mean prototypes, `[classes, s]`; zeros for a class without images. `size` is `s` where it is known.
 fn means(classes: &[&Class], size: Option<usize>) -> Array2<f32> {
     let examples = classes.iter().flat_map(|class| &class.examples);
     let size = size.or_else(|| examples.map(|e| e.embedding.len()).next()).unwrap_or(0);

@@ -14,7 +14,7 @@ use edge::embedder::{Embedded, Embedder};
 use edge::engine::{Provider, Rejection};
 use models::bundle::{Manifest, Precision};
 use models::disk;
-use models::picture::PictureLimits;
+use models::image::ImageLimits;
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -68,10 +68,10 @@ impl ModelInfo {
     }
 }
 
-/// Reads and embeds a picture file; the error is told with the file's name.
+/// Reads and embeds an image file; the error is told with the file's name.
 fn embed_file(embedder: &mut Embedder, path: &Path) -> Result<Embedded, FileError> {
     let mut attempt = || -> Result<Embedded, Failure> {
-        let bytes = disk::read(path, PictureLimits::default().max_bytes as u64)?;
+        let bytes = disk::read(path, ImageLimits::default().max_bytes as u64)?;
         Ok(embedder.embed(&bytes)?)
     };
     attempt().map_err(|failure| FileError {

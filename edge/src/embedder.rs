@@ -1,17 +1,17 @@
-//! From a picture's bytes to its embedding: limits, decoding, preprocessing, engine.
+//! From an image's bytes to its embedding: limits, decoding, preprocessing, engine.
 
 use std::time::{Duration, Instant};
 
 use models::bundle::{Bundle, Manifest, Precision, SelfTest};
 use models::graph::Shape;
-use models::picture::{self, Picture, PictureError, PictureLimits, Warning};
+use models::image::{self, Image, ImageError, ImageLimits, Warning};
 use models::preprocess::{Preprocess, PreprocessError};
 use ndarray::{Array2, Array3, ArrayView4, Axis, Ix2, concatenate, stack};
 use sha2::{Digest, Sha256};
 
 use crate::engine::{
     Engine, EngineChoice, EngineError, EngineOptions, Model, Provider, Rejection, SelectError,
-    start_proven,
+    start_verified,
 };
 use crate::precision::{Candidate, candidates};
 
@@ -21,23 +21,23 @@ pub struct Embedder {
     engine: Box<dyn Engine>,
     precision: Precision,
     rejected: Vec<Rejection>,
-    reader: PictureReader,
+    reader: ImageReader,
 }
 
-/// A picture's embedding and how it came about.
+/// An image's embedding and how it came about.
 #[derive(Debug, Clone)]
 pub struct Embedded {
     /// The backbone's raw output, `embedding_size` long.
     pub embedding: Vec<f32>,
     /// SHA-256 of the bytes that were given.
     pub sha256: [u8; 32],
-    /// What was unusual about the picture.
+    /// What was unusual about the image.
     pub warnings: Vec<Warning>,
     /// Where the time went.
     pub timing: Timing,
 }
 
-/// Where the time of one picture went.
+/// Where the time of one image went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Timing {
     /// Bytes to pixels.
@@ -48,14 +48,14 @@ pub struct Timing {
     pub embed: Duration,
 }
 
-/// Why a picture has no embedding.
+/// Why an image has no embedding.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EmbedError {
-    /// The bytes are no picture that can be read.
+    /// The bytes are no image that can be read.
     #[error(transparent)]
-    Picture(#[from] PictureError),
-    /// The picture cannot become the network's input.
+    Image(#[from] ImageError),
+    /// The image cannot become the network's input.
     #[error(transparent)]
     Preprocess(#[from] PreprocessError),
     /// The engine failed.
@@ -72,10 +72,10 @@ pub enum EmbedError {
 }
 
 impl EmbedError {
-    /// True if the picture is at fault, false if the engine is.
+    /// True if the image is at fault, false if the engine is.
     #[must_use]
     pub fn is_bad_input(&self) -> bool {
-        matches!(self, Self::Picture(_) | Self::Preprocess(_))
+        matches!(self, Self::Image(_) | Self::Preprocess(_))
     }
 }
 
@@ -94,37 +94,37 @@ impl Embedder {
         let Some((engine, precision)) = first(&bundle, choice, options, &mut rejected) else {
             return Err(SelectError { rejected });
         };
-        let reader = PictureReader::new(&bundle.manifest);
+        let reader = ImageReader::new(&bundle.manifest);
         Ok(Self { manifest: bundle.manifest, engine, precision, rejected, reader })
     }
 
-    /// The same with other limits for pictures.
+    /// The same with other limits for images.
     #[must_use]
-    pub fn with_limits(mut self, limits: PictureLimits) -> Self {
+    pub fn with_limits(mut self, limits: ImageLimits) -> Self {
         self.reader.limits = limits;
         self
     }
 
-    /// Decodes, preprocesses and embeds one picture file.
+    /// Decodes, preprocesses and embeds one image file.
     ///
     /// # Errors
     /// [`EmbedError`]; [`EmbedError::is_bad_input`] says whose fault it is.
     pub fn embed(&mut self, bytes: &[u8]) -> Result<Embedded, EmbedError> {
-        let ReadPicture { input, warnings, mut timing } = self.reader.read(bytes)?;
+        let ReadImage { input, warnings, mut timing } = self.reader.read(bytes)?;
         let start = Instant::now();
         let embedding = self.run(input.view().insert_axis(Axis(0)))?.into_iter().collect();
         timing.embed = start.elapsed();
         Ok(Embedded { embedding, sha256: Sha256::digest(bytes).into(), warnings, timing })
     }
 
-    /// Embeds inputs `[3, h, w]` that [`PictureReader::read`] made: `[pictures, embedding_size]`,
+    /// Embeds inputs `[3, h, w]` that [`ImageReader::read`] made: `[images, embedding_size]`,
     /// in batches of at most the bundle's `max_batch`.
     ///
     /// # Errors
     /// [`EmbedError::Engine`] or [`EmbedError::Output`].
-    pub fn embed_pictures(&mut self, pictures: &[Array3<f32>]) -> Result<Array2<f32>, EmbedError> {
+    pub fn embed_images(&mut self, images: &[Array3<f32>]) -> Result<Array2<f32>, EmbedError> {
         let mut parts = Vec::new();
-        for batch in pictures.chunks(self.manifest.backbone.max_batch.max(1)) {
+        for batch in images.chunks(self.manifest.backbone.max_batch.max(1)) {
             parts.push(self.embed_batch(batch)?);
         }
         if parts.is_empty() {
@@ -134,12 +134,12 @@ impl Embedder {
         Ok(concatenate(Axis(0), &views).expect("invariant: every part has embedding_size columns"))
     }
 
-    fn embed_batch(&mut self, pictures: &[Array3<f32>]) -> Result<Array2<f32>, EmbedError> {
-        let views: Vec<_> = pictures.iter().map(|picture| picture.view()).collect();
+    fn embed_batch(&mut self, images: &[Array3<f32>]) -> Result<Array2<f32>, EmbedError> {
+        let views: Vec<_> = images.iter().map(|image| image.view()).collect();
         let got =
-            || pictures.iter().map(|p| format!("{:?}", p.shape())).collect::<Vec<_>>().join(" ");
+            || images.iter().map(|p| format!("{:?}", p.shape())).collect::<Vec<_>>().join(" ");
         let batch = stack(Axis(0), &views).map_err(|_| EngineError::Inputs {
-            expected: "pictures of one shape".to_owned(),
+            expected: "images of one shape".to_owned(),
             got: got(),
         })?;
         self.run(batch.view())
@@ -149,9 +149,9 @@ impl Embedder {
         embed_batch(self.engine.as_mut(), &self.manifest, batch)
     }
 
-    /// What can be shared with other threads to read pictures while this one embeds.
+    /// What can be shared with other threads to read images while this one embeds.
     #[must_use]
-    pub fn reader(&self) -> &PictureReader {
+    pub fn reader(&self) -> &ImageReader {
         &self.reader
     }
 
@@ -201,7 +201,7 @@ fn first(
 }
 
 /// Starts one file of the bundle's backbone on one provider and runs its self-test: what `doctor` and `bench` do for each.
-/// The result runs the backbone; see [`Embedder`] for pictures.
+/// The result runs the backbone; see [`Embedder`] for images.
 ///
 /// # Errors
 /// [`Rejection`] with the reason in one line.
@@ -216,7 +216,7 @@ pub fn start(
     let Candidate { onnx, precision, .. } = candidate;
     let model = Model { onnx, inputs: &inputs, max_batch, precision };
     let proof = &mut |engine: &mut dyn Engine| self_test(engine, manifest, candidate.self_test);
-    let started = start_proven(&model, provider, options, proof);
+    let started = start_verified(&model, provider, options, proof);
     started.map_err(|Rejection { provider, reason }| {
         let is_plain = candidate.precision == Precision::Fp32;
         let within = if is_plain { String::new() } else { format!("in {}: ", candidate.precision) };
@@ -224,54 +224,54 @@ pub fn start(
     })
 }
 
-/// Reads picture files as a bundle's network wants them; cheap to copy, shared between threads.
+/// Reads image files as a bundle's network wants them; cheap to copy, shared between threads.
 #[derive(Debug, Clone)]
-pub struct PictureReader {
+pub struct ImageReader {
     preprocess: Preprocess,
-    limits: PictureLimits,
+    limits: ImageLimits,
 }
 
-/// A picture as the network wants it.
+/// An image as the network wants it.
 #[derive(Debug, Clone)]
-pub struct ReadPicture {
+pub struct ReadImage {
     /// `[3, h, w]`, normalized.
     pub input: Array3<f32>,
-    /// What was unusual about the picture.
+    /// What was unusual about the image.
     pub warnings: Vec<Warning>,
     /// `decode` and `preprocess`; `embed` is zero.
     pub timing: Timing,
 }
 
-impl PictureReader {
+impl ImageReader {
     fn new(manifest: &Manifest) -> Self {
-        Self { preprocess: manifest.preprocess.clone(), limits: PictureLimits::default() }
+        Self { preprocess: manifest.preprocess.clone(), limits: ImageLimits::default() }
     }
 
-    /// Decodes and preprocesses one picture file.
+    /// Decodes and preprocesses one image file.
     ///
     /// # Errors
-    /// [`EmbedError::Picture`] or [`EmbedError::Preprocess`].
-    pub fn read(&self, bytes: &[u8]) -> Result<ReadPicture, EmbedError> {
+    /// [`EmbedError::Image`] or [`EmbedError::Preprocess`].
+    pub fn read(&self, bytes: &[u8]) -> Result<ReadImage, EmbedError> {
         let start = Instant::now();
-        let picture = picture::decode(bytes, &self.limits)?;
+        let image = image::decode(bytes, &self.limits)?;
         let decode = start.elapsed();
-        let input = self.prepare(&picture)?;
+        let input = self.prepare(&image)?;
         let preprocess = start.elapsed().saturating_sub(decode);
         let timing = Timing { decode, preprocess, embed: Duration::ZERO };
-        Ok(ReadPicture { input, warnings: picture.warnings, timing })
+        Ok(ReadImage { input, warnings: image.warnings, timing })
     }
 
-    /// Preprocesses a picture that is decoded already: `[3, h, w]`, normalized.
+    /// Preprocesses an image that is decoded already: `[3, h, w]`, normalized.
     ///
     /// # Errors
     /// [`EmbedError::Preprocess`].
-    pub fn prepare(&self, picture: &Picture) -> Result<Array3<f32>, EmbedError> {
-        Ok(self.preprocess.apply(picture)?)
+    pub fn prepare(&self, image: &Image) -> Result<Array3<f32>, EmbedError> {
+        Ok(self.preprocess.apply(image)?)
     }
 
-    /// How much a picture may be.
+    /// How much an image may be.
     #[must_use]
-    pub fn limits(&self) -> &PictureLimits {
+    pub fn limits(&self) -> &ImageLimits {
         &self.limits
     }
 }
@@ -286,7 +286,7 @@ pub fn inputs(manifest: &Manifest) -> Vec<(String, Shape)> {
 fn self_test(engine: &mut dyn Engine, manifest: &Manifest, test: &SelfTest) -> Result<(), String> {
     let input = models::bundle::self_test::input(test.seed, manifest.preprocess.size);
     let output = run_backbone(engine, manifest, input.view()).map_err(|e| e.to_string())?;
-    test.prove(output.row(0)).map_err(|e| e.to_string())
+    test.verify(output.row(0)).map_err(|e| e.to_string())
 }
 
 /// Embeds `[n, 3, h, w]` as the bundle's recipe says: `[n, embedding_size]`, the mean over its
@@ -299,12 +299,12 @@ pub fn embed_batch(
     manifest: &Manifest,
     batch: ArrayView4<f32>,
 ) -> Result<Array2<f32>, EmbedError> {
-    let looks = manifest.preprocess.looks(batch);
+    let views = manifest.preprocess.views(batch);
     let mut sum = Array2::zeros((batch.len_of(Axis(0)), manifest.backbone.embedding_size));
-    for look in &looks {
-        sum += &run_backbone(engine, manifest, look.view())?;
+    for view in &views {
+        sum += &run_backbone(engine, manifest, view.view())?;
     }
-    Ok(sum / looks.len() as f32)
+    Ok(sum / views.len() as f32)
 }
 
 /// Runs a bundle's backbone, once, on `[n, 3, h, w]`, which gives `[n, embedding_size]`, all finite.

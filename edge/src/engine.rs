@@ -149,7 +149,7 @@ pub struct Model<'a> {
 /// What an engine may be told by a configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EngineOptions {
-    /// ONNX Runtime's shared library, as [`crate::find::onnxruntime`] found it; without one only
+    /// ONNX Runtime's shared library, as [`crate::locate::onnxruntime`] found it; without one only
     /// tract can start.
     pub onnxruntime: Option<PathBuf>,
     /// Threads for one run; `None` leaves it to the engine. tract always uses one.
@@ -214,9 +214,9 @@ pub enum EngineError {
     /// The batch is empty or too large.
     #[error("a batch of {got} was asked for, but this network takes 1 to {max}")]
     Batch {
-        /// Pictures in the batch.
+        /// Images in the batch.
         got: usize,
-        /// Most pictures in a batch.
+        /// Most images in a batch.
         max: usize,
     },
     /// The engine gave an output that is not a tensor of 32-bit floats with this batch.
@@ -255,7 +255,7 @@ pub fn select(
 ) -> Result<Selected, SelectError> {
     let mut rejected = Vec::new();
     for provider in choice.providers() {
-        match start_proven(model, provider, options, &mut |_| Ok(())) {
+        match start_verified(model, provider, options, &mut |_| Ok(())) {
             Ok(engine) => return Ok(Selected { engine, rejected }),
             Err(rejection) => rejected.push(rejection),
         }
@@ -268,7 +268,7 @@ pub fn select(
 ///
 /// # Errors
 /// [`Rejection`] with the reason in one line.
-pub fn start_proven(
+pub fn start_verified(
     model: &Model,
     provider: Provider,
     options: &EngineOptions,

@@ -1,36 +1,36 @@
-//! The accuracy of a bundle as it runs on this device: pictures go through the deployed path
+//! The accuracy of a bundle as it runs on this device: images go through the deployed path
 //! (decoder, preprocessing, engine), and the same episodes are drawn as in training.
 
-use models::dataset::{Class, Dataset, DatasetError, PictureRef, Split};
-use models::few_shot::compare::{Conditions, Known};
-use models::few_shot::evaluate::{self as few_shot, Protocol, Report};
+use few_shot::compare::{ClassKnowledge, Conditions};
+use few_shot::evaluate::{EvaluateError as ProtocolError, Protocol, Report};
+use models::dataset::{Class, Dataset, DatasetError, ImageRef, Split};
 use ndarray::{Array2, Array3, Axis, concatenate};
 use rayon::prelude::*;
 
 use crate::embedder::{EmbedError, Embedder};
 use crate::knowledge::{Knowledge, Meaning, Rule};
 
-/// Pictures held in memory as network inputs at a time.
+/// Images held in memory as network inputs at a time.
 const CHUNK: usize = 256;
 
 /// Why an evaluation failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EvaluateError {
-    /// A picture cannot be read.
+    /// An image cannot be read.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
-    /// A picture has no embedding.
-    #[error("{picture}: {source}")]
+    /// An image has no embedding.
+    #[error("{image}: {source}")]
     Embed {
         /// Its path in the data set.
-        picture: String,
+        image: String,
         /// Why.
         source: EmbedError,
     },
     /// The protocol does not fit the data, or the episodes cannot be evaluated.
     #[error(transparent)]
-    FewShot(#[from] few_shot::EvaluateError),
+    FewShot(#[from] ProtocolError),
 }
 
 impl EvaluateError {
@@ -42,7 +42,7 @@ impl EvaluateError {
 }
 
 /// Embeds the split and evaluates mean prototypes and cosine on it; with `knowledge` every other policy as well, each
-/// class known by the synset that the data set gives or else by its name. `progress` hears how many pictures of how
+/// class known by the synset that the data set gives or else by its name. `progress` hears how many images of how
 /// many are embedded.
 ///
 /// # Errors
@@ -55,15 +55,15 @@ pub fn evaluate(
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Report, EvaluateError> {
     let classes = dataset.filled_split(protocol.split)?;
-    protocol.check(classes.iter().map(|class| (class.name.as_str(), class.pictures.len())))?;
+    protocol.check(classes.iter().map(|class| (class.name.as_str(), class.images.len())))?;
     let embeddings = embed_split(embedder, dataset, protocol.split, progress)?;
     let Some(knowledge) = knowledge else { return Ok(protocol.report(&embeddings)?) };
     let meanings: Vec<_> = classes.iter().map(|class| meaning(class, knowledge)).collect();
-    let known = Known {
-        space: knowledge.space().clone(),
+    let known = ClassKnowledge {
+        frame: knowledge.frame().clone(),
         semantic: knowledge.semantic(&meanings),
         errors: knowledge.errors(protocol.spec.k_shot).cloned(),
-        lifts: knowledge.lifts().clone(),
+        name_bias: knowledge.name_bias().clone(),
     };
     Ok(protocol.compare(&embeddings, &known, &known, Conditions::PLAIN)?)
 }
@@ -83,10 +83,10 @@ fn meaning(class: &Class, knowledge: &Knowledge) -> Option<Meaning> {
     given.or_else(|| knowledge.read(&class.name.replace('_', " ")))
 }
 
-/// The embeddings `[pictures, embedding_size]` of each class of a split, in the data set's order.
+/// The embeddings `[images, embedding_size]` of each class of a split, in the data set's order.
 ///
 /// # Errors
-/// The first picture that cannot be read or embedded.
+/// The first image that cannot be read or embedded.
 pub fn embed_split(
     embedder: &mut Embedder,
     dataset: &Dataset,
@@ -94,10 +94,10 @@ pub fn embed_split(
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Vec<Array2<f32>>, EvaluateError> {
     let classes = dataset.split(split);
-    let total = classes.iter().map(|class| class.pictures.len()).sum();
+    let total = classes.iter().map(|class| class.images.len()).sum();
     let mut done = 0;
-    let mut count = |pictures: usize| {
-        done += pictures;
+    let mut count = |images: usize| {
+        done += images;
         progress(done, total);
     };
     classes.iter().map(|class| embed_class(embedder, dataset, class, &mut count)).collect()
@@ -110,18 +110,17 @@ fn embed_class(
     count: &mut dyn FnMut(usize),
 ) -> Result<Array2<f32>, EvaluateError> {
     let mut rows = Vec::new();
-    for pictures in class.pictures.chunks(CHUNK) {
+    for images in class.images.chunks(CHUNK) {
         let reader = embedder.reader().clone();
-        let read = |picture: &PictureRef| {
-            let embed =
-                |source| EvaluateError::Embed { picture: picture.path().to_owned(), source };
-            reader.prepare(&dataset.picture(picture, reader.limits())?).map_err(embed)
+        let read = |image: &ImageRef| {
+            let embed = |source| EvaluateError::Embed { image: image.path().to_owned(), source };
+            reader.prepare(&dataset.image(image, reader.limits())?).map_err(embed)
         };
         let inputs: Vec<Array3<f32>> =
-            pictures.par_iter().map(read).collect::<Result<_, EvaluateError>>()?;
-        let embed = |source| EvaluateError::Embed { picture: class.name.clone(), source };
-        rows.push(embedder.embed_pictures(&inputs).map_err(embed)?);
-        count(pictures.len());
+            images.par_iter().map(read).collect::<Result<_, EvaluateError>>()?;
+        let embed = |source| EvaluateError::Embed { image: class.name.clone(), source };
+        rows.push(embedder.embed_images(&inputs).map_err(embed)?);
+        count(images.len());
     }
     if rows.is_empty() {
         return Ok(Array2::zeros((0, embedder.manifest().backbone.embedding_size)));

@@ -1,6 +1,6 @@
-//! Why a picture was named so: what the answer rests on, the attributes of the thing, the pictures most like it.
+//! Why an image was named so: what the answer rests on, the attributes of the thing, the images most like it.
 
-use models::few_shot::prototype;
+use few_shot::prototype;
 use ndarray::{Array1, ArrayView1, Axis};
 
 use crate::attention::{Attention, AttentionError};
@@ -8,23 +8,23 @@ use crate::classifier::{self, Candidate, Near};
 use crate::gallery::Class;
 use crate::knowledge::{Knowledge, Meaning};
 
-/// The pictures that an explanation names.
+/// The images that an explanation names.
 const MAX_NEAREST: usize = 3;
 
 /// The most attributes that an explanation names; an animal has dozens.
 const MAX_ATTRIBUTES: usize = 16;
 
-/// Why a picture was named so.
+/// Why an image was named so.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Explanation {
-    /// The share of the name in the prototype, 0 to 1; the rest is the pictures'.
+    /// The share of the name in the prototype, 0 to 1; the rest is the images'.
     pub knowledge: f32,
     /// What the name was taken to mean; `None` when it played no part.
     pub meaning: Option<Meaning>,
     /// What such a thing has: those that were weighed first, by their weight; none when the name played no part and people
     /// said nothing.
     pub attributes: Vec<Attribute>,
-    /// The pictures of the class that are most alike, best first.
+    /// The images of the class that are most alike, best first.
     pub nearest: Vec<Near>,
 }
 
@@ -92,7 +92,7 @@ fn attributes(
     Ok(found)
 }
 
-/// The mean of the class's pictures, or what its name tells if it has none; raw, `[s]`.
+/// The mean of the class's images, or what its name tells if it has none; raw, `[s]`.
 fn prototype(class: &Class, meaning: Option<Meaning>, knowledge: &Knowledge) -> Array1<f32> {
     let rows: Vec<_> =
         class.examples.iter().map(|example| ArrayView1::from(&example.embedding)).collect();

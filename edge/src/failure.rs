@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use edge::engine::SelectError;
 use edge::evaluate::EvaluateError;
-use edge::find::NotFound;
 use edge::gallery::{GalleryError, LabelError};
+use edge::locate::NotFound;
 use models::bundle::BundleError;
 use models::dataset::DatasetError;
 use models::disk::DiskError;

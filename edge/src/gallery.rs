@@ -1,4 +1,4 @@
-//! The classes that were enrolled on this device, kept as facts: for every picture its hash, its
+//! The classes that were enrolled on this device, kept as facts: for every image its hash, its
 //! raw embedding and the precision that made it. Prototypes are computed from them, never stored.
 //!
 //! **The promise:** when a call of [`Gallery`] returns `Ok`, the change is on the disk and survives
@@ -98,16 +98,16 @@ impl From<Option<Said>> for Definition {
 pub enum Said {
     /// This WordNet noun.
     Synset(SynsetId),
-    /// No noun: only its pictures count.
+    /// No noun: only its images count.
     Nothing,
 }
 
-/// One enrolled picture.
+/// One enrolled image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Example {
     /// Stable.
     pub id: ExampleId,
-    /// SHA-256 of the picture file's bytes.
+    /// SHA-256 of the image file's bytes.
     pub sha256: [u8; 32],
     /// The backbone's raw output, never normalized.
     pub embedding: Vec<f32>,
@@ -115,10 +115,10 @@ pub struct Example {
     pub precision: String,
 }
 
-/// A picture to enroll.
+/// An image to enroll.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewExample {
-    /// SHA-256 of the picture file's bytes: the same one twice in a class counts once.
+    /// SHA-256 of the image file's bytes: the same one twice in a class counts once.
     pub sha256: [u8; 32],
     /// The backbone's raw output.
     pub embedding: Vec<f32>,
@@ -131,16 +131,16 @@ pub struct NewExample {
 pub struct Enrolled {
     /// The class as it is now.
     pub class: Class,
-    /// One for each picture given, in order.
+    /// One for each image given, in order.
     pub outcomes: Vec<Outcome>,
     /// The gallery's revision now.
     pub revision: u64,
 }
 
-/// What became of one picture.
+/// What became of one image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outcome {
-    /// The example that holds this picture.
+    /// The example that holds this image.
     pub example_id: ExampleId,
     /// True if the class had it already: no second example was made.
     pub duplicate: bool,
@@ -163,8 +163,8 @@ pub trait Gallery: Send {
     /// [`GalleryError::UnknownClass`].
     fn class(&self, id_or_label: &str) -> Result<Class, GalleryError>;
 
-    /// Adds pictures to the class `label`, all or none. A class that does not exist is made if
-    /// `create`. A picture that the class holds already is reported as a duplicate; a call that
+    /// Adds images to the class `label`, all or none. A class that does not exist is made if
+    /// `create`. An image that the class holds already is reported as a duplicate; a call that
     /// brings nothing new leaves the revision as it is, so retries are safe.
     ///
     /// # Errors
@@ -177,7 +177,7 @@ pub trait Gallery: Send {
         create: bool,
     ) -> Result<Enrolled, GalleryError>;
 
-    /// Makes the class `label`, without pictures, if it does not exist, and keeps what is `said` of it in place of what was
+    /// Makes the class `label`, without images, if it does not exist, and keeps what is `said` of it in place of what was
     /// said before. Returns the class, and whether it is new.
     ///
     /// # Errors

@@ -4,18 +4,19 @@
 
 use std::collections::BTreeSet;
 
+use few_shot::embedding_frame::EmbeddingFrame;
+use few_shot::fusion::ErrorVariances;
+use few_shot::kernel::{KernelError, NameRegressor};
+use few_shot::name_bias::NameBias;
 use models::bundle::{Bundle, BundleError};
-use models::few_shot::fusion::ErrorVariances;
-use models::few_shot::kernel::{KernelCompleter, KernelError, KnownAs};
-use models::few_shot::lift::Lifts;
-use models::few_shot::space::Space;
+use models::knowledge::descriptor::SemanticDescriptor;
 use models::knowledge::lexicon::{Lexicon, LexiconError};
 use models::knowledge::wordnet::SynsetId;
 use ndarray::{Array1, Array2};
 
 use crate::gallery::{Class, Said};
 
-/// What every physical thing is a kind of: pictures show nothing else.
+/// What every physical thing is a kind of: images show nothing else.
 const PHYSICAL_ENTITY: SynsetId = SynsetId(1930);
 
 /// What every person is a kind of. Whoever points a camera at a mug means nobody.
@@ -33,7 +34,7 @@ const MAX_SHOWN: usize = 64;
 /// The completer and the lexicon of a bundle.
 #[derive(Debug)]
 pub struct Knowledge {
-    completer: KernelCompleter,
+    completer: NameRegressor,
     lexicon: Lexicon,
 }
 
@@ -113,7 +114,7 @@ pub struct LookedUp {
     pub rule: Rule,
     /// The noun's meanings, most frequent first; at least one.
     pub senses: Vec<SynsetId>,
-    /// The one that is taken; none of them when pictures show none of them.
+    /// The one that is taken; none of them when images show none of them.
     pub read_as: Option<SynsetId>,
 }
 
@@ -153,15 +154,15 @@ impl Knowledge {
             return Ok(None);
         };
         let kernel = bundle.file(&files.kernel).unwrap_or_default();
-        let (space_id, completer) = KernelCompleter::parse(kernel)?;
-        let lexicon = Lexicon::parse_proved(&lexicon)?;
+        let (space_id, completer) = NameRegressor::parse(kernel)?;
+        let lexicon = Lexicon::parse_verified(&lexicon)?;
         let same = |what, expected: &str, got: String| match got == expected {
             true => Ok(()),
             false => Err(KnowledgeError::Mismatch { what, expected: expected.to_owned(), got }),
         };
         same("the completer's space", &bundle.manifest.space_id, space_id)?;
         let size = bundle.manifest.backbone.embedding_size.to_string();
-        same("the completer's embedding", &size, completer.space().center().len().to_string())?;
+        same("the completer's embedding", &size, completer.frame().center().len().to_string())?;
         let dimension = completer.dimension().to_string();
         same("the lexicon's word vector", &dimension, lexicon.header().dimension.to_string())?;
         Ok(Some(Self { completer, lexicon }))
@@ -169,20 +170,20 @@ impl Knowledge {
 
     /// Around what prototypes from knowledge lie.
     #[must_use]
-    pub fn space(&self) -> &Space {
-        self.completer.space()
+    pub fn frame(&self) -> &EmbeddingFrame {
+        self.completer.frame()
     }
 
-    /// How far mean prototypes and those from knowledge are off beside so many pictures.
+    /// How far mean prototypes and those from knowledge are off beside so many images.
     #[must_use]
     pub fn errors(&self, k_shot: usize) -> Option<&ErrorVariances> {
         self.completer.errors(k_shot)
     }
 
-    /// What classes without pictures are lifted by, beside others with some.
+    /// What classes without images are lifted by, beside others with some.
     #[must_use]
-    pub fn lifts(&self) -> &Lifts {
-        self.completer.lifts()
+    pub fn name_bias(&self) -> &NameBias {
+        self.completer.name_bias()
     }
 
     /// What the class means: as was said, or as its label is read.
@@ -203,7 +204,7 @@ impl Knowledge {
         }
     }
 
-    /// The meaning of a label, unless nothing that pictures show is called so.
+    /// The meaning of a label, unless nothing that images show is called so.
     #[must_use]
     pub fn read(&self, label: &str) -> Option<Meaning> {
         let LookedUp { rule, read_as, .. } = self.look_up(label)?;
@@ -226,7 +227,7 @@ impl Knowledge {
         })
     }
 
-    /// The most frequent sense that a picture can show: rather a thing than a person, rather one that is called so first
+    /// The most frequent sense that an image can show: rather a thing than a person, rather one that is called so first
     /// of all (a mug is also a word for a face), and rather one whose words have a vector.
     fn likeliest(&self, noun: &str, senses: &[SynsetId]) -> Option<SynsetId> {
         let plain = |word: &str| word.replace(['_', '-'], " ");
@@ -352,8 +353,8 @@ impl Knowledge {
     #[must_use]
     pub fn semantic(&self, meanings: &[Option<Meaning>]) -> Array2<f32> {
         let known = meanings.iter().map(|meaning| {
-            let known = meaning.and_then(|meaning| self.lexicon.known_as(meaning.synset));
-            known.unwrap_or_else(|| KnownAs::nothing(self.completer.dimension()))
+            let known = meaning.and_then(|meaning| self.lexicon.descriptor(meaning.synset));
+            known.unwrap_or_else(|| SemanticDescriptor::unknown(self.completer.dimension()))
         });
         self.completer.semantic(&known.collect::<Vec<_>>())
     }

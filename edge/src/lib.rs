@@ -4,7 +4,7 @@
 //! This is the only crate that names an inference engine. Nothing of an engine crosses
 //! [`engine::Engine`]; which one was chosen, and why the others were not, are values.
 //!
-//! The path of a picture: [`embedder`] (bytes to embedding), then [`gallery`] (to enroll it) or
+//! The path of an image: [`embedder`] (bytes to embedding), then [`gallery`] (to enroll it) or
 //! [`classifier`] (to name it) and [`explain`] (to say why).
 
 pub mod attention;
@@ -13,7 +13,7 @@ pub mod embedder;
 pub mod engine;
 pub mod evaluate;
 pub mod explain;
-pub mod find;
 pub mod gallery;
 pub mod knowledge;
+pub mod locate;
 pub mod precision;

@@ -29,7 +29,7 @@ Examples:
 Every option of all commands is also an environment variable (HANDFUL_ENGINE) and a key of the
 TOML file that --config names (engine). Exit codes: 0 done, 1 failed, 2 bad input.";
 
-/// Learns things from a handful of pictures and recognizes them, on this device
+/// Learns things from a handful of images and recognizes them, on this device
 #[derive(Debug, Parser)]
 #[command(name = "handful", version, after_help = EXAMPLES)]
 struct Cli {

@@ -89,7 +89,7 @@ pub struct Candidate<'a> {
 #[must_use]
 pub fn reluctance(provider: Provider, precision: Precision) -> Option<&'static str> {
     match (provider, precision) {
-        // A minute for a picture of ResNet-12 at 32x32, measured on x86: each value is widened and narrowed by itself.
+        // A minute for an image of ResNet-12 at 32x32, measured on x86: each value is widened and narrowed by itself.
         (Provider::Tract, Precision::Fp16) => {
             Some("tract takes hundreds of times as long in fp16 as in fp32; use --precision fp32")
         }

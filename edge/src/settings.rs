@@ -10,9 +10,9 @@ use clap::Args;
 use edge::attention::Attention;
 use edge::embedder::Embedder;
 use edge::engine::{EngineChoice, EngineOptions};
-use edge::find::{self, NotFound, Surroundings};
 use edge::gallery::{Gallery, MemoryGallery, RedbGallery};
 use edge::knowledge::Knowledge;
+use edge::locate::{self, Environment, NotFound};
 use edge::precision::PrecisionChoice;
 use models::bundle::{Bundle, BundleLimits};
 use models::disk;
@@ -97,7 +97,7 @@ fn read_file(path: &Path) -> Result<Settings, Failure> {
 #[derive(Debug)]
 pub(crate) struct Context {
     settings: Settings,
-    surroundings: Surroundings,
+    environment: Environment,
 }
 
 impl Context {
@@ -107,13 +107,13 @@ impl Context {
         if settings.threads == Some(0) {
             return Err(Failure::bad("--threads must be at least 1"));
         }
-        Ok(Self { settings, surroundings: Surroundings::read() })
+        Ok(Self { settings, environment: Environment::read() })
     }
 
     /// Opens and verifies the bundle: `named` by the command, or the settings' one.
     pub(crate) fn bundle(&self, named: Option<&Path>) -> Result<Bundle, Failure> {
         let wanted = named.or(self.settings.bundle.as_deref());
-        let dir = find::bundle(wanted, &self.surroundings)?;
+        let dir = locate::bundle(wanted, &self.environment)?;
         Ok(Bundle::open(&dir, &BundleLimits::default())?)
     }
 
@@ -123,12 +123,12 @@ impl Context {
 
     /// Where ONNX Runtime's library is, or why it is not.
     pub(crate) fn onnxruntime(&self) -> Result<PathBuf, NotFound> {
-        find::onnxruntime(self.settings.onnxruntime.as_deref(), &self.surroundings)
+        locate::onnxruntime(self.settings.onnxruntime.as_deref(), &self.environment)
     }
 
     pub(crate) fn engine_options(&self) -> Result<EngineOptions, Failure> {
         let wanted = self.settings.onnxruntime.as_deref();
-        let onnxruntime = find::onnxruntime_for(self.engine(), wanted, &self.surroundings)?;
+        let onnxruntime = locate::onnxruntime_for(self.engine(), wanted, &self.environment)?;
         let precision = self.settings.precision.unwrap_or_default();
         Ok(EngineOptions { onnxruntime, threads: self.settings.threads, precision })
     }
@@ -146,7 +146,7 @@ impl Context {
         }))
     }
 
-    /// What the bundle knows of names; a bundle without it, or with it damaged, learns from pictures alone.
+    /// What the bundle knows of names; a bundle without it, or with it damaged, learns from images alone.
     pub(crate) fn knowledge(bundle: &Bundle) -> Option<Knowledge> {
         Knowledge::open(bundle).unwrap_or_else(|error| {
             eprintln!("warning: names are not used: {}", one_line(&error.to_string()));
@@ -155,7 +155,7 @@ impl Context {
     }
 
     pub(crate) fn store_dir(&self) -> Result<PathBuf, Failure> {
-        let default = || self.surroundings.default_store();
+        let default = || self.environment.default_store();
         self.settings.store.clone().or_else(default).ok_or_else(|| {
             Failure::bad("there is no data or home folder for the store; name one with --store")
         })

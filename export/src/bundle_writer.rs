@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use edge::engine::EngineOptions;
+use few_shot::kernel::{KernelError, NameRegressor};
+use few_shot::protocomnet::ProtoComNetError;
 use models::bundle::{
-    self, Accuracy, BundleError, FORMAT, FileEntry, KnowledgeFiles, Licences, Manifest,
+    self, Accuracy, BundleError, FORMAT, FileEntry, KnowledgeFiles, Licenses, Manifest,
     ManifestError, NamedFile, Network, Precision, SelfTest, WeightStorage, manifest, self_test,
 };
 use models::checkpoint::CheckpointError;
 use models::disk::{self, DiskError};
-use models::few_shot::kernel::{KernelCompleter, KernelError};
-use models::few_shot::protocomnet::LearnedError;
 use models::graph::{Graph, GraphError};
 use models::knowledge::lexicon::{self, Lexicon, LexiconError};
 use models::reference::{self, ReferenceError};
@@ -33,7 +33,7 @@ pub const BACKBONE: &str = "backbone.onnx";
 /// The kernel completer's file in a bundle.
 pub const KERNEL: &str = "kernel.safetensors";
 
-/// The most pictures that a bundle's network is run with at once, where nothing else is asked for.
+/// The most images that a bundle's network is run with at once, where nothing else is asked for.
 pub const MAX_BATCH: usize = 64;
 
 /// The program that a manifest names.
@@ -53,12 +53,12 @@ pub struct Recipe {
     pub name: String,
     /// How weights are stored.
     pub storage: WeightStorage,
-    /// The most pictures of one run.
+    /// The most images of one run.
     pub max_batch: usize,
     /// Measured accuracies to carry along.
     pub accuracy: Vec<Accuracy>,
     /// Under what terms the weights may be used.
-    pub weights_licence: String,
+    pub weights_license: String,
     /// The lexicon's bytes; with the run's kernel completer they let a bundle learn from names.
     pub lexicon: Option<Vec<u8>>,
     /// Whether there is a variant in 16-bit arithmetic.
@@ -95,7 +95,7 @@ pub struct Names {
 /// What became of each network of a bundle.
 #[derive(Debug, Clone)]
 pub struct Proof {
-    /// From picture to embedding.
+    /// From image to embedding.
     pub backbone: Verified,
     /// The same in other arithmetic.
     pub variants: Vec<(Precision, Verified)>,
@@ -119,7 +119,7 @@ pub enum WriteError {
     /// The network is broken.
     #[error(transparent)]
     Graph(#[from] GraphError),
-    /// The network shrinks pictures of this size to nothing.
+    /// The network shrinks images of this size to nothing.
     #[error("the input size {size} does not suit this network, ask for a larger one: {source}")]
     Size {
         /// The size asked for.
@@ -136,7 +136,7 @@ pub enum WriteError {
     /// The network cannot be written.
     #[error(transparent)]
     Onnx(#[from] OnnxError),
-    /// The network cannot be looked at on pictures.
+    /// The network cannot be looked at on images.
     #[error(transparent)]
     Calibrate(#[from] CalibrateError),
     /// The network cannot be put into 8 bits.
@@ -155,7 +155,7 @@ pub enum WriteError {
     Kernel(#[from] KernelError),
     /// The learned completer cannot be written.
     #[error(transparent)]
-    Learned(#[from] LearnedError),
+    Learned(#[from] ProtoComNetError),
     /// The lexicon cannot be used.
     #[error(transparent)]
     Lexicon(#[from] LexiconError),
@@ -344,7 +344,7 @@ fn lexicon_name(bytes: &[u8]) -> String {
 fn names(run: &Run, recipe: &Recipe, space_id: &str) -> Result<Option<Names>, WriteError> {
     let Some(lexicon) = &recipe.lexicon else { return Ok(None) };
     let kernel = run.kernel.as_ref().ok_or(WriteError::NoKernel)?;
-    let (of_space, completer) = KernelCompleter::parse(kernel)?;
+    let (of_space, completer) = NameRegressor::parse(kernel)?;
     let dimension = Lexicon::parse(lexicon)?.header().dimension;
     let fits = |what, expected: String, got: String| match expected == got {
         true => Ok(()),
@@ -355,8 +355,8 @@ fn names(run: &Run, recipe: &Recipe, space_id: &str) -> Result<Option<Names>, Wr
     fits("the length of the lexicon's word vectors", word, dimension.to_string())?;
     let learned = run.completer.as_ref();
     if let Some(learned) = learned {
-        let (space, word) = (space_id.to_owned(), learned.learned.network().word.to_string());
-        fits("the learned completer's space", space, learned.space_id.clone())?;
+        let (frame, word) = (space_id.to_owned(), learned.learned.network().word.to_string());
+        fits("the learned completer's space", frame, learned.space_id.clone())?;
         fits("the length of the lexicon's word vectors", word, dimension.to_string())?;
     }
     let metadata = metadata(run, recipe, space_id);
@@ -426,9 +426,9 @@ fn describe(
         verification: Vec::new(),
         self_test,
         provenance: checkpoint.provenance.clone(),
-        licences: Licences {
-            weights: recipe.weights_licence.clone(),
-            data: checkpoint.provenance.data_licence.clone(),
+        licenses: Licenses {
+            weights: recipe.weights_license.clone(),
+            data: checkpoint.provenance.data_license.clone(),
         },
     })
 }

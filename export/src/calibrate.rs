@@ -1,4 +1,4 @@
-//! Which numbers a network computes on real pictures: what an 8-bit network must be able to tell apart.
+//! Which numbers a network computes on real images: what an 8-bit network must be able to tell apart.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,7 +7,7 @@ use edge::engine::{EngineChoice, EngineError, EngineOptions, Model, SelectError,
 use models::bundle::{Precision, WeightStorage};
 use models::dataset::{Class, Dataset, DatasetError, Split};
 use models::graph::Graph;
-use models::picture::PictureLimits;
+use models::image::ImageLimits;
 use models::preprocess::{Preprocess, PreprocessError};
 use models::tensors::Tensors;
 use ndarray::{Array3, ArrayD, Axis};
@@ -15,8 +15,8 @@ use ndarray::{Array3, ArrayD, Axis};
 use crate::onnx::{self, OnnxError, Storage};
 use crate::precision::int8::{self, Ranges};
 
-/// Pictures that are looked at: more were seen to change nothing.
-pub const PICTURES: usize = 128;
+/// Images that are looked at: more were seen to change nothing.
+pub const IMAGES: usize = 128;
 
 mod histogram;
 
@@ -39,10 +39,10 @@ pub enum Method {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CalibrateError {
-    /// The pictures cannot be read.
+    /// The images cannot be read.
     #[error("--calibrate: {0}")]
     Dataset(#[from] DatasetError),
-    /// A picture cannot become the network's input.
+    /// An image cannot become the network's input.
     #[error("--calibrate: {0}")]
     Preprocess(#[from] PreprocessError),
     /// The network cannot be written.
@@ -52,37 +52,37 @@ pub enum CalibrateError {
     #[error(transparent)]
     Select(#[from] SelectError),
     /// An engine failed.
-    #[error("the engine failed on a picture of --calibrate: {0}")]
+    #[error("the engine failed on an image of --calibrate: {0}")]
     Engine(#[from] EngineError),
 }
 
 impl CalibrateError {
-    /// Whether the pictures are at fault.
+    /// Whether the images are at fault.
     pub fn is_bad_input(&self) -> bool {
         matches!(self, Self::Dataset(_) | Self::Preprocess(_))
     }
 }
 
-/// [`PICTURES`] pictures of a data set as a network's inputs `[3, h, w]`, evenly from all base classes, or from all classes
+/// [`IMAGES`] images of a data set as a network's inputs `[3, h, w]`, evenly from all base classes, or from all classes
 /// where there are no base classes.
 ///
 /// # Errors
-/// The first picture that cannot be used.
-pub fn pictures(data: &Path, preprocess: &Preprocess) -> Result<Vec<Array3<f32>>, CalibrateError> {
+/// The first image that cannot be used.
+pub fn images(data: &Path, preprocess: &Preprocess) -> Result<Vec<Array3<f32>>, CalibrateError> {
     let dataset = Dataset::open(data)?;
     let mut classes = dataset.split(Split::Base);
     if classes.is_empty() {
         classes = dataset.classes.iter().collect();
     }
-    let most = classes.iter().map(|class| class.pictures.len()).max().unwrap_or(0);
-    let round = |i: usize| classes.iter().filter_map(move |class: &&Class| class.pictures.get(i));
-    let chosen = (0..most).flat_map(round).take(PICTURES);
-    let limits = PictureLimits::default();
-    let input = |picture| Ok(preprocess.apply(&dataset.picture(picture, &limits)?)?);
+    let most = classes.iter().map(|class| class.images.len()).max().unwrap_or(0);
+    let round = |i: usize| classes.iter().filter_map(move |class: &&Class| class.images.get(i));
+    let chosen = (0..most).flat_map(round).take(IMAGES);
+    let limits = ImageLimits::default();
+    let input = |image| Ok(preprocess.apply(&dataset.image(image, &limits)?)?);
     chosen.map(input).collect()
 }
 
-/// The ranges of all values that an 8-bit network rounds, over these pictures; a little wider, so that the last bits, which
+/// The ranges of all values that an 8-bit network rounds, over these images; a little wider, so that the last bits, which
 /// depend on the engine and the machine, do not matter.
 ///
 /// # Errors
@@ -90,13 +90,13 @@ pub fn pictures(data: &Path, preprocess: &Preprocess) -> Result<Vec<Array3<f32>>
 pub fn ranges(
     graph: &Graph,
     tensors: &Tensors,
-    pictures: &[Array3<f32>],
+    images: &[Array3<f32>],
     method: Method,
     options: &EngineOptions,
 ) -> Result<Ranges, CalibrateError> {
     let mut seen = Seen::of(graph, tensors, options)?;
     let mut extremes = Ranges::new();
-    seen.each(pictures, |name, values| {
+    seen.each(images, |name, values| {
         let [least, greatest] = extremes.entry(name.to_owned()).or_insert([0.0, 0.0]);
         for &x in values {
             // A comparison would drop what is not a number.
@@ -108,7 +108,7 @@ pub fn ranges(
         return Ok(extremes.into_iter().map(|(name, range)| (name, range.map(outward))).collect());
     }
     let mut histograms: BTreeMap<String, Histogram> = BTreeMap::new();
-    seen.each(pictures, |name, values| {
+    seen.each(images, |name, values| {
         let new = || Histogram::over(extremes[name]);
         histograms.entry(name.to_owned()).or_insert_with(new).add(values);
     })?;
@@ -153,17 +153,17 @@ impl Seen {
         Ok(Self { engine, input: input.name, names })
     }
 
-    /// Shows each value of each picture.
+    /// Shows each value of each image.
     fn each(
         &mut self,
-        pictures: &[Array3<f32>],
-        mut look: impl FnMut(&str, &ArrayD<f32>),
+        images: &[Array3<f32>],
+        mut view: impl FnMut(&str, &ArrayD<f32>),
     ) -> Result<(), CalibrateError> {
-        for picture in pictures {
-            let picture = picture.view().insert_axis(Axis(0)).into_dyn();
-            look(&self.input, &picture.to_owned());
-            let outputs = self.engine.run(&[(&self.input, picture)])?;
-            self.names.iter().zip(&outputs).for_each(|(name, values)| look(name, values));
+        for image in images {
+            let image = image.view().insert_axis(Axis(0)).into_dyn();
+            view(&self.input, &image.to_owned());
+            let outputs = self.engine.run(&[(&self.input, image)])?;
+            self.names.iter().zip(&outputs).for_each(|(name, values)| view(name, values));
         }
         Ok(())
     }

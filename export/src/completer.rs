@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use few_shot::protocomnet::{Attributes, ProtoComNetCompleter};
 use models::bundle::{CompleterFiles, Precision, WeightStorage};
-use models::few_shot::protocomnet::{Attributes, LearnedCompleter};
 use models::graph::{Graph, ProtoComNet};
 use models::tensors::Tensors;
 
@@ -36,7 +36,7 @@ impl DraftCompleter {
     /// # Errors
     /// [`WriteError`] when it cannot be written.
     pub fn new(
-        learned: &LearnedCompleter,
+        learned: &ProtoComNetCompleter,
         storage: WeightStorage,
         space_id: &str,
         metadata: &BTreeMap<String, String>,

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use few_shot::evaluate::Report;
 use models::bundle::{Bundle, Manifest};
 use models::graph::{GraphError, Op};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::fold::{FoldError, fold};
 
@@ -77,30 +78,30 @@ impl fmt::Display for Inspection {
         let size = preprocess.size;
         writeln!(f, "{name}, by {created_by}, space {space_id:.12}…\n")?;
         let layers: Vec<_> = self.layers.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
-        let looks = match preprocess.passes() {
+        let views = match preprocess.passes() {
             1 => String::new(),
             passes => format!(", the mean of {passes} looks"),
         };
-        writeln!(f, "  network     {size}x{size} to {} values{looks}", backbone.embedding_size)?;
+        writeln!(f, "  network     {size}x{size} to {} values{views}", backbone.embedding_size)?;
         writeln!(f, "  layers      {}", layers.join(", "))?;
         writeln!(
             f,
-            "  parameters  {:.2} million, {:.2} GFLOP a picture",
+            "  parameters  {:.2} million, {:.2} GFLOP an image",
             self.parameters as f64 / 1e6,
             backbone.flops as f64 * preprocess.passes() as f64 / 1e9
         )?;
         writeln!(f, "  format      ONNX opset {}, IR {}", backbone.opset, backbone.ir_version)?;
         self.files(f)?;
         self.accuracy(f)?;
-        let Manifest { provenance, licences, verification, .. } = &self.manifest;
+        let Manifest { provenance, licenses, verification, .. } = &self.manifest;
         let proved: Vec<_> = verification.iter().map(|v| v.engine.as_str()).collect();
         writeln!(f, "\n  proved on   {}", proved.join(", "))?;
         writeln!(f, "  trained on  {} by {}", provenance.data, provenance.tool)?;
         if !provenance.notes.is_empty() {
             writeln!(f, "  notes       {}", provenance.notes)?;
         }
-        writeln!(f, "  weights     {}", licences.weights)?;
-        write!(f, "  data        {}", licences.data)
+        writeln!(f, "  weights     {}", licenses.weights)?;
+        write!(f, "  data        {}", licenses.data)
     }
 }
 
@@ -131,7 +132,7 @@ impl Inspection {
                 let bytes = names.lexicon.bytes as f64 / 1e6;
                 writeln!(f, "  {:<28}{bytes:>10.2}  beside the bundle", names.lexicon.file)
             }
-            None => writeln!(f, "  it learns from pictures alone: no lexicon"),
+            None => writeln!(f, "  it learns from images alone: no lexicon"),
         }
     }
 
@@ -145,7 +146,10 @@ impl Inspection {
             "engine", "precision", "episodes", "policy"
         )?;
         for accuracy in &self.manifest.accuracy {
-            let report = &accuracy.report;
+            let Ok(report) = Report::deserialize(&accuracy.report) else {
+                writeln!(f, "  {:<18}another program's report", accuracy.engine)?;
+                continue;
+            };
             let episodes = format!("{}-way {}-shot, {}", report.n_way, report.k_shot, report.split);
             for outcome in &report.results {
                 let (share, ci95) = (100.0 * outcome.accuracy, 100.0 * outcome.ci95);

@@ -9,7 +9,7 @@ use std::time::Instant;
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use edge::engine::{EngineChoice, EngineOptions};
-use edge::find::{self, NotFound, Surroundings};
+use edge::locate::{self, Environment, NotFound};
 use export::bundle_writer::{Draft, MAX_BATCH, Proof, Recipe, WriteError, export};
 use export::calibrate::{self, Method};
 use export::completer::NETWORK;
@@ -17,14 +17,15 @@ use export::inspect::{InspectError, Inspection};
 use export::recheck::Recheck;
 use export::run::{CHECKPOINT, Run, RunError};
 use export::variant::Calibration;
+use few_shot::evaluate::{Outcome, Report};
 use models::bundle::{
     self, Accuracy, Bundle, BundleError, BundleLimits, LARGEST_BATCH, MAX_INPUT_SIZE, Precision,
     WeightStorage,
 };
 use models::disk;
-use models::few_shot::evaluate::Outcome;
 use models::knowledge::lexicon;
 use models::preprocess::Preprocess;
+use serde::Deserialize;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -32,8 +33,8 @@ Examples:
   handful-export runs/cifar-fs --out bundles/exact --weights fp32
   handful-export runs/cifar-fs --out bundles/named --lexicon lexicon.bin
   handful-export runs/cifar-fs --out out/b --accuracy val-1.json --accuracy tract=device-1.json
-  handful-export runs/lite0 --out bundles/lite0 --precision fp32,int8-u8 --calibrate pictures/
-  handful-export runs/lite0 --out bundles/jetson --precision fp16,int8-s8 --calibrate pictures/
+  handful-export runs/lite0 --out bundles/lite0 --precision fp32,int8-u8 --calibrate images/
+  handful-export runs/lite0 --out bundles/jetson --precision fp16,int8-s8 --calibrate images/
   handful-export runs/lite0 --out bundles/small --input-size 160
   handful-export inspect bundles/lite0
   handful-export verify bundles/lite0 --against runs/lite0
@@ -101,18 +102,18 @@ struct Export {
     /// How weights are stored; fp16 halves the file and is widened when it is loaded.
     #[arg(long, value_enum, default_value = "fp16")]
     weights: Weights,
-    /// Side of the pictures that the network takes, in pixels [default: the run's]. A gallery of one size is of no use to
+    /// Side of the images that the network takes, in pixels [default: the run's]. A gallery of one size is of no use to
     /// another. Not with --lexicon: names are learned at the run's own size.
     #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=MAX_INPUT_SIZE as u64))]
     input_size: Option<usize>,
-    /// The most pictures of one run, 1 to 4096: TensorRT builds its engine for as many, and a batch takes as much memory.
+    /// The most images of one run, 1 to 4096: TensorRT builds its engine for as many, and a batch takes as much memory.
     #[arg(long, value_name = "N", default_value_t = MAX_BATCH, value_parser = RangedU64ValueParser::<usize>::new().range(1..=LARGEST_BATCH as u64))]
     batch_max: usize,
     /// In which arithmetic the backbone can be run, a comma between two: fp32 always, fp16 for CUDA and TensorRT, int8-u8
     /// for ONNX Runtime on processors, int8-s8 for TensorRT, int8 for both of these.
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "fp32")]
     precision: Vec<Arithmetic>,
-    /// Pictures to find ranges of 8-bit numbers with: a data set, or a folder of pictures for each class; 128 are looked at.
+    /// Images to find ranges of 8-bit numbers with: a data set, or a folder of images for each class; 128 are looked at.
     #[arg(long, value_name = "DATA")]
     calibrate: Option<PathBuf>,
     /// How ranges of 8-bit numbers are chosen.
@@ -128,7 +129,7 @@ struct Export {
     lexicon: Option<PathBuf>,
     /// Under what terms the weights may be used.
     #[arg(long, value_name = "TERMS", default_value = "MIT OR Apache-2.0")]
-    licence: String,
+    license: String,
     /// ONNX Runtime's library, to verify with [default: where `handful` looks for it].
     #[arg(long, value_name = "FILE")]
     onnxruntime: Option<PathBuf>,
@@ -189,7 +190,7 @@ fn verify(
 ) -> anyhow::Result<()> {
     let bundle = Bundle::open(bundle, &BundleLimits::default())?;
     let run = against.map(Run::open).transpose()?;
-    let onnxruntime = find::onnxruntime_for(engine, library, &Surroundings::read())?;
+    let onnxruntime = locate::onnxruntime_for(engine, library, &Environment::read())?;
     let options = EngineOptions { onnxruntime, ..EngineOptions::default() };
     let recheck = Recheck::of(&bundle, run.as_ref(), engine, &options).map_err(of_the_run)?;
     show(&recheck, json)?;
@@ -229,15 +230,15 @@ fn run(arguments: &Export) -> anyhow::Result<()> {
     }
     let recipe = recipe(arguments, &Preprocess { size, ..run.checkpoint.preprocess.clone() })?;
     let wanted = arguments.onnxruntime.as_deref();
-    let onnxruntime = find::onnxruntime_for(EngineChoice::Auto, wanted, &Surroundings::read())?;
+    let onnxruntime = locate::onnxruntime_for(EngineChoice::Auto, wanted, &Environment::read())?;
     let options = EngineOptions { onnxruntime, ..EngineOptions::default() };
     if run.kernel.is_some() && recipe.lexicon.is_none() {
         let reason = match size == own {
             true => "without --lexicon no name can be looked up".to_owned(),
-            false => format!("it is for pictures of {own}x{own}"),
+            false => format!("it is for images of {own}x{own}"),
         };
         eprintln!(
-            "note: the run has a completer, but {reason}: the bundle learns from pictures alone"
+            "note: the run has a completer, but {reason}: the bundle learns from images alone"
         );
     }
     if !arguments.json {
@@ -266,7 +267,7 @@ fn check_size(arguments: &Export, own: usize, asked: usize) -> Result<(), BadInp
     let of_the_run = |given: &&String| !given.contains('=') || given.starts_with("libtorch");
     match arguments.accuracy.iter().find(of_the_run) {
         Some(given) => Err(BadInput(format!(
-            "--accuracy {given}: libtorch measured that on pictures of {own}x{own}, not of {asked}x{asked}; measure the bundle with `handful evaluate` and name the engine, ENGINE=FILE"
+            "--accuracy {given}: libtorch measured that on images of {own}x{own}, not of {asked}x{asked}; measure the bundle with `handful evaluate` and name the engine, ENGINE=FILE"
         ))),
         None => Ok(()),
     }
@@ -286,7 +287,7 @@ fn recipe(arguments: &Export, preprocess: &Preprocess) -> anyhow::Result<Recipe>
             .iter()
             .map(|given| accuracy(given))
             .collect::<Result<_, _>>()?,
-        weights_licence: arguments.licence.clone(),
+        weights_license: arguments.license.clone(),
         lexicon: arguments.lexicon.as_deref().map(read_lexicon).transpose()?,
         half_arithmetic: arguments.precision.contains(&Arithmetic::Fp16),
         calibration: calibration(arguments, preprocess)?,
@@ -311,12 +312,12 @@ fn calibration(arguments: &Export, preprocess: &Preprocess) -> anyhow::Result<Op
     }
     let missing = || {
         BadInput(
-            "--precision int8 needs --calibrate: some of the pictures that the network was trained on, or will see".to_owned(),
+            "--precision int8 needs --calibrate: some of the images that the network was trained on, or will see".to_owned(),
         )
     };
     let data = arguments.calibrate.as_deref().ok_or_else(missing)?;
-    let pictures = calibrate::pictures(data, preprocess).map_err(WriteError::from)?;
-    Ok(Some(Calibration { precisions, pictures, method: arguments.ranges }))
+    let images = calibrate::images(data, preprocess).map_err(WriteError::from)?;
+    Ok(Some(Calibration { precisions, images, method: arguments.ranges }))
 }
 
 fn read_lexicon(path: &Path) -> Result<Vec<u8>, BadInput> {
@@ -333,8 +334,9 @@ fn accuracy(given: &str) -> Result<Accuracy, BadInput> {
         || bad(format!("unknown precision `{word}`: expected fp32, fp16, int8-u8 or int8-s8"));
     let precision = named.ok_or_else(unknown)?;
     let bytes = disk::read(Path::new(file), MAX_REPORT_BYTES).map_err(|e| bad(e.to_string()))?;
-    let report = serde_json::from_slice(&bytes)
+    let report: Report = serde_json::from_slice(&bytes)
         .map_err(|e| bad(format!("not a report of `evaluate --json`: {e}")))?;
+    let report = serde_json::to_value(report).expect("invariant: a report has only string keys");
     Ok(Accuracy { engine: engine.to_owned(), precision, report })
 }
 
@@ -385,7 +387,7 @@ fn summary(draft: &Draft, proof: &Proof, out: &Path, start: Instant) -> String {
     let (size, bytes) = (manifest.preprocess.size, megabytes(draft.onnx.len()));
     let mut lines = vec![
         format!(
-            "  network   {} {size}x{size} -> {} values, {:.2} GFLOP a picture, normalizations folded",
+            "  network   {} {size}x{size} -> {} values, {:.2} GFLOP an image, normalizations folded",
             draft.graph.name,
             network.embedding_size,
             network.flops as f64 / 1e9
@@ -402,7 +404,7 @@ fn summary(draft: &Draft, proof: &Proof, out: &Path, start: Instant) -> String {
                 names.lexicon.file,
                 megabytes(names.lexicon.bytes as usize)
             ),
-            None => "  names     none: it learns from pictures alone".to_owned(),
+            None => "  names     none: it learns from images alone".to_owned(),
         },
     ];
     lines.extend(manifest.accuracy.iter().flat_map(accuracy_lines));
@@ -428,6 +430,7 @@ fn summary(draft: &Draft, proof: &Proof, out: &Path, start: Instant) -> String {
 
 fn accuracy_lines(accuracy: &Accuracy) -> Vec<String> {
     let Accuracy { engine, precision, report } = accuracy;
+    let Ok(report) = Report::deserialize(report) else { return Vec::new() };
     let line = |outcome: &Outcome| {
         format!(
             "  accuracy  {:.2} ± {:.2} % ({}-way {}-shot, {}, {}, {} episodes on {engine} in {precision})",

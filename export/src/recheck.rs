@@ -107,7 +107,7 @@ fn golden(bundle: &Bundle, run: &Run, options: &EngineOptions) -> Result<Verifie
         storage: manifest.backbone.weights,
         max_batch: manifest.backbone.max_batch,
         accuracy: Vec::new(),
-        weights_licence: String::new(),
+        weights_license: String::new(),
         lexicon: None,
         half_arithmetic: false,
         calibration: None,

@@ -1,4 +1,4 @@
-//! The same weights for pictures of another size: a convolutional network takes any, and a smaller one is faster.
+//! The same weights for images of another size: a convolutional network takes any, and a smaller one is faster.
 //!
 //! The training engine's golden outputs prove a run at its own size only. So the weights are proved there first, through
 //! the [reference](models::reference); what the reference then computes at the new size is what every engine is held to.
@@ -17,12 +17,12 @@ use crate::verify::{Tolerance, Verified, on_reference, reference_golden};
 const SEEDS: [u64; 2] = [100, 101];
 
 impl Run {
-    /// The run for pictures of `size` pixels a side, proved anew; as it is where that is its size already.
+    /// The run for images of `size` pixels a side, proved anew; as it is where that is its size already.
     ///
     /// Completers are left behind: what they know was measured in the embedding space of the run's own size.
     ///
     /// # Errors
-    /// [`WriteError::Size`] where the network shrinks such pictures to nothing, [`WriteError::Rejected`] where the
+    /// [`WriteError::Size`] where the network shrinks such images to nothing, [`WriteError::Rejected`] where the
     /// run's own proof fails.
     pub fn resized(self, size: usize) -> Result<Self, WriteError> {
         let Self { checkpoint, golden, .. } = &self;
@@ -53,8 +53,8 @@ fn proved(graph: &Graph, parameters: &Tensors, golden: &Golden) -> Verified {
 }
 
 fn noise(graph: &Graph, size: usize) -> Tensors {
-    let pictures = SEEDS.map(|seed| self_test::input(seed, size));
-    let pictures = pictures.each_ref().map(|picture| picture.view());
-    let noise = concatenate(Axis(0), &pictures).expect("invariant: all have the same size");
+    let images = SEEDS.map(|seed| self_test::input(seed, size));
+    let images = images.each_ref().map(|image| image.view());
+    let noise = concatenate(Axis(0), &images).expect("invariant: all have the same size");
     Tensors::from([(graph.inputs[0].name.clone(), noise.into_dyn())])
 }

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use few_shot::kernel;
+use few_shot::protocomnet::{self, ProtoComNetCompleter, ProtoComNetError};
 use models::checkpoint::{self, Checkpoint, CheckpointError, Golden};
 use models::disk::{self, DiskError};
-use models::few_shot::kernel;
-use models::few_shot::protocomnet::{self, LearnedCompleter, LearnedError};
 use models::graph::Graph;
 
 use crate::bundle_writer::KERNEL;
@@ -46,7 +46,7 @@ pub struct Completer {
     /// The space of the embeddings that it was trained on.
     pub space_id: String,
     /// The network and its attributes.
-    pub learned: LearnedCompleter,
+    pub learned: ProtoComNetCompleter,
     /// Its inputs and outputs.
     pub golden: Golden,
 }
@@ -93,7 +93,7 @@ pub enum RunError {
         /// The file.
         path: PathBuf,
         /// What is wrong.
-        source: LearnedError,
+        source: ProtoComNetError,
     },
 }
 
@@ -125,7 +125,7 @@ impl Completer {
     fn open(dir: &Path) -> Result<Option<Self>, RunError> {
         let bytes = read(dir, COMPLETER, protocomnet::MAX_BYTES)?;
         let damaged = |source| RunError::Completer { path: dir.join(COMPLETER), source };
-        let (space_id, learned) = LearnedCompleter::parse(&bytes).map_err(damaged)?;
+        let (space_id, learned) = ProtoComNetCompleter::parse(&bytes).map_err(damaged)?;
         if learned.attributes().names.is_empty() {
             return Ok(None);
         }

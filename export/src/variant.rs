@@ -16,11 +16,11 @@ use crate::precision::fp16::narrow_all;
 use crate::precision::int8::{Activations, Quantized, quantize};
 use crate::verify::{Subject, Tolerance, Verified, reference_golden, verify};
 
-/// Pictures whose embeddings every engine must find in integers.
+/// Images whose embeddings every engine must find in integers.
 const PROVEN: usize = 2;
 
 /// How far a device's engine may be from the reference, as a share of the largest value. On noise, values lie close to the
-/// middle between two of 256 steps more often than on pictures.
+/// middle between two of 256 steps more often than on images.
 const INTEGER_SELF_TEST: f32 = 0.25;
 
 /// The same in 16 bits, of which each operation rounds to 11 and the reference to none.
@@ -43,7 +43,7 @@ pub struct Calibration {
     /// The variants to make.
     pub precisions: Vec<Precision>,
     /// Inputs of the network, `[3, h, w]`; at least one.
-    pub pictures: Vec<Array3<f32>>,
+    pub images: Vec<Array3<f32>>,
     /// How ranges are chosen.
     pub method: Method,
 }
@@ -91,8 +91,8 @@ pub fn integers(
     options: &EngineOptions,
 ) -> Result<Vec<DraftVariant>, WriteError> {
     let Source { graph, tensors, metadata } = source;
-    let Calibration { precisions, pictures, method } = calibration;
-    let ranges = ranges(graph, tensors, pictures, *method, options)?;
+    let Calibration { precisions, images, method } = calibration;
+    let ranges = ranges(graph, tensors, images, *method, options)?;
     let of = |precision: Precision| {
         let (activations, engines): (_, &[_]) = match precision {
             Precision::Int8S8 => (Activations::Signed, &[Provider::TensorRt]),
@@ -100,7 +100,7 @@ pub fn integers(
         };
         let Quantized { graph, tensors, scales } = quantize(graph, tensors, &ranges, activations)?;
         let onnx = onnx::write(&graph, &tensors, Storage::Integers(&scales), metadata)?;
-        let golden = golden(&graph, &tensors, &pictures[..PROVEN.min(pictures.len())])?;
+        let golden = golden(&graph, &tensors, &images[..PROVEN.min(images.len())])?;
         let self_test = answer(&graph, &tensors, INTEGER_SELF_TEST)?;
         let tolerance = Tolerance::INTEGERS;
         Ok(DraftVariant { precision, engines, graph, tensors, onnx, tolerance, golden, self_test })
@@ -108,13 +108,9 @@ pub fn integers(
     precisions.iter().map(|&precision| of(precision)).collect()
 }
 
-/// What the reference computes of these pictures.
-fn golden(
-    graph: &Graph,
-    tensors: &Tensors,
-    pictures: &[Array3<f32>],
-) -> Result<Golden, WriteError> {
-    let views: Vec<_> = pictures.iter().map(|picture| picture.view()).collect();
+/// What the reference computes of these images.
+fn golden(graph: &Graph, tensors: &Tensors, images: &[Array3<f32>]) -> Result<Golden, WriteError> {
+    let views: Vec<_> = images.iter().map(|image| image.view()).collect();
     let image = stack(Axis(0), &views).expect("invariant: inputs have the network's size");
     let inputs = Tensors::from([(graph.inputs[0].name.clone(), image.into_dyn())]);
     Ok(reference_golden(graph, tensors, inputs)?)

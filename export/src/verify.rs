@@ -220,7 +220,7 @@ fn replay(subject: &Subject<'_>, engine: &mut dyn Engine) -> Result<Difference, 
         let input = &subject.graph.inputs[0];
         let noise = self_test::input(self_test.seed, input.shape[1]).into_dyn();
         let proof = run(&[(&input.name, noise.view())])?.swap_remove(0).flatten().to_owned();
-        self_test.prove(proof.view()).map_err(|e| e.to_string())?;
+        self_test.verify(proof.view()).map_err(|e| e.to_string())?;
     }
     Ok(together.worse(alone))
 }

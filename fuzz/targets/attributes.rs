@@ -2,8 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use models::few_shot::protocomnet::{Attributes, LearnedCompleter};
+use few_shot::protocomnet::{Attributes, ProtoComNetCompleter};
 
 fuzz_target!(|bytes: &[u8]| {
-    let _ = (Attributes::parse(bytes), LearnedCompleter::parse(bytes));
+    let _ = (Attributes::parse(bytes), ProtoComNetCompleter::parse(bytes));
 });

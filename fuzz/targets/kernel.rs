@@ -2,8 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use models::few_shot::kernel::KernelCompleter;
+use few_shot::kernel::NameRegressor;
 
 fuzz_target!(|bytes: &[u8]| {
-    let _ = KernelCompleter::parse(bytes);
+    let _ = NameRegressor::parse(bytes);
 });

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use models::few_shot::statistics::Statistics;
+use few_shot::statistics::Statistics;
 
 fuzz_target!(|bytes: &[u8]| {
     let _ = Statistics::parse(bytes);

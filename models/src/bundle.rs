@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use crate::disk::{self, DiskError, folder};
 use crate::knowledge::lexicon;
 pub use manifest::{
-    Accuracy, CompleterFiles, FORMAT, FileEntry, KnowledgeFiles, LARGEST_BATCH, Licences, MANIFEST,
+    Accuracy, CompleterFiles, FORMAT, FileEntry, KnowledgeFiles, LARGEST_BATCH, Licenses, MANIFEST,
     MAX_INPUT_SIZE, Manifest, ManifestError, NamedFile, Network, OLDEST_FORMAT, Precision, Variant,
     Verification, WeightStorage,
 };

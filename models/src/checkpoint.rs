@@ -24,7 +24,7 @@ pub const MAX_BYTES: u64 = 2 << 30;
 /// Parameters with this prefix belong to the classifiers that only pre-training uses.
 pub const HEAD_PREFIXES: [&str; 3] = ["head.", "rotation_head.", "semantic_head."];
 
-/// What the rotation head tells apart: by how many quarter turns a picture was turned.
+/// What the rotation head tells apart: by how many quarter turns an image was turned.
 const QUARTER_TURNS: usize = 4;
 
 const KIND: &str = "handful-checkpoint";
@@ -37,7 +37,7 @@ const AVERAGE_PREFIX: &str = "average.";
 pub struct Checkpoint {
     /// The network's sizes.
     pub architecture: Architecture,
-    /// How pictures become its input.
+    /// How images become its input.
     pub preprocess: Preprocess,
     /// The base classes, in the order of the classifier's outputs; empty for imported weights, whose classifier
     /// does not name what it tells apart.
@@ -74,7 +74,7 @@ pub struct Progress {
     pub batch: u64,
     /// Sum of the losses of the epoch's batches so far.
     pub loss_sum: f64,
-    /// Training pictures that were classified rightly in this epoch so far.
+    /// Training images that were classified rightly in this epoch so far.
     pub correct: u64,
     /// The best validation accuracy so far, in 0..1.
     pub best_accuracy: Option<f64>,
@@ -95,11 +95,13 @@ pub struct Provenance {
     /// What the data is and who made it.
     pub data: String,
     /// Under what terms the data is used.
-    pub data_licence: String,
+    #[serde(rename = "data_licence")]
+    pub data_license: String,
     /// Epochs trained.
     pub epochs: f64,
-    /// Pictures that training looked at, counted with repetition.
-    pub pictures_seen: u64,
+    /// Images that training looked at, counted with repetition.
+    #[serde(rename = "pictures_seen")]
+    pub images_seen: u64,
     /// Anything else that a user of the weights should know.
     pub notes: String,
 }
@@ -141,12 +143,12 @@ pub enum CheckpointError {
         /// The shape found.
         got: Shape,
     },
-    /// The recipe for pictures cannot be carried out.
+    /// The recipe for images cannot be carried out.
     #[error("the checkpoint's recipe cannot be carried out: {0}")]
     Preprocess(PreprocessError),
-    /// The recipe makes pictures that the network does not take.
+    /// The recipe makes images that the network does not take.
     #[error(
-        "the checkpoint's recipe makes pictures of {got} pixels a side, its network takes {expected}"
+        "the checkpoint's recipe makes images of {got} pixels a side, its network takes {expected}"
     )]
     InputSize {
         /// The network's input size.
@@ -305,7 +307,7 @@ impl Checkpoint {
         Ok(TensorFile { floats, metadata, ..TensorFile::default() }.to_bytes()?)
     }
 
-    /// The same weights for pictures of `size` pixels a side: another embedding space.
+    /// The same weights for images of `size` pixels a side: another embedding space.
     pub fn resized(&self, size: usize) -> Self {
         Self {
             architecture: self.architecture.resized(size),

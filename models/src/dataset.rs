@@ -1,7 +1,7 @@
-//! Pictures in classes: a folder or a tar archive, in one of six layouts.
+//! Images in classes: a folder or a tar archive, in one of six layouts.
 //!
 //! * `manifest.csv` with the columns `path,class` and, if wished, `wnid,split`;
-//! * `base/`, `val/`, `novel/`, each with a folder per class: one such folder decides, and then no picture may lie
+//! * `base/`, `val/`, `novel/`, each with a folder per class: one such folder decides, and then no image may lie
 //!   elsewhere; `train/`, `val/`, `test/` are the same in the words of tieredImageNet;
 //! * miniImageNet as published: `train.csv`, `val.csv`, `test.csv` with the columns `filename,label`, and `images/`;
 //! * CIFAR-100's binary version: `train.bin`, `test.bin`, `fine_label_names.txt`; classes are base, or split by lists;
@@ -10,7 +10,7 @@
 //!
 //! `wnids.csv` with the columns `class,wnid` beside any of them gives classes their synsets; a class that is named as a
 //! synset has it. One folder around all of it is looked through. Layouts are decided on names alone, so a folder and an
-//! archive of it are the same data set. Pictures of a folder are read when asked for; an archive is read once, into
+//! archive of it are the same data set. Images of a folder are read when asked for; an archive is read once, into
 //! memory, as are CIFAR-100's records. Links are never followed, and a pickle is never opened.
 
 mod cifar;
@@ -29,7 +29,7 @@ use sha2::{Digest, Sha256};
 
 use crate::disk::{self, DiskError};
 use crate::hex;
-use crate::picture::{self, Picture, PictureError, PictureLimits, Warning};
+use crate::image::{self, Image, ImageError, ImageLimits, Warning};
 use files::{Files, Source};
 
 /// What a class is for.
@@ -75,21 +75,21 @@ pub struct SplitError {
     pub got: String,
 }
 
-/// A picture of a data set, not yet read.
+/// An image of a data set, not yet read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PictureRef {
+pub struct ImageRef {
     path: String,
     place: files::Place,
 }
 
-impl PictureRef {
+impl ImageRef {
     /// The path within the data set, with `/` between its parts.
     pub fn path(&self) -> &str {
         &self.path
     }
 }
 
-/// A class and its pictures.
+/// A class and its images.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Class {
     /// Its name.
@@ -98,17 +98,17 @@ pub struct Class {
     pub wnid: Option<String>,
     /// What it is for.
     pub split: Split,
-    /// Its pictures, sorted by the bytes of their paths.
-    pub pictures: Vec<PictureRef>,
+    /// Its images, sorted by the bytes of their paths.
+    pub images: Vec<ImageRef>,
 }
 
 /// How much a data set may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DatasetLimits {
-    /// Most bytes of an archive, packed and unpacked; its pictures are held in memory.
+    /// Most bytes of an archive, packed and unpacked; its images are held in memory.
     pub max_archive_bytes: u64,
-    /// Most bytes of one picture.
-    pub max_picture_bytes: u64,
+    /// Most bytes of one image.
+    pub max_image_bytes: u64,
     /// Most files.
     pub max_files: usize,
 }
@@ -116,11 +116,11 @@ pub struct DatasetLimits {
 impl Default for DatasetLimits {
     /// 4 GiB, 16 MiB, two million.
     fn default() -> Self {
-        Self { max_archive_bytes: 4 << 30, max_picture_bytes: 16 << 20, max_files: 2_000_000 }
+        Self { max_archive_bytes: 4 << 30, max_image_bytes: 16 << 20, max_files: 2_000_000 }
     }
 }
 
-/// Why a data set cannot be opened or a picture of it not be read.
+/// Why a data set cannot be opened or an image of it not be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DatasetError {
@@ -161,7 +161,7 @@ pub enum DatasetError {
         /// What is counted.
         unit: &'static str,
     },
-    /// A file that tells of pictures and cannot be used.
+    /// A file that tells of images and cannot be used.
     #[error("{file}: {reason}")]
     File {
         /// Its name.
@@ -169,7 +169,7 @@ pub enum DatasetError {
         /// What is wrong with it, what was expected, what to do.
         reason: String,
     },
-    /// A line of a file that tells of pictures and cannot be used.
+    /// A line of a file that tells of images and cannot be used.
     #[error("{at}: {reason}")]
     Line {
         /// Where it is.
@@ -185,9 +185,9 @@ pub enum DatasetError {
         /// The path.
         path: String,
     },
-    /// A path where no picture is.
+    /// A path where no image is.
     #[error(
-        "{at}: there is no picture `{path}` (a regular .jpg, .jpeg, .png or .webp file); add it or remove the line"
+        "{at}: there is no image `{path}` (a regular .jpg, .jpeg, .png or .webp file); add it or remove the line"
     )]
     Missing {
         /// The line that names it.
@@ -200,7 +200,7 @@ pub enum DatasetError {
         "{at}: class `{class}` is in split {second} here and in split {first} before; a class belongs to one"
     )]
     TwoSplits {
-        /// The line or the picture that says so.
+        /// The line or the image that says so.
         at: String,
         /// The class.
         class: String,
@@ -231,26 +231,26 @@ pub enum DatasetError {
         /// The other.
         second: String,
     },
-    /// A picture outside of the folders of splits, or in one but in no class.
+    /// An image outside of the folders of splits, or in one but in no class.
     #[error(
         "`{path}` is in no class of a split; among the folders base, val and novel (or train, val and test) every \
-         picture is at <split>/<class>/<picture>: move or remove it"
+         image is at <split>/<class>/<image>: move or remove it"
     )]
     Stray {
-        /// The picture's path.
+        /// The image's path.
         path: String,
     },
-    /// A picture that cannot be read.
-    #[error("picture {path}: {reason}")]
-    Picture {
+    /// An image that cannot be read.
+    #[error("image {path}: {reason}")]
+    Image {
         /// Its path in the data set.
         path: String,
         /// Why.
-        reason: PictureError,
+        reason: ImageError,
     },
     /// No class at all.
     #[error(
-        "no pictures in {}; expected manifest.csv, base/ val/ novel/ with a folder per class, a folder per class, or \
+        "no images in {}; expected manifest.csv, base/ val/ novel/ with a folder per class, a folder per class, or \
          miniImageNet, CIFAR-100, CIFAR-FS or tieredImageNet as published (pickles are not read: train/unpickle.py \
          turns them into folders)",
         path.display()
@@ -261,7 +261,7 @@ pub enum DatasetError {
     },
 }
 
-/// A line of a file that tells of pictures.
+/// A line of a file that tells of images.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
     /// The file's path in the data set.
@@ -287,12 +287,12 @@ fn listed(splits: &[(Split, usize)]) -> String {
     splits.iter().map(of).collect::<Vec<_>>().join(" and ")
 }
 
-/// Classes of pictures, and where the pictures are.
+/// Classes of images, and where the images are.
 #[derive(Debug)]
 pub struct Dataset {
     /// The classes, sorted by the bytes of their names.
     pub classes: Vec<Class>,
-    /// What was left out: files that are no pictures, links, pictures in no class, classes in no list.
+    /// What was left out: files that are no images, links, images in no class, classes in no list.
     pub warnings: Vec<Warning>,
     source: Source,
     limits: DatasetLimits,
@@ -344,40 +344,36 @@ impl Dataset {
         Err(DatasetError::NoClasses { split, others })
     }
 
-    /// Number of pictures of all classes.
-    pub fn n_pictures(&self) -> usize {
-        self.classes.iter().map(|class| class.pictures.len()).sum()
+    /// Number of images of all classes.
+    pub fn n_images(&self) -> usize {
+        self.classes.iter().map(|class| class.images.len()).sum()
     }
 
-    /// Reads and decodes a picture of this data set.
+    /// Reads and decodes an image of this data set.
     ///
     /// # Errors
-    /// The disk's refusal, a file that has grown beyond the limit, or [`DatasetError::Picture`].
-    pub fn picture(
-        &self,
-        picture: &PictureRef,
-        limits: &PictureLimits,
-    ) -> Result<Picture, DatasetError> {
+    /// The disk's refusal, a file that has grown beyond the limit, or [`DatasetError::Image`].
+    pub fn image(&self, image: &ImageRef, limits: &ImageLimits) -> Result<Image, DatasetError> {
         let decoded = match &self.source {
-            Source::Archive(bytes) => picture::decode(picture.place.of(bytes), limits),
-            Source::Records(bytes) => cifar::decode(picture.place.of(bytes), limits),
+            Source::Archive(bytes) => image::decode(image.place.of(bytes), limits),
+            Source::Records(bytes) => cifar::decode(image.place.of(bytes), limits),
             Source::Folder(root) => {
-                let file = root.join(&picture.path);
-                picture::decode(&disk::read(&file, self.limits.max_picture_bytes)?, limits)
+                let file = root.join(&image.path);
+                image::decode(&disk::read(&file, self.limits.max_image_bytes)?, limits)
             }
         };
-        decoded.map_err(|reason| DatasetError::Picture { path: picture.path.clone(), reason })
+        decoded.map_err(|reason| DatasetError::Image { path: image.path.clone(), reason })
     }
 
-    /// SHA-256, in hexadecimal, of the names: every class with its split and synset, every picture's path and number
-    /// of bytes. Two data sets with the same fingerprint draw the same episodes. What is in the pictures is not read.
+    /// SHA-256, in hexadecimal, of the names: every class with its split and synset, every image's path and number
+    /// of bytes. Two data sets with the same fingerprint draw the same episodes. What is in the images is not read.
     pub fn fingerprint(&self) -> String {
         let mut hash = Sha256::new();
         for class in &self.classes {
             let wnid = class.wnid.as_deref().unwrap_or_default();
             hash.update(format!("{}\0{wnid}\0{}\n", class.name, class.split));
-            for picture in &class.pictures {
-                hash.update(format!("{}\0{}\n", picture.path, picture.place.bytes));
+            for image in &class.images {
+                hash.update(format!("{}\0{}\n", image.path, image.place.bytes));
             }
         }
         hex::encode(&hash.finalize())

@@ -2,7 +2,7 @@
 //!
 //! A network is described once, as a [`Graph`]: training interprets it on libtorch, export writes it as
 //! ONNX, [`crate::reference`] runs it on plain arrays. Shapes leave out the leading batch dimension `n`
-//! that every tensor has: a picture `[n, 3, h, w]` is `[3, h, w]` here.
+//! that every tensor has: an image `[n, 3, h, w]` is `[3, h, w]` here.
 
 mod architecture;
 pub mod efficientnet_lite;
@@ -173,7 +173,7 @@ impl Quantization {
     }
 }
 
-/// Zeros around a picture, in both directions alike.
+/// Zeros around an image, in both directions alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Padding {
     /// Rows above and columns to the left.
@@ -191,7 +191,7 @@ impl Padding {
         Self { before: zeros, after: zeros }
     }
 
-    /// What TensorFlow calls `SAME`: just so much that a picture of `size` gives `size / stride`, rounded up;
+    /// What TensorFlow calls `SAME`: just so much that an image of `size` gives `size / stride`, rounded up;
     /// what cannot be halved goes below and to the right. The stride is not 0.
     pub const fn same(size: usize, kernel: usize, stride: usize) -> Self {
         let last = (size.div_ceil(stride).saturating_sub(1)) * stride;
@@ -342,7 +342,7 @@ impl Graph {
         }
     }
 
-    /// Floating-point operations for one picture: a multiplication and an addition count as two.
+    /// Floating-point operations for one image: a multiplication and an addition count as two.
     pub fn flops(&self) -> Result<u64, GraphError> {
         let mut flops = 0;
         self.visit(|node, read, written| flops += node.op.flops(read, written))?;
@@ -441,9 +441,7 @@ impl Op {
                         .zip(windows(w + padding.total(), *kernel, *stride))
                         .map(|(h, w)| vec![*out_channels, h, w])
                         .ok_or_else(|| {
-                            refuse(
-                                "a picture at least as large as the kernel, and a stride above 0",
-                            )
+                            refuse("an image at least as large as the kernel, and a stride above 0")
                         }),
                     _ => Err(refuse("[channels, height, width]")),
                 }
@@ -453,7 +451,7 @@ impl Op {
                     .zip(windows(*w, *kernel, *stride))
                     .map(|(h, w)| vec![*c, h, w])
                     .ok_or_else(|| {
-                        refuse("a picture at least as large as the window, and a stride above 0")
+                        refuse("an image at least as large as the window, and a stride above 0")
                     }),
                 _ => Err(refuse("[channels, height, width]")),
             },

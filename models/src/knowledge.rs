@@ -5,6 +5,7 @@
 //! A class is known by its synset, named by WordNet 3.0's noun offset (`n02391049`), never by its label.
 
 pub mod attributes;
+pub mod descriptor;
 pub mod lexicon;
 pub mod vectors;
 pub mod wordnet;

@@ -1,7 +1,7 @@
 //! From RGB8 pixels to what a backbone takes: the only place that resizes or normalizes.
 //!
 //! The recipe is a value. It is saved in the checkpoint and the bundle, so training and the device prepare
-//! pictures alike.
+//! images alike.
 
 use std::ops::Not;
 
@@ -11,20 +11,20 @@ use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use ndarray::{Array3, Array4, ArrayView4, Axis, CowArray, Ix4, s};
 use serde::{Deserialize, Serialize};
 
-use crate::picture::Picture;
+use crate::image::Image;
 
 /// The largest side that a recipe may ask for, in pixels.
 pub const MAX_SIZE: usize = 2048;
 
-/// How a picture becomes a square.
+/// How an image becomes a square.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Geometry {
     /// The largest square in the middle.
     CenterCrop,
-    /// The whole picture, its proportions given up.
+    /// The whole image, its proportions given up.
     Squash,
-    /// The whole picture in its proportions, bars in the mean color.
+    /// The whole image in its proportions, bars in the mean color.
     Letterbox,
 }
 
@@ -42,13 +42,13 @@ pub enum Filter {
     Lanczos3,
 }
 
-/// A recipe from a picture to a tensor.
+/// A recipe from an image to a tensor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preprocess {
     /// Side of the square, in pixels.
     pub size: usize,
-    /// How the picture becomes a square.
+    /// How the image becomes a square.
     pub geometry: Geometry,
     /// How it is resized.
     pub filter: Filter,
@@ -58,16 +58,16 @@ pub struct Preprocess {
     pub std: [f32; 3],
     /// Whether the mirror image is embedded too, and the mean of both embeddings taken: a more accurate embedding
     /// (test-time augmentation) for twice the work. See [`Preprocess::looks`].
-    #[serde(default, skip_serializing_if = "Not::not")]
-    pub mirror: bool,
+    #[serde(rename = "mirror", default, skip_serializing_if = "Not::not")]
+    pub hflip: bool,
     /// The middle, enlarged so many times, is embedded too, for twice the work: things are as large in it as a network knows
     /// them that was trained on scaled crops.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub zoom: Option<f32>,
+    #[serde(rename = "zoom", default, skip_serializing_if = "Option::is_none")]
+    pub center_zoom: Option<f32>,
 }
 
 /// The most that the middle may be enlarged.
-const MAX_ZOOM: f32 = 4.0;
+const MAX_CENTER_ZOOM: f32 = 4.0;
 
 /// Why a recipe cannot be carried out.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -88,16 +88,16 @@ pub enum PreprocessError {
         got: [f32; 3],
     },
     /// The middle cannot be enlarged so.
-    #[error("preprocessing with zoom {got}; expected more than 1 and at most {MAX_ZOOM}")]
+    #[error("preprocessing with zoom {got}; expected more than 1 and at most {MAX_CENTER_ZOOM}")]
     Zoom {
         /// The recipe's zoom.
         got: f32,
     },
-    /// The picture has no pixels, or not as many as its width and height say.
+    /// The image has no pixels, or not as many as its width and height say.
     #[error(
-        "a picture of {width}x{height} with {got} bytes; expected {expected} (3 a pixel, at least one pixel)"
+        "an image of {width}x{height} with {got} bytes; expected {expected} (3 a pixel, at least one pixel)"
     )]
-    Picture {
+    Image {
         /// Width in pixels.
         width: usize,
         /// Height in pixels.
@@ -118,8 +118,8 @@ impl Preprocess {
             filter: Filter::Bilinear,
             mean: [120.396, 115.594, 104.540],
             std: [70.682, 68.276, 72.545],
-            mirror: false,
-            zoom: None,
+            hflip: false,
+            center_zoom: None,
         }
     }
 
@@ -138,7 +138,10 @@ impl Preprocess {
         if !self.std.iter().all(|x| x.is_finite() && *x > 0.0) {
             return Err(PreprocessError::Scale { field: "std", got: self.std });
         }
-        if let Some(got) = self.zoom.filter(|zoom| !(*zoom > 1.0 && *zoom <= MAX_ZOOM)) {
+        if let Some(got) = self
+            .center_zoom
+            .filter(|center_zoom| !(*center_zoom > 1.0 && *center_zoom <= MAX_CENTER_ZOOM))
+        {
             return Err(PreprocessError::Zoom { got });
         }
         Ok(())
@@ -147,37 +150,39 @@ impl Preprocess {
     /// How many passes through the network an embedding takes: one for each of its [looks](Self::looks).
     pub fn passes(&self) -> u64 {
         let twice = |asked| if asked { 2 } else { 1 };
-        twice(self.mirror) * twice(self.zoom.is_some())
+        twice(self.hflip) * twice(self.center_zoom.is_some())
     }
 
-    /// The pictures `[n, 3, h, w]` in each way in which they are embedded: as they are, mirrored, and both with the middle
+    /// The images `[n, 3, h, w]` in each way in which they are embedded: as they are, mirrored, and both with the middle
     /// enlarged. An embedding is the mean over these.
-    pub fn looks<'a>(&self, pictures: ArrayView4<'a, f32>) -> Vec<CowArray<'a, f32, Ix4>> {
-        let mut looks = vec![CowArray::from(pictures)];
-        looks.extend(self.zoom.map(|zoom| CowArray::from(enlarged(pictures, zoom))));
-        if self.mirror {
-            let mirrored: Vec<_> = looks.iter().map(mirror_images).collect();
-            looks.extend(mirrored);
+    pub fn views<'a>(&self, images: ArrayView4<'a, f32>) -> Vec<CowArray<'a, f32, Ix4>> {
+        let mut views = vec![CowArray::from(images)];
+        views.extend(
+            self.center_zoom.map(|center_zoom| CowArray::from(enlarged(images, center_zoom))),
+        );
+        if self.hflip {
+            let mirrored: Vec<_> = views.iter().map(mirror_images).collect();
+            views.extend(mirrored);
         }
-        looks
+        views
     }
 
-    /// The picture as a square: `size * size * 3` bytes, rows of RGB pixels.
+    /// The image as a square: `size * size * 3` bytes, rows of RGB pixels.
     ///
-    /// A picture that already is `size` x `size` passes bit for bit.
+    /// An image that already is `size` x `size` passes bit for bit.
     ///
     /// # Errors
-    /// A recipe that fails [`Preprocess::check`], a picture without pixels.
-    pub fn resize(&self, picture: &Picture) -> Result<Vec<u8>, PreprocessError> {
+    /// A recipe that fails [`Preprocess::check`], an image without pixels.
+    pub fn resize(&self, image: &Image) -> Result<Vec<u8>, PreprocessError> {
         self.check()?;
-        check_picture(picture)?;
-        if (picture.width, picture.height) == (self.size, self.size) {
-            return Ok(picture.rgb.clone());
+        check_image(image)?;
+        if (image.width, image.height) == (self.size, self.size) {
+            return Ok(image.rgb.clone());
         }
         Ok(match self.geometry {
-            Geometry::CenterCrop => self.center_cropped(picture),
-            Geometry::Squash => self.resized(picture, Crop::whole(picture), self.size, self.size),
-            Geometry::Letterbox => self.letterboxed(picture),
+            Geometry::CenterCrop => self.center_cropped(image),
+            Geometry::Squash => self.resized(image, Crop::whole(image), self.size, self.size),
+            Geometry::Letterbox => self.letterboxed(image),
         })
     }
 
@@ -208,8 +213,8 @@ impl Preprocess {
     ///
     /// # Errors
     /// Those of [`Preprocess::resize`].
-    pub fn apply(&self, picture: &Picture) -> Result<Array3<f32>, PreprocessError> {
-        let rgb = self.resize(picture)?;
+    pub fn apply(&self, image: &Image) -> Result<Array3<f32>, PreprocessError> {
+        let rgb = self.resize(image)?;
         let mut values = vec![0.0; rgb.len()];
         self.normalize(&rgb, &mut values);
         let shape = (3, self.size, self.size);
@@ -218,10 +223,10 @@ impl Preprocess {
 
     /// Cropped first: a filter that reached over the edge would see what was cut off. The pixel type is fixed at
     /// compile time, or the compiler would build every filter for every type (two minutes of them).
-    fn resized(&self, picture: &Picture, crop: Crop, width: usize, height: usize) -> Vec<u8> {
-        let (whole_width, whole_height) = (picture.width as u32, picture.height as u32);
-        let whole = TypedImageRef::<U8x3>::from_buffer(whole_width, whole_height, &picture.rgb)
-            .expect("invariant: the picture was checked");
+    fn resized(&self, image: &Image, crop: Crop, width: usize, height: usize) -> Vec<u8> {
+        let (whole_width, whole_height) = (image.width as u32, image.height as u32);
+        let whole = TypedImageRef::<U8x3>::from_buffer(whole_width, whole_height, &image.rgb)
+            .expect("invariant: the image was checked");
         let [left, top, crop_width, crop_height] = crop.0;
         let source = TypedCroppedImage::from_ref(&whole, left, top, crop_width, crop_height)
             .expect("invariant: the crop is inside");
@@ -229,22 +234,22 @@ impl Preprocess {
         let options = ResizeOptions::new().resize_alg(self.filter.into());
         Resizer::new()
             .resize_typed(&source, &mut square, &options)
-            .expect("invariant: neither picture is empty");
+            .expect("invariant: neither image is empty");
         square.pixels().iter().flat_map(|pixel| pixel.0).collect()
     }
 
-    fn center_cropped(&self, picture: &Picture) -> Vec<u8> {
-        let side = picture.width.min(picture.height);
-        let (left, top) = ((picture.width - side) / 2, (picture.height - side) / 2);
+    fn center_cropped(&self, image: &Image) -> Vec<u8> {
+        let side = image.width.min(image.height);
+        let (left, top) = ((image.width - side) / 2, (image.height - side) / 2);
         let middle = Crop([left, top, side, side].map(|x| x as u32));
-        self.resized(picture, middle, self.size, self.size)
+        self.resized(image, middle, self.size, self.size)
     }
 
-    fn letterboxed(&self, picture: &Picture) -> Vec<u8> {
-        let longest = picture.width.max(picture.height);
+    fn letterboxed(&self, image: &Image) -> Vec<u8> {
+        let longest = image.width.max(image.height);
         let fit = |side: usize| ((side * self.size + longest / 2) / longest).max(1);
-        let (width, height) = (fit(picture.width), fit(picture.height));
-        let inner = self.resized(picture, Crop::whole(picture), width, height);
+        let (width, height) = (fit(image.width), fit(image.height));
+        let inner = self.resized(image, Crop::whole(image), width, height);
         let bars = self.mean.map(|x| x.round().clamp(0.0, 255.0) as u8);
         let mut square: Vec<u8> = bars.repeat(self.size * self.size);
         let (left, top) = ((self.size - width) / 2, (self.size - height) / 2);
@@ -256,29 +261,28 @@ impl Preprocess {
     }
 }
 
-/// The same pictures, `[n, 3, h, w]`, left and right exchanged; of a view, a view.
-fn mirror_images<'a>(pictures: &CowArray<'a, f32, Ix4>) -> CowArray<'a, f32, Ix4> {
-    pictures.clone().slice_move(s![.., .., .., ..;-1])
+/// The same images, `[n, 3, h, w]`, left and right exchanged; of a view, a view.
+fn mirror_images<'a>(images: &CowArray<'a, f32, Ix4>) -> CowArray<'a, f32, Ix4> {
+    images.clone().slice_move(s![.., .., .., ..;-1])
 }
 
-/// The middle of pictures, `[n, 3, h, w]`, enlarged to their size, bilinearly.
-fn enlarged(pictures: ArrayView4<'_, f32>, zoom: f32) -> Array4<f32> {
-    let [rows, columns] = [2, 3].map(|axis| places(pictures.len_of(Axis(axis)), zoom));
+/// The middle of images, `[n, 3, h, w]`, enlarged to their size, bilinearly.
+fn enlarged(images: ArrayView4<'_, f32>, center_zoom: f32) -> Array4<f32> {
+    let [rows, columns] = [2, 3].map(|axis| places(images.len_of(Axis(axis)), center_zoom));
     let between = |a: f32, b: f32, share: f32| a * (1.0 - share) + b * share;
-    Array4::from_shape_fn(pictures.raw_dim(), |(n, channel, y, x)| {
+    Array4::from_shape_fn(images.raw_dim(), |(n, channel, y, x)| {
         let ((top, bottom, down), (left, right, along)) = (rows[y], columns[x]);
-        let row =
-            |y| between(pictures[[n, channel, y, left]], pictures[[n, channel, y, right]], along);
+        let row = |y| between(images[[n, channel, y, left]], images[[n, channel, y, right]], along);
         between(row(top), row(bottom), down)
     })
 }
 
 /// Of each of the pixels of a side, when the side's middle is enlarged: the two pixels that it lies between, and how far it
 /// is from the first.
-fn places(side: usize, zoom: f32) -> Vec<(usize, usize, f32)> {
+fn places(side: usize, center_zoom: f32) -> Vec<(usize, usize, f32)> {
     let middle = (side as f32 - 1.0) / 2.0;
     let place = |i| {
-        let at = middle + (i as f32 - middle) / zoom;
+        let at = middle + (i as f32 - middle) / center_zoom;
         (at as usize, (at as usize + 1).min(side - 1), at.fract())
     };
     (0..side).map(place).collect()
@@ -295,22 +299,22 @@ impl From<Filter> for ResizeAlg {
     }
 }
 
-/// Left, top, width, height: a part of a picture.
+/// Left, top, width, height: a part of an image.
 #[derive(Debug, Clone, Copy)]
 struct Crop([u32; 4]);
 
 impl Crop {
-    fn whole(picture: &Picture) -> Self {
-        Self([0, 0, picture.width as u32, picture.height as u32])
+    fn whole(image: &Image) -> Self {
+        Self([0, 0, image.width as u32, image.height as u32])
     }
 }
 
-fn check_picture(picture: &Picture) -> Result<(), PreprocessError> {
-    let (width, height, got) = (picture.width, picture.height, picture.rgb.len());
+fn check_image(image: &Image) -> Result<(), PreprocessError> {
+    let (width, height, got) = (image.width, image.height, image.rgb.len());
     let expected = width.saturating_mul(height).saturating_mul(3);
     let fits = u32::try_from(width).is_ok() && u32::try_from(height).is_ok();
     if got == expected && expected > 0 && fits {
         return Ok(());
     }
-    Err(PreprocessError::Picture { width, height, expected, got })
+    Err(PreprocessError::Image { width, height, expected, got })
 }

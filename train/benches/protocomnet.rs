@@ -8,7 +8,7 @@
 
 use std::time::Instant;
 
-use models::few_shot::protocomnet::{Attributes, Described};
+use few_shot::protocomnet::{Attributes, Described};
 use models::graph::{ProtoComNet, SelfWeight};
 use models::random::below;
 use models::tensors::Tensors;

@@ -2,7 +2,7 @@
 //!
 //! `cargo bench -p train` times, interleaved in one run, a step of [`train::pretrainer::Pretrainer`] (our
 //! interpreter of the graph, our optimizer) and a step of the same network written by hand in plain `tch`
-//! with libtorch's own SGD; then the loader alone, which must make pictures much faster than they are used.
+//! with libtorch's own SGD; then the loader alone, which must make images much faster than they are used.
 
 use std::time::Instant;
 
@@ -12,7 +12,7 @@ use tch::{Kind, Tensor};
 use train::augment::epoch_order;
 use train::config::Config;
 use train::device::{DeviceChoice, Precision, resolve};
-use train::loader::{LoaderConfig, Pictures};
+use train::loader::{Images, LoaderConfig};
 use train::net::Compute;
 use train::pretrainer::{Pretrainer, initial_parameters};
 
@@ -31,7 +31,7 @@ fn main() {
     };
     let compute = resolve(DeviceChoice::Auto, Precision::Auto)
         .expect("invariant: auto always finds a device");
-    let pictures = pictures();
+    let images = images();
     let loader = LoaderConfig {
         seed: 1,
         size: config.preprocess.size,
@@ -39,8 +39,8 @@ fn main() {
         augment: config.augment.clone(),
         preprocess: config.preprocess.clone(),
     };
-    let order = epoch_order(1, 0, pictures.len());
-    let batch = loader.batch(&pictures, &order, 0, 0);
+    let order = epoch_order(1, 0, images.len());
+    let batch = loader.batch(&images, &order, 0, 0);
 
     let parameters = initial_parameters(&config, CLASSES).expect("invariant: the graph is sound");
     let mut ours = Pretrainer::new(&config, &parameters, &Tensors::new(), compute)
@@ -60,14 +60,14 @@ fn main() {
     println!(
         "training step, ResNet-12 64-128-256-512 at {SIZE}x{SIZE}, batch {BATCH}, {compute:?}"
     );
-    println!("  ours      {:>8.1} pictures/s", median(rates.0));
-    println!("  bare tch  {:>8.1} pictures/s", median(rates.1));
+    println!("  ours      {:>8.1} images/s", median(rates.0));
+    println!("  bare tch  {:>8.1} images/s", median(rates.1));
     let ratio = median(ratios);
     println!("  ratio     {ratio:>8.3}  (aim: 0.95 or more)");
 
     let started = Instant::now();
-    let made: usize = (0..20).map(|b| loader.batch(&pictures, &order, 0, b).label.len()).sum();
-    println!("loader alone {:>8.0} pictures/s", made as f64 / started.elapsed().as_secs_f64());
+    let made: usize = (0..20).map(|b| loader.batch(&images, &order, 0, b).label.len()).sum();
+    println!("loader alone {:>8.0} images/s", made as f64 / started.elapsed().as_secs_f64());
     // Below the aim by more than a busy machine explains: the promise is broken.
     assert!(
         ratio >= LEAST_RATIO,
@@ -86,10 +86,10 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-fn pictures() -> Pictures {
+fn images() -> Images {
     let n = 20 * BATCH;
     let rgb = (0..n * SIZE * SIZE * 3).map(|i| (i * 31 % 251) as u8).collect();
-    Pictures { size: SIZE, rgb, labels: (0..n).map(|i| i % CLASSES).collect() }
+    Images { size: SIZE, rgb, labels: (0..n).map(|i| i % CLASSES).collect() }
 }
 
 /// The same network and step in plain `tch`.

@@ -1,7 +1,7 @@
-//! Random changes of training pictures: crop, colours, mirror, as in the published code.
+//! Random changes of training images: crop, colors, mirror, as in the published code.
 //!
-//! A picture's change is a function of (seed, epoch, position in the epoch), so that any number of loader
-//! threads, and a resumed training, see the same pictures.
+//! An image's change is a function of (seed, epoch, position in the epoch), so that any number of loader
+//! threads, and a resumed training, see the same images.
 
 use models::random::below;
 use rand_chacha::ChaCha8Rng;
@@ -14,11 +14,11 @@ use serde::{Deserialize, Serialize};
 pub struct Augment {
     /// Black pixels added on each side before a crop at a random place.
     pub crop_padding: usize,
-    /// Smallest share of the picture's area that a crop keeps before it is scaled back to the whole size;
+    /// Smallest share of the image's area that a crop keeps before it is scaled back to the whole size;
     /// 1 (the default) crops at the old size. What is left of a thing must be enough to know it by.
     #[serde(default = "whole")]
     pub crop_area: f32,
-    /// Whether half of the pictures are mirrored.
+    /// Whether half of the images are mirrored.
     pub flip: bool,
     /// Largest relative change of brightness, contrast and saturation; 0 leaves them as they are.
     pub jitter: [f32; 3],
@@ -31,7 +31,7 @@ fn whole() -> f32 {
 /// The sides of a scaled crop differ at most by this factor.
 const MAX_CROP_RATIO: f32 = 4.0 / 3.0;
 
-/// A crop's place in its picture, in pixels; it may reach over the edge.
+/// A crop's place in its image, in pixels; it may reach over the edge.
 struct Crop {
     top: f32,
     left: f32,
@@ -39,21 +39,21 @@ struct Crop {
     width: f32,
 }
 
-/// Words of the generator's stream that a picture may use.
-const WORDS_PER_PICTURE: u128 = 32;
+/// Words of the generator's stream that an image may use.
+const WORDS_PER_IMAGE: u128 = 32;
 
-/// The random numbers of one picture.
-pub fn picture_rng(seed: u64, epoch: u64, position: u64) -> ChaCha8Rng {
+/// The random numbers of one image.
+pub fn image_rng(seed: u64, epoch: u64, position: u64) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(epoch);
-    rng.set_word_pos(u128::from(position) * WORDS_PER_PICTURE);
+    rng.set_word_pos(u128::from(position) * WORDS_PER_IMAGE);
     rng
 }
 
-/// The order of `n` pictures in an epoch: a random permutation.
+/// The order of `n` images in an epoch: a random permutation.
 pub fn epoch_order(seed: u64, epoch: u64, n: usize) -> Vec<u32> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    // Streams from the other end: pictures use those from 0 on.
+    // Streams from the other end: images use those from 0 on.
     rng.set_stream(u64::MAX - epoch);
     let mut order: Vec<u32> = (0..n as u32).collect();
     for i in (1..n).rev() {
@@ -63,12 +63,12 @@ pub fn epoch_order(seed: u64, epoch: u64, n: usize) -> Vec<u32> {
 }
 
 impl Augment {
-    /// Changes a square RGB picture (rows of pixels) into another, `out` (0..255): of another size, if that has one.
+    /// Changes a square RGB image (rows of pixels) into another, `out` (0..255): of another size, if that has one.
     pub fn apply(&self, rgb: &[u8], rng: &mut ChaCha8Rng, out: &mut [f32]) {
         let size = side(out);
         let crop = self.crop(side(rgb), rng);
-        let mirror = below(rng, 2) == 1 && self.flip;
-        cut(rgb, &crop, mirror, out);
+        let hflip = below(rng, 2) == 1 && self.flip;
+        cut(rgb, &crop, hflip, out);
         let mut order = [0, 1, 2];
         order.swap(2, below(rng, 3));
         order.swap(1, below(rng, 2));
@@ -102,20 +102,20 @@ impl Augment {
     }
 }
 
-/// Height and width of a square RGB picture.
-fn side<T>(picture: &[T]) -> usize {
-    (picture.len() / 3).isqrt()
+/// Height and width of a square RGB image.
+fn side<T>(image: &[T]) -> usize {
+    (image.len() / 3).isqrt()
 }
 
-/// Scales a crop of a picture to another picture's size, bilinearly; black where it reaches over the edge.
-fn cut(rgb: &[u8], crop: &Crop, mirror: bool, out: &mut [f32]) {
+/// Scales a crop of an image to another image's size, bilinearly; black where it reaches over the edge.
+fn cut(rgb: &[u8], crop: &Crop, hflip: bool, out: &mut [f32]) {
     let (from, size) = (side(rgb), side(out));
     let step = |length: f32| length / size as f32;
     let at = |start: f32, length: f32, i: usize| start + (i as f32 + 0.5) * step(length) - 0.5;
     for (y, row) in out.chunks_exact_mut(size * 3).enumerate() {
         let y = between(at(crop.top, crop.height, y), from);
         for (x, pixel) in row.chunks_exact_mut(3).enumerate() {
-            let x = if mirror { size - 1 - x } else { x };
+            let x = if hflip { size - 1 - x } else { x };
             let x = between(at(crop.left, crop.width, x), from);
             match y.zip(x) {
                 Some((y, x)) => sample(rgb, from, y, x, pixel),
@@ -149,7 +149,7 @@ fn sample(
     }
 }
 
-/// Moves each pixel away from (factor > 1) or towards a colour that is made from it.
+/// Moves each pixel away from (factor > 1) or towards a color that is made from it.
 fn blend(pixels: &mut [f32], factor: f32, other: impl Fn(&[f32]) -> f32) {
     for pixel in pixels.chunks_exact_mut(3) {
         let other = other(pixel) * (1.0 - factor);
@@ -178,7 +178,7 @@ mod tests {
     fn augmented(augment: &Augment, position: u64) -> Vec<f32> {
         let rgb: Vec<u8> = (0..SIZE * SIZE * 3).map(|i| (i * 7 % 256) as u8).collect();
         let mut out = vec![0.0; rgb.len()];
-        augment.apply(&rgb, &mut picture_rng(1, 2, position), &mut out);
+        augment.apply(&rgb, &mut image_rng(1, 2, position), &mut out);
         out
     }
 
@@ -198,19 +198,19 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_may_become_smaller() {
+    fn an_image_may_become_smaller() {
         let augment = Augment { crop_padding: 0, crop_area: 1.0, flip: false, jitter: [0.0; 3] };
         // Columns of two pixels, 0 and 200 by turns, become columns of one.
         let rgb: Vec<u8> =
             (0..SIZE * SIZE).flat_map(|i| [200 * (i / 2 % 3 % 2) as u8; 3]).collect();
         let mut out = vec![0.0; (SIZE / 2) * (SIZE / 2) * 3];
-        augment.apply(&rgb, &mut picture_rng(1, 2, 3), &mut out);
+        augment.apply(&rgb, &mut image_rng(1, 2, 3), &mut out);
         let columns = [[0.0; 3], [200.0; 3], [0.0; 3]].concat();
         assert!(out.chunks_exact(columns.len()).all(|row| row == columns));
     }
 
     #[test]
-    fn half_of_the_pictures_are_mirrored() {
+    fn half_of_the_images_are_mirrored() {
         let augment = Augment { crop_padding: 0, crop_area: 1.0, flip: true, jitter: [0.0; 3] };
         let plain = augmented(&Augment { flip: false, ..augment.clone() }, 0);
         let kept = (0..1000).filter(|&i| augmented(&augment, i) == plain).count();

@@ -72,10 +72,10 @@ mod tests {
             name: name.to_owned(),
             points: vec![[1.0, 60.0 + up, 0.5], [5.0, 70.0 + up, 0.4], [10.0, 75.0 + up, 0.3]],
         };
-        let drawn = svg(&[series("mean", 0.0), series("a<b", 3.0)], "pictures & names");
+        let drawn = svg(&[series("mean", 0.0), series("a<b", 3.0)], "images & names");
         assert_eq!(drawn.matches("<polyline").count(), 2);
         assert_eq!(drawn.matches("<circle").count(), 6);
-        assert!(drawn.contains("a&lt;b") && drawn.contains("pictures &amp; names"));
+        assert!(drawn.contains("a&lt;b") && drawn.contains("images &amp; names"));
         let inside =
             |y: &str| y.parse::<f64>().is_ok_and(|y| (MARGIN..=HEIGHT - MARGIN).contains(&y));
         let ys = drawn.split("cy=\"").skip(1).filter_map(|part| part.split('"').next());

@@ -2,7 +2,7 @@
 
 use std::iter::repeat_n;
 
-use models::few_shot::protocomnet::{Attributes, Described};
+use few_shot::protocomnet::{Attributes, Described};
 use ndarray::Array2;
 use tch::{Kind, Reduction, TchError, Tensor};
 
@@ -17,7 +17,7 @@ pub struct Material {
     pub classes: Vec<Described>,
     /// Their attributes, `A`.
     pub attributes: Attributes,
-    /// How far pictures with an attribute lie around its mean, `[A, s]`.
+    /// How far images with an attribute lie around its mean, `[A, s]`.
     pub std: Array2<f32>,
     /// Class means, `[K, s]`.
     pub target: Array2<f32>,
@@ -148,12 +148,12 @@ impl CompleterLearner {
 
     /// What attributes look like, each with noise of its own as in the published code, encoded: `[t, s / 2]`.
     fn encoded(&self, attribute: &Tensor) -> Result<Tensor, NetError> {
-        let mut look = self.attribute.f_index_select(0, attribute)?;
+        let mut view = self.attribute.f_index_select(0, attribute)?;
         if self.noise {
             let std = self.std.f_index_select(0, attribute)?;
-            look = look.f_addcmul_(&std, &std.f_randn_like()?)?;
+            view = view.f_addcmul_(&std, &std.f_randn_like()?)?;
         }
-        let encoded = self.value(&[("attribute", &look.f_unsqueeze(0)?)], "encoder.attribute")?;
+        let encoded = self.value(&[("attribute", &view.f_unsqueeze(0)?)], "encoder.attribute")?;
         Ok(encoded.f_squeeze_dim(0)?)
     }
 

@@ -20,19 +20,19 @@ pub use finetune::{Finetune, Learned};
 pub struct Config {
     /// Seed of initialization, shuffling and augmentation.
     pub seed: u64,
-    /// How often training sees every picture.
+    /// How often training sees every image.
     pub epochs: u64,
-    /// Pictures in a step; the incomplete rest of an epoch is left out.
+    /// Images in a step; the incomplete rest of an epoch is left out.
     pub batch_size: usize,
     /// The network.
     pub backbone: Architecture,
-    /// How pictures become its input.
+    /// How images become its input.
     pub preprocess: Preprocess,
-    /// Random changes of training pictures.
+    /// Random changes of training images.
     pub augment: Augment,
     /// What is minimized.
     pub loss: Loss,
-    /// Epochs on smaller pictures, before those on whole ones.
+    /// Epochs on smaller images, before those on whole ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub early: Option<Early>,
     /// What becomes of the weights before they are judged and kept.
@@ -54,21 +54,21 @@ pub struct Config {
 pub struct Loss {
     /// Share of the target that is spread evenly over all classes.
     pub label_smoothing: f64,
-    /// How a second head, for half of the loss, learns by how many quarter turns a picture was turned.
+    /// How a second head, for half of the loss, learns by how many quarter turns an image was turned.
     pub rotation: Rotation,
     /// How much a third head counts that tells the classes apart by what knowledge says of them: it maps an embedding to
-    /// where [names](models::few_shot::kernel::features) lie, so that classes of like names come to lie alike. Needs
+    /// where [names](few_shot::kernel::features) lie, so that classes of like names come to lie alike. Needs
     /// `knowledge.json` in the run.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub semantic: f64,
 }
 
-/// The first epochs of a training on smaller pictures (progressive resizing): an epoch at three quarters of the size costs
+/// The first epochs of a training on smaller images (progressive resizing): an epoch at three quarters of the size costs
 /// little more than half, and what is learned there is not to be learned again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Early {
-    /// Height and width of the pictures.
+    /// Height and width of the images.
     pub size: usize,
     /// How many epochs see these.
     pub epochs: u64,
@@ -82,8 +82,8 @@ pub struct Finish {
     /// 0 for those of the last step.
     #[serde(default)]
     pub average: u64,
-    /// On how many base pictures, un-augmented as a device sees them, normalizations are measured anew; 0 for the
-    /// running statistics of training, which are of turned, cropped and coloured pictures, and not of averaged weights.
+    /// On how many base images, un-augmented as a device sees them, normalizations are measured anew; 0 for the
+    /// running statistics of training, which are of turned, cropped and colored images, and not of averaged weights.
     #[serde(default)]
     pub remeasure: usize,
 }
@@ -98,15 +98,15 @@ fn is_zero(value: &f64) -> bool {
     *value == 0.0
 }
 
-/// Which pictures of a batch are turned for the rotation head (Gidaris et al. 2018).
+/// Which images of a batch are turned for the rotation head (Gidaris et al. 2018).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Rotation {
     /// None: there is no such head.
     Off,
-    /// Every picture in all four ways: four times the work, as in the paper.
+    /// Every image in all four ways: four times the work, as in the paper.
     All,
-    /// Half of the pictures, each in one way: no more work than without.
+    /// Half of the images, each in one way: no more work than without.
     Half,
 }
 
@@ -120,9 +120,9 @@ pub struct Validation {
     pub episodes: u64,
     /// Classes in an episode.
     pub n_way: usize,
-    /// Labelled pictures of each.
+    /// Labeled images of each.
     pub k_shot: usize,
-    /// Pictures of each to be recognised.
+    /// Images of each to be recognized.
     pub n_query: usize,
     /// Seed of the episodes.
     pub seed: u64,
@@ -135,7 +135,7 @@ pub struct Data {
     /// Name, authors, year, split.
     pub name: String,
     /// Terms of use.
-    pub licence: String,
+    pub license: String,
 }
 
 /// Settings that cannot be used.
@@ -166,7 +166,7 @@ impl Config {
         Ok(config)
     }
 
-    /// Height and width of the pictures that an epoch, counted from 0, learns from.
+    /// Height and width of the images that an epoch, counted from 0, learns from.
     pub fn size_in(&self, epoch: u64) -> usize {
         match &self.early {
             Some(early) if epoch < early.epochs => early.size,
@@ -254,7 +254,7 @@ impl Config {
     }
 }
 
-/// Checks what trainings on pictures have in common.
+/// Checks what trainings on images have in common.
 fn check_training(
     augment: &Augment,
     schedule: &Schedule,

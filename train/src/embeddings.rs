@@ -1,6 +1,6 @@
-//! Embeddings of a split's pictures, made once and kept in the run.
+//! Embeddings of a split's images, made once and kept in the run.
 //!
-//! The cache is keyed by what made it: the backbone with its preprocessing, the pictures, the precision. A cache
+//! The cache is keyed by what made it: the backbone with its preprocessing, the images, the precision. A cache
 //! of something else, or a damaged one, is made again.
 
 use anyhow::{Context, Result};
@@ -11,7 +11,7 @@ use models::{disk, hex};
 use ndarray::{Array1, Array2, Axis, Ix1, Ix2, concatenate, s};
 use serde::{Deserialize, Serialize};
 
-use crate::loader::Pictures;
+use crate::loader::Images;
 use crate::metrics::progress_bar;
 use crate::net::{Compute, Net};
 use crate::run::Run;
@@ -33,10 +33,10 @@ struct Header {
     key: String,
 }
 
-/// The raw embeddings `[pictures, s]` of every class of a split, un-augmented, in the data set's order.
+/// The raw embeddings `[images, s]` of every class of a split, un-augmented, in the data set's order.
 ///
 /// # Errors
-/// A picture that cannot be read; a checkpoint that does not fit its network. A cache that cannot be written is a
+/// An image that cannot be read; a checkpoint that does not fit its network. A cache that cannot be written is a
 /// warning.
 pub fn embeddings(
     run: &Run,
@@ -47,7 +47,7 @@ pub fn embeddings(
 ) -> Result<Vec<Array2<f32>>> {
     let header = header(checkpoint, dataset, split, compute)?;
     let path = run.file(&format!("embeddings-{split}.safetensors"));
-    let sizes: Vec<usize> = dataset.split(split).iter().map(|c| c.pictures.len()).collect();
+    let sizes: Vec<usize> = dataset.split(split).iter().map(|c| c.images.len()).collect();
     let cached = disk::read(&path, MAX_BYTES).ok();
     if let Some(classes) = cached.and_then(|bytes| parse(&bytes, &header, &sizes)) {
         return Ok(classes);
@@ -65,8 +65,8 @@ fn header(
     split: Split,
     compute: Compute,
 ) -> Result<Header> {
-    let (space, data) = (checkpoint.space_id()?, dataset.fingerprint());
-    let key = hex::sha256(format!("{space}\n{data}\n{split}\n{:?}", compute.kind).as_bytes());
+    let (frame, data) = (checkpoint.space_id()?, dataset.fingerprint());
+    let key = hex::sha256(format!("{frame}\n{data}\n{split}\n{:?}", compute.kind).as_bytes());
     Ok(Header { kind: KIND.to_owned(), format: FORMAT, key })
 }
 
@@ -77,11 +77,11 @@ fn compute_all(
     compute: Compute,
 ) -> Result<Vec<Array2<f32>>> {
     let classes = dataset.split(split);
-    let progress = progress_bar("decode", "pictures");
-    let pictures = Pictures::load(dataset, &classes, &checkpoint.preprocess, &progress)?;
+    let progress = progress_bar("decode", "images");
+    let images = Images::load(dataset, &classes, &checkpoint.preprocess, &progress)?;
     progress.finish_and_clear();
     let net = Net::new(checkpoint.architecture.graph(), &checkpoint.backbone()?, compute)?;
-    embed(&net, &pictures, &checkpoint.preprocess, classes.len())
+    embed(&net, &images, &checkpoint.preprocess, classes.len())
 }
 
 fn to_bytes(header: &Header, classes: &[Array2<f32>]) -> Result<Vec<u8>> {
@@ -90,7 +90,7 @@ fn to_bytes(header: &Header, classes: &[Array2<f32>]) -> Result<Vec<u8>> {
     let sizes: Array1<i64> = classes.iter().map(|rows| rows.nrows() as i64).collect();
     let mut file = TensorFile { metadata: serde_json::to_string(header)?, ..TensorFile::default() };
     file.floats.insert("embedding".to_owned(), embedding.into_dyn());
-    file.integers.insert("pictures".to_owned(), sizes.into_dyn());
+    file.integers.insert("images".to_owned(), sizes.into_dyn());
     Ok(file.to_bytes()?)
 }
 
@@ -99,9 +99,9 @@ fn parse(bytes: &[u8], header: &Header, sizes: &[usize]) -> Option<Vec<Array2<f3
     let mut file = TensorFile::parse(bytes).ok()?;
     let stored: Header = serde_json::from_str(&file.metadata).ok()?;
     let embedding = file.floats.remove("embedding")?.into_dimensionality::<Ix2>().ok()?;
-    let pictures = file.integers.remove("pictures")?.into_dimensionality::<Ix1>().ok()?;
+    let images = file.integers.remove("images")?.into_dimensionality::<Ix1>().ok()?;
     let is_same = stored == *header
-        && pictures.iter().copied().eq(sizes.iter().map(|&size| size as i64))
+        && images.iter().copied().eq(sizes.iter().map(|&size| size as i64))
         && embedding.nrows() == sizes.iter().sum::<usize>();
     let mut first = 0;
     let class = |&size: &usize| {

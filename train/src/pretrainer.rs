@@ -1,5 +1,5 @@
 //! The network that pre-training trains: a backbone with one linear head for the base classes and, if asked for, one for the
-//! rotation of the picture and one for what the classes' names say.
+//! rotation of the image and one for what the classes' names say.
 
 use anyhow::{Context, Result, ensure};
 use models::checkpoint::Progress;
@@ -13,10 +13,10 @@ use tch::{Kind, Reduction, Tensor};
 
 use crate::config::{Config, Rotation};
 use crate::loader::Batch;
-use crate::net::{Compute, Mode, Net, pictures_to_tensor, to_array, to_tensor};
+use crate::net::{Compute, Mode, Net, images_to_tensor, to_array, to_tensor};
 use crate::optimizer::Sgd;
 
-/// Turns of a picture by 90 degrees that the rotation head tells apart.
+/// Turns of an image by 90 degrees that the rotation head tells apart.
 const ROTATIONS: i64 = 4;
 
 /// How sharply names tell classes apart: the cosine to each is multiplied by it.
@@ -105,7 +105,7 @@ impl Pretrainer {
     /// Learns from one batch.
     pub fn step(&mut self, batch: &Batch, learning_rate: f64) -> Result<()> {
         let device = self.net.compute().device;
-        let image = pictures_to_tensor(&batch.image, batch.size)?;
+        let image = images_to_tensor(&batch.image, batch.size)?;
         let label = Tensor::f_from_slice(&batch.label)?.f_to_device(device)?;
         let (loss, correct) = self.loss(&image.f_to_device(device)?, &label)?;
         self.optimizer.descend(&loss, learning_rate)?;
@@ -134,7 +134,7 @@ impl Pretrainer {
         })
     }
 
-    /// The loss of a batch, and how many of its pictures are classified rightly.
+    /// The loss of a batch, and how many of its images are classified rightly.
     ///
     /// # Shapes
     /// `image` `[n, 3, h, w]`, `label` `[n]`.
@@ -148,7 +148,7 @@ impl Pretrainer {
         let embedding = self.embedding(&image)?;
         let (class_loss, logits) = self.class_loss(&embedding, &label)?;
         let (turn_loss, _) = self.head_loss("rotation_head", &embedding, &turn)?;
-        // As many pictures are counted as came in: with all turns, the upright ones, which are first.
+        // As many images are counted as came in: with all turns, the upright ones, which are first.
         let logits = logits.f_narrow(0, 0, n)?;
         Ok(((class_loss + turn_loss) * 0.5, right(&logits, &label.f_narrow(0, 0, n)?)?))
     }
@@ -257,14 +257,14 @@ fn learned<'a>(
     net.learned().chain(heads.iter().map(|(name, tensor)| (name.as_str(), tensor)))
 }
 
-/// Pictures that were turned, what they show, and by how many quarter turns.
+/// Images that were turned, what they show, and by how many quarter turns.
 struct Turned {
     image: Tensor,
     label: Tensor,
     turn: Tensor,
 }
 
-/// Turns a batch for the rotation head; the upright pictures are first.
+/// Turns a batch for the rotation head; the upright images are first.
 fn turned(rotation: Rotation, image: &Tensor, label: &Tensor) -> Result<Turned> {
     let n = label.size()[0];
     let part = |turns: i64| match rotation {

@@ -1,5 +1,6 @@
 //! The stages of a run, a page each.
 
+pub mod class_source;
 pub mod complete;
 pub mod embed;
 pub mod ensemble;
@@ -12,5 +13,4 @@ pub mod lexicon;
 pub mod pretrain;
 pub mod protocomnet;
 pub mod statistics;
-pub mod teachers;
 mod validation;

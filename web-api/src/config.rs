@@ -28,7 +28,7 @@ Every setting is also an environment variable (HANDFUL_MAX_FILES) and a key of t
 Memory stays below the network's own (its file three times) plus 2 x --max-upload-bytes plus
 24 bytes x --max-pixels: with the defaults about 1.2 GiB, and a small part of it in daily use.";
 
-/// Recognizes things from a handful of pictures: an HTTP service and a page, on this device
+/// Recognizes things from a handful of images: an HTTP service and a page, on this device
 #[derive(Debug, Clone, Parser)]
 #[command(name = "handful-server", version, about, after_help = EXAMPLES, args_override_self = true)]
 pub struct Config {
@@ -82,7 +82,7 @@ pub struct Config {
 }
 
 /// What a client may ask for, so that memory and time stay bounded: bodies take at most twice
-/// `max_upload_bytes` (a multipart body and its parts), each of the two pictures that are decoded
+/// `max_upload_bytes` (a multipart body and its parts), each of the two images that are decoded
 /// at once at most 12 bytes a pixel (16 bits, with alpha).
 #[derive(Debug, Clone, Copy, clap::Args)]
 #[command(next_help_heading = "Limits")]
@@ -91,15 +91,15 @@ pub struct Limits {
     #[arg(long, env = "HANDFUL_MAX_BODY_BYTES", default_value_t = 16 << 20, value_name = "N")]
     pub max_body_bytes: usize,
 
-    /// Pictures in one request
+    /// Images in one request
     #[arg(long, env = "HANDFUL_MAX_FILES", default_value_t = 64, value_name = "N")]
     pub max_files: usize,
 
-    /// Pixels of one picture
+    /// Pixels of one image
     #[arg(long, env = "HANDFUL_MAX_PIXELS", default_value_t = 40_000_000, value_name = "N")]
     pub max_pixels: u64,
 
-    /// Pictures waiting for the engine; above it a call is answered 429
+    /// Images waiting for the engine; above it a call is answered 429
     #[arg(long, env = "HANDFUL_MAX_QUEUE", default_value_t = 256, value_name = "N")]
     pub max_queue: usize,
 

@@ -1,8 +1,8 @@
-//! The HTTP service and its page: enroll classes with a few pictures, classify new ones.
+//! The HTTP service and its page: enroll classes with a few images, classify new ones.
 //!
 //! This is the only crate that names axum and tokio. The way of a request: [`server`] (connections)
 //! → [`front`] (id, origin, log) → [`routes`] → [`receive`] (body within limits) → [`intake`]
-//! (pictures decoded, a few at once) → [`worker`] (one thread, a bounded queue) → [`station`]
+//! (images decoded, a few at once) → [`worker`] (one thread, a bounded queue) → [`station`]
 //! (embedder and gallery), and back as [`wire`] or as a [`problem`].
 
 pub mod config;
@@ -21,7 +21,7 @@ pub mod worker;
 
 use std::sync::Arc;
 
-use edge::embedder::PictureReader;
+use edge::embedder::ImageReader;
 use tokio::sync::Semaphore;
 
 use config::Config;
@@ -38,7 +38,7 @@ pub struct AppState {
     pub config: Config,
     /// What runs here.
     pub version: wire::Version,
-    /// Where pictures wait, and what reads them.
+    /// Where images wait, and what reads them.
     pub intake: Intake,
     /// The way to embedder and gallery.
     pub worker: Worker<Station>,
@@ -55,7 +55,7 @@ impl AppState {
     pub fn new(
         config: Config,
         version: wire::Version,
-        reader: PictureReader,
+        reader: ImageReader,
         worker: Worker<Station>,
         metrics: Arc<Metrics>,
     ) -> Self {

@@ -11,11 +11,11 @@ use anyhow::Context;
 use edge::attention::Attention;
 use edge::embedder::Embedder;
 use edge::engine::EngineOptions;
-use edge::find::{self, NotFound, Surroundings};
 use edge::gallery::{GalleryError, RedbGallery};
 use edge::knowledge::Knowledge;
+use edge::locate::{self, Environment, NotFound};
 use models::bundle::{Bundle, BundleError, BundleLimits};
-use models::picture::PictureLimits;
+use models::image::ImageLimits;
 use web_api::config::{Config, ConfigError};
 use web_api::metrics::Metrics;
 use web_api::station::Station;
@@ -62,7 +62,7 @@ fn run(config: Config, start: Instant) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let places = Places::find(&config)?;
     let bundle = Bundle::open(&places.bundle, &BundleLimits::default())?;
-    // A bundle learns from pictures without its knowledge too, so that this stops nothing.
+    // A bundle learns from images without its knowledge too, so that this stops nothing.
     let (knowledge, nameless) = match Knowledge::open(&bundle) {
         Ok(knowledge) => (knowledge, None),
         Err(error) => (None, Some(error.to_string())),
@@ -121,18 +121,18 @@ struct Places {
 
 impl Places {
     fn find(config: &Config) -> anyhow::Result<Self> {
-        let surroundings = Surroundings::read();
-        let store = config.store.clone().or_else(|| surroundings.default_store());
+        let environment = Environment::read();
+        let store = config.store.clone().or_else(|| environment.default_store());
         Ok(Self {
-            bundle: find::bundle(config.bundle.as_deref(), &surroundings)?,
+            bundle: locate::bundle(config.bundle.as_deref(), &environment)?,
             store: store.ok_or_else(|| {
                 let text = "no home folder is known; name the gallery's folder with --store";
                 ConfigError::Contradiction(text.to_owned())
             })?,
-            onnxruntime: find::onnxruntime_for(
+            onnxruntime: locate::onnxruntime_for(
                 config.engine,
                 config.onnxruntime.as_deref(),
-                &surroundings,
+                &environment,
             )?,
         })
     }
@@ -145,7 +145,7 @@ fn open_embedder(
 ) -> anyhow::Result<Embedder> {
     let embedder = Embedder::open(bundle, config.engine, options)?;
     let limits = config.limits;
-    Ok(embedder.with_limits(PictureLimits {
+    Ok(embedder.with_limits(ImageLimits {
         max_bytes: limits.max_body_bytes,
         max_pixels: limits.max_pixels,
     }))
@@ -206,16 +206,14 @@ impl std::fmt::Display for Report<'_> {
             _ if bundle.names => {
                 writeln!(f, "  names   are looked up: a thing can be known by its name")?
             }
-            None => {
-                writeln!(f, "  names   tell this bundle nothing: it learns from pictures alone")?
-            }
+            None => writeln!(f, "  names   tell this bundle nothing: it learns from images alone")?,
             Some(reason) => writeln!(f, "  names   are not used: {reason}")?,
         }
         if let Some(reason) = &self.unweighed {
             writeln!(f, "          attributes are not weighed: {reason}")?;
         }
         let wire::Gallery { classes, examples, .. } = self.known;
-        writeln!(f, "  store   {} ({classes} classes, {examples} pictures)", shown(store))?;
+        writeln!(f, "  store   {} ({classes} classes, {examples} images)", shown(store))?;
         writeln!(f, "Ready in {} ms. Stop with ctrl-c.", self.start.elapsed().as_millis())
     }
 }

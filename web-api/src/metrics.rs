@@ -11,7 +11,7 @@ use std::time::Duration;
 const BOUNDS: [f64; 12] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 10.0];
 
-/// A step of a picture's way to its embedding.
+/// A step of an image's way to its embedding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
     /// File to pixels.
@@ -46,8 +46,8 @@ pub struct Request {
 /// What is measured at the moment of asking.
 #[derive(Debug, Clone, Default)]
 pub struct Gauges {
-    /// Pictures waiting or being worked on.
-    pub queue_pictures: usize,
+    /// Images waiting or being worked on.
+    pub queue_images: usize,
     /// Bytes of bodies held.
     pub upload_bytes: usize,
     /// Labels of the one `_info` metric.
@@ -95,7 +95,7 @@ impl Metrics {
         requests.entry(request).or_default().record(duration);
     }
 
-    /// A picture has passed a stage.
+    /// An image has passed a stage.
     pub fn stage(&self, stage: Stage, duration: Duration) {
         let mut stages = self.stages.lock().unwrap_or_else(PoisonError::into_inner);
         stages.entry(stage).or_default().record(duration);
@@ -132,10 +132,10 @@ impl Metrics {
     fn write_stages(&self, out: &mut String) {
         let stages = self.stages.lock().unwrap_or_else(PoisonError::into_inner);
         let embedded = stages.get(&Stage::Embed).map_or(0, |histogram| histogram.count);
-        head(out, "handful_pictures_embedded_total", "counter", "Pictures turned into embeddings.");
-        line(out, "handful_pictures_embedded_total", &embedded);
-        let name = "handful_picture_stage_duration_seconds";
-        head(out, name, "histogram", "Time of one picture in each stage.");
+        head(out, "handful_images_embedded_total", "counter", "Images turned into embeddings.");
+        line(out, "handful_images_embedded_total", &embedded);
+        let name = "handful_image_stage_duration_seconds";
+        head(out, name, "histogram", "Time of one image in each stage.");
         for (stage, histogram) in stages.iter() {
             histogram.write(out, name, &format!("stage=\"{}\"", stage.name()));
         }
@@ -143,8 +143,8 @@ impl Metrics {
 }
 
 fn write_gauges(out: &mut String, gauges: &Gauges) {
-    head(out, "handful_queue_pictures", "gauge", "Pictures waiting or being worked on.");
-    line(out, "handful_queue_pictures", &gauges.queue_pictures);
+    head(out, "handful_queue_images", "gauge", "Images waiting or being worked on.");
+    line(out, "handful_queue_images", &gauges.queue_images);
     head(out, "handful_upload_bytes", "gauge", "Room reserved for bodies.");
     line(out, "handful_upload_bytes", &gauges.upload_bytes);
     head(out, "handful_info", "gauge", "What runs here.");
@@ -199,12 +199,12 @@ mod tests {
     }
 
     #[test]
-    fn embeds_are_the_pictures_that_passed_the_network() {
+    fn embeds_are_the_images_that_passed_the_network() {
         let metrics = Metrics::default();
         metrics.stage(Stage::Decode, Duration::ZERO);
         metrics.stage(Stage::Embed, Duration::ZERO);
         let text = metrics.render(&Gauges::default());
-        assert!(text.contains("handful_pictures_embedded_total 1"), "{text}");
+        assert!(text.contains("handful_images_embedded_total 1"), "{text}");
         assert!(text.contains("_seconds_count{stage=\"decode\"} 1"), "{text}");
     }
 }

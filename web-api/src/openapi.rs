@@ -6,13 +6,13 @@ use std::sync::LazyLock;
 
 use utoipa::OpenApi;
 
-use crate::routes::{classes, operations, pictures};
+use crate::routes::{classes, images, operations};
 
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Handful",
-        description = "Enroll classes with a handful of pictures each, then classify new pictures. \
+        description = "Enroll classes with a handful of images each, then classify new images. \
             Every error is application/problem+json with a stable `code`; every answer has \
             x-request-id.",
         license(name = "MIT OR Apache-2.0")
@@ -26,9 +26,9 @@ use crate::routes::{classes, operations, pictures};
         classes::rename,
         classes::delete,
         classes::lexicon,
-        pictures::enroll,
-        pictures::classify,
-        pictures::embed,
+        images::enroll,
+        images::classify,
+        images::embed,
         operations::live,
         operations::ready,
         operations::version,

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use edge::attention::AttentionError;
 use edge::embedder::EmbedError;
 use edge::gallery::{GalleryError, LabelError};
-use models::picture::PictureError;
+use models::image::ImageError;
 
 use crate::wire;
 
@@ -34,12 +34,12 @@ pub enum Code {
     NoLexicon,
     StaleRevision,
     TooLarge,
-    UnsupportedPicture,
+    UnsupportedImage,
     UnsupportedMediaType,
-    BadPicture,
+    BadImage,
     BadName,
     UnknownSynset,
-    NeedsMorePictures,
+    NeedsMoreImages,
     TooManyPixels,
     Busy,
     Internal,
@@ -62,15 +62,15 @@ impl Code {
             Self::NoLexicon => (409, "no_lexicon", "This bundle knows nothing of names"),
             Self::StaleRevision => (412, "stale_revision", "Somebody else was faster"),
             Self::TooLarge => (413, "too_large", "The request is too large"),
-            Self::UnsupportedPicture => (415, "unsupported_picture", "No picture that can be read"),
+            Self::UnsupportedImage => (415, "unsupported_image", "No image that can be read"),
             Self::UnsupportedMediaType => {
                 (415, "unsupported_media_type", "Another content type is expected")
             }
-            Self::BadPicture => (422, "bad_picture", "The picture is damaged"),
+            Self::BadImage => (422, "bad_image", "The image is damaged"),
             Self::BadName => (422, "bad_name", "This cannot be a name"),
             Self::UnknownSynset => (422, "unknown_synset", "The lexicon has no such noun"),
-            Self::NeedsMorePictures => (422, "needs_more_pictures", "More pictures are needed"),
-            Self::TooManyPixels => (422, "too_many_pixels", "The picture has too many pixels"),
+            Self::NeedsMoreImages => (422, "needs_more_images", "More images are needed"),
+            Self::TooManyPixels => (422, "too_many_pixels", "The image has too many pixels"),
             Self::Busy => (429, "busy", "Too much at once"),
             Self::Internal => (500, "internal", "Something went wrong here"),
             Self::NotReady => (503, "not_ready", "The service is not ready"),
@@ -195,13 +195,13 @@ async fn plain_detail(status: StatusCode, body: Body) -> String {
     }
 }
 
-impl From<PictureError> for Problem {
-    fn from(error: PictureError) -> Self {
+impl From<ImageError> for Problem {
+    fn from(error: ImageError) -> Self {
         let code = match &error {
-            PictureError::TooManyPixels { .. } => Code::TooManyPixels,
-            PictureError::TooLarge { .. } => Code::TooLarge,
-            PictureError::Unsupported { .. } => Code::UnsupportedPicture,
-            _ => Code::BadPicture,
+            ImageError::TooManyPixels { .. } => Code::TooManyPixels,
+            ImageError::TooLarge { .. } => Code::TooLarge,
+            ImageError::Unsupported { .. } => Code::UnsupportedImage,
+            _ => Code::BadImage,
         };
         Self::new(code, sentence(&error))
     }
@@ -210,8 +210,8 @@ impl From<PictureError> for Problem {
 impl From<EmbedError> for Problem {
     fn from(error: EmbedError) -> Self {
         match error {
-            EmbedError::Picture(error) => error.into(),
-            EmbedError::Preprocess(error) => Self::new(Code::BadPicture, sentence(&error)),
+            EmbedError::Image(error) => error.into(),
+            EmbedError::Preprocess(error) => Self::new(Code::BadImage, sentence(&error)),
             other => Self::internal(other),
         }
     }
@@ -266,12 +266,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_problem_has_its_code_status_and_file() {
-        let problem = Problem::new(Code::BadPicture, "It is cut off.").in_file(Some("a.jpg"));
+        let problem = Problem::new(Code::BadImage, "It is cut off.").in_file(Some("a.jpg"));
         let response = problem.into_response();
         assert_eq!(response.status(), 422);
         assert_eq!(response.headers()[header::CONTENT_TYPE], PROBLEM_JSON);
         let body = body_of(response).await;
-        assert_eq!(body["code"], "bad_picture");
+        assert_eq!(body["code"], "bad_image");
         assert_eq!(body["file"], "a.jpg");
     }
 

@@ -1,4 +1,4 @@
-//! A request's body becomes picture files: within the byte, file and time limits, before anything
+//! A request's body becomes image files: within the byte, file and time limits, before anything
 //! else looks at it.
 //!
 //! A body that is refused is still read to its end (within bounds) and thrown away, because a
@@ -31,15 +31,15 @@ const MAX_FILE_NAME_CHARS: usize = 128;
 /// The unit in which room for bodies is counted.
 const KIB: usize = 1024;
 
-/// The pictures of a request, and the room they take until this is dropped.
+/// The images of a request, and the room they take until this is dropped.
 #[derive(Debug)]
-pub struct Pictures {
+pub struct Images {
     /// At least one.
     pub uploads: Vec<Upload>,
     _room: OwnedSemaphorePermit,
 }
 
-impl FromRequest<Arc<AppState>> for Pictures {
+impl FromRequest<Arc<AppState>> for Images {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &Arc<AppState>) -> Result<Self, Problem> {
@@ -93,9 +93,9 @@ fn kind(headers: &HeaderMap) -> Result<Kind, Problem> {
         "" | "application/octet-stream" => Ok(Kind::Raw),
         image if image.starts_with("image/") => Ok(Kind::Raw),
         other => Err(Problem::new(
-            Code::UnsupportedPicture,
+            Code::UnsupportedImage,
             format!(
-                "Expected a picture (content-type image/jpeg, image/png, image/webp or \
+                "Expected an image (content-type image/jpeg, image/png, image/webp or \
                  application/octet-stream) or multipart/form-data, got {}.",
                 quoted(other)
             ),
@@ -125,7 +125,7 @@ async fn receive(
     match Arc::clone(&state.room).try_acquire_many_owned(kib) {
         Ok(room) => Ok((collect(body, limit).await?, room)),
         Err(_) => {
-            let problem = Problem::busy("Too many pictures are arriving at once");
+            let problem = Problem::busy("Too many images are arriving at once");
             Err(refuse(parts, body, problem).await)
         }
     }

@@ -1,9 +1,9 @@
 //! Every address of the service, and what answers there.
 
 pub mod classes;
+pub mod images;
 pub mod operations;
 pub mod page;
-pub mod pictures;
 
 use std::sync::Arc;
 
@@ -35,9 +35,9 @@ pub fn app(state: Arc<AppState>) -> Router {
         .route("/v1/galleries/{gallery}", get(classes::gallery))
         .route("/v1/galleries/{gallery}/classes", get(classes::list))
         .route("/v1/galleries/{gallery}/classes/{class}", class)
-        .route("/v1/galleries/{gallery}/classes/{class}/examples", post(pictures::enroll))
-        .route("/v1/galleries/{gallery}/classify", post(pictures::classify))
-        .route("/v1/embed", post(pictures::embed))
+        .route("/v1/galleries/{gallery}/classes/{class}/examples", post(images::enroll))
+        .route("/v1/galleries/{gallery}/classify", post(images::classify))
+        .route("/v1/embed", post(images::embed))
         .route("/v1/lexicon", get(classes::lexicon))
         .route("/livez", get(operations::live))
         .route("/readyz", get(operations::ready))

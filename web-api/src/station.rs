@@ -10,23 +10,23 @@ use std::time::{Duration, Instant};
 use axum::body::Bytes;
 use edge::attention::Attention;
 use edge::classifier::{Candidate, Classifier, Near};
-use edge::embedder::{Embedded, Embedder, ReadPicture};
+use edge::embedder::{Embedded, Embedder, ReadImage};
 use edge::explain::{Attribute, Explanation, explain};
 use edge::gallery::{
     self, ClassId, Definition, Gallery, GalleryError, Label, NewExample, Outcome, Said,
 };
 use edge::knowledge::{AttributeError, Knowledge, LookedUp, Meaning, Part};
-use models::few_shot::fusion::{Fusion, Setting};
+use few_shot::fusion::{Fusion, Setting};
 use models::hex;
+use models::image::Warning;
 use models::knowledge::wordnet::{NotASynset, SynsetId};
-use models::picture::Warning;
 
 use crate::intake::Unembedded;
 use crate::metrics::{Metrics, Stage};
 use crate::problem::{Code, Problem};
 use crate::wire;
 
-/// One picture file as it arrived.
+/// One image file as it arrived.
 #[derive(Debug, Clone)]
 pub struct Upload {
     /// Its name, when the body gave one.
@@ -58,14 +58,14 @@ pub enum Expected {
     NoClass,
 }
 
-/// How pictures are classified.
+/// How images are classified.
 #[derive(Debug, Clone, Copy)]
 pub struct How {
     /// The most candidates of each.
     pub top: usize,
     /// Say what the best answer rests on.
     pub explain: bool,
-    /// Let the pictures help to judge one another.
+    /// Let the images help to judge one another.
     pub transductive: bool,
 }
 
@@ -171,7 +171,7 @@ impl Station {
         Ok(self.one(&deleted))
     }
 
-    /// Makes a class without pictures, or says what a class means, if all is as `expected`. Returns the class, and whether
+    /// Makes a class without images, or says what a class means, if all is as `expected`. Returns the class, and whether
     /// it is new.
     ///
     /// # Errors
@@ -208,10 +208,10 @@ impl Station {
     }
 
     fn said(&self, definition: &wire::ClassDefinition) -> Result<Option<Said>, Problem> {
-        let wire::ClassDefinition { synset, pictures_only, .. } = definition;
-        let Some(synset) = synset else { return Ok(pictures_only.then_some(Said::Nothing)) };
-        if *pictures_only {
-            let detail = "synset and pictures_only: expected one of them, got both.";
+        let wire::ClassDefinition { synset, images_only, .. } = definition;
+        let Some(synset) = synset else { return Ok(images_only.then_some(Said::Nothing)) };
+        if *images_only {
+            let detail = "synset and images_only: expected one of them, got both.";
             return Err(Problem::new(Code::BadRequest, detail));
         }
         let unknown = |detail: String| Problem::new(Code::UnknownSynset, detail);
@@ -270,7 +270,7 @@ impl Station {
     }
 
     fn knowledge(&self) -> Result<&Knowledge, Problem> {
-        let without = "This bundle learns from pictures alone; the service's start says why.";
+        let without = "This bundle learns from images alone; the service's start says why.";
         self.knowledge.as_ref().ok_or_else(|| Problem::new(Code::NoLexicon, without))
     }
 
@@ -279,21 +279,21 @@ impl Station {
         wire::OneClass { class, revision: self.gallery.revision() }
     }
 
-    /// The embedding of one picture.
+    /// The embedding of one image.
     ///
     /// # Errors
     /// When the engine fails.
     pub fn embed(&mut self, read: Unembedded) -> Result<Embedded, Problem> {
-        let Unembedded { picture: ReadPicture { input, warnings, mut timing }, sha256 } = read;
+        let Unembedded { image: ReadImage { input, warnings, mut timing }, sha256 } = read;
         let start = Instant::now();
-        let rows = self.embedder.embed_pictures(slice::from_ref(&input))?;
+        let rows = self.embedder.embed_images(slice::from_ref(&input))?;
         timing.embed = start.elapsed();
         let embedded = Embedded { embedding: rows.into_iter().collect(), sha256, warnings, timing };
         self.observe(&embedded);
         Ok(embedded)
     }
 
-    /// Whether pictures could become examples of a class, before work is spent on them.
+    /// Whether images could become examples of a class, before work is spent on them.
     ///
     /// # Errors
     /// `bad_name`, `unknown_class` without `create`.
@@ -305,7 +305,7 @@ impl Station {
         Ok(())
     }
 
-    /// Makes the pictures examples of a class: all of them or none.
+    /// Makes the images examples of a class: all of them or none.
     ///
     /// # Errors
     /// `bad_name`, `unknown_class` without `create`, `store_full`.
@@ -317,7 +317,7 @@ impl Station {
     ) -> Result<wire::Enrolled, Problem> {
         let label = self.label(id_or_label)?;
         let precision = self.embedder.precision().to_string();
-        let examples = embedded.iter().map(|picture| new_example(picture, &precision)).collect();
+        let examples = embedded.iter().map(|image| new_example(image, &precision)).collect();
         let enrolled = self.gallery.enroll(&label, examples, create)?;
         let outcomes = enrolled.outcomes.iter().zip(embedded);
         Ok(wire::Enrolled {
@@ -327,7 +327,7 @@ impl Station {
         })
     }
 
-    /// The classes closest to each picture.
+    /// The classes closest to each image.
     ///
     /// # Errors
     /// When the gallery cannot be read.
@@ -340,7 +340,7 @@ impl Station {
         let start = Instant::now();
         let classifier = &self.known()?.classifier;
         let embeddings: Vec<Vec<f32>> =
-            embedded.iter().map(|picture| picture.embedding.clone()).collect();
+            embedded.iter().map(|image| image.embedding.clone()).collect();
         let (fusion, setting, ranked) = if how.transductive {
             let ranked = classifier.classify_together(&embeddings, how.top);
             (Fusion::SoftKMeans, Setting::Transductive, ranked)
@@ -351,33 +351,33 @@ impl Station {
         let classify = start.elapsed();
         let timing_ms =
             wire::Timing { classify: Some(milliseconds(classify)), ..timing(&embedded) };
-        let pictures = uploads.iter().zip(&embedded).zip(ranked);
-        let results = pictures.map(|((upload, picture), ranked)| {
+        let images = uploads.iter().zip(&embedded).zip(ranked);
+        let results = images.map(|((upload, image), ranked)| {
             let best = ranked.first().filter(|_| how.explain);
             let explanation =
-                best.map(|best| self.explanation(best, &picture.embedding)).transpose()?;
-            Ok(wire::ClassifiedPicture { explanation, ..result(upload, picture, ranked) })
+                best.map(|best| self.explanation(best, &image.embedding)).transpose()?;
+            Ok(wire::ClassifiedImage { explanation, ..result(upload, image, ranked) })
         });
         let results = results.collect::<Result<_, Problem>>()?;
         Ok(wire::Classified {
             results,
             fusion: fusion.to_string(),
             setting: setting.to_string(),
-            unlabelled: if how.transductive { embedded.len() } else { 0 },
+            unlabeled: if how.transductive { embedded.len() } else { 0 },
             model: self.model(),
             timing_ms,
         })
     }
 
-    /// The embedding of each picture, as the client sees it.
+    /// The embedding of each image, as the client sees it.
     #[must_use]
     pub fn embeddings(&self, uploads: &[Upload], embedded: Vec<Embedded>) -> wire::Embedded {
         let timing_ms = timing(&embedded);
-        let pictures = uploads.iter().zip(embedded);
-        let results = pictures.map(|(upload, picture)| wire::EmbeddedPicture {
+        let images = uploads.iter().zip(embedded);
+        let results = images.map(|(upload, image)| wire::EmbeddedImage {
             file: upload.file.clone(),
-            warnings: warnings(&picture.warnings),
-            embedding: picture.embedding,
+            warnings: warnings(&image.warnings),
+            embedding: image.embedding,
         });
         wire::Embedded { results: results.collect(), model: self.model(), timing_ms }
     }
@@ -397,7 +397,7 @@ impl Station {
             similarity: near.similarity,
         };
         Ok(wire::Explanation {
-            share: wire::Shares { pictures: 1.0 - share, knowledge: share },
+            share: wire::Shares { images: 1.0 - share, knowledge: share },
             meaning: found.and_then(|found| meaning(found, knowledge)),
             attributes: attributes.into_iter().map(attribute).collect(),
             nearest: nearest.into_iter().map(near).collect(),
@@ -456,7 +456,7 @@ fn class(class: &gallery::Class, knowledge: Option<&Knowledge>) -> wire::Class {
         label: class.label.to_string(),
         examples: class.examples.len(),
         provisional: class.examples.is_empty(),
-        pictures_only: class.said.meaning == Some(Said::Nothing),
+        images_only: class.said.meaning == Some(Said::Nothing),
         attributes: attributes.unwrap_or_default(),
         attributes_said: class.said.attributes.is_some(),
         meaning: found.and_then(|found| meaning(found, knowledge)),
@@ -492,9 +492,9 @@ fn example(outcome: &Outcome, embedded: &Embedded) -> wire::EnrolledExample {
     }
 }
 
-fn result(upload: &Upload, embedded: &Embedded, ranked: Vec<Candidate>) -> wire::ClassifiedPicture {
+fn result(upload: &Upload, embedded: &Embedded, ranked: Vec<Candidate>) -> wire::ClassifiedImage {
     let label = ranked.first().map(|best| best.label.to_string());
-    wire::ClassifiedPicture {
+    wire::ClassifiedImage {
         file: upload.file.clone(),
         decision: if label.is_some() { wire::Decision::Accepted } else { wire::Decision::Empty },
         label,

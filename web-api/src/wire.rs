@@ -11,14 +11,14 @@ use utoipa::ToSchema;
 pub struct Problem {
     /// Names the kind of problem, as a URN.
     #[serde(rename = "type")]
-    #[schema(example = "urn:handful:problem:bad_picture")]
+    #[schema(example = "urn:handful:problem:bad_image")]
     pub kind: String,
     /// The kind in words.
     pub title: String,
     /// The HTTP status again.
     pub status: u16,
     /// Stable name of the kind; programs may rely on it.
-    #[schema(example = "bad_picture")]
+    #[schema(example = "bad_image")]
     pub code: String,
     /// What is wrong here, what was expected, what to do.
     pub detail: String,
@@ -40,13 +40,13 @@ pub struct Gallery {
     /// Its name in paths.
     #[schema(example = "default")]
     pub gallery: String,
-    /// How a class becomes its prototype: `mean` of its pictures, or `trusted`, with what its name tells as far as the
-    /// names fit the pictures.
+    /// How a class becomes its prototype: `mean` of its images, or `trusted`, with what its name tells as far as the
+    /// names fit the images.
     #[schema(example = "trusted")]
     pub fusion: String,
     /// Number of classes.
     pub classes: usize,
-    /// Number of enrolled pictures.
+    /// Number of enrolled images.
     pub examples: usize,
     /// Grows by one with each change.
     pub revision: u64,
@@ -70,14 +70,14 @@ pub struct Class {
     /// What people call it; may change.
     #[schema(example = "mug")]
     pub label: String,
-    /// How many pictures it was learned from.
+    /// How many images it was learned from.
     pub examples: usize,
-    /// True while it has no picture: it is known by its name alone, or not at all.
+    /// True while it has no image: it is known by its name alone, or not at all.
     pub provisional: bool,
     /// What its name is taken to mean; null where nothing is known of it.
     pub meaning: Option<Meaning>,
-    /// People said that its name means nothing: only its pictures count.
-    pub pictures_only: bool,
+    /// People said that its name means nothing: only its images count.
+    pub images_only: bool,
     /// What it has: as people said, or else as WordNet says of its meaning; at most 128. Explanations weigh these.
     pub attributes: Vec<Part>,
     /// Whether people said what it has.
@@ -147,9 +147,9 @@ pub struct ClassDefinition {
     #[serde(default)]
     #[schema(example = "n03793489")]
     pub synset: Option<String>,
-    /// Nothing: only its pictures count.
+    /// Nothing: only its images count.
     #[serde(default)]
-    pub pictures_only: bool,
+    pub images_only: bool,
     /// What it has: nouns that the lexicon has, or their synsets; at most 128. Left out: what its meaning has.
     #[serde(default)]
     #[schema(example = json!(["spout", "lid"]))]
@@ -179,23 +179,23 @@ pub struct ClassPatch {
 pub struct Enrolled {
     /// The class as it is now.
     pub class: Class,
-    /// One for each picture, in the order of the body.
+    /// One for each image, in the order of the body.
     pub examples: Vec<EnrolledExample>,
     /// The gallery's revision.
     pub revision: u64,
 }
 
-/// What became of one picture.
+/// What became of one image.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct EnrolledExample {
-    /// The example that holds this picture.
+    /// The example that holds this image.
     #[schema(example = "@9.0")]
     pub id: String,
     /// SHA-256 of the file, in hexadecimal.
     pub sha256: String,
-    /// The example that held this picture already; null for a new one.
+    /// The example that held this image already; null for a new one.
     pub duplicate_of: Option<String>,
-    /// What was unusual about the picture.
+    /// What was unusual about the image.
     pub warnings: Vec<Warning>,
 }
 
@@ -212,25 +212,25 @@ pub struct Warning {
 /// The answer to a classification.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Classified {
-    /// One for each picture, in the order of the body.
-    pub results: Vec<ClassifiedPicture>,
+    /// One for each image, in the order of the body.
+    pub results: Vec<ClassifiedImage>,
     /// How classes became prototypes.
     #[schema(example = "trusted")]
     pub fusion: String,
-    /// `inductive`: each picture was looked at by itself; `transductive`: they helped to judge one another.
+    /// `inductive`: each image was looked at by itself; `transductive`: they helped to judge one another.
     #[schema(example = "inductive")]
     pub setting: String,
-    /// Pictures of this call that helped to judge the others.
-    pub unlabelled: usize,
+    /// Images of this call that helped to judge the others.
+    pub unlabeled: usize,
     /// What computed it.
     pub model: Model,
     /// Where the time of the whole call went.
     pub timing_ms: Timing,
 }
 
-/// The answer for one picture.
+/// The answer for one image.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct ClassifiedPicture {
+pub struct ClassifiedImage {
     /// The file's name, when the body gave one.
     pub file: Option<String>,
     /// Whether there is an answer.
@@ -242,12 +242,12 @@ pub struct ClassifiedPicture {
     /// Why the best candidate; only when `explain=true`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explanation: Option<Explanation>,
-    /// What was unusual about the picture; left out when nothing was.
+    /// What was unusual about the image; left out when nothing was.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
 }
 
-/// Whether a picture has an answer.
+/// Whether an image has an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Decision {
@@ -257,21 +257,21 @@ pub enum Decision {
     Empty,
 }
 
-/// A class that the picture may show.
+/// A class that the image may show.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Candidate {
     /// The class.
     pub label: String,
-    /// Raw cosine similarity to the class's prototype, -1 to 1; greater is closer. That of a class without pictures is
+    /// Raw cosine similarity to the class's prototype, -1 to 1; greater is closer. That of a class without images is
     /// lifted to what it would be with some.
     pub score: f32,
-    /// How many pictures the class was learned from.
+    /// How many images the class was learned from.
     pub examples: usize,
-    /// The share of what its name tells in the prototype, 0 (pictures alone) to 1 (name alone).
+    /// The share of what its name tells in the prototype, 0 (images alone) to 1 (name alone).
     pub knowledge: f32,
 }
 
-/// Why a picture was named so.
+/// Why an image was named so.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Explanation {
     /// What the answer rests on.
@@ -280,15 +280,15 @@ pub struct Explanation {
     pub meaning: Option<Meaning>,
     /// What such a thing has, as people or WordNet say; empty when people said nothing and the name played no part.
     pub attributes: Vec<Attribute>,
-    /// The pictures of the class that are most alike, best first.
+    /// The images of the class that are most alike, best first.
     pub nearest: Vec<Near>,
 }
 
 /// What an answer rests on; the two add up to 1.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 pub struct Shares {
-    /// The class's pictures.
-    pub pictures: f32,
+    /// The class's images.
+    pub images: f32,
     /// What its name tells.
     pub knowledge: f32,
 }
@@ -305,7 +305,7 @@ pub struct Attribute {
     pub weight: Option<f32>,
 }
 
-/// A picture of the class that is like the one asked about.
+/// An image of the class that is like the one asked about.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Near {
     /// The example.
@@ -318,22 +318,22 @@ pub struct Near {
 /// Embeddings without a classification.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Embedded {
-    /// One for each picture, in the order of the body.
-    pub results: Vec<EmbeddedPicture>,
+    /// One for each image, in the order of the body.
+    pub results: Vec<EmbeddedImage>,
     /// What computed it.
     pub model: Model,
     /// Where the time of the whole call went.
     pub timing_ms: Timing,
 }
 
-/// The embedding of one picture.
+/// The embedding of one image.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct EmbeddedPicture {
+pub struct EmbeddedImage {
     /// The file's name, when the body gave one.
     pub file: Option<String>,
     /// The backbone's raw output.
     pub embedding: Vec<f32>,
-    /// What was unusual about the picture; left out when nothing was.
+    /// What was unusual about the image; left out when nothing was.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
 }
@@ -352,7 +352,7 @@ pub struct Model {
     pub provider: String,
 }
 
-/// Milliseconds, added up over the pictures of a call.
+/// Milliseconds, added up over the images of a call.
 #[derive(Debug, Clone, Copy, Default, Serialize, ToSchema)]
 pub struct Timing {
     /// Files to pixels.
@@ -422,9 +422,9 @@ pub struct Rejection {
 pub struct Limits {
     /// Bytes of one body.
     pub max_body_bytes: usize,
-    /// Pictures in one call.
+    /// Images in one call.
     pub max_files: usize,
-    /// Pixels of one picture.
+    /// Pixels of one image.
     pub max_pixels: u64,
 }
 

@@ -24,7 +24,7 @@ use crate::text::{Align, progress, show, table};
 
 const BATCHES: [usize; 2] = [1, 16];
 
-/// Measures each engine that runs here: load time, ms a picture, pictures a second
+/// Measures each engine that runs here: load time, ms an image, images a second
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  handful bench\n  handful bench my-bundle --rounds 50 --json")]
 pub(crate) struct Options {
@@ -44,7 +44,7 @@ pub(crate) struct Options {
 #[derive(Debug, Serialize)]
 struct Answer {
     bundle: String,
-    gflop_per_picture: f64,
+    gflop_per_image: f64,
     rounds: u16,
     /// What the processor can do at most in 32-bit floats, with one thread and with as many as ONNX Runtime is given.
     peak_gflop_per_second: Peak,
@@ -58,9 +58,9 @@ struct Figures {
     precision: String,
     batch: usize,
     load_ms: f64,
-    /// Of one picture, not of the batch.
-    picture_ms: f64,
-    pictures_per_second: f64,
+    /// Of one image, not of the batch.
+    image_ms: f64,
+    images_per_second: f64,
     gflop_per_second: f64,
     /// Of what the processor's threads that it has can do at most; in 32-bit floats alone.
     peak_share: Option<f64>,
@@ -107,16 +107,16 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
     let (mut runners, refused) = start_all(context, &bundle)?;
     measure(&mut runners, &bundle.manifest, options)?;
     let Manifest { name, backbone, preprocess, .. } = &bundle.manifest;
-    let gflop_per_picture = (backbone.flops * preprocess.passes()) as f64 / 1e9;
+    let gflop_per_image = (backbone.flops * preprocess.passes()) as f64 / 1e9;
     let threads = context.engine_options()?.threads;
     let available = std::thread::available_parallelism().map_or(1, NonZero::get);
     let peak = Peak::measured(threads.unwrap_or(available));
-    let results = figures(&runners, &batches(&bundle.manifest), gflop_per_picture, peak);
+    let results = figures(&runners, &batches(&bundle.manifest), gflop_per_image, peak);
     let refused = refused.iter().map(Refused::of).collect();
     let (bundle, rounds) = (name.clone(), options.rounds);
     let peak_gflop_per_second = peak;
     let answer =
-        Answer { bundle, gflop_per_picture, rounds, peak_gflop_per_second, results, refused };
+        Answer { bundle, gflop_per_image, rounds, peak_gflop_per_second, results, refused };
     show(&answer, options.json);
     Ok(())
 }
@@ -169,9 +169,9 @@ fn measure(runners: &mut [Runner], manifest: &Manifest, options: &Options) -> Re
 
 fn noise(manifest: &Manifest, batch: usize) -> Array4<f32> {
     let one = |seed: usize| self_test::input(seed as u64, manifest.preprocess.size);
-    let pictures: Vec<_> = (0..batch).map(one).collect();
-    let views: Vec<_> = pictures.iter().map(|picture| picture.view()).collect();
-    concatenate(Axis(0), &views).expect("invariant: the pictures have one size")
+    let images: Vec<_> = (0..batch).map(one).collect();
+    let views: Vec<_> = images.iter().map(|image| image.view()).collect();
+    concatenate(Axis(0), &views).expect("invariant: the images have one size")
 }
 
 fn figures(runners: &[Runner], batches: &[usize], gflop: f64, peak: Peak) -> Vec<Figures> {
@@ -185,8 +185,8 @@ fn figures(runners: &[Runner], batches: &[usize], gflop: f64, peak: Peak) -> Vec
                 precision: runner.precision.to_string(),
                 batch,
                 load_ms: runner.load.as_secs_f64() * 1e3,
-                picture_ms: seconds(runner, at) * 1e3,
-                pictures_per_second: 1.0 / seconds(runner, at),
+                image_ms: seconds(runner, at) * 1e3,
+                images_per_second: 1.0 / seconds(runner, at),
                 gflop_per_second: gflop / seconds(runner, at),
                 peak_share: peak
                     .of(runner.engine.provider(), runner.precision)
@@ -208,16 +208,16 @@ fn median(times: &[Duration]) -> f64 {
 
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { bundle, gflop_per_picture, rounds, .. } = self;
-        writeln!(f, "{bundle}: {gflop_per_picture:.2} GFLOP a picture, median of {rounds} runs\n")?;
+        let Self { bundle, gflop_per_image, rounds, .. } = self;
+        writeln!(f, "{bundle}: {gflop_per_image:.2} GFLOP an image, median of {rounds} runs\n")?;
         let row = |figures: &Figures| {
             vec![
                 figures.provider.clone(),
                 figures.precision.clone(),
                 figures.batch.to_string(),
                 format!("{:.0}", figures.load_ms),
-                format!("{:.2}", figures.picture_ms),
-                format!("{:.0}", figures.pictures_per_second),
+                format!("{:.2}", figures.image_ms),
+                format!("{:.0}", figures.images_per_second),
                 format!("{:.1}", figures.gflop_per_second),
                 figures
                     .peak_share
@@ -226,8 +226,7 @@ impl fmt::Display for Answer {
             ]
         };
         let rows: Vec<_> = self.results.iter().map(row).collect();
-        let numbers =
-            ["batch", "load ms", "ms/picture", "pictures/s", "GFLOP/s", "of peak", "ratio"];
+        let numbers = ["batch", "load ms", "ms/image", "images/s", "GFLOP/s", "of peak", "ratio"];
         let columns: Vec<_> = [("engine", Align::Left), ("precision", Align::Left)]
             .into_iter()
             .chain(numbers.map(|name| (name, Align::Right)))

@@ -1,4 +1,4 @@
-//! `handful classify`: what do these pictures show?
+//! `handful classify`: what do these images show?
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,9 +11,9 @@ use edge::embedder::{Embedded, Embedder};
 use edge::explain::{Attribute, explain};
 use edge::gallery::Class;
 use edge::knowledge::Knowledge;
+use few_shot::fusion::{Fusion, Setting};
 use models::bundle::Bundle;
-use models::few_shot::fusion::{Fusion, Setting};
-use models::picture::Warning;
+use models::image::Warning;
 use serde::Serialize;
 
 use super::{FileError, ModelInfo, embed_file, report_errors};
@@ -32,23 +32,23 @@ Examples:
 /// The most attributes that a person is shown.
 const MAX_SHOWN: usize = 8;
 
-/// Names what pictures show, by the classes that were enrolled
+/// Names what images show, by the classes that were enrolled
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
-    /// Pictures: JPEG, PNG or WebP
+    /// Images: JPEG, PNG or WebP
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// Most answers for each picture
+    /// Most answers for each image
     #[arg(long, default_value_t = 5, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1000))]
     top: usize,
 
-    /// Let the pictures help to judge one another: better where most of them show classes of the gallery
+    /// Let the images help to judge one another: better where most of them show classes of the gallery
     #[arg(long)]
     transductive: bool,
 
-    /// Say why: attributes of the thing, and the pictures most like it
+    /// Say why: attributes of the thing, and the images most like it
     #[arg(long)]
     explain: bool,
 
@@ -125,7 +125,7 @@ struct TimingMs {
 pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
     let bundle = context.bundle(None)?;
     if options.transductive && options.files.len() < 2 {
-        return Err(Failure::bad("--transductive needs two pictures or more, got one"));
+        return Err(Failure::bad("--transductive needs two images or more, got one"));
     }
     let knowledge = Context::knowledge(&bundle);
     let (classes, classifier) = enrolled(context, &bundle, knowledge.as_ref())?;
@@ -172,7 +172,7 @@ fn answer(
     }
     bar.finish_and_clear();
     if options.transductive && read.len() < 2 {
-        report_errors(&errors, options.files.len(), "; --transductive needs two pictures")?;
+        report_errors(&errors, options.files.len(), "; --transductive needs two images")?;
     }
     let embeddings: Vec<Vec<f32>> = read.iter().map(|(_, e)| e.embedding.clone()).collect();
     let top = options.top.max(1);
@@ -294,11 +294,11 @@ impl fmt::Display for FileAnswer {
         for Ranked { label, score, examples, knowledge, .. } in &self.candidates {
             let label = pad(label, width, Align::Left);
             let bar = pad(&bar(*score, 20), 20, Align::Left);
-            let pictures = if *examples == 1 { "picture" } else { "pictures" };
+            let images = if *examples == 1 { "image" } else { "images" };
             let source = match (examples, (100.0 * knowledge).round()) {
                 (0, _) => "by its name alone".to_owned(),
-                (_, 0.0) => format!("{examples} {pictures}"),
-                (_, percent) => format!("{examples} {pictures}, {percent:.0} % by its name"),
+                (_, 0.0) => format!("{examples} {images}"),
+                (_, percent) => format!("{examples} {images}, {percent:.0} % by its name"),
             };
             writeln!(f, "  {label}  {score:>5.2}  {bar}  {source}")?;
         }

@@ -48,7 +48,7 @@ struct BundleState {
     bytes: u64,
     input_size: usize,
     embedding_size: usize,
-    licence: String,
+    license: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -57,7 +57,7 @@ struct EngineState {
     precision: String,
     works: bool,
     load_ms: Option<f64>,
-    picture_ms: Option<f64>,
+    image_ms: Option<f64>,
     reason: Option<String>,
 }
 
@@ -111,8 +111,8 @@ fn examine(context: &Context) -> Answer {
         let knowledge = bundle.manifest.knowledge.as_ref()?;
         let unusable = |error| problems.push(format!("names are not used: {error}"));
         let opened = Knowledge::open(bundle).map_err(unusable).ok()??;
-        if opened.lifts().is_empty() {
-            hints.push("things known by name only hardly win beside things with pictures: this bundle has no lifts, `handful-train complete` and `handful-export` make them".to_owned());
+        if opened.name_bias().is_empty() {
+            hints.push("things known by name only hardly win beside things with images: this bundle has no lifts, `handful-train complete` and `handful-export` make them".to_owned());
         }
         Some(knowledge.lexicon.file.clone())
     });
@@ -146,7 +146,7 @@ fn chosen(choice: EngineChoice, engines: &[EngineState]) -> Option<String> {
 
 impl BundleState {
     fn of(bundle: &Bundle) -> Self {
-        let Manifest { name, space_id, files, backbone, preprocess, licences, .. } =
+        let Manifest { name, space_id, files, backbone, preprocess, licenses, .. } =
             &bundle.manifest;
         Self {
             name: name.clone(),
@@ -156,7 +156,7 @@ impl BundleState {
             bytes: files.values().map(|file| file.bytes).sum(),
             input_size: preprocess.size,
             embedding_size: backbone.embedding_size,
-            licence: licences.weights.clone(),
+            license: licenses.weights.clone(),
         }
     }
 }
@@ -164,7 +164,7 @@ impl BundleState {
 impl EngineState {
     fn new(provider: Provider, precision: String) -> Self {
         let (provider, works) = (provider.to_string(), false);
-        Self { provider, precision, works, load_ms: None, picture_ms: None, reason: None }
+        Self { provider, precision, works, load_ms: None, image_ms: None, reason: None }
     }
 
     fn of(
@@ -186,8 +186,8 @@ impl EngineState {
         if let Err(error) = embed_batch(engine.as_mut(), &bundle.manifest, input.view()) {
             return Self { reason: Some(error.to_string()), ..new() };
         }
-        let picture_ms = Some(before.elapsed().as_secs_f64() * 1e3);
-        Self { works: true, load_ms: Some(load_ms), picture_ms, ..new() }
+        let image_ms = Some(before.elapsed().as_secs_f64() * 1e3);
+        Self { works: true, load_ms: Some(load_ms), image_ms, ..new() }
     }
 }
 
@@ -227,7 +227,7 @@ impl fmt::Display for Answer {
         match &self.lexicon {
             Some(lexicon) => writeln!(f, "names    looked up in {lexicon}")?,
             None if self.bundle.is_none() => {}
-            None => writeln!(f, "names    not used: this bundle learns from pictures alone")?,
+            None => writeln!(f, "names    not used: this bundle learns from images alone")?,
         }
         writeln!(f, "{}", self.store)?;
         write!(f, "\n{}", self.engine_table())?;
@@ -248,13 +248,13 @@ impl Answer {
         let row = |engine: &EngineState| {
             let state = if engine.works { "works" } else { "refused" };
             let reason = engine.reason.clone().unwrap_or_default();
-            let times = [ms(engine.load_ms), ms(engine.picture_ms)];
+            let times = [ms(engine.load_ms), ms(engine.image_ms)];
             let words = [engine.provider.as_str(), &engine.precision, state].map(str::to_owned);
             [words.to_vec(), times.to_vec(), vec![reason]].concat()
         };
         let rows: Vec<_> = self.engines.iter().map(row).collect();
         let (left, right) = (Align::Left, Align::Right);
-        let times = [("load ms", right), ("picture ms", right)];
+        let times = [("load ms", right), ("image ms", right)];
         let words = [("engine", left), ("precision", left), ("state", left)];
         let columns = [&words[..], &times, &[("reason", left)]];
         table(&columns.concat(), &rows)
@@ -277,7 +277,7 @@ impl fmt::Display for StoreState {
         write!(f, "store    {path}: {state}")?;
         match classes {
             0 => Ok(()),
-            _ => write!(f, ", {classes} class(es), {examples} picture(s), revision {revision}"),
+            _ => write!(f, ", {classes} class(es), {examples} image(s), revision {revision}"),
         }
     }
 }

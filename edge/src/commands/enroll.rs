@@ -1,4 +1,4 @@
-//! `handful enroll`: learn classes from pictures.
+//! `handful enroll`: learn classes from images.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,16 +19,16 @@ const EXAMPLES: &str = "\
 Examples:
   handful enroll things/                      things/mug/*.jpg, things/key/*.jpg: two classes
   handful enroll --class mug a.jpg b.jpg c.jpg
-  handful enroll --skip-bad things/           leave out what is no picture; none at all is an error
+  handful enroll --skip-bad things/           leave out what is no image; none at all is an error
 
-Nothing is written until every picture has been read. A picture that a class has already is not
+Nothing is written until every image has been read. An image that a class has already is not
 counted twice, so a command that was cut off can be repeated.";
 
-/// Learns classes: from a folder with a folder of pictures for each, or one class from files
+/// Learns classes: from a folder with a folder of images for each, or one class from files
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
-    /// Folders with a folder for each class; with --class, picture files
+    /// Folders with a folder for each class; with --class, image files
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
 
@@ -36,7 +36,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NAME")]
     class: Option<String>,
 
-    /// Enroll the other pictures when some cannot be used
+    /// Enroll the other images when some cannot be used
     #[arg(long)]
     skip_bad: bool,
 
@@ -45,7 +45,7 @@ pub(crate) struct Options {
     json: bool,
 }
 
-/// The pictures of each class.
+/// The images of each class.
 type Plan = BTreeMap<Label, Vec<PathBuf>>;
 
 #[derive(Debug, Default, Serialize)]
@@ -134,7 +134,7 @@ fn add_folder(folder: &Path, plan: &mut Plan) -> Result<(), Failure> {
         let label = Label::parse(name).map_err(|e| named(e.into()))?;
         let files: Vec<_> = visible(&class)?.into_iter().filter(|path| path.is_file()).collect();
         if files.is_empty() {
-            return Err(named(Failure::bad("the folder has no picture")));
+            return Err(named(Failure::bad("the folder has no image")));
         }
         plan.entry(label).or_default().extend(files);
     }
@@ -203,7 +203,7 @@ impl fmt::Display for Answer {
         };
         let rows: Vec<_> = self.classes.iter().map(row).collect();
         let count = |name| (name, Align::Right);
-        let columns = [("class", Align::Left), count("new"), count("known"), count("pictures")];
+        let columns = [("class", Align::Left), count("new"), count("known"), count("images")];
         f.write_str(&table(&columns, &rows))
     }
 }

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use edge::evaluate::{evaluate, nameless};
+use few_shot::episode::EpisodeSpec;
+use few_shot::evaluate::{Protocol, Report};
 use models::dataset::{Dataset, Split};
 use models::disk;
-use models::few_shot::episode::EpisodeSpec;
-use models::few_shot::evaluate::{Protocol, Report};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -18,7 +18,7 @@ use crate::text::{progress, show, to_json};
 const EXAMPLES: &str = "\
 Examples:
   handful evaluate --data cifar_fs.tar.gz --split val --k-shot 5
-  handful evaluate my-bundle --data pictures/ --split base --engine tract --json report.json
+  handful evaluate my-bundle --data images/ --split base --engine tract --json report.json
 
 The episodes are those of `handful-train evaluate` with the same seed, so the figures compare.";
 
@@ -43,11 +43,11 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 5, value_name = "N")]
     n_way: usize,
 
-    /// Pictures that each class is learned from
+    /// Images that each class is learned from
     #[arg(long, default_value_t = 1, value_name = "K")]
     k_shot: usize,
 
-    /// Pictures of each class to recognize
+    /// Images of each class to recognize
     #[arg(long, default_value_t = 15, value_name = "N")]
     n_query: usize,
 

@@ -18,7 +18,7 @@ Examples:
   handful gallery list
   handful gallery add zebra                   recognize it by its name alone
   handful gallery add mouse --synset n03793489   the one on a desk (see: handful senses mouse)
-  handful gallery add \"gadget 7\" --pictures-only
+  handful gallery add \"gadget 7\" --images-only
   handful gallery add teapot --attributes spout,lid   what it has, for explanations
   handful gallery rename mug \"my mug\"
   handful gallery delete @3";
@@ -37,23 +37,23 @@ pub(crate) struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// The classes and how many pictures each has
+    /// The classes and how many images each has
     List,
-    /// Makes a class without pictures, or says what a class means
+    /// Makes a class without images, or says what a class means
     Add {
         /// Its name
         class: String,
         /// The WordNet noun that it is, such as n03793489 [default: as its name is read]
-        #[arg(long, value_name = "SYNSET", conflicts_with = "pictures_only")]
+        #[arg(long, value_name = "SYNSET", conflicts_with = "images_only")]
         synset: Option<SynsetId>,
-        /// Its name says nothing: only its pictures count
+        /// Its name says nothing: only its images count
         #[arg(long)]
-        pictures_only: bool,
+        images_only: bool,
         /// What it has, as nouns or synsets, a comma between two: explanations weigh these [default: as its meaning has]
         #[arg(long, value_name = "LIST", value_delimiter = ',')]
         attributes: Option<Vec<String>>,
         /// Take back all that was said of a class: it is what its name says
-        #[arg(long, conflicts_with_all = ["synset", "pictures_only", "attributes"])]
+        #[arg(long, conflicts_with_all = ["synset", "images_only", "attributes"])]
         as_read: bool,
     },
     /// Gives a class another name
@@ -63,7 +63,7 @@ enum Action {
         /// Its new name
         name: String,
     },
-    /// Deletes a class with its pictures' embeddings
+    /// Deletes a class with its images' embeddings
     Delete {
         /// Its name or id
         class: String,
@@ -108,26 +108,26 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
         _ => context.existing_gallery(space_id)?,
     };
     let (done, classes) = match &options.action {
-        Action::Add { class, synset, pictures_only, attributes, as_read } => {
+        Action::Add { class, synset, images_only, attributes, as_read } => {
             let label = Label::parse(class).map_err(|e| Failure::from(e).about("the name"))?;
             let says_something =
-                synset.is_some() || *pictures_only || attributes.is_some() || *as_read;
+                synset.is_some() || *images_only || attributes.is_some() || *as_read;
             if !says_something && gallery.class(label.as_str()).is_ok() {
                 return Err(Failure::bad(format!(
-                    "there is a class `{label}` already; --synset, --pictures-only, --attributes or --as-read changes what is said of it"
+                    "there is a class `{label}` already; --synset, --images-only, --attributes or --as-read changes what is said of it"
                 )));
             }
             let knowledge = knowledge.as_ref();
             // What is not mentioned stays, unless all is taken back.
             let before = gallery.class(label.as_str()).map(|class| class.said).ok();
             let before = before.filter(|_| !as_read).unwrap_or_default();
-            let meaning = said(*synset, *pictures_only, knowledge)?.or(before.meaning);
+            let meaning = said(*synset, *images_only, knowledge)?.or(before.meaning);
             let attributes = has(attributes.as_deref(), knowledge, label.as_str(), meaning)?;
             let attributes = attributes.or(before.attributes);
             let (class, is_new) = gallery.define(&label, Definition { meaning, attributes })?;
-            if knowledge.is_some_and(|k| k.meaning(&class).is_none()) && !pictures_only {
+            if knowledge.is_some_and(|k| k.meaning(&class).is_none()) && !images_only {
                 eprintln!(
-                    "note: `{label}` says nothing to the lexicon: only its pictures will count"
+                    "note: `{label}` says nothing to the lexicon: only its images will count"
                 );
             }
             (Some(if is_new { "added" } else { "changed" }), vec![class])
@@ -146,10 +146,10 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
 
 fn said(
     synset: Option<SynsetId>,
-    pictures_only: bool,
+    images_only: bool,
     knowledge: Option<&Knowledge>,
 ) -> Result<Option<Said>, Failure> {
-    let Some(synset) = synset else { return Ok(pictures_only.then_some(Said::Nothing)) };
+    let Some(synset) = synset else { return Ok(images_only.then_some(Said::Nothing)) };
     let without = "this bundle knows nothing of names, so --synset can say nothing to it";
     let knowledge = knowledge.ok_or_else(|| Failure::bad(without))?;
     match knowledge.sense(synset) {
@@ -229,7 +229,7 @@ impl fmt::Display for Answer {
         let columns = [
             ("id", Align::Left),
             ("class", Align::Left),
-            ("pictures", Align::Right),
+            ("images", Align::Right),
             ("read as", Align::Left),
         ];
         f.write_str(&table(&columns, &rows))?;

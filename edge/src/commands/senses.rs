@@ -15,7 +15,7 @@ Examples:
   handful senses mouse
   handful gallery add mouse --synset n03793489
 
-The first sense that a picture can show is taken unless you say which.";
+The first sense that an image can show is taken unless you say which.";
 
 /// Lists the meanings of a noun that the bundle's lexicon knows
 #[derive(Debug, Args)]

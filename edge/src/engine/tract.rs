@@ -1,7 +1,7 @@
 //! tract: the engine that is part of the program, in pure Rust, on one thread.
 //!
-//! The network is compiled for a batch of one and a batch runs picture by picture: a compiled batch
-//! is slower per picture (8 pictures of ResNet-12, one thread), every batch size would need its own
+//! The network is compiled for a batch of one and a batch runs image by image: a compiled batch
+//! is slower per image (8 images of ResNet-12, one thread), every batch size would need its own
 //! copy of the weights, and a batch left symbolic costs up to six times as much.
 
 use std::io::Cursor;
@@ -91,7 +91,7 @@ fn widen_constants(network: &mut TypedModel) -> TractResult<()> {
     Ok(())
 }
 
-/// One output, collected picture by picture.
+/// One output, collected image by image.
 #[derive(Default)]
 struct Rows {
     shape: Vec<usize>,
@@ -136,7 +136,7 @@ fn one(shape: &[usize]) -> Vec<usize> {
 fn not_a_batch(got: String) -> EngineError {
     EngineError::Output {
         name: "of tract".to_owned(),
-        expected: "one row a picture".to_owned(),
+        expected: "one row an image".to_owned(),
         got,
     }
 }

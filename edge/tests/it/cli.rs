@@ -83,7 +83,7 @@ fn enroll_classify_rename_delete() {
     let text = sandbox.ok(&["enroll", "things"]);
     assert_eq!(
         text,
-        "class  new  known  pictures\nblue     4      0         4\ngreen    4      0         4\n\
+        "class  new  known  images\nblue     4      0         4\ngreen    4      0         4\n\
          red      4      0         4\n"
     );
     let again = sandbox.json(&["enroll", "things/", "--json"]);
@@ -220,12 +220,12 @@ fn bench_measures_each_engine() {
     let batches: Vec<_> = results.iter().map(|r| r["batch"].as_u64().unwrap()).collect();
     assert_eq!(batches, [1, 16]);
     for result in results {
-        let product = result["picture_ms"].as_f64().unwrap()
-            * result["pictures_per_second"].as_f64().unwrap();
+        let product =
+            result["image_ms"].as_f64().unwrap() * result["images_per_second"].as_f64().unwrap();
         assert!((product - 1000.0).abs() < 1e-6, "{result}");
         assert_eq!(result["ratio"], 1.0, "one engine is its own slowest");
     }
-    assert!(sandbox.ok(&["bench", "--rounds", "1"]).contains("pictures/s"));
+    assert!(sandbox.ok(&["bench", "--rounds", "1"]).contains("images/s"));
 }
 
 #[test]

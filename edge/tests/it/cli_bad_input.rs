@@ -9,7 +9,7 @@ use image::ImageFormat;
 use crate::bundles::{copy_bundle, edit_manifest};
 use crate::cli::{Said, Sandbox};
 use crate::conformance;
-use crate::fixtures::{encode, picture, png, tiny_bundle, tiny_bundle_dir};
+use crate::fixtures::{encode, image, png, tiny_bundle, tiny_bundle_dir};
 use crate::recognition::draw_classes;
 
 /// The command fails with this code, and its last line on stderr has every one of these words.
@@ -41,11 +41,11 @@ fn names_that_no_class_may_have() {
 }
 
 #[test]
-fn files_that_are_no_pictures_are_named_and_nothing_is_enrolled() {
+fn files_that_are_no_images_are_named_and_nothing_is_enrolled() {
     let sandbox = Sandbox::new();
     draw_classes(&sandbox.path("things"), 2);
-    let jpeg = encode(picture(0, 0), ImageFormat::Jpeg);
-    fs::write(sandbox.path("things/red/text.png"), "not a picture").unwrap();
+    let jpeg = encode(image(0, 0), ImageFormat::Jpeg);
+    fs::write(sandbox.path("things/red/text.png"), "not an image").unwrap();
     fs::write(sandbox.path("things/red/cut.jpg"), &jpeg[..jpeg.len() / 2]).unwrap();
     fs::write(sandbox.path("things/red/empty.jpg"), "").unwrap();
     let said = sandbox.run(&["enroll", "things"]);
@@ -58,7 +58,7 @@ fn files_that_are_no_pictures_are_named_and_nothing_is_enrolled() {
     assert_eq!(said.code, 0, "{said:?}");
     assert!(said.err.contains("cut.jpg") && said.out.contains("red"), "{said:?}");
     fs::create_dir_all(sandbox.path("junk/thing")).unwrap();
-    fs::write(sandbox.path("junk/thing/text.png"), "not a picture").unwrap();
+    fs::write(sandbox.path("junk/thing/text.png"), "not an image").unwrap();
     assert_refused(&sandbox.run(&["enroll", "junk", "--skip-bad"]), 2, &["1 of 1 files"]);
 }
 
@@ -67,7 +67,7 @@ fn classify_answers_what_it_can_and_names_the_rest() {
     let sandbox = Sandbox::new();
     draw_classes(&sandbox.path("things"), 2);
     sandbox.ok(&["enroll", "things"]);
-    fs::write(sandbox.path("text.png"), "not a picture").unwrap();
+    fs::write(sandbox.path("text.png"), "not an image").unwrap();
     let files = ["things/red/0.png", "text.png", "gone.png", "things"];
     let said = sandbox.run(&[&["classify"], &files[..]].concat());
     assert_refused(&said, 2, &["3 of 4"]);
@@ -118,7 +118,7 @@ fn folders_that_hold_no_classes() {
     assert_refused(&sandbox.run(&["enroll", "flat/a.png"]), 2, &["--class"]);
     assert_refused(&sandbox.run(&["enroll", "gone"]), 2, &["gone"]);
     fs::create_dir_all(sandbox.path("things/empty")).unwrap();
-    assert_refused(&sandbox.run(&["enroll", "things"]), 2, &["empty", "no picture"]);
+    assert_refused(&sandbox.run(&["enroll", "things"]), 2, &["empty", "no image"]);
     fs::create_dir_all(sandbox.path("bad/a\u{202E}b")).unwrap();
     assert_refused(&sandbox.run(&["enroll", "bad"]), 2, &["202e"]);
 }
@@ -173,9 +173,9 @@ fn bundles_that_cannot_be_used() {
 }
 
 #[test]
-fn a_picture_is_no_data_set_and_no_answers_are_no_number() {
+fn an_image_is_no_data_set_and_no_answers_are_no_number() {
     let sandbox = Sandbox::new();
-    fs::write(sandbox.path("a.jpg"), encode(picture(0, 0), ImageFormat::Jpeg)).unwrap();
+    fs::write(sandbox.path("a.jpg"), encode(image(0, 0), ImageFormat::Jpeg)).unwrap();
     let said = sandbox.run(&["evaluate", "--data", "a.jpg", "--k-shot", "1"]);
     assert_refused(&said, 2, &["a.jpg cannot be read as a tar or tar.gz archive"]);
     assert!(!said.err.contains(char::REPLACEMENT_CHARACTER), "{said:?}");
@@ -210,7 +210,7 @@ fn evaluations_that_cannot_be_made() {
     let two = ["--n-way", "2", "--n-query", "2"];
     assert_refused(&evaluate(&[&two[..], &["--episodes", "1"]].concat()), 2, &["at least 2"]);
     assert_refused(&sandbox.run(&["evaluate", "--data", "gone"]), 2, &["gone"]);
-    fs::write(sandbox.path("things/red/0.png"), "not a picture").unwrap();
+    fs::write(sandbox.path("things/red/0.png"), "not an image").unwrap();
     assert_refused(&evaluate(&two), 2, &["red/0.png"]);
 }
 

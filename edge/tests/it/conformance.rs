@@ -123,7 +123,7 @@ fn enrolling_keeps_facts_bit_for_bit_and_in_order() {
 }
 
 #[test]
-fn the_same_picture_is_a_duplicate_within_its_class_only() {
+fn the_same_image_is_a_duplicate_within_its_class_only() {
     on_each(|gallery| {
         let first = gallery.enroll(&label("mug"), examples([1, 1, 2]), true).unwrap();
         let duplicates: Vec<_> = first.outcomes.iter().map(|outcome| outcome.duplicate).collect();

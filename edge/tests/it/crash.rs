@@ -13,8 +13,8 @@ use crate::fixtures::{examples, label};
 
 /// Where the child of these tests enrolls; without it the child's test is an ordinary one.
 const STORE: &str = "EDGE_TEST_STORE";
-/// Pictures in each call of the child.
-const PICTURES: u32 = 3;
+/// Images in each call of the child.
+const IMAGES: u32 = 3;
 
 /// Enrolls a class after the other until it is killed, and says so after each.
 #[test]
@@ -27,8 +27,8 @@ fn child_enrolls() {
     let begin = store.revision();
     for round in begin..begin.saturating_add(rounds) {
         let name = label(&format!("class {round}"));
-        let first = u32::try_from(round).unwrap() * PICTURES;
-        match store.enroll(&name, examples(first..first + PICTURES), true) {
+        let first = u32::try_from(round).unwrap() * IMAGES;
+        match store.enroll(&name, examples(first..first + IMAGES), true) {
             Ok(enrolled) => writeln!(stdout, "revision {}", enrolled.revision).unwrap(),
             Err(error) => {
                 writeln!(stdout, "refused {error:?}").unwrap();
@@ -67,8 +67,8 @@ fn assert_sound(dir: &Path, at_least: u64) -> u64 {
     assert_eq!(classes.len() as u64, store.revision());
     for class in &classes {
         let round: u32 = class.label.as_str().strip_prefix("class ").unwrap().parse().unwrap();
-        let first = round * PICTURES;
-        let expected = examples(first..first + PICTURES);
+        let first = round * IMAGES;
+        let expected = examples(first..first + IMAGES);
         let embeddings: Vec<_> = class.examples.iter().map(|e| &e.embedding).collect();
         assert_eq!(embeddings, expected.iter().map(|e| &e.embedding).collect::<Vec<_>>());
     }

@@ -3,7 +3,7 @@
 use std::fs;
 
 use edge::engine::{
-    Engine, EngineChoice, EngineError, EngineOptions, Model, Provider, select, start_proven,
+    Engine, EngineChoice, EngineError, EngineOptions, Model, Provider, select, start_verified,
 };
 use models::bundle::Precision;
 use models::cases::{self, Case};
@@ -74,7 +74,7 @@ fn first() -> (Case, Vec<u8>) {
 }
 
 #[test]
-fn a_batch_is_the_same_as_its_pictures() {
+fn a_batch_is_the_same_as_its_images() {
     let (case, onnx) = first();
     let (name, shape) = inputs(&case).remove(0);
     let count = 5 * shape.iter().product::<usize>();
@@ -188,9 +188,10 @@ fn proof_and_panic_reject_an_engine() {
     let model =
         Model { onnx: &onnx, inputs: &inputs(&case), max_batch: 8, precision: Precision::Fp32 };
     let options = options(None);
-    let wrong = start_proven(&model, Provider::Tract, &options, &mut |_| Err("off by 1\n".into()));
+    let wrong =
+        start_verified(&model, Provider::Tract, &options, &mut |_| Err("off by 1\n".into()));
     assert_eq!(wrong.err().unwrap().reason, "off by 1");
-    let panics = start_proven(&model, Provider::Tract, &options, &mut |_| panic!("at {}", 7));
+    let panics = start_verified(&model, Provider::Tract, &options, &mut |_| panic!("at {}", 7));
     assert_eq!(panics.err().unwrap().reason, "it panicked: at 7");
 }
 

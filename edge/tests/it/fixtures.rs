@@ -1,12 +1,12 @@
-//! What the tests share: the committed files, ONNX Runtime's library, drawn pictures, facts.
+//! What the tests share: the committed files, ONNX Runtime's library, drawn images, facts.
 
 use std::fs;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use edge::engine::EngineOptions;
-use edge::find::{self, Surroundings};
 use edge::gallery::{Label, NewExample};
+use edge::locate::{self, Environment};
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use models::bundle::{Bundle, BundleLimits};
 
@@ -38,7 +38,7 @@ pub(crate) fn tiny_bundle() -> Bundle {
 
 /// ONNX Runtime's library, or a line that says what is skipped without it.
 pub(crate) fn onnxruntime(test: &str) -> Option<PathBuf> {
-    match find::onnxruntime(None, &Surroundings::read()) {
+    match locate::onnxruntime(None, &Environment::read()) {
         Ok(library) => Some(library),
         Err(missing) => {
             eprintln!("skipped: {test}: {missing}");
@@ -51,8 +51,8 @@ pub(crate) fn options(onnxruntime: Option<PathBuf>) -> EngineOptions {
     EngineOptions { onnxruntime, threads: Some(1), ..EngineOptions::default() }
 }
 
-/// A drawn picture: `kind` gives colors and the direction of stripes, `variant` moves them.
-pub(crate) fn picture(kind: u8, variant: u32) -> RgbImage {
+/// A drawn image: `kind` gives colors and the direction of stripes, `variant` moves them.
+pub(crate) fn image(kind: u8, variant: u32) -> RgbImage {
     let (front, back) = match kind {
         0 => ([220, 40, 30], [30, 10, 60]),
         1 => ([40, 200, 60], [240, 240, 200]),
@@ -65,14 +65,14 @@ pub(crate) fn picture(kind: u8, variant: u32) -> RgbImage {
     })
 }
 
-pub(crate) fn encode(picture: RgbImage, format: ImageFormat) -> Vec<u8> {
+pub(crate) fn encode(image: RgbImage, format: ImageFormat) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
-    DynamicImage::from(picture).write_to(&mut bytes, format).unwrap();
+    DynamicImage::from(image).write_to(&mut bytes, format).unwrap();
     bytes.into_inner()
 }
 
 pub(crate) fn png(kind: u8, variant: u32) -> Vec<u8> {
-    encode(picture(kind, variant), ImageFormat::Png)
+    encode(image(kind, variant), ImageFormat::Png)
 }
 
 pub(crate) fn label(text: &str) -> Label {

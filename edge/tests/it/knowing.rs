@@ -1,4 +1,4 @@
-//! What names tell, on the committed bundle that knows some: meanings, classes without pictures, wrong names.
+//! What names tell, on the committed bundle that knows some: meanings, classes without images, wrong names.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,8 +9,8 @@ use edge::engine::{EngineChoice, Provider};
 use edge::explain::explain;
 use edge::gallery::{Definition, Gallery, MemoryGallery, NewExample, Said};
 use edge::knowledge::{AttributeError, Knowledge, MAX_ATTRIBUTES, Part, Rule};
+use few_shot::fusion::Fusion;
 use models::bundle::{Bundle, BundleLimits};
-use models::few_shot::fusion::Fusion;
 use models::knowledge::wordnet::SynsetId;
 
 use crate::cli::{Said as Output, Sandbox};
@@ -32,7 +32,7 @@ fn knowledge() -> Knowledge {
     Knowledge::open(&bundle()).unwrap().unwrap()
 }
 
-/// Pictures that look as their class's synset is predicted to, a little off.
+/// Images that look as their class's synset is predicted to, a little off.
 fn examples(knowledge: &Knowledge, looks_like: &str, n: u8) -> Vec<NewExample> {
     let meaning = knowledge.read(looks_like);
     let prototype = knowledge.semantic(&[meaning]).row(0).to_vec();
@@ -65,13 +65,13 @@ fn a_label_is_read_as_people_would() {
     let found = knowledge.look_up("my 2 mouse").unwrap();
     assert_eq!((found.senses, found.read_as), (vec![RODENT, POINTER], Some(RODENT)));
     let unseen = knowledge.look_up("idea").unwrap();
-    assert_eq!((unseen.senses.len(), unseen.read_as), (1, None), "no picture shows one");
+    assert_eq!((unseen.senses.len(), unseen.read_as), (1, None), "no image shows one");
     let long = "so ".repeat(5000) + "zebra";
     assert_eq!(read(&long), Some((ZEBRA, Rule::HeadNoun)));
 }
 
 #[test]
-fn a_class_without_pictures_is_recognized_by_its_name() {
+fn a_class_without_images_is_recognized_by_its_name() {
     let knowledge = knowledge();
     let mut gallery = MemoryGallery::new();
     for name in ["zebra", "cup"] {
@@ -82,8 +82,8 @@ fn a_class_without_pictures_is_recognized_by_its_name() {
     let classifier = Classifier::new(&classes, Some(&knowledge));
     assert_eq!((classifier.classes(), classifier.fusion()), (2, Fusion::Trusted));
     for name in ["zebra", "cup"] {
-        let picture = &examples(&knowledge, name, 1)[0].embedding;
-        let best = &classifier.classify(picture, 1)[0];
+        let image = &examples(&knowledge, name, 1)[0].embedding;
+        let best = &classifier.classify(image, 1)[0];
         assert_eq!((best.label.as_str(), best.examples, best.knowledge), (name, 0, 1.0));
         assert_eq!(best.meaning.map(|m| m.rule), Some(Rule::Label));
     }
@@ -91,7 +91,7 @@ fn a_class_without_pictures_is_recognized_by_its_name() {
 }
 
 #[test]
-fn names_are_believed_where_they_fit_the_pictures() {
+fn names_are_believed_where_they_fit_the_images() {
     let knowledge = knowledge();
     let shares = |of: [(&str, &str); 4]| {
         let mut gallery = MemoryGallery::new();
@@ -111,25 +111,25 @@ fn names_are_believed_where_they_fit_the_pictures() {
 }
 
 #[test]
-fn pictures_together_move_prototypes_towards_them() {
+fn images_together_move_prototypes_towards_them() {
     let mut gallery = MemoryGallery::new();
     let fact = |number: u8, embedding: [f32; 2]| NewExample {
         sha256: [number; 32],
         embedding: embedding.to_vec(),
         precision: "fp32".to_owned(),
     };
-    // The one picture of `a` is far from what its class looks like.
+    // The one image of `a` is far from what its class looks like.
     gallery.enroll(&label("a"), vec![fact(1, [1.0, 0.0])], true).unwrap();
     gallery.enroll(&label("b"), vec![fact(2, [-0.2, 1.0])], true).unwrap();
     let classes = gallery.classes().unwrap();
     let classifier = Classifier::new(&classes, None);
-    let unlabelled: Vec<Vec<f32>> =
+    let unlabeled: Vec<Vec<f32>> =
         [[1.0, 0.6], [1.0, 0.7], [1.0, 0.8], [0.9, 0.85]].map(|e| e.to_vec()).to_vec();
-    let alone = &classifier.classify(&unlabelled[2], 2)[0];
-    let together = &classifier.classify_together(&unlabelled, 2)[2][0];
+    let alone = &classifier.classify(&unlabeled[2], 2)[0];
+    let together = &classifier.classify_together(&unlabeled, 2)[2][0];
     assert_eq!((alone.label.as_str(), together.label.as_str()), ("a", "a"));
     assert!(together.score > alone.score + 0.05, "{} {}", together.score, alone.score);
-    // A class without pictures stays its name, whatever the pictures are.
+    // A class without images stays its name, whatever the images are.
     let knowledge = knowledge();
     let mut gallery = MemoryGallery::new();
     gallery.enroll(&label("cup"), examples(&knowledge, "cup", 3), true).unwrap();
@@ -141,7 +141,7 @@ fn pictures_together_move_prototypes_towards_them() {
     for ranked in classifier.classify_together(&cups, 2) {
         assert_eq!(ranked[0].label.as_str(), "cup", "{ranked:?}");
     }
-    let nothing = Classifier::new(&[], None).classify_together(&unlabelled, 2);
+    let nothing = Classifier::new(&[], None).classify_together(&unlabeled, 2);
     assert_eq!(nothing, vec![Vec::new(); 4]);
 }
 
@@ -160,7 +160,7 @@ fn what_is_said_outweighs_the_label() {
 }
 
 #[test]
-fn one_picture_beside_no_other_class_is_taken_as_it_is() {
+fn one_image_beside_no_other_class_is_taken_as_it_is() {
     let knowledge = knowledge();
     let mut gallery = MemoryGallery::new();
     gallery.enroll(&label("cup"), examples(&knowledge, "zebra", 2), true).unwrap();
@@ -220,7 +220,7 @@ fn the_command_adds_a_class_by_its_name() {
     fs::write(sandbox.path("a.png"), png(0, 0)).unwrap();
     let answer = run(&["classify", "a.png"]);
     assert!(answer.code == 0 && answer.out.contains("by its name alone"), "{answer:?}");
-    fs::write(sandbox.path("b.png"), "no picture").unwrap();
+    fs::write(sandbox.path("b.png"), "no image").unwrap();
     let one = run(&["classify", "--transductive", "a.png", "b.png"]);
     assert!(one.code == 2 && one.err.contains("--transductive needs two"), "{one:?}");
     let doctor = run(&["doctor"]);
@@ -277,7 +277,7 @@ fn attributes_are_weighed_on_every_engine_alike() {
 }
 
 #[test]
-fn an_explanation_names_attributes_and_the_nearest_pictures() {
+fn an_explanation_names_attributes_and_the_nearest_images() {
     let (bundle, knowledge) = (bundle(), knowledge());
     let mut gallery = MemoryGallery::new();
     gallery.define(&label("zebra"), Definition::default()).unwrap();

@@ -1,4 +1,4 @@
-//! Pictures to embeddings to names, on every engine that runs here.
+//! Images to embeddings to names, on every engine that runs here.
 
 use std::fs;
 use std::path::Path;
@@ -8,14 +8,14 @@ use edge::embedder::{EmbedError, Embedder};
 use edge::engine::{EngineChoice, Provider};
 use edge::evaluate::{EvaluateError, embed_split, evaluate};
 use edge::gallery::{Gallery, MemoryGallery, NewExample};
+use few_shot::episode::EpisodeSpec;
+use few_shot::evaluate::Protocol;
 use image::ImageFormat;
 use models::dataset::{Dataset, Split};
-use models::few_shot::episode::EpisodeSpec;
-use models::few_shot::evaluate::Protocol;
-use models::picture::PictureLimits;
+use models::image::ImageLimits;
 use sha2::{Digest, Sha256};
 
-use crate::fixtures::{encode, label, onnxruntime, options, picture, png, tiny_bundle};
+use crate::fixtures::{encode, image, label, onnxruntime, options, png, tiny_bundle};
 
 fn embedder(provider: Provider, test: &str) -> Option<Embedder> {
     let library = match provider {
@@ -38,7 +38,7 @@ fn cosine(a: &[f32], b: &[f32]) -> f64 {
 }
 
 #[test]
-fn engines_agree_on_pictures() {
+fn engines_agree_on_images() {
     let Some(mut ort) = embedder(Provider::Cpu, "tract and ONNX Runtime agree") else { return };
     let mut tract = tract();
     for kind in 0..3 {
@@ -62,16 +62,16 @@ fn an_embedding_brings_its_hash_its_times_and_warnings() {
 }
 
 #[test]
-fn with_mirror_a_picture_and_its_mirror_image_are_one() {
+fn with_mirror_an_image_and_its_mirror_image_are_one() {
     let embed = |embedder: &mut Embedder, rgb: &image::RgbImage| {
         embedder.embed(&encode(rgb.clone(), ImageFormat::Png)).unwrap().embedding
     };
     let mut bundle = tiny_bundle();
-    bundle.manifest.preprocess.mirror = true;
+    bundle.manifest.preprocess.hflip = true;
     let choice = EngineChoice::Only(Provider::Tract);
     let mut mirroring = Embedder::open(bundle, choice, &options(None)).unwrap();
-    // One corner alone is dark: a picture that is far from its mirror image.
-    let mut rgb = picture(1, 0);
+    // One corner alone is dark: an image that is far from its mirror image.
+    let mut rgb = image(1, 0);
     let (width, height) = rgb.dimensions();
     (0..height / 2)
         .for_each(|y| (0..width / 2).for_each(|x| rgb.put_pixel(x, y, image::Rgb([0; 3]))));
@@ -86,31 +86,31 @@ fn with_mirror_a_picture_and_its_mirror_image_are_one() {
 }
 
 #[test]
-fn pictures_in_batches_are_the_same_as_alone() {
+fn images_in_batches_are_the_same_as_alone() {
     for provider in [Provider::Tract, Provider::Cpu] {
-        let Some(mut embedder) = embedder(provider, "batches of pictures") else { continue };
+        let Some(mut embedder) = embedder(provider, "batches of images") else { continue };
         let count = embedder.manifest().backbone.max_batch + 3;
-        let pictures: Vec<_> = (0..count).map(|i| png((i % 3) as u8, i as u32)).collect();
+        let images: Vec<_> = (0..count).map(|i| png((i % 3) as u8, i as u32)).collect();
         let reader = embedder.reader().clone();
-        let inputs: Vec<_> = pictures.iter().map(|p| reader.read(p).unwrap().input).collect();
-        let together = embedder.embed_pictures(&inputs).unwrap();
+        let inputs: Vec<_> = images.iter().map(|p| reader.read(p).unwrap().input).collect();
+        let together = embedder.embed_images(&inputs).unwrap();
         assert_eq!(together.nrows(), count);
         for at in [0, 1, count / 2, count - 1] {
-            let alone = embedder.embed(&pictures[at]).unwrap().embedding;
+            let alone = embedder.embed(&images[at]).unwrap().embedding;
             let row = together.row(at).to_vec();
-            assert!(cosine(&alone, &row) > 0.999_999, "{provider}: picture {at}");
+            assert!(cosine(&alone, &row) > 0.999_999, "{provider}: image {at}");
         }
-        assert_eq!(embedder.embed_pictures(&[]).unwrap().nrows(), 0);
+        assert_eq!(embedder.embed_images(&[]).unwrap().nrows(), 0);
         let other_shape = ndarray::Array3::zeros((3, 5, 5));
-        let mixed = embedder.embed_pictures(&[inputs[0].clone(), other_shape]);
-        assert!(matches!(mixed, Err(EmbedError::Engine(_))));
+        let generalized_zero_shot = embedder.embed_images(&[inputs[0].clone(), other_shape]);
+        assert!(matches!(generalized_zero_shot, Err(EmbedError::Engine(_))));
     }
 }
 
 #[test]
-fn what_is_no_picture_is_the_senders_fault() {
-    let jpeg = encode(picture(0, 0), ImageFormat::Jpeg);
-    let mut embedder = tract().with_limits(PictureLimits { max_bytes: 10_000, max_pixels: 3_000 });
+fn what_is_no_image_is_the_senders_fault() {
+    let jpeg = encode(image(0, 0), ImageFormat::Jpeg);
+    let mut embedder = tract().with_limits(ImageLimits { max_bytes: 10_000, max_pixels: 3_000 });
     embedder.embed(&jpeg).unwrap();
     let too_long = [&jpeg[..], &[0; 10_000]].concat();
     for bytes in [&b""[..], b"text", &jpeg[..jpeg.len() / 3], &too_long] {
@@ -137,7 +137,7 @@ fn enrolled_things_are_recognized() {
     let classifier = Classifier::new(&gallery.classes().unwrap(), None);
     for (kind, name) in (0..).zip(names) {
         // Stripes have a period of 12: the pixels of variant 1 in another file.
-        let again = encode(picture(kind, 13), ImageFormat::WebP);
+        let again = encode(image(kind, 13), ImageFormat::WebP);
         let answer = embedder.embed(&again).unwrap().embedding;
         let ranked = classifier.classify(&answer, 2);
         assert_eq!(ranked.len(), 2);
@@ -172,11 +172,11 @@ fn the_classifier_uses_mean_and_cosine() {
     assert_eq!(Classifier::new(&[], None).classify(&[0.0, 2.0], 5), []);
 }
 
-/// Three classes of drawn pictures in folders.
-pub(crate) fn draw_classes(dir: &Path, pictures: u32) {
+/// Three classes of drawn images in folders.
+pub(crate) fn draw_classes(dir: &Path, images: u32) {
     for (kind, name) in [(0, "red"), (1, "green"), (2, "blue")] {
         fs::create_dir_all(dir.join(name)).unwrap();
-        for variant in 0..pictures {
+        for variant in 0..images {
             fs::write(dir.join(name).join(format!("{variant}.png")), png(kind, variant)).unwrap();
         }
     }
@@ -199,7 +199,7 @@ fn an_evaluation_is_that_of_the_embeddings() {
     assert_eq!((report.n_way, report.episodes, report.seed), (2, 50, 7));
     let embeddings = embed_split(&mut tract(), &dataset, Split::Base, &mut |_, _| ()).unwrap();
     let spec = protocol(3).spec;
-    let direct = models::few_shot::evaluate::evaluate(&embeddings, spec, 50, 7).unwrap();
+    let direct = few_shot::evaluate::evaluate(&embeddings, spec, 50, 7).unwrap();
     assert_eq!(report.results, [direct]);
     assert!(direct.accuracy > 0.6, "drawn colors are easy: {}", direct.accuracy);
 }
@@ -213,7 +213,7 @@ fn an_evaluation_that_cannot_be_is_told_first() {
     let error = evaluate(&mut tract(), None, &dataset, protocol(3), &mut never).unwrap_err();
     assert!(matches!(&error, EvaluateError::FewShot(_)), "{error}");
     assert!(error.is_bad_input());
-    fs::write(root.path().join("red/1.png"), "not a picture").unwrap();
+    fs::write(root.path().join("red/1.png"), "not an image").unwrap();
     let dataset = Dataset::open(root.path()).unwrap();
     let error = evaluate(&mut tract(), None, &dataset, protocol(2), &mut |_, _| ()).unwrap_err();
     assert!(error.to_string().contains("red/1.png") && error.is_bad_input(), "{error}");

@@ -35,14 +35,14 @@ fn a_run_becomes_a_bundle_and_the_user_sees_the_proof() {
 }
 
 #[test]
-fn a_run_is_exported_for_pictures_of_another_size() {
+fn a_run_is_exported_for_images_of_another_size() {
     let bench = Bench::new();
     sample::save(&sample::knowing_run(), &bench.path("run"));
     let output = bench.export(&["--out", "small", "--input-size", "20"]);
     let text = errors(&output);
     assert!(output.status.success(), "{text}");
     assert!(
-        text.contains("it is for pictures of 32x32: the bundle learns from pictures alone"),
+        text.contains("it is for images of 32x32: the bundle learns from images alone"),
         "{text}"
     );
     let bundle = Bundle::open(&bench.path("small"), &BundleLimits::default()).unwrap();
@@ -81,7 +81,7 @@ fn its_own_size_changes_nothing() {
 #[test]
 fn another_size_is_calibrated_and_proved_in_every_arithmetic() {
     let bench = Bench::new();
-    pictures(&bench);
+    images(&bench);
     let output = bench.export(&[
         "--out",
         "small",
@@ -90,7 +90,7 @@ fn another_size_is_calibrated_and_proved_in_every_arithmetic() {
         "--precision",
         "fp16,int8",
         "--calibrate",
-        "pictures",
+        "images",
     ]);
     assert!(output.status.success(), "{}", errors(&output));
     let bundle = Bundle::open(&bench.path("small"), &BundleLimits::default()).unwrap();
@@ -223,14 +223,14 @@ fn the_help_shows_how() {
     }
 }
 
-/// A folder of pictures for each of two classes.
-fn pictures(bench: &Bench) {
+/// A folder of images for each of two classes.
+fn images(bench: &Bench) {
     for class in ["a", "b"] {
-        fs::create_dir_all(bench.path("pictures").join(class)).unwrap();
+        fs::create_dir_all(bench.path("images").join(class)).unwrap();
         for i in 0..3u8 {
             let shade = |x: u32, y: u32| image::Rgb([(x * 7) as u8, (y * 5) as u8, 40 * i]);
-            let picture = image::RgbImage::from_fn(40, 36, shade);
-            picture.save(bench.path(&format!("pictures/{class}/{i}.png"))).unwrap();
+            let image = image::RgbImage::from_fn(40, 36, shade);
+            image.save(bench.path(&format!("images/{class}/{i}.png"))).unwrap();
         }
     }
 }
@@ -238,9 +238,9 @@ fn pictures(bench: &Bench) {
 #[test]
 fn a_bundle_may_hold_its_network_in_other_arithmetic() {
     let bench = Bench::new();
-    pictures(&bench);
+    images(&bench);
     let integers =
-        ["--precision", "fp32,int8,int8-u8,fp16", "--calibrate", "pictures", "--name", "tiny"];
+        ["--precision", "fp32,int8,int8-u8,fp16", "--calibrate", "images", "--name", "tiny"];
     for (out, ranges) in [("a", "minmax"), ("b", "minmax"), ("c", "percentile")] {
         let output = bench.export(&[&integers[..], &["--out", out, "--ranges", ranges]].concat());
         assert!(output.status.success(), "{}", errors(&output));
@@ -274,20 +274,20 @@ fn a_bundle_may_hold_its_network_in_other_arithmetic() {
 }
 
 #[test]
-fn integers_need_pictures_that_can_be_read() {
+fn integers_need_images_that_can_be_read() {
     let bench = Bench::new();
     let missing = bench.export(&["--out", "a", "--precision", "int8"]);
     assert_eq!(missing.status.code(), Some(2));
     assert!(errors(&missing).contains("needs --calibrate"), "{}", errors(&missing));
-    pictures(&bench);
-    fs::write(bench.path("pictures/a/0.png"), "no picture").unwrap();
-    let integers = ["--out", "a", "--precision", "int8", "--calibrate", "pictures"];
+    images(&bench);
+    fs::write(bench.path("images/a/0.png"), "no image").unwrap();
+    let integers = ["--out", "a", "--precision", "int8", "--calibrate", "images"];
     let broken = bench.export(&integers);
     assert_eq!(broken.status.code(), Some(2));
     assert!(errors(&broken).contains("a/0.png"), "{}", errors(&broken));
     let nowhere = bench.export(&["--out", "a", "--precision", "int8", "--calibrate", "nowhere"]);
     assert_eq!(nowhere.status.code(), Some(2));
-    assert_eq!(bench.names(), ["pictures", "run"]);
+    assert_eq!(bench.names(), ["images", "run"]);
 }
 
 fn program(bench: &Bench, arguments: &[&str]) -> std::process::Output {
@@ -299,8 +299,8 @@ fn program(bench: &Bench, arguments: &[&str]) -> std::process::Output {
 #[test]
 fn a_bundle_is_inspected() {
     let bench = Bench::new();
-    pictures(&bench);
-    let integers = ["--out", "tiny", "--precision", "int8", "--calibrate", "pictures"];
+    images(&bench);
+    let integers = ["--out", "tiny", "--precision", "int8", "--calibrate", "images"];
     assert!(bench.export(&integers).status.success());
     let text = String::from_utf8(program(&bench, &["inspect", "tiny"]).stdout).unwrap();
     for part in
@@ -321,8 +321,8 @@ fn a_bundle_is_inspected() {
 fn a_bundle_is_proved_again_and_against_its_run() {
     let bench = Bench::new();
     assert!(bench.export(&["--out", "tiny"]).status.success());
-    pictures(&bench);
-    let integers = ["--out", "integers", "--precision", "int8", "--calibrate", "pictures"];
+    images(&bench);
+    let integers = ["--out", "integers", "--precision", "int8", "--calibrate", "images"];
     assert!(bench.export(&integers).status.success());
     let verify = |arguments: &[&str]| program(&bench, &[&["verify", "tiny"], arguments].concat());
     let proved = verify(&["--against", "run"]);

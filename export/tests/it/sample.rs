@@ -5,17 +5,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use edge::engine::{Engine, EngineChoice, EngineOptions, Model, Provider, select};
-use edge::find::{self, Surroundings};
+use edge::locate::{self, Environment};
 use export::bundle_writer::{MAX_BATCH, Recipe};
 use export::calibrate::Method;
 use export::precision::fp16::narrow;
 use export::run::{Completer, Run};
 use export::variant::Calibration;
+use few_shot::kernel::NameRegressor;
+use few_shot::protocomnet::{Attributes, Described, ProtoComNetCompleter};
 use models::bundle::{Precision, WeightStorage, self_test};
 use models::cases::Case;
 use models::checkpoint::{Checkpoint, Golden, Provenance};
-use models::few_shot::kernel::KernelCompleter;
-use models::few_shot::protocomnet::{Attributes, Described, LearnedCompleter};
 use models::graph::{Architecture, ProtoComNet, Resnet12, SelfWeight};
 use models::knowledge::lexicon::Lexicon;
 use models::knowledge::vectors::Vectors;
@@ -38,7 +38,7 @@ pub(crate) fn skipped(what: &str, reason: &str) {
 /// ONNX Runtime, where this machine has it.
 pub(crate) fn options() -> EngineOptions {
     EngineOptions {
-        onnxruntime: find::onnxruntime(None, &Surroundings::read()).ok(),
+        onnxruntime: locate::onnxruntime(None, &Environment::read()).ok(),
         ..EngineOptions::default()
     }
 }
@@ -63,7 +63,7 @@ pub(crate) fn run() -> Run {
         provenance: Provenance {
             tool: "fixtures/backbone_tiny_eval.safetensors".to_owned(),
             data: "none: the weights are noise, for tests".to_owned(),
-            data_licence: "none".to_owned(),
+            data_license: "none".to_owned(),
             ..Provenance::default()
         },
     };
@@ -139,15 +139,15 @@ pub(crate) fn lexicon() -> Vec<u8> {
     Lexicon::build(&wordnet, &Vectors::parse(WORDS).unwrap(), "made up for tests")
 }
 
-/// The sample run with a completer: its base classes look like the pictures that prove it.
+/// The sample run with a completer: its base classes look like the images that prove it.
 pub(crate) fn knowing_run() -> Run {
     let run = run();
     let lexicon = Lexicon::parse(&lexicon()).unwrap();
     let base = [10, 11, 12, 13].map(SynsetId);
-    let base: Vec<_> = base.iter().map(|&id| lexicon.known_as(id).unwrap()).collect();
+    let base: Vec<_> = base.iter().map(|&id| lexicon.descriptor(id).unwrap()).collect();
     let rows = run.golden.outputs["embedding"].clone().into_dimensionality::<Ix2>().unwrap();
     let prototypes = rows.slice(s![..base.len(), ..]);
-    let completer = KernelCompleter::fit(&base, prototypes);
+    let completer = NameRegressor::fit(&base, prototypes);
     let space_id = run.checkpoint.space_id().unwrap();
     let bytes = completer.to_bytes(&space_id).unwrap();
     let completer = Some(learned(&lexicon, prototypes, space_id));
@@ -179,7 +179,7 @@ fn learned(lexicon: &Lexicon, prototypes: ArrayView2<'_, f32>, space_id: String)
         mean: prototypes.slice(s![..2, ..]).to_owned(),
         word: ndarray::stack(Axis(0), &vectors).unwrap(),
     };
-    let learned = LearnedCompleter::new(network, parameters, attributes).unwrap();
+    let learned = ProtoComNetCompleter::new(network, parameters, attributes).unwrap();
     let described =
         |id, attributes| Described { word: lexicon.vector(SynsetId(id)).unwrap(), attributes };
     let classes = [described(11, vec![0]), described(12, vec![1]), described(10, vec![0, 1])];
@@ -202,7 +202,7 @@ fn learned(lexicon: &Lexicon, prototypes: ArrayView2<'_, f32>, space_id: String)
 
 /// What the tests' bundles are.
 pub(crate) fn recipe(name: &str, storage: WeightStorage) -> Recipe {
-    let weights_licence = "MIT OR Apache-2.0".to_owned();
+    let weights_license = "MIT OR Apache-2.0".to_owned();
     let (name, accuracy) = (name.to_owned(), Vec::new());
     let (max_batch, lexicon, half_arithmetic, calibration) = (MAX_BATCH, None, false, None);
     Recipe {
@@ -210,7 +210,7 @@ pub(crate) fn recipe(name: &str, storage: WeightStorage) -> Recipe {
         storage,
         max_batch,
         accuracy,
-        weights_licence,
+        weights_license,
         lexicon,
         half_arithmetic,
         calibration,
@@ -222,7 +222,7 @@ pub(crate) fn integer_recipe(name: &str) -> Recipe {
     let noise = |seed| self_test::input(seed, 32).remove_axis(Axis(0));
     let calibration = Calibration {
         precisions: vec![Precision::Int8U8, Precision::Int8S8],
-        pictures: (0..8).map(noise).collect(),
+        images: (0..8).map(noise).collect(),
         method: Method::default(),
     };
     Recipe { calibration: Some(calibration), ..recipe(name, WeightStorage::Fp16) }

@@ -7,8 +7,8 @@ use export::bundle_writer::{Draft, Recipe, WriteError, export};
 use export::completer::DraftCompleter;
 use export::run::{Completer, Run};
 use export::verify::{Difference, Outcome, Verified, verify};
+use few_shot::protocomnet::ProtoComNetCompleter;
 use models::bundle::{Bundle, BundleLimits, WeightStorage};
-use models::few_shot::protocomnet::LearnedCompleter;
 use models::tensors::TensorFile;
 
 use crate::sample::{self, recipe, skipped};
@@ -128,7 +128,7 @@ fn a_completer_that_disagrees_leaves_no_bundle() {
 fn a_completer_is_stored_in_16_bits_where_that_loses_nothing() {
     let run = sample::knowing_run();
     let Completer { space_id, learned, .. } = run.completer.unwrap();
-    let bytes = |learned: &LearnedCompleter, storage| {
+    let bytes = |learned: &ProtoComNetCompleter, storage| {
         let draft = DraftCompleter::new(learned, storage, &space_id, &BTreeMap::new()).unwrap();
         let [(_, network), (_, attributes)] = draft.files();
         (network.len(), attributes)
@@ -140,7 +140,8 @@ fn a_completer_is_stored_in_16_bits_where_that_loses_nothing() {
     let mut parameters = learned.parameters().clone();
     parameters.get_mut("encoder.0.weight").unwrap()[[0, 0]] = 0.1;
     let attributes = learned.attributes().clone();
-    let finer = LearnedCompleter::new(learned.network().clone(), parameters, attributes).unwrap();
+    let finer =
+        ProtoComNetCompleter::new(learned.network().clone(), parameters, attributes).unwrap();
     assert!(bytes(&finer, WeightStorage::Fp16).0 > halves);
 }
 

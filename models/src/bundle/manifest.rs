@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use super::self_test::SelfTest;
 use crate::checkpoint::Provenance;
-use crate::few_shot::evaluate::Report;
 use crate::graph::{Architecture, ProtoComNet};
 use crate::hex;
 use crate::preprocess::{Preprocess, PreprocessError};
@@ -22,7 +21,7 @@ pub const OLDEST_FORMAT: u32 = 1;
 /// The manifest's file name.
 pub const MANIFEST: &str = "manifest.json";
 
-/// The largest picture side that a manifest may ask for: bounds what a hostile one can allocate.
+/// The largest image side that a manifest may ask for: bounds what a hostile one can allocate.
 pub const MAX_INPUT_SIZE: usize = 1024;
 
 /// The largest embedding that a manifest may announce.
@@ -34,7 +33,7 @@ const MAX_COMPLETER_INPUT: usize = 16 << 20;
 
 const MAX_NAME: usize = 64;
 
-/// The most pictures of one run that a manifest may allow.
+/// The most images of one run that a manifest may allow.
 pub const LARGEST_BATCH: usize = 4096;
 
 /// Everything about a bundle but the weights.
@@ -49,11 +48,11 @@ pub struct Manifest {
     pub space_id: String,
     /// The program that wrote the bundle, with its version.
     pub created_by: String,
-    /// The network from picture to embedding.
+    /// The network from image to embedding.
     pub backbone: Network,
-    /// How a picture becomes its input.
+    /// How an image becomes its input.
     pub preprocess: Preprocess,
-    /// What names tell; a bundle without it learns from pictures alone.
+    /// What names tell; a bundle without it learns from images alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub knowledge: Option<KnowledgeFiles>,
     /// Every other file of the bundle, by name.
@@ -68,7 +67,8 @@ pub struct Manifest {
     /// Where the weights come from.
     pub provenance: Provenance,
     /// Under what terms they may be used.
-    pub licences: Licences,
+    #[serde(rename = "licences")]
+    pub licenses: Licenses,
 }
 
 /// A network of a bundle: one ONNX file and what an engine must know of it.
@@ -85,7 +85,7 @@ pub struct Network {
     pub architecture: Architecture,
     /// Dimensions of an embedding.
     pub embedding_size: usize,
-    /// Floating-point operations for one picture, as shipped.
+    /// Floating-point operations for one image, as shipped.
     pub flops: u64,
     /// The ONNX operator set.
     pub opset: u32,
@@ -95,7 +95,7 @@ pub struct Network {
     pub precision: Precision,
     /// How the weights are stored.
     pub weights: WeightStorage,
-    /// The most pictures of one run.
+    /// The most images of one run.
     pub max_batch: usize,
     /// The same network in other arithmetic, for engines that are faster with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -249,8 +249,8 @@ pub struct Accuracy {
     /// Its arithmetic.
     #[serde(default, skip_serializing_if = "Precision::is_fp32")]
     pub precision: Precision,
-    /// The figures and their protocol.
-    pub report: Report,
+    /// The figures and their protocol, as the evaluation wrote them. A bundle carries them; it does not read them.
+    pub report: serde_json::Value,
 }
 
 /// How far an engine was from the training engine's golden outputs when the bundle was written.
@@ -271,7 +271,7 @@ pub struct Verification {
 /// Terms of use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Licences {
+pub struct Licenses {
     /// Of the weights.
     pub weights: String,
     /// Of the data they were trained on.

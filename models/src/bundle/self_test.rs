@@ -2,7 +2,7 @@
 //!
 //! The input is not stored but generated: `3 * size * size` values, in the order of `[3, size, size]`, each
 //! from one 32-bit word `w` of a ChaCha8 stream seeded with `seed` (`seed_from_u64`), as
-//! `(w >> 8) / 2^24 * 4 - 2`. It is noise between -2 and 2, the range of normalized pictures, exactly
+//! `(w >> 8) / 2^24 * 4 - 2`. It is noise between -2 and 2, the range of normalized images, exactly
 //! representable, and the same on every machine.
 
 use ndarray::{Array4, ArrayView1};
@@ -46,7 +46,7 @@ pub enum SelfTestError {
     },
 }
 
-/// The input of a self-test: one picture `[1, 3, size, size]` of seeded noise (see the module).
+/// The input of a self-test: one image `[1, 3, size, size]` of seeded noise (see the module).
 pub fn input(seed: u64, size: usize) -> Array4<f32> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let scale = (1u32 << 24) as f32;
@@ -60,7 +60,7 @@ impl SelfTest {
     ///
     /// # Errors
     /// The size or the largest difference, when it is more than allowed.
-    pub fn prove(&self, embedding: ArrayView1<'_, f32>) -> Result<(), SelfTestError> {
+    pub fn verify(&self, embedding: ArrayView1<'_, f32>) -> Result<(), SelfTestError> {
         let (expected, got) = (self.embedding.len(), embedding.len());
         if got != expected {
             return Err(SelfTestError::Size { expected, got });
@@ -104,26 +104,26 @@ mod tests {
 
     #[test]
     fn the_input_is_the_documented_noise() {
-        let picture = input(7, 4);
-        assert_eq!(picture.dim(), (1, 3, 4, 4));
-        assert_eq!(picture, input(7, 4));
-        assert_ne!(picture, input(8, 4));
-        assert!(picture.iter().all(|v| (-2.0..2.0).contains(v)));
+        let image = input(7, 4);
+        assert_eq!(image.dim(), (1, 3, 4, 4));
+        assert_eq!(image, input(7, 4));
+        assert_ne!(image, input(8, 4));
+        assert!(image.iter().all(|v| (-2.0..2.0).contains(v)));
         // The first word of the stream, by the formula: a change of generator orphans every shipped bundle.
         let word = ChaCha8Rng::seed_from_u64(7).next_u32();
         assert_eq!(
-            f64::from(picture[[0, 0, 0, 0]]),
+            f64::from(image[[0, 0, 0, 0]]),
             f64::from(word >> 8) / f64::from(1 << 24) * 4.0 - 2.0
         );
     }
 
     #[test]
     fn a_right_engine_passes_and_a_wrong_one_does_not() {
-        let prove = |values: &[f32]| self_test().prove(ArrayView1::from(values));
-        assert_eq!(prove(&[1.0005, -2.0]), Ok(()));
-        assert!(matches!(prove(&[1.0, -2.002]), Err(SelfTestError::Wrong { .. })));
-        assert!(matches!(prove(&[f32::NAN, -2.0]), Err(SelfTestError::Wrong { .. })));
-        assert!(matches!(prove(&[1.0, f32::NAN]), Err(SelfTestError::Wrong { .. })));
-        assert_eq!(prove(&[1.0]), Err(SelfTestError::Size { expected: 2, got: 1 }));
+        let verify = |values: &[f32]| self_test().verify(ArrayView1::from(values));
+        assert_eq!(verify(&[1.0005, -2.0]), Ok(()));
+        assert!(matches!(verify(&[1.0, -2.002]), Err(SelfTestError::Wrong { .. })));
+        assert!(matches!(verify(&[f32::NAN, -2.0]), Err(SelfTestError::Wrong { .. })));
+        assert!(matches!(verify(&[1.0, f32::NAN]), Err(SelfTestError::Wrong { .. })));
+        assert_eq!(verify(&[1.0]), Err(SelfTestError::Size { expected: 2, got: 1 }));
     }
 }

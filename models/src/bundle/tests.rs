@@ -47,7 +47,7 @@ fn manifest() -> Manifest {
         }],
         self_test: SelfTest { seed: 1, embedding: vec![0.1, 0.2], max_abs_difference: 1e-3 },
         provenance: Provenance::default(),
-        licences: Licences { weights: "MIT".to_owned(), data: "unknown".to_owned() },
+        licenses: Licenses { weights: "MIT".to_owned(), data: "unknown".to_owned() },
     }
 }
 

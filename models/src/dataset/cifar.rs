@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::classes::Classes;
-use super::files::{COARSE_NAMES, FINE_NAMES, Files, Source, is_picture};
+use super::files::{COARSE_NAMES, FINE_NAMES, Files, Source, is_image};
 use super::lists::{Splits, names};
-use super::{Class, DatasetError, PictureRef};
-use crate::picture::{Picture, PictureError, PictureLimits, from_planes};
+use super::{Class, DatasetError, ImageRef};
+use crate::image::{Image, ImageError, ImageLimits, from_planes};
 
 /// Height and width.
 const SIDE: usize = 32;
@@ -15,13 +15,13 @@ const LABELS: usize = 2;
 /// Bytes of a record.
 const RECORD: usize = LABELS + 3 * SIDE * SIDE;
 
-/// The classes by their fine labels. A picture's path is its file and the record's number in it, from 0.
+/// The classes by their fine labels. An image's path is its file and the record's number in it, from 0.
 pub(super) fn read(files: &mut Files) -> Result<Vec<Class>, DatasetError> {
     files.found.remove(COARSE_NAMES);
     let names = class_names(files)?;
     let known: BTreeSet<&str> = names.iter().map(String::as_str).collect();
     let splits = Splits::read(files, &known, "a name of fine_label_names.txt")?;
-    files.n_strays = files.found.keys().filter(|path| is_picture(path)).count();
+    files.n_strays = files.found.keys().filter(|path| is_image(path)).count();
     let held = files.hold_records()?;
     let Source::Records(memory) = &files.source else { return Ok(Vec::new()) };
     let mut classes = Classes::default();
@@ -32,15 +32,15 @@ pub(super) fn read(files: &mut Files) -> Result<Vec<Class>, DatasetError> {
             if let Some(split) = splits.of(name) {
                 let path = format!("{file}/{i:05}");
                 let place = whole.part(i * RECORD, RECORD);
-                classes.add(&path.clone(), name, split, PictureRef { path, place })?;
+                classes.add(&path.clone(), name, split, ImageRef { path, place })?;
             }
         }
     }
     Ok(classes.sorted())
 }
 
-/// The picture of a record.
-pub(super) fn decode(record: &[u8], limits: &PictureLimits) -> Result<Picture, PictureError> {
+/// The image of a record.
+pub(super) fn decode(record: &[u8], limits: &ImageLimits) -> Result<Image, ImageError> {
     from_planes(record.get(LABELS..).unwrap_or_default(), SIDE as u32, SIDE as u32, limits)
 }
 

@@ -1,39 +1,39 @@
-//! Classes in the making: every picture says which class it is of, and contradictions are refused.
+//! Classes in the making: every image says which class it is of, and contradictions are refused.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
-use super::{Class, DatasetError, PictureRef, Split};
+use super::{Class, DatasetError, ImageRef, Split};
 
 /// Classes by name.
 #[derive(Default)]
 pub(super) struct Classes(BTreeMap<String, Class>);
 
 impl Classes {
-    /// Puts a picture into a class, which the first picture makes. `at` is where that is said, for errors.
+    /// Puts an image into a class, which the first image makes. `at` is where that is said, for errors.
     pub(super) fn add(
         &mut self,
         at: &dyn Display,
         name: &str,
         split: Split,
-        picture: PictureRef,
+        image: ImageRef,
     ) -> Result<&mut Class, DatasetError> {
         if !self.0.contains_key(name) {
-            let (name, pictures) = (name.to_owned(), Vec::new());
-            self.0.insert(name.clone(), Class { name, wnid: None, split, pictures });
+            let (name, images) = (name.to_owned(), Vec::new());
+            self.0.insert(name.clone(), Class { name, wnid: None, split, images });
         }
         let class = self.0.get_mut(name).expect("invariant: it was put there");
         if class.split != split {
             return Err(two_splits(at, name, class.split, split));
         }
-        class.pictures.push(picture);
+        class.images.push(image);
         Ok(class)
     }
 
-    /// The classes by the bytes of their names, their pictures by the bytes of their paths.
+    /// The classes by the bytes of their names, their images by the bytes of their paths.
     pub(super) fn sorted(self) -> Vec<Class> {
         let mut classes: Vec<Class> = self.0.into_values().collect();
-        classes.iter_mut().for_each(|class| class.pictures.sort());
+        classes.iter_mut().for_each(|class| class.images.sort());
         classes
     }
 }

@@ -1,4 +1,4 @@
-//! What a folder or an archive holds: relative paths of pictures and of the files that tell of them, and where their
+//! What a folder or an archive holds: relative paths of images and of the files that tell of them, and where their
 //! bytes are.
 
 use std::collections::BTreeMap;
@@ -10,11 +10,11 @@ use tar::{Archive, Entry, EntryType};
 
 use super::{DatasetError, DatasetLimits, Split};
 use crate::disk::{self, DiskError};
-use crate::picture::Warning;
+use crate::image::Warning;
 
 /// Folders within folders.
 const MAX_DEPTH: usize = 16;
-/// Bytes of a file that lists pictures or holds many: CIFAR-100's largest has 154 MB.
+/// Bytes of a file that lists images or holds many: CIFAR-100's largest has 154 MB.
 const MAX_INDEX: u64 = 256 << 20;
 /// Bytes of the two blocks of zeros that end an archive (POSIX.1-1988, ustar).
 const TAR_END: usize = 1024;
@@ -22,7 +22,7 @@ const TAR_END: usize = 1024;
 pub(super) const MANIFEST: &str = "manifest.csv";
 /// The file that gives classes their synsets where a layout has no place for them.
 pub(super) const WNIDS: &str = "wnids.csv";
-/// miniImageNet's lists of pictures, as published.
+/// miniImageNet's lists of images, as published.
 pub(super) const TABLES: [(&str, Split); 3] =
     [("train.csv", Split::Base), ("val.csv", Split::Val), ("test.csv", Split::Novel)];
 /// Lists of classes, as CIFAR-FS has them.
@@ -30,7 +30,7 @@ pub(super) const LISTS: [(&str, Split); 3] =
     [("train.txt", Split::Base), ("val.txt", Split::Val), ("test.txt", Split::Novel)];
 /// Where CIFAR-FS has its lists.
 pub(super) const LISTS_FOLDER: &str = "splits/bertinetto/";
-/// CIFAR-100's pictures, binary version.
+/// CIFAR-100's images, binary version.
 pub(super) const RECORDS: [&str; 2] = ["train.bin", "test.bin"];
 /// The names of CIFAR-100's classes.
 pub(super) const FINE_NAMES: &str = "fine_label_names.txt";
@@ -46,7 +46,7 @@ pub(super) struct Place {
 
 impl Place {
     pub(super) fn of<'a>(&self, archive: &'a [u8]) -> &'a [u8] {
-        // A picture of another data set has no bytes here.
+        // An image of another data set has no bytes here.
         archive
             .get(self.offset..)
             .and_then(|tail| tail.get(..self.bytes as usize))
@@ -59,7 +59,7 @@ impl Place {
     }
 }
 
-/// Where pictures are read from.
+/// Where images are read from.
 pub(super) enum Source {
     /// Files of a folder.
     Folder(PathBuf),
@@ -79,13 +79,13 @@ impl std::fmt::Debug for Source {
     }
 }
 
-/// The pictures of a folder or archive, and the files that tell of them.
+/// The images of a folder or archive, and the files that tell of them.
 pub(super) struct Files {
     pub(super) source: Source,
     pub(super) found: BTreeMap<String, Place>,
     n_others: usize,
     n_links: usize,
-    /// Pictures that are in no class.
+    /// Images that are in no class.
     pub(super) n_strays: usize,
     /// Classes that the lists of classes leave out.
     pub(super) n_unlisted: usize,
@@ -150,7 +150,7 @@ impl Files {
     /// Everything in a tar archive, gzipped or not.
     pub(super) fn of_archive(path: &Path, limits: &DatasetLimits) -> Result<Self, DatasetError> {
         let packed = disk::read(path, limits.max_archive_bytes)?;
-        // Pictures are packed already: unpacked they take about the archive's size.
+        // Images are packed already: unpacked they take about the archive's size.
         let mut files = Self::new(Source::Archive(Vec::with_capacity(packed.len())));
         let is_gzip = packed.starts_with(&[0x1F, 0x8B]);
         let unpacked: Box<dyn Read + '_> = if is_gzip {
@@ -208,7 +208,7 @@ impl Files {
             self.n_others += 1;
             return Ok(Ok(()));
         }
-        let limit = if is_picture(&relative) { limits.max_picture_bytes } else { MAX_INDEX };
+        let limit = if is_image(&relative) { limits.max_image_bytes } else { MAX_INDEX };
         if entry.size() > limit {
             let reason = format!("it has {} bytes, more than {limit}", entry.size());
             return Err(DatasetError::Entry { entry: relative, reason });
@@ -222,7 +222,7 @@ impl Files {
         Ok(read.map(|_| ()))
     }
 
-    /// The bytes of a file that tells of pictures; it is found no more. Nothing if it is not there.
+    /// The bytes of a file that tells of images; it is found no more. Nothing if it is not there.
     pub(super) fn take(&mut self, name: &str) -> Result<Option<Vec<u8>>, DatasetError> {
         let Some(place) = self.found.remove(name) else { return Ok(None) };
         match &self.source {
@@ -254,11 +254,11 @@ impl Files {
 
     /// What was left out.
     pub(super) fn warnings(&self) -> Vec<Warning> {
-        let n_others = self.n_others + self.found.keys().filter(|path| !is_picture(path)).count();
+        let n_others = self.n_others + self.found.keys().filter(|path| !is_image(path)).count();
         let left_out = [
             ("ignored_files", n_others, "files that are hidden or not .jpg, .jpeg, .png, .webp"),
             ("ignored_links", self.n_links, "links, which are never followed"),
-            ("stray_pictures", self.n_strays, "pictures that are in no class"),
+            ("stray_images", self.n_strays, "images that are in no class"),
             ("unlisted_classes", self.n_unlisted, "classes that are in no list"),
         ];
         let met = left_out.into_iter().filter(|(_, count, _)| *count > 0);
@@ -319,7 +319,7 @@ pub(super) fn relative_path(path: &str) -> Option<String> {
 }
 
 fn is_kept(relative: &str) -> bool {
-    is_picture(relative) || is_index(relative)
+    is_image(relative) || is_index(relative)
 }
 
 /// Whether a path's last part is a name that some layout knows.
@@ -329,8 +329,8 @@ fn is_index(relative: &str) -> bool {
     listed || RECORDS.contains(&name) || [MANIFEST, WNIDS, FINE_NAMES, COARSE_NAMES].contains(&name)
 }
 
-/// Whether a path is that of a picture, by its extension.
-pub(super) fn is_picture(relative: &str) -> bool {
+/// Whether a path is that of an image, by its extension.
+pub(super) fn is_image(relative: &str) -> bool {
     let hidden = relative.split('/').any(|name| name.starts_with('.'));
     let extension = Path::new(relative).extension().and_then(|e| e.to_str()).unwrap_or_default();
     !hidden

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use super::classes::Classes;
 use super::files::{
-    Files, LISTS, LISTS_FOLDER, MANIFEST, Place, RECORDS, Source, TABLES, WNIDS, is_picture,
+    Files, LISTS, LISTS_FOLDER, MANIFEST, Place, RECORDS, Source, TABLES, WNIDS, is_image,
 };
-use super::{Class, DatasetError, PictureRef, Split, cifar, lists, table};
+use super::{Class, DatasetError, ImageRef, Split, cifar, lists, table};
 use crate::knowledge::wordnet::SynsetId;
 
-/// What tells which picture is of which class.
+/// What tells which image is of which class.
 #[derive(Clone, Copy)]
 enum Layout {
     /// `manifest.csv`.
@@ -24,7 +24,7 @@ enum Layout {
     Splits,
 }
 
-/// The classes, sorted. The folder around them is taken off, and pictures that are in no class are counted.
+/// The classes, sorted. The folder around them is taken off, and images that are in no class are counted.
 pub(super) fn read(files: &mut Files) -> Result<Vec<Class>, DatasetError> {
     check_beside(&files.found)?;
     let outside = match wrapper(&files.found) {
@@ -37,7 +37,7 @@ pub(super) fn read(files: &mut Files) -> Result<Vec<Class>, DatasetError> {
         Some(Layout::MiniImageNet) => table::mini_imagenet(files),
         Some(Layout::Cifar100) => cifar::read(files),
         Some(Layout::CifarFs) => lists::cifar_fs(files),
-        // A picture that is in no split has been forgotten or misplaced: only its owner knows which.
+        // An image that is in no split has been forgotten or misplaced: only its owner knows which.
         Some(Layout::Splits) => match outside.into_iter().next() {
             Some(path) => Err(DatasetError::Stray { path }),
             None => of_splits(&files.found),
@@ -58,7 +58,7 @@ pub(super) fn read(files: &mut Files) -> Result<Vec<Class>, DatasetError> {
 /// The layout; none if the folders are those of classes. What could be read in two ways is refused.
 fn layout(found: &BTreeMap<String, Place>) -> Result<Option<Layout>, DatasetError> {
     let index = |name: &str| found.contains_key(name).then(|| name.to_owned());
-    let is_split = |path: &&String| is_picture(path) && split_folder(path).is_some();
+    let is_split = |path: &&String| is_image(path) && split_folder(path).is_some();
     let manifest = index(MANIFEST);
     let records = RECORDS.into_iter().find_map(index);
     let lists = LISTS.iter().find_map(|(name, _)| index(&format!("{LISTS_FOLDER}{name}")));
@@ -66,7 +66,7 @@ fn layout(found: &BTreeMap<String, Place>) -> Result<Option<Layout>, DatasetErro
         (TABLES.iter().find_map(|(name, _)| index(name)), Layout::MiniImageNet),
         (lists.filter(|_| records.is_none()), Layout::CifarFs),
         (records, Layout::Cifar100),
-        // The pictures that a manifest names may lie anywhere.
+        // The images that a manifest names may lie anywhere.
         (found.keys().find(is_split).cloned().filter(|_| manifest.is_none()), Layout::Splits),
         (manifest, Layout::Manifest),
     ];
@@ -77,22 +77,22 @@ fn layout(found: &BTreeMap<String, Place>) -> Result<Option<Layout>, DatasetErro
     }
 }
 
-/// The folder that lies around the whole data set, if one does. Pictures beside it do not hide it.
+/// The folder that lies around the whole data set, if one does. Images beside it do not hide it.
 fn wrapper(found: &BTreeMap<String, Place>) -> Option<String> {
     let below = || found.keys().filter_map(|path| path.split_once('/'));
     let (first, _) = below().next()?;
     let alone = !is_told(found, "") && below().all(|(top, _)| top == first);
     let told = is_told(found, &format!("{first}/"));
-    let mut pictures = below().filter(|(_, path)| is_picture(path));
-    let split = pictures.clone().any(|(_, rest)| split_folder(rest).is_some());
-    let nested = pictures.all(|(_, rest)| rest.contains('/'));
+    let mut images = below().filter(|(_, path)| is_image(path));
+    let split = images.clone().any(|(_, rest)| split_folder(rest).is_some());
+    let nested = images.all(|(_, rest)| rest.contains('/'));
     let wraps = told
         || (split && first.parse::<Split>().is_err())
         || (nested && split_named(first).is_none());
     (alone && wraps).then(|| first.to_owned())
 }
 
-/// Whether a file in a folder (`""` or with a `/` at its end) tells which picture is of which class.
+/// Whether a file in a folder (`""` or with a `/` at its end) tells which image is of which class.
 fn is_told(found: &BTreeMap<String, Place>, folder: &str) -> bool {
     let there = |name: &str| found.contains_key(&format!("{folder}{name}"));
     there(MANIFEST)
@@ -121,13 +121,13 @@ fn check_beside(found: &BTreeMap<String, Place>) -> Result<(), DatasetError> {
     Ok(())
 }
 
-/// Takes the folder around everything off; gives the paths of the pictures back that lie beside it.
+/// Takes the folder around everything off; gives the paths of the images back that lie beside it.
 fn take_off(files: &mut Files, wrapper: &str) -> Vec<String> {
     let mut outside = Vec::new();
     for (path, place) in std::mem::take(&mut files.found) {
         if let Some((_, inside)) = path.split_once('/') {
             files.found.insert(inside.to_owned(), place);
-        } else if is_picture(&path) {
+        } else if is_image(&path) {
             outside.push(path);
         }
     }
@@ -137,8 +137,8 @@ fn take_off(files: &mut Files, wrapper: &str) -> Vec<String> {
     outside
 }
 
-fn pictures(found: &BTreeMap<String, Place>) -> impl Iterator<Item = (&String, &Place)> {
-    found.iter().filter(|(path, _)| is_picture(path))
+fn images(found: &BTreeMap<String, Place>) -> impl Iterator<Item = (&String, &Place)> {
+    found.iter().filter(|(path, _)| is_image(path))
 }
 
 /// The split that a folder is named after, in our words or in those of published data sets.
@@ -150,18 +150,18 @@ fn split_named(folder: &str) -> Option<Split> {
     }
 }
 
-/// The split whose folder a picture is in. A thing may be called `train` (one of CIFAR-100's classes is): a folder of
+/// The split whose folder an image is in. A thing may be called `train` (one of CIFAR-100's classes is): a folder of
 /// that name is a split's if there are folders in it.
 fn split_folder(path: &str) -> Option<Split> {
     let (top, rest) = path.split_once('/')?;
     split_named(top).filter(|_| top.parse::<Split>().is_ok() || rest.contains('/'))
 }
 
-/// A folder per split, each with a folder per class, and no picture anywhere else.
+/// A folder per split, each with a folder per class, and no image anywhere else.
 fn of_splits(found: &BTreeMap<String, Place>) -> Result<Vec<Class>, DatasetError> {
     let mut folders: BTreeMap<Split, &str> = BTreeMap::new();
     let mut classes = Classes::default();
-    for (path, &place) in pictures(found) {
+    for (path, &place) in images(found) {
         let stray = || DatasetError::Stray { path: path.clone() };
         let [top, class, _, ..] = path.split('/').collect::<Vec<_>>()[..] else {
             return Err(stray());
@@ -172,21 +172,21 @@ fn of_splits(found: &BTreeMap<String, Place>) -> Result<Vec<Class>, DatasetError
             let (first, second) = (format!("{folder}/"), format!("{top}/"));
             return Err(DatasetError::Both { first, second });
         }
-        classes.add(path, class, split, PictureRef { path: path.clone(), place })?;
+        classes.add(path, class, split, ImageRef { path: path.clone(), place })?;
     }
     Ok(classes.sorted())
 }
 
-/// A folder per class, all of them base; pictures beside them are in no class.
+/// A folder per class, all of them base; images beside them are in no class.
 fn of_classes(files: &mut Files, n_outside: usize) -> Result<Vec<Class>, DatasetError> {
     let mut classes = Classes::default();
     files.n_strays = n_outside;
-    for (path, &place) in pictures(&files.found) {
+    for (path, &place) in images(&files.found) {
         let Some((class, _)) = path.split_once('/') else {
             files.n_strays += 1;
             continue;
         };
-        classes.add(path, class, Split::Base, PictureRef { path: path.clone(), place })?;
+        classes.add(path, class, Split::Base, ImageRef { path: path.clone(), place })?;
     }
     Ok(classes.sorted())
 }

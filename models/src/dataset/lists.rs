@@ -3,30 +3,30 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::classes::{Classes, two_splits};
-use super::files::{Files, LISTS, LISTS_FOLDER, is_picture};
-use super::{Class, DatasetError, Line, PictureRef, Split};
+use super::files::{Files, LISTS, LISTS_FOLDER, is_image};
+use super::{Class, DatasetError, ImageRef, Line, Split};
 
-/// The folder of CIFAR-FS's pictures.
+/// The folder of CIFAR-FS's images.
 const DATA: &str = "data/";
 
 /// The classes of CIFAR-FS as published: a folder per class in `data/`, lists of classes in `splits/bertinetto/`.
 pub(super) fn cifar_fs(files: &mut Files) -> Result<Vec<Class>, DatasetError> {
-    let paths = files.found.iter().filter(|(path, _)| is_picture(path));
+    let paths = files.found.iter().filter(|(path, _)| is_image(path));
     let mut n_strays = 0;
-    let mut pictures = Vec::new();
+    let mut images = Vec::new();
     for (path, &place) in paths {
         match path.strip_prefix(DATA).and_then(|below| below.split_once('/')) {
-            Some((class, _)) => pictures.push((class.to_owned(), path.clone(), place)),
+            Some((class, _)) => images.push((class.to_owned(), path.clone(), place)),
             None => n_strays += 1,
         }
     }
     files.n_strays = n_strays;
-    let known = pictures.iter().map(|(class, ..)| class.as_str()).collect();
+    let known = images.iter().map(|(class, ..)| class.as_str()).collect();
     let splits = Splits::read(files, &known, "a folder of data/")?;
     let mut classes = Classes::default();
-    for (class, path, place) in pictures {
+    for (class, path, place) in images {
         if let Some(split) = splits.of(&class) {
-            classes.add(&path.clone(), &class, split, PictureRef { path, place })?;
+            classes.add(&path.clone(), &class, split, ImageRef { path, place })?;
         }
     }
     Ok(classes.sorted())

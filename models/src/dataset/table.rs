@@ -6,10 +6,10 @@ use std::fmt;
 use csv::StringRecord;
 
 use super::classes::{Classes, set_wnid};
-use super::files::{Files, MANIFEST, Place, TABLES, WNIDS, is_picture, relative_path};
-use super::{Class, DatasetError, Line, PictureRef, Split};
+use super::files::{Files, MANIFEST, Place, TABLES, WNIDS, is_image, relative_path};
+use super::{Class, DatasetError, ImageRef, Line, Split};
 
-/// The folder of miniImageNet's pictures.
+/// The folder of miniImageNet's images.
 const IMAGES: &str = "images/";
 
 /// The classes of `manifest.csv`.
@@ -22,8 +22,8 @@ pub(super) fn manifest(files: &mut Files) -> Result<Vec<Class>, DatasetError> {
         let Row { line, needed: [path, name], optional: [wnid, split] } = row?;
         let split = if split.is_empty() { Ok(Split::Base) } else { split.parse() };
         let split = split.map_err(|error| line.wrong(error.to_string()))?;
-        let picture = listed.picture(&line, "", &path)?;
-        let class = classes.add(&line, &name, split, picture)?;
+        let image = listed.image(&line, "", &path)?;
+        let class = classes.add(&line, &name, split, image)?;
         if !wnid.is_empty() {
             set_wnid(&line, class, &wnid)?;
         }
@@ -31,7 +31,7 @@ pub(super) fn manifest(files: &mut Files) -> Result<Vec<Class>, DatasetError> {
     Ok(classes.sorted())
 }
 
-/// The classes of `train.csv`, `val.csv` and `test.csv`, whose pictures are in `images/`.
+/// The classes of `train.csv`, `val.csv` and `test.csv`, whose images are in `images/`.
 pub(super) fn mini_imagenet(files: &mut Files) -> Result<Vec<Class>, DatasetError> {
     let columns = Columns { needed: ["filename", "label"], optional: [] };
     let texts: Vec<_> =
@@ -43,12 +43,12 @@ pub(super) fn mini_imagenet(files: &mut Files) -> Result<Vec<Class>, DatasetErro
         let mut is_empty = true;
         for row in rows(file, &text, &columns)? {
             let Row { line, needed: [path, name], .. } = row?;
-            let picture = listed.picture(&line, IMAGES, &path)?;
-            classes.add(&line, &name, split, picture)?;
+            let image = listed.image(&line, IMAGES, &path)?;
+            classes.add(&line, &name, split, image)?;
             is_empty = false;
         }
         if is_empty {
-            let reason = "it lists no picture; fill it or remove it".to_owned();
+            let reason = "it lists no image; fill it or remove it".to_owned();
             return Err(DatasetError::File { file: file.to_owned(), reason });
         }
     }
@@ -67,7 +67,7 @@ pub(super) fn add_wnids(text: &[u8], classes: &mut [Class]) -> Result<(), Datase
     Ok(())
 }
 
-/// The pictures that rows may name, each once.
+/// The images that rows may name, each once.
 struct Listed<'a> {
     found: &'a BTreeMap<String, Place>,
     seen: HashSet<String>,
@@ -78,19 +78,19 @@ impl<'a> Listed<'a> {
         Self { found: &files.found, seen: HashSet::new() }
     }
 
-    /// The picture that a row names by its path below `folder`.
-    fn picture(&mut self, at: &Line, folder: &str, path: &str) -> Result<PictureRef, DatasetError> {
+    /// The image that a row names by its path below `folder`.
+    fn image(&mut self, at: &Line, folder: &str, path: &str) -> Result<ImageRef, DatasetError> {
         let below = relative_path(path).filter(|path| !path.is_empty());
         let below =
             below.ok_or_else(|| DatasetError::Escapes { at: at.clone(), path: path.to_owned() })?;
         let path = format!("{folder}{below}");
-        let Some(&place) = self.found.get(&path).filter(|_| is_picture(&path)) else {
+        let Some(&place) = self.found.get(&path).filter(|_| is_image(&path)) else {
             return Err(DatasetError::Missing { at: at.clone(), path });
         };
         if !self.seen.insert(path.clone()) {
             return Err(at.wrong(format!("`{path}` was listed before; remove one of the lines")));
         }
-        Ok(PictureRef { path, place })
+        Ok(ImageRef { path, place })
     }
 }
 

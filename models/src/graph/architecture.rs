@@ -47,7 +47,7 @@ impl Architecture {
         }
     }
 
-    /// Height and width of the pictures that go in.
+    /// Height and width of the images that go in.
     pub fn input_size(&self) -> usize {
         match self {
             Self::Resnet12(config) => config.input_size,
@@ -56,7 +56,7 @@ impl Architecture {
         }
     }
 
-    /// The same network, with the same parameters, for pictures of another height and width.
+    /// The same network, with the same parameters, for images of another height and width.
     pub fn resized(&self, input_size: usize) -> Self {
         match self {
             Self::Resnet12(config) => Self::Resnet12(Resnet12 { input_size, ..config.clone() }),

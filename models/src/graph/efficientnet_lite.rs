@@ -1,4 +1,4 @@
-//! EfficientNet-Lite0, a backbone for pictures of ImageNet's size on small devices, as a [`Graph`].
+//! EfficientNet-Lite0, a backbone for images of ImageNet's size on small devices, as a [`Graph`].
 //!
 //! Sixteen inverted residuals in seven stages: a 1x1 convolution widens, a depthwise one looks around, a 1x1 one
 //! narrows again, each with a batch normalization and all but the last with ReLU6; where nothing changes size, the
@@ -38,7 +38,7 @@ pub struct EfficientNetLite0 {
     /// Channels after the first convolution, the seven stages and the last convolution, which is the embedding's
     /// size. Published: [`EfficientNetLite0::WIDTHS`].
     pub widths: [usize; 9],
-    /// Height and width of the input picture, at least 1. Published: [`EfficientNetLite0::INPUT_SIZE`].
+    /// Height and width of the input image, at least 1. Published: [`EfficientNetLite0::INPUT_SIZE`].
     pub input_size: usize,
 }
 

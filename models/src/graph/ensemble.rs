@@ -1,4 +1,4 @@
-//! Several networks side by side, as one [`Graph`]: all see the same picture, and the embedding is all of theirs, one after
+//! Several networks side by side, as one [`Graph`]: all see the same image, and the embedding is all of theirs, one after
 //! another.
 //!
 //! Networks that were trained differently get different things wrong, and a cosine of such an embedding weighs what each of them
@@ -26,10 +26,8 @@ pub enum EnsembleError {
     /// Too few or too many.
     #[error("an ensemble of {0} networks, expected 2 to {MOST_MEMBERS}")]
     Members(usize),
-    /// They do not take the same pictures.
-    #[error(
-        "the networks of an ensemble take pictures of {0} and of {1} pixels, expected one size"
-    )]
+    /// They do not take the same images.
+    #[error("the networks of an ensemble take images of {0} and of {1} pixels, expected one size")]
     InputSize(usize, usize),
     /// An ensemble in an ensemble.
     #[error("an ensemble has an ensemble among its members, expected networks")]
@@ -98,7 +96,7 @@ impl Ensemble {
         Graph { name: "ensemble".to_owned(), inputs, nodes, outputs }
     }
 
-    /// The same networks for pictures of another height and width.
+    /// The same networks for images of another height and width.
     pub(super) fn resized(&self, input_size: usize) -> Self {
         Self { members: self.members.iter().map(|member| member.resized(input_size)).collect() }
     }
@@ -170,7 +168,7 @@ mod tests {
             (String::new(), "an ensemble of 0 networks, expected 2 to 16"),
             (one.to_owned(), "an ensemble of 1 networks"),
             (vec![one; 17].join(","), "an ensemble of 17 networks"),
-            (format!("{one},{}", one.replace("16", "32")), "pictures of 16 and of 32 pixels"),
+            (format!("{one},{}", one.replace("16", "32")), "images of 16 and of 32 pixels"),
             (format!("{one},{written}"), "an ensemble among its members"),
             (format!(r#"{one},{{"arch":"resnet50"}}"#), "resnet50"),
         ] {

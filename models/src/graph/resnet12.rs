@@ -18,7 +18,7 @@ const SLOPE: f32 = 0.1;
 pub struct Resnet12 {
     /// Channels of the four blocks; the last is the embedding's size. The paper: 64-128-256-512.
     pub widths: [usize; 4],
-    /// Height and width of the input picture, at least 16. The paper: 84.
+    /// Height and width of the input image, at least 16. The paper: 84.
     pub input_size: usize,
 }
 

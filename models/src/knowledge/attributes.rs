@@ -29,7 +29,7 @@ const SOURCE: &str = "part meronyms of each class's synset and of all its hypern
 #[serde(rename_all = "kebab-case")]
 pub enum Rule {
     /// Those of a base class and of a validation or novel class: the paper's. It looks at the names of novel
-    /// classes, never at their pictures.
+    /// classes, never at their images.
     #[default]
     Paper,
     /// Those of a base class: for a device, which cannot know what it will be shown.
@@ -390,7 +390,7 @@ mod tests {
 00000008 03 n 01 tip 0 001 @ 00000001 n 0000 | an end
 00000009 03 n 01 jay 0 001 @i 00000003 n 0000 | a certain bird
 ";
-    const INDEX: &str = "  1 a licence
+    const INDEX: &str = "  1 a license
 bird n 1 2 @ %p 1 0 00000003
 feather n 1 1 @ 1 0 00000006
 flyer n 1 2 @ %p 1 0 00000002

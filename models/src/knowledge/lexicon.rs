@@ -13,14 +13,14 @@ use std::collections::BTreeSet;
 use ndarray::Array1;
 use serde::{Deserialize, Serialize};
 
+use super::descriptor::SemanticDescriptor;
 use super::vectors::{lemma_vector, synset_vector};
 use super::wordnet::{Synset, SynsetId};
-use crate::few_shot::kernel::KnownAs;
 use crate::hex;
 use blocks::Blocks;
 use bytes::Reader;
 
-pub use write::LICENCE;
+pub use write::LICENSE;
 
 /// The version of the format that is written, and the only one that is read.
 pub const FORMAT: u32 = 1;
@@ -71,8 +71,8 @@ pub struct Header {
     pub words: usize,
     /// Where the vectors come from and under what terms.
     pub vectors: String,
-    /// WordNet's licence, which goes wherever its data goes.
-    pub licence: String,
+    /// WordNet's license, which goes wherever its data goes.
+    pub license: String,
 }
 
 /// A list of numbers for each synset, one after the other.
@@ -132,7 +132,7 @@ impl Lexicon {
         if hex::sha256(content) != hex::encode(hash) {
             return Err(LexiconError::Hash);
         }
-        Self::parse_proved(bytes)
+        Self::parse_verified(bytes)
     }
 
     /// The same for bytes that were held against a hash already, as a [bundle's](crate::bundle::Bundle::lexicon) are:
@@ -140,7 +140,7 @@ impl Lexicon {
     ///
     /// # Errors
     /// See [`LexiconError`].
-    pub fn parse_proved(bytes: &[u8]) -> Result<Self, LexiconError> {
+    pub fn parse_verified(bytes: &[u8]) -> Result<Self, LexiconError> {
         let (hash, content) = split(bytes)?;
         Self::read(content, hex::encode(hash)).map_err(|section| LexiconError::Content { section })
     }
@@ -285,10 +285,11 @@ impl Lexicon {
     }
 
     /// What a completer needs of a class of this synset; `None` for one that is not here.
-    pub fn known_as(&self, id: SynsetId) -> Option<KnownAs> {
+    pub fn descriptor(&self, id: SynsetId) -> Option<SemanticDescriptor> {
         self.place(id)?;
-        let word = self.vector(id).unwrap_or_else(|| Array1::zeros(self.header.dimension));
-        Some(KnownAs { word, line: self.line(id).into_iter().collect() })
+        let word_vector = self.vector(id).unwrap_or_else(|| Array1::zeros(self.header.dimension));
+        let hypernyms = self.line(id).into_iter().collect();
+        Some(SemanticDescriptor { word_vector, hypernyms })
     }
 }
 

@@ -206,7 +206,7 @@ struct Line<'a> {
     text: &'a str,
 }
 
-/// The lines of a file, without the licence at its head (whose lines begin with a space).
+/// The lines of a file, without the license at its head (whose lines begin with a space).
 fn lines<'a>(
     bytes: &'a [u8],
     file: &'static str,
@@ -312,8 +312,8 @@ mod tests {
             refused("", DATA),
             "index.noun holds no nouns: expected that file of WordNet 3.0"
         );
-        assert!(refused(INDEX, "  1 a licence\n").starts_with("data.noun holds no nouns"));
-        let cut = "  1 licence\n00000001 03 n 02 thing 0 000";
+        assert!(refused(INDEX, "  1 a license\n").starts_with("data.noun holds no nouns"));
+        let cut = "  1 license\n00000001 03 n 02 thing 0 000";
         let expected = "data.noun line 2: expected a word's lexical id";
         assert!(refused(INDEX, cut).starts_with(expected), "{}", refused(INDEX, cut));
         assert!(refused(INDEX, "00000001 03 v 01 go 0 000 | x").contains("part of speech `n`"));

@@ -10,21 +10,21 @@ use std::path::Path;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use models::dataset::{Dataset, PictureRef, Split};
-use models::picture::{Picture, PictureLimits};
+use models::dataset::{Dataset, ImageRef, Split};
+use models::image::{Image, ImageLimits};
 
 use crate::draw;
 
 /// Relative paths and their bytes.
 type Tree = Vec<(String, Vec<u8>)>;
 
-/// Three classes in three splits, two pictures each, every one a color of its own.
-fn pictures() -> Tree {
+/// Three classes in three splits, two images each, every one a color of its own.
+fn images() -> Tree {
     let mut tree = Tree::new();
     for (split, class) in [("base", "pear"), ("val", "apple"), ("novel", "fig")] {
         for i in 0..2 {
-            let picture = draw::flat(4, 4, [class.len() as u8, i, split.len() as u8]);
-            tree.push((format!("{split}/{class}/{i}.png"), draw::png(picture)));
+            let image = draw::flat(4, 4, [class.len() as u8, i, split.len() as u8]);
+            tree.push((format!("{split}/{class}/{i}.png"), draw::png(image)));
         }
     }
     tree
@@ -76,9 +76,8 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 
 /// Class names with split, wnid and paths: all that a layout decides.
 fn outline(dataset: &Dataset) -> Vec<(String, Split, Option<String>, Vec<String>)> {
-    let paths = |class: &models::dataset::Class| {
-        class.pictures.iter().map(|p| p.path().to_owned()).collect()
-    };
+    let paths =
+        |class: &models::dataset::Class| class.images.iter().map(|p| p.path().to_owned()).collect();
     dataset.classes.iter().map(|c| (c.name.clone(), c.split, c.wnid.clone(), paths(c))).collect()
 }
 
@@ -103,7 +102,7 @@ fn open_all_ways(tree: &Tree) -> (tempfile::TempDir, Dataset) {
         assert_eq!(outline(&archive), outline(&dataset));
         assert_eq!(archive.fingerprint(), dataset.fingerprint());
         for (a, b) in archive.classes.iter().zip(&dataset.classes) {
-            for (a, b) in a.pictures.iter().zip(&b.pictures) {
+            for (a, b) in a.images.iter().zip(&b.images) {
                 assert_eq!(decoded(&archive, a), decoded(&dataset, b));
             }
         }
@@ -111,8 +110,8 @@ fn open_all_ways(tree: &Tree) -> (tempfile::TempDir, Dataset) {
     (folder, dataset)
 }
 
-fn decoded(dataset: &Dataset, picture: &PictureRef) -> Result<Picture, String> {
-    dataset.picture(picture, &PictureLimits::default()).map_err(|error| error.to_string())
+fn decoded(dataset: &Dataset, image: &ImageRef) -> Result<Image, String> {
+    dataset.image(image, &ImageLimits::default()).map_err(|error| error.to_string())
 }
 
 fn class(

@@ -1,4 +1,4 @@
-//! Pictures and files drawn for tests; no picture of a data set is kept in the repository.
+//! Images and files drawn for tests; no image of a data set is kept in the repository.
 
 use std::io::Cursor;
 
@@ -6,7 +6,7 @@ use flate2::Crc;
 use image::codecs::{jpeg::JpegEncoder, png::PngEncoder, webp::WebPEncoder};
 use image::{DynamicImage, ExtendedColorType, ImageEncoder, ImageFormat, Rgb, RgbImage};
 
-/// Smooth, without any symmetry, so that every flip and rotation is another picture.
+/// Smooth, without any symmetry, so that every flip and rotation is another image.
 pub(crate) fn gradient(width: u32, height: u32) -> RgbImage {
     let level = |at: u32, of: u32| (40 + 170 * at / of.max(1)) as u8;
     RgbImage::from_fn(width, height, |x, y| {
@@ -153,7 +153,7 @@ pub(crate) const WEBP_ANIMATED: u8 = 0x02;
 /// Flag of a WebP with transparency.
 pub(crate) const WEBP_ALPHA: u8 = 0x10;
 
-/// A lossy frame in which every bit of the coded picture is 0.
+/// A lossy frame in which every bit of the coded image is 0.
 pub(crate) fn lossy_chunk(width: u16, height: u16) -> Vec<u8> {
     // A shown key frame whose first part has 64 bytes.
     let tag = u24(64 << 5 | 1 << 4);

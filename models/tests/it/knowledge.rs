@@ -50,7 +50,7 @@ fn check_lexicon(wordnet: &WordNet, vectors: &Vectors) -> usize {
     assert_eq!(bytes, Lexicon::build(wordnet, vectors, "drawn"), "not deterministic");
     let lexicon = Lexicon::parse(&bytes).unwrap();
     assert_eq!(lexicon.header().dimension, vectors.dimension());
-    assert!(lexicon.header().licence.contains("Princeton University"));
+    assert!(lexicon.header().license.contains("Princeton University"));
     for (i, synset) in wordnet.synsets().enumerate() {
         // Unpacking every text is slow; every text of a part of the blocks is proof enough.
         if i % 1024 < 300 {
@@ -85,7 +85,7 @@ fn a_small_lexicon_is_what_it_was_built_of() {
     assert_eq!(lexicon.attributes(SynsetId(2)), BTreeSet::from([SynsetId(2)]));
     assert_eq!(lexicon.search("B", 9), ["b"]);
     assert_eq!((lexicon.senses("zebra"), lexicon.synset(SynsetId(9))), (vec![], None));
-    assert_eq!(lexicon.known_as(SynsetId(2)).unwrap().line, [SynsetId(1), SynsetId(2)]);
+    assert_eq!(lexicon.descriptor(SynsetId(2)).unwrap().hypernyms, [SynsetId(1), SynsetId(2)]);
     for at in 0..bytes.len() {
         let mut changed = bytes.clone();
         changed[at] ^= 1 << (at % 8);
@@ -209,7 +209,7 @@ proptest! {
         let forged = [&bytes[..12], &hash, &content].concat();
         if let Ok(lexicon) = Lexicon::parse(&forged) {
             for id in lexicon.senses("b").into_iter().chain([SynsetId(1), SynsetId(2)]) {
-                let _ = (lexicon.synset(id), lexicon.known_as(id), lexicon.attributes(id));
+                let _ = (lexicon.synset(id), lexicon.descriptor(id), lexicon.attributes(id));
             }
             prop_assert!(lexicon.search("", 9).len() <= 9);
         }

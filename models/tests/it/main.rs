@@ -4,14 +4,14 @@
 
 mod cases;
 mod checkpoints;
-mod compare;
 mod datasets;
 mod draw;
-mod episodes;
-mod evaluate;
 mod fixtures;
-mod hostile_pictures;
+mod hostile_images;
+mod images;
 mod knowledge;
-mod knowledge_fixtures;
-mod pictures;
+mod fixtures;
+mod hostile_images;
+mod images;
+mod knowledge;
 mod preprocess;

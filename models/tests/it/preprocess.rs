@@ -1,6 +1,6 @@
 //! The recipe from pixels to a tensor.
 
-use models::picture::Picture;
+use models::image::Image;
 use models::preprocess::{Filter, Geometry, Preprocess, PreprocessError};
 use ndarray::{Array4, s};
 use proptest::prelude::*;
@@ -11,9 +11,9 @@ const GEOMETRIES: [Geometry; 3] = [Geometry::CenterCrop, Geometry::Squash, Geome
 const FILTERS: [Filter; 4] =
     [Filter::Nearest, Filter::Bilinear, Filter::CatmullRom, Filter::Lanczos3];
 
-fn picture(image: image::RgbImage) -> Picture {
+fn image(image: image::RgbImage) -> Image {
     let (width, height) = (image.width() as usize, image.height() as usize);
-    Picture { width, height, rgb: image.into_raw(), warnings: Vec::new() }
+    Image { width, height, rgb: image.into_raw(), warnings: Vec::new() }
 }
 
 fn recipe(size: usize, geometry: Geometry, filter: Filter) -> Preprocess {
@@ -28,16 +28,16 @@ fn pixel(rgb: &[u8], size: usize, x: usize, y: usize) -> [u8; 3] {
 
 #[test]
 fn the_right_size_passes_bit_for_bit() {
-    let picture = picture(draw::gradient(32, 32));
+    let image = image(draw::gradient(32, 32));
     for (geometry, filter) in GEOMETRIES.into_iter().flat_map(|g| FILTERS.map(|f| (g, f))) {
-        assert_eq!(recipe(32, geometry, filter).resize(&picture).unwrap(), picture.rgb);
+        assert_eq!(recipe(32, geometry, filter).resize(&image).unwrap(), image.rgb);
     }
 }
 
 /// 90x30: a red, a green and a blue square.
-fn three_squares() -> Picture {
+fn three_squares() -> Image {
     let colors = [[200, 0, 0], [0, 200, 0], [0, 0, 200]];
-    picture(image::RgbImage::from_fn(90, 30, |x, _| image::Rgb(colors[(x / 30) as usize])))
+    image(image::RgbImage::from_fn(90, 30, |x, _| image::Rgb(colors[(x / 30) as usize])))
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn letterbox_keeps_proportions_between_bars_of_the_mean() {
 fn reducing_averages_rather_than_picks() {
     let stripes =
         image::RgbImage::from_fn(64, 64, |x, _| image::Rgb([if x % 2 == 0 { 0 } else { 200 }; 3]));
-    let rgb = recipe(8, Geometry::Squash, Filter::Bilinear).resize(&picture(stripes)).unwrap();
+    let rgb = recipe(8, Geometry::Squash, Filter::Bilinear).resize(&image(stripes)).unwrap();
     assert!(rgb.iter().all(|value| value.abs_diff(100) <= 5), "{rgb:?}");
 }
 
@@ -76,8 +76,8 @@ fn normalizing_is_the_formula_in_planes() {
     let recipe =
         Preprocess { mean: [10.0, 20.0, 30.0], std: [1.0, 2.0, 4.0], ..Preprocess::paper(2) };
     let rgb = [10, 20, 30, 11, 22, 34, 12, 24, 38, 13, 26, 42];
-    let picture = Picture { width: 2, height: 2, rgb: rgb.to_vec(), warnings: Vec::new() };
-    let tensor = recipe.apply(&picture).unwrap();
+    let image = Image { width: 2, height: 2, rgb: rgb.to_vec(), warnings: Vec::new() };
+    let tensor = recipe.apply(&image).unwrap();
     assert_eq!(tensor.shape(), [3, 2, 2]);
     assert_eq!(tensor.into_raw_vec_and_offset().0, [0.0, 1.0, 2.0, 3.0].repeat(3));
 }
@@ -93,41 +93,41 @@ fn a_recipe_is_a_value_with_a_fixed_text() {
     assert_eq!(json, expected);
     assert_eq!(serde_json::from_str::<Preprocess>(&json).unwrap(), recipe);
     assert!(serde_json::from_str::<Preprocess>(&json.replace("size", "sizes")).is_err());
-    let looks = Preprocess { mirror: true, zoom: Some(1.5), ..recipe };
+    let views = Preprocess { hflip: true, center_zoom: Some(1.5), ..recipe };
     let json = json.replace('}', r#","mirror":true,"zoom":1.5}"#);
-    assert_eq!(serde_json::to_string(&looks).unwrap(), json);
-    assert_eq!(serde_json::from_str::<Preprocess>(&json).unwrap(), looks);
+    assert_eq!(serde_json::to_string(&views).unwrap(), json);
+    assert_eq!(serde_json::from_str::<Preprocess>(&json).unwrap(), views);
 }
 
 #[test]
-fn looks_are_the_picture_its_enlarged_middle_and_the_mirror_images_of_both() {
-    let pictures = Array4::from_shape_fn((2, 3, 5, 5), |(n, channel, y, x)| {
+fn looks_are_the_image_its_enlarged_middle_and_the_mirror_images_of_both() {
+    let images = Array4::from_shape_fn((2, 3, 5, 5), |(n, channel, y, x)| {
         (100 * n + 50 * channel + 10 * y + x) as f32
     });
     let plain = Preprocess { size: 5, ..Preprocess::paper(5) };
-    assert_eq!(plain.looks(pictures.view()), [pictures.view()]);
-    let all = Preprocess { mirror: true, zoom: Some(2.0), ..plain };
-    let looks = all.looks(pictures.view());
-    assert_eq!(looks.len() as u64, all.passes());
-    assert_eq!(looks[0], pictures);
+    assert_eq!(plain.views(images.view()), [images.view()]);
+    let all = Preprocess { hflip: true, center_zoom: Some(2.0), ..plain };
+    let views = all.views(images.view());
+    assert_eq!(views.len() as u64, all.passes());
+    assert_eq!(views[0], images);
     // Twice as large: the middle stays where it is, and every step is half a pixel.
-    for ((n, channel, y, x), &value) in looks[1].indexed_iter() {
+    for ((n, channel, y, x), &value) in views[1].indexed_iter() {
         let (y, x) = (2.0 + (y as f32 - 2.0) / 2.0, 2.0 + (x as f32 - 2.0) / 2.0);
         let expected = (100 * n + 50 * channel) as f32 + 10.0 * y + x;
         assert!((value - expected).abs() < 1e-4, "{value}, expected {expected}");
     }
     let wide = Array4::from_shape_fn((1, 3, 3, 7), |(_, _, y, x)| (10 * y + x) as f32);
-    assert_eq!(all.looks(wide.view())[1][[0, 0, 1, 3]], 13.0, "the middle of another shape");
-    for (look, mirrored) in looks[..2].iter().zip(&looks[2..]) {
-        assert_eq!(look.slice(s![.., .., .., ..;-1]), mirrored);
+    assert_eq!(all.views(wide.view())[1][[0, 0, 1, 3]], 13.0, "the middle of another shape");
+    for (view, mirrored) in views[..2].iter().zip(&views[2..]) {
+        assert_eq!(view.slice(s![.., .., .., ..;-1]), mirrored);
     }
 }
 
 #[test]
-fn an_impossible_recipe_or_picture_is_refused() {
-    let good = picture(draw::gradient(5, 5));
+fn an_impossible_recipe_or_image_is_refused() {
+    let good = image(draw::gradient(5, 5));
     for got in [0.5, 1.0, 4.5, f32::INFINITY, -2.0] {
-        let recipe = Preprocess { zoom: Some(got), ..Preprocess::paper(5) };
+        let recipe = Preprocess { center_zoom: Some(got), ..Preprocess::paper(5) };
         assert_eq!(recipe.resize(&good).unwrap_err(), PreprocessError::Zoom { got });
     }
     for size in [0, 2049, usize::MAX] {
@@ -146,18 +146,15 @@ fn an_impossible_recipe_or_picture_is_refused() {
     let recipe = Preprocess { mean: [f32::NAN; 3], ..Preprocess::paper(8) };
     assert!(matches!(recipe.apply(&good), Err(PreprocessError::Scale { field: "mean", .. })));
     for broken in
-        [Picture { width: 6, ..good.clone() }, Picture { width: 0, rgb: vec![], ..good.clone() }]
+        [Image { width: 6, ..good.clone() }, Image { width: 0, rgb: vec![], ..good.clone() }]
     {
-        assert!(matches!(
-            Preprocess::paper(8).resize(&broken),
-            Err(PreprocessError::Picture { .. })
-        ));
+        assert!(matches!(Preprocess::paper(8).resize(&broken), Err(PreprocessError::Image { .. })));
     }
 }
 
 #[test]
 fn pixels_normalized_in_place_are_those_of_the_tensor() {
-    let drawn = picture(draw::gradient(8, 8));
+    let drawn = image(draw::gradient(8, 8));
     let recipe = Preprocess::paper(8);
     let mut pixels: Vec<f32> = drawn.rgb.iter().copied().map(f32::from).collect();
     recipe.normalize_pixels(&mut pixels);
@@ -169,9 +166,9 @@ fn pixels_normalized_in_place_are_those_of_the_tensor() {
 }
 
 #[test]
-fn the_thinnest_pictures_pass() {
+fn the_thinnest_images_pass() {
     for (width, height) in [(1, 65_535), (65_535, 1), (1, 1), (2, 600)] {
-        let drawn = picture(draw::flat(width, height, [9, 9, 9]));
+        let drawn = image(draw::flat(width, height, [9, 9, 9]));
         for geometry in GEOMETRIES {
             let rgb = recipe(224, geometry, Filter::Lanczos3).resize(&drawn).unwrap();
             assert_eq!(rgb.len(), 224 * 224 * 3);
@@ -188,7 +185,7 @@ proptest! {
         color in any::<[u8; 3]>(), geometry in 0..2_usize, filter in 0..4_usize,
     ) {
         let recipe = recipe(size, GEOMETRIES[geometry], FILTERS[filter]);
-        let rgb = recipe.resize(&picture(draw::flat(width, height, color))).unwrap();
+        let rgb = recipe.resize(&image(draw::flat(width, height, color))).unwrap();
         prop_assert_eq!(rgb, color.repeat(size * size));
     }
 
@@ -198,7 +195,7 @@ proptest! {
         mean in prop::array::uniform3(0.0..255.0_f32), std in prop::array::uniform3(1.0..128.0_f32),
     ) {
         let recipe = Preprocess { mean, std, ..recipe(size, GEOMETRIES[geometry], Filter::CatmullRom) };
-        let tensor = recipe.apply(&picture(draw::gradient(width, height))).unwrap();
+        let tensor = recipe.apply(&image(draw::gradient(width, height))).unwrap();
         for (channel, plane) in tensor.outer_iter().enumerate() {
             let (black, white) = (-mean[channel] / std[channel], (255.0 - mean[channel]) / std[channel]);
             prop_assert!(plane.iter().all(|x| (black..=white).contains(x)));

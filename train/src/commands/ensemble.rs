@@ -10,7 +10,7 @@ use super::say;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// The runs whose best backbones are put side by side; all prepare pictures in the same way.
+    /// The runs whose best backbones are put side by side; all prepare images in the same way.
     #[arg(value_name = "RUN", num_args = 2.., required = true)]
     members: Vec<PathBuf>,
     /// The new run's folder.

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use few_shot::compare::{Conditions, LabelNoise, Unlabeled};
+use few_shot::episode::EpisodeSpec;
+use few_shot::evaluate::Protocol;
 use models::dataset::Split;
 use models::disk;
-use models::few_shot::compare::{Conditions, Names, Unlabelled};
-use models::few_shot::episode::EpisodeSpec;
-use models::few_shot::evaluate::Protocol;
 use train::run::Run;
 use train::stages::evaluate::{CompleterChoice, evaluate};
 
@@ -17,7 +17,7 @@ use super::{ComputeArguments, open, say};
 pub(crate) struct Options {
     /// The run's folder.
     run: PathBuf,
-    /// Pictures, as for pretrain.
+    /// Images, as for pretrain.
     #[arg(long, value_name = "PATH")]
     data: PathBuf,
     /// base, val or novel.
@@ -26,10 +26,10 @@ pub(crate) struct Options {
     /// Classes in an episode.
     #[arg(long, default_value_t = 5)]
     n_way: usize,
-    /// Labelled pictures of each class.
+    /// Labeled images of each class.
     #[arg(long, default_value_t = 1)]
     k_shot: usize,
-    /// Pictures of each class to be recognised.
+    /// Images of each class to be recognized.
     #[arg(long, default_value_t = 15)]
     n_query: usize,
     /// Number of episodes.
@@ -39,15 +39,15 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 7)]
     seed: u64,
     /// Which names the classes bear: right, wrong, equal, one-wrong or swapped. Needs a completer.
-    #[arg(long, default_value_t = Names::Right)]
-    names: Names,
-    /// How many of each class's queries a transductive policy sees as unlabelled pictures [default: all].
+    #[arg(long, default_value_t = LabelNoise::None)]
+    names: LabelNoise,
+    /// How many of each class's queries a transductive policy sees as unlabeled images [default: all].
     #[arg(long, value_name = "N")]
-    unlabelled: Option<usize>,
-    /// How many pictures of other classes it sees beside them, for each class.
+    unlabeled: Option<usize>,
+    /// How many images of other classes it sees beside them, for each class.
     #[arg(long, value_name = "N", default_value_t = 0)]
-    foreign: usize,
-    /// Let the first class have all of its unlabelled pictures, the last almost none.
+    distractors: usize,
+    /// Let the first class have all of its unlabeled images, the last almost none.
     #[arg(long)]
     unbalanced: bool,
     /// Also tell how well so many of the classes are found by their names alone among the others.
@@ -87,10 +87,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
 impl Options {
     fn conditions(&self) -> Conditions {
-        let Self { names, unlabelled, foreign, unbalanced, n_query, .. } = *self;
-        let is_special = unlabelled.is_some() || foreign > 0 || unbalanced;
-        let per_class = unlabelled.unwrap_or(n_query);
-        let unlabelled = Unlabelled { per_class, foreign, unbalanced };
-        Conditions { names, unlabelled: is_special.then_some(unlabelled) }
+        let Self { names, unlabeled, distractors, unbalanced, n_query, .. } = *self;
+        let is_special = unlabeled.is_some() || distractors > 0 || unbalanced;
+        let per_class = unlabeled.unwrap_or(n_query);
+        let unlabeled = Unlabeled { per_class, distractors, unbalanced };
+        Conditions { names, unlabeled: is_special.then_some(unlabeled) }
     }
 }

@@ -21,7 +21,7 @@ pub(crate) struct Options {
     /// The settings, as TOML.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// Pictures, as for pretrain.
+    /// Images, as for pretrain.
     #[arg(long, value_name = "PATH")]
     data: PathBuf,
     /// The new run's folder.

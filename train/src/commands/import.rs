@@ -18,11 +18,11 @@ pub(crate) struct Options {
     /// The new run's folder.
     #[arg(long, value_name = "RUN")]
     out: PathBuf,
-    /// Height and width of the pictures that the network takes; the recipe's, or else 84 (resnet12)
+    /// Height and width of the images that the network takes; the recipe's, or else 84 (resnet12)
     /// or 224 (efficientnet-lite0).
     #[arg(long, value_name = "PIXELS")]
     input_size: Option<usize>,
-    /// How pictures become input (size, geometry, filter, mean, std as TOML); that of the
+    /// How images become input (size, geometry, filter, mean, std as TOML); that of the
     /// network's authors by default.
     #[arg(long, value_name = "FILE")]
     preprocess: Option<PathBuf>,
@@ -31,7 +31,7 @@ pub(crate) struct Options {
     data_name: Option<String>,
     /// Under what terms that data is used.
     #[arg(long, value_name = "TEXT")]
-    data_licence: Option<String>,
+    data_license: Option<String>,
 }
 
 pub(crate) fn run(arguments: Options) -> Result<()> {
@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: Options) -> Result<()> {
         input_size: arguments.input_size,
         preprocess: arguments.preprocess,
         data_name: arguments.data_name,
-        data_licence: arguments.data_licence,
+        data_license: arguments.data_license,
     };
     let imported = import::import(&arguments.weights, &Run::new(&arguments.out), &options)?;
     let out = arguments.out.display();

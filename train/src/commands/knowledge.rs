@@ -10,10 +10,10 @@ use super::{open, say};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Pictures, as for pretrain, whose classes have wnids: by manifest.csv, by wnids.csv, or as their names.
+    /// Images, as for pretrain, whose classes have wnids: by manifest.csv, by wnids.csv, or as their names.
     #[arg(long, value_name = "PATH")]
     data: PathBuf,
-    /// More classes, whose pictures are not at hand: a CSV file with the columns class,wnid,split.
+    /// More classes, whose images are not at hand: a CSV file with the columns class,wnid,split.
     #[arg(long, value_name = "FILE")]
     splits: Option<PathBuf>,
     /// The folder with WordNet 3.0's index.noun and data.noun.

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use anyhow::Result;
+use few_shot::evaluate::Report;
+use few_shot::fusion::Fusion;
 use models::disk;
-use models::few_shot::evaluate::Report;
-use models::few_shot::fusion::Fusion;
 use train::chart::{Series, svg};
 use train::error::BadInput;
 
@@ -20,7 +20,7 @@ pub(crate) struct Options {
     #[arg(required = true, value_name = "X=FILE")]
     reports: Vec<At>,
     /// What stands under the horizontal axis.
-    #[arg(long, value_name = "TEXT", default_value = "pictures of a class")]
+    #[arg(long, value_name = "TEXT", default_value = "images of a class")]
     label: String,
     /// Policies to draw, a comma between two; all by default.
     #[arg(long, value_name = "LIST", value_delimiter = ',')]

@@ -18,7 +18,7 @@ pub(crate) struct Options {
     /// The settings, as TOML.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// Pictures: a folder or .tar.gz with manifest.csv, folders base/ val/ novel/ or train/ val/ test/ of classes, or a
+    /// Images: a folder or .tar.gz with manifest.csv, folders base/ val/ novel/ or train/ val/ test/ of classes, or a
     /// folder per class; miniImageNet, CIFAR-100 (with CIFAR-FS's lists) and tieredImageNet as published. The data
     /// section of docs/formats.md has every layout.
     #[arg(long, value_name = "PATH")]
@@ -29,7 +29,7 @@ pub(crate) struct Options {
     /// Go on where the run stopped.
     #[arg(long)]
     resume: bool,
-    /// Begin with the backbone of another run (an import, or a training on more pictures) instead of
+    /// Begin with the backbone of another run (an import, or a training on more images) instead of
     /// random weights.
     #[arg(long, value_name = "RUN", conflicts_with = "resume")]
     from: Option<PathBuf>,

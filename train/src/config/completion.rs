@@ -1,6 +1,6 @@
 //! The settings of `complete`.
 
-use models::few_shot::protocomnet::Complete;
+use few_shot::protocomnet::Complete;
 use models::graph::SelfWeight;
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +18,7 @@ pub struct Completion {
     pub steps: u64,
     /// Prototypes in a batch.
     pub batch_size: usize,
-    /// Numbers of pictures that a prototype may be the mean of; each batch has one of them.
+    /// Numbers of images that a prototype may be the mean of; each batch has one of them.
     pub k_shots: Vec<usize>,
     /// Whether attributes are sampled around their means.
     pub noise: bool,
@@ -26,7 +26,7 @@ pub struct Completion {
     pub knowledge_dropout: f64,
     /// How far a completed prototype is from the class mean that it should be.
     pub loss: CompletionLoss,
-    /// What is completed in an episode: the mean of a class's pictures, or every picture.
+    /// What is completed in an episode: the mean of a class's images, or every image.
     pub complete: Complete,
     /// The weight of the prototype among its attributes.
     pub self_weight: SelfWeight,
@@ -36,7 +36,7 @@ pub struct Completion {
     pub learning_rate: f64,
     /// Share of a parameter that a step takes away, times the learning rate.
     pub weight_decay: f64,
-    /// Learns on pictures instead of cached embeddings.
+    /// Learns on images instead of cached embeddings.
     pub live: Option<Live>,
 }
 
@@ -51,13 +51,13 @@ pub enum CompletionLoss {
     Cosine,
 }
 
-/// Learning on augmented pictures, embedded as they come; an epoch sees every base picture once.
+/// Learning on augmented images, embedded as they come; an epoch sees every base image once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Live {
-    /// How often every base picture is seen.
+    /// How often every base image is seen.
     pub epochs: u64,
-    /// How pictures change.
+    /// How images change.
     pub augment: Augment,
     /// How parameters move.
     pub optimizer: SgdConfig,

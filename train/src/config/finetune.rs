@@ -1,6 +1,6 @@
 //! The settings of `finetune`.
 
-use models::few_shot::episode::EpisodeSpec;
+use few_shot::episode::EpisodeSpec;
 use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, Validation};
@@ -21,9 +21,9 @@ pub struct Finetune {
     pub episodes_per_step: u64,
     /// Classes in an episode.
     pub n_way: usize,
-    /// Labelled pictures of each.
+    /// Labeled images of each.
     pub k_shot: usize,
-    /// Pictures of each to be recognised.
+    /// Images of each to be recognized.
     pub n_query: usize,
     /// What cosines are multiplied by at the start; learned. The published code: 1.
     pub scale: f32,
@@ -31,7 +31,7 @@ pub struct Finetune {
     pub learned: Learned,
     /// Whether batch normalization uses each episode's own statistics instead of the running ones, which then follow.
     pub batch_statistics: bool,
-    /// How training pictures change, where the backbone is learned.
+    /// How training images change, where the backbone is learned.
     pub augment: Augment,
     /// How parameters move.
     pub optimizer: SgdConfig,

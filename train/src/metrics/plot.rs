@@ -57,7 +57,7 @@ mod tests {
         EpochMetrics {
             epoch,
             step: 0,
-            pictures: 0,
+            images: 0,
             loss,
             train_accuracy: 0.0,
             learning_rate: 0.0,

@@ -1,4 +1,4 @@
-//! Several trained backbones become one run, which embeds a picture by all of them.
+//! Several trained backbones become one run, which embeds an image by all of them.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ use crate::run::Run;
 /// `best.safetensors`, or nothing. Training heads stay behind. Returns the network.
 ///
 /// # Errors
-/// Bad input, if there is a run already, or if the members are too few, see pictures in different ways or are the same twice;
+/// Bad input, if there is a run already, or if the members are too few, see images in different ways or are the same twice;
 /// other errors if the disk or libtorch fail.
 pub fn ensemble(members: &[Run], run: &Run) -> Result<Architecture> {
     run.check_new()?;
@@ -48,18 +48,18 @@ pub fn ensemble(members: &[Run], run: &Run) -> Result<Architecture> {
 
 struct Member {
     folder: PathBuf,
-    space: String,
+    frame: String,
     checkpoint: Checkpoint,
 }
 
 impl Member {
     fn read(run: &Run) -> Result<Self> {
         let checkpoint = run.read(&run.best())?;
-        Ok(Self { folder: run.folder().to_owned(), space: checkpoint.space_id()?, checkpoint })
+        Ok(Self { folder: run.folder().to_owned(), frame: checkpoint.space_id()?, checkpoint })
     }
 }
 
-/// All prepare pictures in one way, and no two are the same network.
+/// All prepare images in one way, and no two are the same network.
 fn check_alike(members: &[Member]) -> Result<()> {
     for (at, member) in members.iter().enumerate() {
         let told = |before: &Member, text: &str| {
@@ -68,10 +68,10 @@ fn check_alike(members: &[Member]) -> Result<()> {
         };
         let recipes = [&members[0], member].map(|member| &member.checkpoint.preprocess);
         if recipes[0] != recipes[1] {
-            let text = format!("prepare pictures differently: {recipes:?}, expected one recipe");
+            let text = format!("prepare images differently: {recipes:?}, expected one recipe");
             return Err(told(&members[0], &text).into());
         }
-        if let Some(same) = members[..at].iter().find(|before| before.space == member.space) {
+        if let Some(same) = members[..at].iter().find(|before| before.frame == member.frame) {
             return Err(told(same, "hold the same weights, which tell nothing twice").into());
         }
     }
@@ -96,9 +96,9 @@ fn provenance(members: &[Member]) -> Provenance {
     Provenance {
         tool: format!("handful-train {} ensemble", env!("CARGO_PKG_VERSION")),
         data: told(|p| &p.data),
-        data_licence: told(|p| &p.data_licence),
+        data_license: told(|p| &p.data_license),
         epochs: of().map(|p| p.epochs).sum(),
-        pictures_seen: of().map(|p| p.pictures_seen).sum(),
+        images_seen: of().map(|p| p.images_seen).sum(),
         notes: of().enumerate().map(member).collect::<Vec<_>>().join(". "),
     }
 }

@@ -1,16 +1,16 @@
 //! Few-shot accuracy of a run's best checkpoint.
 
 use anyhow::{Result, ensure};
+use few_shot::compare::{ClassKnowledge, Conditions, LabelNoise};
+use few_shot::completer::{Both, Completer, Halfway};
+use few_shot::evaluate::{Protocol, Report};
+use few_shot::protocomnet::OfClasses;
 use models::checkpoint::Checkpoint;
 use models::dataset::Dataset;
-use models::few_shot::compare::{Conditions, Known, Names};
-use models::few_shot::completer::{Both, Completer, Halfway};
-use models::few_shot::evaluate::{Protocol, Report};
-use models::few_shot::protocomnet::OfClasses;
 
+use super::class_source::known_as;
 use super::complete::completer;
 use super::protocomnet::{described, learned};
-use super::teachers::known_as;
 use crate::embeddings::embeddings;
 use crate::error::BadInput;
 use crate::net::Compute;
@@ -40,11 +40,11 @@ pub fn evaluate(
 ) -> Result<Report> {
     let checkpoint = run.read(&run.best())?;
     let classes = dataset.filled_split(protocol.split)?;
-    protocol.check(classes.iter().map(|class| (class.name.as_str(), class.pictures.len())))?;
+    protocol.check(classes.iter().map(|class| (class.name.as_str(), class.images.len())))?;
     let completer = completer(run, &checkpoint)?;
     let nameless = || {
         BadInput(
-            "--names, --unlabelled, --foreign, --unbalanced, --name-only and --completer need a kernel completer: run handful-train complete first, with --completer kernel or without that option".to_owned(),
+            "--names, --unlabeled, --foreign, --unbalanced, --name-only and --completer need a kernel completer: run handful-train complete first, with --completer kernel or without that option".to_owned(),
         )
     };
     let is_plain =
@@ -52,24 +52,26 @@ pub fn evaluate(
     ensure!(completer.is_some() || is_plain, nameless());
     let both =
         || BadInput("--name-only needs right names: leave out --names, or ask twice".to_owned());
-    ensure!(name_only.is_none() || conditions.names == Names::Right, both());
+    ensure!(name_only.is_none() || conditions.names == LabelNoise::None, both());
     let rows = embeddings(run, &checkpoint, dataset, protocol.split, compute)?;
     let Some(completer) = completer else {
         return Ok(protocol.report(&rows)?);
     };
     let (knowledge, words) = run.knowledge()?;
     let known = known_as(&knowledge, &words, classes.iter().map(|class| class.name.as_str()))?;
-    let known = Known {
-        space: completer.space().clone(),
+    let known = ClassKnowledge {
+        frame: completer.frame().clone(),
         semantic: completer.semantic(&known),
         errors: completer.errors(protocol.spec.k_shot).cloned(),
-        lifts: completer.lifts().clone(),
+        name_bias: completer.name_bias().clone(),
     };
-    let mixed = name_only.map(|name_only| protocol.mixed(&rows, &known, name_only)).transpose()?;
+    let generalized_zero_shot = name_only
+        .map(|name_only| protocol.generalized_zero_shot(&rows, &known, name_only))
+        .transpose()?;
     let compared =
         |completer: &dyn Completer| protocol.compare(&rows, &known, completer, conditions);
     if choice == CompleterChoice::Kernel {
-        return Ok(Report { mixed, ..compared(&known)? });
+        return Ok(Report { generalized_zero_shot, ..compared(&known)? });
     }
     let names: Vec<String> = classes.iter().map(|class| class.name.clone()).collect();
     let learned = learned_of(run, &checkpoint, &names)?;
@@ -77,7 +79,7 @@ pub fn evaluate(
         CompleterChoice::Both => ("both", compared(&Both(&known, &Halfway(&learned)))?),
         _ => ("protocomnet", compared(&learned)?),
     };
-    Ok(Report { mixed, completer: Some(completer.to_owned()), ..report })
+    Ok(Report { generalized_zero_shot, completer: Some(completer.to_owned()), ..report })
 }
 
 /// The run's ProtoComNet for these classes.

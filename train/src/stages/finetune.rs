@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use few_shot::episode::{Episode, Sampler};
+use few_shot::evaluate::Outcome;
+use few_shot::kernel;
+use few_shot::protocomnet::{Complete, Described, ProtoComNetCompleter};
 use models::checkpoint::Checkpoint;
 use models::dataset::{Class, Dataset, Split};
 use models::disk;
-use models::few_shot::episode::{Episode, Sampler};
-use models::few_shot::evaluate::Outcome;
-use models::few_shot::kernel;
-use models::few_shot::protocomnet::{Complete, Described, LearnedCompleter};
 use ndarray::{Array2, Axis};
 use rayon::prelude::*;
 use tch::Tensor;
@@ -23,14 +23,14 @@ use super::golden::golden;
 use super::pretrain::Ending;
 use super::protocomnet::{self, described, learned};
 use super::validation::{fused_accuracy, validation_classes, with_sizes};
-use crate::augment::picture_rng;
+use crate::augment::image_rng;
 use crate::config::{Finetune, Learned};
 use crate::embeddings::embeddings;
 use crate::error::BadInput;
-use crate::loader::Pictures;
+use crate::loader::Images;
 use crate::meta_learner::{MetaLearner, Terms};
 use crate::metrics::{EpochMetrics, Metrics, progress_bar};
-use crate::net::{Compute, Mode, pictures_to_tensor, to_tensor};
+use crate::net::{Compute, Mode, images_to_tensor, to_tensor};
 use crate::run::Run;
 
 mod state;
@@ -101,12 +101,12 @@ struct Training<'a> {
     config: &'a Finetune,
     out: &'a Run,
     checkpoint: Checkpoint,
-    completer: LearnedCompleter,
+    completer: ProtoComNetCompleter,
     data: Data,
     learner: MetaLearner,
     progress: Progress,
     metrics: Metrics,
-    /// How long this epoch's pictures took to be made.
+    /// How long this epoch's images took to be made.
     waited: Duration,
 }
 
@@ -114,10 +114,10 @@ impl Training<'_> {
     /// Learns from the rest of the epoch's steps, or until `stop`.
     fn train_epoch(&mut self, stop: &AtomicBool) -> Result<()> {
         let Finetune { epochs, steps_per_epoch, episodes_per_step, .. } = *self.config;
-        let pictures = self.pictures_per_step();
+        let images = self.images_per_step();
         let epoch = self.progress.epoch;
-        let bar = self.metrics.start_epoch(epoch, epochs, steps_per_epoch * pictures);
-        bar.set_position(self.progress.step * pictures);
+        let bar = self.metrics.start_epoch(epoch, epochs, steps_per_epoch * images);
+        bar.set_position(self.progress.step * images);
         self.waited = Duration::ZERO;
         while self.progress.step < steps_per_epoch {
             let step = epoch * steps_per_epoch + self.progress.step;
@@ -127,7 +127,7 @@ impl Training<'_> {
             let rate = self.config.schedule.rate(step, steps_per_epoch, epochs);
             self.learner.step(rate)?;
             self.progress.step += 1;
-            bar.inc(pictures);
+            bar.inc(images);
             if stop.load(Ordering::Relaxed) {
                 break;
             }
@@ -136,7 +136,7 @@ impl Training<'_> {
         Ok(())
     }
 
-    fn pictures_per_step(&self) -> u64 {
+    fn images_per_step(&self) -> u64 {
         let of_episode = self.config.n_way * (self.config.k_shot + self.config.n_query);
         self.config.episodes_per_step * of_episode as u64
     }
@@ -148,7 +148,7 @@ impl Training<'_> {
         // A row of what is known for each prototype that is completed.
         let rows_each = match self.completer.completes() {
             Complete::Mean => 1,
-            Complete::PerPicture => k_shot,
+            Complete::PerImage => k_shot,
         };
         let classes: Vec<Described> = episode
             .classes
@@ -172,16 +172,14 @@ impl Training<'_> {
         Ok(())
     }
 
-    /// Embeddings of an episode's pictures `[pictures, s]`: first all support, then all queries, class after class.
+    /// Embeddings of an episode's images `[images, s]`: first all support, then all queries, class after class.
     fn embed(&mut self, episode: &Episode, index: u64) -> Result<Tensor> {
-        let of = |pictures: &[Vec<usize>]| -> Vec<(usize, usize)> {
-            let classes = episode.classes.iter().zip(pictures);
-            classes
-                .flat_map(|(&class, own)| own.iter().map(move |&picture| (class, picture)))
-                .collect()
+        let of = |images: &[Vec<usize>]| -> Vec<(usize, usize)> {
+            let classes = episode.classes.iter().zip(images);
+            classes.flat_map(|(&class, own)| own.iter().map(move |&image| (class, image))).collect()
         };
         let chosen = [of(&episode.support), of(&episode.query)].concat();
-        match &self.data.pictures {
+        match &self.data.images {
             Source::Embeddings(rows) => {
                 let rows: Vec<_> =
                     chosen.iter().map(|&(class, row)| rows[class].row(row)).collect();
@@ -189,11 +187,11 @@ impl Training<'_> {
                 Ok(to_tensor(&rows.into_dyn())?
                     .f_to_device(self.learner.backbone().compute().device)?)
             }
-            Source::Pictures { pictures, first } => {
+            Source::Images { images, first } => {
                 let chosen: Vec<usize> =
-                    chosen.iter().map(|&(class, picture)| first[class] + picture).collect();
+                    chosen.iter().map(|&(class, image)| first[class] + image).collect();
                 let begun = Instant::now();
-                let image = self.image(pictures, &chosen, index)?;
+                let image = self.image(images, &chosen, index)?;
                 self.waited += begun.elapsed();
                 let mode = if self.config.batch_statistics { Mode::Train } else { Mode::Eval };
                 Ok(self.learner.backbone().forward(&[("image", &image)], mode)?.swap_remove(0))
@@ -201,19 +199,19 @@ impl Training<'_> {
         }
     }
 
-    /// Changed and normalized pictures, `[n, 3, h, w]`.
-    fn image(&self, pictures: &Pictures, chosen: &[usize], index: u64) -> Result<Tensor> {
-        let size = pictures.size;
+    /// Changed and normalized images, `[n, 3, h, w]`.
+    fn image(&self, images: &Images, chosen: &[usize], index: u64) -> Result<Tensor> {
+        let size = images.size;
         let mut image = vec![0.0; chosen.len() * 3 * size * size];
         let (config, preprocess) = (self.config, &self.checkpoint.preprocess);
         image.par_chunks_exact_mut(3 * size * size).zip(chosen).enumerate().for_each(
-            |(i, (out, &picture))| {
-                let mut rng = picture_rng(config.seed, index, i as u64);
-                config.augment.apply(pictures.rgb(picture), &mut rng, out);
+            |(i, (out, &image))| {
+                let mut rng = image_rng(config.seed, index, i as u64);
+                config.augment.apply(images.rgb(image), &mut rng, out);
                 preprocess.normalize_pixels(out);
             },
         );
-        Ok(pictures_to_tensor(&image, size)?)
+        Ok(images_to_tensor(&image, size)?)
     }
 
     /// Validates, logs, keeps the best, and saves.
@@ -226,7 +224,7 @@ impl Training<'_> {
         self.metrics.finish_epoch(EpochMetrics {
             epoch,
             step,
-            pictures: steps_per_epoch * self.pictures_per_step(),
+            images: steps_per_epoch * self.images_per_step(),
             loss: self.progress.loss_sum / episodes,
             train_accuracy: self.progress.right_sum / episodes,
             learning_rate: self.config.schedule.rate(step - 1, steps_per_epoch, epochs),
@@ -255,21 +253,21 @@ impl Training<'_> {
 
     /// The accuracy of fused prototypes on the validation classes.
     fn validate(&self) -> Result<Outcome> {
-        let Data { val, val_pictures, .. } = &self.data;
-        let rows = match val_pictures {
+        let Data { val, val_images, .. } = &self.data;
+        let rows = match val_images {
             Source::Embeddings(rows) => rows.clone(),
-            Source::Pictures { pictures, .. } => {
-                embed(self.learner.backbone(), pictures, &self.checkpoint.preprocess, val.len())?
+            Source::Images { images, .. } => {
+                embed(self.learner.backbone(), images, &self.checkpoint.preprocess, val.len())?
             }
         };
         fused_accuracy(&rows, self.completer()?, val, &self.config.validation)
     }
 
-    fn completer(&self) -> Result<LearnedCompleter> {
+    fn completer(&self) -> Result<ProtoComNetCompleter> {
         let network = self.completer.network().clone();
         let attributes = self.completer.attributes().clone();
         let parameters = protocomnet::as_shipped(self.learner.completer().tensors()?);
-        let completer = LearnedCompleter::new(network, parameters, attributes)?;
+        let completer = ProtoComNetCompleter::new(network, parameters, attributes)?;
         Ok(completer.completing(self.completer.completes()))
     }
 
@@ -306,17 +304,17 @@ impl Training<'_> {
 enum Source {
     /// The backbone stays as it is: the embeddings of each class.
     Embeddings(Vec<Array2<f32>>),
-    /// The pictures, and where each class's first one is.
-    Pictures { pictures: Pictures, first: Vec<usize> },
+    /// The images, and where each class's first one is.
+    Images { images: Images, first: Vec<usize> },
 }
 
 /// Base and validation classes.
 struct Data {
     sampler: Sampler,
     base: Vec<Described>,
-    pictures: Source,
+    images: Source,
     val: Vec<Described>,
-    val_pictures: Source,
+    val_images: Source,
 }
 
 impl Data {
@@ -326,13 +324,13 @@ impl Data {
         dataset: &Dataset,
         from: &Run,
         checkpoint: &Checkpoint,
-        completer: &LearnedCompleter,
+        completer: &ProtoComNetCompleter,
         compute: Compute,
     ) -> Result<Self> {
         let base = dataset.split(Split::Base);
         let val = validation_classes(dataset, &config.validation)?;
         let sizes = |classes: &[&Class]| -> Vec<usize> {
-            classes.iter().map(|class| class.pictures.len()).collect()
+            classes.iter().map(|class| class.images.len()).collect()
         };
         config.spec().check(with_sizes(&base)).context("episodes do not fit the base classes")?;
         let (knowledge, words) = from.knowledge()?;
@@ -345,19 +343,19 @@ impl Data {
                 let rows = embeddings(from, checkpoint, dataset, split, compute)?;
                 return Ok(Source::Embeddings(rows));
             }
-            let progress = progress_bar("decode", "pictures");
-            let pictures = Pictures::load(dataset, classes, &checkpoint.preprocess, &progress)?;
+            let progress = progress_bar("decode", "images");
+            let images = Images::load(dataset, classes, &checkpoint.preprocess, &progress)?;
             progress.finish_and_clear();
             let first =
                 sizes(classes).into_iter().scan(0, |sum, n| Some(std::mem::replace(sum, *sum + n)));
-            Ok(Source::Pictures { pictures, first: first.collect() })
+            Ok(Source::Images { images, first: first.collect() })
         };
         Ok(Self {
             sampler: Sampler::new(sizes(&base), config.spec(), config.seed)?,
             base: described(&base)?,
-            pictures: source(Split::Base, &base)?,
+            images: source(Split::Base, &base)?,
             val: described(&val)?,
-            val_pictures: source(Split::Val, &val)?,
+            val_images: source(Split::Val, &val)?,
         })
     }
 }

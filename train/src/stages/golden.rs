@@ -20,12 +20,12 @@ const SEED: u64 = 20210;
 pub fn golden(checkpoint: &Checkpoint) -> Result<Golden> {
     let size = checkpoint.architecture.input_size();
     let mut rng = ChaCha8Rng::seed_from_u64(SEED);
-    // Uniform in -2..2: the range of normalized pictures.
+    // Uniform in -2..2: the range of normalized images.
     let image = ArrayD::from_shape_simple_fn(IxDyn(&[SAMPLES, 3, size, size]), || {
         (rng.next_u32() >> 8) as f32 / (1 << 22) as f32 - 2.0
     });
     let inputs = Tensors::from([("image".to_owned(), image)]);
-    prove(checkpoint.architecture.graph(), &checkpoint.backbone()?, inputs)
+    verify(checkpoint.architecture.graph(), &checkpoint.backbone()?, inputs)
 }
 
 /// Whether all that the network made of the inputs are finite numbers.
@@ -34,7 +34,7 @@ pub fn is_finite(golden: &Golden) -> bool {
 }
 
 /// Runs a network in fp32 on the CPU.
-pub fn prove(graph: Graph, parameters: &Tensors, inputs: Tensors) -> Result<Golden> {
+pub fn verify(graph: Graph, parameters: &Tensors, inputs: Tensors) -> Result<Golden> {
     let compute = Compute { device: Device::Cpu, kind: Kind::Float };
     let net = Net::new(graph, parameters, compute)?;
     let given: Vec<(&String, Tensor)> =

@@ -48,7 +48,7 @@ impl Arch {
         }
     }
 
-    /// How its authors prepared pictures.
+    /// How its authors prepared images.
     fn recipe(self, input_size: Option<usize>) -> Preprocess {
         match self {
             Self::Resnet12 => Preprocess::paper(input_size.unwrap_or(resnet12::PAPER_SIZE)),
@@ -70,14 +70,14 @@ impl Arch {
 pub struct Options {
     /// The network.
     pub arch: Arch,
-    /// Height and width of the pictures; the recipe's by default.
+    /// Height and width of the images; the recipe's by default.
     pub input_size: Option<usize>,
     /// A TOML file with the preprocessing recipe; that of the network's authors by default.
     pub preprocess: Option<PathBuf>,
     /// What the weights were trained on.
     pub data_name: Option<String>,
     /// Under what terms that data is used.
-    pub data_licence: Option<String>,
+    pub data_license: Option<String>,
 }
 
 /// What was done.
@@ -97,7 +97,7 @@ impl fmt::Display for Imported {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (tensors, network) = (self.tensors, &self.architecture);
         let size = self.architecture.input_size();
-        write!(f, "{tensors} tensors of {network} for pictures of {size} pixels")?;
+        write!(f, "{tensors} tensors of {network} for images of {size} pixels")?;
         match self.classes {
             Some(classes) => write!(f, ", with a classifier of {classes} classes"),
             None => Ok(()),
@@ -129,7 +129,7 @@ pub enum ImportError {
         "the weights do not fit {network}; expected names like `{example}`, and nothing was written:\n  {}",
         differences.join("\n  ")
     )]
-    Names {
+    LabelNoise {
         /// The network with the widths that the shapes tell, and published ones where they do not.
         network: String,
         /// A name that files have.
@@ -160,7 +160,7 @@ pub enum ImportError {
     },
     /// The recipe and the input size differ.
     #[error(
-        "the recipe makes pictures of {recipe} pixels and --input-size is {asked}; leave --input-size out, or make them equal"
+        "the recipe makes images of {recipe} pixels and --input-size is {asked}; leave --input-size out, or make them equal"
     )]
     Sizes {
         /// The recipe's size.
@@ -347,7 +347,7 @@ fn check(
     if differences.is_empty() {
         return Ok(());
     }
-    Err(ImportError::Names { network, example: arch.example(), differences })
+    Err(ImportError::LabelNoise { network, example: arch.example(), differences })
 }
 
 fn all_finite<'a>(
@@ -375,10 +375,10 @@ fn provenance(weights: &Path, bytes: &[u8], options: &Options, fitted: &Fitted) 
     Provenance {
         tool: format!("handful-train {} import", env!("CARGO_PKG_VERSION")),
         data: told(&options.data_name),
-        data_licence: told(&options.data_licence),
+        data_license: told(&options.data_license),
         // What training saw is not in the file.
         epochs: 0.0,
-        pictures_seen: 0,
+        images_seen: 0,
         notes,
     }
 }

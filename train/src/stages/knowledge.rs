@@ -28,7 +28,7 @@ pub const WORDS: &str = "knowledge.safetensors";
 /// Files that knowledge comes from.
 #[derive(Debug, Clone, Copy)]
 pub struct Sources<'a> {
-    /// Classes whose pictures are not at hand.
+    /// Classes whose images are not at hand.
     pub splits: Option<&'a Path>,
     /// WordNet's folder.
     pub wordnet: &'a Path,

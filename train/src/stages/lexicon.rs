@@ -33,7 +33,7 @@ pub fn lexicon(wordnet: &Path, vectors: &Path, source: &str, out: &Path) -> Resu
     let started = Instant::now();
     for noun in ASKED {
         for sense in lexicon.senses(noun) {
-            lexicon.known_as(sense);
+            lexicon.descriptor(sense);
         }
     }
     let look_up = started.elapsed() / ASKED.len() as u32;

@@ -8,22 +8,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use few_shot::episode::EpisodeSpec;
+use few_shot::evaluate::evaluate;
+use few_shot::kernel;
 use models::checkpoint::{Checkpoint, Progress, Provenance, Training};
 use models::dataset::{Class, Dataset, Split};
-use models::few_shot::episode::EpisodeSpec;
-use models::few_shot::evaluate::evaluate;
-use models::few_shot::kernel;
 use models::hex;
 use models::tensors::Tensors;
 use ndarray::Array2;
 
+use super::class_source::known_as;
 use super::embed::{embed, measure_normalizations};
 use super::golden::golden;
-use super::teachers::known_as;
 use crate::augment::epoch_order;
 use crate::config::{Config, Validation};
 use crate::error::BadInput;
-use crate::loader::{Loader, LoaderConfig, Pictures};
+use crate::loader::{Images, Loader, LoaderConfig};
 use crate::metrics::{EpochMetrics, Metrics, progress_bar};
 use crate::net::{Compute, Net};
 use crate::pretrainer::{Pretrainer, initial_parameters};
@@ -120,15 +120,15 @@ impl Pretraining<'_> {
         self.loader().batches(self.data.base.len())
     }
 
-    /// Learns from the rest of the epoch's batches, or until `stop`; returns how long it waited for pictures.
+    /// Learns from the rest of the epoch's batches, or until `stop`; returns how long it waited for images.
     fn train_epoch(&mut self, stop: &AtomicBool) -> Result<Duration> {
         let (batches, batch_size) = (self.batches(), self.config.batch_size as u64);
         let Progress { epoch, batch, .. } = self.progress;
         let bar = self.metrics.start_epoch(epoch, self.config.epochs, batches * batch_size);
         bar.set_position(batch * batch_size);
         let order = epoch_order(self.progress.seed, epoch, self.data.base.len());
-        let pictures = Arc::clone(&self.data.base);
-        let mut loader = Loader::start(self.loader(), pictures, order, epoch, batch);
+        let images = Arc::clone(&self.data.base);
+        let mut loader = Loader::start(self.loader(), images, order, epoch, batch);
         let mut waited = Duration::ZERO;
         while self.progress.batch < batches {
             let asked = Instant::now();
@@ -154,7 +154,7 @@ impl Pretraining<'_> {
     fn finish_epoch(&mut self, waited: Duration) -> Result<()> {
         let (loss_sum, correct) = self.network.take_sums(&self.progress)?;
         let (epoch, batches) = (self.progress.epoch + 1, self.progress.batch);
-        let pictures = batches * self.config.batch_size as u64;
+        let images = batches * self.config.batch_size as u64;
         let step = epoch * batches;
         let finished = self.is_judged(epoch).then(|| self.finished()).transpose()?;
         let validation =
@@ -162,9 +162,9 @@ impl Pretraining<'_> {
         self.metrics.finish_epoch(EpochMetrics {
             epoch,
             step,
-            pictures,
+            images,
             loss: loss_sum / batches as f64,
-            train_accuracy: correct as f64 / pictures as f64,
+            train_accuracy: correct as f64 / images as f64,
             learning_rate: self.config.schedule.rate(step - 1, batches, self.config.epochs),
             val_accuracy: validation.map(|v| v.0),
             val_ci95: validation.map(|v| v.1),
@@ -187,11 +187,10 @@ impl Pretraining<'_> {
     /// The weights that are judged and kept: averaged and with normalizations measured anew, as the settings say.
     fn finished(&self) -> Result<(Net, Tensors)> {
         let (net, heads) = self.network.averaged()?;
-        let pictures = self.config.finish.remeasure.min(self.data.base.len());
-        if pictures > 0 {
+        let images = self.config.finish.remeasure.min(self.data.base.len());
+        if images > 0 {
             let order = epoch_order(self.progress.seed, 0, self.data.base.len());
-            let chosen: Vec<usize> =
-                order[..pictures].iter().map(|&index| index as usize).collect();
+            let chosen: Vec<usize> = order[..images].iter().map(|&index| index as usize).collect();
             measure_normalizations(&net, &self.data.base, &self.config.preprocess, &chosen)?;
         }
         Ok((net, heads))
@@ -232,7 +231,7 @@ impl Pretraining<'_> {
 
     fn checkpoint(&self) -> Result<Checkpoint> {
         let batches = self.progress.epoch * self.batches() + self.progress.batch;
-        let pictures_seen = batches * self.config.batch_size as u64;
+        let images_seen = batches * self.config.batch_size as u64;
         Ok(Checkpoint {
             architecture: self.config.backbone.clone(),
             preprocess: self.config.preprocess.clone(),
@@ -246,47 +245,45 @@ impl Pretraining<'_> {
             provenance: Provenance {
                 tool: format!("handful-train {}", env!("CARGO_PKG_VERSION")),
                 data: self.config.data.name.clone(),
-                data_licence: self.config.data.licence.clone(),
-                epochs: pictures_seen as f64 / self.data.base.len() as f64,
-                pictures_seen,
+                data_license: self.config.data.license.clone(),
+                epochs: images_seen as f64 / self.data.base.len() as f64,
+                images_seen,
                 notes: self.notes.clone(),
             },
         })
     }
 }
 
-/// The base and validation pictures of a training, in memory.
+/// The base and validation images of a training, in memory.
 struct Data {
     classes: Vec<String>,
-    base: Arc<Pictures>,
-    val: Pictures,
+    base: Arc<Images>,
+    val: Images,
     val_classes: usize,
     fingerprint: String,
 }
 
-/// Decodes all pictures, after everything that can be known to be wrong with the data was looked for.
+/// Decodes all images, after everything that can be known to be wrong with the data was looked for.
 fn load(config: &Config, dataset: &Dataset) -> Result<Data> {
     let base = dataset.split(Split::Base);
     let val = dataset.split(Split::Val);
     let too_few = || format!("the data has {} base class(es), expected at least 2", base.len());
     ensure!(base.len() > 1, BadInput(too_few()));
-    let n_base: usize = base.iter().map(|class| class.pictures.len()).sum();
-    let no_batch =
-        || format!("{n_base} base pictures do not fill a batch of {}", config.batch_size);
+    let n_base: usize = base.iter().map(|class| class.images.len()).sum();
+    let no_batch = || format!("{n_base} base images do not fill a batch of {}", config.batch_size);
     ensure!(n_base >= config.batch_size, BadInput(no_batch()));
     if !val.is_empty() {
-        let sizes = val.iter().map(|class| (class.name.as_str(), class.pictures.len()));
+        let sizes = val.iter().map(|class| (class.name.as_str(), class.images.len()));
         spec(&config.validation)
             .check(sizes)
             .context("[validation] does not fit the validation classes")?;
     }
-    let progress = progress_bar("decode", "pictures");
-    let pictures =
-        |classes: &[&Class]| Pictures::load(dataset, classes, &config.preprocess, &progress);
+    let progress = progress_bar("decode", "images");
+    let images = |classes: &[&Class]| Images::load(dataset, classes, &config.preprocess, &progress);
     let data = Data {
         classes: base.iter().map(|class| class.name.clone()).collect(),
-        base: Arc::new(pictures(&base)?),
-        val: pictures(&val)?,
+        base: Arc::new(images(&base)?),
+        val: images(&val)?,
         val_classes: val.len(),
         fingerprint: dataset.fingerprint(),
     };
@@ -370,7 +367,7 @@ fn saved_state(run: &Run, start: Progress) -> Result<State> {
     let settings = run.file("config.toml");
     let with_settings = format!("resume with --config {}", settings.display());
     same("with other settings", progress.config == start.config, with_settings)?;
-    let with_data = "resume with the same pictures and knowledge".to_owned();
+    let with_data = "resume with the same images and knowledge".to_owned();
     same("on other data", progress.data == start.data, with_data)?;
     let with_precision = format!("resume with --precision {}", progress.precision);
     same("in another precision", progress.precision == start.precision, with_precision)?;

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
+use few_shot::protocomnet::{self, Attributes, Described, Gathered, ProtoComNetCompleter};
+use few_shot::statistics::{Statistics, Std};
 use half::f16;
 use models::checkpoint::Checkpoint;
 use models::dataset::{Dataset, Split};
 use models::disk;
-use models::few_shot::protocomnet::{self, Attributes, Described, Gathered, LearnedCompleter};
-use models::few_shot::statistics::{Statistics, Std};
 use models::graph::{ProtoComNet, Role};
 use models::knowledge::attributes::{Knowledge, Words};
 use models::random::below;
@@ -18,9 +18,9 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use tch::{Kind, TchError, Tensor};
 
+use super::class_source::{ClassSource, TakenOut, taught};
 use super::golden;
 use super::statistics::{measure, unknown};
-use super::teachers::{TakenOut, Teachers, taught};
 use crate::completer_learner::{CompleterLearner, Material};
 use crate::config::Completion;
 use crate::error::BadInput;
@@ -35,30 +35,29 @@ mod live;
 #[derive(Debug)]
 pub struct Learned {
     /// The completer.
-    pub completer: LearnedCompleter,
+    pub completer: ProtoComNetCompleter,
     /// Classes that it learned from.
     pub classes: usize,
 }
 
-/// Learns to complete the means of a few base pictures to the means of their classes, on cached embeddings or, with
-/// [`Completion::live`], on augmented pictures, and writes `completer.safetensors`.
+/// Learns to complete the means of a few base images to the means of their classes, on cached embeddings or, with
+/// [`Completion::live`], on augmented images, and writes `completer.safetensors`.
 pub fn learn(
     run: &Run,
     dataset: &Dataset,
     config: &Completion,
-    teachers: Teachers,
+    class_source: ClassSource,
     taken_out: TakenOut,
     compute: Compute,
 ) -> Result<Learned> {
     if let Some(live) = &config.live {
-        let of_rows =
-            "[live] learns on pictures, and a classifier has none: use --teachers pictures";
-        ensure!(teachers == Teachers::Pictures, BadInput(of_rows.to_owned()));
+        let of_rows = "[live] learns on images, and a classifier has none: use --teachers images";
+        ensure!(class_source == ClassSource::Images, BadInput(of_rows.to_owned()));
         live::check(dataset, config, live)?;
     }
     let checkpoint = run.read(&run.best())?;
     let (knowledge, words) = run.knowledge()?;
-    let taught = taught(run, &checkpoint, dataset, teachers, taken_out, compute)?;
+    let taught = taught(run, &checkpoint, dataset, class_source, taken_out, compute)?;
     let statistics = measure(&checkpoint, &knowledge, &taught, Std::Unbiased)?;
     let (attributes, std) = measured(&statistics, &words);
     let nothing = "no base class has an attribute, so there is nothing for ProtoComNet to learn: use --completer kernel";
@@ -78,7 +77,7 @@ pub fn learn(
     let net = Net::new(network.graph(), &initial_parameters(&network, &mut rng)?, compute)?;
     let val = if config.live.is_some() { of_classes(&val)? } else { Vec::new() };
     let material = Material { classes, attributes, std, target: statistics.classes.mean };
-    let lesson = Lesson {
+    let lesson = CompletionTask {
         run,
         dataset,
         config,
@@ -95,7 +94,7 @@ pub fn learn(
 }
 
 /// What a training is given.
-struct Lesson<'a> {
+struct CompletionTask<'a> {
     run: &'a Run,
     dataset: &'a Dataset,
     config: &'a Completion,
@@ -105,18 +104,18 @@ struct Lesson<'a> {
     material: &'a Material,
 }
 
-impl Lesson<'_> {
+impl CompletionTask<'_> {
     /// Learns on cached embeddings: AdamW, a cosine, batches drawn at random.
     fn on_cached(
         &self,
         net: Net,
         rows: &[Array2<f32>],
         rng: &mut ChaCha8Rng,
-    ) -> Result<LearnedCompleter> {
+    ) -> Result<ProtoComNetCompleter> {
         let Self { config, compute, .. } = *self;
         let optimizer = Optimizer::AdamW(AdamW::new(config.weight_decay, net.learned())?);
         let mut learner = CompleterLearner::new(net, optimizer, self.material, config)?;
-        let base = BasePictures::of(rows.iter().map(Array2::nrows));
+        let base = BaseImages::of(rows.iter().map(Array2::nrows));
         let views: Vec<_> = rows.iter().map(|rows| rows.view()).collect();
         let embedding = concatenate(Axis(0), &views).context("embeddings differ in size")?;
         let embedding = to_tensor(&embedding.into_dyn())?.f_to_device(compute.device)?;
@@ -124,9 +123,9 @@ impl Lesson<'_> {
         let progress = progress_bar("complete", "steps");
         progress.set_length(config.steps);
         for step in 0..config.steps {
-            let (pictures, classes) = draw(config, &base, rng);
-            let pictures = Tensor::f_from_slice(&pictures)?.f_to_device(compute.device)?;
-            let prototype = means(&embedding.f_index_select(0, &pictures)?, classes.len())?;
+            let (images, classes) = draw(config, &base, rng);
+            let images = Tensor::f_from_slice(&images)?.f_to_device(compute.device)?;
+            let prototype = means(&embedding.f_index_select(0, &images)?, classes.len())?;
             learner.step(&prototype, &classes, schedule.rate(step, config.steps, 1))?;
             progress.inc(1);
         }
@@ -137,15 +136,15 @@ impl Lesson<'_> {
     }
 
     /// What a network has become.
-    fn completer(&self, net: &Net) -> Result<LearnedCompleter> {
+    fn completer(&self, net: &Net) -> Result<ProtoComNetCompleter> {
         let attributes = self.material.attributes.clone();
         let parameters = as_shipped(net.tensors()?);
-        let completer = LearnedCompleter::new(self.network.clone(), parameters, attributes)?;
+        let completer = ProtoComNetCompleter::new(self.network.clone(), parameters, attributes)?;
         Ok(completer.completing(self.config.complete))
     }
 
     /// Keeps a completer in the run.
-    fn write(&self, completer: &LearnedCompleter) -> Result<()> {
+    fn write(&self, completer: &ProtoComNetCompleter) -> Result<()> {
         write(self.run, completer, &self.checkpoint.space_id()?)
     }
 }
@@ -159,15 +158,15 @@ pub fn as_shipped(mut parameters: Tensors) -> Tensors {
 }
 
 /// Writes a completer into the run, with what libtorch makes of its own attributes as the proof for an export.
-pub fn write(run: &Run, completer: &LearnedCompleter, space_id: &str) -> Result<()> {
+pub fn write(run: &Run, completer: &ProtoComNetCompleter, space_id: &str) -> Result<()> {
     let golden =
-        golden::prove(completer.network().graph(), completer.parameters(), samples(completer))?;
+        golden::verify(completer.network().graph(), completer.parameters(), samples(completer))?;
     disk::write(&run.completer_golden(), &golden.to_bytes("completer")?)?;
     Ok(disk::write(&run.completer(), &completer.to_bytes(space_id)?)?)
 }
 
 /// Inputs that are alike to real ones: each attribute in turn poses as a class that has itself and those after it.
-fn samples(completer: &LearnedCompleter) -> Tensors {
+fn samples(completer: &ProtoComNetCompleter) -> Tensors {
     let (attributes, most) = (completer.attributes(), completer.network().attributes);
     let all = attributes.names.len();
     let rows: Vec<usize> = (0..golden::SAMPLES.min(all)).collect();
@@ -180,13 +179,13 @@ fn samples(completer: &LearnedCompleter) -> Tensors {
 }
 
 /// The run's ProtoComNet, if it has one; it must be of the same embedding space as the checkpoint.
-pub fn learned(run: &Run, checkpoint: &Checkpoint) -> Result<Option<LearnedCompleter>> {
+pub fn learned(run: &Run, checkpoint: &Checkpoint) -> Result<Option<ProtoComNetCompleter>> {
     let path = run.completer();
     if !path.exists() {
         return Ok(None);
     }
     let bytes = disk::read(&path, protocomnet::MAX_BYTES)?;
-    let parsed = LearnedCompleter::parse(&bytes);
+    let parsed = ProtoComNetCompleter::parse(&bytes);
     let (space_id, completer) =
         parsed.with_context(|| format!("{} is not usable", path.display()))?;
     let other = || {
@@ -227,7 +226,7 @@ pub fn described(
 /// The attributes that a base class has; statistics and words are in the same order, as both come from one knowledge.
 fn measured(statistics: &Statistics, words: &Words) -> (Attributes, Array2<f32>) {
     let table = &statistics.attributes;
-    let rows: Vec<usize> = (0..table.names.len()).filter(|&row| table.pictures[row] > 0).collect();
+    let rows: Vec<usize> = (0..table.names.len()).filter(|&row| table.images[row] > 0).collect();
     let attributes = Attributes {
         names: rows.iter().map(|&row| table.names[row].clone()).collect(),
         mean: table.mean.select(Axis(0), &rows),
@@ -236,15 +235,15 @@ fn measured(statistics: &Statistics, words: &Words) -> (Attributes, Array2<f32>)
     (attributes, table.std.select(Axis(0), &rows))
 }
 
-/// The base pictures, a class after the other.
-struct BasePictures {
+/// The base images, a class after the other.
+struct BaseImages {
     /// Of each class, where its first one is, and how many it has.
     ranges: Vec<(usize, usize)>,
     /// The class of each.
     labels: Vec<usize>,
 }
 
-impl BasePictures {
+impl BaseImages {
     fn of(sizes: impl Iterator<Item = usize>) -> Self {
         let (mut ranges, mut labels) = (Vec::new(), Vec::new());
         for (class, size) in sizes.enumerate() {
@@ -261,17 +260,17 @@ impl BasePictures {
     }
 }
 
-/// The pictures of a batch, `k_shot` for each sample, and the samples' classes. `k_shot` is the batch's own.
-fn draw(config: &Completion, base: &BasePictures, rng: &mut ChaCha8Rng) -> (Vec<i64>, Vec<i64>) {
+/// The images of a batch, `k_shot` for each sample, and the samples' classes. `k_shot` is the batch's own.
+fn draw(config: &Completion, base: &BaseImages, rng: &mut ChaCha8Rng) -> (Vec<i64>, Vec<i64>) {
     let k_shot = config.k_shots[below(rng, config.k_shots.len())];
-    let (mut pictures, mut classes) = (Vec::new(), Vec::new());
+    let (mut images, mut classes) = (Vec::new(), Vec::new());
     for _ in 0..config.batch_size {
         let class = base.labels[below(rng, base.labels.len())];
         classes.push(class as i64);
         // With replacement: a class has hundreds, and a repetition is only a smaller mean.
-        pictures.extend((0..k_shot).map(|_| base.any(class, rng) as i64));
+        images.extend((0..k_shot).map(|_| base.any(class, rng) as i64));
     }
-    (pictures, classes)
+    (images, classes)
 }
 
 /// The means `[n, s]` of embeddings `[n * k, s]`.

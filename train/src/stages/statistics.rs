@@ -1,13 +1,13 @@
 //! Statistics: mean and standard deviation of every base class and attribute (method of the paper, step 3).
 
 use anyhow::Result;
+use few_shot::statistics::{self, Statistics, Std, Table};
 use models::checkpoint::Checkpoint;
 use models::dataset::Dataset;
 use models::disk;
-use models::few_shot::statistics::{self, Statistics, Std, Table};
 use models::knowledge::attributes::Knowledge;
 
-use super::teachers::{TakenOut, Taught, Teachers, taught};
+use super::class_source::{ClassSource, TakenOut, Taught, taught};
 use crate::error::BadInput;
 use crate::net::Compute;
 use crate::run::Run;
@@ -17,13 +17,13 @@ pub fn statistics(
     run: &Run,
     dataset: &Dataset,
     std: Std,
-    teachers: Teachers,
+    class_source: ClassSource,
     taken_out: TakenOut,
     compute: Compute,
 ) -> Result<Statistics> {
     let checkpoint = run.read(&run.best())?;
     let (knowledge, _) = run.knowledge()?;
-    let taught = taught(run, &checkpoint, dataset, teachers, taken_out, compute)?;
+    let taught = taught(run, &checkpoint, dataset, class_source, taken_out, compute)?;
     let statistics = measure(&checkpoint, &knowledge, &taught, std)?;
     disk::write(&run.file("statistics.safetensors"), &statistics.to_bytes()?)?;
     Ok(statistics)

@@ -1,13 +1,13 @@
 //! Validation by episodes with fused prototypes, as ProtoComNet is judged while it learns.
 
 use anyhow::{Context, Result, ensure};
+use few_shot::compare::{ClassKnowledge, Conditions, compare};
+use few_shot::embedding_frame::EmbeddingFrame;
+use few_shot::evaluate::Outcome;
+use few_shot::fusion::Fusion;
+use few_shot::name_bias::NameBias;
+use few_shot::protocomnet::{Described, OfClasses, ProtoComNetCompleter};
 use models::dataset::{Class, Dataset, Split};
-use models::few_shot::compare::{Conditions, Known, compare};
-use models::few_shot::evaluate::Outcome;
-use models::few_shot::fusion::Fusion;
-use models::few_shot::lift::Lifts;
-use models::few_shot::protocomnet::{Described, LearnedCompleter, OfClasses};
-use models::few_shot::space::Space;
 use ndarray::{Array1, Array2};
 
 use super::pretrain::spec;
@@ -28,25 +28,25 @@ pub(super) fn validation_classes<'a>(
     Ok(classes)
 }
 
-/// Names, and how many pictures.
+/// Names, and how many images.
 pub(super) fn with_sizes(classes: &[&Class]) -> Vec<(String, usize)> {
-    classes.iter().map(|class| (class.name.clone(), class.pictures.len())).collect()
+    classes.iter().map(|class| (class.name.clone(), class.images.len())).collect()
 }
 
 /// The accuracy of fused prototypes on classes with these embeddings.
 pub(super) fn fused_accuracy(
     rows: &[Array2<f32>],
-    completer: LearnedCompleter,
+    completer: ProtoComNetCompleter,
     classes: &[Described],
     validation: &Validation,
 ) -> Result<Outcome> {
     let completer = OfClasses { completer, classes: classes.to_vec() };
     let size = rows.first().map_or(0, Array2::ncols);
-    let nothing = Known {
-        space: Space::new(Array1::zeros(size), 1.0),
+    let nothing = ClassKnowledge {
+        frame: EmbeddingFrame::new(Array1::zeros(size), 1.0),
         semantic: Array2::zeros((classes.len(), size)),
         errors: None,
-        lifts: Lifts::default(),
+        name_bias: NameBias::default(),
     };
     let &Validation { episodes, seed, .. } = validation;
     let spec = spec(validation);

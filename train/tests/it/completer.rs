@@ -1,6 +1,6 @@
 //! ProtoComNet and meta-training against an independent implementation: outputs, losses, every gradient.
 
-use models::few_shot::protocomnet::{Attributes, Described};
+use few_shot::protocomnet::{Attributes, Described};
 use models::graph::{ProtoComNet, SelfWeight};
 use models::tensors::{TensorFile, Tensors};
 use ndarray::{Array2, ArrayD, Axis};
@@ -175,9 +175,9 @@ fn a_learner_takes_the_steps_of_the_whole_network() {
     }
 }
 
-/// A class's terms once, and its mean is completed; once for each picture, and each is.
+/// A class's terms once, and its mean is completed; once for each image, and each is.
 #[test]
-fn every_picture_can_be_completed_by_itself() {
+fn every_image_can_be_completed_by_itself() {
     let file = read("finetune_tiny.safetensors");
     let net = Net::new(network(3, SelfWeight::One).graph(), &named(&file, "param."), FP32).unwrap();
     let (support, query) = (tensor(&file, "support").unsqueeze(1), tensor(&file, "query"));
@@ -202,7 +202,7 @@ fn every_picture_can_be_completed_by_itself() {
     assert!(apart(&different) > 1e-4, "{}", apart(&different));
 }
 
-/// Dimensions that are the same in all pictures have no variance: 0 / 0, were it divided.
+/// Dimensions that are the same in all images have no variance: 0 / 0, were it divided.
 #[test]
 fn a_constant_dimension_has_finite_gradients() {
     let flat = |rows: i64| {

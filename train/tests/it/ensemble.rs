@@ -27,9 +27,9 @@ fn member(folder: &Path, last: usize, pattern: usize, preprocess: &Preprocess) -
     let provenance = Provenance {
         tool: format!("trainer {last}"),
         data: "stripes".to_owned(),
-        data_licence: "CC0".to_owned(),
+        data_license: "CC0".to_owned(),
         epochs: 2.0,
-        pictures_seen: 10,
+        images_seen: 10,
         notes: String::new(),
     };
     let checkpoint = Checkpoint {
@@ -76,15 +76,15 @@ fn an_ensemble_embeds_by_all_of_its_members() {
     let graph = checkpoint.architecture.graph();
     let bytes = std::fs::read(run.file("golden.safetensors")).unwrap();
     let proof = Golden::parse(&bytes, "backbone", &graph).unwrap();
-    // The inputs of a proof depend on the size of pictures alone.
+    // The inputs of a proof depend on the size of images alone.
     let alone: Vec<Golden> = members.iter().map(|member| golden(member).unwrap()).collect();
     assert!(alone.iter().all(|alone| alone.inputs == proof.inputs));
     let embeddings: Vec<_> = alone.iter().map(|alone| alone.outputs["embedding"].view()).collect();
     assert_eq!(proof.outputs["embedding"], concatenate(Axis(1), &embeddings).unwrap());
     assert_ne!(embeddings[0], embeddings[2], "members that are all alike prove nothing");
 
-    let Provenance { data, epochs, pictures_seen, notes, .. } = checkpoint.provenance;
-    assert_eq!((data.as_str(), epochs, pictures_seen), ("stripes", 6.0, 30));
+    let Provenance { data, epochs, images_seen, notes, .. } = checkpoint.provenance;
+    assert_eq!((data.as_str(), epochs, images_seen), ("stripes", 6.0, 30));
     assert!(notes.starts_with("member 1: 2.0 epochs by trainer 4. member 2: "), "{notes}");
 }
 
@@ -94,13 +94,13 @@ fn what_cannot_stand_side_by_side_is_refused_and_nothing_is_written() {
     let paper = Preprocess::paper(16);
     member(&folder.path().join("a"), 4, 1, &paper);
     member(&folder.path().join("same"), 4, 1, &paper);
-    member(&folder.path().join("mirrored"), 4, 2, &Preprocess { mirror: true, ..paper });
+    member(&folder.path().join("mirrored"), 4, 2, &Preprocess { hflip: true, ..paper });
     member(&folder.path().join("larger"), 4, 3, &Preprocess::paper(32));
     for (members, reason) in [
         (&["a"][..], "2 values required by"),
         (&["a", "same"], "a and same hold the same weights"),
-        (&["a", "mirrored"], "a and mirrored prepare pictures differently"),
-        (&["a", "larger"], "a and larger prepare pictures differently"),
+        (&["a", "mirrored"], "a and mirrored prepare images differently"),
+        (&["a", "larger"], "a and larger prepare images differently"),
         (&["a", "nowhere"], "nowhere/best.safetensors"),
     ] {
         let refused = ensemble(folder.path(), members);

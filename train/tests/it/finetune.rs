@@ -198,12 +198,12 @@ fn knowledge_can_be_taken_away() {
     assert_eq!(same, words);
     let (json, _) = read(&["--ablate", "attributes"]);
     assert!(json["links"].as_array().unwrap().is_empty());
-    let (json, mixed) = read(&["--ablate", "names"]);
+    let (json, generalized_zero_shot) = read(&["--ablate", "names"]);
     let wnids = |json: &Value| -> Vec<String> {
         let classes = json["classes"].as_array().unwrap().iter();
         classes.map(|class| class["wnid"].to_string()).collect()
     };
     assert_ne!(wnids(&json), wnids(&whole));
     assert_eq!(json["classes"][0]["name"], whole["classes"][0]["name"]);
-    assert_ne!(mixed, words);
+    assert_ne!(generalized_zero_shot, words);
 }

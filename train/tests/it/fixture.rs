@@ -59,7 +59,7 @@ pub(crate) fn assert_close(what: &str, got: &Tensors, expected: &Tensors, tolera
 }
 
 /// Tolerances: the fixture was computed in float64, we compute in float32. Loss 1e-5; gradients 2e-4 and
-/// parameters 1e-4 of each tensor's largest magnitude (batch statistics of six pictures amplify rounding).
+/// parameters 1e-4 of each tensor's largest magnitude (batch statistics of six images amplify rounding).
 #[test]
 fn two_steps_agree_with_an_independent_implementation() {
     let file = read("backbone_tiny_train.safetensors");

@@ -1,6 +1,6 @@
 //! The gradient of an episode, through Gaussian fusion and its soft assignment, against central differences.
 
-use models::few_shot::protocomnet::{Attributes, Described};
+use few_shot::protocomnet::{Attributes, Described};
 use models::graph::{ProtoComNet, SelfWeight};
 use models::tensors::Tensors;
 use ndarray::{Array, Array1, Array2, IxDyn};

@@ -141,7 +141,7 @@ fn imported_weights_give_the_embedding_of_an_independent_implementation() {
 fn a_published_file_becomes_a_run_with_its_provenance() {
     let scene = Scene::new("published.pth", &fixture("published.pth"));
     let said =
-        ["--input-size", "16", "--data-name", "miniImageNet", "--data-licence", "research only"];
+        ["--input-size", "16", "--data-name", "miniImageNet", "--data-license", "research only"];
     let output = scene.import("published.pth", &said);
     let printed = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -162,7 +162,7 @@ fn a_published_file_becomes_a_run_with_its_provenance() {
         assert!(tensor.iter().copied().eq(pattern), "{name}: {tensor}");
     }
     assert_eq!(checkpoint.provenance.data, "miniImageNet");
-    assert_eq!(checkpoint.provenance.data_licence, "research only");
+    assert_eq!(checkpoint.provenance.data_license, "research only");
     let notes = &checkpoint.provenance.notes;
     assert!(notes.starts_with("imported from published.pth, SHA-256 "), "{notes}");
     assert!(notes.ends_with("; left out: cls_head, pre_head, propa_head"), "{notes}");

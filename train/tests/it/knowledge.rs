@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::fs;
 use std::process::Output;
 
-use models::few_shot::statistics::{Moments, Statistics};
+use few_shot::statistics::{Moments, Statistics};
 use models::tensors::TensorFile;
 use ndarray::{Array2, Ix2, s};
 use serde_json::Value;
@@ -52,8 +52,8 @@ fn write_manifest(scene: &Scene, wnid: impl Fn(u32) -> String) {
     let mut rows = "path,class,wnid,split\n".to_owned();
     for class in 0..CLASSES {
         let split = if class < 4 { "base" } else { "val" };
-        for picture in 0..12 {
-            let path = format!("{split}/stripes-{class}/{picture:02}.png");
+        for image in 0..12 {
+            let path = format!("{split}/stripes-{class}/{image:02}.png");
             writeln!(rows, "{path},stripes-{class},{},{split}", wnid(class)).unwrap();
         }
     }
@@ -140,10 +140,10 @@ fn statistics_are_those_of_two_passes(scene: &Scene) {
     let cache = TensorFile::parse(&read("run/embeddings-base.safetensors")).unwrap();
     let rows: Array2<f32> = cache.floats["embedding"].clone().into_dimensionality::<Ix2>().unwrap();
     let statistics = Statistics::parse(&read("run/statistics.safetensors")).unwrap();
-    assert_eq!(statistics.classes.pictures, [12; 4]);
-    // Classes 1 and 3 have corners: pictures 12..24 and 36..48.
+    assert_eq!(statistics.classes.images, [12; 4]);
+    // Classes 1 and 3 have corners: images 12..24 and 36..48.
     assert_eq!(
-        (statistics.attributes.names[1].as_str(), statistics.attributes.pictures[1]),
+        (statistics.attributes.names[1].as_str(), statistics.attributes.images[1]),
         ("n00000003", 24)
     );
     let corners = ndarray::concatenate![
@@ -261,7 +261,7 @@ fn a_classifier_teaches_what_is_not_evaluated() {
     let said = succeeded(&kernel("run", &["--teachers", "both"]));
     assert!(said.contains("of 8 classes (0 taken out)"), "{said}");
 
-    // A validation class is the same thing as a base class: its row would give the answer away, its pictures are given.
+    // A validation class is the same thing as a base class: its row would give the answer away, its images are given.
     write_manifest(&scene, |class| format!("n0000001{}", if class == 5 { 1 } else { class }));
     succeeded(&knowledge(&scene, &[]));
     for (more, expected) in [
@@ -285,7 +285,7 @@ fn a_classifier_teaches_what_is_not_evaluated() {
     assert!(succeeded(&protocomnet(&["--take-out", "none"])).contains("of 4 classes"));
     let statistics = ["statistics", "run", "--data", "data", "--from-classifier"];
     let said = succeeded(&scene.run(&statistics));
-    assert!(said.contains("3 classes") && said.contains("from 96 imagined pictures"), "{said}");
+    assert!(said.contains("3 classes") && said.contains("from 96 imagined images"), "{said}");
 
     // Two base classes are kinds of a validation class.
     write_manifest(&scene, |class| match class {
@@ -313,7 +313,7 @@ fn a_classifier_teaches_what_is_not_evaluated() {
     let wrong = ["complete", "run", "--data", "data", "--config", "wrong.toml"];
     assert_refused(&scene.run(&wrong), 2, &["knowledge_dropout", "below 1"]);
     let refused = kernel("imported", &["--teachers", "both"]);
-    assert_refused(&refused, 2, &["no classifier", "--teachers pictures"]);
+    assert_refused(&refused, 2, &["no classifier", "--teachers images"]);
 }
 
 #[test]

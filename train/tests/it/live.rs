@@ -1,4 +1,4 @@
-//! ProtoComNet on live pictures: it learns, gives the same twice, and refuses what it cannot use.
+//! ProtoComNet on live images: it learns, gives the same twice, and refuses what it cannot use.
 
 use std::fs;
 use std::path::Path;
@@ -62,7 +62,7 @@ fn learn(scene: &Scene, settings: &str) -> Output {
 }
 
 #[test]
-fn protocomnet_learns_on_live_pictures_and_the_same_twice() {
+fn protocomnet_learns_on_live_images_and_the_same_twice() {
     let scene = known();
     let output = learn(&scene, SETTINGS);
     succeeded(&output);

@@ -9,7 +9,7 @@ use models::graph::{Architecture, EfficientNetLite0, Resnet12};
 use models::preprocess::Preprocess;
 use tch::{Device, Kind};
 use train::config::{Config, Early, Finish, Rotation};
-use train::loader::Pictures;
+use train::loader::Images;
 use train::net::{Compute, Mode, Net, to_array, to_tensor};
 use train::optimizer::Schedule;
 use train::run::Run;
@@ -198,7 +198,7 @@ fn averages_need_normalizations_of_their_own() {
 }
 
 #[test]
-fn normalizations_are_measured_on_the_pictures_given() {
+fn normalizations_are_measured_on_the_images_given() {
     let scene = scene();
     let graph = scene.config.backbone.graph();
     let mut fresh = train::pretrainer::initial_parameters(&scene.config, 4).unwrap();
@@ -207,14 +207,14 @@ fn normalizations_are_measured_on_the_pictures_given() {
     let bar = indicatif::ProgressBar::hidden();
     let classes = scene.dataset.split(Split::Base);
     let Config { preprocess, .. } = &scene.config;
-    let pictures = Pictures::load(&scene.dataset, &classes, preprocess, &bar).unwrap();
-    let all: Vec<usize> = (0..pictures.len()).collect();
-    measure_normalizations(&net, &pictures, preprocess, &all).unwrap();
+    let images = Images::load(&scene.dataset, &classes, preprocess, &bar).unwrap();
+    let all: Vec<usize> = (0..images.len()).collect();
+    measure_normalizations(&net, &images, preprocess, &all).unwrap();
 
     // As one batch, they are embedded as a network embeds them that normalizes by the batch.
-    let mut image = vec![0.0; pictures.rgb.len()];
+    let mut image = vec![0.0; images.rgb.len()];
     for (out, &index) in image.chunks_exact_mut(3 * 16 * 16).zip(&all) {
-        preprocess.normalize(pictures.rgb(index), out);
+        preprocess.normalize(images.rgb(index), out);
     }
     let image = ndarray::Array4::from_shape_vec((all.len(), 3, 16, 16), image).unwrap();
     let image = to_tensor(&image.into_dyn()).unwrap();
@@ -235,22 +235,22 @@ fn every_look_counts_the_same_in_what_is_measured() {
     let plain = &scene.config.preprocess;
     let classes = scene.dataset.split(Split::Base);
     let bar = indicatif::ProgressBar::hidden();
-    let pictures = Pictures::load(&scene.dataset, &classes, plain, &bar).unwrap();
-    let all: Vec<usize> = (0..pictures.len()).collect();
+    let images = Images::load(&scene.dataset, &classes, plain, &bar).unwrap();
+    let all: Vec<usize> = (0..images.len()).collect();
     let net = || Net::new(scene.config.backbone.graph(), &fresh, CPU).unwrap();
     let both = net();
-    let mirrored = Preprocess { mirror: true, ..plain.clone() };
-    measure_normalizations(&both, &pictures, &mirrored, &all).unwrap();
+    let mirrored = Preprocess { hflip: true, ..plain.clone() };
+    measure_normalizations(&both, &images, &mirrored, &all).unwrap();
 
-    let mut image = vec![0.0; pictures.rgb.len()];
+    let mut image = vec![0.0; images.rgb.len()];
     for (out, &index) in image.chunks_exact_mut(3 * 16 * 16).zip(&all) {
-        plain.normalize(pictures.rgb(index), out);
+        plain.normalize(images.rgb(index), out);
     }
     let image = ndarray::Array4::from_shape_vec((all.len(), 3, 16, 16), image).unwrap();
     let image = to_tensor(&image.into_dyn()).unwrap();
-    let alone = [image.shallow_clone(), image.flip([3])].map(|look| {
+    let alone = [image.shallow_clone(), image.flip([3])].map(|view| {
         let net = net();
-        net.forward(&[("image", &look)], Mode::Measure { earlier: 0 }).unwrap();
+        net.forward(&[("image", &view)], Mode::Measure { earlier: 0 }).unwrap();
         net.tensors().unwrap()
     });
     for (name, got) in both.tensors().unwrap().iter().filter(|(name, _)| name.contains("running")) {
@@ -283,7 +283,7 @@ fn the_rotation_head_learns_beside_the_classes() {
 }
 
 #[test]
-fn the_first_epochs_may_see_smaller_pictures() {
+fn the_first_epochs_may_see_smaller_images() {
     tch::set_num_threads(1);
     let scene = scene();
     let early = |size, epochs| {
@@ -319,7 +319,7 @@ fn the_first_epochs_may_see_smaller_pictures() {
     ] {
         assert_eq!(refused(early(size, epochs)), error);
     }
-    // This network pads pictures of 100 pixels in other places.
+    // This network pads images of 100 pixels in other places.
     let widths = EfficientNetLite0::WIDTHS;
     let backbone = Architecture::EfficientNetLite0(EfficientNetLite0 { widths, input_size: 224 });
     let mut other = Config { backbone, ..early(100, 1) };

@@ -66,9 +66,9 @@ fn an_impossible_protocol_is_bad_input() {
 }
 
 #[test]
-fn a_picture_that_is_none_is_named() {
+fn an_image_that_is_none_is_named() {
     let scene = Scene::new();
-    fs::write(scene.path("data/base/stripes-1/03.png"), b"not a picture").unwrap();
+    fs::write(scene.path("data/base/stripes-1/03.png"), b"not an image").unwrap();
     assert_refused(&scene.pretrain(&[]), 2, &["stripes-1/03.png"]);
     assert!(!scene.path("run").exists(), "a refused training left a folder");
 }

@@ -45,28 +45,28 @@ pub(crate) fn tiny_config() -> Config {
         seed = 1
         [data]
         name = "drawn stripes"
-        licence = "CC0"
+        license = "CC0"
         "#,
     )
     .unwrap()
 }
 
-/// Four base and two validation classes of drawn stripes, 12 pictures each, as a folder with splits.
+/// Four base and two validation classes of drawn stripes, 12 images each, as a folder with splits.
 pub(crate) fn tiny_data(folder: &Path) {
     for (split, classes) in [("base", 0..4u32), ("val", 4..6)] {
         for class in classes {
             let place = folder.join(split).join(format!("stripes-{class}"));
             std::fs::create_dir_all(&place).unwrap();
-            for picture in 0..12u32 {
-                stripes(class, picture).save(place.join(format!("{picture:02}.png"))).unwrap();
+            for image in 0..12u32 {
+                stripes(class, image).save(place.join(format!("{image:02}.png"))).unwrap();
             }
         }
     }
 }
 
-fn stripes(class: u32, picture: u32) -> RgbImage {
+fn stripes(class: u32, image: u32) -> RgbImage {
     RgbImage::from_fn(16, 16, |x, y| {
-        let wave = (x * (class + 1) + y * (6 - class) + picture * 3) % 16;
-        Rgb([(wave * 16) as u8, (class * 40) as u8, (picture * 20) as u8])
+        let wave = (x * (class + 1) + y * (6 - class) + image * 3) % 16;
+        Rgb([(wave * 16) as u8, (class * 40) as u8, (image * 20) as u8])
     })
 }

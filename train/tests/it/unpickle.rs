@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use models::dataset::{Class, Dataset, PictureRef, Split};
-use models::picture::PictureLimits;
+use models::dataset::{Class, Dataset, ImageRef, Split};
+use models::image::ImageLimits;
 
 use crate::scene::{assert_refused, stderr};
 
@@ -73,16 +73,16 @@ fn unpickle(python: &Path, folder: &Path, from: &str, to: &str) -> Output {
     Command::new(python).arg(script).args([from, to]).current_dir(folder).output().unwrap()
 }
 
-/// Class, split, synset and the red values of its pictures.
+/// Class, split, synset and the red values of its images.
 fn outline(folder: &Path) -> Vec<(String, Split, String, Vec<u8>)> {
     let dataset = Dataset::open(folder).unwrap();
-    let read = |picture: &PictureRef| {
-        let picture = dataset.picture(picture, &PictureLimits::default()).unwrap();
-        assert_eq!((picture.width, &picture.rgb[1..3]), (84, &[2, 3][..]));
-        picture.rgb[0]
+    let read = |image: &ImageRef| {
+        let image = dataset.image(image, &ImageLimits::default()).unwrap();
+        assert_eq!((image.width, &image.rgb[1..3]), (84, &[2, 3][..]));
+        image.rgb[0]
     };
     let class = |class: &Class| {
-        let reds = class.pictures.iter().map(read).collect();
+        let reds = class.images.iter().map(read).collect();
         (class.name.clone(), class.split, class.wnid.clone().unwrap_or_default(), reds)
     };
     dataset.classes.iter().map(class).collect()

@@ -19,9 +19,9 @@ export function onReachable(listener) {
 
 export const version = () => call("GET", "/version");
 export const classes = () => call("GET", `${GALLERY}/classes`);
-export const classify = (picture) => call("POST", `${GALLERY}/classify?top=5&explain=true`, picture, type(picture));
+export const classify = (image) => call("POST", `${GALLERY}/classify?top=5&explain=true`, image, type(image));
 export const senses = (noun) => call("GET", `/v1/lexicon?q=${encodeURIComponent(noun)}`);
-/** Says what a class means, and makes it: `{}` for what its label says, `{ synset }` or `{ pictures_only: true }`, and `{ attributes }` for what it has. */
+/** Says what a class means, and makes it: `{}` for what its label says, `{ synset }` or `{ images_only: true }`, and `{ attributes }` for what it has. */
 export const define = (idOrLabel, definition) =>
   call("PUT", classUrl(idOrLabel), JSON.stringify(definition), "application/json");
 /** The same unless there is such a class already. */
@@ -29,16 +29,16 @@ export const begin = (label, definition) =>
   call("PUT", classUrl(label), JSON.stringify(definition), "application/json", { "if-none-match": "*" });
 export const rename = (id, label) => call("PATCH", classUrl(id), JSON.stringify({ label }), "application/json");
 export const remove = (id) => call("DELETE", classUrl(id));
-export const enroll = (label, picture) =>
-  call("POST", `${classUrl(label)}/examples?create=true`, picture, type(picture));
+export const enroll = (label, image) =>
+  call("POST", `${classUrl(label)}/examples?create=true`, image, type(image));
 
 function classUrl(idOrLabel) {
   return `${GALLERY}/classes/${encodeURIComponent(idOrLabel)}`;
 }
 
 // The service looks at the bytes; a browser that knows no type for a file still may send it.
-function type(picture) {
-  return picture.type.startsWith("image/") ? picture.type : "application/octet-stream";
+function type(image) {
+  return image.type.startsWith("image/") ? image.type : "application/octet-stream";
 }
 
 async function call(method, path, body, contentType, conditions = {}) {

@@ -1,4 +1,4 @@
-// The camera: start, stop, one still picture. Where there is none, the reason in words.
+// The camera: start, stop, one still image. Where there is none, the reason in words.
 
 const LONGEST_SIDE = 640;
 const JPEG_QUALITY = 0.9;
@@ -31,7 +31,7 @@ export class Camera {
     return this.#stream !== null;
   }
 
-  /** Resolves when pictures flow; rejects with an Error whose message is for people. */
+  /** Resolves when images flow; rejects with an Error whose message is for people. */
   async start(onEnded) {
     try {
       const wanted = { video: { facingMode: { ideal: "environment" }, width: { ideal: 1280 } }, audio: false };
@@ -51,7 +51,7 @@ export class Camera {
     this.#video.srcObject = null;
   }
 
-  /** The picture of this moment as a JPEG blob; null while the camera shows nothing yet. */
+  /** The image of this moment as a JPEG blob; null while the camera shows nothing yet. */
   still() {
     const { videoWidth, videoHeight } = this.#video;
     if (!this.running || !videoWidth) return Promise.resolve(null);

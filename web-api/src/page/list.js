@@ -16,7 +16,7 @@ export class List {
   #changed;
   #drawn = ""; // what the list shows, so that nothing is drawn anew under somebody's hands
 
-  /** `teach(files, label)` adds pictures; `changed()` is called after a rename or a deletion. */
+  /** `teach(files, label)` adds images; `changed()` is called after a rename or a deletion. */
   constructor(teach, changed) {
     this.#teach = teach;
     this.#changed = changed;
@@ -39,7 +39,7 @@ export class List {
     if (drawn === this.#drawn || document.querySelector(".rename")) return;
     this.#drawn = drawn;
     const place = focusedPlace();
-    say(byId("classes-empty"), known.length === 0 ? "Nothing yet. Name a thing above and add a few pictures of it." : "");
+    say(byId("classes-empty"), known.length === 0 ? "Nothing yet. Name a thing above and add a few images of it." : "");
     byId("classes-count").textContent = known.length > 0 ? plural(known.length, "thing") : "";
     byId("classes").replaceChildren(...known.map((item) => this.#row(item)));
     if (place) controls(place.id)[place.index]?.focus();
@@ -75,7 +75,7 @@ export class List {
       return say(byId("classes-error"), problem.message);
     }
     if (!row.isConnected) return undefined; // drawn anew meanwhile
-    const none = make("p", "fine", "The lexicon does not have this word: only its pictures count.");
+    const none = make("p", "fine", "The lexicon does not have this word: only its images count.");
     const has = new AttributeChips(item);
     const before = select?.value;
     select?.addEventListener("change", () => {
@@ -113,7 +113,7 @@ export class List {
     input.multiple = true;
     input.accept = "image/jpeg,image/png,image/webp";
     input.id = `more-${item.id}`;
-    input.setAttribute("aria-label", `Add pictures of ${item.label}`);
+    input.setAttribute("aria-label", `Add images of ${item.label}`);
     fileInput(input, (files) => this.#teach(files, item.label));
     const label = make("label", "button small", "Add");
     label.htmlFor = input.id;
@@ -195,19 +195,19 @@ function focusedPlace() {
   return id && { id, index: controls(id).indexOf(document.activeElement) };
 }
 
-/** Dots for a handful, so that one sees at a glance which thing needs more pictures. */
+/** Dots for a handful, so that one sees at a glance which thing needs more images. */
 function count(examples) {
   const dots = make("span", "dots");
   dots.setAttribute("aria-hidden", "true");
   for (let i = 0; i < FULL_HAND; i++) dots.append(make("span", i < examples ? "dot on" : "dot"));
-  return make("p", "class-count", dots, examples > 0 ? plural(examples, "picture") : "no picture yet");
+  return make("p", "class-count", dots, examples > 0 ? plural(examples, "image") : "no image yet");
 }
 
 function confirmed(item) {
   const dialog = byId("confirm");
   byId("confirm-title").textContent = `Delete “${item.label}”?`;
   byId("confirm-text").textContent =
-    `It forgets this thing and what it learned from ${plural(item.examples, "picture")}. This cannot be undone.`;
+    `It forgets this thing and what it learned from ${plural(item.examples, "image")}. This cannot be undone.`;
   return new Promise((resolve) => {
     let answer = false;
     byId("confirm-no").onclick = () => dialog.close();

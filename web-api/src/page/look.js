@@ -1,4 +1,4 @@
-// "What is this?": pictures and the camera go in, ranked answers come out.
+// "What is this?": images and the camera go in, ranked answers come out.
 
 import { classify } from "/page/api.js";
 import { byId, make, name, plural, say, show } from "/page/dom.js";
@@ -7,8 +7,8 @@ import { definition } from "/page/meaning.js";
 const LIVE_PAUSE_MS = 200;
 const MAX_REEL = 64;
 const MAX_CHIPS = 8;
-const NOTHING_YET = "Show it a picture, and the answer appears here.";
-const NO_CLASSES = "It knows nothing yet. Teach it a first thing, then show this picture again.";
+const NOTHING_YET = "Show it an image, and the answer appears here.";
+const NO_CLASSES = "It knows nothing yet. Teach it a first thing, then show this image again.";
 
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -16,7 +16,7 @@ export class Look {
   #camera;
   #reel = []; // { file, url, answer, error, button, caption }
   #selected = null;
-  #round = 0; // grows with each new set of pictures; answers of an older round are dropped
+  #round = 0; // grows with each new set of images; answers of an older round are dropped
   #spoken = "";
 
   constructor(camera) {
@@ -24,15 +24,15 @@ export class Look {
     this.clear();
   }
 
-  /** Recognizes these pictures one after another and shows the first. */
-  async pictures(files) {
+  /** Recognizes these images one after another and shows the first. */
+  async images(files) {
     this.clear();
     this.#reel = files.slice(0, MAX_REEL).map((file) => ({ file, url: URL.createObjectURL(file) }));
     this.#drawReel();
     this.#select(this.#reel[0]);
     show(byId("look-clear"), true);
     await this.again();
-    if (files.length > MAX_REEL) say(byId("look-error"), `Only the first ${MAX_REEL} pictures were looked at.`);
+    if (files.length > MAX_REEL) say(byId("look-error"), `Only the first ${MAX_REEL} images were looked at.`);
   }
 
   /** Asks again about what is shown: after teaching, the answer may be another. */
@@ -104,11 +104,11 @@ export class Look {
 
   #drawReel() {
     const items = this.#reel.map((entry) => {
-      const picture = make("img");
-      picture.src = entry.url;
-      picture.alt = "";
+      const image = make("img");
+      image.src = entry.url;
+      image.alt = "";
       entry.caption = make("span", "", "…");
-      entry.button = make("button", "", picture, entry.caption);
+      entry.button = make("button", "", image, entry.caption);
       entry.button.type = "button";
       entry.button.addEventListener("click", () => this.#select(entry));
       return make("li", "", entry.button);
@@ -138,7 +138,7 @@ export class Look {
     const live = this.#camera.running;
     if (entry) shown.src = entry.url;
     else shown.removeAttribute("src");
-    shown.alt = entry ? `The picture being looked at: ${entry.file.name}` : "";
+    shown.alt = entry ? `The image being looked at: ${entry.file.name}` : "";
     show(shown, Boolean(entry));
     show(byId("video"), live);
     show(byId("live"), live);
@@ -167,10 +167,10 @@ export class Look {
 
   #reasons({ examples }, { share, meaning, attributes, nearest }) {
     const parts = [];
-    const named = meaning && Math.round(100 * share.knowledge) > 0; // a name that does not fit the pictures is no reason
+    const named = meaning && Math.round(100 * share.knowledge) > 0; // a name that does not fit the images is no reason
     if (examples > 0) {
       const alike = nearest[0] ? `; the most alike is ${nearest[0].similarity.toFixed(2)}` : "";
-      parts.push(`${plural(examples, "picture")} (${percent(share.pictures)}${alike})`);
+      parts.push(`${plural(examples, "image")} (${percent(share.images)}${alike})`);
     }
     if (named) parts.push(`its name (${percent(share.knowledge)}): ${definition(meaning.gloss)}`);
     say(byId("reason"), `By ${parts.join(" and ")}.`);
@@ -209,6 +209,6 @@ function bar(candidate) {
   const track = make("span", "bar-track", fill);
   const score = make("span", "bar-score", candidate.score.toFixed(2));
   const item = make("li", "bar", name(candidate.label, "bar-label"), track, score);
-  item.title = candidate.examples > 0 ? `learned from ${plural(candidate.examples, "picture")}` : "known by its name alone";
+  item.title = candidate.examples > 0 ? `learned from ${plural(candidate.examples, "image")}` : "known by its name alone";
   return item;
 }

@@ -14,7 +14,7 @@ const look = new Look(camera);
 const teach = new Teach(changed);
 const list = new List((files, label) => teach.add(files, label), changed);
 
-// What it knows has changed: the list shows it, and the picture on the stage may have a new answer.
+// What it knows has changed: the list shows it, and the image on the stage may have a new answer.
 async function changed() {
   await list.refresh();
   if (!camera.running) look.again();
@@ -23,7 +23,7 @@ async function changed() {
 // --- looking
 function lookAt(files) {
   if (camera.running) stopCamera();
-  if (files.length > 0) look.pictures(files);
+  if (files.length > 0) look.images(files);
 }
 fileInput(byId("look-files"), lookAt);
 fileInput(byId("look-photo"), lookAt);
@@ -54,7 +54,7 @@ function stopCamera() {
 
 function cameraButtons() {
   byId("camera-toggle").textContent = camera.running ? "Stop camera" : "Start camera";
-  byId("teach-camera").textContent = camera.running ? "Take picture" : "Use camera";
+  byId("teach-camera").textContent = camera.running ? "Take image" : "Use camera";
 }
 
 // Without a live camera a phone still takes single photos through a file field.
@@ -93,7 +93,7 @@ for (const id of ["teach-files", "teach-photo"]) {
   });
 }
 
-// A picture dropped beside the zones must not replace the page.
+// An image dropped beside the zones must not replace the page.
 for (const type of ["dragover", "drop"]) window.addEventListener(type, (event) => event.preventDefault());
 
 // --- the service's health and what it runs on
@@ -122,7 +122,7 @@ async function connect() {
 function about({ version: number, bundle, engine }) {
   teach.useNames(bundle.names);
   list.names = bundle.names;
-  byId("about-bundle").textContent = `${bundle.name} (${bundle.embedding_size} numbers a picture)`;
+  byId("about-bundle").textContent = `${bundle.name} (${bundle.embedding_size} numbers an image)`;
   byId("about-engine").textContent = engine.provider;
   byId("about-version").textContent = number;
   show(byId("about"), true);

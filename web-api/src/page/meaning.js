@@ -3,7 +3,7 @@
 import { senses } from "/page/api.js";
 import { button, make } from "/page/dom.js";
 
-const PICTURES_ONLY = "-";
+const IMAGES_ONLY = "-";
 
 /** A list to choose from what `label` means, with what `item` (a class) means now; null when the lexicon has no such noun. */
 export async function senseSelect(label, item) {
@@ -18,9 +18,9 @@ export async function senseSelect(label, item) {
   if (current && !known.senses.some((sense) => sense.synset === current.synset)) {
     select.append(option(current.synset, `${current.lemmas[0]}: ${definition(current.gloss)}`, item.attributes));
   }
-  select.append(option(PICTURES_ONLY, "none of these: only its pictures count"));
-  const asRead = known.read_as ?? PICTURES_ONLY;
-  select.value = item?.pictures_only ? PICTURES_ONLY : current?.synset ?? asRead;
+  select.append(option(IMAGES_ONLY, "none of these: only its images count"));
+  const asRead = known.read_as ?? IMAGES_ONLY;
+  select.value = item?.images_only ? IMAGES_ONLY : current?.synset ?? asRead;
   select.dataset.asRead = asRead;
   return select;
 }
@@ -28,7 +28,7 @@ export async function senseSelect(label, item) {
 /** What the service is told of the choice: nothing where it is what the label says anyway. */
 export function chosen(select) {
   if (!select || select.value === select.dataset.asRead) return {};
-  return select.value === PICTURES_ONLY ? { pictures_only: true } : { synset: select.value };
+  return select.value === IMAGES_ONLY ? { images_only: true } : { synset: select.value };
 }
 
 /** A gloss without its examples. */

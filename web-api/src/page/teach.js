@@ -1,4 +1,4 @@
-// "Teach a thing": pictures become examples of a name, one call each, so that one bad file stops no other.
+// "Teach a thing": images become examples of a name, one call each, so that one bad file stops no other.
 
 import { begin, define, enroll } from "/page/api.js";
 import { byId, make, plural, say, show } from "/page/dom.js";
@@ -73,7 +73,7 @@ export class Teach {
     return this.#sense?.label === label ? chosen(this.#sense.select) : {};
   }
 
-  /** Makes a class that has no picture yet. */
+  /** Makes a class that has no image yet. */
   async #byName() {
     const label = this.label();
     if (!label) return;
@@ -81,8 +81,8 @@ export class Teach {
     try {
       const { class: made } = await begin(label, this.#chosen(label));
       say(byId("teach-status"), made.meaning
-        ? `${label} is known by its name: ${definition(made.meaning.gloss)}. Pictures make it surer.`
-        : `${label} says nothing to the lexicon: add pictures of it.`);
+        ? `${label} is known by its name: ${definition(made.meaning.gloss)}. Images make it surer.`
+        : `${label} says nothing to the lexicon: add images of it.`);
       this.#changed();
     } catch (problem) {
       const exists = problem.code === "stale_revision";
@@ -110,7 +110,7 @@ export class Teach {
     if (tally.added > 0) this.#changed();
   }
 
-  /** Adds one picture; false when trying the next makes no sense. */
+  /** Adds one image; false when trying the next makes no sense. */
   async #one(file, label, tally) {
     try {
       const answer = await enroll(label, file);
@@ -138,8 +138,8 @@ export class Teach {
 
 function summary({ added, known, errors, taught }, label) {
   const parts = [];
-  if (added > 0) parts.push(`Learned ${plural(added, "picture")} of ${label}; it has ${taught.examples} now.`);
-  if (known > 0) parts.push(`${plural(known, "picture was", "pictures were")} already there.`);
+  if (added > 0) parts.push(`Learned ${plural(added, "image")} of ${label}; it has ${taught.examples} now.`);
+  if (known > 0) parts.push(`${plural(known, "image was", "images were")} already there.`);
   if (errors.length > 0 && added + known > 0) parts.push(`${plural(errors.length, "file")} could not be used.`);
   return parts.join(" ");
 }

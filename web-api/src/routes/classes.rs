@@ -70,10 +70,10 @@ pub async fn read(
     Ok(tagged(StatusCode::OK, found.revision, found))
 }
 
-/// Makes a class without pictures, or says what a class means.
+/// Makes a class without images, or says what a class means.
 ///
 /// All that was said of it before is replaced: without a synset its label is read, without attributes it has what its
-/// meaning has. A name that means something is recognized before the first picture. With
+/// meaning has. A name that means something is recognized before the first image. With
 /// `If-Match: "<revision>"` only if nothing has changed since, with `If-Match: *` only a class that exists, with
 /// `If-None-Match: *` only one that does not.
 #[utoipa::path(put, path = "/v1/galleries/{gallery}/classes/{class}", tag = "classes",

@@ -23,31 +23,31 @@ fn claims_400_megapixels() -> Vec<u8> {
     [draw::PNG_SIGNATURE, &header, &pixels, &end].concat()
 }
 
-fn assert_refused(service: &Service, picture: &[u8], status: u16, code: &str) {
-    service.enroll("mug", picture).assert_problem(status, code);
-    service.post(CLASSIFY, picture).assert_problem(status, code);
-    service.post("/v1/embed", picture).assert_problem(status, code);
+fn assert_refused(service: &Service, image: &[u8], status: u16, code: &str) {
+    service.enroll("mug", image).assert_problem(status, code);
+    service.post(CLASSIFY, image).assert_problem(status, code);
+    service.post("/v1/embed", image).assert_problem(status, code);
     assert_eq!(service.known(), []);
 }
 
 #[test]
-fn what_is_no_picture_is_refused() {
+fn what_is_no_image_is_refused() {
     let service = Service::start(&[]);
-    assert_refused(&service, b"this is a text, not a picture", 415, "unsupported_picture");
-    assert_refused(&service, b"GIF89a\x01\0\x01\0\0\0\0;", 415, "unsupported_picture");
-    assert_refused(&service, b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", 415, "unsupported_picture");
+    assert_refused(&service, b"this is a text, not an image", 415, "unsupported_image");
+    assert_refused(&service, b"GIF89a\x01\0\x01\0\0\0\0;", 415, "unsupported_image");
+    assert_refused(&service, b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", 415, "unsupported_image");
     let heic = service.post(CLASSIFY, b"\0\0\0\x18ftypheic\0\0\0\0mif1heic").text();
     assert!(heic.contains("JPEG"), "a hint is missing: {heic}");
 }
 
 #[test]
-fn damaged_pictures_are_refused() {
+fn damaged_images_are_refused() {
     let service = Service::start(&[]);
     let jpeg = draw::jpeg(&draw::gradient(64, 64));
-    assert_refused(&service, &[], 422, "bad_picture");
-    assert_refused(&service, &jpeg[..jpeg.len() / 2], 422, "bad_picture");
-    assert_refused(&service, &jpeg[..20], 422, "bad_picture");
-    assert_refused(&service, &good()[..60], 422, "bad_picture");
+    assert_refused(&service, &[], 422, "bad_image");
+    assert_refused(&service, &jpeg[..jpeg.len() / 2], 422, "bad_image");
+    assert_refused(&service, &jpeg[..20], 422, "bad_image");
+    assert_refused(&service, &good()[..60], 422, "bad_image");
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn a_header_that_claims_too_many_pixels_costs_nothing() {
 }
 
 #[test]
-fn the_largest_picture_takes_the_memory_that_the_help_states() {
+fn the_largest_image_takes_the_memory_that_the_help_states() {
     let service = Service::start(&["--max-pixels", "4000000"]);
     let idle = peak_mib(&service);
     let deep = DynamicImage::ImageRgb8(draw::gradient(2000, 2000)).to_rgba16();
@@ -80,7 +80,7 @@ fn one_bad_file_stops_the_call_and_is_named() {
     let files: [(&str, &[u8]); 3] = [("a.png", &good), ("bär.png", b"nonsense"), ("c.png", &good)];
     for path in [examples("mug"), CLASSIFY.to_owned()] {
         let answer = service.post_files(&path, &files);
-        answer.assert_problem(415, "unsupported_picture");
+        answer.assert_problem(415, "unsupported_image");
         assert_eq!(answer.json()["file"], "bär.png");
     }
     assert_eq!(service.known(), []);
@@ -136,8 +136,8 @@ fn ten_thousand_parts_are_too_many() {
 #[test]
 fn sixty_four_files_are_not_too_many() {
     let service = Service::start(&[]);
-    let pictures: Vec<_> = (0..64).map(|i| draw::png(draw::flat(8, 8, [i * 4, 9, 9]))).collect();
-    let files: Vec<_> = pictures.iter().map(|picture| ("x.png", picture.as_slice())).collect();
+    let images: Vec<_> = (0..64).map(|i| draw::png(draw::flat(8, 8, [i * 4, 9, 9]))).collect();
+    let files: Vec<_> = images.iter().map(|image| ("x.png", image.as_slice())).collect();
     assert_eq!(service.post_files(&examples("mug"), &files).ok()["class"]["examples"], 64);
 }
 
@@ -147,7 +147,7 @@ fn the_content_type_must_fit() {
     for content_type in ["application/json", "text/html", "application/x-www-form-urlencoded", "x"]
     {
         let answer = service.send("POST", CLASSIFY, &[("content-type", content_type)], &good());
-        answer.assert_problem(415, "unsupported_picture");
+        answer.assert_problem(415, "unsupported_image");
     }
     service.send("POST", CLASSIFY, &[], &good()).ok();
     service.send("POST", CLASSIFY, &[("content-type", "image/heic")], &good()).ok();

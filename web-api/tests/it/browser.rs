@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::draw;
-use crate::pictures::{columns, stripes};
+use crate::images::{columns, stripes};
 use crate::service::Service;
 use crate::things;
 use crate::webdriver::{Browser, ENTER, ESCAPE, TAB};
@@ -73,7 +73,7 @@ impl Stage {
 }
 
 #[test]
-fn two_things_are_taught_from_files_and_a_third_picture_is_recognized() {
+fn two_things_are_taught_from_files_and_a_third_image_is_recognized() {
     let Some(stage) = Stage::set("the page in a browser") else { return };
     let browser = &stage.browser;
     browser.wait_for_text("#classes-empty", "Nothing yet");
@@ -82,8 +82,8 @@ fn two_things_are_taught_from_files_and_a_third_picture_is_recognized() {
     stage.teach("blue columns", &[0, 4, 8].map(|shift| stage.columns(shift)));
     stage.teach("red stripes", &[0, 4].map(|shift| stage.stripes(shift)));
     stage.wait_for_labels(&["blue columns", "red stripes"]);
-    assert!(browser.text("#classes").contains("3 pictures"));
-    // The picture on the stage is asked about again by itself.
+    assert!(browser.text("#classes").contains("3 images"));
+    // The image on the stage is asked about again by itself.
     browser.wait_for_text("#verdict", "red stripes");
     browser.choose("#look-files", &[stage.columns(6), stage.stripes(6)]);
     browser.wait_for_text("#verdict", "blue columns");
@@ -165,12 +165,12 @@ fn a_name_is_read_corrected_and_enough() {
 }
 
 #[test]
-fn the_same_picture_twice_counts_once() {
+fn the_same_image_twice_counts_once() {
     let Some(stage) = Stage::set("the page in a browser") else { return };
     stage.teach("mug", &[stage.stripes(0)]);
     stage.browser.choose("#teach-files", &[stage.stripes(0)]);
-    stage.browser.wait_for_text("#teach-status", "1 picture was already there");
-    assert!(stage.browser.text("#classes").contains("1 picture"));
+    stage.browser.wait_for_text("#teach-status", "1 image was already there");
+    assert!(stage.browser.text("#classes").contains("1 image"));
 }
 
 #[test]
@@ -181,13 +181,13 @@ fn a_bad_file_is_named_and_the_others_are_learned() {
     let errors = stage.browser.text("#teach-errors");
     assert!(errors.contains("notes.png") && errors.contains("JPEG"), "{errors}");
     stage.wait_for_labels(&["mug"]);
-    assert!(stage.browser.text("#classes").contains("2 pictures"));
+    assert!(stage.browser.text("#classes").contains("2 images"));
     stage.browser.choose("#look-files", &[bad]);
     stage.browser.wait_for_text("#look-error", "notes.png");
 }
 
 #[test]
-fn a_name_is_asked_for_before_pictures() {
+fn a_name_is_asked_for_before_images() {
     let Some(stage) = Stage::set("the page in a browser") else { return };
     stage.browser.choose("#teach-files", &[stage.stripes(0)]);
     stage.browser.wait_for_text("#teach-status", "First say what it is called");
@@ -229,7 +229,7 @@ fn everything_works_by_keyboard() {
 
     browser.tab_to("more-@1");
     browser.choose("[id='more-@1']", &[stage.stripes(4)]);
-    browser.wait_for_text("#classes", "2 pictures");
+    browser.wait_for_text("#classes", "2 images");
     assert_eq!(browser.focused(), "more-@1", "drawing the list anew must not take the focus");
 
     browser.tab_to("Rename mug");
@@ -296,10 +296,10 @@ fn the_camera_teaches_and_is_recognized_live() {
     browser.click("#camera-toggle");
     browser.wait_for_text("#camera-toggle", "Stop camera");
     browser.wait_for_text("#answer", "It knows nothing yet");
-    browser.type_into("#teach-name", "test picture");
+    browser.type_into("#teach-name", "test image");
     browser.click("#teach-camera");
-    stage.wait_for_labels(&["test picture"]);
-    browser.wait_for_text("#verdict", "test picture");
+    stage.wait_for_labels(&["test image"]);
+    browser.wait_for_text("#verdict", "test image");
     assert!(browser.text("#live").contains("Live"));
     browser.click("#camera-toggle");
     browser.wait_for_text("#camera-toggle", "Start camera");
@@ -317,9 +317,9 @@ fn without_a_live_camera_the_page_offers_photos_and_says_why() {
     browser.go(&format!("http://device.test:{port}/"));
     browser.wait_for_text("#camera-note", "https or localhost");
     assert!(browser.is_shown("#look-capture") && !browser.is_shown("#camera-toggle"));
-    let picture = tempfile::NamedTempFile::with_suffix(".png").unwrap();
-    fs::write(picture.path(), draw::png(stripes(0))).unwrap();
-    browser.choose("#look-photo", &[picture.path().to_owned()]);
+    let image = tempfile::NamedTempFile::with_suffix(".png").unwrap();
+    fs::write(image.path(), draw::png(stripes(0))).unwrap();
+    browser.choose("#look-photo", &[image.path().to_owned()]);
     browser.wait_for_text("#answer", "It knows nothing yet");
 }
 

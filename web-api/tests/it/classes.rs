@@ -47,7 +47,7 @@ fn a_class_is_made_only_when_asked_for() {
 }
 
 #[test]
-fn enrolling_tells_what_became_of_each_picture() {
+fn enrolling_tells_what_became_of_each_image() {
     let service = Service::start(&[]);
     let (red, blue) = (red(), blue());
     let first = service.enroll("mug", &red).ok();

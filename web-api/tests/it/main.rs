@@ -9,11 +9,11 @@ mod client;
 #[path = "../../../models/tests/it/draw.rs"]
 #[allow(dead_code, reason = "the drawings of another crate's tests; not all are needed here")]
 mod draw;
+mod images;
 mod names;
 mod openapi;
 mod operations;
 mod overload;
-mod pictures;
 mod process;
 mod service;
 mod things;

@@ -1,9 +1,9 @@
-//! What names mean: the lexicon, classes without pictures, corrections, reasons.
+//! What names mean: the lexicon, classes without images, corrections, reasons.
 
 use serde_json::json;
 
 use crate::draw;
-use crate::pictures::{columns, stripes};
+use crate::images::{columns, stripes};
 use crate::service::{CLASSES, CLASSIFY, Service, class};
 
 fn explained() -> String {
@@ -33,7 +33,7 @@ fn a_noun_has_senses_to_choose_from() {
 }
 
 #[test]
-fn a_class_is_known_by_its_name_before_its_first_picture() {
+fn a_class_is_known_by_its_name_before_its_first_image() {
     let service = Service::knowing();
     let made = service.put(&class("zebra"), "{}");
     assert_eq!(made.status, 201);
@@ -49,12 +49,12 @@ fn a_class_is_known_by_its_name_before_its_first_picture() {
     let result = &answer["results"][0];
     assert_eq!((&result["label"], &result["decision"]), (&json!("zebra"), &json!("accepted")));
     let why = &result["explanation"];
-    assert_eq!(why["share"], json!({ "pictures": 0.0, "knowledge": 1.0 }));
+    assert_eq!(why["share"], json!({ "images": 0.0, "knowledge": 1.0 }));
     assert_eq!((&why["attributes"][0]["name"], &why["nearest"]), (&json!("hoof"), &json!([])));
     let enrolled = service.enroll("zebra", &draw::png(stripes(4))).json();
     assert_eq!(enrolled["class"]["provisional"], false);
     let result = &service.post(&explained(), &draw::png(stripes(4))).json()["results"][0];
-    assert_eq!(result["explanation"]["share"]["pictures"], 1.0, "alone it is its pictures");
+    assert_eq!(result["explanation"]["share"]["images"], 1.0, "alone it is its images");
     assert_eq!(result["explanation"]["nearest"].as_array().unwrap().len(), 1);
     let plain = service.post(CLASSIFY, &draw::png(stripes(4))).json();
     assert!(plain["results"][0].get("explanation").is_none());
@@ -71,13 +71,13 @@ fn a_meaning_is_corrected_and_taken_back() {
         (answer["class"]["meaning"]["synset"].clone(), answer["class"]["meaning"]["rule"].clone())
     };
     assert_eq!(meaning(r#"{"synset":"n00000014"}"#), (json!("n00000014"), json!("said")));
-    assert_eq!(meaning(r#"{"pictures_only":true}"#), (json!(null), json!(null)));
-    assert_eq!(service.get(&class("mouse")).ok()["class"]["pictures_only"], true);
+    assert_eq!(meaning(r#"{"images_only":true}"#), (json!(null), json!(null)));
+    assert_eq!(service.get(&class("mouse")).ok()["class"]["images_only"], true);
     assert_eq!(meaning("{}"), (json!("n00000013"), json!("label")));
     let put = |json: &str| service.put(&class("mouse"), json);
     put(r#"{"synset":"n99999999"}"#).assert_problem(422, "unknown_synset");
     put(r#"{"synset":"mouse"}"#).assert_problem(422, "unknown_synset");
-    put(r#"{"synset":"n00000014","pictures_only":true}"#).assert_problem(400, "bad_request");
+    put(r#"{"synset":"n00000014","images_only":true}"#).assert_problem(400, "bad_request");
     put(r#"{"label":"x"}"#).assert_problem(400, "bad_request");
     service.put(&class("@99"), "{}").assert_problem(404, "unknown_class");
     let stale = [("content-type", "application/json"), ("if-match", "\"1\"")];
@@ -110,7 +110,7 @@ fn attributes_are_said_and_taken_back() {
     put(r#"{"attributes":["gizmo"]}"#).assert_problem(422, "unknown_synset");
     let many = json!({ "attributes": vec!["hoof"; 129] }).to_string();
     put(&many).assert_problem(400, "bad_request");
-    let none = put(r#"{"attributes":[],"pictures_only":true}"#).json()["class"].clone();
+    let none = put(r#"{"attributes":[],"images_only":true}"#).json()["class"].clone();
     assert_eq!((&none["attributes"], &none["attributes_said"]), (&json!([]), &json!(true)));
     let read = put("{}").json()["class"].clone();
     let hoof = json!([{ "synset": "n00000019", "name": "hoof" }]);
@@ -120,7 +120,7 @@ fn attributes_are_said_and_taken_back() {
 #[test]
 fn a_bundle_without_knowledge_says_so() {
     let service = Service::start(&[]);
-    assert!(service.report.contains("learns from pictures alone"), "{}", service.report);
+    assert!(service.report.contains("learns from images alone"), "{}", service.report);
     service.get("/v1/lexicon?q=zebra").assert_problem(409, "no_lexicon");
     for said in [r#"{"synset":"n00000012"}"#, r#"{"attributes":["hoof"]}"#] {
         service.put(&class("zebra"), said).assert_problem(409, "no_lexicon");
@@ -139,21 +139,21 @@ fn a_bundle_without_knowledge_says_so() {
 }
 
 #[test]
-fn pictures_may_help_to_judge_one_another() {
+fn images_may_help_to_judge_one_another() {
     let service = Service::start(&[]);
     service.enroll("stripes", &draw::png(stripes(0)));
     service.enroll("columns", &draw::png(columns(0)));
-    let pictures = [4, 8].map(|shift| (draw::png(stripes(shift)), draw::png(columns(shift))));
-    let pictures: Vec<Vec<u8>> = pictures.into_iter().flat_map(|(a, b)| [a, b]).collect();
-    let files: Vec<(&str, &[u8])> = pictures.iter().map(|p| ("a.png", p.as_slice())).collect();
+    let images = [4, 8].map(|shift| (draw::png(stripes(shift)), draw::png(columns(shift))));
+    let images: Vec<Vec<u8>> = images.into_iter().flat_map(|(a, b)| [a, b]).collect();
+    let files: Vec<(&str, &[u8])> = images.iter().map(|p| ("a.png", p.as_slice())).collect();
     let together = format!("{CLASSIFY}?transductive=true");
     let answer = service.post_files(&together, &files).ok();
-    let about = (&answer["fusion"], &answer["setting"], &answer["unlabelled"]);
+    let about = (&answer["fusion"], &answer["setting"], &answer["unlabeled"]);
     assert_eq!(about, (&json!("soft-k-means"), &json!("transductive"), &json!(4)));
     let labels: Vec<_> =
         answer["results"].as_array().unwrap().iter().map(|result| &result["label"]).collect();
     assert_eq!(labels, ["stripes", "columns", "stripes", "columns"]);
     let alone = service.post_files(CLASSIFY, &files).ok();
-    assert_eq!((&alone["setting"], &alone["unlabelled"]), (&json!("inductive"), &json!(0)));
-    service.post(&together, &pictures[0]).assert_problem(422, "needs_more_pictures");
+    assert_eq!((&alone["setting"], &alone["unlabeled"]), (&json!("inductive"), &json!(0)));
+    service.post(&together, &images[0]).assert_problem(422, "needs_more_images");
 }

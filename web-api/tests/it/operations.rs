@@ -48,7 +48,7 @@ fn refused_engines_are_told_with_their_reasons() {
 }
 
 #[test]
-fn metrics_count_requests_and_pictures() {
+fn metrics_count_requests_and_images() {
     let service = Service::start(&[]);
     service.post(CLASSIFY, &draw::png(draw::gradient(9, 9))).ok();
     service.get("/nowhere");
@@ -60,8 +60,8 @@ fn metrics_count_requests_and_pictures() {
         format!("handful_http_requests_total{{method=\"POST\",{route}}} 1"),
         "handful_http_requests_total{method=\"GET\",route=\"none\",status=\"404\"} 1".to_owned(),
         format!("handful_http_request_duration_seconds_count{{method=\"POST\",{route}}} 1"),
-        "handful_pictures_embedded_total 1".to_owned(),
-        "handful_queue_pictures 0".to_owned(),
+        "handful_images_embedded_total 1".to_owned(),
+        "handful_queue_images 0".to_owned(),
         "provider=\"tract\"} 1".to_owned(),
     ] {
         assert!(text.contains(&expected), "{expected} is missing in\n{text}");

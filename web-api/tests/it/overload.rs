@@ -15,24 +15,24 @@ fn small() -> Vec<u8> {
 fn bodies_beyond_the_room_for_them_are_refused() {
     let service = Service::start(&["--max-body-bytes", "1000000", "--max-upload-bytes", "1000000"]);
     let mut hog = Connection::open(&service.address);
-    let picture = small();
+    let image = small();
     // Room is taken by what is announced, before it arrives.
-    let padding = 1_000_000 - picture.len();
+    let padding = 1_000_000 - image.len();
     let headers = [("content-length", "1000000"), ("content-type", "image/png")];
     hog.write(head(&service.address, "POST", CLASSIFY, &headers).as_bytes()).unwrap();
-    hog.write(&picture).unwrap();
+    hog.write(&image).unwrap();
     wait_until(|| metric(&service, "handful_upload_bytes") > 0.0);
-    let refused = service.post(CLASSIFY, &picture);
+    let refused = service.post(CLASSIFY, &image);
     refused.assert_problem(429, "busy");
     assert_eq!(refused.header("retry-after"), Some("1"));
     hog.write(&vec![0; padding]).unwrap();
     assert_eq!(hog.answer().status, 200);
-    service.post(CLASSIFY, &picture).ok();
+    service.post(CLASSIFY, &image).ok();
     assert_eq!(metric(&service, "handful_upload_bytes"), 0.0);
 }
 
 #[test]
-fn pictures_beyond_the_queue_are_refused() {
+fn images_beyond_the_queue_are_refused() {
     let service = Service::start(&["--max-queue", "1", "--max-files", "1"]);
     let large = draw::png(draw::flat(6000, 6000, [1, 2, 3]));
     let mut answers = thread::scope(|scope| {
@@ -70,7 +70,7 @@ fn who_takes_no_answers_loses_the_connection() {
 }
 
 #[test]
-fn others_are_answered_between_pictures_and_a_leaver_is_not_worked_for() {
+fn others_are_answered_between_images_and_a_leaver_is_not_worked_for() {
     let service = Service::start(&[]);
     let large = draw::png(draw::flat(6000, 6000, [1, 2, 3]));
     let body = multipart(&[("x.png", large.as_slice()); 24]);
@@ -80,14 +80,14 @@ fn others_are_answered_between_pictures_and_a_leaver_is_not_worked_for() {
     let mut leaver = Connection::open(&service.address);
     leaver.write(head(&service.address, "POST", CLASSIFY, &headers).as_bytes()).unwrap();
     leaver.write(&body).unwrap();
-    wait_until(|| metric(&service, "handful_queue_pictures") == 24.0);
+    wait_until(|| metric(&service, "handful_queue_images") == 24.0);
     service.get(CLASSES).ok();
     service.post(CLASSIFY, &small()).ok();
-    assert_eq!(metric(&service, "handful_queue_pictures"), 24.0, "they waited for all pictures");
+    assert_eq!(metric(&service, "handful_queue_images"), 24.0, "they waited for all images");
     drop(leaver);
-    wait_until(|| metric(&service, "handful_queue_pictures") == 0.0);
-    let embedded = metric(&service, "handful_pictures_embedded_total");
-    assert!(embedded < 25.0, "all pictures of a client that had left were worked on");
+    wait_until(|| metric(&service, "handful_queue_images") == 0.0);
+    let embedded = metric(&service, "handful_images_embedded_total");
+    assert!(embedded < 25.0, "all images of a client that had left were worked on");
     wait_until(|| metric(&service, "handful_upload_bytes") == 0.0);
 }
 

@@ -12,7 +12,7 @@ use crate::client::{Connection, head};
 use crate::draw;
 use crate::service::{CLASSIFY, Service, binary, examples, tiny, tiny_bundle};
 
-fn picture() -> Vec<u8> {
+fn image() -> Vec<u8> {
     draw::png(draw::gradient(32, 32))
 }
 
@@ -66,7 +66,7 @@ fn the_start_says_where_what_and_why() {
     ] {
         assert!(report.contains(part), "`{part}` is missing in: {report}");
     }
-    assert!(report.contains("(0 classes, 0 pictures)"), "{report}");
+    assert!(report.contains("(0 classes, 0 images)"), "{report}");
 }
 
 #[test]
@@ -146,13 +146,13 @@ fn an_address_in_use_is_named() {
 fn a_second_server_on_a_store_says_who_has_it() {
     let store = tempfile::tempdir().unwrap();
     let first = Service::start_on(store.path(), &[]);
-    first.enroll("mug", &picture()).ok();
+    first.enroll("mug", &image()).ok();
     assert_fails(
         &mut tiny(store.path(), &[]),
         1,
         &[&first.pid().to_string(), "another store folder"],
     );
-    first.enroll("cup", &picture()).ok();
+    first.enroll("cup", &image()).ok();
     assert_eq!(first.known().len(), 2);
 }
 
@@ -160,16 +160,16 @@ fn a_second_server_on_a_store_says_who_has_it() {
 fn classes_survive_a_restart_and_a_kill() {
     let store = tempfile::tempdir().unwrap();
     let service = Service::start_on(store.path(), &[]);
-    service.enroll("mug", &picture()).ok();
+    service.enroll("mug", &image()).ok();
     assert!(service.stop().success());
     let mut service = Service::start_on(store.path(), &[]);
-    assert!(service.report.contains("(1 classes, 1 pictures)"), "{}", service.report);
-    service.enroll("cup", &picture()).ok();
+    assert!(service.report.contains("(1 classes, 1 images)"), "{}", service.report);
+    service.enroll("cup", &image()).ok();
     service.signal("-KILL");
     service.wait();
     let service = Service::start_on(store.path(), &[]);
     assert_eq!(service.known(), [("cup".to_owned(), 1), ("mug".to_owned(), 1)]);
-    assert_eq!(service.post(CLASSIFY, &picture()).ok()["results"][0]["decision"], "accepted");
+    assert_eq!(service.post(CLASSIFY, &image()).ok()["results"][0]["decision"], "accepted");
 }
 
 /// A limit on the size of files stands for a disk that is full.
@@ -185,7 +185,7 @@ fn a_full_disk_is_told_and_nothing_is_half_written() {
     let service = Service::run(&mut limited);
     let mut learned = 0;
     let refused = loop {
-        let files = thirty_two_pictures(learned);
+        let files = thirty_two_images(learned);
         let files: Vec<_> = files.iter().map(|file| ("x.png", file.as_slice())).collect();
         let answer = service.post_files(&examples("mug"), &files);
         if answer.status != 201 {
@@ -202,7 +202,7 @@ fn a_full_disk_is_told_and_nothing_is_half_written() {
 }
 
 /// All different from each other and from those of another `start`.
-fn thirty_two_pictures(start: u64) -> Vec<Vec<u8>> {
+fn thirty_two_images(start: u64) -> Vec<Vec<u8>> {
     let color = |n: u64| [n as u8, (n >> 8) as u8, (n >> 16) as u8];
     (start..start + 32).map(|n| draw::png(draw::flat(4, 4, color(n)))).collect()
 }
@@ -211,16 +211,16 @@ fn thirty_two_pictures(start: u64) -> Vec<Vec<u8>> {
 fn a_stop_lets_a_request_under_way_end() {
     for signal in ["-TERM", "-INT"] {
         let mut service = Service::start(&[]);
-        let picture = picture();
-        let length = picture.len().to_string();
+        let image = image();
+        let length = image.len().to_string();
         let mut connection = Connection::open(&service.address);
         let headers = [("content-length", length.as_str()), ("content-type", "image/png")];
         connection.write(head(&service.address, "POST", CLASSIFY, &headers).as_bytes()).unwrap();
-        connection.write(&picture[..10]).unwrap();
+        connection.write(&image[..10]).unwrap();
         thread::sleep(Duration::from_millis(100));
         service.signal(signal);
         thread::sleep(Duration::from_millis(100));
-        connection.write(&picture[10..]).unwrap();
+        connection.write(&image[10..]).unwrap();
         assert_eq!(connection.answer().status, 200);
         assert!(service.wait().success());
     }

@@ -112,8 +112,8 @@ impl Service {
         self.send("DELETE", path, &[], &[])
     }
 
-    pub(crate) fn post(&self, path: &str, picture: &[u8]) -> Answer {
-        self.send("POST", path, &[("content-type", "application/octet-stream")], picture)
+    pub(crate) fn post(&self, path: &str, image: &[u8]) -> Answer {
+        self.send("POST", path, &[("content-type", "application/octet-stream")], image)
     }
 
     pub(crate) fn post_files(&self, path: &str, files: &[(&str, &[u8])]) -> Answer {
@@ -129,8 +129,8 @@ impl Service {
         self.send("PUT", path, &[("content-type", "application/json")], json.as_bytes())
     }
 
-    pub(crate) fn enroll(&self, label: &str, picture: &[u8]) -> Answer {
-        self.post(&examples(label), picture)
+    pub(crate) fn enroll(&self, label: &str, image: &[u8]) -> Answer {
+        self.post(&examples(label), image)
     }
 
     /// Labels and numbers of examples.

@@ -14,7 +14,7 @@ pub(crate) const NAMES: [&str; 4] = ["blue mug", "house key", "red apple", "traf
 type Point = (f32, f32);
 type Shape = Box<dyn Fn(Point) -> bool>;
 
-/// A picture of a thing; each `view` has it somewhere else, larger or smaller, in other light.
+/// An image of a thing; each `view` has it somewhere else, larger or smaller, in other light.
 pub(crate) fn draw(name: &str, view: u32) -> RgbImage {
     let wave = |n: u32| (view as f32 * 2.4 + n as f32 * 1.7).sin();
     let (left, up, size, light) =

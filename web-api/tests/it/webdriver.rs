@@ -13,7 +13,7 @@ use crate::client::{self, Answer};
 
 const DRIVERS: [&str; 2] = ["/usr/bin/chromedriver", "/usr/lib/chromium/chromedriver"];
 const CHROMIUM: &str = "/usr/bin/chromium";
-/// The driver takes a free port of IPv4 and wants the same of IPv6, which a neighbour may have taken meanwhile.
+/// The driver takes a free port of IPv4 and wants the same of IPv6, which a neighbor may have taken meanwhile.
 const STARTS: usize = 5;
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -68,7 +68,7 @@ impl Browser {
             "--disable-dev-shm-usage",
             "--hide-scrollbars",
             "--lang=en",
-            // A camera that shows a moving test picture, and nobody to ask for it.
+            // A camera that shows a moving test image, and nobody to ask for it.
             "--use-fake-device-for-media-stream",
             "--use-fake-ui-for-media-stream",
             &profile,

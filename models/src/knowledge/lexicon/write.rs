@@ -10,8 +10,8 @@ use super::{FORMAT, Header, MAGIC};
 use crate::knowledge::vectors::{Vectors, lemma_vector};
 use crate::knowledge::wordnet::{SynsetId, WordNet};
 
-/// WordNet's licence: it goes wherever its data goes.
-pub const LICENCE: &str = include_str!("wordnet_licence.txt");
+/// WordNet's license: it goes wherever its data goes.
+pub const LICENSE: &str = include_str!("wordnet_license.txt");
 
 /// The largest value of a byte row.
 const MAX_BYTE: f32 = 127.0;
@@ -31,7 +31,7 @@ impl super::Lexicon {
             synsets: places.len(),
             words: words.len(),
             vectors: source.to_owned(),
-            licence: LICENCE.to_owned(),
+            license: LICENSE.to_owned(),
         };
         let header =
             serde_json::to_vec(&header).expect("invariant: a header is plain text and numbers");

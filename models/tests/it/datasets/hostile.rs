@@ -10,7 +10,7 @@ use super::*;
 
 fn with_manifest(manifest: &[u8]) -> Result<Dataset, DatasetError> {
     let folder = tempfile::tempdir().unwrap();
-    write_folder(folder.path(), &with(pictures(), "manifest.csv", manifest));
+    write_folder(folder.path(), &with(images(), "manifest.csv", manifest));
     Dataset::open(folder.path())
 }
 
@@ -32,7 +32,7 @@ fn a_manifest_that_names_a_missing_file() {
         matches!(&error, DatasetError::Missing { at, path } if at.line == 3 && path == "base/pear/9.png"),
         "{error}"
     );
-    // Neither a folder nor the manifest itself is a picture.
+    // Neither a folder nor the manifest itself is an image.
     for path in ["base/pear", "manifest.csv", "README.txt"] {
         let error = with_manifest(format!("path,class\n{path},pear\n").as_bytes()).unwrap_err();
         assert!(matches!(&error, DatasetError::Missing { at, .. } if at.line == 2), "{error}");
@@ -57,7 +57,7 @@ fn a_manifest_that_leads_out_of_its_folder() {
 fn a_manifest_that_names_a_link() {
     let outside = tempfile::NamedTempFile::new().unwrap();
     let folder = tempfile::tempdir().unwrap();
-    write_folder(folder.path(), &with(pictures(), "manifest.csv", b"path,class\nlink.png,pear\n"));
+    write_folder(folder.path(), &with(images(), "manifest.csv", b"path,class\nlink.png,pear\n"));
     std::os::unix::fs::symlink(outside.path(), folder.path().join("link.png")).unwrap();
     let error = Dataset::open(folder.path()).unwrap_err();
     assert!(matches!(&error, DatasetError::Missing { at, .. } if at.line == 2), "{error}");
@@ -96,7 +96,7 @@ fn a_class_in_two_splits_is_refused() {
         Err(DatasetError::TwoSplits { first: Split::Base, second: Split::Val, .. })
     ));
     let folder = tempfile::tempdir().unwrap();
-    let tree = with(pictures(), "novel/pear/7.png", b"x");
+    let tree = with(images(), "novel/pear/7.png", b"x");
     write_folder(folder.path(), &tree);
     assert!(matches!(Dataset::open(folder.path()), Err(DatasetError::TwoSplits { .. })));
 }
@@ -108,7 +108,7 @@ fn nothing_to_read_is_said() {
     fs::write(folder.path().join("alone.png"), b"x").unwrap();
     assert!(
         matches!(Dataset::open(folder.path()), Err(DatasetError::Empty { .. })),
-        "a picture without a class"
+        "an image without a class"
     );
     assert!(matches!(with_manifest(b"path,class\n"), Err(DatasetError::Empty { .. })));
     let error = with_manifest(b"").unwrap_err();
@@ -118,33 +118,33 @@ fn nothing_to_read_is_said() {
 }
 
 #[test]
-fn a_picture_that_vanished_is_named() {
+fn an_image_that_vanished_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    write_folder(folder.path(), &pictures());
+    write_folder(folder.path(), &images());
     let dataset = Dataset::open(folder.path()).unwrap();
     fs::remove_file(folder.path().join("val/apple/0.png")).unwrap();
-    let limits = PictureLimits::default();
-    let error = dataset.picture(&dataset.classes[0].pictures[0], &limits).unwrap_err();
+    let limits = ImageLimits::default();
+    let error = dataset.image(&dataset.classes[0].images[0], &limits).unwrap_err();
     assert!(error.to_string().contains("0.png"), "{error}");
 }
 
 #[test]
 fn folders_too_deep_and_files_too_many() {
     let folder = tempfile::tempdir().unwrap();
-    write_folder(folder.path(), &below(&"d/".repeat(40), pictures()));
+    write_folder(folder.path(), &below(&"d/".repeat(40), images()));
     assert!(matches!(Dataset::open(folder.path()), Err(DatasetError::TooLarge { .. })));
     let limits = DatasetLimits { max_files: 5, ..DatasetLimits::default() };
     let folder = tempfile::tempdir().unwrap();
-    write_folder(folder.path(), &pictures());
+    write_folder(folder.path(), &images());
     assert!(matches!(
         Dataset::open_within(folder.path(), &limits),
         Err(DatasetError::TooLarge { limit: 5, .. })
     ));
-    let error = archive(&tar_of(&pictures()), &limits).unwrap_err();
+    let error = archive(&tar_of(&images()), &limits).unwrap_err();
     assert!(matches!(error, DatasetError::TooLarge { limit: 5, .. }), "{error}");
 }
 
-/// A tar with one good picture and one entry whose name is written as it is.
+/// A tar with one good image and one entry whose name is written as it is.
 fn tar_with(name: &str, kind: EntryType, link: Option<&str>) -> Vec<u8> {
     let mut builder = tar::Builder::new(Cursor::new(Vec::new()));
     for (path, kind) in [("base/pear/0.png", EntryType::Regular), (name, kind)] {
@@ -198,9 +198,9 @@ fn links_and_devices_in_an_archive() {
 
 #[test]
 fn archives_and_entries_that_are_too_large() {
-    let tree = with(pictures(), "base/pear/big.png", &[0; 5000]);
+    let tree = with(images(), "base/pear/big.png", &[0; 5000]);
     let (tar, small) =
-        (tar_of(&tree), DatasetLimits { max_picture_bytes: 4999, ..DatasetLimits::default() });
+        (tar_of(&tree), DatasetLimits { max_image_bytes: 4999, ..DatasetLimits::default() });
     let error = archive(&tar, &small).unwrap_err();
     assert!(
         matches!(&error, DatasetError::Entry { entry, .. } if entry == "base/pear/big.png"),
@@ -219,8 +219,8 @@ fn archives_and_entries_that_are_too_large() {
 
 #[test]
 fn a_small_file_that_unpacks_to_gigabytes_is_stopped() {
-    // Eight million zeros in one entry that is no picture, packed a thousandfold.
-    let bomb = gzip(&tar_of(&with(pictures(), "zeros.bin", &vec![0; 8 << 20])));
+    // Eight million zeros in one entry that is no image, packed a thousandfold.
+    let bomb = gzip(&tar_of(&with(images(), "zeros.bin", &vec![0; 8 << 20])));
     let limits = DatasetLimits { max_archive_bytes: 1 << 20, ..DatasetLimits::default() };
     assert!(bomb.len() < 100_000);
     assert!(matches!(archive(&bomb, &limits), Err(DatasetError::TooLarge { .. })));
@@ -245,12 +245,12 @@ fn what_is_no_archive_is_named() {
 
 #[test]
 fn an_archive_cut_in_half_is_refused() {
-    let packed = gzip(&tar_of(&pictures()));
+    let packed = gzip(&tar_of(&images()));
     for length in [packed.len() / 4, packed.len() / 2, packed.len() - 9] {
         let error = refused(&packed[..length]);
         assert!(matches!(error, DatasetError::Archive { .. }), "{error}");
     }
-    let tar = tar_of(&pictures());
+    let tar = tar_of(&images());
     assert!(matches!(refused(&tar[..tar.len() / 2 + 100]), DatasetError::Archive { .. }));
     // Between two files too, where what is left is a sound beginning.
     let error = refused(&tar[..tar.len() - 1024]);
@@ -268,8 +268,8 @@ proptest! {
     ) {
         let manifest = format!("{header}\n{}\n", lines.join("\n"));
         if let Ok(dataset) = with_manifest(manifest.as_bytes()) {
-            for picture in dataset.classes.iter().flat_map(|class| &class.pictures) {
-                prop_assert!(pictures().iter().any(|(path, _)| path == picture.path()));
+            for image in dataset.classes.iter().flat_map(|class| &class.images) {
+                prop_assert!(images().iter().any(|(path, _)| path == image.path()));
             }
         }
     }
@@ -279,7 +279,7 @@ proptest! {
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
         packed: bool,
     ) {
-        let mut bytes = tar_of(&with(pictures(), "manifest.csv", MANIFEST.as_bytes()));
+        let mut bytes = tar_of(&with(images(), "manifest.csv", MANIFEST.as_bytes()));
         if packed {
             bytes = gzip(&bytes);
         }
@@ -289,8 +289,8 @@ proptest! {
         }
         let limits = DatasetLimits { max_archive_bytes: 1 << 20, ..DatasetLimits::default() };
         if let Ok(dataset) = archive(&bytes, &limits) {
-            for picture in dataset.classes.iter().flat_map(|class| &class.pictures) {
-                let _ = dataset.picture(picture, &PictureLimits::default());
+            for image in dataset.classes.iter().flat_map(|class| &class.images) {
+                let _ = dataset.image(image, &ImageLimits::default());
             }
         }
     }

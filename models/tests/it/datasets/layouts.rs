@@ -6,7 +6,7 @@ use super::*;
 
 #[test]
 fn a_manifest_rules() {
-    let tree = with(pictures(), "manifest.csv", MANIFEST.as_bytes());
+    let tree = with(images(), "manifest.csv", MANIFEST.as_bytes());
     let (_folder, dataset) = open_all_ways(&tree);
     let expected = [
         class("apple", Split::Val, Some("n07739125"), ["val/apple/0.png", "val/apple/1.png"]),
@@ -16,15 +16,15 @@ fn a_manifest_rules() {
     assert_eq!(outline(&dataset), expected);
     let val: Vec<&str> =
         dataset.split(Split::Val).iter().map(|class| class.name.as_str()).collect();
-    assert_eq!((val, dataset.n_pictures()), (vec!["apple"], 6));
-    let picture = decoded(&dataset, &dataset.classes[0].pictures[1]).unwrap();
-    assert_eq!((picture.width, picture.rgb), (4, [5, 1, 3].repeat(16)));
+    assert_eq!((val, dataset.n_images()), (vec!["apple"], 6));
+    let image = decoded(&dataset, &dataset.classes[0].images[1]).unwrap();
+    assert_eq!((image.width, image.rgb), (4, [5, 1, 3].repeat(16)));
 }
 
 #[test]
 fn a_manifest_may_list_less_than_there_is_and_leave_columns_out() {
     let manifest = b"\xEF\xBB\xBFclass,path\nred,./val/apple/0.png\nred,base/pear/1.png\n";
-    let (_folder, dataset) = open_all_ways(&with(pictures(), "manifest.csv", manifest));
+    let (_folder, dataset) = open_all_ways(&with(images(), "manifest.csv", manifest));
     assert_eq!(
         outline(&dataset),
         [class("red", Split::Base, None, ["base/pear/1.png", "val/apple/0.png"])]
@@ -33,7 +33,7 @@ fn a_manifest_may_list_less_than_there_is_and_leave_columns_out() {
 
 #[test]
 fn folders_of_splits() {
-    let (_folder, dataset) = open_all_ways(&pictures());
+    let (_folder, dataset) = open_all_ways(&images());
     let splits: Vec<_> =
         dataset.classes.iter().map(|class| (class.name.as_str(), class.split)).collect();
     assert_eq!(splits, [("apple", Split::Val), ("fig", Split::Novel), ("pear", Split::Base)]);
@@ -41,46 +41,46 @@ fn folders_of_splits() {
 
 #[test]
 fn one_split_alone_is_not_taken_for_a_folder_around_it_all() {
-    let tree: Tree = pictures().into_iter().filter(|(path, _)| path.starts_with("val/")).collect();
+    let tree: Tree = images().into_iter().filter(|(path, _)| path.starts_with("val/")).collect();
     let (_folder, dataset) = open_all_ways(&tree);
     assert_eq!(dataset.classes[0].split, Split::Val);
 }
 
 #[test]
 fn folders_of_classes_are_base() {
-    let tree: Tree = pictures()
+    let tree: Tree = images()
         .into_iter()
         .map(|(path, b)| (path.split_once('/').unwrap().1.to_owned(), b))
         .collect();
     let (_folder, dataset) = open_all_ways(&tree);
-    assert_eq!(dataset.classes[0].pictures[0].path(), "apple/0.png");
+    assert_eq!(dataset.classes[0].images[0].path(), "apple/0.png");
     assert!(dataset.classes.iter().all(|class| class.split == Split::Base));
     assert_eq!(dataset.classes.len(), 3);
 }
 
 #[test]
 fn one_folder_around_everything_is_looked_through() {
-    let listed = with(pictures(), "manifest.csv", MANIFEST.as_bytes());
-    let bare: Tree = pictures()
+    let listed = with(images(), "manifest.csv", MANIFEST.as_bytes());
+    let bare: Tree = images()
         .into_iter()
         .map(|(path, b)| (path.split_once('/').unwrap().1.to_owned(), b))
         .collect();
-    for tree in [listed, pictures(), bare] {
+    for tree in [listed, images(), bare] {
         let (_folder, plain) = open_folder(&tree);
-        let (_folder, wrapped) = open_all_ways(&below("my pictures", tree));
+        let (_folder, wrapped) = open_all_ways(&below("my images", tree));
         assert_eq!(outline(&wrapped), outline(&plain));
         assert_eq!(wrapped.fingerprint(), plain.fingerprint());
     }
 }
 
 #[test]
-fn a_picture_that_is_in_no_class_of_a_split_is_refused_by_name() {
+fn an_image_that_is_in_no_class_of_a_split_is_refused_by_name() {
     for stray in ["stray.png", "extra/pear/0.png", "base/stray.png", "extra/stray.png"] {
-        let tree = with(pictures(), stray, &draw::png(draw::flat(4, 4, [0; 3])));
+        let tree = with(images(), stray, &draw::png(draw::flat(4, 4, [0; 3])));
         check_stray(&tree, stray);
-        check_stray(&below("my pictures", tree), stray);
+        check_stray(&below("my images", tree), stray);
     }
-    let beside = with(below("my pictures", pictures()), "stray.png", b"x");
+    let beside = with(below("my images", images()), "stray.png", b"x");
     check_stray(&beside, "stray.png");
 }
 
@@ -99,28 +99,28 @@ fn check_stray(tree: &Tree, stray: &str) {
 }
 
 #[test]
-fn pictures_beside_the_folders_of_classes_are_counted() {
+fn images_beside_the_folders_of_classes_are_counted() {
     let classes = || -> Tree {
         let inside = |(path, b): (String, _)| (path.split_once('/').unwrap().1.to_owned(), b);
-        pictures().into_iter().map(inside).collect()
+        images().into_iter().map(inside).collect()
     };
     let beside = with(with(classes(), "stray.png", b"x"), "another.jpg", b"x");
     let (_folder, dataset) = open_all_ways(&beside);
-    assert_eq!((dataset.classes.len(), dataset.n_pictures()), (3, 6));
-    assert_eq!(dataset.warnings[0].code, "stray_pictures");
+    assert_eq!((dataset.classes.len(), dataset.n_images()), (3, 6));
+    assert_eq!(dataset.warnings[0].code, "stray_images");
     assert!(dataset.warnings[0].detail.starts_with("left out: 2 "), "{:?}", dataset.warnings);
-    let outside = with(below("my pictures", classes()), "stray.png", b"x");
+    let outside = with(below("my images", classes()), "stray.png", b"x");
     let (_folder, dataset) = open_all_ways(&outside);
     assert_eq!((dataset.classes.len(), dataset.warnings.len()), (3, 1));
 }
 
 #[test]
-fn what_is_no_picture_is_left_out_and_said() {
-    let mut tree = with(pictures(), "README.txt", b"hello");
+fn what_is_no_image_is_left_out_and_said() {
+    let mut tree = with(images(), "README.txt", b"hello");
     tree = with(tree, "base/pear/.hidden.png", b"x");
     tree = with(tree, "base/pear/old.gif", b"x");
     let (_folder, dataset) = open_all_ways(&tree);
-    assert_eq!(dataset.n_pictures(), 6);
+    assert_eq!(dataset.n_images(), 6);
     assert_eq!(dataset.warnings.len(), 1);
     assert_eq!(dataset.warnings[0].code, "ignored_files");
     assert!(dataset.warnings[0].detail.starts_with("left out: 3 "), "{:?}", dataset.warnings);
@@ -128,13 +128,13 @@ fn what_is_no_picture_is_left_out_and_said() {
 
 #[test]
 fn the_fingerprint_notices_names_splits_and_sizes() {
-    let tree = with(pictures(), "manifest.csv", MANIFEST.as_bytes());
+    let tree = with(images(), "manifest.csv", MANIFEST.as_bytes());
     let (_folder, dataset) = open_folder(&tree);
     let print = dataset.fingerprint();
     assert_eq!(print.len(), 64);
     let changed = |from: &str, to: &str| {
         let (_folder, other) =
-            open_folder(&with(pictures(), "manifest.csv", MANIFEST.replace(from, to).as_bytes()));
+            open_folder(&with(images(), "manifest.csv", MANIFEST.replace(from, to).as_bytes()));
         other.fingerprint()
     };
     assert_eq!(print, changed("", ""));
@@ -151,14 +151,14 @@ fn the_fingerprint_notices_names_splits_and_sizes() {
 #[test]
 fn links_are_never_followed() {
     let outside = tempfile::tempdir().unwrap();
-    write_folder(outside.path(), &below("secret", pictures()));
+    write_folder(outside.path(), &below("secret", images()));
     let folder = tempfile::tempdir().unwrap();
-    write_folder(folder.path(), &pictures());
+    write_folder(folder.path(), &images());
     std::os::unix::fs::symlink(outside.path(), folder.path().join("base/more")).unwrap();
     let secret = outside.path().join("secret/val/apple/0.png");
     std::os::unix::fs::symlink(secret, folder.path().join("base/pear/2.png")).unwrap();
     let dataset = Dataset::open(folder.path()).unwrap();
-    assert_eq!(dataset.n_pictures(), 6);
+    assert_eq!(dataset.n_images(), 6);
     assert_eq!(dataset.warnings[0].code, "ignored_links");
     assert!(dataset.warnings[0].detail.starts_with("left out: 2 "));
 }

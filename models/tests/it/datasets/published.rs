@@ -78,8 +78,8 @@ fn mini_imagenet_is_told_by_three_lists() {
         });
         assert_eq!(outline(&dataset), expected);
         assert_eq!(dataset.warnings, []);
-        let picture = decoded(&dataset, &dataset.classes[0].pictures[1]).unwrap();
-        assert_eq!(picture.rgb[..3], [b'6', 2, 3]);
+        let image = decoded(&dataset, &dataset.classes[0].images[1]).unwrap();
+        assert_eq!(image.rgb[..3], [b'6', 2, 3]);
     }
 }
 
@@ -105,7 +105,7 @@ fn mini_imagenet_with_a_mistake_is_refused() {
         ("", ["val.csv, line 1", "`filename`", "expected the columns filename,label"]),
         ("filename\n", ["val.csv, line 1", "`label`", "filename,label"]),
         ("path,class\n", ["val.csv, line 1", "`filename`", "filename,label"]),
-        ("filename,label\n", ["val.csv", "no picture", "fill it or remove it"]),
+        ("filename,label\n", ["val.csv", "no image", "fill it or remove it"]),
     ] {
         assert_refused(&instead(good(), "val.csv", text.as_bytes()), &words);
     }
@@ -147,15 +147,15 @@ fn cifar_100_is_its_records() {
         ];
         assert_eq!(outline(&dataset), expected);
         assert_eq!(dataset.warnings, []);
-        let picture = decoded(&dataset, &dataset.classes[2].pictures[2]).unwrap();
+        let image = decoded(&dataset, &dataset.classes[2].images[2]).unwrap();
         let planes = &record(2, 3)[2..];
-        assert_eq!((picture.width, picture.height), (32, 32));
+        assert_eq!((image.width, image.height), (32, 32));
         // Row 1, column 5.
-        assert_eq!(picture.rgb[37 * 3..][..3], [planes[37], planes[1024 + 37], planes[2048 + 37]]);
-        let limits = PictureLimits { max_pixels: 1023, ..PictureLimits::default() };
-        let error = dataset.picture(&dataset.classes[2].pictures[2], &limits).unwrap_err();
+        assert_eq!(image.rgb[37 * 3..][..3], [planes[37], planes[1024 + 37], planes[2048 + 37]]);
+        let limits = ImageLimits { max_pixels: 1023, ..ImageLimits::default() };
+        let error = dataset.image(&dataset.classes[2].images[2], &limits).unwrap_err();
         let text = error.to_string();
-        assert!(text.starts_with("picture train.bin/00003: the picture is 32x32"), "{text}");
+        assert!(text.starts_with("image train.bin/00003: the image is 32x32"), "{text}");
     }
 }
 
@@ -241,15 +241,15 @@ fn a_file_may_give_classes_their_synsets() {
 
 #[test]
 fn cifar_fs_is_folders_and_lists() {
-    let pictures = ["apple", "train", "aquarium_fish", "bear"];
-    let tree: Tree = pictures.map(|name| (format!("data/{name}/{name}_s_1.png"), png(1))).to_vec();
+    let images = ["apple", "train", "aquarium_fish", "bear"];
+    let tree: Tree = images.map(|name| (format!("data/{name}/{name}_s_1.png"), png(1))).to_vec();
     let tree = with_lists(tree, "splits/bertinetto/", LISTS);
     for tree in [tree.clone(), below("cifar100", tree.clone())] {
         let (_folder, dataset) = open_all_ways(&tree);
         let expected =
             [("apple", Split::Val), ("aquarium_fish", Split::Novel), ("train", Split::Base)];
         assert_eq!(splits(&dataset), expected);
-        assert_eq!(dataset.classes[0].pictures[0].path(), "data/apple/apple_s_1.png");
+        assert_eq!(dataset.classes[0].images[0].path(), "data/apple/apple_s_1.png");
         assert_eq!(dataset.warnings[0].code, "unlisted_classes");
     }
     let unknown = instead(tree, "splits/bertinetto/val.txt", b"appel\n");
@@ -287,7 +287,7 @@ fn a_class_may_be_called_train_or_test() {
     let (_folder, dataset) = open_all_ways(&tree);
     assert_eq!(splits(&dataset), ["apple", "test", "train"].map(|name| (name, Split::Base)));
     let stray = with(tiered_imagenet(), "test/0.jpg", &png(1));
-    assert_refused(&stray, &["`test/0.jpg`", "<split>/<class>/<picture>"]);
+    assert_refused(&stray, &["`test/0.jpg`", "<split>/<class>/<image>"]);
     let stray = with(tiered_imagenet(), "extra/n1/0.jpg", &png(1));
     assert_refused(&stray, &["`extra/n1/0.jpg`"]);
 }
@@ -300,7 +300,7 @@ fn two_layouts_at_once_are_refused() {
         (with(mini_imagenet(), "manifest.csv", manifest), "train.csv", "manifest.csv"),
         (with(cifar_100(), "manifest.csv", manifest), "train.bin", "manifest.csv"),
         ([mini_imagenet(), cifar_100()].concat(), "train.csv", "train.bin"),
-        ([mini_imagenet(), pictures()].concat(), "train.csv", "base/pear/0.png"),
+        ([mini_imagenet(), images()].concat(), "train.csv", "base/pear/0.png"),
         ([cifar_100(), tiered_imagenet()].concat(), "train.bin", "test/n02391049/0.jpg"),
         (
             with_lists(mini_imagenet(), "splits/bertinetto/", LISTS),
@@ -365,17 +365,17 @@ proptest! {
         let n_listed = labels.iter().filter(|(label, _)| expected(*label).is_some()).count();
         prop_assume!(n_listed > 0);
         let dataset = open_archive(&bytes);
-        prop_assert_eq!(dataset.n_pictures(), n_listed);
+        prop_assert_eq!(dataset.n_images(), n_listed);
         prop_assert!(dataset.classes.is_sorted_by(|a, b| a.name < b.name));
         for class in &dataset.classes {
-            prop_assert!(class.pictures.is_sorted_by(|a, b| a.path() < b.path()));
-            for picture in &class.pictures {
-                let (file, number) = picture.path().split_once('/').unwrap();
+            prop_assert!(class.images.is_sorted_by(|a, b| a.path() < b.path()));
+            for image in &class.images {
+                let (file, number) = image.path().split_once('/').unwrap();
                 let number: usize = number.parse().unwrap();
                 let (label, seed) = if file == "train.bin" { train[number] } else { test[number] };
                 prop_assert_eq!(&class.name, &names[usize::from(label)]);
                 prop_assert_eq!(Some(class.split), expected(label));
-                let rgb = decoded(&dataset, picture).unwrap().rgb;
+                let rgb = decoded(&dataset, image).unwrap().rgb;
                 let planes = &record(label, seed)[2..];
                 prop_assert!(rgb.iter().enumerate().all(|(i, value)| *value == planes[(i % 3) * 1024 + i / 3]));
             }
@@ -407,8 +407,8 @@ proptest! {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), tar_of(&tree)).unwrap();
         if let Ok(dataset) = Dataset::open(file.path()) {
-            for picture in dataset.classes.iter().flat_map(|class| &class.pictures) {
-                let _ = dataset.picture(picture, &PictureLimits::default());
+            for image in dataset.classes.iter().flat_map(|class| &class.images) {
+                let _ = dataset.image(image, &ImageLimits::default());
             }
         }
     }

@@ -1,9 +1,9 @@
 //! `finetune.safetensors`: a meta-training from which it goes on.
 
 use anyhow::{Context, Result, ensure};
+use few_shot::protocomnet::ProtoComNetCompleter;
 use models::checkpoint::Checkpoint;
 use models::disk;
-use models::few_shot::protocomnet::LearnedCompleter;
 use models::tensors::{TensorFile, Tensors};
 use serde::{Deserialize, Serialize};
 
@@ -79,7 +79,7 @@ pub(super) struct State {
 impl State {
     pub(super) fn begin(
         checkpoint: &Checkpoint,
-        completer: &LearnedCompleter,
+        completer: &ProtoComNetCompleter,
         scale: f32,
         progress: Progress,
     ) -> Result<Self> {
@@ -109,7 +109,7 @@ pub(super) fn read(run: &Run, start: Progress) -> Result<State> {
         .with_context(unusable)?;
     let same = |what: &str, is_same: bool| {
         let text = format!(
-            "{} was begun with {what}: resume with finetune.toml of the same folder, and the run, pictures and precision of before",
+            "{} was begun with {what}: resume with finetune.toml of the same folder, and the run, images and precision of before",
             path.display()
         );
         if is_same { Ok(()) } else { Err(BadInput(text)) }

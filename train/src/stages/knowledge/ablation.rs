@@ -19,7 +19,7 @@ pub enum Ablation {
     /// The parts of classes.
     Attributes,
     /// That names are right: all classes bear each other's, in a random order.
-    Names,
+    LabelNoise,
 }
 
 impl Ablation {
@@ -32,7 +32,7 @@ impl Ablation {
             }
             Self::Ancestors => knowledge.classes.iter_mut().for_each(|c| c.ancestors.clear()),
             Self::Attributes => knowledge.links.clear(),
-            Self::Names => {
+            Self::LabelNoise => {
                 let order = order(knowledge.classes.len());
                 let old = knowledge.classes.clone();
                 for (class, &from) in knowledge.classes.iter_mut().zip(&order) {

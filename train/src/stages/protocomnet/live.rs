@@ -1,38 +1,38 @@
-//! ProtoComNet on live augmented pictures, by the paper's schedule (step 4): an epoch sees every base picture once.
+//! ProtoComNet on live augmented images, by the paper's schedule (step 4): an epoch sees every base image once.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
+use few_shot::evaluate::Outcome;
+use few_shot::protocomnet::{Described, ProtoComNetCompleter};
 use models::dataset::{Dataset, Split};
-use models::few_shot::evaluate::Outcome;
-use models::few_shot::protocomnet::{Described, LearnedCompleter};
 use models::tensors::Tensors;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-use super::{BasePictures, Lesson, means};
+use super::{BaseImages, CompletionTask, means};
 use crate::augment::epoch_order;
 use crate::completer_learner::CompleterLearner;
 use crate::config::{Completion, Live};
 use crate::embeddings::embeddings;
 use crate::error::BadInput;
-use crate::loader::{Batch, Loader, LoaderConfig, Pictures};
+use crate::loader::{Batch, Images, Loader, LoaderConfig};
 use crate::metrics::progress_bar;
-use crate::net::{Mode, Net, pictures_to_tensor};
+use crate::net::{Mode, Net, images_to_tensor};
 use crate::optimizer::{Optimizer, Sgd};
 use crate::stages::validation::{fused_accuracy, validation_classes};
 
-/// Mixed into the seed of the pictures that join another one.
-const COMPANY: u64 = 0x636f_6d70_616e_7900;
+/// Mixed into the seed of the images that join another one.
+const MAX_TRUST_GROUP: u64 = 0x636f_6d70_616e_7900;
 
 /// Whether the data is enough for these settings.
 pub(super) fn check(dataset: &Dataset, config: &Completion, live: &Live) -> Result<()> {
     validation_classes(dataset, &live.validation)?;
-    let n: usize = dataset.split(Split::Base).iter().map(|class| class.pictures.len()).sum();
+    let n: usize = dataset.split(Split::Base).iter().map(|class| class.images.len()).sum();
     let few = || {
         let batch_size = config.batch_size;
-        BadInput(format!("`batch_size` is {batch_size}, expected at most the {n} base pictures"))
+        BadInput(format!("`batch_size` is {batch_size}, expected at most the {n} base images"))
     };
     ensure!(config.batch_size <= n, few());
     Ok(())
@@ -41,18 +41,18 @@ pub(super) fn check(dataset: &Dataset, config: &Completion, live: &Live) -> Resu
 /// Learns until all epochs are done. Begins with a validation, and the best of all is kept in the run as soon as it is
 /// known: a training that is ended early has that, and starts over.
 pub(super) fn learn(
-    lesson: &Lesson<'_>,
+    lesson: &CompletionTask<'_>,
     live: &Live,
     net: Net,
     val: &[Described],
-) -> Result<LearnedCompleter> {
+) -> Result<ProtoComNetCompleter> {
     let sgd = Sgd::new(live.optimizer, net.learned(), &Tensors::new())?;
     let learner = CompleterLearner::new(net, Optimizer::Sgd(sgd), lesson.material, lesson.config)?;
     let checkpoint = lesson.checkpoint;
     let rows = embeddings(lesson.run, checkpoint, lesson.dataset, Split::Val, lesson.compute)?;
     let classes = lesson.dataset.split(Split::Base);
-    let bar = progress_bar("decode", "pictures");
-    let pictures = Pictures::load(lesson.dataset, &classes, &checkpoint.preprocess, &bar)?;
+    let bar = progress_bar("decode", "images");
+    let images = Images::load(lesson.dataset, &classes, &checkpoint.preprocess, &bar)?;
     bar.finish_and_clear();
     let graph = checkpoint.architecture.graph();
     let mut training = Training {
@@ -60,8 +60,8 @@ pub(super) fn learn(
         live,
         backbone: Net::new(graph, &checkpoint.backbone()?, lesson.compute)?,
         learner,
-        base: BasePictures::of(classes.iter().map(|class| class.pictures.len())),
-        pictures: Arc::new(pictures),
+        base: BaseImages::of(classes.iter().map(|class| class.images.len())),
+        images: Arc::new(images),
         best: None,
     };
     let validate = |training: &mut Training<'_>| -> Result<Outcome> {
@@ -73,10 +73,10 @@ pub(super) fn learn(
     let before = validate(&mut training)?;
     eprintln!("before: fused {}", percent(&before));
     for epoch in 0..live.epochs {
-        let Epoch { loss, pictures_per_second } = training.train_epoch(epoch)?;
+        let Epoch { loss, images_per_second } = training.train_epoch(epoch)?;
         let outcome = validate(&mut training)?;
         eprintln!(
-            "epoch {}/{}: loss {loss:.5}, fused {}, {pictures_per_second:.0} pictures/s",
+            "epoch {}/{}: loss {loss:.5}, fused {}, {images_per_second:.0} images/s",
             epoch + 1,
             live.epochs,
             percent(&outcome)
@@ -92,22 +92,22 @@ fn percent(outcome: &Outcome) -> String {
 
 /// A training under way.
 struct Training<'a> {
-    lesson: &'a Lesson<'a>,
+    lesson: &'a CompletionTask<'a>,
     live: &'a Live,
     /// Stays as it is.
     backbone: Net,
     learner: CompleterLearner,
-    base: BasePictures,
-    pictures: Arc<Pictures>,
+    base: BaseImages,
+    images: Arc<Images>,
     /// The best completer, and its accuracy.
-    best: Option<(LearnedCompleter, f64)>,
+    best: Option<(ProtoComNetCompleter, f64)>,
 }
 
 /// The figures of an epoch.
 struct Epoch {
     /// In the mean.
     loss: f64,
-    pictures_per_second: f64,
+    images_per_second: f64,
 }
 
 impl Training<'_> {
@@ -117,16 +117,16 @@ impl Training<'_> {
         let order = order(config.seed, epoch, &self.base, k_shot);
         let loader = LoaderConfig {
             seed: config.seed,
-            size: self.pictures.size,
+            size: self.images.size,
             batch_size: config.batch_size * k_shot,
             augment: self.live.augment.clone(),
             preprocess: self.lesson.checkpoint.preprocess.clone(),
         };
         let (steps, begun) = (loader.batches(order.len()), Instant::now());
-        let n_pictures = steps * loader.batch_size as u64;
-        let bar = progress_bar("complete", "pictures");
-        bar.set_length(n_pictures);
-        let mut loader = Loader::start(loader, Arc::clone(&self.pictures), order, epoch, 0);
+        let n_images = steps * loader.batch_size as u64;
+        let bar = progress_bar("complete", "images");
+        bar.set_length(n_images);
+        let mut loader = Loader::start(loader, Arc::clone(&self.images), order, epoch, 0);
         let mut loss_sum = 0.0;
         for step in 0..steps {
             let stopped = || anyhow::anyhow!("the loader stopped before the epoch's end");
@@ -138,12 +138,12 @@ impl Training<'_> {
         bar.finish_and_clear();
         Ok(Epoch {
             loss: loss_sum / steps as f64,
-            pictures_per_second: n_pictures as f64 / begun.elapsed().as_secs_f64(),
+            images_per_second: n_images as f64 / begun.elapsed().as_secs_f64(),
         })
     }
 
     fn step(&mut self, batch: &Batch, k_shot: usize, rate: f64) -> Result<f64> {
-        let image = pictures_to_tensor(&batch.image, batch.size)?;
+        let image = images_to_tensor(&batch.image, batch.size)?;
         let embedded = tch::no_grad(|| self.backbone.forward(&[("image", &image)], Mode::Eval))?
             .swap_remove(0);
         let classes: Vec<i64> = batch.label.iter().step_by(k_shot).copied().collect();
@@ -155,7 +155,7 @@ impl Training<'_> {
         Ok(loss)
     }
 
-    fn keep_best(&mut self, completer: LearnedCompleter, accuracy: f64) -> Result<()> {
+    fn keep_best(&mut self, completer: ProtoComNetCompleter, accuracy: f64) -> Result<()> {
         if self.best.as_ref().is_some_and(|(_, best)| accuracy <= *best) {
             return Ok(());
         }
@@ -165,14 +165,14 @@ impl Training<'_> {
     }
 }
 
-/// Every picture once, in a random order, and after each `k_shot - 1` of its class.
-fn order(seed: u64, epoch: u64, base: &BasePictures, k_shot: usize) -> Vec<u32> {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed ^ COMPANY);
+/// Every image once, in a random order, and after each `k_shot - 1` of its class.
+fn order(seed: u64, epoch: u64, base: &BaseImages, k_shot: usize) -> Vec<u32> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed ^ MAX_TRUST_GROUP);
     rng.set_stream(epoch);
     let mut order = Vec::new();
-    for picture in epoch_order(seed, epoch, base.labels.len()) {
-        let class = base.labels[picture as usize];
-        order.push(picture);
+    for image in epoch_order(seed, epoch, base.labels.len()) {
+        let class = base.labels[image as usize];
+        order.push(image);
         order.extend((1..k_shot).map(|_| base.any(class, &mut rng) as u32));
     }
     order
@@ -183,14 +183,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_epoch_sees_every_picture_with_company_of_its_class() {
-        let base = BasePictures::of([3, 5].into_iter());
+    fn an_epoch_sees_every_image_with_company_of_its_class() {
+        let base = BaseImages::of([3, 5].into_iter());
         let order_of = |epoch| order(1, epoch, &base, 3);
         let order = order_of(0);
         let mut first: Vec<u32> = order.iter().step_by(3).copied().collect();
         first.sort_unstable();
         assert_eq!(first, [0, 1, 2, 3, 4, 5, 6, 7]);
-        let class = |picture: &u32| base.labels[*picture as usize];
+        let class = |image: &u32| base.labels[*image as usize];
         assert!(order.chunks(3).all(|sample| sample.iter().all(|p| class(p) == class(&sample[0]))));
         assert_eq!(order_of(0), order);
         assert_ne!(order_of(1), order);

@@ -1,14 +1,14 @@
-//! The published EfficientNet-Lite0 on three pictures: skipped where `cargo xtask setup --weights` was not run.
+//! The published EfficientNet-Lite0 on three images: skipped where `cargo xtask setup --weights` was not run.
 
 use std::path::{Path, PathBuf};
 
-use models::picture::{PictureLimits, decode};
+use models::image::{ImageLimits, decode};
 use ndarray::{Axis, Ix1, Ix2};
 
 use super::{Scene, embedding};
 
 /// Of scikit-image's `data` folder, with the places in ImageNet's list that a person would take as right.
-const PICTURES: [(&str, &[usize]); 3] = [
+const IMAGES: [(&str, &[usize]); 3] = [
     // Tabby, tiger cat, Egyptian cat.
     ("chelsea.png", &[281, 282, 285]),
     // Coffee mug, espresso, cup.
@@ -22,16 +22,16 @@ fn weights() -> PathBuf {
 }
 
 #[test]
-fn the_published_network_names_pictures_rightly() {
-    let what = "pictures named by the published EfficientNet-Lite0";
+fn the_published_network_names_images_rightly() {
+    let what = "images named by the published EfficientNet-Lite0";
     let Ok(file) = std::fs::read(weights().join("efficientnet-lite0.pth")) else {
         eprintln!("skipped: {what}: .weights is not there: cargo xtask setup --weights");
         return;
     };
-    let pictures = PICTURES
-        .map(|(name, right)| (std::fs::read(weights().join("pictures").join(name)), name, right));
-    if pictures.iter().any(|(bytes, ..)| bytes.is_err()) {
-        eprintln!("skipped: {what}: .weights/pictures lacks those of scikit-image's data folder");
+    let images = IMAGES
+        .map(|(name, right)| (std::fs::read(weights().join("images").join(name)), name, right));
+    if images.iter().any(|(bytes, ..)| bytes.is_err()) {
+        eprintln!("skipped: {what}: .weights/images lacks those of scikit-image's data folder");
         return;
     }
     let scene = Scene::new("lite0.pth", &file);
@@ -41,9 +41,9 @@ fn the_published_network_names_pictures_rightly() {
     let parameter = |name: &str| checkpoint.parameters[name].clone();
     let rows = parameter("head.weight").into_dimensionality::<Ix2>().unwrap();
     let bias = parameter("head.bias").into_dimensionality::<Ix1>().unwrap();
-    for (bytes, name, right) in pictures {
-        let picture = decode(&bytes.unwrap(), &PictureLimits::default()).unwrap();
-        let image = checkpoint.preprocess.apply(&picture).unwrap().insert_axis(Axis(0)).into_dyn();
+    for (bytes, name, right) in images {
+        let image = decode(&bytes.unwrap(), &ImageLimits::default()).unwrap();
+        let image = checkpoint.preprocess.apply(&image).unwrap().insert_axis(Axis(0)).into_dyn();
         let embedding = embedding(&checkpoint, &image).remove_axis(Axis(0));
         let logits = rows.dot(&embedding.into_dimensionality::<Ix1>().unwrap()) + &bias;
         let mut ranked: Vec<usize> = (0..logits.len()).collect();

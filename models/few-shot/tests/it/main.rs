@@ -1,0 +1,9 @@
+//! Everything that is tested across modules, in one binary.
+
+#![allow(clippy::unwrap_used)]
+
+mod compare;
+mod episodes;
+mod evaluate;
+mod fixtures;
+mod knowledge_fixtures;

@@ -1,0 +1,295 @@
+//! From the bytes of a JPEG, PNG or WebP file to RGB8 pixels, within limits.
+//!
+//! Bytes are hostile: size and claimed dimensions are checked before pixels are allocated, and a file that ends
+//! early is refused rather than filled with gray. The EXIF orientation is applied, alpha is laid over white, 16 bits
+//! become 8, gray and CMYK become RGB. Color profiles are ignored. Of an animation the first frame is taken, with a
+//! warning. Decoding holds at most 12 bytes a pixel at a time.
+
+mod jpeg;
+mod webp;
+
+use std::io::Cursor;
+use std::panic;
+
+use image::ImageError as DecodeError;
+use image::codecs::{jpeg::JpegDecoder, png::PngDecoder, webp::WebPDecoder};
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, Limits, RgbImage, RgbaImage};
+
+/// The longest side of an image, in pixels (JPEG cannot express more).
+pub const MAX_SIDE: u32 = 65_535;
+
+/// What a decoder may hold beside the pixels: rows, chunks, profiles.
+const MAX_SCRATCH: u64 = 64 << 20;
+
+/// A decoded image, upright.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// Width in pixels.
+    pub width: usize,
+    /// Height in pixels.
+    pub height: usize,
+    /// `height` rows of `width` RGB pixels, a byte a channel.
+    pub rgb: Vec<u8>,
+    /// What a user should know about the way it was read.
+    pub warnings: Vec<Warning>,
+}
+
+/// Something that was done differently from what a user may expect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// For machines: `animated`, …
+    pub code: &'static str,
+    /// For people: one sentence.
+    pub detail: String,
+}
+
+/// How much an image may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImageLimits {
+    /// Most bytes of the file.
+    pub max_bytes: usize,
+    /// Most pixels, width times height.
+    pub max_pixels: u64,
+}
+
+impl Default for ImageLimits {
+    /// 16 MiB and 40 megapixels.
+    fn default() -> Self {
+        Self { max_bytes: 16 << 20, max_pixels: 40_000_000 }
+    }
+}
+
+/// Why an image cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImageError {
+    /// No bytes.
+    #[error("the image is empty (0 bytes); send the bytes of a JPEG, PNG or WebP file")]
+    Empty,
+    /// More bytes than allowed.
+    #[error("the image has {bytes} bytes; at most {limit} are read: reduce it first")]
+    TooLarge {
+        /// Bytes of the file.
+        bytes: usize,
+        /// Most bytes.
+        limit: usize,
+    },
+    /// A kind of file that is not read.
+    #[error("{what} cannot be read; {hint}")]
+    Unsupported {
+        /// What the file is, as far as its first bytes tell.
+        what: &'static str,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// The header claims more pixels than allowed. Nothing was allocated for them.
+    #[error(
+        "the image is {width}x{height}; at most {limit} pixels and {MAX_SIDE} a side are read: reduce it first"
+    )]
+    TooManyPixels {
+        /// Claimed width.
+        width: u32,
+        /// Claimed height.
+        height: u32,
+        /// Most pixels.
+        limit: u64,
+    },
+    /// The file is damaged or cut short.
+    #[error("the {format} image is damaged: {reason}; save or send it again")]
+    Broken {
+        /// `JPEG`, `PNG`, `WebP` or `planar`.
+        format: &'static str,
+        /// What the decoder met.
+        reason: String,
+    },
+}
+
+/// Decodes a JPEG, PNG or WebP file.
+///
+/// # Errors
+/// See [`ImageError`]; every one is the file's fault, not the program's.
+pub fn decode(bytes: &[u8], limits: &ImageLimits) -> Result<Image, ImageError> {
+    if bytes.is_empty() {
+        return Err(ImageError::Empty);
+    }
+    if bytes.len() > limits.max_bytes {
+        return Err(ImageError::TooLarge { bytes: bytes.len(), limit: limits.max_bytes });
+    }
+    match sniff(bytes)? {
+        Format::Jpeg => guarded("JPEG", || decode_jpeg(bytes, limits)),
+        Format::Png => guarded("PNG", || decode_png(bytes, limits)),
+        Format::WebP => guarded("WebP", || decode_webp(bytes, limits)),
+    }
+}
+
+/// Pixels that lie plane by plane, first all of red, then of green, then of blue, each row by row: no file format, but
+/// how CIFAR holds its images.
+///
+/// # Errors
+/// More pixels than allowed, or other than `3 * width * height` bytes.
+pub fn from_planes(
+    planes: &[u8],
+    width: u32,
+    height: u32,
+    limits: &ImageLimits,
+) -> Result<Image, ImageError> {
+    check_pixels(width, height, limits)?;
+    let (width, height) = (width as usize, height as usize);
+    let size = width * height;
+    if planes.len() != 3 * size {
+        let reason = format!("it has {} bytes of pixels, expected {}", planes.len(), 3 * size);
+        return Err(ImageError::Broken { format: "planar", reason });
+    }
+    let rgb = (0..size).flat_map(|i| [planes[i], planes[size + i], planes[2 * size + i]]).collect();
+    Ok(Image { width, height, rgb, warnings: Vec::new() })
+}
+
+/// The decoders are not ours, and a file may find a mistake in them: then the file is refused. Nothing is shared with
+/// them that a panic could leave half-changed.
+fn guarded(
+    format: &'static str,
+    decode: impl FnOnce() -> Result<Image, ImageError> + panic::UnwindSafe,
+) -> Result<Image, ImageError> {
+    panic::catch_unwind(decode).unwrap_or_else(|_| {
+        Err(ImageError::Broken { format, reason: "the decoder failed on it".to_owned() })
+    })
+}
+
+enum Format {
+    Jpeg,
+    Png,
+    WebP,
+}
+
+/// The format by its first bytes: file names and content types lie.
+fn sniff(bytes: &[u8]) -> Result<Format, ImageError> {
+    let brand = bytes.get(4..12).unwrap_or_default();
+    match bytes {
+        [0xFF, 0xD8, 0xFF, ..] => Ok(Format::Jpeg),
+        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1A, b'\n', ..] => Ok(Format::Png),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Ok(Format::WebP),
+        [b'G', b'I', b'F', b'8', ..] => Err(unsupported("GIF")),
+        [b'B', b'M', ..] => Err(unsupported("BMP")),
+        [b'I', b'I', b'*', 0, ..] | [b'M', b'M', 0, b'*', ..] => Err(unsupported("TIFF")),
+        [0xFF, 0x0A, ..] | [0, 0, 0, 0x0C, b'J', b'X', b'L', b' ', ..] => {
+            Err(unsupported("JPEG XL"))
+        }
+        [b'%', b'P', b'D', b'F', ..] => Err(unsupported("PDF")),
+        _ if brand == b"ftypavif" || brand == b"ftypavis" => Err(unsupported("AVIF")),
+        _ if brand.starts_with(b"ftyp") => Err(ImageError::Unsupported {
+            what: "HEIC (or another image or film of that family)",
+            hint: "set the camera to \"most compatible\", or save it as JPEG",
+        }),
+        _ => Err(ImageError::Unsupported {
+            what: "data that does not begin like an image",
+            hint: "send the bytes of a JPEG, PNG or WebP file",
+        }),
+    }
+}
+
+fn unsupported(what: &'static str) -> ImageError {
+    ImageError::Unsupported { what, hint: "save it as JPEG, PNG or WebP" }
+}
+
+fn decode_jpeg(bytes: &[u8], limits: &ImageLimits) -> Result<Image, ImageError> {
+    let (width, height) = jpeg::inspect(bytes)
+        .map_err(|reason| ImageError::Broken { format: "JPEG", reason: reason.into() })?;
+    check_pixels(width, height, limits)?;
+    let decoder = JpegDecoder::new(Cursor::new(bytes)).map_err(broken("JPEG"))?;
+    finish(decoder, "JPEG", false, limits)
+}
+
+fn decode_png(bytes: &[u8], limits: &ImageLimits) -> Result<Image, ImageError> {
+    // The header chunk comes first and its place is fixed; asking it first gives the true reason even when
+    // nothing else is in the file.
+    if let Some(&[w0, w1, w2, w3, h0, h1, h2, h3]) = bytes.get(16..24) {
+        check_pixels(
+            u32::from_be_bytes([w0, w1, w2, w3]),
+            u32::from_be_bytes([h0, h1, h2, h3]),
+            limits,
+        )?;
+    }
+    let mut scratch = Limits::no_limits();
+    scratch.max_alloc = Some(MAX_SCRATCH);
+    let decoder = PngDecoder::with_limits(Cursor::new(bytes), scratch).map_err(broken("PNG"))?;
+    let animated = decoder.is_apng().unwrap_or(false);
+    finish(decoder, "PNG", animated, limits)
+}
+
+fn decode_webp(bytes: &[u8], limits: &ImageLimits) -> Result<Image, ImageError> {
+    let ((width, height), file) = webp::inspect(bytes)
+        .map_err(|reason| ImageError::Broken { format: "WebP", reason: reason.into() })?;
+    check_pixels(width, height, limits)?;
+    let decoder = WebPDecoder::new(Cursor::new(file)).map_err(broken("WebP"))?;
+    let animated = decoder.has_animation();
+    finish(decoder, "WebP", animated, limits)
+}
+
+fn finish(
+    mut decoder: impl ImageDecoder,
+    format: &'static str,
+    animated: bool,
+    limits: &ImageLimits,
+) -> Result<Image, ImageError> {
+    let (width, height) = decoder.dimensions();
+    check_pixels(width, height, limits)?;
+    // A damaged EXIF block says nothing about the pixels.
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let image = DynamicImage::from_decoder(decoder).map_err(broken(format))?;
+    let mut image = DynamicImage::ImageRgb8(into_rgb(image));
+    image.apply_orientation(orientation);
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    Ok(Image { width, height, rgb: image.into_rgb8().into_raw(), warnings: warnings(animated) })
+}
+
+fn check_pixels(width: u32, height: u32, limits: &ImageLimits) -> Result<(), ImageError> {
+    let pixels = u64::from(width) * u64::from(height);
+    if pixels > limits.max_pixels || width.max(height) > MAX_SIDE {
+        return Err(ImageError::TooManyPixels { width, height, limit: limits.max_pixels });
+    }
+    Ok(())
+}
+
+fn into_rgb(image: DynamicImage) -> RgbImage {
+    if image.color().has_alpha() { over_white(&image.into_rgba8()) } else { image.into_rgb8() }
+}
+
+fn over_white(image: &RgbaImage) -> RgbImage {
+    let blend = |value: u8, alpha: u8| {
+        let (value, alpha) = (u32::from(value), u32::from(alpha));
+        ((value * alpha + 255 * (255 - alpha) + 127) / 255) as u8
+    };
+    let rgb =
+        image.pixels().flat_map(|p| [0, 1, 2].map(|channel| blend(p.0[channel], p.0[3]))).collect();
+    RgbImage::from_raw(image.width(), image.height(), rgb)
+        .expect("invariant: 3 bytes for each pixel")
+}
+
+fn warnings(animated: bool) -> Vec<Warning> {
+    if !animated {
+        return Vec::new();
+    }
+    vec![Warning {
+        code: "animated",
+        detail: "the image is animated; its first frame is used".to_owned(),
+    }]
+}
+
+fn broken(format: &'static str) -> impl Fn(DecodeError) -> ImageError {
+    move |error| {
+        let reason = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+        ImageError::Broken { format, reason }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decoder_that_panics_is_an_error() {
+        let result = guarded("PNG", || panic!("a test's panic"));
+        assert!(matches!(result, Err(ImageError::Broken { format: "PNG", .. })), "{result:?}");
+    }
+}

@@ -1,0 +1,263 @@
+//! Bytes that are no good image: one clear message each, no panic, nothing large allocated.
+
+use image::RgbImage;
+use models::image::{Image, ImageError, ImageLimits, decode};
+use proptest::prelude::*;
+
+use crate::draw;
+
+fn refused(bytes: &[u8]) -> ImageError {
+    decode(bytes, &ImageLimits::default()).unwrap_err()
+}
+
+#[test]
+fn nothing_and_nonsense_are_named() {
+    assert_eq!(refused(b""), ImageError::Empty);
+    for (bytes, what) in [
+        (&b"hello, world"[..], "data that does not begin like an image"),
+        (&[0; 1000], "data that does not begin like an image"),
+        (b"\xFF", "data that does not begin like an image"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "data that does not begin like an image"),
+        (b"GIF89a\x01\0\x01\0\0\0\0;", "GIF"),
+        (b"BM\x1e\0\0\0", "BMP"),
+        (b"II*\0\x08\0\0\0", "TIFF"),
+        (b"%PDF-1.7", "PDF"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0", "HEIC (or another image or film of that family)"),
+        (b"\0\0\0\x1cftypavif\0\0\0\0", "AVIF"),
+    ] {
+        match refused(bytes) {
+            ImageError::Unsupported { what: named, hint } => {
+                assert_eq!(named, what);
+                assert!(hint.contains("JPEG"), "{hint}");
+            }
+            other => panic!("{what}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn more_bytes_than_allowed_are_not_looked_at() {
+    let limits = ImageLimits { max_bytes: 10, ..ImageLimits::default() };
+    let error = decode(&[0xFF; 11], &limits).unwrap_err();
+    assert_eq!(error, ImageError::TooLarge { bytes: 11, limit: 10 });
+}
+
+/// A file of 65 bytes.
+fn png_that_claims(width: u32, height: u32) -> Vec<u8> {
+    let size = [width.to_be_bytes(), height.to_be_bytes()].concat();
+    let header = draw::png_chunk(b"IHDR", &[&size[..], &[8, 2, 0, 0, 0]].concat());
+    let data = draw::png_chunk(b"IDAT", &[0x78, 0x01, 0x01, 0, 0, 0xFF, 0xFF, 0]);
+    [draw::PNG_SIGNATURE.to_vec(), header, data, draw::png_chunk(b"IEND", &[])].concat()
+}
+
+#[test]
+fn a_small_png_that_claims_to_be_huge_is_refused_by_its_header() {
+    let bytes = png_that_claims(20_000, 20_000);
+    assert_eq!(bytes.len(), 65);
+    let expected = ImageError::TooManyPixels { width: 20_000, height: 20_000, limit: 40_000_000 };
+    assert_eq!(refused(&bytes), expected);
+    // Even when nothing follows the header, and when the product would overflow 32 bits.
+    assert_eq!(refused(&bytes[..33]), expected);
+    assert!(matches!(
+        refused(&png_that_claims(1 << 31, 1 << 31)),
+        ImageError::TooManyPixels { .. }
+    ));
+    // Few pixels, but a side that no resizing step is made for.
+    assert!(matches!(refused(&png_that_claims(1, 1_000_000)), ImageError::TooManyPixels { .. }));
+    assert!(matches!(refused(&png_that_claims(0, 5)), ImageError::Broken { .. }));
+}
+
+#[test]
+fn a_jpeg_and_a_webp_that_claim_to_be_huge_are_refused_too() {
+    let mut jpeg = draw::jpeg(&draw::gradient(16, 16));
+    let frame = jpeg.windows(2).position(|pair| pair == [0xFF, 0xC0]).unwrap();
+    jpeg[frame + 5..frame + 9].copy_from_slice(&[0xFF; 4]);
+    assert!(matches!(
+        refused(&jpeg),
+        ImageError::TooManyPixels { width: 65_535, height: 65_535, .. }
+    ));
+
+    let mut webp = draw::animated_webp(&draw::gradient(16, 16), &draw::gradient(16, 16));
+    let size = webp.windows(4).position(|kind| kind == b"VP8X").unwrap() + 12;
+    webp[size..size + 6].copy_from_slice(&[0xFF, 0x3F, 0, 0xFF, 0x3F, 0]);
+    assert!(matches!(
+        refused(&webp),
+        ImageError::TooManyPixels { width: 16_384, height: 16_384, .. }
+    ));
+}
+
+/// A 16x16 canvas with one animation frame of 16x16 that holds these chunks.
+fn animation_of(chunks: &[Vec<u8>]) -> Vec<u8> {
+    let frame = draw::webp_frame(16, 16, &chunks.concat());
+    let flags = draw::WEBP_ANIMATED | draw::WEBP_ALPHA;
+    draw::extended_webp(flags, [16, 16], &[draw::webp_animation(), frame])
+}
+
+fn check_refused_for_its_structure(webp: &[u8], words: &str) {
+    match refused(webp) {
+        ImageError::Broken { format: "WebP", reason } if reason.contains(words) => {}
+        other => panic!("expected `{words}`, got {other:?}"),
+    }
+}
+
+#[test]
+fn a_webp_frame_of_another_size_than_its_place_is_refused() {
+    let alpha = draw::alpha_chunk(16, 16);
+    let good = animation_of(&[alpha.clone(), draw::lossy_chunk(16, 16)]);
+    let image = decode(&good, &ImageLimits::default()).unwrap();
+    assert_eq!((image.width, image.height), (16, 16));
+    for (width, height) in [(17, 16), (16, 400), (15, 16), (16_383, 16_383)] {
+        let coded = draw::lossy_chunk(width, height);
+        let animated = animation_of(&[alpha.clone(), coded.clone()]);
+        check_refused_for_its_structure(&animated, "another size");
+        check_refused_for_its_structure(&animation_of(&[coded]), "another size");
+    }
+    let lossless = draw::webp(&draw::gradient(20, 16))[12..].to_vec();
+    check_refused_for_its_structure(&animation_of(&[lossless]), "another size");
+    let empty = animation_of(&[alpha.clone(), draw::lossy_chunk(0, 16)]);
+    check_refused_for_its_structure(&empty, "no header");
+    // The decoder would take whatever follows the transparency for a coded frame.
+    let mut disguised = draw::lossy_chunk(400, 400);
+    disguised[..4].copy_from_slice(b"XXXX");
+    check_refused_for_its_structure(&animation_of(&[alpha, disguised]), "holds no image");
+}
+
+#[test]
+fn a_webp_frame_of_another_size_than_the_canvas_is_refused() {
+    let still = |chunks: &[Vec<u8>]| draw::extended_webp(draw::WEBP_ALPHA, [16, 16], chunks);
+    let alpha = draw::alpha_chunk(16, 16);
+    let good = still(&[alpha.clone(), draw::lossy_chunk(16, 16)]);
+    assert!(decode(&good, &ImageLimits::default()).is_ok());
+    for (width, height) in [(16_383, 16_383), (17, 16)] {
+        let webp = still(&[alpha.clone(), draw::lossy_chunk(width, height)]);
+        check_refused_for_its_structure(&webp, "another size");
+    }
+    let outside = draw::webp_frame(17, 16, &draw::lossy_chunk(17, 16));
+    check_refused_for_its_structure(&still(&[draw::lossy_chunk(16, 16), outside]), "outside");
+    // Metadata that claims to be longer than the file.
+    let mut long = still(&[draw::lossy_chunk(16, 16), draw::riff_chunk(b"EXIF", &[0; 4])]);
+    let length = long.len() - 8;
+    long[length..length + 4].copy_from_slice(&[0xFF; 4]);
+    check_refused_for_its_structure(&long, "ends before");
+}
+
+#[test]
+fn bytes_behind_a_webp_are_not_looked_at() {
+    let webp = draw::animated_webp(&draw::gradient(16, 16), &draw::gradient(16, 16));
+    let followed = [&webp[..], &draw::lossy_chunk(16_383, 16_383)].concat();
+    let decoded = |bytes: &[u8]| decode(bytes, &ImageLimits::default()).unwrap();
+    assert_eq!(decoded(&followed), decoded(&webp));
+}
+
+#[test]
+fn a_jpeg_cut_anywhere_is_refused() {
+    let whole = draw::jpeg(&draw::gradient(24, 24));
+    for length in 1..whole.len() {
+        let error = refused(&whole[..length]);
+        let clear = match &error {
+            ImageError::Broken { format, reason } => {
+                *format == "JPEG" && reason.contains("ends before")
+            }
+            ImageError::Unsupported { .. } => length < 3,
+            _ => false,
+        };
+        assert!(clear, "{length} of {} bytes: {error:?}", whole.len());
+    }
+}
+
+#[test]
+fn the_end_of_a_thumbnail_is_not_the_end_of_the_image() {
+    let thumbnail = draw::jpeg(&draw::gradient(8, 8));
+    let whole = draw::jpeg_with_exif(&draw::gradient(32, 32), &thumbnail);
+    assert!(decode(&whole, &ImageLimits::default()).is_ok());
+    assert!(matches!(refused(&whole[..whole.len() - 40]), ImageError::Broken { .. }));
+}
+
+#[test]
+fn a_png_or_webp_cut_anywhere_is_refused_or_already_whole() {
+    let drawn = draw::gradient(24, 24);
+    for whole in [draw::png(drawn.clone()), draw::webp(&drawn)] {
+        let mut n_refused = 0;
+        for length in 1..whole.len() {
+            match decode(&whole[..length], &ImageLimits::default()) {
+                Ok(image) => {
+                    assert_eq!(&image.rgb, drawn.as_raw(), "{length} of {}", whole.len())
+                }
+                Err(_) => n_refused += 1,
+            }
+        }
+        assert!(n_refused + 40 > whole.len(), "only {n_refused} of {} cuts were seen", whole.len());
+    }
+}
+
+#[test]
+fn a_jpeg_with_a_thousand_scans_is_refused() {
+    let whole = draw::jpeg(&draw::gradient(16, 16));
+    let scan = whole.windows(2).position(|pair| pair == [0xFF, 0xDA]).unwrap();
+    let end = whole.len() - 2;
+    let bytes = [&whole[..scan], &whole[scan..end].repeat(1000), &whole[end..]].concat();
+    assert!(refused(&bytes).to_string().contains("more than 100 scans"));
+}
+
+#[test]
+fn messages_are_one_line_and_say_what_to_do() {
+    let cut = &draw::jpeg(&draw::gradient(24, 24))[..200];
+    for error in
+        [refused(b""), refused(b"GIF8"), refused(cut), refused(&png_that_claims(30_000, 30_000))]
+    {
+        let text = error.to_string();
+        assert!(!text.contains('\n'), "{text}");
+        assert!(
+            text.contains("send") || text.contains("save") || text.contains("reduce"),
+            "{text}"
+        );
+    }
+}
+
+const SMALL: ImageLimits = ImageLimits { max_bytes: 1 << 20, max_pixels: 100_000 };
+
+fn check_sane(bytes: &[u8]) {
+    if let Ok(Image { width, height, rgb, .. }) = decode(bytes, &SMALL) {
+        assert!((width * height) as u64 <= SMALL.max_pixels);
+        assert_eq!(rgb.len(), width * height * 3);
+    }
+}
+
+fn samples() -> Vec<Vec<u8>> {
+    let drawn: RgbImage = draw::gradient(20, 14);
+    vec![
+        draw::jpeg_with_exif(&drawn, &draw::exif(6)),
+        draw::png_with_exif(&drawn, &draw::exif(3)),
+        draw::webp_with_exif(&drawn, &draw::exif(8)),
+        draw::animated_png(&drawn, &drawn),
+        draw::animated_webp(&drawn, &drawn),
+        draw::cmyk_jpeg([1, 2, 3, 4]),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn changed_bytes_never_panic(
+        sample in 0..6_usize,
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let mut bytes = samples().swap_remove(sample);
+        for (place, value) in &changes {
+            let place = place.index(bytes.len());
+            bytes[place] = *value;
+        }
+        check_sane(&bytes);
+        check_sane(&bytes[..cut.index(bytes.len())]);
+    }
+
+    #[test]
+    fn noise_after_a_signature_never_panics(
+        start in prop::sample::select(vec![&b"\xFF\xD8\xFF"[..], draw::PNG_SIGNATURE, b"RIFF\x40\0\0\0WEBP"]),
+        noise in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
+        check_sane(&[start, &noise].concat());
+    }
+}

@@ -1,0 +1,133 @@
+//! Images of every kind that is read: what comes out is what was drawn.
+
+use image::{DynamicImage, ImageBuffer, Luma, LumaA, Rgb, RgbImage, Rgba};
+use models::image::{Image, ImageLimits, decode};
+
+use crate::draw;
+
+fn read(bytes: &[u8]) -> Image {
+    decode(bytes, &ImageLimits::default()).unwrap()
+}
+
+#[track_caller]
+fn check_near(image: &Image, drawn: &RgbImage, tolerance: u8) {
+    assert_eq!((image.width, image.height), (drawn.width() as usize, drawn.height() as usize));
+    let worst = image.rgb.iter().zip(drawn.as_raw()).map(|(a, b)| a.abs_diff(*b)).max();
+    assert!(worst <= Some(tolerance), "differs by {worst:?}");
+}
+
+#[test]
+fn lossless_formats_are_exact_and_jpeg_is_near() {
+    let drawn = draw::gradient(33, 21);
+    check_near(&read(&draw::png(drawn.clone())), &drawn, 0);
+    check_near(&read(&draw::webp(&drawn)), &drawn, 0);
+    check_near(&read(&draw::jpeg(&drawn)), &drawn, 8);
+}
+
+#[test]
+fn a_large_image_is_read() {
+    let drawn = draw::flat(6000, 4000, [1, 2, 3]);
+    check_near(&read(&draw::png(drawn.clone())), &drawn, 0);
+}
+
+/// The image as a camera stores it so that `orientation` turns it upright, straight from the EXIF definition:
+/// which visual side the stored first row and first column are.
+fn stored(upright: &RgbImage, orientation: u8) -> RgbImage {
+    let (w, h) = upright.dimensions();
+    let (width, height) = if orientation < 5 { (w, h) } else { (h, w) };
+    RgbImage::from_fn(width, height, |column, row| {
+        let (x, y) = match orientation {
+            1 => (column, row),
+            2 => (w - 1 - column, row),
+            3 => (w - 1 - column, h - 1 - row),
+            4 => (column, h - 1 - row),
+            5 => (row, column),
+            6 => (w - 1 - row, column),
+            7 => (w - 1 - row, h - 1 - column),
+            _ => (row, h - 1 - column),
+        };
+        *upright.get_pixel(x, y)
+    })
+}
+
+#[test]
+fn every_exif_orientation_comes_out_upright() {
+    let upright = draw::gradient(48, 32);
+    for orientation in 1..=8 {
+        let stored = stored(&upright, orientation);
+        let exif = draw::exif(orientation);
+        check_near(&read(&draw::png_with_exif(&stored, &exif)), &upright, 0);
+        check_near(&read(&draw::webp_with_exif(&stored, &exif)), &upright, 0);
+        check_near(&read(&draw::jpeg_with_exif(&stored, &exif)), &upright, 8);
+    }
+}
+
+#[test]
+fn a_broken_exif_block_does_not_refuse_the_image() {
+    let drawn = draw::gradient(16, 8);
+    for exif in
+        [&b""[..], b"MM\0*\xFF\xFF\xFF\xFF", b"II*\0\x08\0\0\0\xFF\xFF", &draw::exif(9), &[0; 40]]
+    {
+        check_near(&read(&draw::jpeg_with_exif(&drawn, exif)), &drawn, 8);
+    }
+}
+
+#[test]
+fn sixteen_bits_become_eight() {
+    let color = ImageBuffer::from_pixel(3, 2, Rgb([0x8080_u16, 0xFFFF, 0]));
+    assert_eq!(read(&draw::png(color)).rgb, [0x80, 0xFF, 0].repeat(6));
+    let gray = ImageBuffer::from_pixel(3, 2, Luma([0x1234_u16]));
+    assert_eq!(read(&draw::png(DynamicImage::ImageLuma16(gray))).rgb, [0x12; 18]);
+    let clear = ImageBuffer::from_pixel(3, 2, Rgba([0_u16, 0, 0xFFFF, 0x8000]));
+    assert_eq!(read(&draw::png(clear)).rgb, [127, 127, 255].repeat(6));
+}
+
+#[test]
+fn alpha_is_laid_over_white() {
+    for (alpha, expected) in [(0, [255; 3]), (255, [10, 100, 200]), (51, [206, 224, 244])] {
+        let image = ImageBuffer::from_pixel(2, 2, Rgba([10_u8, 100, 200, alpha]));
+        assert_eq!(read(&draw::png(image)).rgb, expected.repeat(4), "alpha {alpha}");
+    }
+}
+
+#[test]
+fn gray_with_and_without_alpha_becomes_rgb() {
+    let gray = ImageBuffer::from_pixel(2, 2, Luma([77_u8]));
+    assert_eq!(read(&draw::png(gray.clone())).rgb, [77; 12]);
+    let mut jpeg = Vec::new();
+    image::codecs::jpeg::JpegEncoder::new(&mut jpeg).encode_image(&gray).unwrap();
+    assert_eq!(read(&jpeg).rgb, [77; 12]);
+    let clear = ImageBuffer::from_pixel(2, 2, LumaA([100_u8, 0]));
+    assert_eq!(read(&draw::png(clear)).rgb, [255; 12]);
+    let half = ImageBuffer::from_pixel(2, 2, LumaA([0_u8, 51]));
+    assert_eq!(read(&draw::png(half)).rgb, [204; 12]);
+}
+
+#[test]
+fn a_cmyk_jpeg_has_its_colors() {
+    // In Adobe's inverted ink, red is C = 255 times K and so on.
+    for (ink, expected) in [
+        ([255, 255, 255, 255], [255, 255, 255]),
+        ([255, 255, 255, 0], [0, 0, 0]),
+        ([10, 200, 30, 255], [10, 200, 30]),
+        ([200, 100, 50, 128], [100, 50, 25]),
+    ] {
+        let image = read(&draw::cmyk_jpeg(ink));
+        check_near(&image, &draw::flat(8, 8, expected), 2);
+    }
+}
+
+#[test]
+fn an_animation_gives_its_first_frame_and_says_so() {
+    let (red, blue) = (draw::flat(12, 9, [250, 0, 0]), draw::flat(12, 9, [0, 0, 250]));
+    for bytes in [draw::animated_png(&red, &blue), draw::animated_webp(&red, &blue)] {
+        let image = read(&bytes);
+        check_near(&image, &red, 0);
+        assert_eq!(
+            image.warnings.iter().map(|warning| warning.code).collect::<Vec<_>>(),
+            ["animated"]
+        );
+    }
+    assert!(read(&draw::png(red.clone())).warnings.is_empty());
+    assert!(read(&draw::webp(&red)).warnings.is_empty());
+}
