@@ -83,8 +83,8 @@ fn enroll_classify_rename_delete() {
     let text = sandbox.ok(&["enroll", "things"]);
     assert_eq!(
         text,
-        "class  new  known  images\nblue     4      0         4\ngreen    4      0         4\n\
-         red      4      0         4\n"
+        "class  new  known  images\nblue     4      0       4\ngreen    4      0       4\n\
+         red      4      0       4\n"
     );
     let again = sandbox.json(&["enroll", "things/", "--json"]);
     assert_eq!(again["revision"], 3);

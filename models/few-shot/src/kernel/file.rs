@@ -78,6 +78,7 @@ struct Description {
     radius: f32,
     /// How many images a name is worth; 1 in format 2, which does not say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "worth")]
     name_prior: Option<f32>,
     /// How fast its share falls; not said before format 4.
     #[serde(default, skip_serializing_if = "Option::is_none")]
