@@ -10,8 +10,4 @@ mod fixtures;
 mod hostile_images;
 mod images;
 mod knowledge;
-mod fixtures;
-mod hostile_images;
-mod images;
-mod knowledge;
 mod preprocess;
