@@ -5,6 +5,7 @@
 
 mod ci;
 mod process;
+mod results;
 #[cfg(test)]
 mod rules;
 mod setup;
@@ -54,6 +55,12 @@ enum Chore {
     Style(style::Options),
     /// Run every check a change must pass, cheapest first.
     Ci,
+    /// Write the accuracy tables of README.md and docs/results.md from docs/reports.
+    Results {
+        /// Only compare; fail when a table differs from its reports.
+        #[arg(long)]
+        check: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -83,6 +90,7 @@ fn run(chore: Chore) -> Result<bool> {
         Chore::Test => Ok(test::test(&root)),
         Chore::Style(options) => style::style(&root, &options),
         Chore::Ci => Ok(ci::ci(&root)),
+        Chore::Results { check } => results::results(&root, check),
     }
 }
 
