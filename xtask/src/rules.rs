@@ -5,6 +5,7 @@ mod disk;
 mod glossary;
 mod imports;
 mod layers;
+mod links;
 mod modules;
 mod retired_words;
 mod uses;
