@@ -17,6 +17,7 @@ pub mod graph;
 pub mod hex;
 pub mod image;
 pub mod knowledge;
+pub mod layout;
 pub mod preprocess;
 pub mod random;
 pub mod reference;
