@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::AppState;
 use crate::metrics;
-use crate::problem::{self, Cause, Code, Problem};
+use crate::http::problem::{self, Cause, Code, Problem};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_REQUEST_ID_CHARS: usize = 64;

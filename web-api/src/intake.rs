@@ -12,7 +12,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::spawn_blocking;
 
 use crate::AppState;
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 use crate::receive::Images;
 use crate::station::Upload;
 

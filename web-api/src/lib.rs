@@ -7,14 +7,13 @@
 
 pub mod config;
 pub mod front;
+pub mod http;
 pub mod intake;
 pub mod metrics;
 pub mod openapi;
 pub mod patience;
-pub mod problem;
 pub mod receive;
 pub mod routes;
-pub mod server;
 pub mod station;
 pub mod wire;
 pub mod worker;

@@ -20,7 +20,8 @@ use web_api::config::{Config, ConfigError};
 use web_api::metrics::Metrics;
 use web_api::station::Station;
 use web_api::worker::Worker;
-use web_api::{AppState, app, server, wire};
+use web_api::http::server;
+use web_api::{AppState, app, wire};
 
 fn main() -> ExitCode {
     let start = Instant::now();

@@ -16,7 +16,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use crate::AppState;
-use crate::problem::{Code, Problem};
+use crate::http::problem::{Code, Problem};
 use crate::station::Upload;
 
 /// How much of a refused body is read and thrown away.

@@ -18,7 +18,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::AppState;
 use crate::front;
-use crate::problem::{Code, Problem};
+use crate::http::problem::{Code, Problem};
 use crate::station::Expected;
 
 /// The only gallery so far.

@@ -23,7 +23,7 @@ use models::knowledge::wordnet::{NotASynset, SynsetId};
 
 use crate::intake::Unembedded;
 use crate::metrics::{Metrics, Stage};
-use crate::problem::{Code, Problem};
+use crate::http::problem::{Code, Problem};
 use crate::wire;
 
 /// One image file as it arrived.

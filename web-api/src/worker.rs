@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::problem::{Code, Problem};
+use crate::http::problem::{Code, Problem};
 
 type Command<S> = Box<dyn FnOnce(&mut S) + Send>;
 

@@ -12,7 +12,7 @@ use utoipa::IntoParams;
 
 use super::{expected, if_match, known_gallery, tagged};
 use crate::AppState;
-use crate::problem::{Code, Problem};
+use crate::http::problem::{Code, Problem};
 use crate::receive;
 use crate::station::Station;
 use crate::wire;

@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{known_gallery, tagged};
 use crate::AppState;
 use crate::intake;
-use crate::problem::{Code, Problem};
+use crate::http::problem::{Code, Problem};
 use crate::receive::Images;
 use crate::station::{How, Station};
 use crate::wire;

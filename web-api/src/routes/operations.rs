@@ -11,7 +11,7 @@ use axum::response::IntoResponse;
 use crate::AppState;
 use crate::metrics::Gauges;
 use crate::openapi;
-use crate::problem::{Code, Problem};
+use crate::http::problem::{Code, Problem};
 use crate::wire;
 
 /// The process answers.

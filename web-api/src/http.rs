@@ -1,0 +1,4 @@
+//! HTTP itself: connections, the middleware around all routes, request bodies, and errors.
+
+pub mod problem;
+pub mod server;
