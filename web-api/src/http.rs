@@ -2,3 +2,4 @@
 
 pub mod problem;
 pub mod server;
+pub mod write_timeout;

@@ -11,7 +11,6 @@ pub mod http;
 pub mod intake;
 pub mod metrics;
 pub mod openapi;
-pub mod patience;
 pub mod receive;
 pub mod routes;
 pub mod station;

@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::config::Limits;
-use crate::patience::Patient;
+use crate::http::write_timeout::WriteTimeout;
 
 /// The longest head of a request.
 const MAX_HEAD_BYTES: usize = 64 << 10;
@@ -93,7 +93,7 @@ async fn converse(
     http.timer(TokioTimer::new())
         .header_read_timeout(limits.receive_time())
         .max_buf_size(MAX_HEAD_BYTES);
-    let stream = TokioIo::new(Patient::new(stream, limits.receive_time()));
+    let stream = TokioIo::new(WriteTimeout::new(stream, limits.receive_time()));
     let connection = http.serve_connection(stream, TowerToHyperService::new(app));
     let mut connection = pin!(connection);
     let ended = tokio::select! {

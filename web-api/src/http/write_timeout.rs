@@ -12,16 +12,16 @@ use tokio::time::{Sleep, sleep};
 ///
 /// The time begins when the other side first takes no more, and ends with a flush, that is when
 /// everything was taken: a reader of one byte now and then does not get more of it.
-pub struct Patient<S> {
+pub struct WriteTimeout<S> {
     stream: S,
-    patience: Duration,
+    limit: Duration,
     end: Option<Pin<Box<Sleep>>>,
 }
 
-impl<S> Patient<S> {
+impl<S> WriteTimeout<S> {
     /// Writes to `stream` are patient for so long.
-    pub fn new(stream: S, patience: Duration) -> Self {
-        Self { stream, patience, end: None }
+    pub fn new(stream: S, limit: Duration) -> Self {
+        Self { stream, limit, end: None }
     }
 
     /// The outcome of a write, or the end of patience.
@@ -31,7 +31,7 @@ impl<S> Patient<S> {
         written: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
         if written.is_pending() {
-            let end = self.end.get_or_insert_with(|| Box::pin(sleep(self.patience)));
+            let end = self.end.get_or_insert_with(|| Box::pin(sleep(self.limit)));
             ready!(end.as_mut().poll(context));
             return Poll::Ready(Err(io::Error::new(
                 io::ErrorKind::TimedOut,
@@ -42,7 +42,7 @@ impl<S> Patient<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for WriteTimeout<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -52,7 +52,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeout<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -98,7 +98,7 @@ mod tests {
     #[tokio::test]
     async fn a_reader_that_takes_nothing_ends_the_patience() {
         let (near, _far) = duplex(4);
-        let error = Patient::new(near, SHORT).write_all(b"too long").await.unwrap_err();
+        let error = WriteTimeout::new(near, SHORT).write_all(b"too long").await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 
@@ -110,7 +110,7 @@ mod tests {
                 sleep(SHORT / 4).await;
             }
         });
-        let error = Patient::new(near, SHORT).write_all(&[0; 1000]).await.unwrap_err();
+        let error = WriteTimeout::new(near, SHORT).write_all(&[0; 1000]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         drip.await.unwrap();
     }
@@ -118,7 +118,7 @@ mod tests {
     #[tokio::test]
     async fn each_flush_begins_anew() {
         let (near, mut far) = duplex(4);
-        let mut patient = Patient::new(near, SHORT);
+        let mut stream = WriteTimeout::new(near, SHORT);
         let reader = tokio::spawn(async move {
             for _ in 0..3 {
                 sleep(SHORT / 2).await;
@@ -126,8 +126,8 @@ mod tests {
             }
         });
         for _ in 0..3 {
-            patient.write_all(&[0; 8]).await.unwrap();
-            patient.flush().await.unwrap();
+            stream.write_all(&[0; 8]).await.unwrap();
+            stream.flush().await.unwrap();
         }
         reader.await.unwrap();
     }
