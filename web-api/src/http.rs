@@ -1,5 +1,6 @@
 //! HTTP itself: connections, the middleware around all routes, request bodies, and errors.
 
+pub mod middleware;
 pub mod problem;
 pub mod server;
 pub mod write_timeout;

@@ -6,7 +6,6 @@
 //! (embedder and gallery), and back as [`wire`] or as a [`problem`].
 
 pub mod config;
-pub mod front;
 pub mod http;
 pub mod intake;
 pub mod metrics;

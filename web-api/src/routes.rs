@@ -9,22 +9,23 @@ use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderMap, HeaderValue, header};
-use axum::middleware;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
-use axum::{Router, http::StatusCode};
+use axum::Router;
+use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
 use serde::Serialize;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::AppState;
-use crate::front;
+use crate::http::middleware;
 use crate::http::problem::{Code, Problem};
 use crate::station::Expected;
 
 /// The only gallery so far.
 const DEFAULT_GALLERY: &str = "default";
 
-/// All routes behind [`front::pass`].
+/// All routes behind [`middleware::pass`].
 pub fn app(state: Arc<AppState>) -> Router {
     let class =
         get(classes::read).put(classes::define).patch(classes::rename).delete(classes::delete);
@@ -47,8 +48,8 @@ pub fn app(state: Arc<AppState>) -> Router {
         .fallback(async || StatusCode::NOT_FOUND)
         // Bodies are limited where they are read, by the configured number.
         .layer(DefaultBodyLimit::disable())
-        .layer(CatchPanicLayer::custom(front::panicked))
-        .layer(middleware::from_fn_with_state(Arc::clone(&state), front::pass))
+        .layer(CatchPanicLayer::custom(middleware::panicked))
+        .layer(from_fn_with_state(Arc::clone(&state), middleware::pass))
         .with_state(state)
 }
 
