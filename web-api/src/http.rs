@@ -1,5 +1,6 @@
 //! HTTP itself: connections, the middleware around all routes, request bodies, and errors.
 
+pub mod body;
 pub mod middleware;
 pub mod problem;
 pub mod server;

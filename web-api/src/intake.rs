@@ -13,7 +13,7 @@ use tokio::task::spawn_blocking;
 
 use crate::AppState;
 use crate::http::problem::Problem;
-use crate::receive::Images;
+use crate::http::body::Images;
 use crate::station::Upload;
 
 /// Images that are decoded at once: a huge one of one client does not stop those of others. The

@@ -10,7 +10,6 @@ pub mod http;
 pub mod intake;
 pub mod metrics;
 pub mod openapi;
-pub mod receive;
 pub mod routes;
 pub mod station;
 pub mod wire;

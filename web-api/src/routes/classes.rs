@@ -13,7 +13,7 @@ use utoipa::IntoParams;
 use super::{expected, if_match, known_gallery, tagged};
 use crate::AppState;
 use crate::http::problem::{Code, Problem};
-use crate::receive;
+use crate::http::body;
 use crate::station::Station;
 use crate::wire;
 
@@ -87,7 +87,7 @@ pub async fn define(
     State(state): State<Arc<AppState>>,
     Path((gallery, class)): Path<(String, String)>,
     headers: HeaderMap,
-    receive::Json(definition): receive::Json<wire::ClassDefinition>,
+    body::Json(definition): body::Json<wire::ClassDefinition>,
 ) -> Result<Response, Problem> {
     known_gallery(&gallery)?;
     let expected = expected(&headers)?;
@@ -133,7 +133,7 @@ pub async fn rename(
     State(state): State<Arc<AppState>>,
     Path((gallery, class)): Path<(String, String)>,
     headers: HeaderMap,
-    receive::Json(patch): receive::Json<wire::ClassPatch>,
+    body::Json(patch): body::Json<wire::ClassPatch>,
 ) -> Result<Response, Problem> {
     known_gallery(&gallery)?;
     let expected = if_match(&headers)?;

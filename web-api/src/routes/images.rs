@@ -14,7 +14,7 @@ use super::{known_gallery, tagged};
 use crate::AppState;
 use crate::intake;
 use crate::http::problem::{Code, Problem};
-use crate::receive::Images;
+use crate::http::body::Images;
 use crate::station::{How, Station};
 use crate::wire;
 
