@@ -7,7 +7,7 @@
 
 pub mod config;
 pub mod http;
-pub mod intake;
+pub mod jobs;
 pub mod metrics;
 pub mod openapi;
 pub mod routes;
@@ -21,7 +21,7 @@ use edge::embedder::ImageReader;
 use tokio::sync::Semaphore;
 
 use config::Config;
-use intake::Intake;
+use jobs::decode_queue::DecodeQueue;
 use metrics::Metrics;
 use station::Station;
 use worker::Worker;
@@ -35,7 +35,7 @@ pub struct AppState {
     /// What runs here.
     pub version: wire::Version,
     /// Where images wait, and what reads them.
-    pub intake: Intake,
+    pub decode_queue: DecodeQueue,
     /// The way to embedder and gallery.
     pub worker: Worker<Station>,
     /// Counts and durations.
@@ -57,8 +57,8 @@ impl AppState {
     ) -> Self {
         let room_kib = config.limits.max_upload_bytes.div_ceil(1024);
         let room = Arc::new(Semaphore::new(room_kib.min(Semaphore::MAX_PERMITS)));
-        let intake = Intake::new(reader, config.limits.max_queue);
-        Self { config, version, intake, worker, metrics, room, room_kib }
+        let decode_queue = DecodeQueue::new(reader, config.limits.max_queue);
+        Self { config, version, decode_queue, worker, metrics, room, room_kib }
     }
 
     /// Bytes reserved for bodies at this moment.

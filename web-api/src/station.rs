@@ -21,7 +21,7 @@ use models::hex;
 use models::image::Warning;
 use models::knowledge::wordnet::{NotASynset, SynsetId};
 
-use crate::intake::Unembedded;
+use crate::jobs::decode_queue::Unembedded;
 use crate::metrics::{Metrics, Stage};
 use crate::http::problem::{Code, Problem};
 use crate::wire;

@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{known_gallery, tagged};
 use crate::AppState;
-use crate::intake;
+use crate::jobs::decode_queue;
 use crate::http::problem::{Code, Problem};
 use crate::http::body::Images;
 use crate::station::{How, Station};
@@ -88,7 +88,7 @@ pub async fn enroll(
     known_gallery(&gallery)?;
     let (name, create) = (class.clone(), query.create);
     state.worker.call(move |station| station.check_enroll(&name, create)).await?;
-    let embedded = intake::embed_all(&state, &Arc::new(images)).await?;
+    let embedded = decode_queue::embed_all(&state, &Arc::new(images)).await?;
     let work = move |station: &mut Station| station.enroll(&class, &embedded, create);
     let enrolled = state.worker.call(work).await?;
     Ok(tagged(StatusCode::CREATED, enrolled.revision, enrolled))
@@ -115,7 +115,7 @@ pub async fn classify(
         return Err(Problem::new(Code::NeedsMoreImages, detail));
     }
     let images = Arc::new(images);
-    let embedded = intake::embed_all(&state, &images).await?;
+    let embedded = decode_queue::embed_all(&state, &images).await?;
     let how = How { top, explain, transductive };
     let work = move |station: &mut Station| station.classify(&images.uploads, embedded, how);
     Ok(Json(state.worker.call(work).await?))
@@ -130,7 +130,7 @@ pub async fn embed(
     images: Images,
 ) -> Result<Json<wire::Embedded>, Problem> {
     let images = Arc::new(images);
-    let embedded = intake::embed_all(&state, &images).await?;
+    let embedded = decode_queue::embed_all(&state, &images).await?;
     let work = move |station: &mut Station| Ok(station.embeddings(&images.uploads, embedded));
     Ok(Json(state.worker.call(work).await?))
 }

@@ -43,7 +43,7 @@ pub async fn version(State(state): State<Arc<AppState>>) -> Json<wire::Version> 
     responses((status = 200, body = String, content_type = "text/plain")))]
 pub async fn metrics(State(state): State<Arc<AppState>>) -> impl IntoResponse {
     let gauges = Gauges {
-        queue_images: state.intake.queued_images(),
+        queue_images: state.decode_queue.queued_images(),
         upload_bytes: state.upload_bytes(),
         info: vec![
             ("version", state.version.version.to_owned()),

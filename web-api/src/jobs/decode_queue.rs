@@ -21,7 +21,7 @@ use crate::station::Upload;
 const DECODERS: usize = 2;
 
 /// Where images wait, and what reads them.
-pub struct Intake {
+pub struct DecodeQueue {
     reader: ImageReader,
     decoders: Arc<Semaphore>,
     places: Semaphore,
@@ -37,7 +37,7 @@ pub struct Unembedded {
     pub sha256: [u8; 32],
 }
 
-impl Intake {
+impl DecodeQueue {
     /// At most `max_queue` images wait or are worked on.
     #[must_use]
     pub fn new(reader: ImageReader, max_queue: usize) -> Self {
@@ -85,10 +85,10 @@ fn read(reader: &ImageReader, upload: &Upload) -> Result<Unembedded, Problem> {
 /// [`Worker::call`](crate::worker::Worker::call).
 pub async fn embed_all(state: &AppState, images: &Arc<Images>) -> Result<Vec<Embedded>, Problem> {
     let n_images = images.uploads.len();
-    let _places = state.intake.admit(n_images)?;
+    let _places = state.decode_queue.admit(n_images)?;
     let mut all = Vec::with_capacity(n_images);
     for index in 0..n_images {
-        let read = state.intake.read(images, index).await?;
+        let read = state.decode_queue.read(images, index).await?;
         all.push(state.worker.call(move |station| station.embed(read)).await?);
     }
     Ok(all)

@@ -1,0 +1,3 @@
+//! Work behind the routes: images are decoded on a few threads and embedded on one.
+
+pub mod decode_queue;
