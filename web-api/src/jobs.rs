@@ -1,3 +1,4 @@
 //! Work behind the routes: images are decoded on a few threads and embedded on one.
 
 pub mod decode_queue;
+pub mod engine_thread;

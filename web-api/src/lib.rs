@@ -13,7 +13,6 @@ pub mod openapi;
 pub mod routes;
 pub mod station;
 pub mod wire;
-pub mod worker;
 
 use std::sync::Arc;
 
@@ -24,7 +23,7 @@ use config::Config;
 use jobs::decode_queue::DecodeQueue;
 use metrics::Metrics;
 use station::Station;
-use worker::Worker;
+use jobs::engine_thread::EngineThread;
 
 pub use routes::app;
 
@@ -37,7 +36,7 @@ pub struct AppState {
     /// Where images wait, and what reads them.
     pub decode_queue: DecodeQueue,
     /// The way to embedder and gallery.
-    pub worker: Worker<Station>,
+    pub engine: EngineThread<Station>,
     /// Counts and durations.
     pub metrics: Arc<Metrics>,
     /// Room for bodies, in KiB.
@@ -52,13 +51,13 @@ impl AppState {
         config: Config,
         version: wire::Version,
         reader: ImageReader,
-        worker: Worker<Station>,
+        engine: EngineThread<Station>,
         metrics: Arc<Metrics>,
     ) -> Self {
         let room_kib = config.limits.max_upload_bytes.div_ceil(1024);
         let room = Arc::new(Semaphore::new(room_kib.min(Semaphore::MAX_PERMITS)));
         let decode_queue = DecodeQueue::new(reader, config.limits.max_queue);
-        Self { config, version, decode_queue, worker, metrics, room, room_kib }
+        Self { config, version, decode_queue, engine, metrics, room, room_kib }
     }
 
     /// Bytes reserved for bodies at this moment.

@@ -19,7 +19,7 @@ use models::image::ImageLimits;
 use web_api::config::{Config, ConfigError};
 use web_api::metrics::Metrics;
 use web_api::station::Station;
-use web_api::worker::Worker;
+use web_api::jobs::engine_thread::EngineThread;
 use web_api::http::server;
 use web_api::{AppState, app, wire};
 
@@ -89,7 +89,7 @@ fn run(config: Config, start: Instant) -> anyhow::Result<()> {
     let report =
         Report { address, places, version: version_now, known: &known, nameless, unweighed, start };
     let report = report.to_string();
-    let (worker, owner) = Worker::start(station, config.limits.max_queue)?;
+    let (worker, owner) = EngineThread::start(station, config.limits.max_queue)?;
     let state = Arc::new(AppState::new(config, version, reader, worker, metrics));
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let stop = server::stop_signal()?;

@@ -1,6 +1,6 @@
 //! What the owner thread owns: the embedder, the knowledge of names and the gallery, and the work done with them.
 //!
-//! Nothing here knows HTTP. Each call is one command of the [`crate::worker`].
+//! Nothing here knows HTTP. Each call is one command of the [`crate::jobs::engine_thread`].
 
 use std::collections::BTreeSet;
 use std::slice;

@@ -82,14 +82,14 @@ fn read(reader: &ImageReader, upload: &Upload) -> Result<Unembedded, Problem> {
 ///
 /// # Errors
 /// `busy` when too many images wait, whatever is wrong with an image, and those of
-/// [`Worker::call`](crate::worker::Worker::call).
+/// [`EngineThread::call`](crate::jobs::engine_thread::EngineThread::call).
 pub async fn embed_all(state: &AppState, images: &Arc<Images>) -> Result<Vec<Embedded>, Problem> {
     let n_images = images.uploads.len();
     let _places = state.decode_queue.admit(n_images)?;
     let mut all = Vec::with_capacity(n_images);
     for index in 0..n_images {
         let read = state.decode_queue.read(images, index).await?;
-        all.push(state.worker.call(move |station| station.embed(read)).await?);
+        all.push(state.engine.call(move |station| station.embed(read)).await?);
     }
     Ok(all)
 }

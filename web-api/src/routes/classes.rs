@@ -26,7 +26,7 @@ const MAX_NOUN: usize = 128;
 pub async fn galleries(
     State(state): State<Arc<AppState>>,
 ) -> Result<Json<wire::Galleries>, Problem> {
-    let gallery = state.worker.call(|station| station.summary()).await?;
+    let gallery = state.engine.call(|station| station.summary()).await?;
     Ok(Json(wire::Galleries { galleries: vec![gallery] }))
 }
 
@@ -39,7 +39,7 @@ pub async fn gallery(
     Path(gallery): Path<String>,
 ) -> Result<Response, Problem> {
     known_gallery(&gallery)?;
-    let gallery = state.worker.call(|station| station.summary()).await?;
+    let gallery = state.engine.call(|station| station.summary()).await?;
     Ok(tagged(StatusCode::OK, gallery.revision, gallery))
 }
 
@@ -52,7 +52,7 @@ pub async fn list(
     Path(gallery): Path<String>,
 ) -> Result<Response, Problem> {
     known_gallery(&gallery)?;
-    let classes = state.worker.call(|station| station.classes()).await?;
+    let classes = state.engine.call(|station| station.classes()).await?;
     Ok(tagged(StatusCode::OK, classes.revision, classes))
 }
 
@@ -66,7 +66,7 @@ pub async fn read(
     Path((gallery, class)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
     known_gallery(&gallery)?;
-    let found = state.worker.call(move |station| station.class(&class)).await?;
+    let found = state.engine.call(move |station| station.class(&class)).await?;
     Ok(tagged(StatusCode::OK, found.revision, found))
 }
 
@@ -92,7 +92,7 @@ pub async fn define(
     known_gallery(&gallery)?;
     let expected = expected(&headers)?;
     let work = move |station: &mut Station| station.define(&class, &definition, expected);
-    let (defined, is_new) = state.worker.call(work).await?;
+    let (defined, is_new) = state.engine.call(work).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok(tagged(status, defined.revision, defined))
 }
@@ -117,7 +117,7 @@ pub async fn lexicon(
         let detail = format!("q: expected at most {MAX_NOUN} characters.");
         return Err(Problem::new(Code::BadRequest, detail));
     }
-    Ok(Json(state.worker.call(move |station| station.senses(&q)).await?))
+    Ok(Json(state.engine.call(move |station| station.senses(&q)).await?))
 }
 
 /// Renames a class.
@@ -138,7 +138,7 @@ pub async fn rename(
     known_gallery(&gallery)?;
     let expected = if_match(&headers)?;
     let work = move |station: &mut Station| station.rename(&class, &patch.label, expected);
-    let renamed = state.worker.call(work).await?;
+    let renamed = state.engine.call(work).await?;
     Ok(tagged(StatusCode::OK, renamed.revision, renamed))
 }
 
@@ -157,6 +157,6 @@ pub async fn delete(
 ) -> Result<Response, Problem> {
     known_gallery(&gallery)?;
     let expected = if_match(&headers)?;
-    let deleted = state.worker.call(move |station| station.delete(&class, expected)).await?;
+    let deleted = state.engine.call(move |station| station.delete(&class, expected)).await?;
     Ok(tagged(StatusCode::OK, deleted.revision, deleted))
 }

@@ -87,10 +87,10 @@ pub async fn enroll(
 ) -> Result<Response, Problem> {
     known_gallery(&gallery)?;
     let (name, create) = (class.clone(), query.create);
-    state.worker.call(move |station| station.check_enroll(&name, create)).await?;
+    state.engine.call(move |station| station.check_enroll(&name, create)).await?;
     let embedded = decode_queue::embed_all(&state, &Arc::new(images)).await?;
     let work = move |station: &mut Station| station.enroll(&class, &embedded, create);
-    let enrolled = state.worker.call(work).await?;
+    let enrolled = state.engine.call(work).await?;
     Ok(tagged(StatusCode::CREATED, enrolled.revision, enrolled))
 }
 
@@ -118,7 +118,7 @@ pub async fn classify(
     let embedded = decode_queue::embed_all(&state, &images).await?;
     let how = How { top, explain, transductive };
     let work = move |station: &mut Station| station.classify(&images.uploads, embedded, how);
-    Ok(Json(state.worker.call(work).await?))
+    Ok(Json(state.engine.call(work).await?))
 }
 
 /// The embedding of each image, for use elsewhere.
@@ -132,5 +132,5 @@ pub async fn embed(
     let images = Arc::new(images);
     let embedded = decode_queue::embed_all(&state, &images).await?;
     let work = move |station: &mut Station| Ok(station.embeddings(&images.uploads, embedded));
-    Ok(Json(state.worker.call(work).await?))
+    Ok(Json(state.engine.call(work).await?))
 }

@@ -24,7 +24,7 @@ pub async fn live() -> Json<wire::Health> {
 #[utoipa::path(get, path = "/readyz", tag = "operations",
     responses((status = 200, body = wire::Health), (status = 503, body = wire::Problem, content_type = "application/problem+json")))]
 pub async fn ready(State(state): State<Arc<AppState>>) -> Result<Json<wire::Health>, Problem> {
-    if !state.worker.is_alive() {
+    if !state.engine.is_alive() {
         return Err(Problem::new(Code::NotReady, "The thread of engine and store has ended."));
     }
     // Both were proven before the service began to listen.

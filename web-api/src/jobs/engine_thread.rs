@@ -16,12 +16,12 @@ use crate::http::problem::{Code, Problem};
 type Command<S> = Box<dyn FnOnce(&mut S) + Send>;
 
 /// The way to the thread that owns an `S`. It ends when the last worker of it is dropped.
-pub struct Worker<S> {
+pub struct EngineThread<S> {
     commands: mpsc::Sender<Command<S>>,
     max_queue: usize,
 }
 
-impl<S: Send + 'static> Worker<S> {
+impl<S: Send + 'static> EngineThread<S> {
     /// Starts the thread. At most `max_queue` commands wait for it.
     ///
     /// # Errors
@@ -92,8 +92,8 @@ mod tests {
     /// A worker on a counter whose first command waits until the sender is used.
     async fn blocked(
         max_queue: usize,
-    ) -> (Arc<Worker<u32>>, Sender<()>, tokio::task::JoinHandle<()>) {
-        let worker = Arc::new(Worker::start(0, max_queue).unwrap().0);
+    ) -> (Arc<EngineThread<u32>>, Sender<()>, tokio::task::JoinHandle<()>) {
+        let worker = Arc::new(EngineThread::start(0, max_queue).unwrap().0);
         let (release, wait) = channel::<()>();
         let (started, running) = oneshot::channel();
         let caller = Arc::clone(&worker);
@@ -116,7 +116,7 @@ mod tests {
 
     #[tokio::test]
     async fn commands_are_done_one_after_another_on_the_same_state() {
-        let (worker, thread) = Worker::start(0, 8).unwrap();
+        let (worker, thread) = EngineThread::start(0, 8).unwrap();
         for expected in 1..=3 {
             assert_eq!(worker.call(add).await.unwrap(), expected);
         }
@@ -156,7 +156,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_the_error_of_one_command() {
-        let (worker, _thread) = Worker::start(0, 8).unwrap();
+        let (worker, _thread) = EngineThread::start(0, 8).unwrap();
         let failed = worker.call(|_| -> Result<(), Problem> { panic!("ouch") }).await;
         assert_eq!(failed.unwrap_err().code(), Code::Internal);
         assert_eq!(worker.call(add).await.unwrap(), 1);
