@@ -21,9 +21,9 @@ use tokio::sync::Semaphore;
 
 use config::Config;
 use jobs::decode_queue::DecodeQueue;
+use jobs::engine_thread::EngineThread;
 use metrics::Metrics;
 use station::Station;
-use jobs::engine_thread::EngineThread;
 
 pub use routes::app;
 

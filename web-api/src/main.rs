@@ -17,10 +17,10 @@ use edge::locate::{self, Environment, NotFound};
 use models::bundle::{Bundle, BundleError, BundleLimits};
 use models::image::ImageLimits;
 use web_api::config::{Config, ConfigError};
+use web_api::http::server;
+use web_api::jobs::engine_thread::EngineThread;
 use web_api::metrics::Metrics;
 use web_api::station::Station;
-use web_api::jobs::engine_thread::EngineThread;
-use web_api::http::server;
 use web_api::{AppState, app, wire};
 
 fn main() -> ExitCode {

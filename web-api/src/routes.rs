@@ -7,13 +7,13 @@ pub mod page;
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
 use axum::http::{HeaderMap, HeaderValue, header};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
-use axum::Router;
-use axum::http::StatusCode;
-use axum::middleware::from_fn_with_state;
 use serde::Serialize;
 use tower_http::catch_panic::CatchPanicLayer;
 

@@ -21,9 +21,9 @@ use models::hex;
 use models::image::Warning;
 use models::knowledge::wordnet::{NotASynset, SynsetId};
 
+use crate::http::problem::{Code, Problem};
 use crate::jobs::decode_queue::Unembedded;
 use crate::metrics::{Metrics, Stage};
-use crate::http::problem::{Code, Problem};
 use crate::wire;
 
 /// One image file as it arrived.

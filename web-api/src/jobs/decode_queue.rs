@@ -12,8 +12,8 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::spawn_blocking;
 
 use crate::AppState;
-use crate::http::problem::Problem;
 use crate::http::body::Images;
+use crate::http::problem::Problem;
 use crate::station::Upload;
 
 /// Images that are decoded at once: a huge one of one client does not stop those of others. The

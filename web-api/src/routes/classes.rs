@@ -12,8 +12,8 @@ use utoipa::IntoParams;
 
 use super::{expected, if_match, known_gallery, tagged};
 use crate::AppState;
-use crate::http::problem::{Code, Problem};
 use crate::http::body;
+use crate::http::problem::{Code, Problem};
 use crate::station::Station;
 use crate::wire;
 

@@ -12,9 +12,9 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{known_gallery, tagged};
 use crate::AppState;
-use crate::jobs::decode_queue;
-use crate::http::problem::{Code, Problem};
 use crate::http::body::Images;
+use crate::http::problem::{Code, Problem};
+use crate::jobs::decode_queue;
 use crate::station::{How, Station};
 use crate::wire;
 

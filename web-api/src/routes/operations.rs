@@ -9,9 +9,9 @@ use axum::http::header;
 use axum::response::IntoResponse;
 
 use crate::AppState;
+use crate::http::problem::{Code, Problem};
 use crate::metrics::Gauges;
 use crate::openapi;
-use crate::http::problem::{Code, Problem};
 use crate::wire;
 
 /// The process answers.
