@@ -1,18 +1,18 @@
-//! Writes a training run as a bundle that a device can run, and proves it before it appears.
+//! Exports a training run as a bundle and verifies the bundle before it is put in place.
 //!
-//! A [`run::Run`] is read and, where another size of images is asked for, [resized](resize), its network
-//! [folded](fold) and its weights [narrowed](precision), the result written as [ONNX](onnx), [verified](verify) on
-//! every engine at hand against the training engine's golden outputs, and only then [put in place](bundle_writer).
+//! The steps, each in a module of its own: read the [run], optionally [resize] its input, [fold]
+//! batch normalizations, reduce the [precision] of weights, write [ONNX](onnx), collect everything
+//! in a [draft], [verify] it on every available engine against golden outputs, and [publish] it.
 
-pub mod bundle_writer;
 pub mod calibrate;
-pub mod completer;
+pub mod draft;
+pub mod error;
 pub mod fold;
-pub mod inspect;
 pub mod onnx;
 pub mod precision;
-pub mod recheck;
+pub mod publish;
 pub mod resize;
 pub mod run;
-pub mod variant;
+mod self_test;
 pub mod verify;
+pub mod verify_bundle;

@@ -1,55 +1,67 @@
-//! The same weights for images of another size: a convolutional network takes any, and a smaller one is faster.
+//! Resizes the input of a trained network: a convolutional network accepts any image size, and a
+//! smaller one runs faster.
 //!
-//! The training engine's golden outputs prove a run at its own size only. So the weights are proved there first, through
-//! the [reference](models::reference); what the reference then computes at the new size is what every engine is held to.
+//! The training engine's golden outputs hold at the run's own size only. The weights are therefore
+//! verified there on the [reference](models::reference); the reference's outputs at the new size
+//! then become the golden outputs for every engine.
 
 use models::bundle::{WeightStorage, self_test};
-use models::checkpoint::Golden;
 use models::graph::Graph;
 use models::tensors::Tensors;
 use ndarray::{Axis, concatenate};
 
-use crate::bundle_writer::WriteError;
+use crate::error::ExportError;
 use crate::run::Run;
-use crate::verify::{Tolerance, Verified, on_reference, reference_golden};
+use crate::verify::{Tolerance, reference_golden, verify_on_reference};
 
-/// Noise that proves the network at its new size: other seeds than a bundle's self-test.
+/// Seeds of the noise at the new size: other ones than the bundle's self-test uses.
 const SEEDS: [u64; 2] = [100, 101];
 
 impl Run {
-    /// The run for images of `size` pixels a side, proved anew; as it is where that is its size already.
+    /// The run for images of `size` x `size` pixels, verified again; unchanged at its own size.
     ///
-    /// Completers are left behind: what they know was measured in the embedding space of the run's own size.
+    /// The name regressor and the completer are dropped: they were fitted in the embedding space
+    /// of the run's own size.
     ///
     /// # Errors
-    /// [`WriteError::Size`] where the network shrinks such images to nothing, [`WriteError::Rejected`] where the
-    /// run's own proof fails.
-    pub fn resized(self, size: usize) -> Result<Self, WriteError> {
-        let Self { checkpoint, golden, .. } = &self;
-        let own = checkpoint.preprocess.size;
+    /// [`ExportError::Size`] if the network reduces such images to zero pixels,
+    /// [`ExportError::Rejected`] if the weights do not match the run's golden outputs.
+    pub fn resized(self, size: usize) -> Result<Self, ExportError> {
+        let own = self.checkpoint.preprocess.size;
         if size == own {
             return Ok(self);
         }
-        let mut resized = checkpoint.resized(size);
-        let graph = resized.architecture.graph();
-        graph.shapes().map_err(|source| WriteError::Size { size, source })?;
-        let parameters = checkpoint.backbone()?;
-        let proof = proved(&checkpoint.architecture.graph(), &parameters, golden);
-        if !proof.passed() {
-            return Err(WriteError::Rejected(proof));
-        }
+        let mut checkpoint = self.checkpoint.resized(size);
+        let graph = checkpoint.architecture.graph();
+        graph.shapes().map_err(|source| ExportError::Size { size, source })?;
+        let parameters = self.checkpoint.backbone()?;
+        self.verify_weights(&parameters)?;
         let golden = reference_golden(&graph, &parameters, noise(&graph, size))?;
-        let note = format!(
-            "proved at {own}x{own} against training, at {size}x{size} against the reference interpreter"
+        add_note(
+            &mut checkpoint.provenance.notes,
+            &format!(
+                "verified at {own}x{own} against training, at {size}x{size} against the reference interpreter"
+            ),
         );
-        let notes = &mut resized.provenance.notes;
-        *notes = if notes.is_empty() { note } else { format!("{notes}; {note}") };
-        Ok(Self { checkpoint: resized, golden, kernel: None, completer: None })
+        Ok(Self { checkpoint, golden, name_regressor: None, completer: None })
+    }
+
+    /// Runs the golden inputs at the run's own size on the reference.
+    fn verify_weights(&self, parameters: &Tensors) -> Result<(), ExportError> {
+        let graph = self.checkpoint.architecture.graph();
+        let tolerance = Tolerance::of(WeightStorage::Fp32);
+        verify_on_reference(&graph, parameters, &self.golden, tolerance)
+            .accepted()
+            .map(|_| ())
+            .map_err(ExportError::Rejected)
     }
 }
 
-fn proved(graph: &Graph, parameters: &Tensors, golden: &Golden) -> Verified {
-    on_reference(graph, parameters, golden, Tolerance::of(WeightStorage::Fp32))
+fn add_note(notes: &mut String, note: &str) {
+    if !notes.is_empty() {
+        notes.push_str("; ");
+    }
+    notes.push_str(note);
 }
 
 fn noise(graph: &Graph, size: usize) -> Tensors {

@@ -1,4 +1,4 @@
-//! What the export reads of a training run.
+//! Reads a training run's folder: the checkpoint, its golden outputs, and its name knowledge.
 
 use std::path::{Path, PathBuf};
 
@@ -8,54 +8,55 @@ use models::checkpoint::{self, Checkpoint, CheckpointError, Golden};
 use models::disk::{self, DiskError};
 use models::graph::Graph;
 
-use crate::bundle_writer::KERNEL;
-
-/// The file of the network that was best on the validation classes: the one that [`GOLDEN`] proves.
+/// The checkpoint with the best validation accuracy; [`GOLDEN`] holds its outputs.
 pub const CHECKPOINT: &str = "best.safetensors";
 
-/// The file of golden inputs and outputs.
+/// The golden inputs and outputs of [`CHECKPOINT`].
 pub const GOLDEN: &str = "golden.safetensors";
 
-/// The file of the learned completer.
+/// The name regressor, in a run and in a bundle.
+pub const NAME_REGRESSOR: &str = "kernel.safetensors";
+
+/// The ProtoComNet completer.
 pub const COMPLETER: &str = "completer.safetensors";
 
-/// The file of its golden inputs and outputs.
+/// The golden inputs and outputs of [`COMPLETER`].
 pub const COMPLETER_GOLDEN: &str = "golden-completer.safetensors";
 
 const MAX_GOLDEN_BYTES: u64 = 256 << 20;
 
-/// The most golden samples; they are run as one batch.
+/// The largest number of golden samples; they are run as one batch.
 pub const MAX_GOLDEN_SAMPLES: usize = 64;
 
-/// A trained network and the training engine's own outputs for it.
+/// A trained network and the outputs that the training engine computed for it.
 #[derive(Debug, Clone)]
 pub struct Run {
     /// The network.
     pub checkpoint: Checkpoint,
     /// Inputs `[n, 3, h, w]` and embeddings `[n, s]`.
     pub golden: Golden,
-    /// The bytes of its kernel completer, if it has one.
-    pub kernel: Option<Vec<u8>>,
-    /// Its learned completer, if it has one.
+    /// The bytes of the name regressor, if the run has one.
+    pub name_regressor: Option<Vec<u8>>,
+    /// The ProtoComNet completer, if the run has one that reads attributes.
     pub completer: Option<Completer>,
 }
 
-/// A ProtoComNet and the training engine's own outputs for it.
+/// A ProtoComNet and the outputs that the training engine computed for it.
 #[derive(Debug, Clone)]
 pub struct Completer {
-    /// The space of the embeddings that it was trained on.
+    /// The embedding space that it was trained in.
     pub space_id: String,
     /// The network and its attributes.
-    pub learned: ProtoComNetCompleter,
-    /// Its inputs and outputs.
+    pub network: ProtoComNetCompleter,
+    /// Its golden inputs and outputs.
     pub golden: Golden,
 }
 
-/// Why a folder is not a run that can be exported.
+/// Why a folder cannot be exported.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
-    /// A file is missing or cannot be read.
+    /// A file is missing or unreadable.
     #[error(
         "{source}; a run's folder holds {CHECKPOINT} and {GOLDEN}, as `handful-train pretrain` and `handful-train import` write them"
     )]
@@ -64,14 +65,14 @@ pub enum RunError {
         source: DiskError,
     },
     /// A file is damaged.
-    #[error("{}: {source}; the file is damaged or cut short, copy it again", path.display())]
+    #[error("{}: {source}; the file is damaged or truncated, copy it again", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
         /// What is wrong.
         source: CheckpointError,
     },
-    /// The golden file is not for this network.
+    /// The golden file belongs to another network.
     #[error("{}: {source}", path.display())]
     Golden {
         /// The file.
@@ -79,15 +80,15 @@ pub enum RunError {
         /// What differs.
         source: CheckpointError,
     },
-    /// The golden file holds too much.
+    /// The golden file has too many samples.
     #[error("{}: {got} samples, expected at most {MAX_GOLDEN_SAMPLES}", path.display())]
     Samples {
         /// The file.
         path: PathBuf,
-        /// How many it holds.
+        /// The number of samples.
         got: usize,
     },
-    /// The learned completer cannot be used.
+    /// The completer cannot be used.
     #[error("{}: {source}; run `handful-train complete` again, or remove the file", path.display())]
     Completer {
         /// The file.
@@ -103,50 +104,58 @@ impl Run {
     /// # Errors
     /// [`RunError`] names the file and what to do.
     pub fn open(dir: &Path) -> Result<Self, RunError> {
-        let read = |name: &str, limit| read(dir, name, limit);
-        let damaged = |name: &str| {
-            let path = dir.join(name);
-            move |source| RunError::Damaged { path, source }
-        };
-        let bytes = read(CHECKPOINT, checkpoint::MAX_BYTES)?;
-        let checkpoint = Checkpoint::parse(&bytes).map_err(damaged(CHECKPOINT))?;
+        let checkpoint = read_checkpoint(dir.join(CHECKPOINT))?;
         let graph = checkpoint.architecture.graph();
-        let golden = proof(dir, GOLDEN, "backbone", &graph)?;
-        let has_kernel = dir.join(KERNEL).exists();
-        let kernel = has_kernel.then(|| read(KERNEL, kernel::MAX_BYTES)).transpose()?;
-        let has_completer = dir.join(COMPLETER).exists();
-        let completer = if has_completer { Completer::open(dir)? } else { None };
-        Ok(Self { checkpoint, golden, kernel, completer })
+        Ok(Self {
+            golden: read_golden(dir.join(GOLDEN), "backbone", &graph)?,
+            name_regressor: read_if_present(&dir.join(NAME_REGRESSOR), kernel::MAX_BYTES)?,
+            completer: Completer::open(dir)?,
+            checkpoint,
+        })
     }
 }
 
 impl Completer {
-    /// `None` where base classes had no attributes: there is nothing to weigh.
     fn open(dir: &Path) -> Result<Option<Self>, RunError> {
-        let bytes = read(dir, COMPLETER, protocomnet::MAX_BYTES)?;
-        let damaged = |source| RunError::Completer { path: dir.join(COMPLETER), source };
-        let (space_id, learned) = ProtoComNetCompleter::parse(&bytes).map_err(damaged)?;
-        if learned.attributes().names.is_empty() {
+        let path = dir.join(COMPLETER);
+        let Some(bytes) = read_if_present(&path, protocomnet::MAX_BYTES)? else {
+            return Ok(None);
+        };
+        let (space_id, network) = ProtoComNetCompleter::parse(&bytes)
+            .map_err(|source| RunError::Completer { path, source })?;
+        // Base classes without attributes: the completer has nothing to weight.
+        if network.attributes().names.is_empty() {
             return Ok(None);
         }
-        let golden = proof(dir, COMPLETER_GOLDEN, "completer", &learned.network().graph())?;
-        Ok(Some(Self { space_id, learned, golden }))
+        let graph = network.network().graph();
+        let golden = read_golden(dir.join(COMPLETER_GOLDEN), "completer", &graph)?;
+        Ok(Some(Self { space_id, network, golden }))
     }
 }
 
-fn read(dir: &Path, name: &str, limit: u64) -> Result<Vec<u8>, RunError> {
-    disk::read(&dir.join(name), limit).map_err(|source| RunError::Disk { source })
+fn read(path: &Path, limit: u64) -> Result<Vec<u8>, RunError> {
+    disk::read(path, limit).map_err(|source| RunError::Disk { source })
 }
 
-/// Reads the proof of a network.
-fn proof(dir: &Path, name: &str, network: &str, graph: &Graph) -> Result<Golden, RunError> {
-    let path = dir.join(name);
-    let golden = match Golden::parse(&read(dir, name, MAX_GOLDEN_BYTES)?, network, graph) {
+fn read_if_present(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, RunError> {
+    path.exists().then(|| read(path, limit)).transpose()
+}
+
+fn read_checkpoint(path: PathBuf) -> Result<Checkpoint, RunError> {
+    let bytes = read(&path, checkpoint::MAX_BYTES)?;
+    Checkpoint::parse(&bytes).map_err(|source| RunError::Damaged { path, source })
+}
+
+/// Reads the golden inputs and outputs of `network`, whose values `graph` names.
+fn read_golden(path: PathBuf, network: &str, graph: &Graph) -> Result<Golden, RunError> {
+    let bytes = read(&path, MAX_GOLDEN_BYTES)?;
+    let golden = match Golden::parse(&bytes, network, graph) {
+        Ok(golden) => golden,
+        // An intact file of another network is not damaged: copying it again would not help.
         Err(source @ CheckpointError::Golden { .. }) => {
             return Err(RunError::Golden { path, source });
         }
         Err(source) => return Err(RunError::Damaged { path, source }),
-        Ok(golden) => golden,
     };
     match golden.samples() {
         got if got > MAX_GOLDEN_SAMPLES => Err(RunError::Samples { path, got }),

@@ -1,20 +1,18 @@
-//! A written network once more, in 16-bit floating point from its first operation to its last.
+//! Converts a written graph to fp16 arithmetic, from its first operation to its last.
 
-use super::messages::{GraphProto, NodeProto, ValueInfo, data_type};
-use super::{OnnxError, halves, int, operation};
+use super::build::{int, operation};
+use super::error::OnnxError;
+use super::messages::{GraphProto, NodeProto, TensorProto, ValueInfo, data_type};
+use super::storage::halves;
 
-/// Makes 16-bit floats of all tensors, and with them of all that is computed. Inputs and outputs keep their names and their
-/// 32 bits: a `Cast` stands behind each input and before each output.
-pub(super) fn halve(graph: &mut GraphProto) -> Result<(), OnnxError> {
+/// Stores all tensors in fp16, so that engines compute in it. Inputs and outputs stay in fp32 under
+/// their own names: a `Cast` follows each input and precedes each output.
+pub(super) fn convert(graph: &mut GraphProto) -> Result<(), OnnxError> {
     for tensor in graph.initializer.iter_mut().filter(|t| t.data_type == data_type::FLOAT) {
-        let values = tensor.raw_data.chunks_exact(4);
-        let values =
-            values.map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
-        tensor.raw_data = halves(&tensor.name, values)?;
-        tensor.data_type = data_type::FLOAT16;
+        narrow(tensor)?;
     }
-    let names = |values: &[ValueInfo]| values.iter().map(|value| value.name.clone()).collect();
-    let (inputs, outputs): (Vec<String>, Vec<String>) = (names(&graph.input), names(&graph.output));
+    let inputs = names(&graph.input);
+    let outputs = names(&graph.output);
     for node in &mut graph.node {
         for value in node.input.iter_mut().chain(&mut node.output) {
             if inputs.contains(value) || outputs.contains(value) {
@@ -22,20 +20,35 @@ pub(super) fn halve(graph: &mut GraphProto) -> Result<(), OnnxError> {
             }
         }
     }
+    // ONNX requires nodes in topological order: casts of inputs come first, of outputs last.
     let narrowed = inputs.iter().map(|name| cast(name, &within(name), data_type::FLOAT16));
     graph.node.splice(0..0, narrowed);
     graph.node.extend(outputs.iter().map(|name| cast(&within(name), name, data_type::FLOAT)));
     Ok(())
 }
 
-/// The name that an input or output has between the casts.
+fn narrow(tensor: &mut TensorProto) -> Result<(), OnnxError> {
+    let values = tensor
+        .raw_data
+        .chunks_exact(4)
+        .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
+    tensor.raw_data = halves(&tensor.name, values)?;
+    tensor.data_type = data_type::FLOAT16;
+    Ok(())
+}
+
+fn names(values: &[ValueInfo]) -> Vec<String> {
+    values.iter().map(|value| value.name.clone()).collect()
+}
+
+/// The name of an input or output between the casts.
 fn within(name: &str) -> String {
     format!("{name}/fp16")
 }
 
 fn cast(from: &str, to: &str, kind: i32) -> NodeProto {
     let mut node = operation("Cast", vec![from.to_owned()], to, vec![int("to", i64::from(kind))]);
-    // The node that computes an output has its name already.
+    // The node that computes an output already has the output's name.
     node.name = format!("{to}/cast");
     node
 }

@@ -1,6 +1,9 @@
 #![allow(clippy::unwrap_used)]
-use models::graph::{Input, Padding};
+use models::bundle::WeightStorage;
+use models::graph::{Input, Node, Op, Padding};
+use ndarray::ArrayD;
 
+use super::build::{float, int, ints};
 use super::*;
 
 const CONVOLUTION: Op = Op::Conv2d {
@@ -66,7 +69,7 @@ fn each_op_becomes_its_onnx_operators() {
 }
 
 #[test]
-fn groups_sides_and_limits_are_written() {
+fn groups_uneven_padding_and_limits_are_written() {
     let padding = Padding { before: 0, after: 1 };
     let depthwise =
         Op::Conv2d { out_channels: 3, kernel: 3, stride: 2, padding, groups: 3, bias: false };
@@ -86,7 +89,7 @@ fn groups_sides_and_limits_are_written() {
 }
 
 #[test]
-fn half_storage_narrows_matrices_and_keeps_vectors() {
+fn fp16_storage_narrows_matrices_and_keeps_vectors() {
     let graph = written(WeightStorage::Fp16).graph.unwrap();
     let cast = &graph.node[0];
     assert_eq!(
@@ -103,7 +106,7 @@ fn half_storage_narrows_matrices_and_keeps_vectors() {
 }
 
 #[test]
-fn the_file_says_what_it_is() {
+fn files_state_versions_metadata_inputs_and_outputs() {
     let model = written(WeightStorage::Fp32);
     assert_eq!((model.ir_version, model.opset_import[0].version), (8, 17));
     assert_eq!(model.metadata_props[0].value, "value");
@@ -113,7 +116,7 @@ fn the_file_says_what_it_is() {
 }
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn inexact_storage_and_missing_tensors_are_refused() {
     let (graph, mut tensors) = network();
     let none = BTreeMap::new();
     tensors.get_mut("c.weight").unwrap().fill(0.1);

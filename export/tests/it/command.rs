@@ -1,12 +1,12 @@
-//! `handful-export` as a process: what it writes and says.
+//! Runs `handful-export` as a process: the bundles it writes and the text it prints.
 
 use std::fs;
 
 use edge::embedder::Embedder;
 use edge::engine::{EngineChoice, EngineOptions, Provider};
-use export::bundle_writer::WriteError;
-use export::recheck::Recheck;
+use export::error::ExportError;
 use export::run::Run;
+use export::verify_bundle::BundleVerification;
 use models::bundle::{Bundle, BundleLimits, Precision, WeightStorage};
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ fn report() -> Value {
 }
 
 #[test]
-fn a_run_becomes_a_bundle_and_the_user_sees_the_proof() {
+fn a_run_becomes_a_bundle_and_its_verification_is_printed() {
     let bench = Bench::new();
     let output = bench.export(&["--out", "tiny"]);
     assert!(output.status.success(), "{}", errors(&output));
@@ -34,6 +34,11 @@ fn a_run_becomes_a_bundle_and_the_user_sees_the_proof() {
     assert_eq!(bench.names(), ["run", "tiny"]);
 }
 
+fn verify_against(bundle: &Bundle, run: &Run) -> Result<BundleVerification, ExportError> {
+    let options = EngineOptions::default();
+    BundleVerification::of(bundle, Some(run), EngineChoice::Auto, &options)
+}
+
 #[test]
 fn a_run_is_exported_for_images_of_another_size() {
     let bench = Bench::new();
@@ -41,10 +46,8 @@ fn a_run_is_exported_for_images_of_another_size() {
     let output = bench.export(&["--out", "small", "--input-size", "20"]);
     let text = errors(&output);
     assert!(output.status.success(), "{text}");
-    assert!(
-        text.contains("it is for images of 32x32: the bundle learns from images alone"),
-        "{text}"
-    );
+    assert!(text.contains("no name knowledge"), "{text}");
+    assert!(text.contains("it is for images of 32x32; classes are learned from"), "{text}");
     let bundle = Bundle::open(&bench.path("small"), &BundleLimits::default()).unwrap();
     let manifest = &bundle.manifest;
     assert_eq!((manifest.preprocess.size, manifest.knowledge.is_none()), (20, true));
@@ -52,18 +55,16 @@ fn a_run_is_exported_for_images_of_another_size() {
     assert_eq!(engines, ["reference", "tract"]);
     let mut run = sample::run();
     assert_ne!(manifest.space_id, run.checkpoint.space_id().unwrap());
-    assert!(manifest.provenance.notes.contains("proved at 32x32"), "{manifest:?}");
-    let recheck =
-        |run: &Run| Recheck::of(&bundle, Some(run), EngineChoice::Auto, &EngineOptions::default());
-    assert!(recheck(&run).unwrap().passed());
+    assert!(manifest.provenance.notes.contains("verified at 32x32"), "{manifest:?}");
+    assert!(verify_against(&bundle, &run).unwrap().passed());
     run.golden.outputs.get_mut("embedding").unwrap().mapv_inplace(|v| 0.9 * v);
-    assert!(matches!(recheck(&run).unwrap_err(), WriteError::Rejected(_)));
+    assert!(matches!(verify_against(&bundle, &run), Err(ExportError::Rejected(_))));
     run.checkpoint.parameters.get_mut("layer1.conv1.weight").unwrap().mapv_inplace(|w| -w);
-    assert!(matches!(recheck(&run).unwrap_err(), WriteError::Misfit { .. }));
+    assert!(matches!(verify_against(&bundle, &run), Err(ExportError::Mismatch { .. })));
 }
 
 #[test]
-fn its_own_size_changes_nothing() {
+fn the_runs_own_input_size_changes_nothing() {
     let bench = Bench::new();
     sample::save(&sample::knowing_run(), &bench.path("run"));
     fs::write(bench.path("lexicon.bin"), sample::lexicon()).unwrap();
@@ -79,7 +80,7 @@ fn its_own_size_changes_nothing() {
 }
 
 #[test]
-fn another_size_is_calibrated_and_proved_in_every_arithmetic() {
+fn another_size_is_calibrated_and_verified_in_every_arithmetic() {
     let bench = Bench::new();
     images(&bench);
     let output = bench.export(&[
@@ -113,7 +114,7 @@ fn the_same_run_gives_the_same_bytes() {
 }
 
 #[test]
-fn half_storage_is_about_half_the_file() {
+fn fp16_storage_halves_the_file() {
     let bench = Bench::new();
     for storage in ["fp16", "fp32"] {
         assert!(bench.export(&["--out", storage, "--weights", storage]).status.success());
@@ -124,7 +125,7 @@ fn half_storage_is_about_half_the_file() {
 }
 
 #[test]
-fn json_is_for_machines() {
+fn json_output_is_one_object() {
     let bench = Bench::new();
     let output = bench.export(&["--out", "tiny", "--json"]);
     let object: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -139,7 +140,7 @@ fn json_is_for_machines() {
 }
 
 #[test]
-fn accuracies_travel_with_the_bundle() {
+fn accuracy_reports_are_included_in_the_bundle() {
     let bench = Bench::new();
     fs::write(bench.path("report.json"), report().to_string()).unwrap();
     let accuracy = ["--accuracy", "report.json", "--accuracy", "tract:int8-u8=report.json"];
@@ -154,7 +155,7 @@ fn accuracies_travel_with_the_bundle() {
 }
 
 #[test]
-fn names_travel_with_the_bundle() {
+fn name_knowledge_is_included_in_the_bundle() {
     let bench = Bench::new();
     fs::write(bench.path("words.bin"), sample::lexicon()).unwrap();
     let refused = bench.export(&["--out", "tiny", "--lexicon", "words.bin"]);
@@ -164,7 +165,7 @@ fn names_travel_with_the_bundle() {
 
     sample::save(&sample::knowing_run(), &bench.path("run"));
     let output = bench.export(&["--out", "tiny"]);
-    assert!(errors(&output).contains("without --lexicon"), "{}", errors(&output));
+    assert!(errors(&output).contains("no --lexicon is given"), "{}", errors(&output));
     let output = bench.export(&["--out", "tiny", "--lexicon", "words.bin"]);
     assert!(output.status.success(), "{}", errors(&output));
     let bundle = Bundle::open(&bench.path("tiny"), &BundleLimits::default()).unwrap();
@@ -187,7 +188,7 @@ fn names_travel_with_the_bundle() {
     sample::save(&other, &bench.path("run"));
     let refused = bench.export(&["--out", "tiny", "--lexicon", "words.bin"]);
     assert_eq!(refused.status.code(), Some(2));
-    assert!(errors(&refused).contains("completer's space"), "{}", errors(&refused));
+    assert!(errors(&refused).contains("the name regressor's space"), "{}", errors(&refused));
 }
 
 #[test]
@@ -202,7 +203,7 @@ fn an_existing_bundle_is_replaced() {
 }
 
 #[test]
-fn the_largest_batch_is_the_users_choice() {
+fn batch_max_is_checked_and_written() {
     let bench = Bench::new();
     for refused in ["0", "4097", "many"] {
         let output = bench.export(&["--out", "tiny", "--batch-max", refused]);
@@ -215,11 +216,18 @@ fn the_largest_batch_is_the_users_choice() {
 }
 
 #[test]
-fn the_help_shows_how() {
+fn help_shows_examples_and_exit_codes() {
     let output = Bench::new().export(&["--help"]);
     let text = String::from_utf8(output.stdout).unwrap();
     for part in ["Examples:", "handful-export runs/", "Exit codes:", "--accuracy", "--input-size"] {
         assert!(text.contains(part), "{part} in\n{text}");
+    }
+    for subcommand in ["inspect", "verify"] {
+        let output = program(&Bench::new(), &[subcommand, "--help"]);
+        let text = String::from_utf8(output.stdout).unwrap();
+        for part in ["Examples:", &format!("handful-export {subcommand} bundles/"), "Exit codes:"] {
+            assert!(text.contains(part), "{part} in\n{text}");
+        }
     }
 }
 
@@ -236,13 +244,13 @@ fn images(bench: &Bench) {
 }
 
 #[test]
-fn a_bundle_may_hold_its_network_in_other_arithmetic() {
+fn a_bundle_holds_variants_in_other_arithmetic() {
     let bench = Bench::new();
     images(&bench);
     let integers =
         ["--precision", "fp32,int8,int8-u8,fp16", "--calibrate", "images", "--name", "tiny"];
-    for (out, ranges) in [("a", "minmax"), ("b", "minmax"), ("c", "percentile")] {
-        let output = bench.export(&[&integers[..], &["--out", out, "--ranges", ranges]].concat());
+    for out in ["a", "b"] {
+        let output = bench.export(&[&integers[..], &["--out", out]].concat());
         assert!(output.status.success(), "{}", errors(&output));
         let text = String::from_utf8(output.stdout).unwrap();
         assert!(text.contains("the same in int8-u8") && text.contains("in int8-s8"), "{text}");
@@ -252,17 +260,16 @@ fn a_bundle_may_hold_its_network_in_other_arithmetic() {
     for file in ["manifest.json", halves, "backbone.int8-u8.onnx", "backbone.int8-s8.onnx"] {
         assert!(read("a", file) == read("b", file), "{file} differs");
     }
-    assert!(read("a", "backbone.int8-u8.onnx") != read("c", "backbone.int8-u8.onnx"));
     let bundle = Bundle::open(&bench.path("a"), &BundleLimits::default()).unwrap();
     let variants = &bundle.manifest.backbone.variants;
     let engines: Vec<_> = variants.iter().map(|variant| variant.engines[0].as_str()).collect();
     assert_eq!(engines, ["tensorrt", "cpu", "tensorrt"]);
-    let proofs: Vec<_> = variants.iter().map(|variant| variant.verification.len()).collect();
-    assert_eq!(proofs, [1, 2, 2], "16 bits are too slow for tract: {variants:?}");
+    let verified: Vec<_> = variants.iter().map(|variant| variant.verification.len()).collect();
+    assert_eq!(verified, [1, 2, 2], "fp16 is too slow for tract: {variants:?}");
     let half = EngineOptions { precision: "fp16".parse().unwrap(), ..EngineOptions::default() };
     let refused = Embedder::open(bundle, EngineChoice::Only(Provider::Tract), &half).err().unwrap();
     assert!(refused.to_string().contains("use --precision fp32"), "{refused}");
-    // A bundle that means it for tract all the same is run in fp32.
+    // A variant that names tract is still not used: tract runs fp32.
     let mut stubborn = Bundle::open(&bench.path("a"), &BundleLimits::default()).unwrap();
     stubborn.manifest.backbone.variants[0].engines = vec!["tract".to_owned()];
     let tract = EngineChoice::Only(Provider::Tract);
@@ -274,7 +281,7 @@ fn a_bundle_may_hold_its_network_in_other_arithmetic() {
 }
 
 #[test]
-fn integers_need_images_that_can_be_read() {
+fn int8_needs_calibration_images_that_can_be_read() {
     let bench = Bench::new();
     let missing = bench.export(&["--out", "a", "--precision", "int8"]);
     assert_eq!(missing.status.code(), Some(2));
@@ -318,16 +325,42 @@ fn a_bundle_is_inspected() {
 }
 
 #[test]
-fn a_bundle_is_proved_again_and_against_its_run() {
+fn inspect_prints_accuracy_reports_and_says_which_are_unreadable() {
+    let bench = Bench::new();
+    fs::write(bench.path("report.json"), report().to_string()).unwrap();
+    let accuracy = ["--accuracy", "report.json", "--accuracy", "tract:int8-u8=report.json"];
+    assert!(bench.export(&[&["--out", "tiny"], &accuracy[..]].concat()).status.success());
+    let file = bench.path("tiny/manifest.json");
+    let mut manifest: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    manifest["accuracy"][1]["report"] = json!({ "tool": "another program" });
+    fs::write(&file, manifest.to_string()).unwrap();
+    let output = program(&bench, &["inspect", "tiny"]);
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    assert!(output.status.success(), "{}", errors(&output));
+    let lines: Vec<&str> = text.lines().collect();
+    let of =
+        |engine: &str| lines.iter().find(|line| line.trim_start().starts_with(engine)).unwrap();
+    assert!(
+        of("libtorch").contains("5-way 1-shot, val") && of("libtorch").contains("62.50 ± 0.25")
+    );
+    assert!(of("tract").contains("int8-u8") && of("tract").contains("unreadable report"), "{text}");
+    assert!(of("tract").contains("with the version that wrote the bundle"), "{text}");
+    let json = program(&bench, &["inspect", "tiny", "--json"]);
+    let object: Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(object["manifest"]["accuracy"], manifest["accuracy"]);
+}
+
+#[test]
+fn a_bundle_is_verified_again_and_against_its_run() {
     let bench = Bench::new();
     assert!(bench.export(&["--out", "tiny"]).status.success());
     images(&bench);
     let integers = ["--out", "integers", "--precision", "int8", "--calibrate", "images"];
     assert!(bench.export(&integers).status.success());
     let verify = |arguments: &[&str]| program(&bench, &[&["verify", "tiny"], arguments].concat());
-    let proved = verify(&["--against", "run"]);
-    let text = String::from_utf8(proved.stdout.clone()).unwrap();
-    assert!(proved.status.success(), "{text}{}", errors(&proved));
+    let verified = verify(&["--against", "run"]);
+    let text = String::from_utf8(verified.stdout.clone()).unwrap();
+    assert!(verified.status.success(), "{text}{}", errors(&verified));
     assert!(text.contains("1 file(s)") && text.contains("golden outputs"), "{text}");
     let object: Value = serde_json::from_slice(&verify(&["--json"]).stdout).unwrap();
     assert_eq!(object["self_tests"].as_array().unwrap().len(), 4);
@@ -336,12 +369,12 @@ fn a_bundle_is_proved_again_and_against_its_run() {
     let tract =
         object["self_tests"].as_array().unwrap().iter().filter(|row| row["engine"] == "tract");
     assert!(tract.clone().all(|row| row["passed"] == true), "{object}");
-    assert_eq!(tract.count(), 3, "every file is proved on tract: {object}");
+    assert_eq!(tract.count(), 3, "every file is verified on tract: {object}");
     assert_eq!(object.get("golden"), None);
     let absent = verify(&["--engine", "tensorrt"]);
     assert_ne!(absent.status.code(), Some(0), "an engine that is asked for must run");
 
-    // Another run with the same sizes: the bundle does not compute what that one learned.
+    // Another run with the same sizes: its embedding space is another one.
     let mut other = sample::run();
     let weight = other.checkpoint.parameters.values_mut().next().unwrap();
     weight.mapv_inplace(|x| x * 1.5);

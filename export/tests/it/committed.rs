@@ -1,18 +1,20 @@
-//! The files that `edge` replays are the ones that the export writes now. `UPDATE_GOLDEN=1` rewrites them.
+//! Holds the committed fixtures of `edge` equal to what the export writes; `UPDATE_GOLDEN=1`
+//! rewrites them.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use edge::engine::EngineOptions;
-use export::bundle_writer::Recipe;
+use export::draft::Recipe;
+use export::publish::publish;
 use models::bundle::{MANIFEST, Manifest, WeightStorage};
 use models::cases;
 use models::disk;
 
 use crate::sample::{self, recipe};
 
-/// Larger networks are replayed by the export only.
+/// Larger networks are replayed in this crate only, to keep the repository small.
 const LARGEST: usize = 256 << 10;
 
 fn folder() -> PathBuf {
@@ -28,7 +30,7 @@ fn contents(dir: &Path) -> BTreeMap<String, Vec<u8>> {
         .collect()
 }
 
-/// Compares a folder's files with what they must be, or makes them so.
+/// Compares a folder's files with the expected ones, or rewrites them.
 fn check(dir: &Path, expected: &BTreeMap<String, Vec<u8>>) {
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         let stale = contents(dir).into_keys().filter(|name| !expected.contains_key(name));
@@ -37,16 +39,18 @@ fn check(dir: &Path, expected: &BTreeMap<String, Vec<u8>>) {
     }
     let found = contents(dir);
     let names = |files: &BTreeMap<String, Vec<u8>>| files.keys().cloned().collect::<Vec<_>>();
-    let hint = "`UPDATE_GOLDEN=1 cargo test --release -p export committed` rewrites them";
+    let hint = "`UPDATE_GOLDEN=1 cargo test --release -p handful-export committed` rewrites them";
     assert_eq!(names(&found), names(expected), "{}: {hint}", dir.display());
     for (name, bytes) in expected {
-        let same = found[name] == *bytes || name == MANIFEST && alike(&found[name], bytes);
+        let same =
+            found[name] == *bytes || name == MANIFEST && equal_but_for_figures(&found[name], bytes);
         assert!(same, "{} differs: {hint}", dir.join(name).display());
     }
 }
 
-/// How far an engine is off in integers depends on the machine: a value in the middle between two steps goes either way.
-fn alike(a: &[u8], b: &[u8]) -> bool {
+/// Compares manifests without the differences of int8 engines, which depend on the machine: a
+/// value in the middle between two steps is rounded to either.
+fn equal_but_for_figures(a: &[u8], b: &[u8]) -> bool {
     let plain = |bytes: &[u8]| {
         let mut manifest = Manifest::parse(bytes).unwrap();
         manifest.backbone.variants.iter_mut().for_each(|variant| variant.verification.clear());
@@ -72,24 +76,23 @@ fn the_tiny_bundle_is_committed() {
     // Without ONNX Runtime, so that a machine that has it writes the same manifest.
     let options = EngineOptions::default();
     let recipe = recipe("tiny-bundle", WeightStorage::Fp16);
-    export::bundle_writer::export(&sample::run(), &recipe, &options, &out).unwrap();
+    publish(&sample::run(), &recipe, &options, &out).unwrap();
     fs::create_dir_all(folder().join("tiny-bundle")).unwrap();
     check(&folder().join("tiny-bundle"), &contents(&out));
 }
 
-/// A bundle with its network in 8 bits as well. Ranges are rounded, so that every machine finds the same.
+/// A bundle with int8 variants. Ranges are rounded, so that every machine measures the same.
 #[test]
 fn the_integer_bundle_is_committed() {
     let fresh = tempfile::tempdir().unwrap();
     let out = fresh.path().join("integer-bundle");
     let recipe = sample::integer_recipe("integer-bundle");
-    export::bundle_writer::export(&sample::run(), &recipe, &EngineOptions::default(), &out)
-        .unwrap();
+    publish(&sample::run(), &recipe, &EngineOptions::default(), &out).unwrap();
     fs::create_dir_all(folder().join("integer-bundle")).unwrap();
     check(&folder().join("integer-bundle"), &contents(&out));
 }
 
-/// A bundle that knows names, and its lexicon beside it.
+/// A bundle with name knowledge, and its lexicon next to it.
 #[test]
 fn the_knowing_bundle_is_committed() {
     let fresh = tempfile::tempdir().unwrap();
@@ -99,7 +102,7 @@ fn the_knowing_bundle_is_committed() {
         ..recipe("knowing-bundle", WeightStorage::Fp16)
     };
     let run = sample::knowing_run();
-    export::bundle_writer::export(&run, &recipe, &EngineOptions::default(), &out).unwrap();
+    publish(&run, &recipe, &EngineOptions::default(), &out).unwrap();
     let committed = folder().join("knowing");
     fs::create_dir_all(committed.join("knowing-bundle")).unwrap();
     check(&committed, &contents(fresh.path()));

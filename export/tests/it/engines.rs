@@ -1,4 +1,4 @@
-//! Every case through ONNX files of our own, on every engine of this machine.
+//! Runs every case of `models::cases` as an ONNX file on every engine of this machine.
 
 use edge::engine::Provider;
 use export::onnx::Storage;
@@ -12,22 +12,22 @@ use ndarray::ArrayD;
 
 use crate::sample::{onnx, options, outputs, skipped, start};
 
-/// What `provider` computes for the case, through a file.
+/// The outputs of `provider` for the case, through a file.
 fn through_file(case: &Case, provider: Provider, storage: WeightStorage) -> Vec<ArrayD<f32>> {
     let file = onnx(case, &case.parameters, storage);
     outputs(case, start(case, &file, provider).unwrap().as_mut())
 }
 
-/// Each case must pass, and fail when one number is moved.
+/// Each case must pass, and must fail after one parameter is changed.
 fn check_all(provider: Provider) {
     for case in cases::all() {
         case.check(&through_file(&case, provider, WeightStorage::Fp32)).unwrap();
         let moved = through_file(&case.nudged(), provider, WeightStorage::Fp32);
-        assert!(case.check(&moved).is_err(), "{} does not notice a moved number", case.name);
+        assert!(case.check(&moved).is_err(), "{} does not detect a changed parameter", case.name);
     }
 }
 
-/// Stored in 16 bits, a network is exactly the one whose weights were rounded.
+/// With fp16 storage, a network computes exactly what its rounded weights compute.
 fn check_half(provider: Provider) {
     for mut case in cases::all().into_iter().filter(|case| !case.name.contains("32px")) {
         case.parameters = fp16::narrow(&case.parameters).unwrap();
@@ -35,7 +35,7 @@ fn check_half(provider: Provider) {
     }
 }
 
-/// In 16-bit arithmetic every case is nearly what it is in 32.
+/// In fp16 arithmetic every case is close to its fp32 outputs.
 fn check_half_arithmetic(provider: Provider) {
     let small = |case: &Case| !case.name.contains("32px") && !case.name.contains("quantize");
     for mut case in cases::all().into_iter().filter(small) {
@@ -56,7 +56,7 @@ fn check_half_arithmetic(provider: Provider) {
 }
 
 #[test]
-fn the_reference_notices_every_moved_number() {
+fn reference_detects_every_changed_parameter() {
     for case in cases::all().into_iter().filter(|case| !case.name.contains("32px")) {
         assert!(case.check(&case.nudged().expected()).is_err(), "{}", case.name);
     }
@@ -68,7 +68,7 @@ fn tract_computes_every_case() {
 }
 
 #[test]
-fn tract_widens_half_storage() {
+fn tract_widens_fp16_storage() {
     check_half(Provider::Tract);
 }
 
@@ -81,28 +81,28 @@ fn onnxruntime_computes_every_case() {
 }
 
 #[test]
-fn onnxruntime_widens_half_storage() {
+fn onnxruntime_widens_fp16_storage() {
     match options().onnxruntime {
         Some(_) => check_half(Provider::Cpu),
-        None => skipped("half storage on ONNX Runtime", "its library was not found"),
+        None => skipped("fp16 storage on ONNX Runtime", "its library was not found"),
     }
 }
 
 #[test]
-fn tract_computes_in_half() {
+fn tract_computes_every_case_in_fp16() {
     check_half_arithmetic(Provider::Tract);
 }
 
 #[test]
-fn onnxruntime_computes_in_half() {
+fn onnxruntime_computes_every_case_in_fp16() {
     match options().onnxruntime {
         Some(_) => check_half_arithmetic(Provider::Cpu),
-        None => skipped("16-bit arithmetic on ONNX Runtime", "its library was not found"),
+        None => skipped("fp16 arithmetic on ONNX Runtime", "its library was not found"),
     }
 }
 
 #[test]
-fn a_full_network_ships_in_17_megabytes() {
+fn resnet12_in_fp16_is_smaller_than_17_megabytes() {
     let graph = Resnet12 { widths: [64, 128, 256, 512], input_size: 84 }.graph();
     let ones = |p: models::graph::Parameter| (p.name, ArrayD::ones(p.shape));
     let tensors: Tensors = graph.parameters().unwrap().into_iter().map(ones).collect();

@@ -1,4 +1,4 @@
-//! Folding changes a network's nodes and none of its answers.
+//! Folding removes batch normalizations and does not change a network's outputs.
 
 use export::fold::{FoldError, fold};
 use models::cases::{self, Case};
@@ -26,7 +26,7 @@ fn normalizations(graph: &Graph) -> usize {
     graph.nodes.iter().filter(|node| matches!(node.op, Op::BatchNorm { .. })).count()
 }
 
-/// A network `x` -> the nodes, and parameters for it.
+/// A network with input `x` and these nodes, and parameters for it.
 fn network(nodes: Vec<Node>, outputs: &[&str]) -> (Graph, Tensors) {
     let graph = Graph {
         name: "test".to_owned(),
@@ -46,8 +46,8 @@ fn network(nodes: Vec<Node>, outputs: &[&str]) -> (Graph, Tensors) {
     (graph, tensors)
 }
 
-/// What a network computes for a fixed input.
-fn answers(graph: &Graph, tensors: &Tensors) -> Vec<ArrayD<f32>> {
+/// A network's outputs for a fixed input.
+fn outputs(graph: &Graph, tensors: &Tensors) -> Vec<ArrayD<f32>> {
     let x = ArrayD::from_shape_fn(vec![2, 2, 3, 3], |i| (i[0] + i[1] * 2 + i[2] * i[3]) as f32);
     reference::run(graph, tensors, &[("x", x.view())]).unwrap()
 }
@@ -62,7 +62,7 @@ fn every_case_computes_the_same_folded() {
 }
 
 #[test]
-fn networks_are_left_without_normalizations() {
+fn folded_networks_have_no_normalizations() {
     for case in cases::all() {
         let expected = if case.name.starts_with("batch-norm") { 1 } else { 0 };
         let graph = folded(&case).graph;
@@ -73,7 +73,7 @@ fn networks_are_left_without_normalizations() {
 }
 
 #[test]
-fn what_others_read_is_not_folded() {
+fn a_convolution_with_other_readers_is_not_folded() {
     let nodes = |last: Node| {
         vec![Node::new("c", CONVOLUTION, &["x"]), Node::new("b", NORMALIZATION, &["c"]), last]
     };
@@ -95,7 +95,7 @@ fn two_normalizations_in_a_row_are_both_folded() {
     let (graph, tensors) = network(nodes, &["b2"]);
     let (small, fewer) = fold(&graph, &tensors).unwrap();
     assert_eq!(small.nodes.len(), 1);
-    for (a, b) in answers(&graph, &tensors)[0].iter().zip(&answers(&small, &fewer)[0]) {
+    for (a, b) in outputs(&graph, &tensors)[0].iter().zip(&outputs(&small, &fewer)[0]) {
         assert!((a - b).abs() <= 1e-5 * a.abs(), "{a} became {b}");
     }
 }

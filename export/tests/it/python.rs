@@ -1,11 +1,11 @@
-//! Our files in the eyes of Python's `onnx` (its full checker) and `onnxruntime`.
+//! Checks written files with Python's `onnx` (its full checker) and `onnxruntime`.
 
 use edge::engine::EngineOptions;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use export::bundle_writer::{Draft, Recipe};
+use export::draft::{BundleDraft, Recipe};
 use models::bundle::WeightStorage;
 use models::cases;
 use ndarray::ArrayD;
@@ -46,8 +46,8 @@ fn item(
     json!({ "name": name, "onnx": file, "inputs": named.collect::<Vec<_>>(), "outputs": expected.collect::<Vec<_>>() })
 }
 
-/// What Python says about each item.
-fn ask(python: &Path, dir: &Path, items: &[Value]) -> Vec<Value> {
+/// Runs Python on the items; one answer each.
+fn run_python(python: &Path, dir: &Path, items: &[Value]) -> Vec<Value> {
     let list = dir.join("items.json");
     fs::write(&list, json!(items).to_string()).unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/accept.py");
@@ -79,7 +79,7 @@ fn python_accepts_every_case() {
             item(folder.path(), &case.name, &onnx, &case.inputs, &case.expected())
         })
         .collect();
-    for (answer, case) in ask(&python, folder.path(), &items).iter().zip(&cases) {
+    for (answer, case) in run_python(&python, folder.path(), &items).iter().zip(&cases) {
         let (difference, largest) = (answer["difference"].as_f64(), answer["largest"].as_f64());
         let allowed = f64::from(case.tolerance) * largest.unwrap();
         assert!(difference.unwrap() <= allowed, "{answer}");
@@ -87,7 +87,7 @@ fn python_accepts_every_case() {
 }
 
 #[test]
-fn python_accepts_what_ships() {
+fn python_accepts_every_file_of_a_bundle() {
     let Some(python) = python() else {
         let reason = "there is no .venv; `cargo xtask setup` makes it";
         return sample::skipped("a bundle's network in Python", reason);
@@ -98,17 +98,18 @@ fn python_accepts_what_ships() {
     let golden = [run.golden.outputs["embedding"].clone()];
     let items = [WeightStorage::Fp32, WeightStorage::Fp16].map(|storage| {
         let draft =
-            Draft::new(&run, &sample::recipe("tiny", storage), &EngineOptions::default()).unwrap();
+            BundleDraft::new(&run, &sample::recipe("tiny", storage), &EngineOptions::default())
+                .unwrap();
         item(folder.path(), &storage.to_string(), &draft.onnx, &inputs, &golden)
     });
     let recipe = Recipe { half_arithmetic: true, ..sample::integer_recipe("tiny") };
-    let narrow = Draft::new(&run, &recipe, &EngineOptions::default()).unwrap();
+    let narrow = BundleDraft::new(&run, &recipe, &EngineOptions::default()).unwrap();
     let variants = narrow.variants.iter().map(|variant| {
         let (name, onnx) = variant.file();
         item(folder.path(), &name, &onnx, &inputs, &golden)
     });
     let items: Vec<_> = items.into_iter().chain(variants).collect();
-    let answers = ask(&python, folder.path(), &items);
+    let answers = run_python(&python, folder.path(), &items);
     assert_eq!(answers.len(), 5);
     for (answer, allowed) in answers.iter().zip([1e-5, 2e-3, 1e-2, 0.25, 0.25]) {
         let relative = answer["difference"].as_f64().unwrap() / answer["largest"].as_f64().unwrap();

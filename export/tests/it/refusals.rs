@@ -1,4 +1,4 @@
-//! Bad input, bad places and bad disks: one clear message, nothing half-written.
+//! Bad input, a taken destination, a full disk: one clear error line, and nothing is written.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use models::tensors::TensorFile;
 
 use crate::sample::{self, Bench, errors};
 
-/// The program must end with `code`, say all of `parts` in one line, and write nothing.
+/// The program must exit with `code`, print all of `parts` in one error line, and write nothing.
 fn check(bench: &Bench, output: &Output, code: i32, parts: &[&str]) {
     let text = errors(output);
     let message = text.lines().find(|line| line.starts_with("error: ")).unwrap_or_default();
@@ -31,14 +31,14 @@ fn cut(path: &Path) {
 }
 
 #[test]
-fn a_checkpoint_cut_in_half() {
+fn a_truncated_checkpoint() {
     let bench = Bench::new();
     cut(&bench.path("run/best.safetensors"));
-    refuse(&bench, &[], 2, &["run/best.safetensors", "damaged or cut short"]);
+    refuse(&bench, &[], 2, &["run/best.safetensors", "damaged or truncated"]);
 }
 
 #[test]
-fn a_file_that_is_not_there() {
+fn a_missing_file() {
     for name in ["best.safetensors", "golden.safetensors"] {
         let bench = Bench::new();
         fs::remove_file(bench.path("run").join(name)).unwrap();
@@ -46,8 +46,8 @@ fn a_file_that_is_not_there() {
     }
 }
 
-/// A run whose golden file proves other weights.
-fn unproved() -> Bench {
+/// A run whose golden file is of other weights.
+fn with_wrong_golden() -> Bench {
     let bench = Bench::new();
     let mut run = sample::run();
     run.golden.outputs.get_mut("embedding").unwrap().mapv_inplace(|v| 0.9 * v);
@@ -57,7 +57,7 @@ fn unproved() -> Bench {
 
 #[test]
 fn a_golden_file_of_another_run() {
-    let bench = unproved();
+    let bench = with_wrong_golden();
     refuse(&bench, &[], 1, &["does not compute what was trained", "no bundle was written"]);
     let output = bench.export(&["--out", "out", "--json"]);
     check(&bench, &output, 1, &["does not compute"]);
@@ -86,9 +86,9 @@ fn a_golden_file_of_another_shape() {
 }
 
 #[test]
-fn a_size_that_does_not_suit() {
+fn an_input_size_that_is_too_small_or_not_a_number() {
     let bench = Bench::new();
-    refuse(&bench, &["--input-size", "15"], 2, &["the input size 15 does not suit", "larger"]);
+    refuse(&bench, &["--input-size", "15"], 2, &["the input size 15 is too small", "larger"]);
     for size in ["0", "1025", "small"] {
         let parts =
             ["--input-size <N>", if size == "small" { "invalid digit" } else { "1..=1024" }];
@@ -97,12 +97,17 @@ fn a_size_that_does_not_suit() {
 }
 
 #[test]
-fn what_was_learned_at_another_size() {
+fn name_knowledge_and_accuracy_of_another_size() {
     let bench = Bench::new();
     sample::save(&sample::knowing_run(), &bench.path("run"));
     fs::write(bench.path("lexicon.bin"), sample::lexicon()).unwrap();
     let named = ["--input-size", "20", "--lexicon", "lexicon.bin"];
-    refuse(&bench, &named, 2, &["--input-size 20 with --lexicon", "own size, 32", "leave one"]);
+    refuse(
+        &bench,
+        &named,
+        2,
+        &["--input-size 20 conflicts with --lexicon", "own size, 32", "leave one"],
+    );
     for given in ["val-1.json", "libtorch=val-1.json"] {
         let measured = ["--input-size", "20", "--accuracy", given];
         let parts = [&format!("--accuracy {given}"), "of 32x32", "`handful evaluate`"];
@@ -112,12 +117,12 @@ fn what_was_learned_at_another_size() {
 
 #[test]
 fn a_golden_file_of_another_run_at_another_size() {
-    let bench = unproved();
+    let bench = with_wrong_golden();
     refuse(&bench, &["--input-size", "48"], 1, &["does not compute what was trained", "no bundle"]);
 }
 
 #[test]
-fn weights_that_16_bits_cannot_hold() {
+fn weights_beyond_the_range_of_fp16() {
     let bench = Bench::new();
     let mut run = sample::run();
     run.checkpoint.parameters.get_mut("layer2.conv1.weight").unwrap()[[0, 0, 0, 0]] = 1e9;
@@ -126,7 +131,7 @@ fn weights_that_16_bits_cannot_hold() {
 }
 
 #[test]
-fn an_existing_folder_with_other_things() {
+fn a_folder_with_other_files() {
     let bench = Bench::new();
     fs::create_dir(bench.path("mine")).unwrap();
     fs::write(bench.path("mine/diary.txt"), "dear diary").unwrap();
@@ -138,7 +143,7 @@ fn an_existing_folder_with_other_things() {
 }
 
 #[test]
-fn a_place_where_nothing_can_be_written() {
+fn a_place_that_is_not_writable() {
     let bench = Bench::new();
     fs::write(bench.path("file"), "").unwrap();
     let output = bench.export(&["--out", "file/bundle"]);
@@ -161,7 +166,7 @@ fn a_full_disk() {
 }
 
 #[test]
-fn choices_that_cannot_be_used() {
+fn invalid_arguments() {
     let bench = Bench::new();
     fs::write(bench.path("report.json"), "{}").unwrap();
     refuse(&bench, &["--name", "a/b"], 2, &["`name` is \"a/b\""]);

@@ -1,4 +1,4 @@
-//! A small run with golden numbers that do not come from this project, and what tests ask of a machine.
+//! A small run whose golden outputs come from PyTorch, and the engines of the machine.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,11 +6,9 @@ use std::process::{Command, Output};
 
 use edge::engine::{Engine, EngineChoice, EngineOptions, Model, Provider, select};
 use edge::locate::{self, Environment};
-use export::bundle_writer::{MAX_BATCH, Recipe};
-use export::calibrate::Method;
+use export::draft::{Calibration, MAX_BATCH, Recipe};
 use export::precision::fp16::narrow;
 use export::run::{Completer, Run};
-use export::variant::Calibration;
 use few_shot::kernel::NameRegressor;
 use few_shot::protocomnet::{Attributes, Described, ProtoComNetCompleter};
 use models::bundle::{Precision, WeightStorage, self_test};
@@ -67,7 +65,7 @@ pub(crate) fn run() -> Run {
             ..Provenance::default()
         },
     };
-    Run { checkpoint, golden, kernel: None, completer: None }
+    Run { checkpoint, golden, name_regressor: None, completer: None }
 }
 
 /// Writes a run's folder.
@@ -75,11 +73,11 @@ pub(crate) fn save(run: &Run, dir: &Path) {
     fs::create_dir_all(dir).unwrap();
     fs::write(dir.join("best.safetensors"), run.checkpoint.to_bytes().unwrap()).unwrap();
     fs::write(dir.join("golden.safetensors"), run.golden.to_bytes("backbone").unwrap()).unwrap();
-    if let Some(kernel) = &run.kernel {
-        fs::write(dir.join("kernel.safetensors"), kernel).unwrap();
+    if let Some(bytes) = &run.name_regressor {
+        fs::write(dir.join("kernel.safetensors"), bytes).unwrap();
     }
-    if let Some(Completer { space_id, learned, golden }) = &run.completer {
-        fs::write(dir.join("completer.safetensors"), learned.to_bytes(space_id).unwrap()).unwrap();
+    if let Some(Completer { space_id, network, golden }) = &run.completer {
+        fs::write(dir.join("completer.safetensors"), network.to_bytes(space_id).unwrap()).unwrap();
         let golden = golden.to_bytes("completer").unwrap();
         fs::write(dir.join("golden-completer.safetensors"), golden).unwrap();
     }
@@ -151,7 +149,7 @@ pub(crate) fn knowing_run() -> Run {
     let space_id = run.checkpoint.space_id().unwrap();
     let bytes = completer.to_bytes(&space_id).unwrap();
     let completer = Some(learned(&lexicon, prototypes, space_id));
-    Run { kernel: Some(bytes), completer, ..run }
+    Run { name_regressor: Some(bytes), completer, ..run }
 }
 
 /// A ProtoComNet of made-up weights, which knows handles and hooves, proved by its formula.
@@ -197,7 +195,7 @@ fn learned(lexicon: &Lexicon, prototypes: ArrayView2<'_, f32>, space_id: String)
         ("weights".to_owned(), weights.into_dyn()),
     ]);
     let golden = Golden { inputs: learned.inputs(prototypes, &classes), outputs };
-    Completer { space_id, learned, golden }
+    Completer { space_id, network: learned, golden }
 }
 
 /// What the tests' bundles are.
@@ -223,7 +221,6 @@ pub(crate) fn integer_recipe(name: &str) -> Recipe {
     let calibration = Calibration {
         precisions: vec![Precision::Int8U8, Precision::Int8S8],
         images: (0..8).map(noise).collect(),
-        method: Method::default(),
     };
     Recipe { calibration: Some(calibration), ..recipe(name, WeightStorage::Fp16) }
 }

@@ -1,36 +1,37 @@
-//! Nothing ships that does not compute what was trained.
+//! A bundle whose networks do not compute what was trained is refused.
 
 use std::collections::BTreeMap;
 
 use edge::engine::EngineOptions;
-use export::bundle_writer::{Draft, Recipe, WriteError, export};
-use export::completer::DraftCompleter;
+use export::draft::{BundleDraft, DraftCompleter, Recipe};
+use export::error::ExportError;
+use export::publish::publish;
 use export::run::{Completer, Run};
-use export::verify::{Difference, Outcome, Verified, verify};
+use export::verify::{Difference, NetworkVerification, Outcome, verify};
 use few_shot::protocomnet::ProtoComNetCompleter;
 use models::bundle::{Bundle, BundleLimits, WeightStorage};
 use models::tensors::TensorFile;
 
 use crate::sample::{self, recipe, skipped};
 
-fn outcome<'a>(verified: &'a Verified, engine: &str) -> &'a Outcome {
+fn outcome<'a>(verified: &'a NetworkVerification, engine: &str) -> &'a Outcome {
     &verified.rows.iter().find(|row| row.engine == engine).unwrap().outcome
 }
 
-fn difference(verified: &Verified, engine: &str) -> Difference {
+fn difference(verified: &NetworkVerification, engine: &str) -> Difference {
     match outcome(verified, engine) {
         Outcome::Passed(difference) | Outcome::Differs(difference) => *difference,
         other => panic!("{engine}: {other:?}"),
     }
 }
 
-fn verified(run: &Run, storage: WeightStorage, options: &EngineOptions) -> Verified {
-    let draft = Draft::new(run, &recipe("tiny", storage), &EngineOptions::default()).unwrap();
+fn verified(run: &Run, storage: WeightStorage, options: &EngineOptions) -> NetworkVerification {
+    let draft = BundleDraft::new(run, &recipe("tiny", storage), &EngineOptions::default()).unwrap();
     verify(&draft.subject(run), options)
 }
 
 #[test]
-fn every_engine_is_as_close_as_its_arithmetic_allows() {
+fn every_engine_is_within_the_tolerance_of_its_arithmetic() {
     let options = sample::options();
     let mut engines = vec!["reference", "tract"];
     match options.onnxruntime {
@@ -49,7 +50,7 @@ fn every_engine_is_as_close_as_its_arithmetic_allows() {
 }
 
 #[test]
-fn a_moved_weight_is_noticed_by_every_engine() {
+fn every_engine_detects_a_changed_weight() {
     let run = sample::run();
     let mut moved = run.clone();
     moved.checkpoint.parameters.get_mut("layer4.conv3.weight").unwrap()[[0, 0, 0, 0]] += 1e-2;
@@ -64,15 +65,17 @@ fn a_moved_weight_is_noticed_by_every_engine() {
 }
 
 #[test]
-fn only_the_engine_that_is_wrong_is_refused() {
+fn only_the_wrong_engine_is_rejected() {
     let run = sample::run();
     let draft =
-        Draft::new(&run, &recipe("tiny", WeightStorage::Fp32), &EngineOptions::default()).unwrap();
+        BundleDraft::new(&run, &recipe("tiny", WeightStorage::Fp32), &EngineOptions::default())
+            .unwrap();
     let mut other = run.clone();
     other.checkpoint.parameters.get_mut("layer1.conv1.weight").unwrap().mapv_inplace(|w| -w);
-    let other = Draft::new(&other, &recipe("tiny", WeightStorage::Fp32), &EngineOptions::default())
-        .unwrap();
-    // The tensors are right and the file is not: what runs the file is refused.
+    let other =
+        BundleDraft::new(&other, &recipe("tiny", WeightStorage::Fp32), &EngineOptions::default())
+            .unwrap();
+    // The tensors are right and the file is not: the reference passes, the engine does not.
     let mut subject = draft.subject(&run);
     subject.onnx = &other.onnx;
     let verified = verify(&subject, &EngineOptions::default());
@@ -85,10 +88,11 @@ fn only_the_engine_that_is_wrong_is_refused() {
 }
 
 #[test]
-fn an_engine_must_pass_the_self_test_too() {
+fn an_engine_must_pass_the_self_test() {
     let run = sample::run();
     let mut draft =
-        Draft::new(&run, &recipe("tiny", WeightStorage::Fp32), &EngineOptions::default()).unwrap();
+        BundleDraft::new(&run, &recipe("tiny", WeightStorage::Fp32), &EngineOptions::default())
+            .unwrap();
     draft.manifest.self_test.embedding[3] += 1.0;
     let verified = verify(&draft.subject(&run), &EngineOptions::default());
     let Outcome::Failed { reason } = outcome(&verified, "tract") else { panic!("{verified}") };
@@ -96,19 +100,19 @@ fn an_engine_must_pass_the_self_test_too() {
 }
 
 #[test]
-fn a_golden_file_that_disagrees_leaves_no_bundle() {
+fn wrong_golden_outputs_leave_no_bundle() {
     let folder = tempfile::tempdir().unwrap();
     let mut run = sample::run();
     *run.golden.outputs.get_mut("embedding").unwrap() *= 1.1;
     let out = folder.path().join("bundle");
     let options = EngineOptions::default();
-    let error = export(&run, &recipe("tiny", WeightStorage::Fp16), &options, &out).unwrap_err();
-    assert!(matches!(error, WriteError::Rejected(_)), "{error}");
+    let error = publish(&run, &recipe("tiny", WeightStorage::Fp16), &options, &out).unwrap_err();
+    assert!(matches!(error, ExportError::Rejected(_)), "{error}");
     assert_eq!(models::disk::list(folder.path()).unwrap().len(), 0);
 }
 
 #[test]
-fn a_completer_that_disagrees_leaves_no_bundle() {
+fn wrong_golden_outputs_of_the_completer_leave_no_bundle() {
     let folder = tempfile::tempdir().unwrap();
     let mut run = sample::knowing_run();
     let golden = &mut run.completer.as_mut().unwrap().golden;
@@ -116,8 +120,8 @@ fn a_completer_that_disagrees_leaves_no_bundle() {
     for storage in [WeightStorage::Fp32, WeightStorage::Fp16] {
         let recipe = Recipe { lexicon: Some(sample::lexicon()), ..recipe("named", storage) };
         let out = folder.path().join("bundle");
-        let error = export(&run, &recipe, &EngineOptions::default(), &out).unwrap_err();
-        let WriteError::Rejected(verified) = error else { panic!("{error}") };
+        let error = publish(&run, &recipe, &EngineOptions::default(), &out).unwrap_err();
+        let ExportError::Rejected(verified) = error else { panic!("{error}") };
         assert!(matches!(outcome(&verified, "reference"), Outcome::Differs(_)), "{verified}");
         assert!(matches!(outcome(&verified, "tract"), Outcome::Differs(_)), "{verified}");
         assert_eq!(models::disk::list(folder.path()).unwrap().len(), 0);
@@ -125,9 +129,9 @@ fn a_completer_that_disagrees_leaves_no_bundle() {
 }
 
 #[test]
-fn a_completer_is_stored_in_16_bits_where_that_loses_nothing() {
+fn a_completer_is_stored_in_fp16_only_if_that_is_exact() {
     let run = sample::knowing_run();
-    let Completer { space_id, learned, .. } = run.completer.unwrap();
+    let Completer { space_id, network: learned, .. } = run.completer.unwrap();
     let bytes = |learned: &ProtoComNetCompleter, storage| {
         let draft = DraftCompleter::new(learned, storage, &space_id, &BTreeMap::new()).unwrap();
         let [(_, network), (_, attributes)] = draft.files();
@@ -146,12 +150,12 @@ fn a_completer_is_stored_in_16_bits_where_that_loses_nothing() {
 }
 
 #[test]
-fn what_is_written_opens_and_remembers_its_proof() {
+fn written_bundle_opens_and_lists_the_engines_that_passed() {
     let folder = tempfile::tempdir().unwrap();
     let run = sample::run();
     let out = folder.path().join("bundle");
     let options = EngineOptions::default();
-    export(&run, &recipe("tiny", WeightStorage::Fp32), &options, &out).unwrap();
+    publish(&run, &recipe("tiny", WeightStorage::Fp32), &options, &out).unwrap();
     let manifest = Bundle::open(&out, &BundleLimits::default()).unwrap().manifest;
     assert_eq!(manifest.space_id, run.checkpoint.space_id().unwrap());
     let engines: Vec<_> = manifest.verification.iter().map(|v| v.engine.as_str()).collect();

@@ -1,0 +1,73 @@
+//! `handful-export RUN --out BUNDLE`: writes a training run as a bundle.
+
+mod arguments;
+mod recipe;
+mod text;
+
+pub(crate) use arguments::ExportArguments;
+
+use std::time::Instant;
+
+use edge::engine::{EngineChoice, EngineOptions};
+use edge::locate::{self, Environment};
+use export::draft::Recipe;
+use export::error::ExportError;
+use export::publish::publish;
+use export::run::{CHECKPOINT, Run};
+use models::bundle;
+use models::preprocess::Preprocess;
+
+use super::output::print;
+
+pub(crate) fn run(arguments: &ExportArguments) -> anyhow::Result<()> {
+    let start = Instant::now();
+    let run = Run::open(&arguments.run)?;
+    let own_size = run.checkpoint.preprocess.size;
+    let size = arguments.input_size.unwrap_or(own_size);
+    if size != own_size {
+        recipe::check_size(arguments, own_size, size)?;
+    }
+    let preprocess = Preprocess { size, ..run.checkpoint.preprocess.clone() };
+    let recipe = recipe::read(arguments, &preprocess)?;
+    let options = engine_options(arguments)?;
+    if let Some(note) = note(&run, &recipe, size) {
+        eprintln!("{note}");
+    }
+    if !arguments.json {
+        eprintln!(
+            "exporting {CHECKPOINT} of {} to {}; verification takes a moment …",
+            arguments.run.display(),
+            arguments.out.display()
+        );
+    }
+    // Resizing takes a while: refuse a taken place before.
+    bundle::check_place(&arguments.out).map_err(ExportError::from)?;
+    let run = run.resized(size)?;
+    let (draft, report) = publish(&run, &recipe, &options, &arguments.out)?;
+    print(&match arguments.json {
+        true => text::json(&draft, &report, &arguments.out),
+        false => text::summary(&draft, &report, &arguments.out, start.elapsed()),
+    });
+    Ok(())
+}
+
+fn engine_options(arguments: &ExportArguments) -> anyhow::Result<EngineOptions> {
+    let library = arguments.onnxruntime.as_deref();
+    let onnxruntime = locate::onnxruntime_for(EngineChoice::Auto, library, &Environment::read())?;
+    Ok(EngineOptions { onnxruntime, ..EngineOptions::default() })
+}
+
+/// What to print if the run has name knowledge and the bundle will have none.
+fn note(run: &Run, recipe: &Recipe, size: usize) -> Option<String> {
+    if run.name_regressor.is_none() || recipe.lexicon.is_some() {
+        return None;
+    }
+    let own_size = run.checkpoint.preprocess.size;
+    let reason = match size == own_size {
+        true => "no --lexicon is given".to_owned(),
+        false => format!("it is for images of {own_size}x{own_size}"),
+    };
+    Some(format!(
+        "note: the bundle gets no name knowledge, although the run has some: {reason}; classes are learned from images only"
+    ))
+}

@@ -1,0 +1,23 @@
+//! Prints answers on standard output.
+
+use std::fmt::Display;
+use std::io::Write;
+
+use serde::Serialize;
+
+/// Prints an answer as indented JSON or as text.
+pub(super) fn show(answer: &(impl Display + Serialize), json: bool) -> anyhow::Result<()> {
+    print(&if json { serde_json::to_string_pretty(answer)? } else { answer.to_string() });
+    Ok(())
+}
+
+/// Prints a text and a line end.
+pub(super) fn print(text: &str) {
+    // `println!` panics on a closed pipe, which is the reader's choice and no failure.
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// A number of bytes in MB.
+pub(super) fn megabytes(bytes: u64) -> String {
+    format!("{:.2} MB", bytes as f64 / 1e6)
+}

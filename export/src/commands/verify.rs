@@ -1,0 +1,70 @@
+//! `handful-export verify`: verifies a bundle again.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use edge::engine::{EngineChoice, EngineOptions};
+use edge::locate::{self, Environment};
+use export::error::ExportError;
+use export::run::Run;
+use export::verify_bundle::BundleVerification;
+use models::bundle::{Bundle, BundleLimits};
+
+use super::output::show;
+
+const EXAMPLES: &str = "\
+Examples:
+  handful-export verify bundles/lite0
+  handful-export verify bundles/lite0 --engine tensorrt
+  handful-export verify bundles/lite0 --against runs/lite0 --json
+
+Exit codes: 0 verified, 1 a required engine failed, 2 bad input or a damaged bundle.";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct VerifyArguments {
+    /// The bundle's folder.
+    bundle: PathBuf,
+    /// The run that the bundle was made of. Its golden outputs are replayed through the fp32 file;
+    /// at another input size, those of the reference. int8 and fp16 files run their self-tests.
+    #[arg(long, value_name = "RUN")]
+    against: Option<PathBuf>,
+    /// The engine to use: auto (all), tensorrt, cuda, cpu or tract.
+    #[arg(long, default_value = "auto")]
+    engine: EngineChoice,
+    /// ONNX Runtime's library [default: where `handful` looks for it].
+    #[arg(long, value_name = "FILE")]
+    onnxruntime: Option<PathBuf>,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+pub(crate) fn run(arguments: &VerifyArguments) -> anyhow::Result<()> {
+    let bundle = Bundle::open(&arguments.bundle, &BundleLimits::default())?;
+    let run = arguments.against.as_deref().map(Run::open).transpose()?;
+    let library = arguments.onnxruntime.as_deref();
+    let environment = Environment::read();
+    let onnxruntime = locate::onnxruntime_for(arguments.engine, library, &environment)?;
+    let options = EngineOptions { onnxruntime, ..EngineOptions::default() };
+    let verification = BundleVerification::of(&bundle, run.as_ref(), arguments.engine, &options)
+        .map_err(blame_the_run)?;
+    show(&verification, arguments.json)?;
+    anyhow::ensure!(
+        verification.passed(),
+        "the bundle failed on this machine (see the table): copy it again, or choose another --engine"
+    );
+    Ok(())
+}
+
+/// Only the run's own weights are rejected here, before the bundle's file is run.
+fn blame_the_run(error: ExportError) -> anyhow::Error {
+    let is_rejected = matches!(error, ExportError::Rejected(_));
+    let error = anyhow::Error::new(error);
+    if !is_rejected {
+        return error;
+    }
+    error.context(
+        "--against: the run's golden.safetensors does not match its best.safetensors (see the table); they are not from one training",
+    )
+}
