@@ -1,6 +1,7 @@
 //! HTTP itself: connections, the middleware around all routes, request bodies, and errors.
 
 pub mod body;
+pub mod conditions;
 pub mod middleware;
 pub mod problem;
 pub mod server;

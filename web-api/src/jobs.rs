@@ -2,3 +2,4 @@
 
 pub mod decode_queue;
 pub mod engine_thread;
+pub mod uploads;

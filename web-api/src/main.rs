@@ -20,8 +20,10 @@ use web_api::config::{Config, ConfigError};
 use web_api::http::server;
 use web_api::jobs::engine_thread::EngineThread;
 use web_api::metrics::Metrics;
+use web_api::routes::app;
+use web_api::state::AppState;
 use web_api::station::Station;
-use web_api::{AppState, app, wire};
+use web_api::wire;
 
 fn main() -> ExitCode {
     let start = Instant::now();

@@ -7,7 +7,6 @@ use std::slice;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::body::Bytes;
 use edge::attention::Attention;
 use edge::classifier::{Candidate, Classifier, Near};
 use edge::embedder::{Embedded, Embedder, ReadImage};
@@ -22,17 +21,17 @@ use models::image::Warning;
 use models::knowledge::wordnet::{NotASynset, SynsetId};
 
 use crate::http::problem::{Code, Problem};
-use crate::jobs::decode_queue::Unembedded;
+use crate::jobs::uploads::Upload;
 use crate::metrics::{Metrics, Stage};
 use crate::wire;
 
-/// One image file as it arrived.
-#[derive(Debug, Clone)]
-pub struct Upload {
-    /// Its name, when the body gave one.
-    pub file: Option<String>,
-    /// Its bytes, not yet looked at.
-    pub bytes: Bytes,
+/// An image that only lacks its embedding.
+#[derive(Debug)]
+pub struct Unembedded {
+    /// The network's input.
+    pub image: ReadImage,
+    /// SHA-256 of the file.
+    pub sha256: [u8; 32],
 }
 
 /// The embedder, the gallery, and what was computed from the gallery at its present revision.

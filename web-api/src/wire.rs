@@ -9,6 +9,7 @@ mod image;
 mod lexicon;
 mod problem;
 mod service;
+mod upload;
 
 pub use class::{Class, ClassDefinition, ClassPatch, Classes, Meaning, OneClass, Part};
 pub use classify::{
@@ -18,5 +19,6 @@ pub use enroll::{Enrolled, EnrolledExample};
 pub use gallery::{Galleries, Gallery};
 pub use image::{Embedded, EmbeddedImage, Model, Timing, Warning};
 pub use lexicon::{Sense, Senses};
-pub use problem::Problem;
+pub use problem::{AnyProblem, Problem};
 pub use service::{Bundle, Engine, Health, Limits, Rejection, Version};
+pub use upload::{ImageForm, RawImage};

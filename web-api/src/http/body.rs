@@ -12,12 +12,11 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
-use crate::AppState;
 use crate::http::problem::{Code, Problem};
-use crate::station::Upload;
+use crate::jobs::uploads::{Reservation, Upload, Uploads};
+use crate::state::AppState;
 
 /// How much of a refused body is read and thrown away.
 const MAX_DISCARDED_BYTES: usize = 64 << 20;
@@ -28,30 +27,20 @@ const MAX_JSON_BYTES: usize = 64 << 10;
 /// The longest part of a file's name that is repeated to the client.
 const MAX_FILE_NAME_CHARS: usize = 128;
 
-/// The unit in which room for bodies is counted.
-const KIB: usize = 1024;
-
-/// The images of a request, and the room they take until this is dropped.
-#[derive(Debug)]
-pub struct Images {
-    /// At least one.
-    pub uploads: Vec<Upload>,
-    _room: OwnedSemaphorePermit,
-}
-
-impl FromRequest<Arc<AppState>> for Images {
+impl FromRequest<Arc<AppState>> for Uploads {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &Arc<AppState>) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
         let limits = &state.config.limits;
         let received = timeout(limits.receive_time(), receive(&parts, body, state)).await;
-        let (bytes, room) = received.map_err(|_| too_slow(limits.receive_seconds))??;
-        let uploads = match kind(&parts.headers)? {
+        let received = received.map_err(|_| too_slow(limits.receive_seconds))??;
+        let Received { bytes, reservation } = received;
+        let files = match kind(&parts.headers)? {
             Kind::Raw => vec![Upload { file: None, bytes }],
             Kind::Multipart => split(parts, bytes, limits.max_files).await?,
         };
-        Ok(Self { uploads, _room: room })
+        Ok(Self::new(files, reservation))
     }
 }
 
@@ -110,25 +99,25 @@ fn content_type(headers: &HeaderMap) -> String {
     media_type.trim().to_ascii_lowercase()
 }
 
-/// Reserves room for the body, then reads it.
-async fn receive(
-    parts: &Parts,
-    body: Body,
-    state: &AppState,
-) -> Result<(Bytes, OwnedSemaphorePermit), Problem> {
+/// A body and the memory that was reserved for it.
+struct Received {
+    bytes: Bytes,
+    reservation: Reservation,
+}
+
+/// Reserves memory for the body, then reads it.
+async fn receive(parts: &Parts, body: Body, state: &AppState) -> Result<Received, Problem> {
     let limit = state.config.limits.max_body_bytes;
     let announced = content_length(&parts.headers);
     if announced.is_some_and(|length| length > limit) {
         return Err(refuse(parts, body, too_large(limit)).await);
     }
-    let kib = u32::try_from(announced.unwrap_or(limit).div_ceil(KIB)).unwrap_or(u32::MAX);
-    match Arc::clone(&state.room).try_acquire_many_owned(kib) {
-        Ok(room) => Ok((collect(body, limit).await?, room)),
-        Err(_) => {
-            let problem = Problem::busy("Too many images are arriving at once");
-            Err(refuse(parts, body, problem).await)
-        }
-    }
+    // A body without a stated length may take all that is allowed.
+    let Some(reservation) = state.uploads.reserve(announced.unwrap_or(limit)) else {
+        let problem = Problem::busy("The memory for request bodies is in use");
+        return Err(refuse(parts, body, problem).await);
+    };
+    Ok(Received { bytes: collect(body, limit).await?, reservation })
 }
 
 fn content_length(headers: &HeaderMap) -> Option<usize> {

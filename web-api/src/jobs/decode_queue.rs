@@ -6,15 +6,15 @@
 
 use std::sync::Arc;
 
-use edge::embedder::{Embedded, ImageReader, ReadImage};
+use edge::embedder::{Embedded, ImageReader};
 use sha2::{Digest, Sha256};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::spawn_blocking;
 
-use crate::AppState;
-use crate::http::body::Images;
 use crate::http::problem::Problem;
-use crate::station::Upload;
+use crate::jobs::engine_thread::EngineThread;
+use crate::jobs::uploads::{Upload, Uploads};
+use crate::station::{Station, Unembedded};
 
 /// Images that are decoded at once: a huge one of one client does not stop those of others. The
 /// memory that `--help` promises counts them.
@@ -26,15 +26,6 @@ pub struct DecodeQueue {
     decoders: Arc<Semaphore>,
     places: Semaphore,
     max_queue: usize,
-}
-
-/// An image that only lacks its embedding.
-#[derive(Debug)]
-pub struct Unembedded {
-    /// The network's input.
-    pub image: ReadImage,
-    /// SHA-256 of the file.
-    pub sha256: [u8; 32],
 }
 
 impl DecodeQueue {
@@ -60,13 +51,13 @@ impl DecodeQueue {
 
     /// Waits for a decoder, then reads the image on a thread where that stops nobody. The thread
     /// keeps the images, and so the room they take, until it has ended.
-    async fn read(&self, images: &Arc<Images>, index: usize) -> Result<Unembedded, Problem> {
+    async fn read(&self, images: &Arc<Uploads>, index: usize) -> Result<Unembedded, Problem> {
         let decoder = Arc::clone(&self.decoders).acquire_owned().await;
         let decoder = decoder.expect("invariant: nobody closes the semaphore");
         let (reader, images) = (self.reader.clone(), Arc::clone(images));
         let reading = spawn_blocking(move || {
             let _decoder = decoder;
-            read(&reader, &images.uploads[index])
+            read(&reader, &images.files[index])
         });
         reading.await.map_err(Problem::internal)?
     }
@@ -82,14 +73,18 @@ fn read(reader: &ImageReader, upload: &Upload) -> Result<Unembedded, Problem> {
 ///
 /// # Errors
 /// `busy` when too many images wait, whatever is wrong with an image, and those of
-/// [`EngineThread::call`](crate::jobs::engine_thread::EngineThread::call).
-pub async fn embed_all(state: &AppState, images: &Arc<Images>) -> Result<Vec<Embedded>, Problem> {
-    let n_images = images.uploads.len();
-    let _places = state.decode_queue.admit(n_images)?;
+/// [`EngineThread::call`].
+pub async fn embed_all(
+    queue: &DecodeQueue,
+    engine: &EngineThread<Station>,
+    images: &Arc<Uploads>,
+) -> Result<Vec<Embedded>, Problem> {
+    let n_images = images.files.len();
+    let _places = queue.admit(n_images)?;
     let mut all = Vec::with_capacity(n_images);
     for index in 0..n_images {
-        let read = state.decode_queue.read(images, index).await?;
-        all.push(state.engine.call(move |station| station.embed(read)).await?);
+        let read = queue.read(images, index).await?;
+        all.push(engine.call(move |station| station.embed(read)).await?);
     }
     Ok(all)
 }

@@ -1,7 +1,7 @@
 //! Errors.
 
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{IntoResponses, ToSchema};
 
 /// An error (RFC 9457, `application/problem+json`).
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -23,3 +23,9 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
 }
+
+/// An error.
+#[derive(Debug, IntoResponses)]
+#[response(status = "default", content_type = "application/problem+json")]
+#[expect(dead_code, reason = "only its schema is used")]
+pub struct AnyProblem(Problem);

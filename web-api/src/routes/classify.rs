@@ -1,0 +1,73 @@
+//! Classify: images are compared with the classes of a gallery.
+#![expect(unused_qualifications, reason = "utoipa's macro writes them")]
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::galleries::known_gallery;
+use crate::http::problem::{Code, Problem};
+use crate::jobs::decode_queue::embed_all;
+use crate::jobs::uploads::Uploads;
+use crate::state::AppState;
+use crate::station::{How, Station};
+use crate::wire::{self, ImageForm, RawImage};
+
+/// The most candidates that a call may ask for.
+const MAX_TOP: usize = 1000;
+
+/// Options of a classification.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct ClassifyQuery {
+    /// Number of candidates to return, 1 to 1000.
+    #[serde(default = "five")]
+    #[param(default = 5, minimum = 1, maximum = 1000, required = false)]
+    top: usize,
+    /// Explain the best candidate of each image.
+    #[serde(default)]
+    #[param(default = false, required = false)]
+    explain: bool,
+    /// Classify the images of the call together (transductive inference with soft k-means). More
+    /// accurate if most of the images show classes of the gallery. Needs two images.
+    #[serde(default)]
+    #[param(default = false, required = false)]
+    transductive: bool,
+}
+
+fn five() -> usize {
+    5
+}
+
+/// Classifies images: the classes most similar to each image, best first.
+#[utoipa::path(post, path = "/v1/galleries/{gallery}/classify", tag = "images",
+    operation_id = "classify",
+    params(("gallery" = String, Path, description = "`default`"), ClassifyQuery),
+    request_body(content((ImageForm = "multipart/form-data"),
+        (RawImage = "application/octet-stream"), (RawImage = "image/*"))),
+    responses((status = 200, body = wire::Classified), wire::AnyProblem))]
+pub async fn classify(
+    State(state): State<Arc<AppState>>,
+    Path(gallery): Path<String>,
+    Query(ClassifyQuery { top, explain, transductive }): Query<ClassifyQuery>,
+    images: Uploads,
+) -> Result<Json<wire::Classified>, Problem> {
+    known_gallery(&gallery)?;
+    if !(1..=MAX_TOP).contains(&top) {
+        let detail = format!("top: expected 1 to {MAX_TOP}, got {top}.");
+        return Err(Problem::new(Code::BadRequest, detail));
+    }
+    if transductive && images.files.len() < 2 {
+        let detail = "transductive=true: expected two images or more in one call, got one.";
+        return Err(Problem::new(Code::NeedsMoreImages, detail));
+    }
+    let images = Arc::new(images);
+    let embedded = embed_all(&state.decode_queue, &state.engine, &images).await?;
+    let how = How { top, explain, transductive };
+    let work = move |station: &mut Station| station.classify(&images.files, embedded, how);
+    Ok(Json(state.engine.call(work).await?))
+}

@@ -1,0 +1,28 @@
+//! Embed: the raw output of the backbone for each image.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+
+use crate::http::problem::Problem;
+use crate::jobs::decode_queue::embed_all;
+use crate::jobs::uploads::Uploads;
+use crate::state::AppState;
+use crate::station::Station;
+use crate::wire::{self, ImageForm, RawImage};
+
+/// Computes the embedding of each image.
+#[utoipa::path(post, path = "/v1/embed", tag = "images", operation_id = "embed",
+    request_body(content((ImageForm = "multipart/form-data"),
+        (RawImage = "application/octet-stream"), (RawImage = "image/*"))),
+    responses((status = 200, body = wire::Embedded), wire::AnyProblem))]
+pub async fn embed(
+    State(state): State<Arc<AppState>>,
+    images: Uploads,
+) -> Result<Json<wire::Embedded>, Problem> {
+    let images = Arc::new(images);
+    let embedded = embed_all(&state.decode_queue, &state.engine, &images).await?;
+    let work = move |station: &mut Station| Ok(station.embeddings(&images.files, embedded));
+    Ok(Json(state.engine.call(work).await?))
+}

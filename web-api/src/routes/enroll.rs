@@ -1,0 +1,57 @@
+//! Enroll: images become examples of a class.
+#![expect(unused_qualifications, reason = "utoipa's macro writes them")]
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::galleries::known_gallery;
+use crate::http::conditions::tagged;
+use crate::http::problem::Problem;
+use crate::jobs::decode_queue::embed_all;
+use crate::jobs::uploads::Uploads;
+use crate::state::AppState;
+use crate::station::Station;
+use crate::wire::{self, ImageForm, RawImage};
+
+/// Options of an enrollment.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct EnrollQuery {
+    /// Create the class if it does not exist.
+    #[serde(default)]
+    #[param(default = false, required = false)]
+    create: bool,
+}
+
+/// Adds images as examples of a class.
+///
+/// All images are added or none. An image that the class already has is not added again, so the
+/// call can be repeated.
+#[utoipa::path(post, path = "/v1/galleries/{gallery}/classes/{class}/examples", tag = "images",
+    operation_id = "enroll",
+    params(("gallery" = String, Path, description = "`default`"),
+        ("class" = String, Path, description = "Id or label, percent-encoded"), EnrollQuery),
+    request_body(content((ImageForm = "multipart/form-data"),
+        (RawImage = "application/octet-stream"), (RawImage = "image/*"))),
+    responses((status = 201, body = wire::Enrolled), wire::AnyProblem))]
+pub async fn enroll(
+    State(state): State<Arc<AppState>>,
+    Path((gallery, class)): Path<(String, String)>,
+    Query(EnrollQuery { create }): Query<EnrollQuery>,
+    images: Uploads,
+) -> Result<Response, Problem> {
+    known_gallery(&gallery)?;
+    let name = class.clone();
+    // A call that must fail is refused before its images are decoded.
+    state.engine.call(move |station| station.check_enroll(&name, create)).await?;
+    let embedded = embed_all(&state.decode_queue, &state.engine, &Arc::new(images)).await?;
+    let work = move |station: &mut Station| station.enroll(&class, &embedded, create);
+    let enrolled = state.engine.call(work).await?;
+    Ok(tagged(StatusCode::CREATED, enrolled.revision, enrolled))
+}

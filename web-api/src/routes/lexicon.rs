@@ -1,0 +1,40 @@
+//! The lexicon: the WordNet senses of a noun.
+#![expect(unused_qualifications, reason = "utoipa's macro writes them")]
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Query, State};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::http::problem::{Code, Problem};
+use crate::state::AppState;
+use crate::wire;
+
+/// The most characters of a noun that is looked up.
+const MAX_NOUN: usize = 128;
+
+/// A noun to look up.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct LexiconQuery {
+    /// A noun of at most 128 characters, such as `coffee mug`.
+    q: String,
+}
+
+/// Lists the WordNet senses of a noun.
+#[utoipa::path(get, path = "/v1/lexicon", tag = "lexicon", operation_id = "list_senses",
+    params(LexiconQuery),
+    responses((status = 200, body = wire::Senses), wire::AnyProblem))]
+pub async fn senses(
+    State(state): State<Arc<AppState>>,
+    Query(LexiconQuery { q }): Query<LexiconQuery>,
+) -> Result<Json<wire::Senses>, Problem> {
+    if q.chars().nth(MAX_NOUN).is_some() {
+        let detail = format!("q: expected at most {MAX_NOUN} characters.");
+        return Err(Problem::new(Code::BadRequest, detail));
+    }
+    Ok(Json(state.engine.call(move |station| station.senses(&q)).await?))
+}

@@ -1,0 +1,65 @@
+//! The OpenAPI document of this API, generated from the routes and the wire types.
+//!
+//! `docs/openapi.json` is the committed copy; a test fails when the two differ.
+
+use std::sync::LazyLock;
+
+use axum::http::header;
+use axum::response::IntoResponse;
+use utoipa::OpenApi;
+
+use super::{classes, classify, embed, enroll, galleries, lexicon, operations};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Handful",
+        description = "Few-shot image classification: enroll classes from a few example images or \
+            from their names, then classify new images. Errors are application/problem+json with \
+            a stable `code`. Every response has an x-request-id.",
+        license(name = "MIT OR Apache-2.0")
+    ),
+    tags(
+        (name = "galleries", description = "A gallery holds classes and their examples."),
+        (name = "classes", description = "Classes of a gallery."),
+        (name = "lexicon", description = "WordNet senses of a noun."),
+        (name = "images", description = "Enroll, classify and embed images."),
+        (name = "operations", description = "Health, version, metrics and this document.")
+    ),
+    paths(
+        galleries::list,
+        galleries::read,
+        classes::list,
+        classes::read,
+        classes::put,
+        classes::rename,
+        classes::delete,
+        lexicon::senses,
+        enroll::enroll,
+        classify::classify,
+        embed::embed,
+        operations::live,
+        operations::ready,
+        operations::version,
+        operations::metrics,
+        openapi,
+    )
+)]
+struct Api;
+
+/// The OpenAPI document as JSON.
+#[must_use]
+pub fn document() -> &'static str {
+    static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
+        let text = Api::openapi().to_pretty_json();
+        text.expect("invariant: the generated document is JSON") + "\n"
+    });
+    &DOCUMENT
+}
+
+/// Returns this OpenAPI document.
+#[utoipa::path(get, path = "/openapi.json", tag = "operations", operation_id = "read_openapi",
+    responses((status = 200, body = serde_json::Value, content_type = "application/json")))]
+pub async fn openapi() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], document())
+}

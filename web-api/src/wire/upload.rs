@@ -1,0 +1,18 @@
+//! Schemas of bodies that carry images.
+
+use utoipa::ToSchema;
+
+/// Several image files. The names of the parts do not matter.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub struct ImageForm {
+    /// JPEG, PNG or WebP files.
+    #[schema(value_type = Vec<String>, format = Binary)]
+    file: Vec<Vec<u8>>,
+}
+
+/// One JPEG, PNG or WebP file.
+#[derive(Debug, ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub struct RawImage(Vec<u8>);
