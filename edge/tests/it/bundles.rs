@@ -9,19 +9,11 @@ use edge::knowledge::Knowledge;
 use edge::precision::PrecisionChoice;
 use models::bundle::{Bundle, BundleError, BundleLimits, Precision};
 
-use crate::fixtures::{
-    copy_folder, folder, onnxruntime, options, png, tiny_bundle, tiny_bundle_dir,
-};
+use crate::files::{copy_folder, edit_manifest, png};
+use crate::fixtures::{folder, onnxruntime, options, tiny_bundle, tiny_bundle_dir};
 
-pub(crate) fn copy_bundle(to: &Path) {
+fn copy_bundle(to: &Path) {
     copy_folder(&tiny_bundle_dir(), to);
-}
-
-pub(crate) fn edit_manifest(dir: &Path, edit: impl FnOnce(&mut serde_json::Value)) {
-    let path = dir.join("manifest.json");
-    let mut manifest = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-    edit(&mut manifest);
-    fs::write(&path, serde_json::to_vec(&manifest).unwrap()).unwrap();
 }
 
 fn open(dir: &Path) -> Result<Bundle, BundleError> {

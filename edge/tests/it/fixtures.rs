@@ -1,13 +1,10 @@
-//! What the tests share: the committed files, ONNX Runtime's library, drawn images, facts.
+//! What the tests share: the committed files, ONNX Runtime's library, facts.
 
-use std::fs;
-use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use edge::engine::EngineOptions;
 use edge::gallery::{Label, NewExample};
 use edge::locate::{self, Environment};
-use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use models::bundle::{Bundle, BundleLimits};
 
 /// `edge/tests/fixtures`, written by export's tests.
@@ -17,19 +14,6 @@ pub(crate) fn folder() -> PathBuf {
 
 pub(crate) fn tiny_bundle_dir() -> PathBuf {
     folder().join("tiny-bundle")
-}
-
-/// Copies a folder with all that is in it.
-pub(crate) fn copy_folder(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let (path, to) = (entry.as_ref().unwrap().path(), to.join(entry.unwrap().file_name()));
-        if path.is_dir() {
-            copy_folder(&path, &to);
-        } else {
-            fs::copy(&path, &to).unwrap();
-        }
-    }
 }
 
 pub(crate) fn tiny_bundle() -> Bundle {
@@ -49,30 +33,6 @@ pub(crate) fn onnxruntime(test: &str) -> Option<PathBuf> {
 
 pub(crate) fn options(onnxruntime: Option<PathBuf>) -> EngineOptions {
     EngineOptions { onnxruntime, threads: Some(1), ..EngineOptions::default() }
-}
-
-/// A drawn image: `kind` gives colors and the direction of stripes, `variant` moves them.
-pub(crate) fn image(kind: u8, variant: u32) -> RgbImage {
-    let (front, back) = match kind {
-        0 => ([220, 40, 30], [30, 10, 60]),
-        1 => ([40, 200, 60], [240, 240, 200]),
-        _ => ([30, 60, 230], [120, 120, 120]),
-    };
-    RgbImage::from_fn(48, 40, |x, y| {
-        let along = if kind == 1 { y } else { x };
-        let is_front = (along + variant) % 12 < 6;
-        Rgb(if is_front { front } else { back })
-    })
-}
-
-pub(crate) fn encode(image: RgbImage, format: ImageFormat) -> Vec<u8> {
-    let mut bytes = Cursor::new(Vec::new());
-    DynamicImage::from(image).write_to(&mut bytes, format).unwrap();
-    bytes.into_inner()
-}
-
-pub(crate) fn png(kind: u8, variant: u32) -> Vec<u8> {
-    encode(image(kind, variant), ImageFormat::Png)
 }
 
 pub(crate) fn label(text: &str) -> Label {

@@ -1,14 +1,12 @@
-//! The crate from outside: engines on committed ONNX files, galleries on a real disk, `handful` as a
-//! process in fresh folders.
+//! The crate from outside: engines on committed ONNX files, galleries on a real disk.
 
 #![allow(clippy::unwrap_used)]
 
 mod bundles;
-mod cli;
-mod cli_bad_input;
 mod conformance;
 mod crash;
 mod engines;
+mod files;
 mod fixtures;
 mod knowing;
 mod recognition;

@@ -1,7 +1,6 @@
 //! Images to embeddings to names, on every engine that runs here.
 
 use std::fs;
-use std::path::Path;
 
 use edge::classifier::Classifier;
 use edge::embedder::{EmbedError, Embedder};
@@ -15,7 +14,8 @@ use models::dataset::{Dataset, Split};
 use models::image::ImageLimits;
 use sha2::{Digest, Sha256};
 
-use crate::fixtures::{encode, image, label, onnxruntime, options, png, tiny_bundle};
+use crate::files::{draw_classes, encode, image, png};
+use crate::fixtures::{label, onnxruntime, options, tiny_bundle};
 
 fn embedder(provider: Provider, test: &str) -> Option<Embedder> {
     let library = match provider {
@@ -170,16 +170,6 @@ fn the_classifier_uses_mean_and_cosine() {
     }
     assert_eq!(classifier.classify(&[0.0, 2.0], 1).len(), 1);
     assert_eq!(Classifier::new(&[], None).classify(&[0.0, 2.0], 5), []);
-}
-
-/// Three classes of drawn images in folders.
-pub(crate) fn draw_classes(dir: &Path, images: u32) {
-    for (kind, name) in [(0, "red"), (1, "green"), (2, "blue")] {
-        fs::create_dir_all(dir.join(name)).unwrap();
-        for variant in 0..images {
-            fs::write(dir.join(name).join(format!("{variant}.png")), png(kind, variant)).unwrap();
-        }
-    }
 }
 
 fn protocol(n_query: usize) -> Protocol {

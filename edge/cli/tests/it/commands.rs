@@ -2,78 +2,12 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use serde_json::Value;
 
-use crate::fixtures::{png, tiny_bundle_dir};
-use crate::recognition::draw_classes;
-
-/// A fresh home, working folder and store.
-pub(crate) struct Sandbox {
-    root: tempfile::TempDir,
-}
-
-/// What a finished command said.
-#[derive(Debug)]
-pub(crate) struct Said {
-    pub(crate) code: i32,
-    pub(crate) out: String,
-    pub(crate) err: String,
-}
-
-impl Sandbox {
-    pub(crate) fn new() -> Self {
-        Self { root: tempfile::tempdir().unwrap() }
-    }
-
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.root.path().join(name)
-    }
-
-    /// The command with nothing of this process's environment that it reads.
-    pub(crate) fn bare(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_handful"));
-        for (name, _) in std::env::vars_os() {
-            if name.as_encoded_bytes().starts_with(b"HANDFUL_") {
-                command.env_remove(name);
-            }
-        }
-        command.env_remove("ORT_DYLIB_PATH").env_remove("CARGO_MANIFEST_DIR");
-        command.env("HOME", self.root.path()).env("XDG_DATA_HOME", self.path("data"));
-        command.current_dir(self.root.path()).args(args);
-        command
-    }
-
-    /// The command with the tiny bundle and the engine that is always there.
-    pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = self.bare(args);
-        command.env("HANDFUL_BUNDLE", tiny_bundle_dir()).env("HANDFUL_ENGINE", "tract");
-        command
-    }
-
-    pub(crate) fn run(&self, args: &[&str]) -> Said {
-        Said::of(&self.command(args).output().unwrap())
-    }
-
-    pub(crate) fn ok(&self, args: &[&str]) -> String {
-        let said = self.run(args);
-        assert_eq!(said.code, 0, "{args:?}: {said:?}");
-        said.out
-    }
-
-    fn json(&self, args: &[&str]) -> Value {
-        serde_json::from_str(&self.ok(args)).unwrap()
-    }
-}
-
-impl Said {
-    pub(crate) fn of(output: &Output) -> Self {
-        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-        let code = output.status.code().unwrap_or(-1);
-        Self { code, out: text(&output.stdout), err: text(&output.stderr) }
-    }
-}
+use crate::files::{copy_folder, draw_classes, png};
+use crate::sandbox::{Said, Sandbox, onnxruntime, tiny_bundle_dir};
 
 #[test]
 fn enroll_classify_rename_delete() {
@@ -153,7 +87,7 @@ fn doctor_tells_bundle_engines_and_store() {
 
 #[test]
 fn doctor_uses_a_library_beside_nothing_but_by_name() {
-    let Some(library) = crate::fixtures::onnxruntime("doctor with ONNX Runtime") else { return };
+    let Some(library) = onnxruntime("doctor with ONNX Runtime") else { return };
     let sandbox = Sandbox::new();
     let mut command = sandbox.command(&["doctor", "--json", "--engine", "auto"]);
     let answer = Said::of(&command.env("ORT_DYLIB_PATH", &library).output().unwrap());
@@ -254,7 +188,7 @@ fn settings_come_from_flag_environment_file_in_this_order() {
 #[test]
 fn a_bundle_is_found_in_the_data_folder() {
     let sandbox = Sandbox::new();
-    crate::bundles::copy_bundle(&sandbox.path("data/handful/bundles/mine"));
+    copy_folder(&tiny_bundle_dir(), &sandbox.path("data/handful/bundles/mine"));
     let said = Said::of(&sandbox.bare(&["bench", "mine", "--rounds", "1"]).output().unwrap());
     assert_eq!(said.code, 0, "{said:?}");
 }

@@ -6,11 +6,8 @@ use std::process::{Command, Stdio};
 
 use image::ImageFormat;
 
-use crate::bundles::{copy_bundle, edit_manifest};
-use crate::cli::{Said, Sandbox};
-use crate::conformance;
-use crate::fixtures::{encode, image, png, tiny_bundle, tiny_bundle_dir};
-use crate::recognition::draw_classes;
+use crate::files::{copy_folder, draw_classes, edit_manifest, encode, image, png};
+use crate::sandbox::{Said, Sandbox, tiny_bundle, tiny_bundle_dir};
 
 /// The command fails with this code, and its last line on stderr has every one of these words.
 fn assert_refused(said: &Said, code: i32, words: &[&str]) {
@@ -143,7 +140,7 @@ fn two_processes_on_one_store() {
 fn a_store_of_another_model() {
     let sandbox = Sandbox::new();
     let store = sandbox.path("data/handful/store");
-    drop(conformance::open(&store));
+    drop(edge::gallery::RedbGallery::open(&store, &"e".repeat(64)).unwrap());
     let said = sandbox.run(&["gallery", "list"]);
     assert_refused(&said, 2, &["another model", store.to_str().unwrap()]);
 }
@@ -156,7 +153,7 @@ fn bundles_that_cannot_be_used() {
         Said::of(&sandbox.command(args).env("HANDFUL_BUNDLE", &bundle).output().unwrap())
     };
     assert_refused(&run(&["gallery", "list"]), 2, &["bundle", "not found", "--bundle"]);
-    copy_bundle(&bundle);
+    copy_folder(&tiny_bundle_dir(), &bundle);
     let network = bundle.join(tiny_bundle().manifest.backbone.file);
     let whole = fs::read(&network).unwrap();
     let mut flipped = whole.clone();

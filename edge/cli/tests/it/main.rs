@@ -1,0 +1,10 @@
+//! `handful` as a process in fresh folders.
+
+#![allow(clippy::unwrap_used)]
+
+mod bad_input;
+mod commands;
+#[path = "../../../tests/it/files.rs"]
+mod files;
+mod names;
+mod sandbox;

@@ -1,0 +1,61 @@
+//! `handful` with a bundle that has name knowledge.
+
+use std::fs;
+
+use crate::files::png;
+use crate::sandbox::{Said, Sandbox, folder};
+
+#[test]
+fn the_command_adds_a_class_by_its_name() {
+    let sandbox = Sandbox::new();
+    let bundle = folder().join("knowing/knowing-bundle");
+    let run = |args: &[&str]| {
+        Said::of(&sandbox.command(args).env("HANDFUL_BUNDLE", &bundle).output().unwrap())
+    };
+    let senses = run(&["senses", "mouse"]);
+    assert!(senses.out.contains("n00000013  mouse  <- taken by default"), "{senses:?}");
+    assert!(senses.out.contains("it moves a pointer"), "{senses:?}");
+    assert_eq!(run(&["senses", "gadget"]).code, 2);
+    let added = run(&["gallery", "add", "mouse", "--synset", "n00000014"]);
+    assert!(added.code == 0 && added.out.contains("it moves a pointer"), "{added:?}");
+    let again = run(&["gallery", "add", "mouse"]);
+    assert!(again.code == 2 && again.err.contains("--as-read"), "what was said is kept: {again:?}");
+    let read = run(&["gallery", "add", "mouse", "--as-read"]);
+    assert!(read.code == 0 && read.out.contains("a small rodent"), "{read:?}");
+    run(&["gallery", "add", "mouse", "--synset", "n00000014"]);
+    let wrong = run(&["gallery", "add", "mouse", "--synset", "n99999999"]);
+    assert!(wrong.code == 2 && wrong.err.contains("handful senses"), "{wrong:?}");
+    let has = run(&["gallery", "add", "zebra", "--attributes", "handle, hoof", "--json"]);
+    let has: serde_json::Value = serde_json::from_str(&has.out).unwrap();
+    assert_eq!(has["classes"][0]["attributes"].as_array().unwrap().len(), 2, "{has}");
+    let kept = run(&["gallery", "add", "mouse", "--attributes", "handle"]);
+    assert!(
+        kept.out.contains("it moves a pointer") && kept.out.contains("mouse has: handle"),
+        "{kept:?}"
+    );
+    let kept = run(&["gallery", "add", "mouse", "--synset", "n00000013", "--json"]);
+    let kept: serde_json::Value = serde_json::from_str(&kept.out).unwrap();
+    assert_eq!(kept["classes"][0]["attributes"], serde_json::json!(["handle"]), "{kept}");
+    run(&["gallery", "add", "mouse", "--as-read"]);
+    run(&["gallery", "add", "mouse", "--synset", "n00000014"]);
+    let wrong = run(&["gallery", "add", "zebra", "--attributes", "gizmo"]);
+    assert!(wrong.code == 2 && wrong.err.contains("`gizmo`"), "{wrong:?}");
+    let unread = run(&["gallery", "add", "gizmo"]);
+    assert!(unread.code == 0 && unread.err.contains("says nothing"), "{unread:?}");
+    run(&["gallery", "delete", "gizmo"]);
+    run(&["gallery", "add", "zebra", "--as-read"]);
+    let listed = run(&["gallery", "list", "--json"]);
+    let listed: serde_json::Value = serde_json::from_str(&listed.out).unwrap();
+    assert_eq!(listed["classes"][0]["meaning"]["rule"], "said");
+    assert_eq!(listed["classes"][1]["meaning"]["gloss"], "a striped horse");
+    fs::write(sandbox.path("a.png"), png(0, 0)).unwrap();
+    let answer = run(&["classify", "a.png"]);
+    assert!(answer.code == 0 && answer.out.contains("by its name alone"), "{answer:?}");
+    fs::write(sandbox.path("b.png"), "no image").unwrap();
+    let one = run(&["classify", "--transductive", "a.png", "b.png"]);
+    assert!(one.code == 2 && one.err.contains("--transductive needs two"), "{one:?}");
+    let doctor = run(&["doctor"]);
+    assert!(doctor.out.contains("names    looked up in lexicon-"), "{doctor:?}");
+    let tiny = sandbox.run(&["senses", "zebra"]);
+    assert!(tiny.code == 2 && tiny.err.contains("knows nothing of names"), "{tiny:?}");
+}
