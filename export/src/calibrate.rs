@@ -53,6 +53,7 @@ impl CalibrateError {
 /// [`CalibrateError`] names the first image that cannot be used.
 pub fn images(data: &Path, preprocess: &Preprocess) -> Result<Vec<Array3<f32>>, CalibrateError> {
     let dataset = Dataset::open(data)?;
+    // Base classes, because validation and test classes must not influence a network.
     let mut classes = dataset.split(Split::Base);
     if classes.is_empty() {
         classes = dataset.classes.iter().collect();
@@ -122,11 +123,14 @@ impl Probe {
     ) -> Result<Self, CalibrateError> {
         let input = graph.inputs[0].clone();
         let mut outputs = int8::points(graph);
+        // The range of the input is measured on the images themselves.
         outputs.retain(|name| *name != input.name);
         let graph = Graph { outputs: outputs.clone(), ..graph.clone() };
+        // Ranges of the trained weights: quantization starts from them.
         let storage = Storage::Floats(WeightStorage::Fp32);
         let onnx = onnx::write(&graph, tensors, storage, &BTreeMap::new())?;
         let inputs = [(input.name.clone(), input.shape)];
+        // One image per batch: all intermediate values are outputs and stay in memory.
         let model =
             Model { onnx: &onnx, inputs: &inputs, max_batch: 1, precision: Precision::Fp32 };
         let engine = select(&model, EngineChoice::Auto, options)?.engine;

@@ -98,6 +98,7 @@ pub enum ExportError {
 impl ExportError {
     /// Whether the user's input is at fault, rather than the machine or the export.
     pub fn is_bad_input(&self) -> bool {
+        // These decide the exit code: 2 asks the user for other input, 1 does not.
         match self {
             Self::Bundle(error) => matches!(error, BundleError::Occupied { .. }),
             Self::Calibrate(error) => error.is_bad_input(),
@@ -113,6 +114,7 @@ impl ExportError {
             | Self::Completer(_)
             | Self::Lexicon(_)
             | Self::Mismatch { .. } => true,
+            // A defect of the export, a full disk, or an engine that computes something else.
             Self::Disk(_) | Self::Onnx(_) | Self::Reference(_) | Self::Rejected(_) => false,
         }
     }

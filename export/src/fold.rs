@@ -1,7 +1,8 @@
-//! Batch normalizations folded into the convolutions before them.
+//! Folds batch normalizations into the convolutions before them.
 //!
-//! In evaluation a batch normalization is a scale and a shift per channel, and so is what a convolution can do
-//! by itself: `w' = w * g`, `b' = (b - mean) * g + beta` with `g = gamma / sqrt(var + eps)`. Computed in f64.
+//! In evaluation, a batch normalization is a scale and a shift per channel, and a convolution can
+//! apply both: `w' = w * g`, `b' = (b - mean) * g + beta` with `g = gamma / sqrt(var + eps)`,
+//! computed in f64.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +14,10 @@ use ndarray::{ArrayD, Axis, IxDyn};
 #[derive(Debug, thiserror::Error, PartialEq)]
 #[non_exhaustive]
 pub enum FoldError {
-    /// The graph is broken, or the tensors are not its own.
+    /// The graph is not valid, or the tensors are not its own.
     #[error(transparent)]
     Graph(#[from] GraphError),
-    /// A running variance that no data can have.
+    /// A running variance is negative or not finite.
     #[error(
         "`{node}.running_var` is {value} for channel {channel}, expected a finite number of at least 0: the checkpoint is damaged or its training diverged"
     )]
@@ -30,13 +31,13 @@ pub enum FoldError {
     },
 }
 
-/// The same network with fewer nodes. The folded convolution bears the name of the value that it now makes,
-/// the normalization's; its parameters are `<name>.weight` and `<name>.bias`.
+/// The same network with fewer nodes. A folded convolution takes the name of the normalization,
+/// whose value it computes now; its parameters are `<name>.weight` and `<name>.bias`.
 ///
-/// A normalization stays as it is when what it reads is not a convolution, or is read by others too.
+/// A normalization is kept if its input is not a convolution, or has other readers.
 ///
 /// # Errors
-/// [`FoldError`] when the tensors are not the graph's, or a variance is impossible.
+/// [`FoldError`] if the tensors are not the graph's, or a variance is not valid.
 pub fn fold(graph: &Graph, tensors: &Tensors) -> Result<(Graph, Tensors), FoldError> {
     graph.check_parameters(tensors)?;
     let uses = uses(graph);
@@ -60,7 +61,7 @@ fn is_convolution(node: &Node) -> bool {
     matches!(node.op, Op::Conv2d { .. })
 }
 
-/// How often each value is read, by a node or as an output of the network.
+/// The number of readers of each value: nodes, and outputs of the network.
 fn uses(graph: &Graph) -> BTreeMap<&str, usize> {
     let mut uses = BTreeMap::new();
     for name in graph.nodes.iter().flat_map(|n| &n.inputs).chain(&graph.outputs) {
@@ -75,7 +76,7 @@ struct Affine {
     shift: Vec<f64>,
 }
 
-/// Takes a batch normalization's parameters out of `tensors`.
+/// Removes a batch normalization's parameters from `tensors`.
 fn scale_and_shift(tensors: &mut Tensors, node: &str, eps: f32) -> Result<Affine, FoldError> {
     let [gamma, beta, mean, var] =
         ["weight", "bias", "running_mean", "running_var"].map(|suffix| take(tensors, node, suffix));
@@ -96,7 +97,7 @@ fn scale_and_shift(tensors: &mut Tensors, node: &str, eps: f32) -> Result<Affine
     Ok(Affine { scale, shift })
 }
 
-/// Makes `convolution` compute what the normalization after it computed, under that one's name.
+/// Makes `convolution` compute the normalization that follows it, under that one's name.
 fn absorb(convolution: &mut Node, name: &str, after: &Affine, tensors: &mut Tensors) {
     let mut weight = take(tensors, &convolution.name, "weight");
     for (mut filter, scale) in weight.axis_iter_mut(Axis(0)).zip(&after.scale) {

@@ -33,6 +33,7 @@ Exit codes: 0 written, 1 failed (nothing written), 2 bad input (nothing written)
 /// on every engine of this machine, and puts the bundle in place.
 #[derive(Debug, Parser)]
 #[command(name = "handful-export", version, after_help = EXAMPLES)]
+// Exporting, the usual case, needs no subcommand.
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 struct Arguments {
     #[command(subcommand)]

@@ -52,6 +52,7 @@ pub fn write(
 ) -> Result<Vec<u8>, OnnxError> {
     graph.check_parameters(tensors)?;
     let mut written = GraphProto { name: graph.name.clone(), ..GraphProto::default() };
+    // Tensors first: ONNX wants their `Cast` and `DequantizeLinear` before the readers.
     for (name, tensor) in tensors {
         storage::add(&mut written, name, tensor, storage)?;
     }

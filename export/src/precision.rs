@@ -1,4 +1,4 @@
-//! Weights in fewer bits.
+//! Weights and arithmetic in fewer bits: fp16 and int8.
 
 pub mod fp16;
 pub mod int8;

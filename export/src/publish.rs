@@ -33,6 +33,7 @@ pub fn publish(
 ) -> Result<(BundleDraft, VerificationReport), ExportError> {
     // Refuse a taken place first: verification takes minutes.
     bundle::check_place(out)?;
+    // Everything stays in memory until all networks are verified.
     let mut draft = BundleDraft::new(run, recipe, options)?;
     let report = verify_all(&draft, run, options)?;
     record(&mut draft, &report);
@@ -55,6 +56,7 @@ fn verify_all(
         .iter()
         .map(|variant| verify_variant(variant, options))
         .collect::<Result<_, _>>()?;
+    // A run can have a completer that the bundle leaves out, for lack of a lexicon.
     let completer = match (draft.completer(), &run.completer) {
         (Some(draft), Some(run)) => Some(accept(verify(&draft.subject(run), options))?),
         _ => None,

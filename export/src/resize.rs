@@ -35,6 +35,8 @@ impl Run {
         let graph = checkpoint.architecture.graph();
         graph.shapes().map_err(|source| ExportError::Size { size, source })?;
         let parameters = self.checkpoint.backbone()?;
+        // Weights do not depend on the size. If the reference computes the golden outputs with
+        // them at the run's own size, its outputs at another size can be trusted.
         self.verify_weights(&parameters)?;
         let golden = reference_golden(&graph, &parameters, noise(&graph, size))?;
         add_note(

@@ -23,6 +23,7 @@ pub const COMPLETER: &str = "completer.safetensors";
 /// The golden inputs and outputs of [`COMPLETER`].
 pub const COMPLETER_GOLDEN: &str = "golden-completer.safetensors";
 
+// Files are read whole: limits keep a wrong file from exhausting memory.
 const MAX_GOLDEN_BYTES: u64 = 256 << 20;
 
 /// The largest number of golden samples; they are run as one batch.
@@ -138,6 +139,7 @@ fn read(path: &Path, limit: u64) -> Result<Vec<u8>, RunError> {
 }
 
 fn read_if_present(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, RunError> {
+    // An absent file is a choice of the user, an unreadable one is an error.
     path.exists().then(|| read(path, limit)).transpose()
 }
 

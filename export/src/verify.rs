@@ -92,8 +92,11 @@ fn verify_on(
 
 fn must_start(provider: Provider, options: &EngineOptions) -> bool {
     match provider {
+        // Compiled into the program.
         Provider::Tract => true,
+        // A library that was found but does not load is a fault, not an absence.
         Provider::Cpu => options.onnxruntime.is_some(),
+        // Whether a GPU is present is known only after a start.
         Provider::TensorRt | Provider::Cuda => false,
     }
 }
@@ -112,6 +115,7 @@ fn start(
     let model = Model {
         onnx: subject.onnx,
         inputs: &inputs,
+        // TensorRT builds its engine for the largest batch: not larger than needed.
         max_batch: MAX_GOLDEN_SAMPLES,
         precision: subject.precision,
     };

@@ -69,6 +69,7 @@ impl BundleVerification {
     /// Whether all required engines passed, and at least one engine did.
     pub fn passed(&self) -> bool {
         self.self_tests.iter().all(|result| result.passed || !result.required)
+            // A machine on which everything is skipped has verified nothing.
             && self.self_tests.iter().any(|result| result.passed)
             && self.golden.as_ref().is_none_or(NetworkVerification::passed)
     }
@@ -132,12 +133,14 @@ fn verify_golden(
 ) -> Result<NetworkVerification, ExportError> {
     let manifest = &bundle.manifest;
     let size = manifest.preprocess.size;
+    // A run of other weights is a mistake of the user, not of the bundle.
     expect_space(&manifest.space_id, run.checkpoint.resized(size).space_id()?)?;
     let run = &run.clone().resized(size)?;
     let draft = BundleDraft::new(run, &recipe(bundle), options)?;
     let subject = Subject {
         graph: &draft.graph,
         tensors: &draft.tensors,
+        // The shipped bytes; graph and tensors, for the reference, come from the run.
         onnx: bundle.backbone(),
         precision: manifest.backbone.precision,
         tolerance: Tolerance::of(manifest.backbone.weights),
@@ -166,6 +169,7 @@ fn recipe(bundle: &Bundle) -> Recipe {
         name: manifest.name.clone(),
         storage: manifest.backbone.weights,
         max_batch: manifest.backbone.max_batch,
+        // What follows does not change the fp32 backbone.
         accuracy: Vec::new(),
         weights_license: String::new(),
         lexicon: None,

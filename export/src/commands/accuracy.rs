@@ -27,6 +27,7 @@ fn read_file(given: &str) -> Result<Accuracy, String> {
             || format!("unknown precision `{word}`: expected fp32, fp16, int8-u8 or int8-s8"),
         )?;
     let bytes = disk::read(Path::new(file), MAX_REPORT_BYTES).map_err(|e| e.to_string())?;
+    // Parsed now, so that a wrong file is refused before the export runs.
     let report: Report = serde_json::from_slice(&bytes)
         .map_err(|e| format!("not a report of `evaluate --json`: {e}"))?;
     // A bundle's format does not know evaluations: it carries the report as any JSON value.

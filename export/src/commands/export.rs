@@ -28,9 +28,11 @@ pub(crate) fn run(arguments: &ExportArguments) -> anyhow::Result<()> {
         recipe::check_size(arguments, own_size, size)?;
     }
     let preprocess = Preprocess { size, ..run.checkpoint.preprocess.clone() };
+    // All files are read before the slow steps, so that errors come early.
     let recipe = recipe::read(arguments, &preprocess)?;
     let options = engine_options(arguments)?;
     if let Some(note) = note(&run, &recipe, size) {
+        // On standard error, which leaves standard output to the JSON object.
         eprintln!("{note}");
     }
     if !arguments.json {

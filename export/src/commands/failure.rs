@@ -26,6 +26,7 @@ fn is_bad_input(error: &anyhow::Error) -> bool {
 
 /// Prints an error on standard error, and the table of a rejected network before it.
 pub(crate) fn report(error: &anyhow::Error, json: bool) {
+    // Only a rejected network has a table; other errors are one line.
     let rejected = rejected(error);
     if json {
         let object = serde_json::json!({

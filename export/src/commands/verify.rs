@@ -49,6 +49,7 @@ pub(crate) fn run(arguments: &VerifyArguments) -> anyhow::Result<()> {
     let options = EngineOptions { onnxruntime, ..EngineOptions::default() };
     let verification = BundleVerification::of(&bundle, run.as_ref(), arguments.engine, &options)
         .map_err(blame_the_run)?;
+    // The table explains a failure, so it comes before the error.
     show(&verification, arguments.json)?;
     anyhow::ensure!(
         verification.passed(),

@@ -47,6 +47,7 @@ impl BundleDraft {
     /// # Errors
     /// [`ExportError`] if the run or the recipe cannot be used.
     pub fn new(run: &Run, recipe: &Recipe, options: &EngineOptions) -> Result<Self, ExportError> {
+        // The cheapest check first: a wrong name need not wait for the self-tests.
         manifest::check_name(&recipe.name)?;
         let checkpoint = &run.checkpoint;
         let space_id = checkpoint.space_id()?;
@@ -63,6 +64,7 @@ impl BundleDraft {
         manifest.backbone.variants = variants.iter().map(DraftVariant::describe).collect();
         manifest.knowledge = knowledge.as_ref().map(DraftKnowledge::describe);
         let mut draft = Self { manifest, graph, tensors, onnx, variants, knowledge };
+        // The hashes of all files, which exist only now.
         draft.manifest.files = draft.file_entries();
         Ok(draft)
     }
@@ -146,6 +148,7 @@ fn describe_backbone(run: &Run, recipe: &Recipe, graph: &Graph) -> Result<Networ
         flops: graph.flops()?,
         opset: onnx::OPSET,
         ir_version: onnx::IR_VERSION,
+        // fp16 storage is widened at load: the arithmetic of this file is always fp32.
         precision: Precision::Fp32,
         weights: recipe.storage,
         max_batch: recipe.max_batch,

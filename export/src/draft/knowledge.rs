@@ -37,6 +37,7 @@ impl DraftKnowledge {
         let bytes = run.name_regressor.as_ref().ok_or(ExportError::NoNameRegressor)?;
         let (regressor_space, regressor) = NameRegressor::parse(bytes)?;
         let dimension = Lexicon::parse(lexicon)?.header().dimension;
+        // A name regressor predicts prototypes of one embedding space.
         expect_space("the name regressor's space", space_id, &regressor_space)?;
         expect_dimension(regressor.dimension(), dimension)?;
         if let Some(completer) = &run.completer {

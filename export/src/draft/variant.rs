@@ -58,9 +58,11 @@ pub(super) fn all(
 ) -> Result<Vec<DraftVariant>, ExportError> {
     let mut variants = Vec::new();
     if recipe.half_arithmetic {
+        // fp16 needs no ranges: each number carries its own exponent.
         variants.push(DraftVariant::fp16(source, golden)?);
     }
     if let Some(Calibration { precisions, images }) = &recipe.calibration {
+        // Both int8 variants share the ranges: one pass over the images.
         let ranges = ranges(source.graph, source.tensors, images, options)?;
         for &precision in precisions {
             variants.push(DraftVariant::int8(source, precision, images, &ranges)?);
@@ -93,6 +95,7 @@ impl DraftVariant {
         let self_test = self_test::compute(source.graph, &tensors, self_test::FP16_TOLERANCE)?;
         Ok(Self {
             precision: Precision::Fp16,
+            // CPU engines widen every value to fp32 and narrow it again, which is slower than fp32.
             engines: &[Provider::TensorRt, Provider::Cuda],
             graph: source.graph.clone(),
             tensors,

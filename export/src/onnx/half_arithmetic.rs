@@ -13,6 +13,7 @@ pub(super) fn convert(graph: &mut GraphProto) -> Result<(), OnnxError> {
     }
     let inputs = names(&graph.input);
     let outputs = names(&graph.output);
+    // The public names now belong to the fp32 ends of the casts.
     for node in &mut graph.node {
         for value in node.input.iter_mut().chain(&mut node.output) {
             if inputs.contains(value) || outputs.contains(value) {

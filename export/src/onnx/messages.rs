@@ -1,7 +1,7 @@
-//! The part of ONNX's protobuf that our files use, by the field numbers of `onnx.proto3`.
+//! The protobuf messages of ONNX that our files use, with the field numbers of `onnx.proto3`.
 //!
-//! Field names are ONNX's own, so that the specification explains them. Fields that we never write are left
-//! out; a reader takes them as absent.
+//! Field names are ONNX's own, so that the specification explains them. Fields that are never
+//! written are left out; a reader treats them as absent.
 
 /// `TensorProto.DataType`.
 pub(crate) mod data_type {

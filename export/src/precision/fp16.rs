@@ -1,19 +1,19 @@
-//! Weights rounded to 16-bit floating point: half the file.
+//! Rounds weights to fp16, which halves a file.
 //!
-//! Where the arithmetic stays in 32 bits, only tensors of two and more dimensions are rounded: biases are few, and an error
-//! in one of them is an error in every pixel.
+//! For fp32 arithmetic, only tensors of two and more dimensions are rounded: biases are few, and an
+//! error in one of them is an error in every pixel.
 
 use half::f16;
 use models::tensors::Tensors;
 use ndarray::ArrayD;
 
-/// A weight that 16 bits cannot hold, even rounded.
+/// Why a weight cannot be rounded to fp16.
 #[derive(Debug, thiserror::Error, PartialEq)]
 #[non_exhaustive]
 pub enum NarrowError {
-    /// Larger than the largest 16-bit float.
+    /// It is larger than the largest fp16 number.
     #[error(
-        "`{tensor}` holds {value:e}, and 16-bit floats end at 65504: export with --weights fp32 and without --precision fp16"
+        "`{tensor}` holds {value:e}, expected at most 65504, the largest fp16 number: export with --weights fp32 and without --precision fp16"
     )]
     TooLarge {
         /// The tensor.
@@ -21,7 +21,7 @@ pub enum NarrowError {
         /// Its value.
         value: f32,
     },
-    /// Infinite, or not a number.
+    /// It is infinite, or not a number.
     #[error(
         "`{tensor}` holds {value}, expected a finite number: the checkpoint is damaged or its training diverged"
     )]
@@ -33,7 +33,8 @@ pub enum NarrowError {
     },
 }
 
-/// The tensors with every value of a matrix or kernel rounded to the nearest 16-bit float.
+/// The tensors with every value of a matrix or kernel rounded to the nearest fp16 number: the
+/// weights of fp16 storage.
 ///
 /// # Errors
 /// [`NarrowError`] names the first value that cannot be rounded.
@@ -41,7 +42,7 @@ pub fn narrow(tensors: &Tensors) -> Result<Tensors, NarrowError> {
     rounded(tensors, |tensor| tensor.ndim() >= 2)
 }
 
-/// The tensors with every value rounded, those of vectors too: what 16-bit arithmetic takes.
+/// The tensors with every value rounded, vectors too: the weights of fp16 arithmetic.
 ///
 /// # Errors
 /// [`NarrowError`] names the first value that cannot be rounded.
@@ -62,8 +63,9 @@ fn rounded(
     Ok(narrowed)
 }
 
-/// The nearest 16-bit float, unless there is none.
+/// The nearest finite fp16 number, if there is one.
 fn round(value: f32) -> Option<f32> {
+    // `from_f32` turns what is too large into infinity.
     Some(f16::from_f32(value).to_f32()).filter(|rounded| rounded.is_finite())
 }
 
@@ -94,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_16_bits_cannot_hold_is_refused_by_name() {
+    fn values_beyond_fp16_are_refused_with_the_tensors_name() {
         let error = narrow(&tensors(&[2, 1], 1e5)).unwrap_err();
         assert_eq!(error, NarrowError::TooLarge { tensor: "w".to_owned(), value: 1e5 });
         let error = narrow(&tensors(&[2, 1], f32::NAN)).unwrap_err();

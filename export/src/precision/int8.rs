@@ -1,28 +1,29 @@
-//! A network in 8-bit numbers (static quantization), as a graph that computes in floats what integers would.
+//! Quantizes a network: a graph that computes in fp32 what an engine computes in int8.
 //!
-//! Every value between operations is rounded to 256 steps ([`Op::FakeQuantize`]), every kernel to 8 bits with a scale for
-//! each output channel. Written as ONNX they become `QuantizeLinear`, `DequantizeLinear` and integers, from which engines
-//! make integer arithmetic. The embedding itself stays a float. (Jacob et al., "Quantization and Training of Neural
-//! Networks for Efficient Integer-Arithmetic-Only Inference", CVPR 2018.)
+//! Every value between operations is rounded to 256 steps ([`Op::FakeQuantize`]), every kernel to
+//! 8 bits with a scale per output channel. In ONNX these become `QuantizeLinear`,
+//! `DequantizeLinear` and integers, from which engines derive integer arithmetic. The embedding
+//! itself stays fp32. (Jacob et al., "Quantization and Training of Neural Networks for Efficient
+//! Integer-Arithmetic-Only Inference", CVPR 2018.)
 
 use std::collections::BTreeMap;
 
 use models::graph::{Graph, Node, Op, Quantization};
 use models::tensors::Tensors;
-use ndarray::{ArrayD, Axis};
+use ndarray::{ArrayD, ArrayViewMutD, Axis};
 
-/// What values between operations become.
+/// The integers of the values between operations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activations {
-    /// 0..=255 with a zero point, and 32-bit integer biases: what ONNX Runtime computes fastest on x86. Kernels have 7
-    /// bits, for processors without VNNI add pairs of products in 16 bits.
+    /// 0..=255 with a zero point, and 32-bit integer biases: the fastest choice for ONNX Runtime on
+    /// x86. Kernels have 7 bits, because processors without VNNI add pairs of products in 16 bits.
     Unsigned,
-    /// -128..=127, every zero point 0, and biases in floats: what TensorRT takes.
+    /// -128..=127, every zero point 0, and fp32 biases: the form that TensorRT accepts.
     Signed,
 }
 
 impl Activations {
-    /// Steps of a kernel on either side of 0.
+    /// The largest absolute value of a kernel's integers.
     const fn kernel_steps(self) -> f32 {
         match self {
             Self::Unsigned => 63.0,
@@ -31,14 +32,15 @@ impl Activations {
     }
 }
 
-/// The most steps of a bias: fewer than 32 bits hold, so that what is added to it has room, and a float names each. A
-/// channel whose kernel is next to nothing gets coarser steps for its bias's sake.
+/// The largest absolute value of a bias's integers: below 32 bits, so that sums have room, and an
+/// f32 represents each exactly. If a channel's kernel is close to zero, its scale grows until the
+/// bias fits.
 const BIAS_STEPS: f32 = (1 << 23) as f32;
 
-/// The least and the greatest that each value was seen to be, by name.
+/// The smallest and the greatest value of each tensor, by name.
 pub type Ranges = BTreeMap<String, [f32; 2]>;
 
-/// The scales of integers, by tensor and output channel.
+/// The scales of integer tensors, one per output channel, by name.
 pub type Scales = BTreeMap<String, Vec<f32>>;
 
 /// A quantized network.
@@ -46,9 +48,9 @@ pub type Scales = BTreeMap<String, Vec<f32>>;
 pub struct Quantized {
     /// The network, with rounding between operations.
     pub graph: Graph,
-    /// Its tensors; those that have scales are multiples of them.
+    /// Its tensors; those with scales are multiples of them.
     pub tensors: Tensors,
-    /// Of each tensor of integers: kernels in 8 bits, biases in 32.
+    /// The scales of integer tensors: kernels in 8 bits, biases in 32.
     pub scales: Scales,
 }
 
@@ -56,48 +58,61 @@ pub struct Quantized {
 #[derive(Debug, thiserror::Error, PartialEq)]
 #[non_exhaustive]
 pub enum QuantizeError {
-    /// A value was never seen.
-    #[error("nothing is known of the range of `{0}`")]
+    /// A value was not measured.
+    #[error("the range of `{0}` was not measured: calibrate with at least one image")]
     Unseen(String),
     /// A value, or a weight, is not finite.
-    #[error("`{0}` holds values that are not finite numbers")]
+    #[error(
+        "`{0}` has values that are not finite, expected finite numbers: the checkpoint is damaged or its training diverged"
+    )]
     NotFinite(String),
 }
 
-/// The values that are rounded: their ranges have to be known.
+/// The names of the values that are rounded: their ranges must be measured.
 #[must_use]
 pub fn points(graph: &Graph) -> Vec<String> {
     let inputs = graph.inputs.iter().map(|input| input.name.clone());
-    let rounded = graph.nodes.iter().filter(|node| is_rounded(graph, node));
-    // A pool's values are some of those before it.
-    let own = rounded.filter(|node| !matches!(node.op, Op::MaxPool2d { .. }));
-    inputs.chain(own.map(|node| node.name.clone())).collect()
+    let computed = graph
+        .nodes
+        .iter()
+        // A pool's values are some of those before it, in the same range.
+        .filter(|node| is_rounded(graph, node) && !matches!(node.op, Op::MaxPool2d { .. }))
+        .map(|node| node.name.clone());
+    inputs.chain(computed).collect()
 }
 
-/// Whether what a node computes is rounded to 8 bits.
+/// Whether a node's value is rounded to 8 bits. The network's outputs never are: a gallery compares
+/// embeddings of all precisions.
 fn is_rounded(graph: &Graph, node: &Node) -> bool {
-    let is_output = graph.outputs.contains(&node.name);
-    let mut readers = graph.nodes.iter().filter(|other| other.inputs.contains(&node.name));
+    if graph.outputs.contains(&node.name) {
+        return false;
+    }
     match node.op {
-        // The limits of 8 bits are those of the activation: it costs nothing.
-        Op::Conv2d { .. } | Op::Linear { .. } => {
-            !is_output && !readers.all(|reader| reader.op == Op::Relu6)
-        }
-        Op::LeakyRelu { .. } | Op::Relu6 | Op::Add | Op::Mul => !is_output,
-        // It keeps the steps of what it reads, where that has some.
+        // Engines fuse a layer with the ReLU6 that follows it, and the limits of 8 bits replace
+        // the ReLU6's: rounding once, after it, costs nothing.
+        Op::Conv2d { .. } | Op::Linear { .. } => !is_read_by_relu6_only(graph, node),
+        Op::LeakyRelu { .. } | Op::Relu6 | Op::Add | Op::Mul => true,
+        // A pool keeps the steps of its input, if that has some.
         Op::MaxPool2d { .. } => {
-            let read = &node.inputs[0];
-            let before = graph.nodes.iter().find(|before| before.name == *read);
-            !is_output && before.is_none_or(|before| is_rounded(graph, before))
+            let before = graph.nodes.iter().find(|before| before.name == node.inputs[0]);
+            before.is_none_or(|before| is_rounded(graph, before))
         }
         _ => false,
     }
 }
 
-/// The network in 8-bit numbers.
+fn is_read_by_relu6_only(graph: &Graph, node: &Node) -> bool {
+    graph
+        .nodes
+        .iter()
+        .filter(|other| other.inputs.contains(&node.name))
+        .all(|reader| reader.op == Op::Relu6)
+}
+
+/// Quantizes a network.
 ///
 /// # Errors
-/// [`QuantizeError`].
+/// [`QuantizeError`] names the value or weight that cannot be quantized.
 pub fn quantize(
     graph: &Graph,
     tensors: &Tensors,
@@ -116,18 +131,15 @@ pub fn quantize(
         rounded.insert(input.name.clone(), quantization);
     }
     for node in &graph.nodes {
-        let read = node.inputs.iter().map(|name| match rounded.contains_key(name) {
-            true => rounded_name(name),
-            false => name.clone(),
-        });
-        quantized.graph.nodes.push(Node { inputs: read.collect(), ..node.clone() });
+        quantized.graph.nodes.push(reading_rounded(node, &rounded));
+        let input = rounded.get(&node.inputs[0]).copied();
         if matches!(node.op, Op::Conv2d { .. } | Op::Linear { .. }) {
-            let scale = rounded.get(&node.inputs[0]).map(|quantization| quantization.scale);
-            quantized.narrow(node, scale, activations)?;
+            quantized.narrow(node, input.map(|input| input.scale), activations)?;
         }
         if is_rounded(graph, node) {
-            let quantization = match (&node.op, rounded.get(&node.inputs[0])) {
-                (Op::MaxPool2d { .. }, Some(same)) => *same,
+            let quantization = match (&node.op, input) {
+                // The maximum of multiples of a scale is one of them.
+                (Op::MaxPool2d { .. }, Some(same)) => same,
                 _ => of_range(ranges, &node.name, activations)?,
             };
             quantized.round(&node.name, quantization);
@@ -137,23 +149,34 @@ pub fn quantize(
     Ok(quantized)
 }
 
+/// The node, with rounded values as inputs if there are any.
+fn reading_rounded(node: &Node, rounded: &BTreeMap<String, Quantization>) -> Node {
+    let mut node = node.clone();
+    for input in &mut node.inputs {
+        if rounded.contains_key(input) {
+            *input = rounded_name(input);
+        }
+    }
+    node
+}
+
 fn rounded_name(name: &str) -> String {
     format!("{name}/rounded")
 }
 
-/// The 256 steps that cover a range, of which 0 is one.
+/// The 256 steps that cover a range and include 0.
 fn of_range(
     ranges: &Ranges,
     name: &str,
     activations: Activations,
 ) -> Result<Quantization, QuantizeError> {
-    let [least, greatest] =
-        *ranges.get(name).ok_or_else(|| QuantizeError::Unseen(name.to_owned()))?;
-    let (least, greatest) = (least.min(0.0), greatest.max(0.0));
+    let range = ranges.get(name).ok_or_else(|| QuantizeError::Unseen(name.to_owned()))?;
+    // 0 must be a step: convolutions pad with it.
+    let least = range[0].min(0.0);
+    let greatest = range[1].max(0.0);
     if !(least.is_finite() && greatest.is_finite()) {
         return Err(QuantizeError::NotFinite(name.to_owned()));
     }
-    let step = |span: f32, steps: f32| if span > 0.0 { span / steps } else { 1.0 };
     Ok(match activations {
         Activations::Unsigned => {
             let scale = step(greatest - least, 255.0);
@@ -167,63 +190,82 @@ fn of_range(
     })
 }
 
+/// The size of one step. A value that is always 0 gets steps of 1: a scale of 0 is not allowed.
+fn step(span: f32, steps: f32) -> f32 {
+    if span > 0.0 { span / steps } else { 1.0 }
+}
+
 impl Quantized {
     fn round(&mut self, name: &str, quantization: Quantization) {
         let op = Op::FakeQuantize(quantization);
         self.graph.nodes.push(Node::new(&rounded_name(name), op, &[name]));
     }
 
-    /// Rounds a node's kernel, channel by channel, and its bias to multiples of the input's scale times the kernel's.
+    /// Rounds a node's kernel, channel by channel, and its bias.
     fn narrow(
         &mut self,
         node: &Node,
         input_scale: Option<f32>,
         activations: Activations,
     ) -> Result<(), QuantizeError> {
-        let (weight, bias) = (node.parameter("weight"), node.parameter("bias"));
+        let weight = node.parameter("weight");
+        let bias = node.parameter("bias");
         // Tied parameters were rounded with the first of their nodes.
         if self.scales.contains_key(&weight) {
             return Ok(());
         }
-        let steps = activations.kernel_steps();
-        let least = |bias: &ArrayD<f32>| {
-            let input_scale = input_scale.unwrap_or(1.0);
-            bias.iter().map(|bias| bias.abs() / (input_scale * BIAS_STEPS)).collect()
-        };
-        let least: Vec<f32> = match (activations, self.tensors.get(&bias)) {
-            (Activations::Unsigned, Some(bias)) => least(bias),
-            _ => Vec::new(),
+        let least = match activations {
+            Activations::Unsigned => self.least_scales(&bias, input_scale.unwrap_or(1.0)),
+            Activations::Signed => Vec::new(),
         };
         let kernel = self.tensors.get_mut(&weight).expect("invariant: the tensors are the graph's");
-        let scales = round_channels(kernel, steps, &least);
+        let scales = round_channels(kernel, activations.kernel_steps(), &least);
+        // Checked here, before NaN spreads to the bias.
         if scales.iter().any(|scale| !scale.is_finite()) {
             return Err(QuantizeError::NotFinite(weight));
         }
-        if let (Some(input_scale), Some(values), Activations::Unsigned) =
-            (input_scale, self.tensors.get_mut(&bias), activations)
-        {
-            let of_bias: Vec<f32> = scales.iter().map(|scale| scale * input_scale).collect();
-            for (value, scale) in values.iter_mut().zip(&of_bias) {
-                *value = (*value / scale).round_ties_even() * scale;
-            }
-            self.scales.insert(bias, of_bias);
+        // Integer products can be added to a bias only if it has their scale.
+        if let (Some(input_scale), Activations::Unsigned) = (input_scale, activations) {
+            self.round_bias(bias, scales.iter().map(|scale| scale * input_scale).collect());
         }
         self.scales.insert(weight, scales);
         Ok(())
     }
+
+    /// The smallest scale of each channel with which its bias fits [`BIAS_STEPS`].
+    fn least_scales(&self, bias: &str, input_scale: f32) -> Vec<f32> {
+        let values = self.tensors.get(bias).into_iter().flatten();
+        values.map(|bias| bias.abs() / (input_scale * BIAS_STEPS)).collect()
+    }
+
+    /// Rounds a bias, if there is one, to multiples of these scales.
+    fn round_bias(&mut self, bias: String, scales: Vec<f32>) {
+        let Some(values) = self.tensors.get_mut(&bias) else { return };
+        for (value, scale) in values.iter_mut().zip(&scales) {
+            *value = (*value / scale).round_ties_even() * scale;
+        }
+        self.scales.insert(bias, scales);
+    }
 }
 
-/// Rounds each slice along the first axis to `steps` on either side of 0, with scales of at least `least` where it has one;
-/// returns the scales.
+/// Rounds each slice along the first axis to `steps` on either side of 0, with scales of at least
+/// `least`, if that has any; returns the scales.
 fn round_channels(kernel: &mut ArrayD<f32>, steps: f32, least: &[f32]) -> Vec<f32> {
-    let round = |(at, mut channel): (usize, ndarray::ArrayViewMutD<'_, f32>)| {
-        let greatest = channel.iter().fold(0.0f32, |greatest, x| greatest.max(x.abs()));
-        let scale = (greatest / steps).max(least.get(at).copied().unwrap_or(0.0));
-        let scale = if scale > 0.0 { scale } else { 1.0 };
-        channel.mapv_inplace(|x| (x / scale).round_ties_even().clamp(-steps, steps) * scale);
-        if channel.iter().all(|x| x.is_finite()) { scale } else { f32::NAN }
-    };
-    kernel.axis_iter_mut(Axis(0)).enumerate().map(round).collect()
+    kernel
+        .axis_iter_mut(Axis(0))
+        .enumerate()
+        .map(|(at, channel)| round_channel(channel, steps, least.get(at).copied().unwrap_or(0.0)))
+        .collect()
+}
+
+/// Rounds one slice and returns its scale, NaN if a value is not finite.
+fn round_channel(mut channel: ArrayViewMutD<'_, f32>, steps: f32, least: f32) -> f32 {
+    let greatest = channel.iter().fold(0.0f32, |greatest, x| greatest.max(x.abs()));
+    let scale = (greatest / steps).max(least);
+    // A channel of zeros keeps its zeros with any scale.
+    let scale = if scale > 0.0 { scale } else { 1.0 };
+    channel.mapv_inplace(|x| (x / scale).round_ties_even().clamp(-steps, steps) * scale);
+    if channel.iter().all(|x| x.is_finite()) { scale } else { f32::NAN }
 }
 
 #[cfg(test)]
@@ -238,7 +280,7 @@ mod tests {
         cases::all().into_iter().find(|case| case.name == name).unwrap()
     }
 
-    /// Ranges as the reference sees them on a case's own inputs.
+    /// The ranges of a case's values on its own inputs, from the reference.
     fn ranges(case: &cases::Case) -> Ranges {
         let outputs = points(&case.graph);
         let graph = Graph { outputs: outputs.clone(), ..case.graph.clone() };
@@ -256,12 +298,9 @@ mod tests {
     }
 
     #[test]
-    fn eight_bits_are_nearly_the_same() {
+    fn int8_embeddings_are_close_to_fp32() {
         for name in ["resnet12-tiny", "efficientnet-lite0-tiny-odd", "ensemble-of-two"] {
-            let Some(case) = cases::all().into_iter().find(|case| case.name == name) else {
-                let names: Vec<_> = cases::all().into_iter().map(|c| c.name).collect();
-                panic!("{name} in {names:?}")
-            };
+            let case = case(name);
             let (graph, tensors) = crate::fold::fold(&case.graph, &case.parameters).unwrap();
             let case = cases::Case { graph, parameters: tensors, ..case };
             let exact = run(&case.graph, &case.parameters, &case);
@@ -283,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pool_keeps_the_steps_of_what_it_reads_and_an_activation_is_one_with_its_layer() {
+    fn pools_keep_the_steps_of_their_input_and_layers_are_fused_with_relu6() {
         let case = case("depthwise-batch-norm-relu6");
         let (graph, _) = crate::fold::fold(&case.graph, &case.parameters).unwrap();
         let names = points(&graph);

@@ -137,7 +137,7 @@ pub(crate) fn lexicon() -> Vec<u8> {
     Lexicon::build(&wordnet, &Vectors::parse(WORDS).unwrap(), "made up for tests")
 }
 
-/// The sample run with a completer: its base classes look like the images that prove it.
+/// The sample run with a completer: its base classes have the prototypes of the golden images.
 pub(crate) fn knowing_run() -> Run {
     let run = run();
     let lexicon = Lexicon::parse(&lexicon()).unwrap();
@@ -152,7 +152,8 @@ pub(crate) fn knowing_run() -> Run {
     Run { name_regressor: Some(bytes), completer, ..run }
 }
 
-/// A ProtoComNet of made-up weights, which knows handles and hooves, proved by its formula.
+/// A ProtoComNet of made-up weights with the attributes handle and hoof; its golden outputs come
+/// from its formula.
 fn learned(lexicon: &Lexicon, prototypes: ArrayView2<'_, f32>, space_id: String) -> Completer {
     let (embedding, word) = (prototypes.ncols(), lexicon.header().dimension);
     let network =
@@ -255,7 +256,7 @@ impl Bench {
     }
 }
 
-/// What a program said on its standard error.
+/// The standard error of a program.
 pub(crate) fn errors(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }

@@ -25,6 +25,7 @@ pub(super) fn check_size(
             "--input-size {wanted} conflicts with --lexicon: name knowledge is fitted at the run's own size, {own}; leave one of them out, or import the weights with a recipe of that size (`handful-train import --preprocess FILE`) and run `knowledge` and `complete` there"
         )));
     }
+    // Other engines measure the finished bundle; training evaluates the run at its own size.
     match arguments.accuracy.iter().find(|given| accuracy::is_of_training(given)) {
         Some(given) => Err(BadInput(format!(
             "--accuracy {given}: libtorch measured it on images of {own}x{own}, not of {wanted}x{wanted}; measure the bundle with `handful evaluate` and name the engine, ENGINE=FILE"

@@ -47,6 +47,7 @@ impl Inspection {
         writeln!(f, "\n  {:<28}{:>10}", "file", "MB")?;
         for (name, file) in &self.manifest.files {
             let purpose = purpose(&self.manifest.backbone, name);
+            // Files without a purpose would end in spaces.
             let line = format!("  {name:<28}{:>10.2}  {purpose}", file.bytes as f64 / 1e6);
             writeln!(f, "{}", line.trim_end())?;
         }
