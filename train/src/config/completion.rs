@@ -1,42 +1,43 @@
-//! The settings of `complete`.
+//! Settings of `complete`.
 
 use few_shot::protocomnet::Complete;
 use models::graph::SelfWeight;
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, Validation, check_training};
+use super::{ConfigError, Validation, check_training, read, refuse};
 use crate::augment::Augment;
 use crate::optimizer::{Schedule, SgdConfig};
 
-/// How ProtoComNet is learned: on cached embeddings, in `steps` steps of AdamW, or [`Live`]. Everything has a default.
+/// How ProtoComNet is trained: on cached embeddings in `steps` steps of AdamW, or on images with
+/// [`Live`]. Every field has a default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Completion {
-    /// Seed of initialization, draws and noise.
+    /// Seed of initialization, sampling and noise.
     pub seed: u64,
-    /// Batches of cached embeddings.
+    /// Optimizer steps on cached embeddings.
     pub steps: u64,
-    /// Prototypes in a batch.
+    /// Prototypes per batch.
     pub batch_size: usize,
-    /// Numbers of images that a prototype may be the mean of; each batch has one of them.
+    /// Shots of the training prototypes. Each batch uses one of these numbers.
     pub k_shots: Vec<usize>,
-    /// Whether attributes are sampled around their means.
+    /// Whether attribute embeddings are sampled around their means.
     pub noise: bool,
     /// The share of its attributes that a sample goes without, drawn anew for each.
     pub knowledge_dropout: f64,
     /// How far a completed prototype is from the class mean that it should be.
     pub loss: CompletionLoss,
-    /// What is completed in an episode: the mean of a class's images, or every image.
+    /// What is completed in an episode: the mean of a class's images, or each image.
     pub complete: Complete,
-    /// The weight of the prototype among its attributes.
+    /// The weight of the prototype relative to its attributes.
     pub self_weight: SelfWeight,
     /// Width of the decoder's hidden layer.
     pub hidden: usize,
-    /// The first learning rate of AdamW; it falls to zero along a cosine.
+    /// Initial learning rate of AdamW. A cosine schedule lowers it to zero.
     pub learning_rate: f64,
-    /// Share of a parameter that a step takes away, times the learning rate.
+    /// Decoupled weight decay of AdamW.
     pub weight_decay: f64,
-    /// Learns on images instead of cached embeddings.
+    /// Trains on augmented images instead of cached embeddings.
     pub live: Option<Live>,
 }
 
@@ -51,19 +52,20 @@ pub enum CompletionLoss {
     Cosine,
 }
 
-/// Learning on augmented images, embedded as they come; an epoch sees every base image once.
+/// Training on augmented images, embedded on the fly. An epoch uses every base image once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Live {
-    /// How often every base image is seen.
+    /// Number of passes over the base images.
     pub epochs: u64,
-    /// How images change.
+    /// Random augmentation.
     pub augment: Augment,
-    /// How parameters move.
+    /// The optimizer.
     pub optimizer: SgdConfig,
-    /// The learning rate.
+    /// The learning rate schedule.
     pub schedule: Schedule,
-    /// How the best epoch is chosen: by the fused prototypes' accuracy, after every one and before the first.
+    /// How the best epoch is selected: by the accuracy of fused prototypes, before the first epoch and
+    /// after each.
     pub validation: Validation,
 }
 
@@ -91,10 +93,9 @@ impl Completion {
     /// Reads and checks settings.
     ///
     /// # Errors
-    /// Text that is not TOML or has other fields; a value out of range.
+    /// Text that is not TOML, unknown fields, a value out of range.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        let config: Self = toml::from_str(text)
-            .map_err(|e| ConfigError::Toml(e.to_string().trim_end().to_owned()))?;
+        let config: Self = read(text)?;
         let positive = [
             ("steps", config.steps),
             ("batch_size", config.batch_size as u64),
@@ -103,16 +104,14 @@ impl Completion {
         ];
         for (field, value) in positive {
             if value == 0 {
-                let (got, expected) = (value.to_string(), "at least 1");
-                return Err(ConfigError::Value { field, got, expected });
+                return refuse(field, value, "at least 1");
             }
         }
         for (field, value) in
             [("learning_rate", config.learning_rate), ("weight_decay", config.weight_decay)]
         {
             if !(value.is_finite() && value >= 0.0) {
-                let (got, expected) = (value.to_string(), "a number of at least 0");
-                return Err(ConfigError::Value { field, got, expected });
+                return refuse(field, value, "a number of at least 0");
             }
         }
         if !(0.0..1.0).contains(&config.knowledge_dropout) {
@@ -127,28 +126,24 @@ impl Completion {
 }
 
 impl Live {
-    /// Checks these settings beside the others, and that none of `text` is without effect.
+    /// Checks these settings, and that `text` sets no field that they replace.
     fn check(&self, text: &str, config: &Completion) -> Result<(), ConfigError> {
-        let refuse =
-            |field, got: String, expected| Err(ConfigError::Value { field, got, expected });
-        let table: toml::Table =
-            toml::from_str(text).map_err(|e| ConfigError::Toml(e.to_string()))?;
+        let table: toml::Table = read(text)?;
         for field in ["steps", "learning_rate", "weight_decay"] {
             if table.contains_key(field) {
-                let got = "set beside [live]".to_owned();
-                return refuse(field, got, "to be left out: [live] has its own");
+                return refuse(field, "set together with [live]", "only one of the two");
             }
         }
         if config.k_shots.len() != 1 {
             let got = format!("{:?}", config.k_shots);
-            return refuse("k_shots", got, "one number beside [live], such as [1]");
+            return refuse("k_shots", got, "one number with [live], such as [1]");
         }
         if self.epochs == 0 {
-            return refuse("live.epochs", self.epochs.to_string(), "at least 1");
+            return refuse("live.epochs", self.epochs, "at least 1");
         }
         if self.validation.every != 1 {
-            let got = self.validation.every.to_string();
-            return refuse("live.validation.every", got, "1: every epoch is validated");
+            let expected = "1: every epoch is validated";
+            return refuse("live.validation.every", self.validation.every, expected);
         }
         check_training(&self.augment, &self.schedule, &self.validation)
     }

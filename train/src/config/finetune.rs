@@ -1,9 +1,9 @@
-//! The settings of `finetune`.
+//! Settings of `finetune`.
 
 use few_shot::episode::EpisodeSpec;
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, Validation};
+use super::{ConfigError, Validation, read, refuse};
 use crate::augment::Augment;
 use crate::optimizer::{Schedule, SgdConfig};
 
@@ -13,41 +13,41 @@ use crate::optimizer::{Schedule, SgdConfig};
 pub struct Finetune {
     /// Seed of episodes and augmentation.
     pub seed: u64,
-    /// Validations, one after each.
+    /// Number of epochs. A validation follows each.
     pub epochs: u64,
-    /// Steps of the optimizer in an epoch.
+    /// Optimizer steps per epoch.
     pub steps_per_epoch: u64,
-    /// Episodes whose gradients are added in a step.
+    /// Episodes per step; their gradients are added.
     pub episodes_per_step: u64,
-    /// Classes in an episode.
+    /// Classes per episode.
     pub n_way: usize,
-    /// Labeled images of each.
+    /// Labeled images per class.
     pub k_shot: usize,
-    /// Images of each to be recognized.
+    /// Query images per class.
     pub n_query: usize,
-    /// What cosines are multiplied by at the start; learned. The published code: 1.
+    /// Initial factor of the cosine similarities, which is learned. The published code uses 1.
     pub scale: f32,
-    /// What is learned.
+    /// Which parts are trained.
     pub learned: Learned,
-    /// Whether batch normalization uses each episode's own statistics instead of the running ones, which then follow.
+    /// Whether batch normalization uses the statistics of each episode and updates the running ones.
     pub batch_statistics: bool,
-    /// How training images change, where the backbone is learned.
+    /// Random augmentation of training images. Used only when the backbone is trained.
     pub augment: Augment,
-    /// How parameters move.
+    /// The optimizer.
     pub optimizer: SgdConfig,
-    /// The learning rate.
+    /// The learning rate schedule.
     pub schedule: Schedule,
-    /// How the best epoch is chosen: by the fused prototypes' accuracy.
+    /// How the best epoch is selected: by the accuracy of fused prototypes.
     pub validation: Validation,
 }
 
-/// What meta-training changes.
+/// The parts that meta-training trains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Learned {
-    /// Backbone, completer and scale.
+    /// Backbone, ProtoComNet and scale.
     All,
-    /// Completer and scale, on cached embeddings: a minute instead of hours.
+    /// ProtoComNet and scale, on cached embeddings: minutes instead of hours.
     Completer,
 }
 
@@ -55,36 +55,33 @@ impl Finetune {
     /// Reads and checks settings.
     ///
     /// # Errors
-    /// Text that is not TOML or has other fields; a value out of range.
+    /// Text that is not TOML, unknown or missing fields, a value out of range.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        let config: Self = toml::from_str(text)
-            .map_err(|e| ConfigError::Toml(e.to_string().trim_end().to_owned()))?;
+        let config: Self = read(text)?;
         for (field, value) in [
             ("epochs", config.epochs),
             ("steps_per_epoch", config.steps_per_epoch),
             ("episodes_per_step", config.episodes_per_step),
         ] {
             if value == 0 {
-                let (got, expected) = (value.to_string(), "at least 1");
-                return Err(ConfigError::Value { field, got, expected });
+                return refuse(field, value, "at least 1");
             }
         }
         if !(config.scale.is_finite() && config.scale > 0.0) {
-            let (got, expected) = (config.scale.to_string(), "a number above 0");
-            return Err(ConfigError::Value { field: "scale", got, expected });
+            return refuse("scale", config.scale, "a number above 0");
         }
         Ok(config)
     }
 
-    /// The settings as TOML, always the same text for the same settings.
+    /// The settings as TOML. Equal settings give equal text.
     ///
     /// # Errors
-    /// When they cannot be written.
+    /// A value that TOML cannot represent.
     pub fn to_toml(&self) -> Result<String, ConfigError> {
         toml::to_string(self).map_err(|e| ConfigError::Toml(e.to_string()))
     }
 
-    /// The size of its episodes.
+    /// The shape of an episode.
     pub fn spec(&self) -> EpisodeSpec {
         EpisodeSpec { n_way: self.n_way, k_shot: self.k_shot, n_query: self.n_query }
     }

@@ -21,7 +21,7 @@ use super::class_source::known_as;
 use super::embed::{embed, measure_normalizations};
 use super::golden::golden;
 use crate::augment::epoch_order;
-use crate::config::{Config, Validation};
+use crate::config::{Config, PreciseBn, Validation};
 use crate::error::BadInput;
 use crate::loader::{Images, Loader, LoaderConfig};
 use crate::metrics::{EpochMetrics, Metrics, progress_bar};
@@ -187,8 +187,8 @@ impl Pretraining<'_> {
     /// The weights that are judged and kept: averaged and with normalizations measured anew, as the settings say.
     fn finished(&self) -> Result<(Net, Tensors)> {
         let (net, heads) = self.network.averaged()?;
-        let images = self.config.finish.remeasure.min(self.data.base.len());
-        if images > 0 {
+        if let Some(PreciseBn { images }) = self.config.precise_bn {
+            let images = images.min(self.data.base.len());
             let order = epoch_order(self.progress.seed, 0, self.data.base.len());
             let chosen: Vec<usize> = order[..images].iter().map(|&index| index as usize).collect();
             measure_normalizations(&net, &self.data.base, &self.config.preprocess, &chosen)?;

@@ -8,7 +8,7 @@ use models::dataset::{Dataset, Split};
 use models::graph::{Architecture, EfficientNetLite0, Resnet12};
 use models::preprocess::Preprocess;
 use tch::{Device, Kind};
-use train::config::{Config, Early, Finish, Rotation};
+use train::config::{Config, PreciseBn, ProgressiveResizing, Rotation, Swa};
 use train::loader::Images;
 use train::net::{Compute, Mode, Net, to_array, to_tensor};
 use train::optimizer::Schedule;
@@ -43,7 +43,8 @@ fn scene() -> Scene {
 /// Keeps the mean over the last epochs, which alone is judged.
 fn averaging(epochs: u64) -> Scene {
     let mut scene = scene();
-    scene.config.finish = Finish { average: epochs, remeasure: 40 };
+    scene.config.swa = Some(Swa { epochs });
+    scene.config.precise_bn = Some(PreciseBn { images: 40 });
     scene.config.validation.every = scene.config.epochs;
     scene
 }
@@ -181,18 +182,21 @@ fn a_resumed_training_finishes_as_the_uninterrupted_one() {
 }
 
 #[test]
-fn averages_need_normalizations_of_their_own() {
-    let refused = |average, remeasure| {
-        let config = Config { finish: Finish { average, remeasure }, ..tiny_config() };
+fn swa_needs_precise_bn() {
+    let checked = |swa: Option<u64>, images: Option<usize>| {
+        let swa = swa.map(|epochs| Swa { epochs });
+        let precise_bn = images.map(|images| PreciseBn { images });
+        let config = Config { swa, precise_bn, ..tiny_config() };
         Config::parse(&config.to_toml().unwrap()).map_err(|error| error.to_string())
     };
-    assert!(refused(0, 0).is_ok() && refused(3, 2).is_ok());
-    for (average, remeasure, error) in [
-        (4, 40, "`finish.average` is 4, expected at most epochs"),
-        (1, 0, "`finish.remeasure` is 0, expected at least 2"),
-        (0, 1, "`finish.remeasure` is 1, expected at least 2"),
+    assert!(checked(None, None).is_ok() && checked(Some(3), Some(2)).is_ok());
+    for (swa, images, error) in [
+        (Some(4), Some(40), "`swa.epochs` is 4, expected at least 1 and at most epochs"),
+        (Some(0), Some(40), "`swa.epochs` is 0, expected at least 1"),
+        (Some(1), None, "`precise_bn` is missing, expected present"),
+        (None, Some(1), "`precise_bn.images` is 1, expected at least 2"),
     ] {
-        let message = refused(average, remeasure).unwrap_err();
+        let message = checked(swa, images).unwrap_err();
         assert!(message.starts_with(error), "{message}");
     }
 }
@@ -286,14 +290,14 @@ fn the_rotation_head_learns_beside_the_classes() {
 fn the_first_epochs_may_see_smaller_images() {
     tch::set_num_threads(1);
     let scene = scene();
-    let early = |size, epochs| {
+    let resizing = |size, epochs| {
         let mut config = tiny_config();
         config.epochs = 2;
         config.backbone = config.backbone.resized(20);
         config.preprocess.size = 20;
-        Config { early: Some(Early { size, epochs }), ..config }
+        Config { progressive_resizing: Some(ProgressiveResizing { size, epochs }), ..config }
     };
-    let config = early(16, 1);
+    let config = resizing(16, 1);
     assert_eq!([0, 1].map(|epoch| config.size_in(epoch)), [16, 20]);
     let train = |name: &str, config: &Config| {
         let run = Run::new(&scene.root.join(name));
@@ -301,8 +305,10 @@ fn the_first_epochs_may_see_smaller_images() {
         pretrain(config, &scene.dataset, &run, Begin::Random, CPU, &stop).unwrap();
         curve(&run)
     };
-    let (small, whole) =
-        (train("small", &config), train("whole", &Config { early: None, ..config.clone() }));
+    let (small, whole) = (
+        train("small", &config),
+        train("whole", &Config { progressive_resizing: None, ..config.clone() }),
+    );
     assert_ne!(small[0]["loss"], whole[0]["loss"]);
 
     let refused = |config: Config| {
@@ -312,19 +318,19 @@ fn the_first_epochs_may_see_smaller_images() {
     assert_eq!(Config::parse(&config.to_toml().unwrap()), Ok(config));
     // Nothing would be left of 15 pixels after four poolings.
     for (size, epochs, error) in [
-        (20, 1, "`early.size` is 20"),
-        (15, 1, "`early.size` is 15"),
-        (16, 0, "`early.epochs` is 0"),
-        (16, 2, "`early.epochs` is 2"),
+        (20, 1, "`progressive_resizing.size` is 20"),
+        (15, 1, "`progressive_resizing.size` is 15"),
+        (16, 0, "`progressive_resizing.epochs` is 0"),
+        (16, 2, "`progressive_resizing.epochs` is 2"),
     ] {
-        assert_eq!(refused(early(size, epochs)), error);
+        assert_eq!(refused(resizing(size, epochs)), error);
     }
     // This network pads images of 100 pixels in other places.
     let widths = EfficientNetLite0::WIDTHS;
     let backbone = Architecture::EfficientNetLite0(EfficientNetLite0 { widths, input_size: 224 });
-    let mut other = Config { backbone, ..early(100, 1) };
+    let mut other = Config { backbone, ..resizing(100, 1) };
     other.preprocess.size = 224;
-    assert_eq!(refused(other), "`early.size` is 100");
+    assert_eq!(refused(other), "`progressive_resizing.size` is 100");
 }
 
 #[test]
