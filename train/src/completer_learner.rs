@@ -6,7 +6,7 @@ use few_shot::protocomnet::{Attributes, Described};
 use ndarray::Array2;
 use tch::{Kind, Reduction, TchError, Tensor};
 
-use crate::config::{Completion, CompletionLoss};
+use crate::config::Completion;
 use crate::net::{Mode, Net, NetError, to_tensor};
 use crate::optimizer::Optimizer;
 
@@ -32,8 +32,6 @@ pub struct CompleterLearner {
     net: Net,
     optimizer: Optimizer,
     noise: bool,
-    knowledge_dropout: f64,
-    loss: CompletionLoss,
     /// Of every base class, its rows of `attribute`.
     attributes: Vec<Vec<i64>>,
     /// `[K, d]`
@@ -64,11 +62,8 @@ impl CompleterLearner {
             class_word.push_row(class.word.view()).expect("invariant: words have one size");
         }
         let rows = |class: &Described| class.attributes.iter().map(|&row| row as i64).collect();
-        let Completion { noise, knowledge_dropout, loss, .. } = *config;
         Ok(Self {
-            noise,
-            knowledge_dropout,
-            loss,
+            noise: config.noise,
             attributes: classes.iter().map(rows).collect(),
             class_word: table(&class_word)?,
             attribute: table(&attributes.mean)?,
@@ -97,13 +92,7 @@ impl CompleterLearner {
     ) -> Result<f64, NetError> {
         let target = self.target.f_index_select(0, &self.positions(classes)?)?;
         let completed = self.complete(prototype, classes)?;
-        let loss = match self.loss {
-            CompletionLoss::SquaredError => completed.f_mse_loss(&target, Reduction::Mean)?,
-            CompletionLoss::Cosine => {
-                let cosine = Tensor::f_cosine_similarity(&completed, &target, 1, 1e-8)?;
-                1.0 - cosine.f_mean(Kind::Float)?
-            }
-        };
+        let loss = completed.f_mse_loss(&target, Reduction::Mean)?;
         self.optimizer.descend(&loss, learning_rate)?;
         Ok(loss.double_value(&[]))
     }
@@ -138,10 +127,6 @@ impl CompleterLearner {
         // To the network each of them is a sample with one attribute.
         let word = words.f_squeeze_dim(0)?.f_index_select(0, attribute)?.f_unsqueeze(1)?;
         let mask = pair.f_new_ones([pair.size()[0], 1], (Kind::Float, pair.device()))?;
-        let mask = match self.knowledge_dropout {
-            0.0 => mask,
-            dropout => mask.f_empty_like()?.f_bernoulli_float_(1.0 - dropout)?,
-        };
         let given = [("aggregator.pair", pair), ("aggregator.term", &word), ("mask", &mask)];
         self.value(&given, "weights")
     }

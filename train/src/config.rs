@@ -10,7 +10,7 @@ use crate::optimizer::{Schedule, SgdConfig};
 mod completion;
 mod finetune;
 
-pub use completion::{Completion, CompletionLoss, Live};
+pub use completion::{Completion, Live};
 pub use finetune::{Finetune, Learned};
 
 /// All settings of `pretrain`. It holds everything that changes the result and nothing else, because

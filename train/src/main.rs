@@ -53,7 +53,7 @@ enum Command {
     Finetune(finetune::Options),
     /// Few-shot accuracy of a run's best checkpoint: mean prototypes, and every other policy once the run has a completer.
     #[command(
-        after_help = "Examples:\n  handful-train evaluate runs/cifar --data cifar_fs.tar.gz --split val --k-shot 5 --json report.json\n  handful-train evaluate runs/cifar --data cifar_fs.tar.gz --names one-wrong"
+        after_help = "Examples:\n  handful-train evaluate runs/cifar --data cifar_fs.tar.gz --split val --k-shot 5 --json report.json\n  handful-train evaluate runs/cifar --data cifar_fs.tar.gz --label-noise one-wrong"
     )]
     Evaluate(evaluate::Options),
     /// Draw reports of evaluations as an SVG: accuracy of every policy against what was varied.

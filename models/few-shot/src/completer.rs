@@ -24,22 +24,3 @@ pub trait Completer: Sync {
     /// position among the classes that the completer was made for.
     fn complete(&self, support: Support<'_>, names: &[usize]) -> Array2<f32>;
 }
-
-/// The mean of what two completers answer.
-pub struct Both<'a>(pub &'a dyn Completer, pub &'a dyn Completer);
-
-impl Completer for Both<'_> {
-    fn complete(&self, support: Support<'_>, names: &[usize]) -> Array2<f32> {
-        let of = |completer: &dyn Completer| completer.complete(support, names);
-        (of(self.0) + of(self.1)) * 0.5
-    }
-}
-
-/// Half way from the means to what a completer answers.
-pub struct Halfway<'a>(pub &'a dyn Completer);
-
-impl Completer for Halfway<'_> {
-    fn complete(&self, support: Support<'_>, names: &[usize]) -> Array2<f32> {
-        (self.0.complete(support, names) + support.mean) * 0.5
-    }
-}

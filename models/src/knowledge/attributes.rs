@@ -34,13 +34,11 @@ pub enum Rule {
     Paper,
     /// Those of a base class: for a device, which cannot know what it will be shown.
     BaseOnly,
-    /// Those of any class: for comparison only, since nothing can be learned of what no base class has.
-    All,
 }
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 3] = [Self::Paper, Self::BaseOnly, Self::All];
+    pub const ALL: [Self; 2] = [Self::Paper, Self::BaseOnly];
 }
 
 impl fmt::Display for Rule {
@@ -48,14 +46,13 @@ impl fmt::Display for Rule {
         f.pad(match self {
             Self::Paper => "paper",
             Self::BaseOnly => "base-only",
-            Self::All => "all",
         })
     }
 }
 
 /// A word that names no rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{got}` is no rule; expected paper, base-only or all")]
+#[error("`{got}` is no rule; expected paper or base-only")]
 pub struct RuleError {
     /// The word.
     pub got: String,
@@ -278,7 +275,6 @@ fn kept(rule: Rule, classes: &[NamedClass], parts: &[BTreeSet<SynsetId>]) -> BTr
     match rule {
         Rule::Paper => base.intersection(&others).copied().collect(),
         Rule::BaseOnly => base,
-        Rule::All => base.union(&others).copied().collect(),
     }
 }
 
@@ -420,7 +416,6 @@ wing n 1 2 @ %p 1 0 00000005
     fn the_rules() {
         assert_eq!(attributes(Rule::Paper), ["wing.n.01"]);
         assert_eq!(attributes(Rule::BaseOnly), ["wing.n.01", "feather.n.01"]);
-        assert_eq!(attributes(Rule::All), ["wing.n.01", "feather.n.01", "propeller.n.01"]);
         assert_eq!(knowledge(Rule::BaseOnly).attributes_of_classes(), [vec![0, 1], vec![0]]);
         let ancestors = [1, 2, 3].map(SynsetId);
         assert_eq!(knowledge(Rule::Paper).classes[0].ancestors, ancestors);
@@ -449,7 +444,7 @@ wing n 1 2 @ %p 1 0 00000005
         assert_eq!(Knowledge::parse(&json).unwrap(), knowledge);
         let bytes = words.to_bytes(&json).unwrap();
         assert_eq!(Words::parse(&bytes, &json).unwrap(), words);
-        let other = self::knowledge(Rule::All).to_bytes().unwrap();
+        let other = self::knowledge(Rule::BaseOnly).to_bytes().unwrap();
         let error = Words::parse(&bytes, &other).unwrap_err().to_string();
         assert!(error.contains("another knowledge.json"), "{error}");
     }

@@ -1,4 +1,4 @@
-//! `handful-train evaluate`: few-shot accuracy of a run.
+//! `handful-train evaluate`: the few-shot accuracy of a run.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use few_shot::evaluate::Protocol;
 use models::dataset::Split;
 use models::disk;
 use train::run::Run;
-use train::stages::evaluate::{CompleterChoice, evaluate};
+use train::stages::evaluate::{CompleterChoice, Evaluation, evaluate};
 
 use super::{ComputeArguments, open, say};
 
@@ -20,43 +20,47 @@ pub(crate) struct Options {
     /// Images, as for pretrain.
     #[arg(long, value_name = "PATH")]
     data: PathBuf,
-    /// base, val or novel.
+    /// Split to evaluate: base, val or novel.
     #[arg(long, default_value = "val")]
     split: Split,
-    /// Classes in an episode.
+    /// Classes per episode.
     #[arg(long, default_value_t = 5)]
     n_way: usize,
-    /// Labeled images of each class.
+    /// Labeled images per class.
     #[arg(long, default_value_t = 1)]
     k_shot: usize,
-    /// Images of each class to be recognized.
+    /// Query images per class.
     #[arg(long, default_value_t = 15)]
     n_query: usize,
     /// Number of episodes.
     #[arg(long, default_value_t = 2000)]
     episodes: u64,
-    /// Seed of the episodes.
+    /// Random seed of the episodes.
     #[arg(long, default_value_t = 7)]
     seed: u64,
-    /// Which names the classes bear: right, wrong, equal, one-wrong or swapped. Needs a completer.
-    #[arg(long, default_value_t = LabelNoise::None)]
-    names: LabelNoise,
-    /// How many of each class's queries a transductive policy sees as unlabeled images [default: all].
+    /// Replace class names to measure robustness: none, wrong (all names are wrong), equal (all
+    /// classes have the same name), one-wrong or swapped (two names are exchanged). Needs a name
+    /// regressor.
+    #[arg(long, value_name = "NOISE", default_value_t = LabelNoise::None)]
+    label_noise: LabelNoise,
+    /// Query images of each class that a transductive policy uses as unlabeled images [default: all].
     #[arg(long, value_name = "N")]
     unlabeled: Option<usize>,
-    /// How many images of other classes it sees beside them, for each class.
+    /// Unlabeled images of other classes, per class, that a transductive policy also uses.
     #[arg(long, value_name = "N", default_value_t = 0)]
     distractors: usize,
-    /// Let the first class have all of its unlabeled images, the last almost none.
+    /// Give the classes unequal numbers of unlabeled images: all for the first, almost none for the
+    /// last.
     #[arg(long)]
     unbalanced: bool,
-    /// Also tell how well so many of the classes are found by their names alone among the others.
+    /// Also evaluate generalized zero-shot recognition: N classes of each episode have a name but no
+    /// images.
     #[arg(long, value_name = "N")]
-    name_only: Option<usize>,
-    /// What completes prototypes.
+    generalized_zero_shot: Option<usize>,
+    /// Completer of the prototypes.
     #[arg(long, value_enum, default_value = "kernel")]
     completer: CompleterChoice,
-    /// Where the figures are written as JSON.
+    /// Write the report as JSON to this file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     #[command(flatten)]
@@ -66,31 +70,35 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<()> {
     let compute = options.compute.for_figures()?;
     let dataset = open(&options.data)?;
-    let Options { n_way, k_shot, n_query, split, episodes, seed, name_only, .. } = *options;
-    let spec = EpisodeSpec { n_way, k_shot, n_query };
-    let protocol = Protocol { split, spec, episodes, seed };
-    let run = Run::new(&options.run);
-    let conditions = options.conditions();
-    let choice = options.completer;
-    let report = evaluate(&run, &dataset, &protocol, conditions, name_only, choice, compute)?;
+    let report = evaluate(&Run::new(&options.run), &dataset, &options.evaluation(), compute)?;
     let json = serde_json::to_string_pretty(&report)?;
     if let Some(path) = &options.json {
         disk::write(path, json.as_bytes())?;
     }
     if report.results.len() > 1 {
-        // For people; what is piped into a program is the JSON alone.
+        // Standard output carries only the JSON, so that it can be piped into a program.
         eprintln!("\n{}", report.to_markdown());
     }
-    say(format_args!("{json}"))?;
-    Ok(())
+    say(format_args!("{json}"))
 }
 
 impl Options {
-    fn conditions(&self) -> Conditions {
-        let Self { names, unlabeled, distractors, unbalanced, n_query, .. } = *self;
+    fn evaluation(&self) -> Evaluation {
+        let Self { n_way, k_shot, n_query, split, episodes, seed, .. } = *self;
+        let spec = EpisodeSpec { n_way, k_shot, n_query };
+        Evaluation {
+            protocol: Protocol { split, spec, episodes, seed },
+            conditions: Conditions { names: self.label_noise, unlabeled: self.unlabeled_images() },
+            unseen_classes: self.generalized_zero_shot,
+            completer: self.completer,
+        }
+    }
+
+    /// The unlabeled images, or `None` for the default: all queries and nothing else.
+    fn unlabeled_images(&self) -> Option<Unlabeled> {
+        let Self { unlabeled, distractors, unbalanced, n_query, .. } = *self;
         let is_special = unlabeled.is_some() || distractors > 0 || unbalanced;
         let per_class = unlabeled.unwrap_or(n_query);
-        let unlabeled = Unlabeled { per_class, distractors, unbalanced };
-        Conditions { names, unlabeled: is_special.then_some(unlabeled) }
+        is_special.then_some(Unlabeled { per_class, distractors, unbalanced })
     }
 }

@@ -55,7 +55,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         found.classes.names.len(),
         found.attributes.names.len(),
         found.classes.images.iter().sum::<u64>(),
-        if options.from_classifier { "imagined " } else { "" }
+        if options.from_classifier { "synthetic " } else { "" }
     ))?;
     Ok(())
 }

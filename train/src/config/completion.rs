@@ -23,10 +23,6 @@ pub struct Completion {
     pub k_shots: Vec<usize>,
     /// Whether attribute embeddings are sampled around their means.
     pub noise: bool,
-    /// The share of its attributes that a sample goes without, drawn anew for each.
-    pub knowledge_dropout: f64,
-    /// How far a completed prototype is from the class mean that it should be.
-    pub loss: CompletionLoss,
     /// What is completed in an episode: the mean of a class's images, or each image.
     pub complete: Complete,
     /// The weight of the prototype relative to its attributes.
@@ -39,17 +35,6 @@ pub struct Completion {
     pub weight_decay: f64,
     /// Trains on augmented images instead of cached embeddings.
     pub live: Option<Live>,
-}
-
-/// What [`Completion`] minimizes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CompletionLoss {
-    /// The mean squared difference (the paper; the default).
-    #[default]
-    SquaredError,
-    /// One less the cosine: only directions count, as they do in what prototypes are compared by.
-    Cosine,
 }
 
 /// Training on augmented images, embedded on the fly. An epoch uses every base image once.
@@ -77,8 +62,6 @@ impl Default for Completion {
             batch_size: 128,
             k_shots: vec![1, 2, 5, 10],
             noise: true,
-            knowledge_dropout: 0.0,
-            loss: CompletionLoss::SquaredError,
             complete: Complete::Mean,
             self_weight: SelfWeight::One,
             hidden: 128,
@@ -113,10 +96,6 @@ impl Completion {
             if !(value.is_finite() && value >= 0.0) {
                 return refuse(field, value, "a number of at least 0");
             }
-        }
-        if !(0.0..1.0).contains(&config.knowledge_dropout) {
-            let (field, got) = ("knowledge_dropout", config.knowledge_dropout.to_string());
-            return Err(ConfigError::Value { field, got, expected: "0 or more and below 1" });
         }
         if let Some(live) = &config.live {
             live.check(text, &config)?;

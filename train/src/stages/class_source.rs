@@ -142,7 +142,7 @@ pub(super) fn classifier(
 ) -> Result<(Vec<BaseClass>, Array2<f32>)> {
     let missing = || {
         BadInput(
-            "the run has no classifier with the names of its classes: learn from images (--teachers images, or no --from-classifier)"
+            "the run has no classifier with the names of its classes: learn from images (--class-source images, or no --from-classifier)"
                 .to_owned(),
         )
     };

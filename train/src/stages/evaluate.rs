@@ -1,9 +1,9 @@
 //! Few-shot accuracy of a run's best checkpoint.
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use few_shot::compare::{ClassKnowledge, Conditions, LabelNoise};
-use few_shot::completer::{Both, Completer, Halfway};
 use few_shot::evaluate::{Protocol, Report};
+use few_shot::kernel::NameRegressor;
 use few_shot::protocomnet::OfClasses;
 use models::checkpoint::Checkpoint;
 use models::dataset::Dataset;
@@ -16,78 +16,113 @@ use crate::error::BadInput;
 use crate::net::Compute;
 use crate::run::Run;
 
-/// What completes prototypes.
+/// The completer whose prototypes are evaluated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum CompleterChoice {
-    /// The kernel's knowledge beside the mean.
+    /// The name regressor.
     Kernel,
     /// ProtoComNet.
     Protocomnet,
-    /// The mean of the kernel's answer and of the middle between the mean and ProtoComNet's.
-    Both,
 }
 
-/// Embeds the split with the best checkpoint and averages over episodes: mean prototypes, and every other policy if
-/// the run has a completer.
+/// What is evaluated.
+#[derive(Debug, Clone, Copy)]
+pub struct Evaluation {
+    /// Split, episodes and seed.
+    pub protocol: Protocol,
+    /// Label noise and unlabeled images.
+    pub conditions: Conditions,
+    /// Generalized zero-shot evaluation: this number of classes in each episode has no images.
+    pub unseen_classes: Option<usize>,
+    /// The completer.
+    pub completer: CompleterChoice,
+}
+
+/// Evaluates the best checkpoint of a run on episodes of a split. Without a name regressor, only
+/// mean prototypes are evaluated; with one, every policy.
+///
+/// # Errors
+/// A split that does not fit the protocol, options that need a name regressor that the run lacks,
+/// files of the run that cannot be used.
 pub fn evaluate(
     run: &Run,
     dataset: &Dataset,
-    protocol: &Protocol,
-    conditions: Conditions,
-    name_only: Option<usize>,
-    choice: CompleterChoice,
+    evaluation: &Evaluation,
     compute: Compute,
 ) -> Result<Report> {
+    let Evaluation { protocol, conditions, .. } = evaluation;
     let checkpoint = run.read(&run.best())?;
     let classes = dataset.filled_split(protocol.split)?;
     protocol.check(classes.iter().map(|class| (class.name.as_str(), class.images.len())))?;
-    let completer = completer(run, &checkpoint)?;
-    let nameless = || {
-        BadInput(
-            "--names, --unlabeled, --foreign, --unbalanced, --name-only and --completer need a kernel completer: run handful-train complete first, with --completer kernel or without that option".to_owned(),
-        )
-    };
-    let is_plain =
-        conditions == Conditions::PLAIN && name_only.is_none() && choice == CompleterChoice::Kernel;
-    ensure!(completer.is_some() || is_plain, nameless());
-    let both =
-        || BadInput("--name-only needs right names: leave out --names, or ask twice".to_owned());
-    ensure!(name_only.is_none() || conditions.names == LabelNoise::None, both());
+    let regressor = completer(run, &checkpoint)?;
+    evaluation.check(regressor.is_some())?;
     let rows = embeddings(run, &checkpoint, dataset, protocol.split, compute)?;
-    let Some(completer) = completer else {
+    let Some(regressor) = regressor else {
         return Ok(protocol.report(&rows)?);
     };
-    let (knowledge, words) = run.knowledge()?;
-    let known = known_as(&knowledge, &words, classes.iter().map(|class| class.name.as_str()))?;
-    let known = ClassKnowledge {
-        frame: completer.frame().clone(),
-        semantic: completer.semantic(&known),
-        errors: completer.errors(protocol.spec.k_shot).cloned(),
-        name_bias: completer.name_bias().clone(),
-    };
-    let generalized_zero_shot = name_only
-        .map(|name_only| protocol.generalized_zero_shot(&rows, &known, name_only))
-        .transpose()?;
-    let compared =
-        |completer: &dyn Completer| protocol.compare(&rows, &known, completer, conditions);
-    if choice == CompleterChoice::Kernel {
-        return Ok(Report { generalized_zero_shot, ..compared(&known)? });
-    }
     let names: Vec<String> = classes.iter().map(|class| class.name.clone()).collect();
-    let learned = learned_of(run, &checkpoint, &names)?;
-    let (completer, report) = match choice {
-        CompleterChoice::Both => ("both", compared(&Both(&known, &Halfway(&learned)))?),
-        _ => ("protocomnet", compared(&learned)?),
+    let known = class_knowledge(run, &regressor, &names, protocol.spec.k_shot)?;
+    let generalized_zero_shot = evaluation
+        .unseen_classes
+        .map(|unseen| protocol.generalized_zero_shot(&rows, &known, unseen))
+        .transpose()?;
+    let report = match evaluation.completer {
+        CompleterChoice::Kernel => protocol.compare(&rows, &known, &known, *conditions)?,
+        CompleterChoice::Protocomnet => {
+            let learned = learned_of(run, &checkpoint, &names)?;
+            let report = protocol.compare(&rows, &known, &learned, *conditions)?;
+            Report { completer: Some("protocomnet".to_owned()), ..report }
+        }
     };
-    Ok(Report { generalized_zero_shot, completer: Some(completer.to_owned()), ..report })
+    Ok(Report { generalized_zero_shot, ..report })
+}
+
+impl Evaluation {
+    fn check(&self, has_regressor: bool) -> Result<(), BadInput> {
+        let is_plain = self.conditions == Conditions::PLAIN
+            && self.unseen_classes.is_none()
+            && self.completer == CompleterChoice::Kernel;
+        if !has_regressor && !is_plain {
+            return Err(BadInput(
+                "--label-noise, --unlabeled, --distractors, --unbalanced, --generalized-zero-shot \
+                 and --completer need a name regressor: run handful-train complete on this run \
+                 first"
+                    .to_owned(),
+            ));
+        }
+        if self.unseen_classes.is_some() && self.conditions.names != LabelNoise::None {
+            return Err(BadInput(
+                "--generalized-zero-shot and --label-noise cannot be combined: leave out one"
+                    .to_owned(),
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// The semantic prototypes of the classes, and the errors measured at `k_shot` shots.
+fn class_knowledge(
+    run: &Run,
+    regressor: &NameRegressor,
+    names: &[String],
+    k_shot: usize,
+) -> Result<ClassKnowledge> {
+    let (knowledge, words) = run.knowledge()?;
+    let descriptors = known_as(&knowledge, &words, names.iter().map(String::as_str))?;
+    Ok(ClassKnowledge {
+        frame: regressor.frame().clone(),
+        semantic: regressor.semantic(&descriptors),
+        errors: regressor.errors(k_shot).cloned(),
+        name_bias: regressor.name_bias().clone(),
+    })
 }
 
 /// The run's ProtoComNet for these classes.
 fn learned_of(run: &Run, checkpoint: &Checkpoint, names: &[String]) -> Result<OfClasses> {
     let completer = learned(run, checkpoint)?;
-    let missing =
-        || BadInput("the run has no completer.safetensors: run handful-train complete".to_owned());
-    let completer = completer.ok_or_else(missing)?;
+    let completer = completer.ok_or_else(|| {
+        BadInput("the run has no completer.safetensors: run handful-train complete".to_owned())
+    })?;
     let (knowledge, words) = run.knowledge()?;
     let attributes = &completer.attributes().names;
     let classes = described(&knowledge, &words, attributes, names)?;

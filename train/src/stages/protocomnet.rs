@@ -51,7 +51,8 @@ pub fn learn(
     compute: Compute,
 ) -> Result<Learned> {
     if let Some(live) = &config.live {
-        let of_rows = "[live] learns on images, and a classifier has none: use --teachers images";
+        let of_rows =
+            "[live] learns on images, and a classifier has none: use --class-source images";
         ensure!(class_source == ClassSource::Images, BadInput(of_rows.to_owned()));
         live::check(dataset, config, live)?;
     }

@@ -130,7 +130,7 @@ fn from_synsets_to_every_policy() {
     assert!(stderr(&output).contains("| trusted "), "{}", stderr(&output));
     assert_eq!(scene.evaluate(&["--threads", "2"]).stdout, output.stdout);
     let wrong: Value =
-        serde_json::from_str(&succeeded(&scene.evaluate(&["--names", "wrong"]))).unwrap();
+        serde_json::from_str(&succeeded(&scene.evaluate(&["--label-noise", "wrong"]))).unwrap();
     assert_eq!((&wrong["names"], &wrong["results"][0]), (&"wrong".into(), &report["results"][0]));
 }
 
@@ -234,7 +234,7 @@ fn a_stage_says_which_one_is_missing() {
         let output = scene.run(&[stage, "run", "--data", "data"]);
         assert_refused(&output, 2, &["run/knowledge.json", "handful-train knowledge"]);
     }
-    assert_refused(&scene.evaluate(&["--names", "wrong"]), 2, &["handful-train complete"]);
+    assert_refused(&scene.evaluate(&["--label-noise", "wrong"]), 2, &["handful-train complete"]);
     succeeded(&knowledge(&scene, &[]));
     succeeded(&complete(&scene));
     // Another backbone in the same run.
@@ -258,24 +258,24 @@ fn a_classifier_teaches_what_is_not_evaluated() {
         scene.run(&[&arguments, more].concat())
     };
     succeeded(&knowledge(&scene, &[]));
-    let said = succeeded(&kernel("run", &["--teachers", "both"]));
+    let said = succeeded(&kernel("run", &["--class-source", "both"]));
     assert!(said.contains("of 8 classes (0 taken out)"), "{said}");
 
     // A validation class is the same thing as a base class: its row would give the answer away, its images are given.
     write_manifest(&scene, |class| format!("n0000001{}", if class == 5 { 1 } else { class }));
     succeeded(&knowledge(&scene, &[]));
     for (more, expected) in [
-        (["--teachers", "both"].as_slice(), "of 7 classes (1 taken out)"),
-        (&["--teachers", "classifier"], "of 3 classes (1 taken out)"),
-        (&["--teachers", "classifier", "--take-out", "none"], "of 4 classes (0 taken out)"),
+        (["--class-source", "both"].as_slice(), "of 7 classes (1 taken out)"),
+        (&["--class-source", "classifier"], "of 3 classes (1 taken out)"),
+        (&["--class-source", "classifier", "--take-out", "none"], "of 4 classes (0 taken out)"),
     ] {
         let said = succeeded(&kernel("run", more));
         assert!(said.contains(expected), "{more:?}: {said}");
     }
 
-    let rows = ["--completer", "protocomnet", "--config", "short.toml", "--teachers", "classifier"];
-    fs::write(scene.path("short.toml"), "steps = 5\nloss = \"cosine\"\nknowledge_dropout = 0.3\n")
-        .unwrap();
+    let rows =
+        ["--completer", "protocomnet", "--config", "short.toml", "--class-source", "classifier"];
+    fs::write(scene.path("short.toml"), "steps = 5\n").unwrap();
     let protocomnet = |more: &[&str]| {
         let arguments = ["complete", "run", "--data", "data", "--threads", "1"];
         scene.run(&[&arguments, &rows[..], more].concat())
@@ -285,7 +285,7 @@ fn a_classifier_teaches_what_is_not_evaluated() {
     assert!(succeeded(&protocomnet(&["--take-out", "none"])).contains("of 4 classes"));
     let statistics = ["statistics", "run", "--data", "data", "--from-classifier"];
     let said = succeeded(&scene.run(&statistics));
-    assert!(said.contains("3 classes") && said.contains("from 96 imagined images"), "{said}");
+    assert!(said.contains("3 classes") && said.contains("from 96 synthetic images"), "{said}");
 
     // Two base classes are kinds of a validation class.
     write_manifest(&scene, |class| match class {
@@ -293,7 +293,7 @@ fn a_classifier_teaches_what_is_not_evaluated() {
         _ => format!("n0000001{class}"),
     });
     succeeded(&knowledge(&scene, &[]));
-    let relatives = ["--teachers", "classifier", "--take-out", "relatives"];
+    let relatives = ["--class-source", "classifier", "--take-out", "relatives"];
     let said = succeeded(&kernel("run", &relatives));
     assert!(said.contains("of 2 classes (2 taken out)"), "{said}");
 
@@ -309,11 +309,11 @@ fn a_classifier_teaches_what_is_not_evaluated() {
     for name in ["knowledge.json", "knowledge.safetensors"] {
         fs::copy(scene.path("run").join(name), scene.path("imported").join(name)).unwrap();
     }
-    fs::write(scene.path("wrong.toml"), "knowledge_dropout = 1.0\n").unwrap();
+    fs::write(scene.path("wrong.toml"), "steps = 0\n").unwrap();
     let wrong = ["complete", "run", "--data", "data", "--config", "wrong.toml"];
-    assert_refused(&scene.run(&wrong), 2, &["knowledge_dropout", "below 1"]);
-    let refused = kernel("imported", &["--teachers", "both"]);
-    assert_refused(&refused, 2, &["no classifier", "--teachers images"]);
+    assert_refused(&scene.run(&wrong), 2, &["`steps` is 0", "at least 1"]);
+    let refused = kernel("imported", &["--class-source", "both"]);
+    assert_refused(&refused, 2, &["no classifier", "--class-source images"]);
 }
 
 #[test]
