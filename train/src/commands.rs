@@ -3,6 +3,7 @@
 pub(crate) mod complete;
 pub(crate) mod ensemble;
 pub(crate) mod evaluate;
+pub(crate) mod failure;
 pub(crate) mod finetune;
 pub(crate) mod import;
 pub(crate) mod knowledge;

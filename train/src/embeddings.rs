@@ -11,11 +11,11 @@ use models::{disk, hex};
 use ndarray::{Array1, Array2, Axis, Ix1, Ix2, concatenate, s};
 use serde::{Deserialize, Serialize};
 
+use crate::embed::embed;
 use crate::loader::Images;
 use crate::metrics::progress_bar;
 use crate::net::{Compute, Net};
 use crate::run::Run;
-use crate::stages::embed::embed;
 
 const KIND: &str = "handful-embeddings";
 const FORMAT: u32 = 1;

@@ -8,6 +8,7 @@ pub mod chart;
 pub mod completer_learner;
 pub mod config;
 pub mod device;
+pub mod embed;
 pub mod embeddings;
 pub mod error;
 pub mod fusion;

@@ -7,9 +7,9 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use commands::{
-    complete, ensemble, evaluate, finetune, import, knowledge, lexicon, plot, pretrain, statistics,
+    complete, ensemble, evaluate, failure, finetune, import, knowledge, lexicon, plot, pretrain,
+    statistics,
 };
-use train::error::is_bad_input;
 
 /// Trains few-shot backbones on libtorch.
 #[derive(Debug, Parser)]
@@ -77,19 +77,10 @@ fn main() -> ExitCode {
     match run(Arguments::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", told(&error));
-            ExitCode::from(if is_bad_input(&error) { 2 } else { 1 })
+            eprintln!("error: {}", failure::with_causes(&error));
+            ExitCode::from(if failure::is_bad_input(&error) { 2 } else { 1 })
         }
     }
-}
-
-/// The error and its causes, without those that a text before them has told already.
-fn told(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match told.as_str() {
-        "" => cause,
-        _ if told.contains(&cause) => told,
-        _ => format!("{told}: {cause}"),
-    })
 }
 
 fn run(command: Command) -> Result<()> {

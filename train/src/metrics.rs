@@ -7,12 +7,15 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use models::disk;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::run::Run;
 
+mod epoch;
 mod plot;
 mod tensorboard;
+
+pub use epoch::EpochMetrics;
 
 /// A bar with rate and remaining time; silent where standard error is no terminal.
 pub fn progress_bar(what: &'static str, unit: &str) -> ProgressBar {
@@ -21,29 +24,6 @@ pub fn progress_bar(what: &'static str, unit: &str) -> ProgressBar {
     let style =
         ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(0).with_prefix(what).with_style(style)
-}
-
-/// The figures of one epoch: a line of `metrics.jsonl`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct EpochMetrics {
-    /// From 1.
-    pub epoch: u64,
-    /// Steps since the training began.
-    pub step: u64,
-    /// Images of this epoch.
-    pub images: u64,
-    /// Mean loss.
-    pub loss: f64,
-    /// Share of training images that were classified rightly.
-    pub train_accuracy: f64,
-    /// The learning rate at its end.
-    pub learning_rate: f64,
-    /// Accuracy of the validation episodes, in 0..1.
-    pub val_accuracy: Option<f64>,
-    /// Half of that figure's 95 % interval.
-    pub val_ci95: Option<f64>,
-    /// Share of the epoch's time in which training waited for images: near 0, or loading is too slow.
-    pub waited_share: f64,
 }
 
 /// Writes the figures of a run.

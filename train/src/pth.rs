@@ -6,6 +6,7 @@
 //! stays within about eight times the file's size, plus what a million pickled values take.
 
 mod archive;
+mod error;
 mod legacy;
 mod pickle;
 mod tensor;
@@ -15,67 +16,13 @@ use models::tensors::TensorFile;
 
 use archive::Archive;
 pub use archive::ArchiveError;
+pub use error::{LegacyError, PthError};
 use legacy::Legacy;
-pub use legacy::LegacyError;
 use pickle::Pickle;
 pub use pickle::PickleError;
 use tensor::{StoredTensor, Values};
 
 const ZIP_MAGIC: [u8; 4] = *b"PK\x03\x04";
-
-/// Why bytes are not a usable `.pth` file.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PthError {
-    /// The container is broken.
-    #[error(transparent)]
-    Archive(#[from] ArchiveError),
-    /// The container of PyTorch before 1.6 is broken.
-    #[error(transparent)]
-    Legacy(#[from] LegacyError),
-    /// The description is broken or asks for more than tensors.
-    #[error(transparent)]
-    Pickle(#[from] PickleError),
-    /// Written on a machine with the other order of bytes.
-    #[error(
-        "the file's byte order is `{}`, expected `little`; save it on a little-endian machine",
-        got.escape_debug()
-    )]
-    ByteOrder {
-        /// What the file says.
-        got: String,
-    },
-    /// Nested deeper, or with more or longer names, than any network.
-    #[error(
-        "the dicts in the file are nested too deeply or have too many or too long names; expected a state_dict"
-    )]
-    Nesting,
-    /// A dict's key is neither a text nor a number.
-    #[error(
-        "a dict in the file has a key that is neither a text nor a number; expected a state_dict"
-    )]
-    Key,
-    /// A tensor's view of its storage makes no sense.
-    #[error("the tensor `{}` is broken: {reason}", name.escape_debug())]
-    Tensor {
-        /// Its name.
-        name: String,
-        /// What is wrong.
-        reason: String,
-    },
-    /// Two tensors have one name.
-    #[error("the file has two tensors named `{}`", name.escape_debug())]
-    Twice {
-        /// The name.
-        name: String,
-    },
-    /// The tensors together are larger than the file can honestly hold.
-    #[error("the tensors have more than {limit} numbers, more than a file of this size can hold")]
-    TooLarge {
-        /// The most numbers that are read.
-        limit: usize,
-    },
-}
 
 /// Whether bytes start like a file of `torch.save`, old or new.
 pub fn is_pth(bytes: &[u8]) -> bool {

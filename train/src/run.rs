@@ -8,7 +8,9 @@ use models::disk;
 use models::knowledge::attributes::{self, Knowledge, Words};
 
 use crate::error::BadInput;
-use crate::stages::knowledge::WORDS;
+
+/// The word vectors, next to `knowledge.json`.
+pub const WORDS: &str = "knowledge.safetensors";
 
 /// A RUN folder; `docs/formats.md` describes its files.
 #[derive(Debug, Clone)]

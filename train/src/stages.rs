@@ -2,7 +2,6 @@
 
 pub mod class_source;
 pub mod complete;
-pub mod embed;
 pub mod ensemble;
 pub mod evaluate;
 pub mod finetune;

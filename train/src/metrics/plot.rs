@@ -1,6 +1,6 @@
 //! The training's curve as an SVG: loss on the left axis, validation accuracy on the right.
 
-use super::EpochMetrics;
+use super::epoch::EpochMetrics;
 use crate::svg::Svg;
 
 const WIDTH: f64 = 720.0;

@@ -6,62 +6,12 @@
 
 use std::collections::BTreeMap;
 
-use super::PthError;
+use super::error::{LegacyError, PROTOCOL, PthError};
 use super::pickle::{Object, Pickle, Value};
 use super::tensor::Storage;
 
 /// The first pickle: the number 0x1950a86a20f9469cfc6c.
 pub(super) const MAGIC: [u8; 15] = *b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
-
-const PROTOCOL: i64 = 1001;
-
-/// Why bytes that begin like a file from before PyTorch 1.6 are not a whole one.
-#[derive(Debug, thiserror::Error, PartialEq)]
-#[non_exhaustive]
-pub enum LegacyError {
-    /// Another version of the format.
-    #[error(
-        "the .pth file has another protocol than {PROTOCOL}; save it anew with a later PyTorch"
-    )]
-    Protocol,
-    /// The list of storages is something else.
-    #[error("the .pth file's list of storages is broken; copy or download it again")]
-    Keys,
-    /// A storage is listed that no tensor needs, so that nobody knows its numbers' type.
-    #[error("the storage `{key}` is listed, but no tensor lies in it: the file is damaged")]
-    Unused {
-        /// Its key.
-        key: String,
-    },
-    /// A storage is listed twice.
-    #[error("the file has two storages `{key}`")]
-    Twice {
-        /// Its key.
-        key: String,
-    },
-    /// A storage has another size than its tensors say.
-    #[error("the storage `{key}` has {got} numbers, expected {expected}: the file is damaged")]
-    Size {
-        /// Its key.
-        key: String,
-        /// What its tensors say.
-        expected: usize,
-        /// What stands before it.
-        got: u64,
-    },
-    /// The file ends too early.
-    #[error("the file ends in the storage `{key}`: it is cut short; copy or download it again")]
-    Cut {
-        /// The storage's key.
-        key: String,
-    },
-    /// A tensor's storage is not there.
-    #[error("the file has no storage `{key}`, in which a tensor lies: the file is damaged")]
-    Missing {
-        /// Its key.
-        key: String,
-    },
-}
 
 /// A whole file; all bounds are checked, and no number is copied.
 #[derive(Debug)]

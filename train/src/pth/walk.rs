@@ -1,6 +1,6 @@
 //! Every tensor of a nested value, named by its path: `{"model": {"fc.weight": …}}` has `model.fc.weight`.
 
-use super::PthError;
+use super::error::PthError;
 use super::pickle::{Object, Pickle, Value};
 use super::tensor::StoredTensor;
 

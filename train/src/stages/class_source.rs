@@ -16,7 +16,6 @@ use ndarray::{Array2, ArrayView2, Axis, Ix2, stack};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-use super::statistics::unknown;
 use crate::embeddings::embeddings;
 use crate::error::BadInput;
 use crate::net::Compute;
@@ -173,6 +172,13 @@ pub(super) fn evaluated(
     }
 }
 
+/// The error of a class that `knowledge.json` lacks.
+pub(super) fn unknown(class: &str) -> BadInput {
+    BadInput(format!(
+        "knowledge.json has no class `{class}`: run handful-train knowledge again with the same data"
+    ))
+}
+
 /// What is known of these classes.
 pub fn known_as<'a>(
     knowledge: &Knowledge,
@@ -192,7 +198,7 @@ pub(super) fn base_classes<'a>(
     names
         .map(|name| {
             let row = knowledge.classes.iter().position(|class| class.name == name);
-            let row = row.ok_or_else(|| BadInput(unknown(name)))?;
+            let row = row.ok_or_else(|| unknown(name))?;
             let class = &knowledge.classes[row];
             let mut line = class.ancestors.clone();
             line.push(class.wnid);

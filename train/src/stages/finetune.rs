@@ -18,13 +18,13 @@ use ndarray::{Array2, Axis};
 use rayon::prelude::*;
 use tch::Tensor;
 
-use super::embed::embed;
 use super::golden::golden;
 use super::pretrain::Ending;
 use super::protocomnet::{self, described, learned};
 use super::validation::{fused_accuracy, validation_classes, with_sizes};
 use crate::augment::image_rng;
 use crate::config::{Finetune, Learned};
+use crate::embed::embed;
 use crate::embeddings::embeddings;
 use crate::error::BadInput;
 use crate::loader::Images;

@@ -5,7 +5,9 @@
 //! knows of its classes. Then the sizes are deduced from the shapes, and every tensor must fit: otherwise all
 //! differences are listed and nothing is written.
 
+mod arch;
 mod efficientnet_lite0;
+mod error;
 mod names;
 mod resnet12;
 
@@ -14,56 +16,22 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use models::checkpoint::{self, Checkpoint, CheckpointError, Provenance};
-use models::disk::{self, DiskError};
+use models::checkpoint::{self, Checkpoint, Provenance};
+use models::disk;
 use models::graph::{Architecture, GraphError};
-use models::preprocess::{Preprocess, PreprocessError};
+use models::preprocess::Preprocess;
 use models::tensors::{TensorFile, Tensors};
 use ndarray::ArrayD;
 
 use super::golden::{self, golden};
-use crate::pth::{self, PthError};
+use crate::pth;
 use crate::run::Run;
+pub use arch::Arch;
+pub use error::ImportError;
 use names::{Name, translate};
 
 /// The most bytes of a preprocessing recipe.
 const MAX_RECIPE_BYTES: u64 = 1 << 16;
-
-/// A network whose weights can be imported.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Arch {
-    /// [`models::graph::resnet12`].
-    Resnet12,
-    /// [`models::graph::efficientnet_lite`].
-    #[value(name = "efficientnet-lite0")]
-    EfficientNetLite0,
-}
-
-impl Arch {
-    /// The network whose sizes the shapes tell; published ones where no tensor tells.
-    fn sized(self, parameters: &Tensors, input_size: usize) -> Architecture {
-        match self {
-            Self::Resnet12 => resnet12::sized(parameters, input_size),
-            Self::EfficientNetLite0 => efficientnet_lite0::sized(parameters, input_size),
-        }
-    }
-
-    /// How its authors prepared images.
-    fn recipe(self, input_size: Option<usize>) -> Preprocess {
-        match self {
-            Self::Resnet12 => Preprocess::paper(input_size.unwrap_or(resnet12::PAPER_SIZE)),
-            Self::EfficientNetLite0 => efficientnet_lite0::recipe(input_size),
-        }
-    }
-
-    /// A name that files have.
-    fn example(self) -> &'static str {
-        match self {
-            Self::Resnet12 => "layer1.conv1.weight",
-            Self::EfficientNetLite0 => "_blocks.0._depthwise_conv.weight",
-        }
-    }
-}
 
 /// What the user says about the weights.
 #[derive(Debug, Clone)]
@@ -103,82 +71,6 @@ impl fmt::Display for Imported {
             None => Ok(()),
         }
     }
-}
-
-/// Why weights cannot be imported.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ImportError {
-    /// A file cannot be read.
-    #[error(transparent)]
-    Disk(#[from] DiskError),
-    /// The file begins like PyTorch's, but is not usable.
-    #[error(transparent)]
-    Pth(#[from] PthError),
-    /// The file is nothing that is read.
-    #[error("neither a .pth file of torch.save nor usable as safetensors: {reason}")]
-    Format {
-        /// Why it is not usable as safetensors.
-        reason: String,
-    },
-    /// The network itself cannot be described.
-    #[error(transparent)]
-    Graph(#[from] GraphError),
-    /// Tensors are missing, unexpected or misshapen; every difference is a line.
-    #[error(
-        "the weights do not fit {network}; expected names like `{example}`, and nothing was written:\n  {}",
-        differences.join("\n  ")
-    )]
-    LabelNoise {
-        /// The network with the widths that the shapes tell, and published ones where they do not.
-        network: String,
-        /// A name that files have.
-        example: &'static str,
-        /// The differences, with shapes.
-        differences: Vec<String>,
-    },
-    /// Some weights, or what the network makes of them, are NaN or infinite.
-    #[error(
-        "{what} has values that are not finite numbers; the weights are damaged or their training diverged"
-    )]
-    NotFinite {
-        /// Which tensor.
-        what: String,
-    },
-    /// The classifier has another shape than the embedding asks for.
-    #[error("the weights' classifier (`head` here) does not fit, and nothing was written: {0}")]
-    Classifier(CheckpointError),
-    /// The input size is too small for the network, or too large.
-    #[error("the input size {size} does not suit {network}: {reason}")]
-    InputSize {
-        /// The network.
-        network: String,
-        /// The size asked for.
-        size: usize,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The recipe and the input size differ.
-    #[error(
-        "the recipe makes images of {recipe} pixels and --input-size is {asked}; leave --input-size out, or make them equal"
-    )]
-    Sizes {
-        /// The recipe's size.
-        recipe: usize,
-        /// The size asked for.
-        asked: usize,
-    },
-    /// The recipe is not readable.
-    #[error("{} is not a preprocessing recipe (size, geometry, filter, mean, std as TOML): {reason}", path.display())]
-    Recipe {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
-    /// The recipe cannot be carried out.
-    #[error(transparent)]
-    Preprocess(#[from] PreprocessError),
 }
 
 /// Imports a network from a safetensors or `.pth` file: writes `golden.safetensors` and then
@@ -347,7 +239,7 @@ fn check(
     if differences.is_empty() {
         return Ok(());
     }
-    Err(ImportError::LabelNoise { network, example: arch.example(), differences })
+    Err(ImportError::Names { network, example: arch.example(), differences })
 }
 
 fn all_finite<'a>(

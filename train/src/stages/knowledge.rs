@@ -14,6 +14,7 @@ use ndarray::ArrayView2;
 use serde::Deserialize;
 
 use crate::error::BadInput;
+use crate::run::WORDS;
 
 mod ablation;
 
@@ -21,9 +22,6 @@ pub use ablation::Ablation;
 
 /// The most bytes of a file of splits.
 const MAX_SPLITS: u64 = 16 << 20;
-
-/// The file beside `knowledge.json`.
-pub const WORDS: &str = "knowledge.safetensors";
 
 /// Files that knowledge comes from.
 #[derive(Debug, Clone, Copy)]

@@ -18,10 +18,10 @@ use models::tensors::Tensors;
 use ndarray::Array2;
 
 use super::class_source::known_as;
-use super::embed::{embed, measure_normalizations};
 use super::golden::golden;
 use crate::augment::epoch_order;
 use crate::config::{Config, PreciseBn, Validation};
+use crate::embed::{embed, measure_normalizations};
 use crate::error::BadInput;
 use crate::loader::{Images, Loader, LoaderConfig};
 use crate::metrics::{EpochMetrics, Metrics, progress_bar};

@@ -5,31 +5,30 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, ensure};
 use few_shot::protocomnet::{self, Attributes, Described, Gathered, ProtoComNetCompleter};
 use few_shot::statistics::{Statistics, Std};
-use half::f16;
 use models::checkpoint::Checkpoint;
 use models::dataset::{Dataset, Split};
 use models::disk;
 use models::graph::{ProtoComNet, Role};
 use models::knowledge::attributes::{Knowledge, Words};
-use models::random::below;
 use models::tensors::Tensors;
-use ndarray::{Array2, ArrayD, Axis, IxDyn, concatenate};
+use ndarray::{Array2, ArrayD, Axis, IxDyn};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use tch::{Kind, TchError, Tensor};
 
-use super::class_source::{ClassSource, TakenOut, taught};
-use super::golden;
-use super::statistics::{measure, unknown};
-use crate::completer_learner::{CompleterLearner, Material};
+use super::class_source::{ClassSource, TakenOut, taught, unknown};
+use super::statistics::measure;
+use crate::completer_learner::Material;
 use crate::config::Completion;
 use crate::error::BadInput;
-use crate::metrics::progress_bar;
-use crate::net::{Compute, Net, to_tensor};
-use crate::optimizer::{AdamW, Optimizer, Schedule};
+use crate::net::{Compute, Net};
 use crate::run::Run;
 
+mod cached;
 mod live;
+mod task;
+
+use task::CompletionTask;
+pub use task::{as_shipped, write};
 
 /// What was learned, for a person.
 #[derive(Debug)]
@@ -78,7 +77,7 @@ pub fn learn(
     let net = Net::new(network.graph(), &initial_parameters(&network, &mut rng)?, compute)?;
     let val = if config.live.is_some() { of_classes(&val)? } else { Vec::new() };
     let material = Material { classes, attributes, std, target: statistics.classes.mean };
-    let lesson = CompletionTask {
+    let task = CompletionTask {
         run,
         dataset,
         config,
@@ -88,95 +87,10 @@ pub fn learn(
         material: &material,
     };
     let completer = match &config.live {
-        None => lesson.on_cached(net, &taught.embeddings, &mut rng),
-        Some(live) => live::learn(&lesson, live, net, &val),
+        None => cached::learn(&task, net, &taught.embeddings, &mut rng),
+        Some(live) => live::learn(&task, live, net, &val),
     }?;
     Ok(Learned { completer, classes: taught.names.len() })
-}
-
-/// What a training is given.
-struct CompletionTask<'a> {
-    run: &'a Run,
-    dataset: &'a Dataset,
-    config: &'a Completion,
-    compute: Compute,
-    checkpoint: &'a Checkpoint,
-    network: ProtoComNet,
-    material: &'a Material,
-}
-
-impl CompletionTask<'_> {
-    /// Learns on cached embeddings: AdamW, a cosine, batches drawn at random.
-    fn on_cached(
-        &self,
-        net: Net,
-        rows: &[Array2<f32>],
-        rng: &mut ChaCha8Rng,
-    ) -> Result<ProtoComNetCompleter> {
-        let Self { config, compute, .. } = *self;
-        let optimizer = Optimizer::AdamW(AdamW::new(config.weight_decay, net.learned())?);
-        let mut learner = CompleterLearner::new(net, optimizer, self.material, config)?;
-        let base = BaseImages::of(rows.iter().map(Array2::nrows));
-        let views: Vec<_> = rows.iter().map(|rows| rows.view()).collect();
-        let embedding = concatenate(Axis(0), &views).context("embeddings differ in size")?;
-        let embedding = to_tensor(&embedding.into_dyn())?.f_to_device(compute.device)?;
-        let schedule = Schedule::Cosine { peak: config.learning_rate };
-        let progress = progress_bar("complete", "steps");
-        progress.set_length(config.steps);
-        for step in 0..config.steps {
-            let (images, classes) = draw(config, &base, rng);
-            let images = Tensor::f_from_slice(&images)?.f_to_device(compute.device)?;
-            let prototype = means(&embedding.f_index_select(0, &images)?, classes.len())?;
-            learner.step(&prototype, &classes, schedule.rate(step, config.steps, 1))?;
-            progress.inc(1);
-        }
-        progress.finish_and_clear();
-        let completer = self.completer(learner.net())?;
-        self.write(&completer)?;
-        Ok(completer)
-    }
-
-    /// What a network has become.
-    fn completer(&self, net: &Net) -> Result<ProtoComNetCompleter> {
-        let attributes = self.material.attributes.clone();
-        let parameters = as_shipped(net.tensors()?);
-        let completer = ProtoComNetCompleter::new(self.network.clone(), parameters, attributes)?;
-        Ok(completer.completing(self.config.complete))
-    }
-
-    /// Keeps a completer in the run.
-    fn write(&self, completer: &ProtoComNetCompleter) -> Result<()> {
-        write(self.run, completer, &self.checkpoint.space_id()?)
-    }
-}
-
-/// Parameters with their matrices rounded to 16 bits, as a bundle stores them: these are measured and proved, and ship.
-pub fn as_shipped(mut parameters: Tensors) -> Tensors {
-    for matrix in parameters.values_mut().filter(|tensor| tensor.ndim() >= 2) {
-        matrix.mapv_inplace(|value| f16::from_f32(value).to_f32());
-    }
-    parameters
-}
-
-/// Writes a completer into the run, with what libtorch makes of its own attributes as the proof for an export.
-pub fn write(run: &Run, completer: &ProtoComNetCompleter, space_id: &str) -> Result<()> {
-    let golden =
-        golden::verify(completer.network().graph(), completer.parameters(), samples(completer))?;
-    disk::write(&run.completer_golden(), &golden.to_bytes("completer")?)?;
-    Ok(disk::write(&run.completer(), &completer.to_bytes(space_id)?)?)
-}
-
-/// Inputs that are alike to real ones: each attribute in turn poses as a class that has itself and those after it.
-fn samples(completer: &ProtoComNetCompleter) -> Tensors {
-    let (attributes, most) = (completer.attributes(), completer.network().attributes);
-    let all = attributes.names.len();
-    let rows: Vec<usize> = (0..golden::SAMPLES.min(all)).collect();
-    let described = |&row: &usize| Described {
-        word: attributes.word.row(row).to_owned(),
-        attributes: (row..all).take(most.min(1 + row)).collect(),
-    };
-    let classes: Vec<Described> = rows.iter().map(described).collect();
-    completer.inputs(attributes.mean.select(Axis(0), &rows).view(), &classes)
 }
 
 /// The run's ProtoComNet, if it has one; it must be of the same embedding space as the checkpoint.
@@ -210,7 +124,7 @@ pub fn described(
     let of_classes = knowledge.attributes_of_classes();
     let of = |name: &String| {
         let row = knowledge.classes.iter().position(|class| class.name == *name);
-        let row = row.ok_or_else(|| BadInput(unknown(name)))?;
+        let row = row.ok_or_else(|| unknown(name))?;
         let wnid = |&attribute: &usize| knowledge.attributes[attribute].wnid.to_string();
         Ok(Described {
             word: words.classes.row(row).to_owned(),
@@ -234,50 +148,6 @@ fn measured(statistics: &Statistics, words: &Words) -> (Attributes, Array2<f32>)
         word: words.attributes.select(Axis(0), &rows),
     };
     (attributes, table.std.select(Axis(0), &rows))
-}
-
-/// The base images, a class after the other.
-struct BaseImages {
-    /// Of each class, where its first one is, and how many it has.
-    ranges: Vec<(usize, usize)>,
-    /// The class of each.
-    labels: Vec<usize>,
-}
-
-impl BaseImages {
-    fn of(sizes: impl Iterator<Item = usize>) -> Self {
-        let (mut ranges, mut labels) = (Vec::new(), Vec::new());
-        for (class, size) in sizes.enumerate() {
-            ranges.push((labels.len(), size));
-            labels.extend(std::iter::repeat_n(class, size));
-        }
-        Self { ranges, labels }
-    }
-
-    /// One of a class, at random.
-    fn any(&self, class: usize, rng: &mut ChaCha8Rng) -> usize {
-        let (first, count) = self.ranges[class];
-        first + below(rng, count)
-    }
-}
-
-/// The images of a batch, `k_shot` for each sample, and the samples' classes. `k_shot` is the batch's own.
-fn draw(config: &Completion, base: &BaseImages, rng: &mut ChaCha8Rng) -> (Vec<i64>, Vec<i64>) {
-    let k_shot = config.k_shots[below(rng, config.k_shots.len())];
-    let (mut images, mut classes) = (Vec::new(), Vec::new());
-    for _ in 0..config.batch_size {
-        let class = base.labels[below(rng, base.labels.len())];
-        classes.push(class as i64);
-        // With replacement: a class has hundreds, and a repetition is only a smaller mean.
-        images.extend((0..k_shot).map(|_| base.any(class, rng) as i64));
-    }
-    (images, classes)
-}
-
-/// The means `[n, s]` of embeddings `[n * k, s]`.
-fn means(embedding: &Tensor, n: usize) -> Result<Tensor, TchError> {
-    let grouped = embedding.f_view([n as i64, -1, embedding.size()[1]])?;
-    grouped.f_mean_dim([1i64].as_slice(), false, Kind::Float)
 }
 
 /// Random parameters: uniform within `1 / sqrt(inputs)`, as PyTorch's linear layers. The three parts of the aggregator's

@@ -7,8 +7,7 @@ use models::dataset::Dataset;
 use models::disk;
 use models::knowledge::attributes::Knowledge;
 
-use super::class_source::{ClassSource, TakenOut, Taught, taught};
-use crate::error::BadInput;
+use super::class_source::{ClassSource, TakenOut, Taught, taught, unknown};
 use crate::net::Compute;
 use crate::run::Run;
 
@@ -55,15 +54,8 @@ fn relation(knowledge: &Knowledge, names: &[String]) -> Result<Vec<Vec<usize>>> 
     let mut relation = vec![Vec::new(); knowledge.attributes.len()];
     for (class, name) in names.iter().enumerate() {
         let known = knowledge.classes.iter().position(|known| known.name == *name);
-        let known = known.ok_or_else(|| BadInput(unknown(name)))?;
+        let known = known.ok_or_else(|| unknown(name))?;
         of_classes[known].iter().for_each(|&attribute| relation[attribute].push(class));
     }
     Ok(relation)
-}
-
-/// What to say of a class that knowledge does not have.
-pub(super) fn unknown(class: &str) -> String {
-    format!(
-        "knowledge.json has no class `{class}`: make it again with handful-train knowledge and the same data"
-    )
 }

@@ -9,11 +9,11 @@ use models::graph::{Architecture, EfficientNetLite0, Resnet12};
 use models::preprocess::Preprocess;
 use tch::{Device, Kind};
 use train::config::{Config, PreciseBn, ProgressiveResizing, Rotation, Swa};
+use train::embed::measure_normalizations;
 use train::loader::Images;
 use train::net::{Compute, Mode, Net, to_array, to_tensor};
 use train::optimizer::Schedule;
 use train::run::Run;
-use train::stages::embed::measure_normalizations;
 use train::stages::pretrain::{Begin, Ending, pretrain};
 
 use crate::fixture::relative_error;

@@ -1,7 +1,8 @@
 //! The instructions of protocols 2 to 5 that a `state_dict` needs, named as Python's `pickletools` does.
 
+use super::error::PickleError;
 use super::machine::Machine;
-use super::{Global, Object, PickleError, Value};
+use super::value::{Global, Object, Value};
 use crate::pth::tensor::{MAX_DIMENSIONS, Storage, StoredTensor};
 
 const MAX_PROTOCOL: u8 = 5;

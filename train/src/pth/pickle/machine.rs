@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Object, PickleError, Value};
-
-/// The most values that a pickle may make; a network of a thousand tensors makes about 30,000.
-pub(super) const MAX_VALUES: usize = 1 << 20;
+use super::error::{MAX_VALUES, PickleError};
+use super::value::{Object, Value};
 
 /// The longest name of a module, class or function.
 const MAX_NAME_BYTES: usize = 256;

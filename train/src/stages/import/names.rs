@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use models::checkpoint::HEAD_PREFIXES;
 
-use super::{Arch, efficientnet_lite0, resnet12};
+use super::arch::Arch;
+use super::{efficientnet_lite0, resnet12};
 
 /// Dicts and modules that people wrap a backbone in: they come before the name, in any number and order.
 const WRAPPERS: [&str; 9] = [

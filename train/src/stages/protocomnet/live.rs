@@ -11,7 +11,7 @@ use models::tensors::Tensors;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-use super::{BaseImages, CompletionTask, means};
+use super::task::{BaseImages, CompletionTask, means};
 use crate::augment::epoch_order;
 use crate::completer_learner::CompleterLearner;
 use crate::config::{Completion, Live};
@@ -41,31 +41,31 @@ pub(super) fn check(dataset: &Dataset, config: &Completion, live: &Live) -> Resu
 /// Learns until all epochs are done. Begins with a validation, and the best of all is kept in the run as soon as it is
 /// known: a training that is ended early has that, and starts over.
 pub(super) fn learn(
-    lesson: &CompletionTask<'_>,
+    task: &CompletionTask<'_>,
     live: &Live,
     net: Net,
     val: &[Described],
 ) -> Result<ProtoComNetCompleter> {
     let sgd = Sgd::new(live.optimizer, net.learned(), &Tensors::new())?;
-    let learner = CompleterLearner::new(net, Optimizer::Sgd(sgd), lesson.material, lesson.config)?;
-    let checkpoint = lesson.checkpoint;
-    let rows = embeddings(lesson.run, checkpoint, lesson.dataset, Split::Val, lesson.compute)?;
-    let classes = lesson.dataset.split(Split::Base);
+    let learner = CompleterLearner::new(net, Optimizer::Sgd(sgd), task.material, task.config)?;
+    let checkpoint = task.checkpoint;
+    let rows = embeddings(task.run, checkpoint, task.dataset, Split::Val, task.compute)?;
+    let classes = task.dataset.split(Split::Base);
     let bar = progress_bar("decode", "images");
-    let images = Images::load(lesson.dataset, &classes, &checkpoint.preprocess, &bar)?;
+    let images = Images::load(task.dataset, &classes, &checkpoint.preprocess, &bar)?;
     bar.finish_and_clear();
     let graph = checkpoint.architecture.graph();
     let mut training = Training {
-        lesson,
+        task,
         live,
-        backbone: Net::new(graph, &checkpoint.backbone()?, lesson.compute)?,
+        backbone: Net::new(graph, &checkpoint.backbone()?, task.compute)?,
         learner,
         base: BaseImages::of(classes.iter().map(|class| class.images.len())),
         images: Arc::new(images),
         best: None,
     };
     let validate = |training: &mut Training<'_>| -> Result<Outcome> {
-        let completer = lesson.completer(training.learner.net())?;
+        let completer = task.completer(training.learner.net())?;
         let outcome = fused_accuracy(&rows, completer.clone(), val, &live.validation)?;
         training.keep_best(completer, outcome.accuracy)?;
         Ok(outcome)
@@ -92,7 +92,7 @@ fn percent(outcome: &Outcome) -> String {
 
 /// A training under way.
 struct Training<'a> {
-    lesson: &'a CompletionTask<'a>,
+    task: &'a CompletionTask<'a>,
     live: &'a Live,
     /// Stays as it is.
     backbone: Net,
@@ -112,7 +112,7 @@ struct Epoch {
 
 impl Training<'_> {
     fn train_epoch(&mut self, epoch: u64) -> Result<Epoch> {
-        let config = self.lesson.config;
+        let config = self.task.config;
         let k_shot = config.k_shots[0];
         let order = order(config.seed, epoch, &self.base, k_shot);
         let loader = LoaderConfig {
@@ -120,7 +120,7 @@ impl Training<'_> {
             size: self.images.size,
             batch_size: config.batch_size * k_shot,
             augment: self.live.augment.clone(),
-            preprocess: self.lesson.checkpoint.preprocess.clone(),
+            preprocess: self.task.checkpoint.preprocess.clone(),
         };
         let (steps, begun) = (loader.batches(order.len()), Instant::now());
         let n_images = steps * loader.batch_size as u64;
@@ -159,7 +159,7 @@ impl Training<'_> {
         if self.best.as_ref().is_some_and(|(_, best)| accuracy <= *best) {
             return Ok(());
         }
-        self.lesson.write(&completer)?;
+        self.task.write(&completer)?;
         self.best = Some((completer, accuracy));
         Ok(())
     }

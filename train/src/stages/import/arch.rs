@@ -1,0 +1,43 @@
+//! The networks whose weights can be imported.
+
+use models::graph::Architecture;
+use models::preprocess::Preprocess;
+use models::tensors::Tensors;
+
+use super::{efficientnet_lite0, resnet12};
+
+/// A network whose weights can be imported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Arch {
+    /// [`models::graph::resnet12`].
+    Resnet12,
+    /// [`models::graph::efficientnet_lite`].
+    #[value(name = "efficientnet-lite0")]
+    EfficientNetLite0,
+}
+
+impl Arch {
+    /// The network whose sizes the shapes tell; published ones where no tensor tells.
+    pub(super) fn sized(self, parameters: &Tensors, input_size: usize) -> Architecture {
+        match self {
+            Self::Resnet12 => resnet12::sized(parameters, input_size),
+            Self::EfficientNetLite0 => efficientnet_lite0::sized(parameters, input_size),
+        }
+    }
+
+    /// How its authors prepared images.
+    pub(super) fn recipe(self, input_size: Option<usize>) -> Preprocess {
+        match self {
+            Self::Resnet12 => Preprocess::paper(input_size.unwrap_or(resnet12::PAPER_SIZE)),
+            Self::EfficientNetLite0 => efficientnet_lite0::recipe(input_size),
+        }
+    }
+
+    /// A name that files have.
+    pub(super) fn example(self) -> &'static str {
+        match self {
+            Self::Resnet12 => "layer1.conv1.weight",
+            Self::EfficientNetLite0 => "_blocks.0._depthwise_conv.weight",
+        }
+    }
+}
