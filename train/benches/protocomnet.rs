@@ -16,7 +16,7 @@ use ndarray::{Array1, Array2};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use tch::{Device, Kind, Reduction, Tensor};
-use train::completer_learner::{CompleterLearner, Material};
+use train::completer_learner::{CompleterLearner, CompletionData};
 use train::config::Completion;
 use train::net::{Compute, Net, to_tensor};
 use train::optimizer::{Optimizer, Sgd, SgdConfig};
@@ -112,7 +112,7 @@ fn main() {
 fn ours(
     network: &ProtoComNet,
     parameters: &Tensors,
-    material: &Material,
+    material: &CompletionData,
     noise: bool,
 ) -> CompleterLearner {
     let compute = Compute { device: Device::Cpu, kind: Kind::Float };
@@ -135,7 +135,7 @@ fn tensor(array: &Array2<f32>) -> Tensor {
     to_tensor(&array.clone().into_dyn()).expect("invariant: a plain array")
 }
 
-fn material(rng: &mut ChaCha8Rng) -> Material {
+fn material(rng: &mut ChaCha8Rng) -> CompletionData {
     let classes = OWN
         .iter()
         .flat_map(|&(classes, n)| vec![n; classes])
@@ -154,7 +154,7 @@ fn material(rng: &mut ChaCha8Rng) -> Material {
     };
     let std = values(rng, (ATTRIBUTES, EMBEDDING));
     assert_eq!(OWN.iter().map(|(classes, _)| classes).sum::<usize>(), CLASSES);
-    Material { classes, attributes, std, target: values(rng, (CLASSES, EMBEDDING)) }
+    CompletionData { classes, attributes, std, target: values(rng, (CLASSES, EMBEDDING)) }
 }
 
 /// The same network and step, a sample at a time over all terms.
@@ -182,7 +182,7 @@ const DECODER: usize = 3;
 const COMPLETED: usize = 4;
 
 impl Published {
-    fn new(parameters: &Tensors, material: &Material, noise: bool) -> Self {
+    fn new(parameters: &Tensors, material: &CompletionData, noise: bool) -> Self {
         let of = |name: &str| to_tensor(&parameters[name]).expect("invariant: a plain array");
         let pair = ["class", "term", "prototype"].map(|x| of(&format!("aggregator.{x}.weight")));
         let layer = |name: &str| [of(&format!("{name}.weight")), of(&format!("{name}.bias"))];
@@ -199,7 +199,7 @@ impl Published {
         let names: Vec<String> = (0..2 * layers.len()).map(|i| i.to_string()).collect();
         let named = names.iter().map(String::as_str).zip(layers.iter().flatten());
         let sgd = Sgd::new(SGD, named, &Tensors::new()).expect("an optimizer");
-        let Material { classes, attributes, target, std } = material;
+        let CompletionData { classes, attributes, target, std } = material;
         let mut relation = Array2::zeros((CLASSES, CLASSES + ATTRIBUTES));
         let mut word = Array2::zeros((CLASSES, WORD));
         for (row, class) in classes.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! One file for each command: its options, and what it does with them.
+//! The subcommands, one module each: options and what they start.
 
 pub(crate) mod complete;
 pub(crate) mod ensemble;
@@ -18,41 +18,43 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use models::dataset::Dataset;
+use models::disk;
 use signal_hook::consts::TERM_SIGNALS;
 use signal_hook::flag;
+use train::config::ConfigError;
 use train::device::{DeviceChoice, Precision, resolve};
+use train::error::BadInput;
 use train::net::Compute;
 
-/// Where and how networks compute.
+/// Device, precision and threads.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct ComputeArguments {
-    /// auto, cpu, cuda or cuda:N; a GPU that is asked for by name is never replaced by the CPU.
+    /// Device: auto, cpu, cuda or cuda:N. Only auto falls back to the CPU.
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
-    /// In which numbers products are computed; auto is bf16 for training where the device is made for it, and
-    /// fp32 for evaluation.
+    /// Precision of products; auto is bf16 for training if the device supports it, and fp32 for
+    /// everything else.
     #[arg(long, value_enum, default_value = "auto")]
     precision: Precision,
-    /// Processor threads, for libtorch and for loading; all cores by default.
+    /// CPU threads of libtorch and of image loading [default: all cores].
     #[arg(long)]
     threads: Option<usize>,
 }
 
 impl ComputeArguments {
-    /// The device and the kind of numbers for training.
+    /// Device and precision of training.
     fn for_training(&self) -> Result<Compute> {
         if let Some(threads) = self.threads {
             tch::set_num_threads(threads.max(1) as i32);
             rayon::ThreadPoolBuilder::new().num_threads(threads.max(1)).build_global()?;
         }
-        let compute = resolve(self.device, self.precision)?;
-        eprintln!("computing on {:?} in {:?}", compute.device, compute.kind);
-        Ok(compute)
+        Ok(resolve(self.device, self.precision)?)
     }
 
-    /// The same for figures and whatever is kept: those should not depend on what the processor can do.
+    /// Device and precision of evaluations and of kept results, which must not depend on what the CPU
+    /// supports.
     fn for_figures(&self) -> Result<Compute> {
         let precision = match self.precision {
             Precision::Auto => Precision::Fp32,
@@ -62,17 +64,17 @@ impl ComputeArguments {
     }
 }
 
-/// Lets a training end at its next step, with everything saved, when the program is asked to stop.
+/// Lets training stop at its next step and save its state when a signal asks the program to end.
 fn stop_on_signals(stop: &Arc<AtomicBool>) -> Result<()> {
     for signal in TERM_SIGNALS {
-        // In this order: the first signal asks, a second one ends it at once and unsaved.
+        // This order matters: a second signal ends the program at once, without saving.
         flag::register_conditional_shutdown(*signal, 128 + signal, Arc::clone(stop))?;
         flag::register(*signal, Arc::clone(stop))?;
     }
     Ok(())
 }
 
-/// Opens a data set and says what in it was left out.
+/// Opens a data set and prints a warning for everything in it that was skipped.
 fn open(path: &Path) -> Result<Dataset> {
     let dataset = Dataset::open(path)?;
     for warning in &dataset.warnings {
@@ -81,15 +83,37 @@ fn open(path: &Path) -> Result<Dataset> {
     Ok(dataset)
 }
 
-/// Prints a command's answer.
+/// Prints a line of a command's result on standard output.
 ///
 /// # Errors
-/// When it cannot be written, on a full disk for instance. A closed pipe is the reader's choice.
-pub(crate) fn say(answer: Arguments<'_>) -> Result<()> {
-    match writeln!(std::io::stdout(), "{answer}") {
+/// A failed write, for instance to a full disk. A closed pipe is no error.
+pub(crate) fn print_line(line: Arguments<'_>) -> Result<()> {
+    match writeln!(std::io::stdout(), "{line}") {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(error).context("the answer cannot be written to standard output")
+            Err(error).context("cannot write the result to standard output")
         }
         _ => Ok(()),
     }
+}
+
+/// The most bytes of a settings file.
+const MAX_CONFIG_BYTES: u64 = 1 << 20;
+
+/// Reads a settings file and parses it.
+fn read_config<T>(path: &Path, parse: impl Fn(&str) -> Result<T, ConfigError>) -> Result<T> {
+    let text = disk::read(path, MAX_CONFIG_BYTES)?;
+    parse(&String::from_utf8_lossy(&text))
+        .with_context(|| format!("{} is not usable", path.display()))
+}
+
+/// Refuses to start a new training in a run folder that already has one.
+fn check_not_begun(folder: &Path, is_begun: bool, resume: bool) -> Result<()> {
+    ensure!(
+        resume || !is_begun,
+        BadInput(format!(
+            "{} already holds a training: continue it with --resume, or use another folder",
+            folder.display()
+        ))
+    );
+    Ok(())
 }

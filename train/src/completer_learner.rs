@@ -12,7 +12,7 @@ use crate::optimizer::Optimizer;
 
 /// What a network learns from, besides prototypes.
 #[derive(Debug)]
-pub struct Material {
+pub struct CompletionData {
     /// The base classes, `K`.
     pub classes: Vec<Described>,
     /// Their attributes, `A`.
@@ -51,10 +51,10 @@ impl CompleterLearner {
     pub fn new(
         net: Net,
         optimizer: Optimizer,
-        material: &Material,
+        material: &CompletionData,
         config: &Completion,
     ) -> Result<Self, NetError> {
-        let Material { classes, attributes, std, target } = material;
+        let CompletionData { classes, attributes, std, target } = material;
         let device = net.compute().device;
         let table = |table: &Array2<f32>| to_tensor(&table.clone().into_dyn())?.f_to_device(device);
         let mut class_word = Array2::zeros((0, attributes.word.ncols()));

@@ -135,7 +135,7 @@ pub struct Validation {
 pub struct Data {
     /// Name, authors, year and split.
     pub name: String,
-    /// Terms of use.
+    /// CompleterInputs of use.
     pub license: String,
 }
 

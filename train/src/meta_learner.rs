@@ -18,7 +18,7 @@ const COMPLETER: &str = "completer.";
 
 /// What a completer reads of the classes of an episode besides their images.
 #[derive(Debug)]
-pub struct Terms {
+pub struct CompleterInputs {
     /// `[n, d]`
     pub class_word: Tensor,
     /// `[n, a, s]`
@@ -29,7 +29,7 @@ pub struct Terms {
     pub mask: Tensor,
 }
 
-impl Terms {
+impl CompleterInputs {
     /// Gathers what is known of these classes.
     pub fn of(classes: &[Described], attributes: &Attributes) -> Result<Self, TchError> {
         let gathered = Gathered::of(classes);
@@ -74,7 +74,7 @@ pub fn logits(
     scale: &Tensor,
     support: &Tensor,
     query: &Tensor,
-    terms: &Terms,
+    terms: &CompleterInputs,
 ) -> Result<Tensor, NetError> {
     let (n, s) = (support.size()[0], support.size()[2]);
     let average = |x: &Tensor, rows: i64| {
@@ -177,7 +177,7 @@ impl MetaLearner {
         &mut self,
         support: &Tensor,
         query: &Tensor,
-        terms: &Terms,
+        terms: &CompleterInputs,
         share: f64,
     ) -> Result<(f64, f64), NetError> {
         let logits = logits(&self.completer, &self.scale, support, query, terms)?;

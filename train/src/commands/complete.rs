@@ -1,19 +1,17 @@
-//! `handful-train complete`: learns to complete prototypes.
+//! `handful-train complete`: trains the completers of a run.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use few_shot::embedding_frame::NamePrior;
-use models::disk;
+use models::dataset::Dataset;
 use train::config::Completion;
+use train::net::Compute;
 use train::run::Run;
-use train::stages::class_source::{ClassSource, TakenOut};
+use train::stages::class_source::{ClassSource, Exclusion};
 use train::stages::{complete, protocomnet};
 
-use super::{ComputeArguments, open, say};
-
-/// The most bytes of a file of settings.
-const MAX_CONFIG: u64 = 1 << 20;
+use super::{ComputeArguments, open, print_line, read_config};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -22,22 +20,21 @@ pub(crate) struct Options {
     /// Images, as for pretrain.
     #[arg(long, value_name = "PATH")]
     data: PathBuf,
-    /// What is learned.
+    /// Completers to train.
     #[arg(long, value_enum, default_value = "both")]
     completer: Kind,
-    /// How ProtoComNet is learned [default: 1,000 steps of AdamW on cached embeddings].
+    /// Settings of ProtoComNet as TOML [default: 1,000 steps of AdamW on cached embeddings].
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// What completers learn from.
+    /// Classes that the completers are trained on.
     #[arg(long, value_enum, default_value = "images")]
     class_source: ClassSource,
-    /// Which rows of the classifier take no part.
+    /// Classifier rows that are excluded from training.
     #[arg(long, value_enum, default_value = "evaluated")]
-    take_out: TakenOut,
-    /// How many images a name is worth to the kernel completer [default: chosen on the validation classes, so that one wrong
-    /// name or two swapped ones do no harm, or 0.25 where they always do; where names are known to be right, more may be better].
-    /// A power, as in 1.2:0.7, says how fast its share falls beside more images: beside k it is 1 / (1 + (k / N)^POWER), so that with 1
-    /// a name counts as N images more.
+    exclude: Exclusion,
+    /// Strength of the name prior, in equivalent example images [default: tuned on the validation
+    /// classes under label noise, at most 0.25 if they do not limit it]. At k shots the weight of the
+    /// name is 1 / (1 + (k / N)^POWER); with POWER 1 (the default) N is a fixed pseudo-count.
     #[arg(long, value_name = "N[:POWER]")]
     name_prior: Option<NamePrior>,
     #[command(flatten)]
@@ -46,64 +43,73 @@ pub(crate) struct Options {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Kind {
-    /// Kernel ridge regression from words and hypernyms, in closed form.
+    /// The name regressor: kernel ridge regression from word vectors and hypernyms, in closed form.
     Kernel,
-    /// The paper's network of attributes.
+    /// ProtoComNet, the paper's network of attributes.
     Protocomnet,
-    /// One after the other.
+    /// The name regressor, then ProtoComNet.
     Both,
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let config = options.config.as_deref().map_or_else(|| Ok(Completion::default()), read)?;
+    let config = match &options.config {
+        Some(path) => read_config(path, Completion::parse)?,
+        None => Completion::default(),
+    };
     let compute = options.compute.for_figures()?;
-    let (run, dataset) = (Run::new(&options.run), open(&options.data)?);
-    let (class_source, take_out) = (options.class_source, options.take_out);
+    let dataset = open(&options.data)?;
     if options.completer != Kind::Protocomnet {
-        let learned = complete::complete(
-            &run,
-            &dataset,
-            class_source,
-            take_out,
-            options.name_prior,
-            compute,
-        )?;
-        let (path, ridge) = (run.kernel(), learned.completer.ridge());
-        let name_prior = learned.name_prior.unwrap_or(NamePrior::ONE);
-        say(format_args!(
-            "wrote {}: kernel completer with ridge {ridge}, of {} classes ({} taken out); a name is worth {} images (power {})",
-            path.display(),
-            learned.classes,
-            learned.taken_out,
-            name_prior.images(),
-            name_prior.power()
-        ))?;
-        if learned.name_prior.is_none() {
-            eprintln!(
-                "note: how many images a name is worth was not chosen: that needs 5 validation classes, each of 20 images, and base classes that are none of them"
-            );
-        }
-        if learned.completer.errors(1).is_none() {
-            eprintln!(
-                "note: its errors were not measured, so error-variance is not evaluated: base classes need two images each and two synsets"
-            );
-        }
+        name_regressor(options, &dataset, compute)?;
     }
     if options.completer != Kind::Kernel {
-        let learned = protocomnet::learn(&run, &dataset, &config, class_source, take_out, compute)?;
-        let attributes = learned.completer.attributes().names.len();
-        let path = run.completer();
-        say(format_args!(
-            "wrote {}: ProtoComNet with {attributes} attributes, of {} classes",
-            path.display(),
-            learned.classes
-        ))?;
+        protocomnet(options, &dataset, &config, compute)?;
     }
     Ok(())
 }
 
-fn read(path: &Path) -> Result<Completion> {
-    let text = String::from_utf8(disk::read(path, MAX_CONFIG)?)
-        .with_context(|| format!("{} is not text", path.display()))?;
-    Completion::parse(&text).with_context(|| format!("{} is not usable", path.display()))
+fn name_regressor(options: &Options, dataset: &Dataset, compute: Compute) -> Result<()> {
+    let run = Run::new(&options.run);
+    let Options { class_source, exclude, name_prior, .. } = *options;
+    let learned = complete::complete(&run, dataset, class_source, exclude, name_prior, compute)?;
+    let name_prior = learned.name_prior.unwrap_or(NamePrior::ONE);
+    print_line(format_args!(
+        "wrote {}: name regressor with ridge {}, of {} classes ({} excluded); name prior of {} \
+         images (power {})",
+        run.kernel().display(),
+        learned.completer.ridge(),
+        learned.classes,
+        learned.excluded,
+        name_prior.images(),
+        name_prior.power()
+    ))?;
+    if learned.name_prior.is_none() {
+        eprintln!(
+            "note: the name prior was not tuned: this needs 5 validation classes of 20 images each, \
+             none of them a base class"
+        );
+    }
+    if learned.completer.errors(1).is_none() {
+        eprintln!(
+            "note: estimator errors were not measured, so error-variance is not evaluated: every \
+             base class needs two images, and the base classes two synsets"
+        );
+    }
+    Ok(())
+}
+
+fn protocomnet(
+    options: &Options,
+    dataset: &Dataset,
+    config: &Completion,
+    compute: Compute,
+) -> Result<()> {
+    let run = Run::new(&options.run);
+    let Options { class_source, exclude, .. } = *options;
+    let learned = protocomnet::learn(&run, dataset, config, class_source, exclude, compute)?;
+    print_line(format_args!(
+        "wrote {}: ProtoComNet with {} attributes, of {} classes",
+        run.completer().display(),
+        learned.completer.attributes().names.len(),
+        learned.classes
+    ))
 }

@@ -1,4 +1,4 @@
-//! `handful-train ensemble`: several backbones become one.
+//! `handful-train ensemble`: combines several backbones into one.
 
 use std::path::PathBuf;
 
@@ -6,11 +6,11 @@ use anyhow::Result;
 use train::run::Run;
 use train::stages::ensemble;
 
-use super::say;
+use super::print_line;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// The runs whose best backbones are put side by side; all prepare images in the same way.
+    /// The runs to combine. Their best checkpoints must have the same preprocessing recipe.
     #[arg(value_name = "RUN", num_args = 2.., required = true)]
     members: Vec<PathBuf>,
     /// The new run's folder.
@@ -21,9 +21,12 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<()> {
     let members: Vec<Run> = options.members.iter().map(|folder| Run::new(folder)).collect();
     let network = ensemble::ensemble(&members, &Run::new(&options.out))?;
-    let (size, out) = (network.embedding_size(), options.out.display());
-    say(format_args!("{network}, {size} values an embedding; written to {out}/best.safetensors"))?;
-    say(format_args!(
+    let size = network.embedding_size();
+    let out = options.out.display();
+    print_line(format_args!(
+        "{network}, {size} values per embedding; written to {out}/best.safetensors"
+    ))?;
+    print_line(format_args!(
         "next: handful-train knowledge … --out {out}/knowledge.json, handful-train complete {out} --data DATA"
     ))
 }

@@ -11,7 +11,7 @@ use models::disk;
 use train::run::Run;
 use train::stages::evaluate::{CompleterChoice, Evaluation, evaluate};
 
-use super::{ComputeArguments, open, say};
+use super::{ComputeArguments, open, print_line};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -79,7 +79,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         // Standard output carries only the JSON, so that it can be piped into a program.
         eprintln!("\n{}", report.to_markdown());
     }
-    say(format_args!("{json}"))
+    print_line(format_args!("{json}"))
 }
 
 impl Options {

@@ -1,4 +1,4 @@
-//! `handful-train import`: weights trained elsewhere become a run.
+//! `handful-train import`: imports published weights as a run.
 
 use std::path::PathBuf;
 
@@ -6,30 +6,30 @@ use anyhow::Result;
 use train::run::Run;
 use train::stages::import;
 
-use super::say;
+use super::print_line;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// The weights.
+    /// The weights: safetensors, or a .pth file of torch.save.
     weights: PathBuf,
-    /// The network that they belong to; its widths are deduced from the shapes.
+    /// The network of the weights. Its widths follow from the tensor shapes.
     #[arg(long, value_enum)]
     arch: import::Arch,
     /// The new run's folder.
     #[arg(long, value_name = "RUN")]
     out: PathBuf,
-    /// Height and width of the images that the network takes; the recipe's, or else 84 (resnet12)
-    /// or 224 (efficientnet-lite0).
+    /// Height and width of the network's input [default: the recipe's, or 84 for resnet12 and 224 for
+    /// efficientnet-lite0].
     #[arg(long, value_name = "PIXELS")]
     input_size: Option<usize>,
-    /// How images become input (size, geometry, filter, mean, std as TOML); that of the
-    /// network's authors by default.
+    /// Preprocessing recipe as TOML: size, geometry, filter, mean, std [default: the recipe of the
+    /// network's authors].
     #[arg(long, value_name = "FILE")]
     preprocess: Option<PathBuf>,
-    /// What the weights were trained on; travels with them.
+    /// Training data of the weights, recorded in the run.
     #[arg(long, value_name = "TEXT")]
     data_name: Option<String>,
-    /// Under what terms that data is used.
+    /// License of the training data, recorded in the run.
     #[arg(long, value_name = "TEXT")]
     data_license: Option<String>,
 }
@@ -45,11 +45,10 @@ pub(crate) fn run(arguments: Options) -> Result<()> {
     let imported = import::import(&arguments.weights, &Run::new(&arguments.out), &options)?;
     let out = arguments.out.display();
     for tensor in &imported.left_out {
-        say(format_args!("left out: {tensor}"))?;
+        print_line(format_args!("left out: {tensor}"))?;
     }
-    say(format_args!(
-        "{imported}; written to {out}/best.safetensors, with its proof in golden.safetensors"
+    print_line(format_args!(
+        "{imported}; written to {out}/best.safetensors, with golden inputs and outputs in golden.safetensors"
     ))?;
-    say(format_args!("next: handful-export {out} --out BUNDLE"))?;
-    Ok(())
+    print_line(format_args!("next: handful-export {out} --out BUNDLE"))
 }

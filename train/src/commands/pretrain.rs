@@ -1,36 +1,33 @@
-//! `handful-train pretrain`: a backbone learns the base classes.
+//! `handful-train pretrain`: trains a backbone on the base classes.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use anyhow::{Context, Result, ensure};
-use models::disk;
+use anyhow::Result;
 use train::config::Config;
-use train::error::BadInput;
 use train::run::Run;
-use train::stages::pretrain::{Begin, Ending, pretrain};
+use train::stages::pretrain::{Begin, Status, pretrain};
 
-use super::{ComputeArguments, open, stop_on_signals};
+use super::{ComputeArguments, check_not_begun, open, read_config, stop_on_signals};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// The settings, as TOML.
+    /// Settings as TOML.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// Images: a folder or .tar.gz with manifest.csv, folders base/ val/ novel/ or train/ val/ test/ of classes, or a
-    /// folder per class; miniImageNet, CIFAR-100 (with CIFAR-FS's lists) and tieredImageNet as published. The data
-    /// section of docs/formats.md has every layout.
+    /// Images: a folder or .tar.gz with manifest.csv, with folders base/ val/ novel/ or train/ val/
+    /// test/ of classes, or with a folder per class; or miniImageNet, CIFAR-100 (with the lists of
+    /// CIFAR-FS) and tieredImageNet as published. docs/formats.md lists every layout.
     #[arg(long, value_name = "PATH")]
     data: PathBuf,
     /// The run's folder.
     #[arg(long, value_name = "RUN")]
     out: PathBuf,
-    /// Go on where the run stopped.
+    /// Continue a stopped training.
     #[arg(long)]
     resume: bool,
-    /// Begin with the backbone of another run (an import, or a training on more images) instead of
-    /// random weights.
+    /// Start from the backbone of another run, for instance an import, instead of random weights.
     #[arg(long, value_name = "RUN", conflicts_with = "resume")]
     from: Option<PathBuf>,
     #[command(flatten)]
@@ -39,17 +36,9 @@ pub(crate) struct Options {
 
 pub(crate) fn run(arguments: &Options) -> Result<()> {
     let compute = arguments.compute.for_training()?;
-    let text = disk::read(&arguments.config, 1 << 20)?;
-    let config = Config::parse(&String::from_utf8_lossy(&text))
-        .with_context(|| format!("{} is not usable", arguments.config.display()))?;
+    let config = read_config(&arguments.config, Config::parse)?;
     let run = Run::new(&arguments.out);
-    let begun = || {
-        BadInput(format!(
-            "{} already holds a training: go on with --resume, or name another folder",
-            arguments.out.display()
-        ))
-    };
-    ensure!(arguments.resume || !run.is_begun(), begun());
+    check_not_begun(&arguments.out, run.is_begun(), arguments.resume)?;
     let begin = match &arguments.from {
         _ if arguments.resume => Begin::Resume,
         None => Begin::Random,
@@ -61,10 +50,10 @@ pub(crate) fn run(arguments: &Options) -> Result<()> {
     let dataset = open(&arguments.data)?;
     let stop = Arc::new(AtomicBool::new(false));
     stop_on_signals(&stop)?;
-    let ending = pretrain(&config, &dataset, &run, begin, compute, &stop)?;
-    if ending == Ending::Stopped {
+    let status = pretrain(&config, &dataset, &run, begin, compute, &stop)?;
+    if status == Status::Stopped {
         eprintln!(
-            "stopped and saved; go on with: handful-train pretrain --config {0}/config.toml --data {1} --out {0} --precision {2} --resume",
+            "stopped and saved; continue with: handful-train pretrain --config {0}/config.toml --data {1} --out {0} --precision {2} --resume",
             arguments.out.display(),
             arguments.data.display(),
             compute.precision()

@@ -1,14 +1,14 @@
-//! `handful-train statistics`: moments of classes and attributes.
+//! `handful-train statistics`: measures moments of classes and attributes.
 
 use std::path::PathBuf;
 
 use anyhow::Result;
 use few_shot::statistics::Std;
 use train::run::Run;
-use train::stages::class_source::{ClassSource, TakenOut};
+use train::stages::class_source::{ClassSource, Exclusion};
 use train::stages::statistics::statistics;
 
-use super::{ComputeArguments, open, say};
+use super::{ComputeArguments, open, print_line};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -17,16 +17,16 @@ pub(crate) struct Options {
     /// Images, as for pretrain.
     #[arg(long, value_name = "PATH")]
     data: PathBuf,
-    /// What standard deviations are divided by: n - 1 (the published code) or n (the paper's text).
+    /// Divisor of the variance: n - 1 (unbiased, the published code) or n (population, the paper's text).
     #[arg(long, value_enum, default_value = "unbiased")]
     std: StdOption,
-    /// Measures classes of which only the checkpoint's classifier knows, a row each, instead of those of images: around
-    /// where a row points, images are imagined with the distances that the data's base images have from their classes.
+    /// Measure the classes of the checkpoint's classifier instead of classes with images. Synthetic
+    /// embeddings are drawn around each row, with the spread of the base images around their classes.
     #[arg(long)]
     from_classifier: bool,
-    /// Which rows of the classifier take no part.
+    /// Classifier rows that are excluded.
     #[arg(long, value_enum, default_value = "evaluated", requires = "from_classifier")]
-    take_out: TakenOut,
+    exclude: Exclusion,
     #[command(flatten)]
     compute: ComputeArguments,
 }
@@ -47,15 +47,15 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         true => ClassSource::Classifier,
         false => ClassSource::Images,
     };
-    let (run, dataset) = (Run::new(&options.run), open(&options.data)?);
-    let found = statistics(&run, &dataset, std, class_source, options.take_out, compute)?;
-    say(format_args!(
+    let run = Run::new(&options.run);
+    let dataset = open(&options.data)?;
+    let found = statistics(&run, &dataset, std, class_source, options.exclude, compute)?;
+    print_line(format_args!(
         "wrote {}: {} classes and {} attributes from {} {}images",
         options.run.join("statistics.safetensors").display(),
         found.classes.names.len(),
         found.attributes.names.len(),
         found.classes.images.iter().sum::<u64>(),
         if options.from_classifier { "synthetic " } else { "" }
-    ))?;
-    Ok(())
+    ))
 }

@@ -1,4 +1,4 @@
-//! Which base classes knowledge is learned from: classes of images, the rows of a classifier, or both.
+//! The base classes that completers learn from: classes with images, classifier rows, or both.
 
 use std::collections::BTreeSet;
 
@@ -21,56 +21,56 @@ use crate::error::BadInput;
 use crate::net::Compute;
 use crate::run::Run;
 
-/// How many images are imagined of a class of which only a classifier's row is known.
-const IMAGINED: usize = 32;
+/// Number of synthetic embeddings for a class that is known only by its classifier row.
+const SYNTHETIC: usize = 32;
 
-/// Seed of the images whose distances from their classes imagined ones are given.
+/// Seed of the base images whose offsets synthetic embeddings take.
 const SEED: u64 = 1;
 
-/// What completers learn from.
+/// The base classes that completers learn from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum ClassSource {
-    /// The images of the base classes.
+    /// Base classes with images.
     Images,
-    /// The rows of the checkpoint's classifier; images only measure.
+    /// Rows of the checkpoint's classifier. Images are used only to measure the spread.
     Classifier,
-    /// Images and rows.
+    /// Base classes with images, and classifier rows.
     Both,
 }
 
-/// Which classes of a classifier take no part, so that what is evaluated was not learned from.
+/// Classifier rows that are excluded, so that no evaluated class is a training class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum TakenOut {
-    /// Those of validation and novel classes.
+pub enum Exclusion {
+    /// Rows of validation and novel classes.
     Evaluated,
-    /// Those, and all that one of them is a kind of or that is a kind of one of them.
+    /// Those rows, and rows of their hypernyms and hyponyms.
     Relatives,
-    /// None: for a product, never for a figure.
+    /// None. Only for a product, never for a published figure.
     None,
 }
 
-/// Base classes with the embeddings of their images.
+/// Base classes and their embeddings.
 #[derive(Debug)]
-pub struct Taught {
-    /// Their names in `knowledge.json`.
+pub struct BaseEmbeddings {
+    /// Names in `knowledge.json`.
     pub names: Vec<String>,
-    /// Of each class `[images, s]`, seen or imagined.
+    /// Embeddings of each class, `[images, s]`, of images or synthetic.
     pub embeddings: Vec<Array2<f32>>,
 }
 
-/// The base classes of `class_source`. A classifier's row has no image: some are imagined around where it points.
+/// The base classes of a source. A classifier row has no images; synthetic embeddings replace them.
 ///
 /// # Errors
-/// Data with less than two base classes; a run without a classifier; a class that knowledge does not have; rows of which none is
-/// left.
-pub fn taught(
+/// Fewer than two base classes, a run without a classifier, a class that `knowledge.json` lacks, or
+/// no class left after the exclusion.
+pub fn base_embeddings(
     run: &Run,
     checkpoint: &Checkpoint,
     dataset: &Dataset,
     class_source: ClassSource,
-    taken_out: TakenOut,
+    exclusion: Exclusion,
     compute: Compute,
-) -> Result<Taught> {
+) -> Result<BaseEmbeddings> {
     let mut names = Vec::new();
     let base = base_names(dataset)?;
     let mut seen = embeddings(run, checkpoint, dataset, Split::Base, compute)?;
@@ -78,9 +78,9 @@ pub fn taught(
     if class_source != ClassSource::Images {
         let (knowledge, words) = run.knowledge()?;
         let (classes, rows) = classifier(checkpoint, &knowledge, &words)?;
-        let is_out = evaluated(&knowledge, taken_out);
+        let is_excluded = evaluated(&knowledge, exclusion);
         let kept: Vec<usize> = (0..classes.len())
-            .filter(|&row| !is_out(&classes[row].descriptor, classes[row].synset))
+            .filter(|&row| !is_excluded(&classes[row].descriptor, classes[row].synset))
             .collect();
         names.extend(kept.iter().map(|&row| checkpoint.classes[row].clone()));
         let prototypes = prototypes(&seen)?;
@@ -91,16 +91,23 @@ pub fn taught(
         names.extend(base);
         all.append(&mut seen);
     }
-    ensure!(!names.is_empty(), BadInput("no base class is left: all were taken out".to_owned()));
-    Ok(Taught { names, embeddings: all })
+    ensure!(
+        !names.is_empty(),
+        BadInput(
+            "no base class is left: all are excluded; use --exclude evaluated or more base classes"
+                .to_owned()
+        )
+    );
+    Ok(BaseEmbeddings { names, embeddings: all })
 }
 
-/// The names of a data set's base classes, of which completion needs two.
+/// The names of the base classes of a data set. Completion needs at least two.
 pub(super) fn base_names(dataset: &Dataset) -> Result<Vec<String>> {
     let base = dataset.split(Split::Base);
-    let few =
-        || BadInput(format!("the data has {} base class(es), expected at least 2", base.len()));
-    ensure!(base.len() > 1, few());
+    ensure!(
+        base.len() > 1,
+        BadInput(format!("the data has {} base class(es), expected at least 2", base.len()))
+    );
     Ok(base.iter().map(|class| class.name.clone()).collect())
 }
 
@@ -111,8 +118,11 @@ pub(super) fn prototypes(embeddings: &[Array2<f32>]) -> Result<Array2<f32>> {
     stack(Axis(0), &means).context("embeddings differ in size")
 }
 
-/// Imagines images of the class of a classifier's row, `[IMAGINED, s]`: around where the row points, seen from the rows'
-/// mean, and as far from the center of the with_images classes as these lie, in distances that images have from their own.
+/// Makes a function from a classifier row to synthetic embeddings of its class, `[SYNTHETIC, s]`.
+///
+/// Their mean has the direction of the row, relative to the mean row, and the mean distance of the
+/// classes with images from their center. Each embedding adds the offset of a base image from its
+/// class mean.
 fn synthetic<'a>(
     rows: ArrayView2<'a, f32>,
     prototypes: &'a Array2<f32>,
@@ -123,52 +133,56 @@ fn synthetic<'a>(
     let means = frame.to_embedding(normalized(&rows - &center));
     move |row| {
         let mut rng = ChaCha8Rng::seed_from_u64(SEED ^ row as u64);
-        let mut images = Array2::zeros((IMAGINED, means.ncols()));
+        let mut images = Array2::zeros((SYNTHETIC, means.ncols()));
         for mut image in images.rows_mut() {
             let class = below(&mut rng, seen.len());
-            let model = seen[class].row(below(&mut rng, seen[class].nrows()));
-            image.assign(&(&means.row(row) + &model - prototypes.row(class)));
+            let real = seen[class].row(below(&mut rng, seen[class].nrows()));
+            image.assign(&(&means.row(row) + &real - prototypes.row(class)));
         }
         images
     }
 }
 
-/// The rows of the checkpoint's classifier, `[K, s]`, and their classes.
+/// The classes of the checkpoint's classifier and their rows, `[K, s]`.
 pub(super) fn classifier(
     checkpoint: &Checkpoint,
     knowledge: &Knowledge,
     words: &Words,
 ) -> Result<(Vec<BaseClass>, Array2<f32>)> {
-    let missing = || {
+    let weight = checkpoint.parameters.get("head.weight").filter(|weight| {
+        // A row without a class name cannot be matched with knowledge.
+        weight.shape().first() == Some(&checkpoint.classes.len())
+    });
+    let weight = weight.ok_or_else(|| {
         BadInput(
-            "the run has no classifier with the names of its classes: learn from images (--class-source images, or no --from-classifier)"
+            "the run has no classifier with class names: learn from images \
+             (--class-source images, or no --from-classifier)"
                 .to_owned(),
         )
-    };
-    let weight = checkpoint.parameters.get("head.weight").ok_or_else(missing)?;
-    ensure!(weight.shape().first() == Some(&checkpoint.classes.len()), missing());
+    })?;
     let rows = weight.clone().into_dimensionality::<Ix2>().context("a classifier is a matrix")?;
     let names = checkpoint.classes.iter().map(String::as_str);
     Ok((base_classes(knowledge, words, names)?, rows))
 }
 
-/// Whether a class takes no part, by what is known of it and its synset.
+/// Makes a predicate that is true for excluded classes.
 pub(super) fn evaluated(
     knowledge: &Knowledge,
-    out: TakenOut,
+    out: Exclusion,
 ) -> impl Fn(&SemanticDescriptor, SynsetId) -> bool + use<> {
     let classes = knowledge.classes.iter().filter(|class| class.split != Split::Base);
-    let classes: Vec<&KnownClass> = classes.filter(|_| out != TakenOut::None).collect();
+    let classes: Vec<&KnownClass> = classes.filter(|_| out != Exclusion::None).collect();
     let synsets: BTreeSet<SynsetId> = classes.iter().map(|class| class.wnid).collect();
-    let is_relative = out == TakenOut::Relatives;
+    let is_relative = out == Exclusion::Relatives;
     let above: BTreeSet<SynsetId> = classes
         .iter()
         .filter(|_| is_relative)
         .flat_map(|class| class.ancestors.iter().copied())
         .collect();
-    move |known, synset| {
-        let below = || is_relative && known.hypernyms.iter().any(|id| synsets.contains(id));
-        synsets.contains(&synset) || above.contains(&synset) || below()
+    move |descriptor, synset| {
+        synsets.contains(&synset)
+            || above.contains(&synset)
+            || (is_relative && descriptor.hypernyms.iter().any(|id| synsets.contains(id)))
     }
 }
 
@@ -179,7 +193,7 @@ pub(super) fn unknown(class: &str) -> BadInput {
     ))
 }
 
-/// What is known of these classes.
+/// The semantic descriptors of these classes.
 pub fn known_as<'a>(
     knowledge: &Knowledge,
     words: &Words,
@@ -189,7 +203,7 @@ pub fn known_as<'a>(
     Ok(classes.into_iter().map(|class| class.descriptor).collect())
 }
 
-/// The same with their synsets.
+/// The synsets and semantic descriptors of these classes.
 pub(super) fn base_classes<'a>(
     knowledge: &Knowledge,
     words: &Words,
@@ -218,13 +232,13 @@ mod tests {
     use ndarray::array;
 
     #[test]
-    fn images_are_imagined_around_where_a_row_points() {
+    fn synthetic_embeddings_lie_around_the_direction_of_the_row() {
         let seen = [array![[4.0, 1.0], [4.0, -1.0]], array![[-4.0, 1.0], [-4.0, -1.0]]];
         let prototypes = array![[4.0, 0.0], [-4.0, 0.0]];
-        // Their mean is (1, 1): one points upwards, the other down.
+        // Relative to their mean (1, 1), one row points up and the other down.
         let rows = array![[1.0, 1.5], [1.0, 0.5]];
         let synthetic = synthetic(rows.view(), &prototypes, &seen);
-        let (first, again, other) = (synthetic(0), synthetic(0), synthetic(1));
+        let [first, again, other] = [0, 0, 1].map(synthetic);
         assert_eq!(first, again);
         assert!(
             first.rows().into_iter().all(|row| row == array![0.0, 5.0] || row == array![0.0, 3.0])

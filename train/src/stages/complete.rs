@@ -1,4 +1,4 @@
-//! Completion: prototypes from knowledge, learned on the base classes.
+//! Fits the name regressor on the base classes (kernel ridge regression, in closed form).
 
 use anyhow::{Context, Result, ensure};
 use few_shot::base_classes::BaseClasses;
@@ -11,38 +11,42 @@ use models::dataset::{Dataset, Split};
 use models::disk;
 
 use super::class_source::{
-    ClassSource, TakenOut, base_classes, base_names, classifier, evaluated, known_as, prototypes,
+    ClassSource, Exclusion, base_classes, base_names, classifier, evaluated, known_as, prototypes,
 };
 use crate::embeddings::embeddings;
 use crate::error::BadInput;
 use crate::net::Compute;
 use crate::run::Run;
 
-/// Numbers of images beside which the errors of knowledge are measured.
+/// Shots at which the errors of semantic prototypes are measured.
 const SHOTS: [usize; 4] = [1, 2, 5, 10];
 
 /// Seed of the images that errors are measured with.
 const SEED: u64 = 1;
 
-/// What was learned, for a person.
+/// The result of [`complete`].
 #[derive(Debug)]
 pub struct Learned {
-    /// The completer.
+    /// The name regressor.
     pub completer: NameRegressor,
-    /// Classes that it learned from.
+    /// Number of classes that it was fitted to.
     pub classes: usize,
-    /// Classes that were taken out.
-    pub taken_out: usize,
-    /// How many images a name is worth, if that was said or validation classes could choose it.
+    /// Number of excluded classes.
+    pub excluded: usize,
+    /// The name prior, if it was given or could be tuned on validation classes.
     pub name_prior: Option<NamePrior>,
 }
 
-/// Fits the kernel completer to the base classes and writes `kernel.safetensors`.
+/// Fits the name regressor to the base classes and writes `kernel.safetensors`.
+///
+/// # Errors
+/// A run without a checkpoint or `knowledge.json`, classes that knowledge lacks, too few base
+/// classes, a failed write.
 pub fn complete(
     run: &Run,
     dataset: &Dataset,
     class_source: ClassSource,
-    taken_out: TakenOut,
+    exclusion: Exclusion,
     name_prior: Option<NamePrior>,
     compute: Compute,
 ) -> Result<Learned> {
@@ -59,42 +63,46 @@ pub fn complete(
     if class_source == ClassSource::Classifier {
         all = all.taught_by_classifier();
     }
-    let is_out = evaluated(&knowledge, taken_out);
-    // Classes of images are base classes by the data set's own word, whatever their synsets.
-    let base = all.without_rows(|class| is_out(&class.descriptor, class.synset));
-    let nothing = || BadInput("no base class is left: all were taken out".to_owned());
-    let completer = base.completer(None).with_context(nothing)?;
-    let name_prior = match name_prior {
-        Some(name_prior) => Some(name_prior),
-        None => {
-            let is_new = evaluated(&knowledge, TakenOut::Evaluated);
-            let honest = match taken_out {
-                // Chosen where names are new, even for a completer that knows them all.
-                TakenOut::None => base
-                    .without_rows(|class| is_new(&class.descriptor, class.synset))
-                    .completer(Some(completer.ridge())),
-                TakenOut::Evaluated | TakenOut::Relatives => Some(completer.clone()),
-            };
-            let choose = |honest| chosen_name_prior(run, &checkpoint, dataset, &honest, compute);
-            honest.map(choose).transpose()?.flatten()
+    let is_excluded = evaluated(&knowledge, exclusion);
+    // Only rows are excluded: the data set itself says which classes with images are base classes.
+    let base = all.without_rows(|class| is_excluded(&class.descriptor, class.synset));
+    let completer = base.completer(None).with_context(|| {
+        BadInput("no base class is left: all are excluded; use --exclude evaluated".to_owned())
+    })?;
+    let name_prior = match (name_prior, exclusion) {
+        (Some(name_prior), _) => Some(name_prior),
+        // A regressor that was fitted to the validation classes would overrate names: the prior is
+        // tuned with one that was not.
+        (None, Exclusion::None) => {
+            let is_new = evaluated(&knowledge, Exclusion::Evaluated);
+            let without = base.without_rows(|class| is_new(&class.descriptor, class.synset));
+            match without.completer(Some(completer.ridge())) {
+                Some(unbiased) => chosen_name_prior(run, &checkpoint, dataset, &unbiased, compute)?,
+                None => None,
+            }
+        }
+        (None, Exclusion::Evaluated | Exclusion::Relatives) => {
+            chosen_name_prior(run, &checkpoint, dataset, &completer, compute)?
         }
     };
     let completer = completer.with_name_prior(name_prior.unwrap_or(NamePrior::ONE));
-    // Without another synset to learn from there is nothing to measure, and a completer all the same.
+    // With only one synset no class can be left out: the regressor is kept, its errors are not.
     let semantic = base.left_out(completer.ridge());
-    let measured = |k| Some((k, errors::estimate(semantic.as_ref()?.view(), &rows, k, SEED)?));
-    let errors = SHOTS.into_iter().filter_map(measured).collect();
+    let errors = SHOTS
+        .into_iter()
+        .filter_map(|k| Some((k, errors::estimate(semantic.as_ref()?.view(), &rows, k, SEED)?)))
+        .collect();
     let frame = completer.frame();
     let name_bias = semantic
         .as_ref()
         .map(|semantic| NameBias::measured(semantic.view(), &rows, frame, SHOTS, SEED));
     let completer = completer.with_errors(errors).with_name_bias(name_bias.unwrap_or_default());
     disk::write(&run.kernel(), &completer.to_bytes(&checkpoint.space_id()?)?)?;
-    let (classes, taken_out) = (base.len(), all.len() - base.len());
-    Ok(Learned { completer, classes, taken_out, name_prior })
+    let excluded = all.len() - base.len();
+    Ok(Learned { completer, classes: base.len(), excluded, name_prior })
 }
 
-/// How many images a name is worth on the validation classes; `None` where these are too few to choose by.
+/// The name prior tuned on the validation classes, or `None` if they are too few.
 fn chosen_name_prior(
     run: &Run,
     checkpoint: &Checkpoint,
@@ -113,7 +121,10 @@ fn chosen_name_prior(
     Ok(name_prior::chosen(semantic.view(), &rows, completer.frame(), SEED))
 }
 
-/// The run's kernel completer, if it has one; it must be of the same embedding space as the checkpoint.
+/// The name regressor of a run, if it has one.
+///
+/// # Errors
+/// A file that cannot be read, or a name regressor of another embedding space than the checkpoint's.
 pub fn completer(run: &Run, checkpoint: &Checkpoint) -> Result<Option<NameRegressor>> {
     let path = run.kernel();
     if !path.exists() {
@@ -123,12 +134,12 @@ pub fn completer(run: &Run, checkpoint: &Checkpoint) -> Result<Option<NameRegres
     let parsed = NameRegressor::parse(&bytes);
     let (space_id, completer) =
         parsed.with_context(|| format!("{} is not usable", path.display()))?;
-    let other = || {
+    ensure!(
+        space_id == checkpoint.space_id()?,
         BadInput(format!(
-            "{} is of another backbone: run handful-train complete again",
+            "{} belongs to another backbone: run handful-train complete again",
             path.display()
         ))
-    };
-    ensure!(space_id == checkpoint.space_id()?, other());
+    );
     Ok(Some(completer))
 }

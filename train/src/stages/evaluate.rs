@@ -1,4 +1,4 @@
-//! Few-shot accuracy of a run's best checkpoint.
+//! Evaluates the best checkpoint of a run on few-shot episodes.
 
 use anyhow::Result;
 use few_shot::compare::{ClassKnowledge, Conditions, LabelNoise};

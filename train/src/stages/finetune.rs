@@ -19,7 +19,7 @@ use rayon::prelude::*;
 use tch::Tensor;
 
 use super::golden::golden;
-use super::pretrain::Ending;
+use super::pretrain::Status;
 use super::protocomnet::{self, described, learned};
 use super::validation::{fused_accuracy, validation_classes, with_sizes};
 use crate::augment::image_rng;
@@ -28,7 +28,7 @@ use crate::embed::embed;
 use crate::embeddings::embeddings;
 use crate::error::BadInput;
 use crate::loader::Images;
-use crate::meta_learner::{MetaLearner, Terms};
+use crate::meta_learner::{CompleterInputs, MetaLearner};
 use crate::metrics::{EpochMetrics, Metrics, progress_bar};
 use crate::net::{Compute, Mode, images_to_tensor, to_tensor};
 use crate::run::Run;
@@ -46,7 +46,7 @@ pub fn finetune(
     resume: bool,
     compute: Compute,
     stop: &AtomicBool,
-) -> Result<Ending> {
+) -> Result<Status> {
     let checkpoint = from.read(&from.best())?;
     let completer = learned(from, &checkpoint)?;
     let missing = || {
@@ -89,11 +89,11 @@ pub fn finetune(
         training.train_epoch(stop)?;
         if training.progress.step < config.steps_per_epoch {
             training.save()?;
-            return Ok(Ending::Stopped);
+            return Ok(Status::Stopped);
         }
         training.finish_epoch()?;
     }
-    Ok(Ending::Finished)
+    Ok(Status::Finished)
 }
 
 /// A meta-training under way.
@@ -155,7 +155,7 @@ impl Training<'_> {
             .iter()
             .flat_map(|&class| vec![self.data.base[class].clone(); rows_each])
             .collect();
-        let terms = Terms::of(&classes, self.completer.attributes())?;
+        let terms = CompleterInputs::of(&classes, self.completer.attributes())?;
         let embedded = self.embed(&episode, index)?;
         let n_support = (n_way * k_shot) as i64;
         let support = embedded.f_narrow(0, 0, n_support)?;

@@ -1,4 +1,4 @@
-//! The proof that travels with a network: inputs and what libtorch makes of them.
+//! Golden inputs and outputs: what libtorch computes, for the self-test of an export.
 
 use anyhow::Result;
 use models::checkpoint::{Checkpoint, Golden};
@@ -11,12 +11,12 @@ use tch::{Device, Kind, Tensor};
 
 use crate::net::{Compute, Mode, Net, to_array, to_tensor};
 
-/// Samples of a proof.
+/// Number of golden samples.
 pub const SAMPLES: usize = 8;
 
 const SEED: u64 = 20210;
 
-/// Runs the checkpoint's backbone on noise.
+/// Golden inputs and outputs of the checkpoint's backbone. The inputs are noise.
 pub fn golden(checkpoint: &Checkpoint) -> Result<Golden> {
     let size = checkpoint.architecture.input_size();
     let mut rng = ChaCha8Rng::seed_from_u64(SEED);
@@ -25,16 +25,16 @@ pub fn golden(checkpoint: &Checkpoint) -> Result<Golden> {
         (rng.next_u32() >> 8) as f32 / (1 << 22) as f32 - 2.0
     });
     let inputs = Tensors::from([("image".to_owned(), image)]);
-    verify(checkpoint.architecture.graph(), &checkpoint.backbone()?, inputs)
+    run(checkpoint.architecture.graph(), &checkpoint.backbone()?, inputs)
 }
 
-/// Whether all that the network made of the inputs are finite numbers.
+/// Whether all outputs are finite.
 pub fn is_finite(golden: &Golden) -> bool {
     golden.outputs.values().flatten().all(|value| value.is_finite())
 }
 
 /// Runs a network in fp32 on the CPU.
-pub fn verify(graph: Graph, parameters: &Tensors, inputs: Tensors) -> Result<Golden> {
+pub fn run(graph: Graph, parameters: &Tensors, inputs: Tensors) -> Result<Golden> {
     let compute = Compute { device: Device::Cpu, kind: Kind::Float };
     let net = Net::new(graph, parameters, compute)?;
     let given: Vec<(&String, Tensor)> =

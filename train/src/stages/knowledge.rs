@@ -1,4 +1,5 @@
-//! Knowledge: the classes' synsets become attributes, ancestors and word vectors (method of the paper, step 2).
+//! Name knowledge: looks up attributes, hypernyms and word vectors of the classes (step 2 of the
+//! paper).
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,21 +21,21 @@ mod ablation;
 
 pub use ablation::Ablation;
 
-/// The most bytes of a file of splits.
+/// The most bytes of a splits file.
 const MAX_SPLITS: u64 = 16 << 20;
 
-/// Files that knowledge comes from.
+/// The source files.
 #[derive(Debug, Clone, Copy)]
 pub struct Sources<'a> {
-    /// Classes whose images are not at hand.
+    /// More classes, without images.
     pub splits: Option<&'a Path>,
-    /// WordNet's folder.
+    /// The folder of WordNet.
     pub wordnet: &'a Path,
     /// Word vectors.
     pub vectors: &'a Path,
 }
 
-/// What was found, for a person.
+/// What was found, for display.
 #[derive(Debug)]
 pub struct Summary {
     classes: BTreeMap<Split, usize>,
@@ -42,13 +43,16 @@ pub struct Summary {
     links: usize,
     rule: Rule,
     dimension: usize,
-    /// Classes that have no attribute.
+    /// Classes without an attribute.
     bare: Vec<String>,
-    /// Classes and attributes of which no word is known.
+    /// Classes and attributes without a word vector.
     wordless: Vec<String>,
 }
 
-/// Looks everything up and writes `out` and, beside it, the word vectors.
+/// Looks everything up, writes `out` and next to it the word vectors.
+///
+/// # Errors
+/// Classes without a wnid or that WordNet lacks, source files that cannot be used, a failed write.
 pub fn knowledge(
     dataset: &Dataset,
     sources: &Sources<'_>,
@@ -58,9 +62,14 @@ pub fn knowledge(
 ) -> Result<Summary> {
     let classes = named_classes(dataset, sources.splits)?;
     let only_base = classes.iter().all(|class| class.split == Split::Base);
-    let nothing = "rule `paper` keeps what a base class and another class have, but all classes are base classes: \
-                   add the others with --splits, or take --rule base-only";
-    ensure!(rule != Rule::Paper || !only_base, BadInput(nothing.to_owned()));
+    ensure!(
+        rule != Rule::Paper || !only_base,
+        BadInput(
+            "rule `paper` keeps attributes that a base class and another class have, but all classes \
+             are base classes: add other classes with --splits, or use --rule base-only"
+                .to_owned()
+        )
+    );
     let wordnet = read_wordnet(sources.wordnet)?;
     let vectors = read_vectors(sources.vectors)?;
     let mut knowledge = Knowledge::new(&wordnet, &classes, rule)?;
@@ -72,12 +81,12 @@ pub fn knowledge(
     if let Some(folder) = out.parent() {
         disk::create_folder(folder)?;
     }
-    // The words name the hash of the JSON: in this order, a power cut leaves a pair that is refused, not mixed up.
+    // The vectors contain the hash of the JSON. A power cut after the first write leaves a pair that
+    // is refused, not a mixed one.
     disk::write(&out.with_file_name(WORDS), &words.to_bytes(&json)?)?;
     disk::write(out, &json)?;
-    let names = |row: &str, lemmas: &[String]| format!("{row} ({})", lemmas.join(", "));
-    let of_classes = knowledge.classes.iter().map(|c| names(&c.name, &c.lemmas));
-    let of_attributes = knowledge.attributes.iter().map(|a| names(&a.synset, &a.lemmas));
+    let of_classes = knowledge.classes.iter().map(|c| with_lemmas(&c.name, &c.lemmas));
+    let of_attributes = knowledge.attributes.iter().map(|a| with_lemmas(&a.synset, &a.lemmas));
     let mut wordless = without_vector(words.classes.view(), of_classes);
     wordless.extend(without_vector(words.attributes.view(), of_attributes));
     let mut counts = BTreeMap::new();
@@ -95,12 +104,17 @@ pub fn knowledge(
     })
 }
 
+fn with_lemmas(name: &str, lemmas: &[String]) -> String {
+    format!("{name} ({})", lemmas.join(", "))
+}
+
+/// The names of the rows that are zero.
 fn without_vector(rows: ArrayView2<'_, f32>, names: impl Iterator<Item = String>) -> Vec<String> {
     let empty = rows.rows().into_iter().map(|row| row.iter().all(|x| *x == 0.0));
     empty.zip(names).filter_map(|(is_empty, name)| is_empty.then_some(name)).collect()
 }
 
-/// The classes of the data set, in its order, and those that only `splits` names.
+/// The classes of the data set in its order, then those that only `splits` has.
 fn named_classes(dataset: &Dataset, splits: Option<&Path>) -> Result<Vec<NamedClass>> {
     let mut classes = Vec::new();
     for split in [Split::Base, Split::Val, Split::Novel] {
@@ -108,7 +122,7 @@ fn named_classes(dataset: &Dataset, splits: Option<&Path>) -> Result<Vec<NamedCl
             let wnid = class.wnid.as_deref().ok_or_else(|| {
                 BadInput(format!(
                     "class `{}` has no wnid, such as n02391049: add a column `wnid` to manifest.csv, or a \
-                     file wnids.csv (class,wnid) at the top of the data",
+                     file wnids.csv (class,wnid) to the top folder of the data",
                     class.name
                 ))
             })?;
@@ -140,7 +154,7 @@ fn named_classes(dataset: &Dataset, splits: Option<&Path>) -> Result<Vec<NamedCl
     Ok(classes)
 }
 
-/// A line of a file of splits.
+/// A line of a splits file.
 #[derive(Deserialize)]
 struct Row {
     class: String,
@@ -150,22 +164,31 @@ struct Row {
 
 fn read_splits(path: &Path) -> Result<Vec<NamedClass>> {
     let bytes = disk::read(path, MAX_SPLITS)?;
-    let named = |line: usize, reason: String| {
-        BadInput(format!("{} line {line}: {reason}; expected class,wnid,split", path.display()))
-    };
     let rows = csv::Reader::from_reader(bytes.as_slice()).into_deserialize::<Row>().enumerate();
     rows.map(|(i, row)| {
-        let row = row.map_err(|e| named(i + 2, e.to_string()))?;
-        let wnid = row.wnid.parse().map_err(|e| named(i + 2, format!("{e}")))?;
-        let split = row.split.parse().map_err(|e| named(i + 2, format!("{e}")))?;
-        Ok(NamedClass { name: row.class, wnid, split })
+        row.map_err(|e| e.to_string()).and_then(Row::parse).map_err(|reason| {
+            // Line 1 is the header.
+            let line = i + 2;
+            let path = path.display();
+            BadInput(format!("{path} line {line}: {reason}; expected class,wnid,split")).into()
+        })
     })
     .collect()
 }
 
+impl Row {
+    fn parse(self) -> Result<NamedClass, String> {
+        Ok(NamedClass {
+            name: self.class,
+            wnid: self.wnid.parse().map_err(|e| format!("{e}"))?,
+            split: self.split.parse().map_err(|e| format!("{e}"))?,
+        })
+    }
+}
+
 pub(super) fn read_wordnet(folder: &Path) -> Result<WordNet> {
-    let read = |name: &str| disk::read(&folder.join(name), wordnet::MAX_BYTES);
-    let (index, data) = (read("index.noun")?, read("data.noun")?);
+    let index = disk::read(&folder.join("index.noun"), wordnet::MAX_BYTES)?;
+    let data = disk::read(&folder.join("data.noun"), wordnet::MAX_BYTES)?;
     WordNet::parse(&index, &data).with_context(|| format!("{} is not usable", folder.display()))
 }
 

@@ -1,4 +1,4 @@
-//! The lexicon: WordNet's nouns and their vectors, packed for devices.
+//! Builds the lexicon: WordNet nouns and their word vectors, packed for devices.
 
 use std::fmt;
 use std::path::Path;
@@ -10,10 +10,10 @@ use models::knowledge::lexicon::Lexicon;
 
 use super::knowledge::{read_vectors, read_wordnet};
 
-/// Nouns that are looked up to say how long that takes.
+/// Nouns whose look-up is timed.
 const ASKED: [&str; 4] = ["zebra", "coffee mug", "screwdriver", "mice"];
 
-/// What was written, for a person.
+/// What was written, for display.
 #[derive(Debug)]
 pub struct Summary {
     bytes: usize,
@@ -24,7 +24,7 @@ pub struct Summary {
     look_up: Duration,
 }
 
-/// Builds a lexicon, proves that it can be read, and writes it.
+/// Builds a lexicon, verifies that it can be read, and writes it.
 pub fn lexicon(wordnet: &Path, vectors: &Path, source: &str, out: &Path) -> Result<Summary> {
     let bytes = Lexicon::build(&read_wordnet(wordnet)?, &read_vectors(vectors)?, source);
     let started = Instant::now();
@@ -51,16 +51,19 @@ pub fn lexicon(wordnet: &Path, vectors: &Path, source: &str, out: &Path) -> Resu
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ms = |duration: Duration| duration.as_secs_f64() * 1e3;
         writeln!(f, "synsets  {}", self.synsets)?;
         writeln!(f, "words    {} with a vector", self.words)?;
         writeln!(f, "size     {:.2} MB", self.bytes as f64 / 1e6)?;
         writeln!(f, "sha256   {}", self.sha256)?;
         writeln!(
             f,
-            "ready    {:.1} ms; a noun with all its senses {:.2} ms",
-            ms(self.ready),
-            ms(self.look_up)
+            "load     {:.1} ms; look-up of a noun with all senses {:.2} ms",
+            milliseconds(self.ready),
+            milliseconds(self.look_up)
         )
     }
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
 }

@@ -31,7 +31,7 @@ use crate::run::Run;
 
 /// How a training ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
+pub enum Status {
     /// All epochs are done.
     Finished,
     /// It was asked to stop, and its state is saved.
@@ -57,7 +57,7 @@ pub fn pretrain(
     begin: Begin,
     compute: Compute,
     stop: &AtomicBool,
-) -> Result<Ending> {
+) -> Result<Status> {
     let data = load(config, dataset)?;
     let names = (config.loss.semantic > 0.0).then(|| names(run, &data.classes)).transpose()?;
     // Other names are other data: nothing is resumed with them.
@@ -86,11 +86,11 @@ pub fn pretrain(
         let waited = pretraining.train_epoch(stop)?;
         if pretraining.progress.batch < pretraining.batches() {
             pretraining.save()?;
-            return Ok(Ending::Stopped);
+            return Ok(Status::Stopped);
         }
         pretraining.finish_epoch(waited)?;
     }
-    Ok(Ending::Finished)
+    Ok(Status::Finished)
 }
 
 /// A training under way.

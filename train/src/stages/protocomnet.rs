@@ -15,9 +15,9 @@ use ndarray::{Array2, ArrayD, Axis, IxDyn};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use super::class_source::{ClassSource, TakenOut, taught, unknown};
+use super::class_source::{ClassSource, Exclusion, base_embeddings, unknown};
 use super::statistics::measure;
-use crate::completer_learner::Material;
+use crate::completer_learner::CompletionData;
 use crate::config::Completion;
 use crate::error::BadInput;
 use crate::net::{Compute, Net};
@@ -46,7 +46,7 @@ pub fn learn(
     dataset: &Dataset,
     config: &Completion,
     class_source: ClassSource,
-    taken_out: TakenOut,
+    exclusion: Exclusion,
     compute: Compute,
 ) -> Result<Learned> {
     if let Some(live) = &config.live {
@@ -57,8 +57,8 @@ pub fn learn(
     }
     let checkpoint = run.read(&run.best())?;
     let (knowledge, words) = run.knowledge()?;
-    let taught = taught(run, &checkpoint, dataset, class_source, taken_out, compute)?;
-    let statistics = measure(&checkpoint, &knowledge, &taught, Std::Unbiased)?;
+    let base = base_embeddings(run, &checkpoint, dataset, class_source, exclusion, compute)?;
+    let statistics = measure(&checkpoint, &knowledge, &base, Std::Unbiased)?;
     let (attributes, std) = measured(&statistics, &words);
     let nothing = "no base class has an attribute, so there is nothing for ProtoComNet to learn: use --completer kernel";
     ensure!(!attributes.names.is_empty(), BadInput(nothing.to_owned()));
@@ -76,7 +76,7 @@ pub fn learn(
     tch::manual_seed(config.seed as i64);
     let net = Net::new(network.graph(), &initial_parameters(&network, &mut rng)?, compute)?;
     let val = if config.live.is_some() { of_classes(&val)? } else { Vec::new() };
-    let material = Material { classes, attributes, std, target: statistics.classes.mean };
+    let material = CompletionData { classes, attributes, std, target: statistics.classes.mean };
     let task = CompletionTask {
         run,
         dataset,
@@ -87,10 +87,10 @@ pub fn learn(
         material: &material,
     };
     let completer = match &config.live {
-        None => cached::learn(&task, net, &taught.embeddings, &mut rng),
+        None => cached::learn(&task, net, &base.embeddings, &mut rng),
         Some(live) => live::learn(&task, live, net, &val),
     }?;
-    Ok(Learned { completer, classes: taught.names.len() })
+    Ok(Learned { completer, classes: base.names.len() })
 }
 
 /// The run's ProtoComNet, if it has one; it must be of the same embedding space as the checkpoint.

@@ -1,4 +1,4 @@
-//! Validation by episodes with fused prototypes, as ProtoComNet is judged while it learns.
+//! Validates ProtoComNet during training, by episodes with fused prototypes.
 
 use anyhow::{Context, Result, ensure};
 use few_shot::compare::{ClassKnowledge, Conditions, compare};
@@ -14,13 +14,13 @@ use super::pretrain::spec;
 use crate::config::Validation;
 use crate::error::BadInput;
 
-/// The validation classes, which must be enough for the episodes.
+/// The validation classes, checked to be enough for the episodes.
 pub(super) fn validation_classes<'a>(
     dataset: &'a Dataset,
     validation: &Validation,
 ) -> Result<Vec<&'a Class>> {
     let classes = dataset.split(Split::Val);
-    let none = "the data has no validation classes: training keeps what is best on them";
+    let none = "the data has no validation classes; the best epoch is selected on them";
     ensure!(!classes.is_empty(), BadInput(none.to_owned()));
     spec(validation)
         .check(with_sizes(&classes))
@@ -28,12 +28,12 @@ pub(super) fn validation_classes<'a>(
     Ok(classes)
 }
 
-/// Names, and how many images.
+/// Names and numbers of images.
 pub(super) fn with_sizes(classes: &[&Class]) -> Vec<(String, usize)> {
     classes.iter().map(|class| (class.name.clone(), class.images.len())).collect()
 }
 
-/// The accuracy of fused prototypes on classes with these embeddings.
+/// The accuracy of fused prototypes on the classes of these embeddings, `[images, s]` each.
 pub(super) fn fused_accuracy(
     rows: &[Array2<f32>],
     completer: ProtoComNetCompleter,
@@ -53,5 +53,5 @@ pub(super) fn fused_accuracy(
     let outcomes = compare(rows, &nothing, &completer, spec, Conditions::PLAIN, episodes, seed)
         .context("validation")?;
     let fused = outcomes.into_iter().find(|outcome| outcome.fusion == Fusion::Gaussian);
-    fused.context("there is no figure of fused prototypes")
+    fused.context("the comparison has no result for fused prototypes")
 }

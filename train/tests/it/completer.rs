@@ -7,9 +7,9 @@ use ndarray::{Array2, ArrayD, Axis};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use tch::{Device, Kind, Reduction, Tensor};
-use train::completer_learner::{CompleterLearner, Material};
+use train::completer_learner::{CompleterLearner, CompletionData};
 use train::config::Completion;
-use train::meta_learner::{Terms, logits};
+use train::meta_learner::{CompleterInputs, logits};
 use train::net::{Compute, Mode, Net, to_array, to_tensor};
 use train::optimizer::{Optimizer, Sgd, SgdConfig};
 use train::stages::protocomnet::initial_parameters;
@@ -103,7 +103,7 @@ fn an_episode_gives_the_gradients_of_an_independent_implementation() {
     let net = Net::new(network(3, SelfWeight::One).graph(), &named(&file, "param."), FP32).unwrap();
     let leaf = |name: &str| tensor(&file, name).set_requires_grad(true);
     let (support, query, scale) = (leaf("support"), leaf("query"), leaf("scale"));
-    let terms = Terms {
+    let terms = CompleterInputs {
         class_word: tensor(&file, "class_word"),
         attribute: tensor(&file, "attribute"),
         attribute_word: tensor(&file, "attribute_word"),
@@ -140,7 +140,7 @@ fn a_learner_takes_the_steps_of_the_whole_network() {
         let names = (0..4).map(|i| format!("n{i:08}")).collect();
         let attributes = Attributes { names, mean: table(4, 16), word: table(4, WORD) };
         let (std, target) = (table(4, 16), table(4, 16));
-        let material = Material { classes, attributes, std, target };
+        let material = CompletionData { classes, attributes, std, target };
         let prototype = to_tensor(&table(7, 16).into_dyn()).unwrap();
 
         let network = network(3, self_weight);
@@ -155,7 +155,7 @@ fn a_learner_takes_the_steps_of_the_whole_network() {
 
         let samples = [2, 1, 0, 3, 1, 2, 2];
         let of_samples = samples.map(|class| material.classes[class as usize].clone());
-        let terms = Terms::of(&of_samples, &material.attributes).unwrap();
+        let terms = CompleterInputs::of(&of_samples, &material.attributes).unwrap();
         let target = to_tensor(&material.target.clone().into_dyn()).unwrap();
         let target = target.index_select(0, &Tensor::from_slice(&samples));
         for step in 0..4 {
@@ -183,7 +183,7 @@ fn every_image_can_be_completed_by_itself() {
     let (support, query) = (tensor(&file, "support").unsqueeze(1), tensor(&file, "query"));
     let terms = |rows_each: i64| {
         let of = |name: &str| tensor(&file, name).repeat_interleave_self_int(rows_each, 0, None);
-        Terms {
+        CompleterInputs {
             class_word: of("class_word"),
             attribute: of("attribute"),
             attribute_word: of("attribute_word"),

@@ -16,7 +16,7 @@ use train::net::Compute;
 use train::optimizer::{Schedule, SgdConfig};
 use train::run::Run;
 use train::stages::finetune::finetune;
-use train::stages::pretrain::Ending;
+use train::stages::pretrain::Status;
 
 use crate::knowledge::{complete, knowledge, scene, succeeded};
 use crate::scene::{Scene, assert_refused, stderr};
@@ -94,7 +94,7 @@ fn meta_training_goes_on_to_the_same_numbers() {
     let (from, out) = (Run::new(&scene.path("run")), Run::new(&scene.path("parts")));
     let ending =
         finetune(&config(Learned::All), &dataset, &from, &out, false, compute, &stop).unwrap();
-    assert_eq!(ending, Ending::Stopped);
+    assert_eq!(ending, Status::Stopped);
     assert_ne!(state(&scene, "parts"), state(&scene, "whole"));
     succeeded(&run(&scene, "parts", &["--resume"]));
     assert_eq!(state(&scene, "parts"), state(&scene, "whole"));

@@ -7,7 +7,7 @@ use ndarray::{Array, Array1, Array2, IxDyn};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use tch::{Device, Kind, Tensor};
-use train::meta_learner::{MetaLearner, Terms};
+use train::meta_learner::{CompleterInputs, MetaLearner};
 use train::net::{Compute, Mode, to_tensor};
 use train::optimizer::SgdConfig;
 use train::pretrainer::initial_parameters as backbone_parameters;
@@ -29,7 +29,7 @@ const TOLERANCE: f64 = 0.05;
 struct Scene {
     completer: ProtoComNet,
     image: Tensor,
-    terms: Terms,
+    terms: CompleterInputs,
 }
 
 fn values(rng: &mut ChaCha8Rng, shape: &[usize]) -> ndarray::ArrayD<f32> {
@@ -61,7 +61,7 @@ impl Scene {
             .collect();
         let n = N_WAY * (K_SHOT + N_QUERY);
         let image = to_tensor(&values(rng, &[n, 3, 16, 16])).unwrap() * 4.0 - 2.0;
-        Self { completer, image, terms: Terms::of(&classes, &attributes).unwrap() }
+        Self { completer, image, terms: CompleterInputs::of(&classes, &attributes).unwrap() }
     }
 
     /// The loss of the episode, and the parameters after a step of plain descent.

@@ -259,15 +259,15 @@ fn a_classifier_teaches_what_is_not_evaluated() {
     };
     succeeded(&knowledge(&scene, &[]));
     let said = succeeded(&kernel("run", &["--class-source", "both"]));
-    assert!(said.contains("of 8 classes (0 taken out)"), "{said}");
+    assert!(said.contains("of 8 classes (0 excluded)"), "{said}");
 
     // A validation class is the same thing as a base class: its row would give the answer away, its images are given.
     write_manifest(&scene, |class| format!("n0000001{}", if class == 5 { 1 } else { class }));
     succeeded(&knowledge(&scene, &[]));
     for (more, expected) in [
-        (["--class-source", "both"].as_slice(), "of 7 classes (1 taken out)"),
-        (&["--class-source", "classifier"], "of 3 classes (1 taken out)"),
-        (&["--class-source", "classifier", "--take-out", "none"], "of 4 classes (0 taken out)"),
+        (["--class-source", "both"].as_slice(), "of 7 classes (1 excluded)"),
+        (&["--class-source", "classifier"], "of 3 classes (1 excluded)"),
+        (&["--class-source", "classifier", "--exclude", "none"], "of 4 classes (0 excluded)"),
     ] {
         let said = succeeded(&kernel("run", more));
         assert!(said.contains(expected), "{more:?}: {said}");
@@ -282,7 +282,7 @@ fn a_classifier_teaches_what_is_not_evaluated() {
     };
     let said = succeeded(&protocomnet(&[]));
     assert!(said.contains("ProtoComNet with") && said.contains("of 3 classes"), "{said}");
-    assert!(succeeded(&protocomnet(&["--take-out", "none"])).contains("of 4 classes"));
+    assert!(succeeded(&protocomnet(&["--exclude", "none"])).contains("of 4 classes"));
     let statistics = ["statistics", "run", "--data", "data", "--from-classifier"];
     let said = succeeded(&scene.run(&statistics));
     assert!(said.contains("3 classes") && said.contains("from 96 synthetic images"), "{said}");
@@ -293,15 +293,15 @@ fn a_classifier_teaches_what_is_not_evaluated() {
         _ => format!("n0000001{class}"),
     });
     succeeded(&knowledge(&scene, &[]));
-    let relatives = ["--class-source", "classifier", "--take-out", "relatives"];
+    let relatives = ["--class-source", "classifier", "--exclude", "relatives"];
     let said = succeeded(&kernel("run", &relatives));
-    assert!(said.contains("of 2 classes (2 taken out)"), "{said}");
+    assert!(said.contains("of 2 classes (2 excluded)"), "{said}");
 
     // With one synset there is nothing to leave out, and a completer all the same.
     write_manifest(&scene, |class| format!("n0000001{}", if class < 4 { 0 } else { class }));
     succeeded(&knowledge(&scene, &[]));
     let output = kernel("run", &[]);
-    assert!(succeeded(&output).contains("of 4 classes (0 taken out)"));
+    assert!(succeeded(&output).contains("of 4 classes (0 excluded)"));
     assert!(stderr(&output).contains("errors were not measured"), "{}", stderr(&output));
 
     let import = ["import", "run/best.safetensors", "--arch", "resnet12", "--input-size", "16"];

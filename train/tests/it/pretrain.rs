@@ -14,7 +14,7 @@ use train::loader::Images;
 use train::net::{Compute, Mode, Net, to_array, to_tensor};
 use train::optimizer::Schedule;
 use train::run::Run;
-use train::stages::pretrain::{Begin, Ending, pretrain};
+use train::stages::pretrain::{Begin, Status, pretrain};
 
 use crate::fixture::relative_error;
 use crate::support::{tiny_config, tiny_data};
@@ -50,14 +50,14 @@ fn averaging(epochs: u64) -> Scene {
 }
 
 impl Scene {
-    fn train(&self, run: &Run, resume: bool, stop: bool) -> Ending {
+    fn train(&self, run: &Run, resume: bool, stop: bool) -> Status {
         let begin = if resume { Begin::Resume } else { Begin::Random };
         pretrain(&self.config, &self.dataset, run, begin, CPU, &AtomicBool::new(stop)).unwrap()
     }
 
     fn uninterrupted(&self) -> Run {
         let run = Run::new(&self.root.join("whole"));
-        assert_eq!(self.train(&run, false, false), Ending::Finished);
+        assert_eq!(self.train(&run, false, false), Status::Finished);
         run
     }
 
@@ -67,7 +67,7 @@ impl Scene {
         let run = Run::new(&self.root.join(name));
         let mut ending = self.train(&run, false, true);
         for _ in 0..100 {
-            if ending == Ending::Finished {
+            if ending == Status::Finished {
                 return run;
             }
             let mut checkpoint = run.read(&run.last()).unwrap();

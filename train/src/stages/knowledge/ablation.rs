@@ -1,4 +1,4 @@
-//! Knowledge with something taken away, to see what it is worth.
+//! Removes a part of the knowledge, to measure its effect.
 
 use models::knowledge::attributes::{Knowledge, KnownClass, Words};
 use models::random::below;
@@ -6,24 +6,24 @@ use ndarray::Axis;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-/// Seed of the names that are exchanged.
+/// Seed of the permutation of names.
 const SEED: u64 = 1;
 
-/// What is taken away.
+/// The part that is removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Ablation {
-    /// Word vectors: all are zero.
+    /// Word vectors, which become zero.
     Words,
-    /// What classes are kinds of.
+    /// Hypernyms of the classes.
     Ancestors,
-    /// The parts of classes.
+    /// Attributes of the classes.
     Attributes,
-    /// That names are right: all classes bear each other's, in a random order.
+    /// Correct names: a random permutation exchanges the names of all classes.
     LabelNoise,
 }
 
 impl Ablation {
-    /// Takes it away.
+    /// Removes the part.
     pub(super) fn apply(self, knowledge: &mut Knowledge, words: &mut Words) {
         match self {
             Self::Words => {
@@ -36,8 +36,8 @@ impl Ablation {
                 let order = order(knowledge.classes.len());
                 let old = knowledge.classes.clone();
                 for (class, &from) in knowledge.classes.iter_mut().zip(&order) {
-                    let (name, split) = (class.name.clone(), class.split);
-                    *class = KnownClass { name, split, ..old[from].clone() };
+                    let name = class.name.clone();
+                    *class = KnownClass { name, split: class.split, ..old[from].clone() };
                 }
                 words.classes = words.classes.select(Axis(0), &order);
             }
@@ -45,7 +45,7 @@ impl Ablation {
     }
 }
 
-/// A random order of `n`.
+/// A random permutation of `0..n`.
 fn order(n: usize) -> Vec<usize> {
     let mut rng = ChaCha8Rng::seed_from_u64(SEED);
     let mut order: Vec<usize> = (0..n).collect();

@@ -13,7 +13,7 @@ use ndarray::Axis;
 use rand_chacha::ChaCha8Rng;
 use tch::{Kind, TchError, Tensor};
 
-use crate::completer_learner::Material;
+use crate::completer_learner::CompletionData;
 use crate::config::Completion;
 use crate::net::{Compute, Net};
 use crate::run::Run;
@@ -27,7 +27,7 @@ pub(super) struct CompletionTask<'a> {
     pub(super) compute: Compute,
     pub(super) checkpoint: &'a Checkpoint,
     pub(super) network: ProtoComNet,
-    pub(super) material: &'a Material,
+    pub(super) material: &'a CompletionData,
 }
 
 impl CompletionTask<'_> {
@@ -56,7 +56,7 @@ pub fn as_shipped(mut parameters: Tensors) -> Tensors {
 /// Writes a completer into the run, with what libtorch makes of its own attributes as the proof for an export.
 pub fn write(run: &Run, completer: &ProtoComNetCompleter, space_id: &str) -> Result<()> {
     let golden =
-        golden::verify(completer.network().graph(), completer.parameters(), samples(completer))?;
+        golden::run(completer.network().graph(), completer.parameters(), samples(completer))?;
     disk::write(&run.completer_golden(), &golden.to_bytes("completer")?)?;
     Ok(disk::write(&run.completer(), &completer.to_bytes(space_id)?)?)
 }
