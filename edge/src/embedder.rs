@@ -71,14 +71,6 @@ pub enum EmbedError {
     },
 }
 
-impl EmbedError {
-    /// True if the image is at fault, false if the engine is.
-    #[must_use]
-    pub fn is_bad_input(&self) -> bool {
-        matches!(self, Self::Image(_) | Self::Preprocess(_))
-    }
-}
-
 impl Embedder {
     /// Starts the bundle's backbone on the first engine of `choice` that loads it and passes its
     /// self-test; each refusal is kept in [`Embedder::rejected`].
@@ -108,7 +100,7 @@ impl Embedder {
     /// Decodes, preprocesses and embeds one image file.
     ///
     /// # Errors
-    /// [`EmbedError`]; [`EmbedError::is_bad_input`] says whose fault it is.
+    /// [`EmbedError`]; its [`blame`](models::fault::Fault::blame) tells a bad image from a failed engine.
     pub fn embed(&mut self, bytes: &[u8]) -> Result<Embedded, EmbedError> {
         let ReadImage { input, warnings, mut timing } = self.reader.read(bytes)?;
         let start = Instant::now();

@@ -33,14 +33,6 @@ pub enum EvaluateError {
     FewShot(#[from] ProtocolError),
 }
 
-impl EvaluateError {
-    /// True if the data or the protocol is at fault, false if the engine is.
-    #[must_use]
-    pub fn is_bad_input(&self) -> bool {
-        !matches!(self, Self::Embed { source, .. } if !source.is_bad_input())
-    }
-}
-
 /// Embeds the split and evaluates mean prototypes and cosine on it; with `knowledge` every other policy as well, each
 /// class known by the synset that the data set gives or else by its name. `progress` hears how many images of how
 /// many are embedded.

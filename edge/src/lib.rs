@@ -13,6 +13,7 @@ pub mod embedder;
 pub mod engine;
 pub mod evaluate;
 pub mod explain;
+mod fault;
 pub mod gallery;
 pub mod knowledge;
 pub mod locate;

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::disk::{self, DiskError, folder};
+use crate::fault::{Blame, Fault};
 use crate::knowledge::lexicon;
 pub use manifest::{
     Accuracy, CompleterFiles, FORMAT, FileEntry, KnowledgeFiles, LARGEST_BATCH, Licenses, MANIFEST,
@@ -85,6 +86,12 @@ pub enum BundleError {
         /// What is there.
         reason: String,
     },
+}
+
+impl Fault for BundleError {
+    fn blame(&self) -> Blame {
+        Blame::Input
+    }
 }
 
 /// An opened bundle: every file was read once, checked, and is held in memory.

@@ -10,6 +10,7 @@ use ndarray::ArrayD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::fault::{Blame, Fault};
 use crate::graph::{Architecture, Graph, GraphError, Shape, differences};
 use crate::hex;
 use crate::preprocess::{Preprocess, PreprocessError};
@@ -164,6 +165,12 @@ pub enum CheckpointError {
         /// Missing, unexpected and misshapen tensors.
         differences: Vec<String>,
     },
+}
+
+impl Fault for CheckpointError {
+    fn blame(&self) -> Blame {
+        Blame::Input
+    }
 }
 
 #[derive(Serialize, Deserialize)]

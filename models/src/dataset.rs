@@ -28,6 +28,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::disk::{self, DiskError};
+use crate::fault::{Blame, Fault};
 use crate::hex;
 use crate::image::{self, Image, ImageError, ImageLimits, Warning};
 use files::{Files, Source};
@@ -73,6 +74,12 @@ impl FromStr for Split {
 pub struct SplitError {
     /// The word.
     pub got: String,
+}
+
+impl Fault for SplitError {
+    fn blame(&self) -> Blame {
+        Blame::Input
+    }
 }
 
 /// An image of a data set, not yet read.
@@ -259,6 +266,12 @@ pub enum DatasetError {
         /// The folder or archive.
         path: PathBuf,
     },
+}
+
+impl Fault for DatasetError {
+    fn blame(&self) -> Blame {
+        Blame::Input
+    }
 }
 
 /// A line of a file that tells of images.

@@ -1,5 +1,6 @@
 //! The one place of this crate that opens files: bounded reads, and writes that are whole or absent.
 
+use crate::fault::{Blame, Fault};
 pub mod folder;
 
 use std::fs::{self, File};
@@ -28,6 +29,16 @@ pub enum DiskError {
         /// The most bytes that are read.
         limit: u64,
     },
+}
+
+impl Fault for DiskError {
+    fn blame(&self) -> Blame {
+        match self {
+            // What is written is ours; what is read was named by somebody.
+            Self::Io { action: "write", .. } => Blame::Machine,
+            Self::Io { .. } | Self::TooLarge { .. } => Blame::Input,
+        }
+    }
 }
 
 impl DiskError {

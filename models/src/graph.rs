@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 
 use ndarray::ArrayD;
 
+use crate::fault::{Blame, Fault};
 use crate::tensors::Tensors;
 pub use architecture::Architecture;
 pub use efficientnet_lite::EfficientNetLite0;
@@ -268,6 +269,12 @@ pub enum GraphError {
         /// Missing, unexpected and misshapen tensors.
         differences: Vec<String>,
     },
+}
+
+impl Fault for GraphError {
+    fn blame(&self) -> Blame {
+        Blame::Input
+    }
 }
 
 impl Graph {

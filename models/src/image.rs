@@ -16,6 +16,8 @@ use image::codecs::{jpeg::JpegDecoder, png::PngDecoder, webp::WebPDecoder};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, Limits, RgbImage, RgbaImage};
 
+use crate::fault::{Blame, Fault};
+
 /// The longest side of an image, in pixels (JPEG cannot express more).
 pub const MAX_SIDE: u32 = 65_535;
 
@@ -103,6 +105,12 @@ pub enum ImageError {
         /// What the decoder met.
         reason: String,
     },
+}
+
+impl Fault for ImageError {
+    fn blame(&self) -> Blame {
+        Blame::Input
+    }
 }
 
 /// Decodes a JPEG, PNG or WebP file.

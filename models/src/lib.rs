@@ -13,6 +13,7 @@ pub mod cases;
 pub mod checkpoint;
 pub mod dataset;
 pub mod disk;
+pub mod fault;
 pub mod graph;
 pub mod hex;
 pub mod image;

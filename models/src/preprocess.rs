@@ -11,6 +11,7 @@ use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use ndarray::{Array3, Array4, ArrayView4, Axis, CowArray, Ix4, s};
 use serde::{Deserialize, Serialize};
 
+use crate::fault::{Blame, Fault};
 use crate::image::Image;
 
 /// The largest side that a recipe may ask for, in pixels.
@@ -107,6 +108,12 @@ pub enum PreprocessError {
         /// Bytes it has.
         got: usize,
     },
+}
+
+impl Fault for PreprocessError {
+    fn blame(&self) -> Blame {
+        Blame::Input
+    }
 }
 
 impl Preprocess {

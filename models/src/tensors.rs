@@ -9,6 +9,8 @@ use half::{bf16, f16};
 use ndarray::{ArrayD, IxDyn};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
+use crate::fault::{Blame, Fault};
+
 /// Tensors by name, in the order of their names.
 pub type Tensors = BTreeMap<String, ArrayD<f32>>;
 
@@ -50,6 +52,12 @@ pub enum TensorsError {
         /// The value.
         value: f32,
     },
+}
+
+impl Fault for TensorsError {
+    fn blame(&self) -> Blame {
+        Blame::Input
+    }
 }
 
 impl TensorFile {

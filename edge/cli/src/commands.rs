@@ -14,10 +14,11 @@ use edge::embedder::{Embedded, Embedder};
 use edge::engine::{Provider, Rejection};
 use models::bundle::{Manifest, Precision};
 use models::disk;
+use models::fault::{AnyFault, Blame, Message};
 use models::image::ImageLimits;
 use serde::Serialize;
 
-use crate::failure::Failure;
+use crate::text::print_error;
 
 /// A file that gave no answer.
 #[derive(Debug, Clone, Serialize)]
@@ -25,7 +26,7 @@ pub(crate) struct FileError {
     file: String,
     error: String,
     #[serde(skip)]
-    is_bad_input: bool,
+    blame: Blame,
 }
 
 /// What answered.
@@ -70,26 +71,27 @@ impl ModelInfo {
 
 /// Reads and embeds an image file; the error is told with the file's name.
 fn embed_file(embedder: &mut Embedder, path: &Path) -> Result<Embedded, FileError> {
-    let mut attempt = || -> Result<Embedded, Failure> {
-        let bytes = disk::read(path, ImageLimits::default().max_bytes as u64)?;
-        Ok(embedder.embed(&bytes)?)
-    };
-    attempt().map_err(|failure| FileError {
+    read_and_embed(embedder, path).map_err(|fault| FileError {
         file: path.display().to_string(),
-        error: failure.reason().to_owned(),
-        is_bad_input: failure.is_bad_input(),
+        error: fault.to_string(),
+        blame: fault.blame(),
     })
 }
 
-/// Tells each file's error and gives the command's: an engine's failure outweighs a bad file.
-fn report_errors(errors: &[FileError], total: usize, consequence: &str) -> Result<(), Failure> {
+fn read_and_embed(embedder: &mut Embedder, path: &Path) -> Result<Embedded, AnyFault> {
+    let bytes = disk::read(path, ImageLimits::default().max_bytes as u64)?;
+    Ok(embedder.embed(&bytes)?)
+}
+
+/// Prints each file's error and returns the command's: an engine's failure outweighs a bad file.
+fn report_errors(errors: &[FileError], total: usize, consequence: &str) -> Result<(), AnyFault> {
     for FileError { file, error, .. } in errors {
-        Failure::bad(error).about(file).tell();
+        print_error(&format!("{file}: {error}"));
     }
     let summary = format!("{} of {total} files could not be used{consequence}", errors.len());
-    match errors.iter().all(|error| error.is_bad_input) {
+    match errors.iter().all(|error| error.blame == Blame::Input) {
         _ if errors.is_empty() => Ok(()),
-        true => Err(Failure::bad(summary)),
-        false => Err(Failure::failed(summary)),
+        true => Err(Message::input(summary).into()),
+        false => Err(Message::machine(summary).into()),
     }
 }

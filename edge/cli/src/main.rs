@@ -4,7 +4,6 @@
 //! does the work. Exit codes: 0 done, 1 failed, 2 bad input.
 
 mod commands;
-mod failure;
 mod peak;
 mod settings;
 mod text;
@@ -12,9 +11,9 @@ mod text;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use models::fault::{self, AnyFault};
 
 use commands::{bench, classify, doctor, enroll, evaluate, gallery, senses};
-use failure::Failure;
 use settings::{Context, Settings};
 
 const EXAMPLES: &str = "\
@@ -54,14 +53,14 @@ fn main() -> ExitCode {
     let Cli { settings, command } = Cli::parse();
     match Context::resolve(settings).and_then(|context| run(command, &context)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            failure.tell();
-            failure.exit_code()
+        Err(fault) => {
+            text::print_error(&fault);
+            ExitCode::from(fault::exit_code(&*fault))
         }
     }
 }
 
-fn run(command: Command, context: &Context) -> Result<(), Failure> {
+fn run(command: Command, context: &Context) -> Result<(), AnyFault> {
     match command {
         Command::Doctor(options) => doctor::run(&options, context),
         Command::Enroll(options) => enroll::run(&options, context),

@@ -16,9 +16,9 @@ use edge::locate::{self, Environment, NotFound};
 use edge::precision::PrecisionChoice;
 use models::bundle::{Bundle, BundleLimits};
 use models::disk;
+use models::fault::{AnyFault, Message};
 use serde::Deserialize;
 
-use crate::failure::Failure;
 use crate::text::one_line;
 
 /// Options of every command.
@@ -83,14 +83,13 @@ impl Settings {
     }
 }
 
-fn read_file(path: &Path) -> Result<Settings, Failure> {
+fn read_file(path: &Path) -> Result<Settings, AnyFault> {
     let bytes = disk::read(path, 1 << 20)?;
-    let wrong = |e: &dyn std::fmt::Display| {
-        let line = e.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
-        Failure::bad(format!("{} is not a configuration: {line}", path.display()))
-    };
-    let text = std::str::from_utf8(&bytes).map_err(|e| wrong(&e))?;
-    toml::from_str(text).map_err(|e| wrong(&e))
+    Ok(toml::from_slice(&bytes).map_err(|error| {
+        // TOML's errors draw the place over several lines.
+        let line = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+        Message::input(format!("{} is not a settings file: {line}", path.display()))
+    })?)
 }
 
 /// The settings as they hold, and where the program runs.
@@ -101,17 +100,17 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub(crate) fn resolve(settings: Settings) -> Result<Self, Failure> {
+    pub(crate) fn resolve(settings: Settings) -> Result<Self, AnyFault> {
         let file = settings.config.as_deref().map(read_file).transpose()?.unwrap_or_default();
         let settings = settings.or(file);
         if settings.threads == Some(0) {
-            return Err(Failure::bad("--threads must be at least 1"));
+            return Err(Message::input("--threads must be at least 1").into());
         }
         Ok(Self { settings, environment: Environment::read() })
     }
 
     /// Opens and verifies the bundle: `named` by the command, or the settings' one.
-    pub(crate) fn bundle(&self, named: Option<&Path>) -> Result<Bundle, Failure> {
+    pub(crate) fn bundle(&self, named: Option<&Path>) -> Result<Bundle, AnyFault> {
         let wanted = named.or(self.settings.bundle.as_deref());
         let dir = locate::bundle(wanted, &self.environment)?;
         Ok(Bundle::open(&dir, &BundleLimits::default())?)
@@ -126,19 +125,19 @@ impl Context {
         locate::onnxruntime(self.settings.onnxruntime.as_deref(), &self.environment)
     }
 
-    pub(crate) fn engine_options(&self) -> Result<EngineOptions, Failure> {
+    pub(crate) fn engine_options(&self) -> Result<EngineOptions, AnyFault> {
         let wanted = self.settings.onnxruntime.as_deref();
         let onnxruntime = locate::onnxruntime_for(self.engine(), wanted, &self.environment)?;
         let precision = self.settings.precision.unwrap_or_default();
         Ok(EngineOptions { onnxruntime, threads: self.settings.threads, precision })
     }
 
-    pub(crate) fn embedder(&self, bundle: Bundle) -> Result<Embedder, Failure> {
+    pub(crate) fn embedder(&self, bundle: Bundle) -> Result<Embedder, AnyFault> {
         Ok(Embedder::open(bundle, self.engine(), &self.engine_options()?)?)
     }
 
     /// What weighs attributes in explanations, if the bundle has it; they are listed without weights when it fails.
-    pub(crate) fn attention(&self, bundle: &Bundle) -> Result<Option<Attention>, Failure> {
+    pub(crate) fn attention(&self, bundle: &Bundle) -> Result<Option<Attention>, AnyFault> {
         let opened = Attention::open(bundle, self.engine(), &self.engine_options()?);
         Ok(opened.unwrap_or_else(|error| {
             eprintln!("warning: attributes are not weighed: {}", one_line(&error.to_string()));
@@ -154,15 +153,16 @@ impl Context {
         })
     }
 
-    pub(crate) fn store_dir(&self) -> Result<PathBuf, Failure> {
+    pub(crate) fn store_dir(&self) -> Result<PathBuf, AnyFault> {
         let default = || self.environment.default_store();
-        self.settings.store.clone().or_else(default).ok_or_else(|| {
-            Failure::bad("there is no data or home folder for the store; name one with --store")
-        })
+        let store = self.settings.store.clone().or_else(default);
+        Ok(store.ok_or_else(|| {
+            Message::input("there is no data or home folder for the store; name one with --store")
+        })?)
     }
 
     /// The store, or an empty gallery if there is none: looking makes no store.
-    pub(crate) fn existing_gallery(&self, space_id: &str) -> Result<Box<dyn Gallery>, Failure> {
+    pub(crate) fn existing_gallery(&self, space_id: &str) -> Result<Box<dyn Gallery>, AnyFault> {
         if !RedbGallery::exists(&self.store_dir()?) {
             return Ok(Box::new(MemoryGallery::new()));
         }
@@ -170,7 +170,7 @@ impl Context {
     }
 
     /// Opens the store, or makes one, for the embeddings of this space.
-    pub(crate) fn gallery(&self, space_id: &str) -> Result<RedbGallery, Failure> {
+    pub(crate) fn gallery(&self, space_id: &str) -> Result<RedbGallery, AnyFault> {
         Ok(RedbGallery::open(&self.store_dir()?, space_id)?)
     }
 }

@@ -15,6 +15,11 @@ pub(crate) fn show(answer: &(impl Serialize + Display), json: bool) {
     let _ = writeln!(io::stdout(), "{}", text.trim_end());
 }
 
+/// Prints an error as one line on standard error.
+pub(crate) fn print_error(error: &impl Display) {
+    eprintln!("error: {}", one_line(&error.to_string()));
+}
+
 /// What a person or a file name brought must not steer the terminal.
 pub(crate) fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()

@@ -11,6 +11,7 @@ use few_shot::episode::EpisodeSpec;
 use few_shot::evaluate::Protocol;
 use image::ImageFormat;
 use models::dataset::{Dataset, Split};
+use models::fault::{Blame, Fault};
 use models::image::ImageLimits;
 use sha2::{Digest, Sha256};
 
@@ -115,10 +116,11 @@ fn what_is_no_image_is_the_senders_fault() {
     let too_long = [&jpeg[..], &[0; 10_000]].concat();
     for bytes in [&b""[..], b"text", &jpeg[..jpeg.len() / 3], &too_long] {
         let error = embedder.embed(bytes).unwrap_err();
-        assert!(error.is_bad_input(), "{error}");
+        assert_eq!(error.blame(), Blame::Input, "{error}");
     }
     let large = image::RgbImage::new(60, 60);
-    assert!(embedder.embed(&encode(large, ImageFormat::Png)).unwrap_err().is_bad_input());
+    let error = embedder.embed(&encode(large, ImageFormat::Png)).unwrap_err();
+    assert_eq!(error.blame(), Blame::Input, "{error}");
 }
 
 #[test]
@@ -202,9 +204,10 @@ fn an_evaluation_that_cannot_be_is_told_first() {
     let mut never = |_, _| panic!("nothing may be embedded");
     let error = evaluate(&mut tract(), None, &dataset, protocol(3), &mut never).unwrap_err();
     assert!(matches!(&error, EvaluateError::FewShot(_)), "{error}");
-    assert!(error.is_bad_input());
+    assert_eq!(error.blame(), Blame::Input);
     fs::write(root.path().join("red/1.png"), "not an image").unwrap();
     let dataset = Dataset::open(root.path()).unwrap();
     let error = evaluate(&mut tract(), None, &dataset, protocol(2), &mut |_, _| ()).unwrap_err();
-    assert!(error.to_string().contains("red/1.png") && error.is_bad_input(), "{error}");
+    assert!(error.to_string().contains("red/1.png"), "{error}");
+    assert_eq!(error.blame(), Blame::Input);
 }

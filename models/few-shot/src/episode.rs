@@ -15,6 +15,7 @@ use std::fmt;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
+use models::fault::{Blame, Fault};
 use models::random::below;
 
 /// The size of every episode of an evaluation.
@@ -104,6 +105,12 @@ pub enum EpisodeError {
         /// Images of that class.
         got: usize,
     },
+}
+
+impl Fault for EpisodeError {
+    fn blame(&self) -> Blame {
+        Blame::Input
+    }
 }
 
 /// Draws episodes; see the module's first lines for the exact procedure.

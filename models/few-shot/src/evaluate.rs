@@ -11,6 +11,7 @@ use super::fusion::{Fusion, Setting};
 use super::gallery::{GeneralizedZeroShot, generalized_zero_shot};
 use super::{metric, prototype};
 use models::dataset::Split;
+use models::fault::{Blame, Fault};
 
 /// How an evaluation is made: two programs with the same protocol and images draw the same episodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -262,6 +263,12 @@ pub enum EvaluateError {
         /// Position of the image within its class, from 0.
         image: usize,
     },
+}
+
+impl Fault for EvaluateError {
+    fn blame(&self) -> Blame {
+        Blame::Input
+    }
 }
 
 /// Accuracy of mean prototypes and cosine over `episodes` episodes with indices `0..episodes`.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::self_test::SelfTest;
 use crate::checkpoint::Provenance;
+use crate::fault::{Blame, Fault};
 use crate::graph::{Architecture, ProtoComNet};
 use crate::hex;
 use crate::preprocess::{Preprocess, PreprocessError};
@@ -306,6 +307,12 @@ pub enum ManifestError {
         /// What it is.
         got: String,
     },
+}
+
+impl Fault for ManifestError {
+    fn blame(&self) -> Blame {
+        Blame::Input
+    }
 }
 
 impl ManifestError {

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Architecture, Graph, Node, Op};
 
+use crate::fault::{Blame, Fault};
+
 /// The most members.
 pub const MOST_MEMBERS: usize = 16;
 
@@ -32,6 +34,12 @@ pub enum EnsembleError {
     /// An ensemble in an ensemble.
     #[error("an ensemble has an ensemble among its members, expected networks")]
     Nested,
+}
+
+impl Fault for EnsembleError {
+    fn blame(&self) -> Blame {
+        Blame::Input
+    }
 }
 
 #[derive(Deserialize)]

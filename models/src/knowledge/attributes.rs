@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::vectors::Vectors;
 use super::wordnet::{SynsetId, WordNet};
 use crate::dataset::Split;
+use crate::fault::{Blame, Fault};
 use crate::hex;
 use crate::tensors::{TensorFile, TensorsError};
 
@@ -169,6 +170,12 @@ pub enum KnowledgeError {
         "the word vectors do not belong to this knowledge ({0}): make both again with handful-train knowledge"
     )]
     Words(String),
+}
+
+impl Fault for KnowledgeError {
+    fn blame(&self) -> Blame {
+        Blame::Input
+    }
 }
 
 impl Knowledge {

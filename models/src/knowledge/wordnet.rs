@@ -9,6 +9,8 @@ use std::str::{self, FromStr};
 
 use serde::{Deserialize, Serialize};
 
+use crate::fault::{Blame, Fault};
+
 /// The most bytes of a database file that are read; WordNet 3.0's noun data is 15 MB.
 pub const MAX_BYTES: u64 = 256 << 20;
 
@@ -101,6 +103,12 @@ pub enum WordNetError {
         /// The synset that is missing.
         id: SynsetId,
     },
+}
+
+impl Fault for WordNetError {
+    fn blame(&self) -> Blame {
+        Blame::Input
+    }
 }
 
 /// WordNet's nouns.

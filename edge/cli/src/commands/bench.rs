@@ -13,11 +13,11 @@ use edge::embedder::{embed_batch, start};
 use edge::engine::{Engine, Provider, Rejection};
 use edge::precision::candidates;
 use models::bundle::{Bundle, Manifest, Precision, self_test};
+use models::fault::AnyFault;
 use ndarray::{Array4, Axis, concatenate};
 use serde::Serialize;
 
 use super::Refused;
-use crate::failure::Failure;
 use crate::peak;
 use crate::settings::Context;
 use crate::text::{Align, progress, show, table};
@@ -102,7 +102,7 @@ struct Runner {
     times: [Vec<Duration>; BATCHES.len()],
 }
 
-pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
+pub(crate) fn run(options: &Options, context: &Context) -> Result<(), AnyFault> {
     let bundle = context.bundle(options.named.as_deref())?;
     let (mut runners, refused) = start_all(context, &bundle)?;
     measure(&mut runners, &bundle.manifest, options)?;
@@ -121,7 +121,10 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
     Ok(())
 }
 
-fn start_all(context: &Context, bundle: &Bundle) -> Result<(Vec<Runner>, Vec<Rejection>), Failure> {
+fn start_all(
+    context: &Context,
+    bundle: &Bundle,
+) -> Result<(Vec<Runner>, Vec<Rejection>), AnyFault> {
     let engine_options = context.engine_options()?;
     let (mut runners, mut refused) = (Vec::new(), Vec::new());
     for provider in context.engine().providers() {
@@ -148,7 +151,7 @@ fn batches(manifest: &Manifest) -> [usize; BATCHES.len()] {
     BATCHES.map(|batch| batch.min(manifest.backbone.max_batch))
 }
 
-fn measure(runners: &mut [Runner], manifest: &Manifest, options: &Options) -> Result<(), Failure> {
+fn measure(runners: &mut [Runner], manifest: &Manifest, options: &Options) -> Result<(), AnyFault> {
     let inputs = batches(manifest).map(|batch| noise(manifest, batch));
     let bar = progress("measuring", usize::from(options.rounds) + 1, options.json);
     for round in bar.wrap_iter(0..=options.rounds) {

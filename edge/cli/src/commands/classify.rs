@@ -13,11 +13,11 @@ use edge::gallery::Class;
 use edge::knowledge::Knowledge;
 use few_shot::fusion::{Fusion, Setting};
 use models::bundle::Bundle;
+use models::fault::{AnyFault, Message};
 use models::image::Warning;
 use serde::Serialize;
 
 use super::{FileError, ModelInfo, embed_file, report_errors};
-use crate::failure::Failure;
 use crate::settings::Context;
 use crate::text::{Align, bar, pad, progress, show};
 
@@ -122,10 +122,10 @@ struct TimingMs {
     embed: f64,
 }
 
-pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
+pub(crate) fn run(options: &Options, context: &Context) -> Result<(), AnyFault> {
     let bundle = context.bundle(None)?;
     if options.transductive && options.files.len() < 2 {
-        return Err(Failure::bad("--transductive needs two images or more, got one"));
+        return Err(Message::input("--transductive needs two images or more, got one").into());
     }
     let knowledge = Context::knowledge(&bundle);
     let (classes, classifier) = enrolled(context, &bundle, knowledge.as_ref())?;
@@ -144,7 +144,7 @@ fn enrolled(
     context: &Context,
     bundle: &Bundle,
     knowledge: Option<&Knowledge>,
-) -> Result<(Vec<Class>, Classifier), Failure> {
+) -> Result<(Vec<Class>, Classifier), AnyFault> {
     let classes = context.existing_gallery(&bundle.manifest.space_id)?.classes()?;
     let classifier = Classifier::new(&classes, knowledge);
     if classifier.classes() > 0 {
@@ -152,7 +152,8 @@ fn enrolled(
     }
     let store = context.store_dir()?;
     let store = store.display();
-    Err(Failure::bad(format!("no class is enrolled in {store}; begin with `handful enroll DIR`")))
+    Err(Message::input(format!("no class is enrolled in {store}; begin with `handful enroll DIR`"))
+        .into())
 }
 
 fn answer(
@@ -161,7 +162,7 @@ fn answer(
     classes: &[Class],
     classifier: &Classifier,
     mut reasons: Option<&mut Reasons>,
-) -> Result<Answer, Failure> {
+) -> Result<Answer, AnyFault> {
     let bar = progress("classifying", options.files.len(), options.json);
     let (mut read, mut errors) = (Vec::new(), Vec::new());
     for path in bar.wrap_iter(options.files.iter()) {
@@ -185,7 +186,7 @@ fn answer(
         let why = best.map(|(best, reasons)| reasons.why(best, classes, &embedded.embedding));
         Ok(FileAnswer::new(file, embedded, ranked, why.transpose()?))
     });
-    let results = answers.collect::<Result<Vec<_>, Failure>>()?;
+    let results = answers.collect::<Result<Vec<_>, AnyFault>>()?;
     let setting = if options.transductive { Setting::Transductive } else { Setting::Inductive };
     let fusion = if options.transductive { Fusion::SoftKMeans } else { classifier.fusion() };
     Ok(Answer { results, errors, fusion, setting, model: ModelInfo::of(embedder) })
@@ -203,12 +204,11 @@ impl Reasons {
         best: &Candidate,
         classes: &[Class],
         embedding: &[f32],
-    ) -> Result<Why, Failure> {
+    ) -> Result<Why, AnyFault> {
         let class = classes.iter().find(|class| class.id == best.class_id);
         let class = class.expect("invariant: candidates are enrolled classes");
         let (knowledge, attention) = (self.knowledge.as_ref(), self.attention.as_mut());
-        let found =
-            explain(best, class, embedding, knowledge, attention).map_err(Failure::failed)?;
+        let found = explain(best, class, embedding, knowledge, attention)?;
         let weighed = |Attribute { name, weight }| Weighed { name, weight };
         let alike = |near: Near| Alike {
             example: near.example_id.to_string(),

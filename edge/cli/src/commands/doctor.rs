@@ -10,9 +10,9 @@ use edge::gallery::{Gallery, RedbGallery};
 use edge::knowledge::Knowledge;
 use edge::precision::{Candidate, candidates};
 use models::bundle::{Bundle, Manifest, self_test};
+use models::fault::{AnyFault, Message};
 use serde::Serialize;
 
-use crate::failure::Failure;
 use crate::settings::Context;
 use crate::text::{Align, show, table};
 
@@ -70,26 +70,26 @@ struct StoreState {
     revision: u64,
 }
 
-pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
+pub(crate) fn run(options: &Options, context: &Context) -> Result<(), AnyFault> {
     let answer = examine(context);
     show(&answer, options.json);
     match answer.problems.len() {
         0 => Ok(()),
-        1 => Err(Failure::failed("1 problem was found")),
-        n => Err(Failure::failed(format!("{n} problems were found"))),
+        1 => Err(Message::machine("1 problem was found").into()),
+        n => Err(Message::machine(format!("{n} problems were found")).into()),
     }
 }
 
 fn examine(context: &Context) -> Answer {
     let (mut problems, mut hints) = (Vec::new(), Vec::new());
     let library = context.onnxruntime();
-    let options = context.engine_options().unwrap_or_else(|failure| {
-        problems.push(failure.reason().to_owned());
+    let options = context.engine_options().unwrap_or_else(|fault| {
+        problems.push(fault.to_string());
         EngineOptions::default()
     });
     // All engines are tried, also those that `--engine` leaves out.
     let options = EngineOptions { onnxruntime: library.as_ref().ok().cloned(), ..options };
-    let bundle = context.bundle(None).map_err(|f| problems.push(f.reason().to_owned())).ok();
+    let bundle = context.bundle(None).map_err(|fault| problems.push(fault.to_string())).ok();
     let engines = bundle.as_ref().map(|bundle| try_engines(bundle, &options)).unwrap_or_default();
     let chosen = chosen(context.engine(), &engines);
     if let (Err(missing), Some(_)) = (&library, &chosen) {
@@ -99,8 +99,8 @@ fn examine(context: &Context) -> Answer {
         problems.push(format!("no engine works for --engine {}", context.engine()));
     }
     let store = bundle.as_ref().map_or_else(StoreState::unknown, |bundle| {
-        look_at_store(context, &bundle.manifest).unwrap_or_else(|failure| {
-            problems.push(failure.reason().to_owned());
+        look_at_store(context, &bundle.manifest).unwrap_or_else(|fault| {
+            problems.push(fault.to_string());
             StoreState::unknown()
         })
     });
@@ -198,7 +198,7 @@ impl StoreState {
 }
 
 /// Opens the store if there is one; looking makes none.
-fn look_at_store(context: &Context, manifest: &Manifest) -> Result<StoreState, Failure> {
+fn look_at_store(context: &Context, manifest: &Manifest) -> Result<StoreState, AnyFault> {
     let dir = context.store_dir()?;
     let path = Some(dir.display().to_string());
     if !RedbGallery::exists(&dir) {

@@ -8,10 +8,10 @@ use clap::Args;
 use edge::embedder::Embedder;
 use edge::gallery::{Enrolled, Gallery, Label, NewExample};
 use models::disk;
+use models::fault::{AnyFault, Blame, Message, about};
 use serde::Serialize;
 
 use super::{FileError, ModelInfo, embed_file, report_errors};
-use crate::failure::Failure;
 use crate::settings::Context;
 use crate::text::{Align, progress, show, table};
 
@@ -65,7 +65,7 @@ struct ClassAnswer {
     duplicates: usize,
 }
 
-pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
+pub(crate) fn run(options: &Options, context: &Context) -> Result<(), AnyFault> {
     let plan = plan(options)?;
     let bundle = context.bundle(None)?;
     let mut gallery = context.gallery(&bundle.manifest.space_id)?;
@@ -87,25 +87,26 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
     show(&answer, options.json);
     let consequence =
         if refused { "; nothing was enrolled (--skip-bad leaves them out)" } else { "" };
+    let is_tolerated = options.skip_bad && !answer.classes.is_empty();
     match report_errors(&answer.errors, total, consequence) {
-        Err(Failure::BadInput(_)) if options.skip_bad && !answer.classes.is_empty() => Ok(()),
+        Err(fault) if fault.blame() == Blame::Input && is_tolerated => Ok(()),
         outcome => outcome,
     }
 }
 
 /// Classes are written one after the other: those before the one that failed are there, and are shown.
-fn stopped_at(label: &Label, failure: Failure, answer: Answer, json: bool) -> Failure {
+fn stopped_at(label: &Label, fault: AnyFault, answer: Answer, json: bool) -> AnyFault {
     let kept = answer.classes.len();
     show(&answer, json);
     match kept {
-        0 => failure.about(label),
-        _ => failure.about(format!("{label} (the {kept} classes above it are enrolled)")),
+        0 => about(label, fault),
+        _ => about(format!("{label} (the {kept} classes above it are enrolled)"), fault),
     }
 }
 
-fn plan(options: &Options) -> Result<Plan, Failure> {
+fn plan(options: &Options) -> Result<Plan, AnyFault> {
     if let Some(class) = &options.class {
-        let label = Label::parse(class).map_err(|e| Failure::from(e).about("--class"))?;
+        let label = Label::parse(class).map_err(|e| about("--class", e))?;
         return Ok(Plan::from([(label, options.paths.clone())]));
     }
     let mut plan = Plan::new();
@@ -116,32 +117,36 @@ fn plan(options: &Options) -> Result<Plan, Failure> {
 }
 
 /// Each folder in `folder` is a class; hidden entries are left out.
-fn add_folder(folder: &Path, plan: &mut Plan) -> Result<(), Failure> {
+fn add_folder(folder: &Path, plan: &mut Plan) -> Result<(), AnyFault> {
     if folder.is_file() {
         let hint = format!("{} is a file; say what it shows with --class NAME", folder.display());
-        return Err(Failure::bad(hint));
+        return Err(Message::input(hint).into());
     }
     let classes: Vec<_> = visible(folder)?.into_iter().filter(|path| path.is_dir()).collect();
     if classes.is_empty() {
         let folder = folder.display();
         let reason = format!("{folder} has no folder for a class; expected {folder}/NAME/*.jpg");
-        return Err(Failure::bad(reason));
+        return Err(Message::input(reason).into());
     }
     for class in classes {
-        let named = |failure: Failure| failure.about(class.display());
-        let name = class.file_name().and_then(|name| name.to_str());
-        let name = name.ok_or_else(|| named(Failure::bad("the folder's name is not UTF-8")))?;
-        let label = Label::parse(name).map_err(|e| named(e.into()))?;
+        let label = folder_label(&class).map_err(|fault| about(class.display(), fault))?;
         let files: Vec<_> = visible(&class)?.into_iter().filter(|path| path.is_file()).collect();
         if files.is_empty() {
-            return Err(named(Failure::bad("the folder has no image")));
+            return Err(about(class.display(), Message::input("the folder has no image")));
         }
         plan.entry(label).or_default().extend(files);
     }
     Ok(())
 }
 
-fn visible(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+/// The label that a class's folder has as its name.
+fn folder_label(class: &Path) -> Result<Label, AnyFault> {
+    let name = class.file_name().and_then(|name| name.to_str());
+    let name = name.ok_or_else(|| Message::input("the folder's name is not UTF-8"))?;
+    Ok(Label::parse(name)?)
+}
+
+fn visible(folder: &Path) -> Result<Vec<PathBuf>, AnyFault> {
     let is_hidden = |path: &PathBuf| {
         path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
     };

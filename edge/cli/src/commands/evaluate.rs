@@ -9,9 +9,9 @@ use few_shot::episode::EpisodeSpec;
 use few_shot::evaluate::{Protocol, Report};
 use models::dataset::{Dataset, Split};
 use models::disk;
+use models::fault::AnyFault;
 use serde::Serialize;
 
-use crate::failure::Failure;
 use crate::settings::Context;
 use crate::text::{progress, show, to_json};
 
@@ -69,7 +69,7 @@ pub(crate) struct Options {
 #[serde(transparent)]
 struct Answer(Report);
 
-pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
+pub(crate) fn run(options: &Options, context: &Context) -> Result<(), AnyFault> {
     let dataset = Dataset::open(&options.data)?;
     for warning in &dataset.warnings {
         eprintln!("warning: {}: {}", options.data.display(), warning.detail);
@@ -98,7 +98,7 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
     let answer = Answer(report);
     bar.finish_and_clear();
     if let Some(Some(file)) = &options.json {
-        disk::write(file, (to_json(&answer) + "\n").as_bytes()).map_err(Failure::failed)?;
+        disk::write(file, (to_json(&answer) + "\n").as_bytes())?;
     }
     show(&answer, prints_json);
     if !prints_json {

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use clap::{Args, Subcommand};
-use edge::gallery::{Class, Definition, Gallery, Label, Said};
+use edge::gallery::{Class, Definition, Gallery, GalleryError, Label, Said};
 use edge::knowledge::Knowledge;
+use models::fault::{AnyFault, Message, about};
 use models::knowledge::wordnet::SynsetId;
 use serde::Serialize;
 
-use crate::failure::Failure;
 use crate::settings::Context;
 use crate::text::{Align, show, table};
 
@@ -99,7 +99,7 @@ struct MeaningAnswer {
     gloss: String,
 }
 
-pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
+pub(crate) fn run(options: &Options, context: &Context) -> Result<(), AnyFault> {
     let bundle = context.bundle(None)?;
     let knowledge = Context::knowledge(&bundle);
     let space_id = &bundle.manifest.space_id;
@@ -109,13 +109,13 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
     };
     let (done, classes) = match &options.action {
         Action::Add { class, synset, images_only, attributes, as_read } => {
-            let label = Label::parse(class).map_err(|e| Failure::from(e).about("the name"))?;
+            let label = Label::parse(class).map_err(|e| about("the name", e))?;
             let says_something =
                 synset.is_some() || *images_only || attributes.is_some() || *as_read;
             if !says_something && gallery.class(label.as_str()).is_ok() {
-                return Err(Failure::bad(format!(
+                return Err(Message::input(format!(
                     "there is a class `{label}` already; --synset, --images-only, --attributes or --as-read changes what is said of it"
-                )));
+                )).into());
             }
             let knowledge = knowledge.as_ref();
             // What is not mentioned stays, unless all is taken back.
@@ -134,29 +134,42 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
         }
         Action::List => (None, gallery.classes()?),
         Action::Rename { class, name } => {
-            let label = Label::parse(name).map_err(|e| Failure::from(e).about("the new name"))?;
-            (Some("renamed"), vec![gallery.rename(class, &label)?])
+            let label = Label::parse(name).map_err(|e| about("the new name", e))?;
+            (Some("renamed"), vec![gallery.rename(class, &label).map_err(with_hint)?])
         }
-        Action::Delete { class } => (Some("deleted"), vec![gallery.delete(class)?]),
+        Action::Delete { class } => {
+            (Some("deleted"), vec![gallery.delete(class).map_err(with_hint)?])
+        }
     };
     let classes = classes.iter().map(|class| ClassAnswer::of(class, knowledge.as_ref())).collect();
     show(&Answer { done, classes, revision: gallery.revision() }, options.json);
     Ok(())
 }
 
+/// An unknown class is answered with the command that lists the known ones.
+fn with_hint(error: GalleryError) -> AnyFault {
+    match error {
+        GalleryError::UnknownClass(_) => {
+            Message::input(format!("{error}; `handful gallery list` shows the classes")).into()
+        }
+        error => error.into(),
+    }
+}
+
 fn said(
     synset: Option<SynsetId>,
     images_only: bool,
     knowledge: Option<&Knowledge>,
-) -> Result<Option<Said>, Failure> {
+) -> Result<Option<Said>, AnyFault> {
     let Some(synset) = synset else { return Ok(images_only.then_some(Said::Nothing)) };
     let without = "this bundle knows nothing of names, so --synset can say nothing to it";
-    let knowledge = knowledge.ok_or_else(|| Failure::bad(without))?;
+    let knowledge = knowledge.ok_or_else(|| Message::input(without))?;
     match knowledge.sense(synset) {
         Some(_) => Ok(Some(Said::Synset(synset))),
-        None => Err(Failure::bad(format!(
+        None => Err(Message::input(format!(
             "--synset {synset}: the lexicon has no such noun; `handful senses WORD` lists a word's"
-        ))),
+        ))
+        .into()),
     }
 }
 
@@ -166,13 +179,13 @@ fn has(
     knowledge: Option<&Knowledge>,
     label: &str,
     said: Option<Said>,
-) -> Result<Option<BTreeSet<SynsetId>>, Failure> {
+) -> Result<Option<BTreeSet<SynsetId>>, AnyFault> {
     let Some(words) = attributes else { return Ok(None) };
     let without = "this bundle knows nothing of names, so --attributes can say nothing to it";
-    let knowledge = knowledge.ok_or_else(|| Failure::bad(without))?;
+    let knowledge = knowledge.ok_or_else(|| Message::input(without))?;
     let words = words.iter().map(|word| word.trim()).filter(|word| !word.is_empty());
     let said = knowledge.attributes_said(words, knowledge.meaning_as(label, said));
-    said.map(Some).map_err(|e| Failure::bad(format!("--attributes: {e}")))
+    said.map(Some).map_err(|e| about("--attributes", e))
 }
 
 impl ClassAnswer {

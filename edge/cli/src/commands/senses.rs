@@ -4,9 +4,9 @@ use std::fmt;
 
 use clap::Args;
 use edge::knowledge::{LookedUp, Sense};
+use models::fault::{AnyFault, Message};
 use serde::Serialize;
 
-use crate::failure::Failure;
 use crate::settings::Context;
 use crate::text::show;
 
@@ -47,16 +47,18 @@ struct SenseAnswer {
     has_vector: bool,
 }
 
-pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
+pub(crate) fn run(options: &Options, context: &Context) -> Result<(), AnyFault> {
     let bundle = context.bundle(None)?;
     let without = || {
         let name = &bundle.manifest.name;
-        Failure::bad(format!("the bundle {name} knows nothing of names: export one with a lexicon"))
+        Message::input(format!(
+            "the bundle {name} knows nothing of names: export one with a lexicon"
+        ))
     };
     let knowledge = Context::knowledge(&bundle).ok_or_else(without)?;
     let noun = &options.noun;
     let found = knowledge.look_up(noun);
-    let unknown = || Failure::bad(format!("the lexicon has no English noun `{noun}`"));
+    let unknown = || Message::input(format!("the lexicon has no English noun `{noun}`"));
     let LookedUp { senses, read_as, .. } = found.ok_or_else(unknown)?;
     let read_as = read_as.map(|synset| synset.to_string());
     let senses = senses.into_iter().filter_map(|id| knowledge.sense(id));

@@ -9,6 +9,7 @@ use super::{KernelRidge, NameRegressor};
 use crate::embedding_frame::{EmbeddingFrame, NamePrior};
 use crate::fusion::ErrorVariances;
 use crate::name_bias::NameBias;
+use models::fault::{Blame, Fault};
 use models::knowledge::descriptor::SemanticDescriptor;
 use models::knowledge::wordnet::SynsetId;
 use models::tensors::{TensorFile, TensorsError};
@@ -64,6 +65,12 @@ pub enum KernelError {
         /// What it should be.
         expected: &'static str,
     },
+}
+
+impl Fault for KernelError {
+    fn blame(&self) -> Blame {
+        Blame::Input
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use ndarray::{Array2, Ix2};
 
 use super::{Attributes, Complete, ProtoComNetCompleter};
+use models::fault::{Blame, Fault};
 use models::graph::{GraphError, ProtoComNet};
 use models::tensors::{TensorFile, Tensors, TensorsError};
 
@@ -64,6 +65,12 @@ pub enum ProtoComNetError {
         /// The value.
         value: f32,
     },
+}
+
+impl Fault for ProtoComNetError {
+    fn blame(&self) -> Blame {
+        Blame::Input
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]

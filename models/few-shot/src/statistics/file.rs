@@ -4,6 +4,7 @@ use ndarray::{Array1, Array2, Axis, Ix1, Ix2, stack};
 use serde::{Deserialize, Serialize};
 
 use super::{Moments, Std};
+use models::fault::{Blame, Fault};
 use models::tensors::{TensorFile, TensorsError};
 
 const KIND: &str = "handful-statistics";
@@ -65,6 +66,12 @@ pub enum StatisticsError {
         /// What it is.
         got: String,
     },
+}
+
+impl Fault for StatisticsError {
+    fn blame(&self) -> Blame {
+        Blame::Input
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
