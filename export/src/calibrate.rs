@@ -6,6 +6,7 @@ use std::path::Path;
 use edge::engine::{Engine, EngineChoice, EngineError, EngineOptions, Model, SelectError, select};
 use models::bundle::{Precision, WeightStorage};
 use models::dataset::{Class, Dataset, DatasetError, ImageRef, Split};
+use models::fault::{Blame, Fault};
 use models::graph::Graph;
 use models::image::ImageLimits;
 use models::preprocess::{Preprocess, PreprocessError};
@@ -39,10 +40,12 @@ pub enum CalibrateError {
     Engine(#[from] EngineError),
 }
 
-impl CalibrateError {
-    /// Whether the images are at fault.
-    pub fn is_bad_input(&self) -> bool {
-        matches!(self, Self::Dataset(_) | Self::Preprocess(_))
+impl Fault for CalibrateError {
+    fn blame(&self) -> Blame {
+        match self {
+            Self::Dataset(_) | Self::Preprocess(_) => Blame::Input,
+            Self::Onnx(_) | Self::Select(_) | Self::Engine(_) => Blame::Machine,
+        }
     }
 }
 

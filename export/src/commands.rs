@@ -1,7 +1,6 @@
 //! The subcommands, a file each, and what they share.
 
 mod accuracy;
-pub(crate) mod bad_input;
 pub(crate) mod export;
 pub(crate) mod failure;
 pub(crate) mod inspect;

@@ -5,6 +5,7 @@ use few_shot::protocomnet::ProtoComNetError;
 use models::bundle::{BundleError, ManifestError};
 use models::checkpoint::CheckpointError;
 use models::disk::DiskError;
+use models::fault::{Blame, Fault};
 use models::graph::GraphError;
 use models::knowledge::lexicon::LexiconError;
 use models::reference::ReferenceError;
@@ -95,13 +96,13 @@ pub enum ExportError {
     Rejected(NetworkVerification),
 }
 
-impl ExportError {
-    /// Whether the user's input is at fault, rather than the machine or the export.
-    pub fn is_bad_input(&self) -> bool {
-        // These decide the exit code: 2 asks the user for other input, 1 does not.
+impl Fault for ExportError {
+    fn blame(&self) -> Blame {
         match self {
-            Self::Bundle(error) => matches!(error, BundleError::Occupied { .. }),
-            Self::Calibrate(error) => error.is_bad_input(),
+            // The other errors of a bundle are of the one that is being written.
+            Self::Bundle(BundleError::Occupied { .. }) => Blame::Input,
+            Self::Bundle(_) => Blame::Machine,
+            Self::Calibrate(error) => error.blame(),
             Self::Manifest(_)
             | Self::Checkpoint(_)
             | Self::Graph(_)
@@ -113,9 +114,10 @@ impl ExportError {
             | Self::NameRegressor(_)
             | Self::Completer(_)
             | Self::Lexicon(_)
-            | Self::Mismatch { .. } => true,
-            // A defect of the export, a full disk, or an engine that computes something else.
-            Self::Disk(_) | Self::Onnx(_) | Self::Reference(_) | Self::Rejected(_) => false,
+            | Self::Mismatch { .. } => Blame::Input,
+            Self::Disk(_) | Self::Onnx(_) | Self::Reference(_) | Self::Rejected(_) => {
+                Blame::Machine
+            }
         }
     }
 }

@@ -5,8 +5,8 @@ mod commands;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use models::fault::{self, Message};
 
-use commands::bad_input::BadInput;
 use commands::export::ExportArguments;
 use commands::inspect::InspectArguments;
 use commands::verify::VerifyArguments;
@@ -59,13 +59,13 @@ fn main() -> ExitCode {
         (Some(Command::Verify(arguments)), _) => (commands::verify::run(arguments), arguments.json),
         (None, Some(arguments)) => (commands::export::run(arguments), arguments.json),
         // clap asks for a run if there is no subcommand.
-        (None, None) => (Err(BadInput("expected a run to export".to_owned()).into()), false),
+        (None, None) => (Err(Message::input("expected a run to export").into()), false),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             commands::failure::report(&error, json);
-            ExitCode::from(commands::failure::exit_code(&error))
+            ExitCode::from(fault::exit_code(&*error))
         }
     }
 }

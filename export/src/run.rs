@@ -6,6 +6,7 @@ use few_shot::kernel;
 use few_shot::protocomnet::{self, ProtoComNetCompleter, ProtoComNetError};
 use models::checkpoint::{self, Checkpoint, CheckpointError, Golden};
 use models::disk::{self, DiskError};
+use models::fault::{Blame, Fault};
 use models::graph::Graph;
 
 /// The checkpoint with the best validation accuracy; [`GOLDEN`] holds its outputs.
@@ -97,6 +98,12 @@ pub enum RunError {
         /// What is wrong.
         source: ProtoComNetError,
     },
+}
+
+impl Fault for RunError {
+    fn blame(&self) -> Blame {
+        Blame::Input
+    }
 }
 
 impl Run {

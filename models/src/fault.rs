@@ -4,6 +4,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io;
 
 /// The side that has to change something before a retry can succeed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +37,12 @@ pub fn exit_code(fault: &dyn Fault) -> u8 {
     match fault.blame() {
         Blame::Input => 2,
         Blame::Machine => 1,
+    }
+}
+
+impl Fault for io::Error {
+    fn blame(&self) -> Blame {
+        Blame::Machine
     }
 }
 

@@ -13,8 +13,10 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
 use edge::engine::EngineChoice;
 use edge::precision::PrecisionChoice;
+use models::fault::{Blame, Fault};
+use serde::{Deserialize, Deserializer};
 use tokio::sync::Semaphore;
-use toml::{Table, Value};
+use tracing::level_filters::LevelFilter;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -74,7 +76,7 @@ pub struct Config {
 
     /// How much is logged to standard error: error, warn, info, debug or off
     #[arg(long, env = "HANDFUL_LOG", default_value = "warn", value_name = "LEVEL")]
-    pub log: tracing::level_filters::LevelFilter,
+    pub log: LevelFilter,
 
     /// What a client may ask for.
     #[command(flatten)]
@@ -140,21 +142,23 @@ pub enum ConfigError {
     Contradiction(String),
 }
 
+impl Fault for ConfigError {
+    fn blame(&self) -> Blame {
+        Blame::Input
+    }
+}
+
 impl Config {
     /// Reads flags, environment and file.
     ///
     /// # Errors
     /// [`ConfigError`] in one line that says which setting is wrong and what is expected.
     pub fn resolve(args: impl IntoIterator<Item = OsString>) -> Result<Self, ConfigError> {
-        let mut args: Vec<OsString> = args.into_iter().collect();
-        let typed = Self::command().try_get_matches_from(&args)?;
-        let config = match typed.get_one::<PathBuf>("config") {
-            None => Self::from_arg_matches(&typed)?,
-            Some(path) => {
-                args.extend(file_arguments(path, &typed)?);
-                Self::try_parse_from(&args).map_err(|error| in_file(path, &error))?
-            }
-        };
+        let given = Self::command().try_get_matches_from(args)?;
+        let mut config = Self::from_arg_matches(&given)?;
+        if let Some(path) = &config.config {
+            FileSettings::read(path)?.fill(&mut config, &Given(&given));
+        }
         config.checked()
     }
 
@@ -218,53 +222,85 @@ impl Limits {
     }
 }
 
-/// The file's settings as arguments, less those that a flag or the environment has set.
-fn file_arguments(path: &Path, typed: &ArgMatches) -> Result<Vec<OsString>, ConfigError> {
-    let wrong = |reason: String| ConfigError::File { path: path.to_owned(), reason };
-    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
-    let table: Table = text.parse().map_err(|error: toml::de::Error| wrong(error.to_string()))?;
-    let mut arguments = Vec::new();
-    for (key, value) in &table {
-        if !is_setting(key) {
-            return Err(wrong(format!("`{key}` is not a setting; --help lists them")));
-        }
-        if typed.value_source(key).is_none_or(|source| source == ValueSource::DefaultValue) {
-            arguments.extend(arguments_of(key, value).map_err(wrong)?);
+/// The TOML file. Each key is a setting's name; a key that is left out sets nothing.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileSettings {
+    listen: Option<SocketAddr>,
+    store: Option<PathBuf>,
+    bundle: Option<PathBuf>,
+    engine: Option<EngineChoice>,
+    precision: Option<PrecisionChoice>,
+    onnxruntime: Option<PathBuf>,
+    threads: Option<usize>,
+    insecure: Option<bool>,
+    allow_host: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "level")]
+    log: Option<LevelFilter>,
+    max_body_bytes: Option<usize>,
+    max_files: Option<usize>,
+    max_pixels: Option<u64>,
+    max_queue: Option<usize>,
+    max_upload_bytes: Option<usize>,
+    max_connections: Option<usize>,
+    receive_seconds: Option<u64>,
+    drain_seconds: Option<u64>,
+}
+
+/// `tracing` reads a level from text, and knows no serde.
+fn level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<LevelFilter>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map(Some).map_err(serde::de::Error::custom)
+}
+
+impl FileSettings {
+    fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|error| in_file(path, &error))?;
+        toml::from_str(&text).map_err(|error| in_file(path, &error))
+    }
+
+    /// Sets what neither a flag nor the environment has set.
+    fn fill(self, config: &mut Config, given: &Given<'_>) {
+        given.or("listen", &mut config.listen, self.listen);
+        given.or("store", &mut config.store, self.store.map(Some));
+        given.or("bundle", &mut config.bundle, self.bundle.map(Some));
+        given.or("engine", &mut config.engine, self.engine);
+        given.or("precision", &mut config.precision, self.precision);
+        given.or("onnxruntime", &mut config.onnxruntime, self.onnxruntime.map(Some));
+        given.or("threads", &mut config.threads, self.threads.map(Some));
+        given.or("insecure", &mut config.insecure, self.insecure);
+        given.or("allow_host", &mut config.allow_host, self.allow_host);
+        given.or("log", &mut config.log, self.log);
+        let limits = &mut config.limits;
+        given.or("max_body_bytes", &mut limits.max_body_bytes, self.max_body_bytes);
+        given.or("max_files", &mut limits.max_files, self.max_files);
+        given.or("max_pixels", &mut limits.max_pixels, self.max_pixels);
+        given.or("max_queue", &mut limits.max_queue, self.max_queue);
+        given.or("max_upload_bytes", &mut limits.max_upload_bytes, self.max_upload_bytes);
+        given.or("max_connections", &mut limits.max_connections, self.max_connections);
+        given.or("receive_seconds", &mut limits.receive_seconds, self.receive_seconds);
+        given.or("drain_seconds", &mut limits.drain_seconds, self.drain_seconds);
+    }
+}
+
+/// What flags and environment have set.
+struct Given<'a>(&'a ArgMatches);
+
+impl Given<'_> {
+    /// Takes the file's value unless a flag or the environment has set this one.
+    fn or<T>(&self, name: &str, setting: &mut T, file: Option<T>) {
+        let source = self.0.value_source(name);
+        let is_set = source.is_some_and(|source| source != ValueSource::DefaultValue);
+        if let Some(value) = file.filter(|_| !is_set) {
+            *setting = value;
         }
     }
-    Ok(arguments)
 }
 
-fn is_setting(key: &str) -> bool {
-    key != "config" && Config::command().get_arguments().any(|argument| argument.get_id() == key)
-}
-
-fn arguments_of(key: &str, value: &Value) -> Result<Vec<OsString>, String> {
-    let flag = format!("--{}", key.replace('_', "-"));
-    let with = |text: &dyn std::fmt::Display| OsString::from(format!("{flag}={text}"));
-    Ok(match value {
-        Value::Boolean(true) => vec![flag.into()],
-        Value::Boolean(false) => vec![],
-        Value::Integer(number) => vec![with(number)],
-        Value::String(text) => vec![with(text)],
-        Value::Array(items) => {
-            let nested = items.iter().map(|item| arguments_of(key, item));
-            nested.collect::<Result<Vec<_>, _>>()?.concat()
-        }
-        other => {
-            return Err(format!(
-                "`{key}` is a {}, expected text, a number or true",
-                other.type_str()
-            ));
-        }
-    })
-}
-
-/// Only the file brought something new, so the file is what is wrong.
-fn in_file(path: &Path, error: &clap::Error) -> ConfigError {
-    let text = error.to_string();
-    let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-    ConfigError::File { path: path.to_owned(), reason: line }
+/// The parser draws the place of an error over several lines; a message is one line.
+fn in_file(path: &Path, error: &impl std::fmt::Display) -> ConfigError {
+    let reason = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+    ConfigError::File { path: path.to_owned(), reason }
 }
 
 #[cfg(test)]
@@ -302,13 +338,25 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_in_the_file_is_named() {
+    fn every_setting_is_a_key_of_the_file() {
+        let keys = Config::command();
+        let keys = keys.get_arguments().map(|argument| argument.get_id().as_str());
+        // An unknown key is answered with the known ones.
+        let error = with_file("unknown = 1", &[]).unwrap_err().to_string();
+        for key in keys.filter(|key| !["config", "help", "version"].contains(key)) {
+            assert!(error.contains(&format!("`{key}`")), "{key}: {error}");
+        }
+    }
+
+    #[test]
+    fn wrong_values_in_the_file_are_named() {
         for (file, expected) in [
-            ("max_fils = 3", "`max_fils` is not a setting"),
-            ("max_files = \"many\"", "'many'"),
-            ("max_files = 3.5", "`max_files` is a float"),
+            ("max_fils = 3", "unknown field `max_fils`"),
+            ("max_files = \"many\"", "string \"many\""),
+            ("max_files = 3.5", "max_files = 3.5"),
+            ("log = \"loud\"", "log = \"loud\""),
             ("max_files", "TOML parse error"),
-            ("config = \"other.toml\"", "`config` is not a setting"),
+            ("config = \"other.toml\"", "unknown field `config`"),
         ] {
             let error = with_file(file, &[]).unwrap_err().to_string();
             assert!(error.contains(expected) && error.contains("handful.toml"), "{error}");

@@ -7,14 +7,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::Context;
 use edge::attention::Attention;
 use edge::embedder::Embedder;
 use edge::engine::EngineOptions;
-use edge::gallery::{GalleryError, RedbGallery};
+use edge::gallery::RedbGallery;
 use edge::knowledge::Knowledge;
-use edge::locate::{self, Environment, NotFound};
-use models::bundle::{Bundle, BundleError, BundleLimits};
+use edge::locate::{self, Environment};
+use models::bundle::{Bundle, BundleLimits};
+use models::fault::{self, AnyFault, Fault, Message};
 use models::image::ImageLimits;
 use web_api::config::{Config, ConfigError};
 use web_api::http::server;
@@ -30,29 +30,19 @@ fn main() -> ExitCode {
     let config = match Config::resolve(std::env::args_os()) {
         Ok(config) => config,
         Err(ConfigError::Usage(error)) => error.exit(),
-        Err(error) => return fail(2, &error.into()),
+        Err(error) => return fail(&error),
     };
     log_to_stderr(&config);
     match run(config, start) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(if is_bad_input(&error) { 2 } else { 1 }, &error),
+        Err(error) => fail(&*error),
     }
 }
 
-/// True if something that was given cannot be used, as `handful` sees it too; else something here
-/// did not work.
-fn is_bad_input(error: &anyhow::Error) -> bool {
-    let is_other_space = |error: &GalleryError| matches!(error, GalleryError::OtherSpace { .. });
-    error.is::<ConfigError>()
-        || error.is::<NotFound>()
-        || error.is::<BundleError>()
-        || error.downcast_ref().is_some_and(is_other_space)
-}
-
-fn fail(code: u8, error: &anyhow::Error) -> ExitCode {
+fn fail(error: &dyn Fault) -> ExitCode {
     // There is nobody left to tell when standard error is closed.
-    let _ = writeln!(stderr(), "handful-server: {error:#}");
-    ExitCode::from(code)
+    let _ = writeln!(stderr(), "handful-server: {error}");
+    ExitCode::from(fault::exit_code(error))
 }
 
 fn log_to_stderr(config: &Config) {
@@ -60,7 +50,7 @@ fn log_to_stderr(config: &Config) {
     subscriber.with_writer(stderr).with_target(false).init();
 }
 
-fn run(config: Config, start: Instant) -> anyhow::Result<()> {
+fn run(config: Config, start: Instant) -> Result<(), AnyFault> {
     let listener = listen(config.listen)?;
     let address = listener.local_addr()?;
     let places = Places::find(&config)?;
@@ -86,7 +76,7 @@ fn run(config: Config, start: Instant) -> anyhow::Result<()> {
     let reader = embedder.reader().clone();
     let station = Station::new(embedder, knowledge, Box::new(gallery), Arc::clone(&metrics))?;
     let mut station = station.with_attention(attention);
-    let known = station.summary()?;
+    let known = station.summary().map_err(Message::machine)?;
     let (places, version_now) = (&places, &version);
     let report =
         Report { address, places, version: version_now, known: &known, nameless, unweighed, start };
@@ -98,18 +88,19 @@ fn run(config: Config, start: Instant) -> anyhow::Result<()> {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         say(&report);
         server::serve(listener, app(Arc::clone(&state)), state.config.limits, stop).await;
-        anyhow::Ok(())
+        Ok::<_, AnyFault>(())
     })?;
     say("Stopped.\n");
     // The last worker ends the owner thread, which closes the store.
     drop(state);
-    owner.join().map_err(|_| anyhow::anyhow!("the thread of engine and store panicked"))
+    Ok(owner.join().map_err(|_| Message::machine("the thread of engine and store panicked"))?)
 }
 
 /// Before anything heavy, so that an address in use is known at once.
-fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    let listener = TcpListener::bind(address).with_context(|| {
-        format!("cannot listen on {address}; choose another with --listen, port 0 picks a free one")
+fn listen(address: SocketAddr) -> Result<TcpListener, AnyFault> {
+    let listener = TcpListener::bind(address).map_err(|error| {
+        let advice = "choose another with --listen, port 0 picks a free one";
+        Message::machine(format!("cannot listen on {address}; {advice}: {error}"))
     })?;
     listener.set_nonblocking(true)?;
     Ok(listener)
@@ -123,7 +114,7 @@ struct Places {
 }
 
 impl Places {
-    fn find(config: &Config) -> anyhow::Result<Self> {
+    fn find(config: &Config) -> Result<Self, AnyFault> {
         let environment = Environment::read();
         let store = config.store.clone().or_else(|| environment.default_store());
         Ok(Self {
@@ -145,7 +136,7 @@ fn open_embedder(
     bundle: Bundle,
     config: &Config,
     options: &EngineOptions,
-) -> anyhow::Result<Embedder> {
+) -> Result<Embedder, AnyFault> {
     let embedder = Embedder::open(bundle, config.engine, options)?;
     let limits = config.limits;
     Ok(embedder.with_limits(ImageLimits {

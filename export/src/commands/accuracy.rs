@@ -5,9 +5,8 @@ use std::path::Path;
 use few_shot::evaluate::Report;
 use models::bundle::{Accuracy, Precision};
 use models::disk;
+use models::fault::Message;
 use serde::Deserialize;
-
-use super::bad_input::BadInput;
 
 const MAX_REPORT_BYTES: u64 = 1 << 20;
 
@@ -15,8 +14,8 @@ const MAX_REPORT_BYTES: u64 = 1 << 20;
 const TRAINING_ENGINE: &str = "libtorch";
 
 /// Reads `[ENGINE[:PRECISION]=]FILE` and the file.
-pub(super) fn read(given: &str) -> Result<Accuracy, BadInput> {
-    read_file(given).map_err(|reason| BadInput(format!("--accuracy {given}: {reason}")))
+pub(super) fn read(given: &str) -> Result<Accuracy, Message> {
+    read_file(given).map_err(|reason| Message::input(format!("--accuracy {given}: {reason}")))
 }
 
 fn read_file(given: &str) -> Result<Accuracy, String> {

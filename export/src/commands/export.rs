@@ -15,11 +15,12 @@ use export::error::ExportError;
 use export::publish::publish;
 use export::run::{CHECKPOINT, Run};
 use models::bundle;
+use models::fault::AnyFault;
 use models::preprocess::Preprocess;
 
 use super::output::print;
 
-pub(crate) fn run(arguments: &ExportArguments) -> anyhow::Result<()> {
+pub(crate) fn run(arguments: &ExportArguments) -> Result<(), AnyFault> {
     let start = Instant::now();
     let run = Run::open(&arguments.run)?;
     let own_size = run.checkpoint.preprocess.size;
@@ -53,7 +54,7 @@ pub(crate) fn run(arguments: &ExportArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn engine_options(arguments: &ExportArguments) -> anyhow::Result<EngineOptions> {
+fn engine_options(arguments: &ExportArguments) -> Result<EngineOptions, AnyFault> {
     let library = arguments.onnxruntime.as_deref();
     let onnxruntime = locate::onnxruntime_for(EngineChoice::Auto, library, &Environment::read())?;
     Ok(EngineOptions { onnxruntime, ..EngineOptions::default() })

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::Args;
 use export::fold::{FoldError, fold};
 use models::bundle::{Bundle, BundleLimits, Manifest};
+use models::fault::{AnyFault, Blame, Fault};
 use models::graph::{Graph, GraphError, Op};
 use ndarray::ArrayD;
 use serde::Serialize;
@@ -31,9 +32,10 @@ pub(crate) struct InspectArguments {
     pub(crate) json: bool,
 }
 
-pub(crate) fn run(arguments: &InspectArguments) -> anyhow::Result<()> {
+pub(crate) fn run(arguments: &InspectArguments) -> Result<(), AnyFault> {
     let bundle = Bundle::open(&arguments.bundle, &BundleLimits::default())?;
-    show(&Inspection::of(&bundle)?, arguments.json)
+    show(&Inspection::of(&bundle)?, arguments.json);
+    Ok(())
 }
 
 /// The description of a bundle. Its `Display` is for people.
@@ -57,6 +59,12 @@ pub(crate) enum InspectError {
     /// Its batch normalizations cannot be folded.
     #[error(transparent)]
     Fold(#[from] FoldError),
+}
+
+impl Fault for InspectError {
+    fn blame(&self) -> Blame {
+        Blame::Input
+    }
 }
 
 impl Inspection {

@@ -6,9 +6,12 @@ use std::io::Write;
 use serde::Serialize;
 
 /// Prints an answer as indented JSON or as text.
-pub(super) fn show(answer: &(impl Display + Serialize), json: bool) -> anyhow::Result<()> {
-    print(&if json { serde_json::to_string_pretty(answer)? } else { answer.to_string() });
-    Ok(())
+pub(super) fn show(answer: &(impl Display + Serialize), json: bool) {
+    print(&if json { to_json(answer) } else { answer.to_string() });
+}
+
+fn to_json(answer: &impl Serialize) -> String {
+    serde_json::to_string_pretty(answer).expect("invariant: answers have only string keys")
 }
 
 /// Prints a text and a line end.

@@ -9,6 +9,7 @@ use export::error::ExportError;
 use export::run::Run;
 use export::verify_bundle::BundleVerification;
 use models::bundle::{Bundle, BundleLimits};
+use models::fault::{AnyFault, Blame, Fault, Message};
 
 use super::output::show;
 
@@ -19,6 +20,9 @@ Examples:
   handful-export verify bundles/lite0 --against runs/lite0 --json
 
 Exit codes: 0 verified, 1 a required engine failed, 2 bad input or a damaged bundle.";
+
+const FAILED: &str =
+    "the bundle failed on this machine (see the table): copy it again, or choose another --engine";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -40,7 +44,7 @@ pub(crate) struct VerifyArguments {
     pub(crate) json: bool,
 }
 
-pub(crate) fn run(arguments: &VerifyArguments) -> anyhow::Result<()> {
+pub(crate) fn run(arguments: &VerifyArguments) -> Result<(), AnyFault> {
     let bundle = Bundle::open(&arguments.bundle, &BundleLimits::default())?;
     let run = arguments.against.as_deref().map(Run::open).transpose()?;
     let library = arguments.onnxruntime.as_deref();
@@ -50,22 +54,30 @@ pub(crate) fn run(arguments: &VerifyArguments) -> anyhow::Result<()> {
     let verification = BundleVerification::of(&bundle, run.as_ref(), arguments.engine, &options)
         .map_err(blame_the_run)?;
     // The table explains a failure, so it comes before the error.
-    show(&verification, arguments.json)?;
-    anyhow::ensure!(
-        verification.passed(),
-        "the bundle failed on this machine (see the table): copy it again, or choose another --engine"
-    );
+    show(&verification, arguments.json);
+    if !verification.passed() {
+        return Err(Message::machine(FAILED).into());
+    }
     Ok(())
 }
 
-/// Only the run's own weights are rejected here, before the bundle's file is run.
-fn blame_the_run(error: ExportError) -> anyhow::Error {
-    let is_rejected = matches!(error, ExportError::Rejected(_));
-    let error = anyhow::Error::new(error);
-    if !is_rejected {
-        return error;
+/// The run's own golden outputs were not reproduced; the source holds the table.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "--against: the run's golden.safetensors does not match its best.safetensors (see the table); they are not from one training"
+)]
+struct MismatchedRun(#[source] ExportError);
+
+impl Fault for MismatchedRun {
+    fn blame(&self) -> Blame {
+        self.0.blame()
     }
-    error.context(
-        "--against: the run's golden.safetensors does not match its best.safetensors (see the table); they are not from one training",
-    )
+}
+
+/// Only the run's own weights are rejected here, before the bundle's file is run.
+fn blame_the_run(error: ExportError) -> AnyFault {
+    match error {
+        ExportError::Rejected(_) => MismatchedRun(error).into(),
+        error => error.into(),
+    }
 }

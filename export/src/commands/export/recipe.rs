@@ -7,27 +7,27 @@ use export::draft::{Calibration, Recipe};
 use export::error::ExportError;
 use models::bundle::Precision;
 use models::disk;
+use models::fault::{AnyFault, Message};
 use models::knowledge::lexicon;
 use models::preprocess::Preprocess;
 
 use super::arguments::ExportArguments;
 use crate::commands::accuracy;
-use crate::commands::bad_input::BadInput;
 
 /// Refuses arguments that hold only at the run's own input size.
 pub(super) fn check_size(
     arguments: &ExportArguments,
     own: usize,
     wanted: usize,
-) -> Result<(), BadInput> {
+) -> Result<(), Message> {
     if arguments.lexicon.is_some() {
-        return Err(BadInput(format!(
+        return Err(Message::input(format!(
             "--input-size {wanted} conflicts with --lexicon: name knowledge is fitted at the run's own size, {own}; leave one of them out, or import the weights with a recipe of that size (`handful-train import --preprocess FILE`) and run `knowledge` and `complete` there"
         )));
     }
     // Other engines measure the finished bundle; training evaluates the run at its own size.
     match arguments.accuracy.iter().find(|given| accuracy::is_of_training(given)) {
-        Some(given) => Err(BadInput(format!(
+        Some(given) => Err(Message::input(format!(
             "--accuracy {given}: libtorch measured it on images of {own}x{own}, not of {wanted}x{wanted}; measure the bundle with `handful evaluate` and name the engine, ENGINE=FILE"
         ))),
         None => Ok(()),
@@ -35,7 +35,10 @@ pub(super) fn check_size(
 }
 
 /// Reads the files that the arguments name; calibration images become inputs as `preprocess` says.
-pub(super) fn read(arguments: &ExportArguments, preprocess: &Preprocess) -> anyhow::Result<Recipe> {
+pub(super) fn read(
+    arguments: &ExportArguments,
+    preprocess: &Preprocess,
+) -> Result<Recipe, AnyFault> {
     Ok(Recipe {
         name: arguments.name.clone().unwrap_or_else(|| folder_name(&arguments.out)),
         storage: arguments.weights.storage(),
@@ -64,7 +67,7 @@ fn asks_for(arguments: &ExportArguments, precision: Precision) -> bool {
 fn calibration(
     arguments: &ExportArguments,
     preprocess: &Preprocess,
-) -> anyhow::Result<Option<Calibration>> {
+) -> Result<Option<Calibration>, AnyFault> {
     let precisions: Vec<_> = Precision::ALL
         .into_iter()
         .filter(|&precision| precision.is_integer() && asks_for(arguments, precision))
@@ -73,7 +76,7 @@ fn calibration(
         return Ok(None);
     }
     let Some(data) = &arguments.calibrate else {
-        return Err(BadInput(
+        return Err(Message::input(
             "--precision int8 needs --calibrate DATA: images that the network was trained on, or images like those it will recognize".to_owned(),
         )
         .into());
@@ -82,6 +85,6 @@ fn calibration(
     Ok(Some(Calibration { precisions, images }))
 }
 
-fn read_lexicon(path: &Path) -> Result<Vec<u8>, BadInput> {
-    disk::read(path, lexicon::MAX_BYTES).map_err(|e| BadInput(format!("--lexicon: {e}")))
+fn read_lexicon(path: &Path) -> Result<Vec<u8>, Message> {
+    disk::read(path, lexicon::MAX_BYTES).map_err(|e| Message::input(format!("--lexicon: {e}")))
 }
