@@ -1,4 +1,4 @@
-//! One file for each command: its options, its answer (text and JSON), and the work.
+//! One module per command: its options, its output (text and JSON), and the work.
 
 pub(crate) mod bench;
 pub(crate) mod classify;
@@ -20,7 +20,7 @@ use serde::Serialize;
 
 use crate::text::print_error;
 
-/// A file that gave no answer.
+/// A file that could not be used.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct FileError {
     file: String,
@@ -29,7 +29,7 @@ pub(crate) struct FileError {
     blame: Blame,
 }
 
-/// What answered.
+/// The model that produced the output.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct ModelInfo {
     bundle: String,
@@ -38,7 +38,7 @@ pub(crate) struct ModelInfo {
     refused: Vec<Refused>,
 }
 
-/// An engine that was tried first.
+/// An engine that was tried before and rejected.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Refused {
     provider: String,
@@ -69,7 +69,7 @@ impl ModelInfo {
     }
 }
 
-/// Reads and embeds an image file; the error is told with the file's name.
+/// Reads and embeds an image file.
 fn embed_file(embedder: &mut Embedder, path: &Path) -> Result<Embedded, FileError> {
     read_and_embed(embedder, path).map_err(|fault| FileError {
         file: path.display().to_string(),

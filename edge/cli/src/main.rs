@@ -1,7 +1,7 @@
 //! `handful`: the command on the device.
 //!
-//! What was typed becomes [`settings::Settings`] before anything runs; then one file of `commands`
-//! does the work. Exit codes: 0 done, 1 failed, 2 bad input.
+//! Flags, environment and settings file become a [`Context`] before anything runs; one module of
+//! [`commands`] then does the work. Exit codes: 0 done, 1 failed, 2 bad input.
 
 mod commands;
 mod peak;
@@ -18,17 +18,20 @@ use settings::{Context, Settings};
 
 const EXAMPLES: &str = "\
 Examples:
-  handful doctor                          is everything here, and which engine runs?
-  handful enroll things/                  learn a class from each folder in things/
-  handful enroll --class mug a.jpg b.jpg  learn one class
-  handful classify photo.jpg              what is it?
-  handful gallery add zebra               recognize it by its name alone
-  handful gallery list                    what is known
+  handful doctor                          check the bundle, the engines and the store
+  handful enroll things/                  enroll one class per folder in things/
+  handful enroll --class mug a.jpg b.jpg  enroll one class from files
+  handful gallery add zebra               add a class from its name only
+  handful classify photo.jpg              classify an image
+  handful gallery list                    list the enrolled classes
 
-Every option of all commands is also an environment variable (HANDFUL_ENGINE) and a key of the
-TOML file that --config names (engine). Exit codes: 0 done, 1 failed, 2 bad input.";
+Each global option can also be set by an environment variable (--engine: HANDFUL_ENGINE) and by a
+key of the TOML file given with --config (engine). Flags override the environment, the environment
+overrides the file.
 
-/// Learns things from a handful of images and recognizes them, on this device
+Exit codes: 0 success, 1 failure of this machine, 2 bad input.";
+
+/// On-device few-shot image classification: enroll classes from a few images, then classify new ones
 #[derive(Debug, Parser)]
 #[command(name = "handful", version, after_help = EXAMPLES)]
 struct Cli {

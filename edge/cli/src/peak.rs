@@ -1,4 +1,4 @@
-//! The most that the processor can do: multiplications and additions of 32-bit floats that wait for nothing, from registers alone.
+//! Peak arithmetic of the processor: fused multiply-adds of 32-bit floats on registers, without memory.
 
 use std::hint::black_box;
 use std::thread;
@@ -6,16 +6,16 @@ use std::time::Instant;
 
 use pulp::{Arch, Simd, WithSimd};
 
-/// Sums that do not depend on each other: enough that one is always ready while others are on their way.
+/// Independent sums: enough to hide the latency of one multiply-add.
 const CHAINS: usize = 12;
 
-/// Steps of each chain, some milliseconds.
+/// Steps of each chain: some milliseconds.
 const STEPS: usize = 1 << 20;
 
-/// The best of so many counts: others are of a processor that was still waking up, or had more to do.
+/// Runs, of which the fastest counts: the processor may still be at a low clock, or busy.
 const ROUNDS: usize = 8;
 
-/// Additions and multiplications a second, in 10^9, of `threads` threads that all work at once.
+/// GFLOP/s of `threads` threads at once; a multiply-add counts as two operations.
 pub(crate) fn gflop_per_second(threads: usize) -> f64 {
     thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(best)).collect();
@@ -39,7 +39,7 @@ impl WithSimd for Chains {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> f64 {
         let (factor, addend) = (simd.splat_f32s(black_box(0.5)), simd.splat_f32s(black_box(1.0)));
-        // Hidden, or equal chains might be made one.
+        // Hidden from the optimizer, which would merge equal chains into one.
         let mut chains = black_box([simd.splat_f32s(1.0); CHAINS]);
         let begun = Instant::now();
         for _ in 0..STEPS {

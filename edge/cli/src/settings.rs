@@ -1,8 +1,8 @@
-//! Everything that can be set, in one struct, resolved before anything runs.
+//! The global options, resolved before anything runs.
 //!
 //! The field `engine` is the flag `--engine`, the environment variable `HANDFUL_ENGINE` and the key
-//! `engine` of the TOML file. A flag wins over the environment, the environment over the file, the
-//! file over the default.
+//! `engine` of the TOML file. A flag overrides the environment, the environment the file, the file
+//! the default.
 
 use std::path::{Path, PathBuf};
 
@@ -21,24 +21,24 @@ use serde::Deserialize;
 
 use crate::text::one_line;
 
-/// Options of every command.
+/// The options of every command.
 #[derive(Debug, Clone, Default, Args, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[command(next_help_heading = "Options of every command")]
+#[command(next_help_heading = "Global options")]
 pub(crate) struct Settings {
-    /// Bundle to run: a folder, or a name to look for [default: the one that ships with Handful]
+    /// Bundle: a folder or a name [default: the one that ships with Handful]
     #[arg(long, global = true, hide_env_values = true, env = "HANDFUL_BUNDLE", value_name = "DIR")]
     bundle: Option<PathBuf>,
 
-    /// Engine that runs the network: auto, tensorrt, cuda, cpu or tract [default: auto]
+    /// Inference engine: auto, tensorrt, cuda, cpu or tract [default: auto]
     #[arg(long, global = true, hide_env_values = true, env = "HANDFUL_ENGINE")]
     engine: Option<EngineChoice>,
 
-    /// Folder of the gallery [default: handful/store in the user's data folder]
+    /// Folder of the store [default: handful/store in the user's data folder]
     #[arg(long, global = true, hide_env_values = true, env = "HANDFUL_STORE", value_name = "DIR")]
     store: Option<PathBuf>,
 
-    /// ONNX Runtime's library [default: ORT_DYLIB_PATH, or looked for beside this program]
+    /// Library of ONNX Runtime [default: ORT_DYLIB_PATH, or next to this program]
     #[arg(
         long,
         global = true,
@@ -48,11 +48,11 @@ pub(crate) struct Settings {
     )]
     onnxruntime: Option<PathBuf>,
 
-    /// Threads of the engine [default: the engine's own choice]
+    /// Threads of the engine [default: chosen by the engine]
     #[arg(long, global = true, hide_env_values = true, env = "HANDFUL_THREADS", value_name = "N")]
     threads: Option<usize>,
 
-    /// Arithmetic of the network: auto, fp32, fp16 or int8 [default: auto, what the bundle has for the engine]
+    /// Precision of the network: auto, fp32, fp16 or int8 [default: auto, the best for the engine]
     #[arg(long, global = true, hide_env_values = true, env = "HANDFUL_PRECISION")]
     precision: Option<PrecisionChoice>,
 
@@ -69,7 +69,7 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// What is not set here is taken from `file`.
+    /// Takes what is not set here from `file`.
     fn or(self, file: Self) -> Self {
         Self {
             bundle: self.bundle.or(file.bundle),
@@ -92,7 +92,7 @@ fn read_file(path: &Path) -> Result<Settings, AnyFault> {
     })?)
 }
 
-/// The settings as they hold, and where the program runs.
+/// The resolved settings and the environment of the process.
 #[derive(Debug)]
 pub(crate) struct Context {
     settings: Settings,
@@ -120,7 +120,7 @@ impl Context {
         self.settings.engine.unwrap_or_default()
     }
 
-    /// Where ONNX Runtime's library is, or why it is not.
+    /// Where the library of ONNX Runtime is, or why it was not found.
     pub(crate) fn onnxruntime(&self) -> Result<PathBuf, NotFound> {
         locate::onnxruntime(self.settings.onnxruntime.as_deref(), &self.environment)
     }
@@ -136,19 +136,19 @@ impl Context {
         Ok(Embedder::open(bundle, self.engine(), &self.engine_options()?)?)
     }
 
-    /// What weighs attributes in explanations, if the bundle has it; they are listed without weights when it fails.
+    /// The network that weighs attributes in explanations; without it they have no weights.
     pub(crate) fn attention(&self, bundle: &Bundle) -> Result<Option<Attention>, AnyFault> {
         let opened = Attention::open(bundle, self.engine(), &self.engine_options()?);
         Ok(opened.unwrap_or_else(|error| {
-            eprintln!("warning: attributes are not weighed: {}", one_line(&error.to_string()));
+            eprintln!("warning: attribute weights: off ({})", one_line(&error.to_string()));
             None
         }))
     }
 
-    /// What the bundle knows of names; a bundle without it, or with it damaged, learns from images alone.
+    /// The bundle's name knowledge; without it classes are learned from images only.
     pub(crate) fn knowledge(bundle: &Bundle) -> Option<Knowledge> {
         Knowledge::open(bundle).unwrap_or_else(|error| {
-            eprintln!("warning: names are not used: {}", one_line(&error.to_string()));
+            eprintln!("warning: names: off ({})", one_line(&error.to_string()));
             None
         })
     }
@@ -157,11 +157,11 @@ impl Context {
         let default = || self.environment.default_store();
         let store = self.settings.store.clone().or_else(default);
         Ok(store.ok_or_else(|| {
-            Message::input("there is no data or home folder for the store; name one with --store")
+            Message::input("no home folder is known for the store; choose a folder with --store")
         })?)
     }
 
-    /// The store, or an empty gallery if there is none: looking makes no store.
+    /// The store, or an empty gallery if there is none: reading creates no store.
     pub(crate) fn existing_gallery(&self, space_id: &str) -> Result<Box<dyn Gallery>, AnyFault> {
         if !RedbGallery::exists(&self.store_dir()?) {
             return Ok(Box::new(MemoryGallery::new()));
@@ -169,7 +169,7 @@ impl Context {
         Ok(Box::new(self.gallery(space_id)?))
     }
 
-    /// Opens the store, or makes one, for the embeddings of this space.
+    /// Opens the store, or creates it, for the embeddings of this space.
     pub(crate) fn gallery(&self, space_id: &str) -> Result<RedbGallery, AnyFault> {
         Ok(RedbGallery::open(&self.store_dir()?, space_id)?)
     }

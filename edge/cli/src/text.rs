@@ -1,4 +1,4 @@
-//! How answers look in a terminal: aligned tables and bars.
+//! Output on a terminal: aligned tables, bars and progress.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -7,11 +7,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
-/// Prints an answer for a person, or for a machine as indented JSON.
+/// Prints an answer as text or as indented JSON.
 pub(crate) fn show(answer: &(impl Serialize + Display), json: bool) {
     let lines = |text: String| text.lines().map(one_line).collect::<Vec<_>>().join("\n");
     let text = if json { to_json(answer) } else { lines(answer.to_string()) };
-    // A reader that has gone away, such as `head`, is no failure.
+    // A closed pipe, as of `head`, is not an error.
     let _ = writeln!(io::stdout(), "{}", text.trim_end());
 }
 
@@ -20,7 +20,7 @@ pub(crate) fn print_error(error: &impl Display) {
     eprintln!("error: {}", one_line(&error.to_string()));
 }
 
-/// What a person or a file name brought must not steer the terminal.
+/// Replaces control characters, so that a file name cannot send commands to the terminal.
 pub(crate) fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()
 }
@@ -36,7 +36,7 @@ pub(crate) enum Align {
     Right,
 }
 
-/// A table whose columns are as wide as their widest cell, two spaces apart.
+/// A table: each column is as wide as its widest cell, with two spaces between columns.
 pub(crate) fn table(columns: &[(&str, Align)], rows: &[Vec<String>]) -> String {
     let header: Vec<String> = columns.iter().map(|(name, _)| (*name).to_owned()).collect();
     let lines = || std::iter::once(&header).chain(rows);
@@ -50,7 +50,7 @@ pub(crate) fn table(columns: &[(&str, Align)], rows: &[Vec<String>]) -> String {
     lines().map(line).collect()
 }
 
-/// Formatting widths count characters; a terminal shows some of them wider, some not at all.
+/// Pads to a width in terminal cells: `format!` counts characters, and some are wider or invisible.
 pub(crate) fn pad(cell: &str, width: usize, align: Align) -> String {
     let space = " ".repeat(width.saturating_sub(cell.width()));
     match align {
@@ -59,14 +59,14 @@ pub(crate) fn pad(cell: &str, width: usize, align: Align) -> String {
     }
 }
 
-/// A bar of at most `cells` blocks for a share of 0 to 1, in eighths of a block.
+/// A bar of at most `cells` blocks for a share in 0..=1, in steps of an eighth of a block.
 pub(crate) fn bar(share: f32, cells: u16) -> String {
     const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
     let eighths = (share.clamp(0.0, 1.0) * f32::from(cells) * 8.0).round() as usize;
     format!("{}{}", "█".repeat(eighths / 8), PARTS[eighths % 8])
 }
 
-/// A progress bar with rate and time left on stderr; none when that is no terminal, or for machines.
+/// A progress bar on standard error with rate and time left; hidden with JSON and without a terminal.
 pub(crate) fn progress(what: &'static str, total: usize, json: bool) -> ProgressBar {
     if json {
         return ProgressBar::hidden();

@@ -1,7 +1,7 @@
-//! `handful bench`: how fast each engine runs a bundle's network here.
+//! `handful bench`: measures the speed of a bundle's network on each engine.
 //!
-//! The engines take turns, so that whatever else the machine does meets all of them; figures are
-//! medians.
+//! Engines take turns in each round, so that other load on the machine affects all of them alike.
+//! Results are medians over the rounds.
 
 use std::fmt;
 use std::num::NonZero;
@@ -24,19 +24,19 @@ use crate::text::{Align, progress, show, table};
 
 const BATCHES: [usize; 2] = [1, 16];
 
-/// Measures each engine that runs here: load time, ms an image, images a second
+/// Measure each working engine: load time, latency per image, throughput
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  handful bench\n  handful bench my-bundle --rounds 50 --json")]
 pub(crate) struct Options {
-    /// The bundle's folder or name [default: as --bundle]
+    /// Bundle: a folder or a name [default: the one of --bundle]
     #[arg(value_name = "BUNDLE")]
     named: Option<PathBuf>,
 
-    /// Runs of each engine and batch; their median counts
+    /// Runs per engine and batch size; the median is reported
     #[arg(long, default_value_t = 21, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
 
-    /// Answer in JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -46,7 +46,7 @@ struct Answer {
     bundle: String,
     gflop_per_image: f64,
     rounds: u16,
-    /// What the processor can do at most in 32-bit floats, with one thread and with as many as ONNX Runtime is given.
+    /// Peak of the processor in 32-bit floats: one thread, and as many as ONNX Runtime has.
     peak_gflop_per_second: Peak,
     results: Vec<Figures>,
     refused: Vec<Refused>,
@@ -58,13 +58,13 @@ struct Figures {
     precision: String,
     batch: usize,
     load_ms: f64,
-    /// Of one image, not of the batch.
+    /// Milliseconds per image, not per batch.
     image_ms: f64,
     images_per_second: f64,
     gflop_per_second: f64,
-    /// Of what the processor's threads that it has can do at most; in 32-bit floats alone.
+    /// Share of the peak of the threads in use; 32-bit floats only.
     peak_share: Option<f64>,
-    /// Times as fast as the slowest engine with this batch.
+    /// Speed relative to the slowest engine at this batch size.
     ratio: f64,
 }
 
@@ -82,7 +82,7 @@ impl Peak {
         Self { one_thread, threads, all_threads }
     }
 
-    /// What a provider's threads can do; nothing is known of graphics cards.
+    /// The peak of a provider's threads; unknown for GPUs.
     fn of(self, provider: Provider, precision: Precision) -> Option<f64> {
         match provider {
             _ if precision != Precision::Fp32 => None,
@@ -212,7 +212,7 @@ fn median(times: &[Duration]) -> f64 {
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { bundle, gflop_per_image, rounds, .. } = self;
-        writeln!(f, "{bundle}: {gflop_per_image:.2} GFLOP an image, median of {rounds} runs\n")?;
+        writeln!(f, "{bundle}: {gflop_per_image:.2} GFLOP per image, median of {rounds} runs\n")?;
         let row = |figures: &Figures| {
             vec![
                 figures.provider.clone(),
@@ -235,7 +235,7 @@ impl fmt::Display for Answer {
             .chain(numbers.map(|name| (name, Align::Right)))
             .collect();
         f.write_str(&table(&columns, &rows))?;
-        let refusal = |r: &Refused| writeln!(f, "refused: {}: {}", r.provider, r.reason);
+        let refusal = |r: &Refused| writeln!(f, "rejected: {}: {}", r.provider, r.reason);
         self.refused.iter().try_for_each(refusal)?;
         let Peak { one_thread, threads, all_threads } = self.peak_gflop_per_second;
         write!(f, "peak: {one_thread:.0} GFLOP/s in one thread")?;

@@ -1,4 +1,4 @@
-//! `handful classify`: what do these images show?
+//! `handful classify`: classifies image files.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -29,30 +29,30 @@ Examples:
   handful classify --transductive box-1.jpg box-2.jpg box-3.jpg
   handful classify --json photo.jpg | jq -r '.results[0].label'";
 
-/// The most attributes that a person is shown.
+/// Attributes that the text output lists at most.
 const MAX_SHOWN: usize = 8;
 
-/// Names what images show, by the classes that were enrolled
+/// Classify images by the enrolled classes
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
-    /// Images: JPEG, PNG or WebP
+    /// Image files: JPEG, PNG or WebP
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// Most answers for each image
+    /// Candidates per image
     #[arg(long, default_value_t = 5, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1000))]
     top: usize,
 
-    /// Let the images help to judge one another: better where most of them show classes of the gallery
+    /// Refine the class prototypes with all images of the call (transductive inference); helps when most of them show enrolled classes
     #[arg(long)]
     transductive: bool,
 
-    /// Say why: attributes of the thing, and the images most like it
+    /// Explain each answer: attributes of the class and the most similar examples
     #[arg(long)]
     explain: bool,
 
-    /// Answer in JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -78,7 +78,7 @@ struct FileAnswer {
     timing_ms: TimingMs,
 }
 
-/// Why the best candidate.
+/// Explanation of the best candidate.
 #[derive(Debug, Serialize)]
 struct Why {
     attributes: Vec<Weighed>,
@@ -88,7 +88,7 @@ struct Why {
 #[derive(Debug, Serialize)]
 struct Weighed {
     name: String,
-    /// How much it counts for the class's prototype; null where that is not known.
+    /// Its weight in the class's prototype; null if it has none.
     weight: Option<f32>,
 }
 
@@ -104,7 +104,7 @@ struct Ranked {
     label: String,
     score: f32,
     examples: usize,
-    /// The share of what the name tells, 0 to 1.
+    /// Share of the semantic prototype, 0 to 1.
     knowledge: f32,
     synset: Option<String>,
 }
@@ -125,7 +125,7 @@ struct TimingMs {
 pub(crate) fn run(options: &Options, context: &Context) -> Result<(), AnyFault> {
     let bundle = context.bundle(None)?;
     if options.transductive && options.files.len() < 2 {
-        return Err(Message::input("--transductive needs two images or more, got one").into());
+        return Err(Message::input("--transductive needs at least 2 images, got 1").into());
     }
     let knowledge = Context::knowledge(&bundle);
     let (classes, classifier) = enrolled(context, &bundle, knowledge.as_ref())?;
@@ -139,7 +139,7 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), AnyFault> 
     report_errors(&answer.errors, options.files.len(), "")
 }
 
-/// The store is opened, read and closed: it is not held while the network runs.
+/// Opens the store, reads it and closes it: the lock is not held while the network runs.
 fn enrolled(
     context: &Context,
     bundle: &Bundle,
@@ -152,8 +152,10 @@ fn enrolled(
     }
     let store = context.store_dir()?;
     let store = store.display();
-    Err(Message::input(format!("no class is enrolled in {store}; begin with `handful enroll DIR`"))
-        .into())
+    Err(Message::input(format!(
+        "no class is enrolled in {store}; enroll some with `handful enroll DIR`"
+    ))
+    .into())
 }
 
 fn answer(
@@ -173,7 +175,7 @@ fn answer(
     }
     bar.finish_and_clear();
     if options.transductive && read.len() < 2 {
-        report_errors(&errors, options.files.len(), "; --transductive needs two images")?;
+        report_errors(&errors, options.files.len(), "; --transductive needs at least 2 images")?;
     }
     let embeddings: Vec<Vec<f32>> = read.iter().map(|(_, e)| e.embedding.clone()).collect();
     let top = options.top.max(1);
@@ -192,7 +194,7 @@ fn answer(
     Ok(Answer { results, errors, fusion, setting, model: ModelInfo::of(embedder) })
 }
 
-/// What explanations are made of.
+/// What an explanation is computed from.
 struct Reasons {
     knowledge: Option<Knowledge>,
     attention: Option<Attention>,
@@ -229,12 +231,12 @@ impl fmt::Display for Why {
         };
         let attributes: Vec<String> = self.attributes.iter().take(MAX_SHOWN).map(weighed).collect();
         if !attributes.is_empty() {
-            writeln!(f, "  it has  {}", attributes.join(", "))?;
+            writeln!(f, "  attributes    {}", attributes.join(", "))?;
         }
         let alike = |Alike { example, similarity }: &Alike| format!("{example} ({similarity:.2})");
         let nearest: Vec<String> = self.nearest.iter().map(alike).collect();
         if !nearest.is_empty() {
-            writeln!(f, "  most alike  {}", nearest.join(", "))?;
+            writeln!(f, "  most similar  {}", nearest.join(", "))?;
         }
         Ok(())
     }
@@ -294,11 +296,11 @@ impl fmt::Display for FileAnswer {
         for Ranked { label, score, examples, knowledge, .. } in &self.candidates {
             let label = pad(label, width, Align::Left);
             let bar = pad(&bar(*score, 20), 20, Align::Left);
-            let images = if *examples == 1 { "image" } else { "images" };
+            let noun = if *examples == 1 { "example" } else { "examples" };
             let source = match (examples, (100.0 * knowledge).round()) {
-                (0, _) => "by its name alone".to_owned(),
-                (_, 0.0) => format!("{examples} {images}"),
-                (_, percent) => format!("{examples} {images}, {percent:.0} % by its name"),
+                (0, _) => "from its name only".to_owned(),
+                (_, 0.0) => format!("{examples} {noun}"),
+                (_, percent) => format!("{examples} {noun}, {percent:.0} % from its name"),
             };
             writeln!(f, "  {label}  {score:>5.2}  {bar}  {source}")?;
         }

@@ -1,4 +1,4 @@
-//! `handful doctor`: is everything here, does it work, and what would help?
+//! `handful doctor`: checks the bundle, the engines and the store, and suggests what to do.
 
 use std::fmt;
 use std::time::Instant;
@@ -16,11 +16,11 @@ use serde::Serialize;
 use crate::settings::Context;
 use crate::text::{Align, show, table};
 
-/// Checks the bundle, tries every engine and looks at the store
+/// Check the bundle, try every engine and inspect the store
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  handful doctor\n  handful doctor --json")]
 pub(crate) struct Options {
-    /// Answer in JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -30,9 +30,9 @@ struct Answer {
     bundle: Option<BundleState>,
     onnxruntime: Option<String>,
     engines: Vec<EngineState>,
-    /// The lexicon that names are looked up in.
+    /// File of the lexicon that class names are looked up in.
     lexicon: Option<String>,
-    /// The engine that `--engine` gives.
+    /// The engine that `--engine` selects.
     chosen: Option<String>,
     store: StoreState,
     problems: Vec<String>,
@@ -75,8 +75,8 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), AnyFault> 
     show(&answer, options.json);
     match answer.problems.len() {
         0 => Ok(()),
-        1 => Err(Message::machine("1 problem was found").into()),
-        n => Err(Message::machine(format!("{n} problems were found")).into()),
+        1 => Err(Message::machine("1 problem found").into()),
+        n => Err(Message::machine(format!("{n} problems found")).into()),
     }
 }
 
@@ -87,13 +87,13 @@ fn examine(context: &Context) -> Answer {
         problems.push(fault.to_string());
         EngineOptions::default()
     });
-    // All engines are tried, also those that `--engine` leaves out.
+    // All engines are tried, not only those of `--engine`.
     let options = EngineOptions { onnxruntime: library.as_ref().ok().cloned(), ..options };
     let bundle = context.bundle(None).map_err(|fault| problems.push(fault.to_string())).ok();
     let engines = bundle.as_ref().map(|bundle| try_engines(bundle, &options)).unwrap_or_default();
     let chosen = chosen(context.engine(), &engines);
     if let (Err(missing), Some(_)) = (&library, &chosen) {
-        hints.push(format!("tract alone runs here: {missing}"));
+        hints.push(format!("only tract can run: {missing}"));
     }
     if bundle.is_some() && chosen.is_none() {
         problems.push(format!("no engine works for --engine {}", context.engine()));
@@ -105,14 +105,14 @@ fn examine(context: &Context) -> Answer {
         })
     });
     if store.path.is_some() && store.classes == 0 {
-        hints.push("nothing is enrolled yet: begin with `handful enroll DIR`".to_owned());
+        hints.push("no class is enrolled; enroll some with `handful enroll DIR`".to_owned());
     }
     let lexicon = bundle.as_ref().and_then(|bundle| {
         let knowledge = bundle.manifest.knowledge.as_ref()?;
-        let unusable = |error| problems.push(format!("names are not used: {error}"));
+        let unusable = |error| problems.push(format!("names: off ({error})"));
         let opened = Knowledge::open(bundle).map_err(unusable).ok()??;
         if opened.name_bias().is_empty() {
-            hints.push("things known by name only hardly win beside things with images: this bundle has no lifts, `handful-train complete` and `handful-export` make them".to_owned());
+            hints.push("classes without images rank too low next to classes with images: this bundle has no name bias; run `handful-train complete` and `handful-export` again to add it".to_owned());
         }
         Some(knowledge.lexicon.file.clone())
     });
@@ -197,12 +197,12 @@ impl StoreState {
     }
 }
 
-/// Opens the store if there is one; looking makes none.
+/// Opens the store if there is one; never creates one.
 fn look_at_store(context: &Context, manifest: &Manifest) -> Result<StoreState, AnyFault> {
     let dir = context.store_dir()?;
     let path = Some(dir.display().to_string());
     if !RedbGallery::exists(&dir) {
-        let state = "will be made at the first enrollment".to_owned();
+        let state = "will be created by the first enrollment".to_owned();
         return Ok(StoreState { path, state, ..StoreState::unknown() });
     }
     let gallery = context.gallery(&manifest.space_id)?;
@@ -220,14 +220,14 @@ impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.bundle {
             Some(bundle) => writeln!(f, "{bundle}")?,
-            None => writeln!(f, "bundle   not usable")?,
+            None => writeln!(f, "bundle   not usable (see the problems)")?,
         }
         let library = self.onnxruntime.as_deref().unwrap_or("not found");
         writeln!(f, "library  ONNX Runtime: {library}")?;
         match &self.lexicon {
-            Some(lexicon) => writeln!(f, "names    looked up in {lexicon}")?,
+            Some(lexicon) => writeln!(f, "names    on: lexicon {lexicon}")?,
             None if self.bundle.is_none() => {}
-            None => writeln!(f, "names    not used: this bundle learns from images alone")?,
+            None => writeln!(f, "names    off (this bundle has no name knowledge)")?,
         }
         writeln!(f, "{}", self.store)?;
         write!(f, "\n{}", self.engine_table())?;
@@ -246,7 +246,7 @@ impl Answer {
     fn engine_table(&self) -> String {
         let ms = |time: Option<f64>| time.map(|ms| format!("{ms:.1}")).unwrap_or_default();
         let row = |engine: &EngineState| {
-            let state = if engine.works { "works" } else { "refused" };
+            let state = if engine.works { "works" } else { "rejected" };
             let reason = engine.reason.clone().unwrap_or_default();
             let times = [ms(engine.load_ms), ms(engine.image_ms)];
             let words = [engine.provider.as_str(), &engine.precision, state].map(str::to_owned);
@@ -265,8 +265,8 @@ impl fmt::Display for BundleState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, path, files, input_size, embedding_size, .. } = self;
         let mb = self.bytes as f64 / 1e6;
-        write!(f, "bundle   {name} in {path}: {files} file(s) verified, {mb:.1} MB, ")?;
-        write!(f, "{input_size}x{input_size} to {embedding_size} values")
+        write!(f, "bundle   {name} in {path}: {files} files verified, {mb:.1} MB, ")?;
+        write!(f, "input {input_size}x{input_size}, embedding of {embedding_size} values")
     }
 }
 
@@ -277,7 +277,7 @@ impl fmt::Display for StoreState {
         write!(f, "store    {path}: {state}")?;
         match classes {
             0 => Ok(()),
-            _ => write!(f, ", {classes} class(es), {examples} image(s), revision {revision}"),
+            _ => write!(f, ", {classes} classes, {examples} examples, revision {revision}"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `handful enroll`: learn classes from images.
+//! `handful enroll`: enrolls classes from image files.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,30 +17,30 @@ use crate::text::{Align, progress, show, table};
 
 const EXAMPLES: &str = "\
 Examples:
-  handful enroll things/                      things/mug/*.jpg, things/key/*.jpg: two classes
-  handful enroll --class mug a.jpg b.jpg c.jpg
-  handful enroll --skip-bad things/           leave out what is no image; none at all is an error
+  handful enroll things/                        one class per folder: things/mug/*.jpg, things/key/*.jpg
+  handful enroll --class mug a.jpg b.jpg c.jpg  one class from files
+  handful enroll --skip-bad things/             skip files that cannot be read
 
-Nothing is written until every image has been read. An image that a class has already is not
-counted twice, so a command that was cut off can be repeated.";
+Nothing is written until every image has been read. An image that the class already has is skipped,
+so an interrupted command can be repeated.";
 
-/// Learns classes: from a folder with a folder of images for each, or one class from files
+/// Enroll classes: one per folder of images, or one class from files
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
-    /// Folders with a folder for each class; with --class, image files
+    /// Folders that hold one folder of images per class; with --class: image files
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
 
-    /// The one class that all files show
+    /// Enroll all files as examples of this class
     #[arg(long, value_name = "NAME")]
     class: Option<String>,
 
-    /// Enroll the other images when some cannot be used
+    /// Skip images that cannot be used; fails only if none can
     #[arg(long)]
     skip_bad: bool,
 
-    /// Answer in JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -85,8 +85,7 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), AnyFault> 
     }
     answer.revision = gallery.revision();
     show(&answer, options.json);
-    let consequence =
-        if refused { "; nothing was enrolled (--skip-bad leaves them out)" } else { "" };
+    let consequence = if refused { "; nothing was enrolled (--skip-bad skips them)" } else { "" };
     let is_tolerated = options.skip_bad && !answer.classes.is_empty();
     match report_errors(&answer.errors, total, consequence) {
         Err(fault) if fault.blame() == Blame::Input && is_tolerated => Ok(()),
@@ -94,7 +93,7 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), AnyFault> 
     }
 }
 
-/// Classes are written one after the other: those before the one that failed are there, and are shown.
+/// Classes are written one by one: those before the failed one are enrolled, and are printed.
 fn stopped_at(label: &Label, fault: AnyFault, answer: Answer, json: bool) -> AnyFault {
     let kept = answer.classes.len();
     show(&answer, json);
@@ -116,16 +115,16 @@ fn plan(options: &Options) -> Result<Plan, AnyFault> {
     Ok(plan)
 }
 
-/// Each folder in `folder` is a class; hidden entries are left out.
+/// Each folder in `folder` is a class; hidden entries are skipped.
 fn add_folder(folder: &Path, plan: &mut Plan) -> Result<(), AnyFault> {
     if folder.is_file() {
-        let hint = format!("{} is a file; say what it shows with --class NAME", folder.display());
+        let hint = format!("{} is a file; name its class with --class NAME", folder.display());
         return Err(Message::input(hint).into());
     }
     let classes: Vec<_> = visible(folder)?.into_iter().filter(|path| path.is_dir()).collect();
     if classes.is_empty() {
         let folder = folder.display();
-        let reason = format!("{folder} has no folder for a class; expected {folder}/NAME/*.jpg");
+        let reason = format!("{folder} has no class folders; expected {folder}/NAME/*.jpg");
         return Err(Message::input(reason).into());
     }
     for class in classes {
@@ -208,7 +207,7 @@ impl fmt::Display for Answer {
         };
         let rows: Vec<_> = self.classes.iter().map(row).collect();
         let count = |name| (name, Align::Right);
-        let columns = [("class", Align::Left), count("new"), count("known"), count("images")];
+        let columns = [("class", Align::Left), count("new"), count("skipped"), count("examples")];
         f.write_str(&table(&columns, &rows))
     }
 }

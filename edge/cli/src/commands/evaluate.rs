@@ -1,4 +1,4 @@
-//! `handful evaluate`: the accuracy of a bundle as this device runs it.
+//! `handful evaluate`: measures the few-shot accuracy of a bundle on this device.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -20,51 +20,51 @@ Examples:
   handful evaluate --data cifar_fs.tar.gz --split val --k-shot 5
   handful evaluate my-bundle --data images/ --split base --engine tract --json report.json
 
-The episodes are those of `handful-train evaluate` with the same seed, so the figures compare.";
+The same seed gives the same episodes as in `handful-train evaluate`, so results are comparable.";
 
-/// Measures few-shot accuracy of a bundle on a data set, as this device runs it
+/// Measure the few-shot accuracy of a bundle on a data set, on this device
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
-    /// The bundle's folder or name [default: as --bundle]
+    /// Bundle: a folder or a name [default: the one of --bundle]
     #[arg(value_name = "BUNDLE")]
     named: Option<PathBuf>,
 
-    /// Data set: a folder, .tar or .tar.gz with manifest.csv, folders of splits, or folders of classes;
+    /// Data set: a folder, .tar or .tar.gz with manifest.csv, split folders or class folders; also
     /// miniImageNet, CIFAR-100 and tieredImageNet as published
     #[arg(long, value_name = "PATH")]
     data: PathBuf,
 
-    /// Classes to draw from: base, val or novel
+    /// Split to draw classes from: base, val or novel
     #[arg(long, default_value_t = Split::Val)]
     split: Split,
 
-    /// Classes of an episode
+    /// Classes per episode
     #[arg(long, default_value_t = 5, value_name = "N")]
     n_way: usize,
 
-    /// Images that each class is learned from
+    /// Example images per class
     #[arg(long, default_value_t = 1, value_name = "K")]
     k_shot: usize,
 
-    /// Images of each class to recognize
+    /// Query images per class
     #[arg(long, default_value_t = 15, value_name = "N")]
     n_query: usize,
 
-    /// How many episodes
+    /// Number of episodes
     #[arg(long, default_value_t = 2000, value_name = "N")]
     episodes: u64,
 
-    /// Seed of the episodes
+    /// Random seed of the episodes
     #[arg(long, default_value_t = 7)]
     seed: u64,
 
-    /// Write the figures as JSON to FILE; without FILE print them as JSON
+    /// Write the report as JSON to FILE; without FILE, print it
     #[arg(long, value_name = "FILE", num_args = 0..=1)]
     json: Option<Option<PathBuf>>,
 }
 
-/// The report, in the one form that every program of the project writes.
+/// The report, in the form that every program of the project writes.
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
 struct Answer(Report);
@@ -80,7 +80,7 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), AnyFault> 
         let nameless = nameless(&dataset, options.split, knowledge);
         if !nameless.is_empty() {
             eprintln!(
-                "note: {} classes have no known name: {}",
+                "note: no WordNet sense found for {} classes; only their images are used: {}",
                 nameless.len(),
                 nameless.join(", ")
             );

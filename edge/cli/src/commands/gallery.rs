@@ -1,4 +1,4 @@
-//! `handful gallery`: look at what is enrolled, add a class by its name, rename it, delete it.
+//! `handful gallery`: lists, adds, renames and deletes classes.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -16,56 +16,56 @@ use crate::text::{Align, show, table};
 const EXAMPLES: &str = "\
 Examples:
   handful gallery list
-  handful gallery add zebra                   recognize it by its name alone
-  handful gallery add mouse --synset n03793489   the one on a desk (see: handful senses mouse)
-  handful gallery add \"gadget 7\" --images-only
-  handful gallery add teapot --attributes spout,lid   what it has, for explanations
+  handful gallery add zebra                           a class from its name only
+  handful gallery add mouse --synset n03793489        choose the sense (see: handful senses mouse)
+  handful gallery add \"gadget 7\" --images-only       ignore its name
+  handful gallery add teapot --attributes spout,lid   attributes for explanations
   handful gallery rename mug \"my mug\"
   handful gallery delete @3";
 
-/// Shows, adds by name, renames and deletes classes
+/// List, add, rename and delete classes
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
     #[command(subcommand)]
     action: Action,
 
-    /// Answer in JSON
+    /// Print JSON
     #[arg(long, global = true)]
     json: bool,
 }
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// The classes and how many images each has
+    /// List the classes and their number of examples
     List,
-    /// Makes a class without images, or says what a class means
+    /// Add a class without images, or change the sense or attributes of a class
     Add {
-        /// Its name
+        /// Label of the class
         class: String,
-        /// The WordNet noun that it is, such as n03793489 [default: as its name is read]
+        /// WordNet sense, such as n03793489 [default: the default sense of the label]
         #[arg(long, value_name = "SYNSET", conflicts_with = "images_only")]
         synset: Option<SynsetId>,
-        /// Its name says nothing: only its images count
+        /// Ignore the label: use only the images
         #[arg(long)]
         images_only: bool,
-        /// What it has, as nouns or synsets, a comma between two: explanations weigh these [default: as its meaning has]
+        /// Attributes for explanations: nouns or synsets, separated by commas [default: those of the sense]
         #[arg(long, value_name = "LIST", value_delimiter = ',')]
         attributes: Option<Vec<String>>,
-        /// Take back all that was said of a class: it is what its name says
+        /// Remove all overrides: use the default sense and attributes of the label
         #[arg(long, conflicts_with_all = ["synset", "images_only", "attributes"])]
         as_read: bool,
     },
-    /// Gives a class another name
+    /// Rename a class
     Rename {
-        /// Its name or id
+        /// Label or id of the class
         class: String,
-        /// Its new name
+        /// New label
         name: String,
     },
-    /// Deletes a class with its images' embeddings
+    /// Delete a class and its examples
     Delete {
-        /// Its name or id
+        /// Label or id of the class
         class: String,
     },
 }
@@ -84,13 +84,13 @@ struct ClassAnswer {
     label: String,
     examples: usize,
     meaning: Option<MeaningAnswer>,
-    /// What it has: as people said, or as its meaning has.
+    /// Its attributes: overridden, or those of its sense.
     attributes: Vec<String>,
-    /// Whether people said what it has.
+    /// Whether the attributes are overridden.
     attributes_said: bool,
 }
 
-/// What a class's name is taken to mean.
+/// The sense of a class.
 #[derive(Debug, Serialize)]
 struct MeaningAnswer {
     synset: String,
@@ -114,11 +114,11 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), AnyFault> 
                 synset.is_some() || *images_only || attributes.is_some() || *as_read;
             if !says_something && gallery.class(label.as_str()).is_ok() {
                 return Err(Message::input(format!(
-                    "there is a class `{label}` already; --synset, --images-only, --attributes or --as-read changes what is said of it"
+                    "the class `{label}` exists; change it with --synset, --images-only, --attributes or --as-read"
                 )).into());
             }
             let knowledge = knowledge.as_ref();
-            // What is not mentioned stays, unless all is taken back.
+            // Overrides that are not given stay, unless all are removed.
             let before = gallery.class(label.as_str()).map(|class| class.said).ok();
             let before = before.filter(|_| !as_read).unwrap_or_default();
             let meaning = said(*synset, *images_only, knowledge)?.or(before.meaning);
@@ -126,9 +126,7 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), AnyFault> 
             let attributes = attributes.or(before.attributes);
             let (class, is_new) = gallery.define(&label, Definition { meaning, attributes })?;
             if knowledge.is_some_and(|k| k.meaning(&class).is_none()) && !images_only {
-                eprintln!(
-                    "note: `{label}` says nothing to the lexicon: only its images will count"
-                );
+                eprintln!("note: no WordNet sense found for `{label}`; only its images are used");
             }
             (Some(if is_new { "added" } else { "changed" }), vec![class])
         }
@@ -162,18 +160,18 @@ fn said(
     knowledge: Option<&Knowledge>,
 ) -> Result<Option<Said>, AnyFault> {
     let Some(synset) = synset else { return Ok(images_only.then_some(Said::Nothing)) };
-    let without = "this bundle knows nothing of names, so --synset can say nothing to it";
+    let without = "--synset needs name knowledge, and this bundle has none";
     let knowledge = knowledge.ok_or_else(|| Message::input(without))?;
     match knowledge.sense(synset) {
         Some(_) => Ok(Some(Said::Synset(synset))),
         None => Err(Message::input(format!(
-            "--synset {synset}: the lexicon has no such noun; `handful senses WORD` lists a word's"
+            "--synset {synset}: not in the lexicon; list the senses of a noun with `handful senses NOUN`"
         ))
         .into()),
     }
 }
 
-/// What people say that a class has.
+/// The synsets of `--attributes`.
 fn has(
     attributes: Option<&[String]>,
     knowledge: Option<&Knowledge>,
@@ -181,7 +179,7 @@ fn has(
     said: Option<Said>,
 ) -> Result<Option<BTreeSet<SynsetId>>, AnyFault> {
     let Some(words) = attributes else { return Ok(None) };
-    let without = "this bundle knows nothing of names, so --attributes can say nothing to it";
+    let without = "--attributes needs name knowledge, and this bundle has none";
     let knowledge = knowledge.ok_or_else(|| Message::input(without))?;
     let words = words.iter().map(|word| word.trim()).filter(|word| !word.is_empty());
     let said = knowledge.attributes_said(words, knowledge.meaning_as(label, said));
@@ -208,7 +206,7 @@ impl ClassAnswer {
         Self { id, label, examples, meaning, attributes, attributes_said }
     }
 
-    /// What the name tells, in a few words.
+    /// The sense in a few words.
     fn read_as(&self) -> String {
         match &self.meaning {
             Some(meaning) => format!("{} {}", meaning.synset, short(&meaning.gloss)),
@@ -230,7 +228,7 @@ fn short(gloss: &str) -> String {
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.classes.is_empty() {
-            return f.write_str("no class is enrolled; begin with `handful enroll DIR`");
+            return f.write_str("no class is enrolled; enroll some with `handful enroll DIR`");
         }
         let row = |c: &ClassAnswer| {
             vec![c.id.clone(), c.label.clone(), c.examples.to_string(), c.read_as()]
@@ -242,14 +240,14 @@ impl fmt::Display for Answer {
         let columns = [
             ("id", Align::Left),
             ("class", Align::Left),
-            ("images", Align::Right),
-            ("read as", Align::Left),
+            ("examples", Align::Right),
+            ("sense", Align::Left),
         ];
         f.write_str(&table(&columns, &rows))?;
         for class in self.classes.iter().filter(|class| class.attributes_said) {
             let has =
-                if class.attributes.is_empty() { "nothing" } else { &class.attributes.join(", ") };
-            writeln!(f, "as was said, {} has: {has}", class.label)?;
+                if class.attributes.is_empty() { "none" } else { &class.attributes.join(", ") };
+            writeln!(f, "attributes of {} (overridden): {has}", class.label)?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! `handful senses`: what may a word mean?
+//! `handful senses`: lists the WordNet senses of a noun.
 
 use std::fmt;
 
@@ -15,16 +15,16 @@ Examples:
   handful senses mouse
   handful gallery add mouse --synset n03793489
 
-The first sense that an image can show is taken unless you say which.";
+A class uses the default sense of its name unless `handful gallery add --synset` overrides it.";
 
-/// Lists the meanings of a noun that the bundle's lexicon knows
+/// List the WordNet senses of a noun in the bundle's lexicon
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
     /// A noun, such as zebra or "coffee mug"
     noun: String,
 
-    /// Answer in JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -32,7 +32,7 @@ pub(crate) struct Options {
 #[derive(Debug, Serialize)]
 struct Answer {
     noun: String,
-    /// The synset that a class of this name is taken to mean.
+    /// The synset that a class with this name gets unless it is overridden.
     read_as: Option<String>,
     senses: Vec<SenseAnswer>,
 }
@@ -52,7 +52,7 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), AnyFault> 
     let without = || {
         let name = &bundle.manifest.name;
         Message::input(format!(
-            "the bundle {name} knows nothing of names: export one with a lexicon"
+            "names: off (the bundle {name} has no name knowledge); export a bundle with --lexicon"
         ))
     };
     let knowledge = Context::knowledge(&bundle).ok_or_else(without)?;
@@ -79,7 +79,7 @@ impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for sense in &self.senses {
             let taken = self.read_as.as_ref() == Some(&sense.synset);
-            let taken = if taken { "  <- taken by default" } else { "" };
+            let taken = if taken { "  <- default" } else { "" };
             writeln!(f, "{}  {}{taken}", sense.synset, sense.lemmas.join(", "))?;
             writeln!(f, "  {}", sense.gloss)?;
             if !sense.kind_of.is_empty() {

@@ -1,4 +1,4 @@
-//! `handful` given what it cannot use: one clear line for each, the right exit code, nothing lost.
+//! `handful` with input that it cannot use: one clear error line, the right exit code, no data lost.
 
 use std::fs;
 use std::os::unix::process::CommandExt;
@@ -7,27 +7,27 @@ use std::process::{Command, Stdio};
 use image::ImageFormat;
 
 use crate::files::{copy_folder, draw_classes, edit_manifest, encode, image, png};
-use crate::sandbox::{Said, Sandbox, tiny_bundle, tiny_bundle_dir};
+use crate::sandbox::{Outcome, Sandbox, tiny_bundle, tiny_bundle_dir};
 
 /// The command fails with this code, and its last line on stderr has every one of these words.
-fn assert_refused(said: &Said, code: i32, words: &[&str]) {
-    assert_eq!(said.code, code, "{said:?}");
-    let last = said.err.lines().last().unwrap_or_default();
-    assert!(last.starts_with("error: "), "{said:?}");
+fn assert_refused(outcome: &Outcome, code: i32, words: &[&str]) {
+    assert_eq!(outcome.code, code, "{outcome:?}");
+    let last = outcome.err.lines().last().unwrap_or_default();
+    assert!(last.starts_with("error: "), "{outcome:?}");
     for word in words {
-        assert!(last.contains(word), "{word}: {said:?}");
+        assert!(last.contains(word), "{word}: {outcome:?}");
     }
 }
 
 #[test]
-fn names_that_no_class_may_have() {
+fn invalid_class_names_are_refused() {
     let sandbox = Sandbox::new();
     fs::write(sandbox.path("a.png"), png(0, 0)).unwrap();
     let long = "x".repeat(10_000);
     for name in ["a/b", "..", ".", "", "  ", "a\u{7}b", "a\u{202E}b", "@3", &long] {
-        let said = sandbox.run(&["enroll", "--class", name, "a.png"]);
-        assert_refused(&said, 2, &["--class"]);
-        assert!(said.err.len() < 300, "{}", said.err);
+        let outcome = sandbox.run(&["enroll", "--class", name, "a.png"]);
+        assert_refused(&outcome, 2, &["--class"]);
+        assert!(outcome.err.len() < 300, "{}", outcome.err);
     }
     assert!(!sandbox.path("data").exists(), "nothing was made");
     for name in ["👩\u{200D}🚀", "כוס תה", "杯子"] {
@@ -38,57 +38,57 @@ fn names_that_no_class_may_have() {
 }
 
 #[test]
-fn files_that_are_no_images_are_named_and_nothing_is_enrolled() {
+fn enroll_names_files_that_are_no_images_and_enrolls_nothing() {
     let sandbox = Sandbox::new();
     draw_classes(&sandbox.path("things"), 2);
     let jpeg = encode(image(0, 0), ImageFormat::Jpeg);
     fs::write(sandbox.path("things/red/text.png"), "not an image").unwrap();
     fs::write(sandbox.path("things/red/cut.jpg"), &jpeg[..jpeg.len() / 2]).unwrap();
     fs::write(sandbox.path("things/red/empty.jpg"), "").unwrap();
-    let said = sandbox.run(&["enroll", "things"]);
-    assert_refused(&said, 2, &["3 of 9", "nothing was enrolled", "--skip-bad"]);
+    let outcome = sandbox.run(&["enroll", "things"]);
+    assert_refused(&outcome, 2, &["3 of 9", "nothing was enrolled", "--skip-bad"]);
     for file in ["text.png", "cut.jpg", "empty.jpg"] {
-        assert!(said.err.lines().any(|line| line.contains(file)), "{file}: {said:?}");
+        assert!(outcome.err.lines().any(|line| line.contains(file)), "{file}: {outcome:?}");
     }
     assert!(sandbox.ok(&["gallery", "list"]).contains("no class is enrolled"));
-    let said = sandbox.run(&["enroll", "things", "--skip-bad"]);
-    assert_eq!(said.code, 0, "{said:?}");
-    assert!(said.err.contains("cut.jpg") && said.out.contains("red"), "{said:?}");
+    let outcome = sandbox.run(&["enroll", "things", "--skip-bad"]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    assert!(outcome.err.contains("cut.jpg") && outcome.out.contains("red"), "{outcome:?}");
     fs::create_dir_all(sandbox.path("junk/thing")).unwrap();
     fs::write(sandbox.path("junk/thing/text.png"), "not an image").unwrap();
     assert_refused(&sandbox.run(&["enroll", "junk", "--skip-bad"]), 2, &["1 of 1 files"]);
 }
 
 #[test]
-fn classify_answers_what_it_can_and_names_the_rest() {
+fn classify_skips_and_names_bad_files() {
     let sandbox = Sandbox::new();
     draw_classes(&sandbox.path("things"), 2);
     sandbox.ok(&["enroll", "things"]);
     fs::write(sandbox.path("text.png"), "not an image").unwrap();
     let files = ["things/red/0.png", "text.png", "gone.png", "things"];
-    let said = sandbox.run(&[&["classify"], &files[..]].concat());
-    assert_refused(&said, 2, &["3 of 4"]);
-    assert!(said.out.contains("things/red/0.png") && said.out.contains("red"), "{said:?}");
+    let outcome = sandbox.run(&[&["classify"], &files[..]].concat());
+    assert_refused(&outcome, 2, &["3 of 4"]);
+    assert!(outcome.out.contains("things/red/0.png") && outcome.out.contains("red"), "{outcome:?}");
     for file in &files[1..] {
         assert!(
-            said.err.lines().any(|line| line.starts_with(&format!("error: {file}: "))),
-            "{said:?}"
+            outcome.err.lines().any(|line| line.starts_with(&format!("error: {file}: "))),
+            "{outcome:?}"
         );
     }
     let steering = "things/red/\u{1b}[2J.png";
     fs::write(sandbox.path(steering), png(0, 0)).unwrap();
-    let said = sandbox.run(&["classify", steering, "\u{1b}]0;x"]);
+    let outcome = sandbox.run(&["classify", steering, "\u{1b}]0;x"]);
     assert!(
-        said.code == 2 && !said.out.contains('\u{1b}') && !said.err.contains('\u{1b}'),
-        "{said:?}"
+        outcome.code == 2 && !outcome.out.contains('\u{1b}') && !outcome.err.contains('\u{1b}'),
+        "{outcome:?}"
     );
-    let said = sandbox.run(&[&["classify", "--json"], &files[..]].concat());
-    let answer: serde_json::Value = serde_json::from_str(&said.out).unwrap();
-    assert_eq!((said.code, answer["errors"].as_array().unwrap().len()), (2, 3));
+    let outcome = sandbox.run(&[&["classify", "--json"], &files[..]].concat());
+    let answer: serde_json::Value = serde_json::from_str(&outcome.out).unwrap();
+    assert_eq!((outcome.code, answer["errors"].as_array().unwrap().len()), (2, 3));
 }
 
 #[test]
-fn an_empty_gallery_and_an_unknown_class() {
+fn an_empty_gallery_and_an_unknown_class_are_errors() {
     let sandbox = Sandbox::new();
     fs::write(sandbox.path("a.png"), png(0, 0)).unwrap();
     assert_refused(
@@ -100,14 +100,14 @@ fn an_empty_gallery_and_an_unknown_class() {
     for args in [&["gallery", "delete", "mug"][..], &["gallery", "rename", "@9", "cup"]] {
         assert_refused(&sandbox.run(args), 2, &["there is no class", args[2], "gallery list"]);
     }
-    assert!(!sandbox.path("data").exists(), "asking makes no store");
+    assert!(!sandbox.path("data").exists(), "reading creates no store");
     sandbox.ok(&["enroll", "--class", "mug", "a.png"]);
     sandbox.ok(&["gallery", "delete", "mug"]);
     assert_refused(&sandbox.run(&["classify", "a.png"]), 2, &["no class is enrolled"]);
 }
 
 #[test]
-fn folders_that_hold_no_classes() {
+fn folders_without_classes_are_refused() {
     let sandbox = Sandbox::new();
     fs::create_dir_all(sandbox.path("flat")).unwrap();
     fs::write(sandbox.path("flat/a.png"), png(0, 0)).unwrap();
@@ -121,7 +121,7 @@ fn folders_that_hold_no_classes() {
 }
 
 #[test]
-fn two_processes_on_one_store() {
+fn a_store_in_use_names_the_other_process() {
     let sandbox = Sandbox::new();
     let store = sandbox.path("data/handful/store");
     draw_classes(&sandbox.path("things"), 1);
@@ -137,20 +137,20 @@ fn two_processes_on_one_store() {
 }
 
 #[test]
-fn a_store_of_another_model() {
+fn a_store_of_another_model_is_refused() {
     let sandbox = Sandbox::new();
     let store = sandbox.path("data/handful/store");
     drop(edge::gallery::RedbGallery::open(&store, &"e".repeat(64)).unwrap());
-    let said = sandbox.run(&["gallery", "list"]);
-    assert_refused(&said, 2, &["another model", store.to_str().unwrap()]);
+    let outcome = sandbox.run(&["gallery", "list"]);
+    assert_refused(&outcome, 2, &["another model", store.to_str().unwrap()]);
 }
 
 #[test]
-fn bundles_that_cannot_be_used() {
+fn damaged_bundles_are_refused() {
     let sandbox = Sandbox::new();
     let bundle = sandbox.path("bundle");
     let run = |args: &[&str]| {
-        Said::of(&sandbox.command(args).env("HANDFUL_BUNDLE", &bundle).output().unwrap())
+        Outcome::of(&sandbox.command(args).env("HANDFUL_BUNDLE", &bundle).output().unwrap())
     };
     assert_refused(&run(&["gallery", "list"]), 2, &["bundle", "not found", "--bundle"]);
     copy_folder(&tiny_bundle_dir(), &bundle);
@@ -170,33 +170,33 @@ fn bundles_that_cannot_be_used() {
 }
 
 #[test]
-fn an_image_is_no_data_set_and_no_answers_are_no_number() {
+fn invalid_data_sets_and_numbers_are_refused() {
     let sandbox = Sandbox::new();
     fs::write(sandbox.path("a.jpg"), encode(image(0, 0), ImageFormat::Jpeg)).unwrap();
-    let said = sandbox.run(&["evaluate", "--data", "a.jpg", "--k-shot", "1"]);
-    assert_refused(&said, 2, &["a.jpg cannot be read as a tar or tar.gz archive"]);
-    assert!(!said.err.contains(char::REPLACEMENT_CHARACTER), "{said:?}");
+    let outcome = sandbox.run(&["evaluate", "--data", "a.jpg", "--k-shot", "1"]);
+    assert_refused(&outcome, 2, &["a.jpg cannot be read as a tar or tar.gz archive"]);
+    assert!(!outcome.err.contains(char::REPLACEMENT_CHARACTER), "{outcome:?}");
     for top in ["0", "1001"] {
-        let said = sandbox.run(&["classify", "a.jpg", "--top", top]);
-        assert!(said.code == 2 && said.err.contains("1..=1000"), "{said:?}");
+        let outcome = sandbox.run(&["classify", "a.jpg", "--top", top]);
+        assert!(outcome.code == 2 && outcome.err.contains("1..=1000"), "{outcome:?}");
     }
 }
 
 #[test]
-fn an_engine_that_is_asked_for_and_cannot_be_is_an_error() {
+fn an_unavailable_engine_is_an_error() {
     let sandbox = Sandbox::new();
-    let said = sandbox.run(&["bench", "--engine", "cuda"]);
-    assert_refused(&said, 1, &["onnxruntime/cuda", "ORT_DYLIB_PATH"]);
-    let said = sandbox.run(&["bench", "--engine", "cpu", "--onnxruntime", "gone.so"]);
-    assert_refused(&said, 2, &["gone.so"]);
+    let outcome = sandbox.run(&["bench", "--engine", "cuda"]);
+    assert_refused(&outcome, 1, &["onnxruntime/cuda", "ORT_DYLIB_PATH"]);
+    let outcome = sandbox.run(&["bench", "--engine", "cpu", "--onnxruntime", "gone.so"]);
+    assert_refused(&outcome, 2, &["gone.so"]);
     // clap's own refusals are more than one line; the code is the same.
-    let said = sandbox.run(&["bench", "--engine", "gpu"]);
-    assert!(said.code == 2 && said.err.contains("tensorrt"), "{said:?}");
+    let outcome = sandbox.run(&["bench", "--engine", "gpu"]);
+    assert!(outcome.code == 2 && outcome.err.contains("tensorrt"), "{outcome:?}");
     assert_refused(&sandbox.run(&["bench", "--threads", "0"]), 2, &["--threads"]);
 }
 
 #[test]
-fn evaluations_that_cannot_be_made() {
+fn impossible_evaluations_are_refused() {
     let sandbox = Sandbox::new();
     draw_classes(&sandbox.path("things"), 3);
     let evaluate = |rest: &[&str]| {
@@ -212,7 +212,7 @@ fn evaluations_that_cannot_be_made() {
 }
 
 #[test]
-fn a_full_disk_is_told_and_loses_nothing() {
+fn a_full_disk_is_reported_and_loses_nothing() {
     let sandbox = Sandbox::new();
     draw_classes(&sandbox.path("things"), 2);
     sandbox.ok(&["enroll", "things"]);
@@ -228,17 +228,17 @@ fn a_full_disk_is_told_and_loses_nothing() {
     limited.args(["-c", &script, env!("CARGO_BIN_EXE_handful")]).arg0("sh");
     limited.current_dir(sandbox.path(".")).env("XDG_DATA_HOME", sandbox.path("data"));
     limited.env("HANDFUL_BUNDLE", tiny_bundle_dir()).env("HANDFUL_ENGINE", "tract");
-    let said = Said::of(&limited.stdin(Stdio::null()).output().unwrap());
-    assert_refused(&said, 1, &["no space is left", "nothing was changed"]);
+    let outcome = Outcome::of(&limited.stdin(Stdio::null()).output().unwrap());
+    assert_refused(&outcome, 1, &["no space is left", "nothing was changed"]);
     let list = sandbox.ok(&["gallery", "list"]);
     assert!(["red", "green", "blue"].iter().all(|name| list.contains(name)), "{list}");
     assert!(!list.contains("mug"), "{list}");
     sandbox.ok(&["enroll", "many"]);
 }
 
-/// Whatever reads the answer may go away, as `head` does.
+/// As with `head`, which closes its input early.
 #[test]
-fn a_reader_that_goes_away_is_no_failure() {
+fn a_closed_pipe_is_no_error() {
     let sandbox = Sandbox::new();
     let mut child = sandbox.command(&["gallery", "list"]).stdout(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());

@@ -1,4 +1,4 @@
-//! `handful` as a process in a fresh folder: the way through, its texts and its JSON.
+//! `handful` as a process in a fresh folder: the usual commands, their text and their JSON.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::files::{copy_folder, draw_classes, png};
-use crate::sandbox::{Said, Sandbox, onnxruntime, tiny_bundle_dir};
+use crate::sandbox::{Outcome, Sandbox, onnxruntime, tiny_bundle_dir};
 
 #[test]
 fn enroll_classify_rename_delete() {
@@ -17,8 +17,8 @@ fn enroll_classify_rename_delete() {
     let text = sandbox.ok(&["enroll", "things"]);
     assert_eq!(
         text,
-        "class  new  known  images\nblue     4      0       4\ngreen    4      0       4\n\
-         red      4      0       4\n"
+        "class  new  skipped  examples\nblue     4        0         4\ngreen    4        0         4\n\
+         red      4        0         4\n"
     );
     let again = sandbox.json(&["enroll", "things/", "--json"]);
     assert_eq!(again["revision"], 3);
@@ -60,15 +60,15 @@ fn one_class_from_files() {
 }
 
 #[test]
-fn doctor_tells_bundle_engines_and_store() {
+fn doctor_reports_bundle_engines_and_store() {
     let sandbox = Sandbox::new();
     let text = sandbox.ok(&["doctor"]);
     for expected in
-        ["verified", "onnxruntime/tensorrt", "refused", "tract", "chosen: tract", "hint:"]
+        ["verified", "onnxruntime/tensorrt", "rejected", "tract", "chosen: tract", "hint:"]
     {
         assert!(text.contains(expected), "{expected}: {text}");
     }
-    assert!(!sandbox.path("data").exists(), "looking makes nothing");
+    assert!(!sandbox.path("data").exists(), "doctor creates no store");
     draw_classes(&sandbox.path("things"), 2);
     sandbox.ok(&["enroll", "things"]);
     let answer = sandbox.json(&["doctor", "--json"]);
@@ -79,18 +79,18 @@ fn doctor_tells_bundle_engines_and_store() {
     for engine in engines {
         assert_eq!(engine["works"].as_bool().unwrap(), engine["reason"].is_null(), "{engine}");
     }
-    let missing = Said::of(&sandbox.bare(&["doctor", "--json"]).output().unwrap());
+    let missing = Outcome::of(&sandbox.bare(&["doctor", "--json"]).output().unwrap());
     assert_eq!(missing.code, 1);
     let answer: Value = serde_json::from_str(&missing.out).unwrap();
     assert!(answer["problems"][0].as_str().unwrap().contains("efficientnet-lite0"), "{answer}");
 }
 
 #[test]
-fn doctor_uses_a_library_beside_nothing_but_by_name() {
+fn doctor_uses_the_library_of_the_environment() {
     let Some(library) = onnxruntime("doctor with ONNX Runtime") else { return };
     let sandbox = Sandbox::new();
     let mut command = sandbox.command(&["doctor", "--json", "--engine", "auto"]);
-    let answer = Said::of(&command.env("ORT_DYLIB_PATH", &library).output().unwrap());
+    let answer = Outcome::of(&command.env("ORT_DYLIB_PATH", &library).output().unwrap());
     assert_eq!(answer.code, 0, "{answer:?}");
     assert!(answer.err.is_empty(), "the engines' logs stay quiet: {}", answer.err);
     let answer: Value = serde_json::from_str(&answer.out).unwrap();
@@ -99,16 +99,16 @@ fn doctor_uses_a_library_beside_nothing_but_by_name() {
 }
 
 #[test]
-fn a_library_that_is_none_is_a_reason_not_a_crash() {
+fn an_invalid_library_is_an_error_not_a_crash() {
     let sandbox = Sandbox::new();
     let text = sandbox.path("libonnxruntime.so");
     fs::write(&text, "not a library").unwrap();
     let another = PathBuf::from("/lib/x86_64-linux-gnu/libc.so.6");
     for library in [text, another].into_iter().filter(|library| library.exists()) {
         let name = library.to_str().unwrap();
-        let said = sandbox.run(&["bench", "--engine", "cpu", "--onnxruntime", name]);
-        assert_eq!(said.code, 1, "{said:?}");
-        assert!(said.err.contains(name), "{said:?}");
+        let outcome = sandbox.run(&["bench", "--engine", "cpu", "--onnxruntime", name]);
+        assert_eq!(outcome.code, 1, "{outcome:?}");
+        assert!(outcome.err.contains(name), "{outcome:?}");
     }
     let gone = sandbox.run(&["bench", "--engine", "cpu", "--onnxruntime", "gone.so"]);
     assert_eq!(gone.code, 2, "{gone:?}");
@@ -180,7 +180,7 @@ fn settings_come_from_flag_environment_file_in_this_order() {
     run(sandbox.bare(&flagged).env("HANDFUL_STORE", "from-env-2"));
     assert!(made("from-flag") && !made("from-env-2"));
     fs::write(sandbox.path("handful.toml"), "engin = \"tract\"\n").unwrap();
-    let wrong = Said::of(&sandbox.bare(&enroll).output().unwrap());
+    let wrong = Outcome::of(&sandbox.bare(&enroll).output().unwrap());
     assert_eq!(wrong.code, 2);
     assert!(wrong.err.contains("handful.toml") && wrong.err.contains("engin"), "{wrong:?}");
 }
@@ -189,8 +189,8 @@ fn settings_come_from_flag_environment_file_in_this_order() {
 fn a_bundle_is_found_in_the_data_folder() {
     let sandbox = Sandbox::new();
     copy_folder(&tiny_bundle_dir(), &sandbox.path("data/handful/bundles/mine"));
-    let said = Said::of(&sandbox.bare(&["bench", "mine", "--rounds", "1"]).output().unwrap());
-    assert_eq!(said.code, 0, "{said:?}");
+    let outcome = Outcome::of(&sandbox.bare(&["bench", "mine", "--rounds", "1"]).output().unwrap());
+    assert_eq!(outcome.code, 0, "{outcome:?}");
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn help_has_examples() {
     let commands = ["", "doctor", "enroll", "classify", "gallery", "evaluate", "bench"];
     for command in commands {
         let args: Vec<_> = [command, "--help"].into_iter().filter(|arg| !arg.is_empty()).collect();
-        let help = Said::of(&sandbox.bare(&args).output().unwrap());
+        let help = Outcome::of(&sandbox.bare(&args).output().unwrap());
         assert_eq!(help.code, 0);
         assert!(help.out.contains("Examples:") && help.out.contains("--engine"), "{command}");
     }

@@ -3,23 +3,23 @@
 use std::fs;
 
 use crate::files::png;
-use crate::sandbox::{Said, Sandbox, folder};
+use crate::sandbox::{Outcome, Sandbox, folder};
 
 #[test]
-fn the_command_adds_a_class_by_its_name() {
+fn classes_are_added_by_name() {
     let sandbox = Sandbox::new();
     let bundle = folder().join("knowing/knowing-bundle");
     let run = |args: &[&str]| {
-        Said::of(&sandbox.command(args).env("HANDFUL_BUNDLE", &bundle).output().unwrap())
+        Outcome::of(&sandbox.command(args).env("HANDFUL_BUNDLE", &bundle).output().unwrap())
     };
     let senses = run(&["senses", "mouse"]);
-    assert!(senses.out.contains("n00000013  mouse  <- taken by default"), "{senses:?}");
+    assert!(senses.out.contains("n00000013  mouse  <- default"), "{senses:?}");
     assert!(senses.out.contains("it moves a pointer"), "{senses:?}");
     assert_eq!(run(&["senses", "gadget"]).code, 2);
     let added = run(&["gallery", "add", "mouse", "--synset", "n00000014"]);
     assert!(added.code == 0 && added.out.contains("it moves a pointer"), "{added:?}");
     let again = run(&["gallery", "add", "mouse"]);
-    assert!(again.code == 2 && again.err.contains("--as-read"), "what was said is kept: {again:?}");
+    assert!(again.code == 2 && again.err.contains("--as-read"), "overrides are kept: {again:?}");
     let read = run(&["gallery", "add", "mouse", "--as-read"]);
     assert!(read.code == 0 && read.out.contains("a small rodent"), "{read:?}");
     run(&["gallery", "add", "mouse", "--synset", "n00000014"]);
@@ -30,7 +30,8 @@ fn the_command_adds_a_class_by_its_name() {
     assert_eq!(has["classes"][0]["attributes"].as_array().unwrap().len(), 2, "{has}");
     let kept = run(&["gallery", "add", "mouse", "--attributes", "handle"]);
     assert!(
-        kept.out.contains("it moves a pointer") && kept.out.contains("mouse has: handle"),
+        kept.out.contains("it moves a pointer")
+            && kept.out.contains("attributes of mouse (overridden): handle"),
         "{kept:?}"
     );
     let kept = run(&["gallery", "add", "mouse", "--synset", "n00000013", "--json"]);
@@ -41,7 +42,7 @@ fn the_command_adds_a_class_by_its_name() {
     let wrong = run(&["gallery", "add", "zebra", "--attributes", "gizmo"]);
     assert!(wrong.code == 2 && wrong.err.contains("`gizmo`"), "{wrong:?}");
     let unread = run(&["gallery", "add", "gizmo"]);
-    assert!(unread.code == 0 && unread.err.contains("says nothing"), "{unread:?}");
+    assert!(unread.code == 0 && unread.err.contains("no WordNet sense"), "{unread:?}");
     run(&["gallery", "delete", "gizmo"]);
     run(&["gallery", "add", "zebra", "--as-read"]);
     let listed = run(&["gallery", "list", "--json"]);
@@ -50,12 +51,12 @@ fn the_command_adds_a_class_by_its_name() {
     assert_eq!(listed["classes"][1]["meaning"]["gloss"], "a striped horse");
     fs::write(sandbox.path("a.png"), png(0, 0)).unwrap();
     let answer = run(&["classify", "a.png"]);
-    assert!(answer.code == 0 && answer.out.contains("by its name alone"), "{answer:?}");
+    assert!(answer.code == 0 && answer.out.contains("from its name only"), "{answer:?}");
     fs::write(sandbox.path("b.png"), "no image").unwrap();
     let one = run(&["classify", "--transductive", "a.png", "b.png"]);
-    assert!(one.code == 2 && one.err.contains("--transductive needs two"), "{one:?}");
+    assert!(one.code == 2 && one.err.contains("--transductive needs at least 2"), "{one:?}");
     let doctor = run(&["doctor"]);
-    assert!(doctor.out.contains("names    looked up in lexicon-"), "{doctor:?}");
+    assert!(doctor.out.contains("names    on: lexicon lexicon-"), "{doctor:?}");
     let tiny = sandbox.run(&["senses", "zebra"]);
-    assert!(tiny.code == 2 && tiny.err.contains("knows nothing of names"), "{tiny:?}");
+    assert!(tiny.code == 2 && tiny.err.contains("no name knowledge"), "{tiny:?}");
 }

@@ -31,9 +31,9 @@ pub(crate) struct Sandbox {
     root: tempfile::TempDir,
 }
 
-/// What a finished command said.
+/// Exit code and output of a finished command.
 #[derive(Debug)]
-pub(crate) struct Said {
+pub(crate) struct Outcome {
     pub(crate) code: i32,
     pub(crate) out: String,
     pub(crate) err: String,
@@ -69,14 +69,14 @@ impl Sandbox {
         command
     }
 
-    pub(crate) fn run(&self, args: &[&str]) -> Said {
-        Said::of(&self.command(args).output().unwrap())
+    pub(crate) fn run(&self, args: &[&str]) -> Outcome {
+        Outcome::of(&self.command(args).output().unwrap())
     }
 
     pub(crate) fn ok(&self, args: &[&str]) -> String {
-        let said = self.run(args);
-        assert_eq!(said.code, 0, "{args:?}: {said:?}");
-        said.out
+        let outcome = self.run(args);
+        assert_eq!(outcome.code, 0, "{args:?}: {outcome:?}");
+        outcome.out
     }
 
     pub(crate) fn json(&self, args: &[&str]) -> Value {
@@ -84,7 +84,7 @@ impl Sandbox {
     }
 }
 
-impl Said {
+impl Outcome {
     pub(crate) fn of(output: &Output) -> Self {
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         let code = output.status.code().unwrap_or(-1);
