@@ -1,5 +1,6 @@
 //! Training settings, as written in `train/configs/`. [`Config`] holds those of `pretrain`.
 
+use models::fault::{Blame, Fault};
 use models::graph::Architecture;
 use models::preprocess::Preprocess;
 use serde::{Deserialize, Serialize};
@@ -156,6 +157,12 @@ pub enum ConfigError {
         /// What it may be.
         expected: &'static str,
     },
+}
+
+impl Fault for ConfigError {
+    fn blame(&self) -> Blame {
+        Blame::Input
+    }
 }
 
 impl Config {

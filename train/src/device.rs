@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use tch::{Cuda, Device, Kind};
 
 use crate::net::Compute;
+use models::fault::{Blame, Fault};
 
 /// What was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +56,12 @@ pub enum Precision {
 pub struct NoCuda {
     index: usize,
     reason: String,
+}
+
+impl Fault for NoCuda {
+    fn blame(&self) -> Blame {
+        Blame::Input
+    }
 }
 
 /// Decides where and in which numbers to compute. A GPU that was asked for by name is never replaced.

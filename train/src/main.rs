@@ -6,9 +6,11 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use models::fault;
+
+use commands::failure::Failed;
 use commands::{
-    complete, ensemble, evaluate, failure, finetune, import, knowledge, lexicon, plot, pretrain,
-    statistics,
+    complete, ensemble, evaluate, finetune, import, knowledge, lexicon, plot, pretrain, statistics,
 };
 
 /// Train few-shot image classifiers with libtorch.
@@ -80,8 +82,9 @@ fn main() -> ExitCode {
     match run(Arguments::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", failure::with_causes(&error));
-            ExitCode::from(if failure::is_bad_input(&error) { 2 } else { 1 })
+            let failed = Failed(error);
+            eprintln!("error: {failed}");
+            ExitCode::from(fault::exit_code(&failed))
         }
     }
 }

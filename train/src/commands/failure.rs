@@ -1,5 +1,7 @@
 //! Errors that the user can correct, and how an error is printed.
 
+use std::error::Error;
+
 use few_shot::episode::EpisodeError;
 use few_shot::evaluate::EvaluateError;
 use few_shot::kernel::KernelError;
@@ -8,6 +10,7 @@ use few_shot::statistics::StatisticsError;
 use models::checkpoint::CheckpointError;
 use models::dataset::DatasetError;
 use models::disk::DiskError;
+use models::fault::{Blame, Fault};
 use models::graph::ensemble::EnsembleError;
 use models::image::ImageError;
 use models::knowledge::attributes::KnowledgeError;
@@ -21,38 +24,55 @@ use train::device::NoCuda;
 use train::error::BadInput;
 use train::stages::import::ImportError;
 
-/// Whether an input is at fault (exit code 2) and not the machine (exit code 1).
-pub(crate) fn is_bad_input(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        cause.is::<BadInput>()
-            || cause.is::<ConfigError>()
-            || cause.is::<NoCuda>()
-            || cause.is::<DatasetError>()
-            || cause.is::<ImageError>()
-            || cause.is::<CheckpointError>()
-            || cause.is::<EnsembleError>()
-            || cause.is::<EpisodeError>()
-            || cause.is::<EvaluateError>()
-            || cause.is::<KernelError>()
-            || cause.is::<KnowledgeError>()
-            || cause.is::<ProtoComNetError>()
-            || cause.is::<LexiconError>()
-            || cause.is::<PreprocessError>()
-            || cause.is::<StatisticsError>()
-            || cause.is::<VectorsError>()
-            || cause.is::<WordNetError>()
-            || cause.is::<ImportError>()
-            || cause.downcast_ref::<DiskError>().is_some_and(is_unreadable)
-    })
+type BlameOf = fn(&(dyn Error + 'static)) -> Option<Blame>;
+
+// `anyhow` forgets that an error is a `Fault`: every type that may be in a chain is tried.
+const FAULTS: [BlameOf; 19] = [
+    blame_of::<BadInput>,
+    blame_of::<ConfigError>,
+    blame_of::<NoCuda>,
+    blame_of::<DatasetError>,
+    blame_of::<ImageError>,
+    blame_of::<CheckpointError>,
+    blame_of::<EnsembleError>,
+    blame_of::<EpisodeError>,
+    blame_of::<EvaluateError>,
+    blame_of::<KernelError>,
+    blame_of::<KnowledgeError>,
+    blame_of::<ProtoComNetError>,
+    blame_of::<LexiconError>,
+    blame_of::<PreprocessError>,
+    blame_of::<StatisticsError>,
+    blame_of::<VectorsError>,
+    blame_of::<WordNetError>,
+    blame_of::<ImportError>,
+    blame_of::<DiskError>,
+];
+
+fn blame_of<T: Fault + 'static>(cause: &(dyn Error + 'static)) -> Option<Blame> {
+    cause.downcast_ref::<T>().map(Fault::blame)
 }
 
-/// A file that cannot be read is the user's to correct; a failed write is not.
-fn is_unreadable(error: &DiskError) -> bool {
-    !matches!(error, DiskError::Io { action: "write", .. })
+/// The error of a command. The input is at fault if it is for one of the causes.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", with_causes(.0))]
+pub(crate) struct Failed(pub(crate) anyhow::Error);
+
+impl Fault for Failed {
+    fn blame(&self) -> Blame {
+        match self.0.chain().any(is_bad_input) {
+            true => Blame::Input,
+            false => Blame::Machine,
+        }
+    }
+}
+
+fn is_bad_input(cause: &(dyn Error + 'static)) -> bool {
+    FAULTS.iter().any(|blame_of| blame_of(cause) == Some(Blame::Input))
 }
 
 /// The error with its causes. A cause that an earlier text already contains is left out.
-pub(crate) fn with_causes(error: &anyhow::Error) -> String {
+fn with_causes(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {
         if text.is_empty() {

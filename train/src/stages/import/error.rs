@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use models::checkpoint::CheckpointError;
 use models::disk::DiskError;
+use models::fault::{Blame, Fault};
 use models::graph::GraphError;
 use models::preprocess::PreprocessError;
 
@@ -83,4 +84,10 @@ pub enum ImportError {
     /// The recipe cannot be carried out.
     #[error(transparent)]
     Preprocess(#[from] PreprocessError),
+}
+
+impl Fault for ImportError {
+    fn blame(&self) -> Blame {
+        Blame::Input
+    }
 }
