@@ -154,7 +154,18 @@ impl Probe {
 
 #[cfg(test)]
 mod tests {
+    use ndarray::arr1;
+
     use super::*;
+
+    #[test]
+    fn a_range_covers_all_values_and_keeps_nan() {
+        let mut range = [0.0, 0.0];
+        cover(&mut range, &arr1(&[-1.0, 3.0, 2.0]).into_dyn());
+        assert_eq!(range, [-1.0, 3.0]);
+        cover(&mut range, &arr1(&[f32::NAN, 4.0]).into_dyn());
+        assert!(range.iter().any(|limit| limit.is_nan()), "{range:?}");
+    }
 
     #[test]
     fn ranges_grow_by_less_than_a_thousandth() {

@@ -1,4 +1,4 @@
-//! The export as a whole: what it writes, on every engine, and what it refuses.
+//! Integration tests of the export: the files it writes, on every engine, and its errors.
 #![allow(clippy::unwrap_used)]
 
 mod command;

@@ -97,7 +97,7 @@ fn an_input_size_that_is_too_small_or_not_a_number() {
 }
 
 #[test]
-fn name_knowledge_and_accuracy_of_another_size() {
+fn name_knowledge_and_accuracy_hold_at_one_input_size() {
     let bench = Bench::new();
     sample::save(&sample::knowing_run(), &bench.path("run"));
     fs::write(bench.path("lexicon.bin"), sample::lexicon()).unwrap();
@@ -116,7 +116,7 @@ fn name_knowledge_and_accuracy_of_another_size() {
 }
 
 #[test]
-fn a_golden_file_of_another_run_at_another_size() {
+fn a_golden_file_of_another_run_is_refused_at_another_size() {
     let bench = with_wrong_golden();
     refuse(&bench, &["--input-size", "48"], 1, &["does not compute what was trained", "no bundle"]);
 }

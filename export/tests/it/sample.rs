@@ -28,12 +28,12 @@ pub(crate) fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// Says that a test was not run.
+/// Reports that a test was skipped.
 pub(crate) fn skipped(what: &str, reason: &str) {
     eprintln!("skipped: {what}: {reason}");
 }
 
-/// ONNX Runtime, where this machine has it.
+/// With ONNX Runtime, if this machine has it.
 pub(crate) fn options() -> EngineOptions {
     EngineOptions {
         onnxruntime: locate::onnxruntime(None, &Environment::read()).ok(),
@@ -83,7 +83,7 @@ pub(crate) fn save(run: &Run, dir: &Path) {
     }
 }
 
-/// The nouns of a small world.
+/// A small WordNet: `data.noun`, `index.noun`, and a file of word vectors.
 const DATA: &[u8] = b"\
 00001930 03 n 01 thing 0 000 | what can be seen
 00000010 03 n 01 animal 0 001 @ 00001930 n 0000 | it moves by itself
@@ -131,7 +131,7 @@ thing 0.3 0.3 0.3
 zebra 1 0 0
 ";
 
-/// The small world as a lexicon.
+/// The small WordNet as a lexicon.
 pub(crate) fn lexicon() -> Vec<u8> {
     let wordnet = WordNet::parse(INDEX, DATA).unwrap();
     Lexicon::build(&wordnet, &Vectors::parse(WORDS).unwrap(), "made up for tests")
@@ -168,7 +168,7 @@ fn learned(lexicon: &Lexicon, prototypes: ArrayView2<'_, f32>, space_id: String)
     let parameters = network.graph().parameters().unwrap().into_iter().enumerate();
     let parameters =
         parameters.map(|(seed, p)| (p.name.clone(), made_up(seed + 1, &p.shape))).collect();
-    // As training leaves them.
+    // Training rounds parameters to fp16 before it records golden outputs.
     let parameters = narrow(&parameters).unwrap();
     let ids = [18, 19].map(SynsetId);
     let vectors: Vec<_> = ids.iter().map(|&id| lexicon.vector(id).unwrap()).collect();
@@ -199,24 +199,21 @@ fn learned(lexicon: &Lexicon, prototypes: ArrayView2<'_, f32>, space_id: String)
     Completer { space_id, network: learned, golden }
 }
 
-/// What the tests' bundles are.
+/// The recipe of the tests' bundles.
 pub(crate) fn recipe(name: &str, storage: WeightStorage) -> Recipe {
-    let weights_license = "MIT OR Apache-2.0".to_owned();
-    let (name, accuracy) = (name.to_owned(), Vec::new());
-    let (max_batch, lexicon, half_arithmetic, calibration) = (MAX_BATCH, None, false, None);
     Recipe {
-        name,
+        name: name.to_owned(),
         storage,
-        max_batch,
-        accuracy,
-        weights_license,
-        lexicon,
-        half_arithmetic,
-        calibration,
+        max_batch: MAX_BATCH,
+        accuracy: Vec::new(),
+        weights_license: "MIT OR Apache-2.0".to_owned(),
+        lexicon: None,
+        half_arithmetic: false,
+        calibration: None,
     }
 }
 
-/// The same with variants in 8 bits, whose ranges are those of noise.
+/// The same with int8 variants, calibrated on noise.
 pub(crate) fn integer_recipe(name: &str) -> Recipe {
     let noise = |seed| self_test::input(seed, 32).remove_axis(Axis(0));
     let calibration = Calibration {
@@ -226,7 +223,7 @@ pub(crate) fn integer_recipe(name: &str) -> Recipe {
     Recipe { calibration: Some(calibration), ..recipe(name, WeightStorage::Fp16) }
 }
 
-/// A fresh folder with a run in `run`, and the program to try on it.
+/// A temporary folder with a run in `run`, and the program to run on it.
 pub(crate) struct Bench {
     pub(crate) folder: TempDir,
 }
