@@ -11,8 +11,7 @@ pub(crate) mod senses;
 use std::path::Path;
 
 use edge::embedder::{Embedded, Embedder};
-use edge::engine::{Provider, Rejection};
-use models::bundle::{Manifest, Precision};
+use edge::engine::Rejection;
 use models::disk;
 use models::fault::{AnyFault, Blame, Message};
 use models::image::ImageLimits;
@@ -55,16 +54,11 @@ impl Refused {
 impl ModelInfo {
     fn of(embedder: &Embedder) -> Self {
         let refused = embedder.rejected().iter().map(Refused::of).collect();
-        let (provider, precision) = (embedder.provider(), embedder.precision());
-        Self { refused, ..Self::new(embedder.manifest(), provider, precision) }
-    }
-
-    fn new(manifest: &Manifest, provider: Provider, precision: Precision) -> Self {
         Self {
-            bundle: manifest.name.clone(),
-            precision: precision.to_string(),
-            provider: provider.to_string(),
-            refused: Vec::new(),
+            bundle: embedder.manifest().name.clone(),
+            precision: embedder.precision().to_string(),
+            provider: embedder.provider().to_string(),
+            refused,
         }
     }
 }

@@ -31,7 +31,7 @@ overrides the file.
 
 Exit codes: 0 success, 1 failure of this machine, 2 bad input.";
 
-/// On-device few-shot image classification: enroll classes from a few images, then classify new ones
+/// On-device few-shot image classification: enroll classes from a few images, classify new ones
 #[derive(Debug, Parser)]
 #[command(name = "handful", version, after_help = EXAMPLES)]
 struct Cli {

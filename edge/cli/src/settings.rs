@@ -154,8 +154,7 @@ impl Context {
     }
 
     pub(crate) fn store_dir(&self) -> Result<PathBuf, AnyFault> {
-        let default = || self.environment.default_store();
-        let store = self.settings.store.clone().or_else(default);
+        let store = self.settings.store.clone().or_else(|| self.environment.default_store());
         Ok(store.ok_or_else(|| {
             Message::input("no home folder is known for the store; choose a folder with --store")
         })?)

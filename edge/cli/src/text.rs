@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::iter;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -9,8 +10,10 @@ use unicode_width::UnicodeWidthStr;
 
 /// Prints an answer as text or as indented JSON.
 pub(crate) fn show(answer: &(impl Serialize + Display), json: bool) {
-    let lines = |text: String| text.lines().map(one_line).collect::<Vec<_>>().join("\n");
-    let text = if json { to_json(answer) } else { lines(answer.to_string()) };
+    let text = if json { to_json(answer) } else { answer.to_string() };
+    // JSON escapes control characters itself, so that only text is changed here.
+    let text: Vec<_> = text.lines().map(one_line).collect();
+    let text = text.join("\n");
     // A closed pipe, as of `head`, is not an error.
     let _ = writeln!(io::stdout(), "{}", text.trim_end());
 }
@@ -39,15 +42,21 @@ pub(crate) enum Align {
 /// A table: each column is as wide as its widest cell, with two spaces between columns.
 pub(crate) fn table(columns: &[(&str, Align)], rows: &[Vec<String>]) -> String {
     let header: Vec<String> = columns.iter().map(|(name, _)| (*name).to_owned()).collect();
-    let lines = || std::iter::once(&header).chain(rows);
-    let width = |column: usize| lines().filter_map(|l| l.get(column)).map(|c| c.width()).max();
-    let widths: Vec<_> = (0..columns.len()).map(|column| width(column).unwrap_or(0)).collect();
-    let line = |cells: &Vec<String>| {
-        let padded = cells.iter().zip(&widths).zip(columns);
-        let padded = padded.map(|((cell, &width), &(_, align))| pad(cell, width, align));
-        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
-    };
-    lines().map(line).collect()
+    let mut widths = vec![0; columns.len()];
+    for line in iter::once(&header).chain(rows) {
+        for (width, cell) in widths.iter_mut().zip(line) {
+            *width = cell.width().max(*width);
+        }
+    }
+    iter::once(&header).chain(rows).map(|cells| table_line(cells, &widths, columns)).collect()
+}
+
+fn table_line(cells: &[String], widths: &[usize], columns: &[(&str, Align)]) -> String {
+    let padded = cells.iter().zip(widths).zip(columns);
+    let padded = padded.map(|((cell, &width), &(_, align))| pad(cell, width, align));
+    let line = padded.collect::<Vec<_>>().join("  ");
+    // The last column is not padded: a terminal would wrap the blanks.
+    line.trim_end().to_owned() + "\n"
 }
 
 /// Pads to a width in terminal cells: `format!` counts characters, and some are wider or invisible.
@@ -66,7 +75,8 @@ pub(crate) fn bar(share: f32, cells: u16) -> String {
     format!("{}{}", "█".repeat(eighths / 8), PARTS[eighths % 8])
 }
 
-/// A progress bar on standard error with rate and time left; hidden with JSON and without a terminal.
+/// A progress bar on standard error with rate and time left. It is
+/// hidden with JSON or without a terminal.
 pub(crate) fn progress(what: &'static str, total: usize, json: bool) -> ProgressBar {
     if json {
         return ProgressBar::hidden();

@@ -106,19 +106,26 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), AnyFault> 
     let bundle = context.bundle(options.named.as_deref())?;
     let (mut runners, refused) = start_all(context, &bundle)?;
     measure(&mut runners, &bundle.manifest, options)?;
-    let Manifest { name, backbone, preprocess, .. } = &bundle.manifest;
-    let gflop_per_image = (backbone.flops * preprocess.passes()) as f64 / 1e9;
     let threads = context.engine_options()?.threads;
     let available = std::thread::available_parallelism().map_or(1, NonZero::get);
+    // Measured after the engines, which would share the processor with it.
     let peak = Peak::measured(threads.unwrap_or(available));
-    let results = figures(&runners, &batches(&bundle.manifest), gflop_per_image, peak);
-    let refused = refused.iter().map(Refused::of).collect();
-    let (bundle, rounds) = (name.clone(), options.rounds);
-    let peak_gflop_per_second = peak;
-    let answer =
-        Answer { bundle, gflop_per_image, rounds, peak_gflop_per_second, results, refused };
+    let gflop_per_image = gflop_per_image(&bundle.manifest);
+    let answer = Answer {
+        bundle: bundle.manifest.name.clone(),
+        gflop_per_image,
+        rounds: options.rounds,
+        peak_gflop_per_second: peak,
+        results: figures(&runners, &batches(&bundle.manifest), gflop_per_image, peak),
+        refused: refused.iter().map(Refused::of).collect(),
+    };
     show(&answer, options.json);
     Ok(())
+}
+
+/// Test-time augmentation runs the network once per view.
+fn gflop_per_image(manifest: &Manifest) -> f64 {
+    (manifest.backbone.flops * manifest.preprocess.passes()) as f64 / 1e9
 }
 
 fn start_all(
@@ -126,16 +133,18 @@ fn start_all(
     bundle: &Bundle,
 ) -> Result<(Vec<Runner>, Vec<Rejection>), AnyFault> {
     let engine_options = context.engine_options()?;
-    let (mut runners, mut refused) = (Vec::new(), Vec::new());
+    let mut runners = Vec::new();
+    let mut refused = Vec::new();
     for provider in context.engine().providers() {
         let candidates = candidates(bundle, provider, engine_options.precision);
         let candidates = candidates.map_err(|rejection| refused.push(rejection));
         for candidate in candidates.unwrap_or_default() {
-            let (before, precision) = (Instant::now(), candidate.precision);
+            let precision = candidate.precision;
+            let before = Instant::now();
             match start(bundle, candidate, provider, &engine_options) {
                 Ok(engine) => {
-                    let (load, times) = (before.elapsed(), Default::default());
-                    runners.push(Runner { engine, precision, load, times });
+                    let load = before.elapsed();
+                    runners.push(Runner { engine, precision, load, times: Default::default() });
                 }
                 Err(rejection) => refused.push(rejection),
             }
@@ -171,34 +180,45 @@ fn measure(runners: &mut [Runner], manifest: &Manifest, options: &Options) -> Re
 }
 
 fn noise(manifest: &Manifest, batch: usize) -> Array4<f32> {
-    let one = |seed: usize| self_test::input(seed as u64, manifest.preprocess.size);
-    let images: Vec<_> = (0..batch).map(one).collect();
+    let size = manifest.preprocess.size;
+    let images: Vec<_> = (0..batch as u64).map(|seed| self_test::input(seed, size)).collect();
     let views: Vec<_> = images.iter().map(|image| image.view()).collect();
     concatenate(Axis(0), &views).expect("invariant: the images have one size")
 }
 
 fn figures(runners: &[Runner], batches: &[usize], gflop: f64, peak: Peak) -> Vec<Figures> {
-    let seconds = |runner: &Runner, at: usize| median(&runner.times[at]) / batches[at] as f64;
     let mut figures = Vec::new();
     for (at, &batch) in batches.iter().enumerate() {
-        let slowest = runners.iter().map(|runner| seconds(runner, at)).fold(0.0, f64::max);
+        let seconds = runners.iter().map(|runner| runner.seconds_per_image(at, batch));
+        let slowest = seconds.fold(0.0, f64::max);
         figures.extend(runners.iter().map(|runner| {
-            Figures {
-                provider: runner.engine.provider().to_string(),
-                precision: runner.precision.to_string(),
-                batch,
-                load_ms: runner.load.as_secs_f64() * 1e3,
-                image_ms: seconds(runner, at) * 1e3,
-                images_per_second: 1.0 / seconds(runner, at),
-                gflop_per_second: gflop / seconds(runner, at),
-                peak_share: peak
-                    .of(runner.engine.provider(), runner.precision)
-                    .map(|peak| gflop / seconds(runner, at) / peak),
-                ratio: slowest / seconds(runner, at),
-            }
+            let seconds = runner.seconds_per_image(at, batch);
+            Figures { ratio: slowest / seconds, ..runner.figures(batch, seconds, gflop, peak) }
         }));
     }
     figures
+}
+
+impl Runner {
+    fn seconds_per_image(&self, at: usize, batch: usize) -> f64 {
+        median(&self.times[at]) / batch as f64
+    }
+
+    fn figures(&self, batch: usize, seconds: f64, gflop: f64, peak: Peak) -> Figures {
+        let provider = self.engine.provider();
+        let gflop_per_second = gflop / seconds;
+        Figures {
+            provider: provider.to_string(),
+            precision: self.precision.to_string(),
+            batch,
+            load_ms: self.load.as_secs_f64() * 1e3,
+            image_ms: seconds * 1e3,
+            images_per_second: 1.0 / seconds,
+            gflop_per_second,
+            peak_share: peak.of(provider, self.precision).map(|peak| gflop_per_second / peak),
+            ratio: 1.0,
+        }
+    }
 }
 
 fn median(times: &[Duration]) -> f64 {
@@ -213,35 +233,46 @@ impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { bundle, gflop_per_image, rounds, .. } = self;
         writeln!(f, "{bundle}: {gflop_per_image:.2} GFLOP per image, median of {rounds} runs\n")?;
-        let row = |figures: &Figures| {
-            vec![
-                figures.provider.clone(),
-                figures.precision.clone(),
-                figures.batch.to_string(),
-                format!("{:.0}", figures.load_ms),
-                format!("{:.2}", figures.image_ms),
-                format!("{:.0}", figures.images_per_second),
-                format!("{:.1}", figures.gflop_per_second),
-                figures
-                    .peak_share
-                    .map_or_else(String::new, |share| format!("{:.0} %", 100.0 * share)),
-                format!("{:.2}", figures.ratio),
-            ]
-        };
-        let rows: Vec<_> = self.results.iter().map(row).collect();
-        let numbers = ["batch", "load ms", "ms/image", "images/s", "GFLOP/s", "of peak", "ratio"];
-        let columns: Vec<_> = [("engine", Align::Left), ("precision", Align::Left)]
-            .into_iter()
-            .chain(numbers.map(|name| (name, Align::Right)))
-            .collect();
-        f.write_str(&table(&columns, &rows))?;
-        let refusal = |r: &Refused| writeln!(f, "rejected: {}: {}", r.provider, r.reason);
-        self.refused.iter().try_for_each(refusal)?;
+        let rows: Vec<_> = self.results.iter().map(Figures::row).collect();
+        f.write_str(&table(&COLUMNS, &rows))?;
+        for Refused { provider, reason } in &self.refused {
+            writeln!(f, "rejected: {provider}: {reason}")?;
+        }
         let Peak { one_thread, threads, all_threads } = self.peak_gflop_per_second;
         write!(f, "peak: {one_thread:.0} GFLOP/s in one thread")?;
         if threads > 1 {
             write!(f, ", {all_threads:.0} in {threads}")?;
         }
         writeln!(f, " (32-bit floats, from registers)")
+    }
+}
+
+const COLUMNS: [(&str, Align); 9] = [
+    ("engine", Align::Left),
+    ("precision", Align::Left),
+    ("batch", Align::Right),
+    ("load ms", Align::Right),
+    ("ms/image", Align::Right),
+    ("images/s", Align::Right),
+    ("GFLOP/s", Align::Right),
+    ("of peak", Align::Right),
+    ("ratio", Align::Right),
+];
+
+impl Figures {
+    /// The cells of [`COLUMNS`].
+    fn row(&self) -> Vec<String> {
+        let peak_share = self.peak_share.map(|share| format!("{:.0} %", 100.0 * share));
+        vec![
+            self.provider.clone(),
+            self.precision.clone(),
+            self.batch.to_string(),
+            format!("{:.0}", self.load_ms),
+            format!("{:.2}", self.image_ms),
+            format!("{:.0}", self.images_per_second),
+            format!("{:.1}", self.gflop_per_second),
+            peak_share.unwrap_or_default(),
+            format!("{:.2}", self.ratio),
+        ]
     }
 }

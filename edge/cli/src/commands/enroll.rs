@@ -146,10 +146,11 @@ fn folder_label(class: &Path) -> Result<Label, AnyFault> {
 }
 
 fn visible(folder: &Path) -> Result<Vec<PathBuf>, AnyFault> {
-    let is_hidden = |path: &PathBuf| {
-        path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
-    };
     Ok(disk::list(folder)?.into_iter().filter(|path| !is_hidden(path)).collect())
+}
+
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
 type Examples = Vec<(Label, Vec<NewExample>)>;
@@ -162,7 +163,8 @@ fn embed(
 ) -> (Examples, Vec<FileError>) {
     let bar = progress("embedding", total, json);
     let precision = embedder.precision().to_string();
-    let (mut classes, mut errors) = (Vec::new(), Vec::new());
+    let mut classes = Vec::new();
+    let mut errors = Vec::new();
     for (label, files) in plan {
         let mut examples = Vec::new();
         for file in bar.wrap_iter(files.iter()) {
@@ -194,20 +196,27 @@ impl ClassAnswer {
             duplicates,
         }
     }
+
+    /// The cells of [`COLUMNS`].
+    fn row(&self) -> Vec<String> {
+        let counts = [self.added, self.duplicates, self.examples].map(|count| count.to_string());
+        [vec![self.label.clone()], counts.to_vec()].concat()
+    }
 }
+
+const COLUMNS: [(&str, Align); 4] = [
+    ("class", Align::Left),
+    ("new", Align::Right),
+    ("skipped", Align::Right),
+    ("examples", Align::Right),
+];
 
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.classes.is_empty() {
             return Ok(());
         }
-        let row = |class: &ClassAnswer| {
-            let counts = [class.added, class.duplicates, class.examples].map(|n| n.to_string());
-            [vec![class.label.clone()], counts.to_vec()].concat()
-        };
-        let rows: Vec<_> = self.classes.iter().map(row).collect();
-        let count = |name| (name, Align::Right);
-        let columns = [("class", Align::Left), count("new"), count("skipped"), count("examples")];
-        f.write_str(&table(&columns, &rows))
+        let rows: Vec<_> = self.classes.iter().map(ClassAnswer::row).collect();
+        f.write_str(&table(&COLUMNS, &rows))
     }
 }

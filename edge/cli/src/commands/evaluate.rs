@@ -77,24 +77,17 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), AnyFault> 
     let bundle = context.bundle(options.named.as_deref())?;
     let knowledge = Context::knowledge(&bundle);
     if let Some(knowledge) = &knowledge {
-        let nameless = nameless(&dataset, options.split, knowledge);
-        if !nameless.is_empty() {
-            eprintln!(
-                "note: no WordNet sense found for {} classes; only their images are used: {}",
-                nameless.len(),
-                nameless.join(", ")
-            );
-        }
+        note_nameless(&nameless(&dataset, options.split, knowledge));
     }
     let mut embedder = context.embedder(bundle)?;
     let prints_json = matches!(options.json, Some(None));
     let bar = progress("embedding", 0, prints_json);
-    let mut advance = |done: usize, total: usize| {
-        bar.set_length(total as u64);
-        bar.set_position(done as u64);
-    };
+    let protocol = options.protocol();
     let report =
-        evaluate(&mut embedder, knowledge.as_ref(), &dataset, options.protocol(), &mut advance)?;
+        evaluate(&mut embedder, knowledge.as_ref(), &dataset, protocol, &mut |done, n| {
+            bar.set_length(n as u64);
+            bar.set_position(done as u64);
+        })?;
     let answer = Answer(report);
     bar.finish_and_clear();
     if let Some(Some(file)) = &options.json {
@@ -106,6 +99,16 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), AnyFault> 
         eprintln!("{name} on {} in {}", embedder.provider(), embedder.precision());
     }
     Ok(())
+}
+
+fn note_nameless(classes: &[&str]) {
+    if !classes.is_empty() {
+        let count = classes.len();
+        let classes = classes.join(", ");
+        eprintln!(
+            "note: no WordNet sense found for {count} classes; only their images are used: {classes}"
+        );
+    }
 }
 
 impl Options {
@@ -124,7 +127,8 @@ impl fmt::Display for Answer {
             "{n_way}-way {k_shot}-shot on {split}, {n_query} queries, {episodes} episodes, seed {seed}"
         )?;
         for outcome in results {
-            let (accuracy, ci95) = (outcome.accuracy * 100.0, outcome.ci95 * 100.0);
+            let accuracy = 100.0 * outcome.accuracy;
+            let ci95 = 100.0 * outcome.ci95;
             write!(f, "  {:<15}{:<14}", outcome.fusion, outcome.setting)?;
             write!(f, "{accuracy:.2} ± {ci95:.2} %")?;
             if let Some(gain) = outcome.gain {

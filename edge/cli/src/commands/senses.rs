@@ -49,17 +49,16 @@ struct SenseAnswer {
 
 pub(crate) fn run(options: &Options, context: &Context) -> Result<(), AnyFault> {
     let bundle = context.bundle(None)?;
-    let without = || {
+    let knowledge = Context::knowledge(&bundle).ok_or_else(|| {
         let name = &bundle.manifest.name;
         Message::input(format!(
             "names: off (the bundle {name} has no name knowledge); export a bundle with --lexicon"
         ))
-    };
-    let knowledge = Context::knowledge(&bundle).ok_or_else(without)?;
+    })?;
     let noun = &options.noun;
     let found = knowledge.look_up(noun);
-    let unknown = || Message::input(format!("the lexicon has no English noun `{noun}`"));
-    let LookedUp { senses, read_as, .. } = found.ok_or_else(unknown)?;
+    let LookedUp { senses, read_as, .. } =
+        found.ok_or_else(|| Message::input(format!("the lexicon has no English noun `{noun}`")))?;
     let read_as = read_as.map(|synset| synset.to_string());
     let senses = senses.into_iter().filter_map(|id| knowledge.sense(id));
     let senses = senses.map(SenseAnswer::of).collect();
