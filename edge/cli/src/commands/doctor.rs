@@ -1,6 +1,7 @@
 //! `handful doctor`: checks the bundle, the engines and the store, and suggests what to do.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
@@ -80,59 +81,99 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), AnyFault> 
     }
 }
 
-fn examine(context: &Context) -> Answer {
-    let (mut problems, mut hints) = (Vec::new(), Vec::new());
-    let library = context.onnxruntime();
-    let options = context.engine_options().unwrap_or_else(|fault| {
-        problems.push(fault.to_string());
-        EngineOptions::default()
-    });
-    // All engines are tried, not only those of `--engine`.
-    let options = EngineOptions { onnxruntime: library.as_ref().ok().cloned(), ..options };
-    let bundle = context.bundle(None).map_err(|fault| problems.push(fault.to_string())).ok();
-    let engines = bundle.as_ref().map(|bundle| try_engines(bundle, &options)).unwrap_or_default();
-    let chosen = chosen(context.engine(), &engines);
-    if let (Err(missing), Some(_)) = (&library, &chosen) {
-        hints.push(format!("only tract can run: {missing}"));
-    }
-    if bundle.is_some() && chosen.is_none() {
-        problems.push(format!("no engine works for --engine {}", context.engine()));
-    }
-    let store = bundle.as_ref().map_or_else(StoreState::unknown, |bundle| {
-        look_at_store(context, &bundle.manifest).unwrap_or_else(|fault| {
-            problems.push(fault.to_string());
-            StoreState::unknown()
-        })
-    });
-    if store.path.is_some() && store.classes == 0 {
-        hints.push("no class is enrolled; enroll some with `handful enroll DIR`".to_owned());
-    }
-    let lexicon = bundle.as_ref().and_then(|bundle| {
-        let knowledge = bundle.manifest.knowledge.as_ref()?;
-        let unusable = |error| problems.push(format!("names: off ({error})"));
-        let opened = Knowledge::open(bundle).map_err(unusable).ok()??;
-        if opened.name_bias().is_empty() {
-            hints.push("classes without images rank too low next to classes with images: this bundle has no name bias; run `handful-train complete` and `handful-export` again to add it".to_owned());
-        }
-        Some(knowledge.lexicon.file.clone())
-    });
-    let onnxruntime = library.ok().map(|path| path.display().to_string());
-    let bundle = bundle.as_ref().map(BundleState::of);
-    Answer { bundle, onnxruntime, lexicon, engines, chosen, store, problems, hints }
+/// What an examination found besides the state of each part.
+#[derive(Debug, Default)]
+struct Findings {
+    problems: Vec<String>,
+    hints: Vec<String>,
 }
 
-fn try_engines(bundle: &Bundle, options: &EngineOptions) -> Vec<EngineState> {
-    let states = |provider: Provider| match candidates(bundle, provider, options.precision) {
-        Err(Rejection { reason, .. }) => {
-            let refused = EngineState::new(provider, options.precision.to_string());
-            vec![EngineState { reason: Some(reason), ..refused }]
+impl Findings {
+    /// The value, or none and a problem.
+    fn problem_if_err<T>(&mut self, result: Result<T, AnyFault>) -> Option<T> {
+        result.map_err(|fault| self.problems.push(fault.to_string())).ok()
+    }
+}
+
+fn examine(context: &Context) -> Answer {
+    let mut findings = Findings::default();
+    let library = context.onnxruntime();
+    let options = findings.problem_if_err(context.engine_options()).unwrap_or_default();
+    // All engines are tried, not only those of `--engine`.
+    let options = EngineOptions { onnxruntime: library.as_ref().ok().cloned(), ..options };
+    let Some(bundle) = findings.problem_if_err(context.bundle(None)) else {
+        return Answer::without_bundle(library.ok(), findings);
+    };
+    let engines = try_engines(&bundle, &options);
+    let chosen = chosen(context.engine(), &engines);
+    match (&library, &chosen) {
+        (_, None) => {
+            let choice = context.engine();
+            findings.problems.push(format!("no engine works for --engine {choice}"));
         }
-        Ok(candidates) => {
-            let state = |file| EngineState::of(bundle, file, provider, options);
-            candidates.into_iter().map(state).collect()
+        (Err(missing), _) => findings.hints.push(format!("only tract can run: {missing}")),
+        (Ok(_), _) => {}
+    }
+    let store = examine_store(context, &bundle.manifest, &mut findings);
+    Answer {
+        lexicon: examine_names(&bundle, &mut findings),
+        bundle: Some(BundleState::of(&bundle)),
+        onnxruntime: library.ok().map(|path| path.display().to_string()),
+        engines,
+        chosen,
+        store,
+        problems: findings.problems,
+        hints: findings.hints,
+    }
+}
+
+fn examine_store(context: &Context, manifest: &Manifest, findings: &mut Findings) -> StoreState {
+    let store = findings.problem_if_err(look_at_store(context, manifest));
+    let store = store.unwrap_or_else(StoreState::unknown);
+    if store.path.is_some() && store.classes == 0 {
+        let hint = "no class is enrolled; enroll some with `handful enroll DIR`";
+        findings.hints.push(hint.to_owned());
+    }
+    store
+}
+
+/// The file of the lexicon, if the bundle's name knowledge works.
+fn examine_names(bundle: &Bundle, findings: &mut Findings) -> Option<String> {
+    let knowledge = bundle.manifest.knowledge.as_ref()?;
+    let opened = match Knowledge::open(bundle) {
+        Ok(opened) => opened?,
+        Err(error) => {
+            findings.problems.push(format!("names: off ({error})"));
+            return None;
         }
     };
-    Provider::ALL.into_iter().flat_map(states).collect()
+    if opened.name_bias().is_empty() {
+        findings.hints.push(NO_NAME_BIAS.to_owned());
+    }
+    Some(knowledge.lexicon.file.clone())
+}
+
+const NO_NAME_BIAS: &str = "classes without images rank too low next to classes with images: this \
+    bundle has no name bias; run `handful-train complete` and `handful-export` again to add it";
+
+fn try_engines(bundle: &Bundle, options: &EngineOptions) -> Vec<EngineState> {
+    let states =
+        Provider::ALL.into_iter().flat_map(|provider| try_engine(bundle, provider, options));
+    states.collect()
+}
+
+/// One state per backbone file of the bundle that the engine may run.
+fn try_engine(bundle: &Bundle, provider: Provider, options: &EngineOptions) -> Vec<EngineState> {
+    match candidates(bundle, provider, options.precision) {
+        Err(Rejection { reason, .. }) => {
+            let rejected = EngineState::new(provider, options.precision.to_string());
+            vec![EngineState { reason: Some(reason), ..rejected }]
+        }
+        Ok(candidates) => candidates
+            .into_iter()
+            .map(|candidate| EngineState::of(bundle, candidate, provider, options))
+            .collect(),
+    }
 }
 
 fn chosen(choice: EngineChoice, engines: &[EngineState]) -> Option<String> {
@@ -163,8 +204,14 @@ impl BundleState {
 
 impl EngineState {
     fn new(provider: Provider, precision: String) -> Self {
-        let (provider, works) = (provider.to_string(), false);
-        Self { provider, precision, works, load_ms: None, image_ms: None, reason: None }
+        Self {
+            provider: provider.to_string(),
+            precision,
+            works: false,
+            load_ms: None,
+            image_ms: None,
+            reason: None,
+        }
     }
 
     fn of(
@@ -173,23 +220,49 @@ impl EngineState {
         provider: Provider,
         options: &EngineOptions,
     ) -> Self {
-        let new = || Self::new(provider, candidate.precision.to_string());
+        let state = Self::new(provider, candidate.precision.to_string());
         let before = Instant::now();
         let mut engine = match start(bundle, candidate, provider, options) {
             Ok(engine) => engine,
-            Err(refused) => return Self { reason: Some(refused.reason), ..new() },
+            Err(rejection) => return Self { reason: Some(rejection.reason), ..state },
         };
         let load_ms = before.elapsed().as_secs_f64() * 1e3;
         let Manifest { self_test, preprocess, .. } = &bundle.manifest;
         let input = self_test::input(self_test.seed, preprocess.size);
         let before = Instant::now();
         if let Err(error) = embed_batch(engine.as_mut(), &bundle.manifest, input.view()) {
-            return Self { reason: Some(error.to_string()), ..new() };
+            return Self { reason: Some(error.to_string()), ..state };
         }
         let image_ms = Some(before.elapsed().as_secs_f64() * 1e3);
-        Self { works: true, load_ms: Some(load_ms), image_ms, ..new() }
+        Self { works: true, load_ms: Some(load_ms), image_ms, ..state }
+    }
+
+    /// The cells of [`COLUMNS`].
+    fn row(&self) -> Vec<String> {
+        let state = if self.works { "works" } else { "rejected" };
+        vec![
+            self.provider.clone(),
+            self.precision.clone(),
+            state.to_owned(),
+            milliseconds(self.load_ms),
+            milliseconds(self.image_ms),
+            self.reason.clone().unwrap_or_default(),
+        ]
     }
 }
+
+fn milliseconds(time: Option<f64>) -> String {
+    time.map(|time| format!("{time:.1}")).unwrap_or_default()
+}
+
+const COLUMNS: [(&str, Align); 6] = [
+    ("engine", Align::Left),
+    ("precision", Align::Left),
+    ("state", Align::Left),
+    ("load ms", Align::Right),
+    ("image ms", Align::Right),
+    ("reason", Align::Left),
+];
 
 impl StoreState {
     fn unknown() -> Self {
@@ -230,34 +303,34 @@ impl fmt::Display for Answer {
             None => writeln!(f, "names    off (this bundle has no name knowledge)")?,
         }
         writeln!(f, "{}", self.store)?;
-        write!(f, "\n{}", self.engine_table())?;
+        let rows: Vec<_> = self.engines.iter().map(EngineState::row).collect();
+        write!(f, "\n{}", table(&COLUMNS, &rows))?;
         if let Some(chosen) = &self.chosen {
             writeln!(f, "chosen: {chosen}")?;
         }
-        let lines = |f: &mut fmt::Formatter<'_>, kind: &str, texts: &[String]| {
-            texts.iter().try_for_each(|text| writeln!(f, "{kind}: {text}"))
-        };
-        lines(f, "problem", &self.problems)?;
-        lines(f, "hint", &self.hints)
+        for problem in &self.problems {
+            writeln!(f, "problem: {problem}")?;
+        }
+        for hint in &self.hints {
+            writeln!(f, "hint: {hint}")?;
+        }
+        Ok(())
     }
 }
 
 impl Answer {
-    fn engine_table(&self) -> String {
-        let ms = |time: Option<f64>| time.map(|ms| format!("{ms:.1}")).unwrap_or_default();
-        let row = |engine: &EngineState| {
-            let state = if engine.works { "works" } else { "rejected" };
-            let reason = engine.reason.clone().unwrap_or_default();
-            let times = [ms(engine.load_ms), ms(engine.image_ms)];
-            let words = [engine.provider.as_str(), &engine.precision, state].map(str::to_owned);
-            [words.to_vec(), times.to_vec(), vec![reason]].concat()
-        };
-        let rows: Vec<_> = self.engines.iter().map(row).collect();
-        let (left, right) = (Align::Left, Align::Right);
-        let times = [("load ms", right), ("image ms", right)];
-        let words = [("engine", left), ("precision", left), ("state", left)];
-        let columns = [&words[..], &times, &[("reason", left)]];
-        table(&columns.concat(), &rows)
+    /// Engines and store need a bundle to be examined with.
+    fn without_bundle(library: Option<PathBuf>, findings: Findings) -> Self {
+        Self {
+            bundle: None,
+            onnxruntime: library.map(|path| path.display().to_string()),
+            lexicon: None,
+            engines: Vec::new(),
+            chosen: None,
+            store: StoreState::unknown(),
+            problems: findings.problems,
+            hints: findings.hints,
+        }
     }
 }
 
