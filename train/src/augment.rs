@@ -1,26 +1,27 @@
-//! Random changes of training images: crop, colors, mirror, as in the published code.
+//! Random augmentation of training images: crop, horizontal flip, color jitter, as in the published
+//! code.
 //!
-//! An image's change is a function of (seed, epoch, position in the epoch), so that any number of loader
-//! threads, and a resumed training, see the same images.
+//! The augmentation is a function of seed, epoch and position in the epoch, so that any number of
+//! loader threads and a resumed training get the same images.
 
 use models::random::below;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
 
-/// Which changes are made.
+/// Augmentation settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Augment {
-    /// Black pixels added on each side before a crop at a random place.
+    /// Black pixels added on each side before a random crop.
     pub crop_padding: usize,
-    /// Smallest share of the image's area that a crop keeps before it is scaled back to the whole size;
-    /// 1 (the default) crops at the old size. What is left of a thing must be enough to know it by.
+    /// Smallest share of the image's area that a crop keeps before it is scaled to the full size; 1
+    /// (the default) crops without scaling.
     #[serde(default = "whole")]
     pub crop_area: f32,
-    /// Whether half of the images are mirrored.
+    /// Whether half of the images are flipped horizontally.
     pub flip: bool,
-    /// Largest relative change of brightness, contrast and saturation; 0 leaves them as they are.
+    /// Largest relative change of brightness, contrast and saturation; 0 for none.
     pub jitter: [f32; 3],
 }
 
@@ -28,10 +29,10 @@ fn whole() -> f32 {
     1.0
 }
 
-/// The sides of a scaled crop differ at most by this factor.
+/// Largest ratio of the sides of a scaled crop.
 const MAX_CROP_RATIO: f32 = 4.0 / 3.0;
 
-/// A crop's place in its image, in pixels; it may reach over the edge.
+/// A crop in pixels of its image. It may extend past the edge.
 struct Crop {
     top: f32,
     left: f32,
@@ -39,10 +40,10 @@ struct Crop {
     width: f32,
 }
 
-/// Words of the generator's stream that an image may use.
+/// Words of the random stream reserved for an image.
 const WORDS_PER_IMAGE: u128 = 32;
 
-/// The random numbers of one image.
+/// The random number generator of one image.
 pub fn image_rng(seed: u64, epoch: u64, position: u64) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(epoch);
@@ -53,7 +54,7 @@ pub fn image_rng(seed: u64, epoch: u64, position: u64) -> ChaCha8Rng {
 /// The order of `n` images in an epoch: a random permutation.
 pub fn epoch_order(seed: u64, epoch: u64, n: usize) -> Vec<u32> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    // Streams from the other end: images use those from 0 on.
+    // Counted down from the last stream, because images use the streams from 0 up.
     rng.set_stream(u64::MAX - epoch);
     let mut order: Vec<u32> = (0..n as u32).collect();
     for i in (1..n).rev() {
@@ -63,7 +64,7 @@ pub fn epoch_order(seed: u64, epoch: u64, n: usize) -> Vec<u32> {
 }
 
 impl Augment {
-    /// Changes a square RGB image (rows of pixels) into another, `out` (0..255): of another size, if that has one.
+    /// Augments a square RGB image into `out`, with values in 0..255 and a size of its own.
     pub fn apply(&self, rgb: &[u8], rng: &mut ChaCha8Rng, out: &mut [f32]) {
         let size = side(out);
         let crop = self.crop(side(rgb), rng);
@@ -89,16 +90,19 @@ impl Augment {
     fn crop(&self, size: usize, rng: &mut ChaCha8Rng) -> Crop {
         let padding = self.crop_padding as f32;
         if self.crop_area == 1.0 {
-            let mut place = || below(rng, 2 * self.crop_padding + 1) as f32 - padding;
-            let (top, left) = (place(), place());
+            let places = 2 * self.crop_padding + 1;
+            let top = below(rng, places) as f32 - padding;
+            let left = below(rng, places) as f32 - padding;
             return Crop { top, left, height: size as f32, width: size as f32 };
         }
         let size = size as f32;
         let side = (self.crop_area + (1.0 - self.crop_area) * unit(rng)).sqrt() * size;
         let ratio = MAX_CROP_RATIO.powf(unit(rng) - 0.5);
-        let (height, width) = ((side * ratio).min(size), (side / ratio).min(size));
-        let mut place = |length| unit(rng) * (size + 2.0 * padding - length) - padding;
-        Crop { top: place(height), left: place(width), height, width }
+        let height = (side * ratio).min(size);
+        let width = (side / ratio).min(size);
+        let top = unit(rng) * (size + 2.0 * padding - height) - padding;
+        let left = unit(rng) * (size + 2.0 * padding - width) - padding;
+        Crop { top, left, height, width }
     }
 }
 
@@ -107,16 +111,17 @@ fn side<T>(image: &[T]) -> usize {
     (image.len() / 3).isqrt()
 }
 
-/// Scales a crop of an image to another image's size, bilinearly; black where it reaches over the edge.
+/// Scales a crop to the size of `out`, bilinearly. Parts past the edge are black.
 fn cut(rgb: &[u8], crop: &Crop, hflip: bool, out: &mut [f32]) {
-    let (from, size) = (side(rgb), side(out));
-    let step = |length: f32| length / size as f32;
-    let at = |start: f32, length: f32, i: usize| start + (i as f32 + 0.5) * step(length) - 0.5;
+    let from = side(rgb);
+    let size = side(out);
+    let step_y = crop.height / size as f32;
+    let step_x = crop.width / size as f32;
     for (y, row) in out.chunks_exact_mut(size * 3).enumerate() {
-        let y = between(at(crop.top, crop.height, y), from);
+        let y = between(crop.top + (y as f32 + 0.5) * step_y - 0.5, from);
         for (x, pixel) in row.chunks_exact_mut(3).enumerate() {
             let x = if hflip { size - 1 - x } else { x };
-            let x = between(at(crop.left, crop.width, x), from);
+            let x = between(crop.left + (x as f32 + 0.5) * step_x - 0.5, from);
             match y.zip(x) {
                 Some((y, x)) => sample(rgb, from, y, x, pixel),
                 None => pixel.fill(0.0),
@@ -125,7 +130,7 @@ fn cut(rgb: &[u8], crop: &Crop, hflip: bool, out: &mut [f32]) {
     }
 }
 
-/// The two pixels that a coordinate lies between and how far it is from the first; `None` outside.
+/// The two pixels next to a coordinate and its distance from the first, or `None` outside the image.
 fn between(at: f32, size: usize) -> Option<(usize, usize, f32)> {
     if at <= -1.0 || at >= size as f32 {
         return None;
@@ -142,14 +147,16 @@ fn sample(
     (left, right, along): (usize, usize, f32),
     pixel: &mut [f32],
 ) {
-    let value = |y: usize, x: usize, channel: usize| f32::from(rgb[(y * size + x) * 3 + channel]);
     for (channel, out) in pixel.iter_mut().enumerate() {
-        let row = |y| value(y, left, channel) * (1.0 - along) + value(y, right, channel) * along;
-        *out = row(top) * (1.0 - down) + row(bottom) * down;
+        let [above, beneath] = [top, bottom].map(|y| {
+            let at = |x: usize| f32::from(rgb[(y * size + x) * 3 + channel]);
+            at(left) * (1.0 - along) + at(right) * along
+        });
+        *out = above * (1.0 - down) + beneath * down;
     }
 }
 
-/// Moves each pixel away from (factor > 1) or towards a color that is made from it.
+/// Moves each pixel away from (factor > 1) or toward a color that is computed from it.
 fn blend(pixels: &mut [f32], factor: f32, other: impl Fn(&[f32]) -> f32) {
     for pixel in pixels.chunks_exact_mut(3) {
         let other = other(pixel) * (1.0 - factor);
@@ -183,14 +190,14 @@ mod tests {
     }
 
     #[test]
-    fn nothing_asked_nothing_changed() {
+    fn without_augmentation_the_image_is_unchanged() {
         let augment = Augment { crop_padding: 0, crop_area: 1.0, flip: false, jitter: [0.0; 3] };
         let expected: Vec<f32> = (0..SIZE * SIZE * 3).map(|i| (i * 7 % 256) as f32).collect();
         assert_eq!(augmented(&augment, 0), expected);
     }
 
     #[test]
-    fn a_change_depends_on_the_position_only() {
+    fn augmentation_depends_on_the_position_only() {
         let augment = Augment { crop_padding: 2, crop_area: 0.3, flip: true, jitter: [0.4; 3] };
         assert_eq!(augmented(&augment, 5), augmented(&augment, 5));
         assert_ne!(augmented(&augment, 5), augmented(&augment, 6));
@@ -198,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_may_become_smaller() {
+    fn the_output_may_be_smaller_than_the_image() {
         let augment = Augment { crop_padding: 0, crop_area: 1.0, flip: false, jitter: [0.0; 3] };
         // Columns of two pixels, 0 and 200 by turns, become columns of one.
         let rgb: Vec<u8> =
@@ -210,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn half_of_the_images_are_mirrored() {
+    fn half_of_the_images_are_flipped() {
         let augment = Augment { crop_padding: 0, crop_area: 1.0, flip: true, jitter: [0.0; 3] };
         let plain = augmented(&Augment { flip: false, ..augment.clone() }, 0);
         let kept = (0..1000).filter(|&i| augmented(&augment, i) == plain).count();

@@ -1,13 +1,13 @@
-//! Accuracies of several policies against one quantity, as an SVG: lines with their 95 % intervals and a legend.
+//! A line chart of accuracies with 95 % confidence intervals and a legend, as an SVG.
 
 use crate::svg::Svg;
 
 /// A line of a chart.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
-    /// What the legend calls it.
+    /// Its name in the legend.
     pub name: String,
-    /// Ascending `x`, the accuracy and half its interval, both in percent.
+    /// `x` in ascending order, accuracy and half width of its interval, both in percent.
     pub points: Vec<[f64; 3]>,
 }
 
@@ -17,49 +17,79 @@ const LEFT: f64 = 56.0;
 const RIGHT: f64 = 160.0;
 const MARGIN: f64 = 40.0;
 
-/// Told apart by people who see colors differently (Okabe and Ito 2008).
+/// Colors that color-blind readers can distinguish (Okabe and Ito 2008).
 const COLORS: [&str; 7] =
     ["#000000", "#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#0072b2", "#d55e00"];
 
-/// Draws all series; `label` stands under the horizontal axis, whose ticks are the values of `x`, evenly spaced.
+/// Draws all series over evenly spaced ticks at the values of `x`. `label` names the horizontal axis.
 pub fn svg(series: &[Series], label: &str) -> String {
-    let mut ticks: Vec<f64> = series.iter().flat_map(|s| s.points.iter().map(|p| p[0])).collect();
-    ticks.sort_by(f64::total_cmp);
-    ticks.dedup();
-    let ends = series.iter().flat_map(|s| s.points.iter()).flat_map(|p| [p[1] - p[2], p[1] + p[2]]);
-    let (low, high) = ends.fold((f64::MAX, f64::MIN), |(low, high), v| (low.min(v), high.max(v)));
-    let (low, high) = if low > high { (0.0, 1.0) } else { (low.floor(), high.ceil()) };
-    let x = |value: f64| {
-        let place = ticks.iter().position(|tick| *tick == value).unwrap_or(0) as f64;
-        LEFT + place / (ticks.len().max(2) - 1) as f64 * (WIDTH - LEFT - RIGHT)
-    };
-    let y = |value: f64| {
-        HEIGHT - MARGIN - (value - low) / (high - low).max(1e-9) * (HEIGHT - 2.0 * MARGIN)
-    };
+    let axes = Axes::new(series);
     let mut out = Svg::new(WIDTH, HEIGHT);
     let right = WIDTH - RIGHT;
     for step in 0..=5 {
-        let value = low + (high - low) * f64::from(step) / 5.0;
-        let at = y(value);
+        let value = axes.low + (axes.high - axes.low) * f64::from(step) / 5.0;
+        let at = axes.y(value);
         out.line([LEFT, at], [right, at], "#eee", 1.0);
         out.text([LEFT - 6.0, at + 4.0], "end", "black", &format!("{value:.1} %"));
     }
-    for tick in &ticks {
-        out.text([x(*tick), HEIGHT - MARGIN + 16.0], "middle", "black", &tick.to_string());
+    for tick in &axes.ticks {
+        let at = [axes.x(*tick), HEIGHT - MARGIN + 16.0];
+        out.text(at, "middle", "black", &tick.to_string());
     }
     out.text([(LEFT + right) / 2.0, HEIGHT - 8.0], "middle", "black", label);
     for (at, Series { name, points }) in series.iter().enumerate() {
         let color = COLORS[at % COLORS.len()];
-        out.curve(points.iter().map(|[at, value, _]| [x(*at), y(*value)]), color);
-        for [at, value, ci95] in points {
-            out.line([x(*at), y(value - ci95)], [x(*at), y(value + ci95)], color, 1.0);
-            out.dot([x(*at), y(*value)], color);
-        }
+        draw(&mut out, &axes, points, color);
         let place = MARGIN + 18.0 * at as f64;
         out.line([right + 12.0, place], [right + 28.0, place], color, 3.0);
         out.text([right + 32.0, place + 4.0], "start", "black", name);
     }
     out.finish()
+}
+
+fn draw(out: &mut Svg, axes: &Axes, points: &[[f64; 3]], color: &str) {
+    out.curve(points.iter().map(|[x, value, _]| [axes.x(*x), axes.y(*value)]), color);
+    for [x, value, ci95] in points {
+        let x = axes.x(*x);
+        out.line([x, axes.y(value - ci95)], [x, axes.y(value + ci95)], color, 1.0);
+        out.dot([x, axes.y(*value)], color);
+    }
+}
+
+/// Maps values to places in the drawing.
+struct Axes {
+    ticks: Vec<f64>,
+    low: f64,
+    high: f64,
+}
+
+impl Axes {
+    fn new(series: &[Series]) -> Self {
+        let mut ticks = Vec::new();
+        let mut low = f64::MAX;
+        let mut high = f64::MIN;
+        for [x, value, ci95] in series.iter().flat_map(|series| &series.points) {
+            ticks.push(*x);
+            low = low.min(value - ci95);
+            high = high.max(value + ci95);
+        }
+        ticks.sort_by(f64::total_cmp);
+        ticks.dedup();
+        if ticks.is_empty() {
+            return Self { ticks, low: 0.0, high: 1.0 };
+        }
+        Self { ticks, low: low.floor(), high: high.ceil() }
+    }
+
+    fn x(&self, value: f64) -> f64 {
+        let place = self.ticks.iter().position(|tick| *tick == value).unwrap_or(0) as f64;
+        LEFT + place / (self.ticks.len().max(2) - 1) as f64 * (WIDTH - LEFT - RIGHT)
+    }
+
+    fn y(&self, value: f64) -> f64 {
+        let share = (value - self.low) / (self.high - self.low).max(1e-9);
+        HEIGHT - MARGIN - share * (HEIGHT - 2.0 * MARGIN)
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! Where training computes: the processor, or a CUDA GPU found at run time.
+//! Selects the device of a training: the CPU, or a CUDA GPU that is found at run time.
 //!
-//! The program links libtorch's CPU part only. Its CUDA part is a library that PyTorch's own installation
-//! brings: with `LD_LIBRARY_PATH` at that installation's `torch/lib`, the same program finds and uses it.
+//! The program links only the CPU part of libtorch. The CUDA part is a library of a PyTorch
+//! installation: set `LD_LIBRARY_PATH` to its `torch/lib`, and the same program uses the GPU.
 
 use std::sync::OnceLock;
 
@@ -10,14 +10,14 @@ use tch::{Cuda, Device, Kind};
 use crate::net::Compute;
 use models::fault::{Blame, Fault};
 
-/// What was asked for.
+/// The device option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeviceChoice {
-    /// A GPU where one works, else the processor.
+    /// A GPU if one works, else the CPU.
     Auto,
-    /// The processor.
+    /// The CPU.
     Cpu,
-    /// This GPU and nothing else.
+    /// This GPU, without fallback.
     Cuda(usize),
 }
 
@@ -25,21 +25,20 @@ impl std::str::FromStr for DeviceChoice {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let index = |text: &str| text.parse().map(Self::Cuda).ok();
         match text {
             "auto" => Some(Self::Auto),
             "cpu" => Some(Self::Cpu),
             "cuda" => Some(Self::Cuda(0)),
-            _ => text.strip_prefix("cuda:").and_then(index),
+            _ => text.strip_prefix("cuda:").and_then(|index| index.parse().map(Self::Cuda).ok()),
         }
-        .ok_or_else(|| format!("`{text}` is no device: expected auto, cpu, cuda or cuda:N"))
+        .ok_or_else(|| format!("`{text}` is not a device: expected auto, cpu, cuda or cuda:N"))
     }
 }
 
-/// In which numbers products are computed.
+/// The precision option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Precision {
-    /// bf16 where the device is made for it, else fp32.
+    /// bf16 if the device supports it, else fp32.
     Auto,
     /// 32-bit floats.
     Fp32,
@@ -47,7 +46,7 @@ pub enum Precision {
     Bf16,
 }
 
-/// A CUDA device that was asked for and is not to be had.
+/// A CUDA device that was requested but cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "no CUDA device {index}: {reason}. Expected a CUDA GPU with its driver, and LD_LIBRARY_PATH at the torch/lib \
@@ -64,7 +63,10 @@ impl Fault for NoCuda {
     }
 }
 
-/// Decides where and in which numbers to compute. A GPU that was asked for by name is never replaced.
+/// Selects device and precision. Only `auto` falls back to the CPU.
+///
+/// # Errors
+/// A requested GPU that cannot be used.
 pub fn resolve(device: DeviceChoice, precision: Precision) -> Result<Compute, NoCuda> {
     let device = match device {
         DeviceChoice::Cpu => Device::Cpu,
@@ -84,7 +86,7 @@ pub fn resolve(device: DeviceChoice, precision: Precision) -> Result<Compute, No
     Ok(Compute { device, kind })
 }
 
-/// Why GPU `index` cannot be used; `None` when it can.
+/// Why the GPU `index` cannot be used, or `None` if it can.
 fn cuda_problem(index: usize) -> Option<String> {
     if let Err(reason) = load_cuda_library() {
         return Some(reason.clone());
@@ -96,13 +98,13 @@ fn cuda_problem(index: usize) -> Option<String> {
     (index as i64 >= count).then(|| format!("this machine has {count} CUDA device(s)"))
 }
 
-/// Loads libtorch's CUDA part once, by its bare name so that the loader's search path decides.
+/// Loads the CUDA part of libtorch once, by its bare name: the search path of the loader decides.
 #[allow(unsafe_code)]
 fn load_cuda_library() -> &'static Result<(), String> {
     static LOADED: OnceLock<Result<(), String>> = OnceLock::new();
     LOADED.get_or_init(|| {
-        // SAFETY: the library's initializers register kernels with the libtorch that is already loaded;
-        // they are those of PyTorch itself. It is never unloaded.
+        // SAFETY: the library's initializers are those of PyTorch. They register kernels with the
+        // libtorch that is already loaded. The library is never unloaded.
         let library = unsafe { libloading::Library::new("libtorch_cuda.so") };
         library
             .map(std::mem::forget)

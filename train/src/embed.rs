@@ -1,4 +1,4 @@
-//! Whole images, un-augmented, through a trained network: what they are embedded to, and what normalizations see of them.
+//! Embeds whole images, without augmentation, and computes precise batch normalization statistics.
 
 use anyhow::Result;
 use ndarray::{Array2, Array4, ArrayD, ArrayView4};
@@ -8,7 +8,7 @@ use crate::loader::Images;
 use crate::net::{Mode, Net, to_array, to_tensor};
 use models::preprocess::Preprocess;
 
-/// The embeddings `[n, s]` of `image`, `[n, 3, h, w]`: the mean over its looks.
+/// The embeddings `[n, s]` of `image`, `[n, 3, h, w]`: the mean over the views of each image.
 fn forward(net: &Net, image: ArrayView4<'_, f32>, preprocess: &Preprocess) -> Result<ArrayD<f32>> {
     let views = preprocess.views(image);
     let mut embeddings = Vec::new();
@@ -19,10 +19,10 @@ fn forward(net: &Net, image: ArrayView4<'_, f32>, preprocess: &Preprocess) -> Re
     Ok(to_array(&Tensor::f_stack(&embeddings, 0)?.f_mean_dim(0, false, Kind::Float)?)?)
 }
 
-/// Images in one pass.
+/// Images per forward pass.
 const BATCH: usize = 128;
 
-/// Embeds every image, un-augmented; one matrix `[images, s]` per class.
+/// Embeds every image without augmentation. One matrix `[images, s]` per class.
 pub fn embed(
     net: &Net,
     images: &Images,
@@ -44,15 +44,15 @@ pub fn embed(
         .collect()
 }
 
-/// Makes the running statistics of a network's normalizations the means over the chosen images' looks ("precise" batch
-/// normalization, Wu and Johnson 2021): those of a training are of the last few batches, turned, cropped and colored.
+/// Replaces the running statistics of batch normalization by means over the views of the chosen images
+/// (precise batch normalization, Wu and Johnson 2021).
 pub fn measure_normalizations(
     net: &Net,
     images: &Images,
     preprocess: &Preprocess,
     chosen: &[usize],
 ) -> Result<()> {
-    // Each counts the same, so they are as large as each other, but for one image.
+    // All batches have the same weight, so their sizes differ by at most one image.
     let batches = chosen.len().div_ceil(BATCH);
     let mut earlier = 0;
     for at in 0..batches {
@@ -67,7 +67,7 @@ pub fn measure_normalizations(
     Ok(())
 }
 
-/// The chosen images as a network's input, `[n, 3, h, w]`.
+/// The chosen images as network input, `[n, 3, h, w]`.
 fn prepared(images: &Images, preprocess: &Preprocess, chosen: &[usize]) -> Result<Array4<f32>> {
     let size = images.size;
     let mut image = vec![0.0; chosen.len() * 3 * size * size];

@@ -1,13 +1,13 @@
-//! Embeddings of a split's images, made once and kept in the run.
+//! Embeddings of the images of a split, computed once and cached in the run.
 //!
-//! The cache is keyed by what made it: the backbone with its preprocessing, the images, the precision. A cache
-//! of something else, or a damaged one, is made again.
+//! The cache key covers the backbone, its preprocessing, the images and the precision. A cache with
+//! another key or a damaged cache is computed again.
 
 use anyhow::{Context, Result};
 use models::checkpoint::Checkpoint;
 use models::dataset::{Dataset, Split};
 use models::tensors::TensorFile;
-use models::{disk, hex};
+use models::{disk, hex, layout};
 use ndarray::{Array1, Array2, Axis, Ix1, Ix2, concatenate, s};
 use serde::{Deserialize, Serialize};
 
@@ -20,24 +20,38 @@ use crate::run::Run;
 const KIND: &str = "handful-embeddings";
 const FORMAT: u32 = 1;
 
-/// The largest cache that is written and read.
+/// Fields of the metadata, and tensors.
+const SCHEMA: &str = "
+    kind text, format u32, layout text, key text
+    embedding f32[images,s], images i64[classes]
+";
+
+/// The most bytes of a cache.
 const MAX_BYTES: u64 = 4 << 30;
 
-/// What a cache says of itself.
+/// The metadata of a cache.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Header {
     kind: String,
     format: u32,
+    layout: String,
     /// SHA-256 of everything that the embeddings depend on.
     key: String,
 }
 
-/// The raw embeddings `[images, s]` of every class of a split, un-augmented, in the data set's order.
+impl Header {
+    fn new(key: String) -> Self {
+        Self { kind: KIND.to_owned(), format: FORMAT, layout: layout::of(SCHEMA), key }
+    }
+}
+
+/// The raw embeddings `[images, s]` of every class of a split, without augmentation, in the order of
+/// the data set.
 ///
 /// # Errors
-/// An image that cannot be read; a checkpoint that does not fit its network. A cache that cannot be written is a
-/// warning.
+/// An image that cannot be read, a checkpoint that does not fit its network. A cache that cannot be
+/// written is only a warning.
 pub fn embeddings(
     run: &Run,
     checkpoint: &Checkpoint,
@@ -54,7 +68,7 @@ pub fn embeddings(
     }
     let classes = compute_all(checkpoint, dataset, split, compute)?;
     if let Err(error) = disk::write(&path, &to_bytes(&header, &classes)?) {
-        eprintln!("warning: the embeddings are not kept: {error}");
+        eprintln!("warning: cannot cache the embeddings: {error}");
     }
     Ok(classes)
 }
@@ -65,9 +79,10 @@ fn header(
     split: Split,
     compute: Compute,
 ) -> Result<Header> {
-    let (frame, data) = (checkpoint.space_id()?, dataset.fingerprint());
-    let key = hex::sha256(format!("{frame}\n{data}\n{split}\n{:?}", compute.kind).as_bytes());
-    Ok(Header { kind: KIND.to_owned(), format: FORMAT, key })
+    let space = checkpoint.space_id()?;
+    let data = dataset.fingerprint();
+    let key = hex::sha256(format!("{space}\n{data}\n{split}\n{:?}", compute.kind).as_bytes());
+    Ok(Header::new(key))
 }
 
 fn compute_all(
@@ -94,7 +109,7 @@ fn to_bytes(header: &Header, classes: &[Array2<f32>]) -> Result<Vec<u8>> {
     Ok(file.to_bytes()?)
 }
 
-/// The classes of a cache that has this header and these class sizes.
+/// The embeddings of a cache, if it has this header and these class sizes.
 fn parse(bytes: &[u8], header: &Header, sizes: &[usize]) -> Option<Vec<Array2<f32>>> {
     let mut file = TensorFile::parse(bytes).ok()?;
     let stored: Header = serde_json::from_str(&file.metadata).ok()?;
@@ -103,12 +118,18 @@ fn parse(bytes: &[u8], header: &Header, sizes: &[usize]) -> Option<Vec<Array2<f3
     let is_same = stored == *header
         && images.iter().copied().eq(sizes.iter().map(|&size| size as i64))
         && embedding.nrows() == sizes.iter().sum::<usize>();
+    is_same.then(|| split_rows(&embedding, sizes))
+}
+
+/// Splits the rows of a matrix into blocks of these sizes.
+fn split_rows(rows: &Array2<f32>, sizes: &[usize]) -> Vec<Array2<f32>> {
+    let mut blocks = Vec::new();
     let mut first = 0;
-    let class = |&size: &usize| {
+    for size in sizes {
+        blocks.push(rows.slice(s![first..first + size, ..]).to_owned());
         first += size;
-        embedding.slice(s![first - size..first, ..]).to_owned()
-    };
-    is_same.then(|| sizes.iter().map(class).collect())
+    }
+    blocks
 }
 
 #[cfg(test)]
@@ -118,11 +139,11 @@ mod tests {
     use ndarray::array;
 
     fn header_of(key: &str) -> Header {
-        Header { kind: KIND.to_owned(), format: FORMAT, key: key.to_owned() }
+        Header::new(key.to_owned())
     }
 
     #[test]
-    fn a_cache_is_for_what_made_it() {
+    fn a_cache_with_another_key_or_other_sizes_is_not_used() {
         let classes = vec![array![[1.0, 2.0], [3.0, 4.0]], array![[5.0, 6.0]]];
         let bytes = to_bytes(&header_of("a"), &classes).unwrap();
         assert_eq!(parse(&bytes, &header_of("a"), &[2, 1]), Some(classes));

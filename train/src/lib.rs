@@ -1,7 +1,7 @@
-//! Builds every stage of a Handful run on libtorch.
+//! The stages of a Handful run on libtorch: training, completion, evaluation and import.
 //!
-//! The only crate that knows `tch`. A network comes as a [`models::graph::Graph`] and is interpreted in
-//! [`net`]; each stage is one page in [`stages`], read top to bottom.
+//! This is the only crate that uses `tch`. [`net`] interprets a [`models::graph::Graph`]; [`stages`]
+//! has a module for each stage.
 
 pub mod augment;
 pub mod chart;

@@ -1,4 +1,4 @@
-//! Images for training: decoded once, kept in memory, augmented ahead of the trainer.
+//! Loads training images: decodes them once and augments batches on threads ahead of the training.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -13,22 +13,25 @@ use rayon::prelude::*;
 
 use crate::augment::{Augment, image_rng};
 
-/// Batches that wait for the trainer.
+/// Batches that are prepared ahead.
 const AHEAD: usize = 8;
 
-/// Decoded images of some classes: RGB bytes, rows of pixels, one image after the other.
+/// Decoded images of some classes: RGB bytes by rows, one image after another.
 #[derive(Debug)]
 pub struct Images {
     /// Height and width.
     pub size: usize,
     /// `len * size * size * 3` bytes.
     pub rgb: Vec<u8>,
-    /// Index of each image's class.
+    /// Class index of each image.
     pub labels: Vec<usize>,
 }
 
 impl Images {
-    /// Decodes and resizes all images of `classes` on all cores. The first bad image is named.
+    /// Decodes and resizes all images of `classes` on all cores.
+    ///
+    /// # Errors
+    /// An image that cannot be decoded, by name.
     pub fn load(
         dataset: &Dataset,
         classes: &[&Class],
@@ -46,8 +49,9 @@ impl Images {
         rgb.par_chunks_exact_mut(bytes_each).zip(&items).try_for_each(
             |(out, (_, item))| -> Result<()> {
                 let image = dataset.image(item, &ImageLimits::default())?;
-                let name = || format!("image {}", item.path());
-                out.copy_from_slice(&preprocess.resize(&image).with_context(name)?);
+                let resized =
+                    preprocess.resize(&image).with_context(|| format!("image {}", item.path()))?;
+                out.copy_from_slice(&resized);
                 progress.inc(1);
                 Ok(())
             },
@@ -59,12 +63,12 @@ impl Images {
         })
     }
 
-    /// How many there are.
+    /// Number of images.
     pub fn len(&self) -> usize {
         self.labels.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no images.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
@@ -76,39 +80,39 @@ impl Images {
     }
 }
 
-/// Images of one step.
+/// The images of one step.
 #[derive(Debug, PartialEq)]
 pub struct Batch {
-    /// Normalized values `[batch, size, size, 3]`: channels last, as the fastest layout wants them.
+    /// Normalized values, `[batch, size, size, 3]`. Channels last is the fastest layout.
     pub image: Vec<f32>,
-    /// Height and width of its images.
+    /// Height and width.
     pub size: usize,
-    /// Their classes.
+    /// Class index of each image.
     pub label: Vec<i64>,
 }
 
-/// How an epoch's images become batches.
+/// How batches are made from the images of an epoch.
 #[derive(Debug, Clone)]
 pub struct LoaderConfig {
     /// Seed of order and augmentation.
     pub seed: u64,
-    /// Images in a batch.
+    /// Images per batch.
     pub batch_size: usize,
-    /// Height and width that images come to have.
+    /// Height and width of the augmented images.
     pub size: usize,
-    /// Random changes.
+    /// Random augmentation.
     pub augment: Augment,
-    /// How pixels become the network's input.
+    /// Normalization of pixels.
     pub preprocess: Preprocess,
 }
 
 impl LoaderConfig {
-    /// Batches in an epoch of `n` images.
+    /// Number of batches in an epoch of `n` images.
     pub fn batches(&self, n: usize) -> u64 {
         (n / self.batch_size) as u64
     }
 
-    /// Batch `batch` of epoch `epoch`, whose order is `order`.
+    /// The batch number `batch` of an epoch with this order of images.
     pub fn batch(&self, images: &Images, order: &[u32], epoch: u64, batch: u64) -> Batch {
         let first = batch as usize * self.batch_size;
         let chosen = &order[first..first + self.batch_size];
@@ -126,7 +130,7 @@ impl LoaderConfig {
     }
 }
 
-/// One epoch's batches from `first_batch` on, in order, made by threads of their own.
+/// The batches of an epoch in order, made on threads of its own.
 #[derive(Debug)]
 pub struct Loader {
     ready: Option<Receiver<Batch>>,
@@ -134,7 +138,7 @@ pub struct Loader {
 }
 
 impl Loader {
-    /// Starts to make the batches of an epoch in which images have this order; at most a few wait in memory.
+    /// Starts to make the batches of an epoch from `first_batch` on. At most 8 wait in memory.
     pub fn start(
         config: LoaderConfig,
         images: Arc<Images>,
@@ -146,7 +150,7 @@ impl Loader {
         let thread = std::thread::spawn(move || {
             for batch in first_batch..config.batches(order.len()) {
                 if send.send(config.batch(&images, &order, epoch, batch)).is_err() {
-                    return; // The trainer stopped.
+                    return; // The receiver is gone: training stopped.
                 }
             }
         });
@@ -166,7 +170,7 @@ impl Drop for Loader {
     fn drop(&mut self) {
         drop(self.ready.take());
         if let Some(thread) = self.thread.take() {
-            // A panic there has ended the epoch early, which the trainer notices.
+            // A panic of the thread ends the epoch early, which the training detects.
             let _ = thread.join();
         }
     }

@@ -1,4 +1,4 @@
-//! What a person sees of a training: a progress bar, `metrics.jsonl`, TensorBoard events and a plot.
+//! Progress of a training: a progress bar, `metrics.jsonl`, TensorBoard events and a plot.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, ErrorKind, Write};
@@ -17,7 +17,7 @@ mod tensorboard;
 
 pub use epoch::EpochMetrics;
 
-/// A bar with rate and remaining time; silent where standard error is no terminal.
+/// A progress bar with rate and remaining time. Hidden unless standard error is a terminal.
 pub fn progress_bar(what: &'static str, unit: &str) -> ProgressBar {
     let template =
         format!("{{prefix}} {{wide_bar}} {{pos}}/{{len}} {unit} · {{per_sec}} · {{eta}} left");
@@ -26,7 +26,7 @@ pub fn progress_bar(what: &'static str, unit: &str) -> ProgressBar {
     ProgressBar::new(0).with_prefix(what).with_style(style)
 }
 
-/// Writes the figures of a run.
+/// Writes the metrics of a run.
 #[derive(Debug)]
 pub struct Metrics {
     run: Run,
@@ -45,7 +45,7 @@ struct Line<'a> {
 }
 
 impl Metrics {
-    /// Goes on after `epochs_done` epochs; later lines of an earlier attempt are dropped.
+    /// Continues after `epochs_done` epochs and drops later lines of an earlier attempt.
     pub fn open(run: &Run, epochs_done: u64) -> Result<Self> {
         let path = run.file("metrics.jsonl");
         let lines = kept_lines(&path, epochs_done)?;
@@ -66,7 +66,7 @@ impl Metrics {
         })
     }
 
-    /// Shows the bar of an epoch (from 0) and starts its clock.
+    /// Shows the progress bar of an epoch, counted from 0, and starts its clock.
     pub fn start_epoch(&mut self, epoch: u64, epochs: u64, images: u64) -> ProgressBar {
         self.bar = progress_bar("", "images").with_prefix(format!("epoch {}/{epochs}", epoch + 1));
         self.bar.set_length(images);
@@ -74,12 +74,12 @@ impl Metrics {
         self.bar.clone()
     }
 
-    /// Seconds since the epoch's start.
+    /// Seconds since the start of the epoch.
     pub fn seconds(&self) -> f64 {
         self.started.elapsed().as_secs_f64()
     }
 
-    /// Writes an epoch's figures everywhere.
+    /// Writes the metrics of an epoch to all outputs.
     pub fn finish_epoch(&mut self, metrics: EpochMetrics) -> Result<()> {
         let seconds = self.seconds();
         let line = serde_json::to_string(&Line { metrics: &metrics, seconds })?;
@@ -114,7 +114,7 @@ impl Metrics {
     }
 }
 
-/// The lines of the first `epochs` epochs; none where there is no file.
+/// The lines of the first `epochs` epochs, or none without a file.
 fn kept_lines(path: &std::path::Path, epochs: u64) -> Result<Vec<(String, EpochMetrics)>> {
     let file = match File::open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
@@ -123,7 +123,7 @@ fn kept_lines(path: &std::path::Path, epochs: u64) -> Result<Vec<(String, EpochM
     let mut kept = Vec::new();
     for line in BufReader::new(file).lines() {
         let line = line.with_context(|| format!("cannot read {}", path.display()))?;
-        // A line cut short by a crash belongs to an epoch that will be written again.
+        // A crash may cut the last line short; its epoch is trained again.
         let Ok(metrics) = serde_json::from_str::<EpochMetrics>(&line) else { break };
         if metrics.epoch <= epochs {
             kept.push((line, metrics));

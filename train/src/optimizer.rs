@@ -1,6 +1,7 @@
-//! Stochastic gradient descent with Nesterov momentum, and learning rates over time.
+//! Optimizers and learning rate schedules.
 //!
-//! Our own rather than libtorch's, because its momentum must be saved for a resume that changes nothing.
+//! SGD is implemented here because libtorch does not expose its momentum, which a bitwise equal
+//! resume needs.
 
 use std::collections::BTreeMap;
 
@@ -14,13 +15,13 @@ use crate::net::{to_array, to_tensor};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SgdConfig {
-    /// Share of the last steps' direction in the next one.
+    /// Momentum factor.
     pub momentum: f64,
-    /// Added to each gradient: this times the parameter.
+    /// L2 penalty: this factor times the parameter is added to its gradient.
     pub weight_decay: f64,
 }
 
-/// SGD with Nesterov momentum and weight decay, exactly as PyTorch's.
+/// SGD with Nesterov momentum and weight decay, equal to that of PyTorch.
 #[derive(Debug)]
 pub struct Sgd {
     config: SgdConfig,
@@ -29,7 +30,7 @@ pub struct Sgd {
 }
 
 impl Sgd {
-    /// An optimizer of named parameters that starts with the given momentum (absent: zero).
+    /// An optimizer of named parameters. A parameter without saved momentum starts with zero.
     pub fn new<'a>(
         config: SgdConfig,
         parameters: impl Iterator<Item = (&'a str, &'a Tensor)>,
@@ -52,26 +53,26 @@ impl Sgd {
         Ok(optimizer)
     }
 
-    /// Moves every parameter by its gradient of a loss.
+    /// Takes a step that reduces a loss.
     pub fn descend(&mut self, loss: &Tensor, learning_rate: f64) -> Result<(), TchError> {
         let gradients = self.gradients(loss)?;
         self.step(&gradients, learning_rate)
     }
 
-    /// The gradients of a loss, one for each parameter; undefined where the loss does not depend on it.
+    /// The gradients of a loss, one per parameter; undefined if the loss does not depend on it.
     pub fn gradients(&self, loss: &Tensor) -> Result<Vec<Tensor>, TchError> {
         let parameters: Vec<&Tensor> = self.parameters.iter().map(|(_, tensor)| tensor).collect();
         gradients(loss, &parameters)
     }
 
-    /// Moves every parameter by its gradient, in the order of [`Sgd::gradients`].
+    /// Takes a step along gradients in the order of [`Sgd::gradients`].
     pub fn step(&mut self, gradients: &[Tensor], learning_rate: f64) -> Result<(), TchError> {
         let SgdConfig { momentum, weight_decay } = self.config;
         let device = self.parameters.first().map_or(Device::Cpu, |(_, first)| first.device());
-        // As tensors: `addcmul` then does in one pass over memory what takes two otherwise.
-        let number = |number: f64| Tensor::f_full([], number, (Kind::Float, device));
-        let (decay, momentum, rate) =
-            (number(weight_decay)?, number(momentum)?, number(-learning_rate)?);
+        // As tensors, because `addcmul` then needs one pass over memory instead of two.
+        let decay = scalar(weight_decay, device)?;
+        let momentum = scalar(momentum, device)?;
+        let rate = scalar(-learning_rate, device)?;
         tch::no_grad(|| {
             for ((name, parameter), gradient) in self.parameters.iter_mut().zip(gradients) {
                 let Some(buffer) = self.momentum.get_mut(name).filter(|_| gradient.defined())
@@ -94,12 +95,17 @@ impl Sgd {
     }
 }
 
+fn scalar(value: f64, device: Device) -> Result<Tensor, TchError> {
+    Tensor::f_full([], value, (Kind::Float, device))
+}
+
 /// Decay of AdamW's running means of gradients and of their squares, as in PyTorch.
 const BETAS: (f64, f64) = (0.9, 0.999);
-/// Keeps its division finite.
+/// Keeps the division of AdamW finite.
 const ADAM_EPS: f64 = 1e-8;
 
-/// Adam with decoupled weight decay (Loshchilov and Hutter 2019), as PyTorch's; for trainings too short to be resumed.
+/// Adam with decoupled weight decay (Loshchilov and Hutter 2019), equal to that of PyTorch. It has no
+/// saved state: its trainings are too short to be resumed.
 #[derive(Debug)]
 pub struct AdamW {
     weight_decay: f64,
@@ -114,31 +120,31 @@ impl AdamW {
         weight_decay: f64,
         parameters: impl Iterator<Item = (&'a str, &'a Tensor)>,
     ) -> Result<Self, TchError> {
-        let zeros = |tensor: &Tensor| tensor.detach().f_zeros_like();
-        let with_means = |(_, tensor): (_, &Tensor)| {
-            Ok([tensor.shallow_clone(), zeros(tensor)?, zeros(tensor)?])
-        };
-        let parameters = parameters.map(with_means).collect::<Result<_, TchError>>()?;
+        let parameters = parameters.map(|(_, tensor)| {
+            let zeros = tensor.detach().f_zeros_like()?;
+            Ok([tensor.shallow_clone(), zeros.f_zeros_like()?, zeros])
+        });
+        let parameters = parameters.collect::<Result<_, TchError>>()?;
         Ok(Self { weight_decay, steps: 0, parameters })
     }
 
-    /// Moves every parameter by its gradient of a loss.
+    /// Takes a step that reduces a loss.
     pub fn descend(&mut self, loss: &Tensor, learning_rate: f64) -> Result<(), TchError> {
         let parameters: Vec<&Tensor> = self.parameters.iter().map(|[tensor, ..]| tensor).collect();
         let gradients = gradients(loss, &parameters)?;
         self.steps += 1;
         let (one, two) = BETAS;
-        let corrected = |beta: f64| 1.0 - beta.powi(self.steps);
+        // The means start at zero; these factors correct their bias.
+        let [one_left, two_left] = [one, two].map(|beta| 1.0 - beta.powi(self.steps));
         tch::no_grad(|| {
             let moved = self.parameters.iter_mut().zip(gradients);
             for ([parameter, mean, square], gradient) in moved.filter(|(_, g)| g.defined()) {
                 let _ = parameter.f_multiply_scalar_(1.0 - learning_rate * self.weight_decay)?;
                 let _ = mean.f_lerp_(&gradient, 1.0 - one)?;
                 let _ = square.f_lerp_(&gradient.f_square()?, 1.0 - two)?;
-                let scale =
-                    square.f_divide_scalar(corrected(two))?.f_sqrt()?.f_add_scalar(ADAM_EPS)?;
+                let scale = square.f_divide_scalar(two_left)?.f_sqrt()?.f_add_scalar(ADAM_EPS)?;
                 let move_by = mean.f_div(&scale)?;
-                let rate = learning_rate / corrected(one);
+                let rate = learning_rate / one_left;
                 let _ = parameter.f_add_(&move_by.f_multiply_scalar(-rate)?)?;
             }
             Ok(())
@@ -146,12 +152,12 @@ impl AdamW {
     }
 }
 
-/// Gradients as they are, rather than added to what a parameter keeps: that would be cleared and added to once more a step.
+/// Gradients without accumulation in the parameters, which would cost another pass per step.
 fn gradients(loss: &Tensor, parameters: &[&Tensor]) -> Result<Vec<Tensor>, TchError> {
     Tensor::f_run_backward(&[loss], parameters, false, false)
 }
 
-/// Either optimizer.
+/// One of the two optimizers.
 #[derive(Debug)]
 pub enum Optimizer {
     /// SGD with Nesterov momentum.
@@ -161,7 +167,7 @@ pub enum Optimizer {
 }
 
 impl Optimizer {
-    /// Moves every parameter by its gradient of a loss.
+    /// Takes a step that reduces a loss.
     pub fn descend(&mut self, loss: &Tensor, learning_rate: f64) -> Result<(), TchError> {
         match self {
             Self::Sgd(sgd) => sgd.descend(loss, learning_rate),
@@ -174,30 +180,30 @@ impl Optimizer {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Schedule {
-    /// `peak`, multiplied by `factor` at each of the epochs (the paper's schedule).
+    /// `peak`, multiplied by `factor` at each milestone (the paper's schedule).
     Steps {
-        /// The first learning rate.
+        /// Initial learning rate.
         peak: f64,
-        /// Epochs, from 0, at whose start the rate falls.
+        /// Epochs, counted from 0, at whose start the rate falls.
         milestones: Vec<u64>,
-        /// What it is multiplied by.
+        /// Factor at each milestone.
         factor: f64,
     },
-    /// A cosine from nearly zero up to `peak` during `warmup` of the training, then a cosine down to zero.
+    /// A cosine from `peak / 25` up to `peak` during `warmup`, then a cosine down to zero.
     OneCycle {
-        /// The highest learning rate.
+        /// Highest learning rate.
         peak: f64,
-        /// Share of the training in which it rises.
+        /// Share of the training in which the rate rises.
         warmup: f64,
     },
     /// A cosine from `peak` to zero.
     Cosine {
-        /// The first learning rate.
+        /// Initial learning rate.
         peak: f64,
     },
 }
 
-/// Where a one-cycle schedule starts, as a share of its peak.
+/// Initial rate of a one-cycle schedule as a share of its peak.
 const ONE_CYCLE_START: f64 = 1.0 / 25.0;
 
 impl Schedule {
@@ -230,7 +236,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_papers_steps() {
+    fn the_paper_schedule_falls_at_milestones() {
         let schedule = Schedule::Steps { peak: 0.1, milestones: vec![60, 80, 90], factor: 0.1 };
         let rate = |epoch: u64| schedule.rate(epoch * 10, 10, 100);
         assert_eq!(rate(59), 0.1);

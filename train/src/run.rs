@@ -1,4 +1,4 @@
-//! The folder of one training: what lies where in it.
+//! The run folder and its files.
 
 use std::path::{Path, PathBuf};
 
@@ -19,12 +19,12 @@ pub struct Run {
 }
 
 impl Run {
-    /// The run in this folder, which need not exist yet.
+    /// A run in this folder, which need not exist.
     pub fn new(folder: &Path) -> Self {
         Self { folder: folder.to_owned() }
     }
 
-    /// Makes the folder.
+    /// Creates the folder.
     pub fn create(&self) -> Result<()> {
         std::fs::create_dir_all(&self.folder)
             .with_context(|| format!("cannot create {}", self.folder.display()))
@@ -35,32 +35,32 @@ impl Run {
         &self.folder
     }
 
-    /// A file of the run.
+    /// The path of a file in the folder.
     pub fn file(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 
-    /// The newest state, from which training goes on.
+    /// The latest training state, for a resume.
     pub fn last(&self) -> PathBuf {
         self.file("last.safetensors")
     }
 
-    /// The state that was best on the validation classes.
+    /// The best checkpoint on the validation classes.
     pub fn best(&self) -> PathBuf {
         self.file("best.safetensors")
     }
 
-    /// The kernel completer.
+    /// The name regressor.
     pub fn kernel(&self) -> PathBuf {
         self.file("kernel.safetensors")
     }
 
-    /// The learned completer, ProtoComNet.
+    /// ProtoComNet.
     pub fn completer(&self) -> PathBuf {
         self.file("completer.safetensors")
     }
 
-    /// Inputs of ProtoComNet and what libtorch makes of them.
+    /// Golden inputs and outputs of ProtoComNet.
     pub fn completer_golden(&self) -> PathBuf {
         self.file("golden-completer.safetensors")
     }
@@ -70,7 +70,7 @@ impl Run {
         self.file("finetune.safetensors")
     }
 
-    /// Takes over what another run knows of its classes.
+    /// Copies the knowledge files of another run.
     pub fn copy_knowledge(&self, from: &Self) -> Result<()> {
         for name in ["knowledge.json", WORDS] {
             let bytes = disk::read(&from.file(name), attributes::MAX_BYTES)?;
@@ -79,32 +79,31 @@ impl Run {
         Ok(())
     }
 
-    /// What words tell of the classes, as `handful-train knowledge` wrote it into the run.
+    /// The knowledge that `handful-train knowledge` wrote into the run.
     pub fn knowledge(&self) -> Result<(Knowledge, Words)> {
         let path = self.file("knowledge.json");
-        let missing = || {
-            let path = path.display();
-            BadInput(format!(
-                "{path} is not there: make it with handful-train knowledge --out {path}"
-            ))
-        };
-        ensure!(path.exists(), missing());
+        let shown = path.display();
+        ensure!(
+            path.exists(),
+            BadInput(format!("{shown} does not exist: run handful-train knowledge --out {shown}"))
+        );
         let json = disk::read(&path, attributes::MAX_BYTES)?;
         let words = disk::read(&self.file(WORDS), attributes::MAX_BYTES)?;
-        let unusable = || format!("{} is not usable", path.display());
-        let knowledge = Knowledge::parse(&json).with_context(unusable)?;
-        Ok((knowledge, Words::parse(&words, &json).with_context(unusable)?))
+        let parse = || anyhow::Ok((Knowledge::parse(&json)?, Words::parse(&words, &json)?));
+        parse().with_context(|| format!("{shown} is not usable"))
     }
 
-    /// Whether a training was begun here.
+    /// Whether the folder holds a training.
     pub fn is_begun(&self) -> bool {
         self.last().exists() || self.best().exists()
     }
 
-    /// Refuses a folder that holds a run.
+    /// Refuses a folder that already holds a run.
     pub fn check_new(&self) -> Result<()> {
-        let text = || format!("{} already holds a run; name another folder", self.folder.display());
-        ensure!(!self.is_begun(), BadInput(text()));
+        ensure!(
+            !self.is_begun(),
+            BadInput(format!("{} already holds a run; use another folder", self.folder.display()))
+        );
         Ok(())
     }
 
@@ -118,14 +117,19 @@ impl Run {
     /// Writes a checkpoint, whole or not at all.
     pub fn write(&self, path: &Path, checkpoint: &Checkpoint) -> Result<()> {
         let bytes = checkpoint.to_bytes()?;
-        let (size, most) = (bytes.len(), checkpoint::MAX_BYTES);
-        let text =
-            || format!("{} would have {size} bytes, expected at most {most}", path.display());
-        ensure!(size as u64 <= most, BadInput(text()));
+        ensure!(
+            bytes.len() as u64 <= checkpoint::MAX_BYTES,
+            BadInput(format!(
+                "{} would have {} bytes, expected at most {}",
+                path.display(),
+                bytes.len(),
+                checkpoint::MAX_BYTES
+            ))
+        );
         Ok(disk::write(path, &bytes)?)
     }
 
-    /// Keeps a checkpoint as the best, with the proof that an export is checked against.
+    /// Writes the best checkpoint and its golden inputs and outputs.
     pub fn keep_best(&self, best: &Checkpoint, golden: &Golden) -> Result<()> {
         disk::write(&self.file("golden.safetensors"), &golden.to_bytes("backbone")?)?;
         self.write(&self.best(), best)

@@ -1,4 +1,4 @@
-//! The stages of a run, a page each.
+//! The stages of a run, one module each.
 
 pub mod class_source;
 pub mod complete;

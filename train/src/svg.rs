@@ -1,4 +1,4 @@
-//! The pieces that charts are drawn with.
+//! Writes the SVG elements of a chart.
 
 use std::fmt::Write;
 
@@ -14,7 +14,7 @@ impl Svg {
         ))
     }
 
-    /// A text whose `anchor` (`start`, `middle` or `end`) lies at `[x, y]`.
+    /// Text whose `anchor` (`start`, `middle` or `end`) lies at `[x, y]`.
     pub fn text(&mut self, [x, y]: [f64; 2], anchor: &str, color: &str, text: &str) {
         let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
         let _ = writeln!(

@@ -2,25 +2,25 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The figures of one epoch: a line of `metrics.jsonl`.
+/// The metrics of one epoch, a line of `metrics.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EpochMetrics {
-    /// From 1.
+    /// The epoch, counted from 1.
     pub epoch: u64,
-    /// Steps since the training began.
+    /// Steps since the start of training.
     pub step: u64,
-    /// Images of this epoch.
+    /// Images in this epoch.
     pub images: u64,
     /// Mean loss.
     pub loss: f64,
-    /// Share of training images that were classified rightly.
+    /// Accuracy on training images, in 0..1.
     pub train_accuracy: f64,
-    /// The learning rate at its end.
+    /// The learning rate at the end of the epoch.
     pub learning_rate: f64,
     /// Accuracy of the validation episodes, in 0..1.
     pub val_accuracy: Option<f64>,
-    /// Half of that figure's 95 % interval.
+    /// Half width of its 95 % confidence interval.
     pub val_ci95: Option<f64>,
-    /// Share of the epoch's time in which training waited for images: near 0, or loading is too slow.
+    /// Share of the time that training waited for images. Near 0 unless loading is the bottleneck.
     pub waited_share: f64,
 }

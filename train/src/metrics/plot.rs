@@ -1,4 +1,4 @@
-//! The training's curve as an SVG: loss on the left axis, validation accuracy on the right.
+//! The training curve as an SVG: loss on the left axis, validation accuracy on the right.
 
 use super::epoch::EpochMetrics;
 use crate::svg::Svg;
@@ -12,16 +12,26 @@ const ACCURACY: &str = "#d62728";
 /// Draws all epochs so far.
 pub(super) fn svg(history: &[EpochMetrics]) -> String {
     let last = history.last().map_or(1, |m| m.epoch).max(2) as f64;
-    let x = |epoch: u64| MARGIN + (epoch as f64 - 1.0) / (last - 1.0) * (WIDTH - 2.0 * MARGIN);
-    let loss: Vec<(f64, f64)> = history.iter().map(|m| (x(m.epoch), m.loss)).collect();
-    let accuracy: Vec<(f64, f64)> =
-        history.iter().filter_map(|m| m.val_accuracy.map(|v| (x(m.epoch), 100.0 * v))).collect();
+    let loss: Vec<(f64, f64)> = history.iter().map(|m| (x_of(m.epoch, last), m.loss)).collect();
+    let accuracy: Vec<(f64, f64)> = history
+        .iter()
+        .filter_map(|m| m.val_accuracy.map(|v| (x_of(m.epoch, last), 100.0 * v)))
+        .collect();
     let mut out = Svg::new(WIDTH, HEIGHT);
     curve(&mut out, &loss, LOSS, (MARGIN - 6.0, "end"), "loss");
     curve(&mut out, &accuracy, ACCURACY, (WIDTH - MARGIN + 6.0, "start"), "validation accuracy, %");
     let below = [WIDTH / 2.0, HEIGHT - 16.0];
     out.text(below, "middle", "black", &format!("epoch 1 to {last}"));
     out.finish()
+}
+
+fn x_of(epoch: u64, last: f64) -> f64 {
+    MARGIN + (epoch as f64 - 1.0) / (last - 1.0) * (WIDTH - 2.0 * MARGIN)
+}
+
+/// The place of a value, given as a share of the axis.
+fn y_of(share: f64) -> f64 {
+    HEIGHT - MARGIN - share * (HEIGHT - 2.0 * MARGIN)
 }
 
 /// A line with its own vertical axis: ticks at the lowest, the middle and the highest value.
@@ -38,15 +48,16 @@ fn curve(
         return;
     }
     let span = (high - low).max(1e-9);
-    let y = |value: f64| HEIGHT - MARGIN - (value - low) / span * (HEIGHT - 2.0 * MARGIN);
     for value in [low, low + span / 2.0, high] {
-        let at = y(value);
+        let at = y_of((value - low) / span);
         out.line([MARGIN, at], [WIDTH - MARGIN, at], "#eee", 1.0);
         out.text([axis, at + 4.0], anchor, color, &format!("{value:.2}"));
     }
-    out.curve(points.iter().map(|(px, value)| [*px, y(*value)]), color);
-    let (at, anchor) = if anchor == "end" { (8.0, "start") } else { (WIDTH - 8.0, "end") };
-    out.text([at, MARGIN - 24.0], anchor, color, label);
+    out.curve(points.iter().map(|(px, value)| [*px, y_of((value - low) / span)]), color);
+    match anchor {
+        "end" => out.text([8.0, MARGIN - 24.0], "start", color, label),
+        _ => out.text([WIDTH - 8.0, MARGIN - 24.0], "end", color, label),
+    }
 }
 
 #[cfg(test)]

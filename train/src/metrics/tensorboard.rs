@@ -1,8 +1,8 @@
 //! TensorBoard event files: records of protobuf `Event` messages.
 //!
-//! A record is length (u64), its masked CRC-32C, the message, the message's masked CRC-32C, little-endian.
-//! Field numbers are those of TensorFlow's `event.proto` and `summary.proto`; five fields do not need a
-//! protobuf library.
+//! A record is the length (u64), its masked CRC-32C, the message and its masked CRC-32C, little-endian.
+//! Field numbers are those of `event.proto` and `summary.proto` of TensorFlow. Five fields do not need
+//! a protobuf library.
 
 use std::fs::File;
 use std::io::Write;
@@ -18,7 +18,7 @@ pub(super) struct EventFile {
 }
 
 impl EventFile {
-    /// Starts a new file in the folder; TensorBoard joins the files of a folder.
+    /// Creates a new file in the folder. TensorBoard joins the files of a folder.
     pub(super) fn create(folder: &Path) -> Result<Self> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let path =
@@ -30,7 +30,7 @@ impl EventFile {
         Ok(events)
     }
 
-    /// Writes the values that are there.
+    /// Writes the values that are present.
     pub(super) fn scalars(&mut self, step: u64, values: &[(&str, Option<f64>)]) -> Result<()> {
         let summary: Vec<u8> = values
             .iter()

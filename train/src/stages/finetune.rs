@@ -1,7 +1,7 @@
-//! Meta-training: backbone and completer learn from whole episodes of base classes (method of the paper, step 5).
+//! Meta-training: trains backbone and ProtoComNet on episodes of base classes (step 5 of the paper).
 //!
-//! Read [`finetune`] top to bottom. It begins with a validation of what it was given and keeps the best of all
-//! validations, so that it cannot end worse. The state after any step is in `finetune.safetensors`.
+//! Start at [`finetune`]. The initial weights are validated too and the best of all validations is
+//! kept, so the result is never worse. `finetune.safetensors` holds the state for a resume.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -37,7 +37,11 @@ mod state;
 
 use state::{Progress, State};
 
-/// Trains `from`'s best checkpoint and completer until all epochs are done or `stop` is set, into the run `out`.
+/// Trains the best checkpoint and ProtoComNet of the run `from` until all epochs are done or `stop` is
+/// set, and writes the run `out`.
+///
+/// # Errors
+/// Inputs that cannot be used, a resume with other inputs, a loss that diverges, a failed write.
 pub fn finetune(
     config: &Finetune,
     dataset: &Dataset,
@@ -49,10 +53,10 @@ pub fn finetune(
 ) -> Result<Status> {
     let checkpoint = from.read(&from.best())?;
     let completer = learned(from, &checkpoint)?;
-    let missing = || {
-        BadInput(format!("{} is not there: run handful-train complete", from.completer().display()))
-    };
-    let completer = completer.ok_or_else(missing)?;
+    let completer = completer.ok_or_else(|| {
+        let path = from.completer();
+        BadInput(format!("{} does not exist: run handful-train complete", path.display()))
+    })?;
     let data = Data::load(config, dataset, from, &checkpoint, &completer, compute)?;
     let start = Progress::new(config, &checkpoint.space_id()?, &dataset.fingerprint(), compute)?;
     let State { parameters, momentum, progress } = match resume {
@@ -96,7 +100,7 @@ pub fn finetune(
     Ok(Status::Finished)
 }
 
-/// A meta-training under way.
+/// A running meta-training.
 struct Training<'a> {
     config: &'a Finetune,
     out: &'a Run,
@@ -106,12 +110,12 @@ struct Training<'a> {
     learner: MetaLearner,
     progress: Progress,
     metrics: Metrics,
-    /// How long this epoch's images took to be made.
+    /// Time spent on making images in this epoch.
     waited: Duration,
 }
 
 impl Training<'_> {
-    /// Learns from the rest of the epoch's steps, or until `stop`.
+    /// Trains until the epoch ends or `stop` is set.
     fn train_epoch(&mut self, stop: &AtomicBool) -> Result<()> {
         let Finetune { epochs, steps_per_epoch, episodes_per_step, .. } = *self.config;
         let images = self.images_per_step();
@@ -145,7 +149,7 @@ impl Training<'_> {
     fn learn(&mut self, index: u64) -> Result<()> {
         let Finetune { n_way, k_shot, n_query, episodes_per_step, .. } = *self.config;
         let episode = self.data.sampler.episode(index);
-        // A row of what is known for each prototype that is completed.
+        // One row for each prototype that is completed.
         let rows_each = match self.completer.completes() {
             Complete::Mean => 1,
             Complete::PerImage => k_shot,
@@ -155,14 +159,14 @@ impl Training<'_> {
             .iter()
             .flat_map(|&class| vec![self.data.base[class].clone(); rows_each])
             .collect();
-        let terms = CompleterInputs::of(&classes, self.completer.attributes())?;
+        let inputs = CompleterInputs::of(&classes, self.completer.attributes())?;
         let embedded = self.embed(&episode, index)?;
         let n_support = (n_way * k_shot) as i64;
         let support = embedded.f_narrow(0, 0, n_support)?;
         let support = support.f_view([n_way as i64, k_shot as i64, -1])?;
         let query = embedded.f_narrow(0, n_support, (n_way * n_query) as i64)?;
         let share = 1.0 / episodes_per_step as f64;
-        let (loss, right) = self.learner.learn(&support, &query, &terms, share)?;
+        let (loss, right) = self.learner.learn(&support, &query, &inputs, share)?;
         ensure!(
             loss.is_finite(),
             "the loss is no longer a number: lower the learning rate (schedule.peak)"
@@ -172,13 +176,10 @@ impl Training<'_> {
         Ok(())
     }
 
-    /// Embeddings of an episode's images `[images, s]`: first all support, then all queries, class after class.
+    /// Embeddings of the images of an episode, `[images, s]`: support, then queries, each by class.
     fn embed(&mut self, episode: &Episode, index: u64) -> Result<Tensor> {
-        let of = |images: &[Vec<usize>]| -> Vec<(usize, usize)> {
-            let classes = episode.classes.iter().zip(images);
-            classes.flat_map(|(&class, own)| own.iter().map(move |&image| (class, image))).collect()
-        };
-        let chosen = [of(&episode.support), of(&episode.query)].concat();
+        let chosen =
+            [by_class(episode, &episode.support), by_class(episode, &episode.query)].concat();
         match &self.data.images {
             Source::Embeddings(rows) => {
                 let rows: Vec<_> =
@@ -199,11 +200,12 @@ impl Training<'_> {
         }
     }
 
-    /// Changed and normalized images, `[n, 3, h, w]`.
+    /// Augmented and normalized images, `[n, 3, h, w]`.
     fn image(&self, images: &Images, chosen: &[usize], index: u64) -> Result<Tensor> {
         let size = images.size;
         let mut image = vec![0.0; chosen.len() * 3 * size * size];
-        let (config, preprocess) = (self.config, &self.checkpoint.preprocess);
+        let config = self.config;
+        let preprocess = &self.checkpoint.preprocess;
         image.par_chunks_exact_mut(3 * size * size).zip(chosen).enumerate().for_each(
             |(i, (out, &image))| {
                 let mut rng = image_rng(config.seed, index, i as u64);
@@ -214,7 +216,7 @@ impl Training<'_> {
         Ok(images_to_tensor(&image, size)?)
     }
 
-    /// Validates, logs, keeps the best, and saves.
+    /// Validates, logs, keeps the best and saves.
     fn finish_epoch(&mut self) -> Result<()> {
         let Finetune { epochs, steps_per_epoch, episodes_per_step, .. } = *self.config;
         let epoch = self.progress.epoch + 1;
@@ -237,11 +239,11 @@ impl Training<'_> {
         self.save()
     }
 
-    /// Takes along what stays as it is, and keeps what training must not make worse.
+    /// Copies what training does not change, and keeps the initial weights as the first best.
     fn begin(&mut self, from: &Run) -> Result<()> {
         self.out.copy_knowledge(from)?;
         if self.config.learned == Learned::Completer && from.kernel().exists() {
-            // Embeddings stay what they are, and with them the other completer.
+            // The embeddings do not change, so the name regressor stays valid.
             let kernel = disk::read(&from.kernel(), kernel::MAX_BYTES)?;
             disk::write(&self.out.kernel(), &kernel)?;
         }
@@ -295,16 +297,26 @@ impl Training<'_> {
     }
 
     fn save(&self) -> Result<()> {
-        let (parameters, momentum) = (self.learner.parameters()?, self.learner.momentum()?);
-        state::write(self.out, &State { parameters, momentum, progress: self.progress.clone() })
+        let state = State {
+            parameters: self.learner.parameters()?,
+            momentum: self.learner.momentum()?,
+            progress: self.progress.clone(),
+        };
+        state::write(self.out, &state)
     }
+}
+
+/// The chosen images of an episode as pairs of a class and an image.
+fn by_class(episode: &Episode, images: &[Vec<usize>]) -> Vec<(usize, usize)> {
+    let classes = episode.classes.iter().zip(images);
+    classes.flat_map(|(&class, own)| own.iter().map(move |&image| (class, image))).collect()
 }
 
 /// What episodes are made of.
 enum Source {
-    /// The backbone stays as it is: the embeddings of each class.
+    /// The embeddings of each class, for a frozen backbone.
     Embeddings(Vec<Array2<f32>>),
-    /// The images, and where each class's first one is.
+    /// The images, and the position of the first one of each class.
     Images { images: Images, first: Vec<usize> },
 }
 
@@ -318,7 +330,7 @@ struct Data {
 }
 
 impl Data {
-    /// Loads everything, after what can be known to be wrong was looked for.
+    /// Checks everything that can be checked, then loads the images.
     fn load(
         config: &Finetune,
         dataset: &Dataset,
@@ -329,33 +341,50 @@ impl Data {
     ) -> Result<Self> {
         let base = dataset.split(Split::Base);
         let val = validation_classes(dataset, &config.validation)?;
-        let sizes = |classes: &[&Class]| -> Vec<usize> {
-            classes.iter().map(|class| class.images.len()).collect()
-        };
         config.spec().check(with_sizes(&base)).context("episodes do not fit the base classes")?;
         let (knowledge, words) = from.knowledge()?;
-        let described = |classes: &[&Class]| {
-            let names: Vec<String> = classes.iter().map(|class| class.name.clone()).collect();
-            described(&knowledge, &words, &completer.attributes().names, &names)
-        };
-        let source = |split: Split, classes: &[&Class]| -> Result<Source> {
-            if config.learned == Learned::Completer {
-                let rows = embeddings(from, checkpoint, dataset, split, compute)?;
-                return Ok(Source::Embeddings(rows));
-            }
-            let progress = progress_bar("decode", "images");
-            let images = Images::load(dataset, classes, &checkpoint.preprocess, &progress)?;
-            progress.finish_and_clear();
-            let first =
-                sizes(classes).into_iter().scan(0, |sum, n| Some(std::mem::replace(sum, *sum + n)));
-            Ok(Source::Images { images, first: first.collect() })
+        let attributes = &completer.attributes().names;
+        let described =
+            |classes: &[&Class]| described(&knowledge, &words, attributes, &names(classes));
+        let (images, val_images) = match config.learned {
+            Learned::Completer => (
+                Source::Embeddings(embeddings(from, checkpoint, dataset, Split::Base, compute)?),
+                Source::Embeddings(embeddings(from, checkpoint, dataset, Split::Val, compute)?),
+            ),
+            Learned::All => (
+                Source::load(dataset, &base, checkpoint)?,
+                Source::load(dataset, &val, checkpoint)?,
+            ),
         };
         Ok(Self {
             sampler: Sampler::new(sizes(&base), config.spec(), config.seed)?,
             base: described(&base)?,
-            images: source(Split::Base, &base)?,
+            images,
             val: described(&val)?,
-            val_images: source(Split::Val, &val)?,
+            val_images,
         })
     }
+}
+
+impl Source {
+    fn load(dataset: &Dataset, classes: &[&Class], checkpoint: &Checkpoint) -> Result<Self> {
+        let progress = progress_bar("decode", "images");
+        let images = Images::load(dataset, classes, &checkpoint.preprocess, &progress)?;
+        progress.finish_and_clear();
+        let mut first = Vec::new();
+        let mut next = 0;
+        for size in sizes(classes) {
+            first.push(next);
+            next += size;
+        }
+        Ok(Self::Images { images, first })
+    }
+}
+
+fn sizes(classes: &[&Class]) -> Vec<usize> {
+    classes.iter().map(|class| class.images.len()).collect()
+}
+
+fn names(classes: &[&Class]) -> Vec<String> {
+    classes.iter().map(|class| class.name.clone()).collect()
 }

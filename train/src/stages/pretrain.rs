@@ -1,7 +1,7 @@
-//! Pre-training: the backbone learns the base classes as a classifier (method of the paper, step 1).
+//! Pre-training: trains the backbone as a classifier of the base classes (step 1 of the paper).
 //!
-//! Read [`pretrain`] top to bottom. The state after any batch is a [`Checkpoint`]; going on from it gives
-//! the numbers that an uninterrupted training gives.
+//! Start at [`pretrain`]. A [`Checkpoint`] can be saved after any batch; a resume from it gives the
+//! same numbers as an uninterrupted training.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +12,7 @@ use few_shot::episode::EpisodeSpec;
 use few_shot::evaluate::evaluate;
 use few_shot::kernel;
 use models::checkpoint::{Checkpoint, Progress, Provenance, Training};
-use models::dataset::{Class, Dataset, Split};
+use models::dataset::{Dataset, Split};
 use models::hex;
 use models::tensors::Tensors;
 use ndarray::Array2;
@@ -34,22 +34,27 @@ use crate::run::Run;
 pub enum Status {
     /// All epochs are done.
     Finished,
-    /// It was asked to stop, and its state is saved.
+    /// Stopped on request, with its state saved.
     Stopped,
 }
 
-/// What a training starts with.
+/// The weights that a training starts with.
 #[derive(Debug, Clone)]
 pub enum Begin {
     /// Random weights.
     Random,
-    /// The backbone of another run; the classifier is new.
+    /// The backbone of another run and a random classifier.
     From(Box<Checkpoint>),
-    /// The run's own last state.
+    /// The last state of the run.
     Resume,
 }
 
-/// Trains until all epochs are done or `stop` is set, and leaves `last` and `best` checkpoints in the run.
+/// Trains until all epochs are done or `stop` is set, and writes the `last` and `best` checkpoints of
+/// the run.
+///
+/// # Errors
+/// Data or settings that cannot be used, a resume with other inputs, a loss that diverges, a failed
+/// write.
 pub fn pretrain(
     config: &Config,
     dataset: &Dataset,
@@ -60,11 +65,7 @@ pub fn pretrain(
 ) -> Result<Status> {
     let data = load(config, dataset)?;
     let names = (config.loss.semantic > 0.0).then(|| names(run, &data.classes)).transpose()?;
-    // Other names are other data: nothing is resumed with them.
-    let bytes =
-        |names: &Array2<f32>| names.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<_>>();
-    let told = names.as_ref().map(|names| hex::sha256(&bytes(names)));
-    let fingerprint = [data.fingerprint.as_str(), told.as_deref().unwrap_or_default()].concat();
+    let fingerprint = fingerprint(&data, names.as_ref());
     let start = fresh_progress(config, &fingerprint, compute)?;
     let State { parameters, momentum, average, progress, notes } = match begin {
         Begin::Resume => saved_state(run, start)?,
@@ -93,7 +94,14 @@ pub fn pretrain(
     Ok(Status::Finished)
 }
 
-/// A training under way.
+/// Identifies the data of a training. Names are part of it: a resume with other names is refused.
+fn fingerprint(data: &Data, names: Option<&Array2<f32>>) -> String {
+    let Some(names) = names else { return data.fingerprint.clone() };
+    let bytes: Vec<u8> = names.iter().flat_map(|x| x.to_le_bytes()).collect();
+    format!("{}{}", data.fingerprint, hex::sha256(&bytes))
+}
+
+/// A running training.
 struct Pretraining<'a> {
     config: &'a Config,
     run: &'a Run,
@@ -115,14 +123,15 @@ impl Pretraining<'_> {
         }
     }
 
-    /// Batches of an epoch.
+    /// Batches per epoch.
     fn batches(&self) -> u64 {
         self.loader().batches(self.data.base.len())
     }
 
-    /// Learns from the rest of the epoch's batches, or until `stop`; returns how long it waited for images.
+    /// Trains until the epoch ends or `stop` is set. Returns the time spent waiting for images.
     fn train_epoch(&mut self, stop: &AtomicBool) -> Result<Duration> {
-        let (batches, batch_size) = (self.batches(), self.config.batch_size as u64);
+        let batches = self.batches();
+        let batch_size = self.config.batch_size as u64;
         let Progress { epoch, batch, .. } = self.progress;
         let bar = self.metrics.start_epoch(epoch, self.config.epochs, batches * batch_size);
         bar.set_position(batch * batch_size);
@@ -150,10 +159,11 @@ impl Pretraining<'_> {
         Ok(waited)
     }
 
-    /// Validates where it is due, logs, keeps the best, and saves.
+    /// Validates if due, logs, keeps the best and saves.
     fn finish_epoch(&mut self, waited: Duration) -> Result<()> {
         let (loss_sum, correct) = self.network.take_sums(&self.progress)?;
-        let (epoch, batches) = (self.progress.epoch + 1, self.progress.batch);
+        let epoch = self.progress.epoch + 1;
+        let batches = self.progress.batch;
         let images = batches * self.config.batch_size as u64;
         let step = epoch * batches;
         let finished = self.is_judged(epoch).then(|| self.finished()).transpose()?;
@@ -178,13 +188,14 @@ impl Pretraining<'_> {
         self.save()
     }
 
-    /// Whether an epoch's weights are judged: without validation classes all are, and the newest is the best that is known.
+    /// Whether the weights of an epoch are validated and may be kept. Without validation classes the
+    /// newest weights count as the best.
     fn is_judged(&self, epoch: u64) -> bool {
         let every = self.config.validation.every;
         epoch.is_multiple_of(every) || epoch == self.config.epochs || self.data.val_classes == 0
     }
 
-    /// The weights that are judged and kept: averaged and with normalizations measured anew, as the settings say.
+    /// The weights that are validated and kept, after weight averaging and precise batch normalization.
     fn finished(&self) -> Result<(Net, Tensors)> {
         let (net, heads) = self.network.averaged()?;
         if let Some(PreciseBn { images }) = self.config.precise_bn {
@@ -196,7 +207,7 @@ impl Pretraining<'_> {
         Ok((net, heads))
     }
 
-    /// Accuracy and CI95 of the validation episodes, where there are validation classes.
+    /// Accuracy of the validation episodes and its 95 % interval, if there are validation classes.
     fn validate(&self, net: &Net) -> Result<Option<(f64, f64)>> {
         let v = &self.config.validation;
         let Data { val, val_classes, .. } = &self.data;
@@ -263,15 +274,19 @@ struct Data {
     fingerprint: String,
 }
 
-/// Decodes all images, after everything that can be known to be wrong with the data was looked for.
+/// Checks everything that can be checked without images, then decodes them.
 fn load(config: &Config, dataset: &Dataset) -> Result<Data> {
     let base = dataset.split(Split::Base);
     let val = dataset.split(Split::Val);
-    let too_few = || format!("the data has {} base class(es), expected at least 2", base.len());
-    ensure!(base.len() > 1, BadInput(too_few()));
+    ensure!(
+        base.len() > 1,
+        BadInput(format!("the data has {} base class(es), expected at least 2", base.len()))
+    );
     let n_base: usize = base.iter().map(|class| class.images.len()).sum();
-    let no_batch = || format!("{n_base} base images do not fill a batch of {}", config.batch_size);
-    ensure!(n_base >= config.batch_size, BadInput(no_batch()));
+    ensure!(
+        n_base >= config.batch_size,
+        BadInput(format!("{n_base} base images do not fill a batch of {}", config.batch_size))
+    );
     if !val.is_empty() {
         let sizes = val.iter().map(|class| (class.name.as_str(), class.images.len()));
         spec(&config.validation)
@@ -279,11 +294,10 @@ fn load(config: &Config, dataset: &Dataset) -> Result<Data> {
             .context("[validation] does not fit the validation classes")?;
     }
     let progress = progress_bar("decode", "images");
-    let images = |classes: &[&Class]| Images::load(dataset, classes, &config.preprocess, &progress);
     let data = Data {
         classes: base.iter().map(|class| class.name.clone()).collect(),
-        base: Arc::new(images(&base)?),
-        val: images(&val)?,
+        base: Arc::new(Images::load(dataset, &base, &config.preprocess, &progress)?),
+        val: Images::load(dataset, &val, &config.preprocess, &progress)?,
         val_classes: val.len(),
         fingerprint: dataset.fingerprint(),
     };
@@ -291,7 +305,7 @@ fn load(config: &Config, dataset: &Dataset) -> Result<Data> {
     Ok(data)
 }
 
-/// Where the names of these classes lie.
+/// The semantic features of the class names, `[K, K]`.
 fn names(run: &Run, classes: &[String]) -> Result<Array2<f32>> {
     let (knowledge, words) = run.knowledge()?;
     let known = known_as(&knowledge, &words, classes.iter().map(String::as_str))?;
@@ -303,7 +317,7 @@ pub(super) fn spec(validation: &Validation) -> EpisodeSpec {
     EpisodeSpec { n_way, k_shot, n_query }
 }
 
-/// The counters of a training that has not begun.
+/// The progress of a training that has not begun.
 pub fn fresh_progress(config: &Config, data: &str, compute: Compute) -> Result<Progress> {
     Ok(Progress {
         seed: config.seed,
@@ -318,32 +332,37 @@ pub fn fresh_progress(config: &Config, data: &str, compute: Compute) -> Result<P
     })
 }
 
-/// What training goes on from.
+/// The state that training starts from.
 struct State {
     parameters: Tensors,
     momentum: Tensors,
     average: Tensors,
     progress: Progress,
-    /// What a user of the weights should know of their past.
+    /// The origin of the weights, for the provenance.
     notes: String,
 }
 
 impl State {
     fn random(config: &Config, classes: usize, progress: Progress) -> Result<Self> {
         let parameters = initial_parameters(config, classes)?;
-        let (momentum, average) = Default::default();
-        Ok(Self { parameters, momentum, average, progress, notes: String::new() })
+        Ok(Self {
+            parameters,
+            momentum: Tensors::new(),
+            average: Tensors::new(),
+            progress,
+            notes: String::new(),
+        })
     }
 
-    /// The same with the backbone of another run.
+    /// Replaces the backbone by that of another run.
     fn with_backbone(mut self, config: &Config, other: &Checkpoint) -> Result<Self> {
-        let text = || {
-            format!(
-                "the run to begin from holds {:?}, but the settings say {:?}",
+        ensure!(
+            other.architecture == config.backbone,
+            BadInput(format!(
+                "the run of --from holds {:?}, expected {:?} as in the settings",
                 other.architecture, config.backbone
-            )
-        };
-        ensure!(other.architecture == config.backbone, BadInput(text()));
+            ))
+        );
         self.parameters.extend(other.backbone()?);
         let Provenance { data, epochs, notes, .. } = &other.provenance;
         let begun = format!("begun from weights trained for {epochs:.1} epochs on {data}");
@@ -352,25 +371,43 @@ impl State {
     }
 }
 
-/// What a run saved, if it was made as one is made that starts with `start`.
+/// Reads the saved state. Settings, data and precision must equal those of `start`.
 fn saved_state(run: &Run, start: Progress) -> Result<State> {
     let path = run.last();
     let checkpoint = run.read(&path)?;
     let Some(Training { momentum, average, progress }) = checkpoint.training else {
-        let text = format!("{} holds no training state: nothing can be resumed", path.display());
-        bail!(BadInput(text));
+        bail!(BadInput(format!("{} has no training state to resume", path.display())));
     };
-    let same = |what: &str, is_same: bool, remedy: String| {
-        let text = format!("{} was trained {what}: {remedy}", run.folder().display());
-        if is_same { Ok(()) } else { Err(BadInput(text)) }
-    };
-    let settings = run.file("config.toml");
-    let with_settings = format!("resume with --config {}", settings.display());
-    same("with other settings", progress.config == start.config, with_settings)?;
-    let with_data = "resume with the same images and knowledge".to_owned();
-    same("on other data", progress.data == start.data, with_data)?;
-    let with_precision = format!("resume with --precision {}", progress.precision);
-    same("in another precision", progress.precision == start.precision, with_precision)?;
-    let (parameters, notes) = (checkpoint.parameters, checkpoint.provenance.notes);
-    Ok(State { parameters, momentum, average, progress, notes })
+    check_resume(run, &progress, &start)?;
+    Ok(State {
+        parameters: checkpoint.parameters,
+        momentum,
+        average,
+        progress,
+        notes: checkpoint.provenance.notes,
+    })
+}
+
+/// Refuses a resume with other inputs than those of the saved training.
+fn check_resume(run: &Run, saved: &Progress, start: &Progress) -> Result<(), BadInput> {
+    let folder = run.folder().display();
+    if saved.config != start.config {
+        let settings = run.file("config.toml");
+        return Err(BadInput(format!(
+            "{folder} was trained with other settings: resume with --config {}",
+            settings.display()
+        )));
+    }
+    if saved.data != start.data {
+        return Err(BadInput(format!(
+            "{folder} was trained on other data: resume with the same images and knowledge"
+        )));
+    }
+    if saved.precision != start.precision {
+        return Err(BadInput(format!(
+            "{folder} was trained in another precision: resume with --precision {}",
+            saved.precision
+        )));
+    }
+    Ok(())
 }

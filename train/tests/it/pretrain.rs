@@ -353,7 +353,7 @@ fn a_training_begins_with_another_runs_backbone() {
     config.backbone = Architecture::Resnet12(Resnet12 { widths: [4, 4, 4, 9], input_size: 16 });
     let other = Run::new(&scene.root.join("third"));
     let error = pretrain(&config, &scene.dataset, &other, begin(), CPU, &stop).unwrap_err();
-    assert!(error.to_string().contains("but the settings say"), "{error}");
+    assert!(error.to_string().contains("as in the settings"), "{error}");
     assert!(!other.is_begun(), "nothing is written");
 }
 

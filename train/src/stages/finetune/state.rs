@@ -1,9 +1,12 @@
-//! `finetune.safetensors`: a meta-training from which it goes on.
+//! The state of a meta-training, `finetune.safetensors`, for a resume.
+
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use few_shot::protocomnet::ProtoComNetCompleter;
 use models::checkpoint::Checkpoint;
 use models::disk;
+use models::layout;
 use models::tensors::{TensorFile, Tensors};
 use serde::{Deserialize, Serialize};
 
@@ -15,32 +18,48 @@ use crate::run::Run;
 
 const KIND: &str = "handful-finetune";
 const FORMAT: u32 = 1;
+/// Fields of the metadata, and tensors.
+const SCHEMA: &str = "
+    kind text, format u32, layout text, epoch u64, step u64, loss_sum f64, right_sum f64,
+    best_accuracy f64?, config text, space_id text, data text, precision text
+    backbone.* f32, completer.* f32, scale f32[1], momentum.* f32
+";
 const MAX_BYTES: u64 = 2 << 30;
 const MOMENTUM: &str = "momentum.";
 
-/// How far a meta-training is, and what it was made with.
+/// The position of a meta-training, and the inputs that a resume must repeat.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Progress {
     kind: String,
     format: u32,
-    /// Epochs done.
+    layout: String,
+    /// Finished epochs.
     pub(super) epoch: u64,
-    /// Steps done in the epoch after them.
+    /// Finished steps of the current epoch.
     pub(super) step: u64,
     /// Sums over the episodes of those steps.
     pub(super) loss_sum: f64,
     pub(super) right_sum: f64,
     pub(super) best_accuracy: Option<f64>,
     config: String,
-    /// The space that training began in.
+    /// The embedding space of the initial backbone.
     space_id: String,
     data: String,
     precision: String,
 }
 
+/// The part of the metadata that every layout has.
+#[derive(Deserialize)]
+struct Head {
+    kind: String,
+    format: u32,
+    #[serde(default)]
+    layout: String,
+}
+
 impl Progress {
-    /// That of a training that has not begun.
+    /// The progress of a training that has not begun.
     pub(super) fn new(
         config: &Finetune,
         space_id: &str,
@@ -50,6 +69,7 @@ impl Progress {
         Ok(Self {
             kind: KIND.to_owned(),
             format: FORMAT,
+            layout: layout::of(SCHEMA),
             epoch: 0,
             step: 0,
             loss_sum: 0.0,
@@ -62,14 +82,36 @@ impl Progress {
         })
     }
 
-    /// Counts an epoch as done.
+    /// Refuses a resume with other inputs than those of the saved training.
+    fn check(&self, start: &Self, path: &Path) -> Result<(), BadInput> {
+        let other = if self.config != start.config {
+            "other settings"
+        } else if self.space_id != start.space_id {
+            "another run"
+        } else if self.data != start.data {
+            "other data"
+        } else if self.precision != start.precision {
+            "another precision"
+        } else {
+            return Ok(());
+        };
+        Err(BadInput(format!(
+            "{} was begun with {other}: resume with finetune.toml of the same folder, and with the \
+             same run, images and precision",
+            path.display()
+        )))
+    }
+
+    /// Starts the next epoch.
     pub(super) fn next_epoch(&mut self) {
         self.epoch += 1;
-        (self.step, self.loss_sum, self.right_sum) = (0, 0.0, 0.0);
+        self.step = 0;
+        self.loss_sum = 0.0;
+        self.right_sum = 0.0;
     }
 }
 
-/// Everything that training goes on from.
+/// Everything that a resume needs.
 pub(super) struct State {
     pub(super) parameters: Tensors,
     pub(super) momentum: Tensors,
@@ -97,32 +139,15 @@ pub(super) fn write(run: &Run, state: &State) -> Result<()> {
     Ok(disk::write(&run.finetuning(), &file.to_bytes()?)?)
 }
 
-/// What a run saved, if it was made as one is made that starts with `start`.
+/// Reads the saved state. Settings, run, data and precision must equal those of `start`.
 pub(super) fn read(run: &Run, start: Progress) -> Result<State> {
     let path = run.finetuning();
-    let unusable = || format!("{} is not usable", path.display());
-    let file = TensorFile::parse(&disk::read(&path, MAX_BYTES)?)
-        .map_err(|e| BadInput(e.to_string()))
-        .with_context(unusable)?;
-    let progress: Progress = serde_json::from_str(&file.metadata)
-        .map_err(|e| BadInput(e.to_string()))
-        .with_context(unusable)?;
-    let same = |what: &str, is_same: bool| {
-        let text = format!(
-            "{} was begun with {what}: resume with finetune.toml of the same folder, and the run, images and precision of before",
-            path.display()
-        );
-        if is_same { Ok(()) } else { Err(BadInput(text)) }
-    };
-    ensure!(
-        progress.kind == KIND && progress.format == FORMAT,
-        BadInput(format!("{} is no {KIND} of format {FORMAT}", path.display()))
-    );
-    same("other settings", progress.config == start.config)?;
-    same("another run", progress.space_id == start.space_id)?;
-    same("other data", progress.data == start.data)?;
-    same("another precision", progress.precision == start.precision)?;
-    let (mut parameters, mut momentum) = (Tensors::new(), Tensors::new());
+    let bytes = disk::read(&path, MAX_BYTES)?;
+    let (file, progress) =
+        parse(&bytes).with_context(|| format!("{} is not usable", path.display()))?;
+    progress.check(&start, &path)?;
+    let mut parameters = Tensors::new();
+    let mut momentum = Tensors::new();
     for (name, tensor) in file.floats {
         match name.strip_prefix(MOMENTUM) {
             Some(name) => momentum.insert(name.to_owned(), tensor),
@@ -130,4 +155,16 @@ pub(super) fn read(run: &Run, start: Progress) -> Result<State> {
         };
     }
     Ok(State { parameters, momentum, progress })
+}
+
+fn parse(bytes: &[u8]) -> Result<(TensorFile, Progress)> {
+    let file = TensorFile::parse(bytes).map_err(|e| BadInput(e.to_string()))?;
+    let head: Head = serde_json::from_str(&file.metadata).map_err(|e| BadInput(e.to_string()))?;
+    ensure!(
+        head.kind == KIND && head.format == FORMAT,
+        BadInput(format!("it is not a {KIND} of format {FORMAT}"))
+    );
+    layout::check(SCHEMA, &head.layout).map_err(|e| BadInput(e.to_string()))?;
+    let progress = serde_json::from_str(&file.metadata).map_err(|e| BadInput(e.to_string()))?;
+    Ok((file, progress))
 }
