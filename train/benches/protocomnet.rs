@@ -26,7 +26,7 @@ const EMBEDDING: usize = 512;
 const WORD: usize = 300;
 const CLASSES: usize = 100;
 const ATTRIBUTES: usize = 71;
-/// How many classes of miniImageNet have so many attributes: 794 links.
+/// Numbers of miniImageNet classes and of their attributes: 794 links.
 const OWN: [(usize, usize); 17] = [
     (3, 0),
     (3, 1),

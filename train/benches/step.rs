@@ -2,7 +2,7 @@
 //!
 //! `cargo bench -p train` times, interleaved in one run, a step of [`train::pretrainer::Pretrainer`] (our
 //! interpreter of the graph, our optimizer) and a step of the same network written by hand in plain `tch`
-//! with libtorch's own SGD; then the loader alone, which must make images much faster than they are used.
+//! with libtorch's own SGD; then only the loader, which must make images much faster than they are used.
 
 use std::time::Instant;
 
@@ -67,7 +67,7 @@ fn main() {
 
     let started = Instant::now();
     let made: usize = (0..20).map(|b| loader.batch(&images, &order, 0, b).label.len()).sum();
-    println!("loader alone {:>8.0} images/s", made as f64 / started.elapsed().as_secs_f64());
+    println!("loader only {:>8.0} images/s", made as f64 / started.elapsed().as_secs_f64());
     // Below the aim by more than a busy machine explains: the promise is broken.
     assert!(
         ratio >= LEAST_RATIO,

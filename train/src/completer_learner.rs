@@ -1,38 +1,39 @@
-//! What `complete` trains: ProtoComNet, by batches of prototypes and the class means that they should have been.
+//! Trains ProtoComNet: completes batches of prototypes, with class means as targets.
 
 use std::iter::repeat_n;
 
 use few_shot::protocomnet::{Attributes, Described};
 use ndarray::Array2;
-use tch::{Kind, Reduction, TchError, Tensor};
+use tch::{Device, Kind, Reduction, TchError, Tensor};
 
 use crate::config::Completion;
 use crate::net::{Mode, Net, NetError, to_tensor};
 use crate::optimizer::Optimizer;
 
-/// What a network learns from, besides prototypes.
+/// The training data besides the prototypes.
 #[derive(Debug)]
 pub struct CompletionData {
-    /// The base classes, `K`.
+    /// The `K` base classes.
     pub classes: Vec<Described>,
-    /// Their attributes, `A`.
+    /// Their `A` attributes.
     pub attributes: Attributes,
-    /// How far images with an attribute lie around its mean, `[A, s]`.
+    /// Standard deviations of the attributes, `[A, s]`.
     pub std: Array2<f32>,
-    /// Class means, `[K, s]`.
+    /// Targets: class means, `[K, s]`.
     pub target: Array2<f32>,
 }
 
-/// A ProtoComNet with its optimizer and everything that its inputs are made of.
+/// A ProtoComNet with its optimizer and training data.
 ///
-/// The network runs in pieces, each on as many rows as it has different ones: what is of a sample once for each sample, what is
-/// of an attribute and a sample, as each has noise of its own, once for each such pair, and the words of attributes once for all.
+/// The network runs in pieces so that no row is computed twice: parts of a sample once per sample,
+/// parts of a pair of attribute and sample once per pair (each pair has its own noise), and attribute
+/// words once per batch.
 #[derive(Debug)]
 pub struct CompleterLearner {
     net: Net,
     optimizer: Optimizer,
     noise: bool,
-    /// Of every base class, its rows of `attribute`.
+    /// For each base class, its rows of `attribute`.
     attributes: Vec<Vec<i64>>,
     /// `[K, d]`
     class_word: Tensor,
@@ -46,8 +47,20 @@ pub struct CompleterLearner {
     target: Tensor,
 }
 
+fn table(values: &Array2<f32>, device: Device) -> Result<Tensor, TchError> {
+    to_tensor(&values.clone().into_dyn())?.f_to_device(device)
+}
+
+/// The attributes of a class as tensor indices.
+fn rows(class: &Described) -> Vec<i64> {
+    class.attributes.iter().map(|&row| row as i64).collect()
+}
+
 impl CompleterLearner {
-    /// A learner of a network whose parameters the optimizer moves, towards the loss of `config`. There must be an attribute.
+    /// A learner of a network. The optimizer must hold its parameters, and there must be an attribute.
+    ///
+    /// # Errors
+    /// A failure of libtorch.
     pub fn new(
         net: Net,
         optimizer: Optimizer,
@@ -56,20 +69,18 @@ impl CompleterLearner {
     ) -> Result<Self, NetError> {
         let CompletionData { classes, attributes, std, target } = material;
         let device = net.compute().device;
-        let table = |table: &Array2<f32>| to_tensor(&table.clone().into_dyn())?.f_to_device(device);
         let mut class_word = Array2::zeros((0, attributes.word.ncols()));
         for class in classes {
             class_word.push_row(class.word.view()).expect("invariant: words have one size");
         }
-        let rows = |class: &Described| class.attributes.iter().map(|&row| row as i64).collect();
         Ok(Self {
             noise: config.noise,
             attributes: classes.iter().map(rows).collect(),
-            class_word: table(&class_word)?,
-            attribute: table(&attributes.mean)?,
-            std: table(std)?,
-            attribute_word: table(&attributes.word)?.f_unsqueeze(0)?,
-            target: table(target)?,
+            class_word: table(&class_word, device)?,
+            attribute: table(&attributes.mean, device)?,
+            std: table(std, device)?,
+            attribute_word: table(&attributes.word, device)?.f_unsqueeze(0)?,
+            target: table(target, device)?,
             net,
             optimizer,
         })
@@ -80,10 +91,10 @@ impl CompleterLearner {
         &self.net
     }
 
-    /// Moves the parameters by the gradient of a batch's loss, and returns that loss.
+    /// Takes a step on a batch and returns its loss.
     ///
     /// # Shapes
-    /// `prototype` `[n, s]`; `classes`: the `n` base classes that they are of.
+    /// `prototype` `[n, s]`; `classes` `[n]`, the base class of each.
     pub fn step(
         &mut self,
         prototype: &Tensor,
@@ -97,16 +108,18 @@ impl CompleterLearner {
         Ok(loss.double_value(&[]))
     }
 
-    /// Completes prototypes `[n, s]` of these classes.
+    /// Completes prototypes `[n, s]` of these classes to `[n, s]`.
     fn complete(&self, prototype: &Tensor, classes: &[i64]) -> Result<Tensor, NetError> {
-        // A row for every attribute of every sample, `t` in all.
-        let (mut sample, mut attribute) = (Vec::new(), Vec::new());
+        // One row for each pair of a sample and its attribute, `t` in all.
+        let mut sample = Vec::new();
+        let mut attribute = Vec::new();
         for (at, &class) in classes.iter().enumerate() {
             let own = &self.attributes[class as usize];
             sample.extend(repeat_n(at as i64, own.len()));
             attribute.extend(own);
         }
-        let (sample, attribute) = (self.positions(&sample)?, self.positions(&attribute)?);
+        let sample = self.positions(&sample)?;
+        let attribute = self.positions(&attribute)?;
         let class_word = self.class_word.f_index_select(0, &self.positions(classes)?)?;
         let of_samples = [("prototype", prototype), ("class_word", &class_word)];
         let pair = self.value(&of_samples, "aggregator.pair")?;
@@ -121,24 +134,24 @@ impl CompleterLearner {
         self.value(&given, "completed")
     }
 
-    /// How much each attribute counts, `[t, 1]`, with what is known of its sample, `[t, d]`.
+    /// The weight of each attribute, `[t, 1]`, from the encoding of its sample, `[t, d]`.
     fn weights(&self, pair: &Tensor, attribute: &Tensor) -> Result<Tensor, NetError> {
         let words = self.value(&[("attribute_word", &self.attribute_word)], "aggregator.term")?;
-        // To the network each of them is a sample with one attribute.
+        // The network gets each pair as a sample with one attribute.
         let word = words.f_squeeze_dim(0)?.f_index_select(0, attribute)?.f_unsqueeze(1)?;
         let mask = pair.f_new_ones([pair.size()[0], 1], (Kind::Float, pair.device()))?;
         let given = [("aggregator.pair", pair), ("aggregator.term", &word), ("mask", &mask)];
         self.value(&given, "weights")
     }
 
-    /// What attributes look like, each with noise of its own as in the published code, encoded: `[t, s / 2]`.
+    /// The encoded attribute embeddings, `[t, s / 2]`, each with its own noise as in the published code.
     fn encoded(&self, attribute: &Tensor) -> Result<Tensor, NetError> {
-        let mut view = self.attribute.f_index_select(0, attribute)?;
+        let mut values = self.attribute.f_index_select(0, attribute)?;
         if self.noise {
             let std = self.std.f_index_select(0, attribute)?;
-            view = view.f_addcmul_(&std, &std.f_randn_like()?)?;
+            values = values.f_addcmul_(&std, &std.f_randn_like()?)?;
         }
-        let encoded = self.value(&[("attribute", &view.f_unsqueeze(0)?)], "encoder.attribute")?;
+        let encoded = self.value(&[("attribute", &values.f_unsqueeze(0)?)], "encoder.attribute")?;
         Ok(encoded.f_squeeze_dim(0)?)
     }
 

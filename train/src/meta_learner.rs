@@ -1,4 +1,4 @@
-//! What meta-training trains: backbone, ProtoComNet and the scale of the logits, by whole episodes.
+//! Trains backbone, ProtoComNet and the scale of the logits on episodes.
 
 use few_shot::protocomnet::{Attributes, Described, Gathered};
 use models::graph::{Graph, ProtoComNet};
@@ -12,11 +12,11 @@ use crate::optimizer::{Sgd, SgdConfig};
 
 /// The name of the scale among the parameters.
 const SCALE: &str = "scale";
-/// What the names of the backbone's and of the completer's parameters begin with.
+/// Prefixes of the parameter names of backbone and completer.
 const BACKBONE: &str = "backbone.";
 const COMPLETER: &str = "completer.";
 
-/// What a completer reads of the classes of an episode besides their images.
+/// The inputs of ProtoComNet for the classes of an episode, besides the prototypes.
 #[derive(Debug)]
 pub struct CompleterInputs {
     /// `[n, d]`
@@ -30,7 +30,7 @@ pub struct CompleterInputs {
 }
 
 impl CompleterInputs {
-    /// Gathers what is known of these classes.
+    /// The inputs for these classes.
     pub fn of(classes: &[Described], attributes: &Attributes) -> Result<Self, TchError> {
         let gathered = Gathered::of(classes);
         let n = classes.len() as i64;
@@ -43,7 +43,7 @@ impl CompleterInputs {
         })
     }
 
-    /// The inputs of a ProtoComNet that completes prototypes `[n, s]`.
+    /// All inputs by name, with prototypes `[n, s]`.
     pub fn inputs<'a>(&'a self, prototype: &'a Tensor) -> [(&'a str, &'a Tensor); 5] {
         [
             ("prototype", prototype),
@@ -55,38 +55,53 @@ impl CompleterInputs {
     }
 }
 
-/// Rows of a table `[A, x]` for every attribute of every class, `[n, a, x]`.
+/// The rows of a table `[A, x]` for every attribute of every class, `[n, a, x]`.
 fn gather(table: &Array2<f32>, gathered: &Gathered) -> Result<Tensor, TchError> {
-    let (n, a) = gathered.index.dim();
+    let [n, a] = gathered.index.dim().into();
     let rows: Vec<usize> = gathered.index.iter().map(|&row| row as usize).collect();
     let rows = to_tensor(&table.select(Axis(0), &rows).into_dyn())?;
     rows.f_view([n as i64, a as i64, table.ncols() as i64])
 }
 
-/// The logits of an episode's queries, `[q, n]`: `scale` times the cosine to prototypes that are fused of means and
-/// completed prototypes, with the queries as unlabeled images.
+/// The logits of the queries of an episode, `[q, n]`: `scale` times the cosine similarity to the fused
+/// prototypes, with the queries as unlabeled images.
 ///
 /// # Shapes
-/// `support` `[n, k, s]`, `query` `[q, s]`, `scale` `[1]`; `terms` of the `n` classes, whose means are completed, or of
-/// the `n * k` images, which are completed one by one and then averaged.
+/// `support` `[n, k, s]`, `query` `[q, s]`, `scale` `[1]`. `inputs` has either a row for each of the `n`
+/// classes, whose means are completed, or a row for each of the `n * k` images, which are completed
+/// one by one and then averaged.
 pub fn logits(
     completer: &Net,
     scale: &Tensor,
     support: &Tensor,
     query: &Tensor,
-    terms: &CompleterInputs,
+    inputs: &CompleterInputs,
 ) -> Result<Tensor, NetError> {
-    let (n, s) = (support.size()[0], support.size()[2]);
-    let average = |x: &Tensor, rows: i64| {
-        x.f_reshape([rows, -1, s])?.f_mean_dim([1i64].as_slice(), false, Kind::Float)
-    };
+    let n = support.size()[0];
     let mean = average(support, n)?;
-    let prototype = average(support, terms.mask.size()[0])?;
-    let completed = completer.forward(&terms.inputs(&prototype), Mode::Train)?.swap_remove(0);
+    let prototype = average(support, inputs.mask.size()[0])?;
+    let completed = completer.forward(&inputs.inputs(&prototype), Mode::Train)?.swap_remove(0);
     let completed = average(&completed, n)?;
     let device = query.device();
     let fused = gaussian(&mean, &completed.f_to_device(device)?, support, query)?;
     Ok(cosine(query, &fused)?.f_mul(&scale.f_to_device(device)?)?)
+}
+
+/// The means of blocks of rows, `[rows, s]`.
+fn average(x: &Tensor, rows: i64) -> Result<Tensor, TchError> {
+    let size = x.size().last().copied().unwrap_or(0);
+    x.f_reshape([rows, -1, size])?.f_mean_dim([1i64].as_slice(), false, Kind::Float)
+}
+
+/// The tensors whose names have a prefix, under the rest of their names.
+fn without_prefix(tensors: &Tensors, prefix: &str) -> Tensors {
+    let named = tensors.iter();
+    named.filter_map(|(n, t)| Some((n.strip_prefix(prefix)?.to_owned(), t.clone()))).collect()
+}
+
+/// The trained parameters of a network under prefixed names.
+fn learned(prefix: &str, net: &Net) -> Vec<(String, Tensor)> {
+    net.learned().map(|(n, t)| (format!("{prefix}{n}"), t.shallow_clone())).collect()
 }
 
 /// The networks and their optimizer.
@@ -96,13 +111,16 @@ pub struct MetaLearner {
     completer: Net,
     scale: Tensor,
     optimizer: Sgd,
-    /// Of what was learned since the last step, in the optimizer's order; none right after it.
+    /// The gradients added since the last step, in the order of the optimizer; empty after a step.
     gradients: Vec<Tensor>,
 }
 
 impl MetaLearner {
-    /// Networks with these parameters, named as [`MetaLearner::parameters`] names them, and this momentum. The optimizer
-    /// leaves the backbone as it is if it is `frozen`.
+    /// A learner of networks with these parameters, named as in [`MetaLearner::parameters`], and this
+    /// momentum. A `frozen` backbone is not trained.
+    ///
+    /// # Errors
+    /// Parameters that do not fit the networks; a failure of libtorch.
     pub fn new(
         backbone: Graph,
         completer: &ProtoComNet,
@@ -112,28 +130,20 @@ impl MetaLearner {
         frozen: bool,
         compute: Compute,
     ) -> Result<Self, NetError> {
-        let of = |prefix: &str| -> Tensors {
-            let strip = |(name, tensor): (&String, &ndarray::ArrayD<f32>)| {
-                Some((name.strip_prefix(prefix)?.to_owned(), tensor.clone()))
-            };
-            parameters.iter().filter_map(strip).collect()
-        };
-        let backbone = Net::new(backbone, &of(BACKBONE), compute)?;
-        // Small, and its inputs are fp32 embeddings.
+        let backbone = Net::new(backbone, &without_prefix(parameters, BACKBONE), compute)?;
+        // The completer is small and reads fp32 embeddings, so bf16 has no use.
         let completer_compute = Compute { kind: Kind::Float, ..compute };
-        let completer = Net::new(completer.graph(), &of(COMPLETER), completer_compute)?;
+        let completer =
+            Net::new(completer.graph(), &without_prefix(parameters, COMPLETER), completer_compute)?;
         let scale = match parameters.get(SCALE) {
             Some(scale) => to_tensor(scale)?,
             None => Tensor::f_ones([1], (Kind::Float, compute.device))?,
         };
         let scale = scale.f_to_device(compute.device)?.f_set_requires_grad(true)?;
-        let named = |prefix: &'static str, net: &Net| -> Vec<(String, Tensor)> {
-            net.learned().map(|(n, t)| (format!("{prefix}{n}"), t.shallow_clone())).collect()
-        };
-        let mut learned = named(COMPLETER, &completer);
+        let mut learned = learned(COMPLETER, &completer);
         learned.push((SCALE.to_owned(), scale.shallow_clone()));
         if !frozen {
-            learned.extend(named(BACKBONE, &backbone));
+            learned.extend(self::learned(BACKBONE, &backbone));
         }
         let optimizer = Sgd::new(
             optimizer,
@@ -143,15 +153,14 @@ impl MetaLearner {
         Ok(Self { backbone, completer, scale, optimizer, gradients: Vec::new() })
     }
 
-    /// The parameters that a learner of these networks begins with.
+    /// The initial parameters of a learner of these networks.
     pub fn begin(backbone: &Tensors, completer: &Tensors, scale: f32) -> Tensors {
-        let named =
-            |prefix: &'static str, tensors: &Tensors| -> Vec<(String, ndarray::ArrayD<f32>)> {
-                tensors.iter().map(|(n, t)| (format!("{prefix}{n}"), t.clone())).collect()
-            };
-        let scale = ndarray::arr1(&[scale]).into_dyn();
-        let both = named(BACKBONE, backbone).into_iter().chain(named(COMPLETER, completer));
-        both.chain([(SCALE.to_owned(), scale)]).collect()
+        let mut parameters = Tensors::new();
+        for (prefix, tensors) in [(BACKBONE, backbone), (COMPLETER, completer)] {
+            parameters.extend(tensors.iter().map(|(n, t)| (format!("{prefix}{n}"), t.clone())));
+        }
+        parameters.insert(SCALE.to_owned(), ndarray::arr1(&[scale]).into_dyn());
+        parameters
     }
 
     /// The backbone.
@@ -164,24 +173,25 @@ impl MetaLearner {
         &self.completer
     }
 
-    /// What cosines are multiplied by.
+    /// The factor of the cosine similarities.
     pub fn scale(&self) -> f64 {
         self.scale.double_value(&[0])
     }
 
-    /// Adds the gradient of `share` of the loss of one episode, and returns the loss and the share of right answers.
+    /// Adds the gradient of `share` times the loss of an episode. Returns the loss and the accuracy.
     ///
     /// # Shapes
-    /// `support` `[n, k, s]`; `query` `[n * q, s]`, a class after the other.
+    /// `support` `[n, k, s]`; `query` `[n * q, s]`, by class.
     pub fn learn(
         &mut self,
         support: &Tensor,
         query: &Tensor,
-        terms: &CompleterInputs,
+        inputs: &CompleterInputs,
         share: f64,
     ) -> Result<(f64, f64), NetError> {
-        let logits = logits(&self.completer, &self.scale, support, query, terms)?;
-        let (n_way, n_queries) = (support.size()[0], query.size()[0]);
+        let logits = logits(&self.completer, &self.scale, support, query, inputs)?;
+        let n_way = support.size()[0];
+        let n_queries = query.size()[0];
         let labels: Vec<i64> = (0..n_queries).map(|i| i * n_way / n_queries).collect();
         let labels = Tensor::f_from_slice(&labels)?.f_to_device(query.device())?;
         let loss =
@@ -208,7 +218,7 @@ impl MetaLearner {
         Ok(())
     }
 
-    /// Moves all parameters along the gradients that were added, and forgets these.
+    /// Takes a step along the added gradients and clears them.
     pub fn step(&mut self, learning_rate: f64) -> Result<(), NetError> {
         let gradients = std::mem::take(&mut self.gradients);
         Ok(self.optimizer.step(&gradients, learning_rate)?)
@@ -216,8 +226,8 @@ impl MetaLearner {
 
     /// All parameters: `backbone.*`, `completer.*` and `scale`.
     pub fn parameters(&self) -> Result<Tensors, NetError> {
-        let (backbone, completer) = (self.backbone.tensors()?, self.completer.tensors()?);
-        let mut parameters = Self::begin(&backbone, &completer, 0.0);
+        let mut parameters =
+            Self::begin(&self.backbone.tensors()?, &self.completer.tensors()?, 0.0);
         parameters.insert(SCALE.to_owned(), to_array(&self.scale)?);
         Ok(parameters)
     }

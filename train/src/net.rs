@@ -1,4 +1,4 @@
-//! A [`Graph`] on libtorch: one interpreter, one match arm per operation.
+//! Interprets a [`Graph`] on libtorch, with a match arm for each operation.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,17 +10,17 @@ use tch::{Device, Kind, TchError, Tensor};
 /// The share of a new batch in a batch normalization's running statistics, as in PyTorch.
 const BATCH_NORM_MOMENTUM: f64 = 0.1;
 
-/// How a network computes.
+/// Device and precision.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Compute {
-    /// Where.
+    /// The device.
     pub device: Device,
-    /// `Float`, or `BFloat16` for activations and products; parameters and statistics stay in fp32.
+    /// `Float`, or `BFloat16` for activations and products. Parameters and statistics stay in fp32.
     pub kind: Kind,
 }
 
 impl Compute {
-    /// The word of `--precision` for it.
+    /// The value of `--precision`.
     pub fn precision(self) -> &'static str {
         match self.kind {
             Kind::BFloat16 => "bf16",
@@ -29,14 +29,14 @@ impl Compute {
     }
 }
 
-/// What batch normalization does.
+/// The mode of batch normalization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Uses the batch's statistics and updates the running ones.
+    /// Uses the statistics of the batch and updates the running ones.
     Train,
-    /// Uses the batch's statistics and makes the running ones the mean over this and so many earlier batches.
+    /// Uses the statistics of the batch and sets the running ones to the mean over all batches so far.
     Measure {
-        /// How many batches were measured before.
+        /// Number of earlier batches.
         earlier: u32,
     },
     /// Uses the running statistics.
@@ -44,7 +44,7 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// Whether a batch's own statistics normalize it, and its share in the running ones.
+    /// Whether the statistics of the batch are used, and their share in the running ones.
     fn statistics(self) -> (bool, f64) {
         match self {
             Self::Train => (true, BATCH_NORM_MOMENTUM),
@@ -61,10 +61,10 @@ pub enum NetError {
     /// The graph is broken, or the tensors are not its parameters.
     #[error(transparent)]
     Graph(#[from] GraphError),
-    /// libtorch refused.
+    /// libtorch failed.
     #[error("libtorch: {0}")]
     Tch(#[from] TchError),
-    /// A value was asked for that is not there.
+    /// A value that the network does not have.
     #[error("the network `{graph}` has no value `{name}`")]
     Value {
         /// The network.
@@ -80,13 +80,16 @@ pub struct Net {
     graph: Graph,
     parameters: BTreeMap<String, Tensor>,
     learned: Vec<String>,
-    /// Of each node: the values that nothing reads after it.
+    /// For each node, the values that no later node reads.
     finished: Vec<Vec<String>>,
     compute: Compute,
 }
 
 impl Net {
-    /// Puts exactly the graph's parameters on a device.
+    /// Moves the parameters of the graph to a device.
+    ///
+    /// # Errors
+    /// Tensors that are not exactly the parameters of the graph; a failure of libtorch.
     pub fn new(graph: Graph, tensors: &Tensors, compute: Compute) -> Result<Self, NetError> {
         graph.check_parameters(tensors)?;
         let mut parameters = BTreeMap::new();
@@ -109,32 +112,34 @@ impl Net {
         &self.graph
     }
 
-    /// How it computes.
+    /// Device and precision.
     pub fn compute(&self) -> Compute {
         self.compute
     }
 
-    /// The parameters that gradients change, by name.
+    /// The trained parameters by name.
     pub fn learned(&self) -> impl Iterator<Item = (&str, &Tensor)> {
         self.learned.iter().map(|name| (name.as_str(), &self.parameters[name]))
     }
 
-    /// All parameters as plain arrays.
+    /// All parameters as arrays.
     pub fn tensors(&self) -> Result<Tensors, NetError> {
         self.parameters.iter().map(|(name, tensor)| Ok((name.clone(), to_array(tensor)?))).collect()
     }
 
-    /// Runs the network; outputs are fp32, in the order of the graph's.
+    /// Runs the network. The outputs are fp32, in the order of the graph.
     ///
     /// # Shapes
-    /// Each input `[n, …]` as the graph says. Images `[n, 3, h, w]` may lie in either memory layout.
+    /// Each input is `[n, …]` with the shape in the graph. Images `[n, 3, h, w]` may have either memory
+    /// layout.
     pub fn forward(&self, inputs: &[(&str, &Tensor)], mode: Mode) -> Result<Vec<Tensor>, NetError> {
         let outputs: Vec<&str> = self.graph.outputs.iter().map(String::as_str).collect();
         self.values(inputs, &outputs, mode)
     }
 
-    /// The values of these names, in fp32: of inputs, or of what nodes compute. So may those be that are `given`, and no node
-    /// runs that is not needed: a network can be run in pieces, each on as many rows as it has different ones.
+    /// Computes the `wanted` values from the `given` ones, in fp32. Both are names of inputs or nodes,
+    /// and only the nodes between them run. A network can thus run in pieces, so that no row is
+    /// computed twice.
     pub fn values(
         &self,
         given: &[(&str, &Tensor)],
@@ -163,13 +168,13 @@ impl Net {
         wanted.iter().map(|name| Ok(self.value(&values, name)?.f_to_kind(Kind::Float)?)).collect()
     }
 
-    /// The nodes that must run for these values.
+    /// The nodes that must run for the wanted values.
     fn needed(&self, given: &[(&str, &Tensor)], wanted: &[&str]) -> BTreeSet<&str> {
-        let is_given = |name: &str| given.iter().any(|(given, _)| *given == name);
+        let given: BTreeSet<&str> = given.iter().map(|(name, _)| *name).collect();
         let mut read: BTreeSet<&str> = wanted.iter().copied().collect();
         let mut needed = BTreeSet::new();
         for node in self.graph.nodes.iter().rev() {
-            if read.contains(node.name.as_str()) && !is_given(&node.name) {
+            if read.contains(node.name.as_str()) && !given.contains(node.name.as_str()) {
                 needed.insert(node.name.as_str());
                 read.extend(node.inputs.iter().map(String::as_str));
             }
@@ -182,35 +187,25 @@ impl Net {
         values: &'a BTreeMap<&str, Tensor>,
         name: &str,
     ) -> Result<&'a Tensor, NetError> {
-        let missing = || NetError::Value { graph: self.graph.name.clone(), name: name.to_owned() };
-        values.get(name).ok_or_else(missing)
+        values.get(name).ok_or_else(|| NetError::Value {
+            graph: self.graph.name.clone(),
+            name: name.to_owned(),
+        })
     }
 
     fn apply(&self, node: &Node, read: &[&Tensor], mode: Mode) -> Result<Tensor, NetError> {
         let x = read[0];
-        let parameter = |suffix: &str| &self.parameters[&node.parameter(suffix)];
-        // The cast is part of the differentiated computation: fp32 masters get fp32 gradients.
-        let cast = |suffix: &str| parameter(suffix).f_to_kind(self.compute.kind);
-        let weight_and_bias = |bias: bool| -> Result<_, TchError> {
-            Ok((cast("weight")?, bias.then(|| cast("bias")).transpose()?))
-        };
         Ok(match node.op {
             Op::Conv2d { stride, padding, groups, bias, .. } => {
-                let (weight, bias) = weight_and_bias(bias)?;
+                let (weight, bias) = self.weight_and_bias(node, bias)?;
                 let (x, even) = padded(x, padding)?;
-                x.f_conv2d(
-                    &weight,
-                    bias.as_ref(),
-                    [stride as i64; 2],
-                    [even; 2],
-                    [1, 1],
-                    groups as i64,
-                )?
+                let strides = [stride as i64; 2];
+                x.f_conv2d(&weight, bias.as_ref(), strides, [even; 2], [1, 1], groups as i64)?
             }
             Op::BatchNorm { eps } => self.normalized(node, x, eps, mode)?,
             Op::LeakyRelu { slope: 0.0 } => x.f_relu()?,
-            // tch's leaky_relu takes no slope. Its backward formula, applied to x itself, is LeakyReLU in
-            // value and gradient, and the fastest form of it on a CPU.
+            // The leaky_relu of tch has no slope argument. Its backward function, applied to x itself,
+            // equals LeakyReLU in value and gradient, and is the fastest form on a CPU.
             Op::LeakyRelu { slope } => {
                 x.detach().f_leaky_relu_backward(x, f64::from(slope), false)?
             }
@@ -220,10 +215,10 @@ impl Net {
             }
             Op::GlobalAveragePool => x.f_mean_dim([2i64, 3].as_slice(), false, Kind::Float)?,
             Op::Linear { bias, .. } => {
-                let (weight, bias) = weight_and_bias(bias)?;
+                let (weight, bias) = self.weight_and_bias(node, bias)?;
                 x.f_linear(&weight, bias.as_ref())?
             }
-            // The first axis is the batch's.
+            // Axis 0 is the batch.
             Op::Unsqueeze { axis } => x.f_unsqueeze(axis as i64 + 1)?,
             Op::Sum { axis } => {
                 x.f_sum_dim_intlist([axis as i64 + 1].as_slice(), false, self.compute.kind)?
@@ -240,7 +235,27 @@ impl Net {
         })
     }
 
-    /// Batch normalization by the statistics that `mode` says.
+    /// Weight and bias in the precision of the computation.
+    ///
+    /// The cast is part of the differentiated computation, so fp32 parameters get fp32 gradients.
+    fn weight_and_bias(
+        &self,
+        node: &Node,
+        has_bias: bool,
+    ) -> Result<(Tensor, Option<Tensor>), TchError> {
+        let weight = self.parameter(node, "weight").f_to_kind(self.compute.kind)?;
+        if !has_bias {
+            return Ok((weight, None));
+        }
+        let bias = self.parameter(node, "bias").f_to_kind(self.compute.kind)?;
+        Ok((weight, Some(bias)))
+    }
+
+    fn parameter(&self, node: &Node, suffix: &str) -> &Tensor {
+        &self.parameters[&node.parameter(suffix)]
+    }
+
+    /// Batch normalization with the statistics that `mode` selects.
     fn normalized(
         &self,
         node: &Node,
@@ -248,13 +263,12 @@ impl Net {
         eps: f32,
         mode: Mode,
     ) -> Result<Tensor, TchError> {
-        let parameter = |suffix: &str| Some(&self.parameters[&node.parameter(suffix)]);
         let (of_batch, share) = mode.statistics();
         x.f_batch_norm(
-            parameter("weight"),
-            parameter("bias"),
-            parameter("running_mean"),
-            parameter("running_var"),
+            Some(self.parameter(node, "weight")),
+            Some(self.parameter(node, "bias")),
+            Some(self.parameter(node, "running_mean")),
+            Some(self.parameter(node, "running_var")),
             of_batch,
             share,
             f64::from(eps),
@@ -263,7 +277,8 @@ impl Net {
     }
 }
 
-/// libtorch's convolutions pad both sides alike: an image to convolve, and the padding left to do on each side.
+/// An image with uneven padding applied, and the even padding that is left for the convolution:
+/// convolutions of libtorch pad both sides equally.
 fn padded(x: &Tensor, Padding { before, after }: Padding) -> Result<(Tensor, i64), TchError> {
     if before == after {
         return Ok((x.shallow_clone(), before as i64));
@@ -273,7 +288,7 @@ fn padded(x: &Tensor, Padding { before, after }: Padding) -> Result<(Tensor, i64
     Ok((x.f_constant_pad_nd([before, after, before, after])?, 0))
 }
 
-/// Of each node, the values that it is the last to read: they are dropped after it.
+/// For each node, the values that it is the last to read. They are dropped after it.
 fn finished_values(graph: &Graph) -> Vec<Vec<String>> {
     let mut last_reader = BTreeMap::new();
     for (index, node) in graph.nodes.iter().enumerate() {
@@ -290,8 +305,9 @@ fn finished_values(graph: &Graph) -> Vec<Vec<String>> {
     finished
 }
 
-/// A 4-D tensor laid out channels last (NHWC in memory, NCHW in its shape): about a third faster on a CPU.
-/// Others are returned as they are. `tch` has no memory formats, so the layout is made with permutations.
+/// A 4-D tensor in channels-last layout (NHWC in memory, NCHW in its shape), which is about a third
+/// faster on a CPU. Other tensors are unchanged. `tch` has no memory formats, so permutations make
+/// the layout.
 fn channels_last(tensor: &Tensor) -> Result<Tensor, TchError> {
     if tensor.dim() != 4 {
         return Ok(tensor.shallow_clone());
@@ -299,20 +315,20 @@ fn channels_last(tensor: &Tensor) -> Result<Tensor, TchError> {
     tensor.f_permute([0, 2, 3, 1])?.f_contiguous()?.f_permute([0, 3, 1, 2])
 }
 
-/// A plain array as a tensor on the CPU.
+/// An array as a tensor on the CPU.
 pub fn to_tensor(array: &ArrayD<f32>) -> Result<Tensor, TchError> {
     let shape: Vec<i64> = array.shape().iter().map(|&d| d as i64).collect();
     Tensor::f_from_slice(array.as_standard_layout().as_slice().unwrap_or_default())?
         .f_view(shape.as_slice())
 }
 
-/// Images `[n, size, size, 3]`, as they are prepared, as `[n, 3, size, size]`: by its strides alone.
+/// Images `[n, size, size, 3]` as a tensor `[n, 3, size, size]`. Only the strides change.
 pub fn images_to_tensor(image: &[f32], size: usize) -> Result<Tensor, TchError> {
     let size = size as i64;
     Tensor::f_from_slice(image)?.f_view([-1, size, size, 3])?.f_permute([0, 3, 1, 2])
 }
 
-/// A tensor as a plain array.
+/// A tensor as an array.
 pub fn to_array(tensor: &Tensor) -> Result<ArrayD<f32>, TchError> {
     let shape: Vec<usize> = tensor.size().iter().map(|&d| d as usize).collect();
     let flat = tensor

@@ -1,5 +1,5 @@
-//! The network that pre-training trains: a backbone with one linear head for the base classes and, if asked for, one for the
-//! rotation of the image and one for what the classes' names say.
+//! The network of pre-training: a backbone with a linear head for the base classes and, optionally, a
+//! rotation head and a semantic head.
 
 use anyhow::{Context, Result, ensure};
 use models::checkpoint::Progress;
@@ -16,13 +16,13 @@ use crate::loader::Batch;
 use crate::net::{Compute, Mode, Net, images_to_tensor, to_array, to_tensor};
 use crate::optimizer::Sgd;
 
-/// Turns of an image by 90 degrees that the rotation head tells apart.
+/// Number of rotations by 90 degrees that the rotation head distinguishes.
 const ROTATIONS: i64 = 4;
 
-/// How sharply names tell classes apart: the cosine to each is multiplied by it.
+/// Factor of the cosine similarities in the semantic head.
 const SEMANTIC_SCALE: f64 = 10.0;
 
-/// Targets with this index would be left out of a loss; none has it.
+/// The loss ignores targets with this index; no target has it.
 const NO_IGNORED_CLASS: i64 = -100;
 
 /// A backbone, its heads and their optimizer.
@@ -33,30 +33,31 @@ pub struct Pretrainer {
     rotation: Rotation,
     label_smoothing: f64,
     semantic: f64,
-    /// Where the names of the classes lie, `[K, K]`, of length 1.
+    /// Semantic features of the class names, `[K, K]`, of unit length.
     names: Option<Tensor>,
     optimizer: Sgd,
-    /// The mean of what is learned over the steps that were averaged; empty before the first.
+    /// The mean of the parameters over the averaged steps; empty before the first.
     average: BTreeMap<String, Tensor>,
-    /// Sums since they were last taken, kept on the device so that a step need not wait for it.
+    /// Sums since they were last taken. They stay on the device, so that a step does not wait for it.
     loss_sum: Tensor,
     correct: Tensor,
 }
 
 impl Pretrainer {
-    /// A classifier with these parameters (the graph's and the heads') and momentum.
+    /// A network with these parameters of backbone and heads, and this momentum.
+    ///
+    /// # Errors
+    /// Missing parameters, parameters that do not fit the graph, a failure of libtorch.
     pub fn new(
         config: &Config,
         parameters: &Tensors,
         momentum: &Tensors,
         compute: Compute,
     ) -> Result<Self> {
-        let is_head = |name: &str| head_shapes(config, 1).iter().any(|(head, _)| head == name);
-        let backbone = parameters
-            .iter()
-            .filter(|(n, _)| !is_head(n))
-            .map(|(n, t)| (n.clone(), t.clone()))
-            .collect();
+        let mut backbone = parameters.clone();
+        for (name, _) in head_shapes(config, 1) {
+            backbone.remove(&name);
+        }
         let net = Net::new(config.backbone.graph(), &backbone, compute)?;
         let mut heads = BTreeMap::new();
         for (name, _) in head_shapes(config, 1) {
@@ -82,13 +83,13 @@ impl Pretrainer {
         })
     }
 
-    /// The same with where the names of the classes lie, `[K, K]`, of length 1: the semantic head needs it.
+    /// Adds semantic features of the class names, `[K, K]`, of unit length, for the semantic head.
     pub fn with_names(self, names: &Array2<f32>) -> Result<Self> {
         let names = to_tensor(&names.clone().into_dyn())?.f_to_device(self.net.compute().device)?;
         Ok(Self { names: Some(names), ..self })
     }
 
-    /// The same with a mean of what is learned that is to be gone on with.
+    /// Continues a weight average.
     pub fn with_average(self, average: &Tensors) -> Result<Self> {
         let device = self.net.compute().device;
         let average = average.iter().map(|(name, tensor)| -> Result<_> {
@@ -102,7 +103,7 @@ impl Pretrainer {
         &self.net
     }
 
-    /// Learns from one batch.
+    /// Takes a step on a batch.
     pub fn step(&mut self, batch: &Batch, learning_rate: f64) -> Result<()> {
         let device = self.net.compute().device;
         let image = images_to_tensor(&batch.image, batch.size)?;
@@ -116,7 +117,7 @@ impl Pretrainer {
         })
     }
 
-    /// Takes what is learned, as it is now, into its mean over this step and so many `earlier` ones.
+    /// Adds the present parameters to their mean over `earlier` steps.
     pub fn average(&mut self, earlier: u64) -> Result<()> {
         let share = 1.0 / (earlier + 1) as f64;
         let Self { net, heads, average, .. } = self;
@@ -134,7 +135,7 @@ impl Pretrainer {
         })
     }
 
-    /// The loss of a batch, and how many of its images are classified rightly.
+    /// The loss of a batch and the number of correctly classified images.
     ///
     /// # Shapes
     /// `image` `[n, 3, h, w]`, `label` `[n]`.
@@ -148,7 +149,7 @@ impl Pretrainer {
         let embedding = self.embedding(&image)?;
         let (class_loss, logits) = self.class_loss(&embedding, &label)?;
         let (turn_loss, _) = self.head_loss("rotation_head", &embedding, &turn)?;
-        // As many images are counted as came in: with all turns, the upright ones, which are first.
+        // Accuracy counts the first `n` images; if all rotations are used, these are the upright ones.
         let logits = logits.f_narrow(0, 0, n)?;
         Ok(((class_loss + turn_loss) * 0.5, right(&logits, &label.f_narrow(0, 0, n)?)?))
     }
@@ -157,7 +158,7 @@ impl Pretrainer {
         Ok(self.net.forward(&[("image", image)], Mode::Train)?.swap_remove(0))
     }
 
-    /// The loss of the heads that tell classes apart, and the first one's logits.
+    /// The loss of the class head and the semantic head, and the logits of the class head.
     fn class_loss(&self, embedding: &Tensor, label: &Tensor) -> Result<(Tensor, Tensor)> {
         let (loss, logits) = self.head_loss("head", embedding, label)?;
         if self.semantic == 0.0 {
@@ -182,8 +183,9 @@ impl Pretrainer {
     }
 
     fn head(&self, head: &str, embedding: &Tensor) -> Result<Tensor> {
-        let parameter = |suffix: &str| &self.heads[&format!("{head}.{suffix}")];
-        Ok(embedding.f_linear(parameter("weight"), Some(parameter("bias")))?)
+        let weight = &self.heads[&format!("{head}.weight")];
+        let bias = &self.heads[&format!("{head}.bias")];
+        Ok(embedding.f_linear(weight, Some(bias))?)
     }
 
     fn cross_entropy(&self, logits: &Tensor, label: &Tensor) -> Result<Tensor> {
@@ -196,7 +198,8 @@ impl Pretrainer {
         )?)
     }
 
-    /// The epoch's sums so far, those of `progress` included; counting starts again from zero.
+    /// Loss sum and number of correct images of the epoch, including those of `progress`. Resets the
+    /// sums.
     pub fn take_sums(&mut self, progress: &Progress) -> Result<(f64, u64)> {
         let sums = (
             progress.loss_sum + self.loss_sum.double_value(&[]),
@@ -211,7 +214,7 @@ impl Pretrainer {
         Ok(sums)
     }
 
-    /// All parameters, the heads' included.
+    /// All parameters of backbone and heads.
     pub fn parameters(&self) -> Result<Tensors> {
         let mut parameters = self.net.tensors()?;
         for (name, tensor) in &self.heads {
@@ -220,7 +223,8 @@ impl Pretrainer {
         Ok(parameters)
     }
 
-    /// What the averaged steps learned, or the last step where none was averaged: a backbone of its own, and the heads.
+    /// A copy of the backbone with averaged parameters, and the averaged heads. Without an average, the
+    /// parameters of the last step.
     pub fn averaged(&self) -> Result<(Net, Tensors)> {
         let mut parameters = self.parameters()?;
         parameters.extend(self.averages()?);
@@ -228,12 +232,12 @@ impl Pretrainer {
         Ok((Net::new(self.net.graph().clone(), &parameters, self.net.compute())?, heads))
     }
 
-    /// The mean of what is learned over the steps that were averaged; empty before the first.
+    /// The mean of the parameters over the averaged steps; empty before the first.
     pub fn averages(&self) -> Result<Tensors> {
         self.average.iter().map(|(name, mean)| Ok((name.clone(), to_array(mean)?))).collect()
     }
 
-    /// The gradient of a loss by every learned parameter that it depends on.
+    /// The gradient of a loss for every trained parameter that it depends on.
     pub fn gradients(&self, loss: &Tensor) -> Result<Tensors> {
         let gradients = self.optimizer.gradients(loss)?;
         learned(&self.net, &self.heads)
@@ -249,7 +253,7 @@ impl Pretrainer {
     }
 }
 
-/// What gradients change: a backbone's parameters and its heads'.
+/// The trained parameters of backbone and heads.
 fn learned<'a>(
     net: &'a Net,
     heads: &'a BTreeMap<String, Tensor>,
@@ -257,25 +261,21 @@ fn learned<'a>(
     net.learned().chain(heads.iter().map(|(name, tensor)| (name.as_str(), tensor)))
 }
 
-/// Images that were turned, what they show, and by how many quarter turns.
+/// Rotated images with their classes and numbers of quarter turns.
 struct Turned {
     image: Tensor,
     label: Tensor,
     turn: Tensor,
 }
 
-/// Turns a batch for the rotation head; the upright images are first.
+/// Rotates a batch for the rotation head. The upright images are first.
 fn turned(rotation: Rotation, image: &Tensor, label: &Tensor) -> Result<Turned> {
     let n = label.size()[0];
-    let part = |turns: i64| match rotation {
-        Rotation::Half if turns == 0 => (0, n / 2),
-        // What a batch begins with is random, so its order may say who is turned.
-        Rotation::Half => (n / 2 + (turns - 1) * (n - n / 2) / 3, n / 2 + turns * (n - n / 2) / 3),
-        _ => (0, n),
-    };
-    let (mut images, mut labels, mut turn) = (Vec::new(), Vec::new(), Vec::new());
+    let mut images = Vec::new();
+    let mut labels = Vec::new();
+    let mut turn = Vec::new();
     for turns in 0..ROTATIONS {
-        let (first, end) = part(turns);
+        let (first, end) = rotated_range(rotation, turns, n);
         images.push(image.f_narrow(0, first, end - first)?.f_rot90(turns, [2, 3])?);
         labels.push(label.f_narrow(0, first, end - first)?);
         turn.extend(std::iter::repeat_n(turns, (end - first) as usize));
@@ -287,27 +287,41 @@ fn turned(rotation: Rotation, image: &Tensor, label: &Tensor) -> Result<Turned> 
     })
 }
 
+/// The range of a batch of `n` images that gets this number of quarter turns. The order of a batch is
+/// random, so ranges are as good as random choices.
+fn rotated_range(rotation: Rotation, turns: i64, n: i64) -> (i64, i64) {
+    match rotation {
+        Rotation::Half if turns == 0 => (0, n / 2),
+        Rotation::Half => (n / 2 + (turns - 1) * (n - n / 2) / 3, n / 2 + turns * (n - n / 2) / 3),
+        Rotation::All | Rotation::Off => (0, n),
+    }
+}
+
+/// The number of correct predictions.
 fn right(logits: &Tensor, label: &Tensor) -> Result<Tensor> {
     Ok(logits.f_argmax(-1, false)?.f_eq_tensor(label)?.f_sum(Kind::Int64)?)
 }
 
+/// Names and shapes of the parameters of all heads.
 fn head_shapes(config: &Config, classes: usize) -> Vec<(String, Vec<usize>)> {
     let embedding = config.backbone.embedding_size();
-    let linear = |name: &str, outputs: usize| {
-        [
-            (format!("{name}.weight"), vec![outputs, embedding]),
-            (format!("{name}.bias"), vec![outputs]),
-        ]
-    };
-    let rotation = (config.loss.rotation != Rotation::Off)
-        .then(|| linear("rotation_head", ROTATIONS as usize));
-    let semantic = (config.loss.semantic > 0.0).then(|| linear("semantic_head", classes));
-    let others = rotation.into_iter().chain(semantic).flatten();
-    linear("head", classes).into_iter().chain(others).collect()
+    let mut heads = vec![("head", classes)];
+    if config.loss.rotation != Rotation::Off {
+        heads.push(("rotation_head", ROTATIONS as usize));
+    }
+    if config.loss.semantic > 0.0 {
+        heads.push(("semantic_head", classes));
+    }
+    let mut shapes = Vec::new();
+    for (name, outputs) in heads {
+        shapes.push((format!("{name}.weight"), vec![outputs, embedding]));
+        shapes.push((format!("{name}.bias"), vec![outputs]));
+    }
+    shapes
 }
 
-/// Random parameters: Kaiming-normal (fan-out) convolutions, neutral normalizations, uniform heads, as in
-/// the published code. A function of the seed alone.
+/// Random parameters: Kaiming-normal (fan-out) convolutions, neutral normalizations, uniform heads, as
+/// in the published code. They depend only on the settings.
 pub fn initial_parameters(config: &Config, classes: usize) -> Result<Tensors> {
     let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
     let mut parameters = Tensors::new();
@@ -326,19 +340,21 @@ pub fn initial_parameters(config: &Config, classes: usize) -> Result<Tensors> {
     }
     let bound = 1.0 / (config.backbone.embedding_size() as f64).sqrt();
     for (name, shape) in head_shapes(config, classes) {
-        let value = || ((2.0 * unit(&mut rng) - 1.0) * bound) as f32;
-        parameters.insert(name, ArrayD::from_shape_simple_fn(IxDyn(&shape), value));
+        let tensor = ArrayD::from_shape_simple_fn(IxDyn(&shape), || {
+            ((2.0 * unit(&mut rng) - 1.0) * bound) as f32
+        });
+        parameters.insert(name, tensor);
     }
     Ok(parameters)
 }
 
-/// Standard normal, by Box and Muller.
+/// A standard normal number (Box and Muller 1958).
 fn normal(rng: &mut ChaCha8Rng) -> f64 {
     let radius = (-2.0 * (1.0 - unit(rng)).ln()).sqrt();
     radius * (2.0 * std::f64::consts::PI * unit(rng)).cos()
 }
 
-/// Uniform in [0, 1).
+/// A uniform number in [0, 1).
 fn unit(rng: &mut ChaCha8Rng) -> f64 {
     (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64
 }

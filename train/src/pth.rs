@@ -1,9 +1,9 @@
-//! Weights as `torch.save` writes them (`.pth`, `.pt`): a pickle and flat storages, in a zip file or, before PyTorch
-//! 1.6, one behind the other.
+//! Reads weights as `torch.save` writes them (`.pth`, `.pt`): a pickle and flat storages, in a zip
+//! file or, before PyTorch 1.6, one after another.
 //!
-//! Read without PyTorch and without executing anything: `archive` and `legacy` slice the file, `pickle`
-//! interprets the description, `tensor` follows strides and offsets. Hostile bytes end in an error; memory
-//! stays within about eight times the file's size, plus what a million pickled values take.
+//! Nothing is executed and PyTorch is not needed: `archive` and `legacy` slice the file, `pickle`
+//! interprets the description, `tensor` follows strides and offsets. Hostile bytes end in an error.
+//! Memory stays below about eight times the file size plus a million pickled values.
 
 mod archive;
 mod error;
@@ -24,16 +24,16 @@ use tensor::{StoredTensor, Values};
 
 const ZIP_MAGIC: [u8; 4] = *b"PK\x03\x04";
 
-/// Whether bytes start like a file of `torch.save`, old or new.
+/// Whether bytes start like a file of `torch.save`, in the old or the new format.
 pub fn is_pth(bytes: &[u8]) -> bool {
     bytes.starts_with(&ZIP_MAGIC) || bytes.starts_with(&legacy::MAGIC)
 }
 
-/// All tensors of a file's bytes, nested dicts' keys joined with dots. Half precision is widened and double
-/// precision narrowed to f32; integers become i64. Numbers and texts beside the tensors are passed over.
+/// Reads all tensors of a file. Keys of nested dicts are joined with dots. Half and double precision
+/// become f32, integers become i64. Other numbers and texts are skipped.
 ///
 /// # Errors
-/// [`PthError`]; a class or function other than those of a `state_dict` is refused by name.
+/// [`PthError`]. A class or function that no `state_dict` needs is refused by name.
 pub fn read(bytes: &[u8]) -> Result<TensorFile, PthError> {
     if let Some(behind_magic) = bytes.strip_prefix(&legacy::MAGIC) {
         let file = Legacy::open(behind_magic)?;
@@ -46,7 +46,7 @@ pub fn read(bytes: &[u8]) -> Result<TensorFile, PthError> {
     collect(&pickle, bytes.len(), |key| Ok(archive.entry(&format!("{root}data/{key}"))?))
 }
 
-/// Copies the tensors that a pickle describes out of their storages, at most `limit` numbers.
+/// Copies the tensors of a pickle out of their storages, at most `limit` numbers.
 fn collect<'a>(
     pickle: &Pickle<'_>,
     limit: usize,
@@ -61,7 +61,7 @@ fn collect<'a>(
     Ok(file)
 }
 
-/// Files from before PyTorch 2.1 do not say; they come from little-endian machines.
+/// Files before PyTorch 2.1 have no byte order entry; they are little-endian.
 fn check_byte_order(archive: &Archive<'_>, root: &str) -> Result<(), PthError> {
     match archive.entry(&format!("{root}byteorder")) {
         Ok(b"little") | Err(_) => Ok(()),
@@ -71,8 +71,8 @@ fn check_byte_order(archive: &Archive<'_>, root: &str) -> Result<(), PthError> {
     }
 }
 
-/// Views may repeat their storage's numbers. An honest file has at least two bytes for each number, so one
-/// byte for each leaves room for weights that are shared.
+/// Checks the total size before anything is copied. Views may repeat numbers of a storage. A valid
+/// file has at least two bytes per number, so one byte per number leaves room for shared weights.
 fn check_total<'t>(
     tensors: impl Iterator<Item = &'t StoredTensor<'t>>,
     limit: usize,

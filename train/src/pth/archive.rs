@@ -1,4 +1,5 @@
-//! The zip container of PyTorch's files: every entry is stored, so an entry is a slice of the file.
+//! The zip container of PyTorch files. Entries are stored uncompressed, so each is a slice of the
+//! file.
 
 use std::collections::BTreeMap;
 
@@ -9,14 +10,14 @@ const CENTRAL_BYTES: usize = 46;
 const LOCAL: [u8; 4] = *b"PK\x03\x04";
 const LOCAL_BYTES: usize = 30;
 const ENCRYPTED: u16 = 1;
-/// What the 16-bit and 32-bit fields hold when the true value stands in a zip64 record.
+/// Field values that refer to a zip64 record.
 const IN_ZIP64: (u16, u32) = (u16::MAX, u32::MAX);
 
-/// Why bytes are not a zip file as `torch.save` writes it.
+/// Why a zip file is not one of `torch.save`.
 #[derive(Debug, thiserror::Error, PartialEq)]
 #[non_exhaustive]
 pub enum ArchiveError {
-    /// A part is cut off or makes no sense.
+    /// A part is cut off or invalid.
     #[error("not a whole zip file ({what}): it is cut short or damaged; copy or download it again")]
     Damaged {
         /// The part.
@@ -28,28 +29,28 @@ pub enum ArchiveError {
         /// The entry's name.
         name: String,
     },
-    /// An entry's bytes are not those that were written.
+    /// The checksum of an entry does not match.
     #[error(
         "the entry `{name}` has the checksum {got:08x}, expected {expected:08x}: the file is damaged; copy or download it again"
     )]
     Checksum {
         /// The entry's name.
         name: String,
-        /// Stands in the file.
+        /// The checksum in the file.
         expected: u32,
-        /// Of the bytes found.
+        /// The checksum of the bytes.
         got: u32,
     },
-    /// Two entries bear one name.
+    /// Two entries with the same name.
     #[error("the zip file has two entries named `{name}`")]
     Twice {
         /// The name.
         name: String,
     },
-    /// Numbers that only files beyond 4 GiB need.
+    /// The file needs zip64.
     #[error("the zip file needs zip64 (65,535 entries or 4 GiB, or more), which is not read")]
     Zip64,
-    /// An entry is not there.
+    /// A missing entry.
     #[error("the zip file has no entry `{name}`; expected what torch.save writes")]
     Missing {
         /// The entry's name.
@@ -73,7 +74,7 @@ impl<'a> Archive<'a> {
             return Err(ArchiveError::Zip64);
         }
         let mut entries = BTreeMap::new();
-        // Honest entries do not overlap; without this, a small file could ask for endless checksums.
+        // Valid entries do not overlap. Without this check, a small file could cause endless checksums.
         let mut unclaimed = bytes.len();
         for _ in 0..count {
             let (entry, next) = Entry::parse(bytes, at as usize)?;
@@ -88,17 +89,18 @@ impl<'a> Archive<'a> {
         Ok(Self { entries })
     }
 
-    /// The folder in which everything lies, with its slash: the name of the file that was saved.
+    /// The folder of all entries, with its slash: the name of the saved file.
     pub(super) fn root(&self) -> Result<&'a str, ArchiveError> {
-        let root = |name: &&'a str| name.strip_suffix("data.pkl").filter(|r| r.ends_with('/'));
-        let missing = || ArchiveError::Missing { name: "*/data.pkl".to_owned() };
-        self.entries.keys().find_map(root).ok_or_else(missing)
+        let mut roots = self.entries.keys().filter_map(|name| name.strip_suffix("data.pkl"));
+        roots
+            .find(|root| root.ends_with('/'))
+            .ok_or_else(|| ArchiveError::Missing { name: "*/data.pkl".to_owned() })
     }
 
     /// An entry's bytes.
     pub(super) fn entry(&self, name: &str) -> Result<&'a [u8], ArchiveError> {
-        let missing = || ArchiveError::Missing { name: name.to_owned() };
-        self.entries.get(name).copied().ok_or_else(missing)
+        let data = self.entries.get(name).copied();
+        data.ok_or_else(|| ArchiveError::Missing { name: name.to_owned() })
     }
 }
 
@@ -110,18 +112,20 @@ struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    /// The entry whose central header lies at `at`, and where the next header lies.
+    /// The entry with the central header at `at`, and the position of the next header.
     fn parse(bytes: &'a [u8], at: usize) -> Result<(Self, u32), ArchiveError> {
         Self::parts(bytes, at).ok_or(damaged("an entry of the directory"))?
     }
 
-    /// `None` when a part lies outside the file.
+    /// `None` if a part lies outside the file.
     fn parts(bytes: &'a [u8], at: usize) -> Option<Result<(Self, u32), ArchiveError>> {
         if array_at(bytes, at)? != CENTRAL {
             return None;
         }
-        let (flags, method) = (u16_at(bytes, at + 8)?, u16_at(bytes, at + 10)?);
-        let (stored, size) = (u32_at(bytes, at + 20)?, u32_at(bytes, at + 24)?);
+        let flags = u16_at(bytes, at + 8)?;
+        let method = u16_at(bytes, at + 10)?;
+        let stored = u32_at(bytes, at + 20)?;
+        let size = u32_at(bytes, at + 24)?;
         let local = u32_at(bytes, at + 42)?;
         if [stored, size, local].contains(&IN_ZIP64.1) {
             return Some(Err(ArchiveError::Zip64));
@@ -134,35 +138,36 @@ impl<'a> Entry<'a> {
             checksum: u32_at(bytes, at + 16)?,
             is_stored: method == 0 && flags & ENCRYPTED == 0 && stored == size,
         };
-        let (extra, comment) = (u16_at(bytes, at + 30)?, u16_at(bytes, at + 32)?);
+        let extra = u16_at(bytes, at + 30)?;
+        let comment = u16_at(bytes, at + 32)?;
         let next = name_end + usize::from(extra) + usize::from(comment);
         Some(Ok((entry, u32::try_from(next).ok()?)))
     }
 
     fn check(&self) -> Result<(), ArchiveError> {
-        let name = || self.name.to_owned();
         if !self.is_stored {
-            return Err(ArchiveError::NotStored { name: name() });
+            return Err(ArchiveError::NotStored { name: self.name.to_owned() });
         }
-        let (expected, got) = (self.checksum, crc32fast::hash(self.data));
-        if got == expected {
+        let got = crc32fast::hash(self.data);
+        if got == self.checksum {
             return Ok(());
         }
-        Err(ArchiveError::Checksum { name: name(), expected, got })
+        Err(ArchiveError::Checksum { name: self.name.to_owned(), expected: self.checksum, got })
     }
 }
 
-/// The bytes behind a local header, which has its own lengths of name and padding.
+/// The bytes after a local header, which has its own lengths of name and padding.
 fn local_data(bytes: &[u8], at: usize, size: usize) -> Option<&[u8]> {
     if array_at(bytes, at)? != LOCAL {
         return None;
     }
-    let (name, extra) = (u16_at(bytes, at + 26)?, u16_at(bytes, at + 28)?);
+    let name = u16_at(bytes, at + 26)?;
+    let extra = u16_at(bytes, at + 28)?;
     let start = at + LOCAL_BYTES + usize::from(name) + usize::from(extra);
     bytes.get(start..start.checked_add(size)?)
 }
 
-/// Where the end record starts: the last one whose comment reaches exactly to the end of the file.
+/// The position of the end record: the last one whose comment ends exactly at the end of the file.
 fn find_end(bytes: &[u8]) -> Option<usize> {
     let last = bytes.len().checked_sub(END_BYTES)?;
     let first = last.saturating_sub(usize::from(u16::MAX));

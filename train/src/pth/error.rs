@@ -6,7 +6,7 @@ use super::pickle::PickleError;
 /// The protocol version of files before PyTorch 1.6.
 pub(super) const PROTOCOL: i64 = 1001;
 
-/// Why bytes are not a usable `.pth` file.
+/// Why a `.pth` file cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PthError {
@@ -16,29 +16,29 @@ pub enum PthError {
     /// The container of PyTorch before 1.6 is broken.
     #[error(transparent)]
     Legacy(#[from] LegacyError),
-    /// The description is broken or asks for more than tensors.
+    /// The pickle is broken or refers to more than tensors.
     #[error(transparent)]
     Pickle(#[from] PickleError),
-    /// Written on a machine with the other order of bytes.
+    /// Written on a big-endian machine.
     #[error(
         "the file's byte order is `{}`, expected `little`; save it on a little-endian machine",
         got.escape_debug()
     )]
     ByteOrder {
-        /// What the file says.
+        /// The byte order in the file.
         got: String,
     },
-    /// Nested deeper, or with more or longer names, than any network.
+    /// Nested too deeply, or too many or too long names for a network.
     #[error(
         "the dicts in the file are nested too deeply or have too many or too long names; expected a state_dict"
     )]
     Nesting,
-    /// A dict's key is neither a text nor a number.
+    /// A dict key that is neither a text nor a number.
     #[error(
         "a dict in the file has a key that is neither a text nor a number; expected a state_dict"
     )]
     Key,
-    /// A tensor's view of its storage makes no sense.
+    /// An invalid view of a storage.
     #[error("the tensor `{}` is broken: {reason}", name.escape_debug())]
     Tensor {
         /// Its name.
@@ -46,34 +46,34 @@ pub enum PthError {
         /// What is wrong.
         reason: String,
     },
-    /// Two tensors have one name.
+    /// Two tensors with the same name.
     #[error("the file has two tensors named `{}`", name.escape_debug())]
     Twice {
         /// The name.
         name: String,
     },
-    /// The tensors together are larger than the file can honestly hold.
+    /// More numbers than a file of this size can contain.
     #[error("the tensors have more than {limit} numbers, more than a file of this size can hold")]
     TooLarge {
-        /// The most numbers that are read.
+        /// The limit.
         limit: usize,
     },
 }
 
-/// Why bytes that begin like a file from before PyTorch 1.6 are not a whole one.
+/// Why a file of PyTorch before 1.6 cannot be used.
 #[derive(Debug, thiserror::Error, PartialEq)]
 #[non_exhaustive]
 pub enum LegacyError {
-    /// Another version of the format.
+    /// Another protocol version.
     #[error(
         "the .pth file has another protocol than {PROTOCOL}; save it anew with a later PyTorch"
     )]
     Protocol,
-    /// The list of storages is something else.
+    /// The list of storages is broken.
     #[error("the .pth file's list of storages is broken; copy or download it again")]
     Keys,
-    /// A storage is listed that no tensor needs, so that nobody knows its numbers' type.
-    #[error("the storage `{key}` is listed, but no tensor lies in it: the file is damaged")]
+    /// A storage that no tensor uses, so that its number type is unknown.
+    #[error("the storage `{key}` is listed, but no tensor uses it: the file is damaged")]
     Unused {
         /// Its key.
         key: String,
@@ -84,14 +84,14 @@ pub enum LegacyError {
         /// Its key.
         key: String,
     },
-    /// A storage has another size than its tensors say.
+    /// A storage of another size than its description.
     #[error("the storage `{key}` has {got} numbers, expected {expected}: the file is damaged")]
     Size {
         /// Its key.
         key: String,
-        /// What its tensors say.
+        /// The size in the description.
         expected: usize,
-        /// What stands before it.
+        /// The size before the storage.
         got: u64,
     },
     /// The file ends too early.
@@ -100,8 +100,8 @@ pub enum LegacyError {
         /// The storage's key.
         key: String,
     },
-    /// A tensor's storage is not there.
-    #[error("the file has no storage `{key}`, in which a tensor lies: the file is damaged")]
+    /// The storage of a tensor is missing.
+    #[error("the file has no storage `{key}`, which a tensor uses: the file is damaged")]
     Missing {
         /// Its key.
         key: String,

@@ -1,8 +1,8 @@
-//! The container of PyTorch before 1.6: five pickles one behind the other, then the storages.
+//! The container of PyTorch before 1.6: five pickles one after another, then the storages.
 //!
-//! The pickles are a magic number, the protocol's version, facts of the machine, what was saved, and the keys of
-//! its storages in the order in which they follow. A storage is its number of elements (64 bits, little-endian)
-//! and then those.
+//! The pickles are a magic number, the protocol version, facts of the machine, the saved object, and
+//! the keys of its storages in file order. A storage is its number of elements (64 bits,
+//! little-endian), then the elements.
 
 use std::collections::BTreeMap;
 
@@ -13,16 +13,16 @@ use super::tensor::Storage;
 /// The first pickle: the number 0x1950a86a20f9469cfc6c.
 pub(super) const MAGIC: [u8; 15] = *b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
 
-/// A whole file; all bounds are checked, and no number is copied.
+/// A file with checked bounds. No number is copied.
 #[derive(Debug)]
 pub(super) struct Legacy<'a> {
-    /// What was saved.
+    /// The saved object.
     pub(super) saved: Pickle<'a>,
     storages: BTreeMap<&'a str, &'a [u8]>,
 }
 
 impl<'a> Legacy<'a> {
-    /// Reads the pickles behind [`MAGIC`], and finds the storages.
+    /// Reads the pickles after [`MAGIC`] and finds the storages.
     pub(super) fn open(behind_magic: &'a [u8]) -> Result<Self, PthError> {
         let mut rest = behind_magic;
         if next(&mut rest)?.root != Value::Integer(PROTOCOL) {
@@ -37,8 +37,8 @@ impl<'a> Legacy<'a> {
 
     /// The bytes of a storage.
     pub(super) fn storage(&self, key: &str) -> Result<&'a [u8], LegacyError> {
-        let missing = || LegacyError::Missing { key: shown(key) };
-        self.storages.get(key).copied().ok_or_else(missing)
+        let data = self.storages.get(key).copied();
+        data.ok_or_else(|| LegacyError::Missing { key: shown(key) })
     }
 }
 
@@ -54,11 +54,11 @@ fn check_byte_order(machine: &Pickle<'_>) -> Result<(), PthError> {
         Some(Object::Dict(facts)) => facts.as_slice(),
         _ => &[],
     };
-    let told = facts.iter().find(|(key, _)| *key == Value::Text("little_endian"));
-    let got = match told {
+    let fact = facts.iter().find(|(key, _)| *key == Value::Text("little_endian"));
+    let got = match fact {
         Some((_, Value::Boolean(true))) => return Ok(()),
         Some((_, Value::Boolean(false))) => "big",
-        _ => "not told",
+        _ => "unknown",
     };
     Err(PthError::ByteOrder { got: got.to_owned() })
 }
@@ -84,22 +84,25 @@ fn storages<'a>(
     Ok(storages)
 }
 
-/// The bytes of the storage that comes next.
+/// The bytes of the next storage.
 fn data<'a>(storage: &Storage<'_>, rest: &mut &'a [u8]) -> Result<&'a [u8], LegacyError> {
-    let key = || shown(storage.key);
-    let cut = || LegacyError::Cut { key: key() };
-    let (count, behind) = rest.split_first_chunk().ok_or_else(cut)?;
-    let (expected, got) = (storage.elements, u64::from_le_bytes(*count));
+    let (count, after) = rest.split_first_chunk().ok_or_else(|| cut(storage))?;
+    let expected = storage.elements;
+    let got = u64::from_le_bytes(*count);
     if usize::try_from(got) != Ok(expected) {
-        return Err(LegacyError::Size { key: key(), expected, got });
+        return Err(LegacyError::Size { key: shown(storage.key), expected, got });
     }
-    let bytes = expected.checked_mul(storage.kind.bytes()).ok_or_else(cut)?;
-    let (data, behind) = behind.split_at_checked(bytes).ok_or_else(cut)?;
-    *rest = behind;
+    let bytes = expected.checked_mul(storage.kind.bytes()).ok_or_else(|| cut(storage))?;
+    let (data, after) = after.split_at_checked(bytes).ok_or_else(|| cut(storage))?;
+    *rest = after;
     Ok(data)
 }
 
-/// A key as an error may show it.
+fn cut(storage: &Storage<'_>) -> LegacyError {
+    LegacyError::Cut { key: shown(storage.key) }
+}
+
+/// A key, escaped and shortened for an error.
 fn shown(key: &str) -> String {
     key.escape_debug().take(100).collect()
 }

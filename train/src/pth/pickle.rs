@@ -1,12 +1,9 @@
-//! A pickle interpreter that knows only what a `state_dict` needs, and never executes anything.
+//! A pickle interpreter that supports only what a `state_dict` needs and never executes anything.
 //!
-//! Python's pickles are programs for a stack machine that may call anything by name. Here names are
-//! looked up in a closed list ([`Global`]) and all others are refused. Values live in one arena and point
-//! into the pickle's bytes, so hostile nesting, cycles and shared parts cost neither recursion nor copies,
-//! and there may be only so many of them.
-//!
-//! The interpreter knows nothing of containers: persistent ids become [`Storage`]s, whose bytes the
-//! container finds.
+//! A Python pickle is a program for a stack machine that may call anything by name. This interpreter
+//! accepts a closed list of names. Values live in one arena and refer to the bytes of the pickle, so
+//! hostile nesting, cycles and shared parts cost neither recursion nor copies, and their number is
+//! limited. Persistent ids become [`Storage`]s, whose bytes the container finds.
 
 mod error;
 mod instructions;
@@ -18,12 +15,12 @@ pub use error::PickleError;
 use machine::Machine;
 pub(super) use value::{Object, Value};
 
-/// What a pickle describes.
+/// The result of a pickle.
 #[derive(Debug)]
 pub(super) struct Pickle<'a> {
     /// The outermost value.
     pub(super) root: Value<'a>,
-    /// How many bytes it took.
+    /// Its length in bytes.
     pub(super) length: usize,
     heap: Vec<Object<'a>>,
 }
@@ -37,7 +34,7 @@ impl<'a> Pickle<'a> {
         Ok(Self { root, length: machine.place(), heap: machine.into_heap() })
     }
 
-    /// All storages that it names.
+    /// All storages in it.
     pub(super) fn storages(&self) -> impl Iterator<Item = &Storage<'a>> {
         self.heap.iter().filter_map(|object| match object {
             Object::Storage(storage) => Some(storage),

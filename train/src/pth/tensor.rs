@@ -1,4 +1,4 @@
-//! Tensors as views of flat storages: type, offset and strides.
+//! Tensors as views of flat storages, with type, offset and strides.
 
 use half::{bf16, f16};
 use ndarray::{ArrayD, IxDyn};
@@ -18,7 +18,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// By the name of PyTorch's class.
+    /// The kind with this PyTorch class name.
     pub(super) fn find(class: &str) -> Option<Self> {
         Some(match class {
             "FloatStorage" => Self::Float,
@@ -44,23 +44,23 @@ impl Kind {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Storage<'a> {
     pub(super) kind: Kind,
-    /// By which the container finds its bytes.
+    /// The key of its bytes in the container.
     pub(super) key: &'a str,
     pub(super) elements: usize,
 }
 
-/// A tensor as it is saved. Offset and strides count elements of the storage.
+/// A saved tensor. Offset and strides count elements of the storage.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct StoredTensor<'a> {
     pub(super) storage: Storage<'a>,
     pub(super) offset: usize,
     pub(super) shape: Vec<usize>,
-    /// As many as there are dimensions; 0 repeats.
+    /// One per dimension; 0 repeats.
     pub(super) strides: Vec<usize>,
 }
 
 impl StoredTensor<'_> {
-    /// The number of elements, if that is a number at all.
+    /// The number of elements, or `None` on overflow.
     pub(super) fn elements(&self) -> Option<usize> {
         self.shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size))
     }
@@ -68,7 +68,7 @@ impl StoredTensor<'_> {
     /// Copies the tensor out of its storage's little-endian bytes.
     ///
     /// # Errors
-    /// A reason: the storage has another size than it says, or the view leaves it.
+    /// The reason: the storage has another size than described, or the view exceeds it.
     pub(super) fn read(&self, data: &[u8]) -> Result<Values, String> {
         self.check(data)?;
         Ok(match self.storage.kind {
@@ -102,7 +102,7 @@ impl StoredTensor<'_> {
         ))
     }
 
-    /// Behind the furthest element of the view; `None` when that is no number.
+    /// The end of the furthest element of the view, or `None` on overflow.
     fn end(&self) -> Option<usize> {
         if self.shape.contains(&0) {
             return Some(0);
@@ -131,7 +131,7 @@ impl StoredTensor<'_> {
     }
 }
 
-/// A tensor's numbers, widened or narrowed to what this project computes in.
+/// The numbers of a tensor as f32 or i64.
 #[derive(Debug)]
 pub(super) enum Values {
     Floats(ArrayD<f32>),

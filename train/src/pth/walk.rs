@@ -1,4 +1,5 @@
-//! Every tensor of a nested value, named by its path: `{"model": {"fc.weight": …}}` has `model.fc.weight`.
+//! Finds every tensor of a nested value, named by its path: `{"model": {"fc.weight": …}}` has
+//! `model.fc.weight`.
 
 use super::error::PthError;
 use super::pickle::{Object, Pickle, Value};
@@ -6,10 +7,10 @@ use super::tensor::StoredTensor;
 
 const MAX_DEPTH: usize = 16;
 const MAX_NAME_BYTES: usize = 1024;
-/// Shared parts are walked once for each path to them, and hostile paths can be many.
+/// A shared part is visited once for each path to it, and hostile files can have many paths.
 const MAX_STEPS: usize = 1 << 17;
 
-/// The tensors in the order in which they were saved. What is neither a tensor nor holds one is passed over.
+/// The tensors in file order. Everything else is skipped.
 pub(super) fn tensors<'p, 'a>(
     pickle: &'p Pickle<'a>,
 ) -> Result<Vec<(String, &'p StoredTensor<'a>)>, PthError> {
@@ -20,7 +21,7 @@ pub(super) fn tensors<'p, 'a>(
 
 struct Walk<'p, 'a> {
     pickle: &'p Pickle<'a>,
-    /// The path to where the walk stands.
+    /// The current path.
     name: String,
     steps: usize,
     found: Vec<(String, &'p StoredTensor<'a>)>,
@@ -58,7 +59,7 @@ impl<'p, 'a> Walk<'p, 'a> {
         if length > 0 {
             self.name.push('.');
         }
-        // A longer key could only end in a refusal; it need not be copied first.
+        // A longer key is refused anyway; it is not copied first.
         if key.len() > MAX_NAME_BYTES {
             return Err(PthError::Nesting);
         }

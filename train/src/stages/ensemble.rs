@@ -1,4 +1,4 @@
-//! Several trained backbones become one run, which embeds an image by all of them.
+//! Combines several trained backbones into one run whose embedding concatenates theirs.
 
 use std::path::PathBuf;
 
@@ -11,12 +11,12 @@ use super::golden::{golden, is_finite};
 use crate::error::BadInput;
 use crate::run::Run;
 
-/// Makes a run of the best checkpoints of others, in this order: writes its `golden.safetensors` and then its
-/// `best.safetensors`, or nothing. Training heads stay behind. Returns the network.
+/// Makes a run of the best checkpoints of other runs, in this order. Writes `golden.safetensors` and
+/// then `best.safetensors`, or nothing. Training heads are dropped. Returns the network.
 ///
 /// # Errors
-/// Bad input, if there is a run already, or if the members are too few, see images in different ways or are the same twice;
-/// other errors if the disk or libtorch fail.
+/// A run that exists already; too few members, members with different preprocessing or with equal
+/// weights; a failure of the disk or libtorch.
 pub fn ensemble(members: &[Run], run: &Run) -> Result<Architecture> {
     run.check_new()?;
     let members: Vec<Member> = members.iter().map(Member::read).collect::<Result<_>>()?;
@@ -48,57 +48,64 @@ pub fn ensemble(members: &[Run], run: &Run) -> Result<Architecture> {
 
 struct Member {
     folder: PathBuf,
-    frame: String,
+    space_id: String,
     checkpoint: Checkpoint,
 }
 
 impl Member {
     fn read(run: &Run) -> Result<Self> {
         let checkpoint = run.read(&run.best())?;
-        Ok(Self { folder: run.folder().to_owned(), frame: checkpoint.space_id()?, checkpoint })
+        Ok(Self { folder: run.folder().to_owned(), space_id: checkpoint.space_id()?, checkpoint })
     }
 }
 
-/// All prepare images in one way, and no two are the same network.
-fn check_alike(members: &[Member]) -> Result<()> {
+/// Checks that all members have the same preprocessing and no two have the same weights.
+fn check_alike(members: &[Member]) -> Result<(), BadInput> {
     for (at, member) in members.iter().enumerate() {
-        let told = |before: &Member, text: &str| {
-            let [one, two] = [before, member].map(|member| member.folder.display());
-            BadInput(format!("{one} and {two} {text}"))
-        };
         let recipes = [&members[0], member].map(|member| &member.checkpoint.preprocess);
         if recipes[0] != recipes[1] {
-            let text = format!("prepare images differently: {recipes:?}, expected one recipe");
-            return Err(told(&members[0], &text).into());
+            let text = format!("prepare images differently: {recipes:?}, expected equal recipes");
+            return Err(differ(&members[0], member, &text));
         }
-        if let Some(same) = members[..at].iter().find(|before| before.frame == member.frame) {
-            return Err(told(same, "hold the same weights, which tell nothing twice").into());
+        if let Some(same) = members[..at].iter().find(|before| before.space_id == member.space_id) {
+            return Err(differ(same, member, "hold the same weights; leave out one"));
         }
     }
     Ok(())
 }
 
+fn differ(one: &Member, two: &Member, text: &str) -> BadInput {
+    BadInput(format!("{} and {} {text}", one.folder.display(), two.folder.display()))
+}
+
 fn provenance(members: &[Member]) -> Provenance {
-    let of = || members.iter().map(|member| &member.checkpoint.provenance);
-    let told = |text: fn(&Provenance) -> &String| {
-        let mut texts: Vec<&str> = Vec::new();
-        for text in of().map(text) {
-            if !texts.contains(&text.as_str()) {
-                texts.push(text);
-            }
-        }
-        texts.join("; ")
-    };
-    let member = |(at, p): (usize, &Provenance)| {
-        let trained = format!("member {}: {:.1} epochs by {}", at + 1, p.epochs, p.tool);
-        if p.notes.is_empty() { trained } else { format!("{trained}, {}", p.notes) }
-    };
+    let provenances: Vec<&Provenance> =
+        members.iter().map(|member| &member.checkpoint.provenance).collect();
+    let notes: Vec<String> = provenances.iter().enumerate().map(|(at, p)| note(at, p)).collect();
     Provenance {
         tool: format!("handful-train {} ensemble", env!("CARGO_PKG_VERSION")),
-        data: told(|p| &p.data),
-        data_license: told(|p| &p.data_license),
-        epochs: of().map(|p| p.epochs).sum(),
-        images_seen: of().map(|p| p.images_seen).sum(),
-        notes: of().enumerate().map(member).collect::<Vec<_>>().join(". "),
+        data: distinct(provenances.iter().map(|p| p.data.as_str())),
+        data_license: distinct(provenances.iter().map(|p| p.data_license.as_str())),
+        epochs: provenances.iter().map(|p| p.epochs).sum(),
+        images_seen: provenances.iter().map(|p| p.images_seen).sum(),
+        notes: notes.join(". "),
     }
+}
+
+/// The different texts, joined.
+fn distinct<'a>(all: impl Iterator<Item = &'a str>) -> String {
+    let mut texts = Vec::new();
+    for text in all {
+        if !texts.contains(&text) {
+            texts.push(text);
+        }
+    }
+    texts.join("; ")
+}
+
+/// The note on a member.
+fn note(at: usize, provenance: &Provenance) -> String {
+    let Provenance { epochs, tool, notes, .. } = provenance;
+    let trained = format!("member {}: {epochs:.1} epochs by {tool}", at + 1);
+    if notes.is_empty() { trained } else { format!("{trained}, {notes}") }
 }

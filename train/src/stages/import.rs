@@ -1,9 +1,9 @@
-//! Weights trained elsewhere become a checkpoint.
+//! Imports published weights as a run.
 //!
-//! Names are translated first: wrappers such as `module.` or `state_dict.` are dropped, and what people save
-//! beside a backbone is left out; the classifier of an EfficientNet-Lite0 is kept, for its rows are what the network
-//! knows of its classes. Then the sizes are deduced from the shapes, and every tensor must fit: otherwise all
-//! differences are listed and nothing is written.
+//! First, tensor names are translated: prefixes such as `module.` are removed, and everything that is
+//! not part of the backbone is left out, except the classifier of an EfficientNet-Lite0. Then the
+//! widths are deduced from the shapes, and every tensor must fit. Otherwise all differences are
+//! listed and nothing is written.
 
 mod arch;
 mod efficientnet_lite0;
@@ -33,39 +33,39 @@ use names::{Name, translate};
 /// The most bytes of a preprocessing recipe.
 const MAX_RECIPE_BYTES: u64 = 1 << 16;
 
-/// What the user says about the weights.
+/// Options of an import.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The network.
     pub arch: Arch,
-    /// Height and width of the images; the recipe's by default.
+    /// Height and width of the input images; by default those of the recipe.
     pub input_size: Option<usize>,
-    /// A TOML file with the preprocessing recipe; that of the network's authors by default.
+    /// A TOML file with the preprocessing recipe; by default the recipe of the network's authors.
     pub preprocess: Option<PathBuf>,
-    /// What the weights were trained on.
+    /// The training data.
     pub data_name: Option<String>,
-    /// Under what terms that data is used.
+    /// The license of the training data.
     pub data_license: Option<String>,
 }
 
-/// What was done.
+/// The result of an import, for display.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Imported {
-    /// The network, with the sizes found.
+    /// The network with the deduced widths.
     pub architecture: Architecture,
-    /// Tensors that are now its parameters.
+    /// Number of tensors of the network.
     pub tensors: usize,
-    /// How many classes the classifier tells apart that was kept.
+    /// Number of classes of the classifier, if it was kept.
     pub classes: Option<usize>,
-    /// Tensors that are not part of a backbone, with their shapes.
+    /// Other tensors of the file, with their shapes.
     pub left_out: Vec<String>,
 }
 
 impl fmt::Display for Imported {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (tensors, network) = (self.tensors, &self.architecture);
-        let size = self.architecture.input_size();
-        write!(f, "{tensors} tensors of {network} for images of {size} pixels")?;
+        let Self { tensors, architecture, .. } = self;
+        let size = architecture.input_size();
+        write!(f, "{tensors} tensors of {architecture} for images of {size} pixels")?;
         match self.classes {
             Some(classes) => write!(f, ", with a classifier of {classes} classes"),
             None => Ok(()),
@@ -73,11 +73,11 @@ impl fmt::Display for Imported {
     }
 }
 
-/// Imports a network from a safetensors or `.pth` file: writes `golden.safetensors` and then
+/// Imports a network from a safetensors or `.pth` file. Writes `golden.safetensors` and then
 /// `best.safetensors` of the run, or nothing.
 ///
 /// # Errors
-/// [`ImportError`] for everything that lies in what was given; other errors if libtorch or the disk fail.
+/// [`ImportError`] for inputs that cannot be used; a failure of the disk or libtorch.
 pub fn import(weights: &Path, run: &Run, options: &Options) -> Result<Imported> {
     run.check_new()?;
     let preprocess = recipe(options)?;
@@ -106,8 +106,8 @@ pub fn import(weights: &Path, run: &Run, options: &Options) -> Result<Imported> 
     Ok(imported)
 }
 
-/// What the rows of a published classifier are, where that is known: the wnids of ImageNet's thousand classes in sorted
-/// order (Russakovsky et al. 2015), as `knowledge --splits` reads them.
+/// The class names of a published classifier, if known: the wnids of the thousand classes of ImageNet
+/// in sorted order (Russakovsky et al. 2015).
 fn named_rows(arch: Arch, rows: Option<usize>) -> Vec<String> {
     let csv = include_str!("../../classes/imagenet_1k.csv");
     let wnids = csv.lines().skip(1).filter_map(|line| line.split(',').next());
@@ -131,14 +131,18 @@ fn read(bytes: &[u8]) -> Result<TensorFile, ImportError> {
     TensorFile::parse(bytes).map_err(|e| ImportError::Format { reason: e.to_string() })
 }
 
+fn parse_recipe(bytes: Vec<u8>) -> Result<Preprocess, String> {
+    let text = String::from_utf8(bytes).map_err(|_| "not a text in UTF-8".to_owned())?;
+    toml::from_str(&text).map_err(|e| e.message().to_owned())
+}
+
 fn recipe(options: &Options) -> Result<Preprocess, ImportError> {
     let recipe = match &options.preprocess {
         None => options.arch.recipe(options.input_size),
         Some(path) => {
-            let broken = |reason: String| ImportError::Recipe { path: path.clone(), reason };
-            let text = String::from_utf8(disk::read(path, MAX_RECIPE_BYTES)?);
-            let text = text.map_err(|_| broken("not a text in UTF-8".to_owned()))?;
-            toml::from_str(&text).map_err(|e| broken(e.message().to_owned()))?
+            let bytes = disk::read(path, MAX_RECIPE_BYTES)?;
+            parse_recipe(bytes)
+                .map_err(|reason| ImportError::Recipe { path: path.clone(), reason })?
         }
     };
     recipe.check()?;
@@ -150,7 +154,7 @@ fn recipe(options: &Options) -> Result<Preprocess, ImportError> {
     }
 }
 
-/// A network's parameters under their own names.
+/// The tensors of a network under the names of this project.
 struct Fitted {
     architecture: Architecture,
     parameters: Tensors,
@@ -158,10 +162,10 @@ struct Fitted {
     beside: Beside,
 }
 
-/// What was saved beside the backbone: its tensors with their shapes, by the part that they belong to.
+/// Tensors outside the backbone with their shapes, by the part that they belong to.
 type Beside = BTreeMap<&'static str, Vec<String>>;
 
-/// Translates the names, deduces the sizes, and checks that everything fits.
+/// Translates the names, deduces the widths and checks that everything fits.
 fn fit(file: TensorFile, arch: Arch, input_size: usize) -> Result<Fitted, ImportError> {
     let Sorted { parameters, classifier, beside, differences } = Sorted::new(file, arch)?;
     let architecture = arch.sized(&parameters, input_size);
@@ -170,7 +174,7 @@ fn fit(file: TensorFile, arch: Arch, input_size: usize) -> Result<Fitted, Import
     Ok(Fitted { architecture, parameters, classifier, beside })
 }
 
-/// A file's tensors by what they are.
+/// The tensors of a file by role.
 #[derive(Default)]
 struct Sorted {
     parameters: Tensors,
@@ -195,7 +199,7 @@ impl Sorted {
         Ok(sorted)
     }
 
-    /// `values` is `None` for integers, which no parameter has.
+    /// Sorts a tensor. `values` is `None` for integers, which no parameter has.
     fn place(&mut self, name: Name, listed: String, values: Option<ArrayD<f32>>) {
         let place = match name {
             Name::Classifier(_) => &mut self.classifier,
@@ -232,14 +236,17 @@ fn check(
         Ok(()) => {}
         Err(GraphError::Parameters { differences: more, .. }) => differences.extend(more),
         Err(other) => {
-            let (size, reason) = (architecture.input_size(), other.to_string());
-            return Err(ImportError::InputSize { network, size, reason });
+            return Err(ImportError::InputSize {
+                network,
+                size: architecture.input_size(),
+                reason: other.to_string(),
+            });
         }
     }
     if differences.is_empty() {
         return Ok(());
     }
-    Err(ImportError::Names { network, example: arch.example(), differences })
+    Err(ImportError::Tensors { network, example: arch.example(), differences })
 }
 
 fn all_finite<'a>(
@@ -263,14 +270,17 @@ fn provenance(weights: &Path, bytes: &[u8], options: &Options, fitted: &Fitted) 
         let parts: Vec<&str> = fitted.beside.keys().copied().collect();
         notes += &format!("; left out: {}", parts.join(", "));
     }
-    let told = |text: &Option<String>| text.clone().unwrap_or_else(|| "not told".to_owned());
     Provenance {
         tool: format!("handful-train {} import", env!("CARGO_PKG_VERSION")),
-        data: told(&options.data_name),
-        data_license: told(&options.data_license),
-        // What training saw is not in the file.
+        data: given(options.data_name.as_deref()),
+        data_license: given(options.data_license.as_deref()),
+        // A file of weights does not contain these.
         epochs: 0.0,
         images_seen: 0,
         notes,
     }
+}
+
+fn given(text: Option<&str>) -> String {
+    text.unwrap_or("not given").to_owned()
 }

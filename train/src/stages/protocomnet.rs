@@ -1,4 +1,4 @@
-//! ProtoComNet, learned on the base classes (method of the paper, step 4).
+//! Trains ProtoComNet on the base classes (step 4 of the paper).
 
 use std::collections::BTreeMap;
 
@@ -30,17 +30,20 @@ mod task;
 use task::CompletionTask;
 pub use task::{as_shipped, write};
 
-/// What was learned, for a person.
+/// The result of [`learn`].
 #[derive(Debug)]
 pub struct Learned {
-    /// The completer.
+    /// ProtoComNet.
     pub completer: ProtoComNetCompleter,
-    /// Classes that it learned from.
+    /// Number of training classes.
     pub classes: usize,
 }
 
-/// Learns to complete the means of a few base images to the means of their classes, on cached embeddings or, with
-/// [`Completion::live`], on augmented images, and writes `completer.safetensors`.
+/// Trains ProtoComNet to complete means of a few images to class means, and writes
+/// `completer.safetensors`. It uses cached embeddings or, with [`Completion::live`], augmented images.
+///
+/// # Errors
+/// Inputs that cannot be used, base classes without attributes, a loss that diverges, a failed write.
 pub fn learn(
     run: &Run,
     dataset: &Dataset,
@@ -50,8 +53,7 @@ pub fn learn(
     compute: Compute,
 ) -> Result<Learned> {
     if let Some(live) = &config.live {
-        let of_rows =
-            "[live] learns on images, and a classifier has none: use --class-source images";
+        let of_rows = "[live] needs images, which classifier rows lack: use --class-source images";
         ensure!(class_source == ClassSource::Images, BadInput(of_rows.to_owned()));
         live::check(dataset, config, live)?;
     }
@@ -60,10 +62,9 @@ pub fn learn(
     let base = base_embeddings(run, &checkpoint, dataset, class_source, exclusion, compute)?;
     let statistics = measure(&checkpoint, &knowledge, &base, Std::Unbiased)?;
     let (attributes, std) = measured(&statistics, &words);
-    let nothing = "no base class has an attribute, so there is nothing for ProtoComNet to learn: use --completer kernel";
+    let nothing = "ProtoComNet needs attributes, but no base class has one: use --completer kernel";
     ensure!(!attributes.names.is_empty(), BadInput(nothing.to_owned()));
-    let of_classes = |names: &[String]| described(&knowledge, &words, &attributes.names, names);
-    let classes = of_classes(&statistics.classes.names)?;
+    let classes = described(&knowledge, &words, &attributes.names, &statistics.classes.names)?;
     let val: Vec<String> = dataset.split(Split::Val).iter().map(|c| c.name.clone()).collect();
     let network = ProtoComNet {
         embedding: checkpoint.architecture.embedding_size(),
@@ -75,8 +76,11 @@ pub fn learn(
     let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
     tch::manual_seed(config.seed as i64);
     let net = Net::new(network.graph(), &initial_parameters(&network, &mut rng)?, compute)?;
-    let val = if config.live.is_some() { of_classes(&val)? } else { Vec::new() };
-    let material = CompletionData { classes, attributes, std, target: statistics.classes.mean };
+    let val = match config.live {
+        Some(_) => described(&knowledge, &words, &attributes.names, &val)?,
+        None => Vec::new(),
+    };
+    let data = CompletionData { classes, attributes, std, target: statistics.classes.mean };
     let task = CompletionTask {
         run,
         dataset,
@@ -84,7 +88,7 @@ pub fn learn(
         compute,
         checkpoint: &checkpoint,
         network,
-        material: &material,
+        data: &data,
     };
     let completer = match &config.live {
         None => cached::learn(&task, net, &base.embeddings, &mut rng),
@@ -93,7 +97,10 @@ pub fn learn(
     Ok(Learned { completer, classes: base.names.len() })
 }
 
-/// The run's ProtoComNet, if it has one; it must be of the same embedding space as the checkpoint.
+/// The ProtoComNet of a run, if it has one.
+///
+/// # Errors
+/// A file that cannot be read, or a ProtoComNet of another embedding space than the checkpoint's.
 pub fn learned(run: &Run, checkpoint: &Checkpoint) -> Result<Option<ProtoComNetCompleter>> {
     let path = run.completer();
     if !path.exists() {
@@ -103,42 +110,42 @@ pub fn learned(run: &Run, checkpoint: &Checkpoint) -> Result<Option<ProtoComNetC
     let parsed = ProtoComNetCompleter::parse(&bytes);
     let (space_id, completer) =
         parsed.with_context(|| format!("{} is not usable", path.display()))?;
-    let other = || {
+    ensure!(
+        space_id == checkpoint.space_id()?,
         BadInput(format!(
-            "{} is of another backbone: run handful-train complete again",
+            "{} belongs to another backbone: run handful-train complete again",
             path.display()
         ))
-    };
-    ensure!(space_id == checkpoint.space_id()?, other());
+    );
     Ok(Some(completer))
 }
 
-/// What is known of these classes, in terms of the attributes that were measured.
+/// Word vectors and attributes of these classes. Attributes are positions in `attributes`.
+///
+/// # Errors
+/// A class that `knowledge.json` lacks.
 pub fn described(
     knowledge: &Knowledge,
     words: &Words,
     attributes: &[String],
     names: &[String],
 ) -> Result<Vec<Described>> {
-    let measured = |wnid: &str| attributes.iter().position(|name| name == wnid);
     let of_classes = knowledge.attributes_of_classes();
-    let of = |name: &String| {
+    let mut described = Vec::new();
+    for name in names {
         let row = knowledge.classes.iter().position(|class| class.name == *name);
         let row = row.ok_or_else(|| unknown(name))?;
-        let wnid = |&attribute: &usize| knowledge.attributes[attribute].wnid.to_string();
-        Ok(Described {
-            word: words.classes.row(row).to_owned(),
-            attributes: of_classes[row]
-                .iter()
-                .map(wnid)
-                .filter_map(|wnid| measured(&wnid))
-                .collect(),
-        })
-    };
-    names.iter().map(of).collect()
+        let wnids = of_classes[row].iter().map(|&at| knowledge.attributes[at].wnid.to_string());
+        // Attributes without a base class have no statistics and are left out.
+        let own = wnids.filter_map(|wnid| attributes.iter().position(|name| *name == wnid));
+        described
+            .push(Described { word: words.classes.row(row).to_owned(), attributes: own.collect() });
+    }
+    Ok(described)
 }
 
-/// The attributes that a base class has; statistics and words are in the same order, as both come from one knowledge.
+/// The attributes that a base class has, and their standard deviations. Statistics and word vectors
+/// have the same order.
 fn measured(statistics: &Statistics, words: &Words) -> (Attributes, Array2<f32>) {
     let table = &statistics.attributes;
     let rows: Vec<usize> = (0..table.names.len()).filter(|&row| table.images[row] > 0).collect();
@@ -150,29 +157,33 @@ fn measured(statistics: &Statistics, words: &Words) -> (Attributes, Array2<f32>)
     (attributes, table.std.select(Axis(0), &rows))
 }
 
-/// Random parameters: uniform within `1 / sqrt(inputs)`, as PyTorch's linear layers. The three parts of the aggregator's
-/// first layer count as one.
+/// Random parameters, uniform within `1 / sqrt(inputs)` as in linear layers of PyTorch.
+///
+/// # Errors
+/// Sizes that do not fit together.
 pub fn initial_parameters(network: &ProtoComNet, rng: &mut ChaCha8Rng) -> Result<Tensors> {
     let parameters = network.graph().parameters()?;
-    let weights: BTreeMap<&str, usize> = parameters
+    let inputs: BTreeMap<&str, usize> = parameters
         .iter()
         .filter(|parameter| parameter.role == Role::Weight)
         .filter_map(|p| Some((p.name.strip_suffix(".weight")?, p.shape[1])))
         .collect();
-    let of_pair = 2 * network.word + network.embedding;
-    let fan_in = |name: &str| {
-        let layer = name.rsplit_once('.').map_or(name, |(layer, _)| layer);
-        match layer {
-            "aggregator.class" | "aggregator.term" | "aggregator.prototype" => of_pair,
-            layer => weights.get(layer).copied().unwrap_or(1),
-        }
-    };
-    let uniform = |parameter: &models::graph::Parameter, rng: &mut ChaCha8Rng| {
-        let bound = 1.0 / (fan_in(&parameter.name) as f32).sqrt();
-        ArrayD::from_shape_simple_fn(IxDyn(&parameter.shape), || {
+    let mut tensors = Tensors::new();
+    for parameter in &parameters {
+        let layer = parameter.name.rsplit_once('.').map_or("", |(layer, _)| layer);
+        let inputs = match layer {
+            // The paper has one layer where the graph has three: its inputs are theirs together.
+            "aggregator.class" | "aggregator.term" | "aggregator.prototype" => {
+                2 * network.word + network.embedding
+            }
+            layer => inputs.get(layer).copied().unwrap_or(1),
+        };
+        let bound = 1.0 / (inputs as f32).sqrt();
+        let tensor = ArrayD::from_shape_simple_fn(IxDyn(&parameter.shape), || {
             // 24 bits fill the precision of an f32.
             bound * ((rng.next_u32() >> 8) as f32 / (1 << 23) as f32 - 1.0)
-        })
-    };
-    Ok(parameters.iter().map(|p| (p.name.clone(), uniform(p, rng))).collect())
+        });
+        tensors.insert(parameter.name.clone(), tensor);
+    }
+    Ok(tensors)
 }

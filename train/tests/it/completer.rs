@@ -66,7 +66,7 @@ fn assert_near(what: &str, got: &Tensor, expected: &ArrayD<f32>) {
 }
 
 #[test]
-fn protocomnet_learns_as_an_independent_implementation() {
+fn protocomnet_agrees_with_an_independent_implementation() {
     for (name, self_weight) in [
         ("completer_tiny_one.safetensors", SelfWeight::One),
         ("completer_tiny_learned.safetensors", SelfWeight::Learned),
@@ -98,18 +98,18 @@ fn protocomnet_learns_as_an_independent_implementation() {
 }
 
 #[test]
-fn an_episode_gives_the_gradients_of_an_independent_implementation() {
+fn gradients_of_an_episode_agree_with_an_independent_implementation() {
     let file = read("finetune_tiny.safetensors");
     let net = Net::new(network(3, SelfWeight::One).graph(), &named(&file, "param."), FP32).unwrap();
     let leaf = |name: &str| tensor(&file, name).set_requires_grad(true);
     let (support, query, scale) = (leaf("support"), leaf("query"), leaf("scale"));
-    let terms = CompleterInputs {
+    let inputs = CompleterInputs {
         class_word: tensor(&file, "class_word"),
         attribute: tensor(&file, "attribute"),
         attribute_word: tensor(&file, "attribute_word"),
         mask: tensor(&file, "mask"),
     };
-    let logits = logits(&net, &scale, &support.unsqueeze(1), &query, &terms).unwrap();
+    let logits = logits(&net, &scale, &support.unsqueeze(1), &query, &inputs).unwrap();
     assert_near("logits", &logits, &file.floats["logits"]);
     let labels: Vec<i64> = file.integers["query_label"].iter().copied().collect();
     let loss = logits.cross_entropy_for_logits(&Tensor::from_slice(&labels));
@@ -124,9 +124,9 @@ fn an_episode_gives_the_gradients_of_an_independent_implementation() {
     }
 }
 
-/// Pair by pair, as training runs it, and padded to a rectangle, as everything else does; one class has no attribute.
+/// Training runs pair by pair, everything else padded to a rectangle. One class has no attribute.
 #[test]
-fn a_learner_takes_the_steps_of_the_whole_network() {
+fn running_in_pieces_equals_running_the_whole_network() {
     for self_weight in [SelfWeight::One, SelfWeight::Learned] {
         let mut rng = ChaCha8Rng::seed_from_u64(9);
         let mut value = || (rng.next_u32() >> 8) as f32 / (1 << 24) as f32;
@@ -140,7 +140,7 @@ fn a_learner_takes_the_steps_of_the_whole_network() {
         let names = (0..4).map(|i| format!("n{i:08}")).collect();
         let attributes = Attributes { names, mean: table(4, 16), word: table(4, WORD) };
         let (std, target) = (table(4, 16), table(4, 16));
-        let material = CompletionData { classes, attributes, std, target };
+        let data = CompletionData { classes, attributes, std, target };
         let prototype = to_tensor(&table(7, 16).into_dyn()).unwrap();
 
         let network = network(3, self_weight);
@@ -151,16 +151,16 @@ fn a_learner_takes_the_steps_of_the_whole_network() {
         let sgd = |net: &Net| Sgd::new(settings, net.learned(), &Tensors::new()).unwrap();
         let (optimizer, mut descent) = (Optimizer::Sgd(sgd(&ours)), sgd(&whole));
         let config = Completion { noise: false, ..Completion::default() };
-        let mut learner = CompleterLearner::new(ours, optimizer, &material, &config).unwrap();
+        let mut learner = CompleterLearner::new(ours, optimizer, &data, &config).unwrap();
 
         let samples = [2, 1, 0, 3, 1, 2, 2];
-        let of_samples = samples.map(|class| material.classes[class as usize].clone());
-        let terms = CompleterInputs::of(&of_samples, &material.attributes).unwrap();
-        let target = to_tensor(&material.target.clone().into_dyn()).unwrap();
+        let of_samples = samples.map(|class| data.classes[class as usize].clone());
+        let inputs = CompleterInputs::of(&of_samples, &data.attributes).unwrap();
+        let target = to_tensor(&data.target.clone().into_dyn()).unwrap();
         let target = target.index_select(0, &Tensor::from_slice(&samples));
         for step in 0..4 {
             let got = learner.step(&prototype, &samples, 0.1).unwrap();
-            let outputs = whole.forward(&terms.inputs(&prototype), Mode::Train).unwrap();
+            let outputs = whole.forward(&inputs.inputs(&prototype), Mode::Train).unwrap();
             let loss = outputs[0].mse_loss(&target, Reduction::Mean);
             descent.descend(&loss, 0.1).unwrap();
             let expected = loss.double_value(&[]);
@@ -175,13 +175,13 @@ fn a_learner_takes_the_steps_of_the_whole_network() {
     }
 }
 
-/// A class's terms once, and its mean is completed; once for each image, and each is.
+/// Inputs for each class complete its mean; inputs for each image complete each image.
 #[test]
-fn every_image_can_be_completed_by_itself() {
+fn every_image_can_be_completed_separately() {
     let file = read("finetune_tiny.safetensors");
     let net = Net::new(network(3, SelfWeight::One).graph(), &named(&file, "param."), FP32).unwrap();
     let (support, query) = (tensor(&file, "support").unsqueeze(1), tensor(&file, "query"));
-    let terms = |rows_each: i64| {
+    let inputs = |rows_each: i64| {
         let of = |name: &str| tensor(&file, name).repeat_interleave_self_int(rows_each, 0, None);
         CompleterInputs {
             class_word: of("class_word"),
@@ -192,7 +192,7 @@ fn every_image_can_be_completed_by_itself() {
     };
     let apart = |support: &Tensor| {
         let of = |rows_each| {
-            logits(&net, &tensor(&file, "scale"), support, &query, &terms(rows_each)).unwrap()
+            logits(&net, &tensor(&file, "scale"), support, &query, &inputs(rows_each)).unwrap()
         };
         (of(1) - of(2)).abs().max().double_value(&[])
     };
@@ -202,7 +202,7 @@ fn every_image_can_be_completed_by_itself() {
     assert!(apart(&different) > 1e-4, "{}", apart(&different));
 }
 
-/// Dimensions that are the same in all images have no variance: 0 / 0, were it divided.
+/// A dimension that is constant in all images has zero variance, so the weights would be 0 / 0.
 #[test]
 fn a_constant_dimension_has_finite_gradients() {
     let flat = |rows: i64| {

@@ -1,4 +1,4 @@
-//! Several runs as one: what it embeds, and what is refused.
+//! An ensemble of runs: its embedding, and inputs that are refused.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -10,7 +10,7 @@ use ndarray::{ArrayD, Axis, concatenate};
 use train::run::Run;
 use train::stages::golden::golden;
 
-/// A run of a small network whose weights are a pattern.
+/// A run of a small network with patterned weights.
 fn member(folder: &Path, last: usize, pattern: usize, preprocess: &Preprocess) -> Checkpoint {
     let input_size = preprocess.size;
     let sizes = Resnet12 { widths: [2, 3, 2, last], input_size };
@@ -59,7 +59,7 @@ fn scene() -> (tempfile::TempDir, PathBuf) {
 }
 
 #[test]
-fn an_ensemble_embeds_by_all_of_its_members() {
+fn an_ensemble_concatenates_the_embeddings_of_its_members() {
     let (folder, both) = scene();
     let members = [("a", 4, 1), ("b", 5, 2), ("c", 4, 3)].map(|(name, last, pattern)| {
         member(&folder.path().join(name), last, pattern, &Preprocess::paper(16))
@@ -69,19 +69,20 @@ fn an_ensemble_embeds_by_all_of_its_members() {
     let printed = String::from_utf8(output.stdout).unwrap();
     let network =
         "ensemble of resnet12 [2, 3, 2, 4] and resnet12 [2, 3, 2, 5] and resnet12 [2, 3, 2, 4]";
-    assert!(printed.starts_with(&format!("{network}, 13 values an embedding")), "{printed}");
+    assert!(printed.starts_with(&format!("{network}, 13 values per embedding")), "{printed}");
 
     let run = Run::new(&both);
     let checkpoint = run.read(&run.best()).unwrap();
     let graph = checkpoint.architecture.graph();
     let bytes = std::fs::read(run.file("golden.safetensors")).unwrap();
-    let proof = Golden::parse(&bytes, "backbone", &graph).unwrap();
-    // The inputs of a proof depend on the size of images alone.
-    let alone: Vec<Golden> = members.iter().map(|member| golden(member).unwrap()).collect();
-    assert!(alone.iter().all(|alone| alone.inputs == proof.inputs));
-    let embeddings: Vec<_> = alone.iter().map(|alone| alone.outputs["embedding"].view()).collect();
-    assert_eq!(proof.outputs["embedding"], concatenate(Axis(1), &embeddings).unwrap());
-    assert_ne!(embeddings[0], embeddings[2], "members that are all alike prove nothing");
+    let combined = Golden::parse(&bytes, "backbone", &graph).unwrap();
+    // Golden inputs depend only on the image size.
+    let separate: Vec<Golden> = members.iter().map(|member| golden(member).unwrap()).collect();
+    assert!(separate.iter().all(|separate| separate.inputs == combined.inputs));
+    let embeddings: Vec<_> =
+        separate.iter().map(|separate| separate.outputs["embedding"].view()).collect();
+    assert_eq!(combined.outputs["embedding"], concatenate(Axis(1), &embeddings).unwrap());
+    assert_ne!(embeddings[0], embeddings[2], "equal members would verify nothing");
 
     let Provenance { data, epochs, images_seen, notes, .. } = checkpoint.provenance;
     assert_eq!((data.as_str(), epochs, images_seen), ("stripes", 6.0, 30));
@@ -89,17 +90,17 @@ fn an_ensemble_embeds_by_all_of_its_members() {
 }
 
 #[test]
-fn what_cannot_stand_side_by_side_is_refused_and_nothing_is_written() {
+fn members_that_do_not_fit_are_refused_and_nothing_is_written() {
     let (folder, both) = scene();
     let paper = Preprocess::paper(16);
     member(&folder.path().join("a"), 4, 1, &paper);
     member(&folder.path().join("same"), 4, 1, &paper);
-    member(&folder.path().join("mirrored"), 4, 2, &Preprocess { hflip: true, ..paper });
+    member(&folder.path().join("flipped"), 4, 2, &Preprocess { hflip: true, ..paper });
     member(&folder.path().join("larger"), 4, 3, &Preprocess::paper(32));
     for (members, reason) in [
         (&["a"][..], "2 values required by"),
         (&["a", "same"], "a and same hold the same weights"),
-        (&["a", "mirrored"], "a and mirrored prepare images differently"),
+        (&["a", "flipped"], "a and flipped prepare images differently"),
         (&["a", "larger"], "a and larger prepare images differently"),
         (&["a", "nowhere"], "nowhere/best.safetensors"),
     ] {
@@ -112,7 +113,7 @@ fn what_cannot_stand_side_by_side_is_refused_and_nothing_is_written() {
 }
 
 #[test]
-fn no_run_is_overwritten_and_no_ensemble_is_a_member() {
+fn an_ensemble_overwrites_no_run_and_takes_no_ensemble() {
     let (folder, both) = scene();
     for (name, pattern) in [("a", 1), ("b", 2)] {
         member(&folder.path().join(name), 4, pattern, &Preprocess::paper(16));

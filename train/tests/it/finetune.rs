@@ -73,7 +73,7 @@ fn state(scene: &Scene, out: &str) -> TensorFile {
 }
 
 #[test]
-fn meta_training_goes_on_to_the_same_numbers() {
+fn a_resumed_meta_training_gives_the_same_numbers() {
     let scene = completed(Learned::All);
     succeeded(&run(&scene, "whole", &[]));
     let log = fs::read_to_string(scene.path("whole/metrics.jsonl")).unwrap();
@@ -110,7 +110,7 @@ fn meta_training_goes_on_to_the_same_numbers() {
 }
 
 #[test]
-fn a_completer_alone_keeps_the_space() {
+fn training_only_the_completer_keeps_the_embedding_space() {
     let scene = completed(Learned::Completer);
     let before = fs::read(scene.path("run/completer.safetensors")).unwrap();
     succeeded(&run(&scene, "meta", &[]));
@@ -139,7 +139,7 @@ fn a_completer_alone_keeps_the_space() {
 }
 
 #[test]
-fn what_meta_training_cannot_use_is_refused() {
+fn inputs_that_meta_training_cannot_use_are_refused() {
     let scene = completed(Learned::Completer);
     let settings = |config: &Finetune| {
         fs::write(scene.path("meta.toml"), config.to_toml().unwrap()).unwrap();
@@ -166,7 +166,7 @@ fn what_meta_training_cannot_use_is_refused() {
 }
 
 #[test]
-fn every_shipped_configuration_can_be_used() {
+fn every_shipped_configuration_is_valid() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/finetune");
     let mut n_found = 0;
     for entry in fs::read_dir(folder).unwrap() {
@@ -180,7 +180,7 @@ fn every_shipped_configuration_can_be_used() {
 }
 
 #[test]
-fn knowledge_can_be_taken_away() {
+fn an_ablation_removes_knowledge() {
     let scene = scene();
     let read = |ablation: &[&str]| {
         succeeded(&knowledge(&scene, ablation));

@@ -69,7 +69,7 @@ impl Scene {
         self.loss_and_step_in(1, parameters)
     }
 
-    /// The same when the gradient is the sum over so many times the same episode.
+    /// The same with the gradient summed over `parts` equal episodes.
     fn loss_and_step_in(&self, parts: u32, parameters: &Tensors) -> (f64, Tensors) {
         let compute = Compute { device: Device::Cpu, kind: Kind::Float };
         let plain = SgdConfig { momentum: 0.0, weight_decay: 0.0 };

@@ -103,7 +103,7 @@ fn relative_error(got: &ArrayD<f32>, expected: &ArrayD<f32>) -> f32 {
 }
 
 #[test]
-fn a_closed_pipe_is_the_readers_choice() {
+fn a_closed_pipe_is_not_an_error() {
     let scene = Scene::new("weights.safetensors", &safetensors(renamed(str::to_owned)));
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
@@ -140,9 +140,9 @@ fn imported_weights_give_the_embedding_of_an_independent_implementation() {
 #[test]
 fn a_published_file_becomes_a_run_with_its_provenance() {
     let scene = Scene::new("published.pth", &fixture("published.pth"));
-    let said =
+    let printed =
         ["--input-size", "16", "--data-name", "miniImageNet", "--data-license", "research only"];
-    let output = scene.import("published.pth", &said);
+    let output = scene.import("published.pth", &printed);
     let printed = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     for left_out in
@@ -201,7 +201,7 @@ fn every_name_that_does_not_fit_is_listed_and_nothing_written() {
 }
 
 #[test]
-fn other_networks_and_files_are_refused_in_a_line() {
+fn other_networks_and_files_are_refused_in_one_line() {
     let other = Tensors::from([("blocks.0.weight".to_owned(), ArrayD::zeros(vec![3]))]);
     let mut integers = TensorFile::default();
     integers.integers.insert("layer1.bn1.weight".to_owned(), ArrayD::zeros(vec![8]));

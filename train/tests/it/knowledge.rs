@@ -1,4 +1,5 @@
-//! From synsets to a completer and the figures of every policy, as processes; and what is refused on the way.
+//! From synsets to completers and the results of every policy, as processes; and inputs that are
+//! refused.
 
 use std::fmt::Write;
 use std::fs;
@@ -13,7 +14,7 @@ use crate::scene::{Scene, assert_refused, stderr};
 
 const CLASSES: u32 = 6;
 
-/// Each class of stripes is a pattern with lines; some also have corners.
+/// Each class of stripes is a pattern with lines; every second one also has corners.
 fn write_wordnet(scene: &Scene) {
     let mut data = "\
 00000001 03 n 01 pattern 0 001 %p 00000002 n 0000 | what repeats
@@ -82,7 +83,8 @@ pub(crate) fn knowledge(scene: &Scene, more: &[&str]) -> Output {
     scene.run(&[&arguments, more].concat())
 }
 
-/// Both completers; ProtoComNet in few steps, and on one thread: a network this small is all waiting on several.
+/// Trains both completers, ProtoComNet in few steps and on one thread, which is fastest for a network
+/// this small.
 pub(crate) fn complete(scene: &Scene) -> Output {
     fs::write(scene.path("complete.toml"), "steps = 20\nself_weight = \"learned\"\n").unwrap();
     let arguments =
@@ -99,16 +101,16 @@ pub(crate) fn succeeded(output: &Output) -> String {
 fn from_synsets_to_every_policy() {
     let scene = scene();
     succeeded(&scene.pretrain(&[]));
-    let said = succeeded(&knowledge(&scene, &[]));
-    assert!(said.contains("4 base, 2 val") && said.contains("attributes  2"), "{said}");
+    let printed = succeeded(&knowledge(&scene, &[]));
+    assert!(printed.contains("4 base, 2 val") && printed.contains("attributes  2"), "{printed}");
     let json: Value =
         serde_json::from_slice(&fs::read(scene.path("run/knowledge.json")).unwrap()).unwrap();
     assert_eq!(json["links"].as_array().unwrap().len(), 9);
 
     succeeded(&scene.run(&["statistics", "run", "--data", "data"]));
     statistics_are_those_of_two_passes(&scene);
-    let said = succeeded(&complete(&scene));
-    assert!(said.contains("kernel.safetensors") && said.contains("ProtoComNet"), "{said}");
+    let printed = succeeded(&complete(&scene));
+    assert!(printed.contains("kernel.safetensors") && printed.contains("ProtoComNet"), "{printed}");
 
     let output = scene.evaluate(&["--threads", "1", "--json", "report.json"]);
     let report: Value = serde_json::from_str(&succeeded(&output)).unwrap();
@@ -166,7 +168,7 @@ fn statistics_are_those_of_two_passes(scene: &Scene) {
 }
 
 #[test]
-fn the_papers_rule_needs_other_classes() {
+fn the_paper_rule_needs_classes_outside_the_base() {
     let scene = scene();
     fs::write(scene.path("data/manifest.csv"), {
         let rows = fs::read_to_string(scene.path("data/manifest.csv")).unwrap();
@@ -178,21 +180,21 @@ fn the_papers_rule_needs_other_classes() {
     .unwrap();
     let refused = knowledge(&scene, &["--rule", "paper"]);
     assert_refused(&refused, 2, &["rule `paper`", "--splits", "--rule base-only"]);
-    let said = succeeded(&knowledge(&scene, &["--rule", "base-only"]));
-    assert!(said.contains("4 base") && scene.path("run/knowledge.json").is_file(), "{said}");
+    let printed = succeeded(&knowledge(&scene, &["--rule", "base-only"]));
+    assert!(printed.contains("4 base") && scene.path("run/knowledge.json").is_file(), "{printed}");
 }
 
 #[test]
-fn other_classes_may_be_named() {
+fn a_splits_file_adds_classes_without_images() {
     let scene = scene();
     fs::create_dir(scene.path("run")).unwrap();
     fs::write(scene.path("splits.csv"), "class,wnid,split\ncrossed,n00000004,novel\n").unwrap();
-    let said = succeeded(&knowledge(&scene, &["--splits", "splits.csv", "--rule", "base-only"]));
+    let printed = succeeded(&knowledge(&scene, &["--splits", "splits.csv", "--rule", "base-only"]));
     assert!(
-        said.contains("4 base, 2 val, 1 novel") && said.contains("by the rule base-only"),
-        "{said}"
+        printed.contains("4 base, 2 val, 1 novel") && printed.contains("by the rule base-only"),
+        "{printed}"
     );
-    assert!(said.contains("without a word vector: crossed (grid)"), "{said}");
+    assert!(printed.contains("without a word vector: crossed (grid)"), "{printed}");
     for (rows, words) in [
         ("class,wnid,split\nx,n1,novel\n", ["splits.csv line 2", "`n1`"]),
         ("class,wnid,split\nx,n00000004,new\n", ["splits.csv line 2", "`new`"]),
@@ -205,7 +207,7 @@ fn other_classes_may_be_named() {
 }
 
 #[test]
-fn what_knowledge_lacks_is_named_and_nothing_is_written() {
+fn missing_knowledge_is_named_and_nothing_is_written() {
     let scene = scene();
     fs::create_dir(scene.path("run")).unwrap();
     let refused = |words: &[&str]| {
@@ -227,7 +229,7 @@ fn what_knowledge_lacks_is_named_and_nothing_is_written() {
 }
 
 #[test]
-fn a_stage_says_which_one_is_missing() {
+fn a_stage_names_the_missing_stage() {
     let scene = scene();
     succeeded(&scene.pretrain(&[]));
     for stage in ["statistics", "complete"] {
@@ -249,7 +251,7 @@ fn a_stage_says_which_one_is_missing() {
 }
 
 #[test]
-fn a_classifier_teaches_what_is_not_evaluated() {
+fn classifier_rows_of_evaluated_classes_are_excluded() {
     let scene = scene();
     succeeded(&scene.pretrain(&[]));
     let kernel = |run: &str, more: &[&str]| {
@@ -258,10 +260,10 @@ fn a_classifier_teaches_what_is_not_evaluated() {
         scene.run(&[&arguments, more].concat())
     };
     succeeded(&knowledge(&scene, &[]));
-    let said = succeeded(&kernel("run", &["--class-source", "both"]));
-    assert!(said.contains("of 8 classes (0 excluded)"), "{said}");
+    let printed = succeeded(&kernel("run", &["--class-source", "both"]));
+    assert!(printed.contains("of 8 classes (0 excluded)"), "{printed}");
 
-    // A validation class is the same thing as a base class: its row would give the answer away, its images are given.
+    // A validation class has the synset of a base class. Its row is excluded; base images are not.
     write_manifest(&scene, |class| format!("n0000001{}", if class == 5 { 1 } else { class }));
     succeeded(&knowledge(&scene, &[]));
     for (more, expected) in [
@@ -269,8 +271,8 @@ fn a_classifier_teaches_what_is_not_evaluated() {
         (&["--class-source", "classifier"], "of 3 classes (1 excluded)"),
         (&["--class-source", "classifier", "--exclude", "none"], "of 4 classes (0 excluded)"),
     ] {
-        let said = succeeded(&kernel("run", more));
-        assert!(said.contains(expected), "{more:?}: {said}");
+        let printed = succeeded(&kernel("run", more));
+        assert!(printed.contains(expected), "{more:?}: {printed}");
     }
 
     let rows =
@@ -280,24 +282,27 @@ fn a_classifier_teaches_what_is_not_evaluated() {
         let arguments = ["complete", "run", "--data", "data", "--threads", "1"];
         scene.run(&[&arguments, &rows[..], more].concat())
     };
-    let said = succeeded(&protocomnet(&[]));
-    assert!(said.contains("ProtoComNet with") && said.contains("of 3 classes"), "{said}");
+    let printed = succeeded(&protocomnet(&[]));
+    assert!(printed.contains("ProtoComNet with") && printed.contains("of 3 classes"), "{printed}");
     assert!(succeeded(&protocomnet(&["--exclude", "none"])).contains("of 4 classes"));
     let statistics = ["statistics", "run", "--data", "data", "--from-classifier"];
-    let said = succeeded(&scene.run(&statistics));
-    assert!(said.contains("3 classes") && said.contains("from 96 synthetic images"), "{said}");
+    let printed = succeeded(&scene.run(&statistics));
+    assert!(
+        printed.contains("3 classes") && printed.contains("from 96 synthetic images"),
+        "{printed}"
+    );
 
-    // Two base classes are kinds of a validation class.
+    // Two base classes are hyponyms of a validation class.
     write_manifest(&scene, |class| match class {
         5 => "n00000004".to_owned(),
         _ => format!("n0000001{class}"),
     });
     succeeded(&knowledge(&scene, &[]));
     let relatives = ["--class-source", "classifier", "--exclude", "relatives"];
-    let said = succeeded(&kernel("run", &relatives));
-    assert!(said.contains("of 2 classes (2 excluded)"), "{said}");
+    let printed = succeeded(&kernel("run", &relatives));
+    assert!(printed.contains("of 2 classes (2 excluded)"), "{printed}");
 
-    // With one synset there is nothing to leave out, and a completer all the same.
+    // With one synset no class can be left out; the name regressor is trained without errors.
     write_manifest(&scene, |class| format!("n0000001{}", if class < 4 { 0 } else { class }));
     succeeded(&knowledge(&scene, &[]));
     let output = kernel("run", &[]);
@@ -317,7 +322,7 @@ fn a_classifier_teaches_what_is_not_evaluated() {
 }
 
 #[test]
-fn names_can_take_part_in_training() {
+fn the_semantic_head_needs_knowledge() {
     let scene = scene();
     let config = fs::read_to_string(scene.path("config.toml")).unwrap();
     let semantic = config.replace("[loss]\n", "[loss]\nsemantic = 0.5\n");

@@ -1,4 +1,4 @@
-//! ProtoComNet on live images: it learns, gives the same twice, and refuses what it cannot use.
+//! ProtoComNet on augmented images: it converges, is reproducible, and refuses invalid settings.
 
 use std::fs;
 use std::path::Path;
@@ -62,18 +62,18 @@ fn learn(scene: &Scene, settings: &str) -> Output {
 }
 
 #[test]
-fn protocomnet_learns_on_live_images_and_the_same_twice() {
+fn training_on_images_converges_and_is_reproducible() {
     let scene = known();
     let output = learn(&scene, SETTINGS);
     succeeded(&output);
-    let said = stderr(&output);
-    let losses: Vec<f64> = said
+    let printed = stderr(&output);
+    let losses: Vec<f64> = printed
         .lines()
         .filter_map(|line| line.split_once("loss ")?.1.split_once(',')?.0.parse().ok())
         .collect();
-    assert_eq!(losses.len(), 4, "{said}");
+    assert_eq!(losses.len(), 4, "{printed}");
     assert!(losses[3] < 0.9 * losses[0], "{losses:?}");
-    assert!(said.contains("before: fused"), "{said}");
+    assert!(printed.contains("before: fused"), "{printed}");
     let read = || fs::read(scene.path("run/completer.safetensors")).unwrap();
     let first = read();
     fs::remove_file(scene.path("run/completer.safetensors")).unwrap();
@@ -82,7 +82,7 @@ fn protocomnet_learns_on_live_images_and_the_same_twice() {
 }
 
 #[test]
-fn live_settings_that_cannot_be_used_are_refused() {
+fn invalid_live_settings_are_refused() {
     let scene = known();
     for (from, to, words) in [
         ("batch_size = 8", "batch_size = 8\nsteps = 10", ["steps", "[live]"]),
@@ -102,7 +102,7 @@ fn live_settings_that_cannot_be_used_are_refused() {
 }
 
 #[test]
-fn every_shipped_completion_can_be_used() {
+fn every_shipped_completion_is_valid() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/complete");
     let read =
         |name: &str| Completion::parse(&fs::read_to_string(folder.join(name)).unwrap()).unwrap();

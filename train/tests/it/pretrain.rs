@@ -1,4 +1,4 @@
-//! A training that was stopped and resumed gives the numbers of one that was not.
+//! A resumed training gives the same numbers as an uninterrupted one.
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -40,7 +40,7 @@ fn scene() -> Scene {
     }
 }
 
-/// Keeps the mean over the last epochs, which alone is judged.
+/// Averages the last epochs and validates only the average.
 fn averaging(epochs: u64) -> Scene {
     let mut scene = scene();
     scene.config.swa = Some(Swa { epochs });
@@ -61,8 +61,8 @@ impl Scene {
         run
     }
 
-    /// Stops after every batch but an epoch's last; `meddle` is told how many there were and may change the saved state before
-    /// the resume.
+    /// Stops after every batch except the last of an epoch. `meddle` gets the number of batches and may
+    /// change the saved state before the resume.
     fn interrupted(&self, name: &str, mut meddle: impl FnMut(u64, &mut Checkpoint)) -> Run {
         let run = Run::new(&self.root.join(name));
         let mut ending = self.train(&run, false, true);
@@ -113,7 +113,7 @@ fn parameters(run: &Run) -> models::tensors::Tensors {
 }
 
 #[test]
-fn a_resumed_training_is_the_uninterrupted_one() {
+fn a_resumed_training_equals_the_uninterrupted_one() {
     tch::set_num_threads(1);
     let scene = scene();
     let whole = scene.uninterrupted();
@@ -124,7 +124,7 @@ fn a_resumed_training_is_the_uninterrupted_one() {
     assert_eq!(std::fs::read(whole.best()).unwrap(), std::fs::read(resumed.best()).unwrap());
 }
 
-/// The test above notices when any part of the saved state is lost.
+/// The test above detects the loss of any part of the saved state.
 #[test]
 fn each_part_of_the_saved_state_matters() {
     tch::set_num_threads(1);
@@ -146,7 +146,7 @@ fn each_part_of_the_saved_state_matters() {
 }
 
 #[test]
-fn what_is_kept_is_the_mean_over_the_last_epochs_steps() {
+fn the_kept_weights_are_the_mean_over_the_averaged_steps() {
     tch::set_num_threads(1);
     let scene = averaging(1);
     let weight = |parameters: &models::tensors::Tensors| parameters["layer4.conv3.weight"].clone();
@@ -169,7 +169,7 @@ fn what_is_kept_is_the_mean_over_the_last_epochs_steps() {
 }
 
 #[test]
-fn a_resumed_training_finishes_as_the_uninterrupted_one() {
+fn a_resumed_training_continues_the_weight_average() {
     tch::set_num_threads(1);
     let scene = averaging(2);
     let whole = scene.uninterrupted();
@@ -202,7 +202,7 @@ fn swa_needs_precise_bn() {
 }
 
 #[test]
-fn normalizations_are_measured_on_the_images_given() {
+fn precise_bn_equals_the_statistics_of_the_images() {
     let scene = scene();
     let graph = scene.config.backbone.graph();
     let mut fresh = train::pretrainer::initial_parameters(&scene.config, 4).unwrap();
@@ -215,7 +215,7 @@ fn normalizations_are_measured_on_the_images_given() {
     let all: Vec<usize> = (0..images.len()).collect();
     measure_normalizations(&net, &images, preprocess, &all).unwrap();
 
-    // As one batch, they are embedded as a network embeds them that normalizes by the batch.
+    // As one batch, their embeddings equal those of normalization by the batch.
     let mut image = vec![0.0; images.rgb.len()];
     for (out, &index) in image.chunks_exact_mut(3 * 16 * 16).zip(&all) {
         preprocess.normalize(images.rgb(index), out);
@@ -232,7 +232,7 @@ fn normalizations_are_measured_on_the_images_given() {
 }
 
 #[test]
-fn every_look_counts_the_same_in_what_is_measured() {
+fn precise_bn_averages_over_all_views() {
     let scene = scene();
     let mut fresh = train::pretrainer::initial_parameters(&scene.config, 4).unwrap();
     fresh.retain(|name, _| name.starts_with("layer"));
@@ -243,8 +243,8 @@ fn every_look_counts_the_same_in_what_is_measured() {
     let all: Vec<usize> = (0..images.len()).collect();
     let net = || Net::new(scene.config.backbone.graph(), &fresh, CPU).unwrap();
     let both = net();
-    let mirrored = Preprocess { hflip: true, ..plain.clone() };
-    measure_normalizations(&both, &images, &mirrored, &all).unwrap();
+    let flipped = Preprocess { hflip: true, ..plain.clone() };
+    measure_normalizations(&both, &images, &flipped, &all).unwrap();
 
     let mut image = vec![0.0; images.rgb.len()];
     for (out, &index) in image.chunks_exact_mut(3 * 16 * 16).zip(&all) {
@@ -252,23 +252,25 @@ fn every_look_counts_the_same_in_what_is_measured() {
     }
     let image = ndarray::Array4::from_shape_vec((all.len(), 3, 16, 16), image).unwrap();
     let image = to_tensor(&image.into_dyn()).unwrap();
-    let alone = [image.shallow_clone(), image.flip([3])].map(|view| {
+    let separate = [image.shallow_clone(), image.flip([3])].map(|view| {
         let net = net();
         net.forward(&[("image", &view)], Mode::Measure { earlier: 0 }).unwrap();
         net.tensors().unwrap()
     });
     for (name, got) in both.tensors().unwrap().iter().filter(|(name, _)| name.contains("running")) {
-        let expected = (&alone[0][name] + &alone[1][name]) / 2.0;
+        let expected = (&separate[0][name] + &separate[1][name]) / 2.0;
         let error = relative_error(got, &expected);
         assert!(error <= 1e-5, "{name}: relative error {error:e}");
     }
-    let apart =
-        relative_error(&alone[0]["layer1.bn2.running_var"], &alone[1]["layer1.bn2.running_var"]);
-    assert!(apart > 1e-4, "both looks are alike: {apart:e}");
+    let apart = relative_error(
+        &separate[0]["layer1.bn2.running_var"],
+        &separate[1]["layer1.bn2.running_var"],
+    );
+    assert!(apart > 1e-4, "both views are alike: {apart:e}");
 }
 
 #[test]
-fn the_rotation_head_learns_beside_the_classes() {
+fn the_rotation_head_is_trained() {
     let scene = scene();
     let mut config = tiny_config();
     config.epochs = 1;
@@ -287,7 +289,7 @@ fn the_rotation_head_learns_beside_the_classes() {
 }
 
 #[test]
-fn the_first_epochs_may_see_smaller_images() {
+fn progressive_resizing_trains_first_epochs_on_smaller_images() {
     tch::set_num_threads(1);
     let scene = scene();
     let resizing = |size, epochs| {
@@ -316,7 +318,7 @@ fn the_first_epochs_may_see_smaller_images() {
         error.split(',').next().unwrap().to_owned()
     };
     assert_eq!(Config::parse(&config.to_toml().unwrap()), Ok(config));
-    // Nothing would be left of 15 pixels after four poolings.
+    // Four poolings reduce 15 pixels to zero.
     for (size, epochs, error) in [
         (20, 1, "`progressive_resizing.size` is 20"),
         (15, 1, "`progressive_resizing.size` is 15"),
@@ -325,7 +327,7 @@ fn the_first_epochs_may_see_smaller_images() {
     ] {
         assert_eq!(refused(resizing(size, epochs)), error);
     }
-    // This network pads images of 100 pixels in other places.
+    // At 100 pixels this network has other padding.
     let widths = EfficientNetLite0::WIDTHS;
     let backbone = Architecture::EfficientNetLite0(EfficientNetLite0 { widths, input_size: 224 });
     let mut other = Config { backbone, ..resizing(100, 1) };
@@ -334,7 +336,7 @@ fn the_first_epochs_may_see_smaller_images() {
 }
 
 #[test]
-fn a_training_begins_with_another_runs_backbone() {
+fn a_training_can_start_from_the_backbone_of_another_run() {
     let scene = scene();
     let first = scene.uninterrupted();
     let begin = || Begin::From(Box::new(first.read(&first.best()).unwrap()));
@@ -358,7 +360,7 @@ fn a_training_begins_with_another_runs_backbone() {
 }
 
 #[test]
-fn other_settings_or_data_are_not_resumed() {
+fn a_resume_with_other_settings_or_data_is_refused() {
     let scene = scene();
     let run = Run::new(&scene.root.join("run"));
     scene.train(&run, false, true);
@@ -377,7 +379,7 @@ fn other_settings_or_data_are_not_resumed() {
 }
 
 #[test]
-fn another_precision_is_not_resumed() {
+fn a_resume_in_another_precision_is_refused() {
     let scene = scene();
     let run = Run::new(&scene.root.join("run"));
     scene.train(&run, false, true);
@@ -389,7 +391,7 @@ fn another_precision_is_not_resumed() {
 }
 
 #[test]
-fn a_run_leaves_what_the_next_steps_need() {
+fn a_run_has_all_files_of_the_next_stages() {
     let scene = scene();
     let run = scene.uninterrupted();
     for name in [
@@ -415,7 +417,7 @@ fn a_run_leaves_what_the_next_steps_need() {
 }
 
 #[test]
-fn every_shipped_configuration_can_be_used() {
+fn every_shipped_configuration_is_valid() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs");
     let mut n_found = 0;
     for entry in std::fs::read_dir(folder).unwrap() {

@@ -28,7 +28,7 @@ fn pretrain_then_evaluate() {
 }
 
 #[test]
-fn a_begun_run_is_not_overwritten() {
+fn an_existing_run_is_not_overwritten() {
     let scene = Scene::new();
     scene.pretrain(&[]);
     let before = fs::read(scene.path("run/last.safetensors")).unwrap();
@@ -66,7 +66,7 @@ fn an_impossible_protocol_is_bad_input() {
 }
 
 #[test]
-fn an_image_that_is_none_is_named() {
+fn a_broken_image_is_named() {
     let scene = Scene::new();
     fs::write(scene.path("data/base/stripes-1/03.png"), b"not an image").unwrap();
     assert_refused(&scene.pretrain(&[]), 2, &["stripes-1/03.png"]);
@@ -90,14 +90,14 @@ fn a_checkpoint_cut_in_half_is_refused() {
 }
 
 #[test]
-fn an_absent_gpu_is_an_error_with_its_reason() {
+fn a_missing_gpu_is_an_error_with_its_reason() {
     let scene = Scene::new();
     let output = scene.pretrain(&["--device", "cuda:7"]);
     assert_refused(&output, 2, &["no CUDA device 7", "--device cpu"]);
 }
 
 #[test]
-fn an_interrupt_saves_and_says_how_to_go_on() {
+fn an_interrupt_saves_the_state_and_prints_the_resume_command() {
     let scene = Scene::new();
     let mut config = tiny_config();
     config.epochs = 100_000;

@@ -1,4 +1,5 @@
-//! The instructions of protocols 2 to 5 that a `state_dict` needs, named as Python's `pickletools` does.
+//! The instructions of protocols 2 to 5 that a `state_dict` needs. Names are those of Python's
+//! `pickletools`.
 
 use super::error::PickleError;
 use super::machine::Machine;
@@ -8,7 +9,7 @@ use crate::pth::tensor::{MAX_DIMENSIONS, Storage, StoredTensor};
 const MAX_PROTOCOL: u8 = 5;
 
 impl<'a> Machine<'a> {
-    /// Does one instruction; `false` after the last.
+    /// Runs one instruction. `false` after the last.
     pub(super) fn step(&mut self) -> Result<bool, PickleError> {
         match self.instruction()? {
             b'.' => return Ok(false),             // STOP
@@ -37,7 +38,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Values that stand in the instruction itself.
+    /// Values inside the instruction itself.
     fn literal(&mut self, code: u8) -> Result<(), PickleError> {
         let value = match code {
             b'N' => Value::Plain,                                             // NONE
@@ -121,7 +122,8 @@ impl<'a> Machine<'a> {
             }
             // SETITEM
             b's' => {
-                let (value, key) = (self.pop()?, self.pop()?);
+                let value = self.pop()?;
+                let key = self.pop()?;
                 self.top_dict()?.push((key, value));
             }
             // SETITEMS
@@ -143,13 +145,14 @@ impl<'a> Machine<'a> {
                 _ => return Err(self.broken("the names of a module and of something in it")),
             }
         };
-        let refused =
-            || PickleError::Global { name: format!("{module}.{name}").chars().take(200).collect() };
-        self.push(Value::Global(Global::find(module, name).ok_or_else(refused)?))
+        let global = Global::find(module, name).ok_or_else(|| PickleError::Global {
+            name: format!("{module}.{name}").chars().take(200).collect(),
+        })?;
+        self.push(Value::Global(global))
     }
 
-    /// `("storage", torch.FloatStorage, key, where it lay, number of elements)`, and before PyTorch 1.6 `None`: it
-    /// is no part of another storage.
+    /// `("storage", torch.FloatStorage, key, device, number of elements)`, and before PyTorch 1.6
+    /// `None`: the storage is not a part of another.
     fn persistent(&mut self) -> Result<(), PickleError> {
         let id = self.pop()?;
         let &[
@@ -171,7 +174,8 @@ impl<'a> Machine<'a> {
     }
 
     fn reduce(&mut self) -> Result<(), PickleError> {
-        let (arguments, called) = (self.pop()?, self.pop()?);
+        let arguments = self.pop()?;
+        let called = self.pop()?;
         let Value::Global(called) = called else {
             return Err(self.broken("a function to call"));
         };
@@ -195,14 +199,15 @@ impl<'a> Machine<'a> {
         let Some(&Object::Storage(storage)) = self.object(storage) else {
             return Err(self.broken("a tensor's storage"));
         };
-        let (shape, strides) = (self.sizes(shape)?, self.sizes(strides)?);
+        let shape = self.sizes(shape)?;
+        let strides = self.sizes(strides)?;
         if shape.len() != strides.len() {
             return Err(self.broken("as many strides as dimensions"));
         }
         Ok(StoredTensor { storage, offset: self.size(offset)?, shape, strides })
     }
 
-    /// The attributes of an `OrderedDict` (PyTorch's `_metadata`) are not needed.
+    /// Drops the attributes of an `OrderedDict` (`_metadata` of PyTorch).
     fn build(&mut self) -> Result<(), PickleError> {
         self.pop()?;
         self.top_dict().map(drop)

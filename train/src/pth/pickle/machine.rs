@@ -1,4 +1,4 @@
-//! The interpreter's state: the pickle's bytes, a stack with marks, a memo, and the arena.
+//! The state of the interpreter: the bytes, a stack with marks, a memo and the arena.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +36,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Where the next instruction would start.
+    /// The position of the next instruction.
     pub(super) fn place(&self) -> usize {
         self.at
     }
@@ -45,7 +45,7 @@ impl<'a> Machine<'a> {
         self.heap
     }
 
-    /// The code of the next instruction; errors name where it starts.
+    /// The code of the next instruction. Errors name its position.
     pub(super) fn instruction(&mut self) -> Result<u8, PickleError> {
         self.started = self.at;
         self.byte()
@@ -59,7 +59,7 @@ impl<'a> Machine<'a> {
         PickleError::Broken { at: self.started, expected }
     }
 
-    /// Counts everything that takes memory.
+    /// Counts everything that needs memory, to limit it.
     fn count(&mut self) -> Result<(), PickleError> {
         self.made += 1;
         if self.made > MAX_VALUES { Err(PickleError::TooMany) } else { Ok(()) }
@@ -71,7 +71,7 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// Puts an object into the arena and onto the stack.
+    /// Adds an object to the arena and the stack.
     pub(super) fn make(&mut self, object: Object<'a>) -> Result<(), PickleError> {
         self.push(Value::Object(self.heap.len()))?;
         self.heap.push(object);
@@ -113,7 +113,7 @@ impl<'a> Machine<'a> {
         Ok(pairs.iter().map(|&[key, value]| (key, value)).collect())
     }
 
-    /// Remembers the newest value, under the next number where none is given.
+    /// Stores the newest value in the memo, by default under the next number.
     pub(super) fn remember(&mut self, number: Option<u32>) -> Result<(), PickleError> {
         self.count()?;
         let number = number.unwrap_or(self.memo.len() as u32);

@@ -2,7 +2,7 @@
 
 use crate::pth::tensor::{Kind, Storage, StoredTensor};
 
-/// A value; those with parts lie in an arena.
+/// A value. Values with parts are in an arena.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(in crate::pth) enum Value<'a> {
     /// `None` or a float: never part of a tensor.
@@ -19,7 +19,7 @@ pub(in crate::pth) enum Value<'a> {
     Object(usize),
 }
 
-/// Everything that a pickle may name.
+/// The classes and functions that a pickle may name.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(in crate::pth) enum Global {
     /// `collections.OrderedDict`.
@@ -54,7 +54,7 @@ pub(in crate::pth) enum Object<'a> {
     Sequence(Vec<Value<'a>>),
     /// A dict, in the order of insertion.
     Dict(Vec<(Value<'a>, Value<'a>)>),
-    /// What a persistent id stands for.
+    /// The storage of a persistent id.
     Storage(Storage<'a>),
     /// A view of a storage.
     Tensor(StoredTensor<'a>),

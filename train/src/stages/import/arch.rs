@@ -17,7 +17,7 @@ pub enum Arch {
 }
 
 impl Arch {
-    /// The network whose sizes the shapes tell; published ones where no tensor tells.
+    /// The network with the widths of these shapes; published widths for missing tensors.
     pub(super) fn sized(self, parameters: &Tensors, input_size: usize) -> Architecture {
         match self {
             Self::Resnet12 => resnet12::sized(parameters, input_size),
@@ -25,7 +25,7 @@ impl Arch {
         }
     }
 
-    /// How its authors prepared images.
+    /// The preprocessing of the authors.
     pub(super) fn recipe(self, input_size: Option<usize>) -> Preprocess {
         match self {
             Self::Resnet12 => Preprocess::paper(input_size.unwrap_or(resnet12::PAPER_SIZE)),
@@ -33,7 +33,7 @@ impl Arch {
         }
     }
 
-    /// A name that files have.
+    /// An example of a tensor name.
     pub(super) fn example(self) -> &'static str {
         match self {
             Self::Resnet12 => "layer1.conv1.weight",

@@ -1,12 +1,12 @@
-//! An EfficientNet-Lite0 as PyTorch programs name its parts (`_blocks.3._expand_conv.weight`), and what its shapes
-//! tell.
+//! Tensor names (`_blocks.3._expand_conv.weight` in PyTorch programs) and widths of
+//! EfficientNet-Lite0.
 
 use models::graph::{Architecture, EfficientNetLite0};
 use models::preprocess::{Filter, Preprocess};
 use models::tensors::Tensors;
 
-/// The tensors whose first dimensions are the widths: the first convolution, the last one of each stage, the last.
-const WIDTH_TELLERS: [&str; 9] = [
+/// Tensors whose first dimension is a width: first convolution, last one of each stage, last one.
+const WIDTH_TENSORS: [&str; 9] = [
     "first.conv",
     "block0.project.conv",
     "block2.project.conv",
@@ -18,7 +18,7 @@ const WIDTH_TELLERS: [&str; 9] = [
     "last.conv",
 ];
 
-/// Our name for a tensor, by the parts of its name; unchanged where we know none.
+/// Our name of a tensor, from the parts of its name. Unknown names do not change.
 pub(super) fn own_name(parts: &[&str]) -> String {
     let named = match *parts {
         ["_conv_stem", suffix] => Some(format!("first.conv.{suffix}")),
@@ -46,18 +46,17 @@ fn of_block(layer: &str) -> Option<&'static str> {
     })
 }
 
-/// The network with these parameters; a width that no tensor tells is the published one.
+/// The network with these parameters; published widths for missing tensors.
 pub(super) fn sized(parameters: &Tensors, input_size: usize) -> Architecture {
-    let told = |node: &str| {
-        let weight = parameters.get(&format!("{node}.weight"))?;
-        weight.shape().first().copied().filter(|&width| width > 0)
-    };
-    let widths =
-        std::array::from_fn(|i| told(WIDTH_TELLERS[i]).unwrap_or(EfficientNetLite0::WIDTHS[i]));
+    let widths = std::array::from_fn(|i| {
+        let weight = parameters.get(&format!("{}.weight", WIDTH_TENSORS[i]));
+        let width = weight.and_then(|weight| weight.shape().first().copied());
+        width.filter(|&width| width > 0).unwrap_or(EfficientNetLite0::WIDTHS[i])
+    });
     Architecture::EfficientNetLite0(EfficientNetLite0 { widths, input_size })
 }
 
-/// What the published network was trained with.
+/// The preprocessing of the published network.
 pub(super) fn recipe(input_size: Option<usize>) -> Preprocess {
     Preprocess {
         filter: Filter::CatmullRom,

@@ -17,32 +17,32 @@ pub enum ImportError {
     /// A file cannot be read.
     #[error(transparent)]
     Disk(#[from] DiskError),
-    /// The file begins like PyTorch's, but is not usable.
+    /// A `.pth` file that cannot be used.
     #[error(transparent)]
     Pth(#[from] PthError),
-    /// The file is nothing that is read.
+    /// Another file format.
     #[error("neither a .pth file of torch.save nor usable as safetensors: {reason}")]
     Format {
         /// Why it is not usable as safetensors.
         reason: String,
     },
-    /// The network itself cannot be described.
+    /// The network cannot be described.
     #[error(transparent)]
     Graph(#[from] GraphError),
-    /// Tensors are missing, unexpected or misshapen; every difference is a line.
+    /// Missing, unexpected or misshapen tensors. Every difference is a line.
     #[error(
         "the weights do not fit {network}; expected names like `{example}`, and nothing was written:\n  {}",
         differences.join("\n  ")
     )]
-    Names {
-        /// The network with the widths that the shapes tell, and published ones where they do not.
+    Tensors {
+        /// The network with the deduced widths.
         network: String,
-        /// A name that files have.
+        /// An example of a tensor name.
         example: &'static str,
         /// The differences, with shapes.
         differences: Vec<String>,
     },
-    /// Some weights, or what the network makes of them, are NaN or infinite.
+    /// Weights or outputs that are NaN or infinite.
     #[error(
         "{what} has values that are not finite numbers; the weights are damaged or their training diverged"
     )]
@@ -50,7 +50,7 @@ pub enum ImportError {
         /// Which tensor.
         what: String,
     },
-    /// The classifier has another shape than the embedding asks for.
+    /// A classifier that does not fit the embedding.
     #[error("the weights' classifier (`head` here) does not fit, and nothing was written: {0}")]
     Classifier(CheckpointError),
     /// The input size is too small for the network, or too large.
@@ -58,7 +58,7 @@ pub enum ImportError {
     InputSize {
         /// The network.
         network: String,
-        /// The size asked for.
+        /// The requested size.
         size: usize,
         /// What is wrong with it.
         reason: String,
@@ -70,7 +70,7 @@ pub enum ImportError {
     Sizes {
         /// The recipe's size.
         recipe: usize,
-        /// The size asked for.
+        /// The requested size.
         asked: usize,
     },
     /// The recipe is not readable.

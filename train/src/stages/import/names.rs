@@ -1,4 +1,4 @@
-//! From the names that other programs give to a network's tensors to our own.
+//! Translates tensor names of other programs to those of this project.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use models::checkpoint::HEAD_PREFIXES;
 use super::arch::Arch;
 use super::{efficientnet_lite0, resnet12};
 
-/// Dicts and modules that people wrap a backbone in: they come before the name, in any number and order.
+/// Prefixes of wrapping dicts and modules, in any number and order.
 const WRAPPERS: [&str; 9] = [
     "params",
     "state_dict",
@@ -20,7 +20,7 @@ const WRAPPERS: [&str; 9] = [
     "network",
 ];
 
-/// What is saved beside a backbone: classifiers, the published code's other networks, an optimizer.
+/// Other parts of files: classifiers, other networks of the published code, an optimizer.
 const BESIDE: [&str; 8] = [
     "fc",
     "classifier",
@@ -32,22 +32,22 @@ const BESIDE: [&str; 8] = [
     "optimizer",
 ];
 
-/// What a tensor is, by its name.
+/// The role of a tensor.
 #[derive(Debug, PartialEq)]
 pub(super) enum Name {
     /// A parameter of the network, with our name.
     Parameter(String),
     /// Part of a classifier that is kept, with our name.
     Classifier(String),
-    /// Batches that a normalization has seen: without use after training.
+    /// The batch counter of a normalization, which is not needed after training.
     Counter,
-    /// Part of something that is saved beside the backbone.
+    /// A tensor of another part.
     Beside(&'static str),
     /// None of these.
     Unknown,
 }
 
-/// What a tensor of this name is for the network with these parameters.
+/// The role of a tensor name for the network with these parameters.
 pub(super) fn translate(arch: Arch, name: &str, parameters: &BTreeSet<String>) -> Name {
     let parts: Vec<&str> = name.split('.').skip_while(|part| WRAPPERS.contains(part)).collect();
     if let Some(beside) = BESIDE.iter().find(|&beside| parts.first() == Some(beside)) {
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn wrappers_and_sequences_of_one_are_taken_off() {
+    fn wrapping_prefixes_are_removed() {
         for name in [
             "layer1.conv1.weight",
             "module.layer1.conv1.weight",
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_parameter_is_told_apart() {
+    fn other_tensors_are_classified() {
         assert_eq!(translated("module.layer4.downsample.1.num_batches_tracked"), Name::Counter);
         assert_eq!(translated("model.fc.weight"), Name::Beside("fc"));
         assert_eq!(translated("pre_head.module.linear.weight"), Name::Beside("pre_head"));

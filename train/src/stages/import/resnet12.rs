@@ -1,17 +1,17 @@
-//! A ResNet-12's names, and what its shapes tell.
+//! Tensor names and widths of ResNet-12.
 
 use std::collections::BTreeMap;
 
 use models::graph::{Architecture, Resnet12};
 use models::tensors::Tensors;
 
-/// The paper's widths, for naming what is missing where no tensor tells.
+/// Widths of the paper, for blocks without tensors.
 const PAPER_WIDTHS: [usize; 4] = [64, 128, 256, 512];
 
 /// The paper's input size.
 pub(super) const PAPER_SIZE: usize = 84;
 
-/// Our name for a tensor, by the parts of its name.
+/// Our name of a tensor, from the parts of its name.
 pub(super) fn own_name(parts: &[&str]) -> String {
     match parts {
         // `layer1.0.conv1`: a block in a sequence of one.
@@ -25,7 +25,7 @@ pub(super) fn sized(parameters: &Tensors, input_size: usize) -> Architecture {
     Architecture::Resnet12(Resnet12 { widths: widths(parameters), input_size })
 }
 
-/// The widths that the shapes tell: nearly all tensors of a block begin with its width.
+/// The widths, by majority: the first dimension of nearly all tensors of a block is its width.
 fn widths(parameters: &Tensors) -> [usize; 4] {
     std::array::from_fn(|block| {
         let prefix = format!("layer{}.", block + 1);

@@ -14,7 +14,7 @@ use crate::metrics::progress_bar;
 use crate::net::{Net, to_tensor};
 use crate::optimizer::{AdamW, Optimizer, Schedule};
 
-/// Learns on cached embeddings: AdamW, a cosine, batches drawn at random.
+/// Trains a network and writes the completer.
 pub(super) fn learn(
     task: &CompletionTask<'_>,
     net: Net,
@@ -23,7 +23,7 @@ pub(super) fn learn(
 ) -> Result<ProtoComNetCompleter> {
     let CompletionTask { config, compute, .. } = *task;
     let optimizer = Optimizer::AdamW(AdamW::new(config.weight_decay, net.learned())?);
-    let mut learner = CompleterLearner::new(net, optimizer, task.material, config)?;
+    let mut learner = CompleterLearner::new(net, optimizer, task.data, config)?;
     let base = BaseImages::of(rows.iter().map(Array2::nrows));
     let views: Vec<_> = rows.iter().map(|rows| rows.view()).collect();
     let embedding = concatenate(Axis(0), &views).context("embeddings differ in size")?;
@@ -44,14 +44,16 @@ pub(super) fn learn(
     Ok(completer)
 }
 
-/// The images of a batch, `k_shot` for each sample, and the samples' classes. `k_shot` is the batch's own.
+/// The images of a batch, `k_shot` per sample, and the classes of the samples. Each batch has one
+/// random `k_shot`.
 fn draw(config: &Completion, base: &BaseImages, rng: &mut ChaCha8Rng) -> (Vec<i64>, Vec<i64>) {
     let k_shot = config.k_shots[below(rng, config.k_shots.len())];
-    let (mut images, mut classes) = (Vec::new(), Vec::new());
+    let mut images = Vec::new();
+    let mut classes = Vec::new();
     for _ in 0..config.batch_size {
         let class = base.labels[below(rng, base.labels.len())];
         classes.push(class as i64);
-        // With replacement: a class has hundreds, and a repetition is only a smaller mean.
+        // With replacement: classes have hundreds of images, so repetitions are rare.
         images.extend((0..k_shot).map(|_| base.any(class, rng) as i64));
     }
     (images, classes)

@@ -1,13 +1,15 @@
-//! ProtoComNet on live augmented images, by the paper's schedule (step 4): an epoch sees every base image once.
+//! ProtoComNet on augmented images, with the schedule of the paper (step 4). An epoch uses every base
+//! image once.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use few_shot::evaluate::Outcome;
 use few_shot::protocomnet::{Described, ProtoComNetCompleter};
 use models::dataset::{Dataset, Split};
 use models::tensors::Tensors;
+use ndarray::Array2;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
@@ -23,23 +25,23 @@ use crate::net::{Mode, Net, images_to_tensor};
 use crate::optimizer::{Optimizer, Sgd};
 use crate::stages::validation::{fused_accuracy, validation_classes};
 
-/// Mixed into the seed of the images that join another one.
-const MAX_TRUST_GROUP: u64 = 0x636f_6d70_616e_7900;
+/// Mixed into the seed of the further images of a prototype.
+const SEED_MASK: u64 = 0x636f_6d70_616e_7900;
 
-/// Whether the data is enough for these settings.
+/// Checks that the data suffices for these settings.
 pub(super) fn check(dataset: &Dataset, config: &Completion, live: &Live) -> Result<()> {
     validation_classes(dataset, &live.validation)?;
     let n: usize = dataset.split(Split::Base).iter().map(|class| class.images.len()).sum();
-    let few = || {
-        let batch_size = config.batch_size;
+    let batch_size = config.batch_size;
+    ensure!(
+        batch_size <= n,
         BadInput(format!("`batch_size` is {batch_size}, expected at most the {n} base images"))
-    };
-    ensure!(config.batch_size <= n, few());
+    );
     Ok(())
 }
 
-/// Learns until all epochs are done. Begins with a validation, and the best of all is kept in the run as soon as it is
-/// known: a training that is ended early has that, and starts over.
+/// Trains until all epochs are done. It validates before the first epoch and after each, and writes
+/// each new best completer into the run. A stopped training keeps the best so far, but cannot resume.
 pub(super) fn learn(
     task: &CompletionTask<'_>,
     live: &Live,
@@ -47,7 +49,7 @@ pub(super) fn learn(
     val: &[Described],
 ) -> Result<ProtoComNetCompleter> {
     let sgd = Sgd::new(live.optimizer, net.learned(), &Tensors::new())?;
-    let learner = CompleterLearner::new(net, Optimizer::Sgd(sgd), task.material, task.config)?;
+    let learner = CompleterLearner::new(net, Optimizer::Sgd(sgd), task.data, task.config)?;
     let checkpoint = task.checkpoint;
     let rows = embeddings(task.run, checkpoint, task.dataset, Split::Val, task.compute)?;
     let classes = task.dataset.split(Split::Base);
@@ -64,17 +66,11 @@ pub(super) fn learn(
         images: Arc::new(images),
         best: None,
     };
-    let validate = |training: &mut Training<'_>| -> Result<Outcome> {
-        let completer = task.completer(training.learner.net())?;
-        let outcome = fused_accuracy(&rows, completer.clone(), val, &live.validation)?;
-        training.keep_best(completer, outcome.accuracy)?;
-        Ok(outcome)
-    };
-    let before = validate(&mut training)?;
+    let before = training.validate(&rows, val)?;
     eprintln!("before: fused {}", percent(&before));
     for epoch in 0..live.epochs {
         let Epoch { loss, images_per_second } = training.train_epoch(epoch)?;
-        let outcome = validate(&mut training)?;
+        let outcome = training.validate(&rows, val)?;
         eprintln!(
             "epoch {}/{}: loss {loss:.5}, fused {}, {images_per_second:.0} images/s",
             epoch + 1,
@@ -90,11 +86,11 @@ fn percent(outcome: &Outcome) -> String {
     format!("{:.2} ± {:.2} %", 100.0 * outcome.accuracy, 100.0 * outcome.ci95)
 }
 
-/// A training under way.
+/// A running training.
 struct Training<'a> {
     task: &'a CompletionTask<'a>,
     live: &'a Live,
-    /// Stays as it is.
+    /// Not trained.
     backbone: Net,
     learner: CompleterLearner,
     base: BaseImages,
@@ -103,9 +99,9 @@ struct Training<'a> {
     best: Option<(ProtoComNetCompleter, f64)>,
 }
 
-/// The figures of an epoch.
+/// The metrics of an epoch.
 struct Epoch {
-    /// In the mean.
+    /// Mean loss.
     loss: f64,
     images_per_second: f64,
 }
@@ -122,15 +118,15 @@ impl Training<'_> {
             augment: self.live.augment.clone(),
             preprocess: self.task.checkpoint.preprocess.clone(),
         };
-        let (steps, begun) = (loader.batches(order.len()), Instant::now());
+        let steps = loader.batches(order.len());
+        let begun = Instant::now();
         let n_images = steps * loader.batch_size as u64;
         let bar = progress_bar("complete", "images");
         bar.set_length(n_images);
         let mut loader = Loader::start(loader, Arc::clone(&self.images), order, epoch, 0);
         let mut loss_sum = 0.0;
         for step in 0..steps {
-            let stopped = || anyhow::anyhow!("the loader stopped before the epoch's end");
-            let batch = loader.next().ok_or_else(stopped)?;
+            let batch = loader.next().context("the loader stopped before the end of the epoch")?;
             let rate = self.live.schedule.rate(epoch * steps + step, steps, self.live.epochs);
             loss_sum += self.step(&batch, k_shot, rate)?;
             bar.inc(batch.label.len() as u64);
@@ -155,6 +151,13 @@ impl Training<'_> {
         Ok(loss)
     }
 
+    fn validate(&mut self, rows: &[Array2<f32>], val: &[Described]) -> Result<Outcome> {
+        let completer = self.task.completer(self.learner.net())?;
+        let outcome = fused_accuracy(rows, completer.clone(), val, &self.live.validation)?;
+        self.keep_best(completer, outcome.accuracy)?;
+        Ok(outcome)
+    }
+
     fn keep_best(&mut self, completer: ProtoComNetCompleter, accuracy: f64) -> Result<()> {
         if self.best.as_ref().is_some_and(|(_, best)| accuracy <= *best) {
             return Ok(());
@@ -165,9 +168,9 @@ impl Training<'_> {
     }
 }
 
-/// Every image once, in a random order, and after each `k_shot - 1` of its class.
+/// Every image once in random order, each followed by `k_shot - 1` random images of its class.
 fn order(seed: u64, epoch: u64, base: &BaseImages, k_shot: usize) -> Vec<u32> {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed ^ MAX_TRUST_GROUP);
+    let mut rng = ChaCha8Rng::seed_from_u64(seed ^ SEED_MASK);
     rng.set_stream(epoch);
     let mut order = Vec::new();
     for image in epoch_order(seed, epoch, base.labels.len()) {
@@ -183,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_epoch_sees_every_image_with_company_of_its_class() {
+    fn an_epoch_uses_every_image_once_with_others_of_its_class() {
         let base = BaseImages::of([3, 5].into_iter());
         let order_of = |epoch| order(1, epoch, &base, 3);
         let order = order_of(0);

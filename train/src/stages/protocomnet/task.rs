@@ -19,7 +19,7 @@ use crate::net::{Compute, Net};
 use crate::run::Run;
 use crate::stages::golden;
 
-/// What a training is given.
+/// The inputs of a training.
 pub(super) struct CompletionTask<'a> {
     pub(super) run: &'a Run,
     pub(super) dataset: &'a Dataset,
@@ -27,25 +27,26 @@ pub(super) struct CompletionTask<'a> {
     pub(super) compute: Compute,
     pub(super) checkpoint: &'a Checkpoint,
     pub(super) network: ProtoComNet,
-    pub(super) material: &'a CompletionData,
+    pub(super) data: &'a CompletionData,
 }
 
 impl CompletionTask<'_> {
-    /// What a network has become.
+    /// The completer with the parameters of a network.
     pub(super) fn completer(&self, net: &Net) -> Result<ProtoComNetCompleter> {
-        let attributes = self.material.attributes.clone();
+        let attributes = self.data.attributes.clone();
         let parameters = as_shipped(net.tensors()?);
         let completer = ProtoComNetCompleter::new(self.network.clone(), parameters, attributes)?;
         Ok(completer.completing(self.config.complete))
     }
 
-    /// Keeps a completer in the run.
+    /// Writes a completer into the run.
     pub(super) fn write(&self, completer: &ProtoComNetCompleter) -> Result<()> {
         write(self.run, completer, &self.checkpoint.space_id()?)
     }
 }
 
-/// Parameters with their matrices rounded to 16 bits, as a bundle stores them: these are measured and proved, and ship.
+/// Rounds matrices to 16 bits, as a bundle stores them, so that the shipped weights are the ones that
+/// are evaluated and verified.
 pub fn as_shipped(mut parameters: Tensors) -> Tensors {
     for matrix in parameters.values_mut().filter(|tensor| tensor.ndim() >= 2) {
         matrix.mapv_inplace(|value| f16::from_f32(value).to_f32());
@@ -53,7 +54,7 @@ pub fn as_shipped(mut parameters: Tensors) -> Tensors {
     parameters
 }
 
-/// Writes a completer into the run, with what libtorch makes of its own attributes as the proof for an export.
+/// Writes a completer and its golden inputs and outputs into the run.
 pub fn write(run: &Run, completer: &ProtoComNetCompleter, space_id: &str) -> Result<()> {
     let golden =
         golden::run(completer.network().graph(), completer.parameters(), samples(completer))?;
@@ -61,30 +62,35 @@ pub fn write(run: &Run, completer: &ProtoComNetCompleter, space_id: &str) -> Res
     Ok(disk::write(&run.completer(), &completer.to_bytes(space_id)?)?)
 }
 
-/// Inputs that are alike to real ones: each attribute in turn poses as a class that has itself and those after it.
+/// Golden inputs, similar to real ones: each attribute stands for a class that has this attribute and
+/// those after it.
 fn samples(completer: &ProtoComNetCompleter) -> Tensors {
-    let (attributes, most) = (completer.attributes(), completer.network().attributes);
+    let attributes = completer.attributes();
+    let most = completer.network().attributes;
     let all = attributes.names.len();
     let rows: Vec<usize> = (0..golden::SAMPLES.min(all)).collect();
-    let described = |&row: &usize| Described {
-        word: attributes.word.row(row).to_owned(),
-        attributes: (row..all).take(most.min(1 + row)).collect(),
-    };
-    let classes: Vec<Described> = rows.iter().map(described).collect();
+    let classes: Vec<Described> = rows
+        .iter()
+        .map(|&row| Described {
+            word: attributes.word.row(row).to_owned(),
+            attributes: (row..all).take(most.min(1 + row)).collect(),
+        })
+        .collect();
     completer.inputs(attributes.mean.select(Axis(0), &rows).view(), &classes)
 }
 
-/// The base images, a class after the other.
+/// The base images by class.
 pub(super) struct BaseImages {
-    /// Of each class, where its first one is, and how many it has.
+    /// For each class, the position of its first image and the number of its images.
     ranges: Vec<(usize, usize)>,
-    /// The class of each.
+    /// The class of each image.
     pub(super) labels: Vec<usize>,
 }
 
 impl BaseImages {
     pub(super) fn of(sizes: impl Iterator<Item = usize>) -> Self {
-        let (mut ranges, mut labels) = (Vec::new(), Vec::new());
+        let mut ranges = Vec::new();
+        let mut labels = Vec::new();
         for (class, size) in sizes.enumerate() {
             ranges.push((labels.len(), size));
             labels.extend(std::iter::repeat_n(class, size));
@@ -92,7 +98,7 @@ impl BaseImages {
         Self { ranges, labels }
     }
 
-    /// One of a class, at random.
+    /// A random image of a class.
     pub(super) fn any(&self, class: usize, rng: &mut ChaCha8Rng) -> usize {
         let (first, count) = self.ranges[class];
         first + below(rng, count)

@@ -23,7 +23,7 @@ fn check(pickle: &[u8], expected: &str) {
 
 /// Every entry has a checksum, so a changed byte either does not matter or is noticed.
 #[test]
-fn a_changed_byte_is_noticed_or_does_not_matter() {
+fn a_changed_byte_is_detected_or_has_no_effect() {
     let bytes = fixture("kinds.pth");
     let good = pth::read(&bytes).unwrap();
     let mut noticed = 0;
@@ -101,7 +101,7 @@ fn random_instructions_never_panic() {
 }
 
 #[test]
-fn whatever_could_execute_is_refused_by_name() {
+fn names_that_could_execute_code_are_refused() {
     check(b"\x80\x02cos\nsystem\n(X\x02\0\0\0lstR.", "`os.system`");
     check(b"\x80\x02cbuiltins\neval\n.", "`builtins.eval`");
     check(b"\x80\x02ctorch\nload\n.", "`torch.load`");
@@ -116,7 +116,7 @@ fn whatever_could_execute_is_refused_by_name() {
 }
 
 #[test]
-fn views_that_leave_their_storage_are_refused() {
+fn views_that_exceed_their_storage_are_refused() {
     let with = |change: fn(&mut View<'_>)| {
         let mut view = GOOD;
         change(&mut view);
@@ -258,7 +258,7 @@ fn old_files_cut_or_changed_never_panic() {
 }
 
 #[test]
-fn what_is_wrong_with_an_old_file_is_said() {
+fn errors_of_an_old_file_name_the_reason() {
     let replaced = |from: &[u8], to: &[u8]| {
         let bytes = old();
         let at = bytes.windows(from.len()).rposition(|window| window == from).unwrap();
