@@ -1,10 +1,12 @@
-//! The promise: a training step of ProtoComNet costs a class's own attributes, not all that there is.
+//! The promise: a training step of ProtoComNet costs a class's own attributes, not all that there
+//! is.
 //!
-//! `cargo bench -p train --bench protocomnet` times, interleaved in one run and on one thread, a step of
-//! [`train::completer_learner::CompleterLearner`] and the same step in the manner of the published code: for each sample
-//! by itself, features of all attributes are drawn one by one, all classes and attributes are terms, each paired with class
-//! and prototype in a row of `2 d + s` values, encoded, and those that are not the class's own masked out. Sizes are the
-//! paper's: miniImageNet's 100 classes and 71 attributes, 300 values of a word.
+//! `cargo bench -p train --bench protocomnet` times, interleaved in one run and on one thread, a
+//! step of [`train::completer_learner::CompleterLearner`] and the same step in the manner of the
+//! published code: for each sample by itself, features of all attributes are drawn one by one, all
+//! classes and attributes are terms, each paired with class and prototype in a row of `2 d + s`
+//! values, encoded, and those that are not the class's own masked out. Sizes are the paper's:
+//! miniImageNet's 100 classes and 71 attributes, 300 values of a word.
 
 use std::time::Instant;
 
@@ -48,7 +50,8 @@ const OWN: [(usize, usize); 17] = [
 ];
 const BATCH: usize = 128;
 const ROUNDS: usize = 7;
-/// 29 to 33 were measured on a quiet machine; half of what is left are products of matrices, a tenth fresh noise.
+/// 29 to 33 were measured on a quiet machine; half of what is left are products of matrices, a
+/// tenth fresh noise.
 const LEAST_RATIO: f64 = 20.0;
 const RATE: f64 = 0.01;
 const SGD: SgdConfig = SgdConfig { momentum: 0.9, weight_decay: 5e-4 };
@@ -73,7 +76,8 @@ fn main() {
     let prototype = tensor(&values(&mut rng, (BATCH, EMBEDDING)));
     let classes: Vec<i64> = (0..BATCH).map(|_| below(&mut rng, CLASSES) as i64).collect();
 
-    // Without noise both do the same, and each step begins with what the ones before made of the weights.
+    // Without noise both do the same, and each step begins with what the ones before made of the
+    // weights.
     let (mut ours, mut published) = learners(false);
     for step in 0..3 {
         let loss = ours.step(&prototype, &classes, RATE).expect("a step");
@@ -159,7 +163,8 @@ fn material(rng: &mut ChaCha8Rng) -> CompletionData {
 
 /// The same network and step, a sample at a time over all terms.
 struct Published {
-    /// Weight and bias of each layer; the aggregator's first one takes `[class || term || prototype]`.
+    /// Weight and bias of each layer; the aggregator's first one takes `[class || term ||
+    /// prototype]`.
     layers: Vec<[Tensor; 2]>,
     sgd: Sgd,
     /// Of all terms, classes first: what they look like `[K + A, s]`, and their words `[K + A, d]`.

@@ -130,7 +130,8 @@ fn cut(rgb: &[u8], crop: &Crop, hflip: bool, out: &mut [f32]) {
     }
 }
 
-/// The two pixels next to a coordinate and its distance from the first, or `None` outside the image.
+/// The two pixels next to a coordinate and its distance from the first, or `None` outside the
+/// image.
 fn between(at: f32, size: usize) -> Option<(usize, usize, f32)> {
     if at <= -1.0 || at >= size as f32 {
         return None;

@@ -21,7 +21,8 @@ const MARGIN: f64 = 40.0;
 const COLORS: [&str; 7] =
     ["#000000", "#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#0072b2", "#d55e00"];
 
-/// Draws all series over evenly spaced ticks at the values of `x`. `label` names the horizontal axis.
+/// Draws all series over evenly spaced ticks at the values of `x`. `label` names the horizontal
+/// axis.
 pub fn svg(series: &[Series], label: &str) -> String {
     let axes = Axes::new(series);
     let mut out = Svg::new(WIDTH, HEIGHT);

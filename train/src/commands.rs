@@ -53,8 +53,8 @@ impl ComputeArguments {
         Ok(resolve(self.device, self.precision)?)
     }
 
-    /// Device and precision of evaluations and of kept results, which must not depend on what the CPU
-    /// supports.
+    /// Device and precision of evaluations and of kept results, which must not depend on what the
+    /// CPU supports.
     fn for_figures(&self) -> Result<Compute> {
         let precision = match self.precision {
             Precision::Auto => Precision::Fp32,

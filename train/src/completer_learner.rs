@@ -26,8 +26,8 @@ pub struct CompletionData {
 /// A ProtoComNet with its optimizer and training data.
 ///
 /// The network runs in pieces so that no row is computed twice: parts of a sample once per sample,
-/// parts of a pair of attribute and sample once per pair (each pair has its own noise), and attribute
-/// words once per batch.
+/// parts of a pair of attribute and sample once per pair (each pair has its own noise), and
+/// attribute words once per batch.
 #[derive(Debug)]
 pub struct CompleterLearner {
     net: Net,
@@ -57,7 +57,8 @@ fn rows(class: &Described) -> Vec<i64> {
 }
 
 impl CompleterLearner {
-    /// A learner of a network. The optimizer must hold its parameters, and there must be an attribute.
+    /// A learner of a network. The optimizer must hold its parameters, and there must be an
+    /// attribute.
     ///
     /// # Errors
     /// A failure of libtorch.
@@ -144,7 +145,8 @@ impl CompleterLearner {
         self.value(&given, "weights")
     }
 
-    /// The encoded attribute embeddings, `[t, s / 2]`, each with its own noise as in the published code.
+    /// The encoded attribute embeddings, `[t, s / 2]`, each with its own noise as in the published
+    /// code.
     fn encoded(&self, attribute: &Tensor) -> Result<Tensor, NetError> {
         let mut values = self.attribute.f_index_select(0, attribute)?;
         if self.noise {

@@ -14,8 +14,8 @@ mod finetune;
 pub use completion::{Completion, Live};
 pub use finetune::{Finetune, Learned};
 
-/// All settings of `pretrain`. It holds everything that changes the result and nothing else, because
-/// a run resumes only with equal settings.
+/// All settings of `pretrain`. It holds everything that changes the result and nothing else,
+/// because a run resumes only with equal settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -61,14 +61,14 @@ pub struct Loss {
     /// Self-supervised rotation head, which contributes half of the loss.
     pub rotation: Rotation,
     /// Weight of the semantic head's loss. The head maps an embedding to the semantic
-    /// [features](few_shot::kernel::features) of class names, so that classes with similar names get
-    /// similar embeddings. Needs `knowledge.json` in the run.
+    /// [features](few_shot::kernel::features) of class names, so that classes with similar names
+    /// get similar embeddings. Needs `knowledge.json` in the run.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub semantic: f64,
 }
 
-/// Progressive resizing: the first epochs use smaller images. An epoch at three quarters of the size
-/// costs little more than half.
+/// Progressive resizing: the first epochs use smaller images. An epoch at three quarters of the
+/// size costs little more than half.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProgressiveResizing {
@@ -184,8 +184,8 @@ impl Config {
         }
     }
 
-    /// The number of steps already in the weight average before the given batch, or `None` in epochs
-    /// that are not averaged.
+    /// The number of steps already in the weight average before the given batch, or `None` in
+    /// epochs that are not averaged.
     pub fn averaged(&self, epoch: u64, batch: u64, batches: u64) -> Option<u64> {
         let first = self.epochs - self.swa?.epochs;
         (epoch >= first).then(|| (epoch - first) * batches + batch)

@@ -44,8 +44,8 @@ pub fn embed(
         .collect()
 }
 
-/// Replaces the running statistics of batch normalization by means over the views of the chosen images
-/// (precise batch normalization, Wu and Johnson 2021).
+/// Replaces the running statistics of batch normalization by means over the views of the chosen
+/// images (precise batch normalization, Wu and Johnson 2021).
 pub fn measure_normalizations(
     net: &Net,
     images: &Images,

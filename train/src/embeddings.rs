@@ -46,8 +46,8 @@ impl Header {
     }
 }
 
-/// The raw embeddings `[images, s]` of every class of a split, without augmentation, in the order of
-/// the data set.
+/// The raw embeddings `[images, s]` of every class of a split, without augmentation, in the order
+/// of the data set.
 ///
 /// # Errors
 /// An image that cannot be read, a checkpoint that does not fit its network. A cache that cannot be

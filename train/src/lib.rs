@@ -1,7 +1,7 @@
 //! The stages of a Handful run on libtorch: training, completion, evaluation and import.
 //!
-//! This is the only crate that uses `tch`. [`net`] interprets a [`models::graph::Graph`]; [`stages`]
-//! has a module for each stage.
+//! This is the only crate that uses `tch`. [`net`] interprets a [`models::graph::Graph`];
+//! [`stages`] has a module for each stage.
 
 pub mod augment;
 pub mod chart;

@@ -51,12 +51,14 @@ enum Command {
         after_help = "Needs knowledge.json in the run.\n\nExample:\n  handful-train complete runs/cifar --data cifar_fs.tar.gz"
     )]
     Complete(complete::Options),
-    /// Meta-train backbone and ProtoComNet on episodes; keep the best epoch on the validation classes.
+    /// Meta-train backbone and ProtoComNet on episodes; keep the best epoch on the validation
+    /// classes.
     #[command(
         after_help = "Needs the ProtoComNet that handful-train complete trains. The new run has another backbone: run handful-train complete on it again.\n\nExample:\n  handful-train finetune runs/cifar --config train/configs/finetune/cifar_fs.toml --data cifar_fs.tar.gz --out runs/cifar-meta"
     )]
     Finetune(finetune::Options),
-    /// Measure the few-shot accuracy of a run: mean prototypes, and every policy if the run has a name regressor.
+    /// Measure the few-shot accuracy of a run: mean prototypes, and every policy if the run has a
+    /// name regressor.
     #[command(
         after_help = "Examples:\n  handful-train evaluate runs/cifar --data cifar_fs.tar.gz --split val --k-shot 5 --json report.json\n  handful-train evaluate runs/cifar --data cifar_fs.tar.gz --label-noise one-wrong"
     )]

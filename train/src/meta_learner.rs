@@ -63,13 +63,13 @@ fn gather(table: &Array2<f32>, gathered: &Gathered) -> Result<Tensor, TchError> 
     rows.f_view([n as i64, a as i64, table.ncols() as i64])
 }
 
-/// The logits of the queries of an episode, `[q, n]`: `scale` times the cosine similarity to the fused
-/// prototypes, with the queries as unlabeled images.
+/// The logits of the queries of an episode, `[q, n]`: `scale` times the cosine similarity to the
+/// fused prototypes, with the queries as unlabeled images.
 ///
 /// # Shapes
-/// `support` `[n, k, s]`, `query` `[q, s]`, `scale` `[1]`. `inputs` has either a row for each of the `n`
-/// classes, whose means are completed, or a row for each of the `n * k` images, which are completed
-/// one by one and then averaged.
+/// `support` `[n, k, s]`, `query` `[q, s]`, `scale` `[1]`. `inputs` has either a row for each of
+/// the `n` classes, whose means are completed, or a row for each of the `n * k` images, which are
+/// completed one by one and then averaged.
 pub fn logits(
     completer: &Net,
     scale: &Tensor,
@@ -116,8 +116,8 @@ pub struct MetaLearner {
 }
 
 impl MetaLearner {
-    /// A learner of networks with these parameters, named as in [`MetaLearner::parameters`], and this
-    /// momentum. A `frozen` backbone is not trained.
+    /// A learner of networks with these parameters, named as in [`MetaLearner::parameters`], and
+    /// this momentum. A `frozen` backbone is not trained.
     ///
     /// # Errors
     /// Parameters that do not fit the networks; a failure of libtorch.
@@ -178,7 +178,8 @@ impl MetaLearner {
         self.scale.double_value(&[0])
     }
 
-    /// Adds the gradient of `share` times the loss of an episode. Returns the loss and the accuracy.
+    /// Adds the gradient of `share` times the loss of an episode. Returns the loss and the
+    /// accuracy.
     ///
     /// # Shapes
     /// `support` `[n, k, s]`; `query` `[n * q, s]`, by class.

@@ -34,7 +34,8 @@ impl Compute {
 pub enum Mode {
     /// Uses the statistics of the batch and updates the running ones.
     Train,
-    /// Uses the statistics of the batch and sets the running ones to the mean over all batches so far.
+    /// Uses the statistics of the batch and sets the running ones to the mean over all batches so
+    /// far.
     Measure {
         /// Number of earlier batches.
         earlier: u32,
@@ -130,16 +131,16 @@ impl Net {
     /// Runs the network. The outputs are fp32, in the order of the graph.
     ///
     /// # Shapes
-    /// Each input is `[n, …]` with the shape in the graph. Images `[n, 3, h, w]` may have either memory
-    /// layout.
+    /// Each input is `[n, …]` with the shape in the graph. Images `[n, 3, h, w]` may have either
+    /// memory layout.
     pub fn forward(&self, inputs: &[(&str, &Tensor)], mode: Mode) -> Result<Vec<Tensor>, NetError> {
         let outputs: Vec<&str> = self.graph.outputs.iter().map(String::as_str).collect();
         self.values(inputs, &outputs, mode)
     }
 
-    /// Computes the `wanted` values from the `given` ones, in fp32. Both are names of inputs or nodes,
-    /// and only the nodes between them run. A network can thus run in pieces, so that no row is
-    /// computed twice.
+    /// Computes the `wanted` values from the `given` ones, in fp32. Both are names of inputs or
+    /// nodes, and only the nodes between them run. A network can thus run in pieces, so that no row
+    /// is computed twice.
     pub fn values(
         &self,
         given: &[(&str, &Tensor)],
@@ -204,8 +205,8 @@ impl Net {
             }
             Op::BatchNorm { eps } => self.normalized(node, x, eps, mode)?,
             Op::LeakyRelu { slope: 0.0 } => x.f_relu()?,
-            // The leaky_relu of tch has no slope argument. Its backward function, applied to x itself,
-            // equals LeakyReLU in value and gradient, and is the fastest form on a CPU.
+            // The leaky_relu of tch has no slope argument. Its backward function, applied to x
+            // itself, equals LeakyReLU in value and gradient, and is the fastest form on a CPU.
             Op::LeakyRelu { slope } => {
                 x.detach().f_leaky_relu_backward(x, f64::from(slope), false)?
             }

@@ -104,8 +104,8 @@ const BETAS: (f64, f64) = (0.9, 0.999);
 /// Keeps the division of AdamW finite.
 const ADAM_EPS: f64 = 1e-8;
 
-/// Adam with decoupled weight decay (Loshchilov and Hutter 2019), equal to that of PyTorch. It has no
-/// saved state: its trainings are too short to be resumed.
+/// Adam with decoupled weight decay (Loshchilov and Hutter 2019), equal to that of PyTorch. It has
+/// no saved state: its trainings are too short to be resumed.
 #[derive(Debug)]
 pub struct AdamW {
     weight_decay: f64,

@@ -1,5 +1,5 @@
-//! The network of pre-training: a backbone with a linear head for the base classes and, optionally, a
-//! rotation head and a semantic head.
+//! The network of pre-training: a backbone with a linear head for the base classes and, optionally,
+//! a rotation head and a semantic head.
 
 use anyhow::{Context, Result, ensure};
 use models::checkpoint::Progress;
@@ -38,7 +38,8 @@ pub struct Pretrainer {
     optimizer: Sgd,
     /// The mean of the parameters over the averaged steps; empty before the first.
     average: BTreeMap<String, Tensor>,
-    /// Sums since they were last taken. They stay on the device, so that a step does not wait for it.
+    /// Sums since they were last taken. They stay on the device, so that a step does not wait for
+    /// it.
     loss_sum: Tensor,
     correct: Tensor,
 }
@@ -149,7 +150,8 @@ impl Pretrainer {
         let embedding = self.embedding(&image)?;
         let (class_loss, logits) = self.class_loss(&embedding, &label)?;
         let (turn_loss, _) = self.head_loss("rotation_head", &embedding, &turn)?;
-        // Accuracy counts the first `n` images; if all rotations are used, these are the upright ones.
+        // Accuracy counts the first `n` images; if all rotations are used, these are the upright
+        // ones.
         let logits = logits.f_narrow(0, 0, n)?;
         Ok(((class_loss + turn_loss) * 0.5, right(&logits, &label.f_narrow(0, 0, n)?)?))
     }
@@ -198,8 +200,8 @@ impl Pretrainer {
         )?)
     }
 
-    /// Loss sum and number of correct images of the epoch, including those of `progress`. Resets the
-    /// sums.
+    /// Loss sum and number of correct images of the epoch, including those of `progress`. Resets
+    /// the sums.
     pub fn take_sums(&mut self, progress: &Progress) -> Result<(f64, u64)> {
         let sums = (
             progress.loss_sum + self.loss_sum.double_value(&[]),
@@ -223,8 +225,8 @@ impl Pretrainer {
         Ok(parameters)
     }
 
-    /// A copy of the backbone with averaged parameters, and the averaged heads. Without an average, the
-    /// parameters of the last step.
+    /// A copy of the backbone with averaged parameters, and the averaged heads. Without an average,
+    /// the parameters of the last step.
     pub fn averaged(&self) -> Result<(Net, Tensors)> {
         let mut parameters = self.parameters()?;
         parameters.extend(self.averages()?);
@@ -287,8 +289,8 @@ fn turned(rotation: Rotation, image: &Tensor, label: &Tensor) -> Result<Turned> 
     })
 }
 
-/// The range of a batch of `n` images that gets this number of quarter turns. The order of a batch is
-/// random, so ranges are as good as random choices.
+/// The range of a batch of `n` images that gets this number of quarter turns. The order of a batch
+/// is random, so ranges are as good as random choices.
 fn rotated_range(rotation: Rotation, turns: i64, n: i64) -> (i64, i64) {
     match rotation {
         Rotation::Half if turns == 0 => (0, n / 2),
@@ -320,8 +322,8 @@ fn head_shapes(config: &Config, classes: usize) -> Vec<(String, Vec<usize>)> {
     shapes
 }
 
-/// Random parameters: Kaiming-normal (fan-out) convolutions, neutral normalizations, uniform heads, as
-/// in the published code. They depend only on the settings.
+/// Random parameters: Kaiming-normal (fan-out) convolutions, neutral normalizations, uniform heads,
+/// as in the published code. They depend only on the settings.
 pub fn initial_parameters(config: &Config, classes: usize) -> Result<Tensors> {
     let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
     let mut parameters = Tensors::new();

@@ -29,8 +29,8 @@ pub fn is_pth(bytes: &[u8]) -> bool {
     bytes.starts_with(&ZIP_MAGIC) || bytes.starts_with(&legacy::MAGIC)
 }
 
-/// Reads all tensors of a file. Keys of nested dicts are joined with dots. Half and double precision
-/// become f32, integers become i64. Other numbers and texts are skipped.
+/// Reads all tensors of a file. Keys of nested dicts are joined with dots. Half and double
+/// precision become f32, integers become i64. Other numbers and texts are skipped.
 ///
 /// # Errors
 /// [`PthError`]. A class or function that no `state_dict` needs is refused by name.

@@ -33,8 +33,8 @@ pub(crate) struct Options {
     #[arg(long, value_enum, default_value = "evaluated")]
     exclude: Exclusion,
     /// Strength of the name prior, in equivalent example images [default: tuned on the validation
-    /// classes under label noise, at most 0.25 if they do not limit it]. At k shots the weight of the
-    /// name is 1 / (1 + (k / N)^POWER); with POWER 1 (the default) N is a fixed pseudo-count.
+    /// classes under label noise, at most 0.25 if they do not limit it]. At k shots the weight of
+    /// the name is 1 / (1 + (k / N)^POWER); with POWER 1 (the default) N is a fixed pseudo-count.
     #[arg(long, value_name = "N[:POWER]")]
     name_prior: Option<NamePrior>,
     #[command(flatten)]

@@ -43,7 +43,8 @@ pub(crate) struct Options {
     /// regressor.
     #[arg(long, value_name = "NOISE", default_value_t = LabelNoise::None)]
     label_noise: LabelNoise,
-    /// Query images of each class that a transductive policy uses as unlabeled images [default: all].
+    /// Query images of each class that a transductive policy uses as unlabeled images [default:
+    /// all].
     #[arg(long, value_name = "N")]
     unlabeled: Option<usize>,
     /// Unlabeled images of other classes, per class, that a transductive policy also uses.
@@ -53,8 +54,8 @@ pub(crate) struct Options {
     /// last.
     #[arg(long)]
     unbalanced: bool,
-    /// Also evaluate generalized zero-shot recognition: N classes of each episode have a name but no
-    /// images.
+    /// Also evaluate generalized zero-shot recognition: N classes of each episode have a name but
+    /// no images.
     #[arg(long, value_name = "N")]
     generalized_zero_shot: Option<usize>,
     /// Completer of the prototypes.

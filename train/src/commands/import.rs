@@ -18,8 +18,8 @@ pub(crate) struct Options {
     /// The new run's folder.
     #[arg(long, value_name = "RUN")]
     out: PathBuf,
-    /// Height and width of the network's input [default: the recipe's, or 84 for resnet12 and 224 for
-    /// efficientnet-lite0].
+    /// Height and width of the network's input [default: the recipe's, or 84 for resnet12 and 224
+    /// for efficientnet-lite0].
     #[arg(long, value_name = "PIXELS")]
     input_size: Option<usize>,
     /// Preprocessing recipe as TOML: size, geometry, filter, mean, std [default: the recipe of the

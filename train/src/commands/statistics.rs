@@ -17,11 +17,13 @@ pub(crate) struct Options {
     /// Images, as for pretrain.
     #[arg(long, value_name = "PATH")]
     data: PathBuf,
-    /// Divisor of the variance: n - 1 (unbiased, the published code) or n (population, the paper's text).
+    /// Divisor of the variance: n - 1 (unbiased, the published code) or n (population, the paper's
+    /// text).
     #[arg(long, value_enum, default_value = "unbiased")]
     std: StdOption,
     /// Measure the classes of the checkpoint's classifier instead of classes with images. Synthetic
-    /// embeddings are drawn around each row, with the spread of the base images around their classes.
+    /// embeddings are drawn around each row, with the spread of the base images around their
+    /// classes.
     #[arg(long)]
     from_classifier: bool,
     /// Classifier rows that are excluded.

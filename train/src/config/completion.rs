@@ -49,8 +49,8 @@ pub struct Live {
     pub optimizer: SgdConfig,
     /// The learning rate schedule.
     pub schedule: Schedule,
-    /// How the best epoch is selected: by the accuracy of fused prototypes, before the first epoch and
-    /// after each.
+    /// How the best epoch is selected: by the accuracy of fused prototypes, before the first epoch
+    /// and after each.
     pub validation: Validation,
 }
 

@@ -29,7 +29,8 @@ pub struct Finetune {
     pub scale: f32,
     /// Which parts are trained.
     pub learned: Learned,
-    /// Whether batch normalization uses the statistics of each episode and updates the running ones.
+    /// Whether batch normalization uses the statistics of each episode and updates the running
+    /// ones.
     pub batch_statistics: bool,
     /// Random augmentation of training images. Used only when the backbone is trained.
     pub augment: Augment,

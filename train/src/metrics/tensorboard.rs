@@ -1,8 +1,8 @@
 //! TensorBoard event files: records of protobuf `Event` messages.
 //!
-//! A record is the length (u64), its masked CRC-32C, the message and its masked CRC-32C, little-endian.
-//! Field numbers are those of `event.proto` and `summary.proto` of TensorFlow. Five fields do not need
-//! a protobuf library.
+//! A record is the length (u64), its masked CRC-32C, the message and its masked CRC-32C,
+//! little-endian. Field numbers are those of `event.proto` and `summary.proto` of TensorFlow. Five
+//! fields do not need a protobuf library.
 
 use std::fs::File;
 use std::io::Write;

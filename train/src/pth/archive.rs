@@ -74,7 +74,8 @@ impl<'a> Archive<'a> {
             return Err(ArchiveError::Zip64);
         }
         let mut entries = BTreeMap::new();
-        // Valid entries do not overlap. Without this check, a small file could cause endless checksums.
+        // Valid entries do not overlap. Without this check, a small file could cause endless
+        // checksums.
         let mut unclaimed = bytes.len();
         for _ in 0..count {
             let (entry, next) = Entry::parse(bytes, at as usize)?;

@@ -1,7 +1,7 @@
 //! The container of PyTorch before 1.6: five pickles one after another, then the storages.
 //!
-//! The pickles are a magic number, the protocol version, facts of the machine, the saved object, and
-//! the keys of its storages in file order. A storage is its number of elements (64 bits,
+//! The pickles are a magic number, the protocol version, facts of the machine, the saved object,
+//! and the keys of its storages in file order. A storage is its number of elements (64 bits,
 //! little-endian), then the elements.
 
 use std::collections::BTreeMap;

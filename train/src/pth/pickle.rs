@@ -1,9 +1,9 @@
 //! A pickle interpreter that supports only what a `state_dict` needs and never executes anything.
 //!
-//! A Python pickle is a program for a stack machine that may call anything by name. This interpreter
-//! accepts a closed list of names. Values live in one arena and refer to the bytes of the pickle, so
-//! hostile nesting, cycles and shared parts cost neither recursion nor copies, and their number is
-//! limited. Persistent ids become [`Storage`]s, whose bytes the container finds.
+//! A Python pickle is a program for a stack machine that may call anything by name. This
+//! interpreter accepts a closed list of names. Values live in one arena and refer to the bytes of
+//! the pickle, so hostile nesting, cycles and shared parts cost neither recursion nor copies, and
+//! their number is limited. Persistent ids become [`Storage`]s, whose bytes the container finds.
 
 mod error;
 mod instructions;

@@ -124,7 +124,8 @@ fn chosen_name_prior(
 /// The name regressor of a run, if it has one.
 ///
 /// # Errors
-/// A file that cannot be read, or a name regressor of another embedding space than the checkpoint's.
+/// A file that cannot be read, or a name regressor of another embedding space than the
+/// checkpoint's.
 pub fn completer(run: &Run, checkpoint: &Checkpoint) -> Result<Option<NameRegressor>> {
     let path = run.kernel();
     if !path.exists() {

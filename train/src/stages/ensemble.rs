@@ -11,8 +11,8 @@ use super::golden::{golden, is_finite};
 use crate::error::BadInput;
 use crate::run::Run;
 
-/// Makes a run of the best checkpoints of other runs, in this order. Writes `golden.safetensors` and
-/// then `best.safetensors`, or nothing. Training heads are dropped. Returns the network.
+/// Makes a run of the best checkpoints of other runs, in this order. Writes `golden.safetensors`
+/// and then `best.safetensors`, or nothing. Training heads are dropped. Returns the network.
 ///
 /// # Errors
 /// A run that exists already; too few members, members with different preprocessing or with equal

@@ -1,4 +1,5 @@
-//! Meta-training: trains backbone and ProtoComNet on episodes of base classes (step 5 of the paper).
+//! Meta-training: trains backbone and ProtoComNet on episodes of base classes (step 5 of the
+//! paper).
 //!
 //! Start at [`finetune`]. The initial weights are validated too and the best of all validations is
 //! kept, so the result is never worse. `finetune.safetensors` holds the state for a resume.
@@ -37,8 +38,8 @@ mod state;
 
 use state::{Progress, State};
 
-/// Trains the best checkpoint and ProtoComNet of the run `from` until all epochs are done or `stop` is
-/// set, and writes the run `out`.
+/// Trains the best checkpoint and ProtoComNet of the run `from` until all epochs are done or `stop`
+/// is set, and writes the run `out`.
 ///
 /// # Errors
 /// Inputs that cannot be used, a resume with other inputs, a loss that diverges, a failed write.

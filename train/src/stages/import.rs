@@ -1,8 +1,8 @@
 //! Imports published weights as a run.
 //!
-//! First, tensor names are translated: prefixes such as `module.` are removed, and everything that is
-//! not part of the backbone is left out, except the classifier of an EfficientNet-Lite0. Then the
-//! widths are deduced from the shapes, and every tensor must fit. Otherwise all differences are
+//! First, tensor names are translated: prefixes such as `module.` are removed, and everything that
+//! is not part of the backbone is left out, except the classifier of an EfficientNet-Lite0. Then
+//! the widths are deduced from the shapes, and every tensor must fit. Otherwise all differences are
 //! listed and nothing is written.
 
 mod arch;
@@ -106,8 +106,8 @@ pub fn import(weights: &Path, run: &Run, options: &Options) -> Result<Imported> 
     Ok(imported)
 }
 
-/// The class names of a published classifier, if known: the wnids of the thousand classes of ImageNet
-/// in sorted order (Russakovsky et al. 2015).
+/// The class names of a published classifier, if known: the wnids of the thousand classes of
+/// ImageNet in sorted order (Russakovsky et al. 2015).
 fn named_rows(arch: Arch, rows: Option<usize>) -> Vec<String> {
     let csv = include_str!("../../classes/imagenet_1k.csv");
     let wnids = csv.lines().skip(1).filter_map(|line| line.split(',').next());

@@ -81,8 +81,8 @@ pub fn knowledge(
     if let Some(folder) = out.parent() {
         disk::create_folder(folder)?;
     }
-    // The vectors contain the hash of the JSON. A power cut after the first write leaves a pair that
-    // is refused, not a mixed one.
+    // The vectors contain the hash of the JSON. A power cut after the first write leaves a pair
+    // that is refused, not a mixed one.
     disk::write(&out.with_file_name(WORDS), &words.to_bytes(&json)?)?;
     disk::write(out, &json)?;
     let of_classes = knowledge.classes.iter().map(|c| with_lemmas(&c.name, &c.lemmas));

@@ -49,8 +49,8 @@ pub enum Begin {
     Resume,
 }
 
-/// Trains until all epochs are done or `stop` is set, and writes the `last` and `best` checkpoints of
-/// the run.
+/// Trains until all epochs are done or `stop` is set, and writes the `last` and `best` checkpoints
+/// of the run.
 ///
 /// # Errors
 /// Data or settings that cannot be used, a resume with other inputs, a loss that diverges, a failed
@@ -188,14 +188,15 @@ impl Pretraining<'_> {
         self.save()
     }
 
-    /// Whether the weights of an epoch are validated and may be kept. Without validation classes the
-    /// newest weights count as the best.
+    /// Whether the weights of an epoch are validated and may be kept. Without validation classes
+    /// the newest weights count as the best.
     fn is_judged(&self, epoch: u64) -> bool {
         let every = self.config.validation.every;
         epoch.is_multiple_of(every) || epoch == self.config.epochs || self.data.val_classes == 0
     }
 
-    /// The weights that are validated and kept, after weight averaging and precise batch normalization.
+    /// The weights that are validated and kept, after weight averaging and precise batch
+    /// normalization.
     fn finished(&self) -> Result<(Net, Tensors)> {
         let (net, heads) = self.network.averaged()?;
         if let Some(PreciseBn { images }) = self.config.precise_bn {

@@ -40,10 +40,12 @@ pub struct Learned {
 }
 
 /// Trains ProtoComNet to complete means of a few images to class means, and writes
-/// `completer.safetensors`. It uses cached embeddings or, with [`Completion::live`], augmented images.
+/// `completer.safetensors`. It uses cached embeddings or, with [`Completion::live`], augmented
+/// images.
 ///
 /// # Errors
-/// Inputs that cannot be used, base classes without attributes, a loss that diverges, a failed write.
+/// Inputs that cannot be used, base classes without attributes, a loss that diverges, a failed
+/// write.
 pub fn learn(
     run: &Run,
     dataset: &Dataset,

@@ -1,4 +1,5 @@
-//! ProtoComNet and meta-training against an independent implementation: outputs, losses, every gradient.
+//! ProtoComNet and meta-training against an independent implementation: outputs, losses, every
+//! gradient.
 
 use few_shot::protocomnet::{Attributes, Described};
 use models::graph::{ProtoComNet, SelfWeight};
@@ -20,8 +21,8 @@ const FP32: Compute = Compute { device: Device::Cpu, kind: Kind::Float };
 
 const WORD: usize = 6;
 
-/// Tensors `<prefix><name>` of a fixture under the names of the graph: the first layer of the fixture's aggregator, on
-/// `[class || term || prototype]`, is three layers here.
+/// Tensors `<prefix><name>` of a fixture under the names of the graph: the first layer of the
+/// fixture's aggregator, on `[class || term || prototype]`, is three layers here.
 fn named(file: &TensorFile, prefix: &str) -> Tensors {
     let mut tensors = Tensors::new();
     for (name, tensor) in &file.floats {

@@ -36,8 +36,8 @@ fn a_nudge_of_one_number_is_noticed() {
     }
 }
 
-/// bf16 keeps 8 bits: a network's output may be off by a few percent of its largest value, not more. Of
-/// fifty layers, as in EfficientNet-Lite0, more adds up.
+/// bf16 keeps 8 bits: a network's output may be off by a few percent of its largest value, not
+/// more. Of fifty layers, as in EfficientNet-Lite0, more adds up.
 #[test]
 fn bf16_stays_near_the_reference() {
     for case in all() {

@@ -1,5 +1,5 @@
-//! Meta-training and ProtoComNet as processes: it ends no worse, goes on to the same numbers, and refuses what it cannot
-//! use.
+//! Meta-training and ProtoComNet as processes: it ends no worse, goes on to the same numbers, and
+//! refuses what it cannot use.
 
 use std::fs;
 use std::path::Path;

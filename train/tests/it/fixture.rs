@@ -1,4 +1,5 @@
-//! Two training steps computed by an independent implementation: losses, gradients, updated parameters.
+//! Two training steps computed by an independent implementation: losses, gradients, updated
+//! parameters.
 
 use std::path::Path;
 
@@ -58,8 +59,9 @@ pub(crate) fn assert_close(what: &str, got: &Tensors, expected: &Tensors, tolera
     }
 }
 
-/// Tolerances: the fixture was computed in float64, we compute in float32. Loss 1e-5; gradients 2e-4 and
-/// parameters 1e-4 of each tensor's largest magnitude (batch statistics of six images amplify rounding).
+/// Tolerances: the fixture was computed in float64, we compute in float32. Loss 1e-5; gradients
+/// 2e-4 and parameters 1e-4 of each tensor's largest magnitude (batch statistics of six images
+/// amplify rounding).
 #[test]
 fn two_steps_agree_with_an_independent_implementation() {
     let file = read("backbone_tiny_train.safetensors");

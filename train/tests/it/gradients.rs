@@ -1,4 +1,5 @@
-//! The gradient of an episode, through Gaussian fusion and its soft assignment, against central differences.
+//! The gradient of an episode, through Gaussian fusion and its soft assignment, against central
+//! differences.
 
 use few_shot::protocomnet::{Attributes, Described};
 use models::graph::{ProtoComNet, SelfWeight};
@@ -20,8 +21,8 @@ const N_WAY: usize = 3;
 const K_SHOT: usize = 2;
 const N_QUERY: usize = 4;
 
-/// The network computes in f32: a shorter step drowns in rounding, a longer one crosses kinks of ReLU and max-pooling.
-/// Only the steepest coordinates are looked at.
+/// The network computes in f32: a shorter step drowns in rounding, a longer one crosses kinks of
+/// ReLU and max-pooling. Only the steepest coordinates are looked at.
 const STEP: f32 = 2e-3;
 /// Of the gradient.
 const TOLERANCE: f64 = 0.05;

@@ -264,7 +264,8 @@ fn the_default_is_the_papers_recipe() {
     assert_eq!(scene.checkpoint().provenance.data, "not told");
 }
 
-/// The tiny EfficientNet-Lite0 of the case list under PyTorch's names, with a classifier of three classes.
+/// The tiny EfficientNet-Lite0 of the case list under PyTorch's names, with a classifier of three
+/// classes.
 fn lite0(case: &Case) -> Tensors {
     let theirs = |own: &str| {
         let (node, suffix) = own.rsplit_once('.').unwrap();

@@ -83,8 +83,8 @@ pub(crate) fn knowledge(scene: &Scene, more: &[&str]) -> Output {
     scene.run(&[&arguments, more].concat())
 }
 
-/// Trains both completers, ProtoComNet in few steps and on one thread, which is fastest for a network
-/// this small.
+/// Trains both completers, ProtoComNet in few steps and on one thread, which is fastest for a
+/// network this small.
 pub(crate) fn complete(scene: &Scene) -> Output {
     fs::write(scene.path("complete.toml"), "steps = 20\nself_weight = \"learned\"\n").unwrap();
     let arguments =

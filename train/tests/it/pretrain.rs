@@ -61,8 +61,8 @@ impl Scene {
         run
     }
 
-    /// Stops after every batch except the last of an epoch. `meddle` gets the number of batches and may
-    /// change the saved state before the resume.
+    /// Stops after every batch except the last of an epoch. `meddle` gets the number of batches and
+    /// may change the saved state before the resume.
     fn interrupted(&self, name: &str, mut meddle: impl FnMut(u64, &mut Checkpoint)) -> Run {
         let run = Run::new(&self.root.join(name));
         let mut ending = self.train(&run, false, true);
@@ -227,7 +227,8 @@ fn precise_bn_equals_the_statistics_of_the_images() {
         to_array(&embedded).unwrap()
     });
     let apart = (&measured - &by_batch).iter().fold(0.0, |most: f32, x| most.max(x.abs()));
-    // Running variances are unbiased, a batch's are not: a part in four hundred of 192 values, twelve times.
+    // Running variances are unbiased, a batch's are not: a part in four hundred of 192 values,
+    // twelve times.
     assert!(apart < 0.05, "{apart}");
 }
 

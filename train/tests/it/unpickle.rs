@@ -8,7 +8,8 @@ use models::image::ImageLimits;
 
 use crate::scene::{assert_refused, stderr};
 
-/// Writes tiny data sets in the published forms, and one pickle that runs a program when it is opened.
+/// Writes tiny data sets in the published forms, and one pickle that runs a program when it is
+/// opened.
 const MAKE: &str = r#"
 import os, pickle, sys, zlib
 import numpy

@@ -1,5 +1,5 @@
-//! ProtoComNet on augmented images, with the schedule of the paper (step 4). An epoch uses every base
-//! image once.
+//! ProtoComNet on augmented images, with the schedule of the paper (step 4). An epoch uses every
+//! base image once.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -41,7 +41,8 @@ pub(super) fn check(dataset: &Dataset, config: &Completion, live: &Live) -> Resu
 }
 
 /// Trains until all epochs are done. It validates before the first epoch and after each, and writes
-/// each new best completer into the run. A stopped training keeps the best so far, but cannot resume.
+/// each new best completer into the run. A stopped training keeps the best so far, but cannot
+/// resume.
 pub(super) fn learn(
     task: &CompletionTask<'_>,
     live: &Live,

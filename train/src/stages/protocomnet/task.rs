@@ -45,8 +45,8 @@ impl CompletionTask<'_> {
     }
 }
 
-/// Rounds matrices to 16 bits, as a bundle stores them, so that the shipped weights are the ones that
-/// are evaluated and verified.
+/// Rounds matrices to 16 bits, as a bundle stores them, so that the shipped weights are the ones
+/// that are evaluated and verified.
 pub fn as_shipped(mut parameters: Tensors) -> Tensors {
     for matrix in parameters.values_mut().filter(|tensor| tensor.ndim() >= 2) {
         matrix.mapv_inplace(|value| f16::from_f32(value).to_f32());
@@ -62,8 +62,8 @@ pub fn write(run: &Run, completer: &ProtoComNetCompleter, space_id: &str) -> Res
     Ok(disk::write(&run.completer(), &completer.to_bytes(space_id)?)?)
 }
 
-/// Golden inputs, similar to real ones: each attribute stands for a class that has this attribute and
-/// those after it.
+/// Golden inputs, similar to real ones: each attribute stands for a class that has this attribute
+/// and those after it.
 fn samples(completer: &ProtoComNetCompleter) -> Tensors {
     let attributes = completer.attributes();
     let most = completer.network().attributes;

@@ -1,4 +1,5 @@
-//! Damaged and malicious `.pth` files: an error that says what is wrong, never a panic, never much memory.
+//! Damaged and malicious `.pth` files: an error that says what is wrong, never a panic, never much
+//! memory.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};

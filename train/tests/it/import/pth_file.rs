@@ -94,7 +94,8 @@ pub(crate) fn one_tensor(view: &View<'_>) -> Vec<u8> {
     [b"\x80\x02}".as_slice(), &text("w"), &tensor(view), b"s."].concat()
 }
 
-/// A file from before PyTorch 1.6: what was saved, and the keys and bytes of storages of 32-bit floats.
+/// A file from before PyTorch 1.6: what was saved, and the keys and bytes of storages of 32-bit
+/// floats.
 pub(crate) fn legacy(saved: &[u8], storages: &[(String, Vec<u8>)]) -> Vec<u8> {
     let mut file = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.".to_vec();
     file.extend([b"\x80\x02}".as_slice(), &text("little_endian"), b"\x88s."].concat());

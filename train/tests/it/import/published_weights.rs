@@ -1,4 +1,5 @@
-//! The published EfficientNet-Lite0 on three images: skipped where `cargo xtask setup --weights` was not run.
+//! The published EfficientNet-Lite0 on three images: skipped where `cargo xtask setup --weights`
+//! was not run.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +8,8 @@ use ndarray::{Axis, Ix1, Ix2};
 
 use super::{Scene, embedding};
 
-/// Of scikit-image's `data` folder, with the places in ImageNet's list that a person would take as right.
+/// Of scikit-image's `data` folder, with the places in ImageNet's list that a person would take as
+/// right.
 const IMAGES: [(&str, &[usize]); 3] = [
     // Tabby, tiger cat, Egyptian cat.
     ("chelsea.png", &[281, 282, 285]),
