@@ -13,11 +13,24 @@ use sha2::{Digest, Sha256};
 use crate::fault::{Blame, Fault};
 use crate::graph::{Architecture, Graph, GraphError, Shape, differences};
 use crate::hex;
+use crate::layout::{FileFormat, FormatError};
 use crate::preprocess::{Preprocess, PreprocessError};
 use crate::tensors::{TensorFile, Tensors, TensorsError};
 
-/// The version of this format that is written, and the only one that is read.
-pub const FORMAT: u32 = 1;
+/// The format that is written, and the only one that is read.
+pub const FORMAT: FileFormat =
+    FileFormat { kind: Some("handful-checkpoint"), number: 1, schema: SCHEMA };
+
+const SCHEMA: &str = "\
+    kind text, format u32, layout text
+    architecture { arch text, widths? u32[], input_size? u32, members? architecture[] }
+    preprocess { size u32, geometry text, filter text, mean f32[3], std f32[3], hflip? bool, center_zoom? f32 }
+    classes text[]
+    provenance { tool text, data text, data_license text, epochs f64, images_seen u64, notes text }
+    progress? { seed u64, epoch u64, batch u64, loss_sum f64, correct u64, best_accuracy? f64,
+        config text, data text, precision text }
+    <parameter> f32[...], head.weight? f32[classes, s], head.bias? f32[classes]
+    rotation_head.* semantic_head.* f32[...], momentum.<parameter> average.<parameter> f32[...]";
 
 /// The most bytes of a checkpoint file that are read.
 pub const MAX_BYTES: u64 = 2 << 30;
@@ -27,8 +40,6 @@ pub const HEAD_PREFIXES: [&str; 3] = ["head.", "rotation_head.", "semantic_head.
 
 /// What the rotation head tells apart: by how many quarter turns an image was turned.
 const QUARTER_TURNS: usize = 4;
-
-const KIND: &str = "handful-checkpoint";
 
 const MOMENTUM_PREFIX: &str = "momentum.";
 const AVERAGE_PREFIX: &str = "average.";
@@ -96,12 +107,10 @@ pub struct Provenance {
     /// What the data is and who made it.
     pub data: String,
     /// Under what terms the data is used.
-    #[serde(rename = "data_licence")]
     pub data_license: String,
     /// Epochs trained.
     pub epochs: f64,
     /// Images that training looked at, counted with repetition.
-    #[serde(rename = "pictures_seen")]
     pub images_seen: u64,
     /// Anything else that a user of the weights should know.
     pub notes: String,
@@ -117,20 +126,9 @@ pub enum CheckpointError {
     /// The description inside is missing or has other fields.
     #[error("the checkpoint's description is not usable: {0}")]
     Description(String),
-    /// Written by another version.
-    #[error(
-        "the checkpoint has format {got}, expected {FORMAT}: use the version of Handful that wrote it"
-    )]
-    Format {
-        /// The format found.
-        got: u32,
-    },
-    /// A file of another kind.
-    #[error("the file is a `{got}`, expected a `{KIND}`")]
-    Kind {
-        /// The kind found.
-        got: String,
-    },
+    /// Another kind of file, another format number or another layout.
+    #[error("the checkpoint cannot be read: {0}")]
+    Format(#[from] FormatError),
     /// The tensors are not those of the network.
     #[error(transparent)]
     Graph(#[from] GraphError),
@@ -178,32 +176,12 @@ impl Fault for CheckpointError {
 struct Description {
     kind: String,
     format: u32,
+    layout: String,
     architecture: Architecture,
     preprocess: Preprocess,
     classes: Vec<String>,
     provenance: Provenance,
     progress: Option<Progress>,
-}
-
-#[derive(Deserialize)]
-struct KindAndFormat {
-    kind: String,
-    format: u32,
-}
-
-impl Description {
-    /// Kind and format are looked at first: another one may have other fields.
-    fn parse(json: &str) -> Result<Self, CheckpointError> {
-        let unusable = |e: serde_json::Error| CheckpointError::Description(e.to_string());
-        let KindAndFormat { kind, format } = serde_json::from_str(json).map_err(unusable)?;
-        if kind != KIND {
-            return Err(CheckpointError::Kind { got: kind });
-        }
-        if format != FORMAT {
-            return Err(CheckpointError::Format { got: format });
-        }
-        serde_json::from_str(json).map_err(unusable)
-    }
 }
 
 impl Checkpoint {
@@ -213,7 +191,9 @@ impl Checkpoint {
     /// See [`CheckpointError`].
     pub fn parse(bytes: &[u8]) -> Result<Self, CheckpointError> {
         let file = TensorFile::parse(bytes)?;
-        let description = Description::parse(&file.metadata)?;
+        FORMAT.check(file.metadata.as_bytes())?;
+        let description: Description = serde_json::from_str(&file.metadata)
+            .map_err(|e| CheckpointError::Description(e.to_string()))?;
         let mut parameters = file.floats;
         let [momentum, average] =
             [MOMENTUM_PREFIX, AVERAGE_PREFIX].map(|prefix| take_prefixed(&mut parameters, prefix));
@@ -291,8 +271,9 @@ impl Checkpoint {
     /// The file's bytes; the same checkpoint always gives the same bytes.
     pub fn to_bytes(&self) -> Result<Vec<u8>, CheckpointError> {
         let description = Description {
-            kind: KIND.to_owned(),
-            format: FORMAT,
+            kind: FORMAT.kind(),
+            format: FORMAT.number,
+            layout: FORMAT.layout(),
             architecture: self.architecture.clone(),
             preprocess: self.preprocess.clone(),
             classes: self.classes.clone(),

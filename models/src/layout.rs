@@ -4,6 +4,9 @@
 //! schema changes the hash, and a reader that meets another hash refuses the file in one sentence.
 //! From the first release on, the format number counts.
 
+use serde::Deserialize;
+
+use crate::fault::{Blame, Fault};
 use crate::hex;
 
 /// Hexadecimal digits of a layout.
@@ -53,6 +56,100 @@ pub fn check(schema: &str, got: &str) -> Result<(), LayoutError> {
     Err(LayoutError { expected, got: got.chars().take(DIGITS).collect() })
 }
 
+/// A file format: the kind of a file, its number and its schema.
+///
+/// The JSON object that describes a file starts with `kind`, `format` and `layout`. A reader checks
+/// these three before any other field, because a file of another layout may have other fields.
+#[derive(Debug, Clone, Copy)]
+pub struct FileFormat {
+    /// The value of `kind`; `None` for files without that field, which their name identifies.
+    pub kind: Option<&'static str>,
+    /// The value of `format`.
+    pub number: u32,
+    /// All fields and tensors with their types and shapes.
+    pub schema: &'static str,
+}
+
+/// A file of another kind, of another format number or of another layout.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FormatError {
+    /// The description is not a JSON object with the three fields.
+    #[error("the description is not usable: {0}")]
+    Description(String),
+    /// A file of another kind.
+    #[error("the file is `{got}`, expected `{expected}`")]
+    Kind {
+        /// The kind that was expected; empty where a file has none.
+        expected: &'static str,
+        /// The kind found; empty where there is none.
+        got: String,
+    },
+    /// A file with another format number.
+    #[error("format {got}, expected {expected}: use the version of Handful that wrote the file")]
+    Number {
+        /// The number that this build reads.
+        expected: u32,
+        /// The number found.
+        got: u32,
+    },
+    /// A file that was written with another schema.
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+}
+
+impl Fault for LayoutError {
+    fn blame(&self) -> Blame {
+        Blame::Input
+    }
+}
+
+impl Fault for FormatError {
+    fn blame(&self) -> Blame {
+        Blame::Input
+    }
+}
+
+/// The fields of a description that are checked first.
+#[derive(Deserialize)]
+struct Header {
+    #[serde(default)]
+    kind: String,
+    format: u32,
+    // Files from before there were layouts have none, and are refused like those of another layout.
+    #[serde(default)]
+    layout: String,
+}
+
+impl FileFormat {
+    /// The value of `kind`, empty where the format has none.
+    pub fn kind(&self) -> String {
+        self.kind.unwrap_or_default().to_owned()
+    }
+
+    /// The value of `layout`, see [`of`].
+    pub fn layout(&self) -> String {
+        of(self.schema)
+    }
+
+    /// Checks `kind`, `format` and `layout` of the JSON object `description`.
+    ///
+    /// # Errors
+    /// The first of the three that differs, or text that is not such an object.
+    pub fn check(&self, description: &[u8]) -> Result<(), FormatError> {
+        let header: Header = serde_json::from_slice(description)
+            .map_err(|e| FormatError::Description(e.to_string()))?;
+        let expected = self.kind.unwrap_or_default();
+        if header.kind != expected {
+            return Err(FormatError::Kind { expected, got: header.kind });
+        }
+        if header.format != self.number {
+            return Err(FormatError::Number { expected: self.number, got: header.format });
+        }
+        Ok(check(self.schema, &header.layout)?)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,5 +161,23 @@ mod tests {
         assert_eq!((error.expected, error.got), (of("a u32"), of("a u64")));
         let long = check("a u32", &"x".repeat(1000)).expect_err("not a layout");
         assert_eq!(long.got.len(), DIGITS);
+    }
+
+    #[test]
+    fn kind_number_and_layout_are_checked_before_other_fields() {
+        let format = FileFormat { kind: Some("handful-a"), number: 1, schema: "a u32" };
+        let refused = |text: &str| format.check(text.as_bytes()).expect_err("another file");
+        let good = format!(
+            r#"{{"kind":"handful-a","format":1,"layout":"{}","other":[]}}"#,
+            format.layout()
+        );
+        assert_eq!(format.check(good.as_bytes()), Ok(()));
+        let error = refused(&good.replace("handful-a", "handful-b"));
+        assert_eq!(error.to_string(), "the file is `handful-b`, expected `handful-a`");
+        let error = refused(&good.replace("\"format\":1", "\"format\":4"));
+        assert!(error.to_string().starts_with("format 4, expected 1: "), "{error}");
+        let error = refused(r#"{"kind":"handful-a","format":1}"#);
+        assert!(matches!(error, FormatError::Layout(_)), "{error}");
+        assert!(matches!(refused("[]"), FormatError::Description(_)));
     }
 }

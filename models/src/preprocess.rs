@@ -59,11 +59,11 @@ pub struct Preprocess {
     pub std: [f32; 3],
     /// Whether the mirror image is embedded too, and the mean of both embeddings taken: a more accurate embedding
     /// (test-time augmentation) for twice the work. See [`Preprocess::looks`].
-    #[serde(rename = "mirror", default, skip_serializing_if = "Not::not")]
+    #[serde(default, skip_serializing_if = "Not::not")]
     pub hflip: bool,
     /// The middle, enlarged so many times, is embedded too, for twice the work: things are as large in it as a network knows
     /// them that was trained on scaled crops.
-    #[serde(rename = "zoom", default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub center_zoom: Option<f32>,
 }
 
@@ -89,9 +89,9 @@ pub enum PreprocessError {
         got: [f32; 3],
     },
     /// The middle cannot be enlarged so.
-    #[error("preprocessing with zoom {got}; expected more than 1 and at most {MAX_CENTER_ZOOM}")]
-    Zoom {
-        /// The recipe's zoom.
+    #[error("preprocessing with center_zoom {got}; expected more than 1 and at most {MAX_CENTER_ZOOM}")]
+    CenterZoom {
+        /// The recipe's `center_zoom`.
         got: f32,
     },
     /// The image has no pixels, or not as many as its width and height say.
@@ -149,7 +149,7 @@ impl Preprocess {
             .center_zoom
             .filter(|center_zoom| !(*center_zoom > 1.0 && *center_zoom <= MAX_CENTER_ZOOM))
         {
-            return Err(PreprocessError::Zoom { got });
+            return Err(PreprocessError::CenterZoom { got });
         }
         Ok(())
     }

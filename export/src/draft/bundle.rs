@@ -118,7 +118,8 @@ fn describe(
 ) -> Result<Manifest, GraphError> {
     let checkpoint = &run.checkpoint;
     Ok(Manifest {
-        format: FORMAT,
+        format: FORMAT.number,
+        layout: FORMAT.layout(),
         name: recipe.name.clone(),
         space_id,
         created_by: CREATED_BY.to_owned(),

@@ -17,7 +17,7 @@ use models::knowledge::wordnet::SynsetId;
 mod cholesky;
 mod file;
 
-pub use file::{FORMAT, KernelError, MAX_BYTES};
+pub use file::{KernelError, MAX_BYTES};
 
 /// How fast similarity of words falls with their angle.
 const WIDTH: f64 = 3.0;

@@ -13,7 +13,7 @@ use models::tensors::Tensors;
 
 mod file;
 
-pub use file::{FORMAT, MAX_BYTES, ProtoComNetError};
+pub use file::{MAX_BYTES, ProtoComNetError};
 
 /// The attributes that base classes have.
 #[derive(Debug, Clone, PartialEq)]

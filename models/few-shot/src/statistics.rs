@@ -8,7 +8,7 @@ mod file;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
-pub use file::{FORMAT, Statistics, StatisticsError, Table};
+pub use file::{Statistics, StatisticsError, Table};
 
 /// What the sum of squared deviations is divided by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

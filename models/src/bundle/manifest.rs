@@ -10,14 +10,28 @@ use crate::checkpoint::Provenance;
 use crate::fault::{Blame, Fault};
 use crate::graph::{Architecture, ProtoComNet};
 use crate::hex;
+use crate::layout::{FileFormat, FormatError};
 use crate::preprocess::{Preprocess, PreprocessError};
 
-/// The version of the format that is written.
-pub const FORMAT: u32 = 4;
+/// The format that is written, and the only one that is read.
+pub const FORMAT: FileFormat = FileFormat { kind: None, number: 1, schema: SCHEMA };
 
-/// The oldest version that is read: the first had no `knowledge`, the second no `knowledge.completer`, the third no
-/// `backbone.variants`.
-pub const OLDEST_FORMAT: u32 = 1;
+const SCHEMA: &str = "\
+    format u32, layout text, name text, space_id sha256, created_by text
+    backbone { file text, input text, output text, architecture, embedding_size u32, flops u64,
+        opset u32, ir_version u32, precision text, weights text, max_batch u32,
+        variants? { file text, precision text, engines text[], verification, self_test }[] }
+    architecture { arch text, widths? u32[], input_size? u32, members? architecture[] }
+    preprocess { size u32, geometry text, filter text, mean f32[3], std f32[3], hflip? bool, center_zoom? f32 }
+    knowledge? { kernel text, completer? { file text, attributes text, network, verification },
+        lexicon { file text, sha256, bytes u64 } }
+    network { embedding u32, word u32, attributes u32, hidden u32, self_weight text }
+    files { <name> { sha256, bytes u64 } }
+    accuracy { engine text, precision? text, report }[]
+    verification { engine text, max_abs_difference f64, min_cosine f64 }[]
+    self_test { seed u64, embedding f32[s], max_abs_difference f32 }
+    provenance { tool text, data text, data_license text, epochs f64, images_seen u64, notes text }
+    licenses { weights text, data text }";
 
 /// The manifest's file name.
 pub const MANIFEST: &str = "manifest.json";
@@ -41,8 +55,10 @@ pub const LARGEST_BATCH: usize = 4096;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// [`FORMAT`].
+    /// The number of [`FORMAT`].
     pub format: u32,
+    /// The [layout](crate::layout) of [`FORMAT`].
+    pub layout: String,
     /// The bundle's name: lower-case letters, digits, `-`, `_` and `.`, at most 64.
     pub name: String,
     /// The embedding space, 64 hexadecimal digits: embeddings with the same one can be compared.
@@ -68,7 +84,6 @@ pub struct Manifest {
     /// Where the weights come from.
     pub provenance: Provenance,
     /// Under what terms they may be used.
-    #[serde(rename = "licences")]
     pub licenses: Licenses,
 }
 
@@ -286,14 +301,9 @@ pub enum ManifestError {
     /// Not JSON, or other fields than expected.
     #[error("not a bundle's manifest: {0}")]
     Json(String),
-    /// Written by another version.
-    #[error(
-        "the bundle has format {got}, expected {OLDEST_FORMAT} to {FORMAT}: use a Handful of the version that wrote it"
-    )]
-    Format {
-        /// The format found.
-        got: u32,
-    },
+    /// Another format number or another layout.
+    #[error("the bundle cannot be read: {0}")]
+    Format(#[from] FormatError),
     /// The preprocessing recipe cannot be carried out.
     #[error(transparent)]
     Preprocess(#[from] PreprocessError),
@@ -321,19 +331,15 @@ impl ManifestError {
     }
 }
 
-#[derive(Deserialize)]
-struct FormatOnly {
-    format: u32,
-}
-
 impl Manifest {
-    /// Reads and checks a manifest's bytes. The format number is looked at first, so that a newer bundle is
-    /// refused for its version and not for a field.
+    /// Reads and checks a manifest's bytes: number and layout first, then the fields.
+    ///
+    /// # Errors
+    /// See [`ManifestError`].
     pub fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
-        let json = |e: serde_json::Error| ManifestError::Json(e.to_string());
-        let FormatOnly { format } = serde_json::from_slice(bytes).map_err(json)?;
-        check_format(format)?;
-        let manifest: Self = serde_json::from_slice(bytes).map_err(json)?;
+        FORMAT.check(bytes)?;
+        let manifest: Self =
+            serde_json::from_slice(bytes).map_err(|e| ManifestError::Json(e.to_string()))?;
         manifest.check()?;
         Ok(manifest)
     }
@@ -348,7 +354,8 @@ impl Manifest {
 
     /// Checks every field that types cannot.
     pub fn check(&self) -> Result<(), ManifestError> {
-        check_format(self.format)?;
+        require(self.format == FORMAT.number, "format", FORMAT.number, self.format)?;
+        require(self.layout == FORMAT.layout(), "layout", FORMAT.layout(), &self.layout)?;
         check_name(&self.name)?;
         require(
             is_digest(&self.space_id),
@@ -464,11 +471,6 @@ impl Manifest {
         }
         Err(ManifestError::field("files", format!("{:?}", self.files), got))
     }
-}
-
-fn check_format(got: u32) -> Result<(), ManifestError> {
-    let is_known = (OLDEST_FORMAT..=FORMAT).contains(&got);
-    if is_known { Ok(()) } else { Err(ManifestError::Format { got }) }
 }
 
 /// Checks a bundle's name: it becomes a folder's name and part of answers.

@@ -18,7 +18,8 @@ fn files() -> BTreeMap<String, Vec<u8>> {
 fn manifest() -> Manifest {
     let architecture = Architecture::Resnet12(Resnet12 { widths: [1, 1, 1, 2], input_size: 16 });
     Manifest {
-        format: FORMAT,
+        format: FORMAT.number,
+        layout: FORMAT.layout(),
         name: "test".to_owned(),
         space_id: "0".repeat(64),
         created_by: "test".to_owned(),
@@ -156,8 +157,9 @@ fn a_linked_file_is_refused() {
 #[test]
 fn a_wrong_field_is_named() {
     for (from, to, expected) in [
-        ("\"format\": 4", "\"format\": 5", "the bundle has format 5, expected 1 to 4"),
-        ("\"format\": 4", "\"format\": 0", "the bundle has format 0, expected 1 to 4"),
+        ("\"format\": 1", "\"format\": 4", "the bundle cannot be read: format 4, expected 1"),
+        ("\"layout\": \"", "\"layout\": \"0", "its layout is `0"),
+        ("\"layout\"", "\"other\"", "its layout is ``"),
         ("\"name\": \"test\"", "\"name\": \"Te/st\"", "`name` is \"Te/st\""),
         ("\"name\": \"test\"", "\"nome\": \"test\"", "unknown field `nome`"),
         (&"0".repeat(64), "00", "`space_id` is \"00\""),

@@ -13,15 +13,31 @@ use super::wordnet::{SynsetId, WordNet};
 use crate::dataset::Split;
 use crate::fault::{Blame, Fault};
 use crate::hex;
+use crate::layout::{FileFormat, FormatError};
 use crate::tensors::{TensorFile, TensorsError};
 
-/// The version of the format that is written, and the only one that is read.
-pub const FORMAT: u32 = 1;
+/// The format of `knowledge.json`.
+const FORMAT: FileFormat = FileFormat {
+    kind: None,
+    number: 1,
+    schema: "\
+        format u32, layout text, source text, rule text
+        classes { wnid, synset text, name text, split text, lemmas text[], ancestors wnid[] }[]
+        attributes { wnid, synset text, lemmas text[] }[]
+        links [wnid of a class, wnid of an attribute][]",
+};
+
+/// The format of `knowledge.safetensors`.
+const WORDS_FORMAT: FileFormat = FileFormat {
+    kind: Some("handful-knowledge"),
+    number: 1,
+    schema: "\
+        kind text, format u32, layout text, knowledge sha256
+        class_word f32[k, d], attribute_word f32[a, d]",
+};
 
 /// The most bytes of `knowledge.json` or `knowledge.safetensors` that are read.
 pub const MAX_BYTES: u64 = 256 << 20;
-
-const KIND: &str = "handful-knowledge";
 
 const SOURCE: &str = "part meronyms of each class's synset and of all its hypernyms, WordNet 3.0";
 
@@ -83,8 +99,10 @@ pub struct NamedClass {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Knowledge {
-    /// [`FORMAT`].
+    /// The format number, 1.
     pub format: u32,
+    /// The [layout](crate::layout) of the file.
+    pub layout: String,
     /// Where it comes from, in words.
     pub source: String,
     /// How attributes were chosen.
@@ -151,14 +169,9 @@ pub enum KnowledgeError {
     /// The text is not the JSON that is written.
     #[error("not a knowledge file: {0}")]
     Json(String),
-    /// Written by another version.
-    #[error(
-        "the knowledge has format {got}, expected {FORMAT}: make it again with handful-train knowledge"
-    )]
-    Format {
-        /// The format found.
-        got: u64,
-    },
+    /// Another kind of file, another format number or another layout.
+    #[error("{0}; `handful-train knowledge` makes knowledge files")]
+    Format(#[from] FormatError),
     /// A link of something that is not listed.
     #[error("the link [{0}, {1}] names a class or an attribute that is not listed")]
     Link(SynsetId, SynsetId),
@@ -194,7 +207,8 @@ impl Knowledge {
             parts.intersection(&kept).map(|&attribute| (class.wnid, attribute))
         });
         Ok(Self {
-            format: FORMAT,
+            format: FORMAT.number,
+            layout: FORMAT.layout(),
             source: SOURCE.to_owned(),
             rule,
             links: links.collect(),
@@ -208,16 +222,9 @@ impl Knowledge {
     /// # Errors
     /// See [`KnowledgeError`].
     pub fn parse(bytes: &[u8]) -> Result<Self, KnowledgeError> {
-        #[derive(Deserialize)]
-        struct Format {
-            format: u64,
-        }
-        let not_json = |e: serde_json::Error| KnowledgeError::Json(e.to_string());
-        let Format { format: got } = serde_json::from_slice(bytes).map_err(not_json)?;
-        if got != u64::from(FORMAT) {
-            return Err(KnowledgeError::Format { got });
-        }
-        let knowledge: Self = serde_json::from_slice(bytes).map_err(not_json)?;
+        FORMAT.check(bytes)?;
+        let knowledge: Self =
+            serde_json::from_slice(bytes).map_err(|e| KnowledgeError::Json(e.to_string()))?;
         let classes: BTreeSet<_> = knowledge.classes.iter().map(|class| class.wnid).collect();
         let attributes = knowledge.positions();
         let is_known = |link: &&(SynsetId, SynsetId)| {
@@ -321,6 +328,7 @@ fn rows<'a>(vectors: &Vectors, lemmas: impl Iterator<Item = &'a Vec<String>>) ->
 struct Description {
     kind: String,
     format: u32,
+    layout: String,
     /// SHA-256 of the `knowledge.json` that the vectors are for.
     knowledge: String,
 }
@@ -333,13 +341,10 @@ impl Words {
     pub fn parse(bytes: &[u8], knowledge_json: &[u8]) -> Result<Self, KnowledgeError> {
         let knowledge = Knowledge::parse(knowledge_json)?;
         let mut file = TensorFile::parse(bytes)?;
+        WORDS_FORMAT.check(file.metadata.as_bytes())?;
         let description: Description = serde_json::from_str(&file.metadata)
             .map_err(|e| KnowledgeError::Words(e.to_string()))?;
-        let Description { kind, format, knowledge: hash } = description;
-        if kind != KIND || format != FORMAT {
-            return Err(KnowledgeError::Words(format!("it is `{kind}` of format {format}")));
-        }
-        if hash != hex::sha256(knowledge_json) {
+        if description.knowledge != hex::sha256(knowledge_json) {
             return Err(KnowledgeError::Words(
                 "they were made for another knowledge.json".to_owned(),
             ));
@@ -364,8 +369,12 @@ impl Words {
     /// # Errors
     /// When the container cannot be written.
     pub fn to_bytes(&self, knowledge_json: &[u8]) -> Result<Vec<u8>, KnowledgeError> {
-        let knowledge = hex::sha256(knowledge_json);
-        let description = Description { kind: KIND.to_owned(), format: FORMAT, knowledge };
+        let description = Description {
+            kind: WORDS_FORMAT.kind(),
+            format: WORDS_FORMAT.number,
+            layout: WORDS_FORMAT.layout(),
+            knowledge: hex::sha256(knowledge_json),
+        };
         let metadata = serde_json::to_string(&description)
             .map_err(|e| KnowledgeError::Words(e.to_string()))?;
         let mut file = TensorFile { metadata, ..TensorFile::default() };
@@ -460,7 +469,10 @@ wing n 1 2 @ %p 1 0 00000005
     fn what_is_unknown_is_refused_by_name() {
         let json = String::from_utf8(knowledge(Rule::Paper).to_bytes().unwrap()).unwrap();
         let refused = |json: &str| Knowledge::parse(json.as_bytes()).unwrap_err().to_string();
-        assert!(refused(&json.replace("\"format\": 1", "\"format\": 2")).contains("has format 2"));
+        assert!(
+            refused(&json.replace("\"format\": 1", "\"format\": 2"))
+                .contains("format 2, expected 1")
+        );
         assert!(refused("{}").contains("missing field `format`"));
         let stray = json.replace("\"links\": [", "\"links\": [[\"n00000009\", \"n00000001\"],");
         assert!(refused(&stray).contains("the link [n00000009, n00000001]"), "{}", refused(&stray));

@@ -73,6 +73,8 @@ pub struct Header {
     /// Where the vectors come from and under what terms.
     pub vectors: String,
     /// WordNet's license, which goes wherever its data goes.
+    // The shipped lexicon keeps its bytes, and with them this spelling of the key.
+    #[serde(rename = "licence")]
     pub license: String,
 }
 

@@ -96,11 +96,11 @@ fn a_checkpoint_comes_back_as_it_was() {
 fn another_kind_of_file_is_named() {
     let error = refused_description("handful-checkpoint", "handful-statistics");
     assert!(
-        matches!(&error, CheckpointError::Kind { got } if got == "handful-statistics"),
+        error.to_string().contains("`handful-statistics`, expected `handful-checkpoint`"),
         "{error}"
     );
     let error = refused_description(r#""format":1"#, r#""format":9"#);
-    assert!(matches!(error, CheckpointError::Format { got: 9 }), "{error}");
+    assert!(error.to_string().contains("format 9, expected 1"), "{error}");
 }
 
 #[test]

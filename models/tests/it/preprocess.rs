@@ -94,7 +94,7 @@ fn a_recipe_is_a_value_with_a_fixed_text() {
     assert_eq!(serde_json::from_str::<Preprocess>(&json).unwrap(), recipe);
     assert!(serde_json::from_str::<Preprocess>(&json.replace("size", "sizes")).is_err());
     let views = Preprocess { hflip: true, center_zoom: Some(1.5), ..recipe };
-    let json = json.replace('}', r#","mirror":true,"zoom":1.5}"#);
+    let json = json.replace('}', r#","hflip":true,"center_zoom":1.5}"#);
     assert_eq!(serde_json::to_string(&views).unwrap(), json);
     assert_eq!(serde_json::from_str::<Preprocess>(&json).unwrap(), views);
 }
@@ -128,7 +128,7 @@ fn an_impossible_recipe_or_image_is_refused() {
     let good = image(draw::gradient(5, 5));
     for got in [0.5, 1.0, 4.5, f32::INFINITY, -2.0] {
         let recipe = Preprocess { center_zoom: Some(got), ..Preprocess::paper(5) };
-        assert_eq!(recipe.resize(&good).unwrap_err(), PreprocessError::Zoom { got });
+        assert_eq!(recipe.resize(&good).unwrap_err(), PreprocessError::CenterZoom { got });
     }
     for size in [0, 2049, usize::MAX] {
         assert_eq!(

@@ -12,24 +12,18 @@ use crate::name_bias::NameBias;
 use models::fault::{Blame, Fault};
 use models::knowledge::descriptor::SemanticDescriptor;
 use models::knowledge::wordnet::SynsetId;
+use models::layout::{FileFormat, FormatError};
 use models::tensors::{TensorFile, TensorsError};
 
-const KIND: &str = "handful-kernel";
+/// The format of the file. Tensors whose type is `f16` may be `f32` as well.
+const FORMAT: FileFormat = FileFormat { kind: Some("handful-kernel"), number: 1, schema: SCHEMA };
 
-/// The version of the format that is written.
-pub const FORMAT: u32 = 4;
-
-/// The oldest version that is read: names are worth one image in it.
-const OLDEST: u32 = 2;
-
-/// The version whose `name_prior` is the images alone.
-const WITHOUT_POWER: u32 = 3;
-
-/// The first version that says the power, too.
-const WITH_POWER: u32 = 4;
-
-/// The power before it: a half beside as many images as a name is worth, a quarter beside five times as many.
-const OLD_POWER: f32 = 0.682_606_2;
+const SCHEMA: &str = "\
+    kind text, format u32, layout text, space_id sha256
+    ridge f64, radius f32, pseudo_count f32, decay f32
+    center f32[s], word f16[k, d], dual f16[k, s], hypernyms i64[n], hypernyms_length i64[k]
+    error_k_shot i64[m], error_mean f32[m, s], error_semantic f32[m, s], error_product f32[m, s]
+    name_bias_k_shot i64[m], name_bias f32[m]";
 
 /// The most bytes of such a file that are read.
 pub const MAX_BYTES: u64 = 256 << 20;
@@ -37,7 +31,7 @@ pub const MAX_BYTES: u64 = 256 << 20;
 /// Keeps lengths of prototypes finite.
 const MAX_RADIUS: f32 = 1e9;
 
-/// Why bytes are not a usable completer.
+/// Why bytes are not a usable name regressor.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KernelError {
@@ -45,18 +39,11 @@ pub enum KernelError {
     #[error(transparent)]
     Tensors(#[from] TensorsError),
     /// The description inside is missing or has other fields.
-    #[error("the kernel completer's description is not usable: {0}")]
+    #[error("the name regressor's description is not usable: {0}")]
     Description(String),
-    /// Another kind of file, or another version of it.
-    #[error(
-        "the file is `{kind}` of format {format}, expected `{KIND}` of format {OLDEST} to {FORMAT}"
-    )]
-    Format {
-        /// The kind found.
-        kind: String,
-        /// The format found.
-        format: u32,
-    },
+    /// Another kind of file, another format number or another layout.
+    #[error("the name regressor cannot be read: {0}")]
+    Format(#[from] FormatError),
     /// A tensor is missing or does not fit the others.
     #[error("`{name}` is missing or does not fit: expected {expected}")]
     Tensor {
@@ -78,18 +65,16 @@ impl Fault for KernelError {
 struct Description {
     kind: String,
     format: u32,
+    layout: String,
     /// The space of the embeddings that it was fitted to.
     space_id: String,
     ridge: f64,
     /// How far predictions lie from the center.
     radius: f32,
-    /// How many images a name is worth; 1 in format 2, which does not say it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[serde(rename = "worth")]
-    name_prior: Option<f32>,
-    /// How fast its share falls; not said before format 4.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    power: Option<f32>,
+    /// The pseudo-count of the [`NamePrior`].
+    pseudo_count: f32,
+    /// Its decay.
+    decay: f32,
 }
 
 impl NameRegressor {
@@ -99,17 +84,15 @@ impl NameRegressor {
     /// See [`KernelError`].
     pub fn parse(bytes: &[u8]) -> Result<(String, Self), KernelError> {
         let file = TensorFile::parse(bytes)?;
+        FORMAT.check(file.metadata.as_bytes())?;
         let description: Description = serde_json::from_str(&file.metadata)
             .map_err(|e| KernelError::Description(e.to_string()))?;
-        let Description { kind, format, space_id, ridge, radius, name_prior, power } = description;
-        if kind != KIND || !(OLDEST..=FORMAT).contains(&format) {
-            return Err(KernelError::Format { kind, format });
-        }
+        let Description { space_id, ridge, radius, pseudo_count, decay, .. } = description;
         if !(radius > 0.0 && radius <= MAX_RADIUS) {
             let text = format!("`radius` is {radius}, expected above 0 and at most {MAX_RADIUS}");
             return Err(KernelError::Description(text));
         }
-        let name_prior = name_prior_of(format, name_prior, power)?;
+        let name_prior = name_prior(pseudo_count, decay)?;
         let dual = matrix(&file, "dual")?;
         let words = matrix(&file, "word")?;
         let center =
@@ -142,13 +125,14 @@ impl NameRegressor {
     pub fn to_bytes(&self, space_id: &str) -> Result<Vec<u8>, KernelError> {
         let KernelRidge { base, ridge, dual, .. } = &self.regression;
         let description = Description {
-            kind: KIND.to_owned(),
-            format: FORMAT,
+            kind: FORMAT.kind(),
+            format: FORMAT.number,
+            layout: FORMAT.layout(),
             space_id: space_id.to_owned(),
             ridge: *ridge,
             radius: self.frame.radius(),
-            name_prior: Some(self.frame.name_prior().images()),
-            power: Some(self.frame.name_prior().power()),
+            pseudo_count: self.frame.name_prior().images(),
+            decay: self.frame.name_prior().power(),
         };
         let metadata = serde_json::to_string(&description)
             .map_err(|e| KernelError::Description(e.to_string()))?;
@@ -165,8 +149,8 @@ impl NameRegressor {
         file.floats.insert("center".to_owned(), self.frame.center().clone().into_dyn());
         file.floats.insert("word".to_owned(), words.into_dyn());
         file.floats.insert("dual".to_owned(), dual.mapv(|x| x as f32).into_dyn());
-        file.integers.insert("line".to_owned(), lines.collect::<Array1<i64>>().into_dyn());
-        file.integers.insert("line_length".to_owned(), lengths.into_dyn());
+        file.integers.insert("hypernyms".to_owned(), lines.collect::<Array1<i64>>().into_dyn());
+        file.integers.insert("hypernyms_length".to_owned(), lengths.into_dyn());
         // Nearly all of the file; predictions are sums over many classes, in which the rounding is lost.
         file.halves.extend(["dual", "word"].map(str::to_owned));
         insert_errors(&mut file, &self.errors, dual.ncols());
@@ -175,27 +159,12 @@ impl NameRegressor {
     }
 }
 
-/// What a name is worth in a file of this format that says so.
-fn name_prior_of(
-    format: u32,
-    name_prior: Option<f32>,
-    power: Option<f32>,
-) -> Result<NamePrior, KernelError> {
-    let (images, power) = match (format, name_prior, power) {
-        (OLDEST, None, None) => (1.0, OLD_POWER),
-        (WITHOUT_POWER, Some(images), None) => (images, OLD_POWER),
-        (WITH_POWER..=FORMAT, Some(images), Some(power)) => (images, power),
-        _ => {
-            let text = format!(
-                "`worth` is expected from format {WITHOUT_POWER} on, `power` from format {WITH_POWER} on"
-            );
-            return Err(KernelError::Description(text));
-        }
-    };
-    NamePrior::new(images, power).ok_or_else(|| {
-        let (most, most_power) = (NamePrior::MOST, NamePrior::MAX_DECAY);
+fn name_prior(pseudo_count: f32, decay: f32) -> Result<NamePrior, KernelError> {
+    NamePrior::new(pseudo_count, decay).ok_or_else(|| {
+        let most = NamePrior::MOST;
+        let most_decay = NamePrior::MAX_DECAY;
         KernelError::Description(format!(
-            "`worth` is {images} and `power` {power}, expected above 0 and at most {most} and {most_power}"
+            "`pseudo_count` is {pseudo_count} and `decay` {decay}, expected above 0 and at most {most} and {most_decay}"
         ))
     })
 }
@@ -246,21 +215,22 @@ fn errors(file: &TensorFile, size: usize) -> Result<BTreeMap<usize, ErrorVarianc
 fn insert_name_bias(file: &mut TensorFile, name_bias: &NameBias) {
     let shots: Array1<i64> = name_bias.iter().map(|(k_shot, _)| k_shot as i64).collect();
     let values: Array1<f32> = name_bias.iter().map(|(_, name_bias)| name_bias).collect();
-    file.integers.insert("lift_k_shot".to_owned(), shots.into_dyn());
-    file.floats.insert("lift".to_owned(), values.into_dyn());
+    file.integers.insert("name_bias_k_shot".to_owned(), shots.into_dyn());
+    file.floats.insert("name_bias".to_owned(), values.into_dyn());
 }
 
-/// None in a file from before there were any.
+/// The name bias, empty where it was not measured.
 fn name_bias(file: &TensorFile) -> Result<NameBias, KernelError> {
     let wrong = KernelError::Tensor {
-        name: "lift",
-        expected: "a value of -1 to 1 for each of `lift_k_shot`",
+        name: "name_bias",
+        expected: "a value of -1 to 1 for each of `name_bias_k_shot`",
     };
-    let (shots, values) = match (file.integers.get("lift_k_shot"), file.floats.get("lift")) {
-        (None, None) => return Ok(NameBias::default()),
-        (Some(shots), Some(values)) => (shots, values),
-        _ => return Err(wrong),
-    };
+    let (shots, values) =
+        match (file.integers.get("name_bias_k_shot"), file.floats.get("name_bias")) {
+            (None, None) => return Ok(NameBias::default()),
+            (Some(shots), Some(values)) => (shots, values),
+            _ => return Err(wrong),
+        };
     let of = |(&k_shot, &name_bias): (&i64, &f32)| {
         let k_shot = usize::try_from(k_shot).ok()?;
         (-1.0..=1.0).contains(&name_bias).then_some((k_shot, name_bias))
@@ -278,10 +248,11 @@ fn matrix(file: &TensorFile, name: &'static str) -> Result<Array2<f32>, KernelEr
 /// The synsets of each class, from all of them in one row and how many each has.
 fn lines(file: &TensorFile, classes: usize) -> Result<Vec<Vec<SynsetId>>, KernelError> {
     let wrong = KernelError::Tensor {
-        name: "line",
-        expected: "sorted synsets, `line_length` of each class",
+        name: "hypernyms",
+        expected: "sorted synsets, `hypernyms_length` of each class",
     };
-    let (Some(all), Some(lengths)) = (file.integers.get("line"), file.integers.get("line_length"))
+    let (Some(all), Some(lengths)) =
+        (file.integers.get("hypernyms"), file.integers.get("hypernyms_length"))
     else {
         return Err(wrong);
     };
@@ -339,63 +310,45 @@ mod tests {
         let metadata = file.metadata.clone();
         for radius in ["-1.5", "0.0", "3e38"] {
             let (before, _) = metadata.split_once("\"radius\":").unwrap();
-            file.metadata = format!("{before}\"radius\":{radius},\"worth\":1,\"power\":1}}");
+            file.metadata = format!("{before}\"radius\":{radius},\"pseudo_count\":1,\"decay\":1}}");
             let error = NameRegressor::parse(&file.to_bytes().unwrap()).unwrap_err().to_string();
             assert!(error.contains("`radius` is"), "{error}");
         }
         file.metadata = metadata;
         for wrong in [array![0.25], array![0.25, f32::NAN], array![0.25, 1.5]] {
             let mut file = TensorFile::parse(&bytes).unwrap();
-            file.floats.insert("lift".to_owned(), wrong.into_dyn());
+            file.floats.insert("name_bias".to_owned(), wrong.into_dyn());
             let error = NameRegressor::parse(&file.to_bytes().unwrap()).unwrap_err().to_string();
-            assert!(error.starts_with("`lift` is missing or does not fit"), "{error}");
+            assert!(error.starts_with("`name_bias` is missing or does not fit"), "{error}");
         }
-        file.integers.remove("lift_k_shot");
+        file.integers.remove("name_bias_k_shot");
         assert!(NameRegressor::parse(&file.to_bytes().unwrap()).is_err(), "one without the other");
-        file.floats.remove("lift");
-        let older = NameRegressor::parse(&file.to_bytes().unwrap()).unwrap().1;
-        assert_eq!(older.name_bias(), &NameBias::default());
-        file.integers.insert("line_length".to_owned(), array![2, 1, 2].into_dyn());
+        file.floats.remove("name_bias");
+        let unbiased = NameRegressor::parse(&file.to_bytes().unwrap()).unwrap().1;
+        assert_eq!(unbiased.name_bias(), &NameBias::default());
+        file.integers.insert("hypernyms_length".to_owned(), array![2, 1, 2].into_dyn());
         let error = NameRegressor::parse(&file.to_bytes().unwrap()).unwrap_err().to_string();
-        assert!(error.starts_with("`line` is missing or does not fit"), "{error}");
+        assert!(error.starts_with("`hypernyms` is missing or does not fit"), "{error}");
     }
 
     #[test]
-    fn older_files_say_otherwise_what_a_name_is_worth() {
+    fn a_name_prior_out_of_range_is_refused() {
         let known =
             SemanticDescriptor { word_vector: array![1.0, 0.0], hypernyms: vec![SynsetId(1)] };
         let other =
             SemanticDescriptor { word_vector: array![0.0, 1.0], hypernyms: vec![SynsetId(2)] };
-        let completer = NameRegressor::fit(&[known, other], array![[1.0, 0.0], [0.0, 1.0]].view());
-        let bytes = completer.to_bytes("ab").unwrap();
-        let mut file = TensorFile::parse(&bytes).unwrap();
+        let regressor = NameRegressor::fit(&[known, other], array![[1.0, 0.0], [0.0, 1.0]].view());
+        let mut file = TensorFile::parse(&regressor.to_bytes("ab").unwrap()).unwrap();
         let metadata = file.metadata.clone();
-        let (before, _) = metadata.split_once(",\"worth\":").unwrap();
-        let mut read = |format: u32, rest: &str| {
-            let before = before.replace("\"format\":4", &format!("\"format\":{format}"));
-            file.metadata = format!("{before}{rest}}}");
-            NameRegressor::parse(&file.to_bytes().unwrap()).map(|(_, read)| read.frame().clone())
-        };
-        let oldest = read(2, "").unwrap();
-        let older = read(3, ",\"worth\":2.0").unwrap();
-        for (frame, k_shot, share) in [(&oldest, 1, 0.5), (&oldest, 5, 0.25), (&older, 2, 0.5)] {
-            assert!((frame.share(k_shot) - share).abs() < 1e-6, "{k_shot}");
-        }
-        assert!((older.share(10) - 0.25).abs() < 1e-6);
-        let without = [
-            (2, ",\"worth\":1.0"),
-            (3, ""),
-            (3, ",\"worth\":1,\"power\":1"),
-            (4, ",\"worth\":1.0"),
-        ];
-        for (format, rest) in without {
-            let error = read(format, rest).unwrap_err().to_string();
-            assert!(error.contains("`worth` is expected from format 3 on"), "{error}");
-        }
-        for numbers in ["0.0,\"power\":1", "-1.0,\"power\":1", "3e38,\"power\":1", "1,\"power\":0"]
+        let (before, _) = metadata.split_once("\"pseudo_count\":").unwrap();
+        for numbers in ["0.0,\"decay\":1", "-1.0,\"decay\":1", "3e38,\"decay\":1", "1,\"decay\":0"]
         {
-            let error = read(4, &format!(",\"worth\":{numbers}")).unwrap_err().to_string();
+            file.metadata = format!("{before}\"pseudo_count\":{numbers}}}");
+            let error = NameRegressor::parse(&file.to_bytes().unwrap()).unwrap_err().to_string();
             assert!(error.contains("expected above 0 and at most 1000 and 4"), "{error}");
         }
+        file.metadata = format!("{before}\"decay\":1}}");
+        let error = NameRegressor::parse(&file.to_bytes().unwrap()).unwrap_err().to_string();
+        assert!(error.contains("missing field `pseudo_count`"), "{error}");
     }
 }

@@ -7,15 +7,28 @@ use ndarray::{Array2, Ix2};
 use super::{Attributes, Complete, ProtoComNetCompleter};
 use models::fault::{Blame, Fault};
 use models::graph::{GraphError, ProtoComNet};
+use models::layout::{FileFormat, FormatError};
 use models::tensors::{TensorFile, Tensors, TensorsError};
 
-const KIND: &str = "handful-completer";
+/// The format of `completer.safetensors`.
+const FORMAT: FileFormat = FileFormat {
+    kind: Some("handful-completer"),
+    number: 1,
+    schema: "\
+        kind text, format u32, layout text, space_id sha256
+        network { embedding u32, word u32, attributes u32, hidden u32, self_weight text }
+        complete text, attributes wnid[a]
+        param.<parameter> f32[...], attribute.mean f32[a, s], attribute.word f32[a, d]",
+};
 
-/// The kind of a table of attributes by itself.
-const TABLE: &str = "handful-attributes";
-
-/// The version of the format that is written, and the only one that is read.
-pub const FORMAT: u32 = 1;
+/// The format of `attributes.safetensors`.
+const TABLE_FORMAT: FileFormat = FileFormat {
+    kind: Some("handful-attributes"),
+    number: 1,
+    schema: "\
+        kind text, format u32, layout text, space_id sha256, attributes wnid[a]
+        attribute.mean f16[a, s], attribute.word f16[a, d]",
+};
 
 /// The most bytes of such a file that are read.
 pub const MAX_BYTES: u64 = 256 << 20;
@@ -33,22 +46,9 @@ pub enum ProtoComNetError {
     /// The description inside is missing or has other fields.
     #[error("the completer's description is not usable: {0}")]
     Description(String),
-    /// Another kind of file, or another version of it.
-    #[error("the file is `{kind}` of format {format}, expected `{KIND}` of format {FORMAT}")]
-    Format {
-        /// The kind found.
-        kind: String,
-        /// The format found.
-        format: u32,
-    },
-    /// Another kind of file than a table of attributes, or another version of it.
-    #[error("the file is `{kind}` of format {format}, expected `{TABLE}` of format {FORMAT}")]
-    Table {
-        /// The kind found.
-        kind: String,
-        /// The format found.
-        format: u32,
-    },
+    /// Another kind of file, another format number or another layout.
+    #[error("the file of the completer cannot be read: {0}")]
+    Format(#[from] FormatError),
     /// The parameters are not the network's.
     #[error(transparent)]
     Graph(#[from] GraphError),
@@ -78,11 +78,10 @@ impl Fault for ProtoComNetError {
 struct Description {
     kind: String,
     format: u32,
+    layout: String,
     /// The space of the embeddings that it was trained on.
     space_id: String,
     network: ProtoComNet,
-    /// Files of before there was a choice do not say it.
-    #[serde(default)]
     complete: Complete,
     /// The synsets of the attributes.
     attributes: Vec<String>,
@@ -94,6 +93,7 @@ struct Description {
 struct TableDescription {
     kind: String,
     format: u32,
+    layout: String,
     space_id: String,
     attributes: Vec<String>,
 }
@@ -105,12 +105,10 @@ impl Attributes {
     /// See [`ProtoComNetError`].
     pub fn parse(bytes: &[u8]) -> Result<(String, Self), ProtoComNetError> {
         let mut file = TensorFile::parse(bytes)?;
+        TABLE_FORMAT.check(file.metadata.as_bytes())?;
         let description: TableDescription = serde_json::from_str(&file.metadata)
             .map_err(|e| ProtoComNetError::Description(e.to_string()))?;
-        let TableDescription { kind, format, space_id, attributes: names } = description;
-        if kind != TABLE || format != FORMAT {
-            return Err(ProtoComNetError::Table { kind, format });
-        }
+        let TableDescription { space_id, attributes: names, .. } = description;
         check_finite(&file)?;
         let (mean, word) = (take(&mut file, "attribute.mean")?, take(&mut file, "attribute.word")?);
         if mean.nrows() != names.len() || word.nrows() != names.len() {
@@ -125,8 +123,9 @@ impl Attributes {
     /// When the container cannot be written, or 16 bits cannot hold a value.
     pub fn to_bytes(&self, space_id: &str) -> Result<Vec<u8>, ProtoComNetError> {
         let description = TableDescription {
-            kind: TABLE.to_owned(),
-            format: FORMAT,
+            kind: TABLE_FORMAT.kind(),
+            format: TABLE_FORMAT.number,
+            layout: TABLE_FORMAT.layout(),
             space_id: space_id.to_owned(),
             attributes: self.names.clone(),
         };
@@ -163,13 +162,10 @@ impl ProtoComNetCompleter {
     /// See [`ProtoComNetError`].
     pub fn parse(bytes: &[u8]) -> Result<(String, Self), ProtoComNetError> {
         let mut file = TensorFile::parse(bytes)?;
+        FORMAT.check(file.metadata.as_bytes())?;
         let description: Description = serde_json::from_str(&file.metadata)
             .map_err(|e| ProtoComNetError::Description(e.to_string()))?;
-        let Description { kind, format, space_id, network, complete, attributes: names } =
-            description;
-        if kind != KIND || format != FORMAT {
-            return Err(ProtoComNetError::Format { kind, format });
-        }
+        let Description { space_id, network, complete, attributes: names, .. } = description;
         check_finite(&file)?;
         let (mean, word) = (take(&mut file, "attribute.mean")?, take(&mut file, "attribute.word")?);
         let parameter = |(name, tensor): (String, _)| {
@@ -188,8 +184,9 @@ impl ProtoComNetCompleter {
     /// When the container cannot be written.
     pub fn to_bytes(&self, space_id: &str) -> Result<Vec<u8>, ProtoComNetError> {
         let description = Description {
-            kind: KIND.to_owned(),
-            format: FORMAT,
+            kind: FORMAT.kind(),
+            format: FORMAT.number,
+            layout: FORMAT.layout(),
             space_id: space_id.to_owned(),
             network: self.network.clone(),
             complete: self.complete,

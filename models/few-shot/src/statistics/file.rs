@@ -5,12 +5,18 @@ use serde::{Deserialize, Serialize};
 
 use super::{Moments, Std};
 use models::fault::{Blame, Fault};
+use models::layout::{FileFormat, FormatError};
 use models::tensors::{TensorFile, TensorsError};
 
-const KIND: &str = "handful-statistics";
+/// The format of the file.
+const FORMAT: FileFormat =
+    FileFormat { kind: Some("handful-statistics"), number: 1, schema: SCHEMA };
 
-/// The version of the format that is written, and the only one that is read.
-pub const FORMAT: u32 = 1;
+const SCHEMA: &str = "\
+    kind text, format u32, layout text, space_id sha256, std text
+    classes text[k], attributes wnid[a]
+    class.mean f32[k, s], class.std f32[k, s], class.images i64[k]
+    attribute.mean f32[a, s], attribute.std f32[a, s], attribute.images i64[a]";
 
 /// Means and standard deviations of base classes and of attributes, in one embedding space.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,14 +54,9 @@ pub enum StatisticsError {
     /// The description inside is missing or has other fields.
     #[error("the statistics' description is not usable: {0}")]
     Description(String),
-    /// Another kind of file, or another version of it.
-    #[error("the file is `{kind}` of format {format}, expected `{KIND}` of format {FORMAT}")]
-    Format {
-        /// The kind found.
-        kind: String,
-        /// The format found.
-        format: u32,
-    },
+    /// Another kind of file, another format number or another layout.
+    #[error("the statistics cannot be read: {0}")]
+    Format(#[from] FormatError),
     /// A tensor is missing or does not fit.
     #[error("`{name}` is {got}, expected {expected}")]
     Tensor {
@@ -79,6 +80,7 @@ impl Fault for StatisticsError {
 struct Description {
     kind: String,
     format: u32,
+    layout: String,
     space_id: String,
     std: Std,
     classes: Vec<String>,
@@ -163,12 +165,10 @@ impl Statistics {
     /// See [`StatisticsError`].
     pub fn parse(bytes: &[u8]) -> Result<Self, StatisticsError> {
         let mut file = TensorFile::parse(bytes)?;
+        FORMAT.check(file.metadata.as_bytes())?;
         let description: Description = serde_json::from_str(&file.metadata)
             .map_err(|e| StatisticsError::Description(e.to_string()))?;
-        let Description { kind, format, space_id, std, classes, attributes } = description;
-        if kind != KIND || format != FORMAT {
-            return Err(StatisticsError::Format { kind, format });
-        }
+        let Description { space_id, std, classes, attributes, .. } = description;
         let classes = Table::take(&mut file, "class", classes)?;
         let attributes = Table::take(&mut file, "attribute", attributes)?;
         Ok(Self { space_id, std, classes, attributes })
@@ -180,8 +180,9 @@ impl Statistics {
     /// When the container cannot be written.
     pub fn to_bytes(&self) -> Result<Vec<u8>, StatisticsError> {
         let description = Description {
-            kind: KIND.to_owned(),
-            format: FORMAT,
+            kind: FORMAT.kind(),
+            format: FORMAT.number,
+            layout: FORMAT.layout(),
             space_id: self.space_id.clone(),
             std: self.std,
             classes: self.classes.names.clone(),
