@@ -190,25 +190,25 @@ impl std::fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let wire::Version { version, bundle, engine, .. } = self.version;
         let Places { bundle: bundle_place, store, .. } = self.places;
-        writeln!(f, "Handful {version} listens on http://{}", self.address)?;
+        writeln!(f, "Handful {version} is listening on http://{}", self.address)?;
         writeln!(f, "  bundle  {} ({})", bundle.name, shown(bundle_place))?;
         writeln!(f, "  engine  {} in {}{}", engine.provider, engine.precision, self.why())?;
         for wire::Rejection { provider, reason } in &engine.rejected {
-            writeln!(f, "          not {provider}: {reason}")?;
+            writeln!(f, "          rejected {provider}: {reason}")?;
         }
         match &self.nameless {
             _ if bundle.names => {
-                writeln!(f, "  names   are looked up: a thing can be known by its name")?
+                writeln!(f, "  names   on: a class can be created from its name only")?
             }
-            None => writeln!(f, "  names   tell this bundle nothing: it learns from images alone")?,
-            Some(reason) => writeln!(f, "  names   are not used: {reason}")?,
+            None => writeln!(f, "  names   off (this bundle has no name knowledge)")?,
+            Some(reason) => writeln!(f, "  names   off: {reason}")?,
         }
         if let Some(reason) = &self.unweighed {
-            writeln!(f, "          attributes are not weighed: {reason}")?;
+            writeln!(f, "          attribute weights off: {reason}")?;
         }
         let wire::Gallery { classes, examples, .. } = self.known;
-        writeln!(f, "  store   {} ({classes} classes, {examples} images)", shown(store))?;
-        writeln!(f, "Ready in {} ms. Stop with ctrl-c.", self.start.elapsed().as_millis())
+        writeln!(f, "  store   {} ({classes} classes, {examples} examples)", shown(store))?;
+        writeln!(f, "Ready in {} ms. Press Ctrl-C to stop.", self.start.elapsed().as_millis())
     }
 }
 

@@ -1,6 +1,6 @@
-//! Counts and durations of the service, in the text format of Prometheus.
+//! Counters and durations in the Prometheus text format.
 //!
-//! Histograms have fixed buckets, so memory does not grow however long nobody looks.
+//! Histograms have fixed buckets, so memory stays bounded.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -11,7 +11,7 @@ use std::time::Duration;
 const BOUNDS: [f64; 12] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 10.0];
 
-/// A step of an image's way to its embedding.
+/// A stage of embedding an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
     /// File to pixels.
@@ -32,29 +32,36 @@ impl Stage {
     }
 }
 
-/// Which kind of request: few values each, so that the set stays small.
+/// Labels of a request, each with few values, so that the number of series stays small.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Request {
     /// `GET`, …, or `other`.
     pub method: &'static str,
-    /// The route's pattern, never the path itself.
+    /// The route's pattern, not the path.
     pub route: String,
-    /// The answer's status.
+    /// The HTTP status.
     pub status: u16,
 }
 
-/// What is measured at the moment of asking.
+impl Request {
+    fn labels(&self) -> String {
+        let Self { method, route, status } = self;
+        format!("method=\"{method}\",route=\"{}\",status=\"{status}\"", escaped(route))
+    }
+}
+
+/// Values that are read when metrics are rendered.
 #[derive(Debug, Clone, Default)]
 pub struct Gauges {
-    /// Images waiting or being worked on.
+    /// Images that wait or are being processed.
     pub queue_images: usize,
-    /// Bytes of bodies held.
+    /// Bytes reserved for request bodies.
     pub upload_bytes: usize,
-    /// Labels of the one `_info` metric.
+    /// Labels of `handful_info`.
     pub info: Vec<(&'static str, String)>,
 }
 
-/// Everything that is counted.
+/// All counters and histograms.
 #[derive(Debug, Default)]
 pub struct Metrics {
     requests: Mutex<BTreeMap<Request, Histogram>>,
@@ -89,19 +96,19 @@ impl Histogram {
 }
 
 impl Metrics {
-    /// A request was answered after `duration`.
+    /// Records a request.
     pub fn request(&self, request: Request, duration: Duration) {
         let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
         requests.entry(request).or_default().record(duration);
     }
 
-    /// An image has passed a stage.
+    /// Records a stage of one image.
     pub fn stage(&self, stage: Stage, duration: Duration) {
         let mut stages = self.stages.lock().unwrap_or_else(PoisonError::into_inner);
         stages.entry(stage).or_default().record(duration);
     }
 
-    /// All of it as text.
+    /// The metrics as text.
     #[must_use]
     pub fn render(&self, gauges: &Gauges) -> String {
         let mut out = String::new();
@@ -113,26 +120,22 @@ impl Metrics {
 
     fn write_requests(&self, out: &mut String) {
         let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        let labels = |request: &Request| {
-            let Request { method, route, status } = request;
-            format!("method=\"{method}\",route=\"{}\",status=\"{status}\"", escaped(route))
-        };
-        head(out, "handful_http_requests_total", "counter", "Requests answered.");
+        head(out, "handful_http_requests_total", "counter", "HTTP requests.");
         for (request, histogram) in requests.iter() {
-            let name = format!("handful_http_requests_total{{{}}}", labels(request));
+            let name = format!("handful_http_requests_total{{{}}}", request.labels());
             line(out, &name, &histogram.count);
         }
         let name = "handful_http_request_duration_seconds";
-        head(out, name, "histogram", "Time from the request's head to its answer.");
+        head(out, name, "histogram", "Time from the request head to the response.");
         for (request, histogram) in requests.iter() {
-            histogram.write(out, name, &labels(request));
+            histogram.write(out, name, &request.labels());
         }
     }
 
     fn write_stages(&self, out: &mut String) {
         let stages = self.stages.lock().unwrap_or_else(PoisonError::into_inner);
         let embedded = stages.get(&Stage::Embed).map_or(0, |histogram| histogram.count);
-        head(out, "handful_images_embedded_total", "counter", "Images turned into embeddings.");
+        head(out, "handful_images_embedded_total", "counter", "Images embedded.");
         line(out, "handful_images_embedded_total", &embedded);
         let name = "handful_image_stage_duration_seconds";
         head(out, name, "histogram", "Time of one image in each stage.");
@@ -143,11 +146,11 @@ impl Metrics {
 }
 
 fn write_gauges(out: &mut String, gauges: &Gauges) {
-    head(out, "handful_queue_images", "gauge", "Images waiting or being worked on.");
+    head(out, "handful_queue_images", "gauge", "Images waiting or being processed.");
     line(out, "handful_queue_images", &gauges.queue_images);
-    head(out, "handful_upload_bytes", "gauge", "Room reserved for bodies.");
+    head(out, "handful_upload_bytes", "gauge", "Bytes reserved for request bodies.");
     line(out, "handful_upload_bytes", &gauges.upload_bytes);
-    head(out, "handful_info", "gauge", "What runs here.");
+    head(out, "handful_info", "gauge", "Version, bundle and engine of the service.");
     let labels: Vec<_> =
         gauges.info.iter().map(|(key, value)| format!("{key}=\"{}\"", escaped(value))).collect();
     line(out, &format!("handful_info{{{}}}", labels.join(",")), &1);
@@ -175,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_are_counted_by_kind() {
+    fn requests_are_counted_by_labels() {
         let metrics = Metrics::default();
         metrics.request(request(200), Duration::from_millis(3));
         metrics.request(request(200), Duration::from_millis(30));
@@ -192,14 +195,14 @@ mod tests {
     }
 
     #[test]
-    fn the_only_info_metric_is_escaped() {
+    fn info_labels_are_escaped() {
         let info = vec![("bundle", "a\"b\\c\nd".to_owned())];
         let text = Metrics::default().render(&Gauges { info, ..Gauges::default() });
         assert!(text.contains(r#"handful_info{bundle="a\"b\\c\nd"} 1"#), "{text}");
     }
 
     #[test]
-    fn embeds_are_the_images_that_passed_the_network() {
+    fn embedded_images_are_counted_at_the_embed_stage() {
         let metrics = Metrics::default();
         metrics.stage(Stage::Decode, Duration::ZERO);
         metrics.stage(Stage::Embed, Duration::ZERO);

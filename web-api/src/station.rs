@@ -143,7 +143,7 @@ impl Station {
     /// Gives a class another label, if the gallery is still at `expected`.
     ///
     /// # Errors
-    /// `bad_name`, `unknown_class`, `conflict`, `stale_revision`.
+    /// `bad_name`, `unknown_class`, `conflict`, `precondition_failed`.
     pub fn rename(
         &mut self,
         id_or_label: &str,
@@ -159,7 +159,7 @@ impl Station {
     /// Deletes a class with all it learned, if the gallery is still at `expected`.
     ///
     /// # Errors
-    /// `unknown_class`, `stale_revision`.
+    /// `unknown_class`, `precondition_failed`.
     pub fn delete(
         &mut self,
         id_or_label: &str,
@@ -174,7 +174,7 @@ impl Station {
     /// it is new.
     ///
     /// # Errors
-    /// `bad_name`, `bad_request`, `no_lexicon`, `unknown_synset` (also for an attribute), `stale_revision`, `store_full`.
+    /// `bad_name`, `bad_request`, `no_lexicon`, `unknown_synset` (also for an attribute), `precondition_failed`, `store_full`.
     pub fn define(
         &mut self,
         id_or_label: &str,
@@ -193,13 +193,13 @@ impl Station {
             Expected::NoClass if !exists => {}
             Expected::Class => {
                 return Err(Problem::new(
-                    Code::StaleRevision,
+                    Code::PreconditionFailed,
                     format!("There is no class {label}."),
                 ));
             }
             Expected::NoClass => {
                 let detail = format!("There is a class {label} already; nothing was changed.");
-                return Err(Problem::new(Code::StaleRevision, detail));
+                return Err(Problem::new(Code::PreconditionFailed, detail));
             }
         }
         let (class, is_new) = self.gallery.define(&label, said)?;
@@ -263,13 +263,13 @@ impl Station {
         });
         Ok(wire::Senses {
             q: noun.to_owned(),
-            read_as: read_as.map(|synset| synset.to_string()),
+            default_sense: read_as.map(|synset| synset.to_string()),
             senses: senses.collect(),
         })
     }
 
     fn knowledge(&self) -> Result<&Knowledge, Problem> {
-        let without = "This bundle learns from images alone; the service's start says why.";
+        let without = "This bundle has no name knowledge; classes are learned from images only.";
         self.knowledge.as_ref().ok_or_else(|| Problem::new(Code::NoLexicon, without))
     }
 
@@ -390,8 +390,8 @@ impl Station {
         let (knowledge, attention) = (self.knowledge.as_ref(), self.attention.as_mut());
         let Explanation { knowledge: share, meaning: found, attributes, nearest } =
             explain(best, &class, embedding, knowledge, attention)?;
-        let attribute = |Attribute { name, weight }| wire::Attribute { name, weight };
-        let near = |near: Near| wire::Near {
+        let attribute = |Attribute { name, weight }| wire::AttributeWeight { name, weight };
+        let near = |near: Near| wire::Neighbor {
             example: near.example_id.to_string(),
             similarity: near.similarity,
         };
@@ -421,7 +421,7 @@ impl Station {
         let revision = self.gallery.revision();
         match expected {
             Some(expected) if expected != revision => Err(Problem::new(
-                Code::StaleRevision,
+                Code::PreconditionFailed,
                 format!(
                     "The gallery is at revision {revision}, not {expected}: read it again first."
                 ),
@@ -457,13 +457,13 @@ fn class(class: &gallery::Class, knowledge: Option<&Knowledge>) -> wire::Class {
         provisional: class.examples.is_empty(),
         images_only: class.said.meaning == Some(Said::Nothing),
         attributes: attributes.unwrap_or_default(),
-        attributes_said: class.said.attributes.is_some(),
+        attributes_overridden: class.said.attributes.is_some(),
         meaning: found.and_then(|found| meaning(found, knowledge)),
     }
 }
 
-fn parts(parts: Vec<Part>) -> Vec<wire::Part> {
-    let part = |Part { synset, name }| wire::Part { synset: synset.to_string(), name };
+fn parts(parts: Vec<Part>) -> Vec<wire::Attribute> {
+    let part = |Part { synset, name }| wire::Attribute { synset: synset.to_string(), name };
     parts.into_iter().map(part).collect()
 }
 
@@ -505,6 +505,7 @@ fn result(upload: &Upload, embedded: &Embedded, ranked: Vec<Candidate>) -> wire:
 
 fn candidate(candidate: Candidate) -> wire::Candidate {
     wire::Candidate {
+        class: candidate.class_id.to_string(),
         label: candidate.label.to_string(),
         score: candidate.score,
         examples: candidate.examples,

@@ -1,5 +1,4 @@
-//! What travels as JSON. These types are the contract with clients and with nobody else: the
-//! domain below never serializes itself to them.
+//! The JSON types of the API. They are separate from the domain types, which do not serialize.
 
 mod class;
 mod classify;
@@ -11,9 +10,10 @@ mod problem;
 mod service;
 mod upload;
 
-pub use class::{Class, ClassDefinition, ClassPatch, Classes, Meaning, OneClass, Part};
+pub use class::{Attribute, Class, ClassDefinition, ClassPatch, Classes, Meaning, OneClass};
 pub use classify::{
-    Attribute, Candidate, Classified, ClassifiedImage, Decision, Explanation, Near, Shares,
+    AttributeWeight, Candidate, Classified, ClassifiedImage, Decision, Explanation, Neighbor,
+    Shares,
 };
 pub use enroll::{Enrolled, EnrolledExample};
 pub use gallery::{Galleries, Gallery};

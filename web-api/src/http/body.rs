@@ -1,8 +1,7 @@
-//! A request's body becomes image files: within the byte, file and time limits, before anything
-//! else looks at it.
+//! Reads request bodies within the limits on bytes, files and time.
 //!
-//! A body that is refused is still read to its end (within bounds) and thrown away, because a
-//! client that is busy sending would otherwise see a broken connection and not the reason.
+//! A refused body is still read to its end (up to a limit) and discarded: a client that is sending
+//! would otherwise see a broken connection and not the error.
 
 use std::sync::Arc;
 
@@ -18,13 +17,13 @@ use crate::http::problem::{Code, Problem};
 use crate::jobs::uploads::{Reservation, Upload, Uploads};
 use crate::state::AppState;
 
-/// How much of a refused body is read and thrown away.
+/// The most bytes of a refused body that are read and discarded.
 const MAX_DISCARDED_BYTES: usize = 64 << 20;
 
-/// The longest JSON body.
+/// The most bytes of a JSON body.
 const MAX_JSON_BYTES: usize = 64 << 10;
 
-/// The longest part of a file's name that is repeated to the client.
+/// The most characters of a file name in a response.
 const MAX_FILE_NAME_CHARS: usize = 128;
 
 impl FromRequest<Arc<AppState>> for Uploads {
@@ -44,7 +43,7 @@ impl FromRequest<Arc<AppState>> for Uploads {
     }
 }
 
-/// A JSON body, whose every refusal is a [`Problem`].
+/// A JSON body. Every rejection is a [`Problem`].
 #[derive(Debug)]
 pub struct Json<T>(pub T);
 
@@ -84,15 +83,15 @@ fn kind(headers: &HeaderMap) -> Result<Kind, Problem> {
         other => Err(Problem::new(
             Code::UnsupportedImage,
             format!(
-                "Expected an image (content-type image/jpeg, image/png, image/webp or \
-                 application/octet-stream) or multipart/form-data, got {}.",
+                "Expected content-type image/jpeg, image/png, image/webp, application/octet-stream or \
+                 multipart/form-data, got {}.",
                 quoted(other)
             ),
         )),
     }
 }
 
-/// The media type in lower case, without parameters; empty when there is none.
+/// The media type in lower case, without parameters; empty without the header.
 fn content_type(headers: &HeaderMap) -> String {
     let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let media_type = value.unwrap_or_default().split(';').next().unwrap_or_default();
@@ -124,7 +123,7 @@ fn content_length(headers: &HeaderMap) -> Option<usize> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// The problem, told when the client has finished sending; at once to a client that asked first.
+/// Returns the problem after the client has finished sending; at once for `Expect: 100-continue`.
 async fn refuse(parts: &Parts, mut body: Body, problem: Problem) -> Problem {
     if !parts.headers.contains_key(header::EXPECT) {
         discard(&mut body).await;
@@ -135,7 +134,7 @@ async fn refuse(parts: &Parts, mut body: Body, problem: Problem) -> Problem {
 async fn collect(mut body: Body, limit: usize) -> Result<Bytes, Problem> {
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Problem::new(Code::BadRequest, "The body broke off."))?;
+        let frame = frame.map_err(|_| Problem::new(Code::BadRequest, "The body ended early."))?;
         let Ok(data) = frame.into_data() else { continue };
         if bytes.len() + data.len() > limit {
             drop(bytes);
@@ -157,8 +156,7 @@ async fn discard(body: &mut Body) {
     }
 }
 
-/// The files of a multipart body. The request is made anew around bytes that are all there, so
-/// parsing waits for nobody.
+/// The files of a multipart body. The body is complete, so parsing does not wait.
 async fn split(parts: Parts, bytes: Bytes, max_files: usize) -> Result<Vec<Upload>, Problem> {
     let request = Request::from_parts(parts, Body::from(bytes));
     let mut fields = Multipart::from_request(request, &()).await.map_err(bad_multipart)?;
@@ -167,7 +165,9 @@ async fn split(parts: Parts, bytes: Bytes, max_files: usize) -> Result<Vec<Uploa
         if uploads.len() == max_files {
             return Err(Problem::new(
                 Code::TooLarge,
-                format!("At most {max_files} files a call; send the others in further calls."),
+                format!(
+                    "A call takes at most {max_files} files; send the others in further calls."
+                ),
             ));
         }
         let file = field.file_name().or(field.name()).map(printable);
@@ -175,7 +175,7 @@ async fn split(parts: Parts, bytes: Bytes, max_files: usize) -> Result<Vec<Uploa
         uploads.push(Upload { file, bytes });
     }
     if uploads.is_empty() {
-        return Err(Problem::new(Code::BadRequest, "The multipart body holds no file."));
+        return Err(Problem::new(Code::BadRequest, "The multipart body has no file."));
     }
     Ok(uploads)
 }
@@ -184,7 +184,7 @@ fn bad_multipart(error: impl std::fmt::Display) -> Problem {
     Problem::new(Code::BadRequest, format!("The multipart body cannot be read: {error}."))
 }
 
-/// A file's name as it may stand in an answer: short and without control characters.
+/// A file name for a response: shortened, without control characters.
 fn printable(name: &str) -> String {
     name.chars().filter(|letter| !letter.is_control()).take(MAX_FILE_NAME_CHARS).collect()
 }
@@ -198,7 +198,7 @@ fn quoted(content_type: &str) -> String {
 }
 
 fn too_large(limit: usize) -> Problem {
-    Problem::new(Code::TooLarge, format!("The body is longer than {limit} bytes, the limit here."))
+    Problem::new(Code::TooLarge, format!("The body is longer than the limit of {limit} bytes."))
 }
 
 fn too_slow(seconds: u64) -> Problem {
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn the_content_type_decides_how_a_body_is_read() {
+    fn the_content_type_selects_how_a_body_is_read() {
         assert!(matches!(kind(&HeaderMap::new()), Ok(Kind::Raw)));
         assert!(matches!(kind(&headers("IMAGE/PNG")), Ok(Kind::Raw)));
         assert!(matches!(kind(&headers("multipart/form-data; boundary=x")), Ok(Kind::Multipart)));
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn file_names_lose_what_does_not_print() {
+    fn file_names_lose_control_characters() {
         assert_eq!(printable("a\r\nb\u{1b}.jpg"), "ab.jpg");
         assert_eq!(printable(&"x".repeat(10_000)).len(), MAX_FILE_NAME_CHARS);
     }

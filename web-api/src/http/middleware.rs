@@ -1,5 +1,5 @@
-//! What every request passes on its way in and every answer on its way out: an id, the check of
-//! who may ask from where, one kind of error, safe headers, a count and a line in the log.
+//! The middleware around all routes: request id, host and origin check, one error format, security
+//! headers, metrics and a log line.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -19,12 +19,12 @@ use crate::state::AppState;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_REQUEST_ID_CHARS: usize = 64;
 
-/// The page may load only what this service serves; nothing may frame it.
+/// The page may load files of this service only, and no page may frame it.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'";
 
-/// Headers of every answer.
+/// Headers of every response.
 const SAFE_HEADERS: [(HeaderName, &str); 5] = [
     (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -54,26 +54,26 @@ pub async fn pass(State(state): State<Arc<AppState>>, request: Request, next: Ne
     response
 }
 
-/// The answer to a panic in a handler.
+/// The response to a panic in a handler.
 pub fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
     Problem::internal("a handler panicked").into_response()
 }
 
-/// Refuses a request that a foreign page had a browser send: one with another page's `Origin`, or
-/// one for a name that is not ours (a name that was pointed at this address: DNS rebinding).
+/// Refuses requests that a page of another origin made a browser send: those with another `Origin`
+/// (cross-site request forgery) and those for another host name (DNS rebinding).
 fn admit(request: &Request, allowed_hosts: &[String]) -> Result<(), Problem> {
     let host = host(request).ok_or_else(|| {
         Problem::new(Code::BadRequest, "The request needs one valid `Host` header.")
     })?;
-    if !is_ours(host.host(), allowed_hosts) {
+    if !is_allowed(host.host(), allowed_hosts) {
         return Err(Problem::new(
             Code::Forbidden,
-            "This service is not reached by this name; start it with --allow-host NAME to allow it.",
+            "This host name is not allowed; start the service with --allow-host NAME.",
         ));
     }
     match request.headers().get(header::ORIGIN) {
         Some(origin) if !is_same_origin(origin, &host) => {
-            Err(Problem::new(Code::Forbidden, "Pages of other origins may not use this service."))
+            Err(Problem::new(Code::Forbidden, "Pages of other origins must not use this service."))
         }
         _ => Ok(()),
     }
@@ -88,11 +88,12 @@ fn host(request: &Request) -> Option<Authority> {
     Authority::try_from(only.as_bytes()).ok()
 }
 
-/// An address typed as numbers cannot be rebound, so it is always ours.
-fn is_ours(host: &str, allowed: &[String]) -> bool {
+/// An IP address cannot be rebound, so it is always allowed.
+fn is_allowed(host: &str, allowed: &[String]) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let is = |name: &str| host.eq_ignore_ascii_case(name);
-    bare.parse::<IpAddr>().is_ok() || is("localhost") || allowed.iter().any(|name| is(name))
+    bare.parse::<IpAddr>().is_ok()
+        || host.eq_ignore_ascii_case("localhost")
+        || allowed.iter().any(|name| host.eq_ignore_ascii_case(name))
 }
 
 fn is_same_origin(origin: &HeaderValue, host: &Authority) -> bool {
@@ -101,17 +102,19 @@ fn is_same_origin(origin: &HeaderValue, host: &Authority) -> bool {
     authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host.as_str()))
 }
 
-/// The client's own id when it is harmless, else a new one.
+/// The id sent by the client if it is plain text, else a new one.
 fn request_id(headers: &HeaderMap) -> HeaderValue {
-    let is_harmless = |value: &&HeaderValue| {
-        let bytes = value.as_bytes();
-        let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
-        (1..=MAX_REQUEST_ID_CHARS).contains(&bytes.len()) && bytes.iter().all(is_plain)
-    };
-    headers.get(REQUEST_ID).filter(is_harmless).cloned().unwrap_or_else(new_id)
+    headers.get(REQUEST_ID).filter(|value| is_plain(value)).cloned().unwrap_or_else(new_id)
 }
 
-/// Unique in this process by its count, among processes by the time of day.
+/// Letters, digits and `-_.` only, so that an id cannot forge log lines.
+fn is_plain(value: &HeaderValue) -> bool {
+    let bytes = value.as_bytes();
+    (1..=MAX_REQUEST_ID_CHARS).contains(&bytes.len())
+        && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
+}
+
+/// A count makes the id unique in this process, the time unique among processes.
 fn new_id() -> HeaderValue {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -173,14 +176,14 @@ mod tests {
     }
 
     #[test]
-    fn our_own_names_are_admitted() {
+    fn allowed_host_names_are_admitted() {
         for host in ["localhost", "127.0.0.1:8080", "[::1]:8080", "192.168.1.9", "Device.LAN:80"] {
             assert_eq!(code(&[("host", host)]), None, "{host}");
         }
     }
 
     #[test]
-    fn other_names_are_refused() {
+    fn other_host_names_are_refused() {
         for host in ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example"] {
             assert_eq!(code(&[("host", host)]), Some(Code::Forbidden), "{host}");
         }
@@ -199,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_harmless_id_is_kept_and_another_replaced() {
+    fn a_plain_request_id_is_kept_and_others_are_replaced() {
         let id = |value| request_id(request(&[("x-request-id", value)]).headers());
         assert_eq!(id("abc-1"), "abc-1");
         for value in ["", "a b", "<script>", &"x".repeat(65)] {

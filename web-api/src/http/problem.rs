@@ -1,4 +1,4 @@
-//! Every error a client sees: `application/problem+json` (RFC 9457) with a stable code.
+//! Errors of the API: `application/problem+json` (RFC 9457) with a stable code.
 
 use std::fmt::Display;
 
@@ -16,10 +16,10 @@ use crate::wire;
 /// The media type of every error.
 pub const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
-/// The longest text of a foreign error that is passed on.
+/// The longest plain-text error of another layer that is passed on.
 const MAX_PLAIN_BYTES: usize = 1024;
 
-/// What kind of problem it is: the stable name that programs may rely on, and its status.
+/// The kind of an error: a stable code for programs, with its HTTP status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are the documentation; http-api lists them")]
 pub enum Code {
@@ -32,7 +32,7 @@ pub enum Code {
     Timeout,
     Conflict,
     NoLexicon,
-    StaleRevision,
+    PreconditionFailed,
     TooLarge,
     UnsupportedImage,
     UnsupportedMediaType,
@@ -48,33 +48,33 @@ pub enum Code {
 }
 
 impl Code {
-    /// Status, name on the wire, and the title for people.
+    /// HTTP status, code and title.
     fn parts(self) -> (u16, &'static str, &'static str) {
         match self {
-            Self::BadRequest => (400, "bad_request", "The request makes no sense"),
-            Self::Forbidden => (403, "forbidden", "This is not allowed"),
-            Self::NotFound => (404, "not_found", "There is nothing at this address"),
-            Self::UnknownGallery => (404, "unknown_gallery", "There is no such gallery"),
-            Self::UnknownClass => (404, "unknown_class", "There is no such class"),
-            Self::MethodNotAllowed => (405, "method_not_allowed", "This address has other methods"),
-            Self::Timeout => (408, "timeout", "The request did not arrive in time"),
-            Self::Conflict => (409, "conflict", "It exists already"),
-            Self::NoLexicon => (409, "no_lexicon", "This bundle knows nothing of names"),
-            Self::StaleRevision => (412, "stale_revision", "Somebody else was faster"),
-            Self::TooLarge => (413, "too_large", "The request is too large"),
-            Self::UnsupportedImage => (415, "unsupported_image", "No image that can be read"),
-            Self::UnsupportedMediaType => {
-                (415, "unsupported_media_type", "Another content type is expected")
+            Self::BadRequest => (400, "bad_request", "Bad request"),
+            Self::Forbidden => (403, "forbidden", "Forbidden"),
+            Self::NotFound => (404, "not_found", "Not found"),
+            Self::UnknownGallery => (404, "unknown_gallery", "Unknown gallery"),
+            Self::UnknownClass => (404, "unknown_class", "Unknown class"),
+            Self::MethodNotAllowed => (405, "method_not_allowed", "Method not allowed"),
+            Self::Timeout => (408, "timeout", "Request timeout"),
+            Self::Conflict => (409, "conflict", "Conflict: it exists already"),
+            Self::NoLexicon => (409, "no_lexicon", "No lexicon: the bundle has no name knowledge"),
+            Self::PreconditionFailed => {
+                (412, "precondition_failed", "Precondition failed: the gallery changed")
             }
-            Self::BadImage => (422, "bad_image", "The image is damaged"),
-            Self::BadName => (422, "bad_name", "This cannot be a name"),
-            Self::UnknownSynset => (422, "unknown_synset", "The lexicon has no such noun"),
-            Self::NeedsMoreImages => (422, "needs_more_images", "More images are needed"),
-            Self::TooManyPixels => (422, "too_many_pixels", "The image has too many pixels"),
-            Self::Busy => (429, "busy", "Too much at once"),
-            Self::Internal => (500, "internal", "Something went wrong here"),
-            Self::NotReady => (503, "not_ready", "The service is not ready"),
-            Self::StoreFull => (507, "store_full", "No space is left"),
+            Self::TooLarge => (413, "too_large", "Request too large"),
+            Self::UnsupportedImage => (415, "unsupported_image", "Unsupported image format"),
+            Self::UnsupportedMediaType => (415, "unsupported_media_type", "Unsupported media type"),
+            Self::BadImage => (422, "bad_image", "Damaged image"),
+            Self::BadName => (422, "bad_name", "Invalid name"),
+            Self::UnknownSynset => (422, "unknown_synset", "Unknown synset"),
+            Self::NeedsMoreImages => (422, "needs_more_images", "More images needed"),
+            Self::TooManyPixels => (422, "too_many_pixels", "Too many pixels"),
+            Self::Busy => (429, "busy", "Too many requests"),
+            Self::Internal => (500, "internal", "Internal error"),
+            Self::NotReady => (503, "not_ready", "Service not ready"),
+            Self::StoreFull => (507, "store_full", "Store full"),
         }
     }
 
@@ -92,7 +92,7 @@ impl Code {
     }
 }
 
-/// A problem on its way to the client.
+/// An error that is returned to the client.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{detail}")]
 pub struct Problem {
@@ -102,35 +102,35 @@ pub struct Problem {
     cause: Option<Cause>,
 }
 
-/// What really happened; for the log only, never for the client.
+/// The cause of an internal error: logged, never returned.
 #[derive(Debug, Clone)]
 pub struct Cause(pub String);
 
 impl Problem {
-    /// A problem with one clear line: what is wrong, what was expected, what to do.
+    /// An error whose detail says what is wrong, what was expected, what to do.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         Self { code, detail: detail.into(), file: None, cause: None }
     }
 
-    /// A fault of ours: the client learns nothing, the log everything.
+    /// An internal error. The client gets no cause; the log does.
     pub fn internal(cause: impl Display) -> Self {
         let detail =
-            "The fault is on this side; the log tells more under this answer's x-request-id.";
+            "The service failed. Its log has the cause under the x-request-id of this response.";
         Self { cause: Some(Cause(cause.to_string())), ..Self::new(Code::Internal, detail) }
     }
 
-    /// More was asked than can wait.
+    /// The service is at a limit; the client should retry.
     pub fn busy(what: impl Display) -> Self {
         Self::new(Code::Busy, format!("{what}; try again in a second."))
     }
 
-    /// The same problem, told of one of several files.
+    /// The same error with the name of the file that caused it.
     #[must_use]
     pub fn in_file(self, file: Option<&str>) -> Self {
         Self { file: file.map(str::to_owned), ..self }
     }
 
-    /// What kind of problem it is.
+    /// The kind of the error.
     #[must_use]
     pub fn code(&self) -> Code {
         self.code
@@ -161,8 +161,7 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Turns an error that some layer below us wrote as plain text into a problem, so that there is
-/// one kind of error whatever refused. Headers such as `Allow` are kept.
+/// Turns a plain-text error of axum or tower into a [`Problem`]. Headers such as `Allow` are kept.
 pub async fn unified(response: Response) -> Response {
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();
@@ -185,9 +184,9 @@ async fn plain_detail(status: StatusCode, body: Body) -> String {
     match std::str::from_utf8(&bytes) {
         Ok(text) if !text.is_empty() && status.is_client_error() => text.to_owned(),
         _ => match status {
-            StatusCode::NOT_FOUND => "No such address; /openapi.json lists them all.".to_owned(),
+            StatusCode::NOT_FOUND => "No such path; /openapi.json lists the paths.".to_owned(),
             StatusCode::METHOD_NOT_ALLOWED => {
-                "This address does not know the method; the header `allow` lists those it knows."
+                "This path does not support the method; the header `allow` lists those it does."
                     .to_owned()
             }
             _ => format!("The request was refused with status {status}."),
@@ -236,16 +235,16 @@ impl From<GalleryError> for Problem {
             GalleryError::LabelTaken(_) | GalleryError::OtherSpace { .. } => {
                 Self::new(Code::Conflict, sentence(&error))
             }
-            // The text names a folder of this machine; a client has no use for it.
+            // The error text names a folder of the device, which clients must not see.
             GalleryError::StoreFull { .. } => {
-                Self::new(Code::StoreFull, "No space is left for the gallery; nothing was changed.")
+                Self::new(Code::StoreFull, "No space is left for the gallery. Nothing was changed.")
             }
             _ => Self::internal(error),
         }
     }
 }
 
-/// An error's text as a sentence for people.
+/// An error's text as a sentence.
 fn sentence(error: &impl Display) -> String {
     let text = error.to_string();
     let mut letters = text.chars();
@@ -292,7 +291,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_no_error_passes() {
+    async fn responses_without_error_pass_unchanged() {
         assert_eq!(
             to_bytes(unified("ok".into_response()).await.into_body(), 9).await.unwrap(),
             "ok"
@@ -300,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn sentences_start_large_and_end_with_a_point() {
+    fn sentences_start_with_a_capital_and_end_with_a_period() {
         assert_eq!(sentence(&"the end"), "The end.");
         assert_eq!(sentence(&""), ".");
     }

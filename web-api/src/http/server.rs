@@ -1,5 +1,5 @@
-//! Connections: at most so many at once, heads that must arrive and answers that must be taken in
-//! time, and a stop that lets requests under way end.
+//! Connections: a limit on their number, timeouts for request heads and for writes, and a graceful
+//! shutdown.
 
 use std::io;
 use std::pin::pin;
@@ -18,14 +18,14 @@ use tokio::time::{sleep, timeout};
 use crate::config::Limits;
 use crate::http::write_timeout::WriteTimeout;
 
-/// The longest head of a request.
+/// The most bytes of a request head.
 const MAX_HEAD_BYTES: usize = 64 << 10;
 
-/// How long to wait when the system refuses a connection, for lack of file descriptors say.
+/// The pause after a failed accept, for example without free file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Answers connections until `stop` is ready; then no new ones, and those under way get
-/// [`Limits::drain_time`].
+/// Serves connections until `stop` is ready. Running requests then have [`Limits::drain_time`] to
+/// finish.
 pub async fn serve(
     listener: TcpListener,
     app: Router,
@@ -39,11 +39,14 @@ pub async fn serve(
         () = stop => {}
     }
     drop(listener);
-    // Receivers live in the connections; there may be none.
+    // The receivers belong to the connections, so there may be none.
     let _ = stopping.send(true);
     let drained = async { while connections.join_next().await.is_some() {} };
     if timeout(limits.drain_time(), drained).await.is_err() {
-        tracing::warn!("requests under way were cut off after {} s", limits.drain_seconds);
+        tracing::warn!(
+            "shutdown: running requests were cancelled after {} s",
+            limits.drain_seconds
+        );
     }
     connections.shutdown().await;
 }
@@ -55,39 +58,40 @@ async fn accept(
     stopped: &watch::Receiver<bool>,
     connections: &mut JoinSet<()>,
 ) {
-    let places = Arc::new(Semaphore::new(limits.max_connections));
+    let permits = Arc::new(Semaphore::new(limits.max_connections));
     loop {
-        let place = Arc::clone(&places).acquire_owned().await;
-        let stream = next(listener).await;
-        let connection = converse(stream, app.clone(), limits, stopped.clone());
+        // Waits while the limit is reached; the system queues further connections.
+        let permit = Arc::clone(&permits).acquire_owned().await;
+        let stream = accept_one(listener).await;
+        let connection = serve_connection(stream, app.clone(), limits, stopped.clone());
         connections.spawn(async move {
-            let _place = place;
+            let _permit = permit;
             connection.await;
         });
         while connections.try_join_next().is_some() {}
     }
 }
 
-async fn next(listener: &TcpListener) -> TcpStream {
+async fn accept_one(listener: &TcpListener) -> TcpStream {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => return stream,
             Err(error) => {
-                tracing::warn!("a connection was not accepted: {error}");
+                tracing::warn!("accept failed: {error}");
                 sleep(ACCEPT_PAUSE).await;
             }
         }
     }
 }
 
-async fn converse(
+async fn serve_connection(
     stream: TcpStream,
     app: Router,
     limits: Limits,
     mut stopped: watch::Receiver<bool>,
 ) {
     if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!("{error}");
+        tracing::debug!("TCP_NODELAY failed: {error}");
     }
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
@@ -104,14 +108,14 @@ async fn converse(
         }
     };
     if let Err(error) = ended {
-        tracing::debug!("a connection ended: {error}");
+        tracing::debug!("connection failed: {error}");
     }
 }
 
-/// Ready at ctrl-c or SIGTERM.
+/// Ready at Ctrl-C or SIGTERM.
 ///
 /// # Errors
-/// When the system does not deliver signals.
+/// When the signal handlers cannot be installed.
 pub fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt())?;

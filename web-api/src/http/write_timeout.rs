@@ -1,4 +1,4 @@
-//! A socket that waits only so long for the other side to take what it asked for.
+//! A socket whose writes fail if the client does not read its response in time.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -8,10 +8,10 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-/// Fails with [`io::ErrorKind::TimedOut`] when what is written is not taken within `patience`.
+/// Fails with [`io::ErrorKind::TimedOut`] when the client does not take what is written in time.
 ///
-/// The time begins when the other side first takes no more, and ends with a flush, that is when
-/// everything was taken: a reader of one byte now and then does not get more of it.
+/// The time starts when a write first has to wait and ends with a flush, when everything was
+/// taken. A client that reads single bytes therefore gets no extra time.
 pub struct WriteTimeout<S> {
     stream: S,
     limit: Duration,
@@ -19,12 +19,12 @@ pub struct WriteTimeout<S> {
 }
 
 impl<S> WriteTimeout<S> {
-    /// Writes to `stream` are patient for so long.
+    /// Limits the writes to `stream`.
     pub fn new(stream: S, limit: Duration) -> Self {
         Self { stream, limit, end: None }
     }
 
-    /// The outcome of a write, or the end of patience.
+    /// The result of a write, or the timeout.
     fn bounded(
         &mut self,
         context: &mut Context<'_>,
@@ -35,7 +35,7 @@ impl<S> WriteTimeout<S> {
             ready!(end.as_mut().poll(context));
             return Poll::Ready(Err(io::Error::new(
                 io::ErrorKind::TimedOut,
-                "the client does not take its answer",
+                "the client does not read its response",
             )));
         }
         written
@@ -96,14 +96,14 @@ mod tests {
     const SHORT: Duration = Duration::from_millis(100);
 
     #[tokio::test]
-    async fn a_reader_that_takes_nothing_ends_the_patience() {
+    async fn a_reader_that_reads_nothing_times_out() {
         let (near, _far) = duplex(4);
         let error = WriteTimeout::new(near, SHORT).write_all(b"too long").await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 
     #[tokio::test]
-    async fn a_reader_of_single_bytes_gets_no_more_time() {
+    async fn a_reader_of_single_bytes_gets_no_extra_time() {
         let (near, mut far) = duplex(4);
         let drip = tokio::spawn(async move {
             while far.read_u8().await.is_ok() {
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_flush_begins_anew() {
+    async fn each_flush_restarts_the_time() {
         let (near, mut far) = duplex(4);
         let mut stream = WriteTimeout::new(near, SHORT);
         let reader = tokio::spawn(async move {

@@ -1,4 +1,4 @@
-// Calls to the service. Every failure becomes a Problem with one clear sentence for the person at the screen.
+// Calls to the service. Every failure becomes a Problem whose message can be shown to the user.
 
 const GALLERY = "/v1/galleries/default";
 
@@ -11,7 +11,7 @@ export class Problem extends Error {
   }
 }
 
-// Told about each answer or silence, so that the page can show whether the service is there.
+// Called after each request with whether the service answered.
 let report = () => {};
 export function onReachable(listener) {
   report = listener;
@@ -21,11 +21,14 @@ export const version = () => call("GET", "/version");
 export const classes = () => call("GET", `${GALLERY}/classes`);
 export const classify = (image) => call("POST", `${GALLERY}/classify?top=5&explain=true`, image, type(image));
 export const senses = (noun) => call("GET", `/v1/lexicon?q=${encodeURIComponent(noun)}`);
-/** Says what a class means, and makes it: `{}` for what its label says, `{ synset }` or `{ images_only: true }`, and `{ attributes }` for what it has. */
+/**
+ * Creates a class or replaces its overrides: `{}` for none, `{ synset }` or `{ images_only: true }` for
+ * the sense, `{ attributes }` for the attributes.
+ */
 export const define = (idOrLabel, definition) =>
   call("PUT", classUrl(idOrLabel), JSON.stringify(definition), "application/json");
-/** The same unless there is such a class already. */
-export const begin = (label, definition) =>
+/** The same; fails if the class exists. */
+export const create = (label, definition) =>
   call("PUT", classUrl(label), JSON.stringify(definition), "application/json", { "if-none-match": "*" });
 export const rename = (id, label) => call("PATCH", classUrl(id), JSON.stringify({ label }), "application/json");
 export const remove = (id) => call("DELETE", classUrl(id));
@@ -36,7 +39,7 @@ function classUrl(idOrLabel) {
   return `${GALLERY}/classes/${encodeURIComponent(idOrLabel)}`;
 }
 
-// The service looks at the bytes; a browser that knows no type for a file still may send it.
+// The service detects the format from the bytes, so a file of unknown type can be sent too.
 function type(image) {
   return image.type.startsWith("image/") ? image.type : "application/octet-stream";
 }

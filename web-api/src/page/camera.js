@@ -1,10 +1,10 @@
-// The camera: start, stop, one still image. Where there is none, the reason in words.
+// The camera: start, stop, take one still image, or report why there is none.
 
 const LONGEST_SIDE = 640;
 const JPEG_QUALITY = 0.9;
 
 const REASONS = {
-  NotAllowedError: "The browser was told not to use the camera. Allow it in the address bar, then try again.",
+  NotAllowedError: "The browser blocks the camera. Allow it in the address bar, then try again.",
   NotFoundError: "No camera was found on this device.",
   NotReadableError: "The camera is in use by another program.",
 };
@@ -13,9 +13,9 @@ const REASONS = {
 export function whyNoCamera() {
   if (navigator.mediaDevices?.getUserMedia) return null;
   if (!window.isSecureContext) {
-    return "A browser gives its live camera only to https or localhost pages. Take single photos instead.";
+    return "Browsers allow a live camera only on https or localhost pages. Take single photos instead.";
   }
-  return "This browser offers no live camera. Take single photos instead.";
+  return "This browser has no live camera. Take single photos instead.";
 }
 
 export class Camera {
@@ -31,7 +31,7 @@ export class Camera {
     return this.#stream !== null;
   }
 
-  /** Resolves when images flow; rejects with an Error whose message is for people. */
+  /** Resolves when the camera delivers images; rejects with an Error whose message can be shown. */
   async start(onEnded) {
     try {
       const wanted = { video: { facingMode: { ideal: "environment" }, width: { ideal: 1280 } }, audio: false };
@@ -51,7 +51,7 @@ export class Camera {
     this.#video.srcObject = null;
   }
 
-  /** The image of this moment as a JPEG blob; null while the camera shows nothing yet. */
+  /** The current image as a JPEG blob; null before the first image. */
   still() {
     const { videoWidth, videoHeight } = this.#video;
     if (!this.running || !videoWidth) return Promise.resolve(null);

@@ -1,4 +1,4 @@
-// Small tools for building the page. Text always enters as textContent: a name cannot become markup.
+// Functions that build the page. Text is set as textContent, so a class name cannot become markup.
 
 export const byId = (id) => document.getElementById(id);
 
@@ -20,7 +20,7 @@ export function make(tag, className, ...children) {
   return element;
 }
 
-/** A name as typed by a person: isolated, so that right-to-left text does not turn its surroundings. */
+/** A class name, isolated so that right-to-left text does not affect the text around it. */
 export function name(text, className = "") {
   const element = make("bdi", className, text);
   element.title = text;
@@ -37,7 +37,7 @@ export function button(text, label, onClick) {
 
 export const plural = (n, one, many = `${one}s`) => `${n} ${n === 1 ? one : many}`;
 
-/** Files dropped on `zone` go to `take`; the zone shows while something hovers over it. */
+/** Passes files dropped on `zone` to `take`; the zone is highlighted while files are dragged over it. */
 export function dropZone(zone, take) {
   let depth = 0;
   const hover = (change) => {
@@ -54,7 +54,7 @@ export function dropZone(zone, take) {
   });
 }
 
-/** A file input hands its files over and is emptied, so that the same file can be chosen again. */
+/** Passes chosen files to `take` and empties the input, so that the same file can be chosen again. */
 export function fileInput(input, take) {
   input.addEventListener("change", () => {
     const files = [...input.files];

@@ -1,20 +1,20 @@
-// "Things it knows": the classes with their counts; rename, delete, add more.
+// "Classes": the classes with their numbers of examples; add, rename, delete, change the sense.
 
 import { classes, define, remove, rename } from "/page/api.js";
 import { button, byId, fileInput, make, name, plural, say, show } from "/page/dom.js";
 import { AttributeChips, attributesOf, chosen, definition, senseSelect } from "/page/meaning.js";
 
-const FULL_HAND = 5;
+const MAX_DOTS = 5;
 
-// Places among a row's controls.
+// Positions among a row's controls.
 const RENAME = 1;
-const MEANING = 3;
+const SENSE = 3;
 
 export class List {
-  names = false; // whether the bundle knows what names mean
+  names = false; // whether the bundle has name knowledge
   #teach;
   #changed;
-  #drawn = ""; // what the list shows, so that nothing is drawn anew under somebody's hands
+  #drawn = ""; // the classes that the list shows; an unchanged list is not redrawn
 
   /** `teach(files, label)` adds images; `changed()` is called after a rename or a deletion. */
   constructor(teach, changed) {
@@ -28,19 +28,19 @@ export class List {
       say(byId("classes-error"), "");
     } catch (problem) {
       say(byId("classes-empty"), "");
-      say(byId("classes-error"), `The list could not be read. ${problem.message}`);
+      say(byId("classes-error"), `The classes could not be loaded. ${problem.message}`);
     }
     byId("classes-card").removeAttribute("aria-busy");
   }
 
   #draw(known) {
     const drawn = JSON.stringify(known);
-    // A name that is being typed stays; closing its form draws what came meanwhile.
+    // An open form stays; closing it draws the changes made meanwhile.
     if (drawn === this.#drawn || document.querySelector(".rename")) return;
     this.#drawn = drawn;
     const place = focusedPlace();
-    say(byId("classes-empty"), known.length === 0 ? "Nothing yet. Name a thing above and add a few images of it." : "");
-    byId("classes-count").textContent = known.length > 0 ? plural(known.length, "thing") : "";
+    say(byId("classes-empty"), known.length === 0 ? "No classes yet. Enter a class name and add a few images of it." : "");
+    byId("classes-count").textContent = known.length > 0 ? plural(known.length, "class", "classes") : "";
     byId("classes").replaceChildren(...known.map((item) => this.#row(item)));
     if (place) controls(place.id)[place.index]?.focus();
   }
@@ -57,16 +57,16 @@ export class List {
     return row;
   }
 
-  /** What the class's name means, to be pressed for another meaning. */
+  /** Shows the sense of the class and opens the form that changes it. */
   #meaningButton(row, item) {
-    const text = item.meaning ? definition(item.meaning.gloss) : "its name says nothing";
-    const element = button(text, `Change what ${item.label} means`, () => this.#meaning(row, item));
+    const text = item.meaning ? definition(item.meaning.gloss) : "no WordNet sense";
+    const element = button(text, `Change the sense of ${item.label}`, () => this.#meaning(row, item));
     element.classList.add("class-meaning");
     element.title = text;
     return element;
   }
 
-  /** Offers other meanings of the class's name, and to say what it has. */
+  /** Opens the form for the sense and the attributes of the class. */
   async #meaning(row, item) {
     let select;
     try {
@@ -74,23 +74,23 @@ export class List {
     } catch (problem) {
       return say(byId("classes-error"), problem.message);
     }
-    if (!row.isConnected) return undefined; // drawn anew meanwhile
-    const none = make("p", "fine", "The lexicon does not have this word: only its images count.");
+    if (!row.isConnected) return undefined; // redrawn meanwhile
+    const none = make("p", "fine", "No WordNet sense found for this name; only its images are used.");
     const has = new AttributeChips(item);
     const before = select?.value;
     select?.addEventListener("change", () => {
-      if (select.value === before) has.follow(item.attributes, item.attributes_said);
+      if (select.value === before) has.follow(item.attributes, item.attributes_overridden);
       else has.follow(attributesOf(select), false);
     });
-    const save = button("Save", "Save the meaning", () => form.requestSubmit());
-    const cancel = button("Cancel", "Keep the meaning", () => this.#restore(row, item, MEANING));
+    const save = button("Save", "Save the sense", () => form.requestSubmit());
+    const cancel = button("Cancel", "Keep the sense", () => this.#restore(row, item, SENSE));
     const form = make("form", "rename", select ?? none, has.element, save, cancel);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#saveMeaning(row, item, { ...chosen(select), ...has.chosen() }, select ?? save);
     });
     form.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.#restore(row, item, MEANING);
+      if (event.key === "Escape") this.#restore(row, item, SENSE);
     });
     row.replaceChildren(form);
     return (select ?? cancel).focus();
@@ -101,7 +101,7 @@ export class List {
       const { class: saved } = await define(item.id, definition);
       row.replaceWith(this.#row(saved));
       await this.#changed();
-      this.#focus(item.id, MEANING);
+      this.#focus(item.id, SENSE);
     } catch (problem) {
       complain(row, problem, field);
     }
@@ -175,7 +175,7 @@ export class List {
   }
 }
 
-/** Shows in a row why it was not saved. */
+/** Shows in a row why the change failed. */
 function complain(row, problem, field) {
   row.querySelector(".error")?.remove();
   const message = make("p", "error", problem.message);
@@ -184,35 +184,35 @@ function complain(row, problem, field) {
   field.focus();
 }
 
-/** What a class's row offers: add, rename, delete, meaning. */
+/** The controls of a class's row: add, rename, delete, sense. */
 function controls(id) {
   return [...document.querySelectorAll(`[data-id="${CSS.escape(id)}"] :is(input, button)`)];
 }
 
-/** The row and control that has the focus, to give it back after drawing. */
+/** The row and control that has the focus, to restore it after drawing. */
 function focusedPlace() {
   const id = document.activeElement.closest(".class")?.dataset.id;
   return id && { id, index: controls(id).indexOf(document.activeElement) };
 }
 
-/** Dots for a handful, so that one sees at a glance which thing needs more images. */
+/** One dot per example, up to five. */
 function count(examples) {
   const dots = make("span", "dots");
   dots.setAttribute("aria-hidden", "true");
-  for (let i = 0; i < FULL_HAND; i++) dots.append(make("span", i < examples ? "dot on" : "dot"));
-  return make("p", "class-count", dots, examples > 0 ? plural(examples, "image") : "no image yet");
+  for (let i = 0; i < MAX_DOTS; i++) dots.append(make("span", i < examples ? "dot on" : "dot"));
+  return make("p", "class-count", dots, examples > 0 ? plural(examples, "example") : "no examples yet");
 }
 
 function confirmed(item) {
   const dialog = byId("confirm");
   byId("confirm-title").textContent = `Delete “${item.label}”?`;
   byId("confirm-text").textContent =
-    `It forgets this thing and what it learned from ${plural(item.examples, "image")}. This cannot be undone.`;
+    `This deletes the class and its ${plural(item.examples, "example")}. It cannot be undone.`;
   return new Promise((resolve) => {
     let answer = false;
     byId("confirm-no").onclick = () => dialog.close();
     byId("confirm-yes").onclick = () => { answer = true; dialog.close(); };
-    // The event of an earlier closing may come late, when the next question is open already.
+    // The close event of an earlier dialog may arrive after this one was opened.
     dialog.onclose = () => { if (!dialog.open) resolve(answer); };
     dialog.showModal();
     byId("confirm-no").focus();

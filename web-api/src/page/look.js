@@ -1,4 +1,4 @@
-// "What is this?": images and the camera go in, ranked answers come out.
+// "Classify images": classifies images and camera frames, and shows the candidates.
 
 import { classify } from "/page/api.js";
 import { byId, make, name, plural, say, show } from "/page/dom.js";
@@ -7,8 +7,8 @@ import { definition } from "/page/meaning.js";
 const LIVE_PAUSE_MS = 200;
 const MAX_REEL = 64;
 const MAX_CHIPS = 8;
-const NOTHING_YET = "Show it an image, and the answer appears here.";
-const NO_CLASSES = "It knows nothing yet. Teach it a first thing, then show this image again.";
+const NOTHING_YET = "Choose an image. The result appears here.";
+const NO_CLASSES = "The gallery has no classes yet. Add a class, then classify this image again.";
 
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -16,7 +16,7 @@ export class Look {
   #camera;
   #reel = []; // { file, url, answer, error, button, caption }
   #selected = null;
-  #round = 0; // grows with each new set of images; answers of an older round are dropped
+  #round = 0; // grows with each new set of images; results of an older round are dropped
   #spoken = "";
 
   constructor(camera) {
@@ -24,7 +24,7 @@ export class Look {
     this.clear();
   }
 
-  /** Recognizes these images one after another and shows the first. */
+  /** Classifies these images one after another and shows the first. */
   async images(files) {
     this.clear();
     this.#reel = files.slice(0, MAX_REEL).map((file) => ({ file, url: URL.createObjectURL(file) }));
@@ -32,10 +32,10 @@ export class Look {
     this.#select(this.#reel[0]);
     show(byId("look-clear"), true);
     await this.again();
-    if (files.length > MAX_REEL) say(byId("look-error"), `Only the first ${MAX_REEL} images were looked at.`);
+    if (files.length > MAX_REEL) say(byId("look-error"), `Only the first ${MAX_REEL} images were classified.`);
   }
 
-  /** Asks again about what is shown: after teaching, the answer may be another. */
+  /** Classifies the shown images again, after the gallery has changed. */
   async again() {
     const round = ++this.#round;
     for (const entry of this.#reel) {
@@ -44,7 +44,7 @@ export class Look {
     }
   }
 
-  /** Recognizes what the camera sees until it stops. */
+  /** Classifies camera frames until the camera stops. */
   async live() {
     this.clear();
     const round = ++this.#round;
@@ -80,7 +80,7 @@ export class Look {
   async #ask(entry, round) {
     if (entry === this.#selected) byId("answer").dataset.state = "busy";
     try {
-      entry.answer = await this.#patiently(entry.file);
+      entry.answer = await this.#withRetries(entry.file);
       entry.error = null;
     } catch (problem) {
       entry.error = problem.message;
@@ -90,8 +90,8 @@ export class Look {
     if (entry === this.#selected) this.#select(entry);
   }
 
-  /** A busy service asked us to come back: do so, three times. */
-  async #patiently(file) {
+  /** Retries up to three times while the service is busy. */
+  async #withRetries(file) {
     for (let attempt = 0; ; attempt++) {
       try {
         return await classify(file);
@@ -118,7 +118,7 @@ export class Look {
   }
 
   #caption(entry) {
-    const label = entry.error ? "not read" : (entry.answer.results[0].label ?? "nothing known");
+    const label = entry.error ? "failed" : (entry.answer.results[0].label ?? "no classes");
     entry.caption.replaceChildren(name(label));
     entry.caption.classList.toggle("bad", Boolean(entry.error));
     entry.button.setAttribute("aria-label", `${entry.file.name}: ${label}`);
@@ -130,7 +130,7 @@ export class Look {
     this.#stage(entry);
     if (entry.error) this.#fail(`${entry.file.name}: ${entry.error}`);
     else this.#answer(entry.answer);
-    if (!entry.answer && !entry.error) byId("answer-empty").textContent = "Looking…";
+    if (!entry.answer && !entry.error) byId("answer-empty").textContent = "Classifying…";
   }
 
   #stage(entry) {
@@ -138,7 +138,7 @@ export class Look {
     const live = this.#camera.running;
     if (entry) shown.src = entry.url;
     else shown.removeAttribute("src");
-    shown.alt = entry ? `The image being looked at: ${entry.file.name}` : "";
+    shown.alt = entry ? `The selected image: ${entry.file.name}` : "";
     show(shown, Boolean(entry));
     show(byId("video"), live);
     show(byId("live"), live);
@@ -162,19 +162,19 @@ export class Look {
     this.#reasons(best.candidates[0], best.explanation);
     const ms = Object.values(answer.timing_ms).reduce((sum, part) => sum + part, 0);
     const notes = (best.warnings ?? []).map((warning) => ` · ${warning.detail}`).join("");
-    byId("answer-fine").textContent = `Similarity, 1 = alike · ${ms.toFixed(ms < 10 ? 1 : 0)} ms${notes}`;
+    byId("answer-fine").textContent = `${measure(best.candidates)} · ${ms.toFixed(ms < 10 ? 1 : 0)} ms${notes}`;
   }
 
   #reasons({ examples }, { share, meaning, attributes, nearest }) {
     const parts = [];
-    const named = meaning && Math.round(100 * share.knowledge) > 0; // a name that does not fit the images is no reason
+    const named = meaning && Math.round(100 * share.knowledge) > 0; // a name that does not fit the images has no share
     if (examples > 0) {
-      const alike = nearest[0] ? `; the most alike is ${nearest[0].similarity.toFixed(2)}` : "";
+      const alike = nearest[0] ? `; the most similar is ${nearest[0].similarity.toFixed(2)}` : "";
       parts.push(`${plural(examples, "image")} (${percent(share.images)}${alike})`);
     }
     if (named) parts.push(`its name (${percent(share.knowledge)}): ${definition(meaning.gloss)}`);
-    say(byId("reason"), `By ${parts.join(" and ")}.`);
-    const chips = named || !meaning ? attributes.slice(0, MAX_CHIPS).map(chip) : []; // without a meaning: as people said
+    say(byId("reason"), `Based on ${parts.join(" and ")}.`);
+    const chips = named || !meaning ? attributes.slice(0, MAX_CHIPS).map(chip) : []; // without a sense: the overridden attributes
     byId("chips").replaceChildren(...chips);
     show(byId("chips"), chips.length > 0);
   }
@@ -186,7 +186,7 @@ export class Look {
     say(byId("look-error"), message);
   }
 
-  /** Tells a screen reader of a new answer once, not at every frame. */
+  /** Announces a new result to screen readers once, not at every frame. */
   #speak(text) {
     if (text === this.#spoken) return;
     this.#spoken = text;
@@ -194,21 +194,29 @@ export class Look {
   }
 }
 
-/** Weighed attributes come first; the weight itself is for those who look closer. */
+/** An attribute; its weight is in the tooltip. */
 function chip({ name, weight }) {
   const chip = make("li", "chip", name);
-  if (weight !== null) chip.title = `counts ${weight.toFixed(2)}`;
+  if (weight !== null) chip.title = `weight ${weight.toFixed(2)}`;
   return chip;
 }
 
 const percent = (share) => `${Math.round(100 * share)} %`;
 
+/** Candidates are ranked by similarity plus name bias, so this is what the bars show. */
+const ranking = ({ score }) => score;
+
+function measure(candidates) {
+  const biased = candidates.some((candidate) => candidate.examples === 0);
+  return biased ? "Cosine similarity plus name bias" : "Cosine similarity, 1 = identical";
+}
+
 function bar(candidate) {
   const fill = make("span", "bar-fill");
-  fill.style.width = `${Math.max(0, candidate.score) * 100}%`;
+  fill.style.width = `${Math.min(1, Math.max(0, ranking(candidate))) * 100}%`;
   const track = make("span", "bar-track", fill);
-  const score = make("span", "bar-score", candidate.score.toFixed(2));
+  const score = make("span", "bar-score", ranking(candidate).toFixed(2));
   const item = make("li", "bar", name(candidate.label, "bar-label"), track, score);
-  item.title = candidate.examples > 0 ? `learned from ${plural(candidate.examples, "image")}` : "known by its name alone";
+  item.title = candidate.examples > 0 ? plural(candidate.examples, "example") : "from its name only";
   return item;
 }

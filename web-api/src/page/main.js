@@ -1,4 +1,4 @@
-// Wires the page together: what is clicked, chosen, dropped or pasted goes to Look, Teach or List.
+// Connects the page: clicks and files go to Look (classify), Teach (enroll) or List (classes).
 
 import { onReachable, version } from "/page/api.js";
 import { Camera, whyNoCamera } from "/page/camera.js";
@@ -14,13 +14,13 @@ const look = new Look(camera);
 const teach = new Teach(changed);
 const list = new List((files, label) => teach.add(files, label), changed);
 
-// What it knows has changed: the list shows it, and the image on the stage may have a new answer.
+// The gallery has changed: refresh the list and classify the shown images again.
 async function changed() {
   await list.refresh();
   if (!camera.running) look.again();
 }
 
-// --- looking
+// --- classify
 function lookAt(files) {
   if (camera.running) stopCamera();
   if (files.length > 0) look.images(files);
@@ -34,7 +34,7 @@ byId("look-clear").addEventListener("click", () => {
 });
 document.addEventListener("paste", (event) => lookAt([...event.clipboardData.files]));
 
-// --- the camera, shared by looking and teaching
+// --- the camera, shared by classify and enroll
 async function startCamera() {
   say(byId("camera-note"), "");
   try {
@@ -57,7 +57,7 @@ function cameraButtons() {
   byId("teach-camera").textContent = camera.running ? "Take image" : "Use camera";
 }
 
-// Without a live camera a phone still takes single photos through a file field.
+// Without a live camera a phone can still take single photos through a file input.
 function noCamera(reason) {
   say(byId("camera-note"), reason);
   show(byId("look-capture"), true);
@@ -73,7 +73,7 @@ if (reason) {
   noCamera(reason);
 }
 
-// --- teaching
+// --- enroll
 const learn = (files) => teach.add(files);
 fileInput(byId("teach-files"), learn);
 fileInput(byId("teach-photo"), learn);
@@ -86,20 +86,20 @@ byId("teach-camera").addEventListener("click", async () => {
   return still && teach.add([still]);
 });
 
-// Asking for files before there is a name would lose them: ask for the name first.
+// Files chosen before a name is entered would be lost, so the name is required first.
 for (const id of ["teach-files", "teach-photo"]) {
   byId(id).addEventListener("click", (event) => {
     if (!teach.label()) event.preventDefault();
   });
 }
 
-// An image dropped beside the zones must not replace the page.
+// An image dropped outside the drop zones must not replace the page.
 for (const type of ["dragover", "drop"]) window.addEventListener(type, (event) => event.preventDefault());
 
-// --- the service's health and what it runs on
+// --- health and version of the service
 function health(ready) {
   byId("health").dataset.state = ready ? "ready" : "lost";
-  const text = ready ? "Ready" : "No answer, trying again…";
+  const text = ready ? "Ready" : "No answer. Trying again…";
   if (byId("health-text").textContent !== text) byId("health-text").textContent = text;
 }
 
@@ -114,7 +114,7 @@ async function connect() {
   try {
     about(await version());
   } catch {
-    return; // onReachable has shown it and comes back
+    return; // onReachable shows the failure and tries again
   }
   await list.refresh();
 }
@@ -122,7 +122,8 @@ async function connect() {
 function about({ version: number, bundle, engine }) {
   teach.useNames(bundle.names);
   list.names = bundle.names;
-  byId("about-bundle").textContent = `${bundle.name} (${bundle.embedding_size} numbers an image)`;
+  byId("about-bundle").textContent = `${bundle.name} (embeddings of ${bundle.embedding_size} values)`;
+  byId("about-names").textContent = bundle.names ? "on" : "off (this bundle has no name knowledge)";
   byId("about-engine").textContent = engine.provider;
   byId("about-version").textContent = number;
   show(byId("about"), true);
@@ -131,7 +132,7 @@ function about({ version: number, bundle, engine }) {
   show(byId("about-why"), refused.length > 0);
 }
 
-// Another page or program may have taught it something meanwhile.
+// Another client may have changed the gallery meanwhile.
 window.addEventListener("focus", () => { if (!document.querySelector(".rename")) list.refresh(); });
 
 connect();

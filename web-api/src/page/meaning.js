@@ -1,111 +1,111 @@
-// What a name means: a list of the senses of a word, what was chosen from it, and what such a thing has.
+// The sense of a class name: a list of WordNet senses, the choice, and the attributes.
 
 import { senses } from "/page/api.js";
 import { button, make } from "/page/dom.js";
 
 const IMAGES_ONLY = "-";
 
-/** A list to choose from what `label` means, with what `item` (a class) means now; null when the lexicon has no such noun. */
+/** A list of the senses of `label` with the current sense of the class `item` selected; null without any sense. */
 export async function senseSelect(label, item) {
   const known = await senses(label);
   const current = item?.meaning;
   if (known.senses.length === 0 && !current) return null;
   const select = make("select", "field");
-  select.setAttribute("aria-label", `What ${label} means`);
+  select.setAttribute("aria-label", `Sense of ${label}`);
   for (const sense of known.senses) {
     select.append(option(sense.synset, `${sense.lemmas[0]}: ${definition(sense.gloss)}`, sense.attributes));
   }
   if (current && !known.senses.some((sense) => sense.synset === current.synset)) {
     select.append(option(current.synset, `${current.lemmas[0]}: ${definition(current.gloss)}`, item.attributes));
   }
-  select.append(option(IMAGES_ONLY, "none of these: only its images count"));
-  const asRead = known.read_as ?? IMAGES_ONLY;
-  select.value = item?.images_only ? IMAGES_ONLY : current?.synset ?? asRead;
-  select.dataset.asRead = asRead;
+  select.append(option(IMAGES_ONLY, "none of these: use images only"));
+  const defaultSense = known.default_sense ?? IMAGES_ONLY;
+  select.value = item?.images_only ? IMAGES_ONLY : current?.synset ?? defaultSense;
+  select.dataset.defaultSense = defaultSense;
   return select;
 }
 
-/** What the service is told of the choice: nothing where it is what the label says anyway. */
+/** The override to send; empty for the default sense of the label. */
 export function chosen(select) {
-  if (!select || select.value === select.dataset.asRead) return {};
+  if (!select || select.value === select.dataset.defaultSense) return {};
   return select.value === IMAGES_ONLY ? { images_only: true } : { synset: select.value };
 }
 
 /** A gloss without its examples. */
 export const definition = (gloss) => gloss.split(";")[0];
 
-/** What the chosen meaning has. */
+/** The attributes of the chosen sense. */
 export const attributesOf = (select) => JSON.parse(select.selectedOptions[0]?.dataset.attributes ?? "[]");
 
-/** What the service is told that a class has: nothing where people said nothing. */
-export const said = ({ attributes, attributes_said }) =>
-  attributes_said ? { attributes: attributes.map(told) } : {};
+/** The attributes to send; none unless they are overridden. */
+export const overrides = ({ attributes, attributes_overridden }) =>
+  attributes_overridden ? { attributes: attributes.map(reference) } : {};
 
-/** A part by its synset; one that was typed has none yet. */
-const told = (part) => part.synset ?? part.name;
+/** The synset of an attribute; the word for one that was typed. */
+const reference = (attribute) => attribute.synset ?? attribute.name;
 
-/** Chips of what a class has, to be taken away one by one and added to. */
+/** The attributes of a class as chips that can be removed and added. */
 export class AttributeChips {
-  #parts;
-  #said; // whether people said something, now or before
-  #touched = false; // whether something was changed here
+  #attributes;
+  #overridden; // whether the attributes are overridden, now or before
+  #touched = false; // whether the user changed something here
   #list = make("ul", "chips");
   #field = make("input", "field");
   element;
 
   constructor(item) {
-    this.#parts = item.attributes;
-    this.#said = item.attributes_said;
-    this.#field.placeholder = "add a part, such as handle";
+    this.#attributes = item.attributes;
+    this.#overridden = item.attributes_overridden;
+    this.#field.placeholder = "add an attribute, such as handle";
     this.#field.maxLength = 64;
-    this.#field.setAttribute("aria-label", `A part that ${item.label} has`);
+    this.#field.setAttribute("aria-label", `Attribute of ${item.label}`);
     this.#field.addEventListener("keydown", (event) => {
       if (event.key !== "Enter") return;
       event.preventDefault(); // the form is saved by its button
       this.#add();
     });
-    const add = button("Add", "Add the part", () => this.#add());
-    const title = make("p", "fine", `What ${item.label} has, for explanations:`);
+    const add = button("Add", "Add the attribute", () => this.#add());
+    const title = make("p", "fine", `Attributes of ${item.label}, used in explanations:`);
     this.element = make("div", "has", title, this.#list, make("div", "has-more", this.#field, add));
     this.#draw();
   }
 
-  /** Shows what a newly chosen meaning has, unless something was changed here; `said`: whether people said so before. */
-  follow(parts, said) {
+  /** Shows the attributes of a newly chosen sense, unless the user changed something here. */
+  follow(attributes, overridden) {
     if (this.#touched) return;
-    this.#parts = parts;
-    this.#said = said;
+    this.#attributes = attributes;
+    this.#overridden = overridden;
     this.#draw();
   }
 
-  /** What the service is told. */
+  /** The attributes to send. */
   chosen() {
-    this.#add(); // what is still in the field was meant
-    return said({ attributes: this.#parts, attributes_said: this.#said });
+    this.#add(); // text left in the field counts as an attribute
+    return overrides({ attributes: this.#attributes, attributes_overridden: this.#overridden });
   }
 
   #add() {
     const name = this.#field.value.trim();
     this.#field.value = "";
-    if (!name || this.#parts.some((part) => part.name === name)) return;
-    this.#change([...this.#parts, { name }]);
+    if (!name || this.#attributes.some((attribute) => attribute.name === name)) return;
+    this.#change([...this.#attributes, { name }]);
   }
 
-  #change(parts) {
-    this.#parts = parts;
-    this.#said = true;
+  #change(attributes) {
+    this.#attributes = attributes;
+    this.#overridden = true;
     this.#touched = true;
     this.#draw();
     this.#field.focus();
   }
 
   #draw() {
-    const chip = (part) => {
-      const without = this.#parts.filter((other) => other !== part);
-      const remove = button("×", `It has no ${part.name}`, () => this.#change(without));
-      return make("li", "chip", part.name, remove);
+    const chip = (attribute) => {
+      const without = this.#attributes.filter((other) => other !== attribute);
+      const remove = button("×", `Remove ${attribute.name}`, () => this.#change(without));
+      return make("li", "chip", attribute.name, remove);
     };
-    this.#list.replaceChildren(...this.#parts.map(chip));
+    this.#list.replaceChildren(...this.#attributes.map(chip));
   }
 }
 

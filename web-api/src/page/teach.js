@@ -1,17 +1,17 @@
-// "Teach a thing": images become examples of a name, one call each, so that one bad file stops no other.
+// "Add a class": images become examples of a class, one call per image, so that a bad file stops no other.
 
-import { begin, define, enroll } from "/page/api.js";
+import { create, define, enroll } from "/page/api.js";
 import { byId, make, plural, say, show } from "/page/dom.js";
-import { chosen, definition, said, senseSelect } from "/page/meaning.js";
+import { chosen, definition, overrides, senseSelect } from "/page/meaning.js";
 
 const TYPING_PAUSE_MS = 300;
 
 export class Teach {
   #changed;
-  #names = false; // whether the bundle knows what names mean
-  #sense = null; // { label, select } of the name in the field, once it was looked up
+  #names = false; // whether the bundle has name knowledge
+  #sense = null; // { label, select } of the name in the field, after it was looked up
   #typing = null;
-  #queue = Promise.resolve(); // one batch after another, in the order of the clicks
+  #queue = Promise.resolve(); // batches run one after another
 
   /** `changed` is called after each batch that added something. */
   constructor(changed) {
@@ -28,71 +28,71 @@ export class Teach {
     byId("teach-by-name").addEventListener("click", () => this.#byName());
   }
 
-  /** From now on the page offers what needs knowledge of names. */
+  /** Shows or hides the controls that need name knowledge. */
   useNames(names) {
     this.#names = names;
     show(byId("teach-by-name"), names);
   }
 
-  /** The name in the field; without one it asks for it and returns null. */
+  /** The class name in the field; null, with a message, if it is missing or reserved. */
   label() {
     const field = byId("teach-name");
     const label = field.value.trim();
-    // In an address these would be an id or a step up, not a name.
+    // In a URL path these would be a class id or a parent folder.
     const reserved = /^(\.{1,2}|@\d+)$/.test(label);
     this.#valid(Boolean(label) && !reserved);
     if (label && !reserved) return label;
-    say(byId("teach-status"), reserved ? `It cannot be called “${label}”.` : "First say what it is called.");
+    say(byId("teach-status"), reserved ? `“${label}” cannot be a class name.` : "Enter a class name first.");
     field.focus();
     return null;
   }
 
-  /** Adds the files as examples of `known`, or of the name in the field with the meaning that was chosen for it. */
+  /** Adds the files as examples of the class `known`, or of the name in the field with its chosen sense. */
   add(files, known) {
     const label = known ?? this.label();
     if (!label || files.length === 0) return this.#queue;
-    const meaning = known ? {} : this.#chosen(label);
-    this.#queue = this.#queue.then(() => this.#batch(files, label, meaning));
+    const sense = known ? {} : this.#chosen(label);
+    this.#queue = this.#queue.then(() => this.#batch(files, label, sense));
     return this.#queue;
   }
 
-  /** Shows what the name in the field means, to be corrected. */
+  /** Shows the senses of the name in the field. */
   async #lookUp() {
     const label = byId("teach-name").value.trim();
     if (this.#sense?.label === label) return;
     this.#sense = null;
     const select = this.#names && label ? await senseSelect(label).catch(() => null) : null;
-    if (byId("teach-name").value.trim() !== label) return; // typed on meanwhile
+    if (byId("teach-name").value.trim() !== label) return; // the name changed meanwhile
     this.#sense = { label, select };
-    byId("teach-sense").replaceChildren(...(select ? [make("p", "fine", "It is read as:"), select] : []));
+    byId("teach-sense").replaceChildren(...(select ? [make("p", "fine", "Sense of the name:"), select] : []));
     show(byId("teach-sense"), Boolean(select));
   }
 
-  /** What was chosen for this very name in the field. */
+  /** The override chosen for this name. */
   #chosen(label) {
     return this.#sense?.label === label ? chosen(this.#sense.select) : {};
   }
 
-  /** Makes a class that has no image yet. */
+  /** Creates a class without images. */
   async #byName() {
     const label = this.label();
     if (!label) return;
     await this.#lookUp();
     try {
-      const { class: made } = await begin(label, this.#chosen(label));
+      const { class: made } = await create(label, this.#chosen(label));
       say(byId("teach-status"), made.meaning
-        ? `${label} is known by its name: ${definition(made.meaning.gloss)}. Images make it surer.`
-        : `${label} says nothing to the lexicon: add images of it.`);
+        ? `Added ${label} from its name only: ${definition(made.meaning.gloss)}. Images make it more accurate.`
+        : `No WordNet sense found for ${label}. Add images of it.`);
       this.#changed();
     } catch (problem) {
-      const exists = problem.code === "stale_revision";
-      say(byId("teach-status"), exists ? `${label} is there already; its row changes what it means.` : problem.message);
+      const exists = problem.code === "precondition_failed";
+      say(byId("teach-status"), exists ? `The class ${label} exists. Change its sense in the list of classes.` : problem.message);
     }
   }
 
-  async #batch(files, label, meaning) {
+  async #batch(files, label, sense) {
     const progress = byId("teach-progress");
-    const tally = { added: 0, known: 0, errors: [], taught: null };
+    const tally = { added: 0, known: 0, errors: [], enrolled: null };
     this.#errors([]);
     show(progress, files.length > 1);
     progress.max = files.length;
@@ -104,17 +104,17 @@ export class Teach {
     show(progress, false);
     say(byId("teach-status"), summary(tally, label));
     this.#errors(tally.errors);
-    if (tally.added > 0 && Object.keys(meaning).length > 0) {
-      await define(label, { ...meaning, ...said(tally.taught) }).catch((problem) => this.#errors([...tally.errors, problem.message]));
+    if (tally.added > 0 && Object.keys(sense).length > 0) {
+      await define(label, { ...sense, ...overrides(tally.enrolled) }).catch((problem) => this.#errors([...tally.errors, problem.message]));
     }
     if (tally.added > 0) this.#changed();
   }
 
-  /** Adds one image; false when trying the next makes no sense. */
+  /** Adds one image; false if the next one would fail too. */
   async #one(file, label, tally) {
     try {
       const answer = await enroll(label, file);
-      tally.taught = answer.class;
+      tally.enrolled = answer.class;
       if (answer.examples[0].duplicate_of) tally.known++;
       else tally.added++;
       return true;
@@ -136,10 +136,10 @@ export class Teach {
   }
 }
 
-function summary({ added, known, errors, taught }, label) {
+function summary({ added, known, errors, enrolled }, label) {
   const parts = [];
-  if (added > 0) parts.push(`Learned ${plural(added, "image")} of ${label}; it has ${taught.examples} now.`);
-  if (known > 0) parts.push(`${plural(known, "image was", "images were")} already there.`);
+  if (added > 0) parts.push(`Added ${plural(added, "image")} to ${label}. The class has ${plural(enrolled.examples, "example")}.`);
+  if (known > 0) parts.push(`${plural(known, "image was", "images were")} already enrolled.`);
   if (errors.length > 0 && added + known > 0) parts.push(`${plural(errors.length, "file")} could not be used.`);
   return parts.join(" ");
 }

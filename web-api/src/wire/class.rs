@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Every class of a gallery.
+/// The classes of a gallery.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Classes {
     /// Sorted by label.
@@ -12,76 +12,78 @@ pub struct Classes {
     pub revision: u64,
 }
 
-/// A class: something that can be recognized.
+/// A class.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Class {
-    /// Stable; never used again.
+    /// Stable; never reused.
     #[schema(example = "@7")]
     pub id: String,
-    /// What people call it; may change.
+    /// The name of the class; can change.
     #[schema(example = "mug")]
     pub label: String,
-    /// How many images it was learned from.
+    /// Number of examples.
     pub examples: usize,
-    /// True while it has no image: it is known by its name alone, or not at all.
+    /// True without examples: the class is recognized from its name only, or not at all.
     pub provisional: bool,
-    /// What its name is taken to mean; null where nothing is known of it.
+    /// The sense of the class; null if no sense is known.
     pub meaning: Option<Meaning>,
-    /// People said that its name means nothing: only its images count.
+    /// True if an override says that the class has no sense: only its images are used.
     pub images_only: bool,
-    /// What it has: as people said, or else as WordNet says of its meaning; at most 128. Explanations weigh these.
-    pub attributes: Vec<Part>,
-    /// Whether people said what it has.
-    pub attributes_said: bool,
+    /// The attributes used in explanations: those of the override, else those that WordNet lists
+    /// for the sense; at most 128.
+    pub attributes: Vec<Attribute>,
+    /// True if the attributes come from an override.
+    pub attributes_overridden: bool,
 }
 
-/// What a class's name is taken to mean.
+/// The sense of a class.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Meaning {
-    /// The WordNet 3.0 noun.
+    /// The WordNet 3.0 noun synset.
     #[schema(example = "n03797390")]
     pub synset: String,
-    /// Why this one: `label` (the whole label is its name), `head-noun` (the label's last words are), `said` (by people).
+    /// How the sense was chosen: `label` (the whole label is a lemma), `head-noun` (the last words
+    /// of the label are a lemma), `override` (set by a client).
     #[schema(example = "label")]
     pub rule: &'static str,
-    /// Its words.
+    /// The words of the synset.
     pub lemmas: Vec<String>,
-    /// Its definition.
+    /// The definition.
     pub gloss: String,
 }
 
-/// An attribute of a thing.
+/// An attribute of a class, such as a part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Part {
-    /// The WordNet 3.0 noun.
+pub struct Attribute {
+    /// The WordNet 3.0 noun synset.
     #[schema(example = "n03485997")]
     pub synset: String,
-    /// In a word.
+    /// The first word of the synset.
     #[schema(example = "handle")]
     pub name: String,
 }
 
-/// What a class means. An empty object: what its label says.
+/// Overrides of a class. An empty object: the sense comes from the label.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClassDefinition {
-    /// This WordNet noun, of those that `GET /v1/lexicon` lists.
+    /// The sense: a WordNet noun synset, as listed by `GET /v1/lexicon`.
     #[serde(default)]
     #[schema(example = "n03793489")]
     pub synset: Option<String>,
-    /// Nothing: only its images count.
+    /// No sense: only the images are used.
     #[serde(default)]
     pub images_only: bool,
-    /// What it has: nouns that the lexicon has, or their synsets; at most 128. Left out: what its meaning has.
+    /// The attributes: nouns or their synsets, at most 128. Without it: those of the sense.
     #[serde(default)]
     #[schema(example = json!(["spout", "lid"]))]
     pub attributes: Option<Vec<String>>,
 }
 
-/// One class and the revision it was read at or changed in.
+/// One class and the gallery's revision.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct OneClass {
-    /// As it is now; after a deletion, as it was.
+    /// The class as it is now; after a deletion, as it was.
     pub class: Class,
     /// The gallery's revision, also in the header `etag`.
     pub revision: u64,
@@ -91,7 +93,7 @@ pub struct OneClass {
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClassPatch {
-    /// Its new name: 1 to 128 characters, no `/`, no control characters.
+    /// The new label: 1 to 128 characters, no `/`, no control characters.
     #[schema(example = "blue mug")]
     pub label: String,
 }

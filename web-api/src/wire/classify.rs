@@ -1,4 +1,4 @@
-//! The answer to a classification, with explanations.
+//! The response to a classification, with explanations.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -6,108 +6,112 @@ use utoipa::ToSchema;
 use super::class::Meaning;
 use super::image::{Model, Timing, Warning};
 
-/// The answer to a classification.
+/// The response to a classification.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Classified {
     /// One for each image, in the order of the body.
     pub results: Vec<ClassifiedImage>,
-    /// How classes became prototypes.
+    /// How prototypes were made.
     #[schema(example = "trusted")]
     pub fusion: String,
-    /// `inductive`: each image was looked at by itself; `transductive`: they helped to judge one another.
+    /// `inductive`: each image was classified by itself; `transductive`: all images together.
     #[schema(example = "inductive")]
     pub setting: String,
-    /// Images of this call that helped to judge the others.
+    /// Number of images that served as unlabeled data for the others; 0 if inductive.
     pub unlabeled: usize,
-    /// What computed it.
+    /// The model that computed it.
     pub model: Model,
-    /// Where the time of the whole call went.
+    /// Time of the call, by stage.
     pub timing_ms: Timing,
 }
 
-/// The answer for one image.
+/// The result of one image.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ClassifiedImage {
-    /// The file's name, when the body gave one.
+    /// The file's name, if the body gave one.
     pub file: Option<String>,
-    /// Whether there is an answer.
+    /// Whether there is a label.
     pub decision: Decision,
-    /// The best candidate's label; null when nothing is known.
+    /// The label of the best candidate; null if the gallery is empty.
     pub label: Option<String>,
-    /// The closest classes, best first.
+    /// The most similar classes, best first.
     pub candidates: Vec<Candidate>,
-    /// Why the best candidate; only when `explain=true`.
+    /// Explains the best candidate; only with `explain=true`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explanation: Option<Explanation>,
-    /// What was unusual about the image; left out when nothing was.
+    /// What was unusual about the image; omitted if nothing was.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
 }
 
-/// Whether an image has an answer.
+/// Whether an image has a label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Decision {
-    /// The label is the answer.
+    /// `label` is the best candidate.
     Accepted,
-    /// The gallery has no classes that could be the answer yet.
+    /// No class of the gallery can be recognized yet.
     Empty,
 }
 
-/// A class that the image may show.
+/// A class that the image may show. Candidates are ranked by `score`.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Candidate {
-    /// The class.
+    /// The class's id.
+    #[schema(example = "@7")]
+    pub class: String,
+    /// The class's label.
+    #[schema(example = "mug")]
     pub label: String,
-    /// Raw cosine similarity to the class's prototype, -1 to 1; greater is closer. That of a class without images is
-    /// lifted to what it would be with some.
+    /// Cosine similarity to the class prototype, plus the name bias for a class without examples;
+    /// at most 1.
     pub score: f32,
-    /// How many images the class was learned from.
+    /// Number of examples of the class.
     pub examples: usize,
-    /// The share of what its name tells in the prototype, 0 (images alone) to 1 (name alone).
+    /// The share of name knowledge in the prototype, 0 (images only) to 1 (name only).
     pub knowledge: f32,
 }
 
-/// Why an image was named so.
+/// Why the best candidate was chosen.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Explanation {
-    /// What the answer rests on.
+    /// The shares of images and name in the prototype.
     pub share: Shares,
-    /// What the name was taken to mean; null when it played no part.
+    /// The sense of the class; null if the name has no share in the prototype.
     pub meaning: Option<Meaning>,
-    /// What such a thing has, as people or WordNet say; empty when people said nothing and the name played no part.
-    pub attributes: Vec<Attribute>,
-    /// The images of the class that are most alike, best first.
-    pub nearest: Vec<Near>,
+    /// The attributes of the class, largest weight first; empty if the name has no share and no
+    /// override sets them.
+    pub attributes: Vec<AttributeWeight>,
+    /// The examples of the class most similar to the image, best first.
+    pub nearest: Vec<Neighbor>,
 }
 
-/// What an answer rests on; the two add up to 1.
+/// The shares of images and name in a prototype; they sum to 1.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 pub struct Shares {
-    /// The class's images.
+    /// The share of the example images.
     pub images: f32,
-    /// What its name tells.
+    /// The share of name knowledge.
     pub knowledge: f32,
 }
 
-/// Something that a thing has.
+/// An attribute of the class and its weight.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct Attribute {
-    /// In a word.
+pub struct AttributeWeight {
+    /// The attribute in words.
     #[schema(example = "handle")]
     pub name: String,
-    /// How much it counts for the class's prototype, greater is more; null where that is not known. Weighed ones come
-    /// first, best first.
+    /// The attention weight in the class's prototype (ProtoComNet); null if it is not known.
     #[schema(example = 0.31)]
     pub weight: Option<f32>,
 }
 
-/// An image of the class that is like the one asked about.
+/// An example of the class that is similar to the image.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct Near {
-    /// The example.
+pub struct Neighbor {
+    /// The example's id.
     #[schema(example = "@9.0")]
     pub example: String,
-    /// Cosine similarity, -1 to 1.
+    /// Cosine similarity to the image, -1 to 1.
     pub similarity: f32,
 }

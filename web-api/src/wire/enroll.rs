@@ -1,4 +1,4 @@
-//! The answer to an enrollment.
+//! The response to an enrollment.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use super::class::Class;
 use super::image::Warning;
 
-/// What became of an enrollment.
+/// The response to an enrollment.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Enrolled {
     /// The class as it is now.
@@ -17,7 +17,7 @@ pub struct Enrolled {
     pub revision: u64,
 }
 
-/// What became of one image.
+/// The example of one image.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct EnrolledExample {
     /// The example that holds this image.
@@ -25,7 +25,7 @@ pub struct EnrolledExample {
     pub id: String,
     /// SHA-256 of the file, in hexadecimal.
     pub sha256: String,
-    /// The example that held this image already; null for a new one.
+    /// The earlier example of the same file; null for a new one.
     pub duplicate_of: Option<String>,
     /// What was unusual about the image.
     pub warnings: Vec<Warning>,

@@ -3,26 +3,26 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// Every gallery.
+/// The galleries of the service.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Galleries {
     /// At least `default`.
     pub galleries: Vec<Gallery>,
 }
 
-/// A gallery: enrolled classes and how they are compared.
+/// A gallery: its classes and how their prototypes are made.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Gallery {
-    /// Its name in paths.
+    /// The name used in paths.
     #[schema(example = "default")]
     pub gallery: String,
-    /// How a class becomes its prototype: `mean` of its images, or `trusted`, with what its name tells as far as the
-    /// names fit the images.
+    /// How prototypes are made: `mean` of the example embeddings, or `trusted`, which adds the
+    /// semantic prototype of the name, down-weighted if it disagrees with the examples.
     #[schema(example = "trusted")]
     pub fusion: String,
     /// Number of classes.
     pub classes: usize,
-    /// Number of enrolled images.
+    /// Number of examples.
     pub examples: usize,
     /// Grows by one with each change.
     pub revision: u64,

@@ -1,42 +1,42 @@
-//! Embeddings, and what every answer to images carries.
+//! Embeddings, and what every response to images carries.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// Something unusual that was handled.
+/// Something unusual about an image that did not stop the call.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Warning {
-    /// Stable name.
+    /// A stable code.
     #[schema(example = "animated")]
     pub code: String,
-    /// In words.
+    /// The warning in words.
     pub detail: String,
 }
 
-/// Embeddings without a classification.
+/// The response to `POST /v1/embed`.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Embedded {
     /// One for each image, in the order of the body.
     pub results: Vec<EmbeddedImage>,
-    /// What computed it.
+    /// The model that computed it.
     pub model: Model,
-    /// Where the time of the whole call went.
+    /// Time of the call, by stage.
     pub timing_ms: Timing,
 }
 
 /// The embedding of one image.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct EmbeddedImage {
-    /// The file's name, when the body gave one.
+    /// The file's name, if the body gave one.
     pub file: Option<String>,
-    /// The backbone's raw output.
+    /// The raw output of the backbone, `embedding_size` values.
     pub embedding: Vec<f32>,
-    /// What was unusual about the image; left out when nothing was.
+    /// What was unusual about the image; omitted if nothing was.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
 }
 
-/// What computed an answer.
+/// The model that computed a response.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Model {
     /// The bundle's name.
@@ -45,21 +45,21 @@ pub struct Model {
     /// The arithmetic of the network.
     #[schema(example = "fp32")]
     pub precision: String,
-    /// The engine.
+    /// The engine that ran the network.
     #[schema(example = "onnxruntime/cpu")]
     pub provider: String,
 }
 
-/// Milliseconds, added up over the images of a call.
+/// Milliseconds by stage, summed over the images of a call.
 #[derive(Debug, Clone, Copy, Default, Serialize, ToSchema)]
 pub struct Timing {
-    /// Files to pixels.
+    /// File to pixels.
     pub decode: f64,
     /// Pixels to the network's input.
     pub preprocess: f64,
     /// The network.
     pub embed: f64,
-    /// The comparison with the classes; left out where there is none.
+    /// Comparison with the classes; omitted if there was none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub classify: Option<f64>,
 }

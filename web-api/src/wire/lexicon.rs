@@ -3,33 +3,33 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::class::Part;
+use super::class::Attribute;
 
-/// The meanings of a noun.
+/// The WordNet senses of a noun.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Senses {
-    /// The noun asked for.
+    /// The noun of the request.
     pub q: String,
-    /// The synset that a class of this name is taken to mean unless people say otherwise.
-    pub read_as: Option<String>,
-    /// Most frequent first; none when the lexicon does not have the noun.
+    /// The sense that a class with this label has without an override.
+    pub default_sense: Option<String>,
+    /// Most frequent first; empty if the lexicon does not have the noun.
     pub senses: Vec<Sense>,
 }
 
-/// One meaning of a noun.
+/// One sense of a noun.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Sense {
-    /// The WordNet 3.0 noun.
+    /// The WordNet 3.0 noun synset.
     #[schema(example = "n03797390")]
     pub synset: String,
-    /// Its words.
+    /// The words of the synset.
     pub lemmas: Vec<String>,
-    /// Its definition.
+    /// The definition.
     pub gloss: String,
-    /// What it is a kind of, directly.
+    /// The direct hypernyms.
     pub kind_of: Vec<String>,
-    /// Parts of it and of what it is a kind of; at most 128.
-    pub attributes: Vec<Part>,
-    /// Whether a word vector is known, without which a name tells little.
+    /// Parts of it and of its hypernyms; at most 128.
+    pub attributes: Vec<Attribute>,
+    /// True if a word vector is known. Without one the name adds little.
     pub vector: bool,
 }

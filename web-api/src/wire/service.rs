@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// What runs here.
+/// Version and configuration of the service.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Version {
     /// The service's version.
@@ -14,49 +14,49 @@ pub struct Version {
     pub bundle: Bundle,
     /// The engine in use.
     pub engine: Engine,
-    /// What a client may ask for.
+    /// Limits of a request.
     pub limits: Limits,
 }
 
 /// The bundle in use.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Bundle {
-    /// Its name.
+    /// The bundle's name.
     pub name: String,
-    /// The embedding space: embeddings of two spaces cannot be compared.
+    /// Identifies the embedding space. Embeddings of two spaces cannot be compared.
     pub space_id: String,
-    /// Length of an embedding.
+    /// Number of values of an embedding.
     pub embedding_size: usize,
     /// How the weights are stored.
     pub weights: String,
-    /// Whether it knows what names mean.
+    /// True if the bundle has name knowledge.
     pub names: bool,
 }
 
-/// The engine in use, and why no other one.
+/// The engine in use, and why others were rejected.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Engine {
-    /// Who runs the network.
+    /// The engine that runs the network.
     #[schema(example = "onnxruntime/cpu")]
     pub provider: String,
     /// The arithmetic of the network.
     #[schema(example = "int8-u8")]
     pub precision: String,
-    /// Those tried before it.
+    /// The engines that were tried before it.
     pub rejected: Vec<Rejection>,
 }
 
-/// An engine that cannot be used here.
+/// An engine that cannot be used on this device.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Rejection {
-    /// Who.
+    /// The engine.
     #[schema(example = "onnxruntime/cuda")]
     pub provider: String,
-    /// Why not.
+    /// Why it was rejected.
     pub reason: String,
 }
 
-/// What a client may ask for.
+/// Limits of a request.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 pub struct Limits {
     /// Bytes of one body.
@@ -67,12 +67,12 @@ pub struct Limits {
     pub max_pixels: u64,
 }
 
-/// Whether the service lives or is ready.
+/// Liveness or readiness.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Health {
     /// `ok`.
     pub status: &'static str,
-    /// What was looked at.
+    /// The checks that passed.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub checks: BTreeMap<&'static str, &'static str>,
 }

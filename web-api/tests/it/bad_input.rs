@@ -1,4 +1,4 @@
-//! What goes wrong on the way in: each is one clear problem, and nothing is written.
+//! Bad input: each case is one problem, and nothing is written.
 
 use std::fs;
 use std::thread;
@@ -14,7 +14,7 @@ fn good() -> Vec<u8> {
     draw::png(draw::gradient(32, 32))
 }
 
-/// A header that claims a lot and nothing behind it: 65 bytes.
+/// A PNG header that claims 400 megapixels, without pixels: 65 bytes.
 fn claims_400_megapixels() -> Vec<u8> {
     let size = 20_000_u32.to_be_bytes();
     let header = draw::png_chunk(b"IHDR", &[&size[..], &size, &[8, 2, 0, 0, 0]].concat());
@@ -31,7 +31,7 @@ fn assert_refused(service: &Service, image: &[u8], status: u16, code: &str) {
 }
 
 #[test]
-fn what_is_no_image_is_refused() {
+fn files_that_are_not_images_are_refused() {
     let service = Service::start(&[]);
     assert_refused(&service, b"this is a text, not an image", 415, "unsupported_image");
     assert_refused(&service, b"GIF89a\x01\0\x01\0\0\0\0;", 415, "unsupported_image");
@@ -51,7 +51,7 @@ fn damaged_images_are_refused() {
 }
 
 #[test]
-fn a_header_that_claims_too_many_pixels_costs_nothing() {
+fn a_header_that_claims_too_many_pixels_allocates_nothing() {
     let service = Service::start(&[]);
     let bomb = claims_400_megapixels();
     assert_eq!(bomb.len(), 65);
@@ -114,7 +114,7 @@ fn a_body_without_a_length_is_counted_while_it_arrives() {
 }
 
 #[test]
-fn a_client_that_asks_first_is_refused_before_it_sends() {
+fn expect_continue_is_refused_before_the_body() {
     let service = Service::start(&[]);
     let mut connection = Connection::open(&service.address);
     let headers =
@@ -173,7 +173,7 @@ fn broken_multipart_bodies_are_refused() {
 }
 
 #[test]
-fn a_slow_body_is_given_up() {
+fn a_slow_body_times_out() {
     let service = Service::start(&["--receive-seconds", "1"]);
     let mut connection = Connection::open(&service.address);
     let headers = [("content-length", "1000"), ("content-type", "image/png")];
@@ -190,7 +190,7 @@ fn a_slow_body_is_given_up() {
 }
 
 #[test]
-fn a_slow_head_is_cut_off() {
+fn a_slow_head_times_out() {
     let service = Service::start(&["--receive-seconds", "1"]);
     let mut connection = Connection::open(&service.address);
     connection.write(b"GET /livez HTTP/1.1\r\nhost: loc").unwrap();
@@ -200,7 +200,7 @@ fn a_slow_head_is_cut_off() {
 }
 
 #[test]
-fn what_is_no_http_gets_no_further() {
+fn bytes_that_are_not_http_are_refused() {
     let service = Service::start(&[]);
     for bytes in
         [&b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03\r\n\r\n"[..], b"GET\r\n\r\n", &[b'a'; 100_000]]
@@ -214,7 +214,7 @@ fn what_is_no_http_gets_no_further() {
 }
 
 #[test]
-fn a_client_that_breaks_off_harms_nobody() {
+fn aborted_requests_do_not_affect_others() {
     let service = Service::start(&[]);
     for _ in 0..20 {
         let mut connection = Connection::open(&service.address);

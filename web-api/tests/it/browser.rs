@@ -1,7 +1,7 @@
-//! The page in a real browser: teach from files, recognize, rename, delete; by keyboard, on a
-//! phone's width, with the camera.
+//! The page in a real browser: enroll from files, classify, rename, delete; by keyboard, at the
+//! width of a phone, with the camera.
 //!
-//! With `HANDFUL_SCREENSHOTS=DIR` one test also saves how the page looks.
+//! With `HANDFUL_SCREENSHOTS=DIR` one test also saves screenshots.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -58,7 +58,7 @@ impl Stage {
     fn teach(&self, label: &str, files: &[PathBuf]) {
         self.browser.type_into("#teach-name", label);
         self.browser.choose("#teach-files", files);
-        self.browser.wait_for_text("#teach-status", "it has");
+        self.browser.wait_for_text("#teach-status", "The class has");
     }
 
     fn labels(&self) -> Vec<String> {
@@ -73,17 +73,17 @@ impl Stage {
 }
 
 #[test]
-fn two_things_are_taught_from_files_and_a_third_image_is_recognized() {
+fn enrolls_two_classes_from_files_and_classifies_a_third_image() {
     let Some(stage) = Stage::set("the page in a browser") else { return };
     let browser = &stage.browser;
-    browser.wait_for_text("#classes-empty", "Nothing yet");
+    browser.wait_for_text("#classes-empty", "No classes yet");
     browser.choose("#look-files", &[stage.stripes(9)]);
-    browser.wait_for_text("#answer", "It knows nothing yet");
+    browser.wait_for_text("#answer", "has no classes yet");
     stage.teach("blue columns", &[0, 4, 8].map(|shift| stage.columns(shift)));
     stage.teach("red stripes", &[0, 4].map(|shift| stage.stripes(shift)));
     stage.wait_for_labels(&["blue columns", "red stripes"]);
-    assert!(browser.text("#classes").contains("3 images"));
-    // The image on the stage is asked about again by itself.
+    assert!(browser.text("#classes").contains("3 examples"));
+    // The page classifies the shown image again by itself.
     browser.wait_for_text("#verdict", "red stripes");
     browser.choose("#look-files", &[stage.columns(6), stage.stripes(6)]);
     browser.wait_for_text("#verdict", "blue columns");
@@ -94,9 +94,9 @@ fn two_things_are_taught_from_files_and_a_third_image_is_recognized() {
     assert_eq!(browser.complaints(), [""; 0]);
 }
 
-/// With the bundle that ships; the tiny one has random weights and cannot tell these apart.
+/// With the shipped bundle: the tiny bundle has random weights and confuses these objects.
 #[test]
-fn drawn_things_are_recognized() {
+fn classifies_drawn_objects() {
     let Some(browser) = Browser::start("the page with drawn things") else { return };
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/bundles/resnet12-cifar-fs");
     if !shipped.is_dir() {
@@ -123,7 +123,7 @@ fn drawn_things_are_recognized() {
 }
 
 #[test]
-fn a_name_is_read_corrected_and_enough() {
+fn a_class_from_its_name_only_can_get_another_sense() {
     let Some(stage) = Stage::with("names on the page", Service::knowing) else { return };
     let browser = &stage.browser;
     browser.type_into("#teach-name", "mouse");
@@ -135,62 +135,62 @@ fn a_name_is_read_corrected_and_enough() {
     browser.wait_for_text("#teach-status", "it moves a pointer");
     browser.wait_for_text("#classes", "it moves a pointer");
     browser.choose("#look-files", &[stage.stripes(0)]);
-    browser.wait_for_text("#reason", "By its name (100 %): it moves a pointer");
-    browser.click("[aria-label=\"Change what mouse means\"]");
+    browser.wait_for_text("#reason", "Based on its name (100 %): it moves a pointer");
+    browser.click("[aria-label=\"Change the sense of mouse\"]");
     browser.wait_for_text(".rename", "a small rodent");
     browser.run("const list = document.querySelector('.rename select'); list.value = 'n00000013'");
-    browser.click("[aria-label=\"Save the meaning\"]");
+    browser.click("[aria-label=\"Save the sense\"]");
     browser.wait_for_text("#classes", "a small rodent");
     browser.wait_for_text("#reason", "a small rodent");
     browser.type_into("#teach-name", "zebra");
     browser.click("#teach-by-name");
     stage.wait_for_labels(&["mouse", "zebra"]);
 
-    browser.click("[aria-label=\"Change what zebra means\"]");
+    browser.click("[aria-label=\"Change the sense of zebra\"]");
     browser.wait_for_text(".has", "hoof");
-    browser.click("[aria-label=\"It has no hoof\"]");
+    browser.click("[aria-label=\"Remove hoof\"]");
     browser.type_into(".has input", "handle");
-    browser.click("[aria-label=\"Add the part\"]");
+    browser.click("[aria-label=\"Add the attribute\"]");
     browser.wait_for_text(".has", "handle");
     browser.run("document.querySelector('.rename select').dispatchEvent(new Event('change'))");
     browser.wait_for_text(".has", "handle");
-    browser.click("[aria-label=\"Save the meaning\"]");
+    browser.click("[aria-label=\"Save the sense\"]");
     stage.wait_for_labels(&["mouse", "zebra"]);
-    browser.click("[aria-label=\"Change what zebra means\"]");
+    browser.click("[aria-label=\"Change the sense of zebra\"]");
     browser.wait_for_text(".has", "handle");
     assert!(!browser.text(".has").contains("hoof"));
     browser.type_into(".has input", "gizmo");
-    browser.click("[aria-label=\"Save the meaning\"]");
+    browser.click("[aria-label=\"Save the sense\"]");
     browser.wait_for_text("#classes", "`gizmo`");
 }
 
 #[test]
-fn the_same_image_twice_counts_once() {
+fn a_repeated_image_is_not_added_again() {
     let Some(stage) = Stage::set("the page in a browser") else { return };
     stage.teach("mug", &[stage.stripes(0)]);
     stage.browser.choose("#teach-files", &[stage.stripes(0)]);
-    stage.browser.wait_for_text("#teach-status", "1 image was already there");
-    assert!(stage.browser.text("#classes").contains("1 image"));
+    stage.browser.wait_for_text("#teach-status", "1 image was already enrolled");
+    assert!(stage.browser.text("#classes").contains("1 example"));
 }
 
 #[test]
-fn a_bad_file_is_named_and_the_others_are_learned() {
+fn a_bad_file_is_named_and_the_others_are_enrolled() {
     let Some(stage) = Stage::set("the page in a browser") else { return };
     let bad = stage.file("notes.png", b"these are notes");
     stage.teach("mug", &[stage.stripes(0), bad.clone(), stage.stripes(4)]);
     let errors = stage.browser.text("#teach-errors");
     assert!(errors.contains("notes.png") && errors.contains("JPEG"), "{errors}");
     stage.wait_for_labels(&["mug"]);
-    assert!(stage.browser.text("#classes").contains("2 images"));
+    assert!(stage.browser.text("#classes").contains("2 examples"));
     stage.browser.choose("#look-files", &[bad]);
     stage.browser.wait_for_text("#look-error", "notes.png");
 }
 
 #[test]
-fn a_name_is_asked_for_before_images() {
+fn a_class_name_is_required_before_images() {
     let Some(stage) = Stage::set("the page in a browser") else { return };
     stage.browser.choose("#teach-files", &[stage.stripes(0)]);
-    stage.browser.wait_for_text("#teach-status", "First say what it is called");
+    stage.browser.wait_for_text("#teach-status", "Enter a class name first");
     assert_eq!(stage.browser.focused(), "teach-name");
     stage.browser.type_into("#teach-name", "a/b");
     stage.browser.choose("#teach-files", &[stage.stripes(0)]);
@@ -199,7 +199,7 @@ fn a_name_is_asked_for_before_images() {
 }
 
 #[test]
-fn names_are_text_and_nothing_else() {
+fn class_names_are_shown_as_text() {
     let Some(stage) = Stage::set("the page in a browser") else { return };
     let name = "<img src=x onerror=\"document.title='broken'\">";
     let right_to_left = "כוס ☕️ כחולה";
@@ -229,7 +229,7 @@ fn everything_works_by_keyboard() {
 
     browser.tab_to("more-@1");
     browser.choose("[id='more-@1']", &[stage.stripes(4)]);
-    browser.wait_for_text("#classes", "2 images");
+    browser.wait_for_text("#classes", "2 examples");
     assert_eq!(browser.focused(), "more-@1", "drawing the list anew must not take the focus");
 
     browser.tab_to("Rename mug");
@@ -258,7 +258,7 @@ fn everything_works_by_keyboard() {
 }
 
 #[test]
-fn a_taken_name_is_refused_in_its_place() {
+fn a_taken_name_is_refused_in_its_row() {
     let Some(stage) = Stage::set("the page in a browser") else { return };
     stage.teach("cup", &[stage.columns(0)]);
     stage.teach("mug", &[stage.stripes(0)]);
@@ -290,12 +290,12 @@ fn a_phone_needs_no_sideways_scrolling() {
 }
 
 #[test]
-fn the_camera_teaches_and_is_recognized_live() {
+fn the_camera_enrolls_and_classifies_live() {
     let Some(stage) = Stage::set("the page with a camera") else { return };
     let browser = &stage.browser;
     browser.click("#camera-toggle");
     browser.wait_for_text("#camera-toggle", "Stop camera");
-    browser.wait_for_text("#answer", "It knows nothing yet");
+    browser.wait_for_text("#answer", "has no classes yet");
     browser.type_into("#teach-name", "test image");
     browser.click("#teach-camera");
     stage.wait_for_labels(&["test image"]);
@@ -303,13 +303,13 @@ fn the_camera_teaches_and_is_recognized_live() {
     assert!(browser.text("#live").contains("Live"));
     browser.click("#camera-toggle");
     browser.wait_for_text("#camera-toggle", "Start camera");
-    browser.wait_for_text("#answer", "the answer appears here");
+    browser.wait_for_text("#answer", "The result appears here");
     assert_eq!(browser.complaints(), [""; 0]);
 }
 
 #[test]
-fn without_a_live_camera_the_page_offers_photos_and_says_why() {
-    // Another name for this machine is no secure context, so the browser gives no camera.
+fn without_a_live_camera_the_page_offers_photos_and_gives_the_reason() {
+    // Another host name is not a secure context, so the browser gives no camera.
     let name = ["--host-resolver-rules=MAP device.test 127.0.0.1"];
     let Some(browser) = Browser::start_with("the page without a camera", &name) else { return };
     let service = Service::start(&["--allow-host", "device.test"]);
@@ -320,17 +320,17 @@ fn without_a_live_camera_the_page_offers_photos_and_says_why() {
     let image = tempfile::NamedTempFile::with_suffix(".png").unwrap();
     fs::write(image.path(), draw::png(stripes(0))).unwrap();
     browser.choose("#look-photo", &[image.path().to_owned()]);
-    browser.wait_for_text("#answer", "It knows nothing yet");
+    browser.wait_for_text("#answer", "has no classes yet");
 }
 
 #[test]
-fn a_service_that_is_gone_is_noticed() {
+fn the_page_reports_that_the_service_is_gone() {
     let Some(mut stage) = Stage::set("the page without its service") else { return };
     stage.service.signal("-KILL");
     stage.service.wait();
     stage.browser.choose("#look-files", &[stage.stripes(0)]);
     stage.browser.wait_for_text("#look-error", "does not answer");
-    stage.browser.wait_for_text("#health-text", "trying again");
+    stage.browser.wait_for_text("#health-text", "Trying again");
 }
 
 fn take_screenshots(browser: &Browser) {

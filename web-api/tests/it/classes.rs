@@ -1,4 +1,4 @@
-//! Galleries and classes: list, read, rename, delete, names.
+//! Galleries and classes: list, read, rename, delete, labels.
 
 use crate::draw;
 use crate::service::{CLASSES, Service, class, examples};
@@ -35,7 +35,7 @@ fn other_galleries_do_not_exist() {
 }
 
 #[test]
-fn a_class_is_made_only_when_asked_for() {
+fn a_class_is_created_only_with_create() {
     let service = Service::start(&[]);
     let path = format!("{}/examples", class("mug"));
     service.post(&path, &red()).assert_problem(404, "unknown_class");
@@ -47,7 +47,7 @@ fn a_class_is_made_only_when_asked_for() {
 }
 
 #[test]
-fn enrolling_tells_what_became_of_each_image() {
+fn enroll_returns_one_example_per_image() {
     let service = Service::start(&[]);
     let (red, blue) = (red(), blue());
     let first = service.enroll("mug", &red).ok();
@@ -94,7 +94,7 @@ fn a_class_is_found_renamed_and_deleted_by_id_or_label() {
 }
 
 #[test]
-fn a_name_that_is_taken_is_refused() {
+fn a_taken_name_is_refused() {
     let service = Service::start(&[]);
     service.enroll("mug", &red()).ok();
     service.enroll("cup", &blue()).ok();
@@ -103,16 +103,16 @@ fn a_name_that_is_taken_is_refused() {
 }
 
 #[test]
-fn a_stale_revision_loses() {
+fn a_stale_revision_fails_the_precondition() {
     let service = Service::start(&[]);
     service.enroll("mug", &red()).ok();
     let seen = service.get(CLASSES).header("etag").unwrap().to_owned();
     service.enroll("mug", &blue()).ok();
     let stale = [("if-match", seen.as_str())];
-    service.send("DELETE", &class("mug"), &stale, &[]).assert_problem(412, "stale_revision");
+    service.send("DELETE", &class("mug"), &stale, &[]).assert_problem(412, "precondition_failed");
     let json = [("content-type", "application/json"), stale[0]];
     let patch = br#"{"label":"cup"}"#;
-    service.send("PATCH", &class("mug"), &json, patch).assert_problem(412, "stale_revision");
+    service.send("PATCH", &class("mug"), &json, patch).assert_problem(412, "precondition_failed");
     let fresh = service.get(CLASSES).header("etag").unwrap().to_owned();
     service.send("DELETE", &class("mug"), &[("if-match", &fresh)], &[]).ok();
     service
@@ -121,7 +121,7 @@ fn a_stale_revision_loses() {
 }
 
 #[test]
-fn names_of_every_script_work() {
+fn names_in_every_script_work() {
     let service = Service::start(&[]);
     for name in
         ["☕️ mug", "ספל כחול", "فنجان", "青いマグ", "mug & cup #1?", "50 %", "<b>bold", "@home"]
@@ -143,7 +143,7 @@ fn composed_and_decomposed_letters_are_one_name() {
 }
 
 #[test]
-fn what_cannot_be_a_name_is_refused() {
+fn invalid_names_are_refused() {
     let service = Service::start(&[]);
     service.enroll("mug", &red()).ok();
     let long = "x".repeat(10_000);

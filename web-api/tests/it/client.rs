@@ -1,4 +1,4 @@
-//! A tiny blocking HTTP/1.1 client: one connection for each request, nothing hidden.
+//! A small blocking HTTP/1.1 client: one connection for each request.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// Longer than anything here takes, so that a hang is a failure and not a hang.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Longer than any test takes, so that a hang becomes a failure.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(crate) const BOUNDARY: &str = "----handful-test";
 
@@ -33,13 +33,13 @@ impl Answer {
             .unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
-    /// The JSON of a call that must have gone well.
+    /// The JSON of a call that must succeed.
     pub(crate) fn ok(&self) -> Value {
         assert!((200..300).contains(&self.status), "{}: {}", self.status, self.text());
         self.json()
     }
 
-    /// The status and code of a problem, and that it is one in every respect.
+    /// The status and code of a problem, after checking its format.
     pub(crate) fn problem(&self) -> (u16, String) {
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
         assert!(self.header("x-request-id").is_some_and(|id| !id.is_empty()));
@@ -56,14 +56,14 @@ impl Answer {
     }
 }
 
-/// A connection on which a test writes what it wants, as slowly as it wants.
+/// A connection on which a test writes bytes at its own pace.
 pub(crate) struct Connection(TcpStream);
 
 impl Connection {
     pub(crate) fn open(address: &str) -> Self {
         let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
+        stream.set_write_timeout(Some(TIMEOUT)).unwrap();
         Self(stream)
     }
 
@@ -129,7 +129,7 @@ pub(crate) fn request(
     let length = body.len().to_string();
     let all = [("content-length", length.as_str()), ("connection", "close")];
     connection.write(head(address, method, path, &[&all, headers].concat()).as_bytes()).unwrap();
-    // A refusal may come before everything was taken.
+    // The service may refuse before it has read the whole body.
     let _ = connection.write(body);
     connection.answer()
 }

@@ -1,11 +1,11 @@
-//! Classify and embed, and images of every kind that is read.
+//! Classify and embed, and every kind of image that is decoded.
 
 use image::{DynamicImage, GrayAlphaImage, LumaA, Rgb, imageops};
 
 use crate::draw;
 use crate::service::{CLASSIFY, Service};
 
-/// Two things that no network takes for one another, each with a little variation.
+/// Two patterns that every network separates, each with a little variation.
 pub(crate) fn stripes(shift: u8) -> image::RgbImage {
     let level = |y: u32| if (y / 4).is_multiple_of(2) { 230 } else { 20 };
     image::RgbImage::from_fn(48, 48, |_, y| Rgb([level(y), 30 + shift, 20]))
@@ -17,7 +17,7 @@ pub(crate) fn columns(shift: u8) -> image::RgbImage {
 }
 
 #[test]
-fn a_gallery_without_classes_has_no_answer_and_says_so() {
+fn an_empty_gallery_gives_the_decision_empty() {
     let service = Service::start(&[]);
     let answer = service.post(CLASSIFY, &draw::png(stripes(0)));
     assert_eq!(answer.status, 200);
@@ -104,7 +104,7 @@ fn an_embedding_has_the_length_of_the_bundle() {
 }
 
 #[test]
-fn every_kind_of_image_is_read() {
+fn every_kind_of_image_is_decoded() {
     let service = Service::start(&[]);
     let gray = GrayAlphaImage::from_fn(40, 30, |x, y| LumaA([(x * 5) as u8, (y * 8) as u8]));
     let plain = DynamicImage::ImageRgb8(draw::gradient(40, 30));
@@ -136,7 +136,7 @@ fn a_rotated_image_is_turned_upright() {
 }
 
 #[test]
-fn of_an_animation_the_first_frame_counts_and_a_warning_says_so() {
+fn an_animation_counts_as_its_first_frame_with_a_warning() {
     let service = Service::start(&[]);
     let (first, second) = (stripes(0), columns(0));
     for animated in [draw::animated_png(&first, &second), draw::animated_webp(&first, &second)] {

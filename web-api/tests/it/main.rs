@@ -1,5 +1,5 @@
-//! The service as its users meet it: the binary as a process, requests over real sockets, the page
-//! in a real browser. The bundle is the tiny one of `edge`, the engine tract.
+//! The service from outside: the program as a process, requests over sockets, the page in a
+//! browser. The bundle is the tiny one of `edge`, the engine tract.
 #![allow(clippy::unwrap_used)]
 
 mod bad_input;

@@ -1,4 +1,4 @@
-//! What names mean: the lexicon, classes without images, corrections, reasons.
+//! Name knowledge: the lexicon, classes without images, overrides, explanations.
 
 use serde_json::json;
 
@@ -11,17 +11,20 @@ fn explained() -> String {
 }
 
 #[test]
-fn a_noun_has_senses_to_choose_from() {
+fn the_lexicon_lists_the_senses_of_a_noun() {
     let service = Service::knowing();
-    assert!(service.report.contains("names   are looked up"), "{}", service.report);
+    assert!(service.report.contains("names   on"), "{}", service.report);
     assert_eq!(service.get("/version").json()["bundle"]["names"], true);
     let answer = service.get("/v1/lexicon?q=mouse").json();
-    assert_eq!((&answer["q"], &answer["read_as"]), (&json!("mouse"), &json!("n00000013")));
+    assert_eq!((&answer["q"], &answer["default_sense"]), (&json!("mouse"), &json!("n00000013")));
     let synsets: Vec<_> =
         answer["senses"].as_array().unwrap().iter().map(|s| &s["synset"]).collect();
     assert_eq!(synsets, ["n00000013", "n00000014"]);
     let mine = service.get("/v1/lexicon?q=my%20mouse%202").ok();
-    assert_eq!((&mine["read_as"], &mine["senses"]), (&answer["read_as"], &answer["senses"]));
+    assert_eq!(
+        (&mine["default_sense"], &mine["senses"]),
+        (&answer["default_sense"], &answer["senses"])
+    );
     let handle = json!([{ "synset": "n00000018", "name": "handle" }]);
     let mug = &service.get("/v1/lexicon?q=coffee%20mugs").json()["senses"][0];
     assert_eq!(mug["gloss"], "a cup with a handle");
@@ -33,7 +36,7 @@ fn a_noun_has_senses_to_choose_from() {
 }
 
 #[test]
-fn a_class_is_known_by_its_name_before_its_first_image() {
+fn a_class_is_recognized_from_its_name_before_its_first_image() {
     let service = Service::knowing();
     let made = service.put(&class("zebra"), "{}");
     assert_eq!(made.status, 201);
@@ -54,14 +57,17 @@ fn a_class_is_known_by_its_name_before_its_first_image() {
     let enrolled = service.enroll("zebra", &draw::png(stripes(4))).json();
     assert_eq!(enrolled["class"]["provisional"], false);
     let result = &service.post(&explained(), &draw::png(stripes(4))).json()["results"][0];
-    assert_eq!(result["explanation"]["share"]["images"], 1.0, "alone it is its images");
+    assert_eq!(
+        result["explanation"]["share"]["images"], 1.0,
+        "a single class with an image uses its images only"
+    );
     assert_eq!(result["explanation"]["nearest"].as_array().unwrap().len(), 1);
     let plain = service.post(CLASSIFY, &draw::png(stripes(4))).json();
     assert!(plain["results"][0].get("explanation").is_none());
 }
 
 #[test]
-fn a_meaning_is_corrected_and_taken_back() {
+fn a_sense_is_overridden_and_reset() {
     let service = Service::knowing();
     service.enroll("mouse", &draw::png(columns(0)));
     let meaning = |json: &str| {
@@ -82,27 +88,27 @@ fn a_meaning_is_corrected_and_taken_back() {
     service.put(&class("@99"), "{}").assert_problem(404, "unknown_class");
     let stale = [("content-type", "application/json"), ("if-match", "\"1\"")];
     let late = service.send("PUT", &class("mouse"), &stale, b"{}");
-    late.assert_problem(412, "stale_revision");
+    late.assert_problem(412, "precondition_failed");
     let put_if = |name: &str, header: (&str, &str)| {
         let headers = [("content-type", "application/json"), header];
         service.send("PUT", &class(name), &headers, b"{}")
     };
-    put_if("nosuch", ("if-match", "*")).assert_problem(412, "stale_revision");
-    put_if("mouse", ("if-none-match", "*")).assert_problem(412, "stale_revision");
+    put_if("nosuch", ("if-match", "*")).assert_problem(412, "precondition_failed");
+    put_if("mouse", ("if-none-match", "*")).assert_problem(412, "precondition_failed");
     put_if("mouse", ("if-none-match", "\"1\"")).assert_problem(400, "bad_request");
     assert_eq!(put_if("mouse", ("if-match", "*")).status, 200);
     assert_eq!(put_if("cup", ("if-none-match", "*")).status, 201);
 }
 
 #[test]
-fn attributes_are_said_and_taken_back() {
+fn attributes_are_overridden_and_reset() {
     let service = Service::knowing();
     service.enroll("zebra", &draw::png(stripes(0)));
     let put = |json: &str| service.put(&class("zebra"), json);
     let class = put(r#"{"attributes":["handle","n00000019"]}"#).json()["class"].clone();
     assert_eq!(class["attributes"].as_array().unwrap().len(), 2, "{class}");
     assert_eq!(
-        (&class["attributes_said"], &class["meaning"]["rule"]),
+        (&class["attributes_overridden"], &class["meaning"]["rule"]),
         (&json!(true), &json!("label"))
     );
     let why = &service.post(&explained(), &draw::png(stripes(4))).json()["results"][0];
@@ -111,19 +117,23 @@ fn attributes_are_said_and_taken_back() {
     let many = json!({ "attributes": vec!["hoof"; 129] }).to_string();
     put(&many).assert_problem(400, "bad_request");
     let none = put(r#"{"attributes":[],"images_only":true}"#).json()["class"].clone();
-    assert_eq!((&none["attributes"], &none["attributes_said"]), (&json!([]), &json!(true)));
+    assert_eq!((&none["attributes"], &none["attributes_overridden"]), (&json!([]), &json!(true)));
     let read = put("{}").json()["class"].clone();
     let hoof = json!([{ "synset": "n00000019", "name": "hoof" }]);
-    assert_eq!((&read["attributes"], &read["attributes_said"]), (&hoof, &json!(false)));
+    assert_eq!((&read["attributes"], &read["attributes_overridden"]), (&hoof, &json!(false)));
 }
 
 #[test]
-fn a_bundle_without_knowledge_says_so() {
+fn a_bundle_without_name_knowledge_has_no_lexicon() {
     let service = Service::start(&[]);
-    assert!(service.report.contains("learns from images alone"), "{}", service.report);
+    assert!(
+        service.report.contains("names   off (this bundle has no name knowledge)"),
+        "{}",
+        service.report
+    );
     service.get("/v1/lexicon?q=zebra").assert_problem(409, "no_lexicon");
-    for said in [r#"{"synset":"n00000012"}"#, r#"{"attributes":["hoof"]}"#] {
-        service.put(&class("zebra"), said).assert_problem(409, "no_lexicon");
+    for body in [r#"{"synset":"n00000012"}"#, r#"{"attributes":["hoof"]}"#] {
+        service.put(&class("zebra"), body).assert_problem(409, "no_lexicon");
     }
     let made = service.put(&class("zebra"), "{}").json();
     assert_eq!(
@@ -139,7 +149,7 @@ fn a_bundle_without_knowledge_says_so() {
 }
 
 #[test]
-fn images_may_help_to_judge_one_another() {
+fn transductive_classification_uses_all_images_of_a_call() {
     let service = Service::start(&[]);
     service.enroll("stripes", &draw::png(stripes(0)));
     service.enroll("columns", &draw::png(columns(0)));
@@ -153,7 +163,7 @@ fn images_may_help_to_judge_one_another() {
     let labels: Vec<_> =
         answer["results"].as_array().unwrap().iter().map(|result| &result["label"]).collect();
     assert_eq!(labels, ["stripes", "columns", "stripes", "columns"]);
-    let alone = service.post_files(CLASSIFY, &files).ok();
-    assert_eq!((&alone["setting"], &alone["unlabeled"]), (&json!("inductive"), &json!(0)));
+    let inductive = service.post_files(CLASSIFY, &files).ok();
+    assert_eq!((&inductive["setting"], &inductive["unlabeled"]), (&json!("inductive"), &json!(0)));
     service.post(&together, &images[0]).assert_problem(422, "needs_more_images");
 }

@@ -22,7 +22,7 @@ fn the_committed_document_is_the_served_one() {
 }
 
 #[test]
-fn every_route_is_described_with_its_problems() {
+fn every_route_documents_its_problems() {
     let service = Service::start(&[]);
     let document = service.get("/openapi.json").ok();
     let paths = document["paths"].as_object().unwrap();

@@ -1,10 +1,10 @@
-//! Health, version, metrics, the page's files, and what every answer carries.
+//! Health, version, metrics, the page's files, and headers of every response.
 
 use crate::draw;
 use crate::service::{CLASSES, CLASSIFY, Service};
 
 #[test]
-fn it_lives_and_is_ready() {
+fn the_service_is_live_and_ready() {
     let service = Service::start(&[]);
     assert_eq!(service.get("/livez").ok()["status"], "ok");
     let ready = service.get("/readyz").ok();
@@ -24,7 +24,7 @@ fn the_version_names_bundle_engine_and_limits() {
 }
 
 #[test]
-fn refused_engines_are_told_with_their_reasons() {
+fn rejected_engines_are_reported_with_their_reasons() {
     let store = tempfile::tempdir().unwrap();
     let mut command = crate::service::tiny(store.path(), &[]);
     // Later values win; without a library none of ONNX Runtime's providers can start.
@@ -40,7 +40,7 @@ fn refused_engines_are_told_with_their_reasons() {
         assert_eq!(rejected["provider"], format!("onnxruntime/{provider}"));
         let reason = rejected["reason"].as_str().unwrap();
         assert!(
-            service.report.contains(&format!("not onnxruntime/{provider}: {reason}")),
+            service.report.contains(&format!("rejected onnxruntime/{provider}: {reason}")),
             "{}",
             service.report
         );
@@ -70,7 +70,7 @@ fn metrics_count_requests_and_images() {
 }
 
 #[test]
-fn every_answer_carries_an_id_and_safe_headers() {
+fn every_response_has_a_request_id_and_security_headers() {
     let service = Service::start(&[]);
     for path in ["/", "/livez", "/nowhere", CLASSES, "/page/style.css"] {
         let answer = service.get(path);
@@ -84,7 +84,7 @@ fn every_answer_carries_an_id_and_safe_headers() {
 }
 
 #[test]
-fn unknown_addresses_and_methods_are_problems() {
+fn unknown_paths_and_methods_are_problems() {
     let service = Service::start(&[]);
     service.get("/nowhere").assert_problem(404, "not_found");
     service.get("/page/../main.rs").assert_problem(404, "not_found");
@@ -126,7 +126,7 @@ fn the_page_and_all_it_loads_are_served() {
 }
 
 #[test]
-fn requests_of_foreign_pages_and_names_are_refused() {
+fn requests_from_other_origins_and_host_names_are_refused() {
     let service = Service::start(&["--allow-host", "device.lan"]);
     let send = |name: &str, value: &str| service.send("GET", "/livez", &[(name, value)], &[]);
     send("host", "evil.example").assert_problem(403, "forbidden");

@@ -1,4 +1,4 @@
-//! More than the service can take: refused at once, and over when it is over.
+//! Overload: requests beyond a limit are refused at once, and the service recovers.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,11 +12,11 @@ fn small() -> Vec<u8> {
 }
 
 #[test]
-fn bodies_beyond_the_room_for_them_are_refused() {
+fn bodies_beyond_the_memory_limit_are_refused() {
     let service = Service::start(&["--max-body-bytes", "1000000", "--max-upload-bytes", "1000000"]);
     let mut hog = Connection::open(&service.address);
     let image = small();
-    // Room is taken by what is announced, before it arrives.
+    // Memory is reserved by content-length, before the body arrives.
     let padding = 1_000_000 - image.len();
     let headers = [("content-length", "1000000"), ("content-type", "image/png")];
     hog.write(head(&service.address, "POST", CLASSIFY, &headers).as_bytes()).unwrap();
@@ -57,7 +57,7 @@ fn more_connections_than_allowed_wait_for_their_turn() {
 }
 
 #[test]
-fn who_takes_no_answers_loses_the_connection() {
+fn the_connection_of_a_client_that_reads_nothing_is_closed() {
     let service = Service::start(&["--max-connections", "1", "--receive-seconds", "1"]);
     let document = service.get("/openapi.json").body.len();
     let mut hog = Connection::open(&service.address);
@@ -70,7 +70,7 @@ fn who_takes_no_answers_loses_the_connection() {
 }
 
 #[test]
-fn others_are_answered_between_images_and_a_leaver_is_not_worked_for() {
+fn other_calls_run_between_images_and_work_of_a_closed_connection_stops() {
     let service = Service::start(&[]);
     let large = draw::png(draw::flat(6000, 6000, [1, 2, 3]));
     let body = multipart(&[("x.png", large.as_slice()); 24]);

@@ -1,4 +1,4 @@
-//! The binary: what it says, how it fails, how it stops, what it keeps.
+//! The program: start-up report, errors, exit codes, shutdown, durability.
 
 use std::fs;
 use std::path::Path;
@@ -16,7 +16,7 @@ fn image() -> Vec<u8> {
     draw::png(draw::gradient(32, 32))
 }
 
-/// Runs what must end by itself.
+/// Runs a command that ends by itself.
 fn ended(command: &mut Command) -> (Option<i32>, String) {
     let Output { status, stderr, stdout } = command.output().unwrap();
     let text = [stdout, stderr].concat();
@@ -54,7 +54,7 @@ fn help_shows_every_setting_and_examples() {
 }
 
 #[test]
-fn the_start_says_where_what_and_why() {
+fn the_start_up_report_names_address_bundle_engine_and_store() {
     let store = tempfile::tempdir().unwrap();
     let service = Service::start_on(store.path(), &[]);
     let report = &service.report;
@@ -66,7 +66,7 @@ fn the_start_says_where_what_and_why() {
     ] {
         assert!(report.contains(part), "`{part}` is missing in: {report}");
     }
-    assert!(report.contains("(0 classes, 0 images)"), "{report}");
+    assert!(report.contains("(0 classes, 0 examples)"), "{report}");
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn wrong_settings_are_bad_input() {
 }
 
 #[test]
-fn other_machines_are_let_in_only_on_purpose() {
+fn other_machines_have_access_only_with_insecure() {
     let store = tempfile::tempdir().unwrap();
     let open = ["--listen", "0.0.0.0:0"];
     assert_fails(&mut tiny(store.path(), &open), 2, &["0.0.0.0:0", "--insecure"]);
@@ -88,7 +88,7 @@ fn other_machines_are_let_in_only_on_purpose() {
 }
 
 #[test]
-fn a_bundle_that_cannot_be_used_is_named() {
+fn the_error_names_a_bundle_that_cannot_be_used() {
     let dir = tempfile::tempdir().unwrap();
     let with_bundle = |path: &Path| {
         let mut command = binary(&["--listen", "127.0.0.1:0", "--engine", "tract", "--store"]);
@@ -120,7 +120,7 @@ fn an_engine_that_was_named_must_run() {
         command.env("ORT_DYLIB_PATH", "/nowhere/named.so");
         assert_fails(&mut command, 2, &["/nowhere/named.so", "ORT_DYLIB_PATH"]);
     }
-    // Who wants tract asks for no library.
+    // tract needs no library.
     Service::run(tiny(store.path(), &[]).env("ORT_DYLIB_PATH", "/nowhere/named.so"));
 }
 
@@ -132,7 +132,7 @@ fn a_store_of_another_model_is_bad_input() {
 }
 
 #[test]
-fn an_address_in_use_is_named() {
+fn the_error_names_an_address_in_use() {
     let first = Service::start(&[]);
     let store = tempfile::tempdir().unwrap();
     assert_fails(
@@ -143,7 +143,7 @@ fn an_address_in_use_is_named() {
 }
 
 #[test]
-fn a_second_server_on_a_store_says_who_has_it() {
+fn a_second_server_on_a_store_names_the_first() {
     let store = tempfile::tempdir().unwrap();
     let first = Service::start_on(store.path(), &[]);
     first.enroll("mug", &image()).ok();
@@ -163,7 +163,7 @@ fn classes_survive_a_restart_and_a_kill() {
     service.enroll("mug", &image()).ok();
     assert!(service.stop().success());
     let mut service = Service::start_on(store.path(), &[]);
-    assert!(service.report.contains("(1 classes, 1 images)"), "{}", service.report);
+    assert!(service.report.contains("(1 classes, 1 examples)"), "{}", service.report);
     service.enroll("cup", &image()).ok();
     service.signal("-KILL");
     service.wait();
@@ -172,9 +172,9 @@ fn classes_survive_a_restart_and_a_kill() {
     assert_eq!(service.post(CLASSIFY, &image()).ok()["results"][0]["decision"], "accepted");
 }
 
-/// A limit on the size of files stands for a disk that is full.
+/// A limit on the size of files simulates a full disk.
 #[test]
-fn a_full_disk_is_told_and_nothing_is_half_written() {
+fn a_full_disk_is_reported_and_nothing_is_half_written() {
     let store = tempfile::tempdir().unwrap();
     assert!(Service::start_on(store.path(), &[]).stop().success());
     let server = tiny(store.path(), &[]);
@@ -183,22 +183,22 @@ fn a_full_disk_is_told_and_nothing_is_half_written() {
     limited.args(["-c", "trap '' XFSZ; ulimit -f 4200; exec \"$0\" \"$@\""]);
     limited.arg(server.get_program()).args(server.get_args());
     let service = Service::run(&mut limited);
-    let mut learned = 0;
+    let mut enrolled = 0;
     let refused = loop {
-        let files = thirty_two_images(learned);
+        let files = thirty_two_images(enrolled);
         let files: Vec<_> = files.iter().map(|file| ("x.png", file.as_slice())).collect();
         let answer = service.post_files(&examples("mug"), &files);
         if answer.status != 201 {
             break answer;
         }
-        learned += 32;
-        assert!(learned < 100_000, "the disk is never full");
+        enrolled += 32;
+        assert!(enrolled < 100_000, "the disk is never full");
     };
     refused.assert_problem(507, "store_full");
     assert!(!refused.text().contains(store.path().to_str().unwrap()), "{}", refused.text());
-    assert_eq!(service.known(), [("mug".to_owned(), learned)]);
+    assert_eq!(service.known(), [("mug".to_owned(), enrolled)]);
     assert!(service.stop().success());
-    assert_eq!(Service::start_on(store.path(), &[]).known(), [("mug".to_owned(), learned)]);
+    assert_eq!(Service::start_on(store.path(), &[]).known(), [("mug".to_owned(), enrolled)]);
 }
 
 /// All different from each other and from those of another `start`.
@@ -208,7 +208,7 @@ fn thirty_two_images(start: u64) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn a_stop_lets_a_request_under_way_end() {
+fn shutdown_lets_a_running_request_finish() {
     for signal in ["-TERM", "-INT"] {
         let mut service = Service::start(&[]);
         let image = image();
@@ -227,7 +227,7 @@ fn a_stop_lets_a_request_under_way_end() {
 }
 
 #[test]
-fn a_request_that_never_ends_is_cut_off_at_a_stop() {
+fn shutdown_ends_a_request_that_never_finishes() {
     let service = Service::start(&["--drain-seconds", "1"]);
     let mut connection = Connection::open(&service.address);
     let headers = [("content-length", "1000"), ("content-type", "image/png")];
@@ -262,7 +262,7 @@ fn settings_come_from_flags_environment_and_file_in_this_order() {
 }
 
 #[test]
-fn the_log_tells_of_requests_by_their_id() {
+fn the_log_has_requests_with_their_id() {
     let mut service = Service::start(&["--log", "info"]);
     service.send("GET", "/livez", &[("x-request-id", "find-me")], &[]);
     service.signal("-TERM");

@@ -1,4 +1,4 @@
-//! The binary as a process with its own store and a free port.
+//! The program as a process with its own store and a free port.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -15,12 +15,12 @@ pub(crate) fn tiny_bundle() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../edge/tests/fixtures/tiny-bundle")
 }
 
-/// A bundle that knows what a few names mean.
+/// A bundle with name knowledge of a few nouns.
 pub(crate) fn knowing_bundle() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../edge/tests/fixtures/knowing/knowing-bundle")
 }
 
-/// The binary with nothing of the caller's own settings.
+/// The program without the caller's settings.
 pub(crate) fn binary(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_handful-server"));
     for (name, _) in std::env::vars_os() {
@@ -32,7 +32,7 @@ pub(crate) fn binary(args: &[&str]) -> Command {
     command
 }
 
-/// The binary on the tiny bundle, tract and a free port.
+/// The program on the tiny bundle, tract and a free port.
 pub(crate) fn tiny(store: &Path, args: &[&str]) -> Command {
     on(&tiny_bundle(), store, args)
 }
@@ -47,9 +47,9 @@ pub(crate) struct Service {
     child: Child,
     /// `127.0.0.1:port`
     pub(crate) address: String,
-    /// What it said before it was ready.
+    /// The start-up report.
     pub(crate) report: String,
-    /// Kept as long as the process.
+    /// Lives as long as the process.
     store: Option<TempDir>,
 }
 
@@ -61,7 +61,7 @@ impl Service {
         service
     }
 
-    /// On the bundle that knows names.
+    /// On the bundle with name knowledge.
     pub(crate) fn knowing() -> Self {
         let store = tempfile::tempdir().unwrap();
         let mut service = Self::run(&mut on(&knowing_bundle(), store.path(), &[]));
@@ -73,7 +73,7 @@ impl Service {
         Self::run(&mut tiny(store, args))
     }
 
-    /// Runs it and waits until it says that it is ready.
+    /// Runs it and waits until it reports that it is ready.
     pub(crate) fn run(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut report = String::new();
@@ -158,7 +158,7 @@ impl Service {
         self.wait()
     }
 
-    /// What it has written to standard error; the process must have ended.
+    /// Its standard error; the process must have ended.
     pub(crate) fn errors(&mut self) -> String {
         let mut errors = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();

@@ -1,5 +1,4 @@
-//! Things on a table, drawn in a few strokes: something to teach and to recognize that is neither a
-//! pattern nor anybody's photograph.
+//! Drawn objects on a table: test images that are neither patterns nor photographs.
 
 use image::{Rgb, RgbImage, imageops};
 
@@ -8,13 +7,13 @@ const HEIGHT: u32 = 480;
 /// Drawn larger and reduced, so that edges are smooth.
 const SCALE: u32 = 2;
 
-/// What can be drawn.
+/// The objects.
 pub(crate) const NAMES: [&str; 4] = ["blue mug", "house key", "red apple", "traffic cone"];
 
 type Point = (f32, f32);
 type Shape = Box<dyn Fn(Point) -> bool>;
 
-/// An image of a thing; each `view` has it somewhere else, larger or smaller, in other light.
+/// An image of an object; each `view` has another position, size and light.
 pub(crate) fn draw(name: &str, view: u32) -> RgbImage {
     let wave = |n: u32| (view as f32 * 2.4 + n as f32 * 1.7).sin();
     let (left, up, size, light) =

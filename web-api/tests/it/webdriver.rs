@@ -1,4 +1,4 @@
-//! A browser driven through the WebDriver protocol, spoken with the tiny client.
+//! A browser driven through the WebDriver protocol.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -13,9 +13,9 @@ use crate::client::{self, Answer};
 
 const DRIVERS: [&str; 2] = ["/usr/bin/chromedriver", "/usr/lib/chromium/chromedriver"];
 const CHROMIUM: &str = "/usr/bin/chromium";
-/// The driver takes a free port of IPv4 and wants the same of IPv6, which a neighbor may have taken meanwhile.
+/// The driver takes a free IPv4 port and needs the same IPv6 port, which may be in use.
 const STARTS: usize = 5;
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The name under which the protocol hides an element's id.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
@@ -68,7 +68,7 @@ impl Browser {
             "--disable-dev-shm-usage",
             "--hide-scrollbars",
             "--lang=en",
-            // A camera that shows a moving test image, and nobody to ask for it.
+            // A camera that shows a moving test image, without a permission prompt.
             "--use-fake-device-for-media-stream",
             "--use-fake-ui-for-media-stream",
             &profile,
@@ -116,14 +116,14 @@ impl Browser {
     }
 
     pub(crate) fn wait_for_text(&self, css: &str, expected: &str) {
-        self.wait(&format!("{css} to say `{expected}`"), || self.text(css).contains(expected));
+        self.wait(&format!("{css} to show `{expected}`"), || self.text(css).contains(expected));
     }
 
     pub(crate) fn wait(&self, what: &str, mut happened: impl FnMut() -> bool) {
         let start = Instant::now();
         while !happened() {
             let waited = start.elapsed();
-            assert!(waited < PATIENCE, "waited for {what}; the page says: {}", self.text("body"));
+            assert!(waited < TIMEOUT, "waited for {what}; the page shows: {}", self.text("body"));
             thread::sleep(Duration::from_millis(50));
         }
     }
@@ -133,7 +133,7 @@ impl Browser {
         found[ELEMENT].as_str().unwrap().to_owned()
     }
 
-    /// The page may draw the element anew between finding and clicking it: then it is found again.
+    /// The page may redraw the element between finding and clicking it; then it is found again.
     pub(crate) fn click(&self, css: &str) {
         self.wait(&format!("{css} to stay for a click"), || {
             let path = format!("/session/{}/element/{}/click", self.session, self.element(css));
@@ -209,7 +209,7 @@ impl Browser {
         self.ask("goog/cdp/execute", &command)["data"].as_str().unwrap().to_owned()
     }
 
-    /// What the page complained about: refused resources, policies broken, uncaught errors.
+    /// Errors in the browser log: refused resources, violated policies, uncaught errors.
     pub(crate) fn complaints(&self) -> Vec<String> {
         let log = self.ask("se/log", &json!({"type": "browser"}));
         let entries = log.as_array().unwrap().iter();

@@ -1,0 +1,162 @@
+//! Settings as given: flags with their environment variables, or the TOML file.
+
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use clap::Parser;
+use clap::builder::FalseyValueParser;
+use edge::engine::EngineChoice;
+use edge::precision::PrecisionChoice;
+use serde::{Deserialize, Deserializer};
+use tracing::level_filters::LevelFilter;
+
+const EXAMPLES: &str = "\
+Examples:
+  handful-server
+  handful-server --listen 127.0.0.1:9000 --store ./gallery --engine cpu
+  HANDFUL_BUNDLE=./bundles/mine handful-server --config /etc/handful.toml
+
+Every setting is also an environment variable (HANDFUL_MAX_FILES) and a key of the TOML file
+(max_files). A flag overrides the environment, the environment overrides the file.
+
+Memory use is at most 3 x the size of the network file + 2 x --max-upload-bytes + 24 bytes x
+--max-pixels: about 1.2 GiB with the defaults. Typical use is far below.";
+
+/// Few-shot image recognition: HTTP service and web page
+#[derive(Debug, Clone, Default, Parser, Deserialize)]
+#[command(name = "handful-server", version, about, after_help = EXAMPLES, args_override_self = true)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Address and port to listen on; port 0 selects a free port [default: 127.0.0.1:8080]
+    #[arg(long, env = "HANDFUL_LISTEN", value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+
+    /// Store folder [default: handful/store in the user's data folder]
+    #[arg(long, env = "HANDFUL_STORE", value_name = "DIR")]
+    pub store: Option<PathBuf>,
+
+    /// Bundle to run: a folder or the name of a bundle [default: the shipped bundle]
+    #[arg(long, env = "HANDFUL_BUNDLE", value_name = "DIR")]
+    pub bundle: Option<PathBuf>,
+
+    /// Inference engine: auto, tensorrt, cuda, cpu or tract [default: auto]
+    #[arg(long, env = "HANDFUL_ENGINE")]
+    pub engine: Option<EngineChoice>,
+
+    /// Arithmetic of the network: auto (best for the engine), fp32, fp16 or int8 [default: auto]
+    #[arg(long, env = "HANDFUL_PRECISION")]
+    pub precision: Option<PrecisionChoice>,
+
+    /// ONNX Runtime library [default: ORT_DYLIB_PATH, else searched next to this program]
+    #[arg(long, env = "HANDFUL_ONNXRUNTIME", value_name = "FILE")]
+    pub onnxruntime: Option<PathBuf>,
+
+    /// Threads of the engine [default: chosen by the engine]
+    #[arg(long, env = "HANDFUL_THREADS", value_name = "N")]
+    pub threads: Option<usize>,
+
+    /// TOML file with settings
+    #[arg(long, env = "HANDFUL_CONFIG", value_name = "FILE")]
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+
+    /// Allow an address that other machines can reach, although the service has no authentication
+    #[arg(long, env = "HANDFUL_INSECURE", num_args = 0..=1, require_equals = true,
+        default_missing_value = "true", hide_possible_values = true, value_name = "BOOL",
+        value_parser = FalseyValueParser::new())]
+    pub insecure: Option<bool>,
+
+    /// Additional host name of this service (HTTP header `Host`); can be repeated
+    #[arg(long, env = "HANDFUL_ALLOW_HOST", value_name = "NAME", value_delimiter = ',')]
+    pub allow_host: Vec<String>,
+
+    /// Log level on standard error: error, warn, info, debug or off [default: warn]
+    #[arg(long, env = "HANDFUL_LOG", value_name = "LEVEL")]
+    #[serde(deserialize_with = "parsed")]
+    pub log: Option<LevelFilter>,
+
+    /// Bytes of one request body [default: 16777216]
+    #[arg(long, env = "HANDFUL_MAX_BODY_BYTES", value_name = "N", help_heading = "Limits")]
+    pub max_body_bytes: Option<usize>,
+
+    /// Images in one request [default: 64]
+    #[arg(long, env = "HANDFUL_MAX_FILES", value_name = "N", help_heading = "Limits")]
+    pub max_files: Option<usize>,
+
+    /// Pixels of one image [default: 40000000]
+    #[arg(long, env = "HANDFUL_MAX_PIXELS", value_name = "N", help_heading = "Limits")]
+    pub max_pixels: Option<u64>,
+
+    /// Images waiting for the engine; further requests get status 429 [default: 256]
+    #[arg(long, env = "HANDFUL_MAX_QUEUE", value_name = "N", help_heading = "Limits")]
+    pub max_queue: Option<usize>,
+
+    /// Bytes of all request bodies in memory; further requests get status 429 [default: 134217728]
+    #[arg(long, env = "HANDFUL_MAX_UPLOAD_BYTES", value_name = "N", help_heading = "Limits")]
+    pub max_upload_bytes: Option<usize>,
+
+    /// Open connections; further ones wait [default: 256]
+    #[arg(long, env = "HANDFUL_MAX_CONNECTIONS", value_name = "N", help_heading = "Limits")]
+    pub max_connections: Option<usize>,
+
+    /// Seconds until a request must have arrived and its response must be read [default: 30]
+    #[arg(long, env = "HANDFUL_RECEIVE_SECONDS", value_name = "N", help_heading = "Limits")]
+    pub receive_seconds: Option<u64>,
+
+    /// Seconds that running requests have to finish at shutdown [default: 20]
+    #[arg(long, env = "HANDFUL_DRAIN_SECONDS", value_name = "N", help_heading = "Limits")]
+    pub drain_seconds: Option<u64>,
+}
+
+impl Settings {
+    /// Reads the TOML file.
+    ///
+    /// # Errors
+    /// When the file cannot be read; an unknown key, or a value of the wrong type.
+    pub fn read(path: &Path) -> Result<Self, String> {
+        let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+        toml::from_str(&text).map_err(|error| one_line(&error))
+    }
+
+    /// These settings; those not set are taken from `file`.
+    #[must_use]
+    pub fn or(self, file: Self) -> Self {
+        Self {
+            listen: self.listen.or(file.listen),
+            store: self.store.or(file.store),
+            bundle: self.bundle.or(file.bundle),
+            engine: self.engine.or(file.engine),
+            precision: self.precision.or(file.precision),
+            onnxruntime: self.onnxruntime.or(file.onnxruntime),
+            threads: self.threads.or(file.threads),
+            config: self.config,
+            insecure: self.insecure.or(file.insecure),
+            allow_host: if self.allow_host.is_empty() { file.allow_host } else { self.allow_host },
+            log: self.log.or(file.log),
+            max_body_bytes: self.max_body_bytes.or(file.max_body_bytes),
+            max_files: self.max_files.or(file.max_files),
+            max_pixels: self.max_pixels.or(file.max_pixels),
+            max_queue: self.max_queue.or(file.max_queue),
+            max_upload_bytes: self.max_upload_bytes.or(file.max_upload_bytes),
+            max_connections: self.max_connections.or(file.max_connections),
+            receive_seconds: self.receive_seconds.or(file.receive_seconds),
+            drain_seconds: self.drain_seconds.or(file.drain_seconds),
+        }
+    }
+}
+
+/// A value that the file holds as text.
+fn parsed<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: Display>,
+{
+    let text = String::deserialize(deserializer)?;
+    text.parse().map(Some).map_err(serde::de::Error::custom)
+}
+
+fn one_line(error: &impl Display) -> String {
+    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}
