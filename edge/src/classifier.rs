@@ -5,8 +5,8 @@
 //! name tells, as far as the names fit the images ([`Fusion::Trusted`]); a class without images is what its name
 //! tells.
 
+use few_shot::class_prototypes::ClassPrototypes;
 use few_shot::fusion::Fusion;
-use few_shot::gallery::Prototypes;
 use few_shot::{metric, prototype};
 use ndarray::{Array2, ArrayView1, Axis};
 
@@ -21,7 +21,7 @@ const PLAYS_A_PART: f32 = 0.005;
 pub struct Classifier {
     fusion: Fusion,
     known: Vec<Known>,
-    prototypes: Prototypes,
+    prototypes: ClassPrototypes,
 }
 
 #[derive(Debug, Clone)]
@@ -72,11 +72,11 @@ impl Classifier {
         let size = knowledge.map(|knowledge| knowledge.frame().center().len());
         let (means, images) = (means(&classes, size), classes.iter().map(|c| c.examples.len()));
         let prototypes = match knowledge {
-            None => Prototypes::of_means(means, images.collect()),
+            None => ClassPrototypes::of_means(means, images.collect()),
             Some(knowledge) => {
                 let semantic = knowledge.semantic(&meanings);
                 let (frame, name_bias) = (knowledge.frame(), knowledge.name_bias());
-                Prototypes::trusted(means, images.collect(), semantic.view(), frame, name_bias)
+                ClassPrototypes::trusted(means, images.collect(), semantic.view(), frame, name_bias)
             }
         };
         let known = classes.iter().zip(meanings).map(|(class, meaning)| Known {
@@ -119,16 +119,22 @@ impl Classifier {
             return vec![Vec::new(); embeddings.len()];
         }
         let unlabeled: Vec<&[f32]> = embeddings.iter().map(Vec::as_slice).collect();
-        let moved = self.prototypes.among(stacked(&unlabeled, size).view());
+        let moved = self.prototypes.moved_to(stacked(&unlabeled, size).view());
         embeddings.iter().map(|embedding| self.ranked(&moved, embedding, top)).collect()
     }
 
-    fn ranked(&self, prototypes: &Prototypes, embedding: &[f32], top: usize) -> Vec<Candidate> {
+    fn ranked(
+        &self,
+        prototypes: &ClassPrototypes,
+        embedding: &[f32],
+        top: usize,
+    ) -> Vec<Candidate> {
         if self.known.is_empty() || embedding.len() != prototypes.size() {
             return Vec::new();
         }
-        let scores = prototypes.scores(ArrayView1::from(embedding).insert_axis(Axis(0)));
-        let shares = prototypes.knowledge();
+        let query = ArrayView1::from(embedding).insert_axis(Axis(0));
+        let scores = prototypes.ranking_scores(query).mapv(|score| score.min(1.0));
+        let shares = prototypes.name_shares();
         let mut ranked: Vec<_> = self.known.iter().zip(scores.row(0)).zip(shares).collect();
         ranked.sort_by(|a, b| b.0.1.total_cmp(a.0.1));
         ranked.truncate(top);

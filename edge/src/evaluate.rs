@@ -1,8 +1,11 @@
 //! The accuracy of a bundle as it runs on this device: images go through the deployed path
 //! (decoder, preprocessing, engine), and the same episodes are drawn as in training.
 
-use few_shot::compare::{ClassKnowledge, Conditions};
-use few_shot::evaluate::{EvaluateError as ProtocolError, Protocol, Report};
+use few_shot::evaluation::accuracy::EvaluateError as ProtocolError;
+use few_shot::evaluation::class_knowledge::ClassKnowledge;
+use few_shot::evaluation::conditions::Conditions;
+use few_shot::evaluation::policies::Inputs;
+use few_shot::evaluation::report::{Protocol, Report};
 use models::dataset::{Class, Dataset, DatasetError, ImageRef, Split};
 use ndarray::{Array2, Array3, Axis, concatenate};
 use rayon::prelude::*;
@@ -57,7 +60,7 @@ pub fn evaluate(
         errors: knowledge.errors(protocol.spec.k_shot).cloned(),
         name_bias: knowledge.name_bias().clone(),
     };
-    Ok(protocol.compare(&embeddings, &known, &known, Conditions::PLAIN)?)
+    Ok(protocol.compare(&embeddings, Inputs::of_knowledge(&known), Conditions::PLAIN)?)
 }
 
 /// The classes of a split of which no name is known: knowledge says nothing of them.

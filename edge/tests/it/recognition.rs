@@ -7,8 +7,8 @@ use edge::embedder::{EmbedError, Embedder};
 use edge::engine::{EngineChoice, Provider};
 use edge::evaluate::{EvaluateError, embed_split, evaluate};
 use edge::gallery::{Gallery, MemoryGallery, NewExample};
-use few_shot::episode::EpisodeSpec;
-use few_shot::evaluate::Protocol;
+use few_shot::evaluation::episode::{EpisodeSpec, Episodes};
+use few_shot::evaluation::report::Protocol;
 use image::ImageFormat;
 use models::dataset::{Dataset, Split};
 use models::fault::{Blame, Fault};
@@ -190,8 +190,8 @@ fn an_evaluation_is_that_of_the_embeddings() {
     assert_eq!(steps, [(6, 18), (12, 18), (18, 18)]);
     assert_eq!((report.n_way, report.episodes, report.seed), (2, 50, 7));
     let embeddings = embed_split(&mut tract(), &dataset, Split::Base, &mut |_, _| ()).unwrap();
-    let spec = protocol(3).spec;
-    let direct = few_shot::evaluate::evaluate(&embeddings, spec, 50, 7).unwrap();
+    let episodes = Episodes { spec: protocol(3).spec, count: 50, seed: 7 };
+    let direct = few_shot::evaluation::comparison::evaluate(&embeddings, episodes).unwrap();
     assert_eq!(report.results, [direct]);
     assert!(direct.accuracy > 0.6, "drawn colors are easy: {}", direct.accuracy);
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use few_shot::evaluate::Report;
+use few_shot::evaluation::report::Report;
 use models::bundle::{Accuracy, Precision};
 use models::disk;
 use models::fault::Message;

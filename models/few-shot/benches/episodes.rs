@@ -1,15 +1,17 @@
-//! The promise: figures over thousands of episodes take seconds, from embeddings that are made once.
+//! The target: figures over thousands of episodes take seconds, from embeddings that are computed once.
 //!
-//! `cargo bench -p models` times, interleaved in one run, 5-way 1-shot 15-query episodes at 512 values: with mean
-//! prototypes, with all seven policies, and the bare products of the same sizes that any implementation must make.
+//! `cargo bench -p handful-few-shot` times, interleaved in one run, 5-way 1-shot 15-query episodes at 512 values: with mean
+//! prototypes, with all policies that need no measured errors, and the bare matrix products that any implementation must compute.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use few_shot::compare::{ClassKnowledge, Conditions, compare};
 use few_shot::embedding_frame::{EmbeddingFrame, normalized};
-use few_shot::episode::EpisodeSpec;
-use few_shot::evaluate::evaluate;
+use few_shot::evaluation::class_knowledge::ClassKnowledge;
+use few_shot::evaluation::comparison::{compare, evaluate};
+use few_shot::evaluation::conditions::Conditions;
+use few_shot::evaluation::episode::{EpisodeSpec, Episodes};
+use few_shot::evaluation::policies::Inputs;
 use few_shot::name_bias::NameBias;
 use ndarray::{Array1, Array2};
 use rand_chacha::ChaCha8Rng;
@@ -30,10 +32,14 @@ fn main() {
         (0..16).map(|_| Array2::from_shape_simple_fn((200, SIZE), &mut uniform)).collect();
     let semantic = normalized(Array2::from_shape_simple_fn((16, SIZE), &mut uniform));
     let frame = EmbeddingFrame::new(Array1::zeros(SIZE), 1.0);
-    let known = ClassKnowledge { frame, semantic, errors: None, name_bias: NameBias::default() };
+    let knowledge =
+        ClassKnowledge { frame, semantic, errors: None, name_bias: NameBias::default() };
     let query = Array2::from_shape_simple_fn((SPEC.n_way * SPEC.n_query, SIZE), &mut uniform);
     let prototypes = Array2::from_shape_simple_fn((SPEC.n_way, SIZE), &mut uniform);
 
+    let episodes = Episodes { spec: SPEC, count: EPISODES, seed: 7 };
+    let inputs = Inputs::of_knowledge(&knowledge);
+    let policies = inputs.policies(true);
     let mut times = [Vec::new(), Vec::new(), Vec::new()];
     for _ in 0..ROUNDS {
         times[0].push(timed(|| {
@@ -41,11 +47,10 @@ fn main() {
             black_box((0..EPISODES).into_par_iter().map(product).sum::<f32>());
         }));
         times[1].push(timed(|| {
-            black_box(evaluate(&classes, SPEC, EPISODES, 7))
-                .expect("invariant: the classes suffice");
+            black_box(evaluate(&classes, episodes)).expect("invariant: the classes suffice");
         }));
         times[2].push(timed(|| {
-            let figures = compare(&classes, &known, &known, SPEC, Conditions::PLAIN, EPISODES, 7);
+            let figures = compare(&classes, inputs, &policies, episodes, Conditions::PLAIN);
             black_box(figures).expect("invariant: the classes suffice");
         }));
     }

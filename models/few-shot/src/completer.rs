@@ -1,11 +1,11 @@
-//! What completes mean prototypes: one interface for [kernel](super::kernel) and [ProtoComNet](super::protocomnet).
+//! The interface of what completes mean prototypes, such as [ProtoComNet](crate::protocomnet).
 
 use ndarray::{Array2, ArrayView2};
 
 /// The labeled images of some classes.
 #[derive(Debug, Clone, Copy)]
 pub struct Support<'a> {
-    /// Of each class, raw, `[k_shot, s]`.
+    /// The raw embeddings of each class, `[k_shot, s]`.
     pub images: &'a [Array2<f32>],
     /// Their means, `[n, s]`.
     pub mean: ArrayView2<'a, f32>,
@@ -18,9 +18,28 @@ impl Support<'_> {
     }
 }
 
-/// Moves the mean prototypes of classes to where knowledge of the classes says that they belong.
+/// Moves mean prototypes closer to the true means of their classes, with the help of class names.
+///
+/// # Examples
+/// ```
+/// use few_shot::completer::{Completer, Support};
+/// use ndarray::{Array2, array};
+///
+/// /// Leaves the means where they are.
+/// struct Identity;
+///
+/// impl Completer for Identity {
+///     fn complete(&self, support: Support<'_>, _names: &[usize]) -> Array2<f32> {
+///         support.mean.to_owned()
+///     }
+/// }
+///
+/// let images = [array![[1.0, 3.0]]];
+/// let support = Support { images: &images, mean: images[0].view() };
+/// assert_eq!(Identity.complete(support, &[0]), array![[1.0, 3.0]]);
+/// ```
 pub trait Completer: Sync {
-    /// The completed prototypes `[n, s]` of a support; `names[i]` is the class whose name class `i` of it bears, by its
-    /// position among the classes that the completer was made for.
+    /// The completed prototypes `[n, s]` of a support of `n` classes. `names[i]` is the name that class
+    /// `i` of the support has: its position among the classes that the completer was made for.
     fn complete(&self, support: Support<'_>, names: &[usize]) -> Array2<f32>;
 }

@@ -1,17 +1,18 @@
-//! The mathematics of few-shot recognition; no other module of the project knows it.
+//! The mathematics of few-shot recognition, in three floors.
 //!
-//! Similarity is always "greater is closer". Embeddings come in raw, as the backbone made them. Nothing here
-//! draws a random number of its own: chance enters as a seed.
+//! The modules of the crate's root are what a device computes. [`evaluation`] measures accuracy over
+//! episodes with the functions that a device calls. [`fit`] learns on base classes, in closed form.
+//! Each floor uses only those before it.
+//!
+//! A similarity is always greater for closer embeddings. Embeddings are raw: as the backbone made
+//! them. Nothing draws random numbers of its own; the seed is an argument.
 
-pub mod base_classes;
-pub mod compare;
+pub mod class_prototypes;
 pub mod completer;
 pub mod embedding_frame;
-pub mod episode;
-pub mod errors;
-pub mod evaluate;
+pub mod evaluation;
+pub mod fit;
 pub mod fusion;
-pub mod gallery;
 pub mod kernel;
 pub mod metric;
 pub mod name_bias;
@@ -19,4 +20,3 @@ pub mod name_prior;
 pub mod name_trust;
 pub mod protocomnet;
 pub mod prototype;
-pub mod statistics;

@@ -1,155 +1,111 @@
-//! How many images a name is worth to a backbone: chosen on validation classes.
-//!
-//! Base classes cannot tell. Where a backbone was trained on them they lie closer together than new ones, so that one image of them
-//! says more: on the base classes of CIFAR-FS a name would be worth less than on its validation classes.
+//! The name prior: how many example images the semantic prototype of a class counts as.
 
-use ndarray::{Array2, ArrayView2, Axis};
-use rayon::prelude::*;
+use std::str::FromStr;
 
-use super::compare::LabelNoise;
-use super::embedding_frame::{EmbeddingFrame, NamePrior};
-use super::episode::{EpisodeSpec, Sampler};
-use super::evaluate::{EpisodeData, n_nearest};
-use super::fusion;
-
-/// What is chosen among, the least first.
-const CANDIDATES: [f32; 11] = [0.25, 0.35, 0.5, 0.7, 0.9, 1.0, 1.1, 1.2, 1.4, 2.0, 2.8];
-
-/// Episodes for each of [`SHOTS`].
-const EPISODES: u64 = 1000;
-/// Images of a class, and whether right names count beside them; wrong ones must do no harm beside any number.
-const SHOTS: [(usize, bool); 4] = [(1, true), (2, false), (5, true), (10, false)];
-/// A mistake that a person may make.
-const MISTAKES: [LabelNoise; 2] = [LabelNoise::OneWrong, LabelNoise::Swapped];
-const N_WAY: usize = 5;
-const N_QUERY: usize = 15;
-
-/// The worth with which [trusted](fusion::trusted) prototypes recognize most queries of validation classes beside one and five
-/// images, among those with which neither one wrong name nor two swapped ones make them worse than means beside one to ten
-/// images, or else the least; `None` where there are too few classes or images to tell.
+/// The weight of a semantic prototype, as a pseudo-count of example images.
 ///
-/// # Shapes
-/// Row `c` of `semantic` `[n, s]` is what knowledge says of the class of `embeddings[c]` `[images, s]`; both are raw. The
-/// answer is a function of `seed`.
-pub fn chosen(
-    semantic: ArrayView2<'_, f32>,
-    embeddings: &[Array2<f32>],
-    frame: &EmbeddingFrame,
-    seed: u64,
-) -> Option<NamePrior> {
-    let name_prior = CANDIDATES.map(NamePrior::of_images);
-    let candidates = name_prior.map(|name_prior| frame.clone().with_name_prior(name_prior));
-    let mut right = [0; CANDIDATES.len()];
-    let mut is_safe = [true; CANDIDATES.len()];
-    for (k_shot, right_counts) in SHOTS {
-        let spec = EpisodeSpec { n_way: N_WAY, k_shot, n_query: N_QUERY };
-        let sizes = embeddings.iter().map(Array2::nrows).collect();
-        let sampler = match Sampler::new(sizes, spec, seed) {
-            Ok(sampler) => sampler,
-            // Classes with few images tell what they can.
-            Err(_) if !right_counts => continue,
-            Err(_) => return None,
-        };
-        let counts: Vec<_> = (0..EPISODES)
-            .into_par_iter()
-            .map(|index| {
-                let episode = sampler.episode(index);
-                let chosen = EpisodeData::of(embeddings, &episode);
-                let bearing = |names: LabelNoise| {
-                    let names = names.of(&episode, embeddings.len(), seed, index);
-                    semantic.select(Axis(0), &names)
-                };
-                Counts::of(&chosen, bearing, right_counts, &candidates, k_shot)
-            })
-            .collect();
-        let means: usize = counts.iter().map(|count| count.means).sum();
-        for candidate in 0..CANDIDATES.len() {
-            right[candidate] += counts.iter().map(|count| count.right[candidate]).sum::<usize>();
-            is_safe[candidate] &= (0..MISTAKES.len()).all(|mistake| {
-                let misled = counts.iter().map(|count| count.misled[mistake][candidate]);
-                misled.sum::<usize>() >= means
-            });
-        }
-    }
-    let safe = (0..CANDIDATES.len()).filter(|&candidate| is_safe[candidate]);
-    let best = safe.max_by_key(|&candidate| right[candidate]).unwrap_or(0);
-    Some(name_prior[best])
+/// With a decay of 1 the weight is that of a normal prior, which is right where the errors of semantic
+/// and mean prototypes are independent. Where names stay useful at many shots, a lower decay is better.
+///
+/// # Examples
+/// ```
+/// use few_shot::name_prior::NamePrior;
+///
+/// let prior: NamePrior = "2".parse()?;
+/// assert_eq!([0, 2, 8].map(|k_shot| prior.share(k_shot)), [1.0, 0.5, 0.2]);
+/// # Ok::<(), few_shot::name_prior::NamePriorError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct NamePrior {
+    pseudo_count: f32,
+    decay: f32,
 }
 
-/// Queries of an episode that are recognized: by means, and with each candidate by trusted prototypes.
-struct Counts {
-    means: usize,
-    /// With right names, where these count.
-    right: [usize; CANDIDATES.len()],
-    /// With each of [`MISTAKES`].
-    misled: [[usize; CANDIDATES.len()]; MISTAKES.len()],
-}
+impl NamePrior {
+    /// One image, with a decay of 1.
+    pub const ONE: Self = Self { pseudo_count: 1.0, decay: 1.0 };
 
-impl Counts {
-    /// Counts with what knowledge says of the names that classes bear.
-    fn of(
-        chosen: &EpisodeData,
-        bearing: impl Fn(LabelNoise) -> Array2<f32>,
-        right_counts: bool,
-        candidates: &[EmbeddingFrame; CANDIDATES.len()],
-        k_shot: usize,
-    ) -> Self {
-        let means = chosen.means();
-        let of = |names: LabelNoise| {
-            let semantic = bearing(names);
-            candidates.each_ref().map(|frame| {
-                let trusted = fusion::trusted(means.view(), semantic.view(), k_shot, frame);
-                n_nearest(chosen.query.view(), trusted.view())
-            })
-        };
-        Self {
-            means: n_nearest(chosen.query.view(), means.view()),
-            right: if right_counts { of(LabelNoise::None) } else { [0; CANDIDATES.len()] },
-            misled: MISTAKES.map(of),
+    /// The greatest pseudo-count.
+    pub const MAX_PSEUDO_COUNT: f32 = 1e3;
+
+    /// The greatest decay.
+    pub const MAX_DECAY: f32 = 4.0;
+
+    /// A prior of `pseudo_count` images, whose share falls with `decay`. `None` unless both are above 0
+    /// and at most [`NamePrior::MAX_PSEUDO_COUNT`] and [`NamePrior::MAX_DECAY`].
+    pub const fn new(pseudo_count: f32, decay: f32) -> Option<Self> {
+        let has_count = pseudo_count > 0.0 && pseudo_count <= Self::MAX_PSEUDO_COUNT;
+        match has_count && decay > 0.0 && decay <= Self::MAX_DECAY {
+            true => Some(Self { pseudo_count, decay }),
+            false => None,
         }
     }
+
+    /// The number of shots at which the semantic prototype has half of the weight.
+    pub fn pseudo_count(self) -> f32 {
+        self.pseudo_count
+    }
+
+    /// How fast the share falls with more shots.
+    pub fn decay(self) -> f32 {
+        self.decay
+    }
+
+    /// The share of the semantic prototype at `k_shot` shots,
+    /// `1 / (1 + (k_shot / pseudo_count)^decay)`; 1 at 0 shots.
+    pub fn share(self, k_shot: usize) -> f32 {
+        (1.0 + (k_shot as f32 / self.pseudo_count).powf(self.decay)).recip()
+    }
+}
+
+/// A text that is no [`NamePrior`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "not a name prior: expected a number of images above 0 and at most {count}, as in `0.5`, or \
+     with a decay above 0 and at most {decay}, as in `0.5:0.85`",
+    count = NamePrior::MAX_PSEUDO_COUNT,
+    decay = NamePrior::MAX_DECAY
+)]
+pub struct NamePriorError;
+
+/// `0.5`, or `0.5:0.85` with another decay than 1.
+impl FromStr for NamePrior {
+    type Err = NamePriorError;
+
+    fn from_str(text: &str) -> Result<Self, NamePriorError> {
+        let (pseudo_count, decay) = text.split_once(':').unwrap_or((text, "1"));
+        Self::new(number(pseudo_count)?, number(decay)?).ok_or(NamePriorError)
+    }
+}
+
+fn number(text: &str) -> Result<f32, NamePriorError> {
+    text.parse().map_err(|_| NamePriorError)
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
-    use models::random::below;
-    use ndarray::Array1;
-    use rand_chacha::ChaCha8Rng;
-    use rand_chacha::rand_core::SeedableRng;
 
-    const SIZE: usize = 16;
-
-    /// Six classes far from each other, images `noise` around them, and what knowledge says, `error` beside the truth.
-    fn chosen_with(noise: f32, error: f32) -> Option<f32> {
-        let mut rng = ChaCha8Rng::seed_from_u64(3);
-        let mut value = |scale: f32| scale * (below(&mut rng, 2001) as f32 / 1000.0 - 1.0);
-        let truth = Array2::from_shape_simple_fn((6, SIZE), || value(1.0));
-        let embeddings: Vec<_> = truth
-            .rows()
-            .into_iter()
-            .map(|class| Array2::from_shape_fn((30, SIZE), |(_, i)| class[i] + value(noise)))
-            .collect();
-        let semantic = truth.mapv(|x| x + value(error));
-        let frame = EmbeddingFrame::new(Array1::zeros(SIZE), 1.0);
-        chosen(semantic.view(), &embeddings, &frame, 1).map(NamePrior::images)
+    fn read(text: &str) -> Result<(f32, f32), NamePriorError> {
+        text.parse().map(|prior: NamePrior| (prior.pseudo_count(), prior.decay()))
     }
 
     #[test]
-    fn a_name_is_worth_more_the_less_an_image_says() {
-        assert_eq!((chosen_with(3.0, 0.1), chosen_with(1.0, 1.3)), (Some(2.8), Some(0.5)));
-    }
-
-    /// Were only right names looked at, 1.2 would be best.
-    #[test]
-    fn a_name_is_worth_no_more_than_mistakes_allow() {
-        assert_eq!(chosen_with(1.4, 1.3), Some(1.1));
+    fn name_prior_weight_falls_with_more_images() {
+        assert_eq!([0, 1, 4].map(|k_shot| NamePrior::ONE.share(k_shot)), [1.0, 0.5, 0.2]);
+        let slow: NamePrior = "1:0.5".parse().unwrap();
+        assert_eq!([0, 1, 16].map(|k_shot| slow.share(k_shot)), [1.0, 0.5, 0.2]);
     }
 
     #[test]
-    fn too_few_classes_choose_nothing() {
-        let embeddings = vec![Array2::ones((30, 2)); 4];
-        let frame = EmbeddingFrame::new(Array1::zeros(2), 1.0);
-        assert_eq!(chosen(Array2::zeros((4, 2)).view(), &embeddings, &frame, 1), None);
+    fn a_name_prior_is_read_from_text_within_its_limits() {
+        assert_eq!(read("0.25"), Ok((0.25, 1.0)));
+        assert_eq!(read("1000:0.85"), Ok((1000.0, 0.85)));
+        for text in
+            ["", "x", "0", "-1", "1001", "NaN", "inf", "1:0", "1:5", "1:NaN", "1:", ":1", "1:1:1"]
+        {
+            assert_eq!(read(text), Err(NamePriorError), "{text}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use few_shot::embedding_frame::NamePrior;
+use few_shot::name_prior::NamePrior;
 use models::dataset::Dataset;
 use train::config::Completion;
 use train::net::Compute;
@@ -79,8 +79,8 @@ fn name_regressor(options: &Options, dataset: &Dataset, compute: Compute) -> Res
         learned.completer.ridge(),
         learned.classes,
         learned.excluded,
-        name_prior.images(),
-        name_prior.power()
+        name_prior.pseudo_count(),
+        name_prior.decay()
     ))?;
     if learned.name_prior.is_none() {
         eprintln!(

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use few_shot::compare::{Conditions, LabelNoise, Unlabeled};
-use few_shot::episode::EpisodeSpec;
-use few_shot::evaluate::Protocol;
+use few_shot::evaluation::conditions::Conditions;
+use few_shot::evaluation::episode::EpisodeSpec;
+use few_shot::evaluation::label_noise::LabelNoise;
+use few_shot::evaluation::report::Protocol;
+use few_shot::evaluation::unlabeled::Unlabeled;
 use models::dataset::Split;
 use models::disk;
 use train::run::Run;
@@ -89,7 +91,10 @@ impl Options {
         let spec = EpisodeSpec { n_way, k_shot, n_query };
         Evaluation {
             protocol: Protocol { split, spec, episodes, seed },
-            conditions: Conditions { names: self.label_noise, unlabeled: self.unlabeled_images() },
+            conditions: Conditions {
+                label_noise: self.label_noise,
+                unlabeled: self.unlabeled_images(),
+            },
             unseen_classes: self.generalized_zero_shot,
             completer: self.completer,
         }

@@ -2,11 +2,11 @@
 
 use std::error::Error;
 
-use few_shot::episode::EpisodeError;
-use few_shot::evaluate::EvaluateError;
+use few_shot::evaluation::accuracy::EvaluateError;
+use few_shot::evaluation::episode::EpisodeError;
+use few_shot::fit::statistics::StatisticsError;
 use few_shot::kernel::KernelError;
 use few_shot::protocomnet::ProtoComNetError;
-use few_shot::statistics::StatisticsError;
 use models::checkpoint::CheckpointError;
 use models::dataset::DatasetError;
 use models::disk::DiskError;

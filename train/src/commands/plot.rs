@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use anyhow::Result;
-use few_shot::evaluate::Report;
-use few_shot::fusion::Fusion;
+use few_shot::evaluation::policies::Policy;
+use few_shot::evaluation::report::Report;
 use models::disk;
 use train::chart::{Series, svg};
 use train::error::BadInput;
@@ -24,7 +24,7 @@ pub(crate) struct Options {
     label: String,
     /// Policies to draw, separated by commas [default: all].
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    fusion: Vec<Fusion>,
+    fusion: Vec<Policy>,
     /// Output file.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -70,7 +70,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 impl Options {
-    fn draws(&self, fusion: Fusion) -> bool {
+    fn draws(&self, fusion: Policy) -> bool {
         self.fusion.is_empty() || self.fusion.contains(&fusion)
     }
 }

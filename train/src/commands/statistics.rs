@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use few_shot::statistics::Std;
+use few_shot::fit::statistics::Std;
 use train::run::Run;
 use train::stages::class_source::{ClassSource, Exclusion};
 use train::stages::statistics::statistics;

@@ -1,6 +1,6 @@
 //! Settings of `finetune`.
 
-use few_shot::episode::EpisodeSpec;
+use few_shot::evaluation::episode::EpisodeSpec;
 use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, Validation, read, refuse};

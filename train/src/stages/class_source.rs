@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, ensure};
-use few_shot::base_classes::BaseClass;
 use few_shot::embedding_frame::{EmbeddingFrame, normalized};
+use few_shot::fit::base_classes::BaseClass;
 use few_shot::prototype;
 use models::checkpoint::Checkpoint;
 use models::dataset::{Dataset, Split};

@@ -1,11 +1,10 @@
 //! Fits the name regressor on the base classes (kernel ridge regression, in closed form).
 
 use anyhow::{Context, Result, ensure};
-use few_shot::base_classes::BaseClasses;
-use few_shot::embedding_frame::NamePrior;
+use few_shot::fit::base_classes::BaseClasses;
+use few_shot::fit::{estimator_errors, name_bias, name_prior};
 use few_shot::kernel::NameRegressor;
-use few_shot::name_bias::NameBias;
-use few_shot::{errors, name_prior};
+use few_shot::name_prior::NamePrior;
 use models::checkpoint::Checkpoint;
 use models::dataset::{Dataset, Split};
 use models::disk;
@@ -61,12 +60,12 @@ pub fn complete(
         all = all.with_classifier(classes, rows.view());
     }
     if class_source == ClassSource::Classifier {
-        all = all.taught_by_classifier();
+        all = all.from_classifier_only();
     }
     let is_excluded = evaluated(&knowledge, exclusion);
     // Only rows are excluded: the data set itself says which classes with images are base classes.
     let base = all.without_rows(|class| is_excluded(&class.descriptor, class.synset));
-    let completer = base.completer(None).with_context(|| {
+    let completer = base.name_regressor(None).with_context(|| {
         BadInput("no base class is left: all are excluded; use --exclude evaluated".to_owned())
     })?;
     let name_prior = match (name_prior, exclusion) {
@@ -76,7 +75,7 @@ pub fn complete(
         (None, Exclusion::None) => {
             let is_new = evaluated(&knowledge, Exclusion::Evaluated);
             let without = base.without_rows(|class| is_new(&class.descriptor, class.synset));
-            match without.completer(Some(completer.ridge())) {
+            match without.name_regressor(Some(completer.ridge())) {
                 Some(unbiased) => chosen_name_prior(run, &checkpoint, dataset, &unbiased, compute)?,
                 None => None,
             }
@@ -90,12 +89,14 @@ pub fn complete(
     let semantic = base.left_out(completer.ridge());
     let errors = SHOTS
         .into_iter()
-        .filter_map(|k| Some((k, errors::estimate(semantic.as_ref()?.view(), &rows, k, SEED)?)))
+        .filter_map(|k| {
+            Some((k, estimator_errors::estimate(semantic.as_ref()?.view(), &rows, k, SEED)?))
+        })
         .collect();
     let frame = completer.frame();
     let name_bias = semantic
         .as_ref()
-        .map(|semantic| NameBias::measured(semantic.view(), &rows, frame, SHOTS, SEED));
+        .map(|semantic| name_bias::measured(semantic.view(), &rows, frame, SHOTS, SEED));
     let completer = completer.with_errors(errors).with_name_bias(name_bias.unwrap_or_default());
     disk::write(&run.kernel(), &completer.to_bytes(&checkpoint.space_id()?)?)?;
     let excluded = all.len() - base.len();

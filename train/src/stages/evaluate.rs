@@ -1,8 +1,11 @@
 //! Evaluates the best checkpoint of a run on few-shot episodes.
 
 use anyhow::Result;
-use few_shot::compare::{ClassKnowledge, Conditions, LabelNoise};
-use few_shot::evaluate::{Protocol, Report};
+use few_shot::evaluation::class_knowledge::ClassKnowledge;
+use few_shot::evaluation::conditions::Conditions;
+use few_shot::evaluation::label_noise::LabelNoise;
+use few_shot::evaluation::policies::Inputs;
+use few_shot::evaluation::report::{Protocol, Report};
 use few_shot::kernel::NameRegressor;
 use few_shot::protocomnet::OfClasses;
 use models::checkpoint::Checkpoint;
@@ -67,10 +70,13 @@ pub fn evaluate(
         .map(|unseen| protocol.generalized_zero_shot(&rows, &known, unseen))
         .transpose()?;
     let report = match evaluation.completer {
-        CompleterChoice::Kernel => protocol.compare(&rows, &known, &known, *conditions)?,
+        CompleterChoice::Kernel => {
+            protocol.compare(&rows, Inputs::of_knowledge(&known), *conditions)?
+        }
         CompleterChoice::Protocomnet => {
             let learned = learned_of(run, &checkpoint, &names)?;
-            let report = protocol.compare(&rows, &known, &learned, *conditions)?;
+            let inputs = Inputs { knowledge: Some(&known), completer: Some(&learned) };
+            let report = protocol.compare(&rows, inputs, *conditions)?;
             Report { completer: Some("protocomnet".to_owned()), ..report }
         }
     };
@@ -90,7 +96,7 @@ impl Evaluation {
                     .to_owned(),
             ));
         }
-        if self.unseen_classes.is_some() && self.conditions.names != LabelNoise::None {
+        if self.unseen_classes.is_some() && self.conditions.label_noise != LabelNoise::None {
             return Err(BadInput(
                 "--generalized-zero-shot and --label-noise cannot be combined: leave out one"
                     .to_owned(),

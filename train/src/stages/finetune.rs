@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use few_shot::episode::{Episode, Sampler};
-use few_shot::evaluate::Outcome;
+use few_shot::evaluation::accuracy::Outcome;
+use few_shot::evaluation::episode::{Episode, Sampler};
 use few_shot::kernel;
 use few_shot::protocomnet::{Complete, Described, ProtoComNetCompleter};
 use models::checkpoint::Checkpoint;

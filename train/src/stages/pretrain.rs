@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use few_shot::episode::EpisodeSpec;
-use few_shot::evaluate::evaluate;
-use few_shot::kernel;
+use few_shot::evaluation::comparison::evaluate;
+use few_shot::evaluation::episode::{EpisodeSpec, Episodes};
+use few_shot::fit::kernel_fit;
 use models::checkpoint::{Checkpoint, Progress, Provenance, Training};
 use models::dataset::{Dataset, Split};
 use models::hex;
@@ -216,7 +216,7 @@ impl Pretraining<'_> {
             return Ok(None);
         }
         let embeddings = embed(net, val, &self.config.preprocess, *val_classes)?;
-        let outcome = evaluate(&embeddings, spec(v), v.episodes, v.seed).context("validation")?;
+        let outcome = evaluate(&embeddings, episodes(v)).context("validation")?;
         Ok(Some((outcome.accuracy, outcome.ci95)))
     }
 
@@ -310,12 +310,18 @@ fn load(config: &Config, dataset: &Dataset) -> Result<Data> {
 fn names(run: &Run, classes: &[String]) -> Result<Array2<f32>> {
     let (knowledge, words) = run.knowledge()?;
     let known = known_as(&knowledge, &words, classes.iter().map(String::as_str))?;
-    Ok(kernel::features(&known))
+    Ok(kernel_fit::features(&known))
 }
 
 pub(super) fn spec(validation: &Validation) -> EpisodeSpec {
     let &Validation { n_way, k_shot, n_query, .. } = validation;
     EpisodeSpec { n_way, k_shot, n_query }
+}
+
+/// The episodes of validation.
+pub(super) fn episodes(validation: &Validation) -> Episodes {
+    let &Validation { episodes, seed, .. } = validation;
+    Episodes { spec: spec(validation), count: episodes, seed }
 }
 
 /// The progress of a training that has not begun.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
+use few_shot::fit::statistics::{Statistics, Std};
 use few_shot::protocomnet::{self, Attributes, Described, Gathered, ProtoComNetCompleter};
-use few_shot::statistics::{Statistics, Std};
 use models::checkpoint::Checkpoint;
 use models::dataset::{Dataset, Split};
 use models::disk;

@@ -1,7 +1,7 @@
 //! Statistics: mean and standard deviation of every base class and attribute (step 3 of the paper).
 
 use anyhow::Result;
-use few_shot::statistics::{self, Statistics, Std, Table};
+use few_shot::fit::statistics::{self, Statistics, Std, Table};
 use models::checkpoint::Checkpoint;
 use models::dataset::Dataset;
 use models::disk;

@@ -1,16 +1,15 @@
 //! Validates ProtoComNet during training, by episodes with fused prototypes.
 
 use anyhow::{Context, Result, ensure};
-use few_shot::compare::{ClassKnowledge, Conditions, compare};
-use few_shot::embedding_frame::EmbeddingFrame;
-use few_shot::evaluate::Outcome;
-use few_shot::fusion::Fusion;
-use few_shot::name_bias::NameBias;
+use few_shot::evaluation::accuracy::Outcome;
+use few_shot::evaluation::comparison::compare;
+use few_shot::evaluation::conditions::Conditions;
+use few_shot::evaluation::policies::{Inputs, Policy};
 use few_shot::protocomnet::{Described, OfClasses, ProtoComNetCompleter};
 use models::dataset::{Class, Dataset, Split};
-use ndarray::{Array1, Array2};
+use ndarray::Array2;
 
-use super::pretrain::spec;
+use super::pretrain::{episodes, spec};
 use crate::config::Validation;
 use crate::error::BadInput;
 
@@ -41,17 +40,10 @@ pub(super) fn fused_accuracy(
     validation: &Validation,
 ) -> Result<Outcome> {
     let completer = OfClasses { completer, classes: classes.to_vec() };
-    let size = rows.first().map_or(0, Array2::ncols);
-    let nothing = ClassKnowledge {
-        frame: EmbeddingFrame::new(Array1::zeros(size), 1.0),
-        semantic: Array2::zeros((classes.len(), size)),
-        errors: None,
-        name_bias: NameBias::default(),
-    };
-    let &Validation { episodes, seed, .. } = validation;
-    let spec = spec(validation);
-    let outcomes = compare(rows, &nothing, &completer, spec, Conditions::PLAIN, episodes, seed)
+    let inputs = Inputs { completer: Some(&completer), knowledge: None };
+    let policies = [Policy::Gaussian];
+    let outcomes = compare(rows, inputs, &policies, episodes(validation), Conditions::PLAIN)
         .context("validation")?;
-    let fused = outcomes.into_iter().find(|outcome| outcome.fusion == Fusion::Gaussian);
+    let fused = outcomes.into_iter().find(|outcome| outcome.fusion == Policy::Gaussian);
     fused.context("the comparison has no result for fused prototypes")
 }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::fs;
 use std::process::Output;
 
-use few_shot::statistics::{Moments, Statistics};
+use few_shot::fit::statistics::{Moments, Statistics};
 use models::tensors::TensorFile;
 use ndarray::{Array2, Ix2, s};
 use serde_json::Value;
@@ -133,7 +133,10 @@ fn from_synsets_to_every_policy() {
     assert_eq!(scene.evaluate(&["--threads", "2"]).stdout, output.stdout);
     let wrong: Value =
         serde_json::from_str(&succeeded(&scene.evaluate(&["--label-noise", "wrong"]))).unwrap();
-    assert_eq!((&wrong["names"], &wrong["results"][0]), (&"wrong".into(), &report["results"][0]));
+    assert_eq!(
+        (&wrong["label_noise"], &wrong["results"][0]),
+        (&"wrong".into(), &report["results"][0])
+    );
 }
 
 /// The written moments against two passes over the cached embeddings.

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use edge::evaluate::{evaluate, nameless};
-use few_shot::episode::EpisodeSpec;
-use few_shot::evaluate::{Protocol, Report};
+use few_shot::evaluation::episode::EpisodeSpec;
+use few_shot::evaluation::report::{Protocol, Report};
 use models::dataset::{Dataset, Split};
 use models::disk;
 use models::fault::AnyFault;

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use export::draft::{BundleDraft, NETWORK};
 use export::publish::VerificationReport;
-use few_shot::evaluate::{Outcome, Report};
+use few_shot::evaluation::accuracy::Outcome;
+use few_shot::evaluation::report::Report;
 use models::bundle::{Accuracy, KnowledgeFiles, Manifest, Precision};
 
 use crate::commands::accuracy;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use few_shot::evaluate::Report;
+use few_shot::evaluation::report::Report;
 use models::bundle::{Accuracy, KnowledgeFiles, Manifest, Network};
 
 use super::Inspection;

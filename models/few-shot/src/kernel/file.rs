@@ -6,9 +6,10 @@ use ndarray::{Array1, Array2, Ix1, Ix2};
 use serde::{Deserialize, Serialize};
 
 use super::{KernelRidge, NameRegressor};
-use crate::embedding_frame::{EmbeddingFrame, NamePrior};
+use crate::embedding_frame::EmbeddingFrame;
 use crate::fusion::ErrorVariances;
 use crate::name_bias::NameBias;
+use crate::name_prior::NamePrior;
 use models::fault::{Blame, Fault};
 use models::knowledge::descriptor::SemanticDescriptor;
 use models::knowledge::wordnet::SynsetId;
@@ -131,8 +132,8 @@ impl NameRegressor {
             space_id: space_id.to_owned(),
             ridge: *ridge,
             radius: self.frame.radius(),
-            pseudo_count: self.frame.name_prior().images(),
-            decay: self.frame.name_prior().power(),
+            pseudo_count: self.frame.name_prior().pseudo_count(),
+            decay: self.frame.name_prior().decay(),
         };
         let metadata = serde_json::to_string(&description)
             .map_err(|e| KernelError::Description(e.to_string()))?;
@@ -161,7 +162,7 @@ impl NameRegressor {
 
 fn name_prior(pseudo_count: f32, decay: f32) -> Result<NamePrior, KernelError> {
     NamePrior::new(pseudo_count, decay).ok_or_else(|| {
-        let most = NamePrior::MOST;
+        let most = NamePrior::MAX_PSEUDO_COUNT;
         let most_decay = NamePrior::MAX_DECAY;
         KernelError::Description(format!(
             "`pseudo_count` is {pseudo_count} and `decay` {decay}, expected above 0 and at most {most} and {most_decay}"

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use few_shot::episode::{Episode, EpisodeSpec, Sampler};
+use few_shot::evaluation::episode::{Episode, EpisodeSpec, Sampler};
 use proptest::prelude::*;
 
 fn spec() -> impl Strategy<Value = (Vec<usize>, EpisodeSpec)> {
@@ -65,7 +65,7 @@ fn every_class_and_image_is_drawn_equally_often() {
     assert!(drawn.as_flattened().iter().all(|&n| n.abs_diff(667) < 130), "{drawn:?}");
 }
 
-/// Pinned: results that name a seed stay comparable. A second program, written from the module's text alone, drew
+/// Pinned: results that name a seed stay comparable. A second program, written from the module's text only, drew
 /// the same numbers.
 #[test]
 fn the_draw_never_changes() {

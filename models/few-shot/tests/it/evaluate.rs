@@ -1,12 +1,17 @@
 //! Accuracy against a second, plain implementation, and for any number of threads.
 
-use few_shot::episode::{EpisodeSpec, Sampler};
-use few_shot::evaluate::{Outcome, evaluate};
+use few_shot::evaluation::accuracy::Outcome;
+use few_shot::evaluation::comparison::evaluate;
+use few_shot::evaluation::episode::{EpisodeSpec, Episodes, Sampler};
 use ndarray::Array2;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 const SPEC: EpisodeSpec = EpisodeSpec { n_way: 5, k_shot: 3, n_query: 4 };
+
+fn episodes(count: u64, seed: u64) -> Episodes {
+    Episodes { spec: SPEC, count, seed }
+}
 
 /// Classes that overlap: noise around a center each.
 fn embeddings(n_classes: usize, size: usize) -> Vec<Array2<f32>> {
@@ -59,13 +64,13 @@ fn plain_shares(embeddings: &[Array2<f32>], episodes: u64, seed: u64) -> Vec<f64
 }
 
 #[test]
-fn the_figure_is_that_of_the_definition() {
+fn the_accuracy_follows_its_definition() {
     let embeddings = embeddings(9, 24);
     let shares = plain_shares(&embeddings, 300, 5);
     let mean = shares.iter().sum::<f64>() / 300.0;
     let variance = shares.iter().map(|s| (s - mean).powi(2)).sum::<f64>() / 299.0;
-    let outcome = evaluate(&embeddings, SPEC, 300, 5).unwrap();
-    assert!(0.3 < mean && mean < 0.95, "a figure that proves something: {mean}");
+    let outcome = evaluate(&embeddings, episodes(300, 5)).unwrap();
+    assert!(0.3 < mean && mean < 0.95, "neither chance nor certainty: {mean}");
     assert!((outcome.accuracy - mean).abs() < 1e-9, "{} and {mean}", outcome.accuracy);
     assert!((outcome.ci95 - 1.96 * (variance / 300.0).sqrt()).abs() < 1e-9);
 }
@@ -75,7 +80,7 @@ fn any_number_of_threads_gives_the_same_bits() {
     let embeddings = embeddings(9, 24);
     let with_threads = |n: usize| -> Outcome {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap();
-        pool.install(|| evaluate(&embeddings, SPEC, 501, 7).unwrap())
+        pool.install(|| evaluate(&embeddings, episodes(501, 7)).unwrap())
     };
     let one = with_threads(1);
     for n in [2, 3, 8] {
@@ -89,7 +94,7 @@ fn any_number_of_threads_gives_the_same_bits() {
 fn another_seed_gives_another_figure() {
     let embeddings = embeddings(9, 24);
     assert_ne!(
-        evaluate(&embeddings, SPEC, 50, 1).unwrap(),
-        evaluate(&embeddings, SPEC, 50, 2).unwrap()
+        evaluate(&embeddings, episodes(50, 1)).unwrap(),
+        evaluate(&embeddings, episodes(50, 2)).unwrap()
     );
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use few_shot::statistics::{self, Moments, Std};
+use few_shot::fit::statistics::{self, Moments, Std};
 use models::disk;
 use models::tensors::TensorFile;
 use ndarray::{Array1, Array2, ArrayD, Axis, Ix2};

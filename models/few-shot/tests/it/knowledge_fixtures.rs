@@ -1,6 +1,7 @@
 //! Golden numbers of kernel, trust and fusion (`fixtures/README.md`).
 
 use few_shot::completer::{Completer, Support};
+use few_shot::evaluation::gaussian;
 use few_shot::fusion::{self, ErrorVariances};
 use few_shot::kernel::KernelRidge;
 use few_shot::metric::cosine;
@@ -88,7 +89,7 @@ fn check_fusion(name: &str) {
     let labels: Vec<usize> = file.integers["support_label"].iter().map(|&l| l as usize).collect();
     let (mean, completed) = (matrix(&file, "prototype.mean"), matrix(&file, "prototype.completed"));
     for (prototypes, kind) in [(&mean, "1"), (&completed, "2")] {
-        let found = fusion::gaussians(prototypes.view(), support.view(), &labels, query.view());
+        let found = gaussian::gaussians(prototypes.view(), support.view(), &labels, query.view());
         close(&found.mean, &file, &format!("gaussian_mean_{kind}"), 1e-5);
         close(&found.variance, &file, &format!("gaussian_var_{kind}"), 1e-5);
     }
@@ -104,7 +105,7 @@ fn check_fusion(name: &str) {
         ("error_variance", fusion::weighted(mean.view(), completed.view(), weight.view())),
         (
             "gaussian",
-            fusion::gaussian(mean.view(), completed.view(), support.view(), &labels, query.view()),
+            gaussian::fused(mean.view(), completed.view(), support.view(), &labels, query.view()),
         ),
     ];
     for (policy, prototypes) in policies {

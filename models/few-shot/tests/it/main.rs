@@ -2,8 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod compare;
+mod comparison;
 mod episodes;
 mod evaluate;
 mod fixtures;
 mod knowledge_fixtures;
+mod same_prototypes;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use few_shot::evaluate::Outcome;
+use few_shot::evaluation::accuracy::Outcome;
 use few_shot::protocomnet::{Described, ProtoComNetCompleter};
 use models::dataset::{Dataset, Split};
 use models::tensors::Tensors;

@@ -1,17 +1,19 @@
 //! Episodes: small classification problems drawn from many classes.
 //!
-//! An episode is a pure function of (seed, index), so any number of threads, and any program that has the same
-//! images, draws the same ones.
+//! An episode is a pure function of (seed, index), so any number of threads, and any program that has
+//! the same images, draws the same ones.
 //!
-//! The draw, exactly, so that it can be repeated elsewhere: the key of a ChaCha8 generator is eight successive
-//! outputs of PCG32 (XSH-RR; state = seed, increment 11634580027462260723), its stream is the episode's index, its
-//! words are taken in pairs, the low one first. A number below `n` is `(next_u64 * n) >> 64` in 128 bits. To draw
-//! `k` of `n` without replacement, the list `0..n` is shuffled in place for its first `k` positions: position `i`
-//! is exchanged with position `i + below(n - i)`. First `n_way` classes are drawn, then for each of them, in the
-//! order drawn, `k_shot + n_query` images: the support first, then the queries.
+//! The exact procedure, so that other programs can repeat it: the key of a ChaCha8 generator is eight
+//! successive outputs of PCG32 (XSH-RR; state = seed, increment 11634580027462260723), its stream is the
+//! index of the episode, its words are taken in pairs, the low one first. A number below `n` is
+//! `(next_u64 * n) >> 64` in 128 bits. To draw `k` of `n` without replacement, the list `0..n` is
+//! shuffled in place for its first `k` positions: position `i` is exchanged with position
+//! `i + below(n - i)`. First `n_way` classes are drawn, then for each of them, in the order drawn,
+//! `k_shot + n_query` images: the support first, then the queries.
 
 use std::fmt;
 
+use ndarray::Array2;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
@@ -30,7 +32,7 @@ pub struct EpisodeSpec {
 }
 
 impl EpisodeSpec {
-    /// Images that a class must have to take part: `k_shot + n_query`.
+    /// Images that an episode takes of a class: `k_shot + n_query`.
     pub fn images_per_class(&self) -> usize {
         self.k_shot.saturating_add(self.n_query)
     }
@@ -58,6 +60,41 @@ impl EpisodeSpec {
             }
             None => Ok(()),
         }
+    }
+}
+
+/// The episodes of an evaluation: those with the indices `0..count`.
+///
+/// # Examples
+/// ```
+/// use few_shot::evaluation::episode::{EpisodeSpec, Episodes};
+/// use ndarray::Array2;
+///
+/// let spec = EpisodeSpec { n_way: 2, k_shot: 1, n_query: 3 };
+/// let embeddings = vec![Array2::zeros((4, 8)); 5];
+/// let sampler = Episodes { spec, count: 100, seed: 7 }.sampler(&embeddings)?;
+/// let episode = sampler.episode(0);
+/// assert_eq!(episode.classes.len(), 2);
+/// assert_eq!((episode.support[0].len(), episode.query[0].len()), (1, 3));
+/// # Ok::<(), few_shot::evaluation::episode::EpisodeError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Episodes {
+    /// The size of each.
+    pub spec: EpisodeSpec,
+    /// How many there are.
+    pub count: u64,
+    /// The seed that they are drawn with.
+    pub seed: u64,
+}
+
+impl Episodes {
+    /// A sampler over classes with these embeddings, `[images, s]` each.
+    ///
+    /// # Errors
+    /// As for [`Sampler::new`].
+    pub fn sampler(&self, embeddings: &[Array2<f32>]) -> Result<Sampler, EpisodeError> {
+        Sampler::new(embeddings.iter().map(Array2::nrows).collect(), self.spec, self.seed)
     }
 }
 
@@ -113,7 +150,7 @@ impl Fault for EpisodeError {
     }
 }
 
-/// Draws episodes; see the module's first lines for the exact procedure.
+/// Draws episodes; the module's documentation has the exact procedure.
 #[derive(Debug, Clone)]
 pub struct Sampler {
     class_sizes: Vec<usize>,
@@ -131,8 +168,8 @@ impl Sampler {
         spec: EpisodeSpec,
         seed: u64,
     ) -> Result<Self, EpisodeError> {
-        let numbered = |(class, &size)| (format!("number {class}"), size);
-        spec.check(class_sizes.iter().enumerate().map(numbered))?;
+        let numbered = class_sizes.iter().enumerate();
+        spec.check(numbered.map(|(class, &size)| (format!("number {class}"), size)))?;
         Ok(Self { class_sizes, spec, generator: ChaCha8Rng::seed_from_u64(seed) })
     }
 
@@ -141,15 +178,14 @@ impl Sampler {
         let mut generator = self.generator.clone();
         generator.set_stream(index);
         let classes = draw(self.class_sizes.len(), self.spec.n_way, &mut generator);
-        let (support, query) = classes
-            .iter()
-            .map(|&class| {
-                let size = self.class_sizes[class];
-                let mut images = draw(size, self.spec.images_per_class(), &mut generator);
-                let query = images.split_off(self.spec.k_shot);
-                (images, query)
-            })
-            .unzip();
+        let mut support = Vec::new();
+        let mut query = Vec::new();
+        for &class in &classes {
+            let size = self.class_sizes[class];
+            let mut images = draw(size, self.spec.images_per_class(), &mut generator);
+            query.push(images.split_off(self.spec.k_shot));
+            support.push(images);
+        }
         Episode { classes, support, query }
     }
 }
@@ -171,14 +207,13 @@ mod tests {
 
     const SPEC: EpisodeSpec = EpisodeSpec { n_way: 5, k_shot: 1, n_query: 15 };
 
+    fn too_small(class: &str) -> EpisodeError {
+        EpisodeError::ClassTooSmall { class: class.to_owned(), expected: 16, got: 15 }
+    }
+
     #[test]
-    fn too_small_a_class_is_named() {
+    fn a_class_that_is_too_small_is_named() {
         let error = Sampler::new(vec![20, 20, 15, 20, 20], SPEC, 0).unwrap_err();
-        let too_small = |class: &str| EpisodeError::ClassTooSmall {
-            class: class.to_owned(),
-            expected: 16,
-            got: 15,
-        };
         assert_eq!(error, too_small("number 2"));
         let names = ["apple", "fig", "kiwi", "pear", "plum"];
         let error = SPEC.check(names.into_iter().zip([20, 20, 20, 15, 20])).unwrap_err();
@@ -188,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn zeros_are_refused() {
+    fn a_zero_in_the_specification_is_refused() {
         for (spec, name) in [
             (EpisodeSpec { n_way: 0, ..SPEC }, "n_way"),
             (EpisodeSpec { k_shot: 0, ..SPEC }, "k_shot"),

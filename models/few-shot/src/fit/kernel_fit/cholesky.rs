@@ -1,12 +1,14 @@
-//! Systems of linear equations with a symmetric positive definite matrix, by Cholesky's method.
+//! Solves linear equations with a symmetric positive definite matrix by Cholesky's method.
 
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
 
-/// Rows that are solved for one by one; all before them are taken off at once, as a product of matrices.
+/// Rows that are solved one by one; all rows before them are subtracted at once, as a product of
+/// matrices.
 const BLOCK: usize = 64;
 
-/// The lower factor `L` of `matrix = L Lᵀ`, `[n, n]`, which must be positive definite: a Gram matrix with a ridge is.
+/// The lower factor `L` of `matrix = L Lᵀ`, `[n, n]`. The matrix must be positive definite, as a Gram
+/// matrix with a ridge is.
 pub(super) fn factor(mut matrix: Array2<f64>) -> Array2<f64> {
     let n = matrix.nrows();
     for j in 0..n {
@@ -35,15 +37,15 @@ fn forward(lower: ArrayView2<'_, f64>, mut right: ArrayViewMut2<'_, f64>) {
     let n = lower.nrows();
     for start in (0..n).step_by(BLOCK) {
         let end = n.min(start + BLOCK);
-        let (known, mut rest) = right.view_mut().split_at(Axis(0), start);
+        let (solved, mut rest) = right.view_mut().split_at(Axis(0), start);
         let mut block = rest.slice_mut(s![..end - start, ..]);
         let before = lower.slice(s![start..end, ..start]);
-        general_mat_mul(-1.0, &before, &known, 1.0, &mut block);
+        general_mat_mul(-1.0, &before, &solved, 1.0, &mut block);
         for i in 0..end - start {
-            let (known, mut rest) = block.view_mut().split_at(Axis(0), i);
+            let (solved, mut rest) = block.view_mut().split_at(Axis(0), i);
             let mut row = rest.row_mut(0);
-            for (j, known) in known.outer_iter().enumerate() {
-                row.scaled_add(-lower[[start + i, start + j]], &known);
+            for (j, solved) in solved.outer_iter().enumerate() {
+                row.scaled_add(-lower[[start + i, start + j]], &solved);
             }
             row /= lower[[start + i, start + i]];
         }
@@ -66,8 +68,9 @@ mod tests {
     #[test]
     fn a_system_of_several_blocks_is_solved() {
         let n = 2 * BLOCK + 5;
-        let kernel = |(i, j): (usize, usize)| (-((i as f64 - j as f64) / 3.0).powi(2)).exp();
-        let matrix = Array2::from_shape_fn((n, n), kernel) + Array2::<f64>::eye(n) * 0.1;
+        let kernel =
+            Array2::from_shape_fn((n, n), |(i, j)| (-((i as f64 - j as f64) / 3.0).powi(2)).exp());
+        let matrix = kernel + Array2::<f64>::eye(n) * 0.1;
         let x = Array2::from_shape_fn((n, 3), |(i, j)| ((i * 7 + j * 5) % 11) as f64 - 5.0);
         let solved = solve(&factor(matrix.clone()), matrix.dot(&x));
         assert!((solved - x).iter().all(|d| d.abs() < 1e-9));

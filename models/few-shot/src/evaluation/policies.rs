@@ -1,0 +1,288 @@
+//! The policies that an evaluation compares: the ways to make the prototypes of an episode.
+//!
+//! `P` is the mean prototype, `S` the semantic one, `C` the completed one; all are raw embeddings, as
+//! the queries are.
+
+use std::fmt;
+use std::str::FromStr;
+
+use ndarray::{Array2, Axis};
+use serde::{Deserialize, Serialize};
+
+use crate::class_prototypes::ClassPrototypes;
+use crate::completer::{Completer, Support};
+use crate::evaluation::class_knowledge::ClassKnowledge;
+use crate::evaluation::episode_data::{EpisodeData, joined};
+use crate::evaluation::gaussian;
+use crate::fusion::{self, Setting};
+use crate::metric::cosine;
+
+/// A way to make the prototypes of an episode.
+///
+/// # Examples
+/// ```
+/// use few_shot::evaluation::policies::{Input, Inputs, Policy};
+///
+/// let policy: Policy = "gaussian".parse()?;
+/// assert_eq!(policy.needs(), [Input::Completer, Input::Unlabeled]);
+/// // From images only there are mean prototypes.
+/// assert_eq!(Inputs::IMAGES_ONLY.policies(true), [Policy::Mean]);
+/// # Ok::<(), few_shot::evaluation::policies::PolicyError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Policy {
+    /// `P`, as [`fusion::Fusion::Mean`] on a device. The baseline of all others.
+    Mean,
+    /// `C`. Inductive; wrong names harm it.
+    Completed,
+    /// `(P + C) / 2`. Inductive; wrong names harm it, half as much.
+    Average,
+    /// `S`. Inductive; uses names only.
+    Semantic,
+    /// `w P + (1 - w) S` per dimension, with `w` from the [errors](fusion::ErrorVariances) of both on base
+    /// classes. Inductive; wrong names harm it.
+    ErrorVariance,
+    /// As [`fusion::Fusion::Trusted`] on a device. Inductive; wrong names do little harm.
+    Trusted,
+    /// `P` and `C`, each moved to the unlabeled images near it, weighted by each other's variance
+    /// ([`gaussian::fused`]; section 3.4 of Zhang et al. 2021). Transductive.
+    Gaussian,
+    /// As [`fusion::Fusion::SoftKMeans`] on a device. Transductive; wrong names do little harm.
+    SoftKMeans,
+}
+
+/// What a policy needs besides the labeled images of an episode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Input {
+    /// [`Inputs::knowledge`].
+    Knowledge,
+    /// [`ClassKnowledge::errors`].
+    Errors,
+    /// [`Inputs::completer`].
+    Completer,
+    /// Unlabeled images.
+    Unlabeled,
+}
+
+impl fmt::Display for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Knowledge => "class knowledge",
+            Self::Errors => "measured error variances",
+            Self::Completer => "a completer",
+            Self::Unlabeled => "unlabeled images",
+        })
+    }
+}
+
+impl Policy {
+    /// Every policy, in the order of reports.
+    pub const ALL: [Self; 8] = [
+        Self::Mean,
+        Self::Completed,
+        Self::Average,
+        Self::Semantic,
+        Self::ErrorVariance,
+        Self::Trusted,
+        Self::Gaussian,
+        Self::SoftKMeans,
+    ];
+
+    /// Whether the answer for a query depends on other queries.
+    pub fn setting(self) -> Setting {
+        match self.needs().contains(&Input::Unlabeled) {
+            true => Setting::Transductive,
+            false => Setting::Inductive,
+        }
+    }
+
+    /// What it needs besides the labeled images.
+    pub fn needs(self) -> &'static [Input] {
+        match self {
+            Self::Mean => &[],
+            Self::Completed | Self::Average => &[Input::Completer],
+            Self::Semantic | Self::Trusted => &[Input::Knowledge],
+            Self::ErrorVariance => &[Input::Errors],
+            Self::Gaussian => &[Input::Completer, Input::Unlabeled],
+            Self::SoftKMeans => &[Input::Knowledge, Input::Unlabeled],
+        }
+    }
+
+    /// The scores of the queries of a trial, `[q, n_way]`; `None` where an input is missing.
+    pub(crate) fn scores(self, trial: &Trial<'_>) -> Option<Array2<f32>> {
+        let query = trial.data.query.view();
+        // What a device computes comes from the type that the device uses.
+        let prototypes = match self {
+            Self::Mean => return Some(trial.mean_prototypes().ranking_scores(query)),
+            Self::Trusted => return Some(trial.trusted()?.ranking_scores(query)),
+            Self::SoftKMeans => {
+                let moved = trial.trusted()?.moved_to(trial.unlabeled.as_ref()?.view());
+                return Some(moved.ranking_scores(query));
+            }
+            Self::Completed => trial.completed.clone()?,
+            Self::Average => (&trial.means + trial.completed.as_ref()?) * 0.5,
+            Self::Semantic => trial.semantic()?,
+            Self::ErrorVariance => trial.error_weighted()?,
+            Self::Gaussian => trial.gaussian()?,
+        };
+        Some(cosine(query, prototypes.view()))
+    }
+}
+
+impl fmt::Display for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Mean => "mean",
+            Self::Completed => "completed",
+            Self::Average => "average",
+            Self::Semantic => "semantic",
+            Self::ErrorVariance => "error-variance",
+            Self::Trusted => "trusted",
+            Self::Gaussian => "gaussian",
+            Self::SoftKMeans => "soft-k-means",
+        })
+    }
+}
+
+/// A word that is no [`Policy`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{got}` is not a policy; expected mean, completed, average, semantic, error-variance, trusted, \
+     gaussian or soft-k-means"
+)]
+pub struct PolicyError {
+    /// The word.
+    pub got: String,
+}
+
+impl FromStr for Policy {
+    type Err = PolicyError;
+
+    fn from_str(text: &str) -> Result<Self, PolicyError> {
+        let found = Self::ALL.into_iter().find(|policy| policy.to_string() == text);
+        found.ok_or_else(|| PolicyError { got: text.to_owned() })
+    }
+}
+
+/// What policies may use besides images.
+#[derive(Clone, Copy, Default)]
+pub struct Inputs<'a> {
+    /// Semantic prototypes of the classes.
+    pub knowledge: Option<&'a ClassKnowledge>,
+    /// What completes mean prototypes.
+    pub completer: Option<&'a dyn Completer>,
+}
+
+impl<'a> Inputs<'a> {
+    /// Neither of them.
+    pub const IMAGES_ONLY: Self = Self { knowledge: None, completer: None };
+
+    /// Class knowledge, which serves as the completer too.
+    pub fn of_knowledge(knowledge: &'a ClassKnowledge) -> Self {
+        Self { knowledge: Some(knowledge), completer: Some(knowledge) }
+    }
+
+    /// All policies whose inputs are here.
+    pub fn policies(&self, has_unlabeled: bool) -> Vec<Policy> {
+        let all = Policy::ALL.into_iter();
+        all.filter(|&policy| self.missing(policy, has_unlabeled).is_none()).collect()
+    }
+
+    /// The first input of a policy that is not here.
+    pub fn missing(&self, policy: Policy, has_unlabeled: bool) -> Option<Input> {
+        policy.needs().iter().copied().find(|input| match input {
+            Input::Knowledge => self.knowledge.is_none(),
+            Input::Errors => self.knowledge.is_none_or(|knowledge| knowledge.errors.is_none()),
+            Input::Completer => self.completer.is_none(),
+            Input::Unlabeled => !has_unlabeled,
+        })
+    }
+}
+
+/// One episode, as policies take it.
+pub(crate) struct Trial<'a> {
+    data: &'a EpisodeData,
+    knowledge: Option<&'a ClassKnowledge>,
+    names: &'a [usize],
+    unlabeled: Option<Array2<f32>>,
+    /// `[n_way, s]`.
+    means: Array2<f32>,
+    /// Several policies use them, and they cost most.
+    completed: Option<Array2<f32>>,
+}
+
+impl<'a> Trial<'a> {
+    /// `names[way]` is the class whose name the class at `way` has; `unlabeled` `[u, s]`.
+    pub(crate) fn new(
+        data: &'a EpisodeData,
+        inputs: Inputs<'a>,
+        names: &'a [usize],
+        unlabeled: Option<Array2<f32>>,
+    ) -> Self {
+        let means = data.means();
+        let support = Support { images: &data.support, mean: means.view() };
+        let completed = inputs.completer.map(|completer| completer.complete(support, names));
+        Self { data, knowledge: inputs.knowledge, names, unlabeled, means, completed }
+    }
+
+    /// The number of images of each class.
+    fn images(&self) -> Vec<usize> {
+        vec![self.data.k_shot(); self.means.nrows()]
+    }
+
+    fn mean_prototypes(&self) -> ClassPrototypes {
+        ClassPrototypes::of_means(self.means.clone(), self.images())
+    }
+
+    fn semantic(&self) -> Option<Array2<f32>> {
+        Some(self.knowledge?.semantic.select(Axis(0), self.names))
+    }
+
+    fn trusted(&self) -> Option<ClassPrototypes> {
+        let ClassKnowledge { frame, name_bias, .. } = self.knowledge?;
+        let semantic = self.semantic()?;
+        let means = self.means.clone();
+        Some(ClassPrototypes::trusted(means, self.images(), semantic.view(), frame, name_bias))
+    }
+
+    fn error_weighted(&self) -> Option<Array2<f32>> {
+        let knowledge = self.knowledge?;
+        let semantic = knowledge.semantic_or_mean(self.means.view(), self.names);
+        let weight = knowledge.errors.as_ref()?.weight_of_mean();
+        Some(fusion::weighted(self.means.view(), semantic.view(), weight.view()))
+    }
+
+    fn gaussian(&self) -> Option<Array2<f32>> {
+        let completed = self.completed.as_ref()?.view();
+        let unlabeled = self.unlabeled.as_ref()?.view();
+        let support = joined(&self.data.support);
+        let ways = 0..self.means.nrows();
+        let labels: Vec<usize> = ways.flat_map(|way| vec![way; self.data.k_shot()]).collect();
+        Some(gaussian::fused(self.means.view(), completed, support.view(), &labels, unlabeled))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_policy_is_written_and_read_by_its_word() {
+        for policy in Policy::ALL {
+            assert_eq!(policy.to_string().parse(), Ok(policy));
+            assert_eq!(serde_json::to_string(&policy).unwrap(), format!("\"{policy}\""));
+        }
+        assert!("fused".parse::<Policy>().unwrap_err().to_string().contains("error-variance"));
+    }
+
+    #[test]
+    fn policies_of_the_device_have_its_words_and_settings() {
+        for fusion in fusion::Fusion::ALL {
+            let policy: Policy = fusion.to_string().parse().unwrap();
+            assert_eq!(policy.setting(), fusion.setting());
+        }
+    }
+}
