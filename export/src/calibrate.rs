@@ -71,6 +71,7 @@ pub fn images(data: &Path, preprocess: &Preprocess) -> Result<Vec<Array3<f32>>, 
 /// The first image of each class, then the second of each, and so on.
 fn interleaved<'a>(classes: &'a [&'a Class]) -> impl Iterator<Item = &'a ImageRef> {
     let largest = classes.iter().map(|class| class.images.len()).max().unwrap_or(0);
+    // Classes that have fewer images drop out of later rounds.
     (0..largest).flat_map(|i| classes.iter().filter_map(move |class| class.images.get(i)))
 }
 

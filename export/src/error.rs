@@ -115,6 +115,7 @@ impl Fault for ExportError {
             | Self::Completer(_)
             | Self::Lexicon(_)
             | Self::Mismatch { .. } => Blame::Input,
+            // A defect of the export, a full disk, or an engine that computes something else.
             Self::Disk(_) | Self::Onnx(_) | Self::Reference(_) | Self::Rejected(_) => {
                 Blame::Machine
             }

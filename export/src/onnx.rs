@@ -75,6 +75,7 @@ fn model(graph: GraphProto, metadata: &BTreeMap<String, String>) -> Model {
         producer_version: env!("CARGO_PKG_VERSION").to_owned(),
         graph: Some(graph),
         opset_import: vec![OperatorSet { domain: String::new(), version: i64::from(OPSET) }],
+        // In the order of a sorted map: equal metadata give equal bytes.
         metadata_props: metadata
             .iter()
             .map(|(key, value)| StringPair { key: key.clone(), value: value.clone() })

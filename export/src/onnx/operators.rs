@@ -10,6 +10,7 @@ pub(super) fn add(graph: &mut GraphProto, node: &Node) {
     match node.op {
         Op::Conv2d { kernel, stride, padding, groups, bias, .. } => {
             let parameters: &[&str] = if bias { &["weight", "bias"] } else { &["weight"] };
+            // ONNX takes the bias as an optional third input.
             direct(graph, node, "Conv", parameters, convolution(kernel, stride, padding, groups));
         }
         Op::BatchNorm { eps } => {

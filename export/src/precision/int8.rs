@@ -179,11 +179,13 @@ fn of_range(
     }
     Ok(match activations {
         Activations::Unsigned => {
+            // After a ReLU, all 256 steps lie on the side that has values.
             let scale = step(greatest - least, 255.0);
             let zero_point = (-least / scale).round_ties_even().clamp(0.0, 255.0) as i32;
             Quantization { scale, zero_point, signed: false }
         }
         Activations::Signed => {
+            // Symmetric around 0: TensorRT has no zero points.
             let scale = step(greatest.max(-least), 127.0);
             Quantization { scale, zero_point: 0, signed: true }
         }
