@@ -1,7 +1,7 @@
 //! The promise: a training step of ProtoComNet costs a class's own attributes, not all that there
 //! is.
 //!
-//! `cargo bench -p train --bench protocomnet` times, interleaved in one run and on one thread, a
+//! `cargo bench -p handful-train --bench protocomnet` times, interleaved in one run and on one thread, a
 //! step of [`train::completer_learner::CompleterLearner`] and the same step in the manner of the
 //! published code: for each sample by itself, features of all attributes are drawn one by one, all
 //! classes and attributes are terms, each paired with class and prototype in a row of `2 d + s`

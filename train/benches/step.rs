@@ -1,6 +1,6 @@
 //! The promise: a training step costs what libtorch costs.
 //!
-//! `cargo bench -p train` times, interleaved in one run, a step of
+//! `cargo bench -p handful-train` times, interleaved in one run, a step of
 //! [`train::pretrainer::Pretrainer`] (our interpreter of the graph, our optimizer) and a step of
 //! the same network written by hand in plain `tch` with libtorch's own SGD; then only the loader,
 //! which must make images much faster than they are used.

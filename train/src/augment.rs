@@ -68,8 +68,10 @@ impl Augment {
     pub fn apply(&self, rgb: &[u8], rng: &mut ChaCha8Rng, out: &mut [f32]) {
         let size = side(out);
         let crop = self.crop(side(rgb), rng);
+        // Drawn even if flips are off, so that the setting does not shift later random numbers.
         let hflip = below(rng, 2) == 1 && self.flip;
         cut(rgb, &crop, hflip, out);
+        // Brightness, contrast and saturation do not commute; their order is random.
         let mut order = [0, 1, 2];
         order.swap(2, below(rng, 3));
         order.swap(1, below(rng, 2));
@@ -79,6 +81,7 @@ impl Augment {
                 _ if self.jitter[change] == 0.0 => {}
                 0 => blend(out, factors[0], |_| 0.0),
                 1 => {
+                    // Contrast blends with the mean luma of the image.
                     let mean = out.chunks_exact(3).map(gray).sum::<f32>() / (size * size) as f32;
                     blend(out, factors[1], |_| mean);
                 }

@@ -52,6 +52,7 @@ fn draw(out: &mut Svg, axes: &Axes, points: &[[f64; 3]], color: &str) {
     out.curve(points.iter().map(|[x, value, _]| [axes.x(*x), axes.y(*value)]), color);
     for [x, value, ci95] in points {
         let x = axes.x(*x);
+        // The vertical line is the 95 % confidence interval.
         out.line([x, axes.y(value - ci95)], [x, axes.y(value + ci95)], color, 1.0);
         out.dot([x, axes.y(*value)], color);
     }

@@ -127,6 +127,7 @@ impl CompleterLearner {
         let weights = self.weights(&pair.f_index_select(0, &sample)?, &attribute)?;
         let weighted = self.encoded(&attribute)?.f_mul(&weights)?;
         let size = [prototype.size()[0], weighted.size()[1]];
+        // Adds the weighted attributes of each sample.
         let attributes = weighted.f_new_zeros(size, (Kind::Float, weighted.device()))?;
         let attributes = attributes.f_index_add(0, &sample, &weighted)?;
         let [prototype, class_word] = of_samples;

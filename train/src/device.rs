@@ -80,6 +80,7 @@ pub fn resolve(device: DeviceChoice, precision: Precision) -> Result<Compute, No
     let kind = match precision {
         Precision::Fp32 => Kind::Float,
         Precision::Bf16 => Kind::BFloat16,
+        // On a CPU without bf16 instructions, bf16 is slower than fp32.
         Precision::Auto if device.is_cuda() || cpu_has_bf16() => Kind::BFloat16,
         Precision::Auto => Kind::Float,
     };

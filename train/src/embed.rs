@@ -38,6 +38,7 @@ pub fn embed(
             rows[images.labels[index]].extend(row.iter());
         }
     }
+    // A class without images needs the width of an empty matrix.
     let width = net.graph().shapes()?.get(&net.graph().outputs[0]).map_or(0, |s| s[0]);
     rows.into_iter()
         .map(|values| Ok(Array2::from_shape_vec((values.len() / width.max(1), width), values)?))

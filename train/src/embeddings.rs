@@ -62,6 +62,7 @@ pub fn embeddings(
     let header = header(checkpoint, dataset, split, compute)?;
     let path = run.file(&format!("embeddings-{split}.safetensors"));
     let sizes: Vec<usize> = dataset.split(split).iter().map(|c| c.images.len()).collect();
+    // A cache is optional: without a usable one, the embeddings are computed again.
     let cached = disk::read(&path, MAX_BYTES).ok();
     if let Some(classes) = cached.and_then(|bytes| parse(&bytes, &header, &sizes)) {
         return Ok(classes);
@@ -81,6 +82,7 @@ fn header(
 ) -> Result<Header> {
     let space = checkpoint.space_id()?;
     let data = dataset.fingerprint();
+    // The precision is part of the key, because bf16 and fp32 embeddings differ.
     let key = hex::sha256(format!("{space}\n{data}\n{split}\n{:?}", compute.kind).as_bytes());
     Ok(Header::new(key))
 }

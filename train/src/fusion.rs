@@ -32,6 +32,7 @@ pub fn gaussian(
     let (m1, v1) = moments(mean, support, unlabeled)?;
     let (m2, v2) = moments(completed, support, unlabeled)?;
     let both = v1.f_add(&v2)?;
+    // A dimension that is constant in all images has no variance.
     let is_zero = both.f_le(0.0)?;
     // If both variances are zero, both weights are 1 / 2. They are set before the division, because
     // the gradient of 0 / 0 is not a number.

@@ -120,6 +120,7 @@ impl LoaderConfig {
         let mut image = vec![0.0; chosen.len() * values_each];
         image.par_chunks_exact_mut(values_each).zip(chosen).enumerate().for_each(
             |(i, (out, &index))| {
+                // The generator depends only on the position, so threads may run in any order.
                 let mut rng = image_rng(self.seed, epoch, (first + i) as u64);
                 self.augment.apply(images.rgb(index as usize), &mut rng, out);
                 self.preprocess.normalize_pixels(out);
@@ -168,6 +169,7 @@ impl Iterator for Loader {
 
 impl Drop for Loader {
     fn drop(&mut self) {
+        // Without a receiver the thread ends at its next send.
         drop(self.ready.take());
         if let Some(thread) = self.thread.take() {
             // A panic of the thread ends the epoch early, which the training detects.

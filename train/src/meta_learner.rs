@@ -193,6 +193,7 @@ impl MetaLearner {
         let logits = logits(&self.completer, &self.scale, support, query, inputs)?;
         let n_way = support.size()[0];
         let n_queries = query.size()[0];
+        // Queries are ordered by class and their numbers are equal.
         let labels: Vec<i64> = (0..n_queries).map(|i| i * n_way / n_queries).collect();
         let labels = Tensor::f_from_slice(&labels)?.f_to_device(query.device())?;
         let loss =
@@ -210,6 +211,7 @@ impl MetaLearner {
             return Ok(());
         }
         for (sum, gradient) in self.gradients.iter_mut().zip(gradients) {
+            // libtorch gives an undefined gradient to a parameter that the loss does not use.
             match (sum.defined(), gradient.defined()) {
                 (true, true) => *sum = sum.f_add(&gradient)?,
                 (false, true) => *sum = gradient,

@@ -48,6 +48,7 @@ impl Metrics {
     /// Continues after `epochs_done` epochs and drops later lines of an earlier attempt.
     pub fn open(run: &Run, epochs_done: u64) -> Result<Self> {
         let path = run.file("metrics.jsonl");
+        // An interrupted epoch may already have a line; without this cut it would appear twice.
         let lines = kept_lines(&path, epochs_done)?;
         disk::write(
             &path,

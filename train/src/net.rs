@@ -97,6 +97,7 @@ impl Net {
         let mut learned = Vec::new();
         for parameter in graph.parameters()? {
             let tensor = to_tensor(&tensors[&parameter.name])?.f_to_device(compute.device)?;
+            // Weights in this layout too: otherwise every convolution would convert them.
             let tensor = channels_last(&tensor)?;
             let is_learned = parameter.role.is_learned();
             parameters.insert(parameter.name.clone(), tensor.f_set_requires_grad(is_learned)?);
@@ -150,6 +151,7 @@ impl Net {
         let needed = self.needed(given, wanted);
         let mut values: BTreeMap<&str, Tensor> = BTreeMap::new();
         for (name, tensor) in given {
+            // Inputs are converted once; the nodes then compute in one precision.
             let tensor = tensor.f_to_device(self.compute.device)?.f_to_kind(self.compute.kind)?;
             values.insert(name, channels_last(&tensor)?);
         }
@@ -162,6 +164,7 @@ impl Net {
                 .collect::<Result<Vec<_>, _>>()?;
             let written = self.apply(node, &read, mode)?;
             values.insert(&node.name, written);
+            // Freed early, so that memory does not grow with the depth of the network.
             for name in finished.iter().filter(|name| !wanted.contains(&name.as_str())) {
                 values.remove(name.as_str());
             }

@@ -75,11 +75,13 @@ impl Sgd {
         let rate = scalar(-learning_rate, device)?;
         tch::no_grad(|| {
             for ((name, parameter), gradient) in self.parameters.iter_mut().zip(gradients) {
+                // A parameter without a gradient keeps its value and its momentum.
                 let Some(buffer) = self.momentum.get_mut(name).filter(|_| gradient.defined())
                 else {
                     continue;
                 };
                 let mut gradient = gradient.f_addcmul(parameter, &decay)?;
+                // Nesterov: the step is the gradient plus the decayed new momentum.
                 let old = buffer.shallow_clone();
                 let _ = gradient.f_addcmul_out(buffer, &old, &momentum)?;
                 let _ = gradient.f_addcmul_(buffer, &momentum)?;

@@ -112,6 +112,7 @@ impl Pretrainer {
         let (loss, correct) = self.loss(&image.f_to_device(device)?, &label)?;
         self.optimizer.descend(&loss, learning_rate)?;
         tch::no_grad(|| -> Result<()> {
+            // In double precision, because an epoch adds thousands of losses.
             let _ = self.loss_sum.f_add_(&loss.f_detach()?.f_to_kind(Kind::Double)?)?;
             let _ = self.correct.f_add_(&correct)?;
             Ok(())
@@ -127,6 +128,7 @@ impl Pretrainer {
                 if let Some(mean) = average.get_mut(name) {
                     let _ = mean.f_lerp_(tensor, share)?;
                 } else {
+                    // A copy: the optimizer changes the parameter in place.
                     let mut first = tensor.f_zeros_like()?;
                     first.f_copy_(tensor)?;
                     average.insert(name.to_owned(), first);
@@ -168,6 +170,7 @@ impl Pretrainer {
         }
         let names = self.names.as_ref().context("the semantic head has no names")?;
         let pointed = self.head("semantic_head", embedding)?;
+        // The length is clamped below, because a zero vector has no direction.
         let length = pointed.f_norm_scalaropt_dim(2.0, [-1i64].as_slice(), true)?;
         let cosines = (pointed / length.f_clamp_min(1e-12)?).f_matmul(&names.f_transpose(0, 1)?)?;
         let semantic_loss = self.cross_entropy(&(cosines * SEMANTIC_SCALE), label)?;

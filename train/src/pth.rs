@@ -35,6 +35,7 @@ pub fn is_pth(bytes: &[u8]) -> bool {
 /// # Errors
 /// [`PthError`]. A class or function that no `state_dict` needs is refused by name.
 pub fn read(bytes: &[u8]) -> Result<TensorFile, PthError> {
+    // The magic number is the first pickle of the old format.
     if let Some(behind_magic) = bytes.strip_prefix(&legacy::MAGIC) {
         let file = Legacy::open(behind_magic)?;
         return collect(&file.saved, bytes.len(), |key| Ok(file.storage(key)?));

@@ -131,6 +131,7 @@ impl Run {
 
     /// Writes the best checkpoint and its golden inputs and outputs.
     pub fn keep_best(&self, best: &Checkpoint, golden: &Golden) -> Result<()> {
+        // In this order every best checkpoint has its golden file, also after a power cut.
         disk::write(&self.file("golden.safetensors"), &golden.to_bytes("backbone")?)?;
         self.write(&self.best(), best)
     }

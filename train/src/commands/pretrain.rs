@@ -47,6 +47,7 @@ pub(crate) fn run(arguments: &Options) -> Result<()> {
             Begin::From(Box::new(other.read(&other.best())?))
         }
     };
+    // Opened last: errors in settings appear at once, data takes seconds.
     let dataset = open(&arguments.data)?;
     let stop = Arc::new(AtomicBool::new(false));
     stop_on_signals(&stop)?;

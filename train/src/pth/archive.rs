@@ -172,6 +172,7 @@ fn local_data(bytes: &[u8], at: usize, size: usize) -> Option<&[u8]> {
 fn find_end(bytes: &[u8]) -> Option<usize> {
     let last = bytes.len().checked_sub(END_BYTES)?;
     let first = last.saturating_sub(usize::from(u16::MAX));
+    // A comment may contain the signature, so its length must match too.
     (first..=last).rev().find(|&at| {
         let comment = u16_at(bytes, at + 20).map(usize::from);
         array_at(bytes, at) == Some(END) && comment == Some(last - at)

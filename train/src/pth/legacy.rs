@@ -75,6 +75,7 @@ fn storages<'a>(
     let mut storages = BTreeMap::new();
     for key in keys {
         let &Value::Text(key) = key else { return Err(LegacyError::Keys) };
+        // Only a tensor defines the number type of a storage.
         let storage = described.get(key).ok_or_else(|| LegacyError::Unused { key: shown(key) })?;
         let data = data(storage, &mut rest)?;
         if storages.insert(key, data).is_some() {

@@ -121,6 +121,7 @@ impl StoredTensor<'_> {
         let (elements, _) = data.as_chunks::<N>();
         let count = self.elements().ok_or("it has more elements than can be counted")?;
         let mut index = [0; MAX_DIMENSIONS];
+        // `check` has verified that every position lies in the storage.
         let values = (0..count).map(|_| {
             let steps = index.iter().zip(&self.strides).map(|(i, stride)| i * stride);
             let at = self.offset + steps.sum::<usize>();

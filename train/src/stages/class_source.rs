@@ -132,6 +132,7 @@ fn synthetic<'a>(
     let center = rows.mean_axis(Axis(0)).unwrap_or_default();
     let means = frame.to_embedding(normalized(&rows - &center));
     move |row| {
+        // A seed per row: the result does not depend on which rows are excluded.
         let mut rng = ChaCha8Rng::seed_from_u64(SEED ^ row as u64);
         let mut images = Array2::zeros((SYNTHETIC, means.ncols()));
         for mut image in images.rows_mut() {

@@ -20,6 +20,7 @@ use crate::run::Run;
 pub fn ensemble(members: &[Run], run: &Run) -> Result<Architecture> {
     run.check_new()?;
     let members: Vec<Member> = members.iter().map(Member::read).collect::<Result<_>>()?;
+    // Embeddings of differently prepared images must not be concatenated.
     check_alike(&members)?;
     let networks = members.iter().map(|member| member.checkpoint.architecture.clone()).collect();
     let architecture = Architecture::Ensemble(Ensemble::new(networks)?);

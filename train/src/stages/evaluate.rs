@@ -56,6 +56,7 @@ pub fn evaluate(
     let Evaluation { protocol, conditions, .. } = evaluation;
     let checkpoint = run.read(&run.best())?;
     let classes = dataset.filled_split(protocol.split)?;
+    // Checked before the images are embedded, which takes minutes.
     protocol.check(classes.iter().map(|class| (class.name.as_str(), class.images.len())))?;
     let regressor = completer(run, &checkpoint)?;
     evaluation.check(regressor.is_some())?;

@@ -87,6 +87,7 @@ pub fn finetune(
         metrics,
         waited: Duration::ZERO,
     };
+    // The initial weights compete too, so that the result is never worse.
     if training.progress.best_accuracy.is_none() {
         training.begin(from)?;
     }
@@ -166,6 +167,7 @@ impl Training<'_> {
         let support = embedded.f_narrow(0, 0, n_support)?;
         let support = support.f_view([n_way as i64, k_shot as i64, -1])?;
         let query = embedded.f_narrow(0, n_support, (n_way * n_query) as i64)?;
+        // The step follows the mean gradient of its episodes.
         let share = 1.0 / episodes_per_step as f64;
         let (loss, right) = self.learner.learn(&support, &query, &inputs, share)?;
         ensure!(
@@ -280,12 +282,14 @@ impl Training<'_> {
         }
         self.progress.best_accuracy = Some(outcome.accuracy);
         let mut provenance = self.checkpoint.provenance.clone();
+        // The initial weights are not meta-trained, so they get no note.
         if self.progress.epoch > 0 || self.progress.step > 0 {
             let done = self.progress.epoch + 1;
             let text = format!("meta-trained for {done} epochs of episodes");
             provenance.notes = [provenance.notes.as_str(), &text].join("; ");
             provenance.notes = provenance.notes.trim_start_matches("; ").to_owned();
         }
+        // The classifier belongs to the initial backbone and is dropped.
         let best = Checkpoint {
             classes: Vec::new(),
             parameters: self.learner.backbone().tensors()?,

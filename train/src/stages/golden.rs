@@ -35,6 +35,7 @@ pub fn is_finite(golden: &Golden) -> bool {
 
 /// Runs a network in fp32 on the CPU.
 pub fn run(graph: Graph, parameters: &Tensors, inputs: Tensors) -> Result<Golden> {
+    // In fp32 on the CPU, so that the golden outputs do not depend on the training device.
     let compute = Compute { device: Device::Cpu, kind: Kind::Float };
     let net = Net::new(graph, parameters, compute)?;
     let given: Vec<(&String, Tensor)> =

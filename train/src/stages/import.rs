@@ -92,6 +92,7 @@ pub fn import(weights: &Path, run: &Run, options: &Options) -> Result<Imported> 
         left_out: fitted.beside.values().flatten().cloned().collect(),
     };
     let provenance = provenance(weights, &bytes, options, &fitted);
+    // The tensors are copies; a file of weights can have hundreds of megabytes.
     drop(bytes);
     let checkpoint = Checkpoint {
         architecture: fitted.architecture,
@@ -231,6 +232,7 @@ fn check(
     parameters: &Tensors,
     mut differences: Vec<String>,
 ) -> Result<(), ImportError> {
+    // Differences in names and in shapes are reported together.
     let network = architecture.to_string();
     match architecture.graph().check_parameters(parameters) {
         Ok(()) => {}

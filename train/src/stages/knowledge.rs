@@ -61,6 +61,7 @@ pub fn knowledge(
     out: &Path,
 ) -> Result<Summary> {
     let classes = named_classes(dataset, sources.splits)?;
+    // Checked before WordNet and the vectors are read, which takes seconds.
     let only_base = classes.iter().all(|class| class.split == Split::Base);
     ensure!(
         rule != Rule::Paper || !only_base,
@@ -133,6 +134,7 @@ fn named_classes(dataset: &Dataset, splits: Option<&Path>) -> Result<Vec<NamedCl
     }
     if let Some(path) = splits {
         for class in read_splits(path)? {
+            // A class may be in both sources, but they must agree.
             match classes.iter().find(|known| known.name == class.name) {
                 None => classes.push(class),
                 Some(known) => ensure!(

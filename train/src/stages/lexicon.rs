@@ -28,6 +28,7 @@ pub struct Summary {
 pub fn lexicon(wordnet: &Path, vectors: &Path, source: &str, out: &Path) -> Result<Summary> {
     let bytes = Lexicon::build(&read_wordnet(wordnet)?, &read_vectors(vectors)?, source);
     let started = Instant::now();
+    // Parsed as a device parses it: a broken lexicon is not written.
     let lexicon = Lexicon::parse(&bytes)?;
     let ready = started.elapsed();
     let started = Instant::now();

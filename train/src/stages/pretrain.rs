@@ -80,11 +80,13 @@ pub fn pretrain(
         network = network.with_names(&names)?;
     }
     run.create()?;
+    // Written before the first epoch: a resume needs exactly these settings.
     models::disk::write(&run.file("config.toml"), config.to_toml()?.as_bytes())?;
     let metrics = Metrics::open(run, progress.epoch)?;
     let mut pretraining = Pretraining { config, run, data, network, progress, notes, metrics };
     while pretraining.progress.epoch < config.epochs {
         let waited = pretraining.train_epoch(stop)?;
+        // An epoch ends early only if a stop was requested.
         if pretraining.progress.batch < pretraining.batches() {
             pretraining.save()?;
             return Ok(Status::Stopped);
@@ -135,6 +137,7 @@ impl Pretraining<'_> {
         let Progress { epoch, batch, .. } = self.progress;
         let bar = self.metrics.start_epoch(epoch, self.config.epochs, batches * batch_size);
         bar.set_position(batch * batch_size);
+        // A function of seed and epoch, so that a resume continues within the same order.
         let order = epoch_order(self.progress.seed, epoch, self.data.base.len());
         let images = Arc::clone(&self.data.base);
         let mut loader = Loader::start(self.loader(), images, order, epoch, batch);
@@ -151,6 +154,7 @@ impl Pretraining<'_> {
             }
             self.progress.batch += 1;
             bar.inc(batch_size);
+            // The flag guards no other data, so relaxed ordering is enough.
             if stop.load(Ordering::Relaxed) {
                 break;
             }
@@ -180,6 +184,7 @@ impl Pretraining<'_> {
             val_ci95: validation.map(|v| v.1),
             waited_share: waited.as_secs_f64() / self.metrics.seconds(),
         })?;
+        // The checkpoint must point to the start of the next epoch.
         let done = self.progress.clone();
         self.progress = Progress { epoch, batch: 0, loss_sum: 0.0, correct: 0, ..done };
         if let Some((net, heads)) = finished {
@@ -201,6 +206,7 @@ impl Pretraining<'_> {
         let (net, heads) = self.network.averaged()?;
         if let Some(PreciseBn { images }) = self.config.precise_bn {
             let images = images.min(self.data.base.len());
+            // Always the same images, so that a resume gives the same statistics.
             let order = epoch_order(self.progress.seed, 0, self.data.base.len());
             let chosen: Vec<usize> = order[..images].iter().map(|&index| index as usize).collect();
             measure_normalizations(&net, &self.data.base, &self.config.preprocess, &chosen)?;

@@ -76,6 +76,7 @@ pub fn learn(
         self_weight: config.self_weight,
     };
     let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
+    // libtorch draws the attribute noise, so its generator needs a seed too.
     tch::manual_seed(config.seed as i64);
     let net = Net::new(network.graph(), &initial_parameters(&network, &mut rng)?, compute)?;
     let val = match config.live {

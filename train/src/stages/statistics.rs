@@ -40,6 +40,7 @@ pub fn measure(
 ) -> Result<Statistics> {
     let relation = relation(knowledge, &base.names)?;
     let size = checkpoint.architecture.embedding_size();
+    // Attributes are computed from the moments of classes: images are read once.
     let classes = statistics::classes(&base.embeddings);
     let attributes = statistics::attributes(&classes, &relation)?;
     let wnids = knowledge.attributes.iter().map(|a| a.wnid.to_string()).collect();

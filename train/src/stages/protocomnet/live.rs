@@ -145,6 +145,7 @@ impl Training<'_> {
             .swap_remove(0);
         let classes: Vec<i64> = batch.label.iter().step_by(k_shot).copied().collect();
         let loss = self.learner.step(&means(&embedded, classes.len())?, &classes, rate)?;
+        // A diverged network would still validate, with chance accuracy.
         ensure!(
             loss.is_finite(),
             "the loss is no longer a number: lower the learning rate (live.schedule.peak)"
