@@ -1,11 +1,11 @@
 //! The promise: a training step of ProtoComNet costs a class's own attributes, not all that there
 //! is.
 //!
-//! `cargo bench -p handful-train --bench protocomnet` times, interleaved in one run and on one thread, a
-//! step of [`train::completer_learner::CompleterLearner`] and the same step in the manner of the
-//! published code: for each sample by itself, features of all attributes are drawn one by one, all
-//! classes and attributes are terms, each paired with class and prototype in a row of `2 d + s`
-//! values, encoded, and those that are not the class's own masked out. Sizes are the paper's:
+//! `cargo bench -p handful-train --bench protocomnet` times, interleaved in one run and on one
+//! thread, a step of [`train::completer_learner::CompleterLearner`] and the same step in the manner
+//! of the published code: for each sample by itself, features of all attributes are drawn one by
+//! one, all classes and attributes are terms, each paired with class and prototype in a row of `2 d
+//! + s` values, encoded, and those that are not the class's own masked out. Sizes are the paper's:
 //! miniImageNet's 100 classes and 71 attributes, 300 values of a word.
 
 use std::time::Instant;
@@ -50,7 +50,7 @@ const OWN: [(usize, usize); 17] = [
 ];
 const BATCH: usize = 128;
 const ROUNDS: usize = 7;
-/// 29 to 33 were measured on a quiet machine; half of what is left are products of matrices, a
+/// 29 to 33 were measured on a quiet machine; half of the rest are matrix products, a
 /// tenth fresh noise.
 const LEAST_RATIO: f64 = 20.0;
 const RATE: f64 = 0.01;

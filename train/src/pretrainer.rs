@@ -214,7 +214,7 @@ impl Pretrainer {
         let _ = self.correct.f_zero_()?;
         ensure!(
             sums.0.is_finite(),
-            "the loss is no longer a number: lower the learning rate (schedule.peak)"
+            "the loss is not finite: lower the learning rate (schedule.peak)"
         );
         Ok(sums)
     }

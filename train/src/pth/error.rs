@@ -66,7 +66,7 @@ pub enum PthError {
 pub enum LegacyError {
     /// Another protocol version.
     #[error(
-        "the .pth file has another protocol than {PROTOCOL}; save it anew with a later PyTorch"
+        "the .pth file has another protocol than {PROTOCOL}; save it again with a later PyTorch"
     )]
     Protocol,
     /// The list of storages is broken.

@@ -172,7 +172,7 @@ impl Training<'_> {
         let (loss, right) = self.learner.learn(&support, &query, &inputs, share)?;
         ensure!(
             loss.is_finite(),
-            "the loss is no longer a number: lower the learning rate (schedule.peak)"
+            "the loss is not finite: lower the learning rate (schedule.peak)"
         );
         self.progress.loss_sum += loss;
         self.progress.right_sum += right;

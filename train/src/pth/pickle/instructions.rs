@@ -167,7 +167,7 @@ impl<'a> Machine<'a> {
             return Err(self.broken("the persistent id of a storage"));
         };
         if !matches!(part, [] | [Value::Plain]) {
-            return Err(self.broken("a storage that is no part of another"));
+            return Err(self.broken("a storage that is not a part of another"));
         }
         let elements = self.size(elements)?;
         self.make(Object::Storage(Storage { kind, key, elements }))

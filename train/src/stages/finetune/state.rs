@@ -168,3 +168,17 @@ fn parse(bytes: &[u8]) -> Result<(TensorFile, Progress)> {
     let progress = serde_json::from_str(&file.metadata).map_err(|e| BadInput(e.to_string()))?;
     Ok((file, progress))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_state_of_another_layout_is_refused() {
+        let metadata = format!(r#"{{"kind":"{KIND}","format":{FORMAT},"layout":"0"}}"#);
+        let file = TensorFile { metadata, ..TensorFile::default() };
+        let error = parse(&file.to_bytes().unwrap()).err().unwrap().to_string();
+        assert!(error.contains("its layout is `0`"), "{error}");
+    }
+}

@@ -148,7 +148,7 @@ impl Training<'_> {
         // A diverged network would still validate, with chance accuracy.
         ensure!(
             loss.is_finite(),
-            "the loss is no longer a number: lower the learning rate (live.schedule.peak)"
+            "the loss is not finite: lower the learning rate (live.schedule.peak)"
         );
         Ok(loss)
     }
