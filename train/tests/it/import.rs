@@ -261,7 +261,7 @@ fn the_default_is_the_papers_recipe() {
     let output = scene.import("w.safetensors", &[]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(scene.checkpoint().preprocess, Preprocess::paper(84));
-    assert_eq!(scene.checkpoint().provenance.data, "not told");
+    assert_eq!(scene.checkpoint().provenance.data, "not given");
 }
 
 /// The tiny EfficientNet-Lite0 of the case list under PyTorch's names, with a classifier of three

@@ -19,7 +19,8 @@ pub enum Ablation {
     /// Attributes of the classes.
     Attributes,
     /// Correct names: a random permutation exchanges the names of all classes.
-    LabelNoise,
+    #[value(name = "names")]
+    ShuffledNames,
 }
 
 impl Ablation {
@@ -32,7 +33,7 @@ impl Ablation {
             }
             Self::Ancestors => knowledge.classes.iter_mut().for_each(|c| c.ancestors.clear()),
             Self::Attributes => knowledge.links.clear(),
-            Self::LabelNoise => {
+            Self::ShuffledNames => {
                 let order = order(knowledge.classes.len());
                 let old = knowledge.classes.clone();
                 for (class, &from) in knowledge.classes.iter_mut().zip(&order) {

@@ -269,7 +269,7 @@ fn errors_of_an_old_file_name_the_reason() {
     for (bytes, expected) in [
         (replaced(b"M\xe9\x03.", b"M\xea\x03."), "another protocol than 1001"),
         (replaced(b"\x88s.", b"\x89s."), "byte order is `big`"),
-        (replaced(b"\x88s.", b"Ns."), "byte order is `not told`"),
+        (replaced(b"\x88s.", b"Ns."), "byte order is `unknown`"),
         (replaced(&text("12"), &text("13")), "`13` is listed, but no tensor"),
         (replaced(&text("7"), &text("12")), "two storages `12`"),
         (replaced(&text("7"), b""), "no storage `7`"),
