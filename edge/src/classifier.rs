@@ -1,9 +1,26 @@
-//! Names an embedding by the enrolled classes: prototypes and cosine similarity
-//! (Snell et al. 2017 with the metric of Gidaris & Komodakis 2018).
+//! Classifies an embedding: class prototypes and cosine similarity (Snell et al. 2017 with the metric
+//! of Gidaris & Komodakis 2018).
 //!
-//! A class's prototype is the mean of its images' embeddings. Where names can be read it is moved towards what its
-//! name tells, as far as the names fit the images ([`Fusion::Trusted`]); a class without images is what its name
-//! tells.
+//! A prototype is the mean of the embeddings of a class. With name knowledge it is combined with the
+//! semantic prototype of the class name, weighted by how well names fit the images
+//! ([`Fusion::Trusted`]). A class without images has its semantic prototype.
+//!
+//! # Examples
+//! ```
+//! use edge::classifier::Classifier;
+//! use edge::gallery::{Gallery, Label, NewExample};
+//!
+//! let mut gallery = Gallery::in_memory();
+//! for (label, embedding) in [("mug", [1.0, 0.0]), ("key", [0.0, 1.0])] {
+//!     let embedding = embedding.to_vec();
+//!     let example = NewExample { sha256: [0; 32], embedding, precision: "fp32".to_owned() };
+//!     gallery.enroll(&Label::parse(label)?, vec![example], true)?;
+//! }
+//! let classifier = Classifier::new(&gallery.classes(), None);
+//! let best = &classifier.classify(&[0.9, 0.1], 1)[0];
+//! assert_eq!(best.label.as_str(), "mug");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use few_shot::class_prototypes::ClassPrototypes;
 use few_shot::fusion::Fusion;
@@ -11,21 +28,22 @@ use few_shot::{metric, prototype};
 use ndarray::{Array2, ArrayView1, Axis};
 
 use crate::gallery::{Class, ClassId, ExampleId, Label};
-use crate::knowledge::{Knowledge, Meaning};
+use crate::lexicon::{Meaning, NameKnowledge};
 
-/// The least share of a name that is worth a word: below it would be shown as 0 %.
-const PLAYS_A_PART: f32 = 0.005;
+/// The least share of the semantic prototype at which a meaning is reported; less rounds to 0 %.
+const MIN_REPORTED_SHARE: f32 = 0.005;
 
-/// The prototypes of a gallery at one revision.
+/// The class prototypes of a gallery at one revision.
 #[derive(Debug, Clone)]
 pub struct Classifier {
     fusion: Fusion,
-    known: Vec<Known>,
+    classes: Vec<Recognizable>,
     prototypes: ClassPrototypes,
 }
 
+/// A class that has a prototype.
 #[derive(Debug, Clone)]
-struct Known {
+struct Recognizable {
     class_id: ClassId,
     label: Label,
     examples: usize,
@@ -35,24 +53,34 @@ struct Known {
 /// A class that an image may show.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Candidate {
-    /// The class's stable id.
+    /// The stable id of the class.
     pub class_id: ClassId,
-    /// Its name.
+    /// The class name.
     pub label: Label,
-    /// Cosine similarity of the image to the class's prototype, -1 to 1; greater is closer. That of a class without
-    /// images is lifted to what it would be with some.
-    pub score: f32,
-    /// How many images the class was learned from.
+    /// Cosine similarity of the image to the class prototype, -1 to 1.
+    pub similarity: f32,
+    /// Added to the similarity for ranking (calibrated stacking, Chao et al. 2016): images are
+    /// farther from semantic prototypes than from means. 0 for a class with images.
+    pub name_bias: f32,
+    /// How many images the class has.
     pub examples: usize,
-    /// What its name was taken to mean; `None` where it plays no part.
+    /// The meaning of the class name; `None` if it does not contribute to the prototype.
     pub meaning: Option<Meaning>,
-    /// The share of knowledge in the prototype, 0 (images alone) to 1 (name alone).
+    /// The share of the semantic prototype, 0 (images only) to 1 (name only).
     pub knowledge: f32,
 }
 
-/// An image of a class that is like the one asked about.
+impl Candidate {
+    /// What candidates are ranked by: similarity plus name bias.
+    #[must_use]
+    pub fn rank(&self) -> f32 {
+        self.similarity + self.name_bias
+    }
+}
+
+/// An example of a class and how similar it is to the image.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Near {
+pub struct Neighbor {
     /// The example.
     pub example_id: ExampleId,
     /// Cosine similarity, -1 to 1.
@@ -60,33 +88,24 @@ pub struct Near {
 }
 
 impl Classifier {
-    /// Computes the prototype of every class that has examples or a meaning; the others cannot be recognized.
+    /// Computes the prototype of every class that has examples or a meaning; other classes cannot
+    /// be recognized.
     #[must_use]
-    pub fn new(classes: &[Class], knowledge: Option<&Knowledge>) -> Self {
-        let meaning = |class: &Class| knowledge.and_then(|knowledge| knowledge.meaning(class));
-        let (classes, meanings): (Vec<&Class>, Vec<_>) = classes
-            .iter()
-            .map(|class| (class, meaning(class)))
-            .filter(|(class, meaning)| meaning.is_some() || !class.examples.is_empty())
-            .unzip();
-        let size = knowledge.map(|knowledge| knowledge.frame().center().len());
-        let (means, images) = (means(&classes, size), classes.iter().map(|c| c.examples.len()));
-        let prototypes = match knowledge {
-            None => ClassPrototypes::of_means(means, images.collect()),
-            Some(knowledge) => {
-                let semantic = knowledge.semantic(&meanings);
-                let (frame, name_bias) = (knowledge.frame(), knowledge.name_bias());
-                ClassPrototypes::trusted(means, images.collect(), semantic.view(), frame, name_bias)
+    pub fn new(classes: &[Class], names: Option<&NameKnowledge>) -> Self {
+        let mut recognizable = Vec::new();
+        let mut members = Vec::new();
+        for class in classes {
+            let meaning = names.and_then(|names| names.meaning(class));
+            if meaning.is_some() || !class.examples.is_empty() {
+                recognizable.push(Recognizable::new(class, meaning));
+                members.push(class);
             }
-        };
-        let known = classes.iter().zip(meanings).map(|(class, meaning)| Known {
-            class_id: class.id,
-            label: class.label.clone(),
-            examples: class.examples.len(),
-            meaning,
-        });
-        let fusion = if knowledge.is_some() { Fusion::Trusted } else { Fusion::Mean };
-        Self { fusion, known: known.collect(), prototypes }
+        }
+        Self {
+            fusion: if names.is_some() { Fusion::Trusted } else { Fusion::Mean },
+            prototypes: prototypes(&members, &recognizable, names),
+            classes: recognizable,
+        }
     }
 
     /// How prototypes are made.
@@ -95,31 +114,34 @@ impl Classifier {
         self.fusion
     }
 
-    /// The classes that can be recognized.
+    /// The number of classes that can be recognized.
     #[must_use]
     pub fn classes(&self) -> usize {
-        self.known.len()
+        self.classes.len()
     }
 
-    /// The `top` classes closest to `embedding`, best first; equal scores in the order of labels.
+    /// The `top` classes for a raw embedding `[s]`, best first; equal ranks in the order of labels.
     /// Empty when nothing is enrolled.
     #[must_use]
     pub fn classify(&self, embedding: &[f32], top: usize) -> Vec<Candidate> {
         self.ranked(&self.prototypes, embedding, top)
     }
 
-    /// The same for several images at once, each of which helps to judge the others
-    /// ([`Fusion::SoftKMeans`]): prototypes move to where these images lie. Better where most of them show classes of the
-    /// gallery.
+    /// The same for several images at once: prototypes move towards the unlabeled images
+    /// ([`Fusion::SoftKMeans`]). Better where most images show classes of the gallery.
     #[must_use]
-    pub fn classify_together(&self, embeddings: &[Vec<f32>], top: usize) -> Vec<Vec<Candidate>> {
+    pub fn classify_together(
+        &self,
+        embeddings: &[impl AsRef<[f32]>],
+        top: usize,
+    ) -> Vec<Vec<Candidate>> {
+        let embeddings: Vec<&[f32]> = embeddings.iter().map(AsRef::as_ref).collect();
         let size = self.prototypes.size();
         let fits = embeddings.iter().all(|embedding| embedding.len() == size);
-        if self.known.is_empty() || !fits {
+        if self.classes.is_empty() || !fits {
             return vec![Vec::new(); embeddings.len()];
         }
-        let unlabeled: Vec<&[f32]> = embeddings.iter().map(Vec::as_slice).collect();
-        let moved = self.prototypes.moved_to(stacked(&unlabeled, size).view());
+        let moved = self.prototypes.moved_to(stacked(&embeddings, size).view());
         embeddings.iter().map(|embedding| self.ranked(&moved, embedding, top)).collect()
     }
 
@@ -129,44 +151,79 @@ impl Classifier {
         embedding: &[f32],
         top: usize,
     ) -> Vec<Candidate> {
-        if self.known.is_empty() || embedding.len() != prototypes.size() {
+        if self.classes.is_empty() || embedding.len() != prototypes.size() {
             return Vec::new();
         }
         let query = ArrayView1::from(embedding).insert_axis(Axis(0));
-        let scores = prototypes.ranking_scores(query).mapv(|score| score.min(1.0));
-        let shares = prototypes.name_shares();
-        let mut ranked: Vec<_> = self.known.iter().zip(scores.row(0)).zip(shares).collect();
-        ranked.sort_by(|a, b| b.0.1.total_cmp(a.0.1));
-        ranked.truncate(top);
-        ranked.into_iter().map(|((known, &score), &share)| known.candidate(score, share)).collect()
+        let similarities = prototypes.similarities(query);
+        let mut candidates: Vec<Candidate> = self
+            .classes
+            .iter()
+            .zip(similarities.row(0))
+            .zip(prototypes.name_bias())
+            .zip(prototypes.name_shares())
+            .map(|(((class, &similarity), &bias), &share)| class.candidate(similarity, bias, share))
+            .collect();
+        candidates.sort_by(|a, b| b.rank().total_cmp(&a.rank()));
+        candidates.truncate(top);
+        candidates
     }
 }
 
-impl Known {
-    fn candidate(&self, score: f32, knowledge: f32) -> Candidate {
-        let Self { class_id, ref label, examples, meaning } = *self;
-        let meaning = meaning.filter(|_| knowledge >= PLAYS_A_PART);
-        Candidate { class_id, label: label.clone(), score, examples, meaning, knowledge }
+impl Recognizable {
+    fn new(class: &Class, meaning: Option<Meaning>) -> Self {
+        let examples = class.examples.len();
+        Self { class_id: class.id, label: class.label.clone(), examples, meaning }
+    }
+
+    fn candidate(&self, similarity: f32, name_bias: f32, knowledge: f32) -> Candidate {
+        Candidate {
+            class_id: self.class_id,
+            label: self.label.clone(),
+            similarity,
+            name_bias,
+            examples: self.examples,
+            meaning: self.meaning.filter(|_| knowledge >= MIN_REPORTED_SHARE),
+            knowledge,
+        }
     }
 }
 
-/// The `top` examples of a class that are most like `embedding`, best first.
+/// The `top` examples of a class that are most similar to `embedding`, best first.
 #[must_use]
-pub fn nearest(class: &Class, embedding: &[f32], top: usize) -> Vec<Near> {
+pub fn nearest(class: &Class, embedding: &[f32], top: usize) -> Vec<Neighbor> {
     let query = ArrayView1::from(embedding).insert_axis(Axis(0));
-    let mut near: Vec<Near> = class
+    let mut nearest: Vec<Neighbor> = class
         .examples
         .iter()
         .filter(|example| example.embedding.len() == embedding.len())
         .map(|example| {
             let example_row = ArrayView1::from(&example.embedding).insert_axis(Axis(0));
             let similarity = metric::cosine(query, example_row)[[0, 0]];
-            Near { example_id: example.id, similarity }
+            Neighbor { example_id: example.id, similarity }
         })
         .collect();
-    near.sort_by(|a, b| b.similarity.total_cmp(&a.similarity));
-    near.truncate(top);
-    near
+    nearest.sort_by(|a, b| b.similarity.total_cmp(&a.similarity));
+    nearest.truncate(top);
+    nearest
+}
+
+/// One prototype for each class, in order.
+fn prototypes(
+    classes: &[&Class],
+    recognizable: &[Recognizable],
+    names: Option<&NameKnowledge>,
+) -> ClassPrototypes {
+    let images = classes.iter().map(|class| class.examples.len()).collect();
+    let Some(names) = names else {
+        let examples = classes.iter().flat_map(|class| &class.examples);
+        let size = examples.map(|example| example.embedding.len()).next().unwrap_or(0);
+        return ClassPrototypes::of_means(means(classes, size), images);
+    };
+    let meanings: Vec<Option<Meaning>> = recognizable.iter().map(|class| class.meaning).collect();
+    let semantic = names.semantic(&meanings);
+    let means = means(classes, names.frame().center().len());
+    ClassPrototypes::trusted(means, images, semantic.view(), names.frame(), names.name_bias())
 }
 
 /// Rows of one length as a matrix, `[rows, columns]`.
@@ -175,10 +232,8 @@ fn stacked(rows: &[&[f32]], columns: usize) -> Array2<f32> {
         .expect("invariant: a gallery holds embeddings of one length")
 }
 
-/// Mean prototypes, `[classes, s]`; zeros for a class without images. `size` is `s` where it is known.
-fn means(classes: &[&Class], size: Option<usize>) -> Array2<f32> {
-    let examples = classes.iter().flat_map(|class| &class.examples);
-    let size = size.or_else(|| examples.map(|e| e.embedding.len()).next()).unwrap_or(0);
+/// Mean prototypes, `[classes, size]`; zeros for a class without images.
+fn means(classes: &[&Class], size: usize) -> Array2<f32> {
     let mut means = Array2::zeros((classes.len(), size));
     for (mut row, class) in means.rows_mut().into_iter().zip(classes) {
         if !class.examples.is_empty() {

@@ -10,8 +10,9 @@ use models::dataset::{Class, Dataset, DatasetError, ImageRef, Split};
 use ndarray::{Array2, Array3, Axis, concatenate};
 use rayon::prelude::*;
 
-use crate::embedder::{EmbedError, Embedder};
-use crate::knowledge::{Knowledge, Meaning, Rule};
+use crate::backbone::EmbedError;
+use crate::embedder::Embedder;
+use crate::lexicon::{Meaning, NameKnowledge, Rule};
 
 /// Images held in memory as network inputs at a time.
 const CHUNK: usize = 256;
@@ -44,7 +45,7 @@ pub enum EvaluateError {
 /// [`EvaluateError`]; a protocol that does not fit is told before anything is embedded.
 pub fn evaluate(
     embedder: &mut Embedder,
-    knowledge: Option<&Knowledge>,
+    knowledge: Option<&NameKnowledge>,
     dataset: &Dataset,
     protocol: Protocol,
     progress: &mut dyn FnMut(usize, usize),
@@ -65,16 +66,16 @@ pub fn evaluate(
 
 /// The classes of a split of which no name is known: knowledge says nothing of them.
 #[must_use]
-pub fn nameless<'a>(dataset: &'a Dataset, split: Split, knowledge: &Knowledge) -> Vec<&'a str> {
+pub fn nameless<'a>(dataset: &'a Dataset, split: Split, knowledge: &NameKnowledge) -> Vec<&'a str> {
     let classes = dataset.split(split).into_iter();
     let nameless = classes.filter(|class| meaning(class, knowledge).is_none());
     nameless.map(|class| class.name.as_str()).collect()
 }
 
-fn meaning(class: &Class, knowledge: &Knowledge) -> Option<Meaning> {
+fn meaning(class: &Class, knowledge: &NameKnowledge) -> Option<Meaning> {
     let given = class.wnid.as_deref().and_then(|wnid| wnid.parse().ok());
     let given = given.filter(|&synset| knowledge.definition(synset).is_some());
-    let given = given.map(|synset| Meaning { synset, rule: Rule::Said });
+    let given = given.map(|synset| Meaning { synset, rule: Rule::Override });
     given.or_else(|| knowledge.read(&class.name.replace('_', " ")))
 }
 
@@ -106,10 +107,12 @@ fn embed_class(
 ) -> Result<Array2<f32>, EvaluateError> {
     let mut rows = Vec::new();
     for images in class.images.chunks(CHUNK) {
-        let reader = embedder.reader().clone();
+        let decoder = embedder.decoder().clone();
         let read = |image: &ImageRef| {
             let embed = |source| EvaluateError::Embed { image: image.path().to_owned(), source };
-            reader.prepare(&dataset.image(image, reader.limits())?).map_err(embed)
+            decoder
+                .prepare(&dataset.image(image, decoder.limits())?)
+                .map_err(|error| embed(error.into()))
         };
         let inputs: Vec<Array3<f32>> =
             images.par_iter().map(read).collect::<Result<_, EvaluateError>>()?;

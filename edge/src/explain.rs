@@ -1,63 +1,82 @@
-//! Why an image was named so: what the answer rests on, the attributes of the thing, the images most like it.
+//! Explains an answer: the share of the name, the attributes of the class, the most similar examples.
+//!
+//! # Examples
+//! ```
+//! use edge::classifier::Classifier;
+//! use edge::explain::explain;
+//! use edge::gallery::{Gallery, Label, NewExample};
+//!
+//! let mut gallery = Gallery::in_memory();
+//! let example =
+//!     NewExample { sha256: [0; 32], embedding: vec![1.0, 0.0], precision: "fp32".to_owned() };
+//! gallery.enroll(&Label::parse("mug")?, vec![example], true)?;
+//! let image = [0.8, 0.6];
+//! let best = &Classifier::new(&gallery.classes(), None).classify(&image, 1)[0];
+//! let explanation = explain(best, gallery.class("mug")?, &image, None, None)?;
+//! assert!((explanation.nearest[0].similarity - 0.8).abs() < 1e-6);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use few_shot::prototype;
+use models::knowledge::wordnet::SynsetId;
 use ndarray::{Array1, ArrayView1, Axis};
 
 use crate::attention::{Attention, AttentionError};
-use crate::classifier::{self, Candidate, Near};
+use crate::classifier::{self, Candidate, Neighbor};
 use crate::gallery::Class;
-use crate::knowledge::{Knowledge, Meaning};
+use crate::lexicon::{Meaning, MeaningInfo, NameKnowledge};
 
-/// The images that an explanation names.
+/// The examples that an explanation names.
 const MAX_NEAREST: usize = 3;
 
 /// The most attributes that an explanation names; an animal has dozens.
 const MAX_ATTRIBUTES: usize = 16;
 
-/// Why an image was named so.
+/// Why an image was classified as it was.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Explanation {
-    /// The share of the name in the prototype, 0 to 1; the rest is the images'.
+    /// The share of the semantic prototype, 0 to 1; the rest is that of the images.
     pub knowledge: f32,
-    /// What the name was taken to mean; `None` when it played no part.
-    pub meaning: Option<Meaning>,
-    /// What such a thing has: those that were weighed first, by their weight; none when the name played no part and people
-    /// said nothing.
-    pub attributes: Vec<Attribute>,
-    /// The images of the class that are most alike, best first.
-    pub nearest: Vec<Near>,
+    /// The meaning of the class name; `None` if it does not contribute.
+    pub meaning: Option<MeaningInfo>,
+    /// The attributes of the class, those with the greatest weights first. Empty if the name does
+    /// not contribute and the user set none.
+    pub attributes: Vec<AttributeWeight>,
+    /// The most similar examples of the class, best first.
+    pub nearest: Vec<Neighbor>,
 }
 
-/// Something that a thing has.
+/// An attribute and its weight.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Attribute {
-    /// In a word.
+pub struct AttributeWeight {
+    /// Its first word.
     pub name: String,
-    /// How much it counts for the class's prototype (the attention of ProtoComNet); `None` where no base class had it, or
-    /// the bundle has no ProtoComNet.
+    /// Its share of the class prototype (the attention of ProtoComNet); `None` if no base class had
+    /// it, or if the bundle has no ProtoComNet.
     pub weight: Option<f32>,
 }
 
-/// Explains the best answer for `embedding`, which is this `class`.
+/// Explains the best candidate for the raw embedding `[s]` of an image; `class` is its class.
 ///
 /// # Errors
-/// When an engine that started before fails now.
+/// When an engine that has started fails now.
 pub fn explain(
     best: &Candidate,
     class: &Class,
     embedding: &[f32],
-    knowledge: Option<&Knowledge>,
+    names: Option<&NameKnowledge>,
     attention: Option<&mut Attention>,
 ) -> Result<Explanation, AttentionError> {
-    // What people said counts, whether or not the name does.
-    let tells = best.meaning.is_some() || class.said.attributes.is_some();
-    let attributes = knowledge
-        .filter(|_| tells)
-        .map(|knowledge| attributes(class, best.meaning, knowledge, attention));
+    // Attributes that the user set count even if the name does not contribute.
+    let has_attributes = best.meaning.is_some() || class.overrides.attributes.is_some();
+    let attributes = match names.filter(|_| has_attributes) {
+        Some(names) => attributes(class, best.meaning, names, attention)?,
+        None => Vec::new(),
+    };
     Ok(Explanation {
         knowledge: best.knowledge,
-        meaning: best.meaning,
-        attributes: attributes.transpose()?.unwrap_or_default(),
+        meaning: best.meaning.and_then(|meaning| names?.describe(meaning)),
+        attributes,
         nearest: classifier::nearest(class, embedding, MAX_NEAREST),
     })
 }
@@ -65,39 +84,42 @@ pub fn explain(
 fn attributes(
     class: &Class,
     meaning: Option<Meaning>,
-    knowledge: &Knowledge,
+    names: &NameKnowledge,
     attention: Option<&mut Attention>,
-) -> Result<Vec<Attribute>, AttentionError> {
-    let all = knowledge.attributes_of(class);
+) -> Result<Vec<AttributeWeight>, AttentionError> {
+    let all = names.attributes_of(class);
     let word = match meaning {
-        Some(meaning) => knowledge.word(meaning.synset),
+        Some(meaning) => names.word(meaning.synset),
         // A class without a meaning is weighed without a word.
-        None => Some(Array1::zeros(knowledge.dimension())),
+        None => Some(Array1::zeros(names.dimension())),
     };
     let weights = match attention.zip(word) {
         Some((attention, word)) => {
-            let prototype = prototype(class, meaning, knowledge);
+            let prototype = prototype(class, meaning, names);
             attention.weights(prototype.view(), word, all.iter().copied())?
         }
         None => Vec::new(),
     };
-    let weight = |id| weights.iter().find(|(of, _)| *of == id).map(|(_, weight)| *weight);
-    let mut found: Vec<Attribute> = all
+    let mut found: Vec<AttributeWeight> = all
         .into_iter()
-        .filter_map(|id| Some(Attribute { name: knowledge.name(id)?, weight: weight(id) }))
+        .filter_map(|id| Some(AttributeWeight { name: names.name(id)?, weight: of(id, &weights) }))
         .collect();
-    // `None` is less than any weight; equals stay in the lexicon's order.
+    // `None` is less than any weight; equals stay in the order of the lexicon.
     found.sort_by(|a, b| b.weight.partial_cmp(&a.weight).unwrap_or(std::cmp::Ordering::Equal));
     found.truncate(MAX_ATTRIBUTES);
     Ok(found)
 }
 
-/// The mean of the class's images, or what its name tells if it has none; raw, `[s]`.
-fn prototype(class: &Class, meaning: Option<Meaning>, knowledge: &Knowledge) -> Array1<f32> {
+fn of(attribute: SynsetId, weights: &[(SynsetId, f32)]) -> Option<f32> {
+    weights.iter().find(|(id, _)| *id == attribute).map(|(_, weight)| *weight)
+}
+
+/// The mean of the examples of the class, or its semantic prototype if it has none; raw, `[s]`.
+fn prototype(class: &Class, meaning: Option<Meaning>, names: &NameKnowledge) -> Array1<f32> {
     let rows: Vec<_> =
         class.examples.iter().map(|example| ArrayView1::from(&example.embedding)).collect();
     match ndarray::stack(Axis(0), &rows) {
         Ok(rows) if !rows.is_empty() => prototype::mean(rows.view()),
-        _ => knowledge.semantic(&[meaning]).row(0).to_owned(),
+        _ => names.semantic(&[meaning]).row(0).to_owned(),
     }
 }

@@ -3,12 +3,14 @@
 use models::fault::{Blame, Fault};
 
 use crate::attention::AttentionError;
-use crate::embedder::EmbedError;
+use crate::backbone::EmbedError;
+use crate::decoder::DecodeError;
 use crate::engine::{EngineError, SelectError};
 use crate::evaluate::EvaluateError;
 use crate::gallery::{GalleryError, LabelError};
-use crate::knowledge::{AttributeError, KnowledgeError};
+use crate::lexicon::{AttributeError, NameKnowledgeError};
 use crate::locate::NotFound;
+use crate::recognizer::RecognizerError;
 
 impl Fault for NotFound {
     fn blame(&self) -> Blame {
@@ -28,10 +30,16 @@ impl Fault for SelectError {
     }
 }
 
+impl Fault for DecodeError {
+    fn blame(&self) -> Blame {
+        Blame::Input
+    }
+}
+
 impl Fault for EmbedError {
     fn blame(&self) -> Blame {
         match self {
-            Self::Image(_) | Self::Preprocess(_) => Blame::Input,
+            Self::Decode(error) => error.blame(),
             Self::Engine(_) | Self::Output { .. } => Blame::Machine,
         }
     }
@@ -55,7 +63,11 @@ impl Fault for LabelError {
 impl Fault for GalleryError {
     fn blame(&self) -> Blame {
         match self {
-            Self::UnknownClass(_) | Self::LabelTaken(_) | Self::OtherSpace { .. } => Blame::Input,
+            Self::UnknownClass(_)
+            | Self::LabelTaken(_)
+            | Self::OtherSpace { .. }
+            | Self::OtherLayout { .. }
+            | Self::ReadOnly => Blame::Input,
             // An embedding comes from the engine, never from a person.
             Self::Embedding { .. }
             | Self::InUse { .. }
@@ -66,7 +78,7 @@ impl Fault for GalleryError {
     }
 }
 
-impl Fault for KnowledgeError {
+impl Fault for NameKnowledgeError {
     fn blame(&self) -> Blame {
         Blame::Input
     }
@@ -83,6 +95,27 @@ impl Fault for AttentionError {
         match self {
             Self::Attributes(_) | Self::Mismatch { .. } | Self::Graph(_) => Blame::Input,
             Self::Select(_) | Self::Engine(_) => Blame::Machine,
+        }
+    }
+}
+
+impl Fault for RecognizerError {
+    fn blame(&self) -> Blame {
+        match self {
+            Self::Select(error) => error.blame(),
+            Self::Gallery(error) => error.blame(),
+            Self::Embed(error) => error.blame(),
+            Self::Attention(error) => error.blame(),
+            Self::NotFound(_)
+            | Self::Bundle(_)
+            | Self::Label(_)
+            | Self::Attributes(_)
+            | Self::NoNameKnowledge
+            | Self::UnknownSynset(_)
+            | Self::StaleRevision { .. }
+            | Self::NoSuchClass(_)
+            | Self::ClassExists(_)
+            | Self::TooFewImages(_) => Blame::Input,
         }
     }
 }

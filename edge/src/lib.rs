@@ -1,20 +1,26 @@
-//! Recognition on the device: engines that run an exported network, the gallery of enrolled
-//! classes, and the classifier that compares the two.
+//! Few-shot image recognition on the device: engines that run an exported network, the gallery of
+//! enrolled classes, and the classifier that compares an image with them.
 //!
-//! This is the only crate that names an inference engine. Nothing of an engine crosses
-//! [`engine::Engine`]; which one was chosen, and why the others were not, are values.
+//! [`Recognizer`] is the front door: it opens a bundle, an engine and a gallery, enrolls images and
+//! classifies others. The path of an image is [`decoder`] (bytes to network input), [`embedder`]
+//! (to embedding), then [`gallery`] to enroll it or [`classifier`] to classify it.
 //!
-//! The path of an image: [`embedder`] (bytes to embedding), then [`gallery`] (to enroll it) or
-//! [`classifier`] (to name it) and [`explain`] (to say why).
+//! This is the only crate that names an inference engine. No type of an engine crosses
+//! [`engine::Engine`]; which engine was chosen, and why the others were not, are values.
 
 pub mod attention;
+pub mod backbone;
 pub mod classifier;
+pub mod decoder;
+pub mod device;
 pub mod embedder;
 pub mod engine;
 pub mod evaluate;
 pub mod explain;
 mod fault;
 pub mod gallery;
-pub mod knowledge;
+pub mod lexicon;
 pub mod locate;
-pub mod precision;
+pub mod recognizer;
+
+pub use recognizer::Recognizer;

@@ -9,8 +9,8 @@ pub use difference::{Difference, difference};
 pub use report::{EngineResult, NetworkVerification, Outcome, REFERENCE};
 pub use tolerance::Tolerance;
 
+use edge::backbone::reluctance;
 use edge::engine::{Engine, EngineChoice, EngineOptions, Model, Provider, select};
-use edge::precision::reluctance;
 use models::bundle::{Precision, SelfTest, self_test};
 use models::checkpoint::Golden;
 use models::graph::Graph;

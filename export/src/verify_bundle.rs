@@ -5,9 +5,8 @@
 
 use std::fmt;
 
-use edge::embedder::start;
-use edge::engine::{EngineChoice, EngineOptions, Provider};
-use edge::precision::{PrecisionChoice, candidates, reluctance};
+use edge::backbone::{files, reluctance, start};
+use edge::engine::{EngineChoice, EngineOptions, PrecisionChoice, Provider};
 use models::bundle::{Bundle, Precision, Variant};
 use serde::Serialize;
 
@@ -103,7 +102,7 @@ fn self_test(
     options: &EngineOptions,
 ) -> SelfTestResult {
     // Starting an embedder runs the file's self-test.
-    let reason = candidates(bundle, provider, PrecisionChoice::Only(precision))
+    let reason = files(bundle, provider, PrecisionChoice::Only(precision))
         .and_then(|files| start(bundle, files[0], provider, options))
         .err()
         .map(|rejection| rejection.reason);

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use edge::engine::EngineChoice;
-use edge::precision::PrecisionChoice;
+use edge::engine::PrecisionChoice;
 use models::fault::{Blame, Fault};
 use tokio::sync::Semaphore;
 use tracing::level_filters::LevelFilter;

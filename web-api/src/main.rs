@@ -10,8 +10,8 @@ use std::time::Instant;
 use edge::attention::Attention;
 use edge::embedder::Embedder;
 use edge::engine::EngineOptions;
-use edge::gallery::RedbGallery;
-use edge::knowledge::Knowledge;
+use edge::gallery::Gallery;
+use edge::lexicon::NameKnowledge;
 use edge::locate::{self, Environment};
 use models::bundle::{Bundle, BundleLimits};
 use models::fault::{self, AnyFault, Fault, Message};
@@ -56,7 +56,7 @@ fn run(config: Config, start: Instant) -> Result<(), AnyFault> {
     let places = Places::find(&config)?;
     let bundle = Bundle::open(&places.bundle, &BundleLimits::default())?;
     // A bundle learns from images without its knowledge too, so that this stops nothing.
-    let (knowledge, nameless) = match Knowledge::open(&bundle) {
+    let (knowledge, nameless) = match NameKnowledge::open(&bundle) {
         Ok(knowledge) => (knowledge, None),
         Err(error) => (None, Some(error.to_string())),
     };
@@ -70,11 +70,11 @@ fn run(config: Config, start: Instant) -> Result<(), AnyFault> {
         Err(error) => (None, Some(error.to_string())),
     };
     let embedder = open_embedder(bundle, &config, &options)?;
-    let gallery = RedbGallery::open(&places.store, &embedder.manifest().space_id)?;
+    let gallery = Gallery::open(&places.store, &embedder.manifest().space_id)?;
     let version = version(&config, &embedder, knowledge.is_some());
     let metrics = Arc::new(Metrics::default());
-    let reader = embedder.reader().clone();
-    let station = Station::new(embedder, knowledge, Box::new(gallery), Arc::clone(&metrics))?;
+    let reader = embedder.decoder().clone();
+    let station = Station::new(embedder, knowledge, gallery, Arc::clone(&metrics))?;
     let mut station = station.with_attention(attention);
     let known = station.summary().map_err(Message::machine)?;
     let (places, version_now) = (&places, &version);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use edge::embedder::ImageReader;
+use edge::decoder::ImageDecoder;
 
 use crate::config::Config;
 use crate::jobs::decode_queue::DecodeQueue;
@@ -34,7 +34,7 @@ impl AppState {
     pub fn new(
         config: Config,
         version: wire::Version,
-        reader: ImageReader,
+        reader: ImageDecoder,
         engine: EngineThread<Station>,
         metrics: Arc<Metrics>,
     ) -> Self {

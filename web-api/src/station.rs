@@ -3,18 +3,18 @@
 //! Nothing here knows HTTP. Each call is one command of the [`crate::jobs::engine_thread`].
 
 use std::collections::BTreeSet;
-use std::slice;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use edge::attention::Attention;
-use edge::classifier::{Candidate, Classifier, Near};
-use edge::embedder::{Embedded, Embedder, ReadImage};
-use edge::explain::{Attribute, Explanation, explain};
+use edge::classifier::{Candidate, Classifier, Neighbor};
+use edge::decoder::DecodedImage;
+use edge::embedder::{Embedded, Embedder};
+use edge::explain::{AttributeWeight, Explanation, explain};
 use edge::gallery::{
-    self, ClassId, Definition, Gallery, GalleryError, Label, NewExample, Outcome, Said,
+    self, ClassId, ClassOverrides, Gallery, GalleryError, Label, NewExample, Outcome, SenseOverride,
 };
-use edge::knowledge::{AttributeError, Knowledge, LookedUp, Meaning, Part};
+use edge::lexicon::{self, AttributeError, LookedUp, Meaning, MeaningInfo, NameKnowledge};
 use few_shot::fusion::{Fusion, Setting};
 use models::hex;
 use models::image::Warning;
@@ -25,21 +25,12 @@ use crate::jobs::uploads::Upload;
 use crate::metrics::{Metrics, Stage};
 use crate::wire;
 
-/// An image that only lacks its embedding.
-#[derive(Debug)]
-pub struct Unembedded {
-    /// The network's input.
-    pub image: ReadImage,
-    /// SHA-256 of the file.
-    pub sha256: [u8; 32],
-}
-
 /// The embedder, the gallery, and what was computed from the gallery at its present revision.
 pub struct Station {
     embedder: Embedder,
-    knowledge: Option<Knowledge>,
+    knowledge: Option<NameKnowledge>,
     attention: Option<Attention>,
-    gallery: Box<dyn Gallery>,
+    gallery: Gallery,
     known: Known,
     metrics: Arc<Metrics>,
 }
@@ -76,8 +67,8 @@ struct Known {
 }
 
 impl Known {
-    fn read(gallery: &dyn Gallery, knowledge: Option<&Knowledge>) -> Result<Self, GalleryError> {
-        let classes = gallery.classes()?;
+    fn read(gallery: &Gallery, knowledge: Option<&NameKnowledge>) -> Result<Self, GalleryError> {
+        let classes = gallery.classes();
         Ok(Self {
             revision: gallery.revision(),
             classes: classes.iter().map(|found| class(found, knowledge)).collect(),
@@ -93,11 +84,11 @@ impl Station {
     /// When the gallery cannot be read.
     pub fn new(
         embedder: Embedder,
-        knowledge: Option<Knowledge>,
-        gallery: Box<dyn Gallery>,
+        knowledge: Option<NameKnowledge>,
+        gallery: Gallery,
         metrics: Arc<Metrics>,
     ) -> Result<Self, GalleryError> {
-        let known = Known::read(gallery.as_ref(), knowledge.as_ref())?;
+        let known = Known::read(&gallery, knowledge.as_ref())?;
         Ok(Self { embedder, knowledge, attention: None, gallery, known, metrics })
     }
 
@@ -184,7 +175,7 @@ impl Station {
         let label = self.label(id_or_label)?;
         let meaning = self.said(definition)?;
         let attributes = self.attributes(definition, label.as_str(), meaning)?;
-        let said = Definition { meaning, attributes };
+        let said = ClassOverrides { sense: meaning, attributes };
         let exists = self.gallery.class(label.as_str()).is_ok();
         match expected {
             Expected::Anything => {}
@@ -206,9 +197,11 @@ impl Station {
         Ok((self.one(&class), is_new))
     }
 
-    fn said(&self, definition: &wire::ClassDefinition) -> Result<Option<Said>, Problem> {
+    fn said(&self, definition: &wire::ClassDefinition) -> Result<Option<SenseOverride>, Problem> {
         let wire::ClassDefinition { synset, images_only, .. } = definition;
-        let Some(synset) = synset else { return Ok(images_only.then_some(Said::Nothing)) };
+        let Some(synset) = synset else {
+            return Ok(images_only.then_some(SenseOverride::ImagesOnly));
+        };
         if *images_only {
             let detail = "synset and images_only: expected one of them, got both.";
             return Err(Problem::new(Code::BadRequest, detail));
@@ -216,7 +209,7 @@ impl Station {
         let unknown = |detail: String| Problem::new(Code::UnknownSynset, detail);
         let synset = synset.parse().map_err(|e: NotASynset| unknown(format!("{e}.")))?;
         match self.knowledge()?.sense(synset) {
-            Some(_) => Ok(Some(Said::Synset(synset))),
+            Some(_) => Ok(Some(SenseOverride::Synset(synset))),
             None => {
                 Err(unknown(format!("{synset}: GET /v1/lexicon?q= lists the nouns of a word.")))
             }
@@ -227,12 +220,12 @@ impl Station {
         &self,
         definition: &wire::ClassDefinition,
         label: &str,
-        said: Option<Said>,
+        said: Option<SenseOverride>,
     ) -> Result<Option<BTreeSet<SynsetId>>, Problem> {
         let Some(words) = &definition.attributes else { return Ok(None) };
         let knowledge = self.knowledge()?;
         let words = words.iter().map(String::as_str);
-        let said = knowledge.attributes_said(words, knowledge.meaning_as(label, said));
+        let said = knowledge.resolve_attributes(words, knowledge.meaning_as(label, said));
         said.map(Some).map_err(|e| {
             let code = match e {
                 AttributeError::Unknown(_) => Code::UnknownSynset,
@@ -248,8 +241,8 @@ impl Station {
     /// `no_lexicon`.
     pub fn senses(&self, noun: &str) -> Result<wire::Senses, Problem> {
         let knowledge = self.knowledge()?;
-        let (senses, read_as) = match knowledge.look_up(noun) {
-            Some(LookedUp { senses, read_as, .. }) => (senses, read_as),
+        let (senses, default_sense) = match knowledge.look_up(noun) {
+            Some(LookedUp { senses, default_sense, .. }) => (senses, default_sense),
             None => (Vec::new(), None),
         };
         let senses = senses.into_iter().filter_map(|id| knowledge.sense(id));
@@ -263,12 +256,12 @@ impl Station {
         });
         Ok(wire::Senses {
             q: noun.to_owned(),
-            default_sense: read_as.map(|synset| synset.to_string()),
+            default_sense: default_sense.map(|synset| synset.to_string()),
             senses: senses.collect(),
         })
     }
 
-    fn knowledge(&self) -> Result<&Knowledge, Problem> {
+    fn knowledge(&self) -> Result<&NameKnowledge, Problem> {
         let without = "This bundle has no name knowledge; classes are learned from images only.";
         self.knowledge.as_ref().ok_or_else(|| Problem::new(Code::NoLexicon, without))
     }
@@ -282,12 +275,8 @@ impl Station {
     ///
     /// # Errors
     /// When the engine fails.
-    pub fn embed(&mut self, read: Unembedded) -> Result<Embedded, Problem> {
-        let Unembedded { image: ReadImage { input, warnings, mut timing }, sha256 } = read;
-        let start = Instant::now();
-        let rows = self.embedder.embed_images(slice::from_ref(&input))?;
-        timing.embed = start.elapsed();
-        let embedded = Embedded { embedding: rows.into_iter().collect(), sha256, warnings, timing };
+    pub fn embed(&mut self, image: DecodedImage) -> Result<Embedded, Problem> {
+        let embedded = self.embedder.embed_decoded(image)?;
         self.observe(&embedded);
         Ok(embedded)
     }
@@ -338,8 +327,8 @@ impl Station {
     ) -> Result<wire::Classified, Problem> {
         let start = Instant::now();
         let classifier = &self.known()?.classifier;
-        let embeddings: Vec<Vec<f32>> =
-            embedded.iter().map(|image| image.embedding.clone()).collect();
+        let embeddings: Vec<&[f32]> =
+            embedded.iter().map(|image| image.embedding.as_slice()).collect();
         let (fusion, setting, ranked) = if how.transductive {
             let ranked = classifier.classify_together(&embeddings, how.top);
             (Fusion::SoftKMeans, Setting::Transductive, ranked)
@@ -390,14 +379,14 @@ impl Station {
         let (knowledge, attention) = (self.knowledge.as_ref(), self.attention.as_mut());
         let Explanation { knowledge: share, meaning: found, attributes, nearest } =
             explain(best, &class, embedding, knowledge, attention)?;
-        let attribute = |Attribute { name, weight }| wire::AttributeWeight { name, weight };
-        let near = |near: Near| wire::Neighbor {
+        let attribute = |AttributeWeight { name, weight }| wire::AttributeWeight { name, weight };
+        let near = |near: Neighbor| wire::Neighbor {
             example: near.example_id.to_string(),
             similarity: near.similarity,
         };
         Ok(wire::Explanation {
             share: wire::Shares { images: 1.0 - share, knowledge: share },
-            meaning: found.and_then(|found| meaning(found, knowledge)),
+            meaning: found.map(wire_meaning),
             attributes: attributes.into_iter().map(attribute).collect(),
             nearest: nearest.into_iter().map(near).collect(),
         })
@@ -412,7 +401,7 @@ impl Station {
     /// The label that an id or a label in a path stands for.
     fn label(&self, id_or_label: &str) -> Result<Label, Problem> {
         if id_or_label.parse::<ClassId>().is_ok() {
-            return Ok(self.gallery.class(id_or_label)?.label);
+            return Ok(self.gallery.class(id_or_label)?.label.clone());
         }
         Ok(Label::parse(id_or_label)?)
     }
@@ -432,7 +421,7 @@ impl Station {
 
     fn known(&mut self) -> Result<&Known, Problem> {
         if self.known.revision != self.gallery.revision() {
-            self.known = Known::read(self.gallery.as_ref(), self.knowledge.as_ref())?;
+            self.known = Known::read(&self.gallery, self.knowledge.as_ref())?;
         }
         Ok(&self.known)
     }
@@ -447,27 +436,33 @@ impl Station {
     }
 }
 
-fn class(class: &gallery::Class, knowledge: Option<&Knowledge>) -> wire::Class {
+fn class(class: &gallery::Class, knowledge: Option<&NameKnowledge>) -> wire::Class {
     let found = knowledge.and_then(|knowledge| knowledge.meaning(class));
-    let attributes = knowledge.map(|knowledge| parts(knowledge.parts_of(class)));
+    let attributes = knowledge.map(|knowledge| parts(knowledge.listed_attributes(class)));
     wire::Class {
         id: class.id.to_string(),
         label: class.label.to_string(),
         examples: class.examples.len(),
         provisional: class.examples.is_empty(),
-        images_only: class.said.meaning == Some(Said::Nothing),
+        images_only: class.overrides.sense == Some(SenseOverride::ImagesOnly),
         attributes: attributes.unwrap_or_default(),
-        attributes_overridden: class.said.attributes.is_some(),
+        attributes_overridden: class.overrides.attributes.is_some(),
         meaning: found.and_then(|found| meaning(found, knowledge)),
     }
 }
 
-fn parts(parts: Vec<Part>) -> Vec<wire::Attribute> {
-    let part = |Part { synset, name }| wire::Attribute { synset: synset.to_string(), name };
+fn parts(parts: Vec<lexicon::Attribute>) -> Vec<wire::Attribute> {
+    let part =
+        |lexicon::Attribute { synset, name }| wire::Attribute { synset: synset.to_string(), name };
     parts.into_iter().map(part).collect()
 }
 
-fn meaning(found: Meaning, knowledge: Option<&Knowledge>) -> Option<wire::Meaning> {
+fn wire_meaning(found: MeaningInfo) -> wire::Meaning {
+    let MeaningInfo { synset, rule, lemmas, gloss } = found;
+    wire::Meaning { synset: synset.to_string(), rule: rule.as_str(), lemmas, gloss }
+}
+
+fn meaning(found: Meaning, knowledge: Option<&NameKnowledge>) -> Option<wire::Meaning> {
     let (lemmas, gloss) = knowledge?.definition(found.synset)?;
     let (synset, rule) = (found.synset.to_string(), found.rule.as_str());
     Some(wire::Meaning { synset, rule, lemmas, gloss })
@@ -507,7 +502,7 @@ fn candidate(candidate: Candidate) -> wire::Candidate {
     wire::Candidate {
         class: candidate.class_id.to_string(),
         label: candidate.label.to_string(),
-        score: candidate.score,
+        score: candidate.rank().min(1.0),
         examples: candidate.examples,
         knowledge: candidate.knowledge,
     }

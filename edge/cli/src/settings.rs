@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use edge::attention::Attention;
 use edge::embedder::Embedder;
+use edge::engine::PrecisionChoice;
 use edge::engine::{EngineChoice, EngineOptions};
-use edge::gallery::{Gallery, MemoryGallery, RedbGallery};
-use edge::knowledge::Knowledge;
+use edge::gallery::Gallery;
+use edge::lexicon::NameKnowledge;
 use edge::locate::{self, Environment, NotFound};
-use edge::precision::PrecisionChoice;
 use models::bundle::{Bundle, BundleLimits};
 use models::disk;
 use models::fault::{AnyFault, Message};
@@ -146,8 +146,8 @@ impl Context {
     }
 
     /// The bundle's name knowledge; without it classes are learned from images only.
-    pub(crate) fn knowledge(bundle: &Bundle) -> Option<Knowledge> {
-        Knowledge::open(bundle).unwrap_or_else(|error| {
+    pub(crate) fn knowledge(bundle: &Bundle) -> Option<NameKnowledge> {
+        NameKnowledge::open(bundle).unwrap_or_else(|error| {
             eprintln!("warning: names: off ({})", one_line(&error.to_string()));
             None
         })
@@ -161,15 +161,15 @@ impl Context {
     }
 
     /// The store, or an empty gallery if there is none: reading creates no store.
-    pub(crate) fn existing_gallery(&self, space_id: &str) -> Result<Box<dyn Gallery>, AnyFault> {
-        if !RedbGallery::exists(&self.store_dir()?) {
-            return Ok(Box::new(MemoryGallery::new()));
+    pub(crate) fn existing_gallery(&self, space_id: &str) -> Result<Gallery, AnyFault> {
+        if !Gallery::store_exists(&self.store_dir()?) {
+            return Ok(Gallery::in_memory());
         }
-        Ok(Box::new(self.gallery(space_id)?))
+        self.gallery(space_id)
     }
 
     /// Opens the store, or creates it, for the embeddings of this space.
-    pub(crate) fn gallery(&self, space_id: &str) -> Result<RedbGallery, AnyFault> {
-        Ok(RedbGallery::open(&self.store_dir()?, space_id)?)
+    pub(crate) fn gallery(&self, space_id: &str) -> Result<Gallery, AnyFault> {
+        Ok(Gallery::open(&self.store_dir()?, space_id)?)
     }
 }

@@ -17,8 +17,10 @@ use ort::session::builder::SessionBuilder;
 use ort::session::{Session, SessionInputValue};
 use ort::value::{DynValue, TensorRef};
 
+use super::choice::Provider;
+use super::error::EngineError;
+use super::model::{Engine, EngineOptions, Model};
 use super::signature::Signature;
-use super::{Engine, EngineError, EngineOptions, Model, Provider};
 
 /// A session of ONNX Runtime.
 pub(super) struct OnnxRuntime {

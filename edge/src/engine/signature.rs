@@ -3,7 +3,8 @@
 use models::graph::Shape;
 use ndarray::ArrayViewD;
 
-use super::{EngineError, Model};
+use super::error::EngineError;
+use super::model::Model;
 
 /// A network's inputs and its largest batch.
 #[derive(Debug, Clone)]

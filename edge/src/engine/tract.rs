@@ -12,8 +12,10 @@ use tract_onnx::prelude::*;
 use tract_onnx::tract_core::model::TypedModelPatch;
 use tract_onnx::tract_core::ops::cast::Cast;
 
+use super::choice::Provider;
+use super::error::EngineError;
+use super::model::{Engine, Model};
 use super::signature::Signature;
-use super::{Engine, EngineError, Model, Provider};
 
 /// A network compiled by tract.
 pub(super) struct Tract {

@@ -1,15 +1,14 @@
 //! The facts of a gallery and the rules for changing them, without any storage.
 //!
-//! A write has two steps: a `plan_…` says what would change, touching nothing; [`Facts::apply`]
-//! changes it. A store puts the plan on the disk between the two, so memory never runs ahead of the
-//! disk and both galleries follow the same rules.
+//! A write has two steps: a `plan_…` function returns what would change and touches nothing, then
+//! [`Facts::apply`] changes it. A journal makes the plan durable between the two, so memory is never
+//! ahead of the disk.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::{
-    Class, ClassId, Definition, Enrolled, Example, ExampleId, GalleryError, Label, NewExample,
-    Outcome,
-};
+use super::class::{Class, ClassId, ClassOverrides, Example, ExampleId, NewExample, Outcome};
+use super::error::GalleryError;
+use super::label::Label;
 
 /// Everything enrolled.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -21,26 +20,26 @@ pub(super) struct Facts {
 
 /// One write, decided and not yet done.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Change {
+pub(in crate::gallery) struct Change {
     /// The revision after it.
-    pub(super) revision: u64,
-    pub(super) what: What,
+    pub(in crate::gallery) revision: u64,
+    pub(in crate::gallery) kind: ChangeKind,
 }
 
 /// What a write changes.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum What {
-    /// The class (made if it does not exist) gets these examples, in this order.
+pub(in crate::gallery) enum ChangeKind {
+    /// Adds these examples, in this order, to the class, which is created if it does not exist.
     Enroll {
         class: ClassId,
         label: Label,
         examples: Vec<Example>,
     },
-    /// The class (made if it does not exist) is what is said.
+    /// Replaces the overrides of the class, which is created if it does not exist.
     Define {
         class: ClassId,
         label: Label,
-        said: Definition,
+        overrides: ClassOverrides,
     },
     Rename {
         class: ClassId,
@@ -51,11 +50,11 @@ pub(super) enum What {
     },
 }
 
-/// An enrollment that is decided: its outcomes, and a change if there is anything new.
-pub(super) struct Enrollment {
+/// A call that is decided: the class it is about, the change if there is one, and its answer.
+pub(super) struct Plan<T> {
     pub(super) class: ClassId,
-    pub(super) outcomes: Vec<Outcome>,
     pub(super) change: Option<Change>,
+    pub(super) answer: T,
 }
 
 impl Facts {
@@ -74,8 +73,8 @@ impl Facts {
             }
             facts.classes.insert(class.id, class);
         }
-        let embeddings = || facts.classes.values().flat_map(|c| &c.examples).map(|e| &e.embedding);
-        if embeddings().map(Vec::len).collect::<BTreeSet<_>>().len() > 1 {
+        let lengths: BTreeSet<usize> = facts.examples().map(|e| e.embedding.len()).collect();
+        if lengths.len() > 1 {
             return Err("its embeddings have different lengths".to_owned());
         }
         Ok(facts)
@@ -92,12 +91,21 @@ impl Facts {
 
     pub(super) fn class(&self, id_or_label: &str) -> Result<&Class, GalleryError> {
         let by_id = id_or_label.parse().ok().and_then(|id: ClassId| self.classes.get(&id));
-        let by_label = || Some(self.by_id(*self.labels.get(&Label::parse(id_or_label).ok()?)?));
-        by_id.or_else(by_label).ok_or_else(|| unknown(id_or_label))
+        by_id.or_else(|| self.by_label(id_or_label)).ok_or_else(|| unknown(id_or_label))
     }
 
-    fn by_id(&self, id: ClassId) -> &Class {
+    fn by_label(&self, text: &str) -> Option<&Class> {
+        let label = Label::parse(text).ok()?;
+        self.labels.get(&label).map(|id| self.by_id(*id))
+    }
+
+    /// The class of a plan or of a label of these facts.
+    pub(super) fn by_id(&self, id: ClassId) -> &Class {
         &self.classes[&id]
+    }
+
+    fn examples(&self) -> impl Iterator<Item = &Example> {
+        self.classes.values().flat_map(|class| &class.examples)
     }
 
     pub(super) fn plan_enroll(
@@ -105,140 +113,130 @@ impl Facts {
         label: &Label,
         examples: Vec<NewExample>,
         create: bool,
-    ) -> Result<Enrollment, GalleryError> {
+    ) -> Result<Plan<Vec<Outcome>>, GalleryError> {
         let existing = self.labels.get(label).copied();
         if existing.is_none() && !create {
             return Err(unknown(label.as_str()));
         }
         self.check_embeddings(&examples)?;
-        let revision = self.revision + 1;
-        let class = existing.unwrap_or(ClassId(revision));
-        let (outcomes, examples) = self.sort_out(existing, revision, examples);
+        let class = existing.unwrap_or(self.next_id());
+        let (outcomes, examples) = self.without_duplicates(existing, examples);
         let is_new = existing.is_none() || !examples.is_empty();
-        let what = What::Enroll { class, label: label.clone(), examples };
-        let change = is_new.then_some(Change { revision, what });
-        Ok(Enrollment { class, outcomes, change })
+        let kind = ChangeKind::Enroll { class, label: label.clone(), examples };
+        Ok(Plan { class, change: is_new.then(|| self.next(kind)), answer: outcomes })
     }
 
-    /// Tells duplicates, of what the class has and within the call, from new examples.
-    fn sort_out(
+    /// Separates new examples from duplicates, both of the class and within the call.
+    fn without_duplicates(
         &self,
         class: Option<ClassId>,
-        revision: u64,
         examples: Vec<NewExample>,
     ) -> (Vec<Outcome>, Vec<Example>) {
-        let known = class.map_or(&[][..], |id| &self.by_id(id).examples);
-        let mut ids: HashMap<_, _> = known.iter().map(|e| (e.sha256, e.id)).collect();
-        let (mut outcomes, mut fresh) = (Vec::new(), Vec::new());
+        let enrolled = class.map_or(&[][..], |id| &self.by_id(id).examples);
+        let mut ids: HashMap<_, _> = enrolled.iter().map(|e| (e.sha256, e.id)).collect();
+        let mut outcomes = Vec::new();
+        let mut new = Vec::new();
         for NewExample { sha256, embedding, precision } in examples {
             if let Some(&example_id) = ids.get(&sha256) {
                 outcomes.push(Outcome { example_id, duplicate: true });
                 continue;
             }
-            let index = u32::try_from(fresh.len()).expect("invariant: a call fits in memory");
-            let id = ExampleId { revision, index };
+            let index = u32::try_from(new.len()).expect("invariant: a call fits in memory");
+            let id = ExampleId { revision: self.revision + 1, index };
             ids.insert(sha256, id);
             outcomes.push(Outcome { example_id: id, duplicate: false });
-            fresh.push(Example { id, sha256, embedding, precision });
+            new.push(Example { id, sha256, embedding, precision });
         }
-        (outcomes, fresh)
+        (outcomes, new)
     }
 
     /// Embeddings of one gallery have one length and only finite values.
     fn check_embeddings(&self, examples: &[NewExample]) -> Result<(), GalleryError> {
-        let known = self.classes.values().flat_map(|class| &class.examples);
-        let lengths = known.map(|e| e.embedding.len());
-        let Some(expected) = lengths.chain(examples.iter().map(|e| e.embedding.len())).next()
-        else {
-            return Ok(());
-        };
-        let refused = |got: String| {
-            let expected = format!("{} finite values", expected.max(1));
+        let enrolled = self.examples().map(|example| example.embedding.len()).next();
+        let first = examples.first().map(|example| example.embedding.len());
+        let Some(length) = enrolled.or(first) else { return Ok(()) };
+        let wrong = examples.iter().find_map(|example| defect(&example.embedding, length));
+        wrong.map_or(Ok(()), |got| {
+            let expected = format!("{} finite values", length.max(1));
             Err(GalleryError::Embedding { expected, got })
-        };
-        for NewExample { embedding, .. } in examples {
-            if embedding.len() != expected || embedding.is_empty() {
-                return refused(format!("{} values", embedding.len()));
-            }
-            if let Some(bad) = embedding.iter().find(|v| !v.is_finite()) {
-                return refused(format!("a value that is {bad}"));
-            }
-        }
-        Ok(())
+        })
     }
 
-    /// The class, whether it is new, and a change if it is or something else is said now.
-    pub(super) fn plan_define(
-        &self,
-        label: &Label,
-        said: Definition,
-    ) -> (ClassId, bool, Option<Change>) {
+    /// Changes nothing if the class has these overrides already; answers whether the class is new.
+    pub(super) fn plan_define(&self, label: &Label, overrides: ClassOverrides) -> Plan<bool> {
         let existing = self.labels.get(label).copied();
-        let class = existing.unwrap_or(ClassId(self.revision + 1));
-        let differs = existing.is_none_or(|id| self.by_id(id).said != said);
-        let what = || What::Define { class, label: label.clone(), said };
-        (class, existing.is_none(), differs.then(|| self.next(what())))
+        let class = existing.unwrap_or(self.next_id());
+        let differs = existing.is_none_or(|id| self.by_id(id).overrides != overrides);
+        let kind = ChangeKind::Define { class, label: label.clone(), overrides };
+        Plan { class, change: differs.then(|| self.next(kind)), answer: existing.is_none() }
     }
 
-    /// `None` if the class has that label already.
+    /// Changes nothing if the class has that label already.
     pub(super) fn plan_rename(
         &self,
         id_or_label: &str,
         label: &Label,
-    ) -> Result<(ClassId, Option<Change>), GalleryError> {
+    ) -> Result<Plan<()>, GalleryError> {
         let class = self.class(id_or_label)?.id;
-        match self.labels.get(label) {
-            Some(&owner) if owner == class => Ok((class, None)),
-            Some(_) => Err(GalleryError::LabelTaken(label.clone())),
-            None => Ok((class, Some(self.next(What::Rename { class, label: label.clone() })))),
-        }
+        let change = match self.labels.get(label) {
+            Some(&owner) if owner == class => None,
+            Some(_) => return Err(GalleryError::LabelTaken(label.clone())),
+            None => Some(self.next(ChangeKind::Rename { class, label: label.clone() })),
+        };
+        Ok(Plan { class, change, answer: () })
     }
 
-    pub(super) fn plan_delete(&self, id_or_label: &str) -> Result<(ClassId, Change), GalleryError> {
+    pub(super) fn plan_delete(&self, id_or_label: &str) -> Result<Plan<()>, GalleryError> {
         let class = self.class(id_or_label)?.id;
-        Ok((class, self.next(What::Delete { class })))
+        Ok(Plan { class, change: Some(self.next(ChangeKind::Delete { class })), answer: () })
     }
 
-    fn next(&self, what: What) -> Change {
-        Change { revision: self.revision + 1, what }
+    /// The id of a class that the next change creates.
+    fn next_id(&self) -> ClassId {
+        ClassId(self.revision + 1)
     }
 
-    /// Does what a plan of these very facts decided.
+    fn next(&self, kind: ChangeKind) -> Change {
+        Change { revision: self.revision + 1, kind }
+    }
+
+    /// Applies a change that was planned on exactly these facts.
     pub(super) fn apply(&mut self, change: Change) {
         self.revision = change.revision;
-        match change.what {
-            What::Enroll { class: id, label, examples } => {
-                self.labels.insert(label.clone(), id);
-                let said = Definition::default();
-                let new = || Class { id, label, said, examples: Vec::new() };
-                self.classes.entry(id).or_insert_with(new).examples.extend(examples);
+        match change.kind {
+            ChangeKind::Enroll { class, label, examples } => {
+                self.entry(class, label).examples.extend(examples);
             }
-            What::Define { class: id, label, said } => {
-                self.labels.insert(label.clone(), id);
-                let new = || Class { id, label, said: Definition::default(), examples: Vec::new() };
-                self.classes.entry(id).or_insert_with(new).said = said;
+            ChangeKind::Define { class, label, overrides } => {
+                self.entry(class, label).overrides = overrides;
             }
-            What::Rename { class: id, label } => {
+            ChangeKind::Rename { class: id, label } => {
                 let class = self.classes.get_mut(&id).expect("invariant: the plan found it");
                 self.labels.remove(&class.label);
                 self.labels.insert(label.clone(), id);
                 class.label = label;
             }
-            What::Delete { class } => {
+            ChangeKind::Delete { class } => {
                 let class = self.classes.remove(&class).expect("invariant: the plan found it");
                 self.labels.remove(&class.label);
             }
         }
     }
 
-    /// The answer to an enrollment that has been applied.
-    pub(super) fn enrolled(&self, class: ClassId, outcomes: Vec<Outcome>) -> Enrolled {
-        Enrolled { class: self.by_id(class).clone(), outcomes, revision: self.revision }
+    /// The class, created if it does not exist.
+    fn entry(&mut self, id: ClassId, label: Label) -> &mut Class {
+        self.labels.insert(label.clone(), id);
+        self.classes.entry(id).or_insert_with(|| Class::new(id, label))
     }
+}
 
-    pub(super) fn copy_of(&self, class: ClassId) -> Class {
-        self.by_id(class).clone()
+/// What is wrong with an embedding that should have `length` finite values.
+fn defect(embedding: &[f32], length: usize) -> Option<String> {
+    if embedding.len() != length || embedding.is_empty() {
+        return Some(format!("{} values", embedding.len()));
     }
+    let bad = embedding.iter().find(|value| !value.is_finite());
+    bad.map(|bad| format!("a value that is {bad}"))
 }
 
 fn unknown(class: &str) -> GalleryError {

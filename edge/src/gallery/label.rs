@@ -6,7 +6,7 @@ use std::str::FromStr;
 use unicode_normalization::UnicodeNormalization;
 use unicode_width::UnicodeWidthStr;
 
-use super::ClassId;
+use super::class::ClassId;
 
 /// Most characters in a label.
 const LONGEST: usize = 128;

@@ -1,14 +1,14 @@
-//! The bytes of one example in a store (`docs/formats.md`, "store"):
-//! `u8` version 1, 32 bytes SHA-256, `u8` length of the precision, the precision in UTF-8, then the
-//! embedding as little-endian `f32`.
+//! The bytes of one example in a store (`docs/formats.md`, "store"): `u8` version 1, 32 bytes
+//! SHA-256, `u8` length of the precision, the precision in UTF-8, then the embedding as
+//! little-endian `f32`.
 
-use super::{Example, ExampleId};
+use super::class::{Example, ExampleId};
 
 const VERSION: u8 = 1;
 const FIXED: usize = 1 + 32 + 1;
 
 pub(super) fn encode(example: &Example) -> Vec<u8> {
-    // Longer words than this name no precision; cut at a character, the record stays readable.
+    // No precision has a longer name. Cut between two characters, the record stays readable.
     let precision = &example.precision[..example.precision.floor_char_boundary(255)];
     let mut bytes = Vec::with_capacity(FIXED + precision.len() + 4 * example.embedding.len());
     bytes.push(VERSION);
@@ -19,7 +19,7 @@ pub(super) fn encode(example: &Example) -> Vec<u8> {
     bytes
 }
 
-/// `None` if the bytes are no record.
+/// `None` if the bytes are not a record.
 pub(super) fn decode(id: ExampleId, bytes: &[u8]) -> Option<Example> {
     let (&version, rest) = bytes.split_first()?;
     let (&sha256, rest) = rest.split_first_chunk::<32>()?;
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_record_is_refused() {
+    fn bytes_that_are_no_record_are_refused() {
         let bytes = encode(&example());
         for end in 0..bytes.len() {
             let cut = decode(ID, &bytes[..end]);

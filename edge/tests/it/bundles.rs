@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use edge::embedder::Embedder;
+use edge::engine::PrecisionChoice;
 use edge::engine::{EngineChoice, EngineOptions, Provider, SelectError};
-use edge::knowledge::Knowledge;
-use edge::precision::PrecisionChoice;
+use edge::lexicon::NameKnowledge;
 use models::bundle::{Bundle, BundleError, BundleLimits, Precision};
 
 use crate::files::{copy_folder, edit_manifest, png};
@@ -98,7 +98,7 @@ fn every_shipped_bundle_starts_and_knows_names() {
     assert!(shipped.len() >= 2, "{shipped:?}");
     for dir in shipped {
         let bundle = Bundle::open(&dir, &BundleLimits::default()).unwrap();
-        let knowledge = Knowledge::open(&bundle).unwrap().unwrap();
+        let knowledge = NameKnowledge::open(&bundle).unwrap().unwrap();
         let mug = knowledge.read("coffee mug").unwrap();
         assert!(knowledge.semantic(&[Some(mug)]).iter().all(|x| x.is_finite()), "{dir:?}");
         let tract = EngineChoice::Only(Provider::Tract);

@@ -7,8 +7,8 @@ use edge::attention::Attention;
 use edge::classifier::{Classifier, nearest};
 use edge::engine::{EngineChoice, Provider};
 use edge::explain::explain;
-use edge::gallery::{Definition, Gallery, MemoryGallery, NewExample, Said};
-use edge::knowledge::{AttributeError, Knowledge, MAX_ATTRIBUTES, Part, Rule};
+use edge::gallery::{ClassOverrides, Gallery, NewExample, SenseOverride};
+use edge::lexicon::{AttributeError, MAX_ATTRIBUTES, NameKnowledge, Rule};
 use few_shot::fusion::Fusion;
 use models::bundle::{Bundle, BundleLimits};
 use models::knowledge::wordnet::SynsetId;
@@ -28,12 +28,12 @@ fn bundle() -> Bundle {
     Bundle::open(&folder().join("knowing/knowing-bundle"), &BundleLimits::default()).unwrap()
 }
 
-fn knowledge() -> Knowledge {
-    Knowledge::open(&bundle()).unwrap().unwrap()
+fn knowledge() -> NameKnowledge {
+    NameKnowledge::open(&bundle()).unwrap().unwrap()
 }
 
 /// Images that look as their class's synset is predicted to, a little off.
-fn examples(knowledge: &Knowledge, looks_like: &str, n: u8) -> Vec<NewExample> {
+fn examples(knowledge: &NameKnowledge, looks_like: &str, n: u8) -> Vec<NewExample> {
     let meaning = knowledge.read(looks_like);
     let prototype = knowledge.semantic(&[meaning]).row(0).to_vec();
     let example = |i: u8| {
@@ -60,12 +60,12 @@ fn a_label_is_read_as_people_would() {
     }
     let sense = knowledge.sense(ZEBRA).unwrap();
     assert_eq!((sense.lemmas[1].as_str(), sense.kind_of[0].as_str()), ("striped horse", "animal"));
-    let hoof = Part { synset: SynsetId(19), name: "hoof".to_owned() };
+    let hoof = edge::lexicon::Attribute { synset: SynsetId(19), name: "hoof".to_owned() };
     assert_eq!((sense.attributes, sense.has_vector), (vec![hoof], true));
     let found = knowledge.look_up("my 2 mouse").unwrap();
-    assert_eq!((found.senses, found.read_as), (vec![RODENT, POINTER], Some(RODENT)));
+    assert_eq!((found.senses, found.default_sense), (vec![RODENT, POINTER], Some(RODENT)));
     let unseen = knowledge.look_up("idea").unwrap();
-    assert_eq!((unseen.senses.len(), unseen.read_as), (1, None), "no image shows one");
+    assert_eq!((unseen.senses.len(), unseen.default_sense), (1, None), "no image shows one");
     let long = "so ".repeat(5000) + "zebra";
     assert_eq!(read(&long), Some((ZEBRA, Rule::HeadNoun)));
 }
@@ -73,12 +73,12 @@ fn a_label_is_read_as_people_would() {
 #[test]
 fn a_class_without_images_is_recognized_by_its_name() {
     let knowledge = knowledge();
-    let mut gallery = MemoryGallery::new();
+    let mut gallery = Gallery::in_memory();
     for name in ["zebra", "cup"] {
-        gallery.define(&label(name), Definition::default()).unwrap();
+        gallery.define(&label(name), ClassOverrides::default()).unwrap();
     }
-    gallery.define(&label("gadget"), Definition::default()).unwrap();
-    let classes = gallery.classes().unwrap();
+    gallery.define(&label("gadget"), ClassOverrides::default()).unwrap();
+    let classes = gallery.classes();
     let classifier = Classifier::new(&classes, Some(&knowledge));
     assert_eq!((classifier.classes(), classifier.fusion()), (2, Fusion::Trusted));
     for name in ["zebra", "cup"] {
@@ -94,11 +94,11 @@ fn a_class_without_images_is_recognized_by_its_name() {
 fn names_are_believed_where_they_fit_the_images() {
     let knowledge = knowledge();
     let shares = |of: [(&str, &str); 4]| {
-        let mut gallery = MemoryGallery::new();
+        let mut gallery = Gallery::in_memory();
         for (name, looks_like) in of {
             gallery.enroll(&label(name), examples(&knowledge, looks_like, 1), true).unwrap();
         }
-        let classifier = Classifier::new(&gallery.classes().unwrap(), Some(&knowledge));
+        let classifier = Classifier::new(&gallery.classes(), Some(&knowledge));
         let query = examples(&knowledge, "zebra", 1).remove(0).embedding;
         let candidates = classifier.classify(&query, 9);
         candidates.iter().map(|candidate| candidate.knowledge).fold(0.0, f32::max)
@@ -112,7 +112,7 @@ fn names_are_believed_where_they_fit_the_images() {
 
 #[test]
 fn images_together_move_prototypes_towards_them() {
-    let mut gallery = MemoryGallery::new();
+    let mut gallery = Gallery::in_memory();
     let fact = |number: u8, embedding: [f32; 2]| NewExample {
         sha256: [number; 32],
         embedding: embedding.to_vec(),
@@ -121,20 +121,25 @@ fn images_together_move_prototypes_towards_them() {
     // The one image of `a` is far from what its class looks like.
     gallery.enroll(&label("a"), vec![fact(1, [1.0, 0.0])], true).unwrap();
     gallery.enroll(&label("b"), vec![fact(2, [-0.2, 1.0])], true).unwrap();
-    let classes = gallery.classes().unwrap();
+    let classes = gallery.classes();
     let classifier = Classifier::new(&classes, None);
     let unlabeled: Vec<Vec<f32>> =
         [[1.0, 0.6], [1.0, 0.7], [1.0, 0.8], [0.9, 0.85]].map(|e| e.to_vec()).to_vec();
     let alone = &classifier.classify(&unlabeled[2], 2)[0];
     let together = &classifier.classify_together(&unlabeled, 2)[2][0];
     assert_eq!((alone.label.as_str(), together.label.as_str()), ("a", "a"));
-    assert!(together.score > alone.score + 0.05, "{} {}", together.score, alone.score);
+    assert!(
+        together.similarity > alone.similarity + 0.05,
+        "{} {}",
+        together.similarity,
+        alone.similarity
+    );
     // A class without images stays its name, whatever the images are.
     let knowledge = knowledge();
-    let mut gallery = MemoryGallery::new();
+    let mut gallery = Gallery::in_memory();
     gallery.enroll(&label("cup"), examples(&knowledge, "cup", 3), true).unwrap();
-    gallery.define(&label("zebra"), Definition::default()).unwrap();
-    let classes = gallery.classes().unwrap();
+    gallery.define(&label("zebra"), ClassOverrides::default()).unwrap();
+    let classes = gallery.classes();
     let cups = examples(&knowledge, "cup", 5).split_off(3);
     let cups: Vec<Vec<f32>> = cups.into_iter().map(|example| example.embedding).collect();
     let classifier = Classifier::new(&classes, Some(&knowledge));
@@ -148,23 +153,23 @@ fn images_together_move_prototypes_towards_them() {
 #[test]
 fn what_is_said_outweighs_the_label() {
     let knowledge = knowledge();
-    let mut gallery = MemoryGallery::new();
+    let mut gallery = Gallery::in_memory();
     let mut meaning = |said| {
-        let class = gallery.define(&label("mouse"), Definition::from(said)).unwrap().0;
+        let class = gallery.define(&label("mouse"), ClassOverrides::from(said)).unwrap().0;
         knowledge.meaning(&class).map(|m| (m.synset, m.rule))
     };
-    assert_eq!(meaning(Some(Said::Synset(POINTER))), Some((POINTER, Rule::Said)));
-    assert_eq!(meaning(Some(Said::Nothing)), None);
-    assert_eq!(meaning(Some(Said::Synset(SynsetId(99)))), None, "not in this lexicon");
+    assert_eq!(meaning(Some(SenseOverride::Synset(POINTER))), Some((POINTER, Rule::Override)));
+    assert_eq!(meaning(Some(SenseOverride::ImagesOnly)), None);
+    assert_eq!(meaning(Some(SenseOverride::Synset(SynsetId(99)))), None, "not in this lexicon");
     assert_eq!(meaning(None), Some((RODENT, Rule::Label)));
 }
 
 #[test]
 fn one_image_beside_no_other_class_is_taken_as_it_is() {
     let knowledge = knowledge();
-    let mut gallery = MemoryGallery::new();
+    let mut gallery = Gallery::in_memory();
     gallery.enroll(&label("cup"), examples(&knowledge, "zebra", 2), true).unwrap();
-    let classes = gallery.classes().unwrap();
+    let classes = gallery.classes();
     let classifier = Classifier::new(&classes, Some(&knowledge));
     let query = &classes[0].examples[1].embedding;
     let best = &classifier.classify(query, 1)[0];
@@ -179,7 +184,7 @@ fn knowledge_that_is_damaged_or_missing_is_named() {
     let root = tempfile::tempdir().unwrap();
     copy_folder(&folder().join("knowing"), root.path());
     let dir = root.path().join("knowing-bundle");
-    let open = || Knowledge::open(&Bundle::open(&dir, &BundleLimits::default()).unwrap());
+    let open = || NameKnowledge::open(&Bundle::open(&dir, &BundleLimits::default()).unwrap());
     assert_eq!(open().unwrap().unwrap().sense(ANIMAL).unwrap().lemmas, ["animal"]);
     let lexicon = fs::read_dir(root.path()).unwrap().map(|entry| entry.unwrap().path());
     let lexicon = lexicon.into_iter().find(|path| path.is_file()).unwrap();
@@ -224,10 +229,10 @@ fn attributes_are_weighed_on_every_engine_alike() {
 #[test]
 fn an_explanation_names_attributes_and_the_nearest_images() {
     let (bundle, knowledge) = (bundle(), knowledge());
-    let mut gallery = MemoryGallery::new();
-    gallery.define(&label("zebra"), Definition::default()).unwrap();
+    let mut gallery = Gallery::in_memory();
+    gallery.define(&label("zebra"), ClassOverrides::default()).unwrap();
     gallery.enroll(&label("gadget"), examples(&knowledge, "cup", 2), true).unwrap();
-    let classes = gallery.classes().unwrap();
+    let classes = gallery.classes();
     let classifier = Classifier::new(&classes, Some(&knowledge));
     let tract = EngineChoice::Only(Provider::Tract);
     let mut attention = Attention::open(&bundle, tract, &options(None)).unwrap();
@@ -249,8 +254,8 @@ fn an_explanation_names_attributes_and_the_nearest_images() {
     assert_eq!((gadget.nearest.len(), gadget.nearest[0].example_id), (2, example.id));
 
     // What people say that a thing has is weighed, also of a thing whose name means nothing.
-    let attributes = knowledge.attributes_said(["handle", "n00000019"], None).unwrap();
-    let said = Definition { meaning: None, attributes: Some(attributes) };
+    let attributes = knowledge.resolve_attributes(["handle", "n00000019"], None).unwrap();
+    let said = ClassOverrides { sense: None, attributes: Some(attributes) };
     gallery.define(&label("gadget"), said).unwrap();
     let gadget = gallery.class("gadget").unwrap();
     let best = classifier.classify(&gadget.examples[1].embedding, 1).swap_remove(0);
@@ -266,9 +271,9 @@ fn an_explanation_names_attributes_and_the_nearest_images() {
     assert_eq!(names, ["handle", "hoof"].into());
     assert!(attributes.iter().all(|a| a.weight.is_some()), "{attributes:?}");
     assert!(attributes[0].weight > attributes[1].weight, "{attributes:?}");
-    let unknown = knowledge.attributes_said(["handle", "gizmo"], None).unwrap_err();
+    let unknown = knowledge.resolve_attributes(["handle", "gizmo"], None).unwrap_err();
     assert!(unknown.to_string().contains("`gizmo`"), "{unknown}");
-    let said = |words: usize| knowledge.attributes_said(vec!["handle"; words], None);
+    let said = |words: usize| knowledge.resolve_attributes(vec!["handle"; words], None);
     assert_eq!(said(MAX_ATTRIBUTES).unwrap().len(), 1);
     assert_eq!(said(MAX_ATTRIBUTES + 1), Err(AttributeError::TooMany(MAX_ATTRIBUTES + 1)));
 }

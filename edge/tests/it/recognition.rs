@@ -6,7 +6,7 @@ use edge::classifier::Classifier;
 use edge::embedder::{EmbedError, Embedder};
 use edge::engine::{EngineChoice, Provider};
 use edge::evaluate::{EvaluateError, embed_split, evaluate};
-use edge::gallery::{Gallery, MemoryGallery, NewExample};
+use edge::gallery::{Gallery, NewExample};
 use few_shot::evaluation::episode::{EpisodeSpec, Episodes};
 use few_shot::evaluation::report::Protocol;
 use image::ImageFormat;
@@ -92,8 +92,8 @@ fn images_in_batches_are_the_same_as_alone() {
         let Some(mut embedder) = embedder(provider, "batches of images") else { continue };
         let count = embedder.manifest().backbone.max_batch + 3;
         let images: Vec<_> = (0..count).map(|i| png((i % 3) as u8, i as u32)).collect();
-        let reader = embedder.reader().clone();
-        let inputs: Vec<_> = images.iter().map(|p| reader.read(p).unwrap().input).collect();
+        let reader = embedder.decoder().clone();
+        let inputs: Vec<_> = images.iter().map(|p| reader.decode(p).unwrap().input).collect();
         let together = embedder.embed_images(&inputs).unwrap();
         assert_eq!(together.nrows(), count);
         for at in [0, 1, count / 2, count - 1] {
@@ -126,7 +126,7 @@ fn what_is_no_image_is_the_senders_fault() {
 #[test]
 fn enrolled_things_are_recognized() {
     let mut embedder = tract();
-    let mut gallery = MemoryGallery::new();
+    let mut gallery = Gallery::in_memory();
     let names = ["red", "green", "blue"];
     for (kind, name) in (0..).zip(names) {
         let examples = (0..3).map(|variant| {
@@ -136,7 +136,7 @@ fn enrolled_things_are_recognized() {
         });
         gallery.enroll(&label(name), examples.collect(), true).unwrap();
     }
-    let classifier = Classifier::new(&gallery.classes().unwrap(), None);
+    let classifier = Classifier::new(&gallery.classes(), None);
     for (kind, name) in (0..).zip(names) {
         // Stripes have a period of 12: the pixels of variant 1 in another file.
         let again = encode(image(kind, 13), ImageFormat::WebP);
@@ -144,14 +144,14 @@ fn enrolled_things_are_recognized() {
         let ranked = classifier.classify(&answer, 2);
         assert_eq!(ranked.len(), 2);
         assert_eq!(ranked[0].label.as_str(), name);
-        assert!(ranked[0].score > ranked[1].score && ranked[0].score <= 1.0 + 1e-6);
+        assert!(ranked[0].similarity > ranked[1].similarity && ranked[0].similarity <= 1.0 + 1e-6);
         assert_eq!(ranked[0].examples, 3);
     }
 }
 
 #[test]
 fn the_classifier_uses_mean_and_cosine() {
-    let mut gallery = MemoryGallery::new();
+    let mut gallery = Gallery::in_memory();
     let fact = |number: u8, embedding: [f32; 2]| NewExample {
         sha256: [number; 32],
         embedding: embedding.to_vec(),
@@ -161,10 +161,10 @@ fn the_classifier_uses_mean_and_cosine() {
     gallery.enroll(&label("a"), vec![fact(3, [2.0, 2.0])], true).unwrap();
     gallery.enroll(&label("c"), vec![fact(4, [0.0, -1.0])], true).unwrap();
     gallery.enroll(&label("empty"), Vec::new(), true).unwrap();
-    let classifier = Classifier::new(&gallery.classes().unwrap(), None);
+    let classifier = Classifier::new(&gallery.classes(), None);
     assert_eq!(classifier.classes(), 3);
     let ranked = classifier.classify(&[0.0, 2.0], 9);
-    let found: Vec<_> = ranked.iter().map(|c| (c.label.as_str(), c.score)).collect();
+    let found: Vec<_> = ranked.iter().map(|c| (c.label.as_str(), c.similarity)).collect();
     let diagonal = std::f32::consts::FRAC_1_SQRT_2;
     let expected = [("a", diagonal), ("b", diagonal), ("c", -1.0)];
     for ((label, score), (expected, value)) in found.iter().zip(expected) {

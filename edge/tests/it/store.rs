@@ -3,17 +3,17 @@
 use std::fs;
 use std::path::Path;
 
-use edge::gallery::{Gallery, GalleryError, RedbGallery, Said};
-use redb::{Database, ReadableDatabase, TableDefinition};
+use edge::gallery::{Class, Gallery, GalleryError};
+use redb::{Database, TableDefinition, WriteTransaction};
 
-use crate::conformance::open;
+use crate::conformance::{SPACE, open};
 use crate::fixtures::{examples, label};
 
-fn enrolled(dir: &Path) -> Vec<edge::gallery::Class> {
+fn enrolled(dir: &Path) -> Vec<Class> {
     let mut store = open(dir);
     store.enroll(&label("mug"), examples(0..40), true).unwrap();
     store.enroll(&label("cup"), examples(40..80), true).unwrap();
-    store.classes().unwrap()
+    store.classes()
 }
 
 #[test]
@@ -21,42 +21,55 @@ fn a_store_is_bound_to_its_space() {
     let root = tempfile::tempdir().unwrap();
     enrolled(root.path());
     let other = "f".repeat(64);
-    let error = RedbGallery::open(root.path(), &other).unwrap_err();
+    let error = Gallery::open(root.path(), &other).unwrap_err();
     assert!(matches!(&error, GalleryError::OtherSpace { expected, .. } if *expected == other));
     assert_eq!(open(root.path()).revision(), 2, "refusing left it usable");
 }
 
-/// A store as the first versions wrote it: format 1, without the tables of meanings and attributes.
 #[test]
-fn an_older_store_is_read_and_then_written_as_now() {
+fn a_store_of_another_layout_is_refused_and_left_alone() {
     const NUMBERS: TableDefinition<&str, u64> = TableDefinition::new("numbers");
+    const TEXTS: TableDefinition<&str, &str> = TableDefinition::new("texts");
+    let changes: [fn(&WriteTransaction); 3] = [
+        |older| drop(older.open_table(NUMBERS).unwrap().insert("format", 3).unwrap()),
+        |older| drop(older.open_table(TEXTS).unwrap().remove("layout").unwrap()),
+        |older| drop(older.open_table(TEXTS).unwrap().insert("layout", "0123").unwrap()),
+    ];
+    for change in changes {
+        let root = tempfile::tempdir().unwrap();
+        enrolled(root.path());
+        let database = Database::create(root.path().join("gallery.redb")).unwrap();
+        let transaction = database.begin_write().unwrap();
+        change(&transaction);
+        transaction.commit().unwrap();
+        drop(database);
+        let error = Gallery::open(root.path(), SPACE).unwrap_err();
+        assert!(matches!(error, GalleryError::OtherLayout { .. }), "{error}");
+        let error = error.to_string();
+        let place = root.path().display().to_string();
+        assert!(error.contains(&place) && !error.contains('\n'), "{error}");
+        assert!(error.contains("layout") && error.contains("move the folder away"), "{error}");
+    }
+}
+
+#[test]
+fn a_read_only_gallery_refuses_changes_and_frees_its_store() {
     let root = tempfile::tempdir().unwrap();
     let classes = enrolled(root.path());
-    let database = || Database::create(root.path().join("gallery.redb")).unwrap();
-    let older = database();
-    let transaction = older.begin_write().unwrap();
-    transaction.open_table(NUMBERS).unwrap().insert("format", 1).unwrap();
-    for table in ["meanings", "attributes"] {
-        let table: TableDefinition<u64, &str> = TableDefinition::new(table);
-        assert!(transaction.delete_table(table).unwrap());
-    }
-    transaction.commit().unwrap();
-    drop(older);
-    let mut store = open(root.path());
-    assert_eq!(store.classes().unwrap(), classes);
-    store.define(&label("mug"), Some(Said::Nothing).into()).unwrap();
-    drop(store);
-    let said = open(root.path()).class("mug").unwrap().said;
-    assert_eq!(said, Some(Said::Nothing).into());
-    let numbers = database().begin_read().unwrap().open_table(NUMBERS).unwrap();
-    assert_eq!(numbers.get("format").unwrap().unwrap().value(), 3);
+    let mut gallery = open(root.path()).into_read_only();
+    let again = open(root.path());
+    let refused = gallery.delete("mug").unwrap_err();
+    assert!(matches!(refused, GalleryError::ReadOnly), "{refused}");
+    let refused = gallery.enroll(&label("new"), examples(0..1), true).unwrap_err();
+    assert!(matches!(refused, GalleryError::ReadOnly), "{refused}");
+    assert_eq!((gallery.classes(), gallery.revision()), (classes, again.revision()));
 }
 
 #[test]
 fn a_second_opening_is_told_who_has_the_store() {
     let root = tempfile::tempdir().unwrap();
     let first = open(root.path());
-    let error = RedbGallery::open(root.path(), "x").unwrap_err();
+    let error = Gallery::open(root.path(), "x").unwrap_err();
     let holder = format!("process {} (", std::process::id());
     assert!(matches!(&error, GalleryError::InUse { holder: h, .. } if h.starts_with(&holder)));
     drop(first);
@@ -70,21 +83,21 @@ fn a_stale_lock_file_does_not_matter() {
     drop(open(root.path()));
     fs::write(root.path().join("lock"), [0xFF; 5000]).unwrap();
     let _held = open(root.path());
-    let error = RedbGallery::open(root.path(), "x").unwrap_err().to_string();
+    let error = Gallery::open(root.path(), "x").unwrap_err().to_string();
     assert!(error.contains(&format!("process {} (", std::process::id())), "{error}");
 }
 
 #[test]
-fn what_is_no_store_is_refused_and_left_alone() {
+fn a_file_that_is_no_store_is_refused_and_left_alone() {
     let root = tempfile::tempdir().unwrap();
     let file = root.path().join("gallery.redb");
     for content in [&b"notes that happen to lie here"[..], &[0; 8192]] {
         fs::write(&file, content).unwrap();
-        let error = RedbGallery::open(root.path(), "x").unwrap_err();
+        let error = Gallery::open(root.path(), "x").unwrap_err();
         assert!(matches!(error, GalleryError::Broken { .. }), "{error}");
         assert_eq!(fs::read(&file).unwrap(), content);
     }
-    let error = RedbGallery::open(&file, "x").unwrap_err();
+    let error = Gallery::open(&file, "x").unwrap_err();
     assert!(matches!(error, GalleryError::Io { .. }), "{error}");
 }
 
@@ -105,8 +118,8 @@ fn damage_is_noticed() {
         let mut damaged = whole.clone();
         damaged[place] ^= 0x41;
         fs::write(&file, &damaged).unwrap();
-        match RedbGallery::open(root.path(), &"0123456789abcdef".repeat(4)) {
-            Ok(store) => assert_eq!(store.classes().unwrap(), facts, "byte {place}"),
+        match Gallery::open(root.path(), &"0123456789abcdef".repeat(4)) {
+            Ok(store) => assert_eq!(store.classes(), facts, "byte {place}"),
             Err(GalleryError::Broken { .. }) => noticed += 1,
             Err(other) => panic!("byte {place}: {other}"),
         }
@@ -122,7 +135,7 @@ fn a_cut_file_is_noticed() {
     let whole = fs::read(&file).unwrap();
     for length in [1, 100, 4096, whole.len() / 2, whole.len() - 4096] {
         fs::write(&file, &whole[..length]).unwrap();
-        let error = RedbGallery::open(root.path(), "x").unwrap_err();
+        let error = Gallery::open(root.path(), "x").unwrap_err();
         assert!(matches!(error, GalleryError::Broken { .. }), "{length}: {error}");
     }
 }

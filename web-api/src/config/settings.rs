@@ -8,7 +8,7 @@ use std::str::FromStr;
 use clap::Parser;
 use clap::builder::FalseyValueParser;
 use edge::engine::EngineChoice;
-use edge::precision::PrecisionChoice;
+use edge::engine::PrecisionChoice;
 use serde::{Deserialize, Deserializer};
 use tracing::level_filters::LevelFilter;
 

@@ -7,6 +7,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use edge::attention::AttentionError;
+use edge::decoder::DecodeError;
 use edge::embedder::EmbedError;
 use edge::gallery::{GalleryError, LabelError};
 use models::image::ImageError;
@@ -206,11 +207,19 @@ impl From<ImageError> for Problem {
     }
 }
 
+impl From<DecodeError> for Problem {
+    fn from(error: DecodeError) -> Self {
+        match error {
+            DecodeError::Image(error) => error.into(),
+            other => Self::new(Code::BadImage, sentence(&other)),
+        }
+    }
+}
+
 impl From<EmbedError> for Problem {
     fn from(error: EmbedError) -> Self {
         match error {
-            EmbedError::Image(error) => error.into(),
-            EmbedError::Preprocess(error) => Self::new(Code::BadImage, sentence(&error)),
+            EmbedError::Decode(error) => error.into(),
             other => Self::internal(other),
         }
     }

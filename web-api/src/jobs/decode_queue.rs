@@ -6,15 +6,15 @@
 
 use std::sync::Arc;
 
-use edge::embedder::{Embedded, ImageReader};
-use sha2::{Digest, Sha256};
+use edge::decoder::{DecodedImage, ImageDecoder};
+use edge::embedder::Embedded;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::spawn_blocking;
 
 use crate::http::problem::Problem;
 use crate::jobs::engine_thread::EngineThread;
 use crate::jobs::uploads::{Upload, Uploads};
-use crate::station::{Station, Unembedded};
+use crate::station::Station;
 
 /// Images that are decoded at once: a huge one of one client does not stop those of others. The
 /// memory that `--help` promises counts them.
@@ -22,7 +22,7 @@ const DECODERS: usize = 2;
 
 /// Where images wait, and what reads them.
 pub struct DecodeQueue {
-    reader: ImageReader,
+    reader: ImageDecoder,
     decoders: Arc<Semaphore>,
     places: Semaphore,
     max_queue: usize,
@@ -31,7 +31,7 @@ pub struct DecodeQueue {
 impl DecodeQueue {
     /// At most `max_queue` images wait or are worked on.
     #[must_use]
-    pub fn new(reader: ImageReader, max_queue: usize) -> Self {
+    pub fn new(reader: ImageDecoder, max_queue: usize) -> Self {
         let decoders = Arc::new(Semaphore::new(DECODERS));
         Self { reader, decoders, places: Semaphore::new(max_queue), max_queue }
     }
@@ -51,7 +51,7 @@ impl DecodeQueue {
 
     /// Waits for a decoder, then reads the image on a thread where that stops nobody. The thread
     /// keeps the images, and so the room they take, until it has ended.
-    async fn read(&self, images: &Arc<Uploads>, index: usize) -> Result<Unembedded, Problem> {
+    async fn read(&self, images: &Arc<Uploads>, index: usize) -> Result<DecodedImage, Problem> {
         let decoder = Arc::clone(&self.decoders).acquire_owned().await;
         let decoder = decoder.expect("invariant: nobody closes the semaphore");
         let (reader, images) = (self.reader.clone(), Arc::clone(images));
@@ -63,10 +63,9 @@ impl DecodeQueue {
     }
 }
 
-fn read(reader: &ImageReader, upload: &Upload) -> Result<Unembedded, Problem> {
-    let image = reader.read(&upload.bytes);
-    let image = image.map_err(|error| Problem::from(error).in_file(upload.file.as_deref()))?;
-    Ok(Unembedded { image, sha256: Sha256::digest(&upload.bytes).into() })
+fn read(reader: &ImageDecoder, upload: &Upload) -> Result<DecodedImage, Problem> {
+    let image = reader.decode(&upload.bytes);
+    image.map_err(|error| Problem::from(error).in_file(upload.file.as_deref()))
 }
 
 /// The embedding of each image, one after another.

@@ -76,7 +76,7 @@ fn a_sense_is_overridden_and_reset() {
         let answer = answer.json();
         (answer["class"]["meaning"]["synset"].clone(), answer["class"]["meaning"]["rule"].clone())
     };
-    assert_eq!(meaning(r#"{"synset":"n00000014"}"#), (json!("n00000014"), json!("said")));
+    assert_eq!(meaning(r#"{"synset":"n00000014"}"#), (json!("n00000014"), json!("override")));
     assert_eq!(meaning(r#"{"images_only":true}"#), (json!(null), json!(null)));
     assert_eq!(service.get(&class("mouse")).ok()["class"]["images_only"], true);
     assert_eq!(meaning("{}"), (json!("n00000013"), json!("label")));

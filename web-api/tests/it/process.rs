@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use std::thread;
 use std::time::Duration;
 
-use edge::gallery::RedbGallery;
+use edge::gallery::Gallery;
 
 use crate::client::{Connection, head};
 use crate::draw;
@@ -127,7 +127,7 @@ fn an_engine_that_was_named_must_run() {
 #[test]
 fn a_store_of_another_model_is_bad_input() {
     let store = tempfile::tempdir().unwrap();
-    drop(RedbGallery::open(store.path(), &"0".repeat(64)).unwrap());
+    drop(Gallery::open(store.path(), &"0".repeat(64)).unwrap());
     assert_fails(&mut tiny(store.path(), &[]), 2, &["another model", "another store folder"]);
 }
 

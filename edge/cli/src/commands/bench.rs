@@ -9,9 +9,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use edge::embedder::{embed_batch, start};
+use edge::backbone::files;
+use edge::backbone::{embed_batch, start};
 use edge::engine::{Engine, Provider, Rejection};
-use edge::precision::candidates;
 use models::bundle::{Bundle, Manifest, Precision, self_test};
 use models::fault::AnyFault;
 use ndarray::{Array4, Axis, concatenate};
@@ -136,7 +136,7 @@ fn start_all(
     let mut runners = Vec::new();
     let mut refused = Vec::new();
     for provider in context.engine().providers() {
-        let candidates = candidates(bundle, provider, engine_options.precision);
+        let candidates = files(bundle, provider, engine_options.precision);
         let candidates = candidates.map_err(|rejection| refused.push(rejection));
         for candidate in candidates.unwrap_or_default() {
             let precision = candidate.precision;

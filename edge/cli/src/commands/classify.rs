@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
 use edge::attention::Attention;
-use edge::classifier::{Candidate, Classifier, Near};
+use edge::classifier::{Candidate, Classifier, Neighbor};
 use edge::embedder::{Embedded, Embedder};
-use edge::explain::{Attribute, explain};
+use edge::explain::{AttributeWeight, explain};
 use edge::gallery::Class;
-use edge::knowledge::Knowledge;
+use edge::lexicon::NameKnowledge;
 use few_shot::fusion::{Fusion, Setting};
 use models::bundle::Bundle;
 use models::fault::{AnyFault, Message};
@@ -143,9 +143,9 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), AnyFault> 
 fn enrolled(
     context: &Context,
     bundle: &Bundle,
-    knowledge: Option<&Knowledge>,
+    knowledge: Option<&NameKnowledge>,
 ) -> Result<(Vec<Class>, Classifier), AnyFault> {
-    let classes = context.existing_gallery(&bundle.manifest.space_id)?.classes()?;
+    let classes = context.existing_gallery(&bundle.manifest.space_id)?.classes();
     let classifier = Classifier::new(&classes, knowledge);
     if classifier.classes() > 0 {
         return Ok((classes, classifier));
@@ -177,7 +177,7 @@ fn answer(
     if options.transductive && read.len() < 2 {
         report_errors(&errors, options.files.len(), "; --transductive needs at least 2 images")?;
     }
-    let embeddings: Vec<Vec<f32>> = read.iter().map(|(_, e)| e.embedding.clone()).collect();
+    let embeddings: Vec<&[f32]> = read.iter().map(|(_, e)| e.embedding.as_slice()).collect();
     let top = options.top.max(1);
     let ranked = match options.transductive {
         true => classifier.classify_together(&embeddings, top),
@@ -196,7 +196,7 @@ fn answer(
 
 /// What an explanation is computed from.
 struct Reasons {
-    knowledge: Option<Knowledge>,
+    knowledge: Option<NameKnowledge>,
     attention: Option<Attention>,
 }
 
@@ -211,8 +211,8 @@ impl Reasons {
         let class = class.expect("invariant: candidates are enrolled classes");
         let (knowledge, attention) = (self.knowledge.as_ref(), self.attention.as_mut());
         let found = explain(best, class, embedding, knowledge, attention)?;
-        let weighed = |Attribute { name, weight }| Weighed { name, weight };
-        let alike = |near: Near| Alike {
+        let weighed = |AttributeWeight { name, weight }| Weighed { name, weight };
+        let alike = |near: Neighbor| Alike {
             example: near.example_id.to_string(),
             similarity: near.similarity,
         };
@@ -271,7 +271,8 @@ impl FileAnswer {
 
 impl Ranked {
     fn of(candidate: Candidate) -> Self {
-        let Candidate { class_id, label, score, examples, meaning, knowledge } = candidate;
+        let score = candidate.rank().min(1.0);
+        let Candidate { class_id, label, examples, meaning, knowledge, .. } = candidate;
         let synset = meaning.map(|meaning| meaning.synset.to_string());
         let (class, label) = (class_id.to_string(), label.to_string());
         Self { class, label, score, examples, knowledge, synset }

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
-use edge::embedder::{embed_batch, start};
+use edge::backbone::{BackboneFile, files};
+use edge::backbone::{embed_batch, start};
 use edge::engine::{EngineChoice, EngineOptions, Provider, Rejection};
-use edge::gallery::{Gallery, RedbGallery};
-use edge::knowledge::Knowledge;
-use edge::precision::{Candidate, candidates};
+use edge::gallery::Gallery;
+use edge::lexicon::NameKnowledge;
 use models::bundle::{Bundle, Manifest, self_test};
 use models::fault::{AnyFault, Message};
 use serde::Serialize;
@@ -140,7 +140,7 @@ fn examine_store(context: &Context, manifest: &Manifest, findings: &mut Findings
 /// The file of the lexicon, if the bundle's name knowledge works.
 fn examine_names(bundle: &Bundle, findings: &mut Findings) -> Option<String> {
     let knowledge = bundle.manifest.knowledge.as_ref()?;
-    let opened = match Knowledge::open(bundle) {
+    let opened = match NameKnowledge::open(bundle) {
         Ok(opened) => opened?,
         Err(error) => {
             findings.problems.push(format!("names: off ({error})"));
@@ -164,7 +164,7 @@ fn try_engines(bundle: &Bundle, options: &EngineOptions) -> Vec<EngineState> {
 
 /// One state per backbone file of the bundle that the engine may run.
 fn try_engine(bundle: &Bundle, provider: Provider, options: &EngineOptions) -> Vec<EngineState> {
-    match candidates(bundle, provider, options.precision) {
+    match files(bundle, provider, options.precision) {
         Err(Rejection { reason, .. }) => {
             let rejected = EngineState::new(provider, options.precision.to_string());
             vec![EngineState { reason: Some(reason), ..rejected }]
@@ -216,7 +216,7 @@ impl EngineState {
 
     fn of(
         bundle: &Bundle,
-        candidate: Candidate<'_>,
+        candidate: BackboneFile<'_>,
         provider: Provider,
         options: &EngineOptions,
     ) -> Self {
@@ -274,12 +274,12 @@ impl StoreState {
 fn look_at_store(context: &Context, manifest: &Manifest) -> Result<StoreState, AnyFault> {
     let dir = context.store_dir()?;
     let path = Some(dir.display().to_string());
-    if !RedbGallery::exists(&dir) {
+    if !Gallery::store_exists(&dir) {
         let state = "will be created by the first enrollment".to_owned();
         return Ok(StoreState { path, state, ..StoreState::unknown() });
     }
     let gallery = context.gallery(&manifest.space_id)?;
-    let classes = gallery.classes()?;
+    let classes = gallery.classes();
     Ok(StoreState {
         path,
         state: "ready".to_owned(),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use edge::embedder::Embedder;
-use edge::gallery::{Enrolled, Gallery, Label, NewExample};
+use edge::gallery::{Enrolled, Label, NewExample};
 use models::disk;
 use models::fault::{AnyFault, Blame, Message, about};
 use serde::Serialize;

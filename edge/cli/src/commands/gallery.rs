@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use clap::{Args, Subcommand};
-use edge::gallery::{Class, Definition, Gallery, GalleryError, Label, Said};
-use edge::knowledge::Knowledge;
+use edge::gallery::{Class, ClassOverrides, Gallery, GalleryError, Label, SenseOverride};
+use edge::lexicon::NameKnowledge;
 use models::fault::{AnyFault, Message, about};
 use models::knowledge::wordnet::SynsetId;
 use serde::Serialize;
@@ -103,8 +103,8 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), AnyFault> 
     let bundle = context.bundle(None)?;
     let knowledge = Context::knowledge(&bundle);
     let space_id = &bundle.manifest.space_id;
-    let mut gallery: Box<dyn Gallery> = match &options.action {
-        Action::Add { .. } => Box::new(context.gallery(space_id)?),
+    let mut gallery: Gallery = match &options.action {
+        Action::Add { .. } => context.gallery(space_id)?,
         _ => context.existing_gallery(space_id)?,
     };
     let (done, classes) = match &options.action {
@@ -119,18 +119,19 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), AnyFault> 
             }
             let knowledge = knowledge.as_ref();
             // Overrides that are not given stay, unless all are removed.
-            let before = gallery.class(label.as_str()).map(|class| class.said).ok();
+            let before = gallery.class(label.as_str()).map(|class| class.overrides.clone()).ok();
             let before = before.filter(|_| !as_read).unwrap_or_default();
-            let meaning = said(*synset, *images_only, knowledge)?.or(before.meaning);
+            let meaning = said(*synset, *images_only, knowledge)?.or(before.sense);
             let attributes = has(attributes.as_deref(), knowledge, label.as_str(), meaning)?;
             let attributes = attributes.or(before.attributes);
-            let (class, is_new) = gallery.define(&label, Definition { meaning, attributes })?;
+            let (class, is_new) =
+                gallery.define(&label, ClassOverrides { sense: meaning, attributes })?;
             if knowledge.is_some_and(|k| k.meaning(&class).is_none()) && !images_only {
                 eprintln!("note: no WordNet sense found for `{label}`; only its images are used");
             }
             (Some(if is_new { "added" } else { "changed" }), vec![class])
         }
-        Action::List => (None, gallery.classes()?),
+        Action::List => (None, gallery.classes()),
         Action::Rename { class, name } => {
             let label = Label::parse(name).map_err(|e| about("the new name", e))?;
             (Some("renamed"), vec![gallery.rename(class, &label).map_err(with_hint)?])
@@ -157,13 +158,13 @@ fn with_hint(error: GalleryError) -> AnyFault {
 fn said(
     synset: Option<SynsetId>,
     images_only: bool,
-    knowledge: Option<&Knowledge>,
-) -> Result<Option<Said>, AnyFault> {
-    let Some(synset) = synset else { return Ok(images_only.then_some(Said::Nothing)) };
+    knowledge: Option<&NameKnowledge>,
+) -> Result<Option<SenseOverride>, AnyFault> {
+    let Some(synset) = synset else { return Ok(images_only.then_some(SenseOverride::ImagesOnly)) };
     let without = "--synset needs name knowledge, and this bundle has none";
     let knowledge = knowledge.ok_or_else(|| Message::input(without))?;
     match knowledge.sense(synset) {
-        Some(_) => Ok(Some(Said::Synset(synset))),
+        Some(_) => Ok(Some(SenseOverride::Synset(synset))),
         None => Err(Message::input(format!(
             "--synset {synset}: not in the lexicon; list the senses of a noun with `handful senses NOUN`"
         ))
@@ -174,20 +175,20 @@ fn said(
 /// The synsets of `--attributes`.
 fn has(
     attributes: Option<&[String]>,
-    knowledge: Option<&Knowledge>,
+    knowledge: Option<&NameKnowledge>,
     label: &str,
-    said: Option<Said>,
+    said: Option<SenseOverride>,
 ) -> Result<Option<BTreeSet<SynsetId>>, AnyFault> {
     let Some(words) = attributes else { return Ok(None) };
     let without = "--attributes needs name knowledge, and this bundle has none";
     let knowledge = knowledge.ok_or_else(|| Message::input(without))?;
     let words = words.iter().map(|word| word.trim()).filter(|word| !word.is_empty());
-    let said = knowledge.attributes_said(words, knowledge.meaning_as(label, said));
+    let said = knowledge.resolve_attributes(words, knowledge.meaning_as(label, said));
     said.map(Some).map_err(|e| about("--attributes", e))
 }
 
 impl ClassAnswer {
-    fn of(class: &Class, knowledge: Option<&Knowledge>) -> Self {
+    fn of(class: &Class, knowledge: Option<&NameKnowledge>) -> Self {
         let (id, label) = (class.id.to_string(), class.label.to_string());
         let meaning = knowledge.and_then(|knowledge| {
             let meaning = knowledge.meaning(class)?;
@@ -200,9 +201,10 @@ impl ClassAnswer {
             })
         });
         let examples = class.examples.len();
-        let parts = knowledge.map(|knowledge| knowledge.parts_of(class)).unwrap_or_default();
+        let parts =
+            knowledge.map(|knowledge| knowledge.listed_attributes(class)).unwrap_or_default();
         let attributes = parts.into_iter().map(|part| part.name).collect();
-        let attributes_said = class.said.attributes.is_some();
+        let attributes_said = class.overrides.attributes.is_some();
         Self { id, label, examples, meaning, attributes, attributes_said }
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use clap::Args;
-use edge::knowledge::{LookedUp, Sense};
+use edge::lexicon::{LookedUp, Sense};
 use models::fault::{AnyFault, Message};
 use serde::Serialize;
 
@@ -57,7 +57,7 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), AnyFault> 
     })?;
     let noun = &options.noun;
     let found = knowledge.look_up(noun);
-    let LookedUp { senses, read_as, .. } =
+    let LookedUp { senses, default_sense: read_as, .. } =
         found.ok_or_else(|| Message::input(format!("the lexicon has no English noun `{noun}`")))?;
     let read_as = read_as.map(|synset| synset.to_string());
     let senses = senses.into_iter().filter_map(|id| knowledge.sense(id));

@@ -127,7 +127,7 @@ fn a_store_in_use_names_the_other_process() {
     draw_classes(&sandbox.path("things"), 1);
     sandbox.ok(&["enroll", "things"]);
     let space = tiny_bundle().manifest.space_id;
-    let held = edge::gallery::RedbGallery::open(&store, &space).unwrap();
+    let held = edge::gallery::Gallery::open(&store, &space).unwrap();
     let me = format!("process {} (", std::process::id());
     assert_refused(&sandbox.run(&["gallery", "list"]), 1, &["in use", &me]);
     let doctor = sandbox.run(&["doctor"]);
@@ -140,7 +140,7 @@ fn a_store_in_use_names_the_other_process() {
 fn a_store_of_another_model_is_refused() {
     let sandbox = Sandbox::new();
     let store = sandbox.path("data/handful/store");
-    drop(edge::gallery::RedbGallery::open(&store, &"e".repeat(64)).unwrap());
+    drop(edge::gallery::Gallery::open(&store, &"e".repeat(64)).unwrap());
     let outcome = sandbox.run(&["gallery", "list"]);
     assert_refused(&outcome, 2, &["another model", store.to_str().unwrap()]);
 }

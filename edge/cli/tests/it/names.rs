@@ -47,7 +47,7 @@ fn classes_are_added_by_name() {
     run(&["gallery", "add", "zebra", "--as-read"]);
     let listed = run(&["gallery", "list", "--json"]);
     let listed: serde_json::Value = serde_json::from_str(&listed.out).unwrap();
-    assert_eq!(listed["classes"][0]["meaning"]["rule"], "said");
+    assert_eq!(listed["classes"][0]["meaning"]["rule"], "override");
     assert_eq!(listed["classes"][1]["meaning"]["gloss"], "a striped horse");
     fs::write(sandbox.path("a.png"), png(0, 0)).unwrap();
     let answer = run(&["classify", "a.png"]);

@@ -1,6 +1,18 @@
-//! What names tell: from what people call a class to a meaning, and from a meaning to a prototype.
+//! Name knowledge: maps a class label to a WordNet sense, and a sense to a semantic prototype.
 //!
-//! A meaning is looked up whenever it is needed; the gallery keeps only what people said of it.
+//! A meaning is looked up whenever it is needed; the gallery keeps only what the user set.
+//!
+//! # Examples
+//! ```
+//! use edge::lexicon::NameKnowledge;
+//! use models::bundle::{Bundle, BundleLimits};
+//!
+//! let bundle = Bundle::open("tests/fixtures/knowing/bundle".as_ref(), &BundleLimits::default())?;
+//! let names = NameKnowledge::open(&bundle)?.expect("the bundle has a lexicon");
+//! let zebra = names.read("zebra").expect("a noun of the lexicon");
+//! assert_eq!(names.name(zebra.synset).as_deref(), Some("zebra"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::collections::BTreeSet;
 
@@ -14,56 +26,57 @@ use models::knowledge::lexicon::{Lexicon, LexiconError};
 use models::knowledge::wordnet::SynsetId;
 use ndarray::{Array1, Array2};
 
-use crate::gallery::{Class, Said};
+use crate::gallery::{Class, SenseOverride};
 
-/// What every physical thing is a kind of: images show nothing else.
+/// `physical entity`: images show nothing that is not a kind of it.
 const PHYSICAL_ENTITY: SynsetId = SynsetId(1930);
 
-/// What every person is a kind of. Whoever points a camera at a mug means nobody.
+/// `person`: of two senses, the one that is not a person is taken.
 const PERSON: SynsetId = SynsetId(7846);
 
 /// The most words of a label that are looked up, from its end; no noun of WordNet has more.
 const MAX_WORDS: usize = 9;
 
-/// The most attributes that a sense or a class lists, and that people may say of a class; an animal has dozens.
+/// The most attributes that a sense or a class lists, and that a user may set for a class. An animal
+/// has dozens.
 pub const MAX_ATTRIBUTES: usize = 128;
 
 /// The most characters of a wrong word that an error repeats.
 const MAX_SHOWN: usize = 64;
 
-/// The completer and the lexicon of a bundle.
+/// The name regressor and the lexicon of a bundle.
 #[derive(Debug)]
-pub struct Knowledge {
-    completer: NameRegressor,
+pub struct NameKnowledge {
+    regressor: NameRegressor,
     lexicon: Lexicon,
 }
 
-/// Why a bundle's knowledge cannot be used.
+/// Why the name knowledge of a bundle cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum KnowledgeError {
+pub enum NameKnowledgeError {
     /// A file is missing, or is another one than the manifest says.
     #[error(transparent)]
     Bundle(#[from] BundleError),
-    /// The completer's file.
-    #[error("the bundle's kernel completer cannot be used: {0}")]
+    /// The file of the name regressor.
+    #[error("the bundle's name regressor cannot be used: {0}")]
     Kernel(#[from] KernelError),
-    /// The lexicon's file.
+    /// The file of the lexicon.
     #[error("the bundle's lexicon cannot be used: {0}")]
     Lexicon(#[from] LexiconError),
-    /// Both are sound, and do not belong together.
-    #[error("the bundle's knowledge does not fit it: {what} is {got}, expected {expected}")]
+    /// Each file is sound, but they do not belong together.
+    #[error("the bundle's name knowledge does not fit it: {what} is {got}, expected {expected}")]
     Mismatch {
         /// What differs.
         what: &'static str,
-        /// The backbone's or the completer's.
+        /// That of the backbone or of the name regressor.
         expected: String,
         /// As found.
         got: String,
     },
 }
 
-/// Why what people say of a class's attributes cannot be kept.
+/// Why the attributes of a class cannot be set.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AttributeError {
@@ -75,15 +88,15 @@ pub enum AttributeError {
     TooMany(usize),
 }
 
-/// How a class came by its meaning.
+/// How the meaning of a class was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
     /// The whole label is a noun.
     Label,
-    /// The last words of the label are.
+    /// The last words of the label are a noun.
     HeadNoun,
-    /// People said so.
-    Said,
+    /// The user set the sense.
+    Override,
 }
 
 impl Rule {
@@ -93,12 +106,12 @@ impl Rule {
         match self {
             Self::Label => "label",
             Self::HeadNoun => "head-noun",
-            Self::Said => "said",
+            Self::Override => "override",
         }
     }
 }
 
-/// What a class's name is taken to mean.
+/// The meaning of a class name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Meaning {
     /// The noun's synset.
@@ -107,18 +120,31 @@ pub struct Meaning {
     pub rule: Rule,
 }
 
+/// A meaning with its words and its definition, for display.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MeaningInfo {
+    /// The synset of the noun.
+    pub synset: SynsetId,
+    /// How it was found.
+    pub rule: Rule,
+    /// The words of the synset.
+    pub lemmas: Vec<String>,
+    /// The definition of the synset.
+    pub gloss: String,
+}
+
 /// What the lexicon has for a label.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LookedUp {
     /// Which of its words are the noun.
     pub rule: Rule,
-    /// The noun's meanings, most frequent first; at least one.
+    /// The senses of the noun, most frequent first; at least one.
     pub senses: Vec<SynsetId>,
-    /// The one that is taken; none of them when images show none of them.
-    pub read_as: Option<SynsetId>,
+    /// The sense of a class with this label; `None` if no sense is something that an image can show.
+    pub default_sense: Option<SynsetId>,
 }
 
-/// One meaning of a noun, for people to choose from.
+/// One sense of a noun, for a user to choose from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sense {
     /// Its synset.
@@ -127,88 +153,92 @@ pub struct Sense {
     pub lemmas: Vec<String>,
     /// Its definition.
     pub gloss: String,
-    /// What it is a kind of, directly.
+    /// Its direct hypernyms.
     pub kind_of: Vec<String>,
-    /// Parts of it and of what it is a kind of; at most [`MAX_ATTRIBUTES`].
-    pub attributes: Vec<Part>,
-    /// Whether a word vector is known, without which a name tells little.
+    /// The attributes of it and of its hypernyms; at most [`MAX_ATTRIBUTES`].
+    pub attributes: Vec<Attribute>,
+    /// Whether it has a word vector, without which its semantic prototype is uncertain.
     pub has_vector: bool,
 }
 
-/// An attribute of a thing, by itself.
+/// An attribute of a class.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part {
+pub struct Attribute {
     /// Its synset.
     pub synset: SynsetId,
     /// Its first word.
     pub name: String,
 }
 
-impl Knowledge {
-    /// Opens what the bundle knows of names; `None` when it has nothing.
+impl NameKnowledge {
+    /// Opens the name knowledge of a bundle; `None` if it has none.
     ///
     /// # Errors
-    /// See [`KnowledgeError`]. The bundle can be used without its knowledge.
-    pub fn open(bundle: &Bundle) -> Result<Option<Self>, KnowledgeError> {
+    /// See [`NameKnowledgeError`]. The bundle can be used without it.
+    pub fn open(bundle: &Bundle) -> Result<Option<Self>, NameKnowledgeError> {
         let (Some(files), Some(lexicon)) = (&bundle.manifest.knowledge, bundle.lexicon()?) else {
             return Ok(None);
         };
         let kernel = bundle.file(&files.kernel).unwrap_or_default();
-        let (space_id, completer) = NameRegressor::parse(kernel)?;
+        let (space_id, regressor) = NameRegressor::parse(kernel)?;
         let lexicon = Lexicon::parse_verified(&lexicon)?;
         let same = |what, expected: &str, got: String| match got == expected {
             true => Ok(()),
-            false => Err(KnowledgeError::Mismatch { what, expected: expected.to_owned(), got }),
+            false => Err(NameKnowledgeError::Mismatch { what, expected: expected.to_owned(), got }),
         };
-        same("the completer's space", &bundle.manifest.space_id, space_id)?;
+        same("the space of the name regressor", &bundle.manifest.space_id, space_id)?;
         let size = bundle.manifest.backbone.embedding_size.to_string();
-        same("the completer's embedding", &size, completer.frame().center().len().to_string())?;
-        let dimension = completer.dimension().to_string();
+        same(
+            "the embedding of the name regressor",
+            &size,
+            regressor.frame().center().len().to_string(),
+        )?;
+        let dimension = regressor.dimension().to_string();
         same("the lexicon's word vector", &dimension, lexicon.header().dimension.to_string())?;
-        Ok(Some(Self { completer, lexicon }))
+        Ok(Some(Self { regressor, lexicon }))
     }
 
-    /// Around what prototypes from knowledge lie.
+    /// The frame of the semantic prototypes.
     #[must_use]
     pub fn frame(&self) -> &EmbeddingFrame {
-        self.completer.frame()
+        self.regressor.frame()
     }
 
-    /// How far mean prototypes and those from knowledge are off beside so many images.
+    /// The error variances of mean and semantic prototypes at `k_shot` images.
     #[must_use]
     pub fn errors(&self, k_shot: usize) -> Option<&ErrorVariances> {
-        self.completer.errors(k_shot)
+        self.regressor.errors(k_shot)
     }
 
-    /// What classes without images are lifted by, beside others with some.
+    /// What ranking adds for classes without images.
     #[must_use]
     pub fn name_bias(&self) -> &NameBias {
-        self.completer.name_bias()
+        self.regressor.name_bias()
     }
 
-    /// What the class means: as was said, or as its label is read.
+    /// The meaning of a class: the sense that the user set, or the default sense of its label.
     #[must_use]
     pub fn meaning(&self, class: &Class) -> Option<Meaning> {
-        self.meaning_as(class.label.as_str(), class.said.meaning)
+        self.meaning_as(class.label.as_str(), class.overrides.sense)
     }
 
-    /// What a class with this label would mean, of which this was said.
+    /// The meaning of a class with this label and this override.
     #[must_use]
-    pub fn meaning_as(&self, label: &str, said: Option<Said>) -> Option<Meaning> {
-        match said {
-            Some(Said::Nothing) => None,
-            Some(Said::Synset(synset)) => {
-                self.lexicon.synset(synset).map(|_| Meaning { synset, rule: Rule::Said })
+    pub fn meaning_as(&self, label: &str, sense: Option<SenseOverride>) -> Option<Meaning> {
+        match sense {
+            Some(SenseOverride::ImagesOnly) => None,
+            Some(SenseOverride::Synset(synset)) => {
+                self.lexicon.synset(synset).map(|_| Meaning { synset, rule: Rule::Override })
             }
             None => self.read(label),
         }
     }
 
-    /// The meaning of a label, unless nothing that images show is called so.
+    /// The default meaning of a label; `None` if no sense is something that an image can show.
     #[must_use]
     pub fn read(&self, label: &str) -> Option<Meaning> {
-        let LookedUp { rule, read_as, .. } = self.look_up(label)?;
-        read_as.map(|synset| Meaning { synset, rule })
+        let LookedUp { rule, default_sense, .. } = self.look_up(label)?;
+        default_sense.map(|synset| Meaning { synset, rule })
     }
 
     /// Looks a label up: its words together, or else as many of its last words as are a noun ("my blue coffee mug" is a
@@ -221,15 +251,15 @@ impl Knowledge {
         (0..words.len()).find_map(|first| {
             let noun = words[first..].join(" ");
             let senses = self.lexicon.senses(&noun);
-            let read_as = self.likeliest(&noun, &senses);
+            let default_sense = self.default_sense(&noun, &senses);
             let rule = if first == 0 { Rule::Label } else { Rule::HeadNoun };
-            (!senses.is_empty()).then_some(LookedUp { rule, senses, read_as })
+            (!senses.is_empty()).then_some(LookedUp { rule, senses, default_sense })
         })
     }
 
     /// The most frequent sense that an image can show: rather a thing than a person, rather one that is called so first
     /// of all (a mug is also a word for a face), and rather one whose words have a vector.
-    fn likeliest(&self, noun: &str, senses: &[SynsetId]) -> Option<SynsetId> {
+    fn default_sense(&self, noun: &str, senses: &[SynsetId]) -> Option<SynsetId> {
         let plain = |word: &str| word.replace(['_', '-'], " ");
         let noun = plain(&noun.to_lowercase());
         let rank = |id: SynsetId| {
@@ -246,24 +276,31 @@ impl Knowledge {
         ranked.min_by_key(|(rank, _)| *rank).map(|(_, id)| id)
     }
 
-    /// Words and definition of a meaning; `None` for a synset that is not in the lexicon.
+    /// A meaning with its words and its definition; `None` for a synset that is not in the lexicon.
+    #[must_use]
+    pub fn describe(&self, Meaning { synset, rule }: Meaning) -> Option<MeaningInfo> {
+        let (lemmas, gloss) = self.definition(synset)?;
+        Some(MeaningInfo { synset, rule, lemmas, gloss })
+    }
+
+    /// Words and definition of a synset; `None` if it is not in the lexicon.
     #[must_use]
     pub fn definition(&self, synset: SynsetId) -> Option<(Vec<String>, String)> {
         let found = self.lexicon.synset(synset)?;
         Some((found.lemmas.iter().map(|lemma| lemma.replace('_', " ")).collect(), found.gloss))
     }
 
-    /// The first word of a meaning; `None` for a synset that is not in the lexicon.
+    /// The first word of a synset; `None` if it is not in the lexicon.
     #[must_use]
     pub fn name(&self, synset: SynsetId) -> Option<String> {
         Some(self.lexicon.synset(synset)?.lemmas.first()?.replace('_', " "))
     }
 
-    /// What a class has: as people said, or else parts of what it means, and of what that is a kind of.
+    /// The attributes of a class: those that the user set, or those of its meaning.
     #[must_use]
     pub fn attributes_of(&self, class: &Class) -> Vec<SynsetId> {
-        match (&class.said.attributes, self.meaning(class)) {
-            (Some(said), _) => said.iter().copied().collect(),
+        match (&class.overrides.attributes, self.meaning(class)) {
+            (Some(set), _) => set.iter().copied().collect(),
             (None, Some(meaning)) => self.attributes(meaning.synset),
             (None, None) => Vec::new(),
         }
@@ -271,12 +308,12 @@ impl Knowledge {
 
     /// The same with names; at most [`MAX_ATTRIBUTES`].
     #[must_use]
-    pub fn parts_of(&self, class: &Class) -> Vec<Part> {
+    pub fn listed_attributes(&self, class: &Class) -> Vec<Attribute> {
         self.parts(&self.attributes_of(class))
     }
 
-    fn parts(&self, attributes: &[SynsetId]) -> Vec<Part> {
-        let part = |&synset: &SynsetId| Some(Part { synset, name: self.name(synset)? });
+    fn parts(&self, attributes: &[SynsetId]) -> Vec<Attribute> {
+        let part = |&synset: &SynsetId| Some(Attribute { synset, name: self.name(synset)? });
         attributes.iter().filter_map(part).take(MAX_ATTRIBUTES).collect()
     }
 
@@ -285,7 +322,7 @@ impl Knowledge {
     ///
     /// # Errors
     /// Names the word that the lexicon does not have; more than [`MAX_ATTRIBUTES`] words.
-    pub fn attributes_said<'a>(
+    pub fn resolve_attributes<'a>(
         &self,
         words: impl IntoIterator<Item = &'a str>,
         meaning: Option<Meaning>,
@@ -307,32 +344,32 @@ impl Knowledge {
         if let Ok(synset) = word.parse() {
             return self.lexicon.synset(synset).map(|_| synset);
         }
-        let LookedUp { rule: Rule::Label, senses, read_as } = self.look_up(word)? else {
+        let LookedUp { rule: Rule::Label, senses, default_sense } = self.look_up(word)? else {
             return None;
         };
         let as_own = senses.iter().copied().find(|sense| own.contains(sense));
-        as_own.or(read_as).or(senses.first().copied())
+        as_own.or(default_sense).or(senses.first().copied())
     }
 
-    /// Parts of a thing, and of what it is a kind of.
+    /// The attributes of a synset and of its hypernyms.
     #[must_use]
     pub fn attributes(&self, synset: SynsetId) -> Vec<SynsetId> {
         self.lexicon.attributes(synset).into_iter().collect()
     }
 
-    /// Values of a word vector.
+    /// The length of a word vector.
     #[must_use]
     pub fn dimension(&self) -> usize {
-        self.completer.dimension()
+        self.regressor.dimension()
     }
 
-    /// The word vector of a meaning, if one is known.
+    /// The word vector of a synset, `[d]`, if it has one.
     #[must_use]
     pub fn word(&self, synset: SynsetId) -> Option<Array1<f32>> {
         self.lexicon.vector(synset)
     }
 
-    /// One meaning in words; `None` for a synset that is not in the lexicon.
+    /// A synset for display; `None` if it is not in the lexicon.
     #[must_use]
     pub fn sense(&self, synset: SynsetId) -> Option<Sense> {
         let found = self.lexicon.synset(synset)?;
@@ -349,13 +386,13 @@ impl Knowledge {
         })
     }
 
-    /// Raw prototypes by knowledge alone, `[n, s]`; the [space](Self::space)'s center where nothing is known.
+    /// Raw semantic prototypes, `[n, s]`; the center of the [frame](Self::frame) without a meaning.
     #[must_use]
     pub fn semantic(&self, meanings: &[Option<Meaning>]) -> Array2<f32> {
         let known = meanings.iter().map(|meaning| {
             let known = meaning.and_then(|meaning| self.lexicon.descriptor(meaning.synset));
-            known.unwrap_or_else(|| SemanticDescriptor::unknown(self.completer.dimension()))
+            known.unwrap_or_else(|| SemanticDescriptor::unknown(self.regressor.dimension()))
         });
-        self.completer.semantic(&known.collect::<Vec<_>>())
+        self.regressor.semantic(&known.collect::<Vec<_>>())
     }
 }

@@ -1,0 +1,186 @@
+//! From settings to a [`Recognizer`]: finds bundle, ONNX Runtime and store on this device.
+//!
+//! # Examples
+//! ```
+//! use edge::device::DeviceSettings;
+//! use edge::engine::{EngineChoice, Provider};
+//! use edge::Recognizer;
+//!
+//! let store = tempfile::tempdir()?;
+//! let settings = DeviceSettings {
+//!     bundle: Some("tests/fixtures/tiny-bundle".into()),
+//!     engine: Some(EngineChoice::Only(Provider::Tract)),
+//!     store: Some(store.path().into()),
+//!     ..DeviceSettings::default()
+//! };
+//! let recognizer = Recognizer::open(&settings)?;
+//! assert_eq!(recognizer.revision(), 0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use std::path::{Path, PathBuf};
+
+use models::bundle::{Bundle, BundleLimits};
+use serde::Deserialize;
+
+use crate::embedder::Embedder;
+use crate::engine::{EngineChoice, EngineOptions, PrecisionChoice};
+use crate::gallery::Gallery;
+use crate::locate::{self, Environment, NotFound};
+use crate::recognizer::{Recognizer, RecognizerError};
+
+/// What a user may set; what is absent has a default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DeviceSettings {
+    /// A folder of a bundle, or a name to look for; default: [`locate::DEFAULT_BUNDLE`].
+    pub bundle: Option<PathBuf>,
+    /// Which engine runs the networks; default: the first that works.
+    pub engine: Option<EngineChoice>,
+    /// The arithmetic of the backbone; default: what the bundle has for the engine.
+    pub precision: Option<PrecisionChoice>,
+    /// Threads of the engine; default: the engine's own choice.
+    pub threads: Option<usize>,
+    /// The library of ONNX Runtime; default: see [`locate::onnxruntime`].
+    pub onnxruntime: Option<PathBuf>,
+    /// The folder of the gallery; default: `handful/store` in the user's data folder.
+    pub store: Option<PathBuf>,
+}
+
+impl DeviceSettings {
+    /// These settings, with those of `other` where nothing is set here.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            bundle: self.bundle.or(other.bundle),
+            engine: self.engine.or(other.engine),
+            precision: self.precision.or(other.precision),
+            threads: self.threads.or(other.threads),
+            onnxruntime: self.onnxruntime.or(other.onnxruntime),
+            store: self.store.or(other.store),
+        }
+    }
+}
+
+/// How the store is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreAccess {
+    /// Open it, and create it if there is none.
+    Create,
+    /// Open it; without a store, an empty gallery that refuses changes.
+    Existing,
+    /// Read it and close it, so that others can open it; changes are refused.
+    Snapshot,
+}
+
+/// Settings and the environment that they are resolved in.
+#[derive(Debug, Clone)]
+pub struct Device {
+    settings: DeviceSettings,
+    environment: Environment,
+}
+
+impl Device {
+    /// Nothing is opened yet.
+    #[must_use]
+    pub fn new(settings: DeviceSettings, environment: Environment) -> Self {
+        Self { settings, environment }
+    }
+
+    /// Opens and verifies a bundle: `named`, or the one of the settings.
+    ///
+    /// # Errors
+    /// [`RecognizerError::NotFound`] or [`RecognizerError::Bundle`].
+    pub fn bundle(&self, named: Option<&Path>) -> Result<Bundle, RecognizerError> {
+        let wanted = named.or(self.settings.bundle.as_deref());
+        let dir = locate::bundle(wanted, &self.environment)?;
+        Ok(Bundle::open(&dir, &BundleLimits::default())?)
+    }
+
+    /// Which engine the user wants.
+    #[must_use]
+    pub fn engine(&self) -> EngineChoice {
+        self.settings.engine.unwrap_or_default()
+    }
+
+    /// The library of ONNX Runtime, whatever the engine.
+    ///
+    /// # Errors
+    /// [`NotFound`] with every place that was looked at.
+    pub fn onnxruntime(&self) -> Result<PathBuf, NotFound> {
+        locate::onnxruntime(self.settings.onnxruntime.as_deref(), &self.environment)
+    }
+
+    /// The options of the engine; without a library if the engine needs none or none is found.
+    ///
+    /// # Errors
+    /// [`NotFound`] if the user named a library that is not there.
+    pub fn engine_options(&self) -> Result<EngineOptions, NotFound> {
+        let wanted = self.settings.onnxruntime.as_deref();
+        Ok(EngineOptions {
+            onnxruntime: locate::onnxruntime_for(self.engine(), wanted, &self.environment)?,
+            threads: self.settings.threads,
+            precision: self.settings.precision.unwrap_or_default(),
+        })
+    }
+
+    /// Starts the backbone of a bundle.
+    ///
+    /// # Errors
+    /// [`RecognizerError::NotFound`] or [`RecognizerError::Select`].
+    pub fn embedder(&self, bundle: &Bundle) -> Result<Embedder, RecognizerError> {
+        Ok(Embedder::start(bundle, self.engine(), &self.engine_options()?)?)
+    }
+
+    /// The folder of the gallery.
+    ///
+    /// # Errors
+    /// [`NotFound`] if none is set and there is no data or home folder.
+    pub fn store_dir(&self) -> Result<PathBuf, NotFound> {
+        let default = || self.environment.default_store();
+        self.settings.store.clone().or_else(default).ok_or_else(|| NotFound {
+            what: "a data or home folder for the store".to_owned(),
+            looked_at: Vec::new(),
+            hint: "name the folder of the gallery with --store or HANDFUL_STORE",
+        })
+    }
+
+    /// The gallery for embeddings of this space.
+    ///
+    /// # Errors
+    /// [`RecognizerError::NotFound`] or [`RecognizerError::Gallery`].
+    pub fn gallery(&self, space_id: &str, access: StoreAccess) -> Result<Gallery, RecognizerError> {
+        let dir = self.store_dir()?;
+        if access != StoreAccess::Create && !Gallery::store_exists(&dir) {
+            return Ok(Gallery::in_memory().into_read_only());
+        }
+        let gallery = Gallery::open(&dir, space_id)?;
+        match access {
+            StoreAccess::Snapshot => Ok(gallery.into_read_only()),
+            StoreAccess::Create | StoreAccess::Existing => Ok(gallery),
+        }
+    }
+
+    /// Opens bundle and gallery. The engine starts with the first image, or with
+    /// [`Recognizer::start`].
+    ///
+    /// # Errors
+    /// [`RecognizerError::NotFound`], [`RecognizerError::Bundle`] or [`RecognizerError::Gallery`].
+    pub fn recognizer(&self, access: StoreAccess) -> Result<Recognizer, RecognizerError> {
+        let bundle = self.bundle(None)?;
+        let gallery = self.gallery(&bundle.manifest.space_id, access)?;
+        Ok(Recognizer::new(bundle, self.engine(), self.engine_options()?, gallery))
+    }
+}
+
+impl Recognizer {
+    /// Opens the bundle and the gallery that the settings name, and creates the gallery if there is
+    /// none. The engine starts with the first image, or with [`Recognizer::start`].
+    ///
+    /// # Errors
+    /// [`RecognizerError::NotFound`], [`RecognizerError::Bundle`] or [`RecognizerError::Gallery`].
+    pub fn open(settings: &DeviceSettings) -> Result<Self, RecognizerError> {
+        let device = Device::new(settings.clone(), Environment::read());
+        device.recognizer(StoreAccess::Create)
+    }
+}

@@ -1,0 +1,117 @@
+//! Starts engines one by one, strictly: a provider that cannot run the network is refused with its
+//! reason; nothing falls back quietly.
+
+use std::any::Any;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::choice::{EngineChoice, Provider};
+use super::error::EngineError;
+use super::model::{Engine, EngineOptions, Model};
+use super::{onnxruntime, tract};
+
+/// An engine that works, and why the ones before it do not.
+pub struct Selected {
+    /// The engine to use.
+    pub engine: Box<dyn Engine>,
+    /// What was tried before it, in order.
+    pub rejected: Vec<Rejection>,
+}
+
+impl fmt::Debug for Selected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Selected")
+            .field("engine", &self.engine.provider())
+            .field("rejected", &self.rejected)
+            .finish()
+    }
+}
+
+/// A provider that was tried and not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{provider}: {reason}")]
+pub struct Rejection {
+    /// Who was refused.
+    pub provider: Provider,
+    /// Why, in one line.
+    pub reason: String,
+}
+
+/// No engine can run the network.
+#[derive(Debug, thiserror::Error)]
+#[error("no engine can run this network: {}", list(.rejected))]
+pub struct SelectError {
+    /// Every provider that was tried, with its reason.
+    pub rejected: Vec<Rejection>,
+}
+
+fn list(rejected: &[Rejection]) -> String {
+    let lines: Vec<_> = rejected.iter().map(Rejection::to_string).collect();
+    lines.join("; ")
+}
+
+/// The first engine of `choice` that loads `model`.
+///
+/// # Errors
+/// [`SelectError`] with the reason of every refusal.
+pub fn select(
+    model: &Model,
+    choice: EngineChoice,
+    options: &EngineOptions,
+) -> Result<Selected, SelectError> {
+    let mut rejected = Vec::new();
+    for provider in choice.providers() {
+        match start_verified(model, provider, options, &mut |_| Ok(())) {
+            Ok(engine) => return Ok(Selected { engine, rejected }),
+            Err(rejection) => rejected.push(rejection),
+        }
+    }
+    Err(SelectError { rejected })
+}
+
+/// Starts one provider and verifies it. A panic inside an engine's library is a refusal like any
+/// other: this is the one place that catches it.
+///
+/// # Errors
+/// [`Rejection`] with the reason in one line.
+pub fn start_verified(
+    model: &Model,
+    provider: Provider,
+    options: &EngineOptions,
+    verify: &mut dyn FnMut(&mut dyn Engine) -> Result<(), String>,
+) -> Result<Box<dyn Engine>, Rejection> {
+    let attempt = || {
+        let mut engine = start(model, provider, options).map_err(|e| e.to_string())?;
+        verify(engine.as_mut())?;
+        Ok(engine)
+    };
+    let outcome = catch_unwind(AssertUnwindSafe(attempt))
+        .unwrap_or_else(|panic| Err(format!("it panicked: {}", panic_text(panic.as_ref()))));
+    outcome.map_err(|reason| Rejection { provider, reason: one_line(&reason) })
+}
+
+fn start(
+    model: &Model,
+    provider: Provider,
+    options: &EngineOptions,
+) -> Result<Box<dyn Engine>, EngineError> {
+    Ok(match provider {
+        Provider::Tract => Box::new(tract::Tract::load(model)?),
+        other => Box::new(onnxruntime::OnnxRuntime::load(model, other, options)?),
+    })
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let owned = panic.downcast_ref::<String>().map(String::as_str);
+    owned.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a message")
+}
+
+/// The text with its line breaks and runs of spaces as single spaces, cut to a readable length.
+fn one_line(text: &str) -> String {
+    const LONGEST: usize = 300;
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}

@@ -1,0 +1,88 @@
+//! Why a gallery refuses a call.
+
+use std::path::PathBuf;
+
+use super::label::Label;
+
+/// Why a gallery refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GalleryError {
+    /// No class has this id or label.
+    #[error("there is no class `{0}` in this gallery")]
+    UnknownClass(String),
+    /// Another class has the label already.
+    #[error(
+        "a class called `{0}` exists already; delete or rename it first, or choose another name"
+    )]
+    LabelTaken(Label),
+    /// The store was created with another backbone.
+    #[error(
+        "the store {path} holds embeddings of another model (space {got:.12}…, this model's is \
+         {expected:.12}…); use that model's bundle, or another store folder"
+    )]
+    OtherSpace {
+        /// The store's folder.
+        path: PathBuf,
+        /// The space asked for.
+        expected: String,
+        /// The space the store is bound to.
+        got: String,
+    },
+    /// The store was written with another schema.
+    #[error(
+        "the store {path} has the layout {got}, but this version of Handful reads and writes \
+         {expected}; move the folder away and enroll again, or use another store folder"
+    )]
+    OtherLayout {
+        /// The store's folder.
+        path: PathBuf,
+        /// The layout of this program.
+        expected: String,
+        /// The layout of the store, or `none`.
+        got: String,
+    },
+    /// An embedding does not fit this gallery.
+    #[error("an embedding must be {expected}, got {got}")]
+    Embedding {
+        /// Length and content.
+        expected: String,
+        /// What was given.
+        got: String,
+    },
+    /// The gallery was opened for reading only.
+    #[error("this gallery is open for reading only; open its store to change it")]
+    ReadOnly,
+    /// Another process has the store open.
+    #[error("the store {path} is in use by {holder}; stop that first, or use another store folder")]
+    InUse {
+        /// The store's folder.
+        path: PathBuf,
+        /// Its process id and program.
+        holder: String,
+    },
+    /// The disk, the quota or the file-size limit is exhausted; nothing was changed.
+    #[error(
+        "no space is left for the store {path}: nothing was changed; free some space and retry"
+    )]
+    StoreFull {
+        /// The store's folder.
+        path: PathBuf,
+    },
+    /// The file of the store is damaged, or is not a store.
+    #[error("the store {path} cannot be used: {reason}; restore it from a copy, or move it away")]
+    Broken {
+        /// The store's folder.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The operating system refused.
+    #[error("the store {path} cannot be read or written: {reason}")]
+    Io {
+        /// The store's folder.
+        path: PathBuf,
+        /// The reason that it gave.
+        reason: String,
+    },
+}

@@ -1,0 +1,146 @@
+//! What a recognizer takes and returns.
+
+use std::time::Duration;
+
+use few_shot::fusion::{Fusion, Setting};
+use models::knowledge::wordnet::SynsetId;
+
+use crate::classifier::Candidate;
+use crate::explain::Explanation;
+use crate::gallery::{Class, ClassId, Label, Outcome, SenseOverride};
+use crate::lexicon::{Attribute, MeaningInfo, NameKnowledge, Sense};
+
+/// What must hold for a change to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precondition {
+    /// Nothing.
+    Anything,
+    /// The gallery is at this revision.
+    Revision(u64),
+    /// The class exists.
+    ClassExists,
+    /// The class does not exist.
+    NoClass,
+}
+
+/// What a user sets for a class in place of the defaults.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClassDefinition {
+    /// The sense of the class; `None`: the default sense of its label.
+    pub sense: Option<SenseOverride>,
+    /// The attributes of the class, as nouns or synsets; `None`: those of its sense.
+    pub attributes: Option<Vec<String>>,
+    /// Keep the overrides of the class that are `None` here; otherwise they are removed.
+    pub keep_others: bool,
+}
+
+/// How images are classified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClassifyOptions {
+    /// The most candidates of each image.
+    pub top: usize,
+    /// Explain the best candidate of each image.
+    pub explain: bool,
+    /// Classify the images together: prototypes move towards them. Needs two images or more.
+    pub transductive: bool,
+}
+
+impl Default for ClassifyOptions {
+    fn default() -> Self {
+        Self { top: 5, explain: false, transductive: false }
+    }
+}
+
+/// The result of a classification.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Classification {
+    /// One for each image, in order.
+    pub answers: Vec<Answer>,
+    /// How prototypes were made.
+    pub fusion: Fusion,
+    /// Whether the images were classified one by one or together.
+    pub setting: Setting,
+    /// How many unlabeled images moved the prototypes.
+    pub unlabeled: usize,
+    /// The time of the comparison, without explanations.
+    pub elapsed: Duration,
+}
+
+/// The result for one image.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// Best first; empty if no class can be recognized.
+    pub candidates: Vec<Candidate>,
+    /// Why the first candidate, if asked for.
+    pub explanation: Option<Explanation>,
+}
+
+/// A class for display.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClassInfo {
+    /// Stable.
+    pub id: ClassId,
+    /// The class name.
+    pub label: Label,
+    /// How many images it has.
+    pub examples: usize,
+    /// The user set that the class is learned from its images only.
+    pub images_only: bool,
+    /// What the class name means; `None` without name knowledge, or if no noun is found.
+    pub meaning: Option<MeaningInfo>,
+    /// What explanations weigh; at most [`MAX_ATTRIBUTES`](crate::lexicon::MAX_ATTRIBUTES).
+    pub attributes: Vec<Attribute>,
+    /// The user set the attributes.
+    pub attributes_overridden: bool,
+}
+
+impl ClassInfo {
+    pub(super) fn new(class: &Class, names: Option<&NameKnowledge>) -> Self {
+        let meaning = names.and_then(|names| names.describe(names.meaning(class)?));
+        let attributes = names.map(|names| names.listed_attributes(class));
+        Self {
+            id: class.id,
+            label: class.label.clone(),
+            examples: class.examples.len(),
+            images_only: class.overrides.sense == Some(SenseOverride::ImagesOnly),
+            meaning,
+            attributes: attributes.unwrap_or_default(),
+            attributes_overridden: class.overrides.attributes.is_some(),
+        }
+    }
+}
+
+/// The result of an enrollment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Enrolled {
+    /// The class after the call.
+    pub class: ClassInfo,
+    /// One for each image given, in order.
+    pub outcomes: Vec<Outcome>,
+    /// The revision of the gallery after the call.
+    pub revision: u64,
+}
+
+/// The senses of a noun.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Senses {
+    /// The noun that was looked up.
+    pub noun: String,
+    /// The sense of a class of this name; `None` if no sense is something that an image can show.
+    pub default_sense: Option<SynsetId>,
+    /// Most frequent first; empty if the lexicon does not have the noun.
+    pub senses: Vec<Sense>,
+}
+
+/// The size and state of a gallery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GallerySummary {
+    /// How prototypes are made.
+    pub fusion: Fusion,
+    /// All classes, also those that cannot be recognized yet.
+    pub classes: usize,
+    /// The images of all classes.
+    pub examples: usize,
+    /// The revision.
+    pub revision: u64,
+}
