@@ -1,7 +1,9 @@
-//! The target: figures over thousands of episodes take seconds, from embeddings that are computed once.
+//! The target: figures over thousands of episodes take seconds, from embeddings that are computed
+//! once.
 //!
-//! `cargo bench -p handful-few-shot` times, interleaved in one run, 5-way 1-shot 15-query episodes at 512 values: with mean
-//! prototypes, with all policies that need no measured errors, and the bare matrix products that any implementation must compute.
+//! `cargo bench -p handful-few-shot` times, interleaved in one run, 5-way 1-shot 15-query episodes
+//! at 512 values: with mean prototypes, with all policies that need no measured errors, and the
+//! bare matrix products that any implementation must compute.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};

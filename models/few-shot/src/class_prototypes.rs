@@ -43,8 +43,8 @@ impl ClassPrototypes {
     /// ([`fusion::Fusion::Trusted`]). A class without images has its semantic prototype.
     ///
     /// # Shapes
-    /// `means` and `semantic` `[n, s]`, raw; `images` `[n]`. Rows of `means` of classes without images
-    /// are not read.
+    /// `means` and `semantic` `[n, s]`, raw; `images` `[n]`. Rows of `means` of classes without
+    /// images are not read.
     pub fn trusted(
         means: Array2<f32>,
         images: Vec<usize>,
@@ -95,8 +95,8 @@ impl ClassPrototypes {
         metric::cosine(query, self.rows.view())
     }
 
-    /// What is added to the similarity of each class to rank it among others, `[n]`; 0 for classes with
-    /// images.
+    /// What is added to the similarity of each class to rank it among others, `[n]`; 0 for classes
+    /// with images.
     pub fn name_bias(&self) -> ArrayView1<'_, f32> {
         self.name_bias.view()
     }
@@ -107,8 +107,8 @@ impl ClassPrototypes {
         self.similarities(query) + &self.name_bias
     }
 
-    /// The prototypes moved towards `unlabeled` images `[u, s]` ([`fusion::soft_k_means`]). Those of
-    /// classes without images stay: no image of theirs would hold them where they belong.
+    /// The prototypes moved towards `unlabeled` images `[u, s]` ([`fusion::soft_k_means`]). Those
+    /// of classes without images stay: no image of theirs would hold them where they belong.
     #[must_use]
     pub fn moved_to(&self, unlabeled: ArrayView2<'_, f32>) -> Self {
         let mut moved = fusion::soft_k_means(self.rows.view(), &self.images, unlabeled);
@@ -119,7 +119,8 @@ impl ClassPrototypes {
     }
 }
 
-/// The addend of each class, `[n]`: that of the mean number of images of the classes that have some.
+/// The addend of each class, `[n]`: that of the mean number of images of the classes that have
+/// some.
 fn biases(images: &[usize], name_bias: &NameBias) -> Array1<f32> {
     let with_images = images.iter().filter(|&&n| n > 0).count();
     let usual = images.iter().sum::<usize>().checked_div(with_images).unwrap_or(0);

@@ -39,7 +39,8 @@ impl Support<'_> {
 /// assert_eq!(Identity.complete(support, &[0]), array![[1.0, 3.0]]);
 /// ```
 pub trait Completer: Sync {
-    /// The completed prototypes `[n, s]` of a support of `n` classes. `names[i]` is the name that class
-    /// `i` of the support has: its position among the classes that the completer was made for.
+    /// The completed prototypes `[n, s]` of a support of `n` classes. `names[i]` is the name that
+    /// class `i` of the support has: its position among the classes that the completer was made
+    /// for.
     fn complete(&self, support: Support<'_>, names: &[usize]) -> Array2<f32>;
 }

@@ -2,18 +2,18 @@
 //! are compared.
 //!
 //! The name regressor predicts in which direction from the center a class lies.
-//! [`EmbeddingFrame::to_embedding`] gives that direction the length of an image's embedding, so that
-//! semantic and mean prototypes mix as raw embeddings and queries stay as they are. (Images and queries
-//! moved into the frame instead lost 1.1 points of accuracy at 5 shots on the validation classes of
-//! CIFAR-FS, without any names.)
+//! [`EmbeddingFrame::to_embedding`] gives that direction the length of an image's embedding, so
+//! that semantic and mean prototypes mix as raw embeddings and queries stay as they are. (Images
+//! and queries moved into the frame instead lost 1.1 points of accuracy at 5 shots on the
+//! validation classes of CIFAR-FS, without any names.)
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
 use crate::name_prior::NamePrior;
 
-/// The distance of a semantic prototype from the center, in mean distances of base prototypes. Chosen
-/// on validation classes among 1, 1.2, 1.5 and 2: a shorter one adds too little at one shot, a longer
-/// one too much at ten.
+/// The distance of a semantic prototype from the center, in mean distances of base prototypes.
+/// Chosen on validation classes among 1, 1.2, 1.5 and 2: a shorter one adds too little at one shot,
+/// a longer one too much at ten.
 const RADIUS_SCALE: f32 = 1.5;
 
 /// The center of the base classes, the distance of classes from it, and the name prior.
@@ -47,8 +47,8 @@ impl EmbeddingFrame {
         Self { radius: RADIUS_SCALE * frame.radius, ..frame }
     }
 
-    /// The frame around the mean of base prototypes `[K, s]`, with their mean distance from it as the
-    /// radius: for prototypes that are used by themselves, not mixed with those of images.
+    /// The frame around the mean of base prototypes `[K, s]`, with their mean distance from it as
+    /// the radius: for prototypes that are used by themselves, not mixed with those of images.
     pub fn at_mean_distance(prototypes: ArrayView2<'_, f32>) -> Self {
         let mean = prototypes.mapv(f64::from).mean_axis(Axis(0));
         let size = prototypes.ncols();

@@ -1,5 +1,18 @@
-//! The accuracy of prototypes over episodes: how episodes are drawn, which policies make prototypes,
-//! and the report of an evaluation.
+//! The accuracy of prototypes over episodes: how episodes are drawn, which policies make
+//! prototypes, and the report of an evaluation.
+//!
+//! # Examples
+//! ```
+//! use few_shot::evaluation::comparison::evaluate;
+//! use few_shot::evaluation::episode::{EpisodeSpec, Episodes};
+//! use ndarray::array;
+//!
+//! let embeddings = [array![[1.0, 0.0], [2.0, 0.1]], array![[0.0, 1.0], [0.1, 3.0]]];
+//! let spec = EpisodeSpec { n_way: 2, k_shot: 1, n_query: 1 };
+//! let outcome = evaluate(&embeddings, Episodes { spec, count: 50, seed: 7 })?;
+//! assert_eq!((outcome.accuracy, outcome.ci95), (1.0, 0.0));
+//! # Ok::<(), few_shot::evaluation::accuracy::EvaluateError>(())
+//! ```
 
 pub mod accuracy;
 pub mod class_knowledge;

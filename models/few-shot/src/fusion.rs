@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::embedding_frame::normalized;
 
-/// How sharply [`soft_k_means`] shares an unlabeled image among classes. Chosen with the next two on
-/// validation classes (CIFAR-FS, Caltech) among 10, 20 and 30.
+/// How sharply [`soft_k_means`] shares an unlabeled image among classes. Chosen with the next two
+/// on validation classes (CIFAR-FS, Caltech) among 10, 20 and 30.
 const SHARPNESS: f32 = 30.0;
 
-/// The weight of a prototype against unlabeled images, beyond the number of its own images; among 0, 2,
-/// 6 and 10.
+/// The weight of a prototype against unlabeled images, beyond the number of its own images; among
+/// 0, 2, 6 and 10.
 const PRIOR: f32 = 2.0;
 
 /// How often [`soft_k_means`] shares images out; among 1, 2 and 4.
@@ -35,12 +35,12 @@ const ROUNDS: usize = 4;
 pub enum Fusion {
     /// The mean of the raw embeddings of a class's images (Snell et al. 2017). Inductive.
     Mean,
-    /// `(1 - a t) P + a t S` for the mean prototype `P` and the semantic prototype `S`: `a` is the share
-    /// of the [name prior](crate::name_prior), `t` the [name trust](crate::name_trust). Inductive; wrong
-    /// names do little harm, so it is the default.
+    /// `(1 - a t) P + a t S` for the mean prototype `P` and the semantic prototype `S`: `a` is the
+    /// share of the [name prior](crate::name_prior), `t` the [name trust](crate::name_trust).
+    /// Inductive; wrong names do little harm, so it is the default.
     Trusted,
-    /// The trusted prototypes, moved to the unlabeled images near them ([`soft_k_means`]). Transductive:
-    /// needs unlabeled images of the same classes.
+    /// The trusted prototypes, moved to the unlabeled images near them ([`soft_k_means`]).
+    /// Transductive: needs unlabeled images of the same classes.
     SoftKMeans,
 }
 
@@ -128,7 +128,8 @@ pub fn weighted(
     &other + &((&mean - &other) * weight_of_mean)
 }
 
-/// Mean squared errors of two estimators of a class's mean, per dimension `[s]`, measured on base classes.
+/// Mean squared errors of two estimators of a class's mean, per dimension `[s]`, measured on base
+/// classes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ErrorVariances {
     /// Those of the mean prototype.
@@ -150,16 +151,17 @@ impl ErrorVariances {
     }
 }
 
-/// [`Fusion::SoftKMeans`]: shares unlabeled images out among the prototypes, moves each prototype to the
-/// mean of itself and its images, and repeats (Ren et al. 2018, "Meta-Learning for Semi-Supervised
-/// Few-Shot Classification").
+/// [`Fusion::SoftKMeans`]: shares unlabeled images out among the prototypes, moves each prototype
+/// to the mean of itself and its images, and repeats (Ren et al. 2018, "Meta-Learning for
+/// Semi-Supervised Few-Shot Classification").
 ///
-/// A prototype counts as the images of its class and a few more, so that one or two unlabeled images do
-/// not drag it away. All embeddings are normalized first, so long ones count no more than short ones.
+/// A prototype counts as the images of its class and a few more, so that one or two unlabeled
+/// images do not drag it away. All embeddings are normalized first, so long ones count no more than
+/// short ones.
 ///
 /// # Shapes
-/// `prototypes` and the result `[n, s]`, the result of length 1; `images` `[n]`, the number of images of
-/// each class; `unlabeled` `[u, s]`.
+/// `prototypes` and the result `[n, s]`, the result of length 1; `images` `[n]`, the number of
+/// images of each class; `unlabeled` `[u, s]`.
 pub fn soft_k_means(
     prototypes: ArrayView2<'_, f32>,
     images: &[usize],

@@ -1,8 +1,9 @@
 //! The name regressor: predicts the prototype of a class from its name, by kernel ridge regression.
 //!
-//! `k(a, b) = exp(3 (cos(h_a, h_b) - 1)) + cos(u_a, u_b)`: `h` is the word vector, `u` marks the synset
-//! and all its hypernyms. Each synset is weighted by `sqrt(max(0, log(K / max(1, n))))`, where `n` of
-//! the `K` base classes are at or below it, so that a hypernym of all classes has no weight.
+//! `k(a, b) = exp(3 (cos(h_a, h_b) - 1)) + cos(u_a, u_b)`: `h` is the word vector, `u` marks the
+//! synset and all its hypernyms. Each synset is weighted by `sqrt(max(0, log(K / max(1, n))))`,
+//! where `n` of the `K` base classes are at or below it, so that a hypernym of all classes has no
+//! weight.
 
 use std::collections::BTreeMap;
 
@@ -130,7 +131,8 @@ pub struct NameRegressor {
 }
 
 impl NameRegressor {
-    /// A regressor of directions from the center of `frame`, with no measured errors and no name bias.
+    /// A regressor of directions from the center of `frame`, with no measured errors and no name
+    /// bias.
     pub(crate) fn new(frame: EmbeddingFrame, regression: KernelRidge) -> Self {
         Self { frame, regression, errors: BTreeMap::new(), name_bias: NameBias::default() }
     }
@@ -155,8 +157,8 @@ impl NameRegressor {
         &self.name_bias
     }
 
-    /// The errors of mean and semantic prototypes at `k_shot` shots: those measured at the largest number
-    /// of shots up to `k_shot`, or else at the smallest.
+    /// The errors of mean and semantic prototypes at `k_shot` shots: those measured at the largest
+    /// number of shots up to `k_shot`, or else at the smallest.
     pub fn errors(&self, k_shot: usize) -> Option<&ErrorVariances> {
         let below = self.errors.range(..=k_shot).next_back();
         below.or_else(|| self.errors.first_key_value()).map(|(_, errors)| errors)
@@ -178,8 +180,8 @@ impl NameRegressor {
     }
 
     /// Semantic prototypes of classes, raw, `[n, s]`; their word vectors have
-    /// [`NameRegressor::dimension`] values. The prototype of a class without word vector and hypernyms is
-    /// the center of the frame.
+    /// [`NameRegressor::dimension`] values. The prototype of a class without word vector and
+    /// hypernyms is the center of the frame.
     pub fn semantic(&self, classes: &[SemanticDescriptor]) -> Array2<f32> {
         let mut directions = normalized(self.regression.predict(classes));
         for (mut direction, class) in directions.rows_mut().into_iter().zip(classes) {

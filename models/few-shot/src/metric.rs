@@ -5,8 +5,17 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 /// Cosine of the angle between every query and every prototype.
 ///
 /// # Shapes
-/// `queries`: `[q, s]`, `prototypes`: `[c, s]`; result: `[q, c]`, each in -1..=1 up to rounding. A zero vector
-/// has no direction: its cosine with anything is 0.
+/// `queries`: `[q, s]`, `prototypes`: `[c, s]`; result: `[q, c]`, each in -1..=1 up to rounding. A
+/// zero vector has no direction: its cosine with anything is 0.
+///
+/// # Examples
+/// ```
+/// use few_shot::metric::cosine;
+/// use ndarray::array;
+///
+/// let similarities = cosine(array![[3.0, 0.0]].view(), array![[1.0, 0.0], [0.0, 2.0]].view());
+/// assert_eq!(similarities, array![[1.0, 0.0]]);
+/// ```
 pub fn cosine(queries: ArrayView2<'_, f32>, prototypes: ArrayView2<'_, f32>) -> Array2<f32> {
     let mut similarity = queries.dot(&prototypes.t());
     similarity *= &inverse_norms(queries).insert_axis(Axis(1));

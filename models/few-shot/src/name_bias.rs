@@ -1,8 +1,8 @@
 //! Name bias: an addend for the similarity of classes that have a name but no example image.
 //!
-//! Images are farther from a semantic prototype than from one of images, so that classes without images
-//! would hardly ever be the answer. The addend is calibrated stacking (Chao et al. 2016, "An Empirical
-//! Study and Analysis of Generalized Zero-Shot Learning"), measured on base classes.
+//! Images are farther from a semantic prototype than from one of images, so that classes without
+//! images would hardly ever be the answer. The addend is calibrated stacking (Chao et al. 2016, "An
+//! Empirical Study and Analysis of Generalized Zero-Shot Learning"), measured on base classes.
 
 use std::collections::BTreeMap;
 
@@ -20,8 +20,9 @@ use std::collections::BTreeMap;
 pub struct NameBias(BTreeMap<usize, f32>);
 
 impl NameBias {
-    /// The addend where the other classes have `k_shot` images: the one measured at the largest number
-    /// of shots up to `k_shot`, or else at the smallest. 0 where nothing was measured or `k_shot` is 0.
+    /// The addend where the other classes have `k_shot` images: the one measured at the largest
+    /// number of shots up to `k_shot`, or else at the smallest. 0 where nothing was measured or
+    /// `k_shot` is 0.
     pub fn at_shots(&self, k_shot: usize) -> f32 {
         if k_shot == 0 {
             // No class has images: there is nothing to compensate.

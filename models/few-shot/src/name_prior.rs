@@ -4,8 +4,9 @@ use std::str::FromStr;
 
 /// The weight of a semantic prototype, as a pseudo-count of example images.
 ///
-/// With a decay of 1 the weight is that of a normal prior, which is right where the errors of semantic
-/// and mean prototypes are independent. Where names stay useful at many shots, a lower decay is better.
+/// With a decay of 1 the weight is that of a normal prior, which is right where the errors of
+/// semantic and mean prototypes are independent. Where names stay useful at many shots, a lower
+/// decay is better.
 ///
 /// # Examples
 /// ```
@@ -31,8 +32,8 @@ impl NamePrior {
     /// The greatest decay.
     pub const MAX_DECAY: f32 = 4.0;
 
-    /// A prior of `pseudo_count` images, whose share falls with `decay`. `None` unless both are above 0
-    /// and at most [`NamePrior::MAX_PSEUDO_COUNT`] and [`NamePrior::MAX_DECAY`].
+    /// A prior of `pseudo_count` images, whose share falls with `decay`. `None` unless both are
+    /// above 0 and at most [`NamePrior::MAX_PSEUDO_COUNT`] and [`NamePrior::MAX_DECAY`].
     pub const fn new(pseudo_count: f32, decay: f32) -> Option<Self> {
         let has_count = pseudo_count > 0.0 && pseudo_count <= Self::MAX_PSEUDO_COUNT;
         match has_count && decay > 0.0 && decay <= Self::MAX_DECAY {

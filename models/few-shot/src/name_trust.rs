@@ -1,8 +1,9 @@
 //! Name trust: how well the names of classes, together and one by one, fit their images.
 //!
-//! `M[i, j] = cos(S_i, P_j)` compares semantic prototypes `S` with mean prototypes `P` of the classes
-//! that have both, in one [frame](crate::embedding_frame). Where names are right, the diagonal of `M`
-//! stands out. A wrong name so loses its weight instead of ruining the prototype of its class.
+//! `M[i, j] = cos(S_i, P_j)` compares semantic prototypes `S` with mean prototypes `P` of the
+//! classes that have both, in one [frame](crate::embedding_frame). Where names are right, the
+//! diagonal of `M` stands out. A wrong name so loses its weight instead of ruining the prototype of
+//! its class.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, Zip};
 
@@ -20,27 +21,28 @@ const GALLERY_SLOPE: f32 = 2.0;
 const CLASS_MIDDLE: f32 = 0.3;
 const CLASS_SLOPE: f32 = 3.0;
 /// The slope of the evidence of a class where it is added to that of the gallery. Chosen on base
-/// classes left out of the name regressor, among 2, 3 and 4: it keeps most of the gain of right names
-/// and loses least to wrong ones.
+/// classes left out of the name regressor, among 2, 3 and 4: it keeps most of the gain of right
+/// names and loses least to wrong ones.
 const ADDED_SLOPE: f32 = 2.0;
-/// The limit of the gallery's evidence where it is added to that of a class: a name that does not fit
-/// is not trusted, however well the others fit. Chosen on validation classes (CIFAR-FS, Caltech) among
-/// 2, 3, 4 and 6 by what two swapped names cost.
+/// The limit of the gallery's evidence where it is added to that of a class: a name that does not
+/// fit is not trusted, however well the others fit. Chosen on validation classes (CIFAR-FS,
+/// Caltech) among 2, 3, 4 and 6 by what two swapped names cost.
 const MAX_GALLERY_EVIDENCE: f32 = 2.0;
-/// The weight of a better fitting rival at many shots; at one shot it is likely chance. Chosen there
-/// among 0, 2, 3 and 4: at 0 two swapped names cost too much, above 2 right names gain too little.
+/// The weight of a better fitting rival at many shots; at one shot it is likely chance. Chosen
+/// there among 0, 2, 3 and 4: at 0 two swapped names cost too much, above 2 right names gain too
+/// little.
 const RIVAL_SLOPE: f32 = 2.0;
 
 /// Keeps a division by the deviation finite.
 const EPSILON: f32 = 1e-6;
 
-/// The trust in the name of each class, `[n]`, 0 to 1; 0 where a class has no semantic prototype (its
-/// row is the center of `frame`) or there is no other class to compare it with.
+/// The trust in the name of each class, `[n]`, 0 to 1; 0 where a class has no semantic prototype
+/// (its row is the center of `frame`) or there is no other class to compare it with.
 ///
 /// # Shapes
-/// `mean` and `semantic` `[n, s]`, raw; `images` `[n]`, the number of images of each class. The work
-/// grows with `n`, not with its square: names are compared in groups of at most [`MAX_TRUST_GROUP`]
-/// classes.
+/// `mean` and `semantic` `[n, s]`, raw; `images` `[n]`, the number of images of each class. The
+/// work grows with `n`, not with its square: names are compared in groups of at most
+/// [`MAX_TRUST_GROUP`] classes.
 ///
 /// # Examples
 /// ```
@@ -90,11 +92,11 @@ fn rows_with_direction(directions: &Array2<f32>) -> Vec<usize> {
 pub struct NameEvidence {
     /// `sqrt(n) (mean diagonal - mean off-diagonal) / std off-diagonal`.
     pub gallery: f32,
-    /// For each class `[n]`: its diagonal less the mean of the rest of its row and column, in the same
-    /// deviations.
+    /// For each class `[n]`: its diagonal less the mean of the rest of its row and column, in the
+    /// same deviations.
     pub classes: Array1<f32>,
-    /// For each class `[n]`: its diagonal less the greatest of the rest of its row and column, in the
-    /// same deviations; 0 where the diagonal is greater.
+    /// For each class `[n]`: its diagonal less the greatest of the rest of its row and column, in
+    /// the same deviations; 0 where the diagonal is greater.
     pub rivals: Array1<f32>,
 }
 
@@ -135,16 +137,16 @@ impl NameEvidence {
 
     /// Trust in each name, `[n]`, 0 to 1; `images` `[n]` is the number of images of each class.
     ///
-    /// All evidence is added before it becomes a share. A product of shares would penalize a right name
-    /// twice: one noisy image makes the evidence of its class weak even where the rest of the gallery
-    /// fits. Added, strong evidence of the gallery outweighs it, and the evidence against one wrong name
-    /// outweighs that of a gallery that hardly fits. At many shots another class that the name fits
-    /// better is evidence against the name as well.
+    /// All evidence is added before it becomes a share. A product of shares would penalize a right
+    /// name twice: one noisy image makes the evidence of its class weak even where the rest of the
+    /// gallery fits. Added, strong evidence of the gallery outweighs it, and the evidence against
+    /// one wrong name outweighs that of a gallery that hardly fits. At many shots another class
+    /// that the name fits better is evidence against the name as well.
     ///
     /// At many shots the trust of a class is also scaled by the mean trust of the classes with many
-    /// images. A class whose name moves its prototype towards its images is chosen more often, also for
-    /// images of a class whose prototype stays at its mean; there a right name gains less than that
-    /// costs.
+    /// images. A class whose name moves its prototype towards its images is chosen more often, also
+    /// for images of a class whose prototype stays at its mean; there a right name gains less than
+    /// that costs.
     pub fn trust(&self, images: &[usize]) -> Array1<f32> {
         let gallery = (GALLERY_SLOPE * (self.gallery - GALLERY_MIDDLE)).min(MAX_GALLERY_EVIDENCE);
         let beyond: Array1<f32> = images.iter().map(|&n| beyond_one(n)).collect();

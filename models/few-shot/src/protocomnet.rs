@@ -1,7 +1,8 @@
 //! A trained [`ProtoComNet`] with the attributes that it completes prototypes from.
 //!
-//! What the network makes of an attribute does not depend on the prototype: it is computed once, when the completer is
-//! made, and a completion costs two small matrix products more than its own sums.
+//! What the network makes of an attribute does not depend on the prototype: it is computed once,
+//! when the completer is made, and a completion costs two small matrix products more than its own
+//! sums.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Ix1, Ix2};
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,18 @@ pub struct Described {
 }
 
 /// The attributes of classes as a rectangle, as the graph of a [`ProtoComNet`] takes them.
+///
+/// # Examples
+/// ```
+/// use few_shot::protocomnet::{Described, Gathered};
+/// use ndarray::array;
+///
+/// let cat = Described { word: array![1.0], attributes: vec![2, 5] };
+/// let cup = Described { word: array![0.0], attributes: vec![3] };
+/// let gathered = Gathered::of(&[cat, cup]);
+/// assert_eq!(gathered.index, array![[2, 5], [3, 0]]);
+/// assert_eq!(gathered.mask, array![[1.0, 1.0], [1.0, 0.0]]);
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Gathered {
     /// Rows of [`Attributes`], `[n, a]`; 0 where there is none.
@@ -51,7 +64,7 @@ impl Gathered {
         Self::in_columns(classes, width)
     }
 
-    /// Pads or cuts to so many attributes.
+    /// Pads or cuts to `width` attributes.
     fn in_columns(classes: &[Described], width: usize) -> Self {
         let size = (classes.len(), width);
         let (mut index, mut mask) = (Array2::zeros(size), Array2::zeros(size));
@@ -90,8 +103,9 @@ pub struct ProtoComNetCompleter {
 }
 
 impl Attributes {
-    /// The inputs of a [`ProtoComNet`]'s graph with `columns` attributes a class, for prototypes `[n, s]`, each of the
-    /// class in the same place. Of a class with more attributes than columns the first ones count.
+    /// The inputs of a [`ProtoComNet`]'s graph with `columns` attributes a class, for prototypes
+    /// `[n, s]`, each of the class in the same place. Of a class with more attributes than columns
+    /// the first ones count.
     pub fn inputs(
         &self,
         columns: usize,
@@ -183,7 +197,8 @@ impl ProtoComNetCompleter {
         &self.attributes
     }
 
-    /// The inputs of its network's graph for these prototypes and classes: see [`Attributes::inputs`].
+    /// The inputs of its network's graph for these prototypes and classes: see
+    /// [`Attributes::inputs`].
     pub fn inputs(&self, prototypes: ArrayView2<'_, f32>, classes: &[Described]) -> Tensors {
         self.attributes.inputs(self.network.attributes, prototypes, classes)
     }
@@ -208,7 +223,8 @@ impl ProtoComNetCompleter {
         self.layer("completed", relu(self.layer("decoder.0", aggregate.view())).view())
     }
 
-    /// How much each attribute of a class counts for a prototype `[s]`, in the order of the class's attributes.
+    /// How much each attribute of a class counts for a prototype `[s]`, in the order of the class's
+    /// attributes.
     pub fn weights(&self, prototype: ArrayView1<'_, f32>, class: &Described) -> Vec<f32> {
         let pairs = self.pairs(prototype.insert_axis(Axis(0)), std::slice::from_ref(class));
         let weight = |&a: &usize| self.aggregator(&pairs.row(0), self.terms.row(a));

@@ -5,8 +5,16 @@ use ndarray::{Array1, ArrayView2, Axis};
 /// The mean of a class's raw embeddings.
 ///
 /// # Shapes
-/// `embeddings`: `[images, s]`; result: `[s]`. Without images the result is zero, whose similarity to
-/// everything is 0.
+/// `embeddings`: `[images, s]`; result: `[s]`. Without images the result is zero, whose similarity
+/// to everything is 0.
+///
+/// # Examples
+/// ```
+/// use few_shot::prototype::mean;
+/// use ndarray::array;
+///
+/// assert_eq!(mean(array![[1.0, 4.0], [3.0, 0.0]].view()), array![2.0, 2.0]);
+/// ```
 pub fn mean(embeddings: ArrayView2<'_, f32>) -> Array1<f32> {
     let images = embeddings.nrows().max(1) as f64;
     let zero = Array1::<f64>::zeros(embeddings.ncols());

@@ -155,8 +155,8 @@ pub(crate) fn check_count(episodes: u64) -> Result<(), EvaluateError> {
     Ok(())
 }
 
-/// For each query, whether its own class has the greatest score `[q, n_way]`; the first of equal scores
-/// wins. Classes have equally many queries, one class after the other.
+/// For each query, whether its own class has the greatest score `[q, n_way]`; the first of equal
+/// scores wins. Classes have equally many queries, one class after the other.
 pub(crate) fn answers(scores: &Array2<f32>) -> Vec<bool> {
     let n_query = scores.nrows() / scores.ncols();
     let rows = scores.rows().into_iter().enumerate();
@@ -188,7 +188,8 @@ pub(crate) struct Estimate {
 }
 
 impl Estimate {
-    /// Sums run in the order of the values, so that the result is the same for any number of threads.
+    /// Sums run in the order of the values, so that the result is the same for any number of
+    /// threads.
     pub(crate) fn of(values: &[f64]) -> Self {
         let n = values.len() as f64;
         let mean = values.iter().sum::<f64>() / n;

@@ -34,8 +34,8 @@ use crate::name_bias::NameBias;
 pub struct ClassKnowledge {
     /// The frame of the semantic prototypes.
     pub frame: EmbeddingFrame,
-    /// The semantic prototype of each class, raw, `[classes, s]`; the center of the frame for a class
-    /// without a known name.
+    /// The semantic prototype of each class, raw, `[classes, s]`; the center of the frame for a
+    /// class without a known name.
     pub semantic: Array2<f32>,
     /// The errors of mean and semantic prototypes on base classes, at the number of shots of the
     /// evaluation.
@@ -45,8 +45,8 @@ pub struct ClassKnowledge {
 }
 
 impl ClassKnowledge {
-    /// Semantic prototypes `[n, s]` of classes with these `names`, with the mean `[n, s]` in the place of
-    /// those that are not known.
+    /// Semantic prototypes `[n, s]` of classes with these `names`, with the mean `[n, s]` in the
+    /// place of those that are not known.
     pub(crate) fn semantic_or_mean(
         &self,
         mean: ArrayView2<'_, f32>,

@@ -1,5 +1,5 @@
-//! The accuracy of policies on the same episodes, so that differences between policies are not those of
-//! the draw.
+//! The accuracy of policies on the same episodes, so that differences between policies are not
+//! those of the draw.
 
 use std::collections::BTreeMap;
 
@@ -37,11 +37,12 @@ pub fn evaluate(embeddings: &[Array2<f32>], episodes: Episodes) -> Result<Outcom
     Ok(outcome(Policy::Mean, &shares))
 }
 
-/// The accuracy of each of `policies`, in their order, with the paired difference to mean prototypes.
+/// The accuracy of each of `policies`, in their order, with the paired difference to mean
+/// prototypes.
 ///
-/// `embeddings[c]` `[images, s]` are the raw embeddings of class `c`. Classes are sorted by name and
-/// images by path: then every program that has the same images draws the same episodes. The first of
-/// equally similar classes wins. The answer is the same for any number of threads.
+/// `embeddings[c]` `[images, s]` are the raw embeddings of class `c`. Classes are sorted by name
+/// and images by path: then every program that has the same images draws the same episodes. The
+/// first of equally similar classes wins. The answer is the same for any number of threads.
 ///
 /// # Errors
 /// Classes too few or too small, embeddings that differ in size or are not finite, fewer than 2

@@ -1,15 +1,15 @@
 //! Episodes: small classification problems drawn from many classes.
 //!
-//! An episode is a pure function of (seed, index), so any number of threads, and any program that has
-//! the same images, draws the same ones.
+//! An episode is a pure function of (seed, index), so any number of threads, and any program that
+//! has the same images, draws the same ones.
 //!
-//! The exact procedure, so that other programs can repeat it: the key of a ChaCha8 generator is eight
-//! successive outputs of PCG32 (XSH-RR; state = seed, increment 11634580027462260723), its stream is the
-//! index of the episode, its words are taken in pairs, the low one first. A number below `n` is
-//! `(next_u64 * n) >> 64` in 128 bits. To draw `k` of `n` without replacement, the list `0..n` is
-//! shuffled in place for its first `k` positions: position `i` is exchanged with position
-//! `i + below(n - i)`. First `n_way` classes are drawn, then for each of them, in the order drawn,
-//! `k_shot + n_query` images: the support first, then the queries.
+//! The exact procedure, so that other programs can repeat it: the key of a ChaCha8 generator is
+//! eight successive outputs of PCG32 (XSH-RR; state = seed, increment 11634580027462260723), its
+//! stream is the index of the episode, its words are taken in pairs, the low one first. A number
+//! below `n` is `(next_u64 * n) >> 64` in 128 bits. To draw `k` of `n` without replacement, the
+//! list `0..n` is shuffled in place for its first `k` positions: position `i` is exchanged with
+//! position `i + below(n - i)`. First `n_way` classes are drawn, then for each of them, in the
+//! order drawn, `k_shot + n_query` images: the support first, then the queries.
 
 use std::fmt;
 
@@ -98,7 +98,8 @@ impl Episodes {
     }
 }
 
-/// One drawn problem. The way `w` stands for class `classes[w]`; images are positions within their class.
+/// One drawn problem. The way `w` stands for class `classes[w]`; images are positions within their
+/// class.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Episode {
     /// The classes, `n_way` different ones.

@@ -17,7 +17,8 @@ pub struct Gaussians {
     pub variance: Array2<f32>,
 }
 
-/// The Gaussian of each class around its prototype, over its support and the unlabeled images near it.
+/// The Gaussian of each class around its prototype, over its support and the unlabeled images near
+/// it.
 ///
 /// # Shapes
 /// `prototypes` `[n, s]`; `support` `[m, s]`, row `i` of class `labels[i]`; `unlabeled` `[u, s]`.

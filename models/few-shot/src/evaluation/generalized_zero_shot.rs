@@ -25,7 +25,8 @@ use crate::evaluation::episode_data::EpisodeData;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GeneralizedZeroShot {
-    /// Unseen classes of an episode: they have a name and no image. The others have `k_shot` images.
+    /// Unseen classes of an episode: they have a name and no image. The others have `k_shot`
+    /// images.
     pub name_only: usize,
     /// For queries of unseen classes.
     pub unseen: Recall,

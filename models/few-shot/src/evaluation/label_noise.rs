@@ -39,8 +39,8 @@ impl LabelNoise {
     pub const ALL: [Self; 5] =
         [Self::None, Self::Wrong, Self::Equal, Self::OneWrong, Self::Swapped];
 
-    /// The classes whose names the classes of an episode have, one for each; a function of `seed` and
-    /// `index`. There are `n_classes` classes in all.
+    /// The classes whose names the classes of an episode have, one for each; a function of `seed`
+    /// and `index`. There are `n_classes` classes in all.
     pub(crate) fn names(
         self,
         episode: &Episode,

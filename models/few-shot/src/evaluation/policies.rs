@@ -1,7 +1,7 @@
 //! The policies that an evaluation compares: the ways to make the prototypes of an episode.
 //!
-//! `P` is the mean prototype, `S` the semantic one, `C` the completed one; all are raw embeddings, as
-//! the queries are.
+//! `P` is the mean prototype, `S` the semantic one, `C` the completed one; all are raw embeddings,
+//! as the queries are.
 
 use std::fmt;
 use std::str::FromStr;
@@ -41,8 +41,8 @@ pub enum Policy {
     Average,
     /// `S`. Inductive; uses names only.
     Semantic,
-    /// `w P + (1 - w) S` per dimension, with `w` from the [errors](fusion::ErrorVariances) of both on base
-    /// classes. Inductive; wrong names harm it.
+    /// `w P + (1 - w) S` per dimension, with `w` from the [errors](fusion::ErrorVariances) of both
+    /// on base classes. Inductive; wrong names harm it.
     ErrorVariance,
     /// As [`fusion::Fusion::Trusted`] on a device. Inductive; wrong names do little harm.
     Trusted,

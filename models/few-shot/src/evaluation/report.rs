@@ -14,7 +14,8 @@ use crate::evaluation::policies::Inputs;
 use crate::evaluation::unlabeled::Unlabeled;
 use models::dataset::Split;
 
-/// The protocol of an evaluation: two programs with the same protocol and images draw the same episodes.
+/// The protocol of an evaluation: two programs with the same protocol and images draw the same
+/// episodes.
 ///
 /// # Examples
 /// ```

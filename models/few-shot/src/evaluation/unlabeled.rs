@@ -30,8 +30,8 @@ pub struct Unlabeled {
     pub per_class: usize,
     /// Images of classes outside the episode, for each class in it.
     pub distractors: usize,
-    /// Whether the number of queries falls from `per_class` for the first class to nearly none for the
-    /// last.
+    /// Whether the number of queries falls from `per_class` for the first class to nearly none for
+    /// the last.
     pub unbalanced: bool,
 }
 
@@ -49,8 +49,8 @@ impl Unlabeled {
         }
     }
 
-    /// The unlabeled images of an episode, `[u, s]`; a function of `seed` and `index`. `query` are its
-    /// queries, `[n_way * n_query, s]`.
+    /// The unlabeled images of an episode, `[u, s]`; a function of `seed` and `index`. `query` are
+    /// its queries, `[n_way * n_query, s]`.
     pub(crate) fn images(
         self,
         embeddings: &[Array2<f32>],

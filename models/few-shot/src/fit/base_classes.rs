@@ -1,9 +1,9 @@
-//! The base classes that the name regressor learns from: classes of images, and the rows of the last layer
-//! of a classifier.
+//! The base classes that the name regressor learns from: classes of images, and the rows of the
+//! last layer of a classifier.
 //!
 //! A row of a classifier points to where its network puts a class, so an ImageNet classifier is a
-//! thousand base classes without an image. Rows are weights, not embeddings: their directions start at
-//! their own mean, those of images at the mean of the classes of images.
+//! thousand base classes without an image. Rows are weights, not embeddings: their directions start
+//! at their own mean, those of images at the mean of the classes of images.
 
 use std::collections::BTreeSet;
 
@@ -75,8 +75,8 @@ impl BaseClasses {
         Self { learns_from_images: false, ..self }
     }
 
-    /// The same without the rows for which `is_out` is true. The directions of the others do not change:
-    /// they start at the mean of the whole classifier.
+    /// The same without the rows for which `is_out` is true. The directions of the others do not
+    /// change: they start at the mean of the whole classifier.
     #[must_use]
     pub fn without_rows(&self, is_out: impl Fn(&BaseClass) -> bool) -> Self {
         self.filtered(|_| true, |class| !is_out(class))
@@ -138,9 +138,9 @@ impl BaseClasses {
         Some(NameRegressor::fit_directions(&descriptors, directions.view(), frame, ridge))
     }
 
-    /// The semantic prototypes of the classes of images, raw, `[K, s]`, each by a regressor with this
-    /// `ridge` that learned from no class of the same synset. `None` where nothing is left to learn from:
-    /// another synset is needed.
+    /// The semantic prototypes of the classes of images, raw, `[K, s]`, each by a regressor with
+    /// this `ridge` that learned from no class of the same synset. `None` where nothing is left to
+    /// learn from: another synset is needed.
     pub fn left_out(&self, ridge: f64) -> Option<Array2<f32>> {
         let mut semantic = Array2::zeros(self.prototypes.dim());
         let folds = FOLDS.min(self.with_images.len());

@@ -2,9 +2,9 @@
 //! classes.
 //!
 //! The semantic prototype of a class comes from a name regressor that did not learn from the class
-//! ([`BaseClasses::left_out`](super::base_classes::BaseClasses::left_out)), apart from the ridge, which
-//! all base classes choose together. The true mean is that of the images that the mean prototype does not
-//! contain.
+//! ([`BaseClasses::left_out`](super::base_classes::BaseClasses::left_out)), apart from the ridge,
+//! which all base classes choose together. The true mean is that of the images that the mean
+//! prototype does not contain.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 use rand_chacha::ChaCha8Rng;
@@ -16,8 +16,8 @@ use models::random::below;
 /// Supports drawn of each class.
 const DRAWS: usize = 30;
 
-/// The errors of mean prototypes of `k_shot` images and of semantic prototypes, per dimension of raw
-/// embeddings. `None` when no class has more than `k_shot` images.
+/// The errors of mean prototypes of `k_shot` images and of semantic prototypes, per dimension of
+/// raw embeddings. `None` when no class has more than `k_shot` images.
 ///
 /// # Shapes
 /// Row `c` of `semantic` `[K, s]` is the semantic prototype of the class of `embeddings[c]`
@@ -119,7 +119,8 @@ mod tests {
     use super::*;
     use rand_chacha::rand_core::Rng;
 
-    /// Classes around random centers; the images of the second half of the dimensions are ten times noisier.
+    /// Classes around random centers; the images of the second half of the dimensions are ten times
+    /// noisier.
     fn problem() -> (Array2<f32>, Vec<Array2<f32>>) {
         let mut generator = ChaCha8Rng::seed_from_u64(1);
         let mut uniform = || (generator.next_u32() >> 8) as f32 / (1 << 23) as f32 - 1.0;

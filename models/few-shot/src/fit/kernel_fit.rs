@@ -35,9 +35,9 @@ impl NameRegressor {
         Self::fit_directions(base, directions.view(), frame, None)
     }
 
-    /// Fits the directions `[K, s]`, of length 1, of base classes from the center of `frame`. Without a
-    /// `ridge` it takes the one whose leave-one-out predictions have the greatest cosines to the classes
-    /// left out.
+    /// Fits the directions `[K, s]`, of length 1, of base classes from the center of `frame`.
+    /// Without a `ridge` it takes the one whose leave-one-out predictions have the greatest cosines
+    /// to the classes left out.
     pub fn fit_directions(
         base: &[SemanticDescriptor],
         directions: ArrayView2<'_, f32>,
@@ -49,8 +49,8 @@ impl NameRegressor {
     }
 }
 
-/// Vectors of length 1, `[K, K]`, whose cosines are the kernel's similarities of these classes, as base
-/// classes of each other.
+/// Vectors of length 1, `[K, K]`, whose cosines are the kernel's similarities of these classes, as
+/// base classes of each other.
 ///
 /// # Examples
 /// ```

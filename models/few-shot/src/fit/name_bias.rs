@@ -15,10 +15,10 @@ const N_WAY: usize = 5;
 const NAME_ONLY: usize = 2;
 const N_QUERY: usize = 10;
 
-/// The bias that is kept of the measured one. Where a backbone was trained on the base classes, their
-/// images are nearer to each other than those of new classes, so the measured bias is too large for
-/// those. Chosen on validation classes (CIFAR-FS, Caltech) among 0.6 to 1 in tenths: the recalls of both
-/// kinds of classes then differ by 5 points at 5 shots.
+/// The bias that is kept of the measured one. Where a backbone was trained on the base classes,
+/// their images are nearer to each other than those of new classes, so the measured bias is too
+/// large for those. Chosen on validation classes (CIFAR-FS, Caltech) among 0.6 to 1 in tenths: the
+/// recalls of both kinds of classes then differ by 5 points at 5 shots.
 const SHRINKAGE: f32 = 0.75;
 
 /// Halvings of the interval that holds the bias.
@@ -101,8 +101,8 @@ enum Limit {
 }
 
 impl Limit {
-    /// The limit of a query of the class at `way`, with these similarities. A query that is closer to
-    /// another class of the same kind is never recognized.
+    /// The limit of a query of the class at `way`, with these similarities. A query that is closer
+    /// to another class of the same kind is never recognized.
     fn of(similarities: &[f32], way: usize) -> Self {
         let unseen = greatest_other(similarities, 0..NAME_ONLY, way);
         let seen = greatest_other(similarities, NAME_ONLY..similarities.len(), way);

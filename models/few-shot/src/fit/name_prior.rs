@@ -1,8 +1,8 @@
 //! Chooses the name prior of a backbone on validation classes.
 //!
-//! Base classes would give a wrong answer. Where a backbone was trained on them, they lie closer together
-//! than new classes, so that one image of them is worth more: on the base classes of CIFAR-FS the name
-//! prior would be smaller than on its validation classes.
+//! Base classes would give a wrong answer. Where a backbone was trained on them, they lie closer
+//! together than new classes, so that one image of them counts more: on the base classes of
+//! CIFAR-FS the name prior would be smaller than on its validation classes.
 
 use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
@@ -21,8 +21,8 @@ const CANDIDATES: [f32; 11] = [0.25, 0.35, 0.5, 0.7, 0.9, 1.0, 1.1, 1.2, 1.4, 2.
 
 /// Episodes for each of [`SHOTS`].
 const EPISODES: u64 = 1000;
-/// Images of a class, and whether the accuracy with right names counts at that number; wrong names must
-/// do no harm at any of them.
+/// Images of a class, and whether the accuracy with right names counts at that number; wrong names
+/// must do no harm at any of them.
 const SHOTS: [(usize, bool); 4] = [(1, true), (2, false), (5, true), (10, false)];
 /// The label noise that a user may cause by mistake.
 const MISTAKES: [LabelNoise; 2] = [LabelNoise::OneWrong, LabelNoise::Swapped];
@@ -32,10 +32,10 @@ const N_QUERY: usize = 15;
 /// A number for each candidate.
 type PerCandidate<T> = [T; CANDIDATES.len()];
 
-/// The name prior with which [trusted](ClassPrototypes::trusted) prototypes recognize most queries of
-/// validation classes at one and five shots. Candidates with which one wrong name or two swapped ones make
-/// them worse than means, at one to ten shots, are left out; without any other the least one is chosen.
-/// `None` where there are too few classes or images to choose.
+/// The name prior with which [trusted](ClassPrototypes::trusted) prototypes recognize most queries
+/// of validation classes at one and five shots. Candidates with which one wrong name or two swapped
+/// ones make them worse than means, at one to ten shots, are left out; without any other the least
+/// one is chosen. `None` where there are too few classes or images to choose.
 ///
 /// # Shapes
 /// Row `c` of `semantic` `[n, s]` is the semantic prototype of the class of `embeddings[c]`
@@ -176,8 +176,8 @@ mod tests {
 
     const SIZE: usize = 16;
 
-    /// The pseudo-count for six classes far from each other, images `noise` around them, and semantic
-    /// prototypes with an `error`.
+    /// The pseudo-count for six classes far from each other, images `noise` around them, and
+    /// semantic prototypes with an `error`.
     fn chosen_with(noise: f32, error: f32) -> Option<f32> {
         let mut rng = ChaCha8Rng::seed_from_u64(3);
         let mut value = |scale: f32| scale * (below(&mut rng, 2001) as f32 / 1000.0 - 1.0);

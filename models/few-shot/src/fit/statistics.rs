@@ -1,7 +1,9 @@
-//! Mean and standard deviation of classes and of attributes (section 3.2 of Zhang et al., CVPR 2021).
+//! Mean and standard deviation of classes and of attributes (section 3.2 of Zhang et al., CVPR
+//! 2021).
 //!
-//! Running moments in f64 that can be merged (Welford 1962; Chan, Golub and LeVeque 1979), so a pass over the
-//! images can be cut into parts and an attribute is the merge of the classes that have it.
+//! Running moments in f64 that can be merged (Welford 1962; Chan, Golub and LeVeque 1979), so a
+//! pass over the images can be cut into parts and an attribute is the merge of the classes that
+//! have it.
 
 mod file;
 
@@ -22,6 +24,16 @@ pub enum Std {
 }
 
 /// Count, mean and squared deviations of a set of embeddings.
+///
+/// # Examples
+/// ```
+/// use few_shot::fit::statistics::{Moments, Std};
+/// use ndarray::array;
+///
+/// let moments = Moments::of(array![[1.0], [3.0]].view());
+/// assert_eq!(moments.mean(), array![2.0]);
+/// assert_eq!(moments.std(Std::Population), array![1.0]);
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Moments {
     count: u64,
@@ -74,7 +86,8 @@ impl Moments {
         self.mean.mapv(|x| x as f32)
     }
 
-    /// Their standard deviation `[s]`; zero where it is not defined (no embedding, or one and `Unbiased`).
+    /// Their standard deviation `[s]`; zero where it is not defined (no embedding, or one and
+    /// `Unbiased`).
     pub fn std(&self, std: Std) -> Array1<f32> {
         let divisor = match std {
             Std::Unbiased => self.count.saturating_sub(1),
@@ -104,10 +117,11 @@ pub struct RelationError {
     pub n_classes: usize,
 }
 
-/// The moments of every attribute over all images of the base classes that have it, each image once.
+/// The moments of every attribute over all images of the base classes that have it, each image
+/// once.
 ///
-/// `relation[a]` lists the positions in `classes` of the classes that have attribute `a`; a class named twice
-/// counts once. An attribute without classes has no moments (count 0).
+/// `relation[a]` lists the positions in `classes` of the classes that have attribute `a`; a class
+/// named twice counts once. An attribute without classes has no moments (count 0).
 ///
 /// # Errors
 /// A position outside `classes`.

@@ -152,7 +152,8 @@ impl NameRegressor {
         file.floats.insert("dual".to_owned(), dual.mapv(|x| x as f32).into_dyn());
         file.integers.insert("hypernyms".to_owned(), lines.collect::<Array1<i64>>().into_dyn());
         file.integers.insert("hypernyms_length".to_owned(), lengths.into_dyn());
-        // Nearly all of the file; predictions are sums over many classes, in which the rounding is lost.
+        // Nearly all of the file; predictions are sums over many classes, in which the rounding is
+        // lost.
         file.halves.extend(["dual", "word"].map(str::to_owned));
         insert_errors(&mut file, &self.errors, dual.ncols());
         insert_name_bias(&mut file, &self.name_bias);

@@ -1,4 +1,5 @@
-//! `completer.safetensors`: a [`ProtoComNetCompleter`]; `attributes.safetensors`: its [`Attributes`] alone.
+//! `completer.safetensors`: a [`ProtoComNetCompleter`]; `attributes.safetensors`: its
+//! [`Attributes`] alone.
 
 use serde::{Deserialize, Serialize};
 
@@ -117,7 +118,8 @@ impl Attributes {
         Ok((space_id, Self { names, mean, word }))
     }
 
-    /// The table's bytes, its values rounded to 16 bits; the same attributes always give the same bytes.
+    /// The table's bytes, its values rounded to 16 bits; the same attributes always give the same
+    /// bytes.
     ///
     /// # Errors
     /// When the container cannot be written, or 16 bits cannot hold a value.

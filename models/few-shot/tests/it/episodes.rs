@@ -65,8 +65,8 @@ fn every_class_and_image_is_drawn_equally_often() {
     assert!(drawn.as_flattened().iter().all(|&n| n.abs_diff(667) < 130), "{drawn:?}");
 }
 
-/// Pinned: results that name a seed stay comparable. A second program, written from the module's text only, drew
-/// the same numbers.
+/// Pinned: results that name a seed stay comparable. A second program, written from the module's
+/// text only, drew the same numbers.
 #[test]
 fn the_draw_never_changes() {
     let spec = EpisodeSpec { n_way: 3, k_shot: 2, n_query: 3 };

@@ -7,8 +7,8 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
 /// matrices.
 const BLOCK: usize = 64;
 
-/// The lower factor `L` of `matrix = L Lᵀ`, `[n, n]`. The matrix must be positive definite, as a Gram
-/// matrix with a ridge is.
+/// The lower factor `L` of `matrix = L Lᵀ`, `[n, n]`. The matrix must be positive definite, as a
+/// Gram matrix with a ridge is.
 pub(super) fn factor(mut matrix: Array2<f64>) -> Array2<f64> {
     let n = matrix.nrows();
     for j in 0..n {
