@@ -12,8 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use edge::engine::EngineChoice;
-use edge::engine::PrecisionChoice;
+use edge::device::DeviceSettings;
 use models::fault::{Blame, Fault};
 use tokio::sync::Semaphore;
 use tracing::level_filters::LevelFilter;
@@ -25,18 +24,8 @@ use settings::Settings;
 pub struct Config {
     /// Address and port to listen on.
     pub listen: SocketAddr,
-    /// The store folder.
-    pub store: Option<PathBuf>,
-    /// The bundle.
-    pub bundle: Option<PathBuf>,
-    /// The engine.
-    pub engine: EngineChoice,
-    /// The arithmetic of the network.
-    pub precision: PrecisionChoice,
-    /// The ONNX Runtime library.
-    pub onnxruntime: Option<PathBuf>,
-    /// Threads of the engine.
-    pub threads: Option<usize>,
+    /// Bundle, engine and store.
+    pub device: DeviceSettings,
     /// Allow an address that other machines can reach.
     pub insecure: bool,
     /// Additional host names of this service.
@@ -127,7 +116,7 @@ impl Config {
                 self.listen
             ));
         }
-        if self.threads == Some(0) {
+        if self.device.threads == Some(0) {
             return contradiction("--threads must be at least 1");
         }
         self.limits.check()
@@ -139,12 +128,14 @@ impl From<Settings> for Config {
         Self {
             listen: settings.listen.unwrap_or((Ipv4Addr::LOCALHOST, 8080).into()),
             limits: Limits::from(&settings),
-            store: settings.store,
-            bundle: settings.bundle,
-            engine: settings.engine.unwrap_or_default(),
-            precision: settings.precision.unwrap_or_default(),
-            onnxruntime: settings.onnxruntime,
-            threads: settings.threads,
+            device: DeviceSettings {
+                bundle: settings.bundle,
+                engine: settings.engine,
+                precision: settings.precision,
+                threads: settings.threads,
+                onnxruntime: settings.onnxruntime,
+                store: settings.store,
+            },
             insecure: settings.insecure.unwrap_or(false),
             allow_host: settings.allow_host,
             log: settings.log.unwrap_or(LevelFilter::WARN),
@@ -266,8 +257,8 @@ mod tests {
         assert!(config.insecure);
         assert_eq!(config.allow_host, ["a", "b"]);
         assert_eq!(config.log, LevelFilter::INFO);
-        assert_eq!(config.engine, "cpu".parse().unwrap());
-        assert_eq!(config.threads, Some(2));
+        assert_eq!(config.device.engine, Some("cpu".parse().unwrap()));
+        assert_eq!(config.device.threads, Some(2));
         assert!(!with_file(file, &["--insecure=false"]).unwrap().insecure);
     }
 

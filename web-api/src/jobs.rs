@@ -2,4 +2,5 @@
 
 pub mod decode_queue;
 pub mod engine_thread;
+pub mod error;
 pub mod uploads;

@@ -9,7 +9,7 @@ pub mod config;
 pub mod http;
 pub mod jobs;
 pub mod metrics;
+pub mod report;
 pub mod routes;
 pub mod state;
-pub mod station;
 pub mod wire;

@@ -7,8 +7,7 @@ use std::str::FromStr;
 
 use clap::Parser;
 use clap::builder::FalseyValueParser;
-use edge::engine::EngineChoice;
-use edge::engine::PrecisionChoice;
+use edge::engine::{EngineChoice, PrecisionChoice};
 use serde::{Deserialize, Deserializer};
 use tracing::level_filters::LevelFilter;
 

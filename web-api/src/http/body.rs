@@ -113,7 +113,7 @@ async fn receive(parts: &Parts, body: Body, state: &AppState) -> Result<Received
     }
     // A body without a stated length may take all that is allowed.
     let Some(reservation) = state.uploads.reserve(announced.unwrap_or(limit)) else {
-        let problem = Problem::busy("The memory for request bodies is in use");
+        let problem = Problem::busy("The memory for request bodies is in use.");
         return Err(refuse(parts, body, problem).await);
     };
     Ok(Received { bytes: collect(body, limit).await?, reservation })

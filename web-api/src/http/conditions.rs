@@ -3,29 +3,29 @@
 use axum::Json;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use edge::recognizer::Precondition;
 use serde::Serialize;
 
 use crate::http::problem::{Code, Problem};
-use crate::station::Expected;
 
 /// JSON with the gallery's revision as its entity tag.
 pub fn tagged(status: StatusCode, revision: u64, body: impl Serialize) -> Response {
     (status, [(header::ETAG, format!("\"{revision}\""))], Json(body)).into_response()
 }
 
-/// The revision that `If-Match` requires; `None` without the header and for `*`.
+/// The revision that `If-Match` requires; nothing without the header and for `*`.
 ///
 /// # Errors
 /// `bad_request` for anything but one revision in quotes.
-pub fn if_match(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
-    let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
+pub fn if_match(headers: &HeaderMap) -> Result<Precondition, Problem> {
+    let Some(value) = headers.get(header::IF_MATCH) else { return Ok(Precondition::Anything) };
     let text = value.to_str().unwrap_or_default().trim();
     if text == "*" {
-        return Ok(None);
+        return Ok(Precondition::Anything);
     }
     let number = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
     let revision = number.and_then(|number| number.parse().ok());
-    revision.map(Some).ok_or_else(|| {
+    revision.map(Precondition::Revision).ok_or_else(|| {
         Problem::new(Code::BadRequest, "If-Match: expected one revision in quotes, such as \"7\".")
     })
 }
@@ -34,14 +34,12 @@ pub fn if_match(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
 ///
 /// # Errors
 /// `bad_request` for both headers at once, and for `If-None-Match` with anything but `*`.
-pub fn precondition(headers: &HeaderMap) -> Result<Expected, Problem> {
+pub fn precondition(headers: &HeaderMap) -> Result<Precondition, Problem> {
     match (is_any(headers, header::IF_MATCH), is_any(headers, header::IF_NONE_MATCH)) {
-        (None, None) => Ok(Expected::Anything),
-        (Some(true), None) => Ok(Expected::Class),
-        (None, Some(true)) => Ok(Expected::NoClass),
-        (Some(false), None) => {
-            Ok(if_match(headers)?.map_or(Expected::Anything, Expected::Revision))
-        }
+        (None, None) => Ok(Precondition::Anything),
+        (Some(true), None) => Ok(Precondition::ClassExists),
+        (None, Some(true)) => Ok(Precondition::NoClass),
+        (Some(false), None) => if_match(headers),
         _ => Err(Problem::new(
             Code::BadRequest,
             "If-Match and If-None-Match: expected one of them, If-None-Match only with *.",
@@ -65,9 +63,9 @@ mod tests {
 
     #[test]
     fn if_match_is_a_quoted_revision() {
-        assert_eq!(if_match(&HeaderMap::new()).unwrap(), None);
-        assert_eq!(if_match(&header("*")).unwrap(), None);
-        assert_eq!(if_match(&header("\"7\"")).unwrap(), Some(7));
+        assert_eq!(if_match(&HeaderMap::new()).unwrap(), Precondition::Anything);
+        assert_eq!(if_match(&header("*")).unwrap(), Precondition::Anything);
+        assert_eq!(if_match(&header("\"7\"")).unwrap(), Precondition::Revision(7));
         for wrong in ["7", "\"x\"", "W/\"7\"", "\"7\", \"8\""] {
             assert_eq!(if_match(&header(wrong)).unwrap_err().code(), Code::BadRequest);
         }

@@ -1,16 +1,13 @@
 //! Errors of the API: `application/problem+json` (RFC 9457) with a stable code.
 
+mod conversions;
+
 use std::fmt::Display;
 
 use axum::Json;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use edge::attention::AttentionError;
-use edge::decoder::DecodeError;
-use edge::embedder::EmbedError;
-use edge::gallery::{GalleryError, LabelError};
-use models::image::ImageError;
 
 use crate::wire;
 
@@ -122,7 +119,7 @@ impl Problem {
 
     /// The service is at a limit; the client should retry.
     pub fn busy(what: impl Display) -> Self {
-        Self::new(Code::Busy, format!("{what}; try again in a second."))
+        Self::new(Code::Busy, format!("{what} Try again in a second."))
     }
 
     /// The same error with the name of the file that caused it.
@@ -195,73 +192,6 @@ async fn plain_detail(status: StatusCode, body: Body) -> String {
     }
 }
 
-impl From<ImageError> for Problem {
-    fn from(error: ImageError) -> Self {
-        let code = match &error {
-            ImageError::TooManyPixels { .. } => Code::TooManyPixels,
-            ImageError::TooLarge { .. } => Code::TooLarge,
-            ImageError::Unsupported { .. } => Code::UnsupportedImage,
-            _ => Code::BadImage,
-        };
-        Self::new(code, sentence(&error))
-    }
-}
-
-impl From<DecodeError> for Problem {
-    fn from(error: DecodeError) -> Self {
-        match error {
-            DecodeError::Image(error) => error.into(),
-            other => Self::new(Code::BadImage, sentence(&other)),
-        }
-    }
-}
-
-impl From<EmbedError> for Problem {
-    fn from(error: EmbedError) -> Self {
-        match error {
-            EmbedError::Decode(error) => error.into(),
-            other => Self::internal(other),
-        }
-    }
-}
-
-impl From<AttentionError> for Problem {
-    fn from(error: AttentionError) -> Self {
-        Self::internal(error)
-    }
-}
-
-impl From<LabelError> for Problem {
-    fn from(error: LabelError) -> Self {
-        Self::new(Code::BadName, sentence(&error))
-    }
-}
-
-impl From<GalleryError> for Problem {
-    fn from(error: GalleryError) -> Self {
-        match &error {
-            GalleryError::UnknownClass(_) => Self::new(Code::UnknownClass, sentence(&error)),
-            GalleryError::LabelTaken(_) | GalleryError::OtherSpace { .. } => {
-                Self::new(Code::Conflict, sentence(&error))
-            }
-            // The error text names a folder of the device, which clients must not see.
-            GalleryError::StoreFull { .. } => {
-                Self::new(Code::StoreFull, "No space is left for the gallery. Nothing was changed.")
-            }
-            _ => Self::internal(error),
-        }
-    }
-}
-
-/// An error's text as a sentence.
-fn sentence(error: &impl Display) -> String {
-    let text = error.to_string();
-    let mut letters = text.chars();
-    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
-    let end = if text.ends_with('.') { "" } else { "." };
-    format!("{first}{}{end}", letters.as_str())
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -305,11 +235,5 @@ mod tests {
             to_bytes(unified("ok".into_response()).await.into_body(), 9).await.unwrap(),
             "ok"
         );
-    }
-
-    #[test]
-    fn sentences_start_with_a_capital_and_end_with_a_period() {
-        assert_eq!(sentence(&"the end"), "The end.");
-        assert_eq!(sentence(&""), ".");
     }
 }

@@ -1,89 +1,73 @@
-//! Images on their way to embeddings: so many at once, read beside the owner thread, embedded
-//! on it.
-//!
-//! Each image is a step of its own: between two of them the owner thread answers others, and a
-//! client that has left is worked for no longer.
+//! Decodes images on a few threads, so that the engine thread does not wait for them.
 
 use std::sync::Arc;
 
 use edge::decoder::{DecodedImage, ImageDecoder};
-use edge::embedder::Embedded;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::spawn_blocking;
 
-use crate::http::problem::Problem;
-use crate::jobs::engine_thread::EngineThread;
+use crate::jobs::error::JobError;
 use crate::jobs::uploads::{Upload, Uploads};
-use crate::station::Station;
 
-/// Images that are decoded at once: a huge one of one client does not stop those of others. The
-/// memory that `--help` promises counts them.
+/// Images that are decoded at once: two, so that a large image of one client does not stop
+/// others. The memory use stated in `--help` depends on it.
 const DECODERS: usize = 2;
 
-/// Where images wait, and what reads them.
+/// Decodes images, a few at once, and limits how many wait.
 pub struct DecodeQueue {
-    reader: ImageDecoder,
+    decoder: ImageDecoder,
     decoders: Arc<Semaphore>,
     places: Semaphore,
     max_queue: usize,
 }
 
 impl DecodeQueue {
-    /// At most `max_queue` images wait or are worked on.
+    /// A queue of at most `max_queue` images that wait or are being processed.
     #[must_use]
-    pub fn new(reader: ImageDecoder, max_queue: usize) -> Self {
+    pub fn new(decoder: ImageDecoder, max_queue: usize) -> Self {
         let decoders = Arc::new(Semaphore::new(DECODERS));
-        Self { reader, decoders, places: Semaphore::new(max_queue), max_queue }
+        Self { decoder, decoders, places: Semaphore::new(max_queue), max_queue }
     }
 
-    /// Images waiting or being worked on.
+    /// Images that wait or are being processed.
     #[must_use]
     pub fn queued_images(&self) -> usize {
         self.max_queue - self.places.available_permits()
     }
 
-    fn admit(&self, n_images: usize) -> Result<SemaphorePermit<'_>, Problem> {
+    /// Takes places for `n_images`, held until the permit is dropped.
+    ///
+    /// # Errors
+    /// [`JobError::QueueFull`].
+    pub fn admit(&self, n_images: usize) -> Result<SemaphorePermit<'_>, JobError> {
         let wanted = u32::try_from(n_images).unwrap_or(u32::MAX);
-        self.places.try_acquire_many(wanted).map_err(|_| {
-            Problem::busy(format!("All {} places in the queue are taken", self.max_queue))
-        })
+        self.places.try_acquire_many(wanted).map_err(|_| JobError::QueueFull(self.max_queue))
     }
 
-    /// Waits for a decoder, then reads the image on a thread where that stops nobody. The thread
-    /// keeps the images, and so the room they take, until it has ended.
-    async fn read(&self, images: &Arc<Uploads>, index: usize) -> Result<DecodedImage, Problem> {
-        let decoder = Arc::clone(&self.decoders).acquire_owned().await;
-        let decoder = decoder.expect("invariant: nobody closes the semaphore");
-        let (reader, images) = (self.reader.clone(), Arc::clone(images));
-        let reading = spawn_blocking(move || {
-            let _decoder = decoder;
-            read(&reader, &images.files[index])
+    /// Waits for a decoder, then decodes one image on a thread of its own.
+    ///
+    /// # Errors
+    /// [`JobError::Image`], [`JobError::Panicked`].
+    pub async fn decode(
+        &self,
+        images: &Arc<Uploads>,
+        index: usize,
+    ) -> Result<DecodedImage, JobError> {
+        let permit = Arc::clone(&self.decoders).acquire_owned().await;
+        let permit = permit.expect("invariant: the semaphore is never closed");
+        let decoder = self.decoder.clone();
+        // The thread holds the images, and so their reserved memory, until it has ended.
+        let images = Arc::clone(images);
+        let decoding = spawn_blocking(move || {
+            let _permit = permit;
+            decode(&decoder, &images.files[index])
         });
-        reading.await.map_err(Problem::internal)?
+        decoding.await.unwrap_or_else(|error| Err(JobError::Panicked(error.to_string())))
     }
 }
 
-fn read(reader: &ImageDecoder, upload: &Upload) -> Result<DecodedImage, Problem> {
-    let image = reader.decode(&upload.bytes);
-    image.map_err(|error| Problem::from(error).in_file(upload.file.as_deref()))
-}
-
-/// The embedding of each image, one after another.
-///
-/// # Errors
-/// `busy` when too many images wait, whatever is wrong with an image, and those of
-/// [`EngineThread::call`].
-pub async fn embed_all(
-    queue: &DecodeQueue,
-    engine: &EngineThread<Station>,
-    images: &Arc<Uploads>,
-) -> Result<Vec<Embedded>, Problem> {
-    let n_images = images.files.len();
-    let _places = queue.admit(n_images)?;
-    let mut all = Vec::with_capacity(n_images);
-    for index in 0..n_images {
-        let read = queue.read(images, index).await?;
-        all.push(engine.call(move |station| station.embed(read)).await?);
-    }
-    Ok(all)
+fn decode(decoder: &ImageDecoder, upload: &Upload) -> Result<DecodedImage, JobError> {
+    decoder
+        .decode(&upload.bytes)
+        .map_err(|error| JobError::Image { file: upload.file.clone(), error })
 }

@@ -207,7 +207,7 @@ const percent = (share) => `${Math.round(100 * share)} %`;
 const ranking = ({ score }) => score;
 
 function measure(candidates) {
-  const biased = candidates.some((candidate) => candidate.examples === 0);
+  const biased = candidates.some((candidate) => candidate.name_bias !== 0);
   return biased ? "Cosine similarity plus name bias" : "Cosine similarity, 1 = identical";
 }
 

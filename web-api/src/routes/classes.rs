@@ -5,13 +5,16 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use edge::Recognizer;
+use edge::gallery::SenseOverride;
+use edge::recognizer::{ClassDefinition, ClassInfo, RecognizerError};
+use models::knowledge::wordnet::{NotASynset, SynsetId};
 
 use super::galleries::known_gallery;
 use crate::http::body;
 use crate::http::conditions::{if_match, precondition, tagged};
-use crate::http::problem::Problem;
+use crate::http::problem::{Code, Problem};
 use crate::state::AppState;
-use crate::station::Station;
 use crate::wire;
 
 /// Lists the classes of a gallery, sorted by label.
@@ -24,7 +27,13 @@ pub async fn list(
     Path(gallery): Path<String>,
 ) -> Result<Response, Problem> {
     known_gallery(&gallery)?;
-    let classes = state.engine.call(|station| station.classes()).await?;
+    let classes = state
+        .engine
+        .call(|recognizer| wire::Classes {
+            classes: recognizer.classes().iter().map(wire::Class::from).collect(),
+            revision: recognizer.revision(),
+        })
+        .await?;
     Ok(tagged(StatusCode::OK, classes.revision, classes))
 }
 
@@ -39,7 +48,13 @@ pub async fn read(
     Path((gallery, class)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
     known_gallery(&gallery)?;
-    let found = state.engine.call(move |station| station.class(&class)).await?;
+    let found = state
+        .engine
+        .call(move |recognizer| {
+            let found = recognizer.class(&class)?;
+            Ok::<_, RecognizerError>(one(recognizer, &found))
+        })
+        .await??;
     Ok(tagged(StatusCode::OK, found.revision, found))
 }
 
@@ -64,9 +79,15 @@ pub async fn put(
     body::Json(definition): body::Json<wire::ClassDefinition>,
 ) -> Result<Response, Problem> {
     known_gallery(&gallery)?;
-    let expected = precondition(&headers)?;
-    let work = move |station: &mut Station| station.define(&class, &definition, expected);
-    let (defined, is_new) = state.engine.call(work).await?;
+    let precondition = precondition(&headers)?;
+    let definition = overrides(definition)?;
+    let (defined, is_new) = state
+        .engine
+        .call(move |recognizer| {
+            let (defined, is_new) = recognizer.define(&class, &definition, precondition)?;
+            Ok::<_, RecognizerError>((one(recognizer, &defined), is_new))
+        })
+        .await??;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok(tagged(status, defined.revision, defined))
 }
@@ -88,9 +109,14 @@ pub async fn rename(
     body::Json(patch): body::Json<wire::ClassPatch>,
 ) -> Result<Response, Problem> {
     known_gallery(&gallery)?;
-    let expected = if_match(&headers)?;
-    let work = move |station: &mut Station| station.rename(&class, &patch.label, expected);
-    let renamed = state.engine.call(work).await?;
+    let precondition = if_match(&headers)?;
+    let renamed = state
+        .engine
+        .call(move |recognizer| {
+            let renamed = recognizer.rename(&class, &patch.label, precondition)?;
+            Ok::<_, RecognizerError>(one(recognizer, &renamed))
+        })
+        .await??;
     Ok(tagged(StatusCode::OK, renamed.revision, renamed))
 }
 
@@ -109,7 +135,37 @@ pub async fn delete(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     known_gallery(&gallery)?;
-    let expected = if_match(&headers)?;
-    let deleted = state.engine.call(move |station| station.delete(&class, expected)).await?;
+    let precondition = if_match(&headers)?;
+    let deleted = state
+        .engine
+        .call(move |recognizer| {
+            let deleted = recognizer.delete(&class, precondition)?;
+            Ok::<_, RecognizerError>(one(recognizer, &deleted))
+        })
+        .await??;
     Ok(tagged(StatusCode::OK, deleted.revision, deleted))
+}
+
+/// A class with the gallery's revision.
+fn one(recognizer: &Recognizer, class: &ClassInfo) -> wire::OneClass {
+    wire::OneClass { class: class.into(), revision: recognizer.revision() }
+}
+
+/// The overrides of a request.
+fn overrides(definition: wire::ClassDefinition) -> Result<ClassDefinition, Problem> {
+    let wire::ClassDefinition { synset, images_only, attributes } = definition;
+    let sense = match (synset, images_only) {
+        (Some(_), true) => {
+            let detail = "synset and images_only: expected one of them, got both.";
+            return Err(Problem::new(Code::BadRequest, detail));
+        }
+        (Some(synset), false) => Some(SenseOverride::Synset(parse_synset(&synset)?)),
+        (None, true) => Some(SenseOverride::ImagesOnly),
+        (None, false) => None,
+    };
+    Ok(ClassDefinition { sense, attributes, keep_others: false })
+}
+
+fn parse_synset(text: &str) -> Result<SynsetId, Problem> {
+    text.parse().map_err(|error: NotASynset| Problem::new(Code::UnknownSynset, format!("{error}.")))
 }

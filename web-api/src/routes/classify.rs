@@ -5,15 +5,14 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
+use edge::recognizer::{ClassifyOptions, RecognizerError};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::galleries::known_gallery;
 use crate::http::problem::{Code, Problem};
-use crate::jobs::decode_queue::embed_all;
 use crate::jobs::uploads::Uploads;
 use crate::state::AppState;
-use crate::station::{How, Station};
 use crate::wire::{self, ImageForm, RawImage};
 
 /// The most candidates that a call may ask for.
@@ -61,13 +60,27 @@ pub async fn classify(
         let detail = format!("top: expected 1 to {MAX_TOP}, got {top}.");
         return Err(Problem::new(Code::BadRequest, detail));
     }
+    // Refused before the image is decoded.
     if transductive && images.files.len() < 2 {
-        let detail = "transductive=true: expected two images or more in one call, got one.";
-        return Err(Problem::new(Code::NeedsMoreImages, detail));
+        return Err(RecognizerError::TooFewImages(images.files.len()).into());
     }
     let images = Arc::new(images);
-    let embedded = embed_all(&state.decode_queue, &state.engine, &images).await?;
-    let how = How { top, explain, transductive };
-    let work = move |station: &mut Station| station.classify(&images.files, embedded, how);
-    Ok(Json(state.engine.call(work).await?))
+    let embedded = state.embed(&images).await?;
+    let options = ClassifyOptions { top, explain, transductive };
+    let model = state.model();
+    Ok(Json(
+        state
+            .engine
+            .call(move |recognizer| {
+                let classification = recognizer.classify(&embedded, options)?;
+                let files = images.files.iter().map(|upload| upload.file.clone());
+                Ok::<_, RecognizerError>(wire::Classified::new(
+                    classification,
+                    files,
+                    &embedded,
+                    model,
+                ))
+            })
+            .await??,
+    ))
 }

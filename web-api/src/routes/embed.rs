@@ -6,10 +6,8 @@ use axum::Json;
 use axum::extract::State;
 
 use crate::http::problem::Problem;
-use crate::jobs::decode_queue::embed_all;
 use crate::jobs::uploads::Uploads;
 use crate::state::AppState;
-use crate::station::Station;
 use crate::wire::{self, ImageForm, RawImage};
 
 /// Computes the embedding of each image.
@@ -22,7 +20,14 @@ pub async fn embed(
     images: Uploads,
 ) -> Result<Json<wire::Embedded>, Problem> {
     let images = Arc::new(images);
-    let embedded = embed_all(&state.decode_queue, &state.engine, &images).await?;
-    let work = move |station: &mut Station| Ok(station.embeddings(&images.files, embedded));
-    Ok(Json(state.engine.call(work).await?))
+    let embedded = state.embed(&images).await?;
+    let timing_ms = wire::Timing::new(&embedded, None);
+    let results = images.files.iter().zip(embedded);
+    Ok(Json(wire::Embedded {
+        results: results
+            .map(|(upload, image)| wire::EmbeddedImage::new(upload.file.clone(), image))
+            .collect(),
+        model: state.model(),
+        timing_ms,
+    }))
 }

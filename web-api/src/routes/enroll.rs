@@ -6,16 +6,15 @@ use std::sync::Arc;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use edge::recognizer::RecognizerError;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::galleries::known_gallery;
 use crate::http::conditions::tagged;
 use crate::http::problem::Problem;
-use crate::jobs::decode_queue::embed_all;
 use crate::jobs::uploads::Uploads;
 use crate::state::AppState;
-use crate::station::Station;
 use crate::wire::{self, ImageForm, RawImage};
 
 /// Options of an enrollment.
@@ -49,9 +48,14 @@ pub async fn enroll(
     known_gallery(&gallery)?;
     let name = class.clone();
     // A call that must fail is refused before its images are decoded.
-    state.engine.call(move |station| station.check_enroll(&name, create)).await?;
-    let embedded = embed_all(&state.decode_queue, &state.engine, &Arc::new(images)).await?;
-    let work = move |station: &mut Station| station.enroll(&class, &embedded, create);
-    let enrolled = state.engine.call(work).await?;
+    state.engine.call(move |recognizer| recognizer.check_enroll(&name, create)).await??;
+    let embedded = state.embed(&Arc::new(images)).await?;
+    let enrolled = state
+        .engine
+        .call(move |recognizer| {
+            let enrolled = recognizer.enroll(&class, &embedded, create)?;
+            Ok::<_, RecognizerError>(wire::Enrolled::new(&enrolled, &embedded))
+        })
+        .await??;
     Ok(tagged(StatusCode::CREATED, enrolled.revision, enrolled))
 }

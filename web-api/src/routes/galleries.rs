@@ -19,8 +19,8 @@ const DEFAULT_GALLERY: &str = "default";
 #[utoipa::path(get, path = "/v1/galleries", tag = "galleries", operation_id = "list_galleries",
     responses((status = 200, body = wire::Galleries), wire::AnyProblem))]
 pub async fn list(State(state): State<Arc<AppState>>) -> Result<Json<wire::Galleries>, Problem> {
-    let gallery = state.engine.call(|station| station.summary()).await?;
-    Ok(Json(wire::Galleries { galleries: vec![gallery] }))
+    let summary = state.engine.call(|recognizer| recognizer.summary()).await?;
+    Ok(Json(wire::Galleries { galleries: vec![wire::Gallery::new(DEFAULT_GALLERY, &summary)] }))
 }
 
 /// Reads one gallery.
@@ -33,7 +33,8 @@ pub async fn read(
     Path(gallery): Path<String>,
 ) -> Result<Response, Problem> {
     known_gallery(&gallery)?;
-    let gallery = state.engine.call(|station| station.summary()).await?;
+    let summary = state.engine.call(|recognizer| recognizer.summary()).await?;
+    let gallery = wire::Gallery::new(&gallery, &summary);
     Ok(tagged(StatusCode::OK, gallery.revision, gallery))
 }
 

@@ -36,5 +36,6 @@ pub async fn senses(
         let detail = format!("q: expected at most {MAX_NOUN} characters.");
         return Err(Problem::new(Code::BadRequest, detail));
     }
-    Ok(Json(state.engine.call(move |station| station.senses(&q)).await?))
+    let senses = state.engine.call(move |recognizer| recognizer.senses(&q)).await??;
+    Ok(Json(senses.into()))
 }

@@ -1,5 +1,7 @@
 //! Classes of a gallery.
 
+use edge::lexicon::MeaningInfo;
+use edge::recognizer::ClassInfo;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -61,6 +63,38 @@ pub struct Attribute {
     /// The first word of the synset.
     #[schema(example = "handle")]
     pub name: String,
+}
+
+impl From<&ClassInfo> for Class {
+    fn from(class: &ClassInfo) -> Self {
+        Self {
+            id: class.id.to_string(),
+            label: class.label.to_string(),
+            examples: class.examples,
+            provisional: class.examples == 0,
+            meaning: class.meaning.as_ref().map(Meaning::from),
+            images_only: class.images_only,
+            attributes: class.attributes.iter().map(Attribute::from).collect(),
+            attributes_overridden: class.attributes_overridden,
+        }
+    }
+}
+
+impl From<&MeaningInfo> for Meaning {
+    fn from(meaning: &MeaningInfo) -> Self {
+        Self {
+            synset: meaning.synset.to_string(),
+            rule: meaning.rule.as_str(),
+            lemmas: meaning.lemmas.clone(),
+            gloss: meaning.gloss.clone(),
+        }
+    }
+}
+
+impl From<&edge::lexicon::Attribute> for Attribute {
+    fn from(attribute: &edge::lexicon::Attribute) -> Self {
+        Self { synset: attribute.synset.to_string(), name: attribute.name.clone() }
+    }
 }
 
 /// Overrides of a class. An empty object: the sense comes from the label.

@@ -1,10 +1,13 @@
 //! The response to a classification, with explanations.
 
+use edge::embedder::Embedded;
+use edge::recognizer::{Answer, Classification};
+use edge::{classifier, explain};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::class::Meaning;
-use super::image::{Model, Timing, Warning};
+use super::image::{Model, Timing, Warning, warnings};
 
 /// The response to a classification.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -54,7 +57,7 @@ pub enum Decision {
     Empty,
 }
 
-/// A class that the image may show. Candidates are ranked by `score`.
+/// A class that the image may show. Candidates are ranked by `similarity` + `name_bias`.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Candidate {
     /// The class's id.
@@ -63,9 +66,11 @@ pub struct Candidate {
     /// The class's label.
     #[schema(example = "mug")]
     pub label: String,
-    /// Cosine similarity to the class prototype, plus the name bias for a class without examples;
-    /// at most 1.
-    pub score: f32,
+    /// Cosine similarity of the image to the class prototype, -1 to 1.
+    pub similarity: f32,
+    /// Added to the similarity for ranking, so that classes without examples compete with classes
+    /// that have some (calibrated stacking); 0 for a class with examples.
+    pub name_bias: f32,
     /// Number of examples of the class.
     pub examples: usize,
     /// The share of name knowledge in the prototype, 0 (images only) to 1 (name only).
@@ -114,4 +119,74 @@ pub struct Neighbor {
     pub example: String,
     /// Cosine similarity to the image, -1 to 1.
     pub similarity: f32,
+}
+
+impl Classified {
+    /// The response for `images`, which came as `files`.
+    #[must_use]
+    pub fn new(
+        classification: Classification,
+        files: impl Iterator<Item = Option<String>>,
+        images: &[Embedded],
+        model: Model,
+    ) -> Self {
+        let answers = classification.answers.into_iter().zip(files).zip(images);
+        Self {
+            results: answers.map(|((answer, file), image)| result(answer, file, image)).collect(),
+            fusion: classification.fusion.to_string(),
+            setting: classification.setting.to_string(),
+            unlabeled: classification.unlabeled,
+            model,
+            timing_ms: Timing::new(images, Some(classification.elapsed)),
+        }
+    }
+}
+
+fn result(answer: Answer, file: Option<String>, image: &Embedded) -> ClassifiedImage {
+    let label = answer.candidates.first().map(|best| best.label.to_string());
+    ClassifiedImage {
+        file,
+        decision: if label.is_some() { Decision::Accepted } else { Decision::Empty },
+        label,
+        candidates: answer.candidates.into_iter().map(Candidate::from).collect(),
+        explanation: answer.explanation.map(Explanation::from),
+        warnings: warnings(image),
+    }
+}
+
+impl From<classifier::Candidate> for Candidate {
+    fn from(candidate: classifier::Candidate) -> Self {
+        Self {
+            class: candidate.class_id.to_string(),
+            label: candidate.label.to_string(),
+            similarity: candidate.similarity,
+            name_bias: candidate.name_bias,
+            examples: candidate.examples,
+            knowledge: candidate.knowledge,
+        }
+    }
+}
+
+impl From<explain::Explanation> for Explanation {
+    fn from(explanation: explain::Explanation) -> Self {
+        let knowledge = explanation.knowledge;
+        Self {
+            share: Shares { images: 1.0 - knowledge, knowledge },
+            meaning: explanation.meaning.as_ref().map(Meaning::from),
+            attributes: explanation.attributes.into_iter().map(AttributeWeight::from).collect(),
+            nearest: explanation.nearest.into_iter().map(Neighbor::from).collect(),
+        }
+    }
+}
+
+impl From<explain::AttributeWeight> for AttributeWeight {
+    fn from(attribute: explain::AttributeWeight) -> Self {
+        Self { name: attribute.name, weight: attribute.weight }
+    }
+}
+
+impl From<classifier::Neighbor> for Neighbor {
+    fn from(neighbor: classifier::Neighbor) -> Self {
+        Self { example: neighbor.example_id.to_string(), similarity: neighbor.similarity }
+    }
 }

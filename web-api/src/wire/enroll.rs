@@ -1,10 +1,14 @@
 //! The response to an enrollment.
 
+use edge::embedder::Embedded;
+use edge::gallery::Outcome;
+use edge::recognizer;
+use models::hex;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::class::Class;
-use super::image::Warning;
+use super::image::{Warning, warnings};
 
 /// The response to an enrollment.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -29,4 +33,27 @@ pub struct EnrolledExample {
     pub duplicate_of: Option<String>,
     /// What was unusual about the image.
     pub warnings: Vec<Warning>,
+}
+
+impl Enrolled {
+    /// The response for `images`, in the order of their outcomes.
+    #[must_use]
+    pub fn new(enrolled: &recognizer::Enrolled, images: &[Embedded]) -> Self {
+        let outcomes = enrolled.outcomes.iter().zip(images);
+        Self {
+            class: Class::from(&enrolled.class),
+            examples: outcomes.map(|(outcome, image)| example(outcome, image)).collect(),
+            revision: enrolled.revision,
+        }
+    }
+}
+
+fn example(outcome: &Outcome, image: &Embedded) -> EnrolledExample {
+    let id = outcome.example_id.to_string();
+    EnrolledExample {
+        duplicate_of: outcome.duplicate.then(|| id.clone()),
+        id,
+        sha256: hex::encode(&image.sha256),
+        warnings: warnings(image),
+    }
 }

@@ -1,5 +1,6 @@
 //! Galleries.
 
+use edge::recognizer::GallerySummary;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -26,4 +27,18 @@ pub struct Gallery {
     pub examples: usize,
     /// Grows by one with each change.
     pub revision: u64,
+}
+
+impl Gallery {
+    /// The summary of the gallery with this name.
+    #[must_use]
+    pub fn new(name: &str, summary: &GallerySummary) -> Self {
+        Self {
+            gallery: name.to_owned(),
+            fusion: summary.fusion.to_string(),
+            classes: summary.classes,
+            examples: summary.examples,
+            revision: summary.revision,
+        }
+    }
 }

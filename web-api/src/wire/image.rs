@@ -1,5 +1,8 @@
 //! Embeddings, and what every response to images carries.
 
+use std::time::Duration;
+
+use edge::embedder;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -62,4 +65,41 @@ pub struct Timing {
     /// Comparison with the classes; omitted if there was none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub classify: Option<f64>,
+}
+
+impl EmbeddedImage {
+    /// The result of one image.
+    #[must_use]
+    pub fn new(file: Option<String>, image: embedder::Embedded) -> Self {
+        Self { file, warnings: warnings(&image), embedding: image.embedding }
+    }
+}
+
+/// The warnings of one image.
+pub(super) fn warnings(image: &embedder::Embedded) -> Vec<Warning> {
+    image.warnings.iter().map(Warning::from).collect()
+}
+
+impl From<&models::image::Warning> for Warning {
+    fn from(warning: &models::image::Warning) -> Self {
+        Self { code: warning.code.to_owned(), detail: warning.detail.clone() }
+    }
+}
+
+impl Timing {
+    /// The time of `images`, and of their classification.
+    #[must_use]
+    pub fn new(images: &[embedder::Embedded], classify: Option<Duration>) -> Self {
+        Self {
+            decode: milliseconds(images.iter().map(|image| image.timing.decode).sum()),
+            preprocess: milliseconds(images.iter().map(|image| image.timing.preprocess).sum()),
+            embed: milliseconds(images.iter().map(|image| image.timing.embed).sum()),
+            classify: classify.map(milliseconds),
+        }
+    }
+}
+
+/// Rounded to microseconds; finer digits are noise.
+fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
 }

@@ -1,5 +1,6 @@
 //! Senses of a noun.
 
+use edge::{lexicon, recognizer};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -32,4 +33,27 @@ pub struct Sense {
     pub attributes: Vec<Attribute>,
     /// True if a word vector is known. Without one the name adds little.
     pub vector: bool,
+}
+
+impl From<recognizer::Senses> for Senses {
+    fn from(senses: recognizer::Senses) -> Self {
+        Self {
+            q: senses.noun,
+            default_sense: senses.default_sense.map(|synset| synset.to_string()),
+            senses: senses.senses.into_iter().map(Sense::from).collect(),
+        }
+    }
+}
+
+impl From<lexicon::Sense> for Sense {
+    fn from(sense: lexicon::Sense) -> Self {
+        Self {
+            synset: sense.synset.to_string(),
+            lemmas: sense.lemmas,
+            gloss: sense.gloss,
+            kind_of: sense.kind_of,
+            attributes: sense.attributes.iter().map(Attribute::from).collect(),
+            vector: sense.has_vector,
+        }
+    }
 }

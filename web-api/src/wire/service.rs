@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use edge::recognizer::EngineInfo;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -75,4 +76,20 @@ pub struct Health {
     /// The checks that passed.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub checks: BTreeMap<&'static str, &'static str>,
+}
+
+impl From<&EngineInfo> for Engine {
+    fn from(engine: &EngineInfo) -> Self {
+        Self {
+            provider: engine.provider.to_string(),
+            precision: engine.precision.to_string(),
+            rejected: engine.rejected.iter().map(Rejection::from).collect(),
+        }
+    }
+}
+
+impl From<&edge::engine::Rejection> for Rejection {
+    fn from(rejection: &edge::engine::Rejection) -> Self {
+        Self { provider: rejection.provider.to_string(), reason: rejection.reason.clone() }
+    }
 }

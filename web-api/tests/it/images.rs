@@ -53,8 +53,13 @@ fn the_closest_class_comes_first() {
         assert_eq!(candidates.len(), 2);
         assert_eq!(candidates[0]["label"], label);
         assert_eq!(candidates[0]["examples"], 2);
-        let score = |i: usize| candidates[i]["score"].as_f64().unwrap();
-        assert!(score(0) > score(1) && score(0) <= 1.000_001, "{candidates:?}");
+        let similarity = |i: usize| candidates[i]["similarity"].as_f64().unwrap();
+        assert!(similarity(0) > similarity(1), "{candidates:?}");
+        assert!(similarity(0) <= 1.000_001, "{candidates:?}");
+        let keys: Vec<_> = candidates[0].as_object().unwrap().keys().collect();
+        let expected = ["class", "examples", "knowledge", "label", "name_bias", "similarity"];
+        assert_eq!(keys, expected);
+        assert_eq!(candidates[0]["name_bias"], 0.0);
     }
 }
 

@@ -102,7 +102,10 @@ struct Alike {
 struct Ranked {
     class: String,
     label: String,
-    score: f32,
+    /// Cosine similarity to the class prototype.
+    similarity: f32,
+    /// What ranking adds: 0 for a class with examples.
+    name_bias: f32,
     examples: usize,
     /// Share of the semantic prototype, 0 to 1.
     knowledge: f32,
@@ -271,11 +274,11 @@ impl FileAnswer {
 
 impl Ranked {
     fn of(candidate: Candidate) -> Self {
-        let score = candidate.rank().min(1.0);
-        let Candidate { class_id, label, examples, meaning, knowledge, .. } = candidate;
+        let Candidate { class_id, label, similarity, name_bias, examples, meaning, knowledge } =
+            candidate;
         let synset = meaning.map(|meaning| meaning.synset.to_string());
         let (class, label) = (class_id.to_string(), label.to_string());
-        Self { class, label, score, examples, knowledge, synset }
+        Self { class, label, similarity, name_bias, examples, knowledge, synset }
     }
 }
 
@@ -294,9 +297,10 @@ impl fmt::Display for FileAnswer {
             writeln!(f, "  note: {detail}")?;
         }
         let width = self.candidates.iter().map(|c| c.label.width()).max().unwrap_or(0);
-        for Ranked { label, score, examples, knowledge, .. } in &self.candidates {
+        for Ranked { label, similarity, name_bias, examples, knowledge, .. } in &self.candidates {
             let label = pad(label, width, Align::Left);
-            let bar = pad(&bar(*score, 20), 20, Align::Left);
+            let score = (similarity + name_bias).min(1.0);
+            let bar = pad(&bar(score, 20), 20, Align::Left);
             let noun = if *examples == 1 { "example" } else { "examples" };
             let source = match (examples, (100.0 * knowledge).round()) {
                 (0, _) => "from its name only".to_owned(),

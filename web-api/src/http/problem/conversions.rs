@@ -1,0 +1,127 @@
+//! Errors of jobs, the recognizer and images as problems.
+
+use std::fmt::Display;
+
+use edge::decoder::DecodeError;
+use edge::embedder::EmbedError;
+use edge::gallery::{GalleryError, LabelError};
+use edge::lexicon::AttributeError;
+use edge::recognizer::RecognizerError;
+use models::image::ImageError;
+
+use super::{Code, Problem};
+use crate::jobs::error::JobError;
+
+impl From<ImageError> for Problem {
+    fn from(error: ImageError) -> Self {
+        let code = match &error {
+            ImageError::TooManyPixels { .. } => Code::TooManyPixels,
+            ImageError::TooLarge { .. } => Code::TooLarge,
+            ImageError::Unsupported { .. } => Code::UnsupportedImage,
+            _ => Code::BadImage,
+        };
+        Self::new(code, sentence(&error))
+    }
+}
+
+impl From<EmbedError> for Problem {
+    fn from(error: EmbedError) -> Self {
+        match error {
+            EmbedError::Decode(error) => error.into(),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<JobError> for Problem {
+    fn from(error: JobError) -> Self {
+        match error {
+            JobError::QueueFull(_) => Self::busy(sentence(&error)),
+            JobError::Stopped => Self::new(Code::NotReady, sentence(&error)),
+            JobError::Image { file, error } => Self::from(error).in_file(file.as_deref()),
+            JobError::Recognizer(error) => error.into(),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<RecognizerError> for Problem {
+    fn from(error: RecognizerError) -> Self {
+        match error {
+            RecognizerError::Embed(error) => error.into(),
+            RecognizerError::Label(error) => error.into(),
+            RecognizerError::Gallery(error) => error.into(),
+            RecognizerError::Attributes(error) => error.into(),
+            RecognizerError::NoNameKnowledge => Self::new(Code::NoLexicon, sentence(&error)),
+            RecognizerError::UnknownSynset(_) => Self::new(Code::UnknownSynset, sentence(&error)),
+            RecognizerError::StaleRevision { .. }
+            | RecognizerError::NoSuchClass(_)
+            | RecognizerError::ClassExists(_) => {
+                Self::new(Code::PreconditionFailed, sentence(&error))
+            }
+            RecognizerError::TooFewImages(_) => Self::new(Code::NeedsMoreImages, sentence(&error)),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<DecodeError> for Problem {
+    fn from(error: DecodeError) -> Self {
+        match error {
+            DecodeError::Image(error) => error.into(),
+            other => Self::new(Code::BadImage, sentence(&other)),
+        }
+    }
+}
+
+impl From<AttributeError> for Problem {
+    fn from(error: AttributeError) -> Self {
+        let code = match error {
+            AttributeError::Unknown(_) => Code::UnknownSynset,
+            _ => Code::BadRequest,
+        };
+        Self::new(code, format!("attributes: {error}."))
+    }
+}
+
+impl From<LabelError> for Problem {
+    fn from(error: LabelError) -> Self {
+        Self::new(Code::BadName, sentence(&error))
+    }
+}
+
+impl From<GalleryError> for Problem {
+    fn from(error: GalleryError) -> Self {
+        match &error {
+            GalleryError::UnknownClass(_) => Self::new(Code::UnknownClass, sentence(&error)),
+            GalleryError::LabelTaken(_) | GalleryError::OtherSpace { .. } => {
+                Self::new(Code::Conflict, sentence(&error))
+            }
+            // The error text names a folder of the device, which clients must not see.
+            GalleryError::StoreFull { .. } => {
+                Self::new(Code::StoreFull, "No space is left for the gallery. Nothing was changed.")
+            }
+            _ => Self::internal(error),
+        }
+    }
+}
+
+/// An error's text as a sentence.
+fn sentence(error: &impl Display) -> String {
+    let text = error.to_string();
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+    let end = if text.ends_with('.') { "" } else { "." };
+    format!("{first}{}{end}", letters.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentences_start_with_a_capital_and_end_with_a_period() {
+        assert_eq!(sentence(&"the end"), "The end.");
+        assert_eq!(sentence(&""), ".");
+    }
+}

@@ -1,0 +1,73 @@
+//! The start-up report: address, bundle, engine, name knowledge and store.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use edge::recognizer::{Availability, GallerySummary};
+
+use crate::wire;
+
+/// What the service prints before it serves.
+pub struct Report<'a> {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The bundle's folder.
+    pub bundle_dir: PathBuf,
+    /// The store's folder.
+    pub store_dir: PathBuf,
+    /// ONNX Runtime's library, if one was found.
+    pub onnxruntime: Option<PathBuf>,
+    /// The response of `GET /version`.
+    pub version: &'a wire::Version,
+    /// Whether the bundle has name knowledge.
+    pub names: &'a Availability,
+    /// Whether attributes have weights in explanations.
+    pub attribute_weights: &'a Availability,
+    /// The gallery.
+    pub gallery: GallerySummary,
+}
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let wire::Version { version, bundle, .. } = self.version;
+        let GallerySummary { classes, examples, .. } = self.gallery;
+        writeln!(f, "Handful {version} is listening on http://{}", self.address)?;
+        writeln!(f, "  bundle  {} ({})", bundle.name, self.bundle_dir.display())?;
+        self.write_engine(f)?;
+        self.write_names(f)?;
+        let store = self.store_dir.display();
+        writeln!(f, "  store   {store} ({classes} classes, {examples} examples)")
+    }
+}
+
+impl Report<'_> {
+    fn write_engine(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let wire::Engine { provider, precision, rejected } = &self.version.engine;
+        write!(f, "  engine  {provider} in {precision}, passed the bundle's self-test")?;
+        match &self.onnxruntime {
+            Some(library) if provider.starts_with("onnxruntime") => {
+                writeln!(f, "; library {}", library.display())?;
+            }
+            _ => writeln!(f)?,
+        }
+        for wire::Rejection { provider, reason } in rejected {
+            writeln!(f, "          rejected {provider}: {reason}")?;
+        }
+        Ok(())
+    }
+
+    fn write_names(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.names {
+            Availability::Failed(reason) => writeln!(f, "  names   off: {reason}")?,
+            Availability::Ready => {
+                writeln!(f, "  names   on: a class can be created from its name only")?;
+            }
+            _ => writeln!(f, "  names   off (this bundle has no name knowledge)")?,
+        }
+        if let Availability::Failed(reason) = self.attribute_weights {
+            writeln!(f, "          attribute weights off: {reason}")?;
+        }
+        Ok(())
+    }
+}
