@@ -10,14 +10,19 @@ pub(crate) mod senses;
 
 use std::path::Path;
 
-use edge::embedder::{Embedded, Embedder};
+use edge::Recognizer;
+use edge::device::{Device, StoreAccess};
+use edge::embedder::Embedded;
 use edge::engine::Rejection;
+use edge::lexicon::NameKnowledge;
+use edge::recognizer::{Availability, EngineInfo};
+use models::bundle::Bundle;
 use models::disk;
 use models::fault::{AnyFault, Blame, Message};
 use models::image::ImageLimits;
 use serde::Serialize;
 
-use crate::text::print_error;
+use crate::text::{one_line, print_error};
 
 /// A file that could not be used.
 #[derive(Debug, Clone, Serialize)]
@@ -52,29 +57,48 @@ impl Refused {
 }
 
 impl ModelInfo {
-    fn of(embedder: &Embedder) -> Self {
-        let refused = embedder.rejected().iter().map(Refused::of).collect();
-        Self {
-            bundle: embedder.manifest().name.clone(),
-            precision: embedder.precision().to_string(),
-            provider: embedder.provider().to_string(),
-            refused,
-        }
+    /// Starts the engine if it has not started.
+    fn of(recognizer: &mut Recognizer) -> Result<Self, AnyFault> {
+        let bundle = recognizer.manifest().name.clone();
+        let EngineInfo { provider, precision, rejected } = recognizer.start()?;
+        Ok(Self {
+            bundle,
+            precision: precision.to_string(),
+            provider: provider.to_string(),
+            refused: rejected.iter().map(Refused::of).collect(),
+        })
     }
 }
 
+/// Opens the recognizer, and warns about name knowledge that cannot be used.
+fn open(device: &Device, access: StoreAccess) -> Result<Recognizer, AnyFault> {
+    let recognizer = device.recognizer(access)?;
+    if let Availability::Failed(reason) = recognizer.names() {
+        eprintln!("warning: names: off ({})", one_line(reason));
+    }
+    Ok(recognizer)
+}
+
+/// The bundle's name knowledge; without it classes are learned from images only.
+fn name_knowledge(bundle: &Bundle) -> Option<NameKnowledge> {
+    NameKnowledge::open(bundle).unwrap_or_else(|error| {
+        eprintln!("warning: names: off ({})", one_line(&error.to_string()));
+        None
+    })
+}
+
 /// Reads and embeds an image file.
-fn embed_file(embedder: &mut Embedder, path: &Path) -> Result<Embedded, FileError> {
-    read_and_embed(embedder, path).map_err(|fault| FileError {
+fn embed_file(recognizer: &mut Recognizer, path: &Path) -> Result<Embedded, FileError> {
+    read_and_embed(recognizer, path).map_err(|fault| FileError {
         file: path.display().to_string(),
         error: fault.to_string(),
         blame: fault.blame(),
     })
 }
 
-fn read_and_embed(embedder: &mut Embedder, path: &Path) -> Result<Embedded, AnyFault> {
+fn read_and_embed(recognizer: &mut Recognizer, path: &Path) -> Result<Embedded, AnyFault> {
     let bytes = disk::read(path, ImageLimits::default().max_bytes as u64)?;
-    Ok(embedder.embed(&bytes)?)
+    Ok(recognizer.embed(&bytes)?)
 }
 
 /// Prints each file's error and returns the command's: an engine's failure outweighs a bad file.

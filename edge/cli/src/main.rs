@@ -1,6 +1,6 @@
 //! `handful`: the command on the device.
 //!
-//! Flags, environment and settings file become a [`Context`] before anything runs; one module of
+//! Flags, environment and settings file become a [`Device`] before anything runs; one module of
 //! [`commands`] then does the work. Exit codes: 0 done, 1 failed, 2 bad input.
 
 mod commands;
@@ -11,10 +11,11 @@ mod text;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use edge::device::Device;
 use models::fault::{self, AnyFault};
 
 use commands::{bench, classify, doctor, enroll, evaluate, gallery, senses};
-use settings::{Context, Settings};
+use settings::Settings;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -54,7 +55,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let Cli { settings, command } = Cli::parse();
-    match Context::resolve(settings).and_then(|context| run(command, &context)) {
+    match settings::resolve(settings).and_then(|device| run(command, &device)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
             text::print_error(&fault);
@@ -63,14 +64,14 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command, context: &Context) -> Result<(), AnyFault> {
+fn run(command: Command, device: &Device) -> Result<(), AnyFault> {
     match command {
-        Command::Doctor(options) => doctor::run(&options, context),
-        Command::Enroll(options) => enroll::run(&options, context),
-        Command::Classify(options) => classify::run(&options, context),
-        Command::Gallery(options) => gallery::run(&options, context),
-        Command::Senses(options) => senses::run(&options, context),
-        Command::Evaluate(options) => evaluate::run(&options, context),
-        Command::Bench(options) => bench::run(&options, context),
+        Command::Doctor(options) => doctor::run(&options, device),
+        Command::Enroll(options) => enroll::run(&options, device),
+        Command::Classify(options) => classify::run(&options, device),
+        Command::Gallery(options) => gallery::run(&options, device),
+        Command::Senses(options) => senses::run(&options, device),
+        Command::Evaluate(options) => evaluate::run(&options, device),
+        Command::Bench(options) => bench::run(&options, device),
     }
 }

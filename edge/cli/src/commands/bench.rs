@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use edge::backbone::files;
-use edge::backbone::{embed_batch, start};
+use edge::backbone::{embed_batch, files, start};
+use edge::device::Device;
 use edge::engine::{Engine, Provider, Rejection};
 use models::bundle::{Bundle, Manifest, Precision, self_test};
 use models::fault::AnyFault;
@@ -19,7 +19,6 @@ use serde::Serialize;
 
 use super::Refused;
 use crate::peak;
-use crate::settings::Context;
 use crate::text::{Align, progress, show, table};
 
 const BATCHES: [usize; 2] = [1, 16];
@@ -102,11 +101,11 @@ struct Runner {
     times: [Vec<Duration>; BATCHES.len()],
 }
 
-pub(crate) fn run(options: &Options, context: &Context) -> Result<(), AnyFault> {
-    let bundle = context.bundle(options.named.as_deref())?;
-    let (mut runners, refused) = start_all(context, &bundle)?;
+pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
+    let bundle = device.bundle(options.named.as_deref())?;
+    let (mut runners, refused) = start_all(device, &bundle)?;
     measure(&mut runners, &bundle.manifest, options)?;
-    let threads = context.engine_options()?.threads;
+    let threads = device.engine_options()?.threads;
     let available = std::thread::available_parallelism().map_or(1, NonZero::get);
     // Measured after the engines, which would share the processor with it.
     let peak = Peak::measured(threads.unwrap_or(available));
@@ -128,14 +127,11 @@ fn gflop_per_image(manifest: &Manifest) -> f64 {
     (manifest.backbone.flops * manifest.preprocess.passes()) as f64 / 1e9
 }
 
-fn start_all(
-    context: &Context,
-    bundle: &Bundle,
-) -> Result<(Vec<Runner>, Vec<Rejection>), AnyFault> {
-    let engine_options = context.engine_options()?;
+fn start_all(device: &Device, bundle: &Bundle) -> Result<(Vec<Runner>, Vec<Rejection>), AnyFault> {
+    let engine_options = device.engine_options()?;
     let mut runners = Vec::new();
     let mut refused = Vec::new();
-    for provider in context.engine().providers() {
+    for provider in device.engine().providers() {
         let candidates = files(bundle, provider, engine_options.precision);
         let candidates = candidates.map_err(|rejection| refused.push(rejection));
         for candidate in candidates.unwrap_or_default() {

@@ -2,24 +2,24 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
-use edge::attention::Attention;
-use edge::classifier::{Candidate, Classifier, Neighbor};
-use edge::embedder::{Embedded, Embedder};
-use edge::explain::{AttributeWeight, explain};
-use edge::gallery::Class;
-use edge::lexicon::NameKnowledge;
+use edge::Recognizer;
+use edge::classifier::Candidate;
+use edge::device::{Device, StoreAccess};
+use edge::embedder::Embedded;
+use edge::explain::{AttributeWeight, Explanation};
+use edge::recognizer::{self, Availability, ClassifyOptions};
 use few_shot::fusion::{Fusion, Setting};
-use models::bundle::Bundle;
 use models::fault::{AnyFault, Message};
 use models::image::Warning;
 use serde::Serialize;
+use unicode_width::UnicodeWidthStr;
 
-use super::{FileError, ModelInfo, embed_file, report_errors};
-use crate::settings::Context;
-use crate::text::{Align, bar, pad, progress, show};
+use super::{FileError, ModelInfo, embed_file, open, report_errors};
+use crate::text::{Align, bar, one_line, pad, progress, show};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -44,7 +44,8 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 5, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1000))]
     top: usize,
 
-    /// Refine the class prototypes with all images of the call (transductive inference); helps when most of them show enrolled classes
+    /// Refine the class prototypes with all images of the call (transductive inference); helps when
+    /// most of them show enrolled classes
     #[arg(long)]
     transductive: bool,
 
@@ -102,9 +103,9 @@ struct Alike {
 struct Ranked {
     class: String,
     label: String,
-    /// Cosine similarity to the class prototype.
+    /// Cosine similarity of image and class prototype.
     similarity: f32,
-    /// What ranking adds: 0 for a class with examples.
+    /// Added to the similarity for ranking (calibrated stacking).
     name_bias: f32,
     examples: usize,
     /// Share of the semantic prototype, 0 to 1.
@@ -125,119 +126,97 @@ struct TimingMs {
     embed: f64,
 }
 
-pub(crate) fn run(options: &Options, context: &Context) -> Result<(), AnyFault> {
-    let bundle = context.bundle(None)?;
+pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
     if options.transductive && options.files.len() < 2 {
         return Err(Message::input("--transductive needs at least 2 images, got 1").into());
     }
-    let knowledge = Context::knowledge(&bundle);
-    let (classes, classifier) = enrolled(context, &bundle, knowledge.as_ref())?;
-    let mut reasons = match options.explain {
-        true => Some(Reasons { attention: context.attention(&bundle)?, knowledge }),
-        false => None,
-    };
-    let mut embedder = context.embedder(bundle)?;
-    let answer = answer(options, &mut embedder, &classes, &classifier, reasons.as_mut())?;
+    // The store is read and closed again: its lock is not held while the network runs.
+    let mut recognizer = open(device, StoreAccess::Snapshot)?;
+    if recognizer.summary().classes == 0 {
+        let store = device.store_dir()?;
+        return Err(Message::input(format!(
+            "no class is enrolled in {}; enroll some with `handful enroll DIR`",
+            store.display()
+        ))
+        .into());
+    }
+    let answer = answer(options, &mut recognizer)?;
+    if let Availability::Failed(reason) = recognizer.attribute_weights() {
+        eprintln!("warning: attribute weights: off ({})", one_line(reason));
+    }
     show(&answer, options.json);
     report_errors(&answer.errors, options.files.len(), "")
 }
 
-/// Opens the store, reads it and closes it: the lock is not held while the network runs.
-fn enrolled(
-    context: &Context,
-    bundle: &Bundle,
-    knowledge: Option<&NameKnowledge>,
-) -> Result<(Vec<Class>, Classifier), AnyFault> {
-    let classes = context.existing_gallery(&bundle.manifest.space_id)?.classes();
-    let classifier = Classifier::new(&classes, knowledge);
-    if classifier.classes() > 0 {
-        return Ok((classes, classifier));
+fn answer(options: &Options, recognizer: &mut Recognizer) -> Result<Answer, AnyFault> {
+    let model = ModelInfo::of(recognizer)?;
+    let (files, images, errors) = embed(options, recognizer);
+    if options.transductive && images.len() < 2 {
+        report_errors(&errors, options.files.len(), "; --transductive needs at least 2 images")?;
     }
-    let store = context.store_dir()?;
-    let store = store.display();
-    Err(Message::input(format!(
-        "no class is enrolled in {store}; enroll some with `handful enroll DIR`"
-    ))
-    .into())
+    let Options { top, explain, transductive, .. } = *options;
+    let classified =
+        recognizer.classify(&images, ClassifyOptions { top, explain, transductive })?;
+    let answers = files.into_iter().zip(images).zip(classified.answers);
+    Ok(Answer {
+        results: answers
+            .map(|((file, image), answer)| FileAnswer::new(file, image, answer))
+            .collect(),
+        errors,
+        fusion: classified.fusion,
+        setting: classified.setting,
+        model,
+    })
 }
 
-fn answer(
+/// The files that have an embedding, with it, and the errors of the others.
+fn embed(
     options: &Options,
-    embedder: &mut Embedder,
-    classes: &[Class],
-    classifier: &Classifier,
-    mut reasons: Option<&mut Reasons>,
-) -> Result<Answer, AnyFault> {
+    recognizer: &mut Recognizer,
+) -> (Vec<String>, Vec<Embedded>, Vec<FileError>) {
     let bar = progress("classifying", options.files.len(), options.json);
-    let (mut read, mut errors) = (Vec::new(), Vec::new());
+    let mut files = Vec::new();
+    let mut images = Vec::new();
+    let mut errors = Vec::new();
     for path in bar.wrap_iter(options.files.iter()) {
-        match embed_file(embedder, path) {
+        match embed_file(recognizer, path) {
             Err(error) => errors.push(error),
-            Ok(embedded) => read.push((path.display().to_string(), embedded)),
+            Ok(embedded) => {
+                files.push(path.display().to_string());
+                images.push(embedded);
+            }
         }
     }
     bar.finish_and_clear();
-    if options.transductive && read.len() < 2 {
-        report_errors(&errors, options.files.len(), "; --transductive needs at least 2 images")?;
-    }
-    let embeddings: Vec<&[f32]> = read.iter().map(|(_, e)| e.embedding.as_slice()).collect();
-    let top = options.top.max(1);
-    let ranked = match options.transductive {
-        true => classifier.classify_together(&embeddings, top),
-        false => embeddings.iter().map(|e| classifier.classify(e, top)).collect(),
-    };
-    let answers = read.into_iter().zip(ranked).map(|((file, embedded), ranked)| {
-        let best = ranked.first().zip(reasons.as_deref_mut());
-        let why = best.map(|(best, reasons)| reasons.why(best, classes, &embedded.embedding));
-        Ok(FileAnswer::new(file, embedded, ranked, why.transpose()?))
-    });
-    let results = answers.collect::<Result<Vec<_>, AnyFault>>()?;
-    let setting = if options.transductive { Setting::Transductive } else { Setting::Inductive };
-    let fusion = if options.transductive { Fusion::SoftKMeans } else { classifier.fusion() };
-    Ok(Answer { results, errors, fusion, setting, model: ModelInfo::of(embedder) })
+    (files, images, errors)
 }
 
-/// What an explanation is computed from.
-struct Reasons {
-    knowledge: Option<NameKnowledge>,
-    attention: Option<Attention>,
-}
-
-impl Reasons {
-    fn why(
-        &mut self,
-        best: &Candidate,
-        classes: &[Class],
-        embedding: &[f32],
-    ) -> Result<Why, AnyFault> {
-        let class = classes.iter().find(|class| class.id == best.class_id);
-        let class = class.expect("invariant: candidates are enrolled classes");
-        let (knowledge, attention) = (self.knowledge.as_ref(), self.attention.as_mut());
-        let found = explain(best, class, embedding, knowledge, attention)?;
-        let weighed = |AttributeWeight { name, weight }| Weighed { name, weight };
-        let alike = |near: Neighbor| Alike {
-            example: near.example_id.to_string(),
-            similarity: near.similarity,
-        };
-        Ok(Why {
-            attributes: found.attributes.into_iter().map(weighed).collect(),
-            nearest: found.nearest.into_iter().map(alike).collect(),
-        })
+impl Why {
+    fn of(explanation: Explanation) -> Self {
+        let attributes = explanation.attributes.into_iter();
+        let nearest = explanation.nearest.into_iter();
+        Self {
+            attributes: attributes
+                .map(|AttributeWeight { name, weight }| Weighed { name, weight })
+                .collect(),
+            nearest: nearest
+                .map(|near| Alike {
+                    example: near.example_id.to_string(),
+                    similarity: near.similarity,
+                })
+                .collect(),
+        }
     }
 }
 
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let weighed = |Weighed { name, weight }: &Weighed| match weight {
-            Some(weight) => format!("{name} {weight:.2}"),
-            None => name.clone(),
-        };
-        let attributes: Vec<String> = self.attributes.iter().take(MAX_SHOWN).map(weighed).collect();
+        let attributes: Vec<_> =
+            self.attributes.iter().take(MAX_SHOWN).map(ToString::to_string).collect();
         if !attributes.is_empty() {
             writeln!(f, "  attributes    {}", attributes.join(", "))?;
         }
-        let alike = |Alike { example, similarity }: &Alike| format!("{example} ({similarity:.2})");
-        let nearest: Vec<String> = self.nearest.iter().map(alike).collect();
+        let nearest: Vec<_> = self.nearest.iter().map(ToString::to_string).collect();
         if !nearest.is_empty() {
             writeln!(f, "  most similar  {}", nearest.join(", "))?;
         }
@@ -245,40 +224,71 @@ impl fmt::Display for Why {
     }
 }
 
+impl fmt::Display for Weighed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        self.weight.map_or(Ok(()), |weight| write!(f, " {weight:.2}"))
+    }
+}
+
+impl fmt::Display for Alike {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({:.2})", self.example, self.similarity)
+    }
+}
+
 impl FileAnswer {
-    fn new(
-        file: String,
-        embedded: Embedded,
-        ranked: Vec<Candidate>,
-        explanation: Option<Why>,
-    ) -> Self {
-        let label = ranked.first().map(|best| best.label.to_string()).unwrap_or_default();
-        let noted = |Warning { code, detail }| Noted { code, detail };
-        let ms = |time: std::time::Duration| time.as_secs_f64() * 1e3;
-        let timing = embedded.timing;
+    fn new(file: String, image: Embedded, answer: recognizer::Answer) -> Self {
+        let label = answer.candidates.first().map(|best| best.label.to_string());
+        let timing = image.timing;
         Self {
             file,
             decision: "accepted",
-            label,
-            candidates: ranked.into_iter().map(Ranked::of).collect(),
-            explanation,
-            warnings: embedded.warnings.into_iter().map(noted).collect(),
+            label: label.unwrap_or_default(),
+            candidates: answer.candidates.into_iter().map(Ranked::of).collect(),
+            explanation: answer.explanation.map(Why::of),
+            warnings: image
+                .warnings
+                .into_iter()
+                .map(|Warning { code, detail }| Noted { code, detail })
+                .collect(),
             timing_ms: TimingMs {
-                decode: ms(timing.decode),
-                preprocess: ms(timing.preprocess),
-                embed: ms(timing.embed),
+                decode: milliseconds(timing.decode),
+                preprocess: milliseconds(timing.preprocess),
+                embed: milliseconds(timing.embed),
             },
         }
     }
 }
 
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
 impl Ranked {
     fn of(candidate: Candidate) -> Self {
-        let Candidate { class_id, label, similarity, name_bias, examples, meaning, knowledge } =
-            candidate;
-        let synset = meaning.map(|meaning| meaning.synset.to_string());
-        let (class, label) = (class_id.to_string(), label.to_string());
-        Self { class, label, similarity, name_bias, examples, knowledge, synset }
+        Self {
+            class: candidate.class_id.to_string(),
+            label: candidate.label.to_string(),
+            similarity: candidate.similarity,
+            name_bias: candidate.name_bias,
+            examples: candidate.examples,
+            knowledge: candidate.knowledge,
+            synset: candidate.meaning.map(|meaning| meaning.synset.to_string()),
+        }
+    }
+
+    /// What the class was recognized from.
+    fn source(&self) -> String {
+        let examples = match self.examples {
+            0 => return "from its name only".to_owned(),
+            1 => "1 example".to_owned(),
+            n => format!("{n} examples"),
+        };
+        match (100.0 * self.knowledge).round() {
+            0.0 => examples,
+            percent => format!("{examples}, {percent:.0} % from its name"),
+        }
     }
 }
 
@@ -290,24 +300,16 @@ impl fmt::Display for Answer {
 
 impl fmt::Display for FileAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use unicode_width::UnicodeWidthStr;
-
         writeln!(f, "{}", self.file)?;
         for Noted { detail, .. } in &self.warnings {
             writeln!(f, "  note: {detail}")?;
         }
         let width = self.candidates.iter().map(|c| c.label.width()).max().unwrap_or(0);
-        for Ranked { label, similarity, name_bias, examples, knowledge, .. } in &self.candidates {
-            let label = pad(label, width, Align::Left);
-            let score = (similarity + name_bias).min(1.0);
-            let bar = pad(&bar(score, 20), 20, Align::Left);
-            let noun = if *examples == 1 { "example" } else { "examples" };
-            let source = match (examples, (100.0 * knowledge).round()) {
-                (0, _) => "from its name only".to_owned(),
-                (_, 0.0) => format!("{examples} {noun}"),
-                (_, percent) => format!("{examples} {noun}, {percent:.0} % from its name"),
-            };
-            writeln!(f, "  {label}  {score:>5.2}  {bar}  {source}")?;
+        for candidate in &self.candidates {
+            let label = pad(&candidate.label, width, Align::Left);
+            let bar = pad(&bar(candidate.similarity, 20), 20, Align::Left);
+            let source = candidate.source();
+            writeln!(f, "  {label}  {:>5.2}  {bar}  {source}", candidate.similarity)?;
         }
         if let Some(why) = &self.explanation {
             write!(f, "{why}")?;

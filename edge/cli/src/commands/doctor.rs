@@ -5,16 +5,15 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
-use edge::backbone::{BackboneFile, files};
-use edge::backbone::{embed_batch, start};
+use edge::backbone::{BackboneFile, embed_batch, files, start};
+use edge::device::{Device, StoreAccess};
 use edge::engine::{EngineChoice, EngineOptions, Provider, Rejection};
 use edge::gallery::Gallery;
 use edge::lexicon::NameKnowledge;
 use models::bundle::{Bundle, Manifest, self_test};
-use models::fault::{AnyFault, Message};
+use models::fault::{AnyFault, Fault, Message};
 use serde::Serialize;
 
-use crate::settings::Context;
 use crate::text::{Align, show, table};
 
 /// Check the bundle, try every engine and inspect the store
@@ -71,8 +70,8 @@ struct StoreState {
     revision: u64,
 }
 
-pub(crate) fn run(options: &Options, context: &Context) -> Result<(), AnyFault> {
-    let answer = examine(context);
+pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
+    let answer = examine(device);
     show(&answer, options.json);
     match answer.problems.len() {
         0 => Ok(()),
@@ -90,31 +89,31 @@ struct Findings {
 
 impl Findings {
     /// The value, or none and a problem.
-    fn problem_if_err<T>(&mut self, result: Result<T, AnyFault>) -> Option<T> {
+    fn problem_if_err<T, E: Fault>(&mut self, result: Result<T, E>) -> Option<T> {
         result.map_err(|fault| self.problems.push(fault.to_string())).ok()
     }
 }
 
-fn examine(context: &Context) -> Answer {
+fn examine(device: &Device) -> Answer {
     let mut findings = Findings::default();
-    let library = context.onnxruntime();
-    let options = findings.problem_if_err(context.engine_options()).unwrap_or_default();
+    let library = device.onnxruntime();
+    let options = findings.problem_if_err(device.engine_options()).unwrap_or_default();
     // All engines are tried, not only those of `--engine`.
     let options = EngineOptions { onnxruntime: library.as_ref().ok().cloned(), ..options };
-    let Some(bundle) = findings.problem_if_err(context.bundle(None)) else {
+    let Some(bundle) = findings.problem_if_err(device.bundle(None)) else {
         return Answer::without_bundle(library.ok(), findings);
     };
     let engines = try_engines(&bundle, &options);
-    let chosen = chosen(context.engine(), &engines);
+    let chosen = chosen(device.engine(), &engines);
     match (&library, &chosen) {
         (_, None) => {
-            let choice = context.engine();
+            let choice = device.engine();
             findings.problems.push(format!("no engine works for --engine {choice}"));
         }
         (Err(missing), _) => findings.hints.push(format!("only tract can run: {missing}")),
         (Ok(_), _) => {}
     }
-    let store = examine_store(context, &bundle.manifest, &mut findings);
+    let store = examine_store(device, &bundle.manifest, &mut findings);
     Answer {
         lexicon: examine_names(&bundle, &mut findings),
         bundle: Some(BundleState::of(&bundle)),
@@ -127,9 +126,12 @@ fn examine(context: &Context) -> Answer {
     }
 }
 
-fn examine_store(context: &Context, manifest: &Manifest, findings: &mut Findings) -> StoreState {
-    let store = findings.problem_if_err(look_at_store(context, manifest));
-    let store = store.unwrap_or_else(StoreState::unknown);
+fn examine_store(device: &Device, manifest: &Manifest, findings: &mut Findings) -> StoreState {
+    let store = look_at_store(device, manifest);
+    let store = store.unwrap_or_else(|fault| {
+        findings.problems.push(fault.to_string());
+        StoreState::unknown()
+    });
     if store.path.is_some() && store.classes == 0 {
         let hint = "no class is enrolled; enroll some with `handful enroll DIR`";
         findings.hints.push(hint.to_owned());
@@ -271,14 +273,14 @@ impl StoreState {
 }
 
 /// Opens the store if there is one; never creates one.
-fn look_at_store(context: &Context, manifest: &Manifest) -> Result<StoreState, AnyFault> {
-    let dir = context.store_dir()?;
+fn look_at_store(device: &Device, manifest: &Manifest) -> Result<StoreState, AnyFault> {
+    let dir = device.store_dir()?;
     let path = Some(dir.display().to_string());
     if !Gallery::store_exists(&dir) {
         let state = "will be created by the first enrollment".to_owned();
         return Ok(StoreState { path, state, ..StoreState::unknown() });
     }
-    let gallery = context.gallery(&manifest.space_id)?;
+    let gallery = device.gallery(&manifest.space_id, StoreAccess::Existing)?;
     let classes = gallery.classes();
     Ok(StoreState {
         path,

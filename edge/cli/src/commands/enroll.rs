@@ -5,14 +5,16 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use edge::embedder::Embedder;
-use edge::gallery::{Enrolled, Label, NewExample};
+use edge::Recognizer;
+use edge::device::{Device, StoreAccess};
+use edge::embedder::Embedded;
+use edge::gallery::Label;
+use edge::recognizer::Enrolled;
 use models::disk;
 use models::fault::{AnyFault, Blame, Message, about};
 use serde::Serialize;
 
-use super::{FileError, ModelInfo, embed_file, report_errors};
-use crate::settings::Context;
+use super::{FileError, ModelInfo, embed_file, open, report_errors};
 use crate::text::{Align, progress, show, table};
 
 const EXAMPLES: &str = "\
@@ -65,25 +67,23 @@ struct ClassAnswer {
     duplicates: usize,
 }
 
-pub(crate) fn run(options: &Options, context: &Context) -> Result<(), AnyFault> {
+pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
     let plan = plan(options)?;
-    let bundle = context.bundle(None)?;
-    let mut gallery = context.gallery(&bundle.manifest.space_id)?;
-    let mut embedder = context.embedder(bundle)?;
+    let mut recognizer = open(device, StoreAccess::Create)?;
+    let model = Some(ModelInfo::of(&mut recognizer)?);
     let total = plan.values().map(Vec::len).sum();
-    let (examples, errors) = embed(plan, &mut embedder, total, options.json);
+    let (classes, errors) = embed(plan, &mut recognizer, total, options.json);
     let refused = !errors.is_empty() && !options.skip_bad;
-    let model = Some(ModelInfo::of(&embedder));
     let mut answer = Answer { errors, model, ..Answer::default() };
     if !refused {
-        for (label, examples) in examples {
-            match gallery.enroll(&label, examples, true) {
+        for (label, images) in classes {
+            match recognizer.enroll(label.as_str(), &images, true) {
                 Ok(enrolled) => answer.classes.push(ClassAnswer::of(&enrolled)),
                 Err(error) => return Err(stopped_at(&label, error.into(), answer, options.json)),
             }
         }
     }
-    answer.revision = gallery.revision();
+    answer.revision = recognizer.revision();
     show(&answer, options.json);
     let consequence = if refused { "; nothing was enrolled (--skip-bad skips them)" } else { "" };
     let is_tolerated = options.skip_bad && !answer.classes.is_empty();
@@ -153,32 +153,27 @@ fn is_hidden(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
-type Examples = Vec<(Label, Vec<NewExample>)>;
+type Classes = Vec<(Label, Vec<Embedded>)>;
 
 fn embed(
     plan: Plan,
-    embedder: &mut Embedder,
+    recognizer: &mut Recognizer,
     total: usize,
     json: bool,
-) -> (Examples, Vec<FileError>) {
+) -> (Classes, Vec<FileError>) {
     let bar = progress("embedding", total, json);
-    let precision = embedder.precision().to_string();
     let mut classes = Vec::new();
     let mut errors = Vec::new();
     for (label, files) in plan {
-        let mut examples = Vec::new();
+        let mut images = Vec::new();
         for file in bar.wrap_iter(files.iter()) {
-            match embed_file(embedder, file) {
+            match embed_file(recognizer, file) {
                 Err(error) => errors.push(error),
-                Ok(embedded) => examples.push(NewExample {
-                    sha256: embedded.sha256,
-                    embedding: embedded.embedding,
-                    precision: precision.clone(),
-                }),
+                Ok(embedded) => images.push(embedded),
             }
         }
-        if !examples.is_empty() {
-            classes.push((label, examples));
+        if !images.is_empty() {
+            classes.push((label, images));
         }
     }
     bar.finish_and_clear();
@@ -191,7 +186,7 @@ impl ClassAnswer {
         Self {
             id: enrolled.class.id.to_string(),
             label: enrolled.class.label.to_string(),
-            examples: enrolled.class.examples.len(),
+            examples: enrolled.class.examples,
             added: enrolled.outcomes.len() - duplicates,
             duplicates,
         }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use clap::Args;
+use edge::device::Device;
 use edge::evaluate::{evaluate, nameless};
 use few_shot::evaluation::episode::EpisodeSpec;
 use few_shot::evaluation::report::{Protocol, Report};
@@ -12,7 +13,7 @@ use models::disk;
 use models::fault::AnyFault;
 use serde::Serialize;
 
-use crate::settings::Context;
+use super::name_knowledge;
 use crate::text::{progress, show, to_json};
 
 const EXAMPLES: &str = "\
@@ -69,17 +70,17 @@ pub(crate) struct Options {
 #[serde(transparent)]
 struct Answer(Report);
 
-pub(crate) fn run(options: &Options, context: &Context) -> Result<(), AnyFault> {
+pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
     let dataset = Dataset::open(&options.data)?;
     for warning in &dataset.warnings {
         eprintln!("warning: {}: {}", options.data.display(), warning.detail);
     }
-    let bundle = context.bundle(options.named.as_deref())?;
-    let knowledge = Context::knowledge(&bundle);
+    let bundle = device.bundle(options.named.as_deref())?;
+    let knowledge = name_knowledge(&bundle);
     if let Some(knowledge) = &knowledge {
         note_nameless(&nameless(&dataset, options.split, knowledge));
     }
-    let mut embedder = context.embedder(bundle)?;
+    let mut embedder = device.embedder(&bundle)?;
     let prints_json = matches!(options.json, Some(None));
     let bar = progress("embedding", 0, prints_json);
     let protocol = options.protocol();

@@ -1,16 +1,18 @@
 //! `handful gallery`: lists, adds, renames and deletes classes.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use clap::{Args, Subcommand};
-use edge::gallery::{Class, ClassOverrides, Gallery, GalleryError, Label, SenseOverride};
-use edge::lexicon::NameKnowledge;
+use edge::Recognizer;
+use edge::device::{Device, StoreAccess};
+use edge::gallery::{GalleryError, Label, SenseOverride};
+use edge::lexicon::MeaningInfo;
+use edge::recognizer::{ClassDefinition, ClassInfo, Precondition, RecognizerError};
 use models::fault::{AnyFault, Message, about};
 use models::knowledge::wordnet::SynsetId;
 use serde::Serialize;
 
-use crate::settings::Context;
+use super::open;
 use crate::text::{Align, show, table};
 
 const EXAMPLES: &str = "\
@@ -40,22 +42,7 @@ enum Action {
     /// List the classes and their number of examples
     List,
     /// Add a class without images, or change the sense or attributes of a class
-    Add {
-        /// Label of the class
-        class: String,
-        /// WordNet sense, such as n03793489 [default: the default sense of the label]
-        #[arg(long, value_name = "SYNSET", conflicts_with = "images_only")]
-        synset: Option<SynsetId>,
-        /// Ignore the label: use only the images
-        #[arg(long)]
-        images_only: bool,
-        /// Attributes for explanations: nouns or synsets, separated by commas [default: those of the sense]
-        #[arg(long, value_name = "LIST", value_delimiter = ',')]
-        attributes: Option<Vec<String>>,
-        /// Remove all overrides: use the default sense and attributes of the label
-        #[arg(long, conflicts_with_all = ["synset", "images_only", "attributes"])]
-        as_read: bool,
-    },
+    Add(AddOptions),
     /// Rename a class
     Rename {
         /// Label or id of the class
@@ -68,6 +55,25 @@ enum Action {
         /// Label or id of the class
         class: String,
     },
+}
+
+#[derive(Debug, Args)]
+struct AddOptions {
+    /// Label of the class
+    class: String,
+    /// WordNet sense, such as n03793489 [default: the default sense of the label]
+    #[arg(long, value_name = "SYNSET", conflicts_with = "images_only")]
+    synset: Option<SynsetId>,
+    /// Ignore the label: use only the images
+    #[arg(long)]
+    images_only: bool,
+    /// Attributes for explanations: nouns or synsets, separated by commas [default: those of
+    /// the sense]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    attributes: Option<Vec<String>>,
+    /// Remove all overrides: use the default sense and attributes of the label
+    #[arg(long, conflicts_with_all = ["synset", "images_only", "attributes"])]
+    reset: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -87,7 +93,7 @@ struct ClassAnswer {
     /// Its attributes: overridden, or those of its sense.
     attributes: Vec<String>,
     /// Whether the attributes are overridden.
-    attributes_said: bool,
+    attributes_overridden: bool,
 }
 
 /// The sense of a class.
@@ -99,121 +105,129 @@ struct MeaningAnswer {
     gloss: String,
 }
 
-pub(crate) fn run(options: &Options, context: &Context) -> Result<(), AnyFault> {
-    let bundle = context.bundle(None)?;
-    let knowledge = Context::knowledge(&bundle);
-    let space_id = &bundle.manifest.space_id;
-    let mut gallery: Gallery = match &options.action {
-        Action::Add { .. } => context.gallery(space_id)?,
-        _ => context.existing_gallery(space_id)?,
+pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
+    let access = match &options.action {
+        Action::Add(_) => StoreAccess::Create,
+        Action::List => StoreAccess::Snapshot,
+        Action::Rename { .. } | Action::Delete { .. } => StoreAccess::Existing,
     };
-    let (done, classes) = match &options.action {
-        Action::Add { class, synset, images_only, attributes, as_read } => {
-            let label = Label::parse(class).map_err(|e| about("the name", e))?;
-            let says_something =
-                synset.is_some() || *images_only || attributes.is_some() || *as_read;
-            if !says_something && gallery.class(label.as_str()).is_ok() {
-                return Err(Message::input(format!(
-                    "the class `{label}` exists; change it with --synset, --images-only, --attributes or --as-read"
-                )).into());
-            }
-            let knowledge = knowledge.as_ref();
-            // Overrides that are not given stay, unless all are removed.
-            let before = gallery.class(label.as_str()).map(|class| class.overrides.clone()).ok();
-            let before = before.filter(|_| !as_read).unwrap_or_default();
-            let meaning = said(*synset, *images_only, knowledge)?.or(before.sense);
-            let attributes = has(attributes.as_deref(), knowledge, label.as_str(), meaning)?;
-            let attributes = attributes.or(before.attributes);
-            let (class, is_new) =
-                gallery.define(&label, ClassOverrides { sense: meaning, attributes })?;
-            if knowledge.is_some_and(|k| k.meaning(&class).is_none()) && !images_only {
-                eprintln!("note: no WordNet sense found for `{label}`; only its images are used");
-            }
-            (Some(if is_new { "added" } else { "changed" }), vec![class])
-        }
-        Action::List => (None, gallery.classes()),
+    let mut recognizer = open(device, access)?;
+    let done = match &options.action {
+        Action::Add(options) => add(&mut recognizer, options)?,
+        Action::List => Done { verb: None, classes: recognizer.classes().to_vec() },
         Action::Rename { class, name } => {
-            let label = Label::parse(name).map_err(|e| about("the new name", e))?;
-            (Some("renamed"), vec![gallery.rename(class, &label).map_err(with_hint)?])
+            // The label is checked here, so that the error names the argument.
+            let label = Label::parse(name).map_err(|error| about("the new name", error))?;
+            let renamed = recognizer.rename(class, label.as_str(), Precondition::Anything);
+            Done::one("renamed", renamed.map_err(with_hint)?)
         }
         Action::Delete { class } => {
-            (Some("deleted"), vec![gallery.delete(class).map_err(with_hint)?])
+            let deleted = recognizer.delete(class, Precondition::Anything);
+            Done::one("deleted", deleted.map_err(with_hint)?)
         }
     };
-    let classes = classes.iter().map(|class| ClassAnswer::of(class, knowledge.as_ref())).collect();
-    show(&Answer { done, classes, revision: gallery.revision() }, options.json);
+    let classes = done.classes.into_iter().map(ClassAnswer::of).collect();
+    let revision = recognizer.revision();
+    show(&Answer { done: done.verb, classes, revision }, options.json);
     Ok(())
 }
 
-/// An unknown class is answered with the command that lists the known ones.
-fn with_hint(error: GalleryError) -> AnyFault {
+/// What was done, and the classes that it was done to.
+struct Done {
+    verb: Option<&'static str>,
+    classes: Vec<ClassInfo>,
+}
+
+impl Done {
+    fn one(verb: &'static str, class: ClassInfo) -> Self {
+        Self { verb: Some(verb), classes: vec![class] }
+    }
+}
+
+fn add(recognizer: &mut Recognizer, options: &AddOptions) -> Result<Done, AnyFault> {
+    let AddOptions { class, synset, images_only, attributes, reset } = options;
+    let label = Label::parse(class).map_err(|error| about("the name", error))?;
+    let changes = synset.is_some() || *images_only || attributes.is_some() || *reset;
+    if !changes && recognizer.class(label.as_str()).is_ok() {
+        return Err(Message::input(format!(
+            "the class `{label}` exists; change it with --synset, --images-only, --attributes or --reset"
+        ))
+        .into());
+    }
+    let sense = synset.map(SenseOverride::Synset);
+    let definition = ClassDefinition {
+        sense: sense.or(images_only.then_some(SenseOverride::ImagesOnly)),
+        attributes: attributes.as_deref().map(trimmed),
+        // Overrides that are not given stay, unless all are removed.
+        keep_others: !reset,
+    };
+    let (class, is_new) = recognizer
+        .define(label.as_str(), &definition, Precondition::Anything)
+        .map_err(with_hint)?;
+    if class.meaning.is_none() && !class.images_only && recognizer.name_knowledge().is_some() {
+        eprintln!("note: no WordNet sense found for `{label}`; only its images are used");
+    }
+    Ok(Done::one(if is_new { "added" } else { "changed" }, class))
+}
+
+/// The words of `--attributes`; an empty word is a comma too many.
+fn trimmed(words: &[String]) -> Vec<String> {
+    let words = words.iter().map(|word| word.trim()).filter(|word| !word.is_empty());
+    words.map(str::to_owned).collect()
+}
+
+/// Adds the command that shows what exists.
+fn with_hint(error: RecognizerError) -> AnyFault {
     match error {
-        GalleryError::UnknownClass(_) => {
+        RecognizerError::Gallery(GalleryError::UnknownClass(_)) => {
             Message::input(format!("{error}; `handful gallery list` shows the classes")).into()
         }
+        RecognizerError::UnknownSynset(synset) => Message::input(format!(
+            "--synset {synset}: not in the lexicon; list the senses of a noun with `handful senses NOUN`"
+        ))
+        .into(),
         error => error.into(),
     }
 }
 
-fn said(
-    synset: Option<SynsetId>,
-    images_only: bool,
-    knowledge: Option<&NameKnowledge>,
-) -> Result<Option<SenseOverride>, AnyFault> {
-    let Some(synset) = synset else { return Ok(images_only.then_some(SenseOverride::ImagesOnly)) };
-    let without = "--synset needs name knowledge, and this bundle has none";
-    let knowledge = knowledge.ok_or_else(|| Message::input(without))?;
-    match knowledge.sense(synset) {
-        Some(_) => Ok(Some(SenseOverride::Synset(synset))),
-        None => Err(Message::input(format!(
-            "--synset {synset}: not in the lexicon; list the senses of a noun with `handful senses NOUN`"
-        ))
-        .into()),
-    }
-}
-
-/// The synsets of `--attributes`.
-fn has(
-    attributes: Option<&[String]>,
-    knowledge: Option<&NameKnowledge>,
-    label: &str,
-    said: Option<SenseOverride>,
-) -> Result<Option<BTreeSet<SynsetId>>, AnyFault> {
-    let Some(words) = attributes else { return Ok(None) };
-    let without = "--attributes needs name knowledge, and this bundle has none";
-    let knowledge = knowledge.ok_or_else(|| Message::input(without))?;
-    let words = words.iter().map(|word| word.trim()).filter(|word| !word.is_empty());
-    let said = knowledge.resolve_attributes(words, knowledge.meaning_as(label, said));
-    said.map(Some).map_err(|e| about("--attributes", e))
-}
-
 impl ClassAnswer {
-    fn of(class: &Class, knowledge: Option<&NameKnowledge>) -> Self {
-        let (id, label) = (class.id.to_string(), class.label.to_string());
-        let meaning = knowledge.and_then(|knowledge| {
-            let meaning = knowledge.meaning(class)?;
-            let (lemmas, gloss) = knowledge.definition(meaning.synset)?;
-            Some(MeaningAnswer {
-                synset: meaning.synset.to_string(),
-                rule: meaning.rule.as_str(),
-                words: lemmas.join(", "),
-                gloss,
-            })
-        });
-        let examples = class.examples.len();
-        let parts =
-            knowledge.map(|knowledge| knowledge.listed_attributes(class)).unwrap_or_default();
-        let attributes = parts.into_iter().map(|part| part.name).collect();
-        let attributes_said = class.overrides.attributes.is_some();
-        Self { id, label, examples, meaning, attributes, attributes_said }
+    fn of(class: ClassInfo) -> Self {
+        Self {
+            id: class.id.to_string(),
+            label: class.label.to_string(),
+            examples: class.examples,
+            meaning: class.meaning.map(MeaningAnswer::of),
+            attributes: class.attributes.into_iter().map(|attribute| attribute.name).collect(),
+            attributes_overridden: class.attributes_overridden,
+        }
     }
 
-    /// The sense in a few words.
-    fn read_as(&self) -> String {
-        match &self.meaning {
-            Some(meaning) => format!("{} {}", meaning.synset, short(&meaning.gloss)),
-            None => "-".to_owned(),
+    /// The cells of [`COLUMNS`].
+    fn row(&self) -> Vec<String> {
+        let sense = self.meaning.as_ref().map(MeaningAnswer::to_string);
+        vec![
+            self.id.clone(),
+            self.label.clone(),
+            self.examples.to_string(),
+            sense.unwrap_or_else(|| "-".to_owned()),
+        ]
+    }
+}
+
+impl MeaningAnswer {
+    fn of(meaning: MeaningInfo) -> Self {
+        Self {
+            synset: meaning.synset.to_string(),
+            rule: meaning.rule.as_str(),
+            words: meaning.lemmas.join(", "),
+            gloss: meaning.gloss,
         }
+    }
+}
+
+impl fmt::Display for MeaningAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.synset, short(&self.gloss))
     }
 }
 
@@ -227,29 +241,29 @@ fn short(gloss: &str) -> String {
     }
 }
 
+const COLUMNS: [(&str, Align); 4] = [
+    ("id", Align::Left),
+    ("class", Align::Left),
+    ("examples", Align::Right),
+    ("sense", Align::Left),
+];
+
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.classes.is_empty() {
             return f.write_str("no class is enrolled; enroll some with `handful enroll DIR`");
         }
-        let row = |c: &ClassAnswer| {
-            vec![c.id.clone(), c.label.clone(), c.examples.to_string(), c.read_as()]
-        };
-        let rows: Vec<_> = self.classes.iter().map(row).collect();
         if let Some(done) = self.done {
             writeln!(f, "{done}:")?;
         }
-        let columns = [
-            ("id", Align::Left),
-            ("class", Align::Left),
-            ("examples", Align::Right),
-            ("sense", Align::Left),
-        ];
-        f.write_str(&table(&columns, &rows))?;
-        for class in self.classes.iter().filter(|class| class.attributes_said) {
-            let has =
-                if class.attributes.is_empty() { "none" } else { &class.attributes.join(", ") };
-            writeln!(f, "attributes of {} (overridden): {has}", class.label)?;
+        let rows: Vec<_> = self.classes.iter().map(ClassAnswer::row).collect();
+        f.write_str(&table(&COLUMNS, &rows))?;
+        for class in self.classes.iter().filter(|class| class.attributes_overridden) {
+            let attributes = match class.attributes.is_empty() {
+                true => "none".to_owned(),
+                false => class.attributes.join(", "),
+            };
+            writeln!(f, "attributes of {} (overridden): {attributes}", class.label)?;
         }
         Ok(())
     }

@@ -3,11 +3,12 @@
 use std::fmt;
 
 use clap::Args;
+use edge::device::Device;
 use edge::lexicon::{LookedUp, Sense};
 use models::fault::{AnyFault, Message};
 use serde::Serialize;
 
-use crate::settings::Context;
+use super::name_knowledge;
 use crate::text::show;
 
 const EXAMPLES: &str = "\
@@ -33,7 +34,7 @@ pub(crate) struct Options {
 struct Answer {
     noun: String,
     /// The synset that a class with this name gets unless it is overridden.
-    read_as: Option<String>,
+    default_sense: Option<String>,
     senses: Vec<SenseAnswer>,
 }
 
@@ -47,9 +48,9 @@ struct SenseAnswer {
     has_vector: bool,
 }
 
-pub(crate) fn run(options: &Options, context: &Context) -> Result<(), AnyFault> {
-    let bundle = context.bundle(None)?;
-    let knowledge = Context::knowledge(&bundle).ok_or_else(|| {
+pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
+    let bundle = device.bundle(None)?;
+    let knowledge = name_knowledge(&bundle).ok_or_else(|| {
         let name = &bundle.manifest.name;
         Message::input(format!(
             "names: off (the bundle {name} has no name knowledge); export a bundle with --lexicon"
@@ -57,12 +58,12 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), AnyFault> 
     })?;
     let noun = &options.noun;
     let found = knowledge.look_up(noun);
-    let LookedUp { senses, default_sense: read_as, .. } =
+    let LookedUp { senses, default_sense, .. } =
         found.ok_or_else(|| Message::input(format!("the lexicon has no English noun `{noun}`")))?;
-    let read_as = read_as.map(|synset| synset.to_string());
+    let default_sense = default_sense.map(|synset| synset.to_string());
     let senses = senses.into_iter().filter_map(|id| knowledge.sense(id));
     let senses = senses.map(SenseAnswer::of).collect();
-    show(&Answer { noun: options.noun.clone(), read_as, senses }, options.json);
+    show(&Answer { noun: options.noun.clone(), default_sense, senses }, options.json);
     Ok(())
 }
 
@@ -77,8 +78,8 @@ impl SenseAnswer {
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for sense in &self.senses {
-            let taken = self.read_as.as_ref() == Some(&sense.synset);
-            let taken = if taken { "  <- default" } else { "" };
+            let is_default = self.default_sense.as_ref() == Some(&sense.synset);
+            let taken = if is_default { "  <- default" } else { "" };
             writeln!(f, "{}  {}{taken}", sense.synset, sense.lemmas.join(", "))?;
             writeln!(f, "  {}", sense.gloss)?;
             if !sense.kind_of.is_empty() {

@@ -19,8 +19,8 @@ fn classes_are_added_by_name() {
     let added = run(&["gallery", "add", "mouse", "--synset", "n00000014"]);
     assert!(added.code == 0 && added.out.contains("it moves a pointer"), "{added:?}");
     let again = run(&["gallery", "add", "mouse"]);
-    assert!(again.code == 2 && again.err.contains("--as-read"), "overrides are kept: {again:?}");
-    let read = run(&["gallery", "add", "mouse", "--as-read"]);
+    assert!(again.code == 2 && again.err.contains("--reset"), "overrides are kept: {again:?}");
+    let read = run(&["gallery", "add", "mouse", "--reset"]);
     assert!(read.code == 0 && read.out.contains("a small rodent"), "{read:?}");
     run(&["gallery", "add", "mouse", "--synset", "n00000014"]);
     let wrong = run(&["gallery", "add", "mouse", "--synset", "n99999999"]);
@@ -37,14 +37,14 @@ fn classes_are_added_by_name() {
     let kept = run(&["gallery", "add", "mouse", "--synset", "n00000013", "--json"]);
     let kept: serde_json::Value = serde_json::from_str(&kept.out).unwrap();
     assert_eq!(kept["classes"][0]["attributes"], serde_json::json!(["handle"]), "{kept}");
-    run(&["gallery", "add", "mouse", "--as-read"]);
+    run(&["gallery", "add", "mouse", "--reset"]);
     run(&["gallery", "add", "mouse", "--synset", "n00000014"]);
     let wrong = run(&["gallery", "add", "zebra", "--attributes", "gizmo"]);
     assert!(wrong.code == 2 && wrong.err.contains("`gizmo`"), "{wrong:?}");
     let unread = run(&["gallery", "add", "gizmo"]);
     assert!(unread.code == 0 && unread.err.contains("no WordNet sense"), "{unread:?}");
     run(&["gallery", "delete", "gizmo"]);
-    run(&["gallery", "add", "zebra", "--as-read"]);
+    run(&["gallery", "add", "zebra", "--reset"]);
     let listed = run(&["gallery", "list", "--json"]);
     let listed: serde_json::Value = serde_json::from_str(&listed.out).unwrap();
     assert_eq!(listed["classes"][0]["meaning"]["rule"], "override");
