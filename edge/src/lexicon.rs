@@ -7,7 +7,7 @@
 //! use edge::lexicon::NameKnowledge;
 //! use models::bundle::{Bundle, BundleLimits};
 //!
-//! let bundle = Bundle::open("tests/fixtures/knowing/bundle".as_ref(), &BundleLimits::default())?;
+//! let bundle = Bundle::open("tests/fixtures/knowing/knowing-bundle".as_ref(), &BundleLimits::default())?;
 //! let names = NameKnowledge::open(&bundle)?.expect("the bundle has a lexicon");
 //! let zebra = names.read("zebra").expect("a noun of the lexicon");
 //! assert_eq!(names.name(zebra.synset).as_deref(), Some("zebra"));

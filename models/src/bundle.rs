@@ -15,8 +15,8 @@ use crate::fault::{Blame, Fault};
 use crate::knowledge::lexicon;
 pub use manifest::{
     Accuracy, CompleterFiles, FORMAT, FileEntry, KnowledgeFiles, LARGEST_BATCH, Licenses, MANIFEST,
-    MAX_INPUT_SIZE, Manifest, ManifestError, NamedFile, Network, Precision, Variant,
-    Verification, WeightStorage,
+    MAX_INPUT_SIZE, Manifest, ManifestError, NamedFile, Network, Precision, Variant, Verification,
+    WeightStorage,
 };
 pub use self_test::{SelfTest, SelfTestError};
 

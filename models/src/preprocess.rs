@@ -89,7 +89,9 @@ pub enum PreprocessError {
         got: [f32; 3],
     },
     /// The middle cannot be enlarged so.
-    #[error("preprocessing with center_zoom {got}; expected more than 1 and at most {MAX_CENTER_ZOOM}")]
+    #[error(
+        "preprocessing with center_zoom {got}; expected more than 1 and at most {MAX_CENTER_ZOOM}"
+    )]
     CenterZoom {
         /// The recipe's `center_zoom`.
         got: f32,

@@ -232,6 +232,8 @@ mod tests {
     #[test]
     fn the_help_states_the_defaults() {
         let help = Settings::command().render_long_help().to_string();
+        // Long lines are wrapped.
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
         let Config { listen, limits, log, .. } = resolve(&[]).unwrap();
         for default in [
             listen.to_string(),

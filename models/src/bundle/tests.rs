@@ -175,7 +175,7 @@ fn a_wrong_field_is_named() {
         ("\"seed\": 1", "\"seed\": -1", "not a bundle's manifest"),
         ("0.2\n", "0.2, 0.3\n", "`self_test.embedding` is 3"),
         ("0.2\n", "1e39\n", "number out of range"),
-        ("{", "", "not a bundle's manifest"),
+        ("{", "", "the description is not usable"),
     ] {
         let error = refusal(from, to);
         assert!(error.contains(expected) && error.contains(MANIFEST), "{from} -> {to}: {error}");
