@@ -1,4 +1,5 @@
-//! How much each attribute of a class counts for its prototype: the bundle's ProtoComNet, on the device.
+//! How much each attribute of a class counts for its prototype: the bundle's ProtoComNet, on the
+//! device.
 
 use few_shot::protocomnet::{Attributes, Described, ProtoComNetError};
 use models::bundle::{Bundle, CompleterFiles, Precision};
@@ -56,7 +57,8 @@ impl std::fmt::Debug for Attention {
 }
 
 impl Attention {
-    /// Starts the bundle's ProtoComNet on the first engine of `choice` that runs it; `None` when the bundle has none.
+    /// Starts the bundle's ProtoComNet on the first engine of `choice` that runs it; `None` when
+    /// the bundle has none.
     ///
     /// # Errors
     /// See [`AttentionError`]. The bundle can be used without it.
@@ -85,8 +87,8 @@ impl Attention {
         Ok(Some(Self { engine, network: network.clone(), attributes: table }))
     }
 
-    /// The weight of each of `attributes` for a raw prototype `[s]` of a class with this word vector `[d]`, without those
-    /// that no base class had.
+    /// The weight of each of `attributes` for a raw prototype `[s]` of a class with this word
+    /// vector `[d]`, without those that no base class had.
     ///
     /// # Errors
     /// What the engine reports, or sizes that do not fit.
@@ -102,7 +104,8 @@ impl Attention {
             return Ok(Vec::new());
         }
         let mut weighed = Vec::new();
-        // An attribute's weight does not depend on the others, so that more than the network's columns go part by part.
+        // An attribute's weight does not depend on the others, so that more than the network's
+        // columns go part by part.
         for part in measured.chunks(self.network.attributes) {
             let rows = part.iter().map(|(_, row)| *row).collect();
             let class = Described { word: word.clone(), attributes: rows };

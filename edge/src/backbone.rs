@@ -1,4 +1,5 @@
-//! The backbone of a bundle on an engine: which of its files to run, its self-test, batches of images.
+//! The backbone of a bundle on an engine: which of its files to run, its self-test, batches of
+//! images.
 //!
 //! # Examples
 //! Every file that tract may run, from the best to fp32:
@@ -104,7 +105,8 @@ pub fn files(
     Ok(taken)
 }
 
-/// The variants of a backbone: those for this engine, then all others if the user chose a precision.
+/// The variants of a backbone: those for this engine, then all others if the user chose a
+/// precision.
 fn variants(bundle: &Bundle, provider: Provider, choice: PrecisionChoice) -> Vec<&Variant> {
     let all = &bundle.manifest.backbone.variants;
     let word = provider.word();

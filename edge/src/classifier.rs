@@ -1,8 +1,8 @@
-//! Classifies an embedding: class prototypes and cosine similarity (Snell et al. 2017 with the metric
-//! of Gidaris & Komodakis 2018).
+//! Classifies an embedding: class prototypes and cosine similarity (Snell et al. 2017 with the
+//! metric of Gidaris & Komodakis 2018).
 //!
-//! A prototype is the mean of the embeddings of a class. With name knowledge it is combined with the
-//! semantic prototype of the class name, weighted by how well names fit the images
+//! A prototype is the mean of the embeddings of a class. With name knowledge it is combined with
+//! the semantic prototype of the class name, weighted by how well names fit the images
 //! ([`Fusion::Trusted`]). A class without images has its semantic prototype.
 //!
 //! # Examples

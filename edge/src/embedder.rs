@@ -87,7 +87,8 @@ impl Embedder {
     /// Decodes, preprocesses and embeds one image file.
     ///
     /// # Errors
-    /// [`EmbedError`]; its [`blame`](models::fault::Fault::blame) tells a bad image from a failed engine.
+    /// [`EmbedError`]; its [`blame`](models::fault::Fault::blame) separates a bad image from a failed
+    /// engine.
     pub fn embed(&mut self, bytes: &[u8]) -> Result<Embedded, EmbedError> {
         let image = self.decoder.decode(bytes)?;
         self.embed_decoded(image)

@@ -37,9 +37,9 @@ pub enum EvaluateError {
     FewShot(#[from] ProtocolError),
 }
 
-/// Embeds the split and evaluates mean prototypes and cosine on it; with `knowledge` every other policy as well, each
-/// class known by the synset that the data set gives or else by its name. `progress` hears how many images of how
-/// many are embedded.
+/// Embeds the split and evaluates mean prototypes and cosine on it; with `knowledge` every other
+/// policy as well, each class known by the synset that the data set gives or else by its name.
+/// `progress` hears how many images of how many are embedded.
 ///
 /// # Errors
 /// [`EvaluateError`]; a protocol that does not fit is told before anything is embedded.
@@ -64,7 +64,7 @@ pub fn evaluate(
     Ok(protocol.compare(&embeddings, Inputs::of_knowledge(&known), Conditions::PLAIN)?)
 }
 
-/// The classes of a split of which no name is known: knowledge says nothing of them.
+/// The classes of a split that have no WordNet sense: they are evaluated without name knowledge.
 #[must_use]
 pub fn nameless<'a>(dataset: &'a Dataset, split: Split, knowledge: &NameKnowledge) -> Vec<&'a str> {
     let classes = dataset.split(split).into_iter();

@@ -1,4 +1,5 @@
-//! Explains an answer: the share of the name, the attributes of the class, the most similar examples.
+//! Explains an answer: the share of the name, the attributes of the class, the most similar
+//! examples.
 //!
 //! # Examples
 //! ```

@@ -37,8 +37,8 @@ const PERSON: SynsetId = SynsetId(7846);
 /// The most words of a label that are looked up, from its end; no noun of WordNet has more.
 const MAX_WORDS: usize = 9;
 
-/// The most attributes that a sense or a class lists, and that a user may set for a class. An animal
-/// has dozens.
+/// The most attributes that a sense or a class lists, and that a user may set for a class. An
+/// animal has dozens.
 pub const MAX_ATTRIBUTES: usize = 128;
 
 /// The most characters of a wrong word that an error repeats.
@@ -140,7 +140,8 @@ pub struct LookedUp {
     pub rule: Rule,
     /// The senses of the noun, most frequent first; at least one.
     pub senses: Vec<SynsetId>,
-    /// The sense of a class with this label; `None` if no sense is something that an image can show.
+    /// The sense of a class with this label; `None` if no sense is something that an image can
+    /// show.
     pub default_sense: Option<SynsetId>,
 }
 
@@ -241,8 +242,8 @@ impl NameKnowledge {
         default_sense.map(|synset| Meaning { synset, rule })
     }
 
-    /// Looks a label up: its words together, or else as many of its last words as are a noun ("my blue coffee mug" is a
-    /// coffee mug). `None` when it ends with no noun that the lexicon has.
+    /// Looks a label up: its words together, or else as many of its last words as are a noun ("my
+    /// blue coffee mug" is a coffee mug). `None` when it ends with no noun that the lexicon has.
     #[must_use]
     pub fn look_up(&self, label: &str) -> Option<LookedUp> {
         let is_part = |c: char| c.is_alphabetic() || matches!(c, '-' | '\'' | '.');
@@ -257,15 +258,17 @@ impl NameKnowledge {
         })
     }
 
-    /// The most frequent sense that an image can show: rather a thing than a person, rather one that is called so first
-    /// of all (a mug is also a word for a face), and rather one whose words have a vector.
+    /// The most frequent sense that an image can show: rather a thing than a person, rather one
+    /// that is called so first of all (a mug is also a word for a face), and rather one whose words
+    /// have a vector.
     fn default_sense(&self, noun: &str, senses: &[SynsetId]) -> Option<SynsetId> {
         let plain = |word: &str| word.replace(['_', '-'], " ");
         let noun = plain(&noun.to_lowercase());
         let rank = |id: SynsetId| {
             let line = self.lexicon.line(id);
             let first = self.lexicon.synset(id)?.lemmas.into_iter().next()?;
-            // A plural begins with its singular, mostly; names of persons and places are capitalized.
+            // A plural begins with its singular, mostly; names of persons and places are
+            // capitalized.
             let by_its_name = noun.starts_with(&plain(&first));
             let has_vector = self.lexicon.vector(id).is_some();
             let is_shown = line.contains(&PHYSICAL_ENTITY);
@@ -317,8 +320,8 @@ impl NameKnowledge {
         attributes.iter().filter_map(part).take(MAX_ATTRIBUTES).collect()
     }
 
-    /// What people say that a class of this meaning has, in words or synsets. A word is read as a part that the meaning
-    /// has, where it has one of that name.
+    /// What people say that a class of this meaning has, in words or synsets. A word is read as a
+    /// part that the meaning has, where it has one of that name.
     ///
     /// # Errors
     /// Names the word that the lexicon does not have; more than [`MAX_ATTRIBUTES`] words.
@@ -339,7 +342,8 @@ impl NameKnowledge {
         words.iter().map(of).collect()
     }
 
-    /// What a word for a part means: one of `own`, or else as the word is read; a synset stands for itself.
+    /// What a word for a part means: one of `own`, or else as the word is read; a synset stands for
+    /// itself.
     fn attribute(&self, word: &str, own: &[SynsetId]) -> Option<SynsetId> {
         if let Ok(synset) = word.parse() {
             return self.lexicon.synset(synset).map(|_| synset);

@@ -1,10 +1,10 @@
 //! Where things are: the bundle, ONNX Runtime's library, the store.
 //!
-//! What the user names is taken or refused, never replaced; as everywhere, a relative path starts at
-//! the current folder. What is not named is looked for in a fixed list of places; no path is
+//! What the user names is taken or refused, never replaced; as everywhere, a relative path starts
+//! at the current folder. What is not named is looked for in a fixed list of places; no path is
 //! compiled in, and the current folder is not one of them, since whoever can write there could
-//! otherwise choose what is run. This is the only file of the crate
-//! that reads the environment, once, into [`Environment`].
+//! otherwise choose what is run. This is the only file of the crate that reads the environment,
+//! once, into [`Environment`].
 
 use std::env;
 use std::fmt;

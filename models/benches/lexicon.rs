@@ -1,7 +1,9 @@
-//! The promise: names are understood as soon as a device starts, and at once when they are asked for.
+//! The promise: names are understood as soon as a device starts, and at once when they are asked
+//! for.
 //!
-//! `cargo bench -p models --bench lexicon` times, on the lexicon that ships and on a warm disk: its hash, which is checked once,
-//! all that is done until it is ready, and looking up nouns whose texts nobody asked for before.
+//! `cargo bench -p models --bench lexicon` times, on the lexicon that ships and on a warm disk: its
+//! hash, which is checked once, all that is done until it is ready, and looking up nouns whose
+//! texts nobody asked for before.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

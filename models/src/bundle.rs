@@ -1,8 +1,9 @@
 //! What ships to a device: a folder with `manifest.json` and the files that it names.
 //!
-//! [`Bundle::open`] believes nothing: the manifest is bounded before it is parsed, file names must be plain,
-//! links are refused, and every file must have the length and the SHA-256 that the manifest gives.
-//! [`write()`] puts a whole bundle in place or leaves nothing. `docs/formats.md` has the tables.
+//! [`Bundle::open`] checks everything: the manifest is bounded before it is parsed, file names must
+//! be plain, links are refused, and every file must have the length and the SHA-256 that the
+//! manifest gives. [`write()`] puts a whole bundle in place or leaves nothing. `docs/formats.md`
+//! has the tables.
 
 pub mod manifest;
 pub mod self_test;
@@ -138,8 +139,8 @@ impl Bundle {
         self.file(&variant.file).expect("invariant: a manifest names its variants among the files")
     }
 
-    /// Reads the lexicon that the bundle was made with, from the folder that the bundle lies in, or from the bundle
-    /// itself; `None` when the bundle has no knowledge.
+    /// Reads the lexicon that the bundle was made with, from the folder that the bundle lies in, or
+    /// from the bundle itself; `None` when the bundle has no knowledge.
     ///
     /// # Errors
     /// Names the file that is missing or is another one.
@@ -175,7 +176,7 @@ fn check_size(dir: &Path, manifest: &Manifest, limits: &BundleLimits) -> Result<
 }
 
 fn read_entry(dir: &Path, name: &str, expected: &FileEntry) -> Result<Vec<u8>, BundleError> {
-    // One byte more than announced tells a longer file from a right one.
+    // One byte more than announced is read, so that a longer file is noticed.
     let bytes = folder::read_start(dir, name, expected.bytes.saturating_add(1))?;
     let damaged = |what, expected: String, got: String| {
         Err(BundleError::Damaged { path: dir.join(name), what, expected, got })
@@ -195,11 +196,12 @@ fn read_entry(dir: &Path, name: &str, expected: &FileEntry) -> Result<Vec<u8>, B
 
 /// Writes a bundle at `dir`: first into a folder beside it, synced, then renamed into place.
 ///
-/// An existing bundle is replaced; an empty folder is filled; anything else is left alone.
+/// An existing bundle is replaced; an empty folder is filled; anything else is refused.
 ///
 /// # Errors
-/// [`BundleError::Occupied`] when `dir` holds something else; [`BundleError::Manifest`] when the manifest would
-/// not be readable again or does not describe `files`; [`BundleError::TooLarge`] for what no reader takes; [`BundleError::Disk`]. In each case nothing is left behind.
+/// [`BundleError::Occupied`] when `dir` holds something else; [`BundleError::Manifest`] when the
+/// manifest would not be readable again or does not describe `files`; [`BundleError::TooLarge`] for
+/// what no reader takes; [`BundleError::Disk`]. In each case nothing is left behind.
 pub fn write(
     dir: &Path,
     manifest: &Manifest,
@@ -217,7 +219,8 @@ pub fn write(
     Ok(folder::replace(dir, &entries)?)
 }
 
-/// Whether a new bundle may take this place: nothing there, an empty folder, or a bundle and nothing else.
+/// Whether a new bundle may take this place: nothing there, an empty folder, or a bundle and
+/// nothing else.
 ///
 /// # Errors
 /// [`BundleError::Occupied`] says what is in the way.

@@ -1,8 +1,8 @@
 //! Problems with known answers for every operation and network, for every interpreter and engine.
 //!
-//! A case brings its graph, parameters and inputs, all made from its own seed; the answer is that of
-//! [`crate::reference`]. An engine passes when it is within the case's tolerance, and a case is worth something only
-//! if it fails after [`Case::nudged`].
+//! A case brings its graph, parameters and inputs, all made from its own seed; the answer is that
+//! of [`crate::reference`]. An engine passes when it is within the case's tolerance. A case is
+//! useful only if it fails after [`Case::nudged`].
 
 use ndarray::{ArrayD, IxDyn};
 use rand_chacha::ChaCha8Rng;
@@ -70,8 +70,9 @@ impl Case {
         })
     }
 
-    /// The same case with one number moved by [`NUDGE`]: a weight of the last node that has one, else the greatest
-    /// input value (which every operation lets through). Its answer must not pass this case's check.
+    /// The same case with one number moved by [`NUDGE`]: a weight of the last node that has one,
+    /// else the greatest input value (which every operation lets through). Its answer must not pass
+    /// this case's check.
     #[must_use]
     pub fn nudged(&self) -> Self {
         let mut case = self.clone();

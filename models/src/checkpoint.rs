@@ -1,8 +1,8 @@
 //! A trained network, with or without the state that training needs to go on.
 //!
-//! One safetensors file: the network's parameters under their own names, the optimizer's momentum under
-//! `momentum.<name>`, averaged parameters under `average.<name>`, and everything else as JSON in the file's metadata.
-//! `docs/formats.md` has the table.
+//! One safetensors file: the network's parameters under their own names, the optimizer's momentum
+//! under `momentum.<name>`, averaged parameters under `average.<name>`, and everything else as JSON
+//! in the file's metadata. `docs/formats.md` has the table.
 
 use std::collections::BTreeMap;
 
@@ -38,7 +38,7 @@ pub const MAX_BYTES: u64 = 2 << 30;
 /// Parameters with this prefix belong to the classifiers that only pre-training uses.
 pub const HEAD_PREFIXES: [&str; 3] = ["head.", "rotation_head.", "semantic_head."];
 
-/// What the rotation head tells apart: by how many quarter turns an image was turned.
+/// The classes of the rotation head: the number of quarter turns of an image.
 const QUARTER_TURNS: usize = 4;
 
 const MOMENTUM_PREFIX: &str = "momentum.";
@@ -51,8 +51,8 @@ pub struct Checkpoint {
     pub architecture: Architecture,
     /// How images become its input.
     pub preprocess: Preprocess,
-    /// The base classes, in the order of the classifier's outputs; empty for imported weights, whose classifier
-    /// does not name what it tells apart.
+    /// The base classes, in the order of the classifier's outputs; empty for imported weights,
+    /// whose classifier does not name its classes.
     pub classes: Vec<String>,
     /// The network's parameters, and those of the training heads (`head.weight`, `head.bias`, …).
     pub parameters: Tensors,
@@ -67,14 +67,15 @@ pub struct Checkpoint {
 pub struct Training {
     /// The optimizer's momentum, by parameter name.
     pub momentum: Tensors,
-    /// The mean of the learned parameters over the steps that are averaged, by name; empty before the first of these.
+    /// The mean of the learned parameters over the steps that are averaged, by name; empty before
+    /// the first of these.
     pub average: Tensors,
     /// Counters and seeds.
     pub progress: Progress,
 }
 
-/// Where a training stands. Randomness is a function of (`seed`, epoch, position), so that these few
-/// numbers are the whole random state.
+/// Where a training stands. Randomness is a function of (`seed`, epoch, position), so that these
+/// few numbers are the whole random state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Progress {
@@ -132,7 +133,7 @@ pub enum CheckpointError {
     /// The tensors are not those of the network.
     #[error(transparent)]
     Graph(#[from] GraphError),
-    /// A proof of another network.
+    /// A golden file of another network.
     #[error("`{tensor}` has shape {got:?}, expected {expected}: it belongs to another run")]
     Golden {
         /// The value.
@@ -213,8 +214,9 @@ impl Checkpoint {
         Ok(checkpoint)
     }
 
-    /// Checks that all parts fit each other: the recipe and the network, the tensors and the network, the training
-    /// heads (each whole or absent) and the classes, the momentum and averages (if training goes on) and what is learned.
+    /// Checks that all parts fit each other: the recipe and the network, the tensors and the
+    /// network, the training heads (each whole or absent) and the classes, the momentum and
+    /// averages (if training goes on) and what is learned.
     ///
     /// # Errors
     /// The first part that does not fit, with every difference.
@@ -252,7 +254,7 @@ impl Checkpoint {
         shapes
     }
 
-    /// How many classes the classifier tells apart; where they have no names, its own rows tell.
+    /// Number of classes of the classifier; without class names, its number of rows.
     fn classified(&self) -> usize {
         let rows = self.parameters.get("head.weight").and_then(|rows| rows.shape().first());
         match rows {
@@ -348,8 +350,8 @@ fn fits(what: &'static str, differences: Vec<String>) -> Result<(), CheckpointEr
     Err(CheckpointError::State { what, differences })
 }
 
-/// Inputs of a network and the training engine's outputs, kept beside its parameters: with them the export is proved
-/// without libtorch.
+/// Inputs of a network and the training engine's outputs, kept beside its parameters: with them the
+/// export is verified without libtorch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Golden {
     /// By the names of the graph's inputs, each `[n, …]`.
@@ -362,7 +364,8 @@ impl Golden {
     /// Reads the file's bytes, as [`Golden::to_bytes`] wrote them for the same `network`.
     ///
     /// # Errors
-    /// A value of the graph that is missing or has another shape, or another number of samples than the first input.
+    /// A value of the graph that is missing or has another shape, or another number of samples than
+    /// the first input.
     pub fn parse(bytes: &[u8], network: &str, graph: &Graph) -> Result<Self, CheckpointError> {
         let mut floats = TensorFile::parse(bytes)?.floats;
         let shapes = graph.shapes()?;

@@ -1,17 +1,22 @@
 //! Images in classes: a folder or a tar archive, in one of six layouts.
 //!
 //! * `manifest.csv` with the columns `path,class` and, if wished, `wnid,split`;
-//! * `base/`, `val/`, `novel/`, each with a folder per class: one such folder decides, and then no image may lie
-//!   elsewhere; `train/`, `val/`, `test/` are the same in the words of tieredImageNet;
-//! * miniImageNet as published: `train.csv`, `val.csv`, `test.csv` with the columns `filename,label`, and `images/`;
-//! * CIFAR-100's binary version: `train.bin`, `test.bin`, `fine_label_names.txt`; classes are base, or split by lists;
-//! * CIFAR-FS as published: a folder per class in `data/`, lists of classes in `splits/bertinetto/`;
+//! * `base/`, `val/`, `novel/`, each with a folder per class: one such folder decides, and then no
+//!   image may lie elsewhere; `train/`, `val/`, `test/` are the same in the words of
+//!   tieredImageNet;
+//! * miniImageNet as published: `train.csv`, `val.csv`, `test.csv` with the columns
+//!   `filename,label`, and `images/`;
+//! * CIFAR-100's binary version: `train.bin`, `test.bin`, `fine_label_names.txt`; classes are base,
+//!   or split by lists;
+//! * CIFAR-FS as published: a folder per class in `data/`, lists of classes in
+//!   `splits/bertinetto/`;
 //! * a folder per class (all classes are base).
 //!
-//! `wnids.csv` with the columns `class,wnid` beside any of them gives classes their synsets; a class that is named as a
-//! synset has it. One folder around all of it is looked through. Layouts are decided on names alone, so a folder and an
-//! archive of it are the same data set. Images of a folder are read when asked for; an archive is read once, into
-//! memory, as are CIFAR-100's records. Links are never followed, and a pickle is never opened.
+//! `wnids.csv` with the columns `class,wnid` beside any of them gives classes their synsets; a
+//! class that is named as a synset has it. One folder around all of it is looked through. Layouts
+//! are decided from names only, so a folder and an archive of it are the same data set. Images of a
+//! folder are read when asked for; an archive is read once, into memory, as are CIFAR-100's
+//! records. Links are never followed, and a pickle is never opened.
 
 mod cifar;
 mod classes;
@@ -101,7 +106,8 @@ impl ImageRef {
 pub struct Class {
     /// Its name.
     pub name: String,
-    /// Its WordNet synset, for instance `n07739125`, if the data set gives one or it is the class's name.
+    /// Its WordNet synset, for instance `n07739125`, if the data set gives one or it is the class's
+    /// name.
     pub wnid: Option<String>,
     /// What it is for.
     pub split: Split,
@@ -168,7 +174,7 @@ pub enum DatasetError {
         /// What is counted.
         unit: &'static str,
     },
-    /// A file that tells of images and cannot be used.
+    /// A list of images that cannot be used.
     #[error("{file}: {reason}")]
     File {
         /// Its name.
@@ -176,7 +182,7 @@ pub enum DatasetError {
         /// What is wrong with it, what was expected, what to do.
         reason: String,
     },
-    /// A line of a file that tells of images and cannot be used.
+    /// A line of a list of images that cannot be used.
     #[error("{at}: {reason}")]
     Line {
         /// Where it is.
@@ -274,7 +280,7 @@ impl Fault for DatasetError {
     }
 }
 
-/// A line of a file that tells of images.
+/// A line of a list of images.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
     /// The file's path in the data set.
@@ -378,8 +384,9 @@ impl Dataset {
         decoded.map_err(|reason| DatasetError::Image { path: image.path.clone(), reason })
     }
 
-    /// SHA-256, in hexadecimal, of the names: every class with its split and synset, every image's path and number
-    /// of bytes. Two data sets with the same fingerprint draw the same episodes. What is in the images is not read.
+    /// SHA-256, in hexadecimal, of the names: every class with its split and synset, every image's
+    /// path and number of bytes. Two data sets with the same fingerprint draw the same episodes.
+    /// What is in the images is not read.
     pub fn fingerprint(&self) -> String {
         let mut hash = Sha256::new();
         for class in &self.classes {

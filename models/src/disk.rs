@@ -1,4 +1,5 @@
-//! The one place of this crate that opens files: bounded reads, and writes that are whole or absent.
+//! The one place of this crate that opens files: bounded reads, and writes that are whole or
+//! absent.
 
 use crate::fault::{Blame, Fault};
 pub mod folder;
@@ -34,7 +35,7 @@ pub enum DiskError {
 impl Fault for DiskError {
     fn blame(&self) -> Blame {
         match self {
-            // What is written is ours; what is read was named by somebody.
+            // Written files are ours; a file that is read was named by a user.
             Self::Io { action: "write", .. } => Blame::Machine,
             Self::Io { .. } | Self::TooLarge { .. } => Blame::Input,
         }
@@ -68,8 +69,9 @@ pub fn read(path: &Path, max_bytes: u64) -> Result<Vec<u8>, DiskError> {
     Ok(bytes)
 }
 
-/// Writes a file so that a reader, now or after a power cut, sees the old bytes or the new ones, never a
-/// mixture: a temporary file in the same folder is synced, then renamed over `path`, then the folder is synced.
+/// Writes a file so that a reader, now or after a power cut, sees the old bytes or the new ones,
+/// never a mixture: a temporary file in the same folder is synced, then renamed over `path`, then
+/// the folder is synced.
 ///
 /// What exists and is no regular file (`/dev/null`, a pipe) is written into, not replaced.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {

@@ -1,8 +1,8 @@
 //! A network as data.
 //!
-//! A network is described once, as a [`Graph`]: training interprets it on libtorch, export writes it as
-//! ONNX, [`crate::reference`] runs it on plain arrays. Shapes leave out the leading batch dimension `n`
-//! that every tensor has: an image `[n, 3, h, w]` is `[3, h, w]` here.
+//! A network is described once, as a [`Graph`]: training interprets it on libtorch, export writes
+//! it as ONNX, [`crate::reference`] runs it on plain arrays. Shapes leave out the leading batch
+//! dimension `n` that every tensor has: an image `[n, 3, h, w]` is `[3, h, w]` here.
 
 mod architecture;
 pub mod efficientnet_lite;
@@ -93,8 +93,8 @@ pub enum Op {
         stride: usize,
         /// Zeros added on the sides.
         padding: Padding,
-        /// Input and output channels are cut into so many equal parts, each seeing its own part only;
-        /// 1: all see all, as many as channels: depthwise.
+        /// Input and output channels are cut into this number of equal groups, each seeing its own part
+        /// only; 1: all see all, as many as channels: depthwise.
         groups: usize,
         /// Whether a bias is added to each channel.
         bias: bool,
@@ -164,7 +164,8 @@ impl Quantization {
         if self.signed { (-128, 127) } else { (0, 255) }
     }
 
-    /// The number of the 256 that is nearest to `x`; of two that are as near, the one with the even `q - zero_point`.
+    /// The number of the 256 that is nearest to `x`; of two that are as near, the one with the even
+    /// `q - zero_point`.
     pub fn round(self, x: f64) -> f64 {
         let Self { scale, zero_point, .. } = self;
         let (scale, zero) = (f64::from(scale), f64::from(zero_point));
@@ -192,8 +193,8 @@ impl Padding {
         Self { before: zeros, after: zeros }
     }
 
-    /// What TensorFlow calls `SAME`: just so much that an image of `size` gives `size / stride`, rounded up;
-    /// what cannot be halved goes below and to the right. The stride is not 0.
+    /// What TensorFlow calls `SAME`: just so much that an image of `size` gives `size / stride`,
+    /// rounded up; what cannot be halved goes below and to the right. The stride is not 0.
     pub const fn same(size: usize, kernel: usize, stride: usize) -> Self {
         let last = (size.div_ceil(stride).saturating_sub(1)) * stride;
         let total = (last + kernel).saturating_sub(size);
@@ -356,7 +357,8 @@ impl Graph {
         Ok(flops)
     }
 
-    /// Checks that `tensors` are exactly the network's parameters; the error lists every difference.
+    /// Checks that `tensors` are exactly the network's parameters; the error lists every
+    /// difference.
     pub fn check_parameters(&self, tensors: &Tensors) -> Result<(), GraphError> {
         let expected = self.parameters()?.into_iter().map(|p| (p.name, p.shape)).collect();
         let differences = differences(tensors, expected);
@@ -532,7 +534,7 @@ fn concatenated(read: &[&Shape]) -> Option<Shape> {
     if read.is_empty() { None } else { read.iter().try_fold(0, add).map(|sum| vec![sum]) }
 }
 
-/// Whether a size can be cut into so many equal parts, none of them empty.
+/// Whether a size can be cut into this number of equal parts, none of them empty.
 fn divides(parts: usize, size: usize) -> bool {
     parts > 0 && size >= parts && size.is_multiple_of(parts)
 }
@@ -558,7 +560,8 @@ mod tests {
         assert_eq!(shapes["layer4.pool"], [512, 5, 5]);
         assert_eq!(shapes["embedding"], [512]);
         let learned = paper().parameters().unwrap().into_iter().filter(|p| p.role.is_learned());
-        // Convolutions 7,989,120 (counted by hand from the widths) plus scale and shift of 16 normalizations.
+        // Convolutions 7,989,120 (counted by hand from the widths) plus scale and shift of 16
+        // normalizations.
         assert_eq!(
             learned.map(|p| p.shape.iter().product::<usize>()).sum::<usize>(),
             7_989_120 + 2 * 4 * 960

@@ -1,9 +1,10 @@
 //! From the bytes of a JPEG, PNG or WebP file to RGB8 pixels, within limits.
 //!
-//! Bytes are hostile: size and claimed dimensions are checked before pixels are allocated, and a file that ends
-//! early is refused rather than filled with gray. The EXIF orientation is applied, alpha is laid over white, 16 bits
-//! become 8, gray and CMYK become RGB. Color profiles are ignored. Of an animation the first frame is taken, with a
-//! warning. Decoding holds at most 12 bytes a pixel at a time.
+//! Bytes are hostile: size and claimed dimensions are checked before pixels are allocated, and a
+//! file that ends early is refused rather than filled with gray. The EXIF orientation is applied,
+//! alpha is laid over white, 16 bits become 8, gray and CMYK become RGB. Color profiles are
+//! ignored. Of an animation the first frame is taken, with a warning. Decoding holds at most 12
+//! bytes a pixel at a time.
 
 mod jpeg;
 mod webp;
@@ -80,7 +81,7 @@ pub enum ImageError {
     /// A kind of file that is not read.
     #[error("{what} cannot be read; {hint}")]
     Unsupported {
-        /// What the file is, as far as its first bytes tell.
+        /// The kind of file, from its first bytes.
         what: &'static str,
         /// What to do.
         hint: &'static str,
@@ -131,8 +132,8 @@ pub fn decode(bytes: &[u8], limits: &ImageLimits) -> Result<Image, ImageError> {
     }
 }
 
-/// Pixels that lie plane by plane, first all of red, then of green, then of blue, each row by row: no file format, but
-/// how CIFAR holds its images.
+/// Pixels that lie plane by plane, first all of red, then of green, then of blue, each row by row:
+/// no file format, but how CIFAR holds its images.
 ///
 /// # Errors
 /// More pixels than allowed, or other than `3 * width * height` bytes.
@@ -153,8 +154,8 @@ pub fn from_planes(
     Ok(Image { width, height, rgb, warnings: Vec::new() })
 }
 
-/// The decoders are not ours, and a file may find a mistake in them: then the file is refused. Nothing is shared with
-/// them that a panic could leave half-changed.
+/// The decoders are not ours, and a file may find a mistake in them: then the file is refused.
+/// Nothing is shared with them that a panic could leave half-changed.
 fn guarded(
     format: &'static str,
     decode: impl FnOnce() -> Result<Image, ImageError> + panic::UnwindSafe,
@@ -209,8 +210,8 @@ fn decode_jpeg(bytes: &[u8], limits: &ImageLimits) -> Result<Image, ImageError> 
 }
 
 fn decode_png(bytes: &[u8], limits: &ImageLimits) -> Result<Image, ImageError> {
-    // The header chunk comes first and its place is fixed; asking it first gives the true reason even when
-    // nothing else is in the file.
+    // The header chunk comes first and its place is fixed; asking it first gives the true reason
+    // even when nothing else is in the file.
     if let Some(&[w0, w1, w2, w3, h0, h1, h2, h3]) = bytes.get(16..24) {
         check_pixels(
             u32::from_be_bytes([w0, w1, w2, w3]),
@@ -242,7 +243,7 @@ fn finish(
 ) -> Result<Image, ImageError> {
     let (width, height) = decoder.dimensions();
     check_pixels(width, height, limits)?;
-    // A damaged EXIF block says nothing about the pixels.
+    // A damaged EXIF block does not mean damaged pixels.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let image = DynamicImage::from_decoder(decoder).map_err(broken(format))?;
     let mut image = DynamicImage::ImageRgb8(into_rgb(image));

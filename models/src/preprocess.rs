@@ -1,7 +1,7 @@
 //! From RGB8 pixels to what a backbone takes: the only place that resizes or normalizes.
 //!
-//! The recipe is a value. It is saved in the checkpoint and the bundle, so training and the device prepare
-//! images alike.
+//! The recipe is a value. It is saved in the checkpoint and the bundle, so training and the device
+//! prepare images alike.
 
 use std::ops::Not;
 
@@ -57,12 +57,12 @@ pub struct Preprocess {
     pub mean: [f32; 3],
     /// Then divided by, per channel, on the same scale.
     pub std: [f32; 3],
-    /// Whether the mirror image is embedded too, and the mean of both embeddings taken: a more accurate embedding
-    /// (test-time augmentation) for twice the work. See [`Preprocess::looks`].
+    /// Whether the mirror image is embedded too, and the mean of both embeddings taken: a more
+    /// accurate embedding (test-time augmentation) for twice the work. See [`Preprocess::looks`].
     #[serde(default, skip_serializing_if = "Not::not")]
     pub hflip: bool,
-    /// The middle, enlarged so many times, is embedded too, for twice the work: things are as large in it as a network knows
-    /// them that was trained on scaled crops.
+    /// The center, enlarged by this factor, is embedded too, for twice the work: objects are as large
+    /// in it as a network knows them that was trained on scaled crops.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub center_zoom: Option<f32>,
 }
@@ -135,8 +135,8 @@ impl Preprocess {
     /// Checks the recipe itself, for instance after it was read from a file.
     ///
     /// # Errors
-    /// A size outside 1..=[`MAX_SIZE`], a mean that is not finite, a std that is not finite and above 0, a zoom that does not
-    /// enlarge.
+    /// A size outside 1..=[`MAX_SIZE`], a mean that is not finite, a std that is not finite and
+    /// above 0, a zoom that does not enlarge.
     pub fn check(&self) -> Result<(), PreprocessError> {
         if !(1..=MAX_SIZE).contains(&self.size) {
             return Err(PreprocessError::Size { got: self.size });
@@ -156,14 +156,15 @@ impl Preprocess {
         Ok(())
     }
 
-    /// How many passes through the network an embedding takes: one for each of its [looks](Self::looks).
+    /// How many passes through the network an embedding takes: one for each of its
+    /// [looks](Self::looks).
     pub fn passes(&self) -> u64 {
         let twice = |asked| if asked { 2 } else { 1 };
         twice(self.hflip) * twice(self.center_zoom.is_some())
     }
 
-    /// The images `[n, 3, h, w]` in each way in which they are embedded: as they are, mirrored, and both with the middle
-    /// enlarged. An embedding is the mean over these.
+    /// The images `[n, 3, h, w]` in each way in which they are embedded: as they are, mirrored, and
+    /// both with the middle enlarged. An embedding is the mean over these.
     pub fn views<'a>(&self, images: ArrayView4<'a, f32>) -> Vec<CowArray<'a, f32, Ix4>> {
         let mut views = vec![CowArray::from(images)];
         views.extend(
@@ -195,7 +196,8 @@ impl Preprocess {
         })
     }
 
-    /// Normalizes `rgb` (`[size, size, 3]`) into `out` (`[3, size, size]`): `(value - mean) / std` per channel.
+    /// Normalizes `rgb` (`[size, size, 3]`) into `out` (`[3, size, size]`): `(value - mean) / std`
+    /// per channel.
     ///
     /// Both must have `3 * size * size` values; what is missing on either side is left out.
     pub fn normalize(&self, rgb: &[u8], out: &mut [f32]) {
@@ -209,7 +211,8 @@ impl Preprocess {
     }
 
     /// Normalizes pixels where they are: `[.., 3]`, red, green and blue on the scale 0..=255, to
-    /// `(value - mean) / std` per channel. The order of the values stays; fewer than three at the end are left alone.
+    /// `(value - mean) / std` per channel. The order of the values stays; fewer than three at the
+    /// end are not changed.
     pub fn normalize_pixels(&self, pixels: &mut [f32]) {
         for pixel in pixels.chunks_exact_mut(3) {
             for ((value, mean), std) in pixel.iter_mut().zip(self.mean).zip(self.std) {
@@ -230,8 +233,9 @@ impl Preprocess {
         Ok(Array3::from_shape_vec(shape, values).expect("invariant: resize gives 3 bytes a pixel"))
     }
 
-    /// Cropped first: a filter that reached over the edge would see what was cut off. The pixel type is fixed at
-    /// compile time, or the compiler would build every filter for every type (two minutes of them).
+    /// Cropped first: a filter that reached over the edge would see what was cut off. The pixel
+    /// type is fixed at compile time, or the compiler would build every filter for every type (two
+    /// minutes of them).
     fn resized(&self, image: &Image, crop: Crop, width: usize, height: usize) -> Vec<u8> {
         let (whole_width, whole_height) = (image.width as u32, image.height as u32);
         let whole = TypedImageRef::<U8x3>::from_buffer(whole_width, whole_height, &image.rgb)
@@ -286,8 +290,8 @@ fn enlarged(images: ArrayView4<'_, f32>, center_zoom: f32) -> Array4<f32> {
     })
 }
 
-/// Of each of the pixels of a side, when the side's middle is enlarged: the two pixels that it lies between, and how far it
-/// is from the first.
+/// Of each of the pixels of a side, when the side's middle is enlarged: the two pixels that it lies
+/// between, and how far it is from the first.
 fn places(side: usize, center_zoom: f32) -> Vec<(usize, usize, f32)> {
     let middle = (side as f32 - 1.0) / 2.0;
     let place = |i| {

@@ -1,7 +1,8 @@
 //! The oracle: a slow, obvious interpreter of a [`Graph`] on plain arrays.
 //!
-//! Every other interpreter and engine is compared with it. It computes in f64 and rounds once, at the end, so that
-//! a difference is the other's. Batch normalization uses running statistics (eval mode).
+//! Every other interpreter and engine is compared with it. It computes in f64 and rounds once, at
+//! the end, so that a difference is the other's. Batch normalization uses running statistics (eval
+//! mode).
 
 use std::collections::BTreeMap;
 
@@ -49,8 +50,8 @@ impl From<GraphError> for ReferenceError {
 
 /// Runs a network and returns its outputs in the graph's order.
 ///
-/// `parameters` are exactly the graph's. `inputs` are the graph's inputs in any order, each `[n, shape..]` with the
-/// same `n`.
+/// `parameters` are exactly the graph's. `inputs` are the graph's inputs in any order, each
+/// `[n, shape..]` with the same `n`.
 ///
 /// # Errors
 /// A broken graph, parameters that do not fit it, inputs that are missing or misshapen.
@@ -173,7 +174,8 @@ fn pad(x: ArrayView4<'_, f64>, padding: Padding) -> Array4<f64> {
     padded
 }
 
-/// Sums, for every pair of channels of a group and every place in the kernel, the input seen through that place.
+/// Sums, for every pair of channels of a group and every place in the kernel, the input seen
+/// through that place.
 fn convolve(
     x: &Array4<f64>,
     weight: &ArrayView4<'_, f64>,
@@ -224,7 +226,8 @@ mod tests {
         }
     }
 
-    /// Runs one node on one example of the given shape and compares with numbers worked out by hand.
+    /// Runs one node on one example of the given shape and compares with numbers worked out by
+    /// hand.
     #[track_caller]
     fn check(
         op: Op,

@@ -1,7 +1,7 @@
 //! Named tensors in one file: the [safetensors](https://github.com/huggingface/safetensors) format.
 //!
-//! Written files are deterministic: tensors are sorted, and metadata is a single JSON text under the key
-//! `handful` (several keys would be written in random order).
+//! Written files are deterministic: tensors are sorted, and metadata is a single JSON text under
+//! the key `handful` (several keys would be written in random order).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -19,7 +19,8 @@ const METADATA_KEY: &str = "handful";
 /// What one safetensors file holds.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TensorFile {
-    /// Floating-point tensors. F16 and BF16 are widened when read; F32 is written, but for [`TensorFile::halves`].
+    /// Floating-point tensors. F16 and BF16 are widened when read; F32 is written, but for
+    /// [`TensorFile::halves`].
     pub floats: Tensors,
     /// Which of them lie in the file as F16: half the size, 11 significant bits.
     pub halves: BTreeSet<String>,
@@ -61,7 +62,8 @@ impl Fault for TensorsError {
 }
 
 impl TensorFile {
-    /// Reads a file's bytes. Nothing is allocated beyond the size of `bytes` (twice that for half precision).
+    /// Reads a file's bytes. Nothing is allocated beyond the size of `bytes` (twice that for half
+    /// precision).
     pub fn parse(bytes: &[u8]) -> Result<Self, TensorsError> {
         let container = |e: safetensors::SafeTensorError| TensorsError::Container(e.to_string());
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(container)?;

@@ -61,8 +61,8 @@ pub struct Loss {
     /// Self-supervised rotation head, which contributes half of the loss.
     pub rotation: Rotation,
     /// Weight of the semantic head's loss. The head maps an embedding to the semantic
-    /// [features](few_shot::fit::kernel_fit::features) of class names, so that classes with similar names
-    /// get similar embeddings. Needs `knowledge.json` in the run.
+    /// [features](few_shot::fit::kernel_fit::features) of class names, so that classes with similar
+    /// names get similar embeddings. Needs `knowledge.json` in the run.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub semantic: f64,
 }

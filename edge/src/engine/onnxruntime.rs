@@ -1,8 +1,8 @@
 //! ONNX Runtime, from a shared library found at run time.
 //!
-//! Left alone, ONNX Runtime runs on the processor whatever a provider cannot. Here one provider is
-//! registered at a time, a failed registration is an error, and with a GPU provider no node may fall
-//! to the processor: what [`Engine::provider`] says is what runs.
+//! By default, ONNX Runtime runs on the processor whatever a provider cannot. Here one provider is
+//! registered at a time, a failed registration is an error, and with a GPU provider no node may
+//! fall to the processor: what [`Engine::provider`] says is what runs.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};

@@ -1,8 +1,8 @@
 //! The facts of a gallery and the rules for changing them, without any storage.
 //!
 //! A write has two steps: a `plan_…` function returns what would change and touches nothing, then
-//! [`Facts::apply`] changes it. A journal makes the plan durable between the two, so memory is never
-//! ahead of the disk.
+//! [`Facts::apply`] changes it. A journal makes the plan durable between the two, so memory is
+//! never ahead of the disk.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

@@ -11,7 +11,7 @@ pub(super) trait Journal: Send + fmt::Debug {
     /// changes that it committed since.
     ///
     /// # Errors
-    /// The change may or may not be durable; [`Journal::reload`] tells.
+    /// The change may or may not be durable; [`Journal::reload`] finds out.
     fn commit(&mut self, change: &Change) -> Result<(), GalleryError>;
 
     /// The durable facts, after a commit failed; `None` if the facts in memory still hold.

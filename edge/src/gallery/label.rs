@@ -11,8 +11,9 @@ use super::class::ClassId;
 /// Most characters in a label.
 const LONGEST: usize = 128;
 
-/// A class's name: Unicode NFC, trimmed, 1 to 128 characters of which one can be seen, without `/`, control characters and
-/// invisible direction overrides, and neither `.`, `..` nor an id such as `@7`.
+/// A class's name: Unicode NFC, trimmed, 1 to 128 characters of which one can be seen, without `/`,
+/// control characters and invisible direction overrides, and neither `.`, `..` nor an id such as
+/// `@7`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Label(String);
 

@@ -1,5 +1,5 @@
-//! One store, one process. The operating system's file lock decides, so a holder that dies frees the
-//! store; the file's content tells a second process who the first is.
+//! One store, one process. The operating system's file lock decides, so a holder that dies frees
+//! the store; the file's content names the first process to a second one.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};

@@ -1,8 +1,8 @@
 //! The gallery on the disk, in one file of the embedded database redb.
 //!
-//! A commit that returns `Ok` is one transaction, synced to the disk; a commit that fails leaves the
-//! facts as they were. `docs/durability.md` says what is assumed of the disk and how each failure
-//! is met.
+//! A commit that returns `Ok` is one transaction, synced to the disk; a commit that fails leaves
+//! the facts as they were. `docs/durability.md` says what is assumed of the disk and how each
+//! failure is met.
 
 use std::fs::{self, File};
 use std::io;
@@ -21,7 +21,7 @@ mod tables;
 use tables::{RawFacts, SCHEMA, initialize, write};
 
 const FILE: &str = "gallery.redb";
-/// Every format has this number until the first release; the layout tells schemas apart.
+/// Every format has this number until the first release; the layout identifies the schema.
 const FORMAT: u64 = 1;
 /// Facts are read once, so the database needs no large cache (its default is a gigabyte).
 const CACHE_BYTES: usize = 8 << 20;

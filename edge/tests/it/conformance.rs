@@ -1,5 +1,5 @@
-//! One suite for every gallery: the one in memory, the store, and the store opened again before each
-//! call, which shows that nothing lives in memory only.
+//! One suite for every gallery: the one in memory, the store, and the store opened again before
+//! each call, which shows that nothing lives in memory only.
 
 use std::path::{Path, PathBuf};
 

@@ -97,10 +97,10 @@ fn a_full_disk_loses_nothing_and_is_survived() {
     // No file may grow beyond this many blocks of 512 bytes; the signal that says so is ignored,
     // so that writes fail as on a full disk.
     let mut limited = child("trap '' XFSZ; ulimit -f 4000;", root.path());
-    let said: Vec<_> = lines(&mut limited).collect();
+    let output: Vec<_> = lines(&mut limited).collect();
     limited.wait().unwrap();
-    let acknowledged = said.iter().filter_map(|line| revision(line)).max().unwrap();
-    let refused = said.iter().find(|line| line.contains("refused")).unwrap();
+    let acknowledged = output.iter().filter_map(|line| revision(line)).max().unwrap();
+    let refused = output.iter().find(|line| line.contains("refused")).unwrap();
     assert!(refused.contains("StoreFull"), "{refused}");
     let kept = assert_sound(root.path(), acknowledged);
     assert_eq!(kept, acknowledged, "what was refused is not there");

@@ -86,9 +86,9 @@ fn a_batch_is_the_same_as_its_images() {
         assert_eq!(together.shape()[0], 5);
         for row in 0..5 {
             let one = batch.slice_axis(ndarray::Axis(0), (row..=row).into());
-            let alone = engine.run(&[(&name, one.into_dyn())]).unwrap().remove(0);
+            let single = engine.run(&[(&name, one.into_dyn())]).unwrap().remove(0);
             let same = together.slice_axis(ndarray::Axis(0), (row..=row).into());
-            let worst = (&alone - &same).iter().fold(0.0_f32, |worst, d| worst.max(d.abs()));
+            let worst = (&single - &same).iter().fold(0.0_f32, |worst, d| worst.max(d.abs()));
             assert!(worst < 1e-5, "{provider}: row {row} differs by {worst}");
         }
     }
@@ -183,7 +183,7 @@ fn a_provider_that_is_asked_for_is_not_replaced() {
 }
 
 #[test]
-fn proof_and_panic_reject_an_engine() {
+fn a_failed_self_test_or_a_panic_rejects_an_engine() {
     let (case, onnx) = first();
     let model =
         Model { onnx: &onnx, inputs: &inputs(&case), max_batch: 8, precision: Precision::Fp32 };

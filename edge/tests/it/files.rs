@@ -1,5 +1,5 @@
-//! Files that the tests of `edge` and of its command make: copies of folders, edited manifests, drawn
-//! images.
+//! Files that the tests of `edge` and of its command make: copies of folders, edited manifests,
+//! drawn images.
 
 use std::fs;
 use std::io::Cursor;

@@ -1,4 +1,5 @@
-//! What names tell, on the committed bundle that knows some: meanings, classes without images, wrong names.
+//! What names tell, on the committed bundle that knows some: meanings, classes without images,
+//! wrong names.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -54,7 +55,7 @@ fn a_label_is_read_as_people_would() {
     assert_eq!(read("mouse"), Some((RODENT, Rule::Label)), "the most frequent sense");
     assert_eq!(read("mug"), Some((MUG, Rule::Label)), "the thing, not the person");
     assert_eq!(read("person"), Some((PERSON, Rule::Label)), "where there is nothing else");
-    assert_eq!(read("my favourite cup #3"), Some((CUP, Rule::HeadNoun)));
+    assert_eq!(read("my favorite cup #3"), Some((CUP, Rule::HeadNoun)));
     for nothing in ["gadget", "idea", "كوب", "42", "👩\u{200D}🚀"] {
         assert_eq!(read(nothing), None, "{nothing}");
     }
@@ -91,7 +92,7 @@ fn a_class_without_images_is_recognized_by_its_name() {
 }
 
 #[test]
-fn names_are_believed_where_they_fit_the_images() {
+fn name_trust_is_high_where_names_fit_the_images() {
     let knowledge = knowledge();
     let shares = |of: [(&str, &str); 4]| {
         let mut gallery = Gallery::in_memory();
@@ -125,14 +126,14 @@ fn images_together_move_prototypes_towards_them() {
     let classifier = Classifier::new(&classes, None);
     let unlabeled: Vec<Vec<f32>> =
         [[1.0, 0.6], [1.0, 0.7], [1.0, 0.8], [0.9, 0.85]].map(|e| e.to_vec()).to_vec();
-    let alone = &classifier.classify(&unlabeled[2], 2)[0];
+    let single = &classifier.classify(&unlabeled[2], 2)[0];
     let together = &classifier.classify_together(&unlabeled, 2)[2][0];
-    assert_eq!((alone.label.as_str(), together.label.as_str()), ("a", "a"));
+    assert_eq!((single.label.as_str(), together.label.as_str()), ("a", "a"));
     assert!(
-        together.similarity > alone.similarity + 0.05,
+        together.similarity > single.similarity + 0.05,
         "{} {}",
         together.similarity,
-        alone.similarity
+        single.similarity
     );
     // A class without images stays its name, whatever the images are.
     let knowledge = knowledge();
@@ -151,11 +152,11 @@ fn images_together_move_prototypes_towards_them() {
 }
 
 #[test]
-fn what_is_said_outweighs_the_label() {
+fn an_override_replaces_the_sense_of_the_label() {
     let knowledge = knowledge();
     let mut gallery = Gallery::in_memory();
-    let mut meaning = |said| {
-        let class = gallery.define(&label("mouse"), ClassOverrides::from(said)).unwrap().0;
+    let mut meaning = |sense| {
+        let class = gallery.define(&label("mouse"), ClassOverrides::from(sense)).unwrap().0;
         knowledge.meaning(&class).map(|m| (m.synset, m.rule))
     };
     assert_eq!(meaning(Some(SenseOverride::Synset(POINTER))), Some((POINTER, Rule::Override)));
@@ -255,8 +256,8 @@ fn an_explanation_names_attributes_and_the_nearest_images() {
 
     // What people say that a thing has is weighed, also of a thing whose name means nothing.
     let attributes = knowledge.resolve_attributes(["handle", "n00000019"], None).unwrap();
-    let said = ClassOverrides { sense: None, attributes: Some(attributes) };
-    gallery.define(&label("gadget"), said).unwrap();
+    let overrides = ClassOverrides { sense: None, attributes: Some(attributes) };
+    gallery.define(&label("gadget"), overrides).unwrap();
     let gadget = gallery.class("gadget").unwrap();
     let best = classifier.classify(&gadget.examples[1].embedding, 1).swap_remove(0);
     let why = explain(
@@ -273,7 +274,7 @@ fn an_explanation_names_attributes_and_the_nearest_images() {
     assert!(attributes[0].weight > attributes[1].weight, "{attributes:?}");
     let unknown = knowledge.resolve_attributes(["handle", "gizmo"], None).unwrap_err();
     assert!(unknown.to_string().contains("`gizmo`"), "{unknown}");
-    let said = |words: usize| knowledge.resolve_attributes(vec!["handle"; words], None);
-    assert_eq!(said(MAX_ATTRIBUTES).unwrap().len(), 1);
-    assert_eq!(said(MAX_ATTRIBUTES + 1), Err(AttributeError::TooMany(MAX_ATTRIBUTES + 1)));
+    let resolve = |words: usize| knowledge.resolve_attributes(vec!["handle"; words], None);
+    assert_eq!(resolve(MAX_ATTRIBUTES).unwrap().len(), 1);
+    assert_eq!(resolve(MAX_ATTRIBUTES + 1), Err(AttributeError::TooMany(MAX_ATTRIBUTES + 1)));
 }

@@ -71,7 +71,7 @@ fn with_mirror_an_image_and_its_mirror_image_are_one() {
     bundle.manifest.preprocess.hflip = true;
     let choice = EngineChoice::Only(Provider::Tract);
     let mut mirroring = Embedder::open(bundle, choice, &options(None)).unwrap();
-    // One corner alone is dark: an image that is far from its mirror image.
+    // Only one corner is dark: an image that is far from its mirror image.
     let mut rgb = image(1, 0);
     let (width, height) = rgb.dimensions();
     (0..height / 2)
@@ -87,7 +87,7 @@ fn with_mirror_an_image_and_its_mirror_image_are_one() {
 }
 
 #[test]
-fn images_in_batches_are_the_same_as_alone() {
+fn images_in_batches_have_the_embeddings_of_single_images() {
     for provider in [Provider::Tract, Provider::Cpu] {
         let Some(mut embedder) = embedder(provider, "batches of images") else { continue };
         let count = embedder.manifest().backbone.max_batch + 3;
@@ -97,9 +97,9 @@ fn images_in_batches_are_the_same_as_alone() {
         let together = embedder.embed_images(&inputs).unwrap();
         assert_eq!(together.nrows(), count);
         for at in [0, 1, count / 2, count - 1] {
-            let alone = embedder.embed(&images[at]).unwrap().embedding;
+            let single = embedder.embed(&images[at]).unwrap().embedding;
             let row = together.row(at).to_vec();
-            assert!(cosine(&alone, &row) > 0.999_999, "{provider}: image {at}");
+            assert!(cosine(&single, &row) > 0.999_999, "{provider}: image {at}");
         }
         assert_eq!(embedder.embed_images(&[]).unwrap().nrows(), 0);
         let other_shape = ndarray::Array3::zeros((3, 5, 5));

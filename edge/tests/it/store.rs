@@ -27,7 +27,7 @@ fn a_store_is_bound_to_its_space() {
 }
 
 #[test]
-fn a_store_of_another_layout_is_refused_and_left_alone() {
+fn a_store_of_another_layout_is_refused_and_unchanged() {
     const NUMBERS: TableDefinition<&str, u64> = TableDefinition::new("numbers");
     const TEXTS: TableDefinition<&str, &str> = TableDefinition::new("texts");
     let changes: [fn(&WriteTransaction); 3] = [
@@ -88,7 +88,7 @@ fn a_stale_lock_file_does_not_matter() {
 }
 
 #[test]
-fn a_file_that_is_no_store_is_refused_and_left_alone() {
+fn a_file_that_is_no_store_is_refused_and_unchanged() {
     let root = tempfile::tempdir().unwrap();
     let file = root.path().join("gallery.redb");
     for content in [&b"notes that happen to lie here"[..], &[0; 8192]] {

@@ -42,8 +42,8 @@ pub const MAX_INPUT_SIZE: usize = 1024;
 /// The largest embedding that a manifest may announce.
 pub const MAX_EMBEDDING_SIZE: usize = 16_384;
 
-/// The most values that the attributes of one class may have as a completer's input: bounds what a hostile manifest can
-/// allocate (64 MiB).
+/// The most values that the attributes of one class may have as a completer's input: bounds what a
+/// hostile manifest can allocate (64 MiB).
 const MAX_COMPLETER_INPUT: usize = 16 << 20;
 
 const MAX_NAME: usize = 64;
@@ -69,17 +69,18 @@ pub struct Manifest {
     pub backbone: Network,
     /// How an image becomes its input.
     pub preprocess: Preprocess,
-    /// What names tell; a bundle without it learns from images alone.
+    /// Name knowledge; without it, classes are learned from images only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub knowledge: Option<KnowledgeFiles>,
     /// Every other file of the bundle, by name.
     pub files: BTreeMap<String, FileEntry>,
     /// Measured accuracies with their protocols.
     pub accuracy: Vec<Accuracy>,
-    /// How far each engine was from the training engine when the bundle was written; from the reference interpreter where
-    /// the bundle is for another size than the run (`provenance.notes` says so).
+    /// How far each engine was from the training engine when the bundle was written; from the
+    /// reference interpreter where the bundle is for another size than the run (`provenance.notes`
+    /// says so).
     pub verification: Vec<Verification>,
-    /// A problem with its answer, so that a device can prove its engine.
+    /// An input with its expected embedding: a device verifies its engine with it.
     pub self_test: SelfTest,
     /// Where the weights come from.
     pub provenance: Provenance,
@@ -126,10 +127,11 @@ pub struct Variant {
     pub file: String,
     /// The arithmetic that it asks of an engine.
     pub precision: Precision,
-    /// The engines that it is for, by their words on the command line (`cpu`, `tensorrt`); no other is given it unless the
-    /// user asks for the precision.
+    /// The engines that it is for, by their words on the command line (`cpu`, `tensorrt`); no other
+    /// is given it unless the user asks for the precision.
     pub engines: Vec<String>,
-    /// How far each engine was from the reference of the same arithmetic when the bundle was written.
+    /// How far each engine was from the reference of the same arithmetic when the bundle was
+    /// written.
     pub verification: Vec<Verification>,
     /// A problem with its answer in this arithmetic.
     pub self_test: SelfTest,
@@ -139,7 +141,7 @@ pub struct Variant {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KnowledgeFiles {
-    /// The kernel completer, one of `files`.
+    /// The name regressor, one of `files`.
     pub kernel: String,
     /// The learned completer, which explains answers by attributes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -265,7 +267,8 @@ pub struct Accuracy {
     /// Its arithmetic.
     #[serde(default, skip_serializing_if = "Precision::is_fp32")]
     pub precision: Precision,
-    /// The figures and their protocol, as the evaluation wrote them. A bundle carries them; it does not read them.
+    /// The figures and their protocol, as the evaluation wrote them. A bundle carries them; it does
+    /// not read them.
     pub report: serde_json::Value,
 }
 
@@ -485,12 +488,12 @@ pub fn check_name(name: &str) -> Result<(), ManifestError> {
 /// The files that a manifest of any format names; `None` when it is no manifest.
 pub(super) fn named_files(text: &[u8]) -> Option<Vec<String>> {
     #[derive(Deserialize)]
-    struct Names {
+    struct FileNames {
         #[serde(rename = "format")]
         _format: u32,
         files: BTreeMap<String, serde_json::Value>,
     }
-    let names: Names = serde_json::from_slice(text).ok()?;
+    let names: FileNames = serde_json::from_slice(text).ok()?;
     Some(names.files.into_keys().collect())
 }
 

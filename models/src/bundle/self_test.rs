@@ -1,9 +1,10 @@
-//! A problem with its answer inside every bundle: a device runs it once and knows that its engine is right.
+//! A problem with its answer inside every bundle: a device runs it once and knows that its engine
+//! is right.
 //!
-//! The input is not stored but generated: `3 * size * size` values, in the order of `[3, size, size]`, each
-//! from one 32-bit word `w` of a ChaCha8 stream seeded with `seed` (`seed_from_u64`), as
-//! `(w >> 8) / 2^24 * 4 - 2`. It is noise between -2 and 2, the range of normalized images, exactly
-//! representable, and the same on every machine.
+//! The input is not stored but generated: `3 * size * size` values, in the order of
+//! `[3, size, size]`, each from one 32-bit word `w` of a ChaCha8 stream seeded with `seed`
+//! (`seed_from_u64`), as `(w >> 8) / 2^24 * 4 - 2`. It is noise between -2 and 2, the range of
+//! normalized images, exactly representable, and the same on every machine.
 
 use ndarray::{Array4, ArrayView1};
 use rand_chacha::ChaCha8Rng;
@@ -109,7 +110,8 @@ mod tests {
         assert_eq!(image, input(7, 4));
         assert_ne!(image, input(8, 4));
         assert!(image.iter().all(|v| (-2.0..2.0).contains(v)));
-        // The first word of the stream, by the formula: a change of generator orphans every shipped bundle.
+        // The first word of the stream, by the formula: a change of generator orphans every shipped
+        // bundle.
         let word = ChaCha8Rng::seed_from_u64(7).next_u32();
         assert_eq!(
             f64::from(image[[0, 0, 0, 0]]),

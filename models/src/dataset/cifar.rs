@@ -1,4 +1,5 @@
-//! CIFAR-100, binary version (Krizhevsky 2009): records of a coarse label, a fine label and 32x32 pixels.
+//! CIFAR-100, binary version (Krizhevsky 2009): records of a coarse label, a fine label and 32x32
+//! pixels.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +16,8 @@ const LABELS: usize = 2;
 /// Bytes of a record.
 const RECORD: usize = LABELS + 3 * SIDE * SIDE;
 
-/// The classes by their fine labels. An image's path is its file and the record's number in it, from 0.
+/// The classes by their fine labels. An image's path is its file and the record's number in it,
+/// from 0.
 pub(super) fn read(files: &mut Files) -> Result<Vec<Class>, DatasetError> {
     files.found.remove(COARSE_NAMES);
     let names = class_names(files)?;

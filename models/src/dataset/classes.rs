@@ -10,7 +10,8 @@ use super::{Class, DatasetError, ImageRef, Split};
 pub(super) struct Classes(BTreeMap<String, Class>);
 
 impl Classes {
-    /// Puts an image into a class, which the first image makes. `at` is where that is said, for errors.
+    /// Puts an image into a class, which the first image makes. `at` is the line or path that says so, for
+    /// errors.
     pub(super) fn add(
         &mut self,
         at: &dyn Display,

@@ -1,5 +1,5 @@
-//! What a folder or an archive holds: relative paths of images and of the files that tell of them, and where their
-//! bytes are.
+//! What a folder or an archive holds: relative paths of images and of the files that tell of them,
+//! and where their bytes are.
 
 use std::collections::BTreeMap;
 use std::io::{self, Cursor, Read};
@@ -37,7 +37,8 @@ pub(super) const FINE_NAMES: &str = "fine_label_names.txt";
 /// The names of CIFAR-100's superclasses, which nothing needs.
 pub(super) const COARSE_NAMES: &str = "coarse_label_names.txt";
 
-/// Where a file's bytes are in an archive's memory, and how many they are (all that matters in a folder).
+/// Where a file's bytes are in an archive's memory, and how many they are (all that matters in a
+/// folder).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
     offset: usize,
@@ -170,7 +171,8 @@ impl Files {
             return Err(DatasetError::TooLarge { path, limit, unit: "bytes unpacked" });
         }
         result?;
-        // gzip has a checksum of its own; a bare archive cut between two files shows by its end alone.
+        // gzip has a checksum of its own; for a bare archive that was cut between two files, only
+        // the missing end shows it.
         if !is_gzip && !packed.is_empty() && !packed.ends_with(&[0; TAR_END]) {
             let reason = "it was cut: the blocks of zeros that end an archive are missing";
             return Err(DatasetError::Archive { path: path.to_owned(), reason: reason.to_owned() });
@@ -222,7 +224,7 @@ impl Files {
         Ok(read.map(|_| ()))
     }
 
-    /// The bytes of a file that tells of images; it is found no more. Nothing if it is not there.
+    /// The bytes of a list of images, which is then taken out of the files; `None` if it is missing.
     pub(super) fn take(&mut self, name: &str) -> Result<Option<Vec<u8>>, DatasetError> {
         let Some(place) = self.found.remove(name) else { return Ok(None) };
         match &self.source {
@@ -231,8 +233,8 @@ impl Files {
         }
     }
 
-    /// Makes the files of [`RECORDS`] the source: a folder's are read into memory, where an archive's are already.
-    /// Nothing else can be taken from a folder afterwards.
+    /// Makes the files of [`RECORDS`] the source: a folder's are read into memory, where an
+    /// archive's are already. Nothing else can be taken from a folder afterwards.
     pub(super) fn hold_records(&mut self) -> Result<Vec<(&'static str, Place)>, DatasetError> {
         let mut memory = Vec::new();
         let mut held = Vec::new();

@@ -9,7 +9,7 @@ use super::files::{
 use super::{Class, DatasetError, ImageRef, Split, cifar, lists, table};
 use crate::knowledge::wordnet::SynsetId;
 
-/// What tells which image is of which class.
+/// How images are assigned to classes.
 #[derive(Clone, Copy)]
 enum Layout {
     /// `manifest.csv`.
@@ -24,7 +24,8 @@ enum Layout {
     Splits,
 }
 
-/// The classes, sorted. The folder around them is taken off, and images that are in no class are counted.
+/// The classes, sorted. The folder around them is taken off, and images that are in no class are
+/// counted.
 pub(super) fn read(files: &mut Files) -> Result<Vec<Class>, DatasetError> {
     check_beside(&files.found)?;
     let outside = match wrapper(&files.found) {
@@ -81,7 +82,7 @@ fn layout(found: &BTreeMap<String, Place>) -> Result<Option<Layout>, DatasetErro
 fn wrapper(found: &BTreeMap<String, Place>) -> Option<String> {
     let below = || found.keys().filter_map(|path| path.split_once('/'));
     let (first, _) = below().next()?;
-    let alone = !is_told(found, "") && below().all(|(top, _)| top == first);
+    let is_only = !is_told(found, "") && below().all(|(top, _)| top == first);
     let told = is_told(found, &format!("{first}/"));
     let mut images = below().filter(|(_, path)| is_image(path));
     let split = images.clone().any(|(_, rest)| split_folder(rest).is_some());
@@ -89,10 +90,10 @@ fn wrapper(found: &BTreeMap<String, Place>) -> Option<String> {
     let wraps = told
         || (split && first.parse::<Split>().is_err())
         || (nested && split_named(first).is_none());
-    (alone && wraps).then(|| first.to_owned())
+    (is_only && wraps).then(|| first.to_owned())
 }
 
-/// Whether a file in a folder (`""` or with a `/` at its end) tells which image is of which class.
+/// Whether a file in a folder (`""` or with a `/` at its end) assigns images to classes.
 fn is_told(found: &BTreeMap<String, Place>, folder: &str) -> bool {
     let there = |name: &str| found.contains_key(&format!("{folder}{name}"));
     there(MANIFEST)
@@ -101,7 +102,8 @@ fn is_told(found: &BTreeMap<String, Place>, folder: &str) -> bool {
         || LISTS.iter().any(|(name, _)| there(&format!("{LISTS_FOLDER}{name}")))
 }
 
-/// Refuses a list that lies beside the folder that it is about: passed over, it would not be missed before the figures.
+/// Refuses a list that lies beside the folder that it is about: passed over, it would not be missed
+/// before the figures.
 fn check_beside(found: &BTreeMap<String, Place>) -> Result<(), DatasetError> {
     let is_record = |path: &&String| RECORDS.iter().any(|name| path.ends_with(&format!("/{name}")));
     let records = found.keys().find(is_record).and_then(|path| path.split_once('/'));
@@ -150,8 +152,8 @@ fn split_named(folder: &str) -> Option<Split> {
     }
 }
 
-/// The split whose folder an image is in. A thing may be called `train` (one of CIFAR-100's classes is): a folder of
-/// that name is a split's if there are folders in it.
+/// The split whose folder an image is in. A thing may be called `train` (one of CIFAR-100's classes
+/// is): a folder of that name is a split's if there are folders in it.
 fn split_folder(path: &str) -> Option<Split> {
     let (top, rest) = path.split_once('/')?;
     split_named(top).filter(|_| top.parse::<Split>().is_ok() || rest.contains('/'))

@@ -9,7 +9,8 @@ use super::{Class, DatasetError, ImageRef, Line, Split};
 /// The folder of CIFAR-FS's images.
 const DATA: &str = "data/";
 
-/// The classes of CIFAR-FS as published: a folder per class in `data/`, lists of classes in `splits/bertinetto/`.
+/// The classes of CIFAR-FS as published: a folder per class in `data/`, lists of classes in
+/// `splits/bertinetto/`.
 pub(super) fn cifar_fs(files: &mut Files) -> Result<Vec<Class>, DatasetError> {
     let paths = files.found.iter().filter(|(path, _)| is_image(path));
     let mut n_strays = 0;
@@ -36,8 +37,9 @@ pub(super) fn cifar_fs(files: &mut Files) -> Result<Vec<Class>, DatasetError> {
 pub(super) struct Splits(Option<BTreeMap<String, Split>>);
 
 impl Splits {
-    /// Reads `train.txt`, `val.txt` and `test.txt`, which lie at the top or in `splits/bertinetto/`. Every class must
-    /// be `known`; `expected` says of what. Known classes that are in no list are counted.
+    /// Reads `train.txt`, `val.txt` and `test.txt`, which lie at the top or in
+    /// `splits/bertinetto/`. Every class must be `known`; `expected` says of what. Known classes
+    /// that are in no list are counted.
     pub(super) fn read(
         files: &mut Files,
         known: &BTreeSet<&str>,

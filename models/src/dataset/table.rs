@@ -1,4 +1,5 @@
-//! Layouts that are told by CSV files: the manifest, and miniImageNet's three lists (Ravi and Larochelle 2017).
+//! Layouts that are told by CSV files: the manifest, and miniImageNet's three lists (Ravi and
+//! Larochelle 2017).
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
@@ -106,7 +107,8 @@ impl<const N: usize, const M: usize> fmt::Display for Columns<N, M> {
     }
 }
 
-/// A line of a table, its fields trimmed. Needed fields are never empty, an optional one is where it is absent.
+/// A line of a table, its fields trimmed. Needed fields are never empty, an optional one is where
+/// it is absent.
 struct Row<const N: usize, const M: usize> {
     line: Line,
     needed: [String; N],

@@ -1,5 +1,5 @@
-//! Folders of files that belong together: plain files read without following links, and whole folders put in
-//! place at once.
+//! Folders of files that belong together: plain files read without following links, and whole
+//! folders put in place at once.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -56,9 +56,9 @@ pub fn read_start(dir: &Path, name: &str, max_bytes: u64) -> Result<Vec<u8>, Dis
 
 /// Puts a folder with exactly these files at `dir`, in place of any folder there.
 ///
-/// The files are written and synced in a folder beside it, which is then renamed. A reader never sees some of
-/// the files; between two renames, for a moment, it may see none. After an error nothing of the new folder is
-/// left and the old one is in its place.
+/// The files are written and synced in a folder beside it, which is then renamed. A reader never
+/// sees some of the files; between two renames, for a moment, it may see none. After an error
+/// nothing of the new folder is left and the old one is in its place.
 pub fn replace(dir: &Path, files: &[(&str, &[u8])]) -> Result<(), DiskError> {
     let (parent, fresh, old) = neighbors(dir)?;
     fs::create_dir_all(&parent).map_err(DiskError::io("create", &parent))?;

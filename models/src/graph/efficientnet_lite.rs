@@ -1,9 +1,10 @@
 //! EfficientNet-Lite0, a backbone for images of ImageNet's size on small devices, as a [`Graph`].
 //!
-//! Sixteen inverted residuals in seven stages: a 1x1 convolution widens, a depthwise one looks around, a 1x1 one
-//! narrows again, each with a batch normalization and all but the last with ReLU6; where nothing changes size, the
-//! input is added. The embedding is the spatial mean after a last 1x1 convolution. As Google published it (Liu and
-//! Tan 2020, "Higher accuracy on vision models with EfficientNet-Lite"): EfficientNet-B0 (Tan and Le 2019) without
+//! Sixteen inverted residuals in seven stages: a 1x1 convolution widens, a depthwise one looks
+//! around, a 1x1 one narrows again, each with a batch normalization and all but the last with
+//! ReLU6; where nothing changes size, the input is added. The embedding is the spatial mean after a
+//! last 1x1 convolution. As Google published it (Liu and Tan 2020, "Higher accuracy on vision
+//! models with EfficientNet-Lite"): EfficientNet-B0 (Tan and Le 2019) without
 //! squeeze-and-excitation, and TensorFlow's padding, which is not even where a stride is 2.
 
 use serde::{Deserialize, Serialize};
@@ -35,10 +36,11 @@ const STAGES: [Stage; 7] = [
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EfficientNetLite0 {
-    /// Channels after the first convolution, the seven stages and the last convolution, which is the embedding's
-    /// size. Published: [`EfficientNetLite0::WIDTHS`].
+    /// Channels after the first convolution, the seven stages and the last convolution, which is
+    /// the embedding's size. Published: [`EfficientNetLite0::WIDTHS`].
     pub widths: [usize; 9],
-    /// Height and width of the input image, at least 1. Published: [`EfficientNetLite0::INPUT_SIZE`].
+    /// Height and width of the input image, at least 1. Published:
+    /// [`EfficientNetLite0::INPUT_SIZE`].
     pub input_size: usize,
 }
 
@@ -169,8 +171,8 @@ mod tests {
         assert_eq!(added, 9);
     }
 
-    /// 4.652 million learned parameters and 0.385 thousand million multiplications with the classifier of
-    /// 1,000 classes, as independent implementations count them.
+    /// 4.652 million learned parameters and 0.385 thousand million multiplications with the
+    /// classifier of 1,000 classes, as independent implementations count them.
     #[test]
     fn it_has_the_published_weight() {
         let learned = graph(224).parameters().unwrap().into_iter().filter(|p| p.role.is_learned());

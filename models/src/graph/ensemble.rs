@@ -1,9 +1,10 @@
-//! Several networks side by side, as one [`Graph`]: all see the same image, and the embedding is all of theirs, one after
-//! another.
+//! Several networks side by side, as one [`Graph`]: all see the same image, and the embedding is
+//! all of theirs, one after another.
 //!
-//! Networks that were trained differently get different things wrong, and a cosine of such an embedding weighs what each of them
-//! says, by the lengths of their embeddings. (Dvornik et al., "Diversity with Cooperation: Ensemble Methods for Few-Shot
-//! Classification", ICCV 2019; Bendou et al., "EASY", 2022, put embeddings side by side as it is done here.)
+//! Networks that were trained differently get different things wrong, and a cosine of such an
+//! embedding weighs what each of them says, by the lengths of their embeddings. (Dvornik et al.,
+//! "Diversity with Cooperation: Ensemble Methods for Few-Shot Classification", ICCV 2019; Bendou et
+//! al., "EASY", 2022, put embeddings side by side as it is done here.)
 
 use serde::{Deserialize, Serialize};
 
@@ -80,8 +81,8 @@ impl Ensemble {
         &self.members
     }
 
-    /// What the value or parameter `name` of the member at `position`, from 0, is called in the ensemble:
-    /// `member1.layer1.conv1.weight`.
+    /// What the value or parameter `name` of the member at `position`, from 0, is called in the
+    /// ensemble: `member1.layer1.conv1.weight`.
     pub fn name_in(position: usize, name: &str) -> String {
         format!("member{}.{name}", position + 1)
     }

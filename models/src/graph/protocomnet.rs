@@ -1,9 +1,10 @@
 //! ProtoComNet, which completes a prototype from a class's attributes, as a [`Graph`].
 //!
-//! Section 3.3 of Zhang et al., "Prototype Completion with Primitive Knowledge for Few-Shot Learning", CVPR 2021. Each
-//! term (the prototype itself, and every attribute by its mean embedding) is encoded; the encodings are summed with
-//! weights that an aggregator reads off the words of class and term and the prototype; a decoder makes the completed
-//! prototype of the sum. Terms are gathered per class, padded and masked, so that the work grows with a class's own
+//! Section 3.3 of Zhang et al., "Prototype Completion with Primitive Knowledge for Few-Shot
+//! Learning", CVPR 2021. Each term (the prototype itself, and every attribute by its mean
+//! embedding) is encoded; the encodings are summed with weights that an aggregator reads off the
+//! words of class and term and the prototype; a decoder makes the completed prototype of the sum.
+//! Terms are gathered per class, padded and masked, so that the work grows with a class's own
 //! attributes and not with all there are.
 
 use serde::{Deserialize, Serialize};
@@ -41,12 +42,13 @@ pub struct ProtoComNet {
 }
 
 impl ProtoComNet {
-    /// The network: `prototype` `[s]`, `class_word` `[d]`, `attribute` `[a, s]` (mean embeddings), `attribute_word`
-    /// `[a, d]`, `mask` `[a]` (1 for an attribute, 0 for padding) to `completed` `[s]` and the attributes' `weights` `[a]`;
-    /// with [`SelfWeight::Learned`] also the prototype's, `own_weight` `[1]`.
+    /// The network: `prototype` `[s]`, `class_word` `[d]`, `attribute` `[a, s]` (mean embeddings),
+    /// `attribute_word` `[a, d]`, `mask` `[a]` (1 for an attribute, 0 for padding) to `completed`
+    /// `[s]` and the attributes' `weights` `[a]`; with [`SelfWeight::Learned`] also the
+    /// prototype's, `own_weight` `[1]`.
     ///
-    /// The aggregator's first layer on `[class || term || prototype]` is a sum of three: `aggregator.class`,
-    /// `aggregator.term` and `aggregator.prototype`, which alone has the bias.
+    /// The aggregator's first layer on `[class || term || prototype]` is a sum of three:
+    /// `aggregator.class`, `aggregator.term` and `aggregator.prototype`; only the last has a bias.
     pub fn graph(&self) -> Graph {
         let mut nodes = self.encoder();
         nodes.extend(self.aggregator());

@@ -1,9 +1,9 @@
 //! ResNet-12, the usual backbone of few-shot learning, as a [`Graph`].
 //!
-//! Four blocks; a block is conv3x3-BN-LeakyReLU(0.1), the same again, conv3x3-BN, plus a projected shortcut
-//! conv1x1-BN, then LeakyReLU(0.1) (not in the last block), then max-pool 2x2. The embedding is the spatial
-//! mean. As in the published code of Zhang et al., "Prototype Completion with Primitive Knowledge for
-//! Few-Shot Learning", CVPR 2021, whose parameter names are kept.
+//! Four blocks; a block is conv3x3-BN-LeakyReLU(0.1), the same again, conv3x3-BN, plus a projected
+//! shortcut conv1x1-BN, then LeakyReLU(0.1) (not in the last block), then max-pool 2x2. The
+//! embedding is the spatial mean. As in the published code of Zhang et al., "Prototype Completion
+//! with Primitive Knowledge for Few-Shot Learning", CVPR 2021, whose parameter names are kept.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,8 @@
 //! A walk over the markers of a JPEG file (ITU-T T.81, annex B).
 //!
-//! The decoder fills what is missing with gray and goes through every scan of a progressive file, however many. So
-//! the file is looked at first: does it end where an image ends, and has it a sane number of scans?
+//! The decoder fills what is missing with gray and goes through every scan of a progressive file,
+//! however many. So the file is looked at first: does it end where an image ends, and has it a sane
+//! number of scans?
 
 /// More scans than this are an attack: real encoders write about ten.
 const MAX_SCANS: usize = 100;
@@ -38,8 +39,8 @@ pub(super) fn inspect(bytes: &[u8]) -> Result<(u32, u32), &'static str> {
 const END_OF_IMAGE: u8 = 0xD9;
 const START_OF_SCAN: u8 = 0xDA;
 
-/// The first marker at or after `from`, and where it ends. Entropy-coded data holds no markers but restarts: its
-/// 0xFF is followed by 0.
+/// The first marker at or after `from`, and where it ends. Entropy-coded data holds no markers but
+/// restarts: its 0xFF is followed by 0.
 fn next_marker(bytes: &[u8], from: usize) -> Option<(u8, usize)> {
     let tail = bytes.get(from..)?;
     let at = tail.windows(2).position(|pair| pair[0] == 0xFF && !matches!(pair[1], 0 | 0xFF))?;

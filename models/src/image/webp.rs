@@ -1,13 +1,15 @@
 //! A walk over the chunks of a WebP file (RFC 9649).
 //!
-//! A size is written in up to three places: the canvas, the frame of an animation, and the coded frame itself. The
-//! decoder allocates by the last and writes by the others. So the file is looked at first: every coded frame must have
-//! the size of what it fills, and every chunk must lie in the file.
+//! A size is written in up to three places: the canvas, the frame of an animation, and the coded
+//! frame itself. The decoder allocates by the last and writes by the others. So the file is looked
+//! at first: every coded frame must have the size of what it fills, and every chunk must lie in the
+//! file.
 
 /// Width and height in pixels.
 type Size = (u32, u32);
 
-/// Width and height of the canvas, and the part of `bytes` that is the file: nothing behind it has been looked at.
+/// Width and height of the canvas, and the part of `bytes` that is the file: nothing behind it has
+/// been looked at.
 ///
 /// # Errors
 /// What is wrong with its structure.
@@ -59,7 +61,8 @@ impl Chunk<'_> {
     }
 }
 
-/// The chunks that lie one after the other in some bytes. Fewer bytes than a header at the end are no chunk.
+/// The chunks that lie one after the other in some bytes. Fewer bytes than a header at the end are
+/// no chunk.
 struct Chunks<'a>(&'a [u8]);
 
 impl<'a> Iterator for Chunks<'a> {
@@ -78,7 +81,8 @@ impl<'a> Iterator for Chunks<'a> {
     }
 }
 
-/// A frame of an animation: its place, its size, then one coded frame, perhaps after its transparency.
+/// A frame of an animation: its place, its size, then one coded frame, perhaps after its
+/// transparency.
 fn check_animation_frame(data: &[u8], canvas: Size) -> Result<(), &'static str> {
     let offset = |at| number(data, at, 3).map(|half| 2 * half).ok_or(CUT);
     let (left, top) = (offset(0)?, offset(3)?);

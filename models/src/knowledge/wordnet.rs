@@ -1,7 +1,8 @@
 //! The noun database of WordNet 3.0 (Fellbaum 1998), as `index.noun` and `data.noun` lay it down
 //! (format: wndb(5WN)).
 //!
-//! Only what the method reads is kept: lemmas, glosses, hypernyms (of kinds and of instances) and part meronyms.
+//! Only what the method reads is kept: lemmas, glosses, hypernyms (of kinds and of instances) and
+//! part meronyms.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
@@ -199,7 +200,8 @@ impl WordNet {
         found
     }
 
-    /// The synset's name for people, such as `apple.n.01`: its first lemma, and which sense of that it is.
+    /// The synset's name for people, such as `apple.n.01`: its first lemma, and which sense of that
+    /// it is.
     pub fn name(&self, id: SynsetId) -> Option<String> {
         let lemma = self.synset(id)?.lemmas.first()?.to_lowercase();
         let sense = self.senses(&lemma).iter().position(|&sense| sense == id)?;

@@ -150,8 +150,8 @@ fn a_classifier_may_leave_its_classes_unnamed() {
 
 #[test]
 fn momentum_and_averages_must_be_those_of_what_is_learned() {
-    type Part = fn(&mut Checkpoint) -> &mut Tensors;
-    for (what, part) in [("momentum", momentum as Part), ("average", average)] {
+    type Section = fn(&mut Checkpoint) -> &mut Tensors;
+    for (what, part) in [("momentum", momentum as Section), ("average", average)] {
         let error = refused(|c| drop(part(c).remove("head.weight")));
         check_state(&error, what, &["missing: head.weight [3, 5]"]);
         let error = refused(|c| {

@@ -183,7 +183,8 @@ pub(crate) fn cmyk_jpeg(inverted_cmyk: [u8; 4]) -> Vec<u8> {
     };
     let frame: Vec<u8> = (1..=4).flat_map(|id| [id, 0x11, 0]).collect();
     let scan: Vec<u8> = (1..=4).flat_map(|id| [id, 0]).collect();
-    // Twelve 4-bit codes for the sizes 0 to 11 of a block's mean, one 1-bit code for "nothing but the mean".
+    // Twelve 4-bit codes for the sizes 0 to 11 of a block's mean, one 1-bit code for "nothing but
+    // the mean".
     let means: Vec<u8> = [0, 0, 0, 0, 12].into_iter().chain([0; 12]).chain(0..12).collect();
     let rest: Vec<u8> = [0x10, 1].into_iter().chain([0; 16]).collect();
     [

@@ -30,8 +30,8 @@ fn a_large_image_is_read() {
     check_near(&read(&draw::png(drawn.clone())), &drawn, 0);
 }
 
-/// The image as a camera stores it so that `orientation` turns it upright, straight from the EXIF definition:
-/// which visual side the stored first row and first column are.
+/// The image as a camera stores it so that `orientation` turns it upright, straight from the EXIF
+/// definition: which visual side the stored first row and first column are.
 fn stored(upright: &RgbImage, orientation: u8) -> RgbImage {
     let (w, h) = upright.dimensions();
     let (width, height) = if orientation < 5 { (w, h) } else { (h, w) };

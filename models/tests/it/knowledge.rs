@@ -52,7 +52,7 @@ fn check_lexicon(wordnet: &WordNet, vectors: &Vectors) -> usize {
     assert_eq!(lexicon.header().dimension, vectors.dimension());
     assert!(lexicon.header().license.contains("Princeton University"));
     for (i, synset) in wordnet.synsets().enumerate() {
-        // Unpacking every text is slow; every text of a part of the blocks is proof enough.
+        // Unpacking every text is slow; the texts of some blocks are enough.
         if i % 1024 < 300 {
             assert_eq!(lexicon.synset(synset.id).as_ref(), Some(synset));
         }
@@ -196,7 +196,7 @@ const TABLE: &[u8] = b"sea 1 0\nhorse 0 2.5\n";
 const JSON: &[u8] = br#"{"dimensions":2,"vectors":{"sea":[1,0.5,1.1,0]}}"#;
 
 proptest! {
-    /// The right hash around wrong content: what is behind the hash must not be believed either.
+    /// The right hash around wrong content: content with the right hash is checked too.
     #[test]
     fn a_lexicon_of_any_content_never_panics(at in 0_usize..3000, byte: u8, more: u8) {
         let wordnet = WordNet::parse(INDEX, DATA).unwrap();

@@ -1,4 +1,5 @@
-//! `handful` with input that it cannot use: one clear error line, the right exit code, no data lost.
+//! `handful` with input that it cannot use: one clear error line, the right exit code, no data
+//! lost.
 
 use std::fs;
 use std::os::unix::process::CommandExt;

@@ -1,5 +1,5 @@
 //! `completer.safetensors`: a [`ProtoComNetCompleter`]; `attributes.safetensors`: its
-//! [`Attributes`] alone.
+//! only [`Attributes`].
 
 use serde::{Deserialize, Serialize};
 
@@ -88,7 +88,7 @@ struct Description {
     attributes: Vec<String>,
 }
 
-/// What is said of a table of attributes.
+/// The description of a table of attributes.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TableDescription {

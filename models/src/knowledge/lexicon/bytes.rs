@@ -1,5 +1,5 @@
-//! Numbers and sections in a row of bytes. Reading never goes beyond the bytes, and never believes a count that they
-//! cannot hold.
+//! Numbers and sections in a row of bytes. Reading never goes beyond the bytes, and a
+//! count that they cannot hold is an error.
 
 use super::blocks::{Block, Blocks};
 
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_are_not_believed() {
+    fn counts_are_checked_before_use() {
         let list = |bytes| Reader::new(bytes).list(10, &mut Vec::new());
         assert_eq!(list(&[2, 1, 9]), Some(()));
         assert_eq!(list(&[0xFF, 0xFF, 0xFF, 0x7F, 1]), None);

@@ -17,8 +17,8 @@ pub const LICENSE: &str = include_str!("wordnet_license.txt");
 const MAX_BYTE: f32 = 127.0;
 
 impl super::Lexicon {
-    /// The bytes of a lexicon of all nouns and of the vectors that they need; `source` says where the vectors come from
-    /// and under what terms. The same sources always give the same bytes.
+    /// The bytes of a lexicon of all nouns and of the vectors that they need; `source` says where
+    /// the vectors come from and under what terms. The same sources always give the same bytes.
     pub fn build(wordnet: &WordNet, vectors: &Vectors, source: &str) -> Vec<u8> {
         let places: BTreeMap<SynsetId, u32> = wordnet
             .synsets()

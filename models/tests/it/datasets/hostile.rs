@@ -102,10 +102,10 @@ fn a_class_in_two_splits_is_refused() {
 }
 
 #[test]
-fn nothing_to_read_is_said() {
+fn an_empty_data_set_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     assert!(matches!(Dataset::open(folder.path()), Err(DatasetError::Empty { .. })));
-    fs::write(folder.path().join("alone.png"), b"x").unwrap();
+    fs::write(folder.path().join("single.png"), b"x").unwrap();
     assert!(
         matches!(Dataset::open(folder.path()), Err(DatasetError::Empty { .. })),
         "an image without a class"

@@ -40,7 +40,7 @@ fn folders_of_splits() {
 }
 
 #[test]
-fn one_split_alone_is_not_taken_for_a_folder_around_it_all() {
+fn a_single_split_folder_is_not_a_wrapping_folder() {
     let tree: Tree = images().into_iter().filter(|(path, _)| path.starts_with("val/")).collect();
     let (_folder, dataset) = open_all_ways(&tree);
     assert_eq!(dataset.classes[0].split, Split::Val);
@@ -115,7 +115,7 @@ fn images_beside_the_folders_of_classes_are_counted() {
 }
 
 #[test]
-fn what_is_no_image_is_left_out_and_said() {
+fn files_that_are_not_images_are_left_out_with_a_warning() {
     let mut tree = with(images(), "README.txt", b"hello");
     tree = with(tree, "base/pear/.hidden.png", b"x");
     tree = with(tree, "base/pear/old.gif", b"x");

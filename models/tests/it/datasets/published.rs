@@ -314,7 +314,7 @@ fn two_layouts_at_once_are_refused() {
 }
 
 #[test]
-fn files_of_no_layout_are_left_out_and_said() {
+fn files_of_no_layout_are_left_out_with_a_warning() {
     let tree = ["train.txt", "pear/val.csv", "fine_label_names.txt"].into_iter();
     let tree = tree
         .fold(tree_of(&[("pear/0.png", &png(1)), ("fig/0.png", &png(2))]), |tree, file| {
