@@ -1,5 +1,6 @@
 //! Retired words stand nowhere: not in sources, help, page, documents or configurations.
 
+mod checkout;
 pub(super) mod table;
 mod token;
 
