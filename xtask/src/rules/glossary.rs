@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::retired_words::table::RETIRED;
+use crate::root;
+use crate::sources::read;
 
 /// Terms without an entry in the glossary.
 fn missing(glossary: &str) -> BTreeSet<&'static str> {
@@ -17,6 +19,12 @@ fn entries(row: &str) -> Vec<String> {
         return Vec::new();
     };
     terms.split(',').map(|term| term.trim().to_lowercase()).collect()
+}
+
+#[test]
+fn every_new_term_is_in_the_glossary() {
+    let missing = missing(&read(&root().unwrap().join("docs/glossary.md")).unwrap());
+    assert!(missing.is_empty(), "docs/glossary.md has no entry for {missing:?}");
 }
 
 #[cfg(test)]
