@@ -2,6 +2,8 @@
 //! names only its own layer and those below it.
 
 use super::modules::{ModulePath, Tree};
+use crate::root;
+use crate::sources::{packages, sources};
 
 /// 0 for what a device computes; above it, by the first name of the module's path.
 fn layer(module: &ModulePath) -> usize {
@@ -16,6 +18,19 @@ fn layer(module: &ModulePath) -> usize {
 fn violations(tree: &Tree) -> Vec<String> {
     let upward = tree.mentions().into_iter().filter(|edge| layer(&edge.from) < layer(&edge.to));
     upward.map(|edge| format!("{}:{}: `{}`", edge.file.display(), edge.line, edge.path)).collect()
+}
+
+#[test]
+fn few_shot_names_no_layer_above() {
+    let root = root().unwrap();
+    let members = packages(&root).unwrap();
+    let few_shot = members.iter().find(|member| member.folder.ends_with("few-shot")).unwrap();
+    let sources = sources(&root, few_shot).unwrap();
+    let library = sources.iter().find(|source| source.path.ends_with("src/lib.rs")).unwrap();
+    let tree = Tree::of(library, &sources);
+    assert!(tree.paths().any(|module| layer(module) == 2), "few-shot has no module `fit`");
+    let violations = violations(&tree);
+    assert!(violations.is_empty(), "{violations:#?}");
 }
 
 #[cfg(test)]
