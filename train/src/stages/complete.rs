@@ -8,6 +8,7 @@ use few_shot::name_prior::NamePrior;
 use models::checkpoint::Checkpoint;
 use models::dataset::{Dataset, Split};
 use models::disk;
+use models::knowledge::attributes::{Knowledge, Words};
 
 use super::class_source::{
     ClassSource, Exclusion, base_classes, base_names, classifier, evaluated, known_as, prototypes,
@@ -51,17 +52,9 @@ pub fn complete(
 ) -> Result<Learned> {
     let checkpoint = run.read(&run.best())?;
     let (knowledge, words) = run.knowledge()?;
-    let base = base_names(dataset)?;
-    let with_images = base_classes(&knowledge, &words, base.iter().map(String::as_str))?;
     let rows = embeddings(run, &checkpoint, dataset, Split::Base, compute)?;
-    let mut all = BaseClasses::of_images(with_images, prototypes(&rows)?);
-    if class_source != ClassSource::Images {
-        let (classes, rows) = classifier(&checkpoint, &knowledge, &words)?;
-        all = all.with_classifier(classes, rows.view());
-    }
-    if class_source == ClassSource::Classifier {
-        all = all.from_classifier_only();
-    }
+    let with_images = classes_with_images(dataset, &knowledge, &words, &rows)?;
+    let all = with_classifier(with_images, class_source, &checkpoint, &knowledge, &words)?;
     let is_excluded = evaluated(&knowledge, exclusion);
     // Only rows are excluded: the data set itself says which classes with images are base classes.
     let base = all.without_rows(|class| is_excluded(&class.descriptor, class.synset));
@@ -101,6 +94,34 @@ pub fn complete(
     disk::write(&run.kernel(), &completer.to_bytes(&checkpoint.space_id()?)?)?;
     let excluded = all.len() - base.len();
     Ok(Learned { completer, classes: base.len(), excluded, name_prior })
+}
+
+/// The base classes of the data set, with their mean prototypes.
+fn classes_with_images(
+    dataset: &Dataset,
+    knowledge: &Knowledge,
+    words: &Words,
+    rows: &[Array2<f32>],
+) -> Result<BaseClasses> {
+    let names = base_names(dataset)?;
+    let classes = base_classes(knowledge, words, names.iter().map(String::as_str))?;
+    Ok(BaseClasses::of_images(classes, prototypes(rows)?))
+}
+
+/// The same with the rows of the checkpoint's classifier, if `class_source` wants them.
+fn with_classifier(
+    with_images: BaseClasses,
+    class_source: ClassSource,
+    checkpoint: &Checkpoint,
+    knowledge: &Knowledge,
+    words: &Words,
+) -> Result<BaseClasses> {
+    if class_source == ClassSource::Images {
+        return Ok(with_images);
+    }
+    let (classes, rows) = classifier(checkpoint, knowledge, words)?;
+    let all = with_images.with_classifier(classes, rows.view());
+    Ok(if class_source == ClassSource::Classifier { all.from_classifier_only() } else { all })
 }
 
 /// The name prior tuned on the validation classes, or `None` if they are too few.
