@@ -9,6 +9,7 @@ use models::checkpoint::Checkpoint;
 use models::dataset::{Dataset, Split};
 use models::disk;
 use models::knowledge::attributes::{Knowledge, Words};
+use ndarray::Array2;
 
 use super::class_source::{
     ClassSource, Exclusion, base_classes, base_names, classifier, evaluated, known_as, prototypes,

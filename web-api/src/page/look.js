@@ -204,7 +204,7 @@ function chip({ name, weight }) {
 const percent = (share) => `${Math.round(100 * share)} %`;
 
 /** Candidates are ranked by similarity plus name bias, so this is what the bars show. */
-const ranking = ({ score }) => score;
+const ranking = ({ similarity, name_bias }) => similarity + name_bias;
 
 function measure(candidates) {
   const biased = candidates.some((candidate) => candidate.name_bias !== 0);
