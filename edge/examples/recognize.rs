@@ -1,5 +1,5 @@
 //! Enrolls two classes from image files and classifies a third image:
-//! `cargo run --release --example recognize -- mug.jpg key.jpg photo.jpg`
+//! `cargo run --release -p handful-edge --example recognize -- mug.jpg key.jpg photo.jpg`
 
 use edge::Recognizer;
 use edge::device::DeviceSettings;

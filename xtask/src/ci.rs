@@ -28,6 +28,7 @@ pub(crate) fn ci(root: &Path) -> bool {
     steps.run("tests", || tests(root, &mut totals));
     steps.run("benchmarks", || cargo(root, &["bench", "--workspace", "--bench", "*"]));
     steps.run("service", || service::starts_and_stops(root));
+    steps.run("example", || example(root));
     // The totals of the tests are the last line, so every other failure is added to them.
     totals.failed += steps.failed_besides_tests();
     println!("\n{steps}\n{totals}");
@@ -64,6 +65,12 @@ fn tests(root: &Path, totals: &mut Totals) -> Result<()> {
     *totals = Totals::parse(&last).context("`cargo xtask test` ended without its totals")?;
     ensure!(status.success(), "{last}");
     Ok(())
+}
+
+/// The example of the library that the README shows, on an image that every checkout has.
+fn example(root: &Path) -> Result<()> {
+    let run = ["run", "--release", "--package", "handful-edge", "--example", "recognize", "--"];
+    cargo(root, &[&run[..], &["docs/page.png"; 3]].concat())
 }
 
 /// How one step ended.

@@ -8,4 +8,5 @@ mod layers;
 mod links;
 mod modules;
 mod retired_words;
+mod shown_example;
 mod uses;
