@@ -262,7 +262,7 @@ fn an_explanation_names_attributes_and_the_nearest_images() {
     let best = classifier.classify(&gadget.examples[1].embedding, 1).swap_remove(0);
     let why = explain(
         &best,
-        &gadget,
+        gadget,
         &gadget.examples[1].embedding,
         Some(&knowledge),
         attention.as_mut(),
