@@ -14,7 +14,7 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(lexicon) = Lexicon::parse(&file) else { return };
     for noun in lexicon.search("", 8).iter().map(String::as_str).chain(["mug", "coffee mug"]) {
         for id in lexicon.senses(noun) {
-            let _ = (lexicon.synset(id), lexicon.attributes(id), lexicon.known_as(id));
+            let _ = (lexicon.synset(id), lexicon.attributes(id), lexicon.descriptor(id));
         }
     }
 });
