@@ -58,7 +58,7 @@ pub struct Preprocess {
     /// Then divided by, per channel, on the same scale.
     pub std: [f32; 3],
     /// Whether the mirror image is embedded too, and the mean of both embeddings taken: a more
-    /// accurate embedding (test-time augmentation) for twice the work. See [`Preprocess::looks`].
+    /// accurate embedding (test-time augmentation) for twice the work. See [`Preprocess::views`].
     #[serde(default, skip_serializing_if = "Not::not")]
     pub hflip: bool,
     /// The center, enlarged by this factor, is embedded too, for twice the work: objects are as large
@@ -157,7 +157,7 @@ impl Preprocess {
     }
 
     /// How many passes through the network an embedding takes: one for each of its
-    /// [looks](Self::looks).
+    /// [views](Self::views).
     pub fn passes(&self) -> u64 {
         let twice = |asked| if asked { 2 } else { 1 };
         twice(self.hflip) * twice(self.center_zoom.is_some())
