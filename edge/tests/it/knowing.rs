@@ -260,13 +260,8 @@ fn an_explanation_names_attributes_and_the_nearest_images() {
     gallery.define(&label("gadget"), overrides).unwrap();
     let gadget = gallery.class("gadget").unwrap();
     let best = classifier.classify(&gadget.examples[1].embedding, 1).swap_remove(0);
-    let why = explain(
-        &best,
-        gadget,
-        &gadget.examples[1].embedding,
-        Some(&knowledge),
-        attention.as_mut(),
-    );
+    let why =
+        explain(&best, gadget, &gadget.examples[1].embedding, Some(&knowledge), attention.as_mut());
     let attributes = why.unwrap().attributes;
     let names: BTreeSet<&str> = attributes.iter().map(|a| a.name.as_str()).collect();
     assert_eq!(names, ["handle", "hoof"].into());
