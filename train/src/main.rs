@@ -75,7 +75,7 @@ enum Command {
     Import(import::Options),
     /// Combine several runs into one whose embedding concatenates theirs.
     #[command(
-        after_help = "Networks that were trained differently make different errors: two networks with two views each are more accurate than one with four, at the same cost. Two networks of one recipe help little (docs/results.md).\nThe length of a member's embeddings is its weight; weight decay makes these lengths similar.\n\nExample:\n  handful-train ensemble runs/cifar-1 runs/cifar-2 --out runs/cifar"
+        after_help = "Networks that were trained differently make different errors: two networks with two views each are more accurate than one with four, at the same cost. Two networks of one recipe help little (docs/experiments/2026-11.md).\nThe length of a member's embeddings is its weight; weight decay makes these lengths similar.\n\nExample:\n  handful-train ensemble runs/cifar-1 runs/cifar-2 --out runs/cifar"
     )]
     Ensemble(ensemble::Options),
 }
