@@ -39,7 +39,7 @@ impl Environment {
         Self {
             executable_dir: env::current_exe().ok().and_then(|exe| Some(exe.parent()?.to_owned())),
             data_home: absolute("XDG_DATA_HOME").or_else(home),
-            workspace: package.and_then(|package| Some(package.parent()?.to_owned())),
+            workspace: package.as_deref().and_then(workspace_of),
             ort_dylib_path: variable("ORT_DYLIB_PATH"),
         }
     }
@@ -61,6 +61,12 @@ impl Environment {
     pub fn default_store(&self) -> Option<PathBuf> {
         self.data_home.as_ref().map(|home| home.join("handful/store"))
     }
+}
+
+/// The workspace of a package: the nearest folder above it with a `Cargo.lock`.
+fn workspace_of(package: &Path) -> Option<PathBuf> {
+    // Not the package itself: a package that is a workspace of its own lies in no other.
+    package.ancestors().skip(1).find(|dir| dir.join("Cargo.lock").is_file()).map(Path::to_owned)
 }
 
 /// Nothing was found.
@@ -243,6 +249,16 @@ mod tests {
         let nowhere = Environment::default();
         assert!(onnxruntime(None, &nowhere).unwrap_err().looked_at.is_empty());
         assert!(bundle(None, &nowhere).unwrap_err().looked_at.is_empty());
+    }
+
+    #[test]
+    fn the_workspace_of_a_nested_package_is_found() {
+        let root = tempfile::tempdir().unwrap();
+        touch(&root.path().join("Cargo.lock"));
+        for package in ["edge", "edge/cli"] {
+            let workspace = workspace_of(&root.path().join(package));
+            assert_eq!(workspace.as_deref(), Some(root.path()), "{package}");
+        }
     }
 
     #[test]
