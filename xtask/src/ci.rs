@@ -4,6 +4,7 @@ mod service;
 
 use std::fmt;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -69,8 +70,12 @@ fn tests(root: &Path, totals: &mut Totals) -> Result<()> {
 
 /// The example of the library that the README shows, on an image that every checkout has.
 fn example(root: &Path) -> Result<()> {
-    let run = ["run", "--release", "--package", "handful-edge", "--example", "recognize", "--"];
-    cargo(root, &[&run[..], &["docs/page.png"; 3]].concat())
+    // With the features of the whole workspace: those of one package would build everything anew.
+    cargo(root, &["build", "--workspace", "--release", "--example", "recognize"])?;
+    let mut example = Command::new(root.join("target/release/examples/recognize"));
+    // As `cargo run` does: it gives the program the folder to find bundles from.
+    example.env("CARGO_MANIFEST_DIR", root.join("edge")).args(["docs/page.png"; 3]);
+    process::run(example.current_dir(root))
 }
 
 /// How one step ended.
