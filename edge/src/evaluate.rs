@@ -2,7 +2,6 @@
 //! (decoder, preprocessing, engine), and the same episodes are drawn as in training.
 
 use few_shot::evaluation::accuracy::EvaluateError as ProtocolError;
-use few_shot::evaluation::class_knowledge::ClassKnowledge;
 use few_shot::evaluation::conditions::Conditions;
 use few_shot::evaluation::policies::Inputs;
 use few_shot::evaluation::report::{Protocol, Report};
@@ -55,12 +54,7 @@ pub fn evaluate(
     let embeddings = embed_split(embedder, dataset, protocol.split, progress)?;
     let Some(knowledge) = knowledge else { return Ok(protocol.report(&embeddings)?) };
     let meanings: Vec<_> = classes.iter().map(|class| meaning(class, knowledge)).collect();
-    let known = ClassKnowledge {
-        frame: knowledge.frame().clone(),
-        semantic: knowledge.semantic(&meanings),
-        errors: knowledge.errors(protocol.spec.k_shot).cloned(),
-        name_bias: knowledge.name_bias().clone(),
-    };
+    let known = knowledge.class_knowledge(&meanings, protocol.spec.k_shot);
     Ok(protocol.compare(&embeddings, Inputs::of_knowledge(&known), Conditions::PLAIN)?)
 }
 

@@ -17,7 +17,7 @@
 use std::collections::BTreeSet;
 
 use few_shot::embedding_frame::EmbeddingFrame;
-use few_shot::fusion::ErrorVariances;
+use few_shot::evaluation::class_knowledge::ClassKnowledge;
 use few_shot::kernel::{KernelError, NameRegressor};
 use few_shot::name_bias::NameBias;
 use models::bundle::{Bundle, BundleError};
@@ -205,12 +205,6 @@ impl NameKnowledge {
         self.regressor.frame()
     }
 
-    /// The error variances of mean and semantic prototypes at `k_shot` images.
-    #[must_use]
-    pub fn errors(&self, k_shot: usize) -> Option<&ErrorVariances> {
-        self.regressor.errors(k_shot)
-    }
-
     /// What ranking adds for classes without images.
     #[must_use]
     pub fn name_bias(&self) -> &NameBias {
@@ -393,10 +387,20 @@ impl NameKnowledge {
     /// Raw semantic prototypes, `[n, s]`; the center of the [frame](Self::frame) without a meaning.
     #[must_use]
     pub fn semantic(&self, meanings: &[Option<Meaning>]) -> Array2<f32> {
-        let known = meanings.iter().map(|meaning| {
+        self.regressor.semantic(&self.descriptors(meanings))
+    }
+
+    /// What an evaluation at `k_shot` shots takes of classes with these meanings.
+    #[must_use]
+    pub fn class_knowledge(&self, meanings: &[Option<Meaning>], k_shot: usize) -> ClassKnowledge {
+        ClassKnowledge::new(&self.regressor, &self.descriptors(meanings), k_shot)
+    }
+
+    fn descriptors(&self, meanings: &[Option<Meaning>]) -> Vec<SemanticDescriptor> {
+        let descriptors = meanings.iter().map(|meaning| {
             let known = meaning.and_then(|meaning| self.lexicon.descriptor(meaning.synset));
             known.unwrap_or_else(|| SemanticDescriptor::unknown(self.regressor.dimension()))
         });
-        self.regressor.semantic(&known.collect::<Vec<_>>())
+        descriptors.collect()
     }
 }

@@ -10,4 +10,5 @@ mod files;
 mod fixtures;
 mod knowing;
 mod recognition;
+mod same_scores;
 mod store;

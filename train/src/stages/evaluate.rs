@@ -116,12 +116,7 @@ fn class_knowledge(
 ) -> Result<ClassKnowledge> {
     let (knowledge, words) = run.knowledge()?;
     let descriptors = known_as(&knowledge, &words, names.iter().map(String::as_str))?;
-    Ok(ClassKnowledge {
-        frame: regressor.frame().clone(),
-        semantic: regressor.semantic(&descriptors),
-        errors: regressor.errors(k_shot).cloned(),
-        name_bias: regressor.name_bias().clone(),
-    })
+    Ok(ClassKnowledge::new(regressor, &descriptors, k_shot))
 }
 
 /// The run's ProtoComNet for these classes.

@@ -134,6 +134,11 @@ impl Fault for EvaluateError {
 /// Checks that episodes can be evaluated on these embeddings, `[images, s]` of each class.
 pub(crate) fn check(embeddings: &[Array2<f32>], episodes: &Episodes) -> Result<(), EvaluateError> {
     check_count(episodes.count)?;
+    check_embeddings(embeddings)
+}
+
+/// Checks that embeddings, `[images, s]` of each class, have one size and are finite.
+pub(crate) fn check_embeddings(embeddings: &[Array2<f32>]) -> Result<(), EvaluateError> {
     let expected = embeddings.first().map_or(0, Array2::ncols);
     for (class, rows) in embeddings.iter().enumerate() {
         if rows.ncols() != expected {

@@ -1,10 +1,12 @@
 //! What an evaluation knows of its classes besides their images.
 
+use models::knowledge::descriptor::SemanticDescriptor;
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 use crate::completer::{Completer, Support};
 use crate::embedding_frame::EmbeddingFrame;
 use crate::fusion::{self, ErrorVariances};
+use crate::kernel::NameRegressor;
 use crate::name_bias::NameBias;
 
 /// The semantic prototypes of classes, with the constants of the name regressor that made them.
@@ -45,6 +47,16 @@ pub struct ClassKnowledge {
 }
 
 impl ClassKnowledge {
+    /// What a name regressor knows of `classes`, for an evaluation at `k_shot` shots.
+    pub fn new(regressor: &NameRegressor, classes: &[SemanticDescriptor], k_shot: usize) -> Self {
+        Self {
+            frame: regressor.frame().clone(),
+            semantic: regressor.semantic(classes),
+            errors: regressor.errors(k_shot).cloned(),
+            name_bias: regressor.name_bias().clone(),
+        }
+    }
+
     /// Semantic prototypes `[n, s]` of classes with these `names`, with the mean `[n, s]` in the
     /// place of those that are not known.
     pub(crate) fn semantic_or_mean(

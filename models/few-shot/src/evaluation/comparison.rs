@@ -6,11 +6,16 @@ use std::collections::BTreeMap;
 use ndarray::Array2;
 use rayon::prelude::*;
 
-use crate::evaluation::accuracy::{Estimate, EvaluateError, Gain, Outcome, check, n_right};
+use crate::evaluation::accuracy::{
+    Estimate, EvaluateError, Gain, Outcome, check, check_embeddings, n_right,
+};
 use crate::evaluation::conditions::Conditions;
 use crate::evaluation::episode::{Episode, Episodes};
 use crate::evaluation::episode_data::EpisodeData;
 use crate::evaluation::policies::{Inputs, Policy, Trial};
+
+/// The scores of the queries of an episode, `[n_way * n_query, n_way]`, by policy.
+pub type Scores = BTreeMap<Policy, Array2<f32>>;
 
 /// The shares of right queries of an episode, by policy.
 type Shares = BTreeMap<Policy, f64>;
@@ -58,6 +63,52 @@ pub fn compare(
     Ok(policies.iter().map(|&policy| outcome(policy, &shares)).collect())
 }
 
+/// The scores that [`compare`] counts, of one episode: of each of `policies` and of mean
+/// prototypes, each query to each class of the episode. Each name is right, and the queries serve
+/// as the unlabeled images.
+///
+/// # Errors
+/// Embeddings that differ in size or are not finite, a policy that lacks an input.
+///
+/// # Examples
+/// ```
+/// use few_shot::evaluation::comparison::scores;
+/// use few_shot::evaluation::episode::Episode;
+/// use few_shot::evaluation::policies::{Inputs, Policy};
+/// use ndarray::array;
+///
+/// let embeddings = [array![[1.0, 0.0], [1.0, 1.0]], array![[0.0, 1.0], [0.0, 2.0]]];
+/// let episode =
+///     Episode { classes: vec![0, 1], support: vec![vec![0]; 2], query: vec![vec![1]; 2] };
+/// let scores = scores(&embeddings, Inputs::IMAGES_ONLY, &[Policy::Mean], &episode)?;
+/// assert_eq!(scores[&Policy::Mean].row(1), array![0.0, 1.0]);
+/// # Ok::<(), few_shot::evaluation::accuracy::EvaluateError>(())
+/// ```
+pub fn scores(
+    embeddings: &[Array2<f32>],
+    inputs: Inputs<'_>,
+    policies: &[Policy],
+    episode: &Episode,
+) -> Result<Scores, EvaluateError> {
+    check_embeddings(embeddings)?;
+    check_inputs(inputs, policies, Conditions::PLAIN)?;
+    let run = Run { embeddings, inputs, policies, conditions: Conditions::PLAIN, seed: 0 };
+    Ok(run.scores(episode, 0))
+}
+
+fn check_inputs(
+    inputs: Inputs<'_>,
+    policies: &[Policy],
+    conditions: Conditions,
+) -> Result<(), EvaluateError> {
+    for &policy in policies {
+        if let Some(input) = inputs.missing(policy, conditions.has_unlabeled()) {
+            return Err(EvaluateError::Input { policy, input });
+        }
+    }
+    Ok(())
+}
+
 /// The shares of each episode, of mean prototypes and of `policies`.
 fn shares(
     embeddings: &[Array2<f32>],
@@ -68,11 +119,7 @@ fn shares(
 ) -> Result<Vec<Shares>, EvaluateError> {
     check(embeddings, &episodes)?;
     conditions.check(episodes.spec, embeddings.len())?;
-    for &policy in policies {
-        if let Some(input) = inputs.missing(policy, conditions.has_unlabeled()) {
-            return Err(EvaluateError::Input { policy, input });
-        }
-    }
+    check_inputs(inputs, policies, conditions)?;
     let sampler = episodes.sampler(embeddings)?;
     let run = Run { embeddings, inputs, policies, conditions, seed: episodes.seed };
     let indices = (0..episodes.count).into_par_iter();
@@ -90,6 +137,11 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn shares(&self, episode: &Episode, index: u64) -> Shares {
+        let scores = self.scores(episode, index).into_iter();
+        scores.map(|(policy, scores)| (policy, share(&scores))).collect()
+    }
+
+    fn scores(&self, episode: &Episode, index: u64) -> Scores {
         let data = EpisodeData::of(self.embeddings, episode);
         let n_classes = self.embeddings.len();
         let names = self.conditions.label_noise.names(episode, n_classes, self.seed, index);
@@ -97,7 +149,7 @@ impl Run<'_> {
         let trial = Trial::new(&data, self.inputs, &names, unlabeled);
         // Mean prototypes are the baseline of every gain.
         let policies = self.policies.iter().copied().chain([Policy::Mean]);
-        policies.map(|policy| (policy, share(policy, &trial))).collect()
+        policies.map(|policy| (policy, scores_of(policy, &trial))).collect()
     }
 
     fn unlabeled(&self, episode: &Episode, data: &EpisodeData, index: u64) -> Option<Array2<f32>> {
@@ -111,10 +163,13 @@ impl Run<'_> {
     }
 }
 
-/// The share of right queries of one policy.
-fn share(policy: Policy, trial: &Trial<'_>) -> f64 {
-    let scores = policy.scores(trial).expect("invariant: the inputs of policies were checked");
-    n_right(&scores) as f64 / scores.nrows() as f64
+fn scores_of(policy: Policy, trial: &Trial<'_>) -> Array2<f32> {
+    policy.scores(trial).expect("invariant: the inputs of policies were checked")
+}
+
+/// The share of right queries.
+fn share(scores: &Array2<f32>) -> f64 {
+    n_right(scores) as f64 / scores.nrows() as f64
 }
 
 /// The accuracy of one policy over all episodes.
