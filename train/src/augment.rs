@@ -41,6 +41,7 @@ struct Crop {
 }
 
 /// Words of the random stream reserved for an image.
+// An augmentation takes 13 words. If it took more than this, neighbors would share numbers.
 const WORDS_PER_IMAGE: u128 = 32;
 
 /// The random number generator of one image.
@@ -75,6 +76,7 @@ impl Augment {
         let mut order = [0, 1, 2];
         order.swap(2, below(rng, 3));
         order.swap(1, below(rng, 2));
+        // All three are drawn, for the same reason as the flip.
         let factors = self.jitter.map(|amount| 1.0 + amount * (2.0 * unit(rng) - 1.0));
         for change in order {
             match change {
@@ -100,6 +102,8 @@ impl Augment {
         }
         let size = size as f32;
         let side = (self.crop_area + (1.0 - self.crop_area) * unit(rng)).sqrt() * size;
+        // The ratio of the sides is the square of this one. Its logarithm is uniform, so that wide
+        // and high crops are equally likely.
         let ratio = MAX_CROP_RATIO.powf(unit(rng) - 0.5);
         let height = (side * ratio).min(size);
         let width = (side / ratio).min(size);
@@ -121,6 +125,8 @@ fn cut(rgb: &[u8], crop: &Crop, hflip: bool, out: &mut [f32]) {
     let step_y = crop.height / size as f32;
     let step_x = crop.width / size as f32;
     for (y, row) in out.chunks_exact_mut(size * 3).enumerate() {
+        // Coordinates are of pixel centers, half a pixel from the edge: otherwise scaling would
+        // shift the image.
         let y = between(crop.top + (y as f32 + 0.5) * step_y - 0.5, from);
         for (x, pixel) in row.chunks_exact_mut(3).enumerate() {
             let x = if hflip { size - 1 - x } else { x };
@@ -177,6 +183,7 @@ fn gray(pixel: &[f32]) -> f32 {
 
 /// Uniform in [0, 1).
 fn unit(rng: &mut ChaCha8Rng) -> f32 {
+    // 24 bits are exact in an f32; more would round up to 1 now and then.
     (rng.next_u32() >> 8) as f32 / (1 << 24) as f32
 }
 

@@ -84,11 +84,14 @@ impl Axes {
     }
 
     fn x(&self, value: f64) -> f64 {
+        // Ticks are evenly spaced: numbers of shots such as 1, 2, 5 and 10 would crowd on the left
+        // of a linear axis.
         let place = self.ticks.iter().position(|tick| *tick == value).unwrap_or(0) as f64;
         LEFT + place / (self.ticks.len().max(2) - 1) as f64 * (WIDTH - LEFT - RIGHT)
     }
 
     fn y(&self, value: f64) -> f64 {
+        // Equal values give an axis without extent, by which nothing can be divided.
         let share = (value - self.low) / (self.high - self.low).max(1e-9);
         HEIGHT - MARGIN - share * (HEIGHT - 2.0 * MARGIN)
     }

@@ -47,6 +47,7 @@ impl ComputeArguments {
     /// Device and precision of training.
     fn for_training(&self) -> Result<Compute> {
         if let Some(threads) = self.threads {
+            // Two pools: libtorch computes on its own threads, images are loaded on those of rayon.
             tch::set_num_threads(threads.max(1) as i32);
             rayon::ThreadPoolBuilder::new().num_threads(threads.max(1)).build_global()?;
         }

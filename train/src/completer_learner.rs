@@ -129,6 +129,7 @@ impl CompleterLearner {
         let size = [prototype.size()[0], weighted.size()[1]];
         // Adds the weighted attributes of each sample.
         let attributes = weighted.f_new_zeros(size, (Kind::Float, weighted.device()))?;
+        // By index and not by padded blocks: classes have very different numbers of attributes.
         let attributes = attributes.f_index_add(0, &sample, &weighted)?;
         let [prototype, class_word] = of_samples;
         let given =
@@ -159,6 +160,7 @@ impl CompleterLearner {
     }
 
     fn value(&self, given: &[(&str, &Tensor)], wanted: &str) -> Result<Tensor, NetError> {
+        // ProtoComNet has no batch normalization, so this is the network that is evaluated.
         Ok(self.net.values(given, &[wanted], Mode::Train)?.swap_remove(0))
     }
 

@@ -136,7 +136,7 @@ pub struct Validation {
 pub struct Data {
     /// Name, authors, year and split.
     pub name: String,
-    /// CompleterInputs of use.
+    /// Terms of use.
     pub license: String,
 }
 
@@ -187,6 +187,7 @@ impl Config {
     /// The number of steps already in the weight average before the given batch, or `None` in
     /// epochs that are not averaged.
     pub fn averaged(&self, epoch: u64, batch: u64, batches: u64) -> Option<u64> {
+        // No underflow: `check_averaging` holds `swa.epochs` to at most `epochs`.
         let first = self.epochs - self.swa?.epochs;
         (epoch >= first).then(|| (epoch - first) * batches + batch)
     }

@@ -89,6 +89,7 @@ pub fn resolve(device: DeviceChoice, precision: Precision) -> Result<Compute, No
 
 /// Why the GPU `index` cannot be used, or `None` if it can.
 fn cuda_problem(index: usize) -> Option<String> {
+    // Loaded first: libtorch finds GPUs only after its CUDA part has registered itself.
     if let Err(reason) = load_cuda_library() {
         return Some(reason.clone());
     }

@@ -27,6 +27,7 @@ const SCHEMA: &str = "
 ";
 
 /// The most bytes of a cache.
+// Room for two million embeddings of 512 values.
 const MAX_BYTES: u64 = 4 << 30;
 
 /// The metadata of a cache.

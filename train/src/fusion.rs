@@ -16,6 +16,7 @@ pub fn cosine(query: &Tensor, prototype: &Tensor) -> Result<Tensor, TchError> {
 
 fn direction(rows: &Tensor) -> Result<Tensor, TchError> {
     let square = rows.f_square()?.f_sum_dim_intlist([1i64].as_slice(), true, Kind::Float)?;
+    // Clamped before the square root, whose gradient at 0 is infinite.
     rows.f_div(&square.f_clamp_min(EPSILON * EPSILON)?.f_sqrt()?)
 }
 
@@ -59,6 +60,7 @@ fn moments(
         .f_transpose(0, 1)?;
     let total = sum(&soft, 1, true)?.f_add_scalar(k_shot)?;
     let mean = sum(support, 1, false)?.f_add(&soft.f_matmul(unlabeled)?)?.f_div(&total)?;
+    // In two passes: the difference of mean square and squared mean would cancel in fp32.
     let around = mean.f_unsqueeze(1)?;
     let of_support = sum(&support.f_sub(&around)?.f_square()?, 1, false)?;
     // [n, u, s]: small, because episodes are small.

@@ -81,6 +81,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    // clap itself ends the program with 2 for a wrong command line, the code of bad input.
     match run(Arguments::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

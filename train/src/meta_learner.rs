@@ -196,6 +196,7 @@ impl MetaLearner {
         // Queries are ordered by class and their numbers are equal.
         let labels: Vec<i64> = (0..n_queries).map(|i| i * n_way / n_queries).collect();
         let labels = Tensor::f_from_slice(&labels)?.f_to_device(query.device())?;
+        // No label smoothing, and no class is ignored: -100 is no label.
         let loss =
             logits.f_cross_entropy_loss(&labels, None::<&Tensor>, Reduction::Mean, -100, 0.0)?;
         self.add_gradients(&loss.f_multiply_scalar(share)?)?;
@@ -205,6 +206,7 @@ impl MetaLearner {
     }
 
     fn add_gradients(&mut self, loss: &Tensor) -> Result<(), TchError> {
+        // Taken episode by episode, so that memory holds the graph of one episode only.
         let gradients = self.optimizer.gradients(loss)?;
         if self.gradients.is_empty() {
             self.gradients = gradients;

@@ -84,6 +84,8 @@ impl Metrics {
     pub fn finish_epoch(&mut self, metrics: EpochMetrics) -> Result<()> {
         let seconds = self.seconds();
         let line = serde_json::to_string(&Line { metrics: &metrics, seconds })?;
+        // Before the checkpoint of the epoch: after a crash between the two, the epoch is trained
+        // again, and `open` drops this line.
         writeln!(self.log, "{line}").context("cannot write metrics.jsonl")?;
         let val = metrics.val_accuracy;
         self.events.scalars(
@@ -103,6 +105,7 @@ impl Metrics {
                 100.0 * metrics.val_ci95.unwrap_or_default()
             )
         });
+        // Standard output is for the results of commands.
         eprintln!(
             "epoch {:>3} · loss {:.4} · train {:.2} %{shown} · {:.0} images/s",
             metrics.epoch,
@@ -110,6 +113,7 @@ impl Metrics {
             100.0 * metrics.train_accuracy,
             metrics.images as f64 / seconds,
         );
+        // The plot is drawn anew after each epoch, so that a running training can be watched.
         self.history.push(metrics);
         Ok(disk::write(&self.run.file("plot.svg"), plot::svg(&self.history).as_bytes())?)
     }

@@ -217,6 +217,8 @@ impl Net {
             Op::MaxPool2d { kernel, stride } => {
                 x.f_max_pool2d([kernel as i64; 2], [stride as i64; 2], [0, 0], [1, 1], false)?
             }
+            // In fp32 also when activations are bf16, whose 8 bits are too few for the mean of many
+            // values.
             Op::GlobalAveragePool => x.f_mean_dim([2i64, 3].as_slice(), false, Kind::Float)?,
             Op::Linear { bias, .. } => {
                 let (weight, bias) = self.weight_and_bias(node, bias)?;

@@ -38,6 +38,7 @@ impl Sgd {
     ) -> Result<Self, TchError> {
         let mut optimizer = Self { config, parameters: Vec::new(), momentum: BTreeMap::new() };
         for (name, parameter) in parameters {
+            // Zero gives the first step of PyTorch, where the momentum begins as the gradient.
             let mut buffer = parameter.detach().f_zeros_like()?;
             if let Some(saved) = momentum.get(name) {
                 let saved = to_tensor(saved)?;
@@ -141,9 +142,12 @@ impl AdamW {
         tch::no_grad(|| {
             let moved = self.parameters.iter_mut().zip(gradients);
             for ([parameter, mean, square], gradient) in moved.filter(|(_, g)| g.defined()) {
+                // Decoupled: the decay moves the parameter and does not enter the means of the
+                // gradients.
                 let _ = parameter.f_multiply_scalar_(1.0 - learning_rate * self.weight_decay)?;
                 let _ = mean.f_lerp_(&gradient, 1.0 - one)?;
                 let _ = square.f_lerp_(&gradient.f_square()?, 1.0 - two)?;
+                // The epsilon comes after the correction of the bias, as in PyTorch.
                 let scale = square.f_divide_scalar(two_left)?.f_sqrt()?.f_add_scalar(ADAM_EPS)?;
                 let move_by = mean.f_div(&scale)?;
                 let rate = learning_rate / one_left;
@@ -211,6 +215,7 @@ const ONE_CYCLE_START: f64 = 1.0 / 25.0;
 impl Schedule {
     /// The learning rate of step `step` of `steps_per_epoch * epochs`.
     pub fn rate(&self, step: u64, steps_per_epoch: u64, epochs: u64) -> f64 {
+        // By step and not by epoch: short trainings have few epochs.
         let share = step as f64 / (steps_per_epoch * epochs).max(1) as f64;
         match self {
             Self::Steps { peak, milestones, factor } => {

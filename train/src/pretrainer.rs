@@ -20,6 +20,7 @@ use crate::optimizer::Sgd;
 const ROTATIONS: i64 = 4;
 
 /// Factor of the cosine similarities in the semantic head.
+// Cosines lie in -1 to 1: without a factor, a softmax over many classes stays nearly uniform.
 const SEMANTIC_SCALE: f64 = 10.0;
 
 /// The loss ignores targets with this index; no target has it.
@@ -55,6 +56,7 @@ impl Pretrainer {
         momentum: &Tensors,
         compute: Compute,
     ) -> Result<Self> {
+        // `Net` takes exactly the parameters of its graph, and the heads are not in it.
         let mut backbone = parameters.clone();
         for (name, _) in head_shapes(config, 1) {
             backbone.remove(&name);
@@ -121,6 +123,8 @@ impl Pretrainer {
 
     /// Adds the present parameters to their mean over `earlier` steps.
     pub fn average(&mut self, earlier: u64) -> Result<()> {
+        // Only what is learned is averaged: the running statistics of batch normalization do not
+        // fit averaged weights and are measured anew.
         let share = 1.0 / (earlier + 1) as f64;
         let Self { net, heads, average, .. } = self;
         tch::no_grad(|| -> Result<()> {
@@ -155,6 +159,7 @@ impl Pretrainer {
         // Accuracy counts the first `n` images; if all rotations are used, these are the upright
         // ones.
         let logits = logits.f_narrow(0, 0, n)?;
+        // Half of each loss, as in the paper.
         Ok(((class_loss + turn_loss) * 0.5, right(&logits, &label.f_narrow(0, 0, n)?)?))
     }
 
@@ -206,6 +211,7 @@ impl Pretrainer {
     /// Loss sum and number of correct images of the epoch, including those of `progress`. Resets
     /// the sums.
     pub fn take_sums(&mut self, progress: &Progress) -> Result<(f64, u64)> {
+        // Reading the sums waits for the device, so it is not done at each step.
         let sums = (
             progress.loss_sum + self.loss_sum.double_value(&[]),
             progress.correct + self.correct.int64_value(&[]) as u64,
@@ -330,6 +336,7 @@ fn head_shapes(config: &Config, classes: usize) -> Vec<(String, Vec<usize>)> {
 pub fn initial_parameters(config: &Config, classes: usize) -> Result<Tensors> {
     let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
     let mut parameters = Tensors::new();
+    // In the order of the graph, which fixes the random numbers that each parameter gets.
     for parameter in config.backbone.graph().parameters()? {
         let tensor = match (parameter.role, parameter.shape.as_slice()) {
             (Role::Weight, &[outputs, _, kernel, _]) => {
@@ -355,6 +362,7 @@ pub fn initial_parameters(config: &Config, classes: usize) -> Result<Tensors> {
 
 /// A standard normal number (Box and Muller 1958).
 fn normal(rng: &mut ChaCha8Rng) -> f64 {
+    // 1 minus the number is never 0, so the logarithm is finite.
     let radius = (-2.0 * (1.0 - unit(rng)).ln()).sqrt();
     radius * (2.0 * std::f64::consts::PI * unit(rng)).cos()
 }

@@ -89,6 +89,7 @@ impl Run {
         );
         let json = disk::read(&path, attributes::MAX_BYTES)?;
         let words = disk::read(&self.file(WORDS), attributes::MAX_BYTES)?;
+        // The words are checked against the hash of the JSON: they must be of the same classes.
         let parse = || anyhow::Ok((Knowledge::parse(&json)?, Words::parse(&words, &json)?));
         parse().with_context(|| format!("{shown} is not usable"))
     }
@@ -116,6 +117,7 @@ impl Run {
 
     /// Writes a checkpoint, whole or not at all.
     pub fn write(&self, path: &Path, checkpoint: &Checkpoint) -> Result<()> {
+        // A larger file could be written, but no reader would take it.
         let bytes = checkpoint.to_bytes()?;
         ensure!(
             bytes.len() as u64 <= checkpoint::MAX_BYTES,

@@ -16,6 +16,7 @@ impl Svg {
 
     /// Text whose `anchor` (`start`, `middle` or `end`) lies at `[x, y]`.
     pub fn text(&mut self, [x, y]: [f64; 2], anchor: &str, color: &str, text: &str) {
+        // A label comes from the command line, so it may hold markup.
         let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
         let _ = writeln!(
             self.0,

@@ -60,7 +60,7 @@ pub(crate) struct Options {
     /// no images.
     #[arg(long, value_name = "N")]
     generalized_zero_shot: Option<usize>,
-    /// Completer of the prototypes.
+    /// Completer whose prototypes are evaluated.
     #[arg(long, value_enum, default_value = "kernel")]
     completer: CompleterChoice,
     /// Write the report as JSON to this file.

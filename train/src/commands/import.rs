@@ -44,6 +44,7 @@ pub(crate) fn run(arguments: Options) -> Result<()> {
     };
     let imported = import::import(&arguments.weights, &Run::new(&arguments.out), &options)?;
     let out = arguments.out.display();
+    // Listed one by one, so that a user sees whether a part is missing that should have been read.
     for tensor in &imported.left_out {
         print_line(format_args!("left out: {tensor}"))?;
     }

@@ -12,6 +12,7 @@ use train::error::BadInput;
 
 use super::print_line;
 
+// A report has a few kilobytes.
 const MAX_REPORT_BYTES: u64 = 1 << 20;
 
 #[derive(Debug, clap::Args)]
@@ -49,6 +50,7 @@ impl FromStr for At {
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     let mut reports = options.reports.clone();
+    // A series needs its points in this order.
     reports.sort_by(|a, b| a.x.total_cmp(&b.x));
     let mut series: Vec<Series> = Vec::new();
     for At { x, file } in reports {
@@ -59,6 +61,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         for outcome in report.results.iter().filter(|outcome| options.draws(outcome.fusion)) {
             let name = outcome.fusion.to_string();
             let point = [x, 100.0 * outcome.accuracy, 100.0 * outcome.ci95];
+            // Reports may have different policies: one of a run without a name regressor has only
+            // `mean`.
             match series.iter_mut().find(|series| series.name == name) {
                 Some(series) => series.points.push(point),
                 None => series.push(Series { name, points: vec![point] }),

@@ -107,12 +107,14 @@ impl Completion {
 impl Live {
     /// Checks these settings, and that `text` sets no field that they replace.
     fn check(&self, text: &str, config: &Completion) -> Result<(), ConfigError> {
+        // The parsed settings do not show which fields were written and which are defaults.
         let table: toml::Table = read(text)?;
         for field in ["steps", "learning_rate", "weight_decay"] {
             if table.contains_key(field) {
                 return refuse(field, "set together with [live]", "only one of the two");
             }
         }
+        // A batch of the loader has the same number of images for each prototype.
         if config.k_shots.len() != 1 {
             let got = format!("{:?}", config.k_shots);
             return refuse("k_shots", got, "one number with [live], such as [1]");

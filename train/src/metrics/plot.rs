@@ -11,6 +11,7 @@ const ACCURACY: &str = "#d62728";
 
 /// Draws all epochs so far.
 pub(super) fn svg(history: &[EpochMetrics]) -> String {
+    // At least 2: the first epoch alone would give an axis without extent.
     let last = history.last().map_or(1, |m| m.epoch).max(2) as f64;
     let loss: Vec<(f64, f64)> = history.iter().map(|m| (x_of(m.epoch, last), m.loss)).collect();
     let accuracy: Vec<(f64, f64)> = history
@@ -42,6 +43,7 @@ fn curve(
     (axis, anchor): (f64, &str),
     label: &str,
 ) {
+    // A loss that diverged must not stretch the axis to infinity.
     let finite = points.iter().map(|p| p.1).filter(|v| v.is_finite());
     let (low, high) = finite.fold((f64::MAX, f64::MIN), |(low, high), v| (low.min(v), high.max(v)));
     if low > high {

@@ -20,6 +20,7 @@ pub(super) struct EventFile {
 impl EventFile {
     /// Creates a new file in the folder. TensorBoard joins the files of a folder.
     pub(super) fn create(folder: &Path) -> Result<Self> {
+        // A name of its own: a resumed training must not overwrite the events from before.
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let path =
             folder.join(format!("events.out.tfevents.{}.{}", now.as_secs(), std::process::id()));
@@ -51,6 +52,7 @@ impl EventFile {
 
 fn wall_time() -> Vec<u8> {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    // Field 1, a 64-bit float.
     [&[0x09][..], &seconds.to_le_bytes()].concat()
 }
 
@@ -77,6 +79,7 @@ fn varint(mut value: u64) -> Vec<u8> {
 }
 
 fn masked_crc(bytes: &[u8]) -> [u8; 4] {
+    // Masked as TFRecord files require, because a checksum of data that holds checksums is weak.
     crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8).to_le_bytes()
 }
 

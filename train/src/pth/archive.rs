@@ -81,7 +81,9 @@ impl<'a> Archive<'a> {
             let (entry, next) = Entry::parse(bytes, at as usize)?;
             unclaimed =
                 unclaimed.checked_sub(entry.data.len()).ok_or(damaged("entries overlap"))?;
+            // Checked for every entry here, so that all later reads are of undamaged bytes.
             entry.check()?;
+            // Programs disagree about which of two entries of one name counts.
             if entries.insert(entry.name, entry.data).is_some() {
                 return Err(ArchiveError::Twice { name: entry.name.to_owned() });
             }
@@ -92,6 +94,8 @@ impl<'a> Archive<'a> {
 
     /// The folder of all entries, with its slash: the name of the saved file.
     pub(super) fn root(&self) -> Result<&'a str, ArchiveError> {
+        // torch.save names the folder after the file as it was saved, which may have been renamed
+        // since.
         let mut roots = self.entries.keys().filter_map(|name| name.strip_suffix("data.pkl"));
         roots
             .find(|root| root.ends_with('/'))

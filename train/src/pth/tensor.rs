@@ -40,7 +40,7 @@ impl Kind {
     }
 }
 
-/// A run of numbers that tensors are views of.
+/// A flat array of numbers that tensors are views of.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Storage<'a> {
     pub(super) kind: Kind,
@@ -104,6 +104,7 @@ impl StoredTensor<'_> {
 
     /// The end of the furthest element of the view, or `None` on overflow.
     fn end(&self) -> Option<usize> {
+        // An empty view reads nothing, wherever its offset points.
         if self.shape.contains(&0) {
             return Some(0);
         }
@@ -120,6 +121,7 @@ impl StoredTensor<'_> {
     ) -> Result<ArrayD<T>, String> {
         let (elements, _) = data.as_chunks::<N>();
         let count = self.elements().ok_or("it has more elements than can be counted")?;
+        // A pickle with more dimensions was refused, so the index has room.
         let mut index = [0; MAX_DIMENSIONS];
         // `check` has verified that every position lies in the storage.
         let values = (0..count).map(|_| {

@@ -5,6 +5,7 @@ use super::error::PthError;
 use super::pickle::{Object, Pickle, Value};
 use super::tensor::StoredTensor;
 
+// `visit` calls itself, so the depth of a hostile file must not reach the end of the stack.
 const MAX_DEPTH: usize = 16;
 const MAX_NAME_BYTES: usize = 1024;
 /// A shared part is visited once for each path to it, and hostile files can have many paths.

@@ -32,7 +32,8 @@ const SEED: u64 = 1;
 pub enum ClassSource {
     /// Base classes with images.
     Images,
-    /// Rows of the checkpoint's classifier. Images are used only to measure the spread.
+    /// Rows of the checkpoint's classifier. Images are used only to measure how far embeddings
+    /// spread around their class.
     Classifier,
     /// Base classes with images, and classifier rows.
     Both,
@@ -45,7 +46,7 @@ pub enum Exclusion {
     Evaluated,
     /// Those rows, and rows of their hypernyms and hyponyms.
     Relatives,
-    /// None. Only for a product, never for a published figure.
+    /// No row is excluded: for a product, never for a published figure.
     None,
 }
 
@@ -73,6 +74,7 @@ pub fn base_embeddings(
 ) -> Result<BaseEmbeddings> {
     let mut names = Vec::new();
     let base = base_names(dataset)?;
+    // Rows need them as well: the spread of synthetic embeddings is that of images.
     let mut seen = embeddings(run, checkpoint, dataset, Split::Base, compute)?;
     let mut all = Vec::new();
     if class_source != ClassSource::Images {
@@ -129,6 +131,7 @@ fn synthetic<'a>(
     seen: &'a [Array2<f32>],
 ) -> impl Fn(usize) -> Array2<f32> + use<'a> {
     let frame = EmbeddingFrame::at_mean_distance(prototypes.view());
+    // Rows are weights and not embeddings, so they have a center of their own.
     let center = rows.mean_axis(Axis(0)).unwrap_or_default();
     let means = frame.to_embedding(normalized(&rows - &center));
     move |row| {
@@ -217,6 +220,7 @@ pub(super) fn base_classes<'a>(
             let class = &knowledge.classes[row];
             let mut line = class.ancestors.clone();
             line.push(class.wnid);
+            // `SemanticDescriptor` expects its hypernyms sorted.
             line.sort_unstable();
             let descriptor = SemanticDescriptor {
                 word_vector: words.classes.row(row).to_owned(),

@@ -80,6 +80,7 @@ pub fn complete(
     };
     let completer = completer.with_name_prior(name_prior.unwrap_or(NamePrior::ONE));
     // With only one synset no class can be left out: the regressor is kept, its errors are not.
+    // Measured on classes that the regressor was not fitted to, as the classes of a device are.
     let semantic = base.left_out(completer.ridge());
     let errors = SHOTS
         .into_iter()
@@ -92,6 +93,7 @@ pub fn complete(
         .as_ref()
         .map(|semantic| name_bias::measured(semantic.view(), &rows, frame, SHOTS, SEED));
     let completer = completer.with_errors(errors).with_name_bias(name_bias.unwrap_or_default());
+    // Last: a run has a complete name regressor or the earlier one.
     disk::write(&run.kernel(), &completer.to_bytes(&checkpoint.space_id()?)?)?;
     let excluded = all.len() - base.len();
     Ok(Learned { completer, classes: base.len(), excluded, name_prior })

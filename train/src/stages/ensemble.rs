@@ -32,6 +32,7 @@ pub fn ensemble(members: &[Run], run: &Run) -> Result<Architecture> {
     let checkpoint = Checkpoint {
         architecture: architecture.clone(),
         preprocess: members[0].checkpoint.preprocess.clone(),
+        // A head reads the embedding of one member, so none fits the ensemble.
         classes: Vec::new(),
         parameters,
         training: None,
@@ -68,6 +69,7 @@ fn check_alike(members: &[Member]) -> Result<(), BadInput> {
             let text = format!("prepare images differently: {recipes:?}, expected equal recipes");
             return Err(differ(&members[0], member, &text));
         }
+        // Networks help each other by their different errors; equal ones only cost time.
         if let Some(same) = members[..at].iter().find(|before| before.space_id == member.space_id) {
             return Err(differ(same, member, "hold the same weights; leave out one"));
         }

@@ -61,6 +61,7 @@ pub fn evaluate(
     let regressor = completer(run, &checkpoint)?;
     evaluation.check(regressor.is_some())?;
     let rows = embeddings(run, &checkpoint, dataset, protocol.split, compute)?;
+    // `check` has refused every option that needs one.
     let Some(regressor) = regressor else {
         return Ok(protocol.report(&rows)?);
     };

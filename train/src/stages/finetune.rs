@@ -128,12 +128,14 @@ impl Training<'_> {
         while self.progress.step < steps_per_epoch {
             let step = epoch * steps_per_epoch + self.progress.step;
             for of_step in 0..episodes_per_step {
+                // Numbered over the whole training, so that a resume draws the same episodes.
                 self.learn(step * episodes_per_step + of_step)?;
             }
             let rate = self.config.schedule.rate(step, steps_per_epoch, epochs);
             self.learner.step(rate)?;
             self.progress.step += 1;
             bar.inc(images);
+            // Only between steps: the saved state has no gradients of half a step.
             if stop.load(Ordering::Relaxed) {
                 break;
             }
@@ -197,6 +199,8 @@ impl Training<'_> {
                 let begun = Instant::now();
                 let image = self.image(images, &chosen, index)?;
                 self.waited += begun.elapsed();
+                // An episode has few classes, so its statistics differ from the running ones, which
+                // validation and devices use. The published code trains with them all the same.
                 let mode = if self.config.batch_statistics { Mode::Train } else { Mode::Eval };
                 Ok(self.learner.backbone().forward(&[("image", &image)], mode)?.swap_remove(0))
             }
@@ -211,6 +215,8 @@ impl Training<'_> {
         let preprocess = &self.checkpoint.preprocess;
         image.par_chunks_exact_mut(3 * size * size).zip(chosen).enumerate().for_each(
             |(i, (out, &image))| {
+                // The episode takes the place of the epoch: no two images of the training share
+                // random numbers.
                 let mut rng = image_rng(config.seed, index, i as u64);
                 config.augment.apply(images.rgb(image), &mut rng, out);
                 preprocess.normalize_pixels(out);
@@ -238,6 +244,7 @@ impl Training<'_> {
             waited_share: self.waited.as_secs_f64() / self.metrics.seconds(),
         })?;
         self.keep_best(&outcome)?;
+        // The state is saved last: a crash before it repeats the epoch, with the same result.
         self.progress.next_epoch();
         self.save()
     }

@@ -1,4 +1,4 @@
-//! Golden inputs and outputs: what libtorch computes, for the self-test of an export.
+//! Golden inputs and outputs: what libtorch computes, for the verification of an export.
 
 use anyhow::Result;
 use models::checkpoint::{Checkpoint, Golden};
@@ -19,6 +19,7 @@ const SEED: u64 = 20210;
 /// Golden inputs and outputs of the checkpoint's backbone. The inputs are noise.
 pub fn golden(checkpoint: &Checkpoint) -> Result<Golden> {
     let size = checkpoint.architecture.input_size();
+    // Seeded noise needs no image, and the same checkpoint always gives the same golden file.
     let mut rng = ChaCha8Rng::seed_from_u64(SEED);
     // Uniform in -2..2: the range of normalized images.
     let image = ArrayD::from_shape_simple_fn(IxDyn(&[SAMPLES, 3, size, size]), || {

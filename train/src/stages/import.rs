@@ -113,10 +113,12 @@ fn named_rows(arch: Arch, rows: Option<usize>) -> Vec<String> {
     let csv = include_str!("../../classes/imagenet_1k.csv");
     let wnids = csv.lines().skip(1).filter_map(|line| line.split(',').next());
     let wnids: Vec<String> = wnids.map(str::to_owned).collect();
+    // A classifier of another size has other classes, whose names are unknown.
     if arch == Arch::EfficientNetLite0 && rows == Some(wnids.len()) { wnids } else { Vec::new() }
 }
 
 fn write(run: &Run, checkpoint: &Checkpoint) -> Result<()> {
+    // Before the folder is created: weights that cannot be used leave nothing behind.
     let golden = golden(checkpoint)?;
     let what = "the embedding that these weights give".to_owned();
     ensure!(golden::is_finite(&golden), ImportError::NotFinite { what });
@@ -186,6 +188,7 @@ struct Sorted {
 
 impl Sorted {
     fn new(file: TensorFile, arch: Arch) -> Result<Self, GraphError> {
+        // Names do not depend on the widths, which are deduced afterwards.
         let published = arch.sized(&Tensors::new(), arch.recipe(None).size).graph();
         let own_names = published.parameters()?.into_iter().map(|p| p.name).collect();
         let mut sorted = Self::default();
@@ -266,6 +269,7 @@ fn is_finite(tensor: &ArrayD<f32>) -> bool {
 
 fn provenance(weights: &Path, bytes: &[u8], options: &Options, fitted: &Fitted) -> Provenance {
     let file = weights.file_name().unwrap_or_default().to_string_lossy();
+    // The hash tells which file it was: names of published files are not unique.
     let hash = models::hex::sha256(bytes);
     let mut notes = format!("imported from {file}, SHA-256 {hash}");
     if !fitted.beside.is_empty() {

@@ -187,6 +187,7 @@ impl Pretraining<'_> {
         // The checkpoint must point to the start of the next epoch.
         let done = self.progress.clone();
         self.progress = Progress { epoch, batch: 0, loss_sum: 0.0, correct: 0, ..done };
+        // Before the state of the next epoch is saved: a crash between the two repeats this epoch.
         if let Some((net, heads)) = finished {
             self.keep_best(validation.map(|v| v.0), &net, heads)?;
         }
@@ -243,6 +244,7 @@ impl Pretraining<'_> {
 
     fn save(&mut self) -> Result<()> {
         let (loss_sum, correct) = self.network.take_sums(&self.progress)?;
+        // The sums move into the checkpoint, so that a resumed epoch reports all of its batches.
         self.progress = Progress { loss_sum, correct, ..self.progress.clone() };
         self.run.write(&self.run.last(), &self.checkpoint()?)
     }
@@ -291,6 +293,7 @@ fn load(config: &Config, dataset: &Dataset) -> Result<Data> {
     );
     let n_base: usize = base.iter().map(|class| class.images.len()).sum();
     ensure!(
+        // The incomplete last batch is dropped, so an epoch would have no step.
         n_base >= config.batch_size,
         BadInput(format!("{n_base} base images do not fill a batch of {}", config.batch_size))
     );
@@ -376,6 +379,7 @@ impl State {
                 other.architecture, config.backbone
             ))
         );
+        // The heads stay random: the other run may have other base classes.
         self.parameters.extend(other.backbone()?);
         let Provenance { data, epochs, notes, .. } = &other.provenance;
         let begun = format!("begun from weights trained for {epochs:.1} epochs on {data}");
@@ -403,6 +407,8 @@ fn saved_state(run: &Run, start: Progress) -> Result<State> {
 
 /// Refuses a resume with other inputs than those of the saved training.
 fn check_resume(run: &Run, saved: &Progress, start: &Progress) -> Result<(), BadInput> {
+    // A resume must give the numbers of an uninterrupted training, so everything that they depend
+    // on must be equal.
     let folder = run.folder().display();
     if saved.config != start.config {
         let settings = run.file("config.toml");

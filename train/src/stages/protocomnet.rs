@@ -62,6 +62,7 @@ pub fn learn(
     let checkpoint = run.read(&run.best())?;
     let (knowledge, words) = run.knowledge()?;
     let base = base_embeddings(run, &checkpoint, dataset, class_source, exclusion, compute)?;
+    // The divisor of the published code.
     let statistics = measure(&checkpoint, &knowledge, &base, Std::Unbiased)?;
     let (attributes, std) = measured(&statistics, &words);
     let nothing = "ProtoComNet needs attributes, but no base class has one: use --completer kernel";

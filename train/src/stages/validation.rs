@@ -41,6 +41,7 @@ pub(super) fn fused_accuracy(
 ) -> Result<Outcome> {
     let completer = OfClasses { completer, classes: classes.to_vec() };
     let inputs = Inputs { completer: Some(&completer), knowledge: None };
+    // The fusion of the paper, which meta-training trains through.
     let policies = [Policy::Gaussian];
     let outcomes = compare(rows, inputs, &policies, episodes(validation), Conditions::PLAIN)
         .context("validation")?;

@@ -184,6 +184,7 @@ impl<'a> Machine<'a> {
             (Global::Size, &[sizes]) | (Global::RebuildParameter, &[sizes, _, _]) => {
                 self.push(sizes)
             }
+            // What follows (whether it is trained, hooks) is of no use to weights.
             (Global::RebuildTensor, &[storage, offset, shape, strides, _, _, ..]) => {
                 let tensor = self.tensor([storage, offset, shape, strides])?;
                 self.make(Object::Tensor(tensor))

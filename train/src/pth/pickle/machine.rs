@@ -80,6 +80,7 @@ impl<'a> Machine<'a> {
 
     /// The newest value above the last mark.
     fn top(&self) -> Result<Value<'a>, PickleError> {
+        // What lies below the mark belongs to an outer container.
         let floor = self.marks.last().copied().unwrap_or(0);
         let value = self.stack.get(floor..).and_then(<[_]>::last).copied();
         value.ok_or_else(|| self.broken("a value on the stack"))
@@ -116,6 +117,7 @@ impl<'a> Machine<'a> {
     /// Stores the newest value in the memo, by default under the next number.
     pub(super) fn remember(&mut self, number: Option<u32>) -> Result<(), PickleError> {
         self.count()?;
+        // MEMOIZE of protocol 4 has no number; Python counts in the same way.
         let number = number.unwrap_or(self.memo.len() as u32);
         let value = self.top()?;
         self.memo.insert(number, value);

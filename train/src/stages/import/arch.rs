@@ -9,9 +9,9 @@ use super::{efficientnet_lite0, resnet12};
 /// A network whose weights can be imported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Arch {
-    /// [`models::graph::resnet12`].
+    /// ResNet-12, the network of the paper.
     Resnet12,
-    /// [`models::graph::efficientnet_lite`].
+    /// EfficientNet-Lite0, a network for devices.
     #[value(name = "efficientnet-lite0")]
     EfficientNetLite0,
 }

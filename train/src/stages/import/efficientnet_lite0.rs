@@ -59,6 +59,7 @@ pub(super) fn sized(parameters: &Tensors, input_size: usize) -> Architecture {
 /// The preprocessing of the published network.
 pub(super) fn recipe(input_size: Option<usize>) -> Preprocess {
     Preprocess {
+        // Bicubic, and (value - 127) / 128, as these weights were trained.
         filter: Filter::CatmullRom,
         mean: [127.0; 3],
         std: [128.0; 3],

@@ -30,6 +30,8 @@ fn widths(parameters: &Tensors) -> [usize; 4] {
     std::array::from_fn(|block| {
         let prefix = format!("layer{}.", block + 1);
         let of_block = parameters.iter().filter(|(name, _)| name.starts_with(&prefix));
+        // One misshapen tensor must not change the width: it is to be reported as the one that does
+        // not fit.
         let mut votes = BTreeMap::<usize, usize>::new();
         for width in of_block.filter_map(|(_, tensor)| tensor.shape().first()) {
             *votes.entry(*width).or_default() += 1;

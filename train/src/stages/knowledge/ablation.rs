@@ -37,6 +37,8 @@ impl Ablation {
                 let order = order(knowledge.classes.len());
                 let old = knowledge.classes.clone();
                 for (class, &from) in knowledge.classes.iter_mut().zip(&order) {
+                    // The class keeps its name in the data and its split; what follows from the
+                    // name moves.
                     let name = class.name.clone();
                     *class = KnownClass { name, split: class.split, ..old[from].clone() };
                 }

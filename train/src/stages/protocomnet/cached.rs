@@ -51,6 +51,8 @@ fn draw(config: &Completion, base: &BaseImages, rng: &mut ChaCha8Rng) -> (Vec<i6
     let mut images = Vec::new();
     let mut classes = Vec::new();
     for _ in 0..config.batch_size {
+        // By image and not by class: a class counts as often as it has images, as in an epoch of
+        // the paper.
         let class = base.labels[below(rng, base.labels.len())];
         classes.push(class as i64);
         // With replacement: classes have hundreds of images, so repetitions are rare.

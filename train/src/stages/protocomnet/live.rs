@@ -26,6 +26,7 @@ use crate::optimizer::{Optimizer, Sgd};
 use crate::stages::validation::{fused_accuracy, validation_classes};
 
 /// Mixed into the seed of the further images of a prototype.
+// Without it they would share random numbers with the augmentation of the epoch.
 const SEED_MASK: u64 = 0x636f_6d70_616e_7900;
 
 /// Checks that the data suffices for these settings.

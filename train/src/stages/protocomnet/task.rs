@@ -58,6 +58,7 @@ pub fn as_shipped(mut parameters: Tensors) -> Tensors {
 pub fn write(run: &Run, completer: &ProtoComNetCompleter, space_id: &str) -> Result<()> {
     let golden =
         golden::run(completer.network().graph(), completer.parameters(), samples(completer))?;
+    // The golden file first, so that every completer has one, also after a power cut.
     disk::write(&run.completer_golden(), &golden.to_bytes("completer")?)?;
     Ok(disk::write(&run.completer(), &completer.to_bytes(space_id)?)?)
 }
