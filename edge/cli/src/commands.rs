@@ -74,6 +74,7 @@ impl ModelInfo {
 fn open(device: &Device, access: StoreAccess) -> Result<Recognizer, AnyFault> {
     let recognizer = device.recognizer(access)?;
     if let Availability::Failed(reason) = recognizer.names() {
+        // Standard output is for the answer, which a program may read as JSON.
         eprintln!("warning: names: off ({})", one_line(reason));
     }
     Ok(recognizer)
@@ -97,6 +98,7 @@ fn embed_file(recognizer: &mut Recognizer, path: &Path) -> Result<Embedded, File
 }
 
 fn read_and_embed(recognizer: &mut Recognizer, path: &Path) -> Result<Embedded, AnyFault> {
+    // The limit holds while reading: a path may name something endless, such as /dev/zero.
     let bytes = disk::read(path, ImageLimits::default().max_bytes as u64)?;
     Ok(recognizer.embed(&bytes)?)
 }

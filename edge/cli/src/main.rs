@@ -54,6 +54,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    // clap itself ends the program with 2 for a wrong command line, the code of bad input.
     let Cli { settings, command } = Cli::parse();
     match settings::resolve(settings).and_then(|device| run(command, &device)) {
         Ok(()) => ExitCode::SUCCESS,

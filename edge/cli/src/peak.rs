@@ -18,6 +18,7 @@ const ROUNDS: usize = 8;
 /// GFLOP/s of `threads` threads at once; a multiply-add counts as two operations.
 pub(crate) fn gflop_per_second(threads: usize) -> f64 {
     thread::scope(|scope| {
+        // Collected, so that all threads run before the first one is joined.
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(best)).collect();
         workers
             .into_iter()
@@ -38,6 +39,7 @@ impl WithSimd for Chains {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> f64 {
+        // x / 2 + 1 tends to 2: no chain overflows or becomes subnormal, which would be slow.
         let factor = simd.splat_f32s(black_box(0.5));
         let addend = simd.splat_f32s(black_box(1.0));
         // Hidden from the optimizer, which would merge equal chains into one.
@@ -49,6 +51,7 @@ impl WithSimd for Chains {
             }
         }
         let seconds = begun.elapsed().as_secs_f64();
+        // Used, because the compiler would remove a loop without a result.
         black_box(chains.map(|chain| simd.reduce_sum_f32s(chain)));
         (2 * S::F32_LANES * CHAINS * STEPS) as f64 / seconds / 1e9
     }

@@ -71,12 +71,13 @@ pub(crate) fn pad(cell: &str, width: usize, align: Align) -> String {
 /// A bar of at most `cells` blocks for a share in 0..=1, in steps of an eighth of a block.
 pub(crate) fn bar(share: f32, cells: u16) -> String {
     const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    // The cast turns NaN into 0.
     let eighths = (share.clamp(0.0, 1.0) * f32::from(cells) * 8.0).round() as usize;
     format!("{}{}", "█".repeat(eighths / 8), PARTS[eighths % 8])
 }
 
-/// A progress bar on standard error with rate and time left. It is
-/// hidden with JSON or without a terminal.
+/// A progress bar on standard error with rate and time left. It is hidden with JSON or without a
+/// terminal.
 pub(crate) fn progress(what: &'static str, total: usize, json: bool) -> ProgressBar {
     if json {
         return ProgressBar::hidden();

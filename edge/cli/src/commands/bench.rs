@@ -21,6 +21,7 @@ use super::Refused;
 use crate::peak;
 use crate::text::{Align, progress, show, table};
 
+// One image shows the latency, 16 the throughput.
 const BATCHES: [usize; 2] = [1, 16];
 
 /// Measure each working engine: load time, latency per image, throughput
@@ -84,7 +85,9 @@ impl Peak {
     /// The peak of a provider's threads; unknown for GPUs.
     fn of(self, provider: Provider, precision: Precision) -> Option<f64> {
         match provider {
+            // Integers and 16-bit floats have other peaks, which are not measured.
             _ if precision != Precision::Fp32 => None,
+            // tract computes in one thread.
             Provider::Tract => Some(self.one_thread),
             Provider::Cpu => Some(self.all_threads),
             Provider::TensorRt | Provider::Cuda => None,
@@ -133,6 +136,7 @@ fn start_all(device: &Device, bundle: &Bundle) -> Result<(Vec<Runner>, Vec<Rejec
     let mut refused = Vec::new();
     for provider in device.engine().providers() {
         let candidates = files(bundle, provider, engine_options.precision);
+        // An engine that does not work is part of the result; the others are measured all the same.
         let candidates = candidates.map_err(|rejection| refused.push(rejection));
         for candidate in candidates.unwrap_or_default() {
             let precision = candidate.precision;
@@ -177,6 +181,7 @@ fn measure(runners: &mut [Runner], manifest: &Manifest, options: &Options) -> Re
 
 fn noise(manifest: &Manifest, batch: usize) -> Array4<f32> {
     let size = manifest.preprocess.size;
+    // Noise: the time does not depend on what an image shows.
     let images: Vec<_> = (0..batch as u64).map(|seed| self_test::input(seed, size)).collect();
     let views: Vec<_> = images.iter().map(|image| image.view()).collect();
     concatenate(Axis(0), &views).expect("invariant: the images have one size")
@@ -212,6 +217,7 @@ impl Runner {
             images_per_second: 1.0 / seconds,
             gflop_per_second,
             peak_share: peak.of(provider, self.precision).map(|peak| gflop_per_second / peak),
+            // Set by `figures`, which knows the slowest engine.
             ratio: 1.0,
         }
     }

@@ -127,6 +127,7 @@ struct TimingMs {
 }
 
 pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
+    // Checked before the bundle is opened and the engine starts.
     if options.transductive && options.files.len() < 2 {
         return Err(Message::input("--transductive needs at least 2 images, got 1").into());
     }
@@ -144,6 +145,7 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
     if let Availability::Failed(reason) = recognizer.attribute_weights() {
         eprintln!("warning: attribute weights: off ({})", one_line(reason));
     }
+    // Good files are answered even if others failed; the exit code tells of those.
     show(&answer, options.json);
     report_errors(&answer.errors, options.files.len(), "")
 }
@@ -151,6 +153,7 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
 fn answer(options: &Options, recognizer: &mut Recognizer) -> Result<Answer, AnyFault> {
     let model = ModelInfo::of(recognizer)?;
     let (files, images, errors) = embed(options, recognizer);
+    // Files without an embedding do not count, so there may be too few now.
     if options.transductive && images.len() < 2 {
         report_errors(&errors, options.files.len(), "; --transductive needs at least 2 images")?;
     }

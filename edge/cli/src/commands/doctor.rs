@@ -73,6 +73,7 @@ struct StoreState {
 pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
     let answer = examine(device);
     show(&answer, options.json);
+    // Only problems fail the command: with a hint, everything still works.
     match answer.problems.len() {
         0 => Ok(()),
         1 => Err(Message::machine("1 problem found").into()),
@@ -180,8 +181,10 @@ fn try_engine(bundle: &Bundle, provider: Provider, options: &EngineOptions) -> V
 
 fn chosen(choice: EngineChoice, engines: &[EngineState]) -> Option<String> {
     let wanted: Vec<_> = choice.providers().iter().map(Provider::to_string).collect();
+    // Engines are listed in the order in which they are preferred.
     let mut working = engines.iter().filter(|e| e.works && wanted.contains(&e.provider));
     working.next().map(|engine| match engine.precision.as_str() {
+        // The usual precision, which is not mentioned.
         "fp32" => engine.provider.clone(),
         precision => format!("{} in {precision}", engine.provider),
     })
@@ -230,6 +233,7 @@ impl EngineState {
         };
         let load_ms = before.elapsed().as_secs_f64() * 1e3;
         let Manifest { self_test, preprocess, .. } = &bundle.manifest;
+        // `start` has run the self-test, so the time is that of a warm engine.
         let input = self_test::input(self_test.seed, preprocess.size);
         let before = Instant::now();
         if let Err(error) = embed_batch(engine.as_mut(), &bundle.manifest, input.view()) {
@@ -280,6 +284,7 @@ fn look_at_store(device: &Device, manifest: &Manifest) -> Result<StoreState, Any
         let state = "will be created by the first enrollment".to_owned();
         return Ok(StoreState { path, state, ..StoreState::unknown() });
     }
+    // Opened and not only looked at: opening checks every page, the space and the lock.
     let gallery = device.gallery(&manifest.space_id, StoreAccess::Existing)?;
     let classes = gallery.classes();
     Ok(StoreState {

@@ -38,7 +38,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NAME")]
     class: Option<String>,
 
-    /// Skip images that cannot be used; fails only if none can
+    /// Skip images that cannot be used; fail only if no image can be used
     #[arg(long)]
     skip_bad: bool,
 
@@ -48,6 +48,7 @@ pub(crate) struct Options {
 }
 
 /// The images of each class.
+// Sorted, so that ids do not depend on the order of the file system.
 type Plan = BTreeMap<Label, Vec<PathBuf>>;
 
 #[derive(Debug, Default, Serialize)]
@@ -72,6 +73,7 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
     let mut recognizer = open(device, StoreAccess::Create)?;
     let model = Some(ModelInfo::of(&mut recognizer)?);
     let total = plan.values().map(Vec::len).sum();
+    // All images before the first write: one bad file must not leave half of the classes enrolled.
     let (classes, errors) = embed(plan, &mut recognizer, total, options.json);
     let refused = !errors.is_empty() && !options.skip_bad;
     let mut answer = Answer { errors, model, ..Answer::default() };
@@ -88,6 +90,7 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
     let consequence = if refused { "; nothing was enrolled (--skip-bad skips them)" } else { "" };
     let is_tolerated = options.skip_bad && !answer.classes.is_empty();
     match report_errors(&answer.errors, total, consequence) {
+        // An engine that fails is no bad file, so it is not tolerated.
         Err(fault) if fault.blame() == Blame::Input && is_tolerated => Ok(()),
         outcome => outcome,
     }
@@ -133,6 +136,7 @@ fn add_folder(folder: &Path, plan: &mut Plan) -> Result<(), AnyFault> {
         if files.is_empty() {
             return Err(about(class.display(), Message::input("the folder has no image")));
         }
+        // Folders of one name in several paths are one class.
         plan.entry(label).or_default().extend(files);
     }
     Ok(())
@@ -150,6 +154,7 @@ fn visible(folder: &Path) -> Result<Vec<PathBuf>, AnyFault> {
 }
 
 fn is_hidden(path: &Path) -> bool {
+    // Systems leave files such as `.DS_Store` in folders, which are no images.
     path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 

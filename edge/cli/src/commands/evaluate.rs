@@ -82,6 +82,7 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
     }
     let mut embedder = device.embedder(&bundle)?;
     let prints_json = matches!(options.json, Some(None));
+    // The number of images is known when `evaluate` has read the split.
     let bar = progress("embedding", 0, prints_json);
     let protocol = options.protocol();
     let report =
@@ -96,6 +97,7 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
     }
     show(&answer, prints_json);
     if !prints_json {
+        // Not part of the report, so not on standard output.
         let name = &embedder.manifest().name;
         eprintln!("{name} on {} in {}", embedder.provider(), embedder.precision());
     }

@@ -106,6 +106,8 @@ struct MeaningAnswer {
 }
 
 pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
+    // A new store only where something is added: a rename in a mistyped folder must fail. A list
+    // reads a snapshot, so that it does not hold the lock.
     let access = match &options.action {
         Action::Add(_) => StoreAccess::Create,
         Action::List => StoreAccess::Snapshot,
@@ -148,6 +150,7 @@ fn add(recognizer: &mut Recognizer, options: &AddOptions) -> Result<Done, AnyFau
     let AddOptions { class, synset, images_only, attributes, reset } = options;
     let label = Label::parse(class).map_err(|error| about("the name", error))?;
     let changes = synset.is_some() || *images_only || attributes.is_some() || *reset;
+    // It would change nothing and report success.
     if !changes && recognizer.class(label.as_str()).is_ok() {
         return Err(Message::input(format!(
             "the class `{label}` exists; change it with --synset, --images-only, --attributes or --reset"
@@ -234,6 +237,7 @@ impl fmt::Display for MeaningAnswer {
 /// A gloss without its examples, cut to fit a line.
 fn short(gloss: &str) -> String {
     const WIDTH: usize = 50;
+    // WordNet separates definition and examples by semicolons.
     let definition = gloss.split(';').next().unwrap_or_default();
     match definition.char_indices().nth(WIDTH) {
         Some((end, _)) => format!("{}…", &definition[..end]),
