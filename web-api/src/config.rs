@@ -91,6 +91,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] in one line: the setting, what is wrong, what is expected.
     pub fn resolve(args: impl IntoIterator<Item = OsString>) -> Result<Self, ConfigError> {
+        // clap reads flags and environment together; the file fills in what both leave out.
         let flags = Settings::try_parse_from(args)?;
         let file = match flags.config.clone() {
             None => Settings::default(),
@@ -148,6 +149,7 @@ impl From<&Settings> for Limits {
         Self {
             max_body_bytes: settings.max_body_bytes.unwrap_or(16 << 20),
             max_files: settings.max_files.unwrap_or(64),
+            // Two images are decoded at once, with 12 bytes per pixel: 0.96 GB at most.
             max_pixels: settings.max_pixels.unwrap_or(40_000_000),
             max_queue: settings.max_queue.unwrap_or(256),
             max_upload_bytes: settings.max_upload_bytes.unwrap_or(128 << 20),
@@ -173,9 +175,11 @@ impl Limits {
 
     fn check(&self) -> Result<(), ConfigError> {
         let Self { max_files, max_queue, max_body_bytes, max_upload_bytes, .. } = *self;
+        // With 0 the service would run and take nothing.
         if max_files == 0 || self.max_connections == 0 {
             return contradiction("--max-files and --max-connections must be at least 1");
         }
+        // tokio panics where a semaphore or a channel is larger.
         if max_queue.max(self.max_connections) > Semaphore::MAX_PERMITS {
             let most = Semaphore::MAX_PERMITS;
             return contradiction(format!(

@@ -24,6 +24,7 @@ fn main() -> ExitCode {
     let start = Instant::now();
     let config = match Config::resolve(std::env::args_os()) {
         Ok(config) => config,
+        // clap ends with 0 after `--help` and with 2, the code of bad input, after wrong flags.
         Err(ConfigError::Usage(error)) => error.exit(),
         Err(error) => return fail(&error),
     };
@@ -42,6 +43,7 @@ fn fail(error: &dyn Fault) -> ExitCode {
 
 fn log_to_stderr(config: &Config) {
     let subscriber = tracing_subscriber::fmt().with_max_level(config.log);
+    // Standard output has only the start-up report.
     subscriber.with_writer(stderr).with_target(false).init();
 }
 
@@ -72,6 +74,7 @@ async fn serve(
 ) -> Result<(), AnyFault> {
     let stop = server::stop_signal()?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
+    // After the signal handlers are installed: whoever reads the report may stop the service.
     ready();
     server::serve(listener, app(Arc::clone(&state)), state.config.limits, stop).await;
     Ok(())
@@ -84,6 +87,7 @@ fn listen(address: SocketAddr) -> Result<TcpListener, AnyFault> {
              selects a free port)"
         ))
     })?;
+    // tokio requires it of a listener that it takes over.
     listener.set_nonblocking(true)?;
     Ok(listener)
 }
@@ -92,6 +96,7 @@ fn open(config: &Config) -> Result<Recognizer, AnyFault> {
     let limits = config.limits;
     let recognizer = Recognizer::open(&config.device)?;
     Ok(recognizer.with_image_limits(ImageLimits {
+        // An image may fill a whole body.
         max_bytes: limits.max_body_bytes,
         max_pixels: limits.max_pixels,
     }))

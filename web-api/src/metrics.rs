@@ -81,6 +81,7 @@ impl Histogram {
         self.count += 1;
         self.sum += seconds;
         for (bucket, bound) in self.buckets.iter_mut().zip(BOUNDS) {
+            // Cumulative, as the format requires: each bucket counts all that are faster.
             *bucket += u64::from(seconds <= bound);
         }
     }
@@ -98,6 +99,8 @@ impl Histogram {
 impl Metrics {
     /// Records a request.
     pub fn request(&self, request: Request, duration: Duration) {
+        // Counters stay valid after a panic of another holder, so a poisoned lock is used all the
+        // same.
         let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
         requests.entry(request).or_default().record(duration);
     }

@@ -46,6 +46,7 @@ impl Report<'_> {
         let wire::Engine { provider, precision, rejected } = &self.version.engine;
         write!(f, "  engine  {provider} in {precision}, passed the bundle's self-test")?;
         match &self.onnxruntime {
+            // tract is part of the program and loads no library.
             Some(library) if provider.starts_with("onnxruntime") => {
                 writeln!(f, "; library {}", library.display())?;
             }

@@ -35,6 +35,7 @@ pub fn app(state: Arc<AppState>) -> Router {
         .fallback(async || StatusCode::NOT_FOUND)
         // `http::body` limits bodies by the configured number of bytes.
         .layer(DefaultBodyLimit::disable())
+        // The last layer is the outermost: the answer to a panic gets its id, headers and log line.
         .layer(CatchPanicLayer::custom(middleware::panicked))
         .layer(from_fn_with_state(Arc::clone(&state), middleware::pass))
         .with_state(state)

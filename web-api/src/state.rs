@@ -54,6 +54,7 @@ impl AppState {
     /// [`JobError`].
     pub async fn embed(&self, images: &Arc<Uploads>) -> Result<Vec<Embedded>, JobError> {
         let n_images = images.files.len();
+        // Held until the last image is embedded: the limit is on images, not on requests.
         let _places = self.decode_queue.admit(n_images)?;
         let mut all = Vec::with_capacity(n_images);
         for index in 0..n_images {

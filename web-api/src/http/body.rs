@@ -32,9 +32,11 @@ impl FromRequest<Arc<AppState>> for Uploads {
     async fn from_request(request: Request, state: &Arc<AppState>) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
         let limits = &state.config.limits;
+        // The time includes what is discarded, so that a refused client cannot hold its connection.
         let received = timeout(limits.receive_time(), receive(&parts, body, state)).await;
         let received = received.map_err(|_| too_slow(limits.receive_seconds))??;
         let Received { bytes, reservation } = received;
+        // Checked only now: a client reads the answer when it has sent its body.
         let files = match kind(&parts.headers)? {
             Kind::Raw => vec![Upload { file: None, bytes }],
             Kind::Multipart => split(parts, bytes, limits.max_files).await?,
@@ -56,6 +58,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<AppState>> for Json<T> {
         let body = collect(request.into_body(), MAX_JSON_BYTES);
         let bytes = timeout(limits.receive_time(), body).await;
         let bytes = bytes.map_err(|_| too_slow(limits.receive_seconds))??;
+        // Pages of other origins cannot send this type without a CORS preflight, which fails here.
         if content_type != "application/json" {
             return Err(Problem::new(
                 Code::UnsupportedMediaType,
@@ -108,6 +111,7 @@ struct Received {
 async fn receive(parts: &Parts, body: Body, state: &AppState) -> Result<Received, Problem> {
     let limit = state.config.limits.max_body_bytes;
     let announced = content_length(&parts.headers);
+    // Refused before memory is reserved for it.
     if announced.is_some_and(|length| length > limit) {
         return Err(refuse(parts, body, too_large(limit)).await);
     }
@@ -125,6 +129,7 @@ fn content_length(headers: &HeaderMap) -> Option<usize> {
 
 /// Returns the problem after the client has finished sending; at once for `Expect: 100-continue`.
 async fn refuse(parts: &Parts, mut body: Body, problem: Problem) -> Problem {
+    // With `Expect: 100-continue` a client waits for the answer before it sends.
     if !parts.headers.contains_key(header::EXPECT) {
         discard(&mut body).await;
     }
@@ -132,11 +137,13 @@ async fn refuse(parts: &Parts, mut body: Body, problem: Problem) -> Problem {
 }
 
 async fn collect(mut body: Body, limit: usize) -> Result<Bytes, Problem> {
+    // Grows with what arrives: a length that is only announced takes no memory.
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Problem::new(Code::BadRequest, "The body ended early."))?;
         let Ok(data) = frame.into_data() else { continue };
         if bytes.len() + data.len() > limit {
+            // Freed first, because a slow client may take long to send the rest.
             drop(bytes);
             discard(&mut body).await;
             return Err(too_large(limit));
@@ -158,6 +165,7 @@ async fn discard(body: &mut Body) {
 
 /// The files of a multipart body. The body is complete, so parsing does not wait.
 async fn split(parts: Parts, bytes: Bytes, max_files: usize) -> Result<Vec<Upload>, Problem> {
+    // The parts are copies: the stated memory use counts bodies twice for this.
     let request = Request::from_parts(parts, Body::from(bytes));
     let mut fields = Multipart::from_request(request, &()).await.map_err(bad_multipart)?;
     let mut uploads = Vec::new();

@@ -23,6 +23,7 @@ pub fn if_match(headers: &HeaderMap) -> Result<Precondition, Problem> {
     if text == "*" {
         return Ok(Precondition::Anything);
     }
+    // A weak tag (`W/"7"`) never matches in `If-Match` (RFC 9110, 13.1.1), so it is refused.
     let number = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
     let revision = number.and_then(|number| number.parse().ok());
     revision.map(Precondition::Revision).ok_or_else(|| {

@@ -30,6 +30,7 @@ const SAFE_HEADERS: [(HeaderName, &str); 5] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "no-referrer"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    // The page takes photos and needs no sound.
     (HeaderName::from_static("permissions-policy"), "camera=(self), microphone=()"),
 ];
 
@@ -38,6 +39,8 @@ pub async fn pass(State(state): State<Arc<AppState>>, request: Request, next: Ne
     let start = Instant::now();
     let id = request_id(request.headers());
     let method = request.method().clone();
+    // The pattern of the route and not the path: paths are free, and each would be a new series of
+    // the metrics.
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let mut response = match admit(&request, &state.config.allow_host) {
         Ok(()) => problem::unified(next.run(request).await).await,
@@ -71,6 +74,7 @@ fn admit(request: &Request, allowed_hosts: &[String]) -> Result<(), Problem> {
             "This host name is not allowed; start the service with --allow-host NAME.",
         ));
     }
+    // Browsers send `Origin` with each request that changes something; programs need not send it.
     match request.headers().get(header::ORIGIN) {
         Some(origin) if !is_same_origin(origin, &host) => {
             Err(Problem::new(Code::Forbidden, "Pages of other origins must not use this service."))
@@ -80,10 +84,12 @@ fn admit(request: &Request, allowed_hosts: &[String]) -> Result<(), Problem> {
 }
 
 fn host(request: &Request) -> Option<Authority> {
+    // An absolute request target takes precedence over `Host` (RFC 9112, 3.2.2).
     if let Some(authority) = request.uri().authority() {
         return Some(authority.clone());
     }
     let mut hosts = request.headers().get_all(header::HOST).iter();
+    // A second `Host` is refused (RFC 9112, 3.2): a proxy might have taken the other one.
     let only = hosts.next().filter(|_| hosts.next().is_none())?;
     Authority::try_from(only.as_bytes()).ok()
 }
@@ -98,6 +104,7 @@ fn is_allowed(host: &str, allowed: &[String]) -> bool {
 
 fn is_same_origin(origin: &HeaderValue, host: &Authority) -> bool {
     let origin = origin.to_str().unwrap_or_default();
+    // Either scheme: behind a proxy that ends TLS the page has https and this service http.
     let authority = origin.strip_prefix("http://").or(origin.strip_prefix("https://"));
     authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host.as_str()))
 }
@@ -117,6 +124,7 @@ fn is_plain(value: &HeaderValue) -> bool {
 /// A count makes the id unique in this process, the time unique among processes.
 fn new_id() -> HeaderValue {
     static COUNT: AtomicU64 = AtomicU64::new(0);
+    // Relaxed: numbers must differ, their order does not matter.
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     HeaderValue::from_str(&format!("{:x}-{count:x}", now.as_micros()))
@@ -128,6 +136,7 @@ fn add_headers(headers: &mut HeaderMap, id: &HeaderValue) {
     for (name, value) in SAFE_HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
+    // Answers change with the gallery; only the files of the page set another policy.
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
@@ -142,6 +151,7 @@ fn method_name(method: &Method) -> &'static str {
         Method::PATCH => "PATCH",
         Method::DELETE => "DELETE",
         Method::OPTIONS => "OPTIONS",
+        // Clients may invent methods, which must not become series of the metrics.
         _ => "other",
     }
 }
@@ -150,6 +160,7 @@ fn log(request: &metrics::Request, id: &HeaderValue, start: Instant, cause: Opti
     let metrics::Request { method, route, status } = request;
     let id = id.to_str().unwrap_or_default();
     let ms = start.elapsed().as_millis();
+    // Only failures of the service are errors in its log; a refusal is the client's.
     match cause {
         Some(Cause(cause)) => tracing::error!(id, method, route, status, ms, cause, "failed"),
         None => tracing::info!(id, method, route, status, ms, "answered"),

@@ -19,7 +19,7 @@ const MAX_PLAIN_BYTES: usize = 1024;
 
 /// The kind of an error: a stable code for programs, with its HTTP status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names are the documentation; http-api lists them")]
+#[expect(missing_docs, reason = "the names are the documentation; docs/guide/http.md lists them")]
 pub enum Code {
     BadRequest,
     Forbidden,
@@ -72,6 +72,7 @@ impl Code {
             Self::Busy => (429, "busy", "Too many requests"),
             Self::Internal => (500, "internal", "Internal error"),
             Self::NotReady => (503, "not_ready", "Service not ready"),
+            // 507 (RFC 4918): the request is right and succeeds as soon as there is space.
             Self::StoreFull => (507, "store_full", "Store full"),
         }
     }
@@ -150,9 +151,11 @@ impl IntoResponse for Problem {
         let mut response = (status, Json(body)).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, PROBLEM_JSON);
         if self.code == Code::Busy {
+            // The second that the detail of `busy` names.
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         if let Some(cause) = self.cause {
+            // For the log line of the middleware, which has the request id.
             response.extensions_mut().insert(cause);
         }
         response
@@ -170,6 +173,7 @@ pub async fn unified(response: Response) -> Response {
     let problem = Problem::new(Code::of(status), plain_detail(status, body).await).into_response();
     let (problem_parts, body) = problem.into_parts();
     parts.status = problem_parts.status;
+    // It is the length of the old body.
     parts.headers.remove(header::CONTENT_LENGTH);
     for (name, value) in &problem_parts.headers {
         parts.headers.insert(HeaderName::clone(name), value.clone());
@@ -180,6 +184,7 @@ pub async fn unified(response: Response) -> Response {
 async fn plain_detail(status: StatusCode, body: Body) -> String {
     let bytes = to_bytes(body, MAX_PLAIN_BYTES).await.unwrap_or_default();
     match std::str::from_utf8(&bytes) {
+        // The text of a server error may tell about the machine.
         Ok(text) if !text.is_empty() && status.is_client_error() => text.to_owned(),
         _ => match status {
             StatusCode::NOT_FOUND => "No such path; /openapi.json lists the paths.".to_owned(),

@@ -38,6 +38,7 @@ pub async fn serve(
         () = accept(&listener, &app, limits, &stopped, &mut connections) => {}
         () = stop => {}
     }
+    // Closed first: new connections are refused at once and do not wait for the end.
     drop(listener);
     // The receivers belong to the connections, so there may be none.
     let _ = stopping.send(true);
@@ -68,6 +69,7 @@ async fn accept(
             let _permit = permit;
             connection.await;
         });
+        // Finished tasks stay in the set until they are taken out.
         while connections.try_join_next().is_some() {}
     }
 }
@@ -90,16 +92,19 @@ async fn serve_connection(
     limits: Limits,
     mut stopped: watch::Receiver<bool>,
 ) {
+    // Answers are small, and Nagle's algorithm would hold them back.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!("TCP_NODELAY failed: {error}");
     }
     let mut http = http1::Builder::new();
+    // A head that arrives byte by byte must not hold a connection for ever.
     http.timer(TokioTimer::new())
         .header_read_timeout(limits.receive_time())
         .max_buf_size(MAX_HEAD_BYTES);
     let stream = TokioIo::new(WriteTimeout::new(stream, limits.receive_time()));
     let connection = http.serve_connection(stream, TowerToHyperService::new(app));
     let mut connection = pin!(connection);
+    // At shutdown an idle connection ends at once; a running request is answered first.
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         _ = stopped.changed() => {
@@ -108,6 +113,7 @@ async fn serve_connection(
         }
     };
     if let Err(error) = ended {
+        // Clients break connections at any time, so this is no warning.
         tracing::debug!("connection failed: {error}");
     }
 }

@@ -48,6 +48,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for WriteTimeout<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        // Reading has other limits: the time of a head in hyper, of a body in `http::body`.
         Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }

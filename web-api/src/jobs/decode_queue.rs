@@ -41,6 +41,7 @@ impl DecodeQueue {
     /// [`JobError::QueueFull`].
     pub fn admit(&self, n_images: usize) -> Result<SemaphorePermit<'_>, JobError> {
         let wanted = u32::try_from(n_images).unwrap_or(u32::MAX);
+        // Refused and not kept waiting: a waiting request would hold the memory of its body.
         self.places.try_acquire_many(wanted).map_err(|_| JobError::QueueFull(self.max_queue))
     }
 
@@ -58,6 +59,7 @@ impl DecodeQueue {
         let decoder = self.decoder.clone();
         // The thread holds the images, and so their reserved memory, until it has ended.
         let images = Arc::clone(images);
+        // Decoding computes for milliseconds, in which a thread of the runtime would serve nobody.
         let decoding = spawn_blocking(move || {
             let _permit = permit;
             decode(&decoder, &images.files[index])

@@ -29,6 +29,7 @@ impl<S: Send + 'static> EngineThread<S> {
     /// When the system cannot start a thread.
     pub fn start(mut state: S, max_queue: usize) -> io::Result<(Self, JoinHandle<()>)> {
         let (jobs, mut queue) = mpsc::channel::<Job<S>>(max_queue);
+        // A thread and not a task: jobs block, for the time of the network and of an `fsync`.
         let thread = thread::Builder::new().name("engine".to_owned()).spawn(move || {
             while let Some(job) = queue.blocking_recv() {
                 job(&mut state);

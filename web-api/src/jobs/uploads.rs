@@ -6,6 +6,7 @@ use axum::body::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The unit of the budget.
+// Permits are taken by a 32-bit number: in bytes, no body could be longer than 4 GiB.
 const KIB: usize = 1024;
 
 /// One image file as it arrived.

@@ -80,11 +80,13 @@ pub async fn put(
 ) -> Result<Response, Problem> {
     known_gallery(&gallery)?;
     let precondition = precondition(&headers)?;
+    // Before the job, so that a wrong request takes no place in the queue.
     let definition = overrides(definition)?;
     let (defined, is_new) = state
         .engine
         .call(move |recognizer| {
             let (defined, is_new) = recognizer.define(&class, &definition, precondition)?;
+            // In the same job as the change, so that class and revision belong together.
             Ok::<_, RecognizerError>((one(recognizer, &defined), is_new))
         })
         .await??;
@@ -163,6 +165,7 @@ fn overrides(definition: wire::ClassDefinition) -> Result<ClassDefinition, Probl
         (None, true) => Some(SenseOverride::ImagesOnly),
         (None, false) => None,
     };
+    // PUT replaces: what the body does not name is removed.
     Ok(ClassDefinition { sense, attributes, keep_others: false })
 }
 

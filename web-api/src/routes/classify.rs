@@ -64,6 +64,7 @@ pub async fn classify(
     if transductive && images.files.len() < 2 {
         return Err(RecognizerError::TooFewImages(images.files.len()).into());
     }
+    // Shared with the decoding threads, and kept for the names of the files.
     let images = Arc::new(images);
     let embedded = state.embed(&images).await?;
     let options = ClassifyOptions { top, explain, transductive };

@@ -53,6 +53,7 @@ pub async fn enroll(
     let enrolled = state
         .engine
         .call(move |recognizer| {
+            // Checks again: the class may have been deleted while the images were embedded.
             let enrolled = recognizer.enroll(&class, &embedded, create)?;
             Ok::<_, RecognizerError>(wire::Enrolled::new(&enrolled, &embedded))
         })

@@ -13,6 +13,7 @@ use crate::state::AppState;
 use crate::wire;
 
 /// The most characters of a noun that is looked up.
+// As long as a label may be.
 const MAX_NOUN: usize = 128;
 
 /// A noun to look up.

@@ -10,6 +10,7 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 /// Name, media type and content of each file.
+// A closed list: no path of a request reaches the disk.
 const FILES: [(&str, &str, &str); 10] = [
     ("icon.svg", SVG, include_str!("../page/icon.svg")),
     ("style.css", CSS, include_str!("../page/style.css")),
@@ -37,5 +38,6 @@ pub async fn file(Path(file): Path<String>) -> Response {
 }
 
 fn content(kind: &'static str, text: &'static str) -> Response {
+    // An old script must not meet a newer service.
     ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")], text).into_response()
 }

@@ -54,6 +54,8 @@ impl From<RecognizerError> for Problem {
             RecognizerError::Attributes(error) => error.into(),
             RecognizerError::NoNameKnowledge => Self::new(Code::NoLexicon, sentence(&error)),
             RecognizerError::UnknownSynset(_) => Self::new(Code::UnknownSynset, sentence(&error)),
+            // Conditions of the request that do not hold; a class that is just unknown is a
+            // `GalleryError`.
             RecognizerError::StaleRevision { .. }
             | RecognizerError::NoSuchClass(_)
             | RecognizerError::ClassExists(_) => {
