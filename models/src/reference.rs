@@ -220,7 +220,7 @@ mod tests {
     fn one(op: Op, shape: &[usize]) -> Graph {
         Graph {
             name: "one".to_owned(),
-            inputs: vec![Input { name: "x".to_owned(), shape: shape.to_vec() }],
+            inputs: vec![Input::new("x", shape)],
             nodes: vec![Node::new("out", op, &["x"])],
             outputs: vec!["out".to_owned()],
         }
@@ -352,9 +352,8 @@ mod tests {
 
     #[test]
     fn vectors_stand_one_after_another_in_every_sample() {
-        let input = |name: &str, n| Input { name: name.to_owned(), shape: vec![n] };
         let graph = Graph {
-            inputs: vec![input("x", 2), input("y", 1)],
+            inputs: vec![Input::new("x", &[2]), Input::new("y", &[1])],
             nodes: vec![Node::new("out", Op::Concat, &["x", "y", "x"])],
             ..one(Op::Relu6, &[1])
         };

@@ -1,27 +1,32 @@
 //! EfficientNet-Lite0, a backbone for images of ImageNet's size on small devices, as a [`Graph`].
 //!
-//! Sixteen inverted residuals in seven stages: a 1x1 convolution widens, a depthwise one looks
-//! around, a 1x1 one narrows again, each with a batch normalization and all but the last with
-//! ReLU6; where nothing changes size, the input is added. The embedding is the spatial mean after a
-//! last 1x1 convolution. As Google published it (Liu and Tan 2020, "Higher accuracy on vision
-//! models with EfficientNet-Lite"): EfficientNet-B0 (Tan and Le 2019) without
-//! squeeze-and-excitation, and TensorFlow's padding, which is not even where a stride is 2.
+//! Sixteen inverted residual blocks in seven stages. In a block, a 1x1 convolution widens, a
+//! depthwise one filters, and a 1x1 one narrows again. Each has a batch normalization, and all but
+//! the last have ReLU6. The input is added where input and output have the same shape. The
+//! embedding is the spatial mean after a last 1x1 convolution.
+//!
+//! Google published it (Liu and Tan 2020, "Higher accuracy on vision models with
+//! EfficientNet-Lite"). It is EfficientNet-B0 (Tan and Le 2019) without squeeze-and-excitation and
+//! with ReLU6. Its padding is TensorFlow's, which is uneven where a stride is 2.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Graph, Input, Node, Op, Padding};
 
+// TensorFlow's default, which the published weights were trained with; PyTorch's is 1e-5.
 const BATCH_NORM_EPS: f32 = 1e-3;
 
 /// A run of blocks. The first one takes the stride and changes the width.
 struct Stage {
     kernel: usize,
-    /// How much wider a block is inside.
+    /// How many times wider a block is inside than its input.
     expansion: usize,
     blocks: usize,
     stride: usize,
 }
 
+// The table of EfficientNet-B0 (Tan and Le 2019). The widths are not in it, so that tests can make
+// a small network of the same structure.
 const STAGES: [Stage; 7] = [
     Stage { kernel: 3, expansion: 1, blocks: 1, stride: 1 },
     Stage { kernel: 3, expansion: 6, blocks: 2, stride: 2 },
@@ -54,10 +59,11 @@ impl EfficientNetLite0 {
     /// The network: `image` `[3, input_size, input_size]` to `embedding` `[widths[8]]`.
     pub fn graph(&self) -> Graph {
         let [first, stages @ .., last] = self.widths;
-        let (nodes, value) = (Vec::new(), "image".to_owned());
-        let mut tower = Tower { nodes, value, width: 3, size: self.input_size };
+        let mut tower =
+            Tower { nodes: Vec::new(), value: "image".to_owned(), width: 3, size: self.input_size };
         tower.convolve("first", Convolution { width: first, kernel: 3, stride: 2, groups: 1 });
         tower.activate("first");
+        // Blocks are counted through all stages.
         let mut number = 0;
         for (stage, width) in STAGES.iter().zip(stages) {
             for i in 0..stage.blocks {
@@ -70,10 +76,9 @@ impl EfficientNetLite0 {
         tower.activate("last");
         let Tower { mut nodes, value, .. } = tower;
         nodes.push(Node::new("embedding", Op::GlobalAveragePool, &[&value]));
-        let shape = vec![3, self.input_size, self.input_size];
         Graph {
             name: "efficientnet-lite0".to_owned(),
-            inputs: vec![Input { name: "image".to_owned(), shape }],
+            inputs: vec![Input::new("image", &[3, self.input_size, self.input_size])],
             nodes,
             outputs: vec!["embedding".to_owned()],
         }
@@ -124,16 +129,20 @@ impl Tower {
     }
 
     fn block(&mut self, name: &str, stage: &Stage, width: usize, stride: usize) {
-        let (input, input_width) = (self.value.clone(), self.width);
+        let input = self.value.clone();
+        let input_width = self.width;
         if stage.expansion > 1 {
             let part = format!("{name}.expand");
+            // Widths come from files: a huge one must not overflow here. No tensors fit it later.
             let wide = input_width.saturating_mul(stage.expansion);
             self.convolve(&part, Convolution::pointwise(wide));
             self.activate(&part);
         }
         let part = format!("{name}.depthwise");
-        let (kernel, inside) = (stage.kernel, self.width);
-        self.convolve(&part, Convolution { width: inside, kernel, stride, groups: inside });
+        let width_inside = self.width;
+        let depthwise =
+            Convolution { width: width_inside, kernel: stage.kernel, stride, groups: width_inside };
+        self.convolve(&part, depthwise);
         self.activate(&part);
         self.convolve(&format!("{name}.project"), Convolution::pointwise(width));
         if stride == 1 && width == input_width {

@@ -1,27 +1,29 @@
 //! ProtoComNet, which completes a prototype from a class's attributes, as a [`Graph`].
 //!
 //! Section 3.3 of Zhang et al., "Prototype Completion with Primitive Knowledge for Few-Shot
-//! Learning", CVPR 2021. Each term (the prototype itself, and every attribute by its mean
-//! embedding) is encoded; the encodings are summed with weights that an aggregator reads off the
-//! words of class and term and the prototype; a decoder makes the completed prototype of the sum.
-//! Terms are gathered per class, padded and masked, so that the work grows with a class's own
-//! attributes and not with all there are.
+//! Learning", CVPR 2021. The terms are the prototype itself and the mean embedding of every
+//! attribute. An encoder maps each of them. An aggregator computes the weight of each from the word
+//! vectors of class and term and from the prototype. A decoder turns the weighted sum of the
+//! encodings into the completed prototype.
+//!
+//! The attributes are gathered per class, padded and masked. So the work grows with the attributes
+//! of a class and not with the number of all attributes.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Graph, Input, Node, Op};
 
-/// A rectifier.
+/// ReLU: LeakyReLU with slope 0, so that no interpreter needs one operation more.
 const RELU: Op = Op::LeakyRelu { slope: 0.0 };
 
 /// The weight of the prototype among the terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SelfWeight {
-    /// 1 (the published code; the default).
+    /// 1, as in the published code. The default.
     #[default]
     One,
-    /// What the aggregator says of the class as its own attribute (the formula of the paper).
+    /// The aggregator's weight for the class as its own attribute, as in the paper's formula.
     Learned,
 }
 
@@ -67,14 +69,12 @@ impl ProtoComNet {
 
     fn inputs(&self) -> Vec<Input> {
         let Self { embedding: s, word: d, attributes: a, .. } = *self;
-        let input =
-            |name: &str, shape: &[usize]| Input { name: name.to_owned(), shape: shape.to_vec() };
         vec![
-            input("prototype", &[s]),
-            input("class_word", &[d]),
-            input("attribute", &[a, s]),
-            input("attribute_word", &[a, d]),
-            input("mask", &[a]),
+            Input::new("prototype", &[s]),
+            Input::new("class_word", &[d]),
+            Input::new("attribute", &[a, s]),
+            Input::new("attribute_word", &[a, d]),
+            Input::new("mask", &[a]),
         ]
     }
 
@@ -92,6 +92,8 @@ impl ProtoComNet {
     /// `weights` `[a]`.
     fn aggregator(&self) -> Vec<Node> {
         vec![
+            // One layer on `[class || term || prototype]` would multiply class and prototype again
+            // for every attribute. In parts, each is multiplied once and then broadcast.
             Node::new("aggregator.class", linear(self.word, false), &["class_word"]),
             Node::new("aggregator.prototype", linear(self.word, true), &["prototype"]),
             Node::new("aggregator.term", linear(self.word, false), &["attribute_word"]),
@@ -101,6 +103,7 @@ impl ProtoComNet {
             Node::new("aggregator.1", RELU, &["aggregator.0"]),
             Node::new("aggregator.2", linear(1, true), &["aggregator.1"]),
             Node::new("aggregator.weights", Op::Sum { axis: 1 }, &["aggregator.2"]),
+            // Padding has weights too, by the biases: the mask removes them.
             Node::new("weights", Op::Mul, &["aggregator.weights", "mask"]),
         ]
     }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{Graph, Input, Node, Op, Padding};
 
 const BATCH_NORM_EPS: f32 = 1e-5;
+/// The slope of LeakyReLU.
 const SLOPE: f32 = 0.1;
 
 /// The sizes of a ResNet-12.
@@ -28,43 +29,52 @@ impl Resnet12 {
         let mut nodes = Vec::new();
         let mut value = "image".to_owned();
         for (i, &width) in self.widths.iter().enumerate() {
+            // The last block ends without LeakyReLU, so embeddings may have negative values.
             value = block(&mut nodes, &format!("layer{}", i + 1), &value, width, i < 3);
         }
         nodes.push(Node::new("embedding", Op::GlobalAveragePool, &[&value]));
         Graph {
             name: "resnet12".to_owned(),
-            inputs: vec![Input {
-                name: "image".to_owned(),
-                shape: vec![3, self.input_size, self.input_size],
-            }],
+            inputs: vec![Input::new("image", &[3, self.input_size, self.input_size])],
             nodes,
             outputs: vec!["embedding".to_owned()],
         }
     }
 }
 
-/// Appends one block and returns the name of its output value.
-fn block(nodes: &mut Vec<Node>, block: &str, input: &str, width: usize, activate: bool) -> String {
-    let mut push = |name: &str, op: Op, inputs: &[&str]| {
-        let name = format!("{block}.{name}");
-        nodes.push(Node::new(&name, op, inputs));
+/// A block that grows at the end of a network.
+struct Block<'a> {
+    nodes: &'a mut Vec<Node>,
+    name: &'a str,
+}
+
+impl Block<'_> {
+    /// Appends a node and returns its full name.
+    fn push(&mut self, name: &str, op: Op, inputs: &[&str]) -> String {
+        let name = format!("{}.{name}", self.name);
+        self.nodes.push(Node::new(&name, op, inputs));
         name
-    };
+    }
+}
+
+/// Appends one block and returns the name of its output value.
+fn block(nodes: &mut Vec<Node>, name: &str, input: &str, width: usize, activate: bool) -> String {
+    let mut block = Block { nodes, name };
     let mut value = input.to_owned();
     for i in 1..=3 {
-        value = push(&format!("conv{i}"), convolution(width, 3), &[&value]);
-        value = push(&format!("bn{i}"), Op::BatchNorm { eps: BATCH_NORM_EPS }, &[&value]);
+        value = block.push(&format!("conv{i}"), convolution(width, 3), &[&value]);
+        value = block.push(&format!("bn{i}"), Op::BatchNorm { eps: BATCH_NORM_EPS }, &[&value]);
         if i < 3 {
-            value = push(&format!("relu{i}"), Op::LeakyRelu { slope: SLOPE }, &[&value]);
+            value = block.push(&format!("relu{i}"), Op::LeakyRelu { slope: SLOPE }, &[&value]);
         }
     }
-    let projected = push("downsample.0", convolution(width, 1), &[input]);
-    let shortcut = push("downsample.1", Op::BatchNorm { eps: BATCH_NORM_EPS }, &[&projected]);
-    value = push("add", Op::Add, &[&value, &shortcut]);
+    let projected = block.push("downsample.0", convolution(width, 1), &[input]);
+    let shortcut = block.push("downsample.1", Op::BatchNorm { eps: BATCH_NORM_EPS }, &[&projected]);
+    value = block.push("add", Op::Add, &[&value, &shortcut]);
     if activate {
-        value = push("relu3", Op::LeakyRelu { slope: SLOPE }, &[&value]);
+        value = block.push("relu3", Op::LeakyRelu { slope: SLOPE }, &[&value]);
     }
-    push("pool", Op::MaxPool2d { kernel: 2, stride: 2 }, &[&value])
+    block.push("pool", Op::MaxPool2d { kernel: 2, stride: 2 }, &[&value])
 }
 
 /// A convolution without bias that keeps the spatial size.

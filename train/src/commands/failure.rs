@@ -11,7 +11,7 @@ use models::checkpoint::CheckpointError;
 use models::dataset::DatasetError;
 use models::disk::DiskError;
 use models::fault::{Blame, Fault};
-use models::graph::ensemble::EnsembleError;
+use models::graph::EnsembleError;
 use models::image::ImageError;
 use models::knowledge::attributes::KnowledgeError;
 use models::knowledge::lexicon::LexiconError;
