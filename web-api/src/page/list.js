@@ -115,7 +115,7 @@ export class List {
     input.id = `more-${item.id}`;
     input.setAttribute("aria-label", `Add images of ${item.label}`);
     fileInput(input, (files) => this.#teach(files, item.label));
-    const label = make("label", "button small", "Add");
+    const label = make("label", "button small", "Add images");
     label.htmlFor = input.id;
     return make("span", "file", input, label);
   }

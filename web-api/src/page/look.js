@@ -162,7 +162,7 @@ export class Look {
     this.#reasons(best.candidates[0], best.explanation);
     const ms = Object.values(answer.timing_ms).reduce((sum, part) => sum + part, 0);
     const notes = (best.warnings ?? []).map((warning) => ` · ${warning.detail}`).join("");
-    byId("answer-fine").textContent = `${measure(best.candidates)} · ${ms.toFixed(ms < 10 ? 1 : 0)} ms${notes}`;
+    byId("answer-fine").textContent = `${measure(best.candidates)} · computed in ${ms.toFixed(ms < 10 ? 1 : 0)} ms${notes}`;
   }
 
   #reasons({ examples }, { share, meaning, attributes, nearest }) {
@@ -172,11 +172,12 @@ export class Look {
       const alike = nearest[0] ? `; the most similar is ${nearest[0].similarity.toFixed(2)}` : "";
       parts.push(`${plural(examples, "image")} (${percent(share.images)}${alike})`);
     }
-    if (named) parts.push(`its name (${percent(share.knowledge)}): ${definition(meaning.gloss)}`);
+    if (named) parts.push(`its name ${examples > 0 ? `(${percent(share.knowledge)})` : "only"}: ${definition(meaning.gloss)}`);
     say(byId("reason"), `Based on ${parts.join(" and ")}.`);
     const chips = named || !meaning ? attributes.slice(0, MAX_CHIPS).map(chip) : []; // without a sense: the overridden attributes
     byId("chips").replaceChildren(...chips);
     show(byId("chips"), chips.length > 0);
+    show(byId("chips-title"), chips.length > 0);
   }
 
   #fail(message) {
@@ -208,7 +209,7 @@ const ranking = ({ similarity, name_bias }) => similarity + name_bias;
 
 function measure(candidates) {
   const biased = candidates.some((candidate) => candidate.name_bias !== 0);
-  return biased ? "Cosine similarity plus name bias" : "Cosine similarity, 1 = identical";
+  return biased ? "Similarity (1 = identical), with a bonus for classes without images" : "Similarity (1 = identical)";
 }
 
 function bar(candidate) {

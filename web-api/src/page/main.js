@@ -53,8 +53,8 @@ function stopCamera() {
 }
 
 function cameraButtons() {
-  byId("camera-toggle").textContent = camera.running ? "Stop camera" : "Start camera";
-  byId("teach-camera").textContent = camera.running ? "Take image" : "Use camera";
+  byId("camera-toggle").textContent = camera.running ? "Stop camera" : "Classify with camera";
+  byId("teach-camera").textContent = camera.running ? "Take image" : "Add from camera";
 }
 
 // Without a live camera a phone can still take single photos through a file input.
@@ -122,7 +122,7 @@ async function connect() {
 function about({ version: number, bundle, engine }) {
   teach.useNames(bundle.names);
   list.names = bundle.names;
-  byId("about-bundle").textContent = `${bundle.name} (embeddings of ${bundle.embedding_size} values)`;
+  byId("about-bundle").textContent = bundle.name;
   byId("about-names").textContent = bundle.names ? "on" : "off (this bundle has no name knowledge)";
   byId("about-engine").textContent = engine.provider;
   byId("about-version").textContent = number;

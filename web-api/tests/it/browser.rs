@@ -135,7 +135,7 @@ fn a_class_from_its_name_only_can_get_another_sense() {
     browser.wait_for_text("#teach-status", "it moves a pointer");
     browser.wait_for_text("#classes", "it moves a pointer");
     browser.choose("#look-files", &[stage.stripes(0)]);
-    browser.wait_for_text("#reason", "Based on its name (100 %): it moves a pointer");
+    browser.wait_for_text("#reason", "Based on its name only: it moves a pointer");
     browser.click("[aria-label=\"Change the sense of mouse\"]");
     browser.wait_for_text(".rename", "a small rodent");
     browser.run("const list = document.querySelector('.rename select'); list.value = 'n00000013'");
@@ -302,7 +302,7 @@ fn the_camera_enrolls_and_classifies_live() {
     browser.wait_for_text("#verdict", "test image");
     assert!(browser.text("#live").contains("Live"));
     browser.click("#camera-toggle");
-    browser.wait_for_text("#camera-toggle", "Start camera");
+    browser.wait_for_text("#camera-toggle", "Classify with camera");
     browser.wait_for_text("#answer", "The result appears here");
     assert_eq!(browser.complaints(), [""; 0]);
 }
