@@ -20,7 +20,7 @@ use crate::wire;
 /// Lists the classes of a gallery, sorted by label.
 #[utoipa::path(get, path = "/v1/galleries/{gallery}/classes", tag = "classes",
     operation_id = "list_classes",
-    params(("gallery" = String, Path, description = "`default`")),
+    params(("gallery" = String, Path, description = "Name of the gallery: `default`")),
     responses((status = 200, body = wire::Classes), wire::AnyProblem))]
 pub async fn list(
     State(state): State<Arc<AppState>>,
@@ -40,8 +40,8 @@ pub async fn list(
 /// Reads one class.
 #[utoipa::path(get, path = "/v1/galleries/{gallery}/classes/{class}", tag = "classes",
     operation_id = "read_class",
-    params(("gallery" = String, Path, description = "`default`"),
-        ("class" = String, Path, description = "Id or label, percent-encoded")),
+    params(("gallery" = String, Path, description = "Name of the gallery: `default`"),
+        ("class" = String, Path, description = "Id of the class, such as `@3`, or its label, percent-encoded")),
     responses((status = 200, body = wire::OneClass), wire::AnyProblem))]
 pub async fn read(
     State(state): State<Arc<AppState>>,
@@ -60,15 +60,15 @@ pub async fn read(
 
 /// Creates a class without images, or replaces the sense and attributes of a class.
 ///
-/// The body replaces earlier overrides. Without `synset` the sense comes from the label; without
-/// `attributes` they come from the sense. `If-Match: "<revision>"` requires that the gallery has
-/// not changed, `If-Match: *` that the class exists, `If-None-Match: *` that it does not.
+/// The body replaces what was set before. `If-Match: "<revision>"`: the call fails with status 412 if
+/// the gallery has another revision. `If-Match: *`: it fails if the class does not exist.
+/// `If-None-Match: *`: it fails if the class exists.
 #[utoipa::path(put, path = "/v1/galleries/{gallery}/classes/{class}", tag = "classes",
     operation_id = "put_class",
-    params(("gallery" = String, Path, description = "`default`"),
-        ("class" = String, Path, description = "Id or label, percent-encoded"),
+    params(("gallery" = String, Path, description = "Name of the gallery: `default`"),
+        ("class" = String, Path, description = "Id of the class, such as `@3`, or its label, percent-encoded"),
         ("if-match" = Option<String>, Header, description = "The gallery's revision in quotes, or `*`"),
-        ("if-none-match" = Option<String>, Header, description = "`*`")),
+        ("if-none-match" = Option<String>, Header, description = "`*`: fail if the class exists")),
     request_body = wire::ClassDefinition,
     responses((status = 200, description = "The class existed", body = wire::OneClass),
         (status = 201, description = "The class is new", body = wire::OneClass), wire::AnyProblem))]
@@ -96,11 +96,11 @@ pub async fn put(
 
 /// Renames a class.
 ///
-/// `If-Match: "<revision>"` requires that the gallery has not changed.
+/// `If-Match: "<revision>"`: the call fails with status 412 if the gallery has another revision.
 #[utoipa::path(patch, path = "/v1/galleries/{gallery}/classes/{class}", tag = "classes",
     operation_id = "rename_class",
-    params(("gallery" = String, Path, description = "`default`"),
-        ("class" = String, Path, description = "Id or label, percent-encoded"),
+    params(("gallery" = String, Path, description = "Name of the gallery: `default`"),
+        ("class" = String, Path, description = "Id of the class, such as `@3`, or its label, percent-encoded"),
         ("if-match" = Option<String>, Header, description = "The gallery's revision in quotes")),
     request_body = wire::ClassPatch,
     responses((status = 200, body = wire::OneClass), wire::AnyProblem))]
@@ -124,11 +124,11 @@ pub async fn rename(
 
 /// Deletes a class and its examples.
 ///
-/// `If-Match: "<revision>"` requires that the gallery has not changed.
+/// `If-Match: "<revision>"`: the call fails with status 412 if the gallery has another revision.
 #[utoipa::path(delete, path = "/v1/galleries/{gallery}/classes/{class}", tag = "classes",
     operation_id = "delete_class",
-    params(("gallery" = String, Path, description = "`default`"),
-        ("class" = String, Path, description = "Id or label, percent-encoded"),
+    params(("gallery" = String, Path, description = "Name of the gallery: `default`"),
+        ("class" = String, Path, description = "Id of the class, such as `@3`, or its label, percent-encoded"),
         ("if-match" = Option<String>, Header, description = "The gallery's revision in quotes")),
     responses((status = 200, body = wire::OneClass), wire::AnyProblem))]
 pub async fn delete(

@@ -31,8 +31,9 @@ pub struct ClassifyQuery {
     #[serde(default)]
     #[param(default = false, required = false)]
     explain: bool,
-    /// Classify the images of the call together (transductive inference with soft k-means). More
-    /// accurate if most of the images show classes of the gallery. Needs two images.
+    /// Classify the images of the call together (transductive inference with soft k-means). This is
+    /// more accurate if most of the images show classes of the gallery. It needs two images or
+    /// more.
     #[serde(default)]
     #[param(default = false, required = false)]
     transductive: bool,
@@ -42,10 +43,10 @@ fn five() -> usize {
     5
 }
 
-/// Classifies images: the classes most similar to each image, best first.
+/// Classifies images: the best classes for each image, best first.
 #[utoipa::path(post, path = "/v1/galleries/{gallery}/classify", tag = "images",
     operation_id = "classify",
-    params(("gallery" = String, Path, description = "`default`"), ClassifyQuery),
+    params(("gallery" = String, Path, description = "Name of the gallery: `default`"), ClassifyQuery),
     request_body(content((ImageForm = "multipart/form-data"),
         (RawImage = "application/octet-stream"), (RawImage = "image/*"))),
     responses((status = 200, body = wire::Classified), wire::AnyProblem))]

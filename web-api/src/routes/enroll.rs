@@ -22,7 +22,7 @@ use crate::wire::{self, ImageForm, RawImage};
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct EnrollQuery {
-    /// Create the class if it does not exist.
+    /// Create the class if it does not exist; without it, an unknown class is an error.
     #[serde(default)]
     #[param(default = false, required = false)]
     create: bool,
@@ -30,12 +30,12 @@ pub struct EnrollQuery {
 
 /// Adds images as examples of a class.
 ///
-/// All images are added or none. An image that the class already has is not added again, so the
-/// call can be repeated.
+/// If one image cannot be used, none is added. An image that the class already has (the same bytes)
+/// is skipped and reported in `duplicate_of`, so the call can be repeated.
 #[utoipa::path(post, path = "/v1/galleries/{gallery}/classes/{class}/examples", tag = "images",
     operation_id = "enroll",
-    params(("gallery" = String, Path, description = "`default`"),
-        ("class" = String, Path, description = "Id or label, percent-encoded"), EnrollQuery),
+    params(("gallery" = String, Path, description = "Name of the gallery: `default`"),
+        ("class" = String, Path, description = "Id of the class, such as `@3`, or its label, percent-encoded"), EnrollQuery),
     request_body(content((ImageForm = "multipart/form-data"),
         (RawImage = "application/octet-stream"), (RawImage = "image/*"))),
     responses((status = 201, body = wire::Enrolled), wire::AnyProblem))]

@@ -26,7 +26,7 @@ pub async fn list(State(state): State<Arc<AppState>>) -> Result<Json<wire::Galle
 /// Reads one gallery.
 #[utoipa::path(get, path = "/v1/galleries/{gallery}", tag = "galleries",
     operation_id = "read_gallery",
-    params(("gallery" = String, Path, description = "`default`")),
+    params(("gallery" = String, Path, description = "Name of the gallery: `default`")),
     responses((status = 200, body = wire::Gallery), wire::AnyProblem))]
 pub async fn read(
     State(state): State<Arc<AppState>>,

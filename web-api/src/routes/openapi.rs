@@ -16,7 +16,7 @@ use super::{classes, classify, embed, enroll, galleries, lexicon, operations};
         title = "Handful",
         description = "Few-shot image classification: enroll classes from a few example images or \
             from their names, then classify new images. Errors are application/problem+json with \
-            a stable `code`. Every response has an x-request-id.",
+            a stable `code`. Every response has an `x-request-id` header.",
         license(name = "MIT OR Apache-2.0")
     ),
     tags(

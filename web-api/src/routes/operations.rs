@@ -21,7 +21,7 @@ pub async fn live() -> Json<wire::Health> {
     Json(wire::Health { status: "ok", checks: BTreeMap::new() })
 }
 
-/// Readiness: the engine passed the bundle's self-test, the store is open, their thread runs.
+/// Readiness: the engine passed the bundle's self-test, the store is open, and the engine thread runs.
 #[utoipa::path(get, path = "/readyz", tag = "operations", operation_id = "read_readiness",
     responses((status = 200, body = wire::Health),
         (status = 503, body = wire::Problem, content_type = "application/problem+json")))]
@@ -34,7 +34,7 @@ pub async fn ready(State(state): State<Arc<AppState>>) -> Result<Json<wire::Heal
     Ok(Json(wire::Health { status: "ok", checks }))
 }
 
-/// Version of the service, its bundle, its engine, and why other engines were rejected.
+/// The service's version, bundle, engine and limits, and why other engines were rejected.
 #[utoipa::path(get, path = "/version", tag = "operations", operation_id = "read_version",
     responses((status = 200, body = wire::Version)))]
 pub async fn version(State(state): State<Arc<AppState>>) -> Json<wire::Version> {

@@ -17,7 +17,7 @@ pub struct Classes {
 /// A class.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Class {
-    /// Stable; never reused.
+    /// The id of the class, such as `@3`: stable, and never used again.
     #[schema(example = "@7")]
     pub id: String,
     /// The name of the class; can change.
@@ -25,42 +25,43 @@ pub struct Class {
     pub label: String,
     /// Number of examples.
     pub examples: usize,
-    /// True without examples: the class is recognized from its name only, or not at all.
+    /// True if the class has no examples. It is recognized from its name only, or not at all if
+    /// `meaning` is null.
     pub provisional: bool,
-    /// The sense of the class; null if no sense is known.
+    /// The sense of the class's label; null if none is known or `images_only` is true.
     pub meaning: Option<Meaning>,
-    /// True if an override says that the class has no sense: only its images are used.
+    /// True if the label is ignored: only images are used.
     pub images_only: bool,
-    /// The attributes used in explanations: those of the override, else those that WordNet lists
-    /// for the sense; at most 128.
+    /// The attributes (parts) that explanations name: those that were set, else those that WordNet
+    /// lists for the sense and its hypernyms; at most 128. They do not change the classification.
     pub attributes: Vec<Attribute>,
-    /// True if the attributes come from an override.
+    /// True if the attributes were set.
     pub attributes_overridden: bool,
 }
 
-/// The sense of a class.
+/// The sense of a class, and how it was chosen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Meaning {
-    /// The WordNet 3.0 noun synset.
+    /// The id of the WordNet 3.0 sense, such as `n03147509`.
     #[schema(example = "n03797390")]
     pub synset: String,
-    /// How the sense was chosen: `label` (the whole label is a lemma), `head-noun` (the last words
-    /// of the label are a lemma), `override` (set by a client).
+    /// How the sense was chosen: `label` (the whole label is a noun of WordNet), `head-noun` (only
+    /// its last words are: `coffee mug` of `red coffee mug`) or `override` (it was set).
     #[schema(example = "label")]
     pub rule: &'static str,
-    /// The words of the synset.
+    /// The words with this sense.
     pub lemmas: Vec<String>,
     /// The definition.
     pub gloss: String,
 }
 
-/// An attribute of a class, such as a part.
+/// An attribute of a class: a part, such as a handle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Attribute {
-    /// The WordNet 3.0 noun synset.
+    /// The id of the WordNet 3.0 sense, such as `n03147509`.
     #[schema(example = "n03485997")]
     pub synset: String,
-    /// The first word of the synset.
+    /// The name of the attribute, such as `handle`.
     #[schema(example = "handle")]
     pub name: String,
 }
@@ -97,18 +98,20 @@ impl From<&edge::lexicon::Attribute> for Attribute {
     }
 }
 
-/// Overrides of a class. An empty object: the sense comes from the label.
+/// What a client sets for a class in the place of what follows from its label. An empty object
+/// sets nothing.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClassDefinition {
-    /// The sense: a WordNet noun synset, as listed by `GET /v1/lexicon`.
+    /// The id of the sense, as listed by `GET /v1/lexicon`. Without it, the label decides.
     #[serde(default)]
     #[schema(example = "n03793489")]
     pub synset: Option<String>,
-    /// No sense: only the images are used.
+    /// Ignore the label and use only images.
     #[serde(default)]
     pub images_only: bool,
-    /// The attributes: nouns or their synsets, at most 128. Without it: those of the sense.
+    /// The attributes: nouns or ids of senses, at most 128. Without them, the attributes of the
+    /// sense are used.
     #[serde(default)]
     #[schema(example = json!(["spout", "lid"]))]
     pub attributes: Option<Vec<String>>,

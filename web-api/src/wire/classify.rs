@@ -14,17 +14,18 @@ use super::image::{Model, Timing, Warning, warnings};
 pub struct Classified {
     /// One for each image, in the order of the body.
     pub results: Vec<ClassifiedImage>,
-    /// How prototypes were made.
+    /// How the prototypes of the classes were made: `mean`, `trusted` (see `Gallery.fusion`) or
+    /// `soft-k-means` (moved towards the images of a transductive call).
     #[schema(example = "trusted")]
     pub fusion: String,
     /// `inductive`: each image was classified by itself; `transductive`: all images together.
     #[schema(example = "inductive")]
     pub setting: String,
-    /// Number of images that served as unlabeled data for the others; 0 if inductive.
+    /// Number of images that were classified together; 0 if inductive.
     pub unlabeled: usize,
-    /// The model that computed it.
+    /// The bundle, engine and precision that computed this response.
     pub model: Model,
-    /// Time of the call, by stage.
+    /// Milliseconds of computing, by stage.
     pub timing_ms: Timing,
 }
 
@@ -33,11 +34,11 @@ pub struct Classified {
 pub struct ClassifiedImage {
     /// The file's name, if the body gave one.
     pub file: Option<String>,
-    /// Whether there is a label.
+    /// Whether a class was found.
     pub decision: Decision,
-    /// The label of the best candidate; null if the gallery is empty.
+    /// The label of the best candidate; null if no class of the gallery can be recognized.
     pub label: Option<String>,
-    /// The most similar classes, best first.
+    /// The best classes, in the order of `similarity` + `name_bias`.
     pub candidates: Vec<Candidate>,
     /// Explains the best candidate; only with `explain=true`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,7 +48,7 @@ pub struct ClassifiedImage {
     pub warnings: Vec<Warning>,
 }
 
-/// Whether an image has a label.
+/// Whether a class was found. An image of an unknown thing is `accepted` as the most similar class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Decision {
@@ -58,6 +59,9 @@ pub enum Decision {
 }
 
 /// A class that the image may show. Candidates are ranked by `similarity` + `name_bias`.
+///
+/// The image is compared with the prototype of the class: the one embedding that stands for the
+/// class, made from its examples and its name.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Candidate {
     /// The class's id.
@@ -68,24 +72,24 @@ pub struct Candidate {
     pub label: String,
     /// Cosine similarity of the image to the class prototype, -1 to 1.
     pub similarity: f32,
-    /// Added to the similarity for ranking, so that classes without examples compete with classes
-    /// that have some (calibrated stacking); 0 for a class with examples.
+    /// Added to the similarity for ranking, because images are less similar to a prototype that is
+    /// predicted from a name; 0 for a class with examples.
     pub name_bias: f32,
     /// Number of examples of the class.
     pub examples: usize,
-    /// The share of name knowledge in the prototype, 0 (images only) to 1 (name only).
+    /// How much of the prototype comes from the name, 0 (images only) to 1 (name only).
     pub knowledge: f32,
 }
 
-/// Why the best candidate was chosen.
+/// What the best candidate is based on.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Explanation {
     /// The shares of images and name in the prototype.
     pub share: Shares,
     /// The sense of the class; null if the name has no share in the prototype.
     pub meaning: Option<Meaning>,
-    /// The attributes of the class, largest weight first; empty if the name has no share and no
-    /// override sets them.
+    /// The attributes (parts) of the class, largest weight first. Empty if the name has no share in
+    /// the prototype and no attributes were set for the class.
     pub attributes: Vec<AttributeWeight>,
     /// The examples of the class most similar to the image, best first.
     pub nearest: Vec<Neighbor>,
@@ -96,17 +100,18 @@ pub struct Explanation {
 pub struct Shares {
     /// The share of the example images.
     pub images: f32,
-    /// The share of name knowledge.
+    /// The share of the name.
     pub knowledge: f32,
 }
 
 /// An attribute of the class and its weight.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct AttributeWeight {
-    /// The attribute in words.
+    /// The attribute, such as `handle`.
     #[schema(example = "handle")]
     pub name: String,
-    /// The attention weight in the class's prototype (ProtoComNet); null if it is not known.
+    /// How much the attribute contributes to the prototype that ProtoComNet would predict; null if
+    /// the bundle has no ProtoComNet. For information only: classification does not use it.
     #[schema(example = 0.31)]
     pub weight: Option<f32>,
 }

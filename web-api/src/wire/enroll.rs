@@ -21,17 +21,17 @@ pub struct Enrolled {
     pub revision: u64,
 }
 
-/// The example of one image.
+/// The example that an image became.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct EnrolledExample {
-    /// The example that holds this image.
+    /// The id of the example; for a duplicate, that of the example that the class had already.
     #[schema(example = "@9.0")]
     pub id: String,
     /// SHA-256 of the file, in hexadecimal.
     pub sha256: String,
-    /// The earlier example of the same file; null for a new one.
+    /// The id of an example of the class with the same bytes; null for a new example.
     pub duplicate_of: Option<String>,
-    /// What was unusual about the image.
+    /// What was unusual about the image; empty if nothing was.
     pub warnings: Vec<Warning>,
 }
 

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 /// The galleries of the service.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Galleries {
-    /// At least `default`.
+    /// There is one gallery in this version: `default`.
     pub galleries: Vec<Gallery>,
 }
 
@@ -17,8 +17,8 @@ pub struct Gallery {
     /// The name used in paths.
     #[schema(example = "default")]
     pub gallery: String,
-    /// How prototypes are made: `mean` of the example embeddings, or `trusted`, which adds the
-    /// semantic prototype of the name, down-weighted if it disagrees with the examples.
+    /// How prototypes are made: `mean` (examples only) or `trusted` (examples and the prototype that
+    /// is predicted from the name, which counts less the more it disagrees with the examples).
     #[schema(example = "trusted")]
     pub fusion: String,
     /// Number of classes.

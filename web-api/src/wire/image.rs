@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 /// Something unusual about an image that did not stop the call.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Warning {
-    /// A stable code.
+    /// A stable code for programs.
     #[schema(example = "animated")]
     pub code: String,
     /// The warning in words.
@@ -21,9 +21,9 @@ pub struct Warning {
 pub struct Embedded {
     /// One for each image, in the order of the body.
     pub results: Vec<EmbeddedImage>,
-    /// The model that computed it.
+    /// The bundle, engine and precision that computed this response.
     pub model: Model,
-    /// Time of the call, by stage.
+    /// Milliseconds of computing, by stage.
     pub timing_ms: Timing,
 }
 
@@ -32,20 +32,20 @@ pub struct Embedded {
 pub struct EmbeddedImage {
     /// The file's name, if the body gave one.
     pub file: Option<String>,
-    /// The raw output of the backbone, `embedding_size` values.
+    /// The output of the network, `embedding_size` values, not normalized.
     pub embedding: Vec<f32>,
     /// What was unusual about the image; omitted if nothing was.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
 }
 
-/// The model that computed a response.
+/// The bundle, engine and precision that computed a response.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Model {
     /// The bundle's name.
     #[schema(example = "efficientnet-lite0")]
     pub bundle: String,
-    /// The arithmetic of the network.
+    /// The precision of the network.
     #[schema(example = "fp32")]
     pub precision: String,
     /// The engine that ran the network.
@@ -53,16 +53,16 @@ pub struct Model {
     pub provider: String,
 }
 
-/// Milliseconds by stage, summed over the images of a call.
+/// Milliseconds of computing by stage, summed over the images of the call.
 #[derive(Debug, Clone, Copy, Default, Serialize, ToSchema)]
 pub struct Timing {
-    /// File to pixels.
+    /// Decoding the files.
     pub decode: f64,
-    /// Pixels to the network's input.
+    /// Scaling and normalizing the pixels.
     pub preprocess: f64,
-    /// The network.
+    /// Running the network.
     pub embed: f64,
-    /// Comparison with the classes; omitted if there was none.
+    /// Comparing with the classes; omitted by `POST /v1/embed`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub classify: Option<f64>,
 }

@@ -11,7 +11,8 @@ use super::class::Attribute;
 pub struct Senses {
     /// The noun of the request.
     pub q: String,
-    /// The sense that a class with this label has without an override.
+    /// The id of the sense that a class with this label has unless another is set; null if none
+    /// of the senses can be seen in an image.
     pub default_sense: Option<String>,
     /// Most frequent first; empty if the lexicon does not have the noun.
     pub senses: Vec<Sense>,
@@ -20,18 +21,19 @@ pub struct Senses {
 /// One sense of a noun.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Sense {
-    /// The WordNet 3.0 noun synset.
+    /// The id of the WordNet 3.0 sense, such as `n03147509`.
     #[schema(example = "n03797390")]
     pub synset: String,
-    /// The words of the synset.
+    /// The words with this sense.
     pub lemmas: Vec<String>,
     /// The definition.
     pub gloss: String,
-    /// The direct hypernyms.
+    /// More general senses (direct hypernyms): a mug is a kind of cup.
     pub kind_of: Vec<String>,
-    /// Parts of it and of its hypernyms; at most 128.
+    /// The parts that WordNet lists for the sense and its hypernyms; at most 128.
     pub attributes: Vec<Attribute>,
-    /// True if a word vector is known. Without one the name adds little.
+    /// True if the bundle has a word vector for the sense. Without one, the name helps little to
+    /// recognize the class.
     pub vector: bool,
 }
 

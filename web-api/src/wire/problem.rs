@@ -14,7 +14,7 @@ pub struct Problem {
     pub title: String,
     /// The HTTP status.
     pub status: u16,
-    /// A stable code for programs.
+    /// A stable code for programs; the guide of the HTTP API lists all codes.
     #[schema(example = "bad_image")]
     pub code: String,
     /// What is wrong, what was expected, what to do.

@@ -6,12 +6,12 @@ use edge::recognizer::EngineInfo;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// Version and configuration of the service.
+/// The service's version, bundle, engine and limits.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Version {
     /// The service's version.
     pub version: &'static str,
-    /// The bundle in use.
+    /// The bundle in use: network, preprocessing and name knowledge.
     pub bundle: Bundle,
     /// The engine in use.
     pub engine: Engine,
@@ -19,7 +19,7 @@ pub struct Version {
     pub limits: Limits,
 }
 
-/// The bundle in use.
+/// The bundle in use: network, preprocessing and name knowledge.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Bundle {
     /// The bundle's name.
@@ -30,27 +30,28 @@ pub struct Bundle {
     pub embedding_size: usize,
     /// How the weights are stored.
     pub weights: String,
-    /// True if the bundle has name knowledge.
+    /// True if the bundle has name knowledge: labels have a meaning, and classes without images are
+    /// recognized.
     pub names: bool,
 }
 
 /// The engine in use, and why others were rejected.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Engine {
-    /// The engine that runs the network.
+    /// The name of the engine that runs the network.
     #[schema(example = "onnxruntime/cpu")]
     pub provider: String,
-    /// The arithmetic of the network.
+    /// The precision of the network.
     #[schema(example = "int8-u8")]
     pub precision: String,
-    /// The engines that were tried before it.
+    /// The engines that were tried before it and cannot be used, with the reason.
     pub rejected: Vec<Rejection>,
 }
 
 /// An engine that cannot be used on this device.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Rejection {
-    /// The engine.
+    /// The name of the engine.
     #[schema(example = "onnxruntime/cuda")]
     pub provider: String,
     /// Why it was rejected.
@@ -71,7 +72,7 @@ pub struct Limits {
 /// Liveness or readiness.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Health {
-    /// `ok`.
+    /// Always `ok`; a check that fails is a response with status 503.
     pub status: &'static str,
     /// The checks that passed.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]

@@ -2,7 +2,7 @@
 
 use utoipa::ToSchema;
 
-/// Several image files. The names of the parts do not matter.
+/// One or more image files. Any part name works; `file` is an example.
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub struct ImageForm {
