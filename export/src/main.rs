@@ -23,14 +23,13 @@ Examples:
   handful-export inspect bundles/lite0
   handful-export verify bundles/lite0 --against runs/lite0
 
-The run's folder holds best.safetensors and golden.safetensors, as `handful-train pretrain` and
-`handful-train import` write them. An existing bundle at --out is replaced; any other folder that
-is not empty is left unchanged.
+The run's folder must hold best.safetensors and golden.safetensors, as handful-train writes them. An
+existing bundle at --out is replaced; any other folder that is not empty is refused.
 
 Exit codes: 0 written, 1 failed (nothing written), 2 bad input (nothing written).";
 
-/// Writes a training run as a bundle: folds batch normalizations, writes ONNX, verifies the result
-/// on every engine of this machine, and puts the bundle in place.
+/// Write a training run as a bundle: fold batch normalizations, write ONNX, verify the result on
+/// every engine of this machine, and only then move it to --out.
 #[derive(Debug, Parser)]
 #[command(name = "handful-export", version, after_help = EXAMPLES)]
 // Exporting, the usual case, needs no subcommand.
@@ -44,9 +43,10 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Prints a bundle's layers, sizes, accuracy, origin and license
+    /// Print a bundle's layers, sizes, accuracy, origin and license
     Inspect(InspectArguments),
-    /// Verifies a bundle again: hashes, self-tests on every engine, and a run's golden outputs
+    /// Verify a bundle again: hashes, self-tests on every engine, and with --against the outputs that
+    /// a run stored
     Verify(VerifyArguments),
 }
 

@@ -15,8 +15,10 @@ use commands::{
 
 /// Train few-shot image classifiers with libtorch.
 ///
-/// A run folder collects the results of all stages: pretrain or import makes it, knowledge and
-/// complete add name knowledge, evaluate measures it, handful-export makes a bundle of it.
+/// A run folder collects the results of all stages. `pretrain`, `import`, `finetune` and `ensemble`
+/// create one; `knowledge`, `statistics` and `complete` add name knowledge; `evaluate` measures it;
+/// handful-export makes a bundle of it. The paper is Zhang et al., Prototype Completion with
+/// Primitive Knowledge for Few-Shot Learning, CVPR 2021.
 #[derive(Debug, Parser)]
 #[command(name = "handful-train", version)]
 struct Arguments {
@@ -54,7 +56,7 @@ enum Command {
     /// Meta-train backbone and ProtoComNet on episodes; keep the best epoch on the validation
     /// classes.
     #[command(
-        after_help = "Needs the ProtoComNet that handful-train complete trains. The new run has another backbone: run handful-train complete on it again.\n\nExample:\n  handful-train finetune runs/cifar --config train/configs/finetune/cifar_fs.toml --data cifar_fs.tar.gz --out runs/cifar-meta"
+        after_help = "Needs the ProtoComNet that handful-train complete trains. The new run has another backbone, so its name regressor must be fitted again: handful-train complete RUN --completer kernel.\n\nExample:\n  handful-train finetune runs/cifar --config train/configs/finetune/cifar_fs.toml --data cifar_fs.tar.gz --out runs/cifar-meta"
     )]
     Finetune(finetune::Options),
     /// Measure the few-shot accuracy of a run: mean prototypes, and every policy if the run has a
@@ -70,12 +72,12 @@ enum Command {
     Plot(plot::Options),
     /// Import published weights (safetensors or a .pth file of torch.save) as a run.
     #[command(
-        after_help = "resnet12: tensor names like `layer1.conv1.weight`; prefixes such as `module.` and `encoder.` are removed, classifiers are left out. The last block must have no activation after its sum, as in the paper's code; names and shapes cannot show this.\nefficientnet-lite0: tensor names like `_blocks.0._depthwise_conv.weight`; the classifier is kept. `cargo xtask setup --weights` downloads weights into .weights/.\n\nExamples:\n  handful-train import best_pretrain_model.pth --arch resnet12 --out runs/paper --data-name miniImageNet\n  handful-train import tiny.safetensors --arch resnet12 --out runs/tiny --input-size 32\n  handful-train import .weights/efficientnet-lite0.pth --arch efficientnet-lite0 --out runs/lite0 --data-name ImageNet"
+        after_help = "resnet12: tensor names like `layer1.conv1.weight`; prefixes such as `module.` and `encoder.` are removed, classifiers are left out. The last block must not apply an activation after the residual sum, as in the paper's code. The file does not show this, so import cannot check it.\nefficientnet-lite0: tensor names like `_blocks.0._depthwise_conv.weight`; the classifier is kept. In a source checkout, `cargo xtask setup --weights` downloads weights into .weights/.\n\nExamples:\n  handful-train import best_pretrain_model.pth --arch resnet12 --out runs/paper --data-name miniImageNet\n  handful-train import tiny.safetensors --arch resnet12 --out runs/tiny --input-size 32\n  handful-train import .weights/efficientnet-lite0.pth --arch efficientnet-lite0 --out runs/lite0 --data-name ImageNet"
     )]
     Import(import::Options),
     /// Combine several runs into one whose embedding concatenates theirs.
     #[command(
-        after_help = "Networks that were trained differently make different errors: two networks with two views each are more accurate than one with four, at the same cost. Two networks of one recipe help little (docs/experiments/2026-11.md).\nThe length of a member's embeddings is its weight; weight decay makes these lengths similar.\n\nExample:\n  handful-train ensemble runs/cifar-1 runs/cifar-2 --out runs/cifar"
+        after_help = "Networks that were trained with different settings make different errors. In our measurements, two networks that each see an image and its mirror image were more accurate than one network with four views, at the same cost; two networks of the same settings helped little (docs/experiments/2026-11.md in the source).\nEmbeddings are not normalized: a member with a larger norm counts more. Networks trained with the same weight decay have similar norms.\n\nExample:\n  handful-train ensemble runs/cifar-1 runs/cifar-2 --out runs/cifar"
     )]
     Ensemble(ensemble::Options),
 }

@@ -22,15 +22,15 @@ Examples:
   handful doctor                          check the bundle, the engines and the store
   handful enroll things/                  enroll one class per folder in things/
   handful enroll --class mug a.jpg b.jpg  enroll one class from files
-  handful gallery add zebra               add a class from its name only
+  handful gallery add zebra               add a class from its name only (where names are on)
   handful classify photo.jpg              classify an image
   handful gallery list                    list the enrolled classes
 
-Each global option can also be set by an environment variable (--engine: HANDFUL_ENGINE) and by a
-key of the TOML file given with --config (engine). Flags override the environment, the environment
-overrides the file.
+Each global option can also be set in the environment and in the TOML file given with --config:
+--engine is HANDFUL_ENGINE and the key engine. Flags override the environment, the environment
+overrides the file. One program at a time can use a store: stop handful-server first.
 
-Exit codes: 0 success, 1 failure of this machine, 2 bad input.";
+Exit codes: 0 success, 1 something failed (no engine works, the disk is full), 2 bad input.";
 
 /// On-device few-shot image classification: enroll classes from a few images, classify new ones
 #[derive(Debug, Parser)]

@@ -29,14 +29,15 @@ const FAILED: &str =
 pub(crate) struct VerifyArguments {
     /// The bundle's folder.
     bundle: PathBuf,
-    /// The run that the bundle was made of. Its golden outputs are replayed through the fp32 file;
-    /// at another input size, those of the reference. int8 and fp16 files run their self-tests.
+    /// The run that the bundle was made of: its stored inputs go through the fp32 network, and the
+    /// outputs are compared. If --input-size changed the size, outputs of the reference interpreter
+    /// are compared instead. int8 and fp16 networks run only their self-tests.
     #[arg(long, value_name = "RUN")]
     against: Option<PathBuf>,
-    /// The engine to use: auto (all), tensorrt, cuda, cpu or tract.
+    /// The engine to use: auto (every engine of this machine), tensorrt, cuda, cpu or tract.
     #[arg(long, default_value = "auto")]
     engine: EngineChoice,
-    /// ONNX Runtime's library [default: where `handful` looks for it].
+    /// ONNX Runtime's library [default: ORT_DYLIB_PATH, or next to this program].
     #[arg(long, value_name = "FILE")]
     onnxruntime: Option<PathBuf>,
     /// Print one JSON object instead of text.

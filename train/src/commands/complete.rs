@@ -20,7 +20,7 @@ pub(crate) struct Options {
     /// Images, as for pretrain.
     #[arg(long, value_name = "PATH")]
     data: PathBuf,
-    /// Completers to train.
+    /// Completers to train; `kernel` is the name regressor.
     #[arg(long, value_enum, default_value = "both")]
     completer: Kind,
     /// Settings of ProtoComNet as TOML [default: 1,000 steps of AdamW on cached embeddings].
@@ -32,8 +32,8 @@ pub(crate) struct Options {
     /// Classifier rows that are excluded from training.
     #[arg(long, value_enum, default_value = "evaluated")]
     exclude: Exclusion,
-    /// Strength of the name prior, in equivalent example images [default: tuned on the validation
-    /// classes under label noise, at most 0.25 if they do not limit it]. At k shots the weight of
+    /// Strength of the name prior, in equivalent example images [default: the most accurate
+    /// on the validation classes of those that wrong names do not harm there, up to 2.8]. At k shots the weight of
     /// the name is 1 / (1 + (k / N)^POWER); with POWER 1 (the default) N is a fixed pseudo-count.
     #[arg(long, value_name = "N[:POWER]")]
     name_prior: Option<NamePrior>,

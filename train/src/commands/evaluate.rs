@@ -41,8 +41,8 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 7)]
     seed: u64,
     /// Replace class names to measure robustness: none, wrong (all names are wrong), equal (all
-    /// classes have the same name), one-wrong or swapped (two names are exchanged). Needs a name
-    /// regressor.
+    /// classes have the same name), one-wrong (one name is wrong) or swapped (two names are
+    /// exchanged). Needs a name regressor.
     #[arg(long, value_name = "NOISE", default_value_t = LabelNoise::None)]
     label_noise: LabelNoise,
     /// Query images of each class that a transductive policy uses as unlabeled images [default:
@@ -57,7 +57,7 @@ pub(crate) struct Options {
     #[arg(long)]
     unbalanced: bool,
     /// Also evaluate generalized zero-shot recognition: N classes of each episode have a name but
-    /// no images.
+    /// no labeled images.
     #[arg(long, value_name = "N")]
     generalized_zero_shot: Option<usize>,
     /// Completer whose prototypes are evaluated.

@@ -25,7 +25,7 @@ pub(crate) struct Options {
     /// The new run's folder.
     #[arg(long, value_name = "RUN")]
     out: PathBuf,
-    /// Continue a stopped training.
+    /// Continue an interrupted training.
     #[arg(long)]
     resume: bool,
     #[command(flatten)]

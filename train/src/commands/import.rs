@@ -10,16 +10,16 @@ use super::print_line;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// The weights: safetensors, or a .pth file of torch.save.
+    /// The weights: safetensors, or a .pth file that torch.save wrote.
     weights: PathBuf,
-    /// The network of the weights. Its widths follow from the tensor shapes.
+    /// Architecture of the network; its widths are read from the tensor shapes.
     #[arg(long, value_enum)]
     arch: import::Arch,
     /// The new run's folder.
     #[arg(long, value_name = "RUN")]
     out: PathBuf,
-    /// Height and width of the network's input [default: the recipe's, or 84 for resnet12 and 224
-    /// for efficientnet-lite0].
+    /// Height and width of the network's input [default: the size in --preprocess, else 84 for
+    /// resnet12 and 224 for efficientnet-lite0].
     #[arg(long, value_name = "PIXELS")]
     input_size: Option<usize>,
     /// Preprocessing recipe as TOML: size, geometry, filter, mean, std [default: the recipe of the

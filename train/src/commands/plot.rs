@@ -23,7 +23,8 @@ pub(crate) struct Options {
     /// Label of the horizontal axis.
     #[arg(long, value_name = "TEXT", default_value = "images per class")]
     label: String,
-    /// Policies to draw, separated by commas [default: all].
+    /// Policies to draw, as the report names them (mean, trusted, ...), separated by commas
+    /// [default: all].
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     fusion: Vec<Policy>,
     /// Output file.

@@ -24,7 +24,7 @@ pub(crate) struct Options {
     /// The run's folder.
     #[arg(long, value_name = "RUN")]
     out: PathBuf,
-    /// Continue a stopped training.
+    /// Continue an interrupted training.
     #[arg(long)]
     resume: bool,
     /// Start from the backbone of another run, for instance an import, instead of random weights.

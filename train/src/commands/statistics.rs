@@ -21,12 +21,12 @@ pub(crate) struct Options {
     /// text).
     #[arg(long, value_enum, default_value = "unbiased")]
     std: StdOption,
-    /// Measure the classes of the checkpoint's classifier instead of classes with images. Synthetic
-    /// embeddings are drawn around each row, with the spread of the base images around their
-    /// classes.
+    /// Measure the classes of the checkpoint's classifier instead of classes with images. For each
+    /// row, embeddings are drawn around it with the variance of the base images around their class
+    /// means.
     #[arg(long)]
     from_classifier: bool,
-    /// Classifier rows that are excluded.
+    /// With --from-classifier: rows to leave out.
     #[arg(long, value_enum, default_value = "evaluated", requires = "from_classifier")]
     exclude: Exclusion,
     #[command(flatten)]

@@ -46,7 +46,8 @@ pub enum Exclusion {
     Evaluated,
     /// Those rows, and rows of their hypernyms and hyponyms.
     Relatives,
-    /// No row is excluded: for a product, never for a published figure.
+    /// Exclude nothing. Right for a model to use; accuracies measured with it are invalid, because
+    /// the completers were fitted to the evaluated classes.
     None,
 }
 

@@ -28,7 +28,7 @@ const BATCHES: [usize; 2] = [1, 16];
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  handful bench\n  handful bench my-bundle --rounds 50 --json")]
 pub(crate) struct Options {
-    /// Bundle: a folder or a name [default: the one of --bundle]
+    /// Bundle to measure: a folder or a name [default: --bundle]
     #[arg(value_name = "BUNDLE")]
     named: Option<PathBuf>,
 

@@ -32,7 +32,7 @@ Examples:
 /// Attributes that the text output lists at most.
 const MAX_SHOWN: usize = 8;
 
-/// Classify images by the enrolled classes
+/// Find the enrolled classes that images show
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
@@ -44,12 +44,12 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 5, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1000))]
     top: usize,
 
-    /// Refine the class prototypes with all images of the call (transductive inference); helps when
-    /// most of them show enrolled classes
+    /// Classify all images of the call together (transductive inference); needs two images or more,
+    /// and is more accurate if most of the images show enrolled classes
     #[arg(long)]
     transductive: bool,
 
-    /// Explain each answer: attributes of the class and the most similar examples
+    /// Show what each answer is based on: attributes (parts) of the class, most similar examples
     #[arg(long)]
     explain: bool,
 

@@ -19,12 +19,12 @@ use crate::text::{Align, progress, show, table};
 
 const EXAMPLES: &str = "\
 Examples:
-  handful enroll things/                        one class per folder: things/mug/*.jpg, things/key/*.jpg
+  handful enroll things/                        one class per folder (things/mug, things/key)
   handful enroll --class mug a.jpg b.jpg c.jpg  one class from files
-  handful enroll --skip-bad things/             skip files that cannot be read
+  handful enroll --skip-bad things/             skip files that cannot be used
 
-Nothing is written until every image has been read. An image that the class already has is skipped,
-so an interrupted command can be repeated.";
+If one image cannot be used, nothing is enrolled, except with --skip-bad. An image that the class
+already has (the same bytes) is skipped, so a command can be repeated.";
 
 /// Enroll classes: one per folder of images, or one class from files
 #[derive(Debug, Args)]
@@ -34,7 +34,7 @@ pub(crate) struct Options {
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
 
-    /// Enroll all files as examples of this class
+    /// Add all files to this class, which is created if it does not exist
     #[arg(long, value_name = "NAME")]
     class: Option<String>,
 

@@ -21,13 +21,14 @@ Examples:
   handful evaluate --data cifar_fs.tar.gz --split val --k-shot 5
   handful evaluate my-bundle --data images/ --split base --engine tract --json report.json
 
+An episode is one random trial: N classes with K example images each, and query images to classify.
 The same seed gives the same episodes as in `handful-train evaluate`, so results are comparable.";
 
 /// Measure the few-shot accuracy of a bundle on a data set, on this device
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
-    /// Bundle: a folder or a name [default: the one of --bundle]
+    /// Bundle to measure: a folder or a name [default: --bundle]
     #[arg(value_name = "BUNDLE")]
     named: Option<PathBuf>,
 
@@ -36,7 +37,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "PATH")]
     data: PathBuf,
 
-    /// Split to draw classes from: base, val or novel
+    /// Split to draw classes from: base, val or novel; a folder without splits has only base
     #[arg(long, default_value_t = Split::Val)]
     split: Split,
 
@@ -60,7 +61,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 7)]
     seed: u64,
 
-    /// Write the report as JSON to FILE; without FILE, print it
+    /// Print the report as JSON, or write it to FILE
     #[arg(long, value_name = "FILE", num_args = 0..=1)]
     json: Option<Option<PathBuf>>,
 }

@@ -20,10 +20,12 @@ Examples:
   handful gallery list
   handful gallery add zebra                           a class from its name only
   handful gallery add mouse --synset n03793489        choose the sense (see: handful senses mouse)
-  handful gallery add \"gadget 7\" --images-only       ignore its name
-  handful gallery add teapot --attributes spout,lid   attributes for explanations
+  handful gallery add \"gadget 7\" --images-only       ignore the meaning of its label
+  handful gallery add teapot --attributes spout,lid   parts that explanations name
   handful gallery rename mug \"my mug\"
-  handful gallery delete @3";
+  handful gallery delete @3                           by id, as `handful gallery list` shows it
+
+`gallery add` on an existing class changes only what is given; --reset forgets all that was set.";
 
 /// List, add, rename and delete classes
 #[derive(Debug, Args)]
@@ -41,7 +43,7 @@ pub(crate) struct Options {
 enum Action {
     /// List the classes and their number of examples
     List,
-    /// Add a class without images, or change the sense or attributes of a class
+    /// Add a class without images, or change the sense or attributes of an existing class
     Add(AddOptions),
     /// Rename a class
     Rename {
@@ -61,17 +63,17 @@ enum Action {
 struct AddOptions {
     /// Label of the class
     class: String,
-    /// WordNet sense, such as n03793489 [default: the default sense of the label]
+    /// Id of the sense, as `handful senses` lists it, such as n03793489
     #[arg(long, value_name = "SYNSET", conflicts_with = "images_only")]
     synset: Option<SynsetId>,
-    /// Ignore the label: use only the images
+    /// Ignore the meaning of the label: the class is recognized only once it has images
     #[arg(long)]
     images_only: bool,
-    /// Attributes for explanations: nouns or synsets, separated by commas [default: those of
-    /// the sense]
+    /// Attributes (parts) that explanations name: nouns or ids of senses, separated by commas; they
+    /// do not change the classification
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     attributes: Option<Vec<String>>,
-    /// Remove all overrides: use the default sense and attributes of the label
+    /// Forget what was set: use the default sense and attributes of the label
     #[arg(long, conflicts_with_all = ["synset", "images_only", "attributes"])]
     reset: bool,
 }

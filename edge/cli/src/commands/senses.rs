@@ -16,9 +16,10 @@ Examples:
   handful senses mouse
   handful gallery add mouse --synset n03793489
 
-A class uses the default sense of its name unless `handful gallery add --synset` overrides it.";
+A class uses the default sense of its label unless `handful gallery add` sets another one or
+--images-only.";
 
-/// List the WordNet senses of a noun in the bundle's lexicon
+/// List the meanings (WordNet senses) of a noun, with their ids
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use export::draft::MAX_BATCH;
 use models::bundle::{LARGEST_BATCH, MAX_INPUT_SIZE, Precision, WeightStorage};
 
-/// Writes a run as a bundle.
+/// Write a run as a bundle.
 #[derive(Debug, Args)]
 pub(crate) struct ExportArguments {
     /// The run's folder.
@@ -18,7 +18,8 @@ pub(crate) struct ExportArguments {
     /// The bundle's name [default: the folder's].
     #[arg(long)]
     pub(super) name: Option<String>,
-    /// Storage of the weights; fp16 halves the file, and engines widen it when they load it.
+    /// Storage of the weights; fp16 halves the file; engines convert the weights when they
+    /// load it.
     #[arg(long, value_enum, default_value = "fp16")]
     pub(super) weights: Weights,
     /// Width and height of the input images, in pixels [default: the run's]. Another size is
@@ -39,29 +40,28 @@ pub(crate) struct ExportArguments {
         value_parser = RangedU64ValueParser::<usize>::new().range(1..=LARGEST_BATCH as u64)
     )]
     pub(super) batch_max: usize,
-    /// The arithmetic of the backbone, separated by commas. fp32 is always included; fp16 is for
+    /// The precisions of the backbone to write, separated by commas. fp32 is always included; fp16 is for
     /// CUDA and TensorRT, int8-u8 for ONNX Runtime on CPUs, int8-s8 for TensorRT, and int8 adds
     /// both int8 variants.
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "fp32")]
     pub(super) precision: Vec<Arithmetic>,
-    /// Images to measure the ranges of int8 values on: a data set, or a folder with a subfolder of
-    /// images per class. 128 images are used.
+    /// Images for int8 calibration, which int8 needs: a data set, or a folder with a subfolder of
+    /// images per class. 128 of them are used.
     #[arg(long, value_name = "DATA")]
     pub(super) calibrate: Option<PathBuf>,
-    /// An accuracy report to include: a file written by `evaluate --json`. Give the engine that
-    /// computed the embeddings if it was not libtorch, and its precision if it was not fp32. May
-    /// be repeated.
+    /// An accuracy report to include: a file that `handful-train evaluate --json` wrote, or, with
+    /// its engine in front, one of `handful evaluate --json`. May be repeated.
     #[arg(long, value_name = "[ENGINE[:PRECISION]=]FILE")]
     pub(super) accuracy: Vec<String>,
     /// The lexicon that `handful-train lexicon` wrote. Together with the files that `handful-train
     /// complete` adds to the run, it gives the bundle name knowledge. The lexicon is copied next to
-    /// the bundle, where the bundles of a folder share it.
+    /// the bundle's folder and shared by all bundles there; copy it to devices as well.
     #[arg(long, value_name = "FILE")]
     pub(super) lexicon: Option<PathBuf>,
-    /// The license of the weights.
+    /// The license of the weights, recorded in the bundle.
     #[arg(long, value_name = "TERMS", default_value = "MIT OR Apache-2.0")]
     pub(super) license: String,
-    /// ONNX Runtime's library, for verification [default: where `handful` looks for it].
+    /// ONNX Runtime's library, for verification [default: ORT_DYLIB_PATH, or next to this program].
     #[arg(long, value_name = "FILE")]
     pub(super) onnxruntime: Option<PathBuf>,
     /// Print one JSON object instead of text.
