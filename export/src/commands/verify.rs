@@ -19,7 +19,7 @@ Examples:
   handful-export verify bundles/lite0 --engine tensorrt
   handful-export verify bundles/lite0 --against runs/lite0 --json
 
-Exit codes: 0 verified, 1 a required engine failed, 2 bad input or a damaged bundle.";
+Exit codes: 0 verified, 1 an engine failed (tract, the CPU provider, or the one of --engine), 2 bad input or a damaged bundle.";
 
 const FAILED: &str =
     "the bundle failed on this machine (see the table): copy it again, or choose another --engine";
