@@ -26,6 +26,7 @@ use std::path::Path;
 mod class;
 mod error;
 mod facts;
+mod id;
 mod journal;
 mod label;
 mod lock;
@@ -36,11 +37,9 @@ use facts::{Change, Facts};
 use journal::{Journal, Memory, ReadOnly};
 use store::RedbStore;
 
-pub use class::{
-    Class, ClassId, ClassOverrides, Enrolled, Example, ExampleId, NewExample, NotAnId, Outcome,
-    SenseOverride,
-};
+pub use class::{Class, ClassOverrides, Enrolled, Example, NewExample, Outcome, SenseOverride};
 pub use error::GalleryError;
+pub use id::{ClassId, ExampleId, NotAnId};
 pub use label::{Label, LabelError};
 
 /// Enrolled classes. See the module for what each call guarantees.

@@ -6,8 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::class::{Class, ClassId, ClassOverrides, Example, ExampleId, NewExample, Outcome};
+use super::class::{Class, ClassOverrides, Example, NewExample, Outcome};
 use super::error::GalleryError;
+use super::id::{ClassId, ExampleId};
 use super::label::Label;
 
 /// Everything enrolled.

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use unicode_normalization::UnicodeNormalization;
 use unicode_width::UnicodeWidthStr;
 
-use super::class::ClassId;
+use super::id::ClassId;
 
 /// Most characters in a label.
 const LONGEST: usize = 128;

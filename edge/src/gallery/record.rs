@@ -2,7 +2,8 @@
 //! SHA-256, `u8` length of the precision, the precision in UTF-8, then the embedding as
 //! little-endian `f32`.
 
-use super::class::{Example, ExampleId};
+use super::class::Example;
+use super::id::ExampleId;
 
 const VERSION: u8 = 1;
 const FIXED: usize = 1 + 32 + 1;

@@ -9,8 +9,9 @@ use redb::{
     TableError, WriteTransaction,
 };
 
-use crate::gallery::class::{Class, ClassId, ClassOverrides, Example, ExampleId, SenseOverride};
+use crate::gallery::class::{Class, ClassOverrides, Example, SenseOverride};
 use crate::gallery::facts::{Change, ChangeKind};
+use crate::gallery::id::{ClassId, ExampleId};
 use crate::gallery::label::Label;
 use crate::gallery::record;
 
