@@ -35,32 +35,33 @@
 
 use std::time::Instant;
 
-use few_shot::fusion::{Fusion, Setting};
 use models::bundle::{Bundle, Manifest};
 use models::image::ImageLimits;
 
 use crate::attention::Attention;
-use crate::classifier::{Candidate, Classifier};
+use crate::classifier::Candidate;
 use crate::decoder::{DecodedImage, ImageDecoder};
 use crate::embedder::{Embedded, Embedder};
 use crate::engine::{EngineChoice, EngineOptions};
 use crate::explain::{self, Explanation};
-use crate::gallery::{
-    Class, ClassId, ClassOverrides, Gallery, GalleryError, Label, NewExample, SenseOverride,
-};
+use crate::gallery::{Class, ClassId, ClassOverrides, Gallery, Label, NewExample, SenseOverride};
 use crate::lexicon::NameKnowledge;
 
 mod error;
 mod networks;
+mod precondition;
+mod snapshot;
 mod values;
 
 use networks::Networks;
+use snapshot::Snapshot;
 
 pub use error::RecognizerError;
 pub use networks::{Availability, EngineInfo};
+pub use precondition::Precondition;
 pub use values::{
     Answer, ClassDefinition, ClassInfo, Classification, ClassifyOptions, Enrolled, GallerySummary,
-    Precondition, Senses,
+    Senses,
 };
 
 /// The fewest images that can be classified together.
@@ -75,13 +76,6 @@ pub struct Recognizer {
     gallery: Gallery,
     /// What was computed from the gallery, and at which revision.
     snapshot: Option<Snapshot>,
-}
-
-/// Computed from the gallery; valid for one revision.
-struct Snapshot {
-    revision: u64,
-    classes: Vec<ClassInfo>,
-    classifier: Classifier,
 }
 
 impl Recognizer {
@@ -198,13 +192,7 @@ impl Recognizer {
 
     /// The size and state of the gallery.
     pub fn summary(&mut self) -> GallerySummary {
-        let Snapshot { revision, classes, classifier } = self.snapshot();
-        GallerySummary {
-            fusion: classifier.fusion(),
-            classes: classes.len(),
-            examples: classes.iter().map(|class| class.examples).sum(),
-            revision: *revision,
-        }
+        self.snapshot().summary()
     }
 
     /// Every class, sorted by label.
@@ -215,7 +203,7 @@ impl Recognizer {
     /// The class with this id or label.
     ///
     /// # Errors
-    /// [`GalleryError::UnknownClass`].
+    /// [`RecognizerError::Gallery`] if there is none.
     pub fn class(&self, id_or_label: &str) -> Result<ClassInfo, RecognizerError> {
         Ok(self.info(self.gallery.class(id_or_label)?))
     }
@@ -223,7 +211,8 @@ impl Recognizer {
     /// Whether images could be enrolled in this class, before they are embedded.
     ///
     /// # Errors
-    /// [`RecognizerError::Label`]; [`GalleryError::UnknownClass`] without `create`.
+    /// [`RecognizerError::Label`]; [`RecognizerError::Gallery`] if the class does not exist and
+    /// `create` is false.
     pub fn check_enroll(&self, id_or_label: &str, create: bool) -> Result<(), RecognizerError> {
         let label = self.label(id_or_label)?;
         if !create {
@@ -235,8 +224,9 @@ impl Recognizer {
     /// Adds images to a class, all or none. A label that is new creates a class if `create`.
     ///
     /// # Errors
-    /// [`RecognizerError::Label`]; [`GalleryError::UnknownClass`] without `create`;
-    /// [`GalleryError::StoreFull`].
+    /// [`RecognizerError::Label`]; [`RecognizerError::Select`] if no engine runs the backbone;
+    /// [`RecognizerError::Gallery`] if the class does not exist and `create` is false, or if the
+    /// store cannot be written.
     pub fn enroll(
         &mut self,
         id_or_label: &str,
@@ -267,7 +257,7 @@ impl Recognizer {
     /// # Errors
     /// [`RecognizerError::Label`]; [`RecognizerError::NoNameKnowledge`];
     /// [`RecognizerError::UnknownSynset`]; [`RecognizerError::Attributes`]; the precondition;
-    /// [`GalleryError::StoreFull`].
+    /// [`RecognizerError::Gallery`] if the store cannot be written.
     pub fn define(
         &mut self,
         id_or_label: &str,
@@ -276,7 +266,7 @@ impl Recognizer {
     ) -> Result<(ClassInfo, bool), RecognizerError> {
         let label = self.label(id_or_label)?;
         let overrides = self.overrides(&label, definition)?;
-        self.check(precondition, &label)?;
+        precondition.check(&self.gallery, &label)?;
         let (class, is_new) = self.gallery.define(&label, overrides)?;
         Ok((self.info(&class), is_new))
     }
@@ -284,8 +274,8 @@ impl Recognizer {
     /// Gives a class another label.
     ///
     /// # Errors
-    /// [`RecognizerError::Label`]; the precondition; [`GalleryError::UnknownClass`];
-    /// [`GalleryError::LabelTaken`].
+    /// [`RecognizerError::Label`]; the precondition; [`RecognizerError::Gallery`] if the class does
+    /// not exist, if another class has the label, or if the store cannot be written.
     pub fn rename(
         &mut self,
         id_or_label: &str,
@@ -293,7 +283,7 @@ impl Recognizer {
         precondition: Precondition,
     ) -> Result<ClassInfo, RecognizerError> {
         let label = Label::parse(label)?;
-        self.check_existing(precondition, id_or_label)?;
+        precondition.check_existing(&self.gallery, id_or_label)?;
         let renamed = self.gallery.rename(id_or_label, &label)?;
         Ok(self.info(&renamed))
     }
@@ -301,13 +291,14 @@ impl Recognizer {
     /// Deletes a class with its examples and returns what it was.
     ///
     /// # Errors
-    /// The precondition; [`GalleryError::UnknownClass`].
+    /// The precondition; [`RecognizerError::Gallery`] if the class does not exist, or if the store
+    /// cannot be written.
     pub fn delete(
         &mut self,
         id_or_label: &str,
         precondition: Precondition,
     ) -> Result<ClassInfo, RecognizerError> {
-        self.check_existing(precondition, id_or_label)?;
+        precondition.check_existing(&self.gallery, id_or_label)?;
         let deleted = self.gallery.delete(id_or_label)?;
         Ok(self.info(&deleted))
     }
@@ -327,33 +318,21 @@ impl Recognizer {
         }
         let start = Instant::now();
         let embeddings: Vec<&[f32]> = images.iter().map(|image| &image.embedding[..]).collect();
-        let classifier = &self.snapshot().classifier;
-        let (ranked, fusion, setting) = match options.transductive {
-            true => {
-                let ranked = classifier.classify_together(&embeddings, options.top);
-                (ranked, Fusion::SoftKMeans, Setting::Transductive)
+        let mut found = self.snapshot().classify(&embeddings, options);
+        found.elapsed = start.elapsed();
+        if options.explain {
+            for (answer, embedding) in found.answers.iter_mut().zip(embeddings) {
+                let best = answer.candidates.first();
+                answer.explanation = best.map(|best| self.explain(best, embedding)).transpose()?;
             }
-            false => {
-                let one = |embedding: &&[f32]| classifier.classify(embedding, options.top);
-                let ranked = embeddings.iter().map(one).collect();
-                (ranked, classifier.fusion(), Setting::Inductive)
-            }
-        };
-        let elapsed = start.elapsed();
-        let unlabeled = if options.transductive { images.len() } else { 0 };
-        let mut answers = Vec::new();
-        for (candidates, embedding) in ranked.into_iter().zip(embeddings) {
-            let best = candidates.first().filter(|_| options.explain);
-            let explanation = best.map(|best| self.explain(best, embedding)).transpose()?;
-            answers.push(Answer { candidates, explanation });
         }
-        Ok(Classification { answers, fusion, setting, unlabeled, elapsed })
+        Ok(found)
     }
 
     /// Explains why an image, of which this is the raw embedding `[s]`, is this candidate.
     ///
     /// # Errors
-    /// [`GalleryError::UnknownClass`] if the class is gone; [`RecognizerError::Attention`] if an
+    /// [`RecognizerError::Gallery`] if the class is gone; [`RecognizerError::Attention`] if an
     /// engine that has started fails now.
     pub fn explain(
         &mut self,
@@ -410,42 +389,6 @@ impl Recognizer {
         Ok(Label::parse(id_or_label)?)
     }
 
-    fn check(&self, precondition: Precondition, label: &Label) -> Result<(), RecognizerError> {
-        let revision = self.revision();
-        let exists = self.gallery.class(label.as_str()).is_ok();
-        match precondition {
-            Precondition::Revision(expected) if expected != revision => {
-                Err(RecognizerError::StaleRevision { expected, got: revision })
-            }
-            Precondition::ClassExists if !exists => {
-                Err(RecognizerError::NoSuchClass(label.clone()))
-            }
-            Precondition::NoClass if exists => Err(RecognizerError::ClassExists(label.clone())),
-            _ => Ok(()),
-        }
-    }
-
-    /// The same for a class that has to exist anyhow.
-    fn check_existing(
-        &self,
-        precondition: Precondition,
-        id_or_label: &str,
-    ) -> Result<(), RecognizerError> {
-        if let Precondition::Revision(expected) = precondition {
-            let got = self.revision();
-            if expected != got {
-                return Err(RecognizerError::StaleRevision { expected, got });
-            }
-            return Ok(());
-        }
-        match self.gallery.class(id_or_label) {
-            Ok(class) => self.check(precondition, &class.label),
-            // The call itself reports it.
-            Err(GalleryError::UnknownClass(_)) => Ok(()),
-            Err(other) => Err(other.into()),
-        }
-    }
-
     fn info(&self, class: &Class) -> ClassInfo {
         ClassInfo::new(class, self.names.as_ref())
     }
@@ -457,16 +400,5 @@ impl Recognizer {
             self.snapshot = Some(Snapshot::of(&self.gallery, self.names.as_ref()));
         }
         self.snapshot.as_ref().expect("invariant: it was just computed")
-    }
-}
-
-impl Snapshot {
-    fn of(gallery: &Gallery, names: Option<&NameKnowledge>) -> Self {
-        let classes = gallery.classes();
-        Self {
-            revision: gallery.revision(),
-            classes: classes.iter().map(|class| ClassInfo::new(class, names)).collect(),
-            classifier: Classifier::new(&classes, names),
-        }
     }
 }

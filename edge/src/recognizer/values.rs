@@ -10,19 +10,6 @@ use crate::explain::Explanation;
 use crate::gallery::{Class, ClassId, Label, Outcome, SenseOverride};
 use crate::lexicon::{Attribute, MeaningInfo, NameKnowledge, Sense};
 
-/// What must hold for a change to be made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Precondition {
-    /// Nothing.
-    Anything,
-    /// The gallery is at this revision.
-    Revision(u64),
-    /// The class exists.
-    ClassExists,
-    /// The class does not exist.
-    NoClass,
-}
-
 /// What a user sets for a class in place of the defaults.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClassDefinition {

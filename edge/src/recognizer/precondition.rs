@@ -1,0 +1,45 @@
+//! Conditions of a change, so that no caller overwrites what another has changed.
+
+use crate::gallery::{Gallery, Label};
+
+use super::error::RecognizerError;
+
+/// What must hold for a change to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precondition {
+    /// Nothing.
+    Anything,
+    /// The gallery is at this revision.
+    Revision(u64),
+    /// The class exists.
+    ClassExists,
+    /// The class does not exist.
+    NoClass,
+}
+
+impl Precondition {
+    /// Checks the condition for a change that creates the class if it does not exist.
+    pub(super) fn check(self, gallery: &Gallery, label: &Label) -> Result<(), RecognizerError> {
+        if self == Self::ClassExists && gallery.class(label.as_str()).is_err() {
+            return Err(RecognizerError::NoSuchClass(label.clone()));
+        }
+        self.check_existing(gallery, label.as_str())
+    }
+
+    /// Checks the condition for a change that needs the class.
+    pub(super) fn check_existing(
+        self,
+        gallery: &Gallery,
+        id_or_label: &str,
+    ) -> Result<(), RecognizerError> {
+        let got = gallery.revision();
+        match (self, gallery.class(id_or_label)) {
+            (Self::Revision(expected), _) if expected != got => {
+                Err(RecognizerError::StaleRevision { expected, got })
+            }
+            (Self::NoClass, Ok(class)) => Err(RecognizerError::ClassExists(class.label.clone())),
+            // The change itself reports a missing class.
+            _ => Ok(()),
+        }
+    }
+}
