@@ -129,7 +129,7 @@ impl Device {
     /// # Errors
     /// [`RecognizerError::NotFound`] or [`RecognizerError::Select`].
     pub fn embedder(&self, bundle: &Bundle) -> Result<Embedder, RecognizerError> {
-        Ok(Embedder::start(bundle, self.engine(), &self.engine_options()?)?)
+        Ok(Embedder::open(bundle, self.engine(), &self.engine_options()?)?)
     }
 
     /// The folder of the gallery.
@@ -137,8 +137,8 @@ impl Device {
     /// # Errors
     /// [`NotFound`] if none is set and there is no data or home folder.
     pub fn store_dir(&self) -> Result<PathBuf, NotFound> {
-        let default = || self.environment.default_store();
-        self.settings.store.clone().or_else(default).ok_or_else(|| NotFound {
+        let named = self.settings.store.clone();
+        named.or_else(|| self.environment.default_store()).ok_or_else(|| NotFound {
             what: "a data or home folder for the store".to_owned(),
             looked_at: Vec::new(),
             hint: "name the folder of the gallery with --store or HANDFUL_STORE",

@@ -12,7 +12,7 @@
 //!
 //! let bundle = Bundle::open("tests/fixtures/tiny-bundle".as_ref(), &BundleLimits::default())?;
 //! let engine = EngineChoice::Only(Provider::Tract);
-//! let mut embedder = Embedder::open(bundle, engine, &EngineOptions::default())?;
+//! let mut embedder = Embedder::open(&bundle, engine, &EngineOptions::default())?;
 //! let embedded = embedder.embed(&bytes)?;
 //! assert_eq!(embedded.embedding.len(), embedder.manifest().backbone.embedding_size);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -22,7 +22,7 @@ use std::time::Instant;
 
 use models::bundle::{Bundle, Manifest, Precision};
 use models::image::{ImageLimits, Warning};
-use ndarray::{Array2, Array3, ArrayView4, Axis, concatenate, stack};
+use ndarray::{Array2, Array3, ArrayView4, Axis, stack};
 
 use crate::backbone::{Started, embed_batch, start_first};
 use crate::decoder::{DecodedImage, ImageDecoder, Timing};
@@ -57,18 +57,6 @@ impl Embedder {
     /// # Errors
     /// [`SelectError`] with the reason of every engine.
     pub fn open(
-        bundle: Bundle,
-        choice: EngineChoice,
-        options: &EngineOptions,
-    ) -> Result<Self, SelectError> {
-        Self::start(&bundle, choice, options)
-    }
-
-    /// The same for a bundle that is still needed.
-    ///
-    /// # Errors
-    /// [`SelectError`] with the reason of every engine.
-    pub fn start(
         bundle: &Bundle,
         choice: EngineChoice,
         options: &EngineOptions,
@@ -87,8 +75,8 @@ impl Embedder {
     /// Decodes, preprocesses and embeds one image file.
     ///
     /// # Errors
-    /// [`EmbedError`]; its [`blame`](models::fault::Fault::blame) separates a bad image from a failed
-    /// engine.
+    /// [`EmbedError`]; its [`blame`](models::fault::Fault::blame) separates a bad image from a
+    /// failed engine.
     pub fn embed(&mut self, bytes: &[u8]) -> Result<Embedded, EmbedError> {
         let image = self.decoder.decode(bytes)?;
         self.embed_decoded(image)
@@ -112,15 +100,12 @@ impl Embedder {
     /// # Errors
     /// [`EmbedError::Engine`] or [`EmbedError::Output`].
     pub fn embed_images(&mut self, images: &[Array3<f32>]) -> Result<Array2<f32>, EmbedError> {
-        let mut parts = Vec::new();
+        let mut rows = Array2::zeros((0, self.manifest.backbone.embedding_size));
         for batch in images.chunks(self.manifest.backbone.max_batch.max(1)) {
-            parts.push(self.embed_chunk(batch)?);
+            rows.append(Axis(0), self.embed_chunk(batch)?.view())
+                .expect("invariant: a backbone's embeddings have embedding_size columns");
         }
-        if parts.is_empty() {
-            return Ok(Array2::zeros((0, self.manifest.backbone.embedding_size)));
-        }
-        let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
-        Ok(concatenate(Axis(0), &views).expect("invariant: every part has embedding_size columns"))
+        Ok(rows)
     }
 
     fn embed_chunk(&mut self, images: &[Array3<f32>]) -> Result<Array2<f32>, EmbedError> {

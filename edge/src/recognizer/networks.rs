@@ -78,7 +78,7 @@ impl Networks {
     pub(super) fn embedder(&mut self) -> Result<&mut (Embedder, EngineInfo), SelectError> {
         if self.embedder.is_none() {
             let Source { bundle, choice, options } = self.source();
-            let embedder = Embedder::start(bundle, *choice, options)?;
+            let embedder = Embedder::open(bundle, *choice, options)?;
             let info = EngineInfo::of(&embedder);
             self.embedder = Some((embedder, info));
         }

@@ -65,7 +65,7 @@ fn an_engine_that_fails_the_self_test_is_refused() {
     bundle.manifest.self_test.embedding[0] += 1.0;
     let library = onnxruntime("the self-test on ONNX Runtime");
     let error =
-        Embedder::open(bundle, EngineChoice::Auto, &options(library.clone())).err().unwrap();
+        Embedder::open(&bundle, EngineChoice::Auto, &options(library.clone())).err().unwrap();
     assert_eq!(error.rejected.len(), Provider::ALL.len());
     for rejection in &error.rejected {
         let runs = rejection.provider == Provider::Tract
@@ -85,7 +85,7 @@ fn a_manifest_that_lies_about_its_network_is_refused() {
         let mut bundle = tiny_bundle();
         lie(&mut bundle);
         let tract = EngineChoice::Only(Provider::Tract);
-        let error = Embedder::open(bundle, tract, &options(None)).err().unwrap();
+        let error = Embedder::open(&bundle, tract, &options(None)).err().unwrap();
         assert_eq!(error.rejected.len(), 1, "{error}");
     }
 }
@@ -102,7 +102,7 @@ fn every_shipped_bundle_starts_and_knows_names() {
         let mug = knowledge.read("coffee mug").unwrap();
         assert!(knowledge.semantic(&[Some(mug)]).iter().all(|x| x.is_finite()), "{dir:?}");
         let tract = EngineChoice::Only(Provider::Tract);
-        let mut embedder = Embedder::open(bundle, tract, &options(None)).unwrap();
+        let mut embedder = Embedder::open(&bundle, tract, &options(None)).unwrap();
         let size = embedder.manifest().backbone.embedding_size;
         assert_eq!(embedder.embed(&png(0, 0)).unwrap().embedding.len(), size, "{dir:?}");
     }
@@ -115,7 +115,7 @@ fn the_engine_decides_in_which_arithmetic_the_network_runs() {
     let embed = |provider, precision: &str, library: Option<PathBuf>| {
         let options =
             EngineOptions { precision: precision.parse().unwrap(), ..options(library.clone()) };
-        let mut embedder = Embedder::open(bundle(), EngineChoice::Only(provider), &options)?;
+        let mut embedder = Embedder::open(&bundle(), EngineChoice::Only(provider), &options)?;
         let embedding = embedder.embed(&png(0, 0)).unwrap().embedding;
         Ok::<_, SelectError>((embedder.precision(), embedding))
     };
@@ -134,7 +134,7 @@ fn the_engine_decides_in_which_arithmetic_the_network_runs() {
     let mut none = bundle();
     none.manifest.backbone.variants.clear();
     let int8 = EngineOptions { precision: PrecisionChoice::Int8, ..options(None) };
-    let error = Embedder::open(none, EngineChoice::Only(Provider::Tract), &int8).err().unwrap();
+    let error = Embedder::open(&none, EngineChoice::Only(Provider::Tract), &int8).err().unwrap();
     assert!(error.to_string().contains("no int8 backbone"), "{error}");
     // An engine that computes other integers than the bundle says gets the floats.
     let mut wrong = bundle();
@@ -144,7 +144,7 @@ fn the_engine_decides_in_which_arithmetic_the_network_runs() {
     assert_eq!(precision, Precision::Int8U8);
     assert!(distance(&fast, &asked) < 0.05, "{}", distance(&fast, &asked));
     let cpu = EngineChoice::Only(Provider::Cpu);
-    let embedder = Embedder::open(wrong, cpu, &options(Some(library))).unwrap();
+    let embedder = Embedder::open(&wrong, cpu, &options(Some(library))).unwrap();
     assert_eq!(embedder.precision(), Precision::Fp32);
     assert!(embedder.rejected()[0].reason.starts_with("in int8-u8: "), "{:?}", embedder.rejected());
 }

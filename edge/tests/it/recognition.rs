@@ -24,7 +24,7 @@ fn embedder(provider: Provider, test: &str) -> Option<Embedder> {
         _ => Some(onnxruntime(test)?),
     };
     let choice = EngineChoice::Only(provider);
-    Some(Embedder::open(tiny_bundle(), choice, &options(library)).unwrap())
+    Some(Embedder::open(&tiny_bundle(), choice, &options(library)).unwrap())
 }
 
 fn tract() -> Embedder {
@@ -70,7 +70,7 @@ fn with_mirror_an_image_and_its_mirror_image_are_one() {
     let mut bundle = tiny_bundle();
     bundle.manifest.preprocess.hflip = true;
     let choice = EngineChoice::Only(Provider::Tract);
-    let mut mirroring = Embedder::open(bundle, choice, &options(None)).unwrap();
+    let mut mirroring = Embedder::open(&bundle, choice, &options(None)).unwrap();
     // Only one corner is dark: an image that is far from its mirror image.
     let mut rgb = image(1, 0);
     let (width, height) = rgb.dimensions();

@@ -267,13 +267,14 @@ fn a_bundle_holds_variants_in_other_arithmetic() {
     let verified: Vec<_> = variants.iter().map(|variant| variant.verification.len()).collect();
     assert_eq!(verified, [1, 2, 2], "fp16 is too slow for tract: {variants:?}");
     let half = EngineOptions { precision: "fp16".parse().unwrap(), ..EngineOptions::default() };
-    let refused = Embedder::open(bundle, EngineChoice::Only(Provider::Tract), &half).err().unwrap();
+    let refused =
+        Embedder::open(&bundle, EngineChoice::Only(Provider::Tract), &half).err().unwrap();
     assert!(refused.to_string().contains("use --precision fp32"), "{refused}");
     // A variant that names tract is still not used: tract runs fp32.
     let mut stubborn = Bundle::open(&bench.path("a"), &BundleLimits::default()).unwrap();
     stubborn.manifest.backbone.variants[0].engines = vec!["tract".to_owned()];
     let tract = EngineChoice::Only(Provider::Tract);
-    let embedder = Embedder::open(stubborn, tract, &EngineOptions::default()).unwrap();
+    let embedder = Embedder::open(&stubborn, tract, &EngineOptions::default()).unwrap();
     assert_eq!(embedder.precision(), Precision::Fp32);
     let bytes = |file: &str| read("a", file).len();
     assert!(bytes(halves) < bytes("backbone.onnx") + 100, "{}", bytes(halves));
