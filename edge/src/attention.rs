@@ -70,14 +70,9 @@ impl Attention {
         let files = bundle.manifest.knowledge.as_ref().and_then(|files| files.completer.as_ref());
         let Some(CompleterFiles { file, attributes, network, .. }) = files else { return Ok(None) };
         let (space_id, table) = Attributes::parse(bundle.file(attributes).unwrap_or_default())?;
-        let same = |what, expected: String, got: String| match got == expected {
-            true => Ok(()),
-            false => Err(AttentionError::Mismatch { what, expected, got }),
-        };
-        same("its space", bundle.manifest.space_id.clone(), space_id)?;
-        let (mean, word) = (table.mean.ncols(), table.word.ncols());
-        same("an attribute's embedding", network.embedding.to_string(), mean.to_string())?;
-        same("an attribute's word vector", network.word.to_string(), word.to_string())?;
+        check("its space", &bundle.manifest.space_id, &space_id)?;
+        check("an attribute's embedding", network.embedding, table.mean.ncols())?;
+        check("an attribute's word vector", network.word, table.word.ncols())?;
         let inputs: Vec<(String, Shape)> =
             network.graph().inputs.into_iter().map(|input| (input.name, input.shape)).collect();
         let onnx = bundle.file(file).unwrap_or_default();
@@ -98,8 +93,7 @@ impl Attention {
         word: Array1<f32>,
         attributes: impl Iterator<Item = SynsetId>,
     ) -> Result<Vec<(SynsetId, f32)>, AttentionError> {
-        let row = |id: SynsetId| self.attributes.names.iter().position(|n| *n == id.to_string());
-        let measured: Vec<_> = attributes.filter_map(|id| Some((id, row(id)?))).collect();
+        let measured: Vec<_> = attributes.filter_map(|id| Some((id, self.row(id)?))).collect();
         if word.len() != self.network.word {
             return Ok(Vec::new());
         }
@@ -116,6 +110,12 @@ impl Attention {
         Ok(weighed)
     }
 
+    /// The row of an attribute in the table; `None` if no base class had the attribute.
+    fn row(&self, attribute: SynsetId) -> Option<usize> {
+        let name = attribute.to_string();
+        self.attributes.names.iter().position(|known| *known == name)
+    }
+
     /// The weights of a class's attributes, followed by those of the padding.
     fn run(
         &mut self,
@@ -129,11 +129,23 @@ impl Attention {
         let outputs = self.engine.run(&inputs)?;
         let got: Vec<_> = outputs.iter().map(|output| output.shape().to_vec()).collect();
         let weights = outputs.into_iter().nth(1).filter(|weights| weights.shape() == [1, columns]);
-        let wrong = || EngineError::Output {
+        let weights = weights.ok_or_else(|| EngineError::Output {
             name: "weights".to_owned(),
             expected: format!("[1, {columns}] as the second output"),
             got: format!("{got:?}"),
-        };
-        Ok(weights.ok_or_else(wrong)?.into_iter().collect())
+        })?;
+        Ok(weights.into_iter().collect())
     }
+}
+
+/// Refuses a table of attributes that belongs to another bundle.
+fn check<T: PartialEq + ToString>(
+    what: &'static str,
+    expected: T,
+    got: T,
+) -> Result<(), AttentionError> {
+    if got == expected {
+        return Ok(());
+    }
+    Err(AttentionError::Mismatch { what, expected: expected.to_string(), got: got.to_string() })
 }

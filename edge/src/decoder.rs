@@ -10,7 +10,8 @@
 //! let bundle = Bundle::open("bundles/efficientnet-lite0".as_ref(), &BundleLimits::default())?;
 //! let decoder = ImageDecoder::new(&bundle.manifest);
 //! let image = decoder.decode(&std::fs::read("mug.jpg")?)?;
-//! assert_eq!(image.input.shape(), [3, bundle.manifest.preprocess.size, bundle.manifest.preprocess.size]);
+//! let size = bundle.manifest.preprocess.size;
+//! assert_eq!(image.input.shape(), [3, size, size]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

@@ -6,10 +6,11 @@ use few_shot::evaluation::conditions::Conditions;
 use few_shot::evaluation::policies::Inputs;
 use few_shot::evaluation::report::{Protocol, Report};
 use models::dataset::{Class, Dataset, DatasetError, ImageRef, Split};
-use ndarray::{Array2, Array3, Axis, concatenate};
+use ndarray::{Array2, Array3, Axis};
 use rayon::prelude::*;
 
 use crate::backbone::EmbedError;
+use crate::decoder::ImageDecoder;
 use crate::embedder::Embedder;
 use crate::lexicon::{Meaning, NameKnowledge, Rule};
 
@@ -26,7 +27,7 @@ pub enum EvaluateError {
     /// An image has no embedding.
     #[error("{image}: {source}")]
     Embed {
-        /// Its path in the data set.
+        /// Its path in the data set, or its class if the engine failed on a batch of images.
         image: String,
         /// Why.
         source: EmbedError,
@@ -68,9 +69,10 @@ pub fn nameless<'a>(dataset: &'a Dataset, split: Split, knowledge: &NameKnowledg
 
 fn meaning(class: &Class, knowledge: &NameKnowledge) -> Option<Meaning> {
     let given = class.wnid.as_deref().and_then(|wnid| wnid.parse().ok());
-    let given = given.filter(|&synset| knowledge.definition(synset).is_some());
-    let given = given.map(|synset| Meaning { synset, rule: Rule::Override });
-    given.or_else(|| knowledge.read(&class.name.replace('_', " ")))
+    match given.filter(|&synset| knowledge.definition(synset).is_some()) {
+        Some(synset) => Some(Meaning { synset, rule: Rule::Override }),
+        None => knowledge.read(&class.name.replace('_', " ")),
+    }
 }
 
 /// The embeddings `[images, embedding_size]` of each class of a split, in the data set's order.
@@ -86,11 +88,14 @@ pub fn embed_split(
     let classes = dataset.split(split);
     let total = classes.iter().map(|class| class.images.len()).sum();
     let mut done = 0;
-    let mut count = |images: usize| {
-        done += images;
-        progress(done, total);
-    };
-    classes.iter().map(|class| embed_class(embedder, dataset, class, &mut count)).collect()
+    let mut embeddings = Vec::new();
+    for class in classes {
+        embeddings.push(embed_class(embedder, dataset, class, &mut |images| {
+            done += images;
+            progress(done, total);
+        })?);
+    }
+    Ok(embeddings)
 }
 
 fn embed_class(
@@ -99,24 +104,30 @@ fn embed_class(
     class: &Class,
     count: &mut dyn FnMut(usize),
 ) -> Result<Array2<f32>, EvaluateError> {
-    let mut rows = Vec::new();
+    let mut rows = Array2::zeros((0, embedder.manifest().backbone.embedding_size));
     for images in class.images.chunks(CHUNK) {
-        let decoder = embedder.decoder().clone();
-        let read = |image: &ImageRef| {
-            let embed = |source| EvaluateError::Embed { image: image.path().to_owned(), source };
-            decoder
-                .prepare(&dataset.image(image, decoder.limits())?)
-                .map_err(|error| embed(error.into()))
-        };
-        let inputs: Vec<Array3<f32>> =
-            images.par_iter().map(read).collect::<Result<_, EvaluateError>>()?;
-        let embed = |source| EvaluateError::Embed { image: class.name.clone(), source };
-        rows.push(embedder.embed_images(&inputs).map_err(embed)?);
+        let decoder = embedder.decoder();
+        let inputs = images.par_iter().map(|image| network_input(decoder, dataset, image));
+        let inputs: Vec<Array3<f32>> = inputs.collect::<Result<_, EvaluateError>>()?;
+        let embedded = embedder.embed_images(&inputs);
+        let embedded = embedded
+            .map_err(|source| EvaluateError::Embed { image: class.name.clone(), source })?;
+        rows.append(Axis(0), embedded.view())
+            .expect("invariant: embeddings of one backbone have one size");
         count(images.len());
     }
-    if rows.is_empty() {
-        return Ok(Array2::zeros((0, embedder.manifest().backbone.embedding_size)));
-    }
-    let views: Vec<_> = rows.iter().map(|part| part.view()).collect();
-    Ok(concatenate(Axis(0), &views).expect("invariant: embeddings of one backbone have one size"))
+    Ok(rows)
+}
+
+/// An image of the data set, decoded and preprocessed: `[3, h, w]`.
+fn network_input(
+    decoder: &ImageDecoder,
+    dataset: &Dataset,
+    image: &ImageRef,
+) -> Result<Array3<f32>, EvaluateError> {
+    let pixels = dataset.image(image, decoder.limits())?;
+    decoder.prepare(&pixels).map_err(|error| EvaluateError::Embed {
+        image: image.path().to_owned(),
+        source: error.into(),
+    })
 }

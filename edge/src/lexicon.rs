@@ -7,7 +7,8 @@
 //! use edge::lexicon::NameKnowledge;
 //! use models::bundle::{Bundle, BundleLimits};
 //!
-//! let bundle = Bundle::open("tests/fixtures/knowing/knowing-bundle".as_ref(), &BundleLimits::default())?;
+//! let folder = "tests/fixtures/knowing/knowing-bundle";
+//! let bundle = Bundle::open(folder.as_ref(), &BundleLimits::default())?;
 //! let names = NameKnowledge::open(&bundle)?.expect("the bundle has a lexicon");
 //! let zebra = names.read("zebra").expect("a noun of the lexicon");
 //! assert_eq!(names.name(zebra.synset).as_deref(), Some("zebra"));
@@ -86,6 +87,12 @@ pub enum AttributeError {
     /// There is a limit.
     #[error("expected at most {MAX_ATTRIBUTES} attributes, got {0}")]
     TooMany(usize),
+}
+
+impl AttributeError {
+    fn unknown(word: &str) -> Self {
+        Self::Unknown(word.chars().take(MAX_SHOWN).collect())
+    }
 }
 
 /// How the meaning of a class was found.
@@ -183,19 +190,11 @@ impl NameKnowledge {
         let kernel = bundle.file(&files.kernel).unwrap_or_default();
         let (space_id, regressor) = NameRegressor::parse(kernel)?;
         let lexicon = Lexicon::parse_verified(&lexicon)?;
-        let same = |what, expected: &str, got: String| match got == expected {
-            true => Ok(()),
-            false => Err(NameKnowledgeError::Mismatch { what, expected: expected.to_owned(), got }),
-        };
-        same("the space of the name regressor", &bundle.manifest.space_id, space_id)?;
-        let size = bundle.manifest.backbone.embedding_size.to_string();
-        same(
-            "the embedding of the name regressor",
-            &size,
-            regressor.frame().center().len().to_string(),
-        )?;
-        let dimension = regressor.dimension().to_string();
-        same("the lexicon's word vector", &dimension, lexicon.header().dimension.to_string())?;
+        check("the space of the name regressor", &bundle.manifest.space_id, &space_id)?;
+        let size = bundle.manifest.backbone.embedding_size;
+        check("the embedding of the name regressor", size, regressor.frame().center().len())?;
+        let dimension = lexicon.header().dimension;
+        check("the lexicon's word vector", regressor.dimension(), dimension)?;
         Ok(Some(Self { regressor, lexicon }))
     }
 
@@ -240,8 +239,8 @@ impl NameKnowledge {
     /// blue coffee mug" is a coffee mug). `None` when it ends with no noun that the lexicon has.
     #[must_use]
     pub fn look_up(&self, label: &str) -> Option<LookedUp> {
-        let is_part = |c: char| c.is_alphabetic() || matches!(c, '-' | '\'' | '.');
-        let words: Vec<&str> = label.split(|c| !is_part(c)).filter(|w| !w.is_empty()).collect();
+        let words = label.split(|c| !is_in_words(c)).filter(|word| !word.is_empty());
+        let words: Vec<&str> = words.collect();
         let words = &words[words.len().saturating_sub(MAX_WORDS)..];
         (0..words.len()).find_map(|first| {
             let noun = words[first..].join(" ");
@@ -256,21 +255,22 @@ impl NameKnowledge {
     /// that is called so first of all (a mug is also a word for a face), and rather one whose words
     /// have a vector.
     fn default_sense(&self, noun: &str, senses: &[SynsetId]) -> Option<SynsetId> {
-        let plain = |word: &str| word.replace(['_', '-'], " ");
-        let noun = plain(&noun.to_lowercase());
-        let rank = |id: SynsetId| {
-            let line = self.lexicon.line(id);
-            let first = self.lexicon.synset(id)?.lemmas.into_iter().next()?;
-            // A plural begins with its singular, mostly; names of persons and places are
-            // capitalized.
-            let by_its_name = noun.starts_with(&plain(&first));
-            let has_vector = self.lexicon.vector(id).is_some();
-            let is_shown = line.contains(&PHYSICAL_ENTITY);
-            is_shown.then_some((line.contains(&PERSON), !by_its_name, !has_vector))
-        };
-        let ranked = senses.iter().filter_map(|&id| Some((rank(id)?, id)));
+        let noun = unhyphenated(&noun.to_lowercase());
+        let ranked = senses.iter().filter_map(|&id| Some((self.rank(&noun, id)?, id)));
         // The first of equals: senses come most frequent first.
         ranked.min_by_key(|(rank, _)| *rank).map(|(_, id)| id)
+    }
+
+    /// The rank of a sense of `noun`, the least of which is the default sense; `None` for what no
+    /// image can show.
+    fn rank(&self, noun: &str, id: SynsetId) -> Option<(bool, bool, bool)> {
+        let line = self.lexicon.line(id);
+        let first = self.lexicon.synset(id)?.lemmas.into_iter().next()?;
+        // A plural begins with its singular, mostly; names of persons and places are capitalized.
+        let by_its_name = noun.starts_with(&unhyphenated(&first));
+        let has_vector = self.lexicon.vector(id).is_some();
+        let is_shown = line.contains(&PHYSICAL_ENTITY);
+        is_shown.then_some((line.contains(&PERSON), !by_its_name, !has_vector))
     }
 
     /// A meaning with its words and its definition; `None` for a synset that is not in the lexicon.
@@ -310,8 +310,10 @@ impl NameKnowledge {
     }
 
     fn parts(&self, attributes: &[SynsetId]) -> Vec<Attribute> {
-        let part = |&synset: &SynsetId| Some(Attribute { synset, name: self.name(synset)? });
-        attributes.iter().filter_map(part).take(MAX_ATTRIBUTES).collect()
+        let named = attributes
+            .iter()
+            .filter_map(|&synset| Some(Attribute { synset, name: self.name(synset)? }));
+        named.take(MAX_ATTRIBUTES).collect()
     }
 
     /// What people say that a class of this meaning has, in words or synsets. A word is read as a
@@ -329,11 +331,12 @@ impl NameKnowledge {
             return Err(AttributeError::TooMany(words.len()));
         }
         let own = meaning.map(|meaning| self.attributes(meaning.synset)).unwrap_or_default();
-        let of = |word: &&str| {
-            let unknown = || AttributeError::Unknown(word.chars().take(MAX_SHOWN).collect());
-            self.attribute(word, &own).ok_or_else(unknown)
-        };
-        words.iter().map(of).collect()
+        let mut attributes = BTreeSet::new();
+        for word in words {
+            let attribute = self.attribute(word, &own);
+            attributes.insert(attribute.ok_or_else(|| AttributeError::unknown(word))?);
+        }
+        Ok(attributes)
     }
 
     /// What a word for a part means: one of `own`, or else as the word is read; a synset stands for
@@ -372,13 +375,12 @@ impl NameKnowledge {
     pub fn sense(&self, synset: SynsetId) -> Option<Sense> {
         let found = self.lexicon.synset(synset)?;
         let (lemmas, gloss) = self.definition(synset)?;
-        let name = |id: &SynsetId| self.name(*id);
         let attributes = self.attributes(synset);
         Some(Sense {
             synset,
             lemmas,
             gloss,
-            kind_of: found.hypernyms.iter().filter_map(name).collect(),
+            kind_of: found.hypernyms.iter().filter_map(|&id| self.name(id)).collect(),
             attributes: self.parts(&attributes),
             has_vector: self.lexicon.vector(synset).is_some(),
         })
@@ -403,4 +405,26 @@ impl NameKnowledge {
         });
         descriptors.collect()
     }
+}
+
+/// Refuses a file of another bundle.
+fn check<T: PartialEq + ToString>(
+    what: &'static str,
+    expected: T,
+    got: T,
+) -> Result<(), NameKnowledgeError> {
+    if got == expected {
+        return Ok(());
+    }
+    Err(NameKnowledgeError::Mismatch { what, expected: expected.to_string(), got: got.to_string() })
+}
+
+/// Nouns of WordNet are words of letters, `-`, `'` and `.`.
+fn is_in_words(c: char) -> bool {
+    c.is_alphabetic() || matches!(c, '-' | '\'' | '.')
+}
+
+/// A lemma may be written as one word, with a hyphen or with a space: `tea_cup`, `tea-cup`.
+fn unhyphenated(word: &str) -> String {
+    word.replace(['_', '-'], " ")
 }

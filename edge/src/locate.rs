@@ -32,13 +32,11 @@ impl Environment {
     /// Reads them from the process's environment.
     #[must_use]
     pub fn read() -> Self {
-        let variable = |name| env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-        let absolute = |name| variable(name).filter(|path| path.is_absolute());
-        let home = || absolute("HOME").map(|home| home.join(".local/share"));
         let package = absolute("CARGO_MANIFEST_DIR");
+        let home = absolute("HOME").map(|home| home.join(".local/share"));
         Self {
             executable_dir: env::current_exe().ok().and_then(|exe| Some(exe.parent()?.to_owned())),
-            data_home: absolute("XDG_DATA_HOME").or_else(home),
+            data_home: absolute("XDG_DATA_HOME").or(home),
             workspace: package.as_deref().and_then(workspace_of),
             ort_dylib_path: variable("ORT_DYLIB_PATH"),
         }
@@ -61,6 +59,16 @@ impl Environment {
     pub fn default_store(&self) -> Option<PathBuf> {
         self.data_home.as_ref().map(|home| home.join("handful/store"))
     }
+}
+
+/// The path in an environment variable; `None` if the variable is empty.
+fn variable(name: &str) -> Option<PathBuf> {
+    env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+/// The same where a relative path has no meaning: it would start at the current folder.
+fn absolute(name: &str) -> Option<PathBuf> {
+    variable(name).filter(|path| path.is_absolute())
 }
 
 /// The workspace of a package: the nearest folder above it with a `Cargo.lock`.
@@ -119,18 +127,21 @@ pub fn bundle(wanted: Option<&Path>, environment: &Environment) -> Result<PathBu
 /// [`NotFound`] with every place that was looked at. What is named and is not a file is an error,
 /// not a reason to look elsewhere.
 pub fn onnxruntime(wanted: Option<&Path>, environment: &Environment) -> Result<PathBuf, NotFound> {
-    let not_found = |looked_at: Vec<PathBuf>| NotFound {
-        what: "ONNX Runtime's library".to_owned(),
-        looked_at,
-        hint: "name libonnxruntime.so with --onnxruntime or ORT_DYLIB_PATH",
-    };
     if let Some(named) = wanted.or(environment.ort_dylib_path.as_deref()) {
-        let is_there = named.is_file().then(|| named.to_owned());
-        return is_there.ok_or_else(|| not_found(vec![named.to_owned()]));
+        let named = named.to_owned();
+        return if named.is_file() { Ok(named) } else { Err(no_library(vec![named])) };
     }
     let folders = library_folders(environment);
     let found = folders.iter().find_map(|folder| library_in(folder));
-    found.ok_or_else(|| not_found(folders))
+    found.ok_or_else(|| no_library(folders))
+}
+
+fn no_library(looked_at: Vec<PathBuf>) -> NotFound {
+    NotFound {
+        what: "ONNX Runtime's library".to_owned(),
+        looked_at,
+        hint: "name libonnxruntime.so with --onnxruntime or ORT_DYLIB_PATH",
+    }
 }
 
 /// ONNX Runtime's library for these engines: as [`onnxruntime`] finds it, but one that nobody named
@@ -169,11 +180,12 @@ fn library_in(folder: &Path) -> Option<PathBuf> {
 
 /// The entries of a folder whose names begin with `prefix`, sorted; none if it cannot be read.
 fn entries(folder: &Path, prefix: &str) -> Vec<PathBuf> {
-    let begins = |path: &PathBuf| {
+    let mut entries = models::disk::list(folder).unwrap_or_default();
+    entries.retain(|path| {
         let name = path.file_name().and_then(|name| name.to_str());
         name.is_some_and(|name| name.starts_with(prefix))
-    };
-    models::disk::list(folder).unwrap_or_default().into_iter().filter(begins).collect()
+    });
+    entries
 }
 
 #[cfg(test)]

@@ -79,8 +79,7 @@ impl FromStr for EngineChoice {
     type Err = UnknownEngine;
 
     fn from_str(word: &str) -> Result<Self, UnknownEngine> {
-        let named = |provider: &Provider| provider.word() == word;
-        match Provider::ALL.into_iter().find(named) {
+        match Provider::ALL.into_iter().find(|provider| provider.word() == word) {
             Some(provider) => Ok(Self::Only(provider)),
             None if word == "auto" => Ok(Self::Auto),
             None => Err(UnknownEngine(word.to_owned())),

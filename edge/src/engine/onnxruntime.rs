@@ -5,6 +5,7 @@
 //! fall to the processor: what [`Engine::provider`] says is what runs.
 
 use std::borrow::Cow;
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -65,20 +66,23 @@ fn register(
 
 /// TensorRT builds one engine for all batches up to the largest, not one for each it meets.
 fn tensorrt(model: &Model) -> ExecutionProviderDispatch {
-    let shapes = |batch: usize| {
-        let one = |(name, shape): &(String, Shape)| {
-            let dims: Vec<_> = shape.iter().map(|d| format!("x{d}")).collect();
-            format!("{name}:{batch}{}", dims.concat())
-        };
-        model.inputs.iter().map(one).collect::<Vec<_>>().join(",")
-    };
     ep::TensorRT::default()
         .with_fp16(model.precision == Precision::Fp16)
         .with_int8(model.precision.is_integer())
-        .with_profile_min_shapes(shapes(1))
-        .with_profile_opt_shapes(shapes(1))
-        .with_profile_max_shapes(shapes(model.max_batch))
+        .with_profile_min_shapes(profile(model.inputs, 1))
+        .with_profile_opt_shapes(profile(model.inputs, 1))
+        .with_profile_max_shapes(profile(model.inputs, model.max_batch))
         .build()
+}
+
+/// The inputs at one batch size as TensorRT reads them: `image:8x3x84x84`, separated by commas.
+fn profile(inputs: &[(String, Shape)], batch: usize) -> String {
+    let mut profile = Vec::new();
+    for (name, shape) in inputs {
+        let dims: Vec<_> = iter::once(&batch).chain(shape).map(usize::to_string).collect();
+        profile.push(format!("{name}:{}", dims.join("x")));
+    }
+    profile.join(",")
 }
 
 impl Engine for OnnxRuntime {
@@ -122,8 +126,9 @@ static LOADED: Mutex<Option<(PathBuf, Environment)>> = Mutex::new(None);
 /// The environment of the library at `path`, which is loaded at the first call. Never left to the
 /// `ort` crate to find: its own search panics when there is nothing to find.
 fn environment(path: &Path) -> Result<Environment, EngineError> {
-    let unreadable = |e| EngineError::Refused(format!("cannot read {}: {e}", path.display()));
-    let asked = path.canonicalize().map_err(unreadable)?;
+    let asked = path.canonicalize().map_err(|error| {
+        EngineError::Refused(format!("cannot read {}: {error}", path.display()))
+    })?;
     let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
     match &*loaded {
         Some((path, environment)) if *path == asked => return Ok(environment.clone()),

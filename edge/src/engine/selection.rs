@@ -80,17 +80,24 @@ pub fn start_verified(
     options: &EngineOptions,
     verify: &mut dyn FnMut(&mut dyn Engine) -> Result<(), String>,
 ) -> Result<Box<dyn Engine>, Rejection> {
-    let attempt = || {
-        let mut engine = start(model, provider, options).map_err(|e| e.to_string())?;
-        verify(engine.as_mut())?;
-        Ok(engine)
-    };
-    let outcome = catch_unwind(AssertUnwindSafe(attempt))
-        .unwrap_or_else(|panic| Err(format!("it panicked: {}", panic_text(panic.as_ref()))));
-    outcome.map_err(|reason| Rejection { provider, reason: one_line(&reason) })
+    let started = catch_unwind(AssertUnwindSafe(|| start(model, provider, options, verify)));
+    let started =
+        started.unwrap_or_else(|panic| Err(format!("it panicked: {}", panic_text(panic.as_ref()))));
+    started.map_err(|reason| Rejection { provider, reason: one_line(&reason) })
 }
 
 fn start(
+    model: &Model,
+    provider: Provider,
+    options: &EngineOptions,
+    verify: &mut dyn FnMut(&mut dyn Engine) -> Result<(), String>,
+) -> Result<Box<dyn Engine>, String> {
+    let mut engine = load(model, provider, options).map_err(|error| error.to_string())?;
+    verify(engine.as_mut())?;
+    Ok(engine)
+}
+
+fn load(
     model: &Model,
     provider: Provider,
     options: &EngineOptions,

@@ -31,12 +31,8 @@ impl Signature {
         given: &'a [(&str, ArrayViewD<'v, f32>)],
     ) -> Result<(Vec<&'a ArrayViewD<'v, f32>>, usize), EngineError> {
         let batch = given.first().and_then(|(_, v)| v.shape().first().copied()).unwrap_or(0);
-        let fits = |(name, shape): &(String, Shape)| {
-            let named = given.iter().find(|(n, _)| n == name);
-            named.map(|(_, v)| v).filter(|v| v.shape().split_first() == Some((&batch, shape)))
-        };
-        let ordered: Option<Vec<_>> = self.inputs.iter().map(fits).collect();
-        match ordered {
+        let ordered = self.inputs.iter().map(|input| view_of(input, given, batch));
+        match ordered.collect::<Option<Vec<_>>>() {
             Some(_) if !(1..=self.max_batch).contains(&batch) => {
                 Err(EngineError::Batch { got: batch, max: self.max_batch })
             }
@@ -46,17 +42,28 @@ impl Signature {
     }
 
     fn expected(&self) -> String {
-        let one = |(name, shape): &(String, Shape)| {
+        let mut inputs = Vec::new();
+        for (name, shape) in &self.inputs {
             let dims: Vec<_> = shape.iter().map(usize::to_string).collect();
-            format!("{name} [n, {}]", dims.join(", "))
-        };
-        self.inputs.iter().map(one).collect::<Vec<_>>().join(", ")
+            inputs.push(format!("{name} [n, {}]", dims.join(", ")));
+        }
+        inputs.join(", ")
     }
 }
 
+/// The given values of an input; `None` if there are none of its name, its shape and this batch.
+fn view_of<'a, 'v>(
+    (name, shape): &(String, Shape),
+    given: &'a [(&str, ArrayViewD<'v, f32>)],
+    batch: usize,
+) -> Option<&'a ArrayViewD<'v, f32>> {
+    let (_, view) = given.iter().find(|(given, _)| given == name)?;
+    (view.shape().split_first() == Some((&batch, &shape[..]))).then_some(view)
+}
+
 fn got(given: &[(&str, ArrayViewD<f32>)]) -> String {
-    let one = |(name, view): &(&str, ArrayViewD<f32>)| format!("{name} {:?}", view.shape());
-    given.iter().map(one).collect::<Vec<_>>().join(", ")
+    let given = given.iter().map(|(name, view)| format!("{name} {:?}", view.shape()));
+    given.collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

@@ -43,13 +43,14 @@ impl Tract {
     }
 
     fn run_one(&self, views: &[&ArrayViewD<f32>], row: usize) -> TractResult<TVec<TValue>> {
-        let tensor = |&place: &usize| {
+        let mut inputs = TVec::new();
+        for &place in &self.order {
             let values = views[place].index_axis(Axis(0), row);
             let values = values.as_standard_layout();
             let slice = values.as_slice().expect("invariant: the layout is standard");
-            Ok(Tensor::from_shape(&one(values.shape()), slice)?.into_tvalue())
-        };
-        self.plan.run(self.order.iter().map(tensor).collect::<TractResult<_>>()?)
+            inputs.push(Tensor::from_shape(&one(values.shape()), slice)?.into_tvalue());
+        }
+        self.plan.run(inputs)
     }
 }
 
@@ -121,13 +122,16 @@ impl Rows {
 /// The place in the signature of each of the file's inputs.
 fn order(network: &InferenceModel, signature: &Signature) -> Result<Vec<usize>, EngineError> {
     let outlets = network.input_outlets().map_err(refused)?;
-    let names: Vec<_> = outlets.iter().map(|o| network.node(o.node).name.as_str()).collect();
-    let place = |name: &&str| signature.inputs().iter().position(|(n, _)| n == name);
-    let order: Option<Vec<_>> = names.iter().map(place).collect();
-    order.filter(|order| order.len() == signature.inputs().len()).ok_or_else(|| {
-        let expected: Vec<_> = signature.inputs().iter().map(|(n, _)| n.as_str()).collect();
-        let (expected, got) = (expected.join(", "), names.join(", "));
-        EngineError::Refused(format!("the file's inputs are {got}, expected {expected}"))
+    let got: Vec<_> = outlets.iter().map(|o| network.node(o.node).name.as_str()).collect();
+    let expected: Vec<_> = signature.inputs().iter().map(|(name, _)| name.as_str()).collect();
+    let places = got.iter().map(|name| expected.iter().position(|input| input == name));
+    let order = places.collect::<Option<Vec<_>>>().filter(|order| order.len() == expected.len());
+    order.ok_or_else(|| {
+        EngineError::Refused(format!(
+            "the file's inputs are {}, expected {}",
+            got.join(", "),
+            expected.join(", ")
+        ))
     })
 }
 
