@@ -192,7 +192,7 @@ impl Sampler {
 }
 
 /// `count` different numbers below `n`, in the order drawn.
-fn draw(n: usize, count: usize, generator: &mut ChaCha8Rng) -> Vec<usize> {
+pub(crate) fn draw(n: usize, count: usize, generator: &mut ChaCha8Rng) -> Vec<usize> {
     let mut numbers: Vec<usize> = (0..n).collect();
     for i in 0..count {
         numbers.swap(i, i + below(generator, n - i));

@@ -10,8 +10,8 @@ use ndarray::{Array1, Array2, ArrayView2, Axis};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
+use crate::evaluation::episode::draw;
 use crate::fusion::ErrorVariances;
-use models::random::below;
 
 /// Supports drawn of each class.
 const DRAWS: usize = 30;
@@ -102,13 +102,9 @@ impl Sums {
 
 /// The sum of `k_shot` random rows.
 fn drawn_sum(rows: &Array2<f32>, k_shot: usize, rng: &mut ChaCha8Rng) -> Array1<f64> {
-    let n = rows.nrows();
-    let mut order: Vec<usize> = (0..n).collect();
     let mut sum = Array1::zeros(rows.ncols());
-    for i in 0..k_shot {
-        let chosen = i + below(rng, n - i);
-        order.swap(i, chosen);
-        sum += &rows.row(order[i]).mapv(f64::from);
+    for row in draw(rows.nrows(), k_shot, rng) {
+        sum += &rows.row(row).mapv(f64::from);
     }
     sum
 }
