@@ -20,3 +20,4 @@ pub mod name_prior;
 pub mod name_trust;
 pub mod protocomnet;
 pub mod prototype;
+mod tensor_file;

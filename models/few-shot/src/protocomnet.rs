@@ -1,10 +1,13 @@
-//! A trained [`ProtoComNet`] with the attributes that it completes prototypes from.
+//! A trained [`ProtoComNet`] with the attributes that it completes prototypes from (section 3.3 of
+//! Zhang et al. 2021).
 //!
-//! What the network makes of an attribute does not depend on the prototype: it is computed once,
-//! when the completer is made, and a completion costs two small matrix products more than its own
-//! sums.
+//! The completed prototype of `x`, of a class `y` with the attributes `a`, is
+//! `dec(alpha_y enc(x) + sum_a alpha_a enc(mu_a))`. `mu_a` is the mean embedding of an attribute,
+//! and `alpha_a = aggregator(h_y, h_a, x)` its attention weight, with `h` for word vectors.
+//! `enc(mu_a)` and the aggregator's product with `h_a` do not depend on `x`: they are computed
+//! once, when the completer is made.
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Ix1, Ix2};
+use ndarray::{Array1, Array2, ArrayD, ArrayView1, ArrayView2, Axis, Ix1, Ix2};
 use serde::{Deserialize, Serialize};
 
 use super::completer::{Completer, Support};
@@ -12,9 +15,11 @@ use super::prototype;
 use models::graph::{ProtoComNet, SelfWeight};
 use models::tensors::Tensors;
 
+mod error;
 mod file;
 
-pub use file::{MAX_BYTES, ProtoComNetError};
+pub use error::ProtoComNetError;
+pub use file::MAX_BYTES;
 
 /// The attributes that base classes have.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,8 +71,8 @@ impl Gathered {
 
     /// Pads or cuts to `width` attributes.
     fn in_columns(classes: &[Described], width: usize) -> Self {
-        let size = (classes.len(), width);
-        let (mut index, mut mask) = (Array2::zeros(size), Array2::zeros(size));
+        let mut index = Array2::zeros((classes.len(), width));
+        let mut mask = Array2::zeros((classes.len(), width));
         for (row, class) in classes.iter().enumerate() {
             for (column, &attribute) in class.attributes.iter().take(width).enumerate() {
                 index[[row, column]] = attribute as i64;
@@ -113,30 +118,37 @@ impl Attributes {
         classes: &[Described],
     ) -> Tensors {
         let Gathered { index, mask } = Gathered::in_columns(classes, columns);
-        let (n, rows) = (classes.len(), index.iter().map(|&row| row as usize));
-        let rows: Vec<usize> = rows.collect();
-        let gather = |table: &Array2<f32>| {
-            let gathered = match table.nrows() {
-                // Of no attributes there is nothing to point at, and the mask is zero.
-                0 => Array2::zeros((rows.len(), table.ncols())),
-                _ => table.select(Axis(0), &rows),
-            };
-            let shape = (n, columns, table.ncols());
-            let gathered = gathered.into_shape_with_order(shape);
-            gathered.expect("invariant: a row for each column of each class").into_dyn()
-        };
-        let mut words = Array2::zeros((n, self.word.ncols()));
-        for (mut row, class) in words.rows_mut().into_iter().zip(classes) {
-            row.assign(&class.word);
-        }
+        let words = words(classes, self.word.ncols());
         Tensors::from([
             ("prototype".to_owned(), prototypes.to_owned().into_dyn()),
             ("class_word".to_owned(), words.into_dyn()),
-            ("attribute".to_owned(), gather(&self.mean)),
-            ("attribute_word".to_owned(), gather(&self.word)),
+            ("attribute".to_owned(), gathered(&self.mean, &index)),
+            ("attribute_word".to_owned(), gathered(&self.word, &index)),
             ("mask".to_owned(), mask.into_dyn()),
         ])
     }
+}
+
+/// The rows of `table` `[A, x]` at `index` `[n, a]`: `[n, a, x]`.
+fn gathered(table: &Array2<f32>, index: &Array2<i64>) -> ArrayD<f32> {
+    let rows: Vec<usize> = index.iter().map(|&row| row as usize).collect();
+    let gathered = match table.nrows() {
+        // Padding points at row 0, which does not exist where there are no attributes at all.
+        0 => Array2::zeros((rows.len(), table.ncols())),
+        _ => table.select(Axis(0), &rows),
+    };
+    let shape = (index.nrows(), index.ncols(), table.ncols());
+    let gathered = gathered.into_shape_with_order(shape);
+    gathered.expect("invariant: a row for each column of each class").into_dyn()
+}
+
+/// The word vectors of classes, `[n, d]`.
+fn words(classes: &[Described], dimension: usize) -> Array2<f32> {
+    let mut words = Array2::zeros((classes.len(), dimension));
+    for (mut row, class) in words.rows_mut().into_iter().zip(classes) {
+        row.assign(&class.word);
+    }
+    words
 }
 
 impl ProtoComNetCompleter {
@@ -167,7 +179,8 @@ impl ProtoComNetCompleter {
         let Attributes { mean, word, .. } = &completer.attributes;
         let encoded = relu(completer.layer("encoder.0", mean.view()));
         let terms = word.dot(&completer.weight("aggregator.term").t());
-        (completer.encoded, completer.terms) = (encoded, terms);
+        completer.encoded = encoded;
+        completer.terms = terms;
         Ok(completer)
     }
 
@@ -227,16 +240,15 @@ impl ProtoComNetCompleter {
     /// attributes.
     pub fn weights(&self, prototype: ArrayView1<'_, f32>, class: &Described) -> Vec<f32> {
         let pairs = self.pairs(prototype.insert_axis(Axis(0)), std::slice::from_ref(class));
-        let weight = |&a: &usize| self.aggregator(&pairs.row(0), self.terms.row(a));
-        class.attributes.iter().map(weight).collect()
+        let terms = class.attributes.iter().map(|&attribute| self.terms.row(attribute));
+        terms.map(|term| self.aggregator(&pairs.row(0), term)).collect()
     }
 
     /// What the aggregator's first layer makes of class and prototype, `[n, d]`: all but the term.
     fn pairs(&self, prototypes: ArrayView2<'_, f32>, classes: &[Described]) -> Array2<f32> {
-        let mut words = Array2::zeros((classes.len(), self.network.word));
-        for (mut row, class) in words.rows_mut().into_iter().zip(classes) {
-            row.assign(&class.word);
-        }
+        let words = words(classes, self.network.word);
+        // The layer on `[h_y || h_a || x]` is a sum of three products, so that none is computed for
+        // each pair of class and attribute. Its bias belongs to the product with `x`.
         self.layer("aggregator.prototype", prototypes)
             + words.dot(&self.weight("aggregator.class").t())
     }

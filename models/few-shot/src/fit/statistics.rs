@@ -68,7 +68,8 @@ impl Moments {
         if other.count == 0 {
             return;
         }
-        let (mine, theirs) = (self.count as f64, other.count as f64);
+        let mine = self.count as f64;
+        let theirs = other.count as f64;
         let apart = &other.mean - &self.mean;
         self.mean.scaled_add(theirs / (mine + theirs), &apart);
         self.squares += &other.squares;

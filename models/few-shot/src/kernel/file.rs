@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ndarray::{Array1, Array2, Ix1, Ix2};
+use ndarray::{Array, Array1, Array2, Dimension, Ix1, Ix2};
 use serde::{Deserialize, Serialize};
 
 use super::{KernelRidge, NameRegressor};
@@ -10,13 +10,14 @@ use crate::embedding_frame::EmbeddingFrame;
 use crate::fusion::ErrorVariances;
 use crate::name_bias::NameBias;
 use crate::name_prior::NamePrior;
+use crate::tensor_file::{read, table};
 use models::fault::{Blame, Fault};
 use models::knowledge::descriptor::SemanticDescriptor;
 use models::knowledge::wordnet::SynsetId;
 use models::layout::{FileFormat, FormatError};
 use models::tensors::{TensorFile, TensorsError};
 
-/// The format of the file. Tensors whose type is `f16` may be `f32` as well.
+/// The format of the file. Tensors of type `f16` are read as `f32` too.
 const FORMAT: FileFormat = FileFormat { kind: Some("handful-kernel"), number: 1, schema: SCHEMA };
 
 const SCHEMA: &str = "\
@@ -29,7 +30,7 @@ const SCHEMA: &str = "\
 /// The most bytes of such a file that are read.
 pub const MAX_BYTES: u64 = 256 << 20;
 
-/// Keeps lengths of prototypes finite.
+/// Keeps the squared lengths of prototypes within f32.
 const MAX_RADIUS: f32 = 1e9;
 
 /// Why bytes are not a usable name regressor.
@@ -41,10 +42,25 @@ pub enum KernelError {
     Tensors(#[from] TensorsError),
     /// The description inside is missing or has other fields.
     #[error("the name regressor's description is not usable: {0}")]
-    Description(String),
+    Description(#[from] serde_json::Error),
     /// Another kind of file, another format number or another layout.
     #[error("the name regressor cannot be read: {0}")]
     Format(#[from] FormatError),
+    /// Semantic prototypes would lie in the center, or too far from it.
+    #[error("`radius` is {0}, expected above 0 and at most {max}", max = MAX_RADIUS)]
+    Radius(f32),
+    /// The constants of the name prior are out of range.
+    #[error(
+        "`pseudo_count` is {pseudo_count} and `decay` {decay}, expected above 0 and at most {} and {}",
+        NamePrior::MAX_PSEUDO_COUNT,
+        NamePrior::MAX_DECAY
+    )]
+    NamePrior {
+        /// The pseudo-count.
+        pseudo_count: f32,
+        /// The decay.
+        decay: f32,
+    },
     /// A tensor is missing or does not fit the others.
     #[error("`{name}` is missing or does not fit: expected {expected}")]
     Tensor {
@@ -79,50 +95,33 @@ struct Description {
 }
 
 impl NameRegressor {
-    /// Reads a file's bytes: the `space_id` of the embeddings it belongs to, and the completer.
+    /// Reads a file's bytes: the `space_id` of the embeddings it belongs to, and the regressor.
     ///
     /// # Errors
     /// See [`KernelError`].
     pub fn parse(bytes: &[u8]) -> Result<(String, Self), KernelError> {
-        let file = TensorFile::parse(bytes)?;
-        FORMAT.check(file.metadata.as_bytes())?;
-        let description: Description = serde_json::from_str(&file.metadata)
-            .map_err(|e| KernelError::Description(e.to_string()))?;
+        let (file, description) = read::<Description, KernelError>(bytes, &FORMAT)?;
         let Description { space_id, ridge, radius, pseudo_count, decay, .. } = description;
         if !(radius > 0.0 && radius <= MAX_RADIUS) {
-            let text = format!("`radius` is {radius}, expected above 0 and at most {MAX_RADIUS}");
-            return Err(KernelError::Description(text));
+            return Err(KernelError::Radius(radius));
         }
-        let name_prior = name_prior(pseudo_count, decay)?;
+        let name_prior = NamePrior::new(pseudo_count, decay)
+            .ok_or(KernelError::NamePrior { pseudo_count, decay })?;
         let dual = matrix(&file, "dual")?;
-        let words = matrix(&file, "word")?;
-        let center =
-            file.floats.get("center").and_then(|t| t.clone().into_dimensionality::<Ix1>().ok());
-        let center = center.filter(|c| c.len() == dual.ncols() && c.iter().all(|x| x.is_finite()));
-        let wrong = |name, expected| KernelError::Tensor { name, expected };
-        let center =
-            center.ok_or_else(|| wrong("center", "as many finite values as `dual` has columns"))?;
-        if words.nrows() != dual.nrows() {
-            return Err(wrong("word", "as many rows as `dual` has"));
-        }
-        let base = words.rows().into_iter().zip(lines(&file, words.nrows())?);
-        let base = base
-            .map(|(word, line)| SemanticDescriptor {
-                word_vector: word.to_owned(),
-                hypernyms: line,
-            })
-            .collect();
-        let (errors, name_bias) = (errors(&file, dual.ncols())?, name_bias(&file)?);
-        let mut regression = KernelRidge::unfitted(base, ridge);
-        regression.dual = dual.mapv(f64::from);
+        let center = center(&file, dual.ncols())?;
+        let base = base(&file, dual.nrows())?;
+        let errors = errors(&file, dual.ncols())?;
+        let name_bias = name_bias(&file)?;
+        // The weights of hypernyms are not in the file: they follow from the base classes.
+        let regression = KernelRidge::unfitted(base, ridge).with_dual(dual.mapv(f64::from));
         let frame = EmbeddingFrame::new(center, radius).with_name_prior(name_prior);
         Ok((space_id, Self { frame, regression, errors, name_bias }))
     }
 
-    /// The file's bytes; the same completer always gives the same bytes.
+    /// The file's bytes; the same regressor always gives the same bytes.
     ///
     /// # Errors
-    /// When the container cannot be written.
+    /// When the container cannot be written, or 16 bits cannot hold a value.
     pub fn to_bytes(&self, space_id: &str) -> Result<Vec<u8>, KernelError> {
         let KernelRidge { base, ridge, dual, .. } = &self.regression;
         let description = Description {
@@ -135,25 +134,13 @@ impl NameRegressor {
             pseudo_count: self.frame.name_prior().pseudo_count(),
             decay: self.frame.name_prior().decay(),
         };
-        let metadata = serde_json::to_string(&description)
-            .map_err(|e| KernelError::Description(e.to_string()))?;
-        let dimension = base.first().map_or(0, |class| class.word_vector.len());
-        let mut words = Array2::zeros((0, dimension));
-        for class in base {
-            words
-                .push_row(class.word_vector.view())
-                .expect("invariant: word vectors have one dimension");
-        }
-        let lines = base.iter().flat_map(|class| class.hypernyms.iter().map(|id| i64::from(id.0)));
-        let lengths: Array1<i64> = base.iter().map(|class| class.hypernyms.len() as i64).collect();
+        let metadata = serde_json::to_string(&description)?;
         let mut file = TensorFile { metadata, ..TensorFile::default() };
         file.floats.insert("center".to_owned(), self.frame.center().clone().into_dyn());
-        file.floats.insert("word".to_owned(), words.into_dyn());
         file.floats.insert("dual".to_owned(), dual.mapv(|x| x as f32).into_dyn());
-        file.integers.insert("hypernyms".to_owned(), lines.collect::<Array1<i64>>().into_dyn());
-        file.integers.insert("hypernyms_length".to_owned(), lengths.into_dyn());
-        // Nearly all of the file; predictions are sums over many classes, in which the rounding is
-        // lost.
+        insert_base(&mut file, base, self.dimension());
+        // Nearly all of the file. A prediction sums over all base classes, which averages the
+        // rounding out.
         file.halves.extend(["dual", "word"].map(str::to_owned));
         insert_errors(&mut file, &self.errors, dual.ncols());
         insert_name_bias(&mut file, &self.name_bias);
@@ -161,117 +148,137 @@ impl NameRegressor {
     }
 }
 
-fn name_prior(pseudo_count: f32, decay: f32) -> Result<NamePrior, KernelError> {
-    NamePrior::new(pseudo_count, decay).ok_or_else(|| {
-        let most = NamePrior::MAX_PSEUDO_COUNT;
-        let most_decay = NamePrior::MAX_DECAY;
-        KernelError::Description(format!(
-            "`pseudo_count` is {pseudo_count} and `decay` {decay}, expected above 0 and at most {most} and {most_decay}"
-        ))
-    })
+fn insert_base(file: &mut TensorFile, base: &[SemanticDescriptor], dimension: usize) {
+    let words = table(base.iter().map(|class| class.word_vector.view()), dimension);
+    // A tensor has rows of one length, and classes have different numbers of hypernyms: these lie
+    // one after the other.
+    let hypernyms: Array1<i64> =
+        base.iter().flat_map(|class| &class.hypernyms).map(|id| i64::from(id.0)).collect();
+    let lengths: Array1<i64> = base.iter().map(|class| class.hypernyms.len() as i64).collect();
+    file.floats.insert("word".to_owned(), words.into_dyn());
+    file.integers.insert("hypernyms".to_owned(), hypernyms.into_dyn());
+    file.integers.insert("hypernyms_length".to_owned(), lengths.into_dyn());
 }
-
-/// The tensors of errors: the images beside which they were measured, and a row for each.
-const ERRORS: [&str; 3] = ["error_mean", "error_semantic", "error_product"];
 
 fn insert_errors(file: &mut TensorFile, errors: &BTreeMap<usize, ErrorVariances>, size: usize) {
     let shots: Array1<i64> = errors.keys().map(|&k| k as i64).collect();
+    let mean = table(errors.values().map(|errors| errors.mean.view()), size);
+    let semantic = table(errors.values().map(|errors| errors.other.view()), size);
+    let product = table(errors.values().map(|errors| errors.product.view()), size);
     file.integers.insert("error_k_shot".to_owned(), shots.into_dyn());
-    let of: [fn(&ErrorVariances) -> &Array1<f32>; 3] = [|e| &e.mean, |e| &e.other, |e| &e.product];
-    for (name, of) in ERRORS.into_iter().zip(of) {
-        let mut rows = Array2::zeros((0, size));
-        for errors in errors.values() {
-            rows.push_row(of(errors).view()).expect("invariant: errors have the space's size");
-        }
-        file.floats.insert(name.to_owned(), rows.into_dyn());
-    }
-}
-
-fn errors(file: &TensorFile, size: usize) -> Result<BTreeMap<usize, ErrorVariances>, KernelError> {
-    let shots: Vec<i64> = file
-        .integers
-        .get("error_k_shot")
-        .map_or_else(Vec::new, |shots| shots.iter().copied().collect());
-    let rows = |name: &'static str| {
-        let tensor =
-            file.floats.get(name).and_then(|t| t.clone().into_dimensionality::<Ix2>().ok());
-        let usable =
-            tensor.filter(|t| t.dim() == (shots.len(), size) && t.iter().all(|x| x.is_finite()));
-        usable.ok_or(KernelError::Tensor {
-            name,
-            expected: "a finite row for each of `error_k_shot`",
-        })
-    };
-    let [mean, other, product] = ERRORS.map(rows);
-    let (mean, other, product) = (mean?, other?, product?);
-    let of = |(row, &k): (usize, &i64)| {
-        let row = |rows: &Array2<f32>| rows.row(row).to_owned();
-        let errors =
-            ErrorVariances { mean: row(&mean), other: row(&other), product: row(&product) };
-        Some((usize::try_from(k).ok()?, errors))
-    };
-    let errors: Option<_> = shots.iter().enumerate().map(of).collect();
-    errors.ok_or(KernelError::Tensor { name: "error_k_shot", expected: "numbers of images" })
+    file.floats.insert("error_mean".to_owned(), mean.into_dyn());
+    file.floats.insert("error_semantic".to_owned(), semantic.into_dyn());
+    file.floats.insert("error_product".to_owned(), product.into_dyn());
 }
 
 fn insert_name_bias(file: &mut TensorFile, name_bias: &NameBias) {
     let shots: Array1<i64> = name_bias.iter().map(|(k_shot, _)| k_shot as i64).collect();
-    let values: Array1<f32> = name_bias.iter().map(|(_, name_bias)| name_bias).collect();
+    let addends: Array1<f32> = name_bias.iter().map(|(_, addend)| addend).collect();
     file.integers.insert("name_bias_k_shot".to_owned(), shots.into_dyn());
-    file.floats.insert("name_bias".to_owned(), values.into_dyn());
+    file.floats.insert("name_bias".to_owned(), addends.into_dyn());
+}
+
+/// The tensor `name`, if it has the dimensions of `D` and finite values.
+fn finite<D: Dimension>(file: &TensorFile, name: &str) -> Option<Array<f32, D>> {
+    let tensor = file.floats.get(name)?.clone().into_dimensionality::<D>().ok()?;
+    // One NaN would make every similarity NaN, and classes could not be ranked.
+    tensor.iter().all(|x| x.is_finite()).then_some(tensor)
+}
+
+fn matrix(file: &TensorFile, name: &'static str) -> Result<Array2<f32>, KernelError> {
+    let usable = finite::<Ix2>(file, name).filter(|tensor| !tensor.is_empty());
+    usable.ok_or(KernelError::Tensor { name, expected: "a matrix of finite values" })
+}
+
+fn center(file: &TensorFile, size: usize) -> Result<Array1<f32>, KernelError> {
+    let usable = finite::<Ix1>(file, "center").filter(|center| center.len() == size);
+    let expected = "as many finite values as `dual` has columns";
+    usable.ok_or(KernelError::Tensor { name: "center", expected })
+}
+
+fn base(file: &TensorFile, classes: usize) -> Result<Vec<SemanticDescriptor>, KernelError> {
+    let words = matrix(file, "word")?;
+    if words.nrows() != classes {
+        return Err(KernelError::Tensor { name: "word", expected: "as many rows as `dual` has" });
+    }
+    let hypernyms = hypernyms(file).filter(|lists| lists.len() == classes);
+    let expected = "sorted synsets, `hypernyms_length` of each class";
+    let hypernyms = hypernyms.ok_or(KernelError::Tensor { name: "hypernyms", expected })?;
+    let classes = words.rows().into_iter().zip(hypernyms);
+    let base = classes
+        .map(|(word, hypernyms)| SemanticDescriptor { word_vector: word.to_owned(), hypernyms });
+    Ok(base.collect())
+}
+
+/// The synsets of each class; `None` if their numbers do not add up or some are not sorted.
+fn hypernyms(file: &TensorFile) -> Option<Vec<Vec<SynsetId>>> {
+    let all = file.integers.get("hypernyms")?.iter();
+    let all: Option<Vec<SynsetId>> = all.map(|&id| u32::try_from(id).ok().map(SynsetId)).collect();
+    let all = all?;
+    let mut rest = all.as_slice();
+    let mut lists = Vec::new();
+    for &length in file.integers.get("hypernyms_length")? {
+        let (list, later) = rest.split_at_checked(usize::try_from(length).ok()?)?;
+        // The kernel finds shared synsets by binary search.
+        if !list.is_sorted() {
+            return None;
+        }
+        lists.push(list.to_vec());
+        rest = later;
+    }
+    rest.is_empty().then_some(lists)
+}
+
+fn errors(file: &TensorFile, size: usize) -> Result<BTreeMap<usize, ErrorVariances>, KernelError> {
+    let shots = file.integers.get("error_k_shot");
+    let shots: Vec<i64> = shots.map_or_else(Vec::new, |shots| shots.iter().copied().collect());
+    let mean = error_rows(file, "error_mean", (shots.len(), size))?;
+    let semantic = error_rows(file, "error_semantic", (shots.len(), size))?;
+    let product = error_rows(file, "error_product", (shots.len(), size))?;
+    let mut errors = BTreeMap::new();
+    for (row, &k_shot) in shots.iter().enumerate() {
+        let k_shot = usize::try_from(k_shot).map_err(|_| KernelError::Tensor {
+            name: "error_k_shot",
+            expected: "numbers of images",
+        })?;
+        let at_shots = ErrorVariances {
+            mean: mean.row(row).to_owned(),
+            other: semantic.row(row).to_owned(),
+            product: product.row(row).to_owned(),
+        };
+        errors.insert(k_shot, at_shots);
+    }
+    Ok(errors)
+}
+
+fn error_rows(
+    file: &TensorFile,
+    name: &'static str,
+    shape: (usize, usize),
+) -> Result<Array2<f32>, KernelError> {
+    let usable = finite::<Ix2>(file, name).filter(|tensor| tensor.dim() == shape);
+    let expected = "a finite row for each of `error_k_shot`";
+    usable.ok_or(KernelError::Tensor { name, expected })
 }
 
 /// The name bias, empty where it was not measured.
 fn name_bias(file: &TensorFile) -> Result<NameBias, KernelError> {
-    let wrong = KernelError::Tensor {
-        name: "name_bias",
-        expected: "a value of -1 to 1 for each of `name_bias_k_shot`",
+    let shots = file.integers.get("name_bias_k_shot");
+    let name_bias: Option<NameBias> = match (shots, file.floats.get("name_bias")) {
+        (None, None) => return Ok(NameBias::default()),
+        (Some(shots), Some(addends)) if shots.len() == addends.len() => {
+            shots.iter().zip(addends).map(addend).collect()
+        }
+        _ => None,
     };
-    let (shots, values) =
-        match (file.integers.get("name_bias_k_shot"), file.floats.get("name_bias")) {
-            (None, None) => return Ok(NameBias::default()),
-            (Some(shots), Some(values)) => (shots, values),
-            _ => return Err(wrong),
-        };
-    let of = |(&k_shot, &name_bias): (&i64, &f32)| {
-        let k_shot = usize::try_from(k_shot).ok()?;
-        (-1.0..=1.0).contains(&name_bias).then_some((k_shot, name_bias))
-    };
-    let name_bias: Option<NameBias> = shots.iter().zip(values).map(of).collect();
-    name_bias.filter(|_| shots.len() == values.len()).ok_or(wrong)
+    let expected = "a value of -1 to 1 for each of `name_bias_k_shot`";
+    name_bias.ok_or(KernelError::Tensor { name: "name_bias", expected })
 }
 
-fn matrix(file: &TensorFile, name: &'static str) -> Result<Array2<f32>, KernelError> {
-    let tensor = file.floats.get(name).and_then(|t| t.clone().into_dimensionality::<Ix2>().ok());
-    let usable = tensor.filter(|t| !t.is_empty() && t.iter().all(|x| x.is_finite()));
-    usable.ok_or(KernelError::Tensor { name, expected: "a matrix of finite values" })
-}
-
-/// The synsets of each class, from all of them in one row and how many each has.
-fn lines(file: &TensorFile, classes: usize) -> Result<Vec<Vec<SynsetId>>, KernelError> {
-    let wrong = KernelError::Tensor {
-        name: "hypernyms",
-        expected: "sorted synsets, `hypernyms_length` of each class",
-    };
-    let (Some(all), Some(lengths)) =
-        (file.integers.get("hypernyms"), file.integers.get("hypernyms_length"))
-    else {
-        return Err(wrong);
-    };
-    let ids: Option<Vec<SynsetId>> =
-        all.iter().map(|&id| u32::try_from(id).ok().map(SynsetId)).collect();
-    let mut rest = ids.as_deref();
-    let mut lines = Vec::new();
-    for &length in lengths {
-        let split = rest.zip(usize::try_from(length).ok()).and_then(|(r, n)| r.split_at_checked(n));
-        let sorted = split.filter(|(line, _)| line.is_sorted());
-        lines.extend(sorted.map(|(line, _)| line.to_vec()));
-        rest = sorted.map(|(_, rest)| rest);
-    }
-    if rest.is_some_and(<[SynsetId]>::is_empty) && lines.len() == classes {
-        return Ok(lines);
-    }
-    Err(wrong)
+fn addend((&k_shot, &addend): (&i64, &f32)) -> Option<(usize, f32)> {
+    let k_shot = usize::try_from(k_shot).ok()?;
+    // NaN is in no range.
+    (-1.0..=1.0).contains(&addend).then_some((k_shot, addend))
 }
 
 #[cfg(test)]
@@ -293,17 +300,17 @@ mod tests {
             other: array![3.0, 4.0],
             product: array![0.5, 0.0],
         };
-        let completer = NameRegressor::fit(&base, prototypes.view())
+        let regressor = NameRegressor::fit(&base, prototypes.view())
             .with_errors(BTreeMap::from([(5, errors.clone())]))
             .with_name_bias(NameBias::from([(1, 0.25), (5, 0.5)]))
             .with_name_prior("1.4:0.85".parse().unwrap());
-        let bytes = completer.to_bytes("ab").unwrap();
+        let bytes = regressor.to_bytes("ab").unwrap();
         let (space_id, read) = NameRegressor::parse(&bytes).unwrap();
-        assert_eq!((space_id.as_str(), read.ridge()), ("ab", completer.ridge()));
+        assert_eq!((space_id.as_str(), read.ridge()), ("ab", regressor.ridge()));
         assert_eq!((read.errors(1), read.errors(9)), (Some(&errors), Some(&errors)));
-        assert_eq!((read.name_bias(), read.frame()), (completer.name_bias(), completer.frame()));
+        assert_eq!((read.name_bias(), read.frame()), (regressor.name_bias(), regressor.frame()));
         let asked = [class(0.7, &[1, 9])];
-        let difference = read.semantic(&asked) - completer.semantic(&asked);
+        let difference = read.semantic(&asked) - regressor.semantic(&asked);
         assert!(difference.iter().all(|d| d.abs() < 2e-3), "{difference}");
         for cut in [0, 9, bytes.len() / 2, bytes.len() - 1] {
             assert!(NameRegressor::parse(&bytes[..cut]).is_err());

@@ -1,15 +1,14 @@
-//! `completer.safetensors`: a [`ProtoComNetCompleter`]; `attributes.safetensors`: its
-//! only [`Attributes`].
-
-use serde::{Deserialize, Serialize};
+//! `completer.safetensors`: a whole [`ProtoComNetCompleter`]; `attributes.safetensors`: only its
+//! [`Attributes`], for a device that has the network as an ONNX file.
 
 use ndarray::{Array2, Ix2};
+use serde::{Deserialize, Serialize};
 
-use super::{Attributes, Complete, ProtoComNetCompleter};
-use models::fault::{Blame, Fault};
-use models::graph::{GraphError, ProtoComNet};
-use models::layout::{FileFormat, FormatError};
-use models::tensors::{TensorFile, Tensors, TensorsError};
+use super::{Attributes, Complete, ProtoComNetCompleter, ProtoComNetError};
+use crate::tensor_file::read;
+use models::graph::ProtoComNet;
+use models::layout::FileFormat;
+use models::tensors::{TensorFile, Tensors};
 
 /// The format of `completer.safetensors`.
 const FORMAT: FileFormat = FileFormat {
@@ -36,43 +35,6 @@ pub const MAX_BYTES: u64 = 256 << 20;
 
 /// What the names of the network's parameters begin with in the file.
 const PARAMETER: &str = "param.";
-
-/// Why there is no usable completer.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ProtoComNetError {
-    /// The file is not a tensor file, or cut short.
-    #[error(transparent)]
-    Tensors(#[from] TensorsError),
-    /// The description inside is missing or has other fields.
-    #[error("the completer's description is not usable: {0}")]
-    Description(String),
-    /// Another kind of file, another format number or another layout.
-    #[error("the file of the completer cannot be read: {0}")]
-    Format(#[from] FormatError),
-    /// The parameters are not the network's.
-    #[error(transparent)]
-    Graph(#[from] GraphError),
-    /// The attributes have other sizes than the network.
-    #[error(
-        "`attribute.mean` and `attribute.word` do not fit: expected a row for each attribute, as long as embeddings and word vectors of the network"
-    )]
-    Attributes,
-    /// A value that is not a number.
-    #[error("`{tensor}` holds {value}, expected finite values")]
-    Value {
-        /// The tensor.
-        tensor: String,
-        /// The value.
-        value: f32,
-    },
-}
-
-impl Fault for ProtoComNetError {
-    fn blame(&self) -> Blame {
-        Blame::Input
-    }
-}
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -105,17 +67,11 @@ impl Attributes {
     /// # Errors
     /// See [`ProtoComNetError`].
     pub fn parse(bytes: &[u8]) -> Result<(String, Self), ProtoComNetError> {
-        let mut file = TensorFile::parse(bytes)?;
-        TABLE_FORMAT.check(file.metadata.as_bytes())?;
-        let description: TableDescription = serde_json::from_str(&file.metadata)
-            .map_err(|e| ProtoComNetError::Description(e.to_string()))?;
+        let (mut file, description) =
+            read::<TableDescription, ProtoComNetError>(bytes, &TABLE_FORMAT)?;
         let TableDescription { space_id, attributes: names, .. } = description;
         check_finite(&file)?;
-        let (mean, word) = (take(&mut file, "attribute.mean")?, take(&mut file, "attribute.word")?);
-        if mean.nrows() != names.len() || word.nrows() != names.len() {
-            return Err(ProtoComNetError::Attributes);
-        }
-        Ok((space_id, Self { names, mean, word }))
+        Ok((space_id, Self::take_from(&mut file, names)?))
     }
 
     /// The table's bytes, its values rounded to 16 bits; the same attributes always give the same
@@ -131,20 +87,27 @@ impl Attributes {
             space_id: space_id.to_owned(),
             attributes: self.names.clone(),
         };
-        let metadata = serde_json::to_string(&description)
-            .map_err(|e| ProtoComNetError::Description(e.to_string()))?;
+        let metadata = serde_json::to_string(&description)?;
         let mut file = TensorFile { metadata, ..TensorFile::default() };
         self.insert_into(&mut file);
+        // The table goes to devices: half the size, and attention weights do not need more digits.
         file.halves = file.floats.keys().cloned().collect();
         Ok(file.to_bytes()?)
     }
 
     fn insert_into(&self, file: &mut TensorFile) {
-        let mut insert = |name: &str, table: &Array2<f32>| {
-            file.floats.insert(name.to_owned(), table.clone().into_dyn());
-        };
-        insert("attribute.mean", &self.mean);
-        insert("attribute.word", &self.word);
+        file.floats.insert("attribute.mean".to_owned(), self.mean.clone().into_dyn());
+        file.floats.insert("attribute.word".to_owned(), self.word.clone().into_dyn());
+    }
+
+    /// Takes the tensors of the attributes with these `names` out of a file.
+    fn take_from(file: &mut TensorFile, names: Vec<String>) -> Result<Self, ProtoComNetError> {
+        let mean = take(file, "attribute.mean")?;
+        let word = take(file, "attribute.word")?;
+        if mean.nrows() != names.len() || word.nrows() != names.len() {
+            return Err(ProtoComNetError::Attributes);
+        }
+        Ok(Self { names, mean, word })
     }
 }
 
@@ -163,19 +126,16 @@ impl ProtoComNetCompleter {
     /// # Errors
     /// See [`ProtoComNetError`].
     pub fn parse(bytes: &[u8]) -> Result<(String, Self), ProtoComNetError> {
-        let mut file = TensorFile::parse(bytes)?;
-        FORMAT.check(file.metadata.as_bytes())?;
-        let description: Description = serde_json::from_str(&file.metadata)
-            .map_err(|e| ProtoComNetError::Description(e.to_string()))?;
+        let (mut file, description) = read::<Description, ProtoComNetError>(bytes, &FORMAT)?;
         let Description { space_id, network, complete, attributes: names, .. } = description;
         check_finite(&file)?;
-        let (mean, word) = (take(&mut file, "attribute.mean")?, take(&mut file, "attribute.word")?);
-        let parameter = |(name, tensor): (String, _)| {
-            let name = name.strip_prefix(PARAMETER).map_or(name.clone(), str::to_owned);
-            (name, tensor)
-        };
-        let parameters: Tensors = file.floats.into_iter().map(parameter).collect();
-        let attributes = Attributes { names, mean, word };
+        let attributes = Attributes::take_from(&mut file, names)?;
+        let mut parameters = Tensors::new();
+        for (name, tensor) in file.floats {
+            // A name without the prefix stays, so that the network refuses the tensor by its name.
+            let name = name.strip_prefix(PARAMETER).unwrap_or(&name).to_owned();
+            parameters.insert(name, tensor);
+        }
         let completer = Self::new(network, parameters, attributes)?;
         Ok((space_id, completer.completing(complete)))
     }
@@ -194,8 +154,7 @@ impl ProtoComNetCompleter {
             complete: self.complete,
             attributes: self.attributes.names.clone(),
         };
-        let metadata = serde_json::to_string(&description)
-            .map_err(|e| ProtoComNetError::Description(e.to_string()))?;
+        let metadata = serde_json::to_string(&description)?;
         let mut file = TensorFile { metadata, ..TensorFile::default() };
         for (name, tensor) in &self.parameters {
             file.floats.insert(format!("{PARAMETER}{name}"), tensor.clone());

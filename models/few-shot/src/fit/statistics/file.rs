@@ -1,9 +1,10 @@
 //! `statistics.safetensors`: what a run knows of its base classes and of their attributes.
 
-use ndarray::{Array1, Array2, Axis, Ix1, Ix2, stack};
+use ndarray::{Array1, Array2, ArrayD, Ix2};
 use serde::{Deserialize, Serialize};
 
 use super::{Moments, Std};
+use crate::tensor_file::{read, table};
 use models::fault::{Blame, Fault};
 use models::layout::{FileFormat, FormatError};
 use models::tensors::{TensorFile, TensorsError};
@@ -53,7 +54,7 @@ pub enum StatisticsError {
     Tensors(#[from] TensorsError),
     /// The description inside is missing or has other fields.
     #[error("the statistics' description is not usable: {0}")]
-    Description(String),
+    Description(#[from] serde_json::Error),
     /// Another kind of file, another format number or another layout.
     #[error("the statistics cannot be read: {0}")]
     Format(#[from] FormatError),
@@ -90,16 +91,11 @@ struct Description {
 impl Table {
     /// The rows `moments`, named in the same order.
     pub fn new(names: Vec<String>, moments: &[Moments], std: Std, size: usize) -> Self {
-        let rows = |row: &dyn Fn(&Moments) -> Array1<f32>| {
-            let rows: Vec<Array1<f32>> = moments.iter().map(row).collect();
-            let views: Vec<_> = rows.iter().map(|row| row.view()).collect();
-            stack(Axis(0), &views).unwrap_or_else(|_| Array2::zeros((0, size)))
-        };
         Self {
             names,
             images: moments.iter().map(Moments::count).collect(),
-            mean: rows(&Moments::mean),
-            std: rows(&|m| m.std(std)),
+            mean: table(moments.iter().map(Moments::mean), size),
+            std: table(moments.iter().map(|moments| moments.std(std)), size),
         }
     }
 
@@ -117,45 +113,53 @@ impl Table {
     ) -> Result<Self, StatisticsError> {
         let mean = matrix(file, &format!("{what}.mean"), names.len(), None)?;
         let std = matrix(file, &format!("{what}.std"), names.len(), Some(mean.ncols()))?;
-        let name = format!("{what}.images");
-        let images = file.integers.remove(&name).and_then(|p| p.into_dimensionality::<Ix1>().ok());
-        let images: Option<Vec<u64>> = images
-            .filter(|p| p.len() == names.len())
-            .and_then(|p| p.iter().map(|&n| u64::try_from(n).ok()).collect());
-        let unfit = || StatisticsError::Tensor {
-            name,
-            expected: format!("{} counts", names.len()),
-            got: "missing or something else".to_owned(),
-        };
-        Ok(Self { images: images.ok_or_else(unfit)?, names, mean, std })
+        let images = counts(file, format!("{what}.images"), names.len())?;
+        Ok(Self { names, images, mean, std })
     }
 }
 
-/// A finite matrix of `rows` rows, and of `columns` columns where they are known.
+/// A finite matrix of `rows` rows, and of `columns` columns where their number is known.
 fn matrix(
     file: &mut TensorFile,
     name: &str,
     rows: usize,
     columns: Option<usize>,
 ) -> Result<Array2<f32>, StatisticsError> {
-    let unfit = |got: String| StatisticsError::Tensor {
-        name: name.to_owned(),
-        expected: format!(
-            "finite values [{rows}, {}]",
-            columns.map_or("s".into(), |c| c.to_string())
-        ),
-        got,
-    };
-    let tensor = file.floats.remove(name).ok_or_else(|| unfit("missing".to_owned()))?;
+    finite_matrix(file.floats.remove(name), rows, columns).map_err(|got| {
+        let columns = columns.map_or_else(|| "s".to_owned(), |columns| columns.to_string());
+        let expected = format!("finite values [{rows}, {columns}]");
+        StatisticsError::Tensor { name: name.to_owned(), expected, got }
+    })
+}
+
+/// The tensor as a matrix of this shape, or else what it is.
+fn finite_matrix(
+    tensor: Option<ArrayD<f32>>,
+    rows: usize,
+    columns: Option<usize>,
+) -> Result<Array2<f32>, String> {
+    let tensor = tensor.ok_or("missing")?;
     let shape = format!("{:?}", tensor.shape());
-    let tensor = tensor.into_dimensionality::<Ix2>().map_err(|_| unfit(shape.clone()))?;
-    if tensor.nrows() != rows || columns.is_some_and(|columns| columns != tensor.ncols()) {
-        return Err(unfit(shape));
+    let matrix = tensor.into_dimensionality::<Ix2>().ok().filter(|matrix| {
+        matrix.nrows() == rows && columns.is_none_or(|columns| columns == matrix.ncols())
+    });
+    let matrix = matrix.ok_or(shape)?;
+    match matrix.iter().find(|value| !value.is_finite()) {
+        Some(value) => Err(value.to_string()),
+        None => Ok(matrix),
     }
-    match tensor.iter().find(|value| !value.is_finite()) {
-        Some(value) => Err(unfit(value.to_string())),
-        None => Ok(tensor),
-    }
+}
+
+/// A count for each of `rows` rows.
+fn counts(file: &mut TensorFile, name: String, rows: usize) -> Result<Vec<u64>, StatisticsError> {
+    let tensor = file.integers.remove(&name).filter(|tensor| tensor.shape() == [rows]);
+    let counts: Option<Vec<u64>> =
+        tensor.and_then(|tensor| tensor.iter().map(|&n| u64::try_from(n).ok()).collect());
+    counts.ok_or_else(|| StatisticsError::Tensor {
+        name,
+        expected: format!("{rows} counts"),
+        got: "missing or something else".to_owned(),
+    })
 }
 
 impl Statistics {
@@ -164,10 +168,7 @@ impl Statistics {
     /// # Errors
     /// See [`StatisticsError`].
     pub fn parse(bytes: &[u8]) -> Result<Self, StatisticsError> {
-        let mut file = TensorFile::parse(bytes)?;
-        FORMAT.check(file.metadata.as_bytes())?;
-        let description: Description = serde_json::from_str(&file.metadata)
-            .map_err(|e| StatisticsError::Description(e.to_string()))?;
+        let (mut file, description) = read::<Description, StatisticsError>(bytes, &FORMAT)?;
         let Description { space_id, std, classes, attributes, .. } = description;
         let classes = Table::take(&mut file, "class", classes)?;
         let attributes = Table::take(&mut file, "attribute", attributes)?;
@@ -188,8 +189,7 @@ impl Statistics {
             classes: self.classes.names.clone(),
             attributes: self.attributes.names.clone(),
         };
-        let metadata = serde_json::to_string(&description)
-            .map_err(|e| StatisticsError::Description(e.to_string()))?;
+        let metadata = serde_json::to_string(&description)?;
         let mut file = TensorFile { metadata, ..TensorFile::default() };
         self.classes.insert(&mut file, "class");
         self.attributes.insert(&mut file, "attribute");
