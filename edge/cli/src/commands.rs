@@ -30,6 +30,7 @@ pub(crate) struct FileError {
     file: String,
     error: String,
     #[serde(skip)]
+    // For the exit code.
     blame: Blame,
 }
 

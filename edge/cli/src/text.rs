@@ -12,6 +12,7 @@ use unicode_width::UnicodeWidthStr;
 pub(crate) fn show(answer: &(impl Serialize + Display), json: bool) {
     let text = if json { to_json(answer) } else { answer.to_string() };
     // JSON escapes control characters itself, so that only text is changed here.
+    // Line by line, because a line break is a control character as well.
     let text: Vec<_> = text.lines().map(one_line).collect();
     let text = text.join("\n");
     // A closed pipe, as of `head`, is not an error.

@@ -182,6 +182,7 @@ fn embed(
     let mut images = Vec::new();
     let mut errors = Vec::new();
     for path in bar.wrap_iter(options.files.iter()) {
+        // A file that cannot be used is reported at the end; the others still get their answer.
         match embed_file(recognizer, path) {
             Err(error) => errors.push(error),
             Ok(embedded) => {

@@ -96,6 +96,7 @@ impl Findings {
 }
 
 fn examine(device: &Device) -> Answer {
+    // No part ends the examination, so that a user sees everything that is to be mended.
     let mut findings = Findings::default();
     let library = device.onnxruntime();
     let options = findings.problem_if_err(device.engine_options()).unwrap_or_default();
@@ -111,6 +112,7 @@ fn examine(device: &Device) -> Answer {
             let choice = device.engine();
             findings.problems.push(format!("no engine works for --engine {choice}"));
         }
+        // No problem: tract is part of the program.
         (Err(missing), _) => findings.hints.push(format!("only tract can run: {missing}")),
         (Ok(_), _) => {}
     }

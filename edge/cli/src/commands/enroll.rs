@@ -70,6 +70,7 @@ struct ClassAnswer {
 
 pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
     let plan = plan(options)?;
+    // Opened before the images are read: a store that cannot be used is reported at once.
     let mut recognizer = open(device, StoreAccess::Create)?;
     let model = Some(ModelInfo::of(&mut recognizer)?);
     let total = plan.values().map(Vec::len).sum();

@@ -94,6 +94,7 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
     let answer = Answer(report);
     bar.finish_and_clear();
     if let Some(Some(file)) = &options.json {
+        // The file does not replace the table on standard output.
         disk::write(file, (to_json(&answer) + "\n").as_bytes())?;
     }
     show(&answer, prints_json);

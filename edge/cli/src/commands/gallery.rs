@@ -20,7 +20,7 @@ Examples:
   handful gallery list
   handful gallery add zebra                           a class from its name only
   handful gallery add mouse --synset n03793489        choose the sense (see: handful senses mouse)
-  handful gallery add \"gadget 7\" --images-only       ignore the meaning of its label
+  handful gallery add \"gadget 7\" --images-only        ignore the meaning of its label
   handful gallery add teapot --attributes spout,lid   parts that explanations name
   handful gallery rename mug \"my mug\"
   handful gallery delete @3                           by id, as `handful gallery list` shows it
@@ -81,6 +81,7 @@ struct AddOptions {
 #[derive(Debug, Serialize)]
 struct Answer {
     #[serde(skip)]
+    // Only in text: a program knows what it asked for.
     done: Option<&'static str>,
     classes: Vec<ClassAnswer>,
     revision: u64,
@@ -184,6 +185,7 @@ fn trimmed(words: &[String]) -> Vec<String> {
 /// Adds the command that shows what exists.
 fn with_hint(error: RecognizerError) -> AnyFault {
     match error {
+        // The library does not know the commands of this program.
         RecognizerError::Gallery(GalleryError::UnknownClass(_)) => {
             Message::input(format!("{error}; `handful gallery list` shows the classes")).into()
         }

@@ -51,6 +51,7 @@ struct SenseAnswer {
 
 pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
     let bundle = device.bundle(None)?;
+    // Other commands warn and go on; this one has nothing to show without a lexicon.
     let knowledge = name_knowledge(&bundle).ok_or_else(|| {
         let name = &bundle.manifest.name;
         Message::input(format!(
