@@ -34,8 +34,7 @@ pub(crate) struct ComputeArguments {
     /// Device: auto, cpu, cuda or cuda:N. Only auto falls back to the CPU.
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
-    /// Precision of matrix multiplications and convolutions; auto is bf16 for training if the device
-    /// supports it, and fp32 for everything else.
+    /// Precision of matrix multiplications and convolutions.
     #[arg(long, value_enum, default_value = "auto")]
     precision: Precision,
     /// CPU threads of libtorch and of image loading [default: all cores].

@@ -38,7 +38,7 @@ impl std::str::FromStr for DeviceChoice {
 /// The precision option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Precision {
-    /// bf16 if the device supports it, else fp32.
+    /// In training bf16 if the device supports it; fp32 everywhere else.
     Auto,
     /// 32-bit floats.
     Fp32,

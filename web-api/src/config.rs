@@ -36,9 +36,10 @@ pub struct Config {
     pub limits: Limits,
 }
 
-/// Limits of requests, which bound memory and time: bodies take at most twice `max_upload_bytes`
-/// (a multipart body and its parts), each of the two images that are decoded at once at most 12
-/// bytes per pixel (16 bits, with alpha).
+/// Limits of requests. They bound memory and time.
+///
+/// Bodies take at most twice `max_upload_bytes`: a multipart body and copies of its parts. Two
+/// images are decoded at once; each takes at most 12 bytes per pixel (16 bits, with alpha).
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Bytes of one request body.

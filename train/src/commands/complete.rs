@@ -32,10 +32,10 @@ pub(crate) struct Options {
     /// Classifier rows that are excluded from training.
     #[arg(long, value_enum, default_value = "evaluated")]
     exclude: Exclusion,
-    /// Strength of the name prior, in equivalent example images [default: the most accurate
-    /// on the validation classes of those that wrong names do not harm there, up to 2.8]. At k shots the weight of
-    /// the name is 1 / (1 + (k / N)^POWER); with POWER 1 (the default) N is a fixed pseudo-count.
-    #[arg(long, value_name = "N[:POWER]")]
+    /// Name prior: at k shots the weight of the name is 1 / (1 + (k / N)^DECAY). With DECAY 1 (the
+    /// default) the name counts as N images. [default: the most accurate N from 0.25 to 2.8 on the
+    /// validation classes with which wrong names do no harm, or 0.25 if there is none]
+    #[arg(long, value_name = "N[:DECAY]")]
     name_prior: Option<NamePrior>,
     #[command(flatten)]
     compute: ComputeArguments,
@@ -45,7 +45,7 @@ pub(crate) struct Options {
 enum Kind {
     /// The name regressor: kernel ridge regression from word vectors and hypernyms, in closed form.
     Kernel,
-    /// ProtoComNet, the paper's network of attributes.
+    /// ProtoComNet, the network that completes prototypes from attributes (Zhang et al. 2021).
     Protocomnet,
     /// The name regressor, then ProtoComNet.
     Both,
@@ -74,7 +74,7 @@ fn name_regressor(options: &Options, dataset: &Dataset, compute: Compute) -> Res
     let name_prior = learned.name_prior.unwrap_or(NamePrior::ONE);
     print_line(format_args!(
         "wrote {}: name regressor with ridge {}, of {} classes ({} excluded); name prior of {} \
-         images (power {})",
+         images (decay {})",
         run.kernel().display(),
         learned.completer.ridge(),
         learned.classes,
@@ -84,14 +84,14 @@ fn name_regressor(options: &Options, dataset: &Dataset, compute: Compute) -> Res
     ))?;
     if learned.name_prior.is_none() {
         eprintln!(
-            "note: the name prior was not tuned: this needs 5 validation classes of 20 images each, \
+            "note: the name prior was not tuned; tuning needs 5 validation classes of 20 images each, \
              none of them a base class"
         );
     }
     if learned.completer.errors(1).is_none() {
         eprintln!(
-            "note: estimator errors were not measured, so error-variance is not evaluated: every \
-             base class needs two images, and the base classes two synsets"
+            "note: estimator errors were not measured, so error-variance is not evaluated: this \
+             needs two images of every base class, and base classes of at least two synsets"
         );
     }
     Ok(())

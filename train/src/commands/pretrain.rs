@@ -16,9 +16,10 @@ pub(crate) struct Options {
     /// Settings as TOML.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// Images: a folder or .tar.gz with manifest.csv, with folders base/ val/ novel/ or train/ val/
-    /// test/ of classes, or with a folder per class; or miniImageNet, CIFAR-100 (with the lists of
-    /// CIFAR-FS) and tieredImageNet as published. docs/formats.md lists every layout.
+    /// Images: a folder, .tar or .tar.gz. It has manifest.csv, or folders of classes in base/, val/
+    /// and novel/ (or train/, val/ and test/), or one folder per class, which is then a base class;
+    /// or it is miniImageNet, CIFAR-100 (with the lists of CIFAR-FS) or tieredImageNet as
+    /// published. docs/formats.md lists every layout.
     #[arg(long, value_name = "PATH")]
     data: PathBuf,
     /// The run's folder.

@@ -48,7 +48,7 @@ pub enum ArchiveError {
         name: String,
     },
     /// The file needs zip64.
-    #[error("the zip file needs zip64 (65,535 entries or 4 GiB, or more), which is not read")]
+    #[error("the zip file needs zip64 (65,535 entries or 4 GiB, or more), which is not supported")]
     Zip64,
     /// A missing entry.
     #[error("the zip file has no entry `{name}`; expected what torch.save writes")]
