@@ -11,7 +11,7 @@ const ACCURACY: &str = "#d62728";
 
 /// Draws all epochs so far.
 pub(super) fn svg(history: &[EpochMetrics]) -> String {
-    // At least 2: the first epoch alone would give an axis without extent.
+    // At least 2: a single epoch would give an axis without extent.
     let last = history.last().map_or(1, |m| m.epoch).max(2) as f64;
     let loss: Vec<(f64, f64)> = history.iter().map(|m| (x_of(m.epoch, last), m.loss)).collect();
     let accuracy: Vec<(f64, f64)> = history

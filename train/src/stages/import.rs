@@ -269,7 +269,7 @@ fn is_finite(tensor: &ArrayD<f32>) -> bool {
 
 fn provenance(weights: &Path, bytes: &[u8], options: &Options, fitted: &Fitted) -> Provenance {
     let file = weights.file_name().unwrap_or_default().to_string_lossy();
-    // The hash tells which file it was: names of published files are not unique.
+    // The hash identifies the file: names of published files are not unique.
     let hash = models::hex::sha256(bytes);
     let mut notes = format!("imported from {file}, SHA-256 {hash}");
     if !fitted.beside.is_empty() {

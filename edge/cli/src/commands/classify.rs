@@ -145,7 +145,7 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
     if let Availability::Failed(reason) = recognizer.attribute_weights() {
         eprintln!("warning: attribute weights: off ({})", one_line(reason));
     }
-    // Good files are answered even if others failed; the exit code tells of those.
+    // Good files are answered even if others failed; the exit code reports those.
     show(&answer, options.json);
     report_errors(&answer.errors, options.files.len(), "")
 }
