@@ -23,4 +23,5 @@ pub mod layout;
 pub mod preprocess;
 pub mod random;
 pub mod reference;
+pub mod split;
 pub mod tensors;

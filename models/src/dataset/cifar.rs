@@ -3,10 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use super::classes::Classes;
-use super::files::{COARSE_NAMES, FINE_NAMES, Files, Source, is_image};
+use super::classes::{Class, Classes};
+use super::error::DatasetError;
+use super::files::{COARSE_NAMES, FINE_NAMES, Files, is_image};
 use super::lists::{Splits, names};
-use super::{Class, DatasetError, ImageRef};
+use super::source::{ImageRef, Source};
 use crate::image::{Image, ImageError, ImageLimits, from_planes};
 
 /// Height and width.
@@ -19,7 +20,9 @@ const RECORD: usize = LABELS + 3 * SIDE * SIDE;
 /// The classes by their fine labels. An image's path is its file and the record's number in it,
 /// from 0.
 pub(super) fn read(files: &mut Files) -> Result<Vec<Class>, DatasetError> {
+    // Part of the published archive and of no use here: no reason for a warning.
     files.found.remove(COARSE_NAMES);
+    // Names and lists before records: nothing else can be read from a folder after them.
     let names = class_names(files)?;
     let known: BTreeSet<&str> = names.iter().map(String::as_str).collect();
     let splits = Splits::read(files, &known, "a name of fine_label_names.txt")?;
@@ -29,9 +32,11 @@ pub(super) fn read(files: &mut Files) -> Result<Vec<Class>, DatasetError> {
     let mut classes = Classes::default();
     for (file, whole) in held {
         for (i, record) in records(file, whole.of(memory))?.enumerate() {
+            // The fine label is the second byte; the coarse one before it is not used.
             let name = names.get(usize::from(record[1]));
             let name = name.ok_or_else(|| unknown_label(file, i, record[1], names.len()))?;
             if let Some(split) = splits.of(name) {
+                // Of a fixed width: paths sort as the records do (each file has at most 50,000).
                 let path = format!("{file}/{i:05}");
                 let place = whole.part(i * RECORD, RECORD);
                 classes.add(&path.clone(), name, split, ImageRef { path, place })?;
@@ -48,24 +53,25 @@ pub(super) fn decode(record: &[u8], limits: &ImageLimits) -> Result<Image, Image
 
 /// The class of each fine label.
 fn class_names(files: &mut Files) -> Result<Vec<String>, DatasetError> {
-    let file = || FINE_NAMES.to_owned();
-    let text = files.take(FINE_NAMES)?.ok_or_else(|| DatasetError::File {
-        file: file(),
-        reason: "it is missing; expected it beside train.bin, with the name of a class a line: \
-                 the published archive has it"
-            .to_owned(),
+    let text = files.take(FINE_NAMES)?.ok_or_else(|| {
+        DatasetError::file(
+            FINE_NAMES,
+            "it is missing; expected it beside train.bin, with the name of a class a line: the \
+             published archive has it",
+        )
     })?;
     let mut seen = BTreeSet::new();
     let mut all = Vec::new();
     for (line, name) in names(FINE_NAMES, &text)? {
+        // Two labels of one name would become one class.
         if !seen.insert(name.clone()) {
             return Err(line.wrong(format!("the class `{name}` was named before")));
         }
         all.push(name);
     }
     if all.is_empty() {
-        let reason = "it is empty; expected the name of a class a line".to_owned();
-        return Err(DatasetError::File { file: file(), reason });
+        let reason = "it is empty; expected the name of a class a line";
+        return Err(DatasetError::file(FINE_NAMES, reason));
     }
     Ok(all)
 }
@@ -81,7 +87,7 @@ fn records<'a>(
             bytes.len(),
             RECORD - LABELS
         );
-        return Err(DatasetError::File { file: file.to_owned(), reason });
+        return Err(DatasetError::file(file, reason));
     }
     Ok(bytes.chunks_exact(RECORD))
 }
@@ -92,5 +98,5 @@ fn unknown_label(file: &str, record: usize, label: u8, n_names: usize) -> Datase
          names: the file is damaged or is not CIFAR-100's",
         n_names - 1
     );
-    DatasetError::File { file: file.to_owned(), reason }
+    DatasetError::file(file, reason)
 }

@@ -1,17 +1,33 @@
-//! Classes in the making: every image says which class it is of, and contradictions are refused.
+//! Collects classes: every image says which class it is of, and contradictions are refused.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
-use super::{Class, DatasetError, ImageRef, Split};
+use super::error::DatasetError;
+use super::source::ImageRef;
+use crate::split::Split;
+
+/// A class and its images.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Class {
+    /// Its name.
+    pub name: String,
+    /// Its WordNet synset, for instance `n07739125`, if the data set gives one or the class is
+    /// named by it.
+    pub wnid: Option<String>,
+    /// What it is used for.
+    pub split: Split,
+    /// Its images, sorted by the bytes of their paths.
+    pub images: Vec<ImageRef>,
+}
 
 /// Classes by name.
 #[derive(Default)]
 pub(super) struct Classes(BTreeMap<String, Class>);
 
 impl Classes {
-    /// Puts an image into a class, which the first image makes. `at` is the line or path that says so, for
-    /// errors.
+    /// Adds an image to a class, which its first image creates. `at` is the line or path that
+    /// assigns the image; errors begin with it.
     pub(super) fn add(
         &mut self,
         at: &dyn Display,
@@ -19,11 +35,12 @@ impl Classes {
         split: Split,
         image: ImageRef,
     ) -> Result<&mut Class, DatasetError> {
-        if !self.0.contains_key(name) {
-            let (name, images) = (name.to_owned(), Vec::new());
-            self.0.insert(name.clone(), Class { name, wnid: None, split, images });
-        }
-        let class = self.0.get_mut(name).expect("invariant: it was put there");
+        let class = self.0.entry(name.to_owned()).or_insert_with_key(|name| Class {
+            name: name.clone(),
+            wnid: None,
+            split,
+            images: Vec::new(),
+        });
         if class.split != split {
             return Err(two_splits(at, name, class.split, split));
         }
@@ -34,12 +51,13 @@ impl Classes {
     /// The classes by the bytes of their names, their images by the bytes of their paths.
     pub(super) fn sorted(self) -> Vec<Class> {
         let mut classes: Vec<Class> = self.0.into_values().collect();
+        // Images come in the order of a list: listed in another order, they are the same data set.
         classes.iter_mut().for_each(|class| class.images.sort());
         classes
     }
 }
 
-/// Gives a class its synset, which must be the one it has if it has one.
+/// Gives a class its synset. One that it already has must be the same.
 pub(super) fn set_wnid(
     at: &dyn Display,
     class: &mut Class,
@@ -49,8 +67,12 @@ pub(super) fn set_wnid(
     if first == wnid {
         return Ok(());
     }
-    let (class, first) = (class.name.clone(), first.clone());
-    Err(DatasetError::TwoWnids { at: at.to_string(), class, first, second: wnid.to_owned() })
+    Err(DatasetError::TwoWnids {
+        at: at.to_string(),
+        class: class.name.clone(),
+        first: first.clone(),
+        second: wnid.to_owned(),
+    })
 }
 
 pub(super) fn two_splits(

@@ -1,20 +1,22 @@
-//! What a folder or an archive holds: relative paths of images and of the files that tell of them,
-//! and where their bytes are.
+//! What a folder or an archive holds: the relative paths of images and of the files that assign
+//! them to classes, and where their bytes are.
 
 use std::collections::BTreeMap;
 use std::io::{self, Cursor, Read};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path};
 
 use flate2::bufread::MultiGzDecoder;
 use tar::{Archive, Entry, EntryType};
 
-use super::{DatasetError, DatasetLimits, Split};
+use super::error::DatasetError;
+use super::source::{Place, Source};
 use crate::disk::{self, DiskError};
 use crate::image::Warning;
+use crate::split::Split;
 
-/// Folders within folders.
+/// Most folders within folders.
 const MAX_DEPTH: usize = 16;
-/// Bytes of a file that lists images or holds many: CIFAR-100's largest has 154 MB.
+/// Most bytes of a file that lists images or holds many: CIFAR-100's largest has 154 MB.
 const MAX_INDEX: u64 = 256 << 20;
 /// Bytes of the two blocks of zeros that end an archive (POSIX.1-1988, ustar).
 const TAR_END: usize = 1024;
@@ -37,53 +39,31 @@ pub(super) const FINE_NAMES: &str = "fine_label_names.txt";
 /// The names of CIFAR-100's superclasses, which nothing needs.
 pub(super) const COARSE_NAMES: &str = "coarse_label_names.txt";
 
-/// Where a file's bytes are in an archive's memory, and how many they are (all that matters in a
-/// folder).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
-    offset: usize,
-    pub(super) bytes: u64,
+/// Limits of the size of a data set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DatasetLimits {
+    /// Most bytes of an archive, packed and unpacked; its images are held in memory.
+    pub max_archive_bytes: u64,
+    /// Most bytes of one image.
+    pub max_image_bytes: u64,
+    /// Most files.
+    pub max_files: usize,
 }
 
-impl Place {
-    pub(super) fn of<'a>(&self, archive: &'a [u8]) -> &'a [u8] {
-        // An image of another data set has no bytes here.
-        archive
-            .get(self.offset..)
-            .and_then(|tail| tail.get(..self.bytes as usize))
-            .unwrap_or_default()
-    }
-
-    /// The `bytes` bytes from `first` on, which must lie in it.
-    pub(super) fn part(&self, first: usize, bytes: usize) -> Self {
-        Self { offset: self.offset + first, bytes: bytes as u64 }
+impl Default for DatasetLimits {
+    /// 4 GiB, 16 MiB, two million.
+    fn default() -> Self {
+        Self { max_archive_bytes: 4 << 30, max_image_bytes: 16 << 20, max_files: 2_000_000 }
     }
 }
 
-/// Where images are read from.
-pub(super) enum Source {
-    /// Files of a folder.
-    Folder(PathBuf),
-    /// The kept files of an archive, one after the other.
-    Archive(Vec<u8>),
-    /// The records of CIFAR-100, and whatever else its archive has.
-    Records(Vec<u8>),
-}
+/// The paths of a data set, in the order of their bytes.
+pub(super) type Found = BTreeMap<String, Place>;
 
-impl std::fmt::Debug for Source {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Folder(root) => write!(f, "Folder({})", root.display()),
-            Self::Archive(bytes) => write!(f, "Archive({} bytes)", bytes.len()),
-            Self::Records(bytes) => write!(f, "Records({} bytes)", bytes.len()),
-        }
-    }
-}
-
-/// The images of a folder or archive, and the files that tell of them.
+/// The images of a folder or archive, and the files that assign them to classes.
 pub(super) struct Files {
     pub(super) source: Source,
-    pub(super) found: BTreeMap<String, Place>,
+    pub(super) found: Found,
     n_others: usize,
     n_links: usize,
     /// Images that are in no class.
@@ -94,7 +74,7 @@ pub(super) struct Files {
 
 impl Files {
     fn new(source: Source) -> Self {
-        let found = BTreeMap::new();
+        let found = Found::new();
         Self { source, found, n_others: 0, n_links: 0, n_strays: 0, n_unlisted: 0 }
     }
 
@@ -104,15 +84,14 @@ impl Files {
         let mut folders = vec![(root.to_owned(), String::new(), 0)];
         let mut n_seen = 0;
         while let Some((folder, prefix, depth)) = folders.pop() {
-            let too_large =
-                |limit, unit| DatasetError::TooLarge { path: folder.clone(), limit, unit };
             if depth > MAX_DEPTH {
-                return Err(too_large(MAX_DEPTH as u64, "folders within folders"));
+                let limit = MAX_DEPTH as u64;
+                return Err(DatasetError::too_large(&folder, limit, "folders within folders"));
             }
             let paths = disk::list(&folder)?;
             n_seen += paths.len();
             if n_seen > limits.max_files {
-                return Err(too_large(limits.max_files as u64, "files"));
+                return Err(DatasetError::too_large(&folder, limits.max_files as u64, "files"));
             }
             for path in paths {
                 if let Some(relative) = files.note(&path, &prefix)? {
@@ -123,13 +102,15 @@ impl Files {
         Ok(files)
     }
 
-    /// Takes in one entry of a folder; gives its relative path back if it is a folder itself.
+    /// Takes in one entry of a folder. Returns its relative path if it is a folder itself.
     fn note(&mut self, path: &Path, prefix: &str) -> Result<Option<String>, DatasetError> {
+        // `metadata` would follow a link, which may lead out of the data set.
         let metadata = path.symlink_metadata().map_err(|source| DiskError::Io {
             action: "look at",
             path: path.to_owned(),
             source,
         })?;
+        // Names of classes are text; another folder or file could only be named wrongly.
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
             self.n_others += 1;
             return Ok(None);
@@ -151,7 +132,7 @@ impl Files {
     /// Everything in a tar archive, gzipped or not.
     pub(super) fn of_archive(path: &Path, limits: &DatasetLimits) -> Result<Self, DatasetError> {
         let packed = disk::read(path, limits.max_archive_bytes)?;
-        // Images are packed already: unpacked they take about the archive's size.
+        // Images are compressed already: unpacked, they take about the archive's size.
         let mut files = Self::new(Source::Archive(Vec::with_capacity(packed.len())));
         let is_gzip = packed.starts_with(&[0x1F, 0x8B]);
         let unpacked: Box<dyn Read + '_> = if is_gzip {
@@ -162,17 +143,17 @@ impl Files {
         let mut archive = Archive::new(unpacked.take(limits.max_archive_bytes));
         let result = files.take_in(&mut archive, path, limits);
         let mut rest = archive.into_inner();
-        // Behind the last entry is the checksum: only who reads to the end has it checked.
+        // gzip's checksum is behind the last entry, and is compared only when the end is read.
         let result =
             result.and_then(|()| io::copy(&mut rest, &mut io::sink()).map_err(damaged(path)));
-        // Whatever error the cut caused, the cut is the reason.
+        // `take` ends the stream at the limit, which looks like any damage: the limit is the reason.
         if rest.limit() == 0 {
-            let (path, limit) = (path.to_owned(), limits.max_archive_bytes);
-            return Err(DatasetError::TooLarge { path, limit, unit: "bytes unpacked" });
+            let limit = limits.max_archive_bytes;
+            return Err(DatasetError::too_large(path, limit, "bytes unpacked"));
         }
         result?;
-        // gzip has a checksum of its own; for a bare archive that was cut between two files, only
-        // the missing end shows it.
+        // gzip has a checksum. A bare archive that was cut between two files would look like a
+        // smaller data set: only its missing end shows the cut.
         if !is_gzip && !packed.is_empty() && !packed.ends_with(&[0; TAR_END]) {
             let reason = "it was cut: the blocks of zeros that end an archive are missing";
             return Err(DatasetError::Archive { path: path.to_owned(), reason: reason.to_owned() });
@@ -188,43 +169,30 @@ impl Files {
     ) -> Result<(), DatasetError> {
         for (i, entry) in archive.entries().map_err(damaged(path))?.enumerate() {
             if i >= limits.max_files {
-                let (path, limit) = (path.to_owned(), limits.max_files as u64);
-                return Err(DatasetError::TooLarge { path, limit, unit: "files" });
+                return Err(DatasetError::too_large(path, limits.max_files as u64, "files"));
             }
             let mut entry = entry.map_err(damaged(path))?;
-            if let Some(relative) = file_name(&entry)? {
-                self.store(relative, &mut entry, limits)?.map_err(damaged(path))?;
+            let Some(relative) = file_name(&entry)? else { continue };
+            if is_kept(&relative) {
+                check_size(&relative, entry.size(), limits)?;
+                self.store(relative, &mut entry).map_err(damaged(path))?;
+            } else {
+                self.n_others += 1;
             }
         }
         Ok(())
     }
 
-    /// Copies a file of an archive into memory if it is one to keep.
-    fn store(
-        &mut self,
-        relative: String,
-        entry: &mut Entry<'_, impl Read>,
-        limits: &DatasetLimits,
-    ) -> Result<io::Result<()>, DatasetError> {
-        if !is_kept(&relative) {
-            self.n_others += 1;
-            return Ok(Ok(()));
-        }
-        let limit = if is_image(&relative) { limits.max_image_bytes } else { MAX_INDEX };
-        if entry.size() > limit {
-            let reason = format!("it has {} bytes, more than {limit}", entry.size());
-            return Err(DatasetError::Entry { entry: relative, reason });
-        }
-        let Source::Archive(bytes) = &mut self.source else {
-            return Ok(Ok(()));
-        };
+    /// Copies a file of an archive into memory.
+    fn store(&mut self, relative: String, entry: &mut Entry<'_, impl Read>) -> io::Result<()> {
+        let Source::Archive(bytes) = &mut self.source else { return Ok(()) };
+        // A later entry of the same path replaces an earlier one, as unpacking would.
         let place = Place { offset: bytes.len(), bytes: entry.size() };
-        let read = entry.read_to_end(bytes);
         self.found.insert(relative, place);
-        Ok(read.map(|_| ()))
+        entry.read_to_end(bytes).map(|_| ())
     }
 
-    /// The bytes of a list of images, which is then taken out of the files; `None` if it is missing.
+    /// Removes a file that lists images or classes, and returns its bytes; `None` if it is missing.
     pub(super) fn take(&mut self, name: &str) -> Result<Option<Vec<u8>>, DatasetError> {
         let Some(place) = self.found.remove(name) else { return Ok(None) };
         match &self.source {
@@ -233,8 +201,8 @@ impl Files {
         }
     }
 
-    /// Makes the files of [`RECORDS`] the source: a folder's are read into memory, where an
-    /// archive's are already. Nothing else can be taken from a folder afterwards.
+    /// Makes the files of [`RECORDS`] the source. Those of a folder are read into memory; those of
+    /// an archive are there already. Nothing else of a folder can be read afterwards.
     pub(super) fn hold_records(&mut self) -> Result<Vec<(&'static str, Place)>, DatasetError> {
         let mut memory = Vec::new();
         let mut held = Vec::new();
@@ -272,38 +240,54 @@ impl Files {
     }
 }
 
-fn damaged(path: &Path) -> impl Fn(io::Error) -> DatasetError {
-    let path = path.to_owned();
-    move |error| {
-        // tar quotes the bytes that it cannot read.
-        let is_text = |c: char| !c.is_control() && c != char::REPLACEMENT_CHARACTER;
-        let mut reason = error.to_string();
-        if !reason.chars().all(is_text) {
-            "it is none, or damaged".clone_into(&mut reason);
-        }
-        DatasetError::Archive { path: path.clone(), reason }
+/// Refuses a file of an archive that is larger than the limit.
+fn check_size(relative: &str, bytes: u64, limits: &DatasetLimits) -> Result<(), DatasetError> {
+    let limit = if is_image(relative) { limits.max_image_bytes } else { MAX_INDEX };
+    if bytes <= limit {
+        return Ok(());
     }
+    let reason = format!("it has {bytes} bytes, more than {limit}");
+    Err(DatasetError::Entry { entry: relative.to_owned(), reason })
+}
+
+fn damaged(path: &Path) -> impl Fn(io::Error) -> DatasetError {
+    move |error| {
+        let mut reason = error.to_string();
+        // tar quotes the bytes that it cannot read. They would garble a terminal.
+        if !reason.chars().all(is_printable) {
+            "it is not one, or it is damaged".clone_into(&mut reason);
+        }
+        DatasetError::Archive { path: path.to_owned(), reason }
+    }
+}
+
+fn is_printable(c: char) -> bool {
+    !c.is_control() && c != char::REPLACEMENT_CHARACTER
 }
 
 /// The relative path of an archive's entry if it is a file.
 fn file_name(entry: &Entry<'_, impl Read>) -> Result<Option<String>, DatasetError> {
     let name = entry.path_bytes();
-    let refused = |reason: &str| DatasetError::Entry {
+    checked_name(&name, entry.header().entry_type()).map_err(|reason| DatasetError::Entry {
         entry: String::from_utf8_lossy(&name).into_owned(),
         reason: reason.to_owned(),
-    };
-    let kind = entry.header().entry_type();
+    })
+}
+
+/// The error states what is wrong with the entry.
+fn checked_name(name: &[u8], kind: EntryType) -> Result<Option<String>, &'static str> {
+    // Settings for all entries, which `git archive` writes first. Its name is no path.
     if kind == EntryType::XGlobalHeader {
         return Ok(None);
     }
-    let text = std::str::from_utf8(&name).map_err(|_| refused("its name is not UTF-8"))?;
-    let relative =
-        relative_path(text).ok_or_else(|| refused("its path leads out of the archive"))?;
+    let text = std::str::from_utf8(name).map_err(|_| "its name is not UTF-8")?;
+    // Checked for folders too: an archive with any such path is not to be trusted.
+    let relative = relative_path(text).ok_or("its path leads out of the archive")?;
     match kind {
         EntryType::Regular | EntryType::Continuous => Ok(Some(relative)),
         EntryType::Directory => Ok(None),
-        EntryType::Symlink | EntryType::Link => Err(refused("it is a link")),
-        _ => Err(refused("it is not a regular file")),
+        EntryType::Symlink | EntryType::Link => Err("it is a link"),
+        _ => Err("it is not a regular file"),
     }
 }
 
@@ -326,13 +310,23 @@ fn is_kept(relative: &str) -> bool {
 
 /// Whether a path's last part is a name that some layout knows.
 fn is_index(relative: &str) -> bool {
-    let name = relative.rsplit('/').next().unwrap_or_default();
+    let name = last_part(relative);
     let listed = TABLES.iter().chain(&LISTS).any(|(known, _)| *known == name);
     listed || RECORDS.contains(&name) || [MANIFEST, WNIDS, FINE_NAMES, COARSE_NAMES].contains(&name)
 }
 
+/// Whether a path is that of CIFAR-100's records.
+pub(super) fn is_records(relative: &str) -> bool {
+    RECORDS.contains(&last_part(relative))
+}
+
+fn last_part(relative: &str) -> &str {
+    relative.rsplit('/').next().unwrap_or_default()
+}
+
 /// Whether a path is that of an image, by its extension.
 pub(super) fn is_image(relative: &str) -> bool {
+    // macOS puts hidden files beside those of an archive, with the same extension.
     let hidden = relative.split('/').any(|name| name.starts_with('.'));
     let extension = Path::new(relative).extension().and_then(|e| e.to_str()).unwrap_or_default();
     !hidden

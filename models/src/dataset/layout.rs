@@ -1,13 +1,16 @@
-//! From the paths of a data set to its layout, and from folders to classes.
+//! Finds the layout of a data set from its paths, and makes classes of folders.
 
 use std::collections::BTreeMap;
 
-use super::classes::Classes;
+use super::classes::{Class, Classes};
+use super::error::DatasetError;
 use super::files::{
-    Files, LISTS, LISTS_FOLDER, MANIFEST, Place, RECORDS, Source, TABLES, WNIDS, is_image,
+    Files, Found, LISTS, LISTS_FOLDER, MANIFEST, RECORDS, TABLES, WNIDS, is_image, is_records,
 };
-use super::{Class, DatasetError, ImageRef, Split, cifar, lists, table};
+use super::source::{ImageRef, Place, Source};
+use super::{cifar, lists, table};
 use crate::knowledge::wordnet::SynsetId;
+use crate::split::Split;
 
 /// How images are assigned to classes.
 #[derive(Clone, Copy)]
@@ -24,21 +27,23 @@ enum Layout {
     Splits,
 }
 
-/// The classes, sorted. The folder around them is taken off, and images that are in no class are
-/// counted.
+/// The classes, sorted. A folder around the whole data set is removed from the paths, and images
+/// that are in no class are counted.
 pub(super) fn read(files: &mut Files) -> Result<Vec<Class>, DatasetError> {
-    check_beside(&files.found)?;
-    let outside = match wrapper(&files.found) {
-        Some(wrapper) => take_off(files, &wrapper),
+    let wrapper = wrapper(&files.found);
+    check_beside(&files.found, wrapper.as_deref())?;
+    let outside = match wrapper {
+        Some(wrapper) => remove_wrapper(files, &wrapper),
         None => Vec::new(),
     };
+    // Taken before the layout is found: it may be beside any of them.
     let wnids = files.take(WNIDS)?;
     let mut classes = match layout(&files.found)? {
         Some(Layout::Manifest) => table::manifest(files),
         Some(Layout::MiniImageNet) => table::mini_imagenet(files),
         Some(Layout::Cifar100) => cifar::read(files),
         Some(Layout::CifarFs) => lists::cifar_fs(files),
-        // An image that is in no split has been forgotten or misplaced: only its owner knows which.
+        // An image outside the splits was forgotten or misplaced: only its owner knows which.
         Some(Layout::Splits) => match outside.into_iter().next() {
             Some(path) => Err(DatasetError::Stray { path }),
             None => of_splits(&files.found),
@@ -56,63 +61,79 @@ pub(super) fn read(files: &mut Files) -> Result<Vec<Class>, DatasetError> {
     Ok(classes)
 }
 
-/// The layout; none if the folders are those of classes. What could be read in two ways is refused.
-fn layout(found: &BTreeMap<String, Place>) -> Result<Option<Layout>, DatasetError> {
-    let index = |name: &str| found.contains_key(name).then(|| name.to_owned());
-    let is_split = |path: &&String| is_image(path) && split_folder(path).is_some();
-    let manifest = index(MANIFEST);
-    let records = RECORDS.into_iter().find_map(index);
-    let lists = LISTS.iter().find_map(|(name, _)| index(&format!("{LISTS_FOLDER}{name}")));
+/// The layout; `None` if the folders are those of classes. Two layouts at once are refused.
+fn layout(found: &Found) -> Result<Option<Layout>, DatasetError> {
+    let manifest = present(found, MANIFEST);
+    let tables = TABLES.iter().find_map(|(name, _)| present(found, name));
+    let records = RECORDS.iter().find_map(|name| present(found, name));
+    let lists = LISTS.iter().find_map(|(name, _)| present(found, &format!("{LISTS_FOLDER}{name}")));
+    let split = images(found).map(|(path, _)| path).find(|path| split_folder(path).is_some());
     let met = [
-        (TABLES.iter().find_map(|(name, _)| index(name)), Layout::MiniImageNet),
+        (tables, Layout::MiniImageNet),
+        // With CIFAR-100's records the same lists split those.
         (lists.filter(|_| records.is_none()), Layout::CifarFs),
         (records, Layout::Cifar100),
         // The images that a manifest names may lie anywhere.
-        (found.keys().find(is_split).cloned().filter(|_| manifest.is_none()), Layout::Splits),
+        (split.filter(|_| manifest.is_none()), Layout::Splits),
         (manifest, Layout::Manifest),
     ];
-    let mut met = met.into_iter().filter_map(|(path, layout)| Some((path?, layout)));
-    match (met.next(), met.next()) {
-        (Some((first, _)), Some((second, _))) => Err(DatasetError::Both { first, second }),
-        (first, _) => Ok(first.map(|(_, layout)| layout)),
+    let met: Vec<_> = met.into_iter().filter_map(|(path, layout)| Some((path?, layout))).collect();
+    match met[..] {
+        [] => Ok(None),
+        [(_, layout)] => Ok(Some(layout)),
+        [(first, _), (second, _), ..] => {
+            Err(DatasetError::Both { first: first.clone(), second: second.clone() })
+        }
     }
 }
 
-/// The folder that lies around the whole data set, if one does. Images beside it do not hide it.
-fn wrapper(found: &BTreeMap<String, Place>) -> Option<String> {
-    let below = || found.keys().filter_map(|path| path.split_once('/'));
-    let (first, _) = below().next()?;
-    let is_only = !is_told(found, "") && below().all(|(top, _)| top == first);
-    let told = is_told(found, &format!("{first}/"));
-    let mut images = below().filter(|(_, path)| is_image(path));
-    let split = images.clone().any(|(_, rest)| split_folder(rest).is_some());
-    let nested = images.all(|(_, rest)| rest.contains('/'));
-    let wraps = told
-        || (split && first.parse::<Split>().is_err())
-        || (nested && split_named(first).is_none());
-    (is_only && wraps).then(|| first.to_owned())
+/// The path itself, if there is a file.
+fn present<'a>(found: &'a Found, path: &str) -> Option<&'a String> {
+    found.get_key_value(path).map(|(path, _)| path)
+}
+
+/// The folder that lies around the whole data set, if one does. Images next to it do not change
+/// that.
+fn wrapper(found: &Found) -> Option<String> {
+    let (first, _) = in_folders(found).next()?;
+    if is_assigned(found, "") || in_folders(found).any(|(top, _)| top != first) {
+        return None;
+    }
+    let mut images = in_folders(found).filter(|(_, path)| is_image(path));
+    let has_splits = images.clone().any(|(_, path)| split_folder(path).is_some());
+    let is_nested = images.all(|(_, path)| path.contains('/'));
+    let wraps = is_assigned(found, &format!("{first}/"))
+        // `base/val/0.png` is no split `val` in a wrapper: its class is called `val`.
+        || (has_splits && first.parse::<Split>().is_err())
+        // Images two folders deep are also what a split with its classes looks like.
+        || (is_nested && split_named(first).is_none());
+    wraps.then(|| first.to_owned())
+}
+
+/// Each path below a folder, as the top folder and the rest.
+fn in_folders(found: &Found) -> impl Iterator<Item = (&str, &str)> + Clone {
+    found.keys().filter_map(|path| path.split_once('/'))
 }
 
 /// Whether a file in a folder (`""` or with a `/` at its end) assigns images to classes.
-fn is_told(found: &BTreeMap<String, Place>, folder: &str) -> bool {
-    let there = |name: &str| found.contains_key(&format!("{folder}{name}"));
-    there(MANIFEST)
-        || TABLES.iter().any(|(name, _)| there(name))
-        || RECORDS.iter().any(|name| there(name))
-        || LISTS.iter().any(|(name, _)| there(&format!("{LISTS_FOLDER}{name}")))
+fn is_assigned(found: &Found, folder: &str) -> bool {
+    let tables = TABLES.iter().map(|(name, _)| (*name).to_owned());
+    let lists = LISTS.iter().map(|(name, _)| format!("{LISTS_FOLDER}{name}"));
+    let others = [MANIFEST].into_iter().chain(RECORDS).map(str::to_owned);
+    let mut names = others.chain(tables).chain(lists);
+    names.any(|name| found.contains_key(&format!("{folder}{name}")))
 }
 
-/// Refuses a list that lies beside the folder that it is about: passed over, it would not be missed
-/// before the figures.
-fn check_beside(found: &BTreeMap<String, Place>) -> Result<(), DatasetError> {
-    let is_record = |path: &&String| RECORDS.iter().any(|name| path.ends_with(&format!("/{name}")));
-    let records = found.keys().find(is_record).and_then(|path| path.split_once('/'));
+/// Refuses a list that lies next to the folder that it is about. It would be ignored, and nobody
+/// would notice before the figures.
+fn check_beside(found: &Found, wrapper: Option<&str>) -> Result<(), DatasetError> {
+    let records = in_folders(found).find(|(_, path)| is_records(path)).map(|(folder, _)| folder);
+    // Records at the top are what the lists at the top are about.
     let records = records.filter(|_| !RECORDS.iter().any(|name| found.contains_key(*name)));
-    let mut about = vec![(wrapper(found), WNIDS.to_owned())];
+    let mut about = vec![(wrapper, WNIDS.to_owned())];
     for (name, _) in LISTS {
-        let folder = records.map(|(folder, _)| folder.to_owned());
-        about.push((folder.clone(), name.to_owned()));
-        about.push((folder, format!("{LISTS_FOLDER}{name}")));
+        about.push((records, name.to_owned()));
+        about.push((records, format!("{LISTS_FOLDER}{name}")));
     }
     for (folder, file) in about {
         if let Some(folder) = folder.filter(|_| found.contains_key(&file)) {
@@ -123,8 +144,8 @@ fn check_beside(found: &BTreeMap<String, Place>) -> Result<(), DatasetError> {
     Ok(())
 }
 
-/// Takes the folder around everything off; gives the paths of the images back that lie beside it.
-fn take_off(files: &mut Files, wrapper: &str) -> Vec<String> {
+/// Removes the folder around everything from the paths. Returns the paths of the images next to it.
+fn remove_wrapper(files: &mut Files, wrapper: &str) -> Vec<String> {
     let mut outside = Vec::new();
     for (path, place) in std::mem::take(&mut files.found) {
         if let Some((_, inside)) = path.split_once('/') {
@@ -139,11 +160,12 @@ fn take_off(files: &mut Files, wrapper: &str) -> Vec<String> {
     outside
 }
 
-fn images(found: &BTreeMap<String, Place>) -> impl Iterator<Item = (&String, &Place)> {
+fn images(found: &Found) -> impl Iterator<Item = (&String, &Place)> {
     found.iter().filter(|(path, _)| is_image(path))
 }
 
-/// The split that a folder is named after, in our words or in those of published data sets.
+/// The split that a folder is named after: `base`, `val`, `novel`, or as published data sets name
+/// it.
 fn split_named(folder: &str) -> Option<Split> {
     match folder {
         "train" => Some(Split::Base),
@@ -152,34 +174,40 @@ fn split_named(folder: &str) -> Option<Split> {
     }
 }
 
-/// The split whose folder an image is in. A thing may be called `train` (one of CIFAR-100's classes
-/// is): a folder of that name is a split's if there are folders in it.
+/// The split whose folder an image is in.
 fn split_folder(path: &str) -> Option<Split> {
     let (top, rest) = path.split_once('/')?;
+    // A class may be called `train` (one of CIFAR-100 is): then its folder holds images only.
     split_named(top).filter(|_| top.parse::<Split>().is_ok() || rest.contains('/'))
 }
 
 /// A folder per split, each with a folder per class, and no image anywhere else.
-fn of_splits(found: &BTreeMap<String, Place>) -> Result<Vec<Class>, DatasetError> {
+fn of_splits(found: &Found) -> Result<Vec<Class>, DatasetError> {
     let mut folders: BTreeMap<Split, &str> = BTreeMap::new();
     let mut classes = Classes::default();
     for (path, &place) in images(found) {
-        let stray = || DatasetError::Stray { path: path.clone() };
-        let [top, class, _, ..] = path.split('/').collect::<Vec<_>>()[..] else {
-            return Err(stray());
+        let Some((top, split, class)) = split_and_class(path) else {
+            return Err(DatasetError::Stray { path: path.clone() });
         };
-        let split = split_named(top).ok_or_else(stray)?;
+        // `base/` and `train/` are the same split: only one of them can be meant.
         let folder = *folders.entry(split).or_insert(top);
         if folder != top {
-            let (first, second) = (format!("{folder}/"), format!("{top}/"));
-            return Err(DatasetError::Both { first, second });
+            let first = format!("{folder}/");
+            return Err(DatasetError::Both { first, second: format!("{top}/") });
         }
         classes.add(path, class, split, ImageRef { path: path.clone(), place })?;
     }
     Ok(classes.sorted())
 }
 
-/// A folder per class, all of them base; images beside them are in no class.
+/// The folder of a split, that split, and the class of an image.
+fn split_and_class(path: &str) -> Option<(&str, Split, &str)> {
+    let (top, rest) = path.split_once('/')?;
+    let (class, _) = rest.split_once('/')?;
+    Some((top, split_named(top)?, class))
+}
+
+/// A folder per class, all of them base. Images outside the folders are in no class.
 fn of_classes(files: &mut Files, n_outside: usize) -> Result<Vec<Class>, DatasetError> {
     let mut classes = Classes::default();
     files.n_strays = n_outside;

@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use super::vectors::Vectors;
 use super::wordnet::{SynsetId, WordNet};
-use crate::dataset::Split;
 use crate::fault::{Blame, Fault};
 use crate::hex;
 use crate::layout::{FileFormat, FormatError};
+use crate::split::Split;
 use crate::tensors::{TensorFile, TensorsError};
 
 /// The format of `knowledge.json`.

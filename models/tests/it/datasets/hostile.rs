@@ -68,7 +68,7 @@ fn a_manifest_that_contradicts_itself() {
     for (manifest, line, words) in [
         (&b"file,class\nx,y\n"[..], 1, "no column `path`"),
         (b"path,label\nx,y\n", 1, "no column `class`"),
-        (b"path,class,split\nbase/pear/0.png,pear,train\n", 2, "`train` is no split"),
+        (b"path,class,split\nbase/pear/0.png,pear,train\n", 2, "`train` is not a split"),
         (b"path,class\nbase/pear/0.png,\n", 2, "`class` is empty"),
         (b"path,class\n\"\",pear\n", 2, "`path` is empty"),
         (b"path,class\nbase/pear/0.png,pear\nbase/pear/0.png,fig\n", 3, "listed before"),
