@@ -1,10 +1,9 @@
-//! Every noun of WordNet with its meanings and its vector, in one file that a device keeps in
+//! Every noun of WordNet with its senses and its word vector, in one file that a device keeps in
 //! memory.
 //!
-//! From a word to senses, from a sense to its gloss, ancestors, attributes and word vector, without
-//! a network and without WordNet. Texts are compressed in blocks that are unpacked when they are
-//! asked for; vectors are kept as bytes with a scale for each word. `docs/formats.md` has the
-//! layout.
+//! It gives the senses of a word, and the gloss, ancestors, attributes and word vector of a sense,
+//! without a network and without WordNet's files. Texts are compressed in blocks, which are unpacked
+//! on demand. Vectors are signed bytes with a scale for each word. `docs/formats.md` has the layout.
 
 mod blocks;
 mod bytes;
@@ -34,16 +33,16 @@ pub const MAX_BYTES: u64 = 64 << 20;
 /// A file's first bytes.
 const MAGIC: [u8; 8] = *b"HANDFLEX";
 
-/// Bytes of the SHA-256 that follows them and the format's number.
+/// Bytes of the SHA-256, which follows the magic and the format's number.
 const HASH: usize = 32;
 
-/// The greatest offset that eight digits hold.
+/// The greatest offset in WordNet that eight digits hold.
 const MAX_ID: u32 = 99_999_999;
 
-/// The most synsets and words of a lexicon.
+/// The most synsets, words or values of a vector. WordNet 3.0 has 82,115 noun synsets.
 const MAX_COUNT: usize = 1 << 22;
 
-/// Nouns, their meanings and their vectors.
+/// Nouns, their senses and their word vectors.
 #[derive(Debug)]
 pub struct Lexicon {
     header: Header,
@@ -63,7 +62,7 @@ pub struct Lexicon {
     rows: Vec<i8>,
 }
 
-/// What a lexicon says of itself.
+/// The first section of a lexicon: its sizes, and where its data come from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Header {
@@ -118,12 +117,12 @@ pub enum LexiconError {
         got: u32,
     },
     /// Bytes were changed or are missing.
-    #[error("the lexicon is damaged: its bytes do not have the hash that it names; copy it again")]
+    #[error("the lexicon is damaged: its bytes do not have the hash that it states; copy it again")]
     Hash,
-    /// The hash is right and the content is not: never written by this program.
-    #[error("the lexicon's {section} cannot be read")]
+    /// The hash is right but the content is not. This program never writes such a file.
+    #[error("the lexicon's {section} cannot be read: make it again with handful-train lexicon")]
     Content {
-        /// Which part.
+        /// The section's name.
         section: &'static str,
     },
 }
@@ -135,10 +134,10 @@ impl Fault for LexiconError {
 }
 
 impl Lexicon {
-    /// Reads a file's bytes, all of them, and checks their hash.
+    /// Reads a file's bytes and checks their hash, which finds every changed byte.
     ///
     /// # Errors
-    /// See [`LexiconError`]; a changed byte is found.
+    /// See [`LexiconError`].
     pub fn parse(bytes: &[u8]) -> Result<Self, LexiconError> {
         let (hash, content) = split(bytes)?;
         if hex::sha256(content) != hex::encode(hash) {
@@ -147,76 +146,45 @@ impl Lexicon {
         Self::parse_verified(bytes)
     }
 
-    /// The same for bytes that were held against a hash already, as a
-    /// [bundle's](crate::bundle::Bundle::lexicon) are: the hash in the file is not computed
-    /// again, because that takes as long as everything else here.
+    /// Reads bytes whose hash was compared already, as a
+    /// [bundle's](crate::bundle::Bundle::lexicon) were. The hash in the file is not computed again:
+    /// that takes as long as everything else here.
     ///
     /// # Errors
     /// See [`LexiconError`].
     pub fn parse_verified(bytes: &[u8]) -> Result<Self, LexiconError> {
         let (hash, content) = split(bytes)?;
-        Self::read(content, hex::encode(hash)).map_err(|section| LexiconError::Content { section })
+        Self::read(content, hex::encode(hash))
     }
 
-    /// The error is the name of the section that cannot be read.
-    fn read(content: &[u8], sha256: String) -> Result<Self, &'static str> {
-        let mut sections = Reader::new(content);
-        let mut section = |name: &'static str| sections.section().map(Reader::new).ok_or(name);
-        let header: Header =
-            serde_json::from_slice(section("header")?.rest()).map_err(|_| "header")?;
-        let Header { dimension, synsets, words, .. } = header;
-        if synsets > MAX_COUNT || words > MAX_COUNT || dimension > MAX_COUNT {
-            return Err("header");
-        }
-        let ids = section("ids")?.ascending(synsets).ok_or("ids")?;
-        // Synsets are written with eight digits.
-        if ids.last().is_some_and(|&id| id > MAX_ID) {
-            return Err("ids");
-        }
-        let mut graph = section("graph")?;
-        let (mut hypernyms, mut parts) = (Lists::default(), Lists::default());
-        for _ in 0..synsets {
-            for lists in [&mut hypernyms, &mut parts] {
-                lists.read(&mut graph, synsets).ok_or("graph")?;
-            }
-        }
-        let mut blocks = |name| section(name)?.blocks().ok_or(name);
-        let (texts, lemmas) = (blocks("texts")?, blocks("lemmas")?);
-        let word_blocks = blocks("words")?;
-        let scales = section("scales")?.floats(words).ok_or("scales")?;
-        let rows = section("rows")?.rest();
-        if words.checked_mul(dimension) != Some(rows.len()) {
-            return Err("rows");
-        }
-        let rows = rows.iter().map(|&byte| byte as i8).collect();
-        Ok(Self {
-            header,
-            sha256,
-            ids,
-            hypernyms,
-            parts,
-            texts,
-            lemmas,
-            words: word_blocks,
-            scales,
-            rows,
-        })
+    fn read(content: &[u8], sha256: String) -> Result<Self, LexiconError> {
+        let mut sections = Sections(Reader::new(content));
+        let header = sections.read("header", Header::parse)?;
+        let ids = sections.read("ids", |section| ids(section, header.synsets))?;
+        let (hypernyms, parts) =
+            sections.read("graph", |section| graph(section, header.synsets))?;
+        let texts = sections.read("texts", Blocks::decode)?;
+        let lemmas = sections.read("lemmas", Blocks::decode)?;
+        let words = sections.read("words", Blocks::decode)?;
+        let scales = sections.read("scales", |section| section.floats(header.words))?;
+        let rows = sections.read("rows", |section| rows(section, &header))?;
+        Ok(Self { header, sha256, ids, hypernyms, parts, texts, lemmas, words, scales, rows })
     }
 
-    /// What it says of itself.
+    /// Its sizes, and where its data come from.
     pub fn header(&self) -> &Header {
         &self.header
     }
 
-    /// The SHA-256 that stands in the file, of everything after it, in hex: the lexicon's identity.
-    /// Only [`Lexicon::parse`] compares it with the bytes.
+    /// The lexicon's identity, in hexadecimal: the SHA-256 in the file, of all bytes after it. Only
+    /// [`Lexicon::parse`] compares it with the bytes.
     pub fn sha256(&self) -> &str {
         &self.sha256
     }
 
-    /// The senses of a noun, the most frequent first. Case does not matter; spaces, `_` and `-` are
-    /// tried for each other, and a plural is looked up as its singular (the rules of detachment of
-    /// WordNet's morphy).
+    /// The senses of a noun, the most frequent first. Case does not matter. If the noun as written
+    /// has no senses, it is looked up as a plural (the rules of detachment of WordNet's morphy), then
+    /// with spaces, `_` and `-` exchanged or left out.
     pub fn senses(&self, noun: &str) -> Vec<SynsetId> {
         let noun = noun.split_whitespace().collect::<Vec<_>>().join("_").to_lowercase();
         let others = [noun.replace('-', "_"), noun.replace('_', "-"), noun.replace('_', "")];
@@ -230,11 +198,12 @@ impl Lexicon {
     fn exact_senses(&self, lemma: &str) -> Vec<SynsetId> {
         let Some((_, line)) = self.lemmas.find(lemma) else { return Vec::new() };
         let places = line.split('\t').nth(1).unwrap_or_default().split(' ');
+        // A place in a text was not checked when the file was read, unlike those of the graph.
         let ids = places.filter_map(|place| self.ids.get(place.parse::<usize>().ok()?));
         ids.map(|&id| SynsetId(id)).collect()
     }
 
-    /// Lemmas that begin so, in the order of their bytes, at most `limit`.
+    /// Lemmas that begin with `prefix`, in the order of their bytes, at most `limit`.
     pub fn search(&self, prefix: &str, limit: usize) -> Vec<String> {
         let prefix = prefix.trim_start().to_lowercase().replace(' ', "_");
         self.lemmas.with_prefix(&prefix, limit)
@@ -245,25 +214,28 @@ impl Lexicon {
         let place = self.place(id)?;
         let line = self.texts.line(place)?;
         let (lemmas, gloss) = line.split_once('\t')?;
-        let ids = |places: &[u32]| places.iter().map(|&p| SynsetId(self.ids[p as usize])).collect();
         Some(Synset {
             id,
             lemmas: lemmas.split(' ').map(str::to_owned).collect(),
             gloss: gloss.to_owned(),
-            hypernyms: ids(self.hypernyms.get(place)),
-            parts: ids(self.parts.get(place)),
+            hypernyms: self.hypernyms.get(place).iter().map(|&place| self.id(place)).collect(),
+            parts: self.parts.get(place).iter().map(|&place| self.id(place)).collect(),
         })
+    }
+
+    fn id(&self, place: u32) -> SynsetId {
+        SynsetId(self.ids[place as usize])
     }
 
     fn place(&self, id: SynsetId) -> Option<usize> {
         self.ids.binary_search(&id.0).ok()
     }
 
-    /// The synset and all that it is a kind or an instance of, on every path; empty for one that is
-    /// not here.
+    /// The synset and everything that it is a kind or an instance of, on every path; empty if the
+    /// lexicon does not have the synset.
     pub fn line(&self, id: SynsetId) -> BTreeSet<SynsetId> {
         let places = self.places_of_line(id);
-        places.into_iter().map(|place| SynsetId(self.ids[place as usize])).collect()
+        places.into_iter().map(|place| self.id(place)).collect()
     }
 
     fn places_of_line(&self, id: SynsetId) -> BTreeSet<u32> {
@@ -272,20 +244,21 @@ impl Lexicon {
         let mut ahead: Vec<u32> = found.iter().copied().collect();
         while let Some(next) = ahead.pop() {
             let hypernyms = self.hypernyms.get(next as usize);
+            // What was found before is not followed again, so a cycle ends here.
             ahead.extend(hypernyms.iter().filter(|&&hypernym| found.insert(hypernym)));
         }
         found
     }
 
-    /// The parts of the synset and of all that it is a kind of.
+    /// The parts of the synset and of everything that it is a kind of.
     pub fn attributes(&self, id: SynsetId) -> BTreeSet<SynsetId> {
         let line = self.places_of_line(id);
         let parts = line.into_iter().flat_map(|place| self.parts.get(place as usize));
-        parts.map(|&part| SynsetId(self.ids[part as usize])).collect()
+        parts.map(|&part| self.id(part)).collect()
     }
 
     /// The L2-normalized vector of a synset's lemmas, `[d]`, by the same rule as
-    /// [`Vectors::synset`](super::vectors::Vectors::synset); `None` where no word is known.
+    /// [`Vectors::synset`](super::vectors::Vectors::synset); `None` if no word has a vector.
     pub fn vector(&self, id: SynsetId) -> Option<Array1<f32>> {
         let lemmas = self.synset(id)?.lemmas;
         synset_vector(lemmas.iter().filter_map(|lemma| lemma_vector(lemma, |word| self.word(word))))
@@ -299,7 +272,7 @@ impl Lexicon {
         Some(values.iter().map(|&value| f32::from(value) * scale).collect())
     }
 
-    /// What a completer needs of a class of this synset; `None` for one that is not here.
+    /// The semantic descriptor of a class with this synset; `None` if the lexicon does not have it.
     pub fn descriptor(&self, id: SynsetId) -> Option<SemanticDescriptor> {
         self.place(id)?;
         let word_vector = self.vector(id).unwrap_or_else(|| Array1::zeros(self.header.dimension));
@@ -308,7 +281,53 @@ impl Lexicon {
     }
 }
 
-/// The hash that a file names, and what it is the hash of.
+/// The sections of a lexicon, in the order of the file.
+struct Sections<'a>(Reader<'a>);
+
+impl<'a> Sections<'a> {
+    /// Reads the next section. The error names it if `read` finds no value in its bytes.
+    fn read<T>(
+        &mut self,
+        section: &'static str,
+        read: impl FnOnce(Reader<'a>) -> Option<T>,
+    ) -> Result<T, LexiconError> {
+        let value = self.0.section().and_then(|bytes| read(Reader::new(bytes)));
+        value.ok_or(LexiconError::Content { section })
+    }
+}
+
+impl Header {
+    fn parse(section: Reader<'_>) -> Option<Self> {
+        let header: Self = serde_json::from_slice(section.rest()).ok()?;
+        let counts = [header.dimension, header.synsets, header.words];
+        counts.iter().all(|&count| count <= MAX_COUNT).then_some(header)
+    }
+}
+
+fn ids(section: Reader<'_>, n_synsets: usize) -> Option<Vec<u32>> {
+    let ids = section.ascending(n_synsets)?;
+    // Synsets are written with eight digits.
+    ids.last().is_none_or(|&id| id <= MAX_ID).then_some(ids)
+}
+
+/// The hypernyms and the parts of each synset.
+fn graph(mut section: Reader<'_>, n_synsets: usize) -> Option<(Lists, Lists)> {
+    let mut hypernyms = Lists::default();
+    let mut parts = Lists::default();
+    for _ in 0..n_synsets {
+        hypernyms.read(&mut section, n_synsets)?;
+        parts.read(&mut section, n_synsets)?;
+    }
+    Some((hypernyms, parts))
+}
+
+fn rows(section: Reader<'_>, header: &Header) -> Option<Vec<i8>> {
+    let bytes = section.rest();
+    let fits = header.words.checked_mul(header.dimension) == Some(bytes.len());
+    fits.then(|| bytes.iter().map(|&byte| byte as i8).collect())
+}
+
+/// The hash in a file, and the bytes that it is the hash of.
 fn split(bytes: &[u8]) -> Result<(&[u8; HASH], &[u8]), LexiconError> {
     let rest = bytes.strip_prefix(&MAGIC).ok_or(LexiconError::Kind)?;
     let (format, rest) = rest.split_first_chunk::<4>().ok_or(LexiconError::Kind)?;
@@ -319,7 +338,7 @@ fn split(bytes: &[u8]) -> Result<(&[u8; HASH], &[u8]), LexiconError> {
     rest.split_first_chunk::<HASH>().ok_or(LexiconError::Kind)
 }
 
-/// The word itself, and what it would be the plural of.
+/// The word itself, then every word that it could be the plural of.
 fn singulars(word: &str) -> Vec<String> {
     const ENDINGS: [(&str, &str); 8] = [
         ("ies", "y"),

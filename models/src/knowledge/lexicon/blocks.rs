@@ -1,4 +1,5 @@
-//! Lines of text, compressed in blocks of which only those asked for are unpacked, and then kept.
+//! Lines of text, compressed in blocks. A block is unpacked when one of its lines is asked for, and
+//! then kept.
 
 use std::borrow::Cow;
 use std::io::{Read, Write};
@@ -9,12 +10,12 @@ use flate2::Compression;
 use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 
-use super::bytes::{put, put_section};
+use super::bytes::{Reader, put, put_section};
 
-/// Lines of a block: larger blocks are smaller in all and take longer to unpack.
+/// Lines of a block. Larger blocks compress better and take longer to unpack.
 const LINES: usize = 256;
 
-/// The most that a block may unpack to.
+/// The most bytes that a block may unpack to.
 const MAX_BLOCK: u64 = 1 << 20;
 
 /// The most bytes of unpacked text that a section keeps; all of WordNet's glosses are 8 MB.
@@ -24,22 +25,23 @@ const MAX_KEPT: usize = 10 << 20;
 #[derive(Debug)]
 pub(super) struct Blocks {
     blocks: Vec<Block>,
-    /// Bytes of unpacked text that are kept, and the most that may be.
+    /// Bytes of unpacked text that are kept.
     kept: AtomicUsize,
+    /// The most bytes that may be kept.
     most: usize,
 }
 
 #[derive(Debug)]
-pub(super) struct Block {
-    /// The key of the first line: all before a tab.
+struct Block {
+    /// The key of the first line: everything before its tab.
     first: String,
     packed: Vec<u8>,
-    /// Once it was asked for. A gallery asks for the same few again and again.
+    /// Set when the block was asked for. A gallery asks for the same few blocks again and again.
     unpacked: OnceLock<String>,
 }
 
 impl Block {
-    pub(super) fn new(first: String, packed: Vec<u8>) -> Self {
+    fn new(first: String, packed: Vec<u8>) -> Self {
         Self { first, packed, unpacked: OnceLock::new() }
     }
 
@@ -54,7 +56,7 @@ impl Block {
 }
 
 impl Blocks {
-    pub(super) fn new(blocks: Vec<Block>) -> Self {
+    fn new(blocks: Vec<Block>) -> Self {
         Self { blocks, kept: AtomicUsize::new(0), most: MAX_KEPT }
     }
 
@@ -66,6 +68,7 @@ impl Blocks {
         }
         let text = block.unpack()?;
         let bytes = text.len();
+        // Added before it is compared: two threads cannot both take the last room.
         let fits = self.kept.fetch_add(bytes, Ordering::Relaxed) + bytes <= self.most;
         match if fits { block.unpacked.set(text) } else { Err(text) } {
             Ok(()) => block.unpacked.get().map(|text| Cow::Borrowed(text.as_str())),
@@ -77,7 +80,7 @@ impl Blocks {
         }
     }
 
-    /// The section's bytes. Deterministic.
+    /// The section's bytes. The same lines always give the same bytes.
     pub(super) fn encode(lines: &[String]) -> Vec<u8> {
         let blocks: Vec<Block> = lines.chunks(LINES).map(pack).collect();
         let mut out = Vec::new();
@@ -88,6 +91,20 @@ impl Blocks {
         }
         blocks.iter().for_each(|block| out.extend_from_slice(&block.packed));
         out
+    }
+
+    /// Reads what [`Blocks::encode`] wrote. Nothing is unpacked yet.
+    pub(super) fn decode(mut section: Reader<'_>) -> Option<Self> {
+        let mut table = Vec::new();
+        for _ in 0..section.number()? {
+            let first = String::from_utf8(section.section()?.to_vec()).ok()?;
+            table.push((first, section.number()? as usize));
+        }
+        let mut blocks = Vec::new();
+        for (first, length) in table {
+            blocks.push(Block::new(first, section.take(length)?.to_vec()));
+        }
+        Some(Self::new(blocks))
     }
 
     /// The line at this place.
@@ -110,6 +127,7 @@ impl Blocks {
         let mut found = Vec::new();
         let from = self.block_of(prefix).unwrap_or(0);
         for (at, block) in self.blocks.iter().enumerate().skip(from) {
+            // Keys are sorted: behind a first key that is larger there is no match.
             if found.len() >= limit
                 || (block.first.as_str() > prefix && !block.first.starts_with(prefix))
             {
@@ -122,7 +140,7 @@ impl Blocks {
         found
     }
 
-    /// The block in which a key would be.
+    /// The block in which a key would be; `None` if it would stand before the first one.
     fn block_of(&self, key: &str) -> Option<usize> {
         self.blocks.partition_point(|block| block.first.as_str() <= key).checked_sub(1)
     }
@@ -144,6 +162,11 @@ fn pack(lines: &[String]) -> Block {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn count_of_blocks_is_checked_before_use() {
+        assert!(Blocks::decode(Reader::new(&[0xFF, 0xFF, 0x7F])).is_none());
+    }
 
     #[test]
     fn what_is_kept_has_a_limit_and_answers_do_not_depend_on_it() {

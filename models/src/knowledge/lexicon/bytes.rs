@@ -1,7 +1,5 @@
-//! Numbers and sections in a row of bytes. Reading never goes beyond the bytes, and a
-//! count that they cannot hold is an error.
-
-use super::blocks::{Block, Blocks};
+//! Numbers and sections, written to bytes and read from them. Reading never goes beyond the bytes,
+//! and a count that they cannot hold is an error.
 
 /// Appends a number in groups of seven bits, the lowest first.
 pub(super) fn put(out: &mut Vec<u8>, mut number: u32) {
@@ -12,7 +10,7 @@ pub(super) fn put(out: &mut Vec<u8>, mut number: u32) {
     out.push(number as u8);
 }
 
-/// Appends bytes behind their length.
+/// Appends the length of bytes, then the bytes.
 pub(super) fn put_section(out: &mut Vec<u8>, section: &[u8]) {
     put(out, section.len() as u32);
     out.extend_from_slice(section);
@@ -27,13 +25,15 @@ impl<'a> Reader<'a> {
         Self(bytes)
     }
 
-    /// All that was not read.
+    /// The bytes that are not read yet.
     pub(super) fn rest(self) -> &'a [u8] {
         self.0
     }
 
+    /// A number that [`put`] wrote.
     pub(super) fn number(&mut self) -> Option<u32> {
         let mut number = 0_u32;
+        // Five groups hold 32 bits: bytes without an end cannot keep the reader busy.
         for shift in (0..32).step_by(7) {
             let (&byte, rest) = self.0.split_first()?;
             self.0 = rest;
@@ -45,21 +45,22 @@ impl<'a> Reader<'a> {
         None
     }
 
-    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+    pub(super) fn take(&mut self, length: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
         Some(taken)
     }
 
-    /// Bytes behind their length.
+    /// A length, and that many bytes.
     pub(super) fn section(&mut self) -> Option<&'a [u8]> {
         let length = self.number()? as usize;
         self.take(length)
     }
 
-    /// `count` numbers, each larger than the one before, as differences; and nothing after them.
+    /// `count` numbers, each larger than the one before, stored as differences. No byte may follow.
     pub(super) fn ascending(mut self, count: usize) -> Option<Vec<u32>> {
         let mut last = None::<u32>;
+        // Not reserved: `count` comes from the file, which may be shorter than it claims.
         let mut numbers = Vec::new();
         for _ in 0..count {
             let step = self.number()?;
@@ -71,7 +72,7 @@ impl<'a> Reader<'a> {
         self.0.is_empty().then_some(numbers)
     }
 
-    /// Appends numbers below `limit`, behind how many they are.
+    /// Reads how many numbers follow, and appends them to `numbers`. Each must be below `limit`.
     pub(super) fn list(&mut self, limit: usize, numbers: &mut Vec<u32>) -> Option<()> {
         for _ in 0..self.number()? {
             numbers.push(self.number().filter(|&number| (number as usize) < limit)?);
@@ -79,25 +80,11 @@ impl<'a> Reader<'a> {
         Some(())
     }
 
-    /// `count` floating-point numbers and nothing after them.
+    /// `count` floating-point numbers. No byte may follow.
     pub(super) fn floats(self, count: usize) -> Option<Vec<f32>> {
         let (chunks, rest) = self.0.as_chunks::<4>();
         let fits = chunks.len() == count && rest.is_empty();
         fits.then(|| chunks.iter().map(|&chunk| f32::from_le_bytes(chunk)).collect())
-    }
-
-    /// Compressed lines; see [`Blocks`].
-    pub(super) fn blocks(mut self) -> Option<Blocks> {
-        let count = self.number()?;
-        let mut table = Vec::new();
-        for _ in 0..count {
-            let first = String::from_utf8(self.section()?.to_vec()).ok()?;
-            table.push((first, self.number()? as usize));
-        }
-        let blocks = table
-            .into_iter()
-            .map(|(first, length)| Some(Block::new(first, self.take(length)?.to_vec())));
-        Some(Blocks::new(blocks.collect::<Option<_>>()?))
     }
 }
 
@@ -124,6 +111,5 @@ mod tests {
         assert_eq!(list(&[0xFF, 0xFF, 0xFF, 0x7F, 1]), None);
         assert_eq!(list(&[2, 1, 10]), None);
         assert_eq!(Reader::new(&[1, 0]).ascending(2), None, "not ascending");
-        assert!(Reader::new(&[0xFF, 0xFF, 0x7F]).blocks().is_none());
     }
 }
