@@ -25,6 +25,7 @@ pub(crate) fn ci(root: &Path) -> bool {
     // Before the lints: `train` does not build without libtorch.
     steps.run("set-up", || setup::setup(root));
     steps.run("lints", || lints(root));
+    steps.run("style", || cargo(root, &["xtask", "style"]));
     steps.run("documentation", || documentation(root));
     steps.run("tests", || tests(root, &mut totals));
     steps.run("benchmarks", || cargo(root, &["bench", "--workspace", "--bench", "*"]));

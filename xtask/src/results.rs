@@ -10,9 +10,9 @@ mod table;
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result};
 
-use report::Report;
+use report::reports;
 
 /// The documents that hold generated tables.
 const DOCUMENTS: [&str; 2] = ["README.md", "docs/results.md"];
@@ -72,31 +72,6 @@ fn table(name: &str, folder: &Path) -> Result<String> {
     table::policies(&reports(name, folder)?)
 }
 
-/// The reports of one stem, at least one, by ascending number of shots.
-fn reports(stem: &str, folder: &Path) -> Result<Vec<Report>> {
-    let mut reports = Vec::new();
-    let entries = fs::read_dir(folder).with_context(|| format!("cannot read {REPORTS}"))?;
-    for entry in entries {
-        let path = entry?.path();
-        let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let Some(shots) = shots(&file, stem) else { continue };
-        let report = Report::read(&path)?;
-        if report.k_shot != shots {
-            bail!("{file} is a report at {} shots", report.k_shot);
-        }
-        reports.push(report);
-    }
-    ensure!(!reports.is_empty(), "no report {stem}-Kshot.json in {REPORTS}");
-    reports.sort_by_key(|report| report.k_shot);
-    Ok(reports)
-}
-
-/// `K` of `STEM-Kshot.json`.
-fn shots(file: &str, stem: &str) -> Option<usize> {
-    let rest = file.strip_prefix(stem)?.strip_prefix('-')?;
-    rest.strip_suffix("shot.json")?.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -139,12 +114,5 @@ mod tests {
             let error = format!("{:#}", with_tables(text, root()).unwrap_err());
             assert!(error.contains(expected), "{error}");
         }
-    }
-
-    #[test]
-    fn the_number_of_shots_is_read_from_the_file_name() {
-        assert_eq!(shots("a-b-10shot.json", "a-b"), Some(10));
-        assert_eq!(shots("a-b-10shot.json", "a"), None);
-        assert_eq!(shots("a-b.json", "a-b"), None);
     }
 }

@@ -69,3 +69,40 @@ impl Outcome {
         format!("{accuracy:.decimals$} ± {ci95:.decimals$}")
     }
 }
+
+/// The reports of one stem, at least one, by ascending number of shots.
+pub(super) fn reports(stem: &str, folder: &Path) -> Result<Vec<Report>> {
+    let mut reports = Vec::new();
+    let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    for entry in entries {
+        let path = entry?.path();
+        let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let Some(shots) = shots(&file, stem) else { continue };
+        let report = Report::read(&path)?;
+        if report.k_shot != shots {
+            bail!("{file} is a report at {} shots", report.k_shot);
+        }
+        reports.push(report);
+    }
+    ensure!(!reports.is_empty(), "no report {stem}-Kshot.json in {}", folder.display());
+    reports.sort_by_key(|report| report.k_shot);
+    Ok(reports)
+}
+
+/// `K` of `STEM-Kshot.json`.
+fn shots(file: &str, stem: &str) -> Option<usize> {
+    let rest = file.strip_prefix(stem)?.strip_prefix('-')?;
+    rest.strip_suffix("shot.json")?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_of_shots_is_read_from_the_file_name() {
+        assert_eq!(shots("a-b-10shot.json", "a-b"), Some(10));
+        assert_eq!(shots("a-b-10shot.json", "a"), None);
+        assert_eq!(shots("a-b.json", "a-b"), None);
+    }
+}

@@ -4,8 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-use super::report::{Outcome, Report};
-use super::reports;
+use super::report::{Outcome, Report, reports};
 
 /// Bundle and data set of each row of the summary: the stem of its reports, and their titles.
 const SUMMARY: [[&str; 3]; 4] = [

@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::modules::{Edge, ModulePath, Tree};
+use crate::root;
+use crate::sources::{packages, sources};
 
 /// Modules that need each other.
 struct Cycle {
@@ -105,6 +107,24 @@ impl fmt::Display for Cycle {
 
 fn shown(path: &ModulePath) -> String {
     if path.is_empty() { "crate".to_owned() } else { path.join("::") }
+}
+
+#[test]
+fn modules_have_no_import_cycles() {
+    let root = root().unwrap();
+    let mut found = Vec::new();
+    for package in packages(&root).unwrap() {
+        let sources = sources(&root, &package).unwrap();
+        // A package is a library, a program, or both.
+        for root in ["src/lib.rs", "src/main.rs"] {
+            let root = package.folder.join(root);
+            if let Some(root) = sources.iter().find(|source| source.path == root) {
+                let cycles = cycles(&Tree::of(root, &sources));
+                found.extend(cycles.iter().map(|cycle| format!("{}: {cycle}", package.name)));
+            }
+        }
+    }
+    assert!(found.is_empty(), "{} import cycles:\n{}", found.len(), found.join("\n"));
 }
 
 #[cfg(test)]
