@@ -45,8 +45,8 @@ struct Arguments {
 enum Command {
     /// Print a bundle's layers, sizes, accuracy, origin and license
     Inspect(InspectArguments),
-    /// Verify a bundle again: hashes, self-tests on every engine, and with --against the outputs that
-    /// a run stored
+    /// Verify a bundle again: hashes, self-tests on every engine, and with --against the
+    /// outputs that a run stored
     Verify(VerifyArguments),
 }
 

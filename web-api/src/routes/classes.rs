@@ -60,8 +60,8 @@ pub async fn read(
 
 /// Creates a class without images, or replaces the sense and attributes of a class.
 ///
-/// The body replaces what was set before. `If-Match: "<revision>"`: the call fails with status 412 if
-/// the gallery has another revision. `If-Match: *`: it fails if the class does not exist.
+/// The body replaces what was set before. `If-Match: "<revision>"`: the call fails with status 412
+/// if the gallery has another revision. `If-Match: *`: it fails if the class does not exist.
 /// `If-None-Match: *`: it fails if the class exists.
 #[utoipa::path(put, path = "/v1/galleries/{gallery}/classes/{class}", tag = "classes",
     operation_id = "put_class",

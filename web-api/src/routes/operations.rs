@@ -21,7 +21,7 @@ pub async fn live() -> Json<wire::Health> {
     Json(wire::Health { status: "ok", checks: BTreeMap::new() })
 }
 
-/// Readiness: the engine passed the bundle's self-test, the store is open, and the engine thread runs.
+/// Readiness: the engine passed the bundle's self-test, the store is open, the engine thread runs.
 #[utoipa::path(get, path = "/readyz", tag = "operations", operation_id = "read_readiness",
     responses((status = 200, body = wire::Health),
         (status = 503, body = wire::Problem, content_type = "application/problem+json")))]

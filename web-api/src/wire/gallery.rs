@@ -17,8 +17,8 @@ pub struct Gallery {
     /// The name used in paths.
     #[schema(example = "default")]
     pub gallery: String,
-    /// How prototypes are made: `mean` (examples only) or `trusted` (examples and the prototype that
-    /// is predicted from the name, which counts less the more it disagrees with the examples).
+    /// How prototypes are made: `mean` (examples only) or `trusted` (examples and the prototype
+    /// predicted from the name, which counts less the more it disagrees with the examples).
     #[schema(example = "trusted")]
     pub fusion: String,
     /// Number of classes.

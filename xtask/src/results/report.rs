@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
 /// A report that `handful evaluate --json` or `handful-train evaluate --json` wrote.
@@ -73,7 +73,8 @@ impl Outcome {
 /// The reports of one stem, at least one, by ascending number of shots.
 pub(super) fn reports(stem: &str, folder: &Path) -> Result<Vec<Report>> {
     let mut reports = Vec::new();
-    let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let entries =
+        fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
     for entry in entries {
         let path = entry?.path();
         let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();

@@ -40,9 +40,9 @@ pub(crate) struct ExportArguments {
         value_parser = RangedU64ValueParser::<usize>::new().range(1..=LARGEST_BATCH as u64)
     )]
     pub(super) batch_max: usize,
-    /// The precisions of the backbone to write, separated by commas. fp32 is always included; fp16 is for
-    /// CUDA and TensorRT, int8-u8 for ONNX Runtime on CPUs, int8-s8 for TensorRT, and int8 adds
-    /// both int8 variants.
+    /// The precisions of the backbone to write, separated by commas. fp32 is always included; fp16
+    /// is for CUDA and TensorRT, int8-u8 for ONNX Runtime on CPUs, int8-s8 for TensorRT, and int8
+    /// adds both int8 variants.
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "fp32")]
     pub(super) precision: Vec<Arithmetic>,
     /// Images for int8 calibration, which int8 needs: a data set, or a folder with a subfolder of
