@@ -1,6 +1,8 @@
-//! The front door of the library: one bundle, its engine, its name knowledge and one gallery.
+//! The entry point of the library: joins one bundle, the engines that run its networks, its name
+//! knowledge (what it knows about class names) and one gallery.
 //!
-//! [`Recognizer::open`] finds all of them from [`DeviceSettings`](crate::device::DeviceSettings).
+//! [`Recognizer::open`] opens all of them as
+//! [`DeviceSettings`](crate::device::DeviceSettings) say.
 //!
 //! # Examples
 //! ```
@@ -64,23 +66,25 @@ pub use values::{
     Senses,
 };
 
-/// The fewest images that can be classified together.
+/// The fewest images of a transductive classification, in which the images inform each other's
+/// answers.
 const MIN_TRANSDUCTIVE: usize = 2;
 
 /// A bundle, its engine, its name knowledge and a gallery.
 pub struct Recognizer {
     decoder: ImageDecoder,
     networks: Networks,
-    names: Option<NameKnowledge>,
-    name_knowledge: Availability,
+    name_knowledge: Option<NameKnowledge>,
+    name_availability: Availability,
     gallery: Gallery,
-    /// What was computed from the gallery, and at which revision.
+    /// What is computed from the gallery; replaced when the revision changes.
     snapshot: Option<Snapshot>,
 }
 
 impl Recognizer {
-    /// Joins a bundle and a gallery of its space. A bundle whose name knowledge cannot be read
-    /// works without it; [`Recognizer::names`] has the reason.
+    /// A recognizer of this bundle and gallery. The caller has checked that the `space_id` of both
+    /// is the same. If the name knowledge cannot be read, the recognizer works without it, and
+    /// [`Recognizer::name_availability`] has the reason.
     #[must_use]
     pub fn new(
         bundle: Bundle,
@@ -89,43 +93,44 @@ impl Recognizer {
         gallery: Gallery,
     ) -> Self {
         let opened = NameKnowledge::open(&bundle);
-        let name_knowledge = match &opened {
+        let name_availability = match &opened {
             Ok(Some(_)) => Availability::Ready,
             Ok(None) => Availability::Absent,
             Err(error) => Availability::Failed(error.to_string()),
         };
-        let names = opened.ok().flatten();
+        let name_knowledge = opened.ok().flatten();
         let decoder = ImageDecoder::new(&bundle.manifest);
-        let networks = Networks::new(bundle, choice, options, names.is_some());
-        Self { decoder, networks, names, name_knowledge, gallery, snapshot: None }
+        let networks = Networks::new(bundle, choice, options, name_knowledge.is_some());
+        Self { decoder, networks, name_knowledge, name_availability, gallery, snapshot: None }
     }
 
-    /// Joins parts that are open already.
+    /// A recognizer of parts that the caller has opened.
     #[must_use]
     pub fn from_parts(
         embedder: Embedder,
-        names: Option<NameKnowledge>,
+        name_knowledge: Option<NameKnowledge>,
         attention: Option<Attention>,
         gallery: Gallery,
     ) -> Self {
-        let name_knowledge =
-            if names.is_some() { Availability::Ready } else { Availability::Absent };
+        let name_availability =
+            if name_knowledge.is_some() { Availability::Ready } else { Availability::Absent };
         let decoder = embedder.decoder().clone();
         let networks = Networks::started(embedder, attention);
-        Self { decoder, networks, names, name_knowledge, gallery, snapshot: None }
+        Self { decoder, networks, name_knowledge, name_availability, gallery, snapshot: None }
     }
 
-    /// The same with other limits for images.
+    /// This recognizer with other limits for images.
     #[must_use]
     pub fn with_image_limits(self, limits: ImageLimits) -> Self {
         Self { decoder: self.decoder.with_limits(limits), ..self }
     }
 
-    /// Starts the engine of the backbone and, if the bundle has it, the one that weighs attributes.
-    /// Without this call each starts when it is first needed.
+    /// Starts the engine of the backbone and, if the bundle has it, that of ProtoComNet, which weighs
+    /// attributes in explanations. Without this call each starts when it is first needed.
     ///
     /// # Errors
-    /// [`RecognizerError::Select`] if no engine runs the backbone.
+    /// [`RecognizerError::Select`] if no engine can run the backbone. A failure of ProtoComNet is
+    /// no error: [`Recognizer::attribute_weights`] has the reason.
     pub fn start(&mut self) -> Result<&EngineInfo, RecognizerError> {
         self.networks.attention();
         Ok(&self.networks.embedder()?.1)
@@ -143,19 +148,19 @@ impl Recognizer {
         self.networks.manifest()
     }
 
-    /// Whether class names are looked up.
+    /// Whether the bundle's name knowledge can be used, and if not, why.
     #[must_use]
-    pub fn names(&self) -> &Availability {
-        &self.name_knowledge
+    pub fn name_availability(&self) -> &Availability {
+        &self.name_availability
     }
 
     /// The name knowledge of the bundle.
     #[must_use]
     pub fn name_knowledge(&self) -> Option<&NameKnowledge> {
-        self.names.as_ref()
+        self.name_knowledge.as_ref()
     }
 
-    /// Whether explanations weigh attributes.
+    /// Whether explanations weigh attributes; absent before ProtoComNet has started.
     #[must_use]
     pub fn attribute_weights(&self) -> &Availability {
         self.networks.attribute_weights()
@@ -170,7 +175,8 @@ impl Recognizer {
     /// Decodes and embeds one image file.
     ///
     /// # Errors
-    /// [`RecognizerError::Embed`]; [`RecognizerError::Select`] if no engine runs the backbone.
+    /// [`RecognizerError::Embed`] if the image cannot be decoded or the network fails;
+    /// [`RecognizerError::Select`] if no engine can run the backbone.
     pub fn embed(&mut self, bytes: &[u8]) -> Result<Embedded, RecognizerError> {
         let image = self.decoder.decode(bytes)?;
         self.embed_decoded(image)
@@ -179,18 +185,19 @@ impl Recognizer {
     /// Embeds an image that [`Recognizer::decoder`] has decoded.
     ///
     /// # Errors
-    /// [`RecognizerError::Embed`]; [`RecognizerError::Select`] if no engine runs the backbone.
+    /// [`RecognizerError::Embed`] if the image cannot be decoded or the network fails;
+    /// [`RecognizerError::Select`] if no engine can run the backbone.
     pub fn embed_decoded(&mut self, image: DecodedImage) -> Result<Embedded, RecognizerError> {
         Ok(self.networks.embedder()?.0.embed_decoded(image)?)
     }
 
-    /// Grows by one with each call that changes the gallery.
+    /// The revision of the gallery, which grows by one with each call that changes it.
     #[must_use]
     pub fn revision(&self) -> u64 {
         self.gallery.revision()
     }
 
-    /// The size and state of the gallery.
+    /// Numbers of classes and examples, revision and fusion of the gallery.
     pub fn summary(&mut self) -> GallerySummary {
         self.snapshot().summary()
     }
@@ -208,11 +215,12 @@ impl Recognizer {
         Ok(self.info(self.gallery.class(id_or_label)?))
     }
 
-    /// Whether images could be enrolled in this class, before they are embedded.
+    /// Checks the label and the class of an enrollment, so that it can be refused before its images
+    /// are embedded.
     ///
     /// # Errors
-    /// [`RecognizerError::Label`]; [`RecognizerError::Gallery`] if the class does not exist and
-    /// `create` is false.
+    /// [`RecognizerError::Label`]; [`RecognizerError::Gallery`] for an unknown id, or for an unknown
+    /// label if `create` is false.
     pub fn check_enroll(&self, id_or_label: &str, create: bool) -> Result<(), RecognizerError> {
         let label = self.label(id_or_label)?;
         if !create {
@@ -221,10 +229,11 @@ impl Recognizer {
         Ok(())
     }
 
-    /// Adds images to a class, all or none. A label that is new creates a class if `create`.
+    /// Adds images to a class, all or none; `outcomes` states which ones the class had already. If no
+    /// class has the label, `create` makes one.
     ///
     /// # Errors
-    /// [`RecognizerError::Label`]; [`RecognizerError::Select`] if no engine runs the backbone;
+    /// [`RecognizerError::Label`]; [`RecognizerError::Select`] if no engine can run the backbone;
     /// [`RecognizerError::Gallery`] if the class does not exist and `create` is false, or if the
     /// store cannot be written.
     pub fn enroll(
@@ -251,13 +260,15 @@ impl Recognizer {
         })
     }
 
-    /// Sets the sense and the attributes of a class, which is created without images if it does not
-    /// exist. Returns the class, and whether it is new.
+    /// Sets the sense of a class's label and the attributes that explanations name. A label that no
+    /// class has creates a class without images. What the definition leaves out is reset, unless
+    /// it keeps others. Returns the class, and whether it is new.
     ///
     /// # Errors
     /// [`RecognizerError::Label`]; [`RecognizerError::NoNameKnowledge`];
-    /// [`RecognizerError::UnknownSynset`]; [`RecognizerError::Attributes`]; the precondition;
-    /// [`RecognizerError::Gallery`] if the store cannot be written.
+    /// [`RecognizerError::UnknownSynset`]; [`RecognizerError::Attributes`];
+    /// an unmet [`Precondition`]; [`RecognizerError::Gallery`] for an unknown id, or if the
+    /// store cannot be written.
     pub fn define(
         &mut self,
         id_or_label: &str,
@@ -274,8 +285,8 @@ impl Recognizer {
     /// Gives a class another label.
     ///
     /// # Errors
-    /// [`RecognizerError::Label`]; the precondition; [`RecognizerError::Gallery`] if the class does
-    /// not exist, if another class has the label, or if the store cannot be written.
+    /// [`RecognizerError::Label`]; an unmet [`Precondition`];
+    /// [`RecognizerError::Gallery`] if the class does not exist, if another class has the label, or if the store cannot be written.
     pub fn rename(
         &mut self,
         id_or_label: &str,
@@ -288,10 +299,10 @@ impl Recognizer {
         Ok(self.info(&renamed))
     }
 
-    /// Deletes a class with its examples and returns what it was.
+    /// Deletes a class with its examples and returns its last state.
     ///
     /// # Errors
-    /// The precondition; [`RecognizerError::Gallery`] if the class does not exist, or if the store
+    /// An unmet [`Precondition`]; [`RecognizerError::Gallery`] if the class does not exist, or if the store
     /// cannot be written.
     pub fn delete(
         &mut self,
@@ -303,11 +314,12 @@ impl Recognizer {
         Ok(self.info(&deleted))
     }
 
-    /// The classes that each image may show. Without classes every answer is empty.
+    /// Ranks the classes of the gallery for each image. If no class can be recognized, every answer
+    /// is empty.
     ///
     /// # Errors
-    /// [`RecognizerError::TooFewImages`] for one transductive image; [`RecognizerError::Attention`]
-    /// if an engine that has started fails now.
+    /// [`RecognizerError::TooFewImages`] for fewer than two images of a transductive classification;
+    /// [`RecognizerError::Attention`] if ProtoComNet fails while an explanation is made.
     pub fn classify(
         &mut self,
         images: &[Embedded],
@@ -329,27 +341,28 @@ impl Recognizer {
         Ok(found)
     }
 
-    /// Explains why an image, of which this is the raw embedding `[s]`, is this candidate.
+    /// Explains what a candidate of an image is based on; `embedding` `[s]` is that of the image, not
+    /// normalized.
     ///
     /// # Errors
-    /// [`RecognizerError::Gallery`] if the class is gone; [`RecognizerError::Attention`] if an
-    /// engine that has started fails now.
+    /// [`RecognizerError::Gallery`] if the class is gone; [`RecognizerError::Attention`] if
+    /// ProtoComNet fails.
     pub fn explain(
         &mut self,
-        best: &Candidate,
+        candidate: &Candidate,
         embedding: &[f32],
     ) -> Result<Explanation, RecognizerError> {
-        let class = self.gallery.class(&best.class_id.to_string())?;
-        let names = self.names.as_ref();
-        Ok(explain::explain(best, class, embedding, names, self.networks.attention())?)
+        let class = self.gallery.class(&candidate.class_id.to_string())?;
+        let names = self.name_knowledge.as_ref();
+        Ok(explain::explain(candidate, class, embedding, names, self.networks.attention())?)
     }
 
-    /// The senses of a noun.
+    /// The WordNet senses of a noun; none if the lexicon does not have it.
     ///
     /// # Errors
     /// [`RecognizerError::NoNameKnowledge`].
     pub fn senses(&self, noun: &str) -> Result<Senses, RecognizerError> {
-        let names = self.names.as_ref().ok_or(RecognizerError::NoNameKnowledge)?;
+        let names = self.name_knowledge.as_ref().ok_or(RecognizerError::NoNameKnowledge)?;
         let found = names.look_up(noun);
         let default_sense = found.as_ref().and_then(|found| found.default_sense);
         let senses = found.into_iter().flat_map(|found| found.senses);
@@ -357,7 +370,7 @@ impl Recognizer {
         Ok(Senses { noun: noun.to_owned(), default_sense, senses })
     }
 
-    /// The overrides that a definition makes of those that the class has.
+    /// The overrides of the class after `definition` is applied to them.
     fn overrides(
         &self,
         label: &Label,
@@ -368,20 +381,21 @@ impl Recognizer {
             _ => ClassOverrides::default(),
         };
         if let Some(SenseOverride::Synset(synset)) = definition.sense {
-            let names = self.names.as_ref().ok_or(RecognizerError::NoNameKnowledge)?;
+            let names = self.name_knowledge.as_ref().ok_or(RecognizerError::NoNameKnowledge)?;
             names.sense(synset).ok_or(RecognizerError::UnknownSynset(synset))?;
         }
         let sense = definition.sense.or(before.sense);
         let Some(words) = &definition.attributes else {
             return Ok(ClassOverrides { sense, attributes: before.attributes });
         };
-        let names = self.names.as_ref().ok_or(RecognizerError::NoNameKnowledge)?;
+        let names = self.name_knowledge.as_ref().ok_or(RecognizerError::NoNameKnowledge)?;
         let meaning = names.meaning_as(label.as_str(), sense);
         let attributes = names.resolve_attributes(words.iter().map(String::as_str), meaning)?;
         Ok(ClassOverrides { sense, attributes: Some(attributes) })
     }
 
-    /// The label that an id or a label stands for.
+    /// The label of the class with this id; any other text is parsed as a label, which no class needs
+    /// to have.
     fn label(&self, id_or_label: &str) -> Result<Label, RecognizerError> {
         if id_or_label.parse::<ClassId>().is_ok() {
             return Ok(self.gallery.class(id_or_label)?.label.clone());
@@ -390,15 +404,15 @@ impl Recognizer {
     }
 
     fn info(&self, class: &Class) -> ClassInfo {
-        ClassInfo::new(class, self.names.as_ref())
+        ClassInfo::new(class, self.name_knowledge.as_ref())
     }
 
     fn snapshot(&mut self) -> &Snapshot {
         let revision = self.gallery.revision();
         let is_current = self.snapshot.as_ref().is_some_and(|s| s.revision == revision);
         if !is_current {
-            self.snapshot = Some(Snapshot::of(&self.gallery, self.names.as_ref()));
+            self.snapshot = Some(Snapshot::of(&self.gallery, self.name_knowledge.as_ref()));
         }
-        self.snapshot.as_ref().expect("invariant: it was just computed")
+        self.snapshot.as_ref().expect("invariant: a current snapshot is there")
     }
 }

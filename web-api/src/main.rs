@@ -113,7 +113,7 @@ fn version(config: &Config, recognizer: &mut Recognizer) -> Result<wire::Version
             space_id: manifest.space_id.clone(),
             embedding_size: manifest.backbone.embedding_size,
             weights: manifest.backbone.weights.to_string(),
-            names: matches!(recognizer.names(), Availability::Ready),
+            names: matches!(recognizer.name_availability(), Availability::Ready),
         },
         engine,
         limits: wire::Limits {
@@ -141,7 +141,7 @@ fn report(
         store_dir: device.store_dir()?,
         onnxruntime: device.engine_options()?.onnxruntime,
         version,
-        names: recognizer.names(),
+        names: recognizer.name_availability(),
         attribute_weights: recognizer.attribute_weights(),
         gallery,
     };

@@ -74,7 +74,7 @@ impl ModelInfo {
 /// Opens the recognizer, and warns about name knowledge that cannot be used.
 fn open(device: &Device, access: StoreAccess) -> Result<Recognizer, AnyFault> {
     let recognizer = device.recognizer(access)?;
-    if let Availability::Failed(reason) = recognizer.names() {
+    if let Availability::Failed(reason) = recognizer.name_availability() {
         // Standard output is for the answer, which a program may read as JSON.
         eprintln!("warning: names: off ({})", one_line(reason));
     }
