@@ -54,6 +54,7 @@ impl ClassPrototypes {
     ) -> Self {
         let with_images: Vec<usize> = (0..images.len()).filter(|&row| images[row] > 0).collect();
         let counts: Vec<usize> = with_images.iter().map(|&row| images[row]).collect();
+        // The trust of a name comes from images, so classes without any take no part in it.
         let own_means = means.select(Axis(0), &with_images);
         let own_semantic = semantic.select(Axis(0), &with_images);
         let prior: Array1<f32> = counts.iter().map(|&k_shot| frame.share(k_shot)).collect();
@@ -119,10 +120,12 @@ impl ClassPrototypes {
     }
 }
 
-/// The addend of each class, `[n]`: that of the mean number of images of the classes that have
-/// some.
+/// The name bias of each class, `[n]`: 0 for a class with images; for the others the addend at the
+/// mean number of images of the classes that have some.
 fn biases(images: &[usize], name_bias: &NameBias) -> Array1<f32> {
     let with_images = images.iter().filter(|&&n| n > 0).count();
+    // The addend was measured in episodes whose classes all have one number of images, but classes
+    // of a gallery have different numbers.
     let usual = images.iter().sum::<usize>().checked_div(with_images).unwrap_or(0);
     let addend = name_bias.at_shots(usual);
     images.iter().map(|&n| if n == 0 { addend } else { 0.0 }).collect()

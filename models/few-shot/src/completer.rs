@@ -1,4 +1,5 @@
-//! The interface of what completes mean prototypes, such as [ProtoComNet](crate::protocomnet).
+//! The trait of completers, which move mean prototypes with the help of class names;
+//! [ProtoComNet](crate::protocomnet) is one.
 
 use ndarray::{Array2, ArrayView2};
 

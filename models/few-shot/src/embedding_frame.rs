@@ -50,6 +50,7 @@ impl EmbeddingFrame {
     /// The frame around the mean of base prototypes `[K, s]`, with their mean distance from it as
     /// the radius: for prototypes that are used by themselves, not mixed with those of images.
     pub fn at_mean_distance(prototypes: ArrayView2<'_, f32>) -> Self {
+        // All directions start at the center, so its rounding errors would be in each of them.
         let mean = prototypes.mapv(f64::from).mean_axis(Axis(0));
         let size = prototypes.ncols();
         let center = mean.map_or_else(|| Array1::zeros(size), |mean| mean.mapv(|x| x as f32));
@@ -91,6 +92,8 @@ impl EmbeddingFrame {
 
     /// Raw prototypes `[n, s]` in these directions, `[n, s]` of length 1.
     pub fn to_embedding(&self, directions: Array2<f32>) -> Array2<f32> {
+        // A zero direction gives the center to the bit: callers recognize classes without a
+        // semantic prototype by comparing with it.
         directions * self.radius + &self.center
     }
 }

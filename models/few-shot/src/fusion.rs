@@ -16,7 +16,7 @@ const SHARPNESS: f32 = 30.0;
 /// 0, 2, 6 and 10.
 const PRIOR: f32 = 2.0;
 
-/// How often [`soft_k_means`] shares images out; among 1, 2 and 4.
+/// The rounds of [`soft_k_means`]; among 1, 2 and 4.
 const ROUNDS: usize = 4;
 
 /// How a device makes prototypes.
@@ -113,6 +113,8 @@ pub fn interpolated(
     weights: ArrayView1<'_, f32>,
 ) -> Array2<f32> {
     let weights = weights.insert_axis(Axis(1));
+    // In this form a weight of 0 gives `a` to the bit: without trust in its name, a class has
+    // exactly the prototype of the policy `mean`.
     &a + &((&b - &a) * weights)
 }
 
@@ -145,7 +147,11 @@ impl ErrorVariances {
     /// dimension `[s]`; one half where both are equal and without error.
     pub fn weight_of_mean(&self) -> Array1<f32> {
         Zip::from(&self.mean).and(&self.other).and(&self.product).map_collect(|&e1, &e2, &e12| {
+            // The minimum over w of w² e1 + 2 w (1 - w) e12 + (1 - w)² e2 (Bates and Granger 1969).
+            // The errors are not independent: both are measured against the same true mean.
             let both = e1 + e2 - 2.0 * e12;
+            // `both` is the mean squared difference of the two prototypes. Where they agree it is
+            // 0, or a little less by rounding. The clamp keeps the sum between the two.
             if both > 0.0 { ((e2 - e12) / both).clamp(0.0, 1.0) } else { 0.5 }
         })
     }
@@ -170,9 +176,11 @@ pub fn soft_k_means(
     let counts: Array1<f32> = images.iter().map(|&n| n as f32 + PRIOR).collect();
     let unlabeled = normalized(unlabeled.to_owned());
     let mut prototypes = normalized(prototypes.to_owned());
+    // Labeled images never change their class, so their part of each sum is the same in all rounds.
     let own = &prototypes * &counts.insert_axis(Axis(1));
     for _ in 0..ROUNDS {
         let shares = softmax(unlabeled.dot(&prototypes.t()) * SHARPNESS);
+        // Ren et al. divide by the sum of weights; normalizing makes that division unnecessary.
         prototypes = normalized(&own + &shares.t().dot(&unlabeled));
     }
     prototypes
@@ -181,7 +189,7 @@ pub fn soft_k_means(
 /// Turns each row of logits `[n, m]` into shares that sum to 1.
 pub(crate) fn softmax(mut logits: Array2<f32>) -> Array2<f32> {
     for mut row in logits.rows_mut() {
-        // Exponents of at most 0 cannot overflow.
+        // Exponents of at most 0 cannot overflow, and the greatest is 0, so the sum is at least 1.
         let largest = row.fold(f32::NEG_INFINITY, |a, &b| a.max(b));
         row.mapv_inplace(|x| (x - largest).exp());
         let sum = row.sum();

@@ -21,6 +21,7 @@ mod file;
 pub use file::{KernelError, MAX_BYTES};
 
 /// How fast the similarity of words falls with their angle.
+// Widths of 1 to 8 were tried on Caltech-101: 2 to 5 are equally good within the error.
 const WIDTH: f64 = 3.0;
 
 /// Kernel ridge regression from descriptors of classes to vectors.
@@ -67,9 +68,11 @@ impl KernelRidge {
         let lengths_b = self.lengths(b);
         Array2::from_shape_fn((a.len(), b.len()), |(i, j)| {
             let cosine = cosine(a[i].word_vector.view(), b[j].word_vector.view());
+            // 2 - 2 cos is the squared distance of unit vectors: this is a Gaussian kernel of them.
             let words = (WIDTH * (cosine - 1.0)).exp();
             let lengths = lengths_a[i] * lengths_b[j];
             let shared = self.shared(&a[i].hypernyms, &b[j].hypernyms);
+            // A class may have no hypernym, or only those of all base classes, which weigh 0.
             words + if lengths > 0.0 { shared / lengths } else { 0.0 }
         })
     }
@@ -81,10 +84,11 @@ impl KernelRidge {
 
     /// Sum of the squared weights of the synsets that two sorted lists share.
     fn shared(&self, a: &[SynsetId], b: &[SynsetId]) -> f64 {
-        // A synset that no base class is below is the rarest there is.
+        // No base class is at or below such a synset: it has the weight for `n` = 1, the greatest.
         let unseen = (self.base.len() as f64).ln();
         a.iter()
             .filter(|id| b.binary_search(id).is_ok())
+            // Both vectors have the root of the weight here, so their product is the weight.
             .map(|id| self.weights.get(id).copied().unwrap_or(unseen))
             .sum()
     }
@@ -96,6 +100,8 @@ fn weights(base: &[SemanticDescriptor]) -> BTreeMap<SynsetId, f64> {
         *counts.entry(*id).or_default() += 1.0;
     }
     let classes = base.len() as f64;
+    // A count exceeds the classes only where a file repeats a synset within a class. Its logarithm
+    // is negative then, and the length of `u` would have no square root.
     counts.into_iter().map(|(id, count)| (id, (classes / count).ln().max(0.0))).collect()
 }
 
@@ -185,7 +191,8 @@ impl NameRegressor {
     pub fn semantic(&self, classes: &[SemanticDescriptor]) -> Array2<f32> {
         let mut directions = normalized(self.regression.predict(classes));
         for (mut direction, class) in directions.rows_mut().into_iter().zip(classes) {
-            // The kernel would predict what all base classes have in common.
+            // The kernel is not 0 for a zero word vector: its cosine of 0 gives `exp(-WIDTH)` with
+            // every base class, and so the same prediction for every unknown class.
             if class.is_unknown() {
                 direction.fill(0.0);
             }

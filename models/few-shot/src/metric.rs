@@ -17,6 +17,7 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 /// assert_eq!(similarities, array![[1.0, 0.0]]);
 /// ```
 pub fn cosine(queries: ArrayView2<'_, f32>, prototypes: ArrayView2<'_, f32>) -> Array2<f32> {
+    // Products are scaled rather than embeddings, which would have to be copied for that.
     let mut similarity = queries.dot(&prototypes.t());
     similarity *= &inverse_norms(queries).insert_axis(Axis(1));
     similarity *= &inverse_norms(prototypes);

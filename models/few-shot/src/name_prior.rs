@@ -35,6 +35,7 @@ impl NamePrior {
     /// A prior of `pseudo_count` images, whose share falls with `decay`. `None` unless both are
     /// above 0 and at most [`NamePrior::MAX_PSEUDO_COUNT`] and [`NamePrior::MAX_DECAY`].
     pub const fn new(pseudo_count: f32, decay: f32) -> Option<Self> {
+        // NaN fails every comparison, so it is refused as well.
         let has_count = pseudo_count > 0.0 && pseudo_count <= Self::MAX_PSEUDO_COUNT;
         match has_count && decay > 0.0 && decay <= Self::MAX_DECAY {
             true => Some(Self { pseudo_count, decay }),
@@ -55,6 +56,8 @@ impl NamePrior {
     /// The share of the semantic prototype at `k_shot` shots,
     /// `1 / (1 + (k_shot / pseudo_count)^decay)`; 1 at 0 shots.
     pub fn share(self, k_shot: usize) -> f32 {
+        // With a decay of 1 this is c / (c + k), the weight of the prior's mean in the posterior
+        // mean of a normal distribution after k observations (DeGroot 1970).
         (1.0 + (k_shot as f32 / self.pseudo_count).powf(self.decay)).recip()
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! `M[i, j] = cos(S_i, P_j)` compares semantic prototypes `S` with mean prototypes `P` of the
 //! classes that have both, in one [frame](crate::embedding_frame). Where names are right, the
-//! diagonal of `M` stands out. A wrong name so loses its weight instead of ruining the prototype of
-//! its class.
+//! diagonal of `M` stands out. Where a name is wrong its weight falls, so that it does not ruin the
+//! prototype of its class.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, Zip};
 
@@ -17,7 +17,8 @@ pub const MAX_TRUST_GROUP: usize = 256;
 const GALLERY_MIDDLE: f32 = 2.0;
 /// How fast trust grows with it.
 const GALLERY_SLOPE: f32 = 2.0;
-/// The same for one class, in standard deviations of `M` off its diagonal.
+/// The same two constants for the evidence of one class, which is counted in standard deviations of
+/// `M` off its diagonal.
 const CLASS_MIDDLE: f32 = 0.3;
 const CLASS_SLOPE: f32 = 3.0;
 /// The slope of the evidence of a class where it is added to that of the gallery. Chosen on base
@@ -28,9 +29,9 @@ const ADDED_SLOPE: f32 = 2.0;
 /// fit is not trusted, however well the others fit. Chosen on validation classes (CIFAR-FS,
 /// Caltech) among 2, 3, 4 and 6 by what two swapped names cost.
 const MAX_GALLERY_EVIDENCE: f32 = 2.0;
-/// The weight of a better fitting rival at many shots; at one shot it is likely chance. Chosen
-/// there among 0, 2, 3 and 4: at 0 two swapped names cost too much, above 2 right names gain too
-/// little.
+/// The weight of a better fitting rival at many shots; at one shot such a rival is likely chance.
+/// Chosen on the same validation classes among 0, 2, 3 and 4: at 0 two swapped names cost too much,
+/// above 2 right names gain too little.
 const RIVAL_SLOPE: f32 = 2.0;
 
 /// Keeps a division by the deviation finite.
@@ -112,6 +113,8 @@ impl NameEvidence {
         let diagonal = m.diag();
         let others = (n * (n - 1)) as f32;
         let off_mean = (m.sum() - diagonal.sum()) / others;
+        // Two passes: cosines of similar classes are nearly equal, and in `E[x²] - mean²` their
+        // small variance would be lost.
         let squares: f32 = m
             .indexed_iter()
             .filter(|((i, j), _)| i != j)
@@ -119,7 +122,9 @@ impl NameEvidence {
             .sum();
         let std = (squares / (others - 1.0)).sqrt() + EPSILON;
         Some(Self {
+            // Only evidence against a name: what speaks for it is in `classes`.
             rivals: (0..n).map(|class| (over_rivals(&m, class) / std).min(0.0)).collect(),
+            // The mean of n values varies sqrt(n) times less than one value: this is a z-score.
             gallery: (n as f32).sqrt() * (diagonal.sum() / n as f32 - off_mean) / std,
             classes: (0..n).map(|class| over_others(&m, class) / std).collect(),
         })
@@ -154,6 +159,8 @@ impl NameEvidence {
         let trust = classes.map_collect(|class, rival, beyond| {
             sigmoid(gallery + ADDED_SLOPE * (class - CLASS_MIDDLE) + RIVAL_SLOPE * beyond * rival)
         });
+        // Where all classes have one image, `beyond` is 0, the floor prevents 0 / 0, and the
+        // exponent of 0 below makes the factor 1.
         let mean = trust.dot(&beyond) / beyond.sum().max(EPSILON);
         Zip::from(&trust).and(&beyond).map_collect(|trust, &beyond| trust * mean.powf(beyond))
     }
@@ -162,6 +169,8 @@ impl NameEvidence {
 /// The diagonal of a class less the mean of the rest of its row and column.
 fn over_others(m: &Array2<f32>, class: usize) -> f32 {
     let own = m[[class, class]];
+    // The row compares the name with the images of other classes, the column the images of the
+    // class with other names. The diagonal is in both.
     let rest = m.row(class).sum() + m.column(class).sum() - 2.0 * own;
     own - rest / (2 * m.nrows() - 2) as f32
 }

@@ -71,6 +71,7 @@ impl Gathered {
 
     /// Pads or cuts to `width` attributes.
     fn in_columns(classes: &[Described], width: usize) -> Self {
+        // Padding has index 0, a row like any other; only the mask takes its weight away.
         let mut index = Array2::zeros((classes.len(), width));
         let mut mask = Array2::zeros((classes.len(), width));
         for (row, class) in classes.iter().enumerate() {
@@ -108,9 +109,9 @@ pub struct ProtoComNetCompleter {
 }
 
 impl Attributes {
-    /// The inputs of a [`ProtoComNet`]'s graph with `columns` attributes a class, for prototypes
-    /// `[n, s]`, each of the class in the same place. Of a class with more attributes than columns
-    /// the first ones count.
+    /// The inputs of a [`ProtoComNet`]'s graph that takes `columns` attributes of a class. Row `i`
+    /// of `prototypes` `[n, s]` belongs to `classes[i]`. A class with more attributes keeps the
+    /// first ones.
     pub fn inputs(
         &self,
         columns: usize,
@@ -152,10 +153,10 @@ fn words(classes: &[Described], dimension: usize) -> Array2<f32> {
 }
 
 impl ProtoComNetCompleter {
-    /// A completer of parameters that are the network's own, and attributes of its sizes.
+    /// A completer of a network with its parameters and attributes.
     ///
     /// # Errors
-    /// What does not fit.
+    /// Parameters that the network does not have, or lacks; attributes of other sizes.
     pub fn new(
         network: ProtoComNet,
         parameters: Tensors,
@@ -176,6 +177,7 @@ impl ProtoComNetCompleter {
             encoded: Array2::zeros((0, 0)),
             terms: Array2::zeros((0, 0)),
         };
+        // Training may draw an attribute's feature around its mean; a completion takes the mean.
         let Attributes { mean, word, .. } = &completer.attributes;
         let encoded = relu(completer.layer("encoder.0", mean.view()));
         let terms = word.dot(&completer.weight("aggregator.term").t());
@@ -216,18 +218,22 @@ impl ProtoComNetCompleter {
         self.attributes.inputs(self.network.attributes, prototypes, classes)
     }
 
-    /// Raw completed prototypes `[n, s]` of raw ones `[n, s]`, each of the class in the same place.
+    /// The completed prototypes `[n, s]` of `prototypes` `[n, s]`, all raw. Row `i` belongs to
+    /// `classes[i]`.
     pub fn complete(&self, prototypes: ArrayView2<'_, f32>, classes: &[Described]) -> Array2<f32> {
         let own = relu(self.layer("encoder.0", prototypes));
         let pairs = self.pairs(prototypes, classes);
         let mut aggregate = own.clone();
         for (row, class) in classes.iter().enumerate() {
             let pair = pairs.row(row);
+            // alpha_y of the module's documentation. The published code has 1 in its place.
             if self.network.self_weight == SelfWeight::Learned {
                 let term = self.weight("aggregator.term").dot(&class.word);
                 let weight = self.aggregator(&pair, term.view());
                 aggregate.row_mut(row).mapv_inplace(|x| x * weight);
             }
+            // The attention weights are used as they are, without a softmax: they may be negative
+            // and need not sum to 1.
             for &attribute in &class.attributes {
                 let weight = self.aggregator(&pair, self.terms.row(attribute));
                 aggregate.row_mut(row).scaled_add(weight, &self.encoded.row(attribute));
@@ -253,7 +259,8 @@ impl ProtoComNetCompleter {
             + words.dot(&self.weight("aggregator.class").t())
     }
 
-    /// The weight of a term beside a pair.
+    /// The attention weight of a term (an attribute, or the class itself), from what the first
+    /// layer makes of class and prototype (`pair`) and of the term's word.
     fn aggregator(&self, pair: &ArrayView1<'_, f32>, term: ArrayView1<'_, f32>) -> f32 {
         let hidden = (pair + &term).mapv(|x| x.max(0.0));
         self.weight("aggregator.2").row(0).dot(&hidden) + self.bias("aggregator.2")[0]

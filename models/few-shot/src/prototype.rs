@@ -16,7 +16,9 @@ use ndarray::{Array1, ArrayView2, Axis};
 /// assert_eq!(mean(array![[1.0, 4.0], [3.0, 0.0]].view()), array![2.0, 2.0]);
 /// ```
 pub fn mean(embeddings: ArrayView2<'_, f32>) -> Array1<f32> {
+    // A class without images gives 0 / 1: 0 / 0 is NaN, which cannot be ranked.
     let images = embeddings.nrows().max(1) as f64;
+    // The sum of many images keeps its digits in f64; in f32 it would depend on their order.
     let zero = Array1::<f64>::zeros(embeddings.ncols());
     let sum = embeddings.axis_iter(Axis(0)).fold(zero, |sum, row| sum + row.mapv(f64::from));
     sum.mapv(|x| (x / images) as f32)

@@ -177,6 +177,7 @@ pub(crate) fn n_right(scores: &Array2<f32>) -> usize {
 fn first_greatest<'a>(values: impl Iterator<Item = &'a f32>) -> usize {
     let mut best = (0, f32::NEG_INFINITY);
     for (i, &value) in values.enumerate() {
+        // NaN is never greater, so it is never the answer.
         if value > best.1 {
             best = (i, value);
         }
@@ -198,6 +199,7 @@ impl Estimate {
     pub(crate) fn of(values: &[f64]) -> Self {
         let n = values.len() as f64;
         let mean = values.iter().sum::<f64>() / n;
+        // 1.96 is the 97.5 % quantile of the normal distribution; n - 1 gives an unbiased variance.
         let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
         Self { mean, ci95: 1.96 * (squares / (n - 1.0)).sqrt() / n.sqrt() }
     }

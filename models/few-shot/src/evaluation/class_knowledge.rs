@@ -66,6 +66,7 @@ impl ClassKnowledge {
     ) -> Array2<f32> {
         let mut semantic = self.semantic.select(Axis(0), names);
         for (mut row, mean) in semantic.rows_mut().into_iter().zip(mean.rows()) {
+            // Exact: the frame gives the center to the bit for a class without a known name.
             if row == self.frame.center() {
                 row.assign(&mean);
             }

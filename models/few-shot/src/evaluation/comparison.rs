@@ -187,6 +187,7 @@ fn outcome(policy: Policy, shares: &[Shares]) -> Outcome {
 
 /// The paired difference to mean prototypes.
 fn gain(policy: Policy, shares: &[Shares]) -> Gain {
+    // Taken within each episode: episodes differ in difficulty, which is not part of the gain.
     let differences: Vec<f64> =
         shares.iter().map(|shares| shares[&policy] - shares[&Policy::Mean]).collect();
     let estimate = Estimate::of(&differences);

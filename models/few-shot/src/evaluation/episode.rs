@@ -34,6 +34,7 @@ pub struct EpisodeSpec {
 impl EpisodeSpec {
     /// Images that an episode takes of a class: `k_shot + n_query`.
     pub fn images_per_class(&self) -> usize {
+        // Either may be absurd on a command line: then classes are too small, without an overflow.
         self.k_shot.saturating_add(self.n_query)
     }
 
@@ -176,6 +177,7 @@ impl Sampler {
 
     /// Episode number `index`.
     pub fn episode(&self, index: u64) -> Episode {
+        // A stream for each index: an episode does not depend on which were drawn before it.
         let mut generator = self.generator.clone();
         generator.set_stream(index);
         let classes = draw(self.class_sizes.len(), self.spec.n_way, &mut generator);
@@ -183,6 +185,7 @@ impl Sampler {
         let mut query = Vec::new();
         for &class in &classes {
             let size = self.class_sizes[class];
+            // Support and queries in one draw, so that no image is in both.
             let mut images = draw(size, self.spec.images_per_class(), &mut generator);
             query.push(images.split_off(self.spec.k_shot));
             support.push(images);

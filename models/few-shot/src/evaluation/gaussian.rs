@@ -28,6 +28,8 @@ pub fn gaussians(
     labels: &[usize],
     unlabeled: ArrayView2<'_, f32>,
 ) -> Gaussians {
+    // The weights of section 3.4: one-hot for labeled images, soft for unlabeled ones. Each class
+    // has labeled images, so `total` is above 0.
     let soft = softmax(cosine(unlabeled, prototypes) * TEMPERATURE);
     let mut hard = Array2::<f32>::zeros((labels.len(), prototypes.nrows()));
     for (row, &class) in labels.iter().enumerate() {
@@ -35,6 +37,7 @@ pub fn gaussians(
     }
     let total = (hard.sum_axis(Axis(0)) + soft.sum_axis(Axis(0))).insert_axis(Axis(1));
     let mean = (hard.t().dot(&support) + soft.t().dot(&unlabeled)) / &total;
+    // A second pass around the mean: `E[x²] - mean²` would cancel, and could be negative.
     let mut variance = Array2::<f32>::zeros(mean.dim());
     add_squares(&mut variance, &mean, support, &hard);
     add_squares(&mut variance, &mean, unlabeled, &soft);
@@ -50,6 +53,7 @@ fn add_squares(
     weights: &Array2<f32>,
 ) {
     for (point, weights) in points.rows().into_iter().zip(weights.rows()) {
+        // A labeled image has weight 0 for all classes but its own.
         for (class, &weight) in weights.iter().enumerate().filter(|(_, weight)| **weight != 0.0) {
             Zip::from(variance.row_mut(class))
                 .and(mean.row(class))
@@ -87,6 +91,7 @@ pub fn fused(
     let two = gaussians(completed, support, labels, unlabeled);
     Zip::from(&one.mean).and(&one.variance).and(&two.mean).and(&two.variance).map_collect(
         |&m1, &v1, &m2, &v2| {
+            // Each mean by its inverse variance, multiplied by v1 v2: one variance may be 0.
             let both = v1 + v2;
             // Embeddings after a ReLU hold exact zeros, so zero variances are certain to occur.
             if both > 0.0 { (m1 * v2 + m2 * v1) / both } else { 0.5 * (m1 + m2) }

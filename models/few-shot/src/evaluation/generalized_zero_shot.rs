@@ -94,6 +94,7 @@ impl Shares {
         let n_way = episode.classes.len();
         let prototypes = ClassPrototypes::trusted(
             data.means(),
+            // The classes of an episode are in random order, so the first ones are as good as any.
             (0..n_way).map(|way| if way < name_only { 0 } else { data.k_shot() }).collect(),
             knowledge.semantic.select(Axis(0), &episode.classes).view(),
             &knowledge.frame,

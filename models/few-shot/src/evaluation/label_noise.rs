@@ -22,15 +22,15 @@ use models::random::below;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LabelNoise {
-    /// Each its own.
+    /// Each class has its own name.
     None,
-    /// Each that of another class of the episode.
+    /// Each class has the name of another class of the episode.
     Wrong,
-    /// All that of one class of the episode.
+    /// All classes have the name of one of them.
     Equal,
-    /// One that of a class outside of the episode.
+    /// One class has the name of a class outside of the episode.
     OneWrong,
-    /// Two each other's.
+    /// Two classes have each other's names.
     Swapped,
 }
 
@@ -53,6 +53,7 @@ impl LabelNoise {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(u64::MAX - index);
         let n = names.len();
+        // Drawn for every kind: `OneWrong` and `Swapped` make the same class of an episode wrong.
         let first = below(&mut rng, n);
         match self {
             Self::None => {}

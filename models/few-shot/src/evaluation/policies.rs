@@ -249,6 +249,7 @@ impl<'a> Trial<'a> {
 
     fn error_weighted(&self) -> Option<Array2<f32>> {
         let knowledge = self.knowledge?;
+        // The center stands for an unknown name; a weighted sum must not move a class towards it.
         let semantic = knowledge.semantic_or_mean(self.means.view(), self.names);
         let weight = knowledge.errors.as_ref()?.weight_of_mean();
         Some(fusion::weighted(self.means.view(), semantic.view(), weight.view()))

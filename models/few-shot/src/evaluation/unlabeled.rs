@@ -44,6 +44,7 @@ impl Unlabeled {
     /// How many queries of the class at `way` of `n_way` serve.
     fn of_way(self, way: usize, n_way: usize) -> usize {
         match self.unbalanced {
+            // Rounded up: the last class keeps at least one image.
             true => (self.per_class * (n_way - way)).div_ceil(n_way),
             false => self.per_class,
         }

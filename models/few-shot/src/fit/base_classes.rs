@@ -15,6 +15,7 @@ use models::knowledge::descriptor::SemanticDescriptor;
 use models::knowledge::wordnet::SynsetId;
 
 /// Parts that the classes are cut into; each is predicted by a regressor fitted to the others.
+// A fit costs the cube of the number of classes, so one for each class would take too long.
 const FOLDS: usize = 8;
 
 /// A base class.
@@ -125,6 +126,7 @@ impl BaseClasses {
         let frame = EmbeddingFrame::around(self.prototypes.view());
         let mut classes: Vec<&BaseClass> = Vec::new();
         let mut directions = vec![self.directions.view()];
+        // The order of the directions is that of `classes`: images first.
         let of_images = frame.directions(self.prototypes.view());
         if self.learns_from_images {
             classes.extend(&self.with_images);
@@ -145,9 +147,11 @@ impl BaseClasses {
         let mut semantic = Array2::zeros(self.prototypes.dim());
         let folds = FOLDS.min(self.with_images.len());
         for fold in 0..folds {
+            // Every eighth class, as neighbors in the order of a data set are often alike.
             let positions: Vec<usize> = (fold..self.with_images.len()).step_by(folds).collect();
             let classes = positions.iter().map(|&position| &self.with_images[position]);
             let synsets = classes.clone().map(|class| class.synset).collect();
+            // By synset, since a classifier's row of the same synset would give the class away.
             let regressor = self.without(&synsets).name_regressor(Some(ridge))?;
             let descriptors: Vec<SemanticDescriptor> =
                 classes.map(|class| class.descriptor.clone()).collect();

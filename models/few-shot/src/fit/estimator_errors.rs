@@ -74,6 +74,7 @@ impl Sums {
         k_shot: usize,
         rng: &mut ChaCha8Rng,
     ) {
+        // The truth is a difference of sums, which in f32 would lose the digits that errors are in.
         let all = rows.mapv(f64::from).sum_axis(Axis(0));
         for _ in 0..DRAWS {
             let support = drawn_sum(rows, k_shot, rng);

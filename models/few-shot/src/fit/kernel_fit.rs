@@ -16,6 +16,8 @@ impl KernelRidge {
     /// Fits `targets` `[K, s]`, one row for each of `base`, and at least one.
     pub fn fit(base: Vec<SemanticDescriptor>, targets: ArrayView2<'_, f32>, ridge: f64) -> Self {
         let regression = Self::unfitted(base, ridge);
+        // (G + ridge I) dual = targets, in f64: rows of classes with nearly equal names are nearly
+        // equal, and a small ridge hardly separates them.
         let factor = cholesky::factor(regularized(regression.gram(), ridge));
         regression.with_dual(cholesky::solve(&factor, targets.mapv(f64::from)))
     }
@@ -49,8 +51,9 @@ impl NameRegressor {
     }
 }
 
-/// Vectors of length 1, `[K, K]`, whose cosines are the kernel's similarities of these classes, as
-/// base classes of each other.
+/// A vector of length 1 for each class, `[K, K]`. The cosine of two vectors is the kernel between
+/// their classes, scaled so that each class has 1 with itself. The weights of synsets are those of
+/// a regression on these classes.
 ///
 /// # Examples
 /// ```
@@ -73,6 +76,7 @@ pub fn features(base: &[SemanticDescriptor]) -> Array2<f32> {
     let lengths = gram.diag().mapv(f64::sqrt);
     gram /= &lengths.view().insert_axis(Axis(1));
     gram /= &lengths;
+    // G = L Lᵀ, so the rows of L have the kernel as their products.
     normalized(cholesky::factor(regularized(gram, RIDGE)).mapv(|x| x as f32))
 }
 
@@ -87,17 +91,19 @@ fn leave_one_out(regularized: Array2<f64>, targets: ArrayView2<'_, f32>) -> Arra
     let targets = targets.mapv(f64::from);
     let dual = cholesky::solve(&factor, targets.clone());
     let inverse = cholesky::solve(&factor, Array2::eye(factor.nrows()));
+    // The residual of a class left out is its coefficient over its diagonal value of the inverse
+    // (Rasmussen and Williams 2006, equation 5.12), so that one inverse replaces K fits.
     let residual = dual / inverse.diag().insert_axis(Axis(1));
     (targets - residual).mapv(|x| x as f32)
 }
 
 /// See [`NameRegressor::fit_directions`].
 fn best_ridge(base: &[SemanticDescriptor], directions: ArrayView2<'_, f32>) -> f64 {
+    // The ridge is not part of the kernel: all candidates share the matrix.
     let gram = KernelRidge::unfitted(base.to_vec(), 0.0).gram();
-    let best = RIDGES.into_iter().max_by(|a, b| {
-        agreement(&gram, *a, directions).total_cmp(&agreement(&gram, *b, directions))
-    });
-    best.expect("invariant: there are ridges to choose from")
+    let candidates = RIDGES.map(|ridge| (agreement(&gram, ridge, directions), ridge));
+    let best = candidates.into_iter().max_by(|a, b| a.0.total_cmp(&b.0));
+    best.expect("invariant: there are ridges to choose from").1
 }
 
 /// The sum of the cosines between leave-one-out predictions and directions.

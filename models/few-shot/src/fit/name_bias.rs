@@ -15,13 +15,14 @@ const N_WAY: usize = 5;
 const NAME_ONLY: usize = 2;
 const N_QUERY: usize = 10;
 
-/// The bias that is kept of the measured one. Where a backbone was trained on the base classes,
+/// The share of the measured bias that is kept. Where a backbone was trained on the base classes,
 /// their images are nearer to each other than those of new classes, so the measured bias is too
 /// large for those. Chosen on validation classes (CIFAR-FS, Caltech) among 0.6 to 1 in tenths: the
 /// recalls of both kinds of classes then differ by 5 points at 5 shots.
 const SHRINKAGE: f32 = 0.75;
 
 /// Halvings of the interval that holds the bias.
+// The interval is 2 wide at first, so that 0.000002 of it is left.
 const HALVINGS: usize = 20;
 
 /// The name bias at each of `k_shots`; without those for which there are too few classes or images.
@@ -82,6 +83,7 @@ fn limits(
     let data = EpisodeData::of(embeddings, episode);
     let prototypes = ClassPrototypes::trusted(
         data.means(),
+        // The classes of an episode are in random order, so the first ones are as good as any.
         (0..N_WAY).map(|way| if way < NAME_ONLY { 0 } else { data.k_shot() }).collect(),
         semantic.select(Axis(0), &episode.classes).view(),
         frame,
@@ -133,6 +135,7 @@ fn greatest_other(similarities: &[f32], ways: std::ops::Range<usize>, way: usize
 fn balance(limits: &[Limit]) -> f32 {
     let (unseen, seen): (Vec<&Limit>, Vec<&Limit>) =
         limits.iter().partition(|limit| matches!(limit, Limit::Above(_)));
+    // With more bias the first recall rises and the second falls, so that they meet once.
     let mut low = -1.0;
     let mut high = 1.0;
     for _ in 0..HALVINGS {

@@ -78,6 +78,7 @@ pub fn chosen(
                 counts.misled.iter().all(|misled| misled[candidate] >= counts.means);
         }
     }
+    // Of equally good candidates `max_by_key` takes the last, which is the greatest.
     let safe = (0..CANDIDATES.len()).filter(|&candidate| is_safe[candidate]);
     let best = safe.max_by_key(|&candidate| right[candidate]).unwrap_or(0);
     Some(priors[best])
@@ -100,6 +101,7 @@ impl Validation<'_> {
         let counts = (0..EPISODES)
             .into_par_iter()
             .map(|index| self.of_episode(&sampler.episode(index), index, right_counts));
+        // Integers: the sum does not depend on how threads share the episodes.
         Some(counts.reduce(Counts::default, Counts::plus))
     }
 

@@ -57,6 +57,8 @@ impl Moments {
     /// Takes in one embedding `[s]`. Its size must be that of [`Moments::new`].
     pub fn push(&mut self, embedding: ArrayView1<'_, f32>) {
         self.count += 1;
+        // Welford's step: the product of the deviations from the mean before and after it moves is
+        // exactly what the sum of squares grows by. No difference of large squares is needed.
         let before = embedding.mapv(f64::from) - &self.mean;
         self.mean.scaled_add(1.0 / self.count as f64, &before);
         let after = embedding.mapv(f64::from) - &self.mean;
@@ -65,6 +67,7 @@ impl Moments {
 
     /// Takes in everything that `other` has seen. Sizes must be the same.
     pub fn merge(&mut self, other: &Self) {
+        // Two empty parts would give 0 / 0 below.
         if other.count == 0 {
             return;
         }
@@ -73,6 +76,8 @@ impl Moments {
         let apart = &other.mean - &self.mean;
         self.mean.scaled_add(theirs / (mine + theirs), &apart);
         self.squares += &other.squares;
+        // Each part measured its squares from its own mean; this is what the distance of the two
+        // means adds.
         self.squares.scaled_add(mine * theirs / (mine + theirs), &(&apart * &apart));
         self.count += other.count;
     }
@@ -144,6 +149,7 @@ fn merged(
     attribute: usize,
     members: &[usize],
 ) -> Result<Moments, RelationError> {
+    // Sorted as well: merging in another order would change the last bits of the sums.
     let mut members = members.to_vec();
     members.sort_unstable();
     members.dedup();

@@ -181,7 +181,7 @@ fn insert_name_bias(file: &mut TensorFile, name_bias: &NameBias) {
 /// The tensor `name`, if it has the dimensions of `D` and finite values.
 fn finite<D: Dimension>(file: &TensorFile, name: &str) -> Option<Array<f32, D>> {
     let tensor = file.floats.get(name)?.clone().into_dimensionality::<D>().ok()?;
-    // One NaN would make every similarity NaN, and classes could not be ranked.
+    // A NaN would reach the similarities, and classes could not be ranked.
     tensor.iter().all(|x| x.is_finite()).then_some(tensor)
 }
 

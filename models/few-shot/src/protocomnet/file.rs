@@ -90,7 +90,7 @@ impl Attributes {
         let metadata = serde_json::to_string(&description)?;
         let mut file = TensorFile { metadata, ..TensorFile::default() };
         self.insert_into(&mut file);
-        // The table goes to devices: half the size, and attention weights do not need more digits.
+        // The table is part of a bundle, and F16 halves its size.
         file.halves = file.floats.keys().cloned().collect();
         Ok(file.to_bytes()?)
     }

@@ -13,11 +13,13 @@ pub(super) fn factor(mut matrix: Array2<f64>) -> Array2<f64> {
     let n = matrix.nrows();
     for j in 0..n {
         let row = matrix.slice(s![j, ..j]).to_owned();
+        // Rounding may take the pivot of a nearly singular matrix below 0, which has no root.
         let pivot = (matrix[[j, j]] - row.dot(&row)).max(f64::MIN_POSITIVE).sqrt();
         matrix[[j, j]] = pivot;
         for i in j + 1..n {
             matrix[[i, j]] = (matrix[[i, j]] - matrix.slice(s![i, ..j]).dot(&row)) / pivot;
         }
+        // The rest of the row still holds the matrix, and callers read the factor as a whole.
         matrix.slice_mut(s![j, j + 1..]).fill(0.0);
     }
     matrix
@@ -41,6 +43,7 @@ fn forward(lower: ArrayView2<'_, f64>, mut right: ArrayViewMut2<'_, f64>) {
         let mut block = rest.slice_mut(s![..end - start, ..]);
         let before = lower.slice(s![start..end, ..start]);
         general_mat_mul(-1.0, &before, &solved, 1.0, &mut block);
+        // Within a block each row needs those above it, so these go one by one.
         for i in 0..end - start {
             let (solved, mut rest) = block.view_mut().split_at(Axis(0), i);
             let mut row = rest.row_mut(0);
