@@ -200,7 +200,7 @@ function count(examples) {
   const dots = make("span", "dots");
   dots.setAttribute("aria-hidden", "true");
   for (let i = 0; i < MAX_DOTS; i++) dots.append(make("span", i < examples ? "dot on" : "dot"));
-  return make("p", "class-count", dots, examples > 0 ? plural(examples, "example") : "no examples yet");
+  return make("p", "class-count", dots, plural(examples, "example"));
 }
 
 function confirmed(item) {

@@ -64,7 +64,7 @@ export class Teach {
     const select = this.#names && label ? await senseSelect(label).catch(() => null) : null;
     if (byId("teach-name").value.trim() !== label) return; // the name changed meanwhile
     this.#sense = { label, select };
-    byId("teach-sense").replaceChildren(...(select ? [make("p", "fine", "Sense of the name:"), select] : []));
+    byId("teach-sense").replaceChildren(...(select ? [make("p", "fine", "Meaning of the name:"), select] : []));
     show(byId("teach-sense"), Boolean(select));
   }
 
