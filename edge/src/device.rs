@@ -18,6 +18,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use models::bundle::{Bundle, BundleLimits};
@@ -29,7 +30,12 @@ use crate::gallery::Gallery;
 use crate::locate::{self, Environment, NotFound};
 use crate::recognizer::{Recognizer, RecognizerError};
 
-/// What a user may set; what is absent has a default.
+mod flag;
+
+pub use flag::Flag;
+
+/// What a user may set; what is absent has a default. [`Flag`] has the names and help texts under
+/// which programs offer the fields.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DeviceSettings {
@@ -40,7 +46,7 @@ pub struct DeviceSettings {
     /// The arithmetic of the backbone; default: what the bundle has for the engine.
     pub precision: Option<PrecisionChoice>,
     /// Threads of the engine; default: the engine's own choice.
-    pub threads: Option<usize>,
+    pub threads: Option<NonZeroUsize>,
     /// The library of ONNX Runtime; default: see [`locate::onnxruntime`].
     pub onnxruntime: Option<PathBuf>,
     /// The folder of the gallery; default: `handful/store` in the user's data folder.
@@ -119,7 +125,7 @@ impl Device {
         let wanted = self.settings.onnxruntime.as_deref();
         Ok(EngineOptions {
             onnxruntime: locate::onnxruntime_for(self.engine(), wanted, &self.environment)?,
-            threads: self.settings.threads,
+            threads: self.settings.threads.map(NonZeroUsize::get),
             precision: self.settings.precision.unwrap_or_default(),
         })
     }
@@ -151,6 +157,7 @@ impl Device {
     /// [`RecognizerError::NotFound`] or [`RecognizerError::Gallery`].
     pub fn gallery(&self, space_id: &str, access: StoreAccess) -> Result<Gallery, RecognizerError> {
         let dir = self.store_dir()?;
+        // Reading must not leave an empty store where the user mistyped a folder.
         if access != StoreAccess::Create && !Gallery::store_exists(&dir) {
             return Ok(Gallery::in_memory().into_read_only());
         }

@@ -118,9 +118,6 @@ impl Config {
                 self.listen
             ));
         }
-        if self.device.threads == Some(0) {
-            return contradiction("--threads must be at least 1");
-        }
         self.limits.check()
     }
 }
@@ -210,6 +207,8 @@ fn contradiction(text: impl Into<String>) -> Result<(), ConfigError> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::num::NonZeroUsize;
+
     use clap::CommandFactory;
 
     use super::*;
@@ -265,7 +264,7 @@ mod tests {
         assert_eq!(config.allow_host, ["a", "b"]);
         assert_eq!(config.log, LevelFilter::INFO);
         assert_eq!(config.device.engine, Some("cpu".parse().unwrap()));
-        assert_eq!(config.device.threads, Some(2));
+        assert_eq!(config.device.threads.map(NonZeroUsize::get), Some(2));
         assert!(!with_file(file, &["--insecure=false"]).unwrap().insecure);
     }
 

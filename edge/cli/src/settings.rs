@@ -4,47 +4,42 @@
 //! `engine` of the TOML file. A flag overrides the environment, the environment the file, the file
 //! the default.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use edge::device::{Device, DeviceSettings};
+use edge::device::{Device, DeviceSettings, Flag};
 use edge::engine::{EngineChoice, PrecisionChoice};
 use edge::locate::Environment;
 use models::disk;
 use models::fault::{AnyFault, Message};
 
-/// The options of every command.
+/// The options of every command. Those of the device have their names and texts from [`Flag`].
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Settings {
-    /// Bundle: a folder or a name [default: the one that ships with Handful]
-    #[arg(long, global = true, hide_env_values = true, env = "HANDFUL_BUNDLE", value_name = "DIR")]
+    #[arg(long = Flag::BUNDLE.name, env = Flag::BUNDLE.env, hide_env_values = true)]
+    #[arg(value_name = Flag::BUNDLE.value, help = Flag::BUNDLE.help, global = true)]
     bundle: Option<PathBuf>,
 
-    /// Inference engine: auto, tensorrt, cuda, cpu or tract [default: auto]
-    #[arg(long, global = true, hide_env_values = true, env = "HANDFUL_ENGINE")]
+    #[arg(long = Flag::ENGINE.name, env = Flag::ENGINE.env, hide_env_values = true)]
+    #[arg(value_name = Flag::ENGINE.value, help = Flag::ENGINE.help, global = true)]
     engine: Option<EngineChoice>,
 
-    /// Folder of the store [default: handful/store in the user's data folder]
-    #[arg(long, global = true, hide_env_values = true, env = "HANDFUL_STORE", value_name = "DIR")]
+    #[arg(long = Flag::STORE.name, env = Flag::STORE.env, hide_env_values = true)]
+    #[arg(value_name = Flag::STORE.value, help = Flag::STORE.help, global = true)]
     store: Option<PathBuf>,
 
-    /// Library of ONNX Runtime [default: ORT_DYLIB_PATH, or next to this program]
-    #[arg(
-        long,
-        global = true,
-        hide_env_values = true,
-        env = "HANDFUL_ONNXRUNTIME",
-        value_name = "FILE"
-    )]
+    #[arg(long = Flag::ONNXRUNTIME.name, env = Flag::ONNXRUNTIME.env, hide_env_values = true)]
+    #[arg(value_name = Flag::ONNXRUNTIME.value, help = Flag::ONNXRUNTIME.help, global = true)]
     onnxruntime: Option<PathBuf>,
 
-    /// Threads of the engine [default: chosen by the engine]
-    #[arg(long, global = true, hide_env_values = true, env = "HANDFUL_THREADS", value_name = "N")]
-    threads: Option<usize>,
+    #[arg(long = Flag::THREADS.name, env = Flag::THREADS.env, hide_env_values = true)]
+    #[arg(value_name = Flag::THREADS.value, help = Flag::THREADS.help, global = true)]
+    threads: Option<NonZeroUsize>,
 
-    /// Precision of the network: auto, fp32, fp16 or int8 [default: auto, the best for the engine]
-    #[arg(long, global = true, hide_env_values = true, env = "HANDFUL_PRECISION")]
+    #[arg(long = Flag::PRECISION.name, env = Flag::PRECISION.env, hide_env_values = true)]
+    #[arg(value_name = Flag::PRECISION.value, help = Flag::PRECISION.help, global = true)]
     precision: Option<PrecisionChoice>,
 
     /// TOML file with these settings
@@ -71,9 +66,6 @@ fn read_file(path: &Path) -> Result<DeviceSettings, AnyFault> {
 pub(crate) fn resolve(settings: Settings) -> Result<Device, AnyFault> {
     let file = settings.config.as_deref().map(read_file).transpose()?.unwrap_or_default();
     let settings = DeviceSettings::from(settings).or(file);
-    if settings.threads == Some(0) {
-        return Err(Message::input("--threads must be at least 1").into());
-    }
     Ok(Device::new(settings, Environment::read()))
 }
 
@@ -82,5 +74,23 @@ impl From<Settings> for DeviceSettings {
         let Settings { bundle, engine, store, onnxruntime, threads, precision, config: _ } =
             settings;
         Self { bundle, engine, precision, threads, onnxruntime, store }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Command;
+
+    use super::*;
+
+    #[test]
+    fn every_setting_of_the_device_is_a_flag_as_defined_once() {
+        let command = Settings::augment_args(Command::new("handful"));
+        for Flag { name, env, value, help } in Flag::ALL {
+            let arg = command.get_arguments().find(|arg| arg.get_long() == Some(name)).unwrap();
+            assert_eq!(arg.get_env().unwrap(), env);
+            assert_eq!(arg.get_value_names().unwrap(), [value]);
+            assert_eq!(arg.get_help().unwrap().to_string(), help);
+        }
     }
 }

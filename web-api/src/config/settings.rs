@@ -2,11 +2,13 @@
 
 use std::fmt::Display;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::Parser;
 use clap::builder::FalseyValueParser;
+use edge::device::Flag;
 use edge::engine::{EngineChoice, PrecisionChoice};
 use serde::{Deserialize, Deserializer};
 use tracing::level_filters::LevelFilter;
@@ -32,29 +34,35 @@ pub struct Settings {
     #[arg(long, env = "HANDFUL_LISTEN", value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
 
-    /// Store folder [default: handful/store in the user's data folder]
-    #[arg(long, env = "HANDFUL_STORE", value_name = "DIR")]
+    /// [`DeviceSettings::store`](edge::device::DeviceSettings::store).
+    #[arg(long = Flag::STORE.name, env = Flag::STORE.env)]
+    #[arg(value_name = Flag::STORE.value, help = Flag::STORE.help)]
     pub store: Option<PathBuf>,
 
-    /// Bundle to run: a folder or the name of a bundle [default: the shipped bundle]
-    #[arg(long, env = "HANDFUL_BUNDLE", value_name = "DIR")]
+    /// [`DeviceSettings::bundle`](edge::device::DeviceSettings::bundle).
+    #[arg(long = Flag::BUNDLE.name, env = Flag::BUNDLE.env)]
+    #[arg(value_name = Flag::BUNDLE.value, help = Flag::BUNDLE.help)]
     pub bundle: Option<PathBuf>,
 
-    /// Inference engine: auto, tensorrt, cuda, cpu or tract [default: auto]
-    #[arg(long, env = "HANDFUL_ENGINE")]
+    /// [`DeviceSettings::engine`](edge::device::DeviceSettings::engine).
+    #[arg(long = Flag::ENGINE.name, env = Flag::ENGINE.env)]
+    #[arg(value_name = Flag::ENGINE.value, help = Flag::ENGINE.help)]
     pub engine: Option<EngineChoice>,
 
-    /// Arithmetic of the network: auto (best for the engine), fp32, fp16 or int8 [default: auto]
-    #[arg(long, env = "HANDFUL_PRECISION")]
+    /// [`DeviceSettings::precision`](edge::device::DeviceSettings::precision).
+    #[arg(long = Flag::PRECISION.name, env = Flag::PRECISION.env)]
+    #[arg(value_name = Flag::PRECISION.value, help = Flag::PRECISION.help)]
     pub precision: Option<PrecisionChoice>,
 
-    /// ONNX Runtime library [default: ORT_DYLIB_PATH, else searched next to this program]
-    #[arg(long, env = "HANDFUL_ONNXRUNTIME", value_name = "FILE")]
+    /// [`DeviceSettings::onnxruntime`](edge::device::DeviceSettings::onnxruntime).
+    #[arg(long = Flag::ONNXRUNTIME.name, env = Flag::ONNXRUNTIME.env)]
+    #[arg(value_name = Flag::ONNXRUNTIME.value, help = Flag::ONNXRUNTIME.help)]
     pub onnxruntime: Option<PathBuf>,
 
-    /// Threads of the engine [default: chosen by the engine]
-    #[arg(long, env = "HANDFUL_THREADS", value_name = "N")]
-    pub threads: Option<usize>,
+    /// [`DeviceSettings::threads`](edge::device::DeviceSettings::threads).
+    #[arg(long = Flag::THREADS.name, env = Flag::THREADS.env)]
+    #[arg(value_name = Flag::THREADS.value, help = Flag::THREADS.help)]
+    pub threads: Option<NonZeroUsize>,
 
     /// TOML file with settings
     #[arg(long, env = "HANDFUL_CONFIG", value_name = "FILE")]
@@ -158,4 +166,22 @@ where
 
 fn one_line(error: &impl Display) -> String {
     error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn every_setting_of_the_device_is_a_flag_as_defined_once() {
+        let command = Settings::command();
+        for Flag { name, env, value, help } in Flag::ALL {
+            let arg = command.get_arguments().find(|arg| arg.get_long() == Some(name)).unwrap();
+            assert_eq!(arg.get_env().unwrap(), env);
+            assert_eq!(arg.get_value_names().unwrap(), [value]);
+            assert_eq!(arg.get_help().unwrap().to_string(), help);
+        }
+    }
 }

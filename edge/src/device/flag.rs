@@ -1,0 +1,96 @@
+//! How programs offer the settings of a device: one definition for every program.
+
+/// How a program offers a field of [`DeviceSettings`](super::DeviceSettings): as a flag, as an
+/// environment variable and as a key of its settings file.
+///
+/// These are texts only, since the parser of a command line is a choice of the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flag {
+    /// The name of the field: the flag without `--`, and the key of a settings file.
+    pub name: &'static str,
+    /// The environment variable.
+    pub env: &'static str,
+    /// What the help calls the value.
+    pub value: &'static str,
+    /// What is set, and the default, in one line.
+    pub help: &'static str,
+}
+
+impl Flag {
+    /// [`DeviceSettings::bundle`](super::DeviceSettings::bundle).
+    pub const BUNDLE: Self = Self {
+        name: "bundle",
+        env: "HANDFUL_BUNDLE",
+        value: "DIR",
+        help: "Bundle: a folder or a name [default: the one that ships with Handful]",
+    };
+
+    /// [`DeviceSettings::engine`](super::DeviceSettings::engine).
+    pub const ENGINE: Self = Self {
+        name: "engine",
+        env: "HANDFUL_ENGINE",
+        value: "ENGINE",
+        help: "Inference engine: auto, tensorrt, cuda, cpu or tract [default: auto]",
+    };
+
+    /// [`DeviceSettings::precision`](super::DeviceSettings::precision).
+    pub const PRECISION: Self = Self {
+        name: "precision",
+        env: "HANDFUL_PRECISION",
+        value: "PRECISION",
+        help: "Precision of the network: auto, fp32, fp16 or int8 [default: auto, the best for \
+               the engine]",
+    };
+
+    /// [`DeviceSettings::threads`](super::DeviceSettings::threads).
+    pub const THREADS: Self = Self {
+        name: "threads",
+        env: "HANDFUL_THREADS",
+        value: "N",
+        help: "Threads of the engine [default: chosen by the engine]",
+    };
+
+    /// [`DeviceSettings::onnxruntime`](super::DeviceSettings::onnxruntime).
+    pub const ONNXRUNTIME: Self = Self {
+        name: "onnxruntime",
+        env: "HANDFUL_ONNXRUNTIME",
+        value: "FILE",
+        help: "Library of ONNX Runtime [default: ORT_DYLIB_PATH, else searched next to this \
+               program]",
+    };
+
+    /// [`DeviceSettings::store`](super::DeviceSettings::store).
+    pub const STORE: Self = Self {
+        name: "store",
+        env: "HANDFUL_STORE",
+        value: "DIR",
+        help: "Folder of the store [default: handful/store in the user's data folder]",
+    };
+
+    /// One for each field.
+    pub const ALL: [Self; 6] = [
+        Self::BUNDLE,
+        Self::ENGINE,
+        Self::PRECISION,
+        Self::THREADS,
+        Self::ONNXRUNTIME,
+        Self::STORE,
+    ];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::DeviceSettings;
+
+    #[test]
+    fn every_flag_is_a_field_of_the_settings() {
+        for Flag { name, env, .. } in Flag::ALL {
+            assert_eq!(env, format!("HANDFUL_{}", name.to_uppercase()));
+            // A key that is no field would be refused as unknown, not for its type.
+            let map = serde_json::json!({ name: [] });
+            let error = serde_json::from_value::<DeviceSettings>(map).unwrap_err().to_string();
+            assert!(!error.contains("unknown field"), "{error}");
+        }
+    }
+}
