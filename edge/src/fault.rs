@@ -1,13 +1,14 @@
-//! Who is at fault for each error of this crate, the input or the machine.
+//! Who is at fault for each error of this crate, the input or the machine. Every public error has
+//! an answer here, so that a program can take its exit code from any of them.
 
 use models::fault::{Blame, Fault};
 
 use crate::attention::AttentionError;
 use crate::backbone::EmbedError;
 use crate::decoder::DecodeError;
-use crate::engine::{EngineError, SelectError};
+use crate::engine::{EngineError, Rejection, SelectError, UnknownEngine, UnknownPrecision};
 use crate::evaluate::EvaluateError;
-use crate::gallery::{GalleryError, LabelError};
+use crate::gallery::{GalleryError, LabelError, NotAnId};
 use crate::lexicon::{AttributeError, NameKnowledgeError};
 use crate::locate::NotFound;
 use crate::recognizer::RecognizerError;
@@ -15,6 +16,24 @@ use crate::recognizer::RecognizerError;
 impl Fault for NotFound {
     fn blame(&self) -> Blame {
         Blame::Input
+    }
+}
+
+impl Fault for UnknownEngine {
+    fn blame(&self) -> Blame {
+        Blame::Input
+    }
+}
+
+impl Fault for UnknownPrecision {
+    fn blame(&self) -> Blame {
+        Blame::Input
+    }
+}
+
+impl Fault for Rejection {
+    fn blame(&self) -> Blame {
+        Blame::Machine
     }
 }
 
@@ -51,6 +70,12 @@ impl Fault for EvaluateError {
             Self::Dataset(_) | Self::FewShot(_) => Blame::Input,
             Self::Embed { source, .. } => source.blame(),
         }
+    }
+}
+
+impl Fault for NotAnId {
+    fn blame(&self) -> Blame {
+        Blame::Input
     }
 }
 
@@ -116,6 +141,40 @@ impl Fault for RecognizerError {
             | Self::NoSuchClass(_)
             | Self::ClassExists(_)
             | Self::TooFewImages(_) => Blame::Input,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    /// The names of the errors in the sources below a folder.
+    fn errors_below(folder: &Path) -> Vec<String> {
+        let mut errors = Vec::new();
+        for path in models::disk::list(folder).unwrap() {
+            if path.is_dir() {
+                errors.extend(errors_below(&path));
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap();
+            for item in text.split("thiserror::Error)]\n").skip(1) {
+                let (_, declared) = item.split_once("pub ").unwrap();
+                let name = declared.split([' ', '(', ';']).nth(1).unwrap();
+                errors.push(name.to_owned());
+            }
+        }
+        errors
+    }
+
+    #[test]
+    fn every_error_says_who_is_at_fault() {
+        let errors = errors_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+        assert!(errors.contains(&"RecognizerError".to_owned()), "{errors:?}");
+        for error in errors {
+            let answer = format!("impl Fault for {error} {{");
+            assert!(include_str!("fault.rs").contains(&answer), "{error}");
         }
     }
 }
