@@ -1,5 +1,28 @@
-//! How much each attribute of a class counts for its prototype: the bundle's ProtoComNet, on the
-//! device.
+//! The weight of each attribute in the prototype of a class, computed by the ProtoComNet of a
+//! bundle (Zhang et al. 2021). Explanations show these weights; they do not change the answer.
+//!
+//! # Examples
+//! ```
+//! use edge::attention::Attention;
+//! use edge::engine::{EngineChoice, EngineOptions, Provider};
+//! use edge::lexicon::NameKnowledge;
+//! use models::bundle::{Bundle, BundleLimits};
+//!
+//! let folder = "tests/fixtures/knowing/knowing-bundle";
+//! let bundle = Bundle::open(folder.as_ref(), &BundleLimits::default())?;
+//! let tract = EngineChoice::Only(Provider::Tract);
+//! let attention = Attention::open(&bundle, tract, &EngineOptions::default())?;
+//! let mut attention = attention.expect("the bundle has a ProtoComNet");
+//! let names = NameKnowledge::open(&bundle)?.expect("the bundle has a lexicon");
+//!
+//! let zebra = names.read("zebra").expect("a noun of the lexicon");
+//! let prototype = names.semantic(&[Some(zebra)]);
+//! let word = names.word(zebra.synset).expect("a noun with a word vector");
+//! let attributes = names.attributes(zebra.synset);
+//! let weights = attention.weights(prototype.row(0), word, attributes.into_iter())?;
+//! assert!(weights.iter().all(|(_, weight)| weight.is_finite()));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use few_shot::protocomnet::{Attributes, Described, ProtoComNetError};
 use models::bundle::{Bundle, CompleterFiles, Precision};
@@ -9,10 +32,10 @@ use ndarray::{Array1, ArrayView1, Axis};
 
 use crate::engine::{Engine, EngineChoice, EngineError, EngineOptions, Model, SelectError, select};
 
-/// Prototypes in one run.
+/// The prototypes in one run: an explanation is of one class.
 const MAX_BATCH: usize = 1;
 
-/// A ProtoComNet on an engine, with the attributes that it reads.
+/// A ProtoComNet on an engine, with the table of attributes that it reads.
 pub struct Attention {
     engine: Box<dyn Engine>,
     network: ProtoComNet,
@@ -23,22 +46,22 @@ pub struct Attention {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AttentionError {
-    /// The table of attributes.
+    /// The table of attributes cannot be read.
     #[error("the bundle's table of attributes cannot be used: {0}")]
     Attributes(#[from] ProtoComNetError),
-    /// Table and network are sound, and do not belong together.
+    /// The table of attributes can be read, but it belongs to another bundle.
     #[error(
         "the bundle's table of attributes does not fit it: {what} is {got}, expected {expected}"
     )]
     Mismatch {
         /// What differs.
         what: &'static str,
-        /// The manifest's.
+        /// The value of the manifest.
         expected: String,
-        /// As found.
+        /// The value of the table.
         got: String,
     },
-    /// The network's sizes are impossible.
+    /// The sizes of the network are impossible.
     #[error(transparent)]
     Graph(#[from] GraphError),
     /// No engine runs the network.
@@ -57,11 +80,11 @@ impl std::fmt::Debug for Attention {
 }
 
 impl Attention {
-    /// Starts the bundle's ProtoComNet on the first engine of `choice` that runs it; `None` when
+    /// Starts the ProtoComNet of a bundle on the first engine of `choice` that runs it; `None` if
     /// the bundle has none.
     ///
     /// # Errors
-    /// See [`AttentionError`]. The bundle can be used without it.
+    /// [`AttentionError`]. The rest of the bundle can be used without the ProtoComNet.
     pub fn open(
         bundle: &Bundle,
         choice: EngineChoice,
@@ -76,17 +99,18 @@ impl Attention {
         let inputs: Vec<(String, Shape)> =
             network.graph().inputs.into_iter().map(|input| (input.name, input.shape)).collect();
         let onnx = bundle.file(file).unwrap_or_default();
+        // Only backbones have variants in another arithmetic.
         let precision = Precision::Fp32;
         let model = Model { onnx, inputs: &inputs, max_batch: MAX_BATCH, precision };
         let engine = select(&model, choice, options)?.engine;
         Ok(Some(Self { engine, network: network.clone(), attributes: table }))
     }
 
-    /// The weight of each of `attributes` for a raw prototype `[s]` of a class with this word
-    /// vector `[d]`, without those that no base class had.
+    /// The weights of `attributes` for a class with the raw prototype `[s]` and the word vector
+    /// `[d]`. Attributes that no base class had are left out: nothing is known of how they look.
     ///
     /// # Errors
-    /// What the engine reports, or sizes that do not fit.
+    /// [`AttentionError::Engine`] if the engine fails.
     pub fn weights(
         &mut self,
         prototype: ArrayView1<'_, f32>,
@@ -94,18 +118,20 @@ impl Attention {
         attributes: impl Iterator<Item = SynsetId>,
     ) -> Result<Vec<(SynsetId, f32)>, AttentionError> {
         let measured: Vec<_> = attributes.filter_map(|id| Some((id, self.row(id)?))).collect();
+        // The table fits the network, but the word comes from the lexicon, another file.
         if word.len() != self.network.word {
             return Ok(Vec::new());
         }
         let mut weighed = Vec::new();
-        // An attribute's weight does not depend on the others, so that more than the network's
-        // columns go part by part.
+        // The weight of an attribute does not depend on the others, so a class
+        // with more attributes than the network has columns takes several runs.
         for part in measured.chunks(self.network.attributes) {
             let rows = part.iter().map(|(_, row)| *row).collect();
             let class = Described { word: word.clone(), attributes: rows };
             let weights = self.run(prototype, class)?;
             weighed.extend(part.iter().map(|(id, _)| *id).zip(weights));
         }
+        // Explanations become JSON, which has no number for infinity or NaN.
         weighed.retain(|(_, weight)| weight.is_finite());
         Ok(weighed)
     }
@@ -116,7 +142,7 @@ impl Attention {
         self.attributes.names.iter().position(|known| *known == name)
     }
 
-    /// The weights of a class's attributes, followed by those of the padding.
+    /// The weights of the attributes of a class, followed by those of the padding.
     fn run(
         &mut self,
         prototype: ArrayView1<'_, f32>,
@@ -128,6 +154,7 @@ impl Attention {
             inputs.iter().map(|(name, value)| (name.as_str(), value.view())).collect();
         let outputs = self.engine.run(&inputs)?;
         let got: Vec<_> = outputs.iter().map(|output| output.shape().to_vec()).collect();
+        // The first output is the completed prototype.
         let weights = outputs.into_iter().nth(1).filter(|weights| weights.shape() == [1, columns]);
         let weights = weights.ok_or_else(|| EngineError::Output {
             name: "weights".to_owned(),

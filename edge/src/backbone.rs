@@ -87,6 +87,7 @@ pub fn files(
             self_test: &variant.self_test,
         })
         .collect();
+    // Last: the file that every bundle has.
     taken.push(BackboneFile {
         precision: bundle.manifest.backbone.precision,
         onnx: bundle.backbone(),
@@ -172,6 +173,7 @@ pub fn start(
     };
     let verify = &mut |engine: &mut dyn Engine| run_self_test(engine, manifest, file.self_test);
     let started = start_verified(&model, provider, options, verify);
+    // One engine may refuse several files; the reason says which, except for the usual fp32.
     started.map_err(|Rejection { provider, reason }| match file.precision {
         Precision::Fp32 => Rejection { provider, reason },
         precision => Rejection { provider, reason: format!("in {precision}: {reason}") },
@@ -206,6 +208,7 @@ pub fn embed_batch(
     batch: ArrayView4<f32>,
 ) -> Result<Array2<f32>, EmbedError> {
     let views = manifest.preprocess.views(batch);
+    // Embeddings stay raw: the mean is of what the network gives, not of normalized vectors.
     let mut sum = Array2::zeros((batch.len_of(Axis(0)), manifest.backbone.embedding_size));
     for view in &views {
         sum += &run_once(engine, manifest, view.view())?;
@@ -231,6 +234,7 @@ fn run_once(
     if embeddings.shape() != expected {
         return Err(wrong_output(expected, &got));
     }
+    // A gallery would refuse it as well, without knowing that the network is at fault.
     if embeddings.iter().any(|value| !value.is_finite()) {
         return Err(wrong_output(expected, "a value that is not finite"));
     }

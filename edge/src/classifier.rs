@@ -164,6 +164,7 @@ impl Classifier {
             .zip(prototypes.name_shares())
             .map(|(((class, &similarity), &bias), &share)| class.candidate(similarity, bias, share))
             .collect();
+        // The sort is stable: equal ranks stay in the order of the labels.
         candidates.sort_by(|a, b| b.rank().total_cmp(&a.rank()));
         candidates.truncate(top);
         candidates
@@ -183,6 +184,7 @@ impl Recognizable {
             similarity,
             name_bias,
             examples: self.examples,
+            // A name that rounds to 0 % explains nothing.
             meaning: self.meaning.filter(|_| knowledge >= MIN_REPORTED_SHARE),
             knowledge,
         }
@@ -239,6 +241,7 @@ fn means(classes: &[&Class], size: usize) -> Array2<f32> {
         if !class.examples.is_empty() {
             let examples: Vec<&[f32]> =
                 class.examples.iter().map(|example| example.embedding.as_slice()).collect();
+            // Equation 1 of Snell et al. 2017.
             row.assign(&prototype::mean(stacked(&examples, size).view()));
         }
     }

@@ -87,6 +87,7 @@ impl Embedder {
     /// # Errors
     /// [`EmbedError::Engine`] or [`EmbedError::Output`].
     pub fn embed_decoded(&mut self, image: DecodedImage) -> Result<Embedded, EmbedError> {
+        // Timed on its own: the image may have waited for the engine since it was decoded.
         let DecodedImage { input, sha256, warnings, mut timing } = image;
         let start = Instant::now();
         let embedding = self.run(input.view().insert_axis(Axis(0)))?.into_iter().collect();
@@ -101,6 +102,7 @@ impl Embedder {
     /// [`EmbedError::Engine`] or [`EmbedError::Output`].
     pub fn embed_images(&mut self, images: &[Array3<f32>]) -> Result<Array2<f32>, EmbedError> {
         let mut rows = Array2::zeros((0, self.manifest.backbone.embedding_size));
+        // A manifest that was read has 1 or more. Its fields are public, and `chunks` panics at 0.
         for batch in images.chunks(self.manifest.backbone.max_batch.max(1)) {
             rows.append(Axis(0), self.embed_chunk(batch)?.view())
                 .expect("invariant: a backbone's embeddings have embedding_size columns");

@@ -1,5 +1,32 @@
-//! The accuracy of a bundle as it runs on this device: images go through the deployed path
-//! (decoder, preprocessing, engine), and the same episodes are drawn as in training.
+//! The accuracy of a bundle on this device: images go through the same decoder, preprocessing and
+//! engine as in use, and the episodes are the same as those of an evaluation during training.
+//!
+//! # Examples
+//! ```no_run
+//! use edge::embedder::Embedder;
+//! use edge::engine::{EngineChoice, EngineOptions};
+//! use edge::evaluate::evaluate;
+//! use edge::lexicon::NameKnowledge;
+//! use few_shot::evaluation::episode::EpisodeSpec;
+//! use few_shot::evaluation::report::Protocol;
+//! use models::bundle::{Bundle, BundleLimits};
+//! use models::dataset::{Dataset, Split};
+//!
+//! let folder = "bundles/efficientnet-lite0";
+//! let bundle = Bundle::open(folder.as_ref(), &BundleLimits::default())?;
+//! let names = NameKnowledge::open(&bundle)?;
+//! let mut embedder = Embedder::open(&bundle, EngineChoice::Auto, &EngineOptions::default())?;
+//! let dataset = Dataset::open("mini_imagenet.tar.gz".as_ref())?;
+//!
+//! let spec = EpisodeSpec { n_way: 5, k_shot: 1, n_query: 15 };
+//! let protocol = Protocol { split: Split::Novel, spec, episodes: 600, seed: 7 };
+//! let progress = &mut |done, total| eprintln!("{done} of {total} images");
+//! let report = evaluate(&mut embedder, names.as_ref(), &dataset, protocol, progress)?;
+//! for result in &report.results {
+//!     println!("{}: {:.3} ± {:.3}", result.fusion, result.accuracy, result.ci95);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use few_shot::evaluation::accuracy::EvaluateError as ProtocolError;
 use few_shot::evaluation::conditions::Conditions;
@@ -14,14 +41,14 @@ use crate::decoder::ImageDecoder;
 use crate::embedder::Embedder;
 use crate::lexicon::{Meaning, NameKnowledge, Rule};
 
-/// Images held in memory as network inputs at a time.
+/// The images that are held as network inputs at a time; at 224x224 they take 150 MB.
 const CHUNK: usize = 256;
 
 /// Why an evaluation failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EvaluateError {
-    /// An image cannot be read.
+    /// The data set or an image of it cannot be read.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
     /// An image has no embedding.
@@ -29,7 +56,7 @@ pub enum EvaluateError {
     Embed {
         /// Its path in the data set, or its class if the engine failed on a batch of images.
         image: String,
-        /// Why.
+        /// The reason.
         source: EmbedError,
     },
     /// The protocol does not fit the data, or the episodes cannot be evaluated.
@@ -37,12 +64,13 @@ pub enum EvaluateError {
     FewShot(#[from] ProtocolError),
 }
 
-/// Embeds the split and evaluates mean prototypes and cosine on it; with `knowledge` every other
-/// policy as well, each class known by the synset that the data set gives or else by its name.
-/// `progress` hears how many images of how many are embedded.
+/// Embeds a split and evaluates the policy `mean` on it, with cosine similarity. With `knowledge`
+/// it evaluates the other policies as well; the meaning of a class is the synset that the data set
+/// gives, or else that of the class name. `progress` is called with the number of embedded images
+/// and that of all images.
 ///
 /// # Errors
-/// [`EvaluateError`]; a protocol that does not fit is told before anything is embedded.
+/// [`EvaluateError`]. A protocol that does not fit the split is refused before images are embedded.
 pub fn evaluate(
     embedder: &mut Embedder,
     knowledge: Option<&NameKnowledge>,
@@ -51,6 +79,7 @@ pub fn evaluate(
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Report, EvaluateError> {
     let classes = dataset.filled_split(protocol.split)?;
+    // Before embedding: embedding a split takes minutes.
     protocol.check(classes.iter().map(|class| (class.name.as_str(), class.images.len())))?;
     let embeddings = embed_split(embedder, dataset, protocol.split, progress)?;
     let Some(knowledge) = knowledge else { return Ok(protocol.report(&embeddings)?) };
@@ -59,7 +88,8 @@ pub fn evaluate(
     Ok(protocol.compare(&embeddings, Inputs::of_knowledge(&known), Conditions::PLAIN)?)
 }
 
-/// The classes of a split that have no WordNet sense: they are evaluated without name knowledge.
+/// The names of the classes of a split that have no WordNet sense. They are evaluated from their
+/// images only.
 #[must_use]
 pub fn nameless<'a>(dataset: &'a Dataset, split: Split, knowledge: &NameKnowledge) -> Vec<&'a str> {
     let classes = dataset.split(split).into_iter();
@@ -71,11 +101,12 @@ fn meaning(class: &Class, knowledge: &NameKnowledge) -> Option<Meaning> {
     let given = class.wnid.as_deref().and_then(|wnid| wnid.parse().ok());
     match given.filter(|&synset| knowledge.definition(synset).is_some()) {
         Some(synset) => Some(Meaning { synset, rule: Rule::Override }),
-        None => knowledge.read(&class.name.replace('_', " ")),
+        // The name may still be a noun of this lexicon.
+        None => knowledge.read(&class.name),
     }
 }
 
-/// The embeddings `[images, embedding_size]` of each class of a split, in the data set's order.
+/// The embeddings of each class of a split, `[images, s]`, in the order of the data set.
 ///
 /// # Errors
 /// The first image that cannot be read or embedded.
@@ -105,6 +136,7 @@ fn embed_class(
     count: &mut dyn FnMut(usize),
 ) -> Result<Array2<f32>, EvaluateError> {
     let mut rows = Array2::zeros((0, embedder.manifest().backbone.embedding_size));
+    // Decoding takes all processor cores, then the one engine runs: both in turn, chunk by chunk.
     for images in class.images.chunks(CHUNK) {
         let decoder = embedder.decoder();
         let inputs = images.par_iter().map(|image| network_input(decoder, dataset, image));

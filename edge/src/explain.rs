@@ -91,7 +91,7 @@ fn attributes(
     let all = names.attributes_of(class);
     let word = match meaning {
         Some(meaning) => names.word(meaning.synset),
-        // A class without a meaning is weighed without a word.
+        // Attributes that the user set are weighed also where the label is no noun.
         None => Some(Array1::zeros(names.dimension())),
     };
     let weights = match attention.zip(word) {
@@ -107,6 +107,7 @@ fn attributes(
         .collect();
     // `None` is less than any weight; equals stay in the order of the lexicon.
     found.sort_by(|a, b| b.weight.partial_cmp(&a.weight).unwrap_or(std::cmp::Ordering::Equal));
+    // After the sort, so that the greatest weights stay.
     found.truncate(MAX_ATTRIBUTES);
     Ok(found)
 }

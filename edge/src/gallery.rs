@@ -80,6 +80,7 @@ impl Gallery {
     /// [`GalleryError::ReadOnly`].
     #[must_use]
     pub fn into_read_only(self) -> Self {
+        // The former journal is dropped, which closes the store and frees its lock.
         Self::new(self.facts, ReadOnly)
     }
 
@@ -161,6 +162,7 @@ impl Gallery {
     pub fn delete(&mut self, id_or_label: &str) -> Result<Class, GalleryError> {
         self.refresh()?;
         let plan = self.facts.plan_delete(id_or_label)?;
+        // The answer is what the class was; applying the change drops it.
         let deleted = self.facts.by_id(plan.class).clone();
         self.carry_out(plan.change)?;
         Ok(deleted)
@@ -169,6 +171,7 @@ impl Gallery {
     /// Makes a change durable, then applies it in memory.
     fn carry_out(&mut self, change: Option<Change>) -> Result<(), GalleryError> {
         let Some(change) = change else { return Ok(()) };
+        // The journal first: what a caller can read is durable already.
         let Err(error) = self.journal.commit(&change) else {
             self.facts.apply(change);
             return Ok(());
@@ -181,6 +184,7 @@ impl Gallery {
 
     /// Reloads the facts if a commit failed and they could not be reloaded since.
     fn refresh(&mut self) -> Result<(), GalleryError> {
+        // A change that is planned on other facts than those of the disk could reuse a revision.
         if self.is_stale {
             if let Some(facts) = self.journal.reload()? {
                 self.facts = facts;

@@ -189,6 +189,7 @@ impl NameKnowledge {
         };
         let kernel = bundle.file(&files.kernel).unwrap_or_default();
         let (space_id, regressor) = NameRegressor::parse(kernel)?;
+        // The bundle has compared it with the hash of the manifest: one hash of the file is enough.
         let lexicon = Lexicon::parse_verified(&lexicon)?;
         check("the space of the name regressor", &bundle.manifest.space_id, &space_id)?;
         let size = bundle.manifest.backbone.embedding_size;
@@ -241,6 +242,7 @@ impl NameKnowledge {
     pub fn look_up(&self, label: &str) -> Option<LookedUp> {
         let words = label.split(|c| !is_in_words(c)).filter(|word| !word.is_empty());
         let words: Vec<&str> = words.collect();
+        // English puts the head noun last.
         let words = &words[words.len().saturating_sub(MAX_WORDS)..];
         (0..words.len()).find_map(|first| {
             let noun = words[first..].join(" ");
@@ -327,6 +329,7 @@ impl NameKnowledge {
         meaning: Option<Meaning>,
     ) -> Result<BTreeSet<SynsetId>, AttributeError> {
         let words: Vec<&str> = words.into_iter().collect();
+        // Words may be those of a request: they are counted before any is looked up.
         if words.len() > MAX_ATTRIBUTES {
             return Err(AttributeError::TooMany(words.len()));
         }
@@ -345,6 +348,7 @@ impl NameKnowledge {
         if let Ok(synset) = word.parse() {
             return self.lexicon.synset(synset).map(|_| synset);
         }
+        // A head noun alone would drop the other words unseen.
         let LookedUp { rule: Rule::Label, senses, default_sense } = self.look_up(word)? else {
             return None;
         };
@@ -401,6 +405,7 @@ impl NameKnowledge {
     fn descriptors(&self, meanings: &[Option<Meaning>]) -> Vec<SemanticDescriptor> {
         let descriptors = meanings.iter().map(|meaning| {
             let known = meaning.and_then(|meaning| self.lexicon.descriptor(meaning.synset));
+            // Rows stay in step with the classes.
             known.unwrap_or_else(|| SemanticDescriptor::unknown(self.regressor.dimension()))
         });
         descriptors.collect()

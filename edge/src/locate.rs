@@ -1,10 +1,26 @@
 //! Where things are: the bundle, ONNX Runtime's library, the store.
 //!
-//! What the user names is taken or refused, never replaced; as everywhere, a relative path starts
-//! at the current folder. What is not named is looked for in a fixed list of places; no path is
-//! compiled in, and the current folder is not one of them, since whoever can write there could
-//! otherwise choose what is run. This is the only file of the crate that reads the environment,
-//! once, into [`Environment`].
+//! What the user names is used, or it is an error; no other place is tried. A relative path starts
+//! at the current folder. What the user does not name is searched in a fixed list of places. The
+//! current folder is not one of them: whoever can write there could otherwise choose what runs. No
+//! path is compiled in.
+//!
+//! Only this file of the crate reads the environment, once, into [`Environment`].
+//!
+//! # Examples
+//! ```
+//! use std::path::Path;
+//!
+//! use edge::locate::{self, Environment};
+//!
+//! let named = Path::new("tests/fixtures/tiny-bundle");
+//! assert_eq!(locate::bundle(Some(named), &Environment::default())?, named);
+//! // Without a name the default bundle is searched, here in no place at all.
+//! let error = locate::bundle(None, &Environment::default()).unwrap_err();
+//! assert!(error.looked_at.is_empty());
+//! assert!(error.to_string().contains("--bundle"));
+//! # Ok::<(), edge::locate::NotFound>(())
+//! ```
 
 use std::env;
 use std::fmt;
@@ -15,7 +31,7 @@ use crate::engine::{EngineChoice, Provider};
 /// The bundle that is used when none is named.
 pub const DEFAULT_BUNDLE: &str = "efficientnet-lite0";
 
-/// Where the program runs.
+/// What a program knows of the place where it runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Environment {
     /// The folder of the executable.
@@ -24,12 +40,12 @@ pub struct Environment {
     pub data_home: Option<PathBuf>,
     /// The source workspace, when cargo runs the program.
     pub workspace: Option<PathBuf>,
-    /// `ORT_DYLIB_PATH`.
+    /// `$ORT_DYLIB_PATH`: the library of ONNX Runtime that the user names.
     pub ort_dylib_path: Option<PathBuf>,
 }
 
 impl Environment {
-    /// Reads them from the process's environment.
+    /// Reads the environment of this process.
     #[must_use]
     pub fn read() -> Self {
         let package = absolute("CARGO_MANIFEST_DIR");
@@ -61,13 +77,15 @@ impl Environment {
     }
 }
 
-/// The path in an environment variable; `None` if the variable is empty.
+/// The path in an environment variable, if it is set.
 fn variable(name: &str) -> Option<PathBuf> {
+    // The XDG Base Directory specification: an empty variable counts as not set.
     env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
-/// The same where a relative path has no meaning: it would start at the current folder.
+/// The same without a relative path, which would start at the current folder.
 fn absolute(name: &str) -> Option<PathBuf> {
+    // The same specification: a relative path is ignored.
     variable(name).filter(|path| path.is_absolute())
 }
 
@@ -77,15 +95,15 @@ fn workspace_of(package: &Path) -> Option<PathBuf> {
     package.ancestors().skip(1).find(|dir| dir.join("Cargo.lock").is_file()).map(Path::to_owned)
 }
 
-/// Nothing was found.
+/// A file or folder was not found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} was not found; looked at {}; {hint}", Places(.looked_at))]
 pub struct NotFound {
     /// What was looked for.
     pub what: String,
-    /// Every place, in order.
+    /// Every place that was tried, in order.
     pub looked_at: Vec<PathBuf>,
-    /// What to do.
+    /// What the user can do.
     pub hint: &'static str,
 }
 
@@ -98,13 +116,14 @@ impl fmt::Display for Places<'_> {
     }
 }
 
-/// The bundle's folder. `wanted` (a flag, `HANDFUL_BUNDLE` or the configuration) is a folder, or a
-/// bare name to look for where bundles are; without it that is [`DEFAULT_BUNDLE`].
+/// The folder of the bundle. `wanted` is what the user set: a folder, or a name that is searched in
+/// [`Environment::bundle_folders`]. Without it [`DEFAULT_BUNDLE`] is searched.
 ///
 /// # Errors
 /// [`NotFound`] with every place that was looked at.
 pub fn bundle(wanted: Option<&Path>, environment: &Environment) -> Result<PathBuf, NotFound> {
     let name = wanted.unwrap_or(Path::new(DEFAULT_BUNDLE));
+    // `..` is one component as well, but it has no file name.
     let is_bare =
         name.components().count() == 1 && !name.is_absolute() && name.file_name().is_some();
     let mut candidates = Vec::new();
@@ -120,12 +139,13 @@ pub fn bundle(wanted: Option<&Path>, environment: &Environment) -> Result<PathBu
     })
 }
 
-/// ONNX Runtime's shared library: `wanted` (a flag or the configuration), `ORT_DYLIB_PATH`, beside
-/// the executable, or the workspace's `.venv` when cargo runs the program.
+/// The shared library of ONNX Runtime. The first of these counts: `wanted`, which the user set;
+/// `ORT_DYLIB_PATH`; a library beside the executable; a library in the `.venv` of the workspace,
+/// when cargo runs the program.
 ///
 /// # Errors
-/// [`NotFound`] with every place that was looked at. What is named and is not a file is an error,
-/// not a reason to look elsewhere.
+/// [`NotFound`] with every place that was looked at. If the user named a library that is no file,
+/// no other place is looked at.
 pub fn onnxruntime(wanted: Option<&Path>, environment: &Environment) -> Result<PathBuf, NotFound> {
     if let Some(named) = wanted.or(environment.ort_dylib_path.as_deref()) {
         let named = named.to_owned();
@@ -144,11 +164,11 @@ fn no_library(looked_at: Vec<PathBuf>) -> NotFound {
     }
 }
 
-/// ONNX Runtime's library for these engines: as [`onnxruntime`] finds it, but one that nobody named
-/// may be absent, and tract needs none.
+/// The library of ONNX Runtime for an engine, as [`onnxruntime`] finds it. `None` if the engine is
+/// tract, which needs no library, or if the user named no library and none is found.
 ///
 /// # Errors
-/// [`NotFound`] if the named library is not there.
+/// [`NotFound`] if the user named a library that is no file.
 pub fn onnxruntime_for(
     engine: EngineChoice,
     wanted: Option<&Path>,
@@ -159,6 +179,7 @@ pub fn onnxruntime_for(
     }
     let is_named = wanted.is_some() || environment.ort_dylib_path.is_some();
     match onnxruntime(wanted, environment) {
+        // With `auto`, tract would run instead, and the typing error would stay unseen.
         Err(error) if is_named => Err(error),
         found => Ok(found.ok()),
     }

@@ -243,6 +243,7 @@ impl Recognizer {
         create: bool,
     ) -> Result<Enrolled, RecognizerError> {
         let label = self.label(id_or_label)?;
+        // A class without images needs no engine.
         let precision = match images {
             [] => String::new(),
             _ => self.networks.embedder()?.1.precision.to_string(),
@@ -277,6 +278,7 @@ impl Recognizer {
     ) -> Result<(ClassInfo, bool), RecognizerError> {
         let label = self.label(id_or_label)?;
         let overrides = self.overrides(&label, definition)?;
+        // After the checks of the request itself, as RFC 9110 (13.2.1) has it.
         precondition.check(&self.gallery, &label)?;
         let (class, is_new) = self.gallery.define(&label, overrides)?;
         Ok((self.info(&class), is_new))
@@ -328,6 +330,7 @@ impl Recognizer {
         if options.transductive && images.len() < MIN_TRANSDUCTIVE {
             return Err(RecognizerError::TooFewImages(images.len()));
         }
+        // The first call after a change of the gallery computes the prototypes: that counts too.
         let start = Instant::now();
         let embeddings: Vec<&[f32]> = images.iter().map(|image| &image.embedding[..]).collect();
         let mut found = self.snapshot().classify(&embeddings, options);
@@ -409,6 +412,7 @@ impl Recognizer {
 
     fn snapshot(&mut self) -> &Snapshot {
         let revision = self.gallery.revision();
+        // Name trust depends on all classes, so a change of one of them changes every prototype.
         let is_current = self.snapshot.as_ref().is_some_and(|s| s.revision == revision);
         if !is_current {
             self.snapshot = Some(Snapshot::of(&self.gallery, self.name_knowledge.as_ref()));

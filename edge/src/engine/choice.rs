@@ -6,7 +6,7 @@ use std::str::FromStr;
 use models::bundle::Precision;
 use serde::{Deserialize, Serialize};
 
-/// A way to run a network, from the most to the least specialised.
+/// A way to run a network: an engine, and the hardware that it uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Provider {
     /// ONNX Runtime with TensorRT.
@@ -38,6 +38,7 @@ impl Provider {
 impl fmt::Display for Provider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            // tract is on the processor too: `cpu` alone would not tell which engine it is.
             Self::Tract => f.pad("tract"),
             other => f.pad(&format!("onnxruntime/{}", other.word())),
         }
@@ -45,6 +46,7 @@ impl fmt::Display for Provider {
 }
 
 /// Which engine the user wants.
+// A settings file takes the words of the command line, with the same error for an unknown one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum EngineChoice {

@@ -14,35 +14,36 @@ pub trait Engine: Send {
     /// Who runs the network.
     fn provider(&self) -> Provider;
 
-    /// Runs the network on inputs found by name, all with the same leading batch dimension
-    /// (`1..=max_batch`), and returns the outputs in the model's order.
+    /// Runs the network on named inputs and returns its outputs in the order of the ONNX file. The
+    /// first dimension of every input is the batch, `1..=max_batch`.
     ///
     /// # Errors
-    /// An input that is missing, unknown or of another shape, and whatever the engine reports.
+    /// [`EngineError::Inputs`] or [`EngineError::Batch`] if the inputs do not fit the network;
+    /// otherwise what the engine reports.
     fn run(&mut self, inputs: &[(&str, ArrayViewD<f32>)]) -> Result<Vec<ArrayD<f32>>, EngineError>;
 }
 
 /// A network as an engine needs it.
 #[derive(Debug, Clone, Copy)]
 pub struct Model<'a> {
-    /// The ONNX file's bytes.
+    /// The bytes of the ONNX file.
     pub onnx: &'a [u8],
-    /// Each input's name and its shape after the batch dimension.
+    /// The name of each input, and its shape without the batch dimension.
     pub inputs: &'a [(String, Shape)],
     /// The largest batch that one run may have.
     pub max_batch: usize,
-    /// The file's arithmetic: TensorRT has to be told.
+    /// The arithmetic of the file. TensorRT has to be told.
     pub precision: Precision,
 }
 
-/// What an engine may be told by a configuration.
+/// What a configuration sets for an engine.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EngineOptions {
-    /// ONNX Runtime's shared library, as [`crate::locate::onnxruntime`] found it; without one only
-    /// tract can start.
+    /// The shared library of ONNX Runtime, as [`crate::locate::onnxruntime`] finds it. Without it
+    /// only tract can start.
     pub onnxruntime: Option<PathBuf>,
-    /// Threads for one run; `None` leaves it to the engine. tract always uses one.
+    /// The threads of one run; `None` leaves the number to the engine. tract always uses one.
     pub threads: Option<usize>,
-    /// In which arithmetic a backbone runs.
+    /// The arithmetic in which a backbone runs.
     pub precision: PrecisionChoice,
 }

@@ -1,8 +1,8 @@
 //! ONNX Runtime, from a shared library found at run time.
 //!
-//! By default, ONNX Runtime runs on the processor whatever a provider cannot. Here one provider is
-//! registered at a time, a failed registration is an error, and with a GPU provider no node may
-//! fall to the processor: what [`Engine::provider`] says is what runs.
+//! By default, ONNX Runtime moves to the processor what a GPU provider cannot run. Here that is an
+//! error: one provider is registered at a time, its registration must succeed, and no node of the
+//! network may move to the processor. So the network runs where [`Engine::provider`] says.
 
 use std::borrow::Cow;
 use std::iter;
@@ -48,7 +48,7 @@ impl OnnxRuntime {
     }
 }
 
-/// Adds the provider, strictly.
+/// Adds a provider; it is an error if the provider cannot be used.
 fn register(
     builder: SessionBuilder,
     model: &Model,
@@ -58,13 +58,15 @@ fn register(
         Provider::TensorRt => tensorrt(model),
         // TF32 keeps 10 bits of a product's factors: not the precision that the bundle states.
         Provider::Cuda => ep::CUDA::default().with_tf32(false).build(),
+        // ONNX Runtime always has its provider for the processor.
         Provider::Cpu | Provider::Tract => return Ok(builder),
     };
     let builder = builder.with_execution_providers([gpu.error_on_failure()]).map_err(refused)?;
     builder.with_disable_cpu_fallback().map_err(refused)
 }
 
-/// TensorRT builds one engine for all batches up to the largest, not one for each it meets.
+/// TensorRT with one engine for all batches up to the largest. Without these profiles it would
+/// build an engine for each batch that it meets.
 fn tensorrt(model: &Model) -> ExecutionProviderDispatch {
     ep::TensorRT::default()
         .with_fp16(model.precision == Precision::Fp16)
@@ -92,6 +94,7 @@ impl Engine for OnnxRuntime {
 
     fn run(&mut self, inputs: &[(&str, ArrayViewD<f32>)]) -> Result<Vec<ArrayD<f32>>, EngineError> {
         let (views, _) = self.signature.order(inputs)?;
+        // ONNX Runtime reads one slice in row-major order.
         let arrays: Vec<_> = views.iter().map(|view| view.as_standard_layout()).collect();
         let names = self.signature.inputs().iter().map(|(name, _)| name.as_str());
         let values: Result<Vec<_>, _> = names.zip(&arrays).map(input).collect();
@@ -112,6 +115,7 @@ fn input<'a>(
 
 fn output(name: &str, value: &DynValue) -> Result<ArrayD<f32>, EngineError> {
     let (shape, values) = value.try_extract_tensor::<f32>().map_err(refused)?;
+    // A dimension is never negative here; 0 would not fit the values, which the next line reports.
     let dims: Vec<_> = shape.iter().map(|&d| usize::try_from(d).unwrap_or(0)).collect();
     ArrayD::from_shape_vec(IxDyn(&dims), values.to_vec()).map_err(|e| EngineError::Output {
         name: name.to_owned(),
@@ -123,12 +127,14 @@ fn output(name: &str, value: &DynValue) -> Result<ArrayD<f32>, EngineError> {
 /// One process holds one ONNX Runtime: the library that was loaded, and its environment.
 static LOADED: Mutex<Option<(PathBuf, Environment)>> = Mutex::new(None);
 
-/// The environment of the library at `path`, which is loaded at the first call. Never left to the
-/// `ort` crate to find: its own search panics when there is nothing to find.
+/// The environment of the library at `path`, which the first call loads. The `ort` crate is not
+/// left to find a library: its own search panics if there is none.
 fn environment(path: &Path) -> Result<Environment, EngineError> {
+    // Two paths may lead to one file.
     let asked = path.canonicalize().map_err(|error| {
         EngineError::Refused(format!("cannot read {}: {error}", path.display()))
     })?;
+    // After a panic the value is whole: it is only replaced as one, when all else has succeeded.
     let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
     match &*loaded {
         Some((path, environment)) if *path == asked => return Ok(environment.clone()),
@@ -136,7 +142,7 @@ fn environment(path: &Path) -> Result<Environment, EngineError> {
         None => {}
     }
     let builder = ort::init_from(&asked).map_err(|e| EngineError::Refused(e.to_string()))?;
-    // Its log would repeat on stderr what the errors say.
+    // The log would repeat on standard error what the errors say.
     let quiet = builder
         .with_name("handful")
         .with_telemetry(false)

@@ -1,5 +1,5 @@
-//! Starts engines one by one, strictly: a provider that cannot run the network is refused with its
-//! reason; nothing falls back quietly.
+//! Starts engines one by one. A provider that cannot run the network is refused, and its reason is
+//! kept: nothing falls back to another provider unseen.
 
 use std::any::Any;
 use std::fmt;
@@ -14,7 +14,7 @@ use super::{onnxruntime, tract};
 pub struct Selected {
     /// The engine to use.
     pub engine: Box<dyn Engine>,
-    /// What was tried before it, in order.
+    /// The providers that were tried before it, in order.
     pub rejected: Vec<Rejection>,
 }
 
@@ -31,9 +31,9 @@ impl fmt::Debug for Selected {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{provider}: {reason}")]
 pub struct Rejection {
-    /// Who was refused.
+    /// The provider that was refused.
     pub provider: Provider,
-    /// Why, in one line.
+    /// The reason, in one line.
     pub reason: String,
 }
 
@@ -41,7 +41,7 @@ pub struct Rejection {
 #[derive(Debug, thiserror::Error)]
 #[error("no engine can run this network: {}", list(.rejected))]
 pub struct SelectError {
-    /// Every provider that was tried, with its reason.
+    /// Every provider that was tried, with the reason of its refusal.
     pub rejected: Vec<Rejection>,
 }
 
@@ -69,8 +69,8 @@ pub fn select(
     Err(SelectError { rejected })
 }
 
-/// Starts one provider and verifies it. A panic inside an engine's library is a refusal like any
-/// other: this is the one place that catches it.
+/// Starts one provider and verifies it with `verify`. A panic in the library of an engine is a
+/// refusal like any other; this is the only place that catches one.
 ///
 /// # Errors
 /// [`Rejection`] with the reason in one line.
@@ -80,6 +80,7 @@ pub fn start_verified(
     options: &EngineOptions,
     verify: &mut dyn FnMut(&mut dyn Engine) -> Result<(), String>,
 ) -> Result<Box<dyn Engine>, Rejection> {
+    // Nothing of an attempt that panicked is used again.
     let started = catch_unwind(AssertUnwindSafe(|| start(model, provider, options, verify)));
     let started =
         started.unwrap_or_else(|panic| Err(format!("it panicked: {}", panic_text(panic.as_ref()))));

@@ -1,4 +1,4 @@
-//! What a network takes, checked in one place for every engine.
+//! The inputs of a network, checked in one place for every engine.
 
 use models::graph::Shape;
 use ndarray::ArrayViewD;
@@ -6,7 +6,7 @@ use ndarray::ArrayViewD;
 use super::error::EngineError;
 use super::model::Model;
 
-/// A network's inputs and its largest batch.
+/// The inputs of a network and its largest batch.
 #[derive(Debug, Clone)]
 pub(super) struct Signature {
     inputs: Vec<(String, Shape)>,
@@ -22,14 +22,16 @@ impl Signature {
         &self.inputs
     }
 
-    /// The given inputs in the network's order, and their batch.
+    /// The given inputs in the order of the network, and their batch.
     ///
     /// # Errors
-    /// Another name, shape or number of inputs; a batch outside `1..=max_batch`.
+    /// [`EngineError::Inputs`] if names, shapes or the number of inputs differ;
+    /// [`EngineError::Batch`] if the batch is outside `1..=max_batch`.
     pub(super) fn order<'a, 'v>(
         &self,
         given: &'a [(&str, ArrayViewD<'v, f32>)],
     ) -> Result<(Vec<&'a ArrayViewD<'v, f32>>, usize), EngineError> {
+        // The first input decides; one with another batch then fits no shape.
         let batch = given.first().and_then(|(_, v)| v.shape().first().copied()).unwrap_or(0);
         let ordered = self.inputs.iter().map(|input| view_of(input, given, batch));
         match ordered.collect::<Option<Vec<_>>>() {

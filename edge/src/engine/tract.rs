@@ -1,8 +1,9 @@
-//! tract: the engine that is part of the program, in pure Rust, on one thread.
+//! tract: the engine that is a part of the program, in pure Rust, on one thread.
 //!
-//! The network is compiled for a batch of one and a batch runs image by image: a compiled batch
-//! is slower per image (8 images of ResNet-12, one thread), every batch size would need its own
-//! copy of the weights, and a batch left symbolic costs up to six times as much.
+//! The network is compiled for a batch of one, and a batch runs image by image. The alternatives
+//! are worse: a compiled batch takes longer per image (measured with 8 images of ResNet-12 on one
+//! thread) and needs a copy of the weights for each batch size; a symbolic batch takes up to six
+//! times as long.
 
 use std::io::Cursor;
 use std::sync::Arc;
@@ -21,15 +22,15 @@ use super::signature::Signature;
 pub(super) struct Tract {
     plan: Arc<TypedRunnableModel>,
     signature: Signature,
-    /// For each of the plan's inputs, its place in the signature.
+    /// The place in the signature of each input of the plan. tract takes inputs by position.
     order: Vec<usize>,
 }
 
 impl Tract {
     pub(super) fn load(model: &Model) -> Result<Self, EngineError> {
         let signature = Signature::of(model);
-        // Files written by other tools carry shapes of inner values with a symbolic batch, which
-        // contradict a fixed one.
+        // Files of other tools state shapes of inner values with a symbolic batch, which contradict
+        // the fixed batch here.
         let reader = onnx().with_ignore_value_info(true);
         let mut network = reader.model_for_read(&mut Cursor::new(model.onnx)).map_err(refused)?;
         let order = order(&network, &signature)?;
@@ -78,8 +79,8 @@ fn compile(mut network: TypedModel) -> TractResult<Arc<TypedRunnableModel>> {
     network.into_optimized()?.into_runnable()
 }
 
-/// Computes the casts of constants: weights that are stored as fp16. tract itself leaves them, and
-/// then widens every weight at every run, when the result is large.
+/// Computes the casts of constants, which are weights stored as fp16. tract leaves a cast whose
+/// result is large, and would then widen these weights at every run.
 fn widen_constants(network: &mut TypedModel) -> TractResult<()> {
     for id in 0..network.nodes().len() {
         let node = network.node(id);
@@ -104,6 +105,7 @@ struct Rows {
 impl Rows {
     fn push(&mut self, value: &Tensor) -> Result<(), EngineError> {
         let view = value.to_plain_array_view::<f32>().map_err(refused)?;
+        // The plan has a batch of one, but a file may compute outputs of any shape from it.
         if view.shape().first() != Some(&1) {
             return Err(not_a_batch(format!("{:?}", view.shape())));
         }
@@ -119,7 +121,7 @@ impl Rows {
     }
 }
 
-/// The place in the signature of each of the file's inputs.
+/// The place in the signature of each input of the file.
 fn order(network: &InferenceModel, signature: &Signature) -> Result<Vec<usize>, EngineError> {
     let outlets = network.input_outlets().map_err(refused)?;
     let got: Vec<_> = outlets.iter().map(|o| network.node(o.node).name.as_str()).collect();
@@ -142,12 +144,12 @@ fn one(shape: &[usize]) -> Vec<usize> {
 fn not_a_batch(got: String) -> EngineError {
     EngineError::Output {
         name: "of tract".to_owned(),
-        expected: "one row an image".to_owned(),
+        expected: "one row for each image".to_owned(),
         got,
     }
 }
 
-/// tract's errors are chains; all of it belongs to the reason.
+/// An error of tract is a chain; all of it belongs to the reason.
 fn refused(error: TractError) -> EngineError {
     EngineError::Refused(format!("{error:#}"))
 }

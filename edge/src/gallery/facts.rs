@@ -16,6 +16,7 @@ use super::label::Label;
 pub(super) struct Facts {
     revision: u64,
     classes: BTreeMap<ClassId, Class>,
+    // Sorted, since lists of classes are in the order of their labels.
     labels: BTreeMap<Label, ClassId>,
 }
 
@@ -74,6 +75,7 @@ impl Facts {
             }
             facts.classes.insert(class.id, class);
         }
+        // A record that lost whole values at its end still decodes; only its length tells.
         let lengths: BTreeSet<usize> = facts.examples().map(|e| e.embedding.len()).collect();
         if lengths.len() > 1 {
             return Err("its embeddings have different lengths".to_owned());
@@ -122,6 +124,7 @@ impl Facts {
         self.check_embeddings(&examples)?;
         let class = existing.unwrap_or(self.next_id());
         let (outcomes, examples) = self.without_duplicates(existing, examples);
+        // A repeated call finds only duplicates: it changes nothing and keeps the revision.
         let is_new = existing.is_none() || !examples.is_empty();
         let kind = ChangeKind::Enroll { class, label: label.clone(), examples };
         Ok(Plan { class, change: is_new.then(|| self.next(kind)), answer: outcomes })
@@ -144,6 +147,7 @@ impl Facts {
             }
             let index = u32::try_from(new.len()).expect("invariant: a call fits in memory");
             let id = ExampleId { revision: self.revision + 1, index };
+            // The same image may be in one call twice.
             ids.insert(sha256, id);
             outcomes.push(Outcome { example_id: id, duplicate: false });
             new.push(Example { id, sha256, embedding, precision });
@@ -158,6 +162,7 @@ impl Facts {
         let Some(length) = enrolled.or(first) else { return Ok(()) };
         let wrong = examples.iter().find_map(|example| defect(&example.embedding, length));
         wrong.map_or(Ok(()), |got| {
+            // The first embedding of a gallery sets the length, but an empty one is wrong itself.
             let expected = format!("{} finite values", length.max(1));
             Err(GalleryError::Embedding { expected, got })
         })
@@ -180,6 +185,7 @@ impl Facts {
     ) -> Result<Plan<()>, GalleryError> {
         let class = self.class(id_or_label)?.id;
         let change = match self.labels.get(label) {
+            // A repeated call has what it wants already.
             Some(&owner) if owner == class => None,
             Some(_) => return Err(GalleryError::LabelTaken(label.clone())),
             None => Some(self.next(ChangeKind::Rename { class, label: label.clone() })),
@@ -194,6 +200,7 @@ impl Facts {
 
     /// The id of a class that the next change creates.
     fn next_id(&self) -> ClassId {
+        // Revisions only grow, so no id is used again after its class is deleted.
         ClassId(self.revision + 1)
     }
 

@@ -29,6 +29,7 @@ impl FromStr for ClassId {
     type Err = NotAnId;
 
     fn from_str(text: &str) -> Result<Self, NotAnId> {
+        // Numbers are parsed with a leading `+` too; `@+7` is not an id.
         let digits = text.strip_prefix('@').filter(|digits| !digits.starts_with('+'));
         let number = digits.and_then(|digits| digits.parse().ok());
         number.map(Self).ok_or_else(|| NotAnId(text.to_owned()))

@@ -42,6 +42,7 @@ impl Journal for ReadOnly {
     }
 
     fn reload(&mut self) -> Result<Option<Facts>, GalleryError> {
+        // The refused change was not written anywhere.
         Ok(None)
     }
 }

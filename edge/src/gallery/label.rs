@@ -1,4 +1,4 @@
-//! What people may call a class.
+//! The names of classes, and the rules for them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,12 +8,14 @@ use unicode_width::UnicodeWidthStr;
 
 use super::id::ClassId;
 
-/// Most characters in a label.
+/// The most characters of a label.
 const LONGEST: usize = 128;
 
-/// A class's name: Unicode NFC, trimmed, 1 to 128 characters of which one can be seen, without `/`,
-/// control characters and invisible direction overrides, and neither `.`, `..` nor an id such as
-/// `@7`.
+/// The name of a class, in Unicode normalization form C (NFC) and without spaces around it.
+///
+/// A label has 1 to 128 characters, of which at least one is visible. It does not contain `/`,
+/// control characters, line breaks or characters that change the direction of text. It is not `.`,
+/// `..` or the form of an id such as `@7`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Label(String);
 
@@ -23,8 +25,8 @@ impl Label {
     /// # Errors
     /// [`LabelError`] with the rule that is broken.
     pub fn parse(text: &str) -> Result<Self, LabelError> {
-        // Bounded before any work: a hostile name may be megabytes. NFC never makes a text more
-        // than three times shorter, so no name that would fit is refused here.
+        // Before any work, since a hostile name may have megabytes. NFC makes a text at most three
+        // times shorter, so this bound refuses no name that would fit after it.
         if text.chars().nth(4 * LONGEST).is_some() {
             return Err(LabelError::TooLong);
         }
@@ -33,7 +35,7 @@ impl Label {
         Ok(Self(label))
     }
 
-    /// The label's text.
+    /// The text of the label.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -50,18 +52,21 @@ fn check(label: &str) -> Result<(), LabelError> {
     if let Some(bad) = label.chars().find(|&c| is_forbidden(c)) {
         return Err(LabelError::Forbidden(bad));
     }
+    // Zero-width spaces and joiners alone would be a class that nobody can see or select.
     if label.width() == 0 {
         return Err(LabelError::Invisible);
     }
+    // A label is a part of a path in the service, where `.` and `..` are resolved away.
     if matches!(label, "." | "..") || label.parse::<ClassId>().is_ok() {
         return Err(LabelError::Reserved(label.to_owned()));
     }
     Ok(())
 }
 
-/// Plain right-to-left text and emoji joiners are fine; characters that override or isolate the
-/// direction of the text around them can make one name look like another.
+/// Right-to-left scripts and joined emoji are allowed. What is forbidden are the characters that
+/// override or isolate the direction of text: with them one name can look like another.
 fn is_forbidden(c: char) -> bool {
+    // The explicit bidirectional controls of Unicode Standard Annex 9.
     let direction = matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
     let line_break = matches!(c, '\u{2028}' | '\u{2029}');
     c == '/' || c.is_control() || direction || line_break
@@ -87,7 +92,7 @@ impl AsRef<str> for Label {
     }
 }
 
-/// The rule that a class name breaks.
+/// The rule that a text breaks, so that it cannot be a class name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LabelError {
@@ -97,14 +102,14 @@ pub enum LabelError {
     /// More than 128 characters.
     #[error("a class name has at most {LONGEST} characters")]
     TooLong,
-    /// A character that no name may have.
+    /// A character that no class name may contain.
     #[error("a class name may not contain `{}`", .0.escape_default())]
     Forbidden(char),
-    /// Nothing that one could see or point at.
+    /// No character is visible.
     #[error("a class name must have at least one visible character")]
     Invisible,
-    /// A name that means something else in a path.
-    #[error("`{0}` cannot be a class name: it is reserved")]
+    /// `.`, `..` or the form of an id.
+    #[error("`{0}` cannot be a class name: `.`, `..` and `@` with a number are reserved")]
     Reserved(String),
 }
 

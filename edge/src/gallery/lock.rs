@@ -1,14 +1,16 @@
-//! One store, one process. The operating system's file lock decides, so a holder that dies frees
-//! the store; the file's content names the first process to a second one.
+//! The lock of a store: one process at a time has the store open.
+//!
+//! It is a file lock of the operating system, which is released when its holder ends, however it
+//! ends. The content of the file only tells a second process which process the holder is.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 
-/// The lock's file in the store's folder.
+/// The file in the folder of the store.
 const NAME: &str = "lock";
 
-/// Held as long as the value lives.
+/// The lock; it is held until the value is dropped.
 #[derive(Debug)]
 pub(super) struct Lock {
     file: File,
@@ -16,19 +18,22 @@ pub(super) struct Lock {
 
 /// Why the lock was not taken.
 pub(super) enum LockError {
-    /// Someone has it; the text says who.
+    /// Another process holds it; the text says which.
     Held(String),
+    /// The file cannot be opened or locked.
     Io(io::Error),
 }
 
 impl Lock {
     pub(super) fn take(dir: &Path) -> Result<Self, LockError> {
+        // Not truncated: until the lock is taken, the content is that of the holder.
         let mut options = OpenOptions::new();
         let options = options.read(true).write(true).create(true).truncate(false);
         let mut file = options.open(dir.join(NAME)).map_err(LockError::Io)?;
         match file.try_lock() {
             Ok(()) => {
-                // Only for the message: a full disk must not keep the store from opening.
+                // Only the message of a second process needs it: a full disk must not keep the
+                // store from opening.
                 let _ = sign(&mut file);
                 Ok(Self { file })
             }
@@ -40,8 +45,8 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Closing is not enough: a child process that is just being started shares the open file,
-        // and with it the lock, until it runs its own program.
+        // Closing the file is not enough: a child process that is just starting shares the open
+        // file, and so the lock, until it runs its own program.
         let _ = self.file.unlock();
     }
 }
@@ -55,6 +60,7 @@ fn sign(file: &mut File) -> io::Result<()> {
 }
 
 fn holder(file: &File) -> String {
+    // The file may hold anything. The text goes to a terminal: one short line, no controls.
     let mut text = String::new();
     let read = file.take(200).read_to_string(&mut text);
     match text.lines().next().filter(|line| read.is_ok() && line.starts_with("process ")) {

@@ -30,6 +30,7 @@ pub(super) fn decode(id: ExampleId, bytes: &[u8]) -> Option<Example> {
     let (values, remainder) = values.as_chunks::<4>();
     let embedding: Vec<_> = values.iter().map(|&value| f32::from_le_bytes(value)).collect();
     let whole = remainder.is_empty() && !embedding.is_empty();
+    // One value that is not finite would make every similarity with its class NaN.
     let sound = version == VERSION && whole && embedding.iter().all(|value| value.is_finite());
     sound.then_some(Example { id, sha256, embedding, precision })
 }

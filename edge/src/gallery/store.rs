@@ -40,6 +40,8 @@ impl RedbStore {
     /// Opens the store in the folder `dir`, or creates one bound to `space_id`.
     pub(super) fn open(dir: &Path, space_id: &str) -> Result<(Self, Facts), GalleryError> {
         fs::create_dir_all(dir).map_err(|e| io_failure(dir, &e))?;
+        // Before the database: its own lock does not name the holder, and it is free while a failed
+        // write is settled.
         let lock = Lock::take(dir).map_err(|e| lock_failure(dir, e))?;
         let (database, facts) = open_database(dir, space_id)?;
         let store = Self {
@@ -68,6 +70,7 @@ impl Journal for RedbStore {
     }
 
     fn reload(&mut self) -> Result<Option<Facts>, GalleryError> {
+        // As at the first opening: nothing is known of the file after a failed write.
         let (database, facts) = open_database(&self.dir, &self.space_id)?;
         self.database = Some(database);
         Ok(Some(facts))
@@ -99,6 +102,7 @@ fn sync_folder(dir: &Path) -> io::Result<()> {
 fn facts(dir: &Path, raw: RawFacts, space_id: &str) -> Result<Facts, GalleryError> {
     check_layout(dir, &raw)?;
     let revision = raw.revision.ok_or_else(|| broken(dir, "its revision is missing"))?;
+    // The space is compared at the end, so that a damaged store is told as damaged.
     let got = raw.space_id.clone().ok_or_else(|| broken(dir, "its space is missing"))?;
     let classes = raw.assemble().map_err(|reason| broken(dir, &reason))?;
     let facts = Facts::restore(revision, classes).map_err(|reason| broken(dir, &reason))?;

@@ -67,6 +67,7 @@ pub enum RecognizerError {
     TooFewImages(usize),
 }
 
+// `?` converts once, but the error of an image passes through `EmbedError`.
 impl From<DecodeError> for RecognizerError {
     fn from(error: DecodeError) -> Self {
         Self::Embed(error.into())

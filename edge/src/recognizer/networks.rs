@@ -96,6 +96,7 @@ impl Networks {
                 Ok(None) => Availability::Absent,
                 Err(error) => Availability::Failed(error.to_string()),
             };
+            // A failure is not tried again: the availability keeps the reason.
             self.attention = opened.ok().flatten();
         }
         self.drop_source();

@@ -42,6 +42,7 @@ impl Snapshot {
         embeddings: &[&[f32]],
         options: ClassifyOptions,
     ) -> Classification {
+        // The answer says how it was made: figures of the two settings must not be compared.
         if options.transductive {
             Classification {
                 answers: answers(self.classifier.classify_together(embeddings, options.top)),

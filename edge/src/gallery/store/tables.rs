@@ -52,6 +52,7 @@ pub(super) fn initialize(
     transaction.open_table(TEXTS)?.insert("space_id", space_id)?;
     transaction.open_table(NUMBERS)?.insert("format", format)?;
     transaction.open_table(NUMBERS)?.insert("revision", 0)?;
+    // A read transaction cannot open a table that was never opened for writing.
     transaction.open_table(CLASSES)?;
     transaction.open_table(MEANINGS)?;
     transaction.open_table(ATTRIBUTES)?;
@@ -62,6 +63,7 @@ pub(super) fn initialize(
 /// One transaction, synced when it returns.
 pub(super) fn write(database: &Database, change: &Change) -> Result<(), redb::Error> {
     let mut transaction = database.begin_write()?;
+    // redb's default as well, stated here because the guarantee of the gallery rests on it.
     transaction.set_durability(Durability::Immediate)?;
     transaction.open_table(NUMBERS)?.insert("revision", change.revision)?;
     match &change.kind {
@@ -162,6 +164,7 @@ impl RawFacts {
     /// # Errors
     /// What does not fit.
     pub(super) fn assemble(mut self) -> Result<Vec<Class>, String> {
+        // Classes and examples are both sorted by class, so one pass joins them.
         let mut rows = self.examples.into_iter().peekable();
         let mut assembled = Vec::new();
         for (id, label) in self.classes {
