@@ -1,11 +1,12 @@
 //! What ships to a device: a folder with `manifest.json` and the files that it names.
 //!
-//! [`Bundle::open`] checks everything: the manifest is bounded before it is parsed, file names must
-//! be plain, links are refused, and every file must have the length and the SHA-256 that the
-//! manifest gives. [`write()`] puts a whole bundle in place or leaves nothing. `docs/formats.md`
-//! has the tables.
+//! [`Bundle::open`] checks everything. It limits the manifest's size before it parses it. It takes
+//! only plain file names, and no links. Every file must have the length and the SHA-256 that the
+//! manifest states. [`write()`] puts a whole bundle in place or nothing. `docs/formats.md` has the
+//! tables.
 
 pub mod manifest;
+mod network;
 pub mod self_test;
 
 use std::collections::BTreeMap;
@@ -15,13 +16,13 @@ use crate::disk::{self, DiskError, folder};
 use crate::fault::{Blame, Fault};
 use crate::knowledge::lexicon;
 pub use manifest::{
-    Accuracy, CompleterFiles, FORMAT, FileEntry, KnowledgeFiles, LARGEST_BATCH, Licenses, MANIFEST,
-    MAX_INPUT_SIZE, Manifest, ManifestError, NamedFile, Network, Precision, Variant, Verification,
-    WeightStorage,
+    CompleterFiles, FORMAT, FileEntry, KnowledgeFiles, LARGEST_BATCH, Licenses, MANIFEST,
+    MAX_INPUT_SIZE, Manifest, ManifestError, NamedFile,
 };
+pub use network::{Accuracy, Network, Precision, Variant, Verification, WeightStorage};
 pub use self_test::{SelfTest, SelfTestError};
 
-/// What opening a bundle may cost.
+/// Limits of what opening a bundle reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BundleLimits {
     /// The most bytes of `manifest.json`.
@@ -53,7 +54,7 @@ pub enum BundleError {
         /// What is wrong with it.
         source: ManifestError,
     },
-    /// The files together are larger than allowed.
+    /// The files are too many, or together larger than allowed.
     #[error("the bundle {} holds {got} bytes in {files} files: at most {max_bytes} in {max_files} are allowed", path.display())]
     TooLarge {
         /// The bundle.
@@ -89,6 +90,17 @@ pub enum BundleError {
     },
 }
 
+impl BundleError {
+    fn manifest(dir: &Path) -> impl Fn(ManifestError) -> Self {
+        let path = dir.join(MANIFEST);
+        move |source| Self::Manifest { path: path.clone(), source }
+    }
+
+    fn occupied(dir: &Path, reason: impl Into<String>) -> Self {
+        Self::Occupied { path: dir.to_owned(), reason: reason.into() }
+    }
+}
+
 impl Fault for BundleError {
     fn blame(&self) -> Blame {
         Blame::Input
@@ -112,8 +124,8 @@ impl Bundle {
     /// Names the file at fault; nothing larger than `limits` is allocated on the way.
     pub fn open(dir: &Path, limits: &BundleLimits) -> Result<Self, BundleError> {
         let bytes = folder::read(dir, MANIFEST, limits.max_manifest_bytes)?;
-        let manifest = Manifest::parse(&bytes)
-            .map_err(|source| BundleError::Manifest { path: dir.join(MANIFEST), source })?;
+        let manifest = Manifest::parse(&bytes).map_err(BundleError::manifest(dir))?;
+        // The announced sizes are held to the limits before the first file is read.
         check_size(dir, &manifest, limits)?;
         let files = manifest
             .files
@@ -149,13 +161,18 @@ impl Bundle {
             return Ok(None);
         };
         let inside = self.path.join(&named.file).exists();
-        // `..` and not the path's parent: of `bundle` and of a link that is another folder.
+        // `..` and not the parent of the path: `bundle` alone has no parent folder in it, and the
+        // parent of a link's path is not the folder that holds the bundle.
         let dir = if inside { self.path.clone() } else { self.path.join("..") };
         let entry = FileEntry { sha256: named.sha256.clone(), bytes: named.bytes };
         if entry.bytes > lexicon::MAX_BYTES {
-            let BundleLimits { max_files, .. } = BundleLimits::default();
-            let (got, max_bytes) = (entry.bytes, lexicon::MAX_BYTES);
-            return Err(BundleError::TooLarge { path: dir, got, files: 1, max_bytes, max_files });
+            return Err(BundleError::TooLarge {
+                path: dir,
+                got: entry.bytes,
+                files: 1,
+                max_bytes: lexicon::MAX_BYTES,
+                max_files: BundleLimits::default().max_files,
+            });
         }
         read_entry(&dir, &named.file, &entry).map(Some)
     }
@@ -178,20 +195,24 @@ fn check_size(dir: &Path, manifest: &Manifest, limits: &BundleLimits) -> Result<
 fn read_entry(dir: &Path, name: &str, expected: &FileEntry) -> Result<Vec<u8>, BundleError> {
     // One byte more than announced is read, so that a longer file is noticed.
     let bytes = folder::read_start(dir, name, expected.bytes.saturating_add(1))?;
-    let damaged = |what, expected: String, got: String| {
-        Err(BundleError::Damaged { path: dir.join(name), what, expected, got })
-    };
-    let got = FileEntry::of(&bytes);
-    if got.bytes > expected.bytes {
-        return damaged("its length", format!("{} bytes", expected.bytes), "more".to_owned());
+    match difference(expected, FileEntry::of(&bytes)) {
+        None => Ok(bytes),
+        Some((what, expected, got)) => {
+            Err(BundleError::Damaged { path: dir.join(name), what, expected, got })
+        }
     }
+}
+
+/// What differs in a file, what was expected and what was found; `None` for the right file.
+fn difference(expected: &FileEntry, got: FileEntry) -> Option<(&'static str, String, String)> {
     if got.bytes != expected.bytes {
-        return damaged("its length", format!("{} bytes", expected.bytes), got.bytes.to_string());
+        // Reading stopped after the first byte too many: how many there are is not known.
+        let found =
+            if got.bytes > expected.bytes { "more".to_owned() } else { got.bytes.to_string() };
+        return Some(("its length", format!("{} bytes", expected.bytes), found));
     }
-    if got.sha256 != expected.sha256 {
-        return damaged("its SHA-256", expected.sha256.clone(), got.sha256);
-    }
-    Ok(bytes)
+    let is_same = got.sha256 == expected.sha256;
+    (!is_same).then(|| ("its SHA-256", expected.sha256.clone(), got.sha256))
 }
 
 /// Writes a bundle at `dir`: first into a folder beside it, synced, then renamed into place.
@@ -207,9 +228,9 @@ pub fn write(
     manifest: &Manifest,
     files: &BTreeMap<String, Vec<u8>>,
 ) -> Result<(), BundleError> {
-    let wrong = |source| BundleError::Manifest { path: dir.join(MANIFEST), source };
-    manifest.check().map_err(wrong)?;
-    manifest.check_files(files).map_err(wrong)?;
+    manifest.check().map_err(BundleError::manifest(dir))?;
+    manifest.check_files(files).map_err(BundleError::manifest(dir))?;
+    // What no reader takes by default is not written either.
     check_size(dir, manifest, &BundleLimits::default())?;
     check_place(dir)?;
     let text = manifest.to_bytes();
@@ -225,28 +246,30 @@ pub fn write(
 /// # Errors
 /// [`BundleError::Occupied`] says what is in the way.
 pub fn check_place(dir: &Path) -> Result<(), BundleError> {
-    let occupied = |reason: String| BundleError::Occupied { path: dir.to_owned(), reason };
     let entries = match folder::kind(dir)? {
         folder::Kind::Absent => return Ok(()),
         folder::Kind::Folder => disk::list(dir)?,
-        folder::Kind::Other => return Err(occupied("it is not a folder".to_owned())),
+        folder::Kind::Other => return Err(BundleError::occupied(dir, "it is not a folder")),
     };
     if entries.is_empty() {
         return Ok(());
     }
     let text = folder::read(dir, MANIFEST, BundleLimits::default().max_manifest_bytes)
-        .map_err(|_| occupied(format!("it has no {MANIFEST}")))?;
-    let known = manifest::named_files(&text)
-        .ok_or_else(|| occupied(format!("its {MANIFEST} is not a bundle's")))?;
-    let is_known = |path: &PathBuf| {
-        path.file_name()
-            .and_then(|n| n.to_str())
-            .is_some_and(|n| n == MANIFEST || known.iter().any(|k| k == n))
-    };
-    match entries.iter().find(|path| !is_known(path)) {
+        .map_err(|_| BundleError::occupied(dir, format!("it has no {MANIFEST}")))?;
+    let mut known = manifest::named_files(&text)
+        .ok_or_else(|| BundleError::occupied(dir, format!("its {MANIFEST} is not a bundle's")))?;
+    known.push(MANIFEST.to_owned());
+    // Replacing the bundle removes the whole folder: a user's own file in it must not be lost.
+    match entries.iter().find(|path| !is_one_of(path, &known)) {
         None => Ok(()),
-        Some(other) => Err(occupied(format!("it also holds {}", other.display()))),
+        Some(other) => {
+            Err(BundleError::occupied(dir, format!("it also holds {}", other.display())))
+        }
     }
+}
+
+fn is_one_of(path: &Path, names: &[String]) -> bool {
+    path.file_name().is_some_and(|file| names.iter().any(|name| file == name.as_str()))
 }
 
 #[cfg(test)]

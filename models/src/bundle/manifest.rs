@@ -5,10 +5,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::network::{Accuracy, Network, Precision, Verification};
 use super::self_test::SelfTest;
 use crate::checkpoint::Provenance;
 use crate::fault::{Blame, Fault};
-use crate::graph::{Architecture, ProtoComNet};
+use crate::graph::ProtoComNet;
 use crate::hex;
 use crate::layout::{FileFormat, FormatError};
 use crate::preprocess::{Preprocess, PreprocessError};
@@ -40,12 +41,13 @@ pub const MANIFEST: &str = "manifest.json";
 pub const MAX_INPUT_SIZE: usize = 1024;
 
 /// The largest embedding that a manifest may announce.
-pub const MAX_EMBEDDING_SIZE: usize = 16_384;
+const MAX_EMBEDDING_SIZE: usize = 16_384;
 
 /// The most values that the attributes of one class may have as a completer's input: bounds what a
 /// hostile manifest can allocate (64 MiB).
 const MAX_COMPLETER_INPUT: usize = 16 << 20;
 
+/// The most characters of a bundle's or a file's name.
 const MAX_NAME: usize = 64;
 
 /// The most images of one run that a manifest may allow.
@@ -69,72 +71,23 @@ pub struct Manifest {
     pub backbone: Network,
     /// How an image becomes its input.
     pub preprocess: Preprocess,
-    /// Name knowledge; without it, classes are learned from images only.
+    /// Name knowledge. Without it, classes are learned from images only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub knowledge: Option<KnowledgeFiles>,
     /// Every other file of the bundle, by name.
     pub files: BTreeMap<String, FileEntry>,
     /// Measured accuracies with their protocols.
     pub accuracy: Vec<Accuracy>,
-    /// How far each engine was from the training engine when the bundle was written; from the
-    /// reference interpreter where the bundle is for another size than the run (`provenance.notes`
-    /// says so).
+    /// How far each engine was from the training engine when the bundle was written. If the bundle
+    /// takes images of another size than the run, the engines were compared with the reference
+    /// interpreter (`provenance.notes` says so).
     pub verification: Vec<Verification>,
-    /// An input with its expected embedding: a device verifies its engine with it.
+    /// An input with its expected embedding: a device checks its engine with it.
     pub self_test: SelfTest,
     /// Where the weights come from.
     pub provenance: Provenance,
     /// Under what terms they may be used.
     pub licenses: Licenses,
-}
-
-/// A network of a bundle: one ONNX file and what an engine must know of it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Network {
-    /// The ONNX file.
-    pub file: String,
-    /// Its input's name, `[n, 3, size, size]`.
-    pub input: String,
-    /// Its output's name, `[n, embedding_size]`.
-    pub output: String,
-    /// The architecture and its sizes.
-    pub architecture: Architecture,
-    /// Dimensions of an embedding.
-    pub embedding_size: usize,
-    /// Floating-point operations for one image, as shipped.
-    pub flops: u64,
-    /// The ONNX operator set.
-    pub opset: u32,
-    /// The ONNX file format.
-    pub ir_version: u32,
-    /// The arithmetic that the file asks of an engine.
-    pub precision: Precision,
-    /// How the weights are stored.
-    pub weights: WeightStorage,
-    /// The most images of one run.
-    pub max_batch: usize,
-    /// The same network in other arithmetic, for engines that are faster with it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub variants: Vec<Variant>,
-}
-
-/// A network once more, in other arithmetic. Its embeddings are of the same space.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Variant {
-    /// The ONNX file, with the inputs and outputs of the network's own.
-    pub file: String,
-    /// The arithmetic that it asks of an engine.
-    pub precision: Precision,
-    /// The engines that it is for, by their words on the command line (`cpu`, `tensorrt`); no other
-    /// is given it unless the user asks for the precision.
-    pub engines: Vec<String>,
-    /// How far each engine was from the reference of the same arithmetic when the bundle was
-    /// written.
-    pub verification: Vec<Verification>,
-    /// A problem with its answer in this arithmetic.
-    pub self_test: SelfTest,
 }
 
 /// The files that turn a name into a prototype.
@@ -143,10 +96,10 @@ pub struct Variant {
 pub struct KnowledgeFiles {
     /// The name regressor, one of `files`.
     pub kernel: String,
-    /// The learned completer, which explains answers by attributes.
+    /// The learned completer, whose attention weights explain answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completer: Option<CompleterFiles>,
-    /// The lexicon: one file for all bundles of a folder, beside them.
+    /// The lexicon: one file beside the bundles of a folder, which they share.
     pub lexicon: NamedFile,
 }
 
@@ -176,71 +129,6 @@ pub struct NamedFile {
     pub bytes: u64,
 }
 
-/// The arithmetic of a network.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Precision {
-    /// 32-bit floating point.
-    #[default]
-    Fp32,
-    /// 16-bit floating point, between operations too.
-    Fp16,
-    /// 8-bit integers, unsigned between operations.
-    #[serde(rename = "int8-u8")]
-    Int8U8,
-    /// 8-bit integers, signed and around 0 between operations.
-    #[serde(rename = "int8-s8")]
-    Int8S8,
-}
-
-impl Precision {
-    /// Every precision, the widest first.
-    pub const ALL: [Self; 4] = [Self::Fp32, Self::Fp16, Self::Int8U8, Self::Int8S8];
-
-    /// Whether it computes in 8-bit integers, of either kind.
-    #[must_use]
-    pub fn is_integer(self) -> bool {
-        matches!(self, Self::Int8U8 | Self::Int8S8)
-    }
-
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
-    fn is_fp32(&self) -> bool {
-        *self == Self::Fp32
-    }
-}
-
-impl fmt::Display for Precision {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Fp32 => "fp32",
-            Self::Fp16 => "fp16",
-            Self::Int8U8 => "int8-u8",
-            Self::Int8S8 => "int8-s8",
-        })
-    }
-}
-
-/// How weights lie in the file; the arithmetic is [`Precision`]'s.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum WeightStorage {
-    /// 16-bit floating point, widened when the file is loaded: half the size.
-    Fp16,
-    /// As trained.
-    Fp32,
-}
-
-impl fmt::Display for WeightStorage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Fp16 => "fp16",
-            Self::Fp32 => "fp32",
-        })
-    }
-}
-
 /// What a file must be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -256,35 +144,6 @@ impl FileEntry {
     pub fn of(bytes: &[u8]) -> Self {
         Self { sha256: hex::sha256(bytes), bytes: bytes.len() as u64 }
     }
-}
-
-/// A measured accuracy.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Accuracy {
-    /// The engine that made the embeddings.
-    pub engine: String,
-    /// Its arithmetic.
-    #[serde(default, skip_serializing_if = "Precision::is_fp32")]
-    pub precision: Precision,
-    /// The figures and their protocol, as the evaluation wrote them. A bundle carries them; it does
-    /// not read them.
-    pub report: serde_json::Value,
-}
-
-/// How far an engine was from the training engine's golden outputs when the bundle was written.
-///
-/// Both figures are bounds, rounded outwards to a power of ten: an engine's last bits depend on the
-/// machine, and a bundle's bytes must not.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Verification {
-    /// The engine.
-    pub engine: String,
-    /// No value differed by more.
-    pub max_abs_difference: f64,
-    /// No embedding had a smaller cosine to its golden one.
-    pub min_cosine: f64,
 }
 
 /// Terms of use.
@@ -335,12 +194,13 @@ impl ManifestError {
 }
 
 impl Manifest {
-    /// Reads and checks a manifest's bytes: number and layout first, then the fields.
+    /// Reads and checks a manifest's bytes: format number and layout first, then the fields.
     ///
     /// # Errors
     /// See [`ManifestError`].
     pub fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
         FORMAT.check(bytes)?;
+        // Only now: a file of another layout is refused as such, not for an unknown field.
         let manifest: Self =
             serde_json::from_slice(bytes).map_err(|e| ManifestError::Json(e.to_string()))?;
         manifest.check()?;
@@ -349,120 +209,101 @@ impl Manifest {
 
     /// The file's bytes: indented JSON, fields in a fixed order.
     pub fn to_bytes(&self) -> Vec<u8> {
+        // Indented, because people read it.
         let mut bytes =
             serde_json::to_vec_pretty(self).expect("invariant: a manifest has only string keys");
         bytes.push(b'\n');
         bytes
     }
 
-    /// Checks every field that types cannot.
+    /// Checks every field that its type does not.
+    ///
+    /// # Errors
+    /// The first field that is wrong.
     pub fn check(&self) -> Result<(), ManifestError> {
         require(self.format == FORMAT.number, "format", FORMAT.number, self.format)?;
         require(self.layout == FORMAT.layout(), "layout", FORMAT.layout(), &self.layout)?;
         check_name(&self.name)?;
-        require(
-            is_digest(&self.space_id),
-            "space_id",
-            "64 lower-case hexadecimal digits",
-            &self.space_id,
-        )?;
+        require_digest("space_id", &self.space_id)?;
         for (name, entry) in &self.files {
             require(is_plain(name), "files", "plain file names (letters, digits, - _ .)", name)?;
-            require(
-                is_digest(&entry.sha256),
-                "files.sha256",
-                "64 lower-case hexadecimal digits",
-                &entry.sha256,
-            )?;
+            require_digest("files.sha256", &entry.sha256)?;
         }
         self.preprocess.check()?;
         self.check_backbone()?;
         self.check_knowledge()?;
-        self.self_test.check(self.backbone.embedding_size)
+        check_self_test(&self.self_test, self.backbone.embedding_size)
     }
 
     fn check_backbone(&self) -> Result<(), ManifestError> {
         let network = &self.backbone;
-        let widths = network.architecture.widths();
-        require(
-            widths.iter().all(|width| (1..=MAX_EMBEDDING_SIZE).contains(width)),
-            "backbone.architecture.widths",
-            "1 to 16384 each",
-            &widths,
-        )?;
-        let size = network.architecture.input_size();
-        let embedding = network.architecture.embedding_size();
-        require(
-            self.files.contains_key(&network.file),
-            "backbone.file",
-            "one of `files`",
-            &network.file,
-        )?;
-        require(
-            (1..=MAX_INPUT_SIZE).contains(&size),
-            "backbone.architecture.input_size",
-            "1 to 1024",
-            size,
-        )?;
+        let architecture = &network.architecture;
+        let widths = architecture.widths();
+        let field = "backbone.architecture.widths";
+        require(widths.iter().all(is_embedding_size), field, "1 to 16384 each", &widths)?;
+        // After the widths: the embedding size of an ensemble is a sum, which now cannot overflow.
+        let embedding = architecture.embedding_size();
+        let size = architecture.input_size();
+        self.require_file("backbone.file", &network.file)?;
+        let field = "backbone.architecture.input_size";
+        require((1..=MAX_INPUT_SIZE).contains(&size), field, "1 to 1024", size)?;
         require(self.preprocess.size == size, "preprocess.size", size, self.preprocess.size)?;
-        require(
-            (1..=MAX_EMBEDDING_SIZE).contains(&embedding),
-            "backbone.architecture",
-            "an embedding of 1 to 16384",
-            embedding,
-        )?;
-        require(
-            network.embedding_size == embedding,
-            "backbone.embedding_size",
-            embedding,
-            network.embedding_size,
-        )?;
-        require(
-            (1..=LARGEST_BATCH).contains(&network.max_batch),
-            "backbone.max_batch",
-            "1 to 4096",
-            network.max_batch,
-        )?;
-        let precisions: Vec<Precision> = network.variants.iter().map(|v| v.precision).collect();
-        let is_new = |(at, precision): (usize, &Precision)| {
-            *precision != network.precision && !precisions[..at].contains(precision)
-        };
-        let all_new = precisions.iter().enumerate().all(is_new);
-        let (field, once) = ("backbone.variants.precision", "each precision once");
-        require(all_new, field, once, &precisions)?;
-        network.variants.iter().try_for_each(|variant| {
-            let file = &variant.file;
-            let field = "backbone.variants.file";
-            require(self.files.contains_key(file), field, "one of `files`", file)?;
-            variant.self_test.check(embedding)
-        })
+        let field = "backbone.architecture";
+        require(is_embedding_size(&embedding), field, "an embedding of 1 to 16384", embedding)?;
+        let got = network.embedding_size;
+        require(got == embedding, "backbone.embedding_size", embedding, got)?;
+        let batch = network.max_batch;
+        require((1..=LARGEST_BATCH).contains(&batch), "backbone.max_batch", "1 to 4096", batch)?;
+        self.check_variants()
+    }
+
+    fn check_variants(&self) -> Result<(), ManifestError> {
+        let Network { precision, variants, embedding_size, .. } = &self.backbone;
+        let precisions: Vec<Precision> = variants.iter().map(|v| v.precision).collect();
+        // A file is chosen by its precision: with two of one precision it would be any of them.
+        let each_once = Precision::ALL.iter().all(|one| {
+            let named = precisions.iter().chain([precision]).filter(|other| *other == one);
+            named.count() <= 1
+        });
+        require(each_once, "backbone.variants.precision", "each precision once", &precisions)?;
+        for variant in variants {
+            self.require_file("backbone.variants.file", &variant.file)?;
+            check_self_test(&variant.self_test, *embedding_size)?;
+        }
+        Ok(())
     }
 
     fn check_knowledge(&self) -> Result<(), ManifestError> {
         let Some(KnowledgeFiles { kernel, completer, lexicon }) = &self.knowledge else {
             return Ok(());
         };
-        let is_file = |name| self.files.contains_key(name);
-        require(is_file(kernel), "knowledge.kernel", "one of `files`", kernel)?;
-        if let Some(CompleterFiles { file, attributes, network, .. }) = completer {
-            require(is_file(file), "knowledge.completer.file", "one of `files`", file)?;
-            let field = "knowledge.completer.attributes";
-            require(is_file(attributes), field, "one of `files`", attributes)?;
-            let sizes = [network.embedding, network.word, network.attributes, network.hidden];
-            let fits = network.embedding == self.backbone.embedding_size
-                && sizes.iter().all(|size| (1..=MAX_EMBEDDING_SIZE).contains(size));
-            let expected = "sizes of 1 to 16384, and the backbone's embedding";
-            require(fits, "knowledge.completer.network", expected, format!("{sizes:?}"))?;
-            // Both factors are at most 32768.
-            let input = network.attributes * (network.embedding + network.word);
-            let (field, most) =
-                ("knowledge.completer.network", "16777216 values of attributes at most");
-            require(input <= MAX_COMPLETER_INPUT, field, most, input)?;
+        self.require_file("knowledge.kernel", kernel)?;
+        if let Some(completer) = completer {
+            self.check_completer(completer)?;
         }
-        let (name, hash) = (&lexicon.file, &lexicon.sha256);
+        // The lexicon lies beside the bundle, so it is not one of `files`.
+        let name = &lexicon.file;
         require(is_plain(name), "knowledge.lexicon.file", "a plain file name", name)?;
-        let digits = "64 lower-case hexadecimal digits";
-        require(is_digest(hash), "knowledge.lexicon.sha256", digits, hash)
+        require_digest("knowledge.lexicon.sha256", &lexicon.sha256)
+    }
+
+    fn check_completer(&self, completer: &CompleterFiles) -> Result<(), ManifestError> {
+        self.require_file("knowledge.completer.file", &completer.file)?;
+        self.require_file("knowledge.completer.attributes", &completer.attributes)?;
+        let network = &completer.network;
+        let sizes = [network.embedding, network.word, network.attributes, network.hidden];
+        let fits = network.embedding == self.backbone.embedding_size
+            && sizes.iter().all(is_embedding_size);
+        let field = "knowledge.completer.network";
+        require(fits, field, "sizes of 1 to 16384, and the backbone's embedding", sizes)?;
+        // The factors are at most 16384 and 32768: the product does not overflow.
+        let input = network.attributes * (network.embedding + network.word);
+        let most = "16777216 values of attributes at most";
+        require(input <= MAX_COMPLETER_INPUT, field, most, input)
+    }
+
+    fn require_file(&self, field: &'static str, name: &str) -> Result<(), ManifestError> {
+        require(self.files.contains_key(name), field, "one of `files`", name)
     }
 
     /// Checks that `files` are exactly those that the manifest describes.
@@ -478,14 +319,15 @@ impl Manifest {
 
 /// Checks a bundle's name: it becomes a folder's name and part of answers.
 pub fn check_name(name: &str) -> Result<(), ManifestError> {
-    let allowed =
-        |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.');
-    let fits =
-        (1..=MAX_NAME).contains(&name.len()) && name.chars().all(allowed) && !name.starts_with('.');
+    let fits = (1..=MAX_NAME).contains(&name.len())
+        && !name.starts_with('.')
+        && name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.'));
     require(fits, "name", "1 to 64 of a-z 0-9 - _ . and no dot first", name)
 }
 
 /// The files that a manifest of any format names; `None` when it is no manifest.
+///
+/// An older bundle cannot be opened, but [`super::write()`] may replace it.
 pub(super) fn named_files(text: &[u8]) -> Option<Vec<String>> {
     #[derive(Deserialize)]
     struct FileNames {
@@ -506,15 +348,36 @@ fn require(
     if holds { Ok(()) } else { Err(ManifestError::field(field, expected, got)) }
 }
 
+fn require_digest(field: &'static str, text: &str) -> Result<(), ManifestError> {
+    require(is_digest(text), field, "64 lower-case hexadecimal digits", text)
+}
+
+/// Checks a self-test of the backbone, whose embedding has `size` values.
+fn check_self_test(test: &SelfTest, size: usize) -> Result<(), ManifestError> {
+    let got = test.embedding.len();
+    require(got == size, "self_test.embedding", format_args!("{size} values"), got)?;
+    for value in &test.embedding {
+        require(value.is_finite(), "self_test.embedding", "finite values", value)?;
+    }
+    // With 0 no engine would pass, with infinity every one would.
+    let allowed = test.max_abs_difference;
+    let fits = allowed.is_finite() && allowed > 0.0;
+    require(fits, "self_test.max_abs_difference", "a positive number", allowed)
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "iterators ask by reference")]
+fn is_embedding_size(size: &usize) -> bool {
+    (1..=MAX_EMBEDDING_SIZE).contains(size)
+}
+
 fn is_digest(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// A name that cannot leave the folder, hide, or mean something to a shell.
+/// Whether a file with this name stays in the folder, is not hidden, and is not special to a shell.
 fn is_plain(name: &str) -> bool {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     (1..=MAX_NAME).contains(&name.len())
         && !name.starts_with('.')
-        && name.chars().all(allowed)
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
         && name != MANIFEST
 }

@@ -1,17 +1,15 @@
-//! A problem with its answer inside every bundle: a device runs it once and knows that its engine
-//! is right.
+//! The self-test in every bundle: an input and its embedding, with which a device checks its engine
+//! before it uses it.
 //!
 //! The input is not stored but generated: `3 * size * size` values, in the order of
-//! `[3, size, size]`, each from one 32-bit word `w` of a ChaCha8 stream seeded with `seed`
-//! (`seed_from_u64`), as `(w >> 8) / 2^24 * 4 - 2`. It is noise between -2 and 2, the range of
-//! normalized images, exactly representable, and the same on every machine.
+//! `[3, size, size]`. Each is `(w >> 8) / 2^24 * 4 - 2`, where `w` is the next 32-bit word of a
+//! ChaCha8 stream seeded with `seed` (`seed_from_u64`). The values are between -2 and 2, the range
+//! of normalized images. They are exact in f32, so they are the same on every machine.
 
 use ndarray::{Array4, ArrayView1};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
-
-use super::manifest::ManifestError;
 
 /// An input, as a seed, and the embedding that a right engine finds for it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,11 +19,11 @@ pub struct SelfTest {
     pub seed: u64,
     /// The embedding, computed by the reference interpreter from the weights as stored.
     pub embedding: Vec<f32>,
-    /// How far any value may be off.
+    /// The largest difference allowed for any value.
     pub max_abs_difference: f32,
 }
 
-/// An engine that does not compute what the bundle says.
+/// How an engine's embedding differs from the bundle's.
 #[derive(Debug, thiserror::Error, PartialEq)]
 #[non_exhaustive]
 pub enum SelfTestError {
@@ -62,7 +60,8 @@ impl SelfTest {
     /// # Errors
     /// The size or the largest difference, when it is more than allowed.
     pub fn verify(&self, embedding: ArrayView1<'_, f32>) -> Result<(), SelfTestError> {
-        let (expected, got) = (self.embedding.len(), embedding.len());
+        let expected = self.embedding.len();
+        let got = embedding.len();
         if got != expected {
             return Err(SelfTestError::Size { expected, got });
         }
@@ -74,24 +73,6 @@ impl SelfTest {
             return Ok(());
         }
         Err(SelfTestError::Wrong { allowed: self.max_abs_difference, got: worst })
-    }
-
-    pub(super) fn check(&self, embedding_size: usize) -> Result<(), ManifestError> {
-        let wrong = |field, expected: String, got: String| {
-            Err(ManifestError::Field { field, expected, got })
-        };
-        if self.embedding.len() != embedding_size {
-            let expected = format!("{embedding_size} values");
-            return wrong("self_test.embedding", expected, self.embedding.len().to_string());
-        }
-        if !self.embedding.iter().all(|v| v.is_finite()) {
-            return wrong("self_test.embedding", "finite values".to_owned(), "not".to_owned());
-        }
-        if !(self.max_abs_difference.is_finite() && self.max_abs_difference > 0.0) {
-            let got = self.max_abs_difference.to_string();
-            return wrong("self_test.max_abs_difference", "a positive number".to_owned(), got);
-        }
-        Ok(())
     }
 }
 
