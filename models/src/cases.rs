@@ -1,8 +1,8 @@
-//! Problems with known answers for every operation and network, for every interpreter and engine.
+//! Problems for every operation and network, on which every interpreter and engine is tested.
 //!
-//! A case brings its graph, parameters and inputs, all made from its own seed; the answer is that
+//! A case has a graph, parameters and inputs, all made from its own seed. The right answer is that
 //! of [`crate::reference`]. An engine passes when it is within the case's tolerance. A case is
-//! useful only if it fails after [`Case::nudged`].
+//! useful only if an engine fails it after [`Case::nudged`].
 
 use ndarray::{ArrayD, IxDyn};
 use rand_chacha::ChaCha8Rng;
@@ -116,7 +116,7 @@ fn close(expected: &ArrayD<f32>, got: &ArrayD<f32>, tolerance: f32) -> Result<()
     }
 }
 
-/// A name, an operation, and the shape of its inputs.
+/// A name, an operation, and the shape of each of its inputs.
 type Problem = (&'static str, Op, &'static [usize]);
 
 /// What most operations are tried on: channels, height and width differ, and one of them is odd.
@@ -128,31 +128,29 @@ fn operations() -> Vec<Case> {
     one.chain([chain(), depthwise_chain(), tied()]).collect()
 }
 
-fn convolutions() -> Vec<Problem> {
-    let conv = |out_channels, kernel, stride, padding, bias| Op::Conv2d {
-        out_channels,
-        kernel,
-        stride,
-        padding: Padding::even(padding),
-        groups: 1,
-        bias,
-    };
-    let uneven = |kernel, before, after, groups| Op::Conv2d {
-        out_channels: 6,
-        kernel,
-        stride: 2,
-        padding: Padding { before, after },
-        groups,
-        bias: true,
-    };
-    let depthwise = |kernel, channels| Op::Conv2d {
+fn conv(out_channels: usize, kernel: usize, stride: usize, padding: usize, bias: bool) -> Op {
+    let padding = Padding::even(padding);
+    Op::Conv2d { out_channels, kernel, stride, padding, groups: 1, bias }
+}
+
+/// A convolution with other padding before than after, as TensorFlow's `SAME` makes it.
+fn uneven(kernel: usize, before: usize, after: usize, groups: usize) -> Op {
+    let padding = Padding { before, after };
+    Op::Conv2d { out_channels: 6, kernel, stride: 2, padding, groups, bias: true }
+}
+
+fn depthwise(kernel: usize, channels: usize) -> Op {
+    Op::Conv2d {
         out_channels: channels,
         kernel,
         stride: 1,
         padding: Padding::even(kernel / 2),
         groups: channels,
         bias: false,
-    };
+    }
+}
+
+fn convolutions() -> Vec<Problem> {
     vec![
         ("conv2d-1x1", conv(4, 1, 1, 0, false), MAP),
         ("conv2d-1x1-stride2", conv(4, 1, 2, 0, false), MAP),
@@ -206,8 +204,9 @@ fn others() -> Vec<Problem> {
     ]
 }
 
-/// Steps that are smaller than [`NUDGE`], and the greatest values of an input within them.
 fn fake(zero_point: i32, signed: bool) -> Op {
+    // Steps smaller than `NUDGE`, and a range beyond the greatest input: else the nudge could get
+    // lost.
     Op::FakeQuantize(Quantization { scale: 0.0095, zero_point, signed })
 }
 
@@ -220,23 +219,15 @@ fn operation(name: &str, op: Op, shape: &[usize]) -> Case {
 
 /// Convolution, normalization and activation: what export folds.
 fn chain() -> Case {
-    let conv = Op::Conv2d {
-        out_channels: 5,
-        kernel: 3,
-        stride: 1,
-        padding: Padding::even(1),
-        groups: 1,
-        bias: true,
-    };
     let nodes = vec![
-        Node::new("conv", conv, &["x"]),
+        Node::new("conv", conv(5, 3, 1, 1, true), &["x"]),
         Node::new("bn", Op::BatchNorm { eps: 1e-5 }, &["conv"]),
         Node::new("out", Op::LeakyRelu { slope: 0.1 }, &["bn"]),
     ];
     case("conv2d-batch-norm-leaky-relu", graph("chain", &[3, 6, 6], &["x"], nodes), 2, 1e-5)
 }
 
-/// The same of a depthwise convolution, with values on both sides of what ReLU6 lets through.
+/// The same chain with a depthwise convolution, and values on both sides of ReLU6's range.
 fn depthwise_chain() -> Case {
     let conv = Op::Conv2d {
         out_channels: 6,
@@ -249,6 +240,7 @@ fn depthwise_chain() -> Case {
     let nodes = vec![
         Node::new("conv", conv, &["x"]),
         Node::new("bn", Op::BatchNorm { eps: 1e-3 }, &["conv"]),
+        // The values here are around 1. Four times as large, some exceed 6.
         Node::new("twice", Op::Add, &["bn", "bn"]),
         Node::new("fourfold", Op::Add, &["twice", "twice"]),
         Node::new("out", Op::Relu6, &["fourfold"]),
@@ -256,7 +248,7 @@ fn depthwise_chain() -> Case {
     case("depthwise-batch-norm-relu6", graph("chain", &[6, 8, 8], &["x"], nodes), 2, 1e-5)
 }
 
-/// Two layers with one set of weights; a vector and a number are repeated.
+/// Two layers that share weights; a row and a column are broadcast.
 fn tied() -> Case {
     let layer = Op::Linear { outputs: 4, bias: true };
     let nodes = vec![
@@ -279,39 +271,46 @@ fn tied() -> Case {
 }
 
 fn graph(name: &str, shape: &[usize], inputs: &[&str], nodes: Vec<Node>) -> Graph {
-    let input = |name: &&str| Input { name: (*name).to_owned(), shape: shape.to_vec() };
     Graph {
         name: name.to_owned(),
-        inputs: inputs.iter().map(input).collect(),
+        inputs: inputs.iter().map(|name| Input::new(name, shape)).collect(),
         nodes,
         outputs: vec!["out".to_owned()],
     }
 }
 
 fn networks() -> Vec<Case> {
-    let resnet12 = |widths, input_size| Resnet12 { widths, input_size }.graph();
-    let member = |widths| Architecture::Resnet12(Resnet12 { widths, input_size: 32 });
-    let members = vec![member([8, 12, 16, 24]), member([4, 6, 4, 8])];
-    let ensemble = Ensemble::new(members).expect("invariant: networks of one size").graph();
     let full = [64, 128, 256, 512];
     let lite0 = EfficientNetLite0 { widths: [6, 4, 5, 6, 6, 7, 8, 9, 16], input_size: 37 }.graph();
-    let protocomnet = |self_weight| {
-        ProtoComNet { embedding: 16, word: 6, attributes: 4, hidden: 20, self_weight }.graph()
-    };
     vec![
         case("resnet12-tiny", resnet12([8, 12, 16, 24], 32), 2, 1e-5),
         case("resnet12-tiny-odd", resnet12([4, 6, 4, 8], 21), 1, 1e-5),
         case("resnet12-32px-batch1", resnet12(full, 32), 1, 1e-5),
         case("resnet12-32px-batch3", resnet12(full, 32), 3, 1e-5),
         case("efficientnet-lite0-tiny-odd", lite0, 1, 2e-5),
-        case("ensemble-of-two", ensemble, 2, 1e-5),
+        case("ensemble-of-two", ensemble(), 2, 1e-5),
         case("protocomnet-one", protocomnet(SelfWeight::One), 3, 1e-5),
         case("protocomnet-learned", protocomnet(SelfWeight::Learned), 2, 1e-5),
     ]
 }
 
+fn resnet12(widths: [usize; 4], input_size: usize) -> Graph {
+    Resnet12 { widths, input_size }.graph()
+}
+
+fn ensemble() -> Graph {
+    let widths = [[8, 12, 16, 24], [4, 6, 4, 8]];
+    let members =
+        widths.map(|widths| Architecture::Resnet12(Resnet12 { widths, input_size: 32 })).to_vec();
+    Ensemble::new(members).expect("invariant: networks of one size").graph()
+}
+
+fn protocomnet(self_weight: SelfWeight) -> Graph {
+    ProtoComNet { embedding: 16, word: 6, attributes: 4, hidden: 20, self_weight }.graph()
+}
+
 fn case(name: &str, graph: Graph, batch: usize, tolerance: f32) -> Case {
-    // Any fixed number would do; a name of its own keeps a case the same when others come and go.
+    // The seed comes from the name, so that a case stays the same when others are added or removed.
     let seed =
         name.bytes().fold(0_u64, |seed, byte| seed.wrapping_mul(31).wrapping_add(byte.into()));
     let mut source = Source(ChaCha8Rng::seed_from_u64(seed));
@@ -330,9 +329,13 @@ struct Source(ChaCha8Rng);
 
 impl Source {
     fn uniform(&mut self, shape: &[usize], low: f32, high: f32) -> ArrayD<f32> {
+        ArrayD::from_shape_simple_fn(IxDyn(shape), || low + (high - low) * self.unit())
+    }
+
+    /// Uniform in 0..1.
+    fn unit(&mut self) -> f32 {
         // 24 bits fill the precision of an f32.
-        let mut unit = || (self.0.next_u32() >> 8) as f32 / (1 << 24) as f32;
-        ArrayD::from_shape_simple_fn(IxDyn(shape), || low + (high - low) * unit())
+        (self.0.next_u32() >> 8) as f32 / (1 << 24) as f32
     }
 
     /// Values that keep activations near 1 through any depth.
@@ -340,13 +343,16 @@ impl Source {
         let shape = &parameter.shape;
         match parameter.role {
             Role::Weight if shape.len() == 4 => {
+                // A variance of 2 / fan-in (He et al. 2015): ReLU removes half of it.
                 let bound = (6.0 / (shape[1] * shape[2] * shape[3]) as f32).sqrt();
                 self.uniform(shape, -bound, bound)
             }
             Role::Weight if shape.len() == 2 => {
+                // A variance of 1 / fan-in.
                 let bound = (3.0 / shape[1] as f32).sqrt();
                 self.uniform(shape, -bound, bound)
             }
+            // Scale and variance of a normalization. A variance near 0 would make huge values.
             Role::Weight | Role::RunningVar => self.uniform(shape, 0.5, 1.5),
             Role::Bias | Role::RunningMean => self.uniform(shape, -0.5, 0.5),
         }

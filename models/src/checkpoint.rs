@@ -1,8 +1,8 @@
-//! A trained network, with or without the state that training needs to go on.
+//! A trained network, with or without the state that resuming its training needs.
 //!
-//! One safetensors file: the network's parameters under their own names, the optimizer's momentum
-//! under `momentum.<name>`, averaged parameters under `average.<name>`, and everything else as JSON
-//! in the file's metadata. `docs/formats.md` has the table.
+//! A checkpoint is one safetensors file. It has the network's parameters under their own names, the
+//! optimizer's momentum as `momentum.<name>`, averaged parameters as `average.<name>`, and
+//! everything else as JSON in the file's metadata. `docs/formats.md` has the table.
 
 use std::collections::BTreeMap;
 
@@ -56,46 +56,46 @@ pub struct Checkpoint {
     pub classes: Vec<String>,
     /// The network's parameters, and those of the training heads (`head.weight`, `head.bias`, …).
     pub parameters: Tensors,
-    /// What training needs to go on; `None` in a checkpoint that is only used.
+    /// What resuming the training needs; `None` in a checkpoint that is only used.
     pub training: Option<Training>,
     /// Where the weights come from.
     pub provenance: Provenance,
 }
 
-/// What training needs to go on as if it had never stopped.
+/// What a resumed training needs to continue as if it had never stopped.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Training {
     /// The optimizer's momentum, by parameter name.
     pub momentum: Tensors,
-    /// The mean of the learned parameters over the steps that are averaged, by name; empty before
-    /// the first of these.
+    /// The mean of the learned parameters over the averaged steps, by name; empty before the first
+    /// of these steps.
     pub average: Tensors,
     /// Counters and seeds.
     pub progress: Progress,
 }
 
-/// Where a training stands. Randomness is a function of (`seed`, epoch, position), so that these
-/// few numbers are the whole random state.
+/// How far a training is. Randomness is a function of (`seed`, epoch, position), so these few
+/// numbers are its whole state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Progress {
     /// Seed of shuffling and augmentation.
     pub seed: u64,
-    /// The epoch that goes on, from 0.
+    /// The current epoch, from 0.
     pub epoch: u64,
     /// The next batch of that epoch, from 0.
     pub batch: u64,
     /// Sum of the losses of the epoch's batches so far.
     pub loss_sum: f64,
-    /// Training images that were classified rightly in this epoch so far.
+    /// Training images of this epoch that were classified correctly so far.
     pub correct: u64,
     /// The best validation accuracy so far, in 0..1.
     pub best_accuracy: Option<f64>,
     /// The training's settings as TOML; resuming with others is refused.
     pub config: String,
-    /// The fingerprint of the data set, likewise.
+    /// The fingerprint of the data set; resuming with another one is refused.
     pub data: String,
-    /// In which numbers products are computed, likewise.
+    /// The precision in which products are computed; resuming with another one is refused.
     pub precision: String,
 }
 
@@ -121,7 +121,7 @@ pub struct Provenance {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CheckpointError {
-    /// The file is not a tensor file, or cut short.
+    /// The file is not a tensor file, or it is cut short.
     #[error(transparent)]
     Tensors(#[from] TensorsError),
     /// The description inside is missing or has other fields.
@@ -133,7 +133,7 @@ pub enum CheckpointError {
     /// The tensors are not those of the network.
     #[error(transparent)]
     Graph(#[from] GraphError),
-    /// A golden file of another network.
+    /// A golden file belongs to another network.
     #[error("`{tensor}` has shape {got:?}, expected {expected}: it belongs to another run")]
     Golden {
         /// The value.
@@ -195,11 +195,13 @@ impl Checkpoint {
         FORMAT.check(file.metadata.as_bytes())?;
         let description: Description = serde_json::from_str(&file.metadata)
             .map_err(|e| CheckpointError::Description(e.to_string()))?;
+        // What is left after taking out the state of the optimizer are the parameters.
         let mut parameters = file.floats;
         let [momentum, average] =
             [MOMENTUM_PREFIX, AVERAGE_PREFIX].map(|prefix| take_prefixed(&mut parameters, prefix));
         if description.progress.is_none() && !(momentum.is_empty() && average.is_empty()) {
-            let reason = "it holds momentum or averages but does not say where training stands";
+            // Without progress they would be dropped silently when the file is written again.
+            let reason = "it holds momentum or averages but not the progress of the training";
             return Err(CheckpointError::Description(reason.to_owned()));
         }
         let checkpoint = Self {
@@ -214,15 +216,16 @@ impl Checkpoint {
         Ok(checkpoint)
     }
 
-    /// Checks that all parts fit each other: the recipe and the network, the tensors and the
-    /// network, the training heads (each whole or absent) and the classes, the momentum and
-    /// averages (if training goes on) and what is learned.
+    /// Checks that all parts fit each other. The recipe and the tensors must fit the network. Each
+    /// training head is whole or absent, and fits the classes. The momentum and the averages, if
+    /// there are any, fit the learned parameters.
     ///
     /// # Errors
     /// The first part that does not fit, with every difference.
     pub fn check(&self) -> Result<(), CheckpointError> {
         self.preprocess.check().map_err(CheckpointError::Preprocess)?;
-        let (expected, got) = (self.architecture.input_size(), self.preprocess.size);
+        let expected = self.architecture.input_size();
+        let got = self.preprocess.size;
         if got != expected {
             return Err(CheckpointError::InputSize { expected, got });
         }
@@ -286,10 +289,9 @@ impl Checkpoint {
         if let Some(training) = &self.training {
             let Training { momentum, average, .. } = training;
             for (prefix, tensors) in [(MOMENTUM_PREFIX, momentum), (AVERAGE_PREFIX, average)] {
-                let prefixed = |(name, tensor): (&String, &_)| {
-                    (format!("{prefix}{name}"), ArrayD::clone(tensor))
-                };
-                floats.extend(tensors.iter().map(prefixed));
+                let named =
+                    tensors.iter().map(|(name, value)| (format!("{prefix}{name}"), value.clone()));
+                floats.extend(named);
             }
         }
         let metadata = serde_json::to_string(&description)
@@ -324,6 +326,7 @@ impl Checkpoint {
             let values: Vec<u8> = tensor.iter().flat_map(|v| v.to_le_bytes()).collect();
             hash.update(values);
         }
+        // A new field of the recipe must be left out where it is not used, or every id changes.
         let recipe = serde_json::to_string(&self.preprocess)
             .map_err(|e| CheckpointError::Description(e.to_string()))?;
         hash.update(recipe);
@@ -333,6 +336,7 @@ impl Checkpoint {
 
 /// Takes out all tensors whose names begin with `prefix`, and names them without it.
 fn take_prefixed(tensors: &mut Tensors, prefix: &str) -> Tensors {
+    // Names are sorted: those with the prefix begin at the prefix itself.
     tensors
         .extract_if(prefix.to_owned().., |name, _| name.starts_with(prefix))
         .map(|(name, tensor)| (name[prefix.len()..].to_owned(), tensor))
@@ -350,8 +354,8 @@ fn fits(what: &'static str, differences: Vec<String>) -> Result<(), CheckpointEr
     Err(CheckpointError::State { what, differences })
 }
 
-/// Inputs of a network and the training engine's outputs, kept beside its parameters: with them the
-/// export is verified without libtorch.
+/// Inputs of a network and the training engine's outputs for them. They are kept beside the
+/// parameters, so that an export can be verified without libtorch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Golden {
     /// By the names of the graph's inputs, each `[n, …]`.
@@ -367,31 +371,16 @@ impl Golden {
     /// A value of the graph that is missing or has another shape, or another number of samples than
     /// the first input.
     pub fn parse(bytes: &[u8], network: &str, graph: &Graph) -> Result<Self, CheckpointError> {
-        let mut floats = TensorFile::parse(bytes)?.floats;
-        let shapes = graph.shapes()?;
-        let mut samples = None;
-        let mut take = |name: &str| {
-            let key = format!("{network}.{name}");
-            let missing = || CheckpointError::Description(format!("`{key}` is missing"));
-            let tensor = floats.remove(&key).ok_or_else(missing)?;
-            let n = *samples.get_or_insert(tensor.shape().first().copied().unwrap_or(0));
-            let expected: Vec<usize> = std::iter::once(n).chain(shapes[name].clone()).collect();
-            if tensor.shape() == expected && n > 0 {
-                return Ok((name.to_owned(), tensor));
-            }
-            let expected = match n {
-                0 => format!("at least one sample of {:?}", shapes[name]),
-                _ => format!("{expected:?}"),
-            };
-            Err(CheckpointError::Golden { tensor: key, expected, got: tensor.shape().to_vec() })
-        };
-        let inputs =
-            graph.inputs.iter().map(|input| take(&input.name)).collect::<Result<_, _>>()?;
-        let outputs = graph.outputs.iter().map(|name| take(name)).collect::<Result<_, _>>()?;
+        let floats = TensorFile::parse(bytes)?.floats;
+        let mut values = GoldenValues { floats, shapes: graph.shapes()?, network, samples: None };
+        let inputs = graph.inputs.iter().map(|input| values.take(&input.name));
+        let inputs = inputs.collect::<Result<_, _>>()?;
+        let outputs = graph.outputs.iter().map(|name| values.take(name));
+        let outputs = outputs.collect::<Result<_, _>>()?;
         Ok(Self { inputs, outputs })
     }
 
-    /// How many inputs there are.
+    /// The number of samples of each input.
     pub fn samples(&self) -> usize {
         self.inputs.values().next().map_or(0, |input| input.shape()[0])
     }
@@ -401,5 +390,35 @@ impl Golden {
         let values = self.inputs.iter().chain(&self.outputs);
         let floats = values.map(|(name, value)| (format!("{network}.{name}"), value.clone()));
         Ok(TensorFile { floats: floats.collect(), ..TensorFile::default() }.to_bytes()?)
+    }
+}
+
+/// A golden file while its values are taken out.
+struct GoldenValues<'a> {
+    floats: Tensors,
+    shapes: BTreeMap<String, Shape>,
+    network: &'a str,
+    /// The number of samples of the first value, which all others must have.
+    samples: Option<usize>,
+}
+
+impl GoldenValues<'_> {
+    fn take(&mut self, name: &str) -> Result<(String, ArrayD<f32>), CheckpointError> {
+        let key = format!("{}.{name}", self.network);
+        let Some(tensor) = self.floats.remove(&key) else {
+            return Err(CheckpointError::Description(format!("`{key}` is missing")));
+        };
+        let shape = &self.shapes[name];
+        let n = *self.samples.get_or_insert(tensor.shape().first().copied().unwrap_or(0));
+        let expected = [&[n], &shape[..]].concat();
+        if n > 0 && tensor.shape() == expected {
+            return Ok((name.to_owned(), tensor));
+        }
+        // Without samples every export would pass.
+        let expected = match n {
+            0 => format!("at least one sample of {shape:?}"),
+            _ => format!("{expected:?}"),
+        };
+        Err(CheckpointError::Golden { tensor: key, expected, got: tensor.shape().to_vec() })
     }
 }

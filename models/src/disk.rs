@@ -1,12 +1,13 @@
-//! The one place of this crate that opens files: bounded reads, and writes that are whole or
-//! absent.
+//! The only module of this crate that opens files. Reads are bounded, and a written file appears
+//! whole or not at all.
 
-use crate::fault::{Blame, Fault};
 pub mod folder;
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+
+use crate::fault::{Blame, Fault};
 
 /// A failed file operation: what was tried, where, and why it failed.
 #[derive(Debug, thiserror::Error)]
@@ -56,10 +57,11 @@ impl DiskError {
     }
 }
 
-/// Reads a whole file of at most `max_bytes`; memory stays within that however large the file is.
+/// Reads a whole file of at most `max_bytes`. A larger file takes no more memory than that.
 pub fn read(path: &Path, max_bytes: u64) -> Result<Vec<u8>, DiskError> {
     let file = File::open(path).map_err(DiskError::io("open", path))?;
     let mut bytes = Vec::new();
+    // One byte more tells a file that is too large. A length asked for before may change meanwhile.
     file.take(max_bytes.saturating_add(1))
         .read_to_end(&mut bytes)
         .map_err(DiskError::io("read", path))?;
@@ -69,27 +71,38 @@ pub fn read(path: &Path, max_bytes: u64) -> Result<Vec<u8>, DiskError> {
     Ok(bytes)
 }
 
-/// Writes a file so that a reader, now or after a power cut, sees the old bytes or the new ones,
-/// never a mixture: a temporary file in the same folder is synced, then renamed over `path`, then
-/// the folder is synced.
+/// Writes a file so that a reader sees the old bytes or the new ones, never a mixture, also after a
+/// power cut. A temporary file in the same folder is synced and renamed over `path`; then the
+/// folder is synced.
 ///
-/// What exists and is no regular file (`/dev/null`, a pipe) is written into, not replaced.
+/// If `path` exists and is no regular file (`/dev/null`, a pipe), the bytes are written into it.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
     if fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
         return fs::write(path, bytes).map_err(DiskError::io("write", path));
     }
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
+    let folder = parent(path);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
+    // The process is part of the name, so that two programs do not write one temporary file.
     let temporary = folder.join(format!(".{name}.{}.tmp", std::process::id()));
     let result = write_synced(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
     if result.is_err() {
-        // The error that matters is the first one; a leftover is only untidy.
+        // The first error is the one to report; a leftover file does no harm.
         let _ = fs::remove_file(&temporary);
     }
-    result.and_then(|()| File::open(folder)?.sync_all()).map_err(DiskError::io("write", path))
+    // The new name is durable only when the folder is synced too.
+    result.and_then(|()| sync_folder(folder)).map_err(DiskError::io("write", path))
+}
+
+/// The folder of a path; that of a bare name is the current folder.
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
 }
 
 fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -98,7 +111,7 @@ fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Makes a folder and those that it is in, where they are missing.
+/// Makes a folder and the folders above it, as far as they are missing.
 pub fn create_folder(folder: &Path) -> Result<(), DiskError> {
     fs::create_dir_all(folder).map_err(DiskError::io("create", folder))
 }
@@ -110,6 +123,7 @@ pub fn list(folder: &Path) -> Result<Vec<PathBuf>, DiskError> {
         .map(|entry| entry.map(|e| e.path()))
         .collect::<io::Result<_>>()
         .map_err(DiskError::io("list", folder))?;
+    // The system lists entries in any order; sorted, runs on other machines see the same.
     paths.sort_by(|a, b| a.as_os_str().as_encoded_bytes().cmp(b.as_os_str().as_encoded_bytes()));
     Ok(paths)
 }

@@ -1,4 +1,4 @@
-//! Who is at fault for an error, the input or the machine, and the exit code that follows.
+//! Who is at fault for an error, the input or the machine, and the resulting exit code.
 //!
 //! Every error enum of Handful implements [`Fault`]; every program ends with [`exit_code`].
 

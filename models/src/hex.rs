@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
-/// Two hexadecimal digits a byte, in small letters.
+/// Two hexadecimal digits for each byte, in lower case.
 pub fn encode(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut hex, byte| {
+        // Writing to a `String` cannot fail.
         let _ = write!(hex, "{byte:02x}");
         hex
     })

@@ -1,10 +1,12 @@
 //! From the bytes of a JPEG, PNG or WebP file to RGB8 pixels, within limits.
 //!
-//! Bytes are hostile: size and claimed dimensions are checked before pixels are allocated, and a
-//! file that ends early is refused rather than filled with gray. The EXIF orientation is applied,
-//! alpha is laid over white, 16 bits become 8, gray and CMYK become RGB. Color profiles are
-//! ignored. Of an animation the first frame is taken, with a warning. Decoding holds at most 12
-//! bytes a pixel at a time.
+//! The bytes may be hostile. Their size and the claimed dimensions are checked before pixels are
+//! allocated. A file that ends early is refused, not filled with gray. Decoding takes at most 12
+//! bytes per pixel at a time.
+//!
+//! The EXIF orientation is applied, and alpha is blended over white. 16 bits become 8; gray and
+//! CMYK become RGB. Color profiles are ignored. Of an animation the first frame is used, with a
+//! warning.
 
 mod jpeg;
 mod webp;
@@ -22,7 +24,7 @@ use crate::fault::{Blame, Fault};
 /// The longest side of an image, in pixels (JPEG cannot express more).
 pub const MAX_SIDE: u32 = 65_535;
 
-/// What a decoder may hold beside the pixels: rows, chunks, profiles.
+/// The most bytes that a decoder may hold beside the pixels: rows, chunks, profiles.
 const MAX_SCRATCH: u64 = 64 << 20;
 
 /// A decoded image, upright.
@@ -47,7 +49,7 @@ pub struct Warning {
     pub detail: String,
 }
 
-/// How much an image may be.
+/// The largest image that is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ImageLimits {
     /// Most bytes of the file.
@@ -132,8 +134,8 @@ pub fn decode(bytes: &[u8], limits: &ImageLimits) -> Result<Image, ImageError> {
     }
 }
 
-/// Pixels that lie plane by plane, first all of red, then of green, then of blue, each row by row:
-/// no file format, but how CIFAR holds its images.
+/// Makes an image of pixels in planes, as CIFAR stores them: all red values, then green, then blue,
+/// each row by row.
 ///
 /// # Errors
 /// More pixels than allowed, or other than `3 * width * height` bytes.
@@ -144,7 +146,8 @@ pub fn from_planes(
     limits: &ImageLimits,
 ) -> Result<Image, ImageError> {
     check_pixels(width, height, limits)?;
-    let (width, height) = (width as usize, height as usize);
+    let width = width as usize;
+    let height = height as usize;
     let size = width * height;
     if planes.len() != 3 * size {
         let reason = format!("it has {} bytes of pixels, expected {}", planes.len(), 3 * size);
@@ -154,8 +157,9 @@ pub fn from_planes(
     Ok(Image { width, height, rgb, warnings: Vec::new() })
 }
 
-/// The decoders are not ours, and a file may find a mistake in them: then the file is refused.
-/// Nothing is shared with them that a panic could leave half-changed.
+/// Runs a decoder; a panic in it is an error of the file.
+// The decoders are not ours, and a hostile file may find a mistake in them. It must not end the
+// program. Nothing is shared with them that a panic could leave half-changed.
 fn guarded(
     format: &'static str,
     decode: impl FnOnce() -> Result<Image, ImageError> + panic::UnwindSafe,
@@ -171,7 +175,8 @@ enum Format {
     WebP,
 }
 
-/// The format by its first bytes: file names and content types lie.
+/// The format, by the first bytes of a file.
+// Not by name or content type: both are often wrong.
 fn sniff(bytes: &[u8]) -> Result<Format, ImageError> {
     let brand = bytes.get(4..12).unwrap_or_default();
     match bytes {
@@ -188,6 +193,7 @@ fn sniff(bytes: &[u8]) -> Result<Format, ImageError> {
         _ if brand == b"ftypavif" || brand == b"ftypavis" => Err(unsupported("AVIF")),
         _ if brand.starts_with(b"ftyp") => Err(ImageError::Unsupported {
             what: "HEIC (or another image or film of that family)",
+            // Named as in the settings of the phones that make such files.
             hint: "set the camera to \"most compatible\", or save it as JPEG",
         }),
         _ => Err(ImageError::Unsupported {
@@ -202,6 +208,7 @@ fn unsupported(what: &'static str) -> ImageError {
 }
 
 fn decode_jpeg(bytes: &[u8], limits: &ImageLimits) -> Result<Image, ImageError> {
+    // The decoder fills what is missing with gray: whether the file is whole is checked before.
     let (width, height) = jpeg::inspect(bytes)
         .map_err(|reason| ImageError::Broken { format: "JPEG", reason: reason.into() })?;
     check_pixels(width, height, limits)?;
@@ -210,8 +217,8 @@ fn decode_jpeg(bytes: &[u8], limits: &ImageLimits) -> Result<Image, ImageError> 
 }
 
 fn decode_png(bytes: &[u8], limits: &ImageLimits) -> Result<Image, ImageError> {
-    // The header chunk comes first and its place is fixed; asking it first gives the true reason
-    // even when nothing else is in the file.
+    // The header chunk has a fixed place. It is read here first, so that an image that is too large
+    // is refused for that reason, even if the rest of the file is missing.
     if let Some(&[w0, w1, w2, w3, h0, h1, h2, h3]) = bytes.get(16..24) {
         check_pixels(
             u32::from_be_bytes([w0, w1, w2, w3]),
@@ -241,15 +248,22 @@ fn finish(
     animated: bool,
     limits: &ImageLimits,
 ) -> Result<Image, ImageError> {
+    // The decoder allocates by these dimensions, whatever was read from the header before.
     let (width, height) = decoder.dimensions();
     check_pixels(width, height, limits)?;
     // A damaged EXIF block does not mean damaged pixels.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let image = DynamicImage::from_decoder(decoder).map_err(broken(format))?;
+    // Turned as RGB8, which takes the fewest bytes.
     let mut image = DynamicImage::ImageRgb8(into_rgb(image));
     image.apply_orientation(orientation);
-    let (width, height) = (image.width() as usize, image.height() as usize);
-    Ok(Image { width, height, rgb: image.into_rgb8().into_raw(), warnings: warnings(animated) })
+    // A quarter turn exchanges width and height.
+    Ok(Image {
+        width: image.width() as usize,
+        height: image.height() as usize,
+        rgb: image.into_rgb8().into_raw(),
+        warnings: warnings(animated),
+    })
 }
 
 fn check_pixels(width: u32, height: u32, limits: &ImageLimits) -> Result<(), ImageError> {
@@ -265,14 +279,22 @@ fn into_rgb(image: DynamicImage) -> RgbImage {
 }
 
 fn over_white(image: &RgbaImage) -> RgbImage {
-    let blend = |value: u8, alpha: u8| {
-        let (value, alpha) = (u32::from(value), u32::from(alpha));
-        ((value * alpha + 255 * (255 - alpha) + 127) / 255) as u8
-    };
-    let rgb =
-        image.pixels().flat_map(|p| [0, 1, 2].map(|channel| blend(p.0[channel], p.0[3]))).collect();
+    let rgb = image
+        .pixels()
+        .flat_map(|pixel| {
+            let [red, green, blue, alpha] = pixel.0;
+            [red, green, blue].map(|value| blend(value, alpha))
+        })
+        .collect();
     RgbImage::from_raw(image.width(), image.height(), rgb)
         .expect("invariant: 3 bytes for each pixel")
+}
+
+/// A value over white, rounded to the nearest integer.
+fn blend(value: u8, alpha: u8) -> u8 {
+    let value = u32::from(value);
+    let alpha = u32::from(alpha);
+    ((value * alpha + 255 * (255 - alpha) + 127) / 255) as u8
 }
 
 fn warnings(animated: bool) -> Vec<Warning> {
@@ -287,6 +309,7 @@ fn warnings(animated: bool) -> Vec<Warning> {
 
 fn broken(format: &'static str) -> impl Fn(DecodeError) -> ImageError {
     move |error| {
+        // Some decoders write several lines; an error here is one.
         let reason = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
         ImageError::Broken { format, reason }
     }

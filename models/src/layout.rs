@@ -1,8 +1,8 @@
 //! The layout of a file format: a hash of its schema, so that a file of another layout is refused.
 //!
 //! Before the first release every format has the number 1 and may still change. A change of the
-//! schema changes the hash, and a reader that meets another hash refuses the file in one sentence.
-//! From the first release on, the format number counts.
+//! schema changes the hash, and a reader refuses a file with another hash. From the first release
+//! on, the format number counts.
 
 use serde::Deserialize;
 
@@ -52,7 +52,7 @@ pub fn check(schema: &str, got: &str) -> Result<(), LayoutError> {
     if got == expected {
         return Ok(());
     }
-    // A hostile file may give a long text.
+    // A hostile file may give a long text, and the error is shown to people.
     Err(LayoutError { expected, got: got.chars().take(DIGITS).collect() })
 }
 

@@ -1,12 +1,12 @@
 //! What every part of Handful shares.
 //!
-//! Networks as data ([`graph`]) with a slow, obvious interpreter ([`mod@reference`]), images and
-//! how they become tensors ([`image`], [`preprocess`], [`dataset`]), the files that parts hand to
-//! each other ([`tensors`], [`checkpoint`], [`bundle`]), and what is known of classes before any
-//! image ([`knowledge`]).
+//! * Networks as data ([`graph`]), and a slow, obvious interpreter ([`mod@reference`]).
+//! * Images, and how they become tensors ([`image`], [`preprocess`], [`dataset`]).
+//! * The files that the parts exchange ([`tensors`], [`checkpoint`], [`bundle`]).
+//! * What is known of classes without any image ([`knowledge`]).
 //!
-//! This crate is pure: bytes in, bytes out. It knows no engine, no network and no global state, and
-//! it opens files in [`disk`] only.
+//! This crate is pure: bytes in, bytes out. It has no engine, no network access and no global
+//! state, and it opens files in [`disk`] only.
 
 pub mod bundle;
 #[cfg(feature = "cases")]

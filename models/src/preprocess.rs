@@ -1,7 +1,7 @@
-//! From RGB8 pixels to what a backbone takes: the only place that resizes or normalizes.
+//! From RGB8 pixels to the input of a backbone: the only module that resizes or normalizes.
 //!
-//! The recipe is a value. It is saved in the checkpoint and the bundle, so training and the device
-//! prepare images alike.
+//! The recipe is a value. It is saved in the checkpoint and in the bundle, so training and the
+//! device prepare images in the same way.
 
 use std::ops::Not;
 
@@ -23,13 +23,13 @@ pub const MAX_SIZE: usize = 2048;
 pub enum Geometry {
     /// The largest square in the middle.
     CenterCrop,
-    /// The whole image, its proportions given up.
+    /// The whole image, stretched to a square.
     Squash,
-    /// The whole image in its proportions, bars in the mean color.
+    /// The whole image in its proportions, with bars in the mean color.
     Letterbox,
 }
 
-/// How pixels are interpolated. All but `Nearest` average over the source when they reduce.
+/// How pixels are interpolated. All but `Nearest` average over source pixels when they reduce.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Filter {
@@ -53,21 +53,23 @@ pub struct Preprocess {
     pub geometry: Geometry,
     /// How it is resized.
     pub filter: Filter,
-    /// Subtracted per channel (red, green, blue), on the scale 0..=255.
+    /// Subtracted from each channel (red, green, blue), on the scale 0..=255.
     pub mean: [f32; 3],
-    /// Then divided by, per channel, on the same scale.
+    /// The divisor of each channel after that, on the same scale.
     pub std: [f32; 3],
-    /// Whether the mirror image is embedded too, and the mean of both embeddings taken: a more
-    /// accurate embedding (test-time augmentation) for twice the work. See [`Preprocess::views`].
+    /// Whether the flipped image is embedded too, and the mean of both embeddings is used. That is
+    /// more accurate (test-time augmentation), for twice the work. See [`Preprocess::views`].
+    // The id of an embedding space hashes this recipe. A field that is not used is left out, so
+    // that adding one to this type does not change existing ids.
     #[serde(default, skip_serializing_if = "Not::not")]
     pub hflip: bool,
-    /// The center, enlarged by this factor, is embedded too, for twice the work: objects are as large
-    /// in it as a network knows them that was trained on scaled crops.
+    /// If given, the center, enlarged by this factor, is embedded too, for twice the work. It shows
+    /// objects in the larger size that a network knows from training on scaled crops.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub center_zoom: Option<f32>,
 }
 
-/// The most that the middle may be enlarged.
+/// The largest factor for the center.
 const MAX_CENTER_ZOOM: f32 = 4.0;
 
 /// Why a recipe cannot be carried out.
@@ -88,7 +90,7 @@ pub enum PreprocessError {
         /// The recipe's values.
         got: [f32; 3],
     },
-    /// The middle cannot be enlarged so.
+    /// The center cannot be enlarged by this factor.
     #[error(
         "preprocessing with center_zoom {got}; expected more than 1 and at most {MAX_CENTER_ZOOM}"
     )]
@@ -159,17 +161,19 @@ impl Preprocess {
     /// How many passes through the network an embedding takes: one for each of its
     /// [views](Self::views).
     pub fn passes(&self) -> u64 {
-        let twice = |asked| if asked { 2 } else { 1 };
-        twice(self.hflip) * twice(self.center_zoom.is_some())
+        let flips = if self.hflip { 2 } else { 1 };
+        let zooms = if self.center_zoom.is_some() { 2 } else { 1 };
+        flips * zooms
     }
 
-    /// The images `[n, 3, h, w]` in each way in which they are embedded: as they are, mirrored, and
-    /// both with the middle enlarged. An embedding is the mean over these.
+    /// The views of the images `[n, 3, h, w]`: as they are, flipped, and both with the center
+    /// enlarged. An embedding is the mean over the views.
     pub fn views<'a>(&self, images: ArrayView4<'a, f32>) -> Vec<CowArray<'a, f32, Ix4>> {
         let mut views = vec![CowArray::from(images)];
         views.extend(
             self.center_zoom.map(|center_zoom| CowArray::from(enlarged(images, center_zoom))),
         );
+        // After the zoom, so that the enlarged center is flipped as well.
         if self.hflip {
             let mirrored: Vec<_> = views.iter().map(mirror_images).collect();
             views.extend(mirrored);
@@ -199,11 +203,13 @@ impl Preprocess {
     /// Normalizes `rgb` (`[size, size, 3]`) into `out` (`[3, size, size]`): `(value - mean) / std`
     /// per channel.
     ///
-    /// Both must have `3 * size * size` values; what is missing on either side is left out.
+    /// Both must have `3 * size * size` values; values without a counterpart are left out.
     pub fn normalize(&self, rgb: &[u8], out: &mut [f32]) {
+        // Chunks of 0 would panic, and the recipe may not have been checked.
         let plane = (self.size * self.size).max(1);
         for (channel, plane) in out.chunks_exact_mut(plane).take(3).enumerate() {
-            let (mean, std) = (self.mean[channel], self.std[channel]);
+            let mean = self.mean[channel];
+            let std = self.std[channel];
             for (value, pixel) in plane.iter_mut().zip(rgb.chunks_exact(3)) {
                 *value = (f32::from(pixel[channel]) - mean) / std;
             }
@@ -233,13 +239,13 @@ impl Preprocess {
         Ok(Array3::from_shape_vec(shape, values).expect("invariant: resize gives 3 bytes a pixel"))
     }
 
-    /// Cropped first: a filter that reached over the edge would see what was cut off. The pixel
-    /// type is fixed at compile time, or the compiler would build every filter for every type (two
-    /// minutes of them).
     fn resized(&self, image: &Image, crop: Crop, width: usize, height: usize) -> Vec<u8> {
-        let (whole_width, whole_height) = (image.width as u32, image.height as u32);
-        let whole = TypedImageRef::<U8x3>::from_buffer(whole_width, whole_height, &image.rgb)
-            .expect("invariant: the image was checked");
+        // Typed images: the untyped call would compile every filter for every pixel type, which
+        // took two minutes.
+        let whole =
+            TypedImageRef::<U8x3>::from_buffer(image.width as u32, image.height as u32, &image.rgb)
+                .expect("invariant: the image was checked");
+        // Cropped before it is resized: a filter must not reach over the edge into what is cut off.
         let [left, top, crop_width, crop_height] = crop.0;
         let source = TypedCroppedImage::from_ref(&whole, left, top, crop_width, crop_height)
             .expect("invariant: the crop is inside");
@@ -253,19 +259,22 @@ impl Preprocess {
 
     fn center_cropped(&self, image: &Image) -> Vec<u8> {
         let side = image.width.min(image.height);
-        let (left, top) = ((image.width - side) / 2, (image.height - side) / 2);
+        let left = (image.width - side) / 2;
+        let top = (image.height - side) / 2;
         let middle = Crop([left, top, side, side].map(|x| x as u32));
         self.resized(image, middle, self.size, self.size)
     }
 
     fn letterboxed(&self, image: &Image) -> Vec<u8> {
         let longest = image.width.max(image.height);
-        let fit = |side: usize| ((side * self.size + longest / 2) / longest).max(1);
-        let (width, height) = (fit(image.width), fit(image.height));
+        // Rounded to the nearest pixel. The short side of a very long image keeps at least one.
+        let [width, height] = [image.width, image.height]
+            .map(|side| ((side * self.size + longest / 2) / longest).max(1));
         let inner = self.resized(image, Crop::whole(image), width, height);
         let bars = self.mean.map(|x| x.round().clamp(0.0, 255.0) as u8);
         let mut square: Vec<u8> = bars.repeat(self.size * self.size);
-        let (left, top) = ((self.size - width) / 2, (self.size - height) / 2);
+        let left = (self.size - width) / 2;
+        let top = (self.size - height) / 2;
         for (y, row) in inner.chunks_exact(width * 3).enumerate() {
             let start = ((top + y) * self.size + left) * 3;
             square[start..start + row.len()].copy_from_slice(row);
@@ -274,31 +283,44 @@ impl Preprocess {
     }
 }
 
-/// The same images, `[n, 3, h, w]`, left and right exchanged; of a view, a view.
+/// The images, `[n, 3, h, w]`, with left and right exchanged. A borrowed array stays borrowed.
 fn mirror_images<'a>(images: &CowArray<'a, f32, Ix4>) -> CowArray<'a, f32, Ix4> {
     images.clone().slice_move(s![.., .., .., ..;-1])
 }
 
-/// The middle of images, `[n, 3, h, w]`, enlarged to their size, bilinearly.
+/// The center of images, `[n, 3, h, w]`, enlarged to their size, bilinearly.
 fn enlarged(images: ArrayView4<'_, f32>, center_zoom: f32) -> Array4<f32> {
-    let [rows, columns] = [2, 3].map(|axis| places(images.len_of(Axis(axis)), center_zoom));
-    let between = |a: f32, b: f32, share: f32| a * (1.0 - share) + b * share;
+    // All images and channels share the places along a side.
+    let [rows, columns] = [2, 3].map(|axis| Place::all(images.len_of(Axis(axis)), center_zoom));
     Array4::from_shape_fn(images.raw_dim(), |(n, channel, y, x)| {
-        let ((top, bottom, down), (left, right, along)) = (rows[y], columns[x]);
-        let row = |y| between(images[[n, channel, y, left]], images[[n, channel, y, right]], along);
-        between(row(top), row(bottom), down)
+        rows[y].mix(|row| columns[x].mix(|column| images[[n, channel, row, column]]))
     })
 }
 
-/// Of each of the pixels of a side, when the side's middle is enlarged: the two pixels that it lies
-/// between, and how far it is from the first.
-fn places(side: usize, center_zoom: f32) -> Vec<(usize, usize, f32)> {
-    let middle = (side as f32 - 1.0) / 2.0;
-    let place = |i| {
-        let at = middle + (i as f32 - middle) / center_zoom;
-        (at as usize, (at as usize + 1).min(side - 1), at.fract())
-    };
-    (0..side).map(place).collect()
+/// Where a pixel of an enlarged side comes from: between two pixels of the original.
+struct Place {
+    first: usize,
+    second: usize,
+    /// The distance from the first, 0 to 1.
+    share: f32,
+}
+
+impl Place {
+    /// The places of all pixels of a side whose center is enlarged.
+    fn all(side: usize, center_zoom: f32) -> Vec<Self> {
+        (0..side).map(|pixel| Self::of(pixel, side, center_zoom)).collect()
+    }
+
+    fn of(pixel: usize, side: usize, center_zoom: f32) -> Self {
+        let middle = (side as f32 - 1.0) / 2.0;
+        let at = middle + (pixel as f32 - middle) / center_zoom;
+        // At the edge there is no next pixel: on a side of one pixel, or after rounding.
+        Self { first: at as usize, second: (at as usize + 1).min(side - 1), share: at.fract() }
+    }
+
+    fn mix(&self, value: impl Fn(usize) -> f32) -> f32 {
+        value(self.first) * (1.0 - self.share) + value(self.second) * self.share
+    }
 }
 
 impl From<Filter> for ResizeAlg {
@@ -323,8 +345,10 @@ impl Crop {
 }
 
 fn check_image(image: &Image) -> Result<(), PreprocessError> {
-    let (width, height, got) = (image.width, image.height, image.rgb.len());
+    let Image { width, height, .. } = *image;
+    let got = image.rgb.len();
     let expected = width.saturating_mul(height).saturating_mul(3);
+    // The resizer counts pixels in u32.
     let fits = u32::try_from(width).is_ok() && u32::try_from(height).is_ok();
     if got == expected && expected > 0 && fits {
         return Ok(());

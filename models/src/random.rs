@@ -3,8 +3,9 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 
-/// Uniform in 0..`n`, from the high half of a product (Lemire 2019, without the rejection: its bias
-/// is `n / 2^64`).
+/// A uniform number in 0..`n`.
+// The high half of a product (Lemire 2019). Without his rejection the bias is `n / 2^64`, and each
+// number takes exactly one draw.
 pub fn below(rng: &mut ChaCha8Rng, n: usize) -> usize {
     ((u128::from(rng.next_u64()) * n as u128) >> 64) as usize
 }

@@ -1,13 +1,14 @@
-//! The oracle: a slow, obvious interpreter of a [`Graph`] on plain arrays.
+//! The reference: a slow, obvious interpreter of a [`Graph`] on plain arrays.
 //!
 //! Every other interpreter and engine is compared with it. It computes in f64 and rounds once, at
-//! the end, so that a difference is the other's. Batch normalization uses running statistics (eval
-//! mode).
+//! the end, so that a difference comes from the other one. Batch normalization uses running
+//! statistics (eval mode).
 
 use std::collections::BTreeMap;
 
 use ndarray::{
-    Array1, Array3, Array4, ArrayD, ArrayView4, ArrayViewD, Axis, Ix1, Ix4, Slice, concatenate, s,
+    Array1, Array2, Array3, Array4, ArrayD, ArrayView4, ArrayViewD, Axis, Ix1, Ix4, Slice,
+    concatenate, s,
 };
 
 use crate::graph::{Graph, GraphError, Node, Op, Padding, Shape};
@@ -70,7 +71,7 @@ pub fn run(
     for node in &graph.nodes {
         let read: Vec<&ArrayD<f64>> =
             node.inputs.iter().map(|name| &values[name.as_str()]).collect();
-        let written = compute(node, parameters, &read, &shapes[&node.name]);
+        let written = Step { node, parameters }.compute(&read, &shapes[&node.name]);
         values.insert(&node.name, written);
     }
     Ok(graph.outputs.iter().map(|name| values[name.as_str()].mapv(|x| x as f32)).collect())
@@ -82,6 +83,7 @@ fn check_inputs(
 ) -> Result<(), ReferenceError> {
     let mut expected: Vec<String> = graph.inputs.iter().map(|input| input.name.clone()).collect();
     let mut got: Vec<String> = inputs.iter().map(|(name, _)| (*name).to_owned()).collect();
+    // Sorted, because inputs may come in any order; a name given twice differs too.
     expected.sort();
     got.sort();
     if expected != got {
@@ -92,66 +94,87 @@ fn check_inputs(
         let known = graph.inputs.iter().find(|input| input.name == *name);
         let known = known.expect("invariant: the names are the same");
         if value.shape().first() != batch || value.shape().get(1..) != Some(&known.shape[..]) {
-            let (name, expected, got) =
-                ((*name).to_owned(), known.shape.clone(), value.shape().to_vec());
-            return Err(ReferenceError::Shape { name, expected, got });
+            return Err(ReferenceError::Shape {
+                name: (*name).to_owned(),
+                expected: known.shape.clone(),
+                got: value.shape().to_vec(),
+            });
         }
     }
     Ok(())
 }
 
-/// One node. `shape` is that of the result without the batch.
-fn compute(node: &Node, parameters: &Tensors, read: &[&ArrayD<f64>], shape: &Shape) -> ArrayD<f64> {
-    let parameter = |suffix: &str| parameters[&node.parameter(suffix)].mapv(f64::from);
-    let x = read[0];
-    match node.op {
-        Op::Conv2d { stride, padding, groups, bias, .. } => {
-            let (padded, weight) = (pad(planes(x), padding), parameter("weight"));
-            let out = convolve(&padded, &planes(&weight), stride, groups, shape);
-            let out = if bias { out + per_channel(parameter("bias")) } else { out };
-            out.into_dyn()
+/// A node and the parameters of its network.
+struct Step<'a> {
+    node: &'a Node,
+    parameters: &'a Tensors,
+}
+
+impl Step<'_> {
+    fn parameter(&self, suffix: &str) -> ArrayD<f64> {
+        self.parameters[&self.node.parameter(suffix)].mapv(f64::from)
+    }
+
+    /// The node's value. `shape` is that of the result without the batch.
+    fn compute(&self, read: &[&ArrayD<f64>], shape: &Shape) -> ArrayD<f64> {
+        let x = read[0];
+        match self.node.op {
+            Op::Conv2d { stride, padding, groups, bias, .. } => {
+                let padded = pad(planes(x), padding);
+                let weight = self.parameter("weight");
+                let out = convolve(&padded, &planes(&weight), stride, groups, shape);
+                let out = if bias { out + per_channel(self.parameter("bias")) } else { out };
+                out.into_dyn()
+            }
+            Op::BatchNorm { eps } => {
+                let std = (per_channel(self.parameter("running_var")) + f64::from(eps)).sqrt();
+                let normal = (&planes(x) - &per_channel(self.parameter("running_mean"))) / std;
+                (normal * per_channel(self.parameter("weight"))
+                    + per_channel(self.parameter("bias")))
+                .into_dyn()
+            }
+            Op::LeakyRelu { slope } => x.mapv(|x| if x > 0.0 { x } else { f64::from(slope) * x }),
+            Op::Relu6 => x.mapv(|x| x.clamp(0.0, 6.0)),
+            Op::MaxPool2d { kernel, stride } => {
+                max_pool(planes(x), kernel, stride, shape).into_dyn()
+            }
+            Op::GlobalAveragePool => {
+                let area = (x.shape()[2] * x.shape()[3]) as f64;
+                (x.sum_axis(Axis(3)).sum_axis(Axis(2))) / area
+            }
+            Op::Linear { bias, .. } => {
+                let out = linear(x, &self.parameter("weight"));
+                if bias { out + self.parameter("bias") } else { out }
+            }
+            // The first axis is the batch's.
+            Op::Unsqueeze { axis } => x.clone().insert_axis(Axis(axis + 1)),
+            Op::Sum { axis } => x.sum_axis(Axis(axis + 1)),
+            Op::Add => x + read[1],
+            Op::Mul => x * read[1],
+            Op::Concat => {
+                let views: Vec<_> = read.iter().map(|x| x.view()).collect();
+                let whole = concatenate(Axis(1), &views).expect("invariant: vectors of one batch");
+                whole.as_standard_layout().into_owned()
+            }
+            Op::FakeQuantize(quantization) => x.mapv(|x| quantization.round(x)),
         }
-        Op::BatchNorm { eps } => {
-            let std = (per_channel(parameter("running_var")) + f64::from(eps)).sqrt();
-            let normal = (&planes(x) - &per_channel(parameter("running_mean"))) / std;
-            (normal * per_channel(parameter("weight")) + per_channel(parameter("bias"))).into_dyn()
-        }
-        Op::LeakyRelu { slope } => x.mapv(|x| if x > 0.0 { x } else { f64::from(slope) * x }),
-        Op::Relu6 => x.mapv(|x| x.clamp(0.0, 6.0)),
-        Op::MaxPool2d { kernel, stride } => max_pool(planes(x), kernel, stride, shape).into_dyn(),
-        Op::GlobalAveragePool => {
-            let area = (x.shape()[2] * x.shape()[3]) as f64;
-            (x.sum_axis(Axis(3)).sum_axis(Axis(2))) / area
-        }
-        Op::Linear { bias, .. } => {
-            let out = linear(x, &parameter("weight"));
-            if bias { out + parameter("bias") } else { out }
-        }
-        // The first axis is the batch's.
-        Op::Unsqueeze { axis } => x.clone().insert_axis(Axis(axis + 1)),
-        Op::Sum { axis } => x.sum_axis(Axis(axis + 1)),
-        Op::Add => x + read[1],
-        Op::Mul => x * read[1],
-        Op::Concat => {
-            let views: Vec<_> = read.iter().map(|x| x.view()).collect();
-            let whole = concatenate(Axis(1), &views).expect("invariant: vectors of one batch");
-            whole.as_standard_layout().into_owned()
-        }
-        Op::FakeQuantize(quantization) => x.mapv(|x| quantization.round(x)),
     }
 }
 
 /// `[.., in]` times the transpose of `weight` `[out, in]`.
 fn linear(x: &ArrayD<f64>, weight: &ArrayD<f64>) -> ArrayD<f64> {
-    let (outputs, inputs) = (weight.shape()[0], weight.shape()[1]);
+    let outputs = weight.shape()[0];
+    let inputs = weight.shape()[1];
     let mut shape = x.shape().to_vec();
+    // A layer may have no inputs: then there is nothing to divide.
     let rows = x.len() / inputs.max(1);
-    let flat = |array: &ArrayD<f64>, shape| {
-        array.to_shape(shape).expect("invariant: shape inference passed").into_owned()
-    };
-    let product = flat(x, (rows, inputs)).dot(&flat(weight, (outputs, inputs)).t());
+    let product = matrix(x, rows, inputs).dot(&matrix(weight, outputs, inputs).t());
     shape[x.ndim() - 1] = outputs;
     product.into_shape_with_order(shape).expect("invariant: one row stays one row")
+}
+
+fn matrix(values: &ArrayD<f64>, rows: usize, columns: usize) -> Array2<f64> {
+    values.to_shape((rows, columns)).expect("invariant: shape inference passed").into_owned()
 }
 
 /// `[n, c, h, w]`.
@@ -168,8 +191,8 @@ fn per_channel(values: ArrayD<f64>) -> Array3<f64> {
 
 fn pad(x: ArrayView4<'_, f64>, padding: Padding) -> Array4<f64> {
     let (n, c, h, w) = x.dim();
-    let (before, more) = (padding.before, padding.total());
-    let mut padded = Array4::zeros((n, c, h + more, w + more));
+    let Padding { before, after } = padding;
+    let mut padded = Array4::zeros((n, c, before + h + after, before + w + after));
     padded.slice_mut(s![.., .., before..before + h, before..before + w]).assign(&x);
     padded
 }
@@ -184,8 +207,11 @@ fn convolve(
     shape: &Shape,
 ) -> Array4<f64> {
     let mut out = Array4::zeros((x.dim().0, shape[0], shape[1], shape[2]));
-    let (inputs, outputs) = (weight.dim().1, shape[0] / groups);
+    // Channels of one group.
+    let inputs = weight.dim().1;
+    let outputs = shape[0] / groups;
     for ((o, i, row, column), &weight) in weight.indexed_iter() {
+        // The weight's `i` counts from the first channel of the output's group.
         let seen = x.index_axis(Axis(1), o / outputs * inputs + i);
         let seen = seen.slice_axis(Axis(1), steps(row, stride, shape[1]));
         let seen = seen.slice_axis(Axis(2), steps(column, stride, shape[2]));
@@ -194,6 +220,7 @@ fn convolve(
     out
 }
 
+// Without padding every window has a value, so that no infinity stays.
 fn max_pool(x: ArrayView4<'_, f64>, kernel: usize, stride: usize, shape: &Shape) -> Array4<f64> {
     let mut out = Array4::from_elem((x.dim().0, shape[0], shape[1], shape[2]), f64::NEG_INFINITY);
     for (row, column) in (0..kernel).flat_map(|row| (0..kernel).map(move |column| (row, column))) {
@@ -206,6 +233,7 @@ fn max_pool(x: ArrayView4<'_, f64>, kernel: usize, stride: usize, shape: &Shape)
 
 /// `count` positions from `first` on, `stride` apart.
 fn steps(first: usize, stride: usize, count: usize) -> Slice {
+    // Not `first + count * stride`, which may lie beyond the edge.
     let end = first + (count - 1) * stride + 1;
     Slice::new(first as isize, Some(end as isize), stride as isize)
 }

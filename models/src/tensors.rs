@@ -1,13 +1,13 @@
 //! Named tensors in one file: the [safetensors](https://github.com/huggingface/safetensors) format.
 //!
-//! Written files are deterministic: tensors are sorted, and metadata is a single JSON text under
-//! the key `handful` (several keys would be written in random order).
+//! Written files are deterministic: tensors are sorted, and all metadata is one JSON text under the
+//! key `handful` (several keys would be written in random order).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use half::{bf16, f16};
 use ndarray::{ArrayD, IxDyn};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
 
 use crate::fault::{Blame, Fault};
 
@@ -19,10 +19,10 @@ const METADATA_KEY: &str = "handful";
 /// What one safetensors file holds.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TensorFile {
-    /// Floating-point tensors. F16 and BF16 are widened when read; F32 is written, but for
+    /// Floating-point tensors. F16 and BF16 are widened when read. All are written as F32, except
     /// [`TensorFile::halves`].
     pub floats: Tensors,
-    /// Which of them lie in the file as F16: half the size, 11 significant bits.
+    /// The names of those that are stored as F16: half the size, 11 significant bits.
     pub halves: BTreeSet<String>,
     /// Integer tensors (I64).
     pub integers: BTreeMap<String, ArrayD<i64>>,
@@ -37,7 +37,7 @@ pub enum TensorsError {
     /// The container itself is broken or cut short.
     #[error("not a readable safetensors file: {0}")]
     Container(String),
-    /// A tensor has a type that nothing here uses.
+    /// A tensor has a type that this program does not use.
     #[error("tensor `{name}` has type {got}, expected F32, F16, BF16 or I64")]
     Type {
         /// The tensor's name.
@@ -55,6 +55,12 @@ pub enum TensorsError {
     },
 }
 
+impl From<SafeTensorError> for TensorsError {
+    fn from(error: SafeTensorError) -> Self {
+        Self::Container(error.to_string())
+    }
+}
+
 impl Fault for TensorsError {
     fn blame(&self) -> Blame {
         Blame::Input
@@ -65,8 +71,7 @@ impl TensorFile {
     /// Reads a file's bytes. Nothing is allocated beyond the size of `bytes` (twice that for half
     /// precision).
     pub fn parse(bytes: &[u8]) -> Result<Self, TensorsError> {
-        let container = |e: safetensors::SafeTensorError| TensorsError::Container(e.to_string());
-        let (_, header) = SafeTensors::read_metadata(bytes).map_err(container)?;
+        let (_, header) = SafeTensors::read_metadata(bytes)?;
         let metadata = header
             .metadata()
             .as_ref()
@@ -74,13 +79,14 @@ impl TensorFile {
             .cloned()
             .unwrap_or_default();
         let mut file = Self { metadata, ..Self::default() };
-        for (name, view) in SafeTensors::deserialize(bytes).map_err(container)?.iter() {
+        for (name, view) in SafeTensors::deserialize(bytes)?.iter() {
             file.insert(name, &view)?;
         }
         Ok(file)
     }
 
     fn insert(&mut self, name: &str, view: &TensorView<'_>) -> Result<(), TensorsError> {
+        // The container has checked that the length fits the type and the shape.
         let data = view.data();
         if view.dtype() == Dtype::I64 {
             let values = data.chunks_exact(8).map(|b| i64::from_le_bytes(chunk(b))).collect();
@@ -113,8 +119,7 @@ impl TensorFile {
     /// [`TensorsError::Half`]; and what the container refuses.
     pub fn to_bytes(&self) -> Result<Vec<u8>, TensorsError> {
         for (name, tensor) in self.floats.iter().filter(|(name, _)| self.halves.contains(*name)) {
-            let too_large = |v: &&f32| v.is_finite() && !f16::from_f32(**v).is_finite();
-            if let Some(&value) = tensor.iter().find(too_large) {
+            if let Some(&value) = tensor.iter().find(|value| is_too_large(**value)) {
                 return Err(TensorsError::Half { name: name.clone(), value });
             }
         }
@@ -130,18 +135,23 @@ impl TensorFile {
         let integers = self.integers.iter().map(|(name, t)| {
             (name, Dtype::I64, t.shape().to_vec(), t.iter().flat_map(|v| v.to_le_bytes()).collect())
         });
+        // The views below borrow these bytes.
         let stored: Vec<_> = floats.chain(integers).collect();
         let views: Vec<_> = stored
             .iter()
             .map(|(name, dtype, shape, data)| {
                 Ok((name.as_str(), TensorView::new(*dtype, shape.clone(), data)?))
             })
-            .collect::<Result<_, safetensors::SafeTensorError>>()
-            .map_err(|e| TensorsError::Container(e.to_string()))?;
+            .collect::<Result<_, SafeTensorError>>()?;
         let metadata = (!self.metadata.is_empty())
             .then(|| HashMap::from([(METADATA_KEY.to_owned(), self.metadata.clone())]));
-        safetensors::serialize(views, metadata).map_err(|e| TensorsError::Container(e.to_string()))
+        Ok(safetensors::serialize(views, metadata)?)
     }
+}
+
+/// Whether a number would be infinite in 16 bits. Infinity itself stays what it is.
+fn is_too_large(value: f32) -> bool {
+    value.is_finite() && !f16::from_f32(value).is_finite()
 }
 
 fn chunk<const N: usize>(bytes: &[u8]) -> [u8; N] {

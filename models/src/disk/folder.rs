@@ -1,11 +1,11 @@
-//! Folders of files that belong together: plain files read without following links, and whole
-//! folders put in place at once.
+//! Folders of files that belong together. Links in them are not followed, and a new folder appears
+//! whole.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::{DiskError, write_synced};
+use super::{DiskError, parent, sync_folder, write_synced};
 
 /// What a path leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +40,7 @@ pub fn read(dir: &Path, name: &str, max_bytes: u64) -> Result<Vec<u8>, DiskError
 /// Reads the first `max_bytes` of the plain file `name` of `dir`; a link is refused.
 pub fn read_start(dir: &Path, name: &str, max_bytes: u64) -> Result<Vec<u8>, DiskError> {
     let path = dir.join(name);
+    // Not `metadata`, which follows links: one could lead out of the folder.
     let metadata = fs::symlink_metadata(&path).map_err(DiskError::io("open", &path))?;
     if !metadata.is_file() {
         let reason = io::Error::new(
@@ -56,37 +57,32 @@ pub fn read_start(dir: &Path, name: &str, max_bytes: u64) -> Result<Vec<u8>, Dis
 
 /// Puts a folder with exactly these files at `dir`, in place of any folder there.
 ///
-/// The files are written and synced in a folder beside it, which is then renamed. A reader never
-/// sees some of the files; between two renames, for a moment, it may see none. After an error
-/// nothing of the new folder is left and the old one is in its place.
+/// The files are written and synced in a folder beside `dir`, which is then renamed. A reader never
+/// sees only some of the files. For a moment, between two renames, it may see none. After an error
+/// the old folder is in its place and nothing of the new one is left.
 pub fn replace(dir: &Path, files: &[(&str, &[u8])]) -> Result<(), DiskError> {
-    let (parent, fresh, old) = neighbors(dir)?;
-    fs::create_dir_all(&parent).map_err(DiskError::io("create", &parent))?;
+    let parent = parent(dir);
+    let fresh = neighbor(dir, "new")?;
+    let old = neighbor(dir, "old")?;
+    fs::create_dir_all(parent).map_err(DiskError::io("create", parent))?;
     let placed = fill(&fresh, files).and_then(|()| place(dir, &fresh, &old));
     if placed.is_err() {
-        // The error that matters is the first one.
+        // The first error is the one to report.
         let _ = fs::remove_dir_all(&fresh);
     }
     placed.map_err(DiskError::io("write", dir))?;
-    File::open(&parent)
-        .and_then(|folder| folder.sync_all())
-        .map_err(DiskError::io("write", &parent))
+    sync_folder(parent).map_err(DiskError::io("write", parent))
 }
 
-/// The folder that holds `dir`, and two hidden names in it.
-fn neighbors(dir: &Path) -> Result<(PathBuf, PathBuf, PathBuf), DiskError> {
+/// A hidden name beside `dir`. A rename works only within one file system, so it is not in a
+/// temporary folder elsewhere.
+fn neighbor(dir: &Path, suffix: &str) -> Result<PathBuf, DiskError> {
     let Some(name) = dir.file_name() else {
         let reason = io::Error::new(io::ErrorKind::InvalidInput, "it has no name of its own");
         return Err(DiskError::io("write", dir)(reason));
     };
-    let parent = match dir.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let hidden = |suffix: &str| {
-        parent.join(format!(".{}.{}.{suffix}", name.to_string_lossy(), std::process::id()))
-    };
-    Ok((parent.to_owned(), hidden("new"), hidden("old")))
+    let hidden = format!(".{}.{}.{suffix}", name.to_string_lossy(), std::process::id());
+    Ok(parent(dir).join(hidden))
 }
 
 fn fill(fresh: &Path, files: &[(&str, &[u8])]) -> io::Result<()> {
@@ -94,21 +90,23 @@ fn fill(fresh: &Path, files: &[(&str, &[u8])]) -> io::Result<()> {
     for (name, bytes) in files {
         write_synced(&fresh.join(name), bytes)?;
     }
-    File::open(fresh)?.sync_all()
+    // Before the rename: the folder must not appear without its files after a power cut.
+    sync_folder(fresh)
 }
 
 fn place(dir: &Path, fresh: &Path, old: &Path) -> io::Result<()> {
     if !dir.exists() {
         return fs::rename(fresh, dir);
     }
-    // Left by an earlier process of the same number.
+    // An earlier process with the same id may have left one.
     let _ = fs::remove_dir_all(old);
+    // A rename does not replace a folder that has entries: the old one is moved away first.
     fs::rename(dir, old)?;
     if let Err(e) = fs::rename(fresh, dir) {
         fs::rename(old, dir)?;
         return Err(e);
     }
-    // The new folder is in its place: what cannot be removed of the old one takes room, no more.
+    // The new folder is in place. What cannot be removed of the old one only takes space.
     let _ = fs::remove_dir_all(old);
     Ok(())
 }

@@ -1,19 +1,20 @@
-//! A walk over the markers of a JPEG file (ITU-T T.81, annex B).
+//! A check of the markers of a JPEG file (ITU-T T.81, annex B).
 //!
-//! The decoder fills what is missing with gray and goes through every scan of a progressive file,
-//! however many. So the file is looked at first: does it end where an image ends, and has it a sane
-//! number of scans?
+//! The decoder fills what is missing with gray, and decodes every scan of a progressive file,
+//! however many there are. So the file is checked first: it must end where the image ends, and have
+//! a sane number of scans.
 
 /// More scans than this are an attack: real encoders write about ten.
 const MAX_SCANS: usize = 100;
 
-/// Width and height that the file claims.
+/// The width and height that the file claims.
 ///
 /// # Errors
 /// What is wrong with its structure.
 pub(super) fn inspect(bytes: &[u8]) -> Result<(u32, u32), &'static str> {
     let mut size = None;
     let mut n_scans = 0;
+    // After the first marker, by which the file was recognized.
     let mut at = 2;
     loop {
         let (marker, after) =
@@ -21,6 +22,7 @@ pub(super) fn inspect(bytes: &[u8]) -> Result<(u32, u32), &'static str> {
         at = after;
         match marker {
             END_OF_IMAGE => return size.ok_or("it holds no image"),
+            // Markers without a length: TEM, the restarts, and another start of the image.
             0x01 | 0xD0..=0xD8 => continue,
             START_OF_SCAN => n_scans += 1,
             // SOF0 to SOF15 without the three other segments in that range.
@@ -39,8 +41,9 @@ pub(super) fn inspect(bytes: &[u8]) -> Result<(u32, u32), &'static str> {
 const END_OF_IMAGE: u8 = 0xD9;
 const START_OF_SCAN: u8 = 0xDA;
 
-/// The first marker at or after `from`, and where it ends. Entropy-coded data holds no markers but
-/// restarts: its 0xFF is followed by 0.
+/// The first marker at or after `from`, and where it ends.
+// It also skips entropy-coded data, where a 0xFF that is no marker is followed by 0. Several 0xFF
+// in a row only fill the space before a marker.
 fn next_marker(bytes: &[u8], from: usize) -> Option<(u8, usize)> {
     let tail = bytes.get(from..)?;
     let at = tail.windows(2).position(|pair| pair[0] == 0xFF && !matches!(pair[1], 0 | 0xFF))?;

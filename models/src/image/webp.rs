@@ -1,15 +1,15 @@
-//! A walk over the chunks of a WebP file (RFC 9649).
+//! A check of the chunks of a WebP file (RFC 9649).
 //!
-//! A size is written in up to three places: the canvas, the frame of an animation, and the coded
-//! frame itself. The decoder allocates by the last and writes by the others. So the file is looked
-//! at first: every coded frame must have the size of what it fills, and every chunk must lie in the
-//! file.
+//! A size is stated in up to three places: for the canvas, for a frame of an animation, and in the
+//! coded frame itself. The decoder allocates by the last and writes by the others. So the file is
+//! checked first: every coded frame must have the size of what it fills, and every chunk must be
+//! inside the file.
 
 /// Width and height in pixels.
 type Size = (u32, u32);
 
-/// Width and height of the canvas, and the part of `bytes` that is the file: nothing behind it has
-/// been looked at.
+/// Width and height of the canvas, and the part of `bytes` that is the file. Bytes after it are not
+/// checked, so the decoder must not get them.
 ///
 /// # Errors
 /// What is wrong with its structure.
@@ -44,7 +44,7 @@ struct Chunk<'a> {
 }
 
 impl Chunk<'_> {
-    /// What the header of a coded frame claims; nothing for other chunks.
+    /// The size in the header of a coded frame; `None` for other chunks.
     fn coded_size(&self) -> Result<Option<Size>, &'static str> {
         match &self.kind {
             b"VP8 " => lossy_size(self.data).ok_or("a lossy frame has no header").map(Some),
@@ -61,8 +61,7 @@ impl Chunk<'_> {
     }
 }
 
-/// The chunks that lie one after the other in some bytes. Fewer bytes than a header at the end are
-/// no chunk.
+/// The chunks in some bytes, one after another. Less than a header at the end is no chunk.
 struct Chunks<'a>(&'a [u8]);
 
 impl<'a> Iterator for Chunks<'a> {
@@ -72,6 +71,7 @@ impl<'a> Iterator for Chunks<'a> {
         let length = number(self.0, 4, 4)? as usize;
         let (header, rest) = self.0.split_at(HEADER);
         let Some((data, rest)) = rest.split_at_checked(length) else {
+            // The walk ends with the error: there is no next chunk to find.
             self.0 = &[];
             return Some(Err(CUT));
         };
@@ -84,8 +84,9 @@ impl<'a> Iterator for Chunks<'a> {
 /// A frame of an animation: its place, its size, then one coded frame, perhaps after its
 /// transparency.
 fn check_animation_frame(data: &[u8], canvas: Size) -> Result<(), &'static str> {
-    let offset = |at| number(data, at, 3).map(|half| 2 * half).ok_or(CUT);
-    let (left, top) = (offset(0)?, offset(3)?);
+    // Offsets are stored as half their value.
+    let left = 2 * number(data, 0, 3).ok_or(CUT)?;
+    let top = 2 * number(data, 3, 3).ok_or(CUT)?;
     let (width, height) = size_minus_one(data, 6).ok_or(CUT)?;
     if left + width > canvas.0 || top + height > canvas.1 {
         return Err("a frame lies outside of the image");
@@ -101,19 +102,20 @@ fn check_animation_frame(data: &[u8], canvas: Size) -> Result<(), &'static str> 
 /// RFC 6386, section 9.1: three bytes whose lowest bit is 0, a signature, 14 bits a side.
 fn lossy_size(data: &[u8]) -> Option<Size> {
     let is_key_frame = data.first()? & 1 == 0;
-    let side = |at| number(data, at, 2).map(|bits| bits & 0x3FFF);
-    let (width, height) = (side(6)?, side(8)?);
+    // The two bits above a side only ask for scaling when the image is shown.
+    let width = number(data, 6, 2)? & 0x3FFF;
+    let height = number(data, 8, 2)? & 0x3FFF;
     let is_good = is_key_frame && data[3..6] == [0x9D, 0x01, 0x2A] && width > 0 && height > 0;
     is_good.then_some((width, height))
 }
 
-/// RFC 9649, section 3.4: a signature, then 14 bits a side, each less one.
+/// RFC 9649, section 3.4: a signature, then 14 bits a side, each one less than its value.
 fn lossless_size(data: &[u8]) -> Option<Size> {
     let bits = number(data, 1, 4)?;
     (data[0] == 0x2F).then_some(((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1))
 }
 
-/// Two sides of three bytes each, each less one.
+/// Two sides of three bytes each, each one less than its value.
 fn size_minus_one(data: &[u8], at: usize) -> Option<Size> {
     Some((number(data, at, 3)? + 1, number(data, at + 3, 3)? + 1))
 }
