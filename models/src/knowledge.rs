@@ -1,9 +1,9 @@
-//! What words tell of classes: WordNet's nouns ([`wordnet`]), the attributes that classes share
-//! ([`attributes`]) and word vectors ([`vectors`]); the "primitive knowledge" of Zhang et al., CVPR
-//! 2021. A device has all of it for any noun in one small file ([`lexicon`]).
+//! What is known of classes from their names, the "primitive knowledge" of Zhang et al., CVPR 2021:
+//! WordNet's nouns ([`wordnet`]), the attributes that classes share ([`attributes`]) and word
+//! vectors ([`vectors`]). A device has them for every noun in one small file ([`lexicon`]).
 //!
-//! A class is known by its synset, named by WordNet 3.0's noun offset (`n02391049`), never by its
-//! label.
+//! A class is identified by its synset, never by its label. A synset's name is its offset among the
+//! nouns of WordNet 3.0 (`n02391049`).
 
 pub mod attributes;
 pub mod descriptor;

@@ -1,20 +1,21 @@
-//! Which attributes classes have: the parts of a class's synset and of all that it is a kind of
-//! (section 3.1 of Zhang et al., CVPR 2021), kept by a rule.
+//! Which attributes classes have: the parts of a class's synset and of everything that it is a kind
+//! of (section 3.1 of Zhang et al., CVPR 2021), chosen by a rule.
+
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
-use ndarray::{Array2, Ix2};
 use serde::{Deserialize, Serialize};
 
-use super::vectors::Vectors;
 use super::wordnet::{SynsetId, WordNet};
 use crate::fault::{Blame, Fault};
-use crate::hex;
 use crate::layout::{FileFormat, FormatError};
 use crate::split::Split;
-use crate::tensors::{TensorFile, TensorsError};
+use crate::tensors::TensorsError;
+
+pub use words::Words;
 
 /// The format of `knowledge.json`.
 const FORMAT: FileFormat = FileFormat {
@@ -27,15 +28,6 @@ const FORMAT: FileFormat = FileFormat {
         links [wnid of a class, wnid of an attribute][]",
 };
 
-/// The format of `knowledge.safetensors`.
-const WORDS_FORMAT: FileFormat = FileFormat {
-    kind: Some("handful-knowledge"),
-    number: 1,
-    schema: "\
-        kind text, format u32, layout text, knowledge sha256
-        class_word f32[k, d], attribute_word f32[a, d]",
-};
-
 /// The most bytes of `knowledge.json` or `knowledge.safetensors` that are read.
 pub const MAX_BYTES: u64 = 256 << 20;
 
@@ -45,11 +37,11 @@ const SOURCE: &str = "part meronyms of each class's synset and of all its hypern
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rule {
-    /// Those of a base class and of a validation or novel class: the paper's. It looks at the names
-    /// of novel classes, never at their images.
+    /// Attributes that a base class has and a validation or novel class has, as in the paper. The rule
+    /// uses the names of novel classes, never their images.
     #[default]
     Paper,
-    /// Those of a base class: for a device, which cannot know what it will be shown.
+    /// Attributes that a base class has. For devices, whose classes are not known in advance.
     BaseOnly,
 }
 
@@ -67,9 +59,9 @@ impl fmt::Display for Rule {
     }
 }
 
-/// A word that names no rule.
+/// A word that is not the name of a rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{got}` is no rule; expected paper or base-only")]
+#[error("`{got}` is not a rule; expected paper or base-only")]
 pub struct RuleError {
     /// The word.
     pub got: String,
@@ -84,14 +76,14 @@ impl FromStr for Rule {
     }
 }
 
-/// A class of a data set, and what it is called in WordNet.
+/// A class of a data set and its synset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamedClass {
     /// Its name in the data set.
     pub name: String,
     /// Its synset.
     pub wnid: SynsetId,
-    /// What it is for.
+    /// What it is used for.
     pub split: Split,
 }
 
@@ -103,13 +95,13 @@ pub struct Knowledge {
     pub format: u32,
     /// The [layout](crate::layout) of the file.
     pub layout: String,
-    /// Where it comes from, in words.
+    /// Where the attributes come from, in words.
     pub source: String,
     /// How attributes were chosen.
     pub rule: Rule,
-    /// In the order of the data set.
+    /// The classes in the order of the data set.
     pub classes: Vec<KnownClass>,
-    /// In the order of their synsets.
+    /// The attributes in the order of their synsets.
     pub attributes: Vec<Attribute>,
     /// Pairs of a class's and an attribute's synset: the class has the attribute.
     pub links: BTreeSet<(SynsetId, SynsetId)>,
@@ -125,11 +117,11 @@ pub struct KnownClass {
     pub synset: String,
     /// Its name in the data set.
     pub name: String,
-    /// What it is for.
+    /// What it is used for.
     pub split: Split,
     /// The synset's words.
     pub lemmas: Vec<String>,
-    /// All that the synset is a kind of, without itself.
+    /// Everything that the synset is a kind of, without itself.
     pub ancestors: Vec<SynsetId>,
 }
 
@@ -145,21 +137,11 @@ pub struct Attribute {
     pub lemmas: Vec<String>,
 }
 
-/// L2-normalized word vectors of a [`Knowledge`]: `knowledge.safetensors`. Zero where no word is
-/// known.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Words {
-    /// Of its classes, `[K, d]`.
-    pub classes: Array2<f32>,
-    /// Of its attributes, `[A, d]`.
-    pub attributes: Array2<f32>,
-}
-
-/// Why there is no knowledge.
+/// Why knowledge cannot be made, read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KnowledgeError {
-    /// A synset that WordNet does not have.
+    /// WordNet does not have a class's synset.
     #[error("class `{class}` has the wnid {wnid}, which is no noun of WordNet 3.0")]
     UnknownSynset {
         /// The class.
@@ -167,13 +149,13 @@ pub enum KnowledgeError {
         /// Its synset.
         wnid: SynsetId,
     },
-    /// The text is not the JSON that is written.
+    /// The text is not JSON with the fields of this format.
     #[error("not a knowledge file: {0}")]
     Json(String),
-    /// Another kind of file, another format number or another layout.
+    /// The file has another kind, format number or layout.
     #[error("{0}; `handful-train knowledge` makes knowledge files")]
     Format(#[from] FormatError),
-    /// A link of something that is not listed.
+    /// A link names something that is not listed.
     #[error("the link [{0}, {1}] names a class or an attribute that is not listed")]
     Link(SynsetId, SynsetId),
     /// The word vectors are not a tensor file.
@@ -193,10 +175,10 @@ impl Fault for KnowledgeError {
 }
 
 impl Knowledge {
-    /// The WordNet entries of these classes.
+    /// Looks up classes in WordNet, and chooses their attributes.
     ///
     /// # Errors
-    /// A class whose synset WordNet does not have.
+    /// [`KnowledgeError::UnknownSynset`] if WordNet does not have a class's synset.
     pub fn new(
         wordnet: &WordNet,
         classes: &[NamedClass],
@@ -228,19 +210,18 @@ impl Knowledge {
             serde_json::from_slice(bytes).map_err(|e| KnowledgeError::Json(e.to_string()))?;
         let classes: BTreeSet<_> = knowledge.classes.iter().map(|class| class.wnid).collect();
         let attributes = knowledge.positions();
-        let is_known = |link: &&(SynsetId, SynsetId)| {
-            classes.contains(&link.0) && attributes.contains_key(&link.1)
-        };
-        match knowledge.links.iter().find(|link| !is_known(link)) {
-            Some(link) => Err(KnowledgeError::Link(link.0, link.1)),
-            None => Ok(knowledge),
+        for (class, attribute) in &knowledge.links {
+            if !classes.contains(class) || !attributes.contains_key(attribute) {
+                return Err(KnowledgeError::Link(*class, *attribute));
+            }
         }
+        Ok(knowledge)
     }
 
     /// The bytes of `knowledge.json`; the same knowledge always gives the same bytes.
     ///
     /// # Errors
-    /// When it cannot be written as JSON.
+    /// [`KnowledgeError::Json`] if it cannot be written as JSON.
     pub fn to_bytes(&self) -> Result<Vec<u8>, KnowledgeError> {
         let json = serde_json::to_vec_pretty(self);
         let mut json = json.map_err(|e| KnowledgeError::Json(e.to_string()))?;
@@ -248,23 +229,17 @@ impl Knowledge {
         Ok(json)
     }
 
-    /// The word vectors of all classes and attributes.
-    pub fn words(&self, vectors: &Vectors) -> Words {
-        Words {
-            classes: rows(vectors, self.classes.iter().map(|class| &class.lemmas)),
-            attributes: rows(vectors, self.attributes.iter().map(|attribute| &attribute.lemmas)),
-        }
-    }
-
-    /// Of each class its attributes, as positions in `attributes`.
+    /// The attributes of each class, as positions in `attributes`.
     pub fn attributes_of_classes(&self) -> Vec<Vec<usize>> {
         let positions = self.positions();
-        let of = |class: &KnownClass| {
-            let links =
-                self.links.range((class.wnid, SynsetId(0))..=(class.wnid, SynsetId(u32::MAX)));
-            links.filter_map(|(_, attribute)| positions.get(attribute).copied()).collect()
-        };
-        self.classes.iter().map(of).collect()
+        let mut of_classes = Vec::new();
+        for KnownClass { wnid, .. } in &self.classes {
+            // Links are sorted by class: those of a class lie between its smallest and largest one.
+            let links = self.links.range((*wnid, SynsetId(0))..=(*wnid, SynsetId(u32::MAX)));
+            let attributes = links.filter_map(|(_, attribute)| positions.get(attribute).copied());
+            of_classes.push(attributes.collect());
+        }
+        of_classes
     }
 
     fn positions(&self) -> BTreeMap<SynsetId, usize> {
@@ -280,15 +255,20 @@ fn parts(wordnet: &WordNet, wnid: SynsetId) -> BTreeSet<SynsetId> {
     synsets.flat_map(|synset| &synset.parts).copied().collect()
 }
 
+/// The attributes that a rule keeps, given the parts of each class.
 fn kept(rule: Rule, classes: &[NamedClass], parts: &[BTreeSet<SynsetId>]) -> BTreeSet<SynsetId> {
-    let of = |is_base: bool| -> BTreeSet<SynsetId> {
-        let chosen = classes.iter().zip(parts);
-        let chosen = chosen.filter(|(class, _)| (class.split == Split::Base) == is_base);
-        chosen.flat_map(|(_, parts)| parts).copied().collect()
-    };
-    let (base, others) = (of(true), of(false));
+    let mut base = BTreeSet::new();
+    let mut others = BTreeSet::new();
+    for (class, parts) in classes.iter().zip(parts) {
+        match class.split {
+            Split::Base => base.extend(parts),
+            Split::Val | Split::Novel => others.extend(parts),
+        }
+    }
     match rule {
-        Rule::Paper => base.intersection(&others).copied().collect(),
+        // An attribute without base classes has no images to learn from; one without others
+        // completes nothing.
+        Rule::Paper => &base & &others,
         Rule::BaseOnly => base,
     }
 }
@@ -314,82 +294,11 @@ fn attribute(wordnet: &WordNet, wnid: SynsetId) -> Option<Attribute> {
     Some(Attribute { wnid, synset, lemmas: wordnet.synset(wnid)?.lemmas.clone() })
 }
 
-fn rows<'a>(vectors: &Vectors, lemmas: impl Iterator<Item = &'a Vec<String>>) -> Array2<f32> {
-    let mut rows = Array2::zeros((0, vectors.dimension()));
-    for lemmas in lemmas {
-        let row =
-            vectors.synset(lemmas).unwrap_or_else(|| ndarray::Array1::zeros(vectors.dimension()));
-        rows.push_row(row.view()).expect("invariant: a table's vectors have one dimension");
-    }
-    rows
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Description {
-    kind: String,
-    format: u32,
-    layout: String,
-    /// SHA-256 of the `knowledge.json` that the vectors are for.
-    knowledge: String,
-}
-
-impl Words {
-    /// Reads the bytes of `knowledge.safetensors`, which belongs to the `knowledge.json` of these
-    /// bytes.
-    ///
-    /// # Errors
-    /// See [`KnowledgeError`].
-    pub fn parse(bytes: &[u8], knowledge_json: &[u8]) -> Result<Self, KnowledgeError> {
-        let knowledge = Knowledge::parse(knowledge_json)?;
-        let mut file = TensorFile::parse(bytes)?;
-        WORDS_FORMAT.check(file.metadata.as_bytes())?;
-        let description: Description = serde_json::from_str(&file.metadata)
-            .map_err(|e| KnowledgeError::Words(e.to_string()))?;
-        if description.knowledge != hex::sha256(knowledge_json) {
-            return Err(KnowledgeError::Words(
-                "they were made for another knowledge.json".to_owned(),
-            ));
-        }
-        let mut take = |name: &str, n: usize| {
-            let tensor = file.floats.remove(name).and_then(|t| t.into_dimensionality::<Ix2>().ok());
-            let fits = |t: &Array2<f32>| t.nrows() == n && t.iter().all(|value| value.is_finite());
-            let wrong =
-                || KnowledgeError::Words(format!("`{name}` has not {n} rows of finite values"));
-            tensor.filter(fits).ok_or_else(wrong)
-        };
-        let classes = take("class_word", knowledge.classes.len())?;
-        let attributes = take("attribute_word", knowledge.attributes.len())?;
-        if classes.ncols() != attributes.ncols() {
-            return Err(KnowledgeError::Words("two dimensions".to_owned()));
-        }
-        Ok(Self { classes, attributes })
-    }
-
-    /// The bytes of `knowledge.safetensors`, beside the `knowledge.json` of these bytes.
-    ///
-    /// # Errors
-    /// When the container cannot be written.
-    pub fn to_bytes(&self, knowledge_json: &[u8]) -> Result<Vec<u8>, KnowledgeError> {
-        let description = Description {
-            kind: WORDS_FORMAT.kind(),
-            format: WORDS_FORMAT.number,
-            layout: WORDS_FORMAT.layout(),
-            knowledge: hex::sha256(knowledge_json),
-        };
-        let metadata = serde_json::to_string(&description)
-            .map_err(|e| KnowledgeError::Words(e.to_string()))?;
-        let mut file = TensorFile { metadata, ..TensorFile::default() };
-        file.floats.insert("class_word".to_owned(), self.classes.clone().into_dyn());
-        file.floats.insert("attribute_word".to_owned(), self.attributes.clone().into_dyn());
-        Ok(file.to_bytes()?)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::knowledge::vectors::Vectors;
     use ndarray::array;
 
     /// A bird and a plane are things with wings; a bird also has feathers, a plane a propeller; a
@@ -439,7 +348,7 @@ wing n 1 2 @ %p 1 0 00000005
         let ancestors = [1, 2, 3].map(SynsetId);
         assert_eq!(knowledge(Rule::Paper).classes[0].ancestors, ancestors);
         assert!(Rule::ALL.iter().all(|rule| rule.to_string().parse() == Ok(*rule)));
-        assert!("any".parse::<Rule>().unwrap_err().to_string().contains("`any` is no rule"));
+        assert!("any".parse::<Rule>().unwrap_err().to_string().contains("`any` is not a rule"));
     }
 
     #[test]

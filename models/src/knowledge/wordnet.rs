@@ -1,12 +1,12 @@
-//! The noun database of WordNet 3.0 (Fellbaum 1998), as `index.noun` and `data.noun` lay it down
-//! (format: wndb(5WN)).
+//! The nouns of WordNet 3.0 (Fellbaum 1998), read from `index.noun` and `data.noun` (format:
+//! wndb(5WN)).
 //!
-//! Only what the method reads is kept: lemmas, glosses, hypernyms (of kinds and of instances) and
+//! Only what the method uses is kept: lemmas, glosses, hypernyms (of kinds and of instances) and
 //! part meronyms.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
-use std::str::{self, FromStr};
+use std::str::{self, FromStr, SplitAsciiWhitespace};
 
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,7 @@ use crate::fault::{Blame, Fault};
 /// The most bytes of a database file that are read; WordNet 3.0's noun data is 15 MB.
 pub const MAX_BYTES: u64 = 256 << 20;
 
-/// Most characters of a broken line that an error repeats.
+/// The most characters of a broken line that an error repeats.
 const SHOWN: usize = 60;
 
 /// A noun synset: its offset in WordNet 3.0's `data.noun`, shown as `n02391049`.
@@ -54,15 +54,15 @@ impl TryFrom<String> for SynsetId {
     }
 }
 
-/// A text that names no noun synset.
+/// A text that does not name a noun synset.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no WordNet 3.0 noun: expected `n` and eight digits, such as n02391049")]
+#[error("`{0}` is not a WordNet 3.0 noun: expected `n` and eight digits, such as n02391049")]
 pub struct NotASynset(pub String);
 
 /// A set of nouns with one meaning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Synset {
-    /// Its name for machines.
+    /// Its identity in WordNet 3.0.
     pub id: SynsetId,
     /// Its words, as written in WordNet, `_` between the parts of a collocation.
     pub lemmas: Vec<String>,
@@ -78,28 +78,28 @@ pub struct Synset {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WordNetError {
-    /// A line is not as the format says.
+    /// A line does not follow the format.
     #[error("{file} line {line}: expected {expected}, got `{got}`")]
     Line {
         /// `index.noun` or `data.noun`.
         file: &'static str,
-        /// From 1.
+        /// The line's number, from 1.
         line: usize,
         /// What should be there.
         expected: &'static str,
         /// The line's beginning.
         got: String,
     },
-    /// A file without any entry.
+    /// A file has no entries.
     #[error("{file} holds no nouns: expected that file of WordNet 3.0")]
     Empty {
         /// `index.noun` or `data.noun`.
         file: &'static str,
     },
-    /// The files do not belong together, or one was cut.
+    /// A synset is missing: the files do not belong together, or one was cut.
     #[error("{from} names the synset {id}, which data.noun does not have")]
     Unknown {
-        /// A synset, or a lemma of the index.
+        /// The synset or the lemma that names it.
         from: String,
         /// The synset that is missing.
         id: SynsetId,
@@ -116,7 +116,7 @@ impl Fault for WordNetError {
 #[derive(Debug, Clone, PartialEq)]
 pub struct WordNet {
     synsets: BTreeMap<SynsetId, Synset>,
-    /// Lower-case lemma to senses, the most frequent first.
+    /// The senses of each lower-case lemma, the most frequent first.
     senses: HashMap<String, Vec<SynsetId>>,
 }
 
@@ -124,7 +124,7 @@ impl WordNet {
     /// Reads the bytes of `index.noun` and `data.noun`.
     ///
     /// # Errors
-    /// The first line that is not as the format says; a synset that is named and not there.
+    /// The first line that does not follow the format; a synset that is named but missing.
     pub fn parse(index: &[u8], data: &[u8]) -> Result<Self, WordNetError> {
         let mut synsets = BTreeMap::new();
         for line in lines(data, "data.noun") {
@@ -148,22 +148,27 @@ impl WordNet {
         Ok(wordnet)
     }
 
+    /// Every synset that another synset or a lemma names must be there: the lexicon looks them up
+    /// without a check.
     fn check(&self) -> Result<(), WordNetError> {
-        let known = |from: &dyn Fn() -> String, id: SynsetId| match self.synsets.contains_key(&id) {
-            true => Ok(()),
-            false => Err(WordNetError::Unknown { from: from(), id }),
-        };
         for synset in self.synsets.values() {
-            for &id in synset.hypernyms.iter().chain(&synset.parts) {
-                known(&|| synset.id.to_string(), id)?;
+            if let Some(id) = self.missing(synset.hypernyms.iter().chain(&synset.parts)) {
+                return Err(WordNetError::Unknown { from: synset.id.to_string(), id });
             }
         }
+        // A hash map has no fixed order: sorted, the same files always give the same error.
         let mut lemmas: Vec<_> = self.senses.iter().collect();
         lemmas.sort_unstable();
         for (lemma, ids) in lemmas {
-            ids.iter().try_for_each(|&id| known(&|| format!("`{lemma}`"), id))?;
+            if let Some(id) = self.missing(ids) {
+                return Err(WordNetError::Unknown { from: format!("`{lemma}`"), id });
+            }
         }
         Ok(())
+    }
+
+    fn missing<'a>(&self, ids: impl IntoIterator<Item = &'a SynsetId>) -> Option<SynsetId> {
+        ids.into_iter().copied().find(|id| !self.synsets.contains_key(id))
     }
 
     /// The synset with this id.
@@ -176,7 +181,7 @@ impl WordNet {
         self.synsets.values()
     }
 
-    /// The senses of a noun, the most frequent first; spaces and `_` are alike, and so is case.
+    /// The senses of a noun, the most frequent first. Case does not matter, and a space counts as `_`.
     pub fn senses(&self, noun: &str) -> &[SynsetId] {
         let lemma = noun.trim().to_lowercase().replace(' ', "_");
         self.senses.get(&lemma).map_or(&[], Vec::as_slice)
@@ -187,21 +192,22 @@ impl WordNet {
         self.senses.iter().map(|(lemma, senses)| (lemma.as_str(), senses.as_slice()))
     }
 
-    /// All that a synset is a kind or an instance of, on every path, without itself.
+    /// Everything that a synset is a kind or an instance of, on every path, without itself.
     pub fn ancestors(&self, id: SynsetId) -> BTreeSet<SynsetId> {
         let mut found = BTreeSet::new();
         let mut ahead = vec![id];
         while let Some(next) = ahead.pop() {
             let hypernyms = self.synset(next).map_or(&[][..], |synset| &synset.hypernyms);
-            // What was found before is not looked at again: a cycle ends here.
+            // What was found before is not followed again, so a cycle ends here.
             ahead.extend(hypernyms.iter().filter(|&&hypernym| found.insert(hypernym)));
         }
+        // A cycle can lead back to the synset itself.
         found.remove(&id);
         found
     }
 
-    /// The synset's name for people, such as `apple.n.01`: its first lemma, and which sense of that
-    /// it is.
+    /// The synset's name for people, such as `apple.n.01`: its first lemma, and the number of the
+    /// synset among that lemma's senses.
     pub fn name(&self, id: SynsetId) -> Option<String> {
         let lemma = self.synset(id)?.lemmas.first()?.to_lowercase();
         let sense = self.senses(&lemma).iter().position(|&sense| sense == id)?;
@@ -216,7 +222,7 @@ struct Line<'a> {
     text: &'a str,
 }
 
-/// The lines of a file, without the license at its head (whose lines begin with a space).
+/// The lines of a file, without the license at its head, whose lines begin with a space.
 fn lines<'a>(
     bytes: &'a [u8],
     file: &'static str,
@@ -241,29 +247,21 @@ impl Line<'_> {
     /// `offset file n w_cnt (word lex_id)… p_cnt (symbol offset pos source/target)… | gloss`.
     fn synset(&self) -> Result<Synset, WordNetError> {
         let (head, gloss) = self.text.split_once(" | ").unwrap_or((self.text, ""));
-        let mut fields = head.split_ascii_whitespace();
-        let mut field = |expected| fields.next().ok_or_else(|| self.wrong(expected));
-        let id = self.offset(field("a synset's offset")?)?;
-        field("a file's number")?;
-        if field("the part of speech `n`")? != "n" {
+        let mut fields = Fields { line: self, rest: head.split_ascii_whitespace() };
+        let id = self.offset(fields.next("a synset's offset")?)?;
+        fields.next("a file's number")?;
+        if fields.next("the part of speech `n`")? != "n" {
             return Err(self.wrong("the part of speech `n`"));
         }
-        let words = "the number of words in hexadecimal, at least 01";
-        let n_words = usize::from_str_radix(field(words)?, 16).ok().filter(|&n| n > 0);
-        let mut lemmas = Vec::new();
-        for _ in 0..n_words.ok_or_else(|| self.wrong(words))? {
-            lemmas.push(field("as many words as counted")?.to_owned());
-            field("a word's lexical id")?;
-        }
-        let pointers = "the number of pointers";
-        let n_pointers: usize = field(pointers)?.parse().map_err(|_| self.wrong(pointers))?;
-        let (mut hypernyms, mut parts) = (Vec::new(), Vec::new());
-        for _ in 0..n_pointers {
-            let [symbol, offset, kind, _] = [(); 4].map(|()| field("as many pointers as counted"));
-            let (symbol, offset) = (symbol?, offset?);
-            match (symbol, kind?) {
+        let lemmas = fields.lemmas()?;
+        let mut hypernyms = Vec::new();
+        let mut parts = Vec::new();
+        for _ in 0..fields.count("the number of pointers")? {
+            let [symbol, offset, part_of_speech] = fields.pointer()?;
+            match (symbol, part_of_speech) {
                 ("@" | "@i", "n") => hypernyms.push(self.offset(offset)?),
                 ("%p", "n") => parts.push(self.offset(offset)?),
+                // Relations that the method does not use.
                 _ => {}
             }
         }
@@ -273,15 +271,8 @@ impl Line<'_> {
     /// `lemma n synset_cnt p_cnt symbol… sense_cnt tagsense_cnt offset…`.
     fn senses(&self) -> Result<(String, Vec<SynsetId>), WordNetError> {
         let fields: Vec<&str> = self.text.split_ascii_whitespace().collect();
-        let count = |at: usize| fields.get(at).and_then(|text| text.parse::<usize>().ok());
-        let expected = "a lemma, `n`, and as many offsets as counted";
-        let (Some(n_senses), Some(n_symbols), Some(&"n")) = (count(2), count(3), fields.get(1))
-        else {
-            return Err(self.wrong(expected));
-        };
-        let first = n_symbols.checked_add(6).and_then(|first| fields.get(first..));
-        let offsets = first.filter(|offsets| n_senses > 0 && offsets.len() == n_senses);
-        let offsets = offsets.ok_or_else(|| self.wrong(expected))?;
+        let offsets = offsets(&fields)
+            .ok_or_else(|| self.wrong("a lemma, `n`, and as many offsets as counted"))?;
         let ids = offsets.iter().map(|text| self.offset(text)).collect::<Result<_, _>>()?;
         Ok((fields[0].to_owned(), ids))
     }
@@ -289,6 +280,52 @@ impl Line<'_> {
     fn offset(&self, text: &str) -> Result<SynsetId, WordNetError> {
         let digits = (text.len() == 8).then(|| text.parse().ok()).flatten();
         digits.map(SynsetId).ok_or_else(|| self.wrong("an offset of eight digits"))
+    }
+}
+
+/// The offsets of a line of the index; `None` if they are not as many as the line counts.
+fn offsets<'a>(fields: &'a [&'a str]) -> Option<&'a [&'a str]> {
+    let &[_, "n", n_senses, n_symbols, ..] = fields else { return None };
+    let n_senses: usize = n_senses.parse().ok()?;
+    let n_symbols: usize = n_symbols.parse().ok()?;
+    // Behind lemma, part of speech, two counts, the symbols, and two counts more.
+    let offsets = fields.get(n_symbols.checked_add(6)?..)?;
+    (n_senses > 0 && offsets.len() == n_senses).then_some(offsets)
+}
+
+/// The fields of a line of the data that are still to be read.
+struct Fields<'a> {
+    line: &'a Line<'a>,
+    rest: SplitAsciiWhitespace<'a>,
+}
+
+impl<'a> Fields<'a> {
+    fn next(&mut self, expected: &'static str) -> Result<&'a str, WordNetError> {
+        self.rest.next().ok_or_else(|| self.line.wrong(expected))
+    }
+
+    fn count(&mut self, expected: &'static str) -> Result<usize, WordNetError> {
+        self.next(expected)?.parse().map_err(|_| self.line.wrong(expected))
+    }
+
+    fn lemmas(&mut self) -> Result<Vec<String>, WordNetError> {
+        let expected = "the number of words in hexadecimal, at least 01";
+        let n_words = usize::from_str_radix(self.next(expected)?, 16).ok().filter(|&n| n > 0);
+        let mut lemmas = Vec::new();
+        for _ in 0..n_words.ok_or_else(|| self.line.wrong(expected))? {
+            lemmas.push(self.next("as many words as counted")?.to_owned());
+            self.next("a word's lexical id")?;
+        }
+        Ok(lemmas)
+    }
+
+    /// The symbol of a pointer, its offset, and the part of speech that it leads to.
+    fn pointer(&mut self) -> Result<[&'a str; 3], WordNetError> {
+        let expected = "as many pointers as counted";
+        let pointer = [self.next(expected)?, self.next(expected)?, self.next(expected)?];
+        // Which words of the two synsets it relates: not used, so it may be missing.
+        self.rest.next();
+        Ok(pointer)
     }
 }
 

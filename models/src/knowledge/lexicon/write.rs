@@ -1,4 +1,4 @@
-//! A lexicon's bytes from WordNet and a table of word vectors.
+//! Makes a lexicon's bytes from WordNet and a table of word vectors.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,15 +10,15 @@ use super::{FORMAT, Header, MAGIC};
 use crate::knowledge::vectors::{Vectors, lemma_vector};
 use crate::knowledge::wordnet::{SynsetId, WordNet};
 
-/// WordNet's license: it goes wherever its data goes.
+/// WordNet's license, which must accompany its data.
 pub const LICENSE: &str = include_str!("wordnet_license.txt");
 
-/// The largest value of a byte row.
+/// The largest value of a signed byte. -128 is not used, so that rows are symmetric around zero.
 const MAX_BYTE: f32 = 127.0;
 
 impl super::Lexicon {
-    /// The bytes of a lexicon of all nouns and of the vectors that they need; `source` says where
-    /// the vectors come from and under what terms. The same sources always give the same bytes.
+    /// The bytes of a lexicon of all nouns and of the vectors that they need. `source` states where
+    /// the vectors come from, and under what terms. The same inputs always give the same bytes.
     pub fn build(wordnet: &WordNet, vectors: &Vectors, source: &str) -> Vec<u8> {
         let places: BTreeMap<SynsetId, u32> = wordnet
             .synsets()
@@ -33,19 +33,14 @@ impl super::Lexicon {
             vectors: source.to_owned(),
             license: LICENSE.to_owned(),
         };
-        let header =
-            serde_json::to_vec(&header).expect("invariant: a header is plain text and numbers");
         let (scales, rows) = quantized(&words, vectors);
-        let texts: Vec<String> = wordnet
-            .synsets()
-            .map(|synset| format!("{}\t{}", synset.lemmas.join(" "), synset.gloss))
-            .collect();
         let words: Vec<String> = words.into_iter().collect();
+        // Readers go through the sections in this order.
         let sections = [
-            header,
+            serde_json::to_vec(&header).expect("invariant: a header is plain text and numbers"),
             ids(wordnet),
             graph(wordnet, &places),
-            Blocks::encode(&texts),
+            Blocks::encode(&texts(wordnet)),
             Blocks::encode(&lemmas(wordnet, &places)),
             Blocks::encode(&words),
             scales,
@@ -59,8 +54,10 @@ impl super::Lexicon {
 }
 
 fn ids(wordnet: &WordNet) -> Vec<u8> {
-    let (mut out, mut last) = (Vec::new(), 0);
+    let mut out = Vec::new();
+    let mut last = 0;
     for synset in wordnet.synsets() {
+        // Differences of neighbors need fewer bytes than the ids.
         put(&mut out, synset.id.0 - last);
         last = synset.id.0;
     }
@@ -78,21 +75,29 @@ fn graph(wordnet: &WordNet, places: &BTreeMap<SynsetId, u32>) -> Vec<u8> {
     out
 }
 
-/// A line for each lower-case lemma, with the places of its senses.
-fn lemmas(wordnet: &WordNet, places: &BTreeMap<SynsetId, u32>) -> Vec<String> {
-    let line = |(lemma, senses): (&str, &[SynsetId])| {
-        let senses: Vec<String> = senses.iter().map(|id| places[id].to_string()).collect();
-        format!("{lemma}\t{}", senses.join(" "))
-    };
-    let sorted: BTreeMap<&str, &[SynsetId]> = wordnet.lemmas().collect();
-    sorted.into_iter().map(line).collect()
+/// A line for each synset: its lemmas and its gloss.
+fn texts(wordnet: &WordNet) -> Vec<String> {
+    let synsets = wordnet.synsets();
+    synsets.map(|synset| format!("{}\t{}", synset.lemmas.join(" "), synset.gloss)).collect()
 }
 
-/// The words that the look-up rule asks for, of any lemma.
+/// A line for each lower-case lemma: the lemma and the places of its senses.
+fn lemmas(wordnet: &WordNet, places: &BTreeMap<SynsetId, u32>) -> Vec<String> {
+    // Readers search by halving, so the lines are sorted.
+    let sorted: BTreeMap<&str, &[SynsetId]> = wordnet.lemmas().collect();
+    let mut lines = Vec::new();
+    for (lemma, senses) in sorted {
+        let senses: Vec<String> = senses.iter().map(|id| places[id].to_string()).collect();
+        lines.push(format!("{lemma}\t{}", senses.join(" ")));
+    }
+    lines
+}
+
+/// The words with a vector that the look-up rule asks for, for any lemma.
 fn needed_words(wordnet: &WordNet, vectors: &Vectors) -> BTreeSet<String> {
     let mut needed = BTreeSet::new();
     for lemma in wordnet.synsets().flat_map(|synset| &synset.lemmas) {
-        // The rule itself says which words it looks at.
+        // The rule itself decides which words it looks at, so no rule can differ from it.
         let _ = lemma_vector(lemma, |word| {
             let known = vectors.word(word)?;
             needed.insert(word.to_owned());
@@ -102,11 +107,13 @@ fn needed_words(wordnet: &WordNet, vectors: &Vectors) -> BTreeSet<String> {
     needed
 }
 
-/// A scale for each word and its vector in bytes.
+/// The scale of each word, and its vector in bytes.
 fn quantized(words: &BTreeSet<String>, vectors: &Vectors) -> (Vec<u8>, Vec<u8>) {
-    let (mut scales, mut rows) = (Vec::new(), Vec::new());
+    let mut scales = Vec::new();
+    let mut rows = Vec::new();
     for vector in words.iter().filter_map(|word| vectors.word(word)) {
         let largest = vector.iter().fold(0.0_f32, |largest, x| largest.max(x.abs()));
+        // Every word uses the whole range of a byte. A vector of zeros has no range to divide by.
         let scale = if largest > 0.0 { largest / MAX_BYTE } else { 1.0 };
         scales.extend(scale.to_le_bytes());
         rows.extend(vector.iter().map(|x| (x / scale).round() as i8 as u8));
