@@ -12,9 +12,9 @@
 //!   `splits/bertinetto/`;
 //! * a folder per class (all classes are base).
 //!
-//! In every layout `wnids.csv` with the columns `class,wnid` may give classes their synsets; a class
-//! whose name is a synset has that one. One folder around the whole data set is allowed. Names
-//! decide the layout, so a folder and an archive of it are the same data set.
+//! In every layout `wnids.csv` with the columns `class,wnid` may give classes their synsets; a
+//! class whose name is a synset has that one. One folder around the whole data set is allowed.
+//! Names decide the layout, so a folder and an archive of it are the same data set.
 //!
 //! Images of a folder are read on demand. An archive is read once, into memory, as are CIFAR-100's
 //! records. Links are never followed, and a pickle is never opened.
@@ -124,8 +124,8 @@ impl Dataset {
     }
 
     /// SHA-256, in hexadecimal, over every class with its name, synset and split, and over every
-    /// image's path and number of bytes. Episodes drawn from two data sets with the same fingerprint
-    /// are the same. The images' contents are not read.
+    /// image's path and number of bytes. Episodes drawn from two data sets with the same
+    /// fingerprint are the same. The images' contents are not read.
     pub fn fingerprint(&self) -> String {
         let mut hash = Sha256::new();
         for class in &self.classes {

@@ -146,7 +146,8 @@ impl Files {
         // gzip's checksum is behind the last entry, and is compared only when the end is read.
         let result =
             result.and_then(|()| io::copy(&mut rest, &mut io::sink()).map_err(damaged(path)));
-        // `take` ends the stream at the limit, which looks like any damage: the limit is the reason.
+        // `take` ends the stream at the limit, which looks like any damage: the limit is the
+        // reason.
         if rest.limit() == 0 {
             let limit = limits.max_archive_bytes;
             return Err(DatasetError::too_large(path, limit, "bytes unpacked"));

@@ -37,8 +37,8 @@ const SOURCE: &str = "part meronyms of each class's synset and of all its hypern
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rule {
-    /// Attributes that a base class has and a validation or novel class has, as in the paper. The rule
-    /// uses the names of novel classes, never their images.
+    /// Attributes that a base class has and a validation or novel class has, as in the paper. The
+    /// rule uses the names of novel classes, never their images.
     #[default]
     Paper,
     /// Attributes that a base class has. For devices, whose classes are not known in advance.

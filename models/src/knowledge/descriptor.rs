@@ -14,8 +14,8 @@ pub struct SemanticDescriptor {
 }
 
 impl SemanticDescriptor {
-    /// The descriptor of a class of which nothing is known. `dimension` is the number of values of a
-    /// word vector.
+    /// The descriptor of a class of which nothing is known. `dimension` is the number of values of
+    /// a word vector.
     pub fn unknown(dimension: usize) -> Self {
         Self { word_vector: Array1::zeros(dimension), hypernyms: Vec::new() }
     }

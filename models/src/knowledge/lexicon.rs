@@ -2,8 +2,9 @@
 //! memory.
 //!
 //! It gives the senses of a word, and the gloss, ancestors, attributes and word vector of a sense,
-//! without a network and without WordNet's files. Texts are compressed in blocks, which are unpacked
-//! on demand. Vectors are signed bytes with a scale for each word. `docs/formats.md` has the layout.
+//! without a network and without WordNet's files. Texts are compressed in blocks, which are
+//! unpacked on demand. Vectors are signed bytes with a scale for each word. `docs/formats.md` has
+//! the layout.
 
 mod blocks;
 mod bytes;
@@ -183,8 +184,8 @@ impl Lexicon {
     }
 
     /// The senses of a noun, the most frequent first. Case does not matter. If the noun as written
-    /// has no senses, it is looked up as a plural (the rules of detachment of WordNet's morphy), then
-    /// with spaces, `_` and `-` exchanged or left out.
+    /// has no senses, it is looked up as a plural (the rules of detachment of WordNet's morphy),
+    /// then with spaces, `_` and `-` exchanged or left out.
     pub fn senses(&self, noun: &str) -> Vec<SynsetId> {
         let noun = noun.split_whitespace().collect::<Vec<_>>().join("_").to_lowercase();
         let others = [noun.replace('-', "_"), noun.replace('_', "-"), noun.replace('_', "")];

@@ -14,8 +14,8 @@ use crate::fault::{Blame, Fault};
 /// The most bytes of a table, packed and unpacked.
 pub const MAX_BYTES: u64 = 8 << 30;
 
-/// The first lines of a text table, whose fewest fields give the number of values: a word with spaces
-/// has more fields than others, never fewer.
+/// The first lines of a text table, whose fewest fields give the number of values: a word with
+/// spaces has more fields than others, never fewer.
 const LINES_TO_LOOK_AT: usize = 100;
 
 /// The first bytes of a gzip file (RFC 1952).
@@ -118,9 +118,9 @@ impl Vectors {
         Some(ArrayView1::from(&self.values[first..first + self.dimension]))
     }
 
-    /// The vector of a lemma, `[d]`. The whole lemma is looked up in lower case. If it is absent, the
-    /// vector is the mean over its parts between `_`. A part that is absent is the mean over its own
-    /// known parts between `-`.
+    /// The vector of a lemma, `[d]`. The whole lemma is looked up in lower case. If it is absent,
+    /// the vector is the mean over its parts between `_`. A part that is absent is the mean over
+    /// its own known parts between `-`.
     pub fn lemma(&self, lemma: &str) -> Option<Array1<f32>> {
         lemma_vector(lemma, |word| self.word(word).map(|vector| vector.to_owned()))
     }

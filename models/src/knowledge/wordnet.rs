@@ -181,7 +181,8 @@ impl WordNet {
         self.synsets.values()
     }
 
-    /// The senses of a noun, the most frequent first. Case does not matter, and a space counts as `_`.
+    /// The senses of a noun, the most frequent first. Case does not matter, and a space counts as
+    /// `_`.
     pub fn senses(&self, noun: &str) -> &[SynsetId] {
         let lemma = noun.trim().to_lowercase().replace(' ', "_");
         self.senses.get(&lemma).map_or(&[], Vec::as_slice)
