@@ -161,8 +161,8 @@ impl Bundle {
             return Ok(None);
         };
         let inside = self.path.join(&named.file).exists();
-        // `..` and not the parent of the path: `bundle` alone has no parent folder in it, and the
-        // parent of a link's path is not the folder that holds the bundle.
+        // `..` and not the parent of the path: a bare name such as `bundle` has none, and
+        // that of a link is not the folder that holds the bundle.
         let dir = if inside { self.path.clone() } else { self.path.join("..") };
         let entry = FileEntry { sha256: named.sha256.clone(), bytes: named.bytes };
         if entry.bytes > lexicon::MAX_BYTES {

@@ -61,7 +61,7 @@ impl DiskError {
 pub fn read(path: &Path, max_bytes: u64) -> Result<Vec<u8>, DiskError> {
     let file = File::open(path).map_err(DiskError::io("open", path))?;
     let mut bytes = Vec::new();
-    // One byte more tells a file that is too large. A length asked for before may change meanwhile.
+    // One byte more shows that a file is too large. A length read before could change meanwhile.
     file.take(max_bytes.saturating_add(1))
         .read_to_end(&mut bytes)
         .map_err(DiskError::io("read", path))?;
@@ -111,7 +111,7 @@ fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Makes a folder and the folders above it, as far as they are missing.
+/// Makes a folder, and the folders above it if they are missing.
 pub fn create_folder(folder: &Path) -> Result<(), DiskError> {
     fs::create_dir_all(folder).map_err(DiskError::io("create", folder))
 }
