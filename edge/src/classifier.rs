@@ -102,6 +102,7 @@ impl Classifier {
             }
         }
         Self {
+            // Without names there is nothing to trust.
             fusion: if names.is_some() { Fusion::Trusted } else { Fusion::Mean },
             prototypes: prototypes(&members, &recognizable, names),
             classes: recognizable,

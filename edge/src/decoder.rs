@@ -96,7 +96,7 @@ impl ImageDecoder {
         let input = self.prepare(&image)?;
         let preprocess = start.elapsed().saturating_sub(decode);
         let timing = Timing { decode, preprocess, embed: Duration::ZERO };
-        // Of the file, not of the pixels: it is what tells a repeated enrollment.
+        // Of the file, not of the pixels: by this hash a class has each file once.
         let sha256 = Sha256::digest(bytes).into();
         Ok(DecodedImage { input, sha256, warnings: image.warnings, timing })
     }

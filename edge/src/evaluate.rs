@@ -82,6 +82,7 @@ pub fn evaluate(
     // Before embedding: embedding a split takes minutes.
     protocol.check(classes.iter().map(|class| (class.name.as_str(), class.images.len())))?;
     let embeddings = embed_split(embedder, dataset, protocol.split, progress)?;
+    // The other policies take their inputs from names.
     let Some(knowledge) = knowledge else { return Ok(protocol.report(&embeddings)?) };
     let meanings: Vec<_> = classes.iter().map(|class| meaning(class, knowledge)).collect();
     let known = knowledge.class_knowledge(&meanings, protocol.spec.k_shot);

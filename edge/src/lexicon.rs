@@ -348,7 +348,7 @@ impl NameKnowledge {
         if let Ok(synset) = word.parse() {
             return self.lexicon.synset(synset).map(|_| synset);
         }
-        // A head noun alone would drop the other words unseen.
+        // The head noun would drop the other words unseen.
         let LookedUp { rule: Rule::Label, senses, default_sense } = self.look_up(word)? else {
             return None;
         };

@@ -151,6 +151,7 @@ pub fn onnxruntime(wanted: Option<&Path>, environment: &Environment) -> Result<P
         let named = named.to_owned();
         return if named.is_file() { Ok(named) } else { Err(no_library(vec![named])) };
     }
+    // Never the search path of the system linker: the error can list every place that counts.
     let folders = library_folders(environment);
     let found = folders.iter().find_map(|folder| library_in(folder));
     found.ok_or_else(|| no_library(folders))

@@ -125,8 +125,8 @@ impl Recognizer {
         Self { decoder: self.decoder.with_limits(limits), ..self }
     }
 
-    /// Starts the engine of the backbone and, if the bundle has it, that of ProtoComNet, which weighs
-    /// attributes in explanations. Without this call each starts when it is first needed.
+    /// Starts the engine of the backbone and, if the bundle has it, that of ProtoComNet, which
+    /// weighs attributes in explanations. Without this call each starts when it is first needed.
     ///
     /// # Errors
     /// [`RecognizerError::Select`] if no engine can run the backbone. A failure of ProtoComNet is
@@ -160,7 +160,7 @@ impl Recognizer {
         self.name_knowledge.as_ref()
     }
 
-    /// Whether explanations weigh attributes; absent before ProtoComNet has started.
+    /// Whether explanations weigh attributes; before that is tried [`Availability::NotStarted`].
     #[must_use]
     pub fn attribute_weights(&self) -> &Availability {
         self.networks.attribute_weights()
@@ -219,8 +219,8 @@ impl Recognizer {
     /// are embedded.
     ///
     /// # Errors
-    /// [`RecognizerError::Label`]; [`RecognizerError::Gallery`] for an unknown id, or for an unknown
-    /// label if `create` is false.
+    /// [`RecognizerError::Label`]; [`RecognizerError::Gallery`] for an unknown id, or for an
+    /// unknown label if `create` is false.
     pub fn check_enroll(&self, id_or_label: &str, create: bool) -> Result<(), RecognizerError> {
         let label = self.label(id_or_label)?;
         if !create {
@@ -229,8 +229,8 @@ impl Recognizer {
         Ok(())
     }
 
-    /// Adds images to a class, all or none; `outcomes` states which ones the class had already. If no
-    /// class has the label, `create` makes one.
+    /// Adds images to a class, all or none; `outcomes` states which ones the class had already. If
+    /// no class has the label, `create` makes one.
     ///
     /// # Errors
     /// [`RecognizerError::Label`]; [`RecognizerError::Select`] if no engine can run the backbone;
@@ -287,8 +287,8 @@ impl Recognizer {
     /// Gives a class another label.
     ///
     /// # Errors
-    /// [`RecognizerError::Label`]; an unmet [`Precondition`];
-    /// [`RecognizerError::Gallery`] if the class does not exist, if another class has the label, or if the store cannot be written.
+    /// [`RecognizerError::Label`]; an unmet [`Precondition`]; [`RecognizerError::Gallery`] if the
+    /// class does not exist, if another class has the label, or if the store cannot be written.
     pub fn rename(
         &mut self,
         id_or_label: &str,
@@ -304,8 +304,8 @@ impl Recognizer {
     /// Deletes a class with its examples and returns its last state.
     ///
     /// # Errors
-    /// An unmet [`Precondition`]; [`RecognizerError::Gallery`] if the class does not exist, or if the store
-    /// cannot be written.
+    /// An unmet [`Precondition`]; [`RecognizerError::Gallery`] if the class does not exist, or if
+    /// the store cannot be written.
     pub fn delete(
         &mut self,
         id_or_label: &str,
@@ -320,8 +320,8 @@ impl Recognizer {
     /// is empty.
     ///
     /// # Errors
-    /// [`RecognizerError::TooFewImages`] for fewer than two images of a transductive classification;
-    /// [`RecognizerError::Attention`] if ProtoComNet fails while an explanation is made.
+    /// [`RecognizerError::TooFewImages`] for a transductive classification of fewer than two
+    /// images; [`RecognizerError::Attention`] if ProtoComNet fails while an explanation is made.
     pub fn classify(
         &mut self,
         images: &[Embedded],
@@ -344,8 +344,8 @@ impl Recognizer {
         Ok(found)
     }
 
-    /// Explains what a candidate of an image is based on; `embedding` `[s]` is that of the image, not
-    /// normalized.
+    /// Explains what a candidate of an image is based on; `embedding` `[s]` is that of the image,
+    /// not normalized.
     ///
     /// # Errors
     /// [`RecognizerError::Gallery`] if the class is gone; [`RecognizerError::Attention`] if
@@ -397,8 +397,8 @@ impl Recognizer {
         Ok(ClassOverrides { sense, attributes: Some(attributes) })
     }
 
-    /// The label of the class with this id; any other text is parsed as a label, which no class needs
-    /// to have.
+    /// The label of the class with this id; any other text is parsed as a label, which no class
+    /// needs to have.
     fn label(&self, id_or_label: &str) -> Result<Label, RecognizerError> {
         if id_or_label.parse::<ClassId>().is_ok() {
             return Ok(self.gallery.class(id_or_label)?.label.clone());

@@ -38,7 +38,7 @@ impl Provider {
 impl fmt::Display for Provider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // tract is on the processor too: `cpu` alone would not tell which engine it is.
+            // tract runs on the processor too: the word `cpu` would not say which engine it is.
             Self::Tract => f.pad("tract"),
             other => f.pad(&format!("onnxruntime/{}", other.word())),
         }

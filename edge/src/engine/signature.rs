@@ -59,6 +59,7 @@ fn view_of<'a, 'v>(
     given: &'a [(&str, ArrayViewD<'v, f32>)],
     batch: usize,
 ) -> Option<&'a ArrayViewD<'v, f32>> {
+    // By name: the order of a caller need not be that of the network.
     let (_, view) = given.iter().find(|(given, _)| given == name)?;
     (view.shape().split_first() == Some((&batch, &shape[..]))).then_some(view)
 }

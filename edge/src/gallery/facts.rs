@@ -75,7 +75,7 @@ impl Facts {
             }
             facts.classes.insert(class.id, class);
         }
-        // A record that lost whole values at its end still decodes; only its length tells.
+        // A record that lost whole values at its end still decodes; only the length shows it.
         let lengths: BTreeSet<usize> = facts.examples().map(|e| e.embedding.len()).collect();
         if lengths.len() > 1 {
             return Err("its embeddings have different lengths".to_owned());
@@ -93,6 +93,7 @@ impl Facts {
     }
 
     pub(super) fn class(&self, id_or_label: &str) -> Result<&Class, GalleryError> {
+        // No label has the form of an id, so the order of the two does not matter.
         let by_id = id_or_label.parse().ok().and_then(|id: ClassId| self.classes.get(&id));
         by_id.or_else(|| self.by_label(id_or_label)).ok_or_else(|| unknown(id_or_label))
     }
@@ -219,6 +220,7 @@ impl Facts {
                 self.entry(class, label).overrides = overrides;
             }
             ChangeKind::Rename { class: id, label } => {
+                // The former label is free again for another class.
                 let class = self.classes.get_mut(&id).expect("invariant: the plan found it");
                 self.labels.remove(&class.label);
                 self.labels.insert(label.clone(), id);

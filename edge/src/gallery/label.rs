@@ -52,7 +52,7 @@ fn check(label: &str) -> Result<(), LabelError> {
     if let Some(bad) = label.chars().find(|&c| is_forbidden(c)) {
         return Err(LabelError::Forbidden(bad));
     }
-    // Zero-width spaces and joiners alone would be a class that nobody can see or select.
+    // A class of zero-width spaces and joiners could not be seen or selected.
     if label.width() == 0 {
         return Err(LabelError::Invisible);
     }
@@ -66,6 +66,7 @@ fn check(label: &str) -> Result<(), LabelError> {
 /// Right-to-left scripts and joined emoji are allowed. What is forbidden are the characters that
 /// override or isolate the direction of text: with them one name can look like another.
 fn is_forbidden(c: char) -> bool {
+    // `/` would end the part of a path that a label is.
     // The explicit bidirectional controls of Unicode Standard Annex 9.
     let direction = matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
     let line_break = matches!(c, '\u{2028}' | '\u{2029}');

@@ -1,7 +1,7 @@
 //! The lock of a store: one process at a time has the store open.
 //!
-//! It is a file lock of the operating system, which is released when its holder ends, however it
-//! ends. The content of the file only tells a second process which process the holder is.
+//! It is a file lock of the operating system, which releases it when the holder ends for whatever
+//! reason. The content of the file names the holder, for the error of a second process.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
