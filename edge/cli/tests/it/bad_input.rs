@@ -193,7 +193,8 @@ fn an_unavailable_engine_is_an_error() {
     // clap's own refusals are more than one line; the code is the same.
     let outcome = sandbox.run(&["bench", "--engine", "gpu"]);
     assert!(outcome.code == 2 && outcome.err.contains("tensorrt"), "{outcome:?}");
-    assert_refused(&sandbox.run(&["bench", "--threads", "0"]), 2, &["--threads"]);
+    let outcome = sandbox.run(&["bench", "--threads", "0"]);
+    assert!(outcome.code == 2 && outcome.err.contains("--threads"), "{outcome:?}");
 }
 
 #[test]
