@@ -1,4 +1,9 @@
-//! One prototype for each class: of classes with images, with a name, or with both.
+//! The prototypes of a set of classes: means of their images, or means combined with what is
+//! predicted from their names.
+//!
+//! A prototype is one embedding that stands for a class. In shapes, `n` is the number of classes, `s`
+//! the number of values of an embedding, `q` the number of query images. Embeddings are raw, which
+//! means not normalized.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
@@ -7,7 +12,7 @@ use crate::name_bias::NameBias;
 use crate::name_trust::name_trust;
 use crate::{fusion, metric};
 
-/// One prototype for each class, and the similarity of images to it.
+/// One prototype for each class, and the scores of images against them.
 ///
 /// # Examples
 /// ```
@@ -21,82 +26,89 @@ use crate::{fusion, metric};
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClassPrototypes {
-    /// Raw, `[n, s]`.
+    /// The prototypes, raw, `[n, s]`.
     rows: Array2<f32>,
     /// The number of images of each class.
-    images: Vec<usize>,
+    image_counts: Vec<usize>,
     name_shares: Array1<f32>,
     name_bias: Array1<f32>,
 }
 
 impl ClassPrototypes {
-    /// The means of classes that all have images ([`fusion::Fusion::Mean`]).
+    /// Prototypes that are the means of the classes' embeddings ([`fusion::Fusion::Mean`]); every
+    /// class has images.
     ///
     /// # Shapes
-    /// `means` `[n, s]`, `images` `[n]`.
-    pub fn of_means(means: Array2<f32>, images: Vec<usize>) -> Self {
+    /// `means` `[n, s]`, `image_counts` `[n]`.
+    pub fn of_means(means: Array2<f32>, image_counts: Vec<usize>) -> Self {
         let zeros = Array1::zeros(means.nrows());
-        Self { rows: means, images, name_shares: zeros.clone(), name_bias: zeros }
+        Self { rows: means, image_counts, name_shares: zeros.clone(), name_bias: zeros }
     }
 
-    /// Means moved towards semantic prototypes, weighted by name prior and name trust
-    /// ([`fusion::Fusion::Trusted`]). A class without images has its semantic prototype.
+    /// Prototypes that use names only as much as they can be trusted ([`fusion::Fusion::Trusted`]).
+    /// Each mean is moved towards the semantic prototype by the fraction prior * trust: the
+    /// [name prior](crate::name_prior) depends on the number of images, the
+    /// [trust](crate::name_trust) on how well names and images agree. The prototype of a class
+    /// without images is its semantic prototype.
     ///
     /// # Shapes
-    /// `means` and `semantic` `[n, s]`, raw; `images` `[n]`. Rows of `means` of classes without
-    /// images are not read.
+    /// `means` and `semantic` `[n, s]`, raw; `image_counts` `[n]`. For a class without images, the
+    /// row of `means` is ignored.
     pub fn trusted(
         means: Array2<f32>,
-        images: Vec<usize>,
+        image_counts: Vec<usize>,
         semantic: ArrayView2<'_, f32>,
         frame: &EmbeddingFrame,
         name_bias: &NameBias,
     ) -> Self {
-        let with_images: Vec<usize> = (0..images.len()).filter(|&row| images[row] > 0).collect();
-        let counts: Vec<usize> = with_images.iter().map(|&row| images[row]).collect();
+        let rows = 0..image_counts.len();
+        let with_images: Vec<usize> = rows.filter(|&row| image_counts[row] > 0).collect();
+        let counts: Vec<usize> = with_images.iter().map(|&row| image_counts[row]).collect();
         // The trust of a name comes from images, so classes without any take no part in it.
         let own_means = means.select(Axis(0), &with_images);
         let own_semantic = semantic.select(Axis(0), &with_images);
-        let prior: Array1<f32> = counts.iter().map(|&k_shot| frame.share(k_shot)).collect();
+        let prior: Array1<f32> = counts.iter().map(|&count| frame.share(count)).collect();
         let trust = name_trust(own_means.view(), own_semantic.view(), &counts, frame);
         let weights = trust * prior;
         let fused = fusion::interpolated(own_means.view(), own_semantic.view(), weights.view());
         let mut rows = semantic.to_owned();
-        let mut name_shares = Array1::ones(images.len());
+        let mut name_shares = Array1::ones(image_counts.len());
         for (position, &row) in with_images.iter().enumerate() {
             rows.row_mut(row).assign(&fused.row(position));
             name_shares[row] = weights[position];
         }
-        let name_bias = biases(&images, name_bias);
-        Self { rows, images, name_shares, name_bias }
+        let name_bias = biases(&image_counts, name_bias);
+        Self { rows, image_counts, name_shares, name_bias }
     }
 
     /// Number of classes.
     pub fn len(&self) -> usize {
-        self.images.len()
+        self.image_counts.len()
     }
 
     /// Whether there is no class.
     pub fn is_empty(&self) -> bool {
-        self.images.is_empty()
+        self.image_counts.is_empty()
     }
 
-    /// Values of a prototype.
+    /// Number of values of one prototype.
     pub fn size(&self) -> usize {
         self.rows.ncols()
     }
 
-    /// The share of the semantic prototype in each, `[n]`, 0 (images only) to 1 (name only).
+    /// How much of each class's prototype comes from its name, `[n]`, 0 (images only) to 1 (name
+    /// only); as it was before [`ClassPrototypes::moved_to`].
     pub fn name_shares(&self) -> ArrayView1<'_, f32> {
         self.name_shares.view()
     }
 
-    /// Cosine of each image of `query` `[q, s]` to each prototype, `[q, n]`, each in -1..=1.
+    /// Cosine of each embedding of `query` `[q, s]` to each prototype, `[q, n]`, each in -1..=1.
     pub fn similarities(&self, query: ArrayView2<'_, f32>) -> Array2<f32> {
         metric::cosine(query, self.rows.view())
     }
 
-    /// What is added to the similarity of each class to rank it among others, `[n]`; 0 for classes
+    /// What is added to the similarity of each class for ranking, `[n]`. Images are less similar to
+    /// semantic prototypes than to means, so classes without images have a bias; it is 0 for classes
     /// with images.
     pub fn name_bias(&self) -> ArrayView1<'_, f32> {
         self.name_bias.view()
@@ -108,27 +120,28 @@ impl ClassPrototypes {
         self.similarities(query) + &self.name_bias
     }
 
-    /// The prototypes moved towards `unlabeled` images `[u, s]` ([`fusion::soft_k_means`]). Those
-    /// of classes without images stay: no image of theirs would hold them where they belong.
+    /// The prototypes moved towards `unlabeled` images `[u, s]` ([`fusion::soft_k_means`]). The
+    /// prototype of a class without images does not move, because no labeled image would keep it from
+    /// drifting.
     #[must_use]
     pub fn moved_to(&self, unlabeled: ArrayView2<'_, f32>) -> Self {
-        let mut moved = fusion::soft_k_means(self.rows.view(), &self.images, unlabeled);
-        for (row, _) in self.images.iter().enumerate().filter(|(_, n)| **n == 0) {
+        let mut moved = fusion::soft_k_means(self.rows.view(), &self.image_counts, unlabeled);
+        for (row, _) in self.image_counts.iter().enumerate().filter(|(_, n)| **n == 0) {
             moved.row_mut(row).assign(&self.rows.row(row));
         }
         Self { rows: moved, ..self.clone() }
     }
 }
 
-/// The name bias of each class, `[n]`: 0 for a class with images; for the others the addend at the
-/// mean number of images of the classes that have some.
-fn biases(images: &[usize], name_bias: &NameBias) -> Array1<f32> {
-    let with_images = images.iter().filter(|&&n| n > 0).count();
+/// The name bias of each class, `[n]`: 0 for a class with images; for the others the bias that was
+/// fitted at the mean number of images, rounded down, of the classes that have some.
+fn biases(image_counts: &[usize], name_bias: &NameBias) -> Array1<f32> {
+    let with_images = image_counts.iter().filter(|&&n| n > 0).count();
     // The addend was measured in episodes whose classes all have one number of images, but classes
     // of a gallery have different numbers.
-    let usual = images.iter().sum::<usize>().checked_div(with_images).unwrap_or(0);
-    let addend = name_bias.at_shots(usual);
-    images.iter().map(|&n| if n == 0 { addend } else { 0.0 }).collect()
+    let mean_count = image_counts.iter().sum::<usize>().checked_div(with_images).unwrap_or(0);
+    let addend = name_bias.at_shots(mean_count);
+    image_counts.iter().map(|&n| if n == 0 { addend } else { 0.0 }).collect()
 }
 
 #[cfg(test)]
