@@ -56,11 +56,11 @@ enum Command {
     /// Meta-train backbone and ProtoComNet on episodes; keep the best epoch on the validation
     /// classes.
     #[command(
-        after_help = "Needs the ProtoComNet that handful-train complete trains. The new run has another backbone, so its name regressor must be fitted again: handful-train complete RUN --completer kernel.\n\nExample:\n  handful-train finetune runs/cifar --config train/configs/finetune/cifar_fs.toml --data cifar_fs.tar.gz --out runs/cifar-meta"
+        after_help = "Needs the ProtoComNet that handful-train complete trains. The new run has another backbone, so its name regressor must be fitted again: handful-train complete RUN --data DATA --completer kernel.\n\nExample:\n  handful-train finetune runs/cifar --config train/configs/finetune/cifar_fs.toml --data cifar_fs.tar.gz --out runs/cifar-meta"
     )]
     Finetune(finetune::Options),
-    /// Measure the few-shot accuracy of a run: mean prototypes, and every policy if the run has a
-    /// name regressor.
+    /// Measure the few-shot accuracy of a run: mean prototypes, and with a name regressor every
+    /// policy, which is a way to make prototypes from images and names (mean, trusted, ...).
     #[command(
         after_help = "Examples:\n  handful-train evaluate runs/cifar --data cifar_fs.tar.gz --split val --k-shot 5 --json report.json\n  handful-train evaluate runs/cifar --data cifar_fs.tar.gz --label-noise one-wrong"
     )]

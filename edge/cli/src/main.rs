@@ -22,7 +22,7 @@ Examples:
   handful doctor                          check the bundle, the engines and the store
   handful enroll things/                  enroll one class per folder in things/
   handful enroll --class mug a.jpg b.jpg  enroll one class from files
-  handful gallery add zebra               add a class from its name only (where names are on)
+  handful gallery add zebra               add a class from its name only (if names are on: see doctor)
   handful classify photo.jpg              classify an image
   handful gallery list                    list the enrolled classes
 

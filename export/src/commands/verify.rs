@@ -19,7 +19,8 @@ Examples:
   handful-export verify bundles/lite0 --engine tensorrt
   handful-export verify bundles/lite0 --against runs/lite0 --json
 
-Exit codes: 0 verified, 1 an engine failed (tract, the CPU provider, or the one of --engine), 2 bad input or a damaged bundle.";
+Exit codes: 0 verified, 1 failed on tract, cpu or the engine of --engine, 2 bad input or a
+damaged bundle.";
 
 const FAILED: &str =
     "the bundle failed on this machine (see the table): copy it again, or choose another --engine";
@@ -30,8 +31,8 @@ pub(crate) struct VerifyArguments {
     /// The bundle's folder.
     bundle: PathBuf,
     /// The run that the bundle was made of: its stored inputs go through the fp32 network, and the
-    /// outputs are compared. If --input-size changed the size, outputs of the reference interpreter
-    /// are compared instead. int8 and fp16 networks run only their self-tests.
+    /// outputs are compared. If --input-size changed the size, the network is compared with handful's own slow
+    /// interpreter instead. int8 and fp16 networks run only their self-tests.
     #[arg(long, value_name = "RUN")]
     against: Option<PathBuf>,
     /// The engine to use: auto (every engine of this machine), tensorrt, cuda, cpu or tract.

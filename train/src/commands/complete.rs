@@ -33,8 +33,9 @@ pub(crate) struct Options {
     #[arg(long, value_enum, default_value = "evaluated")]
     exclude: Exclusion,
     /// Name prior: at k shots the weight of the name is 1 / (1 + (k / N)^DECAY). With DECAY 1 (the
-    /// default) the name counts as N images. [default: the most accurate N from 0.25 to 2.8 on the
-    /// validation classes with which wrong names do no harm, or 0.25 if there is none]
+    /// default) the name counts as N images. [default: of the N from 0.25 to 2.8 with
+    /// which wrong names do no harm, the most accurate on the validation classes; 0.25 if there
+    /// is none]
     #[arg(long, value_name = "N[:DECAY]")]
     name_prior: Option<NamePrior>,
     #[command(flatten)]

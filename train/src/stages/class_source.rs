@@ -46,8 +46,8 @@ pub enum Exclusion {
     Evaluated,
     /// Those rows, and rows of their hypernyms and hyponyms.
     Relatives,
-    /// Exclude nothing. Right for a model to use; accuracies measured with it are invalid, because
-    /// the completers were fitted to the evaluated classes.
+    /// Exclude nothing. For a model that is deployed, not for one whose accuracy is reported: the
+    /// completers are fitted to the evaluated classes.
     None,
 }
 

@@ -209,7 +209,7 @@ const ranking = ({ similarity, name_bias }) => similarity + name_bias;
 
 function measure(candidates) {
   const biased = candidates.some((candidate) => candidate.name_bias !== 0);
-  return biased ? "Similarity (1 = identical), with a bonus for classes without images" : "Similarity (1 = identical)";
+  return biased ? "Similarity to each class, with a bonus for classes without images; compare, it is no probability" : "Similarity to each class; compare, it is no probability";
 }
 
 function bar(candidate) {

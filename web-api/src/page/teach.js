@@ -81,7 +81,7 @@ export class Teach {
     try {
       const { class: made } = await create(label, this.#chosen(label));
       say(byId("teach-status"), made.meaning
-        ? `Added ${label} from its name only: ${definition(made.meaning.gloss)}. Images make it more accurate.`
+        ? `Added ${label} from its name only: ${definition(made.meaning.gloss)}. Three to five images make it more accurate.`
         : `No WordNet sense found for ${label}. Add images of it.`);
       this.#changed();
     } catch (problem) {

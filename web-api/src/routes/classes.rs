@@ -41,7 +41,7 @@ pub async fn list(
 #[utoipa::path(get, path = "/v1/galleries/{gallery}/classes/{class}", tag = "classes",
     operation_id = "read_class",
     params(("gallery" = String, Path, description = "Name of the gallery: `default`"),
-        ("class" = String, Path, description = "Id of the class, such as `@3`, or its label, percent-encoded")),
+        ("class" = String, Path, description = "Id of the class, such as `@3`, or its label, percent-encoded; an unknown id is an error")),
     responses((status = 200, body = wire::OneClass), wire::AnyProblem))]
 pub async fn read(
     State(state): State<Arc<AppState>>,
@@ -60,13 +60,13 @@ pub async fn read(
 
 /// Creates a class without images, or replaces the sense and attributes of a class.
 ///
-/// The body replaces what was set before. `If-Match: "<revision>"`: the call fails with status 412
-/// if the gallery has another revision. `If-Match: *`: it fails if the class does not exist.
-/// `If-None-Match: *`: it fails if the class exists.
+/// The body replaces what was set before; the images stay. The call fails with status 412 if the
+/// gallery has another revision than that of `If-Match: "<revision>"`, if the class does not exist
+/// with `If-Match: *`, or if it exists with `If-None-Match: *`.
 #[utoipa::path(put, path = "/v1/galleries/{gallery}/classes/{class}", tag = "classes",
     operation_id = "put_class",
     params(("gallery" = String, Path, description = "Name of the gallery: `default`"),
-        ("class" = String, Path, description = "Id of the class, such as `@3`, or its label, percent-encoded"),
+        ("class" = String, Path, description = "Id of the class, such as `@3`, or its label, percent-encoded; an unknown id is an error"),
         ("if-match" = Option<String>, Header, description = "The gallery's revision in quotes, or `*`"),
         ("if-none-match" = Option<String>, Header, description = "`*`: fail if the class exists")),
     request_body = wire::ClassDefinition,
@@ -100,7 +100,7 @@ pub async fn put(
 #[utoipa::path(patch, path = "/v1/galleries/{gallery}/classes/{class}", tag = "classes",
     operation_id = "rename_class",
     params(("gallery" = String, Path, description = "Name of the gallery: `default`"),
-        ("class" = String, Path, description = "Id of the class, such as `@3`, or its label, percent-encoded"),
+        ("class" = String, Path, description = "Id of the class, such as `@3`, or its label, percent-encoded; an unknown id is an error"),
         ("if-match" = Option<String>, Header, description = "The gallery's revision in quotes")),
     request_body = wire::ClassPatch,
     responses((status = 200, body = wire::OneClass), wire::AnyProblem))]
@@ -128,7 +128,7 @@ pub async fn rename(
 #[utoipa::path(delete, path = "/v1/galleries/{gallery}/classes/{class}", tag = "classes",
     operation_id = "delete_class",
     params(("gallery" = String, Path, description = "Name of the gallery: `default`"),
-        ("class" = String, Path, description = "Id of the class, such as `@3`, or its label, percent-encoded"),
+        ("class" = String, Path, description = "Id of the class, such as `@3`, or its label, percent-encoded; an unknown id is an error"),
         ("if-match" = Option<String>, Header, description = "The gallery's revision in quotes")),
     responses((status = 200, body = wire::OneClass), wire::AnyProblem))]
 pub async fn delete(

@@ -35,7 +35,7 @@ pub struct EnrollQuery {
 #[utoipa::path(post, path = "/v1/galleries/{gallery}/classes/{class}/examples", tag = "images",
     operation_id = "enroll",
     params(("gallery" = String, Path, description = "Name of the gallery: `default`"),
-        ("class" = String, Path, description = "Id of the class, such as `@3`, or its label, percent-encoded"), EnrollQuery),
+        ("class" = String, Path, description = "Id of the class, such as `@3`, or its label, percent-encoded; an unknown id is an error"), EnrollQuery),
     request_body(content((ImageForm = "multipart/form-data"),
         (RawImage = "application/octet-stream"), (RawImage = "image/*"))),
     responses((status = 201, body = wire::Enrolled), wire::AnyProblem))]

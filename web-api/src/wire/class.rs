@@ -98,8 +98,8 @@ impl From<&edge::lexicon::Attribute> for Attribute {
     }
 }
 
-/// What a client sets for a class in the place of what follows from its label. An empty object
-/// sets nothing.
+/// Settings that override what the label of a class implies. An empty object removes all earlier
+/// settings.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClassDefinition {

@@ -34,9 +34,9 @@ pub struct Classified {
 pub struct ClassifiedImage {
     /// The file's name, if the body gave one.
     pub file: Option<String>,
-    /// Whether a class was found.
+    /// `accepted`, also for an unknown thing, or `empty`.
     pub decision: Decision,
-    /// The label of the best candidate; null if no class of the gallery can be recognized.
+    /// The label of the best candidate; null only if `decision` is `empty`.
     pub label: Option<String>,
     /// The best classes, in the order of `similarity` + `name_bias`.
     pub candidates: Vec<Candidate>,
@@ -48,7 +48,8 @@ pub struct ClassifiedImage {
     pub warnings: Vec<Warning>,
 }
 
-/// Whether a class was found. An image of an unknown thing is `accepted` as the most similar class.
+/// `accepted`: there is a class to compare with, and the most similar one is returned, also for an
+/// unknown thing. `empty`: no class of the gallery can be recognized yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Decision {
@@ -81,7 +82,8 @@ pub struct Candidate {
     pub knowledge: f32,
 }
 
-/// What the best candidate is based on.
+/// Explains the best candidate: the shares of images and name, the most similar examples and, for
+/// information only, attributes.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Explanation {
     /// The shares of images and name in the prototype.
@@ -110,8 +112,8 @@ pub struct AttributeWeight {
     /// The attribute, such as `handle`.
     #[schema(example = "handle")]
     pub name: String,
-    /// How much the attribute contributes to the prototype that ProtoComNet would predict; null if
-    /// the bundle has no ProtoComNet. For information only: classification does not use it.
+    /// The weight of the attribute in ProtoComNet, an optional network of the bundle; null without
+    /// it. Classification does not use it.
     #[schema(example = 0.31)]
     pub weight: Option<f32>,
 }

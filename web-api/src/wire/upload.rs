@@ -2,7 +2,7 @@
 
 use utoipa::ToSchema;
 
-/// One or more image files. Any part name works; `file` is an example.
+/// One or more image files, each a part named `file`. The service accepts any name.
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub struct ImageForm {

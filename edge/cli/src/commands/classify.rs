@@ -32,7 +32,7 @@ Examples:
 /// Attributes that the text output lists at most.
 const MAX_SHOWN: usize = 8;
 
-/// Find the enrolled classes that images show
+/// Rank the enrolled classes for images; an image of an unknown thing gets the most similar one
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
@@ -49,7 +49,7 @@ pub(crate) struct Options {
     #[arg(long)]
     transductive: bool,
 
-    /// Show what each answer is based on: attributes (parts) of the class, most similar examples
+    /// Also show the most similar examples and, for information only, parts of the best class
     #[arg(long)]
     explain: bool,
 

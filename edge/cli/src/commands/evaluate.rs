@@ -61,7 +61,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 7)]
     seed: u64,
 
-    /// Print the report as JSON, or write it to FILE
+    /// Print the report as JSON, or write it to FILE; give BUNDLE before it
     #[arg(long, value_name = "FILE", num_args = 0..=1)]
     json: Option<Option<PathBuf>>,
 }
