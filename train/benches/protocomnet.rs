@@ -5,8 +5,8 @@
 //! thread, a step of [`train::completer_learner::CompleterLearner`] and the same step in the manner
 //! of the published code: for each sample by itself, features of all attributes are drawn one by
 //! one, all classes and attributes are terms, each paired with class and prototype in a row of
-//! `2 d + s` values, encoded, and those that are not the class's own masked out. Sizes are the paper's:
-//! miniImageNet's 100 classes and 71 attributes, 300 values of a word.
+//! `2 d + s` values, encoded, and those that are not the class's own masked out. Sizes are the
+//! paper's: miniImageNet's 100 classes and 71 attributes, 300 values of a word.
 
 use std::time::Instant;
 

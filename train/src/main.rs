@@ -45,12 +45,12 @@ enum Command {
     Lexicon(lexicon::Options),
     /// Measure mean and standard deviation of base classes and attributes.
     #[command(
-        after_help = "Needs knowledge.json in the run.\n\nExample:\n  handful-train statistics runs/cifar --data cifar_fs.tar.gz"
+        after_help = "Needs knowledge.json in the run (handful-train knowledge).\n\nExample:\n  handful-train statistics runs/cifar --data cifar_fs.tar.gz"
     )]
     Statistics(statistics::Options),
     /// Train the completers of a run: name regressor and ProtoComNet.
     #[command(
-        after_help = "Needs knowledge.json in the run.\n\nExample:\n  handful-train complete runs/cifar --data cifar_fs.tar.gz"
+        after_help = "Needs knowledge.json in the run (handful-train knowledge); it does not need `statistics`.\n\nExample:\n  handful-train complete runs/cifar --data cifar_fs.tar.gz"
     )]
     Complete(complete::Options),
     /// Meta-train backbone and ProtoComNet on episodes; keep the best epoch on the validation

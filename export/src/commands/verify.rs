@@ -31,8 +31,8 @@ pub(crate) struct VerifyArguments {
     /// The bundle's folder.
     bundle: PathBuf,
     /// The run that the bundle was made of: its stored inputs go through the fp32 network, and the
-    /// outputs are compared. If --input-size changed the size, the network is compared with handful's own slow
-    /// interpreter instead. int8 and fp16 networks run only their self-tests.
+    /// outputs are compared. If --input-size changed the size, the network is compared with
+    /// handful's own slow interpreter instead. int8 and fp16 networks run only their self-tests.
     #[arg(long, value_name = "RUN")]
     against: Option<PathBuf>,
     /// The engine to use: auto (every engine of this machine), tensorrt, cuda, cpu or tract.

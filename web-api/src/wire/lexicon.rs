@@ -11,8 +11,8 @@ use super::class::Attribute;
 pub struct Senses {
     /// The noun of the request.
     pub q: String,
-    /// The id of the sense that a class with this label gets unless another is set; null if no sense
-    /// of the noun is a visible thing.
+    /// The id of the sense that a class with this label gets unless another is set; null if no
+    /// sense of the noun is a visible thing.
     pub default_sense: Option<String>,
     /// Most frequent first; empty if the lexicon does not have the noun.
     pub senses: Vec<Sense>,
