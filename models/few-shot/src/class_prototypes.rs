@@ -1,9 +1,9 @@
 //! The prototypes of a set of classes: means of their images, or means combined with what is
 //! predicted from their names.
 //!
-//! A prototype is one embedding that stands for a class. In shapes, `n` is the number of classes, `s`
-//! the number of values of an embedding, `q` the number of query images. Embeddings are raw, which
-//! means not normalized.
+//! A prototype is one embedding that stands for a class. In shapes, `n` is the number of classes,
+//! `s` the number of values of an embedding, `q` the number of query images. Embeddings are raw,
+//! which means not normalized.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
@@ -108,8 +108,8 @@ impl ClassPrototypes {
     }
 
     /// What is added to the similarity of each class for ranking, `[n]`. Images are less similar to
-    /// semantic prototypes than to means, so classes without images have a bias; it is 0 for classes
-    /// with images.
+    /// semantic prototypes than to means, so classes without images have a bias; it is 0 for
+    /// classes with images.
     pub fn name_bias(&self) -> ArrayView1<'_, f32> {
         self.name_bias.view()
     }
@@ -121,8 +121,8 @@ impl ClassPrototypes {
     }
 
     /// The prototypes moved towards `unlabeled` images `[u, s]` ([`fusion::soft_k_means`]). The
-    /// prototype of a class without images does not move, because no labeled image would keep it from
-    /// drifting.
+    /// prototype of a class without images does not move, because no labeled image would keep it
+    /// from drifting.
     #[must_use]
     pub fn moved_to(&self, unlabeled: ArrayView2<'_, f32>) -> Self {
         let mut moved = fusion::soft_k_means(self.rows.view(), &self.image_counts, unlabeled);
