@@ -129,8 +129,8 @@ impl Recognizer {
     /// weighs attributes in explanations. Without this call each starts when it is first needed.
     ///
     /// # Errors
-    /// [`RecognizerError::Select`] if no engine can run the backbone. A failure of ProtoComNet is
-    /// no error: [`Recognizer::attribute_weights`] has the reason.
+    /// [`RecognizerError::Select`] if no engine can run the backbone. If ProtoComNet cannot
+    /// start, that is no error: [`Recognizer::attribute_weights`] has the reason.
     pub fn start(&mut self) -> Result<&EngineInfo, RecognizerError> {
         self.networks.attention();
         Ok(&self.networks.embedder()?.1)
@@ -160,7 +160,8 @@ impl Recognizer {
         self.name_knowledge.as_ref()
     }
 
-    /// Whether explanations weigh attributes; before that is tried [`Availability::NotStarted`].
+    /// Whether explanations weigh attributes. Before ProtoComNet has started this is
+    /// [`Availability::Absent`], even if the bundle has it.
     #[must_use]
     pub fn attribute_weights(&self) -> &Availability {
         self.networks.attribute_weights()
@@ -185,7 +186,7 @@ impl Recognizer {
     /// Embeds an image that [`Recognizer::decoder`] has decoded.
     ///
     /// # Errors
-    /// [`RecognizerError::Embed`] if the image cannot be decoded or the network fails;
+    /// [`RecognizerError::Embed`] if the network fails;
     /// [`RecognizerError::Select`] if no engine can run the backbone.
     pub fn embed_decoded(&mut self, image: DecodedImage) -> Result<Embedded, RecognizerError> {
         Ok(self.networks.embedder()?.0.embed_decoded(image)?)
@@ -197,7 +198,7 @@ impl Recognizer {
         self.gallery.revision()
     }
 
-    /// Numbers of classes and examples, revision and fusion of the gallery.
+    /// Numbers of classes and examples of the gallery, its revision, and how prototypes are made.
     pub fn summary(&mut self) -> GallerySummary {
         self.snapshot().summary()
     }
@@ -234,8 +235,8 @@ impl Recognizer {
     ///
     /// # Errors
     /// [`RecognizerError::Label`]; [`RecognizerError::Select`] if no engine can run the backbone;
-    /// [`RecognizerError::Gallery`] if the class does not exist and `create` is false, or if the
-    /// store cannot be written.
+    /// [`RecognizerError::Gallery`] for an unknown id, for an unknown label if `create` is false,
+    /// or if the store cannot be written.
     pub fn enroll(
         &mut self,
         id_or_label: &str,
@@ -262,8 +263,8 @@ impl Recognizer {
     }
 
     /// Sets the sense of a class's label and the attributes that explanations name. A label that no
-    /// class has creates a class without images. What the definition leaves out is reset, unless
-    /// it keeps others. Returns the class, and whether it is new.
+    /// class has creates a class without images. What the definition leaves out is reset, or
+    /// kept if `keep_others` is set. Returns the class, and whether it is new.
     ///
     /// # Errors
     /// [`RecognizerError::Label`]; [`RecognizerError::NoNameKnowledge`];
@@ -316,8 +317,8 @@ impl Recognizer {
         Ok(self.info(&deleted))
     }
 
-    /// Ranks the classes of the gallery for each image. If no class can be recognized, every answer
-    /// is empty.
+    /// Ranks the classes of the gallery for each image. A class with neither images nor a known
+    /// name has no prototype and is not ranked; if no class has one, every answer is empty.
     ///
     /// # Errors
     /// [`RecognizerError::TooFewImages`] for a transductive classification of fewer than two
@@ -397,8 +398,8 @@ impl Recognizer {
         Ok(ClassOverrides { sense, attributes: Some(attributes) })
     }
 
-    /// The label of the class with this id; any other text is parsed as a label, which no class
-    /// needs to have.
+    /// The label of the class with this id; any other text is parsed as a label, whether or
+    /// not a class has it.
     fn label(&self, id_or_label: &str) -> Result<Label, RecognizerError> {
         if id_or_label.parse::<ClassId>().is_ok() {
             return Ok(self.gallery.class(id_or_label)?.label.clone());

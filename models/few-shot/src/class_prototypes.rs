@@ -53,7 +53,8 @@ impl ClassPrototypes {
     ///
     /// # Shapes
     /// `means` and `semantic` `[n, s]`, raw; `image_counts` `[n]`. For a class without images, the
-    /// row of `means` is ignored.
+    /// row of `means` is ignored. A class without a known name has the center of `frame` in
+    /// `semantic`; its trust is 0, so its prototype is its mean.
     pub fn trusted(
         means: Array2<f32>,
         image_counts: Vec<usize>,
@@ -67,7 +68,8 @@ impl ClassPrototypes {
         // The trust of a name comes from images, so classes without any take no part in it.
         let own_means = means.select(Axis(0), &with_images);
         let own_semantic = semantic.select(Axis(0), &with_images);
-        let prior: Array1<f32> = counts.iter().map(|&count| frame.share(count)).collect();
+        let prior: Array1<f32> =
+            counts.iter().map(|&count| frame.name_prior().share(count)).collect();
         let trust = name_trust(own_means.view(), own_semantic.view(), &counts, frame);
         let weights = trust * prior;
         let fused = fusion::interpolated(own_means.view(), own_semantic.view(), weights.view());

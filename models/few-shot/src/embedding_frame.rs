@@ -79,11 +79,6 @@ impl EmbeddingFrame {
         self.name_prior
     }
 
-    /// The share of the semantic prototype at `k_shot` shots; see [`NamePrior::share`].
-    pub fn share(&self, k_shot: usize) -> f32 {
-        self.name_prior.share(k_shot)
-    }
-
     /// The directions `[n, s]`, of length 1, of raw embeddings or prototypes `[n, s]`; zero for the
     /// center itself.
     pub fn directions(&self, raw: ArrayView2<'_, f32>) -> Array2<f32> {

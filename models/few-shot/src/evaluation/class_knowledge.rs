@@ -78,7 +78,10 @@ impl ClassKnowledge {
 impl Completer for ClassKnowledge {
     fn complete(&self, support: Support<'_>, names: &[usize]) -> Array2<f32> {
         let semantic = self.semantic_or_mean(support.mean, names);
-        let weights = Array1::from_elem(support.mean.nrows(), self.frame.share(support.k_shot()));
+        let weights = Array1::from_elem(
+            support.mean.nrows(),
+            self.frame.name_prior().share(support.k_shot()),
+        );
         fusion::interpolated(support.mean, semantic.view(), weights.view())
     }
 }
