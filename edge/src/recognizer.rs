@@ -160,8 +160,8 @@ impl Recognizer {
         self.name_knowledge.as_ref()
     }
 
-    /// Whether explanations weigh attributes. Before ProtoComNet has started this is
-    /// [`Availability::Absent`], even if the bundle has it.
+    /// Whether explanations weigh attributes; [`Availability::NotStarted`] before ProtoComNet has
+    /// started.
     #[must_use]
     pub fn attribute_weights(&self) -> &Availability {
         self.networks.attribute_weights()

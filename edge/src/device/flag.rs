@@ -22,7 +22,7 @@ impl Flag {
         name: "bundle",
         env: "HANDFUL_BUNDLE",
         value: "DIR",
-        help: "Bundle: a folder or a name [default: the one that ships with Handful]",
+        help: "Bundle (network and its files): a folder or a name [default: the shipped one]",
     };
 
     /// [`DeviceSettings::engine`](super::DeviceSettings::engine).
@@ -30,7 +30,8 @@ impl Flag {
         name: "engine",
         env: "HANDFUL_ENGINE",
         value: "ENGINE",
-        help: "Inference engine: auto, tensorrt, cuda, cpu or tract [default: auto]",
+        help: "Inference engine: tensorrt, cuda or cpu (of ONNX Runtime), tract (built in), or auto, \
+               the first that works [default: auto]",
     };
 
     /// [`DeviceSettings::precision`](super::DeviceSettings::precision).
@@ -38,8 +39,8 @@ impl Flag {
         name: "precision",
         env: "HANDFUL_PRECISION",
         value: "PRECISION",
-        help: "Precision of the network: auto, fp32, fp16 or int8 [default: auto, the best for \
-               the engine]",
+        help: "Precision of the network: fp32, fp16, int8, or auto, what the bundle has for the \
+               engine [default: auto]",
     };
 
     /// [`DeviceSettings::threads`](super::DeviceSettings::threads).
@@ -55,8 +56,8 @@ impl Flag {
         name: "onnxruntime",
         env: "HANDFUL_ONNXRUNTIME",
         value: "FILE",
-        help: "Library of ONNX Runtime [default: ORT_DYLIB_PATH, else searched next to this \
-               program]",
+        help: "Library of ONNX Runtime [default: the environment variable ORT_DYLIB_PATH, else \
+               searched next to this program]",
     };
 
     /// [`DeviceSettings::store`](super::DeviceSettings::store).
@@ -64,7 +65,8 @@ impl Flag {
         name: "store",
         env: "HANDFUL_STORE",
         value: "DIR",
-        help: "Folder of the store [default: handful/store in the user's data folder]",
+        help: "Folder of the store, which keeps the enrolled classes [default: handful/store in the \
+               user's data folder]",
     };
 
     /// One for each field.

@@ -16,16 +16,20 @@ use tracing::level_filters::LevelFilter;
 const EXAMPLES: &str = "\
 Examples:
   handful-server
-  handful-server --listen 127.0.0.1:9000 --store ./gallery --engine cpu
+  handful-server --listen 127.0.0.1:9000 --store ./store --engine cpu
   HANDFUL_BUNDLE=./bundles/mine handful-server --config /etc/handful.toml
 
-Every setting is also an environment variable (HANDFUL_MAX_FILES) and a key of the TOML file
-(max_files). A flag overrides the environment, the environment overrides the file.
+Every setting but --config is also an environment variable and a key of the TOML file: --max-files
+is HANDFUL_MAX_FILES and max_files. A flag overrides the environment, the environment overrides the
+file. One program at a time can use a store.
 
-Memory use is at most 3 x the size of the network file + 2 x --max-upload-bytes + 24 bytes x
---max-pixels: about 1.2 GiB with the defaults. Typical use is far below.";
+On a processor the service needs at most 3 x the size of the network file + 2 x --max-upload-bytes +
+24 bytes x --max-pixels of memory, and the store: about 1.2 GiB with the defaults, if all limits are
+reached at once.
 
-/// Few-shot image recognition: HTTP service and web page
+Exit codes: 0 stopped as asked, 1 something failed (no engine works, the disk is full), 2 bad input.";
+
+/// HTTP API and web page: enroll classes and classify images on this device
 #[derive(Debug, Clone, Default, Parser, Deserialize)]
 #[command(name = "handful-server", version, about, after_help = EXAMPLES, args_override_self = true)]
 #[serde(default, deny_unknown_fields)]
@@ -69,13 +73,15 @@ pub struct Settings {
     #[serde(skip)]
     pub config: Option<PathBuf>,
 
-    /// Allow an address that other machines can reach, although the service has no authentication
+    /// Permit a --listen address that other machines can reach. The service has no authentication:
+    /// they can read and change all classes
     #[arg(long, env = "HANDFUL_INSECURE", num_args = 0..=1, require_equals = true,
         default_missing_value = "true", hide_possible_values = true, value_name = "BOOL",
         value_parser = FalseyValueParser::new())]
     pub insecure: Option<bool>,
 
-    /// Additional host name of this service (HTTP header `Host`); can be repeated
+    /// Also answer requests for this host name (HTTP header `Host`); names other than localhost, IP
+    /// addresses and those given here are refused; can be repeated
     #[arg(long, env = "HANDFUL_ALLOW_HOST", value_name = "NAME", value_delimiter = ',')]
     pub allow_host: Vec<String>,
 
@@ -108,11 +114,11 @@ pub struct Settings {
     #[arg(long, env = "HANDFUL_MAX_CONNECTIONS", value_name = "N", help_heading = "Limits")]
     pub max_connections: Option<usize>,
 
-    /// Seconds until a request must have arrived and its response must be read [default: 30]
+    /// Seconds that a client has to send a request, and again to read the response [default: 30]
     #[arg(long, env = "HANDFUL_RECEIVE_SECONDS", value_name = "N", help_heading = "Limits")]
     pub receive_seconds: Option<u64>,
 
-    /// Seconds that running requests have to finish at shutdown [default: 20]
+    /// Seconds that running requests are given to finish at shutdown [default: 20]
     #[arg(long, env = "HANDFUL_DRAIN_SECONDS", value_name = "N", help_heading = "Limits")]
     pub drain_seconds: Option<u64>,
 }
