@@ -99,9 +99,8 @@ pub enum ExportError {
 impl Fault for ExportError {
     fn blame(&self) -> Blame {
         match self {
-            // The other errors of a bundle are of the one that is being written.
-            Self::Bundle(BundleError::Occupied { .. }) => Blame::Input,
-            Self::Bundle(_) => Blame::Machine,
+            Self::Bundle(error) => error.blame(),
+            Self::Disk(error) => error.blame(),
             Self::Calibrate(error) => error.blame(),
             Self::Manifest(_)
             | Self::Checkpoint(_)
@@ -115,10 +114,8 @@ impl Fault for ExportError {
             | Self::Completer(_)
             | Self::Lexicon(_)
             | Self::Mismatch { .. } => Blame::Input,
-            // A defect of the export, a full disk, or an engine that computes something else.
-            Self::Disk(_) | Self::Onnx(_) | Self::Reference(_) | Self::Rejected(_) => {
-                Blame::Machine
-            }
+            // A defect of the export, or an engine that computes something else.
+            Self::Onnx(_) | Self::Reference(_) | Self::Rejected(_) => Blame::Machine,
         }
     }
 }

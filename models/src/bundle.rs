@@ -103,7 +103,11 @@ impl BundleError {
 
 impl Fault for BundleError {
     fn blame(&self) -> Blame {
-        Blame::Input
+        match self {
+            Self::Disk(error) => error.blame(),
+            Self::Manifest { source, .. } => source.blame(),
+            Self::TooLarge { .. } | Self::Damaged { .. } | Self::Occupied { .. } => Blame::Input,
+        }
     }
 }
 

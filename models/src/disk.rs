@@ -3,11 +3,43 @@
 
 pub mod folder;
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use crate::fault::{Blame, Fault};
+
+/// What was done to a file or folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Action {
+    /// Its kind and size were read.
+    LookAt,
+    /// It was opened to be read.
+    Open,
+    /// Its bytes were read.
+    Read,
+    /// The entries of a folder were read.
+    List,
+    /// A folder was made.
+    Create,
+    /// A file was written, or a folder with its files.
+    Write,
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::LookAt => "look at",
+            Self::Open => "open",
+            Self::Read => "read",
+            Self::List => "list",
+            Self::Create => "create",
+            Self::Write => "write",
+        })
+    }
+}
 
 /// A failed file operation: what was tried, where, and why it failed.
 #[derive(Debug, thiserror::Error)]
@@ -16,8 +48,8 @@ pub enum DiskError {
     /// The operating system refused.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// What was tried: read, write, list, …
-        action: &'static str,
+        /// What was tried.
+        action: Action,
         /// The file or folder.
         path: PathBuf,
         /// The operating system's reason.
@@ -36,15 +68,15 @@ pub enum DiskError {
 impl Fault for DiskError {
     fn blame(&self) -> Blame {
         match self {
-            // Written files are ours; a file that is read was named by a user.
-            Self::Io { action: "write", .. } => Blame::Machine,
+            Self::Io { action: Action::Create | Action::Write, .. } => Blame::Machine,
+            // A user named the file: it is missing, or not readable for this user.
             Self::Io { .. } | Self::TooLarge { .. } => Blame::Input,
         }
     }
 }
 
 impl DiskError {
-    fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    fn io(action: Action, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io { action, path, source }
     }
@@ -59,12 +91,12 @@ impl DiskError {
 
 /// Reads a whole file of at most `max_bytes`. A larger file takes no more memory than that.
 pub fn read(path: &Path, max_bytes: u64) -> Result<Vec<u8>, DiskError> {
-    let file = File::open(path).map_err(DiskError::io("open", path))?;
+    let file = File::open(path).map_err(DiskError::io(Action::Open, path))?;
     let mut bytes = Vec::new();
     // One byte more shows that a file is too large. A length read before could change meanwhile.
     file.take(max_bytes.saturating_add(1))
         .read_to_end(&mut bytes)
-        .map_err(DiskError::io("read", path))?;
+        .map_err(DiskError::io(Action::Read, path))?;
     if bytes.len() as u64 > max_bytes {
         return Err(DiskError::TooLarge { path: path.to_owned(), limit: max_bytes });
     }
@@ -78,7 +110,7 @@ pub fn read(path: &Path, max_bytes: u64) -> Result<Vec<u8>, DiskError> {
 /// If `path` exists and is no regular file (`/dev/null`, a pipe), the bytes are written into it.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
     if fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
-        return fs::write(path, bytes).map_err(DiskError::io("write", path));
+        return fs::write(path, bytes).map_err(DiskError::io(Action::Write, path));
     }
     let folder = parent(path);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -90,7 +122,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
         let _ = fs::remove_file(&temporary);
     }
     // The new name is durable only when the folder is synced too.
-    result.and_then(|()| sync_folder(folder)).map_err(DiskError::io("write", path))
+    result.and_then(|()| sync_folder(folder)).map_err(DiskError::io(Action::Write, path))
 }
 
 /// The folder of a path; that of a bare name is the current folder.
@@ -113,16 +145,16 @@ fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// Makes a folder, and the folders above it if they are missing.
 pub fn create_folder(folder: &Path) -> Result<(), DiskError> {
-    fs::create_dir_all(folder).map_err(DiskError::io("create", folder))
+    fs::create_dir_all(folder).map_err(DiskError::io(Action::Create, folder))
 }
 
 /// The entries of a folder, sorted by the bytes of their names.
 pub fn list(folder: &Path) -> Result<Vec<PathBuf>, DiskError> {
-    let entries = fs::read_dir(folder).map_err(DiskError::io("list", folder))?;
+    let entries = fs::read_dir(folder).map_err(DiskError::io(Action::List, folder))?;
     let mut paths: Vec<PathBuf> = entries
         .map(|entry| entry.map(|e| e.path()))
         .collect::<io::Result<_>>()
-        .map_err(DiskError::io("list", folder))?;
+        .map_err(DiskError::io(Action::List, folder))?;
     // The system lists entries in any order; sorted, runs on other machines see the same.
     paths.sort_by(|a, b| a.as_os_str().as_encoded_bytes().cmp(b.as_os_str().as_encoded_bytes()));
     Ok(paths)
@@ -170,6 +202,19 @@ mod tests {
         fs::create_dir(&path).unwrap();
         let error = write(&path, b"x").unwrap_err();
         assert_eq!(error.path(), path);
+        assert_eq!(error.blame(), Blame::Machine);
         assert_eq!(list(folder.path()).unwrap(), [path]);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_no_fault_of_the_input() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("f");
+        write(&file, b"x").unwrap();
+        let error = create_folder(&file.join("below")).unwrap_err();
+        assert_eq!(error.blame(), Blame::Machine, "{error}");
+        let error = folder::replace(&file.join("below/new"), &[]).unwrap_err();
+        assert_eq!(error.blame(), Blame::Machine, "{error}");
+        assert_eq!(read(&folder.path().join("none"), 1).unwrap_err().blame(), Blame::Input);
     }
 }

@@ -10,7 +10,7 @@ use tar::{Archive, Entry, EntryType};
 
 use super::error::DatasetError;
 use super::source::{Place, Source};
-use crate::disk::{self, DiskError};
+use crate::disk::{self, Action, DiskError};
 use crate::image::Warning;
 use crate::split::Split;
 
@@ -106,7 +106,7 @@ impl Files {
     fn note(&mut self, path: &Path, prefix: &str) -> Result<Option<String>, DatasetError> {
         // `metadata` would follow a link, which may lead out of the data set.
         let metadata = path.symlink_metadata().map_err(|source| DiskError::Io {
-            action: "look at",
+            action: Action::LookAt,
             path: path.to_owned(),
             source,
         })?;

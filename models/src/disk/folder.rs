@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::{DiskError, parent, sync_folder, write_synced};
+use super::{Action, DiskError, parent, sync_folder, write_synced};
 
 /// What a path leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub fn kind(path: &Path) -> Result<Kind, DiskError> {
         Ok(metadata) if metadata.is_dir() => Ok(Kind::Folder),
         Ok(_) => Ok(Kind::Other),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Kind::Absent),
-        Err(e) => Err(DiskError::io("look at", path)(e)),
+        Err(e) => Err(DiskError::io(Action::LookAt, path)(e)),
     }
 }
 
@@ -41,17 +41,17 @@ pub fn read(dir: &Path, name: &str, max_bytes: u64) -> Result<Vec<u8>, DiskError
 pub fn read_start(dir: &Path, name: &str, max_bytes: u64) -> Result<Vec<u8>, DiskError> {
     let path = dir.join(name);
     // Not `metadata`, which follows links: one could lead out of the folder.
-    let metadata = fs::symlink_metadata(&path).map_err(DiskError::io("open", &path))?;
+    let metadata = fs::symlink_metadata(&path).map_err(DiskError::io(Action::Open, &path))?;
     if !metadata.is_file() {
         let reason = io::Error::new(
             io::ErrorKind::InvalidInput,
             "it is a link or a folder, expected a plain file",
         );
-        return Err(DiskError::io("open", &path)(reason));
+        return Err(DiskError::io(Action::Open, &path)(reason));
     }
-    let file = File::open(&path).map_err(DiskError::io("open", &path))?;
+    let file = File::open(&path).map_err(DiskError::io(Action::Open, &path))?;
     let mut bytes = Vec::new();
-    file.take(max_bytes).read_to_end(&mut bytes).map_err(DiskError::io("read", &path))?;
+    file.take(max_bytes).read_to_end(&mut bytes).map_err(DiskError::io(Action::Read, &path))?;
     Ok(bytes)
 }
 
@@ -64,14 +64,14 @@ pub fn replace(dir: &Path, files: &[(&str, &[u8])]) -> Result<(), DiskError> {
     let parent = parent(dir);
     let fresh = neighbor(dir, "new")?;
     let old = neighbor(dir, "old")?;
-    fs::create_dir_all(parent).map_err(DiskError::io("create", parent))?;
+    fs::create_dir_all(parent).map_err(DiskError::io(Action::Create, parent))?;
     let placed = fill(&fresh, files).and_then(|()| place(dir, &fresh, &old));
     if placed.is_err() {
         // The first error is the one to report.
         let _ = fs::remove_dir_all(&fresh);
     }
-    placed.map_err(DiskError::io("write", dir))?;
-    sync_folder(parent).map_err(DiskError::io("write", parent))
+    placed.map_err(DiskError::io(Action::Write, dir))?;
+    sync_folder(parent).map_err(DiskError::io(Action::Write, parent))
 }
 
 /// A hidden name beside `dir`. A rename works only within one file system, so it is not in a
@@ -79,7 +79,7 @@ pub fn replace(dir: &Path, files: &[(&str, &[u8])]) -> Result<(), DiskError> {
 fn neighbor(dir: &Path, suffix: &str) -> Result<PathBuf, DiskError> {
     let Some(name) = dir.file_name() else {
         let reason = io::Error::new(io::ErrorKind::InvalidInput, "it has no name of its own");
-        return Err(DiskError::io("write", dir)(reason));
+        return Err(DiskError::io(Action::Write, dir)(reason));
     };
     let hidden = format!(".{}.{}.{suffix}", name.to_string_lossy(), std::process::id());
     Ok(parent(dir).join(hidden))
