@@ -2,6 +2,7 @@
 
 mod cycles;
 mod disk;
+mod faults;
 mod glossary;
 mod imports;
 mod layers;

@@ -7,17 +7,21 @@ use few_shot::evaluation::episode::EpisodeError;
 use few_shot::fit::statistics::StatisticsError;
 use few_shot::kernel::KernelError;
 use few_shot::protocomnet::ProtoComNetError;
+use models::bundle::{BundleError, ManifestError};
 use models::checkpoint::CheckpointError;
 use models::dataset::DatasetError;
 use models::disk::DiskError;
-use models::fault::{Blame, Fault};
-use models::graph::EnsembleError;
+use models::fault::{Blame, Fault, Message};
+use models::graph::{EnsembleError, GraphError};
 use models::image::ImageError;
 use models::knowledge::attributes::KnowledgeError;
 use models::knowledge::lexicon::LexiconError;
 use models::knowledge::vectors::VectorsError;
 use models::knowledge::wordnet::WordNetError;
+use models::layout::{FormatError, LayoutError};
 use models::preprocess::PreprocessError;
+use models::split::SplitError;
+use models::tensors::TensorsError;
 
 use train::config::ConfigError;
 use train::device::NoCuda;
@@ -26,9 +30,11 @@ use train::stages::import::ImportError;
 
 type BlameOf = fn(&(dyn Error + 'static)) -> Option<Blame>;
 
-// `anyhow` forgets that an error is a `Fault`: every type that may be in a chain is tried.
-const FAULTS: [BlameOf; 19] = [
+// `anyhow` forgets that an error is a `Fault`: every type that may be in a chain is tried. A test of
+// `xtask` finds a type that is missing here.
+const FAULTS: [BlameOf; 28] = [
     blame_of::<BadInput>,
+    blame_of::<BundleError>,
     blame_of::<ConfigError>,
     blame_of::<NoCuda>,
     blame_of::<DatasetError>,
@@ -37,12 +43,19 @@ const FAULTS: [BlameOf; 19] = [
     blame_of::<EnsembleError>,
     blame_of::<EpisodeError>,
     blame_of::<EvaluateError>,
+    blame_of::<FormatError>,
+    blame_of::<GraphError>,
     blame_of::<KernelError>,
     blame_of::<KnowledgeError>,
+    blame_of::<LayoutError>,
+    blame_of::<ManifestError>,
+    blame_of::<Message>,
     blame_of::<ProtoComNetError>,
     blame_of::<LexiconError>,
     blame_of::<PreprocessError>,
+    blame_of::<SplitError>,
     blame_of::<StatisticsError>,
+    blame_of::<TensorsError>,
     blame_of::<VectorsError>,
     blame_of::<WordNetError>,
     blame_of::<ImportError>,
