@@ -84,6 +84,10 @@ mod tests {
     #[test]
     fn documents_show_what_the_reports_hold() {
         assert!(results(root(), true).unwrap(), "run `cargo xtask results`");
+        // A table without its markers is not compared.
+        let counts = DOCUMENTS
+            .map(|name| fs::read_to_string(root().join(name)).unwrap().matches(OPEN).count());
+        assert_eq!(counts, [1, 5], "marked tables of {DOCUMENTS:?}");
     }
 
     #[test]

@@ -46,9 +46,16 @@ impl Report {
         serde_json::from_str(&text).with_context(|| format!("{} is no report", path.display()))
     }
 
-    /// The outcome of a policy.
-    pub(super) fn outcome(&self, fusion: &str) -> Option<&Outcome> {
-        self.results.iter().find(|outcome| outcome.fusion == fusion)
+    /// The outcome of a policy in a setting, `inductive` or `transductive`.
+    ///
+    /// # Errors
+    /// The report has none: a table would show nothing where it promises a figure.
+    pub(super) fn outcome(&self, fusion: &str, setting: &str) -> Result<&Outcome> {
+        let mut outcomes = self.results.iter();
+        let found = outcomes.find(|outcome| outcome.fusion == fusion && outcome.setting == setting);
+        found.with_context(|| {
+            format!("the report at {} shots has no {setting} policy `{fusion}`", self.k_shot)
+        })
     }
 
     /// True if both reports drew their episodes in the same way, but for the number of shots.

@@ -14,6 +14,9 @@ const SUMMARY: [[&str; 3]; 4] = [
     ["resnet12-cifar-fs-caltech", "`resnet12-cifar-fs`", "Caltech-101"],
 ];
 
+/// The setting of the summary: a device classifies one image at a time.
+const SETTING: &str = "inductive";
+
 /// Number of shots and policy of each figure of the summary, with its heading.
 const FIGURES: [(usize, &str, &str); 5] = [
     (1, "semantic", "name only"),
@@ -27,17 +30,21 @@ const FIGURES: [(usize, &str, &str); 5] = [
 pub(super) fn policies(reports: &[Report]) -> Result<String> {
     let first = reports.first().context("no report")?;
     ensure!(reports.iter().all(|other| other.has_protocol_of(first)), "protocols differ");
+    // With a figure for every policy of the first report, none of another is left out.
+    let counts_are_equal = reports.iter().all(|other| other.results.len() == first.results.len());
+    ensure!(counts_are_equal, "the reports have different policies");
     let mut heading = vec!["policy".to_owned(), "setting".to_owned()];
     heading.extend(reports.iter().map(|report| shots(report.k_shot)));
-    let rows: Vec<Vec<String>> =
-        first.results.iter().map(|outcome| policy(outcome, reports)).collect();
-    Ok(markdown(&heading, &rows))
+    let rows = first.results.iter().map(|outcome| policy(outcome, reports));
+    Ok(markdown(&heading, &rows.collect::<Result<Vec<_>>>()?))
 }
 
-fn policy(outcome: &Outcome, reports: &[Report]) -> Vec<String> {
+fn policy(outcome: &Outcome, reports: &[Report]) -> Result<Vec<String>> {
     let mut row = vec![outcome.fusion.clone(), outcome.setting.clone()];
-    row.extend(reports.iter().map(|report| cell(report.outcome(&outcome.fusion), 2)));
-    row
+    for report in reports {
+        row.push(report.outcome(&outcome.fusion, &outcome.setting)?.percent(2));
+    }
+    Ok(row)
 }
 
 /// A row per bundle and data set, with the policies that a device uses.
@@ -47,22 +54,20 @@ pub(super) fn summary(folder: &Path) -> Result<String> {
     let mut rows = Vec::new();
     for [stem, bundle, data] in SUMMARY {
         let mut row = vec![bundle.to_owned(), data.to_owned()];
-        row.extend(figures(&reports(stem, folder)?));
+        row.extend(figures(&reports(stem, folder)?).with_context(|| stem.to_owned())?);
         rows.push(row);
     }
     Ok(markdown(&heading, &rows))
 }
 
-fn figures(reports: &[Report]) -> impl Iterator<Item = String> {
-    FIGURES.into_iter().map(|(k_shot, fusion, _)| {
+fn figures(reports: &[Report]) -> Result<Vec<String>> {
+    let mut figures = Vec::new();
+    for (k_shot, fusion, _) in FIGURES {
         let report = reports.iter().find(|report| report.k_shot == k_shot);
-        cell(report.and_then(|report| report.outcome(fusion)), 1)
-    })
-}
-
-/// Empty where there is no figure.
-fn cell(outcome: Option<&Outcome>, decimals: usize) -> String {
-    outcome.map_or_else(String::new, |outcome| outcome.percent(decimals))
+        let report = report.with_context(|| format!("no report at {k_shot} shots"))?;
+        figures.push(report.outcome(fusion, SETTING)?.percent(1));
+    }
+    Ok(figures)
 }
 
 fn shots(k_shot: usize) -> String {
@@ -87,12 +92,23 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn report(k_shot: usize, seed: u64) -> Report {
+    fn outcome(fusion: &str) -> Outcome {
         let text = format!(
-            r#"{{"n_way":5,"k_shot":{k_shot},"n_query":15,"episodes":9,"seed":{seed},"split":"val",
-            "results":[{{"fusion":"mean","setting":"inductive","accuracy":0.5,"ci95":0.01234}}]}}"#
+            r#"{{"fusion":"{fusion}","setting":"inductive","accuracy":0.5,"ci95":0.01234}}"#
         );
         serde_json::from_str(&text).unwrap()
+    }
+
+    fn report(k_shot: usize, seed: u64) -> Report {
+        Report {
+            n_way: 5,
+            k_shot,
+            n_query: 15,
+            episodes: 9,
+            seed,
+            split: "val".to_owned(),
+            results: vec![outcome("mean")],
+        }
     }
 
     #[test]
@@ -108,9 +124,31 @@ mod tests {
         assert!(policies(&[report(1, 7), report(5, 8)]).is_err());
     }
 
+    fn check(error: anyhow::Error, expected: &str) {
+        assert_eq!(error.to_string(), expected);
+    }
+
     #[test]
-    fn a_missing_figure_is_an_empty_cell() {
-        let row: Vec<String> = figures(&[report(1, 7)]).collect();
-        assert_eq!(row, ["", "50.0 ± 1.2", "", "", ""]);
+    fn a_missing_figure_is_an_error() {
+        let mut one = report(1, 7);
+        let missing = "the report at 1 shots has no inductive policy `semantic`";
+        check(figures(&[report(1, 7)]).unwrap_err(), missing);
+        one.results = ["semantic", "mean", "trusted"].map(outcome).into();
+        check(figures(&[one]).unwrap_err(), "no report at 5 shots");
+    }
+
+    #[test]
+    fn a_policy_that_another_report_lacks_is_an_error() {
+        let mut renamed = report(5, 7);
+        renamed.results[0].fusion = "median".to_owned();
+        let missing = "the report at 5 shots has no inductive policy `mean`";
+        check(policies(&[report(1, 7), renamed]).unwrap_err(), missing);
+        let mut other = report(5, 7);
+        other.results[0].setting = "transductive".to_owned();
+        check(policies(&[report(1, 7), other]).unwrap_err(), missing);
+        let mut more = report(5, 7);
+        more.results.push(outcome("median"));
+        let different = "the reports have different policies";
+        check(policies(&[report(1, 7), more]).unwrap_err(), different);
     }
 }
