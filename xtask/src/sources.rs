@@ -108,10 +108,16 @@ pub(crate) fn read(path: &Path) -> Result<String> {
 }
 
 impl Source {
+    /// True for the first file of a library or a program.
+    pub(crate) fn is_crate_root(&self) -> bool {
+        let is_program = self.path.parent().is_some_and(|folder| folder.ends_with("src/bin"));
+        is_program || ["lib.rs", "main.rs"].iter().any(|name| self.path.ends_with(name))
+    }
+
     /// The folder where the modules of this file have theirs.
     pub(crate) fn children_folder(&self) -> PathBuf {
-        let is_root = ["lib.rs", "main.rs", "mod.rs", "build.rs"];
-        match is_root.iter().any(|name| self.path.ends_with(name)) {
+        let is_beside = ["mod.rs", "build.rs"].iter().any(|name| self.path.ends_with(name));
+        match is_beside || self.is_crate_root() {
             true => self.path.parent().unwrap_or(Path::new("")).to_owned(),
             false => self.path.with_extension(""),
         }

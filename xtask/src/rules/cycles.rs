@@ -8,7 +8,7 @@ use std::fmt;
 
 use super::modules::{Edge, ModulePath, Tree};
 use crate::root;
-use crate::sources::{packages, sources};
+use crate::sources::{Source, packages, sources};
 
 /// Modules that need each other.
 struct Cycle {
@@ -115,13 +115,11 @@ fn modules_have_no_import_cycles() {
     let mut found = Vec::new();
     for package in packages(&root).unwrap() {
         let sources = sources(&root, &package).unwrap();
-        // A package is a library, a program, or both.
-        for root in ["src/lib.rs", "src/main.rs"] {
-            let root = package.folder.join(root);
-            if let Some(root) = sources.iter().find(|source| source.path == root) {
-                let cycles = cycles(&Tree::of(root, &sources));
-                found.extend(cycles.iter().map(|cycle| format!("{}: {cycle}", package.name)));
-            }
+        let roots: Vec<&Source> = sources.iter().filter(|source| source.is_crate_root()).collect();
+        assert!(!roots.is_empty(), "no root of a crate in {}", package.folder.display());
+        for root in roots {
+            let cycles = cycles(&Tree::of(root, &sources));
+            found.extend(cycles.iter().map(|cycle| format!("{}: {cycle}", package.name)));
         }
     }
     assert!(found.is_empty(), "{} import cycles:\n{}", found.len(), found.join("\n"));
