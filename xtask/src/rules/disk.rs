@@ -1,4 +1,5 @@
-//! `models` opens files only in `disk`, and every source file opens with a `//!` sentence.
+//! `models` opens files only in `disk` and uses neither global state nor a clock, and every source
+//! file opens with a `//!` sentence.
 
 use std::path::Path;
 
@@ -6,8 +7,8 @@ use crate::root;
 use crate::sources::lexer::{Kind, pieces};
 use crate::sources::{Source, packages, read, sources};
 
-/// Names that reach files, the network, other processes or hidden state.
-const REACHING: [&str; 11] = [
+/// Names that reach files, the network, other processes, the clock or global state.
+const REACHING: [&str; 16] = [
     "std::fs",
     "fs::",
     "File::",
@@ -17,9 +18,24 @@ const REACHING: [&str; 11] = [
     "std::process",
     "Command::",
     "std::env",
-    "static mut",
+    "static ",
+    "thread_local",
+    "OnceLock",
+    "LazyLock",
+    "SystemTime",
+    "Instant",
     "mmap",
 ];
+
+/// Files that use such a name with reason.
+const WITH_REASON: [(&str, &str); 1] = [
+    // A field of each block, no global: a block is unpacked once, when it is first read.
+    ("models/src/knowledge/lexicon/blocks.rs", "OnceLock"),
+];
+
+fn has_reason(file: &Path, word: &str) -> bool {
+    WITH_REASON.iter().any(|(path, allowed)| file == Path::new(path) && word == *allowed)
+}
 
 /// Names in the code of a file that reach beyond the process.
 fn reaches(source: &str) -> Vec<&'static str> {
@@ -29,7 +45,13 @@ fn reaches(source: &str) -> Vec<&'static str> {
 }
 
 fn names(code: &str, word: &str) -> bool {
-    code.match_indices(word).any(|(at, _)| !code[..at].ends_with(char::is_alphanumeric))
+    code.match_indices(word).any(|(at, _)| !code[..at].ends_with(is_inside_name))
+}
+
+/// What stands before the rest of a longer name. After an apostrophe it is a lifetime:
+/// `&'static str` is no global.
+fn is_inside_name(before: char) -> bool {
+    before.is_alphanumeric() || before == '\''
 }
 
 fn models() -> Vec<Source> {
@@ -45,7 +67,8 @@ fn models_opens_files_only_in_disk() {
     assert!(files.len() > 15, "{} files", files.len());
     for source in files.iter().filter(|source| !source.path.starts_with("models/src/disk")) {
         if source.path != Path::new("models/src/disk.rs") {
-            let found = reaches(&source.text);
+            let mut found = reaches(&source.text);
+            found.retain(|word| !has_reason(&source.path, word));
             assert!(found.is_empty(), "{} names {found:?}", source.path.display());
         }
     }
@@ -75,6 +98,13 @@ mod tests {
     fn reaching_names_are_found_in_code_only() {
         assert_eq!(reaches("use std::fs;\nfn a() { File::open(b) }"), ["std::fs", "File::"]);
         assert_eq!(reaches("// std::fs\nconst A: &str = \"File::\";\nProfile::new()"), [""; 0]);
+    }
+
+    #[test]
+    fn clocks_and_globals_are_found_but_no_lifetimes() {
+        let source = "static A: LazyLock<u8> = b();\nfn c() { Instant::now() }";
+        assert_eq!(reaches(source), ["static ", "LazyLock", "Instant"]);
+        assert_eq!(reaches("fn a() -> &'static str { \"static \" }"), [""; 0]);
     }
 
     #[test]
