@@ -171,8 +171,9 @@ pub fn start(
         max_batch: manifest.backbone.max_batch,
         precision: file.precision,
     };
-    let verify = &mut |engine: &mut dyn Engine| run_self_test(engine, manifest, file.self_test);
-    let started = start_verified(&model, provider, options, verify);
+    let started = start_verified(&model, provider, options, &mut |engine| {
+        run_self_test(engine, manifest, file.self_test)
+    });
     // One engine may refuse several files; the reason says which, except for the usual fp32.
     started.map_err(|Rejection { provider, reason }| match file.precision {
         Precision::Fp32 => Rejection { provider, reason },

@@ -21,9 +21,9 @@ Columns, for product code (tests, benches and fuzz targets are left out):
   code     lines with code          fn       functions and methods with a body
   p50 p90 max                       lines of a function, signature to closing brace
   >60      % of functions with more than 60 lines
-  closure  closures with a name (`let f = |x| …`) per 1,000 lines of code
+  closure  closures with a name (`let f = |x| …`, `let f = &|x| …`) per 1,000 lines of code
   tuple    `let (a, b) = (x, y);` per 1,000 lines of code
-  plain    lines with a `//` comment, in % of the lines of code
+  plain    lines with a `//` comment, in % of the lines of code; aim for 3, the limit is 2
   doc      lines with a `///` or `//!` comment, in % of the lines of code
   >100     comment lines with more than 100 columns
   no-ex    public modules of edge and few-shot without a doc example that compiles

@@ -10,7 +10,8 @@ const MAX_MEDIAN: usize = 8;
 const MAX_P90: usize = 25;
 const MAX_CLOSURES: f64 = 3.0;
 const MAX_TUPLE_LETS: f64 = 1.0;
-const MIN_PLAIN: f64 = 3.0;
+// Below the aim of 3 %: a gate at the aim itself would be met with filler.
+const MIN_PLAIN: f64 = 2.0;
 const MIN_EXAMPLES: usize = 30;
 /// Places that are listed below a limit.
 const SHOWN: usize = 5;
@@ -64,7 +65,12 @@ fn overall(all: &Numbers) -> Vec<String> {
             tuple_lets > MAX_TUPLE_LETS,
             format!("at most {MAX_TUPLE_LETS} tuple-lets per 1,000 lines, not {tuple_lets:.1}"),
         ),
-        (plain < MIN_PLAIN, format!("at least {MIN_PLAIN} % plain comments, not {plain:.1}")),
+        (
+            plain < MIN_PLAIN,
+            format!(
+                "lines with plain comments are at least {MIN_PLAIN} % of the lines of code, not {plain:.1}"
+            ),
+        ),
         (
             examples < MIN_EXAMPLES,
             format!("edge and few-shot have at least {MIN_EXAMPLES} doc examples, not {examples}"),
@@ -91,7 +97,7 @@ mod tests {
             closures: vec![place(); 3],
             tuple_lets: vec![place()],
             code_lines: 1000,
-            plain_lines: 30,
+            plain_lines: 20,
             examples: 30,
             ..Numbers::default()
         }
@@ -123,7 +129,7 @@ mod tests {
         );
         check(|all| all.closures.push(place()), "3 named closures per 1,000 lines, not 4.0");
         check(|all| all.tuple_lets.push(place()), "1 tuple-lets per 1,000 lines, not 2.0");
-        check(|all| all.plain_lines = 29, "3 % plain comments, not 2.9");
+        check(|all| all.plain_lines = 19, "2 % of the lines of code, not 1.9");
         check(|all| all.examples = 29, "at least 30 doc examples, not 29");
         check(|all| all.wide_comments.push(place()), "100 columns; violated 1 times:\n  a.rs:7");
         check(

@@ -62,7 +62,9 @@ impl<'a> Visit<'a> for Visitor<'_> {
 
 /// The name of the closure that a `let` binds.
 fn closure_name(local: &Local) -> Option<String> {
-    let Expr::Closure(_) = *local.init.as_ref()?.expr else { return None };
+    if !is_closure(&local.init.as_ref()?.expr) {
+        return None;
+    }
     let pattern = match &local.pat {
         Pat::Type(typed) => &*typed.pat,
         pattern => pattern,
@@ -70,6 +72,15 @@ fn closure_name(local: &Local) -> Option<String> {
     match pattern {
         Pat::Ident(name) => Some(name.ident.to_string()),
         _ => None,
+    }
+}
+
+/// A closure or a reference to one.
+fn is_closure(value: &Expr) -> bool {
+    match value {
+        Expr::Closure(_) => true,
+        Expr::Reference(reference) => is_closure(&reference.expr),
+        _ => false,
     }
 }
 
@@ -104,10 +115,9 @@ mod tests {
 
     #[test]
     fn only_closures_with_a_name_count() {
-        let text =
-            "fn a() {\n let f = |x| x;\n let g: F = move || 1;\n v.map(|x| x);\n let h = 1;\n}";
+        let text = "fn a() {\n let f = |x| x;\n let g: F = move || 1;\n v.map(|x| x);\n let h = &1;\n let i = &mut |x| x;\n}";
         let lines: Vec<_> = measured(text).closures.iter().map(|place| place.line).collect();
-        assert_eq!(lines, [2, 3]);
+        assert_eq!(lines, [2, 3, 6]);
     }
 
     #[test]
