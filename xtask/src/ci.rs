@@ -3,6 +3,7 @@
 mod service;
 
 use std::fmt;
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -69,14 +70,36 @@ fn tests(root: &Path, totals: &mut Totals) -> Result<()> {
     Ok(())
 }
 
-/// The example of the library that the README shows, on an image that every checkout has.
+/// An image that every checkout has.
+const PAGE: &str = "docs/page.png";
+
+/// A black and white pattern of 8 x 8 pixels as a PNG file, unlike the page.
+const PATTERN: &[u8] =
+    b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x08\0\0\0\x08\x01\0\0\0\0\xect\x83&\0\0\0\x0f\
+    IDATx\xdac\xf8\xc0\0\x81\xfc\x10\x08\0.\0\x03\xfd+\xce\xd1\xa8\0\0\0\0IEND\xaeB`\x82";
+
+/// The example of the library that the README shows: each of two images finds its own class.
 fn example(root: &Path) -> Result<()> {
     // With the features of the whole workspace: those of one package would build everything anew.
     cargo(root, &["build", "--workspace", "--release", "--example", "recognize"])?;
-    let mut example = Command::new(root.join("target/release/examples/recognize"));
-    // As `cargo run` does: it gives the program the folder to find bundles from.
-    example.env("CARGO_MANIFEST_DIR", root.join("edge")).args(["docs/page.png"; 3]);
-    process::run(example.current_dir(root))
+    let pattern = "target/pattern.png";
+    fs::write(root.join(pattern), PATTERN).with_context(|| format!("cannot write {pattern}"))?;
+    // Both, so that an answer that is always the same class fails once.
+    for (photo, label) in [(PAGE, "first"), (pattern, "second")] {
+        let mut example = Command::new(root.join("target/release/examples/recognize"));
+        // As `cargo run` does: it gives the program the folder to find bundles from.
+        example.env("CARGO_MANIFEST_DIR", root.join("edge")).args([PAGE, pattern, photo]);
+        let answer = process::output(example.current_dir(root))?;
+        print!("{answer}");
+        let best = best_label(&answer);
+        ensure!(best == Some(label), "{photo}: the best label is {best:?}, expected `{label}`");
+    }
+    Ok(())
+}
+
+/// The label of the first line, which is `SIMILARITY LABEL`.
+fn best_label(answer: &str) -> Option<&str> {
+    answer.lines().next()?.split_once(' ').map(|(_, label)| label)
 }
 
 /// How one step ended.
@@ -140,6 +163,12 @@ mod tests {
         let ends: Vec<_> = shown.lines().filter_map(|line| line.split_once(" s  ")).collect();
         let ends: Vec<_> = ends.into_iter().map(|(_, end)| end).collect();
         assert_eq!(ends, ["two files differ", "4 passed, 2 failed, 0 skipped", "ok"]);
+    }
+
+    #[test]
+    fn the_best_label_is_on_the_first_line() {
+        assert_eq!(best_label("1.000 second\n0.31 first\n"), Some("second"));
+        assert_eq!(best_label(""), None);
     }
 
     #[test]
