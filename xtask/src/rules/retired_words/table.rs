@@ -70,7 +70,7 @@ pub(in crate::rules) const RETIRED: &[Retired] = &[
     term(Word("foreign"), "distractor; `--distractors`", "distractor"),
     term(Code("Mixed"), "generalized zero-shot (seen and unseen)", "generalized zero-shot"),
     term(Exactly("Names::Right"), "LabelNoise::None", "label noise"),
-    term(Exactly("Names::Wrong"), "LabelNoise::AllWrong", "label noise"),
+    term(Exactly("Names::Wrong"), "LabelNoise::Wrong", "label noise"),
     // Training.
     term(Exactly("[early]"), "[progressive_resizing]", "progressive resizing"),
     term(Exactly("[finish]"), "[swa] and [precise_bn]", "stochastic weight averaging"),
