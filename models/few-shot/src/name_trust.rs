@@ -17,10 +17,9 @@ pub const MAX_TRUST_GROUP: usize = 256;
 const GALLERY_MIDDLE: f32 = 2.0;
 /// How fast trust grows with it.
 const GALLERY_SLOPE: f32 = 2.0;
-/// The same two constants for the evidence of one class, which is counted in standard deviations of
-/// `M` off its diagonal.
+/// The same middle for the evidence of one class, which is counted in standard deviations of `M` off
+/// its diagonal.
 const CLASS_MIDDLE: f32 = 0.3;
-const CLASS_SLOPE: f32 = 3.0;
 /// The slope of the evidence of a class where it is added to that of the gallery. Chosen on base
 /// classes left out of the name regressor, among 2, 3 and 4: it keeps most of the gain of right
 /// names and loses least to wrong ones.
@@ -128,16 +127,6 @@ impl NameEvidence {
             gallery: (n as f32).sqrt() * (diagonal.sum() / n as f32 - off_mean) / std,
             classes: (0..n).map(|class| over_others(&m, class) / std).collect(),
         })
-    }
-
-    /// Trust in all names together, 0 to 1.
-    pub fn gallery_trust(&self) -> f32 {
-        sigmoid(GALLERY_SLOPE * (self.gallery - GALLERY_MIDDLE))
-    }
-
-    /// Trust in each name by itself, `[n]`, 0 to 1.
-    pub fn class_trust(&self) -> Array1<f32> {
-        self.classes.mapv(|class| sigmoid(CLASS_SLOPE * (class - CLASS_MIDDLE)))
     }
 
     /// Trust in each name, `[n]`, 0 to 1; `images` `[n]` is the number of images of each class.
