@@ -79,8 +79,8 @@ pub fn complete(
         }
     };
     let completer = completer.with_name_prior(name_prior.unwrap_or(NamePrior::ONE));
-    // With only one synset no class can be left out: the regressor is kept, its errors are not.
-    // Measured on classes that the regressor was not fitted to, as the classes of a device are.
+    // The errors are measured on classes that were left out of the fit, as the classes of a device
+    // are. With only one synset no class can be left out: the regressor is kept without errors.
     let semantic = base.left_out(completer.ridge());
     let errors = SHOTS
         .into_iter()
