@@ -422,3 +422,39 @@ impl GoldenValues<'_> {
         Err(CheckpointError::Golden { tensor: key, expected, got: tensor.shape().to_vec() })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::graph::Resnet12;
+    use crate::layout;
+
+    #[test]
+    fn the_schema_names_everything_that_is_written() {
+        let resnet12 = Resnet12 { widths: [1; 4], input_size: 32 };
+        let progress = Progress {
+            seed: 1,
+            epoch: 2,
+            batch: 3,
+            loss_sum: 4.5,
+            correct: 6,
+            best_accuracy: Some(0.5),
+            config: String::new(),
+            data: String::new(),
+            precision: "fp32".to_owned(),
+        };
+        let training = Training { average: Tensors::new(), momentum: Tensors::new(), progress };
+        let checkpoint = Checkpoint {
+            architecture: Architecture::Resnet12(resnet12),
+            preprocess: Preprocess::paper(32),
+            classes: vec!["fig".to_owned()],
+            parameters: Tensors::new(),
+            training: Some(training),
+            provenance: Provenance::default(),
+        };
+        let file = TensorFile::parse(&checkpoint.to_bytes().unwrap()).unwrap();
+        let value = serde_json::from_str(&file.metadata).unwrap();
+        assert_eq!(layout::unnamed(SCHEMA, &value), [""; 0]);
+    }
+}

@@ -150,6 +150,27 @@ impl FileFormat {
     }
 }
 
+/// The keys of a JSON value, at any depth, that a schema does not name. A field that was added
+/// without its word in the schema would leave the layout as it was.
+#[cfg(test)]
+pub(crate) fn unnamed(schema: &str, value: &serde_json::Value) -> Vec<String> {
+    use serde_json::Value;
+    match value {
+        Value::Object(fields) => {
+            let keys = fields.keys().filter(|key| !is_named(schema, key)).cloned();
+            keys.chain(fields.values().flat_map(|value| unnamed(schema, value))).collect()
+        }
+        Value::Array(items) => items.iter().flat_map(|item| unnamed(schema, item)).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Whether a schema has this word.
+#[cfg(test)]
+pub(crate) fn is_named(schema: &str, name: &str) -> bool {
+    schema.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,6 +182,12 @@ mod tests {
         assert_eq!((error.expected, error.got), (of("a u32"), of("a u64")));
         let long = check("a u32", &"x".repeat(1000)).expect_err("not a layout");
         assert_eq!(long.got.len(), DIGITS);
+    }
+
+    #[test]
+    fn keys_that_a_schema_lacks_are_found_at_any_depth() {
+        let value = serde_json::json!({ "a": [{ "b": 1, "c": 2 }], "d": {} });
+        assert_eq!(unnamed("a { b u32 }[]", &value), ["d", "c"]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::checkpoint::Provenance;
 use crate::graph::{Architecture, ProtoComNet, Resnet12, SelfWeight};
+use crate::layout;
 use crate::preprocess::Preprocess;
 
 fn files() -> BTreeMap<String, Vec<u8>> {
@@ -71,6 +72,13 @@ fn refusal(from: &str, to: &str) -> String {
     assert!(text.contains(from), "the manifest has no {from}");
     fs::write(&path, text.replace(from, to)).unwrap();
     open(&dir).unwrap_err().to_string()
+}
+
+#[test]
+fn the_schema_names_everything_that_is_written() {
+    let value = serde_json::from_slice(&manifest().to_bytes()).unwrap();
+    // Only the names of files are free.
+    assert_eq!(layout::unnamed(FORMAT.schema, &value), ["backbone.onnx", "extra.bin"]);
 }
 
 #[test]

@@ -299,6 +299,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::knowledge::vectors::Vectors;
+    use crate::layout;
+    use crate::tensors::TensorFile;
     use ndarray::array;
 
     /// A bird and a plane are things with wings; a bird also has feathers, a plane a propeller; a
@@ -375,6 +377,20 @@ wing n 1 2 @ %p 1 0 00000005
         let other = self::knowledge(Rule::BaseOnly).to_bytes().unwrap();
         let error = Words::parse(&bytes, &other).unwrap_err().to_string();
         assert!(error.contains("another knowledge.json"), "{error}");
+    }
+
+    #[test]
+    fn schemas_name_everything_that_is_written() {
+        let json = knowledge(Rule::BaseOnly).to_bytes().unwrap();
+        let value = serde_json::from_slice(&json).unwrap();
+        assert_eq!(layout::unnamed(FORMAT.schema, &value), [""; 0]);
+        let words = knowledge(Rule::BaseOnly).words(&Vectors::parse(b"jay 3 4\n").unwrap());
+        let file = TensorFile::parse(&words.to_bytes(&json).unwrap()).unwrap();
+        let value = serde_json::from_str(&file.metadata).unwrap();
+        assert_eq!(layout::unnamed(words::WORDS_FORMAT.schema, &value), [""; 0]);
+        for name in file.floats.keys() {
+            assert!(layout::is_named(words::WORDS_FORMAT.schema, name), "{name}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::layout::FileFormat;
 use crate::tensors::TensorFile;
 
 /// The format of `knowledge.safetensors`.
-const WORDS_FORMAT: FileFormat = FileFormat {
+pub(super) const WORDS_FORMAT: FileFormat = FileFormat {
     kind: Some("handful-knowledge"),
     number: 1,
     schema: "\
