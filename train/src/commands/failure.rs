@@ -32,7 +32,7 @@ type BlameOf = fn(&(dyn Error + 'static)) -> Option<Blame>;
 
 // `anyhow` forgets that an error is a `Fault`: every type that may be in a chain is tried. A test of
 // `xtask` finds a type that is missing here.
-const FAULTS: [BlameOf; 28] = [
+const FAULTS: [BlameOf; 27] = [
     blame_of::<BadInput>,
     blame_of::<BundleError>,
     blame_of::<ConfigError>,
