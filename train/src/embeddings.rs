@@ -146,6 +146,17 @@ mod tests {
     }
 
     #[test]
+    fn the_schema_names_everything_that_is_written() {
+        let bytes = to_bytes(&header_of("a"), &[array![[1.0, 2.0]]]).unwrap();
+        let file = TensorFile::parse(&bytes).unwrap();
+        let fields: serde_json::Map<_, _> = serde_json::from_str(&file.metadata).unwrap();
+        let words: Vec<&str> = SCHEMA.split_whitespace().collect();
+        for name in fields.keys().chain(file.floats.keys()).chain(file.integers.keys()) {
+            assert!(words.contains(&name.as_str()), "{name}");
+        }
+    }
+
+    #[test]
     fn a_cache_with_another_key_or_other_sizes_is_not_used() {
         let classes = vec![array![[1.0, 2.0], [3.0, 4.0]], array![[5.0, 6.0]]];
         let bytes = to_bytes(&header_of("a"), &classes).unwrap();

@@ -175,6 +175,29 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_schema_names_every_field_of_the_progress() {
+        let progress = Progress {
+            kind: KIND.to_owned(),
+            format: FORMAT,
+            layout: layout::of(SCHEMA),
+            epoch: 1,
+            step: 2,
+            loss_sum: 3.0,
+            right_sum: 4.0,
+            best_accuracy: Some(0.5),
+            config: String::new(),
+            space_id: String::new(),
+            data: String::new(),
+            precision: "fp32".to_owned(),
+        };
+        let value = serde_json::to_value(&progress).unwrap();
+        let words: Vec<&str> = SCHEMA.split_whitespace().collect();
+        for name in value.as_object().unwrap().keys() {
+            assert!(words.contains(&name.as_str()), "{name}");
+        }
+    }
+
+    #[test]
     fn a_state_of_another_layout_is_refused() {
         let metadata = format!(r#"{{"kind":"{KIND}","format":{FORMAT},"layout":"0"}}"#);
         let file = TensorFile { metadata, ..TensorFile::default() };
