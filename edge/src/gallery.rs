@@ -47,7 +47,8 @@ pub use label::{Label, LabelError};
 pub struct Gallery {
     facts: Facts,
     journal: Box<dyn Journal>,
-    /// A commit failed and the facts could not be reloaded since.
+    /// The facts may differ from the durable ones: a commit did not return success, and the facts
+    /// have not been reloaded since.
     is_stale: bool,
 }
 
@@ -97,7 +98,12 @@ impl Gallery {
     /// Every class, sorted by the bytes of its label.
     #[must_use]
     pub fn classes(&self) -> Vec<Class> {
-        self.facts.classes()
+        self.iter().cloned().collect()
+    }
+
+    /// The same without copies, which hold the embeddings of all examples.
+    pub fn iter(&self) -> impl Iterator<Item = &Class> {
+        self.facts.iter()
     }
 
     /// The class with this id or label.
@@ -171,18 +177,20 @@ impl Gallery {
     /// Makes a change durable, then applies it in memory.
     fn carry_out(&mut self, change: Option<Change>) -> Result<(), GalleryError> {
         let Some(change) = change else { return Ok(()) };
+        // Set before the commit: if it panics, the change may be durable all the same.
+        self.is_stale = true;
         // The journal first: what a caller can read is durable already.
         let Err(error) = self.journal.commit(&change) else {
             self.facts.apply(change);
+            self.is_stale = false;
             return Ok(());
         };
         // If only the last step of the commit failed, the change is durable: reloading settles it.
-        self.is_stale = true;
         let is_settled = self.refresh().is_ok() && self.revision() == change.revision;
         if is_settled { Ok(()) } else { Err(error) }
     }
 
-    /// Reloads the facts if a commit failed and they could not be reloaded since.
+    /// Reloads the facts if they may differ from the durable ones.
     fn refresh(&mut self) -> Result<(), GalleryError> {
         // A change that is planned on other facts than those of the disk could reuse a revision.
         if self.is_stale {
@@ -192,5 +200,39 @@ impl Gallery {
             self.is_stale = false;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+
+    /// Writes a change, then panics.
+    #[derive(Debug, Default)]
+    struct Panicking(Facts);
+
+    impl Journal for Panicking {
+        fn commit(&mut self, change: &Change) -> Result<(), GalleryError> {
+            self.0.apply(change.clone());
+            panic!("after the change was written");
+        }
+
+        fn reload(&mut self) -> Result<Option<Facts>, GalleryError> {
+            Ok(Some(self.0.clone()))
+        }
+    }
+
+    #[test]
+    fn a_panic_in_a_commit_makes_the_next_write_reload_the_facts() {
+        let mut gallery = Gallery::new(Facts::default(), Panicking::default());
+        let mug = Label::parse("mug").unwrap();
+        let panicked = catch_unwind(AssertUnwindSafe(|| gallery.enroll(&mug, Vec::new(), true)));
+        assert!(panicked.is_err());
+        // It adds nothing to the class, which the reload has found: nothing is committed again.
+        let enrolled = gallery.enroll(&mug, Vec::new(), true).unwrap();
+        assert_eq!((enrolled.revision, enrolled.class.label), (1, mug));
     }
 }

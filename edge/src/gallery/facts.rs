@@ -88,8 +88,8 @@ impl Facts {
     }
 
     /// Every class, sorted by label.
-    pub(super) fn classes(&self) -> Vec<Class> {
-        self.labels.values().map(|id| self.by_id(*id).clone()).collect()
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Class> {
+        self.labels.values().map(|id| self.by_id(*id))
     }
 
     pub(super) fn class(&self, id_or_label: &str) -> Result<&Class, GalleryError> {

@@ -14,7 +14,8 @@ pub(super) trait Journal: Send + fmt::Debug {
     /// The change may or may not be durable; [`Journal::reload`] finds out.
     fn commit(&mut self, change: &Change) -> Result<(), GalleryError>;
 
-    /// The durable facts, after a commit failed; `None` if the facts in memory still hold.
+    /// The durable facts, after a commit failed or panicked; `None` if the facts in memory still
+    /// hold.
     fn reload(&mut self) -> Result<Option<Facts>, GalleryError>;
 }
 

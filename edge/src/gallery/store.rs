@@ -70,6 +70,8 @@ impl Journal for RedbStore {
     }
 
     fn reload(&mut self) -> Result<Option<Facts>, GalleryError> {
+        // A write that panicked has left it open, and a file can be opened only once.
+        self.database = None;
         // As at the first opening: nothing is known of the file after a failed write.
         let (database, facts) = open_database(&self.dir, &self.space_id)?;
         self.database = Some(database);
