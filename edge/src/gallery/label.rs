@@ -25,12 +25,13 @@ impl Label {
     /// # Errors
     /// [`LabelError`] with the rule that is broken.
     pub fn parse(text: &str) -> Result<Self, LabelError> {
-        // Before any work, since a hostile name may have megabytes. NFC makes a text at most three
-        // times shorter, so this bound refuses no name that would fit after it.
+        let text = text.trim();
+        // Before NFC, since a hostile name may have megabytes. NFC composes at most four characters
+        // to one (U+1F82), so this bound refuses no name that is short enough after it.
         if text.chars().nth(4 * LONGEST).is_some() {
             return Err(LabelError::TooLong);
         }
-        let label: String = text.trim().nfc().collect();
+        let label: String = text.nfc().collect();
         check(&label)?;
         Ok(Self(label))
     }
@@ -122,6 +123,8 @@ mod tests {
     #[test]
     fn labels_are_normalized_and_trimmed() {
         assert_eq!(Label::parse("  mug\t").unwrap().as_str(), "mug");
+        let spaces = " ".repeat(10_000);
+        assert_eq!(Label::parse(&format!("{spaces}mug{spaces}")).unwrap().as_str(), "mug");
         assert_eq!(Label::parse("cafe\u{301}").unwrap().as_str(), "caf\u{e9}");
     }
 
@@ -132,8 +135,9 @@ mod tests {
             assert_eq!(Label::parse(name).unwrap().as_str(), name);
         }
         assert!(Label::parse(&"x".repeat(LONGEST)).is_ok());
-        // Decomposed it is twice as long as allowed; it is counted as people see it.
+        // Decomposed they are longer than allowed; characters are counted as people see them.
         assert!(Label::parse(&"e\u{301}".repeat(LONGEST)).is_ok());
+        assert!(Label::parse(&"\u{3B1}\u{313}\u{300}\u{345}".repeat(LONGEST)).is_ok());
     }
 
     #[test]
