@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use models::bundle::Precision;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 /// A way to run a network: an engine, and the hardware that it uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -47,8 +47,8 @@ impl fmt::Display for Provider {
 
 /// Which engine the user wants.
 // A settings file takes the words of the command line, with the same error for an unknown one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(try_from = "String")]
 pub enum EngineChoice {
     /// The first of [`Provider::ALL`] that works.
     #[default]
@@ -97,20 +97,14 @@ impl TryFrom<String> for EngineChoice {
     }
 }
 
-impl From<EngineChoice> for String {
-    fn from(choice: EngineChoice) -> Self {
-        choice.to_string()
-    }
-}
-
 /// A word that names no engine.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown engine `{0}`: expected auto, tensorrt, cuda, cpu or tract")]
 pub struct UnknownEngine(pub String);
 
 /// Which arithmetic the user wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(try_from = "String")]
 pub enum PrecisionChoice {
     /// What the bundle has for the engine, and else fp32.
     #[default]
@@ -165,12 +159,6 @@ impl TryFrom<String> for PrecisionChoice {
 
     fn try_from(word: String) -> Result<Self, UnknownPrecision> {
         word.parse()
-    }
-}
-
-impl From<PrecisionChoice> for String {
-    fn from(choice: PrecisionChoice) -> Self {
-        choice.to_string()
     }
 }
 
