@@ -29,6 +29,7 @@
 //! ```
 
 use few_shot::evaluation::accuracy::EvaluateError as ProtocolError;
+use few_shot::evaluation::class_knowledge::ClassKnowledge;
 use few_shot::evaluation::conditions::Conditions;
 use few_shot::evaluation::policies::Inputs;
 use few_shot::evaluation::report::{Protocol, Report};
@@ -85,7 +86,8 @@ pub fn evaluate(
     // The other policies take their inputs from names.
     let Some(knowledge) = knowledge else { return Ok(protocol.report(&embeddings)?) };
     let meanings: Vec<_> = classes.iter().map(|class| meaning(class, knowledge)).collect();
-    let known = knowledge.class_knowledge(&meanings, protocol.spec.k_shot);
+    let descriptors = knowledge.descriptors(&meanings);
+    let known = ClassKnowledge::new(knowledge.regressor(), &descriptors, protocol.spec.k_shot);
     Ok(protocol.compare(&embeddings, Inputs::of_knowledge(&known), Conditions::PLAIN)?)
 }
 

@@ -18,7 +18,6 @@
 use std::collections::BTreeSet;
 
 use few_shot::embedding_frame::EmbeddingFrame;
-use few_shot::evaluation::class_knowledge::ClassKnowledge;
 use few_shot::kernel::{KernelError, NameRegressor};
 use few_shot::name_bias::NameBias;
 use models::bundle::{Bundle, BundleError};
@@ -396,13 +395,12 @@ impl NameKnowledge {
         self.regressor.semantic(&self.descriptors(meanings))
     }
 
-    /// What an evaluation at `k_shot` shots takes of classes with these meanings.
-    #[must_use]
-    pub fn class_knowledge(&self, meanings: &[Option<Meaning>], k_shot: usize) -> ClassKnowledge {
-        ClassKnowledge::new(&self.regressor, &self.descriptors(meanings), k_shot)
+    pub(crate) fn regressor(&self) -> &NameRegressor {
+        &self.regressor
     }
 
-    fn descriptors(&self, meanings: &[Option<Meaning>]) -> Vec<SemanticDescriptor> {
+    /// What the regressor predicts from, one for each meaning.
+    pub(crate) fn descriptors(&self, meanings: &[Option<Meaning>]) -> Vec<SemanticDescriptor> {
         let descriptors = meanings.iter().map(|meaning| {
             let known = meaning.and_then(|meaning| self.lexicon.descriptor(meaning.synset));
             // Rows stay in step with the classes.
