@@ -91,19 +91,16 @@ impl Classifier {
     /// Computes the prototype of every class that has examples or a meaning; other classes cannot
     /// be recognized.
     #[must_use]
-    pub fn new(classes: &[Class], names: Option<&NameKnowledge>) -> Self {
-        let mut recognizable = Vec::new();
-        let mut members = Vec::new();
-        for class in classes {
-            let meaning = names.and_then(|names| names.meaning(class));
-            if meaning.is_some() || !class.examples.is_empty() {
-                recognizable.push(Recognizable::new(class, meaning));
-                members.push(class);
-            }
-        }
+    pub fn new<'a>(
+        classes: impl IntoIterator<Item = &'a Class>,
+        names: Option<&NameKnowledge>,
+    ) -> Self {
+        let classes = classes.into_iter();
+        let members: Vec<&Class> = classes.filter(|class| is_recognizable(class, names)).collect();
+        let recognizable: Vec<Recognizable> =
+            members.iter().map(|class| Recognizable::new(class, names)).collect();
         Self {
-            // Without names there is nothing to trust.
-            fusion: if names.is_some() { Fusion::Trusted } else { Fusion::Mean },
+            fusion: fusion(names),
             prototypes: prototypes(&members, &recognizable, names),
             classes: recognizable,
         }
@@ -173,8 +170,9 @@ impl Classifier {
 }
 
 impl Recognizable {
-    fn new(class: &Class, meaning: Option<Meaning>) -> Self {
+    fn new(class: &Class, names: Option<&NameKnowledge>) -> Self {
         let examples = class.examples.len();
+        let meaning = names.and_then(|names| names.meaning(class));
         Self { class_id: class.id, label: class.label.clone(), examples, meaning }
     }
 
@@ -190,6 +188,17 @@ impl Recognizable {
             knowledge,
         }
     }
+}
+
+/// How a classifier makes prototypes.
+pub(crate) fn fusion(names: Option<&NameKnowledge>) -> Fusion {
+    // Without names there is nothing to trust.
+    if names.is_some() { Fusion::Trusted } else { Fusion::Mean }
+}
+
+/// Whether a class has a prototype: from its examples, its name or both.
+pub(crate) fn is_recognizable(class: &Class, names: Option<&NameKnowledge>) -> bool {
+    !class.examples.is_empty() || names.and_then(|names| names.meaning(class)).is_some()
 }
 
 /// The `top` examples of a class that are most similar to `embedding`, best first.

@@ -40,10 +40,9 @@ use std::time::Instant;
 use models::bundle::{Bundle, Manifest};
 use models::image::ImageLimits;
 
-use crate::attention::Attention;
 use crate::classifier::Candidate;
 use crate::decoder::{DecodedImage, ImageDecoder};
-use crate::embedder::{Embedded, Embedder};
+use crate::embedder::Embedded;
 use crate::engine::{EngineChoice, EngineOptions};
 use crate::explain::{self, Explanation};
 use crate::gallery::{Class, ClassId, ClassOverrides, Gallery, Label, NewExample, SenseOverride};
@@ -56,7 +55,7 @@ mod snapshot;
 mod values;
 
 use networks::Networks;
-use snapshot::Snapshot;
+use snapshot::{Snapshot, classify};
 
 pub use error::RecognizerError;
 pub use networks::{Availability, EngineInfo};
@@ -78,7 +77,7 @@ pub struct Recognizer {
     name_availability: Availability,
     gallery: Gallery,
     /// What is computed from the gallery; replaced when the revision changes.
-    snapshot: Option<Snapshot>,
+    snapshot: Snapshot,
 }
 
 impl Recognizer {
@@ -101,22 +100,8 @@ impl Recognizer {
         let name_knowledge = opened.ok().flatten();
         let decoder = ImageDecoder::new(&bundle.manifest);
         let networks = Networks::new(bundle, choice, options, name_knowledge.is_some());
-        Self { decoder, networks, name_knowledge, name_availability, gallery, snapshot: None }
-    }
-
-    /// A recognizer of parts that the caller has opened.
-    #[must_use]
-    pub fn from_parts(
-        embedder: Embedder,
-        name_knowledge: Option<NameKnowledge>,
-        attention: Option<Attention>,
-        gallery: Gallery,
-    ) -> Self {
-        let name_availability =
-            if name_knowledge.is_some() { Availability::Ready } else { Availability::Absent };
-        let decoder = embedder.decoder().clone();
-        let networks = Networks::started(embedder, attention);
-        Self { decoder, networks, name_knowledge, name_availability, gallery, snapshot: None }
+        let snapshot = Snapshot::default();
+        Self { decoder, networks, name_knowledge, name_availability, gallery, snapshot }
     }
 
     /// This recognizer with other limits for images.
@@ -133,6 +118,14 @@ impl Recognizer {
     /// start, that is no error: [`Recognizer::attribute_weights`] has the reason.
     pub fn start(&mut self) -> Result<&EngineInfo, RecognizerError> {
         self.networks.attention();
+        self.start_backbone()
+    }
+
+    /// Starts the engine of the backbone only, which is enough where nothing is explained.
+    ///
+    /// # Errors
+    /// [`RecognizerError::Select`] if no engine can run the backbone.
+    pub fn start_backbone(&mut self) -> Result<&EngineInfo, RecognizerError> {
         Ok(&self.networks.embedder()?.1)
     }
 
@@ -199,13 +192,14 @@ impl Recognizer {
     }
 
     /// Numbers of classes and examples of the gallery, its revision, and how prototypes are made.
-    pub fn summary(&mut self) -> GallerySummary {
-        self.snapshot().summary()
+    #[must_use]
+    pub fn summary(&self) -> GallerySummary {
+        GallerySummary::of(&self.gallery, self.name_knowledge.as_ref())
     }
 
     /// Every class, sorted by label.
     pub fn classes(&mut self) -> &[ClassInfo] {
-        &self.snapshot().classes
+        self.snapshot.classes(&self.gallery, self.name_knowledge.as_ref())
     }
 
     /// The class with this id or label.
@@ -334,7 +328,8 @@ impl Recognizer {
         // The first call after a change of the gallery computes the prototypes: that counts too.
         let start = Instant::now();
         let embeddings: Vec<&[f32]> = images.iter().map(|image| &image.embedding[..]).collect();
-        let mut found = self.snapshot().classify(&embeddings, options);
+        let classifier = self.snapshot.classifier(&self.gallery, self.name_knowledge.as_ref());
+        let mut found = classify(classifier, &embeddings, options);
         found.elapsed = start.elapsed();
         if options.explain {
             for (answer, embedding) in found.answers.iter_mut().zip(embeddings) {
@@ -409,15 +404,5 @@ impl Recognizer {
 
     fn info(&self, class: &Class) -> ClassInfo {
         ClassInfo::new(class, self.name_knowledge.as_ref())
-    }
-
-    fn snapshot(&mut self) -> &Snapshot {
-        let revision = self.gallery.revision();
-        // Name trust depends on all classes, so a change of one of them changes every prototype.
-        let is_current = self.snapshot.as_ref().is_some_and(|s| s.revision == revision);
-        if !is_current {
-            self.snapshot = Some(Snapshot::of(&self.gallery, self.name_knowledge.as_ref()));
-        }
-        self.snapshot.as_ref().expect("invariant: a current snapshot is there")
     }
 }

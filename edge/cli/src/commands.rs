@@ -58,10 +58,10 @@ impl Refused {
 }
 
 impl ModelInfo {
-    /// Starts the engine if it has not started.
+    /// Starts the engine of the backbone if it has not started.
     fn of(recognizer: &mut Recognizer) -> Result<Self, AnyFault> {
         let bundle = recognizer.manifest().name.clone();
-        let EngineInfo { provider, precision, rejected } = recognizer.start()?;
+        let EngineInfo { provider, precision, rejected } = recognizer.start_backbone()?;
         Ok(Self {
             bundle,
             precision: precision.to_string(),

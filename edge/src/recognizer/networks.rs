@@ -59,13 +59,6 @@ impl Networks {
         Self { source, embedder: None, attention: None, attribute_weights }
     }
 
-    pub(super) fn started(embedder: Embedder, attention: Option<Attention>) -> Self {
-        let attribute_weights =
-            if attention.is_some() { Availability::Ready } else { Availability::Absent };
-        let info = EngineInfo::of(&embedder);
-        Self { source: None, embedder: Some((embedder, info)), attention, attribute_weights }
-    }
-
     pub(super) fn manifest(&self) -> &Manifest {
         match (&self.embedder, &self.source) {
             (Some((embedder, _)), _) => embedder.manifest(),

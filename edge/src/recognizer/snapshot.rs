@@ -8,58 +8,70 @@ use crate::classifier::{Candidate, Classifier};
 use crate::gallery::Gallery;
 use crate::lexicon::NameKnowledge;
 
-use super::values::{Answer, ClassInfo, Classification, ClassifyOptions, GallerySummary};
+use super::values::{Answer, ClassInfo, Classification, ClassifyOptions};
 
-/// The classes of a gallery at one revision, with their prototypes.
+/// The classes of a gallery for display, and its classifier, each computed when it is first needed:
+/// a list of classes needs no prototypes.
+#[derive(Default)]
 pub(super) struct Snapshot {
-    pub(super) revision: u64,
-    pub(super) classes: Vec<ClassInfo>,
-    classifier: Classifier,
+    revision: u64,
+    classes: Option<Vec<ClassInfo>>,
+    classifier: Option<Classifier>,
 }
 
 impl Snapshot {
-    pub(super) fn of(gallery: &Gallery, names: Option<&NameKnowledge>) -> Self {
-        let classes = gallery.classes();
-        Self {
-            revision: gallery.revision(),
-            classes: classes.iter().map(|class| ClassInfo::new(class, names)).collect(),
-            classifier: Classifier::new(&classes, names),
-        }
+    pub(super) fn classes(
+        &mut self,
+        gallery: &Gallery,
+        names: Option<&NameKnowledge>,
+    ) -> &[ClassInfo] {
+        self.move_to(gallery.revision());
+        self.classes.get_or_insert_with(|| {
+            gallery.iter().map(|class| ClassInfo::new(class, names)).collect()
+        })
     }
 
-    pub(super) fn summary(&self) -> GallerySummary {
-        GallerySummary {
-            fusion: self.classifier.fusion(),
-            classes: self.classes.len(),
-            examples: self.classes.iter().map(|class| class.examples).sum(),
-            revision: self.revision,
-        }
+    pub(super) fn classifier(
+        &mut self,
+        gallery: &Gallery,
+        names: Option<&NameKnowledge>,
+    ) -> &Classifier {
+        self.move_to(gallery.revision());
+        self.classifier.get_or_insert_with(|| Classifier::new(gallery.iter(), names))
     }
 
-    /// Ranks the classes for each raw embedding `[s]`; explains nothing and measures no time.
-    pub(super) fn classify(
-        &self,
-        embeddings: &[&[f32]],
-        options: ClassifyOptions,
-    ) -> Classification {
-        // The answer says how it was made: figures of the two settings must not be compared.
-        if options.transductive {
-            Classification {
-                answers: answers(self.classifier.classify_together(embeddings, options.top)),
-                fusion: Fusion::SoftKMeans,
-                setting: Setting::Transductive,
-                unlabeled: embeddings.len(),
-                elapsed: Duration::ZERO,
-            }
-        } else {
-            let ranked = embeddings.iter().map(|one| self.classifier.classify(one, options.top));
-            Classification {
-                answers: answers(ranked),
-                fusion: self.classifier.fusion(),
-                setting: Setting::Inductive,
-                unlabeled: 0,
-                elapsed: Duration::ZERO,
-            }
+    /// Drops what was computed at another revision.
+    fn move_to(&mut self, revision: u64) {
+        // Name trust depends on all classes, so a change of one of them changes every prototype.
+        if self.revision != revision {
+            *self = Self { revision, ..Self::default() };
+        }
+    }
+}
+
+/// Ranks the classes for each raw embedding `[s]`; explains nothing and measures no time.
+pub(super) fn classify(
+    classifier: &Classifier,
+    embeddings: &[&[f32]],
+    options: ClassifyOptions,
+) -> Classification {
+    // The answer says how it was made: figures of the two settings must not be compared.
+    if options.transductive {
+        Classification {
+            answers: answers(classifier.classify_together(embeddings, options.top)),
+            fusion: Fusion::SoftKMeans,
+            setting: Setting::Transductive,
+            unlabeled: embeddings.len(),
+            elapsed: Duration::ZERO,
+        }
+    } else {
+        let ranked = embeddings.iter().map(|one| classifier.classify(one, options.top));
+        Classification {
+            answers: answers(ranked),
+            fusion: classifier.fusion(),
+            setting: Setting::Inductive,
+            unlabeled: 0,
+            elapsed: Duration::ZERO,
         }
     }
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use few_shot::fusion::{Fusion, Setting};
 use models::knowledge::wordnet::SynsetId;
 
-use crate::classifier::Candidate;
+use crate::classifier::{self, Candidate};
 use crate::explain::Explanation;
-use crate::gallery::{Class, ClassId, Label, Outcome, SenseOverride};
+use crate::gallery::{Class, ClassId, Gallery, Label, Outcome, SenseOverride};
 use crate::lexicon::{Attribute, MeaningInfo, NameKnowledge, Sense};
 
 /// What a user sets for a class in place of the defaults.
@@ -126,8 +126,24 @@ pub struct GallerySummary {
     pub fusion: Fusion,
     /// All classes, also those that cannot be recognized yet.
     pub classes: usize,
+    /// The classes that can be recognized: those with images, and those whose name has a meaning.
+    pub recognizable: usize,
     /// The images of all classes.
     pub examples: usize,
     /// The revision.
     pub revision: u64,
+}
+
+impl GallerySummary {
+    /// Computed from the facts: counting classes needs no prototypes.
+    pub(super) fn of(gallery: &Gallery, names: Option<&NameKnowledge>) -> Self {
+        let recognizable = gallery.iter().filter(|class| classifier::is_recognizable(class, names));
+        Self {
+            fusion: classifier::fusion(names),
+            classes: gallery.iter().count(),
+            recognizable: recognizable.count(),
+            examples: gallery.iter().map(|class| class.examples.len()).sum(),
+            revision: gallery.revision(),
+        }
+    }
 }

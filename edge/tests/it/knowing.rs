@@ -10,6 +10,7 @@ use edge::engine::{EngineChoice, Provider};
 use edge::explain::explain;
 use edge::gallery::{ClassOverrides, Gallery, NewExample, SenseOverride};
 use edge::lexicon::{AttributeError, MAX_ATTRIBUTES, NameKnowledge, Rule};
+use edge::recognizer::{Availability, ClassDefinition, Precondition, Recognizer};
 use few_shot::fusion::Fusion;
 use models::bundle::{Bundle, BundleLimits};
 use models::knowledge::wordnet::SynsetId;
@@ -272,4 +273,21 @@ fn an_explanation_names_attributes_and_the_nearest_images() {
     let resolve = |words: usize| knowledge.resolve_attributes(vec!["handle"; words], None);
     assert_eq!(resolve(MAX_ATTRIBUTES).unwrap().len(), 1);
     assert_eq!(resolve(MAX_ATTRIBUTES + 1), Err(AttributeError::TooMany(MAX_ATTRIBUTES + 1)));
+}
+
+#[test]
+fn a_recognizer_starts_what_it_is_asked_to_and_counts_what_it_can_recognize() {
+    let tract = EngineChoice::Only(Provider::Tract);
+    let mut recognizer = Recognizer::new(bundle(), tract, options(None), Gallery::in_memory());
+    recognizer.start_backbone().unwrap();
+    assert_eq!(*recognizer.attribute_weights(), Availability::NotStarted);
+    recognizer.start().unwrap();
+    assert_eq!(*recognizer.attribute_weights(), Availability::Ready);
+    for name in ["zebra", "gadget"] {
+        let definition = ClassDefinition::default();
+        recognizer.define(name, &definition, Precondition::Anything).unwrap();
+    }
+    let summary = recognizer.summary();
+    assert_eq!((summary.classes, summary.recognizable), (2, 1), "`gadget` is no noun it knows");
+    assert_eq!(recognizer.classes().len(), 2);
 }

@@ -1,7 +1,7 @@
 //! `handful classify`: classifies image files.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -11,7 +11,7 @@ use edge::classifier::Candidate;
 use edge::device::{Device, StoreAccess};
 use edge::embedder::Embedded;
 use edge::explain::{AttributeWeight, Explanation};
-use edge::recognizer::{self, Availability, ClassifyOptions};
+use edge::recognizer::{self, Availability, ClassifyOptions, GallerySummary};
 use few_shot::fusion::{Fusion, Setting};
 use models::fault::{AnyFault, Message};
 use models::image::Warning;
@@ -70,8 +70,10 @@ struct Answer {
 #[derive(Debug, Serialize)]
 struct FileAnswer {
     file: String,
+    /// `accepted`, or `empty` if there is no candidate.
     decision: &'static str,
-    label: String,
+    /// That of the best candidate.
+    label: Option<String>,
     candidates: Vec<Ranked>,
     #[serde(skip_serializing_if = "Option::is_none")]
     explanation: Option<Why>,
@@ -133,14 +135,7 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
     }
     // The store is read and closed again: its lock is not held while the network runs.
     let mut recognizer = open(device, StoreAccess::Snapshot)?;
-    if recognizer.summary().classes == 0 {
-        let store = device.store_dir()?;
-        return Err(Message::input(format!(
-            "no class is enrolled in {}; enroll some with `handful enroll DIR`",
-            store.display()
-        ))
-        .into());
-    }
+    check_classes(&recognizer.summary(), &device.store_dir()?)?;
     let answer = answer(options, &mut recognizer)?;
     if let Availability::Failed(reason) = recognizer.attribute_weights() {
         eprintln!("warning: attribute weights: off ({})", one_line(reason));
@@ -148,6 +143,19 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
     // Good files are answered even if others failed; the exit code reports those.
     show(&answer, options.json);
     report_errors(&answer.errors, options.files.len(), "")
+}
+
+/// Refuses a gallery without a class that can be recognized: every answer would be empty.
+fn check_classes(gallery: &GallerySummary, store: &Path) -> Result<(), Message> {
+    let store = store.display();
+    let what = match gallery {
+        GallerySummary { classes: 0, .. } => format!("no class is enrolled in {store}"),
+        GallerySummary { recognizable: 0, .. } => {
+            format!("no class in {store} can be recognized yet: none has images or a known name")
+        }
+        _ => return Ok(()),
+    };
+    Err(Message::input(format!("{what}; enroll images with `handful enroll DIR`")))
 }
 
 fn answer(options: &Options, recognizer: &mut Recognizer) -> Result<Answer, AnyFault> {
@@ -247,8 +255,8 @@ impl FileAnswer {
         let timing = image.timing;
         Self {
             file,
-            decision: "accepted",
-            label: label.unwrap_or_default(),
+            decision: if label.is_some() { "accepted" } else { "empty" },
+            label,
             candidates: answer.candidates.into_iter().map(Ranked::of).collect(),
             explanation: answer.explanation.map(Why::of),
             warnings: image

@@ -60,3 +60,22 @@ fn classes_are_added_by_name() {
     let tiny = sandbox.run(&["senses", "zebra"]);
     assert!(tiny.code == 2 && tiny.err.contains("no name knowledge"), "{tiny:?}");
 }
+
+#[test]
+fn a_gallery_of_classes_that_cannot_be_recognized_is_refused() {
+    let sandbox = Sandbox::new();
+    let bundle = folder().join("knowing/knowing-bundle");
+    let run = |args: &[&str]| {
+        Outcome::of(&sandbox.command(args).env("HANDFUL_BUNDLE", &bundle).output().unwrap())
+    };
+    fs::write(sandbox.path("a.png"), png(0, 0)).unwrap();
+    assert_eq!(run(&["gallery", "add", "gizmo"]).code, 0);
+    let refused = run(&["classify", "--json", "a.png"]);
+    assert_eq!((refused.code, refused.out.as_str()), (2, ""), "{refused:?}");
+    assert!(refused.err.contains("can be recognized yet"), "{refused:?}");
+    assert_eq!(run(&["gallery", "add", "zebra"]).code, 0);
+    let answer = run(&["classify", "--json", "a.png"]);
+    let answer: serde_json::Value = serde_json::from_str(&answer.out).unwrap();
+    assert_eq!(answer["results"][0]["decision"], "accepted", "{answer}");
+    assert_eq!(answer["results"][0]["label"], "zebra", "{answer}");
+}
