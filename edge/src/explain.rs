@@ -71,7 +71,7 @@ pub fn explain(
     // Attributes that the user set count even if the name does not contribute.
     let has_attributes = best.meaning.is_some() || class.overrides.attributes.is_some();
     let attributes = match names.filter(|_| has_attributes) {
-        Some(names) => attributes(class, best.meaning, names, attention)?,
+        Some(names) => attributes(class, names, attention)?,
         None => Vec::new(),
     };
     Ok(Explanation {
@@ -84,14 +84,16 @@ pub fn explain(
 
 fn attributes(
     class: &Class,
-    meaning: Option<Meaning>,
     names: &NameKnowledge,
     attention: Option<&mut Attention>,
 ) -> Result<Vec<AttributeWeight>, AttentionError> {
     let all = names.attributes_of(class);
+    // Not that of the candidate, which has none if its share rounds to 0 %: ProtoComNet reads the
+    // word of a class however much the images agree with it.
+    let meaning = names.meaning(class);
     let word = match meaning {
         Some(meaning) => names.word(meaning.synset),
-        // Attributes that the user set are weighed also where the label is no noun.
+        // Attributes that the user set are weighed also where the class has no sense.
         None => Some(Array1::zeros(names.dimension())),
     };
     let weights = match attention.zip(word) {

@@ -276,6 +276,28 @@ fn an_explanation_names_attributes_and_the_nearest_images() {
 }
 
 #[test]
+fn a_name_without_a_share_is_still_the_word_that_attributes_are_weighed_with() {
+    let (bundle, knowledge) = (bundle(), knowledge());
+    let handle = knowledge.resolve_attributes(["handle"], None).unwrap();
+    let asked: Vec<SynsetId> = handle.iter().copied().collect();
+    let mut gallery = Gallery::in_memory();
+    gallery.enroll(&label("cup"), examples(&knowledge, "zebra", 1), true).unwrap();
+    let overrides = ClassOverrides { sense: None, attributes: Some(handle) };
+    let (cup, _) = gallery.define(&label("cup"), overrides).unwrap();
+    let image = &cup.examples[0].embedding;
+    // A class beside no other one is taken as it is: its name has no share.
+    let best = Classifier::new([&cup], Some(&knowledge)).classify(image, 1).swap_remove(0);
+    assert_eq!(best.meaning, None);
+    let tract = EngineChoice::Only(Provider::Tract);
+    let mut attention = Attention::open(&bundle, tract, &options(None)).unwrap().unwrap();
+    let word = knowledge.word(CUP).unwrap();
+    let expected = attention.weights(image.as_slice().into(), word, asked.into_iter()).unwrap();
+    let explained = explain(&best, &cup, image, Some(&knowledge), Some(&mut attention)).unwrap();
+    let weights: Vec<_> = explained.attributes.iter().map(|a| a.weight).collect();
+    assert_eq!(weights, [Some(expected[0].1)]);
+}
+
+#[test]
 fn a_recognizer_starts_what_it_is_asked_to_and_counts_what_it_can_recognize() {
     let tract = EngineChoice::Only(Provider::Tract);
     let mut recognizer = Recognizer::new(bundle(), tract, options(None), Gallery::in_memory());
