@@ -8,8 +8,8 @@ use edge::recognizer::ClassifyOptions;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let files: Vec<String> = std::env::args().skip(1).collect();
     let [first, second, photo] = &files[..] else { return Err("expected three files".into()) };
-    let store = std::env::temp_dir().join(format!("handful-example-{}", std::process::id()));
-    let settings = DeviceSettings { store: Some(store), ..DeviceSettings::default() };
+    let store = tempfile::tempdir()?;
+    let settings = DeviceSettings { store: Some(store.path().into()), ..Default::default() };
     let mut recognizer = Recognizer::open(&settings)?;
     for (label, file) in [("first", first), ("second", second)] {
         let image = recognizer.embed(&std::fs::read(file)?)?;
