@@ -7,15 +7,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use edge::Recognizer;
-use edge::device::Device;
-use edge::locate::{self, Environment};
+use edge::device::{Device, StoreAccess};
+use edge::locate::Environment;
 use edge::recognizer::Availability;
 use models::fault::{AnyFault, Fault, Message, exit_code};
 use models::image::ImageLimits;
 use web_api::config::{Config, ConfigError};
 use web_api::http::server;
 use web_api::jobs::engine_thread::EngineThread;
-use web_api::report::Report;
+use web_api::report::{Places, Report};
 use web_api::routes::app;
 use web_api::state::AppState;
 use web_api::wire;
@@ -50,9 +50,9 @@ fn log_to_stderr(config: &Config) {
 fn run(config: Config, start: Instant) -> Result<(), AnyFault> {
     // First, so that an address in use is reported before the engine starts.
     let listener = listen(config.listen)?;
-    let mut recognizer = open(&config)?;
+    let (mut recognizer, places) = open(&config)?;
     let version = version(&config, &mut recognizer)?;
-    let report = report(&config, listener.local_addr()?, &version, &mut recognizer)?;
+    let report = report(listener.local_addr()?, &places, &version, &mut recognizer);
     let decoder = recognizer.decoder().clone();
     let (engine, thread) = EngineThread::start(recognizer, config.limits.max_queue)?;
     let state = Arc::new(AppState::new(config, version, decoder, engine));
@@ -92,14 +92,24 @@ fn listen(address: SocketAddr) -> Result<TcpListener, AnyFault> {
     Ok(listener)
 }
 
-fn open(config: &Config) -> Result<Recognizer, AnyFault> {
-    let limits = config.limits;
-    let recognizer = Recognizer::open(&config.device)?;
-    Ok(recognizer.with_image_limits(ImageLimits {
+/// Opens the recognizer. Returns also where its parts were found.
+fn open(config: &Config) -> Result<(Recognizer, Places), AnyFault> {
+    let device = Device::new(config.device.clone(), Environment::read());
+    let bundle = device.bundle(None)?;
+    let gallery = device.gallery(&bundle.manifest.space_id, StoreAccess::Create)?;
+    let options = device.engine_options()?;
+    let places = Places {
+        bundle: bundle.path.clone(),
+        store: device.store_dir()?,
+        onnxruntime: options.onnxruntime.clone(),
+    };
+    let recognizer = Recognizer::new(bundle, device.engine(), options, gallery);
+    let limits = ImageLimits {
         // An image may fill a whole body.
-        max_bytes: limits.max_body_bytes,
-        max_pixels: limits.max_pixels,
-    }))
+        max_bytes: config.limits.max_body_bytes,
+        max_pixels: config.limits.max_pixels,
+    };
+    Ok((recognizer.with_image_limits(limits), places))
 }
 
 /// Starts the engine. Returns the response of `GET /version`.
@@ -126,26 +136,21 @@ fn version(config: &Config, recognizer: &mut Recognizer) -> Result<wire::Version
 
 /// The start-up report as text.
 fn report(
-    config: &Config,
     address: SocketAddr,
+    places: &Places,
     version: &wire::Version,
     recognizer: &mut Recognizer,
-) -> Result<String, AnyFault> {
-    let environment = Environment::read();
-    let bundle_dir = locate::bundle(config.device.bundle.as_deref(), &environment)?;
-    let device = Device::new(config.device.clone(), environment);
+) -> String {
     let gallery = recognizer.summary();
     let report = Report {
         address,
-        bundle_dir,
-        store_dir: device.store_dir()?,
-        onnxruntime: device.engine_options()?.onnxruntime,
+        places,
         version,
         names: recognizer.name_availability(),
         attribute_weights: recognizer.attribute_weights(),
         gallery,
     };
-    Ok(report.to_string())
+    report.to_string()
 }
 
 fn print(text: &str) {

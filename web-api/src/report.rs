@@ -8,16 +8,23 @@ use edge::recognizer::{Availability, GallerySummary};
 
 use crate::wire;
 
+/// Where the parts of the recognizer were found.
+#[derive(Debug)]
+pub struct Places {
+    /// The bundle's folder.
+    pub bundle: PathBuf,
+    /// The store's folder.
+    pub store: PathBuf,
+    /// ONNX Runtime's library, if one was found.
+    pub onnxruntime: Option<PathBuf>,
+}
+
 /// What the service prints before it serves.
 pub struct Report<'a> {
     /// Where it listens.
     pub address: SocketAddr,
-    /// The bundle's folder.
-    pub bundle_dir: PathBuf,
-    /// The store's folder.
-    pub store_dir: PathBuf,
-    /// ONNX Runtime's library, if one was found.
-    pub onnxruntime: Option<PathBuf>,
+    /// Where the parts were found.
+    pub places: &'a Places,
     /// The response of `GET /version`.
     pub version: &'a wire::Version,
     /// Whether the bundle has name knowledge.
@@ -33,10 +40,10 @@ impl fmt::Display for Report<'_> {
         let wire::Version { version, bundle, .. } = self.version;
         let GallerySummary { classes, examples, .. } = self.gallery;
         writeln!(f, "Handful {version} is listening on http://{}", self.address)?;
-        writeln!(f, "  bundle  {} ({})", bundle.name, self.bundle_dir.display())?;
+        writeln!(f, "  bundle  {} ({})", bundle.name, self.places.bundle.display())?;
         self.write_engine(f)?;
         self.write_names(f)?;
-        let store = self.store_dir.display();
+        let store = self.places.store.display();
         writeln!(f, "  store   {store} ({classes} classes, {examples} examples)")
     }
 }
@@ -45,7 +52,7 @@ impl Report<'_> {
     fn write_engine(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let wire::Engine { provider, precision, rejected } = &self.version.engine;
         write!(f, "  engine  {provider} in {precision}, passed the bundle's self-test")?;
-        match &self.onnxruntime {
+        match &self.places.onnxruntime {
             // tract is part of the program and loads no library.
             Some(library) if provider.starts_with("onnxruntime") => {
                 writeln!(f, "; library {}", library.display())?;
