@@ -8,11 +8,12 @@ pub mod settings;
 
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Parser;
 use edge::device::DeviceSettings;
+use models::disk::{self, DiskError};
 use models::fault::{Blame, Fault};
 use tokio::sync::Semaphore;
 use tracing::level_filters::LevelFilter;
@@ -67,7 +68,10 @@ pub enum ConfigError {
     /// The command line or the environment; also `--help` and `--version`.
     #[error(transparent)]
     Usage(#[from] clap::Error),
-    /// The TOML file.
+    /// The TOML file cannot be read.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// The content of the TOML file.
     #[error("the settings file {path} cannot be used: {reason}")]
     File {
         /// The file.
@@ -94,11 +98,7 @@ impl Config {
     pub fn resolve(args: impl IntoIterator<Item = OsString>) -> Result<Self, ConfigError> {
         // clap reads flags and environment together; the file fills in what both leave out.
         let flags = Settings::try_parse_from(args)?;
-        let file = match flags.config.clone() {
-            None => Settings::default(),
-            Some(path) => Settings::read(&path)
-                .map_err(|reason| ConfigError::File { path: path.clone(), reason })?,
-        };
+        let file = flags.config.as_deref().map(read_file).transpose()?.unwrap_or_default();
         let config = Self::from(flags.or(file));
         config.check()?;
         Ok(config)
@@ -120,6 +120,11 @@ impl Config {
         }
         self.limits.check()
     }
+}
+
+fn read_file(path: &Path) -> Result<Settings, ConfigError> {
+    let bytes = disk::read(path, 1 << 20)?;
+    Settings::parse(&bytes).map_err(|reason| ConfigError::File { path: path.to_owned(), reason })
 }
 
 impl From<Settings> for Config {
@@ -281,6 +286,14 @@ mod tests {
             let error = with_file(file, &[]).unwrap_err().to_string();
             assert!(error.contains(expected) && error.contains("handful.toml"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_settings_file_that_is_missing_or_too_large_is_named() {
+        let missing = resolve(&["--config", "gone.toml"]).unwrap_err().to_string();
+        assert!(missing.contains("gone.toml"), "{missing}");
+        let large = with_file(&"#".repeat((1 << 20) + 1), &[]).unwrap_err().to_string();
+        assert!(large.contains("handful.toml") && large.contains("1048576 bytes"), "{large}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Parser;
@@ -124,13 +124,12 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Reads the TOML file.
+    /// Reads the content of the TOML file.
     ///
     /// # Errors
-    /// When the file cannot be read; an unknown key, or a value of the wrong type.
-    pub fn read(path: &Path) -> Result<Self, String> {
-        let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
-        toml::from_str(&text).map_err(|error| one_line(&error))
+    /// No TOML, an unknown key, or a value of the wrong type.
+    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        toml::from_slice(bytes).map_err(|error| one_line(&error))
     }
 
     /// These settings; those not set are taken from `file`.
