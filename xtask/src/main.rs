@@ -1,4 +1,4 @@
-//! Project chores: `cargo xtask setup | test | style | ci`.
+//! Project chores: `cargo xtask setup | test | style | results | ci`.
 //!
 //! Everything a checkout needs beyond crates is fetched here, by package name and only when it is
 //! missing; everything a change must pass is run here, so that a person and CI type the same words.
@@ -24,7 +24,9 @@ Examples:
   cargo xtask setup     fetch what the tests and the training need, once
   cargo xtask test      the same, then every test of every crate
   cargo xtask style     how the sources read: lengths of functions and files, closures, comments
-  cargo xtask ci        format, licenses, lints, documentation, tests, benchmarks, a start of the service";
+  cargo xtask results   write the accuracy tables of README.md and docs/results.md
+  cargo xtask ci        format, licenses, lints, style, documentation, tests, benchmarks, a start of
+                        the service, the example";
 
 /// Chores of this project.
 #[derive(Parser)]
