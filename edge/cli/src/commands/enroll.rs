@@ -9,7 +9,7 @@ use edge::Recognizer;
 use edge::device::{Device, StoreAccess};
 use edge::embedder::Embedded;
 use edge::gallery::Label;
-use edge::recognizer::Enrolled;
+use edge::recognizer::{Enrolled, RecognizerError};
 use models::disk;
 use models::fault::{AnyFault, Blame, Message, about};
 use serde::Serialize;
@@ -77,17 +77,11 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
     // All images before the first write: one bad file must not leave half of the classes enrolled.
     let (classes, errors) = embed(plan, &mut recognizer, total, options.json);
     let refused = !errors.is_empty() && !options.skip_bad;
-    let mut answer = Answer { errors, model, ..Answer::default() };
-    if !refused {
-        for (label, images) in classes {
-            match recognizer.enroll(label.as_str(), &images, true) {
-                Ok(enrolled) => answer.classes.push(ClassAnswer::of(&enrolled)),
-                Err(error) => return Err(stopped_at(&label, error.into(), answer, options.json)),
-            }
-        }
-    }
-    answer.revision = recognizer.revision();
+    let revision = recognizer.revision();
+    let mut answer = Answer { errors, model, revision, ..Answer::default() };
+    let written = if refused { Ok(()) } else { answer.write(classes, &mut recognizer) };
     show(&answer, options.json);
+    written?;
     let consequence = if refused { "; nothing was enrolled (--skip-bad skips them)" } else { "" };
     let is_tolerated = options.skip_bad && !answer.classes.is_empty();
     match report_errors(&answer.errors, total, consequence) {
@@ -97,13 +91,24 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
     }
 }
 
-/// Classes are written one by one: those before the failed one are enrolled, and are printed.
-fn stopped_at(label: &Label, fault: AnyFault, answer: Answer, json: bool) -> AnyFault {
-    let kept = answer.classes.len();
-    show(&answer, json);
-    match kept {
-        0 => about(label, fault),
-        _ => about(format!("{label} (the {kept} classes above it are enrolled)"), fault),
+impl Answer {
+    /// Enrolls the classes one by one. If one fails, those before it are enrolled, and are in the
+    /// answer.
+    fn write(&mut self, classes: Classes, recognizer: &mut Recognizer) -> Result<(), AnyFault> {
+        for (label, images) in classes {
+            let enrolled = recognizer.enroll(label.as_str(), &images, true);
+            let enrolled = enrolled.map_err(|error| self.stopped_at(&label, error))?;
+            self.classes.push(ClassAnswer::of(&enrolled));
+            self.revision = enrolled.revision;
+        }
+        Ok(())
+    }
+
+    fn stopped_at(&self, label: &Label, error: RecognizerError) -> AnyFault {
+        match self.classes.len() {
+            0 => about(label, error),
+            kept => about(format!("{label} (the {kept} classes above it are enrolled)"), error),
+        }
     }
 }
 
@@ -219,5 +224,44 @@ impl fmt::Display for Answer {
         }
         let rows: Vec<_> = self.classes.iter().map(ClassAnswer::row).collect();
         f.write_str(&table(&COLUMNS, &rows))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use edge::decoder::Timing;
+    use edge::device::DeviceSettings;
+    use edge::engine::{EngineChoice, Provider};
+    use edge::locate::Environment;
+
+    use super::*;
+
+    fn image(embedding: Vec<f32>) -> Embedded {
+        let timing = Timing::default();
+        Embedded { embedding, sha256: [0; 32], warnings: Vec::new(), timing }
+    }
+
+    #[test]
+    fn after_a_failure_the_answer_has_what_is_enrolled() {
+        let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/tiny-bundle");
+        let store = tempfile::tempdir().unwrap();
+        let settings = DeviceSettings {
+            bundle: Some(tiny),
+            engine: Some(EngineChoice::Only(Provider::Tract)),
+            store: Some(store.path().to_owned()),
+            ..DeviceSettings::default()
+        };
+        let device = Device::new(settings, Environment::default());
+        let mut recognizer = device.recognizer(StoreAccess::Create).unwrap();
+        let mug = image(vec![1.0; recognizer.manifest().backbone.embedding_size]);
+        let classes = vec![
+            (Label::parse("mug").unwrap(), vec![mug]),
+            (Label::parse("key").unwrap(), vec![image(vec![f32::NAN])]),
+        ];
+        let mut answer = Answer::default();
+        let error = answer.write(classes, &mut recognizer).unwrap_err().to_string();
+        assert!(error.contains("key (") && error.contains("above it"), "{error}");
+        assert_eq!((answer.classes.len(), answer.revision), (1, 1));
     }
 }
