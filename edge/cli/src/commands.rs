@@ -14,9 +14,7 @@ use edge::Recognizer;
 use edge::device::{Device, StoreAccess};
 use edge::embedder::Embedded;
 use edge::engine::Rejection;
-use edge::lexicon::NameKnowledge;
 use edge::recognizer::{Availability, EngineInfo};
-use models::bundle::Bundle;
 use models::disk;
 use models::fault::{AnyFault, Blame, Message};
 use models::image::ImageLimits;
@@ -79,14 +77,6 @@ fn open(device: &Device, access: StoreAccess) -> Result<Recognizer, AnyFault> {
         eprintln!("warning: names: off ({})", one_line(reason));
     }
     Ok(recognizer)
-}
-
-/// The bundle's name knowledge; without it classes are learned from images only.
-fn name_knowledge(bundle: &Bundle) -> Option<NameKnowledge> {
-    NameKnowledge::open(bundle).unwrap_or_else(|error| {
-        eprintln!("warning: names: off ({})", one_line(&error.to_string()));
-        None
-    })
 }
 
 /// Reads and embeds an image file.

@@ -6,15 +6,16 @@ use std::path::PathBuf;
 use clap::Args;
 use edge::device::Device;
 use edge::evaluate::{evaluate, nameless};
+use edge::lexicon::NameKnowledge;
 use few_shot::evaluation::episode::EpisodeSpec;
 use few_shot::evaluation::report::{Protocol, Report};
+use models::bundle::Bundle;
 use models::dataset::{Dataset, Split};
 use models::disk;
 use models::fault::AnyFault;
 use serde::Serialize;
 
-use super::name_knowledge;
-use crate::text::{progress, show, to_json};
+use crate::text::{one_line, progress, show, to_json};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -104,6 +105,14 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
         eprintln!("{name} on {} in {}", embedder.provider(), embedder.precision());
     }
     Ok(())
+}
+
+/// The bundle's name knowledge; without it classes are learned from images only.
+fn name_knowledge(bundle: &Bundle) -> Option<NameKnowledge> {
+    NameKnowledge::open(bundle).unwrap_or_else(|error| {
+        eprintln!("warning: names: off ({})", one_line(&error.to_string()));
+        None
+    })
 }
 
 fn note_nameless(classes: &[&str]) {

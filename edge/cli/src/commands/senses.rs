@@ -3,12 +3,15 @@
 use std::fmt;
 
 use clap::Args;
+use edge::Recognizer;
 use edge::device::Device;
-use edge::lexicon::{LookedUp, Sense};
+use edge::engine::EngineOptions;
+use edge::gallery::Gallery;
+use edge::lexicon::Sense;
+use edge::recognizer::{Availability, Senses};
 use models::fault::{AnyFault, Message};
 use serde::Serialize;
 
-use super::name_knowledge;
 use crate::text::show;
 
 const EXAMPLES: &str = "\
@@ -51,22 +54,33 @@ struct SenseAnswer {
 
 pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
     let bundle = device.bundle(None)?;
-    // Other commands warn and go on; this one has nothing to show without a lexicon.
-    let knowledge = name_knowledge(&bundle).ok_or_else(|| {
-        let name = &bundle.manifest.name;
-        Message::input(format!(
-            "names: off (the bundle {name} has no name knowledge); export a bundle with --lexicon"
-        ))
-    })?;
-    let noun = &options.noun;
-    let found = knowledge.look_up(noun);
-    let LookedUp { senses, default_sense, .. } =
-        found.ok_or_else(|| Message::input(format!("the lexicon has no English noun `{noun}`")))?;
+    // Neither engine nor store: both take time, and the store may be in use.
+    let gallery = Gallery::in_memory();
+    let recognizer = Recognizer::new(bundle, device.engine(), EngineOptions::default(), gallery);
+    check_names(&recognizer)?;
+    let Senses { noun, default_sense, senses } = recognizer.senses(&options.noun)?;
+    if senses.is_empty() {
+        return Err(Message::input(format!("the lexicon has no English noun `{noun}`")).into());
+    }
     let default_sense = default_sense.map(|synset| synset.to_string());
-    let senses = senses.into_iter().filter_map(|id| knowledge.sense(id));
-    let senses = senses.map(SenseAnswer::of).collect();
-    show(&Answer { noun: options.noun.clone(), default_sense, senses }, options.json);
+    let senses = senses.into_iter().map(SenseAnswer::of).collect();
+    show(&Answer { noun, default_sense, senses }, options.json);
     Ok(())
+}
+
+/// Other commands warn and go on; this one has nothing to show without a lexicon.
+fn check_names(recognizer: &Recognizer) -> Result<(), Message> {
+    match recognizer.name_availability() {
+        Availability::Failed(reason) => Err(Message::input(format!("names: off ({reason})"))),
+        Availability::Absent => {
+            let name = &recognizer.manifest().name;
+            Err(Message::input(format!(
+                "names: off (the bundle {name} has no name knowledge); export a bundle with \
+                 --lexicon"
+            )))
+        }
+        _ => Ok(()),
+    }
 }
 
 impl SenseAnswer {
