@@ -11,7 +11,8 @@ mod text;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use edge::device::Device;
+use edge::device::{Device, DeviceSettings};
+use edge::locate::Environment;
 use models::fault::{self, AnyFault};
 
 use commands::{bench, classify, doctor, enroll, evaluate, gallery, senses};
@@ -56,7 +57,7 @@ enum Command {
 fn main() -> ExitCode {
     // clap itself ends the program with 2 for a wrong command line, the code of bad input.
     let Cli { settings, command } = Cli::parse();
-    match settings::resolve(settings).and_then(|device| run(command, &device)) {
+    match settings::resolve(settings).and_then(|settings| run(command, &settings)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
             text::print_error(&fault);
@@ -65,9 +66,10 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command, device: &Device) -> Result<(), AnyFault> {
+fn run(command: Command, settings: &DeviceSettings) -> Result<(), AnyFault> {
+    let device = &Device::new(settings.clone(), Environment::read());
     match command {
-        Command::Doctor(options) => doctor::run(&options, device),
+        Command::Doctor(options) => doctor::run(&options, device, settings),
         Command::Enroll(options) => enroll::run(&options, device),
         Command::Classify(options) => classify::run(&options, device),
         Command::Gallery(options) => gallery::run(&options, device),

@@ -8,9 +8,8 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use edge::device::{Device, DeviceSettings, Flag};
+use edge::device::{DeviceSettings, Flag};
 use edge::engine::{EngineChoice, PrecisionChoice};
-use edge::locate::Environment;
 use models::disk;
 use models::fault::{AnyFault, Message};
 
@@ -63,10 +62,9 @@ fn read_file(path: &Path) -> Result<DeviceSettings, AnyFault> {
 }
 
 /// Reads the settings file and combines it with flags and environment.
-pub(crate) fn resolve(settings: Settings) -> Result<Device, AnyFault> {
+pub(crate) fn resolve(settings: Settings) -> Result<DeviceSettings, AnyFault> {
     let file = settings.config.as_deref().map(read_file).transpose()?.unwrap_or_default();
-    let settings = DeviceSettings::from(settings).or(file);
-    Ok(Device::new(settings, Environment::read()))
+    Ok(DeviceSettings::from(settings).or(file))
 }
 
 impl From<Settings> for DeviceSettings {

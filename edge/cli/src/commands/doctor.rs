@@ -1,24 +1,33 @@
 //! `handful doctor`: checks the bundle, the engines and the store, and suggests what to do.
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
 use edge::backbone::{BackboneFile, embed_batch, files, start};
-use edge::device::{Device, StoreAccess};
+use edge::device::{Device, DeviceSettings, StoreAccess};
 use edge::engine::{EngineChoice, EngineOptions, Provider, Rejection};
 use edge::gallery::Gallery;
 use edge::lexicon::NameKnowledge;
 use models::bundle::{Bundle, Manifest, self_test};
-use models::fault::{AnyFault, Fault, Message};
+use models::fault::{AnyFault, Blame, Fault, Message};
 use serde::Serialize;
 
 use crate::text::{Align, show, table};
 
+const EXAMPLES: &str = "\
+Examples:
+  handful doctor
+  handful doctor --json
+
+Exit codes: 0 no problem, 1 a problem of this machine (no engine works, the store is in use), 2 only
+problems of the input (no such bundle).";
+
 /// Check the bundle, try every engine and inspect the store
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  handful doctor\n  handful doctor --json")]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
     /// Print JSON
     #[arg(long)]
@@ -32,11 +41,24 @@ struct Answer {
     engines: Vec<EngineState>,
     /// File of the lexicon that class names are looked up in.
     lexicon: Option<String>,
+    /// Why there is no lexicon, if there is a bundle.
+    #[serde(skip)]
+    names_off: Option<String>,
     /// The engine that `--engine` selects.
     chosen: Option<String>,
     store: StoreState,
-    problems: Vec<String>,
+    problems: Vec<Problem>,
     hints: Vec<String>,
+}
+
+/// What is to be mended.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+struct Problem {
+    text: String,
+    #[serde(skip)]
+    // For the exit code.
+    blame: Blame,
 }
 
 #[derive(Debug, Serialize)]
@@ -70,38 +92,56 @@ struct StoreState {
     revision: u64,
 }
 
-pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
-    let answer = examine(device);
+pub(crate) fn run(
+    options: &Options,
+    device: &Device,
+    settings: &DeviceSettings,
+) -> Result<(), AnyFault> {
+    let answer = examine(device, settings);
     show(&answer, options.json);
-    // Only problems fail the command: with a hint, everything still works.
-    match answer.problems.len() {
-        0 => Ok(()),
-        1 => Err(Message::machine("1 problem found").into()),
-        n => Err(Message::machine(format!("{n} problems found")).into()),
+    let problems = &answer.problems;
+    let summary = match problems.len() {
+        // Only problems fail the command: with a hint, everything still works.
+        0 => return Ok(()),
+        1 => "1 problem found".to_owned(),
+        n => format!("{n} problems found"),
+    };
+    match problems.iter().all(|problem| problem.blame == Blame::Input) {
+        true => Err(Message::input(summary).into()),
+        false => Err(Message::machine(summary).into()),
     }
 }
 
 /// What an examination found besides the state of each part.
 #[derive(Debug, Default)]
 struct Findings {
-    problems: Vec<String>,
+    problems: Vec<Problem>,
     hints: Vec<String>,
 }
 
 impl Findings {
+    fn add_problem(&mut self, fault: &dyn Fault) {
+        self.problems.push(Problem { text: fault.to_string(), blame: fault.blame() });
+    }
+
     /// The value, or none and a problem.
     fn problem_if_err<T, E: Fault>(&mut self, result: Result<T, E>) -> Option<T> {
-        result.map_err(|fault| self.problems.push(fault.to_string())).ok()
+        result.map_err(|fault| self.add_problem(&fault)).ok()
     }
 }
 
-fn examine(device: &Device) -> Answer {
+fn examine(device: &Device, settings: &DeviceSettings) -> Answer {
     // No part ends the examination, so that a user sees everything that is to be mended.
     let mut findings = Findings::default();
     let library = device.onnxruntime();
-    let options = findings.problem_if_err(device.engine_options()).unwrap_or_default();
-    // All engines are tried, not only those of `--engine`.
-    let options = EngineOptions { onnxruntime: library.as_ref().ok().cloned(), ..options };
+    let is_library_usable = findings.problem_if_err(device.engine_options()).is_some();
+    // Not those of the device, which has none if a named library is missing. All engines are tried,
+    // not only those of `--engine`.
+    let options = EngineOptions {
+        onnxruntime: library.as_ref().ok().cloned(),
+        threads: settings.threads.map(NonZeroUsize::get),
+        precision: settings.precision.unwrap_or_default(),
+    };
     let Some(bundle) = findings.problem_if_err(device.bundle(None)) else {
         return Answer::without_bundle(library.ok(), findings);
     };
@@ -109,16 +149,22 @@ fn examine(device: &Device) -> Answer {
     let chosen = chosen(device.engine(), &engines);
     match (&library, &chosen) {
         (_, None) => {
-            let choice = device.engine();
-            findings.problems.push(format!("no engine works for --engine {choice}"));
+            let text = format!("no engine works for --engine {}", device.engine());
+            findings.add_problem(&match is_library_usable {
+                true => Message::machine(text),
+                // As in other commands, which end with the missing library.
+                false => Message::input(text),
+            });
         }
         // No problem: tract is part of the program.
         (Err(missing), _) => findings.hints.push(format!("only tract can run: {missing}")),
         (Ok(_), _) => {}
     }
     let store = examine_store(device, &bundle.manifest, &mut findings);
+    let names = examine_names(&bundle, &mut findings);
     Answer {
-        lexicon: examine_names(&bundle, &mut findings),
+        names_off: names.as_ref().err().cloned(),
+        lexicon: names.ok(),
         bundle: Some(BundleState::of(&bundle)),
         onnxruntime: library.ok().map(|path| path.display().to_string()),
         engines,
@@ -132,7 +178,7 @@ fn examine(device: &Device) -> Answer {
 fn examine_store(device: &Device, manifest: &Manifest, findings: &mut Findings) -> StoreState {
     let store = look_at_store(device, manifest);
     let store = store.unwrap_or_else(|fault| {
-        findings.problems.push(fault.to_string());
+        findings.add_problem(&*fault);
         StoreState::unknown()
     });
     if store.path.is_some() && store.classes == 0 {
@@ -142,20 +188,23 @@ fn examine_store(device: &Device, manifest: &Manifest, findings: &mut Findings) 
     store
 }
 
-/// The file of the lexicon, if the bundle's name knowledge works.
-fn examine_names(bundle: &Bundle, findings: &mut Findings) -> Option<String> {
-    let knowledge = bundle.manifest.knowledge.as_ref()?;
-    let opened = match NameKnowledge::open(bundle) {
-        Ok(opened) => opened?,
-        Err(error) => {
-            findings.problems.push(format!("names: off ({error})"));
-            return None;
-        }
+/// The file of the lexicon, or why the names of classes are not looked up.
+fn examine_names(bundle: &Bundle, findings: &mut Findings) -> Result<String, String> {
+    let Some(knowledge) = &bundle.manifest.knowledge else {
+        return Err("this bundle has no name knowledge".to_owned());
     };
-    if opened.name_bias().is_empty() {
-        findings.hints.push(NO_NAME_BIAS.to_owned());
+    match NameKnowledge::open(bundle) {
+        Ok(Some(names)) if names.name_bias().is_empty() => {
+            findings.hints.push(NO_NAME_BIAS.to_owned());
+        }
+        Ok(_) => {}
+        Err(error) => {
+            let text = format!("names: off ({error})");
+            findings.problems.push(Problem { text, blame: error.blame() });
+            return Err(error.to_string());
+        }
     }
-    Some(knowledge.lexicon.file.clone())
+    Ok(knowledge.lexicon.file.clone())
 }
 
 const NO_NAME_BIAS: &str = "classes without images rank too low next to classes with images: this \
@@ -306,10 +355,11 @@ impl fmt::Display for Answer {
         }
         let library = self.onnxruntime.as_deref().unwrap_or("not found");
         writeln!(f, "library  ONNX Runtime: {library}")?;
-        match &self.lexicon {
-            Some(lexicon) => writeln!(f, "names    on: lexicon {lexicon}")?,
-            None if self.bundle.is_none() => {}
-            None => writeln!(f, "names    off (this bundle has no name knowledge)")?,
+        if let Some(lexicon) = &self.lexicon {
+            writeln!(f, "names    on: lexicon {lexicon}")?;
+        }
+        if let Some(reason) = &self.names_off {
+            writeln!(f, "names    off ({reason})")?;
         }
         writeln!(f, "{}", self.store)?;
         let rows: Vec<_> = self.engines.iter().map(EngineState::row).collect();
@@ -318,7 +368,7 @@ impl fmt::Display for Answer {
             writeln!(f, "chosen: {chosen}")?;
         }
         for problem in &self.problems {
-            writeln!(f, "problem: {problem}")?;
+            writeln!(f, "problem: {}", problem.text)?;
         }
         for hint in &self.hints {
             writeln!(f, "hint: {hint}")?;
@@ -334,6 +384,7 @@ impl Answer {
             bundle: None,
             onnxruntime: library.map(|path| path.display().to_string()),
             lexicon: None,
+            names_off: None,
             engines: Vec::new(),
             chosen: None,
             store: StoreState::unknown(),

@@ -80,9 +80,25 @@ fn doctor_reports_bundle_engines_and_store() {
         assert_eq!(engine["works"].as_bool().unwrap(), engine["reason"].is_null(), "{engine}");
     }
     let missing = Outcome::of(&sandbox.bare(&["doctor", "--json"]).output().unwrap());
-    assert_eq!(missing.code, 1);
+    assert_eq!(missing.code, 2, "as every command without its bundle");
     let answer: Value = serde_json::from_str(&missing.out).unwrap();
     assert!(answer["problems"][0].as_str().unwrap().contains("efficientnet-lite0"), "{answer}");
+}
+
+#[test]
+fn doctor_keeps_its_settings_without_the_named_library() {
+    let sandbox = Sandbox::new();
+    let options = ["--engine", "cpu", "--onnxruntime", "gone.so", "--precision", "fp16"];
+    let doctor = sandbox.run(&[&["doctor", "--json"], &options[..]].concat());
+    assert_eq!(doctor.code, 2, "a missing file is bad input: {doctor:?}");
+    let answer: Value = serde_json::from_str(&doctor.out).unwrap();
+    assert!(answer["problems"][0].as_str().unwrap().contains("gone.so"), "{answer}");
+    for engine in answer["engines"].as_array().unwrap() {
+        assert_eq!(engine["precision"], "fp16", "{answer}");
+    }
+    let machine = sandbox.run(&["doctor", "--engine", "cuda"]);
+    assert_eq!(machine.code, 1, "{machine:?}");
+    assert!(machine.out.contains("problem: no engine works for --engine cuda"), "{machine:?}");
 }
 
 #[test]

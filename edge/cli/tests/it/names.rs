@@ -2,8 +2,26 @@
 
 use std::fs;
 
-use crate::files::png;
+use crate::files::{copy_folder, png};
 use crate::sandbox::{Outcome, Sandbox, folder};
+
+#[test]
+fn a_missing_lexicon_is_named_and_not_taken_for_none() {
+    let sandbox = Sandbox::new();
+    let bundle = sandbox.path("bundle");
+    copy_folder(&folder().join("knowing/knowing-bundle"), &bundle);
+    let run = |args: &[&str]| {
+        Outcome::of(&sandbox.command(args).env("HANDFUL_BUNDLE", &bundle).output().unwrap())
+    };
+    let senses = run(&["senses", "mouse"]);
+    assert!(senses.code == 2 && senses.err.contains("lexicon-"), "{senses:?}");
+    assert!(!senses.err.contains("--lexicon"), "the bundle has a lexicon: {senses:?}");
+    let doctor = run(&["doctor"]);
+    assert_eq!(doctor.code, 2, "{doctor:?}");
+    let is_named = |line: &str| line.starts_with("names    off (") && line.contains("lexicon-");
+    assert!(doctor.out.lines().any(is_named), "{doctor:?}");
+    assert!(doctor.out.contains("problem: names: off ("), "{doctor:?}");
+}
 
 #[test]
 fn classes_are_added_by_name() {
@@ -59,6 +77,8 @@ fn classes_are_added_by_name() {
     assert!(doctor.out.contains("names    on: lexicon lexicon-"), "{doctor:?}");
     let tiny = sandbox.run(&["senses", "zebra"]);
     assert!(tiny.code == 2 && tiny.err.contains("no name knowledge"), "{tiny:?}");
+    assert!(tiny.err.contains("--lexicon"), "{tiny:?}");
+    assert!(sandbox.ok(&["doctor"]).contains("names    off (this bundle has no name knowledge)"));
 }
 
 #[test]
