@@ -1,8 +1,8 @@
-//! The mathematics of few-shot recognition, in three floors.
+//! The mathematics of few-shot recognition, in three layers.
 //!
 //! The modules of the crate's root are what a device computes. [`evaluation`] measures accuracy
 //! over episodes with the functions that a device calls. [`fit`] learns on base classes, in closed
-//! form. Each floor uses only those before it.
+//! form. Each layer uses only those before it.
 //!
 //! A similarity is always greater for closer embeddings. Embeddings are raw: as the backbone made
 //! them. Nothing draws random numbers of its own; the seed is an argument.
