@@ -9,6 +9,7 @@
 
 pub mod class_prototypes;
 pub mod completer;
+pub mod decision;
 pub mod embedding_frame;
 pub mod evaluation;
 pub mod fit;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod comparison;
+mod decision_fixtures;
 mod episodes;
 mod evaluate;
 mod fixtures;
