@@ -1,7 +1,7 @@
 //! Who is at fault for an error, the input or the machine, and the resulting exit code.
 //!
-//! Every error that a program ends with implements [`Fault`], and [`exit_code`] is its exit code. An
-//! error that is only the source of another needs no answer: the outer one has it.
+//! Every error that a program ends with implements [`Fault`], and [`exit_code`] is its exit code.
+//! An error that is only the source of another needs no answer: the outer one has it.
 
 use std::error::Error;
 use std::fmt;

@@ -17,8 +17,8 @@ pub const MAX_TRUST_GROUP: usize = 256;
 const GALLERY_MIDDLE: f32 = 2.0;
 /// How fast trust grows with it.
 const GALLERY_SLOPE: f32 = 2.0;
-/// The same middle for the evidence of one class, which is counted in standard deviations of `M` off
-/// its diagonal.
+/// The same middle for the evidence of one class, which is counted in standard deviations of `M`
+/// off its diagonal.
 const CLASS_MIDDLE: f32 = 0.3;
 /// The slope of the evidence of a class where it is added to that of the gallery. Chosen on base
 /// classes left out of the name regressor, among 2, 3 and 4: it keeps most of the gain of right

@@ -30,8 +30,8 @@ use train::stages::import::ImportError;
 
 type BlameOf = fn(&(dyn Error + 'static)) -> Option<Blame>;
 
-// `anyhow` forgets that an error is a `Fault`: every type that may be in a chain is tried. A test of
-// `xtask` finds a type that is missing here.
+// `anyhow` forgets that an error is a `Fault`: every type that may be in a chain is tried. A test
+// of `xtask` finds a type that is missing here.
 const FAULTS: [BlameOf; 27] = [
     blame_of::<BadInput>,
     blame_of::<BundleError>,

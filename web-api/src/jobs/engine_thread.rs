@@ -69,8 +69,8 @@ impl<S: Send + 'static> EngineThread<S> {
 }
 
 fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, JobError> {
-    // A panic leaves the recognizer usable: a change is applied only after its commit, and a gallery
-    // whose commit did not end reloads its store before the next change.
+    // A panic leaves the recognizer usable: a change is applied only after its commit, and a
+    // gallery whose commit did not end reloads its store before the next change.
     catch_unwind(AssertUnwindSafe(work))
         .map_err(|panic| JobError::Panicked(panic_message(panic.as_ref())))
 }
