@@ -14,14 +14,15 @@
 //! ```
 //! use std::collections::BTreeMap;
 //!
-//! use few_shot::decision::Expected;
+//! use few_shot::decision::ExpectedScore;
 //!
 //! let by_shots = BTreeMap::from([(1, 0.2), (5, 0.3)]);
-//! let expected = Expected { by_shots, growth: 0.06 };
-//! assert_eq!(expected.score(4, 1), 0.2);
-//! assert!(expected.score(4, 20) > expected.score(4, 2));
+//! let expected = ExpectedScore { by_shots, growth: 0.06 };
+//! assert_eq!(expected.at(4, 1), 0.2);
+//! assert!(expected.at(4, 20) > expected.at(4, 2));
 //! ```
 
+mod by_shots;
 pub mod confidence;
 pub mod gallery;
 pub mod limits;
@@ -31,6 +32,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use by_shots::at_shots;
 use confidence::Confidence;
 use limits::Limits;
 use score::Weights;
@@ -42,7 +44,7 @@ pub struct DecisionTable {
     /// How the parts of a score are weighted.
     pub weights: Weights,
     /// What unknown images score, by the number of images of the winner.
-    pub expected: Expected,
+    pub expected: ExpectedScore,
     /// The limits of the calibrated score.
     pub limits: Limits,
     /// The probability that an image is known.
@@ -52,22 +54,16 @@ pub struct DecisionTable {
 /// The score that unknown images are expected to have.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Expected {
+pub struct ExpectedScore {
     /// For a gallery of one class, by the number of images of the winner.
     pub by_shots: BTreeMap<usize, f64>,
     /// What is added for each unit of `ln n`: more classes have a more similar one among them.
     pub growth: f64,
 }
 
-impl Expected {
+impl ExpectedScore {
     /// For a gallery of `classes` classes whose winner has `shots` images.
-    pub fn score(&self, shots: usize, classes: usize) -> f64 {
+    pub fn at(&self, shots: usize, classes: usize) -> f64 {
         at_shots(&self.by_shots, shots) + self.growth * (classes.max(1) as f64).ln()
     }
-}
-
-/// The value at the largest number of shots up to `shots`, or else at the smallest; 0 without any.
-pub(crate) fn at_shots(values: &BTreeMap<usize, f64>, shots: usize) -> f64 {
-    let below = values.range(..=shots).next_back();
-    below.or_else(|| values.first_key_value()).map_or(0.0, |(_, &value)| value)
 }

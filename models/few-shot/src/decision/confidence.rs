@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::at_shots;
+use super::by_shots::at_shots;
 
 /// What turns calibrated scores and similarities into probabilities.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -172,8 +172,7 @@ impl<'a, F: NdFloat> GalleryDecision<'a, F> {
     fn decision(&self, images: &Images<F>, row: usize, question: Question) -> Decision<F> {
         let scored = self.scored(images, row, None);
         let shots = self.image_counts[scored.winner];
-        let above =
-            as_f64(scored.score) - self.table.expected.score(shots, self.prototypes.nrows());
+        let above = as_f64(scored.score) - self.table.expected.at(shots, self.prototypes.nrows());
         // The calibration is about classes with images; a winner by name has limits of its own.
         let offset = self.calibration.filter(|_| shots > 0).map_or(0.0, |found| found.offset);
         let calibrated = above - offset;
@@ -211,7 +210,7 @@ impl<'a, F: NdFloat> GalleryDecision<'a, F> {
             let scored = self.scored(&images, row, Some(class));
             let shots = self.image_counts[scored.winner];
             if shots > 0 {
-                let expected = self.table.expected.score(shots, n - 1);
+                let expected = self.table.expected.at(shots, n - 1);
                 evidence.push((class, as_f64(scored.score) - expected));
             }
         }

@@ -7,7 +7,7 @@ use few_shot::decision::confidence::{Confidence, Logistic};
 use few_shot::decision::gallery::{Classes, Decision, Examples, GalleryDecision, Question};
 use few_shot::decision::limits::Limits;
 use few_shot::decision::score::{Background, Weights};
-use few_shot::decision::{DecisionTable, Expected};
+use few_shot::decision::{DecisionTable, ExpectedScore};
 use models::disk;
 use ndarray::{Array1, Array2, NdFloat};
 use safetensors::SafeTensors;
@@ -24,7 +24,7 @@ fn table() -> DecisionTable {
     ];
     DecisionTable {
         weights: Weights { novelty: 0.5, overlap: 0.3, sharpness: 30.0 },
-        expected: Expected {
+        expected: ExpectedScore {
             by_shots: BTreeMap::from([(0, 0.126), (1, 0.211), (2, 0.254), (5, 0.294), (10, 0.312)]),
             growth: 0.064,
         },
@@ -47,6 +47,13 @@ impl Fixture {
     fn read() -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures");
         Self(disk::read(&folder.join("rejection_tiny.safetensors"), 1 << 20).unwrap())
+    }
+
+    /// The names that begin the keys of each gallery.
+    fn galleries(&self) -> Vec<String> {
+        let file = SafeTensors::deserialize(&self.0).unwrap();
+        let keys = file.names().into_iter().filter_map(|key| key.strip_suffix(".winner"));
+        keys.map(str::to_owned).collect()
     }
 
     /// Shape and values; integers as floats.
@@ -90,8 +97,10 @@ fn check<F: NdFloat>(tolerance: Tolerance) {
     let fixture = Fixture::read();
     let table = table();
     let background = Background::<F>::new(fixture.vector("center"), fixture.matrix("background"));
-    for gallery in ["one", "images", "mixed", "alone", "names"] {
-        check_gallery(&fixture, &table, &background, gallery, tolerance);
+    let galleries = fixture.galleries();
+    assert_eq!(galleries.len(), 5, "{galleries:?}");
+    for gallery in galleries {
+        check_gallery(&fixture, &table, &background, &gallery, tolerance);
     }
 }
 
