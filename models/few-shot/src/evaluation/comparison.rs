@@ -12,7 +12,7 @@ use crate::evaluation::accuracy::{
 use crate::evaluation::conditions::Conditions;
 use crate::evaluation::episode::{Episode, Episodes};
 use crate::evaluation::episode_data::EpisodeData;
-use crate::evaluation::policies::{Inputs, Policy, Trial};
+use crate::evaluation::policies::{Input, Inputs, Policy, Trial};
 
 /// The scores of the queries of an episode, `[n_way * n_query, n_way]`, by policy.
 pub type Scores = BTreeMap<Policy, Array2<f32>>;
@@ -153,6 +153,10 @@ impl Run<'_> {
     }
 
     fn unlabeled(&self, episode: &Episode, data: &EpisodeData, index: u64) -> Option<Array2<f32>> {
+        // Mean prototypes need no copy of all queries.
+        if !self.policies.iter().any(|policy| policy.needs().contains(&Input::Unlabeled)) {
+            return None;
+        }
         match self.conditions.unlabeled {
             None => Some(data.query.clone()),
             Some(kind) if kind.is_none() => None,
@@ -199,7 +203,6 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::evaluation::episode::EpisodeSpec;
-    use crate::evaluation::policies::Input;
     use ndarray::array;
 
     const SPEC: EpisodeSpec = EpisodeSpec { n_way: 2, k_shot: 1, n_query: 1 };
