@@ -26,6 +26,8 @@ pub struct TensorFile {
     pub halves: BTreeSet<String>,
     /// Integer tensors (I64).
     pub integers: BTreeMap<String, ArrayD<i64>>,
+    /// Tensors of small integers (I8), such as quantized weights.
+    pub bytes: BTreeMap<String, ArrayD<i8>>,
     /// A JSON text that describes the tensors; empty when there is none.
     pub metadata: String,
 }
@@ -38,7 +40,7 @@ pub enum TensorsError {
     #[error("not a readable safetensors file: {0}")]
     Container(String),
     /// A tensor has a type that this program does not use.
-    #[error("tensor `{name}` has type {got}, expected F32, F16, BF16 or I64")]
+    #[error("tensor `{name}` has type {got}, expected F32, F16, BF16, I64 or I8")]
     Type {
         /// The tensor's name.
         name: String,
@@ -93,6 +95,11 @@ impl TensorFile {
             self.integers.insert(name.to_owned(), shaped(name, view.shape(), values)?);
             return Ok(());
         }
+        if view.dtype() == Dtype::I8 {
+            let values = data.iter().map(|byte| byte.cast_signed()).collect();
+            self.bytes.insert(name.to_owned(), shaped(name, view.shape(), values)?);
+            return Ok(());
+        }
         let values: Vec<f32> = match view.dtype() {
             Dtype::F32 => data.chunks_exact(4).map(|b| f32::from_le_bytes(chunk(b))).collect(),
             Dtype::F16 => {
@@ -135,8 +142,12 @@ impl TensorFile {
         let integers = self.integers.iter().map(|(name, t)| {
             (name, Dtype::I64, t.shape().to_vec(), t.iter().flat_map(|v| v.to_le_bytes()).collect())
         });
+        let bytes = self.bytes.iter().map(|(name, t)| {
+            let data = t.iter().map(|value| value.cast_unsigned()).collect();
+            (name, Dtype::I8, t.shape().to_vec(), data)
+        });
         // The views below borrow these bytes.
-        let stored: Vec<_> = floats.chain(integers).collect();
+        let stored: Vec<_> = floats.chain(integers).chain(bytes).collect();
         let views: Vec<_> = stored
             .iter()
             .map(|(name, dtype, shape, data)| {
@@ -174,6 +185,7 @@ mod tests {
             file.floats.insert(name.to_owned(), ArrayD::from_elem(IxDyn(&[2, 3]), 0.5));
         }
         file.integers.insert("label".to_owned(), ArrayD::from_elem(IxDyn(&[4]), -7));
+        file.bytes.insert("rows".to_owned(), ArrayD::from_elem(IxDyn(&[2, 2]), -128));
         file
     }
 
