@@ -126,6 +126,7 @@ fn describe(
         backbone: describe_backbone(run, recipe, graph)?,
         preprocess: checkpoint.preprocess.clone(),
         knowledge: None,
+        decision: None,
         files: BTreeMap::new(),
         accuracy: recipe.accuracy.clone(),
         verification: Vec::new(),

@@ -22,9 +22,12 @@
 //! assert!(expected.at(4, 20) > expected.at(4, 2));
 //! ```
 
+pub mod ambiguity;
 mod by_shots;
 pub mod confidence;
+pub mod file;
 pub mod gallery;
+pub mod images;
 pub mod limits;
 pub mod score;
 
@@ -32,10 +35,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use ambiguity::Ambiguity;
 use by_shots::at_shots;
 use confidence::Confidence;
 use limits::Limits;
-use score::Weights;
+use score::{Background, Weights};
 
 /// The constants of the decision, fitted on base classes for one backbone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,6 +53,17 @@ pub struct DecisionTable {
     pub limits: Limits,
     /// The probability that an image is known.
     pub confidence: Confidence,
+    /// Whether the two best classes can be told apart.
+    pub ambiguity: Ambiguity,
+}
+
+/// What a bundle has for decisions: the constants and the background directions.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DecisionModel<F> {
+    /// The constants.
+    pub table: DecisionTable,
+    /// The directions in which images and classes are compared.
+    pub background: Background<F>,
 }
 
 /// The score that unknown images are expected to have.
@@ -65,5 +80,121 @@ impl ExpectedScore {
     /// For a gallery of `classes` classes whose winner has `shots` images.
     pub fn at(&self, shots: usize, classes: usize) -> f64 {
         at_shots(&self.by_shots, shots) + self.growth * (classes.max(1) as f64).ln()
+    }
+}
+
+/// A constant of a table that no decision can be made with.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("`{field}`: expected {expected}")]
+pub struct TableError {
+    /// The field.
+    pub field: &'static str,
+    /// What it may be.
+    pub expected: &'static str,
+}
+
+impl DecisionTable {
+    /// Checks what the types do not: finite numbers, ascending rates, rows of one length.
+    ///
+    /// # Errors
+    /// The first field that is wrong.
+    pub fn check(&self) -> Result<(), TableError> {
+        let Weights { novelty, overlap, sharpness } = self.weights;
+        let weights = [novelty, overlap, sharpness];
+        require(
+            weights.iter().all(|weight| (0.0..=1000.0).contains(weight)),
+            "weights",
+            "0 to 1000",
+        )?;
+        let expected = &self.expected;
+        let scores = expected.by_shots.values().chain([&expected.growth]);
+        require(are_finite(scores), "expected", "finite numbers")?;
+        require(!expected.by_shots.is_empty(), "expected.by_shots", "one number of shots or more")?;
+        self.check_limits()?;
+        let Confidence { with_images, by_name, sharpness } = &self.confidence;
+        let logistic = [with_images.slope, with_images.intercept, by_name.slope, by_name.intercept];
+        require(
+            are_finite(logistic.iter().chain(sharpness.values())),
+            "confidence",
+            "finite numbers",
+        )?;
+        let Ambiguity { rates, shares } = &self.ambiguity;
+        let fits = rates.len() == shares.len() && are_rates(rates) && are_finite(shares);
+        require(fits, "ambiguity", "ascending rates, and a finite share for each")
+    }
+
+    fn check_limits(&self) -> Result<(), TableError> {
+        let Limits { rates, by_classes, by_name } = &self.limits;
+        require(are_rates(rates), "limits.rates", "ascending, above 0 and below 1")?;
+        let has_rows = by_classes.contains_key(&1) && by_classes.range(2..).next().is_some();
+        require(has_rows, "limits.by_classes", "a row for 1 class and one for more")?;
+        for row in by_classes.values().chain([by_name]) {
+            // Read backwards, limits give rates: a row that rises has no inverse.
+            let falls = row.is_sorted_by(|a, b| a >= b);
+            let fits = row.len() == rates.len() && are_finite(row) && falls;
+            require(fits, "limits", "a finite limit for each rate, none above the one before")?;
+        }
+        Ok(())
+    }
+}
+
+fn require(holds: bool, field: &'static str, expected: &'static str) -> Result<(), TableError> {
+    if holds { Ok(()) } else { Err(TableError { field, expected }) }
+}
+
+fn are_finite<'a>(values: impl IntoIterator<Item = &'a f64>) -> bool {
+    values.into_iter().all(|value| value.is_finite())
+}
+
+fn are_rates(rates: &[f64]) -> bool {
+    let ascend = rates.is_sorted_by(|a, b| a < b);
+    ascend && !rates.is_empty() && rates.iter().all(|rate| 0.0 < *rate && *rate < 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use confidence::Logistic;
+
+    /// A usable table.
+    pub(super) fn table() -> DecisionTable {
+        let logistic = Logistic { slope: 10.0, intercept: -1.0 };
+        DecisionTable {
+            weights: Weights { novelty: 0.5, overlap: 0.3, sharpness: 30.0 },
+            expected: ExpectedScore { by_shots: BTreeMap::from([(1, 0.2)]), growth: 0.06 },
+            limits: Limits {
+                rates: vec![0.01, 0.1],
+                by_classes: BTreeMap::from([(1, vec![0.4, 0.2]), (5, vec![0.3, 0.1])]),
+                by_name: vec![0.3, 0.1],
+            },
+            confidence: Confidence {
+                with_images: logistic,
+                by_name: logistic,
+                sharpness: BTreeMap::from([(1, 30.0)]),
+            },
+            ambiguity: Ambiguity { rates: vec![0.05], shares: vec![0.3] },
+        }
+    }
+
+    fn refused(change: impl FnOnce(&mut DecisionTable)) -> &'static str {
+        let mut table = table();
+        change(&mut table);
+        table.check().map_or_else(|error| error.field, |()| "nothing")
+    }
+
+    #[test]
+    fn a_table_that_no_decision_can_be_made_with_is_refused() {
+        assert_eq!(refused(|_| ()), "nothing");
+        assert_eq!(refused(|table| table.weights.novelty = f64::NAN), "weights");
+        assert_eq!(refused(|table| table.expected.by_shots.clear()), "expected.by_shots");
+        assert_eq!(refused(|table| table.expected.growth = f64::INFINITY), "expected");
+        assert_eq!(refused(|table| table.limits.rates = vec![0.1, 0.01]), "limits.rates");
+        assert_eq!(refused(|table| table.limits.by_name = vec![0.1, 0.3]), "limits");
+        assert_eq!(refused(|table| table.limits.by_name = vec![0.3]), "limits");
+        let without_one_class = |table: &mut DecisionTable| {
+            table.limits.by_classes.remove(&1);
+        };
+        assert_eq!(refused(without_one_class), "limits.by_classes");
+        assert_eq!(refused(|table| table.ambiguity.shares.clear()), "ambiguity");
     }
 }

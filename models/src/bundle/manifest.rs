@@ -26,6 +26,7 @@ const SCHEMA: &str = "\
     preprocess { size u32, geometry text, filter text, mean f32[3], std f32[3], hflip? bool, center_zoom? f32 }
     knowledge? { kernel text, completer? { file text, attributes text, network, verification },
         lexicon { file text, sha256, bytes u64 } }
+    decision? text
     network { embedding u32, word u32, attributes u32, hidden u32, self_weight text }
     files { <name> { sha256, bytes u64 } }
     accuracy { engine text, precision? text, report }[]
@@ -74,6 +75,9 @@ pub struct Manifest {
     /// Name knowledge. Without it, classes are learned from images only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub knowledge: Option<KnowledgeFiles>,
+    /// What tells known images from unknown ones, one of `files`. Without it every image is accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<String>,
     /// Every other file of the bundle, by name.
     pub files: BTreeMap<String, FileEntry>,
     /// Measured accuracies with their protocols.
@@ -232,6 +236,9 @@ impl Manifest {
         self.preprocess.check()?;
         self.check_backbone()?;
         self.check_knowledge()?;
+        if let Some(decision) = &self.decision {
+            self.require_file("decision", decision)?;
+        }
         check_self_test(&self.self_test, self.backbone.embedding_size)
     }
 

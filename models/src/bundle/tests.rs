@@ -40,6 +40,7 @@ fn manifest() -> Manifest {
         },
         preprocess: Preprocess::paper(16),
         knowledge: None,
+        decision: None,
         files: files().iter().map(|(name, bytes)| (name.clone(), FileEntry::of(bytes))).collect(),
         accuracy: Vec::new(),
         verification: vec![Verification {

@@ -53,13 +53,14 @@ impl Confidence {
         if shots > 0 { self.with_images } else { self.by_name }
     }
 
-    /// The share of class `winner` in the softmax of `similarities`, one for each class.
-    pub fn share(&self, similarities: &[f64], winner: usize, shots: usize) -> f64 {
+    /// The softmax of `similarities`, one for each class, for a winner with this number of images.
+    pub fn shares(&self, similarities: &[f64], shots: usize) -> Vec<f64> {
         let sharpness = at_shots(&self.sharpness, shots);
         let largest = similarities.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let power = |similarity: f64| (sharpness * (similarity - largest)).exp();
-        let sum: f64 = similarities.iter().map(|&similarity| power(similarity)).sum();
-        power(similarities[winner]) / sum
+        let powers = similarities.iter().map(|&one| (sharpness * (one - largest)).exp());
+        let powers: Vec<f64> = powers.collect();
+        let sum: f64 = powers.iter().sum();
+        powers.into_iter().map(|power| power / sum).collect()
     }
 }
 

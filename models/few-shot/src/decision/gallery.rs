@@ -1,37 +1,47 @@
-//! The decision of one gallery: prepared once for its classes, then asked for each image.
+//! The decision of one gallery: prepared once for its classes, then made for each image.
 //!
 //! # Examples
 //! ```
-//! use few_shot::decision::DecisionTable;
+//! use std::sync::Arc;
+//!
+//! use few_shot::decision::DecisionModel;
 //! use few_shot::decision::gallery::{Classes, Examples, GalleryDecision, Question};
-//! use few_shot::decision::score::Background;
+//! use few_shot::decision::images::Images;
 //! use ndarray::{ArrayView2, array};
 //!
-//! # fn example(table: &DecisionTable, images: ArrayView2<'_, f32>) {
-//! let background = Background::new(array![0.0, 0.0], array![[1.0, 0.0], [0.0, 1.0]]);
+//! # fn example(model: Arc<DecisionModel<f32>>, queries: ArrayView2<'_, f32>) {
 //! let prototypes = array![[1.0, 0.1], [0.1, 1.0]];
 //! let classes = Classes {
 //!     prototypes: prototypes.view(),
 //!     image_counts: &[1, 1],
 //!     name_bias: &[0.0, 0.0],
 //! };
-//! let examples = Examples { embeddings: prototypes.view(), classes: &[0, 1] };
-//! let gallery = GalleryDecision::new(table, &background, classes, examples);
-//! for decision in gallery.decide(images, Question { rate: 0.05, unknown: 0.5 }) {
-//!     println!("{} {}", decision.is_accepted(), decision.scored.winner);
+//! let enrolled = Images::new(&model, prototypes.view());
+//! let examples = Examples { images: &enrolled, classes: &[0, 1] };
+//! let gallery = GalleryDecision::new(Arc::clone(&model), classes, examples);
+//! let images = Images::new(&model, queries);
+//! for decision in gallery.decide(&images, Question::default()) {
+//!     println!("{:?} {}", decision.verdict, decision.scored.winner);
 //! }
 //! # }
 //! ```
 
-use ndarray::{Array2, ArrayView2, Axis, NdFloat};
+use std::sync::{Arc, OnceLock};
 
-use super::DecisionTable;
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, NdFloat};
+
+use super::DecisionModel;
+use super::images::Images;
 use super::limits::Winner;
-use super::score::{Background, float, informative, novelty, profiles, unit_rows};
+use super::score::{as_f64, float, informative, novelty, profiles, unit_rows};
 
 /// Evidence that is this far above its median counts as this far: two classes that look alike must
 /// not raise the limits of all others.
 const CLIP: f64 = 0.25;
+
+/// The most classes, and the most examples, that a gallery is measured with. What is measured are
+/// means, and a write must not cost more the larger the gallery is.
+const SAMPLE: usize = 256;
 
 /// The prototypes of a gallery and the number of images of each class.
 #[derive(Debug, Clone, Copy)]
@@ -44,30 +54,38 @@ pub struct Classes<'a, F> {
     pub name_bias: &'a [F],
 }
 
-/// Raw embeddings of enrolled images, `[m, s]`, and the class of each.
+/// Enrolled images, `m`, and the class of each.
 #[derive(Debug, Clone, Copy)]
 pub struct Examples<'a, F> {
-    /// `[m, s]`.
-    pub embeddings: ArrayView2<'a, F>,
+    /// `m` images.
+    pub images: &'a Images<F>,
     /// `[m]`.
     pub classes: &'a [usize],
 }
 
 /// What a gallery knows about unknown images.
 #[derive(Debug, Clone)]
-pub struct GalleryDecision<'a, F> {
-    table: &'a DecisionTable,
-    background: &'a Background<F>,
+pub struct GalleryDecision<F> {
+    model: Arc<DecisionModel<F>>,
     /// Prototypes of length 1, `[n, s]`.
     prototypes: Array2<F>,
+    /// The lengths of the raw prototypes, `[n]`.
+    lengths: Array1<F>,
     image_counts: Vec<usize>,
     name_bias: Vec<F>,
-    /// Cosines of the prototypes to the background, `[n, b]`.
-    cosines: Array2<F>,
-    /// `[n, b]`.
-    profiles: Array2<F>,
+    /// Computed when a class first wins: most classes of a large gallery never do.
+    views: Vec<OnceLock<ClassView<F>>>,
     informative: F,
     calibration: Option<Calibration>,
+}
+
+/// How a class looks in front of the background.
+#[derive(Debug, Clone)]
+struct ClassView<F> {
+    /// Cosines of the prototype to the background, `[b]`.
+    cosines: Array1<F>,
+    /// `[b]`.
+    profile: Array1<F>,
 }
 
 /// How far the scores of unknown images lie from those that are expected.
@@ -95,61 +113,103 @@ pub struct Scored<F> {
 }
 
 /// Whether an image is known, and how sure that is.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Decision<F> {
     /// The image against its winner.
     pub scored: Scored<F>,
+    /// What is decided.
+    pub verdict: Verdict,
     /// The score above what unknown images are expected to have in this gallery.
     pub calibrated: f64,
     /// The least calibrated score that is accepted.
     pub limit: f64,
+    /// Whether the limit belongs to a rate that this gallery has evidence for.
+    pub is_stated: bool,
     /// The share of unknown images that score at least as high (an open-set p-value).
     pub false_accept_rate: f64,
     /// The probability that the image shows a class of the gallery.
     pub known: f64,
+    /// The probability of each class, if the image shows one of them, `[n]`; they sum to 1.
+    pub shares: Vec<f64>,
     /// The probability that the winner is right.
     pub confidence: f64,
 }
 
-impl<F> Decision<F> {
-    /// Whether the image is accepted as its winner.
-    pub fn is_accepted(&self) -> bool {
-        self.calibrated >= self.limit
-    }
+/// What is decided about an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It shows the winner.
+    Accepted,
+    /// It shows none of the classes.
+    Rejected,
+    /// It shows the winner or this class, which cannot be told apart at the rate.
+    Ambiguous(usize),
+}
+
+/// What is accepted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Criterion {
+    /// The share of unknown images that may be accepted.
+    Rate(f64),
+    /// The least calibrated score.
+    Threshold(f64),
 }
 
 /// What a decision is asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Question {
-    /// The share of unknown images that may be accepted.
-    pub rate: f64,
+    /// What is accepted.
+    pub criterion: Criterion,
     /// The share of images that are expected to be unknown, for probabilities only.
     pub unknown: f64,
 }
 
-impl<'a, F: NdFloat> GalleryDecision<'a, F> {
+impl Default for Question {
+    /// At most 5 % of unknown images are accepted; as many images are unknown as known.
+    fn default() -> Self {
+        Self { criterion: Criterion::Rate(0.05), unknown: 0.5 }
+    }
+}
+
+/// The positions of at most [256](SAMPLE) of `count` things, evenly spaced.
+pub fn sample(count: usize) -> impl Iterator<Item = usize> {
+    let size = count.min(SAMPLE);
+    (0..size).map(move |position| position * count / size)
+}
+
+impl<F: NdFloat> GalleryDecision<F> {
     /// Prepares a gallery of at least one class and calibrates it with its own examples.
     pub fn new(
-        table: &'a DecisionTable,
-        background: &'a Background<F>,
+        model: Arc<DecisionModel<F>>,
         classes: Classes<'_, F>,
         examples: Examples<'_, F>,
     ) -> Self {
-        let cosines = background.cosines(classes.prototypes);
-        let profiles = profiles(&cosines, table.weights.sharpness);
+        let raw = classes.prototypes;
         let mut decision = Self {
-            table,
-            background,
-            prototypes: unit_rows(classes.prototypes.to_owned()),
+            prototypes: unit_rows(raw.to_owned()),
+            lengths: raw.map_axis(Axis(1), |row| row.dot(&row).sqrt()),
             image_counts: classes.image_counts.to_vec(),
             name_bias: classes.name_bias.to_vec(),
-            informative: informative(&profiles),
-            cosines,
-            profiles,
+            views: vec![OnceLock::new(); raw.nrows()],
+            informative: F::one(),
             calibration: None,
+            model,
         };
+        decision.informative = decision.measured_informative();
         decision.calibration = decision.calibrated(examples);
         decision
+    }
+
+    /// The same gallery with prototypes `[n, s]` that unlabeled images have moved. What was
+    /// measured stays that of the enrolled images.
+    #[must_use]
+    pub fn moved_to(&self, prototypes: ArrayView2<'_, F>) -> Self {
+        Self {
+            prototypes: unit_rows(prototypes.to_owned()),
+            lengths: prototypes.map_axis(Axis(1), |row| row.dot(&row).sqrt()),
+            views: vec![OnceLock::new(); prototypes.nrows()],
+            ..self.clone()
+        }
     }
 
     /// How well the background separates the classes, 0 to 1.
@@ -163,31 +223,58 @@ impl<'a, F: NdFloat> GalleryDecision<'a, F> {
         self.calibration
     }
 
-    /// Decides about raw embeddings `[q, s]`.
-    pub fn decide(&self, queries: ArrayView2<'_, F>, question: Question) -> Vec<Decision<F>> {
-        let images = self.images(queries);
-        (0..queries.nrows()).map(|row| self.decision(&images, row, question)).collect()
+    /// Decides about each image.
+    pub fn decide(&self, images: &Images<F>, question: Question) -> Vec<Decision<F>> {
+        let similarities = images.unit.dot(&self.prototypes.t());
+        let rows = similarities.rows().into_iter().enumerate();
+        rows.map(|(row, similarities)| self.decision(&Seen { images, row, similarities }, question))
+            .collect()
     }
 
-    fn decision(&self, images: &Images<F>, row: usize, question: Question) -> Decision<F> {
-        let scored = self.scored(images, row, None);
+    fn decision(&self, seen: &Seen<'_, F>, question: Question) -> Decision<F> {
+        let table = &self.model.table;
+        let scored = self.scored(seen, None);
         let shots = self.image_counts[scored.winner];
-        let above = as_f64(scored.score) - self.table.expected.at(shots, self.prototypes.nrows());
-        // The calibration is about classes with images; a winner by name has limits of its own.
-        let offset = self.calibration.filter(|_| shots > 0).map_or(0.0, |found| found.offset);
-        let calibrated = above - offset;
         let winner = self.winner(shots);
-        let known = self.table.confidence.known(shots).probability(calibrated, question.unknown);
-        let similarities: Vec<f64> = self.biased(images, row).map(as_f64).collect();
-        let share = self.table.confidence.share(&similarities, scored.winner, shots);
+        let calibrated = self.above(&scored, self.prototypes.nrows()) - self.offset(shots);
+        let rate = match question.criterion {
+            Criterion::Rate(rate) => rate,
+            Criterion::Threshold(limit) => table.limits.false_accept_rate(limit, winner),
+        };
+        let limit = match question.criterion {
+            Criterion::Rate(rate) => table.limits.at(rate, winner),
+            Criterion::Threshold(limit) => limit,
+        };
+        let biased: Vec<f64> = self.biased(seen.similarities).map(as_f64).collect();
+        let shares = table.confidence.shares(&biased, shots);
+        let known = table.confidence.known(shots).probability(calibrated, question.unknown);
+        let rival = table.ambiguity.rival(&shares, scored.winner, rate);
         Decision {
             scored,
+            verdict: match rival {
+                _ if calibrated < limit => Verdict::Rejected,
+                Some(rival) => Verdict::Ambiguous(rival),
+                None => Verdict::Accepted,
+            },
             calibrated,
-            limit: self.table.limits.at(question.rate, winner),
-            false_accept_rate: self.table.limits.false_accept_rate(calibrated, winner),
+            limit,
+            is_stated: winner != Winner::WithoutEvidence,
+            false_accept_rate: table.limits.false_accept_rate(calibrated, winner),
             known,
-            confidence: known * share,
+            confidence: known * shares[scored.winner],
+            shares,
         }
+    }
+
+    /// The score above that of unknown images in a gallery of `classes` classes.
+    fn above(&self, scored: &Scored<F>, classes: usize) -> f64 {
+        let shots = self.image_counts[scored.winner];
+        as_f64(scored.score) - self.model.table.expected.at(shots, classes)
+    }
+
+    /// The calibration is about classes with images; a winner by name has limits of its own.
+    fn offset(&self, shots: usize) -> f64 {
+        self.calibration.filter(|_| shots > 0).map_or(0.0, |found| found.offset)
     }
 
     fn winner(&self, shots: usize) -> Winner {
@@ -198,48 +285,40 @@ impl<'a, F: NdFloat> GalleryDecision<'a, F> {
         }
     }
 
+    fn measured_informative(&self) -> F {
+        let mut sampled = Array2::zeros((0, self.model.background.len()));
+        for class in sample(self.prototypes.nrows()) {
+            sampled
+                .push_row(self.view(class).profile.view())
+                .expect("invariant: profiles have one value for each direction");
+        }
+        informative(&sampled)
+    }
+
     /// Each example is an unknown image to the gallery without its class.
     fn calibrated(&self, examples: Examples<'_, F>) -> Option<Calibration> {
         let n = self.prototypes.nrows();
         if n < 2 {
             return None;
         }
-        let images = self.images(examples.embeddings);
+        let images = examples.images;
+        let similarities = images.unit.dot(&self.prototypes.t());
         let mut evidence: Vec<(usize, f64)> = Vec::new();
         for (row, &class) in examples.classes.iter().enumerate() {
-            let scored = self.scored(&images, row, Some(class));
-            let shots = self.image_counts[scored.winner];
-            if shots > 0 {
-                let expected = self.table.expected.at(shots, n - 1);
-                evidence.push((class, as_f64(scored.score) - expected));
+            let seen = Seen { images, row, similarities: similarities.row(row) };
+            let scored = self.scored(&seen, Some(class));
+            if self.image_counts[scored.winner] > 0 {
+                evidence.push((class, self.above(&scored, n - 1)));
             }
         }
-        let most = median(evidence.iter().map(|(_, above)| *above).collect())? + CLIP;
-        let mut sums = vec![(0.0, 0_u32); n];
-        for &(class, above) in &evidence {
-            sums[class].0 += above.min(most);
-            sums[class].1 += 1;
-        }
-        // A mean of means, so that a class with many examples does not outweigh the others.
-        let means = sums.iter().filter(|(_, count)| *count > 0);
-        let means: Vec<f64> = means.map(|&(sum, count)| sum / f64::from(count)).collect();
-        let offset = means.iter().sum::<f64>() / means.len() as f64;
+        let offset = mean_of_means(&evidence, n)?;
         Some(Calibration { offset, evidence: evidence.len() })
     }
 
-    fn images(&self, raw: ArrayView2<'_, F>) -> Images<F> {
-        let cosines = self.background.cosines(raw);
-        Images {
-            similarities: unit_rows(raw.to_owned()).dot(&self.prototypes.t()),
-            profiles: profiles(&cosines, self.table.weights.sharpness),
-            cosines,
-        }
-    }
-
     /// The score against the winner; the class `without` cannot win.
-    fn scored(&self, images: &Images<F>, row: usize, without: Option<usize>) -> Scored<F> {
+    fn scored(&self, seen: &Seen<'_, F>, without: Option<usize>) -> Scored<F> {
         let mut winner = None;
-        for (class, similarity) in self.biased(images, row).enumerate() {
+        for (class, similarity) in self.biased(seen.similarities).enumerate() {
             // The first of equal classes wins, as in an evaluation.
             let wins = winner.is_none_or(|(_, most)| similarity > most);
             if Some(class) != without && wins {
@@ -247,30 +326,54 @@ impl<'a, F: NdFloat> GalleryDecision<'a, F> {
             }
         }
         let (winner, _) = winner.expect("invariant: a gallery has a class that can win");
-        let cosine = images.similarities[[row, winner]];
-        let novelty = novelty(images.cosines.row(row), self.cosines.row(winner));
-        let overlap = images.profiles.row(row).dot(&self.profiles.row(winner));
-        let weights = &self.table.weights;
+        let cosine = seen.similarities[winner];
+        let view = self.view(winner);
+        let novelty = novelty(seen.images.cosines.row(seen.row), view.cosines.view());
+        let overlap = seen.images.profiles.row(seen.row).dot(&view.profile);
+        let weights = &self.model.table.weights;
         let lowered = float::<F>(weights.novelty) * novelty - float::<F>(weights.overlap) * overlap;
         Scored { winner, cosine, novelty, overlap, score: cosine - self.informative * lowered }
     }
 
+    fn view(&self, class: usize) -> &ClassView<F> {
+        self.views[class].get_or_init(|| {
+            let raw = &self.prototypes.row(class) * self.lengths[class];
+            let cosines = self.model.background.cosines(raw.view().insert_axis(Axis(0)));
+            let profiles = profiles(&cosines, self.model.table.weights.sharpness);
+            ClassView {
+                cosines: cosines.index_axis_move(Axis(0), 0),
+                profile: profiles.index_axis_move(Axis(0), 0),
+            }
+        })
+    }
+
     /// Similarities plus name bias, at most 1: an image is never more than identical to a class.
-    fn biased<'b>(&'b self, images: &'b Images<F>, row: usize) -> impl Iterator<Item = F> + 'b {
-        let similarities = images.similarities.index_axis(Axis(0), row);
+    fn biased<'b>(&'b self, similarities: ArrayView1<'b, F>) -> impl Iterator<Item = F> + 'b {
         let pairs = similarities.into_iter().zip(&self.name_bias);
         pairs.map(|(&similarity, &bias)| (similarity + bias).min(F::one()))
     }
 }
 
-/// What is computed of several images at once.
-struct Images<F> {
-    /// Cosines to the prototypes, `[q, n]`.
-    similarities: Array2<F>,
-    /// Cosines to the background, `[q, b]`.
-    cosines: Array2<F>,
-    /// `[q, b]`.
-    profiles: Array2<F>,
+/// One of several images, and its cosines to the prototypes, `[n]`.
+struct Seen<'a, F> {
+    images: &'a Images<F>,
+    row: usize,
+    similarities: ArrayView1<'a, F>,
+}
+
+/// The mean over classes of the means of their evidence, `(class, score above the expected one)`;
+/// `None` without any.
+fn mean_of_means(evidence: &[(usize, f64)], classes: usize) -> Option<f64> {
+    let most = median(evidence.iter().map(|(_, above)| *above).collect())? + CLIP;
+    let mut sums = vec![(0.0, 0_u32); classes];
+    for &(class, above) in evidence {
+        sums[class].0 += above.min(most);
+        sums[class].1 += 1;
+    }
+    // A mean of means, so that a class with many examples does not outweigh the others.
+    let means = sums.iter().filter(|(_, count)| *count > 0);
+    let means: Vec<f64> = means.map(|&(sum, count)| sum / f64::from(count)).collect();
+    Some(means.iter().sum::<f64>() / means.len() as f64)
 }
 
 /// The middle value, or the mean of the two in the middle; `None` without any.
@@ -280,8 +383,4 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
     let upper = *values.get(middle)?;
     let lower = if values.len().is_multiple_of(2) { values[middle - 1] } else { upper };
     Some((lower + upper) / 2.0)
-}
-
-fn as_f64<F: NdFloat>(value: F) -> f64 {
-    value.to_f64().expect("invariant: both types of floats are no wider than f64")
 }

@@ -79,7 +79,7 @@ impl Limits {
 }
 
 /// The value at `x`, linear between ascending positions and constant beyond them; 0 without any.
-fn interpolated(x: f64, positions: &[f64], values: &[f64]) -> f64 {
+pub(super) fn interpolated(x: f64, positions: &[f64], values: &[f64]) -> f64 {
     let above = positions.partition_point(|&position| position <= x);
     match (above.checked_sub(1), positions.get(above)) {
         (None, _) => values.first().copied().unwrap_or(0.0),

@@ -45,6 +45,31 @@ impl<F: NdFloat> Background<F> {
         Self { center, rows }
     }
 
+    /// No directions: only cosines to prototypes count.
+    pub fn none(size: usize) -> Self {
+        Self { center: Array1::zeros(size), rows: Array2::zeros((0, size)) }
+    }
+
+    /// The number of directions, `b`.
+    pub fn len(&self) -> usize {
+        self.rows.nrows()
+    }
+
+    /// Whether there is no direction.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// `[s]`.
+    pub fn center(&self) -> ArrayView1<'_, F> {
+        self.center.view()
+    }
+
+    /// `[b, s]`, of length 1.
+    pub fn rows(&self) -> ArrayView2<'_, F> {
+        self.rows.view()
+    }
+
     /// The cosines of raw embeddings `[n, s]` to the background, `[n, b]`; zeros for the center.
     pub fn cosines(&self, raw: ArrayView2<'_, F>) -> Array2<F> {
         unit_rows(&raw - &self.center).dot(&self.rows.t())
@@ -68,13 +93,13 @@ pub fn profiles<F: NdFloat>(cosines: &Array2<F>, sharpness: f64) -> Array2<F> {
 
 /// What an image looks like most of all, beyond what the class looks like: the largest difference
 /// of their cosines to the background. A direction that points away from the class suppresses
-/// nothing.
+/// nothing. It is 0 without directions.
 ///
 /// # Shapes
 /// `image` and `class` `[b]`.
 pub fn novelty<F: NdFloat>(image: ArrayView1<'_, F>, class: ArrayView1<'_, F>) -> F {
     let beyond = image.iter().zip(class).map(|(&image, &class)| image - class.max(F::zero()));
-    beyond.fold(F::neg_infinity(), F::max)
+    beyond.reduce(F::max).unwrap_or(F::zero())
 }
 
 /// How well the background separates the classes of a gallery, 0 to 1: 1 for one class, near 0 for
@@ -107,8 +132,12 @@ pub(crate) fn unit_rows<F: NdFloat>(mut rows: Array2<F>) -> Array2<F> {
     rows
 }
 
-pub(crate) fn largest<F: NdFloat>(row: ArrayView1<'_, F>) -> F {
+fn largest<F: NdFloat>(row: ArrayView1<'_, F>) -> F {
     row.iter().copied().fold(F::neg_infinity(), F::max)
+}
+
+pub(super) fn as_f64<F: NdFloat>(value: F) -> f64 {
+    value.to_f64().expect("invariant: both types of floats are no wider than f64")
 }
 
 /// A constant in the type of floats of the embeddings.

@@ -2,12 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
+use few_shot::decision::ambiguity::Ambiguity;
 use few_shot::decision::confidence::{Confidence, Logistic};
-use few_shot::decision::gallery::{Classes, Decision, Examples, GalleryDecision, Question};
+use few_shot::decision::gallery::{
+    Classes, Criterion, Decision, Examples, GalleryDecision, Question, Verdict,
+};
+use few_shot::decision::images::Images;
 use few_shot::decision::limits::Limits;
 use few_shot::decision::score::{Background, Weights};
-use few_shot::decision::{DecisionTable, ExpectedScore};
+use few_shot::decision::{DecisionModel, DecisionTable, ExpectedScore};
 use models::disk;
 use ndarray::{Array1, Array2, NdFloat};
 use safetensors::SafeTensors;
@@ -38,6 +43,7 @@ fn table() -> DecisionTable {
             by_name: Logistic { slope: 9.5, intercept: -0.63 },
             sharpness: BTreeMap::from([(0, 40.0), (1, 25.0), (2, 30.0), (5, 40.0), (10, 40.0)]),
         },
+        ambiguity: Ambiguity { rates: vec![0.05], shares: vec![0.5] },
     }
 }
 
@@ -95,19 +101,18 @@ struct Tolerance {
 
 fn check<F: NdFloat>(tolerance: Tolerance) {
     let fixture = Fixture::read();
-    let table = table();
     let background = Background::<F>::new(fixture.vector("center"), fixture.matrix("background"));
+    let model = Arc::new(DecisionModel { table: table(), background });
     let galleries = fixture.galleries();
     assert_eq!(galleries.len(), 5, "{galleries:?}");
     for gallery in galleries {
-        check_gallery(&fixture, &table, &background, &gallery, tolerance);
+        check_gallery(&fixture, &model, &gallery, tolerance);
     }
 }
 
 fn check_gallery<F: NdFloat>(
     fixture: &Fixture,
-    table: &DecisionTable,
-    background: &Background<F>,
+    model: &Arc<DecisionModel<F>>,
     gallery: &str,
     tolerance: Tolerance,
 ) {
@@ -122,11 +127,13 @@ fn check_gallery<F: NdFloat>(
         image_counts: &image_counts,
         name_bias: &name_bias,
     };
-    let examples = Examples { embeddings: examples.view(), classes: &owners };
-    let prepared = GalleryDecision::new(table, background, classes, examples);
-    let queries = fixture.matrix::<F>(&of("queries"));
-    let decide =
-        |rate: f64, unknown: f64| prepared.decide(queries.view(), Question { rate, unknown });
+    let examples = Images::new(model, examples.view());
+    let examples = Examples { images: &examples, classes: &owners };
+    let prepared = GalleryDecision::new(Arc::clone(model), classes, examples);
+    let queries = Images::new(model, fixture.matrix::<F>(&of("queries")).view());
+    let decide = |rate: f64, unknown: f64| {
+        prepared.decide(&queries, Question { criterion: Criterion::Rate(rate), unknown })
+    };
     let decisions = decide(0.05, 0.5);
     let close = |name: &str, got: Vec<f64>| {
         let expected = fixture.values(&of(name));
@@ -149,7 +156,7 @@ fn check_gallery<F: NdFloat>(
     each("score", |decision| decision.scored.score.to_f64().unwrap());
     each("z", |decision| decision.calibrated);
     each("limit", |decision| decision.limit);
-    each("accepted", |decision| f64::from(u8::from(decision.is_accepted())));
+    each("accepted", |decision| f64::from(u8::from(decision.verdict == Verdict::Accepted)));
     each("false_accept_rate", |decision| decision.false_accept_rate);
     each("known", |decision| decision.known);
     each("confidence", |decision| decision.confidence);
