@@ -23,6 +23,7 @@
 //! ```
 
 pub mod ambiguity;
+pub mod background;
 mod by_shots;
 pub mod confidence;
 pub mod file;
@@ -36,10 +37,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use ambiguity::Ambiguity;
+use background::Background;
 use by_shots::at_shots;
 use confidence::Confidence;
 use limits::Limits;
-use score::{Background, Weights};
+use score::Weights;
 
 /// The constants of the decision, fitted on base classes for one backbone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

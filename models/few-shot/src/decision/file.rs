@@ -8,10 +8,10 @@
 //! assert!(error.to_string().contains("safetensors"));
 //! ```
 
-use ndarray::{Array1, Array2, Axis, Ix1, Ix2};
+use ndarray::{Array1, Array2, Ix1, Ix2};
 use serde::{Deserialize, Serialize};
 
-use super::score::{Background, unit_rows};
+use super::background::Background;
 use super::{DecisionModel, DecisionTable, TableError};
 use crate::tensor_file::read;
 use models::fault::{Blame, Fault};
@@ -29,13 +29,10 @@ const SCHEMA: &str = "\
         confidence { with_images { slope f64, intercept f64 }, by_name { slope f64, intercept f64 },
             sharpness { <k> f64 } },
         ambiguity { rates f64[a], shares f64[a] } }
-    center f32[s], background i8[b, s], background_scale f32[b]";
+    center f32[s], background i8[b, s]";
 
 /// The most bytes of such a file that are read.
 pub const MAX_BYTES: u64 = 64 << 20;
-
-/// The largest absolute value of a stored background row.
-const LARGEST: f32 = 127.0;
 
 /// Why bytes are not a usable decision.
 #[derive(Debug, thiserror::Error)]
@@ -90,7 +87,7 @@ impl DecisionModel<f32> {
         description.table.check()?;
         let center = center(&file)?;
         let rows = rows(&file, center.len())?;
-        let background = Background::new(center, unit_rows(rows));
+        let background = Background::of_bytes(center, rows);
         Ok((description.space_id, Self { table: description.table, background }))
     }
 
@@ -109,28 +106,9 @@ impl DecisionModel<f32> {
         };
         let metadata = serde_json::to_string(&description)?;
         let mut file = TensorFile { metadata, ..TensorFile::default() };
-        let rows = self.background.rows();
-        let scales = rows.map_axis(Axis(1), |row| {
-            row.iter().fold(0.0, |most: f32, value| most.max(value.abs())) / LARGEST
-        });
-        let mut stored = Array2::<i8>::zeros(rows.dim());
-        for ((mut stored, row), &scale) in
-            stored.rows_mut().into_iter().zip(rows.rows()).zip(&scales)
-        {
-            stored.zip_mut_with(&row, |stored, &value| *stored = (value / scale).round() as i8);
-        }
         file.floats.insert("center".to_owned(), self.background.center().to_owned().into_dyn());
-        file.floats.insert("background_scale".to_owned(), scales.into_dyn());
-        file.bytes.insert("background".to_owned(), stored.into_dyn());
+        file.bytes.insert("background".to_owned(), self.background.to_bytes().into_dyn());
         Ok(file.to_bytes()?)
-    }
-
-    /// The model as a reader of its file has it, whose background is rounded.
-    ///
-    /// # Errors
-    /// When the container cannot be written.
-    pub fn rounded(&self) -> Result<Self, DecisionError> {
-        Ok(Self::parse(&self.to_bytes("")?)?.1)
     }
 }
 
@@ -141,24 +119,14 @@ fn center(file: &TensorFile) -> Result<Array1<f32>, DecisionError> {
     })
 }
 
-/// `[b, s]`, not scaled to length 1.
-fn rows(file: &TensorFile, size: usize) -> Result<Array2<f32>, DecisionError> {
-    let stored = file.bytes.get("background");
-    let stored = stored.and_then(|tensor| tensor.clone().into_dimensionality::<Ix2>().ok());
-    let stored = stored.filter(|tensor| tensor.ncols() == size).ok_or(DecisionError::Tensor {
+/// `[b, s]`.
+fn rows(file: &TensorFile, size: usize) -> Result<Array2<i8>, DecisionError> {
+    let rows = file.bytes.get("background");
+    let rows = rows.and_then(|tensor| tensor.clone().into_dimensionality::<Ix2>().ok());
+    rows.filter(|tensor| tensor.ncols() == size).ok_or(DecisionError::Tensor {
         name: "background",
         expected: "rows of 8-bit integers, as long as `center`",
-    })?;
-    let scales = finite(file, "background_scale").filter(|scales| scales.len() == stored.nrows());
-    let scales = scales.ok_or(DecisionError::Tensor {
-        name: "background_scale",
-        expected: "a finite value for each row of `background`",
-    })?;
-    let mut rows = stored.mapv(f32::from);
-    for (mut row, &scale) in rows.rows_mut().into_iter().zip(&scales) {
-        row *= scale;
-    }
-    Ok(rows)
+    })
 }
 
 fn finite(file: &TensorFile, name: &str) -> Option<Array1<f32>> {
@@ -175,18 +143,14 @@ mod tests {
     use ndarray::array;
 
     fn model() -> DecisionModel<f32> {
-        let rows = unit_rows(array![[1.0, 0.5, -0.2], [0.0, 0.3, 0.9]]);
-        DecisionModel { table: table(), background: Background::new(array![1.0, 2.0, 3.0], rows) }
+        let background = Background::new(array![1.0, 2.0, 3.0], array![[0.6, 0.8, 0.0]]);
+        DecisionModel { table: table(), background: background.rounded() }
     }
 
     #[test]
-    fn a_file_survives_the_round_trip_up_to_8_bits() {
+    fn a_file_survives_the_round_trip() {
         let bytes = model().to_bytes("a space").unwrap();
-        let (space_id, read) = DecisionModel::parse(&bytes).unwrap();
-        assert_eq!((space_id.as_str(), &read.table), ("a space", &model().table));
-        let difference = &read.background.rows() - &model().background.rows();
-        assert!(difference.iter().all(|value| value.abs() < 0.005), "{difference}");
-        assert_eq!(model().rounded().unwrap(), read);
+        assert_eq!(DecisionModel::parse(&bytes).unwrap(), ("a space".to_owned(), model()));
     }
 
     #[test]
@@ -199,11 +163,11 @@ mod tests {
     #[test]
     fn tensors_that_do_not_fit_are_named() {
         let mut file = TensorFile::parse(&model().to_bytes("").unwrap()).unwrap();
-        file.floats.insert("background_scale".to_owned(), array![f32::NAN, 1.0].into_dyn());
-        let error = DecisionModel::parse(&file.to_bytes().unwrap()).unwrap_err().to_string();
-        assert!(error.contains("`background_scale`"), "{error}");
         file.floats.insert("center".to_owned(), array![0.0].into_dyn());
         let error = DecisionModel::parse(&file.to_bytes().unwrap()).unwrap_err().to_string();
         assert!(error.contains("`background` is missing or does not fit"), "{error}");
+        file.floats.insert("center".to_owned(), array![f32::NAN, 0.0, 0.0].into_dyn());
+        let error = DecisionModel::parse(&file.to_bytes().unwrap()).unwrap_err().to_string();
+        assert!(error.contains("`center` is missing or does not fit"), "{error}");
     }
 }

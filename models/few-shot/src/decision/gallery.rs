@@ -33,7 +33,7 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, NdFloat};
 use super::DecisionModel;
 use super::images::Images;
 use super::limits::Winner;
-use super::score::{as_f64, float, informative, novelty, profiles, unit_rows};
+use super::score::{as_f64, float, informative, novelty, products, profiles, unit_rows};
 
 /// Evidence that is this far above its median counts as this far: two classes that look alike must
 /// not raise the limits of all others.
@@ -225,7 +225,7 @@ impl<F: NdFloat> GalleryDecision<F> {
 
     /// Decides about each image.
     pub fn decide(&self, images: &Images<F>, question: Question) -> Vec<Decision<F>> {
-        let similarities = images.unit.dot(&self.prototypes.t());
+        let similarities = products(images.unit.view(), self.prototypes.view());
         let rows = similarities.rows().into_iter().enumerate();
         rows.map(|(row, similarities)| self.decision(&Seen { images, row, similarities }, question))
             .collect()
@@ -302,7 +302,7 @@ impl<F: NdFloat> GalleryDecision<F> {
             return None;
         }
         let images = examples.images;
-        let similarities = images.unit.dot(&self.prototypes.t());
+        let similarities = products(images.unit.view(), self.prototypes.view());
         let mut evidence: Vec<(usize, f64)> = Vec::new();
         for (row, &class) in examples.classes.iter().enumerate() {
             let seen = Seen { images, row, similarities: similarities.row(row) };

@@ -6,16 +6,15 @@
 //!
 //! # Examples
 //! ```
-//! use few_shot::decision::score::{Background, novelty};
+//! use few_shot::decision::score::novelty;
 //! use ndarray::array;
 //!
-//! let background = Background::new(array![0.0, 0.0], array![[1.0, 0.0], [0.0, 1.0]]);
-//! let cosines = background.cosines(array![[3.0, 4.0], [2.0, 0.0]].view());
-//! // Beyond what the second embedding looks like, the first one looks like the second direction.
-//! assert_eq!(novelty(cosines.row(0), cosines.row(1)), 0.8);
+//! // Cosines of an image and of a class to two background directions. Beyond what the class looks
+//! // like, the image looks like the second direction.
+//! assert_eq!(novelty(array![0.6, 0.8].view(), array![1.0, 0.0].view()), 0.8);
 //! ```
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, NdFloat};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis, NdFloat};
 use serde::{Deserialize, Serialize};
 
 /// How the parts of a score are weighted.
@@ -30,50 +29,6 @@ pub struct Weights {
     pub overlap: f64,
     /// The softmax over background directions is taken of `sharpness` times the cosines.
     pub sharpness: f64,
-}
-
-/// Directions of many things of the world, in which images and classes are compared.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Background<F> {
-    center: Array1<F>,
-    rows: Array2<F>,
-}
-
-impl<F: NdFloat> Background<F> {
-    /// The directions `rows` `[b, s]`, of length 1, around `center` `[s]`.
-    pub fn new(center: Array1<F>, rows: Array2<F>) -> Self {
-        Self { center, rows }
-    }
-
-    /// No directions: only cosines to prototypes count.
-    pub fn none(size: usize) -> Self {
-        Self { center: Array1::zeros(size), rows: Array2::zeros((0, size)) }
-    }
-
-    /// The number of directions, `b`.
-    pub fn len(&self) -> usize {
-        self.rows.nrows()
-    }
-
-    /// Whether there is no direction.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// `[s]`.
-    pub fn center(&self) -> ArrayView1<'_, F> {
-        self.center.view()
-    }
-
-    /// `[b, s]`, of length 1.
-    pub fn rows(&self) -> ArrayView2<'_, F> {
-        self.rows.view()
-    }
-
-    /// The cosines of raw embeddings `[n, s]` to the background, `[n, b]`; zeros for the center.
-    pub fn cosines(&self, raw: ArrayView2<'_, F>) -> Array2<F> {
-        unit_rows(&raw - &self.center).dot(&self.rows.t())
-    }
 }
 
 /// A share for each background direction, of length 1: `softmax(sharpness * cosines)`, scaled.
@@ -121,6 +76,15 @@ pub fn informative<F: NdFloat>(profiles: &Array2<F>) -> F {
     (F::one() - sum / float(n as f64)).powi(2)
 }
 
+/// The products of each row of `a` `[m, s]` with each row of `b` `[n, s]`, `[m, n]`.
+pub(super) fn products<F: NdFloat>(a: ArrayView2<'_, F>, b: ArrayView2<'_, F>) -> Array2<F> {
+    match a.nrows() {
+        // A matrix product would first copy all of `b`, which takes longer than this.
+        1 => b.dot(&a.row(0)).insert_axis(Axis(0)),
+        _ => a.dot(&b.t()),
+    }
+}
+
 /// Rows scaled to length 1; a zero row stays zero.
 pub(crate) fn unit_rows<F: NdFloat>(mut rows: Array2<F>) -> Array2<F> {
     for mut row in rows.rows_mut() {
@@ -163,11 +127,5 @@ mod tests {
         assert_eq!(informative(&apart), 1.0);
         assert_eq!(informative(&array![[1.0, 0.0], [1.0, 0.0]]), 0.0);
         assert_eq!(informative(&array![[1.0, 0.0]]), 1.0, "one class");
-    }
-
-    #[test]
-    fn the_center_has_no_direction() {
-        let background = Background::new(array![1.0, 2.0], array![[1.0, 0.0]]);
-        assert_eq!(background.cosines(array![[1.0, 2.0], [4.0, 2.0]].view()), array![[0.0], [1.0]]);
     }
 }

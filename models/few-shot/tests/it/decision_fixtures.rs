@@ -5,13 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use few_shot::decision::ambiguity::Ambiguity;
+use few_shot::decision::background::Background;
 use few_shot::decision::confidence::{Confidence, Logistic};
 use few_shot::decision::gallery::{
     Classes, Criterion, Decision, Examples, GalleryDecision, Question, Verdict,
 };
 use few_shot::decision::images::Images;
 use few_shot::decision::limits::Limits;
-use few_shot::decision::score::{Background, Weights};
+use few_shot::decision::score::Weights;
 use few_shot::decision::{DecisionModel, DecisionTable, ExpectedScore};
 use models::disk;
 use ndarray::{Array1, Array2, NdFloat};
