@@ -17,16 +17,23 @@
 //!     gallery.enroll(&Label::parse(label)?, vec![example], true)?;
 //! }
 //! let classifier = Classifier::new(&gallery.classes(), None);
-//! let best = &classifier.classify(&[0.9, 0.1], 1)[0];
+//! let best = &classifier.rank(&[0.9, 0.1], 1)[0];
 //! assert_eq!(best.label.as_str(), "mug");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use few_shot::class_prototypes::ClassPrototypes;
+use few_shot::decision::DecisionModel;
+use few_shot::decision::gallery::{Classes, Examples, GalleryDecision, Question, Verdict, sample};
+use few_shot::decision::images::Images;
 use few_shot::fusion::Fusion;
 use few_shot::{metric, prototype};
-use ndarray::{Array2, ArrayView1, Axis};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 
+use crate::decision::{Decision, Unknown};
 use crate::gallery::{Class, ClassId, ExampleId, Label};
 use crate::lexicon::{Meaning, NameKnowledge};
 
@@ -39,6 +46,8 @@ pub struct Classifier {
     fusion: Fusion,
     classes: Vec<Recognizable>,
     prototypes: ClassPrototypes,
+    /// What rejects unknown images; without it every image is accepted.
+    decision: Option<GalleryDecision<f32>>,
 }
 
 /// A class that has a prototype.
@@ -62,6 +71,8 @@ pub struct Candidate {
     /// Added to the similarity for ranking (calibrated stacking, Chao et al. 2016): images are
     /// farther from semantic prototypes than from means. 0 for a class with images.
     pub name_bias: f32,
+    /// The probability that the image shows the class, 0 to 1; `None` if the bundle has no decision.
+    pub probability: Option<f64>,
     /// How many images the class has.
     pub examples: usize,
     /// The meaning of the class name; `None` if it does not contribute to the prototype.
@@ -76,6 +87,21 @@ impl Candidate {
     pub fn rank(&self) -> f32 {
         self.similarity + self.name_bias
     }
+}
+
+/// The classes that an image may show, and what is decided.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ranking {
+    /// Best first.
+    pub candidates: Vec<Candidate>,
+    /// What is decided.
+    pub decision: Decision,
+    /// The probability of the best candidate; `None` if the bundle has no decision.
+    pub confidence: Option<f64>,
+    /// The class that cannot be told apart from the best candidate.
+    pub ambiguous_with: Option<Label>,
+    /// How the image compares with unknown ones; `None` if the bundle has no decision.
+    pub unknown: Option<Unknown>,
 }
 
 /// An example of a class and how similar it is to the image.
@@ -103,7 +129,44 @@ impl Classifier {
             fusion: fusion(names),
             prototypes: prototypes(&members, &recognizable, names),
             classes: recognizable,
+            decision: None,
         }
+    }
+
+    /// This classifier with what rejects unknown images, measured on these classes, from which it
+    /// was made.
+    #[must_use]
+    pub fn with_decision<'a>(
+        self,
+        model: &Arc<DecisionModel<f32>>,
+        classes: impl IntoIterator<Item = &'a Class>,
+    ) -> Self {
+        if self.classes.is_empty() {
+            return self;
+        }
+        let decision = measured(model, &self.prototypes, &self.enrolled(classes));
+        Self { decision: Some(decision), ..self }
+    }
+
+    /// The enrolled images of the classes that can be recognized, each with the position of its
+    /// class.
+    fn enrolled<'a>(
+        &self,
+        classes: impl IntoIterator<Item = &'a Class>,
+    ) -> Vec<(usize, &'a [f32])> {
+        let positions: BTreeMap<ClassId, usize> =
+            self.classes.iter().enumerate().map(|(at, class)| (class.class_id, at)).collect();
+        let members =
+            classes.into_iter().filter_map(|class| Some((*positions.get(&class.id)?, class)));
+        members
+            .flat_map(|(at, class)| class.examples.iter().map(move |one| (at, &one.embedding[..])))
+            .collect()
+    }
+
+    /// What rejects unknown images.
+    #[must_use]
+    pub fn decision(&self) -> Option<&GalleryDecision<f32>> {
+        self.decision.as_ref()
     }
 
     /// How prototypes are made.
@@ -121,8 +184,17 @@ impl Classifier {
     /// The `top` classes for a raw embedding `[s]`, best first; equal ranks in the order of labels.
     /// Empty when nothing is enrolled.
     #[must_use]
-    pub fn classify(&self, embedding: &[f32], top: usize) -> Vec<Candidate> {
-        self.ranked(&self.prototypes, embedding, top)
+    pub fn rank(&self, embedding: &[f32], top: usize) -> Vec<Candidate> {
+        self.classify(embedding, top, Question::default()).candidates
+    }
+
+    /// The same, and whether the image shows one of the classes.
+    #[must_use]
+    pub fn classify(&self, embedding: &[f32], top: usize, question: Question) -> Ranking {
+        if self.classes.is_empty() || embedding.len() != self.prototypes.size() {
+            return Ranking::empty();
+        }
+        self.ranking(&self.prototypes, self.decision.as_ref(), embedding, top, question)
     }
 
     /// The same for several images at once: prototypes move towards the unlabeled images
@@ -132,40 +204,90 @@ impl Classifier {
         &self,
         embeddings: &[impl AsRef<[f32]>],
         top: usize,
-    ) -> Vec<Vec<Candidate>> {
+        question: Question,
+    ) -> Vec<Ranking> {
         let embeddings: Vec<&[f32]> = embeddings.iter().map(AsRef::as_ref).collect();
         let size = self.prototypes.size();
         let fits = embeddings.iter().all(|embedding| embedding.len() == size);
         if self.classes.is_empty() || !fits {
-            return vec![Vec::new(); embeddings.len()];
+            return vec![Ranking::empty(); embeddings.len()];
         }
         let moved = self.prototypes.moved_to(stacked(&embeddings, size).view());
-        embeddings.iter().map(|embedding| self.ranked(&moved, embedding, top)).collect()
+        let decision = self.decision.as_ref().map(|decision| decision.moved_to(moved.rows()));
+        let each = embeddings.into_iter();
+        each.map(|one| self.ranking(&moved, decision.as_ref(), one, top, question)).collect()
     }
 
-    fn ranked(
+    fn ranking(
         &self,
         prototypes: &ClassPrototypes,
+        decision: Option<&GalleryDecision<f32>>,
         embedding: &[f32],
         top: usize,
-    ) -> Vec<Candidate> {
-        if self.classes.is_empty() || embedding.len() != prototypes.size() {
-            return Vec::new();
-        }
+        question: Question,
+    ) -> Ranking {
         let query = ArrayView1::from(embedding).insert_axis(Axis(0));
         let similarities = prototypes.similarities(query);
-        let mut candidates: Vec<Candidate> = self
-            .classes
-            .iter()
-            .zip(similarities.row(0))
-            .zip(prototypes.name_bias())
-            .zip(prototypes.name_shares())
-            .map(|(((class, &similarity), &bias), &share)| class.candidate(similarity, bias, share))
-            .collect();
+        let decided = decision.and_then(|decision| {
+            let image = Images::new(decision.model(), query);
+            decision.decide_similar(&image, similarities.view(), question).pop()
+        });
+        let mut candidates = self.candidates(prototypes, similarities.view(), top);
+        let Some(decided) = decided else { return Ranking::accepted(candidates) };
+        for (class, candidate) in &mut candidates {
+            candidate.probability = Some(decided.known * decided.shares[*class]);
+        }
+        let rival = match decided.verdict {
+            Verdict::Ambiguous(rival) => Some(self.classes[rival].label.clone()),
+            Verdict::Accepted | Verdict::Rejected => None,
+        };
+        Ranking {
+            candidates: candidates.into_iter().map(|(_, candidate)| candidate).collect(),
+            decision: Decision::of(decided.verdict),
+            confidence: Some(decided.confidence),
+            ambiguous_with: rival,
+            unknown: Some(Unknown::of(&decided)),
+        }
+    }
+
+    /// The `top` classes for similarities `[1, n]`, best first, each with its position.
+    fn candidates(
+        &self,
+        prototypes: &ClassPrototypes,
+        similarities: ArrayView2<'_, f32>,
+        top: usize,
+    ) -> Vec<(usize, Candidate)> {
+        let ranks = &similarities.row(0) + &prototypes.name_bias();
+        let mut order: Vec<usize> = (0..ranks.len()).collect();
         // The sort is stable: equal ranks stay in the order of the labels.
-        candidates.sort_by(|a, b| b.rank().total_cmp(&a.rank()));
-        candidates.truncate(top);
-        candidates
+        order.sort_by(|&a, &b| ranks[b].total_cmp(&ranks[a]));
+        order.truncate(top);
+        let shares = prototypes.name_shares();
+        let bias = prototypes.name_bias();
+        let candidates = order.into_iter().map(|class| {
+            let recognizable = &self.classes[class];
+            let similarity = similarities[[0, class]];
+            (class, recognizable.candidate(similarity, bias[class], shares[class]))
+        });
+        candidates.collect()
+    }
+}
+
+impl Ranking {
+    /// Nothing is enrolled.
+    fn empty() -> Self {
+        Self { decision: Decision::Empty, ..Self::accepted(Vec::new()) }
+    }
+
+    /// Without a decision, the best candidate is the answer.
+    fn accepted(candidates: Vec<(usize, Candidate)>) -> Self {
+        Self {
+            candidates: candidates.into_iter().map(|(_, candidate)| candidate).collect(),
+            decision: Decision::Accepted,
+            confidence: None,
+            ambiguous_with: None,
+            unknown: None,
+        }
     }
 }
 
@@ -182,6 +304,7 @@ impl Recognizable {
             label: self.label.clone(),
             similarity,
             name_bias,
+            probability: None,
             examples: self.examples,
             // A name that rounds to 0 % explains nothing.
             meaning: self.meaning.filter(|_| knowledge >= MIN_REPORTED_SHARE),
@@ -236,6 +359,25 @@ fn prototypes(
     let semantic = names.semantic(&meanings);
     let means = means(classes, names.frame().center().len());
     ClassPrototypes::trusted(means, images, semantic.view(), names.frame(), names.name_bias())
+}
+
+/// The decision for prototypes, measured with a sample of the enrolled images.
+fn measured(
+    model: &Arc<DecisionModel<f32>>,
+    prototypes: &ClassPrototypes,
+    enrolled: &[(usize, &[f32])],
+) -> GalleryDecision<f32> {
+    let sampled: Vec<_> = sample(enrolled.len()).map(|position| enrolled[position]).collect();
+    let owners: Vec<usize> = sampled.iter().map(|(class, _)| *class).collect();
+    let rows: Vec<&[f32]> = sampled.iter().map(|(_, embedding)| *embedding).collect();
+    let images = Images::new(model, stacked(&rows, prototypes.size()).view());
+    let name_bias = prototypes.name_bias().to_vec();
+    let classes = Classes {
+        prototypes: prototypes.rows(),
+        image_counts: prototypes.image_counts(),
+        name_bias: &name_bias,
+    };
+    GalleryDecision::new(Arc::clone(model), classes, Examples { images: &images, classes: &owners })
 }
 
 /// Rows of one length as a matrix, `[rows, columns]`.

@@ -5,6 +5,7 @@ use models::fault::{Blame, Fault};
 
 use crate::attention::AttentionError;
 use crate::backbone::EmbedError;
+use crate::decision::DecisionFileError;
 use crate::decoder::DecodeError;
 use crate::engine::{EngineError, Rejection, SelectError, UnknownEngine, UnknownPrecision};
 use crate::evaluate::EvaluateError;
@@ -46,6 +47,15 @@ impl Fault for EngineError {
 impl Fault for SelectError {
     fn blame(&self) -> Blame {
         Blame::Machine
+    }
+}
+
+impl Fault for DecisionFileError {
+    fn blame(&self) -> Blame {
+        match self {
+            Self::File(error) => error.blame(),
+            Self::Mismatch { .. } => Blame::Input,
+        }
     }
 }
 

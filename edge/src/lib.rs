@@ -11,6 +11,7 @@
 pub mod attention;
 pub mod backbone;
 pub mod classifier;
+pub mod decision;
 pub mod decoder;
 pub mod device;
 pub mod embedder;

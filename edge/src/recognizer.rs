@@ -35,12 +35,16 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use std::sync::Arc;
 use std::time::Instant;
 
+use few_shot::decision::DecisionModel;
+use few_shot::decision::gallery::Question;
 use models::bundle::{Bundle, Manifest};
 use models::image::ImageLimits;
 
 use crate::classifier::Candidate;
+use crate::decision;
 use crate::decoder::{DecodedImage, ImageDecoder};
 use crate::embedder::Embedded;
 use crate::engine::{EngineChoice, EngineOptions};
@@ -54,7 +58,7 @@ mod precondition;
 mod snapshot;
 mod values;
 
-use networks::Networks;
+use networks::{Networks, availability};
 use snapshot::{Snapshot, classify};
 
 pub use error::RecognizerError;
@@ -75,6 +79,8 @@ pub struct Recognizer {
     networks: Networks,
     name_knowledge: Option<NameKnowledge>,
     name_availability: Availability,
+    decision: Option<Arc<DecisionModel<f32>>>,
+    decision_availability: Availability,
     gallery: Gallery,
     /// What is computed from the gallery; replaced when the revision changes.
     snapshot: Snapshot,
@@ -92,16 +98,24 @@ impl Recognizer {
         gallery: Gallery,
     ) -> Self {
         let opened = NameKnowledge::open(&bundle);
-        let name_availability = match &opened {
-            Ok(Some(_)) => Availability::Ready,
-            Ok(None) => Availability::Absent,
-            Err(error) => Availability::Failed(error.to_string()),
-        };
+        let name_availability = availability(&opened);
         let name_knowledge = opened.ok().flatten();
+        let opened = decision::open(&bundle);
+        let decision_availability = availability(&opened);
+        let decision = opened.ok().flatten().map(Arc::new);
         let decoder = ImageDecoder::new(&bundle.manifest);
         let networks = Networks::new(bundle, choice, options, name_knowledge.is_some());
         let snapshot = Snapshot::default();
-        Self { decoder, networks, name_knowledge, name_availability, gallery, snapshot }
+        Self {
+            decoder,
+            networks,
+            name_knowledge,
+            name_availability,
+            decision,
+            decision_availability,
+            gallery,
+            snapshot,
+        }
     }
 
     /// This recognizer with other limits for images.
@@ -151,6 +165,12 @@ impl Recognizer {
     #[must_use]
     pub fn name_knowledge(&self) -> Option<&NameKnowledge> {
         self.name_knowledge.as_ref()
+    }
+
+    /// Whether unknown images are rejected, and if not, why.
+    #[must_use]
+    pub fn decision_availability(&self) -> &Availability {
+        &self.decision_availability
     }
 
     /// Whether explanations weigh attributes; [`Availability::NotStarted`] before ProtoComNet has
@@ -328,8 +348,9 @@ impl Recognizer {
         // The first call after a change of the gallery computes the prototypes: that counts too.
         let start = Instant::now();
         let embeddings: Vec<&[f32]> = images.iter().map(|image| &image.embedding[..]).collect();
-        let classifier = self.snapshot.classifier(&self.gallery, self.name_knowledge.as_ref());
-        let mut found = classify(classifier, &embeddings, options);
+        let names = self.name_knowledge.as_ref();
+        let classifier = self.snapshot.classifier(&self.gallery, names, self.decision.as_ref());
+        let mut found = classify(classifier, &embeddings, options, Question::default());
         found.elapsed = start.elapsed();
         if options.explain {
             for (answer, embedding) in found.answers.iter_mut().zip(embeddings) {

@@ -1,5 +1,7 @@
 //! The networks of a recognizer: started when they are first needed.
 
+use std::fmt::Display;
+
 use models::bundle::{Bundle, Manifest, Precision};
 
 use crate::attention::Attention;
@@ -17,6 +19,15 @@ pub enum Availability {
     Failed(String),
     /// It starts when it is first needed.
     NotStarted,
+}
+
+/// Whether a part that was opened is in use.
+pub(super) fn availability<T, E: Display>(opened: &Result<Option<T>, E>) -> Availability {
+    match opened {
+        Ok(Some(_)) => Availability::Ready,
+        Ok(None) => Availability::Absent,
+        Err(error) => Availability::Failed(error.to_string()),
+    }
 }
 
 /// The engine that runs the backbone.
@@ -84,11 +95,7 @@ impl Networks {
         if self.attribute_weights == Availability::NotStarted {
             let Source { bundle, choice, options } = self.source();
             let opened = Attention::open(bundle, *choice, options);
-            self.attribute_weights = match &opened {
-                Ok(Some(_)) => Availability::Ready,
-                Ok(None) => Availability::Absent,
-                Err(error) => Availability::Failed(error.to_string()),
-            };
+            self.attribute_weights = availability(&opened);
             // A failure is not tried again: the availability keeps the reason.
             self.attention = opened.ok().flatten();
         }

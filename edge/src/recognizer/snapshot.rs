@@ -1,10 +1,13 @@
 //! What a recognizer computes from its gallery: valid for one revision.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use few_shot::decision::DecisionModel;
+use few_shot::decision::gallery::Question;
 use few_shot::fusion::{Fusion, Setting};
 
-use crate::classifier::{Candidate, Classifier};
+use crate::classifier::{Classifier, Ranking};
 use crate::gallery::Gallery;
 use crate::lexicon::NameKnowledge;
 
@@ -35,9 +38,16 @@ impl Snapshot {
         &mut self,
         gallery: &Gallery,
         names: Option<&NameKnowledge>,
+        model: Option<&Arc<DecisionModel<f32>>>,
     ) -> &Classifier {
         self.move_to(gallery.revision());
-        self.classifier.get_or_insert_with(|| Classifier::new(gallery.iter(), names))
+        self.classifier.get_or_insert_with(|| {
+            let classifier = Classifier::new(gallery.iter(), names);
+            match model {
+                Some(model) => classifier.with_decision(model, gallery.iter()),
+                None => classifier,
+            }
+        })
     }
 
     /// Drops what was computed at another revision.
@@ -54,18 +64,19 @@ pub(super) fn classify(
     classifier: &Classifier,
     embeddings: &[&[f32]],
     options: ClassifyOptions,
+    question: Question,
 ) -> Classification {
     // The answer says how it was made: figures of the two settings must not be compared.
     if options.transductive {
         Classification {
-            answers: answers(classifier.classify_together(embeddings, options.top)),
+            answers: answers(classifier.classify_together(embeddings, options.top, question)),
             fusion: Fusion::SoftKMeans,
             setting: Setting::Transductive,
             unlabeled: embeddings.len(),
             elapsed: Duration::ZERO,
         }
     } else {
-        let ranked = embeddings.iter().map(|one| classifier.classify(one, options.top));
+        let ranked = embeddings.iter().map(|one| classifier.classify(one, options.top, question));
         Classification {
             answers: answers(ranked),
             fusion: classifier.fusion(),
@@ -76,7 +87,6 @@ pub(super) fn classify(
     }
 }
 
-fn answers(ranked: impl IntoIterator<Item = Vec<Candidate>>) -> Vec<Answer> {
-    let ranked = ranked.into_iter();
-    ranked.map(|candidates| Answer { candidates, explanation: None }).collect()
+fn answers(ranked: impl IntoIterator<Item = Ranking>) -> Vec<Answer> {
+    ranked.into_iter().map(Answer::new).collect()
 }

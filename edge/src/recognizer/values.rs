@@ -5,7 +5,8 @@ use std::time::Duration;
 use few_shot::fusion::{Fusion, Setting};
 use models::knowledge::wordnet::SynsetId;
 
-use crate::classifier::{self, Candidate};
+use crate::classifier::{self, Candidate, Ranking};
+use crate::decision::{Decision, Unknown};
 use crate::explain::Explanation;
 use crate::gallery::{Class, ClassId, Gallery, Label, Outcome, SenseOverride};
 use crate::lexicon::{Attribute, MeaningInfo, NameKnowledge, Sense};
@@ -58,8 +59,35 @@ pub struct Classification {
 pub struct Answer {
     /// Best first; empty if no class can be recognized.
     pub candidates: Vec<Candidate>,
+    /// Whether the image shows the first candidate.
+    pub decision: Decision,
+    /// The probability of the first candidate, 0 to 1; `None` if the bundle has no decision.
+    pub confidence: Option<f64>,
+    /// The class that cannot be told apart from the first candidate.
+    pub ambiguous_with: Option<Label>,
+    /// How the image compares with unknown ones; `None` if the bundle has no decision.
+    pub unknown: Option<Unknown>,
     /// Why the first candidate, if asked for.
     pub explanation: Option<Explanation>,
+}
+
+impl Answer {
+    /// Without an explanation.
+    pub(super) fn new(ranking: Ranking) -> Self {
+        let Ranking { candidates, decision, confidence, ambiguous_with, unknown } = ranking;
+        Self { candidates, decision, confidence, ambiguous_with, unknown, explanation: None }
+    }
+
+    /// The label that is answered; `None` if the image is rejected or nothing is enrolled.
+    #[must_use]
+    pub fn label(&self) -> Option<&Label> {
+        match self.decision {
+            Decision::Accepted | Decision::Ambiguous => {
+                self.candidates.first().map(|best| &best.label)
+            }
+            Decision::Rejected | Decision::Empty => None,
+        }
+    }
 }
 
 /// A class for display.

@@ -6,11 +6,13 @@ use std::fs;
 
 use edge::attention::Attention;
 use edge::classifier::{Classifier, nearest};
+use edge::decision::Decision;
 use edge::engine::{EngineChoice, Provider};
 use edge::explain::explain;
 use edge::gallery::{ClassOverrides, Gallery, NewExample, SenseOverride};
 use edge::lexicon::{AttributeError, MAX_ATTRIBUTES, NameKnowledge, Rule};
 use edge::recognizer::{Availability, ClassDefinition, Precondition, Recognizer};
+use few_shot::decision::gallery::Question;
 use few_shot::fusion::Fusion;
 use models::bundle::{Bundle, BundleLimits};
 use models::knowledge::wordnet::SynsetId;
@@ -85,7 +87,7 @@ fn a_class_without_images_is_recognized_by_its_name() {
     assert_eq!((classifier.classes(), classifier.fusion()), (2, Fusion::Trusted));
     for name in ["zebra", "cup"] {
         let image = &examples(&knowledge, name, 1)[0].embedding;
-        let best = &classifier.classify(image, 1)[0];
+        let best = &classifier.rank(image, 1)[0];
         assert_eq!((best.label.as_str(), best.examples, best.knowledge), (name, 0, 1.0));
         assert_eq!(best.meaning.map(|m| m.rule), Some(Rule::Label));
     }
@@ -102,7 +104,7 @@ fn name_trust_is_high_where_names_fit_the_images() {
         }
         let classifier = Classifier::new(&gallery.classes(), Some(&knowledge));
         let query = examples(&knowledge, "zebra", 1).remove(0).embedding;
-        let candidates = classifier.classify(&query, 9);
+        let candidates = classifier.rank(&query, 9);
         candidates.iter().map(|candidate| candidate.knowledge).fold(0.0, f32::max)
     };
     let own = |name| (name, name);
@@ -127,8 +129,9 @@ fn images_together_move_prototypes_towards_them() {
     let classifier = Classifier::new(&classes, None);
     let unlabeled: Vec<Vec<f32>> =
         [[1.0, 0.6], [1.0, 0.7], [1.0, 0.8], [0.9, 0.85]].map(|e| e.to_vec()).to_vec();
-    let single = &classifier.classify(&unlabeled[2], 2)[0];
-    let together = &classifier.classify_together(&unlabeled, 2)[2][0];
+    let single = &classifier.rank(&unlabeled[2], 2)[0];
+    let together =
+        &classifier.classify_together(&unlabeled, 2, Question::default())[2].candidates[0];
     assert_eq!((single.label.as_str(), together.label.as_str()), ("a", "a"));
     assert!(
         together.similarity > single.similarity + 0.05,
@@ -145,11 +148,12 @@ fn images_together_move_prototypes_towards_them() {
     let cups = examples(&knowledge, "cup", 5).split_off(3);
     let cups: Vec<Vec<f32>> = cups.into_iter().map(|example| example.embedding).collect();
     let classifier = Classifier::new(&classes, Some(&knowledge));
-    for ranked in classifier.classify_together(&cups, 2) {
-        assert_eq!(ranked[0].label.as_str(), "cup", "{ranked:?}");
+    for ranked in classifier.classify_together(&cups, 2, Question::default()) {
+        assert_eq!(ranked.candidates[0].label.as_str(), "cup", "{ranked:?}");
     }
-    let nothing = Classifier::new(&[], None).classify_together(&unlabeled, 2);
-    assert_eq!(nothing, vec![Vec::new(); 4]);
+    let nothing = Classifier::new(&[], None).classify_together(&unlabeled, 2, Question::default());
+    assert!(nothing.iter().all(|one| one.decision == Decision::Empty), "{nothing:?}");
+    assert_eq!(nothing.len(), 4);
 }
 
 #[test]
@@ -174,7 +178,7 @@ fn one_image_beside_no_other_class_is_taken_as_it_is() {
     let classes = gallery.classes();
     let classifier = Classifier::new(&classes, Some(&knowledge));
     let query = &classes[0].examples[1].embedding;
-    let best = &classifier.classify(query, 1)[0];
+    let best = &classifier.rank(query, 1)[0];
     assert_eq!((best.knowledge, best.meaning), (0.0, None));
     let near = nearest(&classes[0], query, 5);
     assert_eq!((near.len(), near[0].example_id), (2, classes[0].examples[1].id));
@@ -239,7 +243,7 @@ fn an_explanation_names_attributes_and_the_nearest_images() {
     let tract = EngineChoice::Only(Provider::Tract);
     let mut attention = Attention::open(&bundle, tract, &options(None)).unwrap();
     let mut explained = |of: &str, embedding: &[f32]| {
-        let best = classifier.classify(embedding, 1).swap_remove(0);
+        let best = classifier.rank(embedding, 1).swap_remove(0);
         assert_eq!(best.label.as_str(), of);
         let class = classes.iter().find(|class| class.id == best.class_id).unwrap();
         explain(&best, class, embedding, Some(&knowledge), attention.as_mut()).unwrap()
@@ -260,7 +264,7 @@ fn an_explanation_names_attributes_and_the_nearest_images() {
     let overrides = ClassOverrides { sense: None, attributes: Some(attributes) };
     gallery.define(&label("gadget"), overrides).unwrap();
     let gadget = gallery.class("gadget").unwrap();
-    let best = classifier.classify(&gadget.examples[1].embedding, 1).swap_remove(0);
+    let best = classifier.rank(&gadget.examples[1].embedding, 1).swap_remove(0);
     let why =
         explain(&best, gadget, &gadget.examples[1].embedding, Some(&knowledge), attention.as_mut());
     let attributes = why.unwrap().attributes;
@@ -286,7 +290,7 @@ fn a_name_without_a_share_is_still_the_word_that_attributes_are_weighed_with() {
     let (cup, _) = gallery.define(&label("cup"), overrides).unwrap();
     let image = &cup.examples[0].embedding;
     // A class beside no other one is taken as it is: its name has no share.
-    let best = Classifier::new([&cup], Some(&knowledge)).classify(image, 1).swap_remove(0);
+    let best = Classifier::new([&cup], Some(&knowledge)).rank(image, 1).swap_remove(0);
     assert_eq!(best.meaning, None);
     let tract = EngineChoice::Only(Provider::Tract);
     let mut attention = Attention::open(&bundle, tract, &options(None)).unwrap().unwrap();

@@ -141,7 +141,7 @@ fn enrolled_things_are_recognized() {
         // Stripes have a period of 12: the pixels of variant 1 in another file.
         let again = encode(image(kind, 13), ImageFormat::WebP);
         let answer = embedder.embed(&again).unwrap().embedding;
-        let ranked = classifier.classify(&answer, 2);
+        let ranked = classifier.rank(&answer, 2);
         assert_eq!(ranked.len(), 2);
         assert_eq!(ranked[0].label.as_str(), name);
         assert!(ranked[0].similarity > ranked[1].similarity && ranked[0].similarity <= 1.0 + 1e-6);
@@ -163,15 +163,15 @@ fn the_classifier_uses_mean_and_cosine() {
     gallery.enroll(&label("empty"), Vec::new(), true).unwrap();
     let classifier = Classifier::new(&gallery.classes(), None);
     assert_eq!(classifier.classes(), 3);
-    let ranked = classifier.classify(&[0.0, 2.0], 9);
+    let ranked = classifier.rank(&[0.0, 2.0], 9);
     let found: Vec<_> = ranked.iter().map(|c| (c.label.as_str(), c.similarity)).collect();
     let diagonal = std::f32::consts::FRAC_1_SQRT_2;
     let expected = [("a", diagonal), ("b", diagonal), ("c", -1.0)];
     for ((label, score), (expected, value)) in found.iter().zip(expected) {
         assert!(*label == expected && (score - value).abs() < 1e-6, "{found:?}");
     }
-    assert_eq!(classifier.classify(&[0.0, 2.0], 1).len(), 1);
-    assert_eq!(Classifier::new(&[], None).classify(&[0.0, 2.0], 5), []);
+    assert_eq!(classifier.rank(&[0.0, 2.0], 1).len(), 1);
+    assert_eq!(Classifier::new(&[], None).rank(&[0.0, 2.0], 5), []);
 }
 
 fn protocol(n_query: usize) -> Protocol {

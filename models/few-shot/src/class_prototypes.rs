@@ -98,6 +98,16 @@ impl ClassPrototypes {
         self.rows.ncols()
     }
 
+    /// The prototypes, raw, `[n, s]`.
+    pub fn rows(&self) -> ArrayView2<'_, f32> {
+        self.rows.view()
+    }
+
+    /// The number of images of each class, `[n]`.
+    pub fn image_counts(&self) -> &[usize] {
+        &self.image_counts
+    }
+
     /// How much of each class's prototype comes from its name, `[n]`, 0 (images only) to 1 (name
     /// only); as it was before [`ClassPrototypes::moved_to`].
     pub fn name_shares(&self) -> ArrayView1<'_, f32> {

@@ -1,6 +1,6 @@
 //! Similarity of embeddings. Greater is closer.
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, NdFloat};
 
 /// Cosine of the angle between every query and every prototype.
 ///
@@ -18,10 +18,19 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 /// ```
 pub fn cosine(queries: ArrayView2<'_, f32>, prototypes: ArrayView2<'_, f32>) -> Array2<f32> {
     // Products are scaled rather than embeddings, which would have to be copied for that.
-    let mut similarity = queries.dot(&prototypes.t());
+    let mut similarity = products(queries, prototypes);
     similarity *= &inverse_norms(queries).insert_axis(Axis(1));
     similarity *= &inverse_norms(prototypes);
     similarity
+}
+
+/// The products of each row of `a` `[m, s]` with each row of `b` `[n, s]`, `[m, n]`.
+pub(crate) fn products<F: NdFloat>(a: ArrayView2<'_, F>, b: ArrayView2<'_, F>) -> Array2<F> {
+    match a.nrows() {
+        // A matrix product would first copy all of `b`, which takes longer than this.
+        1 => b.dot(&a.row(0)).insert_axis(Axis(0)),
+        _ => a.dot(&b.t()),
+    }
 }
 
 fn inverse_norms(rows: ArrayView2<'_, f32>) -> Array1<f32> {

@@ -2,7 +2,7 @@
 
 use edge::embedder::Embedded;
 use edge::recognizer::{Answer, Classification};
-use edge::{classifier, explain};
+use edge::{classifier, decision, explain};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -34,9 +34,9 @@ pub struct Classified {
 pub struct ClassifiedImage {
     /// The file's name, if the body gave one.
     pub file: Option<String>,
-    /// `accepted`, also for an unknown thing, or `empty`.
+    /// Whether the image shows one of the classes.
     pub decision: Decision,
-    /// The label of the best candidate; null only if `decision` is `empty`.
+    /// The label of the best candidate; null if `decision` is `rejected` or `empty`.
     pub label: Option<String>,
     /// The best classes, in the order of `similarity` + `name_bias`.
     pub candidates: Vec<Candidate>,
@@ -48,13 +48,17 @@ pub struct ClassifiedImage {
     pub warnings: Vec<Warning>,
 }
 
-/// `accepted`: there is a class to compare with, and the most similar one is returned, also for an
-/// unknown thing. `empty`: no class of the gallery can be recognized yet.
+/// Whether an image shows one of the classes. A service whose bundle has no decision accepts every
+/// image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Decision {
-    /// `label` is the best candidate.
+    /// The image shows `label`, the best candidate.
     Accepted,
+    /// The image shows none of the classes. `candidates` has the most similar ones.
+    Rejected,
+    /// The image shows `label` or one other class, which cannot be told apart at the stated rate.
+    Ambiguous,
     /// No class of the gallery can be recognized yet.
     Empty,
 }
@@ -149,11 +153,22 @@ impl Classified {
     }
 }
 
+impl From<decision::Decision> for Decision {
+    fn from(decision: decision::Decision) -> Self {
+        match decision {
+            decision::Decision::Accepted => Self::Accepted,
+            decision::Decision::Rejected => Self::Rejected,
+            decision::Decision::Ambiguous => Self::Ambiguous,
+            decision::Decision::Empty => Self::Empty,
+        }
+    }
+}
+
 fn result(answer: Answer, file: Option<String>, image: &Embedded) -> ClassifiedImage {
-    let label = answer.candidates.first().map(|best| best.label.to_string());
+    let label = answer.label().map(ToString::to_string);
     ClassifiedImage {
         file,
-        decision: if label.is_some() { Decision::Accepted } else { Decision::Empty },
+        decision: answer.decision.into(),
         label,
         candidates: answer.candidates.into_iter().map(Candidate::from).collect(),
         explanation: answer.explanation.map(Explanation::from),

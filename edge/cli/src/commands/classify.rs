@@ -70,9 +70,9 @@ struct Answer {
 #[derive(Debug, Serialize)]
 struct FileAnswer {
     file: String,
-    /// `accepted`, or `empty` if there is no candidate.
+    /// `accepted`, `rejected`, `ambiguous`, or `empty` if there is no candidate.
     decision: &'static str,
-    /// That of the best candidate.
+    /// That of the best candidate; null if the image is rejected.
     label: Option<String>,
     candidates: Vec<Ranked>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -251,11 +251,11 @@ impl fmt::Display for Alike {
 
 impl FileAnswer {
     fn new(file: String, image: Embedded, answer: recognizer::Answer) -> Self {
-        let label = answer.candidates.first().map(|best| best.label.to_string());
+        let label = answer.label().map(ToString::to_string);
         let timing = image.timing;
         Self {
             file,
-            decision: if label.is_some() { "accepted" } else { "empty" },
+            decision: answer.decision.as_str(),
             label,
             candidates: answer.candidates.into_iter().map(Ranked::of).collect(),
             explanation: answer.explanation.map(Why::of),

@@ -11,7 +11,8 @@
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, NdFloat};
 
-use super::score::{as_f64, float, products, unit_rows};
+use super::score::{as_f64, float, unit_rows};
+use crate::metric::products;
 
 /// The largest absolute value of a rounded direction.
 const LARGEST: f32 = 127.0;

@@ -33,7 +33,8 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, NdFloat};
 use super::DecisionModel;
 use super::images::Images;
 use super::limits::Winner;
-use super::score::{as_f64, float, informative, novelty, products, profiles, unit_rows};
+use super::score::{as_f64, float, informative, novelty, profiles, unit_rows};
+use crate::metric::products;
 
 /// Evidence that is this far above its median counts as this far: two classes that look alike must
 /// not raise the limits of all others.
@@ -123,6 +124,8 @@ pub struct Decision<F> {
     pub calibrated: f64,
     /// The least calibrated score that is accepted.
     pub limit: f64,
+    /// The share of unknown images that reach the limit.
+    pub rate: f64,
     /// Whether the limit belongs to a rate that this gallery has evidence for.
     pub is_stated: bool,
     /// The share of unknown images that score at least as high (an open-set p-value).
@@ -212,6 +215,22 @@ impl<F: NdFloat> GalleryDecision<F> {
         }
     }
 
+    /// Replaces the prototype of a class, raw `[s]`, and its number of images, as if an example were
+    /// not enrolled. What was measured stays.
+    pub fn replace(&mut self, class: usize, prototype: ArrayView1<'_, F>, images: usize) {
+        let length = prototype.dot(&prototype).sqrt();
+        let inverse = if length > F::zero() { length.recip() } else { F::zero() };
+        self.prototypes.row_mut(class).assign(&(&prototype * inverse));
+        self.lengths[class] = length;
+        self.image_counts[class] = images;
+        self.views[class] = OnceLock::new();
+    }
+
+    /// The constants and the background.
+    pub fn model(&self) -> &DecisionModel<F> {
+        &self.model
+    }
+
     /// How well the background separates the classes, 0 to 1.
     pub fn informative(&self) -> F {
         self.informative
@@ -226,6 +245,16 @@ impl<F: NdFloat> GalleryDecision<F> {
     /// Decides about each image.
     pub fn decide(&self, images: &Images<F>, question: Question) -> Vec<Decision<F>> {
         let similarities = products(images.unit.view(), self.prototypes.view());
+        self.decide_similar(images, similarities.view(), question)
+    }
+
+    /// The same for images whose cosines to the prototypes are known, `[q, n]`.
+    pub fn decide_similar(
+        &self,
+        images: &Images<F>,
+        similarities: ArrayView2<'_, F>,
+        question: Question,
+    ) -> Vec<Decision<F>> {
         let rows = similarities.rows().into_iter().enumerate();
         rows.map(|(row, similarities)| self.decision(&Seen { images, row, similarities }, question))
             .collect()
@@ -233,7 +262,7 @@ impl<F: NdFloat> GalleryDecision<F> {
 
     fn decision(&self, seen: &Seen<'_, F>, question: Question) -> Decision<F> {
         let table = &self.model.table;
-        let scored = self.scored(seen, None);
+        let scored = self.scored(seen, self.ranks(seen.similarities));
         let shots = self.image_counts[scored.winner];
         let winner = self.winner(shots);
         let calibrated = self.above(&scored, self.prototypes.nrows()) - self.offset(shots);
@@ -258,6 +287,7 @@ impl<F: NdFloat> GalleryDecision<F> {
             },
             calibrated,
             limit,
+            rate,
             is_stated: winner != Winner::WithoutEvidence,
             false_accept_rate: table.limits.false_accept_rate(calibrated, winner),
             known,
@@ -306,7 +336,11 @@ impl<F: NdFloat> GalleryDecision<F> {
         let mut evidence: Vec<(usize, f64)> = Vec::new();
         for (row, &class) in examples.classes.iter().enumerate() {
             let seen = Seen { images, row, similarities: similarities.row(row) };
-            let scored = self.scored(&seen, Some(class));
+            // An unknown image: its class is not there to win.
+            let ranks = self.biased(seen.similarities).enumerate();
+            let ranks =
+                ranks.map(|(other, rank)| if other == class { F::neg_infinity() } else { rank });
+            let scored = self.scored(&seen, ranks);
             if self.image_counts[scored.winner] > 0 {
                 evidence.push((class, self.above(&scored, n - 1)));
             }
@@ -315,17 +349,16 @@ impl<F: NdFloat> GalleryDecision<F> {
         Some(Calibration { offset, evidence: evidence.len() })
     }
 
-    /// The score against the winner; the class `without` cannot win.
-    fn scored(&self, seen: &Seen<'_, F>, without: Option<usize>) -> Scored<F> {
-        let mut winner = None;
-        for (class, similarity) in self.biased(seen.similarities).enumerate() {
+    /// The score against the class with the greatest of `ranks`.
+    fn scored(&self, seen: &Seen<'_, F>, ranks: impl Iterator<Item = F>) -> Scored<F> {
+        let mut best = (0, F::neg_infinity());
+        for (class, rank) in ranks.enumerate() {
             // The first of equal classes wins, as in an evaluation.
-            let wins = winner.is_none_or(|(_, most)| similarity > most);
-            if Some(class) != without && wins {
-                winner = Some((class, similarity));
+            if rank > best.1 {
+                best = (class, rank);
             }
         }
-        let (winner, _) = winner.expect("invariant: a gallery has a class that can win");
+        let (winner, _) = best;
         let cosine = seen.similarities[winner];
         let view = self.view(winner);
         let novelty = novelty(seen.images.cosines.row(seen.row), view.cosines.view());
@@ -347,10 +380,14 @@ impl<F: NdFloat> GalleryDecision<F> {
         })
     }
 
-    /// Similarities plus name bias, at most 1: an image is never more than identical to a class.
+    /// What classes are ranked by.
+    fn ranks<'b>(&'b self, similarities: ArrayView1<'b, F>) -> impl Iterator<Item = F> + 'b {
+        similarities.into_iter().zip(&self.name_bias).map(|(&similarity, &bias)| similarity + bias)
+    }
+
+    /// The same, at most 1: an image is never more than identical to a class.
     fn biased<'b>(&'b self, similarities: ArrayView1<'b, F>) -> impl Iterator<Item = F> + 'b {
-        let pairs = similarities.into_iter().zip(&self.name_bias);
-        pairs.map(|(&similarity, &bias)| (similarity + bias).min(F::one()))
+        self.ranks(similarities).map(|rank| rank.min(F::one()))
     }
 }
 

@@ -14,7 +14,7 @@
 //! assert_eq!(novelty(array![0.6, 0.8].view(), array![1.0, 0.0].view()), 0.8);
 //! ```
 
-use ndarray::{Array2, ArrayView1, ArrayView2, Axis, NdFloat};
+use ndarray::{Array2, ArrayView1, Axis, NdFloat};
 use serde::{Deserialize, Serialize};
 
 /// How the parts of a score are weighted.
@@ -74,15 +74,6 @@ pub fn informative<F: NdFloat>(profiles: &Array2<F>) -> F {
         sum += others.map(|(_, &overlap)| overlap).fold(F::neg_infinity(), F::max);
     }
     (F::one() - sum / float(n as f64)).powi(2)
-}
-
-/// The products of each row of `a` `[m, s]` with each row of `b` `[n, s]`, `[m, n]`.
-pub(super) fn products<F: NdFloat>(a: ArrayView2<'_, F>, b: ArrayView2<'_, F>) -> Array2<F> {
-    match a.nrows() {
-        // A matrix product would first copy all of `b`, which takes longer than this.
-        1 => b.dot(&a.row(0)).insert_axis(Axis(0)),
-        _ => a.dot(&b.t()),
-    }
 }
 
 /// Rows scaled to length 1; a zero row stays zero.
