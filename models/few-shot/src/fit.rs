@@ -16,6 +16,7 @@
 
 pub mod base_classes;
 pub mod estimator_errors;
+pub mod kernel_classes;
 pub mod kernel_fit;
 pub mod name_bias;
 pub mod name_prior;

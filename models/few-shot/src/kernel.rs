@@ -57,6 +57,17 @@ impl KernelRidge {
         self.similarity(&self.base, &self.base)
     }
 
+    /// The classes that it was fitted to.
+    pub(crate) fn base(&self) -> &[SemanticDescriptor] {
+        &self.base
+    }
+
+    /// The targets that it was fitted to, `[K, s]`: the fit reversed.
+    pub(crate) fn targets(&self) -> Array2<f32> {
+        let targets = self.gram().dot(&self.dual) + &self.dual * self.ridge;
+        targets.mapv(|x| x as f32)
+    }
+
     /// The ridge.
     pub fn ridge(&self) -> f64 {
         self.ridge
@@ -173,6 +184,10 @@ impl NameRegressor {
     /// The frame of its predictions.
     pub fn frame(&self) -> &EmbeddingFrame {
         &self.frame
+    }
+
+    pub(crate) fn regression(&self) -> &KernelRidge {
+        &self.regression
     }
 
     /// The ridge of its regression.

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use ndarray::{Array2, ArrayView2, Axis, concatenate};
 
+use crate::decision::score::Background;
 use crate::embedding_frame::{EmbeddingFrame, normalized};
 use crate::kernel::NameRegressor;
 use models::knowledge::descriptor::SemanticDescriptor;
@@ -16,7 +17,7 @@ use models::knowledge::wordnet::SynsetId;
 
 /// Parts that the classes are cut into; each is predicted by a regressor fitted to the others.
 // A fit costs the cube of the number of classes, so one for each class would take too long.
-const FOLDS: usize = 8;
+pub(super) const FOLDS: usize = 8;
 
 /// A base class.
 #[derive(Debug, Clone, PartialEq)]
@@ -140,6 +141,12 @@ impl BaseClasses {
         Some(NameRegressor::fit_directions(&descriptors, directions.view(), frame, ridge))
     }
 
+    /// Background directions of a decision: those of the classifier's rows.
+    pub fn background(&self) -> Background<f32> {
+        let frame = EmbeddingFrame::around(self.prototypes.view());
+        Background::new(frame.center().clone(), self.directions.clone())
+    }
+
     /// The semantic prototypes of the classes of images, raw, `[K, s]`, each by a regressor with
     /// this `ridge` that learned from no class of the same synset. `None` where nothing is left to
     /// learn from: another synset is needed.
@@ -229,5 +236,6 @@ mod tests {
         assert_eq!((no_rows.with_images.len(), no_rows.rows.len()), (3, 1));
         let none = with_rows().from_classifier_only().without_rows(|_| true);
         assert!(none.is_empty() && none.name_regressor(None).is_none());
+        assert_eq!((with_rows().background().len(), with_images().background().len()), (2, 0));
     }
 }
