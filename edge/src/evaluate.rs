@@ -34,6 +34,7 @@ use few_shot::evaluation::conditions::Conditions;
 use few_shot::evaluation::policies::Inputs;
 use few_shot::evaluation::report::{Protocol, Report};
 use models::dataset::{Class, Dataset, DatasetError, ImageRef, Split};
+use models::knowledge::descriptor::SemanticDescriptor;
 use ndarray::{Array2, Array3, Axis};
 use rayon::prelude::*;
 
@@ -85,8 +86,7 @@ pub fn evaluate(
     let embeddings = embed_split(embedder, dataset, protocol.split, progress)?;
     // The other policies take their inputs from names.
     let Some(knowledge) = knowledge else { return Ok(protocol.report(&embeddings)?) };
-    let meanings: Vec<_> = classes.iter().map(|class| meaning(class, knowledge)).collect();
-    let descriptors = knowledge.descriptors(&meanings);
+    let descriptors = descriptors(&classes, knowledge);
     let known = ClassKnowledge::new(knowledge.regressor(), &descriptors, protocol.spec.k_shot);
     Ok(protocol.compare(&embeddings, Inputs::of_knowledge(&known), Conditions::PLAIN)?)
 }
@@ -109,6 +109,14 @@ fn meaning(class: &Class, knowledge: &NameKnowledge) -> Option<Meaning> {
     }
 }
 
+/// What the name regressor predicts the prototype of each class from; an unknown descriptor for a
+/// class without a WordNet sense.
+#[must_use]
+pub fn descriptors(classes: &[&Class], knowledge: &NameKnowledge) -> Vec<SemanticDescriptor> {
+    let meanings: Vec<_> = classes.iter().map(|class| meaning(class, knowledge)).collect();
+    knowledge.descriptors(&meanings)
+}
+
 /// The embeddings of each class of a split, `[images, s]`, in the order of the data set.
 ///
 /// # Errors
@@ -119,12 +127,27 @@ pub fn embed_split(
     split: Split,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Vec<Array2<f32>>, EvaluateError> {
-    let classes = dataset.split(split);
-    let total = classes.iter().map(|class| class.images.len()).sum();
+    embed_classes(embedder, dataset, &dataset.split(split), usize::MAX, progress)
+}
+
+/// The embeddings of at most `most` images of each of these classes, `[images, s]`, evenly spaced
+/// over the images of the class. `progress` is called with the number of embedded images and that
+/// of all images.
+///
+/// # Errors
+/// The first image that cannot be read or embedded.
+pub fn embed_classes(
+    embedder: &mut Embedder,
+    dataset: &Dataset,
+    classes: &[&Class],
+    most: usize,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Vec<Array2<f32>>, EvaluateError> {
+    let total = classes.iter().map(|class| class.images.len().min(most)).sum();
     let mut done = 0;
     let mut embeddings = Vec::new();
     for class in classes {
-        embeddings.push(embed_class(embedder, dataset, class, &mut |images| {
+        embeddings.push(embed_class(embedder, dataset, class, most, &mut |images| {
             done += images;
             progress(done, total);
         })?);
@@ -136,11 +159,15 @@ fn embed_class(
     embedder: &mut Embedder,
     dataset: &Dataset,
     class: &Class,
+    most: usize,
     count: &mut dyn FnMut(usize),
 ) -> Result<Array2<f32>, EvaluateError> {
+    let taken = class.images.len().min(most);
+    let images: Vec<&ImageRef> =
+        (0..taken).map(|image| &class.images[image * class.images.len() / taken]).collect();
     let mut rows = Array2::zeros((0, embedder.manifest().backbone.embedding_size));
     // Decoding takes all processor cores, then the one engine runs: both in turn, chunk by chunk.
-    for images in class.images.chunks(CHUNK) {
+    for images in images.chunks(CHUNK) {
         let decoder = embedder.decoder();
         let inputs = images.par_iter().map(|image| network_input(decoder, dataset, image));
         let inputs: Vec<Array3<f32>> = inputs.collect::<Result<_, EvaluateError>>()?;

@@ -395,7 +395,9 @@ impl NameKnowledge {
         self.regressor.semantic(&self.descriptors(meanings))
     }
 
-    pub(crate) fn regressor(&self) -> &NameRegressor {
+    /// The name regressor.
+    #[must_use]
+    pub fn regressor(&self) -> &NameRegressor {
         &self.regressor
     }
 

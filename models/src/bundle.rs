@@ -144,6 +144,11 @@ impl Bundle {
         self.files.get(name).map(Vec::as_slice)
     }
 
+    /// All files that the manifest names.
+    pub fn files(&self) -> &BTreeMap<String, Vec<u8>> {
+        &self.files
+    }
+
     /// The backbone's ONNX file.
     pub fn backbone(&self) -> &[u8] {
         self.file(&self.manifest.backbone.file)

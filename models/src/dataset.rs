@@ -38,7 +38,7 @@ use crate::image::{self, Image, ImageLimits, Warning};
 use files::Files;
 use source::Source;
 
-pub use crate::split::{Split, SplitError};
+pub use crate::split::{Half, HalfError, Split, SplitError};
 pub use classes::Class;
 pub use error::{DatasetError, Line};
 pub use files::DatasetLimits;
