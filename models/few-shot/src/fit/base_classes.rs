@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use ndarray::{Array2, ArrayView2, Axis, concatenate};
 
-use crate::decision::score::Background;
+use crate::decision::background::Background;
 use crate::embedding_frame::{EmbeddingFrame, normalized};
 use crate::kernel::NameRegressor;
 use models::knowledge::descriptor::SemanticDescriptor;

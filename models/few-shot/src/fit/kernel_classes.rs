@@ -21,7 +21,7 @@
 use ndarray::{Array1, Array2, Axis};
 use rayon::prelude::*;
 
-use crate::decision::score::Background;
+use crate::decision::background::Background;
 use crate::embedding_frame::{EmbeddingFrame, normalized};
 use crate::kernel::NameRegressor;
 use models::knowledge::descriptor::SemanticDescriptor;
@@ -148,13 +148,14 @@ mod tests {
     #[test]
     fn the_directions_of_a_fit_are_recovered() {
         let background = kernel_classes().background(0);
-        let difference = &background.rows() - &directions();
-        assert!(difference.iter().all(|value| value.abs() < 2e-3), "{difference}");
         assert_eq!(background.center(), array![2.0, 3.0]);
-        assert_eq!(
-            kernel_classes().background(1).rows(),
-            background.rows().slice(ndarray::s![1.., ..])
-        );
+        // Embeddings along the two axes have the values of the directions as cosines.
+        let axes = array![[3.0, 3.0], [2.0, 4.0]];
+        let cosines = background.cosines(axes.view());
+        let difference = &cosines.t() - &directions();
+        assert!(difference.iter().all(|value| value.abs() < 2e-3), "{difference}");
+        let rows = kernel_classes().background(1).cosines(axes.view());
+        assert_eq!(rows, cosines.slice(ndarray::s![.., 1..]));
     }
 
     #[test]
