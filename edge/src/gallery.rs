@@ -23,6 +23,7 @@
 
 use std::path::Path;
 
+mod change;
 mod class;
 mod error;
 mod facts;
@@ -33,7 +34,8 @@ mod lock;
 mod record;
 mod store;
 
-use facts::{Change, Facts};
+use change::Change;
+use facts::Facts;
 use journal::{Journal, Memory, ReadOnly};
 use store::RedbStore;
 
@@ -130,8 +132,9 @@ impl Gallery {
         self.refresh()?;
         let plan = self.facts.plan_enroll(label, examples, create)?;
         self.carry_out(plan.change)?;
-        let class = self.facts.by_id(plan.class).clone();
-        Ok(Enrolled { class, outcomes: plan.answer, revision: self.revision() })
+        let (class, outcomes) = plan.answer;
+        let class = self.facts.by_id(class).clone();
+        Ok(Enrolled { class, outcomes, revision: self.revision() })
     }
 
     /// Replaces the overrides of the class `label`, which is created without images if it does not
@@ -147,7 +150,8 @@ impl Gallery {
         self.refresh()?;
         let plan = self.facts.plan_define(label, overrides);
         self.carry_out(plan.change)?;
-        Ok((self.facts.by_id(plan.class).clone(), plan.answer))
+        let (class, is_new) = plan.answer;
+        Ok((self.facts.by_id(class).clone(), is_new))
     }
 
     /// Gives a class another label and returns it.
@@ -158,7 +162,7 @@ impl Gallery {
         self.refresh()?;
         let plan = self.facts.plan_rename(id_or_label, label)?;
         self.carry_out(plan.change)?;
-        Ok(self.facts.by_id(plan.class).clone())
+        Ok(self.facts.by_id(plan.answer).clone())
     }
 
     /// Deletes a class with its examples and returns what it was.
@@ -169,7 +173,7 @@ impl Gallery {
         self.refresh()?;
         let plan = self.facts.plan_delete(id_or_label)?;
         // The answer is what the class was; applying the change drops it.
-        let deleted = self.facts.by_id(plan.class).clone();
+        let deleted = self.facts.by_id(plan.answer).clone();
         self.carry_out(plan.change)?;
         Ok(deleted)
     }

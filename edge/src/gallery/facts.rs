@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::change::{Change, ChangeKind, Plan};
 use super::class::{Class, ClassOverrides, Example, NewExample, Outcome};
 use super::error::GalleryError;
 use super::id::{ClassId, ExampleId};
@@ -18,45 +19,6 @@ pub(super) struct Facts {
     classes: BTreeMap<ClassId, Class>,
     // Sorted, since lists of classes are in the order of their labels.
     labels: BTreeMap<Label, ClassId>,
-}
-
-/// One write, decided and not yet done.
-#[derive(Debug, Clone, PartialEq)]
-pub(in crate::gallery) struct Change {
-    /// The revision after it.
-    pub(in crate::gallery) revision: u64,
-    pub(in crate::gallery) kind: ChangeKind,
-}
-
-/// What a write changes.
-#[derive(Debug, Clone, PartialEq)]
-pub(in crate::gallery) enum ChangeKind {
-    /// Adds these examples, in this order, to the class, which is created if it does not exist.
-    Enroll {
-        class: ClassId,
-        label: Label,
-        examples: Vec<Example>,
-    },
-    /// Replaces the overrides of the class, which is created if it does not exist.
-    Define {
-        class: ClassId,
-        label: Label,
-        overrides: ClassOverrides,
-    },
-    Rename {
-        class: ClassId,
-        label: Label,
-    },
-    Delete {
-        class: ClassId,
-    },
-}
-
-/// A call that is decided: the class it is about, the change if there is one, and its answer.
-pub(super) struct Plan<T> {
-    pub(super) class: ClassId,
-    pub(super) change: Option<Change>,
-    pub(super) answer: T,
 }
 
 impl Facts {
@@ -117,7 +79,7 @@ impl Facts {
         label: &Label,
         examples: Vec<NewExample>,
         create: bool,
-    ) -> Result<Plan<Vec<Outcome>>, GalleryError> {
+    ) -> Result<Plan<(ClassId, Vec<Outcome>)>, GalleryError> {
         let existing = self.labels.get(label).copied();
         if existing.is_none() && !create {
             return Err(unknown(label.as_str()));
@@ -128,7 +90,7 @@ impl Facts {
         // A repeated call finds only duplicates: it changes nothing and keeps the revision.
         let is_new = existing.is_none() || !examples.is_empty();
         let kind = ChangeKind::Enroll { class, label: label.clone(), examples };
-        Ok(Plan { class, change: is_new.then(|| self.next(kind)), answer: outcomes })
+        Ok(Plan { change: is_new.then(|| self.next(kind)), answer: (class, outcomes) })
     }
 
     /// Separates new examples from duplicates, both of the class and within the call.
@@ -170,12 +132,16 @@ impl Facts {
     }
 
     /// Changes nothing if the class has these overrides already; answers whether the class is new.
-    pub(super) fn plan_define(&self, label: &Label, overrides: ClassOverrides) -> Plan<bool> {
+    pub(super) fn plan_define(
+        &self,
+        label: &Label,
+        overrides: ClassOverrides,
+    ) -> Plan<(ClassId, bool)> {
         let existing = self.labels.get(label).copied();
         let class = existing.unwrap_or(self.next_id());
         let differs = existing.is_none_or(|id| self.by_id(id).overrides != overrides);
         let kind = ChangeKind::Define { class, label: label.clone(), overrides };
-        Plan { class, change: differs.then(|| self.next(kind)), answer: existing.is_none() }
+        Plan { change: differs.then(|| self.next(kind)), answer: (class, existing.is_none()) }
     }
 
     /// Changes nothing if the class has that label already.
@@ -183,7 +149,7 @@ impl Facts {
         &self,
         id_or_label: &str,
         label: &Label,
-    ) -> Result<Plan<()>, GalleryError> {
+    ) -> Result<Plan<ClassId>, GalleryError> {
         let class = self.class(id_or_label)?.id;
         let change = match self.labels.get(label) {
             // A repeated call has what it wants already.
@@ -191,12 +157,12 @@ impl Facts {
             Some(_) => return Err(GalleryError::LabelTaken(label.clone())),
             None => Some(self.next(ChangeKind::Rename { class, label: label.clone() })),
         };
-        Ok(Plan { class, change, answer: () })
+        Ok(Plan { change, answer: class })
     }
 
-    pub(super) fn plan_delete(&self, id_or_label: &str) -> Result<Plan<()>, GalleryError> {
+    pub(super) fn plan_delete(&self, id_or_label: &str) -> Result<Plan<ClassId>, GalleryError> {
         let class = self.class(id_or_label)?.id;
-        Ok(Plan { class, change: Some(self.next(ChangeKind::Delete { class })), answer: () })
+        Ok(Plan { change: Some(self.next(ChangeKind::Delete { class })), answer: class })
     }
 
     /// The id of a class that the next change creates.

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use super::change::Change;
 use super::error::GalleryError;
-use super::facts::{Change, Facts};
+use super::facts::Facts;
 
 /// Makes the changes of a gallery durable.
 pub(super) trait Journal: Send + fmt::Debug {

@@ -11,14 +11,17 @@ use std::path::{Path, PathBuf};
 use models::layout;
 use redb::Database;
 
+use super::change::Change;
 use super::error::GalleryError;
-use super::facts::{Change, Facts};
+use super::facts::Facts;
 use super::journal::Journal;
 use super::lock::{Lock, LockError};
 
+mod raw_facts;
 mod tables;
 
-use tables::{RawFacts, SCHEMA, initialize, write};
+use raw_facts::RawFacts;
+use tables::{SCHEMA, initialize, write};
 
 const FILE: &str = "gallery.redb";
 /// Every format has this number until the first release; the layout identifies the schema.
@@ -103,11 +106,9 @@ fn sync_folder(dir: &Path) -> io::Result<()> {
 /// The facts of a store of this layout and space.
 fn facts(dir: &Path, raw: RawFacts, space_id: &str) -> Result<Facts, GalleryError> {
     check_layout(dir, &raw)?;
-    let revision = raw.revision.ok_or_else(|| broken(dir, "its revision is missing"))?;
     // The space is compared at the end, so that a damaged store is told as damaged.
     let got = raw.space_id.clone().ok_or_else(|| broken(dir, "its space is missing"))?;
-    let classes = raw.assemble().map_err(|reason| broken(dir, &reason))?;
-    let facts = Facts::restore(revision, classes).map_err(|reason| broken(dir, &reason))?;
+    let facts = raw.assemble().map_err(|reason| broken(dir, &reason))?;
     if got != space_id {
         let expected = space_id.to_owned();
         return Err(GalleryError::OtherSpace { path: dir.to_owned(), expected, got });
