@@ -9,7 +9,7 @@ use crate::decision::DecisionFileError;
 use crate::decoder::DecodeError;
 use crate::engine::{EngineError, Rejection, SelectError, UnknownEngine, UnknownPrecision};
 use crate::evaluate::EvaluateError;
-use crate::gallery::{GalleryError, LabelError, NotAnId};
+use crate::gallery::{GalleryError, LabelError, NotAnId, SettingError};
 use crate::lexicon::{AttributeError, NameKnowledgeError};
 use crate::locate::NotFound;
 use crate::recognizer::RecognizerError;
@@ -95,6 +95,12 @@ impl Fault for LabelError {
     }
 }
 
+impl Fault for SettingError {
+    fn blame(&self) -> Blame {
+        Blame::Input
+    }
+}
+
 impl Fault for GalleryError {
     fn blame(&self) -> Blame {
         match self {
@@ -102,6 +108,7 @@ impl Fault for GalleryError {
             | Self::LabelTaken(_)
             | Self::OtherSpace { .. }
             | Self::OtherLayout { .. }
+            | Self::Setting(_)
             | Self::ReadOnly => Blame::Input,
             // An embedding comes from the engine, never from a person.
             Self::Embedding { .. }

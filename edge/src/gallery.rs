@@ -32,6 +32,7 @@ mod journal;
 mod label;
 mod lock;
 mod record;
+mod settings;
 mod store;
 
 use change::Change;
@@ -43,6 +44,7 @@ pub use class::{Class, ClassOverrides, Enrolled, Example, NewExample, Outcome, S
 pub use error::GalleryError;
 pub use id::{ClassId, ExampleId, NotAnId};
 pub use label::{Label, LabelError};
+pub use settings::{GallerySettings, SettingError};
 
 /// Enrolled classes. See the module for what each call guarantees.
 #[derive(Debug)]
@@ -95,6 +97,12 @@ impl Gallery {
     #[must_use]
     pub fn revision(&self) -> u64 {
         self.facts.revision()
+    }
+
+    /// What the user chose for the whole gallery; the defaults when new.
+    #[must_use]
+    pub fn settings(&self) -> &GallerySettings {
+        self.facts.settings()
     }
 
     /// Every class, sorted by the bytes of its label.
@@ -176,6 +184,20 @@ impl Gallery {
         let deleted = self.facts.by_id(plan.answer).clone();
         self.carry_out(plan.change)?;
         Ok(deleted)
+    }
+
+    /// Replaces the settings and returns them. Those that hold already leave the revision as it is.
+    ///
+    /// # Errors
+    /// [`GalleryError::Setting`] if one is out of range; [`GalleryError::StoreFull`].
+    pub fn set_settings(
+        &mut self,
+        settings: GallerySettings,
+    ) -> Result<GallerySettings, GalleryError> {
+        self.refresh()?;
+        let plan = self.facts.plan_settings(settings)?;
+        self.carry_out(plan.change)?;
+        Ok(plan.answer)
     }
 
     /// Makes a change durable, then applies it in memory.

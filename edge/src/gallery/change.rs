@@ -3,6 +3,7 @@
 use super::class::{ClassOverrides, Example};
 use super::id::ClassId;
 use super::label::Label;
+use super::settings::GallerySettings;
 
 /// One write, decided and not yet done.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,6 +35,8 @@ pub(in crate::gallery) enum ChangeKind {
     Delete {
         class: ClassId,
     },
+    /// Replaces all settings.
+    Settings(GallerySettings),
 }
 
 /// A call that is decided: the change if there is one, and what the call answers.

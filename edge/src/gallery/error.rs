@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::label::Label;
+use super::settings::SettingError;
 
 /// Why a gallery refused.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +51,9 @@ pub enum GalleryError {
         /// What was given.
         got: String,
     },
+    /// A setting is not in its range.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
     /// The gallery was opened for reading only.
     #[error("this gallery is open for reading only; open its store to change it")]
     ReadOnly,

@@ -11,6 +11,7 @@ use super::class::{Class, ClassOverrides, Example, NewExample, Outcome};
 use super::error::GalleryError;
 use super::id::{ClassId, ExampleId};
 use super::label::Label;
+use super::settings::GallerySettings;
 
 /// Everything enrolled.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -19,6 +20,7 @@ pub(super) struct Facts {
     classes: BTreeMap<ClassId, Class>,
     // Sorted, since lists of classes are in the order of their labels.
     labels: BTreeMap<Label, ClassId>,
+    settings: GallerySettings,
 }
 
 impl Facts {
@@ -29,8 +31,10 @@ impl Facts {
     pub(super) fn restore(
         revision: u64,
         classes: impl IntoIterator<Item = Class>,
+        settings: GallerySettings,
     ) -> Result<Self, String> {
-        let mut facts = Self { revision, ..Self::default() };
+        settings.check().map_err(|error| error.to_string())?;
+        let mut facts = Self { revision, settings, ..Self::default() };
         for class in classes {
             if facts.labels.insert(class.label.clone(), class.id).is_some() {
                 return Err(format!("two classes are called `{}`", class.label));
@@ -47,6 +51,10 @@ impl Facts {
 
     pub(super) fn revision(&self) -> u64 {
         self.revision
+    }
+
+    pub(super) fn settings(&self) -> &GallerySettings {
+        &self.settings
     }
 
     /// Every class, sorted by label.
@@ -165,6 +173,17 @@ impl Facts {
         Ok(Plan { change: Some(self.next(ChangeKind::Delete { class })), answer: class })
     }
 
+    /// Changes nothing if the gallery has these settings already.
+    pub(super) fn plan_settings(
+        &self,
+        settings: GallerySettings,
+    ) -> Result<Plan<GallerySettings>, GalleryError> {
+        settings.check()?;
+        let differs = settings != self.settings;
+        let change = differs.then(|| self.next(ChangeKind::Settings(settings)));
+        Ok(Plan { change, answer: settings })
+    }
+
     /// The id of a class that the next change creates.
     fn next_id(&self) -> ClassId {
         // Revisions only grow, so no id is used again after its class is deleted.
@@ -196,6 +215,7 @@ impl Facts {
                 let class = self.classes.remove(&class).expect("invariant: the plan found it");
                 self.labels.remove(&class.label);
             }
+            ChangeKind::Settings(settings) => self.settings = settings,
         }
     }
 

@@ -17,20 +17,20 @@ pub(crate) fn open(dir: &Path) -> Gallery {
 }
 
 /// A gallery, or a store that is closed and opened again before every call.
-enum Subject {
+pub(crate) enum Subject {
     Kept(Gallery),
     Reopened(PathBuf),
 }
 
 impl Subject {
-    fn with<T>(&mut self, call: impl FnOnce(&mut Gallery) -> T) -> T {
+    pub(crate) fn with<T>(&mut self, call: impl FnOnce(&mut Gallery) -> T) -> T {
         match self {
             Self::Kept(gallery) => call(gallery),
             Self::Reopened(dir) => call(&mut open(dir)),
         }
     }
 
-    fn revision(&mut self) -> u64 {
+    pub(crate) fn revision(&mut self) -> u64 {
         self.with(|gallery| gallery.revision())
     }
 
@@ -42,7 +42,7 @@ impl Subject {
         self.with(|gallery| gallery.class(id_or_label).cloned())
     }
 
-    fn enroll(
+    pub(crate) fn enroll(
         &mut self,
         label: &Label,
         examples: Vec<NewExample>,
@@ -63,13 +63,13 @@ impl Subject {
         self.with(|gallery| gallery.rename(id_or_label, label))
     }
 
-    fn delete(&mut self, id_or_label: &str) -> Result<Class, GalleryError> {
+    pub(crate) fn delete(&mut self, id_or_label: &str) -> Result<Class, GalleryError> {
         self.with(|gallery| gallery.delete(id_or_label))
     }
 }
 
 /// Runs a check on an empty gallery of each kind.
-fn on_each(check: fn(&mut Subject)) {
+pub(crate) fn on_each(check: fn(&mut Subject)) {
     let root = tempfile::tempdir().unwrap();
     check(&mut Subject::Kept(Gallery::in_memory()));
     check(&mut Subject::Kept(open(&root.path().join("store"))));

@@ -11,4 +11,5 @@ mod fixtures;
 mod knowing;
 mod recognition;
 mod same_scores;
+mod settings;
 mod store;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use edge::gallery::{Class, Gallery, GalleryError};
+use edge::gallery::{Class, Gallery, GalleryError, GallerySettings};
 use redb::{Database, TableDefinition, WriteTransaction};
 
 use crate::conformance::{SPACE, open};
@@ -14,6 +14,14 @@ fn enrolled(dir: &Path) -> Vec<Class> {
     store.enroll(&label("mug"), examples(0..40), true).unwrap();
     store.enroll(&label("cup"), examples(40..80), true).unwrap();
     store.classes()
+}
+
+/// Writes to the database of the store as this crate never does.
+fn tamper(dir: &Path, change: impl FnOnce(&WriteTransaction)) {
+    let database = Database::create(dir.join("gallery.redb")).unwrap();
+    let transaction = database.begin_write().unwrap();
+    change(&transaction);
+    transaction.commit().unwrap();
 }
 
 #[test]
@@ -38,17 +46,42 @@ fn a_store_of_another_layout_is_refused_and_unchanged() {
     for change in changes {
         let root = tempfile::tempdir().unwrap();
         enrolled(root.path());
-        let database = Database::create(root.path().join("gallery.redb")).unwrap();
-        let transaction = database.begin_write().unwrap();
-        change(&transaction);
-        transaction.commit().unwrap();
-        drop(database);
+        tamper(root.path(), change);
         let error = Gallery::open(root.path(), SPACE).unwrap_err();
         assert!(matches!(error, GalleryError::OtherLayout { .. }), "{error}");
         let error = error.to_string();
         let place = root.path().display().to_string();
         assert!(error.contains(&place) && !error.contains('\n'), "{error}");
         assert!(error.contains("layout") && error.contains("move the folder away"), "{error}");
+    }
+}
+
+fn assert_broken(dir: &Path, expected: &str) {
+    let error = Gallery::open(dir, SPACE).unwrap_err();
+    let is_told = matches!(&error, GalleryError::Broken { reason, .. } if reason == expected);
+    assert!(is_told, "expected `{expected}`, got `{error}`");
+}
+
+#[test]
+fn settings_that_are_no_settings_are_told_as_damage() {
+    const SETTINGS: TableDefinition<&str, f64> = TableDefinition::new("settings");
+    let cases = [
+        ("rate", 0.9, "the setting `rate` must be from 0.001 to 0.5, got 0.9"),
+        ("threshold", f64::NAN, "the setting `threshold` must be from -2 to 2, got NaN"),
+        (
+            "expected_unknown_share",
+            1.0,
+            "the setting `expected_unknown_share` must be from 0.001 to 0.999, got 1.0",
+        ),
+        ("fusion", 1.0, "it has the unknown setting `fusion`"),
+    ];
+    for (name, value, reason) in cases {
+        let root = tempfile::tempdir().unwrap();
+        enrolled(root.path());
+        tamper(root.path(), |store| {
+            store.open_table(SETTINGS).unwrap().insert(name, value).unwrap();
+        });
+        assert_broken(root.path(), reason);
     }
 }
 
@@ -62,7 +95,11 @@ fn a_read_only_gallery_refuses_changes_and_frees_its_store() {
     assert!(matches!(refused, GalleryError::ReadOnly), "{refused}");
     let refused = gallery.enroll(&label("new"), examples(0..1), true).unwrap_err();
     assert!(matches!(refused, GalleryError::ReadOnly), "{refused}");
+    let settings = GallerySettings { rate: 0.1, ..GallerySettings::default() };
+    let refused = gallery.set_settings(settings).unwrap_err();
+    assert!(matches!(refused, GalleryError::ReadOnly), "{refused}");
     assert_eq!((gallery.classes(), gallery.revision()), (classes, again.revision()));
+    assert_eq!(gallery.settings(), again.settings());
 }
 
 #[test]

@@ -8,12 +8,15 @@ use redb::{
     Database, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, TableError,
 };
 
-use super::tables::{ATTRIBUTES, CLASSES, EXAMPLES, IMAGES_ONLY, MEANINGS, NUMBERS, TEXTS};
+use super::tables::{
+    ATTRIBUTES, CLASSES, EXAMPLES, IMAGES_ONLY, MEANINGS, NUMBERS, SETTINGS, TEXTS,
+};
 use crate::gallery::class::{Class, Example, SenseOverride};
 use crate::gallery::facts::Facts;
 use crate::gallery::id::{ClassId, ExampleId};
 use crate::gallery::label::Label;
 use crate::gallery::record;
+use crate::gallery::settings::GallerySettings;
 
 type Row = ((u64, u64, u32), Vec<u8>);
 
@@ -27,6 +30,7 @@ pub(super) struct RawFacts {
     meanings: BTreeMap<u64, String>,
     attributes: BTreeMap<u64, String>,
     examples: Vec<Row>,
+    settings: BTreeMap<String, f64>,
 }
 
 impl RawFacts {
@@ -49,6 +53,7 @@ impl RawFacts {
             meanings: texts_by_class(&transaction, MEANINGS)?,
             attributes: texts_by_class(&transaction, ATTRIBUTES)?,
             examples: examples(&transaction)?,
+            settings: settings_by_name(&transaction)?,
         }))
     }
 
@@ -58,7 +63,8 @@ impl RawFacts {
     /// What does not fit.
     pub(super) fn assemble(self) -> Result<Facts, String> {
         let revision = self.revision.ok_or("its revision is missing")?;
-        Facts::restore(revision, self.classes()?)
+        let settings = settings(&self.settings)?;
+        Facts::restore(revision, self.classes()?, settings)
     }
 
     /// Puts overrides and examples into their classes.
@@ -111,6 +117,34 @@ fn examples(transaction: &ReadTransaction) -> Result<Vec<Row>, redb::Error> {
         examples.push((key.value(), bytes.value().to_vec()));
     }
     Ok(examples)
+}
+
+/// The rows of the settings; none from a store of another layout, which may lack the table.
+fn settings_by_name(transaction: &ReadTransaction) -> Result<BTreeMap<String, f64>, redb::Error> {
+    let table = match transaction.open_table(SETTINGS) {
+        Err(TableError::TableDoesNotExist(_)) => return Ok(BTreeMap::new()),
+        other => other?,
+    };
+    let mut settings = BTreeMap::new();
+    for row in table.iter()? {
+        let (name, value) = row?;
+        settings.insert(name.value().to_owned(), value.value());
+    }
+    Ok(settings)
+}
+
+/// The settings, whose values are not checked.
+fn settings(rows: &BTreeMap<String, f64>) -> Result<GallerySettings, String> {
+    let mut settings = GallerySettings::default();
+    for (name, &value) in rows {
+        match name.as_str() {
+            "rate" => settings.rate = value,
+            "threshold" => settings.threshold = Some(value),
+            "expected_unknown_share" => settings.expected_unknown_share = value,
+            unknown => return Err(format!("it has the unknown setting `{unknown:.64}`")),
+        }
+    }
+    Ok(settings)
 }
 
 /// A class without its examples.

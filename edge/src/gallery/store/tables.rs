@@ -9,6 +9,7 @@ use crate::gallery::change::{Change, ChangeKind};
 use crate::gallery::class::{ClassOverrides, SenseOverride};
 use crate::gallery::id::{ClassId, ExampleId};
 use crate::gallery::record;
+use crate::gallery::settings::GallerySettings;
 
 /// What the layout is the hash of. A change of a table or of a record changes this text.
 pub(super) const SCHEMA: &str = "
@@ -19,6 +20,7 @@ pub(super) const SCHEMA: &str = "
     attributes: u64 class -> str synsets, separated by a space
     examples: (u64 class, u64 revision, u32 index) -> bytes; u8 1, sha256 [32], u8 length,
         str precision, f32 little-endian [s]
+    settings: str -> f64; rate, threshold (absent: none), expected_unknown_share
 ";
 
 pub(super) const NUMBERS: TableDefinition<&str, u64> = TableDefinition::new("numbers");
@@ -31,6 +33,8 @@ pub(super) const ATTRIBUTES: TableDefinition<u64, &str> = TableDefinition::new("
 /// Class, then the example's revision and index: the order of enrollment within a class.
 pub(super) const EXAMPLES: TableDefinition<(u64, u64, u32), &[u8]> =
     TableDefinition::new("examples");
+/// Settings of the gallery by name; one without a row has its default.
+pub(super) const SETTINGS: TableDefinition<&str, f64> = TableDefinition::new("settings");
 
 /// In `meanings`, for [`SenseOverride::ImagesOnly`].
 pub(super) const IMAGES_ONLY: &str = "images only";
@@ -53,6 +57,7 @@ pub(super) fn initialize(
     transaction.open_table(MEANINGS)?;
     transaction.open_table(ATTRIBUTES)?;
     transaction.open_table(EXAMPLES)?;
+    transaction.open_table(SETTINGS)?;
     Ok(transaction.commit()?)
 }
 
@@ -78,6 +83,7 @@ pub(super) fn write(database: &Database, change: &Change) -> Result<(), redb::Er
             transaction.open_table(CLASSES)?.insert(class.0, label.as_str())?;
         }
         ChangeKind::Delete { class } => delete(&transaction, *class)?,
+        ChangeKind::Settings(settings) => write_settings(&transaction, settings)?,
     }
     Ok(transaction.commit()?)
 }
@@ -97,6 +103,20 @@ fn write_overrides(
     match &overrides.attributes {
         None => attributes.remove(class.0)?,
         Some(ids) => attributes.insert(class.0, spaced(ids).as_str())?,
+    };
+    Ok(())
+}
+
+fn write_settings(
+    transaction: &WriteTransaction,
+    settings: &GallerySettings,
+) -> Result<(), redb::Error> {
+    let mut rows = transaction.open_table(SETTINGS)?;
+    rows.insert("rate", settings.rate)?;
+    rows.insert("expected_unknown_share", settings.expected_unknown_share)?;
+    match settings.threshold {
+        None => rows.remove("threshold")?,
+        Some(threshold) => rows.insert("threshold", threshold)?,
     };
     Ok(())
 }
