@@ -9,7 +9,7 @@ use crate::decision::DecisionFileError;
 use crate::decoder::DecodeError;
 use crate::engine::{EngineError, Rejection, SelectError, UnknownEngine, UnknownPrecision};
 use crate::evaluate::EvaluateError;
-use crate::gallery::{GalleryError, LabelError, NotAnId, SettingError};
+use crate::gallery::{GalleryError, LabelError, NotAnExampleId, NotAnId, SettingError};
 use crate::lexicon::{AttributeError, NameKnowledgeError};
 use crate::locate::NotFound;
 use crate::recognizer::RecognizerError;
@@ -89,6 +89,12 @@ impl Fault for NotAnId {
     }
 }
 
+impl Fault for NotAnExampleId {
+    fn blame(&self) -> Blame {
+        Blame::Input
+    }
+}
+
 impl Fault for LabelError {
     fn blame(&self) -> Blame {
         Blame::Input
@@ -105,6 +111,7 @@ impl Fault for GalleryError {
     fn blame(&self) -> Blame {
         match self {
             Self::UnknownClass(_)
+            | Self::UnknownExample(_)
             | Self::LabelTaken(_)
             | Self::OtherSpace { .. }
             | Self::OtherLayout { .. }

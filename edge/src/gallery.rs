@@ -1,5 +1,7 @@
 //! Enrolled classes and their examples. For each image the gallery keeps its hash, its raw
 //! embedding and the precision that made it; prototypes are computed from these facts, not stored.
+//! Besides its classes a gallery has a **background set**, examples of "none of these", and
+//! [settings](GallerySettings).
 //!
 //! **Guarantee:** when a call returns `Ok`, the change is on the disk and survives a crash or a
 //! power cut; when it returns an error, nothing has changed. A gallery in memory keeps the second
@@ -40,9 +42,12 @@ use facts::Facts;
 use journal::{Journal, Memory, ReadOnly};
 use store::RedbStore;
 
-pub use class::{Class, ClassOverrides, Enrolled, Example, NewExample, Outcome, SenseOverride};
+pub use class::{
+    BackgroundEnrolled, Class, ClassOverrides, Enrolled, Example, NewExample, Outcome,
+    SenseOverride,
+};
 pub use error::GalleryError;
-pub use id::{ClassId, ExampleId, NotAnId};
+pub use id::{ClassId, ExampleId, NotAnExampleId, NotAnId};
 pub use label::{Label, LabelError};
 pub use settings::{GallerySettings, SettingError};
 
@@ -103,6 +108,13 @@ impl Gallery {
     #[must_use]
     pub fn settings(&self) -> &GallerySettings {
         self.facts.settings()
+    }
+
+    /// The background set, examples of "none of these": images that belong to no class, in the
+    /// order of enrollment.
+    #[must_use]
+    pub fn background(&self) -> &[Example] {
+        self.facts.background()
     }
 
     /// Every class, sorted by the bytes of its label.
@@ -184,6 +196,34 @@ impl Gallery {
         let deleted = self.facts.by_id(plan.answer).clone();
         self.carry_out(plan.change)?;
         Ok(deleted)
+    }
+
+    /// Adds images to the background set, all or none. An image that it has already is reported as
+    /// a duplicate; a class may have the same image. A call that adds nothing leaves the revision
+    /// as it is.
+    ///
+    /// # Errors
+    /// [`GalleryError::Embedding`]; [`GalleryError::StoreFull`].
+    pub fn enroll_background(
+        &mut self,
+        examples: Vec<NewExample>,
+    ) -> Result<BackgroundEnrolled, GalleryError> {
+        self.refresh()?;
+        let plan = self.facts.plan_enroll_background(examples)?;
+        self.carry_out(plan.change)?;
+        let examples = self.background().len();
+        Ok(BackgroundEnrolled { outcomes: plan.answer, examples, revision: self.revision() })
+    }
+
+    /// Removes an example from the background set and returns it.
+    ///
+    /// # Errors
+    /// [`GalleryError::UnknownExample`], also for an example of a class.
+    pub fn remove_background(&mut self, id: ExampleId) -> Result<Example, GalleryError> {
+        self.refresh()?;
+        let plan = self.facts.plan_remove_background(id)?;
+        self.carry_out(plan.change)?;
+        Ok(plan.answer)
     }
 
     /// Replaces the settings and returns them. Those that hold already leave the revision as it is.

@@ -1,7 +1,7 @@
 //! A write before it is done: what a call plans, and what a journal makes durable.
 
 use super::class::{ClassOverrides, Example};
-use super::id::ClassId;
+use super::id::{ClassId, ExampleId};
 use super::label::Label;
 use super::settings::GallerySettings;
 
@@ -35,6 +35,9 @@ pub(in crate::gallery) enum ChangeKind {
     Delete {
         class: ClassId,
     },
+    /// Adds these examples, in this order, to the background set.
+    EnrollBackground(Vec<Example>),
+    RemoveBackground(ExampleId),
     /// Replaces all settings.
     Settings(GallerySettings),
 }

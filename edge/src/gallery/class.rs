@@ -67,7 +67,8 @@ pub struct Example {
 /// An image to enroll.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewExample {
-    /// SHA-256 of the bytes of the image file: the same file is enrolled once in a class.
+    /// SHA-256 of the bytes of the image file: the same file is enrolled once in a class, and once
+    /// in the background set.
     pub sha256: [u8; 32],
     /// The raw output of the backbone, `[s]`.
     pub embedding: Vec<f32>,
@@ -86,11 +87,23 @@ pub struct Enrolled {
     pub revision: u64,
 }
 
+/// The result of [`Gallery::enroll_background`](super::Gallery::enroll_background).
+#[derive(Debug, Clone, PartialEq)]
+pub struct BackgroundEnrolled {
+    /// One for each image given, in order.
+    pub outcomes: Vec<Outcome>,
+    /// Number of examples of the background set after the call.
+    pub examples: usize,
+    /// The revision of the gallery after the call.
+    pub revision: u64,
+}
+
 /// The result for one image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outcome {
     /// The example that holds this image.
     pub example_id: ExampleId,
-    /// True if the class had this image already; no second example was added.
+    /// True if the class or the background set had this image already; no second example was
+    /// added.
     pub duplicate: bool,
 }

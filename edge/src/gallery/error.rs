@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::id::ExampleId;
 use super::label::Label;
 use super::settings::SettingError;
 
@@ -12,6 +13,9 @@ pub enum GalleryError {
     /// No class has this id or label.
     #[error("there is no class `{0}` in this gallery")]
     UnknownClass(String),
+    /// The background set has no example with this id.
+    #[error("there is no example `{0}` in the background set of this gallery")]
+    UnknownExample(ExampleId),
     /// Another class has the label already.
     #[error(
         "a class called `{0}` exists already; delete or rename it first, or choose another name"

@@ -13,13 +13,15 @@ use super::id::{ClassId, ExampleId};
 use super::label::Label;
 use super::settings::GallerySettings;
 
-/// Everything enrolled.
+/// Everything enrolled, and the settings.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Facts {
     revision: u64,
     classes: BTreeMap<ClassId, Class>,
     // Sorted, since lists of classes are in the order of their labels.
     labels: BTreeMap<Label, ClassId>,
+    /// In the order of enrollment.
+    background: Vec<Example>,
     settings: GallerySettings,
 }
 
@@ -31,26 +33,41 @@ impl Facts {
     pub(super) fn restore(
         revision: u64,
         classes: impl IntoIterator<Item = Class>,
+        background: Vec<Example>,
         settings: GallerySettings,
     ) -> Result<Self, String> {
         settings.check().map_err(|error| error.to_string())?;
-        let mut facts = Self { revision, settings, ..Self::default() };
+        let mut facts = Self { revision, background, settings, ..Self::default() };
         for class in classes {
             if facts.labels.insert(class.label.clone(), class.id).is_some() {
                 return Err(format!("two classes are called `{}`", class.label));
             }
             facts.classes.insert(class.id, class);
         }
+        facts.check_examples()?;
+        Ok(facts)
+    }
+
+    /// Checks the restored examples of all classes and of the background set together.
+    fn check_examples(&self) -> Result<(), String> {
         // A record that lost whole values at its end still decodes; only the length shows it.
-        let lengths: BTreeSet<usize> = facts.examples().map(|e| e.embedding.len()).collect();
+        let lengths: BTreeSet<usize> = self.examples().map(|e| e.embedding.len()).collect();
         if lengths.len() > 1 {
             return Err("its embeddings have different lengths".to_owned());
         }
-        Ok(facts)
+        // A later enrollment would give the same id to another example.
+        let newer = self.examples().find(|example| example.id.revision > self.revision);
+        newer.map_or(Ok(()), |example| {
+            Err(format!("example {} is newer than revision {}", example.id, self.revision))
+        })
     }
 
     pub(super) fn revision(&self) -> u64 {
         self.revision
+    }
+
+    pub(super) fn background(&self) -> &[Example] {
+        &self.background
     }
 
     pub(super) fn settings(&self) -> &GallerySettings {
@@ -78,8 +95,9 @@ impl Facts {
         &self.classes[&id]
     }
 
+    /// Every example of the classes and of the background set.
     fn examples(&self) -> impl Iterator<Item = &Example> {
-        self.classes.values().flat_map(|class| &class.examples)
+        self.classes.values().flat_map(|class| &class.examples).chain(&self.background)
     }
 
     pub(super) fn plan_enroll(
@@ -94,20 +112,41 @@ impl Facts {
         }
         self.check_embeddings(&examples)?;
         let class = existing.unwrap_or(self.next_id());
-        let (outcomes, examples) = self.without_duplicates(existing, examples);
+        let enrolled = existing.map_or(&[][..], |id| &self.by_id(id).examples);
+        let (outcomes, examples) = self.without_duplicates(enrolled, examples);
         // A repeated call finds only duplicates: it changes nothing and keeps the revision.
         let is_new = existing.is_none() || !examples.is_empty();
         let kind = ChangeKind::Enroll { class, label: label.clone(), examples };
         Ok(Plan { change: is_new.then(|| self.next(kind)), answer: (class, outcomes) })
     }
 
-    /// Separates new examples from duplicates, both of the class and within the call.
+    /// Changes nothing if the background set has all these images already.
+    pub(super) fn plan_enroll_background(
+        &self,
+        examples: Vec<NewExample>,
+    ) -> Result<Plan<Vec<Outcome>>, GalleryError> {
+        self.check_embeddings(&examples)?;
+        let (outcomes, examples) = self.without_duplicates(&self.background, examples);
+        let is_new = !examples.is_empty();
+        let change = is_new.then(|| self.next(ChangeKind::EnrollBackground(examples)));
+        Ok(Plan { change, answer: outcomes })
+    }
+
+    pub(super) fn plan_remove_background(
+        &self,
+        id: ExampleId,
+    ) -> Result<Plan<Example>, GalleryError> {
+        let found = self.background.iter().find(|example| example.id == id);
+        let example = found.ok_or(GalleryError::UnknownExample(id))?.clone();
+        Ok(Plan { change: Some(self.next(ChangeKind::RemoveBackground(id))), answer: example })
+    }
+
+    /// Separates new examples from duplicates, both of those `enrolled` and within the call.
     fn without_duplicates(
         &self,
-        class: Option<ClassId>,
+        enrolled: &[Example],
         examples: Vec<NewExample>,
     ) -> (Vec<Outcome>, Vec<Example>) {
-        let enrolled = class.map_or(&[][..], |id| &self.by_id(id).examples);
         let mut ids: HashMap<_, _> = enrolled.iter().map(|e| (e.sha256, e.id)).collect();
         let mut outcomes = Vec::new();
         let mut new = Vec::new();
@@ -215,6 +254,8 @@ impl Facts {
                 let class = self.classes.remove(&class).expect("invariant: the plan found it");
                 self.labels.remove(&class.label);
             }
+            ChangeKind::EnrollBackground(examples) => self.background.extend(examples),
+            ChangeKind::RemoveBackground(id) => self.background.retain(|e| e.id != id),
             ChangeKind::Settings(settings) => self.settings = settings,
         }
     }

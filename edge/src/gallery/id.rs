@@ -29,9 +29,7 @@ impl FromStr for ClassId {
     type Err = NotAnId;
 
     fn from_str(text: &str) -> Result<Self, NotAnId> {
-        // Numbers are parsed with a leading `+` too; `@+7` is not an id.
-        let digits = text.strip_prefix('@').filter(|digits| !digits.starts_with('+'));
-        let number = digits.and_then(|digits| digits.parse().ok());
+        let number = text.strip_prefix('@').and_then(number);
         number.map(Self).ok_or_else(|| NotAnId(text.to_owned()))
     }
 }
@@ -43,6 +41,16 @@ pub struct NotAnId(String);
 
 /// The stable identifier of an example, written `@9.0`: the revision that enrolled it, and its
 /// position in that call.
+///
+/// # Examples
+/// ```
+/// use edge::gallery::ExampleId;
+///
+/// let id: ExampleId = "@9.0".parse()?;
+/// assert_eq!(id.to_string(), "@9.0");
+/// assert!("@9".parse::<ExampleId>().is_err());
+/// # Ok::<(), edge::gallery::NotAnExampleId>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ExampleId {
     pub(in crate::gallery) revision: u64,
@@ -52,5 +60,43 @@ pub struct ExampleId {
 impl fmt::Display for ExampleId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&format!("@{}.{}", self.revision, self.index))
+    }
+}
+
+impl FromStr for ExampleId {
+    type Err = NotAnExampleId;
+
+    fn from_str(text: &str) -> Result<Self, NotAnExampleId> {
+        parse_example(text).ok_or_else(|| NotAnExampleId(text.to_owned()))
+    }
+}
+
+fn parse_example(text: &str) -> Option<ExampleId> {
+    let (revision, index) = text.strip_prefix('@')?.split_once('.')?;
+    Some(ExampleId { revision: number(revision)?, index: number(index)? })
+}
+
+/// Text that is not the id of an example.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not an example id: expected `@`, a number, a dot and a number, such as `@9.0`")]
+pub struct NotAnExampleId(String);
+
+fn number<T: FromStr>(digits: &str) -> Option<T> {
+    // Rust parses numbers with a leading `+` too; `@+7` is not an id.
+    if digits.starts_with('+') { None } else { digits.parse().ok() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_examples_are_read_as_they_are_written() {
+        let id = ExampleId { revision: u64::MAX, index: u32::MAX };
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for wrong in ["", "@", "9.0", "@9", "@9.", "@.0", "@+9.0", "@9.+0", "@9.-1", "@9.0.0"] {
+            let error = wrong.parse::<ExampleId>().unwrap_err();
+            assert!(error.to_string().contains(&format!("`{wrong}`")), "{error}");
+        }
     }
 }

@@ -17,9 +17,11 @@ use super::facts::Facts;
 use super::journal::Journal;
 use super::lock::{Lock, LockError};
 
+mod header;
 mod raw_facts;
 mod tables;
 
+use header::Header;
 use raw_facts::RawFacts;
 use tables::{SCHEMA, initialize, write};
 
@@ -89,13 +91,14 @@ fn open_database(dir: &Path, space_id: &str) -> Result<(Database, Facts), Galler
     builder.set_check_integrity_on_open(true);
     let database = builder.create(dir.join(FILE)).map_err(|e| failure(dir, e))?;
     sync_folder(dir).map_err(|e| io_failure(dir, &e))?;
-    let raw = RawFacts::read(&database).map_err(|e| failure(dir, e))?;
-    let Some(raw) = raw else {
+    let header = Header::read(&database).map_err(|e| failure(dir, e))?;
+    let Some(header) = header else {
         let layout = layout::of(SCHEMA);
         initialize(&database, FORMAT, &layout, space_id).map_err(|e| failure(dir, e))?;
         return Ok((database, Facts::default()));
     };
-    Ok((database, facts(dir, raw, space_id)?))
+    let facts = read_facts(dir, &database, header, space_id)?;
+    Ok((database, facts))
 }
 
 /// A new file's name is durable only when its folder is.
@@ -104,11 +107,18 @@ fn sync_folder(dir: &Path) -> io::Result<()> {
 }
 
 /// The facts of a store of this layout and space.
-fn facts(dir: &Path, raw: RawFacts, space_id: &str) -> Result<Facts, GalleryError> {
-    check_layout(dir, &raw)?;
+fn read_facts(
+    dir: &Path,
+    database: &Database,
+    header: Header,
+    space_id: &str,
+) -> Result<Facts, GalleryError> {
+    check_layout(dir, &header)?;
+    let revision = header.revision.ok_or_else(|| broken(dir, "its revision is missing"))?;
     // The space is compared at the end, so that a damaged store is told as damaged.
-    let got = raw.space_id.clone().ok_or_else(|| broken(dir, "its space is missing"))?;
-    let facts = raw.assemble().map_err(|reason| broken(dir, &reason))?;
+    let got = header.space_id.ok_or_else(|| broken(dir, "its space is missing"))?;
+    let raw = RawFacts::read(database).map_err(|e| failure(dir, e))?;
+    let facts = raw.assemble(revision).map_err(|reason| broken(dir, &reason))?;
     if got != space_id {
         let expected = space_id.to_owned();
         return Err(GalleryError::OtherSpace { path: dir.to_owned(), expected, got });
@@ -116,13 +126,13 @@ fn facts(dir: &Path, raw: RawFacts, space_id: &str) -> Result<Facts, GalleryErro
     Ok(facts)
 }
 
-fn check_layout(dir: &Path, raw: &RawFacts) -> Result<(), GalleryError> {
+fn check_layout(dir: &Path, header: &Header) -> Result<(), GalleryError> {
     let expected = layout::of(SCHEMA);
-    if raw.format == Some(FORMAT) && raw.layout.as_ref() == Some(&expected) {
+    if header.format == Some(FORMAT) && header.layout.as_ref() == Some(&expected) {
         return Ok(());
     }
     // A damaged file may hold a long text.
-    let got = raw.layout.as_deref().unwrap_or("none").chars().take(64).collect();
+    let got = header.layout.as_deref().unwrap_or("none").chars().take(64).collect();
     Err(GalleryError::OtherLayout { path: dir.to_owned(), expected, got })
 }
 

@@ -4,7 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use edge::gallery::{
-    Class, ClassOverrides, Enrolled, Gallery, GalleryError, Label, NewExample, SenseOverride,
+    Class, ClassOverrides, Enrolled, Example, Gallery, GalleryError, GallerySettings, Label,
+    NewExample, SenseOverride,
 };
 use models::knowledge::wordnet::SynsetId;
 
@@ -14,6 +15,14 @@ pub(crate) const SPACE: &str = "0123456789abcdef0123456789abcdef0123456789abcdef
 
 pub(crate) fn open(dir: &Path) -> Gallery {
     Gallery::open(dir, SPACE).unwrap()
+}
+
+/// Everything that a gallery keeps.
+pub(crate) type Contents = (u64, Vec<Class>, Vec<Example>, GallerySettings);
+
+pub(crate) fn contents(gallery: &Gallery) -> Contents {
+    let background = gallery.background().to_vec();
+    (gallery.revision(), gallery.classes(), background, *gallery.settings())
 }
 
 /// A gallery, or a store that is closed and opened again before every call.
@@ -246,6 +255,19 @@ fn an_empty_gallery_takes_embeddings_of_any_length() {
     });
 }
 
+/// Removes the example at this place of the background set, which may have fewer.
+fn remove_background(gallery: &mut Gallery, place: u32) -> Result<Example, GalleryError> {
+    let none = "@0.0".parse().unwrap();
+    let id = gallery.background().get(place as usize).map_or(none, |example| example.id);
+    gallery.remove_background(id)
+}
+
+/// Some settings, a few of them out of range.
+fn settings([rate, threshold]: [u32; 2]) -> GallerySettings {
+    let threshold = (threshold > 4).then(|| f64::from(threshold) / 8.0);
+    GallerySettings { rate: f64::from(rate) / 16.0, threshold, ..GallerySettings::default() }
+}
+
 /// A long walk of random writes: memory and store agree after every step.
 #[test]
 fn galleries_agree_on_a_random_walk() {
@@ -258,22 +280,24 @@ fn galleries_agree_on_a_random_walk() {
             state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) % n
     };
-    for step in 0..150 {
+    for step in 0..250 {
         let names = ["a", "b", "c", "d"].map(label);
         let (one, other) = (&names[below(4) as usize], &names[below(4) as usize]);
         let numbers = [below(9) as u32, below(9) as u32];
-        let action = below(4);
+        let action = below(7);
         let write = |gallery: &mut Gallery| match action {
-            0 | 1 => gallery.enroll(one, examples(numbers), true).map(|e| e.class),
-            2 => gallery.rename(one.as_str(), other),
-            _ => gallery.delete(one.as_str()),
+            0 | 1 => gallery.enroll(one, examples(numbers), true).map(|e| format!("{e:?}")),
+            2 => gallery.rename(one.as_str(), other).map(|e| format!("{e:?}")),
+            3 => gallery.delete(one.as_str()).map(|e| format!("{e:?}")),
+            4 => gallery.enroll_background(examples(numbers)).map(|e| format!("{e:?}")),
+            5 => remove_background(gallery, numbers[0]).map(|e| format!("{e:?}")),
+            _ => gallery.set_settings(settings(numbers)).map(|e| format!("{e:?}")),
         };
-        let (in_memory, on_disk) = (write(&mut memory), write(&mut store));
-        assert_eq!(in_memory.ok(), on_disk.ok(), "step {step}");
-        assert_eq!(memory.revision(), store.revision(), "step {step}");
+        let in_memory = write(&mut memory);
+        assert_eq!(in_memory.ok(), write(&mut store).ok(), "step {step}");
+        assert_eq!(contents(&memory), contents(&store), "step {step}");
     }
     drop(store);
-    let store = open(&root.path().join("store"));
-    assert!(memory.revision() > 50);
-    assert_eq!(memory.classes(), store.classes());
+    assert!(memory.revision() > 100);
+    assert_eq!(contents(&memory), contents(&open(&root.path().join("store"))));
 }

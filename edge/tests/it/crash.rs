@@ -1,4 +1,4 @@
-//! Kill a process while it enrolls; fill the disk under it. What was acknowledged is there.
+//! Kill a process while it writes; fill the disk under it. What was acknowledged is there.
 
 use std::env;
 use std::fs;
@@ -6,30 +6,43 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use edge::gallery::GalleryError;
+use edge::gallery::{Gallery, GalleryError, GallerySettings};
 
-use crate::conformance::open;
+use crate::conformance::{contents, open};
 use crate::fixtures::{examples, label};
 
-/// Where the child of these tests enrolls; without it the child's test is an ordinary one.
+/// Where the child of these tests writes; without it the child's test is an ordinary one.
 const STORE: &str = "EDGE_TEST_STORE";
 /// Images in each call of the child.
 const IMAGES: u32 = 3;
 
-/// Enrolls a class after the other until it is killed, and says so after each.
+/// The write of a round. Each makes one revision, so it is the round of the same number.
+fn write(gallery: &mut Gallery, round: u64) -> Result<(), GalleryError> {
+    let first = u32::try_from(round).unwrap() * IMAGES;
+    let images = examples(first..first + IMAGES);
+    match round % 6 {
+        1 => gallery.enroll_background(images).map(drop),
+        3 => gallery.remove_background(gallery.background().last().unwrap().id).map(drop),
+        5 => {
+            let rate = 0.001 * (1 + round % 500) as f64;
+            gallery.set_settings(GallerySettings { rate, ..*gallery.settings() }).map(drop)
+        }
+        _ => gallery.enroll(&label(&format!("class {round}")), images, true).map(drop),
+    }
+}
+
+/// Does a round after the other until it is killed, and says so after each.
 #[test]
-fn child_enrolls() {
+fn child_writes() {
     let fresh = tempfile::tempdir().unwrap();
     let dir = env::var_os(STORE);
-    let (dir, rounds) = dir.as_ref().map_or((fresh.path(), 3), |dir| (Path::new(dir), u64::MAX));
+    let (dir, rounds) = dir.as_ref().map_or((fresh.path(), 6), |dir| (Path::new(dir), u64::MAX));
     let mut store = open(dir);
     let mut stdout = std::io::stdout();
     let begin = store.revision();
     for round in begin..begin.saturating_add(rounds) {
-        let name = label(&format!("class {round}"));
-        let first = u32::try_from(round).unwrap() * IMAGES;
-        match store.enroll(&name, examples(first..first + IMAGES), true) {
-            Ok(enrolled) => writeln!(stdout, "revision {}", enrolled.revision).unwrap(),
+        match write(&mut store, round) {
+            Ok(()) => writeln!(stdout, "revision {}", store.revision()).unwrap(),
             Err(error) => {
                 writeln!(stdout, "refused {error:?}").unwrap();
                 break;
@@ -38,12 +51,12 @@ fn child_enrolls() {
         stdout.flush().unwrap();
     }
     let grown = store.revision() - begin;
-    assert!(dir != fresh.path() || grown == 3);
+    assert!(dir != fresh.path() || grown == 6);
 }
 
 fn child(before: &str, dir: &Path) -> Child {
     let test = env::current_exe().unwrap();
-    let script = format!(r#"{before} exec "$0" --exact crash::child_enrolls --nocapture"#);
+    let script = format!(r#"{before} exec "$0" --exact crash::child_writes --nocapture"#);
     let mut command = Command::new("sh");
     command.args(["-c", &script]).arg(test).env(STORE, dir);
     command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
@@ -59,19 +72,15 @@ fn revision(line: &str) -> Option<u64> {
     line.split_once("revision ")?.1.trim().parse().ok()
 }
 
-/// Every class of the store is whole, and there are as many as revisions.
+/// The store holds what the rounds up to its revision make, nothing less and nothing more.
 fn assert_sound(dir: &Path, at_least: u64) -> u64 {
     let store = open(dir);
-    let classes = store.classes();
     assert!(store.revision() >= at_least, "{} of {at_least}", store.revision());
-    assert_eq!(classes.len() as u64, store.revision());
-    for class in &classes {
-        let round: u32 = class.label.as_str().strip_prefix("class ").unwrap().parse().unwrap();
-        let first = round * IMAGES;
-        let expected = examples(first..first + IMAGES);
-        let embeddings: Vec<_> = class.examples.iter().map(|e| &e.embedding).collect();
-        assert_eq!(embeddings, expected.iter().map(|e| &e.embedding).collect::<Vec<_>>());
+    let mut expected = Gallery::in_memory();
+    for round in 0..store.revision() {
+        write(&mut expected, round).unwrap();
     }
+    assert_eq!(contents(&store), contents(&expected));
     store.revision()
 }
 

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod background;
 mod bundles;
 mod conformance;
 mod crash;

@@ -3,17 +3,19 @@
 use std::fs;
 use std::path::Path;
 
-use edge::gallery::{Class, Gallery, GalleryError, GallerySettings};
+use edge::gallery::{Gallery, GalleryError, GallerySettings};
 use redb::{Database, TableDefinition, WriteTransaction};
 
-use crate::conformance::{SPACE, open};
+use crate::conformance::{Contents, SPACE, contents, open};
 use crate::fixtures::{examples, label};
 
-fn enrolled(dir: &Path) -> Vec<Class> {
+fn enrolled(dir: &Path) -> Contents {
     let mut store = open(dir);
     store.enroll(&label("mug"), examples(0..40), true).unwrap();
     store.enroll(&label("cup"), examples(40..80), true).unwrap();
-    store.classes()
+    store.enroll_background(examples(80..100)).unwrap();
+    store.set_settings(GallerySettings { rate: 0.01, ..GallerySettings::default() }).unwrap();
+    contents(&store)
 }
 
 /// Writes to the database of the store as this crate never does.
@@ -31,7 +33,7 @@ fn a_store_is_bound_to_its_space() {
     let other = "f".repeat(64);
     let error = Gallery::open(root.path(), &other).unwrap_err();
     assert!(matches!(&error, GalleryError::OtherSpace { expected, .. } if *expected == other));
-    assert_eq!(open(root.path()).revision(), 2, "refusing left it usable");
+    assert_eq!(open(root.path()).revision(), 4, "refusing left it usable");
 }
 
 #[test]
@@ -86,9 +88,45 @@ fn settings_that_are_no_settings_are_told_as_damage() {
 }
 
 #[test]
+fn a_background_set_that_is_damaged_is_told() {
+    const BACKGROUND: TableDefinition<(u64, u32), &[u8]> = TableDefinition::new("background");
+    let record = |values: &[f32]| {
+        let embedding = values.iter().flat_map(|value| value.to_le_bytes());
+        let fixed = [1].into_iter().chain([7; 32]).chain(*b"\x04fp32");
+        fixed.chain(embedding).collect::<Vec<u8>>()
+    };
+    let cases = [
+        ((3, 20), vec![1, 2, 3], "example @3.20 is damaged"),
+        ((3, 20), record(&[1.0, f32::NAN, 0.0]), "example @3.20 is damaged"),
+        ((3, 20), record(&[1.0; 2]), "its embeddings have different lengths"),
+        ((5, 0), record(&[1.0; 3]), "example @5.0 is newer than revision 4"),
+    ];
+    for (key, bytes, reason) in cases {
+        let root = tempfile::tempdir().unwrap();
+        enrolled(root.path());
+        tamper(root.path(), |store| {
+            store.open_table(BACKGROUND).unwrap().insert(key, bytes.as_slice()).unwrap();
+        });
+        assert_broken(root.path(), reason);
+    }
+}
+
+#[test]
+fn a_store_that_lacks_a_table_is_told_as_damaged() {
+    for table in ["classes", "meanings", "attributes", "examples", "background", "settings"] {
+        let root = tempfile::tempdir().unwrap();
+        enrolled(root.path());
+        tamper(root.path(), |store| {
+            assert!(store.delete_table(TableDefinition::<u64, u64>::new(table)).unwrap());
+        });
+        assert_broken(root.path(), &format!("Table '{table}' does not exist"));
+    }
+}
+
+#[test]
 fn a_read_only_gallery_refuses_changes_and_frees_its_store() {
     let root = tempfile::tempdir().unwrap();
-    let classes = enrolled(root.path());
+    let kept = enrolled(root.path());
     let mut gallery = open(root.path()).into_read_only();
     let again = open(root.path());
     let refused = gallery.delete("mug").unwrap_err();
@@ -98,8 +136,11 @@ fn a_read_only_gallery_refuses_changes_and_frees_its_store() {
     let settings = GallerySettings { rate: 0.1, ..GallerySettings::default() };
     let refused = gallery.set_settings(settings).unwrap_err();
     assert!(matches!(refused, GalleryError::ReadOnly), "{refused}");
-    assert_eq!((gallery.classes(), gallery.revision()), (classes, again.revision()));
-    assert_eq!(gallery.settings(), again.settings());
+    let refused = gallery.enroll_background(examples(0..1)).unwrap_err();
+    assert!(matches!(refused, GalleryError::ReadOnly), "{refused}");
+    let refused = gallery.remove_background(gallery.background()[0].id).unwrap_err();
+    assert!(matches!(refused, GalleryError::ReadOnly), "{refused}");
+    assert_eq!((contents(&gallery), contents(&again)), (kept.clone(), kept));
 }
 
 #[test]
@@ -156,7 +197,7 @@ fn damage_is_noticed() {
         damaged[place] ^= 0x41;
         fs::write(&file, &damaged).unwrap();
         match Gallery::open(root.path(), &"0123456789abcdef".repeat(4)) {
-            Ok(store) => assert_eq!(store.classes(), facts, "byte {place}"),
+            Ok(store) => assert_eq!(contents(&store), facts, "byte {place}"),
             Err(GalleryError::Broken { .. }) => noticed += 1,
             Err(other) => panic!("byte {place}: {other}"),
         }

@@ -4,13 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use models::knowledge::wordnet::{NotASynset, SynsetId};
-use redb::{
-    Database, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, TableError,
-};
+use redb::{Database, Key, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition};
 
-use super::tables::{
-    ATTRIBUTES, CLASSES, EXAMPLES, IMAGES_ONLY, MEANINGS, NUMBERS, SETTINGS, TEXTS,
-};
+use super::tables::{ATTRIBUTES, BACKGROUND, CLASSES, EXAMPLES, IMAGES_ONLY, MEANINGS, SETTINGS};
 use crate::gallery::class::{Class, Example, SenseOverride};
 use crate::gallery::facts::Facts;
 use crate::gallery::id::{ClassId, ExampleId};
@@ -18,53 +14,42 @@ use crate::gallery::label::Label;
 use crate::gallery::record;
 use crate::gallery::settings::GallerySettings;
 
-type Row = ((u64, u64, u32), Vec<u8>);
+/// The key and the record of an example.
+type Row<K> = (K, Vec<u8>);
 
 /// The contents of the tables, not yet checked.
 pub(super) struct RawFacts {
-    pub(super) format: Option<u64>,
-    pub(super) layout: Option<String>,
-    revision: Option<u64>,
-    pub(super) space_id: Option<String>,
     classes: BTreeMap<u64, String>,
     meanings: BTreeMap<u64, String>,
     attributes: BTreeMap<u64, String>,
-    examples: Vec<Row>,
+    examples: Vec<Row<(u64, u64, u32)>>,
+    background: Vec<Row<(u64, u32)>>,
     settings: BTreeMap<String, f64>,
 }
 
 impl RawFacts {
-    /// `None` from a file that is new, or whose creator died before its first transaction.
-    pub(super) fn read(database: &Database) -> Result<Option<Self>, redb::Error> {
+    /// Reads a store of this layout, which has all tables.
+    pub(super) fn read(database: &Database) -> Result<Self, redb::Error> {
         let transaction = database.begin_read()?;
-        let numbers = match transaction.open_table(NUMBERS) {
-            Err(TableError::TableDoesNotExist(_)) => return Ok(None),
-            other => other?,
-        };
-        let texts = transaction.open_table(TEXTS)?;
-        let layout = texts.get("layout")?.map(|value| value.value().to_owned());
-        let space_id = texts.get("space_id")?.map(|value| value.value().to_owned());
-        Ok(Some(Self {
-            format: numbers.get("format")?.map(|value| value.value()),
-            layout,
-            revision: numbers.get("revision")?.map(|value| value.value()),
-            space_id,
+        Ok(Self {
             classes: texts_by_class(&transaction, CLASSES)?,
             meanings: texts_by_class(&transaction, MEANINGS)?,
             attributes: texts_by_class(&transaction, ATTRIBUTES)?,
-            examples: examples(&transaction)?,
+            examples: records(&transaction, EXAMPLES)?,
+            background: records(&transaction, BACKGROUND)?,
             settings: settings_by_name(&transaction)?,
-        }))
+        })
     }
 
     /// The facts, if everything fits together.
     ///
     /// # Errors
     /// What does not fit.
-    pub(super) fn assemble(self) -> Result<Facts, String> {
-        let revision = self.revision.ok_or("its revision is missing")?;
+    pub(super) fn assemble(self, revision: u64) -> Result<Facts, String> {
         let settings = settings(&self.settings)?;
-        Facts::restore(revision, self.classes()?, settings)
+        let background = self.background.iter().map(|(key, bytes)| example(*key, bytes));
+        let background = background.collect::<Result<_, _>>()?;
+        Facts::restore(revision, self.classes()?, background, settings)
     }
 
     /// Puts overrides and examples into their classes.
@@ -76,8 +61,8 @@ impl RawFacts {
             let sense = self.meanings.remove(&id);
             let attributes = self.attributes.remove(&id);
             let mut class = class(id, &label, sense, attributes)?;
-            while let Some((key, bytes)) = rows.next_if(|(key, _)| key.0 == id) {
-                class.examples.push(example(key, &bytes)?);
+            while let Some(((_, revision, index), bytes)) = rows.next_if(|(key, _)| key.0 == id) {
+                class.examples.push(example((revision, index), &bytes)?);
             }
             assembled.push(class);
         }
@@ -93,40 +78,33 @@ impl RawFacts {
     }
 }
 
-/// A table of texts by class; none from a store of another layout, which may lack the table.
 fn texts_by_class(
     transaction: &ReadTransaction,
     table: TableDefinition<u64, &str>,
 ) -> Result<BTreeMap<u64, String>, redb::Error> {
-    let table = match transaction.open_table(table) {
-        Err(TableError::TableDoesNotExist(_)) => return Ok(BTreeMap::new()),
-        other => other?,
-    };
     let mut texts = BTreeMap::new();
-    for row in table.iter()? {
+    for row in transaction.open_table(table)?.iter()? {
         let (class, text) = row?;
         texts.insert(class.value(), text.value().to_owned());
     }
     Ok(texts)
 }
 
-fn examples(transaction: &ReadTransaction) -> Result<Vec<Row>, redb::Error> {
-    let mut examples = Vec::new();
-    for row in transaction.open_table(EXAMPLES)?.iter()? {
+fn records<K: for<'k> Key<SelfType<'k> = K>>(
+    transaction: &ReadTransaction,
+    table: TableDefinition<K, &[u8]>,
+) -> Result<Vec<Row<K>>, redb::Error> {
+    let mut records = Vec::new();
+    for row in transaction.open_table(table)?.iter()? {
         let (key, bytes) = row?;
-        examples.push((key.value(), bytes.value().to_vec()));
+        records.push((key.value(), bytes.value().to_vec()));
     }
-    Ok(examples)
+    Ok(records)
 }
 
-/// The rows of the settings; none from a store of another layout, which may lack the table.
 fn settings_by_name(transaction: &ReadTransaction) -> Result<BTreeMap<String, f64>, redb::Error> {
-    let table = match transaction.open_table(SETTINGS) {
-        Err(TableError::TableDoesNotExist(_)) => return Ok(BTreeMap::new()),
-        other => other?,
-    };
     let mut settings = BTreeMap::new();
-    for row in table.iter()? {
+    for row in transaction.open_table(SETTINGS)?.iter()? {
         let (name, value) = row?;
         settings.insert(name.value().to_owned(), value.value());
     }
@@ -178,7 +156,7 @@ fn synsets(text: &str) -> Result<BTreeSet<SynsetId>, NotASynset> {
     text.split_whitespace().map(str::parse).collect()
 }
 
-fn example(key: (u64, u64, u32), bytes: &[u8]) -> Result<Example, String> {
-    let id = ExampleId { revision: key.1, index: key.2 };
+fn example((revision, index): (u64, u32), bytes: &[u8]) -> Result<Example, String> {
+    let id = ExampleId { revision, index };
     record::decode(id, bytes).ok_or_else(|| format!("example {id} is damaged"))
 }

@@ -20,6 +20,7 @@ pub(super) const SCHEMA: &str = "
     attributes: u64 class -> str synsets, separated by a space
     examples: (u64 class, u64 revision, u32 index) -> bytes; u8 1, sha256 [32], u8 length,
         str precision, f32 little-endian [s]
+    background: (u64 revision, u32 index) -> bytes; as in examples
     settings: str -> f64; rate, threshold (absent: none), expected_unknown_share
 ";
 
@@ -33,6 +34,9 @@ pub(super) const ATTRIBUTES: TableDefinition<u64, &str> = TableDefinition::new("
 /// Class, then the example's revision and index: the order of enrollment within a class.
 pub(super) const EXAMPLES: TableDefinition<(u64, u64, u32), &[u8]> =
     TableDefinition::new("examples");
+/// The background set, by the example's revision and index: the order of enrollment.
+pub(super) const BACKGROUND: TableDefinition<(u64, u32), &[u8]> =
+    TableDefinition::new("background");
 /// Settings of the gallery by name; one without a row has its default.
 pub(super) const SETTINGS: TableDefinition<&str, f64> = TableDefinition::new("settings");
 
@@ -57,6 +61,7 @@ pub(super) fn initialize(
     transaction.open_table(MEANINGS)?;
     transaction.open_table(ATTRIBUTES)?;
     transaction.open_table(EXAMPLES)?;
+    transaction.open_table(BACKGROUND)?;
     transaction.open_table(SETTINGS)?;
     Ok(transaction.commit()?)
 }
@@ -83,6 +88,16 @@ pub(super) fn write(database: &Database, change: &Change) -> Result<(), redb::Er
             transaction.open_table(CLASSES)?.insert(class.0, label.as_str())?;
         }
         ChangeKind::Delete { class } => delete(&transaction, *class)?,
+        ChangeKind::EnrollBackground(examples) => {
+            let mut rows = transaction.open_table(BACKGROUND)?;
+            for example in examples {
+                let key = (example.id.revision, example.id.index);
+                rows.insert(key, record::encode(example).as_slice())?;
+            }
+        }
+        ChangeKind::RemoveBackground(id) => {
+            transaction.open_table(BACKGROUND)?.remove((id.revision, id.index))?;
+        }
         ChangeKind::Settings(settings) => write_settings(&transaction, settings)?,
     }
     Ok(transaction.commit()?)
