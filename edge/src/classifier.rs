@@ -22,6 +22,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod leave_one_out;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -36,6 +38,8 @@ use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use crate::decision::{Decision, Unknown};
 use crate::gallery::{Class, ClassId, ExampleId, Label};
 use crate::lexicon::{Meaning, NameKnowledge};
+
+pub use leave_one_out::LeftOut;
 
 /// The least share of the semantic prototype at which a meaning is reported; less rounds to 0 %.
 const MIN_REPORTED_SHARE: f32 = 0.005;
@@ -144,23 +148,20 @@ impl Classifier {
         if self.classes.is_empty() {
             return self;
         }
-        let decision = measured(model, &self.prototypes, &self.enrolled(classes));
+        let members = self.members(classes).into_iter();
+        let enrolled: Vec<(usize, &[f32])> = members
+            .flat_map(|(at, class)| class.examples.iter().map(move |one| (at, &one.embedding[..])))
+            .collect();
+        let decision = measured(model, &self.prototypes, &enrolled);
         Self { decision: Some(decision), ..self }
     }
 
-    /// The enrolled images of the classes that can be recognized, each with the position of its
-    /// class.
-    fn enrolled<'a>(
-        &self,
-        classes: impl IntoIterator<Item = &'a Class>,
-    ) -> Vec<(usize, &'a [f32])> {
+    /// Those of `classes` that can be recognized, each with its position.
+    fn members<'a>(&self, classes: impl IntoIterator<Item = &'a Class>) -> Vec<(usize, &'a Class)> {
         let positions: BTreeMap<ClassId, usize> =
             self.classes.iter().enumerate().map(|(at, class)| (class.class_id, at)).collect();
-        let members =
-            classes.into_iter().filter_map(|class| Some((*positions.get(&class.id)?, class)));
-        members
-            .flat_map(|(at, class)| class.examples.iter().map(move |one| (at, &one.embedding[..])))
-            .collect()
+        let members = classes.into_iter();
+        members.filter_map(|class| Some((*positions.get(&class.id)?, class))).collect()
     }
 
     /// What rejects unknown images.

@@ -39,7 +39,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use few_shot::decision::DecisionModel;
-use few_shot::decision::gallery::Question;
+use few_shot::decision::gallery::{Criterion, Question};
 use models::bundle::{Bundle, Manifest};
 use models::image::ImageLimits;
 
@@ -49,9 +49,13 @@ use crate::decoder::{DecodedImage, ImageDecoder};
 use crate::embedder::Embedded;
 use crate::engine::{EngineChoice, EngineOptions};
 use crate::explain::{self, Explanation};
-use crate::gallery::{Class, ClassId, ClassOverrides, Gallery, Label, NewExample, SenseOverride};
+use crate::gallery::{
+    BackgroundEnrolled, Class, ClassId, ClassOverrides, Example, ExampleId, Gallery,
+    GallerySettings, Label, NewExample, SenseOverride,
+};
 use crate::lexicon::NameKnowledge;
 
+mod calibration;
 mod error;
 mod networks;
 mod precondition;
@@ -61,6 +65,7 @@ mod values;
 use networks::{Networks, availability};
 use snapshot::{Snapshot, classify};
 
+pub use calibration::{CalibrationReport, Evidence, StatedThreshold};
 pub use error::RecognizerError;
 pub use networks::{Availability, EngineInfo};
 pub use precondition::Precondition;
@@ -258,17 +263,8 @@ impl Recognizer {
         create: bool,
     ) -> Result<Enrolled, RecognizerError> {
         let label = self.label(id_or_label)?;
-        // A class without images needs no engine.
-        let precision = match images {
-            [] => String::new(),
-            _ => self.networks.embedder()?.1.precision.to_string(),
-        };
-        let examples = images.iter().map(|image| NewExample {
-            sha256: image.sha256,
-            embedding: image.embedding.clone(),
-            precision: precision.clone(),
-        });
-        let enrolled = self.gallery.enroll(&label, examples.collect(), create)?;
+        let examples = self.new_examples(images)?;
+        let enrolled = self.gallery.enroll(&label, examples, create)?;
         Ok(Enrolled {
             class: self.info(&enrolled.class),
             outcomes: enrolled.outcomes,
@@ -350,7 +346,8 @@ impl Recognizer {
         let embeddings: Vec<&[f32]> = images.iter().map(|image| &image.embedding[..]).collect();
         let names = self.name_knowledge.as_ref();
         let classifier = self.snapshot.classifier(&self.gallery, names, self.decision.as_ref());
-        let mut found = classify(classifier, &embeddings, options, Question::default());
+        let question = question(self.gallery.settings(), options.rate);
+        let mut found = classify(classifier, &embeddings, options, question);
         found.elapsed = start.elapsed();
         if options.explain {
             for (answer, embedding) in found.answers.iter_mut().zip(embeddings) {
@@ -359,6 +356,61 @@ impl Recognizer {
             }
         }
         Ok(found)
+    }
+
+    /// Adds images of none of the classes to the background set, all or none; `outcomes` states which
+    /// ones it had already. They are never an answer: images that look like them are rejected.
+    ///
+    /// # Errors
+    /// [`RecognizerError::Select`] if no engine can run the backbone; [`RecognizerError::Gallery`] if
+    /// the store cannot be written.
+    pub fn enroll_background(
+        &mut self,
+        images: &[Embedded],
+    ) -> Result<BackgroundEnrolled, RecognizerError> {
+        let examples = self.new_examples(images)?;
+        Ok(self.gallery.enroll_background(examples)?)
+    }
+
+    /// The background set: examples of none of the classes.
+    #[must_use]
+    pub fn background(&self) -> &[Example] {
+        self.gallery.background()
+    }
+
+    /// Removes an example from the background set and returns it.
+    ///
+    /// # Errors
+    /// [`RecognizerError::Gallery`] if the set does not have it, or if the store cannot be written.
+    pub fn remove_background(&mut self, id: ExampleId) -> Result<Example, RecognizerError> {
+        Ok(self.gallery.remove_background(id)?)
+    }
+
+    /// What the gallery accepts.
+    #[must_use]
+    pub fn settings(&self) -> &GallerySettings {
+        self.gallery.settings()
+    }
+
+    /// Changes what the gallery accepts.
+    ///
+    /// # Errors
+    /// An unmet [`Precondition`]; [`RecognizerError::Gallery`] for a setting out of its range, or if
+    /// the store cannot be written.
+    pub fn set_settings(
+        &mut self,
+        settings: GallerySettings,
+        precondition: Precondition,
+    ) -> Result<GallerySettings, RecognizerError> {
+        precondition.check_revision(&self.gallery)?;
+        Ok(self.gallery.set_settings(settings)?)
+    }
+
+    /// The thresholds of several rates, the share of known images that each keeps, and the evidence.
+    pub fn calibrate(&mut self) -> CalibrationReport {
+        let names = self.name_knowledge.as_ref();
+        let classifier = self.snapshot.classifier(&self.gallery, names, self.decision.as_ref());
+        CalibrationReport::new(&self.gallery, classifier)
     }
 
     /// Explains what a candidate of an image is based on; `embedding` `[s]` is that of the image,
@@ -388,6 +440,20 @@ impl Recognizer {
         let senses = found.into_iter().flat_map(|found| found.senses);
         let senses = senses.filter_map(|synset| names.sense(synset)).collect();
         Ok(Senses { noun: noun.to_owned(), default_sense, senses })
+    }
+
+    fn new_examples(&mut self, images: &[Embedded]) -> Result<Vec<NewExample>, RecognizerError> {
+        // A class without images needs no engine.
+        let precision = match images {
+            [] => String::new(),
+            _ => self.networks.embedder()?.1.precision.to_string(),
+        };
+        let examples = images.iter().map(|image| NewExample {
+            sha256: image.sha256,
+            embedding: image.embedding.clone(),
+            precision: precision.clone(),
+        });
+        Ok(examples.collect())
     }
 
     /// The overrides of the class after `definition` is applied to them.
@@ -426,4 +492,14 @@ impl Recognizer {
     fn info(&self, class: &Class) -> ClassInfo {
         ClassInfo::new(class, self.name_knowledge.as_ref())
     }
+}
+
+/// What a decision is asked for; a rate of the call replaces the gallery's rate and threshold.
+fn question(settings: &GallerySettings, rate: Option<f64>) -> Question {
+    let criterion = match (rate, settings.threshold) {
+        (Some(rate), _) => Criterion::Rate(rate),
+        (None, Some(threshold)) => Criterion::Threshold(threshold),
+        (None, None) => Criterion::Rate(settings.rate),
+    };
+    Question { criterion, unknown: settings.expected_unknown_share }
 }

@@ -26,17 +26,25 @@ impl Precondition {
         self.check_existing(gallery, label.as_str())
     }
 
+    /// Checks the condition for a change of the gallery itself; conditions of classes do not count.
+    pub(super) fn check_revision(self, gallery: &Gallery) -> Result<(), RecognizerError> {
+        let got = gallery.revision();
+        match self {
+            Self::Revision(expected) if expected != got => {
+                Err(RecognizerError::StaleRevision { expected, got })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Checks the condition for a change that needs the class.
     pub(super) fn check_existing(
         self,
         gallery: &Gallery,
         id_or_label: &str,
     ) -> Result<(), RecognizerError> {
-        let got = gallery.revision();
+        self.check_revision(gallery)?;
         match (self, gallery.class(id_or_label)) {
-            (Self::Revision(expected), _) if expected != got => {
-                Err(RecognizerError::StaleRevision { expected, got })
-            }
             (Self::NoClass, Ok(class)) => Err(RecognizerError::ClassExists(class.label.clone())),
             // The change itself reports a missing class.
             _ => Ok(()),

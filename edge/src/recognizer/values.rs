@@ -8,7 +8,7 @@ use models::knowledge::wordnet::SynsetId;
 use crate::classifier::{self, Candidate, Ranking};
 use crate::decision::{Decision, Unknown};
 use crate::explain::Explanation;
-use crate::gallery::{Class, ClassId, Gallery, Label, Outcome, SenseOverride};
+use crate::gallery::{Class, ClassId, Gallery, GallerySettings, Label, Outcome, SenseOverride};
 use crate::lexicon::{Attribute, MeaningInfo, NameKnowledge, Sense};
 
 /// What a user sets for a class in place of the defaults.
@@ -23,7 +23,7 @@ pub struct ClassDefinition {
 }
 
 /// How images are classified.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ClassifyOptions {
     /// The most candidates of each image.
     pub top: usize,
@@ -31,11 +31,14 @@ pub struct ClassifyOptions {
     pub explain: bool,
     /// Classify the images together: prototypes move towards them. Needs two images or more.
     pub transductive: bool,
+    /// The share of unknown images that may be accepted, in place of the gallery's rate or
+    /// threshold.
+    pub rate: Option<f64>,
 }
 
 impl Default for ClassifyOptions {
     fn default() -> Self {
-        Self { top: 5, explain: false, transductive: false }
+        Self { top: 5, explain: false, transductive: false, rate: None }
     }
 }
 
@@ -148,7 +151,7 @@ pub struct Senses {
 }
 
 /// The size and state of a gallery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GallerySummary {
     /// How prototypes are made.
     pub fusion: Fusion,
@@ -158,6 +161,10 @@ pub struct GallerySummary {
     pub recognizable: usize,
     /// The images of all classes.
     pub examples: usize,
+    /// The examples of none of the classes.
+    pub background: usize,
+    /// What is accepted.
+    pub settings: GallerySettings,
     /// The revision.
     pub revision: u64,
 }
@@ -171,6 +178,8 @@ impl GallerySummary {
             classes: gallery.iter().count(),
             recognizable: recognizable.count(),
             examples: gallery.iter().map(|class| class.examples.len()).sum(),
+            background: gallery.background().len(),
+            settings: *gallery.settings(),
             revision: gallery.revision(),
         }
     }

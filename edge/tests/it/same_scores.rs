@@ -68,7 +68,7 @@ fn rows(images: &[Vec<Embedded>]) -> Vec<Array2<f32>> {
 /// The scores of a live gallery, `[queries, classes]`, in the order of an evaluation.
 fn live(recognizer: &mut Recognizer, images: &[Vec<Embedded>], transductive: bool) -> Array2<f32> {
     let queries: Vec<Embedded> = images.iter().flat_map(|class| class[1..].to_vec()).collect();
-    let options = ClassifyOptions { top: 9, transductive, explain: false };
+    let options = ClassifyOptions { top: 9, transductive, ..ClassifyOptions::default() };
     let answers = recognizer.classify(&queries, options).unwrap().answers;
     Array2::from_shape_fn((queries.len(), CLASSES.len()), |(query, way)| {
         let mut candidates = answers[query].candidates.iter();
@@ -180,7 +180,7 @@ fn share_of_right_answers(
         queries.extend(query.iter().map(|&image| images[class][image].clone()));
         expected.extend(vec![CLASSES[class]; query.len()]);
     }
-    let options = ClassifyOptions { top: 1, transductive, explain: false };
+    let options = ClassifyOptions { top: 1, transductive, ..ClassifyOptions::default() };
     let answers = recognizer.classify(&queries, options).unwrap().answers;
     for class in CLASSES {
         recognizer.delete(class, Precondition::Anything).unwrap();

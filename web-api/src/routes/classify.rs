@@ -68,7 +68,7 @@ pub async fn classify(
     // Shared with the decoding threads, and kept for the names of the files.
     let images = Arc::new(images);
     let embedded = state.embed(&images).await?;
-    let options = ClassifyOptions { top, explain, transductive };
+    let options = ClassifyOptions { top, explain, transductive, rate: None };
     let model = state.model();
     Ok(Json(
         state

@@ -167,7 +167,7 @@ fn answer(options: &Options, recognizer: &mut Recognizer) -> Result<Answer, AnyF
     }
     let Options { top, explain, transductive, .. } = *options;
     let classified =
-        recognizer.classify(&images, ClassifyOptions { top, explain, transductive })?;
+        recognizer.classify(&images, ClassifyOptions { top, explain, transductive, rate: None })?;
     let answers = files.into_iter().zip(images).zip(classified.answers);
     Ok(Answer {
         results: answers

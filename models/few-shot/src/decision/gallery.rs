@@ -242,6 +242,13 @@ impl<F: NdFloat> GalleryDecision<F> {
         self.calibration
     }
 
+    /// The least calibrated score that is accepted at a rate, and whether the gallery has evidence
+    /// for that rate: for winners with images, or for winners by name if no class has images.
+    pub fn limit(&self, rate: f64) -> (f64, bool) {
+        let shots = self.image_counts.iter().copied().max().unwrap_or(0);
+        (self.model.table.limits.at(rate, self.winner(shots)), self.is_stated(shots))
+    }
+
     /// Decides about each image.
     pub fn decide(&self, images: &Images<F>, question: Question) -> Vec<Decision<F>> {
         let similarities = products(images.unit.view(), self.prototypes.view());
@@ -288,12 +295,18 @@ impl<F: NdFloat> GalleryDecision<F> {
             calibrated,
             limit,
             rate,
-            is_stated: winner != Winner::WithoutEvidence,
+            is_stated: self.is_stated(shots),
             false_accept_rate: table.limits.false_accept_rate(calibrated, winner),
             known,
             confidence: known * shares[scored.winner],
             shares,
         }
+    }
+
+    /// Whether the rate of a limit is that of this gallery, for winners with this number of images.
+    /// A gallery of one class has no other class whose images could serve as unknown ones.
+    fn is_stated(&self, shots: usize) -> bool {
+        self.image_counts.len() > 1 && self.winner(shots) != Winner::WithoutEvidence
     }
 
     /// The score above that of unknown images in a gallery of `classes` classes.
