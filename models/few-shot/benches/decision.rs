@@ -16,7 +16,7 @@ use few_shot::decision::confidence::{Confidence, Logistic};
 use few_shot::decision::gallery::{Classes, Examples, GalleryDecision, Question, sample};
 use few_shot::decision::images::Images;
 use few_shot::decision::limits::Limits;
-use few_shot::decision::score::Weights;
+use few_shot::decision::score::{Fading, Weights};
 use few_shot::decision::{DecisionModel, DecisionTable, ExpectedScore};
 use few_shot::embedding_frame::normalized;
 use ndarray::{Array1, Array2, Axis};
@@ -30,13 +30,15 @@ const ROUNDS: usize = 101;
 
 fn table() -> DecisionTable {
     let logistic = Logistic { slope: 10.0, intercept: -1.0 };
+    let fading = Fading { most: 0.0, mean: 16.0 };
     DecisionTable {
-        weights: Weights { novelty: 0.5, overlap: 0.3, sharpness: 30.0 },
-        expected: ExpectedScore { by_shots: [(1, 0.2)].into(), growth: 0.06 },
+        weights: Weights { novelty: 0.5, overlap: 0.3, sharpness: 30.0, fading },
+        expected: ExpectedScore { by_shots: [(1, 0.2)].into(), growth: 0.06, likeness: 0.2 },
         limits: Limits {
             rates: vec![0.01, 0.1],
             by_classes: [(1, vec![0.4, 0.2]), (5, vec![0.3, 0.1])].into(),
-            by_name: vec![0.3, 0.1],
+            by_name: [(1, vec![0.3, 0.1])].into(),
+            table_classes: 20.0,
         },
         confidence: Confidence {
             with_images: logistic,

@@ -16,20 +16,24 @@
 //!
 //! use few_shot::decision::ExpectedScore;
 //!
-//! let by_shots = BTreeMap::from([(1, 0.2), (5, 0.3)]);
-//! let expected = ExpectedScore { by_shots, growth: 0.06 };
-//! assert_eq!(expected.at(4, 1), 0.2);
-//! assert!(expected.at(4, 20) > expected.at(4, 2));
+//! let by_shots = BTreeMap::from([(0, 0.1), (1, 0.2), (5, 0.3)]);
+//! let expected = ExpectedScore { by_shots, growth: 0.06, likeness: 0.2 };
+//! assert_eq!(expected.at(4, 1, 0.0), 0.2);
+//! assert!(expected.at(4, 20, 0.0) > expected.at(4, 2, 0.0));
+//! // Unknown images are more similar to the name of one of several classes that are alike.
+//! assert!(expected.at(0, 2, 0.7) > expected.at(0, 2, 0.1));
 //! ```
 
 pub mod ambiguity;
 pub mod background;
 mod by_shots;
+pub mod calibration;
 pub mod confidence;
 pub mod file;
 pub mod gallery;
 pub mod images;
 pub mod limits;
+pub(crate) mod quantile;
 pub mod score;
 
 use std::collections::BTreeMap;
@@ -76,12 +80,16 @@ pub struct ExpectedScore {
     pub by_shots: BTreeMap<usize, f64>,
     /// What is added for each unit of `ln n`: more classes have a more similar one among them.
     pub growth: f64,
+    /// What is added for each unit of [likeness](score::likeness) of the classes, where the winner
+    /// has a name only: no images can show that classes are alike.
+    pub likeness: f64,
 }
 
 impl ExpectedScore {
-    /// For a gallery of `classes` classes whose winner has `shots` images.
-    pub fn at(&self, shots: usize, classes: usize) -> f64 {
-        at_shots(&self.by_shots, shots) + self.growth * (classes.max(1) as f64).ln()
+    /// For a gallery of `classes` classes of this likeness whose winner has `shots` images.
+    pub fn at(&self, shots: usize, classes: usize, likeness: f64) -> f64 {
+        let expected = at_shots(&self.by_shots, shots) + self.growth * (classes.max(1) as f64).ln();
+        if shots == 0 { expected + self.likeness * likeness } else { expected }
     }
 }
 
@@ -101,15 +109,15 @@ impl DecisionTable {
     /// # Errors
     /// The first field that is wrong.
     pub fn check(&self) -> Result<(), TableError> {
-        let Weights { novelty, overlap, sharpness } = self.weights;
-        let weights = [novelty, overlap, sharpness];
+        let Weights { novelty, overlap, sharpness, fading } = self.weights;
+        let weights = [novelty, overlap, sharpness, fading.most, fading.mean];
         require(
             weights.iter().all(|weight| (0.0..=1000.0).contains(weight)),
             "weights",
             "0 to 1000",
         )?;
         let expected = &self.expected;
-        let scores = expected.by_shots.values().chain([&expected.growth]);
+        let scores = expected.by_shots.values().chain([&expected.growth, &expected.likeness]);
         require(are_finite(scores), "expected", "finite numbers")?;
         require(!expected.by_shots.is_empty(), "expected.by_shots", "one number of shots or more")?;
         self.check_limits()?;
@@ -126,11 +134,15 @@ impl DecisionTable {
     }
 
     fn check_limits(&self) -> Result<(), TableError> {
-        let Limits { rates, by_classes, by_name } = &self.limits;
+        let Limits { rates, by_classes, by_name, table_classes } = &self.limits;
         require(are_rates(rates), "limits.rates", "ascending, above 0 and below 1")?;
         let has_rows = by_classes.contains_key(&1) && by_classes.range(2..).next().is_some();
         require(has_rows, "limits.by_classes", "a row for 1 class and one for more")?;
-        for row in by_classes.values().chain([by_name]) {
+        let field = "limits.by_name";
+        require(by_name.range(1..).next().is_some(), field, "a row for one class or more")?;
+        let field = "limits.table_classes";
+        require(*table_classes > 0.0 && table_classes.is_finite(), field, "above 0")?;
+        for row in by_classes.values().chain(by_name.values()) {
             // Read backwards, limits give rates: a row that rises has no inverse.
             let falls = row.is_sorted_by(|a, b| a >= b);
             let fits = row.len() == rates.len() && are_finite(row) && falls;
@@ -157,17 +169,21 @@ fn are_rates(rates: &[f64]) -> bool {
 mod tests {
     use super::*;
     use confidence::Logistic;
+    use score::Fading;
 
     /// A usable table.
     pub(super) fn table() -> DecisionTable {
         let logistic = Logistic { slope: 10.0, intercept: -1.0 };
+        let fading = Fading { most: 0.0, mean: 16.0 };
+        let by_shots = BTreeMap::from([(1, 0.2)]);
         DecisionTable {
-            weights: Weights { novelty: 0.5, overlap: 0.3, sharpness: 30.0 },
-            expected: ExpectedScore { by_shots: BTreeMap::from([(1, 0.2)]), growth: 0.06 },
+            weights: Weights { novelty: 0.5, overlap: 0.3, sharpness: 30.0, fading },
+            expected: ExpectedScore { by_shots, growth: 0.06, likeness: 0.2 },
             limits: Limits {
                 rates: vec![0.01, 0.1],
                 by_classes: BTreeMap::from([(1, vec![0.4, 0.2]), (5, vec![0.3, 0.1])]),
-                by_name: vec![0.3, 0.1],
+                by_name: BTreeMap::from([(1, vec![0.3, 0.1])]),
+                table_classes: 20.0,
             },
             confidence: Confidence {
                 with_images: logistic,
@@ -191,8 +207,13 @@ mod tests {
         assert_eq!(refused(|table| table.expected.by_shots.clear()), "expected.by_shots");
         assert_eq!(refused(|table| table.expected.growth = f64::INFINITY), "expected");
         assert_eq!(refused(|table| table.limits.rates = vec![0.1, 0.01]), "limits.rates");
-        assert_eq!(refused(|table| table.limits.by_name = vec![0.1, 0.3]), "limits");
-        assert_eq!(refused(|table| table.limits.by_name = vec![0.3]), "limits");
+        let by_name = |row: &[f64]| {
+            let by_name = BTreeMap::from([(1, row.to_vec())]);
+            refused(|table| table.limits.by_name = by_name)
+        };
+        assert_eq!((by_name(&[0.1, 0.3]), by_name(&[0.3])), ("limits", "limits"));
+        assert_eq!(refused(|table| table.limits.by_name.clear()), "limits.by_name");
+        assert_eq!(refused(|table| table.limits.table_classes = 0.0), "limits.table_classes");
         let without_one_class = |table: &mut DecisionTable| {
             table.limits.by_classes.remove(&1);
         };

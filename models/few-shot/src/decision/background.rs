@@ -52,9 +52,10 @@ impl<F: NdFloat> Background<F> {
         Self { center, directions: Directions::Rounded { rows, inverse_lengths } }
     }
 
-    /// No directions: only cosines to prototypes count.
-    pub fn none(size: usize) -> Self {
-        Self::new(Array1::zeros(size), Array2::zeros((0, size)))
+    /// No directions around a center `[s]`: only cosines to prototypes count.
+    pub fn none(center: Array1<F>) -> Self {
+        let rows = Array2::zeros((0, center.len()));
+        Self::new(center, rows)
     }
 
     /// The same with its directions rounded to 8 bits.
@@ -98,9 +99,14 @@ impl<F: NdFloat> Background<F> {
         self.center.view()
     }
 
+    /// Raw embeddings `[n, s]` as seen from the center, of length 1; zeros for the center.
+    pub fn around(&self, raw: ArrayView2<'_, F>) -> Array2<F> {
+        unit_rows(&raw - &self.center)
+    }
+
     /// The cosines of raw embeddings `[n, s]` to the directions, `[n, b]`; zeros for the center.
     pub fn cosines(&self, raw: ArrayView2<'_, F>) -> Array2<F> {
-        let around = unit_rows(&raw - &self.center);
+        let around = self.around(raw);
         match &self.directions {
             Directions::Exact(rows) => products(around.view(), rows.view()),
             Directions::Rounded { rows, inverse_lengths } => {

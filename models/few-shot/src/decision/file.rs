@@ -23,9 +23,9 @@ const FORMAT: FileFormat = FileFormat { kind: Some("handful-decision"), number: 
 
 const SCHEMA: &str = "\
     kind text, format u32, layout text, space_id sha256
-    table { weights { novelty f64, overlap f64, sharpness f64 },
-        expected { by_shots { <k> f64 }, growth f64 },
-        limits { rates f64[r], by_classes { <n> f64[r] }, by_name f64[r] },
+    table { weights { novelty f64, overlap f64, sharpness f64, fading { most f64, mean f64 } },
+        expected { by_shots { <k> f64 }, growth f64, likeness f64 },
+        limits { rates f64[r], by_classes { <n> f64[r] }, by_name { <n> f64[r] }, table_classes f64 },
         confidence { with_images { slope f64, intercept f64 }, by_name { slope f64, intercept f64 },
             sharpness { <k> f64 } },
         ambiguity { rates f64[a], shares f64[a] } }
@@ -155,7 +155,8 @@ mod tests {
 
     #[test]
     fn a_backbone_without_background_has_a_file_too() {
-        let model = DecisionModel { table: table(), background: Background::none(4) };
+        let model =
+            DecisionModel { table: table(), background: Background::none(Array1::zeros(4)) };
         let read = DecisionModel::parse(&model.to_bytes("").unwrap()).unwrap().1;
         assert_eq!((read.background.len(), read.background.center().len()), (0, 4));
     }

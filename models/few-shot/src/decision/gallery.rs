@@ -31,14 +31,11 @@ use std::sync::{Arc, OnceLock};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, NdFloat};
 
 use super::DecisionModel;
+use super::calibration::{Calibration, Evidence};
 use super::images::Images;
-use super::limits::Winner;
-use super::score::{as_f64, float, informative, novelty, profiles, unit_rows};
+use super::limits::{LimitRow, Winner};
+use super::score::{as_f64, float, informative, likeness, novelty, profiles, unit_rows};
 use crate::metric::products;
-
-/// Evidence that is this far above its median counts as this far: two classes that look alike must
-/// not raise the limits of all others.
-const CLIP: f64 = 0.25;
 
 /// The most classes, and the most examples, that a gallery is measured with. What is measured are
 /// means, and a write must not cost more the larger the gallery is.
@@ -77,7 +74,13 @@ pub struct GalleryDecision<F> {
     /// Computed when a class first wins: most classes of a large gallery never do.
     views: Vec<OnceLock<ClassView<F>>>,
     informative: F,
+    /// See [`likeness`]; it counts for winners by name only.
+    likeness: f64,
     calibration: Option<Calibration>,
+    /// For winners with images.
+    limits: LimitRow,
+    /// For winners by name only.
+    limits_by_name: LimitRow,
 }
 
 /// How a class looks in front of the background.
@@ -87,15 +90,6 @@ struct ClassView<F> {
     cosines: Array1<F>,
     /// `[b]`.
     profile: Array1<F>,
-}
-
-/// How far the scores of unknown images lie from those that are expected.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Calibration {
-    /// The mean over classes of the mean differences of their examples.
-    pub offset: f64,
-    /// The number of examples that served as unknown images.
-    pub evidence: usize,
 }
 
 /// An image against its winner.
@@ -188,6 +182,9 @@ impl<F: NdFloat> GalleryDecision<F> {
         examples: Examples<'_, F>,
     ) -> Self {
         let raw = classes.prototypes;
+        let limits = &model.table.limits;
+        let sampled: Vec<usize> = sample(raw.nrows()).collect();
+        let sampled = raw.select(Axis(0), &sampled);
         let mut decision = Self {
             prototypes: unit_rows(raw.to_owned()),
             lengths: raw.map_axis(Axis(1), |row| row.dot(&row).sqrt()),
@@ -195,12 +192,24 @@ impl<F: NdFloat> GalleryDecision<F> {
             name_bias: classes.name_bias.to_vec(),
             views: vec![OnceLock::new(); raw.nrows()],
             informative: F::one(),
+            likeness: likeness(&model.background.around(sampled.view())),
             calibration: None,
+            limits: limits.row(Winner::WithoutEvidence),
+            limits_by_name: limits.row(Winner::NameOnly(raw.nrows())),
             model,
         };
         decision.informative = decision.measured_informative();
-        decision.calibration = decision.calibrated(examples);
+        decision.calibrate(&decision.evidence(examples));
         decision
+    }
+
+    fn calibrate(&mut self, evidence: &Evidence) {
+        self.calibration = evidence.calibration();
+        if let Some(Calibration { offset, .. }) = self.calibration {
+            let limits = &self.model.table.limits;
+            let row = limits.row(Winner::WithImages(self.prototypes.nrows()));
+            self.limits = evidence.raised(row, offset, limits.table_classes);
+        }
     }
 
     /// The same gallery with prototypes `[n, s]` that unlabeled images have moved. What was
@@ -236,6 +245,11 @@ impl<F: NdFloat> GalleryDecision<F> {
         self.informative
     }
 
+    /// How alike the classes are, 0 to 1.
+    pub fn likeness(&self) -> f64 {
+        self.likeness
+    }
+
     /// The calibration; `None` for one class, and where no example of a class is most similar to
     /// another class with images.
     pub fn calibration(&self) -> Option<Calibration> {
@@ -246,7 +260,7 @@ impl<F: NdFloat> GalleryDecision<F> {
     /// for that rate: for winners with images, or for winners by name if no class has images.
     pub fn limit(&self, rate: f64) -> (f64, bool) {
         let shots = self.image_counts.iter().copied().max().unwrap_or(0);
-        (self.model.table.limits.at(rate, self.winner(shots)), self.is_stated(shots))
+        (self.limits(shots).at(rate), self.is_stated(shots))
     }
 
     /// Decides about each image.
@@ -271,14 +285,14 @@ impl<F: NdFloat> GalleryDecision<F> {
         let table = &self.model.table;
         let scored = self.scored(seen, self.ranks(seen.similarities));
         let shots = self.image_counts[scored.winner];
-        let winner = self.winner(shots);
+        let limits = self.limits(shots);
         let calibrated = self.above(&scored, self.prototypes.nrows()) - self.offset(shots);
         let rate = match question.criterion {
             Criterion::Rate(rate) => rate,
-            Criterion::Threshold(limit) => table.limits.false_accept_rate(limit, winner),
+            Criterion::Threshold(limit) => limits.false_accept_rate(limit),
         };
         let limit = match question.criterion {
-            Criterion::Rate(rate) => table.limits.at(rate, winner),
+            Criterion::Rate(rate) => limits.at(rate),
             Criterion::Threshold(limit) => limit,
         };
         let biased: Vec<f64> = self.biased(seen.similarities).map(as_f64).collect();
@@ -296,7 +310,7 @@ impl<F: NdFloat> GalleryDecision<F> {
             limit,
             rate,
             is_stated: self.is_stated(shots),
-            false_accept_rate: table.limits.false_accept_rate(calibrated, winner),
+            false_accept_rate: limits.false_accept_rate(calibrated),
             known,
             confidence: known * shares[scored.winner],
             shares,
@@ -306,13 +320,13 @@ impl<F: NdFloat> GalleryDecision<F> {
     /// Whether the rate of a limit is that of this gallery, for winners with this number of images.
     /// A gallery of one class has no other class whose images could serve as unknown ones.
     fn is_stated(&self, shots: usize) -> bool {
-        self.image_counts.len() > 1 && self.winner(shots) != Winner::WithoutEvidence
+        self.image_counts.len() > 1 && (shots == 0 || self.calibration.is_some())
     }
 
     /// The score above that of unknown images in a gallery of `classes` classes.
     fn above(&self, scored: &Scored<F>, classes: usize) -> f64 {
         let shots = self.image_counts[scored.winner];
-        as_f64(scored.score) - self.model.table.expected.at(shots, classes)
+        as_f64(scored.score) - self.model.table.expected.at(shots, classes, self.likeness)
     }
 
     /// The calibration is about classes with images; a winner by name has limits of its own.
@@ -320,12 +334,9 @@ impl<F: NdFloat> GalleryDecision<F> {
         self.calibration.filter(|_| shots > 0).map_or(0.0, |found| found.offset)
     }
 
-    fn winner(&self, shots: usize) -> Winner {
-        match (shots, self.calibration) {
-            (0, _) => Winner::NameOnly,
-            (_, None) => Winner::WithoutEvidence,
-            (_, Some(_)) => Winner::WithImages(self.prototypes.nrows()),
-        }
+    /// The limits of winners with this number of images.
+    fn limits(&self, shots: usize) -> &LimitRow {
+        if shots > 0 { &self.limits } else { &self.limits_by_name }
     }
 
     fn measured_informative(&self) -> F {
@@ -335,31 +346,33 @@ impl<F: NdFloat> GalleryDecision<F> {
                 .push_row(self.view(class).profile.view())
                 .expect("invariant: profiles have one value for each direction");
         }
-        informative(&sampled)
+        informative(&sampled, self.model.table.weights.fading)
     }
 
     /// Each example is an unknown image to the gallery without its class.
-    fn calibrated(&self, examples: Examples<'_, F>) -> Option<Calibration> {
+    fn evidence(&self, examples: Examples<'_, F>) -> Evidence {
         let n = self.prototypes.nrows();
         if n < 2 {
-            return None;
+            return Evidence::default();
         }
+        let scored = self.scored_as_unknown(examples).into_iter().zip(examples.classes);
+        let with_images = scored.filter(|(scored, _)| self.image_counts[scored.winner] > 0);
+        Evidence::of(with_images.map(|(scored, &class)| (class, self.above(&scored, n - 1))))
+    }
+
+    /// The scores of examples against the other classes, of which there is one at least.
+    pub(crate) fn scored_as_unknown(&self, examples: Examples<'_, F>) -> Vec<Scored<F>> {
         let images = examples.images;
         let similarities = products(images.unit.view(), self.prototypes.view());
-        let mut evidence: Vec<(usize, f64)> = Vec::new();
-        for (row, &class) in examples.classes.iter().enumerate() {
-            let seen = Seen { images, row, similarities: similarities.row(row) };
+        let rows = similarities.rows().into_iter().enumerate().zip(examples.classes);
+        let scored = rows.map(|((row, similarities), &class)| {
             // An unknown image: its class is not there to win.
-            let ranks = self.biased(seen.similarities).enumerate();
+            let ranks = self.biased(similarities).enumerate();
             let ranks =
                 ranks.map(|(other, rank)| if other == class { F::neg_infinity() } else { rank });
-            let scored = self.scored(&seen, ranks);
-            if self.image_counts[scored.winner] > 0 {
-                evidence.push((class, self.above(&scored, n - 1)));
-            }
-        }
-        let offset = mean_of_means(&evidence, n)?;
-        Some(Calibration { offset, evidence: evidence.len() })
+            self.scored(&Seen { images, row, similarities }, ranks)
+        });
+        scored.collect()
     }
 
     /// The score against the class with the greatest of `ranks`.
@@ -409,28 +422,4 @@ struct Seen<'a, F> {
     images: &'a Images<F>,
     row: usize,
     similarities: ArrayView1<'a, F>,
-}
-
-/// The mean over classes of the means of their evidence, `(class, score above the expected one)`;
-/// `None` without any.
-fn mean_of_means(evidence: &[(usize, f64)], classes: usize) -> Option<f64> {
-    let most = median(evidence.iter().map(|(_, above)| *above).collect())? + CLIP;
-    let mut sums = vec![(0.0, 0_u32); classes];
-    for &(class, above) in evidence {
-        sums[class].0 += above.min(most);
-        sums[class].1 += 1;
-    }
-    // A mean of means, so that a class with many examples does not outweigh the others.
-    let means = sums.iter().filter(|(_, count)| *count > 0);
-    let means: Vec<f64> = means.map(|&(sum, count)| sum / f64::from(count)).collect();
-    Some(means.iter().sum::<f64>() / means.len() as f64)
-}
-
-/// The middle value, or the mean of the two in the middle; `None` without any.
-fn median(mut values: Vec<f64>) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    let upper = *values.get(middle)?;
-    let lower = if values.len().is_multiple_of(2) { values[middle - 1] } else { upper };
-    Some((lower + upper) / 2.0)
 }

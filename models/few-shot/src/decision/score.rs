@@ -29,7 +29,23 @@ pub struct Weights {
     pub overlap: f64,
     /// The softmax over background directions is taken of `sharpness` times the cosines.
     pub sharpness: f64,
+    /// How both weights fade where the background does not separate the classes of a gallery.
+    pub fading: Fading,
 }
+
+/// The powers that [`informative`] raises `1 - overlap` to.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fading {
+    /// For the overlap of a class with the class most like it, on average over classes.
+    pub most: f64,
+    /// For the overlap of two classes, on average over all pairs.
+    pub mean: f64,
+}
+
+/// The overlap of one more pair of classes, which counts in the mean over pairs: few classes have
+/// not shown yet that the background separates classes like theirs.
+const PRIOR_OVERLAP: f64 = 0.3;
 
 /// A share for each background direction, of length 1: `softmax(sharpness * cosines)`, scaled.
 ///
@@ -62,18 +78,40 @@ pub fn novelty<F: NdFloat>(image: ArrayView1<'_, F>, class: ArrayView1<'_, F>) -
 ///
 /// # Shapes
 /// `profiles` `[n, b]`.
-pub fn informative<F: NdFloat>(profiles: &Array2<F>) -> F {
+pub fn informative<F: NdFloat>(profiles: &Array2<F>, fading: Fading) -> F {
     let n = profiles.nrows();
     if n < 2 {
         return F::one();
     }
     let overlaps = profiles.dot(&profiles.t());
+    let mut most = F::zero();
     let mut sum = F::zero();
     for (class, row) in overlaps.axis_iter(Axis(0)).enumerate() {
         let others = row.iter().enumerate().filter(|(other, _)| *other != class);
-        sum += others.map(|(_, &overlap)| overlap).fold(F::neg_infinity(), F::max);
+        most += others.clone().map(|(_, &overlap)| overlap).fold(F::neg_infinity(), F::max);
+        sum += others.fold(F::zero(), |sum, (_, &overlap)| sum + overlap);
     }
-    (F::one() - sum / float(n as f64)).powi(2)
+    let pairs = float::<F>((n * (n - 1) / 2) as f64);
+    // Each pair is in the rows of both of its classes.
+    let mean = (sum / float(2.0) + float(PRIOR_OVERLAP)) / (pairs + F::one());
+    let faded = |overlap: F, power: f64| (F::one() - overlap).max(F::zero()).powf(float(power));
+    faded(most / float(n as f64), fading.most) * faded(mean, fading.mean)
+}
+
+/// How alike the classes of a gallery are: the mean cosine of two of their prototypes, at least 0.
+/// It is 0 for one class.
+///
+/// # Shapes
+/// `directions` `[n, s]`, of length 1 or 0.
+pub fn likeness<F: NdFloat>(directions: &Array2<F>) -> f64 {
+    let n = directions.nrows();
+    if n < 2 {
+        return 0.0;
+    }
+    let sum = directions.sum_axis(Axis(0));
+    // The square of a sum has the products of all pairs twice, and the squares.
+    let squares = directions.iter().fold(F::zero(), |sum, &value| sum + value * value);
+    (as_f64(sum.dot(&sum) - squares) / (n * (n - 1)) as f64).max(0.0)
 }
 
 /// Rows scaled to length 1; a zero row stays zero.
@@ -115,8 +153,27 @@ mod tests {
     #[test]
     fn the_background_is_informative_where_it_separates_classes() {
         let apart = array![[1.0, 0.0], [0.0, 1.0]];
-        assert_eq!(informative(&apart), 1.0);
-        assert_eq!(informative(&array![[1.0, 0.0], [1.0, 0.0]]), 0.0);
-        assert_eq!(informative(&array![[1.0, 0.0]]), 1.0, "one class");
+        let alike = array![[1.0, 0.0], [1.0, 0.0]];
+        let most = Fading { most: 2.0, mean: 0.0 };
+        assert_eq!((informative(&apart, most), informative(&alike, most)), (1.0, 0.0));
+        // With the pair that is always counted, the mean overlap is 0.15 and 0.65.
+        let mean = Fading { most: 0.0, mean: 2.0 };
+        let close = |got: f64, expected: f64| assert!((got - expected).abs() < 1e-12, "{got}");
+        close(informative(&apart, mean), 0.85_f64.powi(2));
+        close(informative(&alike, mean), 0.35_f64.powi(2));
+        for fading in [most, mean] {
+            assert_eq!(informative(&array![[1.0, 0.0]], fading), 1.0, "one class");
+        }
+    }
+
+    #[test]
+    fn likeness_is_the_mean_cosine_of_two_classes() {
+        let directions = array![[1.0, 0.0], [0.6, 0.8], [0.0, 0.0]];
+        assert!(
+            (likeness(&directions) - 0.2).abs() < 1e-12,
+            "one of three pairs has a cosine of 0.6"
+        );
+        assert_eq!(likeness(&array![[1.0, 0.0], [-1.0, 0.0]]), 0.0, "not below 0");
+        assert_eq!(likeness(&array![[1.0, 0.0]]), 0.0, "one class");
     }
 }

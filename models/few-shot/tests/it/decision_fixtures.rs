@@ -12,7 +12,7 @@ use few_shot::decision::gallery::{
 };
 use few_shot::decision::images::Images;
 use few_shot::decision::limits::Limits;
-use few_shot::decision::score::Weights;
+use few_shot::decision::score::{Fading, Weights};
 use few_shot::decision::{DecisionModel, DecisionTable, ExpectedScore};
 use models::disk;
 use ndarray::{Array1, Array2, NdFloat};
@@ -29,15 +29,27 @@ fn table() -> DecisionTable {
         (40, [0.558, 0.532, 0.488, 0.441, 0.386, 0.283, 0.190, 0.097, -0.016]),
     ];
     DecisionTable {
-        weights: Weights { novelty: 0.5, overlap: 0.3, sharpness: 30.0 },
+        weights: Weights {
+            novelty: 0.5,
+            overlap: 0.3,
+            sharpness: 30.0,
+            fading: Fading { most: 2.0, mean: 0.0 },
+        },
         expected: ExpectedScore {
             by_shots: BTreeMap::from([(0, 0.126), (1, 0.211), (2, 0.254), (5, 0.294), (10, 0.312)]),
             growth: 0.064,
+            // The fixture is of a recipe without this part.
+            likeness: 0.0,
         },
         limits: Limits {
             rates: vec![0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5],
             by_classes: rows.into_iter().map(|(n, row)| (n, row.to_vec())).collect(),
-            by_name: vec![0.493, 0.468, 0.419, 0.365, 0.296, 0.184, 0.125, 0.075, -0.002],
+            by_name: BTreeMap::from([(
+                1,
+                vec![0.493, 0.468, 0.419, 0.365, 0.296, 0.184, 0.125, 0.075, -0.002],
+            )]),
+            // The fixture is of a recipe whose limits the gallery's own evidence does not raise.
+            table_classes: f64::MAX,
         },
         confidence: Confidence {
             with_images: Logistic { slope: 9.83, intercept: -1.18 },
