@@ -15,6 +15,8 @@
 //! ```
 
 pub mod base_classes;
+mod cholesky;
+pub mod decision_fit;
 pub mod estimator_errors;
 pub mod kernel_classes;
 pub mod kernel_fit;

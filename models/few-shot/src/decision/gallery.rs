@@ -375,6 +375,17 @@ impl<F: NdFloat> GalleryDecision<F> {
         scored.collect()
     }
 
+    /// The score of each image, and its similarities to all classes with name bias, `[n]`.
+    pub(crate) fn scored_and_biased(&self, images: &Images<F>) -> Vec<(Scored<F>, Vec<F>)> {
+        let similarities = products(images.unit.view(), self.prototypes.view());
+        let rows = similarities.rows().into_iter().enumerate();
+        let scored = rows.map(|(row, similarities)| {
+            let seen = Seen { images, row, similarities };
+            (self.scored(&seen, self.ranks(similarities)), self.biased(similarities).collect())
+        });
+        scored.collect()
+    }
+
     /// The score against the class with the greatest of `ranks`.
     fn scored(&self, seen: &Seen<'_, F>, ranks: impl Iterator<Item = F>) -> Scored<F> {
         let mut best = (0, F::neg_infinity());

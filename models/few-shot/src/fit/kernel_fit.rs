@@ -3,11 +3,10 @@
 
 use ndarray::{Array2, ArrayView2, Axis};
 
+use super::cholesky;
 use crate::embedding_frame::{EmbeddingFrame, normalized};
 use crate::kernel::{KernelRidge, NameRegressor};
 use models::knowledge::descriptor::SemanticDescriptor;
-
-mod cholesky;
 
 /// The ridges to choose from.
 const RIDGES: [f64; 5] = [0.03, 0.1, 0.3, 1.0, 3.0];
