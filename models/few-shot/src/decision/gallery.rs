@@ -26,6 +26,8 @@
 //! # }
 //! ```
 
+mod negatives;
+
 use std::sync::{Arc, OnceLock};
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, NdFloat};
@@ -81,6 +83,8 @@ pub struct GalleryDecision<F> {
     limits: LimitRow,
     /// For winners by name only.
     limits_by_name: LimitRow,
+    /// Examples of none of the classes.
+    negatives: Option<Images<F>>,
 }
 
 /// How a class looks in front of the background.
@@ -114,6 +118,8 @@ pub struct Decision<F> {
     pub scored: Scored<F>,
     /// What is decided.
     pub verdict: Verdict,
+    /// Whether an example of none of the classes fits the image better than the winner.
+    pub is_negative: bool,
     /// The score above what unknown images are expected to have in this gallery.
     pub calibrated: f64,
     /// The least calibrated score that is accepted.
@@ -196,6 +202,7 @@ impl<F: NdFloat> GalleryDecision<F> {
             calibration: None,
             limits: limits.row(Winner::WithoutEvidence),
             limits_by_name: limits.row(Winner::NameOnly(raw.nrows())),
+            negatives: None,
             model,
         };
         decision.informative = decision.measured_informative();
@@ -286,7 +293,9 @@ impl<F: NdFloat> GalleryDecision<F> {
         let scored = self.scored(seen, self.ranks(seen.similarities));
         let shots = self.image_counts[scored.winner];
         let limits = self.limits(shots);
-        let calibrated = self.above(&scored, self.prototypes.nrows()) - self.offset(shots);
+        let above = self.above(&scored, self.prototypes.nrows());
+        let is_negative = self.is_negative(seen, above);
+        let calibrated = above - self.offset(shots);
         let rate = match question.criterion {
             Criterion::Rate(rate) => rate,
             Criterion::Threshold(limit) => limits.false_accept_rate(limit),
@@ -302,10 +311,11 @@ impl<F: NdFloat> GalleryDecision<F> {
         Decision {
             scored,
             verdict: match rival {
-                _ if calibrated < limit => Verdict::Rejected,
+                _ if is_negative || calibrated < limit => Verdict::Rejected,
                 Some(rival) => Verdict::Ambiguous(rival),
                 None => Verdict::Accepted,
             },
+            is_negative,
             calibrated,
             limit,
             rate,
@@ -400,9 +410,13 @@ impl<F: NdFloat> GalleryDecision<F> {
         let view = self.view(winner);
         let novelty = novelty(seen.images.cosines.row(seen.row), view.cosines.view());
         let overlap = seen.images.profiles.row(seen.row).dot(&view.profile);
+        Scored { winner, cosine, novelty, overlap, score: self.score(cosine, novelty, overlap) }
+    }
+
+    fn score(&self, cosine: F, novelty: F, overlap: F) -> F {
         let weights = &self.model.table.weights;
         let lowered = float::<F>(weights.novelty) * novelty - float::<F>(weights.overlap) * overlap;
-        Scored { winner, cosine, novelty, overlap, score: cosine - self.informative * lowered }
+        cosine - self.informative * lowered
     }
 
     fn view(&self, class: usize) -> &ClassView<F> {
