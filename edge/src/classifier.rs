@@ -36,7 +36,7 @@ use few_shot::{metric, prototype};
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 
 use crate::decision::{Decision, Unknown};
-use crate::gallery::{Class, ClassId, ExampleId, Label};
+use crate::gallery::{Class, ClassId, Example, ExampleId, Label};
 use crate::lexicon::{Meaning, NameKnowledge};
 
 pub use leave_one_out::LeftOut;
@@ -137,13 +137,14 @@ impl Classifier {
         }
     }
 
-    /// This classifier with what rejects unknown images, measured on these classes, from which it
-    /// was made.
+    /// This classifier with what rejects unknown images, measured on the classes from which it was
+    /// made and on examples of none of them.
     #[must_use]
     pub fn with_decision<'a>(
         self,
         model: &Arc<DecisionModel<f32>>,
         classes: impl IntoIterator<Item = &'a Class>,
+        background: &[Example],
     ) -> Self {
         if self.classes.is_empty() {
             return self;
@@ -153,7 +154,9 @@ impl Classifier {
             .flat_map(|(at, class)| class.examples.iter().map(move |one| (at, &one.embedding[..])))
             .collect();
         let decision = measured(model, &self.prototypes, &enrolled);
-        Self { decision: Some(decision), ..self }
+        let background: Vec<&[f32]> = background.iter().map(|one| &one.embedding[..]).collect();
+        let negatives = Images::new(model, stacked(&background, self.prototypes.size()).view());
+        Self { decision: Some(decision.with_negatives(negatives)), ..self }
     }
 
     /// Those of `classes` that can be recognized, each with its position.

@@ -109,6 +109,9 @@ pub struct Unknown {
     pub stated: bool,
     /// The probability that the image shows none of the classes, 0 to 1.
     pub probability: f64,
+    /// Whether the image is rejected because an example of the background set fits it better than
+    /// the best candidate.
+    pub background: bool,
 }
 
 impl Unknown {
@@ -120,6 +123,7 @@ impl Unknown {
             stated_false_accept_rate: decision.rate,
             stated: decision.is_stated,
             probability: 1.0 - decision.known,
+            background: decision.is_negative,
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::gallery::Class;
 /// An example that was left out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LeftOut {
-    /// Whether its class is the best candidate.
+    /// Whether its class is the best candidate, and fits better than the background set.
     pub is_right: bool,
     /// The share of unknown images that score at least as high.
     pub false_accept_rate: f64,
@@ -52,7 +52,7 @@ impl Classifier {
         let answer = decision.decide(&image, Question::default()).swap_remove(0);
         decision.replace(at, whole.view(), shots);
         LeftOut {
-            is_right: answer.scored.winner == at,
+            is_right: answer.scored.winner == at && !answer.is_negative,
             false_accept_rate: answer.false_accept_rate,
         }
     }

@@ -44,7 +44,9 @@ impl Snapshot {
         self.classifier.get_or_insert_with(|| {
             let classifier = Classifier::new(gallery.iter(), names);
             match model {
-                Some(model) => classifier.with_decision(model, gallery.iter()),
+                Some(model) => {
+                    classifier.with_decision(model, gallery.iter(), gallery.background())
+                }
                 None => classifier,
             }
         })
