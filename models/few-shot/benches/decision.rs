@@ -45,7 +45,7 @@ fn table() -> DecisionTable {
             by_name: logistic,
             sharpness: [(1, 30.0)].into(),
         },
-        ambiguity: Ambiguity { rates: vec![0.05], shares: vec![0.3] },
+        ambiguity: Ambiguity { largest_share: 0.3, share_per_rate: 5.0 },
     }
 }
 

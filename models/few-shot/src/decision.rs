@@ -128,9 +128,9 @@ impl DecisionTable {
             "confidence",
             "finite numbers",
         )?;
-        let Ambiguity { rates, shares } = &self.ambiguity;
-        let fits = rates.len() == shares.len() && are_rates(rates) && are_finite(shares);
-        require(fits, "ambiguity", "ascending rates, and a finite share for each")
+        let Ambiguity { largest_share, share_per_rate } = self.ambiguity;
+        let fits = are_finite(&[largest_share, share_per_rate]);
+        require(fits && largest_share > 0.0 && share_per_rate > 0.0, "ambiguity", "above 0")
     }
 
     fn check_limits(&self) -> Result<(), TableError> {
@@ -190,7 +190,7 @@ mod tests {
                 by_name: logistic,
                 sharpness: BTreeMap::from([(1, 30.0)]),
             },
-            ambiguity: Ambiguity { rates: vec![0.05], shares: vec![0.3] },
+            ambiguity: Ambiguity { largest_share: 0.3, share_per_rate: 5.0 },
         }
     }
 
@@ -218,6 +218,6 @@ mod tests {
             table.limits.by_classes.remove(&1);
         };
         assert_eq!(refused(without_one_class), "limits.by_classes");
-        assert_eq!(refused(|table| table.ambiguity.shares.clear()), "ambiguity");
+        assert_eq!(refused(|table| table.ambiguity.largest_share = 0.0), "ambiguity");
     }
 }

@@ -102,10 +102,10 @@ mod tests {
     #[test]
     fn evidence_raises_limits_and_never_lowers_them() {
         let row_of = |limits: [f64; 2]| LimitRow::new(&[0.01, 0.5], limits.to_vec());
-        let row = row_of([0.5, 0.0]);
+        let row = row_of([0.5, 0.25]);
         let high = Evidence::of((0..20).map(|class| (class, 1.0)));
         // Twenty classes weigh as much as the table.
-        assert_eq!(high.raised(row.clone(), 0.25, 20.0), row_of([0.625, 0.375]));
+        assert_eq!(high.raised(row.clone(), 0.25, 20.0), row_of([0.625, 0.5]));
         let low = Evidence::of((0..20).map(|class| (class, -1.0)));
         assert_eq!(low.raised(row.clone(), 0.0, 20.0), row);
         assert_eq!(high.raised(row.clone(), 0.25, f64::MAX), row, "the table is all that counts");

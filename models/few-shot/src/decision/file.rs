@@ -28,7 +28,7 @@ const SCHEMA: &str = "\
         limits { rates f64[r], by_classes { <n> f64[r] }, by_name { <n> f64[r] }, table_classes f64 },
         confidence { with_images { slope f64, intercept f64 }, by_name { slope f64, intercept f64 },
             sharpness { <k> f64 } },
-        ambiguity { rates f64[a], shares f64[a] } }
+        ambiguity { largest_share f64, share_per_rate f64 } }
     center f32[s], background i8[b, s]";
 
 /// The most bytes of such a file that are read.

@@ -307,7 +307,11 @@ impl<F: NdFloat> GalleryDecision<F> {
         let biased: Vec<f64> = self.biased(seen.similarities).map(as_f64).collect();
         let shares = table.confidence.shares(&biased, shots);
         let known = table.confidence.known(shots).probability(calibrated, question.unknown);
-        let rival = table.ambiguity.rival(&shares, scored.winner, rate);
+        let stated = match question.criterion {
+            Criterion::Rate(rate) => Some(rate),
+            Criterion::Threshold(_) => None,
+        };
+        let rival = table.ambiguity.rival(&shares, scored.winner, stated);
         Decision {
             scored,
             verdict: match rival {

@@ -56,7 +56,7 @@ fn table() -> DecisionTable {
             by_name: Logistic { slope: 9.5, intercept: -0.63 },
             sharpness: BTreeMap::from([(0, 40.0), (1, 25.0), (2, 30.0), (5, 40.0), (10, 40.0)]),
         },
-        ambiguity: Ambiguity { rates: vec![0.05], shares: vec![0.5] },
+        ambiguity: Ambiguity { largest_share: 0.5, share_per_rate: 500.0 },
     }
 }
 

@@ -2,6 +2,7 @@
 //! over classes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use super::calibrated::Constants;
 use super::cell::{Cell, weights};
@@ -10,7 +11,11 @@ use super::measure::KnownImage;
 use crate::decision::confidence::{Confidence, Logistic};
 
 /// The inverse temperatures to choose from.
-const SHARPNESS: [f64; 12] = [5.0, 7.5, 10.0, 15.0, 20.0, 25.0, 30.0, 35.0, 40.0, 50.0, 60.0, 80.0];
+const SHARPNESS: [f64; 14] =
+    [5.0, 8.0, 10.0, 12.0, 15.0, 18.0, 20.0, 25.0, 30.0, 35.0, 40.0, 50.0, 60.0, 80.0];
+
+/// Numbers of classes among which the right one is looked for.
+const CLASSES: RangeInclusive<usize> = 3..=20;
 
 /// Steps of Newton's method, which has converged long before.
 const STEPS: usize = 30;
@@ -78,7 +83,8 @@ fn newton(examples: &[Example]) -> Logistic {
 fn sharpness(cells: &[&Cell]) -> BTreeMap<usize, f64> {
     let shots: BTreeSet<usize> = cells.iter().map(|cell| cell.kind.shots).collect();
     let best = shots.into_iter().map(|shots| {
-        let cells = cells.iter().copied().filter(|cell| cell.kind.shots == shots);
+        let is_used = |kind: Kind| kind.shots == shots && CLASSES.contains(&kind.classes);
+        let cells = cells.iter().copied().filter(|cell| is_used(cell.kind));
         let cells: Vec<&Cell> = cells.collect();
         let losses = SHARPNESS.map(|sharpness| (loss(&cells, sharpness), sharpness));
         let best = losses.into_iter().min_by(|a, b| a.0.total_cmp(&b.0));
