@@ -3,6 +3,7 @@
 mod accuracy;
 pub(crate) mod export;
 pub(crate) mod failure;
+pub(crate) mod fit_decision;
 pub(crate) mod inspect;
 mod output;
 pub(crate) mod verify;

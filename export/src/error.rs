@@ -1,5 +1,7 @@
 //! Why a run was not exported.
 
+use edge::decision::DecisionFileError;
+use few_shot::decision::file::DecisionError;
 use few_shot::kernel::KernelError;
 use few_shot::protocomnet::ProtoComNetError;
 use models::bundle::{BundleError, ManifestError};
@@ -15,7 +17,7 @@ use crate::fold::FoldError;
 use crate::onnx::OnnxError;
 use crate::precision::fp16::NarrowError;
 use crate::precision::int8::QuantizeError;
-use crate::run::NAME_REGRESSOR;
+use crate::run::{DECISION, NAME_REGRESSOR};
 use crate::verify::NetworkVerification;
 
 /// Why there is no bundle.
@@ -68,6 +70,14 @@ pub enum ExportError {
     /// The name regressor cannot be used.
     #[error("the run's {NAME_REGRESSOR} is not usable: {0}")]
     NameRegressor(#[from] KernelError),
+    /// The decision cannot be used.
+    #[error(
+        "the run's {DECISION} is not usable: {0}; run `handful-train complete` again, or remove the file"
+    )]
+    Decision(#[from] DecisionError),
+    /// The decision of a bundle cannot be used.
+    #[error(transparent)]
+    DecisionFile(#[from] DecisionFileError),
     /// The completer cannot be written.
     #[error(transparent)]
     Completer(#[from] ProtoComNetError),
@@ -111,6 +121,8 @@ impl Fault for ExportError {
             | Self::Quantize(_)
             | Self::NoNameRegressor
             | Self::NameRegressor(_)
+            | Self::Decision(_)
+            | Self::DecisionFile(_)
             | Self::Completer(_)
             | Self::Lexicon(_)
             | Self::Mismatch { .. } => Blame::Input,

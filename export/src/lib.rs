@@ -7,6 +7,7 @@
 pub mod calibrate;
 pub mod draft;
 pub mod error;
+pub mod fit_decision;
 pub mod fold;
 pub mod onnx;
 pub mod precision;

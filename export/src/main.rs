@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 use models::fault::{self, Message};
 
 use commands::export::ExportArguments;
+use commands::fit_decision::FitDecisionArguments;
 use commands::inspect::InspectArguments;
 use commands::verify::VerifyArguments;
 
@@ -20,6 +21,7 @@ Examples:
   handful-export runs/lite0 --out bundles/lite0 --precision fp32,int8-u8 --calibrate images/
   handful-export runs/lite0 --out bundles/jetson --precision fp16,int8-s8 --calibrate images/
   handful-export runs/lite0 --out bundles/small --input-size 160
+  handful-export fit-decision bundles/lite0 --data caltech.tar.gz --data cifar_fs.tar.gz
   handful-export inspect bundles/lite0
   handful-export verify bundles/lite0 --against runs/lite0
 
@@ -43,6 +45,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Fit what tells known images from unknown ones on base classes, and put it into a bundle
+    FitDecision(FitDecisionArguments),
     /// Print a bundle's layers, sizes, accuracy, origin and license
     Inspect(InspectArguments),
     /// Verify a bundle again: hashes, self-tests on every engine, and with --against the
@@ -53,6 +57,9 @@ enum Command {
 fn main() -> ExitCode {
     let Arguments { command, export } = Arguments::parse();
     let (result, json) = match (&command, &export) {
+        (Some(Command::FitDecision(arguments)), _) => {
+            (commands::fit_decision::run(arguments), arguments.json)
+        }
         (Some(Command::Inspect(arguments)), _) => {
             (commands::inspect::run(arguments), arguments.json)
         }

@@ -20,8 +20,8 @@ const SEEDS: [u64; 2] = [100, 101];
 impl Run {
     /// The run for images of `size` x `size` pixels, verified again; unchanged at its own size.
     ///
-    /// The name regressor and the completer are dropped: they were fitted in the embedding space
-    /// of the run's own size.
+    /// The name regressor, the completer and the decision are dropped: they were fitted in the
+    /// embedding space of the run's own size.
     ///
     /// # Errors
     /// [`ExportError::Size`] if the network reduces such images to zero pixels,
@@ -45,7 +45,7 @@ impl Run {
                 "verified at {own}x{own} against training, at {size}x{size} against the reference interpreter"
             ),
         );
-        Ok(Self { checkpoint, golden, name_regressor: None, completer: None })
+        Ok(Self { checkpoint, golden, name_regressor: None, completer: None, decision: None })
     }
 
     /// Runs the golden inputs at the run's own size on the reference.

@@ -1,7 +1,9 @@
-//! Reads a training run's folder: the checkpoint, its golden outputs, and its name knowledge.
+//! Reads a training run's folder: the checkpoint, its golden outputs, its name knowledge and its
+//! decision.
 
 use std::path::{Path, PathBuf};
 
+use few_shot::decision;
 use few_shot::kernel;
 use few_shot::protocomnet::{self, ProtoComNetCompleter, ProtoComNetError};
 use models::checkpoint::{self, Checkpoint, CheckpointError, Golden};
@@ -17,6 +19,9 @@ pub const GOLDEN: &str = "golden.safetensors";
 
 /// The name regressor, in a run and in a bundle.
 pub const NAME_REGRESSOR: &str = "kernel.safetensors";
+
+/// The decision, in a run and in a bundle.
+pub const DECISION: &str = "decision.safetensors";
 
 /// The ProtoComNet completer.
 pub const COMPLETER: &str = "completer.safetensors";
@@ -41,6 +46,8 @@ pub struct Run {
     pub name_regressor: Option<Vec<u8>>,
     /// The ProtoComNet completer, if the run has one that reads attributes.
     pub completer: Option<Completer>,
+    /// The bytes of the decision, if the run has one.
+    pub decision: Option<Vec<u8>>,
 }
 
 /// A ProtoComNet and the outputs that the training engine computed for it.
@@ -118,6 +125,7 @@ impl Run {
             golden: read_golden(dir.join(GOLDEN), "backbone", &graph)?,
             name_regressor: read_if_present(&dir.join(NAME_REGRESSOR), kernel::MAX_BYTES)?,
             completer: Completer::open(dir)?,
+            decision: read_if_present(&dir.join(DECISION), decision::file::MAX_BYTES)?,
             checkpoint,
         })
     }

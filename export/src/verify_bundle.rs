@@ -6,6 +6,7 @@
 use std::fmt;
 
 use edge::backbone::{files, reluctance, start};
+use edge::decision;
 use edge::engine::{EngineChoice, EngineOptions, PrecisionChoice, Provider};
 use models::bundle::{Bundle, Precision, Variant};
 use serde::Serialize;
@@ -39,6 +40,8 @@ pub struct BundleVerification {
     pub files: usize,
     /// The self-test of each file on each engine.
     pub self_tests: Vec<SelfTestResult>,
+    /// Whether the bundle has a decision, which then fits its backbone.
+    pub decision: bool,
     /// The run's golden outputs against those of the bundle's fp32 file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub golden: Option<NetworkVerification>,
@@ -48,13 +51,15 @@ impl BundleVerification {
     /// Runs an opened bundle on the engines of `choice`; `against` is the run that it was made of.
     ///
     /// # Errors
-    /// [`ExportError`] if the bundle was not made of this run.
+    /// [`ExportError`] if the bundle was not made of this run, or its decision is of another
+    /// backbone.
     pub fn of(
         bundle: &Bundle,
         against: Option<&Run>,
         choice: EngineChoice,
         options: &EngineOptions,
     ) -> Result<Self, ExportError> {
+        let decision = decision::open(bundle)?.is_some();
         let mut self_tests = Vec::new();
         for provider in choice.providers() {
             for precision in precisions(bundle, provider) {
@@ -62,7 +67,7 @@ impl BundleVerification {
             }
         }
         let golden = against.map(|run| verify_golden(bundle, run, options)).transpose()?;
-        Ok(Self { files: bundle.manifest.files.len(), self_tests, golden })
+        Ok(Self { files: bundle.manifest.files.len(), self_tests, decision, golden })
     }
 
     /// Whether all required engines passed, and at least one engine did.
@@ -179,7 +184,8 @@ fn recipe(bundle: &Bundle) -> Recipe {
 
 impl fmt::Display for BundleVerification {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} file(s) have the hashes of the manifest\n", self.files)?;
+        writeln!(f, "{} file(s) have the hashes of the manifest", self.files)?;
+        writeln!(f, "{}\n", decision_line(self.decision))?;
         writeln!(f, "  {:<22}{:<12}self-test", "engine", "precision")?;
         for SelfTestResult { engine, precision, passed, reason, required } in &self.self_tests {
             let result = match (passed, required) {
@@ -194,5 +200,12 @@ impl fmt::Display for BundleVerification {
             Some(golden) => write!(f, "\ngolden outputs through the fp32 file:\n\n{golden}"),
             None => Ok(()),
         }
+    }
+}
+
+fn decision_line(decision: bool) -> &'static str {
+    match decision {
+        true => "the decision fits the backbone",
+        false => "no decision: every image is accepted",
     }
 }

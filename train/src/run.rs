@@ -55,6 +55,11 @@ impl Run {
         self.file("kernel.safetensors")
     }
 
+    /// The decision.
+    pub fn decision(&self) -> PathBuf {
+        self.file("decision.safetensors")
+    }
+
     /// ProtoComNet.
     pub fn completer(&self) -> PathBuf {
         self.file("completer.safetensors")

@@ -32,7 +32,7 @@ pub(crate) fn run(arguments: &ExportArguments) -> Result<(), AnyFault> {
     // All files are read before the slow steps, so that errors come early.
     let recipe = recipe::read(arguments, &preprocess)?;
     let options = engine_options(arguments)?;
-    if let Some(note) = note(&run, &recipe, size) {
+    for note in [name_note(&run, &recipe, size), decision_note(&run, size)].into_iter().flatten() {
         // On standard error, which leaves standard output to the JSON object.
         eprintln!("{note}");
     }
@@ -61,7 +61,7 @@ fn engine_options(arguments: &ExportArguments) -> Result<EngineOptions, AnyFault
 }
 
 /// What to print if the run has name knowledge and the bundle will have none.
-fn note(run: &Run, recipe: &Recipe, size: usize) -> Option<String> {
+fn name_note(run: &Run, recipe: &Recipe, size: usize) -> Option<String> {
     if run.name_regressor.is_none() || recipe.lexicon.is_some() {
         return None;
     }
@@ -73,4 +73,15 @@ fn note(run: &Run, recipe: &Recipe, size: usize) -> Option<String> {
     Some(format!(
         "note: the bundle gets no name knowledge, although the run has some: {reason}; classes are learned from images only"
     ))
+}
+
+/// What to print if the run has a decision and the bundle will have none.
+fn decision_note(run: &Run, size: usize) -> Option<String> {
+    let own_size = run.checkpoint.preprocess.size;
+    (run.decision.is_some() && size != own_size).then(|| {
+        format!(
+            "note: the bundle gets no decision and accepts every image, although the run has one: \
+             it is for images of {own_size}x{own_size}; fit another with `handful-export fit-decision`"
+        )
+    })
 }

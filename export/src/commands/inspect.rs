@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
+use edge::decision::{self, DecisionFileError};
 use export::fold::{FoldError, fold};
+use few_shot::decision::DecisionTable;
 use models::bundle::{Bundle, BundleLimits, Manifest};
 use models::fault::{AnyFault, Blame, Fault};
 use models::graph::{Graph, GraphError, Op};
@@ -48,9 +50,19 @@ struct Inspection {
     parameters: usize,
     /// Bytes of all files in the bundle's folder: the lexicon is outside it.
     bytes: u64,
+    /// What tells known images from unknown ones; without it no image is rejected.
+    decision: Option<DecisionInspection>,
 }
 
-/// Why a bundle's network cannot be described.
+/// The decision of a bundle.
+#[derive(Debug, Serialize)]
+struct DecisionInspection {
+    /// The number of background directions; 0 where scores are plain cosines.
+    background: usize,
+    table: DecisionTable,
+}
+
+/// Why a bundle cannot be described.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InspectError {
     /// The architecture is not valid.
@@ -59,6 +71,9 @@ pub(crate) enum InspectError {
     /// Its batch normalizations cannot be folded.
     #[error(transparent)]
     Fold(#[from] FoldError),
+    /// Its decision is of another backbone, or damaged.
+    #[error(transparent)]
+    Decision(#[from] DecisionFileError),
 }
 
 impl Fault for InspectError {
@@ -78,7 +93,11 @@ impl Inspection {
         let parameters =
             graph.parameters()?.iter().map(|p| p.shape.iter().product::<usize>()).sum();
         let bytes = manifest.files.values().map(|file| file.bytes).sum();
-        Ok(Self { manifest, layers, parameters, bytes })
+        let decision = decision::open(bundle)?.map(|model| DecisionInspection {
+            background: model.background.len(),
+            table: model.table,
+        });
+        Ok(Self { manifest, layers, parameters, bytes, decision })
     }
 }
 

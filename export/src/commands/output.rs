@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::io::Write;
 
+use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 /// Prints an answer as indented JSON or as text.
@@ -18,6 +19,17 @@ fn to_json(answer: &impl Serialize) -> String {
 pub(super) fn print(text: &str) {
     // `println!` panics on a closed pipe, which is the reader's choice and no failure.
     let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// A progress bar on standard error with rate and time left. It is hidden with JSON or without a
+/// terminal.
+pub(super) fn progress(what: &'static str, unit: &str, json: bool) -> ProgressBar {
+    if json {
+        return ProgressBar::hidden();
+    }
+    let style = format!("{{msg}} {{wide_bar}} {{pos}}/{{len}} {unit}  {{per_sec}}  {{eta}} left");
+    let style = ProgressStyle::with_template(&style).expect("invariant: the template is valid");
+    ProgressBar::new(0).with_style(style).with_message(what)
 }
 
 /// A number of bytes in MB.

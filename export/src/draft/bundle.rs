@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use edge::engine::EngineOptions;
+use few_shot::decision::DecisionModel;
 use models::bundle::{
     FORMAT, FileEntry, Licenses, Manifest, Network, Precision, SelfTest, WeightStorage, manifest,
 };
@@ -10,14 +11,14 @@ use models::graph::{Graph, GraphError};
 use models::tensors::Tensors;
 
 use super::completer::DraftCompleter;
-use super::knowledge::DraftKnowledge;
+use super::knowledge::{DraftKnowledge, expect_space};
 use super::recipe::{CREATED_BY, Recipe, metadata};
 use super::variant::{self, DraftVariant, Source};
 use crate::error::ExportError;
 use crate::fold::fold;
 use crate::onnx::{self, Storage};
 use crate::precision::fp16::{NarrowError, narrow};
-use crate::run::Run;
+use crate::run::{DECISION, Run};
 use crate::self_test;
 use crate::verify::{Subject, Tolerance};
 
@@ -39,6 +40,8 @@ pub struct BundleDraft {
     pub variants: Vec<DraftVariant>,
     /// The name knowledge, if the bundle has any.
     pub knowledge: Option<DraftKnowledge>,
+    /// The bytes of the decision, if the bundle has one.
+    pub decision: Option<Vec<u8>>,
 }
 
 impl BundleDraft {
@@ -60,10 +63,16 @@ impl BundleDraft {
         let onnx = onnx::write(&graph, &tensors, Storage::Floats(recipe.storage), &metadata)?;
         let self_test = self_test::compute(&graph, &tensors, self_test::FP32_TOLERANCE)?;
         let knowledge = DraftKnowledge::new(run, recipe, &space_id, &metadata)?;
+        let decision = run.decision.clone();
+        if let Some(decision) = &decision {
+            let (got, _) = DecisionModel::parse(decision)?;
+            expect_space("the decision's space", &space_id, &got)?;
+        }
         let mut manifest = describe(run, recipe, space_id, &graph, self_test)?;
         manifest.backbone.variants = variants.iter().map(DraftVariant::describe).collect();
         manifest.knowledge = knowledge.as_ref().map(DraftKnowledge::describe);
-        let mut draft = Self { manifest, graph, tensors, onnx, variants, knowledge };
+        manifest.decision = decision.as_ref().map(|_| DECISION.to_owned());
+        let mut draft = Self { manifest, graph, tensors, onnx, variants, knowledge, decision };
         // The hashes of all files, which exist only now.
         draft.manifest.files = draft.file_entries();
         Ok(draft)
@@ -87,6 +96,7 @@ impl BundleDraft {
         let mut files = BTreeMap::from([(BACKBONE.to_owned(), self.onnx.clone())]);
         files.extend(self.variants.iter().map(DraftVariant::file));
         files.extend(self.knowledge.iter().flat_map(DraftKnowledge::files));
+        files.extend(self.decision.iter().map(|bytes| (DECISION.to_owned(), bytes.clone())));
         files
     }
 

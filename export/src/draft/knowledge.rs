@@ -96,7 +96,11 @@ fn file_name(lexicon: &[u8]) -> String {
     format!("lexicon-{:.8}.bin", FileEntry::of(lexicon).sha256)
 }
 
-fn expect_space(what: &'static str, expected: &str, got: &str) -> Result<(), ExportError> {
+pub(super) fn expect_space(
+    what: &'static str,
+    expected: &str,
+    got: &str,
+) -> Result<(), ExportError> {
     if expected == got {
         return Ok(());
     }

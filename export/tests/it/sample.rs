@@ -65,7 +65,7 @@ pub(crate) fn run() -> Run {
             ..Provenance::default()
         },
     };
-    Run { checkpoint, golden, name_regressor: None, completer: None }
+    Run { checkpoint, golden, name_regressor: None, completer: None, decision: None }
 }
 
 /// Writes a run's folder.
@@ -75,6 +75,9 @@ pub(crate) fn save(run: &Run, dir: &Path) {
     fs::write(dir.join("golden.safetensors"), run.golden.to_bytes("backbone").unwrap()).unwrap();
     if let Some(bytes) = &run.name_regressor {
         fs::write(dir.join("kernel.safetensors"), bytes).unwrap();
+    }
+    if let Some(bytes) = &run.decision {
+        fs::write(dir.join("decision.safetensors"), bytes).unwrap();
     }
     if let Some(Completer { space_id, network, golden }) = &run.completer {
         fs::write(dir.join("completer.safetensors"), network.to_bytes(space_id).unwrap()).unwrap();

@@ -95,6 +95,17 @@ fn name_regressor(options: &Options, dataset: &Dataset, compute: Compute) -> Res
              needs two images of every base class, and base classes of at least two synsets"
         );
     }
+    match &learned.decision {
+        Ok(report) => print_line(format_args!(
+            "wrote {}: decision with {} background directions, of {} classes",
+            run.decision().display(),
+            report.background,
+            report.sets.iter().map(|set| set.classes).sum::<usize>()
+        ))?,
+        Err(reason) => {
+            eprintln!("note: no decision was fitted, and no image is rejected: {reason}")
+        }
+    }
     Ok(())
 }
 

@@ -1,7 +1,10 @@
-//! Fits the name regressor on the base classes (kernel ridge regression, in closed form).
+//! Fits the name regressor on the base classes (kernel ridge regression, in closed form), and with
+//! it the decision between known and unknown images.
 
 use anyhow::{Context, Result, ensure};
+use few_shot::decision::background::Background;
 use few_shot::fit::base_classes::BaseClasses;
+use few_shot::fit::decision_fit::{self, BaseSet, DecisionFit, DecisionFitError, FitReport, Names};
 use few_shot::fit::{estimator_errors, name_bias, name_prior};
 use few_shot::kernel::NameRegressor;
 use few_shot::name_prior::NamePrior;
@@ -16,6 +19,7 @@ use super::class_source::{
 };
 use crate::embeddings::embeddings;
 use crate::error::BadInput;
+use crate::metrics::progress_bar;
 use crate::net::Compute;
 use crate::run::Run;
 
@@ -36,9 +40,12 @@ pub struct Learned {
     pub excluded: usize,
     /// The name prior, if it was given or could be tuned on validation classes.
     pub name_prior: Option<NamePrior>,
+    /// The decision; the reason if the base classes are too few.
+    pub decision: Result<FitReport, DecisionFitError>,
 }
 
-/// Fits the name regressor to the base classes and writes `kernel.safetensors`.
+/// Fits the name regressor to the base classes and writes `kernel.safetensors`, then the decision
+/// and `decision.safetensors`.
 ///
 /// # Errors
 /// A run without a checkpoint or `knowledge.json`, classes that knowledge lacks, too few base
@@ -93,10 +100,42 @@ pub fn complete(
         .as_ref()
         .map(|semantic| name_bias::measured(semantic.view(), &rows, frame, SHOTS, SEED));
     let completer = completer.with_errors(errors).with_name_bias(name_bias.unwrap_or_default());
-    // Last: a run has a complete name regressor or the earlier one.
-    disk::write(&run.kernel(), &completer.to_bytes(&checkpoint.space_id()?)?)?;
+    // After all of it: a run has a complete name regressor or the earlier one.
+    let space_id = checkpoint.space_id()?;
+    disk::write(&run.kernel(), &completer.to_bytes(&space_id)?)?;
+    let names = Names { frame: completer.frame(), name_bias: completer.name_bias() };
+    let set = BaseSet { name: "the data set".to_owned(), embeddings: rows, semantic };
+    let decision = fitted_decision(run, &space_id, set, names, &base.background())?;
     let excluded = all.len() - base.len();
-    Ok(Learned { completer, classes: base.len(), excluded, name_prior })
+    Ok(Learned { completer, classes: base.len(), excluded, name_prior, decision })
+}
+
+/// Fits the decision and writes it; one that was fitted with another name regressor is removed.
+fn fitted_decision(
+    run: &Run,
+    space_id: &str,
+    set: BaseSet,
+    names: Names<'_>,
+    background: &Background<f32>,
+) -> Result<Result<FitReport, DecisionFitError>> {
+    let bar = progress_bar("decision", "galleries");
+    let fitted = decision_fit::fit(&[set], Some(names), background, SEED, &|done, all| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+    });
+    bar.finish_and_clear();
+    match fitted {
+        Ok(DecisionFit { model, report }) => {
+            disk::write(&run.decision(), &model.to_bytes(space_id)?)?;
+            Ok(Ok(report))
+        }
+        Err(reason) => {
+            if run.decision().exists() {
+                std::fs::remove_file(run.decision())?;
+            }
+            Ok(Err(reason))
+        }
+    }
 }
 
 /// The base classes of the data set, with their mean prototypes.

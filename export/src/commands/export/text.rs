@@ -54,7 +54,7 @@ pub(super) fn summary(
 }
 
 fn network_lines(draft: &BundleDraft) -> Vec<String> {
-    let Manifest { backbone, preprocess, space_id, knowledge, .. } = &draft.manifest;
+    let Manifest { backbone, preprocess, space_id, knowledge, decision, .. } = &draft.manifest;
     vec![
         format!(
             "  network   {} {size}x{size} -> {} values, {:.2} GFLOP an image, normalizations folded",
@@ -73,6 +73,10 @@ fn network_lines(draft: &BundleDraft) -> Vec<String> {
         ),
         format!("  space     {space_id}"),
         knowledge_line(knowledge.as_ref()),
+        match decision {
+            Some(file) => format!("  decision  {file}"),
+            None => "  decision  none: every image is accepted".to_owned(),
+        },
     ]
 }
 

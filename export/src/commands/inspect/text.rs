@@ -2,10 +2,11 @@
 
 use std::fmt;
 
+use few_shot::decision::score::Weights;
 use few_shot::evaluation::report::Report;
 use models::bundle::{Accuracy, KnowledgeFiles, Manifest, Network};
 
-use super::Inspection;
+use super::{DecisionInspection, Inspection};
 use crate::commands::accuracy;
 
 impl fmt::Display for Inspection {
@@ -15,6 +16,7 @@ impl fmt::Display for Inspection {
         self.write_network(f)?;
         self.write_files(f)?;
         write_knowledge(f, self.manifest.knowledge.as_ref())?;
+        write_decision(f, self.decision.as_ref())?;
         write_accuracies(f, &self.manifest.accuracy)?;
         write_origin(f, &self.manifest)
     }
@@ -74,6 +76,22 @@ fn write_knowledge(f: &mut fmt::Formatter<'_>, knowledge: Option<&KnowledgeFiles
         }
         None => writeln!(f, "  name knowledge: none; classes are learned from images only"),
     }
+}
+
+fn write_decision(
+    f: &mut fmt::Formatter<'_>,
+    decision: Option<&DecisionInspection>,
+) -> fmt::Result {
+    let Some(DecisionInspection { background, table }) = decision else {
+        return writeln!(f, "  decision: none; every image is accepted");
+    };
+    let Weights { novelty, overlap, .. } = table.weights;
+    let score = match background {
+        0 => "plain cosines".to_owned(),
+        rows => format!("{rows} background directions (novelty {novelty}, overlap {overlap})"),
+    };
+    let most = table.limits.by_classes.keys().next_back().copied().unwrap_or(0);
+    writeln!(f, "  decision: {score}; limits for 1 to {most} classes")
 }
 
 fn write_accuracies(f: &mut fmt::Formatter<'_>, accuracies: &[Accuracy]) -> fmt::Result {

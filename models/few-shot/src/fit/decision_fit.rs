@@ -128,7 +128,7 @@ pub fn fit(
     seed: u64,
     progress: Progress<'_>,
 ) -> Result<DecisionFit, DecisionFitError> {
-    check(sets)?;
+    check_all(sets)?;
     let background = background.rounded();
     let unfitted = DecisionModel { table: unfitted(weights::PLAIN), background };
     let cells = cell::measured(sets, names, &Arc::new(unfitted.clone()), seed, progress);
@@ -156,23 +156,28 @@ pub fn figures(
     seed: u64,
     progress: Progress<'_>,
 ) -> Result<Vec<SetFigures>, DecisionFitError> {
-    check(sets)?;
+    check_all(sets)?;
     let cells = cell::measured(sets, names, &Arc::new(model.clone()), seed, progress);
     Ok(report::figures(sets, &cells, &model.table))
 }
 
-fn check(sets: &[BaseSet]) -> Result<(), DecisionFitError> {
+/// Whether a data set has enough classes, from the number of images of each.
+///
+/// # Errors
+/// [`DecisionFitError::TooFewClasses`] with the name of the `set`.
+pub fn check(set: &str, images: impl IntoIterator<Item = usize>) -> Result<(), DecisionFitError> {
+    let got = images.into_iter().filter(|&images| images >= FEWEST_IMAGES).count();
+    if got < FEWEST_CLASSES {
+        return Err(DecisionFitError::TooFewClasses { set: set.to_owned(), got });
+    }
+    Ok(())
+}
+
+fn check_all(sets: &[BaseSet]) -> Result<(), DecisionFitError> {
     if sets.is_empty() {
         return Err(DecisionFitError::NoSet);
     }
-    for set in sets {
-        let usable = set.embeddings.iter().filter(|images| images.nrows() >= FEWEST_IMAGES);
-        let got = usable.count();
-        if got < FEWEST_CLASSES {
-            return Err(DecisionFitError::TooFewClasses { set: set.name.clone(), got });
-        }
-    }
-    Ok(())
+    sets.iter().try_for_each(|set| check(&set.name, set.embeddings.iter().map(|it| it.nrows())))
 }
 
 /// All constants, each fitted with those before it.

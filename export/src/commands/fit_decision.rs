@@ -1,0 +1,116 @@
+//! `handful-export fit-decision`: fits the decision of a bundle on base classes.
+
+mod text;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clap::Args;
+use edge::embedder::Embedder;
+use edge::engine::{EngineChoice, EngineOptions, PrecisionChoice};
+use edge::locate::{self, Environment};
+use export::fit_decision::{FitInputs, FittedDecision, NamedDataset, write};
+use models::bundle::{self, Bundle, BundleLimits, Precision};
+use models::dataset::{Dataset, Half};
+use models::fault::AnyFault;
+
+use super::output::{print, progress};
+
+const EXAMPLES: &str = "\
+Examples:
+  handful-export fit-decision bundles/lite0 --data caltech.tar.gz --data cifar_fs.tar.gz
+  handful-export fit-decision bundles/lite0 --data photos/ --out bundles/lite0-photos
+  handful-export fit-decision bundles/lite0 --data caltech.tar.gz --hold-out second-half --out half
+
+The decision tells known images from unknown ones: its limits are fitted to galleries that are drawn
+from the base classes of each data set. Give images like those that the bundle will see, of many
+classes. Give the data set that the name regressor was trained on, too: its classes would otherwise
+be taken for rows of the classifier. All other files of the bundle stay as they are.
+
+Exit codes: 0 written, 1 failed (nothing written), 2 bad input (nothing written).";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct FitDecisionArguments {
+    /// The bundle's folder.
+    bundle: PathBuf,
+    /// A data set whose base classes are used. Each data set counts the same. Repeatable.
+    #[arg(long, value_name = "PATH", required = true)]
+    data: Vec<PathBuf>,
+    /// The folder to write the bundle to [default: the bundle is replaced].
+    #[arg(long, value_name = "BUNDLE")]
+    out: Option<PathBuf>,
+    /// Random seed of the galleries.
+    #[arg(long, value_name = "N", default_value_t = 7)]
+    seed: u64,
+    /// Half of the base classes to leave out of the fit, and to measure the result on: first-half
+    /// (every second class by name, from the first one on) or second-half (the others).
+    #[arg(long, value_name = "HALF")]
+    hold_out: Option<Half>,
+    /// The engine to embed with: auto, tensorrt, cuda, cpu or tract.
+    #[arg(long, default_value = "auto")]
+    engine: EngineChoice,
+    /// ONNX Runtime's library [default: ORT_DYLIB_PATH, or next to this program].
+    #[arg(long, value_name = "FILE")]
+    onnxruntime: Option<PathBuf>,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+pub(crate) fn run(arguments: &FitDecisionArguments) -> Result<(), AnyFault> {
+    let start = Instant::now();
+    let bundle = Bundle::open(&arguments.bundle, &BundleLimits::default())?;
+    let out = arguments.out.as_ref().unwrap_or(&arguments.bundle);
+    // Embedding takes minutes: refuse a taken place before.
+    bundle::check_place(out)?;
+    let datasets: Vec<NamedDataset> =
+        arguments.data.iter().map(|path| open(path)).collect::<Result<_, AnyFault>>()?;
+    let fitted = fitted(arguments, &bundle, &datasets)?;
+    write(&bundle, &fitted.fit.model, out)?;
+    print(&match arguments.json {
+        true => text::json(&fitted, out),
+        false => text::summary(&fitted, arguments.hold_out, out, start.elapsed()),
+    });
+    Ok(())
+}
+
+fn fitted(
+    arguments: &FitDecisionArguments,
+    bundle: &Bundle,
+    datasets: &[NamedDataset],
+) -> Result<FittedDecision, AnyFault> {
+    let library = arguments.onnxruntime.as_deref();
+    let onnxruntime = locate::onnxruntime_for(arguments.engine, library, &Environment::read())?;
+    // Integers would add their own noise, and not every bundle has them.
+    let precision = PrecisionChoice::Only(Precision::Fp32);
+    let options = EngineOptions { onnxruntime, precision, ..EngineOptions::default() };
+    let mut embedder = Embedder::open(bundle, arguments.engine, &options)?;
+    let bar = progress("embedding", "images", arguments.json);
+    let hold_out = arguments.hold_out;
+    let inputs = FitInputs::embed(&mut embedder, bundle, datasets, hold_out, &mut |done, all| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+    })?;
+    bar.finish_and_clear();
+    let bar = progress("fitting", "galleries", arguments.json);
+    let fitted = inputs.fitted(arguments.seed, &|done, all| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+    })?;
+    bar.finish_and_clear();
+    Ok(fitted)
+}
+
+/// Opens a data set, and names it after its file.
+fn open(path: &Path) -> Result<NamedDataset, AnyFault> {
+    let dataset = Dataset::open(path)?;
+    for warning in &dataset.warnings {
+        eprintln!("warning: {}: {}", path.display(), warning.detail);
+    }
+    let file = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let file = file.file_name().map(|file| file.to_string_lossy().into_owned());
+    let name = file.unwrap_or_else(|| path.display().to_string());
+    let stem = [".tar.gz", ".tgz", ".tar"].iter().find_map(|end| name.strip_suffix(end));
+    Ok(NamedDataset { name: stem.unwrap_or(&name).to_owned(), dataset })
+}
