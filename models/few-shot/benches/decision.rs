@@ -13,9 +13,10 @@ use few_shot::class_prototypes::ClassPrototypes;
 use few_shot::decision::ambiguity::Ambiguity;
 use few_shot::decision::background::Background;
 use few_shot::decision::confidence::{Confidence, Logistic};
-use few_shot::decision::gallery::{Classes, Examples, GalleryDecision, Question, sample};
+use few_shot::decision::gallery::{Classes, Examples, GalleryDecision, Previous, Question};
 use few_shot::decision::images::Images;
 use few_shot::decision::limits::Limits;
+use few_shot::decision::sampling::sample;
 use few_shot::decision::score::{Fading, Weights};
 use few_shot::decision::{DecisionModel, DecisionTable, ExpectedScore};
 use few_shot::embedding_frame::normalized;
@@ -70,48 +71,65 @@ fn report(
     examples: &Array2<f32>,
     query: &Array2<f32>,
 ) {
-    let means: Vec<_> =
-        (0..classes).flat_map(|class| examples.row(class * SHOTS).to_vec()).collect();
-    let means = Array2::from_shape_vec((classes, SIZE), means).expect("invariant: rows of SIZE");
+    let positions: Vec<usize> = (0..classes).map(|class| class * SHOTS).collect();
+    let means = examples.select(Axis(0), &positions);
     let prototypes = ClassPrototypes::of_means(means.clone(), vec![SHOTS; classes]);
-    let (positions, owners) = sampled(classes);
-    let images = Images::new(model, examples.select(Axis(0), &positions).view());
-    let prepare = || {
-        let name_bias = vec![0.0; classes];
-        let counts = vec![SHOTS; classes];
-        let classes =
-            Classes { prototypes: means.view(), image_counts: &counts, name_bias: &name_bias };
-        let examples = Examples { images: &images, classes: &owners };
-        GalleryDecision::new(Arc::clone(model), classes, examples)
-    };
-    let gallery = prepare();
-    let mut times = [Vec::new(), Vec::new(), Vec::new()];
+    let sampled = sample(0..(classes * SHOTS) as u64);
+    let images = Images::new(model, examples.select(Axis(0), &sampled).view());
+    let owners: Vec<usize> = sampled.iter().map(|position| position / SHOTS).collect();
+    let before = prepare(model, &means, &images, &owners, None);
+    let rows: Vec<_> = sampled.iter().map(|&position| examples.row(position)).collect();
+    let known_at: Vec<_> = (0..rows.len()).map(|row| (row > 0).then_some(row)).collect();
+    let mut changed = means.clone();
+    changed.row_mut(owners[0]).assign(&query.row(0));
+    let mut times = [Vec::new(), Vec::new(), Vec::new(), Vec::new()];
     for round in 0..ROUNDS {
         times[0].push(timed(|| {
             black_box(prototypes.ranking_scores(black_box(query).view()));
         }));
         times[1].push(timed(|| {
             let images = Images::new(model, black_box(query).view());
-            black_box(gallery.decide(&images, Question::default()));
+            black_box(before.decide(&images, Question::default()));
         }));
-        if round < 9 {
-            times[2].push(timed(|| {
-                black_box(prepare());
+        times[2].push(timed(|| {
+            let images = Images::reusing(model, &rows, &images, &known_at);
+            black_box(prepare(model, &changed, &images, &owners, Some(&before)));
+        }));
+        if round % 10 == 0 {
+            times[3].push(timed(|| {
+                black_box(prepare(model, &means, &images, &owners, None));
             }));
         }
     }
     println!("{classes} classes");
-    let names = ["ranking only", "ranking and decision", "preparing a gallery"];
+    let names = ["ranking only", "ranking and decision", "after one change", "from nothing"];
     for (name, times) in names.iter().zip(&mut times) {
         times.sort_unstable();
-        let milliseconds = times[0].as_secs_f64() * 1e3;
+        let milliseconds = times[times.len() / 2].as_secs_f64() * 1e3;
         println!("  {name:<20} {milliseconds:8.3} ms");
     }
 }
 
-/// Positions of the sampled examples and their classes.
-fn sampled(classes: usize) -> (Vec<usize>, Vec<usize>) {
-    sample(classes * SHOTS).map(|position| (position, position / SHOTS)).unzip()
+fn prepare(
+    model: &Arc<DecisionModel<f32>>,
+    means: &Array2<f32>,
+    images: &Images<f32>,
+    owners: &[usize],
+    previous: Option<&GalleryDecision<f32>>,
+) -> GalleryDecision<f32> {
+    let classes = means.nrows();
+    let positions: Vec<Option<usize>> = (0..classes).map(Some).collect();
+    GalleryDecision::measured_with(
+        Arc::clone(model),
+        Classes {
+            prototypes: means.view(),
+            image_counts: &vec![SHOTS; classes],
+            name_bias: &vec![0.0; classes],
+        },
+        Examples { images, classes: owners },
+        &sample(0..classes as u64),
+        Previous { gallery: previous, positions: &positions },
+    )
 }
 
 fn timed(f: impl FnOnce()) -> Duration {

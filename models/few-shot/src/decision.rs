@@ -34,6 +34,7 @@ pub mod gallery;
 pub mod images;
 pub mod limits;
 pub(crate) mod quantile;
+pub mod sampling;
 pub mod score;
 
 use std::collections::BTreeMap;

@@ -27,6 +27,7 @@
 //! ```
 
 mod negatives;
+mod previous;
 
 use std::sync::{Arc, OnceLock};
 
@@ -36,12 +37,11 @@ use super::DecisionModel;
 use super::calibration::{Calibration, Evidence};
 use super::images::Images;
 use super::limits::{LimitRow, Winner};
+use super::sampling::sample;
 use super::score::{as_f64, float, informative, likeness, novelty, profiles, unit_rows};
 use crate::metric::products;
 
-/// The most classes, and the most examples, that a gallery is measured with. What is measured are
-/// means, and a write must not cost more the larger the gallery is.
-const SAMPLE: usize = 256;
+pub use previous::Previous;
 
 /// The prototypes of a gallery and the number of images of each class.
 #[derive(Debug, Clone, Copy)]
@@ -74,7 +74,7 @@ pub struct GalleryDecision<F> {
     image_counts: Vec<usize>,
     name_bias: Vec<F>,
     /// Computed when a class first wins: most classes of a large gallery never do.
-    views: Vec<OnceLock<ClassView<F>>>,
+    views: Vec<OnceLock<Arc<ClassView<F>>>>,
     informative: F,
     /// See [`likeness`]; it counts for winners by name only.
     likeness: f64,
@@ -174,12 +174,6 @@ impl Default for Question {
     }
 }
 
-/// The positions of at most [256](SAMPLE) of `count` things, evenly spaced.
-pub fn sample(count: usize) -> impl Iterator<Item = usize> {
-    let size = count.min(SAMPLE);
-    (0..size).map(move |position| position * count / size)
-}
-
 impl<F: NdFloat> GalleryDecision<F> {
     /// Prepares a gallery of at least one class and calibrates it with its own examples.
     pub fn new(
@@ -187,26 +181,38 @@ impl<F: NdFloat> GalleryDecision<F> {
         classes: Classes<'_, F>,
         examples: Examples<'_, F>,
     ) -> Self {
+        let sampled = sample(0..classes.image_counts.len() as u64);
+        Self::measured_with(model, classes, examples, &sampled, Previous::NONE)
+    }
+
+    /// The same, measured with the classes at the positions `sampled` and with what a gallery before
+    /// the last change has computed already.
+    pub fn measured_with(
+        model: Arc<DecisionModel<F>>,
+        classes: Classes<'_, F>,
+        examples: Examples<'_, F>,
+        sampled: &[usize],
+        previous: Previous<'_, F>,
+    ) -> Self {
         let raw = classes.prototypes;
         let limits = &model.table.limits;
-        let sampled: Vec<usize> = sample(raw.nrows()).collect();
-        let sampled = raw.select(Axis(0), &sampled);
         let mut decision = Self {
             prototypes: unit_rows(raw.to_owned()),
             lengths: raw.map_axis(Axis(1), |row| row.dot(&row).sqrt()),
             image_counts: classes.image_counts.to_vec(),
             name_bias: classes.name_bias.to_vec(),
-            views: vec![OnceLock::new(); raw.nrows()],
+            views: Vec::new(),
             informative: F::one(),
-            likeness: likeness(&model.background.around(sampled.view())),
+            likeness: likeness(&model.background.around(raw.select(Axis(0), sampled).view())),
             calibration: None,
             limits: limits.row(Winner::WithoutEvidence),
             limits_by_name: limits.row(Winner::NameOnly(raw.nrows())),
             negatives: None,
             model,
         };
-        decision.informative = decision.measured_informative();
-        decision.calibrate(&decision.evidence(examples));
+        decision.views = previous.views(&decision);
+        decision.informative = decision.measured_informative(sampled);
+        decision.calibrate(&decision.evidence(examples, sampled));
         decision
     }
 
@@ -353,38 +359,50 @@ impl<F: NdFloat> GalleryDecision<F> {
         if shots > 0 { &self.limits } else { &self.limits_by_name }
     }
 
-    fn measured_informative(&self) -> F {
-        let mut sampled = Array2::zeros((0, self.model.background.len()));
-        for class in sample(self.prototypes.nrows()) {
-            sampled
+    fn measured_informative(&self, sampled: &[usize]) -> F {
+        let mut profiles = Array2::zeros((0, self.model.background.len()));
+        for &class in sampled {
+            profiles
                 .push_row(self.view(class).profile.view())
                 .expect("invariant: profiles have one value for each direction");
         }
-        informative(&sampled, self.model.table.weights.fading)
+        informative(&profiles, self.model.table.weights.fading)
     }
 
-    /// Each example is an unknown image to the gallery without its class.
-    fn evidence(&self, examples: Examples<'_, F>) -> Evidence {
-        let n = self.prototypes.nrows();
-        if n < 2 {
+    /// Each example is an unknown image to the sampled classes without its own.
+    fn evidence(&self, examples: Examples<'_, F>, sampled: &[usize]) -> Evidence {
+        if sampled.len() < 2 {
             return Evidence::default();
         }
-        let scored = self.scored_as_unknown(examples).into_iter().zip(examples.classes);
+        let scored = self.scored_as_unknown(examples, sampled).into_iter().zip(examples.classes);
         let with_images = scored.filter(|(scored, _)| self.image_counts[scored.winner] > 0);
-        Evidence::of(with_images.map(|(scored, &class)| (class, self.above(&scored, n - 1))))
+        Evidence::of(with_images.map(|(scored, &class)| {
+            let others = sampled.len() - usize::from(sampled.contains(&class));
+            (class, self.above(&scored, others))
+        }))
     }
 
-    /// The scores of examples against the other classes, of which there is one at least.
-    pub(crate) fn scored_as_unknown(&self, examples: Examples<'_, F>) -> Vec<Scored<F>> {
+    /// The scores of examples against those of the sampled classes that are not their own, of which
+    /// there is one at least.
+    pub(crate) fn scored_as_unknown(
+        &self,
+        examples: Examples<'_, F>,
+        sampled: &[usize],
+    ) -> Vec<Scored<F>> {
         let images = examples.images;
-        let similarities = products(images.unit.view(), self.prototypes.view());
+        let prototypes = self.prototypes.select(Axis(0), sampled);
+        let similarities = products(images.unit.view(), prototypes.view());
         let rows = similarities.rows().into_iter().enumerate().zip(examples.classes);
-        let scored = rows.map(|((row, similarities), &class)| {
-            // An unknown image: its class is not there to win.
-            let ranks = self.biased(similarities).enumerate();
-            let ranks =
-                ranks.map(|(other, rank)| if other == class { F::neg_infinity() } else { rank });
-            self.scored(&Seen { images, row, similarities }, ranks)
+        let scored = rows.map(|((row, similarities), &own)| {
+            let others = sampled.iter().zip(similarities).filter(|(class, _)| **class != own);
+            let mut best = (own, F::neg_infinity(), F::zero());
+            for (&class, &similarity) in others {
+                let rank = (similarity + self.name_bias[class]).min(F::one());
+                if rank > best.1 {
+                    best = (class, rank, similarity);
+                }
+            }
+            self.scored_against(best.0, best.2, images, row)
         });
         scored.collect()
     }
@@ -409,11 +427,20 @@ impl<F: NdFloat> GalleryDecision<F> {
                 best = (class, rank);
             }
         }
-        let (winner, _) = best;
-        let cosine = seen.similarities[winner];
+        self.scored_against(best.0, seen.similarities[best.0], seen.images, seen.row)
+    }
+
+    /// The score of an image against a class, to which it has this cosine.
+    fn scored_against(
+        &self,
+        winner: usize,
+        cosine: F,
+        images: &Images<F>,
+        row: usize,
+    ) -> Scored<F> {
         let view = self.view(winner);
-        let novelty = novelty(seen.images.cosines.row(seen.row), view.cosines.view());
-        let overlap = seen.images.profiles.row(seen.row).dot(&view.profile);
+        let novelty = novelty(images.cosines.row(row), view.cosines.view());
+        let overlap = images.profiles.row(row).dot(&view.profile);
         Scored { winner, cosine, novelty, overlap, score: self.score(cosine, novelty, overlap) }
     }
 
@@ -428,10 +455,10 @@ impl<F: NdFloat> GalleryDecision<F> {
             let raw = &self.prototypes.row(class) * self.lengths[class];
             let cosines = self.model.background.cosines(raw.view().insert_axis(Axis(0)));
             let profiles = profiles(&cosines, self.model.table.weights.sharpness);
-            ClassView {
+            Arc::new(ClassView {
                 cosines: cosines.index_axis_move(Axis(0), 0),
                 profile: profiles.index_axis_move(Axis(0), 0),
-            }
+            })
         })
     }
 

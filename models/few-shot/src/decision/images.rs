@@ -13,7 +13,7 @@
 //! # }
 //! ```
 
-use ndarray::{Array2, ArrayView2, Axis, NdFloat};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis, NdFloat};
 
 use super::DecisionModel;
 use super::score::{profiles, unit_rows};
@@ -38,6 +38,41 @@ impl<F: NdFloat> Images<F> {
             profiles: profiles(&cosines, model.table.weights.sharpness),
             cosines,
         }
+    }
+
+    /// From raw embeddings, each `[s]`; what `known` has already at the position of `known_at` is not
+    /// computed again.
+    pub fn reusing(
+        model: &DecisionModel<F>,
+        raw: &[ArrayView1<'_, F>],
+        known: &Self,
+        known_at: &[Option<usize>],
+    ) -> Self {
+        let mut images = Self::zeros(model, raw.len());
+        for (row, (raw, known_at)) in raw.iter().zip(known_at).enumerate() {
+            match known_at {
+                Some(position) => images.assign(row, known, *position),
+                None => images.assign(row, &Self::new(model, raw.insert_axis(Axis(0))), 0),
+            }
+        }
+        images
+    }
+
+    fn assign(&mut self, row: usize, other: &Self, position: usize) {
+        self.unit.row_mut(row).assign(&other.unit.row(position));
+        self.cosines.row_mut(row).assign(&other.cosines.row(position));
+        self.profiles.row_mut(row).assign(&other.profiles.row(position));
+    }
+
+    fn zeros(model: &DecisionModel<F>, count: usize) -> Self {
+        let unit = Array2::zeros((count, model.background.center().len()));
+        let cosines = Array2::zeros((count, model.background.len()));
+        Self { unit, profiles: cosines.clone(), cosines }
+    }
+
+    /// No image.
+    pub fn none(model: &DecisionModel<F>) -> Self {
+        Self::zeros(model, 0)
     }
 
     /// Those at these positions, in this order.

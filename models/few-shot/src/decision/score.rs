@@ -83,19 +83,33 @@ pub fn informative<F: NdFloat>(profiles: &Array2<F>, fading: Fading) -> F {
     if n < 2 {
         return F::one();
     }
-    let overlaps = profiles.dot(&profiles.t());
-    let mut most = F::zero();
-    let mut sum = F::zero();
-    for (class, row) in overlaps.axis_iter(Axis(0)).enumerate() {
-        let others = row.iter().enumerate().filter(|(other, _)| *other != class);
-        most += others.clone().map(|(_, &overlap)| overlap).fold(F::neg_infinity(), F::max);
-        sum += others.fold(F::zero(), |sum, (_, &overlap)| sum + overlap);
-    }
     let pairs = float::<F>((n * (n - 1) / 2) as f64);
-    // Each pair is in the rows of both of its classes.
-    let mean = (sum / float(2.0) + float(PRIOR_OVERLAP)) / (pairs + F::one());
-    let faded = |overlap: F, power: f64| (F::one() - overlap).max(F::zero()).powf(float(power));
-    faded(most / float(n as f64), fading.most) * faded(mean, fading.mean)
+    let mean = (sum_of_pairs(profiles) + float(PRIOR_OVERLAP)) / (pairs + F::one());
+    // The products of all pairs take long, and most bundles do not use them.
+    let most = if fading.most > 0.0 { most_overlap(profiles) } else { F::zero() };
+    faded(most, fading.most) * faded(mean, fading.mean)
+}
+
+fn faded<F: NdFloat>(overlap: F, power: f64) -> F {
+    (F::one() - overlap).max(F::zero()).powf(float(power))
+}
+
+/// The sum of the products of all pairs of rows.
+fn sum_of_pairs<F: NdFloat>(rows: &Array2<F>) -> F {
+    let sum = rows.sum_axis(Axis(0));
+    // The square of a sum has the products of all pairs twice, and the squares.
+    let squares = rows.iter().fold(F::zero(), |sum, &value| sum + value * value);
+    (sum.dot(&sum) - squares) / float(2.0)
+}
+
+/// The mean over rows of the largest product with another row.
+fn most_overlap<F: NdFloat>(rows: &Array2<F>) -> F {
+    let mut sum = F::zero();
+    for (class, row) in rows.dot(&rows.t()).axis_iter(Axis(0)).enumerate() {
+        let others = row.iter().enumerate().filter(|(other, _)| *other != class);
+        sum += others.map(|(_, &overlap)| overlap).fold(F::neg_infinity(), F::max);
+    }
+    sum / float(rows.nrows() as f64)
 }
 
 /// How alike the classes of a gallery are: the mean cosine of two of their prototypes, at least 0.
@@ -108,10 +122,7 @@ pub fn likeness<F: NdFloat>(directions: &Array2<F>) -> f64 {
     if n < 2 {
         return 0.0;
     }
-    let sum = directions.sum_axis(Axis(0));
-    // The square of a sum has the products of all pairs twice, and the squares.
-    let squares = directions.iter().fold(F::zero(), |sum, &value| sum + value * value);
-    (as_f64(sum.dot(&sum) - squares) / (n * (n - 1)) as f64).max(0.0)
+    (2.0 * as_f64(sum_of_pairs(directions)) / (n * (n - 1)) as f64).max(0.0)
 }
 
 /// Rows scaled to length 1; a zero row stays zero.

@@ -2,9 +2,10 @@
 
 use ndarray::{ArrayView1, NdFloat};
 
-use super::{GalleryDecision, Seen, sample};
+use super::{GalleryDecision, Seen};
 use crate::decision::calibration::{Calibration, Evidence};
 use crate::decision::images::Images;
+use crate::decision::sampling::sample;
 use crate::decision::score::{as_f64, novelty};
 
 /// This number of negatives weighs as much as the images of the gallery. Moving the limits as well
@@ -20,7 +21,7 @@ impl<F: NdFloat> GalleryDecision<F> {
     #[must_use]
     pub fn with_negatives(self, negatives: Images<F>) -> Self {
         let n = self.prototypes.nrows();
-        let sampled: Vec<usize> = sample(negatives.len()).collect();
+        let sampled = sample(0..negatives.len() as u64);
         let scored = self.scored_and_biased(&negatives.select(&sampled)).into_iter();
         let with_images = scored.filter(|(scored, _)| self.image_counts[scored.winner] > 0);
         // One class for all, as any number of different things may be among them.

@@ -195,7 +195,8 @@ fn as_unknown(
     if shots.len() < 2 {
         return Vec::new();
     }
-    let scored = decision.scored_as_unknown(examples).into_iter().zip(examples.classes);
+    let all: Vec<usize> = (0..shots.len()).collect();
+    let scored = decision.scored_as_unknown(examples, &all).into_iter().zip(examples.classes);
     scored.map(|(scored, &class)| (class, Seen::of(&scored, shots))).collect()
 }
 
