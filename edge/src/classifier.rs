@@ -23,13 +23,14 @@
 //! ```
 
 mod leave_one_out;
+mod measured;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use few_shot::class_prototypes::ClassPrototypes;
 use few_shot::decision::DecisionModel;
-use few_shot::decision::gallery::{Classes, Examples, GalleryDecision, Question, Verdict, sample};
+use few_shot::decision::gallery::{GalleryDecision, Question, Verdict};
 use few_shot::decision::images::Images;
 use few_shot::fusion::Fusion;
 use few_shot::{metric, prototype};
@@ -38,6 +39,8 @@ use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use crate::decision::{Decision, Unknown};
 use crate::gallery::{Class, ClassId, Example, ExampleId, Label};
 use crate::lexicon::{Meaning, NameKnowledge};
+
+use measured::Measured;
 
 pub use leave_one_out::LeftOut;
 
@@ -51,7 +54,7 @@ pub struct Classifier {
     classes: Vec<Recognizable>,
     prototypes: ClassPrototypes,
     /// What rejects unknown images; without it every image is accepted.
-    decision: Option<GalleryDecision<f32>>,
+    decision: Option<Measured>,
 }
 
 /// A class that has a prototype.
@@ -138,25 +141,24 @@ impl Classifier {
     }
 
     /// This classifier with what rejects unknown images, measured on the classes from which it was
-    /// made and on examples of none of them.
+    /// made and on examples of none of them. What the `previous` classifier of the gallery has
+    /// computed is used again.
     #[must_use]
     pub fn with_decision<'a>(
         self,
         model: &Arc<DecisionModel<f32>>,
         classes: impl IntoIterator<Item = &'a Class>,
         background: &[Example],
+        previous: Option<&Self>,
     ) -> Self {
         if self.classes.is_empty() {
             return self;
         }
-        let members = self.members(classes).into_iter();
-        let enrolled: Vec<(usize, &[f32])> = members
-            .flat_map(|(at, class)| class.examples.iter().map(move |one| (at, &one.embedding[..])))
-            .collect();
-        let decision = measured(model, &self.prototypes, &enrolled);
-        let background: Vec<&[f32]> = background.iter().map(|one| &one.embedding[..]).collect();
-        let negatives = Images::new(model, stacked(&background, self.prototypes.size()).view());
-        Self { decision: Some(decision.with_negatives(negatives)), ..self }
+        let members: Vec<&Class> =
+            self.members(classes).into_iter().map(|(_, class)| class).collect();
+        let previous = previous.and_then(|one| one.decision.as_ref());
+        let decision = Measured::new(model, &self.prototypes, &members, background, previous);
+        Self { decision: Some(decision), ..self }
     }
 
     /// Those of `classes` that can be recognized, each with its position.
@@ -170,7 +172,7 @@ impl Classifier {
     /// What rejects unknown images.
     #[must_use]
     pub fn decision(&self) -> Option<&GalleryDecision<f32>> {
-        self.decision.as_ref()
+        self.decision.as_ref().map(|measured| &measured.decision)
     }
 
     /// How prototypes are made.
@@ -198,7 +200,7 @@ impl Classifier {
         if self.classes.is_empty() || embedding.len() != self.prototypes.size() {
             return Ranking::empty();
         }
-        self.ranking(&self.prototypes, self.decision.as_ref(), embedding, top, question)
+        self.ranking(&self.prototypes, self.decision(), embedding, top, question)
     }
 
     /// The same for several images at once: prototypes move towards the unlabeled images
@@ -217,7 +219,7 @@ impl Classifier {
             return vec![Ranking::empty(); embeddings.len()];
         }
         let moved = self.prototypes.moved_to(stacked(&embeddings, size).view());
-        let decision = self.decision.as_ref().map(|decision| decision.moved_to(moved.rows()));
+        let decision = self.decision().map(|decision| decision.moved_to(moved.rows()));
         let each = embeddings.into_iter();
         each.map(|one| self.ranking(&moved, decision.as_ref(), one, top, question)).collect()
     }
@@ -363,25 +365,6 @@ fn prototypes(
     let semantic = names.semantic(&meanings);
     let means = means(classes, names.frame().center().len());
     ClassPrototypes::trusted(means, images, semantic.view(), names.frame(), names.name_bias())
-}
-
-/// The decision for prototypes, measured with a sample of the enrolled images.
-fn measured(
-    model: &Arc<DecisionModel<f32>>,
-    prototypes: &ClassPrototypes,
-    enrolled: &[(usize, &[f32])],
-) -> GalleryDecision<f32> {
-    let sampled: Vec<_> = sample(enrolled.len()).map(|position| enrolled[position]).collect();
-    let owners: Vec<usize> = sampled.iter().map(|(class, _)| *class).collect();
-    let rows: Vec<&[f32]> = sampled.iter().map(|(_, embedding)| *embedding).collect();
-    let images = Images::new(model, stacked(&rows, prototypes.size()).view());
-    let name_bias = prototypes.name_bias().to_vec();
-    let classes = Classes {
-        prototypes: prototypes.rows(),
-        image_counts: prototypes.image_counts(),
-        name_bias: &name_bias,
-    };
-    GalleryDecision::new(Arc::clone(model), classes, Examples { images: &images, classes: &owners })
 }
 
 /// Rows of one length as a matrix, `[rows, columns]`.

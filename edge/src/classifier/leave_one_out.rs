@@ -1,7 +1,8 @@
 //! How a classifier would answer for its own examples if they were not enrolled.
 
-use few_shot::decision::gallery::{GalleryDecision, Question, sample};
+use few_shot::decision::gallery::{GalleryDecision, Question};
 use few_shot::decision::images::Images;
+use few_shot::decision::sampling::sample;
 use few_shot::prototype;
 use ndarray::{Array1, ArrayView1, Axis};
 
@@ -24,13 +25,14 @@ impl Classifier {
     /// class.
     #[must_use]
     pub fn leave_one_out<'a>(&self, classes: impl IntoIterator<Item = &'a Class>) -> Vec<LeftOut> {
-        let Some(mut decision) = self.decision.clone() else { return Vec::new() };
+        let Some(mut decision) = self.decision().cloned() else { return Vec::new() };
         let members = self.members(classes);
         let examples = members.iter().filter(|(_, class)| class.examples.len() > 1);
         let examples: Vec<(usize, &Class, usize)> = examples
             .flat_map(|&(at, class)| (0..class.examples.len()).map(move |one| (at, class, one)))
             .collect();
-        let sampled = sample(examples.len()).map(|position| examples[position]);
+        let ids = examples.iter().map(|&(_, class, one)| class.examples[one].id.number());
+        let sampled = sample(ids).into_iter().map(|position| examples[position]);
         sampled.map(|(at, class, one)| self.left_out(&mut decision, at, class, one)).collect()
     }
 

@@ -19,6 +19,13 @@ use std::str::FromStr;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ClassId(pub(in crate::gallery) u64);
 
+impl ClassId {
+    /// A number that no other class has.
+    pub(crate) fn number(self) -> u64 {
+        self.0
+    }
+}
+
 impl fmt::Display for ClassId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&format!("@{}", self.0))
@@ -55,6 +62,13 @@ pub struct NotAnId(String);
 pub struct ExampleId {
     pub(in crate::gallery) revision: u64,
     pub(in crate::gallery) index: u32,
+}
+
+impl ExampleId {
+    /// A number that no other example has, as long as no call enrolls 2^32 of them.
+    pub(crate) fn number(self) -> u64 {
+        (self.revision << 32) | u64::from(self.index)
+    }
 }
 
 impl fmt::Display for ExampleId {

@@ -20,6 +20,8 @@ pub(super) struct Snapshot {
     revision: u64,
     classes: Option<Vec<ClassInfo>>,
     classifier: Option<Classifier>,
+    /// That of an earlier revision, until there is one of this revision.
+    previous: Option<Classifier>,
 }
 
 impl Snapshot {
@@ -41,14 +43,12 @@ impl Snapshot {
         model: Option<&Arc<DecisionModel<f32>>>,
     ) -> &Classifier {
         self.move_to(gallery.revision());
+        let previous = self.previous.take();
         self.classifier.get_or_insert_with(|| {
             let classifier = Classifier::new(gallery.iter(), names);
-            match model {
-                Some(model) => {
-                    classifier.with_decision(model, gallery.iter(), gallery.background())
-                }
-                None => classifier,
-            }
+            let Some(model) = model else { return classifier };
+            let background = gallery.background();
+            classifier.with_decision(model, gallery.iter(), background, previous.as_ref())
         })
     }
 
@@ -56,7 +56,8 @@ impl Snapshot {
     fn move_to(&mut self, revision: u64) {
         // Name trust depends on all classes, so a change of one of them changes every prototype.
         if self.revision != revision {
-            *self = Self { revision, ..Self::default() };
+            let previous = self.classifier.take().or_else(|| self.previous.take());
+            *self = Self { revision, previous, ..Self::default() };
         }
     }
 }
