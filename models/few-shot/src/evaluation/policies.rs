@@ -15,7 +15,6 @@ use crate::evaluation::class_knowledge::ClassKnowledge;
 use crate::evaluation::episode_data::{EpisodeData, joined};
 use crate::evaluation::gaussian;
 use crate::fusion::{self, Setting};
-use crate::metric::cosine;
 
 /// A way to make the prototypes of an episode.
 ///
@@ -112,22 +111,24 @@ impl Policy {
 
     /// The scores of the queries of a trial, `[q, n_way]`; `None` where an input is missing.
     pub(crate) fn scores(self, trial: &Trial<'_>) -> Option<Array2<f32>> {
-        let query = trial.data.query.view();
-        // What a device computes comes from the type that the device uses.
-        let prototypes = match self {
-            Self::Mean => return Some(trial.mean_prototypes().ranking_scores(query)),
-            Self::Trusted => return Some(trial.trusted()?.ranking_scores(query)),
+        Some(self.prototypes(trial)?.ranking_scores(trial.data.query.view()))
+    }
+
+    /// The prototypes of the classes of a trial; `None` where an input is missing.
+    pub(crate) fn prototypes(self, trial: &Trial<'_>) -> Option<ClassPrototypes> {
+        Some(match self {
+            Self::Mean => trial.of_images(trial.means.clone()),
+            Self::Completed => trial.of_images(trial.completed.clone()?),
+            Self::Average => trial.of_images((&trial.means + trial.completed.as_ref()?) * 0.5),
+            Self::Semantic => trial.trusted(vec![0; trial.means.nrows()])?,
+            Self::ErrorVariance => trial.of_images(trial.error_weighted()?),
+            Self::Trusted => trial.trusted(trial.image_counts())?,
+            Self::Gaussian => trial.of_images(trial.gaussian()?),
             Self::SoftKMeans => {
-                let moved = trial.trusted()?.moved_to(trial.unlabeled.as_ref()?.view());
-                return Some(moved.ranking_scores(query));
+                let enrolled = trial.trusted(trial.image_counts())?;
+                enrolled.moved_to(trial.unlabeled.as_ref()?.view())
             }
-            Self::Completed => trial.completed.clone()?,
-            Self::Average => (&trial.means + trial.completed.as_ref()?) * 0.5,
-            Self::Semantic => trial.semantic()?,
-            Self::ErrorVariance => trial.error_weighted()?,
-            Self::Gaussian => trial.gaussian()?,
-        };
-        Some(cosine(query, prototypes.view()))
+        })
     }
 }
 
@@ -228,23 +229,23 @@ impl<'a> Trial<'a> {
     }
 
     /// The number of images of each class.
-    fn images(&self) -> Vec<usize> {
+    fn image_counts(&self) -> Vec<usize> {
         vec![self.data.k_shot(); self.means.nrows()]
     }
 
-    fn mean_prototypes(&self) -> ClassPrototypes {
-        ClassPrototypes::of_means(self.means.clone(), self.images())
+    /// Prototypes `[n_way, s]` of classes with images, which have no name bias.
+    fn of_images(&self, prototypes: Array2<f32>) -> ClassPrototypes {
+        ClassPrototypes::of_means(prototypes, self.image_counts())
     }
 
-    fn semantic(&self) -> Option<Array2<f32>> {
-        Some(self.knowledge?.semantic.select(Axis(0), self.names))
-    }
-
-    fn trusted(&self) -> Option<ClassPrototypes> {
-        let ClassKnowledge { frame, name_bias, .. } = self.knowledge?;
-        let semantic = self.semantic()?;
+    /// As a device makes them of classes with these numbers of images; see [`Fusion::Trusted`].
+    ///
+    /// [`Fusion::Trusted`]: crate::fusion::Fusion::Trusted
+    fn trusted(&self, image_counts: Vec<usize>) -> Option<ClassPrototypes> {
+        let ClassKnowledge { frame, name_bias, semantic, .. } = self.knowledge?;
+        let semantic = semantic.select(Axis(0), self.names);
         let means = self.means.clone();
-        Some(ClassPrototypes::trusted(means, self.images(), semantic.view(), frame, name_bias))
+        Some(ClassPrototypes::trusted(means, image_counts, semantic.view(), frame, name_bias))
     }
 
     fn error_weighted(&self) -> Option<Array2<f32>> {
