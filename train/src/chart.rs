@@ -1,6 +1,6 @@
 //! A line chart of accuracies with 95 % confidence intervals and a legend, as an SVG.
 
-use crate::svg::Svg;
+use few_shot::evaluation::svg::{COLORS, Svg};
 
 /// A line of a chart.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,10 +16,6 @@ const HEIGHT: f64 = 400.0;
 const LEFT: f64 = 56.0;
 const RIGHT: f64 = 160.0;
 const MARGIN: f64 = 40.0;
-
-/// Colors that color-blind readers can distinguish (Okabe and Ito 2008).
-const COLORS: [&str; 7] =
-    ["#000000", "#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#0072b2", "#d55e00"];
 
 /// Draws all series over evenly spaced ticks at the values of `x`. `label` names the horizontal
 /// axis.

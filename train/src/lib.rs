@@ -21,4 +21,3 @@ pub mod pretrainer;
 pub mod pth;
 pub mod run;
 pub mod stages;
-pub mod svg;

@@ -25,4 +25,5 @@ pub mod generalized_zero_shot;
 pub mod label_noise;
 pub mod policies;
 pub mod report;
+pub mod svg;
 pub mod unlabeled;

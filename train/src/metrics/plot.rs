@@ -1,7 +1,8 @@
 //! The training curve as an SVG: loss on the left axis, validation accuracy on the right.
 
+use few_shot::evaluation::svg::Svg;
+
 use super::epoch::EpochMetrics;
-use crate::svg::Svg;
 
 const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 360.0;

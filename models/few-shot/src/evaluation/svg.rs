@@ -1,6 +1,20 @@
 //! Writes the SVG elements of a chart.
+//!
+//! # Examples
+//! ```
+//! use few_shot::evaluation::svg::{COLORS, Svg};
+//!
+//! let mut drawing = Svg::new(200.0, 100.0);
+//! drawing.line([0.0, 0.0], [200.0, 100.0], COLORS[0], 1.0);
+//! drawing.text([100.0, 50.0], "middle", "black", "a < b");
+//! assert!(drawing.finish().contains("a &lt; b"));
+//! ```
 
 use std::fmt::Write;
+
+/// Colors that color-blind readers can distinguish (Okabe and Ito 2008), and gray.
+pub const COLORS: [&str; 8] =
+    ["#000000", "#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#0072b2", "#d55e00", "#999999"];
 
 /// A drawing of this size on white.
 pub struct Svg(String);
