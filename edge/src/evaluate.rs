@@ -5,7 +5,7 @@
 //! ```no_run
 //! use edge::embedder::Embedder;
 //! use edge::engine::{EngineChoice, EngineOptions};
-//! use edge::evaluate::evaluate;
+//! use edge::evaluate::{Evaluation, evaluate};
 //! use edge::lexicon::NameKnowledge;
 //! use few_shot::evaluation::episode::EpisodeSpec;
 //! use few_shot::evaluation::report::Protocol;
@@ -19,21 +19,29 @@
 //! let dataset = Dataset::open("mini_imagenet.tar.gz".as_ref())?;
 //!
 //! let spec = EpisodeSpec { n_way: 5, k_shot: 1, n_query: 15 };
-//! let protocol = Protocol { split: Split::Novel, spec, episodes: 600, seed: 7 };
+//! let protocol = Protocol { split: Split::Novel, half: None, spec, episodes: 600, seed: 7 };
+//! let knowledge = names.as_ref();
+//! let evaluation = Evaluation { dataset: &dataset, protocol, knowledge, unknown: None };
 //! let progress = &mut |done, total| eprintln!("{done} of {total} images");
-//! let report = evaluate(&mut embedder, names.as_ref(), &dataset, protocol, progress)?;
+//! let report = evaluate(&mut embedder, &evaluation, progress)?;
 //! for result in &report.results {
 //!     println!("{}: {:.3} ± {:.3}", result.fusion, result.accuracy, result.ci95);
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use std::sync::Arc;
+
+use few_shot::decision::DecisionModel;
 use few_shot::evaluation::accuracy::EvaluateError as ProtocolError;
 use few_shot::evaluation::class_knowledge::ClassKnowledge;
 use few_shot::evaluation::conditions::Conditions;
+use few_shot::evaluation::junk::{self, JunkEmbeddings};
 use few_shot::evaluation::policies::Inputs;
 use few_shot::evaluation::report::{Protocol, Report};
+use few_shot::evaluation::unknown::UnknownImages;
 use models::dataset::{Class, Dataset, DatasetError, ImageRef, Split};
+use models::image::Image;
 use models::knowledge::descriptor::SemanticDescriptor;
 use ndarray::{Array2, Array3, Axis};
 use rayon::prelude::*;
@@ -66,36 +74,88 @@ pub enum EvaluateError {
     FewShot(#[from] ProtocolError),
 }
 
-/// Embeds a split and evaluates the policy `mean` on it, with cosine similarity. With `knowledge`
-/// it evaluates the other policies as well; the meaning of a class is the synset that the data set
-/// gives, or else that of the class name. `progress` is called with the number of embedded images
-/// and that of all images.
+/// What is evaluated.
+#[derive(Debug)]
+pub struct Evaluation<'a> {
+    /// The images.
+    pub dataset: &'a Dataset,
+    /// Classes, episodes and seed.
+    pub protocol: Protocol,
+    /// The meanings of names; without it only the policy `mean` is evaluated.
+    pub knowledge: Option<&'a NameKnowledge>,
+    /// Images that the galleries of the episodes should reject, if they are measured.
+    pub unknown: Option<ToReject>,
+}
+
+/// Images that galleries should reject.
+#[derive(Debug)]
+pub struct ToReject {
+    /// Unknown classes of an episode, whose queries are to be rejected.
+    pub n_unknown: usize,
+    /// What decides; see [`decision::open`](crate::decision::open).
+    pub model: Arc<DecisionModel<f32>>,
+    /// Whether junk is measured too.
+    pub junk: bool,
+}
+
+/// Embeds the classes and evaluates the policy `mean` on them, with cosine similarity. With name
+/// knowledge it evaluates the other policies as well; the meaning of a class is the synset that the
+/// data set gives, or else that of the class name. `progress` is called with the number of embedded
+/// images and that of all images.
 ///
 /// # Errors
 /// [`EvaluateError`]. A protocol that does not fit the split is refused before images are embedded.
 pub fn evaluate(
     embedder: &mut Embedder,
-    knowledge: Option<&NameKnowledge>,
-    dataset: &Dataset,
-    protocol: Protocol,
+    evaluation: &Evaluation<'_>,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Report, EvaluateError> {
-    let classes = dataset.filled_split(protocol.split)?;
+    let Evaluation { dataset, protocol, knowledge, unknown } = evaluation;
+    let classes = protocol.classes(dataset.filled_split(protocol.split)?);
     // Before embedding: embedding a split takes minutes.
     protocol.check(classes.iter().map(|class| (class.name.as_str(), class.images.len())))?;
-    let embeddings = embed_split(embedder, dataset, protocol.split, progress)?;
+    if let Some(ToReject { n_unknown, .. }) = unknown {
+        protocol.check_unknown(*n_unknown, classes.len())?;
+    }
+    let embeddings = embed_classes(embedder, dataset, &classes, usize::MAX, progress)?;
+    let known = knowledge.map(|names| {
+        let descriptors = descriptors(&classes, names);
+        ClassKnowledge::new(names.regressor(), &descriptors, protocol.spec.k_shot)
+    });
     // The other policies take their inputs from names.
-    let Some(knowledge) = knowledge else { return Ok(protocol.report(&embeddings)?) };
-    let descriptors = descriptors(&classes, knowledge);
-    let known = ClassKnowledge::new(knowledge.regressor(), &descriptors, protocol.spec.k_shot);
-    Ok(protocol.compare(&embeddings, Inputs::of_knowledge(&known), Conditions::PLAIN)?)
+    let inputs = known.as_ref().map_or(Inputs::IMAGES_ONLY, Inputs::of_knowledge);
+    let report = protocol.compare(&embeddings, inputs, Conditions::PLAIN)?;
+    let Some(unknown) = unknown else { return Ok(report) };
+    let images = unknown.images(embedder, protocol.seed)?;
+    Ok(protocol.with_unknown(report, &embeddings, inputs, Conditions::PLAIN, &images)?)
 }
 
-/// The names of the classes of a split that have no WordNet sense. They are evaluated from their
+impl ToReject {
+    /// The same with the embeddings of junk, which is drawn with this seed.
+    fn images(&self, embedder: &mut Embedder, seed: u64) -> Result<UnknownImages, EvaluateError> {
+        let mut junk = Vec::new();
+        for (kind, images) in if self.junk { junk::drawn(seed) } else { Vec::new() } {
+            let decoder = embedder.decoder();
+            let inputs = images.par_iter().map(|image| prepared(decoder, image, kind.to_string()));
+            let inputs: Vec<Array3<f32>> = inputs.collect::<Result<_, EvaluateError>>()?;
+            let rows = embedder.embed_images(&inputs);
+            let rows =
+                rows.map_err(|source| EvaluateError::Embed { image: kind.to_string(), source })?;
+            junk.push(JunkEmbeddings { kind, rows });
+        }
+        Ok(UnknownImages { n_unknown: self.n_unknown, model: Arc::clone(&self.model), junk })
+    }
+}
+
+/// The names of the classes of a protocol that have no WordNet sense. They are evaluated from their
 /// images only.
 #[must_use]
-pub fn nameless<'a>(dataset: &'a Dataset, split: Split, knowledge: &NameKnowledge) -> Vec<&'a str> {
-    let classes = dataset.split(split).into_iter();
+pub fn nameless<'a>(
+    dataset: &'a Dataset,
+    protocol: &Protocol,
+    knowledge: &NameKnowledge,
+) -> Vec<&'a str> {
+    let classes = protocol.classes(dataset.split(protocol.split)).into_iter();
     let nameless = classes.filter(|class| meaning(class, knowledge).is_none());
     nameless.map(|class| class.name.as_str()).collect()
 }
@@ -188,8 +248,15 @@ fn network_input(
     image: &ImageRef,
 ) -> Result<Array3<f32>, EvaluateError> {
     let pixels = dataset.image(image, decoder.limits())?;
-    decoder.prepare(&pixels).map_err(|error| EvaluateError::Embed {
-        image: image.path().to_owned(),
-        source: error.into(),
-    })
+    prepared(decoder, &pixels, image.path().to_owned())
+}
+
+/// An image, preprocessed: `[3, h, w]`. `name` is for an error.
+fn prepared(
+    decoder: &ImageDecoder,
+    image: &Image,
+    name: String,
+) -> Result<Array3<f32>, EvaluateError> {
+    let prepared = decoder.prepare(image);
+    prepared.map_err(|error| EvaluateError::Embed { image: name, source: error.into() })
 }

@@ -67,11 +67,13 @@ impl Fault for SplitError {
 /// assert_eq!(half.other().of(["ant", "bee", "cat"]), ["ant", "cat"]);
 /// # Ok::<(), models::dataset::HalfError>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Half {
     /// Every second class, from the first one on.
+    #[serde(rename = "first-half")]
     First,
     /// The others.
+    #[serde(rename = "second-half")]
     Second,
 }
 

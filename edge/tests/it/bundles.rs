@@ -8,7 +8,9 @@ use edge::engine::PrecisionChoice;
 use edge::engine::{EngineChoice, EngineOptions, Provider, SelectError};
 use edge::lexicon::NameKnowledge;
 use models::bundle::{Bundle, BundleError, BundleLimits, Precision};
+use models::fault::{Blame, Fault};
 
+use crate::decided::{add_decision, write_decision};
 use crate::files::{copy_folder, edit_manifest, png};
 use crate::fixtures::{folder, onnxruntime, options, tiny_bundle, tiny_bundle_dir};
 
@@ -56,6 +58,24 @@ fn a_missing_file_and_an_escaping_name_are_told() {
         });
         assert!(matches!(open(&dir), Err(BundleError::Manifest { .. })), "{name}");
     }
+}
+
+#[test]
+fn a_decision_of_another_backbone_is_refused() {
+    let root = tempfile::tempdir().unwrap();
+    copy_bundle(root.path());
+    assert!(edge::decision::open(&open(root.path()).unwrap()).unwrap().is_none());
+    add_decision(root.path());
+    let bundle = open(root.path()).unwrap();
+    let model = edge::decision::open(&bundle).unwrap().unwrap();
+    assert_eq!(model.background.center().len(), bundle.manifest.backbone.embedding_size);
+    write_decision(root.path(), &model.to_bytes("another space").unwrap());
+    let error = edge::decision::open(&open(root.path()).unwrap()).unwrap_err();
+    assert!(error.to_string().contains("its space is another space"), "{error}");
+    write_decision(root.path(), &model.to_bytes("another space").unwrap()[1..]);
+    let error = edge::decision::open(&open(root.path()).unwrap()).unwrap_err();
+    assert!(error.to_string().starts_with("the bundle's decision cannot be used: "), "{error}");
+    assert_eq!(error.blame(), Blame::Input);
 }
 
 /// An engine that computes something else than the bundle says is refused, and with it every one.

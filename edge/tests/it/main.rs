@@ -6,6 +6,8 @@ mod background;
 mod bundles;
 mod conformance;
 mod crash;
+mod decided;
+mod decision_bytes;
 mod engines;
 mod files;
 mod fixtures;

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use edge::embedder::{Embedded, Embedder};
 use edge::engine::EngineChoice;
-use edge::evaluate::evaluate;
+use edge::evaluate::{Evaluation, evaluate};
 use edge::gallery::Gallery;
 use edge::lexicon::{Meaning, NameKnowledge};
 use edge::recognizer::{ClassifyOptions, Precondition, Recognizer};
@@ -126,6 +126,7 @@ const N_IMAGES: u32 = 6;
 
 const PROTOCOL: Protocol = Protocol {
     split: Split::Base,
+    half: None,
     spec: EpisodeSpec { n_way: 3, k_shot: 1, n_query: 4 },
     episodes: 20,
     seed: 7,
@@ -198,8 +199,9 @@ fn live_galleries_have_the_accuracy_that_an_evaluation_reports() {
     let bundle = bundle();
     let names = NameKnowledge::open(&bundle).unwrap();
     let mut embedder = Embedder::open(&bundle, EngineChoice::Auto, &options(None)).unwrap();
-    let report =
-        evaluate(&mut embedder, names.as_ref(), &dataset, PROTOCOL, &mut |_, _| ()).unwrap();
+    let knowledge = names.as_ref();
+    let evaluation = Evaluation { dataset: &dataset, protocol: PROTOCOL, knowledge, unknown: None };
+    let report = evaluate(&mut embedder, &evaluation, &mut |_, _| ()).unwrap();
     let policies = [
         (Policy::Mean, live_accuracy(false, false)),
         (Policy::Trusted, live_accuracy(true, false)),

@@ -1,5 +1,5 @@
-//! The accuracy of prototypes over episodes: how episodes are drawn, which policies make
-//! prototypes, and the report of an evaluation.
+//! The accuracy of prototypes over episodes, and what their galleries reject: how episodes are
+//! drawn, which policies make prototypes, and the report of an evaluation.
 //!
 //! # Examples
 //! ```
@@ -22,8 +22,13 @@ pub mod episode;
 pub(crate) mod episode_data;
 pub mod gaussian;
 pub mod generalized_zero_shot;
+pub mod junk;
 pub mod label_noise;
 pub mod policies;
+pub mod rejection;
+pub mod rejection_chart;
 pub mod report;
 pub mod svg;
+mod tables;
+pub mod unknown;
 pub mod unlabeled;

@@ -8,7 +8,7 @@ use few_shot::evaluation::episode::EpisodeSpec;
 use few_shot::evaluation::label_noise::LabelNoise;
 use few_shot::evaluation::report::Protocol;
 use few_shot::evaluation::unlabeled::Unlabeled;
-use models::dataset::Split;
+use models::dataset::{Half, Split};
 use models::disk;
 use train::run::Run;
 use train::stages::evaluate::{CompleterChoice, Evaluation, evaluate};
@@ -25,6 +25,9 @@ pub(crate) struct Options {
     /// Split to evaluate: base, val or novel.
     #[arg(long, default_value = "val")]
     split: Split,
+    /// Draw only from every second class of the split, by name: first-half or second-half.
+    #[arg(long, value_name = "HALF")]
+    classes: Option<Half>,
     /// Classes per episode.
     #[arg(long, default_value_t = 5)]
     n_way: usize,
@@ -60,6 +63,13 @@ pub(crate) struct Options {
     /// no labeled images.
     #[arg(long, value_name = "N")]
     generalized_zero_shot: Option<usize>,
+    /// Also measure rejection: N unknown classes in addition to those of an episode. Needs the
+    /// decision that handful-train complete fits.
+    #[arg(long, value_name = "N")]
+    unknown: Option<usize>,
+    /// Draw ROC curves, and achieved against stated false-accept rates, as an SVG.
+    #[arg(long, value_name = "FILE", requires = "unknown")]
+    plot: Option<PathBuf>,
     /// Completer whose prototypes are evaluated.
     #[arg(long, value_enum, default_value = "kernel")]
     completer: CompleterChoice,
@@ -78,7 +88,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if let Some(path) = &options.json {
         disk::write(path, json.as_bytes())?;
     }
-    if report.results.len() > 1 {
+    if let Some(path) = &options.plot {
+        disk::write(path, report.rejection_svg().as_bytes())?;
+    }
+    if report.results.len() > 1 || report.n_unknown.is_some() {
         // Standard output carries only the JSON, so that it can be piped into a program.
         eprintln!("\n{}", report.to_markdown());
     }
@@ -87,15 +100,16 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
 impl Options {
     fn evaluation(&self) -> Evaluation {
-        let Self { n_way, k_shot, n_query, split, episodes, seed, .. } = *self;
+        let Self { n_way, k_shot, n_query, split, classes: half, episodes, seed, .. } = *self;
         let spec = EpisodeSpec { n_way, k_shot, n_query };
         Evaluation {
-            protocol: Protocol { split, spec, episodes, seed },
+            protocol: Protocol { split, half, spec, episodes, seed },
             conditions: Conditions {
                 label_noise: self.label_noise,
                 unlabeled: self.unlabeled_images(),
             },
             unseen_classes: self.generalized_zero_shot,
+            n_unknown: self.unknown,
             completer: self.completer,
         }
     }

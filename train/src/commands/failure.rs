@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use few_shot::decision::file::DecisionError;
 use few_shot::evaluation::accuracy::EvaluateError;
 use few_shot::evaluation::episode::EpisodeError;
 use few_shot::fit::statistics::StatisticsError;
@@ -20,7 +21,7 @@ use models::knowledge::vectors::VectorsError;
 use models::knowledge::wordnet::WordNetError;
 use models::layout::{FormatError, LayoutError};
 use models::preprocess::PreprocessError;
-use models::split::SplitError;
+use models::split::{HalfError, SplitError};
 use models::tensors::TensorsError;
 
 use train::config::ConfigError;
@@ -32,7 +33,7 @@ type BlameOf = fn(&(dyn Error + 'static)) -> Option<Blame>;
 
 // `anyhow` forgets that an error is a `Fault`: every type that may be in a chain is tried. A test
 // of `xtask` finds a type that is missing here.
-const FAULTS: [BlameOf; 27] = [
+const FAULTS: [BlameOf; 29] = [
     blame_of::<BadInput>,
     blame_of::<BundleError>,
     blame_of::<ConfigError>,
@@ -42,6 +43,7 @@ const FAULTS: [BlameOf; 27] = [
     blame_of::<CheckpointError>,
     blame_of::<EnsembleError>,
     blame_of::<EpisodeError>,
+    blame_of::<DecisionError>,
     blame_of::<EvaluateError>,
     blame_of::<FormatError>,
     blame_of::<GraphError>,
@@ -53,6 +55,7 @@ const FAULTS: [BlameOf; 27] = [
     blame_of::<ProtoComNetError>,
     blame_of::<LexiconError>,
     blame_of::<PreprocessError>,
+    blame_of::<HalfError>,
     blame_of::<SplitError>,
     blame_of::<StatisticsError>,
     blame_of::<TensorsError>,

@@ -1,15 +1,21 @@
 //! Evaluates the best checkpoint of a run on few-shot episodes.
 
-use anyhow::Result;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use few_shot::decision::{self, DecisionModel};
 use few_shot::evaluation::class_knowledge::ClassKnowledge;
 use few_shot::evaluation::conditions::Conditions;
 use few_shot::evaluation::label_noise::LabelNoise;
 use few_shot::evaluation::policies::Inputs;
 use few_shot::evaluation::report::{Protocol, Report};
+use few_shot::evaluation::unknown::UnknownImages;
 use few_shot::kernel::NameRegressor;
 use few_shot::protocomnet::OfClasses;
 use models::checkpoint::Checkpoint;
 use models::dataset::Dataset;
+use models::disk;
+use ndarray::Array2;
 
 use super::class_source::known_as;
 use super::complete::completer;
@@ -37,6 +43,8 @@ pub struct Evaluation {
     pub conditions: Conditions,
     /// Generalized zero-shot evaluation: this number of classes in each episode has no images.
     pub unseen_classes: Option<usize>,
+    /// Unknown classes of each episode, if rejection is measured.
+    pub n_unknown: Option<usize>,
     /// The completer.
     pub completer: CompleterChoice,
 }
@@ -45,25 +53,31 @@ pub struct Evaluation {
 /// mean prototypes are evaluated; with one, every policy.
 ///
 /// # Errors
-/// A split that does not fit the protocol, options that need a name regressor that the run lacks,
-/// files of the run that cannot be used.
+/// A split that does not fit the protocol, options that need a name regressor or a decision that
+/// the run lacks, files of the run that cannot be used.
 pub fn evaluate(
     run: &Run,
     dataset: &Dataset,
     evaluation: &Evaluation,
     compute: Compute,
 ) -> Result<Report> {
-    let Evaluation { protocol, conditions, .. } = evaluation;
+    let Evaluation { protocol, .. } = evaluation;
     let checkpoint = run.read(&run.best())?;
-    let classes = dataset.filled_split(protocol.split)?;
+    let classes = protocol.classes(dataset.filled_split(protocol.split)?);
     // Checked before the images are embedded, which takes minutes.
     protocol.check(classes.iter().map(|class| (class.name.as_str(), class.images.len())))?;
     let regressor = completer(run, &checkpoint)?;
     evaluation.check(regressor.is_some())?;
+    let unknown = evaluation.n_unknown.map(|n_unknown| {
+        protocol.check_unknown(n_unknown, classes.len())?;
+        unknown(run, &checkpoint, n_unknown)
+    });
+    let unknown = unknown.transpose()?;
     let rows = embeddings(run, &checkpoint, dataset, protocol.split, compute)?;
+    let rows = protocol.classes(rows);
     // `check` has refused every option that needs one.
     let Some(regressor) = regressor else {
-        return Ok(protocol.report(&rows)?);
+        return evaluation.of_policies(&rows, Inputs::IMAGES_ONLY, unknown.as_ref());
     };
     let names: Vec<String> = classes.iter().map(|class| class.name.clone()).collect();
     let known = class_knowledge(run, &regressor, &names, protocol.spec.k_shot)?;
@@ -73,12 +87,12 @@ pub fn evaluate(
         .transpose()?;
     let report = match evaluation.completer {
         CompleterChoice::Kernel => {
-            protocol.compare(&rows, Inputs::of_knowledge(&known), *conditions)?
+            evaluation.of_policies(&rows, Inputs::of_knowledge(&known), unknown.as_ref())?
         }
         CompleterChoice::Protocomnet => {
             let learned = learned_of(run, &checkpoint, &names)?;
             let inputs = Inputs { knowledge: Some(&known), completer: Some(&learned) };
-            let report = protocol.compare(&rows, inputs, *conditions)?;
+            let report = evaluation.of_policies(&rows, inputs, unknown.as_ref())?;
             Report { completer: Some("protocomnet".to_owned()), ..report }
         }
     };
@@ -86,6 +100,23 @@ pub fn evaluate(
 }
 
 impl Evaluation {
+    /// The accuracy of every policy that the inputs suffice for, and what its galleries reject.
+    fn of_policies(
+        &self,
+        rows: &[Array2<f32>],
+        inputs: Inputs<'_>,
+        unknown: Option<&UnknownImages>,
+    ) -> Result<Report> {
+        let Self { protocol, conditions, .. } = self;
+        let report = protocol.compare(rows, inputs, *conditions)?;
+        match unknown {
+            Some(unknown) => {
+                Ok(protocol.with_unknown(report, rows, inputs, *conditions, unknown)?)
+            }
+            None => Ok(report),
+        }
+    }
+
     fn check(&self, has_regressor: bool) -> Result<(), BadInput> {
         let is_plain = self.conditions == Conditions::PLAIN
             && self.unseen_classes.is_none()
@@ -106,6 +137,24 @@ impl Evaluation {
         }
         Ok(())
     }
+}
+
+/// What decides about images of `n_unknown` unknown classes.
+fn unknown(run: &Run, checkpoint: &Checkpoint, n_unknown: usize) -> Result<UnknownImages> {
+    let path = run.decision();
+    let shown = path.display();
+    ensure!(
+        path.exists(),
+        BadInput(format!("--unknown: {shown} does not exist: run handful-train complete first"))
+    );
+    let bytes = disk::read(&path, decision::file::MAX_BYTES)?;
+    let parsed = DecisionModel::parse(&bytes);
+    let (space_id, model) = parsed.with_context(|| format!("{shown} is not usable"))?;
+    ensure!(
+        space_id == checkpoint.space_id()?,
+        BadInput(format!("{shown} belongs to another backbone: run handful-train complete again"))
+    );
+    Ok(UnknownImages { n_unknown, model: Arc::new(model), junk: Vec::new() })
 }
 
 /// The semantic prototypes of the classes, and the errors measured at `k_shot` shots.

@@ -3,6 +3,8 @@
 
 mod completer;
 mod conformance;
+#[path = "../../../edge/tests/it/decision_bytes.rs"]
+mod decision_bytes;
 mod ensemble;
 mod finetune;
 mod fixture;

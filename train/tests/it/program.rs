@@ -5,6 +5,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use models::checkpoint::Checkpoint;
+
+use crate::decision_bytes::decision_bytes;
 use crate::scene::{Scene, assert_refused, stderr};
 use crate::support::tiny_config;
 
@@ -63,6 +66,37 @@ fn an_impossible_protocol_is_bad_input() {
     scene.pretrain(&[]);
     assert_refused(&scene.evaluate(&["--k-shot", "1000"]), 2, &["1005"]);
     assert_refused(&scene.evaluate(&["--seed", "x"]), 2, &["--seed"]);
+}
+
+#[test]
+fn rejection_is_measured_with_a_decision() {
+    let scene = Scene::new();
+    scene.pretrain(&[]);
+    let refused = scene.evaluate(&["--unknown", "9"]);
+    assert_refused(&refused, 2, &["--unknown 9: the val split has 2 classes, 0 beside the 2 of"]);
+    let options = ["--split", "base", "--json", "report.json", "--plot", "rejection.svg"];
+    let one = [&options[..], &["--unknown", "1"]].concat();
+    assert_refused(
+        &scene.evaluate(&one),
+        2,
+        &["run/decision.safetensors does not exist", "handful-train complete"],
+    );
+    let checkpoint = Checkpoint::parse(&fs::read(scene.path("run/best.safetensors")).unwrap());
+    let checkpoint = checkpoint.unwrap();
+    let size = checkpoint.architecture.embedding_size();
+    let space_id = checkpoint.space_id().unwrap();
+    let path = scene.path("run/decision.safetensors");
+    fs::write(&path, decision_bytes(size, &space_id)).unwrap();
+    let output = scene.evaluate(&one);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stderr(&output).contains("| AUROC "), "{}", stderr(&output));
+    let report: serde_json::Value =
+        serde_json::from_slice(&fs::read(scene.path("report.json")).unwrap()).unwrap();
+    let unknown = &report["results"][0]["unknown"];
+    assert!((0.0..=1.0).contains(&unknown["auroc"].as_f64().unwrap()), "{report}");
+    assert!(fs::read_to_string(scene.path("rejection.svg")).unwrap().contains("<polyline"));
+    fs::write(&path, decision_bytes(size, "another space")).unwrap();
+    assert_refused(&scene.evaluate(&one), 2, &["decision.safetensors belongs to another backbone"]);
 }
 
 #[test]

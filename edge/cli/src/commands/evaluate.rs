@@ -1,18 +1,21 @@
-//! `handful evaluate`: measures the few-shot accuracy of a bundle on this device.
+//! `handful evaluate`: measures the few-shot accuracy of a bundle on this device, and what it
+//! rejects.
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
+use edge::decision;
 use edge::device::Device;
-use edge::evaluate::{evaluate, nameless};
+use edge::evaluate::{Evaluation, ToReject, evaluate, nameless};
 use edge::lexicon::NameKnowledge;
 use few_shot::evaluation::episode::EpisodeSpec;
 use few_shot::evaluation::report::{Protocol, Report};
 use models::bundle::Bundle;
-use models::dataset::{Dataset, Split};
+use models::dataset::{Dataset, Half, Split};
 use models::disk;
-use models::fault::AnyFault;
+use models::fault::{AnyFault, Message};
 use serde::Serialize;
 
 use crate::text::{one_line, progress, show, to_json};
@@ -21,9 +24,11 @@ const EXAMPLES: &str = "\
 Examples:
   handful evaluate --data cifar_fs.tar.gz --split val --k-shot 5
   handful evaluate my-bundle --data images/ --split base --engine tract --json report.json
+  handful evaluate --data caltech_fs.tar.gz --unknown 5 --junk --plot rejection.svg
 
 An episode is one random trial: N classes with K example images each, and query images to classify.
-The same seed gives the same episodes as in `handful-train evaluate`, so results are comparable.";
+The same seed gives the same episodes as in `handful-train evaluate`, so results are comparable.
+With --unknown, each trial also has query images of N other classes, which should be rejected.";
 
 /// Measure the few-shot accuracy of a bundle on a data set, on this device
 #[derive(Debug, Args)]
@@ -41,6 +46,10 @@ pub(crate) struct Options {
     /// Split to draw classes from: base, val or novel; a folder without splits has only base
     #[arg(long, default_value_t = Split::Val)]
     split: Split,
+
+    /// Draw only from every second class of the split, by name: first-half or second-half
+    #[arg(long, value_name = "HALF")]
+    classes: Option<Half>,
 
     /// Classes per episode
     #[arg(long, default_value_t = 5, value_name = "N")]
@@ -62,6 +71,18 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 7)]
     seed: u64,
 
+    /// Also measure rejection: N unknown classes in addition to those of an episode
+    #[arg(long, value_name = "N")]
+    unknown: Option<usize>,
+
+    /// Also measure rejection of 200 drawn images that show nothing: black, noise, gradients, strokes
+    #[arg(long, requires = "unknown")]
+    junk: bool,
+
+    /// Draw ROC curves, and achieved against stated false-accept rates, as an SVG
+    #[arg(long, value_name = "FILE", requires = "unknown")]
+    plot: Option<PathBuf>,
+
     /// Print the report as JSON, or write it to FILE; give BUNDLE before it
     #[arg(long, value_name = "FILE", num_args = 0..=1)]
     json: Option<Option<PathBuf>>,
@@ -78,22 +99,27 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
         eprintln!("warning: {}: {}", options.data.display(), warning.detail);
     }
     let bundle = device.bundle(options.named.as_deref())?;
+    let protocol = options.protocol();
+    let unknown = options.to_reject(&dataset, &protocol, &bundle)?;
     let knowledge = name_knowledge(&bundle);
     if let Some(knowledge) = &knowledge {
-        note_nameless(&nameless(&dataset, options.split, knowledge));
+        note_nameless(&nameless(&dataset, &protocol, knowledge));
     }
     let mut embedder = device.embedder(&bundle)?;
     let prints_json = matches!(options.json, Some(None));
     // The number of images is known when `evaluate` has read the split.
     let bar = progress("embedding", 0, prints_json);
-    let protocol = options.protocol();
-    let report =
-        evaluate(&mut embedder, knowledge.as_ref(), &dataset, protocol, &mut |done, n| {
-            bar.set_length(n as u64);
-            bar.set_position(done as u64);
-        })?;
-    let answer = Answer(report);
+    let knowledge = knowledge.as_ref();
+    let evaluation = Evaluation { dataset: &dataset, protocol, knowledge, unknown };
+    let report = evaluate(&mut embedder, &evaluation, &mut |done, n| {
+        bar.set_length(n as u64);
+        bar.set_position(done as u64);
+    })?;
     bar.finish_and_clear();
+    if let Some(file) = &options.plot {
+        disk::write(file, report.rejection_svg().as_bytes())?;
+    }
+    let answer = Answer(report);
     if let Some(Some(file)) = &options.json {
         // The file does not replace the table on standard output.
         disk::write(file, (to_json(&answer) + "\n").as_bytes())?;
@@ -129,7 +155,27 @@ impl Options {
     fn protocol(&self) -> Protocol {
         let Self { n_way, k_shot, n_query, .. } = *self;
         let spec = EpisodeSpec { n_way, k_shot, n_query };
-        Protocol { split: self.split, spec, episodes: self.episodes, seed: self.seed }
+        let Self { split, classes: half, episodes, seed, .. } = *self;
+        Protocol { split, half, spec, episodes, seed }
+    }
+
+    fn to_reject(
+        &self,
+        dataset: &Dataset,
+        protocol: &Protocol,
+        bundle: &Bundle,
+    ) -> Result<Option<ToReject>, AnyFault> {
+        let Some(n_unknown) = self.unknown else { return Ok(None) };
+        let classes = protocol.classes(dataset.filled_split(protocol.split)?);
+        protocol.check_unknown(n_unknown, classes.len())?;
+        let model = decision::open(bundle)?.ok_or_else(|| {
+            let name = &bundle.manifest.name;
+            Message::input(format!(
+                "--unknown: the bundle {name} has no decision, so it rejects nothing; add one with \
+                 handful-export fit-decision"
+            ))
+        })?;
+        Ok(Some(ToReject { n_unknown, model: Arc::new(model), junk: self.junk }))
     }
 }
 
@@ -150,6 +196,6 @@ impl fmt::Display for Answer {
             }
             writeln!(f)?;
         }
-        Ok(())
+        write!(f, "{}", self.0.rejection_markdown())
     }
 }

@@ -11,7 +11,7 @@ use crate::files::{copy_folder, draw_classes, edit_manifest, encode, image, png}
 use crate::sandbox::{Outcome, Sandbox, tiny_bundle, tiny_bundle_dir};
 
 /// The command fails with this code, and its last line on stderr has every one of these words.
-fn assert_refused(outcome: &Outcome, code: i32, words: &[&str]) {
+pub(crate) fn assert_refused(outcome: &Outcome, code: i32, words: &[&str]) {
     assert_eq!(outcome.code, code, "{outcome:?}");
     let last = outcome.err.lines().last().unwrap_or_default();
     assert!(last.starts_with("error: "), "{outcome:?}");
@@ -195,22 +195,6 @@ fn an_unavailable_engine_is_an_error() {
     assert!(outcome.code == 2 && outcome.err.contains("tensorrt"), "{outcome:?}");
     let outcome = sandbox.run(&["bench", "--threads", "0"]);
     assert!(outcome.code == 2 && outcome.err.contains("--threads"), "{outcome:?}");
-}
-
-#[test]
-fn impossible_evaluations_are_refused() {
-    let sandbox = Sandbox::new();
-    draw_classes(&sandbox.path("things"), 3);
-    let evaluate = |rest: &[&str]| {
-        sandbox.run(&[&["evaluate", "--data", "things", "--split", "base"], rest].concat())
-    };
-    assert_refused(&evaluate(&[]), 2, &["base"]);
-    assert_refused(&evaluate(&["--n-way", "3", "--n-query", "15"]), 2, &["base"]);
-    let two = ["--n-way", "2", "--n-query", "2"];
-    assert_refused(&evaluate(&[&two[..], &["--episodes", "1"]].concat()), 2, &["at least 2"]);
-    assert_refused(&sandbox.run(&["evaluate", "--data", "gone"]), 2, &["gone"]);
-    fs::write(sandbox.path("things/red/0.png"), "not an image").unwrap();
-    assert_refused(&evaluate(&two), 2, &["red/0.png"]);
 }
 
 #[test]

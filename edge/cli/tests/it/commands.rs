@@ -132,37 +132,6 @@ fn an_invalid_library_is_an_error_not_a_crash() {
 }
 
 #[test]
-fn evaluate_writes_the_report() {
-    let sandbox = Sandbox::new();
-    draw_classes(&sandbox.path("things"), 6);
-    let protocol = ["--data", "things", "--split", "base", "--n-way", "3", "--n-query", "2"];
-    let rest = ["--episodes", "40", "--json", "report.json"];
-    let named = tiny_bundle_dir();
-    let args = [&["evaluate", named.to_str().unwrap()], &protocol[..], &rest].concat();
-    let text = sandbox.ok(&args);
-    assert!(text.starts_with("3-way 1-shot on base, 2 queries, 40 episodes, seed 7"), "{text}");
-    let report: Value =
-        serde_json::from_slice(&fs::read(sandbox.path("report.json")).unwrap()).unwrap();
-    let keys = ["n_way", "k_shot", "n_query", "episodes", "seed", "split", "results"];
-    let mut found: Vec<_> = report.as_object().unwrap().keys().map(String::as_str).collect();
-    found.sort_unstable();
-    let mut sorted = keys;
-    sorted.sort_unstable();
-    assert_eq!(found, sorted);
-    let result = &report["results"][0];
-    assert_eq!((&result["fusion"], &result["setting"]), (&"mean".into(), &"inductive".into()));
-    assert!((0.5..=1.0).contains(&result["accuracy"].as_f64().unwrap()), "{report}");
-    let args = [&["evaluate"], &protocol[..], &["--episodes", "40", "--json"]].concat();
-    assert_eq!(sandbox.json(&args), report, "printed and written, the same");
-    let empty = sandbox.run(&["evaluate", "--data", "things", "--split", "val"]);
-    assert_eq!(empty.code, 2, "{empty:?}");
-    assert!(
-        empty.err.contains("no classes in split `val`; it has 3 in `base`: say which with --split"),
-        "{empty:?}"
-    );
-}
-
-#[test]
 fn bench_measures_each_engine() {
     let sandbox = Sandbox::new();
     let answer = sandbox.json(&["bench", "--rounds", "3", "--json"]);

@@ -4,6 +4,11 @@
 
 mod bad_input;
 mod commands;
+#[path = "../../../tests/it/decided.rs"]
+mod decided;
+#[path = "../../../tests/it/decision_bytes.rs"]
+mod decision_bytes;
+mod evaluate;
 #[path = "../../../tests/it/files.rs"]
 mod files;
 mod names;

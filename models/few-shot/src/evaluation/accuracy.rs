@@ -5,11 +5,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::evaluation::episode::{EpisodeError, Episodes};
 use crate::evaluation::policies::{Input, Policy};
+use crate::evaluation::rejection::{JunkFigures, UnknownFigures};
 use crate::fusion::Setting;
 use models::dataset::Split;
 use models::fault::{Blame, Fault};
 
-/// The accuracy of a policy.
+/// The accuracy of a policy, and what it rejects.
 ///
 /// # Examples
 /// ```
@@ -20,7 +21,7 @@ use models::fault::{Blame, Fault};
 /// assert_eq!(outcome.gain, None);
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Outcome {
     /// How prototypes were made.
@@ -35,6 +36,12 @@ pub struct Outcome {
     /// The paired difference to mean prototypes on the same episodes; absent for the mean itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gain: Option<Gain>,
+    /// How well known images are told from those of unknown classes, if it was requested.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<UnknownFigures>,
+    /// How much junk is accepted, if it was requested.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub junk: Option<JunkFigures>,
 }
 
 /// A paired difference to mean prototypes.
@@ -77,6 +84,22 @@ pub enum EvaluateError {
         got: usize,
         /// Classes of an episode.
         n_way: usize,
+    },
+    /// There are no classes for unknown images.
+    #[error(
+        "--unknown {n_unknown}: {classes} has {n_classes} classes, {} beside the {n_way} of an episode; \
+         expected 1 to {}",
+        n_classes.saturating_sub(*n_way), n_classes.saturating_sub(*n_way)
+    )]
+    UnknownClasses {
+        /// The number that was requested.
+        n_unknown: usize,
+        /// Classes of an episode.
+        n_way: usize,
+        /// Which classes there are, such as `the val split`.
+        classes: String,
+        /// Their number.
+        n_classes: usize,
     },
     /// A policy lacks an input.
     #[error("the policy {policy} needs {input}")]

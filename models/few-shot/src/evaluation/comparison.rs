@@ -11,7 +11,7 @@ use crate::evaluation::accuracy::{
 };
 use crate::evaluation::conditions::Conditions;
 use crate::evaluation::episode::{Episode, Episodes};
-use crate::evaluation::episode_data::EpisodeData;
+use crate::evaluation::episode_data::{EpisodeData, joined};
 use crate::evaluation::policies::{Input, Inputs, Policy, Trial};
 
 /// The scores of the queries of an episode, `[n_way * n_query, n_way]`, by policy.
@@ -92,8 +92,8 @@ pub fn scores(
 ) -> Result<Scores, EvaluateError> {
     check_embeddings(embeddings)?;
     check_inputs(inputs, policies, Conditions::PLAIN)?;
-    let run = Run { embeddings, inputs, policies, conditions: Conditions::PLAIN, seed: 0 };
-    Ok(run.scores(episode, 0))
+    let trials = Trials { embeddings, inputs, policies, conditions: Conditions::PLAIN, seed: 0 };
+    Ok(trials.scores(episode, 0))
 }
 
 fn check_inputs(
@@ -117,17 +117,14 @@ fn shares(
     episodes: Episodes,
     conditions: Conditions,
 ) -> Result<Vec<Shares>, EvaluateError> {
-    check(embeddings, &episodes)?;
-    conditions.check(episodes.spec, embeddings.len())?;
-    check_inputs(inputs, policies, conditions)?;
+    let trials = Trials::new(embeddings, inputs, policies, episodes, conditions)?;
     let sampler = episodes.sampler(embeddings)?;
-    let run = Run { embeddings, inputs, policies, conditions, seed: episodes.seed };
     let indices = (0..episodes.count).into_par_iter();
-    Ok(indices.map(|index| run.shares(&sampler.episode(index), index)).collect())
+    Ok(indices.map(|index| trials.shares(&sampler.episode(index), index)).collect())
 }
 
-/// What all episodes of a comparison have in common.
-struct Run<'a> {
+/// What all trials of an evaluation have in common.
+pub(crate) struct Trials<'a> {
     embeddings: &'a [Array2<f32>],
     inputs: Inputs<'a>,
     policies: &'a [Policy],
@@ -135,30 +132,62 @@ struct Run<'a> {
     seed: u64,
 }
 
-impl Run<'_> {
+impl<'a> Trials<'a> {
+    /// # Errors
+    /// Those of [`compare`].
+    pub(crate) fn new(
+        embeddings: &'a [Array2<f32>],
+        inputs: Inputs<'a>,
+        policies: &'a [Policy],
+        episodes: Episodes,
+        conditions: Conditions,
+    ) -> Result<Self, EvaluateError> {
+        check(embeddings, &episodes)?;
+        conditions.check(episodes.spec, embeddings.len())?;
+        check_inputs(inputs, policies, conditions)?;
+        Ok(Self { embeddings, inputs, policies, conditions, seed: episodes.seed })
+    }
+
+    /// The trial of an episode. `unknown` `[m, s]` are queries of other classes; they are unlabeled
+    /// images too, unless the conditions say which images these are.
+    pub(crate) fn trial(
+        &self,
+        episode: &Episode,
+        index: u64,
+        unknown: Option<&Array2<f32>>,
+    ) -> Trial<'a> {
+        let data = EpisodeData::of(self.embeddings, episode);
+        let n_classes = self.embeddings.len();
+        let names = self.conditions.label_noise.names(episode, n_classes, self.seed, index);
+        let unlabeled = self.unlabeled(episode, &data, index, unknown);
+        Trial::new(data, self.inputs, names, unlabeled)
+    }
+
     fn shares(&self, episode: &Episode, index: u64) -> Shares {
         let scores = self.scores(episode, index).into_iter();
         scores.map(|(policy, scores)| (policy, share(&scores))).collect()
     }
 
     fn scores(&self, episode: &Episode, index: u64) -> Scores {
-        let data = EpisodeData::of(self.embeddings, episode);
-        let n_classes = self.embeddings.len();
-        let names = self.conditions.label_noise.names(episode, n_classes, self.seed, index);
-        let unlabeled = self.unlabeled(episode, &data, index);
-        let trial = Trial::new(&data, self.inputs, &names, unlabeled);
+        let trial = self.trial(episode, index, None);
         // Mean prototypes are the baseline of every gain.
         let policies = self.policies.iter().copied().chain([Policy::Mean]);
         policies.map(|policy| (policy, scores_of(policy, &trial))).collect()
     }
 
-    fn unlabeled(&self, episode: &Episode, data: &EpisodeData, index: u64) -> Option<Array2<f32>> {
+    fn unlabeled(
+        &self,
+        episode: &Episode,
+        data: &EpisodeData,
+        index: u64,
+        unknown: Option<&Array2<f32>>,
+    ) -> Option<Array2<f32>> {
         // Mean prototypes need no copy of all queries.
         if !self.policies.iter().any(|policy| policy.needs().contains(&Input::Unlabeled)) {
             return None;
         }
         match self.conditions.unlabeled {
-            None => Some(data.query.clone()),
+            None => Some(joined([&data.query].into_iter().chain(unknown))),
             Some(kind) if kind.is_none() => None,
             Some(kind) => {
                 Some(kind.images(self.embeddings, episode, &data.query, self.seed, index))
@@ -186,6 +215,8 @@ fn outcome(policy: Policy, shares: &[Shares]) -> Outcome {
         accuracy: estimate.mean,
         ci95: estimate.ci95,
         gain: (policy != Policy::Mean).then(|| gain(policy, shares)),
+        unknown: None,
+        junk: None,
     }
 }
 

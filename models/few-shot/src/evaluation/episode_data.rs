@@ -18,7 +18,7 @@ impl EpisodeData {
     pub(crate) fn of(embeddings: &[Array2<f32>], episode: &Episode) -> Self {
         Self {
             support: selected(embeddings, &episode.classes, &episode.support),
-            query: joined(&selected(embeddings, &episode.classes, &episode.query)),
+            query: queries(embeddings, &episode.classes, &episode.query),
         }
     }
 
@@ -35,6 +35,15 @@ impl EpisodeData {
     }
 }
 
+/// The embeddings of `images[c]` of each of `classes`, one class after the other, `[n, s]`.
+pub(crate) fn queries(
+    embeddings: &[Array2<f32>],
+    classes: &[usize],
+    images: &[Vec<usize>],
+) -> Array2<f32> {
+    joined(&selected(embeddings, classes, images))
+}
+
 fn selected(
     embeddings: &[Array2<f32>],
     classes: &[usize],
@@ -45,7 +54,7 @@ fn selected(
 }
 
 /// All rows of all parts, `[n, s]`.
-pub(crate) fn joined(parts: &[Array2<f32>]) -> Array2<f32> {
-    let views: Vec<_> = parts.iter().map(|rows| rows.view()).collect();
+pub(crate) fn joined<'a>(parts: impl IntoIterator<Item = &'a Array2<f32>>) -> Array2<f32> {
+    let views: Vec<_> = parts.into_iter().map(|rows| rows.view()).collect();
     concatenate(Axis(0), &views).expect("invariant: embeddings have one size")
 }

@@ -109,6 +109,12 @@ impl Policy {
         }
     }
 
+    /// The policy of the gallery whose prototypes this one moves to unlabeled images, as a device
+    /// does; `None` if it makes all of them.
+    pub(crate) fn enrolled(self) -> Option<Self> {
+        (self == Self::SoftKMeans).then_some(Self::Trusted)
+    }
+
     /// The scores of the queries of a trial, `[q, n_way]`; `None` where an input is missing.
     pub(crate) fn scores(self, trial: &Trial<'_>) -> Option<Array2<f32>> {
         Some(self.prototypes(trial)?.ranking_scores(trial.data.query.view()))
@@ -204,9 +210,9 @@ impl<'a> Inputs<'a> {
 
 /// One episode, as policies take it.
 pub(crate) struct Trial<'a> {
-    data: &'a EpisodeData,
+    data: EpisodeData,
     knowledge: Option<&'a ClassKnowledge>,
-    names: &'a [usize],
+    names: Vec<usize>,
     unlabeled: Option<Array2<f32>>,
     /// `[n_way, s]`.
     means: Array2<f32>,
@@ -217,14 +223,14 @@ pub(crate) struct Trial<'a> {
 impl<'a> Trial<'a> {
     /// `names[way]` is the class whose name the class at `way` has; `unlabeled` `[u, s]`.
     pub(crate) fn new(
-        data: &'a EpisodeData,
+        data: EpisodeData,
         inputs: Inputs<'a>,
-        names: &'a [usize],
+        names: Vec<usize>,
         unlabeled: Option<Array2<f32>>,
     ) -> Self {
         let means = data.means();
         let support = Support { images: &data.support, mean: means.view() };
-        let completed = inputs.completer.map(|completer| completer.complete(support, names));
+        let completed = inputs.completer.map(|completer| completer.complete(support, &names));
         Self { data, knowledge: inputs.knowledge, names, unlabeled, means, completed }
     }
 
@@ -243,7 +249,7 @@ impl<'a> Trial<'a> {
     /// [`Fusion::Trusted`]: crate::fusion::Fusion::Trusted
     fn trusted(&self, image_counts: Vec<usize>) -> Option<ClassPrototypes> {
         let ClassKnowledge { frame, name_bias, semantic, .. } = self.knowledge?;
-        let semantic = semantic.select(Axis(0), self.names);
+        let semantic = semantic.select(Axis(0), &self.names);
         let means = self.means.clone();
         Some(ClassPrototypes::trusted(means, image_counts, semantic.view(), frame, name_bias))
     }
@@ -251,7 +257,7 @@ impl<'a> Trial<'a> {
     fn error_weighted(&self) -> Option<Array2<f32>> {
         let knowledge = self.knowledge?;
         // The center stands for an unknown name; a weighted sum must not move a class towards it.
-        let semantic = knowledge.semantic_or_mean(self.means.view(), self.names);
+        let semantic = knowledge.semantic_or_mean(self.means.view(), &self.names);
         let weight = knowledge.errors.as_ref()?.weight_of_mean();
         Some(fusion::weighted(self.means.view(), semantic.view(), weight.view()))
     }

@@ -11,8 +11,10 @@ use crate::evaluation::episode::{EpisodeSpec, Episodes};
 use crate::evaluation::generalized_zero_shot::{self, GeneralizedZeroShot};
 use crate::evaluation::label_noise::LabelNoise;
 use crate::evaluation::policies::Inputs;
+use crate::evaluation::unknown::{self, UnknownImages, check_unknown};
 use crate::evaluation::unlabeled::Unlabeled;
-use models::dataset::Split;
+use crate::evaluation::{rejection_chart, tables};
+use models::dataset::{Half, Split};
 
 /// The protocol of an evaluation: two programs with the same protocol and images draw the same
 /// episodes.
@@ -25,7 +27,7 @@ use models::dataset::Split;
 /// use ndarray::array;
 ///
 /// let spec = EpisodeSpec { n_way: 2, k_shot: 1, n_query: 1 };
-/// let protocol = Protocol { split: Split::Val, spec, episodes: 50, seed: 7 };
+/// let protocol = Protocol { split: Split::Val, half: None, spec, episodes: 50, seed: 7 };
 /// let embeddings = [array![[1.0, 0.0], [2.0, 0.1]], array![[0.0, 1.0], [0.1, 3.0]]];
 /// let report = protocol.report(&embeddings)?;
 /// assert_eq!(report.results[0].accuracy, 1.0);
@@ -35,6 +37,8 @@ use models::dataset::Split;
 pub struct Protocol {
     /// The classes to draw from.
     pub split: Split,
+    /// Only these of them.
+    pub half: Option<Half>,
     /// Ways, shots and queries of an episode.
     pub spec: EpisodeSpec,
     /// How many episodes, at least 2.
@@ -44,8 +48,16 @@ pub struct Protocol {
 }
 
 impl Protocol {
-    /// Checks before any image is embedded that the classes of the split suffice, each a name and a
-    /// number of images.
+    /// The classes to draw from, of all classes of the split in the order of their names.
+    pub fn classes<T>(&self, all: Vec<T>) -> Vec<T> {
+        match self.half {
+            Some(half) => half.of(all),
+            None => all,
+        }
+    }
+
+    /// Checks before any image is embedded that the [classes](Self::classes) suffice, each a name
+    /// and a number of images.
     ///
     /// # Errors
     /// Fewer than 2 episodes; what the split lacks.
@@ -58,7 +70,20 @@ impl Protocol {
         self.spec.check(classes).map_err(|reason| EvaluateError::Split { split, reason })
     }
 
-    /// The accuracy of mean prototypes on the embeddings of the split, `[images, s]` of each class.
+    /// Checks before any image is embedded that there are `n_unknown` classes beside those of an
+    /// episode, of `n_classes` to draw from.
+    ///
+    /// # Errors
+    /// [`EvaluateError::UnknownClasses`].
+    pub fn check_unknown(&self, n_unknown: usize, n_classes: usize) -> Result<(), EvaluateError> {
+        let classes = match self.half {
+            Some(half) => format!("the {half} of the {} split", self.split),
+            None => format!("the {} split", self.split),
+        };
+        check_unknown(n_unknown, self.spec.n_way, &classes, n_classes)
+    }
+
+    /// The accuracy of mean prototypes on the embeddings of the classes, `[images, s]` of each class.
     ///
     /// # Errors
     /// Those of [`compare`].
@@ -79,6 +104,30 @@ impl Protocol {
         let policies = inputs.policies(conditions.has_unlabeled());
         let results = compare(embeddings, inputs, &policies, self.episodes(), conditions)?;
         Ok(self.report_of(results, conditions))
+    }
+
+    /// Adds what each policy of a report of [`compare`](Self::compare) rejects; see
+    /// [`unknown::evaluate`].
+    ///
+    /// # Errors
+    /// Those of [`unknown::evaluate`].
+    pub fn with_unknown(
+        &self,
+        mut report: Report,
+        embeddings: &[Array2<f32>],
+        inputs: Inputs<'_>,
+        conditions: Conditions,
+        unknown: &UnknownImages,
+    ) -> Result<Report, EvaluateError> {
+        let policies: Vec<_> = report.results.iter().map(|outcome| outcome.fusion).collect();
+        let episodes = self.episodes();
+        let rejections =
+            unknown::evaluate(embeddings, inputs, &policies, episodes, conditions, unknown)?;
+        for (outcome, rejection) in report.results.iter_mut().zip(rejections) {
+            outcome.unknown = Some(rejection.unknown);
+            outcome.junk = rejection.junk;
+        }
+        Ok(Report { n_unknown: Some(unknown.n_unknown), ..report })
     }
 
     /// The recall of unseen and seen classes; see [`generalized_zero_shot::evaluate`].
@@ -107,6 +156,8 @@ impl Protocol {
             episodes: self.episodes,
             seed: self.seed,
             split: self.split,
+            classes: self.half,
+            n_unknown: None,
             label_noise: (label_noise != LabelNoise::None).then_some(label_noise),
             completer: None,
             unlabeled,
@@ -116,7 +167,7 @@ impl Protocol {
     }
 }
 
-/// An evaluation: its protocol, its conditions and the accuracy of each policy.
+/// An evaluation: its protocol, its conditions, the accuracy of each policy and what it rejects.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Report {
@@ -132,6 +183,12 @@ pub struct Report {
     pub seed: u64,
     /// The classes they were drawn from.
     pub split: Split,
+    /// Which of these classes, if it was not all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classes: Option<Half>,
+    /// Unknown classes of an episode, if there were any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub n_unknown: Option<usize>,
     /// How names were made wrong, if they were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label_noise: Option<LabelNoise>,
@@ -149,26 +206,33 @@ pub struct Report {
 }
 
 impl Report {
-    /// The report as a Markdown table, in percent.
+    /// The report as Markdown tables, in percent.
     pub fn to_markdown(&self) -> String {
-        let mut table = self.heading();
-        table += "\n\n\
-             | fusion         | setting      | accuracy      | against mean  |\n\
-             |----------------|--------------|---------------|---------------|\n";
-        for outcome in &self.results {
-            table += &row(outcome);
-        }
+        let accuracy = tables::accuracy(&self.results);
+        let mut text = format!("{}\n\n{accuracy}", self.heading());
         if let Some(recalls) = self.generalized_zero_shot {
             let GeneralizedZeroShot { name_only, unseen, seen } = recalls;
-            let unseen = percent(unseen.recall, unseen.ci95);
-            let seen = percent(seen.recall, seen.ci95);
+            let unseen = tables::percent(unseen.recall, unseen.ci95);
+            let seen = tables::percent(seen.recall, seen.ci95);
             let n_way = self.n_way;
-            table += &format!(
+            text += &format!(
                 "\n{name_only} of {n_way} classes by name only, trusted: recall {unseen} of those, \
                  {seen} of the others\n"
             );
         }
-        table
+        text + &self.rejection_markdown()
+    }
+
+    /// What the report says about unknown images and junk as Markdown tables; nothing if it does
+    /// not.
+    pub fn rejection_markdown(&self) -> String {
+        let tables = [tables::unknown(&self.results), tables::junk(&self.results)];
+        tables.iter().filter(|table| !table.is_empty()).map(|table| format!("\n{table}")).collect()
+    }
+
+    /// ROC curves, and achieved against stated false-accept rates, as an SVG.
+    pub fn rejection_svg(&self) -> String {
+        rejection_chart::svg(&self.results)
     }
 
     /// The protocol and the conditions in one line.
@@ -177,6 +241,12 @@ impl Report {
         let mut line = format!(
             "{n_way}-way {k_shot}-shot, {n_query} queries, {episodes} episodes, seed {seed}, {split}"
         );
+        if let Some(classes) = self.classes {
+            line += &format!(", {classes} of the classes");
+        }
+        if let Some(n_unknown) = self.n_unknown {
+            line += &format!(", {n_unknown} unknown classes");
+        }
         if let Some(noise) = self.label_noise {
             line += &format!(", label noise {noise}");
         }
@@ -193,21 +263,6 @@ impl Report {
     }
 }
 
-/// One line of the table of a report.
-fn row(outcome: &Outcome) -> String {
-    let accuracy = percent(outcome.accuracy, outcome.ci95);
-    let gain = match outcome.gain {
-        Some(gain) => format!("{:+.2} ± {:.2}", 100.0 * gain.accuracy, 100.0 * gain.ci95),
-        None => String::new(),
-    };
-    let Outcome { fusion, setting, .. } = outcome;
-    format!("| {fusion:<14} | {setting:<12} | {accuracy:<13} | {gain:<13} |\n")
-}
-
-fn percent(value: f64, ci95: f64) -> String {
-    format!("{:.2} ± {:.2}", 100.0 * value, 100.0 * ci95)
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -219,7 +274,8 @@ mod tests {
 
     const SPEC: EpisodeSpec = EpisodeSpec { n_way: 2, k_shot: 1, n_query: 1 };
 
-    const PROTOCOL: Protocol = Protocol { split: Split::Val, spec: SPEC, episodes: 50, seed: 7 };
+    const PROTOCOL: Protocol =
+        Protocol { split: Split::Val, half: None, spec: SPEC, episodes: 50, seed: 7 };
 
     fn lacking(classes: &[(&'static str, usize)]) -> String {
         PROTOCOL.check(classes.iter().copied()).unwrap_err().to_string()
@@ -253,6 +309,8 @@ mod tests {
             accuracy: 0.5,
             ci95: 0.25,
             gain: None,
+            unknown: None,
+            junk: None,
         };
         let report = Report {
             n_way: 5,
@@ -261,6 +319,8 @@ mod tests {
             episodes: 2000,
             seed: 7,
             split: Split::Val,
+            classes: None,
+            n_unknown: None,
             label_noise: None,
             completer: None,
             unlabeled: None,

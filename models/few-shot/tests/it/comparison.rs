@@ -68,7 +68,7 @@ fn all(
 }
 
 fn of(outcomes: &[Outcome], policy: Policy) -> Outcome {
-    *outcomes.iter().find(|outcome| outcome.fusion == policy).unwrap()
+    outcomes.iter().find(|outcome| outcome.fusion == policy).unwrap().clone()
 }
 
 fn gain(outcomes: &[Outcome], policy: Policy) -> f64 {

@@ -9,3 +9,4 @@ mod evaluate;
 mod fixtures;
 mod knowledge_fixtures;
 mod same_prototypes;
+mod unknown;
