@@ -42,8 +42,6 @@ use crate::lexicon::{Meaning, NameKnowledge};
 
 use measured::Measured;
 
-pub use leave_one_out::LeftOut;
-
 /// The least share of the semantic prototype at which a meaning is reported; less rounds to 0 %.
 const MIN_REPORTED_SHARE: f32 = 0.005;
 
@@ -109,6 +107,15 @@ pub struct Ranking {
     pub ambiguous_with: Option<Label>,
     /// How the image compares with unknown ones; `None` if the bundle has no decision.
     pub unknown: Option<Unknown>,
+}
+
+/// An example that was left out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LeftOut {
+    /// Whether its class is the best candidate, and fits better than the background set.
+    pub is_right: bool,
+    /// The share of unknown images that score at least as high.
+    pub false_accept_rate: f64,
 }
 
 /// An example of a class and how similar it is to the image.

@@ -65,7 +65,7 @@ mod values;
 use networks::{Networks, availability};
 use snapshot::{Snapshot, classify};
 
-pub use calibration::{CalibrationReport, Evidence, StatedThreshold};
+pub use calibration::{CalibrationEvidence, CalibrationReport, StatedThreshold};
 pub use error::RecognizerError;
 pub use networks::{Availability, EngineInfo};
 pub use precondition::Precondition;

@@ -6,17 +6,8 @@ use few_shot::decision::sampling::sample;
 use few_shot::prototype;
 use ndarray::{Array1, ArrayView1, Axis};
 
-use super::{Classifier, stacked};
+use super::{Classifier, LeftOut, stacked};
 use crate::gallery::Class;
-
-/// An example that was left out.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LeftOut {
-    /// Whether its class is the best candidate, and fits better than the background set.
-    pub is_right: bool,
-    /// The share of unknown images that score at least as high.
-    pub false_accept_rate: f64,
-}
 
 impl Classifier {
     /// The answers for a sample of the examples, each as if it were not enrolled; `classes` are those

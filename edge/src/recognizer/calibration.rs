@@ -30,7 +30,7 @@ pub struct CalibrationReport {
     /// By rate, ascending; empty if the bundle has no decision or no class can be recognized.
     pub thresholds: Vec<StatedThreshold>,
     /// What was measured.
-    pub evidence: Evidence,
+    pub evidence: CalibrationEvidence,
     /// What would make the rates surer, most useful first.
     pub advice: Vec<String>,
 }
@@ -49,7 +49,7 @@ pub struct StatedThreshold {
 
 /// What a calibration was measured with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Evidence {
+pub struct CalibrationEvidence {
     /// Classes that can be recognized.
     pub classes: usize,
     /// Examples of all classes.
@@ -68,7 +68,7 @@ impl CalibrationReport {
         let left_out = classifier.leave_one_out(gallery.iter());
         let decision = classifier.decision();
         let found = decision.and_then(GalleryDecision::calibration);
-        let evidence = Evidence {
+        let evidence = CalibrationEvidence {
             classes: classifier.classes(),
             examples: gallery.iter().map(|class| class.examples.len()).sum(),
             pseudo_unknowns: found.map_or(0, |found| found.evidence),
@@ -88,7 +88,10 @@ impl CalibrationReport {
 }
 
 /// Why no rate can be stated.
-fn reason(decision: Option<&GalleryDecision<f32>>, evidence: Evidence) -> Option<&'static str> {
+fn reason(
+    decision: Option<&GalleryDecision<f32>>,
+    evidence: CalibrationEvidence,
+) -> Option<&'static str> {
     let Some(decision) = decision else {
         return Some(match evidence.classes {
             0 => "no class can be recognized yet",
@@ -117,7 +120,7 @@ fn known_kept(left_out: &[LeftOut], rate: f64) -> Option<f64> {
     (!left_out.is_empty()).then(|| kept.count() as f64 / left_out.len() as f64)
 }
 
-fn advice(gallery: &Gallery, evidence: Evidence) -> Vec<String> {
+fn advice(gallery: &Gallery, evidence: CalibrationEvidence) -> Vec<String> {
     let mut advice = Vec::new();
     if evidence.classes < 2 {
         advice.push("enroll a second class: its images show what unknown images score".to_owned());

@@ -75,7 +75,8 @@ pub struct Manifest {
     /// Name knowledge. Without it, classes are learned from images only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub knowledge: Option<KnowledgeFiles>,
-    /// What tells known images from unknown ones, one of `files`. Without it every image is accepted.
+    /// What decides whether an image is known, one of `files`. Without it every image is
+    /// accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<String>,
     /// Every other file of the bundle, by name.

@@ -108,6 +108,10 @@ mod tests {
         assert_eq!(high.raised(row.clone(), 0.25, 20.0), row_of([0.625, 0.5]));
         let low = Evidence::of((0..20).map(|class| (class, -1.0)));
         assert_eq!(low.raised(row.clone(), 0.0, 20.0), row);
-        assert_eq!(high.raised(row.clone(), 0.25, f64::INFINITY), row, "the table is all that counts");
+        assert_eq!(
+            high.raised(row.clone(), 0.25, f64::INFINITY),
+            row,
+            "the table is all that counts"
+        );
     }
 }

@@ -41,8 +41,6 @@ use super::sampling::sample;
 use super::score::{as_f64, float, informative, likeness, novelty, profiles, unit_rows};
 use crate::metric::products;
 
-pub use previous::Previous;
-
 /// The prototypes of a gallery and the number of images of each class.
 #[derive(Debug, Clone, Copy)]
 pub struct Classes<'a, F> {
@@ -85,6 +83,15 @@ pub struct GalleryDecision<F> {
     limits_by_name: LimitRow,
     /// Examples of none of the classes.
     negatives: Option<Images<F>>,
+}
+
+/// A gallery before a change, and where its classes were.
+#[derive(Debug, Clone, Copy)]
+pub struct Previous<'a, F> {
+    /// `None`: nothing is taken from it.
+    pub gallery: Option<&'a GalleryDecision<F>>,
+    /// For each class of the new gallery, its position in that one.
+    pub positions: &'a [Option<usize>],
 }
 
 /// How a class looks in front of the background.

@@ -1,19 +1,10 @@
-//! What a gallery takes from the one before the last change.
+//! The views that a gallery takes from the one before the last change.
 
 use std::sync::{Arc, OnceLock};
 
 use ndarray::NdFloat;
 
-use super::{ClassView, GalleryDecision};
-
-/// A gallery before a change, and where its classes were.
-#[derive(Debug, Clone, Copy)]
-pub struct Previous<'a, F> {
-    /// `None`: nothing is taken from it.
-    pub gallery: Option<&'a GalleryDecision<F>>,
-    /// For each class of the new gallery, its position in that one.
-    pub positions: &'a [Option<usize>],
-}
+use super::{ClassView, GalleryDecision, Previous};
 
 impl<F: NdFloat> Previous<'_, F> {
     /// There is no gallery before.
