@@ -70,7 +70,7 @@ impl Default for ImageLimits {
 #[non_exhaustive]
 pub enum ImageError {
     /// No bytes.
-    #[error("the image is empty (0 bytes); send the bytes of a JPEG, PNG or WebP file")]
+    #[error("the image is empty (0 bytes); expected a JPEG, PNG or WebP file")]
     Empty,
     /// More bytes than allowed.
     #[error("the image has {bytes} bytes; at most {limit} are read: reduce it first")]
@@ -101,7 +101,7 @@ pub enum ImageError {
         limit: u64,
     },
     /// The file is damaged or cut short.
-    #[error("the {format} image is damaged: {reason}; save or send it again")]
+    #[error("the {format} image is damaged: {reason}; save it again")]
     Broken {
         /// `JPEG`, `PNG`, `WebP` or `planar`.
         format: &'static str,
@@ -198,7 +198,7 @@ fn sniff(bytes: &[u8]) -> Result<Format, ImageError> {
         }),
         _ => Err(ImageError::Unsupported {
             what: "data that does not begin like an image",
-            hint: "send the bytes of a JPEG, PNG or WebP file",
+            hint: "expected a JPEG, PNG or WebP file",
         }),
     }
 }
