@@ -18,7 +18,6 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use models::bundle::{Bundle, BundleLimits};
@@ -31,8 +30,10 @@ use crate::locate::{self, Environment, NotFound};
 use crate::recognizer::{Recognizer, RecognizerError};
 
 mod flag;
+mod threads;
 
 pub use flag::Flag;
+pub use threads::{Threads, ThreadsError};
 
 /// What a user may set; what is absent has a default. [`Flag`] has the names and help texts under
 /// which programs offer the fields.
@@ -46,7 +47,7 @@ pub struct DeviceSettings {
     /// The arithmetic of the backbone; default: what the bundle has for the engine.
     pub precision: Option<PrecisionChoice>,
     /// Threads of the engine; default: the engine's own choice.
-    pub threads: Option<NonZeroUsize>,
+    pub threads: Option<Threads>,
     /// The library of ONNX Runtime; default: see [`locate::onnxruntime`].
     pub onnxruntime: Option<PathBuf>,
     /// The folder of the gallery; default: `handful/store` in the user's data folder.
@@ -125,7 +126,7 @@ impl Device {
         let wanted = self.settings.onnxruntime.as_deref();
         Ok(EngineOptions {
             onnxruntime: locate::onnxruntime_for(self.engine(), wanted, &self.environment)?,
-            threads: self.settings.threads.map(NonZeroUsize::get),
+            threads: self.settings.threads.map(Threads::get),
             precision: self.settings.precision.unwrap_or_default(),
         })
     }

@@ -7,6 +7,7 @@ use crate::attention::AttentionError;
 use crate::backbone::EmbedError;
 use crate::decision::DecisionFileError;
 use crate::decoder::DecodeError;
+use crate::device::ThreadsError;
 use crate::engine::{EngineError, Rejection, SelectError, UnknownEngine, UnknownPrecision};
 use crate::evaluate::EvaluateError;
 use crate::gallery::{GalleryError, LabelError, NotAnExampleId, NotAnId, SettingError};
@@ -56,6 +57,12 @@ impl Fault for DecisionFileError {
             Self::File(error) => error.blame(),
             Self::Mismatch { .. } => Blame::Input,
         }
+    }
+}
+
+impl Fault for ThreadsError {
+    fn blame(&self) -> Blame {
+        Blame::Input
     }
 }
 

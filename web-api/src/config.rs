@@ -126,7 +126,7 @@ impl From<Settings> for Config {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::num::NonZeroUsize;
+    use edge::device::Threads;
 
     use clap::CommandFactory;
 
@@ -183,7 +183,7 @@ mod tests {
         assert_eq!(config.allow_host, ["a", "b"]);
         assert_eq!(config.log, LevelFilter::INFO);
         assert_eq!(config.device.engine, Some("cpu".parse().unwrap()));
-        assert_eq!(config.device.threads.map(NonZeroUsize::get), Some(2));
+        assert_eq!(config.device.threads.map(Threads::get), Some(2));
         assert!(!with_file(file, &["--insecure=false"]).unwrap().insecure);
     }
 
@@ -224,6 +224,7 @@ mod tests {
         assert!(resolve(&["--max-upload-bytes", "1"]).is_err());
         assert!(resolve(&["--max-files", "0"]).is_err());
         assert!(resolve(&["--threads", "0"]).is_err());
+        assert!(resolve(&["--threads", "999999"]).is_err());
         for flag in ["--max-queue", "--max-connections"] {
             let error = resolve(&[flag, &usize::MAX.to_string()]).unwrap_err().to_string();
             assert!(error.contains("at most"), "{error}");

@@ -4,11 +4,10 @@
 //! `engine` of the TOML file. A flag overrides the environment, the environment the file, the file
 //! the default.
 
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use edge::device::{DeviceSettings, Flag};
+use edge::device::{DeviceSettings, Flag, Threads};
 use edge::engine::{EngineChoice, PrecisionChoice};
 use models::disk;
 use models::fault::{AnyFault, Message};
@@ -35,7 +34,7 @@ pub(crate) struct Settings {
 
     #[arg(long = Flag::THREADS.name, env = Flag::THREADS.env, hide_env_values = true)]
     #[arg(value_name = Flag::THREADS.value, help = Flag::THREADS.help, global = true)]
-    threads: Option<NonZeroUsize>,
+    threads: Option<Threads>,
 
     #[arg(long = Flag::PRECISION.name, env = Flag::PRECISION.env, hide_env_values = true)]
     #[arg(value_name = Flag::PRECISION.value, help = Flag::PRECISION.help, global = true)]

@@ -2,13 +2,12 @@
 
 use std::fmt::Display;
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Parser;
 use clap::builder::FalseyValueParser;
-use edge::device::Flag;
+use edge::device::{Flag, Threads};
 use edge::engine::{EngineChoice, PrecisionChoice};
 use serde::{Deserialize, Deserializer};
 use tracing::level_filters::LevelFilter;
@@ -66,7 +65,7 @@ pub struct Settings {
     /// [`DeviceSettings::threads`](edge::device::DeviceSettings::threads).
     #[arg(long = Flag::THREADS.name, env = Flag::THREADS.env)]
     #[arg(value_name = Flag::THREADS.value, help = Flag::THREADS.help)]
-    pub threads: Option<NonZeroUsize>,
+    pub threads: Option<Threads>,
 
     /// TOML file with settings
     #[arg(long, env = "HANDFUL_CONFIG", value_name = "FILE")]

@@ -1,13 +1,12 @@
 //! `handful doctor`: checks the bundle, the engines and the store, and suggests what to do.
 
 use std::fmt;
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
 use edge::backbone::{BackboneFile, embed_batch, files, start};
-use edge::device::{Device, DeviceSettings, StoreAccess};
+use edge::device::{Device, DeviceSettings, StoreAccess, Threads};
 use edge::engine::{EngineChoice, EngineOptions, Provider, Rejection};
 use edge::gallery::Gallery;
 use edge::lexicon::NameKnowledge;
@@ -139,7 +138,7 @@ fn examine(device: &Device, settings: &DeviceSettings) -> Answer {
     // not only those of `--engine`.
     let options = EngineOptions {
         onnxruntime: library.as_ref().ok().cloned(),
-        threads: settings.threads.map(NonZeroUsize::get),
+        threads: settings.threads.map(Threads::get),
         precision: settings.precision.unwrap_or_default(),
     };
     let Some(bundle) = findings.problem_if_err(device.bundle(None)) else {

@@ -195,6 +195,11 @@ fn an_unavailable_engine_is_an_error() {
     assert!(outcome.code == 2 && outcome.err.contains("tensorrt"), "{outcome:?}");
     let outcome = sandbox.run(&["bench", "--threads", "0"]);
     assert!(outcome.code == 2 && outcome.err.contains("--threads"), "{outcome:?}");
+    let outcome = sandbox.run(&["bench", "--threads", "999999"]);
+    assert!(outcome.code == 2 && outcome.err.contains("1 to 1024, got 999999"), "{outcome:?}");
+    fs::write(sandbox.path("handful.toml"), "threads = 999999\n").unwrap();
+    let outcome = sandbox.run(&["bench", "--config", "handful.toml"]);
+    assert_refused(&outcome, 2, &["handful.toml", "1 to 1024, got 999999"]);
 }
 
 #[test]
