@@ -1,6 +1,7 @@
 //! One module per command: its options, its output (text and JSON), and the work.
 
 pub(crate) mod bench;
+pub(crate) mod calibrate;
 pub(crate) mod classify;
 pub(crate) mod doctor;
 pub(crate) mod enroll;
@@ -14,7 +15,7 @@ use edge::Recognizer;
 use edge::device::{Device, StoreAccess};
 use edge::embedder::Embedded;
 use edge::engine::Rejection;
-use edge::recognizer::{Availability, EngineInfo};
+use edge::recognizer::{Availability, EngineInfo, GallerySummary};
 use models::disk;
 use models::fault::{AnyFault, Blame, Message};
 use models::image::ImageLimits;
@@ -30,6 +31,20 @@ pub(crate) struct FileError {
     #[serde(skip)]
     // For the exit code.
     blame: Blame,
+}
+
+impl FileError {
+    fn input(path: &Path, error: &str) -> Self {
+        Self { file: path.display().to_string(), error: error.to_owned(), blame: Blame::Input }
+    }
+
+    fn fault(&self) -> AnyFault {
+        let text = format!("{}: {}", self.file, self.error);
+        match self.blame {
+            Blame::Input => Message::input(text).into(),
+            Blame::Machine => Message::machine(text).into(),
+        }
+    }
 }
 
 /// The model that produced the output.
@@ -79,6 +94,35 @@ fn open(device: &Device, access: StoreAccess) -> Result<Recognizer, AnyFault> {
     Ok(recognizer)
 }
 
+/// Refuses a gallery without a class that can be recognized: every answer would be empty.
+fn check_classes(gallery: &GallerySummary, store: &Path) -> Result<(), Message> {
+    let store = store.display();
+    let what = match gallery {
+        GallerySummary { classes: 0, .. } => format!("no class is enrolled in {store}"),
+        GallerySummary { recognizable: 0, .. } => {
+            format!("no class in {store} can be recognized yet: none has images or a known name")
+        }
+        _ => return Ok(()),
+    };
+    Err(Message::input(format!("{what}; enroll images with `handful enroll DIR`")))
+}
+
+/// Why the bundle rejects no unknown image, and what to do; `None` if it rejects them.
+fn decision_off(recognizer: &Recognizer) -> Option<String> {
+    let name = &recognizer.manifest().name;
+    let reason = match recognizer.decision_availability() {
+        Availability::Ready => return None,
+        Availability::Failed(reason) => one_line(reason),
+        Availability::Absent | Availability::NotStarted => {
+            format!("the bundle `{name}` has no decision")
+        }
+    };
+    Some(format!(
+        "{reason}, so it rejects no image; use a bundle with a decision, or add one with \
+         `handful-export fit-decision`"
+    ))
+}
+
 /// Reads and embeds an image file.
 fn embed_file(recognizer: &mut Recognizer, path: &Path) -> Result<Embedded, FileError> {
     read_and_embed(recognizer, path).map_err(|fault| FileError {
@@ -96,8 +140,8 @@ fn read_and_embed(recognizer: &mut Recognizer, path: &Path) -> Result<Embedded, 
 
 /// Prints each file's error and returns the command's: an engine's failure outweighs a bad file.
 fn report_errors(errors: &[FileError], total: usize, consequence: &str) -> Result<(), AnyFault> {
-    for FileError { file, error, .. } in errors {
-        print_error(&format!("{file}: {error}"));
+    for error in errors {
+        print_error(&error.fault());
     }
     let summary = format!("{} of {total} files could not be used{consequence}", errors.len());
     match errors.iter().all(|error| error.blame == Blame::Input) {

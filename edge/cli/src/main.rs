@@ -15,7 +15,7 @@ use edge::device::{Device, DeviceSettings};
 use edge::locate::Environment;
 use models::fault::{self, AnyFault};
 
-use commands::{bench, classify, doctor, enroll, evaluate, gallery, senses};
+use commands::{bench, calibrate, classify, doctor, enroll, evaluate, gallery, senses};
 use settings::Settings;
 
 const EXAMPLES: &str = "\
@@ -24,7 +24,9 @@ Examples:
   handful enroll things/                  enroll one class per folder in things/
   handful enroll --class mug a.jpg b.jpg  enroll one class from files
   handful gallery add zebra               add a class from its name only (if names are on: see doctor)
-  handful classify photo.jpg              classify an image
+  handful enroll --background desk.jpg    show what is none of the classes
+  handful classify photo.jpg              classify an image, or say that it is unknown
+  handful calibrate                       list how many unknown images each threshold accepts
   handful gallery list                    list the enrolled classes
 
 Each global option can also be set in the environment and in the TOML file given with --config:
@@ -49,21 +51,34 @@ enum Command {
     Enroll(enroll::Options),
     Classify(classify::Options),
     Gallery(gallery::Options),
+    Calibrate(calibrate::Options),
     Senses(senses::Options),
     Evaluate(evaluate::Options),
     Bench(bench::Options),
 }
 
 fn main() -> ExitCode {
-    // clap itself ends the program with 2 for a wrong command line, the code of bad input.
-    let Cli { settings, command } = Cli::parse();
-    match settings::resolve(settings).and_then(|settings| run(command, &settings)) {
+    let outcome = match Cli::try_parse() {
+        Ok(Cli { settings, command }) => {
+            settings::resolve(settings).and_then(|settings| run(command, &settings))
+        }
+        Err(usage) => match text::printed(usage.print()) {
+            Ok(()) => return usage_code(&usage),
+            unprinted => unprinted,
+        },
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
             text::print_error(&fault);
             ExitCode::from(fault::exit_code(&*fault))
         }
     }
+}
+
+/// 0 for a help text, and for a wrong command line the code of bad input.
+fn usage_code(usage: &clap::Error) -> ExitCode {
+    ExitCode::from(if usage.use_stderr() { 2 } else { 0 })
 }
 
 fn run(command: Command, settings: &DeviceSettings) -> Result<(), AnyFault> {
@@ -73,6 +88,7 @@ fn run(command: Command, settings: &DeviceSettings) -> Result<(), AnyFault> {
         Command::Enroll(options) => enroll::run(&options, device),
         Command::Classify(options) => classify::run(&options, device),
         Command::Gallery(options) => gallery::run(&options, device),
+        Command::Calibrate(options) => calibrate::run(&options, device),
         Command::Senses(options) => senses::run(&options, device),
         Command::Evaluate(options) => evaluate::run(&options, device),
         Command::Bench(options) => bench::run(&options, device),

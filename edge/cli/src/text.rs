@@ -5,18 +5,40 @@ use std::io::{self, Write};
 use std::iter;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use models::fault::{AnyFault, about};
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
-/// Prints an answer as text or as indented JSON.
-pub(crate) fn show(answer: &(impl Serialize + Display), json: bool) {
+/// Prints an answer as text or as indented JSON; prints nothing if the text is empty.
+///
+/// # Errors
+/// If standard output cannot be written, as on a full disk.
+pub(crate) fn show(answer: &(impl Serialize + Display), json: bool) -> Result<(), AnyFault> {
     let text = if json { to_json(answer) } else { answer.to_string() };
     // JSON escapes control characters itself, so that only text is changed here.
     // Line by line, because a line break is a control character as well.
     let text: Vec<_> = text.lines().map(one_line).collect();
-    let text = text.join("\n");
-    // A closed pipe, as of `head`, is not an error.
-    let _ = writeln!(io::stdout(), "{}", text.trim_end());
+    match text.join("\n").trim_end() {
+        "" => Ok(()),
+        text => printed(write_out(text)),
+    }
+}
+
+fn write_out(text: &str) -> io::Result<()> {
+    let mut out = io::stdout();
+    writeln!(out, "{text}")?;
+    // An error that is found while the program ends would be lost.
+    out.flush()
+}
+
+/// The outcome of writing to standard output. A closed pipe, as of `head`, is not an error.
+pub(crate) fn printed(written: io::Result<()>) -> Result<(), AnyFault> {
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(about("cannot write to standard output", error))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Prints an error as one line on standard error.
@@ -77,6 +99,21 @@ pub(crate) fn bar(share: f32, cells: u16) -> String {
     format!("{}{}", "█".repeat(eighths / 8), PARTS[eighths % 8])
 }
 
+/// A probability in percent. Neither certainty nor impossibility is ever shown.
+pub(crate) fn percent(share: f64) -> String {
+    match 100.0 * share {
+        percent if percent >= 99.5 => "> 99 %".to_owned(),
+        percent if percent < 0.5 => "< 1 %".to_owned(),
+        percent => format!("{} %", percent.round()),
+    }
+}
+
+/// A rate in percent, with the digits that it was given with.
+pub(crate) fn rate(share: f64) -> String {
+    // 0.07 is 7 percent, and not 7.000000000000001.
+    format!("{} %", (1e6 * share).round() / 1e4)
+}
+
 /// A progress bar on standard error with rate and time left. It is hidden with JSON or without a
 /// terminal.
 pub(crate) fn progress(what: &'static str, total: usize, json: bool) -> ProgressBar {
@@ -98,6 +135,17 @@ mod tests {
             [vec!["杯子".to_owned(), "1".to_owned()], vec!["mug".to_owned(), "12".to_owned()]];
         let text = table(&[("class", Align::Left), ("n", Align::Right)], &rows);
         assert_eq!(text, "class   n\n杯子    1\nmug    12\n");
+    }
+
+    #[test]
+    fn no_probability_is_certain() {
+        let shown = [0.0, 0.004, 0.005, 0.934, 0.994, 0.995, 1.0].map(percent);
+        assert_eq!(shown, ["< 1 %", "< 1 %", "1 %", "93 %", "99 %", "> 99 %", "> 99 %"]);
+    }
+
+    #[test]
+    fn rates_keep_their_digits() {
+        assert_eq!([0.001, 0.07, 0.125, 0.5].map(rate), ["0.1 %", "7 %", "12.5 %", "50 %"]);
     }
 
     #[test]

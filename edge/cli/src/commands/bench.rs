@@ -121,8 +121,7 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
         results: figures(&runners, &batches(&bundle.manifest), gflop_per_image, peak),
         refused: refused.iter().map(Refused::of).collect(),
     };
-    show(&answer, options.json);
-    Ok(())
+    show(&answer, options.json)
 }
 
 /// Test-time augmentation runs the network once per view.

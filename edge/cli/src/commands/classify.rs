@@ -1,25 +1,22 @@
 //! `handful classify`: classifies image files.
 
-use std::fmt;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+mod answer;
+mod verdict;
+
+use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
 use edge::Recognizer;
-use edge::classifier::Candidate;
 use edge::device::{Device, StoreAccess};
 use edge::embedder::Embedded;
-use edge::explain::{AttributeWeight, Explanation};
-use edge::recognizer::{self, Availability, ClassifyOptions, GallerySummary};
-use few_shot::fusion::{Fusion, Setting};
+use edge::recognizer::{Availability, ClassifyOptions};
 use models::fault::{AnyFault, Message};
-use models::image::Warning;
-use serde::Serialize;
-use unicode_width::UnicodeWidthStr;
 
-use super::{FileError, ModelInfo, embed_file, open, report_errors};
-use crate::text::{Align, bar, one_line, pad, progress, show};
+use super::gallery::parse_rate;
+use super::{FileError, ModelInfo, check_classes, decision_off, embed_file, open, report_errors};
+use crate::text::{one_line, progress, show};
+use answer::{Answer, FileAnswer};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -27,12 +24,17 @@ Examples:
   handful classify --top 3 holiday/*.jpg
   handful classify --explain photo.jpg
   handful classify --transductive box-1.jpg box-2.jpg box-3.jpg
-  handful classify --json photo.jpg | jq -r '.results[0].label'";
+  handful classify --json photo.jpg | jq -r '.results[0].label'
+  handful classify --rate 0.01 photo.jpg                accept 1 in 100 unknown images
+  handful classify --fail-unknown photo.jpg && echo known
 
-/// Attributes that the text output lists at most.
-const MAX_SHOWN: usize = 8;
+The answer for an image that shows none of the classes is \"unknown\", with the most similar classes
+below. `handful gallery settings` sets how many unknown images are accepted by mistake.
 
-/// Rank the enrolled classes for images; an image of an unknown thing gets the most similar one
+Exit codes: 0 every file has an answer; 1 something failed or, with --fail-unknown, an image is
+unknown; 2 bad input, such as a file that is no image, whether or not an image is unknown.";
+
+/// Say which enrolled class each image shows, or that it shows none of them
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
@@ -53,79 +55,18 @@ pub(crate) struct Options {
     #[arg(long)]
     explain: bool,
 
+    /// Share of unknown images that may be accepted in this call, 0.001 to 0.5; replaces the rate
+    /// or the threshold of the gallery
+    #[arg(long, value_name = "R", allow_negative_numbers = true, value_parser = parse_rate)]
+    rate: Option<f64>,
+
+    /// Exit with code 1 if an image is unknown, after all answers are printed
+    #[arg(long)]
+    fail_unknown: bool,
+
     /// Print JSON
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Debug, Serialize)]
-struct Answer {
-    results: Vec<FileAnswer>,
-    errors: Vec<FileError>,
-    fusion: Fusion,
-    setting: Setting,
-    model: ModelInfo,
-}
-
-#[derive(Debug, Serialize)]
-struct FileAnswer {
-    file: String,
-    /// `accepted`, `rejected`, `ambiguous`, or `empty` if there is no candidate.
-    decision: &'static str,
-    /// That of the best candidate; null if the image is rejected.
-    label: Option<String>,
-    candidates: Vec<Ranked>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    explanation: Option<Why>,
-    warnings: Vec<Noted>,
-    timing_ms: TimingMs,
-}
-
-/// Explanation of the best candidate.
-#[derive(Debug, Serialize)]
-struct Why {
-    attributes: Vec<Weighed>,
-    nearest: Vec<Alike>,
-}
-
-#[derive(Debug, Serialize)]
-struct Weighed {
-    name: String,
-    /// Its weight in the class's prototype; null if it has none.
-    weight: Option<f32>,
-}
-
-#[derive(Debug, Serialize)]
-struct Alike {
-    example: String,
-    similarity: f32,
-}
-
-#[derive(Debug, Serialize)]
-struct Ranked {
-    class: String,
-    label: String,
-    /// Cosine similarity of image and class prototype.
-    similarity: f32,
-    /// Added to the similarity for ranking (calibrated stacking).
-    name_bias: f32,
-    examples: usize,
-    /// Share of the semantic prototype, 0 to 1.
-    knowledge: f32,
-    synset: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct Noted {
-    code: &'static str,
-    detail: String,
-}
-
-#[derive(Debug, Serialize)]
-struct TimingMs {
-    decode: f64,
-    preprocess: f64,
-    embed: f64,
 }
 
 pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
@@ -136,26 +77,39 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
     // The store is read and closed again: its lock is not held while the network runs.
     let mut recognizer = open(device, StoreAccess::Snapshot)?;
     check_classes(&recognizer.summary(), &device.store_dir()?)?;
+    check_decision(options, &recognizer)?;
     let answer = answer(options, &mut recognizer)?;
     if let Availability::Failed(reason) = recognizer.attribute_weights() {
         eprintln!("warning: attribute weights: off ({})", one_line(reason));
     }
     // Good files are answered even if others failed; the exit code reports those.
-    show(&answer, options.json);
-    report_errors(&answer.errors, options.files.len(), "")
+    show(&answer, options.json)?;
+    report_errors(&answer.errors, options.files.len(), "")?;
+    if options.fail_unknown { check_known(&answer.results) } else { Ok(()) }
 }
 
-/// Refuses a gallery without a class that can be recognized: every answer would be empty.
-fn check_classes(gallery: &GallerySummary, store: &Path) -> Result<(), Message> {
-    let store = store.display();
-    let what = match gallery {
-        GallerySummary { classes: 0, .. } => format!("no class is enrolled in {store}"),
-        GallerySummary { recognizable: 0, .. } => {
-            format!("no class in {store} can be recognized yet: none has images or a known name")
+/// With a bundle that rejects nothing, what only a rejection can give is refused.
+fn check_decision(options: &Options, recognizer: &Recognizer) -> Result<(), Message> {
+    let needs = options.rate.map(|_| "--rate").or(options.fail_unknown.then_some("--fail-unknown"));
+    match (decision_off(recognizer), needs) {
+        (Some(reason), Some(option)) => Err(Message::input(format!("{option}: {reason}"))),
+        (Some(reason), None) => {
+            eprintln!("note: {reason}");
+            Ok(())
         }
-        _ => return Ok(()),
-    };
-    Err(Message::input(format!("{what}; enroll images with `handful enroll DIR`")))
+        (None, _) => Ok(()),
+    }
+}
+
+fn check_known(results: &[FileAnswer]) -> Result<(), AnyFault> {
+    match results.iter().filter(|result| result.is_rejected()).count() {
+        0 => Ok(()),
+        unknown => {
+            let total = results.len();
+            let text = format!("{unknown} of {total} images unknown (--fail-unknown)");
+            Err(Message::machine(text).into())
+        }
+    }
 }
 
 fn answer(options: &Options, recognizer: &mut Recognizer) -> Result<Answer, AnyFault> {
@@ -165,13 +119,14 @@ fn answer(options: &Options, recognizer: &mut Recognizer) -> Result<Answer, AnyF
     if options.transductive && images.len() < 2 {
         report_errors(&errors, options.files.len(), "; --transductive needs at least 2 images")?;
     }
-    let Options { top, explain, transductive, .. } = *options;
-    let classified =
-        recognizer.classify(&images, ClassifyOptions { top, explain, transductive, rate: None })?;
+    let Options { top, explain, transductive, rate, .. } = *options;
+    let asked = ClassifyOptions { top, explain, transductive, rate };
+    let classified = recognizer.classify(&images, asked)?;
+    let classes = recognizer.summary().recognizable;
     let answers = files.into_iter().zip(images).zip(classified.answers);
     Ok(Answer {
         results: answers
-            .map(|((file, image), answer)| FileAnswer::new(file, image, answer))
+            .map(|((file, image), answer)| FileAnswer::new(file, image, answer, classes))
             .collect(),
         errors,
         fusion: classified.fusion,
@@ -201,131 +156,4 @@ fn embed(
     }
     bar.finish_and_clear();
     (files, images, errors)
-}
-
-impl Why {
-    fn of(explanation: Explanation) -> Self {
-        let attributes = explanation.attributes.into_iter();
-        let nearest = explanation.nearest.into_iter();
-        Self {
-            attributes: attributes
-                .map(|AttributeWeight { name, weight }| Weighed { name, weight })
-                .collect(),
-            nearest: nearest
-                .map(|near| Alike {
-                    example: near.example_id.to_string(),
-                    similarity: near.similarity,
-                })
-                .collect(),
-        }
-    }
-}
-
-impl fmt::Display for Why {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let attributes: Vec<_> =
-            self.attributes.iter().take(MAX_SHOWN).map(ToString::to_string).collect();
-        if !attributes.is_empty() {
-            writeln!(f, "  attributes    {}", attributes.join(", "))?;
-        }
-        let nearest: Vec<_> = self.nearest.iter().map(ToString::to_string).collect();
-        if !nearest.is_empty() {
-            writeln!(f, "  most similar  {}", nearest.join(", "))?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for Weighed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.name)?;
-        self.weight.map_or(Ok(()), |weight| write!(f, " {weight:.2}"))
-    }
-}
-
-impl fmt::Display for Alike {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({:.2})", self.example, self.similarity)
-    }
-}
-
-impl FileAnswer {
-    fn new(file: String, image: Embedded, answer: recognizer::Answer) -> Self {
-        let label = answer.label().map(ToString::to_string);
-        let timing = image.timing;
-        Self {
-            file,
-            decision: answer.decision.as_str(),
-            label,
-            candidates: answer.candidates.into_iter().map(Ranked::of).collect(),
-            explanation: answer.explanation.map(Why::of),
-            warnings: image
-                .warnings
-                .into_iter()
-                .map(|Warning { code, detail }| Noted { code, detail })
-                .collect(),
-            timing_ms: TimingMs {
-                decode: milliseconds(timing.decode),
-                preprocess: milliseconds(timing.preprocess),
-                embed: milliseconds(timing.embed),
-            },
-        }
-    }
-}
-
-fn milliseconds(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e3
-}
-
-impl Ranked {
-    fn of(candidate: Candidate) -> Self {
-        Self {
-            class: candidate.class_id.to_string(),
-            label: candidate.label.to_string(),
-            similarity: candidate.similarity,
-            name_bias: candidate.name_bias,
-            examples: candidate.examples,
-            knowledge: candidate.knowledge,
-            synset: candidate.meaning.map(|meaning| meaning.synset.to_string()),
-        }
-    }
-
-    /// What the class was recognized from.
-    fn source(&self) -> String {
-        let examples = match self.examples {
-            0 => return "from its name only".to_owned(),
-            1 => "1 example".to_owned(),
-            n => format!("{n} examples"),
-        };
-        match (100.0 * self.knowledge).round() {
-            0.0 => examples,
-            percent => format!("{examples}, {percent:.0} % from its name"),
-        }
-    }
-}
-
-impl fmt::Display for Answer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.results.iter().try_for_each(|result| write!(f, "{result}"))
-    }
-}
-
-impl fmt::Display for FileAnswer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.file)?;
-        for Noted { detail, .. } in &self.warnings {
-            writeln!(f, "  note: {detail}")?;
-        }
-        let width = self.candidates.iter().map(|c| c.label.width()).max().unwrap_or(0);
-        for candidate in &self.candidates {
-            let label = pad(&candidate.label, width, Align::Left);
-            let bar = pad(&bar(candidate.similarity, 20), 20, Align::Left);
-            let source = candidate.source();
-            writeln!(f, "  {label}  {:>5.2}  {bar}  {source}", candidate.similarity)?;
-        }
-        if let Some(why) = &self.explanation {
-            write!(f, "{why}")?;
-        }
-        Ok(())
-    }
 }

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use clap::Args;
 use edge::backbone::{BackboneFile, embed_batch, files, start};
+use edge::decision;
 use edge::device::{Device, DeviceSettings, StoreAccess, Threads};
 use edge::engine::{EngineChoice, EngineOptions, Provider, Rejection};
 use edge::gallery::Gallery;
@@ -43,6 +44,11 @@ struct Answer {
     /// Why there is no lexicon, if there is a bundle.
     #[serde(skip)]
     names_off: Option<String>,
+    /// Whether the bundle can reject unknown images.
+    rejects_unknown: bool,
+    /// Why it cannot, if there is a bundle.
+    #[serde(skip)]
+    decision_off: Option<String>,
     /// The engine that `--engine` selects.
     chosen: Option<String>,
     store: StoreState,
@@ -97,7 +103,7 @@ pub(crate) fn run(
     settings: &DeviceSettings,
 ) -> Result<(), AnyFault> {
     let answer = examine(device, settings);
-    show(&answer, options.json);
+    show(&answer, options.json)?;
     let problems = &answer.problems;
     let summary = match problems.len() {
         // Only problems fail the command: with a hint, everything still works.
@@ -161,9 +167,12 @@ fn examine(device: &Device, settings: &DeviceSettings) -> Answer {
     }
     let store = examine_store(device, &bundle.manifest, &mut findings);
     let names = examine_names(&bundle, &mut findings);
+    let decision = examine_decision(&bundle, &mut findings);
     Answer {
         names_off: names.as_ref().err().cloned(),
         lexicon: names.ok(),
+        rejects_unknown: decision.is_ok(),
+        decision_off: decision.err(),
         bundle: Some(BundleState::of(&bundle)),
         onnxruntime: library.ok().map(|path| path.display().to_string()),
         engines,
@@ -205,6 +214,24 @@ fn examine_names(bundle: &Bundle, findings: &mut Findings) -> Result<String, Str
     }
     Ok(knowledge.lexicon.file.clone())
 }
+
+/// Why unknown images are not rejected, if they are not.
+fn examine_decision(bundle: &Bundle, findings: &mut Findings) -> Result<(), String> {
+    match decision::open(bundle) {
+        Ok(Some(_)) => Ok(()),
+        Ok(None) => {
+            findings.hints.push(NO_DECISION.to_owned());
+            Err("this bundle has no decision".to_owned())
+        }
+        Err(error) => {
+            findings.add_problem(&error);
+            Err(error.to_string())
+        }
+    }
+}
+
+const NO_DECISION: &str = "every image is accepted: this bundle has no decision; run \
+    `handful-export fit-decision` to add it";
 
 const NO_NAME_BIAS: &str = "classes without images rank too low next to classes with images: this \
     bundle has no name bias; run `handful-train complete` and `handful-export` again to add it";
@@ -360,6 +387,13 @@ impl fmt::Display for Answer {
         if let Some(reason) = &self.names_off {
             writeln!(f, "names    off ({reason})")?;
         }
+        match &self.decision_off {
+            Some(reason) => writeln!(f, "unknown  off ({reason})")?,
+            None if self.rejects_unknown => {
+                writeln!(f, "unknown  on: unknown images are rejected")?
+            }
+            None => {}
+        }
         writeln!(f, "{}", self.store)?;
         let rows: Vec<_> = self.engines.iter().map(EngineState::row).collect();
         write!(f, "\n{}", table(&COLUMNS, &rows))?;
@@ -384,6 +418,8 @@ impl Answer {
             onnxruntime: library.map(|path| path.display().to_string()),
             lexicon: None,
             names_off: None,
+            rejects_unknown: false,
+            decision_off: None,
             engines: Vec::new(),
             chosen: None,
             store: StoreState::unknown(),

@@ -124,7 +124,7 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
         // The file does not replace the table on standard output.
         disk::write(file, (to_json(&answer) + "\n").as_bytes())?;
     }
-    show(&answer, prints_json);
+    show(&answer, prints_json)?;
     if !prints_json {
         // Not part of the report, so not on standard output.
         let name = &embedder.manifest().name;

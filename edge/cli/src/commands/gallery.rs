@@ -1,4 +1,7 @@
-//! `handful gallery`: lists, adds, renames and deletes classes.
+//! `handful gallery`: lists, adds, renames and deletes classes; its settings and background set.
+
+mod background;
+mod settings;
 
 use std::fmt;
 
@@ -7,13 +10,15 @@ use edge::Recognizer;
 use edge::device::{Device, StoreAccess};
 use edge::gallery::{GalleryError, Label, SenseOverride};
 use edge::lexicon::MeaningInfo;
-use edge::recognizer::{ClassDefinition, ClassInfo, Precondition, RecognizerError};
+use edge::recognizer::{ClassDefinition, ClassInfo, GallerySummary, Precondition, RecognizerError};
 use models::fault::{AnyFault, Message, about};
 use models::knowledge::wordnet::SynsetId;
 use serde::Serialize;
 
-use super::open;
+use super::{decision_off, open};
 use crate::text::{Align, show, table};
+
+pub(crate) use settings::{SettingsAnswer, parse_rate};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -24,10 +29,12 @@ Examples:
   handful gallery add teapot --attributes spout,lid   parts that explanations name
   handful gallery rename mug \"my mug\"
   handful gallery delete @3                           by id, as `handful gallery list` shows it
+  handful gallery settings --rate 0.02                accept 2 in 100 unknown images
+  handful gallery background list                     the examples of \"none of these\"
 
 `gallery add` on an existing class changes only what is given; --reset forgets all that was set.";
 
-/// List, add, rename and delete classes
+/// List, add, rename and delete classes; settings, and examples of "none of these"
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
@@ -41,7 +48,7 @@ pub(crate) struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// List the classes and their number of examples
+    /// List the classes and their number of examples, with the settings
     List,
     /// Add a class without images, or change the sense or attributes of an existing class
     Add(AddOptions),
@@ -57,6 +64,11 @@ enum Action {
         /// Label or id of the class
         class: String,
     },
+    /// Show or change how many unknown images are accepted
+    Settings(settings::Options),
+    /// List or remove the examples of "none of these"; `handful enroll --background` adds some
+    #[command(subcommand)]
+    Background(background::Action),
 }
 
 #[derive(Debug, Args)]
@@ -84,7 +96,21 @@ struct Answer {
     // Only in text: a program knows what it asked for.
     done: Option<&'static str>,
     classes: Vec<ClassAnswer>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    // Only in a list.
+    state: Option<State>,
     revision: u64,
+}
+
+/// What a gallery has besides its classes.
+#[derive(Debug, Serialize)]
+struct State {
+    #[serde(skip)]
+    // Only in text: a program reads the settings.
+    accepted: String,
+    settings: SettingsAnswer,
+    /// Number of background examples.
+    background: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -109,44 +135,62 @@ struct MeaningAnswer {
 }
 
 pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
-    // A new store only where something is added: a rename in a mistyped folder must fail. A list
-    // reads a snapshot, so that it does not hold the lock.
-    let access = match &options.action {
-        Action::Add(_) => StoreAccess::Create,
-        Action::List => StoreAccess::Snapshot,
-        Action::Rename { .. } | Action::Delete { .. } => StoreAccess::Existing,
-    };
-    let mut recognizer = open(device, access)?;
-    let done = match &options.action {
-        Action::Add(options) => add(&mut recognizer, options)?,
-        Action::List => Done { verb: None, classes: recognizer.classes().to_vec() },
+    let json = options.json;
+    match &options.action {
+        Action::List => list(json, device),
+        Action::Add(options) => {
+            // A new store only where something is added: a rename in a mistyped folder must fail.
+            changed(json, device, StoreAccess::Create, |recognizer| add(recognizer, options))
+        }
         Action::Rename { class, name } => {
             // The label is checked here, so that the error names the argument.
             let label = Label::parse(name).map_err(|error| about("the new name", error))?;
-            let renamed = recognizer.rename(class, label.as_str(), Precondition::Anything);
-            Done::one("renamed", renamed.map_err(with_hint)?)
+            changed(json, device, StoreAccess::Existing, |recognizer| {
+                let renamed = recognizer.rename(class, label.as_str(), Precondition::Anything);
+                Ok(Done { verb: "renamed", class: renamed.map_err(with_hint)? })
+            })
         }
-        Action::Delete { class } => {
+        Action::Delete { class } => changed(json, device, StoreAccess::Existing, |recognizer| {
             let deleted = recognizer.delete(class, Precondition::Anything);
-            Done::one("deleted", deleted.map_err(with_hint)?)
-        }
-    };
-    let classes = done.classes.into_iter().map(ClassAnswer::of).collect();
-    let revision = recognizer.revision();
-    show(&Answer { done: done.verb, classes, revision }, options.json);
-    Ok(())
-}
-
-/// What was done, and the classes that it was done to.
-struct Done {
-    verb: Option<&'static str>,
-    classes: Vec<ClassInfo>,
-}
-
-impl Done {
-    fn one(verb: &'static str, class: ClassInfo) -> Self {
-        Self { verb: Some(verb), classes: vec![class] }
+            Ok(Done { verb: "deleted", class: deleted.map_err(with_hint)? })
+        }),
+        Action::Settings(options) => settings::run(options, json, device),
+        Action::Background(action) => background::run(action, json, device),
     }
+}
+
+fn list(json: bool, device: &Device) -> Result<(), AnyFault> {
+    // A list reads a snapshot, so that it does not hold the lock.
+    let mut recognizer = open(device, StoreAccess::Snapshot)?;
+    let GallerySummary { settings, background, revision, .. } = recognizer.summary();
+    let classes = recognizer.classes().iter().cloned().map(ClassAnswer::of).collect();
+    let settings = SettingsAnswer::of(settings);
+    let accepted = match decision_off(&recognizer) {
+        Some(reason) => format!("every image: {reason}"),
+        None => settings.in_words(),
+    };
+    let state = Some(State { accepted, settings, background });
+    show(&Answer { done: None, classes, state, revision }, json)
+}
+
+/// Changes a class and shows it.
+fn changed(
+    json: bool,
+    device: &Device,
+    access: StoreAccess,
+    change: impl FnOnce(&mut Recognizer) -> Result<Done, AnyFault>,
+) -> Result<(), AnyFault> {
+    let mut recognizer = open(device, access)?;
+    let Done { verb, class } = change(&mut recognizer)?;
+    let classes = vec![ClassAnswer::of(class)];
+    let revision = recognizer.revision();
+    show(&Answer { done: Some(verb), classes, state: None, revision }, json)
+}
+
+/// What was done, and the class that it was done to.
+struct Done {
+    verb: &'static str,
+    class: ClassInfo,
 }
 
 fn add(recognizer: &mut Recognizer, options: &AddOptions) -> Result<Done, AnyFault> {
@@ -173,7 +217,7 @@ fn add(recognizer: &mut Recognizer, options: &AddOptions) -> Result<Done, AnyFau
     if class.meaning.is_none() && !class.images_only && recognizer.name_knowledge().is_some() {
         eprintln!("note: no WordNet sense found for `{label}`; only its images are used");
     }
-    Ok(Done::one(if is_new { "added" } else { "changed" }, class))
+    Ok(Done { verb: if is_new { "added" } else { "changed" }, class })
 }
 
 /// The words of `--attributes`; an empty word is a comma too many.
@@ -258,14 +302,15 @@ const COLUMNS: [(&str, Align); 4] = [
 
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.classes.is_empty() {
-            return f.write_str("no class is enrolled; enroll some with `handful enroll DIR`");
-        }
         if let Some(done) = self.done {
             writeln!(f, "{done}:")?;
         }
-        let rows: Vec<_> = self.classes.iter().map(ClassAnswer::row).collect();
-        f.write_str(&table(&COLUMNS, &rows))?;
+        if self.classes.is_empty() {
+            writeln!(f, "no class is enrolled; enroll some with `handful enroll DIR`")?;
+        } else {
+            let rows: Vec<_> = self.classes.iter().map(ClassAnswer::row).collect();
+            f.write_str(&table(&COLUMNS, &rows))?;
+        }
         for class in self.classes.iter().filter(|class| class.attributes_overridden) {
             let attributes = match class.attributes.is_empty() {
                 true => "none".to_owned(),
@@ -273,6 +318,13 @@ impl fmt::Display for Answer {
             };
             writeln!(f, "attributes of {} (overridden): {attributes}", class.label)?;
         }
-        Ok(())
+        self.state.as_ref().map_or(Ok(()), |state| write!(f, "{state}"))
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "accepted: {}", self.accepted)?;
+        writeln!(f, "background set (\"none of these\"): {} examples", self.background)
     }
 }

@@ -64,8 +64,7 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
     }
     let default_sense = default_sense.map(|synset| synset.to_string());
     let senses = senses.into_iter().map(SenseAnswer::of).collect();
-    show(&Answer { noun, default_sense, senses }, options.json);
-    Ok(())
+    show(&Answer { noun, default_sense, senses }, options.json)
 }
 
 /// Other commands warn and go on; this one has nothing to show without a lexicon.

@@ -1,8 +1,9 @@
 //! `handful` with input that it cannot use: one clear error line, the right exit code, no data
 //! lost.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use image::ImageFormat;
@@ -48,6 +49,8 @@ fn enroll_names_files_that_are_no_images_and_enrolls_nothing() {
     fs::write(sandbox.path("things/red/empty.jpg"), "").unwrap();
     let outcome = sandbox.run(&["enroll", "things"]);
     assert_refused(&outcome, 2, &["3 of 9", "nothing was enrolled", "--skip-bad"]);
+    assert_eq!(outcome.out, "", "no empty line");
+    assert!(!outcome.err.contains("send"), "advice for HTTP: {outcome:?}");
     for file in ["text.png", "cut.jpg", "empty.jpg"] {
         assert!(outcome.err.lines().any(|line| line.contains(file)), "{file}: {outcome:?}");
     }
@@ -86,6 +89,8 @@ fn classify_skips_and_names_bad_files() {
     let outcome = sandbox.run(&[&["classify", "--json"], &files[..]].concat());
     let answer: serde_json::Value = serde_json::from_str(&outcome.out).unwrap();
     assert_eq!((outcome.code, answer["errors"].as_array().unwrap().len()), (2, 3));
+    let outcome = sandbox.run(&["classify", "text.png"]);
+    assert_eq!((outcome.code, outcome.out.as_str()), (2, ""), "no empty line");
 }
 
 #[test]
@@ -117,6 +122,12 @@ fn folders_without_classes_are_refused() {
     assert_refused(&sandbox.run(&["enroll", "gone"]), 2, &["gone"]);
     fs::create_dir_all(sandbox.path("things/empty")).unwrap();
     assert_refused(&sandbox.run(&["enroll", "things"]), 2, &["empty", "no image"]);
+    draw_classes(&sandbox.path("things"), 1);
+    let skipped = sandbox.run(&["enroll", "things", "--skip-bad"]);
+    assert!(skipped.code == 0 && skipped.err.contains("things/empty: "), "{skipped:?}");
+    assert!(sandbox.ok(&["gallery", "list"]).contains("blue"));
+    fs::create_dir_all(sandbox.path("bare/empty")).unwrap();
+    assert_refused(&sandbox.run(&["enroll", "bare", "--skip-bad"]), 2, &["1 of 1"]);
     fs::create_dir_all(sandbox.path("bad/a\u{202E}b")).unwrap();
     assert_refused(&sandbox.run(&["enroll", "bad"]), 2, &["202e"]);
 }
@@ -225,6 +236,23 @@ fn a_full_disk_is_reported_and_loses_nothing() {
     assert!(["red", "green", "blue"].iter().all(|name| list.contains(name)), "{list}");
     assert!(!list.contains("mug"), "{list}");
     sandbox.ok(&["enroll", "many"]);
+}
+
+#[test]
+fn an_answer_that_cannot_be_written_is_an_error() {
+    let full = "/dev/full";
+    if !Path::new(full).exists() {
+        eprintln!("skipped: an answer that cannot be written: {full} is missing");
+        return;
+    }
+    let sandbox = Sandbox::new();
+    for args in [&["gallery", "list"][..], &["gallery", "list", "--json"], &["--help"]] {
+        let out = File::options().write(true).open(full).unwrap();
+        let output = sandbox.command(args).stdout(out).output().unwrap();
+        let outcome = Outcome::of(&output);
+        assert_refused(&outcome, 1, &["standard output", "No space left"]);
+        assert_eq!(outcome.err.lines().count(), 1, "{outcome:?}");
+    }
 }
 
 /// As with `head`, which closes its input early.

@@ -181,9 +181,19 @@ fn a_bundle_is_found_in_the_data_folder() {
 #[test]
 fn help_has_examples() {
     let sandbox = Sandbox::new();
-    let commands = ["", "doctor", "enroll", "classify", "gallery", "evaluate", "bench"];
+    let commands = [
+        "",
+        "doctor",
+        "enroll",
+        "classify",
+        "calibrate",
+        "gallery",
+        "gallery settings",
+        "evaluate",
+        "bench",
+    ];
     for command in commands {
-        let args: Vec<_> = [command, "--help"].into_iter().filter(|arg| !arg.is_empty()).collect();
+        let args: Vec<_> = command.split_whitespace().chain(["--help"]).collect();
         let help = Outcome::of(&sandbox.bare(&args).output().unwrap());
         assert_eq!(help.code, 0);
         assert!(help.out.contains("Examples:") && help.out.contains("--engine"), "{command}");

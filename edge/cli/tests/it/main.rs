@@ -12,4 +12,6 @@ mod evaluate;
 #[path = "../../../tests/it/files.rs"]
 mod files;
 mod names;
+mod rejecting;
 mod sandbox;
+mod unknown;

@@ -7,6 +7,9 @@ use edge::locate::{self, Environment};
 use models::bundle::{Bundle, BundleLimits};
 use serde_json::Value;
 
+use crate::files::draw_classes;
+use crate::rejecting::make_bundle;
+
 /// `edge/tests/fixtures`, written by export's tests.
 pub(crate) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures")
@@ -29,6 +32,7 @@ pub(crate) fn onnxruntime(test: &str) -> Option<PathBuf> {
 /// A fresh home, working folder and store.
 pub(crate) struct Sandbox {
     root: tempfile::TempDir,
+    bundle: PathBuf,
 }
 
 /// Exit code and output of a finished command.
@@ -41,7 +45,17 @@ pub(crate) struct Outcome {
 
 impl Sandbox {
     pub(crate) fn new() -> Self {
-        Self { root: tempfile::tempdir().unwrap() }
+        Self { root: tempfile::tempdir().unwrap(), bundle: tiny_bundle_dir() }
+    }
+
+    /// With a bundle that rejects unknown images, and the three drawn classes with `images` each.
+    pub(crate) fn rejecting(images: u32) -> Self {
+        let mut sandbox = Self::new();
+        sandbox.bundle = sandbox.path("bundle");
+        make_bundle(&sandbox.bundle);
+        draw_classes(&sandbox.path("things"), images);
+        sandbox.ok(&["enroll", "things"]);
+        sandbox
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -62,10 +76,10 @@ impl Sandbox {
         command
     }
 
-    /// The command with the tiny bundle and the engine that is always there.
+    /// The command with the sandbox's bundle and the engine that is always there.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = self.bare(args);
-        command.env("HANDFUL_BUNDLE", tiny_bundle_dir()).env("HANDFUL_ENGINE", "tract");
+        command.env("HANDFUL_BUNDLE", &self.bundle).env("HANDFUL_ENGINE", "tract");
         command
     }
 
