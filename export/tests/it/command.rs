@@ -222,7 +222,7 @@ fn help_shows_examples_and_exit_codes() {
     for part in ["Examples:", "handful-export runs/", "Exit codes:", "--accuracy", "--input-size"] {
         assert!(text.contains(part), "{part} in\n{text}");
     }
-    for subcommand in ["inspect", "verify"] {
+    for subcommand in ["fit-decision", "inspect", "verify"] {
         let output = program(&Bench::new(), &[subcommand, "--help"]);
         let text = String::from_utf8(output.stdout).unwrap();
         for part in ["Examples:", &format!("handful-export {subcommand} bundles/"), "Exit codes:"] {

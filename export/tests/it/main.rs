@@ -4,6 +4,7 @@
 mod command;
 mod committed;
 mod engines;
+mod fit_decision;
 mod folding;
 mod python;
 mod refusals;

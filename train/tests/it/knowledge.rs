@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::fs;
 use std::process::Output;
 
+use few_shot::decision::DecisionModel;
 use few_shot::fit::statistics::{Moments, Statistics};
 use models::tensors::TensorFile;
 use ndarray::{Array2, Ix2, s};
@@ -97,6 +98,41 @@ pub(crate) fn succeeded(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
+/// The images of each class as those of three classes: enough classes for a decision.
+fn split_in_three(scene: &Scene) {
+    let mut rows = "path,class,wnid,split\n".to_owned();
+    for class in 0..CLASSES {
+        let split = if class < 4 { "base" } else { "val" };
+        for image in 0..12 {
+            let path = format!("{split}/stripes-{class}/{image:02}.png");
+            let part = image % 3;
+            writeln!(rows, "{path},stripes-{class}-{part},n0000001{class},{split}").unwrap();
+        }
+    }
+    fs::write(scene.path("data/manifest.csv"), rows).unwrap();
+}
+
+#[test]
+fn enough_classes_give_a_decision() {
+    let scene = scene();
+    split_in_three(&scene);
+    succeeded(&scene.pretrain(&[]));
+    succeeded(&knowledge(&scene, &[]));
+    let kernel = ["complete", "run", "--data", "data", "--completer", "kernel", "--threads", "1"];
+    let printed = succeeded(&scene.run(&kernel));
+    assert!(printed.contains("decision.safetensors: decision with 0 background"), "{printed}");
+    let bytes = fs::read(scene.path("run/decision.safetensors")).unwrap();
+    let (space_id, model) = DecisionModel::parse(&bytes).unwrap();
+    assert_eq!(space_id.len(), 64);
+    assert!(model.table.limits.by_name.contains_key(&10), "names are fitted too");
+
+    // A decision does not outlive the classes that it was fitted to.
+    write_manifest(&scene, |class| format!("n0000001{class}"));
+    succeeded(&knowledge(&scene, &[]));
+    succeeded(&scene.run(&kernel));
+    assert!(!scene.path("run/decision.safetensors").exists());
+}
+
 #[test]
 fn from_synsets_to_every_policy() {
     let scene = scene();
@@ -109,8 +145,15 @@ fn from_synsets_to_every_policy() {
 
     succeeded(&scene.run(&["statistics", "run", "--data", "data"]));
     statistics_are_those_of_two_passes(&scene);
-    let printed = succeeded(&complete(&scene));
+    let completed = complete(&scene);
+    let printed = succeeded(&completed);
     assert!(printed.contains("kernel.safetensors") && printed.contains("ProtoComNet"), "{printed}");
+    let note = stderr(&completed);
+    assert!(
+        note.contains("no decision was fitted") && note.contains("has 4 base classes"),
+        "{note}"
+    );
+    assert!(!scene.path("run/decision.safetensors").exists());
 
     let output = scene.evaluate(&["--threads", "1", "--json", "report.json"]);
     let report: Value = serde_json::from_str(&succeeded(&output)).unwrap();

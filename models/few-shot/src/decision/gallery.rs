@@ -26,6 +26,7 @@
 //! # }
 //! ```
 
+mod evidence;
 mod negatives;
 mod previous;
 
@@ -34,7 +35,7 @@ use std::sync::{Arc, OnceLock};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, NdFloat};
 
 use super::DecisionModel;
-use super::calibration::{Calibration, Evidence};
+use super::calibration::Calibration;
 use super::images::Images;
 use super::limits::{LimitRow, Winner};
 use super::sampling::sample;
@@ -223,15 +224,6 @@ impl<F: NdFloat> GalleryDecision<F> {
         decision
     }
 
-    fn calibrate(&mut self, evidence: &Evidence) {
-        self.calibration = evidence.calibration();
-        if let Some(Calibration { offset, .. }) = self.calibration {
-            let limits = &self.model.table.limits;
-            let row = limits.row(Winner::WithImages(self.prototypes.nrows()));
-            self.limits = evidence.raised(row, offset, limits.table_classes);
-        }
-    }
-
     /// The same gallery with prototypes `[n, s]` that unlabeled images have moved. What was
     /// measured stays that of the enrolled images.
     #[must_use]
@@ -374,55 +366,6 @@ impl<F: NdFloat> GalleryDecision<F> {
                 .expect("invariant: profiles have one value for each direction");
         }
         informative(&profiles, self.model.table.weights.fading)
-    }
-
-    /// Each example is an unknown image to the sampled classes without its own.
-    fn evidence(&self, examples: Examples<'_, F>, sampled: &[usize]) -> Evidence {
-        if sampled.len() < 2 {
-            return Evidence::default();
-        }
-        let scored = self.scored_as_unknown(examples, sampled).into_iter().zip(examples.classes);
-        let with_images = scored.filter(|(scored, _)| self.image_counts[scored.winner] > 0);
-        Evidence::of(with_images.map(|(scored, &class)| {
-            let others = sampled.len() - usize::from(sampled.contains(&class));
-            (class, self.above(&scored, others))
-        }))
-    }
-
-    /// The scores of examples against those of the sampled classes that are not their own, of which
-    /// there is one at least.
-    pub(crate) fn scored_as_unknown(
-        &self,
-        examples: Examples<'_, F>,
-        sampled: &[usize],
-    ) -> Vec<Scored<F>> {
-        let images = examples.images;
-        let prototypes = self.prototypes.select(Axis(0), sampled);
-        let similarities = products(images.unit.view(), prototypes.view());
-        let rows = similarities.rows().into_iter().enumerate().zip(examples.classes);
-        let scored = rows.map(|((row, similarities), &own)| {
-            let others = sampled.iter().zip(similarities).filter(|(class, _)| **class != own);
-            let mut best = (own, F::neg_infinity(), F::zero());
-            for (&class, &similarity) in others {
-                let rank = (similarity + self.name_bias[class]).min(F::one());
-                if rank > best.1 {
-                    best = (class, rank, similarity);
-                }
-            }
-            self.scored_against(best.0, best.2, images, row)
-        });
-        scored.collect()
-    }
-
-    /// The score of each image, and its similarities to all classes with name bias, `[n]`.
-    pub(crate) fn scored_and_biased(&self, images: &Images<F>) -> Vec<(Scored<F>, Vec<F>)> {
-        let similarities = products(images.unit.view(), self.prototypes.view());
-        let rows = similarities.rows().into_iter().enumerate();
-        let scored = rows.map(|(row, similarities)| {
-            let seen = Seen { images, row, similarities };
-            (self.scored(&seen, self.ranks(similarities)), self.biased(similarities).collect())
-        });
-        scored.collect()
     }
 
     /// The score against the class with the greatest of `ranks`.

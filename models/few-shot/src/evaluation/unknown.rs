@@ -43,7 +43,7 @@ mod answers;
 mod calibration_error;
 mod draw;
 mod measured;
-mod ranking;
+pub(crate) mod ranking;
 mod spread;
 
 use std::sync::Arc;

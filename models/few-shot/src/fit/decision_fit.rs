@@ -26,7 +26,6 @@ mod draw;
 mod expected;
 mod limits;
 mod measure;
-mod ranking;
 mod report;
 mod weights;
 
@@ -206,3 +205,6 @@ fn unfitted(weights: Weights) -> DecisionTable {
         ambiguity: AMBIGUITY,
     }
 }
+
+#[cfg(test)]
+mod tests;

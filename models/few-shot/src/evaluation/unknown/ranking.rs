@@ -2,7 +2,7 @@
 
 /// What an image is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Truth {
+pub(crate) enum Truth {
     /// A query of a known class, and its class has won.
     Right,
     /// A query of a known class, and another class has won.
@@ -13,7 +13,7 @@ pub(super) enum Truth {
 
 /// The images of several episodes, greatest value first.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Ranking {
+pub(crate) struct Ranking {
     images: Vec<Ranked>,
 }
 
@@ -35,20 +35,20 @@ struct Counts {
 
 /// What a ranking is measured by.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Areas {
+pub(crate) struct Areas {
     /// The share of pairs of a known and an unknown image in which the known one has the greater
     /// value; half of the pairs with equal values.
-    pub(super) auroc: f64,
+    pub(crate) auroc: f64,
     /// The share of unknown images above the greatest value that 95 % of the known images reach.
-    pub(super) fpr95: f64,
+    pub(crate) fpr95: f64,
     /// The area under the share of known images that are right and accepted, over the share of
     /// unknown images that are accepted.
-    pub(super) oscr: f64,
+    pub(crate) oscr: f64,
 }
 
 impl Ranking {
     /// Of images, each a value, the position of its episode and what it is.
-    pub(super) fn new(images: impl IntoIterator<Item = (f32, usize, Truth)>) -> Self {
+    pub(crate) fn new(images: impl IntoIterator<Item = (f32, usize, Truth)>) -> Self {
         let mut images: Vec<_> = images.into_iter().collect();
         // Stable, so that the order, and with it each sum, is that of the episodes.
         images.sort_by(|(a, ..), (b, ..)| b.total_cmp(a));
@@ -62,7 +62,7 @@ impl Ranking {
     }
 
     /// The areas where the episode at each position counts `weights` times.
-    pub(super) fn areas(&self, weights: &[u32]) -> Areas {
+    pub(crate) fn areas(&self, weights: &[u32]) -> Areas {
         let mut unknown_below_known = 0.0;
         let mut unknown_below_right = 0.0;
         let mut at_95 = None;

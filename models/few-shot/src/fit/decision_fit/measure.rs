@@ -99,30 +99,45 @@ impl<'a> MeasuredSet<'a> {
 
     /// Measures a gallery.
     pub(super) fn measured(&self, kind: Kind, gallery: &Gallery) -> Measured {
+        let decision = self.decision(kind, gallery);
+        let shots = vec![kind.shots; kind.classes];
+        let unknown = decision.scored_and_biased(&self.unknown(gallery));
+        let examples = self.examples(gallery);
+        let examples = Examples { images: &examples, classes: &owners(kind) };
+        Measured {
+            kind,
+            informative: f64::from(decision.informative()),
+            likeness: decision.likeness(),
+            known: self.known(&decision, gallery, &shots),
+            unknown: unknown.iter().map(|(scored, _)| Seen::of(scored, &shots)).collect(),
+            examples: as_unknown(&decision, examples, &shots),
+        }
+    }
+
+    /// The gallery as a device has it.
+    pub(super) fn decision(&self, kind: Kind, gallery: &Gallery) -> GalleryDecision<f32> {
         let prototypes = self.prototypes(kind, gallery);
-        let examples = self.rows(gallery.classes.iter().copied().zip(&gallery.examples));
-        let images = self.images.select(&examples);
-        let owners: Vec<usize> =
-            (0..kind.classes).flat_map(|class| vec![class; kind.shots]).collect();
         let name_bias = prototypes.name_bias().to_vec();
         let classes = Classes {
             prototypes: prototypes.rows(),
             image_counts: prototypes.image_counts(),
             name_bias: &name_bias,
         };
-        let examples = Examples { images: &images, classes: &owners };
-        let decision = GalleryDecision::new(Arc::clone(&self.model), classes, examples);
-        let shots = prototypes.image_counts();
-        let unknown = self.rows(gallery.unknown.iter().map(|(class, images)| (*class, images)));
-        let unknown = decision.scored_and_biased(&self.images.select(&unknown));
-        Measured {
-            kind,
-            informative: f64::from(decision.informative()),
-            likeness: decision.likeness(),
-            known: self.known(&decision, gallery, shots),
-            unknown: unknown.iter().map(|(scored, _)| Seen::of(scored, shots)).collect(),
-            examples: as_unknown(&decision, examples, shots),
-        }
+        let images = self.examples(gallery);
+        let examples = Examples { images: &images, classes: &owners(kind) };
+        GalleryDecision::new(Arc::clone(&self.model), classes, examples)
+    }
+
+    /// The enrolled images, one class after the other.
+    fn examples(&self, gallery: &Gallery) -> Images<f32> {
+        let rows = self.rows(gallery.classes.iter().copied().zip(&gallery.examples));
+        self.images.select(&rows)
+    }
+
+    /// The images of other classes.
+    pub(super) fn unknown(&self, gallery: &Gallery) -> Images<f32> {
+        let rows = self.rows(gallery.unknown.iter().map(|(class, images)| (*class, images)));
+        self.images.select(&rows)
     }
 
     fn known(
@@ -184,6 +199,11 @@ impl<'a> MeasuredSet<'a> {
             .flat_map(|(class, images)| images.iter().map(move |image| self.first[class] + image))
             .collect()
     }
+}
+
+/// The class of each enrolled image.
+fn owners(kind: Kind) -> Vec<usize> {
+    (0..kind.classes).flat_map(|class| vec![class; kind.shots]).collect()
 }
 
 /// Enrolled images against the other classes; none of a gallery without another class.
