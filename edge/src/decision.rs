@@ -119,11 +119,17 @@ impl Unknown {
         Self {
             score: decision.calibrated,
             threshold: decision.limit,
-            false_accept_rate: decision.false_accept_rate,
-            stated_false_accept_rate: decision.rate,
+            false_accept_rate: rounded(decision.false_accept_rate),
+            stated_false_accept_rate: rounded(decision.rate),
             stated: decision.is_stated,
             probability: 1.0 - decision.known,
             background: decision.is_negative,
         }
     }
+}
+
+/// A rate without its last digits: the logarithms of a table turn 0.001 into 0.0010000000000000002,
+/// which is no longer one of the rates that people compare with.
+fn rounded(rate: f64) -> f64 {
+    (rate * 1e9).round() / 1e9
 }

@@ -1,5 +1,6 @@
 //! The addresses of the service and their handlers.
 
+pub mod background;
 pub mod classes;
 pub mod classify;
 pub mod embed;
@@ -16,7 +17,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::http::middleware;
@@ -43,9 +44,13 @@ pub fn app(state: Arc<AppState>) -> Router {
 
 fn api() -> Router<Arc<AppState>> {
     let class = get(classes::read).put(classes::put).patch(classes::rename).delete(classes::delete);
+    let background = get(background::list).post(background::enroll);
     Router::new()
         .route("/v1/galleries", get(galleries::list))
-        .route("/v1/galleries/{gallery}", get(galleries::read))
+        .route("/v1/galleries/{gallery}", get(galleries::read).patch(galleries::change))
+        .route("/v1/galleries/{gallery}/calibrate", post(galleries::calibrate))
+        .route("/v1/galleries/{gallery}/background/examples", background)
+        .route("/v1/galleries/{gallery}/background/examples/{example}", delete(background::remove))
         .route("/v1/galleries/{gallery}/classes", get(classes::list))
         .route("/v1/galleries/{gallery}/classes/{class}", class)
         .route("/v1/galleries/{gallery}/classes/{class}/examples", post(enroll::enroll))

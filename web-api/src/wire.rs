@@ -1,5 +1,7 @@
 //! The JSON types of the API. They are separate from the domain types, which do not serialize.
 
+mod background;
+mod calibration;
 mod class;
 mod classify;
 mod enroll;
@@ -10,13 +12,17 @@ mod problem;
 mod service;
 mod upload;
 
+pub use background::{
+    BackgroundExample, BackgroundExamples, EnrolledBackground, RemovedBackground,
+};
+pub use calibration::{Calibration, Evidence, StatedThreshold};
 pub use class::{Attribute, Class, ClassDefinition, ClassPatch, Classes, Meaning, OneClass};
 pub use classify::{
     AttributeWeight, Candidate, Classified, ClassifiedImage, Decision, Explanation, Neighbor,
-    Shares,
+    Shares, Unknown,
 };
 pub use enroll::{Enrolled, EnrolledExample};
-pub use gallery::{Galleries, Gallery};
+pub use gallery::{Galleries, Gallery, GalleryPatch};
 pub use image::{Embedded, EmbeddedImage, Model, Timing, Warning};
 pub use lexicon::{Sense, Senses};
 pub use problem::{AnyProblem, Problem};

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
+use edge::Recognizer;
+use edge::gallery::{GalleryError, GallerySettings};
 use edge::recognizer::{ClassifyOptions, RecognizerError};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -37,6 +39,10 @@ pub struct ClassifyQuery {
     #[serde(default)]
     #[param(default = false, required = false)]
     transductive: bool,
+    /// The share of unknown images that may be accepted, 0.001 to 0.5, in place of the gallery's
+    /// `rate` and `threshold`.
+    #[param(minimum = 0.001, maximum = 0.5)]
+    rate: Option<f64>,
 }
 
 fn five() -> usize {
@@ -53,7 +59,7 @@ fn five() -> usize {
 pub async fn classify(
     State(state): State<Arc<AppState>>,
     Path(gallery): Path<String>,
-    Query(ClassifyQuery { top, explain, transductive }): Query<ClassifyQuery>,
+    Query(ClassifyQuery { top, explain, transductive, rate }): Query<ClassifyQuery>,
     images: Uploads,
 ) -> Result<Json<wire::Classified>, Problem> {
     known_gallery(&gallery)?;
@@ -61,28 +67,21 @@ pub async fn classify(
         let detail = format!("top: expected 1 to {MAX_TOP}, got {top}.");
         return Err(Problem::new(Code::BadRequest, detail));
     }
+    if let Some(rate) = rate {
+        let settings = GallerySettings { rate, ..GallerySettings::default() };
+        settings.check().map_err(GalleryError::from)?;
+    }
     // Refused before the image is decoded.
     if transductive && images.files.len() < 2 {
         return Err(RecognizerError::TooFewImages(images.files.len()).into());
     }
     // Shared with the decoding threads, and kept for the names of the files.
     let images = Arc::new(images);
-    let embedded = state.embed(&images).await?;
-    let options = ClassifyOptions { top, explain, transductive, rate: None };
-    let model = state.model();
-    Ok(Json(
-        state
-            .engine
-            .call(move |recognizer| {
-                let classification = recognizer.classify(&embedded, options)?;
-                let files = images.files.iter().map(|upload| upload.file.clone());
-                Ok::<_, RecognizerError>(wire::Classified::new(
-                    classification,
-                    files,
-                    &embedded,
-                    model,
-                ))
-            })
-            .await??,
-    ))
+    let embedded = Arc::new(state.embed(&images).await?);
+    let queries = Arc::clone(&embedded);
+    let options = ClassifyOptions { top, explain, transductive, rate };
+    let work = move |recognizer: &mut Recognizer| recognizer.classify(&queries, options);
+    let classification = state.engine.call(work).await??;
+    let files = images.files.iter().map(|upload| upload.file.clone());
+    Ok(Json(wire::Classified::new(classification, files, &embedded, state.model())))
 }

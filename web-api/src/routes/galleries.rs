@@ -1,13 +1,16 @@
-//! Galleries: list and read.
+//! Galleries: list, read, change the settings, calibrate.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use edge::Recognizer;
+use edge::recognizer::RecognizerError;
 
-use crate::http::conditions::tagged;
+use crate::http::body;
+use crate::http::conditions::{if_match, tagged};
 use crate::http::problem::{Code, Problem};
 use crate::state::AppState;
 use crate::wire;
@@ -19,8 +22,8 @@ const DEFAULT_GALLERY: &str = "default";
 #[utoipa::path(get, path = "/v1/galleries", tag = "galleries", operation_id = "list_galleries",
     responses((status = 200, body = wire::Galleries), wire::AnyProblem))]
 pub async fn list(State(state): State<Arc<AppState>>) -> Result<Json<wire::Galleries>, Problem> {
-    let summary = state.engine.call(|recognizer| recognizer.summary()).await?;
-    Ok(Json(wire::Galleries { galleries: vec![wire::Gallery::new(DEFAULT_GALLERY, &summary)] }))
+    let work = |recognizer: &mut Recognizer| wire::Gallery::new(DEFAULT_GALLERY, recognizer);
+    Ok(Json(wire::Galleries { galleries: vec![state.engine.call(work).await?] }))
 }
 
 /// Reads one gallery.
@@ -33,9 +36,56 @@ pub async fn read(
     Path(gallery): Path<String>,
 ) -> Result<Response, Problem> {
     known_gallery(&gallery)?;
-    let summary = state.engine.call(|recognizer| recognizer.summary()).await?;
-    let gallery = wire::Gallery::new(&gallery, &summary);
+    let work = move |recognizer: &mut Recognizer| wire::Gallery::new(&gallery, recognizer);
+    let gallery = state.engine.call(work).await?;
     Ok(tagged(StatusCode::OK, gallery.revision, gallery))
+}
+
+/// Changes which images a gallery accepts.
+///
+/// `If-Match: "<revision>"`: the call fails with status 412 if the gallery has another revision.
+#[utoipa::path(patch, path = "/v1/galleries/{gallery}", tag = "galleries",
+    operation_id = "change_gallery",
+    params(("gallery" = String, Path, description = "Name of the gallery: `default`"),
+        ("if-match" = Option<String>, Header, description = "The gallery's revision in quotes")),
+    request_body = wire::GalleryPatch,
+    responses((status = 200, body = wire::Gallery), wire::AnyProblem))]
+pub async fn change(
+    State(state): State<Arc<AppState>>,
+    Path(gallery): Path<String>,
+    headers: HeaderMap,
+    body::Json(patch): body::Json<wire::GalleryPatch>,
+) -> Result<Response, Problem> {
+    known_gallery(&gallery)?;
+    let precondition = if_match(&headers)?;
+    let changed = state
+        .engine
+        .call(move |recognizer| {
+            // In one job with the change, so that no other change comes between.
+            let settings = patch.applied_to(*recognizer.settings());
+            recognizer.set_settings(settings, precondition)?;
+            Ok::<_, RecognizerError>(wire::Gallery::new(&gallery, recognizer))
+        })
+        .await??;
+    Ok(tagged(StatusCode::OK, changed.revision, changed))
+}
+
+/// Lists thresholds with the share of unknown images that each accepts and the share of known images
+/// that it keeps, the evidence behind them, and what would make them surer.
+#[utoipa::path(post, path = "/v1/galleries/{gallery}/calibrate", tag = "galleries",
+    operation_id = "calibrate",
+    params(("gallery" = String, Path, description = "Name of the gallery: `default`")),
+    responses((status = 200, body = wire::Calibration), wire::AnyProblem))]
+pub async fn calibrate(
+    State(state): State<Arc<AppState>>,
+    Path(gallery): Path<String>,
+) -> Result<Response, Problem> {
+    known_gallery(&gallery)?;
+    let report = state
+        .engine
+        .call(|recognizer| wire::Calibration::new(recognizer.calibrate(), recognizer.revision()))
+        .await?;
+    Ok(tagged(StatusCode::OK, report.revision, report))
 }
 
 /// Refuses galleries that do not exist.

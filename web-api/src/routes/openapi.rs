@@ -8,7 +8,7 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use utoipa::OpenApi;
 
-use super::{classes, classify, embed, enroll, galleries, lexicon, operations};
+use super::{background, classes, classify, embed, enroll, galleries, lexicon, operations};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -22,6 +22,7 @@ use super::{classes, classify, embed, enroll, galleries, lexicon, operations};
     tags(
         (name = "galleries", description = "A gallery holds classes and their examples."),
         (name = "classes", description = "Classes of a gallery."),
+        (name = "background", description = "Examples of none of the classes of a gallery."),
         (name = "lexicon", description = "WordNet senses of a noun."),
         (name = "images", description = "Enroll, classify and embed images."),
         (name = "operations", description = "Health, version, metrics and this document.")
@@ -29,11 +30,16 @@ use super::{classes, classify, embed, enroll, galleries, lexicon, operations};
     paths(
         galleries::list,
         galleries::read,
+        galleries::change,
+        galleries::calibrate,
         classes::list,
         classes::read,
         classes::put,
         classes::rename,
         classes::delete,
+        background::list,
+        background::enroll,
+        background::remove,
         lexicon::senses,
         enroll::enroll,
         classify::classify,

@@ -38,8 +38,18 @@ pub struct ClassifiedImage {
     pub decision: Decision,
     /// The label of the best candidate; null if `decision` is `rejected` or `empty`.
     pub label: Option<String>,
+    /// The probability of the best candidate, 0 to 1; null without candidates, and if the bundle
+    /// has no decision.
+    #[schema(example = 0.93)]
+    pub confidence: Option<f64>,
+    /// The label of the class that cannot be told apart from `label`; null unless `decision` is
+    /// `ambiguous`.
+    pub ambiguous_with: Option<String>,
     /// The best classes, in the order of `similarity` + `name_bias`.
     pub candidates: Vec<Candidate>,
+    /// How the image compares with unknown ones; null without candidates, and if the bundle has no
+    /// decision: then every image is accepted.
+    pub unknown: Option<Unknown>,
     /// Explains the best candidate; only with `explain=true`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explanation: Option<Explanation>,
@@ -63,6 +73,35 @@ pub enum Decision {
     Empty,
 }
 
+/// How the image compares with unknown images: images that show none of the classes.
+///
+/// A rate is a share of unknown images, 0 to 1. It is an average over galleries.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
+pub struct Unknown {
+    /// The calibrated score: how far the image scores above unknown images of this gallery.
+    #[schema(example = 0.41)]
+    pub score: f64,
+    /// The least calibrated score that is not rejected.
+    #[schema(example = 0.21)]
+    pub threshold: f64,
+    /// The share of unknown images that score at least as high as this one, 0.001 to 0.5.
+    #[schema(example = 0.008)]
+    pub false_accept_rate: f64,
+    /// The share of unknown images that `threshold` accepts.
+    #[schema(example = 0.05)]
+    pub stated_false_accept_rate: f64,
+    /// True if the gallery has evidence for the rates. A gallery with examples of one class only
+    /// has none: its rates are those of other galleries of one class.
+    pub stated: bool,
+    /// The probability that the image shows none of the classes, 0 to 1. It and the `probability`
+    /// of all classes sum to 1.
+    #[schema(example = 0.055)]
+    pub probability: f64,
+    /// True if the image is rejected because a background example fits it better than the best
+    /// candidate.
+    pub background: bool,
+}
+
 /// A class that the image may show. Candidates are ranked by `similarity` + `name_bias`.
 ///
 /// The image is compared with the prototype of the class: the one embedding that stands for the
@@ -80,6 +119,9 @@ pub struct Candidate {
     /// Added to the similarity for ranking, because images are less similar to a prototype that is
     /// predicted from a name; 0 for a class with examples.
     pub name_bias: f32,
+    /// The probability that the image shows the class, 0 to 1; null if the bundle has no decision.
+    #[schema(example = 0.93)]
+    pub probability: Option<f64>,
     /// Number of examples of the class.
     pub examples: usize,
     /// How much of the prototype comes from the name, 0 (images only) to 1 (name only).
@@ -170,9 +212,26 @@ fn result(answer: Answer, file: Option<String>, image: &Embedded) -> ClassifiedI
         file,
         decision: answer.decision.into(),
         label,
+        confidence: answer.confidence,
+        ambiguous_with: answer.ambiguous_with.as_ref().map(ToString::to_string),
         candidates: answer.candidates.into_iter().map(Candidate::from).collect(),
+        unknown: answer.unknown.map(Unknown::from),
         explanation: answer.explanation.map(Explanation::from),
         warnings: warnings(image),
+    }
+}
+
+impl From<decision::Unknown> for Unknown {
+    fn from(unknown: decision::Unknown) -> Self {
+        Self {
+            score: unknown.score,
+            threshold: unknown.threshold,
+            false_accept_rate: unknown.false_accept_rate,
+            stated_false_accept_rate: unknown.stated_false_accept_rate,
+            stated: unknown.stated,
+            probability: unknown.probability,
+            background: unknown.background,
+        }
     }
 }
 
@@ -183,6 +242,7 @@ impl From<classifier::Candidate> for Candidate {
             label: candidate.label.to_string(),
             similarity: candidate.similarity,
             name_bias: candidate.name_bias,
+            probability: candidate.probability,
             examples: candidate.examples,
             knowledge: candidate.knowledge,
         }

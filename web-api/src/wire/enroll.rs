@@ -24,12 +24,13 @@ pub struct Enrolled {
 /// The example that an image became.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct EnrolledExample {
-    /// The id of the example; for a duplicate, that of the example that the class had already.
+    /// The id of the example; for a duplicate, that of the example that was there already.
     #[schema(example = "@9.0")]
     pub id: String,
     /// SHA-256 of the file, in hexadecimal.
     pub sha256: String,
-    /// The id of an example of the class with the same bytes; null for a new example.
+    /// The id of an example of the class, or of the background set, with the same bytes; null for a
+    /// new example.
     pub duplicate_of: Option<String>,
     /// What was unusual about the image; empty if nothing was.
     pub warnings: Vec<Warning>,
@@ -39,13 +40,17 @@ impl Enrolled {
     /// The response for `images`, in the order of their outcomes.
     #[must_use]
     pub fn new(enrolled: &recognizer::Enrolled, images: &[Embedded]) -> Self {
-        let outcomes = enrolled.outcomes.iter().zip(images);
         Self {
             class: Class::from(&enrolled.class),
-            examples: outcomes.map(|(outcome, image)| example(outcome, image)).collect(),
+            examples: enrolled_examples(&enrolled.outcomes, images),
             revision: enrolled.revision,
         }
     }
+}
+
+/// One example for each of `images`, in the order of their outcomes.
+pub(super) fn enrolled_examples(outcomes: &[Outcome], images: &[Embedded]) -> Vec<EnrolledExample> {
+    outcomes.iter().zip(images).map(|(outcome, image)| example(outcome, image)).collect()
 }
 
 fn example(outcome: &Outcome, image: &Embedded) -> EnrolledExample {

@@ -57,7 +57,8 @@ fn the_closest_class_comes_first() {
         assert!(similarity(0) > similarity(1), "{candidates:?}");
         assert!(similarity(0) <= 1.000_001, "{candidates:?}");
         let keys: Vec<_> = candidates[0].as_object().unwrap().keys().collect();
-        let expected = ["class", "examples", "knowledge", "label", "name_bias", "similarity"];
+        let expected =
+            ["class", "examples", "knowledge", "label", "name_bias", "probability", "similarity"];
         assert_eq!(keys, expected);
         assert_eq!(candidates[0]["name_bias"], 0.0);
     }

@@ -6,6 +6,7 @@ mod bad_input;
 mod browser;
 mod classes;
 mod client;
+mod decisions;
 #[path = "../../../models/tests/it/draw.rs"]
 #[allow(dead_code, reason = "the drawings of another crate's tests; not all are needed here")]
 mod draw;
@@ -15,6 +16,7 @@ mod openapi;
 mod operations;
 mod overload;
 mod process;
+mod rejecting;
 mod service;
 mod things;
 mod webdriver;

@@ -7,6 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use tempfile::TempDir;
 
 use crate::client::{self, Answer, BOUNDARY, encoded};
+use crate::rejecting;
 
 pub(crate) const CLASSES: &str = "/v1/galleries/default/classes";
 pub(crate) const CLASSIFY: &str = "/v1/galleries/default/classify";
@@ -49,15 +50,15 @@ pub(crate) struct Service {
     pub(crate) address: String,
     /// The start-up report.
     pub(crate) report: String,
-    /// Lives as long as the process.
-    store: Option<TempDir>,
+    /// Store and bundle, which live as long as the process.
+    folders: Vec<TempDir>,
 }
 
 impl Service {
     pub(crate) fn start(args: &[&str]) -> Self {
         let store = tempfile::tempdir().unwrap();
         let mut service = Self::run(&mut tiny(store.path(), args));
-        service.store = Some(store);
+        service.folders.push(store);
         service
     }
 
@@ -65,7 +66,16 @@ impl Service {
     pub(crate) fn knowing() -> Self {
         let store = tempfile::tempdir().unwrap();
         let mut service = Self::run(&mut on(&knowing_bundle(), store.path(), &[]));
-        service.store = Some(store);
+        service.folders.push(store);
+        service
+    }
+
+    /// On a bundle that rejects unknown images.
+    pub(crate) fn rejecting() -> Self {
+        let store = tempfile::tempdir().unwrap();
+        let bundle = rejecting::bundle();
+        let mut service = Self::run(&mut on(bundle.path(), store.path(), &[]));
+        service.folders = vec![store, bundle];
         service
     }
 
@@ -87,7 +97,7 @@ impl Service {
         }
         let address = report.split_once("http://").unwrap().1;
         let address = address.split_whitespace().next().unwrap().to_owned();
-        Self { child, address, report, store: None }
+        Self { child, address, report, folders: Vec::new() }
     }
 
     pub(crate) fn pid(&self) -> u32 {

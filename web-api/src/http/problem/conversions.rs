@@ -96,6 +96,8 @@ impl From<GalleryError> for Problem {
     fn from(error: GalleryError) -> Self {
         match &error {
             GalleryError::UnknownClass(_) => Self::new(Code::UnknownClass, sentence(&error)),
+            GalleryError::UnknownExample(_) => Self::new(Code::UnknownExample, sentence(&error)),
+            GalleryError::Setting(_) => Self::new(Code::BadRequest, sentence(&error)),
             GalleryError::LabelTaken(_) | GalleryError::OtherSpace { .. } => {
                 Self::new(Code::Conflict, sentence(&error))
             }

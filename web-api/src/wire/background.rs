@@ -1,0 +1,83 @@
+//! The background set of a gallery: examples of none of its classes.
+
+use edge::embedder::Embedded;
+use edge::gallery::{BackgroundEnrolled, Example};
+use models::hex;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::enroll::{EnrolledExample, enrolled_examples};
+
+/// Background examples of a gallery.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct BackgroundExamples {
+    /// In the order of enrollment.
+    pub examples: Vec<BackgroundExample>,
+    /// The value of `after` for the examples that follow; null after the last one.
+    pub next: Option<String>,
+    /// The gallery's revision.
+    pub revision: u64,
+}
+
+/// A background example: an image of none of the classes.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct BackgroundExample {
+    /// The id of the example.
+    #[schema(example = "@9.0")]
+    pub id: String,
+    /// SHA-256 of the file, in hexadecimal.
+    pub sha256: String,
+}
+
+/// The response to an enrollment of background examples.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct EnrolledBackground {
+    /// One for each image, in the order of the body.
+    pub examples: Vec<EnrolledExample>,
+    /// Number of background examples after the call.
+    pub background_examples: usize,
+    /// The gallery's revision.
+    pub revision: u64,
+}
+
+/// The response to a removal of a background example.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct RemovedBackground {
+    /// The example that was removed.
+    pub example: BackgroundExample,
+    /// Number of background examples after the call.
+    pub background_examples: usize,
+    /// The gallery's revision.
+    pub revision: u64,
+}
+
+impl BackgroundExamples {
+    /// At most `limit` of `found`, and whether others follow.
+    pub fn new<'a>(
+        mut found: impl Iterator<Item = &'a Example>,
+        limit: usize,
+        revision: u64,
+    ) -> Self {
+        let examples: Vec<_> = found.by_ref().take(limit).map(BackgroundExample::from).collect();
+        let last = examples.last().map(|example| example.id.clone());
+        Self { next: found.next().and(last), examples, revision }
+    }
+}
+
+impl EnrolledBackground {
+    /// The response for `images`, in the order of their outcomes.
+    #[must_use]
+    pub fn new(enrolled: &BackgroundEnrolled, images: &[Embedded]) -> Self {
+        Self {
+            examples: enrolled_examples(&enrolled.outcomes, images),
+            background_examples: enrolled.examples,
+            revision: enrolled.revision,
+        }
+    }
+}
+
+impl From<&Example> for BackgroundExample {
+    fn from(example: &Example) -> Self {
+        Self { id: example.id.to_string(), sha256: hex::encode(&example.sha256) }
+    }
+}
