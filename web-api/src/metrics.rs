@@ -1,4 +1,4 @@
-//! Counters and durations in the Prometheus text format.
+//! Counters and distributions in the Prometheus text format.
 //!
 //! Histograms have fixed buckets, so memory stays bounded.
 
@@ -7,9 +7,14 @@ use std::fmt::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// Upper bounds of the buckets, in seconds.
-const BOUNDS: [f64; 12] =
-    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 10.0];
+use edge::decision::Decision;
+
+/// Upper bounds of the buckets of a duration, in seconds.
+const SECONDS: &[f64] =
+    &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 10.0];
+
+/// Upper bounds of the buckets of a false-accept rate.
+const RATES: &[f64] = &[0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5];
 
 /// A stage of embedding an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,28 +71,50 @@ pub struct Gauges {
 pub struct Metrics {
     requests: Mutex<BTreeMap<Request, Histogram>>,
     stages: Mutex<BTreeMap<Stage, Histogram>>,
+    galleries: Mutex<BTreeMap<String, Decisions>>,
 }
 
-#[derive(Debug, Default, Clone)]
+/// What was decided about images in one gallery.
+#[derive(Debug)]
+struct Decisions {
+    counts: BTreeMap<&'static str, u64>,
+    false_accept_rates: Histogram,
+}
+
+impl Default for Decisions {
+    fn default() -> Self {
+        Self { counts: BTreeMap::new(), false_accept_rates: Histogram::new(RATES) }
+    }
+}
+
+#[derive(Debug)]
 struct Histogram {
-    buckets: [u64; BOUNDS.len()],
+    bounds: &'static [f64],
+    buckets: Vec<u64>,
     count: u64,
     sum: f64,
 }
 
 impl Histogram {
-    fn record(&mut self, duration: Duration) {
-        let seconds = duration.as_secs_f64();
+    fn new(bounds: &'static [f64]) -> Self {
+        Self { bounds, buckets: vec![0; bounds.len()], count: 0, sum: 0.0 }
+    }
+
+    fn seconds() -> Self {
+        Self::new(SECONDS)
+    }
+
+    fn record(&mut self, value: f64) {
         self.count += 1;
-        self.sum += seconds;
-        for (bucket, bound) in self.buckets.iter_mut().zip(BOUNDS) {
-            // Cumulative, as the format requires: each bucket counts all that are faster.
-            *bucket += u64::from(seconds <= bound);
+        self.sum += value;
+        for (bucket, bound) in self.buckets.iter_mut().zip(self.bounds) {
+            // Cumulative, as the format requires: each bucket counts all values up to its bound.
+            *bucket += u64::from(value <= *bound);
         }
     }
 
     fn write(&self, out: &mut String, name: &str, labels: &str) {
-        for (count, bound) in self.buckets.iter().zip(BOUNDS) {
+        for (count, bound) in self.buckets.iter().zip(self.bounds) {
             line(out, &format!("{name}_bucket{{{labels},le=\"{bound}\"}}"), count);
         }
         line(out, &format!("{name}_bucket{{{labels},le=\"+Inf\"}}"), &self.count);
@@ -102,13 +129,26 @@ impl Metrics {
         // Counters stay valid after a panic of another holder, so a poisoned lock is used all the
         // same.
         let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        requests.entry(request).or_default().record(duration);
+        let durations = requests.entry(request).or_insert_with(Histogram::seconds);
+        durations.record(duration.as_secs_f64());
     }
 
     /// Records a stage of one image.
     pub fn stage(&self, stage: Stage, duration: Duration) {
         let mut stages = self.stages.lock().unwrap_or_else(PoisonError::into_inner);
-        stages.entry(stage).or_default().record(duration);
+        let durations = stages.entry(stage).or_insert_with(Histogram::seconds);
+        durations.record(duration.as_secs_f64());
+    }
+
+    /// Records what was decided about one image: `false_accept_rate` is the share of unknown images
+    /// that score at least as high, if it is known.
+    pub fn decision(&self, gallery: &str, decision: Decision, false_accept_rate: Option<f64>) {
+        let mut galleries = self.galleries.lock().unwrap_or_else(PoisonError::into_inner);
+        let decisions = galleries.entry(gallery.to_owned()).or_default();
+        *decisions.counts.entry(decision.as_str()).or_default() += 1;
+        if let Some(rate) = false_accept_rate {
+            decisions.false_accept_rates.record(rate);
+        }
     }
 
     /// The metrics as text.
@@ -117,6 +157,7 @@ impl Metrics {
         let mut out = String::new();
         self.write_requests(&mut out);
         self.write_stages(&mut out);
+        self.write_decisions(&mut out);
         write_gauges(&mut out, gauges);
         out
     }
@@ -144,6 +185,25 @@ impl Metrics {
         head(out, name, "histogram", "Time of one image in each stage.");
         for (stage, histogram) in stages.iter() {
             histogram.write(out, name, &format!("stage=\"{}\"", stage.name()));
+        }
+    }
+
+    fn write_decisions(&self, out: &mut String) {
+        let galleries = self.galleries.lock().unwrap_or_else(PoisonError::into_inner);
+        head(out, "handful_decisions_total", "counter", "Images classified, by decision.");
+        for (gallery, decisions) in galleries.iter() {
+            let gallery = escaped(gallery);
+            for (decision, count) in &decisions.counts {
+                let labels = format!("gallery=\"{gallery}\",decision=\"{decision}\"");
+                line(out, &format!("handful_decisions_total{{{labels}}}"), count);
+            }
+        }
+        let name = "handful_false_accept_rate";
+        let help = "Share of unknown images that score at least as high as a classified image.";
+        head(out, name, "histogram", help);
+        for (gallery, decisions) in galleries.iter() {
+            let labels = format!("gallery=\"{}\"", escaped(gallery));
+            decisions.false_accept_rates.write(out, name, &labels);
         }
     }
 }
@@ -192,6 +252,28 @@ mod tests {
             format!("handful_http_requests_total{{{labels}}} 2"),
             format!("handful_http_request_duration_seconds_bucket{{{labels},le=\"0.005\"}} 1"),
             format!("handful_http_request_duration_seconds_bucket{{{labels},le=\"+Inf\"}} 2"),
+        ] {
+            assert!(text.contains(&expected), "{expected} is missing in\n{text}");
+        }
+    }
+
+    #[test]
+    fn decisions_are_counted_by_gallery() {
+        let metrics = Metrics::default();
+        metrics.decision("default", Decision::Accepted, Some(0.003));
+        metrics.decision("default", Decision::Rejected, Some(0.3));
+        metrics.decision("default", Decision::Rejected, Some(0.5));
+        metrics.decision("a \"b\"", Decision::Empty, None);
+        let text = metrics.render(&Gauges::default());
+        let labels = "gallery=\"default\"";
+        for expected in [
+            format!("handful_decisions_total{{{labels},decision=\"accepted\"}} 1"),
+            format!("handful_decisions_total{{{labels},decision=\"rejected\"}} 2"),
+            r#"handful_decisions_total{gallery="a \"b\"",decision="empty"} 1"#.to_owned(),
+            format!("handful_false_accept_rate_bucket{{{labels},le=\"0.002\"}} 0"),
+            format!("handful_false_accept_rate_bucket{{{labels},le=\"0.005\"}} 1"),
+            format!("handful_false_accept_rate_bucket{{{labels},le=\"0.5\"}} 3"),
+            format!("handful_false_accept_rate_count{{{labels}}} 3"),
         ] {
             assert!(text.contains(&expected), "{expected} is missing in\n{text}");
         }

@@ -82,6 +82,10 @@ pub async fn classify(
     let options = ClassifyOptions { top, explain, transductive, rate };
     let work = move |recognizer: &mut Recognizer| recognizer.classify(&queries, options);
     let classification = state.engine.call(work).await??;
+    for answer in &classification.answers {
+        let reached = answer.unknown.map(|unknown| unknown.false_accept_rate);
+        state.metrics.decision(&gallery, answer.decision, reached);
+    }
     let files = images.files.iter().map(|upload| upload.file.clone());
     Ok(Json(wire::Classified::new(classification, files, &embedded, state.model())))
 }

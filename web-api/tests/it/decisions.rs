@@ -253,3 +253,21 @@ fn bad_calls_of_the_background_set_change_nothing() {
         service.post(&path, &good).assert_problem(404, "unknown_gallery");
     }
 }
+
+#[test]
+fn metrics_count_decisions_by_gallery() {
+    let service = taught();
+    for image in [stripes(2), columns(2), unknown(), half_and_half()] {
+        result(&service, image);
+    }
+    let text = service.get("/metrics").text();
+    for expected in [
+        "handful_decisions_total{gallery=\"default\",decision=\"accepted\"} 2",
+        "handful_decisions_total{gallery=\"default\",decision=\"ambiguous\"} 1",
+        "handful_decisions_total{gallery=\"default\",decision=\"rejected\"} 1",
+        "handful_false_accept_rate_bucket{gallery=\"default\",le=\"0.001\"} 2",
+        "handful_false_accept_rate_count{gallery=\"default\"} 4",
+    ] {
+        assert!(text.contains(expected), "{expected} is missing in\n{text}");
+    }
+}
