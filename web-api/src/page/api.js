@@ -1,6 +1,7 @@
 // Calls to the service. Every failure becomes a Problem whose message can be shown to the user.
 
 const GALLERY = "/v1/galleries/default";
+const BACKGROUND = `${GALLERY}/background/examples`;
 
 export class Problem extends Error {
   constructor(status, code, detail, retryAfter = 0) {
@@ -18,6 +19,10 @@ export function onReachable(listener) {
 }
 
 export const version = () => call("GET", "/version");
+export const gallery = () => call("GET", GALLERY);
+/** Changes settings of the gallery: `{ rate, threshold, expected_unknown_share }`, all optional; null resets one. */
+export const set = (settings) => call("PATCH", GALLERY, JSON.stringify(settings), "application/json");
+export const calibrate = () => call("POST", `${GALLERY}/calibrate`);
 export const classes = () => call("GET", `${GALLERY}/classes`);
 export const classify = (image) => call("POST", `${GALLERY}/classify?top=5&explain=true`, image, type(image));
 export const senses = (noun) => call("GET", `/v1/lexicon?q=${encodeURIComponent(noun)}`);
@@ -34,6 +39,12 @@ export const rename = (id, label) => call("PATCH", classUrl(id), JSON.stringify(
 export const remove = (id) => call("DELETE", classUrl(id));
 export const enroll = (label, image) =>
   call("POST", `${classUrl(label)}/examples?create=true`, image, type(image));
+export const background = (after) => call("GET", `${BACKGROUND}?limit=1000${after ? `&after=${encodeURIComponent(after)}` : ""}`);
+export const enrollBackground = (image) => call("POST", BACKGROUND, image, type(image));
+export const removeBackground = (id) => call("DELETE", `${BACKGROUND}/${encodeURIComponent(id)}`);
+
+/** Whether a text cannot be a class name: in a URL path it would be a class id or a parent folder. */
+export const isReserved = (label) => /^(\.{1,2}|@\d+)$/.test(label);
 
 function classUrl(idOrLabel) {
   return `${GALLERY}/classes/${encodeURIComponent(idOrLabel)}`;

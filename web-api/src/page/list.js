@@ -1,6 +1,7 @@
 // "Classes": the classes with their numbers of examples; add, rename, delete, change the sense.
 
 import { classes, define, remove, rename } from "/page/api.js";
+import { confirmed } from "/page/confirm.js";
 import { button, byId, fileInput, make, name, plural, say, show } from "/page/dom.js";
 import { AttributeChips, attributesOf, chosen, definition, senseSelect } from "/page/meaning.js";
 
@@ -12,6 +13,7 @@ const SENSE = 3;
 
 export class List {
   names = false; // whether the bundle has name knowledge
+  labels = []; // the names of all classes
   #teach;
   #changed;
   #drawn = ""; // the classes that the list shows; an unchanged list is not redrawn
@@ -34,6 +36,7 @@ export class List {
   }
 
   #draw(known) {
+    this.labels = known.map((item) => item.label);
     const drawn = JSON.stringify(known);
     // An open form stays; closing it draws the changes made meanwhile.
     if (drawn === this.#drawn || document.querySelector(".rename")) return;
@@ -164,7 +167,8 @@ export class List {
   }
 
   async #delete(item, opener) {
-    if (!(await confirmed(item))) return opener.focus();
+    const text = `This deletes the class and its ${plural(item.examples, "example")}. It cannot be undone.`;
+    if (!(await confirmed(`Delete “${item.label}”?`, text, "Delete"))) return opener.focus();
     try {
       await remove(item.id);
       await this.#changed();
@@ -201,20 +205,4 @@ function count(examples) {
   dots.setAttribute("aria-hidden", "true");
   for (let i = 0; i < MAX_DOTS; i++) dots.append(make("span", i < examples ? "dot on" : "dot"));
   return make("p", "class-count", dots, plural(examples, "example"));
-}
-
-function confirmed(item) {
-  const dialog = byId("confirm");
-  byId("confirm-title").textContent = `Delete “${item.label}”?`;
-  byId("confirm-text").textContent =
-    `This deletes the class and its ${plural(item.examples, "example")}. It cannot be undone.`;
-  return new Promise((resolve) => {
-    let answer = false;
-    byId("confirm-no").onclick = () => dialog.close();
-    byId("confirm-yes").onclick = () => { answer = true; dialog.close(); };
-    // The close event of an earlier dialog may arrive after this one was opened.
-    dialog.onclose = () => { if (!dialog.open) resolve(answer); };
-    dialog.showModal();
-    byId("confirm-no").focus();
-  });
 }

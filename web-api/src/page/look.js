@@ -1,26 +1,34 @@
-// "Classify images": classifies images and camera frames, and shows the candidates.
+// "Classify images": classifies images and camera frames, and shows the answers.
 
+import { showAnswer } from "/page/answer.js";
 import { classify } from "/page/api.js";
-import { byId, make, name, plural, say, show } from "/page/dom.js";
-import { definition } from "/page/meaning.js";
+import { byId, make, name, say, show } from "/page/dom.js";
+import { decided, inWords } from "/page/verdict.js";
 
 const LIVE_PAUSE_MS = 200;
 const MAX_REEL = 64;
-const MAX_CHIPS = 8;
 const NOTHING_YET = "Choose an image. The result appears here.";
 const NO_CLASSES = "The gallery has no classes yet. Add a class, then classify this image again.";
+
+/** What the reel says in place of a class name. */
+const CAPTIONS = { rejected: "unknown", empty: "no classes" };
 
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 export class Look {
   #camera;
+  #correct;
   #reel = []; // { file, url, answer, error, button, caption }
   #selected = null;
+  #shown = null; // the selected entry, or the last frame of the camera
+  #rate = null; // a rate to decide by in place of the gallery's
   #round = 0; // grows with each new set of images; results of an older round are dropped
   #spoken = "";
 
-  constructor(camera) {
+  /** `correct` offers what can be done about each answer that is shown. */
+  constructor(camera, correct) {
     this.#camera = camera;
+    this.#correct = correct;
     this.clear();
   }
 
@@ -44,6 +52,13 @@ export class Look {
     }
   }
 
+  /** Decides about the images of the reel, and of the camera, by another rate; null: by the gallery's. */
+  decideBy(rate) {
+    this.#rate = rate;
+    for (const entry of this.#reel) if (entry.answer && !entry.error) this.#caption(entry);
+    if (this.#shown?.answer && !this.#shown.error) this.#answer(this.#shown);
+  }
+
   /** Classifies camera frames until the camera stops. */
   async live() {
     this.clear();
@@ -58,6 +73,7 @@ export class Look {
     for (const { url } of this.#reel) URL.revokeObjectURL(url);
     this.#reel = [];
     this.#selected = null;
+    this.#correct.clear();
     this.#drawReel();
     this.#stage(null);
     this.#answer(null);
@@ -67,9 +83,12 @@ export class Look {
   async #glance(round) {
     const still = await this.#camera.still();
     if (!still || document.hidden) return LIVE_PAUSE_MS;
+    const tried = this.#rate !== null;
     try {
       const answer = await classify(still);
-      if (round === this.#round) this.#answer(answer);
+      // Asked before a rate was saved, decided by the rate before it: the next frame has the new one.
+      const stale = tried && this.#rate === null;
+      if (round === this.#round && !stale) this.#answer({ file: still, answer, live: true });
     } catch (problem) {
       if (round === this.#round) this.#fail(problem.message);
       return Math.max(2000, problem.retryAfter * 1000);
@@ -118,9 +137,12 @@ export class Look {
   }
 
   #caption(entry) {
-    const label = entry.error ? "failed" : (entry.answer.results[0].label ?? "no classes");
+    const verdict = entry.error ? null : decided(entry.answer.results[0], this.#rate);
+    const label = verdict ? CAPTIONS[verdict.decision] ?? inWords(verdict) : "failed";
     entry.caption.replaceChildren(name(label));
     entry.caption.classList.toggle("bad", Boolean(entry.error));
+    entry.caption.classList.toggle("unknown", verdict?.decision === "rejected");
+    entry.caption.classList.toggle("both", verdict?.decision === "ambiguous");
     entry.button.setAttribute("aria-label", `${entry.file.name}: ${label}`);
   }
 
@@ -129,7 +151,7 @@ export class Look {
     for (const other of this.#reel) other.button.setAttribute("aria-pressed", String(other === entry));
     this.#stage(entry);
     if (entry.error) this.#fail(`${entry.file.name}: ${entry.error}`);
-    else this.#answer(entry.answer);
+    else this.#answer(entry);
     if (!entry.answer && !entry.error) byId("answer-empty").textContent = "Classifying…";
   }
 
@@ -145,42 +167,24 @@ export class Look {
     show(byId("stage-empty"), !entry && !live);
   }
 
-  #answer(answer) {
-    const best = answer?.results[0];
-    const known = best?.decision === "accepted";
+  #answer(entry) {
+    this.#shown = entry;
+    const answer = entry?.answer;
+    const result = answer?.results[0];
+    const verdict = result && decided(result, this.#rate);
+    const ranked = Boolean(verdict) && verdict.decision !== "empty";
     byId("answer").dataset.state = answer ? "done" : "idle";
     say(byId("look-error"), "");
-    show(byId("answer-body"), known);
-    say(byId("answer-empty"), known ? "" : answer ? NO_CLASSES : NOTHING_YET);
-    if (known) this.#ranked(best, answer);
-    this.#speak(known ? best.label : answer ? NO_CLASSES : "");
-  }
-
-  #ranked(best, answer) {
-    byId("verdict").textContent = best.label;
-    byId("bars").replaceChildren(...best.candidates.map(bar));
-    this.#reasons(best.candidates[0], best.explanation);
-    const ms = Object.values(answer.timing_ms).reduce((sum, part) => sum + part, 0);
-    const notes = (best.warnings ?? []).map((warning) => ` · ${warning.detail}`).join("");
-    byId("answer-fine").textContent = `${measure(best.candidates)} · computed in ${ms.toFixed(ms < 10 ? 1 : 0)} ms${notes}`;
-  }
-
-  #reasons({ examples }, { share, meaning, attributes, nearest }) {
-    const parts = [];
-    const named = meaning && Math.round(100 * share.knowledge) > 0; // a name that does not fit the images has no share
-    if (examples > 0) {
-      const alike = nearest[0] ? `; the most similar is ${nearest[0].similarity.toFixed(2)}` : "";
-      parts.push(`${plural(examples, "image")} (${percent(share.images)}${alike})`);
-    }
-    if (named) parts.push(`its name ${examples > 0 ? `(${percent(share.knowledge)})` : "only"}: ${definition(meaning.gloss)}`);
-    say(byId("reason"), `Based on ${parts.join(" and ")}.`);
-    const chips = named || !meaning ? attributes.slice(0, MAX_CHIPS).map(chip) : []; // without a sense: the overridden attributes
-    byId("chips").replaceChildren(...chips);
-    show(byId("chips"), chips.length > 0);
-    show(byId("chips-title"), chips.length > 0);
+    show(byId("answer-body"), ranked);
+    say(byId("answer-empty"), ranked ? "" : answer ? NO_CLASSES : NOTHING_YET);
+    if (ranked) showAnswer(result, verdict, this.#rate, answer);
+    this.#correct.show(ranked ? entry : null, verdict);
+    this.#speak(ranked ? inWords(verdict) : answer ? NO_CLASSES : "");
   }
 
   #fail(message) {
+    this.#shown = null;
+    this.#correct.show(null);
     byId("answer").dataset.state = "failed";
     show(byId("answer-body"), false);
     say(byId("answer-empty"), "");
@@ -193,31 +197,4 @@ export class Look {
     this.#spoken = text;
     byId("spoken").textContent = text;
   }
-}
-
-/** An attribute; its weight is in the tooltip. */
-function chip({ name, weight }) {
-  const chip = make("li", "chip", name);
-  if (weight !== null) chip.title = `weight ${weight.toFixed(2)}`;
-  return chip;
-}
-
-const percent = (share) => `${Math.round(100 * share)} %`;
-
-/** Candidates are ranked by similarity plus name bias, so this is what the bars show. */
-const ranking = ({ similarity, name_bias }) => similarity + name_bias;
-
-function measure(candidates) {
-  const biased = candidates.some((candidate) => candidate.name_bias !== 0);
-  return biased ? "Similarity to each class, with a bonus for classes without images; compare, it is no probability" : "Similarity to each class; compare, it is no probability";
-}
-
-function bar(candidate) {
-  const fill = make("span", "bar-fill");
-  fill.style.width = `${Math.min(1, Math.max(0, ranking(candidate))) * 100}%`;
-  const track = make("span", "bar-track", fill);
-  const score = make("span", "bar-score", ranking(candidate).toFixed(2));
-  const item = make("li", "bar", name(candidate.label, "bar-label"), track, score);
-  item.title = candidate.examples > 0 ? plural(candidate.examples, "example") : "from its name only";
-  return item;
 }

@@ -1,23 +1,41 @@
 // Connects the page: clicks and files go to Look (classify), Teach (enroll) or List (classes).
 
-import { onReachable, version } from "/page/api.js";
+import { gallery, onReachable, version } from "/page/api.js";
 import { Camera, whyNoCamera } from "/page/camera.js";
+import { Correct } from "/page/correct.js";
 import { byId, dropZone, fileInput, make, say, show } from "/page/dom.js";
 import { List } from "/page/list.js";
 import { Look } from "/page/look.js";
+import { None } from "/page/none.js";
+import { Rate } from "/page/rate.js";
 import { Teach } from "/page/teach.js";
 
 const RETRY_MS = 3000;
 
 const camera = new Camera(byId("video"));
-const look = new Look(camera);
+const correct = new Correct(changed, () => list.labels);
+const look = new Look(camera, correct);
 const teach = new Teach(changed);
 const list = new List((files, label) => teach.add(files, label), changed);
+const none = new None(changed);
+const rate = new Rate((tried) => look.decideBy(tried), changed);
 
-// The gallery has changed: refresh the list and classify the shown images again.
+// The gallery has changed: show it and classify the shown images again.
 async function changed() {
+  await refresh();
+  if (!camera.running) await look.again();
+}
+
+async function refresh() {
   await list.refresh();
-  if (!camera.running) look.again();
+  try {
+    const settings = await gallery();
+    none.show(settings);
+    rate.show(settings);
+    byId("about-unknown").textContent = settings.rejects_unknown ? "rejected" : "accepted (this bundle has no decision)";
+  } catch {
+    // The list shows why.
+  }
 }
 
 // --- classify
@@ -116,7 +134,7 @@ async function connect() {
   } catch {
     return; // onReachable shows the failure and tries again
   }
-  await list.refresh();
+  await refresh();
 }
 
 function about({ version: number, bundle, engine }) {
@@ -133,6 +151,6 @@ function about({ version: number, bundle, engine }) {
 }
 
 // Another client may have changed the gallery meanwhile.
-window.addEventListener("focus", () => { if (!document.querySelector(".rename")) list.refresh(); });
+window.addEventListener("focus", () => { if (!document.querySelector(".rename")) refresh(); });
 
 connect();

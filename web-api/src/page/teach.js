@@ -1,6 +1,6 @@
 // "Add a class": images become examples of a class, one call per image, so that a bad file stops no other.
 
-import { create, define, enroll } from "/page/api.js";
+import { create, define, enroll, isReserved } from "/page/api.js";
 import { byId, make, plural, say, show } from "/page/dom.js";
 import { chosen, definition, overrides, senseSelect } from "/page/meaning.js";
 
@@ -38,8 +38,7 @@ export class Teach {
   label() {
     const field = byId("teach-name");
     const label = field.value.trim();
-    // In a URL path these would be a class id or a parent folder.
-    const reserved = /^(\.{1,2}|@\d+)$/.test(label);
+    const reserved = isReserved(label);
     this.#valid(Boolean(label) && !reserved);
     if (label && !reserved) return label;
     say(byId("teach-status"), reserved ? `“${label}” cannot be a class name.` : "Enter a class name first.");

@@ -11,17 +11,23 @@ const SVG: &str = "image/svg+xml";
 
 /// Name, media type and content of each file.
 // A closed list: no path of a request reaches the disk.
-const FILES: [(&str, &str, &str); 10] = [
+const FILES: [(&str, &str, &str); 16] = [
     ("icon.svg", SVG, include_str!("../page/icon.svg")),
     ("style.css", CSS, include_str!("../page/style.css")),
     ("main.js", SCRIPT, include_str!("../page/main.js")),
+    ("answer.js", SCRIPT, include_str!("../page/answer.js")),
     ("api.js", SCRIPT, include_str!("../page/api.js")),
     ("camera.js", SCRIPT, include_str!("../page/camera.js")),
+    ("confirm.js", SCRIPT, include_str!("../page/confirm.js")),
+    ("correct.js", SCRIPT, include_str!("../page/correct.js")),
     ("dom.js", SCRIPT, include_str!("../page/dom.js")),
     ("list.js", SCRIPT, include_str!("../page/list.js")),
     ("look.js", SCRIPT, include_str!("../page/look.js")),
     ("meaning.js", SCRIPT, include_str!("../page/meaning.js")),
+    ("none.js", SCRIPT, include_str!("../page/none.js")),
+    ("rate.js", SCRIPT, include_str!("../page/rate.js")),
     ("teach.js", SCRIPT, include_str!("../page/teach.js")),
+    ("verdict.js", SCRIPT, include_str!("../page/verdict.js")),
 ];
 
 /// The page itself.

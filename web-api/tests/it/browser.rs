@@ -16,19 +16,20 @@ use crate::service::Service;
 use crate::things;
 use crate::webdriver::{Browser, ENTER, ESCAPE, TAB};
 
-struct Stage {
-    browser: Browser,
-    service: Service,
+/// A browser that shows the page of a service.
+pub(crate) struct Stage {
+    pub(crate) browser: Browser,
+    pub(crate) service: Service,
     dir: tempfile::TempDir,
 }
 
 impl Stage {
     /// None where there is no browser.
-    fn set(test: &str) -> Option<Self> {
+    pub(crate) fn set(test: &str) -> Option<Self> {
         Self::with(test, || Service::start(&[]))
     }
 
-    fn with(test: &str, service: impl FnOnce() -> Service) -> Option<Self> {
+    pub(crate) fn with(test: &str, service: impl FnOnce() -> Service) -> Option<Self> {
         let browser = Browser::start(test)?;
         let service = service();
         let stage = Self { browser, service, dir: tempfile::tempdir().unwrap() };
@@ -36,12 +37,12 @@ impl Stage {
         Some(stage)
     }
 
-    fn open(&self) {
+    pub(crate) fn open(&self) {
         self.browser.go(&format!("http://{}/", self.service.address));
         self.browser.wait_for_text("#health-text", "Ready");
     }
 
-    fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
+    pub(crate) fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
         let path = self.dir.path().join(name);
         fs::write(&path, bytes).unwrap();
         path
@@ -55,19 +56,19 @@ impl Stage {
         self.file(&format!("columns-{shift}.png"), &draw::png(columns(shift)))
     }
 
-    fn teach(&self, label: &str, files: &[PathBuf]) {
+    pub(crate) fn teach(&self, label: &str, files: &[PathBuf]) {
         self.browser.type_into("#teach-name", label);
         self.browser.choose("#teach-files", files);
         self.browser.wait_for_text("#teach-status", "The class has");
     }
 
-    fn labels(&self) -> Vec<String> {
+    pub(crate) fn labels(&self) -> Vec<String> {
         let script = "return [...document.querySelectorAll('.class-name')].map((e) => e.innerText)";
         let labels = self.browser.run(script);
         labels.as_array().unwrap().iter().map(|label| label.as_str().unwrap().to_owned()).collect()
     }
 
-    fn wait_for_labels(&self, expected: &[&str]) {
+    pub(crate) fn wait_for_labels(&self, expected: &[&str]) {
         self.browser.wait(&format!("the classes {expected:?}"), || self.labels() == expected);
     }
 }

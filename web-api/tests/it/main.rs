@@ -19,4 +19,5 @@ mod process;
 mod rejecting;
 mod service;
 mod things;
+mod unknown_page;
 mod webdriver;

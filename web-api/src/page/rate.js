@@ -1,0 +1,89 @@
+// The rate of the gallery: how many unknown things may pass. The slider shows at once what it changes.
+
+import { calibrate, set } from "/page/api.js";
+import { byId, say, show } from "/page/dom.js";
+import { oneIn } from "/page/verdict.js";
+
+export class Rate {
+  #decideBy;
+  #changed;
+  #gallery = null;
+  #tried = null; // the rate of the slider until it is saved
+  #report = null; // the calibration at a revision of the gallery
+  #saving = Promise.resolve(); // one change after another
+
+  /** `decideBy(rate)` tries a rate on the shown images; `changed()` is called after it is saved. */
+  constructor(decideBy, changed) {
+    this.#decideBy = decideBy;
+    this.#changed = changed;
+    const slider = byId("rate-slider");
+    slider.addEventListener("input", () => this.#try(Number(slider.value) / 100));
+    slider.addEventListener("change", () => {
+      const rate = Number(slider.value) / 100;
+      this.#saving = this.#saving.then(() => this.#save(rate));
+    });
+  }
+
+  /** Shows the settings of the gallery, and what is known about its rates. */
+  async show(gallery) {
+    this.#gallery = gallery;
+    const used = gallery.rejects_unknown && gallery.classes > 0;
+    show(byId("rate"), used);
+    if (!used) return;
+    this.#draw();
+    if (this.#report?.revision === gallery.revision) return;
+    this.#report = await calibrate().catch(() => null); // without it the slider works all the same
+    this.#draw();
+  }
+
+  #try(rate) {
+    this.#tried = rate;
+    this.#decideBy(rate);
+    if (rate !== null) this.#draw();
+  }
+
+  async #save(rate) {
+    if (this.#tried !== rate) return; // moved on meanwhile
+    try {
+      this.#gallery = await set({ rate, threshold: null });
+      say(byId("rate-error"), "");
+      // The shown images keep the rate until they are classified again.
+      await this.#changed();
+    } catch (problem) {
+      say(byId("rate-error"), `The rate was not saved. ${problem.message}`);
+    }
+    if (this.#tried === rate) this.#try(null);
+    this.#draw();
+  }
+
+  #draw() {
+    const { threshold, rate: saved } = this.#gallery;
+    const rate = this.#tried ?? saved;
+    const fixed = this.#tried === null && threshold !== null;
+    const percent = `${+(100 * rate).toFixed(1)} %`;
+    const words = fixed ? `The threshold of this gallery is fixed at ${threshold}. Move the slider to use a rate.` : this.#words(rate);
+    byId("rate-slider").value = Math.round(100 * rate);
+    byId("rate-slider").setAttribute("aria-valuetext", fixed ? words : `${percent}. ${words}`);
+    byId("rate-percent").textContent = fixed ? "fixed" : percent;
+    byId("rate-words").textContent = words;
+    const reason = this.#report?.stated === false && this.#report.reason;
+    say(byId("rate-why"), reason ? `No rate can be stated yet: ${reason}. The numbers are those of other galleries.` : "");
+  }
+
+  #words(rate) {
+    const kept = this.#kept(rate);
+    const keeps = kept === null ? "" : `, and keeps about ${Math.round(100 * kept)} in 100 known ones`;
+    return `Lets about ${oneIn(rate)} unknown things through${keeps}.`;
+  }
+
+  /** The share of known images that a rate keeps, between those of the calibration; null without any. */
+  #kept(rate) {
+    const known = this.#report?.thresholds.filter((one) => one.known_kept !== null) ?? [];
+    const above = known.findIndex((one) => one.rate >= rate);
+    if (known.length === 0) return null;
+    if (above <= 0) return (above < 0 ? known.at(-1) : known[0]).known_kept;
+    const [low, high] = [known[above - 1], known[above]];
+    const share = Math.log(rate / low.rate) / Math.log(high.rate / low.rate);
+    return low.known_kept + share * (high.known_kept - low.known_kept);
+  }
+}
