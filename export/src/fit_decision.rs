@@ -12,7 +12,7 @@ use few_shot::decision::DecisionModel;
 use few_shot::decision::background::Background;
 use few_shot::decision::file::DecisionError;
 use few_shot::fit::decision_fit::{
-    self, BaseSet, DecisionFit, DecisionFitError, MAX_IMAGES, Names, Progress, SetFigures,
+    self, BaseSet, DecisionFit, DecisionFitError, MAX_IMAGES, NameConstants, Progress, SetFigures,
 };
 use few_shot::fit::kernel_classes::KernelClasses;
 use models::bundle::{self, Bundle, BundleError, FileEntry};
@@ -164,9 +164,9 @@ impl FitInputs {
         Ok(FittedDecision { fit, held_out })
     }
 
-    fn names(&self) -> Option<Names<'_>> {
+    fn names(&self) -> Option<NameConstants<'_>> {
         let knowledge = self.knowledge.as_ref()?;
-        Some(Names { frame: knowledge.frame(), name_bias: knowledge.name_bias() })
+        Some(NameConstants { frame: knowledge.frame(), name_bias: knowledge.name_bias() })
     }
 }
 

@@ -45,7 +45,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Fit what tells known images from unknown ones on base classes, and put it into a bundle
+    /// Fit what separates known images from unknown ones on base classes, and put it into a bundle
     FitDecision(FitDecisionArguments),
     /// Print a bundle's layers, sizes, accuracy, origin and license
     Inspect(InspectArguments),

@@ -22,7 +22,7 @@ Examples:
   handful-export fit-decision bundles/lite0 --data photos/ --out bundles/lite0-photos
   handful-export fit-decision bundles/lite0 --data caltech.tar.gz --hold-out second-half --out half
 
-The decision tells known images from unknown ones: its limits are fitted to galleries that are drawn
+The decision separates known images from unknown ones: its limits are fitted to galleries that are drawn
 from the base classes of each data set. Give images like those that the bundle will see, of many
 classes. Give the data set that the name regressor was trained on, too: its classes would otherwise
 be taken for rows of the classifier. All other files of the bundle stay as they are.

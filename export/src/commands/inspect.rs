@@ -50,7 +50,7 @@ struct Inspection {
     parameters: usize,
     /// Bytes of all files in the bundle's folder: the lexicon is outside it.
     bytes: u64,
-    /// What tells known images from unknown ones; without it no image is rejected.
+    /// What separates known images from unknown ones; without it no image is rejected.
     decision: Option<DecisionInspection>,
 }
 

@@ -5,6 +5,7 @@ use std::error::Error;
 use few_shot::decision::file::DecisionError;
 use few_shot::evaluation::accuracy::EvaluateError;
 use few_shot::evaluation::episode::EpisodeError;
+use few_shot::fit::decision_fit::DecisionFitError;
 use few_shot::fit::statistics::StatisticsError;
 use few_shot::kernel::KernelError;
 use few_shot::protocomnet::ProtoComNetError;
@@ -33,7 +34,7 @@ type BlameOf = fn(&(dyn Error + 'static)) -> Option<Blame>;
 
 // `anyhow` forgets that an error is a `Fault`: every type that may be in a chain is tried. A test
 // of `xtask` finds a type that is missing here.
-const FAULTS: [BlameOf; 29] = [
+const FAULTS: [BlameOf; 30] = [
     blame_of::<BadInput>,
     blame_of::<BundleError>,
     blame_of::<ConfigError>,
@@ -44,6 +45,7 @@ const FAULTS: [BlameOf; 29] = [
     blame_of::<EnsembleError>,
     blame_of::<EpisodeError>,
     blame_of::<DecisionError>,
+    blame_of::<DecisionFitError>,
     blame_of::<EvaluateError>,
     blame_of::<FormatError>,
     blame_of::<GraphError>,

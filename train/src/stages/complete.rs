@@ -4,7 +4,9 @@
 use anyhow::{Context, Result, ensure};
 use few_shot::decision::background::Background;
 use few_shot::fit::base_classes::BaseClasses;
-use few_shot::fit::decision_fit::{self, BaseSet, DecisionFit, DecisionFitError, FitReport, Names};
+use few_shot::fit::decision_fit::{
+    self, BaseSet, DecisionFit, DecisionFitError, FitReport, NameConstants,
+};
 use few_shot::fit::{estimator_errors, name_bias, name_prior};
 use few_shot::kernel::NameRegressor;
 use few_shot::name_prior::NamePrior;
@@ -103,7 +105,7 @@ pub fn complete(
     // After all of it: a run has a complete name regressor or the earlier one.
     let space_id = checkpoint.space_id()?;
     disk::write(&run.kernel(), &completer.to_bytes(&space_id)?)?;
-    let names = Names { frame: completer.frame(), name_bias: completer.name_bias() };
+    let names = NameConstants { frame: completer.frame(), name_bias: completer.name_bias() };
     let set = BaseSet { name: "the data set".to_owned(), embeddings: rows, semantic };
     let decision = fitted_decision(run, &space_id, set, names, &base.background())?;
     let excluded = all.len() - base.len();
@@ -115,7 +117,7 @@ fn fitted_decision(
     run: &Run,
     space_id: &str,
     set: BaseSet,
-    names: Names<'_>,
+    names: NameConstants<'_>,
     background: &Background<f32>,
 ) -> Result<Result<FitReport, DecisionFitError>> {
     let bar = progress_bar("decision", "galleries");

@@ -79,8 +79,8 @@ impl From<recognizer::StatedThreshold> for StatedThreshold {
     }
 }
 
-impl From<recognizer::Evidence> for Evidence {
-    fn from(evidence: recognizer::Evidence) -> Self {
+impl From<recognizer::CalibrationEvidence> for Evidence {
+    fn from(evidence: recognizer::CalibrationEvidence) -> Self {
         Self {
             classes: evidence.classes,
             examples: evidence.examples,

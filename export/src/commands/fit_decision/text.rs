@@ -89,7 +89,7 @@ fn figures(title: &str, sets: &[SetFigures]) -> String {
 fn is_shown(figures: &DecisionFigures) -> bool {
     match figures.drawn {
         GalleryGroup::Images => SHOWN.contains(&figures.classes),
-        GalleryGroup::Names => SHOWN_NAMES.contains(&figures.classes),
+        GalleryGroup::ByName => SHOWN_NAMES.contains(&figures.classes),
         GalleryGroup::SimilarNames => true,
     }
 }
@@ -97,7 +97,7 @@ fn is_shown(figures: &DecisionFigures) -> bool {
 fn line(figures: &DecisionFigures) -> String {
     let kind = match figures.drawn {
         GalleryGroup::Images => "classes",
-        GalleryGroup::Names => "names",
+        GalleryGroup::ByName => "names",
         GalleryGroup::SimilarNames => "similar names",
     };
     let kind = format!("{} {kind}", figures.classes);

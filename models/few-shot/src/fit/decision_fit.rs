@@ -69,7 +69,7 @@ pub struct BaseSet {
 
 /// What galleries with names need.
 #[derive(Debug, Clone, Copy)]
-pub struct Names<'a> {
+pub struct NameConstants<'a> {
     /// The frame of the semantic prototypes.
     pub frame: &'a EmbeddingFrame,
     /// The addend for classes without images.
@@ -122,7 +122,7 @@ pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Sync);
 /// [`DecisionFitError`]: no set, or one with too few classes.
 pub fn fit(
     sets: &[BaseSet],
-    names: Option<Names<'_>>,
+    names: Option<NameConstants<'_>>,
     background: &Background<f32>,
     seed: u64,
     progress: Progress<'_>,
@@ -150,7 +150,7 @@ pub fn fit(
 /// As for [`fit`].
 pub fn figures(
     sets: &[BaseSet],
-    names: Option<Names<'_>>,
+    names: Option<NameConstants<'_>>,
     model: &DecisionModel<f32>,
     seed: u64,
     progress: Progress<'_>,

@@ -56,7 +56,6 @@ pub(in crate::rules) const RETIRED: &[Retired] = &[
     term(Word("lifted"), "with the name bias added", "name bias"),
     term(Code("Space"), "EmbeddingFrame", "embedding frame"),
     plain(Name("REACH"), "RADIUS_SCALE"),
-    term(Code("Evidence"), "NameEvidence", "name trust"),
     term(Word("company"), "group; `MAX_TRUST_GROUP`", "name trust"),
     plain(Code("Known"), "ClassKnowledge"),
     term(Name("KnownAs"), "SemanticDescriptor", "semantic descriptor"),

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::calibrated::{Calibrated, Constants};
 use super::draw::{Gallery, Kind};
 use super::measure::{Measured, MeasuredSet};
-use super::{BaseSet, Names, Progress};
+use super::{BaseSet, NameConstants, Progress};
 use crate::decision::DecisionModel;
 
 /// Galleries of one kind from one data set.
@@ -27,7 +27,7 @@ type DrawnCell = (usize, Kind, Vec<Gallery>);
 /// The cells of all sets, with the weights and the background of `model`.
 pub(super) fn measured(
     sets: &[BaseSet],
-    names: Option<Names<'_>>,
+    names: Option<NameConstants<'_>>,
     model: &Arc<DecisionModel<f32>>,
     seed: u64,
     progress: Progress<'_>,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ndarray::{Array1, Array2, Axis, concatenate, stack};
 
 use super::draw::{Gallery, Kind, Prototypes, Source, neighbors};
-use super::{BaseSet, MAX_IMAGES, Names};
+use super::{BaseSet, MAX_IMAGES, NameConstants};
 use crate::class_prototypes::ClassPrototypes;
 use crate::decision::DecisionModel;
 use crate::decision::gallery::{Classes, Examples, GalleryDecision, Scored};
@@ -17,7 +17,7 @@ use crate::prototype;
 /// A data set, and what is computed of its images before any gallery is drawn.
 pub(super) struct MeasuredSet<'a> {
     model: Arc<DecisionModel<f32>>,
-    names: Option<(Names<'a>, &'a Array2<f32>)>,
+    names: Option<(NameConstants<'a>, &'a Array2<f32>)>,
     embeddings: Array2<f32>,
     images: Images<f32>,
     /// The row of the first image of each class.
@@ -63,7 +63,7 @@ pub(super) struct KnownImage {
 impl<'a> MeasuredSet<'a> {
     pub(super) fn new(
         set: &'a BaseSet,
-        names: Option<Names<'a>>,
+        names: Option<NameConstants<'a>>,
         model: &Arc<DecisionModel<f32>>,
     ) -> Self {
         let views: Vec<_> = set
@@ -173,7 +173,7 @@ impl<'a> MeasuredSet<'a> {
                     true => self.means(gallery),
                     false => Array2::zeros(semantic.dim()),
                 };
-                let Names { frame, name_bias } = names;
+                let NameConstants { frame, name_bias } = names;
                 ClassPrototypes::trusted(means, counts, semantic.view(), frame, name_bias)
             }
         }

@@ -61,7 +61,7 @@ pub enum GalleryGroup {
     /// Images, with and without names.
     Images,
     /// Names only.
-    Names,
+    ByName,
     /// Names only, of a class and the classes whose names are most like it.
     SimilarNames,
 }
@@ -104,7 +104,7 @@ fn by_size(cells: Vec<&Cell>, table: &DecisionTable) -> Vec<DecisionFigures> {
 fn size(cell: &Cell) -> (GalleryGroup, usize) {
     let group = match cell.kind.prototypes {
         Prototypes::Mean | Prototypes::Trusted => GalleryGroup::Images,
-        Prototypes::NameOnly => GalleryGroup::Names,
+        Prototypes::NameOnly => GalleryGroup::ByName,
         Prototypes::SimilarNames => GalleryGroup::SimilarNames,
     };
     (group, cell.kind.classes)

@@ -50,7 +50,7 @@ fn center() -> Array1<f32> {
 fn fitted(set: BaseSet, background: &Background<f32>) -> DecisionFit {
     let frame = EmbeddingFrame::new(center(), 2.0);
     let name_bias = NameBias::from([(1, 0.02)]);
-    let names = Names { frame: &frame, name_bias: &name_bias };
+    let names = NameConstants { frame: &frame, name_bias: &name_bias };
     fit(&[set], Some(names), background, 7, &|_, _| ()).unwrap()
 }
 
@@ -128,7 +128,7 @@ fn a_device_has_the_calibrated_scores_and_limits_of_the_fit() {
     let model = Arc::new(fitted(set.clone(), &Background::new(center(), directions)).model);
     let frame = EmbeddingFrame::new(center(), 2.0);
     let name_bias = NameBias::from([(1, 0.02)]);
-    let names = Names { frame: &frame, name_bias: &name_bias };
+    let names = NameConstants { frame: &frame, name_bias: &name_bias };
     let measured = MeasuredSet::new(&set, Some(names), &model);
     let table = &model.table;
     let constants = Constants { weights: &table.weights, expected: &table.expected };
