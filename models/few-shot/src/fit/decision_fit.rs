@@ -19,6 +19,7 @@
 //! assert!(matches!(result, Err(DecisionFitError::TooFewClasses { .. })));
 //! ```
 
+mod base_set;
 mod calibrated;
 mod cell;
 mod confidence;
@@ -31,50 +32,22 @@ mod weights;
 
 use std::sync::Arc;
 
-use ndarray::Array2;
-
 use crate::decision::ambiguity::Ambiguity;
 use crate::decision::background::Background;
 use crate::decision::confidence::{Confidence, Logistic};
 use crate::decision::limits::Limits;
 use crate::decision::score::Weights;
 use crate::decision::{DecisionModel, DecisionTable, ExpectedScore};
-use crate::embedding_frame::EmbeddingFrame;
-use crate::name_bias::NameBias;
 use models::fault::{Blame, Fault};
 
+pub use base_set::{BaseSet, MAX_IMAGES, NameConstants, Progress};
 use calibrated::Constants;
 use draw::{FEWEST_CLASSES, FEWEST_IMAGES};
 pub use report::{DecisionFigures, FitReport, GalleryGroup, SetFigures, Stated};
 
-/// The most images of a class that a fit uses.
-pub const MAX_IMAGES: usize = 60;
-
 /// With it, EfficientNet-Lite0 finds at most 4.2 % of right answers ambiguous at 5 % (validation
 /// classes of Caltech and CIFAR-FS, 1 and 5 shots).
 const AMBIGUITY: Ambiguity = Ambiguity { largest_share: 0.25, share_per_rate: 5.0 };
-
-/// Base classes of one data set.
-#[derive(Debug, Clone, PartialEq)]
-pub struct BaseSet {
-    /// The name of the data set, for errors and figures.
-    pub name: String,
-    /// The raw embeddings of each class, `[images, s]`; of more than [`MAX_IMAGES`] the first ones
-    /// are used.
-    pub embeddings: Vec<Array2<f32>>,
-    /// The raw semantic prototype of each class, `[classes, s]`, from a name regressor that did not
-    /// learn from it. Without it, galleries have images only.
-    pub semantic: Option<Array2<f32>>,
-}
-
-/// What galleries with names need.
-#[derive(Debug, Clone, Copy)]
-pub struct NameConstants<'a> {
-    /// The frame of the semantic prototypes.
-    pub frame: &'a EmbeddingFrame,
-    /// The addend for classes without images.
-    pub name_bias: &'a NameBias,
-}
 
 /// A fitted decision.
 #[derive(Debug, Clone, PartialEq)]
@@ -110,9 +83,6 @@ impl Fault for DecisionFitError {
         Blame::Input
     }
 }
-
-/// Called with the number of galleries that are measured and that of all galleries, by any thread.
-pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Sync);
 
 /// Fits the constants to `sets`. Without `names`, their semantic prototypes are not used. The
 /// background is rounded to 8 bits, and dropped where scores with it are not better. The answer is a

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
+use super::base_set::{BaseSet, NameConstants, Progress};
 use super::calibrated::{Calibrated, Constants};
 use super::draw::{Gallery, Kind};
 use super::measure::{Measured, MeasuredSet};
-use super::{BaseSet, NameConstants, Progress};
 use crate::decision::DecisionModel;
 
 /// Galleries of one kind from one data set.

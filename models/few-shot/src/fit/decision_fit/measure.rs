@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use ndarray::{Array1, Array2, Axis, concatenate, stack};
 
+use super::base_set::{BaseSet, MAX_IMAGES, NameConstants};
 use super::draw::{Gallery, Kind, Prototypes, Source, neighbors};
-use super::{BaseSet, MAX_IMAGES, NameConstants};
 use crate::class_prototypes::ClassPrototypes;
 use crate::decision::DecisionModel;
 use crate::decision::gallery::{Classes, Examples, GalleryDecision, Scored};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::BaseSet;
+use super::base_set::BaseSet;
 use super::calibrated::Constants;
 use super::cell::Cell;
 use super::draw::Prototypes;

@@ -2,12 +2,13 @@
 use super::*;
 
 use models::random::below;
-use ndarray::{Array1, Axis};
+use ndarray::{Array1, Array2, Axis};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 use crate::decision::gallery::{Criterion, Question};
-use crate::embedding_frame::normalized;
+use crate::embedding_frame::{EmbeddingFrame, normalized};
+use crate::name_bias::NameBias;
 use draw::{Kind, Prototypes};
 use measure::MeasuredSet;
 
