@@ -36,7 +36,7 @@ fn assert_value_refused(outcome: &Outcome, option: &str) {
 }
 
 #[test]
-fn answers_are_said_in_words() {
+fn answers_are_written_in_words() {
     let sandbox = sandbox();
     let text = sandbox.ok(&["classify", "red.png", "gray.png", "half.png"]);
     let lines: Vec<&str> = text.lines().collect();

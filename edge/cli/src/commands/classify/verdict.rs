@@ -93,13 +93,13 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_is_said_as_one_in_many() {
-        let said = |rate| rarity(&unknown(rate, true));
-        assert_eq!(said(0.00813), "1 in 120 unknown images would score this high");
-        assert_eq!(said(0.05), "1 in 20 unknown images would score this high");
-        assert_eq!(said(0.5), "1 in 2 unknown images would score this high");
+    fn a_rate_is_written_as_one_in_many() {
+        let written = |rate| rarity(&unknown(rate, true));
+        assert_eq!(written(0.00813), "1 in 120 unknown images would score this high");
+        assert_eq!(written(0.05), "1 in 20 unknown images would score this high");
+        assert_eq!(written(0.5), "1 in 2 unknown images would score this high");
         assert_eq!(
-            said(0.001_f64.ln().exp()),
+            written(0.001_f64.ln().exp()),
             "fewer than 1 in 1000 unknown images would score this high"
         );
         assert!(rarity(&unknown(0.05, false)).contains("handful calibrate"));

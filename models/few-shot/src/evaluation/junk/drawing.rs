@@ -92,7 +92,7 @@ impl Drawing {
         let mut is_ink = vec![false; SIDE * SIDE];
         let letters = SIDE / CELL;
         // Every second line is left empty, and some letters of the others.
-        for cell in (0..letters * letters).filter(|cell| cell / letters % 2 == 0) {
+        for cell in (0..letters * letters).filter(|cell| (cell / letters).is_multiple_of(2)) {
             if self.uniform() < 0.8 {
                 self.letter([cell % letters * CELL, cell / letters * CELL], &mut is_ink);
             }
