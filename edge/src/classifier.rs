@@ -76,7 +76,8 @@ pub struct Candidate {
     /// Added to the similarity for ranking (calibrated stacking, Chao et al. 2016): images are
     /// farther from semantic prototypes than from means. 0 for a class with images.
     pub name_bias: f32,
-    /// The probability that the image shows the class, 0 to 1; `None` if the bundle has no decision.
+    /// The probability that the image shows the class, 0 to 1; `None` if the bundle has no
+    /// decision.
     pub probability: Option<f64>,
     /// How many images the class has.
     pub examples: usize,

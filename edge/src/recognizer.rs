@@ -39,7 +39,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use few_shot::decision::DecisionModel;
-use few_shot::decision::gallery::{Criterion, Question};
 use models::bundle::{Bundle, Manifest};
 use models::image::ImageLimits;
 
@@ -49,12 +48,10 @@ use crate::decoder::{DecodedImage, ImageDecoder};
 use crate::embedder::Embedded;
 use crate::engine::{EngineChoice, EngineOptions};
 use crate::explain::{self, Explanation};
-use crate::gallery::{
-    BackgroundEnrolled, Class, ClassId, ClassOverrides, Example, ExampleId, Gallery,
-    GallerySettings, Label, NewExample, SenseOverride,
-};
+use crate::gallery::{Class, ClassId, ClassOverrides, Gallery, Label, NewExample, SenseOverride};
 use crate::lexicon::NameKnowledge;
 
+mod acceptance;
 mod calibration;
 mod error;
 mod networks;
@@ -346,7 +343,7 @@ impl Recognizer {
         let embeddings: Vec<&[f32]> = images.iter().map(|image| &image.embedding[..]).collect();
         let names = self.name_knowledge.as_ref();
         let classifier = self.snapshot.classifier(&self.gallery, names, self.decision.as_ref());
-        let question = question(self.gallery.settings(), options.rate);
+        let question = options.question(self.gallery.settings());
         let mut found = classify(classifier, &embeddings, options, question);
         found.elapsed = start.elapsed();
         if options.explain {
@@ -356,61 +353,6 @@ impl Recognizer {
             }
         }
         Ok(found)
-    }
-
-    /// Adds images of none of the classes to the background set, all or none; `outcomes` states which
-    /// ones it had already. They are never an answer: images that look like them are rejected.
-    ///
-    /// # Errors
-    /// [`RecognizerError::Select`] if no engine can run the backbone; [`RecognizerError::Gallery`] if
-    /// the store cannot be written.
-    pub fn enroll_background(
-        &mut self,
-        images: &[Embedded],
-    ) -> Result<BackgroundEnrolled, RecognizerError> {
-        let examples = self.new_examples(images)?;
-        Ok(self.gallery.enroll_background(examples)?)
-    }
-
-    /// The background set: examples of none of the classes.
-    #[must_use]
-    pub fn background(&self) -> &[Example] {
-        self.gallery.background()
-    }
-
-    /// Removes an example from the background set and returns it.
-    ///
-    /// # Errors
-    /// [`RecognizerError::Gallery`] if the set does not have it, or if the store cannot be written.
-    pub fn remove_background(&mut self, id: ExampleId) -> Result<Example, RecognizerError> {
-        Ok(self.gallery.remove_background(id)?)
-    }
-
-    /// What the gallery accepts.
-    #[must_use]
-    pub fn settings(&self) -> &GallerySettings {
-        self.gallery.settings()
-    }
-
-    /// Changes what the gallery accepts.
-    ///
-    /// # Errors
-    /// An unmet [`Precondition`]; [`RecognizerError::Gallery`] for a setting out of its range, or if
-    /// the store cannot be written.
-    pub fn set_settings(
-        &mut self,
-        settings: GallerySettings,
-        precondition: Precondition,
-    ) -> Result<GallerySettings, RecognizerError> {
-        precondition.check_revision(&self.gallery)?;
-        Ok(self.gallery.set_settings(settings)?)
-    }
-
-    /// The thresholds of several rates, the share of known images that each keeps, and the evidence.
-    pub fn calibrate(&mut self) -> CalibrationReport {
-        let names = self.name_knowledge.as_ref();
-        let classifier = self.snapshot.classifier(&self.gallery, names, self.decision.as_ref());
-        CalibrationReport::new(&self.gallery, classifier)
     }
 
     /// Explains what a candidate of an image is based on; `embedding` `[s]` is that of the image,
@@ -492,14 +434,4 @@ impl Recognizer {
     fn info(&self, class: &Class) -> ClassInfo {
         ClassInfo::new(class, self.name_knowledge.as_ref())
     }
-}
-
-/// What a decision is asked for; a rate of the call replaces the gallery's rate and threshold.
-fn question(settings: &GallerySettings, rate: Option<f64>) -> Question {
-    let criterion = match (rate, settings.threshold) {
-        (Some(rate), _) => Criterion::Rate(rate),
-        (None, Some(threshold)) => Criterion::Threshold(threshold),
-        (None, None) => Criterion::Rate(settings.rate),
-    };
-    Question { criterion, unknown: settings.expected_unknown_share }
 }

@@ -46,7 +46,7 @@ pub enum FitError {
         /// The data set.
         name: String,
         /// The reason.
-        source: EvaluateError,
+        source: Box<EvaluateError>,
     },
     /// The classes are too few.
     #[error(transparent)]
@@ -205,8 +205,10 @@ impl<'a> BaseClasses<'a> {
     ) -> Result<BaseSet, FitError> {
         let Self { name, dataset, classes, descriptors } = self;
         let count = &mut |done, _| progress(done);
-        let embeddings = embed_classes(embedder, dataset, classes, MAX_IMAGES, count)
-            .map_err(|source| FitError::Embed { name: (*name).to_owned(), source })?;
+        let embeddings =
+            embed_classes(embedder, dataset, classes, MAX_IMAGES, count).map_err(|source| {
+                FitError::Embed { name: (*name).to_owned(), source: Box::new(source) }
+            })?;
         // Without another class to learn a name from, galleries have images only.
         let semantic = kernel.zip(descriptors.as_ref());
         let semantic = semantic.and_then(|(kernel, descriptors)| kernel.left_out(descriptors));
@@ -242,8 +244,8 @@ fn half(all: &BaseSet, half: Option<Half>) -> BaseSet {
     }
 }
 
-/// Writes the bundle with this decision at `out`: whole, or not at all. All other files stay as they
-/// are. If `out` is another place, the lexicon is copied next to it.
+/// Writes the bundle with this decision at `out`: whole, or not at all. All other files stay as
+/// they are. If `out` is another place, the lexicon is copied next to it.
 ///
 /// # Errors
 /// [`FitError`]; then `out` is unchanged.

@@ -10,10 +10,10 @@ use super::{Classifier, LeftOut, stacked};
 use crate::gallery::Class;
 
 impl Classifier {
-    /// The answers for a sample of the examples, each as if it were not enrolled; `classes` are those
-    /// that the classifier was made from. Examples that are the only one of their class are left
-    /// aside. Empty without a decision. The share of the name in a prototype is that of the whole
-    /// class.
+    /// The answers for a sample of the examples, each as if it were not enrolled; `classes` are
+    /// those that the classifier was made from. Examples that are the only one of their class are
+    /// left aside. Empty without a decision. The share of the name in a prototype is that of the
+    /// whole class.
     #[must_use]
     pub fn leave_one_out<'a>(&self, classes: impl IntoIterator<Item = &'a Class>) -> Vec<LeftOut> {
         let Some(mut decision) = self.decision().cloned() else { return Vec::new() };

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use few_shot::decision::gallery::{Criterion, Question};
 use few_shot::fusion::{Fusion, Setting};
 use models::knowledge::wordnet::SynsetId;
 
@@ -39,6 +40,18 @@ pub struct ClassifyOptions {
 impl Default for ClassifyOptions {
     fn default() -> Self {
         Self { top: 5, explain: false, transductive: false, rate: None }
+    }
+}
+
+impl ClassifyOptions {
+    /// What a decision is asked for; a rate of the call replaces the gallery's rate and threshold.
+    pub(super) fn question(&self, settings: &GallerySettings) -> Question {
+        let criterion = match (self.rate, settings.threshold) {
+            (Some(rate), _) => Criterion::Rate(rate),
+            (None, Some(threshold)) => Criterion::Threshold(threshold),
+            (None, None) => Criterion::Rate(settings.rate),
+        };
+        Question { criterion, unknown: settings.expected_unknown_share }
     }
 }
 

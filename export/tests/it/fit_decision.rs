@@ -170,10 +170,11 @@ fn an_export_takes_the_decision_of_the_run() {
     assert_eq!(open(&bench, "small").manifest.decision, None);
 
     let (_, model) = DecisionModel::parse(&bytes).unwrap();
-    let foreign = model.to_bytes(&"0".repeat(64)).unwrap();
-    for (bytes, expected) in
-        [(foreign, "the decision's space is 0000"), (b"no tensors".to_vec(), "is not usable")]
-    {
+    let of_another_space = model.to_bytes(&"0".repeat(64)).unwrap();
+    for (bytes, expected) in [
+        (of_another_space, "the decision's space is 0000"),
+        (b"no tensors".to_vec(), "is not usable"),
+    ] {
         fs::write(bench.path("run/decision.safetensors"), bytes).unwrap();
         let refused = bench.export(&["--out", "again"]);
         assert_eq!(refused.status.code(), Some(2));

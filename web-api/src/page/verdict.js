@@ -1,6 +1,6 @@
 // What a result says: known or unknown, in words.
 
-/** What is said of an image that shows none of the classes. */
+/** The text for an image that shows none of the classes. */
 export const UNKNOWN = "I don't know this";
 
 // Rates that the service states lie within.

@@ -70,8 +70,8 @@ pub async fn change(
     Ok(tagged(StatusCode::OK, changed.revision, changed))
 }
 
-/// Lists thresholds with the share of unknown images that each accepts and the share of known images
-/// that it keeps, the evidence behind them, and what would make them surer.
+/// Lists thresholds with the share of unknown images that each accepts and the share of known
+/// images that it keeps, the evidence behind them, and what would make them surer.
 #[utoipa::path(post, path = "/v1/galleries/{gallery}/calibrate", tag = "galleries",
     operation_id = "calibrate",
     params(("gallery" = String, Path, description = "Name of the gallery: `default`")),

@@ -29,8 +29,8 @@ pub struct Gallery {
     pub examples: usize,
     /// Number of background examples: images of none of the classes.
     pub background_examples: usize,
-    /// True if unknown images are rejected; false if the bundle has no decision: then every image is
-    /// accepted, and the settings below have no effect.
+    /// True if unknown images are rejected; false if the bundle has no decision: then every image
+    /// is accepted, and the settings below have no effect.
     pub rejects_unknown: bool,
     /// The share of unknown images that may be accepted, 0.001 to 0.5. It has no effect while there
     /// is a `threshold`.
@@ -47,8 +47,8 @@ pub struct Gallery {
     pub revision: u64,
 }
 
-/// A change of the settings of a gallery, as a JSON merge patch (RFC 7396): a field that is left out
-/// stays, and null resets one to its default.
+/// A change of the settings of a gallery, as a JSON merge patch (RFC 7396): a field that is left
+/// out stays, and null resets one to its default.
 #[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GalleryPatch {

@@ -59,7 +59,7 @@ fn table() -> DecisionTable {
             rates: vec![0.001, 0.01, 0.05, 0.2, 0.5],
             by_classes: BTreeMap::from([(1, one_class.clone()), (2, several)]),
             by_name: BTreeMap::from([(1, one_class)]),
-            // The table alone counts.
+            // Only the table counts.
             table_classes: 1e9,
         },
         confidence: Confidence {

@@ -442,10 +442,8 @@ impl fmt::Display for StoreState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { path, state, classes, examples, revision } = self;
         let path = path.as_deref().unwrap_or("-");
-        write!(f, "store    {path}: {state}")?;
-        match classes {
-            0 => Ok(()),
-            _ => write!(f, ", {classes} classes, {examples} examples, revision {revision}"),
-        }
+        let counts = format!(", {classes} classes, {examples} examples, revision {revision}");
+        let counts = if *classes == 0 { "" } else { counts.as_str() };
+        write!(f, "store    {path}: {state}{counts}")
     }
 }

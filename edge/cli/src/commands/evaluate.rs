@@ -75,7 +75,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N")]
     unknown: Option<usize>,
 
-    /// Also measure rejection of 200 drawn images that show nothing: black, noise, gradients, strokes
+    /// Also measure rejection of 200 drawn images that show nothing: black, noise, gradients,
+    /// strokes
     #[arg(long, requires = "unknown")]
     junk: bool,
 

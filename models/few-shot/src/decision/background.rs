@@ -18,8 +18,8 @@ use crate::metric::products;
 const LARGEST: f32 = 127.0;
 
 /// The length of a rounded embedding. By the inequality of Cauchy and Schwarz, its product with a
-/// direction is at most `LENGTH * LARGEST * sqrt(s)`, which fits into 32 bits up to the 16,384 values
-/// that an embedding may have.
+/// direction is at most `LENGTH * LARGEST * sqrt(s)`, which fits into 32 bits up to the 16,384
+/// values that an embedding may have.
 const LENGTH: f64 = 32767.0;
 
 /// Background directions around a center.

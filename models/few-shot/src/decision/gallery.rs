@@ -193,8 +193,8 @@ impl<F: NdFloat> GalleryDecision<F> {
         Self::measured_with(model, classes, examples, &sampled, Previous::NONE)
     }
 
-    /// The same, measured with the classes at the positions `sampled` and with what a gallery before
-    /// the last change has computed already.
+    /// The same, measured with the classes at the positions `sampled` and with what a gallery
+    /// before the last change has computed already.
     pub fn measured_with(
         model: Arc<DecisionModel<F>>,
         classes: Classes<'_, F>,
@@ -236,8 +236,8 @@ impl<F: NdFloat> GalleryDecision<F> {
         }
     }
 
-    /// Replaces the prototype of a class, raw `[s]`, and its number of images, as if an example were
-    /// not enrolled. What was measured stays.
+    /// Replaces the prototype of a class, raw `[s]`, and its number of images, as if an example
+    /// were not enrolled. What was measured stays.
     pub fn replace(&mut self, class: usize, prototype: ArrayView1<'_, F>, images: usize) {
         let length = prototype.dot(&prototype).sqrt();
         let inverse = if length > F::zero() { length.recip() } else { F::zero() };

@@ -40,8 +40,8 @@ impl<F: NdFloat> Images<F> {
         }
     }
 
-    /// From raw embeddings, each `[s]`; what `known` has already at the position of `known_at` is not
-    /// computed again.
+    /// From raw embeddings, each `[s]`; what `known` has already at the position of `known_at` is
+    /// not computed again.
     pub fn reusing(
         model: &DecisionModel<F>,
         raw: &[ArrayView1<'_, F>],

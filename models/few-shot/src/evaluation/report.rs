@@ -83,7 +83,8 @@ impl Protocol {
         check_unknown(n_unknown, self.spec.n_way, &classes, n_classes)
     }
 
-    /// The accuracy of mean prototypes on the embeddings of the classes, `[images, s]` of each class.
+    /// The accuracy of mean prototypes on the embeddings of the classes, `[images, s]` of each
+    /// class.
     ///
     /// # Errors
     /// Those of [`compare`].

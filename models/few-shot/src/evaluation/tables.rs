@@ -16,8 +16,8 @@ pub(crate) fn accuracy(results: &[Outcome]) -> String {
     table(&["fusion", "setting", "accuracy", "against mean"], rows)
 }
 
-/// How well each policy separates known and unknown images, and what it accepts at each stated rate;
-/// nothing if no policy was asked.
+/// How well each policy separates known and unknown images, and what it accepts at each stated
+/// rate; nothing if no policy was asked.
 pub(crate) fn unknown(results: &[Outcome]) -> String {
     let figures = results.iter().filter_map(|outcome| Some((outcome, outcome.unknown.as_ref()?)));
     let figures: Vec<(&Outcome, &UnknownFigures)> = figures.collect();

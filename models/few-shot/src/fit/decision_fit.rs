@@ -1,8 +1,8 @@
 //! Fits the constants of a [decision](crate::decision) on base classes.
 //!
 //! Galleries are drawn from the base classes of each data set, of 1 to 40 classes with 0 to 10
-//! images each, with every kind of prototype. Images of the classes that a gallery does not have are
-//! unknown to it. Each data set counts the same, and within it each kind of gallery.
+//! images each, with every kind of prototype. Images of the classes that a gallery does not have
+//! are unknown to it. Each data set counts the same, and within it each kind of gallery.
 //!
 //! # Examples
 //! ```
@@ -85,8 +85,8 @@ impl Fault for DecisionFitError {
 }
 
 /// Fits the constants to `sets`. Without `names`, their semantic prototypes are not used. The
-/// background is rounded to 8 bits, and dropped where scores with it are not better. The answer is a
-/// function of the inputs and `seed`: it does not depend on the number of threads.
+/// background is rounded to 8 bits, and dropped where scores with it are not better. The answer is
+/// a function of the inputs and `seed`: it does not depend on the number of threads.
 ///
 /// # Errors
 /// [`DecisionFitError`]: no set, or one with too few classes.

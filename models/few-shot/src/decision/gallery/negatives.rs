@@ -12,8 +12,8 @@ use crate::decision::score::{as_f64, novelty};
 /// as the offset broke the stated rate where unknown images are unlike the negatives.
 const HALF: f64 = 20.0;
 
-/// The most similar negatives that compete. With all of them the answers differed in no gallery that
-/// was tried, and the rest of a score costs more than a cosine.
+/// The most similar negatives that compete. With all of them the answers differed in no gallery
+/// that was tried, and the rest of a score costs more than a cosine.
 const COMPETITORS: usize = 3;
 
 impl<F: NdFloat> GalleryDecision<F> {
@@ -33,12 +33,13 @@ impl<F: NdFloat> GalleryDecision<F> {
         Self { calibration, negatives, ..self }
     }
 
-    /// Whether a negative fits an image better than the winner, which scores this much above what is
-    /// expected of unknown images.
+    /// Whether a negative fits an image better than the winner, which scores this much above what
+    /// is expected of unknown images.
     pub(super) fn is_negative(&self, seen: &Seen<'_, F>, above: f64) -> bool {
         let Some(negatives) = &self.negatives else { return false };
         let cosines = negatives.unit.dot(&seen.images.unit.row(seen.row));
-        // The most similar of many negatives is similar by chance, as is the winner of many classes.
+        // The most similar of many negatives is similar by chance, as is the winner of many
+        // classes.
         let expected = self.model.table.expected.at(1, negatives.len(), 0.0);
         let scores = largest(cosines.view()).into_iter().map(|negative| {
             let image = seen.images.cosines.row(seen.row);

@@ -79,7 +79,8 @@ fn newton(examples: &[Example]) -> Logistic {
     fitted
 }
 
-/// For each number of shots, the sharpness with which known images are most probably of their class.
+/// For each number of shots, the sharpness with which known images are most probably of their
+/// class.
 fn sharpness(cells: &[&Cell]) -> BTreeMap<usize, f64> {
     let shots: BTreeSet<usize> = cells.iter().map(|cell| cell.kind.shots).collect();
     let best = shots.into_iter().map(|shots| {

@@ -19,16 +19,16 @@ const FADING: Fading = Fading { most: 0.0, mean: 16.0 };
 const NOVELTY: [f64; 5] = [0.0, 0.25, 0.5, 0.75, 1.0];
 const OVERLAP: [f64; 4] = [0.75, 0.5, 0.25, 0.0];
 
-/// Gains that differ by this are equal: another draw of galleries changes the best weights. Of equal
-/// ones, much overlap is best with one image of a class (0.13 points of AUROC between 0.5 and 0.75 on
-/// the validation classes of Caltech).
+/// Gains that differ by this are equal: another draw of galleries changes the best weights. Of
+/// equal ones, much overlap is best with one image of a class (0.13 points of AUROC between 0.5 and
+/// 0.75 on the validation classes of Caltech).
 const TOLERANCE: f64 = 0.0003;
 
 /// The cells that candidates are compared on.
 const CLASSES: usize = 5;
 const SHOTS: [usize; 3] = [0, 1, 5];
 
-/// The least gain on every data set for which a background is worth its cost.
+/// The least gain on every data set that justifies the cost of a background.
 const LEAST_GAIN: f64 = 0.001;
 
 /// The weights with which the score is the cosine.
