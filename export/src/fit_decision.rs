@@ -270,8 +270,9 @@ fn copy_lexicon(bundle: &Bundle, out: &Path) -> Result<(), FitError> {
     if found.is_some_and(|bytes| FileEntry::of(&bytes).sha256 == knowledge.lexicon.sha256) {
         return Ok(());
     }
-    if let Some(bytes) = bundle.lexicon()? {
-        disk::write(&place, &bytes)?;
+    let Some(bytes) = bundle.lexicon()? else { return Ok(()) };
+    if let Some(folder) = place.parent() {
+        disk::create_folder(folder)?;
     }
-    Ok(())
+    Ok(disk::write(&place, &bytes)?)
 }

@@ -139,7 +139,7 @@ fn what_cannot_be_fitted_is_refused_and_nothing_is_written() {
         assert!(text.contains(expected), "{arguments:?}: {text}");
     };
     refused(&["tiny", "--data", "few"], "few has 3 base classes of 4 images or more, expected");
-    refused(&["tiny", "--data", "splits"], "splits: the split base has no classes");
+    refused(&["tiny", "--data", "splits"], "splits: the data has no classes in split `base`");
     refused(&["tiny", "--data", "nowhere"], "nowhere");
     refused(&["tiny", "--data", "file.tar"], "file.tar");
     refused(&["tiny"], "--data");

@@ -105,8 +105,9 @@ fn split_in_three(scene: &Scene) {
         let split = if class < 4 { "base" } else { "val" };
         for image in 0..12 {
             let path = format!("{split}/stripes-{class}/{image:02}.png");
-            let part = image % 3;
-            writeln!(rows, "{path},stripes-{class}-{part},n0000001{class},{split}").unwrap();
+            // Validation needs the images of a whole class.
+            let part = if split == "base" { format!("-{}", image % 3) } else { String::new() };
+            writeln!(rows, "{path},stripes-{class}{part},n0000001{class},{split}").unwrap();
         }
     }
     fs::write(scene.path("data/manifest.csv"), rows).unwrap();
