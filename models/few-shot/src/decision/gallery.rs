@@ -157,6 +157,17 @@ pub enum Verdict {
     Ambiguous(usize),
 }
 
+impl Verdict {
+    /// About an image whose score is high enough or not, where the winner may have a rival.
+    fn of(is_high_enough: bool, rival: Option<usize>) -> Self {
+        match rival {
+            _ if !is_high_enough => Self::Rejected,
+            Some(rival) => Self::Ambiguous(rival),
+            None => Self::Accepted,
+        }
+    }
+}
+
 /// What is accepted.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Criterion {
@@ -293,6 +304,14 @@ impl<F: NdFloat> GalleryDecision<F> {
             .collect()
     }
 
+    /// What is decided about the same image at another rate.
+    pub fn verdict(&self, decision: &Decision<F>, rate: f64) -> Verdict {
+        let Decision { scored, is_negative, calibrated, shares, .. } = decision;
+        let limit = self.limits(self.image_counts[scored.winner]).at(rate);
+        let rival = self.model.table.ambiguity.rival(shares, scored.winner, Some(rate));
+        Verdict::of(!is_negative && *calibrated >= limit, rival)
+    }
+
     fn decision(&self, seen: &Seen<'_, F>, question: Question) -> Decision<F> {
         let table = &self.model.table;
         let scored = self.scored(seen, self.ranks(seen.similarities));
@@ -319,11 +338,7 @@ impl<F: NdFloat> GalleryDecision<F> {
         let rival = table.ambiguity.rival(&shares, scored.winner, stated);
         Decision {
             scored,
-            verdict: match rival {
-                _ if is_negative || calibrated < limit => Verdict::Rejected,
-                Some(rival) => Verdict::Ambiguous(rival),
-                None => Verdict::Accepted,
-            },
+            verdict: Verdict::of(!is_negative && calibrated >= limit, rival),
             is_negative,
             calibrated,
             limit,

@@ -2,7 +2,7 @@
 
 use super::calibration_error::Excess;
 use super::ranking::Truth;
-use crate::decision::gallery::{Criterion, Decision, GalleryDecision, Question, Verdict};
+use crate::decision::gallery::{Decision, GalleryDecision, Question, Verdict};
 use crate::decision::images::Images;
 
 /// The stated rates that are measured.
@@ -61,19 +61,27 @@ pub(super) struct Accepted {
 impl Answers {
     /// Those of `gallery`.
     pub(super) fn of(gallery: &GalleryDecision<f32>, queries: &Queries<'_>) -> Self {
+        // The rate of a question changes nothing but the verdict.
+        let decide = |images: &Images<f32>| gallery.decide(images, Question::default());
+        let decided = Decided {
+            known: decide(&queries.known),
+            n_query: queries.n_query,
+            unknown: decide(&queries.unknown),
+            junk: queries.junk.iter().map(decide).collect(),
+        };
         let mut scored = Vec::new();
         let mut excess = Excess::default();
-        for (at, decision) in gallery.decide(&queries.known, at(RATES[0])).iter().enumerate() {
-            let is_right = decision.scored.winner == at / queries.n_query;
+        for (way, decision) in decided.known() {
+            let is_right = decision.scored.winner == way;
             let truth = if is_right { Truth::Right } else { Truth::Wrong };
             excess.add_known(decision.confidence, is_right);
             scored.push(ScoredAnswer::of(decision, truth));
         }
-        for decision in gallery.decide(&queries.unknown, at(RATES[0])) {
+        for decision in &decided.unknown {
             excess.add_unknown(decision.confidence);
-            scored.push(ScoredAnswer::of(&decision, Truth::Unknown));
+            scored.push(ScoredAnswer::of(decision, Truth::Unknown));
         }
-        let accepted = RATES.iter().map(|&rate| Accepted::of(gallery, queries, rate)).collect();
+        let accepted = RATES.iter().map(|&rate| decided.accepted(gallery, rate)).collect();
         Self { scored, excess, accepted }
     }
 
@@ -90,22 +98,10 @@ impl ScoredAnswer {
 }
 
 impl Accepted {
-    fn of(gallery: &GalleryDecision<f32>, queries: &Queries<'_>, rate: f64) -> Self {
-        let mut accepted = Self {
-            unknown: n_accepted(gallery, &queries.unknown, rate),
-            junk: queries.junk.iter().map(|images| n_accepted(gallery, images, rate)).collect(),
-            ..Self::default()
-        };
-        for (query, decision) in gallery.decide(&queries.known, at(rate)).iter().enumerate() {
-            accepted.count(decision, query / queries.n_query);
-        }
-        accepted
-    }
-
-    /// Counts the answer to an image of the class at `way`.
-    fn count(&mut self, decision: &Decision<f32>, way: usize) {
-        let is_right = u32::from(decision.scored.winner == way);
-        match decision.verdict {
+    /// Counts an answer to a known image.
+    fn count(&mut self, verdict: Verdict, is_right: bool) {
+        let is_right = u32::from(is_right);
+        match verdict {
             Verdict::Rejected => return,
             Verdict::Ambiguous(_) => self.ambiguous += is_right,
             Verdict::Accepted => {
@@ -118,11 +114,35 @@ impl Accepted {
     }
 }
 
-fn n_accepted(gallery: &GalleryDecision<f32>, images: &Images<f32>, rate: f64) -> u32 {
-    let decisions = gallery.decide(images, at(rate)).into_iter();
-    decisions.filter(|decision| decision.verdict != Verdict::Rejected).count() as u32
+/// The decisions of a gallery about its queries.
+struct Decided {
+    known: Vec<Decision<f32>>,
+    n_query: usize,
+    unknown: Vec<Decision<f32>>,
+    junk: Vec<Vec<Decision<f32>>>,
 }
 
-fn at(rate: f64) -> Question {
-    Question { criterion: Criterion::Rate(rate), ..Question::default() }
+impl Decided {
+    /// Those about known images, each with the position of the class of its image.
+    fn known(&self) -> impl Iterator<Item = (usize, &Decision<f32>)> {
+        let known = self.known.iter().enumerate();
+        known.map(|(query, decision)| (query / self.n_query, decision))
+    }
+
+    fn accepted(&self, gallery: &GalleryDecision<f32>, rate: f64) -> Accepted {
+        let mut accepted = Accepted {
+            unknown: n_accepted(gallery, &self.unknown, rate),
+            junk: self.junk.iter().map(|kind| n_accepted(gallery, kind, rate)).collect(),
+            ..Accepted::default()
+        };
+        for (way, decision) in self.known() {
+            accepted.count(gallery.verdict(decision, rate), decision.scored.winner == way);
+        }
+        accepted
+    }
+}
+
+fn n_accepted(gallery: &GalleryDecision<f32>, decisions: &[Decision<f32>], rate: f64) -> u32 {
+    let verdicts = decisions.iter().map(|decision| gallery.verdict(decision, rate));
+    verdicts.filter(|verdict| *verdict != Verdict::Rejected).count() as u32
 }
