@@ -18,8 +18,14 @@ const LEFT: [f64; 2] = [56.0, 436.0];
 const TOP: f64 = 40.0;
 const SIDE: f64 = 304.0;
 
-/// The least upper end of an axis of rates.
-const LEAST_RATE: f64 = 0.12;
+/// The right end of the axis of stated rates.
+const MOST_STATED: f64 = 0.12;
+
+/// The upper end of the axis of achieved rates is between these; more is drawn at the upper end.
+const MOST_ACHIEVED: [f64; 2] = [0.12, 0.4];
+
+/// Places of series are this far apart, so that their lines do not cover each other.
+const STEP: f64 = 3.0;
 
 /// Draws the policies that have figures about unknown images. The left panel has their ROC curves.
 /// The right one has the false-accept rate at each stated rate, with a line from the 10th to the
@@ -30,16 +36,18 @@ pub fn svg(results: &[Outcome]) -> String {
         .filter_map(|outcome| Some((outcome.fusion.to_string(), outcome.unknown.as_ref()?)))
         .collect();
     let mut out = Svg::new(WIDTH, HEIGHT);
-    let roc =
-        Panel { left: LEFT[0], most: 1.0, labels: ["false-positive rate", "true-positive rate"] };
-    let labels = ["stated false-accept rate", "achieved"];
-    let stated = Panel { left: LEFT[1], most: most_rate(&series), labels };
+    let labels = ["false-positive rate", "true-positive rate"];
+    let roc = Panel { left: LEFT[0], most: [1.0; 2], labels };
+    let labels =
+        ["stated false-accept rate", "achieved false-accept rate, 10th to 90th percentile"];
+    let stated = Panel { left: LEFT[1], most: [MOST_STATED, most_achieved(&series)], labels };
     roc.frame(&mut out);
     stated.frame(&mut out);
     for (at, (name, figures)) in series.iter().enumerate() {
         let color = COLORS[at % COLORS.len()];
         out.curve(figures.roc.iter().map(|&point| roc.place(point)), color);
-        stated_points(&mut out, &stated, figures, color);
+        let aside = STEP * (at as f64 - (series.len() - 1) as f64 / 2.0);
+        stated_points(&mut out, &stated, figures, aside, color);
         let place = TOP + 18.0 * at as f64;
         let left = LEFT[1] + SIDE + 16.0;
         out.line([left, place], [left + 16.0, place], color, 3.0);
@@ -48,50 +56,64 @@ pub fn svg(results: &[Outcome]) -> String {
     out.finish()
 }
 
-fn stated_points(out: &mut Svg, panel: &Panel, figures: &UnknownFigures, color: &str) {
-    let points = figures.stated.iter().map(|at| panel.place([at.rate, at.false_accept_rate]));
-    out.curve(points.clone(), color);
-    for (point, at) in points.zip(&figures.stated) {
-        out.line(panel.place([at.rate, at.p10]), panel.place([at.rate, at.p90]), color, 1.0);
-        out.dot(point, color);
+fn stated_points(
+    out: &mut Svg,
+    panel: &Panel,
+    figures: &UnknownFigures,
+    aside: f64,
+    color: &'static str,
+) {
+    for at in &figures.stated {
+        let [middle, low, high] = [at.false_accept_rate, at.p10, at.p90].map(|achieved| {
+            let [x, y] = panel.place([at.rate, achieved]);
+            [x + aside, y]
+        });
+        out.line(low, high, color, 1.0);
+        out.dot(middle, color);
     }
 }
 
-/// The greatest rate that is drawn.
-fn most_rate(series: &[(String, &UnknownFigures)]) -> f64 {
+/// The greatest achieved rate that is drawn.
+fn most_achieved(series: &[(String, &UnknownFigures)]) -> f64 {
     let stated = series.iter().flat_map(|(_, figures)| &figures.stated);
-    let rates = stated.flat_map(|at| [at.rate, at.false_accept_rate, at.p90]);
-    rates.fold(LEAST_RATE, f64::max)
+    let [least, most] = MOST_ACHIEVED;
+    stated.flat_map(|at| [at.false_accept_rate, at.p90]).fold(least, f64::max).min(most)
 }
 
 /// A square whose axes go from 0 to `most`.
 struct Panel {
     left: f64,
-    most: f64,
+    most: [f64; 2],
     labels: [&'static str; 2],
 }
 
 impl Panel {
     fn place(&self, [x, y]: [f64; 2]) -> [f64; 2] {
-        [self.left + x / self.most * SIDE, TOP + SIDE - y / self.most * SIDE]
+        let [most_x, most_y] = self.most;
+        [self.left + x / most_x * SIDE, TOP + SIDE - (y / most_y).min(1.0) * SIDE]
     }
 
     /// Axes, ticks and the diagonal.
     fn frame(&self, out: &mut Svg) {
+        let [most_x, most_y] = self.most;
         for step in 0..=4 {
-            let value = self.most * f64::from(step) / 4.0;
-            let shown = format!("{:.0} %", 100.0 * value);
-            let [x, bottom] = self.place([value, 0.0]);
-            let [left, y] = self.place([0.0, value]);
+            let share = f64::from(step) / 4.0;
+            let [x, bottom] = self.place([share * most_x, 0.0]);
+            let [left, y] = self.place([0.0, share * most_y]);
             out.line([left, y], [left + SIDE, y], "#eee", 1.0);
-            out.text([left - 6.0, y + 4.0], "end", "black", &shown);
-            out.text([x, bottom + 16.0], "middle", "black", &shown);
+            out.text([left - 6.0, y + 4.0], "end", "black", &shown(share * most_y));
+            out.text([x, bottom + 16.0], "middle", "black", &shown(share * most_x));
         }
-        out.line(self.place([0.0; 2]), self.place([self.most; 2]), "#ccc", 1.0);
+        let end = most_x.min(most_y);
+        out.line(self.place([0.0; 2]), self.place([end; 2]), "#ccc", 1.0);
         let [x_label, y_label] = self.labels;
         out.text([self.left + SIDE / 2.0, TOP + SIDE + 36.0], "middle", "black", x_label);
         out.text([self.left, TOP - 14.0], "start", "black", y_label);
     }
+}
+
+fn shown(rate: f64) -> String {
+    format!("{:.0} %", 100.0 * rate)
 }
 
 #[cfg(test)]
@@ -127,9 +149,14 @@ mod tests {
             drawn.contains("points=\"56.0,192.0 360.0,40.0\""),
             "from one half to the corner: {drawn}"
         );
-        // At most 30 %: a sixth of the width, half of the height.
-        assert!(drawn.contains("cx=\"486.7\" cy=\"192.0\""), "{drawn}");
+        // 5 of 12 % to the right; half of the height, which is the 90th percentile.
+        assert!(drawn.contains("cx=\"562.7\" cy=\"192.0\""), "{drawn}");
         assert!(drawn.contains(">mean</text>"));
+    }
+
+    #[test]
+    fn a_rate_beyond_the_axis_is_drawn_at_its_end() {
+        assert!(svg(&[outcome(0.9)]).contains("cy=\"40.0\""));
     }
 
     #[test]

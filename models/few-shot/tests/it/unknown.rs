@@ -301,7 +301,8 @@ fn a_report_shows_what_galleries_reject() {
         let widths = table.lines().map(|line| line.chars().count());
         assert!(widths.clone().all(|width| Some(width) == widths.clone().next()), "{table}");
     }
-    assert!(report.rejection_svg().matches("<polyline").count() == 16, "two lines a policy");
+    assert_eq!(report.rejection_svg().matches("<polyline").count(), 8, "a curve for each policy");
+    assert_eq!(report.rejection_svg().matches("<circle").count(), 32, "four rates a policy");
     let json = serde_json::to_value(&report).unwrap();
     let found = &json["results"][0]["unknown"];
     for field in ["auroc", "auroc_ci95", "fpr95", "oscr", "ece"] {
