@@ -1,21 +1,22 @@
 //! `handful doctor`: checks the bundle, the engines and the store, and suggests what to do.
 
+mod engines;
+
 use std::fmt;
 use std::path::PathBuf;
-use std::time::Instant;
 
 use clap::Args;
-use edge::backbone::{BackboneFile, embed_batch, files, start};
 use edge::decision;
 use edge::device::{Device, DeviceSettings, StoreAccess, Threads};
-use edge::engine::{EngineChoice, EngineOptions, Provider, Rejection};
+use edge::engine::EngineOptions;
 use edge::gallery::Gallery;
 use edge::lexicon::NameKnowledge;
-use models::bundle::{Bundle, Manifest, self_test};
+use models::bundle::{Bundle, Manifest};
 use models::fault::{AnyFault, Blame, Fault, Message};
 use serde::Serialize;
 
-use crate::text::{Align, show, table};
+use crate::text::show;
+use engines::{EngineState, chosen, engine_table, try_engines};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -79,21 +80,13 @@ struct BundleState {
 }
 
 #[derive(Debug, Serialize)]
-struct EngineState {
-    provider: String,
-    precision: String,
-    works: bool,
-    load_ms: Option<f64>,
-    image_ms: Option<f64>,
-    reason: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
 struct StoreState {
     path: Option<String>,
     state: String,
     classes: usize,
     examples: usize,
+    /// Examples of none of the classes.
+    background: usize,
     revision: u64,
 }
 
@@ -236,37 +229,6 @@ const NO_DECISION: &str = "every image is accepted: this bundle has no decision;
 const NO_NAME_BIAS: &str = "classes without images rank too low next to classes with images: this \
     bundle has no name bias; run `handful-train complete` and `handful-export` again to add it";
 
-fn try_engines(bundle: &Bundle, options: &EngineOptions) -> Vec<EngineState> {
-    let states =
-        Provider::ALL.into_iter().flat_map(|provider| try_engine(bundle, provider, options));
-    states.collect()
-}
-
-/// One state per backbone file of the bundle that the engine may run.
-fn try_engine(bundle: &Bundle, provider: Provider, options: &EngineOptions) -> Vec<EngineState> {
-    match files(bundle, provider, options.precision) {
-        Err(Rejection { reason, .. }) => {
-            let rejected = EngineState::new(provider, options.precision.to_string());
-            vec![EngineState { reason: Some(reason), ..rejected }]
-        }
-        Ok(candidates) => candidates
-            .into_iter()
-            .map(|candidate| EngineState::of(bundle, candidate, provider, options))
-            .collect(),
-    }
-}
-
-fn chosen(choice: EngineChoice, engines: &[EngineState]) -> Option<String> {
-    let wanted: Vec<_> = choice.providers().iter().map(Provider::to_string).collect();
-    // Engines are listed in the order in which they are preferred.
-    let mut working = engines.iter().filter(|e| e.works && wanted.contains(&e.provider));
-    working.next().map(|engine| match engine.precision.as_str() {
-        // The usual precision, which is not mentioned.
-        "fp32" => engine.provider.clone(),
-        precision => format!("{} in {precision}", engine.provider),
-    })
-}
-
 impl BundleState {
     fn of(bundle: &Bundle) -> Self {
         let Manifest { name, space_id, files, backbone, preprocess, licenses, .. } =
@@ -284,72 +246,10 @@ impl BundleState {
     }
 }
 
-impl EngineState {
-    fn new(provider: Provider, precision: String) -> Self {
-        Self {
-            provider: provider.to_string(),
-            precision,
-            works: false,
-            load_ms: None,
-            image_ms: None,
-            reason: None,
-        }
-    }
-
-    fn of(
-        bundle: &Bundle,
-        candidate: BackboneFile<'_>,
-        provider: Provider,
-        options: &EngineOptions,
-    ) -> Self {
-        let state = Self::new(provider, candidate.precision.to_string());
-        let before = Instant::now();
-        let mut engine = match start(bundle, candidate, provider, options) {
-            Ok(engine) => engine,
-            Err(rejection) => return Self { reason: Some(rejection.reason), ..state },
-        };
-        let load_ms = before.elapsed().as_secs_f64() * 1e3;
-        let Manifest { self_test, preprocess, .. } = &bundle.manifest;
-        // `start` has run the self-test, so the time is that of a warm engine.
-        let input = self_test::input(self_test.seed, preprocess.size);
-        let before = Instant::now();
-        if let Err(error) = embed_batch(engine.as_mut(), &bundle.manifest, input.view()) {
-            return Self { reason: Some(error.to_string()), ..state };
-        }
-        let image_ms = Some(before.elapsed().as_secs_f64() * 1e3);
-        Self { works: true, load_ms: Some(load_ms), image_ms, ..state }
-    }
-
-    /// The cells of [`COLUMNS`].
-    fn row(&self) -> Vec<String> {
-        let state = if self.works { "works" } else { "rejected" };
-        vec![
-            self.provider.clone(),
-            self.precision.clone(),
-            state.to_owned(),
-            milliseconds(self.load_ms),
-            milliseconds(self.image_ms),
-            self.reason.clone().unwrap_or_default(),
-        ]
-    }
-}
-
-fn milliseconds(time: Option<f64>) -> String {
-    time.map(|time| format!("{time:.1}")).unwrap_or_default()
-}
-
-const COLUMNS: [(&str, Align); 6] = [
-    ("engine", Align::Left),
-    ("precision", Align::Left),
-    ("state", Align::Left),
-    ("load ms", Align::Right),
-    ("image ms", Align::Right),
-    ("reason", Align::Left),
-];
-
 impl StoreState {
     fn unknown() -> Self {
-        Self { path: None, state: "not examined".to_owned(), classes: 0, examples: 0, revision: 0 }
+        let state = "not examined".to_owned();
+        Self { path: None, state, classes: 0, examples: 0, background: 0, revision: 0 }
     }
 }
 
@@ -369,6 +269,7 @@ fn look_at_store(device: &Device, manifest: &Manifest) -> Result<StoreState, Any
         state: "ready".to_owned(),
         classes: classes.len(),
         examples: classes.iter().map(|class| class.examples.len()).sum(),
+        background: gallery.background().len(),
         revision: gallery.revision(),
     })
 }
@@ -395,8 +296,7 @@ impl fmt::Display for Answer {
             None => {}
         }
         writeln!(f, "{}", self.store)?;
-        let rows: Vec<_> = self.engines.iter().map(EngineState::row).collect();
-        write!(f, "\n{}", table(&COLUMNS, &rows))?;
+        write!(f, "\n{}", engine_table(&self.engines))?;
         if let Some(chosen) = &self.chosen {
             writeln!(f, "chosen: {chosen}")?;
         }
@@ -440,10 +340,15 @@ impl fmt::Display for BundleState {
 
 impl fmt::Display for StoreState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { path, state, classes, examples, revision } = self;
+        let Self { path, state, classes, examples, background, revision } = self;
         let path = path.as_deref().unwrap_or("-");
-        let counts = format!(", {classes} classes, {examples} examples, revision {revision}");
-        let counts = if *classes == 0 { "" } else { counts.as_str() };
-        write!(f, "store    {path}: {state}{counts}")
+        write!(f, "store    {path}: {state}")?;
+        match classes {
+            0 => Ok(()),
+            _ => {
+                write!(f, ", {classes} classes, {examples} examples, ")?;
+                write!(f, "{background} background examples, revision {revision}")
+            }
+        }
     }
 }

@@ -186,6 +186,7 @@ fn background_examples_are_enrolled_listed_and_removed() {
     assert!(list.contains("background set (\"none of these\"): 4 examples"), "{list}");
     assert_eq!(sandbox.json(&["gallery", "list", "--json"])["background"], 4);
     assert_eq!(sandbox.json(&["calibrate", "--json"])["evidence"]["background"], 4);
+    assert_eq!(sandbox.json(&["doctor", "--json"])["store"]["background"], 4);
     let listed = sandbox.json(&["gallery", "background", "list", "--json"]);
     let ids: Vec<&str> = listed["examples"]
         .as_array()
