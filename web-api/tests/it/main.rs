@@ -17,6 +17,8 @@ mod operations;
 mod overload;
 mod process;
 mod rejecting;
+#[path = "../../../edge/tests/shared/rejecting_table.rs"]
+mod rejecting_table;
 mod service;
 mod things;
 mod unknown_page;

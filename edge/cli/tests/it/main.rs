@@ -13,5 +13,7 @@ mod evaluate;
 mod files;
 mod names;
 mod rejecting;
+#[path = "../../../tests/shared/rejecting_table.rs"]
+mod rejecting_table;
 mod sandbox;
 mod unknown;
