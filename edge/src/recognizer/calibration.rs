@@ -27,7 +27,8 @@ pub struct CalibrationReport {
     pub stated: bool,
     /// Why not.
     pub reason: Option<&'static str>,
-    /// By rate, ascending; empty if the bundle has no decision or no class can be recognized.
+    /// By rate, ascending, that of the gallery among them; empty if the bundle has no decision or no
+    /// class can be recognized.
     pub thresholds: Vec<StatedThreshold>,
     /// What was measured.
     pub evidence: CalibrationEvidence,
@@ -80,7 +81,9 @@ impl CalibrationReport {
             settings: *gallery.settings(),
             stated: reason.is_none(),
             reason,
-            thresholds: decision.map_or_else(Vec::new, |decision| thresholds(decision, &left_out)),
+            thresholds: decision.map_or_else(Vec::new, |decision| {
+                thresholds(decision, gallery.settings().rate, &left_out)
+            }),
             evidence,
             advice: advice(gallery, evidence),
         }
@@ -105,8 +108,17 @@ fn reason(
     }
 }
 
-fn thresholds(decision: &GalleryDecision<f32>, left_out: &[LeftOut]) -> Vec<StatedThreshold> {
-    let stated = RATES.into_iter().map(|rate| StatedThreshold {
+fn thresholds(
+    decision: &GalleryDecision<f32>,
+    own_rate: f64,
+    left_out: &[LeftOut],
+) -> Vec<StatedThreshold> {
+    let mut rates = RATES.to_vec();
+    if !rates.contains(&own_rate) {
+        rates.push(own_rate);
+        rates.sort_by(f64::total_cmp);
+    }
+    let stated = rates.into_iter().map(|rate| StatedThreshold {
         rate,
         threshold: decision.limit(rate).0,
         known_kept: known_kept(left_out, rate),
