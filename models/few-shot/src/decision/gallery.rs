@@ -29,6 +29,7 @@
 mod evidence;
 mod negatives;
 mod previous;
+mod question;
 
 use std::sync::{Arc, OnceLock};
 
@@ -41,6 +42,8 @@ use super::limits::{LimitRow, Winner};
 use super::sampling::sample;
 use super::score::{as_f64, float, informative, likeness, novelty, profiles, unit_rows};
 use crate::metric::products;
+
+pub use question::{Criterion, Question, Verdict};
 
 /// The prototypes of a gallery and the number of images of each class.
 #[derive(Debug, Clone, Copy)]
@@ -84,6 +87,8 @@ pub struct GalleryDecision<F> {
     limits_by_name: LimitRow,
     /// Examples of none of the classes.
     negatives: Option<Images<F>>,
+    /// Prototypes of length 1 that choose the winner in the place of `prototypes`, `[n, s]`.
+    ranking: Option<Array2<F>>,
 }
 
 /// A gallery before a change, and where its classes were.
@@ -146,53 +151,6 @@ pub struct Decision<F> {
     pub confidence: f64,
 }
 
-/// What is decided about an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// It shows the winner.
-    Accepted,
-    /// It shows none of the classes.
-    Rejected,
-    /// It shows the winner or this class, which cannot be told apart at the rate.
-    Ambiguous(usize),
-}
-
-impl Verdict {
-    /// About an image whose score is high enough or not, where the winner may have a rival.
-    fn of(is_high_enough: bool, rival: Option<usize>) -> Self {
-        match rival {
-            _ if !is_high_enough => Self::Rejected,
-            Some(rival) => Self::Ambiguous(rival),
-            None => Self::Accepted,
-        }
-    }
-}
-
-/// What is accepted.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Criterion {
-    /// The share of unknown images that may be accepted.
-    Rate(f64),
-    /// The least calibrated score.
-    Threshold(f64),
-}
-
-/// What a decision is asked for.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Question {
-    /// What is accepted.
-    pub criterion: Criterion,
-    /// The share of images that are expected to be unknown, for probabilities only.
-    pub unknown: f64,
-}
-
-impl Default for Question {
-    /// At most 5 % of unknown images are accepted; as many images are unknown as known.
-    fn default() -> Self {
-        Self { criterion: Criterion::Rate(0.05), unknown: 0.5 }
-    }
-}
-
 impl<F: NdFloat> GalleryDecision<F> {
     /// Prepares a gallery of at least one class and calibrates it with its own examples.
     pub fn new(
@@ -227,6 +185,7 @@ impl<F: NdFloat> GalleryDecision<F> {
             limits: limits.row(Winner::WithoutEvidence),
             limits_by_name: limits.row(Winner::NameOnly(raw.nrows())),
             negatives: None,
+            ranking: None,
             model,
         };
         decision.views = previous.views(&decision);
@@ -235,16 +194,12 @@ impl<F: NdFloat> GalleryDecision<F> {
         decision
     }
 
-    /// The same gallery with prototypes `[n, s]` that unlabeled images have moved. What was
-    /// measured stays that of the enrolled images.
+    /// The same gallery, where prototypes `[n, s]` that unlabeled images have moved choose the
+    /// winner. Its score is that against the enrolled prototype: prototypes move onto unknown
+    /// images too, which would score as known ones.
     #[must_use]
     pub fn moved_to(&self, prototypes: ArrayView2<'_, F>) -> Self {
-        Self {
-            prototypes: unit_rows(prototypes.to_owned()),
-            lengths: prototypes.map_axis(Axis(1), |row| row.dot(&row).sqrt()),
-            views: vec![OnceLock::new(); prototypes.nrows()],
-            ..self.clone()
-        }
+        Self { ranking: Some(unit_rows(prototypes.to_owned())), ..self.clone() }
     }
 
     /// Replaces the prototype of a class, raw `[s]`, and its number of images, as if an example
@@ -288,11 +243,13 @@ impl<F: NdFloat> GalleryDecision<F> {
 
     /// Decides about each image.
     pub fn decide(&self, images: &Images<F>, question: Question) -> Vec<Decision<F>> {
-        let similarities = products(images.unit.view(), self.prototypes.view());
+        let prototypes = self.ranking.as_ref().unwrap_or(&self.prototypes);
+        let similarities = products(images.unit.view(), prototypes.view());
         self.decide_similar(images, similarities.view(), question)
     }
 
-    /// The same for images whose cosines to the prototypes are known, `[q, n]`.
+    /// The same for images whose cosines to the prototypes that choose the winner are known,
+    /// `[q, n]`: the enrolled ones, or those that unlabeled images have moved.
     pub fn decide_similar(
         &self,
         images: &Images<F>,
@@ -318,7 +275,7 @@ impl<F: NdFloat> GalleryDecision<F> {
         let shots = self.image_counts[scored.winner];
         let limits = self.limits(shots);
         let above = self.above(&scored, self.prototypes.nrows());
-        let is_negative = self.is_negative(seen, above);
+        let ahead = self.negative_ahead(seen, above);
         let calibrated = above - self.offset(shots);
         let rate = match question.criterion {
             Criterion::Rate(rate) => rate,
@@ -330,7 +287,9 @@ impl<F: NdFloat> GalleryDecision<F> {
         };
         let biased: Vec<f64> = self.biased(seen.similarities).map(as_f64).collect();
         let shares = table.confidence.shares(&biased, shots);
-        let known = table.confidence.known(shots).probability(calibrated, question.unknown);
+        // An image that a negative fits better is no surer than one at the edge of being unknown.
+        let sure = ahead.map_or(calibrated, |ahead| calibrated.min(-ahead));
+        let known = table.confidence.known(shots).probability(sure, question.unknown);
         let stated = match question.criterion {
             Criterion::Rate(rate) => Some(rate),
             Criterion::Threshold(_) => None,
@@ -338,8 +297,8 @@ impl<F: NdFloat> GalleryDecision<F> {
         let rival = table.ambiguity.rival(&shares, scored.winner, stated);
         Decision {
             scored,
-            verdict: Verdict::of(!is_negative && calibrated >= limit, rival),
-            is_negative,
+            verdict: Verdict::of(ahead.is_none() && calibrated >= limit, rival),
+            is_negative: ahead.is_some(),
             calibrated,
             limit,
             rate,
@@ -392,7 +351,11 @@ impl<F: NdFloat> GalleryDecision<F> {
                 best = (class, rank);
             }
         }
-        self.scored_against(best.0, seen.similarities[best.0], seen.images, seen.row)
+        let cosine = match self.ranking {
+            None => seen.similarities[best.0],
+            Some(_) => seen.images.unit.row(seen.row).dot(&self.prototypes.row(best.0)),
+        };
+        self.scored_against(best.0, cosine, seen.images, seen.row)
     }
 
     /// The score of an image against a class, to which it has this cosine.
@@ -443,4 +406,35 @@ struct Seen<'a, F> {
     images: &'a Images<F>,
     row: usize,
     similarities: ArrayView1<'a, F>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decision::background::Background;
+    use crate::decision::tests::table;
+    use ndarray::array;
+
+    #[test]
+    fn prototypes_that_moved_onto_an_unknown_image_do_not_make_it_known() {
+        let background = Background::none(array![0.0, 0.0, 0.0]);
+        let model = Arc::new(DecisionModel { table: table(), background });
+        let prototypes = array![[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]];
+        let enrolled = Images::new(&model, prototypes.view());
+        let classes = Classes {
+            prototypes: prototypes.view(),
+            image_counts: &[1, 1],
+            name_bias: &[0.0, 0.0],
+        };
+        let examples = Examples { images: &enrolled, classes: &[0, 1] };
+        let gallery = GalleryDecision::new(Arc::clone(&model), classes, examples);
+        let unknown = array![[0.2, 0.1, 1.0]];
+        let images = Images::new(&model, unknown.view());
+        let moved = gallery.moved_to(array![[1.0, 0.0, 0.0], [0.2, 0.4, 1.0]].view());
+        let before = &gallery.decide(&images, Question::default())[0];
+        let after = &moved.decide(&images, Question::default())[0];
+        assert_eq!((before.scored.winner, after.scored.winner), (0, 1), "the moved ones rank");
+        assert_eq!((before.verdict, after.verdict), (Verdict::Rejected, Verdict::Rejected));
+        assert!(after.calibrated <= before.calibrated, "{before:?} {after:?}");
+    }
 }

@@ -33,10 +33,10 @@ impl<F: NdFloat> GalleryDecision<F> {
         Self { calibration, negatives, ..self }
     }
 
-    /// Whether a negative fits an image better than the winner, which scores this much above what
-    /// is expected of unknown images.
-    pub(super) fn is_negative(&self, seen: &Seen<'_, F>, above: f64) -> bool {
-        let Some(negatives) = &self.negatives else { return false };
+    /// By how much a negative fits an image better than the winner, which scores this much above
+    /// what is expected of unknown images; `None` if no negative does.
+    pub(super) fn negative_ahead(&self, seen: &Seen<'_, F>, above: f64) -> Option<f64> {
+        let negatives = self.negatives.as_ref()?;
         let cosines = negatives.unit.dot(&seen.images.unit.row(seen.row));
         // The most similar of many negatives is similar by chance, as is the winner of many
         // classes.
@@ -48,7 +48,7 @@ impl<F: NdFloat> GalleryDecision<F> {
             let overlap = seen.images.profiles.row(seen.row).dot(&profiles);
             as_f64(self.score(cosines[negative], novelty, overlap))
         });
-        scores.into_iter().any(|score| score - expected > above)
+        scores.map(|score| score - expected - above).filter(|ahead| *ahead > 0.0).reduce(f64::max)
     }
 }
 
@@ -121,6 +121,7 @@ mod tests {
         let negatives = images(&gallery, &array![[1.0, 0.05, 0.7]]);
         let with = gallery.with_negatives(negatives).decide(&queries, Question::default());
         assert_eq!((with[0].verdict, with[0].is_negative), (Verdict::Rejected, true));
+        assert!(with[0].known < 0.5 && without[0].known > 0.5, "{with:?}");
         assert_eq!((with[1].verdict, with[1].is_negative), (Verdict::Accepted, false));
     }
 
