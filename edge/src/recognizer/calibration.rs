@@ -27,8 +27,8 @@ pub struct CalibrationReport {
     pub stated: bool,
     /// Why not.
     pub reason: Option<&'static str>,
-    /// By rate, ascending, that of the gallery among them; empty if the bundle has no decision or no
-    /// class can be recognized.
+    /// By rate, ascending, that of the gallery among them; empty if the bundle has no decision or
+    /// no class can be recognized.
     pub thresholds: Vec<StatedThreshold>,
     /// What was measured.
     pub evidence: CalibrationEvidence,
