@@ -24,6 +24,9 @@ use crate::fault::{Blame, Fault};
 /// The longest side of an image, in pixels (JPEG cannot express more).
 pub const MAX_SIDE: u32 = 65_535;
 
+/// The extensions of the files that are taken for images in a folder or an archive, in lower case.
+pub const EXTENSIONS: &[&str] = &["jpg", "jpeg", "jpe", "jfif", "png", "webp"];
+
 /// The most bytes that a decoder may hold beside the pixels: rows, chunks, profiles.
 const MAX_SCRATCH: u64 = 64 << 20;
 

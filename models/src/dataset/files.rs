@@ -11,7 +11,7 @@ use tar::{Archive, Entry, EntryType};
 use super::error::DatasetError;
 use super::source::{Place, Source};
 use crate::disk::{self, Action, DiskError};
-use crate::image::Warning;
+use crate::image::{EXTENSIONS, Warning};
 use crate::split::Split;
 
 /// Most folders within folders.
@@ -331,5 +331,5 @@ pub(super) fn is_image(relative: &str) -> bool {
     let hidden = relative.split('/').any(|name| name.starts_with('.'));
     let extension = Path::new(relative).extension().and_then(|e| e.to_str()).unwrap_or_default();
     !hidden
-        && ["jpg", "jpeg", "png", "webp"].iter().any(|known| extension.eq_ignore_ascii_case(known))
+        && EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known))
 }
