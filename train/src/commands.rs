@@ -13,7 +13,6 @@ pub(crate) mod pretrain;
 pub(crate) mod statistics;
 
 use std::fmt::Arguments;
-use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -23,6 +22,7 @@ use models::dataset::Dataset;
 use models::disk;
 use signal_hook::consts::TERM_SIGNALS;
 use signal_hook::flag;
+use terminal::note;
 use train::config::ConfigError;
 use train::device::{DeviceChoice, Precision, resolve};
 use train::error::BadInput;
@@ -78,7 +78,7 @@ fn stop_on_signals(stop: &Arc<AtomicBool>) -> Result<()> {
 fn open(path: &Path) -> Result<Dataset> {
     let dataset = Dataset::open(path)?;
     for warning in &dataset.warnings {
-        eprintln!("warning: {}: {}", path.display(), warning.detail);
+        note!("warning: {}: {}", path.display(), warning.detail);
     }
     Ok(dataset)
 }
@@ -86,14 +86,9 @@ fn open(path: &Path) -> Result<Dataset> {
 /// Prints a line of a command's result on standard output.
 ///
 /// # Errors
-/// A failed write, for instance to a full disk. A closed pipe is no error.
-pub(crate) fn print_line(line: Arguments<'_>) -> Result<()> {
-    match writeln!(std::io::stdout(), "{line}") {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(error).context("cannot write the result to standard output")
-        }
-        _ => Ok(()),
-    }
+/// Standard output cannot be written.
+fn print_line(line: Arguments<'_>) -> Result<()> {
+    Ok(terminal::print(line)?)
 }
 
 /// The most bytes of a settings file.

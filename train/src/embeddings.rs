@@ -10,6 +10,7 @@ use models::tensors::TensorFile;
 use models::{disk, hex, layout};
 use ndarray::{Array1, Array2, Axis, Ix1, Ix2, concatenate, s};
 use serde::{Deserialize, Serialize};
+use terminal::note;
 
 use crate::embed::embed;
 use crate::loader::Images;
@@ -70,7 +71,7 @@ pub fn embeddings(
     }
     let classes = compute_all(checkpoint, dataset, split, compute)?;
     if let Err(error) = disk::write(&path, &to_bytes(&header, &classes)?) {
-        eprintln!("warning: cannot cache the embeddings: {error}");
+        note!("warning: cannot cache the embeddings: {error}");
     }
     Ok(classes)
 }

@@ -3,6 +3,9 @@
 //! This is the only crate that uses `tch`. [`net`] interprets a [`models::graph::Graph`];
 //! [`stages`] has a module for each stage.
 
+// They end the program when the stream cannot be written: `terminal` has what is used instead.
+#![warn(clippy::print_stderr, clippy::print_stdout)]
+
 pub mod augment;
 pub mod chart;
 pub mod completer_learner;

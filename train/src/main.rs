@@ -1,5 +1,8 @@
 //! The program `handful-train`: one subcommand per stage of a run.
 
+// They end the program when the stream cannot be written: `terminal` has what is used instead.
+#![warn(clippy::print_stderr, clippy::print_stdout)]
+
 mod commands;
 
 use std::process::ExitCode;
@@ -7,6 +10,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use models::fault;
+use terminal::note;
 
 use commands::failure::Failed;
 use commands::{
@@ -83,12 +87,16 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    // clap itself ends the program with 2 for a wrong command line, the code of bad input.
-    match run(Arguments::parse().command) {
+    terminal::ignore_file_size_signal();
+    let Arguments { command } = match terminal::parse() {
+        Ok(arguments) => arguments,
+        Err(ended) => return ended,
+    };
+    match run(command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let failed = Failed(error);
-            eprintln!("error: {failed}");
+            note!("error: {failed}");
             ExitCode::from(fault::exit_code(&failed))
         }
     }

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use models::disk;
 use serde::Serialize;
+use terminal::note;
 
 use crate::run::Run;
 
@@ -106,7 +107,7 @@ impl Metrics {
             )
         });
         // Standard output is for the results of commands.
-        eprintln!(
+        note!(
             "epoch {:>3} · loss {:.4} · train {:.2} %{shown} · {:.0} images/s",
             metrics.epoch,
             metrics.loss,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use few_shot::name_prior::NamePrior;
 use models::dataset::Dataset;
+use terminal::note;
 use train::config::Completion;
 use train::net::Compute;
 use train::run::Run;
@@ -84,13 +85,13 @@ fn name_regressor(options: &Options, dataset: &Dataset, compute: Compute) -> Res
         name_prior.decay()
     ))?;
     if learned.name_prior.is_none() {
-        eprintln!(
+        note!(
             "note: the name prior was not tuned; tuning needs 5 validation classes of 20 images each, \
              none of them a base class"
         );
     }
     if learned.completer.errors(1).is_none() {
-        eprintln!(
+        note!(
             "note: estimator errors were not measured, so error-variance is not evaluated: this \
              needs two images of every base class, and base classes of at least two synsets"
         );
@@ -103,7 +104,7 @@ fn name_regressor(options: &Options, dataset: &Dataset, compute: Compute) -> Res
             report.sets.iter().map(|set| set.classes).sum::<usize>()
         ))?,
         Err(reason) => {
-            eprintln!("note: no decision was fitted, and no image is rejected: {reason}")
+            note!("note: no decision was fitted, and no image is rejected: {reason}")
         }
     }
     Ok(())

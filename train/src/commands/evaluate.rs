@@ -10,6 +10,7 @@ use few_shot::evaluation::report::Protocol;
 use few_shot::evaluation::unlabeled::Unlabeled;
 use models::dataset::{Half, Split};
 use models::disk;
+use terminal::note;
 use train::run::Run;
 use train::stages::evaluate::{CompleterChoice, Evaluation, evaluate};
 
@@ -93,7 +94,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     if report.results.len() > 1 || report.n_unknown.is_some() {
         // Standard output carries only the JSON, so that it can be piped into a program.
-        eprintln!("\n{}", report.to_markdown());
+        note!("\n{}", report.to_markdown());
     }
     print_line(format_args!("{json}"))
 }

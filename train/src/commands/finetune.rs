@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
+use terminal::note;
 use train::config::Finetune;
 use train::run::Run;
 use train::stages::finetune::finetune;
@@ -44,7 +45,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let from = Run::new(&options.run);
     let status = finetune(&config, &dataset, &from, &out, options.resume, compute, &stop)?;
     if status == Status::Stopped {
-        eprintln!(
+        note!(
             "stopped and saved; continue with: handful-train finetune {} --config {out}/finetune.toml --data {} --out {out} --precision {} --resume",
             options.run.display(),
             options.data.display(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
+use terminal::note;
 use train::config::Config;
 use train::run::Run;
 use train::stages::pretrain::{Begin, Status, pretrain};
@@ -54,7 +55,7 @@ pub(crate) fn run(arguments: &Options) -> Result<()> {
     stop_on_signals(&stop)?;
     let status = pretrain(&config, &dataset, &run, begin, compute, &stop)?;
     if status == Status::Stopped {
-        eprintln!(
+        note!(
             "stopped and saved; continue with: handful-train pretrain --config {0}/config.toml --data {1} --out {0} --precision {2} --resume",
             arguments.out.display(),
             arguments.data.display(),

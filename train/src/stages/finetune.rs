@@ -37,6 +37,7 @@ use crate::run::Run;
 mod state;
 
 use state::{Progress, State};
+use terminal::note;
 
 /// Trains the best checkpoint and ProtoComNet of the run `from` until all epochs are done or `stop`
 /// is set, and writes the run `out`.
@@ -258,7 +259,7 @@ impl Training<'_> {
             disk::write(&self.out.kernel(), &kernel)?;
         }
         let outcome = self.validate()?;
-        eprintln!("before: {:.2} ± {:.2} %", 100.0 * outcome.accuracy, 100.0 * outcome.ci95);
+        note!("before: {:.2} ± {:.2} %", 100.0 * outcome.accuracy, 100.0 * outcome.ci95);
         self.keep_best(&outcome)?;
         self.save()
     }

@@ -50,6 +50,11 @@ fn completed(learned: Learned) -> Scene {
     scene
 }
 
+/// A run that every command can read.
+pub(crate) fn completed_for_streams() -> Scene {
+    completed(Learned::Completer)
+}
+
 fn run(scene: &Scene, out: &str, more: &[&str]) -> Output {
     let arguments = [
         "finetune",

@@ -15,5 +15,6 @@ mod live;
 mod pretrain;
 mod program;
 mod scene;
+mod streams;
 mod support;
 mod unpickle;

@@ -24,16 +24,17 @@ const fn member(
     Member { folder, package, imports }
 }
 
-/// models <- few-shot <- edge <- {cli, export, web-api}; {models, few-shot} <- train. Nobody names
-/// cli, train, export and web-api.
-const MEMBERS: [Member; 8] = [
+/// models <- few-shot <- edge <- {cli, export, web-api}; {models, few-shot} <- train; models <-
+/// terminal <- the four programs. Nobody names cli, train, export and web-api.
+const MEMBERS: [Member; 9] = [
     member("models", "handful-models", &[]),
     member("models/few-shot", "handful-few-shot", &["models"]),
     member("edge", "handful-edge", &["models", "models/few-shot"]),
-    member("edge/cli", "handful-cli", &["models", "models/few-shot", "edge"]),
-    member("train", "handful-train", &["models", "models/few-shot"]),
-    member("export", "handful-export", &["models", "models/few-shot", "edge"]),
-    member("web-api", "handful-web-api", &["models", "models/few-shot", "edge"]),
+    member("terminal", "handful-terminal", &["models"]),
+    member("edge/cli", "handful-cli", &["models", "models/few-shot", "terminal", "edge"]),
+    member("train", "handful-train", &["models", "models/few-shot", "terminal"]),
+    member("export", "handful-export", &["models", "models/few-shot", "terminal", "edge"]),
+    member("web-api", "handful-web-api", &["models", "models/few-shot", "terminal", "edge"]),
     member("xtask", "xtask", &[]),
 ];
 
@@ -54,7 +55,7 @@ const OWNERS: [(&str, &str); 9] = [
 const LIBRARIES: [&str; 3] = ["models", "models/few-shot", "edge"];
 
 /// Crates that read arguments or draw on a terminal, by how their names begin.
-const TERMINAL: [&str; 11] = [
+const TERMINAL: [&str; 12] = [
     "anstream",
     "anstyle",
     "atty",
@@ -63,6 +64,7 @@ const TERMINAL: [&str; 11] = [
     "console",
     "crossterm",
     "dialoguer",
+    "handful-terminal",
     "indicatif",
     "owo-colors",
     "termcolor",

@@ -12,6 +12,7 @@ use models::tensors::Tensors;
 use ndarray::Array2;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
+use terminal::note;
 
 use super::task::{BaseImages, CompletionTask, means};
 use crate::augment::epoch_order;
@@ -69,11 +70,11 @@ pub(super) fn learn(
         best: None,
     };
     let before = training.validate(&rows, val)?;
-    eprintln!("before: fused {}", percent(&before));
+    note!("before: fused {}", percent(&before));
     for epoch in 0..live.epochs {
         let Epoch { loss, images_per_second } = training.train_epoch(epoch)?;
         let outcome = training.validate(&rows, val)?;
-        eprintln!(
+        note!(
             "epoch {}/{}: loss {loss:.5}, fused {}, {images_per_second:.0} images/s",
             epoch + 1,
             live.epochs,
