@@ -2,7 +2,8 @@
 //!
 //! The bytes may be hostile. Their size and the claimed dimensions are checked before pixels are
 //! allocated. A file that ends early is refused, not filled with gray. Decoding takes at most 12
-//! bytes per pixel at a time.
+//! bytes per pixel at a time. A JPEG file of more pixels than allowed is decoded at reduced size
+//! if that fits.
 //!
 //! The EXIF orientation is applied, and alpha is blended over white. 16 bits become 8; gray and
 //! CMYK become RGB. Color profiles are ignored. Of an animation the first frame is used, with a
@@ -15,7 +16,7 @@ use std::io::Cursor;
 use std::panic;
 
 use image::ImageError as DecodeError;
-use image::codecs::{jpeg::JpegDecoder, png::PngDecoder, webp::WebPDecoder};
+use image::codecs::{png::PngDecoder, webp::WebPDecoder};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, Limits, RgbImage, RgbaImage};
 
@@ -29,6 +30,9 @@ pub const EXTENSIONS: &[&str] = &["jpg", "jpeg", "jpe", "jfif", "png", "webp"];
 
 /// The most bytes that a decoder may hold beside the pixels: rows, chunks, profiles.
 const MAX_SCRATCH: u64 = 64 << 20;
+
+/// The most bytes that decoding takes for each pixel: 16 bits and alpha, and RGB.
+const BYTES_PER_PIXEL: u64 = 12;
 
 /// A decoded image, upright.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -211,12 +215,10 @@ fn unsupported(what: &'static str) -> ImageError {
 }
 
 fn decode_jpeg(bytes: &[u8], limits: &ImageLimits) -> Result<Image, ImageError> {
-    // The decoder fills what is missing with gray: whether the file is whole is checked before.
-    let (width, height) = jpeg::inspect(bytes)
-        .map_err(|reason| ImageError::Broken { format: "JPEG", reason: reason.into() })?;
-    check_pixels(width, height, limits)?;
-    let decoder = JpegDecoder::new(Cursor::new(bytes)).map_err(broken("JPEG"))?;
-    finish(decoder, "JPEG", false, limits)
+    let jpeg::Pixels { width, height, rgb, orientation } = jpeg::decode(bytes, limits)?;
+    let rgb = RgbImage::from_raw(width as u32, height as u32, rgb)
+        .expect("invariant: 3 bytes for each pixel");
+    Ok(upright(rgb, orientation, false))
 }
 
 fn decode_png(bytes: &[u8], limits: &ImageLimits) -> Result<Image, ImageError> {
@@ -257,16 +259,20 @@ fn finish(
     // A damaged EXIF block does not mean damaged pixels.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let image = DynamicImage::from_decoder(decoder).map_err(broken(format))?;
-    // Turned as RGB8, which takes the fewest bytes.
-    let mut image = DynamicImage::ImageRgb8(into_rgb(image));
+    Ok(upright(into_rgb(image), orientation, animated))
+}
+
+// Turned as RGB8, which takes the fewest bytes.
+fn upright(rgb: RgbImage, orientation: Orientation, animated: bool) -> Image {
+    let mut image = DynamicImage::ImageRgb8(rgb);
     image.apply_orientation(orientation);
     // A quarter turn exchanges width and height.
-    Ok(Image {
+    Image {
         width: image.width() as usize,
         height: image.height() as usize,
         rgb: image.into_rgb8().into_raw(),
         warnings: warnings(animated),
-    })
+    }
 }
 
 fn check_pixels(width: u32, height: u32, limits: &ImageLimits) -> Result<(), ImageError> {

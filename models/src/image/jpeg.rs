@@ -1,64 +1,305 @@
-//! A check of the markers of a JPEG file (ITU-T T.81, annex B).
+//! JPEG files (ITU-T T.81): Huffman-coded, 8 bits a sample, sequential or progressive.
 //!
-//! The decoder fills what is missing with gray, and decodes every scan of a progressive file,
-//! however many there are. So the file is checked first: it must end where the image ends, and have
-//! a sane number of scans.
+//! Decoders fill what is missing with gray, and read unusual structures wrongly without an error.
+//! So the file is read here first: every block must be in it. What cameras and most programs write,
+//! one scan of the usual components, then goes to a fast decoder. Everything else (progressive
+//! images, several scans, unusual sampling, other colors, large images) is decoded here.
+//!
+//! A missing end marker, or other bytes in its place, are no damage.
 
-/// More scans than this are an attack: real encoders write about ten.
-const MAX_SCANS: usize = 100;
+mod frame;
+mod huffman;
+mod markers;
+mod planes;
+mod progressive;
+mod scan;
+mod standard_tables;
 
-/// The width and height that the file claims.
-///
-/// # Errors
-/// What is wrong with its structure.
-pub(super) fn inspect(bytes: &[u8]) -> Result<(u32, u32), &'static str> {
-    let mut size = None;
-    let mut n_scans = 0;
-    // After the first marker, by which the file was recognized.
-    let mut at = 2;
+use image::metadata::Orientation;
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::zune_core::bytestream::ZCursor;
+use zune_jpeg::zune_core::colorspace::ColorSpace;
+use zune_jpeg::zune_core::options::DecoderOptions;
+
+use super::{BYTES_PER_PIXEL, ImageError, ImageLimits, MAX_SCRATCH, MAX_SIDE};
+use frame::{Frame, Scan};
+use markers::Markers;
+use planes::{Color, InverseDct, Plane};
+use progressive::{Coefficients, Progressive};
+use scan::{Check, ReadBlock, ScanTables, read_blocks};
+
+const CUT: &str = "the file ends before the image does";
+
+/// The pixels of a file, as they are stored.
+pub(super) struct Pixels {
+    pub(super) width: usize,
+    pub(super) height: usize,
+    /// RGB, a byte a channel.
+    pub(super) rgb: Vec<u8>,
+    /// How to turn them upright.
+    pub(super) orientation: Orientation,
+}
+
+/// Decodes a file. An image of more pixels than allowed is decoded at a half or a quarter of its
+/// size if that fits.
+pub(super) fn decode(bytes: &[u8], limits: &ImageLimits) -> Result<Pixels, ImageError> {
+    let mut markers = Markers::new(bytes);
+    let scan = markers.next_scan()?.ok_or_else(|| damaged(CUT))?;
+    let orientation = markers.orientation;
+    let frame = markers.frame.clone().expect("invariant: a scan follows a frame");
+    let side = block_side(&frame, limits)?;
+    let is_usual = side == 8 && is_usual(&frame, &scan, &markers);
+    let (width, height, rgb) = if is_usual {
+        (frame.width, frame.height, decode_usual(bytes, &frame, &scan, &markers)?)
+    } else {
+        decode_any(bytes, &frame, scan, &mut markers, side)?
+    };
+    Ok(Pixels { width, height, rgb, orientation })
+}
+
+/// The largest side of decoded blocks with which the image stays within the limits.
+fn block_side(frame: &Frame, limits: &ImageLimits) -> Result<usize, ImageError> {
+    let budget = limits.max_pixels.saturating_mul(BYTES_PER_PIXEL).saturating_add(MAX_SCRATCH);
+    let coefficients = if frame.is_progressive { 2 * frame.n_samples() as u64 } else { 0 };
+    let fits = |&side: &usize| {
+        let pixels = scaled(frame.width, side) as u64 * scaled(frame.height, side) as u64;
+        let samples = (frame.n_samples() * side * side / 64) as u64;
+        // The coefficients are freed before the pixels are made.
+        pixels <= limits.max_pixels && samples + coefficients.max(3 * pixels) <= budget
+    };
+    let is_short = frame.width.max(frame.height) <= MAX_SIDE as usize;
+    [8, 4, 2].into_iter().find(fits).filter(|_| is_short).ok_or(ImageError::TooManyPixels {
+        width: frame.width as u32,
+        height: frame.height as u32,
+        limit: limits.max_pixels,
+    })
+}
+
+fn scaled(length: usize, side: usize) -> usize {
+    (length * side).div_ceil(8)
+}
+
+/// Whether the fast decoder is known to read such a file rightly.
+fn is_usual(frame: &Frame, scan: &Scan, markers: &Markers<'_>) -> bool {
+    let factors: Vec<_> = frame.components.iter().map(|c| (c.h, c.v)).collect();
+    let is_usual_sampling =
+        matches!(factors[..], [(1, 1)] | [(1, 1) | (2, 1) | (1, 2) | (2, 2), (1, 1), (1, 1)]);
+    let is_one_scan = scan.components.iter().map(|c| c.index).eq(0..frame.components.len());
+    let is_usual_color = color(frame, markers) != Color::Rgb && markers.adobe != Some(0);
+    !frame.is_progressive && is_usual_sampling && is_one_scan && is_usual_color
+}
+
+fn decode_usual(
+    bytes: &[u8],
+    frame: &Frame,
+    scan: &Scan,
+    markers: &Markers<'_>,
+) -> Result<Vec<u8>, ImageError> {
+    let mut check = Check(ScanTables::new(scan, &markers.tables));
+    let end = read(bytes, frame, scan, markers, &mut check)?;
+    let mut whole;
+    let mut bytes = bytes;
+    if !bytes[end..].starts_with(&END) || !markers.tables.are_own {
+        whole = bytes[..2].to_vec();
+        if !markers.tables.are_own {
+            whole.extend(standard_tables::segment());
+        }
+        whole.extend(&bytes[2..end]);
+        whole.extend(END);
+        bytes = &whole;
+    }
+    let options = DecoderOptions::default()
+        .set_max_width(MAX_SIDE as usize)
+        .set_max_height(MAX_SIDE as usize)
+        .jpeg_set_out_colorspace(ColorSpace::RGB);
+    let rgb = JpegDecoder::new_with_options(ZCursor::new(bytes), options)
+        .decode()
+        .map_err(|error| damaged(&error.to_string()))?;
+    if rgb.len() != 3 * frame.width * frame.height {
+        return Err(damaged("it decodes to another size than its header says"));
+    }
+    Ok(rgb)
+}
+
+/// The end marker.
+const END: [u8; 2] = [0xFF, 0xD9];
+
+fn decode_any(
+    bytes: &[u8],
+    frame: &Frame,
+    first: Scan,
+    markers: &mut Markers<'_>,
+    side: usize,
+) -> Result<(usize, usize, Vec<u8>), ImageError> {
+    let color = color(frame, markers);
+    let dct = InverseDct::new(side);
+    let planes = if frame.is_progressive {
+        read_progressive(bytes, frame, first, markers, &dct)?
+    } else {
+        read_sequential(bytes, frame, first, markers, &dct)?
+    };
+    let (width, height) = (scaled(frame.width, side), scaled(frame.height, side));
+    Ok((width, height, planes::to_rgb(&planes, width, height, color)))
+}
+
+/// What the components are, by the rules of libjpeg.
+fn color(frame: &Frame, markers: &Markers<'_>) -> Color {
+    let ids: Vec<u8> = frame.components.iter().map(|component| component.id).collect();
+    match (ids.len(), markers.adobe) {
+        (1, _) => Color::Gray,
+        (3, _) if markers.is_jfif => Color::YCbCr,
+        (3, Some(0)) => Color::Rgb,
+        (3, None) if ids == *b"RGB" => Color::Rgb,
+        (3, _) => Color::YCbCr,
+        (_, None | Some(0)) => Color::Cmyk,
+        _ => Color::Ycck,
+    }
+}
+
+fn read_sequential(
+    bytes: &[u8],
+    frame: &Frame,
+    first: Scan,
+    markers: &mut Markers<'_>,
+    dct: &InverseDct,
+) -> Result<Vec<Plane>, ImageError> {
+    let mut planes: Vec<Plane> =
+        frame.components.iter().map(|c| Plane::new(frame, c, dct.side)).collect();
+    let mut is_read = vec![false; planes.len()];
+    let mut scan = first;
     loop {
-        let (marker, after) =
-            next_marker(bytes, at).ok_or("the file ends before the image does")?;
-        at = after;
-        match marker {
-            END_OF_IMAGE => return size.ok_or("it holds no image"),
-            // Markers without a length: TEM, the restarts, and another start of the image.
-            0x01 | 0xD0..=0xD8 => continue,
-            START_OF_SCAN => n_scans += 1,
-            // SOF0 to SOF15 without the three other segments in that range.
-            0xC0..=0xCF if ![0xC4, 0xC8, 0xCC].contains(&marker) => {
-                size = size.or(frame_size(bytes, at))
+        let tables = ScanTables::new(&scan, &markers.tables);
+        let quantization = scan
+            .components
+            .iter()
+            .map(|c| quantization(frame, c.index, markers))
+            .collect::<Result<_, _>>()?;
+        let mut reader = Sequential { scan: &scan, tables, quantization, dct, planes: &mut planes };
+        let end = read(bytes, frame, &scan, markers, &mut reader)?;
+        scan.components.iter().for_each(|component| is_read[component.index] = true);
+        if is_read.iter().all(|&is_read| is_read) {
+            return Ok(planes);
+        }
+        markers.skip_to(end);
+        scan = markers.next_scan()?.ok_or_else(|| damaged(CUT))?;
+    }
+}
+
+/// Reads blocks, each of them whole, and makes samples of them.
+struct Sequential<'a> {
+    scan: &'a Scan,
+    tables: ScanTables<'a>,
+    /// For each component of the scan.
+    quantization: Vec<[f32; 64]>,
+    dct: &'a InverseDct,
+    planes: &'a mut [Plane],
+}
+
+impl ReadBlock for Sequential<'_> {
+    fn read(
+        &mut self,
+        bits: &mut huffman::Bits<'_>,
+        state: &mut scan::State,
+        component: usize,
+        x: usize,
+        y: usize,
+    ) -> Result<(), &'static str> {
+        let mut block = [0.0; 64];
+        let quantization = &self.quantization[component];
+        scan::sequential(bits, state, component, &self.tables, |at, value| {
+            block[usize::from(ZIGZAG[at])] = value as f32 * quantization[at];
+        })?;
+        self.planes[self.scan.components[component].index].put(x, y, self.dct, &block);
+        Ok(())
+    }
+}
+
+fn read_progressive(
+    bytes: &[u8],
+    frame: &Frame,
+    first: Scan,
+    markers: &mut Markers<'_>,
+    dct: &InverseDct,
+) -> Result<Vec<Plane>, ImageError> {
+    let mut coefficients = Coefficients::new(frame);
+    let mut quantizations = vec![None; coefficients.len()];
+    let mut scan = first;
+    loop {
+        for component in &scan.components {
+            // The table counts that was defined when the component began.
+            if quantizations[component.index].is_none() {
+                quantizations[component.index] =
+                    Some(quantization(frame, component.index, markers)?);
             }
-            _ => {}
         }
-        if n_scans > MAX_SCANS {
-            return Err("it has more than 100 scans");
+        let tables = ScanTables::new(&scan, &markers.tables);
+        let mut reader = Progressive { scan: &scan, tables, coefficients: &mut coefficients };
+        let end = read(bytes, frame, &scan, markers, &mut reader)?;
+        reader.finish();
+        if coefficients.iter().all(Coefficients::are_complete) {
+            break;
         }
-        at += usize::from(u16_at(bytes, at).ok_or("the file ends before the image does")?);
+        markers.skip_to(end);
+        scan = markers.next_scan()?.ok_or_else(|| damaged(CUT))?;
     }
+    let components = frame.components.iter().zip(coefficients).zip(quantizations.iter().flatten());
+    Ok(components
+        .map(|((component, coefficients), quantization)| {
+            let mut plane = Plane::new(frame, component, dct.side);
+            for (at, block) in coefficients.blocks.iter().enumerate() {
+                let (x, y) = (at % coefficients.columns, at / coefficients.columns);
+                plane.put(x, y, dct, &dequantized(block, quantization));
+            }
+            plane
+        })
+        .collect())
 }
 
-const END_OF_IMAGE: u8 = 0xD9;
-const START_OF_SCAN: u8 = 0xDA;
-
-/// The first marker at or after `from`, and where it ends.
-// It also skips entropy-coded data, where a 0xFF that is no marker is followed by 0. Several 0xFF
-// in a row only fill the space before a marker.
-fn next_marker(bytes: &[u8], from: usize) -> Option<(u8, usize)> {
-    let tail = bytes.get(from..)?;
-    let at = tail.windows(2).position(|pair| pair[0] == 0xFF && !matches!(pair[1], 0 | 0xFF))?;
-    Some((tail[at + 1], from + at + 2))
-}
-
-fn frame_size(bytes: &[u8], segment: usize) -> Option<(u32, u32)> {
-    let height = u16_at(bytes, segment + 3)?;
-    let width = u16_at(bytes, segment + 5)?;
-    Some((width.into(), height.into()))
-}
-
-fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
-    match bytes.get(at..at + 2) {
-        Some(&[high, low]) => Some(u16::from_be_bytes([high, low])),
-        _ => None,
+fn dequantized(block: &[i16; 64], quantization: &[f32; 64]) -> [f32; 64] {
+    let mut natural = [0.0; 64];
+    for ((&value, factor), &at) in block.iter().zip(quantization).zip(&ZIGZAG) {
+        natural[usize::from(at)] = f32::from(value) * factor;
     }
+    natural
 }
+
+/// The quantization of a component, in zigzag order.
+fn quantization(
+    frame: &Frame,
+    component: usize,
+    markers: &Markers<'_>,
+) -> Result<[f32; 64], ImageError> {
+    let table = markers.tables.quantization[frame.components[component].quantization];
+    table
+        .map(|table| table.map(f32::from))
+        .ok_or_else(|| damaged("a quantization table is missing"))
+}
+
+/// Reads all blocks of a scan; returns where it ends.
+fn read(
+    bytes: &[u8],
+    frame: &Frame,
+    scan: &Scan,
+    markers: &Markers<'_>,
+    reader: &mut impl ReadBlock,
+) -> Result<usize, ImageError> {
+    let data = (bytes, markers.position());
+    read_blocks(data, frame, scan, markers.tables.restart_interval, reader).map_err(damaged)
+}
+
+fn damaged(reason: &str) -> ImageError {
+    ImageError::Broken { format: "JPEG", reason: reason.to_owned() }
+}
+
+fn unsupported(what: &'static str) -> ImageError {
+    ImageError::Unsupported { what, hint: "save it as an ordinary 8-bit JPEG (baseline) or as PNG" }
+}
+
+/// By place in zigzag order: place in a block, row by row.
+#[rustfmt::skip]
+const ZIGZAG: [u8; 64] = [
+     0,  1,  8, 16,  9,  2,  3, 10, 17, 24, 32, 25, 18, 11,  4,  5,
+    12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13,  6,  7, 14, 21, 28,
+    35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51,
+    58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
+];
