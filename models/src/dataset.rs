@@ -1,40 +1,52 @@
-//! Images in classes: a folder or a tar archive, in one of seven layouts.
+//! Images in classes: a folder or an archive (zip, tar, tar.gz, tar.xz), in one of seven layouts.
 //!
 //! * `manifest.csv` with the columns `path,class` and optionally `wnid,split`;
 //! * `base/`, `val/`, `novel/`, each with a folder per class. With one such folder this is the
-//!   layout, and no image may lie elsewhere;
-//! * the same with the names of tieredImageNet: `train/`, `val/`, `test/`;
+//!   layout, and no image may lie elsewhere. The names may have any case, and be the usual
+//!   synonyms: `train` and `test` as in tieredImageNet, `Training`, `validation`, …;
 //! * miniImageNet as published: `train.csv`, `val.csv`, `test.csv` with the columns
 //!   `filename,label`, and `images/`;
 //! * CIFAR-100's binary version: `train.bin`, `test.bin`, `fine_label_names.txt`; classes are base,
 //!   or split by lists;
 //! * CIFAR-FS as published: a folder per class in `data/`, lists of classes in
 //!   `splits/bertinetto/`;
-//! * a folder per class (all classes are base).
+//! * a folder per class (all classes are base);
+//! * all images as those of one class ([`Dataset::open_as_class`]).
 //!
 //! In every layout `wnids.csv` with the columns `class,wnid` may give classes their synsets; a
-//! class whose name is a synset has that one. One folder around the whole data set is allowed.
+//! class whose name is a synset has that one. Folders around the whole data set are allowed.
 //! Names decide the layout, so a folder and an archive of it are the same data set.
+//!
+//! What systems and programs leave beside images is no part of a data set. Everything that is left
+//! out is listed in [`Dataset::left_out`]. Every program of the project reads images of classes
+//! with this module, so that the same folder is the same data set for all of them.
 //!
 //! Images of a folder are read on demand. An archive is read once, into memory, as are CIFAR-100's
 //! records. Links are never followed, and a pickle is never opened.
 
+mod archive;
 mod cifar;
 mod classes;
 mod error;
 mod files;
+mod folders;
+mod junk;
 mod layout;
+mod left_out;
 mod lists;
 mod source;
+mod splits;
 mod table;
+mod zip_archive;
 
-use std::path::Path;
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
 use crate::disk;
 use crate::hex;
-use crate::image::{self, Image, ImageLimits, Warning};
+use crate::image::{self, Image, ImageLimits};
 use files::Files;
 use source::Source;
 
@@ -42,6 +54,7 @@ pub use crate::split::{Half, HalfError, Split, SplitError};
 pub use classes::Class;
 pub use error::{DatasetError, Line};
 pub use files::DatasetLimits;
+pub use left_out::{LeftOut, Reason, summary};
 pub use source::ImageRef;
 
 /// Classes of images, and where the images are.
@@ -49,14 +62,18 @@ pub use source::ImageRef;
 pub struct Dataset {
     /// The classes, sorted by the bytes of their names.
     pub classes: Vec<Class>,
-    /// What was left out: files that are not images, links, images in no class, classes in no list.
-    pub warnings: Vec<Warning>,
+    /// What was left out, and why; what a user may miss stands first.
+    pub left_out: Vec<LeftOut>,
+    /// Folders within the folders of classes. Their images are images of the class.
+    pub nested: Vec<String>,
+    /// The folder or archive.
+    path: PathBuf,
     source: Source,
     limits: DatasetLimits,
 }
 
 impl Dataset {
-    /// Opens a folder, a `.tar` or a `.tar.gz` within the default limits.
+    /// Opens a folder or an archive within the default limits.
     ///
     /// # Errors
     /// See [`DatasetError`].
@@ -64,21 +81,58 @@ impl Dataset {
         Self::open_within(path, &DatasetLimits::default())
     }
 
-    /// Opens a folder, a `.tar` or a `.tar.gz` within the given limits.
+    /// Opens a folder or an archive within the given limits.
     ///
     /// # Errors
     /// See [`DatasetError`].
     pub fn open_within(path: &Path, limits: &DatasetLimits) -> Result<Self, DatasetError> {
-        let mut files = if path.is_dir() {
-            Files::of_folder(path, limits)
-        } else {
-            Files::of_archive(path, limits)
-        }?;
+        let mut files = Files::of(path, limits)?;
         let classes = layout::read(&mut files)?;
-        if classes.is_empty() {
-            return Err(DatasetError::Empty { path: path.to_owned() });
+        let dataset = Self::new(path, files, classes, limits);
+        if dataset.classes.is_empty() {
+            let Self { left_out, .. } = dataset;
+            return Err(DatasetError::Empty { path: path.to_owned(), left_out });
         }
-        Ok(Self { classes, warnings: files.warnings(), source: files.source, limits: *limits })
+        Ok(dataset)
+    }
+
+    /// Opens a folder or an archive within the default limits, with all images in it, whatever
+    /// folders they are in, as those of one base class. Files that assign images to classes are
+    /// left out.
+    ///
+    /// # Errors
+    /// See [`DatasetError`].
+    pub fn open_as_class(path: &Path, class: &str) -> Result<Self, DatasetError> {
+        let limits = DatasetLimits::default();
+        let files = Files::of(path, &limits)?;
+        let classes = folders::of_one_class(&files, class)?;
+        let dataset = Self::new(path, files, classes, &limits);
+        if dataset.classes.is_empty() {
+            let Self { left_out, .. } = dataset;
+            return Err(DatasetError::NoImages { path: path.to_owned(), left_out });
+        }
+        Ok(dataset)
+    }
+
+    fn new(path: &Path, mut files: Files, classes: Vec<Class>, limits: &DatasetLimits) -> Self {
+        let left_out = files.left_out();
+        let Files { nested, source, .. } = files;
+        Self { classes, left_out, nested, path: path.to_owned(), source, limits: *limits }
+    }
+
+    /// What a user should know about the way the data set was read, in lines: what was left out,
+    /// and folders within those of classes. The first five of each are named; `more` is added to
+    /// the count of the others, and says where they are listed.
+    pub fn notices(&self, more: &str) -> Vec<String> {
+        let mut lines = summary(&self.left_out, more);
+        if !self.nested.is_empty() {
+            let folders = left_out::first_names(&self.nested);
+            let n = self.nested.len();
+            lines.push(format!(
+                "images in folders within the folders of classes are in the class: {n} ({folders})"
+            ));
+        }
+        lines
     }
 
     /// The classes of a split, sorted by the bytes of their names.
@@ -113,14 +167,39 @@ impl Dataset {
     /// cannot be decoded.
     pub fn image(&self, image: &ImageRef, limits: &ImageLimits) -> Result<Image, DatasetError> {
         let decoded = match &self.source {
-            Source::Archive(bytes) => image::decode(image.place.of(bytes), limits),
             Source::Records(bytes) => cifar::decode(image.place.of(bytes), limits),
-            Source::Folder(root) => {
-                let file = root.join(&image.path);
-                image::decode(&disk::read(&file, self.limits.max_image_bytes)?, limits)
-            }
+            Source::Archive(_) | Source::Folder(_) => image::decode(&self.bytes(image)?, limits),
         };
         decoded.map_err(|reason| DatasetError::Image { path: image.path.clone(), reason })
+    }
+
+    /// Reads an image of this data set as the bytes of its file; a record of CIFAR-100 as a PNG.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is now larger than the limit.
+    pub fn bytes(&self, image: &ImageRef) -> Result<Cow<'_, [u8]>, DatasetError> {
+        match &self.source {
+            Source::Archive(bytes) => Ok(Cow::Borrowed(image.place.of(bytes))),
+            Source::Folder(root) => {
+                let file = root.join(&image.path);
+                Ok(Cow::Owned(disk::read(&file, self.limits.max_image_bytes)?))
+            }
+            Source::Records(bytes) => {
+                let encoded = cifar::to_png(image.place.of(bytes));
+                encoded
+                    .map(Cow::Owned)
+                    .map_err(|reason| DatasetError::Image { path: image.path.clone(), reason })
+            }
+        }
+    }
+
+    /// Where an image is: the path of its file or, in an archive, that of the archive and the path
+    /// within it.
+    pub fn place(&self, image: &ImageRef) -> PathBuf {
+        match &self.source {
+            Source::Folder(root) => root.join(&image.path),
+            Source::Archive(_) | Source::Records(_) => self.path.join(&image.path),
+        }
     }
 
     /// SHA-256, in hexadecimal, over every class with its name, synset and split, and over every

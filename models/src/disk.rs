@@ -150,8 +150,15 @@ pub fn create_folder(folder: &Path) -> Result<(), DiskError> {
 
 /// The entries of a folder, sorted by the bytes of their names.
 pub fn list(folder: &Path) -> Result<Vec<PathBuf>, DiskError> {
+    list_first(folder, usize::MAX)
+}
+
+/// At most `most` entries of a folder, those that the system lists first, sorted by the bytes of
+/// their names. With one more than allowed a caller bounds its memory in a folder of millions.
+pub fn list_first(folder: &Path, most: usize) -> Result<Vec<PathBuf>, DiskError> {
     let entries = fs::read_dir(folder).map_err(DiskError::io(Action::List, folder))?;
     let mut paths: Vec<PathBuf> = entries
+        .take(most)
         .map(|entry| entry.map(|e| e.path()))
         .collect::<io::Result<_>>()
         .map_err(DiskError::io(Action::List, folder))?;

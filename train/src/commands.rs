@@ -74,11 +74,11 @@ fn stop_on_signals(stop: &Arc<AtomicBool>) -> Result<()> {
     Ok(())
 }
 
-/// Opens a data set and prints a warning for everything in it that was skipped.
+/// Opens a data set and prints warnings of what was left out of it.
 fn open(path: &Path) -> Result<Dataset> {
     let dataset = Dataset::open(path)?;
-    for warning in &dataset.warnings {
-        note!("warning: {}: {}", path.display(), warning.detail);
+    for line in dataset.notices("") {
+        note!("warning: {}: {line}", path.display());
     }
     Ok(dataset)
 }

@@ -7,6 +7,7 @@ pub(crate) mod doctor;
 pub(crate) mod enroll;
 pub(crate) mod evaluate;
 pub(crate) mod gallery;
+mod inputs;
 pub(crate) mod senses;
 
 use std::path::Path;
@@ -16,10 +17,10 @@ use edge::device::{Device, StoreAccess};
 use edge::embedder::Embedded;
 use edge::engine::Rejection;
 use edge::recognizer::{Availability, EngineInfo, GallerySummary};
-use models::disk;
-use models::fault::{AnyFault, Blame, Message};
-use models::image::ImageLimits;
+use models::fault::{AnyFault, Blame, Fault, Message};
 use serde::Serialize;
+
+use inputs::Input;
 
 use crate::text::{one_line, print_error};
 
@@ -36,6 +37,11 @@ pub(crate) struct FileError {
 impl FileError {
     fn input(path: &Path, error: &str) -> Self {
         Self { file: path.display().to_string(), error: error.to_owned(), blame: Blame::Input }
+    }
+
+    fn of(path: &Path, fault: &impl Fault) -> Self {
+        let [file, error] = [path.display().to_string(), fault.to_string()];
+        Self { file, error, blame: fault.blame() }
     }
 
     fn fault(&self) -> AnyFault {
@@ -123,19 +129,17 @@ fn decision_off(recognizer: &Recognizer) -> Option<String> {
     ))
 }
 
-/// Reads and embeds an image file.
-fn embed_file(recognizer: &mut Recognizer, path: &Path) -> Result<Embedded, FileError> {
-    read_and_embed(recognizer, path).map_err(|fault| FileError {
-        file: path.display().to_string(),
+/// Reads and embeds an image.
+fn embed_input(recognizer: &mut Recognizer, input: &Input) -> Result<Embedded, FileError> {
+    read_and_embed(recognizer, input).map_err(|fault| FileError {
+        file: input.name(),
         error: fault.to_string(),
         blame: fault.blame(),
     })
 }
 
-fn read_and_embed(recognizer: &mut Recognizer, path: &Path) -> Result<Embedded, AnyFault> {
-    // The limit holds while reading: a path may name something endless, such as /dev/zero.
-    let bytes = disk::read(path, ImageLimits::default().max_bytes as u64)?;
-    Ok(recognizer.embed(&bytes)?)
+fn read_and_embed(recognizer: &mut Recognizer, input: &Input) -> Result<Embedded, AnyFault> {
+    Ok(recognizer.embed(&input.bytes()?)?)
 }
 
 /// Prints each file's error and returns the command's: an engine's failure outweighs a bad file.

@@ -11,10 +11,14 @@ use edge::engine::{EngineChoice, EngineOptions, PrecisionChoice};
 use edge::locate::{self, Environment};
 use export::fit_decision::{FitInputs, FittedDecision, NamedDataset, write};
 use models::bundle::{self, Bundle, BundleLimits, Precision};
-use models::dataset::{Dataset, Half};
+use models::dataset::{Dataset, Half, LeftOut};
 use models::fault::AnyFault;
+use serde_json::{Value, json};
 
 use super::output::{print, progress};
+
+/// The ends of the names of archives, which are no part of a data set's name.
+const ARCHIVES: [&str; 6] = [".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar", ".zip"];
 
 const EXAMPLES: &str = "\
 Examples:
@@ -64,12 +68,15 @@ pub(crate) fn run(arguments: &FitDecisionArguments) -> Result<(), AnyFault> {
     let out = arguments.out.as_ref().unwrap_or(&arguments.bundle);
     // Embedding takes minutes: refuse a taken place before.
     bundle::check_place(out)?;
-    let datasets: Vec<NamedDataset> =
-        arguments.data.iter().map(|path| open(path)).collect::<Result<_, AnyFault>>()?;
+    let datasets: Vec<NamedDataset> = arguments
+        .data
+        .iter()
+        .map(|path| open(path, arguments.json))
+        .collect::<Result<_, AnyFault>>()?;
     let fitted = fitted(arguments, &bundle, &datasets)?;
     write(&bundle, &fitted.fit.model, out)?;
     print(&match arguments.json {
-        true => text::json(&fitted, out),
+        true => text::json(&fitted, &left_out(&datasets), out),
         false => text::summary(&fitted, arguments.hold_out, out, start.elapsed()),
     });
     Ok(())
@@ -102,15 +109,28 @@ fn fitted(
     Ok(fitted)
 }
 
+/// What the data sets leave out, each entry with the name of its data set.
+fn left_out(datasets: &[NamedDataset]) -> Vec<Value> {
+    let mut all = Vec::new();
+    for NamedDataset { name, dataset } in datasets {
+        for LeftOut { path, reason } in &dataset.left_out {
+            all.push(json!({ "data": name, "path": path, "reason": reason }));
+        }
+    }
+    all
+}
+
 /// Opens a data set, and names it after its file.
-fn open(path: &Path) -> Result<NamedDataset, AnyFault> {
+fn open(path: &Path, json: bool) -> Result<NamedDataset, AnyFault> {
     let dataset = Dataset::open(path)?;
-    for warning in &dataset.warnings {
-        eprintln!("warning: {}: {}", path.display(), warning.detail);
+    for line in
+        dataset.notices(if json { ", all of them in the JSON" } else { "; --json lists all" })
+    {
+        eprintln!("warning: {}: {line}", path.display());
     }
     let file = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let file = file.file_name().map(|file| file.to_string_lossy().into_owned());
     let name = file.unwrap_or_else(|| path.display().to_string());
-    let stem = [".tar.gz", ".tgz", ".tar"].iter().find_map(|end| name.strip_suffix(end));
+    let stem = ARCHIVES.iter().find_map(|end| name.strip_suffix(end));
     Ok(NamedDataset { name: stem.unwrap_or(&name).to_owned(), dataset })
 }

@@ -9,4 +9,7 @@ mod folding;
 mod python;
 mod refusals;
 mod sample;
+mod sent;
+#[path = "../../../models/tests/shared/sent_trees.rs"]
+mod sent_trees;
 mod verification;

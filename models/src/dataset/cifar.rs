@@ -3,9 +3,13 @@
 
 use std::collections::BTreeSet;
 
+use image::codecs::png::PngEncoder;
+use image::{ExtendedColorType, ImageEncoder};
+
 use super::classes::{Class, Classes};
 use super::error::DatasetError;
 use super::files::{COARSE_NAMES, FINE_NAMES, Files, is_image};
+use super::left_out::Reason;
 use super::lists::{Splits, names};
 use super::source::{ImageRef, Source};
 use crate::image::{Image, ImageError, ImageLimits, from_planes};
@@ -26,7 +30,8 @@ pub(super) fn read(files: &mut Files) -> Result<Vec<Class>, DatasetError> {
     let names = class_names(files)?;
     let known: BTreeSet<&str> = names.iter().map(String::as_str).collect();
     let splits = Splits::read(files, &known, "a name of fine_label_names.txt")?;
-    files.n_strays = files.found.keys().filter(|path| is_image(path)).count();
+    let strays = files.found.keys().filter(|path| is_image(path)).cloned().collect();
+    files.leave_out_found(strays, Reason::NoClass);
     let held = files.hold_records()?;
     let Source::Records(memory) = &files.source else { return Ok(Vec::new()) };
     let mut classes = Classes::default();
@@ -49,6 +54,16 @@ pub(super) fn read(files: &mut Files) -> Result<Vec<Class>, DatasetError> {
 /// The image of a record.
 pub(super) fn decode(record: &[u8], limits: &ImageLimits) -> Result<Image, ImageError> {
     from_planes(record.get(LABELS..).unwrap_or_default(), SIDE as u32, SIDE as u32, limits)
+}
+
+/// The image of a record as the bytes of a PNG.
+pub(super) fn to_png(record: &[u8]) -> Result<Vec<u8>, ImageError> {
+    let pixels = decode(record, &ImageLimits::default())?.rgb;
+    let mut bytes = Vec::new();
+    let encoder = PngEncoder::new(&mut bytes);
+    let written = encoder.write_image(&pixels, SIDE as u32, SIDE as u32, ExtendedColorType::Rgb8);
+    written.map_err(|error| ImageError::Broken { format: "PNG", reason: error.to_string() })?;
+    Ok(bytes)
 }
 
 /// The class of each fine label.

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
+use unicode_normalization::UnicodeNormalization;
+
 use super::error::DatasetError;
 use super::source::ImageRef;
 use crate::split::Split;
@@ -48,6 +50,19 @@ impl Classes {
         Ok(class)
     }
 
+    /// Refuses two classes whose names are the same for a reader: they would be one class when they
+    /// are enrolled, and are most often one that was written in two ways.
+    pub(super) fn check_names(&self) -> Result<(), DatasetError> {
+        let mut seen: BTreeMap<String, &str> = BTreeMap::new();
+        for name in self.0.keys() {
+            if let Some(first) = seen.insert(folded(name), name) {
+                let first = first.to_owned();
+                return Err(DatasetError::SameName { first, second: name.clone() });
+            }
+        }
+        Ok(())
+    }
+
     /// The classes by the bytes of their names, their images by the bytes of their paths.
     pub(super) fn sorted(self) -> Vec<Class> {
         let mut classes: Vec<Class> = self.0.into_values().collect();
@@ -55,6 +70,12 @@ impl Classes {
         classes.iter_mut().for_each(|class| class.images.sort());
         classes
     }
+}
+
+/// A name without what readers do not see in it: case, the form of accents and widths, and spaces.
+pub(super) fn folded(name: &str) -> String {
+    let lower = name.nfkc().collect::<String>().to_lowercase();
+    lower.split_whitespace().collect::<Vec<_>>().join(" ").nfkc().collect()
 }
 
 /// Gives a class its synset. One that it already has must be the same.

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::left_out::{LeftOut, SHOWN, first_names};
 use crate::disk::DiskError;
 use crate::fault::{Blame, Fault};
-use crate::image::ImageError;
+use crate::image::{EXTENSIONS, ImageError};
 use crate::split::Split;
 
 /// Why a data set cannot be opened, or an image of it cannot be read.
@@ -24,7 +25,7 @@ pub enum DatasetError {
     #[error(transparent)]
     Disk(#[from] DiskError),
     /// The file is not an archive, or it is damaged.
-    #[error("{} cannot be read as a tar or tar.gz archive: {reason}", path.display())]
+    #[error("{} cannot be read as a .zip, .tar, .tar.gz or .tar.xz archive: {reason}", path.display())]
     Archive {
         /// The archive.
         path: PathBuf,
@@ -75,7 +76,9 @@ pub enum DatasetError {
     },
     /// There is no image at a path.
     #[error(
-        "{at}: there is no image `{path}` (a regular .jpg, .jpeg, .png or .webp file); add it or remove the line"
+        "{at}: there is no image `{path}` (a regular file, no link, with the extension of an image: {}); add it or \
+         remove the line",
+        EXTENSIONS.join(", ")
     )]
     Missing {
         /// The line that names the path.
@@ -85,7 +88,8 @@ pub enum DatasetError {
     },
     /// A class is in two splits.
     #[error(
-        "{at}: class `{class}` is in split {second} here and in split {first} before; a class belongs to one"
+        "{at}: class `{class}` is in split {second} here and in split {first} before; a class belongs to one: for an \
+         ordinary split of the same classes, leave the splits out and use `--split base`"
     )]
     TwoSplits {
         /// The line or the image that puts the class into the second split.
@@ -119,6 +123,58 @@ pub enum DatasetError {
         /// The other.
         second: String,
     },
+    /// Folders hold classes of the same names.
+    #[error(
+        "{} hold classes of the same names ({}), as in an ordinary split of the images of each class; few-shot splits \
+         have classes of their own: give one folder and `--split base`, for instance `{base}`, or move the images of \
+         each class into one folder",
+        first_names(folders),
+        first_names(classes)
+    )]
+    SharedClasses {
+        /// Folders that hold the first such class.
+        folders: Vec<String>,
+        /// The names.
+        classes: Vec<String>,
+        /// The folder of training images, or the first one.
+        base: String,
+    },
+    /// All folders are named after splits, but they hold images instead of classes.
+    #[error(
+        "{} are named as splits, but hold images instead of a folder per class; expected `{}/CLASS/IMAGE`; if they \
+         are classes, list their images in manifest.csv",
+        first_names(folders),
+        folders.first().map_or("", String::as_str)
+    )]
+    SplitsWithoutClasses {
+        /// The folders.
+        folders: Vec<String>,
+    },
+    /// The folder of a class has no image, but several folders with images.
+    #[error(
+        "`{folder}` has no image of its own, but {} folders of images ({}), which may be classes or parts of one class; \
+         if they are classes, give `{folder}` as the data or move them up one level; if not, move their images into \
+         `{folder}` itself",
+        inside.len(),
+        first_names(inside)
+    )]
+    FolderOfFolders {
+        /// The folder.
+        folder: String,
+        /// The folders in it.
+        inside: Vec<String>,
+    },
+    /// The names of two classes differ only in case, in spaces or in the form of their characters.
+    #[error(
+        "the classes `{first}` and `{second}` have the same name, apart from case, spaces or the form of accents; \
+         rename one of them, or move the images into one"
+    )]
+    SameName {
+        /// A class.
+        first: String,
+        /// The other.
+        second: String,
+    },
     /// An image is outside the folders of splits, or in one of them but in no class.
     #[error(
         "`{path}` is in no class of a split; among the folders base, val and novel (or train, val and test) every \
@@ -138,14 +194,26 @@ pub enum DatasetError {
     },
     /// There are no classes.
     #[error(
-        "no images in {}; expected manifest.csv, base/ val/ novel/ with a folder per class, a folder per class, or \
-         miniImageNet, CIFAR-100, CIFAR-FS or tieredImageNet as published (pickles are not read: train/unpickle.py \
-         turns them into folders)",
-        path.display()
+        "no images in classes in {}; expected manifest.csv, base/ val/ novel/ with a folder per class, a folder per \
+         class ({}/NAME/*.jpg), or miniImageNet, CIFAR-100, CIFAR-FS or tieredImageNet as published (pickles are not \
+         read: train/unpickle.py turns them into folders){}",
+        path.display(),
+        path.display(),
+        listed_left_out(left_out)
     )]
     Empty {
         /// The folder or archive.
         path: PathBuf,
+        /// What was left out.
+        left_out: Vec<LeftOut>,
+    },
+    /// A folder or archive whose images need no classes has no image.
+    #[error("no images in {}{}", path.display(), listed_left_out(left_out))]
+    NoImages {
+        /// The folder or archive.
+        path: PathBuf,
+        /// What was left out.
+        left_out: Vec<LeftOut>,
     },
 }
 
@@ -153,6 +221,11 @@ impl DatasetError {
     /// [`DatasetError::File`].
     pub(super) fn file(file: &str, reason: impl Into<String>) -> Self {
         Self::File { file: file.to_owned(), reason: reason.into() }
+    }
+
+    /// [`DatasetError::Entry`].
+    pub(super) fn entry(entry: &str, reason: impl Into<String>) -> Self {
+        Self::Entry { entry: entry.to_owned(), reason: reason.into() }
     }
 
     /// [`DatasetError::TooLarge`].
@@ -170,6 +243,19 @@ impl Fault for DatasetError {
 fn listed(splits: &[(Split, usize)]) -> String {
     let counts = splits.iter().map(|(split, classes)| format!("{classes} in `{split}`"));
     counts.collect::<Vec<_>>().join(" and ")
+}
+
+/// What was left out, as the end of a sentence.
+fn listed_left_out(left_out: &[LeftOut]) -> String {
+    if left_out.is_empty() {
+        return String::new();
+    }
+    let shown =
+        left_out.iter().take(SHOWN).map(|LeftOut { path, reason }| format!("{path} ({reason})"));
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    let more = left_out.len().saturating_sub(SHOWN);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("; left out: {shown}{more}")
 }
 
 /// A line of a file that lists images or classes.

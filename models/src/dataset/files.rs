@@ -1,25 +1,23 @@
 //! What a folder or an archive holds: the relative paths of images and of the files that assign
-//! them to classes, and where their bytes are.
+//! them to classes, where their bytes are, and what is left out.
 
-use std::collections::BTreeMap;
-use std::io::{self, Cursor, Read};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::Metadata;
 use std::path::{Component, Path};
 
-use flate2::bufread::MultiGzDecoder;
-use tar::{Archive, Entry, EntryType};
-
+use super::archive;
 use super::error::DatasetError;
+use super::junk::left_by;
+use super::left_out::{LeftOut, Reason};
 use super::source::{Place, Source};
 use crate::disk::{self, Action, DiskError};
-use crate::image::{EXTENSIONS, Warning};
+use crate::image::EXTENSIONS;
 use crate::split::Split;
 
 /// Most folders within folders.
 const MAX_DEPTH: usize = 16;
 /// Most bytes of a file that lists images or holds many: CIFAR-100's largest has 154 MB.
-const MAX_INDEX: u64 = 256 << 20;
-/// Bytes of the two blocks of zeros that end an archive (POSIX.1-1988, ustar).
-const TAR_END: usize = 1024;
+pub(super) const MAX_INDEX: u64 = 256 << 20;
 /// The file that lists a data set.
 pub(super) const MANIFEST: &str = "manifest.csv";
 /// The file that gives classes their synsets where a layout has no place for them.
@@ -38,6 +36,12 @@ pub(super) const RECORDS: [&str; 2] = ["train.bin", "test.bin"];
 pub(super) const FINE_NAMES: &str = "fine_label_names.txt";
 /// The names of CIFAR-100's superclasses, which nothing needs.
 pub(super) const COARSE_NAMES: &str = "coarse_label_names.txt";
+/// Extensions of images that are not read, in lower case.
+const OTHER_FORMATS: &[&str] = &[
+    "avif", "bmp", "cr2", "cr3", "dib", "dng", "exr", "gif", "hdr", "heic", "heif", "hif", "ico",
+    "j2k", "jp2", "jpx", "jxl", "nef", "arw", "orf", "rw2", "raf", "pbm", "pgm", "pnm", "ppm",
+    "psd", "qoi", "svg", "tga", "tif", "tiff",
+];
 
 /// Limits of the size of a data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,22 +68,35 @@ pub(super) type Found = BTreeMap<String, Place>;
 pub(super) struct Files {
     pub(super) source: Source,
     pub(super) found: Found,
-    n_others: usize,
-    n_links: usize,
-    /// Images that are in no class.
-    pub(super) n_strays: usize,
-    /// Classes that the lists of classes leave out.
-    pub(super) n_unlisted: usize,
+    /// The folder around everything, with a `/` at its end; empty if there is none. Paths in
+    /// `found` are below it.
+    pub(super) wrapper: String,
+    /// Folders within the folders of classes, whose images are in the class.
+    pub(super) nested: Vec<String>,
+    left_out: BTreeMap<String, Reason>,
+    /// Folders that may have no image.
+    folders: BTreeSet<String>,
 }
 
 impl Files {
-    fn new(source: Source) -> Self {
-        let found = Found::new();
-        Self { source, found, n_others: 0, n_links: 0, n_strays: 0, n_unlisted: 0 }
+    pub(super) fn new(source: Source) -> Self {
+        Self {
+            source,
+            found: Found::new(),
+            wrapper: String::new(),
+            nested: Vec::new(),
+            left_out: BTreeMap::new(),
+            folders: BTreeSet::new(),
+        }
     }
 
-    /// Everything below a folder. Links are counted, never followed.
-    pub(super) fn of_folder(root: &Path, limits: &DatasetLimits) -> Result<Self, DatasetError> {
+    /// Everything in a folder or an archive.
+    pub(super) fn of(path: &Path, limits: &DatasetLimits) -> Result<Self, DatasetError> {
+        if path.is_dir() { Self::of_folder(path, limits) } else { archive::read(path, limits) }
+    }
+
+    /// Everything below a folder. Links are listed, never followed.
+    fn of_folder(root: &Path, limits: &DatasetLimits) -> Result<Self, DatasetError> {
         let mut files = Self::new(Source::Folder(root.to_owned()));
         let mut folders = vec![(root.to_owned(), String::new(), 0)];
         let mut n_seen = 0;
@@ -88,7 +105,8 @@ impl Files {
                 let limit = MAX_DEPTH as u64;
                 return Err(DatasetError::too_large(&folder, limit, "folders within folders"));
             }
-            let paths = disk::list(&folder)?;
+            // One more than allowed shows that there are too many, and is all that is held.
+            let paths = disk::list_first(&folder, (limits.max_files - n_seen).saturating_add(1))?;
             n_seen += paths.len();
             if n_seen > limits.max_files {
                 return Err(DatasetError::too_large(&folder, limits.max_files as u64, "files"));
@@ -102,7 +120,7 @@ impl Files {
         Ok(files)
     }
 
-    /// Takes in one entry of a folder. Returns its relative path if it is a folder itself.
+    /// Takes in one entry of a folder. Returns its relative path if it is a folder to look into.
     fn note(&mut self, path: &Path, prefix: &str) -> Result<Option<String>, DatasetError> {
         // `metadata` would follow a link, which may lead out of the data set.
         let metadata = path.symlink_metadata().map_err(|source| DiskError::Io {
@@ -110,87 +128,98 @@ impl Files {
             path: path.to_owned(),
             source,
         })?;
-        // Names of classes are text; another folder or file could only be named wrongly.
-        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
-            self.n_others += 1;
-            return Ok(None);
+        let name = path.file_name().unwrap_or_default();
+        let relative = format!("{prefix}{}", name.to_string_lossy());
+        let reason = match name.to_str() {
+            None => Some(Reason::NotUtf8),
+            Some(name) => left_by(name).or_else(|| unusable(&metadata)),
         };
-        let relative = format!("{prefix}{name}");
-        if metadata.is_dir() && !name.starts_with('.') {
+        if let Some(reason) = reason {
+            self.leave_out(relative, reason);
+            return Ok(None);
+        }
+        if metadata.is_dir() {
+            self.folders.insert(relative.clone());
             return Ok(Some(relative));
         }
-        if metadata.is_symlink() {
-            self.n_links += 1;
-        } else if metadata.is_file() && is_kept(&relative) {
+        if let Some(relative) = self.wanted(relative) {
             self.found.insert(relative, Place { offset: 0, bytes: metadata.len() });
-        } else {
-            self.n_others += 1;
         }
         Ok(None)
     }
 
-    /// Everything in a tar archive, gzipped or not.
-    pub(super) fn of_archive(path: &Path, limits: &DatasetLimits) -> Result<Self, DatasetError> {
-        let packed = disk::read(path, limits.max_archive_bytes)?;
-        // Images are compressed already: unpacked, they take about the archive's size.
-        let mut files = Self::new(Source::Archive(Vec::with_capacity(packed.len())));
-        let is_gzip = packed.starts_with(&[0x1F, 0x8B]);
-        let unpacked: Box<dyn Read + '_> = if is_gzip {
-            Box::new(MultiGzDecoder::new(packed.as_slice()))
-        } else {
-            Box::new(Cursor::new(&packed))
-        };
-        let mut archive = Archive::new(unpacked.take(limits.max_archive_bytes));
-        let result = files.take_in(&mut archive, path, limits);
-        let mut rest = archive.into_inner();
-        // gzip's checksum is behind the last entry, and is compared only when the end is read.
-        let result =
-            result.and_then(|()| io::copy(&mut rest, &mut io::sink()).map_err(damaged(path)));
-        // `take` ends the stream at the limit, which looks like any damage: the limit is the
-        // reason.
-        if rest.limit() == 0 {
-            let limit = limits.max_archive_bytes;
-            return Err(DatasetError::too_large(path, limit, "bytes unpacked"));
+    /// The path itself if the file of an archive is kept. Otherwise the file is left out, or the
+    /// first folder above it that is not kept.
+    pub(super) fn wanted_of_archive(&mut self, relative: String) -> Option<String> {
+        match excluded(&relative) {
+            Some((excluded, reason)) => {
+                let excluded = excluded.to_owned();
+                self.add_folders_above(&excluded);
+                self.leave_out(excluded, reason);
+                None
+            }
+            None => self.wanted(relative),
         }
-        result?;
-        // gzip has a checksum. A bare archive that was cut between two files would look like a
-        // smaller data set: only its missing end shows the cut.
-        if !is_gzip && !packed.is_empty() && !packed.ends_with(&[0; TAR_END]) {
-            let reason = "it was cut: the blocks of zeros that end an archive are missing";
-            return Err(DatasetError::Archive { path: path.to_owned(), reason: reason.to_owned() });
-        }
-        Ok(files)
     }
 
-    fn take_in(
-        &mut self,
-        archive: &mut Archive<impl Read>,
-        path: &Path,
-        limits: &DatasetLimits,
-    ) -> Result<(), DatasetError> {
-        for (i, entry) in archive.entries().map_err(damaged(path))?.enumerate() {
-            if i >= limits.max_files {
-                return Err(DatasetError::too_large(path, limits.max_files as u64, "files"));
-            }
-            let mut entry = entry.map_err(damaged(path))?;
-            let Some(relative) = file_name(&entry)? else { continue };
-            if is_kept(&relative) {
-                check_size(&relative, entry.size(), limits)?;
-                self.store(relative, &mut entry).map_err(damaged(path))?;
-            } else {
-                self.n_others += 1;
-            }
+    /// The path itself if it is that of an image or of a file that some layout knows. Any other is
+    /// left out.
+    fn wanted(&mut self, relative: String) -> Option<String> {
+        if is_image(&relative) || is_index(&relative) {
+            return Some(relative);
         }
-        Ok(())
+        self.add_folders_above(&relative);
+        let is_format = OTHER_FORMATS.contains(&extension(&relative).to_lowercase().as_str());
+        let reason = if is_format { Reason::Format } else { Reason::NotImage };
+        self.leave_out(relative, reason);
+        None
     }
 
-    /// Copies a file of an archive into memory.
-    fn store(&mut self, relative: String, entry: &mut Entry<'_, impl Read>) -> io::Result<()> {
-        let Source::Archive(bytes) = &mut self.source else { return Ok(()) };
-        // A later entry of the same path replaces an earlier one, as unpacking would.
-        let place = Place { offset: bytes.len(), bytes: entry.size() };
-        self.found.insert(relative, place);
-        entry.read_to_end(bytes).map(|_| ())
+    /// Takes in a folder that an archive lists.
+    pub(super) fn add_folder(&mut self, relative: &str) {
+        if let Some((excluded, reason)) = excluded(relative) {
+            self.add_folders_above(excluded);
+            self.leave_out(excluded.to_owned(), reason);
+        } else if !relative.is_empty() {
+            // As if a file were in it: the folder itself is added.
+            self.add_folders_above(&format!("{relative}/"));
+        }
+    }
+
+    pub(super) fn add_folders_above(&mut self, relative: &str) {
+        // Those above a known folder are known.
+        for folder in folders_above(relative) {
+            if !self.folders.insert(folder.to_owned()) {
+                break;
+            }
+        }
+    }
+
+    /// Notes that something is no part of the data set. The path is that before the folder around
+    /// everything was removed.
+    pub(super) fn leave_out(&mut self, path: String, reason: Reason) {
+        self.left_out.insert(path, reason);
+    }
+
+    /// A path below the folder around everything, with that folder.
+    pub(super) fn full(&self, path: &str) -> String {
+        format!("{}{path}", self.wrapper)
+    }
+
+    /// Removes images from the data set, by their paths in `found`.
+    pub(super) fn leave_out_found(&mut self, paths: Vec<String>, reason: Reason) {
+        for path in paths {
+            self.found.remove(&path);
+            self.leave_out(self.full(&path), reason);
+        }
+    }
+
+    /// Number of bytes of an archive that are held in memory.
+    pub(super) fn stored_bytes(&self) -> u64 {
+        match &self.source {
+            Source::Archive(bytes) | Source::Records(bytes) => bytes.len() as u64,
+            Source::Folder(_) => 0,
+        }
     }
 
     /// Removes a file that lists images or classes, and returns its bytes; `None` if it is missing.
@@ -223,73 +252,92 @@ impl Files {
         Ok(held)
     }
 
-    /// What was left out.
-    pub(super) fn warnings(&self) -> Vec<Warning> {
-        let n_others = self.n_others + self.found.keys().filter(|path| !is_image(path)).count();
-        let left_out = [
-            ("ignored_files", n_others, "files that are hidden or not .jpg, .jpeg, .png, .webp"),
-            ("ignored_links", self.n_links, "links, which are never followed"),
-            ("stray_images", self.n_strays, "images that are in no class"),
-            ("unlisted_classes", self.n_unlisted, "classes that are in no list"),
-        ];
-        let met = left_out.into_iter().filter(|(_, count, _)| *count > 0);
-        met.map(|(code, count, what)| Warning {
-            code,
-            detail: format!("left out: {count} ({what})"),
-        })
-        .collect()
-    }
-}
-
-/// Refuses a file of an archive that is larger than the limit.
-fn check_size(relative: &str, bytes: u64, limits: &DatasetLimits) -> Result<(), DatasetError> {
-    let limit = if is_image(relative) { limits.max_image_bytes } else { MAX_INDEX };
-    if bytes <= limit {
-        return Ok(());
-    }
-    let reason = format!("it has {bytes} bytes, more than {limit}");
-    Err(DatasetError::Entry { entry: relative.to_owned(), reason })
-}
-
-fn damaged(path: &Path) -> impl Fn(io::Error) -> DatasetError {
-    move |error| {
-        let mut reason = error.to_string();
-        // tar quotes the bytes that it cannot read. They would garble a terminal.
-        if !reason.chars().all(is_printable) {
-            "it is not one, or it is damaged".clone_into(&mut reason);
+    /// Everything that was left out, the most important reasons first.
+    pub(super) fn left_out(&mut self) -> Vec<LeftOut> {
+        let unused: Vec<String> =
+            self.found.keys().filter(|path| !is_image(path)).cloned().collect();
+        self.leave_out_found(unused, Reason::NotImage);
+        for folder in self.empty_folders() {
+            self.leave_out(folder, Reason::EmptyFolder);
         }
-        DatasetError::Archive { path: path.to_owned(), reason }
+        let entries = std::mem::take(&mut self.left_out);
+        let mut left_out: Vec<_> =
+            entries.into_iter().map(|(path, reason)| LeftOut { reason, path }).collect();
+        left_out.sort();
+        left_out
+    }
+
+    /// The folders without a file of the data set in them, without those inside such a folder.
+    fn empty_folders(&mut self) -> BTreeSet<String> {
+        let mut empty = BTreeSet::new();
+        // A folder comes before those in it.
+        for folder in std::mem::take(&mut self.folders) {
+            let is_known = folders_above(&folder).any(|above| empty.contains(above));
+            if !is_known && !self.has_files(&format!("{folder}/")) {
+                empty.insert(folder);
+            }
+        }
+        empty
+    }
+
+    /// Whether a folder (with a `/` at its end) has an image, also one that was left out as it is
+    /// in no class, or a file that assigns images to classes.
+    fn has_files(&self, folder: &str) -> bool {
+        let is_found = match folder.strip_prefix(&self.wrapper) {
+            Some(below) => first_below(&self.found, below).is_some(),
+            None => self.wrapper.starts_with(folder) && !self.found.is_empty(),
+        };
+        let images = [Reason::NoClass, Reason::NotListed, Reason::ClassNotListed];
+        let below = self.left_out.range(folder.to_owned()..);
+        let mut below = below.take_while(|(path, _)| path.starts_with(folder));
+        is_found || self.is_read(folder) || below.any(|(_, reason)| images.contains(reason))
+    }
+
+    /// Whether a folder (with a `/` at its end) has, or had, files that were read already.
+    fn is_read(&self, folder: &str) -> bool {
+        // Records and lists are taken out of `found` when they are read.
+        matches!(self.source, Source::Records(_)) && self.wrapper.starts_with(folder)
+            || format!("{}{LISTS_FOLDER}", self.wrapper).starts_with(folder)
     }
 }
 
-fn is_printable(c: char) -> bool {
-    !c.is_control() && c != char::REPLACEMENT_CHARACTER
+/// The folders that a path lies in, the innermost first.
+fn folders_above(path: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(folder_of(path), |path| folder_of(path))
 }
 
-/// The relative path of an archive's entry if it is a file.
-fn file_name(entry: &Entry<'_, impl Read>) -> Result<Option<String>, DatasetError> {
-    let name = entry.path_bytes();
-    checked_name(&name, entry.header().entry_type()).map_err(|reason| DatasetError::Entry {
-        entry: String::from_utf8_lossy(&name).into_owned(),
-        reason: reason.to_owned(),
-    })
+fn folder_of(path: &str) -> Option<&str> {
+    path.rsplit_once('/').map(|(folder, _)| folder)
 }
 
-/// The error states what is wrong with the entry.
-fn checked_name(name: &[u8], kind: EntryType) -> Result<Option<String>, &'static str> {
-    // Settings for all entries, which `git archive` writes first. Its name is no path.
-    if kind == EntryType::XGlobalHeader {
-        return Ok(None);
+fn first_below<'a>(found: &'a Found, folder: &str) -> Option<&'a String> {
+    found
+        .range(folder.to_owned()..)
+        .next()
+        .map(|(path, _)| path)
+        .filter(|path| path.starts_with(folder))
+}
+
+/// Why an entry of a folder is neither looked into nor read; `None` for plain files and folders.
+fn unusable(metadata: &Metadata) -> Option<Reason> {
+    match metadata {
+        _ if metadata.is_symlink() => Some(Reason::Link),
+        _ if metadata.is_dir() || metadata.is_file() => None,
+        _ => Some(Reason::Special),
     }
-    let text = std::str::from_utf8(name).map_err(|_| "its name is not UTF-8")?;
-    // Checked for folders too: an archive with any such path is not to be trusted.
-    let relative = relative_path(text).ok_or("its path leads out of the archive")?;
-    match kind {
-        EntryType::Regular | EntryType::Continuous => Ok(Some(relative)),
-        EntryType::Directory => Ok(None),
-        EntryType::Symlink | EntryType::Link => Err("it is a link"),
-        _ => Err("it is not a regular file"),
+}
+
+/// The part of a path up to the first name that is no part of a data set, and why it is none.
+fn excluded(relative: &str) -> Option<(&str, Reason)> {
+    let mut end = 0;
+    for name in relative.split('/') {
+        end += name.len();
+        if let Some(reason) = left_by(name) {
+            return Some((&relative[..end], reason));
+        }
+        end += 1;
     }
+    None
 }
 
 /// `path` without `.` parts, or nothing if it is absolute, has `..` parts or is empty of names.
@@ -303,10 +351,6 @@ pub(super) fn relative_path(path: &str) -> Option<String> {
         }
     }
     Some(names.join("/"))
-}
-
-fn is_kept(relative: &str) -> bool {
-    is_image(relative) || is_index(relative)
 }
 
 /// Whether a path's last part is a name that some layout knows.
@@ -325,11 +369,13 @@ fn last_part(relative: &str) -> &str {
     relative.rsplit('/').next().unwrap_or_default()
 }
 
+/// The extension of a path's last part; empty if it has none.
+fn extension(relative: &str) -> &str {
+    last_part(relative).rsplit_once('.').map_or("", |(_, extension)| extension)
+}
+
 /// Whether a path is that of an image, by its extension.
 pub(super) fn is_image(relative: &str) -> bool {
-    // macOS puts hidden files beside those of an archive, with the same extension.
-    let hidden = relative.split('/').any(|name| name.starts_with('.'));
-    let extension = Path::new(relative).extension().and_then(|e| e.to_str()).unwrap_or_default();
-    !hidden
-        && EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known))
+    let extension = extension(relative);
+    EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known))
 }

@@ -1,13 +1,14 @@
-//! Finds the layout of a data set from its paths, and makes classes of folders.
+//! Finds the layout of a data set from its paths.
 
-use std::collections::BTreeMap;
-
-use super::classes::{Class, Classes};
+use super::classes::Class;
 use super::error::DatasetError;
 use super::files::{
     Files, Found, LISTS, LISTS_FOLDER, MANIFEST, RECORDS, TABLES, WNIDS, is_image, is_records,
 };
-use super::source::{ImageRef, Place, Source};
+use super::folders::{self, images, split_folder};
+use super::left_out::Reason;
+use super::source::Source;
+use super::splits::split_named;
 use super::{cifar, lists, table};
 use crate::knowledge::wordnet::SynsetId;
 use crate::split::Split;
@@ -28,14 +29,9 @@ enum Layout {
 }
 
 /// The classes, sorted. A folder around the whole data set is removed from the paths, and images
-/// that are in no class are counted.
+/// that are in no class are left out.
 pub(super) fn read(files: &mut Files) -> Result<Vec<Class>, DatasetError> {
-    let wrapper = wrapper(&files.found);
-    check_beside(&files.found, wrapper.as_deref())?;
-    let outside = match wrapper {
-        Some(wrapper) => remove_wrapper(files, &wrapper),
-        None => Vec::new(),
-    };
+    let outside = remove_wrappers(files)?;
     // Taken before the layout is found: it may be beside any of them.
     let wnids = files.take(WNIDS)?;
     let mut classes = match layout(&files.found)? {
@@ -46,9 +42,9 @@ pub(super) fn read(files: &mut Files) -> Result<Vec<Class>, DatasetError> {
         // An image outside the splits was forgotten or misplaced: only its owner knows which.
         Some(Layout::Splits) => match outside.into_iter().next() {
             Some(path) => Err(DatasetError::Stray { path }),
-            None => of_splits(&files.found),
+            None => folders::of_splits(files),
         },
-        None => of_classes(files, outside.len()),
+        None => folders::of_classes(files),
     }?;
     if let Some(text) = wnids {
         table::add_wnids(&text, &mut classes)?;
@@ -104,7 +100,7 @@ fn wrapper(found: &Found) -> Option<String> {
     let is_nested = images.all(|(_, path)| path.contains('/'));
     let wraps = is_assigned(found, &format!("{first}/"))
         // `base/val/0.png` is no split `val` in a wrapper: its class is called `val`.
-        || (has_splits && first.parse::<Split>().is_err())
+        || (has_splits && first.to_lowercase().parse::<Split>().is_err())
         // Images two folders deep are also what a split with its classes looks like.
         || (is_nested && split_named(first).is_none());
     wraps.then(|| first.to_owned())
@@ -144,79 +140,36 @@ fn check_beside(found: &Found, wrapper: Option<&str>) -> Result<(), DatasetError
     Ok(())
 }
 
-/// Removes the folder around everything from the paths. Returns the paths of the images next to it.
+/// Removes the folders around everything from the paths: archives often have several, one in the
+/// other. Returns the paths of the images next to them, which are left out.
+fn remove_wrappers(files: &mut Files) -> Result<Vec<String>, DatasetError> {
+    let mut outside = Vec::new();
+    loop {
+        let wrapper = wrapper(&files.found);
+        check_beside(&files.found, wrapper.as_deref())?;
+        let Some(wrapper) = wrapper else { return Ok(outside) };
+        outside.extend(remove_wrapper(files, &wrapper));
+    }
+}
+
+/// Removes one folder around everything. Returns the paths of the images next to it.
 fn remove_wrapper(files: &mut Files, wrapper: &str) -> Vec<String> {
     let mut outside = Vec::new();
     for (path, place) in std::mem::take(&mut files.found) {
         if let Some((_, inside)) = path.split_once('/') {
             files.found.insert(inside.to_owned(), place);
-        } else if is_image(&path) {
-            outside.push(path);
+            continue;
         }
+        let reason = if is_image(&path) { Reason::NoClass } else { Reason::NotImage };
+        let full = files.full(&path);
+        if is_image(&path) {
+            outside.push(full.clone());
+        }
+        files.leave_out(full, reason);
     }
+    files.wrapper = format!("{}{wrapper}/", files.wrapper);
     if let Source::Folder(root) = &mut files.source {
         root.push(wrapper);
     }
     outside
-}
-
-fn images(found: &Found) -> impl Iterator<Item = (&String, &Place)> {
-    found.iter().filter(|(path, _)| is_image(path))
-}
-
-/// The split that a folder is named after: `base`, `val`, `novel`, or as published data sets name
-/// it.
-fn split_named(folder: &str) -> Option<Split> {
-    match folder {
-        "train" => Some(Split::Base),
-        "test" => Some(Split::Novel),
-        _ => folder.parse().ok(),
-    }
-}
-
-/// The split whose folder an image is in.
-fn split_folder(path: &str) -> Option<Split> {
-    let (top, rest) = path.split_once('/')?;
-    // A class may be called `train` (one of CIFAR-100 is): then its folder holds images only.
-    split_named(top).filter(|_| top.parse::<Split>().is_ok() || rest.contains('/'))
-}
-
-/// A folder per split, each with a folder per class, and no image anywhere else.
-fn of_splits(found: &Found) -> Result<Vec<Class>, DatasetError> {
-    let mut folders: BTreeMap<Split, &str> = BTreeMap::new();
-    let mut classes = Classes::default();
-    for (path, &place) in images(found) {
-        let Some((top, split, class)) = split_and_class(path) else {
-            return Err(DatasetError::Stray { path: path.clone() });
-        };
-        // `base/` and `train/` are the same split: only one of them can be meant.
-        let folder = *folders.entry(split).or_insert(top);
-        if folder != top {
-            let first = format!("{folder}/");
-            return Err(DatasetError::Both { first, second: format!("{top}/") });
-        }
-        classes.add(path, class, split, ImageRef { path: path.clone(), place })?;
-    }
-    Ok(classes.sorted())
-}
-
-/// The folder of a split, that split, and the class of an image.
-fn split_and_class(path: &str) -> Option<(&str, Split, &str)> {
-    let (top, rest) = path.split_once('/')?;
-    let (class, _) = rest.split_once('/')?;
-    Some((top, split_named(top)?, class))
-}
-
-/// A folder per class, all of them base. Images outside the folders are in no class.
-fn of_classes(files: &mut Files, n_outside: usize) -> Result<Vec<Class>, DatasetError> {
-    let mut classes = Classes::default();
-    files.n_strays = n_outside;
-    for (path, &place) in images(&files.found) {
-        let Some((class, _)) = path.split_once('/') else {
-            files.n_strays += 1;
-            continue;
-        };
-        classes.add(path, class, Split::Base, ImageRef { path: path.clone(), place })?;
-    }
-    Ok(classes.sorted())
 }

@@ -5,9 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::classes::{Class, Classes, two_splits};
 use super::error::{DatasetError, Line};
 use super::files::{Files, LISTS, LISTS_FOLDER, is_image};
+use super::left_out::Reason;
 use super::source::ImageRef;
 use crate::split::Split;
 
+/// What some programs write before a UTF-8 text; it is no part of the first name.
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// The folder of CIFAR-FS's images.
 const DATA: &str = "data/";
 
@@ -16,14 +19,14 @@ const DATA: &str = "data/";
 pub(super) fn cifar_fs(files: &mut Files) -> Result<Vec<Class>, DatasetError> {
     // The lists are read from `files` before any class is made, so the images are copied first.
     let mut images = Vec::new();
-    let mut n_strays = 0;
+    let mut strays = Vec::new();
     for (path, &place) in files.found.iter().filter(|(path, _)| is_image(path)) {
         match path.strip_prefix(DATA).and_then(|below| below.split_once('/')) {
             Some((class, _)) => images.push((class.to_owned(), path.clone(), place)),
-            None => n_strays += 1,
+            None => strays.push(path.clone()),
         }
     }
-    files.n_strays = n_strays;
+    files.leave_out_found(strays, Reason::NoClass);
     let known = images.iter().map(|(class, ..)| class.as_str()).collect();
     let splits = Splits::read(files, &known, "a folder of data/")?;
     let mut classes = Classes::default();
@@ -41,7 +44,8 @@ pub(super) struct Splits(Option<BTreeMap<String, Split>>);
 impl Splits {
     /// Reads `train.txt`, `val.txt` and `test.txt`, which lie at the top or in
     /// `splits/bertinetto/`. Every listed class must be one of `known`; `expected` describes these
-    /// in the error. Known classes that are in no list are counted.
+    /// in the error. Known classes that are in no list are
+    /// left out.
     pub(super) fn read(
         files: &mut Files,
         known: &BTreeSet<&str>,
@@ -54,7 +58,9 @@ impl Splits {
         if splits.is_empty() {
             return Ok(Self(None));
         }
-        files.n_unlisted = known.iter().filter(|class| !splits.contains_key(**class)).count();
+        for class in known.iter().filter(|class| !splits.contains_key(**class)) {
+            files.leave_out((*class).to_owned(), Reason::ClassNotListed);
+        }
         Ok(Self(Some(splits)))
     }
 
@@ -120,6 +126,7 @@ impl List {
 /// The lines of a text that are not empty, trimmed, each with its place.
 pub(super) fn names(file: &str, text: &[u8]) -> Result<Vec<(Line, String)>, DatasetError> {
     let mut names = Vec::new();
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     for (i, line) in text.split(|byte| *byte == b'\n').enumerate() {
         let at = Line { file: file.to_owned(), line: i as u64 + 1 };
         let name = std::str::from_utf8(line).map_err(|_| at.wrong("it is not UTF-8"))?;

@@ -8,8 +8,11 @@ use csv::StringRecord;
 use super::classes::{Class, Classes, set_wnid};
 use super::error::{DatasetError, Line};
 use super::files::{Files, Found, MANIFEST, TABLES, WNIDS, is_image, relative_path};
+use super::left_out::Reason;
+use super::lists::BYTE_ORDER_MARK;
 use super::source::ImageRef;
-use crate::split::Split;
+use super::splits::split_named;
+use crate::split::{Split, SplitError};
 
 /// The folder of miniImageNet's images.
 const IMAGES: &str = "images/";
@@ -18,35 +21,44 @@ const IMAGES: &str = "images/";
 pub(super) fn manifest(files: &mut Files) -> Result<Vec<Class>, DatasetError> {
     let text = files.take(MANIFEST)?.unwrap_or_default();
     let columns = Columns { needed: ["path", "class"], optional: ["wnid", "split"] };
-    let mut listed = Listed::of(files);
+    let mut listed = Listed::default();
     let mut classes = Classes::default();
     for row in rows(MANIFEST, &text, &columns)? {
         let Row { line, needed: [path, name], optional: [wnid, split] } = row?;
-        let split = if split.is_empty() { Ok(Split::Base) } else { split.parse() };
-        let split = split.map_err(|error| line.wrong(error.to_string()))?;
-        let image = listed.image(&line, "", &path)?;
+        let split = split_of(&line, &split)?;
+        let image = listed.image(&files.found, &line, "", &path)?;
         let class = classes.add(&line, &name, split, image)?;
         if !wnid.is_empty() {
             set_wnid(&line, class, &wnid)?;
         }
     }
+    listed.leave_out_rest(files);
+    classes.check_names()?;
     Ok(classes.sorted())
+}
+
+/// The split that a row states: base if it states none.
+fn split_of(line: &Line, name: &str) -> Result<Split, DatasetError> {
+    if name.is_empty() {
+        return Ok(Split::Base);
+    }
+    let wrong = SplitError { got: name.to_owned() };
+    split_named(name).ok_or_else(|| line.wrong(wrong.to_string()))
 }
 
 /// The classes of `train.csv`, `val.csv` and `test.csv`, whose images are in `images/`.
 pub(super) fn mini_imagenet(files: &mut Files) -> Result<Vec<Class>, DatasetError> {
     let columns = Columns { needed: ["filename", "label"], optional: [] };
-    // Taken before `listed` borrows what is left.
     let texts: Vec<_> =
         TABLES.iter().map(|(name, _)| files.take(name)).collect::<Result<_, _>>()?;
-    let mut listed = Listed::of(files);
+    let mut listed = Listed::default();
     let mut classes = Classes::default();
     for ((file, split), text) in TABLES.into_iter().zip(texts) {
         let Some(text) = text else { continue };
         let mut is_empty = true;
         for row in rows(file, &text, &columns)? {
             let Row { line, needed: [path, name], .. } = row?;
-            let image = listed.image(&line, IMAGES, &path)?;
+            let image = listed.image(&files.found, &line, IMAGES, &path)?;
             classes.add(&line, &name, split, image)?;
             is_empty = false;
         }
@@ -54,6 +66,8 @@ pub(super) fn mini_imagenet(files: &mut Files) -> Result<Vec<Class>, DatasetErro
             return Err(DatasetError::file(file, "it lists no image; fill it or remove it"));
         }
     }
+    listed.leave_out_rest(files);
+    classes.check_names()?;
     Ok(classes.sorted())
 }
 
@@ -71,25 +85,34 @@ pub(super) fn add_wnids(text: &[u8], classes: &mut [Class]) -> Result<(), Datase
     Ok(())
 }
 
-/// The images that rows may name, each once.
-struct Listed<'a> {
-    found: &'a Found,
+/// The images that rows named, each once.
+#[derive(Default)]
+struct Listed {
     seen: HashSet<String>,
 }
 
-impl<'a> Listed<'a> {
-    fn of(files: &'a Files) -> Self {
-        Self { found: &files.found, seen: HashSet::new() }
+impl Listed {
+    /// Leaves out the images that no row named.
+    fn leave_out_rest(&self, files: &mut Files) {
+        let is_rest = |path: &&String| is_image(path) && !self.seen.contains(*path);
+        let rest = files.found.keys().filter(is_rest).cloned().collect();
+        files.leave_out_found(rest, Reason::NotListed);
     }
 
     /// The image that a row names by its path below `folder`.
-    fn image(&mut self, at: &Line, folder: &str, path: &str) -> Result<ImageRef, DatasetError> {
+    fn image(
+        &mut self,
+        found: &Found,
+        at: &Line,
+        folder: &str,
+        path: &str,
+    ) -> Result<ImageRef, DatasetError> {
         // Empty for `.`, which would name the folder itself.
         let Some(below) = relative_path(path).filter(|below| !below.is_empty()) else {
             return Err(DatasetError::Escapes { at: at.clone(), path: path.to_owned() });
         };
         let path = format!("{folder}{below}");
-        let Some(&place) = self.found.get(&path).filter(|_| is_image(&path)) else {
+        let Some(&place) = found.get(&path).filter(|_| is_image(&path)) else {
             return Err(DatasetError::Missing { at: at.clone(), path });
         };
         // Even in the same class: an image must not be support and query of one episode.
@@ -128,16 +151,53 @@ fn rows<'a, const N: usize, const M: usize>(
     columns: &Columns<N, M>,
 ) -> Result<impl Iterator<Item = Result<Row<N, M>, DatasetError>> + use<'a, N, M>, DatasetError> {
     // Excel writes a byte order mark, which is no part of the first column's name.
-    let mut reader = csv::Reader::from_reader(text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text));
-    let header = reader.headers().map_err(|error| not_csv(file, &error))?;
-    let table = Table::of(file, header, columns)?;
-    Ok(reader.into_records().map(move |record| table.row(record)))
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    let mut lines = Lines { text, at: 0, line: 1 };
+    // Rows of other lengths are refused here, with the right line.
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text);
+    let header = reader.headers().map_err(|error| not_csv(file, &mut lines, &error))?.clone();
+    lines.skip_to(0);
+    let table = Table::of(file, &header, lines.line, columns)?;
+    let rows = reader.into_records().map(move |record| table.row(&mut lines, record));
+    Ok(rows.filter_map(Result::transpose))
+}
+
+/// Counts lines as editors do. The csv crate's own numbers are wrong behind blank lines and `\r\n`.
+struct Lines<'a> {
+    text: &'a [u8],
+    /// Bytes that were counted.
+    at: usize,
+    line: u64,
+}
+
+impl Lines<'_> {
+    /// Goes on to the first row that begins at a byte or behind it, and returns its line.
+    fn skip_to(&mut self, byte: usize) -> u64 {
+        while let Some(&next) = self.text.get(self.at) {
+            let is_end = matches!(next, b'\r' | b'\n');
+            if self.at >= byte && !is_end {
+                break;
+            }
+            self.at += 1;
+            // `\r\n` is one end of a line.
+            let is_pair = next == b'\r' && self.text.get(self.at) == Some(&b'\n');
+            self.line += u64::from(is_end && !is_pair);
+        }
+        self.line
+    }
+
+    fn of(&mut self, file: &str, position: Option<&csv::Position>) -> Line {
+        let byte = position.map_or(0, csv::Position::byte);
+        Line { file: file.to_owned(), line: self.skip_to(byte as usize) }
+    }
 }
 
 /// Where a file has the columns.
 struct Table<'a, const N: usize, const M: usize> {
     file: &'a str,
     columns: Columns<N, M>,
+    /// Number of all columns.
+    width: usize,
     needed: [Option<usize>; N],
     optional: [Option<usize>; M],
 }
@@ -146,34 +206,55 @@ impl<'a, const N: usize, const M: usize> Table<'a, N, M> {
     fn of(
         file: &'a str,
         header: &StringRecord,
+        line: u64,
         columns: &Columns<N, M>,
     ) -> Result<Self, DatasetError> {
         let needed = columns.needed.map(|name| position(header, name));
         if let Some(missing) = needed.iter().position(Option::is_none) {
             let name = columns.needed[missing];
             let reason = format!("there is no column `{name}`; expected the columns {columns}");
-            return Err(Line { file: file.to_owned(), line: 1 }.wrong(reason));
+            return Err(Line { file: file.to_owned(), line }.wrong(reason));
         }
         let optional = columns.optional.map(|name| position(header, name));
-        Ok(Self { file, columns: *columns, needed, optional })
+        Ok(Self { file, columns: *columns, width: header.len(), needed, optional })
     }
 
-    fn row(&self, record: csv::Result<StringRecord>) -> Result<Row<N, M>, DatasetError> {
-        let record = record.map_err(|error| not_csv(self.file, &error))?;
-        let line = record.position().map_or(0, csv::Position::line);
-        let line = Line { file: self.file.to_owned(), line };
+    /// A row; `None` if all of its fields are empty, as in rows that spreadsheets add.
+    fn row(
+        &self,
+        lines: &mut Lines<'_>,
+        record: csv::Result<StringRecord>,
+    ) -> Result<Option<Row<N, M>>, DatasetError> {
+        let record = record.map_err(|error| not_csv(self.file, lines, &error))?;
+        if record.iter().all(|field| field.trim().is_empty()) {
+            return Ok(None);
+        }
+        let line = lines.of(self.file, record.position());
+        if record.len() != self.width {
+            let reason = format!(
+                "the row has {} fields, expected {} as in the first line; put a field with a comma \
+                 in quotes",
+                record.len(),
+                self.width
+            );
+            return Err(line.wrong(reason));
+        }
         let needed = self.needed.map(|column| field(&record, column));
         if let Some(empty) = needed.iter().position(String::is_empty) {
             let name = self.columns.needed[empty];
             return Err(line.wrong(format!("the field `{name}` is empty")));
         }
-        Ok(Row { line, needed, optional: self.optional.map(|column| field(&record, column)) })
+        let optional = self.optional.map(|column| field(&record, column));
+        Ok(Some(Row { line, needed, optional }))
     }
 }
 
-fn not_csv(file: &str, error: &csv::Error) -> DatasetError {
-    let line = error.position().map_or(1, csv::Position::line);
-    Line { file: file.to_owned(), line }.wrong(error.to_string())
+fn not_csv(file: &str, lines: &mut Lines<'_>, error: &csv::Error) -> DatasetError {
+    let line = lines.of(file, error.position());
+    match error.kind() {
+        csv::ErrorKind::Utf8 { .. } => line.wrong("it is not UTF-8; save the table as UTF-8"),
+        _ => line.wrong(error.to_string()),
+    }
 }
 
 fn position(header: &StringRecord, name: &str) -> Option<usize> {

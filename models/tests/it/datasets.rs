@@ -2,16 +2,22 @@
 
 mod hostile;
 mod layouts;
+mod packed;
 mod published;
+mod tables;
+mod trees;
 
 use std::fs;
-use std::io::Write;
+use std::io::{Cursor, Write};
 use std::path::Path;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use models::dataset::{Dataset, ImageRef, Split};
+use lzma_rust2::{XzOptions, XzWriter};
+use models::dataset::{Dataset, ImageRef, LeftOut, Reason, Split};
 use models::image::{Image, ImageLimits};
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
 
 use crate::draw;
 
@@ -74,6 +80,25 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+fn xz(bytes: &[u8]) -> Vec<u8> {
+    let mut writer = XzWriter::new(Vec::new(), XzOptions::with_preset(0)).unwrap();
+    writer.write_all(bytes).unwrap();
+    writer.finish().unwrap()
+}
+
+fn zip_of(tree: &Tree) -> Vec<u8> {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    for (path, bytes) in tree {
+        writer.start_file(path, SimpleFileOptions::default()).unwrap();
+        writer.write_all(bytes).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+fn left_out(path: &str, reason: Reason) -> LeftOut {
+    LeftOut { path: path.to_owned(), reason }
+}
+
 /// Class names with split, wnid and paths: all that a layout decides.
 fn outline(dataset: &Dataset) -> Vec<(String, Split, Option<String>, Vec<String>)> {
     let paths =
@@ -94,13 +119,16 @@ fn open_archive(bytes: &[u8]) -> Dataset {
     Dataset::open(file.path()).unwrap()
 }
 
-/// Opens a tree as a folder, a tar and a tar.gz, which must be the same data set, and gives it back
+/// Opens a tree as a folder and as every kind of archive, which must be the same data set, and gives it back
 /// as the folder.
 fn open_all_ways(tree: &Tree) -> (tempfile::TempDir, Dataset) {
     let (folder, dataset) = open_folder(tree);
     let tar = tar_of(tree);
-    for archive in [open_archive(&tar), open_archive(&gzip(&tar))] {
+    for bytes in [&tar, &gzip(&tar), &xz(&tar), &zip_of(tree)] {
+        let archive = open_archive(bytes);
         assert_eq!(outline(&archive), outline(&dataset));
+        assert_eq!(archive.left_out, dataset.left_out);
+        assert_eq!(archive.nested, dataset.nested);
         assert_eq!(archive.fingerprint(), dataset.fingerprint());
         for (a, b) in archive.classes.iter().zip(&dataset.classes) {
             for (a, b) in a.images.iter().zip(&b.images) {

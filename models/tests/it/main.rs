@@ -13,3 +13,5 @@ mod images;
 mod jpeg_matrix;
 mod knowledge;
 mod preprocess;
+#[path = "../shared/sent_trees.rs"]
+mod sent_trees;

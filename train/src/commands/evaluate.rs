@@ -6,7 +6,7 @@ use anyhow::Result;
 use few_shot::evaluation::conditions::Conditions;
 use few_shot::evaluation::episode::EpisodeSpec;
 use few_shot::evaluation::label_noise::LabelNoise;
-use few_shot::evaluation::report::Protocol;
+use few_shot::evaluation::report::{Protocol, Report};
 use few_shot::evaluation::unlabeled::Unlabeled;
 use models::dataset::{Half, Split};
 use models::disk;
@@ -85,6 +85,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let compute = options.compute.for_figures()?;
     let dataset = open(&options.data)?;
     let report = evaluate(&Run::new(&options.run), &dataset, &options.evaluation(), compute)?;
+    let report = Report { left_out: dataset.left_out.clone(), ..report };
     let json = serde_json::to_string_pretty(&report)?;
     if let Some(path) = &options.json {
         disk::write(path, json.as_bytes())?;

@@ -15,6 +15,9 @@ mod live;
 mod pretrain;
 mod program;
 mod scene;
+mod sent;
+#[path = "../../../models/tests/shared/sent_trees.rs"]
+mod sent_trees;
 mod streams;
 mod support;
 mod unpickle;

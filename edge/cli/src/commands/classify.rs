@@ -14,7 +14,8 @@ use edge::recognizer::{Availability, ClassifyOptions};
 use models::fault::{AnyFault, Message};
 
 use super::gallery::parse_rate;
-use super::{FileError, ModelInfo, check_classes, decision_off, embed_file, open, report_errors};
+use super::inputs::Inputs;
+use super::{FileError, ModelInfo, check_classes, decision_off, embed_input, open, report_errors};
 use crate::text::{one_line, progress, show};
 use answer::{Answer, FileAnswer};
 
@@ -22,6 +23,8 @@ const EXAMPLES: &str = "\
 Examples:
   handful classify photo.jpg
   handful classify --top 3 holiday/*.jpg
+  handful classify --json holiday/                      all images in a folder, or in a .zip
+  ffmpeg … -f image2pipe - | handful classify -         one image from standard input
   handful classify --explain photo.jpg
   handful classify --transductive box-1.jpg box-2.jpg box-3.jpg
   handful classify --json photo.jpg | jq -r '.results[0].label'
@@ -38,9 +41,10 @@ unknown; 2 bad input, such as a file that is no image, whether or not an image i
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
-    /// Image files: JPEG, PNG or WebP
-    #[arg(required = true, value_name = "FILE")]
-    files: Vec<PathBuf>,
+    /// Image files, folders and archives (.zip, .tar, .tar.gz, .tar.xz) of them, or - for an image
+    /// on standard input
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
 
     /// Candidates per image
     #[arg(long, default_value_t = 5, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1000))]
@@ -70,21 +74,23 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
+    let inputs = Inputs::of(&options.paths, options.json);
+    let total = inputs.images.len() + inputs.errors.len();
     // Checked before the bundle is opened and the engine starts.
-    if options.transductive && options.files.len() < 2 {
+    if options.transductive && total < 2 {
         return Err(Message::input("--transductive needs at least 2 images, got 1").into());
     }
     // The store is read and closed again: its lock is not held while the network runs.
     let mut recognizer = open(device, StoreAccess::Snapshot)?;
     check_classes(&recognizer.summary(), &device.store_dir()?)?;
     check_decision(options, &recognizer)?;
-    let answer = answer(options, &mut recognizer)?;
+    let answer = answer(options, inputs, &mut recognizer)?;
     if let Availability::Failed(reason) = recognizer.attribute_weights() {
         eprintln!("warning: attribute weights: off ({})", one_line(reason));
     }
     // Good files are answered even if others failed; the exit code reports those.
     show(&answer, options.json)?;
-    report_errors(&answer.errors, options.files.len(), "")?;
+    report_errors(&answer.errors, total, "")?;
     if options.fail_unknown { check_known(&answer.results) } else { Ok(()) }
 }
 
@@ -112,12 +118,17 @@ fn check_known(results: &[FileAnswer]) -> Result<(), AnyFault> {
     }
 }
 
-fn answer(options: &Options, recognizer: &mut Recognizer) -> Result<Answer, AnyFault> {
+fn answer(
+    options: &Options,
+    inputs: Inputs,
+    recognizer: &mut Recognizer,
+) -> Result<Answer, AnyFault> {
     let model = ModelInfo::of(recognizer)?;
-    let (files, images, errors) = embed(options, recognizer);
+    let total = inputs.images.len() + inputs.errors.len();
+    let EmbeddedInputs { files, images, errors } = embed(&inputs, recognizer, options.json);
     // Files without an embedding do not count, so there may be too few now.
     if options.transductive && images.len() < 2 {
-        report_errors(&errors, options.files.len(), "; --transductive needs at least 2 images")?;
+        report_errors(&errors, total, "; --transductive needs at least 2 images")?;
     }
     let Options { top, explain, transductive, rate, .. } = *options;
     let asked = ClassifyOptions { top, explain, transductive, rate };
@@ -129,31 +140,34 @@ fn answer(options: &Options, recognizer: &mut Recognizer) -> Result<Answer, AnyF
             .map(|((file, image), answer)| FileAnswer::new(file, image, answer, classes))
             .collect(),
         errors,
+        left_out: inputs.left_out,
         fusion: classified.fusion,
         setting: classified.setting,
         model,
     })
 }
 
-/// The files that have an embedding, with it, and the errors of the others.
-fn embed(
-    options: &Options,
-    recognizer: &mut Recognizer,
-) -> (Vec<String>, Vec<Embedded>, Vec<FileError>) {
-    let bar = progress("classifying", options.files.len(), options.json);
-    let mut files = Vec::new();
-    let mut images = Vec::new();
-    let mut errors = Vec::new();
-    for path in bar.wrap_iter(options.files.iter()) {
+/// The images that have an embedding, with their names, and the errors of the others.
+struct EmbeddedInputs {
+    files: Vec<String>,
+    images: Vec<Embedded>,
+    errors: Vec<FileError>,
+}
+
+fn embed(inputs: &Inputs, recognizer: &mut Recognizer, json: bool) -> EmbeddedInputs {
+    let bar = progress("classifying", inputs.images.len(), json);
+    let errors = inputs.errors.clone();
+    let mut embedded = EmbeddedInputs { files: Vec::new(), images: Vec::new(), errors };
+    for input in bar.wrap_iter(inputs.images.iter()) {
         // A file that cannot be used is reported at the end; the others still get their answer.
-        match embed_file(recognizer, path) {
-            Err(error) => errors.push(error),
-            Ok(embedded) => {
-                files.push(path.display().to_string());
-                images.push(embedded);
+        match embed_input(recognizer, input) {
+            Err(error) => embedded.errors.push(error),
+            Ok(image) => {
+                embedded.files.push(input.name());
+                embedded.images.push(image);
             }
         }
     }
     bar.finish_and_clear();
-    (files, images, errors)
+    embedded
 }

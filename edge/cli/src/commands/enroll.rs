@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use clap::Args;
 use edge::Recognizer;
@@ -10,19 +11,26 @@ use edge::device::{Device, StoreAccess};
 use edge::embedder::Embedded;
 use edge::gallery::{BackgroundEnrolled, Label, Outcome};
 use edge::recognizer::{Enrolled, RecognizerError};
-use models::disk;
+use models::dataset::Dataset;
 use models::fault::{AnyFault, Blame, Message, about};
+use models::image::EXTENSIONS;
 use serde::Serialize;
 
-use super::{FileError, ModelInfo, embed_file, open, report_errors};
-use crate::text::{Align, progress, show, table};
+use super::inputs::{Ignored, Input, Inputs, noted};
+use super::{FileError, ModelInfo, embed_input, open, report_errors};
+use crate::text::{Align, one_line, progress, show, table};
 
 const EXAMPLES: &str = "\
 Examples:
   handful enroll things/                        one class per folder (things/mug, things/key)
+  handful enroll things.zip                     the same from a .zip, .tar, .tar.gz or .tar.xz
   handful enroll --class mug a.jpg b.jpg c.jpg  one class from files
+  handful enroll --class mug photos/            one class from all images in a folder
   handful enroll --skip-bad things/             skip files that cannot be used
   handful enroll --background desk.jpg bench/   examples of \"none of these\": files, folders of files
+
+Folders are read by the rules of data sets (docs/formats.md), as by `handful evaluate`: what systems
+and programs leave beside images, links, and files that are not images are left out and listed.
 
 If one image cannot be used, nothing is enrolled, except with --skip-bad. An image that the class
 already has (the same bytes) is skipped, so a command can be repeated.
@@ -35,20 +43,20 @@ and what is mistaken for a class. `handful gallery background` lists and removes
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
-    /// Folders that hold one folder of images per class; with --class: image files; with
-    /// --background: image files and folders of them
+    /// Folders or archives that hold one folder of images per class; with --class or --background:
+    /// image files, folders and archives of them, or - for an image on standard input
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
 
-    /// Add all files to this class, which is created if it does not exist
+    /// Add all images to this class, which is created if it does not exist
     #[arg(long, value_name = "NAME")]
     class: Option<String>,
 
-    /// Add all files to the background set, the examples of "none of these"
+    /// Add all images to the background set, the examples of "none of these"
     #[arg(long, conflicts_with = "class")]
     background: bool,
 
-    /// Skip images that cannot be used and folders without one; fail only if no image can be used
+    /// Skip images that cannot be used; fail only if no image can be used
     #[arg(long)]
     skip_bad: bool,
 
@@ -65,13 +73,14 @@ enum Target {
     Background,
 }
 
-/// The image files to enroll.
+/// The images to enroll.
 #[derive(Debug, Default)]
 struct Plan {
     // Sorted, so that ids do not depend on the order of the file system.
-    files: BTreeMap<Target, Vec<PathBuf>>,
-    /// Folders without an image.
-    empty: Vec<FileError>,
+    images: BTreeMap<Target, Vec<Input>>,
+    /// Paths that cannot be used.
+    errors: Vec<FileError>,
+    left_out: Vec<Ignored>,
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -81,6 +90,9 @@ struct Answer {
     #[serde(skip_serializing_if = "Option::is_none")]
     background: Option<Counts>,
     errors: Vec<FileError>,
+    /// What is in a folder or archive and no image of it; absent if there is nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    left_out: Vec<Ignored>,
     revision: u64,
     model: Option<ModelInfo>,
 }
@@ -102,7 +114,8 @@ struct Counts {
 }
 
 pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
-    let plan = plan(options)?;
+    let mut plan = plan(options)?;
+    let left_out = std::mem::take(&mut plan.left_out);
     // Opened before the images are read: a store that cannot be used is reported at once.
     let mut recognizer = open(device, StoreAccess::Create)?;
     let model = Some(ModelInfo::of(&mut recognizer)?);
@@ -111,7 +124,7 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
     let (embedded, errors) = embed(plan, &mut recognizer, options.json);
     let refused = !errors.is_empty() && !options.skip_bad;
     let revision = recognizer.revision();
-    let mut answer = Answer { errors, model, revision, ..Answer::default() };
+    let mut answer = Answer { errors, left_out, model, revision, ..Answer::default() };
     let written = if refused { Ok(()) } else { answer.write(embedded, &mut recognizer) };
     let shown = show(&answer, options.json);
     written?;
@@ -172,15 +185,15 @@ fn plan(options: &Options) -> Result<Plan, AnyFault> {
     let mut plan = Plan::default();
     if let Some(class) = &options.class {
         let label = Label::parse(class).map_err(|e| about("--class", e))?;
-        plan.files.insert(Target::Class(label), options.paths.clone());
+        plan.add(Target::Class(label), Inputs::of(&options.paths, options.json));
     } else if options.background {
-        add_background(&options.paths, &mut plan)?;
+        plan.add(Target::Background, Inputs::of(&options.paths, options.json));
     } else {
-        for folder in &options.paths {
-            add_classes(folder, &mut plan)?;
+        for path in &options.paths {
+            plan.add_classes(path, options.json)?;
         }
     }
-    match plan.empty.first() {
+    match plan.errors.first() {
         // Before the engine starts: nothing would be enrolled.
         Some(first) if !options.skip_bad => Err(first.fault()),
         _ => Ok(plan),
@@ -188,80 +201,55 @@ fn plan(options: &Options) -> Result<Plan, AnyFault> {
 }
 
 impl Plan {
-    /// How many files and folders are tried.
+    /// How many images and paths are tried.
     fn total(&self) -> usize {
-        self.files.values().map(Vec::len).sum::<usize>() + self.empty.len()
+        self.images.values().map(Vec::len).sum::<usize>() + self.errors.len()
     }
 
-    /// Adds the files of a folder; its folders and hidden files are skipped.
-    fn add_folder(&mut self, target: Target, folder: &Path) -> Result<(), AnyFault> {
-        let files: Vec<_> = visible(folder)?.into_iter().filter(|path| path.is_file()).collect();
-        match files.is_empty() {
-            true => self.empty.push(FileError::input(folder, "the folder has no image")),
-            // Folders of one name in several paths are one class.
-            false => self.files.entry(target).or_default().extend(files),
+    fn add(&mut self, target: Target, inputs: Inputs) {
+        self.images.entry(target).or_default().extend(inputs.images);
+        self.errors.extend(inputs.errors);
+        self.left_out.extend(inputs.left_out);
+    }
+
+    /// Adds the classes of a folder or an archive, of all splits.
+    fn add_classes(&mut self, path: &Path, json: bool) -> Result<(), AnyFault> {
+        if is_image_file(path) {
+            let hint = format!("{} is a file; name its class with --class NAME", path.display());
+            return Err(Message::input(hint).into());
+        }
+        let dataset = Rc::new(Dataset::open(path)?);
+        self.left_out.extend(noted(path, &dataset, json));
+        for class in &dataset.classes {
+            let label = Label::parse(&class.name).map_err(|error| {
+                let name = one_line(&class.name);
+                about(format!("{}: class `{name}`", path.display()), error)
+            })?;
+            let images = class.images.iter();
+            let images = images.map(|image| Input::Of(Rc::clone(&dataset), image.clone()));
+            // Classes of one name in several paths are one class.
+            self.images.entry(Target::Class(label)).or_default().extend(images);
         }
         Ok(())
     }
 }
 
-fn add_background(paths: &[PathBuf], plan: &mut Plan) -> Result<(), AnyFault> {
-    for path in paths {
-        if path.is_dir() {
-            plan.add_folder(Target::Background, path)?;
-        } else {
-            // A missing file is reported with all others that cannot be used.
-            plan.files.entry(Target::Background).or_default().push(path.clone());
-        }
-    }
-    Ok(())
-}
-
-/// Each folder in `folder` is a class; hidden entries are skipped.
-fn add_classes(folder: &Path, plan: &mut Plan) -> Result<(), AnyFault> {
-    if folder.is_file() {
-        let hint = format!("{} is a file; name its class with --class NAME", folder.display());
-        return Err(Message::input(hint).into());
-    }
-    let classes: Vec<_> = visible(folder)?.into_iter().filter(|path| path.is_dir()).collect();
-    if classes.is_empty() {
-        let folder = folder.display();
-        let reason = format!("{folder} has no class folders; expected {folder}/NAME/*.jpg");
-        return Err(Message::input(reason).into());
-    }
-    for class in classes {
-        let label = folder_label(&class).map_err(|fault| about(class.display(), fault))?;
-        plan.add_folder(Target::Class(label), &class)?;
-    }
-    Ok(())
-}
-
-/// The label that a class's folder has as its name.
-fn folder_label(class: &Path) -> Result<Label, AnyFault> {
-    let name = class.file_name().and_then(|name| name.to_str());
-    let name = name.ok_or_else(|| Message::input("the folder's name is not UTF-8"))?;
-    Ok(Label::parse(name)?)
-}
-
-fn visible(folder: &Path) -> Result<Vec<PathBuf>, AnyFault> {
-    Ok(disk::list(folder)?.into_iter().filter(|path| !is_hidden(path)).collect())
-}
-
-fn is_hidden(path: &Path) -> bool {
-    // Systems leave files such as `.DS_Store` in folders, which are no images.
-    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+/// Whether a path is that of an image, by its extension, or stands for standard input.
+fn is_image_file(path: &Path) -> bool {
+    let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    path.as_os_str() == "-" || (path.is_file() && EXTENSIONS.contains(&extension.as_str()))
 }
 
 type Images = Vec<(Target, Vec<Embedded>)>;
 
 fn embed(plan: Plan, recognizer: &mut Recognizer, json: bool) -> (Images, Vec<FileError>) {
-    let Plan { files, empty: mut errors } = plan;
-    let bar = progress("embedding", files.values().map(Vec::len).sum(), json);
+    let Plan { images: inputs, mut errors, .. } = plan;
+    let bar = progress("embedding", inputs.values().map(Vec::len).sum(), json);
     let mut embedded = Vec::new();
-    for (target, files) in files {
+    for (target, inputs) in inputs {
         let mut images = Vec::new();
-        for file in bar.wrap_iter(files.iter()) {
-            match embed_file(recognizer, file) {
+        for input in bar.wrap_iter(inputs.iter()) {
+            match embed_input(recognizer, input) {
                 Err(error) => errors.push(error),
                 Ok(image) => images.push(image),
             }

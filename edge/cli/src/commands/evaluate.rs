@@ -18,6 +18,7 @@ use models::disk;
 use models::fault::{AnyFault, Message};
 use serde::Serialize;
 
+use super::inputs::print_notices;
 use crate::text::{one_line, progress, show, to_json};
 
 const EXAMPLES: &str = "\
@@ -38,8 +39,8 @@ pub(crate) struct Options {
     #[arg(value_name = "BUNDLE")]
     named: Option<PathBuf>,
 
-    /// Data set: a folder, .tar or .tar.gz with manifest.csv, split folders or class folders; also
-    /// miniImageNet, CIFAR-100 and tieredImageNet as published
+    /// Data set: a folder, .zip, .tar, .tar.gz or .tar.xz with manifest.csv, split folders or class
+    /// folders; also miniImageNet, CIFAR-100 and tieredImageNet as published
     #[arg(long, value_name = "PATH")]
     data: PathBuf,
 
@@ -96,9 +97,7 @@ struct Answer(Report);
 
 pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
     let dataset = Dataset::open(&options.data)?;
-    for warning in &dataset.warnings {
-        eprintln!("warning: {}: {}", options.data.display(), warning.detail);
-    }
+    print_notices(&options.data, &dataset, matches!(options.json, Some(None)));
     let bundle = device.bundle(options.named.as_deref())?;
     let protocol = options.protocol();
     let unknown = options.to_reject(&dataset, &protocol, &bundle)?;
@@ -120,7 +119,7 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
     if let Some(file) = &options.plot {
         disk::write(file, report.rejection_svg().as_bytes())?;
     }
-    let answer = Answer(report);
+    let answer = Answer(Report { left_out: dataset.left_out.clone(), ..report });
     if let Some(Some(file)) = &options.json {
         // The file does not replace the table on standard output.
         disk::write(file, (to_json(&answer) + "\n").as_bytes())?;

@@ -16,4 +16,7 @@ mod rejecting;
 #[path = "../../../tests/shared/rejecting_table.rs"]
 mod rejecting_table;
 mod sandbox;
+mod sent;
+#[path = "../../../../models/tests/shared/sent_trees.rs"]
+mod sent_trees;
 mod unknown;

@@ -8,19 +8,25 @@ use export::fit_decision::FittedDecision;
 use few_shot::decision::DecisionTable;
 use few_shot::fit::decision_fit::{DecisionFigures, FitReport, GalleryGroup, SetFigures};
 use models::dataset::Half;
+use serde_json::Value;
 
 /// Numbers of classes whose figures are shown for galleries with images and for those of names.
 const SHOWN: [usize; 4] = [2, 5, 10, 20];
 const SHOWN_NAMES: [usize; 1] = [5];
 
 /// One indented JSON object.
-pub(super) fn json(FittedDecision { fit, held_out }: &FittedDecision, out: &Path) -> String {
+pub(super) fn json(
+    FittedDecision { fit, held_out }: &FittedDecision,
+    left_out: &[Value],
+    out: &Path,
+) -> String {
     let object = serde_json::json!({
         "written": true,
         "bundle": out,
         "report": fit.report,
         "held_out": held_out,
         "table": fit.model.table,
+        "left_out": left_out,
     });
     format!("{object:#}")
 }

@@ -14,7 +14,7 @@ use crate::evaluation::policies::Inputs;
 use crate::evaluation::unknown::{self, UnknownImages, check_unknown};
 use crate::evaluation::unlabeled::Unlabeled;
 use crate::evaluation::{rejection_chart, tables};
-use models::dataset::{Half, Split};
+use models::dataset::{Half, LeftOut, Split};
 
 /// The protocol of an evaluation: two programs with the same protocol and images draw the same
 /// episodes.
@@ -163,6 +163,7 @@ impl Protocol {
             completer: None,
             unlabeled,
             generalized_zero_shot: None,
+            left_out: Vec::new(),
             results,
         }
     }
@@ -202,6 +203,9 @@ pub struct Report {
     /// The recall of unseen and seen classes, if it was requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generalized_zero_shot: Option<GeneralizedZeroShot>,
+    /// What the data set left out, if anything.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
     /// The accuracy of each policy, all on the same episodes.
     pub results: Vec<Outcome>,
 }
@@ -326,6 +330,7 @@ mod tests {
             completer: None,
             unlabeled: None,
             generalized_zero_shot: None,
+            left_out: Vec::new(),
             results: vec![outcome],
         };
         let json = serde_json::to_string(&report).unwrap();

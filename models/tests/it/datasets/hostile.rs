@@ -68,11 +68,11 @@ fn a_manifest_that_contradicts_itself() {
     for (manifest, line, words) in [
         (&b"file,class\nx,y\n"[..], 1, "no column `path`"),
         (b"path,label\nx,y\n", 1, "no column `class`"),
-        (b"path,class,split\nbase/pear/0.png,pear,train\n", 2, "`train` is not a split"),
+        (b"path,class,split\nbase/pear/0.png,pear,trai\n", 2, "`trai` is not a split"),
         (b"path,class\nbase/pear/0.png,\n", 2, "`class` is empty"),
         (b"path,class\n\"\",pear\n", 2, "`path` is empty"),
         (b"path,class\nbase/pear/0.png,pear\nbase/pear/0.png,fig\n", 3, "listed before"),
-        (b"path,class\nbase/pear/0.png,pear,more\n", 2, "record"),
+        (b"path,class\nbase/pear/0.png,pear,more\n", 2, "3 fields, expected 2"),
         (b"path,class\nbase/pear/\xFF.png,pear\n", 2, "UTF-8"),
         (
             b"path,class,wnid\nbase/pear/0.png,pear,n1\nbase/pear/1.png,pear,n2\n",
@@ -98,7 +98,13 @@ fn a_class_in_two_splits_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let tree = with(images(), "novel/pear/7.png", b"x");
     write_folder(folder.path(), &tree);
-    assert!(matches!(Dataset::open(folder.path()), Err(DatasetError::TwoSplits { .. })));
+    let error = Dataset::open(folder.path()).unwrap_err();
+    assert!(
+        matches!(&error, DatasetError::SharedClasses { folders, classes, base }
+            if folders == &["base", "novel"] && classes == &["pear"] && base == "base"),
+        "{error}"
+    );
+    assert!(error.to_string().contains("`--split base`"), "{error}");
 }
 
 #[test]

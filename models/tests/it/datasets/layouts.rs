@@ -75,7 +75,7 @@ fn one_folder_around_everything_is_looked_through() {
 
 #[test]
 fn an_image_that_is_in_no_class_of_a_split_is_refused_by_name() {
-    for stray in ["stray.png", "extra/pear/0.png", "base/stray.png", "extra/stray.png"] {
+    for stray in ["stray.png", "extra/plum/0.png", "base/stray.png", "extra/stray.png"] {
         let tree = with(images(), stray, &draw::png(draw::flat(4, 4, [0; 3])));
         check_stray(&tree, stray);
         check_stray(&below("my images", tree), stray);
@@ -107,23 +107,27 @@ fn images_beside_the_folders_of_classes_are_counted() {
     let beside = with(with(classes(), "stray.png", b"x"), "another.jpg", b"x");
     let (_folder, dataset) = open_all_ways(&beside);
     assert_eq!((dataset.classes.len(), dataset.n_images()), (3, 6));
-    assert_eq!(dataset.warnings[0].code, "stray_images");
-    assert!(dataset.warnings[0].detail.starts_with("left out: 2 "), "{:?}", dataset.warnings);
+    let strays = ["another.jpg", "stray.png"].map(|path| left_out(path, Reason::NoClass));
+    assert_eq!(dataset.left_out, strays);
     let outside = with(below("my images", classes()), "stray.png", b"x");
     let (_folder, dataset) = open_all_ways(&outside);
-    assert_eq!((dataset.classes.len(), dataset.warnings.len()), (3, 1));
+    assert_eq!((dataset.classes.len(), dataset.left_out.len()), (3, 1));
 }
 
 #[test]
 fn files_that_are_not_images_are_left_out_with_a_warning() {
     let mut tree = with(images(), "README.txt", b"hello");
     tree = with(tree, "base/pear/.hidden.png", b"x");
-    tree = with(tree, "base/pear/old.gif", b"x");
+    tree = with(tree, "base/pear/old.heic", b"x");
     let (_folder, dataset) = open_all_ways(&tree);
     assert_eq!(dataset.n_images(), 6);
-    assert_eq!(dataset.warnings.len(), 1);
-    assert_eq!(dataset.warnings[0].code, "ignored_files");
-    assert!(dataset.warnings[0].detail.starts_with("left out: 3 "), "{:?}", dataset.warnings);
+    let expected = [
+        left_out("base/pear/old.heic", Reason::Format),
+        left_out("README.txt", Reason::NotImage),
+        left_out("base/pear/.hidden.png", Reason::Hidden),
+    ];
+    assert_eq!(dataset.left_out, expected);
+    assert_eq!(dataset.notices("").len(), 4, "{:?}", dataset.notices(""));
 }
 
 #[test]
@@ -159,6 +163,6 @@ fn links_are_never_followed() {
     std::os::unix::fs::symlink(secret, folder.path().join("base/pear/2.png")).unwrap();
     let dataset = Dataset::open(folder.path()).unwrap();
     assert_eq!(dataset.n_images(), 6);
-    assert_eq!(dataset.warnings[0].code, "ignored_links");
-    assert!(dataset.warnings[0].detail.starts_with("left out: 2 "));
+    let links = ["base/more", "base/pear/2.png"].map(|path| left_out(path, Reason::Link));
+    assert_eq!(dataset.left_out, links);
 }

@@ -77,7 +77,8 @@ fn mini_imagenet_is_told_by_three_lists() {
             (name.to_owned(), split, Some(name.to_owned()), paths)
         });
         assert_eq!(outline(&dataset), expected);
-        assert_eq!(dataset.warnings, []);
+        let [left_out] = &dataset.left_out[..] else { panic!("{:?}", dataset.left_out) };
+        assert_eq!(left_out.reason, Reason::NotListed);
         let image = decoded(&dataset, &dataset.classes[0].images[1]).unwrap();
         assert_eq!(image.rgb[..3], [b'6', 2, 3]);
     }
@@ -146,7 +147,7 @@ fn cifar_100_is_its_records() {
             class("train", &["test.bin/00000", "train.bin/00000", "train.bin/00003"]),
         ];
         assert_eq!(outline(&dataset), expected);
-        assert_eq!(dataset.warnings, []);
+        assert_eq!(dataset.left_out, []);
         let image = decoded(&dataset, &dataset.classes[2].images[2]).unwrap();
         let planes = &record(2, 3)[2..];
         assert_eq!((image.width, image.height), (32, 32));
@@ -172,8 +173,8 @@ fn lists_split_cifar_100() {
     let some = with(cifar_100(), "train.txt", b"apple\n");
     let (_folder, dataset) = open_all_ways(&some);
     assert_eq!(splits(&dataset), [("apple", Split::Base)]);
-    assert_eq!(dataset.warnings[0].code, "unlisted_classes");
-    assert!(dataset.warnings[0].detail.starts_with("left out: 2 "), "{:?}", dataset.warnings);
+    let unlisted = ["aquarium_fish", "train"].map(|class| left_out(class, Reason::ClassNotListed));
+    assert_eq!(dataset.left_out, unlisted);
 }
 
 #[test]
@@ -250,7 +251,7 @@ fn cifar_fs_is_folders_and_lists() {
             [("apple", Split::Val), ("aquarium_fish", Split::Novel), ("train", Split::Base)];
         assert_eq!(splits(&dataset), expected);
         assert_eq!(dataset.classes[0].images[0].path(), "data/apple/apple_s_1.png");
-        assert_eq!(dataset.warnings[0].code, "unlisted_classes");
+        assert_eq!(dataset.left_out, [left_out("bear", Reason::ClassNotListed)]);
     }
     let unknown = instead(tree, "splits/bertinetto/val.txt", b"appel\n");
     assert_refused(&unknown, &["splits/bertinetto/val.txt, line 1", "`appel`", "folder of data/"]);
@@ -322,8 +323,8 @@ fn files_of_no_layout_are_left_out_with_a_warning() {
         });
     let (_folder, dataset) = open_all_ways(&tree);
     assert_eq!(splits(&dataset), [("fig", Split::Base), ("pear", Split::Base)]);
-    assert_eq!(dataset.warnings[0].code, "ignored_files");
-    assert!(dataset.warnings[0].detail.starts_with("left out: 3 "), "{:?}", dataset.warnings);
+    let files = ["fine_label_names.txt", "pear/val.csv", "train.txt"];
+    assert_eq!(dataset.left_out, files.map(|file| left_out(file, Reason::NotImage)));
     let pickles = tree_of(&[("miniImageNet_category_split_test.pickle", b"\x80\x02}q\0.")]);
     let folder = tempfile::tempdir().unwrap();
     write_folder(folder.path(), &pickles);

@@ -14,6 +14,7 @@ use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
 use super::verdict;
+use crate::commands::inputs::Ignored;
 use crate::commands::{FileError, ModelInfo};
 use crate::text::{Align, bar, pad, percent};
 
@@ -24,6 +25,9 @@ const MAX_SHOWN: usize = 8;
 pub(super) struct Answer {
     pub(super) results: Vec<FileAnswer>,
     pub(super) errors: Vec<FileError>,
+    /// What is in a folder or archive and no image of it; absent if there is nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) left_out: Vec<Ignored>,
     pub(super) fusion: Fusion,
     pub(super) setting: Setting,
     pub(super) model: ModelInfo,

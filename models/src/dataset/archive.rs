@@ -1,0 +1,210 @@
+//! Archives: tar, bare or packed with gzip or xz. The images are held in memory.
+
+use std::io::{self, BufReader, Cursor, Read};
+use std::path::Path;
+
+use flate2::bufread::MultiGzDecoder;
+use lzma_rust2::XzReader;
+use tar::{Archive, Entry, EntryType};
+
+use super::error::DatasetError;
+use super::files::{DatasetLimits, Files, MAX_INDEX, is_image, relative_path};
+use super::left_out::Reason;
+use super::source::{Place, Source};
+use super::zip_archive;
+use crate::disk;
+
+/// Bytes of the two blocks of zeros that end an archive (POSIX.1-1988, ustar).
+const TAR_END: usize = 1024;
+/// Most memory for unpacking xz, in KiB: `xz -9` needs 65 MiB.
+const MAX_XZ_KIB: u32 = 256 << 10;
+/// The first bytes of archives that are not read, and their names.
+const OTHERS: &[(&[u8], &str)] = &[
+    (b"7z\xBC\xAF\x27\x1C", "7z"),
+    (b"Rar!", "RAR"),
+    (b"BZh", "bzip2"),
+    (b"\x28\xB5\x2F\xFD", "Zstandard"),
+    (b"\x04\x22\x4D\x18", "LZ4"),
+    (b"\x1F\x9D", "compress (.Z)"),
+    (b"MSCF", "cabinet"),
+];
+
+/// How an archive is packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Packing {
+    Bare,
+    Gzip,
+    Xz,
+}
+
+/// Everything in an archive. Its first bytes decide what it is, whatever its name.
+pub(super) fn read(path: &Path, limits: &DatasetLimits) -> Result<Files, DatasetError> {
+    let packed = disk::read(path, limits.max_archive_bytes)?;
+    // Images are compressed already: unpacked, they take about the archive's size.
+    let files = Files::new(Source::Archive(Vec::with_capacity(packed.len())));
+    let starts = |first: &[u8]| packed.starts_with(first);
+    if starts(b"PK\x03\x04") || starts(b"PK\x05\x06") || starts(b"PK\x07\x08") {
+        return zip_archive::read(files, &packed, path, limits);
+    }
+    if let Some((_, name)) = OTHERS.iter().find(|(first, _)| starts(first)) {
+        let reason = format!(
+            "it is a {name} archive; unpack it and give the folder, or pack that as .zip or .tar.gz"
+        );
+        return Err(DatasetError::Archive { path: path.to_owned(), reason });
+    }
+    if starts(&[0x1F, 0x8B]) {
+        read_tar(files, &packed, Packing::Gzip, path, limits)
+    } else if starts(b"\xFD7zXZ\0") {
+        read_tar(files, &packed, Packing::Xz, path, limits)
+    } else {
+        read_tar(files, &packed, Packing::Bare, path, limits)
+    }
+}
+
+fn unpacked(packed: &[u8], packing: Packing) -> Box<dyn Read + '_> {
+    match packing {
+        Packing::Bare => Box::new(Cursor::new(packed)),
+        Packing::Gzip => Box::new(MultiGzDecoder::new(packed)),
+        // The decoder gives single bytes as fast as blocks only from a buffer.
+        Packing::Xz => Box::new(BufReader::new(XzReader::new_mem_limit(packed, true, MAX_XZ_KIB))),
+    }
+}
+
+fn read_tar(
+    mut files: Files,
+    packed: &[u8],
+    packing: Packing,
+    path: &Path,
+    limits: &DatasetLimits,
+) -> Result<Files, DatasetError> {
+    let mut archive = Archive::new(unpacked(packed, packing).take(limits.max_archive_bytes));
+    let result = take_in(&mut files, &mut archive, path, limits);
+    let mut rest = archive.into_inner();
+    // A checksum is behind the last entry, and is compared only when the end is read.
+    let result = result.and_then(|()| io::copy(&mut rest, &mut io::sink()).map_err(damaged(path)));
+    // `take` ends the stream at the limit, which looks like any damage: the limit is the reason.
+    if rest.limit() == 0 {
+        let limit = limits.max_archive_bytes;
+        return Err(DatasetError::too_large(path, limit, "bytes unpacked"));
+    }
+    result?;
+    // gzip and xz have a checksum. A bare archive that was cut between two files would look like a
+    // smaller data set: only its missing end shows the cut.
+    if packing == Packing::Bare && !packed.is_empty() && !packed.ends_with(&[0; TAR_END]) {
+        let reason = "it was cut: the blocks of zeros that end an archive are missing";
+        return Err(DatasetError::Archive { path: path.to_owned(), reason: reason.to_owned() });
+    }
+    Ok(files)
+}
+
+fn take_in(
+    files: &mut Files,
+    archive: &mut Archive<impl Read>,
+    path: &Path,
+    limits: &DatasetLimits,
+) -> Result<(), DatasetError> {
+    for (i, entry) in archive.entries().map_err(damaged(path))?.enumerate() {
+        if i >= limits.max_files {
+            return Err(DatasetError::too_large(path, limits.max_files as u64, "files"));
+        }
+        let mut entry = entry.map_err(damaged(path))?;
+        let Some(relative) = file_name(files, &entry)? else { continue };
+        if let Some(relative) = files.wanted_of_archive(relative) {
+            check_size(&relative, entry.size(), limits)?;
+            files.store(relative, &mut entry).map_err(damaged(path))?;
+        }
+    }
+    Ok(())
+}
+
+impl Files {
+    /// Copies a file of an archive into memory.
+    pub(super) fn store(&mut self, relative: String, entry: &mut impl Read) -> io::Result<()> {
+        let Source::Archive(memory) = &mut self.source else { return Ok(()) };
+        let offset = memory.len();
+        let bytes = entry.read_to_end(memory)? as u64;
+        // A later entry of the same path replaces an earlier one, as unpacking would.
+        self.found.insert(relative, Place { offset, bytes });
+        Ok(())
+    }
+
+    /// Lists an entry whose name is not UTF-8, up to the first part that is not.
+    pub(super) fn leave_out_not_utf8(&mut self, name: &[u8]) {
+        let mut end = 0;
+        for part in name.split(|byte| *byte == b'/') {
+            end += part.len();
+            if std::str::from_utf8(part).is_err() {
+                break;
+            }
+            end += 1;
+        }
+        let path = String::from_utf8_lossy(&name[..end.min(name.len())]).into_owned();
+        self.add_folders_above(&path);
+        self.leave_out(path, Reason::NotUtf8);
+    }
+}
+
+/// Refuses a file of an archive that is larger than the limit.
+pub(super) fn check_size(
+    relative: &str,
+    bytes: u64,
+    limits: &DatasetLimits,
+) -> Result<(), DatasetError> {
+    let limit = if is_image(relative) { limits.max_image_bytes } else { MAX_INDEX };
+    if bytes <= limit {
+        return Ok(());
+    }
+    Err(DatasetError::entry(relative, format!("it has {bytes} bytes, more than {limit}")))
+}
+
+pub(super) fn damaged(path: &Path) -> impl Fn(io::Error) -> DatasetError {
+    move |error| {
+        let mut reason = error.to_string();
+        // tar quotes the bytes that it cannot read. They would garble a terminal.
+        if !reason.chars().all(is_printable) {
+            "it is not one, or it is damaged".clone_into(&mut reason);
+        }
+        DatasetError::Archive { path: path.to_owned(), reason }
+    }
+}
+
+fn is_printable(c: char) -> bool {
+    !c.is_control() && c != char::REPLACEMENT_CHARACTER
+}
+
+/// The relative path of an archive's entry if it is a file with a usable name.
+fn file_name(
+    files: &mut Files,
+    entry: &Entry<'_, impl Read>,
+) -> Result<Option<String>, DatasetError> {
+    let kind = entry.header().entry_type();
+    // Settings for all entries, which `git archive` writes first. Its name is no path.
+    if kind == EntryType::XGlobalHeader {
+        return Ok(None);
+    }
+    let name = entry.path_bytes();
+    let Some(relative) = checked_path(files, &name)? else { return Ok(None) };
+    match kind {
+        EntryType::Regular | EntryType::Continuous => Ok(Some(relative)),
+        EntryType::Directory => {
+            files.add_folder(&relative);
+            Ok(None)
+        }
+        EntryType::Symlink | EntryType::Link => Err(DatasetError::entry(&relative, "it is a link")),
+        _ => Err(DatasetError::entry(&relative, "it is not a regular file")),
+    }
+}
+
+/// The relative path of an entry, file or folder; `None` if it is not UTF-8, and listed.
+///
+/// An archive with any path that leads out of it is not to be trusted.
+pub(super) fn checked_path(files: &mut Files, name: &[u8]) -> Result<Option<String>, DatasetError> {
+    let text = String::from_utf8_lossy(name);
+    let relative = relative_path(&text)
+        .ok_or_else(|| DatasetError::entry(&text, "its path leads out of the archive"))?;
+    if std::str::from_utf8(name).is_err() {
+        files.leave_out_not_utf8(name);
+        return Ok(None);
+    }
+    Ok(Some(relative))
+}

@@ -1,0 +1,92 @@
+//! Zip archives. Only stored and deflated entries are read, and only those that are kept.
+
+use std::io::{Cursor, Read};
+use std::path::Path;
+
+use zip::result::ZipError;
+use zip::{CompressionMethod, ZipArchive};
+
+use super::archive::{check_size, checked_path, damaged};
+use super::error::DatasetError;
+use super::files::{DatasetLimits, Files};
+
+/// Adds everything in a zip archive.
+pub(super) fn read(
+    mut files: Files,
+    packed: &[u8],
+    path: &Path,
+    limits: &DatasetLimits,
+) -> Result<Files, DatasetError> {
+    let mut archive =
+        ZipArchive::new(Cursor::new(packed)).map_err(|error| refused(path, &error))?;
+    if archive.len() > limits.max_files {
+        return Err(DatasetError::too_large(path, limits.max_files as u64, "files"));
+    }
+    let mut left = limits.max_archive_bytes;
+    for i in 0..archive.len() {
+        let Some(relative) = wanted(&mut files, &mut archive, i, path)? else { continue };
+        let entry = archive.by_index(i).map_err(|error| refused(path, &error))?;
+        check_size(&relative, entry.size(), limits)?;
+        if entry.size() > left {
+            let limit = limits.max_archive_bytes;
+            return Err(DatasetError::too_large(path, limit, "bytes unpacked"));
+        }
+        let size = entry.size();
+        left -= size;
+        // The stated size may be wrong: reading ends one byte behind it.
+        let before = files.stored_bytes();
+        let mut bounded = entry.take(size.saturating_add(1));
+        files.store(relative.clone(), &mut bounded).map_err(damaged(path))?;
+        if files.stored_bytes() - before != size {
+            return Err(DatasetError::entry(&relative, "it has not as many bytes as it states"));
+        }
+    }
+    Ok(files)
+}
+
+/// The relative path of an entry that is kept.
+fn wanted(
+    files: &mut Files,
+    archive: &mut ZipArchive<Cursor<&[u8]>>,
+    i: usize,
+    path: &Path,
+) -> Result<Option<String>, DatasetError> {
+    let entry = archive.by_index_raw(i).map_err(|error| refused(path, &error))?;
+    // Some programs of Windows write its separator.
+    let name: Vec<u8> =
+        entry.name_raw().iter().map(|byte| if *byte == b'\\' { b'/' } else { *byte }).collect();
+    let is_drive = matches!(name[..], [letter, b':', ..] if letter.is_ascii_alphabetic());
+    let shown = String::from_utf8_lossy(&name).into_owned();
+    if is_drive || name.starts_with(b"/") {
+        return Err(DatasetError::entry(&shown, "its path leads out of the archive"));
+    }
+    let Some(relative) = checked_path(files, &name)? else { return Ok(None) };
+    if entry.is_symlink() {
+        return Err(DatasetError::entry(&relative, "it is a link"));
+    }
+    if name.ends_with(b"/") {
+        files.add_folder(&relative);
+        return Ok(None);
+    }
+    let Some(relative) = files.wanted_of_archive(relative) else { return Ok(None) };
+    if entry.encrypted() {
+        let reason = "it is encrypted; pack the images again without a password";
+        return Err(DatasetError::entry(&relative, reason));
+    }
+    if !matches!(entry.compression(), CompressionMethod::Stored | CompressionMethod::Deflated) {
+        let reason = format!(
+            "it is compressed with {}; pack the images again with deflate, the usual method",
+            entry.compression()
+        );
+        return Err(DatasetError::entry(&relative, reason));
+    }
+    Ok(Some(relative))
+}
+
+fn refused(path: &Path, error: &ZipError) -> DatasetError {
+    let reason = match error {
+        ZipError::Io(error) => return damaged(path)(std::io::Error::other(error.to_string())),
+        other => format!("{other}; it was cut, or it is damaged"),
+    };
+    DatasetError::Archive { path: path.to_owned(), reason }
+}
