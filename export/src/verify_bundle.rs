@@ -175,7 +175,7 @@ fn recipe(bundle: &Bundle) -> Recipe {
         max_batch: manifest.backbone.max_batch,
         // What follows does not change the fp32 backbone.
         accuracy: Vec::new(),
-        weights_license: String::new(),
+        weights_license: None,
         lexicon: None,
         half_arithmetic: false,
         calibration: None,

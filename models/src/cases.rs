@@ -285,6 +285,7 @@ fn networks() -> Vec<Case> {
     vec![
         case("resnet12-tiny", resnet12([8, 12, 16, 24], 32), 2, 1e-5),
         case("resnet12-tiny-odd", resnet12([4, 6, 4, 8], 21), 1, 1e-5),
+        case("resnet12-last-activation", activated([4, 6, 4, 8], 21), 2, 1e-5),
         case("resnet12-32px-batch1", resnet12(full, 32), 1, 1e-5),
         case("resnet12-32px-batch3", resnet12(full, 32), 3, 1e-5),
         case("efficientnet-lite0-tiny-odd", lite0, 1, 2e-5),
@@ -295,13 +296,20 @@ fn networks() -> Vec<Case> {
 }
 
 fn resnet12(widths: [usize; 4], input_size: usize) -> Graph {
-    Resnet12 { widths, input_size }.graph()
+    Resnet12 { widths, input_size, last_activation: false }.graph()
+}
+
+fn activated(widths: [usize; 4], input_size: usize) -> Graph {
+    Resnet12 { widths, input_size, last_activation: true }.graph()
 }
 
 fn ensemble() -> Graph {
     let widths = [[8, 12, 16, 24], [4, 6, 4, 8]];
-    let members =
-        widths.map(|widths| Architecture::Resnet12(Resnet12 { widths, input_size: 32 })).to_vec();
+    let members = widths
+        .map(|widths| {
+            Architecture::Resnet12(Resnet12 { widths, input_size: 32, last_activation: false })
+        })
+        .to_vec();
     Ensemble::new(members).expect("invariant: networks of one size").graph()
 }
 

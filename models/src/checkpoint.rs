@@ -23,10 +23,12 @@ pub const FORMAT: FileFormat =
 
 const SCHEMA: &str = "\
     kind text, format u32, layout text
-    architecture { arch text, widths? u32[], input_size? u32, members? architecture[] }
+    architecture { arch text, widths? u32[], input_size? u32, members? architecture[],
+        +last_activation? bool }
     preprocess { size u32, geometry text, filter text, mean f32[3], std f32[3], hflip? bool, center_zoom? f32 }
     classes text[]
-    provenance { tool text, data text, data_license text, epochs f64, images_seen u64, notes text }
+    provenance { tool text, data text, data_license text, epochs f64, images_seen u64, notes text,
+        +license? text }
     progress? { seed u64, epoch u64, batch u64, loss_sum f64, correct u64, best_accuracy? f64,
         config text, data text, precision text }
     <parameter> f32[...], head.weight? f32[classes, s], head.bias? f32[classes]
@@ -115,6 +117,11 @@ pub struct Provenance {
     pub images_seen: u64,
     /// Anything else that a user of the weights should know.
     pub notes: String,
+    /// Under what terms the weights are used, if they were made elsewhere, or are made from such
+    /// weights. `None` for weights that were made by this program from random ones.
+    // Left out where it is not used: files without it keep their bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub license: Option<String>,
 }
 
 /// Why bytes are not a usable checkpoint.
@@ -317,7 +324,8 @@ impl Checkpoint {
     }
 
     /// The identity of the embedding space: SHA-256 of the fp32 backbone tensors (name, shape and
-    /// little-endian values, in the order of their names) and of the preprocessing recipe as JSON.
+    /// little-endian values, in the order of their names), of what they do not show of the network
+    /// (whether its last block has an activation), and of the preprocessing recipe as JSON.
     /// Embeddings of one space can be compared, whatever precision or engine made them.
     pub fn space_id(&self) -> Result<String, CheckpointError> {
         let mut hash = Sha256::new();
@@ -326,6 +334,8 @@ impl Checkpoint {
             let values: Vec<u8> = tensor.iter().flat_map(|v| v.to_le_bytes()).collect();
             hash.update(values);
         }
+        // Empty for most networks: their ids are those from before there was a choice.
+        hash.update(self.architecture.unseen());
         // A new field of the recipe must be left out where it is not used, or every id changes.
         let recipe = serde_json::to_string(&self.preprocess)
             .map_err(|e| CheckpointError::Description(e.to_string()))?;
@@ -432,7 +442,7 @@ mod tests {
 
     #[test]
     fn the_schema_names_everything_that_is_written() {
-        let resnet12 = Resnet12 { widths: [1; 4], input_size: 32 };
+        let resnet12 = Resnet12 { widths: [1; 4], input_size: 32, last_activation: false };
         let progress = Progress {
             seed: 1,
             epoch: 2,

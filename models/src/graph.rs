@@ -268,7 +268,7 @@ mod tests {
     use super::*;
 
     fn paper() -> Graph {
-        Resnet12 { widths: [64, 128, 256, 512], input_size: 84 }.graph()
+        Resnet12 { widths: [64, 128, 256, 512], input_size: 84, last_activation: false }.graph()
     }
 
     #[test]
@@ -329,13 +329,15 @@ mod tests {
         let mut graph = paper();
         graph.nodes[1].name = "image".to_owned();
         assert!(graph.shapes().unwrap_err().to_string().contains("two values are named `image`"));
-        let small = Resnet12 { widths: [4, 4, 4, 4], input_size: 8 }.graph();
+        let small =
+            Resnet12 { widths: [4, 4, 4, 4], input_size: 8, last_activation: false }.graph();
         assert!(matches!(small.shapes(), Err(GraphError::Shape { .. })));
     }
 
     #[test]
     fn every_difference_of_tensors_is_listed() {
-        let graph = Resnet12 { widths: [2, 2, 2, 2], input_size: 16 }.graph();
+        let graph =
+            Resnet12 { widths: [2, 2, 2, 2], input_size: 16, last_activation: false }.graph();
         let mut tensors: Tensors = graph
             .parameters()
             .unwrap()

@@ -27,7 +27,10 @@ pub struct LayoutError {
 
 /// The layout of a schema: the first 16 hexadecimal digits of the SHA-256 of its text.
 ///
-/// The schema lists every field and tensor with its type and shape. White space does not count.
+/// The schema lists every field and tensor with its type and shape. White space does not count. A
+/// field after `+` does not count either: it came later and is left out where it is not used. So
+/// files without it stay readable, and a program from before refuses a file that has it, because it
+/// does not know the field.
 ///
 /// # Examples
 /// ```
@@ -35,12 +38,27 @@ pub struct LayoutError {
 /// assert_eq!(layout.len(), 16);
 /// assert_eq!(layout, models::layout::of("center f32[s] word f16[k,d]"));
 /// assert_ne!(layout, models::layout::of("center f32[s] word f32[k,d]"));
+/// assert_eq!(layout, models::layout::of("center f32[s] word f16[k,d], +mirror? bool"));
 /// ```
 pub fn of(schema: &str) -> String {
     let words: Vec<&str> = schema.split_whitespace().collect();
-    let mut digits = hex::sha256(words.join(" ").as_bytes());
+    let mut digits = hex::sha256(without_later(&words.join(" ")).as_bytes());
     digits.truncate(DIGITS);
     digits
+}
+
+/// A schema without the fields that came later: each begins with `+`, after a comma, and ends
+/// before the next comma or brace.
+fn without_later(schema: &str) -> String {
+    let mut parts = schema.split(", +");
+    let mut kept = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find([',', '}']).unwrap_or(part.len());
+        // The space before a brace belongs to what is kept.
+        let end = if part[..end].ends_with(' ') { end - 1 } else { end };
+        kept += &part[end..];
+    }
+    kept
 }
 
 /// Checks the layout that a file gives for itself.
@@ -182,6 +200,19 @@ mod tests {
         assert_eq!((error.expected, error.got), (of("a u32"), of("a u64")));
         let long = check("a u32", &"x".repeat(1000)).expect_err("not a layout");
         assert_eq!(long.got.len(), DIGITS);
+    }
+
+    #[test]
+    fn fields_that_came_later_do_not_count() {
+        let before = "a { b u32, c? text } d f32[2,3]";
+        for later in [
+            "a { b u32, c? text, +e? bool } d f32[2,3]",
+            "a { b u32, +e? bool, c? text, +f? u8 } d f32[2,3]",
+            "a { b u32, c? text } d f32[2,3], +g? u8",
+        ] {
+            assert_eq!(of(later), of(before), "{later}");
+        }
+        assert_ne!(of("a { b u32, c? text, e? bool } d f32[2,3]"), of(before));
     }
 
     #[test]

@@ -29,6 +29,12 @@ pub fn is_pth(bytes: &[u8]) -> bool {
     bytes.starts_with(&ZIP_MAGIC) || bytes.starts_with(&legacy::MAGIC)
 }
 
+/// The names of the entries of a zip file, also of one that `torch.save` did not write. `None` if
+/// its directory is damaged or needs zip64.
+pub fn zip_entries(bytes: &[u8]) -> Option<Vec<&str>> {
+    archive::entry_names(bytes)
+}
+
 /// Reads all tensors of a file. Keys of nested dicts are joined with dots. Half and double
 /// precision become f32, integers become i64. Other numbers and texts are skipped.
 ///

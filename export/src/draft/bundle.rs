@@ -7,6 +7,7 @@ use few_shot::decision::DecisionModel;
 use models::bundle::{
     FORMAT, FileEntry, Licenses, Manifest, Network, Precision, SelfTest, WeightStorage, manifest,
 };
+use models::checkpoint::Provenance;
 use models::graph::{Graph, GraphError};
 use models::tensors::Tensors;
 
@@ -21,6 +22,9 @@ use crate::precision::fp16::{NarrowError, narrow};
 use crate::run::{DECISION, Run};
 use crate::self_test;
 use crate::verify::{Subject, Tolerance};
+
+/// The license of weights that are made with this project, unless another is given.
+const OWN_LICENSE: &str = "MIT OR Apache-2.0";
 
 /// The network's file in a bundle.
 pub const BACKBONE: &str = "backbone.onnx";
@@ -143,10 +147,16 @@ fn describe(
         self_test,
         provenance: checkpoint.provenance.clone(),
         licenses: Licenses {
-            weights: recipe.weights_license.clone(),
+            weights: weights_license(recipe, &checkpoint.provenance),
             data: checkpoint.provenance.data_license.clone(),
         },
     })
+}
+
+/// The license that was given, else that of weights from elsewhere, else that of this project.
+fn weights_license(recipe: &Recipe, provenance: &Provenance) -> String {
+    let stated = recipe.weights_license.as_ref().or(provenance.license.as_ref());
+    stated.map_or_else(|| OWN_LICENSE.to_owned(), Clone::clone)
 }
 
 fn describe_backbone(run: &Run, recipe: &Recipe, graph: &Graph) -> Result<Network, GraphError> {

@@ -24,8 +24,9 @@ pub struct Recipe {
     pub max_batch: usize,
     /// Measured accuracies to include.
     pub accuracy: Vec<Accuracy>,
-    /// The license of the weights.
-    pub weights_license: String,
+    /// The license of the weights; by default what the run states of weights from elsewhere, else
+    /// that of this project.
+    pub weights_license: Option<String>,
     /// The lexicon's bytes; with the run's name regressor they give the bundle name knowledge.
     pub lexicon: Option<Vec<u8>>,
     /// Whether to add a variant in fp16 arithmetic.

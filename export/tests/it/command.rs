@@ -326,6 +326,27 @@ fn a_bundle_is_inspected() {
 }
 
 #[test]
+fn the_license_of_weights_from_elsewhere_travels_into_the_bundle() {
+    let bench = Bench::new();
+    let license = |out: &str, more: &[&str]| {
+        let output = bench.export(&[&["--out", out], more].concat());
+        assert!(output.status.success(), "{}", errors(&output));
+        let bundle = Bundle::open(&bench.path(out), &BundleLimits::default()).unwrap();
+        let printed = program(&bench, &["inspect", out]).stdout;
+        let printed = String::from_utf8(printed).unwrap();
+        let weights = bundle.manifest.licenses.weights;
+        assert!(printed.contains(&format!("weights: {weights}")), "{printed}");
+        weights
+    };
+    assert_eq!(license("own", &[]), "MIT OR Apache-2.0");
+    let mut run = sample::run();
+    run.checkpoint.provenance.license = Some("not stated".to_owned());
+    sample::save(&run, &bench.path("run"));
+    assert_eq!(license("imported", &[]), "not stated");
+    assert_eq!(license("given", &["--license", "CC0"]), "CC0");
+}
+
+#[test]
 fn inspect_prints_accuracy_reports_and_says_which_are_unreadable() {
     let bench = Bench::new();
     fs::write(bench.path("report.json"), report().to_string()).unwrap();

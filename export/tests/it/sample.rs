@@ -53,7 +53,11 @@ pub(crate) fn run() -> Run {
         .map(|(name, tensor)| (name.strip_prefix("param.").unwrap().to_owned(), tensor))
         .collect();
     let checkpoint = Checkpoint {
-        architecture: Architecture::Resnet12(Resnet12 { widths: [8, 12, 16, 24], input_size: 32 }),
+        architecture: Architecture::Resnet12(Resnet12 {
+            widths: [8, 12, 16, 24],
+            input_size: 32,
+            last_activation: false,
+        }),
         preprocess: Preprocess::paper(32),
         classes: Vec::new(),
         parameters,
@@ -209,7 +213,7 @@ pub(crate) fn recipe(name: &str, storage: WeightStorage) -> Recipe {
         storage,
         max_batch: MAX_BATCH,
         accuracy: Vec::new(),
-        weights_license: "MIT OR Apache-2.0".to_owned(),
+        weights_license: None,
         lexicon: None,
         half_arithmetic: false,
         calibration: None,

@@ -22,7 +22,8 @@ const SCHEMA: &str = "\
     backbone { file text, input text, output text, architecture, embedding_size u32, flops u64,
         opset u32, ir_version u32, precision text, weights text, max_batch u32,
         variants? { file text, precision text, engines text[], verification, self_test }[] }
-    architecture { arch text, widths? u32[], input_size? u32, members? architecture[] }
+    architecture { arch text, widths? u32[], input_size? u32, members? architecture[],
+        +last_activation? bool }
     preprocess { size u32, geometry text, filter text, mean f32[3], std f32[3], hflip? bool, center_zoom? f32 }
     knowledge? { kernel text, completer? { file text, attributes text, network, verification },
         lexicon { file text, sha256, bytes u64 } }
@@ -32,7 +33,8 @@ const SCHEMA: &str = "\
     accuracy { engine text, precision? text, report }[]
     verification { engine text, max_abs_difference f64, min_cosine f64 }[]
     self_test { seed u64, embedding f32[s], max_abs_difference f32 }
-    provenance { tool text, data text, data_license text, epochs f64, images_seen u64, notes text }
+    provenance { tool text, data text, data_license text, epochs f64, images_seen u64, notes text,
+        +license? text }
     licenses { weights text, data text }";
 
 /// The manifest's file name.

@@ -17,7 +17,11 @@ fn files() -> BTreeMap<String, Vec<u8>> {
 }
 
 fn manifest() -> Manifest {
-    let architecture = Architecture::Resnet12(Resnet12 { widths: [1, 1, 1, 2], input_size: 16 });
+    let architecture = Architecture::Resnet12(Resnet12 {
+        widths: [1, 1, 1, 2],
+        input_size: 16,
+        last_activation: false,
+    });
     Manifest {
         format: FORMAT.number,
         layout: FORMAT.layout(),
@@ -274,7 +278,8 @@ fn a_variant_comes_once_and_widths_are_bounded() {
     assert!(missing.contains("`backbone.variants.file` is \"other.bin\""), "{missing}");
     let wide = check(&|m| {
         let widths = [4_000_000_000, 4_000_000_000, 64, 2];
-        m.backbone.architecture = Architecture::Resnet12(Resnet12 { widths, input_size: 16 });
+        m.backbone.architecture =
+            Architecture::Resnet12(Resnet12 { widths, input_size: 16, last_activation: false });
     });
     assert!(wide.unwrap_err().contains("backbone.architecture.widths"));
 }

@@ -61,6 +61,21 @@ impl Architecture {
         }
     }
 
+    /// What its parameters do not show, as a text; empty for a network that has only one reading of
+    /// its parameters or the older of two.
+    pub(crate) fn unseen(&self) -> String {
+        match self {
+            Self::Resnet12(config) if config.last_activation => "last_activation\n".to_owned(),
+            Self::Resnet12(_) | Self::EfficientNetLite0(_) => String::new(),
+            Self::Ensemble(ensemble) => {
+                let members = ensemble.members().iter().enumerate();
+                let unseen = members.map(|(at, member)| (at, member.unseen()));
+                let unseen = unseen.filter(|(_, unseen)| !unseen.is_empty());
+                unseen.map(|(at, unseen)| Ensemble::name_in(at, &unseen)).collect()
+            }
+        }
+    }
+
     /// The same network, with the same parameters, for images of another height and width.
     pub fn resized(&self, input_size: usize) -> Self {
         match self {
@@ -77,7 +92,11 @@ impl Architecture {
 impl fmt::Display for Architecture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Resnet12(config) => write!(f, "resnet12 {:?}", config.widths),
+            Self::Resnet12(config) => {
+                let activated =
+                    if config.last_activation { " with the last activation" } else { "" };
+                write!(f, "resnet12 {:?}{activated}", config.widths)
+            }
             Self::EfficientNetLite0(config) => write!(f, "efficientnet-lite0 {:?}", config.widths),
             Self::Ensemble(ensemble) => {
                 let members: Vec<_> = ensemble.members().iter().map(Self::to_string).collect();
@@ -230,7 +249,11 @@ mod tests {
     }
 
     fn member(last: usize, input_size: usize) -> Architecture {
-        Architecture::Resnet12(Resnet12 { widths: [2, 2, 2, last], input_size })
+        Architecture::Resnet12(Resnet12 {
+            widths: [2, 2, 2, last],
+            input_size,
+            last_activation: false,
+        })
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! ResNet-12, the usual backbone of few-shot learning, as a [`Graph`].
 //!
 //! Four blocks; a block is conv3x3-BN-LeakyReLU(0.1), the same again, conv3x3-BN, plus a projected
-//! shortcut conv1x1-BN, then LeakyReLU(0.1) (not in the last block), then max-pool 2x2. The
-//! embedding is the spatial mean. As in the published code of Zhang et al., "Prototype Completion
-//! with Primitive Knowledge for Few-Shot Learning", CVPR 2021, whose parameter names are kept.
+//! shortcut conv1x1-BN, then LeakyReLU(0.1), then max-pool 2x2. The embedding is the spatial mean.
+//! In the last block there is no activation after the sum, as in the published code of Zhang et
+//! al., "Prototype Completion with Primitive Knowledge for Few-Shot Learning", CVPR 2021, whose
+//! parameter names are kept. Most other published code has one: [`Resnet12::last_activation`].
+
+use std::ops::Not;
 
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +24,11 @@ pub struct Resnet12 {
     pub widths: [usize; 4],
     /// Height and width of the input image, at least 16. The paper: 84.
     pub input_size: usize,
+    /// Whether LeakyReLU(0.1) follows the sum in the last block too. The paper: no. The published
+    /// code of FEAT, RFS, Meta-Baseline, DeepEMD and EASY: yes. Both have the same parameters.
+    // Left out where it is not used: files without it keep their bytes.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub last_activation: bool,
 }
 
 impl Resnet12 {
@@ -29,8 +37,8 @@ impl Resnet12 {
         let mut nodes = Vec::new();
         let mut value = "image".to_owned();
         for (i, &width) in self.widths.iter().enumerate() {
-            // The last block ends without LeakyReLU, so embeddings may have negative values.
-            value = block(&mut nodes, &format!("layer{}", i + 1), &value, width, i < 3);
+            let activate = i < 3 || self.last_activation;
+            value = block(&mut nodes, &format!("layer{}", i + 1), &value, width, activate);
         }
         nodes.push(Node::new("embedding", Op::GlobalAveragePool, &[&value]));
         Graph {

@@ -8,7 +8,11 @@ use ndarray::ArrayD;
 
 /// A training of three classes, with both heads.
 fn sample() -> Checkpoint {
-    let architecture = Architecture::Resnet12(Resnet12 { widths: [2, 2, 3, 5], input_size: 32 });
+    let architecture = Architecture::Resnet12(Resnet12 {
+        widths: [2, 2, 3, 5],
+        input_size: 32,
+        last_activation: false,
+    });
     let zeros = |name: &str, shape: &[usize]| (name.to_owned(), ArrayD::zeros(shape));
     let heads = [
         zeros("head.weight", &[3, 5]),
@@ -90,6 +94,21 @@ fn a_checkpoint_comes_back_as_it_was() {
         let bytes = checkpoint.to_bytes().unwrap();
         assert_eq!(Checkpoint::parse(&bytes).unwrap(), checkpoint);
     }
+}
+
+#[test]
+fn the_last_activation_is_another_space_and_another_network() {
+    let mut activated = sample();
+    let Architecture::Resnet12(network) = &mut activated.architecture else { panic!() };
+    network.last_activation = true;
+    let bytes = activated.to_bytes().unwrap();
+    let read = Checkpoint::parse(&bytes).unwrap();
+    assert_eq!(read.architecture, activated.architecture);
+    assert_ne!(read.space_id().unwrap(), sample().space_id().unwrap());
+    // Files without it are those from before there was a choice.
+    let text = String::from_utf8_lossy(&sample().to_bytes().unwrap()).into_owned();
+    assert!(!text.contains("last_activation") && !text.contains("license\""), "{}", &text[..400]);
+    assert!(String::from_utf8_lossy(&bytes).contains(r#""last_activation":true"#));
 }
 
 #[test]

@@ -32,6 +32,20 @@ pub(crate) struct Options {
     /// License of the training data, recorded in the run.
     #[arg(long, value_name = "TEXT")]
     data_license: Option<String>,
+    /// License of the weights, recorded in the run and in bundles that are exported from it
+    /// [default: "not stated"].
+    #[arg(long, value_name = "TEXT")]
+    license: Option<String>,
+    /// Whether the last block of resnet12 applies its activation after the sum [default: what the
+    /// tensor names show].
+    #[arg(long, value_enum, value_name = "on|off")]
+    last_activation: Option<Switch>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Switch {
+    On,
+    Off,
 }
 
 pub(crate) fn run(arguments: Options) -> Result<()> {
@@ -41,9 +55,14 @@ pub(crate) fn run(arguments: Options) -> Result<()> {
         preprocess: arguments.preprocess,
         data_name: arguments.data_name,
         data_license: arguments.data_license,
+        license: arguments.license,
+        last_activation: arguments.last_activation.map(|switch| switch == Switch::On),
     };
     let imported = import::import(&arguments.weights, &Run::new(&arguments.out), &options)?;
     let out = arguments.out.display();
+    for remark in &imported.remarks {
+        print_line(format_args!("{remark}"))?;
+    }
     // Listed one by one, so that a user sees whether a part is missing that should have been read.
     for tensor in &imported.left_out {
         print_line(format_args!("left out: {tensor}"))?;

@@ -109,6 +109,23 @@ impl<'a> Archive<'a> {
     }
 }
 
+/// The names of the entries, packed or not, without a look at their data; `None` if the directory
+/// is damaged.
+pub(super) fn entry_names(bytes: &[u8]) -> Option<Vec<&str>> {
+    let end = find_end(bytes)?;
+    let mut at = u32_at(bytes, end + 16)? as usize;
+    let mut names = Vec::new();
+    for _ in 0..u16_at(bytes, end + 10)? {
+        if array_at(bytes, at)? != CENTRAL {
+            return None;
+        }
+        let name_end = at + CENTRAL_BYTES + usize::from(u16_at(bytes, at + 28)?);
+        names.push(std::str::from_utf8(bytes.get(at + CENTRAL_BYTES..name_end)?).ok()?);
+        at = name_end + usize::from(u16_at(bytes, at + 30)?) + usize::from(u16_at(bytes, at + 32)?);
+    }
+    Some(names)
+}
+
 struct Entry<'a> {
     name: &'a str,
     data: &'a [u8],

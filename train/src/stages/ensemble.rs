@@ -92,7 +92,17 @@ fn provenance(members: &[Member]) -> Provenance {
         epochs: provenances.iter().map(|p| p.epochs).sum(),
         images_seen: provenances.iter().map(|p| p.images_seen).sum(),
         notes: notes.join(". "),
+        license: license(&provenances),
     }
+}
+
+/// The licenses of the members that were made elsewhere, with their places.
+fn license(provenances: &[&Provenance]) -> Option<String> {
+    let places = provenances.iter().enumerate();
+    let stated = places.filter_map(|(at, p)| Some((at, p.license.as_deref()?)));
+    let stated: Vec<_> =
+        stated.map(|(at, license)| format!("member {}: {license}", at + 1)).collect();
+    (!stated.is_empty()).then(|| stated.join("; "))
 }
 
 /// The different texts, joined.

@@ -1,26 +1,29 @@
 //! Imports published weights as a run.
 //!
-//! First, tensor names are translated: prefixes such as `module.` are removed, and everything that
-//! is not part of the backbone is left out, except the classifier of an EfficientNet-Lite0. Then
-//! the widths are deduced from the shapes, and every tensor must fit. Otherwise all differences are
-//! listed and nothing is written.
+//! First, it is checked what the file is. Then tensor names are translated: prefixes such as
+//! `module.` are removed, and everything that is not part of the backbone is left out, except the
+//! classifier of an EfficientNet-Lite0. Then the widths are deduced from the shapes, whose network
+//! it is from the names, and every tensor must fit. Otherwise all differences are listed and
+//! nothing is written.
 
 mod arch;
 mod efficientnet_lite0;
 mod error;
+mod family;
+mod fit;
 mod names;
+mod other_file;
 mod resnet12;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use models::checkpoint::{self, Checkpoint, Provenance};
 use models::disk;
-use models::graph::{Architecture, GraphError};
+use models::graph::{Architecture, Resnet12};
 use models::preprocess::Preprocess;
-use models::tensors::{TensorFile, Tensors};
+use models::tensors::TensorFile;
 use ndarray::ArrayD;
 
 use super::golden::{self, golden};
@@ -28,7 +31,8 @@ use crate::pth;
 use crate::run::Run;
 pub use arch::Arch;
 pub use error::ImportError;
-use names::{Name, translate};
+use family::Family;
+use fit::{Fitted, fit};
 
 /// The most bytes of a preprocessing recipe.
 const MAX_RECIPE_BYTES: u64 = 1 << 16;
@@ -46,7 +50,15 @@ pub struct Options {
     pub data_name: Option<String>,
     /// The license of the training data.
     pub data_license: Option<String>,
+    /// The license of the weights.
+    pub license: Option<String>,
+    /// Whether the last block of a ResNet-12 applies its activation after the sum; by default what
+    /// the names of the tensors show.
+    pub last_activation: Option<bool>,
 }
+
+/// The license of imported weights if none is given.
+const NOT_STATED: &str = "not stated";
 
 /// The result of an import, for display.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,6 +71,8 @@ pub struct Imported {
     pub classes: Option<usize>,
     /// Other tensors of the file, with their shapes.
     pub left_out: Vec<String>,
+    /// Whose network it is and what follows from it; for the file, what its name does not show.
+    pub remarks: Vec<String>,
 }
 
 impl fmt::Display for Imported {
@@ -83,13 +97,19 @@ pub fn import(weights: &Path, run: &Run, options: &Options) -> Result<Imported> 
     let preprocess = recipe(options)?;
     let bytes = disk::read(weights, checkpoint::MAX_BYTES).map_err(ImportError::Disk)?;
     let unusable = || format!("{} cannot be imported", weights.display());
-    let fitted = read(&bytes).and_then(|file| fit(file, options.arch, preprocess.size));
+    check_options(options)?;
+    let fitted = read(&bytes)
+        .and_then(|file| fit(file, options.arch, preprocess.size, options.last_activation));
     let fitted = fitted.with_context(unusable)?;
     let imported = Imported {
         architecture: fitted.architecture.clone(),
         tensors: fitted.parameters.len(),
         classes: fitted.classifier.get("head.bias").map(ArrayD::len),
         left_out: fitted.beside.values().flatten().cloned().collect(),
+        remarks: other_file::misnamed(weights, &bytes)
+            .into_iter()
+            .chain(recognized(&fitted))
+            .collect(),
     };
     let provenance = provenance(weights, &bytes, options, &fitted);
     // The tensors are copies; a file of weights can have hundreds of megabytes.
@@ -126,12 +146,45 @@ fn write(run: &Run, checkpoint: &Checkpoint) -> Result<()> {
     run.keep_best(checkpoint, &golden)
 }
 
+fn check_options(options: &Options) -> Result<(), ImportError> {
+    match (options.arch, options.last_activation) {
+        (Arch::EfficientNetLite0, Some(_)) => Err(ImportError::NoLastActivation),
+        _ => Ok(()),
+    }
+}
+
 /// The tensors of a file in either format.
 fn read(bytes: &[u8]) -> Result<TensorFile, ImportError> {
     if pth::is_pth(bytes) {
-        return Ok(pth::read(bytes)?);
+        return match other_file::archive(bytes) {
+            Some(other) => Err(other.into()),
+            None => Ok(pth::read(bytes)?),
+        };
     }
-    TensorFile::parse(bytes).map_err(|e| ImportError::Format { reason: e.to_string() })
+    TensorFile::parse(bytes).map_err(|error| match other_file::file(bytes) {
+        Some(other) => other.into(),
+        None => ImportError::Format { reason: error.to_string() },
+    })
+}
+
+/// Whose ResNet-12 it is, why, and what its last block does.
+fn recognized(fitted: &Fitted) -> Option<String> {
+    let Architecture::Resnet12(Resnet12 { last_activation, .. }) = fitted.architecture else {
+        return None;
+    };
+    let applies = if last_activation { "applies" } else { "does not apply" };
+    let block = format!("the last block {applies} LeakyReLU(0.1) after the sum");
+    let family = match &fitted.family {
+        Some(Family { name, shown_by, last_activation: theirs, .. }) => {
+            let differs =
+                if *theirs == last_activation { "" } else { ", unlike the published code" };
+            format!("recognized {name} by {shown_by}; {block}{differs}")
+        }
+        None => format!("not recognized by its tensor names; {block}, as --last-activation states"),
+    };
+    Some(format!(
+        "{family}; every block ends with max-pooling of 2x2, and the embedding is the mean"
+    ))
 }
 
 fn parse_recipe(bytes: Vec<u8>) -> Result<Preprocess, String> {
@@ -157,123 +210,16 @@ fn recipe(options: &Options) -> Result<Preprocess, ImportError> {
     }
 }
 
-/// The tensors of a network under the names of this project.
-struct Fitted {
-    architecture: Architecture,
-    parameters: Tensors,
-    classifier: Tensors,
-    beside: Beside,
-}
-
-/// Tensors outside the backbone with their shapes, by the part that they belong to.
-type Beside = BTreeMap<&'static str, Vec<String>>;
-
-/// Translates the names, deduces the widths and checks that everything fits.
-fn fit(file: TensorFile, arch: Arch, input_size: usize) -> Result<Fitted, ImportError> {
-    let Sorted { parameters, classifier, beside, differences } = Sorted::new(file, arch)?;
-    let architecture = arch.sized(&parameters, input_size);
-    check(arch, &architecture, &parameters, differences)?;
-    all_finite(parameters.iter().chain(&classifier))?;
-    Ok(Fitted { architecture, parameters, classifier, beside })
-}
-
-/// The tensors of a file by role.
-#[derive(Default)]
-struct Sorted {
-    parameters: Tensors,
-    classifier: Tensors,
-    beside: Beside,
-    differences: Vec<String>,
-}
-
-impl Sorted {
-    fn new(file: TensorFile, arch: Arch) -> Result<Self, GraphError> {
-        // Names do not depend on the widths, which are deduced afterwards.
-        let published = arch.sized(&Tensors::new(), arch.recipe(None).size).graph();
-        let own_names = published.parameters()?.into_iter().map(|p| p.name).collect();
-        let mut sorted = Self::default();
-        for (name, tensor) in file.floats {
-            let listed = listed(&name, tensor.shape());
-            sorted.place(translate(arch, &name, &own_names), listed, Some(tensor));
-        }
-        for (name, tensor) in file.integers {
-            let listed = listed(&name, tensor.shape());
-            sorted.place(translate(arch, &name, &own_names), listed, None);
-        }
-        Ok(sorted)
-    }
-
-    /// Sorts a tensor. `values` is `None` for integers, which no parameter has.
-    fn place(&mut self, name: Name, listed: String, values: Option<ArrayD<f32>>) {
-        let place = match name {
-            Name::Classifier(_) => &mut self.classifier,
-            _ => &mut self.parameters,
-        };
-        match (name, values) {
-            (Name::Parameter(own) | Name::Classifier(own), Some(values)) => {
-                if place.insert(own, values).is_some() {
-                    self.differences.push(format!("a second time: {listed}"));
-                }
-            }
-            (Name::Parameter(_) | Name::Classifier(_), None) => {
-                self.differences.push(format!("not floats: {listed}"))
-            }
-            (Name::Counter, _) => {}
-            (Name::Beside(part), _) => self.beside.entry(part).or_default().push(listed),
-            (Name::Unknown, _) => self.differences.push(format!("unexpected: {listed}")),
-        }
-    }
-}
-
-fn listed(name: &str, shape: &[usize]) -> String {
-    format!("{} {shape:?}", name.escape_debug())
-}
-
-fn check(
-    arch: Arch,
-    architecture: &Architecture,
-    parameters: &Tensors,
-    mut differences: Vec<String>,
-) -> Result<(), ImportError> {
-    // Differences in names and in shapes are reported together.
-    let network = architecture.to_string();
-    match architecture.graph().check_parameters(parameters) {
-        Ok(()) => {}
-        Err(GraphError::Parameters { differences: more, .. }) => differences.extend(more),
-        Err(other) => {
-            return Err(ImportError::InputSize {
-                network,
-                size: architecture.input_size(),
-                reason: other.to_string(),
-            });
-        }
-    }
-    if differences.is_empty() {
-        return Ok(());
-    }
-    Err(ImportError::Tensors { network, example: arch.example(), differences })
-}
-
-fn all_finite<'a>(
-    mut tensors: impl Iterator<Item = (&'a String, &'a ArrayD<f32>)>,
-) -> Result<(), ImportError> {
-    match tensors.find(|(_, tensor)| !is_finite(tensor)) {
-        Some((name, _)) => Err(ImportError::NotFinite { what: format!("`{name}`") }),
-        None => Ok(()),
-    }
-}
-
-fn is_finite(tensor: &ArrayD<f32>) -> bool {
-    tensor.iter().all(|value| value.is_finite())
-}
-
 fn provenance(weights: &Path, bytes: &[u8], options: &Options, fitted: &Fitted) -> Provenance {
     let file = weights.file_name().unwrap_or_default().to_string_lossy();
     // The hash identifies the file: names of published files are not unique.
     let hash = models::hex::sha256(bytes);
     let mut notes = format!("imported from {file}, SHA-256 {hash}");
+    if let Some(family) = &fitted.family {
+        notes += &format!("; recognized as {}", family.name);
+    }
     if !fitted.beside.is_empty() {
-        let parts: Vec<&str> = fitted.beside.keys().copied().collect();
+        let parts: Vec<&str> = fitted.beside.keys().map(String::as_str).collect();
         notes += &format!("; left out: {}", parts.join(", "));
     }
     Provenance {
@@ -284,6 +230,8 @@ fn provenance(weights: &Path, bytes: &[u8], options: &Options, fitted: &Fitted) 
         epochs: 0.0,
         images_seen: 0,
         notes,
+        // Never the license of this project, which did not make them.
+        license: Some(options.license.as_deref().unwrap_or(NOT_STATED).to_owned()),
     }
 }
 

@@ -67,7 +67,7 @@ pub fn pretrain(
     let names = (config.loss.semantic > 0.0).then(|| names(run, &data.classes)).transpose()?;
     let fingerprint = fingerprint(&data, names.as_ref());
     let start = fresh_progress(config, &fingerprint, compute)?;
-    let State { parameters, momentum, average, progress, notes } = match begin {
+    let State { parameters, momentum, average, progress, origin } = match begin {
         Begin::Resume => saved_state(run, start)?,
         Begin::Random => State::random(config, data.classes.len(), start)?,
         Begin::From(other) => {
@@ -83,7 +83,7 @@ pub fn pretrain(
     // Written before the first epoch: a resume needs exactly these settings.
     models::disk::write(&run.file("config.toml"), config.to_toml()?.as_bytes())?;
     let metrics = Metrics::open(run, progress.epoch)?;
-    let mut pretraining = Pretraining { config, run, data, network, progress, notes, metrics };
+    let mut pretraining = Pretraining { config, run, data, network, progress, origin, metrics };
     while pretraining.progress.epoch < config.epochs {
         let waited = pretraining.train_epoch(stop)?;
         // An epoch ends early only if a stop was requested.
@@ -110,7 +110,7 @@ struct Pretraining<'a> {
     data: Data,
     network: Pretrainer,
     progress: Progress,
-    notes: String,
+    origin: Origin,
     metrics: Metrics,
 }
 
@@ -268,7 +268,8 @@ impl Pretraining<'_> {
                 data_license: self.config.data.license.clone(),
                 epochs: images_seen as f64 / self.data.base.len() as f64,
                 images_seen,
-                notes: self.notes.clone(),
+                notes: self.origin.notes.clone(),
+                license: self.origin.license.clone(),
             },
         })
     }
@@ -354,8 +355,15 @@ struct State {
     momentum: Tensors,
     average: Tensors,
     progress: Progress,
-    /// The origin of the weights, for the provenance.
+    origin: Origin,
+}
+
+/// Where the first weights are from, for the provenance.
+#[derive(Default)]
+struct Origin {
     notes: String,
+    /// The license of weights that were made elsewhere, which holds for what is made from them.
+    license: Option<String>,
 }
 
 impl State {
@@ -366,7 +374,7 @@ impl State {
             momentum: Tensors::new(),
             average: Tensors::new(),
             progress,
-            notes: String::new(),
+            origin: Origin::default(),
         })
     }
 
@@ -381,9 +389,10 @@ impl State {
         );
         // The heads stay random: the other run may have other base classes.
         self.parameters.extend(other.backbone()?);
-        let Provenance { data, epochs, notes, .. } = &other.provenance;
+        let Provenance { data, epochs, notes, license, .. } = &other.provenance;
         let begun = format!("begun from weights trained for {epochs:.1} epochs on {data}");
-        self.notes = [begun.as_str(), notes].join("; ").trim_end_matches("; ").to_owned();
+        let notes = [begun.as_str(), notes].join("; ").trim_end_matches("; ").to_owned();
+        self.origin = Origin { notes, license: license.clone() };
         Ok(self)
     }
 }
@@ -392,6 +401,7 @@ impl State {
 fn saved_state(run: &Run, start: Progress) -> Result<State> {
     let path = run.last();
     let checkpoint = run.read(&path)?;
+    let Provenance { notes, license, .. } = checkpoint.provenance;
     let Some(Training { momentum, average, progress }) = checkpoint.training else {
         bail!(BadInput(format!("{} has no training state to resume", path.display())));
     };
@@ -401,7 +411,7 @@ fn saved_state(run: &Run, start: Progress) -> Result<State> {
         momentum,
         average,
         progress,
-        notes: checkpoint.provenance.notes,
+        origin: Origin { notes, license },
     })
 }
 

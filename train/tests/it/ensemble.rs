@@ -13,7 +13,7 @@ use train::stages::golden::golden;
 /// A run of a small network with patterned weights.
 fn member(folder: &Path, last: usize, pattern: usize, preprocess: &Preprocess) -> Checkpoint {
     let input_size = preprocess.size;
-    let sizes = Resnet12 { widths: [2, 3, 2, last], input_size };
+    let sizes = Resnet12 { widths: [2, 3, 2, last], input_size, last_activation: false };
     let architecture = Architecture::Resnet12(sizes);
     let parameters = architecture.graph().parameters().unwrap().into_iter().map(|p| {
         let mut at = pattern;
@@ -31,6 +31,7 @@ fn member(folder: &Path, last: usize, pattern: usize, preprocess: &Preprocess) -
         epochs: 2.0,
         images_seen: 10,
         notes: String::new(),
+        license: None,
     };
     let checkpoint = Checkpoint {
         architecture: architecture.clone(),

@@ -29,7 +29,11 @@ fn with_prefix(tensors: &Tensors, prefix: &str) -> Tensors {
 }
 
 fn config() -> Config {
-    let backbone = Architecture::Resnet12(Resnet12 { widths: [8, 12, 16, 24], input_size: 32 });
+    let backbone = Architecture::Resnet12(Resnet12 {
+        widths: [8, 12, 16, 24],
+        input_size: 32,
+        last_activation: false,
+    });
     let loss = Loss { label_smoothing: 0.0, rotation: train::config::Rotation::Off, semantic: 0.0 };
     Config { backbone, loss, ..tiny_config() }
 }

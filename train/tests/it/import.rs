@@ -1,5 +1,6 @@
 //! Weights trained elsewhere: names, sizes, `.pth` files good and hostile.
 
+mod families;
 mod hostile;
 mod pth_file;
 mod published_weights;
@@ -16,6 +17,9 @@ use ndarray::{ArrayD, IxDyn};
 use tch::{Device, Kind};
 use train::net::{Compute, Mode, Net, to_array, to_tensor};
 use train::pth;
+
+/// What the names of `fixtures/backbone_tiny_eval.safetensors` do not show.
+const OFF: [&str; 2] = ["--last-activation", "off"];
 
 fn fixture(name: &str) -> Vec<u8> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
@@ -108,7 +112,8 @@ fn a_run_is_written_before_the_result_is_printed() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let mut command = scene.command("resnet12", "weights.safetensors");
-    let status = command.args(["--input-size", "32"]).stdout(writer).status().unwrap();
+    command.args(["--input-size", "32"]).args(OFF);
+    let status = command.stdout(writer).status().unwrap();
     assert_eq!(status.code(), Some(1));
     assert!(scene.checkpoint().training.is_none());
 }
@@ -129,7 +134,7 @@ fn imported_weights_give_the_embedding_of_an_independent_implementation() {
     let expected = independent();
     for (name, bytes) in files {
         let scene = Scene::new(name, &bytes);
-        let output = scene.import(name, &["--input-size", "32"]);
+        let output = scene.import(name, &["--input-size", "32", OFF[0], OFF[1]]);
         assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
         let got = embedding(&scene.checkpoint(), &expected.floats["input"]);
         let error = relative_error(&got, &expected.floats["embedding"]);
@@ -152,7 +157,7 @@ fn a_published_file_becomes_a_run_with_its_provenance() {
     }
 
     let checkpoint = scene.checkpoint();
-    let sizes = Resnet12 { widths: [2, 3, 2, 4], input_size: 16 };
+    let sizes = Resnet12 { widths: [2, 3, 2, 4], input_size: 16, last_activation: false };
     assert_eq!(checkpoint.architecture, Architecture::Resnet12(sizes));
     assert_eq!(checkpoint.preprocess.size, 16);
     assert_eq!(checkpoint.backbone().unwrap().len(), 4 * 20);
@@ -214,11 +219,12 @@ fn other_networks_and_files_are_refused_in_one_line() {
         (integers.to_bytes().unwrap(), "not floats: layer1.bn1.weight [8]"),
         (safetensors(diverged), "`layer2.bn1.bias` has values that are not finite"),
         (safetensors(negative), "the embedding that these weights give has values that are not"),
-        (Vec::new(), "neither a .pth file of torch.save nor usable as safetensors"),
+        (vec![200; 20], "neither a .pth file of torch.save nor usable as safetensors"),
         (b"PK\x03\x04 and no more".to_vec(), "not a whole zip file"),
         (b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.".to_vec(), "cut short"),
     ] {
-        let error = Scene::new("w", &bytes).refusal("w", &["--input-size", "32"]);
+        let more = ["--input-size", "32", OFF[0], OFF[1]];
+        let error = Scene::new("w", &bytes).refusal("w", &more);
         assert!(error.contains(expected), "`{expected}` is not in\n{error}");
     }
     let error = Scene::new("w", &[]).refusal("absent", &[]);
@@ -244,7 +250,7 @@ fn sizes_and_recipes_are_checked() {
         let error = scene.refusal("w.safetensors", &more);
         assert!(error.contains(expected), "`{expected}` is not in\n{error}");
     }
-    let output = scene.import("w.safetensors", &["--preprocess", "recipe.toml"]);
+    let output = scene.import("w.safetensors", &["--preprocess", "recipe.toml", OFF[0], OFF[1]]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(scene.checkpoint().architecture.input_size(), 48);
     assert_eq!(scene.checkpoint().preprocess.std, [255.0; 3]);
@@ -258,7 +264,7 @@ fn sizes_and_recipes_are_checked() {
 #[test]
 fn the_default_is_the_papers_recipe() {
     let scene = Scene::new("w.safetensors", &safetensors(renamed(str::to_owned)));
-    let output = scene.import("w.safetensors", &[]);
+    let output = scene.import("w.safetensors", &OFF);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(scene.checkpoint().preprocess, Preprocess::paper(84));
     assert_eq!(scene.checkpoint().provenance.data, "not given");

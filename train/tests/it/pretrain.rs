@@ -353,7 +353,11 @@ fn a_training_can_start_from_the_backbone_of_another_run() {
     let notes = run.read(&run.best()).unwrap().provenance.notes;
     assert!(notes.starts_with("begun from weights trained for"), "{notes}");
 
-    config.backbone = Architecture::Resnet12(Resnet12 { widths: [4, 4, 4, 9], input_size: 16 });
+    config.backbone = Architecture::Resnet12(Resnet12 {
+        widths: [4, 4, 4, 9],
+        input_size: 16,
+        last_activation: false,
+    });
     let other = Run::new(&scene.root.join("third"));
     let error = pretrain(&config, &scene.dataset, &other, begin(), CPU, &stop).unwrap_err();
     assert!(error.to_string().contains("as in the settings"), "{error}");

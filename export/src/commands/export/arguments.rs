@@ -58,9 +58,11 @@ pub(crate) struct ExportArguments {
     /// the bundle's folder and shared by all bundles there; copy it to devices as well.
     #[arg(long, value_name = "FILE")]
     pub(super) lexicon: Option<PathBuf>,
-    /// The license of the weights, recorded in the bundle.
-    #[arg(long, value_name = "TERMS", default_value = "MIT OR Apache-2.0")]
-    pub(super) license: String,
+    /// The license of the weights, recorded in the bundle [default: of imported weights what
+    /// `handful-train import --license` stated, else "not stated"; of other weights MIT OR
+    /// Apache-2.0].
+    #[arg(long, value_name = "TERMS")]
+    pub(super) license: Option<String>,
     /// ONNX Runtime's library, for verification [default: ORT_DYLIB_PATH, or next to this program].
     #[arg(long, value_name = "FILE")]
     pub(super) onnxruntime: Option<PathBuf>,

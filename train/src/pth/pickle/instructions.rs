@@ -25,6 +25,7 @@ impl<'a> Machine<'a> {
             code @ (b'c' | 0x93) => self.global(code)?,
             b'Q' => self.persistent()?, // BINPERSID
             b'R' => self.reduce()?,     // REDUCE
+            0x81 => self.new_object()?, // NEWOBJ
             b'b' => self.build()?,      // BUILD
             code => self.literal(code)?,
         }
@@ -208,7 +209,18 @@ impl<'a> Machine<'a> {
         Ok(StoredTensor { storage, offset: self.size(offset)?, shape, strides })
     }
 
-    /// Drops the attributes of an `OrderedDict` (`_metadata` of PyTorch).
+    /// An object without its constructor. Only options have that form; they are read as an empty
+    /// dict, because no weights are in them.
+    fn new_object(&mut self) -> Result<(), PickleError> {
+        let arguments = self.pop()?;
+        let class = self.pop()?;
+        match (class, self.sequence(arguments)?) {
+            (Value::Global(Global::Namespace), []) => self.make(Object::Dict(Vec::new())),
+            _ => Err(self.broken("an object as torch.save writes it")),
+        }
+    }
+
+    /// Drops the attributes of an `OrderedDict` (`_metadata` of PyTorch) or of options.
     fn build(&mut self) -> Result<(), PickleError> {
         self.pop()?;
         self.top_dict().map(drop)

@@ -30,6 +30,8 @@ pub(in crate::pth) enum Global {
     RebuildTensor,
     /// `torch._utils._rebuild_parameter`.
     RebuildParameter,
+    /// `argparse.Namespace`: the options of a training, saved next to the weights.
+    Namespace,
     /// `torch.FloatStorage` and its like.
     Storage(Kind),
 }
@@ -39,6 +41,7 @@ impl Global {
         Some(match (module, name) {
             ("collections", "OrderedDict") => Self::OrderedDict,
             ("torch", "Size") => Self::Size,
+            ("argparse", "Namespace") => Self::Namespace,
             ("torch._utils", "_rebuild_tensor_v2") => Self::RebuildTensor,
             ("torch._utils", "_rebuild_parameter") => Self::RebuildParameter,
             ("torch", storage) => Self::Storage(Kind::find(storage)?),

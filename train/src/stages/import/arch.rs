@@ -4,6 +4,7 @@ use models::graph::Architecture;
 use models::preprocess::Preprocess;
 use models::tensors::Tensors;
 
+use super::family::Family;
 use super::{efficientnet_lite0, resnet12};
 
 /// A network whose weights can be imported.
@@ -18,9 +19,14 @@ pub enum Arch {
 
 impl Arch {
     /// The network with the widths of these shapes; published widths for missing tensors.
-    pub(super) fn sized(self, parameters: &Tensors, input_size: usize) -> Architecture {
+    pub(super) fn sized(
+        self,
+        parameters: &Tensors,
+        input_size: usize,
+        family: Option<&Family>,
+    ) -> Architecture {
         match self {
-            Self::Resnet12 => resnet12::sized(parameters, input_size),
+            Self::Resnet12 => resnet12::sized(parameters, input_size, family),
             Self::EfficientNetLite0 => efficientnet_lite0::sized(parameters, input_size),
         }
     }

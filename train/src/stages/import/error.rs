@@ -8,6 +8,7 @@ use models::fault::{Blame, Fault};
 use models::graph::GraphError;
 use models::preprocess::PreprocessError;
 
+use super::other_file::OtherFile;
 use crate::pth::PthError;
 
 /// Why weights cannot be imported.
@@ -26,6 +27,17 @@ pub enum ImportError {
         /// Why it is not usable as safetensors.
         reason: String,
     },
+    /// A file of another kind, by its name.
+    #[error(transparent)]
+    OtherFile(#[from] OtherFile),
+    /// The names do not show whether the last block has an activation.
+    #[error(
+        "the tensor names do not show whether the last block applies its activation after the sum; state it: --last-activation on (as the code of FEAT, RFS, Meta-Baseline, DeepEMD and EASY does) or --last-activation off (as the code of Zhang et al. 2021 and `handful-train pretrain`)"
+    )]
+    LastActivation,
+    /// The option is for another network.
+    #[error("--last-activation is an option of --arch resnet12; leave it out for other networks")]
+    NoLastActivation,
     /// The network cannot be described.
     #[error(transparent)]
     Graph(#[from] GraphError),

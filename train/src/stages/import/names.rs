@@ -8,21 +8,30 @@ use super::arch::Arch;
 use super::{efficientnet_lite0, resnet12};
 
 /// Prefixes of wrapping dicts and modules, in any number and order.
-const WRAPPERS: [&str; 9] = [
+const WRAPPERS: [&str; 13] = [
     "params",
+    "state",
     "state_dict",
     "model_state_dict",
+    "model_sd",
     "embedding", // The published code of Zhang et al. saves the backbone under this key.
     "model",
     "module", // torch.nn.DataParallel
     "encoder",
     "backbone",
     "network",
+    "feature",
+    "trunk",
 ];
 
+/// Wrappers that hold the backbone and nothing else: what is outside belongs to other parts.
+const BACKBONES: [&str; 6] = ["embedding", "encoder", "backbone", "network", "feature", "trunk"];
+
 /// Other parts of files: classifiers, other networks of the published code, an optimizer.
-const BESIDE: [&str; 8] = [
+const BESIDE: [&str; 10] = [
     "fc",
+    "linear",     // EASY's classifier,
+    "linear_rot", // and its classifier of rotations.
     "classifier",
     "head",
     "rotation_head",
@@ -42,16 +51,51 @@ pub(super) enum Name {
     /// The batch counter of a normalization, which is not needed after training.
     Counter,
     /// A tensor of another part.
-    Beside(&'static str),
+    Beside(String),
     /// None of these.
     Unknown,
 }
 
-/// The role of a tensor name for the network with these parameters.
-pub(super) fn translate(arch: Arch, name: &str, parameters: &BTreeSet<String>) -> Name {
-    let parts: Vec<&str> = name.split('.').skip_while(|part| WRAPPERS.contains(part)).collect();
+/// The parts of a name without wrappers.
+fn unwrapped(name: &str) -> Vec<&str> {
+    name.split('.').skip_while(|part| WRAPPERS.contains(part)).collect()
+}
+
+/// The beginning of the names of the backbone's tensors, if it ends in a wrapper that holds nothing
+/// else.
+pub(super) fn backbone<'a>(
+    arch: Arch,
+    mut names: impl Iterator<Item = &'a str>,
+    parameters: &BTreeSet<String>,
+) -> Option<String> {
+    let one = names.find(|name| matches!(role(arch, name, parameters), Name::Parameter(_)))?;
+    let parts: Vec<&str> = one.split('.').collect();
+    let around = &parts[..parts.len() - unwrapped(one).len()];
+    let last = around.iter().rposition(|part| BACKBONES.contains(part))?;
+    Some(around[..=last].join(".") + ".")
+}
+
+/// The role of a tensor name for the network with these parameters. A name outside of the
+/// `backbone` is of another part.
+pub(super) fn translate(
+    arch: Arch,
+    name: &str,
+    parameters: &BTreeSet<String>,
+    backbone: Option<&str>,
+) -> Name {
+    match role(arch, name, parameters) {
+        Name::Unknown if backbone.is_some_and(|backbone| !name.starts_with(backbone)) => {
+            let part = unwrapped(name).first().map_or(name, |part| *part).to_owned();
+            Name::Beside(part)
+        }
+        role => role,
+    }
+}
+
+fn role(arch: Arch, name: &str, parameters: &BTreeSet<String>) -> Name {
+    let parts = unwrapped(name);
     if let Some(beside) = BESIDE.iter().find(|&beside| parts.first() == Some(beside)) {
-        return Name::Beside(beside);
+        return Name::Beside((*beside).to_owned());
     }
     let own = match arch {
         Arch::Resnet12 => resnet12::own_name(&parts),
@@ -72,7 +116,7 @@ mod tests {
 
     fn translated(name: &str) -> Name {
         let parameters = ["layer1.conv1.weight", "layer4.downsample.1.running_mean"];
-        translate(Arch::Resnet12, name, &parameters.map(str::to_owned).into())
+        role(Arch::Resnet12, name, &parameters.map(str::to_owned).into())
     }
 
     #[test]
@@ -83,6 +127,9 @@ mod tests {
             "encoder.layer1.0.conv1.weight",
             "embedding.module.layer1.conv1.weight",
             "state_dict.model.module.backbone.layer1.conv1.weight",
+            "model_sd.encoder.layer1.conv1.weight",
+            "state.feature.trunk.layer1.0.conv1.weight",
+            "module.layers.0.conv1.weight",
         ] {
             assert_eq!(
                 translated(name),
@@ -95,13 +142,45 @@ mod tests {
     #[test]
     fn other_tensors_are_classified() {
         assert_eq!(translated("module.layer4.downsample.1.num_batches_tracked"), Name::Counter);
-        assert_eq!(translated("model.fc.weight"), Name::Beside("fc"));
-        assert_eq!(translated("pre_head.module.linear.weight"), Name::Beside("pre_head"));
-        for name in
-            ["layer1.conv1.bias", "layer1.1.conv1.weight", "layer1.conv1", "", "0", "module"]
-        {
+        assert_eq!(translated("layers.3.shortcut.1.num_batches_tracked"), Name::Counter);
+        for (name, part) in [
+            ("model.fc.weight", "fc"),
+            ("pre_head.module.linear.weight", "pre_head"),
+            ("linear_rot.bias", "linear_rot"),
+        ] {
+            assert_eq!(translated(name), Name::Beside(part.to_owned()));
+        }
+        for name in [
+            "layer1.conv1.bias",
+            "layer1.1.conv1.weight",
+            "layer1.conv1",
+            "",
+            "0",
+            "module",
+            "layers",
+        ] {
             assert_eq!(translated(name), Name::Unknown, "{name}");
         }
         assert_eq!(translated("layer9.bn1.num_batches_tracked"), Name::Unknown);
+    }
+
+    #[test]
+    fn what_is_outside_of_the_backbone_is_of_another_part() {
+        let parameters = BTreeSet::from(["layer1.conv1.weight".to_owned()]);
+        let names = ["model_sd.temp", "model_sd.encoder.layer1.conv1.weight"];
+        let backbone = backbone(Arch::Resnet12, names.into_iter(), &parameters);
+        assert_eq!(backbone.as_deref(), Some("model_sd.encoder."));
+        let translated =
+            |name: &str| translate(Arch::Resnet12, name, &parameters, backbone.as_deref());
+        assert_eq!(translated("model_sd.temp"), Name::Beside("temp".to_owned()));
+        let momentum = "training.optimizer_sd.state.0.momentum_buffer";
+        assert_eq!(translated(momentum), Name::Beside("training".to_owned()));
+        assert_eq!(translated("model_sd.encoder.layer5.conv1.weight"), Name::Unknown);
+        let whole = super::backbone(
+            Arch::Resnet12,
+            ["module.layer1.conv1.weight"].into_iter(),
+            &parameters,
+        );
+        assert_eq!(whole, None);
     }
 }

@@ -108,10 +108,11 @@ fn names_that_could_execute_code_are_refused() {
     check(b"\x80\x02ctorch\nload\n.", "`torch.load`");
     check(b"\x80\x02ctorch.nn.modules.conv\nConv2d\n)\x81.", "torch.nn.modules.conv.Conv2d");
     check(b"\x80\x04\x8c\x05posix\x8c\x06system\x93.", "`posix.system`");
-    check(b"\x80\x02cargparse\nNamespace\n)\x81.", "torch.save(model.state_dict(), path)");
+    check(b"\x80\x02cargparse\nArgumentParser\n)\x81.", "torch.save(model.state_dict(), path)");
     check(b"\x80\x02c\x1b[31mos\nsystem\n.", "`\\u{1b}[31mos.system`");
     check(b"\x80\x02ctorch\nFloatStorage\n)R.", "expected a call as torch.save writes it");
-    check(b"\x80\x02)\x81.", "instruction 0x81");
+    check(b"\x80\x02)\x92.", "instruction 0x92");
+    check(b"\x80\x02ctorch\nFloatStorage\n)\x81.", "expected an object as torch.save writes it");
     check(b"\x80\x02K\x01)R.", "expected a function to call");
     check(b"\x80\x02)K\x01b.", "expected a dict");
 }
