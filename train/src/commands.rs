@@ -10,18 +10,15 @@ pub(crate) mod knowledge;
 pub(crate) mod lexicon;
 pub(crate) mod plot;
 pub(crate) mod pretrain;
+mod signals;
 pub(crate) mod statistics;
 
 use std::fmt::Arguments;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, ensure};
 use models::dataset::Dataset;
 use models::disk;
-use signal_hook::consts::TERM_SIGNALS;
-use signal_hook::flag;
 use terminal::note;
 use train::config::ConfigError;
 use train::device::{DeviceChoice, Precision, resolve};
@@ -62,16 +59,6 @@ impl ComputeArguments {
         };
         Self { precision, ..self.clone() }.for_training()
     }
-}
-
-/// Lets training stop at its next step and save its state when a signal asks the program to end.
-fn stop_on_signals(stop: &Arc<AtomicBool>) -> Result<()> {
-    for signal in TERM_SIGNALS {
-        // This order matters: a second signal ends the program at once, without saving.
-        flag::register_conditional_shutdown(*signal, 128 + signal, Arc::clone(stop))?;
-        flag::register(*signal, Arc::clone(stop))?;
-    }
-    Ok(())
 }
 
 /// Opens a data set and prints warnings of what was left out of it.

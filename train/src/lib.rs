@@ -24,3 +24,4 @@ pub mod pretrainer;
 pub mod pth;
 pub mod run;
 pub mod stages;
+pub mod stop;

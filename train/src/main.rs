@@ -34,7 +34,7 @@ struct Arguments {
 enum Command {
     /// Train a backbone as a classifier of the base classes.
     #[command(
-        after_help = "Examples:\n  handful-train pretrain --config train/configs/cifar_fs_cpu.toml --data cifar_fs.tar.gz --out runs/cifar\n  handful-train pretrain --config runs/cifar/config.toml --data cifar_fs.tar.gz --out runs/cifar --resume"
+        after_help = "Ctrl-C, SIGTERM and SIGHUP stop the training and save it within two seconds; --resume continues with the same numbers.\n\nExit codes: 0 finished, or stopped by a signal with its state saved; 1 something failed; 2 bad input; 128 and the signal's number if a signal came before the training began, or a second one came.\n\nExamples:\n  handful-train pretrain --config train/configs/cifar_fs_cpu.toml --data cifar_fs.tar.gz --out runs/cifar\n  handful-train pretrain --config runs/cifar/config.toml --data cifar_fs.tar.gz --out runs/cifar --resume"
     )]
     Pretrain(pretrain::Options),
     /// Look up WordNet attributes, hypernyms and word vectors of the classes.
@@ -60,7 +60,7 @@ enum Command {
     /// Meta-train backbone and ProtoComNet on episodes; keep the best epoch on the validation
     /// classes.
     #[command(
-        after_help = "Needs the ProtoComNet that handful-train complete trains. The new run has another backbone, so its name regressor must be fitted again: handful-train complete RUN --data DATA --completer kernel.\n\nExample:\n  handful-train finetune runs/cifar --config train/configs/finetune/cifar_fs.toml --data cifar_fs.tar.gz --out runs/cifar-meta"
+        after_help = "Needs the ProtoComNet that handful-train complete trains. The new run has another backbone, so its name regressor must be fitted again: handful-train complete RUN --data DATA --completer kernel. Ctrl-C, SIGTERM and SIGHUP stop the training and save it within two seconds; --resume continues with the same numbers.\n\nExit codes: 0 finished, or stopped by a signal with its state saved; 1 something failed; 2 bad input; 128 and the signal's number if a signal came before the training began, or a second one came.\n\nExample:\n  handful-train finetune runs/cifar --config train/configs/finetune/cifar_fs.toml --data cifar_fs.tar.gz --out runs/cifar-meta"
     )]
     Finetune(finetune::Options),
     /// Measure the few-shot accuracy of a run: mean prototypes, and with a name regressor every

@@ -1,17 +1,15 @@
 //! `handful-train finetune`: meta-trains backbone and ProtoComNet on episodes.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
-use terminal::note;
 use train::config::Finetune;
 use train::run::Run;
 use train::stages::finetune::finetune;
 use train::stages::pretrain::Status;
 
-use super::{ComputeArguments, check_not_begun, open, read_config, stop_on_signals};
+use super::signals::{saved, stop_on_signals};
+use super::{ComputeArguments, check_not_begun, open, read_config};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -40,18 +38,24 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let is_begun = out.is_begun() || out.finetuning().exists();
     check_not_begun(&options.out, is_begun, options.resume)?;
     let dataset = open(&options.data)?;
-    let stop = Arc::new(AtomicBool::new(false));
-    stop_on_signals(&stop)?;
+    let resume = options.resume_command(compute.precision());
+    let stop = stop_on_signals(resume.clone())?;
     let from = Run::new(&options.run);
     let status = finetune(&config, &dataset, &from, &out, options.resume, compute, &stop)?;
     if status == Status::Stopped {
-        note!(
-            "stopped and saved; continue with: handful-train finetune {} --config {out}/finetune.toml --data {} --out {out} --precision {} --resume",
-            options.run.display(),
-            options.data.display(),
-            compute.precision(),
-            out = options.out.display()
-        );
+        saved(&resume);
     }
     Ok(())
+}
+
+impl Options {
+    /// The command that continues this training.
+    fn resume_command(&self, precision: &str) -> String {
+        format!(
+            "handful-train finetune {} --config {out}/finetune.toml --data {} --out {out} --precision {precision} --resume",
+            self.run.display(),
+            self.data.display(),
+            out = self.out.display()
+        )
+    }
 }

@@ -1,16 +1,14 @@
 //! `handful-train pretrain`: trains a backbone on the base classes.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
-use terminal::note;
 use train::config::Config;
 use train::run::Run;
 use train::stages::pretrain::{Begin, Status, pretrain};
 
-use super::{ComputeArguments, check_not_begun, open, read_config, stop_on_signals};
+use super::signals::{saved, stop_on_signals};
+use super::{ComputeArguments, check_not_begun, open, read_config};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -51,16 +49,22 @@ pub(crate) fn run(arguments: &Options) -> Result<()> {
     };
     // Opened last: errors in settings appear at once, data takes seconds.
     let dataset = open(&arguments.data)?;
-    let stop = Arc::new(AtomicBool::new(false));
-    stop_on_signals(&stop)?;
+    let resume = arguments.resume_command(compute.precision());
+    let stop = stop_on_signals(resume.clone())?;
     let status = pretrain(&config, &dataset, &run, begin, compute, &stop)?;
     if status == Status::Stopped {
-        note!(
-            "stopped and saved; continue with: handful-train pretrain --config {0}/config.toml --data {1} --out {0} --precision {2} --resume",
-            arguments.out.display(),
-            arguments.data.display(),
-            compute.precision()
-        );
+        saved(&resume);
     }
     Ok(())
+}
+
+impl Options {
+    /// The command that continues this training.
+    fn resume_command(&self, precision: &str) -> String {
+        format!(
+            "handful-train pretrain --config {0}/config.toml --data {1} --out {0} --precision {precision} --resume",
+            self.out.display(),
+            self.data.display(),
+        )
+    }
 }

@@ -4,7 +4,6 @@
 //! Start at [`finetune`]. The initial weights are validated too and the best of all validations is
 //! kept, so the result is never worse. `finetune.safetensors` holds the state for a resume.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -33,14 +32,15 @@ use crate::meta_learner::{CompleterInputs, MetaLearner};
 use crate::metrics::{EpochMetrics, Metrics, progress_bar};
 use crate::net::{Compute, Mode, images_to_tensor, to_tensor};
 use crate::run::Run;
+use crate::stop::{SLOW_STEP, Stop};
 
 mod state;
 
 use state::{Progress, State};
 use terminal::note;
 
-/// Trains the best checkpoint and ProtoComNet of the run `from` until all epochs are done or `stop`
-/// is set, and writes the run `out`.
+/// Trains the best checkpoint and ProtoComNet of the run `from` until all epochs are done or a stop
+/// is requested, and writes the run `out`.
 ///
 /// # Errors
 /// Inputs that cannot be used, a resume with other inputs, a loss that diverges, a failed write.
@@ -51,7 +51,7 @@ pub fn finetune(
     out: &Run,
     resume: bool,
     compute: Compute,
-    stop: &AtomicBool,
+    stop: &Stop,
 ) -> Result<Status> {
     let checkpoint = from.read(&from.best())?;
     let completer = learned(from, &checkpoint)?;
@@ -87,20 +87,16 @@ pub fn finetune(
         progress,
         metrics,
         waited: Duration::ZERO,
+        stop,
     };
+    if resume {
+        stop.is_saved();
+    }
     // The initial weights compete too, so that the result is never worse.
     if training.progress.best_accuracy.is_none() {
         training.begin(from)?;
     }
-    while training.progress.epoch < config.epochs {
-        training.train_epoch(stop)?;
-        if training.progress.step < config.steps_per_epoch {
-            training.save()?;
-            return Ok(Status::Stopped);
-        }
-        training.finish_epoch()?;
-    }
-    Ok(Status::Finished)
+    training.train()
 }
 
 /// A running meta-training.
@@ -115,11 +111,29 @@ struct Training<'a> {
     metrics: Metrics,
     /// Time spent on making images in this epoch.
     waited: Duration,
+    stop: &'a Stop,
 }
 
 impl Training<'_> {
-    /// Trains until the epoch ends or `stop` is set.
-    fn train_epoch(&mut self, stop: &AtomicBool) -> Result<()> {
+    fn train(&mut self) -> Result<Status> {
+        while self.progress.epoch < self.config.epochs {
+            let first = self.progress.step;
+            self.train_epoch()?;
+            // Also after the last step of an epoch: a resume then begins with its validation.
+            if self.stop.is_requested() && self.progress.step > first {
+                self.save()?;
+                return Ok(Status::Stopped);
+            }
+            self.finish_epoch()?;
+            if self.stop.is_requested() && self.progress.epoch < self.config.epochs {
+                return Ok(Status::Stopped);
+            }
+        }
+        Ok(Status::Finished)
+    }
+
+    /// Trains until the epoch ends or a stop is requested.
+    fn train_epoch(&mut self) -> Result<()> {
         let Finetune { epochs, steps_per_epoch, episodes_per_step, .. } = *self.config;
         let images = self.images_per_step();
         let epoch = self.progress.epoch;
@@ -127,6 +141,7 @@ impl Training<'_> {
         bar.set_position(self.progress.step * images);
         self.waited = Duration::ZERO;
         while self.progress.step < steps_per_epoch {
+            let begun = Instant::now();
             let step = epoch * steps_per_epoch + self.progress.step;
             for of_step in 0..episodes_per_step {
                 // Numbered over the whole training, so that a resume draws the same episodes.
@@ -137,8 +152,11 @@ impl Training<'_> {
             self.progress.step += 1;
             bar.inc(images);
             // Only between steps: the saved state has no gradients of half a step.
-            if stop.load(Ordering::Relaxed) {
+            if self.stop.is_requested() {
                 break;
+            }
+            if begun.elapsed() > SLOW_STEP {
+                self.offer()?;
             }
         }
         bar.finish_and_clear();
@@ -230,6 +248,8 @@ impl Training<'_> {
     fn finish_epoch(&mut self) -> Result<()> {
         let Finetune { epochs, steps_per_epoch, episodes_per_step, .. } = *self.config;
         let epoch = self.progress.epoch + 1;
+        // A validation can take longer than a step, and a resume can repeat it.
+        self.offer()?;
         let outcome = self.validate()?;
         let episodes = (steps_per_epoch * episodes_per_step) as f64;
         let step = epoch * steps_per_epoch;
@@ -252,7 +272,9 @@ impl Training<'_> {
 
     /// Copies what training does not change, and keeps the initial weights as the first best.
     fn begin(&mut self, from: &Run) -> Result<()> {
-        self.out.copy_knowledge(from)?;
+        // A resume of this state begins here again.
+        self.offer()?;
+        self.stop.write(|| self.out.copy_knowledge(from))?;
         if self.config.learned == Learned::Completer && from.kernel().exists() {
             // The embeddings do not change, so the name regressor stays valid.
             let kernel = disk::read(&from.kernel(), kernel::MAX_BYTES)?;
@@ -305,17 +327,35 @@ impl Training<'_> {
             provenance,
             ..self.checkpoint.clone()
         };
-        self.out.keep_best(&best, &golden(&best)?)?;
-        protocomnet::write(self.out, &self.completer()?, &best.space_id()?)
+        let golden = golden(&best)?;
+        let completer = self.completer()?;
+        let space_id = best.space_id()?;
+        self.stop.write(|| {
+            self.out.keep_best(&best, &golden)?;
+            protocomnet::write(self.out, &completer, &space_id)
+        })
     }
 
     fn save(&self) -> Result<()> {
-        let state = State {
+        let state = self.state()?;
+        self.stop.save(|| state::write(self.out, &state))
+    }
+
+    /// Offers a copy of the state, for whoever ends the program before the next save.
+    fn offer(&self) -> Result<()> {
+        let state = self.state()?;
+        let out = self.out.clone();
+        self.stop.offer(move || state::write(&out, &state));
+        Ok(())
+    }
+
+    /// The state for a resume.
+    fn state(&self) -> Result<State> {
+        Ok(State {
             parameters: self.learner.parameters()?,
             momentum: self.learner.momentum()?,
             progress: self.progress.clone(),
-        };
-        state::write(self.out, &state)
+        })
     }
 }
 

@@ -4,10 +4,9 @@
 //! same numbers as an uninterrupted training.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use few_shot::evaluation::comparison::evaluate;
 use few_shot::evaluation::episode::{EpisodeSpec, Episodes};
 use few_shot::fit::kernel_fit;
@@ -26,8 +25,14 @@ use crate::error::BadInput;
 use crate::loader::{Images, Loader, LoaderConfig};
 use crate::metrics::{EpochMetrics, Metrics, progress_bar};
 use crate::net::{Compute, Net};
-use crate::pretrainer::{Pretrainer, initial_parameters};
+use crate::pretrainer::Pretrainer;
 use crate::run::Run;
+use crate::stop::{SLOW_STEP, Stop};
+
+mod state;
+
+pub use state::fresh_progress;
+use state::{Origin, State, saved_state};
 
 /// How a training ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,8 +54,8 @@ pub enum Begin {
     Resume,
 }
 
-/// Trains until all epochs are done or `stop` is set, and writes the `last` and `best` checkpoints
-/// of the run.
+/// Trains until all epochs are done or a stop is requested, and writes the `last` and `best`
+/// checkpoints of the run.
 ///
 /// # Errors
 /// Data or settings that cannot be used, a resume with other inputs, a loss that diverges, a failed
@@ -61,12 +66,13 @@ pub fn pretrain(
     run: &Run,
     begin: Begin,
     compute: Compute,
-    stop: &AtomicBool,
+    stop: &Stop,
 ) -> Result<Status> {
     let data = load(config, dataset)?;
     let names = (config.loss.semantic > 0.0).then(|| names(run, &data.classes)).transpose()?;
     let fingerprint = fingerprint(&data, names.as_ref());
     let start = fresh_progress(config, &fingerprint, compute)?;
+    let is_resumed = matches!(begin, Begin::Resume);
     let State { parameters, momentum, average, progress, origin } = match begin {
         Begin::Resume => saved_state(run, start)?,
         Begin::Random => State::random(config, data.classes.len(), start)?,
@@ -83,17 +89,13 @@ pub fn pretrain(
     // Written before the first epoch: a resume needs exactly these settings.
     models::disk::write(&run.file("config.toml"), config.to_toml()?.as_bytes())?;
     let metrics = Metrics::open(run, progress.epoch)?;
-    let mut pretraining = Pretraining { config, run, data, network, progress, origin, metrics };
-    while pretraining.progress.epoch < config.epochs {
-        let waited = pretraining.train_epoch(stop)?;
-        // An epoch ends early only if a stop was requested.
-        if pretraining.progress.batch < pretraining.batches() {
-            pretraining.save()?;
-            return Ok(Status::Stopped);
-        }
-        pretraining.finish_epoch(waited)?;
+    let mut pretraining =
+        Pretraining { config, run, data, network, progress, origin, metrics, stop };
+    match is_resumed {
+        true => stop.is_saved(),
+        false => pretraining.offer()?,
     }
-    Ok(Status::Finished)
+    pretraining.train()
 }
 
 /// Identifies the data of a training. Names are part of it: a resume with other names is refused.
@@ -112,9 +114,27 @@ struct Pretraining<'a> {
     progress: Progress,
     origin: Origin,
     metrics: Metrics,
+    stop: &'a Stop,
 }
 
 impl Pretraining<'_> {
+    fn train(&mut self) -> Result<Status> {
+        while self.progress.epoch < self.config.epochs {
+            let first = self.progress.batch;
+            let waited = self.train_epoch()?;
+            // Also after the last batch of an epoch: a resume then begins with its validation.
+            if self.stop.is_requested() && self.progress.batch > first {
+                self.save()?;
+                return Ok(Status::Stopped);
+            }
+            self.finish_epoch(waited)?;
+            if self.stop.is_requested() && self.progress.epoch < self.config.epochs {
+                return Ok(Status::Stopped);
+            }
+        }
+        Ok(Status::Finished)
+    }
+
     fn loader(&self) -> LoaderConfig {
         LoaderConfig {
             seed: self.progress.seed,
@@ -130,8 +150,9 @@ impl Pretraining<'_> {
         self.loader().batches(self.data.base.len())
     }
 
-    /// Trains until the epoch ends or `stop` is set. Returns the time spent waiting for images.
-    fn train_epoch(&mut self, stop: &AtomicBool) -> Result<Duration> {
+    /// Trains until the epoch ends or a stop is requested. Returns the time spent waiting for
+    /// images.
+    fn train_epoch(&mut self) -> Result<Duration> {
         let batches = self.batches();
         let batch_size = self.config.batch_size as u64;
         let Progress { epoch, batch, .. } = self.progress;
@@ -154,9 +175,11 @@ impl Pretraining<'_> {
             }
             self.progress.batch += 1;
             bar.inc(batch_size);
-            // The flag guards no other data, so relaxed ordering is enough.
-            if stop.load(Ordering::Relaxed) {
+            if self.stop.is_requested() {
                 break;
+            }
+            if asked.elapsed() > SLOW_STEP {
+                self.offer()?;
             }
         }
         bar.finish_and_clear();
@@ -165,7 +188,9 @@ impl Pretraining<'_> {
 
     /// Validates if due, logs, keeps the best and saves.
     fn finish_epoch(&mut self, waited: Duration) -> Result<()> {
-        let (loss_sum, correct) = self.network.take_sums(&self.progress)?;
+        // A validation can take longer than a step, and a resume can repeat it.
+        self.offer()?;
+        let Progress { loss_sum, correct, .. } = self.progress;
         let epoch = self.progress.epoch + 1;
         let batches = self.progress.batch;
         let images = batches * self.config.batch_size as u64;
@@ -239,14 +264,29 @@ impl Pretraining<'_> {
         let mut parameters = net.tensors()?;
         parameters.extend(heads);
         let best = Checkpoint { parameters, training: None, ..self.checkpoint()? };
-        self.run.keep_best(&best, &golden(&best)?)
+        let golden = golden(&best)?;
+        self.stop.write(|| self.run.keep_best(&best, &golden))
     }
 
     fn save(&mut self) -> Result<()> {
+        let checkpoint = self.state()?;
+        self.stop.save(|| self.run.write(&self.run.last(), &checkpoint))
+    }
+
+    /// Offers a copy of the state, for whoever ends the program before the next save.
+    fn offer(&mut self) -> Result<()> {
+        let checkpoint = self.state()?;
+        let run = self.run.clone();
+        self.stop.offer(move || run.write(&run.last(), &checkpoint));
+        Ok(())
+    }
+
+    /// The state for a resume.
+    fn state(&mut self) -> Result<Checkpoint> {
         let (loss_sum, correct) = self.network.take_sums(&self.progress)?;
         // The sums move into the checkpoint, so that a resumed epoch reports all of its batches.
         self.progress = Progress { loss_sum, correct, ..self.progress.clone() };
-        self.run.write(&self.run.last(), &self.checkpoint()?)
+        self.checkpoint()
     }
 
     fn checkpoint(&self) -> Result<Checkpoint> {
@@ -332,111 +372,4 @@ pub(super) fn spec(validation: &Validation) -> EpisodeSpec {
 pub(super) fn episodes(validation: &Validation) -> Episodes {
     let &Validation { episodes, seed, .. } = validation;
     Episodes { spec: spec(validation), count: episodes, seed }
-}
-
-/// The progress of a training that has not begun.
-pub fn fresh_progress(config: &Config, data: &str, compute: Compute) -> Result<Progress> {
-    Ok(Progress {
-        seed: config.seed,
-        epoch: 0,
-        batch: 0,
-        loss_sum: 0.0,
-        correct: 0,
-        best_accuracy: None,
-        config: config.to_toml()?,
-        data: data.to_owned(),
-        precision: compute.precision().to_owned(),
-    })
-}
-
-/// The state that training starts from.
-struct State {
-    parameters: Tensors,
-    momentum: Tensors,
-    average: Tensors,
-    progress: Progress,
-    origin: Origin,
-}
-
-/// Where the first weights are from, for the provenance.
-#[derive(Default)]
-struct Origin {
-    notes: String,
-    /// The license of weights that were made elsewhere, which holds for what is made from them.
-    license: Option<String>,
-}
-
-impl State {
-    fn random(config: &Config, classes: usize, progress: Progress) -> Result<Self> {
-        let parameters = initial_parameters(config, classes)?;
-        Ok(Self {
-            parameters,
-            momentum: Tensors::new(),
-            average: Tensors::new(),
-            progress,
-            origin: Origin::default(),
-        })
-    }
-
-    /// Replaces the backbone by that of another run.
-    fn with_backbone(mut self, config: &Config, other: &Checkpoint) -> Result<Self> {
-        ensure!(
-            other.architecture == config.backbone,
-            BadInput(format!(
-                "the run of --from holds {:?}, expected {:?} as in the settings",
-                other.architecture, config.backbone
-            ))
-        );
-        // The heads stay random: the other run may have other base classes.
-        self.parameters.extend(other.backbone()?);
-        let Provenance { data, epochs, notes, license, .. } = &other.provenance;
-        let begun = format!("begun from weights trained for {epochs:.1} epochs on {data}");
-        let notes = [begun.as_str(), notes].join("; ").trim_end_matches("; ").to_owned();
-        self.origin = Origin { notes, license: license.clone() };
-        Ok(self)
-    }
-}
-
-/// Reads the saved state. Settings, data and precision must equal those of `start`.
-fn saved_state(run: &Run, start: Progress) -> Result<State> {
-    let path = run.last();
-    let checkpoint = run.read(&path)?;
-    let Provenance { notes, license, .. } = checkpoint.provenance;
-    let Some(Training { momentum, average, progress }) = checkpoint.training else {
-        bail!(BadInput(format!("{} has no training state to resume", path.display())));
-    };
-    check_resume(run, &progress, &start)?;
-    Ok(State {
-        parameters: checkpoint.parameters,
-        momentum,
-        average,
-        progress,
-        origin: Origin { notes, license },
-    })
-}
-
-/// Refuses a resume with other inputs than those of the saved training.
-fn check_resume(run: &Run, saved: &Progress, start: &Progress) -> Result<(), BadInput> {
-    // A resume must give the numbers of an uninterrupted training, so everything that they depend
-    // on must be equal.
-    let folder = run.folder().display();
-    if saved.config != start.config {
-        let settings = run.file("config.toml");
-        return Err(BadInput(format!(
-            "{folder} was trained with other settings: resume with --config {}",
-            settings.display()
-        )));
-    }
-    if saved.data != start.data {
-        return Err(BadInput(format!(
-            "{folder} was trained on other data: resume with the same images and knowledge"
-        )));
-    }
-    if saved.precision != start.precision {
-        return Err(BadInput(format!(
-            "{folder} was trained in another precision: resume with --precision {}",
-            saved.precision
-        )));
-    }
-    Ok(())
 }

@@ -4,7 +4,6 @@
 use std::fs;
 use std::path::Path;
 use std::process::Output;
-use std::sync::atomic::AtomicBool;
 
 use models::dataset::Dataset;
 use models::tensors::TensorFile;
@@ -17,6 +16,7 @@ use train::optimizer::{Schedule, SgdConfig};
 use train::run::Run;
 use train::stages::finetune::finetune;
 use train::stages::pretrain::Status;
+use train::stop::Stop;
 
 use crate::knowledge::{complete, knowledge, scene, succeeded};
 use crate::scene::{Scene, assert_refused, stderr};
@@ -92,7 +92,8 @@ fn a_resumed_meta_training_gives_the_same_numbers() {
     assert!(accuracies.iter().all(|accuracy| *accuracy <= kept), "{accuracies:?} {kept}");
 
     // Asked to stop from the start, it stops after its first step.
-    let stop = AtomicBool::new(true);
+    let stop = Stop::new();
+    stop.request();
     let compute = Compute { device: Device::Cpu, kind: Kind::Float };
     tch::set_num_threads(1);
     let dataset = Dataset::open(&scene.path("data")).unwrap();

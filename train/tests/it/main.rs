@@ -18,6 +18,7 @@ mod scene;
 mod sent;
 #[path = "../../../models/tests/shared/sent_trees.rs"]
 mod sent_trees;
+mod signals;
 mod streams;
 mod support;
 mod unpickle;

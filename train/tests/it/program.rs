@@ -152,7 +152,7 @@ fn an_interrupt_saves_the_state_and_prints_the_resume_command() {
     assert!(scene.path("run/last.safetensors").is_file());
 }
 
-fn wait_for(path: &Path) {
+pub(crate) fn wait_for(path: &Path) {
     let started = Instant::now();
     while !path.exists() {
         assert!(started.elapsed() < Duration::from_secs(60), "{} never appeared", path.display());
