@@ -1,4 +1,4 @@
-//! From the bytes of a JPEG, PNG or WebP file to RGB8 pixels, within limits.
+//! From the bytes of an image file to RGB8 pixels, within limits: JPEG, PNG, WebP, BMP, TIFF, GIF.
 //!
 //! The bytes may be hostile. Their size and the claimed dimensions are checked before pixels are
 //! allocated. A file that ends early is refused, not filled with gray. Decoding takes at most 12
@@ -9,24 +9,31 @@
 //! CMYK become RGB. Color profiles are ignored. Of an animation the first frame is used, with a
 //! warning.
 
+mod format;
+mod gif;
 mod jpeg;
+mod tiff;
 mod webp;
 
 use std::io::Cursor;
 use std::panic;
 
 use image::ImageError as DecodeError;
-use image::codecs::{png::PngDecoder, webp::WebPDecoder};
+use image::codecs::bmp::BmpDecoder;
+use image::codecs::gif::GifDecoder;
+use image::codecs::png::PngDecoder;
+use image::codecs::tiff::TiffDecoder;
+use image::codecs::webp::WebPDecoder;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, Limits, RgbImage, RgbaImage};
 
 use crate::fault::{Blame, Fault};
+use format::Format;
+
+pub use format::{EXTENSIONS, FORMATS};
 
 /// The longest side of an image, in pixels (JPEG cannot express more).
 pub const MAX_SIDE: u32 = 65_535;
-
-/// The extensions of the files that are taken for images in a folder or an archive, in lower case.
-pub const EXTENSIONS: &[&str] = &["jpg", "jpeg", "jpe", "jfif", "png", "webp"];
 
 /// The most bytes that a decoder may hold beside the pixels: rows, chunks, profiles.
 const MAX_SCRATCH: u64 = 64 << 20;
@@ -66,9 +73,9 @@ pub struct ImageLimits {
 }
 
 impl Default for ImageLimits {
-    /// 16 MiB and 40 megapixels.
+    /// 128 MiB, as many as an uncompressed image may have, and 40 megapixels.
     fn default() -> Self {
-        Self { max_bytes: 16 << 20, max_pixels: 40_000_000 }
+        Self { max_bytes: 128 << 20, max_pixels: 40_000_000 }
     }
 }
 
@@ -77,7 +84,7 @@ impl Default for ImageLimits {
 #[non_exhaustive]
 pub enum ImageError {
     /// No bytes.
-    #[error("the image is empty (0 bytes); expected a JPEG, PNG or WebP file")]
+    #[error("the image is empty (0 bytes); expected a {FORMATS} file")]
     Empty,
     /// More bytes than allowed.
     #[error("the image has {bytes} bytes; at most {limit} are read: reduce it first")]
@@ -110,7 +117,7 @@ pub enum ImageError {
     /// The file is damaged or cut short.
     #[error("the {format} image is damaged: {reason}; save it again")]
     Broken {
-        /// `JPEG`, `PNG`, `WebP` or `planar`.
+        /// `JPEG`, `PNG` and so on, or `planar`.
         format: &'static str,
         /// What the decoder met.
         reason: String,
@@ -123,7 +130,7 @@ impl Fault for ImageError {
     }
 }
 
-/// Decodes a JPEG, PNG or WebP file.
+/// Decodes an image file.
 ///
 /// # Errors
 /// See [`ImageError`]; every one is the file's fault, not the program's.
@@ -134,10 +141,13 @@ pub fn decode(bytes: &[u8], limits: &ImageLimits) -> Result<Image, ImageError> {
     if bytes.len() > limits.max_bytes {
         return Err(ImageError::TooLarge { bytes: bytes.len(), limit: limits.max_bytes });
     }
-    match sniff(bytes)? {
+    match format::sniff(bytes)? {
         Format::Jpeg => guarded("JPEG", || decode_jpeg(bytes, limits)),
         Format::Png => guarded("PNG", || decode_png(bytes, limits)),
         Format::WebP => guarded("WebP", || decode_webp(bytes, limits)),
+        Format::Bmp => guarded("BMP", || decode_bmp(bytes, limits)),
+        Format::Tiff => guarded("TIFF", || decode_tiff(bytes, limits)),
+        Format::Gif => guarded("GIF", || decode_gif(bytes, limits)),
     }
 }
 
@@ -176,49 +186,11 @@ fn guarded(
     })
 }
 
-enum Format {
-    Jpeg,
-    Png,
-    WebP,
-}
-
-/// The format, by the first bytes of a file.
-// Not by name or content type: both are often wrong.
-fn sniff(bytes: &[u8]) -> Result<Format, ImageError> {
-    let brand = bytes.get(4..12).unwrap_or_default();
-    match bytes {
-        [0xFF, 0xD8, 0xFF, ..] => Ok(Format::Jpeg),
-        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1A, b'\n', ..] => Ok(Format::Png),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Ok(Format::WebP),
-        [b'G', b'I', b'F', b'8', ..] => Err(unsupported("GIF")),
-        [b'B', b'M', ..] => Err(unsupported("BMP")),
-        [b'I', b'I', b'*', 0, ..] | [b'M', b'M', 0, b'*', ..] => Err(unsupported("TIFF")),
-        [0xFF, 0x0A, ..] | [0, 0, 0, 0x0C, b'J', b'X', b'L', b' ', ..] => {
-            Err(unsupported("JPEG XL"))
-        }
-        [b'%', b'P', b'D', b'F', ..] => Err(unsupported("PDF")),
-        _ if brand == b"ftypavif" || brand == b"ftypavis" => Err(unsupported("AVIF")),
-        _ if brand.starts_with(b"ftyp") => Err(ImageError::Unsupported {
-            what: "HEIC (or another image or film of that family)",
-            // Named as in the settings of the phones that make such files.
-            hint: "set the camera to \"most compatible\", or save it as JPEG",
-        }),
-        _ => Err(ImageError::Unsupported {
-            what: "data that does not begin like an image",
-            hint: "expected a JPEG, PNG or WebP file",
-        }),
-    }
-}
-
-fn unsupported(what: &'static str) -> ImageError {
-    ImageError::Unsupported { what, hint: "save it as JPEG, PNG or WebP" }
-}
-
 fn decode_jpeg(bytes: &[u8], limits: &ImageLimits) -> Result<Image, ImageError> {
     let jpeg::Pixels { width, height, rgb, orientation } = jpeg::decode(bytes, limits)?;
     let rgb = RgbImage::from_raw(width as u32, height as u32, rgb)
         .expect("invariant: 3 bytes for each pixel");
-    Ok(upright(rgb, orientation, false))
+    Ok(upright(rgb, orientation, None))
 }
 
 fn decode_png(bytes: &[u8], limits: &ImageLimits) -> Result<Image, ImageError> {
@@ -234,23 +206,60 @@ fn decode_png(bytes: &[u8], limits: &ImageLimits) -> Result<Image, ImageError> {
     let mut scratch = Limits::no_limits();
     scratch.max_alloc = Some(MAX_SCRATCH);
     let decoder = PngDecoder::with_limits(Cursor::new(bytes), scratch).map_err(broken("PNG"))?;
-    let animated = decoder.is_apng().unwrap_or(false);
-    finish(decoder, "PNG", animated, limits)
+    let is_animated = decoder.is_apng().unwrap_or(false);
+    finish(decoder, "PNG", is_animated.then_some(ANIMATED), limits)
 }
 
 fn decode_webp(bytes: &[u8], limits: &ImageLimits) -> Result<Image, ImageError> {
-    let ((width, height), file) = webp::inspect(bytes)
-        .map_err(|reason| ImageError::Broken { format: "WebP", reason: reason.into() })?;
+    let ((width, height), file) = webp::inspect(bytes).map_err(damaged("WebP"))?;
     check_pixels(width, height, limits)?;
     let decoder = WebPDecoder::new(Cursor::new(file)).map_err(broken("WebP"))?;
-    let animated = decoder.has_animation();
-    finish(decoder, "WebP", animated, limits)
+    let is_animated = decoder.has_animation();
+    finish(decoder, "WebP", is_animated.then_some(ANIMATED), limits)
+}
+
+fn decode_bmp(bytes: &[u8], limits: &ImageLimits) -> Result<Image, ImageError> {
+    // As for PNG. A negative height means that the rows go downwards; the oldest headers have 16
+    // bits a side, which cannot be too large.
+    if let Some(&[h0, 0, 0, 0, a0, a1, a2, a3, b0, b1, b2, b3]) = bytes.get(14..26)
+        && h0 >= 40
+    {
+        let width = i32::from_le_bytes([a0, a1, a2, a3]).unsigned_abs();
+        check_pixels(width, i32::from_le_bytes([b0, b1, b2, b3]).unsigned_abs(), limits)?;
+    }
+    let decoder = BmpDecoder::new(Cursor::new(bytes)).map_err(broken("BMP"))?;
+    finish(decoder, "BMP", None, limits)
+}
+
+fn decode_tiff(bytes: &[u8], limits: &ImageLimits) -> Result<Image, ImageError> {
+    let header = tiff::inspect(bytes)?;
+    check_pixels(header.width, header.height, limits)?;
+    let mut decoder = TiffDecoder::new(Cursor::new(bytes)).map_err(broken("TIFF"))?;
+    // The decoder holds the pixels twice.
+    let budget = limits.max_pixels.saturating_mul(BYTES_PER_PIXEL);
+    if 2 * decoder.total_bytes() > budget {
+        let limit = budget / (2 * u64::from(decoder.color_type().bytes_per_pixel()));
+        let (width, height) = decoder.dimensions();
+        return Err(ImageError::TooManyPixels { width, height, limit });
+    }
+    let mut scratch = Limits::no_limits();
+    scratch.max_alloc = Some(decoder.total_bytes().saturating_add(MAX_SCRATCH));
+    decoder.set_limits(scratch).map_err(broken("TIFF"))?;
+    finish(decoder, "TIFF", header.has_more.then_some(PAGES), limits)
+}
+
+fn decode_gif(bytes: &[u8], limits: &ImageLimits) -> Result<Image, ImageError> {
+    let (width, height) = gif::size(bytes).map_err(damaged("GIF"))?;
+    check_pixels(width, height, limits)?;
+    let is_animated = gif::inspect(bytes).map_err(damaged("GIF"))?;
+    let decoder = GifDecoder::new(Cursor::new(bytes)).map_err(broken("GIF"))?;
+    finish(decoder, "GIF", is_animated.then_some(ANIMATED), limits)
 }
 
 fn finish(
     mut decoder: impl ImageDecoder,
     format: &'static str,
-    animated: bool,
+    note: Option<Note>,
     limits: &ImageLimits,
 ) -> Result<Image, ImageError> {
     // The decoder allocates by these dimensions, whatever was read from the header before.
@@ -259,11 +268,11 @@ fn finish(
     // A damaged EXIF block does not mean damaged pixels.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let image = DynamicImage::from_decoder(decoder).map_err(broken(format))?;
-    Ok(upright(into_rgb(image), orientation, animated))
+    Ok(upright(into_rgb(image), orientation, note))
 }
 
 // Turned as RGB8, which takes the fewest bytes.
-fn upright(rgb: RgbImage, orientation: Orientation, animated: bool) -> Image {
+fn upright(rgb: RgbImage, orientation: Orientation, note: Option<Note>) -> Image {
     let mut image = DynamicImage::ImageRgb8(rgb);
     image.apply_orientation(orientation);
     // A quarter turn exchanges width and height.
@@ -271,7 +280,7 @@ fn upright(rgb: RgbImage, orientation: Orientation, animated: bool) -> Image {
         width: image.width() as usize,
         height: image.height() as usize,
         rgb: image.into_rgb8().into_raw(),
-        warnings: warnings(animated),
+        warnings: note.map(Warning::from).into_iter().collect(),
     }
 }
 
@@ -306,21 +315,45 @@ fn blend(value: u8, alpha: u8) -> u8 {
     ((value * alpha + 255 * (255 - alpha) + 127) / 255) as u8
 }
 
-fn warnings(animated: bool) -> Vec<Warning> {
-    if !animated {
-        return Vec::new();
+/// Code and text of a warning.
+type Note = (&'static str, &'static str);
+
+const ANIMATED: Note = ("animated", "the image is animated; its first frame is used");
+
+const PAGES: Note = ("several_pages", "the file holds several images; its first one is used");
+
+impl From<Note> for Warning {
+    fn from((code, detail): Note) -> Self {
+        Self { code, detail: detail.to_owned() }
     }
-    vec![Warning {
-        code: "animated",
-        detail: "the image is animated; its first frame is used".to_owned(),
-    }]
+}
+
+fn damaged(format: &'static str) -> impl Fn(&'static str) -> ImageError {
+    move |reason| ImageError::Broken { format, reason: reason.to_owned() }
 }
 
 fn broken(format: &'static str) -> impl Fn(DecodeError) -> ImageError {
-    move |error| {
-        // Some decoders write several lines; an error here is one.
-        let reason = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
-        ImageError::Broken { format, reason }
+    move |error| match error {
+        DecodeError::Unsupported(_) => ImageError::Unsupported {
+            what: unread_kind(format),
+            hint: "save it as an ordinary JPEG or PNG",
+        },
+        error => {
+            // Some decoders write several lines; an error here is one.
+            let reason = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+            ImageError::Broken { format, reason }
+        }
+    }
+}
+
+/// A file of a known format that the decoder does not read, though it is whole.
+fn unread_kind(format: &str) -> &'static str {
+    match format {
+        "PNG" => "this kind of PNG",
+        "WebP" => "this kind of WebP",
+        "BMP" => "this kind of BMP",
+        "TIFF" => "this kind of TIFF",
+        _ => "this kind of GIF",
     }
 }
 

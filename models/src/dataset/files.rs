@@ -38,9 +38,9 @@ pub(super) const FINE_NAMES: &str = "fine_label_names.txt";
 pub(super) const COARSE_NAMES: &str = "coarse_label_names.txt";
 /// Extensions of images that are not read, in lower case.
 const OTHER_FORMATS: &[&str] = &[
-    "avif", "bmp", "cr2", "cr3", "dib", "dng", "exr", "gif", "hdr", "heic", "heif", "hif", "ico",
-    "j2k", "jp2", "jpx", "jxl", "nef", "arw", "orf", "rw2", "raf", "pbm", "pgm", "pnm", "ppm",
-    "psd", "qoi", "svg", "tga", "tif", "tiff",
+    "avif", "cr2", "cr3", "dng", "exr", "hdr", "heic", "heif", "hif", "ico", "j2k", "jp2", "jpx",
+    "jxl", "nef", "arw", "orf", "rw2", "raf", "pbm", "pgm", "pnm", "ppm", "psd", "qoi", "svg",
+    "tga",
 ];
 
 /// Limits of the size of a data set.
@@ -57,7 +57,7 @@ pub struct DatasetLimits {
 impl Default for DatasetLimits {
     /// 4 GiB, 16 MiB, two million.
     fn default() -> Self {
-        Self { max_archive_bytes: 4 << 30, max_image_bytes: 16 << 20, max_files: 2_000_000 }
+        Self { max_archive_bytes: 4 << 30, max_image_bytes: 128 << 20, max_files: 2_000_000 }
     }
 }
 

@@ -95,7 +95,7 @@ fn decode_usual(
     scan: &Scan,
     markers: &Markers<'_>,
 ) -> Result<Vec<u8>, ImageError> {
-    let mut check = Check(ScanTables::new(scan, &markers.tables));
+    let mut check = Check::new(scan, &markers.tables).map_err(damaged)?;
     let end = read(bytes, frame, scan, markers, &mut check)?;
     let mut whole;
     let mut bytes = bytes;

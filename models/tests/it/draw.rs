@@ -1,5 +1,6 @@
 //! Images and files drawn for tests; no image of a data set is kept in the repository.
 
+use std::collections::BTreeMap;
 use std::io::Cursor;
 
 use flate2::Crc;
@@ -114,6 +115,25 @@ pub(crate) fn animated_png(first: &RgbImage, second: &RgbImage) -> Vec<u8> {
         png_chunk(b"IEND", &[]),
     ]
     .concat()
+}
+
+/// A gray TIFF of 4x4 pixels without compression, with these tags added or changed.
+pub(crate) fn gray_tiff(tags: &[(u16, u32)]) -> Vec<u8> {
+    let mut all: BTreeMap<u16, u32> =
+        BTreeMap::from([(256, 4), (257, 4), (258, 8), (259, 1), (262, 1), (277, 1)]);
+    all.extend([(273, 400), (278, 4), (279, 16)]);
+    all.extend(tags.iter().copied());
+    let mut bytes = b"II*\0\x08\0\0\0".to_vec();
+    bytes.extend((all.len() as u16).to_le_bytes());
+    for (tag, value) in all {
+        bytes.extend(tag.to_le_bytes());
+        // One number of 32 bits.
+        bytes.extend([4, 0, 1, 0, 0, 0]);
+        bytes.extend(value.to_le_bytes());
+    }
+    bytes.resize(400, 0);
+    bytes.extend(0..16);
+    bytes
 }
 
 pub(crate) fn riff_chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {

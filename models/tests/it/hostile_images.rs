@@ -1,6 +1,6 @@
 //! Bytes that are no good image: one clear message each, no panic, nothing large allocated.
 
-use image::RgbImage;
+use image::{ImageFormat, RgbImage};
 use models::image::{Image, ImageError, ImageLimits, decode};
 use proptest::prelude::*;
 
@@ -17,12 +17,13 @@ fn nothing_and_nonsense_are_named() {
         (&b"hello, world"[..], "data that does not begin like an image"),
         (&[0; 1000], "data that does not begin like an image"),
         (b"\xFF", "data that does not begin like an image"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "data that does not begin like an image"),
-        (b"GIF89a\x01\0\x01\0\0\0\0;", "GIF"),
-        (b"BM\x1e\0\0\0", "BMP"),
-        (b"II*\0\x08\0\0\0", "TIFF"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG (a drawing, not pixels)"),
+        (b"\xEF\xBB\xBF<?xml version='1.0'?>\n<svg/>", "SVG (a drawing, not pixels)"),
+        (b"<!DOCTYPE html><html>", "a web page (HTML)"),
+        (b"\0\0\0\x0CjP  \r\n\x87\n", "JPEG 2000"),
+        (b"\xFF\x4F\xFF\x51\0", "JPEG 2000"),
         (b"%PDF-1.7", "PDF"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0", "HEIC (or another image or film of that family)"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0", "HEIC"),
         (b"\0\0\0\x1cftypavif\0\0\0\0", "AVIF"),
     ] {
         match refused(bytes) {
@@ -32,6 +33,61 @@ fn nothing_and_nonsense_are_named() {
             }
             other => panic!("{what}: {other:?}"),
         }
+    }
+}
+
+#[test]
+fn kinds_of_tiff_that_are_not_read_are_named() {
+    for (tag, value, what) in [
+        (339, 3, "floating-point"),
+        (339, 2, "signed"),
+        (259, 7, "JPEG compression"),
+        (259, 50_000, "Zstandard"),
+        (258, 12, "other than 1, 8 or 16 bits"),
+        (262, 3, "palette"),
+        (262, 8, "CIE L*a*b*"),
+        (262, 32_803, "raw file"),
+        (50_706, 1, "raw file"),
+    ] {
+        match refused(&draw::gray_tiff(&[(tag, value)])) {
+            ImageError::Unsupported { what: named, .. } => assert!(named.contains(what), "{named}"),
+            other => panic!("{what}: {other:?}"),
+        }
+    }
+    assert!(decode(&draw::gray_tiff(&[]), &ImageLimits::default()).is_ok());
+}
+
+#[test]
+fn a_small_bmp_tiff_or_gif_that_claims_to_be_huge_is_refused_by_its_header() {
+    let mut bmp = draw::encode(draw::gradient(16, 16), ImageFormat::Bmp);
+    bmp[18..26].copy_from_slice(&[0, 0, 1, 0, 0, 0, 1, 0]);
+    let mut gif = draw::encode(draw::gradient(16, 16), ImageFormat::Gif);
+    gif[6..10].fill(0xFF);
+    let tiff = draw::gray_tiff(&[(256, 60_000), (257, 60_000)]);
+    for bytes in [&bmp, &gif, &tiff] {
+        let error = refused(bytes);
+        assert!(matches!(error, ImageError::TooManyPixels { .. }), "{error}");
+    }
+    // A first frame that is larger than the canvas, by which memory is counted.
+    let mut gif = draw::encode(draw::gradient(16, 16), ImageFormat::Gif);
+    gif[6..10].copy_from_slice(&[8, 0, 8, 0]);
+    assert!(refused(&gif).to_string().contains("outside"));
+}
+
+#[test]
+fn a_bmp_tiff_or_gif_cut_anywhere_is_refused_or_already_whole() {
+    let drawn = draw::gradient(24, 24);
+    for format in [ImageFormat::Bmp, ImageFormat::Tiff, ImageFormat::Gif] {
+        let whole = draw::encode(drawn.clone(), format);
+        let expected = decode(&whole, &ImageLimits::default()).unwrap();
+        let mut n_refused = 0;
+        for length in 1..whole.len() {
+            match decode(&whole[..length], &ImageLimits::default()) {
+                Ok(image) => assert_eq!(image.rgb, expected.rgb, "{format:?}: {length}"),
+                Err(_) => n_refused += 1,
+            }
+        }
+        assert!(n_refused + 40 > whole.len(), "{format:?}: {n_refused} of {}", whole.len());
     }
 }
 
@@ -218,7 +274,7 @@ fn a_jpeg_with_a_thousand_scans_is_refused() {
 fn messages_are_one_line_and_say_what_to_do() {
     let cut = &draw::jpeg(&draw::gradient(24, 24))[..200];
     for error in
-        [refused(b""), refused(b"GIF8"), refused(cut), refused(&png_that_claims(30_000, 30_000))]
+        [refused(b""), refused(b"<svg"), refused(cut), refused(&png_that_claims(30_000, 30_000))]
     {
         let text = error.to_string();
         assert!(!text.contains('\n'), "{text}");
@@ -247,6 +303,9 @@ fn samples() -> Vec<Vec<u8>> {
         draw::animated_png(&drawn, &drawn),
         draw::animated_webp(&drawn, &drawn),
         draw::cmyk_jpeg([1, 2, 3, 4]),
+        draw::encode(drawn.clone(), ImageFormat::Bmp),
+        draw::encode(drawn.clone(), ImageFormat::Tiff),
+        draw::encode(drawn, ImageFormat::Gif),
     ]
 }
 
@@ -255,7 +314,7 @@ proptest! {
 
     #[test]
     fn changed_bytes_never_panic(
-        sample in 0..6_usize,
+        sample in 0..9_usize,
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12),
         cut in any::<prop::sample::Index>(),
     ) {
@@ -270,7 +329,8 @@ proptest! {
 
     #[test]
     fn noise_after_a_signature_never_panics(
-        start in prop::sample::select(vec![&b"\xFF\xD8\xFF"[..], draw::PNG_SIGNATURE, b"RIFF\x40\0\0\0WEBP"]),
+        start in prop::sample::select(vec![&b"\xFF\xD8\xFF"[..], draw::PNG_SIGNATURE, b"RIFF\x40\0\0\0WEBP",
+            b"BM", b"II*\0\x08\0\0\0", b"MM\0*\0\0\0\x08", b"GIF89a"]),
         noise in prop::collection::vec(any::<u8>(), 0..200),
     ) {
         check_sane(&[start, &noise].concat());

@@ -1,6 +1,6 @@
 //! Images of every kind that is read: what comes out is what was drawn.
 
-use image::{DynamicImage, ImageBuffer, Luma, LumaA, Rgb, RgbImage, Rgba};
+use image::{DynamicImage, ImageBuffer, ImageFormat, Luma, LumaA, Rgb, RgbImage, Rgba};
 use models::image::{Image, ImageLimits, decode};
 
 use crate::draw;
@@ -21,7 +21,29 @@ fn lossless_formats_are_exact_and_jpeg_is_near() {
     let drawn = draw::gradient(33, 21);
     check_near(&read(&draw::png(drawn.clone())), &drawn, 0);
     check_near(&read(&draw::webp(&drawn)), &drawn, 0);
+    check_near(&read(&draw::encode(drawn.clone(), ImageFormat::Bmp)), &drawn, 0);
+    check_near(&read(&draw::encode(drawn.clone(), ImageFormat::Tiff)), &drawn, 0);
     check_near(&read(&draw::jpeg(&drawn)), &drawn, 8);
+}
+
+#[test]
+fn a_gif_has_its_colors() {
+    let drawn = draw::flat(33, 21, [250, 100, 10]);
+    check_near(&read(&draw::encode(drawn.clone(), ImageFormat::Gif)), &drawn, 0);
+}
+
+#[test]
+fn a_jpeg_above_the_limit_is_decoded_at_half_or_quarter_size() {
+    let drawn = draw::gradient(200, 120);
+    let jpeg = draw::jpeg(&drawn);
+    for (max_pixels, size) in [(24_000, (200, 120)), (23_999, (100, 60)), (5_999, (50, 30))] {
+        let limits = ImageLimits { max_pixels, ..ImageLimits::default() };
+        let image = decode(&jpeg, &limits).unwrap();
+        let (width, height) = (size.0 as u32, size.1 as u32);
+        check_near(&image, &draw::gradient(width, height), 8);
+    }
+    let limits = ImageLimits { max_pixels: 1_499, ..ImageLimits::default() };
+    assert!(decode(&jpeg, &limits).unwrap_err().to_string().contains("200x120"));
 }
 
 #[test]

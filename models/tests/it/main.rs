@@ -12,6 +12,7 @@ mod hostile_images;
 mod images;
 mod jpeg_matrix;
 mod knowledge;
+mod pillow;
 mod preprocess;
 #[path = "../shared/sent_trees.rs"]
 mod sent_trees;

@@ -86,7 +86,7 @@ fn kind(headers: &HeaderMap) -> Result<Kind, Problem> {
         other => Err(Problem::new(
             Code::UnsupportedImage,
             format!(
-                "Expected content-type image/jpeg, image/png, image/webp, application/octet-stream or \
+                "Expected content-type image/jpeg (or of another image), application/octet-stream or \
                  multipart/form-data, got {}.",
                 quoted(other)
             ),

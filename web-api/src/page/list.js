@@ -114,7 +114,7 @@ export class List {
     const input = make("input");
     input.type = "file";
     input.multiple = true;
-    input.accept = "image/jpeg,image/png,image/webp";
+    input.accept = "image/jpeg,image/png,image/webp,image/bmp,image/tiff,image/gif";
     input.id = `more-${item.id}`;
     input.setAttribute("aria-label", `Add images of ${item.label}`);
     fileInput(input, (files) => this.#teach(files, item.label));

@@ -6,12 +6,12 @@ use utoipa::ToSchema;
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub struct ImageForm {
-    /// JPEG, PNG or WebP files.
+    /// JPEG, PNG, WebP, BMP, TIFF or GIF files.
     #[schema(value_type = Vec<String>, format = Binary)]
     file: Vec<Vec<u8>>,
 }
 
-/// One JPEG, PNG or WebP file.
+/// One JPEG, PNG, WebP, BMP, TIFF or GIF file.
 #[derive(Debug, ToSchema)]
 #[schema(value_type = String, format = Binary)]
 #[expect(dead_code, reason = "only its schema is used")]

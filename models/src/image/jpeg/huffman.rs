@@ -57,52 +57,187 @@ impl Table {
     }
 }
 
-/// The bits of a scan. Behind the last one come zeros; [`Self::is_overrun`] is then true.
+/// Steps over several coefficients at once, by the next `STEP_BITS` bits. To know whether a scan is
+/// whole, no value is needed.
+pub(super) struct Steps(Box<[Step; 1 << STEP_BITS]>);
+
+const STEP_BITS: u32 = 12;
+
+/// Some whole symbols with their values: their bits (0 when not even one fits), the places that
+/// they take in a block, and in the lowest bit whether the block ends behind them.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Step(u16);
+
+impl Steps {
+    /// For a table of coefficients behind the mean (AC) of sequential scans.
+    pub(super) fn new(table: &Table) -> Self {
+        let mut steps = Box::new([Step::default(); 1 << STEP_BITS]);
+        for (next, step) in (0..).zip(steps.iter_mut()) {
+            *step = Step::find(table, next);
+        }
+        Self(steps)
+    }
+}
+
+impl Step {
+    fn new(bits: u32, places: usize, ends: bool) -> Self {
+        Self((bits << 8) as u16 | (places << 1) as u16 | u16::from(ends))
+    }
+
+    fn bits(self) -> u32 {
+        u32::from(self.0 >> 8)
+    }
+
+    pub(super) fn places(self) -> usize {
+        usize::from(self.0 >> 1 & 0x7F)
+    }
+
+    pub(super) fn ends(self) -> bool {
+        self.0 & 1 == 1
+    }
+
+    fn find(table: &Table, next: u32) -> Self {
+        let mut bits = 0;
+        let mut places = 0;
+        loop {
+            let rest = next << bits & ((1 << STEP_BITS) - 1);
+            let entry = table.fast[(rest >> (STEP_BITS - FAST_BITS)) as usize];
+            let run = usize::from(entry >> 4 & 15);
+            let size = u32::from(entry & 15);
+            let length = u32::from(entry >> 8) + size;
+            if entry == 0 || bits + length > STEP_BITS || places + run >= 64 {
+                return Self::new(bits, places, false);
+            }
+            bits += length;
+            if size == 0 && run < 15 {
+                return Self::new(bits, places, true);
+            }
+            places += run + 1;
+        }
+    }
+}
+
+/// The bits of a scan up to the next marker. Behind the last one come zeros; [`Self::is_overrun`]
+/// is then true.
 pub(super) struct Bits<'a> {
     bytes: &'a [u8],
-    /// The next byte that is not in `buffer`. Never behind the next marker.
+    /// Where the data ends in `bytes`.
+    end: usize,
+    /// The data, in which a 0 follows every 0xFF, without these zeros.
+    pub(super) data: Vec<u8>,
+    pub(super) place: Place,
+}
+
+/// A place in data, and the bits from there on. Small, so that a loop keeps it in registers.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Place {
+    /// The next byte that is not in `buffer`.
     at: usize,
-    /// The next bits, from the highest one on.
+    /// The next bits, from the highest one on. Behind those that are held may be others.
     buffer: u64,
     /// Bits in `buffer`.
     held: u32,
-    /// Zeros that were added behind the end.
-    padding: u32,
+}
+
+impl Place {
+    /// The next step, if it takes at most so many places of a block. Without one the next symbol
+    /// must be read.
+    // A block whose last place is taken has no symbol for its end.
+    #[inline(always)]
+    pub(super) fn step(&mut self, data: &[u8], steps: &Steps, most: usize) -> Option<Step> {
+        self.refill(data);
+        let step = steps.0[(self.buffer >> (64 - STEP_BITS)) as usize];
+        if step.bits() == 0 || step.places() + usize::from(step.ends()) > most {
+            return None;
+        }
+        self.skip(step.bits());
+        Some(step)
+    }
+
+    #[inline(always)]
+    fn skip(&mut self, n: u32) {
+        self.buffer <<= n;
+        self.held -= n;
+    }
+
+    /// Holds at least 56 bits afterwards.
+    // The bits of a byte that does not fit whole are read again the next time, to the same place.
+    #[inline(always)]
+    fn refill(&mut self, data: &[u8]) {
+        let word = match data.get(self.at..).and_then(<[u8]>::first_chunk) {
+            Some(&chunk) => u64::from_be_bytes(chunk),
+            None => last_word(data, self.at),
+        };
+        self.buffer |= word >> self.held;
+        let n = (63 - self.held) >> 3;
+        self.at += n as usize;
+        self.held += 8 * n;
+    }
+}
+
+/// The last bytes of data, and zeros.
+#[cold]
+fn last_word(data: &[u8], at: usize) -> u64 {
+    let mut word = [0; 8];
+    for (byte, &value) in word.iter_mut().zip(data.get(at..).unwrap_or_default()) {
+        *byte = value;
+    }
+    u64::from_be_bytes(word)
 }
 
 impl<'a> Bits<'a> {
     pub(super) fn new(bytes: &'a [u8], at: usize) -> Self {
-        Self { bytes, at, buffer: 0, held: 0, padding: 0 }
+        let mut bits = Self { bytes, end: at, data: Vec::new(), place: Place::default() };
+        bits.load(at);
+        bits
+    }
+
+    /// Starts with the data at a place of the file.
+    fn load(&mut self, at: usize) {
+        self.data.clear();
+        self.end = at;
+        let file = self.bytes;
+        while let Some(rest) = file.get(self.end..).filter(|rest| !rest.is_empty()) {
+            let n = memchr::memchr(0xFF, rest).unwrap_or(rest.len());
+            self.data.extend_from_slice(&rest[..n]);
+            self.end += n;
+            if rest.get(n + 1) != Some(&0) {
+                break;
+            }
+            self.data.push(0xFF);
+            self.end += 2;
+        }
+        self.place = Place::default();
     }
 
     /// Where to look for the next marker.
     pub(super) fn position(&self) -> usize {
-        self.at
+        self.end
     }
 
     /// Whether more bits were taken than there are.
     pub(super) fn is_overrun(&self) -> bool {
-        self.padding > self.held
+        8 * self.place.at > 8 * self.data.len() + self.place.held as usize
     }
 
     /// The next symbol; at least 16 bits are held then.
     #[inline]
     pub(super) fn symbol(&mut self, table: &Table) -> Result<u8, &'static str> {
-        self.refill();
-        let entry = table.fast[(self.buffer >> (64 - FAST_BITS)) as usize];
+        self.place.refill(&self.data);
+        let entry = table.fast[(self.place.buffer >> (64 - FAST_BITS)) as usize];
         if entry == 0 {
             return self.long_symbol(table);
         }
-        self.skip(u32::from(entry >> 8));
+        self.place.skip(u32::from(entry >> 8));
         Ok(entry as u8)
     }
 
     fn long_symbol(&mut self, table: &Table) -> Result<u8, &'static str> {
-        let next = (self.buffer >> 48) as u32;
+        let next = (self.place.buffer >> 48) as u32;
         let length = table.limits.iter().position(|&limit| next < limit).ok_or(BAD_DATA)?;
         let code = (next >> (15 - length)) as i32;
         let place = usize::try_from(code + table.offsets[length]).map_err(|_| BAD_DATA)?;
-        self.skip(length as u32 + 1);
+        self.place.skip(length as u32 + 1);
         table.symbols.get(place).copied().ok_or(BAD_DATA)
     }
 
@@ -112,8 +247,8 @@ impl<'a> Bits<'a> {
         if size == 0 {
             return 0;
         }
-        let value = (self.buffer >> (64 - size)) as i32;
-        self.skip(size);
+        let value = (self.place.buffer >> (64 - size)) as i32;
+        self.place.skip(size);
         if value < 1 << (size - 1) { value - (1 << size) + 1 } else { value }
     }
 
@@ -122,9 +257,9 @@ impl<'a> Bits<'a> {
         if size == 0 {
             return 0;
         }
-        self.refill();
-        let value = (self.buffer >> (64 - size)) as u32;
-        self.skip(size);
+        self.place.refill(&self.data);
+        let value = (self.place.buffer >> (64 - size)) as u32;
+        self.place.skip(size);
         value
     }
 
@@ -134,61 +269,12 @@ impl<'a> Bits<'a> {
 
     /// Goes behind the restart marker that comes next.
     pub(super) fn restart(&mut self) -> Result<(), &'static str> {
-        let (marker, after) = super::markers::next_marker(self.bytes, self.at).ok_or(CUT)?;
+        let (marker, after) = super::markers::next_marker(self.bytes, self.end).ok_or(CUT)?;
         if !matches!(marker, 0xD0..=0xD7) {
             return Err(CUT);
         }
-        *self = Self::new(self.bytes, after);
+        self.load(after);
         Ok(())
-    }
-
-    #[inline]
-    fn skip(&mut self, n: u32) {
-        self.buffer <<= n;
-        self.held -= n;
-    }
-
-    /// Holds at least 32 bits afterwards.
-    #[inline]
-    fn refill(&mut self) {
-        if self.held >= 32 {
-            return;
-        }
-        // Four bytes at once when none of them is 0xFF, which may be a marker.
-        if let Some(&chunk) = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk::<4>)
-            && !chunk.contains(&0xFF)
-        {
-            self.buffer |= u64::from(u32::from_be_bytes(chunk)) << (32 - self.held);
-            self.held += 32;
-            self.at += 4;
-        } else {
-            self.refill_slowly();
-        }
-    }
-
-    fn refill_slowly(&mut self) {
-        while self.held <= 56 {
-            let byte = self.next_byte().unwrap_or_else(|| {
-                self.padding += 8;
-                0
-            });
-            self.buffer |= u64::from(byte) << (56 - self.held);
-            self.held += 8;
-        }
-    }
-
-    /// The next byte of data; `None` at a marker or the end.
-    fn next_byte(&mut self) -> Option<u8> {
-        let byte = *self.bytes.get(self.at)?;
-        if byte == 0xFF {
-            // In data, 0xFF is followed by 0.
-            if self.bytes.get(self.at + 1) != Some(&0) {
-                return None;
-            }
-            self.at += 1;
-        }
-        self.at += 1;
-        Some(byte)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::CUT;
 use super::frame::{Frame, Scan};
-use super::huffman::{BAD_DATA, Bits, Table};
+use super::huffman::{BAD_DATA, Bits, Steps, Table};
 use super::markers::Tables;
 
 /// Reads blocks of entropy-coded data.
@@ -92,18 +92,54 @@ impl<'a> ScanTables<'a> {
 const NO_TABLE: &str = "a Huffman table is missing";
 
 /// Reads blocks and keeps nothing: whether all of them are there.
-pub(super) struct Check<'a>(pub(super) ScanTables<'a>);
+pub(super) struct Check<'a> {
+    tables: ScanTables<'a>,
+    /// For each component of the scan.
+    steps: Vec<Steps>,
+}
+
+impl<'a> Check<'a> {
+    pub(super) fn new(scan: &Scan, tables: &'a Tables) -> Result<Self, &'static str> {
+        let tables = ScanTables::new(scan, tables);
+        let steps = (0..scan.components.len())
+            .map(|component| tables.ac(component).map(Steps::new))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { tables, steps })
+    }
+}
 
 impl ReadBlock for Check<'_> {
     fn read(
         &mut self,
         bits: &mut Bits<'_>,
-        state: &mut State,
+        _: &mut State,
         component: usize,
         _: usize,
         _: usize,
     ) -> Result<(), &'static str> {
-        sequential(bits, state, component, &self.0, |_, _| {})
+        mean_difference(bits, self.tables.dc(component)?)?;
+        let table = self.tables.ac(component)?;
+        let steps = &self.steps[component];
+        let mut place = bits.place;
+        let mut at = 1;
+        while at < 64 {
+            if let Some(step) = place.step(&bits.data, steps, 64 - at) {
+                at += step.places();
+                if step.ends() {
+                    break;
+                }
+                continue;
+            }
+            bits.place = place;
+            let next = coefficient(bits, table, at)?;
+            place = bits.place;
+            match next {
+                Some((coefficient, _)) => at = coefficient + 1,
+                None => break,
+            }
+        }
+        bits.place = place;
+        Ok(())
     }
 }
 
@@ -121,23 +157,35 @@ pub(super) fn sequential(
     let table = tables.ac(component)?;
     let mut at = 1;
     while at < 64 {
-        let symbol = bits.symbol(table)?;
-        let (run, size) = (usize::from(symbol >> 4), u32::from(symbol & 15));
-        if size == 0 {
-            if run < 15 {
-                break;
-            }
-            at += 16;
-            continue;
+        let Some((place, value)) = coefficient(bits, table, at)? else {
+            break;
+        };
+        if value != 0 {
+            put(place, value);
         }
-        at += run;
-        if at > 63 {
-            return Err(BAD_DATA);
-        }
-        put(at, bits.signed(size));
-        at += 1;
+        at = place + 1;
     }
     Ok(())
+}
+
+/// The next coefficient of a block from place `at` on, and its place; `None` at the end of the
+/// block. Sixteen zeros give the last of them.
+#[inline]
+fn coefficient(
+    bits: &mut Bits<'_>,
+    table: &Table,
+    at: usize,
+) -> Result<Option<(usize, i32)>, &'static str> {
+    let symbol = bits.symbol(table)?;
+    let (run, size) = (usize::from(symbol >> 4), u32::from(symbol & 15));
+    if size == 0 && run < 15 {
+        return Ok(None);
+    }
+    let place = at + run;
+    if size > 0 && place > 63 {
+        return Err(BAD_DATA);
+    }
+    Ok(Some((place, bits.signed(size))))
 }
 
 /// The mean of a block, which is stored as the difference to that of the block before.
@@ -148,11 +196,16 @@ pub(super) fn mean(
     component: usize,
     table: &Table,
 ) -> Result<i32, &'static str> {
+    let mean = state.means[component].wrapping_add(mean_difference(bits, table)?);
+    state.means[component] = mean;
+    Ok(mean)
+}
+
+#[inline]
+fn mean_difference(bits: &mut Bits<'_>, table: &Table) -> Result<i32, &'static str> {
     let size = u32::from(bits.symbol(table)?);
     if size > 11 {
         return Err(BAD_DATA);
     }
-    let mean = state.means[component].wrapping_add(bits.signed(size));
-    state.means[component] = mean;
-    Ok(mean)
+    Ok(bits.signed(size))
 }
