@@ -18,6 +18,8 @@ use crate::disk;
 const TAR_END: usize = 1024;
 /// Most memory for unpacking xz, in KiB: `xz -9` needs 65 MiB.
 const MAX_XZ_KIB: u32 = 256 << 10;
+/// The first bytes of zip archives: of one with entries, of an empty one, of one in parts.
+const ZIP: [&[u8]; 3] = [b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08"];
 /// The first bytes of archives that are not read, and their names.
 const OTHERS: &[(&[u8], &str)] = &[
     (b"7z\xBC\xAF\x27\x1C", "7z"),
@@ -42,19 +44,18 @@ pub(super) fn read(path: &Path, limits: &DatasetLimits) -> Result<Files, Dataset
     let packed = disk::read(path, limits.max_archive_bytes)?;
     // Images are compressed already: unpacked, they take about the archive's size.
     let files = Files::new(Source::Archive(Vec::with_capacity(packed.len())));
-    let starts = |first: &[u8]| packed.starts_with(first);
-    if starts(b"PK\x03\x04") || starts(b"PK\x05\x06") || starts(b"PK\x07\x08") {
+    if ZIP.iter().any(|first| packed.starts_with(first)) {
         return zip_archive::read(files, &packed, path, limits);
     }
-    if let Some((_, name)) = OTHERS.iter().find(|(first, _)| starts(first)) {
+    if let Some((_, name)) = OTHERS.iter().find(|(first, _)| packed.starts_with(first)) {
         let reason = format!(
             "it is a {name} archive; unpack it and give the folder, or pack that as .zip or .tar.gz"
         );
         return Err(DatasetError::Archive { path: path.to_owned(), reason });
     }
-    if starts(&[0x1F, 0x8B]) {
+    if packed.starts_with(&[0x1F, 0x8B]) {
         read_tar(files, &packed, Packing::Gzip, path, limits)
-    } else if starts(b"\xFD7zXZ\0") {
+    } else if packed.starts_with(b"\xFD7zXZ\0") {
         read_tar(files, &packed, Packing::Xz, path, limits)
     } else {
         read_tar(files, &packed, Packing::Bare, path, limits)

@@ -84,17 +84,18 @@ const NAS: &[&str] = &[
 /// What leaves a file or folder of this name behind; `None` if it may belong to the data set.
 pub(super) fn left_by(name: &str) -> Option<Reason> {
     let lower = name.to_lowercase();
-    let known = |names: &[&str]| names.contains(&lower.as_str());
-    if known(MACOS) || lower.starts_with("._") {
+    let lower = lower.as_str();
+    if MACOS.contains(&lower) || lower.starts_with("._") {
         return Some(Reason::MacOs);
     }
-    if known(WINDOWS) || lower.starts_with("~$") || lower.ends_with(":zone.identifier") {
+    if WINDOWS.contains(&lower) || lower.starts_with("~$") || lower.ends_with(":zone.identifier") {
         return Some(Reason::Windows);
     }
-    if known(NAS) || lower.ends_with("@synoeastream") || lower.ends_with("@synoresource") {
+    if NAS.contains(&lower) || lower.ends_with("@synoeastream") || lower.ends_with("@synoresource")
+    {
         return Some(Reason::NetworkStorage);
     }
-    if known(TOOLS) || is_of_tool(&lower) {
+    if TOOLS.contains(&lower) || is_of_tool(lower) {
         return Some(Reason::Tool);
     }
     lower.starts_with('.').then_some(Reason::Hidden)

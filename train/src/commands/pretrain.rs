@@ -15,10 +15,10 @@ pub(crate) struct Options {
     /// Settings as TOML.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// Images: a folder, .zip, .tar, .tar.gz or .tar.xz. It has manifest.csv, or folders of classes in base/, val/
-    /// and novel/ (or train/, val/ and test/), or one folder per class, which is then a base class;
-    /// or it is miniImageNet, CIFAR-100 (with the lists of CIFAR-FS) or tieredImageNet as
-    /// published. docs/formats.md lists every layout.
+    /// Images: a folder, .zip, .tar, .tar.gz or .tar.xz. It has manifest.csv, or folders of
+    /// classes in base/, val/ and novel/ (or train/, val/ and test/), or one folder per class,
+    /// which is then a base class; or it is miniImageNet, CIFAR-100 (with the lists of CIFAR-FS)
+    /// or tieredImageNet as published. docs/formats.md lists every layout.
     #[arg(long, value_name = "PATH")]
     data: PathBuf,
     /// The run's folder.
