@@ -21,6 +21,7 @@
 use std::path::{Path, PathBuf};
 
 use models::bundle::{Bundle, BundleLimits};
+use models::image::ImageLimits;
 use serde::Deserialize;
 
 use crate::embedder::Embedder;
@@ -52,6 +53,8 @@ pub struct DeviceSettings {
     pub onnxruntime: Option<PathBuf>,
     /// The folder of the gallery; default: `handful/store` in the user's data folder.
     pub store: Option<PathBuf>,
+    /// Most pixels of one image; default: those of [`ImageLimits`].
+    pub max_pixels: Option<u64>,
 }
 
 impl DeviceSettings {
@@ -65,6 +68,7 @@ impl DeviceSettings {
             threads: self.threads.or(other.threads),
             onnxruntime: self.onnxruntime.or(other.onnxruntime),
             store: self.store.or(other.store),
+            max_pixels: self.max_pixels.or(other.max_pixels),
         }
     }
 }
@@ -136,7 +140,8 @@ impl Device {
     /// # Errors
     /// [`RecognizerError::NotFound`] or [`RecognizerError::Select`].
     pub fn embedder(&self, bundle: &Bundle) -> Result<Embedder, RecognizerError> {
-        Ok(Embedder::open(bundle, self.engine(), &self.engine_options()?)?)
+        let embedder = Embedder::open(bundle, self.engine(), &self.engine_options()?)?;
+        Ok(embedder.with_limits(self.image_limits()))
     }
 
     /// The folder of the gallery.
@@ -150,6 +155,16 @@ impl Device {
             looked_at: Vec::new(),
             hint: "name the folder of the gallery with --store or HANDFUL_STORE",
         })
+    }
+
+    /// The largest image that is read.
+    #[must_use]
+    pub fn image_limits(&self) -> ImageLimits {
+        let default = ImageLimits::default();
+        ImageLimits {
+            max_pixels: self.settings.max_pixels.unwrap_or(default.max_pixels),
+            ..default
+        }
     }
 
     /// The gallery for embeddings of this space.
@@ -177,7 +192,8 @@ impl Device {
     pub fn recognizer(&self, access: StoreAccess) -> Result<Recognizer, RecognizerError> {
         let bundle = self.bundle(None)?;
         let gallery = self.gallery(&bundle.manifest.space_id, access)?;
-        Ok(Recognizer::new(bundle, self.engine(), self.engine_options()?, gallery))
+        let recognizer = Recognizer::new(bundle, self.engine(), self.engine_options()?, gallery);
+        Ok(recognizer.with_image_limits(self.image_limits()))
     }
 }
 

@@ -9,9 +9,11 @@
 //! CMYK become RGB. Color profiles are ignored. Of an animation the first frame is used, with a
 //! warning.
 
+mod error;
 mod format;
 mod gif;
 mod jpeg;
+mod limits;
 mod tiff;
 mod webp;
 
@@ -27,19 +29,12 @@ use image::codecs::webp::WebPDecoder;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, Limits, RgbImage, RgbaImage};
 
-use crate::fault::{Blame, Fault};
 use format::Format;
+use limits::{BYTES_PER_PIXEL, MAX_SCRATCH};
 
-pub use format::{EXTENSIONS, FORMATS};
-
-/// The longest side of an image, in pixels (JPEG cannot express more).
-pub const MAX_SIDE: u32 = 65_535;
-
-/// The most bytes that a decoder may hold beside the pixels: rows, chunks, profiles.
-const MAX_SCRATCH: u64 = 64 << 20;
-
-/// The most bytes that decoding takes for each pixel: 16 bits and alpha, and RGB.
-const BYTES_PER_PIXEL: u64 = 12;
+pub use error::{FORMATS, ImageError};
+pub use format::EXTENSIONS;
+pub use limits::{ImageLimits, MAX_SIDE};
 
 /// A decoded image, upright.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,73 +56,6 @@ pub struct Warning {
     pub code: &'static str,
     /// For people: one sentence.
     pub detail: String,
-}
-
-/// The largest image that is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ImageLimits {
-    /// Most bytes of the file.
-    pub max_bytes: usize,
-    /// Most pixels, width times height.
-    pub max_pixels: u64,
-}
-
-impl Default for ImageLimits {
-    /// 128 MiB, as many as an uncompressed image may have, and 40 megapixels.
-    fn default() -> Self {
-        Self { max_bytes: 128 << 20, max_pixels: 40_000_000 }
-    }
-}
-
-/// Why an image cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ImageError {
-    /// No bytes.
-    #[error("the image is empty (0 bytes); expected a {FORMATS} file")]
-    Empty,
-    /// More bytes than allowed.
-    #[error("the image has {bytes} bytes; at most {limit} are read: reduce it first")]
-    TooLarge {
-        /// Bytes of the file.
-        bytes: usize,
-        /// Most bytes.
-        limit: usize,
-    },
-    /// A kind of file that is not read.
-    #[error("{what} cannot be read; {hint}")]
-    Unsupported {
-        /// The kind of file, from its first bytes.
-        what: &'static str,
-        /// What to do.
-        hint: &'static str,
-    },
-    /// The header claims more pixels than allowed. Nothing was allocated for them.
-    #[error(
-        "the image is {width}x{height}; at most {limit} pixels and {MAX_SIDE} a side are read: reduce it first"
-    )]
-    TooManyPixels {
-        /// Claimed width.
-        width: u32,
-        /// Claimed height.
-        height: u32,
-        /// Most pixels.
-        limit: u64,
-    },
-    /// The file is damaged or cut short.
-    #[error("the {format} image is damaged: {reason}; save it again")]
-    Broken {
-        /// `JPEG`, `PNG` and so on, or `planar`.
-        format: &'static str,
-        /// What the decoder met.
-        reason: String,
-    },
-}
-
-impl Fault for ImageError {
-    fn blame(&self) -> Blame {
-        Blame::Input
-    }
 }
 
 /// Decodes an image file.

@@ -115,6 +115,7 @@ impl From<Settings> for Config {
                 threads: settings.threads,
                 onnxruntime: settings.onnxruntime,
                 store: settings.store,
+                max_pixels: settings.max_pixels,
             },
             insecure: settings.insecure.unwrap_or(false),
             allow_host: settings.allow_host,

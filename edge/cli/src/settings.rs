@@ -16,29 +16,33 @@ use models::fault::{AnyFault, Message};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Settings {
-    #[arg(long = Flag::BUNDLE.name, env = Flag::BUNDLE.env, hide_env_values = true)]
+    #[arg(long = Flag::BUNDLE.long, env = Flag::BUNDLE.env, hide_env_values = true)]
     #[arg(value_name = Flag::BUNDLE.value, help = Flag::BUNDLE.help, global = true)]
     bundle: Option<PathBuf>,
 
-    #[arg(long = Flag::ENGINE.name, env = Flag::ENGINE.env, hide_env_values = true)]
+    #[arg(long = Flag::ENGINE.long, env = Flag::ENGINE.env, hide_env_values = true)]
     #[arg(value_name = Flag::ENGINE.value, help = Flag::ENGINE.help, global = true)]
     engine: Option<EngineChoice>,
 
-    #[arg(long = Flag::STORE.name, env = Flag::STORE.env, hide_env_values = true)]
+    #[arg(long = Flag::STORE.long, env = Flag::STORE.env, hide_env_values = true)]
     #[arg(value_name = Flag::STORE.value, help = Flag::STORE.help, global = true)]
     store: Option<PathBuf>,
 
-    #[arg(long = Flag::ONNXRUNTIME.name, env = Flag::ONNXRUNTIME.env, hide_env_values = true)]
+    #[arg(long = Flag::ONNXRUNTIME.long, env = Flag::ONNXRUNTIME.env, hide_env_values = true)]
     #[arg(value_name = Flag::ONNXRUNTIME.value, help = Flag::ONNXRUNTIME.help, global = true)]
     onnxruntime: Option<PathBuf>,
 
-    #[arg(long = Flag::THREADS.name, env = Flag::THREADS.env, hide_env_values = true)]
+    #[arg(long = Flag::THREADS.long, env = Flag::THREADS.env, hide_env_values = true)]
     #[arg(value_name = Flag::THREADS.value, help = Flag::THREADS.help, global = true)]
     threads: Option<Threads>,
 
-    #[arg(long = Flag::PRECISION.name, env = Flag::PRECISION.env, hide_env_values = true)]
+    #[arg(long = Flag::PRECISION.long, env = Flag::PRECISION.env, hide_env_values = true)]
     #[arg(value_name = Flag::PRECISION.value, help = Flag::PRECISION.help, global = true)]
     precision: Option<PrecisionChoice>,
+
+    #[arg(long = Flag::MAX_PIXELS.long, env = Flag::MAX_PIXELS.env, hide_env_values = true)]
+    #[arg(value_name = Flag::MAX_PIXELS.value, help = Flag::MAX_PIXELS.help, global = true)]
+    max_pixels: Option<u64>,
 
     /// TOML file with these settings
     #[arg(
@@ -68,9 +72,9 @@ pub(crate) fn resolve(settings: Settings) -> Result<DeviceSettings, AnyFault> {
 
 impl From<Settings> for DeviceSettings {
     fn from(settings: Settings) -> Self {
-        let Settings { bundle, engine, store, onnxruntime, threads, precision, config: _ } =
+        let Settings { bundle, engine, store, onnxruntime, threads, precision, max_pixels, .. } =
             settings;
-        Self { bundle, engine, precision, threads, onnxruntime, store }
+        Self { bundle, engine, precision, threads, onnxruntime, store, max_pixels }
     }
 }
 
@@ -83,8 +87,8 @@ mod tests {
     #[test]
     fn every_setting_of_the_device_is_a_flag_as_defined_once() {
         let command = Settings::augment_args(Command::new("handful"));
-        for Flag { name, env, value, help } in Flag::ALL {
-            let arg = command.get_arguments().find(|arg| arg.get_long() == Some(name)).unwrap();
+        for Flag { long, env, value, help, .. } in Flag::ALL {
+            let arg = command.get_arguments().find(|arg| arg.get_long() == Some(long)).unwrap();
             assert_eq!(arg.get_env().unwrap(), env);
             assert_eq!(arg.get_value_names().unwrap(), [value]);
             assert_eq!(arg.get_help().unwrap().to_string(), help);

@@ -6,8 +6,10 @@
 /// These are texts only, since the parser of a command line is a choice of the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Flag {
-    /// The name of the field: the flag without `--`, and the key of a settings file.
+    /// The name of the field, which is the key of a settings file.
     pub name: &'static str,
+    /// The flag, without `--`.
+    pub long: &'static str,
     /// The environment variable.
     pub env: &'static str,
     /// What the help calls the value.
@@ -20,6 +22,7 @@ impl Flag {
     /// [`DeviceSettings::bundle`](super::DeviceSettings::bundle).
     pub const BUNDLE: Self = Self {
         name: "bundle",
+        long: "bundle",
         env: "HANDFUL_BUNDLE",
         value: "DIR",
         help: "Bundle (network and its files): a folder or a name [default: the shipped one]",
@@ -28,6 +31,7 @@ impl Flag {
     /// [`DeviceSettings::engine`](super::DeviceSettings::engine).
     pub const ENGINE: Self = Self {
         name: "engine",
+        long: "engine",
         env: "HANDFUL_ENGINE",
         value: "ENGINE",
         help: "Inference engine: tensorrt, cuda or cpu (of ONNX Runtime), tract (built in), or auto, \
@@ -37,6 +41,7 @@ impl Flag {
     /// [`DeviceSettings::precision`](super::DeviceSettings::precision).
     pub const PRECISION: Self = Self {
         name: "precision",
+        long: "precision",
         env: "HANDFUL_PRECISION",
         value: "PRECISION",
         help: "Precision of the network: fp32, fp16, int8, or auto, what the bundle has for the \
@@ -46,6 +51,7 @@ impl Flag {
     /// [`DeviceSettings::threads`](super::DeviceSettings::threads).
     pub const THREADS: Self = Self {
         name: "threads",
+        long: "threads",
         env: "HANDFUL_THREADS",
         value: "N",
         help: "Threads of the engine [default: chosen by the engine]",
@@ -54,6 +60,7 @@ impl Flag {
     /// [`DeviceSettings::onnxruntime`](super::DeviceSettings::onnxruntime).
     pub const ONNXRUNTIME: Self = Self {
         name: "onnxruntime",
+        long: "onnxruntime",
         env: "HANDFUL_ONNXRUNTIME",
         value: "FILE",
         help: "Library of ONNX Runtime [default: the environment variable ORT_DYLIB_PATH, else \
@@ -63,20 +70,32 @@ impl Flag {
     /// [`DeviceSettings::store`](super::DeviceSettings::store).
     pub const STORE: Self = Self {
         name: "store",
+        long: "store",
         env: "HANDFUL_STORE",
         value: "DIR",
         help: "Folder of the store, which keeps the enrolled classes [default: handful/store in the \
                user's data folder]",
     };
 
+    /// [`DeviceSettings::max_pixels`](super::DeviceSettings::max_pixels).
+    pub const MAX_PIXELS: Self = Self {
+        name: "max_pixels",
+        long: "max-pixels",
+        env: "HANDFUL_MAX_PIXELS",
+        value: "N",
+        help: "Pixels of one image; a JPEG of up to 16 times as many is decoded at reduced size \
+               [default: 40000000]",
+    };
+
     /// One for each field.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::BUNDLE,
         Self::ENGINE,
         Self::PRECISION,
         Self::THREADS,
         Self::ONNXRUNTIME,
         Self::STORE,
+        Self::MAX_PIXELS,
     ];
 }
 

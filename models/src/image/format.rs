@@ -2,7 +2,7 @@
 //!
 //! Not by name or content type: both are often wrong. What is not read is named, with what to do.
 
-use super::ImageError;
+use super::error::ImageError;
 
 /// A format that is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,9 +14,6 @@ pub(super) enum Format {
     Tiff,
     Gif,
 }
-
-/// The formats that are read, for texts.
-pub const FORMATS: &str = "JPEG, PNG, WebP, BMP, TIFF or GIF";
 
 /// The extensions of the files that are read as images, in lower case and without the dot.
 pub const EXTENSIONS: &[&str] =
@@ -131,6 +128,7 @@ fn by_text(bytes: &[u8]) -> ImageError {
 
 #[cfg(test)]
 mod tests {
+    use super::super::error::FORMATS;
     use super::*;
 
     #[test]

@@ -5,7 +5,7 @@
 
 const CUT: &str = "the file ends before the image does";
 
-/// Width and height of the canvas, by the header alone.
+/// Width and height of the canvas, as the header states them.
 pub(super) fn size(bytes: &[u8]) -> Result<(u32, u32), &'static str> {
     Ok((u16_at(bytes, 6).ok_or(CUT)?, u16_at(bytes, 8).ok_or(CUT)?))
 }

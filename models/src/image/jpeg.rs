@@ -7,6 +7,8 @@
 //!
 //! A missing end marker, or other bytes in its place, are no damage.
 
+mod bytes;
+mod damage;
 mod frame;
 mod huffman;
 mod markers;
@@ -21,14 +23,14 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use super::{BYTES_PER_PIXEL, ImageError, ImageLimits, MAX_SCRATCH, MAX_SIDE};
+use super::error::ImageError;
+use super::limits::{BYTES_PER_PIXEL, ImageLimits, MAX_SCRATCH, MAX_SIDE};
+use damage::{CUT, damaged};
 use frame::{Frame, Scan};
 use markers::Markers;
 use planes::{Color, InverseDct, Plane};
 use progressive::{Coefficients, Progressive};
 use scan::{Check, ReadBlock, ScanTables, read_blocks};
-
-const CUT: &str = "the file ends before the image does";
 
 /// The pixels of a file, as they are stored.
 pub(super) struct Pixels {
@@ -285,14 +287,6 @@ fn read(
 ) -> Result<usize, ImageError> {
     let data = (bytes, markers.position());
     read_blocks(data, frame, scan, markers.tables.restart_interval, reader).map_err(damaged)
-}
-
-fn damaged(reason: &str) -> ImageError {
-    ImageError::Broken { format: "JPEG", reason: reason.to_owned() }
-}
-
-fn unsupported(what: &'static str) -> ImageError {
-    ImageError::Unsupported { what, hint: "save it as an ordinary 8-bit JPEG (baseline) or as PNG" }
 }
 
 /// By place in zigzag order: place in a block, row by row.

@@ -3,7 +3,7 @@
 //! The decoder reads some kinds of samples as other values than a viewer shows, and reads others
 //! not at all. So what cannot be read is named here, before anything is allocated.
 
-use super::ImageError;
+use super::error::ImageError;
 use super::format::{CAMERA_RAW, RAW};
 
 /// What is known about a file before it is decoded.

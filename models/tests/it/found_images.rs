@@ -50,6 +50,15 @@ fn a_webcam_frame_needs_no_huffman_tables_and_no_end() {
 }
 
 #[test]
+fn other_formats_show_the_drawing() {
+    for name in ["rgb.bmp", "gray_lzw.tif", "palette.gif"] {
+        let image = read(&file(name));
+        assert_eq!((image.width, image.height), (24, 16), "{name}");
+        assert!(image.rgb.iter().min() < image.rgb.iter().max(), "{name}");
+    }
+}
+
+#[test]
 fn only_damage_is_called_damage() {
     let arithmetic = decode(&file("arithmetic.jpg"), &ImageLimits::default()).unwrap_err();
     assert_eq!(

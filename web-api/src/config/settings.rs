@@ -38,32 +38,32 @@ pub struct Settings {
     pub listen: Option<SocketAddr>,
 
     /// [`DeviceSettings::store`](edge::device::DeviceSettings::store).
-    #[arg(long = Flag::STORE.name, env = Flag::STORE.env)]
+    #[arg(long = Flag::STORE.long, env = Flag::STORE.env)]
     #[arg(value_name = Flag::STORE.value, help = Flag::STORE.help)]
     pub store: Option<PathBuf>,
 
     /// [`DeviceSettings::bundle`](edge::device::DeviceSettings::bundle).
-    #[arg(long = Flag::BUNDLE.name, env = Flag::BUNDLE.env)]
+    #[arg(long = Flag::BUNDLE.long, env = Flag::BUNDLE.env)]
     #[arg(value_name = Flag::BUNDLE.value, help = Flag::BUNDLE.help)]
     pub bundle: Option<PathBuf>,
 
     /// [`DeviceSettings::engine`](edge::device::DeviceSettings::engine).
-    #[arg(long = Flag::ENGINE.name, env = Flag::ENGINE.env)]
+    #[arg(long = Flag::ENGINE.long, env = Flag::ENGINE.env)]
     #[arg(value_name = Flag::ENGINE.value, help = Flag::ENGINE.help)]
     pub engine: Option<EngineChoice>,
 
     /// [`DeviceSettings::precision`](edge::device::DeviceSettings::precision).
-    #[arg(long = Flag::PRECISION.name, env = Flag::PRECISION.env)]
+    #[arg(long = Flag::PRECISION.long, env = Flag::PRECISION.env)]
     #[arg(value_name = Flag::PRECISION.value, help = Flag::PRECISION.help)]
     pub precision: Option<PrecisionChoice>,
 
     /// [`DeviceSettings::onnxruntime`](edge::device::DeviceSettings::onnxruntime).
-    #[arg(long = Flag::ONNXRUNTIME.name, env = Flag::ONNXRUNTIME.env)]
+    #[arg(long = Flag::ONNXRUNTIME.long, env = Flag::ONNXRUNTIME.env)]
     #[arg(value_name = Flag::ONNXRUNTIME.value, help = Flag::ONNXRUNTIME.help)]
     pub onnxruntime: Option<PathBuf>,
 
     /// [`DeviceSettings::threads`](edge::device::DeviceSettings::threads).
-    #[arg(long = Flag::THREADS.name, env = Flag::THREADS.env)]
+    #[arg(long = Flag::THREADS.long, env = Flag::THREADS.env)]
     #[arg(value_name = Flag::THREADS.value, help = Flag::THREADS.help)]
     pub threads: Option<Threads>,
 
@@ -97,8 +97,9 @@ pub struct Settings {
     #[arg(long, env = "HANDFUL_MAX_FILES", value_name = "N", help_heading = "Limits")]
     pub max_files: Option<usize>,
 
-    /// Pixels of one image [default: 40000000]
-    #[arg(long, env = "HANDFUL_MAX_PIXELS", value_name = "N", help_heading = "Limits")]
+    /// [`DeviceSettings::max_pixels`](edge::device::DeviceSettings::max_pixels).
+    #[arg(long = Flag::MAX_PIXELS.long, env = Flag::MAX_PIXELS.env, help_heading = "Limits")]
+    #[arg(value_name = Flag::MAX_PIXELS.value, help = Flag::MAX_PIXELS.help)]
     pub max_pixels: Option<u64>,
 
     /// Images waiting for the engine; further requests get status 429 [default: 256]
@@ -181,8 +182,8 @@ mod tests {
     #[test]
     fn every_setting_of_the_device_is_a_flag_as_defined_once() {
         let command = Settings::command();
-        for Flag { name, env, value, help } in Flag::ALL {
-            let arg = command.get_arguments().find(|arg| arg.get_long() == Some(name)).unwrap();
+        for Flag { long, env, value, help, .. } in Flag::ALL {
+            let arg = command.get_arguments().find(|arg| arg.get_long() == Some(long)).unwrap();
             assert_eq!(arg.get_env().unwrap(), env);
             assert_eq!(arg.get_value_names().unwrap(), [value]);
             assert_eq!(arg.get_help().unwrap().to_string(), help);

@@ -64,6 +64,23 @@ fn enroll_names_files_that_are_no_images_and_enrolls_nothing() {
 }
 
 #[test]
+fn an_image_above_max_pixels_is_refused_or_read_at_reduced_size() {
+    let sandbox = Sandbox::new();
+    draw_classes(&sandbox.path("things"), 2);
+    sandbox.ok(&["enroll", "things"]);
+    let small = image(0, 0);
+    let limit = (small.width() * small.height() - 1).to_string();
+    fs::write(sandbox.path("a.png"), png(0, 0)).unwrap();
+    fs::write(sandbox.path("a.jpg"), encode(small, ImageFormat::Jpeg)).unwrap();
+    let outcome = sandbox.run(&["classify", "a.png", "--max-pixels", &limit]);
+    let of_png = outcome.err.lines().find(|line| line.contains("a.png"));
+    assert!(of_png.is_some_and(|line| line.contains("reduce it first")), "{outcome:?}");
+    assert_eq!(outcome.code, 2, "{outcome:?}");
+    sandbox.ok(&["classify", "a.jpg", "--max-pixels", &limit]);
+    sandbox.ok(&["classify", "a.png"]);
+}
+
+#[test]
 fn classify_skips_and_names_bad_files() {
     let sandbox = Sandbox::new();
     draw_classes(&sandbox.path("things"), 2);

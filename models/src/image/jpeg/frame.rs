@@ -86,11 +86,11 @@ impl Frame {
     }
 
     /// Columns and rows of the MCUs of a scan.
-    // Alone, a component has one block an MCU and none that only fill one.
+    // The only component of a scan has one block an MCU and none that only fill one.
     pub(super) fn scan_mcus(&self, scan: &Scan) -> (usize, usize) {
         match &scan.components[..] {
-            [alone] => {
-                let (width, height) = self.samples(&self.components[alone.index], BLOCK);
+            [only] => {
+                let (width, height) = self.samples(&self.components[only.index], BLOCK);
                 (width.div_ceil(BLOCK), height.div_ceil(BLOCK))
             }
             _ => self.mcus(),

@@ -1,11 +1,9 @@
 //! Huffman codes and the bits of entropy-coded data (ITU-T T.81, annexes C and F).
 
-use super::CUT;
+use super::bytes::next_marker;
+use super::damage::{BAD_DATA, CUT};
 
-/// A code that no table has, or a coefficient outside of its block.
-pub(super) const BAD_DATA: &str = "its coded data makes no sense from some point on";
-
-/// Codes of at most so many bits are found by one look into a table.
+/// Codes of at most this many bits are found by one look into a table.
 const FAST_BITS: u32 = 9;
 
 /// A Huffman table.
@@ -21,7 +19,7 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// The table of so many codes of each length, in the order of their symbols; `None` when there
+    /// The table of codes of each length, by their counts, in the order of their symbols; `None` when there
     /// are no such codes.
     pub(super) fn new(counts: &[u8; 16], symbols: &[u8]) -> Option<Self> {
         let mut table = Self {
@@ -140,12 +138,15 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// The next step, if it takes at most so many places of a block. Without one the next symbol
+    /// The next step, if it takes at most `most` places of a block. Without one the next symbol
     /// must be read.
     // A block whose last place is taken has no symbol for its end.
     #[inline(always)]
     pub(super) fn step(&mut self, data: &[u8], steps: &Steps, most: usize) -> Option<Step> {
-        self.refill(data);
+        // Not every time: the next step would wait for it.
+        if self.held < STEP_BITS {
+            self.refill(data);
+        }
         let step = steps.0[(self.buffer >> (64 - STEP_BITS)) as usize];
         if step.bits() == 0 || step.places() + usize::from(step.ends()) > most {
             return None;
@@ -223,7 +224,9 @@ impl<'a> Bits<'a> {
     /// The next symbol; at least 16 bits are held then.
     #[inline]
     pub(super) fn symbol(&mut self, table: &Table) -> Result<u8, &'static str> {
-        self.place.refill(&self.data);
+        if self.place.held < 32 {
+            self.place.refill(&self.data);
+        }
         let entry = table.fast[(self.place.buffer >> (64 - FAST_BITS)) as usize];
         if entry == 0 {
             return self.long_symbol(table);
@@ -257,7 +260,9 @@ impl<'a> Bits<'a> {
         if size == 0 {
             return 0;
         }
-        self.place.refill(&self.data);
+        if self.place.held < size {
+            self.place.refill(&self.data);
+        }
         let value = (self.place.buffer >> (64 - size)) as u32;
         self.place.skip(size);
         value
@@ -269,7 +274,7 @@ impl<'a> Bits<'a> {
 
     /// Goes behind the restart marker that comes next.
     pub(super) fn restart(&mut self) -> Result<(), &'static str> {
-        let (marker, after) = super::markers::next_marker(self.bytes, self.end).ok_or(CUT)?;
+        let (marker, after) = next_marker(self.bytes, self.end).ok_or(CUT)?;
         if !matches!(marker, 0xD0..=0xD7) {
             return Err(CUT);
         }

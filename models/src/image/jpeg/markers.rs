@@ -2,11 +2,13 @@
 
 use image::metadata::Orientation;
 
+use super::bytes::{next_marker, u16_at};
+use super::damage::{CUT, damaged, unsupported};
 use super::frame::{Component, Frame, Scan, ScanComponent};
 use super::huffman::Table;
 use super::standard_tables::STANDARD;
-use super::{CUT, damaged, unsupported};
-use crate::image::ImageError;
+
+use crate::image::error::ImageError;
 
 /// More scans than this are an attack: real encoders write about ten.
 const MAX_SCANS: usize = 100;
@@ -243,15 +245,6 @@ impl<'a> Markers<'a> {
 const END_OF_IMAGE: u8 = 0xD9;
 const START_OF_SCAN: u8 = 0xDA;
 
-/// The first marker at or after `from`, and where it ends.
-// It also skips entropy-coded data, where a 0xFF that is no marker is followed by 0. Several 0xFF
-// in a row only fill the space before a marker.
-pub(super) fn next_marker(bytes: &[u8], from: usize) -> Option<(u8, usize)> {
-    let tail = bytes.get(from..)?;
-    let at = tail.windows(2).position(|pair| pair[0] == 0xFF && !matches!(pair[1], 0 | 0xFF))?;
-    Some((tail[at + 1], from + at + 2))
-}
-
 fn frame(segment: &[u8], is_progressive: bool) -> Option<Frame> {
     let height = u16_at(segment, 1)?.into();
     let width = u16_at(segment, 3)?.into();
@@ -293,11 +286,4 @@ fn scan(segment: &[u8], frame: &Frame) -> Option<Scan> {
         shift: u32::from(precision & 15),
     };
     (n > 0 && are_different && scan.is_possible(frame)).then_some(scan)
-}
-
-pub(super) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
-    match bytes.get(at..at + 2) {
-        Some(&[high, low]) => Some(u16::from_be_bytes([high, low])),
-        _ => None,
-    }
 }

@@ -1,7 +1,8 @@
 //! Blocks whose coefficients come in several scans (ITU-T T.81, annex G).
 
+use super::damage::BAD_DATA;
 use super::frame::{Frame, Scan};
-use super::huffman::{BAD_DATA, Bits};
+use super::huffman::Bits;
 use super::scan::{ReadBlock, ScanTables, State, mean};
 
 /// The coefficients of a component, block by block, in zigzag order.

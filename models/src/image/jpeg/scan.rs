@@ -1,8 +1,8 @@
 //! The blocks of a scan, one after another (ITU-T T.81, annexes E, F and G).
 
-use super::CUT;
+use super::damage::{BAD_DATA, CUT};
 use super::frame::{Frame, Scan};
-use super::huffman::{BAD_DATA, Bits, Steps, Table};
+use super::huffman::{Bits, Steps, Table};
 use super::markers::Tables;
 
 /// Reads blocks of entropy-coded data.
@@ -201,7 +201,7 @@ pub(super) fn mean(
     Ok(mean)
 }
 
-#[inline]
+#[inline(always)]
 fn mean_difference(bits: &mut Bits<'_>, table: &Table) -> Result<i32, &'static str> {
     let size = u32::from(bits.symbol(table)?);
     if size > 11 {

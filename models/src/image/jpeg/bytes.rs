@@ -1,0 +1,18 @@
+//! Markers and numbers in the bytes of a file.
+
+/// The first marker at or after `from`, and where it ends.
+// It also skips entropy-coded data, where a 0xFF that is no marker is followed by 0. Several 0xFF
+// in a row only fill the space before a marker.
+pub(super) fn next_marker(bytes: &[u8], from: usize) -> Option<(u8, usize)> {
+    let tail = bytes.get(from..)?;
+    let at = tail.windows(2).position(|pair| pair[0] == 0xFF && !matches!(pair[1], 0 | 0xFF))?;
+    Some((tail[at + 1], from + at + 2))
+}
+
+/// A number of two bytes, the highest first.
+pub(super) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    match bytes.get(at..at + 2) {
+        Some(&[high, low]) => Some(u16::from_be_bytes([high, low])),
+        _ => None,
+    }
+}
