@@ -56,7 +56,7 @@ fn unsupported(tags: &Tags<'_>, is_raw: bool) -> Option<(&'static str, &'static 
         2 | 5 => Some("a color TIFF of other than 8 or 16 bits"),
         3 => Some("a TIFF with a palette"),
         6 => Some("a TIFF in YCbCr"),
-        8 | 9 | 10 => Some("a TIFF in CIE L*a*b*"),
+        8..=10 => Some("a TIFF in CIE L*a*b*"),
         _ => Some("a TIFF of a rare kind"),
     });
     what.map(|what| (what, SAVE))
