@@ -10,6 +10,7 @@
 //! ```
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, NdFloat};
+use pulp::Arch;
 
 use super::score::{as_f64, float, unit_rows};
 use crate::metric::products;
@@ -113,11 +114,11 @@ impl<F: NdFloat> Background<F> {
                 let mut cosines = Array2::zeros((around.nrows(), rows.nrows()));
                 for (mut cosines, row) in cosines.rows_mut().into_iter().zip(around.rows()) {
                     let row: Vec<i16> = row.iter().map(|&value| integer(value)).collect();
-                    let pairs = rows.rows().into_iter().zip(inverse_lengths);
-                    for (cosine, (direction, inverse)) in cosines.iter_mut().zip(pairs) {
-                        let direction =
-                            direction.to_slice().expect("invariant: rows are contiguous");
-                        *cosine = float(f64::from(product(&row, direction)) * inverse / LENGTH);
+                    let products = integer_products(&row, rows.view());
+                    for ((cosine, product), inverse) in
+                        cosines.iter_mut().zip(products).zip(inverse_lengths)
+                    {
+                        *cosine = float(f64::from(product) * inverse / LENGTH);
                     }
                 }
                 cosines
@@ -126,12 +127,28 @@ impl<F: NdFloat> Background<F> {
     }
 }
 
+/// The products of `row` `[s]` and each direction `[b, s]`, `[b]`.
+// The widest vectors of this processor make it three times as fast as those of every x86-64. The
+// sums are exact, so they are the same with each width.
+fn integer_products(row: &[i16], directions: ArrayView2<'_, i8>) -> Vec<i32> {
+    let values = directions.as_slice().expect("invariant: directions are in standard layout");
+    let mut products = vec![0; directions.nrows()];
+    Arch::new().dispatch(|| {
+        for (sum, direction) in products.iter_mut().zip(values.chunks_exact(row.len())) {
+            *sum = product(row, direction);
+        }
+    });
+    products
+}
+
 /// A value of a row of length 1, in steps of a row of length [`LENGTH`].
 fn integer<F: NdFloat>(value: F) -> i16 {
     as_f64((value * float(LENGTH)).round()) as i16
 }
 
 /// The sum of the products.
+// Inlined, because only then it is compiled for the processor that `dispatch` has found.
+#[inline(always)]
 fn product(a: &[i16], b: &[i8]) -> i32 {
     a.iter().zip(b).map(|(&a, &b)| i32::from(a) * i32::from(b)).sum()
 }
