@@ -1,8 +1,8 @@
 //! `cargo xtask results`: writes the accuracy tables of README.md and docs/results.md from the
 //! evaluation reports in docs/reports.
 //!
-//! A table stands between `<!-- table: NAME -->` and `<!-- end -->`. `NAME` is `summary`, or the
-//! stem of reports: `efficientnet-lite0-caltech` takes `efficientnet-lite0-caltech-Kshot.json`.
+//! A table stands between `<!-- table: NAME -->` and `<!-- end -->`. `NAME` is `summary`,
+//! `unknown`, or the stem of reports: `efficientnet-lite0-caltech` takes `efficientnet-lite0-caltech-Kshot.json`.
 
 mod report;
 mod table;
@@ -66,10 +66,11 @@ fn with_tables(text: &str, root: &Path) -> Result<String> {
 
 /// The Markdown of the table with this name.
 fn table(name: &str, folder: &Path) -> Result<String> {
-    if name == "summary" {
-        return table::summary(folder);
+    match name {
+        "summary" => table::summary(folder),
+        "unknown" => table::unknown(folder),
+        _ => table::policies(&reports(name, folder)?),
     }
-    table::policies(&reports(name, folder)?)
 }
 
 #[cfg(test)]
@@ -87,7 +88,7 @@ mod tests {
         // A table without its markers is not compared.
         let counts = DOCUMENTS
             .map(|name| fs::read_to_string(root().join(name)).unwrap().matches(OPEN).count());
-        assert_eq!(counts, [1, 5], "marked tables of {DOCUMENTS:?}");
+        assert_eq!(counts, [1, 6], "marked tables of {DOCUMENTS:?}");
     }
 
     #[test]

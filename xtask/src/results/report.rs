@@ -36,6 +36,33 @@ pub(super) struct Outcome {
     accuracy: f64,
     /// Half of the 95 % confidence interval, 0 to 1.
     ci95: f64,
+    /// Of an evaluation with unknown classes.
+    unknown: Option<Unknown>,
+}
+
+/// How unknown images were rejected; all shares 0 to 1.
+#[derive(Debug, Deserialize)]
+pub(super) struct Unknown {
+    /// Area under the ROC curve of the score.
+    pub(super) auroc: f64,
+    /// Half of its interval.
+    pub(super) auroc_ci95: f64,
+    /// The same of the plain cosine.
+    pub(super) auroc_cosine: f64,
+    /// Expected calibration error of the confidence.
+    pub(super) ece: f64,
+    /// What is accepted at each stated rate.
+    pub(super) stated: Vec<Stated>,
+}
+
+/// What is accepted at a stated rate.
+#[derive(Debug, Deserialize)]
+pub(super) struct Stated {
+    rate: f64,
+    /// Share of unknown images that are accepted.
+    pub(super) false_accept_rate: f64,
+    /// Share of known images that are accepted.
+    pub(super) true_accept_rate: f64,
 }
 
 impl Report {
@@ -68,7 +95,24 @@ impl Report {
     }
 }
 
+impl Unknown {
+    /// What is accepted at a stated rate.
+    pub(super) fn at(&self, rate: f64) -> Result<&Stated> {
+        let found = self.stated.iter().find(|stated| stated.rate == rate);
+        found.with_context(|| format!("the report has no stated rate {rate}"))
+    }
+}
+
 impl Outcome {
+    /// How unknown images were rejected.
+    ///
+    /// # Errors
+    /// The evaluation had no unknown classes.
+    pub(super) fn unknown(&self) -> Result<&Unknown> {
+        let missing = || format!("policy `{}` was measured without --unknown", self.fusion);
+        self.unknown.as_ref().with_context(missing)
+    }
+
     /// Accuracy and interval in percent.
     pub(super) fn percent(&self, decimals: usize) -> String {
         let accuracy = 100.0 * self.accuracy;
