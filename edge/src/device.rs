@@ -27,7 +27,7 @@ use serde::Deserialize;
 use crate::embedder::Embedder;
 use crate::engine::{EngineChoice, EngineOptions, PrecisionChoice};
 use crate::gallery::Gallery;
-use crate::locate::{self, Environment, NotFound};
+use crate::locate::{self, Environment, LibraryError, NotFound};
 use crate::recognizer::{Recognizer, RecognizerError};
 
 mod flag;
@@ -108,10 +108,11 @@ impl Device {
         Ok(Bundle::open(&dir, &BundleLimits::default())?)
     }
 
-    /// Which engine the user wants.
+    /// Which engine the user wants; one of ONNX Runtime if the user named its library.
     #[must_use]
     pub fn engine(&self) -> EngineChoice {
-        self.settings.engine.unwrap_or_default()
+        let wanted = self.settings.onnxruntime.as_deref();
+        locate::engine_for(self.settings.engine.unwrap_or_default(), wanted, &self.environment)
     }
 
     /// The library of ONNX Runtime, whatever the engine.
@@ -125,8 +126,8 @@ impl Device {
     /// The options of the engine; without a library if the engine needs none or none is found.
     ///
     /// # Errors
-    /// [`NotFound`] if the user named a library that is not there.
-    pub fn engine_options(&self) -> Result<EngineOptions, NotFound> {
+    /// [`LibraryError`] if the user named a library that is not there or cannot be loaded.
+    pub fn engine_options(&self) -> Result<EngineOptions, LibraryError> {
         let wanted = self.settings.onnxruntime.as_deref();
         Ok(EngineOptions {
             onnxruntime: locate::onnxruntime_for(self.engine(), wanted, &self.environment)?,

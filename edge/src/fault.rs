@@ -12,7 +12,7 @@ use crate::engine::{EngineError, Rejection, SelectError, UnknownEngine, UnknownP
 use crate::evaluate::EvaluateError;
 use crate::gallery::{GalleryError, LabelError, NotAnExampleId, NotAnId, SettingError};
 use crate::lexicon::{AttributeError, NameKnowledgeError};
-use crate::locate::NotFound;
+use crate::locate::{LibraryError, NotFound};
 use crate::recognizer::RecognizerError;
 
 impl Fault for NotFound {
@@ -36,6 +36,12 @@ impl Fault for UnknownPrecision {
 impl Fault for Rejection {
     fn blame(&self) -> Blame {
         Blame::Machine
+    }
+}
+
+impl Fault for LibraryError {
+    fn blame(&self) -> Blame {
+        Blame::Input
     }
 }
 
@@ -163,6 +169,7 @@ impl Fault for RecognizerError {
             Self::Embed(error) => error.blame(),
             Self::Attention(error) => error.blame(),
             Self::NotFound(_)
+            | Self::Library(_)
             | Self::Bundle(_)
             | Self::Label(_)
             | Self::Attributes(_)

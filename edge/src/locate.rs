@@ -26,7 +26,7 @@ use std::env;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::engine::{EngineChoice, Provider};
+use crate::engine::{self, EngineChoice, EngineError, Provider};
 
 /// The bundle that is used when none is named.
 pub const DEFAULT_BUNDLE: &str = "efficientnet-lite0";
@@ -38,7 +38,7 @@ pub struct Environment {
     pub executable_dir: Option<PathBuf>,
     /// The user's data folder: `$XDG_DATA_HOME`, else `~/.local/share`.
     pub data_home: Option<PathBuf>,
-    /// The source workspace, when cargo runs the program.
+    /// The source workspace, when cargo runs the program or has built it there.
     pub workspace: Option<PathBuf>,
     /// `$ORT_DYLIB_PATH`: the library of ONNX Runtime that the user names.
     pub ort_dylib_path: Option<PathBuf>,
@@ -50,10 +50,12 @@ impl Environment {
     pub fn read() -> Self {
         let package = absolute("CARGO_MANIFEST_DIR");
         let home = absolute("HOME").map(|home| home.join(".local/share"));
+        let executable = env::current_exe().ok();
+        let cargo = package.as_deref().and_then(workspace_of);
         Self {
-            executable_dir: env::current_exe().ok().and_then(|exe| Some(exe.parent()?.to_owned())),
+            workspace: cargo.or_else(|| workspace_of_build(executable.as_deref()?)),
+            executable_dir: executable.and_then(|exe| Some(exe.parent()?.to_owned())),
             data_home: absolute("XDG_DATA_HOME").or(home),
-            workspace: package.as_deref().and_then(workspace_of),
             ort_dylib_path: variable("ORT_DYLIB_PATH"),
         }
     }
@@ -93,6 +95,14 @@ fn absolute(name: &str) -> Option<PathBuf> {
 fn workspace_of(package: &Path) -> Option<PathBuf> {
     // Not the package itself: a package that is a workspace of its own lies in no other.
     package.ancestors().skip(1).find(|dir| dir.join("Cargo.lock").is_file()).map(Path::to_owned)
+}
+
+/// The workspace in whose folder `target` an executable was built.
+// As safe as a bundle beside the executable: whoever can write there can replace the executable.
+fn workspace_of_build(executable: &Path) -> Option<PathBuf> {
+    let target = executable.ancestors().find(|dir| dir.file_name() == Some("target".as_ref()))?;
+    let workspace = target.parent()?;
+    workspace.join("Cargo.lock").is_file().then(|| workspace.to_owned())
 }
 
 /// A file or folder was not found.
@@ -140,8 +150,7 @@ pub fn bundle(wanted: Option<&Path>, environment: &Environment) -> Result<PathBu
 }
 
 /// The shared library of ONNX Runtime. The first of these counts: `wanted`, which the user set;
-/// `ORT_DYLIB_PATH`; a library beside the executable; a library in the `.venv` of the workspace,
-/// when cargo runs the program.
+/// `ORT_DYLIB_PATH`; a library beside the executable; a library in the `.venv` of the workspace.
 ///
 /// # Errors
 /// [`NotFound`] with every place that was looked at. If the user named a library that is no file,
@@ -157,33 +166,71 @@ pub fn onnxruntime(wanted: Option<&Path>, environment: &Environment) -> Result<P
     found.ok_or_else(|| no_library(folders))
 }
 
+/// What to do without a library of ONNX Runtime.
+const NO_LIBRARY: &str = "name libonnxruntime.so with --onnxruntime or ORT_DYLIB_PATH";
+
 fn no_library(looked_at: Vec<PathBuf>) -> NotFound {
-    NotFound {
-        what: "ONNX Runtime's library".to_owned(),
-        looked_at,
-        hint: "name libonnxruntime.so with --onnxruntime or ORT_DYLIB_PATH",
-    }
+    NotFound { what: "ONNX Runtime's library".to_owned(), looked_at, hint: NO_LIBRARY }
+}
+
+/// Why the library that the user names cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LibraryError {
+    /// It is no file.
+    #[error(transparent)]
+    NotFound(#[from] NotFound),
+    /// It is no library of ONNX Runtime that this program can load.
+    #[error("{} cannot be used as ONNX Runtime's library: {reason}; {NO_LIBRARY}", .path.display())]
+    Unusable {
+        /// What the user named.
+        path: PathBuf,
+        /// What the library or the system reports.
+        reason: EngineError,
+    },
 }
 
 /// The library of ONNX Runtime for an engine, as [`onnxruntime`] finds it. `None` if the engine is
-/// tract, which needs no library, or if the user named no library and none is found.
+/// tract, which needs no library, or if the user named no library and none is found. A library that
+/// the user named is loaded.
 ///
 /// # Errors
-/// [`NotFound`] if the user named a library that is no file.
+/// [`LibraryError`] if the user named a library that is not there or cannot be loaded.
 pub fn onnxruntime_for(
     engine: EngineChoice,
     wanted: Option<&Path>,
     environment: &Environment,
-) -> Result<Option<PathBuf>, NotFound> {
+) -> Result<Option<PathBuf>, LibraryError> {
     if engine == EngineChoice::Only(Provider::Tract) {
         return Ok(None);
     }
-    let is_named = wanted.is_some() || environment.ort_dylib_path.is_some();
-    match onnxruntime(wanted, environment) {
-        // With `auto`, tract would run instead, and the typing error would stay unseen.
-        Err(error) if is_named => Err(error),
-        found => Ok(found.ok()),
+    let found = onnxruntime(wanted, environment);
+    if !names_library(wanted, environment) {
+        return Ok(found.ok());
     }
+    // Otherwise tract would run with `auto`, and the mistake would stay unseen.
+    let path = found?;
+    match engine::load_library(&path) {
+        Ok(()) => Ok(Some(path)),
+        Err(reason) => Err(LibraryError::Unusable { path, reason }),
+    }
+}
+
+/// The engines to try: those of ONNX Runtime for `auto` where the user names a library.
+#[must_use]
+pub fn engine_for(
+    engine: EngineChoice,
+    wanted: Option<&Path>,
+    environment: &Environment,
+) -> EngineChoice {
+    match engine {
+        EngineChoice::Auto if names_library(wanted, environment) => EngineChoice::OnnxRuntime,
+        other => other,
+    }
+}
+
+fn names_library(wanted: Option<&Path>, environment: &Environment) -> bool {
+    wanted.is_some() || environment.ort_dylib_path.is_some()
 }
 
 fn library_folders(environment: &Environment) -> Vec<PathBuf> {
@@ -296,11 +343,43 @@ mod tests {
     }
 
     #[test]
+    fn a_program_finds_the_workspace_that_it_was_built_in() {
+        let root = tempfile::tempdir().unwrap();
+        let programs = ["target/release/handful", "target/aarch64-unknown-linux-gnu/debug/deps/it"];
+        for program in programs {
+            assert_eq!(workspace_of_build(&root.path().join(program)), None, "no checkout");
+        }
+        touch(&root.path().join("Cargo.lock"));
+        for program in programs {
+            let workspace = workspace_of_build(&root.path().join(program));
+            assert_eq!(workspace.as_deref(), Some(root.path()), "{program}");
+        }
+        assert_eq!(workspace_of_build(&root.path().join("bin/handful")), None);
+    }
+
+    #[test]
     fn only_a_named_library_must_be_there() {
-        let (nowhere, gone) = (Environment::default(), Some(Path::new("/gone.so")));
-        assert_eq!(onnxruntime_for(EngineChoice::Auto, None, &nowhere), Ok(None));
+        let nowhere = Environment::default();
+        let gone = Some(Path::new("/gone.so"));
+        assert_eq!(onnxruntime_for(EngineChoice::Auto, None, &nowhere).unwrap(), None);
         assert!(onnxruntime_for(EngineChoice::Auto, gone, &nowhere).is_err());
         let tract = EngineChoice::Only(Provider::Tract);
-        assert_eq!(onnxruntime_for(tract, gone, &nowhere), Ok(None));
+        assert_eq!(onnxruntime_for(tract, gone, &nowhere).unwrap(), None);
+    }
+
+    #[test]
+    fn a_named_file_that_is_no_library_is_an_error() {
+        let root = tempfile::tempdir().unwrap();
+        let file = touch(&root.path().join("text.so"));
+        let named = Environment { ort_dylib_path: Some(file.clone()), ..Environment::default() };
+        let error = onnxruntime_for(EngineChoice::Auto, None, &named).unwrap_err().to_string();
+        assert!(error.starts_with(&file.display().to_string()), "{error}");
+        assert_eq!(engine_for(EngineChoice::Auto, None, &named), EngineChoice::OnnxRuntime);
+        let tract = EngineChoice::Only(Provider::Tract);
+        assert_eq!(engine_for(tract, Some(&file), &named), tract);
+        assert_eq!(
+            engine_for(EngineChoice::Auto, None, &Environment::default()),
+            EngineChoice::Auto
+        );
     }
 }

@@ -1,5 +1,8 @@
 //! `handful-export`: writes a training run as a verified bundle.
 
+// They end the program when the stream cannot be written: `terminal` has what is used instead.
+#![warn(clippy::print_stderr, clippy::print_stdout)]
+
 mod commands;
 
 use std::process::ExitCode;
@@ -55,7 +58,11 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let Arguments { command, export } = Arguments::parse();
+    terminal::ignore_file_size_signal();
+    let Arguments { command, export } = match terminal::parse() {
+        Ok(arguments) => arguments,
+        Err(code) => return code,
+    };
     let (result, json) = match (&command, &export) {
         (Some(Command::FitDecision(arguments)), _) => {
             (commands::fit_decision::run(arguments), arguments.json)

@@ -12,15 +12,19 @@
 #[cfg(feature = "cases")]
 pub mod cases;
 
+use std::env;
+use std::ffi::OsString;
 use std::fmt::{self, Display};
+use std::fs;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use clap::Parser;
+use clap::builder::Resettable;
+use clap::{Arg, Command, Parser};
 use models::fault::Message;
-use signal_hook::consts::SIGXFSZ;
+use signal_hook::consts::{SIGHUP, SIGXFSZ};
 use signal_hook::flag;
 
 /// Prints a result and a line break on standard output.
@@ -85,7 +89,30 @@ impl Write for Log {
 /// # Errors
 /// See [`usage_code`].
 pub fn parse<A: Parser>() -> Result<A, ExitCode> {
-    A::try_parse().map_err(|usage| usage_code(&usage))
+    parse_from(env::args_os()).map_err(|usage| usage_code(&usage))
+}
+
+/// The arguments of a command line, of which the first is the name of the program. An environment
+/// variable that is set and empty counts as not set.
+///
+/// # Errors
+/// A help text was asked for, or the command line or a variable is wrong: see [`usage_code`].
+pub fn parse_from<A: Parser>(
+    arguments: impl IntoIterator<Item = OsString>,
+) -> Result<A, clap::Error> {
+    let mut matches = without_empty_variables(A::command()).try_get_matches_from(arguments)?;
+    A::from_arg_matches_mut(&mut matches)
+}
+
+fn without_empty_variables(command: Command) -> Command {
+    command.mut_args(|argument| match has_empty_variable(&argument) {
+        true => argument.env(Resettable::Reset),
+        false => argument,
+    })
+}
+
+fn has_empty_variable(argument: &Arg) -> bool {
+    argument.get_env().and_then(env::var_os).is_some_and(|value| value.is_empty())
 }
 
 /// Prints a help text or what is wrong with a command line. Returns 0 after a help text, 1 if it
@@ -109,6 +136,17 @@ pub fn ignore_file_size_signal() {
     // A handler, because ignoring a signal takes `unsafe`. The flag has no reader.
     // Where the signal cannot be handled, it ends the program as before.
     let _ = flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
+}
+
+/// Whether the program was started so that it survives its terminal, as `nohup` does.
+#[must_use]
+pub fn is_hangup_ignored() -> bool {
+    // From the system, because asking for the handler of a signal takes `unsafe`. Where it does not
+    // say, the signal counts as not ignored.
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask >> (SIGHUP - 1) & 1 == 1)
 }
 
 #[cfg(test)]

@@ -5,13 +5,13 @@
 //! overrides the file.
 
 mod limits;
+pub mod listen;
 pub mod settings;
 
 use std::ffi::OsString;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use clap::Parser;
 use edge::device::DeviceSettings;
 use models::disk::{self, DiskError};
 use models::fault::{Blame, Fault};
@@ -73,7 +73,7 @@ impl Config {
     /// [`ConfigError`] in one line: the setting, what is wrong, what is expected.
     pub fn resolve(args: impl IntoIterator<Item = OsString>) -> Result<Self, ConfigError> {
         // clap reads flags and environment together; the file fills in what both leave out.
-        let flags = Settings::try_parse_from(args)?;
+        let flags = terminal::parse_from::<Settings>(args)?;
         let file = flags.config.as_deref().map(read_file).transpose()?.unwrap_or_default();
         let config = Self::from(flags.or(file));
         config.check()?;
@@ -106,7 +106,7 @@ fn read_file(path: &Path) -> Result<Settings, ConfigError> {
 impl From<Settings> for Config {
     fn from(settings: Settings) -> Self {
         Self {
-            listen: settings.listen.unwrap_or((Ipv4Addr::LOCALHOST, 8080).into()),
+            listen: settings.listen.unwrap_or_default().0,
             limits: Limits::from(&settings),
             device: DeviceSettings {
                 bundle: settings.bundle,

@@ -8,6 +8,7 @@
 pub mod config;
 pub mod http;
 pub mod jobs;
+pub mod log;
 pub mod metrics;
 pub mod report;
 pub mod routes;

@@ -1,6 +1,9 @@
 //! `handful-server`: opens the recognizer, prints a start-up report, and serves.
 
-use std::io::{Write, stderr, stdout};
+// They end the program when the stream cannot be written: `terminal` has what is used instead.
+#![warn(clippy::print_stderr, clippy::print_stdout)]
+
+use std::fmt::Display;
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -12,9 +15,11 @@ use edge::locate::Environment;
 use edge::recognizer::Availability;
 use models::fault::{AnyFault, Fault, Message, exit_code};
 use models::image::ImageLimits;
+use terminal::note;
 use web_api::config::{Config, ConfigError};
 use web_api::http::server;
 use web_api::jobs::engine_thread::EngineThread;
+use web_api::log::Log;
 use web_api::report::{Places, Report};
 use web_api::routes::app;
 use web_api::state::AppState;
@@ -22,29 +27,27 @@ use web_api::wire;
 
 fn main() -> ExitCode {
     let start = Instant::now();
+    terminal::ignore_file_size_signal();
     let config = match Config::resolve(std::env::args_os()) {
         Ok(config) => config,
-        // clap ends with 0 after `--help` and with 2, the code of bad input, after wrong flags.
-        Err(ConfigError::Usage(error)) => error.exit(),
+        Err(ConfigError::Usage(usage)) => return terminal::usage_code(&usage),
         Err(error) => return fail(&error),
     };
-    log_to_stderr(&config);
-    match run(config, start) {
+    let log = match Log::start(config.log) {
+        Ok(log) => log,
+        Err(error) => return fail(&*AnyFault::from(error)),
+    };
+    let ended = run(config, start);
+    log.finish();
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&*error),
     }
 }
 
 fn fail(error: &dyn Fault) -> ExitCode {
-    // Standard error may be closed; there is no other place to report to.
-    let _ = writeln!(stderr(), "handful-server: {error}");
+    note!("handful-server: {error}");
     ExitCode::from(exit_code(error))
-}
-
-fn log_to_stderr(config: &Config) {
-    let subscriber = tracing_subscriber::fmt().with_max_level(config.log);
-    // Standard output has only the start-up report.
-    subscriber.with_writer(stderr).with_target(false).init();
 }
 
 fn run(config: Config, start: Instant) -> Result<(), AnyFault> {
@@ -59,9 +62,9 @@ fn run(config: Config, start: Instant) -> Result<(), AnyFault> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(serve(listener, Arc::clone(&state), || {
         let ready = start.elapsed().as_millis();
-        print(&format!("{report}Ready in {ready} ms. Press Ctrl-C to stop.\n"));
+        print(format_args!("{report}Ready in {ready} ms. Press Ctrl-C to stop."));
     }))?;
-    print("Stopped.\n");
+    print("Stopped.");
     // The last handle ends the engine thread, which closes the store.
     drop(state);
     thread.join().map_err(|_| Message::machine("the engine thread panicked").into())
@@ -153,7 +156,7 @@ fn report(
     report.to_string()
 }
 
-fn print(text: &str) {
+fn print(text: impl Display) {
     // Standard output may be closed; the service runs without it.
-    let _ = stdout().write_all(text.as_bytes());
+    let _ = terminal::print(text);
 }

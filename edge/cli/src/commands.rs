@@ -19,6 +19,7 @@ use edge::engine::Rejection;
 use edge::recognizer::{Availability, EngineInfo, GallerySummary};
 use models::fault::{AnyFault, Blame, Fault, Message};
 use serde::Serialize;
+use terminal::note;
 
 use inputs::Input;
 
@@ -95,7 +96,7 @@ fn open(device: &Device, access: StoreAccess) -> Result<Recognizer, AnyFault> {
     let recognizer = device.recognizer(access)?;
     if let Availability::Failed(reason) = recognizer.name_availability() {
         // Standard output is for the answer, which a program may read as JSON.
-        eprintln!("warning: names: off ({})", one_line(reason));
+        note!("warning: names: off ({})", one_line(reason));
     }
     Ok(recognizer)
 }

@@ -3,6 +3,9 @@
 //! Flags, environment and settings file become a [`Device`] before anything runs; one module of
 //! [`commands`] then does the work. Exit codes: 0 done, 1 failed, 2 bad input.
 
+// They end the program when the stream cannot be written: `terminal` has what is used instead.
+#![warn(clippy::print_stderr, clippy::print_stdout)]
+
 mod commands;
 mod peak;
 mod settings;
@@ -58,27 +61,18 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let outcome = match Cli::try_parse() {
-        Ok(Cli { settings, command }) => {
-            settings::resolve(settings).and_then(|settings| run(command, &settings))
-        }
-        Err(usage) => match text::printed(usage.print()) {
-            Ok(()) => return usage_code(&usage),
-            unprinted => unprinted,
-        },
+    terminal::ignore_file_size_signal();
+    let Cli { settings, command } = match terminal::parse() {
+        Ok(cli) => cli,
+        Err(code) => return code,
     };
-    match outcome {
+    match settings::resolve(settings).and_then(|settings| run(command, &settings)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
             text::print_error(&fault);
             ExitCode::from(fault::exit_code(&*fault))
         }
     }
-}
-
-/// 0 for a help text, and for a wrong command line the code of bad input.
-fn usage_code(usage: &clap::Error) -> ExitCode {
-    ExitCode::from(if usage.use_stderr() { 2 } else { 0 })
 }
 
 fn run(command: Command, settings: &DeviceSettings) -> Result<(), AnyFault> {

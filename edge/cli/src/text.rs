@@ -1,12 +1,12 @@
 //! Output on a terminal: aligned tables, bars and progress.
 
 use std::fmt::Display;
-use std::io::{self, Write};
 use std::iter;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use models::fault::{AnyFault, about};
+use models::fault::AnyFault;
 use serde::Serialize;
+use terminal::note;
 use unicode_width::UnicodeWidthStr;
 
 /// Prints an answer as text or as indented JSON; prints nothing if the text is empty.
@@ -20,30 +20,13 @@ pub(crate) fn show(answer: &(impl Serialize + Display), json: bool) -> Result<()
     let text: Vec<_> = text.lines().map(one_line).collect();
     match text.join("\n").trim_end() {
         "" => Ok(()),
-        text => printed(write_out(text)),
-    }
-}
-
-fn write_out(text: &str) -> io::Result<()> {
-    let mut out = io::stdout();
-    writeln!(out, "{text}")?;
-    // An error that is found while the program ends would be lost.
-    out.flush()
-}
-
-/// The outcome of writing to standard output. A closed pipe, as of `head`, is not an error.
-pub(crate) fn printed(written: io::Result<()>) -> Result<(), AnyFault> {
-    match written {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(about("cannot write to standard output", error))
-        }
-        _ => Ok(()),
+        text => Ok(terminal::print(text)?),
     }
 }
 
 /// Prints an error as one line on standard error.
 pub(crate) fn print_error(error: &impl Display) {
-    eprintln!("error: {}", one_line(&error.to_string()));
+    note!("error: {}", one_line(&error.to_string()));
 }
 
 /// Replaces control characters, so that a file name cannot send commands to the terminal.

@@ -34,8 +34,9 @@ impl Flag {
         long: "engine",
         env: "HANDFUL_ENGINE",
         value: "ENGINE",
-        help: "Inference engine: tensorrt, cuda or cpu (of ONNX Runtime), tract (built in), or auto, \
-               the first that works [default: auto]",
+        help: "Inference engine: tensorrt, cuda or cpu (of ONNX Runtime), tract (built in), or the \
+               first that works: of ONNX Runtime's with onnxruntime, of all with auto [default: \
+               auto; onnxruntime if its library is named]",
     };
 
     /// [`DeviceSettings::precision`](super::DeviceSettings::precision).
@@ -54,7 +55,8 @@ impl Flag {
         long: "threads",
         env: "HANDFUL_THREADS",
         value: "N",
-        help: "Threads of the engine [default: chosen by the engine]",
+        help: "Threads of the engine, at most the cores of this machine [default: chosen by the \
+               engine]",
     };
 
     /// [`DeviceSettings::onnxruntime`](super::DeviceSettings::onnxruntime).

@@ -33,6 +33,12 @@ impl Provider {
             Self::Tract => "tract",
         }
     }
+
+    /// Whether it is built into the program; all others need ONNX Runtime's library.
+    #[must_use]
+    pub fn is_tract(self) -> bool {
+        self == Self::Tract
+    }
 }
 
 impl fmt::Display for Provider {
@@ -53,6 +59,8 @@ pub enum EngineChoice {
     /// The first of [`Provider::ALL`] that works.
     #[default]
     Auto,
+    /// The first of ONNX Runtime's providers that works.
+    OnnxRuntime,
     /// This one or none.
     Only(Provider),
 }
@@ -63,6 +71,7 @@ impl EngineChoice {
     pub fn providers(self) -> Vec<Provider> {
         match self {
             Self::Auto => Provider::ALL.to_vec(),
+            Self::OnnxRuntime => Provider::ALL.into_iter().filter(|p| !p.is_tract()).collect(),
             Self::Only(provider) => vec![provider],
         }
     }
@@ -72,6 +81,7 @@ impl fmt::Display for EngineChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Auto => f.pad("auto"),
+            Self::OnnxRuntime => f.pad("onnxruntime"),
             Self::Only(provider) => f.pad(provider.word()),
         }
     }
@@ -84,6 +94,7 @@ impl FromStr for EngineChoice {
         match Provider::ALL.into_iter().find(|provider| provider.word() == word) {
             Some(provider) => Ok(Self::Only(provider)),
             None if word == "auto" => Ok(Self::Auto),
+            None if word == "onnxruntime" => Ok(Self::OnnxRuntime),
             None => Err(UnknownEngine(word.to_owned())),
         }
     }
@@ -99,7 +110,7 @@ impl TryFrom<String> for EngineChoice {
 
 /// A word that names no engine.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown engine `{0}`: expected auto, tensorrt, cuda, cpu or tract")]
+#[error("unknown engine `{0}`: expected auto, onnxruntime, tensorrt, cuda, cpu or tract")]
 pub struct UnknownEngine(pub String);
 
 /// Which arithmetic the user wants.
@@ -165,6 +176,15 @@ impl TryFrom<String> for PrecisionChoice {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_choice_of_the_library_never_runs_the_engine_that_is_built_in() {
+        for word in ["auto", "onnxruntime", "cuda", "tract"] {
+            assert_eq!(word.parse::<EngineChoice>().map(|c| c.to_string()), Ok(word.to_owned()));
+        }
+        let providers = EngineChoice::OnnxRuntime.providers();
+        assert_eq!(providers, [Provider::TensorRt, Provider::Cuda, Provider::Cpu]);
+    }
 
     #[test]
     fn choices_are_parsed_from_the_words_they_print() {

@@ -127,6 +127,15 @@ fn output(name: &str, value: &DynValue) -> Result<ArrayD<f32>, EngineError> {
 /// One process holds one ONNX Runtime: the library that was loaded, and its environment.
 static LOADED: Mutex<Option<(PathBuf, Environment)>> = Mutex::new(None);
 
+/// Loads the library of ONNX Runtime at `path`, unless this process has loaded it already.
+///
+/// # Errors
+/// [`EngineError::Refused`] if the file is no library of ONNX Runtime, or one that is too old or
+/// made for another processor; [`EngineError::OtherLibrary`].
+pub fn load_library(path: &Path) -> Result<(), EngineError> {
+    environment(path).map(drop)
+}
+
 /// The environment of the library at `path`, which the first call loads. The `ort` crate is not
 /// left to find a library: its own search panics if there is none.
 fn environment(path: &Path) -> Result<Environment, EngineError> {

@@ -9,7 +9,7 @@ use crate::decoder::DecodeError;
 use crate::engine::SelectError;
 use crate::gallery::{GalleryError, Label, LabelError};
 use crate::lexicon::AttributeError;
-use crate::locate::NotFound;
+use crate::locate::{LibraryError, NotFound};
 
 /// Why a recognizer refused.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +18,9 @@ pub enum RecognizerError {
     /// The bundle, the library or a folder for the store was not found.
     #[error(transparent)]
     NotFound(#[from] NotFound),
+    /// The library that the user names cannot be used.
+    #[error(transparent)]
+    Library(#[from] LibraryError),
     /// The bundle cannot be used.
     #[error(transparent)]
     Bundle(#[from] BundleError),

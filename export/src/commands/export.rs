@@ -17,8 +17,7 @@ use export::run::{CHECKPOINT, Run};
 use models::bundle;
 use models::fault::AnyFault;
 use models::preprocess::Preprocess;
-
-use super::output::print;
+use terminal::note;
 
 pub(crate) fn run(arguments: &ExportArguments) -> Result<(), AnyFault> {
     let start = Instant::now();
@@ -34,10 +33,10 @@ pub(crate) fn run(arguments: &ExportArguments) -> Result<(), AnyFault> {
     let options = engine_options(arguments)?;
     for note in [name_note(&run, &recipe, size), decision_note(&run, size)].into_iter().flatten() {
         // On standard error, which leaves standard output to the JSON object.
-        eprintln!("{note}");
+        note!("{note}");
     }
     if !arguments.json {
-        eprintln!(
+        note!(
             "exporting {CHECKPOINT} of {} to {}; verification takes a moment …",
             arguments.run.display(),
             arguments.out.display()
@@ -47,10 +46,10 @@ pub(crate) fn run(arguments: &ExportArguments) -> Result<(), AnyFault> {
     bundle::check_place(&arguments.out).map_err(ExportError::from)?;
     let run = run.resized(size)?;
     let (draft, report) = publish(&run, &recipe, &options, &arguments.out)?;
-    print(&match arguments.json {
+    terminal::print(match arguments.json {
         true => text::json(&draft, &report, &arguments.out),
         false => text::summary(&draft, &report, &arguments.out, start.elapsed()),
-    });
+    })?;
     Ok(())
 }
 

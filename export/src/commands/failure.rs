@@ -5,8 +5,7 @@ use std::error::Error;
 use export::error::ExportError;
 use export::verify::NetworkVerification;
 use models::fault::{AnyFault, Fault};
-
-use super::output::print;
+use terminal::note;
 
 /// Prints an error on standard error, and the table of a rejected network before it.
 pub(crate) fn report(error: &AnyFault, json: bool) {
@@ -18,12 +17,13 @@ pub(crate) fn report(error: &AnyFault, json: bool) {
             "error": error.to_string(),
             "verification": rejected,
         });
-        print(&format!("{object:#}"));
+        // The error below, and its exit code, say more than that this text is lost.
+        let _ = terminal::print(format_args!("{object:#}"));
     } else if let Some(verification) = rejected {
-        eprint!("{verification}");
+        note!("{}", verification.to_string().trim_end());
     }
     // Not `{error:#}`: each of our errors already contains its cause.
-    eprintln!("error: {error}");
+    note!("error: {error}");
 }
 
 /// The table of a rejected network, wherever in the chain of causes it is.

@@ -14,8 +14,9 @@ use models::bundle::{self, Bundle, BundleLimits, Precision};
 use models::dataset::{Dataset, Half, LeftOut};
 use models::fault::AnyFault;
 use serde_json::{Value, json};
+use terminal::note;
 
-use super::output::{print, progress};
+use super::output::progress;
 
 /// The ends of the names of archives, which are no part of a data set's name.
 const ARCHIVES: [&str; 6] = [".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar", ".zip"];
@@ -75,10 +76,10 @@ pub(crate) fn run(arguments: &FitDecisionArguments) -> Result<(), AnyFault> {
         .collect::<Result<_, AnyFault>>()?;
     let fitted = fitted(arguments, &bundle, &datasets)?;
     write(&bundle, &fitted.fit.model, out)?;
-    print(&match arguments.json {
+    terminal::print(match arguments.json {
         true => text::json(&fitted, &left_out(&datasets), out),
         false => text::summary(&fitted, arguments.hold_out, out, start.elapsed()),
-    });
+    })?;
     Ok(())
 }
 
@@ -88,11 +89,13 @@ fn fitted(
     datasets: &[NamedDataset],
 ) -> Result<FittedDecision, AnyFault> {
     let library = arguments.onnxruntime.as_deref();
-    let onnxruntime = locate::onnxruntime_for(arguments.engine, library, &Environment::read())?;
+    let environment = Environment::read();
+    let engine = locate::engine_for(arguments.engine, library, &environment);
+    let onnxruntime = locate::onnxruntime_for(engine, library, &environment)?;
     // Integers would add their own noise, and not every bundle has them.
     let precision = PrecisionChoice::Only(Precision::Fp32);
     let options = EngineOptions { onnxruntime, precision, ..EngineOptions::default() };
-    let mut embedder = Embedder::open(bundle, arguments.engine, &options)?;
+    let mut embedder = Embedder::open(bundle, engine, &options)?;
     let bar = progress("embedding", "images", arguments.json);
     let hold_out = arguments.hold_out;
     let inputs = FitInputs::embed(&mut embedder, bundle, datasets, hold_out, &mut |done, all| {
@@ -126,7 +129,7 @@ fn open(path: &Path, json: bool) -> Result<NamedDataset, AnyFault> {
     for line in
         dataset.notices(if json { ", all of them in the JSON" } else { "; --json lists all" })
     {
-        eprintln!("warning: {}: {line}", path.display());
+        note!("warning: {}: {line}", path.display());
     }
     let file = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let file = file.file_name().map(|file| file.to_string_lossy().into_owned());

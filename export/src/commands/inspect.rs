@@ -36,7 +36,7 @@ pub(crate) struct InspectArguments {
 
 pub(crate) fn run(arguments: &InspectArguments) -> Result<(), AnyFault> {
     let bundle = Bundle::open(&arguments.bundle, &BundleLimits::default())?;
-    show(&Inspection::of(&bundle)?, arguments.json);
+    show(&Inspection::of(&bundle)?, arguments.json)?;
     Ok(())
 }
 

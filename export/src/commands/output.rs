@@ -1,24 +1,21 @@
 //! Prints answers on standard output.
 
 use std::fmt::Display;
-use std::io::Write;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use models::fault::Message;
 use serde::Serialize;
 
 /// Prints an answer as indented JSON or as text.
-pub(super) fn show(answer: &(impl Display + Serialize), json: bool) {
-    print(&if json { to_json(answer) } else { answer.to_string() });
+///
+/// # Errors
+/// Standard output cannot be written.
+pub(super) fn show(answer: &(impl Display + Serialize), json: bool) -> Result<(), Message> {
+    terminal::print(if json { to_json(answer) } else { answer.to_string() })
 }
 
 fn to_json(answer: &impl Serialize) -> String {
     serde_json::to_string_pretty(answer).expect("invariant: answers have only string keys")
-}
-
-/// Prints a text and a line end.
-pub(super) fn print(text: &str) {
-    // `println!` panics on a closed pipe, which is the reader's choice and no failure.
-    let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 /// A progress bar on standard error with rate and time left. It is hidden with JSON or without a

@@ -56,7 +56,7 @@ pub(crate) fn run(arguments: &VerifyArguments) -> Result<(), AnyFault> {
     let verification = BundleVerification::of(&bundle, run.as_ref(), arguments.engine, &options)
         .map_err(blame_the_run)?;
     // The table explains a failure, so it comes before the error.
-    show(&verification, arguments.json);
+    show(&verification, arguments.json)?;
     if !verification.passed() {
         return Err(Message::machine(FAILED).into());
     }

@@ -7,7 +7,7 @@ use edge::engine::{EngineChoice, EngineOptions, Provider};
 use export::error::ExportError;
 use export::run::Run;
 use export::verify_bundle::BundleVerification;
-use models::bundle::{Bundle, BundleLimits, Precision, WeightStorage};
+use models::bundle::{Bundle, BundleLimits, Precision, Variant, WeightStorage};
 use serde_json::{Value, json};
 
 use crate::sample::{self, Bench, errors};
@@ -51,7 +51,9 @@ fn a_run_is_exported_for_images_of_another_size() {
     let bundle = Bundle::open(&bench.path("small"), &BundleLimits::default()).unwrap();
     let manifest = &bundle.manifest;
     assert_eq!((manifest.preprocess.size, manifest.knowledge.is_none()), (20, true));
-    let engines: Vec<_> = manifest.verification.iter().map(|v| v.engine.as_str()).collect();
+    let mut engines: Vec<_> = manifest.verification.iter().map(|v| v.engine.as_str()).collect();
+    // Of ONNX Runtime, those that this machine has.
+    engines.retain(|engine| !engine.starts_with("onnxruntime/"));
     assert_eq!(engines, ["reference", "tract"]);
     let mut run = sample::run();
     assert_ne!(manifest.space_id, run.checkpoint.space_id().unwrap());
@@ -264,8 +266,9 @@ fn a_bundle_holds_variants_in_other_arithmetic() {
     let variants = &bundle.manifest.backbone.variants;
     let engines: Vec<_> = variants.iter().map(|variant| variant.engines[0].as_str()).collect();
     assert_eq!(engines, ["tensorrt", "cpu", "tensorrt"]);
-    let verified: Vec<_> = variants.iter().map(|variant| variant.verification.len()).collect();
-    assert_eq!(verified, [1, 2, 2], "fp16 is too slow for tract: {variants:?}");
+    let is_by_tract = |variant: &Variant| variant.verification.iter().any(|v| v.engine == "tract");
+    let verified: Vec<_> = variants.iter().map(is_by_tract).collect();
+    assert_eq!(verified, [false, true, true], "fp16 is too slow for tract: {variants:?}");
     let half = EngineOptions { precision: "fp16".parse().unwrap(), ..EngineOptions::default() };
     let refused =
         Embedder::open(&bundle, EngineChoice::Only(Provider::Tract), &half).err().unwrap();

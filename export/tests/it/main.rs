@@ -12,4 +12,5 @@ mod sample;
 mod sent;
 #[path = "../../../models/tests/shared/sent_trees.rs"]
 mod sent_trees;
+mod streams;
 mod verification;

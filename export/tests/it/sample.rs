@@ -246,7 +246,7 @@ impl Bench {
         self.folder.path().join(name)
     }
 
-    /// `handful-export run …` in the folder, with embedded engines only.
+    /// `handful-export run …` in the folder, without a library of ONNX Runtime that is named.
     pub(crate) fn export(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_handful-export"));
         command.env_remove("CARGO_MANIFEST_DIR").env_remove("ORT_DYLIB_PATH");

@@ -1,7 +1,6 @@
 //! Settings as given: flags with their environment variables, or the TOML file.
 
 use std::fmt::Display;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -11,6 +10,8 @@ use edge::device::{Flag, Threads};
 use edge::engine::{EngineChoice, PrecisionChoice};
 use serde::{Deserialize, Deserializer};
 use tracing::level_filters::LevelFilter;
+
+use super::listen::Listen;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -33,9 +34,11 @@ Exit codes: 0 stopped as asked, 1 something failed (no engine works, the disk is
 #[command(name = "handful-server", version, about, after_help = EXAMPLES, args_override_self = true)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Address and port to listen on; port 0 selects a free port [default: 127.0.0.1:8080]
+    /// Address and port to listen on, such as 0.0.0.0:8080 or localhost:9000; an address without a
+    /// port has 8080, a port without an address (:9000) only this machine; port 0 selects a free
+    /// port [default: 127.0.0.1:8080]
     #[arg(long, env = "HANDFUL_LISTEN", value_name = "ADDRESS")]
-    pub listen: Option<SocketAddr>,
+    pub listen: Option<Listen>,
 
     /// [`DeviceSettings::store`](edge::device::DeviceSettings::store).
     #[arg(long = Flag::STORE.long, env = Flag::STORE.env)]

@@ -1,6 +1,7 @@
 //! Connections: a limit on their number, timeouts for request heads and for writes, and a graceful
 //! shutdown.
 
+use std::future::pending;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
@@ -11,11 +12,13 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::config::Limits;
+use crate::http::refusals::Refusals;
 use crate::http::write_timeout::WriteTimeout;
 
 /// The most bytes of a request head.
@@ -101,7 +104,8 @@ async fn serve_connection(
     http.timer(TokioTimer::new())
         .header_read_timeout(limits.receive_time())
         .max_buf_size(MAX_HEAD_BYTES);
-    let stream = TokioIo::new(WriteTimeout::new(stream, limits.receive_time()));
+    let stream = WriteTimeout::new(stream, limits.receive_time());
+    let stream = TokioIo::new(Refusals::new(stream));
     let connection = http.serve_connection(stream, TowerToHyperService::new(app));
     let mut connection = pin!(connection);
     // At shutdown an idle connection ends at once; a running request is answered first.
@@ -118,18 +122,28 @@ async fn serve_connection(
     }
 }
 
-/// Ready at Ctrl-C or SIGTERM.
+async fn received(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => pending().await,
+    }
+}
+
+/// Ready at Ctrl-C, at SIGTERM, and when its terminal is closed (SIGHUP) unless the service was
+/// started to survive that.
 ///
 /// # Errors
 /// When the signal handlers cannot be installed.
 pub fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    let hangup = if terminal::is_hangup_ignored() { None } else { Some(SignalKind::hangup()) };
+    let mut hangup = hangup.map(signal).transpose()?;
     Ok(async move {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
+            () = received(&mut hangup) => {}
         }
     })
 }

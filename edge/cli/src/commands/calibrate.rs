@@ -7,6 +7,7 @@ use edge::device::{Device, StoreAccess};
 use edge::recognizer::{CalibrationEvidence, CalibrationReport, StatedThreshold};
 use models::fault::AnyFault;
 use serde::Serialize;
+use terminal::note;
 
 use super::gallery::SettingsAnswer;
 use super::{check_classes, decision_off, open};
@@ -73,7 +74,7 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
     let mut recognizer = open(device, StoreAccess::Snapshot)?;
     check_classes(&recognizer.summary(), &device.store_dir()?)?;
     if let Some(reason) = decision_off(&recognizer) {
-        eprintln!("note: {reason}");
+        note!("note: {reason}");
     }
     let report = recognizer.calibrate();
     show(&Answer::new(report, recognizer.revision()), options.json)

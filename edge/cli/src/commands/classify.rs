@@ -12,6 +12,7 @@ use edge::device::{Device, StoreAccess};
 use edge::embedder::Embedded;
 use edge::recognizer::{Availability, ClassifyOptions};
 use models::fault::{AnyFault, Message};
+use terminal::note;
 
 use super::gallery::parse_rate;
 use super::inputs::Inputs;
@@ -86,7 +87,7 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
     check_decision(options, &recognizer)?;
     let answer = answer(options, inputs, &mut recognizer)?;
     if let Availability::Failed(reason) = recognizer.attribute_weights() {
-        eprintln!("warning: attribute weights: off ({})", one_line(reason));
+        note!("warning: attribute weights: off ({})", one_line(reason));
     }
     // Good files are answered even if others failed; the exit code reports those.
     show(&answer, options.json)?;
@@ -100,7 +101,7 @@ fn check_decision(options: &Options, recognizer: &Recognizer) -> Result<(), Mess
     match (decision_off(recognizer), needs) {
         (Some(reason), Some(option)) => Err(Message::input(format!("{option}: {reason}"))),
         (Some(reason), None) => {
-            eprintln!("note: {reason}");
+            note!("note: {reason}");
             Ok(())
         }
         (None, _) => Ok(()),

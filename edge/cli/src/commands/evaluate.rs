@@ -17,6 +17,7 @@ use models::dataset::{Dataset, Half, Split};
 use models::disk;
 use models::fault::{AnyFault, Message};
 use serde::Serialize;
+use terminal::note;
 
 use super::inputs::print_notices;
 use crate::text::{one_line, progress, show, to_json};
@@ -128,7 +129,7 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
     if !prints_json {
         // Not part of the report, so not on standard output.
         let name = &embedder.manifest().name;
-        eprintln!("{name} on {} in {}", embedder.provider(), embedder.precision());
+        note!("{name} on {} in {}", embedder.provider(), embedder.precision());
     }
     Ok(())
 }
@@ -136,7 +137,7 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
 /// The bundle's name knowledge; without it classes are learned from images only.
 fn name_knowledge(bundle: &Bundle) -> Option<NameKnowledge> {
     NameKnowledge::open(bundle).unwrap_or_else(|error| {
-        eprintln!("warning: names: off ({})", one_line(&error.to_string()));
+        note!("warning: names: off ({})", one_line(&error.to_string()));
         None
     })
 }
@@ -145,7 +146,7 @@ fn note_nameless(classes: &[&str]) {
     if !classes.is_empty() {
         let count = classes.len();
         let classes = classes.join(", ");
-        eprintln!(
+        note!(
             "note: no WordNet sense found for {count} classes; only their images are used: {classes}"
         );
     }

@@ -14,6 +14,7 @@ use edge::recognizer::{ClassDefinition, ClassInfo, GallerySummary, Precondition,
 use models::fault::{AnyFault, Message, about};
 use models::knowledge::wordnet::SynsetId;
 use serde::Serialize;
+use terminal::note;
 
 use super::{decision_off, open};
 use crate::text::{Align, show, table};
@@ -215,7 +216,7 @@ fn add(recognizer: &mut Recognizer, options: &AddOptions) -> Result<Done, AnyFau
         .define(label.as_str(), &definition, Precondition::Anything)
         .map_err(with_hint)?;
     if class.meaning.is_none() && !class.images_only && recognizer.name_knowledge().is_some() {
-        eprintln!("note: no WordNet sense found for `{label}`; only its images are used");
+        note!("note: no WordNet sense found for `{label}`; only its images are used");
     }
     Ok(Done { verb: if is_new { "added" } else { "changed" }, class })
 }

@@ -10,6 +10,7 @@ use models::disk;
 use models::fault::{AnyFault, Message};
 use models::image::ImageLimits;
 use serde::Serialize;
+use terminal::note;
 
 use super::FileError;
 use crate::text::one_line;
@@ -136,6 +137,6 @@ pub(super) fn noted(path: &Path, dataset: &Dataset, json: bool) -> Vec<Ignored> 
 pub(super) fn print_notices(path: &Path, dataset: &Dataset, json: bool) {
     let more = if json { ", all of them in the JSON" } else { "; --json lists all" };
     for line in dataset.notices(more) {
-        eprintln!("warning: {}: {}", one_line(&path.display().to_string()), one_line(&line));
+        note!("warning: {}: {}", one_line(&path.display().to_string()), one_line(&line));
     }
 }

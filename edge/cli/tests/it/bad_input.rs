@@ -1,11 +1,11 @@
 //! `handful` with input that it cannot use: one clear error line, the right exit code, no data
 //! lost.
 
-use std::fs::{self, File};
+use std::fs;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::process::{Command, Stdio};
 
+use edge::device::Flag;
 use image::ImageFormat;
 
 use crate::files::{copy_folder, draw_classes, edit_manifest, encode, image, png};
@@ -222,7 +222,7 @@ fn invalid_data_sets_and_numbers_are_refused() {
 fn an_unavailable_engine_is_an_error() {
     let sandbox = Sandbox::new();
     let outcome = sandbox.run(&["bench", "--engine", "cuda"]);
-    assert_refused(&outcome, 1, &["onnxruntime/cuda", "ORT_DYLIB_PATH"]);
+    assert_refused(&outcome, 1, &["no engine can run this network: onnxruntime/cuda"]);
     let outcome = sandbox.run(&["bench", "--engine", "cpu", "--onnxruntime", "gone.so"]);
     assert_refused(&outcome, 2, &["gone.so"]);
     // clap's own refusals are more than one line; the code is the same.
@@ -231,10 +231,48 @@ fn an_unavailable_engine_is_an_error() {
     let outcome = sandbox.run(&["bench", "--threads", "0"]);
     assert!(outcome.code == 2 && outcome.err.contains("--threads"), "{outcome:?}");
     let outcome = sandbox.run(&["bench", "--threads", "999999"]);
-    assert!(outcome.code == 2 && outcome.err.contains("1 to 1024, got 999999"), "{outcome:?}");
+    assert!(
+        outcome.code == 2 && outcome.err.contains("the cores of this machine, got 999999"),
+        "{outcome:?}"
+    );
     fs::write(sandbox.path("handful.toml"), "threads = 999999\n").unwrap();
     let outcome = sandbox.run(&["bench", "--config", "handful.toml"]);
-    assert_refused(&outcome, 2, &["handful.toml", "1 to 1024, got 999999"]);
+    assert_refused(&outcome, 2, &["handful.toml", "the cores of this machine, got 999999"]);
+}
+
+#[test]
+fn a_named_library_that_cannot_be_used_is_an_error() {
+    let sandbox = Sandbox::new();
+    fs::write(sandbox.path("text.so"), "no library").unwrap();
+    let auto = &["bench", "--engine", "auto", "--onnxruntime", "text.so"];
+    assert_refused(&sandbox.run(auto), 2, &["text.so cannot be used as ONNX Runtime's library"]);
+    let mut named = sandbox.bare(&["doctor", "--engine", "auto"]);
+    let named = named.env("HANDFUL_BUNDLE", tiny_bundle_dir()).env("ORT_DYLIB_PATH", "text.so");
+    let outcome = Outcome::of(&named.output().unwrap());
+    assert!(outcome.code == 2 && outcome.out.contains("problem: text.so cannot"), "{outcome:?}");
+    // tract needs no library.
+    sandbox.ok(&["gallery", "list", "--engine", "tract", "--onnxruntime", "text.so"]);
+}
+
+#[test]
+fn an_empty_environment_variable_counts_as_not_set() {
+    let sandbox = Sandbox::new();
+    let names = Flag::ALL.map(|flag| flag.env);
+    for name in names.into_iter().chain(["HANDFUL_CONFIG", "ORT_DYLIB_PATH"]) {
+        let mut list = sandbox.command(&["gallery", "list", "--json"]);
+        if name == Flag::BUNDLE.env {
+            list.args(["--bundle", tiny_bundle_dir().to_str().unwrap()]);
+        }
+        let outcome = Outcome::of(&list.env(name, "").output().unwrap());
+        assert_eq!(outcome.code, 0, "{name}: {outcome:?}");
+    }
+}
+
+#[test]
+fn a_program_in_a_checkout_finds_its_bundles() {
+    let sandbox = Sandbox::new();
+    let outcome = Outcome::of(&sandbox.bare(&["doctor", "--engine", "tract"]).output().unwrap());
+    assert!(outcome.code == 0 && outcome.out.contains("models/bundles/"), "{outcome:?}");
 }
 
 #[test]
@@ -250,7 +288,7 @@ fn a_full_disk_is_reported_and_loses_nothing() {
     // The store's file may not grow by a byte, and no file be written beyond its size.
     let size = fs::metadata(sandbox.path("data/handful/store/gallery.redb")).unwrap().len();
     let mut limited = Command::new("sh");
-    let script = format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" enroll many", size / 512 / 4);
+    let script = format!("ulimit -f {}; exec \"$0\" enroll many", size / 512 / 4);
     limited.args(["-c", &script, env!("CARGO_BIN_EXE_handful")]).arg0("sh");
     limited.current_dir(sandbox.path(".")).env("XDG_DATA_HOME", sandbox.path("data"));
     limited.env("HANDFUL_BUNDLE", tiny_bundle_dir()).env("HANDFUL_ENGINE", "tract");
@@ -260,30 +298,4 @@ fn a_full_disk_is_reported_and_loses_nothing() {
     assert!(["red", "green", "blue"].iter().all(|name| list.contains(name)), "{list}");
     assert!(!list.contains("mug"), "{list}");
     sandbox.ok(&["enroll", "many"]);
-}
-
-#[test]
-fn an_answer_that_cannot_be_written_is_an_error() {
-    let full = "/dev/full";
-    if !Path::new(full).exists() {
-        eprintln!("skipped: an answer that cannot be written: {full} is missing");
-        return;
-    }
-    let sandbox = Sandbox::new();
-    for args in [&["gallery", "list"][..], &["gallery", "list", "--json"], &["--help"]] {
-        let out = File::options().write(true).open(full).unwrap();
-        let output = sandbox.command(args).stdout(out).output().unwrap();
-        let outcome = Outcome::of(&output);
-        assert_refused(&outcome, 1, &["standard output", "No space left"]);
-        assert_eq!(outcome.err.lines().count(), 1, "{outcome:?}");
-    }
-}
-
-/// As with `head`, which closes its input early.
-#[test]
-fn a_closed_pipe_is_no_error() {
-    let sandbox = Sandbox::new();
-    let mut child = sandbox.command(&["gallery", "list"]).stdout(Stdio::piped()).spawn().unwrap();
-    drop(child.stdout.take());
-    assert!(child.wait().unwrap().success());
 }

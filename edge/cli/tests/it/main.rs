@@ -19,4 +19,5 @@ mod sandbox;
 mod sent;
 #[path = "../../../../models/tests/shared/sent_trees.rs"]
 mod sent_trees;
+mod streams;
 mod unknown;

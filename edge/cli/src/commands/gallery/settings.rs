@@ -8,6 +8,7 @@ use edge::gallery::{Gallery, GallerySettings};
 use edge::recognizer::Precondition;
 use models::fault::{AnyFault, Message};
 use serde::Serialize;
+use terminal::note;
 
 use crate::commands::{decision_off, open};
 use crate::text::{rate, show};
@@ -72,7 +73,7 @@ pub(super) fn run(options: &Options, json: bool, device: &Device) -> Result<(), 
     }
     let mut recognizer = open(device, access)?;
     if let Some(reason) = decision_off(&recognizer) {
-        eprintln!("note: the settings have no effect: {reason}");
+        note!("note: the settings have no effect: {reason}");
     }
     let mut settings = *recognizer.settings();
     if options.changes() {
