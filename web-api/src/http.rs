@@ -4,5 +4,6 @@ pub mod body;
 pub mod conditions;
 pub mod middleware;
 pub mod problem;
+pub mod refusals;
 pub mod server;
 pub mod write_timeout;

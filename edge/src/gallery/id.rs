@@ -87,7 +87,9 @@ impl FromStr for ExampleId {
 
 fn parse_example(text: &str) -> Option<ExampleId> {
     let (revision, index) = text.strip_prefix('@')?.split_once('.')?;
-    Some(ExampleId { revision: number(revision)?, index: number(index)? })
+    let id = ExampleId { revision: number(revision)?, index: number(index)? };
+    // One id has one spelling: no zeros in front.
+    (id.to_string() == text).then_some(id)
 }
 
 /// Text that is not the id of an example.

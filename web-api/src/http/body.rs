@@ -65,11 +65,19 @@ impl<T: DeserializeOwned> FromRequest<Arc<AppState>> for Json<T> {
                 format!("Expected content-type application/json, got {}.", quoted(&content_type)),
             ));
         }
-        let value = serde_json::from_slice(&bytes);
-        value
-            .map(Self)
-            .map_err(|error| Problem::new(Code::BadRequest, format!("The JSON body: {error}.")))
+        object(&bytes).map(Self)
     }
+}
+
+/// The value of a JSON object.
+fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // serde also reads an array as a struct, field by field.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        let detail = "The JSON body: expected an object, got an array.";
+        return Err(Problem::new(Code::BadRequest, detail));
+    }
+    serde_json::from_slice(bytes)
+        .map_err(|error| Problem::new(Code::BadRequest, format!("The JSON body: {error}.")))
 }
 
 enum Kind {
@@ -178,14 +186,28 @@ async fn split(parts: Parts, bytes: Bytes, max_files: usize) -> Result<Vec<Uploa
                 ),
             ));
         }
+        let is_file = field.file_name().is_some();
         let file = field.file_name().or(field.name()).map(printable);
         let bytes = field.bytes().await.map_err(bad_multipart)?;
+        // Some clients send files without a name, but no image is text.
+        if !is_file && std::str::from_utf8(&bytes).is_ok() {
+            return Err(not_an_image(file.as_deref().unwrap_or_default()));
+        }
         uploads.push(Upload { file, bytes });
     }
     if uploads.is_empty() {
         return Err(Problem::new(Code::BadRequest, "The multipart body has no file."));
     }
     Ok(uploads)
+}
+
+/// A form of a web page may have options beside its files.
+fn not_an_image(field: &str) -> Problem {
+    let detail = format!(
+        "The form field `{field}` is text and not an image. A form has images only: put options \
+         into the address, such as `?top=3`."
+    );
+    Problem::new(Code::BadRequest, detail)
 }
 
 fn bad_multipart(error: impl std::fmt::Display) -> Problem {
@@ -234,6 +256,16 @@ mod tests {
     async fn a_body_is_collected_up_to_the_limit() {
         assert_eq!(collect(Body::from("1234"), 4).await.unwrap(), "1234");
         assert_eq!(collect(Body::from("12345"), 4).await.unwrap_err().code(), Code::TooLarge);
+    }
+
+    #[test]
+    fn a_json_body_is_an_object() {
+        type Body = std::collections::BTreeMap<String, u8>;
+        assert_eq!(object::<Body>(br#" {"a":1}"#).unwrap().len(), 1);
+        for wrong in ["[]", " [1]", "1", "", "{"] {
+            let code = object::<Body>(wrong.as_bytes()).unwrap_err().code();
+            assert_eq!(code, Code::BadRequest, "{wrong}");
+        }
     }
 
     #[test]

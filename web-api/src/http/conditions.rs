@@ -25,25 +25,33 @@ pub fn if_match(headers: &HeaderMap) -> Result<Precondition, Problem> {
     }
     // A weak tag (`W/"7"`) never matches in `If-Match` (RFC 9110, 13.1.1), so it is refused.
     let number = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-    let revision = number.and_then(|number| number.parse().ok());
+    let revision = number.and_then(revision);
     revision.map(Precondition::Revision).ok_or_else(|| {
         Problem::new(Code::BadRequest, "If-Match: expected one revision in quotes, such as \"7\".")
     })
 }
 
+/// A revision in the one spelling that entity tags have: no zeros in front.
+fn revision(number: &str) -> Option<u64> {
+    number.parse().ok().filter(|revision: &u64| revision.to_string() == number)
+}
+
 /// The precondition of a call that creates or changes a class.
 ///
 /// # Errors
-/// `bad_request` for both headers at once, and for `If-None-Match` with anything but `*`.
+/// `precondition_failed` for both headers at once; `bad_request` for `If-None-Match` with anything
+/// but `*`.
 pub fn precondition(headers: &HeaderMap) -> Result<Precondition, Problem> {
     match (is_any(headers, header::IF_MATCH), is_any(headers, header::IF_NONE_MATCH)) {
         (None, None) => Ok(Precondition::Anything),
         (Some(true), None) => Ok(Precondition::ClassExists),
         (None, Some(true)) => Ok(Precondition::NoClass),
         (Some(false), None) => if_match(headers),
-        _ => Err(Problem::new(
-            Code::BadRequest,
-            "If-Match and If-None-Match: expected one of them, If-None-Match only with *.",
+        (None, Some(false)) => Err(Problem::new(Code::BadRequest, "If-None-Match: expected `*`.")),
+        // Only a class that exists can match, and only one that does not can match none.
+        (Some(_), Some(_)) => Err(Problem::new(
+            Code::PreconditionFailed,
+            "If-Match and If-None-Match: both never hold; send one of them.",
         )),
     }
 }
@@ -67,7 +75,7 @@ mod tests {
         assert_eq!(if_match(&HeaderMap::new()).unwrap(), Precondition::Anything);
         assert_eq!(if_match(&header("*")).unwrap(), Precondition::Anything);
         assert_eq!(if_match(&header("\"7\"")).unwrap(), Precondition::Revision(7));
-        for wrong in ["7", "\"x\"", "W/\"7\"", "\"7\", \"8\""] {
+        for wrong in ["7", "\"x\"", "\"007\"", "W/\"7\"", "\"7\", \"8\""] {
             assert_eq!(if_match(&header(wrong)).unwrap_err().code(), Code::BadRequest);
         }
     }

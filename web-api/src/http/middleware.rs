@@ -8,7 +8,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -17,6 +17,9 @@ use crate::metrics;
 use crate::state::AppState;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// What probes of load balancers ask for, which may be older than HTTP/1.1.
+const HEALTH: [&str; 2] = ["/livez", "/readyz"];
+
 const MAX_REQUEST_ID_CHARS: usize = 64;
 
 /// The page may load files of this service only, and no page may frame it.
@@ -65,6 +68,9 @@ pub fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
 /// Refuses requests that a page of another origin made a browser send: those with another `Origin`
 /// (cross-site request forgery) and those for another host name (DNS rebinding).
 fn admit(request: &Request, allowed_hosts: &[String]) -> Result<(), Problem> {
+    if is_old_probe(request) {
+        return Ok(());
+    }
     let host = host(request).ok_or_else(|| {
         Problem::new(Code::BadRequest, "The request needs one valid `Host` header.")
     })?;
@@ -75,23 +81,37 @@ fn admit(request: &Request, allowed_hosts: &[String]) -> Result<(), Problem> {
         ));
     }
     // Browsers send `Origin` with each request that changes something; programs need not send it.
-    match request.headers().get(header::ORIGIN) {
-        Some(origin) if !is_same_origin(origin, &host) => {
+    let mut origins = request.headers().get_all(header::ORIGIN).iter();
+    match (origins.next(), origins.next()) {
+        (None, _) => Ok(()),
+        (Some(origin), None) if is_same_origin(origin, &host) => Ok(()),
+        // No browser sends a second one.
+        _ => {
             Err(Problem::new(Code::Forbidden, "Pages of other origins must not use this service."))
         }
-        _ => Ok(()),
     }
 }
 
+/// Whether it is a request of HTTP/1.0, which has no `Host`, for the health of the service. Browsers
+/// do not send such requests.
+fn is_old_probe(request: &Request) -> bool {
+    request.version() == Version::HTTP_10
+        && HEALTH.contains(&request.uri().path())
+        && !request.headers().contains_key(header::HOST)
+        && !request.headers().contains_key(header::ORIGIN)
+}
+
 fn host(request: &Request) -> Option<Authority> {
-    // An absolute request target takes precedence over `Host` (RFC 9112, 3.2.2).
-    if let Some(authority) = request.uri().authority() {
-        return Some(authority.clone());
-    }
     let mut hosts = request.headers().get_all(header::HOST).iter();
     // A second `Host` is refused (RFC 9112, 3.2): a proxy might have taken the other one.
-    let only = hosts.next().filter(|_| hosts.next().is_none())?;
-    Authority::try_from(only.as_bytes()).ok()
+    let only = hosts.next().filter(|_| hosts.next().is_none());
+    let named = match request.uri().authority() {
+        // An absolute request target takes precedence over `Host` (RFC 9112, 3.2.2).
+        Some(authority) => authority.clone(),
+        None => Authority::try_from(only?.as_bytes()).ok()?,
+    };
+    // `Host` has no user (RFC 9110, 7.2): `good.example@evil.example` reads like another host.
+    (!named.as_str().contains('@')).then_some(named)
 }
 
 /// An IP address cannot be rebound, so it is always allowed.
@@ -122,7 +142,7 @@ fn is_plain(value: &HeaderValue) -> bool {
 }
 
 /// A count makes the id unique in this process, the time unique among processes.
-fn new_id() -> HeaderValue {
+pub(super) fn new_id() -> HeaderValue {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     // Relaxed: numbers must differ, their order does not matter.
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -131,7 +151,8 @@ fn new_id() -> HeaderValue {
         .expect("invariant: hexadecimal digits are a header value")
 }
 
-fn add_headers(headers: &mut HeaderMap, id: &HeaderValue) {
+/// Adds the headers of every response.
+pub(super) fn add_headers(headers: &mut HeaderMap, id: &HeaderValue) {
     headers.insert(REQUEST_ID, id.clone());
     for (name, value) in SAFE_HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
@@ -201,6 +222,20 @@ mod tests {
         assert_eq!(code(&[]), Some(Code::BadRequest));
         assert_eq!(code(&[("host", "a b")]), Some(Code::BadRequest));
         assert_eq!(code(&[("host", "localhost"), ("host", "x")]), Some(Code::BadRequest));
+        assert_eq!(code(&[("host", "me@localhost")]), Some(Code::BadRequest));
+        assert_eq!(code(&[("host", "me:secret@localhost:8080")]), Some(Code::BadRequest));
+    }
+
+    #[test]
+    fn only_health_is_answered_without_a_host_name() {
+        let code = |path: &str, version| {
+            let request = Request::builder().uri(path).version(version);
+            admit(&request.body(Body::empty()).unwrap(), &[]).err().map(|problem| problem.code())
+        };
+        assert_eq!(code("/livez", Version::HTTP_10), None);
+        assert_eq!(code("/readyz", Version::HTTP_10), None);
+        assert_eq!(code("/version", Version::HTTP_10), Some(Code::BadRequest));
+        assert_eq!(code("/livez", Version::HTTP_11), Some(Code::BadRequest));
     }
 
     #[test]
@@ -210,6 +245,9 @@ mod tests {
         for origin in ["http://localhost:9090", "https://evil.example", "null", ""] {
             assert_eq!(from(origin), Some(Code::Forbidden), "{origin}");
         }
+        let same = ("origin", "http://localhost:8080");
+        let twice = [("host", "localhost:8080"), same, same];
+        assert_eq!(code(&twice), Some(Code::Forbidden), "two of them");
     }
 
     #[test]

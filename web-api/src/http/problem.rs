@@ -17,6 +17,9 @@ pub const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/prob
 /// The longest plain-text error of another layer that is passed on.
 const MAX_PLAIN_BYTES: usize = 1024;
 
+/// The most characters of a detail.
+const MAX_DETAIL_CHARS: usize = 2000;
+
 /// The kind of an error: a stable code for programs, with its HTTP status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are the documentation; docs/guide/http.md lists them")]
@@ -29,6 +32,8 @@ pub enum Code {
     UnknownExample,
     MethodNotAllowed,
     Timeout,
+    UriTooLong,
+    HeadersTooLarge,
     Conflict,
     NoLexicon,
     PreconditionFailed,
@@ -64,6 +69,8 @@ impl Code {
                 (412, "precondition_failed", "Precondition failed: the gallery changed")
             }
             Self::TooLarge => (413, "too_large", "Request too large"),
+            Self::UriTooLong => (414, "uri_too_long", "Address too long"),
+            Self::HeadersTooLarge => (431, "headers_too_large", "Headers too large"),
             Self::UnsupportedImage => (415, "unsupported_image", "Unsupported image format"),
             Self::UnsupportedMediaType => (415, "unsupported_media_type", "Unsupported media type"),
             Self::BadImage => (422, "bad_image", "Damaged image"),
@@ -79,13 +86,16 @@ impl Code {
         }
     }
 
-    fn of(status: StatusCode) -> Self {
+    /// The kind of an error of another layer, which has only a status.
+    pub(super) fn of(status: StatusCode) -> Self {
         match status.as_u16() {
             403 => Self::Forbidden,
             404 => Self::NotFound,
             405 => Self::MethodNotAllowed,
             408 => Self::Timeout,
             413 => Self::TooLarge,
+            414 => Self::UriTooLong,
+            431 => Self::HeadersTooLarge,
             415 => Self::UnsupportedMediaType,
             400..=499 => Self::BadRequest,
             _ => Self::Internal,
@@ -110,7 +120,12 @@ pub struct Cause(pub String);
 impl Problem {
     /// An error whose detail says what is wrong, what was expected, what to do.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), file: None, cause: None }
+        let mut detail = detail.into();
+        // It may quote the request.
+        if let Some((end, _)) = detail.char_indices().nth(MAX_DETAIL_CHARS) {
+            detail.truncate(end);
+        }
+        Self { code, detail, file: None, cause: None }
     }
 
     /// An internal error. The client gets no cause; the log does.
@@ -138,17 +153,24 @@ impl Problem {
     }
 }
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let (status, code, title) = self.code.parts();
-        let body = wire::Problem {
+impl From<&Problem> for wire::Problem {
+    fn from(problem: &Problem) -> Self {
+        let (status, code, title) = problem.code.parts();
+        Self {
             kind: format!("urn:handful:problem:{code}"),
             title: title.to_owned(),
             status,
             code: code.to_owned(),
-            detail: self.detail,
-            file: self.file,
-        };
+            detail: problem.detail.clone(),
+            file: problem.file.clone(),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = wire::Problem::from(&self);
+        let status = body.status;
         let status = StatusCode::from_u16(status).expect("invariant: the table holds valid codes");
         let mut response = (status, Json(body)).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, PROBLEM_JSON);

@@ -31,6 +31,7 @@ pub struct ListQuery {
     #[param(default = 100, minimum = 1, maximum = 1000, required = false)]
     limit: usize,
     /// Return the examples after the one with this id: `next` of the answer before.
+    #[param(value_type = String, required = false, pattern = "^@(0|[1-9][0-9]{0,18})[.](0|[1-9][0-9]{0,8})$", example = "@9.0")]
     after: Option<String>,
 }
 
@@ -41,8 +42,8 @@ fn hundred() -> usize {
 /// Lists the background examples of a gallery, in the order of enrollment.
 #[utoipa::path(get, path = "/v1/galleries/{gallery}/background/examples", tag = "background",
     operation_id = "list_background_examples",
-    params(("gallery" = String, Path, description = "Name of the gallery: `default`"), ListQuery),
-    responses((status = 200, body = wire::BackgroundExamples), wire::AnyProblem))]
+    params(wire::GalleryPath, ListQuery),
+    responses((status = 200, description = "A part of the background set", body = wire::BackgroundExamples), wire::AnyProblem))]
 pub async fn list(
     State(state): State<Arc<AppState>>,
     Path(gallery): Path<String>,
@@ -74,10 +75,10 @@ pub async fn list(
 /// `duplicate_of`, so the call can be repeated.
 #[utoipa::path(post, path = "/v1/galleries/{gallery}/background/examples", tag = "background",
     operation_id = "enroll_background",
-    params(("gallery" = String, Path, description = "Name of the gallery: `default`")),
+    params(wire::GalleryPath),
     request_body(content((ImageForm = "multipart/form-data"),
         (RawImage = "application/octet-stream"), (RawImage = "image/*"))),
-    responses((status = 201, body = wire::EnrolledBackground), wire::AnyProblem))]
+    responses((status = 201, description = "The images are enrolled", body = wire::EnrolledBackground), wire::AnyProblem))]
 pub async fn enroll(
     State(state): State<Arc<AppState>>,
     Path(gallery): Path<String>,
@@ -98,9 +99,8 @@ pub async fn enroll(
 /// Removes an example from the background set.
 #[utoipa::path(delete, path = "/v1/galleries/{gallery}/background/examples/{example}",
     tag = "background", operation_id = "remove_background_example",
-    params(("gallery" = String, Path, description = "Name of the gallery: `default`"),
-        ("example" = String, Path, description = "Id of the example, such as `@9.0`")),
-    responses((status = 200, body = wire::RemovedBackground), wire::AnyProblem))]
+    params(wire::BackgroundExamplePath),
+    responses((status = 200, description = "The example is removed", body = wire::RemovedBackground), wire::AnyProblem))]
 pub async fn remove(
     State(state): State<Arc<AppState>>,
     Path((gallery, example)): Path<(String, String)>,

@@ -20,8 +20,8 @@ use crate::wire;
 /// Lists the classes of a gallery, sorted by label.
 #[utoipa::path(get, path = "/v1/galleries/{gallery}/classes", tag = "classes",
     operation_id = "list_classes",
-    params(("gallery" = String, Path, description = "Name of the gallery: `default`")),
-    responses((status = 200, body = wire::Classes), wire::AnyProblem))]
+    params(wire::GalleryPath),
+    responses((status = 200, description = "The classes", body = wire::Classes), wire::AnyProblem))]
 pub async fn list(
     State(state): State<Arc<AppState>>,
     Path(gallery): Path<String>,
@@ -40,9 +40,8 @@ pub async fn list(
 /// Reads one class.
 #[utoipa::path(get, path = "/v1/galleries/{gallery}/classes/{class}", tag = "classes",
     operation_id = "read_class",
-    params(("gallery" = String, Path, description = "Name of the gallery: `default`"),
-        ("class" = String, Path, description = "Id of the class, such as `@3`, or its label, percent-encoded; an unknown id is an error")),
-    responses((status = 200, body = wire::OneClass), wire::AnyProblem))]
+    params(wire::ClassPath),
+    responses((status = 200, description = "The class", body = wire::OneClass), wire::AnyProblem))]
 pub async fn read(
     State(state): State<Arc<AppState>>,
     Path((gallery, class)): Path<(String, String)>,
@@ -65,10 +64,7 @@ pub async fn read(
 /// with `If-Match: *`, or if it exists with `If-None-Match: *`.
 #[utoipa::path(put, path = "/v1/galleries/{gallery}/classes/{class}", tag = "classes",
     operation_id = "put_class",
-    params(("gallery" = String, Path, description = "Name of the gallery: `default`"),
-        ("class" = String, Path, description = "Id of the class, such as `@3`, or its label, percent-encoded; an unknown id is an error"),
-        ("if-match" = Option<String>, Header, description = "The gallery's revision in quotes, or `*`"),
-        ("if-none-match" = Option<String>, Header, description = "`*`: fail if the class exists")),
+    params(wire::ClassPath, wire::Preconditions),
     request_body = wire::ClassDefinition,
     responses((status = 200, description = "The class existed", body = wire::OneClass),
         (status = 201, description = "The class is new", body = wire::OneClass), wire::AnyProblem))]
@@ -99,11 +95,9 @@ pub async fn put(
 /// `If-Match: "<revision>"`: the call fails with status 412 if the gallery has another revision.
 #[utoipa::path(patch, path = "/v1/galleries/{gallery}/classes/{class}", tag = "classes",
     operation_id = "rename_class",
-    params(("gallery" = String, Path, description = "Name of the gallery: `default`"),
-        ("class" = String, Path, description = "Id of the class, such as `@3`, or its label, percent-encoded; an unknown id is an error"),
-        ("if-match" = Option<String>, Header, description = "The gallery's revision in quotes")),
+    params(wire::ClassPath, wire::IfMatch),
     request_body = wire::ClassPatch,
-    responses((status = 200, body = wire::OneClass), wire::AnyProblem))]
+    responses((status = 200, description = "The class with its new label", body = wire::OneClass), wire::AnyProblem))]
 pub async fn rename(
     State(state): State<Arc<AppState>>,
     Path((gallery, class)): Path<(String, String)>,
@@ -127,10 +121,8 @@ pub async fn rename(
 /// `If-Match: "<revision>"`: the call fails with status 412 if the gallery has another revision.
 #[utoipa::path(delete, path = "/v1/galleries/{gallery}/classes/{class}", tag = "classes",
     operation_id = "delete_class",
-    params(("gallery" = String, Path, description = "Name of the gallery: `default`"),
-        ("class" = String, Path, description = "Id of the class, such as `@3`, or its label, percent-encoded; an unknown id is an error"),
-        ("if-match" = Option<String>, Header, description = "The gallery's revision in quotes")),
-    responses((status = 200, body = wire::OneClass), wire::AnyProblem))]
+    params(wire::ClassPath, wire::IfMatch),
+    responses((status = 200, description = "The class as it was", body = wire::OneClass), wire::AnyProblem))]
 pub async fn delete(
     State(state): State<Arc<AppState>>,
     Path((gallery, class)): Path<(String, String)>,

@@ -41,7 +41,7 @@ pub struct ClassifyQuery {
     transductive: bool,
     /// The share of unknown images that may be accepted, 0.001 to 0.5, in place of the gallery's
     /// `rate` and `threshold`.
-    #[param(minimum = 0.001, maximum = 0.5)]
+    #[param(value_type = f64, required = false, minimum = 0.001, maximum = 0.5)]
     rate: Option<f64>,
 }
 
@@ -52,10 +52,10 @@ fn five() -> usize {
 /// Classifies images: the best classes for each image, best first.
 #[utoipa::path(post, path = "/v1/galleries/{gallery}/classify", tag = "images",
     operation_id = "classify",
-    params(("gallery" = String, Path, description = "Name of the gallery: `default`"), ClassifyQuery),
+    params(wire::GalleryPath, ClassifyQuery),
     request_body(content((ImageForm = "multipart/form-data"),
         (RawImage = "application/octet-stream"), (RawImage = "image/*"))),
-    responses((status = 200, body = wire::Classified), wire::AnyProblem))]
+    responses((status = 200, description = "A result for each image", body = wire::Classified), wire::AnyProblem))]
 pub async fn classify(
     State(state): State<Arc<AppState>>,
     Path(gallery): Path<String>,

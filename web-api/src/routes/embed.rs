@@ -14,7 +14,7 @@ use crate::wire::{self, ImageForm, RawImage};
 #[utoipa::path(post, path = "/v1/embed", tag = "images", operation_id = "embed",
     request_body(content((ImageForm = "multipart/form-data"),
         (RawImage = "application/octet-stream"), (RawImage = "image/*"))),
-    responses((status = 200, body = wire::Embedded), wire::AnyProblem))]
+    responses((status = 200, description = "An embedding for each image", body = wire::Embedded), wire::AnyProblem))]
 pub async fn embed(
     State(state): State<Arc<AppState>>,
     images: Uploads,

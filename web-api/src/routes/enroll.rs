@@ -34,11 +34,10 @@ pub struct EnrollQuery {
 /// is skipped and reported in `duplicate_of`, so the call can be repeated.
 #[utoipa::path(post, path = "/v1/galleries/{gallery}/classes/{class}/examples", tag = "images",
     operation_id = "enroll",
-    params(("gallery" = String, Path, description = "Name of the gallery: `default`"),
-        ("class" = String, Path, description = "Id of the class, such as `@3`, or its label, percent-encoded; an unknown id is an error"), EnrollQuery),
+    params(wire::ClassPath, EnrollQuery),
     request_body(content((ImageForm = "multipart/form-data"),
         (RawImage = "application/octet-stream"), (RawImage = "image/*"))),
-    responses((status = 201, body = wire::Enrolled), wire::AnyProblem))]
+    responses((status = 201, description = "The images are enrolled", body = wire::Enrolled), wire::AnyProblem))]
 pub async fn enroll(
     State(state): State<Arc<AppState>>,
     Path((gallery, class)): Path<(String, String)>,

@@ -20,7 +20,7 @@ const DEFAULT_GALLERY: &str = "default";
 
 /// Lists the galleries.
 #[utoipa::path(get, path = "/v1/galleries", tag = "galleries", operation_id = "list_galleries",
-    responses((status = 200, body = wire::Galleries), wire::AnyProblem))]
+    responses((status = 200, description = "The galleries", body = wire::Galleries), wire::AnyProblem))]
 pub async fn list(State(state): State<Arc<AppState>>) -> Result<Json<wire::Galleries>, Problem> {
     let work = |recognizer: &mut Recognizer| wire::Gallery::new(DEFAULT_GALLERY, recognizer);
     Ok(Json(wire::Galleries { galleries: vec![state.engine.call(work).await?] }))
@@ -29,8 +29,8 @@ pub async fn list(State(state): State<Arc<AppState>>) -> Result<Json<wire::Galle
 /// Reads one gallery.
 #[utoipa::path(get, path = "/v1/galleries/{gallery}", tag = "galleries",
     operation_id = "read_gallery",
-    params(("gallery" = String, Path, description = "Name of the gallery: `default`")),
-    responses((status = 200, body = wire::Gallery), wire::AnyProblem))]
+    params(wire::GalleryPath),
+    responses((status = 200, description = "The gallery", body = wire::Gallery), wire::AnyProblem))]
 pub async fn read(
     State(state): State<Arc<AppState>>,
     Path(gallery): Path<String>,
@@ -46,10 +46,9 @@ pub async fn read(
 /// `If-Match: "<revision>"`: the call fails with status 412 if the gallery has another revision.
 #[utoipa::path(patch, path = "/v1/galleries/{gallery}", tag = "galleries",
     operation_id = "change_gallery",
-    params(("gallery" = String, Path, description = "Name of the gallery: `default`"),
-        ("if-match" = Option<String>, Header, description = "The gallery's revision in quotes")),
+    params(wire::GalleryPath, wire::IfMatch),
     request_body = wire::GalleryPatch,
-    responses((status = 200, body = wire::Gallery), wire::AnyProblem))]
+    responses((status = 200, description = "The gallery after the change", body = wire::Gallery), wire::AnyProblem))]
 pub async fn change(
     State(state): State<Arc<AppState>>,
     Path(gallery): Path<String>,
@@ -74,8 +73,8 @@ pub async fn change(
 /// images that it keeps, the evidence behind them, and what would make them surer.
 #[utoipa::path(post, path = "/v1/galleries/{gallery}/calibrate", tag = "galleries",
     operation_id = "calibrate",
-    params(("gallery" = String, Path, description = "Name of the gallery: `default`")),
-    responses((status = 200, body = wire::Calibration), wire::AnyProblem))]
+    params(wire::GalleryPath),
+    responses((status = 200, description = "The calibration", body = wire::Calibration), wire::AnyProblem))]
 pub async fn calibrate(
     State(state): State<Arc<AppState>>,
     Path(gallery): Path<String>,

@@ -22,13 +22,14 @@ const MAX_NOUN: usize = 128;
 #[serde(deny_unknown_fields)]
 pub struct LexiconQuery {
     /// A noun of at most 128 characters, such as `coffee mug`.
+    #[param(max_length = 128, example = "coffee mug")]
     q: String,
 }
 
 /// Lists the WordNet senses of a noun.
 #[utoipa::path(get, path = "/v1/lexicon", tag = "lexicon", operation_id = "list_senses",
     params(LexiconQuery),
-    responses((status = 200, body = wire::Senses), wire::AnyProblem))]
+    responses((status = 200, description = "The senses", body = wire::Senses), wire::AnyProblem))]
 pub async fn senses(
     State(state): State<Arc<AppState>>,
     Query(LexiconQuery { q }): Query<LexiconQuery>,

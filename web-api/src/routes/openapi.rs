@@ -2,11 +2,15 @@
 //!
 //! `docs/openapi.json` is the committed copy; a test fails when the two differ.
 
+mod examples;
+
 use std::sync::LazyLock;
 
 use axum::http::header;
 use axum::response::IntoResponse;
 use utoipa::OpenApi;
+
+use examples::Examples;
 
 use super::{background, classes, classify, embed, enroll, galleries, lexicon, operations};
 
@@ -19,6 +23,10 @@ use super::{background, classes, classify, embed, enroll, galleries, lexicon, op
             a stable `code`. Every response has an `x-request-id` header.",
         license(name = "MIT OR Apache-2.0")
     ),
+    servers((url = "/", description = "This service")),
+    // The service has no authentication: it listens on the machine itself unless told otherwise.
+    security(()),
+    modifiers(&Examples),
     tags(
         (name = "galleries", description = "A gallery holds classes and their examples."),
         (name = "classes", description = "Classes of a gallery."),
@@ -65,7 +73,8 @@ pub fn document() -> &'static str {
 
 /// Returns this OpenAPI document.
 #[utoipa::path(get, path = "/openapi.json", tag = "operations", operation_id = "read_openapi",
-    responses((status = 200, body = serde_json::Value, content_type = "application/json")))]
+    responses((status = 200, description = "The document", body = serde_json::Value, content_type = "application/json",
+        example = json!({"openapi": "3.1.0"}))))]
 pub async fn openapi() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "application/json")], document())
 }

@@ -15,7 +15,7 @@ use crate::wire;
 
 /// Liveness: the process answers.
 #[utoipa::path(get, path = "/livez", tag = "operations", operation_id = "read_liveness",
-    responses((status = 200, body = wire::Health)))]
+    responses((status = 200, description = "The process answers", body = wire::Health)))]
 pub async fn live() -> Json<wire::Health> {
     // The engine thread is not asked: a long job is no reason to restart the process.
     Json(wire::Health { status: "ok", checks: BTreeMap::new() })
@@ -23,8 +23,8 @@ pub async fn live() -> Json<wire::Health> {
 
 /// Readiness: the engine passed the bundle's self-test, the store is open, the engine thread runs.
 #[utoipa::path(get, path = "/readyz", tag = "operations", operation_id = "read_readiness",
-    responses((status = 200, body = wire::Health),
-        (status = 503, body = wire::Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "The service is ready", body = wire::Health),
+        (status = 503, description = "The service is not ready", body = wire::Problem, content_type = "application/problem+json")))]
 pub async fn ready(State(state): State<Arc<AppState>>) -> Result<Json<wire::Health>, Problem> {
     if !state.engine.is_alive() {
         return Err(Problem::new(Code::NotReady, "The engine thread has ended."));
@@ -36,14 +36,15 @@ pub async fn ready(State(state): State<Arc<AppState>>) -> Result<Json<wire::Heal
 
 /// The service's version, bundle, engine and limits, and why other engines were rejected.
 #[utoipa::path(get, path = "/version", tag = "operations", operation_id = "read_version",
-    responses((status = 200, body = wire::Version)))]
+    responses((status = 200, description = "The version", body = wire::Version)))]
 pub async fn version(State(state): State<Arc<AppState>>) -> Json<wire::Version> {
     Json(state.version.clone())
 }
 
 /// Metrics in the Prometheus text format.
 #[utoipa::path(get, path = "/metrics", tag = "operations", operation_id = "read_metrics",
-    responses((status = 200, body = String, content_type = "text/plain")))]
+    responses((status = 200, description = "The metrics", body = String, content_type = "text/plain",
+        example = "# TYPE handful_images_embedded_total counter\nhandful_images_embedded_total 1\n")))]
 pub async fn metrics(State(state): State<Arc<AppState>>) -> impl IntoResponse {
     let gauges = Gauges {
         queue_images: state.decode_queue.queued_images(),

@@ -12,8 +12,10 @@ use super::enroll::{EnrolledExample, enrolled_examples};
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct BackgroundExamples {
     /// In the order of enrollment.
+    #[schema(max_items = 1000)]
     pub examples: Vec<BackgroundExample>,
     /// The value of `after` for the examples that follow; null after the last one.
+    #[schema(pattern = "^@(0|[1-9][0-9]{0,18})[.](0|[1-9][0-9]{0,8})$", example = "@9.0")]
     pub next: Option<String>,
     /// The gallery's revision.
     pub revision: u64,
@@ -23,9 +25,13 @@ pub struct BackgroundExamples {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct BackgroundExample {
     /// The id of the example.
-    #[schema(example = "@9.0")]
+    #[schema(example = "@9.0", pattern = "^@(0|[1-9][0-9]{0,18})[.](0|[1-9][0-9]{0,8})$")]
     pub id: String,
     /// SHA-256 of the file, in hexadecimal.
+    #[schema(
+        pattern = "^[0-9a-f]{64}$",
+        example = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+    )]
     pub sha256: String,
 }
 
@@ -33,6 +39,7 @@ pub struct BackgroundExample {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct EnrolledBackground {
     /// One for each image, in the order of the body.
+    #[schema(max_items = 100000)]
     pub examples: Vec<EnrolledExample>,
     /// Number of background examples after the call.
     pub background_examples: usize,

@@ -10,17 +10,24 @@ pub struct Calibration {
     /// True if the gallery has evidence for the rates.
     pub stated: bool,
     /// Why not; null if `stated` is true.
-    #[schema(example = "the gallery has one class: no image of another class serves as unknown")]
+    #[schema(
+        example = "the gallery has one class: no image of another class serves as unknown",
+        max_length = 1000
+    )]
     pub reason: Option<String>,
     /// The gallery's setting, see `Gallery.rate`.
+    #[schema(minimum = 0.001, maximum = 0.5, example = 0.05)]
     pub rate: f64,
     /// The gallery's setting, see `Gallery.threshold`.
+    #[schema(minimum = -2, maximum = 2)]
     pub threshold: Option<f64>,
     /// By rate, ascending. Empty if no class can be recognized, and if the bundle has no decision.
+    #[schema(max_items = 100)]
     pub thresholds: Vec<StatedThreshold>,
     /// What was measured.
     pub evidence: Evidence,
     /// What would make the rates surer, most useful first.
+    #[schema(max_items = 100)]
     pub advice: Vec<String>,
     /// The gallery's revision.
     pub revision: u64,
@@ -30,14 +37,14 @@ pub struct Calibration {
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 pub struct StatedThreshold {
     /// The share of unknown images that are accepted.
-    #[schema(example = 0.05)]
+    #[schema(example = 0.05, minimum = 0, maximum = 1)]
     pub rate: f64,
     /// The least calibrated score that is accepted.
-    #[schema(example = 0.21)]
+    #[schema(example = 0.21, minimum = -10, maximum = 10)]
     pub threshold: f64,
     /// The expected share of known images that are accepted as their own class. It is measured with
     /// examples that are left out one by one; null if no class has two examples.
-    #[schema(example = 0.86)]
+    #[schema(example = 0.86, minimum = 0, maximum = 1)]
     pub known_kept: Option<f64>,
 }
 

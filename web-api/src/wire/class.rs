@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Classes {
     /// Sorted by label.
+    #[schema(max_items = 1000000)]
     pub classes: Vec<Class>,
     /// The gallery's revision.
     pub revision: u64,
@@ -18,10 +19,10 @@ pub struct Classes {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Class {
     /// The id of the class, such as `@3`: stable, and never used again.
-    #[schema(example = "@7")]
+    #[schema(example = "@7", max_length = 64, pattern = "^@[0-9]+$")]
     pub id: String,
     /// The name of the class; can change.
-    #[schema(example = "mug")]
+    #[schema(example = "mug", min_length = 1, max_length = 128)]
     pub label: String,
     /// Number of examples.
     pub examples: usize,
@@ -34,6 +35,7 @@ pub struct Class {
     pub images_only: bool,
     /// The attributes (parts) that explanations name: those that were set, else those that WordNet
     /// lists for the sense and its hypernyms; at most 128. They do not change the classification.
+    #[schema(max_items = 128)]
     pub attributes: Vec<Attribute>,
     /// True if the attributes were set.
     pub attributes_overridden: bool,
@@ -43,15 +45,17 @@ pub struct Class {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Meaning {
     /// The id of the WordNet 3.0 sense, such as `n03147509`.
-    #[schema(example = "n03797390")]
+    #[schema(example = "n03797390", pattern = "^n[0-9]{8}$")]
     pub synset: String,
     /// How the sense was chosen: `label` (the whole label is a noun of WordNet), `head-noun` (only
     /// its last words are: `coffee mug` of `red coffee mug`) or `override` (it was set).
-    #[schema(example = "label")]
+    #[schema(example = "label", max_length = 16)]
     pub rule: &'static str,
     /// The words with this sense.
+    #[schema(max_items = 100, example = json!(["mug"]))]
     pub lemmas: Vec<String>,
     /// The definition.
+    #[schema(max_length = 4096, example = "with handle and usually cylindrical")]
     pub gloss: String,
 }
 
@@ -59,10 +63,10 @@ pub struct Meaning {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Attribute {
     /// The id of the WordNet 3.0 sense, such as `n03147509`.
-    #[schema(example = "n03485997")]
+    #[schema(example = "n03485997", pattern = "^n[0-9]{8}$")]
     pub synset: String,
     /// The name of the attribute, such as `handle`.
-    #[schema(example = "handle")]
+    #[schema(example = "handle", max_length = 256)]
     pub name: String,
 }
 
@@ -105,7 +109,7 @@ impl From<&edge::lexicon::Attribute> for Attribute {
 pub struct ClassDefinition {
     /// The id of the sense, as listed by `GET /v1/lexicon`. Without it, the label decides.
     #[serde(default)]
-    #[schema(example = "n03793489")]
+    #[schema(example = "n03793489", pattern = "^n[0-9]{8}$")]
     pub synset: Option<String>,
     /// Ignore the label and use only images.
     #[serde(default)]
@@ -113,7 +117,7 @@ pub struct ClassDefinition {
     /// The attributes: nouns or ids of senses, at most 128. Without them, the attributes of the
     /// sense are used.
     #[serde(default)]
-    #[schema(example = json!(["spout", "lid"]))]
+    #[schema(example = json!(["spout", "lid"]), max_items = 128)]
     pub attributes: Option<Vec<String>>,
 }
 
@@ -131,6 +135,11 @@ pub struct OneClass {
 #[serde(deny_unknown_fields)]
 pub struct ClassPatch {
     /// The new label: 1 to 128 characters, no `/`, no control characters.
-    #[schema(example = "blue mug")]
+    #[schema(
+        example = "blue mug",
+        min_length = 1,
+        max_length = 128,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f/]+$"
+    )]
     pub label: String,
 }

@@ -13,13 +13,14 @@ use super::image::{Model, Timing, Warning, warnings};
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Classified {
     /// One for each image, in the order of the body.
+    #[schema(max_items = 100000)]
     pub results: Vec<ClassifiedImage>,
     /// How the prototypes of the classes were made: `mean`, `trusted` (see `Gallery.fusion`) or
     /// `soft-k-means` (moved towards the images of a transductive call).
-    #[schema(example = "trusted")]
+    #[schema(example = "trusted", max_length = 32)]
     pub fusion: String,
     /// `inductive`: each image was classified by itself; `transductive`: all images together.
-    #[schema(example = "inductive")]
+    #[schema(example = "inductive", max_length = 32)]
     pub setting: String,
     /// Number of images that were classified together; 0 if inductive.
     pub unlabeled: usize,
@@ -33,19 +34,23 @@ pub struct Classified {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ClassifiedImage {
     /// The file's name, if the body gave one.
+    #[schema(max_length = 128, example = "cup.jpg")]
     pub file: Option<String>,
     /// Whether the image shows one of the classes.
     pub decision: Decision,
     /// The label of the best candidate; null if `decision` is `rejected` or `empty`.
+    #[schema(min_length = 1, max_length = 128, example = "mug")]
     pub label: Option<String>,
     /// The probability of the best candidate, 0 to 1; null without candidates, and if the bundle
     /// has no decision.
-    #[schema(example = 0.93)]
+    #[schema(example = 0.93, minimum = 0, maximum = 1)]
     pub confidence: Option<f64>,
     /// The label of the class that cannot be told apart from `label`; null unless `decision` is
     /// `ambiguous`.
+    #[schema(min_length = 1, max_length = 128)]
     pub ambiguous_with: Option<String>,
     /// The best classes, in the order of `similarity` + `name_bias`.
+    #[schema(max_items = 1000)]
     pub candidates: Vec<Candidate>,
     /// How the image compares with unknown ones; null without candidates, and if the bundle has no
     /// decision: then every image is accepted.
@@ -55,6 +60,7 @@ pub struct ClassifiedImage {
     pub explanation: Option<Explanation>,
     /// What was unusual about the image; omitted if nothing was.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 16)]
     pub warnings: Vec<Warning>,
 }
 
@@ -79,23 +85,23 @@ pub enum Decision {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
 pub struct Unknown {
     /// The calibrated score: how far the image scores above unknown images of this gallery.
-    #[schema(example = 0.41)]
+    #[schema(example = 0.41, minimum = -10, maximum = 10)]
     pub score: f64,
     /// The least calibrated score that is not rejected.
-    #[schema(example = 0.21)]
+    #[schema(example = 0.21, minimum = -10, maximum = 10)]
     pub threshold: f64,
     /// The share of unknown images that score at least as high as this one, 0.001 to 0.5.
-    #[schema(example = 0.008)]
+    #[schema(example = 0.008, minimum = 0, maximum = 1)]
     pub false_accept_rate: f64,
     /// The share of unknown images that `threshold` accepts.
-    #[schema(example = 0.05)]
+    #[schema(example = 0.05, minimum = 0, maximum = 1)]
     pub stated_false_accept_rate: f64,
     /// True if the gallery has evidence for the rates. A gallery with examples of one class only
     /// has none: its rates are those of other galleries of one class.
     pub stated: bool,
     /// The probability that the image shows none of the classes, 0 to 1. It and the `probability`
     /// of all classes sum to 1.
-    #[schema(example = 0.055)]
+    #[schema(example = 0.055, minimum = 0, maximum = 1)]
     pub probability: f64,
     /// True if the image is rejected because a background example fits it better than the best
     /// candidate.
@@ -109,22 +115,25 @@ pub struct Unknown {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Candidate {
     /// The class's id.
-    #[schema(example = "@7")]
+    #[schema(example = "@7", max_length = 64, pattern = "^@[0-9]+$")]
     pub class: String,
     /// The class's label.
-    #[schema(example = "mug")]
+    #[schema(example = "mug", min_length = 1, max_length = 128)]
     pub label: String,
     /// Cosine similarity of the image to the class prototype, -1 to 1.
+    #[schema(minimum = -1.001, maximum = 1.001, example = 0.58)]
     pub similarity: f32,
     /// Added to the similarity for ranking, because images are less similar to a prototype that is
     /// predicted from a name; 0 for a class with examples.
+    #[schema(minimum = -2, maximum = 2, example = 0.0)]
     pub name_bias: f32,
     /// The probability that the image shows the class, 0 to 1; null if the bundle has no decision.
-    #[schema(example = 0.93)]
+    #[schema(example = 0.93, minimum = 0, maximum = 1)]
     pub probability: Option<f64>,
     /// Number of examples of the class.
     pub examples: usize,
     /// How much of the prototype comes from the name, 0 (images only) to 1 (name only).
+    #[schema(minimum = 0, maximum = 1, example = 0.3)]
     pub knowledge: f32,
 }
 
@@ -138,8 +147,10 @@ pub struct Explanation {
     pub meaning: Option<Meaning>,
     /// The attributes (parts) of the class, largest weight first. Empty if the name has no share in
     /// the prototype and no attributes were set for the class.
+    #[schema(max_items = 128)]
     pub attributes: Vec<AttributeWeight>,
     /// The examples of the class most similar to the image, best first.
+    #[schema(max_items = 100)]
     pub nearest: Vec<Neighbor>,
 }
 
@@ -147,8 +158,10 @@ pub struct Explanation {
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 pub struct Shares {
     /// The share of the example images.
+    #[schema(minimum = 0, maximum = 1, example = 0.7)]
     pub images: f32,
     /// The share of the name.
+    #[schema(minimum = 0, maximum = 1, example = 0.3)]
     pub knowledge: f32,
 }
 
@@ -156,11 +169,11 @@ pub struct Shares {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct AttributeWeight {
     /// The attribute, such as `handle`.
-    #[schema(example = "handle")]
+    #[schema(example = "handle", max_length = 256)]
     pub name: String,
     /// The weight of the attribute in ProtoComNet, an optional network of the bundle; null without
     /// it. Classification does not use it.
-    #[schema(example = 0.31)]
+    #[schema(example = 0.31, minimum = 0, maximum = 1)]
     pub weight: Option<f32>,
 }
 
@@ -168,9 +181,10 @@ pub struct AttributeWeight {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Neighbor {
     /// The example's id.
-    #[schema(example = "@9.0")]
+    #[schema(example = "@9.0", pattern = "^@(0|[1-9][0-9]{0,18})[.](0|[1-9][0-9]{0,8})$")]
     pub example: String,
     /// Cosine similarity to the image, -1 to 1.
+    #[schema(minimum = -1.001, maximum = 1.001, example = 0.71)]
     pub similarity: f32,
 }
 

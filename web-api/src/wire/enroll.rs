@@ -16,6 +16,7 @@ pub struct Enrolled {
     /// The class as it is now.
     pub class: Class,
     /// One for each image, in the order of the body.
+    #[schema(max_items = 100000)]
     pub examples: Vec<EnrolledExample>,
     /// The gallery's revision.
     pub revision: u64,
@@ -25,14 +26,20 @@ pub struct Enrolled {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct EnrolledExample {
     /// The id of the example; for a duplicate, that of the example that was there already.
-    #[schema(example = "@9.0")]
+    #[schema(example = "@9.0", pattern = "^@(0|[1-9][0-9]{0,18})[.](0|[1-9][0-9]{0,8})$")]
     pub id: String,
     /// SHA-256 of the file, in hexadecimal.
+    #[schema(
+        pattern = "^[0-9a-f]{64}$",
+        example = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+    )]
     pub sha256: String,
     /// The id of an example of the class, or of the background set, with the same bytes; null for a
     /// new example.
+    #[schema(pattern = "^@(0|[1-9][0-9]{0,18})[.](0|[1-9][0-9]{0,8})$")]
     pub duplicate_of: Option<String>,
     /// What was unusual about the image; empty if nothing was.
+    #[schema(max_items = 16)]
     pub warnings: Vec<Warning>,
 }
 

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Galleries {
     /// There is one gallery in this version: `default`.
+    #[schema(max_items = 1000)]
     pub galleries: Vec<Gallery>,
 }
 
@@ -17,11 +18,11 @@ pub struct Galleries {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Gallery {
     /// The name used in paths.
-    #[schema(example = "default")]
+    #[schema(example = "default", min_length = 1, max_length = 64)]
     pub gallery: String,
     /// How prototypes are made: `mean` (examples only) or `trusted` (examples and the prototype
     /// predicted from the name, which counts less the more it disagrees with the examples).
-    #[schema(example = "trusted")]
+    #[schema(example = "trusted", max_length = 32)]
     pub fusion: String,
     /// Number of classes.
     pub classes: usize,
@@ -34,14 +35,15 @@ pub struct Gallery {
     pub rejects_unknown: bool,
     /// The share of unknown images that may be accepted, 0.001 to 0.5. It has no effect while there
     /// is a `threshold`.
-    #[schema(example = 0.05)]
+    #[schema(example = 0.05, minimum = 0.001, maximum = 0.5)]
     pub rate: f64,
     /// The least calibrated score that is accepted, -2 to 2, in place of the one that follows from
     /// `rate`; null: `rate` decides.
+    #[schema(minimum = -2, maximum = 2)]
     pub threshold: Option<f64>,
     /// The share of all images that are expected to be unknown, 0.001 to 0.999. It changes
     /// probabilities, not decisions.
-    #[schema(example = 0.5)]
+    #[schema(example = 0.5, minimum = 0.001, maximum = 0.999)]
     pub expected_unknown_share: f64,
     /// Grows by one with each change.
     pub revision: u64,

@@ -10,9 +10,10 @@ use utoipa::ToSchema;
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Warning {
     /// A stable code for programs.
-    #[schema(example = "animated")]
+    #[schema(example = "animated", max_length = 64)]
     pub code: String,
     /// The warning in words.
+    #[schema(max_length = 1000, example = "the image is animated; its first frame is used")]
     pub detail: String,
 }
 
@@ -20,6 +21,7 @@ pub struct Warning {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Embedded {
     /// One for each image, in the order of the body.
+    #[schema(max_items = 100000)]
     pub results: Vec<EmbeddedImage>,
     /// The bundle, engine and precision that computed this response.
     pub model: Model,
@@ -31,11 +33,14 @@ pub struct Embedded {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct EmbeddedImage {
     /// The file's name, if the body gave one.
+    #[schema(max_length = 128, example = "cup.jpg")]
     pub file: Option<String>,
     /// The output of the network, `embedding_size` values, not normalized.
+    #[schema(max_items = 16384)]
     pub embedding: Vec<f32>,
     /// What was unusual about the image; omitted if nothing was.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 16)]
     pub warnings: Vec<Warning>,
 }
 
@@ -43,13 +48,13 @@ pub struct EmbeddedImage {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Model {
     /// The bundle's name.
-    #[schema(example = "efficientnet-lite0")]
+    #[schema(example = "efficientnet-lite0", max_length = 256)]
     pub bundle: String,
     /// The precision of the network.
-    #[schema(example = "fp32")]
+    #[schema(example = "fp32", max_length = 16)]
     pub precision: String,
     /// The engine that ran the network.
-    #[schema(example = "onnxruntime/cpu")]
+    #[schema(example = "onnxruntime/cpu", max_length = 64)]
     pub provider: String,
 }
 
@@ -57,13 +62,17 @@ pub struct Model {
 #[derive(Debug, Clone, Copy, Default, Serialize, ToSchema)]
 pub struct Timing {
     /// Decoding the files.
+    #[schema(minimum = 0, example = 1.5)]
     pub decode: f64,
     /// Scaling and normalizing the pixels.
+    #[schema(minimum = 0, example = 1.5)]
     pub preprocess: f64,
     /// Running the network.
+    #[schema(minimum = 0, example = 1.5)]
     pub embed: f64,
     /// Comparing with the classes; omitted by `POST /v1/embed`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, example = 1.5)]
     pub classify: Option<f64>,
 }
 

@@ -10,11 +10,14 @@ use super::class::Attribute;
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Senses {
     /// The noun of the request.
+    #[schema(max_length = 128, example = "mug")]
     pub q: String,
     /// The id of the sense that a class with this label gets unless another is set; null if no
     /// sense of the noun is a visible thing.
+    #[schema(pattern = "^n[0-9]{8}$", example = "n03797390")]
     pub default_sense: Option<String>,
     /// Most frequent first; empty if the lexicon does not have the noun.
+    #[schema(max_items = 1000)]
     pub senses: Vec<Sense>,
 }
 
@@ -22,15 +25,19 @@ pub struct Senses {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Sense {
     /// The id of the WordNet 3.0 sense, such as `n03147509`.
-    #[schema(example = "n03797390")]
+    #[schema(example = "n03797390", pattern = "^n[0-9]{8}$")]
     pub synset: String,
     /// The words with this sense.
+    #[schema(max_items = 100)]
     pub lemmas: Vec<String>,
     /// The definition.
+    #[schema(max_length = 4096)]
     pub gloss: String,
     /// More general senses (direct hypernyms): a mug is a kind of cup.
+    #[schema(max_items = 100)]
     pub kind_of: Vec<String>,
     /// The parts that WordNet lists for the sense and its hypernyms; at most 128.
+    #[schema(max_items = 128)]
     pub attributes: Vec<Attribute>,
     /// True if the bundle has a word vector for the sense. Without one, the name helps little to
     /// recognize the class.

@@ -8,19 +8,26 @@ use utoipa::{IntoResponses, ToSchema};
 pub struct Problem {
     /// The kind of error, as a URN.
     #[serde(rename = "type")]
-    #[schema(example = "urn:handful:problem:bad_image")]
+    #[schema(example = "urn:handful:problem:bad_image", max_length = 128)]
     pub kind: String,
     /// The kind of error in words.
+    #[schema(max_length = 128, example = "Damaged image")]
     pub title: String,
     /// The HTTP status.
+    #[schema(minimum = 400, maximum = 599, example = 422)]
     pub status: u16,
     /// A stable code for programs; the guide of the HTTP API lists all codes.
-    #[schema(example = "bad_image")]
+    #[schema(example = "bad_image", max_length = 64)]
     pub code: String,
     /// What is wrong, what was expected, what to do.
+    #[schema(
+        max_length = 2000,
+        example = "the JPEG image is damaged: the file ends before the image does; save it again"
+    )]
     pub detail: String,
     /// The file that caused the error, if the call had several.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 128, example = "cup.jpg")]
     pub file: Option<String>,
 }
 

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Version {
     /// The service's version.
+    #[schema(max_length = 64, example = "0.1.0")]
     pub version: &'static str,
     /// The bundle in use: network, preprocessing and name knowledge.
     pub bundle: Bundle,
@@ -23,12 +24,16 @@ pub struct Version {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Bundle {
     /// The bundle's name.
+    #[schema(max_length = 256, example = "efficientnet-lite0")]
     pub name: String,
     /// Identifies the embedding space. Embeddings of two spaces cannot be compared.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
     pub space_id: String,
     /// Number of values of an embedding.
+    #[schema(minimum = 1, maximum = 16384)]
     pub embedding_size: usize,
     /// How the weights are stored.
+    #[schema(max_length = 16, example = "fp16")]
     pub weights: String,
     /// True if the bundle has name knowledge: labels have a meaning, and classes without images are
     /// recognized.
@@ -39,12 +44,13 @@ pub struct Bundle {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Engine {
     /// The name of the engine that runs the network.
-    #[schema(example = "onnxruntime/cpu")]
+    #[schema(example = "onnxruntime/cpu", max_length = 64)]
     pub provider: String,
     /// The precision of the network.
-    #[schema(example = "int8-u8")]
+    #[schema(example = "int8-u8", max_length = 16)]
     pub precision: String,
     /// The engines that were tried before it and cannot be used, with the reason.
+    #[schema(max_items = 16)]
     pub rejected: Vec<Rejection>,
 }
 
@@ -52,9 +58,10 @@ pub struct Engine {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Rejection {
     /// The name of the engine.
-    #[schema(example = "onnxruntime/cuda")]
+    #[schema(example = "onnxruntime/cuda", max_length = 64)]
     pub provider: String,
     /// Why it was rejected.
+    #[schema(max_length = 1000)]
     pub reason: String,
 }
 
@@ -73,6 +80,7 @@ pub struct Limits {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Health {
     /// Always `ok`; a check that fails is a response with status 503.
+    #[schema(max_length = 16, example = "ok")]
     pub status: &'static str,
     /// The checks that passed.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 #[expect(dead_code, reason = "only its schema is used")]
 pub struct ImageForm {
     /// JPEG, PNG, WebP, BMP, TIFF or GIF files.
-    #[schema(value_type = Vec<String>, format = Binary)]
+    #[schema(value_type = Vec<String>, format = Binary, min_items = 1, max_items = 100000)]
     file: Vec<Vec<u8>>,
 }
 

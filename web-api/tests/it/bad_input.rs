@@ -214,6 +214,60 @@ fn bytes_that_are_not_http_are_refused() {
 }
 
 #[test]
+fn what_http_itself_refuses_is_a_problem_too() {
+    let service = Service::start(&[]);
+    let host = format!("host: {}\r\n", service.address);
+    let long = "x".repeat(70_000);
+    let many: String = (0..200).map(|n| format!("x-{n}: 1\r\n")).collect();
+    for (request, status, code) in [
+        (format!("GET /livez HTTP/9.9\r\n{host}\r\n"), 400, "bad_request"),
+        (format!("GET /livez HTTP/1.1\r\n{host}a b: c\r\n\r\n"), 400, "bad_request"),
+        (format!("GET /{long} HTTP/1.1\r\n{host}\r\n"), 414, "uri_too_long"),
+        (format!("GET / HTTP/1.1\r\n{host}{many}\r\n"), 431, "headers_too_large"),
+    ] {
+        let mut connection = Connection::open(&service.address);
+        // The service may close while a long head is still sent.
+        let _ = connection.write(request.as_bytes());
+        let answer = connection.answer();
+        answer.assert_problem(status, code);
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+    }
+}
+
+#[test]
+fn a_probe_of_http_1_0_needs_no_host() {
+    let service = Service::start(&[]);
+    for (path, status) in [("/livez", "200"), ("/readyz", "200"), ("/version", "400")] {
+        let mut connection = Connection::open(&service.address);
+        connection.write(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).unwrap();
+        let answer = String::from_utf8(connection.read_to_end()).unwrap();
+        assert_eq!(answer.split(' ').nth(1), Some(status), "{answer}");
+    }
+}
+
+#[test]
+fn a_text_field_of_a_form_is_named() {
+    let service = Service::start(&[]);
+    let form = format!(
+        "--{BOUNDARY}\r\ncontent-disposition: form-data; name=\"label\"\r\n\r\nmug\r\n--{BOUNDARY}--\r\n"
+    );
+    let headers = [("content-type", format!("multipart/form-data; boundary={BOUNDARY}"))];
+    let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let answer = service.send("POST", CLASSIFY, &headers, form.as_bytes());
+    answer.assert_problem(400, "bad_request");
+    assert!(answer.text().contains("`label`"), "{}", answer.text());
+}
+
+#[test]
+fn a_json_array_is_no_object() {
+    let service = Service::start(&[]);
+    service.enroll("mug", &good()).ok();
+    service.patch(&crate::service::class("mug"), "[\"cup\"]").assert_problem(400, "bad_request");
+    assert_eq!(service.known(), [("mug".to_owned(), 1)]);
+}
+
+#[test]
 fn aborted_requests_do_not_affect_others() {
     let service = Service::start(&[]);
     for _ in 0..20 {

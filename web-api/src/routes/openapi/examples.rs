@@ -1,0 +1,50 @@
+//! Examples of bodies: each schema that a call takes or returns has one in `examples.json`.
+//!
+//! A test holds their fields to those of real answers.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use utoipa::Modify;
+use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::{Content, OpenApi, RefOr};
+
+/// Adds the examples to the document.
+pub(super) struct Examples;
+
+impl Modify for Examples {
+    fn modify(&self, document: &mut OpenApi) {
+        let examples: BTreeMap<String, Value> = serde_json::from_str(include_str!("examples.json"))
+            .expect("invariant: the file is JSON, which a test parses");
+        for operation in document.paths.paths.values_mut().flat_map(operations) {
+            contents(operation).for_each(|content| add(content, &examples));
+        }
+    }
+}
+
+fn operations(path: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    let PathItem { get, put, post, delete, patch, .. } = path;
+    [get, put, post, delete, patch].into_iter().flatten()
+}
+
+fn contents(operation: &mut Operation) -> impl Iterator<Item = &mut Content> {
+    let request = operation.request_body.as_mut().and_then(owned);
+    let requests = request.into_iter().flat_map(|request| request.content.values_mut());
+    let responses = operation.responses.responses.values_mut().filter_map(owned);
+    let responses = responses.flat_map(|response| response.content.values_mut());
+    requests.chain(responses).filter_map(owned)
+}
+
+fn owned<T>(item: &mut RefOr<T>) -> Option<&mut T> {
+    match item {
+        RefOr::T(item) => Some(item),
+        RefOr::Ref(_) => None,
+    }
+}
+
+fn add(content: &mut Content, examples: &BTreeMap<String, Value>) {
+    if let Some(RefOr::Ref(schema)) = &content.schema {
+        let name = schema.ref_location.rsplit('/').next().unwrap_or_default();
+        content.example = examples.get(name).cloned();
+    }
+}
