@@ -117,7 +117,7 @@ impl Gallery {
         self.facts.background()
     }
 
-    /// Every class, sorted by the bytes of its label.
+    /// Every class, sorted by label without regard to case.
     #[must_use]
     pub fn classes(&self) -> Vec<Class> {
         self.iter().cloned().collect()

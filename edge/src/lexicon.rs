@@ -15,6 +15,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod head_noun;
+mod words;
+
 use std::collections::BTreeSet;
 
 use few_shot::embedding_frame::EmbeddingFrame;
@@ -27,15 +30,9 @@ use models::knowledge::wordnet::SynsetId;
 use ndarray::{Array1, Array2};
 
 use crate::gallery::{Class, SenseOverride};
+use head_noun::HeadNoun;
 
-/// `physical entity`: images show nothing that is not a kind of it.
-const PHYSICAL_ENTITY: SynsetId = SynsetId(1930);
-
-/// `person`: of two senses, the one that is not a person is taken.
-const PERSON: SynsetId = SynsetId(7846);
-
-/// The most words of a label that are looked up, from its end; no noun of WordNet has more.
-const MAX_WORDS: usize = 9;
+pub use head_noun::{LookedUp, Rule};
 
 /// The most attributes that a sense or a class lists, and that a user may set for a class. An
 /// animal has dozens.
@@ -94,29 +91,6 @@ impl AttributeError {
     }
 }
 
-/// How the meaning of a class was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rule {
-    /// The whole label is a noun.
-    Label,
-    /// The last words of the label are a noun.
-    HeadNoun,
-    /// The user set the sense.
-    Override,
-}
-
-impl Rule {
-    /// Its word in answers.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Label => "label",
-            Self::HeadNoun => "head-noun",
-            Self::Override => "override",
-        }
-    }
-}
-
 /// The meaning of a class name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Meaning {
@@ -137,18 +111,6 @@ pub struct MeaningInfo {
     pub lemmas: Vec<String>,
     /// The definition of the synset.
     pub gloss: String,
-}
-
-/// What the lexicon has for a label.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LookedUp {
-    /// Which of its words are the noun.
-    pub rule: Rule,
-    /// The senses of the noun, most frequent first; at least one.
-    pub senses: Vec<SynsetId>,
-    /// The sense of a class with this label; `None` if no sense is something that an image can
-    /// show.
-    pub default_sense: Option<SynsetId>,
 }
 
 /// One sense of a noun, for a user to choose from.
@@ -239,39 +201,7 @@ impl NameKnowledge {
     /// blue coffee mug" is a coffee mug). `None` when it ends with no noun that the lexicon has.
     #[must_use]
     pub fn look_up(&self, label: &str) -> Option<LookedUp> {
-        let words = label.split(|c| !is_in_words(c)).filter(|word| !word.is_empty());
-        let words: Vec<&str> = words.collect();
-        // English puts the head noun last.
-        let words = &words[words.len().saturating_sub(MAX_WORDS)..];
-        (0..words.len()).find_map(|first| {
-            let noun = words[first..].join(" ");
-            let senses = self.lexicon.senses(&noun);
-            let default_sense = self.default_sense(&noun, &senses);
-            let rule = if first == 0 { Rule::Label } else { Rule::HeadNoun };
-            (!senses.is_empty()).then_some(LookedUp { rule, senses, default_sense })
-        })
-    }
-
-    /// The most frequent sense that an image can show: rather a thing than a person, rather one
-    /// that is called so first of all (a mug is also a word for a face), and rather one whose words
-    /// have a vector.
-    fn default_sense(&self, noun: &str, senses: &[SynsetId]) -> Option<SynsetId> {
-        let noun = unhyphenated(&noun.to_lowercase());
-        let ranked = senses.iter().filter_map(|&id| Some((self.rank(&noun, id)?, id)));
-        // The first of equals: senses come most frequent first.
-        ranked.min_by_key(|(rank, _)| *rank).map(|(_, id)| id)
-    }
-
-    /// The rank of a sense of `noun`, the least of which is the default sense; `None` for what no
-    /// image can show.
-    fn rank(&self, noun: &str, id: SynsetId) -> Option<(bool, bool, bool)> {
-        let line = self.lexicon.line(id);
-        let first = self.lexicon.synset(id)?.lemmas.into_iter().next()?;
-        // A plural begins with its singular, mostly; names of persons and places are capitalized.
-        let by_its_name = noun.starts_with(&unhyphenated(&first));
-        let has_vector = self.lexicon.vector(id).is_some();
-        let is_shown = line.contains(&PHYSICAL_ENTITY);
-        is_shown.then_some((line.contains(&PERSON), !by_its_name, !has_vector))
+        HeadNoun::new(&self.lexicon).look_up(label)
     }
 
     /// A meaning with its words and its definition; `None` for a synset that is not in the lexicon.
@@ -422,14 +352,4 @@ fn check<T: PartialEq + ToString>(
         return Ok(());
     }
     Err(NameKnowledgeError::Mismatch { what, expected: expected.to_string(), got: got.to_string() })
-}
-
-/// Nouns of WordNet are words of letters, `-`, `'` and `.`.
-fn is_in_words(c: char) -> bool {
-    c.is_alphabetic() || matches!(c, '-' | '\'' | '.')
-}
-
-/// A lemma may be written as one word, with a hyphen or with a space: `tea_cup`, `tea-cup`.
-fn unhyphenated(word: &str) -> String {
-    word.replace(['_', '-'], " ")
 }

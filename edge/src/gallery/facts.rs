@@ -18,8 +18,9 @@ use super::settings::GallerySettings;
 pub(super) struct Facts {
     revision: u64,
     classes: BTreeMap<ClassId, Class>,
-    // Sorted, since lists of classes are in the order of their labels.
-    labels: BTreeMap<Label, ClassId>,
+    /// The folded label of each class. Sorted, since lists of classes are in that order; with the
+    /// ids, since a store of an earlier version may have labels that fold to the same.
+    labels: BTreeSet<(String, ClassId)>,
     /// In the order of enrollment.
     background: Vec<Example>,
     settings: GallerySettings,
@@ -39,9 +40,7 @@ impl Facts {
         settings.check().map_err(|error| error.to_string())?;
         let mut facts = Self { revision, background, settings, ..Self::default() };
         for class in classes {
-            if facts.labels.insert(class.label.clone(), class.id).is_some() {
-                return Err(format!("two classes are called `{}`", class.label));
-            }
+            facts.labels.insert((class.label.folded(), class.id));
             facts.classes.insert(class.id, class);
         }
         facts.check_examples()?;
@@ -76,7 +75,7 @@ impl Facts {
 
     /// Every class, sorted by label.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Class> {
-        self.labels.values().map(|id| self.by_id(*id))
+        self.labels.iter().map(|(_, id)| self.by_id(*id))
     }
 
     pub(super) fn class(&self, id_or_label: &str) -> Result<&Class, GalleryError> {
@@ -87,7 +86,18 @@ impl Facts {
 
     fn by_label(&self, text: &str) -> Option<&Class> {
         let label = Label::parse(text).ok()?;
-        self.labels.get(&label).map(|id| self.by_id(*id))
+        self.find(&label).map(|id| self.by_id(id))
+    }
+
+    /// The class with this label, in any spelling that folds to the same.
+    fn find(&self, label: &Label) -> Option<ClassId> {
+        let folded = label.folded();
+        let after = self.labels.range((folded.clone(), ClassId(0))..);
+        let same: Vec<ClassId> =
+            after.take_while(|(other, _)| *other == folded).map(|(_, id)| *id).collect();
+        // Of several, the one that is spelled like this.
+        let exact = same.iter().copied().find(|id| self.by_id(*id).label == *label);
+        exact.or(same.first().copied())
     }
 
     /// The class of a plan or of a label of these facts.
@@ -106,7 +116,7 @@ impl Facts {
         examples: Vec<NewExample>,
         create: bool,
     ) -> Result<Plan<(ClassId, Vec<Outcome>)>, GalleryError> {
-        let existing = self.labels.get(label).copied();
+        let existing = self.find(label);
         if existing.is_none() && !create {
             return Err(unknown(label.as_str()));
         }
@@ -184,7 +194,7 @@ impl Facts {
         label: &Label,
         overrides: ClassOverrides,
     ) -> Plan<(ClassId, bool)> {
-        let existing = self.labels.get(label).copied();
+        let existing = self.find(label);
         let class = existing.unwrap_or(self.next_id());
         let differs = existing.is_none_or(|id| self.by_id(id).overrides != overrides);
         let kind = ChangeKind::Define { class, label: label.clone(), overrides };
@@ -197,14 +207,14 @@ impl Facts {
         id_or_label: &str,
         label: &Label,
     ) -> Result<Plan<ClassId>, GalleryError> {
-        let class = self.class(id_or_label)?.id;
-        let change = match self.labels.get(label) {
-            // A repeated call has what it wants already.
-            Some(&owner) if owner == class => None,
-            Some(_) => return Err(GalleryError::LabelTaken(label.clone())),
-            None => Some(self.next(ChangeKind::Rename { class, label: label.clone() })),
-        };
-        Ok(Plan { change, answer: class })
+        let class = self.class(id_or_label)?;
+        if self.find(label).is_some_and(|owner| owner != class.id) {
+            return Err(GalleryError::LabelTaken(label.clone()));
+        }
+        // A repeated call has what it wants already; another spelling is a change.
+        let differs = class.label != *label;
+        let kind = ChangeKind::Rename { class: class.id, label: label.clone() };
+        Ok(Plan { change: differs.then(|| self.next(kind)), answer: class.id })
     }
 
     pub(super) fn plan_delete(&self, id_or_label: &str) -> Result<Plan<ClassId>, GalleryError> {
@@ -246,13 +256,13 @@ impl Facts {
             ChangeKind::Rename { class: id, label } => {
                 // The former label is free again for another class.
                 let class = self.classes.get_mut(&id).expect("invariant: the plan found it");
-                self.labels.remove(&class.label);
-                self.labels.insert(label.clone(), id);
+                self.labels.remove(&(class.label.folded(), id));
+                self.labels.insert((label.folded(), id));
                 class.label = label;
             }
             ChangeKind::Delete { class } => {
                 let class = self.classes.remove(&class).expect("invariant: the plan found it");
-                self.labels.remove(&class.label);
+                self.labels.remove(&(class.label.folded(), class.id));
             }
             ChangeKind::EnrollBackground(examples) => self.background.extend(examples),
             ChangeKind::RemoveBackground(id) => self.background.retain(|e| e.id != id),
@@ -262,8 +272,11 @@ impl Facts {
 
     /// The class, created if it does not exist.
     fn entry(&mut self, id: ClassId, label: Label) -> &mut Class {
-        self.labels.insert(label.clone(), id);
-        self.classes.entry(id).or_insert_with(|| Class::new(id, label))
+        let labels = &mut self.labels;
+        self.classes.entry(id).or_insert_with(|| {
+            labels.insert((label.folded(), id));
+            Class::new(id, label)
+        })
     }
 }
 

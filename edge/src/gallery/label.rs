@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
 use unicode_width::UnicodeWidthStr;
 
 use super::id::ClassId;
@@ -11,11 +12,32 @@ use super::id::ClassId;
 /// The most characters of a label.
 const LONGEST: usize = 128;
 
-/// The name of a class, in Unicode normalization form C (NFC) and without spaces around it.
+/// The most accents and other marks on one letter. Writing systems need three, and a tower of marks
+/// would paint over what stands above it.
+const MOST_MARKS: usize = 4;
+
+/// Joins emoji to one picture.
+const JOINER: char = '\u{200D}';
+
+/// Asks for the colored form of an emoji.
+const EMOJI_FORM: char = '\u{FE0F}';
+
+/// The name of a class, in Unicode normalization form C (NFC), without spaces around it and without
+/// invisible characters, except for those that make an emoji what it is.
 ///
 /// A label has 1 to 128 characters, of which at least one is visible. It does not contain `/`,
 /// control characters, line breaks or characters that change the direction of text. It is not `.`,
 /// `..` or the form of an id such as `@7`.
+///
+/// # Examples
+/// ```
+/// use edge::gallery::Label;
+///
+/// let label = Label::parse(" Coffee\u{200B} Mug ")?;
+/// assert_eq!(label.as_str(), "Coffee Mug");
+/// assert_eq!(label.folded(), Label::parse("coffee  mug")?.folded());
+/// # Ok::<(), edge::gallery::LabelError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Label(String);
 
@@ -31,9 +53,25 @@ impl Label {
         if text.chars().nth(4 * LONGEST).is_some() {
             return Err(LabelError::TooLong);
         }
-        let label: String = text.nfc().collect();
+        let composed: String = text.nfc().collect();
+        let visible = without_invisible(&composed);
+        if visible.is_empty() && !composed.is_empty() {
+            return Err(LabelError::Invisible);
+        }
+        let label = visible.trim().to_owned();
         check(&label)?;
         Ok(Self(label))
+    }
+
+    /// The form in which labels are compared: two labels with the same one name the same class. It
+    /// is in NFKC, without case, with single spaces.
+    #[must_use]
+    pub fn folded(&self) -> String {
+        // By way of upper case, in which `ß` is `SS`: lower case alone keeps it apart from `ss`.
+        let upper = self.0.nfkc().flat_map(char::to_uppercase);
+        let lower = upper.flat_map(char::to_lowercase);
+        let plain: String = lower.filter(|&c| !is_invisible(c)).nfkc().collect();
+        plain.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
     /// The text of the label.
@@ -41,6 +79,50 @@ impl Label {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// The text without invisible characters, and with at most [`MOST_MARKS`] marks on a letter.
+fn without_invisible(text: &str) -> String {
+    let mut visible = String::with_capacity(text.len());
+    let mut marks = 0;
+    let mut before = ' ';
+    for (at, c) in text.char_indices() {
+        marks = if is_combining_mark(c) && !is_invisible(c) { marks + 1 } else { 0 };
+        let after = text[at + c.len_utf8()..].chars().next().unwrap_or(' ');
+        let is_kept = !is_invisible(c) || is_of_emoji(before, c, after);
+        if is_kept && marks <= MOST_MARKS {
+            visible.push(c);
+        }
+        before = c;
+    }
+    visible
+}
+
+/// Whether an invisible character belongs to the emoji that it stands beside.
+fn is_of_emoji(before: char, c: char, after: char) -> bool {
+    match c {
+        JOINER => is_pictogram(before) && is_pictogram(after),
+        EMOJI_FORM => is_pictogram(before),
+        _ => false,
+    }
+}
+
+/// Signs that can begin an emoji, and what modifies one: blocks of symbols in Unicode, and keycaps.
+fn is_pictogram(c: char) -> bool {
+    matches!(c, '\u{203C}'..='\u{3299}' | '\u{1F000}'..='\u{1FAFF}' | '\u{A9}' | '\u{AE}')
+        || matches!(c, '0'..='9' | '#' | '*' | EMOJI_FORM)
+}
+
+/// Characters that take no room, by the property `Default_Ignorable_Code_Point` of Unicode.
+fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{3164}' | '\u{FFA0}'
+    ) || matches!(c, '\u{17B4}' | '\u{17B5}' | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}')
+        || matches!(c, '\u{2060}'..='\u{2065}' | '\u{206A}'..='\u{206F}' | '\u{2800}')
+        || matches!(c, '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFF0}'..='\u{FFFB}')
+        || matches!(c, '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}')
+        || matches!(c, '\u{E0000}'..='\u{E0FFF}')
 }
 
 fn check(label: &str) -> Result<(), LabelError> {
@@ -126,6 +208,52 @@ mod tests {
         let spaces = " ".repeat(10_000);
         assert_eq!(Label::parse(&format!("{spaces}mug{spaces}")).unwrap().as_str(), "mug");
         assert_eq!(Label::parse("cafe\u{301}").unwrap().as_str(), "caf\u{e9}");
+    }
+
+    #[test]
+    fn invisible_characters_are_left_out() {
+        for invisible in [
+            "mu\u{200B}g",
+            "\u{FEFF}mug",
+            "mug\u{200F}",
+            "m\u{AD}ug",
+            "mug\u{E0041}",
+            "mu\u{200D}g",
+        ] {
+            assert_eq!(Label::parse(invisible).unwrap().as_str(), "mug", "{invisible:?}");
+        }
+        for emoji in ["👩\u{200D}🚀", "❤\u{FE0F}", "1\u{FE0F}\u{20E3}", "❤\u{FE0F}\u{200D}🔥"]
+        {
+            assert_eq!(Label::parse(emoji).unwrap().as_str(), emoji);
+        }
+    }
+
+    #[test]
+    fn a_tower_of_accents_is_cut() {
+        let tower = format!("x{} y", "\u{33F}".repeat(40));
+        assert_eq!(Label::parse(&tower).unwrap().as_str(), "x\u{33F}\u{33F}\u{33F}\u{33F} y");
+        // A letter of Vietnamese, of Hebrew with a vowel and an accent.
+        for letter in ["ệ", "בְּ֑"] {
+            let composed: String = letter.nfc().collect();
+            assert_eq!(Label::parse(letter).unwrap().as_str(), composed);
+        }
+    }
+
+    #[test]
+    fn labels_are_compared_without_case_width_and_extra_spaces() {
+        for (one, other) in [
+            ("Coffee Mug", "coffee  mug"),
+            ("STRASSE", "Straße"),
+            ("ｍｕｇ", "mug"),
+            ("ΟΔΟΣ", "οδος"),
+            ("ﬁle", "FILE"),
+            ("É", "e\u{301}"),
+            ("❤\u{FE0F}", "❤"),
+        ] {
+            let folded = |text| Label::parse(text).unwrap().folded();
+            assert_eq!(folded(one), folded(other), "{one} {other}");
+        }
+        assert_ne!(Label::parse("mug 1").unwrap().folded(), Label::parse("mug1").unwrap().folded());
     }
 
     #[test]

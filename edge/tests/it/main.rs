@@ -12,6 +12,7 @@ mod engines;
 mod files;
 mod fixtures;
 mod knowing;
+mod labels;
 mod recognition;
 mod same_scores;
 mod settings;
