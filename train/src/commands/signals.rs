@@ -1,6 +1,5 @@
 //! Ends a training when a signal asks for it.
 
-use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -26,7 +25,7 @@ const SIGNALED: i32 = 128;
 pub(super) fn stop_on_signals(resume: String) -> Result<Arc<Stop>> {
     let stop = Arc::new(Stop::new());
     let received = Arc::new(AtomicUsize::new(0));
-    let hangup = [SIGHUP].into_iter().filter(|_| !is_hangup_ignored());
+    let hangup = [SIGHUP].into_iter().filter(|_| !terminal::is_hangup_ignored());
     for signal in TERM_SIGNALS.iter().copied().chain(hangup) {
         // This order matters: a second signal ends the program at once, without saving.
         flag::register_conditional_shutdown(signal, SIGNALED + signal, stop.flag())?;
@@ -43,15 +42,6 @@ pub(super) fn stop_on_signals(resume: String) -> Result<Arc<Stop>> {
         watched.finish(|kept| end(kept, &resume, signal));
     })?;
     Ok(stop)
-}
-
-/// Whether the program was started so that it survives its terminal, as `nohup` does.
-fn is_hangup_ignored() -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    // Where the system does not show it, the signal stops the training, which saves.
-    ignored.is_some_and(|mask| mask >> (SIGHUP - 1) & 1 == 1)
 }
 
 /// Ends the program without waiting for the threads of libtorch.
