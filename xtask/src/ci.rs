@@ -31,6 +31,7 @@ pub(crate) fn ci(root: &Path) -> bool {
     steps.run("tests", || tests(root, &mut totals));
     steps.run("benchmarks", || cargo(root, &["bench", "--workspace", "--bench", "*"]));
     steps.run("service", || service::starts_and_stops(root));
+    steps.run("API", || service::keeps_its_document(root));
     steps.run("example", || example(root));
     // The totals of the tests are the last line, so every other failure is added to them.
     totals.failed += steps.failed_besides_tests();

@@ -95,6 +95,25 @@ fn a_new_gallery_is_empty() {
 }
 
 #[test]
+fn labels_in_another_spelling_name_the_same_class() {
+    on_each(|gallery| {
+        gallery.enroll(&label("Coffee Mug"), examples(0..1), true).unwrap();
+        let again = gallery.enroll(&label("coffee\u{200B}  ＭＵＧ"), examples(1..2), true).unwrap();
+        assert_eq!(again.class.label.as_str(), "Coffee Mug", "the first spelling");
+        assert_eq!((gallery.classes().len(), again.class.examples.len()), (1, 2));
+        gallery.enroll(&label("Cup"), examples(2..3), true).unwrap();
+        let taken = gallery.rename("Cup", &label("COFFEE MUG"));
+        assert!(matches!(taken, Err(GalleryError::LabelTaken(_))), "{taken:?}");
+        // Another spelling of its own label is no conflict.
+        assert_eq!(gallery.rename("cup", &label("CUP")).unwrap().label.as_str(), "CUP");
+        let labels: Vec<_> = gallery.classes().into_iter().map(|class| class.label).collect();
+        assert_eq!(labels, [label("Coffee Mug"), label("CUP")]);
+        gallery.delete("coffee mug").unwrap();
+        assert!(gallery.class("Coffee Mug").is_err());
+    });
+}
+
+#[test]
 fn overrides_are_kept_until_they_are_replaced() {
     on_each(|gallery| {
         let zebra = Some(SenseOverride::Synset(SynsetId(2_391_049)));

@@ -13,11 +13,34 @@ use crate::process;
 
 /// How long the service may take to start or to stop.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
+/// How long random requests are sent, without those of the examples and the bounds.
+const SECONDS_OF_REQUESTS: &str = "60";
 /// Between two questions whether the service is ready or gone.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Starts the service on a free port with an empty store, asks whether it is ready, stops it.
+/// Starts the service, looks at its page, stops it.
 pub(super) fn starts_and_stops(root: &Path) -> Result<()> {
+    with_service(root, page_is_there)
+}
+
+/// Requests that the OpenAPI document allows and forbids, drawn at random: no answer may be another
+/// than the document says.
+pub(super) fn keeps_its_document(root: &Path) -> Result<()> {
+    let tools = root.join(".venv/bin");
+    let mut validate = Command::new(tools.join("openapi-spec-validator"));
+    process::run(validate.arg("docs/openapi.json").current_dir(root))?;
+    with_service(root, |address| {
+        let mut test = Command::new(tools.join("schemathesis"));
+        // Its settings are in `schemathesis.toml`.
+        test.args(["run", "--checks", "all", "--max-time", SECONDS_OF_REQUESTS, "--no-color"]);
+        test.args(["--seed", "1"]).arg(format!("http://{address}/openapi.json"));
+        process::run(test.current_dir(root))
+    })
+}
+
+/// Starts the service on a free port with an empty store, waits until it is ready, works with it,
+/// stops it.
+fn with_service(root: &Path, work: impl FnOnce(SocketAddr) -> Result<()>) -> Result<()> {
     process::run(process::cargo(root).args(["build", "--release"]))?;
     let address = free_address()?;
     // A store of its own, so the run does not change another one.
@@ -27,7 +50,7 @@ pub(super) fn starts_and_stops(root: &Path) -> Result<()> {
     // cargo becomes the service, so the child's number is the service's.
     let mut service = run.arg("--store").arg(&store).spawn()?;
     // The service is stopped and its store removed even if it never answered.
-    let answered = wait_until_ready(&mut service, address);
+    let answered = wait_until_ready(&mut service, address).and_then(|()| work(address));
     let stopped = stop(&mut service);
     let cleaned = std::fs::remove_dir_all(&store);
     answered.and(stopped)?;
@@ -50,7 +73,7 @@ fn wait_until_ready(service: &mut Child, address: SocketAddr) -> Result<()> {
             && answer.starts_with("HTTP/1.1 200")
         {
             println!("service ready after {:.1} s", start.elapsed().as_secs_f64());
-            return page_is_there(address);
+            return Ok(());
         }
         sleep(PAUSE);
     }

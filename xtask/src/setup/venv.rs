@@ -1,7 +1,8 @@
 //! `.venv`: the Python packages that check our files from outside.
 //!
 //! `onnx` checks what export writes, `onnxruntime` runs it and brings the library that edge's
-//! ONNX Runtime tests load, `numpy` compares numbers.
+//! ONNX Runtime tests load, `numpy` compares numbers. `openapi-spec-validator` and `schemathesis`
+//! check the document of the HTTP API, and the service by it.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -10,8 +11,14 @@ use anyhow::{Result, ensure};
 
 use crate::process;
 
-const PACKAGES: [&str; 3] = ["numpy==2.4.6", "onnx==1.23.2", "onnxruntime==1.32.0"];
-const SIZE: &str = "about 70 MB to download, 215 MB on disk";
+const PACKAGES: [&str; 5] = [
+    "numpy==2.4.6",
+    "onnx==1.23.2",
+    "onnxruntime==1.32.0",
+    "openapi-spec-validator==0.9.0",
+    "schemathesis==4.32.5",
+];
+const SIZE: &str = "about 90 MB to download, 290 MB on disk";
 const APT: &str = "on Debian or Ubuntu: apt install python3 python3-venv";
 
 /// Exits with 0 when every `name==version` given is installed.
