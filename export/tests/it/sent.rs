@@ -6,7 +6,7 @@ use std::process::Command;
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 
 use crate::sample::{Bench, errors};
-use crate::sent_trees::{Expected, SENT};
+use crate::sent_trees::{Outcome, SENT};
 
 fn drawn(i: usize) -> Vec<u8> {
     let image = RgbImage::from_pixel(8, 8, Rgb([i as u8, 90, 200]));
@@ -32,7 +32,7 @@ fn fit_decision_reads_what_people_send_as_the_other_programs_do() {
         assert_eq!(output.status.code(), Some(2), "{}: {text}", sent.name);
         let last = text.lines().last().unwrap_or_default();
         match sent.expected {
-            Expected::Read { classes, base, left_out } => {
+            Outcome::Read { classes, base, left_out } => {
                 let is_used = |(name, images): &&(&str, usize)| base.contains(name) && *images >= 4;
                 let count = classes.iter().filter(is_used).count();
                 let count = format!("{folder} has {count} base classes of 4 images or more");
@@ -40,7 +40,7 @@ fn fit_decision_reads_what_people_send_as_the_other_programs_do() {
                 let counted = text.contains(&format!("left out: {} (", left_out.len()));
                 assert_eq!(counted, !left_out.is_empty(), "{}: {text}", sent.name);
             }
-            Expected::Refused(words) => {
+            Outcome::Refused(words) => {
                 assert!(words.iter().all(|word| last.contains(word)), "{}: {text}", sent.name);
             }
         }

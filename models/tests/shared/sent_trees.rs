@@ -9,11 +9,11 @@ pub(crate) struct Sent {
     pub(crate) name: &'static str,
     /// Paths of files; `mug/*` is four images, a path that ends in `/` an empty folder.
     pub(crate) paths: &'static [&'static str],
-    pub(crate) expected: Expected,
+    pub(crate) expected: Outcome,
 }
 
 /// What every program must make of a folder.
-pub(crate) enum Expected {
+pub(crate) enum Outcome {
     Read {
         /// Names of classes and numbers of their images, sorted.
         classes: &'static [(&'static str, usize)],
@@ -26,7 +26,7 @@ pub(crate) enum Expected {
     Refused(&'static [&'static str]),
 }
 
-use Expected::{Read, Refused};
+use Outcome::{Read, Refused};
 
 /// Images of a path that ends in `/*`.
 const IMAGES: usize = 4;
@@ -223,7 +223,7 @@ pub(crate) const SENT: &[Sent] = &[
         expected: Refused(&["same name", "rename"]),
     },
     Sent {
-        name: "junk alone",
+        name: "only junk",
         paths: &["mug/Thumbs.db", "__MACOSX/mug/._0.png"],
         expected: Refused(&["no images", "mug/Thumbs.db (left by Windows)", "__MACOSX"]),
     },

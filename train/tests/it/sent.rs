@@ -7,7 +7,7 @@ use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use models::checkpoint::Checkpoint;
 
 use crate::scene::{Scene, assert_refused, stderr};
-use crate::sent_trees::{Expected, SENT, Sent};
+use crate::sent_trees::{Outcome, SENT, Sent};
 use crate::support::tiny_config;
 
 fn drawn(i: usize) -> Vec<u8> {
@@ -37,8 +37,8 @@ fn pretrain_reads_what_people_send_as_the_other_programs_do() {
         let output = scene.pretrain(&[]);
         let text = stderr(&output);
         match sent.expected {
-            Expected::Refused(words) => assert_refused(&output, 2, words),
-            Expected::Read { classes, base, left_out } => {
+            Outcome::Refused(words) => assert_refused(&output, 2, words),
+            Outcome::Read { classes, base, left_out } => {
                 assert!(output.status.success(), "{}: {text}", sent.name);
                 let bytes = fs::read(scene.path("run/best.safetensors")).unwrap();
                 assert_eq!(Checkpoint::parse(&bytes).unwrap().classes, base, "{}", sent.name);

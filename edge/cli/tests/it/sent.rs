@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::bad_input::assert_refused;
 use crate::files::{draw_classes, png};
 use crate::sandbox::{Outcome, Sandbox};
-use crate::sent_trees::{Expected, SENT, Sent};
+use crate::sent_trees::{Outcome as Sending, SENT, Sent};
 
 fn image(i: usize) -> Vec<u8> {
     png((i % 3) as u8, i as u32)
@@ -35,7 +35,7 @@ fn left_out(answer: &Value, root: &str) -> Vec<String> {
 
 fn check_enroll(sent: &Sent, sandbox: &Sandbox) {
     match sent.expected {
-        Expected::Read { classes, left_out: expected, .. } => {
+        Sending::Read { classes, left_out: expected, .. } => {
             let answer = sandbox.json(&["enroll", "sent", "--json"]);
             let mut found: Vec<_> = answer["classes"].as_array().unwrap().iter().collect();
             found.sort_by_key(|class| class["label"].as_str());
@@ -46,7 +46,7 @@ fn check_enroll(sent: &Sent, sandbox: &Sandbox) {
             assert_eq!(found, classes, "{}", sent.name);
             assert_eq!(left_out(&answer, "sent/"), expected, "{}", sent.name);
         }
-        Expected::Refused(words) => {
+        Sending::Refused(words) => {
             assert_refused(&sandbox.run(&["enroll", "sent"]), 2, words);
             assert_refused(&sandbox.run(&["enroll", "sent", "--skip-bad"]), 2, words);
         }
@@ -59,7 +59,7 @@ fn check_evaluate(sent: &Sent, sandbox: &Sandbox) {
         sandbox.run(&[&protocol[..], &["--n-way", n_way, "--n-query", n_query, "--json"]].concat())
     };
     match sent.expected {
-        Expected::Read { classes, base, left_out: expected } => {
+        Sending::Read { classes, base, left_out: expected } => {
             let fewest = classes.iter().map(|(_, images)| images).min().unwrap();
             let n_query = (fewest - 1).to_string();
             let outcome = evaluate(&base.len().to_string(), &n_query);
@@ -70,7 +70,7 @@ fn check_evaluate(sent: &Sent, sandbox: &Sandbox) {
             assert_eq!(evaluate(&(base.len() + 1).to_string(), "1").code, 2, "{}", sent.name);
             assert_eq!(evaluate("2", &fewest.to_string()).code, 2, "{}", sent.name);
         }
-        Expected::Refused(words) => assert_refused(&evaluate("2", "1"), 2, words),
+        Sending::Refused(words) => assert_refused(&evaluate("2", "1"), 2, words),
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::Cursor;
 use models::dataset::{DatasetError, DatasetLimits};
 
 use super::*;
-use crate::sent_trees::{Expected, SENT, Sent};
+use crate::sent_trees::{Outcome, SENT, Sent};
 
 fn image(i: usize) -> Vec<u8> {
     draw::png(draw::flat(4, 4, [i as u8, 100, 200]))
@@ -23,7 +23,7 @@ fn what_people_send_is_read_or_refused() {
     for sent in SENT {
         let folder = written(sent);
         match (&sent.expected, Dataset::open(folder.path())) {
-            (Expected::Read { classes, base, left_out }, Ok(dataset)) => {
+            (Outcome::Read { classes, base, left_out }, Ok(dataset)) => {
                 let found: Vec<_> =
                     dataset.classes.iter().map(|c| (c.name.as_str(), c.images.len())).collect();
                 assert_eq!(found, *classes, "{}", sent.name);
@@ -35,7 +35,7 @@ fn what_people_send_is_read_or_refused() {
                 paths.sort_unstable();
                 assert_eq!(paths, *left_out, "{}", sent.name);
             }
-            (Expected::Refused(words), Err(error)) => {
+            (Outcome::Refused(words), Err(error)) => {
                 let text = error.to_string();
                 let has_all = words.iter().all(|word| text.contains(word));
                 assert!(has_all && !text.contains('\n'), "{}: {text}", sent.name);
@@ -49,7 +49,7 @@ fn what_people_send_is_read_or_refused() {
 fn an_archive_of_what_people_send_is_the_same() {
     for sent in SENT {
         let tree = sent.files(&image);
-        if let Expected::Read { .. } = sent.expected {
+        if let Outcome::Read { .. } = sent.expected {
             open_all_ways(&tree);
             continue;
         }
