@@ -41,6 +41,8 @@ pub(super) struct Family {
 enum Blocks {
     /// `layers.0.conv1`.
     Numbered,
+    /// `trunk.0.conv1`.
+    Trunk,
     /// `layer1.0.conv1`: a sequence of one block.
     Sequences,
     /// `layer1.conv1`.
@@ -79,6 +81,7 @@ impl<'a> Place<'a> {
         let parts: Vec<&str> = name.split('.').collect();
         let (around, blocks) = match *parts.as_slice() {
             [ref around @ .., "layers", "0", "conv1", "weight"] => (around, Blocks::Numbered),
+            [ref around @ .., "trunk", "0", "conv1", "weight"] => (around, Blocks::Trunk),
             [ref around @ .., "layer1", "0", "conv1", "weight"] => (around, Blocks::Sequences),
             [ref around @ .., "layer1", "conv1", "weight"] => (around, Blocks::Plain),
             _ => return None,
@@ -98,8 +101,8 @@ impl<'a> Place<'a> {
             Blocks::Plain if self.has("model_sd") || self.has("encoder") => {
                 ("Meta-Baseline", true, NARROW)
             }
-            // The encoder of Meta-Baseline alone, the paper's code, or networks of this project.
-            Blocks::Plain => return None,
+            // Meta-Baseline without its other parts, the paper's code, or networks of this project.
+            Blocks::Plain | Blocks::Trunk => return None,
         };
         Some(Family { name, shown_by: self.shown(), last_activation, widths })
     }
@@ -119,6 +122,7 @@ impl<'a> Place<'a> {
     fn shown(&self) -> String {
         let block = match self.blocks {
             Blocks::Numbered => "layers.0.",
+            Blocks::Trunk => "trunk.0.",
             Blocks::Sequences => "layer1.0.",
             Blocks::Plain => "layer1.",
         };
@@ -163,7 +167,9 @@ mod tests {
 
     #[test]
     fn ambiguous_names_are_not_recognized() {
-        for name in ["layer1", "module.layer1", "state_dict.layer1", "state.feature.trunk.layer1"] {
+        for name in
+            ["layer1", "module.layer1", "state.feature.trunk.layer1", "state.feature.trunk.0"]
+        {
             assert_eq!(family(name), None, "{name}");
         }
     }

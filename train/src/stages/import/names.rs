@@ -130,6 +130,7 @@ mod tests {
             "model_sd.encoder.layer1.conv1.weight",
             "state.feature.trunk.layer1.0.conv1.weight",
             "module.layers.0.conv1.weight",
+            "state.feature.trunk.0.conv1.weight",
         ] {
             assert_eq!(
                 translated(name),

@@ -13,18 +13,23 @@ pub(super) const PAPER_SIZE: usize = 84;
 
 /// Our name of a tensor, from the parts of its name.
 pub(super) fn own_name(parts: &[&str]) -> String {
+    let named = match *parts {
+        // EASY's `layers.0.shortcut.0`, or `0.conv1` of a trunk: blocks by their places.
+        ["layers", place, ref rest @ ..] | [place, ref rest @ ..] => {
+            block_at(place).map(|block| format!("{block}.{}", in_block(rest)))
+        }
+        [] => None,
+    };
     match *parts {
-        // EASY's `layers.0.shortcut.0`: blocks by their places.
-        ["layers", place, ref rest @ ..] => match block_at(place) {
-            Some(block) => {
-                format!("{block}.{}", rest.join(".").replacen("shortcut", "downsample", 1))
-            }
-            None => parts.join("."),
-        },
         // `layer1.0.conv1`: a block in a sequence of one.
-        [block, "0", ref rest @ ..] => format!("{block}.{}", rest.join(".")),
-        _ => parts.join("."),
+        [block, "0", ref rest @ ..] if named.is_none() => format!("{block}.{}", rest.join(".")),
+        _ => named.unwrap_or_else(|| parts.join(".")),
     }
+}
+
+/// Our name of a tensor in a block that has its place for a name.
+fn in_block(rest: &[&str]) -> String {
+    rest.join(".").replacen("shortcut", "downsample", 1)
 }
 
 /// Our name of the block at a place, counted from 0.
