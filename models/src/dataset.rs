@@ -27,6 +27,7 @@
 mod archive;
 mod cifar;
 mod classes;
+mod entry;
 mod error;
 mod files;
 mod folders;
@@ -86,7 +87,7 @@ impl Dataset {
     /// # Errors
     /// See [`DatasetError`].
     pub fn open_within(path: &Path, limits: &DatasetLimits) -> Result<Self, DatasetError> {
-        let mut files = Files::of(path, limits)?;
+        let mut files = files_of(path, limits)?;
         let classes = layout::read(&mut files)?;
         let dataset = Self::new(path, files, classes, limits);
         if dataset.classes.is_empty() {
@@ -104,7 +105,7 @@ impl Dataset {
     /// See [`DatasetError`].
     pub fn open_as_class(path: &Path, class: &str) -> Result<Self, DatasetError> {
         let limits = DatasetLimits::default();
-        let files = Files::of(path, &limits)?;
+        let files = files_of(path, &limits)?;
         let classes = folders::of_one_class(&files, class)?;
         let dataset = Self::new(path, files, classes, &limits);
         if dataset.classes.is_empty() {
@@ -216,4 +217,9 @@ impl Dataset {
         }
         hex::encode(&hash.finalize())
     }
+}
+
+/// Everything in a folder or an archive.
+fn files_of(path: &Path, limits: &DatasetLimits) -> Result<Files, DatasetError> {
+    if path.is_dir() { Files::of_folder(path, limits) } else { archive::read(path, limits) }
 }

@@ -14,7 +14,7 @@ use tracing::level_filters::LevelFilter;
 const MAX_WAITING: usize = 1024;
 
 /// How long [`Log::finish`] waits for a reader.
-const PATIENCE: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// The log of this process.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ impl Log {
     /// Waits until all lines are written, but not for a reader that has stopped.
     pub fn finish(self) {
         if self.lines.0.try_send(None).is_ok() {
-            let _: Result<(), RecvTimeoutError> = self.finished.recv_timeout(PATIENCE);
+            let _: Result<(), RecvTimeoutError> = self.finished.recv_timeout(LONGEST_WAIT);
         }
     }
 }

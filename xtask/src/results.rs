@@ -2,7 +2,8 @@
 //! evaluation reports in docs/reports.
 //!
 //! A table stands between `<!-- table: NAME -->` and `<!-- end -->`. `NAME` is `summary`,
-//! `unknown`, or the stem of reports: `efficientnet-lite0-caltech` takes `efficientnet-lite0-caltech-Kshot.json`.
+//! `unknown`, or the stem of reports: `efficientnet-lite0-caltech` takes
+//! `efficientnet-lite0-caltech-Kshot.json`.
 
 mod report;
 mod table;

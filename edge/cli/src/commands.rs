@@ -6,6 +6,7 @@ pub(crate) mod classify;
 pub(crate) mod doctor;
 pub(crate) mod enroll;
 pub(crate) mod evaluate;
+mod file_error;
 pub(crate) mod gallery;
 mod inputs;
 pub(crate) mod senses;
@@ -17,42 +18,15 @@ use edge::device::{Device, StoreAccess};
 use edge::embedder::Embedded;
 use edge::engine::Rejection;
 use edge::recognizer::{Availability, EngineInfo, GallerySummary};
-use models::fault::{AnyFault, Blame, Fault, Message};
+use models::fault::{AnyFault, Blame, Message};
 use serde::Serialize;
 use terminal::note;
 
 use inputs::Input;
 
+pub(crate) use file_error::FileError;
+
 use crate::text::{one_line, print_error};
-
-/// A file that could not be used.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct FileError {
-    file: String,
-    error: String,
-    #[serde(skip)]
-    // For the exit code.
-    blame: Blame,
-}
-
-impl FileError {
-    fn input(path: &Path, error: &str) -> Self {
-        Self { file: path.display().to_string(), error: error.to_owned(), blame: Blame::Input }
-    }
-
-    fn of(path: &Path, fault: &impl Fault) -> Self {
-        let [file, error] = [path.display().to_string(), fault.to_string()];
-        Self { file, error, blame: fault.blame() }
-    }
-
-    fn fault(&self) -> AnyFault {
-        let text = format!("{}: {}", self.file, self.error);
-        match self.blame {
-            Blame::Input => Message::input(text).into(),
-            Blame::Machine => Message::machine(text).into(),
-        }
-    }
-}
 
 /// The model that produced the output.
 #[derive(Debug, Clone, Serialize)]

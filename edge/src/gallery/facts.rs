@@ -126,7 +126,7 @@ impl Facts {
         let (outcomes, examples) = self.without_duplicates(enrolled, examples);
         // A repeated call finds only duplicates: it changes nothing and keeps the revision.
         let is_new = existing.is_none() || !examples.is_empty();
-        let kind = ChangeKind::Enroll { class, label: label.clone(), examples };
+        let kind = ChangeKind::Enroll { class, label: self.spelling(existing, label), examples };
         Ok(Plan { change: is_new.then(|| self.next(kind)), answer: (class, outcomes) })
     }
 
@@ -197,7 +197,7 @@ impl Facts {
         let existing = self.find(label);
         let class = existing.unwrap_or(self.next_id());
         let differs = existing.is_none_or(|id| self.by_id(id).overrides != overrides);
-        let kind = ChangeKind::Define { class, label: label.clone(), overrides };
+        let kind = ChangeKind::Define { class, label: self.spelling(existing, label), overrides };
         Plan { change: differs.then(|| self.next(kind)), answer: (class, existing.is_none()) }
     }
 
@@ -231,6 +231,11 @@ impl Facts {
         let differs = settings != self.settings;
         let change = differs.then(|| self.next(ChangeKind::Settings(settings)));
         Ok(Plan { change, answer: settings })
+    }
+
+    /// A label as its class spells it: the first spelling stays.
+    fn spelling(&self, existing: Option<ClassId>, label: &Label) -> Label {
+        existing.map_or(label, |id| &self.by_id(id).label).clone()
     }
 
     /// The id of a class that the next change creates.

@@ -16,7 +16,7 @@ const LONGEST: usize = 128;
 /// would paint over what stands above it.
 const MOST_MARKS: usize = 4;
 
-/// Joins emoji to one picture.
+/// Joins several emoji to one.
 const JOINER: char = '\u{200D}';
 
 /// Asks for the colored form of an emoji.
@@ -67,7 +67,8 @@ impl Label {
     /// is in NFKC, without case, with single spaces.
     #[must_use]
     pub fn folded(&self) -> String {
-        // By way of upper case, in which `ß` is `SS`: lower case alone keeps it apart from `ss`.
+        // By way of upper case, in which `ß` is `SS`: only lower case would keep it apart from
+        // `ss`.
         let upper = self.0.nfkc().flat_map(char::to_uppercase);
         let lower = upper.flat_map(char::to_lowercase);
         let plain: String = lower.filter(|&c| !is_invisible(c)).nfkc().collect();

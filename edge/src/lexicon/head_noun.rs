@@ -23,6 +23,10 @@ const NAMED: [SynsetId; 6] = [
     SynsetId(9_334_396),
 ];
 
+/// `attribute`: what a thing is like. The most frequent sense of such a noun is that of an
+/// adjective, such as `blue`.
+const ATTRIBUTE: SynsetId = SynsetId(24_264);
+
 /// How WordNet's definitions mark words that nobody calls a class.
 const SLANG: [&str; 6] =
     ["street name", "slang", "ethnic slur", "offensive term", "obscene term", "vulgar term"];
@@ -76,7 +80,7 @@ pub(super) struct HeadNoun<'a> {
 struct Found {
     /// Nothing better was found after it.
     first: Option<LookedUp>,
-    /// The most frequent sense is something that an image can show.
+    /// A noun that is no adjective most of the time.
     best: Option<LookedUp>,
 }
 
@@ -99,30 +103,31 @@ impl<'a> HeadNoun<'a> {
         found.best.or(found.first)
     }
 
-    /// Finds the last words that are a noun. English puts the head noun last; a code, or what no
-    /// image can show, may follow it: `bracket M8`, `mug blue`.
+    /// Finds the last words that are a noun. English puts the head noun last; a code or an
+    /// adjective may follow it: `bracket M8`, `mug blue`.
     fn find_head(self, words: &[Word], found: &mut Found) {
         let mut words = &words[words.len().saturating_sub(MAX_WORDS)..];
         while let Some((last, rest)) = words.split_last() {
-            let is_noun =
-                (0..words.len()).any(|first| self.find(&words[first..], Rule::HeadNoun, found));
+            let most_frequent = (0..words.len())
+                .find_map(|first| self.find(&words[first..], Rule::HeadNoun, found));
             // What is no English noun may be a word of another language, with other rules.
-            if found.best.is_some() || !(is_noun || last.is_code) {
+            let may_follow = last.is_code || most_frequent.is_some_and(|id| self.is_quality(id));
+            if found.best.is_some() || !may_follow {
                 return;
             }
             words = rest;
         }
     }
 
-    /// Whether these words are a noun; then it is added to what is found.
-    fn find(self, words: &[Word], rule: Rule, found: &mut Found) -> bool {
+    /// The most frequent sense of these words, if they are a noun; it is added to what is found.
+    fn find(self, words: &[Word], rule: Rule, found: &mut Found) -> Option<SynsetId> {
         let texts: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
         let noun = texts.join(" ");
         let senses = self.lexicon.senses(&noun);
-        let Some(&most_frequent) = senses.first() else { return false };
+        let most_frequent = *senses.first()?;
         let is_code = words.iter().all(|word| word.is_code);
         let default_sense = if is_code { None } else { self.default_sense(&noun, &senses) };
-        let is_best = default_sense.is_some() && self.is_shown(most_frequent);
+        let is_best = default_sense.is_some() && !self.is_quality(most_frequent);
         let looked_up = LookedUp { rule, senses, default_sense };
         let place = if is_best { &mut found.best } else { &mut found.first };
         // The first one stays, which has more of the label's words, unless it has no sense.
@@ -130,7 +135,7 @@ impl<'a> HeadNoun<'a> {
         if place.is_none() || default_sense.is_some() && !has_sense {
             *place = Some(looked_up);
         }
-        true
+        Some(most_frequent)
     }
 
     /// The most frequent sense that an image can show: rather a thing than a person, rather one
@@ -166,8 +171,8 @@ impl<'a> HeadNoun<'a> {
         is_shown.then_some((line.contains(&PERSON), !by_its_name, !has_vector))
     }
 
-    fn is_shown(self, id: SynsetId) -> bool {
-        self.lexicon.line(id).contains(&PHYSICAL_ENTITY)
+    fn is_quality(self, id: SynsetId) -> bool {
+        self.lexicon.line(id).contains(&ATTRIBUTE)
     }
 
     fn is_slang(self, id: SynsetId) -> bool {

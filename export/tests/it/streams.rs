@@ -1,5 +1,5 @@
-//! Standard output and standard error that cannot be written: a closed pipe, a full disk, a terminal
-//! that is gone. No line for people ends a command, and no lost result counts as success.
+//! Standard output and standard error that cannot be written: a closed pipe, a full disk, a
+//! terminal that is gone. No line for people ends a command, and no lost result counts as success.
 
 use std::process::{Command, Output};
 

@@ -7,10 +7,10 @@ use flate2::bufread::MultiGzDecoder;
 use lzma_rust2::XzReader;
 use tar::{Archive, Entry, EntryType};
 
+use super::entry::{check_size, checked_path, damaged};
 use super::error::DatasetError;
-use super::files::{DatasetLimits, Files, MAX_INDEX, is_image, relative_path};
-use super::left_out::Reason;
-use super::source::{Place, Source};
+use super::files::{DatasetLimits, Files};
+use super::source::Source;
 use super::zip_archive;
 use crate::disk;
 
@@ -118,61 +118,6 @@ fn take_in(
     Ok(())
 }
 
-impl Files {
-    /// Copies a file of an archive into memory.
-    pub(super) fn store(&mut self, relative: String, entry: &mut impl Read) -> io::Result<()> {
-        let Source::Archive(memory) = &mut self.source else { return Ok(()) };
-        let offset = memory.len();
-        let bytes = entry.read_to_end(memory)? as u64;
-        // A later entry of the same path replaces an earlier one, as unpacking would.
-        self.found.insert(relative, Place { offset, bytes });
-        Ok(())
-    }
-
-    /// Lists an entry whose name is not UTF-8, up to the first part that is not.
-    pub(super) fn leave_out_not_utf8(&mut self, name: &[u8]) {
-        let mut end = 0;
-        for part in name.split(|byte| *byte == b'/') {
-            end += part.len();
-            if std::str::from_utf8(part).is_err() {
-                break;
-            }
-            end += 1;
-        }
-        let path = String::from_utf8_lossy(&name[..end.min(name.len())]).into_owned();
-        self.add_folders_above(&path);
-        self.leave_out(path, Reason::NotUtf8);
-    }
-}
-
-/// Refuses a file of an archive that is larger than the limit.
-pub(super) fn check_size(
-    relative: &str,
-    bytes: u64,
-    limits: &DatasetLimits,
-) -> Result<(), DatasetError> {
-    let limit = if is_image(relative) { limits.max_image_bytes } else { MAX_INDEX };
-    if bytes <= limit {
-        return Ok(());
-    }
-    Err(DatasetError::entry(relative, format!("it has {bytes} bytes, more than {limit}")))
-}
-
-pub(super) fn damaged(path: &Path) -> impl Fn(io::Error) -> DatasetError {
-    move |error| {
-        let mut reason = error.to_string();
-        // tar quotes the bytes that it cannot read. They would garble a terminal.
-        if !reason.chars().all(is_printable) {
-            "it is not one, or it is damaged".clone_into(&mut reason);
-        }
-        DatasetError::Archive { path: path.to_owned(), reason }
-    }
-}
-
-fn is_printable(c: char) -> bool {
-    !c.is_control() && c != char::REPLACEMENT_CHARACTER
-}
-
 /// The relative path of an archive's entry if it is a file with a usable name.
 fn file_name(
     files: &mut Files,
@@ -194,18 +139,4 @@ fn file_name(
         EntryType::Symlink | EntryType::Link => Err(DatasetError::entry(&relative, "it is a link")),
         _ => Err(DatasetError::entry(&relative, "it is not a regular file")),
     }
-}
-
-/// The relative path of an entry, file or folder; `None` if it is not UTF-8, and listed.
-///
-/// An archive with any path that leads out of it is not to be trusted.
-pub(super) fn checked_path(files: &mut Files, name: &[u8]) -> Result<Option<String>, DatasetError> {
-    let text = String::from_utf8_lossy(name);
-    let relative = relative_path(&text)
-        .ok_or_else(|| DatasetError::entry(&text, "its path leads out of the archive"))?;
-    if std::str::from_utf8(name).is_err() {
-        files.leave_out_not_utf8(name);
-        return Ok(None);
-    }
-    Ok(Some(relative))
 }

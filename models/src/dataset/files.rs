@@ -2,10 +2,8 @@
 //! them to classes, where their bytes are, and what is left out.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::Metadata;
 use std::path::{Component, Path};
 
-use super::archive;
 use super::error::DatasetError;
 use super::junk::left_by;
 use super::left_out::{LeftOut, Reason};
@@ -90,13 +88,8 @@ impl Files {
         }
     }
 
-    /// Everything in a folder or an archive.
-    pub(super) fn of(path: &Path, limits: &DatasetLimits) -> Result<Self, DatasetError> {
-        if path.is_dir() { Self::of_folder(path, limits) } else { archive::read(path, limits) }
-    }
-
     /// Everything below a folder. Links are listed, never followed.
-    fn of_folder(root: &Path, limits: &DatasetLimits) -> Result<Self, DatasetError> {
+    pub(super) fn of_folder(root: &Path, limits: &DatasetLimits) -> Result<Self, DatasetError> {
         let mut files = Self::new(Source::Folder(root.to_owned()));
         let mut folders = vec![(root.to_owned(), String::new(), 0)];
         let mut n_seen = 0;
@@ -132,7 +125,9 @@ impl Files {
         let relative = format!("{prefix}{}", name.to_string_lossy());
         let reason = match name.to_str() {
             None => Some(Reason::NotUtf8),
-            Some(name) => left_by(name).or_else(|| unusable(&metadata)),
+            Some(name) => left_by(name).or_else(|| {
+                unusable(metadata.is_symlink(), metadata.is_dir() || metadata.is_file())
+            }),
         };
         if let Some(reason) = reason {
             self.leave_out(relative, reason);
@@ -319,11 +314,11 @@ fn first_below<'a>(found: &'a Found, folder: &str) -> Option<&'a String> {
 }
 
 /// Why an entry of a folder is neither looked into nor read; `None` for plain files and folders.
-fn unusable(metadata: &Metadata) -> Option<Reason> {
-    match metadata {
-        _ if metadata.is_symlink() => Some(Reason::Link),
-        _ if metadata.is_dir() || metadata.is_file() => None,
-        _ => Some(Reason::Special),
+fn unusable(is_link: bool, is_plain: bool) -> Option<Reason> {
+    match (is_link, is_plain) {
+        (true, _) => Some(Reason::Link),
+        (false, true) => None,
+        (false, false) => Some(Reason::Special),
     }
 }
 

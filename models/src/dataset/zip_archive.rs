@@ -6,7 +6,7 @@ use std::path::Path;
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
-use super::archive::{check_size, checked_path, damaged};
+use super::entry::{check_size, checked_path, damaged};
 use super::error::DatasetError;
 use super::files::{DatasetLimits, Files};
 

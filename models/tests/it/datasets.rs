@@ -119,8 +119,8 @@ fn open_archive(bytes: &[u8]) -> Dataset {
     Dataset::open(file.path()).unwrap()
 }
 
-/// Opens a tree as a folder and as every kind of archive, which must be the same data set, and gives it back
-/// as the folder.
+/// Opens a tree as a folder and as every kind of archive, which must be the same data set, and
+/// gives it back as the folder.
 fn open_all_ways(tree: &Tree) -> (tempfile::TempDir, Dataset) {
     let (folder, dataset) = open_folder(tree);
     let tar = tar_of(tree);

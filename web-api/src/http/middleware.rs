@@ -92,8 +92,8 @@ fn admit(request: &Request, allowed_hosts: &[String]) -> Result<(), Problem> {
     }
 }
 
-/// Whether it is a request of HTTP/1.0, which has no `Host`, for the health of the service. Browsers
-/// do not send such requests.
+/// Whether it is a request of HTTP/1.0, which has no `Host`, for the health of the service.
+/// Browsers do not send such requests.
 fn is_old_probe(request: &Request) -> bool {
     request.version() == Version::HTTP_10
         && HEALTH.contains(&request.uri().path())

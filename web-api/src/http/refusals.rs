@@ -1,7 +1,7 @@
 //! Problem documents for requests that hyper refuses.
 //!
-//! hyper answers what it cannot parse by itself, with a status line and no body, before any route or
-//! middleware sees it, and offers no other way. So its answer is replaced where it is written.
+//! hyper answers what it cannot parse by itself, with a status line and no body, before any route
+//! or middleware sees it, and offers no other way. So its answer is replaced where it is written.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;

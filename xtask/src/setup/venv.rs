@@ -2,7 +2,7 @@
 //!
 //! `onnx` checks what export writes, `onnxruntime` runs it and brings the library that edge's
 //! ONNX Runtime tests load, `numpy` compares numbers. `openapi-spec-validator` and `schemathesis`
-//! check the document of the HTTP API, and the service by it.
+//! check the document of the HTTP API, and the service by it. `pillow` decodes images as ours do.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,11 +11,12 @@ use anyhow::{Result, ensure};
 
 use crate::process;
 
-const PACKAGES: [&str; 5] = [
+const PACKAGES: [&str; 6] = [
     "numpy==2.4.6",
     "onnx==1.23.2",
     "onnxruntime==1.32.0",
     "openapi-spec-validator==0.9.0",
+    "pillow==13.0.0",
     "schemathesis==4.32.5",
 ];
 const SIZE: &str = "about 90 MB to download, 290 MB on disk";

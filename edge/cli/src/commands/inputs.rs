@@ -12,7 +12,7 @@ use models::image::ImageLimits;
 use serde::Serialize;
 use terminal::note;
 
-use super::FileError;
+use super::file_error::FileError;
 use crate::text::one_line;
 
 /// The path that stands for standard input.

@@ -19,8 +19,8 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// The table of codes of each length, by their counts, in the order of their symbols; `None` when there
-    /// are no such codes.
+    /// The table of codes of each length, by their counts, in the order of their symbols; `None`
+    /// when there are no such codes.
     pub(super) fn new(counts: &[u8; 16], symbols: &[u8]) -> Option<Self> {
         let mut table = Self {
             fast: [0; 1 << FAST_BITS],
