@@ -23,9 +23,10 @@ pub fn if_match(headers: &HeaderMap) -> Result<Precondition, Problem> {
     if text == "*" {
         return Ok(Precondition::Anything);
     }
-    // A weak tag (`W/"7"`) never matches in `If-Match` (RFC 9110, 13.1.1), so it is refused.
-    let number = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-    let revision = number.and_then(revision);
+    // A weak tag (`W/"7"`) never matches in `If-Match` (RFC 9110, 13.1.1), so it is refused. What
+    // only lacks its quotes is meant well.
+    let quoted = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    let revision = revision(quoted.unwrap_or(text));
     revision.map(Precondition::Revision).ok_or_else(|| {
         Problem::new(Code::BadRequest, "If-Match: expected one revision in quotes, such as \"7\".")
     })
@@ -75,7 +76,8 @@ mod tests {
         assert_eq!(if_match(&HeaderMap::new()).unwrap(), Precondition::Anything);
         assert_eq!(if_match(&header("*")).unwrap(), Precondition::Anything);
         assert_eq!(if_match(&header("\"7\"")).unwrap(), Precondition::Revision(7));
-        for wrong in ["7", "\"x\"", "\"007\"", "W/\"7\"", "\"7\", \"8\""] {
+        assert_eq!(if_match(&header("7")).unwrap(), Precondition::Revision(7));
+        for wrong in ["\"7", "\"x\"", "\"007\"", "W/\"7\"", "\"7\", \"8\""] {
             assert_eq!(if_match(&header(wrong)).unwrap_err().code(), Code::BadRequest);
         }
     }

@@ -1,9 +1,12 @@
 //! Schemas of bodies that carry images.
 
+use serde::Deserialize;
 use utoipa::ToSchema;
 
-/// One or more image files, each a part named `file`. The service accepts any name.
-#[derive(Debug, ToSchema)]
+/// One or more image files, each a part named `file`.
+// The service takes files of any name, and no part that is text.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub struct ImageForm {
     /// JPEG, PNG, WebP, BMP, TIFF or GIF files.
