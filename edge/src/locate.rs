@@ -98,11 +98,28 @@ fn workspace_of(package: &Path) -> Option<PathBuf> {
 }
 
 /// The workspace in whose folder `target` an executable was built.
-// As safe as a bundle beside the executable: whoever can write there can replace the executable.
 fn workspace_of_build(executable: &Path) -> Option<PathBuf> {
     let target = executable.ancestors().find(|dir| dir.file_name() == Some("target".as_ref()))?;
     let workspace = target.parent()?;
-    workspace.join("Cargo.lock").is_file().then(|| workspace.to_owned())
+    let is_workspace = workspace.join("Cargo.lock").is_file() && is_as_safe(workspace, target);
+    is_workspace.then(|| workspace.to_owned())
+}
+
+/// Whether only those who can replace the programs in `target` can write in `workspace`.
+// `target` may lie in a folder like `/tmp`, where everybody can add a library beside it.
+#[cfg(unix)]
+fn is_as_safe(workspace: &Path, target: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    const WRITABLE_BY_OTHERS: u32 = 0o002;
+    let (Ok(workspace), Ok(target)) = (workspace.metadata(), target.metadata()) else {
+        return false;
+    };
+    workspace.uid() == target.uid() && workspace.mode() & WRITABLE_BY_OTHERS == 0
+}
+
+#[cfg(not(unix))]
+fn is_as_safe(_: &Path, _: &Path) -> bool {
+    false
 }
 
 /// A file or folder was not found.
@@ -350,6 +367,7 @@ mod tests {
             assert_eq!(workspace_of_build(&root.path().join(program)), None, "no checkout");
         }
         touch(&root.path().join("Cargo.lock"));
+        fs::create_dir(root.path().join("target")).unwrap();
         for program in programs {
             let workspace = workspace_of_build(&root.path().join(program));
             assert_eq!(workspace.as_deref(), Some(root.path()), "{program}");

@@ -19,6 +19,7 @@ pub mod graph;
 pub mod hex;
 pub mod image;
 pub mod knowledge;
+pub mod label;
 pub mod layout;
 pub mod preprocess;
 pub mod random;

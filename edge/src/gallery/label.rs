@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use models::label::is_invisible;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 use unicode_width::UnicodeWidthStr;
@@ -18,6 +19,9 @@ const MOST_MARKS: usize = 4;
 
 /// Joins several emoji to one.
 const JOINER: char = '\u{200D}';
+
+/// A sign of Braille without dots, which looks like a space.
+const EMPTY_BRAILLE: char = '\u{2800}';
 
 /// Asks for the colored form of an emoji.
 const EMOJI_FORM: char = '\u{FE0F}';
@@ -53,26 +57,33 @@ impl Label {
         if text.chars().nth(4 * LONGEST).is_some() {
             return Err(LabelError::TooLong);
         }
-        let composed: String = text.nfc().collect();
-        let visible = without_invisible(&composed);
-        if visible.is_empty() && !composed.is_empty() {
+        // Composed after that: an invisible character may stand between a letter and its accent.
+        let visible: String = without_invisible(text).nfc().collect();
+        if visible.is_empty() && !text.is_empty() {
             return Err(LabelError::Invisible);
         }
-        let label = visible.trim().to_owned();
+        let label = with_few_marks(visible.trim());
         check(&label)?;
         Ok(Self(label))
+    }
+
+    /// A label as a store holds it. One that an earlier version took stays as it is, so that the
+    /// store can be opened and the class renamed.
+    ///
+    /// # Errors
+    /// [`LabelError`] if no version took it.
+    pub(super) fn stored(text: &str) -> Result<Self, LabelError> {
+        match Self::parse(text) {
+            Err(LabelError::Invisible | LabelError::Reserved(_)) => Ok(Self(text.to_owned())),
+            parsed => parsed,
+        }
     }
 
     /// The form in which labels are compared: two labels with the same one name the same class. It
     /// is in NFKC, without case, with single spaces.
     #[must_use]
     pub fn folded(&self) -> String {
-        // By way of upper case, in which `ß` is `SS`: only lower case would keep it apart from
-        // `ss`.
-        let upper = self.0.nfkc().flat_map(char::to_uppercase);
-        let lower = upper.flat_map(char::to_lowercase);
-        let plain: String = lower.filter(|&c| !is_invisible(c)).nfkc().collect();
-        plain.split_whitespace().collect::<Vec<_>>().join(" ")
+        models::label::folded(&self.0)
     }
 
     /// The text of the label.
@@ -82,21 +93,29 @@ impl Label {
     }
 }
 
-/// The text without invisible characters, and with at most [`MOST_MARKS`] marks on a letter.
+/// The text without invisible characters.
 fn without_invisible(text: &str) -> String {
     let mut visible = String::with_capacity(text.len());
-    let mut marks = 0;
     let mut before = ' ';
     for (at, c) in text.char_indices() {
-        marks = if is_combining_mark(c) && !is_invisible(c) { marks + 1 } else { 0 };
         let after = text[at + c.len_utf8()..].chars().next().unwrap_or(' ');
-        let is_kept = !is_invisible(c) || is_of_emoji(before, c, after);
-        if is_kept && marks <= MOST_MARKS {
+        if !is_invisible(c) || is_of_emoji(before, c, after) {
             visible.push(c);
         }
         before = c;
     }
     visible
+}
+
+/// The text with at most [`MOST_MARKS`] marks on a letter.
+fn with_few_marks(text: &str) -> String {
+    let mut marks = 0;
+    let mut few = text.to_owned();
+    few.retain(|c| {
+        marks = if is_combining_mark(c) { marks + 1 } else { 0 };
+        marks <= MOST_MARKS
+    });
+    few
 }
 
 /// Whether an invisible character belongs to the emoji that it stands beside.
@@ -114,18 +133,6 @@ fn is_pictogram(c: char) -> bool {
         || matches!(c, '0'..='9' | '#' | '*' | EMOJI_FORM)
 }
 
-/// Characters that take no room, by the property `Default_Ignorable_Code_Point` of Unicode.
-fn is_invisible(c: char) -> bool {
-    matches!(
-        c,
-        '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{3164}' | '\u{FFA0}'
-    ) || matches!(c, '\u{17B4}' | '\u{17B5}' | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}')
-        || matches!(c, '\u{2060}'..='\u{2065}' | '\u{206A}'..='\u{206F}' | '\u{2800}')
-        || matches!(c, '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFF0}'..='\u{FFFB}')
-        || matches!(c, '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}')
-        || matches!(c, '\u{E0000}'..='\u{E0FFF}')
-}
-
 fn check(label: &str) -> Result<(), LabelError> {
     if label.is_empty() {
         return Err(LabelError::Empty);
@@ -137,7 +144,7 @@ fn check(label: &str) -> Result<(), LabelError> {
         return Err(LabelError::Forbidden(bad));
     }
     // A class of zero-width spaces and joiners could not be seen or selected.
-    if label.width() == 0 {
+    if label.width() == 0 || label.chars().all(|c| c == EMPTY_BRAILLE) {
         return Err(LabelError::Invisible);
     }
     // A label is a part of a path in the service, where `.` and `..` are resolved away.
@@ -231,6 +238,10 @@ mod tests {
 
     #[test]
     fn a_tower_of_accents_is_cut() {
+        let hidden = format!("x{}", "\u{33F}\u{33F}\u{200B}".repeat(20));
+        assert_eq!(Label::parse(&hidden).unwrap().as_str(), "x\u{33F}\u{33F}\u{33F}\u{33F}");
+        let apart = Label::parse("e\u{200B}\u{301}").unwrap();
+        assert_eq!(apart.as_str(), "\u{e9}", "composed");
         let tower = format!("x{} y", "\u{33F}".repeat(40));
         assert_eq!(Label::parse(&tower).unwrap().as_str(), "x\u{33F}\u{33F}\u{33F}\u{33F} y");
         // A letter of Vietnamese, of Hebrew with a vowel and an accent.

@@ -91,22 +91,33 @@ impl<'a> HeadNoun<'a> {
 
     /// See [`NameKnowledge::look_up`](super::NameKnowledge::look_up).
     pub(super) fn look_up(self, label: &str) -> Option<LookedUp> {
+        let label = words::plain(label);
+        let label = label.as_str();
         let mut found = Found::default();
         // `T-shirt` and `fire_truck` are nouns as a whole.
         for words in [words::written(label), words::split(label)] {
             self.find(&words, Rule::Label, &mut found);
         }
-        let words = words::split(label);
-        // `cup of tea` is a cup.
-        let end = words.iter().position(Word::is_preposition).filter(|&at| at > 0);
-        self.find_head(&words[..end.unwrap_or(words.len())], &mut found);
+        for words in [words::written(label), words::split(label)] {
+            // `cup of tea` is a cup.
+            let end = words.iter().position(Word::is_preposition).filter(|&at| at > 0);
+            if found.best.is_none() {
+                self.find_head(&words[..end.unwrap_or(words.len())], &mut found);
+            }
+        }
         found.best.or(found.first)
     }
 
     /// Finds the last words that are a noun. English puts the head noun last; a code or an
-    /// adjective may follow it: `bracket M8`, `mug blue`.
+    /// adjective may follow it: `bracket M8`, `mug blue`, `glove left`.
     fn find_head(self, words: &[Word], found: &mut Found) {
         let mut words = &words[words.len().saturating_sub(MAX_WORDS)..];
+        while let [before @ .., last] = words
+            && last.is_position()
+            && !before.is_empty()
+        {
+            words = before;
+        }
         while let Some((last, rest)) = words.split_last() {
             let most_frequent = (0..words.len())
                 .find_map(|first| self.find(&words[first..], Rule::HeadNoun, found));

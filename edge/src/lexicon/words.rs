@@ -1,5 +1,14 @@
 //! The words of a label, as people name folders: `Red-Bell-Pepper`, `golden_delicious`, `mugBlue2`.
 
+use models::label::is_invisible;
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+/// A label in the letters that WordNet has: without accents, widths and invisible characters.
+pub(super) fn plain(label: &str) -> String {
+    label.nfkd().filter(|&c| !is_combining_mark(c) && !is_invisible(c)).collect()
+}
+
 /// A word of a label, without the number at its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Word {
@@ -15,6 +24,12 @@ const FEWEST_LETTERS: usize = 3;
 /// Words after which a label says more about the thing that it has named: `cup of tea`.
 const PREPOSITIONS: [&str; 8] = ["of", "with", "without", "for", "in", "on", "from", "at"];
 
+/// Words behind a noun that say where or how the thing is: `glove left`.
+const POSITIONS: [&str; 16] = [
+    "left", "right", "top", "bottom", "front", "back", "rear", "side", "inside", "outside", "up",
+    "down", "on", "off", "open", "closed",
+];
+
 impl Word {
     /// `None` for what is a number or no word at all.
     fn read(token: &str) -> Option<Self> {
@@ -29,6 +44,10 @@ impl Word {
         (!is_number).then(|| Self { text: text.to_owned(), is_code })
     }
 
+    pub(super) fn is_position(&self) -> bool {
+        POSITIONS.contains(&self.text.to_lowercase().as_str())
+    }
+
     pub(super) fn is_preposition(&self) -> bool {
         PREPOSITIONS.contains(&self.text.to_lowercase().as_str())
     }
@@ -39,9 +58,10 @@ pub(super) fn written(label: &str) -> Vec<Word> {
     tokens(label).filter_map(Word::read).collect()
 }
 
-/// The words with those apart that are joined by a hyphen or by a change of case.
+/// The words with those apart that are joined by a hyphen, a dot or a change of case.
 pub(super) fn split(label: &str) -> Vec<Word> {
-    let parts = tokens(label).flat_map(|token| token.split('-')).flat_map(at_changes_of_case);
+    let parts =
+        tokens(label).flat_map(|token| token.split(['-', '.'])).flat_map(at_changes_of_case);
     parts.filter_map(Word::read).collect()
 }
 
@@ -90,6 +110,7 @@ mod tests {
             ("mug-07.", &["mug"]),
             ("jack-o'-lantern", &["jack", "o", "lantern"]),
             ("Straße", &["Straße"]),
+            ("003.backpack", &["backpack"]),
             ("2024", &[]),
             ("…", &[]),
         ] {

@@ -9,7 +9,7 @@ use tar::{Archive, Entry, EntryType};
 
 use super::entry::{check_size, checked_path, damaged};
 use super::error::DatasetError;
-use super::files::{DatasetLimits, Files};
+use super::files::{DatasetLimits, Files, excluded};
 use super::source::Source;
 use super::zip_archive;
 use crate::disk;
@@ -136,6 +136,8 @@ fn file_name(
             files.add_folder(&relative);
             Ok(None)
         }
+        // Of what is left out, links do no harm: a folder with them is read too.
+        EntryType::Symlink | EntryType::Link if excluded(&relative).is_some() => Ok(Some(relative)),
         EntryType::Symlink | EntryType::Link => Err(DatasetError::entry(&relative, "it is a link")),
         _ => Err(DatasetError::entry(&relative, "it is not a regular file")),
     }

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
-use unicode_normalization::UnicodeNormalization;
-
 use super::error::DatasetError;
 use super::source::ImageRef;
+use crate::label::folded;
 use crate::split::Split;
 
 /// A class and its images.
@@ -70,12 +69,6 @@ impl Classes {
         classes.iter_mut().for_each(|class| class.images.sort());
         classes
     }
-}
-
-/// A name without what readers do not see in it: case, the form of accents and widths, and spaces.
-pub(super) fn folded(name: &str) -> String {
-    let lower = name.nfkc().collect::<String>().to_lowercase();
-    lower.split_whitespace().collect::<Vec<_>>().join(" ").nfkc().collect()
 }
 
 /// Gives a class its synset. One that it already has must be the same.

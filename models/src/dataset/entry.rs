@@ -4,9 +4,15 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use super::error::DatasetError;
-use super::files::{DatasetLimits, Files, MAX_INDEX, is_image, relative_path};
+use super::files::{DatasetLimits, Files, MAX_DEPTH, MAX_INDEX, is_image, relative_path};
 use super::left_out::Reason;
 use super::source::{Place, Source};
+
+/// The most bytes of a path in an archive, as of one on Linux.
+const LONGEST_PATH: usize = 4096;
+
+/// The most bytes of such a path that an error repeats.
+const SHOWN: usize = 80;
 
 impl Files {
     /// Copies a file of an archive into memory.
@@ -67,6 +73,13 @@ fn is_printable(c: char) -> bool {
 ///
 /// An archive with any path that leads out of it is not to be trusted.
 pub(super) fn checked_path(files: &mut Files, name: &[u8]) -> Result<Option<String>, DatasetError> {
+    // Each folder above an entry is noted, so a long name would take memory with its square.
+    let folders = name.iter().filter(|byte| **byte == b'/').count();
+    if name.len() > LONGEST_PATH || folders > MAX_DEPTH {
+        let shown = String::from_utf8_lossy(&name[..name.len().min(SHOWN)]);
+        let reason = format!("its path has more than {MAX_DEPTH} folders or {LONGEST_PATH} bytes");
+        return Err(DatasetError::entry(&shown, reason));
+    }
     let text = String::from_utf8_lossy(name);
     let relative = relative_path(&text)
         .ok_or_else(|| DatasetError::entry(&text, "its path leads out of the archive"))?;

@@ -13,7 +13,7 @@ use crate::image::EXTENSIONS;
 use crate::split::Split;
 
 /// Most folders within folders.
-const MAX_DEPTH: usize = 16;
+pub(super) const MAX_DEPTH: usize = 16;
 /// Most bytes of a file that lists images or holds many: CIFAR-100's largest has 154 MB.
 pub(super) const MAX_INDEX: u64 = 256 << 20;
 /// The file that lists a data set.
@@ -53,7 +53,7 @@ pub struct DatasetLimits {
 }
 
 impl Default for DatasetLimits {
-    /// 4 GiB, 16 MiB, two million.
+    /// 4 GiB, 128 MiB, two million.
     fn default() -> Self {
         Self { max_archive_bytes: 4 << 30, max_image_bytes: 128 << 20, max_files: 2_000_000 }
     }
@@ -323,7 +323,7 @@ fn unusable(is_link: bool, is_plain: bool) -> Option<Reason> {
 }
 
 /// The part of a path up to the first name that is no part of a data set, and why it is none.
-fn excluded(relative: &str) -> Option<(&str, Reason)> {
+pub(super) fn excluded(relative: &str) -> Option<(&str, Reason)> {
     let mut end = 0;
     for name in relative.split('/') {
         end += name.len();

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::classes::{Class, Classes, folded};
+use super::classes::{Class, Classes};
 use super::error::DatasetError;
 use super::files::{Files, Found, is_image};
 use super::left_out::Reason;
 use super::source::{ImageRef, Place};
 use super::splits::split_named;
+use crate::label::folded;
 use crate::split::Split;
 
 /// The paths of images.

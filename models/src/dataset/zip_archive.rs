@@ -8,7 +8,7 @@ use zip::{CompressionMethod, ZipArchive};
 
 use super::entry::{check_size, checked_path, damaged};
 use super::error::DatasetError;
-use super::files::{DatasetLimits, Files};
+use super::files::{DatasetLimits, Files, excluded};
 
 /// Adds everything in a zip archive.
 pub(super) fn read(
@@ -53,15 +53,19 @@ fn wanted(
 ) -> Result<Option<String>, DatasetError> {
     let entry = archive.by_index_raw(i).map_err(|error| refused(path, &error))?;
     // Some programs of Windows write its separator.
-    let name: Vec<u8> =
-        entry.name_raw().iter().map(|byte| if *byte == b'\\' { b'/' } else { *byte }).collect();
+    let raw = entry.name_raw();
+    // Without the flag of UTF-8, a name is in code page 437; many programs write UTF-8 all the same.
+    let named = entry.name().unwrap_or_default();
+    let raw = if std::str::from_utf8(raw).is_ok() { raw } else { named.as_bytes() };
+    let name: Vec<u8> = raw.iter().map(|byte| if *byte == b'\\' { b'/' } else { *byte }).collect();
     let is_drive = matches!(name[..], [letter, b':', ..] if letter.is_ascii_alphabetic());
     let shown = String::from_utf8_lossy(&name).into_owned();
     if is_drive || name.starts_with(b"/") {
         return Err(DatasetError::entry(&shown, "its path leads out of the archive"));
     }
     let Some(relative) = checked_path(files, &name)? else { return Ok(None) };
-    if entry.is_symlink() {
+    // Of what is left out, links do no harm: a folder with them is read too.
+    if entry.is_symlink() && excluded(&relative).is_none() {
         return Err(DatasetError::entry(&relative, "it is a link"));
     }
     if name.ends_with(b"/") {

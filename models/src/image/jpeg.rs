@@ -87,8 +87,11 @@ fn is_usual(frame: &Frame, scan: &Scan, markers: &Markers<'_>) -> bool {
     let is_usual_sampling =
         matches!(factors[..], [(1, 1)] | [(1, 1) | (2, 1) | (1, 2) | (2, 2), (1, 1), (1, 1)]);
     let is_one_scan = scan.components.iter().map(|c| c.index).eq(0..frame.components.len());
-    let is_usual_color = color(frame, markers) != Color::Rgb && markers.adobe != Some(0);
-    !frame.is_progressive && is_usual_sampling && is_one_scan && is_usual_color
+    // Where the fast decoder has other rules for colors, or none for a height that comes late.
+    let is_rgb = frame.components.iter().map(|component| component.id).eq(*b"RGB");
+    let is_usual_color = matches!(markers.adobe, None | Some(1)) && !is_rgb;
+    let is_usual_header = is_usual_color && !markers.is_height_late;
+    !frame.is_progressive && is_usual_sampling && is_one_scan && is_usual_header
 }
 
 fn decode_usual(
@@ -153,7 +156,8 @@ fn color(frame: &Frame, markers: &Markers<'_>) -> Color {
         (3, Some(0)) => Color::Rgb,
         (3, None) if ids == *b"RGB" => Color::Rgb,
         (3, _) => Color::YCbCr,
-        (_, None | Some(0)) => Color::Cmyk,
+        (_, None) => Color::PlainCmyk,
+        (_, Some(0)) => Color::Cmyk,
         _ => Color::Ycck,
     }
 }
@@ -232,6 +236,10 @@ fn read_progressive(
             if quantizations[component.index].is_none() {
                 quantizations[component.index] =
                     Some(quantization(frame, component.index, markers)?);
+            }
+            // Otherwise bits would be missing in silence, and a small file could take long.
+            if !coefficients[component.index].is_followed_by(&scan) {
+                return Err(damaged("a scan does not continue the scans before it"));
             }
         }
         let tables = ScanTables::new(&scan, &markers.tables);

@@ -37,6 +37,7 @@ fn unsupported(tags: &Tags<'_>, is_raw: bool) -> Option<(&'static str, &'static 
     let bits = tags.first(258).unwrap_or(1);
     let what = match tags.first(259).unwrap_or(1) {
         _ if is_raw || matches!(photometric, 32_803 | 34_892) => return Some((RAW, CAMERA_RAW)),
+        _ if tags.first(266).unwrap_or(1) != 1 => Some("a TIFF with reversed bits (fill order 2)"),
         1 | 2 | 3 | 4 | 5 | 8 | 32_773 | 32_946 => None,
         6 | 7 => Some("a TIFF with JPEG compression"),
         50_000 => Some("a TIFF with Zstandard compression"),

@@ -20,6 +20,9 @@ use crate::state::AppState;
 /// The most bytes of a refused body that are read and discarded.
 const MAX_DISCARDED_BYTES: usize = 64 << 20;
 
+/// The content types of a JSON body; the second is that of changes (RFC 7396).
+const JSON: [&str; 2] = ["application/json", "application/merge-patch+json"];
+
 /// The most bytes of a JSON body.
 const MAX_JSON_BYTES: usize = 64 << 10;
 
@@ -58,8 +61,8 @@ impl<T: DeserializeOwned> FromRequest<Arc<AppState>> for Json<T> {
         let body = collect(request.into_body(), MAX_JSON_BYTES);
         let bytes = timeout(limits.receive_time(), body).await;
         let bytes = bytes.map_err(|_| too_slow(limits.receive_seconds))??;
-        // Pages of other origins cannot send this type without a CORS preflight, which fails here.
-        if content_type != "application/json" {
+        // Pages of other origins cannot send these types without a CORS preflight, which fails here.
+        if !JSON.contains(&content_type.as_str()) {
             return Err(Problem::new(
                 Code::UnsupportedMediaType,
                 format!("Expected content-type application/json, got {}.", quoted(&content_type)),

@@ -132,7 +132,7 @@ fn class(
     sense: Option<String>,
     attributes: Option<String>,
 ) -> Result<Class, String> {
-    let label = Label::parse(label).map_err(|e| wrong_class(id, &e))?;
+    let label = Label::stored(label).map_err(|e| wrong_class(id, &e))?;
     let mut class = Class::new(ClassId(id), label);
     class.overrides.sense =
         sense.map(|text| parse_sense(&text)).transpose().map_err(|e| wrong_class(id, &e))?;

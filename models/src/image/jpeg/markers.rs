@@ -21,6 +21,8 @@ pub(super) struct Markers<'a> {
     at: usize,
     n_scans: usize,
     pub(super) frame: Option<Frame>,
+    /// The frame header leaves the height open; a segment behind the first scan has it.
+    pub(super) is_height_late: bool,
     pub(super) tables: Tables,
     /// A JFIF segment says that three components are YCbCr.
     pub(super) is_jfif: bool,
@@ -80,6 +82,7 @@ impl<'a> Markers<'a> {
             at: 2,
             n_scans: 0,
             frame: None,
+            is_height_late: false,
             tables: Tables::standard(),
             is_jfif: false,
             adobe: None,
@@ -211,6 +214,7 @@ impl<'a> Markers<'a> {
             return Err(unsupported("a JPEG of other than 1, 3 or 4 components"));
         }
         if frame.height == 0 {
+            self.is_height_late = true;
             frame.height = self.late_height().ok_or_else(|| damaged(CUT))?;
         }
         if frame.width == 0 || frame.height == 0 {
@@ -225,10 +229,13 @@ impl<'a> Markers<'a> {
         let mut at = self.at;
         loop {
             let (marker, after) = next_marker(self.bytes, at)?;
-            if marker == 0xDC {
-                return u16_at(self.bytes, after + 2).map(usize::from);
-            }
-            at = after;
+            at = match marker {
+                0xDC => return u16_at(self.bytes, after + 2).map(usize::from),
+                // Markers without a length: TEM, the restarts, and another start of the image.
+                0x01 | 0xD0..=0xD8 => after,
+                0xD9 => return None,
+                _ => after + usize::from(u16_at(self.bytes, after)?),
+            };
         }
     }
 

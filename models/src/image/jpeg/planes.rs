@@ -151,6 +151,8 @@ pub(super) enum Color {
     Rgb,
     /// Inverted ink, as Adobe writes it: 255 is none.
     Cmyk,
+    /// Ink as it is: 0 is none.
+    PlainCmyk,
     /// YCbCr of cyan, magenta and yellow, and black.
     Ycck,
 }
@@ -181,6 +183,11 @@ fn convert(color: Color, rows: &[Vec<u8>], pixels: &mut [[u8; 3]]) {
             for (((pixel, &red), &green), &blue) in pixels.iter_mut().zip(red).zip(green).zip(blue)
             {
                 *pixel = [red, green, blue];
+            }
+        }
+        (Color::PlainCmyk, [a, b, c, black]) => {
+            for (x, pixel) in pixels.iter_mut().enumerate() {
+                *pixel = [a[x], b[x], c[x]].map(|ink| multiply(255 - ink, 255 - black[x]));
             }
         }
         (Color::Cmyk | Color::Ycck, [a, b, c, black]) => {

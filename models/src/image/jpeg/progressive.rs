@@ -24,6 +24,13 @@ impl Coefficients {
         frame.components.iter().map(component).collect()
     }
 
+    /// Whether a scan of these coefficients follows those before it: first their upper bits, then
+    /// one more bit at a time.
+    pub(super) fn is_followed_by(&self, scan: &Scan) -> bool {
+        let expected = if scan.refined == 0 { u32::MAX } else { scan.refined };
+        self.missing[scan.first..=scan.last].iter().all(|&missing| missing == expected)
+    }
+
     /// Whether every coefficient was read to its last bit.
     pub(super) fn are_complete(&self) -> bool {
         self.missing == [0; 64]

@@ -41,10 +41,10 @@ pub enum ImportError {
     /// The network cannot be described.
     #[error(transparent)]
     Graph(#[from] GraphError),
-    /// Missing, unexpected or misshapen tensors. Every difference is a line.
+    /// Missing, unexpected or misshapen tensors. Each of the first differences is a line.
     #[error(
         "the weights do not fit {network}; expected names like `{example}`, and nothing was written:\n  {}",
-        differences.join("\n  ")
+        first_of(differences)
     )]
     Tensors {
         /// The network with the deduced widths.
@@ -101,5 +101,16 @@ pub enum ImportError {
 impl Fault for ImportError {
     fn blame(&self) -> Blame {
         Blame::Input
+    }
+}
+
+/// The first differences, and how many others there are: a network of another kind has hundreds.
+fn first_of(differences: &[String]) -> String {
+    const SHOWN: usize = 10;
+    let first = differences.iter().take(SHOWN).map(String::as_str);
+    let shown = first.collect::<Vec<_>>().join("\n  ");
+    match differences.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown}\n  and {more} more"),
     }
 }

@@ -98,9 +98,7 @@ impl<'a> Place<'a> {
             Blocks::Numbered => ("EASY", true, WIDE),
             Blocks::Sequences => (self.of_sequences(), true, WIDE),
             Blocks::Plain if self.has("embedding") => ("Prototype Completion", false, NARROW),
-            Blocks::Plain if self.has("model_sd") || self.has("encoder") => {
-                ("Meta-Baseline", true, NARROW)
-            }
+            Blocks::Plain if self.has("model_sd") => ("Meta-Baseline", true, NARROW),
             // Meta-Baseline without its other parts, the paper's code, or networks of this project.
             Blocks::Plain | Blocks::Trunk => return None,
         };
@@ -152,7 +150,6 @@ mod tests {
             ("params.layer1.0", "DeepEMD"),
             ("model_sd.encoder.layer1", "Meta-Baseline"),
             ("model_sd.module.encoder.layer1", "Meta-Baseline"),
-            ("encoder.layer1", "Meta-Baseline"),
             ("layers.0", "EASY"),
             ("module.layers.0", "EASY"),
             ("layer1.0", shared),
@@ -167,9 +164,13 @@ mod tests {
 
     #[test]
     fn ambiguous_names_are_not_recognized() {
-        for name in
-            ["layer1", "module.layer1", "state.feature.trunk.layer1", "state.feature.trunk.0"]
-        {
+        for name in [
+            "layer1",
+            "encoder.layer1",
+            "module.layer1",
+            "state.feature.trunk.layer1",
+            "state.feature.trunk.0",
+        ] {
             assert_eq!(family(name), None, "{name}");
         }
     }

@@ -191,7 +191,7 @@ fn what_is_no_weights_is_called_what_it_is() {
         assert!(error.contains(what) && error.contains(advice), "{what}, {advice}: {error}");
     }
     let scene = Scene::new("w.pth", &safetensors(renamed(|name| format!("encoder.{name}"))));
-    let output = scene.import("w.pth", &["--input-size", "32"]);
+    let output = scene.import("w.pth", &["--input-size", "32", "--last-activation", "on"]);
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(printed.contains("read as a safetensors file"), "{printed}");
 }
