@@ -2,8 +2,8 @@
 //!
 //! * A line for people, such as a warning, progress or a log, is written to standard error with
 //!   [`note!`] or [`Log`]. If it cannot be written, it is dropped and the work goes on.
-//! * A result is written to standard output with [`print`]. If it cannot be written, the command
-//!   failed: exit code 1, and a message on standard error.
+//! * A result is written to standard output with [`print`](print()). If it cannot be written, the
+//!   command failed: exit code 1, and a message on standard error.
 //! * [`parse`] reads the command line by the same rules, and [`ignore_file_size_signal`] turns a
 //!   limit of file sizes into an error of the write.
 //!

@@ -49,7 +49,7 @@ pub struct BackgroundExamplePath {
 #[expect(dead_code, reason = "only its schema is used")]
 pub struct IfMatch {
     /// The gallery's revision in quotes; `*` is always met.
-    #[param(rename = "if-match", value_type = String, required = false, pattern = r#"^([*]|"?(0|[1-9][0-9]{0,18})"?)$"#, example = "*")]
+    #[param(rename = "if-match", value_type = String, required = false, pattern = r#"^([*]|(0|[1-9][0-9]{0,18})|"(0|[1-9][0-9]{0,18})")$"#, example = "*")]
     if_match: Option<String>,
 }
 
@@ -59,7 +59,7 @@ pub struct IfMatch {
 #[expect(dead_code, reason = "only its schema is used")]
 pub struct Preconditions {
     /// The gallery's revision in quotes, or `*`: fail if the class does not exist.
-    #[param(rename = "if-match", value_type = String, required = false, pattern = r#"^([*]|"?(0|[1-9][0-9]{0,18})"?)$"#)]
+    #[param(rename = "if-match", value_type = String, required = false, pattern = r#"^([*]|(0|[1-9][0-9]{0,18})|"(0|[1-9][0-9]{0,18})")$"#)]
     if_match: Option<String>,
     /// `*`: fail if the class exists.
     #[param(rename = "if-none-match", value_type = AnyClass, inline, required = false)]
