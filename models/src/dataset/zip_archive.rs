@@ -54,7 +54,8 @@ fn wanted(
     let entry = archive.by_index_raw(i).map_err(|error| refused(path, &error))?;
     // Some programs of Windows write its separator.
     let raw = entry.name_raw();
-    // Without the flag of UTF-8, a name is in code page 437; many programs write UTF-8 all the same.
+    // Without the flag of UTF-8, a name is in code page 437; many programs write UTF-8 all the
+    // same.
     let named = entry.name().unwrap_or_default();
     let raw = if std::str::from_utf8(raw).is_ok() { raw } else { named.as_bytes() };
     let name: Vec<u8> = raw.iter().map(|byte| if *byte == b'\\' { b'/' } else { *byte }).collect();

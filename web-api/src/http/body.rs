@@ -61,7 +61,8 @@ impl<T: DeserializeOwned> FromRequest<Arc<AppState>> for Json<T> {
         let body = collect(request.into_body(), MAX_JSON_BYTES);
         let bytes = timeout(limits.receive_time(), body).await;
         let bytes = bytes.map_err(|_| too_slow(limits.receive_seconds))??;
-        // Pages of other origins cannot send these types without a CORS preflight, which fails here.
+        // Pages of other origins cannot send these types without a CORS preflight, which fails
+        // here.
         if !JSON.contains(&content_type.as_str()) {
             return Err(Problem::new(
                 Code::UnsupportedMediaType,
