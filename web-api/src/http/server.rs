@@ -103,9 +103,7 @@ async fn serve_connection(
     // A head that arrives byte by byte must not hold a connection for ever.
     http.timer(TokioTimer::new())
         .header_read_timeout(limits.receive_time())
-        .max_buf_size(MAX_HEAD_BYTES)
-        // A client may close its side when it has sent its request, and still read the answer.
-        .half_close(true);
+        .max_buf_size(MAX_HEAD_BYTES);
     let stream = WriteTimeout::new(stream, limits.receive_time());
     let stream = TokioIo::new(Refusals::new(stream));
     let connection = http.serve_connection(stream, TowerToHyperService::new(app));
