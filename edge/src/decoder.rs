@@ -9,7 +9,9 @@
 //!
 //! let bundle = Bundle::open("bundles/efficientnet-lite0".as_ref(), &BundleLimits::default())?;
 //! let decoder = ImageDecoder::new(&bundle.manifest);
-//! let image = decoder.decode(&std::fs::read("mug.jpg")?)?;
+//! let file = std::fs::read("mug.jpg")?;
+//! println!("{} pixels to decode", decoder.cost(&file)?);
+//! let image = decoder.decode(&file)?;
 //! let size = bundle.manifest.preprocess.size;
 //! assert_eq!(image.input.shape(), [3, size, size]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -83,6 +85,15 @@ impl ImageDecoder {
     #[must_use]
     pub fn limits(&self) -> &ImageLimits {
         &self.limits
+    }
+
+    /// The cost of decoding a file, in pixels that are made for it; from its header, in
+    /// microseconds.
+    ///
+    /// # Errors
+    /// [`DecodeError::Image`] for a file that [`Self::decode`] refuses by its header.
+    pub fn cost(&self, bytes: &[u8]) -> Result<u64, DecodeError> {
+        Ok(image::inspect(bytes, &self.limits)?.decoded_pixels)
     }
 
     /// Decodes and preprocesses one image file.

@@ -3,17 +3,19 @@
 //! The bytes may be hostile. Their size and the claimed dimensions are checked before pixels are
 //! allocated. A file that ends early is refused, not filled with gray. Decoding takes at most 12
 //! bytes per pixel at a time. A JPEG file of more pixels than allowed is decoded at reduced size
-//! if that fits.
+//! if that fits. [`inspect`] gives the cost of a file, in pixels, before it is decoded.
 //!
 //! The EXIF orientation is applied, and alpha is blended over white. 16 bits become 8; gray and
 //! CMYK become RGB. Color profiles are ignored. Of an animation the first frame is used, with a
 //! warning.
 
+mod bmp;
 mod error;
 mod format;
 mod gif;
 mod jpeg;
 mod limits;
+mod png;
 mod tiff;
 mod webp;
 
@@ -49,6 +51,17 @@ pub struct Image {
     pub warnings: Vec<Warning>,
 }
 
+/// The size of an image file, known before it is decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImageSize {
+    /// Width in pixels, as stored: [`decode`] may turn the image.
+    pub width: usize,
+    /// Height in pixels, as stored.
+    pub height: usize,
+    /// Pixels that [`decode`] makes: fewer than width times height if it decodes at reduced size.
+    pub decoded_pixels: u64,
+}
+
 /// Something that was done differently from what a user may expect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
@@ -58,25 +71,54 @@ pub struct Warning {
     pub detail: String,
 }
 
+/// The size of an image file, by its header alone: no pixels are made.
+///
+/// It takes microseconds. Only a JPEG file without a height in its header is searched to its end.
+///
+/// # Errors
+/// Those of [`decode`] that the header gives reason to. Damage behind it is not found.
+pub fn inspect(bytes: &[u8], limits: &ImageLimits) -> Result<ImageSize, ImageError> {
+    let format = format_within(bytes, limits)?;
+    guarded(format, || {
+        let (width, height) = match format {
+            Format::Jpeg => return jpeg::inspect(bytes, limits),
+            Format::Png => png::size(bytes).map_err(damaged("PNG"))?,
+            Format::WebP => webp::size(bytes).map_err(damaged("WebP"))?,
+            Format::Bmp => bmp::size(bytes)?,
+            Format::Tiff => tiff::inspect(bytes).map(|header| (header.width, header.height))?,
+            Format::Gif => gif::size(bytes).map_err(damaged("GIF"))?,
+        };
+        check_pixels(width, height, limits)?;
+        let decoded_pixels = u64::from(width) * u64::from(height);
+        Ok(ImageSize { width: width as usize, height: height as usize, decoded_pixels })
+    })
+}
+
 /// Decodes an image file.
 ///
 /// # Errors
 /// See [`ImageError`]; every one is the file's fault, not the program's.
 pub fn decode(bytes: &[u8], limits: &ImageLimits) -> Result<Image, ImageError> {
+    let format = format_within(bytes, limits)?;
+    guarded(format, || match format {
+        Format::Jpeg => decode_jpeg(bytes, limits),
+        Format::Png => decode_png(bytes, limits),
+        Format::WebP => decode_webp(bytes, limits),
+        Format::Bmp => decode_bmp(bytes, limits),
+        Format::Tiff => decode_tiff(bytes, limits),
+        Format::Gif => decode_gif(bytes, limits),
+    })
+}
+
+/// The format of a file that is not too large.
+fn format_within(bytes: &[u8], limits: &ImageLimits) -> Result<Format, ImageError> {
     if bytes.is_empty() {
         return Err(ImageError::Empty);
     }
     if bytes.len() > limits.max_bytes {
         return Err(ImageError::TooLarge { bytes: bytes.len(), limit: limits.max_bytes });
     }
-    match format::sniff(bytes)? {
-        Format::Jpeg => guarded("JPEG", || decode_jpeg(bytes, limits)),
-        Format::Png => guarded("PNG", || decode_png(bytes, limits)),
-        Format::WebP => guarded("WebP", || decode_webp(bytes, limits)),
-        Format::Bmp => guarded("BMP", || decode_bmp(bytes, limits)),
-        Format::Tiff => guarded("TIFF", || decode_tiff(bytes, limits)),
-        Format::Gif => guarded("GIF", || decode_gif(bytes, limits)),
-    }
+    format::sniff(bytes)
 }
 
 /// Makes an image of pixels in planes, as CIFAR stores them: all red values, then green, then blue,
@@ -105,12 +147,13 @@ pub fn from_planes(
 /// Runs a decoder; a panic in it is an error of the file.
 // The decoders are not ours, and a hostile file may find a mistake in them. It must not end the
 // program. Nothing is shared with them that a panic could leave half-changed.
-fn guarded(
-    format: &'static str,
-    decode: impl FnOnce() -> Result<Image, ImageError> + panic::UnwindSafe,
-) -> Result<Image, ImageError> {
+fn guarded<T>(
+    format: Format,
+    decode: impl FnOnce() -> Result<T, ImageError> + panic::UnwindSafe,
+) -> Result<T, ImageError> {
     panic::catch_unwind(decode).unwrap_or_else(|_| {
-        Err(ImageError::Broken { format, reason: "the decoder failed on it".to_owned() })
+        let reason = "the decoder failed on it".to_owned();
+        Err(ImageError::Broken { format: format.name(), reason })
     })
 }
 
@@ -122,15 +165,10 @@ fn decode_jpeg(bytes: &[u8], limits: &ImageLimits) -> Result<Image, ImageError> 
 }
 
 fn decode_png(bytes: &[u8], limits: &ImageLimits) -> Result<Image, ImageError> {
-    // The header chunk has a fixed place. It is read here first, so that an image that is too large
-    // is refused for that reason, even if the rest of the file is missing.
-    if let Some(&[w0, w1, w2, w3, h0, h1, h2, h3]) = bytes.get(16..24) {
-        check_pixels(
-            u32::from_be_bytes([w0, w1, w2, w3]),
-            u32::from_be_bytes([h0, h1, h2, h3]),
-            limits,
-        )?;
-    }
+    // Here first, so that an image that is too large is refused for that reason, even if the rest
+    // of the file is missing.
+    let (width, height) = png::size(bytes).map_err(damaged("PNG"))?;
+    check_pixels(width, height, limits)?;
     let mut scratch = Limits::no_limits();
     scratch.max_alloc = Some(MAX_SCRATCH);
     let decoder = PngDecoder::with_limits(Cursor::new(bytes), scratch).map_err(broken("PNG"))?;
@@ -147,14 +185,8 @@ fn decode_webp(bytes: &[u8], limits: &ImageLimits) -> Result<Image, ImageError> 
 }
 
 fn decode_bmp(bytes: &[u8], limits: &ImageLimits) -> Result<Image, ImageError> {
-    // As for PNG. A negative height means that the rows go downwards; the oldest headers have 16
-    // bits a side, which cannot be too large.
-    if let Some(&[h0, 0, 0, 0, a0, a1, a2, a3, b0, b1, b2, b3]) = bytes.get(14..26)
-        && h0 >= 40
-    {
-        let width = i32::from_le_bytes([a0, a1, a2, a3]).unsigned_abs();
-        check_pixels(width, i32::from_le_bytes([b0, b1, b2, b3]).unsigned_abs(), limits)?;
-    }
+    let (width, height) = bmp::size(bytes)?;
+    check_pixels(width, height, limits)?;
     let decoder = BmpDecoder::new(Cursor::new(bytes)).map_err(broken("BMP"))?;
     finish(decoder, "BMP", None, limits)
 }
@@ -291,7 +323,7 @@ mod tests {
 
     #[test]
     fn a_decoder_that_panics_is_an_error() {
-        let result = guarded("PNG", || panic!("a test's panic"));
+        let result = guarded::<()>(Format::Png, || panic!("a test's panic"));
         assert!(matches!(result, Err(ImageError::Broken { format: "PNG", .. })), "{result:?}");
     }
 }

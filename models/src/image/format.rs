@@ -15,6 +15,20 @@ pub(super) enum Format {
     Gif,
 }
 
+impl Format {
+    /// Its name in texts.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Jpeg => "JPEG",
+            Self::Png => "PNG",
+            Self::WebP => "WebP",
+            Self::Bmp => "BMP",
+            Self::Tiff => "TIFF",
+            Self::Gif => "GIF",
+        }
+    }
+}
+
 /// The extensions of the files that are read as images, in lower case and without the dot.
 pub const EXTENSIONS: &[&str] =
     &["jpg", "jpeg", "jpe", "jfif", "png", "webp", "bmp", "dib", "tif", "tiff", "gif"];

@@ -23,6 +23,7 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
+use super::ImageSize;
 use super::error::ImageError;
 use super::limits::{BYTES_PER_PIXEL, ImageLimits, MAX_SCRATCH, MAX_SIDE};
 use damage::{CUT, damaged};
@@ -40,6 +41,14 @@ pub(super) struct Pixels {
     pub(super) rgb: Vec<u8>,
     /// How to turn them upright.
     pub(super) orientation: Orientation,
+}
+
+/// The size of a file, by its frame header.
+pub(super) fn inspect(bytes: &[u8], limits: &ImageLimits) -> Result<ImageSize, ImageError> {
+    let frame = Markers::new(bytes).frame_only()?;
+    let side = block_side(&frame, limits)?;
+    let decoded_pixels = pixels(&frame, side);
+    Ok(ImageSize { width: frame.width, height: frame.height, decoded_pixels })
 }
 
 /// Decodes a file. An image of more pixels than allowed is decoded at a half or a quarter of its
@@ -64,7 +73,7 @@ fn block_side(frame: &Frame, limits: &ImageLimits) -> Result<usize, ImageError> 
     let budget = limits.max_pixels.saturating_mul(BYTES_PER_PIXEL).saturating_add(MAX_SCRATCH);
     let coefficients = if frame.is_progressive { 2 * frame.n_samples() as u64 } else { 0 };
     let fits = |&side: &usize| {
-        let pixels = scaled(frame.width, side) as u64 * scaled(frame.height, side) as u64;
+        let pixels = pixels(frame, side);
         let samples = (frame.n_samples() * side * side / 64) as u64;
         // The coefficients are freed before the pixels are made.
         pixels <= limits.max_pixels && samples + coefficients.max(3 * pixels) <= budget
@@ -75,6 +84,11 @@ fn block_side(frame: &Frame, limits: &ImageLimits) -> Result<usize, ImageError> 
         height: frame.height as u32,
         limit: limits.max_pixels,
     })
+}
+
+/// Pixels of the image, with blocks of `side` samples.
+fn pixels(frame: &Frame, side: usize) -> u64 {
+    scaled(frame.width, side) as u64 * scaled(frame.height, side) as u64
 }
 
 fn scaled(length: usize, side: usize) -> usize {

@@ -8,20 +8,22 @@
 /// Width and height in pixels.
 type Size = (u32, u32);
 
+/// Width and height of the canvas, by the first chunk.
+///
+/// # Errors
+/// What is wrong with the structure up to there.
+pub(super) fn size(bytes: &[u8]) -> Result<Size, &'static str> {
+    first_chunk(file(bytes)?).map(|(size, _)| size)
+}
+
 /// Width and height of the canvas, and the part of `bytes` that is the file. Bytes after it are not
 /// checked, so the decoder must not get them.
 ///
 /// # Errors
 /// What is wrong with its structure.
 pub(super) fn inspect(bytes: &[u8]) -> Result<(Size, &[u8]), &'static str> {
-    let riff = number(bytes, 4, 4).ok_or(CUT)?;
-    let file = bytes.get(..(riff as usize).saturating_add(HEADER)).ok_or(CUT)?;
-    let mut chunks = Chunks(file.get(12..).ok_or(CUT)?);
-    let first = chunks.next().ok_or("it holds no image")??;
-    let canvas = match &first.kind {
-        b"VP8X" => size_minus_one(first.data, 4).ok_or(CUT)?,
-        _ => first.coded_size()?.ok_or("it does not begin with an image")?,
-    };
+    let file = file(bytes)?;
+    let (canvas, chunks) = first_chunk(file)?;
     for chunk in chunks {
         let chunk = chunk?;
         match &chunk.kind {
@@ -30,6 +32,23 @@ pub(super) fn inspect(bytes: &[u8]) -> Result<(Size, &[u8]), &'static str> {
         }
     }
     Ok((canvas, file))
+}
+
+/// The bytes that the header counts.
+fn file(bytes: &[u8]) -> Result<&[u8], &'static str> {
+    let riff = number(bytes, 4, 4).ok_or(CUT)?;
+    bytes.get(..(riff as usize).saturating_add(HEADER)).ok_or(CUT)
+}
+
+/// Width and height of the canvas, and the chunks behind the one that has them.
+fn first_chunk(file: &[u8]) -> Result<(Size, Chunks<'_>), &'static str> {
+    let mut chunks = Chunks(file.get(12..).ok_or(CUT)?);
+    let first = chunks.next().ok_or("it holds no image")??;
+    let canvas = match &first.kind {
+        b"VP8X" => size_minus_one(first.data, 4).ok_or(CUT)?,
+        _ => first.coded_size()?.ok_or("it does not begin with an image")?,
+    };
+    Ok((canvas, chunks))
 }
 
 const CUT: &str = "the file ends before the image does";

@@ -1,7 +1,7 @@
 //! Bytes that are no good image: one clear message each, no panic, nothing large allocated.
 
 use image::{ImageFormat, RgbImage};
-use models::image::{Image, ImageError, ImageLimits, decode};
+use models::image::{Image, ImageError, ImageLimits, decode, inspect};
 use proptest::prelude::*;
 
 use crate::draw;
@@ -272,6 +272,43 @@ fn a_jpeg_that_repeats_its_scans_is_refused() {
 }
 
 #[test]
+fn the_header_alone_gives_the_size_or_the_reason_of_a_refusal() {
+    let limits = ImageLimits::default();
+    for (format, header) in [
+        (ImageFormat::Jpeg, 400),
+        (ImageFormat::Png, 24),
+        (ImageFormat::Bmp, 26),
+        (ImageFormat::Gif, 10),
+    ] {
+        let whole = draw::encode(draw::gradient(31, 17), format);
+        let size = inspect(&whole[..header], &limits).unwrap();
+        assert_eq!((size.width, size.height, size.decoded_pixels), (31, 17, 31 * 17), "{format:?}");
+    }
+    for format in [ImageFormat::Tiff, ImageFormat::WebP] {
+        let whole = draw::encode(draw::gradient(31, 17), format);
+        assert_eq!(inspect(&whole, &limits).unwrap().decoded_pixels, 31 * 17, "{format:?}");
+    }
+    let tiff = draw::gray_tiff(&[(256, 60_000), (257, 60_000)]);
+    let rare = draw::gray_tiff(&[(339, 3)]);
+    let huge = png_that_claims(20_000, 20_000);
+    for refused in [b"", &b"hello"[..], b"<svg", &tiff, &rare, &huge, &png_that_claims(0, 5)] {
+        assert_eq!(inspect(refused, &limits).err(), decode(refused, &limits).err());
+    }
+    let short = ImageLimits { max_bytes: 10, ..limits };
+    assert_eq!(inspect(&huge, &short).err(), decode(&huge, &short).err());
+}
+
+#[test]
+fn the_size_of_a_file_of_many_segments_is_not_searched_for_long() {
+    let jpeg = draw::jpeg(&draw::gradient(16, 16));
+    let comments = [0xFF, 0xFE, 0, 2].repeat(20_000);
+    let bytes = [&jpeg[..2], &comments, &jpeg[2..]].concat();
+    let error = inspect(&bytes, &ImageLimits::default()).unwrap_err();
+    assert!(error.to_string().contains("10,000 segments"), "{error}");
+    assert_eq!(refused(&bytes), error);
+}
+
+#[test]
 fn messages_are_one_line_and_say_what_to_do() {
     let cut = &draw::jpeg(&draw::gradient(24, 24))[..200];
     for error in
@@ -289,7 +326,9 @@ fn messages_are_one_line_and_say_what_to_do() {
 const SMALL: ImageLimits = ImageLimits { max_bytes: 1 << 20, max_pixels: 100_000 };
 
 fn check_sane(bytes: &[u8]) {
+    let size = inspect(bytes, &SMALL);
     if let Ok(Image { width, height, rgb, .. }) = decode(bytes, &SMALL) {
+        assert_eq!(size.unwrap().decoded_pixels, (width * height) as u64);
         assert!((width * height) as u64 <= SMALL.max_pixels);
         assert_eq!(rgb.len(), width * height * 3);
     }

@@ -1,7 +1,7 @@
 //! Images of every kind that is read: what comes out is what was drawn.
 
 use image::{DynamicImage, ImageBuffer, ImageFormat, Luma, LumaA, Rgb, RgbImage, Rgba};
-use models::image::{Image, ImageLimits, decode};
+use models::image::{Image, ImageLimits, decode, inspect};
 
 use crate::draw;
 
@@ -40,6 +40,9 @@ fn a_jpeg_above_the_limit_is_decoded_at_half_or_quarter_size() {
         let limits = ImageLimits { max_pixels, ..ImageLimits::default() };
         let image = decode(&jpeg, &limits).unwrap();
         let (width, height) = (size.0 as u32, size.1 as u32);
+        let inspected = inspect(&jpeg, &limits).unwrap();
+        assert_eq!((inspected.width, inspected.height), (200, 120));
+        assert_eq!(inspected.decoded_pixels, u64::from(width * height));
         check_near(&image, &draw::gradient(width, height), 8);
     }
     let limits = ImageLimits { max_pixels: 1_499, ..ImageLimits::default() };

@@ -5,8 +5,9 @@
 // in a row only fill the space before a marker.
 pub(super) fn next_marker(bytes: &[u8], from: usize) -> Option<(u8, usize)> {
     let tail = bytes.get(from..)?;
-    let at = tail.windows(2).position(|pair| pair[0] == 0xFF && !matches!(pair[1], 0 | 0xFF))?;
-    Some((tail[at + 1], from + at + 2))
+    memchr::memchr_iter(0xFF, tail)
+        .filter_map(|at| Some((*tail.get(at + 1)?, from + at + 2)))
+        .find(|(marker, _)| !matches!(marker, 0 | 0xFF))
 }
 
 /// A number of two bytes, the highest first.

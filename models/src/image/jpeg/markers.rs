@@ -13,6 +13,10 @@ use crate::image::error::ImageError;
 /// More scans than this are an attack: real encoders write about ten.
 const MAX_SCANS: usize = 100;
 
+/// More segments than this are an attack: each may take a microsecond. A film's frame has ten, and
+/// the longest panorama of a phone some hundred.
+const MAX_MARKERS: usize = 10_000;
+
 const BAD_HEADER: &str = "one of its headers makes no sense";
 
 /// Reads a file from scan to scan and keeps what the segments between them define.
@@ -20,6 +24,7 @@ pub(super) struct Markers<'a> {
     bytes: &'a [u8],
     at: usize,
     n_scans: usize,
+    n_markers: usize,
     pub(super) frame: Option<Frame>,
     /// The frame header leaves the height open; a segment behind the first scan has it.
     pub(super) is_height_late: bool,
@@ -81,6 +86,7 @@ impl<'a> Markers<'a> {
             // After the first marker, by which the file was recognized.
             at: 2,
             n_scans: 0,
+            n_markers: 0,
             frame: None,
             is_height_late: false,
             tables: Tables::standard(),
@@ -92,21 +98,45 @@ impl<'a> Markers<'a> {
 
     /// The next scan; `None` when the file ends, with or without an end marker.
     pub(super) fn next_scan(&mut self) -> Result<Option<Scan>, ImageError> {
-        while let Some((marker, after)) = next_marker(self.bytes, self.at) {
-            self.at = after;
-            match marker {
-                END_OF_IMAGE => return Ok(None),
-                // Markers without a length: TEM, the restarts, and another start of the image.
-                0x01 | 0xD0..=0xD8 => continue,
-                _ => {}
-            }
-            let Some(segment) = self.segment() else {
-                return Ok(None);
-            };
+        while let Some((marker, segment)) = self.next_segment()? {
             if marker == START_OF_SCAN {
                 return self.scan(segment).map(Some);
             }
             self.read(marker, segment)?;
+        }
+        Ok(None)
+    }
+
+    /// The frame alone, without the tables.
+    pub(super) fn frame_only(mut self) -> Result<Frame, ImageError> {
+        while let Some((marker, segment)) = self.next_segment()? {
+            if marker == START_OF_SCAN {
+                return Err(damaged(NO_FRAME));
+            }
+            if is_frame_header(marker) {
+                self.frame_header(marker, segment)?;
+            }
+            if let Some(frame) = self.frame {
+                return Ok(frame);
+            }
+        }
+        Err(damaged(CUT))
+    }
+
+    /// The next segment, with its marker; `None` when the file ends.
+    fn next_segment(&mut self) -> Result<Option<(u8, &'a [u8])>, ImageError> {
+        while let Some((marker, after)) = next_marker(self.bytes, self.at) {
+            self.n_markers += 1;
+            if self.n_markers > MAX_MARKERS {
+                return Err(damaged("it has more than 10,000 segments"));
+            }
+            self.at = after;
+            match marker {
+                END_OF_IMAGE => return Ok(None),
+                // Markers without a length: TEM, the restarts, and another start of the image.
+                0x01 | 0xD0..=0xD8 => {}
+                _ => return Ok(self.segment().map(|segment| (marker, segment))),
+            }
         }
         Ok(None)
     }
@@ -147,7 +177,7 @@ impl<'a> Markers<'a> {
                 self.adobe = segment.get(11).copied().filter(|_| is_adobe).or(self.adobe);
                 Some(())
             }
-            0xC0..=0xCF | 0xDE | 0xF7 => return self.frame_header(marker, segment),
+            _ if is_frame_header(marker) => return self.frame_header(marker, segment),
             _ => Some(()),
         };
         is_good.ok_or_else(|| damaged(BAD_HEADER))
@@ -218,7 +248,7 @@ impl<'a> Markers<'a> {
             frame.height = self.late_height().ok_or_else(|| damaged(CUT))?;
         }
         if frame.width == 0 || frame.height == 0 {
-            return Err(damaged("it holds no image"));
+            return Err(damaged(NO_FRAME));
         }
         self.frame = Some(frame);
         Ok(())
@@ -244,13 +274,20 @@ impl<'a> Markers<'a> {
         if self.n_scans > MAX_SCANS {
             return Err(damaged("it has more than 100 scans"));
         }
-        let frame = self.frame.as_ref().ok_or_else(|| damaged("it holds no image"))?;
+        let frame = self.frame.as_ref().ok_or_else(|| damaged(NO_FRAME))?;
         scan(segment, frame).ok_or_else(|| damaged(BAD_HEADER))
     }
 }
 
 const END_OF_IMAGE: u8 = 0xD9;
 const START_OF_SCAN: u8 = 0xDA;
+
+const NO_FRAME: &str = "it holds no image";
+
+/// Also of frames that are not read. Huffman tables (0xC4) are no frame.
+fn is_frame_header(marker: u8) -> bool {
+    matches!(marker, 0xC0..=0xC3 | 0xC5..=0xCF | 0xDE | 0xF7)
+}
 
 fn frame(segment: &[u8], is_progressive: bool) -> Option<Frame> {
     let height = u16_at(segment, 1)?.into();
