@@ -1,7 +1,8 @@
 //! From the bytes of an image file to RGB8 pixels, within limits: JPEG, PNG, WebP, BMP, TIFF, GIF.
 //!
 //! The bytes may be hostile. Their size and the claimed dimensions are checked before pixels are
-//! allocated. A file that ends early is refused, not filled with gray. Decoding takes at most 12
+//! allocated, and that the file is long enough for them: no code holds more than so many pixels a
+//! byte. A file that ends early is refused, not filled with gray. Decoding takes at most 12
 //! bytes per pixel at a time. A JPEG file of more pixels than allowed is decoded at reduced size
 //! if that fits. [`inspect`] gives the cost of a file, in pixels, before it is decoded.
 //!
@@ -11,8 +12,10 @@
 
 mod bmp;
 mod error;
+mod expansion;
 mod format;
 mod gif;
+mod header;
 mod jpeg;
 mod limits;
 mod png;
@@ -32,6 +35,7 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, Limits, RgbImage, RgbaImage};
 
 use format::Format;
+use header::{check_pixels, damaged};
 use limits::{BYTES_PER_PIXEL, MAX_SCRATCH};
 
 pub use error::{FORMATS, ImageError};
@@ -79,18 +83,13 @@ pub struct Warning {
 /// Those of [`decode`] that the header gives reason to. Damage behind it is not found.
 pub fn inspect(bytes: &[u8], limits: &ImageLimits) -> Result<ImageSize, ImageError> {
     let format = format_within(bytes, limits)?;
-    guarded(format, || {
-        let (width, height) = match format {
-            Format::Jpeg => return jpeg::inspect(bytes, limits),
-            Format::Png => png::size(bytes).map_err(damaged("PNG"))?,
-            Format::WebP => webp::size(bytes).map_err(damaged("WebP"))?,
-            Format::Bmp => bmp::size(bytes)?,
-            Format::Tiff => tiff::inspect(bytes).map(|header| (header.width, header.height))?,
-            Format::Gif => gif::size(bytes).map_err(damaged("GIF"))?,
-        };
-        check_pixels(width, height, limits)?;
-        let decoded_pixels = u64::from(width) * u64::from(height);
-        Ok(ImageSize { width: width as usize, height: height as usize, decoded_pixels })
+    guarded(format, || match format {
+        Format::Jpeg => jpeg::inspect(bytes, limits),
+        Format::Png => header::png(bytes, limits),
+        Format::WebP => header::webp(bytes, limits),
+        Format::Bmp => header::bmp(bytes, limits),
+        Format::Tiff => header::tiff(bytes, limits),
+        Format::Gif => header::gif(bytes, limits),
     })
 }
 
@@ -165,10 +164,7 @@ fn decode_jpeg(bytes: &[u8], limits: &ImageLimits) -> Result<Image, ImageError> 
 }
 
 fn decode_png(bytes: &[u8], limits: &ImageLimits) -> Result<Image, ImageError> {
-    // Here first, so that an image that is too large is refused for that reason, even if the rest
-    // of the file is missing.
-    let (width, height) = png::size(bytes).map_err(damaged("PNG"))?;
-    check_pixels(width, height, limits)?;
+    header::png(bytes, limits)?;
     let mut scratch = Limits::no_limits();
     scratch.max_alloc = Some(MAX_SCRATCH);
     let decoder = PngDecoder::with_limits(Cursor::new(bytes), scratch).map_err(broken("PNG"))?;
@@ -177,23 +173,22 @@ fn decode_png(bytes: &[u8], limits: &ImageLimits) -> Result<Image, ImageError> {
 }
 
 fn decode_webp(bytes: &[u8], limits: &ImageLimits) -> Result<Image, ImageError> {
-    let ((width, height), file) = webp::inspect(bytes).map_err(damaged("WebP"))?;
-    check_pixels(width, height, limits)?;
+    header::webp(bytes, limits)?;
+    let file = webp::checked_file(bytes).map_err(damaged("WebP"))?;
     let decoder = WebPDecoder::new(Cursor::new(file)).map_err(broken("WebP"))?;
     let is_animated = decoder.has_animation();
     finish(decoder, "WebP", is_animated.then_some(ANIMATED), limits)
 }
 
 fn decode_bmp(bytes: &[u8], limits: &ImageLimits) -> Result<Image, ImageError> {
-    let (width, height) = bmp::size(bytes)?;
-    check_pixels(width, height, limits)?;
+    header::bmp(bytes, limits)?;
     let decoder = BmpDecoder::new(Cursor::new(bytes)).map_err(broken("BMP"))?;
     finish(decoder, "BMP", None, limits)
 }
 
 fn decode_tiff(bytes: &[u8], limits: &ImageLimits) -> Result<Image, ImageError> {
-    let header = tiff::inspect(bytes)?;
-    check_pixels(header.width, header.height, limits)?;
+    header::tiff(bytes, limits)?;
+    let has_more = tiff::inspect(bytes)?.has_more;
     let mut decoder = TiffDecoder::new(Cursor::new(bytes)).map_err(broken("TIFF"))?;
     // The decoder holds the pixels twice.
     let budget = limits.max_pixels.saturating_mul(BYTES_PER_PIXEL);
@@ -205,12 +200,11 @@ fn decode_tiff(bytes: &[u8], limits: &ImageLimits) -> Result<Image, ImageError> 
     let mut scratch = Limits::no_limits();
     scratch.max_alloc = Some(decoder.total_bytes().saturating_add(MAX_SCRATCH));
     decoder.set_limits(scratch).map_err(broken("TIFF"))?;
-    finish(decoder, "TIFF", header.has_more.then_some(PAGES), limits)
+    finish(decoder, "TIFF", has_more.then_some(PAGES), limits)
 }
 
 fn decode_gif(bytes: &[u8], limits: &ImageLimits) -> Result<Image, ImageError> {
-    let (width, height) = gif::size(bytes).map_err(damaged("GIF"))?;
-    check_pixels(width, height, limits)?;
+    header::gif(bytes, limits)?;
     let is_animated = gif::inspect(bytes).map_err(damaged("GIF"))?;
     let decoder = GifDecoder::new(Cursor::new(bytes)).map_err(broken("GIF"))?;
     finish(decoder, "GIF", is_animated.then_some(ANIMATED), limits)
@@ -244,28 +238,17 @@ fn upright(rgb: RgbImage, orientation: Orientation, note: Option<Note>) -> Image
     }
 }
 
-fn check_pixels(width: u32, height: u32, limits: &ImageLimits) -> Result<(), ImageError> {
-    let pixels = u64::from(width) * u64::from(height);
-    if pixels > limits.max_pixels || width.max(height) > MAX_SIDE {
-        return Err(ImageError::TooManyPixels { width, height, limit: limits.max_pixels });
-    }
-    Ok(())
-}
-
 fn into_rgb(image: DynamicImage) -> RgbImage {
     if image.color().has_alpha() { over_white(&image.into_rgba8()) } else { image.into_rgb8() }
 }
 
 fn over_white(image: &RgbaImage) -> RgbImage {
-    let rgb = image
-        .pixels()
-        .flat_map(|pixel| {
-            let [red, green, blue, alpha] = pixel.0;
-            [red, green, blue].map(|value| blend(value, alpha))
-        })
-        .collect();
-    RgbImage::from_raw(image.width(), image.height(), rgb)
-        .expect("invariant: 3 bytes for each pixel")
+    let mut rgb = RgbImage::new(image.width(), image.height());
+    for (pixel, source) in rgb.pixels_mut().zip(image.pixels()) {
+        let [red, green, blue, alpha] = source.0;
+        pixel.0 = [red, green, blue].map(|value| blend(value, alpha));
+    }
+    rgb
 }
 
 /// A value over white, rounded to the nearest integer.
@@ -286,10 +269,6 @@ impl From<Note> for Warning {
     fn from((code, detail): Note) -> Self {
         Self { code, detail: detail.to_owned() }
     }
-}
-
-fn damaged(format: &'static str) -> impl Fn(&'static str) -> ImageError {
-    move |reason| ImageError::Broken { format, reason: reason.to_owned() }
 }
 
 fn broken(format: &'static str) -> impl Fn(DecodeError) -> ImageError {

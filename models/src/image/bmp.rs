@@ -1,13 +1,12 @@
 //! The header of a BMP file.
 
-use super::error::ImageError;
+use super::error::{CUT, ImageError};
 
 /// Width and height in pixels.
 ///
 /// # Errors
 /// The file ends in its header, or has one of a rare kind.
 pub(super) fn size(bytes: &[u8]) -> Result<(u32, u32), ImageError> {
-    let cut = || damaged("the file ends before the image does");
     match number(bytes, 14, 4).ok_or_else(cut)? {
         // The oldest headers have 16 bits a side.
         12 => Some((number(bytes, 18, 2), number(bytes, 20, 2))),
@@ -26,8 +25,26 @@ fn unsigned(side: u32) -> u32 {
     side.cast_signed().unsigned_abs()
 }
 
-fn damaged(reason: &str) -> ImageError {
-    ImageError::Broken { format: "BMP", reason: reason.to_owned() }
+fn cut() -> ImageError {
+    ImageError::Broken { format: "BMP", reason: CUT.to_owned() }
+}
+
+/// Whether the bytes behind the header can hold an image of this size.
+pub(super) fn holds(bytes: &[u8], width: u32, height: u32) -> bool {
+    let is_old = number(bytes, 14, 4) == Some(12);
+    let bits = number(bytes, if is_old { 24 } else { 28 }, 2);
+    let compression = if is_old { Some(0) } else { number(bytes, 30, 4) };
+    match (number(bytes, 10, 4), bits, compression) {
+        (Some(start), Some(bits), Some(0 | 3)) => {
+            let row_bits = u64::from(width) * u64::from(bits);
+            // Rows fill whole groups of four bytes; behind the last one the rest may be missing.
+            let whole_rows = u64::from(height.saturating_sub(1)) * row_bits.div_ceil(32) * 4;
+            u64::from(start) + whole_rows + row_bits / 8 <= bytes.len() as u64
+        }
+        // Run lengths may leave out what has the first color: even all of it.
+        (Some(_), Some(_), Some(_)) => true,
+        _ => false,
+    }
 }
 
 /// A number of `n` bytes, the lowest first.

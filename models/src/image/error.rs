@@ -6,6 +6,9 @@ use crate::fault::{Blame, Fault};
 /// The formats that are read, for texts.
 pub const FORMATS: &str = "JPEG, PNG, WebP, BMP, TIFF or GIF";
 
+/// Pixels of the image are missing.
+pub(super) const CUT: &str = "the file ends before the image does";
+
 /// Why an image cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -3,11 +3,43 @@
 //! Its first frame is decoded. It must lie inside of the canvas, by which memory is counted, and be
 //! whole.
 
-const CUT: &str = "the file ends before the image does";
+use super::error::CUT;
+use super::expansion::lzw_holds;
+
+/// More blocks than this before the first frame are an attack: a comment of 25 MB has as many.
+const MAX_BLOCKS: usize = 100_000;
 
 /// Width and height of the canvas, as the header states them.
 pub(super) fn size(bytes: &[u8]) -> Result<(u32, u32), &'static str> {
     Ok((u16_at(bytes, 6).ok_or(CUT)?, u16_at(bytes, 8).ok_or(CUT)?))
+}
+
+/// Whether the bytes behind the header of the first frame can hold its pixels.
+///
+/// # Errors
+/// What is wrong with the structure up to there.
+pub(super) fn holds_first_frame(bytes: &[u8]) -> Result<bool, &'static str> {
+    let mut at = 13 + table_bytes(*bytes.get(10).ok_or(CUT)?);
+    let mut n_blocks = 0;
+    while bytes.get(at) == Some(&0x21) {
+        at += 2;
+        while let Some(&length @ 1..) = bytes.get(at) {
+            at += 1 + usize::from(length);
+            n_blocks += 1;
+            if n_blocks > MAX_BLOCKS {
+                return Err("it has more than 100,000 blocks before its first frame");
+            }
+        }
+        at += 1;
+    }
+    if bytes.get(at) != Some(&0x2C) {
+        // No frame is here, which is another fault.
+        return Ok(true);
+    }
+    let width = u16_at(bytes, at + 5).ok_or(CUT)?;
+    let height = u16_at(bytes, at + 7).ok_or(CUT)?;
+    let coded = bytes.len().saturating_sub(at + 10) as u64;
+    Ok(lzw_holds(coded, u64::from(width) * u64::from(height)))
 }
 
 /// Reads the blocks up to the second frame; whether there is one.

@@ -45,8 +45,9 @@ pub(super) struct Pixels {
 
 /// The size of a file, by its frame header.
 pub(super) fn inspect(bytes: &[u8], limits: &ImageLimits) -> Result<ImageSize, ImageError> {
-    let frame = Markers::new(bytes).frame_only()?;
+    let (frame, position) = Markers::without_tables(bytes).frame_only()?;
     let side = block_side(&frame, limits)?;
+    check_length(&frame, bytes.len() - position)?;
     let decoded_pixels = pixels(&frame, side);
     Ok(ImageSize { width: frame.width, height: frame.height, decoded_pixels })
 }
@@ -59,6 +60,7 @@ pub(super) fn decode(bytes: &[u8], limits: &ImageLimits) -> Result<Pixels, Image
     let orientation = markers.orientation;
     let frame = markers.frame.clone().expect("invariant: a scan follows a frame");
     let side = block_side(&frame, limits)?;
+    check_length(&frame, bytes.len() - markers.position())?;
     let is_usual = side == 8 && is_usual(&frame, &scan, &markers);
     let (width, height, rgb) = if is_usual {
         (frame.width, frame.height, decode_usual(bytes, &frame, &scan, &markers)?)
@@ -84,6 +86,13 @@ fn block_side(frame: &Frame, limits: &ImageLimits) -> Result<usize, ImageError> 
         height: frame.height as u32,
         limit: limits.max_pixels,
     })
+}
+
+/// Checks that so many bytes of scans can hold all blocks. A block has a mean, whose code has at
+/// least one bit, and the code of its end; that one stands for many blocks in a progressive image.
+fn check_length(frame: &Frame, bytes: usize) -> Result<(), ImageError> {
+    let bits_each = if frame.is_progressive { 1 } else { 2 };
+    if 8 * bytes < bits_each * frame.n_blocks() { Err(damaged(CUT)) } else { Ok(()) }
 }
 
 /// Pixels of the image, with blocks of `side` samples.
@@ -270,7 +279,7 @@ fn read_progressive(
     Ok(components
         .map(|((component, coefficients), quantization)| {
             let mut plane = Plane::new(frame, component, dct.side);
-            for (at, block) in coefficients.blocks.iter().enumerate() {
+            for (at, block) in coefficients.blocks().iter().enumerate() {
                 let (x, y) = (at % coefficients.columns, at / coefficients.columns);
                 plane.put(x, y, dct, &dequantized(block, quantization));
             }

@@ -3,7 +3,8 @@
 //! The decoder reads some kinds of samples as other values than a viewer shows, and reads others
 //! not at all. So what cannot be read is named here, before anything is allocated.
 
-use super::error::ImageError;
+use super::error::{CUT, ImageError};
+use super::expansion::{DEFLATE, PACK_BITS, lzw_holds};
 use super::format::{CAMERA_RAW, RAW};
 
 /// What is known about a file before it is decoded.
@@ -12,16 +13,38 @@ pub(super) struct Header {
     pub(super) height: u32,
     /// Whether other images follow the first.
     pub(super) has_more: bool,
+    compression: u32,
+    /// Of a pixel.
+    bits: u64,
+}
+
+impl Header {
+    /// Whether so many bytes can hold the image.
+    pub(super) fn fits(&self, bytes: usize) -> bool {
+        let bytes = bytes as u64;
+        let pixels = u64::from(self.width) * u64::from(self.height);
+        let decoded = pixels.saturating_mul(self.bits) / 8;
+        match self.compression {
+            // The fax codes: a row that is like the one before takes one bit.
+            2..=4 => 8 * bytes >= u64::from(self.height),
+            5 => lzw_holds(bytes, decoded),
+            8 | 32_946 => bytes * DEFLATE >= decoded,
+            32_773 => bytes * PACK_BITS >= decoded,
+            _ => bytes >= decoded,
+        }
+    }
 }
 
 /// Reads the list of tags of the first image.
 pub(super) fn inspect(bytes: &[u8]) -> Result<Header, ImageError> {
     let file = File { bytes, is_big_endian: bytes.starts_with(b"MM") };
-    let tags = file.tags().ok_or_else(|| damaged("the file ends before its list of tags does"))?;
+    let tags = file.tags().ok_or_else(|| damaged(CUT))?;
     let header = Header {
         width: tags.first(256).ok_or_else(|| damaged("it has no width"))?,
         height: tags.first(257).ok_or_else(|| damaged("it has no height"))?,
         has_more: tags.next != 0,
+        compression: tags.first(259).unwrap_or(1),
+        bits: u64::from(tags.first(258).unwrap_or(1)) * u64::from(tags.first(277).unwrap_or(1)),
     };
     match unsupported(&tags, file.is_raw(&tags)) {
         Some((what, hint)) => Err(ImageError::Unsupported { what, hint }),

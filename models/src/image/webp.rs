@@ -5,6 +5,8 @@
 //! checked first: every coded frame must have the size of what it fills, and every chunk must be
 //! inside the file.
 
+use super::error::CUT;
+
 /// Width and height in pixels.
 type Size = (u32, u32);
 
@@ -13,17 +15,22 @@ type Size = (u32, u32);
 /// # Errors
 /// What is wrong with the structure up to there.
 pub(super) fn size(bytes: &[u8]) -> Result<Size, &'static str> {
-    first_chunk(file(bytes)?).map(|(size, _)| size)
+    first_chunk(file(bytes)?).map(|(_, size, _)| size)
 }
 
-/// Width and height of the canvas, and the part of `bytes` that is the file. Bytes after it are not
-/// checked, so the decoder must not get them.
+/// Whether the first chunk, if it is the image, can hold one of this size.
+pub(super) fn holds(bytes: &[u8], size: Size) -> bool {
+    file(bytes).and_then(first_chunk).is_ok_and(|(first, ..)| first.holds(size))
+}
+
+/// The part of `bytes` that is the file. Bytes after it are not checked, so the decoder must not
+/// get them.
 ///
 /// # Errors
 /// What is wrong with its structure.
-pub(super) fn inspect(bytes: &[u8]) -> Result<(Size, &[u8]), &'static str> {
+pub(super) fn checked_file(bytes: &[u8]) -> Result<&[u8], &'static str> {
     let file = file(bytes)?;
-    let (canvas, chunks) = first_chunk(file)?;
+    let (_, canvas, chunks) = first_chunk(file)?;
     for chunk in chunks {
         let chunk = chunk?;
         match &chunk.kind {
@@ -31,7 +38,7 @@ pub(super) fn inspect(bytes: &[u8]) -> Result<(Size, &[u8]), &'static str> {
             _ => chunk.check_size(canvas)?,
         }
     }
-    Ok((canvas, file))
+    Ok(file)
 }
 
 /// The bytes that the header counts.
@@ -40,18 +47,16 @@ fn file(bytes: &[u8]) -> Result<&[u8], &'static str> {
     bytes.get(..(riff as usize).saturating_add(HEADER)).ok_or(CUT)
 }
 
-/// Width and height of the canvas, and the chunks behind the one that has them.
-fn first_chunk(file: &[u8]) -> Result<(Size, Chunks<'_>), &'static str> {
+/// The first chunk, width and height of the canvas that it states, and the other chunks.
+fn first_chunk(file: &[u8]) -> Result<(Chunk<'_>, Size, Chunks<'_>), &'static str> {
     let mut chunks = Chunks(file.get(12..).ok_or(CUT)?);
     let first = chunks.next().ok_or("it holds no image")??;
     let canvas = match &first.kind {
         b"VP8X" => size_minus_one(first.data, 4).ok_or(CUT)?,
         _ => first.coded_size()?.ok_or("it does not begin with an image")?,
     };
-    Ok((canvas, chunks))
+    Ok((first, canvas, chunks))
 }
-
-const CUT: &str = "the file ends before the image does";
 
 /// Bytes of a chunk's kind and length.
 const HEADER: usize = 8;
@@ -75,8 +80,17 @@ impl Chunk<'_> {
     fn check_size(&self, expected: Size) -> Result<(), &'static str> {
         match self.coded_size()? {
             Some(got) if got != expected => Err("a frame has another size than the file says"),
+            Some(_) if !self.holds(expected) => Err(CUT),
             _ => Ok(()),
         }
+    }
+
+    /// Whether the chunk, if it is a lossy frame, is long enough for this size. Each block of 16x16
+    /// pixels takes more than one bit: its kind and that of its colors have fixed probabilities.
+    // Lossless frames have no such bound: a symbol that is the only one takes no bits.
+    fn holds(&self, (width, height): Size) -> bool {
+        let n_blocks = u64::from(width.div_ceil(16)) * u64::from(height.div_ceil(16));
+        &self.kind != b"VP8 " || 8 * (self.data.len() as u64) >= n_blocks
     }
 }
 

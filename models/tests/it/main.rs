@@ -16,3 +16,4 @@ mod pillow;
 mod preprocess;
 #[path = "../shared/sent_trees.rs"]
 mod sent_trees;
+mod short_images;

@@ -1,9 +1,7 @@
 //! What is wrong with a file: damage, or a kind that is not read.
 
+pub(super) use crate::image::error::CUT;
 use crate::image::error::ImageError;
-
-/// Blocks of the image are missing.
-pub(super) const CUT: &str = "the file ends before the image does";
 
 /// A code that no table has, or a coefficient outside of its block.
 pub(super) const BAD_DATA: &str = "its coded data makes no sense from some point on";

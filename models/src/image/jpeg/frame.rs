@@ -85,6 +85,15 @@ impl Frame {
         self.components.iter().map(blocks).sum()
     }
 
+    /// Blocks of all components, without those that only fill an MCU.
+    pub(super) fn n_blocks(&self) -> usize {
+        let blocks = |component: &Component| {
+            let (width, height) = self.samples(component, BLOCK);
+            width.div_ceil(BLOCK) * height.div_ceil(BLOCK)
+        };
+        self.components.iter().map(blocks).sum()
+    }
+
     /// Columns and rows of the MCUs of a scan.
     // The only component of a scan has one block an MCU and none that only fill one.
     pub(super) fn scan_mcus(&self, scan: &Scan) -> (usize, usize) {

@@ -51,16 +51,20 @@ pub(super) struct Tables {
 }
 
 impl Tables {
-    /// The standard Huffman tables, which hold until a file defines others.
-    // Webcams send frames of motion JPEG, which leave them out.
-    fn standard() -> Self {
-        let mut tables = Self {
+    fn none() -> Self {
+        Self {
             dc: Default::default(),
             ac: Default::default(),
             quantization: [None; 4],
             restart_interval: 0,
             are_own: false,
-        };
+        }
+    }
+
+    /// The standard Huffman tables, which hold until a file defines others.
+    // Webcams send frames of motion JPEG, which leave them out.
+    fn standard() -> Self {
+        let mut tables = Self::none();
         for (id, counts, symbols) in &STANDARD {
             tables.set_huffman(*id, counts, symbols);
         }
@@ -81,6 +85,11 @@ impl Tables {
 
 impl<'a> Markers<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self { tables: Tables::standard(), ..Self::without_tables(bytes) }
+    }
+
+    /// For the frame alone.
+    pub(super) fn without_tables(bytes: &'a [u8]) -> Self {
         Self {
             bytes,
             // After the first marker, by which the file was recognized.
@@ -89,7 +98,7 @@ impl<'a> Markers<'a> {
             n_markers: 0,
             frame: None,
             is_height_late: false,
-            tables: Tables::standard(),
+            tables: Tables::none(),
             is_jfif: false,
             adobe: None,
             orientation: Orientation::NoTransforms,
@@ -107,8 +116,8 @@ impl<'a> Markers<'a> {
         Ok(None)
     }
 
-    /// The frame alone, without the tables.
-    pub(super) fn frame_only(mut self) -> Result<Frame, ImageError> {
+    /// The frame alone, and where its header ends.
+    pub(super) fn frame_only(mut self) -> Result<(Frame, usize), ImageError> {
         while let Some((marker, segment)) = self.next_segment()? {
             if marker == START_OF_SCAN {
                 return Err(damaged(NO_FRAME));
@@ -117,7 +126,7 @@ impl<'a> Markers<'a> {
                 self.frame_header(marker, segment)?;
             }
             if let Some(frame) = self.frame {
-                return Ok(frame);
+                return Ok((frame, self.at));
             }
         }
         Err(damaged(CUT))

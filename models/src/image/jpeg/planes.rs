@@ -19,11 +19,12 @@ pub(super) struct Plane {
 }
 
 impl Plane {
-    /// Gray, for blocks of `side` samples.
+    /// Without samples, for blocks of `side`.
     pub(super) fn new(frame: &Frame, component: &Component, side: usize) -> Self {
         let (columns, rows) = frame.blocks(component);
         let (width, height) = frame.samples(component, side);
-        let samples = vec![128; columns * side * rows * side];
+        // Zeros, which the system gives without writing them. Every sample that is shown is written.
+        let samples = vec![0; columns * side * rows * side];
         let h = (component.h, frame.max_h());
         let v = (component.v, frame.max_v());
         Self { stride: columns * side, samples, width, height, h, v }

@@ -9,7 +9,9 @@ use super::scan::{ReadBlock, ScanTables, State, mean};
 pub(super) struct Coefficients {
     /// Blocks a row.
     pub(super) columns: usize,
-    pub(super) blocks: Vec<[i16; 64]>,
+    // In one row: the system then gives zeros without writing them, and a file whose data end at
+    // once takes no memory for what it lacks.
+    values: Vec<i16>,
     /// For each coefficient the lowest bits that are missing.
     missing: [u32; 64],
 }
@@ -19,9 +21,20 @@ impl Coefficients {
     pub(super) fn new(frame: &Frame) -> Vec<Self> {
         let component = |component| {
             let (columns, rows) = frame.blocks(component);
-            Self { columns, blocks: vec![[0; 64]; columns * rows], missing: [u32::MAX; 64] }
+            Self { columns, values: vec![0; 64 * columns * rows], missing: [u32::MAX; 64] }
         };
         frame.components.iter().map(component).collect()
+    }
+
+    /// The coefficients of each block, in zigzag order, row by row.
+    pub(super) fn blocks(&self) -> &[[i16; 64]] {
+        self.values.as_chunks().0
+    }
+
+    /// Those of the block in column `x` and row `y`.
+    fn block_mut(&mut self, x: usize, y: usize) -> &mut [i16; 64] {
+        let start = 64 * (y * self.columns + x);
+        self.values[start..].first_chunk_mut().expect("invariant: a block has 64 coefficients")
     }
 
     /// Whether a scan of these coefficients follows those before it: first their upper bits, then
@@ -64,7 +77,7 @@ impl ReadBlock for Progressive<'_> {
         y: usize,
     ) -> Result<(), &'static str> {
         let plane = &mut self.coefficients[self.scan.components[component].index];
-        let block = &mut plane.blocks[y * plane.columns + x];
+        let block = plane.block_mut(x, y);
         match (self.scan.first, self.scan.refined) {
             (0, 0) => {
                 let mean = mean(bits, state, component, self.tables.dc(component)?)?;
@@ -97,7 +110,7 @@ impl Progressive<'_> {
         }
         let table = self.tables.ac(component)?;
         let plane = &mut self.coefficients[self.scan.components[component].index];
-        let block = &mut plane.blocks[y * plane.columns + x];
+        let block = plane.block_mut(x, y);
         let mut at = self.scan.first;
         while at <= self.scan.last {
             let symbol = bits.symbol(table)?;
@@ -128,7 +141,7 @@ impl Progressive<'_> {
     ) -> Result<(), &'static str> {
         let table = self.tables.ac(component)?;
         let plane = &mut self.coefficients[self.scan.components[component].index];
-        let block = &mut plane.blocks[y * plane.columns + x];
+        let block = plane.block_mut(x, y);
         let bit = 1 << self.scan.shift;
         let mut at = self.scan.first;
         while at <= self.scan.last && state.empty_blocks == 0 {
