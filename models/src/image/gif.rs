@@ -38,7 +38,8 @@ pub(super) fn holds_first_frame(bytes: &[u8]) -> Result<bool, &'static str> {
     }
     let width = u16_at(bytes, at + 5).ok_or(CUT)?;
     let height = u16_at(bytes, at + 7).ok_or(CUT)?;
-    let coded = bytes.len().saturating_sub(at + 10) as u64;
+    let flags = *bytes.get(at + 9).ok_or(CUT)?;
+    let coded = bytes.len().saturating_sub(at + 11 + table_bytes(flags)) as u64;
     Ok(lzw_holds(coded, u64::from(width) * u64::from(height)))
 }
 
