@@ -2,6 +2,7 @@
 //! browser. The bundle is the tiny one of `edge`, the engine tract.
 #![allow(clippy::unwrap_used)]
 
+mod attack;
 mod bad_input;
 mod browser;
 mod classes;
@@ -11,6 +12,9 @@ mod decisions;
 #[allow(dead_code, reason = "the drawings of another crate's tests; not all are needed here")]
 mod draw;
 mod images;
+mod load;
+mod measure;
+mod memory;
 mod names;
 mod openapi;
 mod operations;

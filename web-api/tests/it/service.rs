@@ -23,7 +23,12 @@ pub(crate) fn knowing_bundle() -> PathBuf {
 
 /// The program without the caller's settings.
 pub(crate) fn binary(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_handful-server"));
+    program(Path::new(env!("CARGO_BIN_EXE_handful-server")), args)
+}
+
+/// A program at this path without the caller's settings.
+pub(crate) fn program(path: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(path);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("HANDFUL_") {
             command.env_remove(name);

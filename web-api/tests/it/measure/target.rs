@@ -1,0 +1,74 @@
+//! The program that is measured, its bundle and its store.
+
+use std::env;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use crate::service::{Service, program, tiny_bundle};
+
+/// The program that is measured, and how.
+pub(crate) struct Target {
+    program: PathBuf,
+    bundle: PathBuf,
+    engine: &'static str,
+    /// True for the program of this workspace: another one is measured and not judged.
+    pub(crate) is_ours: bool,
+    /// True for the long form on a real network.
+    pub(crate) is_full: bool,
+}
+
+impl Target {
+    /// The long form measures a real network, the short one the tiny bundle in `short`.
+    pub(crate) fn new(is_full: bool, short: PathBuf) -> Self {
+        let other = env::var_os("HANDFUL_ATTACK_SERVER").map(PathBuf::from);
+        let bundle = env::var_os("HANDFUL_ATTACK_BUNDLE").map(PathBuf::from);
+        let real =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/bundles/efficientnet-lite0");
+        let has_runtime = env::var_os("ORT_DYLIB_PATH").is_some();
+        Self {
+            is_ours: other.is_none(),
+            program: other.unwrap_or_else(|| env!("CARGO_BIN_EXE_handful-server").into()),
+            bundle: bundle.unwrap_or(if is_full { real } else { short }),
+            engine: if is_full && has_runtime { "cpu" } else { "tract" },
+            is_full,
+        }
+    }
+
+    /// On the tiny bundle in the short form.
+    pub(crate) fn tiny(is_full: bool) -> Self {
+        Self::new(is_full, tiny_bundle())
+    }
+
+    /// The program on this store with default limits.
+    pub(crate) fn start(&self, store: &Path) -> Service {
+        let settings =
+            ["--listen", "127.0.0.1:0", "--log", "error", "--precision", "auto", "--engine"];
+        let mut command = program(&self.program, &settings);
+        command.arg(self.engine).arg("--bundle").arg(&self.bundle).arg("--store").arg(store);
+        Service::run(&mut command)
+    }
+}
+
+/// The number in the environment variable `name`.
+pub(crate) fn number(name: &str) -> Option<u64> {
+    let text = env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name}={text}: expected a whole number")))
+}
+
+/// The socket address of a service.
+pub(crate) fn socket_address(service: &Service) -> SocketAddr {
+    service.address.parse().unwrap()
+}
+
+/// A copy of a store that no program uses.
+pub(crate) fn copy(store: &Path) -> TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(store).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+    }
+    copy
+}
