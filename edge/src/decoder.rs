@@ -20,7 +20,7 @@
 use std::time::{Duration, Instant};
 
 use models::bundle::Manifest;
-use models::image::{self, Image, ImageError, ImageLimits, Warning};
+use models::image::{self, Detail, Image, ImageError, ImageLimits, Warning};
 use models::preprocess::{Preprocess, PreprocessError};
 use ndarray::Array3;
 use sha2::{Digest, Sha256};
@@ -87,13 +87,19 @@ impl ImageDecoder {
         &self.limits
     }
 
-    /// The cost of decoding a file, in pixels that are made for it; from its header, in
+    /// The detail that files are decoded in: what the network's preprocessing needs.
+    #[must_use]
+    pub fn detail(&self) -> Detail {
+        self.preprocess.detail()
+    }
+
+    /// The work of decoding a file, in pixels of an ordinary image; from its header, in
     /// microseconds.
     ///
     /// # Errors
     /// [`DecodeError::Image`] for a file that [`Self::decode`] refuses by its header.
     pub fn cost(&self, bytes: &[u8]) -> Result<u64, DecodeError> {
-        Ok(image::inspect(bytes, &self.limits)?.decoded_pixels)
+        Ok(image::inspect(bytes, &self.limits, self.detail())?.cost)
     }
 
     /// Decodes and preprocesses one image file.
@@ -102,7 +108,7 @@ impl ImageDecoder {
     /// [`DecodeError`].
     pub fn decode(&self, bytes: &[u8]) -> Result<DecodedImage, DecodeError> {
         let start = Instant::now();
-        let image = image::decode(bytes, &self.limits)?;
+        let image = image::decode(bytes, &self.limits, self.detail())?;
         let decode = start.elapsed();
         let input = self.prepare(&image)?;
         let preprocess = start.elapsed().saturating_sub(decode);

@@ -247,7 +247,7 @@ fn network_input(
     dataset: &Dataset,
     image: &ImageRef,
 ) -> Result<Array3<f32>, EvaluateError> {
-    let pixels = dataset.image(image, decoder.limits())?;
+    let pixels = dataset.image(image, decoder.limits(), decoder.detail())?;
     prepared(decoder, &pixels, image.path().to_owned())
 }
 

@@ -64,7 +64,9 @@ pub fn images(data: &Path, preprocess: &Preprocess) -> Result<Vec<Array3<f32>>, 
     let limits = ImageLimits::default();
     interleaved(&classes)
         .take(IMAGES)
-        .map(|image| Ok(preprocess.apply(&dataset.image(image, &limits)?)?))
+        .map(|image| {
+            Ok(preprocess.apply(&dataset.image(image, &limits, preprocess.detail())?)?)
+        })
         .collect()
 }
 

@@ -2,12 +2,13 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use models::image::{self, ImageLimits};
+use models::image::{self, Detail, ImageLimits};
 
 fuzz_target!(
     init: std::panic::set_hook(Box::new(|_| {})),
     |bytes: &[u8]| {
         let limits = ImageLimits { max_pixels: 1 << 16, ..ImageLimits::default() };
-        let _ = image::decode(bytes, &limits);
+        let _ = image::decode(bytes, &limits, Detail::Full);
+        let _ = image::decode(bytes, &limits, Detail::ShorterSide(64));
     }
 );

@@ -47,7 +47,7 @@ use sha2::{Digest, Sha256};
 
 use crate::disk;
 use crate::hex;
-use crate::image::{self, Image, ImageLimits};
+use crate::image::{self, Detail, Image, ImageLimits};
 use files::Files;
 use source::Source;
 
@@ -166,10 +166,17 @@ impl Dataset {
     /// # Errors
     /// A file that cannot be read or is now larger than the limit; [`DatasetError::Image`] if it
     /// cannot be decoded.
-    pub fn image(&self, image: &ImageRef, limits: &ImageLimits) -> Result<Image, DatasetError> {
+    pub fn image(
+        &self,
+        image: &ImageRef,
+        limits: &ImageLimits,
+        detail: Detail,
+    ) -> Result<Image, DatasetError> {
         let decoded = match &self.source {
             Source::Records(bytes) => cifar::decode(image.place.of(bytes), limits),
-            Source::Archive(_) | Source::Folder(_) => image::decode(&self.bytes(image)?, limits),
+            Source::Archive(_) | Source::Folder(_) => {
+                image::decode(&self.bytes(image)?, limits, detail)
+            }
         };
         decoded.map_err(|reason| DatasetError::Image { path: image.path.clone(), reason })
     }

@@ -4,7 +4,7 @@
 //! allocated, and that the file is long enough for them: no code holds more than so many pixels a
 //! byte. A file that ends early is refused, not filled with gray. Decoding takes at most 12
 //! bytes per pixel at a time. A JPEG file of more pixels than allowed is decoded at reduced size
-//! if that fits. [`inspect`] gives the cost of a file, in pixels, before it is decoded.
+//! if that fits, and one of more detail than needed ([`Detail`]) as well. [`inspect`] gives the cost of a file, in pixels, before it is decoded.
 //!
 //! The EXIF orientation is applied, and alpha is blended over white. 16 bits become 8; gray and
 //! CMYK become RGB. Color profiles are ignored. Of an animation the first frame is used, with a
@@ -40,7 +40,7 @@ use limits::{BYTES_PER_PIXEL, MAX_SCRATCH};
 
 pub use error::{FORMATS, ImageError};
 pub use format::EXTENSIONS;
-pub use limits::{ImageLimits, MAX_SIDE};
+pub use limits::{Detail, ImageLimits, MAX_SIDE};
 
 /// A decoded image, upright.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +64,9 @@ pub struct ImageSize {
     pub height: usize,
     /// Pixels that [`decode`] makes: fewer than width times height if it decodes at reduced size.
     pub decoded_pixels: u64,
+    /// The work of decoding, in pixels of an ordinary image: the pixels that are made and, at
+    /// reduced size, reading the coded data of all others.
+    pub cost: u64,
 }
 
 /// Something that was done differently from what a user may expect.
@@ -81,10 +84,14 @@ pub struct Warning {
 ///
 /// # Errors
 /// Those of [`decode`] that the header gives reason to. Damage behind it is not found.
-pub fn inspect(bytes: &[u8], limits: &ImageLimits) -> Result<ImageSize, ImageError> {
+pub fn inspect(
+    bytes: &[u8],
+    limits: &ImageLimits,
+    detail: Detail,
+) -> Result<ImageSize, ImageError> {
     let format = format_within(bytes, limits)?;
     guarded(format, || match format {
-        Format::Jpeg => jpeg::inspect(bytes, limits),
+        Format::Jpeg => jpeg::inspect(bytes, limits, detail),
         Format::Png => header::png(bytes, limits),
         Format::WebP => header::webp(bytes, limits),
         Format::Bmp => header::bmp(bytes, limits),
@@ -95,12 +102,15 @@ pub fn inspect(bytes: &[u8], limits: &ImageLimits) -> Result<ImageSize, ImageErr
 
 /// Decodes an image file.
 ///
+/// It has the stored size unless it is a JPEG file of more pixels than allowed or more detail than
+/// needed.
+///
 /// # Errors
 /// See [`ImageError`]; every one is the file's fault, not the program's.
-pub fn decode(bytes: &[u8], limits: &ImageLimits) -> Result<Image, ImageError> {
+pub fn decode(bytes: &[u8], limits: &ImageLimits, detail: Detail) -> Result<Image, ImageError> {
     let format = format_within(bytes, limits)?;
     guarded(format, || match format {
-        Format::Jpeg => decode_jpeg(bytes, limits),
+        Format::Jpeg => decode_jpeg(bytes, limits, detail),
         Format::Png => decode_png(bytes, limits),
         Format::WebP => decode_webp(bytes, limits),
         Format::Bmp => decode_bmp(bytes, limits),
@@ -156,8 +166,8 @@ fn guarded<T>(
     })
 }
 
-fn decode_jpeg(bytes: &[u8], limits: &ImageLimits) -> Result<Image, ImageError> {
-    let jpeg::Pixels { width, height, rgb, orientation } = jpeg::decode(bytes, limits)?;
+fn decode_jpeg(bytes: &[u8], limits: &ImageLimits, detail: Detail) -> Result<Image, ImageError> {
+    let jpeg::Pixels { width, height, rgb, orientation } = jpeg::decode(bytes, limits, detail)?;
     let rgb = RgbImage::from_raw(width as u32, height as u32, rgb)
         .expect("invariant: 3 bytes for each pixel");
     Ok(upright(rgb, orientation, None))

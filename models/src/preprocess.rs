@@ -12,7 +12,7 @@ use ndarray::{Array3, Array4, ArrayView4, Axis, CowArray, Ix4, s};
 use serde::{Deserialize, Serialize};
 
 use crate::fault::{Blame, Fault};
-use crate::image::Image;
+use crate::image::{Detail, Image};
 
 /// The largest side that a recipe may ask for, in pixels.
 pub const MAX_SIZE: usize = 2048;
@@ -156,6 +156,19 @@ impl Preprocess {
             return Err(PreprocessError::CenterZoom { got });
         }
         Ok(())
+    }
+
+    /// The detail that an image file must be decoded in, for this recipe.
+    ///
+    /// Twice the side of the square: resizing then still averages over the pixels that decoding at
+    /// reduced size gives. Measured against embeddings of all pixels, the mean cosine is 0.998
+    /// and the least 0.991 (330 photographs, noise added, both bundles).
+    pub fn detail(&self) -> Detail {
+        match self.filter {
+            // Picks single pixels, which reduction would average.
+            Filter::Nearest => Detail::Full,
+            _ => Detail::ShorterSide(2 * self.size),
+        }
     }
 
     /// How many passes through the network an embedding takes: one for each of its

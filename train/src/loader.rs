@@ -51,7 +51,7 @@ impl Images {
         progress.set_length(items.len() as u64);
         rgb.par_chunks_exact_mut(bytes_each).zip(&items).try_for_each(
             |(out, (_, item))| -> Result<()> {
-                let image = dataset.image(item, &ImageLimits::default())?;
+                let image = dataset.image(item, &ImageLimits::default(), preprocess.detail())?;
                 let resized =
                     preprocess.resize(&image).with_context(|| format!("image {}", item.path()))?;
                 out.copy_from_slice(&resized);

@@ -38,8 +38,9 @@ pub(super) fn gif(bytes: &[u8], limits: &ImageLimits) -> Result<ImageSize, Image
 
 fn size_within(width: u32, height: u32, limits: &ImageLimits) -> Result<ImageSize, ImageError> {
     check_pixels(width, height, limits)?;
-    let decoded_pixels = u64::from(width) * u64::from(height);
-    Ok(ImageSize { width: width as usize, height: height as usize, decoded_pixels })
+    let pixels = u64::from(width) * u64::from(height);
+    let (width, height) = (width as usize, height as usize);
+    Ok(ImageSize { width, height, decoded_pixels: pixels, cost: pixels })
 }
 
 fn long_enough(

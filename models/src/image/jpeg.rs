@@ -3,7 +3,7 @@
 //! Decoders fill what is missing with gray, and read unusual structures wrongly without an error.
 //! So the file is read here first: every block must be in it. What cameras and most programs write,
 //! one scan of the usual components, then goes to a fast decoder. Everything else (progressive
-//! images, several scans, unusual sampling, other colors, large images) is decoded here.
+//! images, several scans, unusual sampling, other colors, images at reduced size) is decoded here.
 //!
 //! A missing end marker, or other bytes in its place, are no damage.
 
@@ -25,7 +25,7 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::ImageSize;
 use super::error::ImageError;
-use super::limits::{BYTES_PER_PIXEL, ImageLimits, MAX_SCRATCH, MAX_SIDE};
+use super::limits::{BYTES_PER_PIXEL, Detail, ImageLimits, MAX_SCRATCH, MAX_SIDE};
 use damage::{CUT, damaged};
 use frame::{Frame, Scan};
 use markers::Markers;
@@ -44,22 +44,31 @@ pub(super) struct Pixels {
 }
 
 /// The size of a file, by its frame header.
-pub(super) fn inspect(bytes: &[u8], limits: &ImageLimits) -> Result<ImageSize, ImageError> {
+pub(super) fn inspect(
+    bytes: &[u8],
+    limits: &ImageLimits,
+    detail: Detail,
+) -> Result<ImageSize, ImageError> {
     let (frame, position) = Markers::without_tables(bytes).frame_only()?;
-    let side = block_side(&frame, limits)?;
+    let side = block_side(&frame, limits, detail)?;
     check_length(&frame, bytes.len() - position)?;
     let decoded_pixels = pixels(&frame, side);
-    Ok(ImageSize { width: frame.width, height: frame.height, decoded_pixels })
+    let cost = decoded_pixels + walk_cost(&frame, side);
+    Ok(ImageSize { width: frame.width, height: frame.height, decoded_pixels, cost })
 }
 
 /// Decodes a file. An image of more pixels than allowed is decoded at a half or a quarter of its
-/// size if that fits.
-pub(super) fn decode(bytes: &[u8], limits: &ImageLimits) -> Result<Pixels, ImageError> {
+/// size if that fits, one of more detail than needed at down to an eighth.
+pub(super) fn decode(
+    bytes: &[u8],
+    limits: &ImageLimits,
+    detail: Detail,
+) -> Result<Pixels, ImageError> {
     let mut markers = Markers::new(bytes);
     let scan = markers.next_scan()?.ok_or_else(|| damaged(CUT))?;
     let orientation = markers.orientation;
     let frame = markers.frame.clone().expect("invariant: a scan follows a frame");
-    let side = block_side(&frame, limits)?;
+    let side = block_side(&frame, limits, detail)?;
     check_length(&frame, bytes.len() - markers.position())?;
     let is_usual = side == 8 && is_usual(&frame, &scan, &markers);
     let (width, height, rgb) = if is_usual {
@@ -70,8 +79,29 @@ pub(super) fn decode(bytes: &[u8], limits: &ImageLimits) -> Result<Pixels, Image
     Ok(Pixels { width, height, rgb, orientation })
 }
 
-/// The largest side of decoded blocks with which the image stays within the limits.
-fn block_side(frame: &Frame, limits: &ImageLimits) -> Result<usize, ImageError> {
+/// The work of reading the coded data of blocks that are decoded at reduced size, in pixels:
+/// measured against decoding all of them. The scans of a progressive image keep most of it.
+fn walk_cost(frame: &Frame, side: usize) -> u64 {
+    let share = match (side, frame.is_progressive) {
+        (8, _) => return 0,
+        (_, false) => 3,
+        (_, true) => 1,
+    };
+    pixels(frame, 8) / share
+}
+
+/// The side of decoded blocks that the needed detail takes (half of a sequential image takes as long
+/// as the fast decoder takes for all of it), or the largest smaller one with which
+/// the image stays within the limits.
+fn block_side(frame: &Frame, limits: &ImageLimits, detail: Detail) -> Result<usize, ImageError> {
+    let shorter = frame.width.min(frame.height);
+    let needed = match detail {
+        Detail::Full => 8,
+        Detail::ShorterSide(pixels) => {
+            let mut sides = [1, 2, 4].into_iter().filter(|&side| side < 4 || frame.is_progressive);
+            sides.find(|&side| scaled(shorter, side) >= pixels).unwrap_or(8)
+        }
+    };
     let budget = limits.max_pixels.saturating_mul(BYTES_PER_PIXEL).saturating_add(MAX_SCRATCH);
     let coefficients = if frame.is_progressive { 2 * frame.n_samples() as u64 } else { 0 };
     let fits = |&side: &usize| {
@@ -81,7 +111,10 @@ fn block_side(frame: &Frame, limits: &ImageLimits) -> Result<usize, ImageError> 
         pixels <= limits.max_pixels && samples + coefficients.max(3 * pixels) <= budget
     };
     let is_short = frame.width.max(frame.height) <= MAX_SIDE as usize;
-    [8, 4, 2].into_iter().find(fits).filter(|_| is_short).ok_or(ImageError::TooManyPixels {
+    // An eighth is too coarse unless it is known to suffice.
+    let sides = [8, 4, 2, 1].into_iter();
+    let mut sides = sides.filter(|&side| side == needed || (1 < side && side < needed));
+    sides.find(fits).filter(|_| is_short).ok_or(ImageError::TooManyPixels {
         width: frame.width as u32,
         height: frame.height as u32,
         limit: limits.max_pixels,
@@ -235,7 +268,8 @@ impl ReadBlock for Sequential<'_> {
     ) -> Result<(), &'static str> {
         let mut block = [0.0; 64];
         let quantization = &self.quantization[component];
-        scan::sequential(bits, state, component, &self.tables, |at, value| {
+        let last = self.dct.last_coefficient();
+        scan::sequential(bits, state, component, &self.tables, last, |at, value| {
             block[usize::from(ZIGZAG[at])] = value as f32 * quantization[at];
         })?;
         self.planes[self.scan.components[component].index].put(x, y, self.dct, &block);

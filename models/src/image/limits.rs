@@ -1,4 +1,4 @@
-//! The largest image that is read, and the memory that decoding may take.
+//! The largest image that is read, the memory that decoding may take, and the detail that is needed.
 
 /// The longest side of an image, in pixels (JPEG cannot express more).
 pub const MAX_SIDE: u32 = 65_535;
@@ -23,4 +23,18 @@ impl Default for ImageLimits {
     fn default() -> Self {
         Self { max_bytes: 128 << 20, max_pixels: 40_000_000 }
     }
+}
+
+/// How many of an image's pixels are needed.
+///
+/// Training, evaluation and devices must decode alike: they take what
+/// [`Preprocess::detail`](crate::preprocess::Preprocess::detail) gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Detail {
+    /// All that the limits allow.
+    #[default]
+    Full,
+    /// A JPEG file is decoded at a half, a quarter or an eighth of its size while its shorter side
+    /// has at least so many pixels. That takes a fraction of the time and memory.
+    ShorterSide(usize),
 }

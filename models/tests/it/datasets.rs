@@ -15,7 +15,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use lzma_rust2::{XzOptions, XzWriter};
 use models::dataset::{Dataset, ImageRef, LeftOut, Reason, Split};
-use models::image::{Image, ImageLimits};
+use models::image::{Detail, Image, ImageLimits};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
@@ -140,7 +140,7 @@ fn open_all_ways(tree: &Tree) -> (tempfile::TempDir, Dataset) {
 }
 
 fn decoded(dataset: &Dataset, image: &ImageRef) -> Result<Image, String> {
-    dataset.image(image, &ImageLimits::default()).map_err(|error| error.to_string())
+    dataset.image(image, &ImageLimits::default(), Detail::Full).map_err(|error| error.to_string())
 }
 
 fn class(

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use models::image::{Image, ImageError, ImageLimits, decode};
+use models::image::{Detail, Image, ImageError, ImageLimits, decode};
 
 fn file(name: &str) -> Vec<u8> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fixtures/images");
@@ -11,7 +11,7 @@ fn file(name: &str) -> Vec<u8> {
 }
 
 fn read(bytes: &[u8]) -> Image {
-    decode(bytes, &ImageLimits::default()).unwrap()
+    decode(bytes, &ImageLimits::default(), Detail::Full).unwrap()
 }
 
 fn check_shows_reference(name: &str, bytes: &[u8]) {
@@ -60,13 +60,15 @@ fn other_formats_show_the_drawing() {
 
 #[test]
 fn only_damage_is_called_damage() {
-    let arithmetic = decode(&file("arithmetic.jpg"), &ImageLimits::default()).unwrap_err();
+    let arithmetic =
+        decode(&file("arithmetic.jpg"), &ImageLimits::default(), Detail::Full).unwrap_err();
     assert_eq!(
         arithmetic.to_string(),
         "a JPEG with arithmetic coding cannot be read; \
          save it as an ordinary 8-bit JPEG (baseline) or as PNG"
     );
-    let damaged = decode(&file("damaged_middle.jpg"), &ImageLimits::default()).unwrap_err();
+    let damaged =
+        decode(&file("damaged_middle.jpg"), &ImageLimits::default(), Detail::Full).unwrap_err();
     assert!(matches!(damaged, ImageError::Broken { format: "JPEG", .. }), "{damaged}");
 }
 
@@ -77,7 +79,7 @@ fn a_jpeg_cut_and_closed_again_is_damaged() {
         for tenths in 2..10 {
             let mut cut = whole[..whole.len() * tenths / 10].to_vec();
             cut.extend([0xFF, 0xD9]);
-            let error = decode(&cut, &ImageLimits::default()).unwrap_err();
+            let error = decode(&cut, &ImageLimits::default(), Detail::Full).unwrap_err();
             assert!(error.to_string().contains("ends before the image does"), "{name}: {error}");
         }
     }

@@ -1,13 +1,13 @@
 //! Bytes that are no good image: one clear message each, no panic, nothing large allocated.
 
 use image::{ImageFormat, RgbImage};
-use models::image::{Image, ImageError, ImageLimits, decode, inspect};
+use models::image::{Detail, Image, ImageError, ImageLimits, decode, inspect};
 use proptest::prelude::*;
 
 use crate::draw;
 
 fn refused(bytes: &[u8]) -> ImageError {
-    decode(bytes, &ImageLimits::default()).unwrap_err()
+    decode(bytes, &ImageLimits::default(), Detail::Full).unwrap_err()
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn kinds_of_tiff_that_are_not_read_are_named() {
             other => panic!("{what}: {other:?}"),
         }
     }
-    assert!(decode(&draw::gray_tiff(&[]), &ImageLimits::default()).is_ok());
+    assert!(decode(&draw::gray_tiff(&[]), &ImageLimits::default(), Detail::Full).is_ok());
 }
 
 #[test]
@@ -79,10 +79,10 @@ fn a_bmp_tiff_or_gif_cut_anywhere_is_refused_or_already_whole() {
     let drawn = draw::gradient(24, 24);
     for format in [ImageFormat::Bmp, ImageFormat::Tiff, ImageFormat::Gif] {
         let whole = draw::encode(drawn.clone(), format);
-        let expected = decode(&whole, &ImageLimits::default()).unwrap();
+        let expected = decode(&whole, &ImageLimits::default(), Detail::Full).unwrap();
         let mut n_refused = 0;
         for length in 1..whole.len() {
-            match decode(&whole[..length], &ImageLimits::default()) {
+            match decode(&whole[..length], &ImageLimits::default(), Detail::Full) {
                 Ok(image) => assert_eq!(image.rgb, expected.rgb, "{format:?}: {length}"),
                 Err(_) => n_refused += 1,
             }
@@ -94,7 +94,7 @@ fn a_bmp_tiff_or_gif_cut_anywhere_is_refused_or_already_whole() {
 #[test]
 fn more_bytes_than_allowed_are_not_looked_at() {
     let limits = ImageLimits { max_bytes: 10, ..ImageLimits::default() };
-    let error = decode(&[0xFF; 11], &limits).unwrap_err();
+    let error = decode(&[0xFF; 11], &limits, Detail::Full).unwrap_err();
     assert_eq!(error, ImageError::TooLarge { bytes: 11, limit: 10 });
 }
 
@@ -160,7 +160,7 @@ fn check_refused_for_its_structure(webp: &[u8], words: &str) {
 fn a_webp_frame_of_another_size_than_its_place_is_refused() {
     let alpha = draw::alpha_chunk(16, 16);
     let good = animation_of(&[alpha.clone(), draw::lossy_chunk(16, 16)]);
-    let image = decode(&good, &ImageLimits::default()).unwrap();
+    let image = decode(&good, &ImageLimits::default(), Detail::Full).unwrap();
     assert_eq!((image.width, image.height), (16, 16));
     for (width, height) in [(17, 16), (16, 400), (15, 16), (16_383, 16_383)] {
         let coded = draw::lossy_chunk(width, height);
@@ -183,7 +183,7 @@ fn a_webp_frame_of_another_size_than_the_canvas_is_refused() {
     let still = |chunks: &[Vec<u8>]| draw::extended_webp(draw::WEBP_ALPHA, [16, 16], chunks);
     let alpha = draw::alpha_chunk(16, 16);
     let good = still(&[alpha.clone(), draw::lossy_chunk(16, 16)]);
-    assert!(decode(&good, &ImageLimits::default()).is_ok());
+    assert!(decode(&good, &ImageLimits::default(), Detail::Full).is_ok());
     for (width, height) in [(16_383, 16_383), (17, 16)] {
         let webp = still(&[alpha.clone(), draw::lossy_chunk(width, height)]);
         check_refused_for_its_structure(&webp, "another size");
@@ -201,17 +201,17 @@ fn a_webp_frame_of_another_size_than_the_canvas_is_refused() {
 fn bytes_behind_a_webp_are_not_looked_at() {
     let webp = draw::animated_webp(&draw::gradient(16, 16), &draw::gradient(16, 16));
     let followed = [&webp[..], &draw::lossy_chunk(16_383, 16_383)].concat();
-    let decoded = |bytes: &[u8]| decode(bytes, &ImageLimits::default()).unwrap();
+    let decoded = |bytes: &[u8]| decode(bytes, &ImageLimits::default(), Detail::Full).unwrap();
     assert_eq!(decoded(&followed), decoded(&webp));
 }
 
 #[test]
 fn a_jpeg_cut_anywhere_is_refused_or_already_whole() {
     let whole = draw::jpeg(&draw::gradient(24, 24));
-    let drawn = decode(&whole, &ImageLimits::default()).unwrap();
+    let drawn = decode(&whole, &ImageLimits::default(), Detail::Full).unwrap();
     let mut n_refused = 0;
     for length in 1..whole.len() {
-        let error = match decode(&whole[..length], &ImageLimits::default()) {
+        let error = match decode(&whole[..length], &ImageLimits::default(), Detail::Full) {
             Ok(image) => {
                 assert_eq!(image, drawn, "{length} of {} bytes", whole.len());
                 continue;
@@ -236,7 +236,7 @@ fn a_jpeg_cut_anywhere_is_refused_or_already_whole() {
 fn the_end_of_a_thumbnail_is_not_the_end_of_the_image() {
     let thumbnail = draw::jpeg(&draw::gradient(8, 8));
     let whole = draw::jpeg_with_exif(&draw::gradient(32, 32), &thumbnail);
-    assert!(decode(&whole, &ImageLimits::default()).is_ok());
+    assert!(decode(&whole, &ImageLimits::default(), Detail::Full).is_ok());
     assert!(matches!(refused(&whole[..whole.len() - 40]), ImageError::Broken { .. }));
 }
 
@@ -246,7 +246,7 @@ fn a_png_or_webp_cut_anywhere_is_refused_or_already_whole() {
     for whole in [draw::png(drawn.clone()), draw::webp(&drawn)] {
         let mut n_refused = 0;
         for length in 1..whole.len() {
-            match decode(&whole[..length], &ImageLimits::default()) {
+            match decode(&whole[..length], &ImageLimits::default(), Detail::Full) {
                 Ok(image) => {
                     assert_eq!(&image.rgb, drawn.as_raw(), "{length} of {}", whole.len())
                 }
@@ -283,17 +283,23 @@ fn the_header_alone_gives_the_size_or_the_reason_of_a_refusal() {
         ImageFormat::Gif,
     ] {
         let whole = draw::encode(draw::gradient(31, 17), format);
-        let size = inspect(&whole, &limits).unwrap();
+        let size = inspect(&whole, &limits, Detail::Full).unwrap();
         assert_eq!((size.width, size.height, size.decoded_pixels), (31, 17, 31 * 17), "{format:?}");
     }
     let tiff = draw::gray_tiff(&[(256, 60_000), (257, 60_000)]);
     let rare = draw::gray_tiff(&[(339, 3)]);
     let huge = png_that_claims(20_000, 20_000);
     for refused in [b"", &b"hello"[..], b"<svg", &tiff, &rare, &huge, &png_that_claims(0, 5)] {
-        assert_eq!(inspect(refused, &limits).err(), decode(refused, &limits).err());
+        assert_eq!(
+            inspect(refused, &limits, Detail::Full).err(),
+            decode(refused, &limits, Detail::Full).err()
+        );
     }
     let short = ImageLimits { max_bytes: 10, ..limits };
-    assert_eq!(inspect(&huge, &short).err(), decode(&huge, &short).err());
+    assert_eq!(
+        inspect(&huge, &short, Detail::Full).err(),
+        decode(&huge, &short, Detail::Full).err()
+    );
 }
 
 #[test]
@@ -301,7 +307,7 @@ fn the_size_of_a_file_of_many_segments_is_not_searched_for_long() {
     let jpeg = draw::jpeg(&draw::gradient(16, 16));
     let comments = [0xFF, 0xFE, 0, 2].repeat(20_000);
     let bytes = [&jpeg[..2], &comments, &jpeg[2..]].concat();
-    let error = inspect(&bytes, &ImageLimits::default()).unwrap_err();
+    let error = inspect(&bytes, &ImageLimits::default(), Detail::Full).unwrap_err();
     assert!(error.to_string().contains("10,000 segments"), "{error}");
     assert_eq!(refused(&bytes), error);
 }
@@ -324,8 +330,9 @@ fn messages_are_one_line_and_say_what_to_do() {
 const SMALL: ImageLimits = ImageLimits { max_bytes: 1 << 20, max_pixels: 100_000 };
 
 fn check_sane(bytes: &[u8]) {
-    let size = inspect(bytes, &SMALL);
-    if let Ok(Image { width, height, rgb, .. }) = decode(bytes, &SMALL) {
+    let _ = decode(bytes, &SMALL, Detail::ShorterSide(4));
+    let size = inspect(bytes, &SMALL, Detail::Full);
+    if let Ok(Image { width, height, rgb, .. }) = decode(bytes, &SMALL, Detail::Full) {
         assert_eq!(size.unwrap().decoded_pixels, (width * height) as u64);
         assert!((width * height) as u64 <= SMALL.max_pixels);
         assert_eq!(rgb.len(), width * height * 3);

@@ -1,12 +1,12 @@
 //! Images of every kind that is read: what comes out is what was drawn.
 
 use image::{DynamicImage, ImageBuffer, ImageFormat, Luma, LumaA, Rgb, RgbImage, Rgba};
-use models::image::{Image, ImageLimits, decode, inspect};
+use models::image::{Detail, Image, ImageLimits, decode, inspect};
 
 use crate::draw;
 
 fn read(bytes: &[u8]) -> Image {
-    decode(bytes, &ImageLimits::default()).unwrap()
+    decode(bytes, &ImageLimits::default(), Detail::Full).unwrap()
 }
 
 #[track_caller]
@@ -38,15 +38,34 @@ fn a_jpeg_above_the_limit_is_decoded_at_half_or_quarter_size() {
     let jpeg = draw::jpeg(&drawn);
     for (max_pixels, size) in [(24_000, (200, 120)), (23_999, (100, 60)), (5_999, (50, 30))] {
         let limits = ImageLimits { max_pixels, ..ImageLimits::default() };
-        let image = decode(&jpeg, &limits).unwrap();
+        let image = decode(&jpeg, &limits, Detail::Full).unwrap();
         let (width, height) = (size.0 as u32, size.1 as u32);
-        let inspected = inspect(&jpeg, &limits).unwrap();
+        let inspected = inspect(&jpeg, &limits, Detail::Full).unwrap();
         assert_eq!((inspected.width, inspected.height), (200, 120));
         assert_eq!(inspected.decoded_pixels, u64::from(width * height));
         check_near(&image, &draw::gradient(width, height), 8);
     }
     let limits = ImageLimits { max_pixels: 1_499, ..ImageLimits::default() };
-    assert!(decode(&jpeg, &limits).unwrap_err().to_string().contains("200x120"));
+    assert!(decode(&jpeg, &limits, Detail::Full).unwrap_err().to_string().contains("200x120"));
+}
+
+#[test]
+fn a_jpeg_of_more_detail_than_needed_is_decoded_at_reduced_size() {
+    let drawn = draw::gradient(200, 120);
+    let jpeg = draw::jpeg(&drawn);
+    let limits = ImageLimits::default();
+    // Half of a sequential image would save no time.
+    for (needed, size) in [(15, (25, 15)), (16, (50, 30)), (30, (50, 30)), (31, (200, 120))] {
+        let detail = Detail::ShorterSide(needed);
+        let image = decode(&jpeg, &limits, detail).unwrap();
+        check_near(&image, &draw::gradient(size.0, size.1), 14);
+        let inspected = inspect(&jpeg, &limits, detail).unwrap();
+        assert_eq!((inspected.width, inspected.height), (200, 120));
+        assert_eq!(inspected.decoded_pixels, u64::from(size.0 * size.1));
+        assert_eq!(inspected.cost > inspected.decoded_pixels, size.0 < 200);
+    }
+    let png = draw::png(drawn.clone());
+    check_near(&decode(&png, &limits, Detail::ShorterSide(15)).unwrap(), &drawn, 0);
 }
 
 #[test]

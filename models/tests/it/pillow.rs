@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use models::image::{ImageError, ImageLimits, decode};
+use models::image::{Detail, ImageError, ImageLimits, decode};
 
 #[test]
 fn files_of_pillow_give_its_pixels_or_are_refused_by_name() {
@@ -20,7 +20,7 @@ fn files_of_pillow_give_its_pixels_or_are_refused_by_name() {
         let (name, most) = line.split_once(' ').unwrap();
         let bytes = fs::read(folder.path().join(name)).unwrap();
         let expected = fs::read(folder.path().join(format!("{name}.rgb"))).unwrap();
-        match decode(&bytes, &ImageLimits::default()) {
+        match decode(&bytes, &ImageLimits::default(), Detail::Full) {
             Ok(image) => {
                 n_read += 1;
                 let difference = difference(&image.rgb, &expected);

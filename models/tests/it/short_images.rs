@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use image::ImageFormat;
-use models::image::{ImageError, ImageLimits, decode, inspect};
+use models::image::{Detail, ImageError, ImageLimits, decode, inspect};
 
 use crate::draw;
 
@@ -77,18 +77,18 @@ fn flat(format: ImageFormat) -> Vec<u8> {
 
 fn check_whole(bytes: &[u8]) {
     let limits = ImageLimits::default();
-    let size = inspect(bytes, &limits).unwrap();
-    let image = decode(bytes, &limits).unwrap();
+    let size = inspect(bytes, &limits, Detail::Full).unwrap();
+    let image = decode(bytes, &limits, Detail::Full).unwrap();
     assert_eq!((image.width, image.height), (size.width, size.height));
 }
 
 fn check_refused(bytes: &[u8], name: &str) {
     let limits = ImageLimits::default();
-    let error = inspect(bytes, &limits).unwrap_err();
+    let error = inspect(bytes, &limits, Detail::Full).unwrap_err();
     let is_cut =
         matches!(&error, ImageError::Broken { reason, .. } if reason.contains("ends before"));
     assert!(is_cut, "{name}: {error}");
-    assert_eq!(decode(bytes, &limits).unwrap_err(), error, "{name}");
+    assert_eq!(decode(bytes, &limits, Detail::Full).unwrap_err(), error, "{name}");
 }
 
 #[test]
@@ -123,9 +123,9 @@ fn a_short_scan_costs_nothing_however_long_the_file() {
     let cut = [jpeg_of_zeros(4000, true, &[20]), vec![0; 1 << 20]].concat();
     let whole = jpeg_of_zeros(4000, true, &[31_250, 30]);
     let limits = ImageLimits::default();
-    assert!(inspect(&cut, &limits).is_ok());
-    assert!(decode(&cut, &limits).unwrap_err().to_string().contains("ends before"));
-    assert!(decode(&whole, &limits).is_ok());
+    assert!(inspect(&cut, &limits, Detail::Full).is_ok());
+    assert!(decode(&cut, &limits, Detail::Full).unwrap_err().to_string().contains("ends before"));
+    assert!(decode(&whole, &limits, Detail::Full).is_ok());
     let ratio = fastest(&whole).as_secs_f64() / fastest(&cut).as_secs_f64();
     println!("a whole file takes {ratio:.0} times as long as a short one");
     assert!(ratio > 15.0, "only {ratio:.1} times");
@@ -134,7 +134,7 @@ fn a_short_scan_costs_nothing_however_long_the_file() {
 fn fastest(bytes: &[u8]) -> Duration {
     let timed = |_| {
         let start = Instant::now();
-        let _ = std::hint::black_box(decode(bytes, &ImageLimits::default()));
+        let _ = std::hint::black_box(decode(bytes, &ImageLimits::default(), Detail::Full));
         start.elapsed()
     };
     (0..3).map(timed).min().unwrap()

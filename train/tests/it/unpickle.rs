@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use models::dataset::{Class, Dataset, ImageRef, Split};
-use models::image::ImageLimits;
+use models::image::{Detail, ImageLimits};
 
 use crate::scene::{assert_refused, stderr};
 
@@ -78,7 +78,7 @@ fn unpickle(python: &Path, folder: &Path, from: &str, to: &str) -> Output {
 fn outline(folder: &Path) -> Vec<(String, Split, String, Vec<u8>)> {
     let dataset = Dataset::open(folder).unwrap();
     let read = |image: &ImageRef| {
-        let image = dataset.image(image, &ImageLimits::default()).unwrap();
+        let image = dataset.image(image, &ImageLimits::default(), Detail::Full).unwrap();
         assert_eq!((image.width, &image.rgb[1..3]), (84, &[2, 3][..]));
         image.rgb[0]
     };

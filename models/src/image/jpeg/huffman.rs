@@ -1,5 +1,7 @@
 //! Huffman codes and the bits of entropy-coded data (ITU-T T.81, annexes C and F).
 
+use std::sync::OnceLock;
+
 use super::bytes::next_marker;
 use super::damage::{BAD_DATA, CUT};
 
@@ -7,7 +9,6 @@ use super::damage::{BAD_DATA, CUT};
 const FAST_BITS: u32 = 9;
 
 /// A Huffman table.
-#[derive(Clone)]
 pub(super) struct Table {
     /// By the next `FAST_BITS` bits: length and symbol of the code; 0 when it is longer.
     fast: [u16; 1 << FAST_BITS],
@@ -15,7 +16,12 @@ pub(super) struct Table {
     limits: [u32; 16],
     /// By length less one: what to add to a code to get the place of its symbol.
     offsets: [i32; 16],
+    counts: [u8; 16],
     symbols: Vec<u8>,
+    // Most scans that need steps use the standard tables, which keep them for all files.
+    steps: OnceLock<Steps>,
+    // Apart: one file may use a table for means that another uses for coefficients.
+    mean_steps: OnceLock<Steps>,
 }
 
 impl Table {
@@ -26,7 +32,10 @@ impl Table {
             fast: [0; 1 << FAST_BITS],
             limits: [0; 16],
             offsets: [0; 16],
+            counts: *counts,
             symbols: symbols.to_vec(),
+            steps: OnceLock::new(),
+            mean_steps: OnceLock::new(),
         };
         let mut code = 0_u32;
         let mut place = 0_usize;
@@ -46,6 +55,21 @@ impl Table {
         Some(table)
     }
 
+    /// Whether it is the table of these codes.
+    pub(super) fn is_of(&self, counts: &[u8; 16], symbols: &[u8]) -> bool {
+        self.counts == *counts && self.symbols == symbols
+    }
+
+    /// The steps of a table of coefficients behind the mean (AC) in a sequential scan.
+    pub(super) fn steps(&self) -> &Steps {
+        self.steps.get_or_init(|| Steps::new(|next| Step::find(self, next)))
+    }
+
+    /// The steps of a table of means (DC), each over one of them.
+    pub(super) fn mean_steps(&self) -> &Steps {
+        self.mean_steps.get_or_init(|| Steps::new(|next| Step::mean(self, next)))
+    }
+
     fn add_fast(&mut self, code: u32, length: u32, symbol: u8) {
         if length <= FAST_BITS && code < 1 << length {
             let free = FAST_BITS - length;
@@ -61,17 +85,20 @@ pub(super) struct Steps(Box<[Step; 1 << STEP_BITS]>);
 
 const STEP_BITS: u32 = 12;
 
+/// Bits of the difference of two means.
+pub(super) const MAX_MEAN_BITS: u32 = 11;
+
 /// Some whole symbols with their values: their bits (0 when not even one fits), the places that
 /// they take in a block, and in the lowest bit whether the block ends behind them.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Step(u16);
 
 impl Steps {
-    /// For a table of coefficients behind the mean (AC) of sequential scans.
-    pub(super) fn new(table: &Table) -> Self {
+    /// By the next bits.
+    fn new(step: impl Fn(u32) -> Step) -> Self {
         let mut steps = Box::new([Step::default(); 1 << STEP_BITS]);
-        for (next, step) in (0..).zip(steps.iter_mut()) {
-            *step = Step::find(table, next);
+        for (next, place) in (0..).zip(steps.iter_mut()) {
+            *place = step(next);
         }
         Self(steps)
     }
@@ -92,6 +119,17 @@ impl Step {
 
     pub(super) fn ends(self) -> bool {
         self.0 & 1 == 1
+    }
+
+    /// None for a size that no mean has: reading its symbol is an error.
+    fn mean(table: &Table, next: u32) -> Self {
+        let entry = table.fast[(next >> (STEP_BITS - FAST_BITS)) as usize];
+        let size = u32::from(entry & 0xFF);
+        let bits = u32::from(entry >> 8) + size;
+        if entry == 0 || size > MAX_MEAN_BITS || bits > STEP_BITS {
+            return Self::default();
+        }
+        Self::new(bits, 1, false)
     }
 
     fn find(table: &Table, next: u32) -> Self {

@@ -1,12 +1,14 @@
 //! The marker segments of a JPEG file (ITU-T T.81, annex B).
 
+use std::sync::Arc;
+
 use image::metadata::Orientation;
 
 use super::bytes::{next_marker, u16_at};
 use super::damage::{CUT, damaged, unsupported};
 use super::frame::{Component, Frame, Scan, ScanComponent};
 use super::huffman::Table;
-use super::standard_tables::STANDARD;
+use super::standard_tables::{STANDARD, standard_tables};
 
 use crate::image::error::ImageError;
 
@@ -39,9 +41,9 @@ pub(super) struct Markers<'a> {
 /// The tables that scans use.
 pub(super) struct Tables {
     /// Of means (DC).
-    pub(super) dc: [Option<Table>; 4],
+    pub(super) dc: [Option<Arc<Table>>; 4],
     /// Of the other coefficients (AC).
-    pub(super) ac: [Option<Table>; 4],
+    pub(super) ac: [Option<Arc<Table>>; 4],
     /// In zigzag order.
     pub(super) quantization: [Option<[u16; 64]>; 4],
     /// MCUs between restart markers; 0 without them.
@@ -78,7 +80,12 @@ impl Tables {
             1 => &mut self.ac,
             _ => return None,
         };
-        *class.get_mut(usize::from(id & 15))? = Some(Table::new(counts, symbols)?);
+        let standard = standard_tables().iter().find(|table| table.is_of(counts, symbols));
+        let table = match standard {
+            Some(table) => Arc::clone(table),
+            None => Arc::new(Table::new(counts, symbols)?),
+        };
+        *class.get_mut(usize::from(id & 15))? = Some(table);
         Some(())
     }
 }

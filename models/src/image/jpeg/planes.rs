@@ -118,6 +118,16 @@ impl InverseDct {
         dct
     }
 
+    /// The last coefficient of a block that it uses, in zigzag order.
+    pub(super) fn last_coefficient(&self) -> usize {
+        match self.side {
+            1 => 0,
+            2 => 4,
+            4 => 24,
+            _ => 63,
+        }
+    }
+
     fn apply(&self, block: &[f32; 64], samples: &mut [u8], stride: usize) {
         let (rows, _) = block.as_chunks::<8>();
         // Most blocks have only low frequencies.

@@ -2,7 +2,7 @@
 
 use super::damage::{BAD_DATA, CUT};
 use super::frame::{Frame, Scan};
-use super::huffman::{Bits, Steps, Table};
+use super::huffman::{Bits, MAX_MEAN_BITS, Steps, Table};
 use super::markers::Tables;
 
 /// Reads blocks of entropy-coded data.
@@ -75,7 +75,7 @@ pub(super) struct ScanTables<'a>(Vec<(Option<&'a Table>, Option<&'a Table>)>);
 impl<'a> ScanTables<'a> {
     pub(super) fn new(scan: &Scan, tables: &'a Tables) -> Self {
         let find = |component: &super::frame::ScanComponent| {
-            (tables.dc[component.dc].as_ref(), tables.ac[component.ac].as_ref())
+            (tables.dc[component.dc].as_deref(), tables.ac[component.ac].as_deref())
         };
         Self(scan.components.iter().map(find).collect())
     }
@@ -93,22 +93,31 @@ const NO_TABLE: &str = "a Huffman table is missing";
 
 /// Reads blocks and keeps nothing: whether all of them are there.
 pub(super) struct Check<'a> {
-    tables: ScanTables<'a>,
     /// For each component of the scan.
-    steps: Vec<Steps>,
+    tables: Vec<CheckTables<'a>>,
+}
+
+struct CheckTables<'a> {
+    dc: &'a Table,
+    dc_steps: &'a Steps,
+    ac: &'a Table,
+    ac_steps: &'a Steps,
 }
 
 impl<'a> Check<'a> {
     pub(super) fn new(scan: &Scan, tables: &'a Tables) -> Result<Self, &'static str> {
         let tables = ScanTables::new(scan, tables);
-        let steps = (0..scan.components.len())
-            .map(|component| tables.ac(component).map(Steps::new))
-            .collect::<Result<_, _>>()?;
-        Ok(Self { tables, steps })
+        let find = |component| -> Result<_, &'static str> {
+            let dc = tables.dc(component)?;
+            let ac = tables.ac(component)?;
+            Ok(CheckTables { dc, dc_steps: dc.mean_steps(), ac, ac_steps: ac.steps() })
+        };
+        Ok(Self { tables: (0..scan.components.len()).map(find).collect::<Result<_, _>>()? })
     }
 }
 
 impl ReadBlock for Check<'_> {
+    #[inline(always)]
     fn read(
         &mut self,
         bits: &mut Bits<'_>,
@@ -117,55 +126,70 @@ impl ReadBlock for Check<'_> {
         _: usize,
         _: usize,
     ) -> Result<(), &'static str> {
-        mean_difference(bits, self.tables.dc(component)?)?;
-        let table = self.tables.ac(component)?;
-        let steps = &self.steps[component];
+        let tables = &self.tables[component];
         let mut place = bits.place;
-        let mut at = 1;
-        while at < 64 {
-            if let Some(step) = place.step(&bits.data, steps, 64 - at) {
-                at += step.places();
-                if step.ends() {
-                    break;
-                }
-                continue;
-            }
-            bits.place = place;
-            let next = coefficient(bits, table, at)?;
-            place = bits.place;
-            match next {
-                Some((coefficient, _)) => at = coefficient + 1,
-                None => break,
-            }
-        }
+        let step = place.step(&bits.data, tables.dc_steps, 1);
         bits.place = place;
-        Ok(())
+        if step.is_none() {
+            mean_difference(bits, tables.dc)?;
+        }
+        skip(bits, tables.ac, tables.ac_steps, 1)
     }
 }
 
+/// Passes over the coefficients of a block from place `at` on.
+#[inline(always)]
+fn skip(
+    bits: &mut Bits<'_>,
+    table: &Table,
+    steps: &Steps,
+    mut at: usize,
+) -> Result<(), &'static str> {
+    let mut place = bits.place;
+    while at < 64 {
+        if let Some(step) = place.step(&bits.data, steps, 64 - at) {
+            at += step.places();
+            if step.ends() {
+                break;
+            }
+            continue;
+        }
+        bits.place = place;
+        let next = coefficient(bits, table, at)?;
+        place = bits.place;
+        match next {
+            Some((coefficient, _)) => at = coefficient + 1,
+            None => break,
+        }
+    }
+    bits.place = place;
+    Ok(())
+}
+
 /// Reads a whole block of a sequential scan; `put` gets place in zigzag order and value of each
-/// coefficient that is not 0.
+/// coefficient up to place `last` that is not 0.
 #[inline(always)]
 pub(super) fn sequential(
     bits: &mut Bits<'_>,
     state: &mut State,
     component: usize,
     tables: &ScanTables<'_>,
+    last: usize,
     mut put: impl FnMut(usize, i32),
 ) -> Result<(), &'static str> {
     put(0, mean(bits, state, component, tables.dc(component)?)?);
     let table = tables.ac(component)?;
     let mut at = 1;
-    while at < 64 {
+    while at <= last {
         let Some((place, value)) = coefficient(bits, table, at)? else {
-            break;
+            return Ok(());
         };
-        if value != 0 {
+        if value != 0 && place <= last {
             put(place, value);
         }
         at = place + 1;
     }
-    Ok(())
+    if at < 64 { skip(bits, table, table.steps(), at) } else { Ok(()) }
 }
 
 /// The next coefficient of a block from place `at` on, and its place; `None` at the end of the
@@ -204,7 +228,7 @@ pub(super) fn mean(
 #[inline(always)]
 fn mean_difference(bits: &mut Bits<'_>, table: &Table) -> Result<i32, &'static str> {
     let size = u32::from(bits.symbol(table)?);
-    if size > 11 {
+    if size > MAX_MEAN_BITS {
         return Err(BAD_DATA);
     }
     Ok(bits.signed(size))

@@ -1,5 +1,9 @@
 //! The Huffman tables of ITU-T T.81, annex K.3, which motion JPEG leaves out.
 
+use std::sync::{Arc, LazyLock};
+
+use super::huffman::Table;
+
 /// (class and number, codes of each length, symbols), as a DHT segment has them.
 pub(super) type Standard = (u8, [u8; 16], &'static [u8]);
 
@@ -42,6 +46,17 @@ const COLOR: [u8; 162] = [
     0xE2, 0xE3, 0xE4, 0xE5, 0xE6, 0xE7, 0xE8, 0xE9, 0xEA, 0xF2, 0xF3, 0xF4, 0xF5, 0xF6, 0xF7, 0xF8,
     0xF9, 0xFA,
 ];
+
+/// The tables of [`STANDARD`], made once for all files.
+pub(super) fn standard_tables() -> &'static [Arc<Table>] {
+    static TABLES: LazyLock<Vec<Arc<Table>>> = LazyLock::new(|| {
+        let table = |(_, counts, symbols): &Standard| {
+            Table::new(counts, symbols).expect("invariant: the standard's codes are sound")
+        };
+        STANDARD.iter().map(table).map(Arc::new).collect()
+    });
+    &TABLES
+}
 
 /// The DHT segment of all four, with its marker.
 pub(super) fn segment() -> Vec<u8> {

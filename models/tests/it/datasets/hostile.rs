@@ -130,7 +130,7 @@ fn an_image_that_vanished_is_named() {
     let dataset = Dataset::open(folder.path()).unwrap();
     fs::remove_file(folder.path().join("val/apple/0.png")).unwrap();
     let limits = ImageLimits::default();
-    let error = dataset.image(&dataset.classes[0].images[0], &limits).unwrap_err();
+    let error = dataset.image(&dataset.classes[0].images[0], &limits, Detail::Full).unwrap_err();
     assert!(error.to_string().contains("0.png"), "{error}");
 }
 
@@ -296,7 +296,7 @@ proptest! {
         let limits = DatasetLimits { max_archive_bytes: 1 << 20, ..DatasetLimits::default() };
         if let Ok(dataset) = archive(&bytes, &limits) {
             for image in dataset.classes.iter().flat_map(|class| &class.images) {
-                let _ = dataset.image(image, &ImageLimits::default());
+                let _ = dataset.image(image, &ImageLimits::default(), Detail::Full);
             }
         }
     }

@@ -198,7 +198,7 @@ proptest! {
         let limits = DatasetLimits { max_archive_bytes: 1 << 20, ..DatasetLimits::default() };
         if let Ok(dataset) = open(&bytes, &limits) {
             for image in dataset.classes.iter().flat_map(|class| &class.images) {
-                let _ = dataset.image(image, &ImageLimits::default());
+                let _ = dataset.image(image, &ImageLimits::default(), Detail::Full);
             }
         }
     }

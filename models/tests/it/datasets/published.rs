@@ -154,7 +154,8 @@ fn cifar_100_is_its_records() {
         // Row 1, column 5.
         assert_eq!(image.rgb[37 * 3..][..3], [planes[37], planes[1024 + 37], planes[2048 + 37]]);
         let limits = ImageLimits { max_pixels: 1023, ..ImageLimits::default() };
-        let error = dataset.image(&dataset.classes[2].images[2], &limits).unwrap_err();
+        let error =
+            dataset.image(&dataset.classes[2].images[2], &limits, Detail::Full).unwrap_err();
         let text = error.to_string();
         assert!(text.starts_with("image train.bin/00003: the image is 32x32"), "{text}");
     }
@@ -409,7 +410,7 @@ proptest! {
         fs::write(file.path(), tar_of(&tree)).unwrap();
         if let Ok(dataset) = Dataset::open(file.path()) {
             for image in dataset.classes.iter().flat_map(|class| &class.images) {
-                let _ = dataset.image(image, &ImageLimits::default());
+                let _ = dataset.image(image, &ImageLimits::default(), Detail::Full);
             }
         }
     }

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use models::image::{ImageLimits, decode};
+use models::image::{Detail, ImageLimits, decode};
 use ndarray::{Axis, Ix1, Ix2};
 
 use super::{Scene, embedding};
@@ -44,7 +44,7 @@ fn the_published_network_names_images_rightly() {
     let rows = parameter("head.weight").into_dimensionality::<Ix2>().unwrap();
     let bias = parameter("head.bias").into_dimensionality::<Ix1>().unwrap();
     for (bytes, name, right) in images {
-        let image = decode(&bytes.unwrap(), &ImageLimits::default()).unwrap();
+        let image = decode(&bytes.unwrap(), &ImageLimits::default(), Detail::Full).unwrap();
         let image = checkpoint.preprocess.apply(&image).unwrap().insert_axis(Axis(0)).into_dyn();
         let embedding = embedding(&checkpoint, &image).remove_axis(Axis(0));
         let logits = rows.dot(&embedding.into_dimensionality::<Ix1>().unwrap()) + &bias;
