@@ -94,7 +94,8 @@ fn chosen(is_full: bool) -> Vec<(&'static Attack, Placement)> {
         let chosen = if is_full { &placements[..] } else { &placements[n % 2..=n % 2] };
         chosen.iter().map(move |placement| (attack, *placement))
     });
-    all.filter(|(attack, _)| attack.name.contains(&only)).collect()
+    all.filter(|(attack, _)| attack.name.contains(&only) && (is_full || !attack.needs_names))
+        .collect()
 }
 
 /// A store with classes of few images and with classes without any.
@@ -106,7 +107,7 @@ fn prepared(target: &Target) -> TempDir {
     }
     let n_empty = if target.is_full { 300 } else { 30 };
     for n in 0..n_empty {
-        service.put(&class(&format!("empty {n}")), "{}").ok();
+        service.put(&class(&format!("mug {n}")), "{}").ok();
     }
     assert!(service.stop().success());
     store

@@ -4,15 +4,18 @@
 //! The variables of `attack` hold here too: `HANDFUL_ATTACK_SECONDS` selects the long form with
 //! 6,000 classes and a real network, `HANDFUL_MEMORY_REPORT` names the file for the JSON.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use edge::gallery::{ClassOverrides, Gallery, Label};
+use models::knowledge::wordnet::SynsetId;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::attack::images::{large_webp, photo, small};
-use crate::attack::kinds::explained;
+use crate::attack::kinds::{NOUNS, explained};
 use crate::attack::{MAX_BODY_BYTES, PROMISED_BYTES};
 use crate::measure::memory::mebibytes;
 use crate::measure::plan::{Attackers, Plan};
@@ -155,20 +158,32 @@ fn measure(mix: &Mix, service: &Service, empty: u64, duration: Duration) -> Row 
     row
 }
 
-/// A store of classes with as many attributes as a class can have.
+/// A store of many classes; in the long form, each has as many attributes as a class can have.
 fn prepared(target: &Target) -> TempDir {
     let store = tempfile::tempdir().unwrap();
     let service = target.start(store.path());
     for n in 0..10 {
         service.enroll(&format!("class {n}"), &photo(n)).ok();
     }
-    let definition = json!({ "attributes": vec!["handle"; 128] }).to_string();
-    let n_classes = if target.is_full { 6000 } else { 500 };
-    for n in 0..n_classes {
-        service.put(&class(&format!("mug {n}")), &definition).ok();
-    }
+    let overrides = if target.is_full { all_attributes(&service) } else { None };
     assert!(service.stop().success());
+    // Not over HTTP, which would take minutes.
+    let mut gallery = Gallery::open(store.path(), &target.space_id()).unwrap();
+    let overrides = ClassOverrides { sense: None, attributes: overrides };
+    for n in 0..if target.is_full { 6000 } else { 4000 } {
+        gallery.define(&Label::parse(&format!("mug {n}")).unwrap(), overrides.clone()).unwrap();
+    }
     store
+}
+
+/// The senses of as many nouns as a class may have attributes.
+fn all_attributes(service: &Service) -> Option<BTreeSet<SynsetId>> {
+    let nouns: Vec<&str> = NOUNS.split(' ').collect();
+    let definition = json!({ "attributes": nouns }).to_string();
+    let class = service.put(&class("mug"), &definition).ok()["class"].clone();
+    let attributes = class["attributes"].as_array().unwrap();
+    assert_eq!(attributes.len(), 128);
+    Some(attributes.iter().map(|a| a["synset"].as_str().unwrap().parse().unwrap()).collect())
 }
 
 fn bytes_without_classes(target: &Target) -> u64 {

@@ -35,7 +35,7 @@ pub(crate) fn hollow_jpeg() -> Vec<u8> {
     bytes
 }
 
-/// A gray JPEG in as many scans as the format allows: each of the 63 upper coefficients comes in 14
+/// A gray JPEG in 100 scans, as many as the service reads: each of seven coefficients comes in 14
 /// scans, and each scan states in a few bytes that it changes no block.
 pub(crate) fn jpeg_of_many_scans(width: u16, height: u16) -> Vec<u8> {
     let n_blocks = usize::from(width.div_ceil(8)) * usize::from(height.div_ceil(8));
@@ -51,7 +51,7 @@ pub(crate) fn jpeg_of_many_scans(width: u16, height: u16) -> Vec<u8> {
     bytes.extend(segment(0xDA, &[1, 1, 0, 0, 0, 0]));
     bytes.extend(stuffed(&vec![false; n_blocks]));
     let empty = stuffed(&no_change(n_blocks));
-    for coefficient in 1..64 {
+    for coefficient in 1..8 {
         for shift in (0..14).rev() {
             let before = if shift == 13 { 0 } else { shift + 1 };
             let approximation = before << 4 | shift;
@@ -59,6 +59,8 @@ pub(crate) fn jpeg_of_many_scans(width: u16, height: u16) -> Vec<u8> {
             bytes.extend(&empty);
         }
     }
+    bytes.extend(segment(0xDA, &[1, 1, 0, 8, 63, 0]));
+    bytes.extend(&empty);
     bytes.extend([0xFF, 0xD9]);
     bytes
 }

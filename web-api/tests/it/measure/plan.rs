@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy, sink};
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::sleep;
@@ -17,6 +17,8 @@ use super::socket::{connect, connect_and_reset, connect_narrow, exchange, status
 
 /// The pause after a refusal or a closed connection: an attacker obeys no `Retry-After`.
 const PAUSE: Duration = Duration::from_millis(20);
+
+const SECOND: Duration = Duration::from_secs(1);
 
 /// What each attacker does.
 #[derive(Clone)]
@@ -29,8 +31,12 @@ pub(crate) enum Plan {
     Stall { start: Bytes, sockets: usize },
     /// A new connection every 50 ms, without a byte; the `sockets` newest are kept.
     Silence { sockets: usize },
-    /// The head of a request on `sockets` connections, a byte a second.
-    Drip { head: Bytes, sockets: usize },
+    /// The start of a request on `sockets` connections, then `rest`, a byte a second.
+    Drip { start: Bytes, rest: Bytes, sockets: usize },
+    /// A request a second on each of `sockets` connections, which stay open.
+    Busy { request: Bytes, sockets: usize },
+    /// Requests on one connection as fast as it takes them; the answers are read.
+    Pipeline { requests: Bytes },
     /// A request on `sockets` connections, whose answers are not read.
     Unread { request: Bytes, sockets: usize },
     /// Connects and resets as fast as possible.
@@ -91,11 +97,18 @@ impl Attackers {
                     runtime.spawn(attacker.clone().stall(Arc::clone(&start)));
                 }
             }
-            Plan::Drip { head, sockets } => {
+            Plan::Drip { start, rest, sockets } => {
                 for _ in 0..sockets {
-                    runtime.spawn(attacker.clone().drip(Arc::clone(&head)));
+                    let attacker = attacker.clone();
+                    runtime.spawn(attacker.drip(Arc::clone(&start), Arc::clone(&rest)));
                 }
             }
+            Plan::Busy { request, sockets } => {
+                for _ in 0..sockets {
+                    runtime.spawn(attacker.clone().stay_busy(Arc::clone(&request)));
+                }
+            }
+            Plan::Pipeline { requests } => drop(runtime.spawn(attacker.pipeline(requests))),
             Plan::Unread { request, sockets } => {
                 for _ in 0..sockets {
                     runtime.spawn(attacker.clone().read_nothing(Arc::clone(&request)));
@@ -167,20 +180,63 @@ impl Attacker {
         ended(&mut stream).await
     }
 
-    async fn drip(self, head: Bytes) {
+    async fn drip(self, start: Bytes, rest: Bytes) {
         loop {
-            self.tally.add(self.drip_once(&head).await);
+            self.tally.add(self.drip_once(&start, &rest).await);
             sleep(PAUSE).await;
         }
     }
 
-    async fn drip_once(&self, head: &[u8]) -> io::Result<Option<u16>> {
+    async fn drip_once(&self, start: &[u8], rest: &[u8]) -> io::Result<Option<u16>> {
         let mut stream = connect(self.from, self.to).await?;
-        for byte in head {
+        stream.write_all(start).await?;
+        for byte in rest {
             stream.write_all(&[*byte]).await?;
-            sleep(Duration::from_secs(1)).await;
+            sleep(SECOND).await;
         }
         ended(&mut stream).await
+    }
+
+    async fn stay_busy(self, request: Bytes) {
+        loop {
+            self.tally.add(self.stay_busy_once(&request).await);
+            sleep(PAUSE).await;
+        }
+    }
+
+    /// Ends when the service has closed the connection.
+    async fn stay_busy_once(&self, request: &[u8]) -> io::Result<Option<u16>> {
+        let mut stream = connect(self.from, self.to).await?;
+        let mut answers = vec![0; 4096];
+        loop {
+            stream.write_all(request).await?;
+            if stream.read(&mut answers).await? == 0 {
+                return Ok(None);
+            }
+            sleep(SECOND).await;
+        }
+    }
+
+    async fn pipeline(self, requests: Bytes) {
+        loop {
+            self.tally.add(self.pipeline_once(&requests).await);
+            sleep(PAUSE).await;
+        }
+    }
+
+    async fn pipeline_once(&self, requests: &[u8]) -> io::Result<Option<u16>> {
+        let mut stream = connect(self.from, self.to).await?;
+        let (mut reader, mut writer) = stream.split();
+        let send = async {
+            loop {
+                writer.write_all(requests).await?;
+            }
+        };
+        let mut discarded = sink();
+        tokio::select! {
+            failed = send => failed,
+            ended = copy(&mut reader, &mut discarded) => ended.map(|_| None),
+        }
     }
 
     async fn read_nothing(self, request: Bytes) {
@@ -195,7 +251,7 @@ impl Attacker {
         let mut stream = connect_narrow(self.from, self.to).await?;
         stream.write_all(request).await?;
         loop {
-            sleep(Duration::from_secs(1)).await;
+            sleep(SECOND).await;
             // Without reading, only a write shows that the other side is gone.
             match stream.try_write(b"\r\n") {
                 Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),

@@ -22,6 +22,11 @@ pub(crate) fn put(path: &str, json: &str) -> Bytes {
     whole("PUT", path, "application/json", json.as_bytes())
 }
 
+/// `n` requests that leave their connection open.
+pub(crate) fn pipelined(path: &str, n: usize) -> Bytes {
+    head(HOST, "GET", path, &[]).repeat(n).into_bytes().into()
+}
+
 /// The same image `n` times.
 pub(crate) fn post_many(path: &str, image: &[u8], n: usize) -> Bytes {
     let content_type = format!("multipart/form-data; boundary={BOUNDARY}");

@@ -42,6 +42,13 @@ impl Target {
         Self::new(is_full, tiny_bundle())
     }
 
+    /// The space of the bundle's embeddings, which a store is bound to.
+    pub(crate) fn space_id(&self) -> String {
+        let manifest = fs::read(self.bundle.join("manifest.json")).unwrap();
+        let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+        manifest["space_id"].as_str().unwrap().to_owned()
+    }
+
     /// The program on this store with default limits.
     pub(crate) fn start(&self, store: &Path) -> Service {
         let settings =
