@@ -1,6 +1,6 @@
 //! The service while 64 clients attack it: how long others wait, and how much memory it takes.
 //!
-//! The short form attacks the tiny bundle for about a second each. `HANDFUL_ATTACK_SECONDS=60`
+//! The short form attacks a tiny bundle for about a second each. `HANDFUL_ATTACK_SECONDS=60`
 //! is the long form: a real network, both placements of the attackers, a table (`--nocapture`), and
 //! JSON at the path in `HANDFUL_ATTACK_REPORT`. `HANDFUL_ATTACK_ONLY=NAME` runs the attacks whose
 //! name contains `NAME`, `HANDFUL_ATTACK_BUNDLE=DIR` uses another bundle, and
@@ -13,12 +13,13 @@ mod row;
 use std::env;
 use std::time::Duration;
 
+use edge::gallery::ClassOverrides;
 use serde_json::json;
 use tempfile::TempDir;
 
 use crate::measure::target::{Target, copy, number};
 use crate::measure::{alone, table};
-use crate::service::{binary, class};
+use crate::service::binary;
 use images::photo;
 use kinds::{ATTACKS, Attack};
 use row::{Durations, HEAD, Placement, Row};
@@ -32,11 +33,20 @@ pub(crate) const PROMISED_BYTES: u64 = PROMISED_TENTHS_OF_GIB * (1 << 30) / 10;
 /// The default of `--max-body-bytes`.
 pub(crate) const MAX_BODY_BYTES: usize = 16 << 20;
 
-/// The most that a victim's median may grow, on an address of its own and on an attacker's.
-const MOST: f64 = 10.0;
-const MOST_ON_AN_ATTACKERS_ADDRESS: f64 = 100.0;
-/// Milliseconds within which the health endpoint answers.
-const MOST_HEALTH_MILLIS: f64 = 100.0;
+/// The most that may happen to those who do not attack.
+struct Bars {
+    /// Growth of the victim's median.
+    ratio: f64,
+    /// The same on an attacker's address.
+    neighbor_ratio: f64,
+    /// Milliseconds within which 99 % of the answers of the health endpoint arrive.
+    health_millis: f64,
+}
+
+const LONG: Bars = Bars { ratio: 10.0, neighbor_ratio: 100.0, health_millis: 100.0 };
+
+/// In the short form, other tests of this program compute at the same time.
+const SHORT: Bars = Bars { ratio: 20.0, neighbor_ratio: 200.0, health_millis: 400.0 };
 
 #[test]
 fn the_help_promises_the_memory_that_is_measured() {
@@ -51,7 +61,7 @@ fn the_help_promises_the_memory_that_is_measured() {
 fn attackers_neither_starve_others_nor_fill_the_memory() {
     let _alone = alone();
     let seconds = number("HANDFUL_ATTACK_SECONDS");
-    let target = Target::tiny(seconds.is_some());
+    let target = Target::new(seconds.is_some());
     let durations = durations(seconds);
     let store = prepared(&target);
     let rows: Vec<Row> = chosen(seconds.is_some())
@@ -67,7 +77,8 @@ fn attackers_neither_starve_others_nor_fill_the_memory() {
     table::print(&HEAD, &rows.iter().map(Row::cells).collect::<Vec<_>>());
     let report: Vec<_> = rows.iter().map(Row::json).collect();
     table::write("HANDFUL_ATTACK_REPORT", &json!({ "seconds": seconds, "attacks": report }));
-    let broken: Vec<_> = rows.iter().flat_map(broken_bars).collect();
+    let bars = if target.is_full { LONG } else { SHORT };
+    let broken: Vec<_> = rows.iter().flat_map(|row| broken(row, &bars)).collect();
     assert!(broken.is_empty() || !target.is_ours, "{broken:#?}");
 }
 
@@ -94,7 +105,7 @@ fn chosen(is_full: bool) -> Vec<(&'static Attack, Placement)> {
         let chosen = if is_full { &placements[..] } else { &placements[n % 2..=n % 2] };
         chosen.iter().map(move |placement| (attack, *placement))
     });
-    all.filter(|(attack, _)| attack.name.contains(&only) && (is_full || !attack.needs_names))
+    all.filter(|(attack, _)| attack.name.contains(&only) && (is_full || !attack.needs_nouns))
         .collect()
 }
 
@@ -105,32 +116,32 @@ fn prepared(target: &Target) -> TempDir {
     for n in 0..10 {
         service.enroll(&format!("class {n}"), &photo(n)).ok();
     }
-    let n_empty = if target.is_full { 300 } else { 30 };
-    for n in 0..n_empty {
-        service.put(&class(&format!("mug {n}")), "{}").ok();
-    }
     assert!(service.stop().success());
+    // More than an answer can list, so that answers are as large as they get.
+    target.add_classes(store.path(), 1200, &ClassOverrides::default());
     store
 }
 
 /// Every bar that a measurement does not keep.
-fn broken_bars(row: &Row) -> Vec<String> {
-    let health = row.attacked.health.probed_quantile(0.99);
+fn broken(row: &Row, bars: &Bars) -> Vec<String> {
     let victim = &row.attacked.victim;
-    let bars = [
-        ("median of the victim, x", row.ratio(), MOST),
+    let health = &row.attacked.health;
+    let measured = [
+        ("median of the victim, x", row.ratio(), bars.ratio),
         ("refusals of the victim", victim.refused as f64, 0.0),
         ("failures of the victim", victim.failed as f64, 0.0),
-        ("median on an attacker's address, x", row.neighbor_ratio(), MOST_ON_AN_ATTACKERS_ADDRESS),
-        ("p99 of /livez, ms", health, MOST_HEALTH_MILLIS),
-        ("failures of /livez", row.attacked.health.failed as f64, 0.0),
+        ("median on an attacker's address, x", row.neighbor_ratio(), bars.neighbor_ratio),
+        ("p99 of /livez, ms", health.probed_quantile(0.99), bars.health_millis),
+        ("refusals and failures of /livez", (health.refused + health.failed) as f64, 0.0),
         ("peak memory, bytes", row.peak_bytes as f64, PROMISED_BYTES as f64),
     ];
-    bars.into_iter()
-        .filter(|(_, measured, most)| measured > most)
-        .map(|(bar, measured, most)| {
-            let Row { attack, placement, .. } = row;
-            format!("{attack} ({placement:?}): {bar}: {measured}, expected at most {most}")
+    let Row { attack, placement, .. } = row;
+    measured
+        .into_iter()
+        // A number that is none, such as the ratio to nothing, keeps no bar.
+        .filter(|(_, value, most)| value.is_nan() || value > most)
+        .map(|(bar, value, most)| {
+            format!("{attack} ({placement:?}): {bar}: {value:.1}, expected at most {most}")
         })
         .collect()
 }

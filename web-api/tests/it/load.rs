@@ -124,7 +124,7 @@ async fn enroll(to: SocketAddr, times: Shared) {
 fn full_rate_changes_neither_times_nor_memory() {
     let _alone = alone();
     let seconds = number("HANDFUL_LOAD_SECONDS").unwrap_or(20);
-    let target = Target::tiny(seconds >= LONG_SECONDS);
+    let target = Target::new(seconds >= LONG_SECONDS);
     let store = tempfile::tempdir().unwrap();
     let service = target.start(store.path());
     let clients = Clients::start(socket_address(&service));

@@ -9,7 +9,7 @@ use std::env;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use edge::gallery::{ClassOverrides, Gallery, Label};
+use edge::gallery::ClassOverrides;
 use models::knowledge::wordnet::SynsetId;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -21,7 +21,7 @@ use crate::measure::memory::mebibytes;
 use crate::measure::plan::{Attackers, Plan};
 use crate::measure::target::{Target, copy, number, socket_address};
 use crate::measure::{alone, loopback, memory, request, table};
-use crate::service::{CLASSES, CLASSIFY, Service, class, knowing_bundle};
+use crate::service::{CLASSES, CLASSIFY, Service, class};
 
 /// Clients are spread over this many addresses.
 const ADDRESSES: usize = 64;
@@ -108,7 +108,7 @@ impl Row {
 fn the_worst_mixes_stay_within_the_promised_memory() {
     let _alone = alone();
     let seconds = number("HANDFUL_ATTACK_SECONDS");
-    let target = Target::new(seconds.is_some(), knowing_bundle());
+    let target = Target::new(seconds.is_some());
     let only = env::var("HANDFUL_ATTACK_ONLY").unwrap_or_default();
     let empty = bytes_without_classes(&target);
     let store = prepared(&target);
@@ -167,12 +167,8 @@ fn prepared(target: &Target) -> TempDir {
     }
     let overrides = if target.is_full { all_attributes(&service) } else { None };
     assert!(service.stop().success());
-    // Not over HTTP, which would take minutes.
-    let mut gallery = Gallery::open(store.path(), &target.space_id()).unwrap();
     let overrides = ClassOverrides { sense: None, attributes: overrides };
-    for n in 0..if target.is_full { 6000 } else { 4000 } {
-        gallery.define(&Label::parse(&format!("mug {n}")).unwrap(), overrides.clone()).unwrap();
-    }
+    target.add_classes(store.path(), if target.is_full { 6000 } else { 4000 }, &overrides);
     store
 }
 

@@ -23,14 +23,14 @@ pub(crate) struct Attack {
     pub(crate) name: &'static str,
     /// How many of the 64 attackers take part.
     pub(crate) attackers: usize,
-    /// True if it needs a bundle with name knowledge, which the short form does not have.
-    pub(crate) needs_names: bool,
+    /// True if it needs all nouns, which the bundle of the short form does not have.
+    pub(crate) needs_nouns: bool,
     plan: fn() -> Plan,
 }
 
 impl Attack {
     const fn new(name: &'static str, plan: fn() -> Plan) -> Self {
-        Self { name, attackers: ATTACKERS, needs_names: false, plan }
+        Self { name, attackers: ATTACKERS, needs_nouns: false, plan }
     }
 
     /// Makes the requests, which takes a while for large images.
@@ -82,11 +82,8 @@ pub(crate) const ATTACKS: &[Attack] = &[
         Plan::Repeat(vec![request::post("/v1/galleries/default/calibrate", b"")])
     }),
     Attack::new("put-classes", || Plan::Repeat(definitions())),
-    Attack { needs_names: true, ..Attack::new("put-attributes", || Plan::Repeat(attributes())) },
-    Attack {
-        needs_names: true,
-        ..Attack::new("lexicon", || Plan::Repeat(vec![request::get("/v1/lexicon?q=head")]))
-    },
+    Attack { needs_nouns: true, ..Attack::new("put-attributes", || Plan::Repeat(attributes())) },
+    Attack::new("lexicon", || Plan::Repeat(vec![request::get("/v1/lexicon?q=head")])),
     Attack::new("enroll", || {
         Plan::Repeat(vec![request::post(&examples("attacked"), &images::small())])
     }),

@@ -78,7 +78,7 @@ pub(crate) const HEAD: [&str; 16] = [
 ];
 
 impl Row {
-    /// Attacks `service`, which has served nobody yet.
+    /// Attacks `service`, after a while without an attack.
     pub(crate) fn measure(
         service: &Service,
         attack: &Attack,
@@ -86,6 +86,8 @@ impl Row {
         durations: Durations,
     ) -> Self {
         let plan = attack.plan();
+        // The first classification prepares the gallery, which the others find prepared.
+        service.post(CLASSIFY, &photo(0)).ok();
         let undisturbed = watch(service, durations.undisturbed);
         memory::reset_peak(service.pid());
         let attackers = Attackers::new();

@@ -58,7 +58,7 @@ pub(super) fn svg(windows: &[Window]) -> String {
     }
     let end = windows.last().map_or(0.0, |window| window.seconds);
     let bottom = TOP + STEP * (CHARTS.len() - 1) as f64 + HEIGHT + 20.0;
-    for share in [0.0, 0.25, 0.5, 0.75, 1.0] {
+    for share in [0.0, 0.5, 1.0] {
         let x = LEFT + share * (WIDTH - LEFT - RIGHT);
         out.text([x, bottom], "middle", "black", &format!("{:.0}", share * end));
     }
@@ -69,11 +69,11 @@ pub(super) fn svg(windows: &[Window]) -> String {
 fn draw(out: &mut Svg, chart: &Chart, windows: &[Window], top: f64) {
     let values = chart.lines.iter().flat_map(|line| windows.iter().map(line.value));
     // The axis begins at zero, so that what is flat looks flat.
-    let most = values.filter(|value| value.is_finite()).fold(1e-9, f64::max) * 1.1;
+    let most = round_above(values.filter(|value| value.is_finite()).fold(1e-9, f64::max));
     for share in [0.0, 0.5, 1.0] {
         let y = top + HEIGHT * (1.0 - share);
         out.line([LEFT, y], [WIDTH - RIGHT, y], "#dddddd", 1.0);
-        out.text([LEFT - 8.0, y + 4.0], "end", "black", &table::short(share * most));
+        out.text([LEFT - 8.0, y + 4.0], "end", "black", &label(share * most));
     }
     out.text([LEFT, top - 8.0], "start", "black", chart.title);
     let end = windows.last().map_or(1.0, |window| window.seconds);
@@ -86,6 +86,18 @@ fn draw(out: &mut Svg, chart: &Chart, windows: &[Window], top: f64) {
         out.curve(points, line.color);
         out.text([WIDTH - RIGHT - 40.0 * n as f64, top - 8.0], "end", line.color, line.name);
     }
+}
+
+/// The next of 1, 2, 5, 10, 20 and so on.
+fn round_above(value: f64) -> f64 {
+    let power = 10_f64.powf(value.log10().floor());
+    let factor = [1.0, 2.0, 5.0].into_iter().find(|factor| factor * power >= value);
+    factor.unwrap_or(10.0) * power
+}
+
+fn label(value: f64) -> String {
+    // Half of an axis may be 0.5 or 2.5, and never has more digits.
+    if value.fract() == 0.0 { format!("{value:.0}") } else { table::short(value) }
 }
 
 #[test]
@@ -103,6 +115,12 @@ fn every_series_is_drawn_with_its_unit() {
     for part in ["p50", "p99", "MiB", "ms", "a second", "seconds since", ">20<"] {
         assert!(drawn.contains(part), "`{part}` is missing in {drawn}");
     }
-    // Half of 100 x 1.1 in the middle of the first axis, and the value 1 / 1.1 up its frame.
-    assert!(drawn.contains(">55.0<") && drawn.contains("776.0,49.1"), "{drawn}");
+    // The middle of the first axis, which ends at 100, and the value 100 at its top.
+    assert!(drawn.contains(">50<") && drawn.contains("776.0,40.0"), "{drawn}");
+}
+
+#[test]
+fn axes_end_at_round_numbers() {
+    let ends = [0.7, 1.0, 1.1, 19.0, 433.0, 501.0].map(round_above);
+    assert_eq!(ends, [1.0, 1.0, 2.0, 20.0, 500.0, 1000.0]);
 }

@@ -5,9 +5,11 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use edge::gallery::{ClassOverrides, Gallery, Label};
+use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::service::{Service, program, tiny_bundle};
+use crate::service::{Service, knowing_bundle, program};
 
 /// The program that is measured, and how.
 pub(crate) struct Target {
@@ -16,13 +18,13 @@ pub(crate) struct Target {
     engine: &'static str,
     /// True for the program of this workspace: another one is measured and not judged.
     pub(crate) is_ours: bool,
-    /// True for the long form on a real network.
+    /// True for the long form.
     pub(crate) is_full: bool,
 }
 
 impl Target {
-    /// The long form measures a real network, the short one the tiny bundle in `short`.
-    pub(crate) fn new(is_full: bool, short: PathBuf) -> Self {
+    /// The long form measures a real network, the short one a tiny bundle with name knowledge.
+    pub(crate) fn new(is_full: bool) -> Self {
         let other = env::var_os("HANDFUL_ATTACK_SERVER").map(PathBuf::from);
         let bundle = env::var_os("HANDFUL_ATTACK_BUNDLE").map(PathBuf::from);
         let real =
@@ -31,22 +33,23 @@ impl Target {
         Self {
             is_ours: other.is_none(),
             program: other.unwrap_or_else(|| env!("CARGO_BIN_EXE_handful-server").into()),
-            bundle: bundle.unwrap_or(if is_full { real } else { short }),
+            bundle: bundle.unwrap_or(if is_full { real } else { knowing_bundle() }),
             engine: if is_full && has_runtime { "cpu" } else { "tract" },
             is_full,
         }
     }
 
-    /// On the tiny bundle in the short form.
-    pub(crate) fn tiny(is_full: bool) -> Self {
-        Self::new(is_full, tiny_bundle())
-    }
-
-    /// The space of the bundle's embeddings, which a store is bound to.
-    pub(crate) fn space_id(&self) -> String {
+    /// Adds `n` classes that are known by name to a store that no program uses.
+    // Over HTTP, thousands of them would take minutes.
+    pub(crate) fn add_classes(&self, store: &Path, n: usize, overrides: &ClassOverrides) {
         let manifest = fs::read(self.bundle.join("manifest.json")).unwrap();
-        let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
-        manifest["space_id"].as_str().unwrap().to_owned()
+        let manifest: Value = serde_json::from_slice(&manifest).unwrap();
+        // A store is bound to the space of the bundle's embeddings.
+        let mut gallery = Gallery::open(store, manifest["space_id"].as_str().unwrap()).unwrap();
+        for n in 0..n {
+            let label = Label::parse(&format!("mug {n}")).unwrap();
+            gallery.define(&label, overrides.clone()).unwrap();
+        }
     }
 
     /// The program on this store with default limits.
