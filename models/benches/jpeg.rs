@@ -1,7 +1,7 @@
 //! The promise: reduced size makes large photographs cheaper than all of their pixels. What it costs
 //! to read every block of an ordinary JPEG before it is decoded is stated.
 //!
-//! `cargo bench -p handful-models --bench jpeg` times decoding against the decoder alone in the
+//! `cargo bench -p handful-models --bench jpeg` times decoding against zune-jpeg in the
 //! same run, on a drawn photograph of 640x480, and one of 12 megapixels at full and at reduced size
 //! with the resize that follows. `-- FILE…` does it on files.
 
@@ -31,16 +31,16 @@ fn main() {
     }
 }
 
-/// States the time of decoding, in times of the decoder alone.
+/// States the time of decoding, in times of zune-jpeg.
 fn of_decoder(name: &str, bytes: &[u8], rounds: usize) {
-    let [alone, whole] = fastest(
+    let [bare, whole] = fastest(
         rounds,
         [&|| drop(black_box(JpegDecoder::new(ZCursor::new(bytes)).decode())), &|| {
             drop(black_box(decode(bytes, &ImageLimits::default(), Detail::Full)))
         }],
     );
-    let ratio = whole.as_secs_f64() / alone.as_secs_f64();
-    println!("{name}: {whole:.2?}, the decoder alone {alone:.2?}: {ratio:.2} times");
+    let ratio = whole.as_secs_f64() / bare.as_secs_f64();
+    println!("{name}: {whole:.2?}, zune-jpeg {bare:.2?}: {ratio:.2} times");
 }
 
 /// The time of decoding and resizing at reduced size, in times of full size.

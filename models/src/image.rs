@@ -1,10 +1,11 @@
 //! From the bytes of an image file to RGB8 pixels, within limits: JPEG, PNG, WebP, BMP, TIFF, GIF.
 //!
 //! The bytes may be hostile. Their size and the claimed dimensions are checked before pixels are
-//! allocated, and that the file is long enough for them: no code holds more than so many pixels a
-//! byte. A file that ends early is refused, not filled with gray. Decoding takes at most 12
-//! bytes per pixel at a time. A JPEG file of more pixels than allowed is decoded at reduced size
-//! if that fits, and one of more detail than needed ([`Detail`]) as well. [`inspect`] gives the cost of a file, in pixels, before it is decoded.
+//! allocated, and that the file is long enough for them: every code has a limit of pixels a byte. A
+//! file that ends early is refused, not filled with gray. Decoding takes at most 12 bytes per pixel
+//! at a time. A JPEG file of more pixels than allowed is decoded at reduced size if that fits, and
+//! one of more detail than needed ([`Detail`]) as well. [`inspect`] gives the cost of a file, in
+//! pixels, before it is decoded.
 //!
 //! The EXIF orientation is applied, and alpha is blended over white. 16 bits become 8; gray and
 //! CMYK become RGB. Color profiles are ignored. Of an animation the first frame is used, with a
@@ -19,6 +20,7 @@ mod header;
 mod jpeg;
 mod limits;
 mod png;
+mod size;
 mod tiff;
 mod webp;
 
@@ -41,6 +43,7 @@ use limits::{BYTES_PER_PIXEL, MAX_SCRATCH};
 pub use error::{FORMATS, ImageError};
 pub use format::EXTENSIONS;
 pub use limits::{Detail, ImageLimits, MAX_SIDE};
+pub use size::ImageSize;
 
 /// A decoded image, upright.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,20 +58,6 @@ pub struct Image {
     pub warnings: Vec<Warning>,
 }
 
-/// The size of an image file, known before it is decoded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ImageSize {
-    /// Width in pixels, as stored: [`decode`] may turn the image.
-    pub width: usize,
-    /// Height in pixels, as stored.
-    pub height: usize,
-    /// Pixels that [`decode`] makes: fewer than width times height if it decodes at reduced size.
-    pub decoded_pixels: u64,
-    /// The work of decoding, in pixels of an ordinary image: the pixels that are made and, at
-    /// reduced size, reading the coded data of all others.
-    pub cost: u64,
-}
-
 /// Something that was done differently from what a user may expect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
@@ -78,7 +67,7 @@ pub struct Warning {
     pub detail: String,
 }
 
-/// The size of an image file, by its header alone: no pixels are made.
+/// The size of an image file, by its header: no pixels are made.
 ///
 /// It takes microseconds. Only a JPEG file without a height in its header is searched to its end.
 ///

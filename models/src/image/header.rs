@@ -4,7 +4,8 @@
 
 use super::error::{CUT, ImageError};
 use super::limits::{ImageLimits, MAX_SIDE};
-use super::{ImageSize, bmp, gif, png, tiff, webp};
+use super::size::ImageSize;
+use super::{bmp, gif, png, tiff, webp};
 
 pub(super) fn png(bytes: &[u8], limits: &ImageLimits) -> Result<ImageSize, ImageError> {
     let (width, height) = png::size(bytes).map_err(damaged("PNG"))?;

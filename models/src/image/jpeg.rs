@@ -23,9 +23,9 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use super::ImageSize;
 use super::error::ImageError;
 use super::limits::{BYTES_PER_PIXEL, Detail, ImageLimits, MAX_SCRATCH, MAX_SIDE};
+use super::size::ImageSize;
 use damage::{CUT, damaged};
 use frame::{Frame, Scan};
 use markers::Markers;
@@ -90,9 +90,9 @@ fn walk_cost(frame: &Frame, side: usize) -> u64 {
     pixels(frame, 8) / share
 }
 
-/// The side of decoded blocks that the needed detail takes (half of a sequential image takes as long
-/// as the fast decoder takes for all of it), or the largest smaller one with which
+/// The side of decoded blocks that the needed detail takes, or the largest smaller one with which
 /// the image stays within the limits.
+// Half of a sequential image takes as long as the fast decoder takes for all of it.
 fn block_side(frame: &Frame, limits: &ImageLimits, detail: Detail) -> Result<usize, ImageError> {
     let shorter = frame.width.min(frame.height);
     let needed = match detail {
@@ -121,8 +121,8 @@ fn block_side(frame: &Frame, limits: &ImageLimits, detail: Detail) -> Result<usi
     })
 }
 
-/// Checks that so many bytes of scans can hold all blocks. A block has a mean, whose code has at
-/// least one bit, and the code of its end; that one stands for many blocks in a progressive image.
+/// Checks that this number of bytes can hold the blocks of all scans. A block has a mean, whose
+/// code has at least one bit, and the code of its end; that one stands for many blocks in a progressive image.
 fn check_length(frame: &Frame, bytes: usize) -> Result<(), ImageError> {
     let bits_each = if frame.is_progressive { 1 } else { 2 };
     if 8 * bytes < bits_each * frame.n_blocks() { Err(damaged(CUT)) } else { Ok(()) }

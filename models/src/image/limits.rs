@@ -1,4 +1,5 @@
-//! The largest image that is read, the memory that decoding may take, and the detail that is needed.
+//! The largest image that is read, the memory that decoding may take, and the detail that is
+//! needed.
 
 /// The longest side of an image, in pixels (JPEG cannot express more).
 pub const MAX_SIDE: u32 = 65_535;
@@ -35,6 +36,6 @@ pub enum Detail {
     #[default]
     Full,
     /// A JPEG file is decoded at a half, a quarter or an eighth of its size while its shorter side
-    /// has at least so many pixels. That takes a fraction of the time and memory.
+    /// has at least this number of pixels. That takes a fraction of the time and memory.
     ShorterSide(usize),
 }

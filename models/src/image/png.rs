@@ -19,7 +19,7 @@ pub(super) fn size(bytes: &[u8]) -> Result<(u32, u32), &'static str> {
     }
 }
 
-/// Whether the bytes behind the header can hold so many pixels.
+/// Whether the bytes behind the header can hold this number of pixels.
 pub(super) fn holds(bytes: &[u8], pixels: u64) -> bool {
     let Some(&[.., depth, color]) = bytes.get(..26) else {
         return false;

@@ -19,7 +19,7 @@ pub(super) struct Header {
 }
 
 impl Header {
-    /// Whether so many bytes can hold the image.
+    /// Whether this number of bytes can hold the image.
     pub(super) fn fits(&self, bytes: usize) -> bool {
         let bytes = bytes as u64;
         let pixels = u64::from(self.width) * u64::from(self.height);

@@ -272,7 +272,7 @@ fn a_jpeg_that_repeats_its_scans_is_refused() {
 }
 
 #[test]
-fn the_header_alone_gives_the_size_or_the_reason_of_a_refusal() {
+fn the_header_gives_the_size_or_the_reason_of_a_refusal() {
     let limits = ImageLimits::default();
     for format in [
         ImageFormat::Jpeg,

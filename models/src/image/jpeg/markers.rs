@@ -95,7 +95,7 @@ impl<'a> Markers<'a> {
         Self { tables: Tables::standard(), ..Self::without_tables(bytes) }
     }
 
-    /// For the frame alone.
+    /// To read nothing but the frame.
     pub(super) fn without_tables(bytes: &'a [u8]) -> Self {
         Self {
             bytes,
@@ -123,7 +123,7 @@ impl<'a> Markers<'a> {
         Ok(None)
     }
 
-    /// The frame alone, and where its header ends.
+    /// The frame, without the tables, and where its header ends.
     pub(super) fn frame_only(mut self) -> Result<(Frame, usize), ImageError> {
         while let Some((marker, segment)) = self.next_segment()? {
             if marker == START_OF_SCAN {

@@ -23,7 +23,8 @@ impl Plane {
     pub(super) fn new(frame: &Frame, component: &Component, side: usize) -> Self {
         let (columns, rows) = frame.blocks(component);
         let (width, height) = frame.samples(component, side);
-        // Zeros, which the system gives without writing them. Every sample that is shown is written.
+        // Zeros, which the system gives without writing them. Every sample that is shown gets
+        // written.
         let samples = vec![0; columns * side * rows * side];
         let h = (component.h, frame.max_h());
         let v = (component.v, frame.max_v());
