@@ -122,7 +122,8 @@ fn block_side(frame: &Frame, limits: &ImageLimits, detail: Detail) -> Result<usi
 }
 
 /// Checks that this number of bytes can hold the blocks of all scans. A block has a mean, whose
-/// code has at least one bit, and the code of its end; that one stands for many blocks in a progressive image.
+/// code has at least one bit, and the code of its end; that one stands for many blocks in a
+/// progressive image.
 fn check_length(frame: &Frame, bytes: usize) -> Result<(), ImageError> {
     let bits_each = if frame.is_progressive { 1 } else { 2 };
     if 8 * bytes < bits_each * frame.n_blocks() { Err(damaged(CUT)) } else { Ok(()) }

@@ -7,7 +7,8 @@ pub struct ImageSize {
     pub width: usize,
     /// Height in pixels, as stored.
     pub height: usize,
-    /// Pixels that [`decode`](super::decode) makes: fewer than width times height if it decodes at reduced size.
+    /// Pixels that [`decode`](super::decode) makes: fewer than width times height if it decodes
+    /// at reduced size.
     pub decoded_pixels: u64,
     /// The work of decoding, in pixels of an ordinary image: the pixels that are made and, at
     /// reduced size, reading the coded data of all others.
