@@ -18,7 +18,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::measure::target::{Target, copy, number};
-use crate::measure::{alone, table};
+use crate::measure::{table, take_turn};
 use crate::service::binary;
 use images::photo;
 use kinds::{ATTACKS, Attack};
@@ -59,7 +59,7 @@ fn the_help_promises_the_memory_that_is_measured() {
 
 #[test]
 fn attackers_neither_starve_others_nor_fill_the_memory() {
-    let _alone = alone();
+    let _turn = take_turn();
     let seconds = number("HANDFUL_ATTACK_SECONDS");
     let target = Target::new(seconds.is_some());
     let durations = durations(seconds);

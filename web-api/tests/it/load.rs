@@ -21,7 +21,7 @@ use crate::attack::images::photo;
 use crate::measure::socket::exchange;
 use crate::measure::target::{Target, number, socket_address};
 use crate::measure::times::Times;
-use crate::measure::{alone, loopback, memory, request, table};
+use crate::measure::{loopback, memory, request, table, take_turn};
 use crate::service::{CLASSIFY, Service, examples};
 
 const CLIENTS: usize = 8;
@@ -122,7 +122,7 @@ async fn enroll(to: SocketAddr, times: Shared) {
 
 #[test]
 fn full_rate_changes_neither_times_nor_memory() {
-    let _alone = alone();
+    let _turn = take_turn();
     let seconds = number("HANDFUL_LOAD_SECONDS").unwrap_or(20);
     let target = Target::new(seconds >= LONG_SECONDS);
     let store = tempfile::tempdir().unwrap();

@@ -13,10 +13,10 @@ use std::net::Ipv4Addr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// One measurement at a time: two would disturb each other.
-pub(crate) fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
+pub(crate) fn take_turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
     // A measurement that failed leaves nothing behind.
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The loopback address 127.0.0.`last`.

@@ -20,7 +20,7 @@ use crate::attack::{MAX_BODY_BYTES, PROMISED_BYTES};
 use crate::measure::memory::mebibytes;
 use crate::measure::plan::{Attackers, Plan};
 use crate::measure::target::{Target, copy, number, socket_address};
-use crate::measure::{alone, loopback, memory, request, table};
+use crate::measure::{loopback, memory, request, table, take_turn};
 use crate::service::{CLASSES, CLASSIFY, Service, class};
 
 /// Clients are spread over this many addresses.
@@ -106,7 +106,7 @@ impl Row {
 
 #[test]
 fn the_worst_mixes_stay_within_the_promised_memory() {
-    let _alone = alone();
+    let _turn = take_turn();
     let seconds = number("HANDFUL_ATTACK_SECONDS");
     let target = Target::new(seconds.is_some());
     let only = env::var("HANDFUL_ATTACK_ONLY").unwrap_or_default();

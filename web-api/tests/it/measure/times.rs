@@ -75,7 +75,7 @@ impl Times {
 
     /// A request without an answer at the end of the measurement.
     fn cut(&mut self, elapsed: Duration) {
-        // A short one says nothing; a long one may be the only one.
+        // Only a long one shows that the service does not answer.
         if self.millis.iter().all(|time| *time < millis(elapsed)) {
             self.millis.push(millis(elapsed));
         }
