@@ -1,8 +1,8 @@
 //! The service at full rate for a long time: eight clients that classify and one that enrolls.
 //!
-//! It lasts 20 seconds, or `HANDFUL_LOAD_SECONDS`. `HANDFUL_LOAD_SVG` and `HANDFUL_LOAD_REPORT` name
-//! files for the curve and for its numbers. `HANDFUL_ATTACK_SERVER` and `HANDFUL_ATTACK_BUNDLE` hold
-//! here too.
+//! It lasts 20 seconds, or `HANDFUL_LOAD_SECONDS`. `HANDFUL_LOAD_SVG` and `HANDFUL_LOAD_REPORT`
+//! name files for the curve and for its numbers. `HANDFUL_ATTACK_SERVER` and
+//! `HANDFUL_ATTACK_BUNDLE` hold here too.
 
 mod curve;
 mod fit;
