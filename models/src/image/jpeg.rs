@@ -18,6 +18,7 @@ mod scan;
 mod standard_tables;
 
 use image::metadata::Orientation;
+use memchr::memmem;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
@@ -52,8 +53,9 @@ pub(super) fn inspect(
     let (frame, position) = Markers::without_tables(bytes).frame_only()?;
     let side = block_side(&frame, limits, detail)?;
     check_length(&frame, bytes.len() - position)?;
+    let n_scans = check_scans(&frame, &bytes[position..], limits)?;
     let decoded_pixels = pixels(&frame, side);
-    let cost = decoded_pixels + walk_cost(&frame, side);
+    let cost = decoded_pixels + walk_cost(&frame, side, n_scans);
     Ok(ImageSize { width: frame.width, height: frame.height, decoded_pixels, cost })
 }
 
@@ -70,6 +72,7 @@ pub(super) fn decode(
     let frame = markers.frame.clone().expect("invariant: a scan follows a frame");
     let side = block_side(&frame, limits, detail)?;
     check_length(&frame, bytes.len() - markers.position())?;
+    check_scans(&frame, &bytes[markers.position()..], limits)?;
     let is_usual = side == 8 && is_usual(&frame, &scan, &markers);
     let (width, height, rgb) = if is_usual {
         (frame.width, frame.height, decode_usual(bytes, &frame, &scan, &markers)?)
@@ -79,16 +82,41 @@ pub(super) fn decode(
     Ok(Pixels { width, height, rgb, orientation })
 }
 
-/// The work of reading the coded data of blocks that are decoded at reduced size, in pixels:
-/// measured against decoding all of them. The scans of a progressive image keep most of it.
-fn walk_cost(frame: &Frame, side: usize) -> u64 {
-    let share = match (side, frame.is_progressive) {
-        (8, _) => return 0,
-        (_, false) => 3,
-        (_, true) => 1,
-    };
-    pixels(frame, 8) / share
+/// The work of reading the coded data, in pixels, beside that of making pixels: measured against
+/// decoding all of a sequential image. Each scan of a progressive one reads all blocks.
+fn walk_cost(frame: &Frame, side: usize, n_scans: u64) -> u64 {
+    if frame.is_progressive {
+        return pixels(frame, 8) * n_scans.div_ceil(USUAL_SCANS);
+    }
+    if side == 8 { 0 } else { pixels(frame, 8) / 3 }
 }
+
+/// The scans that programs write for a progressive image.
+const USUAL_SCANS: u64 = 10;
+
+/// Counts the scans of a progressive image.
+///
+/// # Errors
+/// More work than the largest image of the usual number of scans takes, with some room: hundreds of
+/// scans that hold almost nothing make a small file take seconds.
+fn check_scans(frame: &Frame, data: &[u8], limits: &ImageLimits) -> Result<u64, ImageError> {
+    if !frame.is_progressive {
+        return Ok(1);
+    }
+    // In coded data, FF is followed by 0. One too many is counted for a thumbnail.
+    let n_scans = memmem::find_iter(data, START_OF_SCAN).count() as u64;
+    let most = limits.max_pixels.saturating_mul(2 * USUAL_SCANS);
+    if pixels(frame, 8).saturating_mul(n_scans) > most {
+        return Err(ImageError::Unsupported {
+            what: "a progressive JPEG of so many scans",
+            hint: "save it as an ordinary JPEG or PNG",
+        });
+    }
+    Ok(n_scans)
+}
+
+/// The marker of a scan.
+const START_OF_SCAN: &[u8] = &[0xFF, 0xDA];
 
 /// The side of decoded blocks that the needed detail takes, or the largest smaller one with which
 /// the image stays within the limits.

@@ -224,6 +224,12 @@ impl Lexicon {
         })
     }
 
+    /// The first lemma of a synset.
+    pub fn first_lemma(&self, id: SynsetId) -> Option<String> {
+        let line = self.texts.line(self.place(id)?)?;
+        line.split([' ', '\t']).next().map(str::to_owned)
+    }
+
     fn id(&self, place: u32) -> SynsetId {
         SynsetId(self.ids[place as usize])
     }

@@ -1,10 +1,9 @@
 //! Lines of text, compressed in blocks. A block is unpacked when one of its lines is asked for, and
 //! then kept.
 
-use std::borrow::Cow;
 use std::io::{Read, Write};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use flate2::Compression;
 use flate2::read::DeflateDecoder;
@@ -37,7 +36,44 @@ struct Block {
     first: String,
     packed: Vec<u8>,
     /// Set when the block was asked for. A gallery asks for the same few blocks again and again.
-    unpacked: OnceLock<String>,
+    unpacked: OnceLock<Arc<Lines>>,
+}
+
+/// The lines of a block.
+#[derive(Debug)]
+struct Lines {
+    text: String,
+    /// Where each line ends: at its line feed, or at the end of the text.
+    ends: Vec<u32>,
+}
+
+impl Lines {
+    fn new(text: String) -> Self {
+        let feeds = memchr::memchr_iter(b'\n', text.as_bytes());
+        let mut ends: Vec<u32> = feeds.map(|at| at as u32).collect();
+        if !text.is_empty() && !text.ends_with('\n') {
+            ends.push(text.len() as u32);
+        }
+        Self { text, ends }
+    }
+
+    fn get(&self, at: usize) -> Option<&str> {
+        self.ends.get(at).map(|&end| self.ending_at(end))
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &str> {
+        self.ends.iter().map(|&end| self.ending_at(end))
+    }
+
+    /// The place of the line with this key; lines must be sorted by their keys.
+    fn find(&self, key: &str) -> Option<usize> {
+        self.ends.binary_search_by(|&end| key_of(self.ending_at(end)).cmp(key)).ok()
+    }
+
+    fn ending_at(&self, end: u32) -> &str {
+        let before = self.text.get(..end as usize).unwrap_or_default();
+        before.rsplit('\n').next().unwrap_or_default()
+    }
 }
 
 impl Block {
@@ -45,13 +81,13 @@ impl Block {
         Self { first, packed, unpacked: OnceLock::new() }
     }
 
-    fn unpack(&self) -> Option<String> {
+    fn unpack(&self) -> Option<Lines> {
         let mut text = String::new();
         DeflateDecoder::new(self.packed.as_slice())
             .take(MAX_BLOCK)
             .read_to_string(&mut text)
             .ok()?;
-        Some(text)
+        Some(Lines::new(text))
     }
 }
 
@@ -61,23 +97,20 @@ impl Blocks {
     }
 
     /// A block's lines.
-    fn text(&self, block: usize) -> Option<Cow<'_, str>> {
+    fn lines(&self, block: usize) -> Option<Arc<Lines>> {
         let block = self.blocks.get(block)?;
-        if let Some(text) = block.unpacked.get() {
-            return Some(Cow::Borrowed(text));
+        if let Some(lines) = block.unpacked.get() {
+            return Some(Arc::clone(lines));
         }
-        let text = block.unpack()?;
-        let bytes = text.len();
+        let lines = Arc::new(block.unpack()?);
+        let bytes = lines.text.len();
         // Added before it is compared: two threads cannot both take the last room.
         let fits = self.kept.fetch_add(bytes, Ordering::Relaxed) + bytes <= self.most;
-        match if fits { block.unpacked.set(text) } else { Err(text) } {
-            Ok(()) => block.unpacked.get().map(|text| Cow::Borrowed(text.as_str())),
+        if !fits || block.unpacked.set(Arc::clone(&lines)).is_err() {
             // There is no room, or another thread was faster.
-            Err(text) => {
-                self.kept.fetch_sub(bytes, Ordering::Relaxed);
-                Some(Cow::Owned(text))
-            }
+            self.kept.fetch_sub(bytes, Ordering::Relaxed);
         }
+        Some(lines)
     }
 
     /// The section's bytes. The same lines always give the same bytes.
@@ -109,17 +142,15 @@ impl Blocks {
 
     /// The line at this place.
     pub(super) fn line(&self, place: usize) -> Option<String> {
-        let text = self.text(place / LINES)?;
-        text.lines().nth(place % LINES).map(str::to_owned)
+        self.lines(place / LINES)?.get(place % LINES).map(str::to_owned)
     }
 
     /// The place and the line whose key is `key`; lines must be sorted by their keys.
     pub(super) fn find(&self, key: &str) -> Option<(usize, String)> {
         let block = self.block_of(key)?;
-        let text = self.text(block)?;
-        let mut lines = text.lines().enumerate();
-        let (at, line) = lines.find(|(_, line)| key_of(line) == key)?;
-        Some((block * LINES + at, line.to_owned()))
+        let lines = self.lines(block)?;
+        let at = lines.find(key)?;
+        Some((block * LINES + at, lines.get(at)?.to_owned()))
     }
 
     /// Keys that begin with `prefix`, at most `limit`.
@@ -133,8 +164,8 @@ impl Blocks {
             {
                 break;
             }
-            let text = self.text(at).unwrap_or_default();
-            let keys = text.lines().map(key_of).filter(|key| key.starts_with(prefix));
+            let Some(lines) = self.lines(at) else { continue };
+            let keys = lines.iter().map(key_of).filter(|key| key.starts_with(prefix));
             found.extend(keys.take(limit - found.len()).map(str::to_owned));
         }
         found
