@@ -24,6 +24,7 @@
 
 mod leave_one_out;
 mod measured;
+mod predicted;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,10 +38,11 @@ use few_shot::{metric, prototype};
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 
 use crate::decision::{Decision, Unknown};
-use crate::gallery::{Class, ClassId, Example, ExampleId, Label};
+use crate::gallery::{Class, ClassId, Example, ExampleId, Label, SenseOverride};
 use crate::lexicon::{Meaning, NameKnowledge};
 
 use measured::Measured;
+use predicted::Predicted;
 
 /// The least share of the semantic prototype at which a meaning is reported; less rounds to 0 %.
 const MIN_REPORTED_SHARE: f32 = 0.005;
@@ -51,6 +53,8 @@ pub struct Classifier {
     fusion: Fusion,
     classes: Vec<Recognizable>,
     prototypes: ClassPrototypes,
+    /// What is predicted from the names; `None` without name knowledge.
+    predicted: Option<Predicted>,
     /// What rejects unknown images; without it every image is accepted.
     decision: Option<Measured>,
 }
@@ -60,6 +64,8 @@ pub struct Classifier {
 struct Recognizable {
     class_id: ClassId,
     label: Label,
+    /// What the user set for the label.
+    sense: Option<SenseOverride>,
     examples: usize,
     meaning: Option<Meaning>,
 }
@@ -136,14 +142,30 @@ impl Classifier {
         classes: impl IntoIterator<Item = &'a Class>,
         names: Option<&NameKnowledge>,
     ) -> Self {
+        Self::after(None, classes, names)
+    }
+
+    /// The same after a change of the gallery: what the `previous` classifier has predicted from
+    /// names is used again.
+    #[must_use]
+    pub fn after<'a>(
+        previous: Option<&Self>,
+        classes: impl IntoIterator<Item = &'a Class>,
+        names: Option<&NameKnowledge>,
+    ) -> Self {
+        let known: BTreeMap<ClassId, &Recognizable> =
+            previous.iter().flat_map(|one| &one.classes).map(|one| (one.class_id, one)).collect();
         let classes = classes.into_iter();
-        let members: Vec<&Class> = classes.filter(|class| is_recognizable(class, names)).collect();
-        let recognizable: Vec<Recognizable> =
-            members.iter().map(|class| Recognizable::new(class, names)).collect();
+        let classes = classes.map(|class| Recognizable::new(class, names, known.get(&class.id)));
+        let (members, recognizable): (Vec<&Class>, Vec<Recognizable>) = classes.flatten().unzip();
+        let meanings: Vec<_> = recognizable.iter().map(|class| class.meaning).collect();
+        let previous = previous.and_then(|one| one.predicted.as_ref());
+        let predicted = names.map(|names| Predicted::new(names, &meanings, previous));
         Self {
             fusion: fusion(names),
-            prototypes: prototypes(&members, &recognizable, names),
+            prototypes: prototypes(&members, predicted.as_ref(), names),
             classes: recognizable,
+            predicted,
             decision: None,
         }
     }
@@ -306,10 +328,22 @@ impl Ranking {
 }
 
 impl Recognizable {
-    fn new(class: &Class, names: Option<&NameKnowledge>) -> Self {
+    /// The class, if it has examples or a meaning; `before` is the same class before a change.
+    fn new<'a>(
+        class: &'a Class,
+        names: Option<&NameKnowledge>,
+        before: Option<&&Self>,
+    ) -> Option<(&'a Class, Self)> {
         let examples = class.examples.len();
-        let meaning = names.and_then(|names| names.meaning(class));
-        Self { class_id: class.id, label: class.label.clone(), examples, meaning }
+        let label = class.label.clone();
+        let sense = class.overrides.sense;
+        let meaning = match before {
+            // To read a label takes longer than everything else here.
+            Some(before) if before.label == label && before.sense == sense => before.meaning,
+            _ => names.and_then(|names| names.meaning(class)),
+        };
+        let recognizable = Self { class_id: class.id, label, sense, examples, meaning };
+        (examples > 0 || meaning.is_some()).then_some((class, recognizable))
     }
 
     fn candidate(&self, similarity: f32, name_bias: f32, knowledge: f32) -> Candidate {
@@ -360,19 +394,17 @@ pub fn nearest(class: &Class, embedding: &[f32], top: usize) -> Vec<Neighbor> {
 /// One prototype for each class, in order.
 fn prototypes(
     classes: &[&Class],
-    recognizable: &[Recognizable],
+    predicted: Option<&Predicted>,
     names: Option<&NameKnowledge>,
 ) -> ClassPrototypes {
     let images = classes.iter().map(|class| class.examples.len()).collect();
-    let Some(names) = names else {
+    let (Some(predicted), Some(names)) = (predicted, names) else {
         let examples = classes.iter().flat_map(|class| &class.examples);
         let size = examples.map(|example| example.embedding.len()).next().unwrap_or(0);
         return ClassPrototypes::of_means(means(classes, size), images);
     };
-    let meanings: Vec<Option<Meaning>> = recognizable.iter().map(|class| class.meaning).collect();
-    let semantic = names.semantic(&meanings);
     let means = means(classes, names.frame().center().len());
-    ClassPrototypes::trusted(means, images, semantic.view(), names.frame(), names.name_bias())
+    ClassPrototypes::trusted(means, images, predicted.rows(), names.frame(), names.name_bias())
 }
 
 /// Rows of one length as a matrix, `[rows, columns]`.

@@ -129,6 +129,7 @@ impl Fault for GalleryError {
             | Self::OtherSpace { .. }
             | Self::OtherLayout { .. }
             | Self::Setting(_)
+            | Self::LimitReached { .. }
             | Self::ReadOnly => Blame::Input,
             // An embedding comes from the engine, never from a person.
             Self::Embedding { .. }

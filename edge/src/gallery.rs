@@ -32,6 +32,7 @@ mod facts;
 mod id;
 mod journal;
 mod label;
+mod limits;
 mod lock;
 mod record;
 mod settings;
@@ -48,7 +49,8 @@ pub use class::{
 };
 pub use error::GalleryError;
 pub use id::{ClassId, ExampleId, NotAnExampleId, NotAnId};
-pub use label::{Label, LabelError};
+pub use label::{Label, LabelError, MAX_LABEL_CHARS};
+pub use limits::GalleryLimits;
 pub use settings::{GallerySettings, SettingError};
 
 /// Enrolled classes. See the module for what each call guarantees.
@@ -56,6 +58,7 @@ pub use settings::{GallerySettings, SettingError};
 pub struct Gallery {
     facts: Facts,
     journal: Box<dyn Journal>,
+    limits: GalleryLimits,
     /// The facts may differ from the durable ones: a commit did not return success, and the facts
     /// have not been reloaded since.
     is_stale: bool,
@@ -95,7 +98,15 @@ impl Gallery {
     }
 
     fn new(facts: Facts, journal: impl Journal + 'static) -> Self {
-        Self { facts, journal: Box::new(journal), is_stale: false }
+        let limits = GalleryLimits::default();
+        Self { facts, journal: Box::new(journal), limits, is_stale: false }
+    }
+
+    /// This gallery, which does not become larger than that: a call that would make it so is
+    /// refused with [`GalleryError::LimitReached`].
+    #[must_use]
+    pub fn with_limits(self, limits: GalleryLimits) -> Self {
+        Self { limits, ..self }
     }
 
     /// Grows by one with each call that changes something; 0 when new.
@@ -126,6 +137,12 @@ impl Gallery {
     /// The same without copies, which hold the embeddings of all examples.
     pub fn iter(&self) -> impl Iterator<Item = &Class> {
         self.facts.iter()
+    }
+
+    /// The classes that follow this label in the same order; no class needs to have it. Where to go
+    /// on with a list that is read in parts.
+    pub fn iter_after(&self, label: &str) -> impl Iterator<Item = &Class> {
+        self.facts.iter_after(label)
     }
 
     /// The class with this id or label.
@@ -243,6 +260,7 @@ impl Gallery {
     /// Makes a change durable, then applies it in memory.
     fn carry_out(&mut self, change: Option<Change>) -> Result<(), GalleryError> {
         let Some(change) = change else { return Ok(()) };
+        self.limits.check(&self.facts, &change.kind)?;
         // Set before the commit: if it panics, the change may be durable all the same.
         self.is_stale = true;
         // The journal first: what a caller can read is durable already.

@@ -221,7 +221,7 @@ impl NameKnowledge {
     /// The first word of a synset; `None` if it is not in the lexicon.
     #[must_use]
     pub fn name(&self, synset: SynsetId) -> Option<String> {
-        Some(self.lexicon.synset(synset)?.lemmas.first()?.replace('_', " "))
+        Some(self.lexicon.first_lemma(synset)?.replace('_', " "))
     }
 
     /// The attributes of a class: those that the user set, or those of its meaning.

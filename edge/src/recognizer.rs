@@ -220,8 +220,13 @@ impl Recognizer {
     }
 
     /// Every class, sorted by label.
-    pub fn classes(&mut self) -> &[ClassInfo] {
-        self.snapshot.classes(&self.gallery, self.name_knowledge.as_ref())
+    pub fn classes(&self) -> impl Iterator<Item = ClassInfo> {
+        self.gallery.iter().map(|class| self.info(class))
+    }
+
+    /// The classes that follow this label in the same order; no class needs to have it.
+    pub fn classes_after(&self, label: &str) -> impl Iterator<Item = ClassInfo> {
+        self.gallery.iter_after(label).map(|class| self.info(class))
     }
 
     /// The class with this id or label.

@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use edge::Recognizer;
 use edge::device::{Device, StoreAccess};
+use edge::gallery::GalleryLimits;
 use edge::locate::Environment;
 use edge::recognizer::Availability;
 use models::fault::{AnyFault, Fault, Message, exit_code};
@@ -57,9 +58,9 @@ fn run(config: Config, start: Instant) -> Result<(), AnyFault> {
     let version = version(&config, &mut recognizer)?;
     let report = report(listener.local_addr()?, &places, &version, &mut recognizer);
     let decoder = recognizer.decoder().clone();
-    let (engine, thread) = EngineThread::start(recognizer, config.limits.max_queue)?;
-    let state = Arc::new(AppState::new(config, version, decoder, engine));
+    let (engine, thread) = EngineThread::start(recognizer)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let state = Arc::new(AppState::new(config, version, decoder, engine, runtime.handle())?);
     runtime.block_on(serve(listener, Arc::clone(&state), || {
         let ready = start.elapsed().as_millis();
         print(format_args!("{report}Ready in {ready} ms. Press Ctrl-C to stop."));
@@ -79,7 +80,7 @@ async fn serve(
     let listener = tokio::net::TcpListener::from_std(listener)?;
     // After the signal handlers are installed: whoever reads the report may stop the service.
     ready();
-    server::serve(listener, app(Arc::clone(&state)), state.config.limits, stop).await;
+    server::serve(listener, app(Arc::clone(&state)), state, stop).await;
     Ok(())
 }
 
@@ -100,6 +101,10 @@ fn open(config: &Config) -> Result<(Recognizer, Places), AnyFault> {
     let device = Device::new(config.device.clone(), Environment::read());
     let bundle = device.bundle(None)?;
     let gallery = device.gallery(&bundle.manifest.space_id, StoreAccess::Create)?;
+    let gallery = gallery.with_limits(GalleryLimits {
+        classes: config.limits.max_classes,
+        examples: config.limits.max_examples,
+    });
     let options = device.engine_options()?;
     let places = Places {
         bundle: bundle.path.clone(),

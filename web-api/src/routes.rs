@@ -1,6 +1,7 @@
 //! The addresses of the service and their handlers.
 
 pub mod background;
+pub mod class_list;
 pub mod classes;
 pub mod classify;
 pub mod embed;
@@ -51,7 +52,7 @@ fn api() -> Router<Arc<AppState>> {
         .route("/v1/galleries/{gallery}/calibrate", post(galleries::calibrate))
         .route("/v1/galleries/{gallery}/background/examples", background)
         .route("/v1/galleries/{gallery}/background/examples/{example}", delete(background::remove))
-        .route("/v1/galleries/{gallery}/classes", get(classes::list))
+        .route("/v1/galleries/{gallery}/classes", get(class_list::list))
         .route("/v1/galleries/{gallery}/classes/{class}", class)
         .route("/v1/galleries/{gallery}/classes/{class}/examples", post(enroll::enroll))
         .route("/v1/galleries/{gallery}/classify", post(classify::classify))

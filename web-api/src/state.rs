@@ -1,16 +1,21 @@
 //! What all requests share.
 
+use std::io;
 use std::sync::Arc;
 
 use edge::Recognizer;
 use edge::decoder::ImageDecoder;
 use edge::embedder::Embedded;
+use tokio::runtime::Handle;
 
 use crate::config::Config;
+use crate::http::connections::Connections;
+use crate::jobs::budget::Budget;
+use crate::jobs::client::Caller;
 use crate::jobs::decode_queue::DecodeQueue;
 use crate::jobs::engine_thread::EngineThread;
 use crate::jobs::error::JobError;
-use crate::jobs::uploads::{UploadBudget, Uploads};
+use crate::jobs::uploads::Uploads;
 use crate::metrics::{Metrics, Stage};
 use crate::wire;
 
@@ -26,41 +31,55 @@ pub struct AppState {
     pub engine: EngineThread,
     /// Counters and durations.
     pub metrics: Metrics,
-    /// Memory for request bodies.
-    pub uploads: UploadBudget,
+    /// Memory for the bodies and answers of all requests.
+    pub buffers: Arc<Budget>,
+    /// The open connections.
+    pub connections: Arc<Connections>,
 }
 
 impl AppState {
-    /// Joins the parts.
-    #[must_use]
+    /// Joins the parts. `runtime` runs what waits.
+    ///
+    /// # Errors
+    /// When the system cannot start the threads that decode.
     pub fn new(
         config: Config,
         version: wire::Version,
         decoder: ImageDecoder,
         engine: EngineThread,
-    ) -> Self {
-        let decode_queue = DecodeQueue::new(decoder, config.limits.max_queue);
-        let uploads = UploadBudget::new(config.limits.max_upload_bytes);
-        let metrics = Metrics::default();
-        Self { config, version, decode_queue, engine, metrics, uploads }
+        runtime: &Handle,
+    ) -> io::Result<Self> {
+        let decode_queue = DecodeQueue::start(decoder, config.limits.max_queue, runtime)?;
+        let buffers = Budget::new(config.limits.max_buffer_bytes);
+        let connections = Connections::new(config.limits.max_connections);
+        let metrics = Metrics::new(vec![
+            ("version", version.version.to_owned()),
+            ("bundle", version.bundle.name.clone()),
+            ("provider", version.engine.provider.clone()),
+        ]);
+        Ok(Self { config, version, decode_queue, engine, metrics, buffers, connections })
     }
 
     /// Decodes and embeds images, one after another.
     ///
-    /// Each image is a job of its own: the engine thread serves other calls between two images, and
-    /// work for a closed connection stops.
+    /// Each image is a job of its own: other calls are served between two images, and work for a
+    /// closed connection stops.
     ///
     /// # Errors
     /// [`JobError`].
-    pub async fn embed(&self, images: &Arc<Uploads>) -> Result<Vec<Embedded>, JobError> {
+    pub async fn embed(
+        &self,
+        caller: Caller,
+        images: &Arc<Uploads>,
+    ) -> Result<Vec<Embedded>, JobError> {
         let n_images = images.files.len();
         // Held until the last image is embedded: the limit is on images, not on requests.
-        let _places = self.decode_queue.admit(n_images)?;
+        let _places = self.decode_queue.admit(caller.client, n_images)?;
         let mut all = Vec::with_capacity(n_images);
         for index in 0..n_images {
-            let decoded = self.decode_queue.decode(images, index).await?;
-            let work = move |recognizer: &mut Recognizer| recognizer.embed_decoded(decoded);
-            let embedded = self.engine.call(work).await??;
+            let decoded = self.decode_queue.decode(caller, images, index).await?;
+            let work = move |recognizer: &mut Recognizer| recognizer.embed_decoded(decoded.image);
+            let embedded = self.engine.call(caller, work).await??;
             self.observe(&embedded);
             all.push(embedded);
         }

@@ -55,6 +55,14 @@ pub enum GalleryError {
         /// What was given.
         got: String,
     },
+    /// The gallery is as large as it may become.
+    #[error("the gallery has {limit} {what}, the most that it may have; delete some first")]
+    LimitReached {
+        /// `classes` or `examples`.
+        what: &'static str,
+        /// The most.
+        limit: usize,
+    },
     /// A setting is not in its range.
     #[error(transparent)]
     Setting(#[from] SettingError),

@@ -5,6 +5,7 @@
 //! never ahead of the disk.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 
 use super::change::{Change, ChangeKind, Plan};
 use super::class::{Class, ClassOverrides, Example, NewExample, Outcome};
@@ -78,6 +79,13 @@ impl Facts {
         self.labels.iter().map(|(_, id)| self.by_id(*id))
     }
 
+    /// The classes that follow this label in the same order; no class needs to have it.
+    pub(super) fn iter_after(&self, label: &str) -> impl Iterator<Item = &Class> {
+        let last = (models::label::folded(label), ClassId(u64::MAX));
+        let after = self.labels.range((Bound::Excluded(last), Bound::Unbounded));
+        after.map(|(_, id)| self.by_id(*id))
+    }
+
     pub(super) fn class(&self, id_or_label: &str) -> Result<&Class, GalleryError> {
         // No label has the form of an id, so the order of the two does not matter.
         let by_id = id_or_label.parse().ok().and_then(|id: ClassId| self.classes.get(&id));
@@ -103,6 +111,20 @@ impl Facts {
     /// The class of a plan or of a label of these facts.
     pub(super) fn by_id(&self, id: ClassId) -> &Class {
         &self.classes[&id]
+    }
+
+    pub(super) fn has_class(&self, id: ClassId) -> bool {
+        self.classes.contains_key(&id)
+    }
+
+    pub(super) fn n_classes(&self) -> usize {
+        self.classes.len()
+    }
+
+    /// Number of examples of the classes and of the background set.
+    pub(super) fn n_examples(&self) -> usize {
+        let of_classes: usize = self.classes.values().map(|class| class.examples.len()).sum();
+        of_classes + self.background.len()
     }
 
     /// Every example of the classes and of the background set.

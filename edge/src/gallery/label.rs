@@ -11,7 +11,7 @@ use unicode_width::UnicodeWidthStr;
 use super::id::ClassId;
 
 /// The most characters of a label.
-const LONGEST: usize = 128;
+pub const MAX_LABEL_CHARS: usize = 128;
 
 /// The most accents and other marks on one letter. Writing systems need three, and a tower of marks
 /// would paint over what stands above it.
@@ -54,7 +54,7 @@ impl Label {
         let text = text.trim();
         // Before NFC, since a hostile name may have megabytes. NFC composes at most four characters
         // to one (U+1F82), so this bound refuses no name that is short enough after it.
-        if text.chars().nth(4 * LONGEST).is_some() {
+        if text.chars().nth(4 * MAX_LABEL_CHARS).is_some() {
             return Err(LabelError::TooLong);
         }
         // Composed after that: an invisible character may stand between a letter and its accent.
@@ -137,7 +137,7 @@ fn check(label: &str) -> Result<(), LabelError> {
     if label.is_empty() {
         return Err(LabelError::Empty);
     }
-    if label.chars().nth(LONGEST).is_some() {
+    if label.chars().nth(MAX_LABEL_CHARS).is_some() {
         return Err(LabelError::TooLong);
     }
     if let Some(bad) = label.chars().find(|&c| is_forbidden(c)) {
@@ -192,7 +192,7 @@ pub enum LabelError {
     #[error("a class name must have at least one character")]
     Empty,
     /// More than 128 characters.
-    #[error("a class name has at most {LONGEST} characters")]
+    #[error("a class name has at most {MAX_LABEL_CHARS} characters")]
     TooLong,
     /// A character that no class name may contain.
     #[error("a class name may not contain `{}`", .0.escape_default())]
@@ -274,10 +274,10 @@ mod tests {
         {
             assert_eq!(Label::parse(name).unwrap().as_str(), name);
         }
-        assert!(Label::parse(&"x".repeat(LONGEST)).is_ok());
+        assert!(Label::parse(&"x".repeat(MAX_LABEL_CHARS)).is_ok());
         // Decomposed they are longer than allowed; characters are counted as people see them.
-        assert!(Label::parse(&"e\u{301}".repeat(LONGEST)).is_ok());
-        assert!(Label::parse(&"\u{3B1}\u{313}\u{300}\u{345}".repeat(LONGEST)).is_ok());
+        assert!(Label::parse(&"e\u{301}".repeat(MAX_LABEL_CHARS)).is_ok());
+        assert!(Label::parse(&"\u{3B1}\u{313}\u{300}\u{345}".repeat(MAX_LABEL_CHARS)).is_ok());
     }
 
     #[test]

@@ -11,31 +11,18 @@ use crate::classifier::{Classifier, Ranking};
 use crate::gallery::Gallery;
 use crate::lexicon::NameKnowledge;
 
-use super::values::{Answer, ClassInfo, Classification, ClassifyOptions};
+use super::values::{Answer, Classification, ClassifyOptions};
 
-/// The classes of a gallery for display, and its classifier, each computed when it is first needed:
-/// a list of classes needs no prototypes.
+/// The classifier of a gallery, computed when it is first needed.
 #[derive(Default)]
 pub(super) struct Snapshot {
     revision: u64,
-    classes: Option<Vec<ClassInfo>>,
     classifier: Option<Classifier>,
     /// That of an earlier revision, until there is one of this revision.
     previous: Option<Classifier>,
 }
 
 impl Snapshot {
-    pub(super) fn classes(
-        &mut self,
-        gallery: &Gallery,
-        names: Option<&NameKnowledge>,
-    ) -> &[ClassInfo] {
-        self.move_to(gallery.revision());
-        self.classes.get_or_insert_with(|| {
-            gallery.iter().map(|class| ClassInfo::new(class, names)).collect()
-        })
-    }
-
     pub(super) fn classifier(
         &mut self,
         gallery: &Gallery,
@@ -45,7 +32,7 @@ impl Snapshot {
         self.move_to(gallery.revision());
         let previous = self.previous.take();
         self.classifier.get_or_insert_with(|| {
-            let classifier = Classifier::new(gallery.iter(), names);
+            let classifier = Classifier::after(previous.as_ref(), gallery.iter(), names);
             let Some(model) = model else { return classifier };
             let background = gallery.background();
             classifier.with_decision(model, gallery.iter(), background, previous.as_ref())

@@ -114,6 +114,19 @@ fn labels_in_another_spelling_name_the_same_class() {
 }
 
 #[test]
+fn classes_are_listed_from_any_label_on() {
+    on_each(|gallery| {
+        for name in ["cup", "Bowl", "mug"] {
+            gallery.define(&label(name), ClassOverrides::default()).unwrap();
+        }
+        for (after, expected) in [("", 3), ("a", 3), ("BOWL", 2), ("cup", 1), ("mug", 0)] {
+            let found = gallery.with(|gallery| gallery.iter_after(after).count());
+            assert_eq!(found, expected, "after {after:?}");
+        }
+    });
+}
+
+#[test]
 fn overrides_are_kept_until_they_are_replaced() {
     on_each(|gallery| {
         let zebra = Some(SenseOverride::Synset(SynsetId(2_391_049)));

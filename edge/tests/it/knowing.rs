@@ -95,6 +95,26 @@ fn a_class_without_images_is_recognized_by_its_name() {
 }
 
 #[test]
+fn a_classifier_after_a_change_is_that_of_the_gallery() {
+    let knowledge = knowledge();
+    let mut gallery = Gallery::in_memory();
+    let mut before: Option<Classifier> = None;
+    for (name, images) in [("zebra", 0), ("gadget", 1), ("cup", 2), ("mouse", 0), ("animal", 1)] {
+        let examples = examples(&knowledge, if images > 0 { "cup" } else { name }, images);
+        gallery.enroll(&label(name), examples, true).unwrap();
+        if name == "mouse" {
+            gallery.delete("zebra").unwrap();
+        }
+        let after = Classifier::after(before.as_ref(), gallery.iter(), Some(&knowledge));
+        let query = [0.3; 4096];
+        let query = &query[..knowledge.frame().center().len()];
+        let anew = Classifier::new(gallery.iter(), Some(&knowledge));
+        assert_eq!(after.rank(query, 9), anew.rank(query, 9), "after {name}");
+        before = Some(after);
+    }
+}
+
+#[test]
 fn name_trust_is_high_where_names_fit_the_images() {
     let knowledge = knowledge();
     let shares = |of: [(&str, &str); 4]| {
@@ -315,5 +335,5 @@ fn a_recognizer_starts_what_it_is_asked_to_and_counts_what_it_can_recognize() {
     }
     let summary = recognizer.summary();
     assert_eq!((summary.classes, summary.recognizable), (2, 1), "`gadget` is no noun it knows");
-    assert_eq!(recognizer.classes().len(), 2);
+    assert_eq!(recognizer.classes().count(), 2);
 }

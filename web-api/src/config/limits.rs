@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
-
 use super::settings::Settings;
+use crate::jobs::budget::Budget;
+
+/// The longest time that a request may take, in seconds.
+const DAY: u64 = 24 * 60 * 60;
 
 /// Limits of requests. They bound memory and time.
 ///
-/// Bodies take at most twice `max_upload_bytes`: a multipart body and copies of its parts. Two
-/// images are decoded at once; each takes at most 12 bytes per pixel (16 bits, with alpha).
+/// Two images are decoded at once, one of them a small one; each takes at most 12 bytes per pixel
+/// (16 bits, with alpha) and a decoder's own memory. Bodies and answers share `max_buffer_bytes`.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Bytes of one request body.
@@ -18,14 +20,20 @@ pub struct Limits {
     pub max_files: usize,
     /// Pixels of one image.
     pub max_pixels: u64,
-    /// Images waiting for the engine.
+    /// Images that wait or are being processed.
     pub max_queue: usize,
-    /// Bytes of all request bodies in memory.
-    pub max_upload_bytes: usize,
+    /// Bytes of all bodies and answers in memory.
+    pub max_buffer_bytes: usize,
+    /// Classes of the gallery.
+    pub max_classes: usize,
+    /// Examples of the gallery.
+    pub max_examples: usize,
     /// Open connections.
     pub max_connections: usize,
     /// Seconds until a request must have arrived and its response must be read.
     pub receive_seconds: u64,
+    /// Seconds until a request must be answered.
+    pub deadline_seconds: u64,
     /// Seconds that running requests have to finish at shutdown.
     pub drain_seconds: u64,
 }
@@ -35,13 +43,16 @@ impl From<&Settings> for Limits {
         Self {
             max_body_bytes: settings.max_body_bytes.unwrap_or(16 << 20),
             max_files: settings.max_files.unwrap_or(64),
-            // Two images are decoded at once, with 12 bytes per pixel: 0.96 GB at most.
+            // With 12 bytes per pixel: 0.48 GB at most.
             max_pixels: settings.max_pixels.unwrap_or(40_000_000),
-            max_queue: settings.max_queue.unwrap_or(256),
-            max_upload_bytes: settings.max_upload_bytes.unwrap_or(128 << 20),
+            max_queue: settings.max_queue.unwrap_or(1024),
+            max_buffer_bytes: settings.max_buffer_bytes.unwrap_or(256 << 20),
+            max_classes: settings.max_classes.unwrap_or(10_000),
+            max_examples: settings.max_examples.unwrap_or(100_000),
             max_connections: settings.max_connections.unwrap_or(256),
             receive_seconds: settings.receive_seconds.unwrap_or(30),
-            drain_seconds: settings.drain_seconds.unwrap_or(20),
+            deadline_seconds: settings.deadline_seconds.unwrap_or(30),
+            drain_seconds: settings.drain_seconds.unwrap_or(5),
         }
     }
 }
@@ -53,6 +64,12 @@ impl Limits {
         Duration::from_secs(self.receive_seconds)
     }
 
+    /// Time until a request must be answered.
+    #[must_use]
+    pub fn deadline(&self) -> Duration {
+        Duration::from_secs(self.deadline_seconds)
+    }
+
     /// Time that running requests have to finish at shutdown.
     #[must_use]
     pub fn drain_time(&self) -> Duration {
@@ -61,26 +78,29 @@ impl Limits {
 
     /// The limits that contradict each other, in one sentence.
     pub(super) fn check(&self) -> Result<(), String> {
-        let Self { max_files, max_queue, max_body_bytes, max_upload_bytes, .. } = *self;
+        let Self { max_files, max_queue, max_body_bytes, max_buffer_bytes, .. } = *self;
         // With 0 the service would run and take nothing.
-        if max_files == 0 || self.max_connections == 0 {
-            return Err("--max-files and --max-connections must be at least 1".to_owned());
+        if max_files == 0 || self.max_connections == 0 || self.deadline_seconds == 0 {
+            let names = "--max-files, --max-connections and --deadline-seconds";
+            return Err(format!("{names} must be at least 1"));
         }
-        // tokio panics where a semaphore or a channel is larger.
-        if max_queue.max(self.max_connections) > Semaphore::MAX_PERMITS {
-            let most = Semaphore::MAX_PERMITS;
-            return Err(format!("--max-queue and --max-connections must be at most {most}"));
+        if self.deadline_seconds.max(self.receive_seconds) > DAY {
+            let names = "--deadline-seconds and --receive-seconds";
+            return Err(format!("{names} must be at most {DAY}, which is a day"));
         }
-        // A request that fills one limit must fit into the other.
-        if max_queue < max_files {
+        // A request that fills one limit must fit into the other, though clients share it.
+        let least = Budget::least_for(max_files);
+        if max_queue < least {
             return Err(format!(
-                "--max-queue {max_queue} must be at least --max-files {max_files}"
+                "--max-queue {max_queue} must be at least {least}, with --max-files {max_files}"
             ));
         }
-        if max_upload_bytes < max_body_bytes {
+        // A multipart body is held twice.
+        let least = Budget::least_for(max_body_bytes.saturating_mul(2));
+        if max_buffer_bytes < least {
             return Err(format!(
-                "--max-upload-bytes {max_upload_bytes} must be at least --max-body-bytes \
-                 {max_body_bytes}"
+                "--max-buffer-bytes {max_buffer_bytes} must be at least {least}, with \
+                 --max-body-bytes {max_body_bytes}"
             ));
         }
         Ok(())

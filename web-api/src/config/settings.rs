@@ -23,9 +23,14 @@ Every setting but --config is also an environment variable and a key of the TOML
 is HANDFUL_MAX_FILES and max_files. A flag overrides the environment, the environment overrides the
 file. One program at a time can use a store.
 
-On a processor the service needs at most 3 x the size of the network file + 2 x --max-upload-bytes +
-24 bytes x --max-pixels of memory, and the store: about 1.2 GiB with the defaults, if all limits are
-reached at once.
+On a processor the service needs at most 3 x the size of the network file + --max-buffer-bytes + 12
+bytes x --max-pixels + 256 KiB x --max-connections + 224 MiB of memory, and the gallery: about 1.0
+GiB with the defaults, if all limits are reached at once.
+
+Clients share what is limited by their address: a client that takes its share gets status 429, and
+others are served. 429 means that nothing was done: wait for the seconds of the header Retry-After
+and send the request again. 503 with the code `deadline` means that the answer was not ready in
+time; a client can ask for less time with the header Handful-Deadline-Ms.
 
 Exit codes: 0 stopped as asked, 1 something failed (no engine works, the disk is full), 2 bad input.";
 
@@ -105,15 +110,27 @@ pub struct Settings {
     #[arg(value_name = Flag::MAX_PIXELS.value, help = Flag::MAX_PIXELS.help)]
     pub max_pixels: Option<u64>,
 
-    /// Images waiting for the engine; further requests get status 429 [default: 256]
+    /// Images that wait or are being processed; an address that has its share of them gets status
+    /// 429 [default: 1024]
     #[arg(long, env = "HANDFUL_MAX_QUEUE", value_name = "N", help_heading = "Limits")]
     pub max_queue: Option<usize>,
 
-    /// Bytes of all request bodies in memory; further requests get status 429 [default: 134217728]
-    #[arg(long, env = "HANDFUL_MAX_UPLOAD_BYTES", value_name = "N", help_heading = "Limits")]
-    pub max_upload_bytes: Option<usize>,
+    /// Bytes of all request bodies and answers in memory; an address that has its share of them gets
+    /// status 429 [default: 268435456]
+    #[arg(long, env = "HANDFUL_MAX_BUFFER_BYTES", value_name = "N", help_heading = "Limits")]
+    pub max_buffer_bytes: Option<usize>,
 
-    /// Open connections; further ones wait [default: 256]
+    /// Classes of the gallery; a call that would make more gets status 409 [default: 10000]
+    #[arg(long, env = "HANDFUL_MAX_CLASSES", value_name = "N", help_heading = "Limits")]
+    pub max_classes: Option<usize>,
+
+    /// Examples of the gallery, with those of none of its classes; a call that would make more gets
+    /// status 409 [default: 100000]
+    #[arg(long, env = "HANDFUL_MAX_EXAMPLES", value_name = "N", help_heading = "Limits")]
+    pub max_examples: Option<usize>,
+
+    /// Open connections; beyond them, idle ones are closed, and without an idle one only /livez and
+    /// /readyz are answered [default: 256]
     #[arg(long, env = "HANDFUL_MAX_CONNECTIONS", value_name = "N", help_heading = "Limits")]
     pub max_connections: Option<usize>,
 
@@ -121,7 +138,12 @@ pub struct Settings {
     #[arg(long, env = "HANDFUL_RECEIVE_SECONDS", value_name = "N", help_heading = "Limits")]
     pub receive_seconds: Option<u64>,
 
-    /// Seconds that running requests are given to finish at shutdown [default: 20]
+    /// Seconds in which a request is answered, otherwise with status 503; a client asks for less with
+    /// the header Handful-Deadline-Ms [default: 30]
+    #[arg(long, env = "HANDFUL_DEADLINE_SECONDS", value_name = "N", help_heading = "Limits")]
+    pub deadline_seconds: Option<u64>,
+
+    /// Seconds that running requests are given to finish at shutdown [default: 5]
     #[arg(long, env = "HANDFUL_DRAIN_SECONDS", value_name = "N", help_heading = "Limits")]
     pub drain_seconds: Option<u64>,
 }
@@ -154,9 +176,12 @@ impl Settings {
             max_files: self.max_files.or(file.max_files),
             max_pixels: self.max_pixels.or(file.max_pixels),
             max_queue: self.max_queue.or(file.max_queue),
-            max_upload_bytes: self.max_upload_bytes.or(file.max_upload_bytes),
+            max_buffer_bytes: self.max_buffer_bytes.or(file.max_buffer_bytes),
+            max_classes: self.max_classes.or(file.max_classes),
+            max_examples: self.max_examples.or(file.max_examples),
             max_connections: self.max_connections.or(file.max_connections),
             receive_seconds: self.receive_seconds.or(file.receive_seconds),
+            deadline_seconds: self.deadline_seconds.or(file.deadline_seconds),
             drain_seconds: self.drain_seconds.or(file.drain_seconds),
         }
     }

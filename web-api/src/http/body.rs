@@ -1,9 +1,13 @@
 //! Reads request bodies within the limits on bytes, files and time.
 //!
+//! Memory is reserved as bytes arrive: a length that is only announced takes none. When memory is
+//! short, a body that stalls gives its part back first.
+//!
 //! A refused body is still read to its end (up to a limit) and discarded: a client that is sending
 //! would otherwise see a broken connection and not the error.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Multipart, Request};
@@ -11,11 +15,24 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
-use tokio::time::timeout;
+use tokio::time::{Instant, Interval, interval, timeout_at};
 
+use crate::http::connections::{Connection, Phase};
+use crate::http::deadline::Deadline;
 use crate::http::problem::{Code, Problem};
-use crate::jobs::uploads::{Reservation, Upload, Uploads};
+use crate::jobs::budget::Lease;
+use crate::jobs::uploads::{Upload, Uploads};
+use crate::metrics::Refusal;
 use crate::state::AppState;
+
+/// A body stalls if fewer than [`STALLED_BYTES`] arrive in this time.
+const STALLED_TIME: Duration = Duration::from_secs(1);
+
+/// See [`STALLED_TIME`].
+const STALLED_BYTES: usize = 32 << 10;
+
+/// How long a body waits for memory: long enough for those that stall to give theirs back.
+const MEMORY_TIME: Duration = Duration::from_secs(3);
 
 /// The most bytes of a refused body that are read and discarded.
 const MAX_DISCARDED_BYTES: usize = 64 << 20;
@@ -35,16 +52,53 @@ impl FromRequest<Arc<AppState>> for Uploads {
     async fn from_request(request: Request, state: &Arc<AppState>) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
         let limits = &state.config.limits;
+        let kind = kind(&parts.headers);
+        let arrival = Arrival::of(&parts, state)?;
+        // A multipart body is held twice for a moment: as it arrived, and as copies of its parts.
+        let copies = if matches!(kind, Ok(Kind::Multipart)) { 2 } else { 1 };
+        let mut memory = state.buffers.lease(arrival.connection.client);
         // The time includes what is discarded, so that a refused client cannot hold its connection.
-        let received = timeout(limits.receive_time(), receive(&parts, body, state)).await;
-        let received = received.map_err(|_| too_slow(limits.receive_seconds))??;
-        let Received { bytes, reservation } = received;
+        let receive = receive(&parts, body, limits.max_body_bytes, (&mut memory, copies));
+        let bytes = arrival.within_time(receive).await?;
         // Checked only now: a client reads the answer when it has sent its body.
-        let files = match kind(&parts.headers)? {
+        let files = match kind? {
             Kind::Raw => vec![Upload { file: None, bytes }],
             Kind::Multipart => split(parts, bytes, limits.max_files).await?,
         };
-        Ok(Self::new(files, reservation))
+        Ok(Self::new(files, memory))
+    }
+}
+
+/// A body that is arriving: on which connection, and until when.
+struct Arrival {
+    connection: Arc<Connection>,
+    end: Instant,
+    seconds: u64,
+}
+
+impl Arrival {
+    fn of(parts: &Parts, state: &AppState) -> Result<Self, Problem> {
+        let limits = &state.config.limits;
+        let connection = parts.extensions.get::<Arc<Connection>>().cloned();
+        let Some(connection) = connection else {
+            return Err(Problem::internal("a request has no connection"));
+        };
+        let mut end = Instant::now() + limits.receive_time();
+        if let Some(Deadline(deadline)) = parts.extensions.get() {
+            end = end.min(*deadline);
+        }
+        Ok(Self { connection, end, seconds: limits.receive_seconds })
+    }
+
+    /// The result of reading a body, or the error of one that arrives too late.
+    async fn within_time<T>(
+        &self,
+        reading: impl Future<Output = Result<T, Problem>>,
+    ) -> Result<T, Problem> {
+        self.connection.enter(Phase::Transfer);
+        let read = timeout_at(self.end, reading).await;
+        self.connection.enter(Phase::Work);
+        read.map_err(|_| too_slow(self.seconds))?
     }
 }
 
@@ -56,11 +110,12 @@ impl<T: DeserializeOwned> FromRequest<Arc<AppState>> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &Arc<AppState>) -> Result<Self, Problem> {
-        let limits = &state.config.limits;
-        let content_type = content_type(request.headers());
-        let body = collect(request.into_body(), MAX_JSON_BYTES);
-        let bytes = timeout(limits.receive_time(), body).await;
-        let bytes = bytes.map_err(|_| too_slow(limits.receive_seconds))??;
+        let (parts, body) = request.into_parts();
+        let content_type = content_type(&parts.headers);
+        let arrival = Arrival::of(&parts, state)?;
+        let mut memory = state.buffers.lease(arrival.connection.client);
+        let reading = collect(body, MAX_JSON_BYTES, (&mut memory, 1));
+        let bytes = arrival.within_time(reading).await?;
         // Pages of other origins cannot send these types without a CORS preflight, which fails
         // here.
         if !JSON.contains(&content_type.as_str()) {
@@ -113,26 +168,21 @@ fn content_type(headers: &HeaderMap) -> String {
     media_type.trim().to_ascii_lowercase()
 }
 
-/// A body and the memory that was reserved for it.
-struct Received {
-    bytes: Bytes,
-    reservation: Reservation,
-}
+/// Memory for a body, and how often the body is held in it.
+type Memory<'a> = (&'a mut Lease, usize);
 
-/// Reserves memory for the body, then reads it.
-async fn receive(parts: &Parts, body: Body, state: &AppState) -> Result<Received, Problem> {
-    let limit = state.config.limits.max_body_bytes;
-    let announced = content_length(&parts.headers);
-    // Refused before memory is reserved for it.
-    if announced.is_some_and(|length| length > limit) {
+/// Reads the body into memory that is reserved for it.
+async fn receive(
+    parts: &Parts,
+    body: Body,
+    limit: usize,
+    memory: Memory<'_>,
+) -> Result<Bytes, Problem> {
+    // Refused before its bytes take memory.
+    if content_length(&parts.headers).is_some_and(|length| length > limit) {
         return Err(refuse(parts, body, too_large(limit)).await);
     }
-    // A body without a stated length may take all that is allowed.
-    let Some(reservation) = state.uploads.reserve(announced.unwrap_or(limit)) else {
-        let problem = Problem::busy("The memory for request bodies is in use.");
-        return Err(refuse(parts, body, problem).await);
-    };
-    Ok(Received { bytes: collect(body, limit).await?, reservation })
+    collect(body, limit, memory).await
 }
 
 fn content_length(headers: &HeaderMap) -> Option<usize> {
@@ -148,21 +198,69 @@ async fn refuse(parts: &Parts, mut body: Body, problem: Problem) -> Problem {
     problem
 }
 
-async fn collect(mut body: Body, limit: usize) -> Result<Bytes, Problem> {
-    // Grows with what arrives: a length that is only announced takes no memory.
+async fn collect(mut body: Body, limit: usize, memory: Memory<'_>) -> Result<Bytes, Problem> {
+    let (lease, copies) = memory;
+    // Grows with what arrives.
     let mut bytes = Vec::new();
-    while let Some(frame) = body.frame().await {
+    let mut pace = Pace::new();
+    loop {
+        let frame = tokio::select! {
+            frame = body.frame() => frame,
+            is_slow = pace.is_slow(bytes.len()) => {
+                if is_slow && lease.is_wanted() {
+                    return Err(stalled());
+                }
+                continue;
+            }
+        };
+        let Some(frame) = frame else { return Ok(bytes.into()) };
         let frame = frame.map_err(|_| Problem::new(Code::BadRequest, "The body ended early."))?;
         let Ok(data) = frame.into_data() else { continue };
-        if bytes.len() + data.len() > limit {
-            // Freed first, because a slow client may take long to send the rest.
-            drop(bytes);
-            discard(&mut body).await;
-            return Err(too_large(limit));
-        }
-        bytes.extend_from_slice(&data);
+        let problem = if bytes.len() + data.len() > limit {
+            too_large(limit)
+        } else if !pace.take(lease, data.len() * copies).await {
+            no_memory()
+        } else {
+            bytes.extend_from_slice(&data);
+            continue;
+        };
+        // Freed first, because a slow client may take long to send the rest.
+        drop(bytes);
+        lease.clear();
+        discard(&mut body).await;
+        return Err(problem);
     }
-    Ok(bytes.into())
+}
+
+/// How fast a body arrives.
+struct Pace {
+    tick: Interval,
+    /// How much had arrived at the last tick; `None` before the first.
+    before: Option<usize>,
+}
+
+impl Pace {
+    fn new() -> Self {
+        Self { tick: interval(STALLED_TIME), before: None }
+    }
+
+    /// Waits for the next tick; true if little arrived since the last one.
+    async fn is_slow(&mut self, arrived: usize) -> bool {
+        self.tick.tick().await;
+        self.before.replace(arrived).is_some_and(|before| arrived - before < STALLED_BYTES)
+    }
+
+    /// Takes memory for what has arrived; false if the client can have none.
+    async fn take(&mut self, lease: &mut Lease, more: usize) -> bool {
+        if lease.grow(more) {
+            return true;
+        }
+        let is_granted = lease.grow_within(more, MEMORY_TIME).await;
+        // The body did not arrive in this time because it was not read.
+        self.before = None;
+        self.tick.reset();
+        is_granted
+    }
 }
 
 async fn discard(body: &mut Body) {
@@ -235,6 +333,16 @@ fn too_large(limit: usize) -> Problem {
     Problem::new(Code::TooLarge, format!("The body is longer than the limit of {limit} bytes."))
 }
 
+fn no_memory() -> Problem {
+    let what = "This address has its share of the memory for bodies and answers.";
+    Problem::refused(Refusal::Memory, what)
+}
+
+fn stalled() -> Problem {
+    let what = "The body arrived too slowly while other clients waited for memory.";
+    Problem::refused(Refusal::Stalled, what)
+}
+
 fn too_slow(seconds: u64) -> Problem {
     Problem::new(Code::Timeout, format!("The request did not arrive within {seconds} seconds."))
 }
@@ -242,7 +350,12 @@ fn too_slow(seconds: u64) -> Problem {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::net::IpAddr;
+
+    use http_body_util::channel::Channel;
+
     use super::*;
+    use crate::jobs::budget::Budget;
 
     fn headers(content_type: &str) -> HeaderMap {
         HeaderMap::from_iter([(header::CONTENT_TYPE, content_type.parse().unwrap())])
@@ -256,10 +369,39 @@ mod tests {
         assert!(kind(&headers("application/x-www-form-urlencoded")).is_err());
     }
 
+    /// A client's part of a budget.
+    fn memory(total: usize) -> (Arc<Budget>, Lease) {
+        let budget = Budget::new(total);
+        let lease = budget.lease(IpAddr::from([127, 0, 0, 1]).into());
+        (budget, lease)
+    }
+
     #[tokio::test]
     async fn a_body_is_collected_up_to_the_limit() {
-        assert_eq!(collect(Body::from("1234"), 4).await.unwrap(), "1234");
-        assert_eq!(collect(Body::from("12345"), 4).await.unwrap_err().code(), Code::TooLarge);
+        let (budget, mut lease) = memory(1000);
+        let bytes = collect(Body::from("1234"), 4, (&mut lease, 2)).await.unwrap();
+        assert_eq!((bytes, budget.used()), (Bytes::from("1234"), 8));
+        let error = collect(Body::from("12345"), 4, (&mut lease, 1)).await.unwrap_err();
+        assert_eq!((error.code(), budget.used()), (Code::TooLarge, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_finds_no_memory_is_refused() {
+        let (budget, mut lease) = memory(10);
+        let error = collect(Body::from("12345"), 5, (&mut lease, 1)).await.unwrap_err();
+        assert_eq!((error.code(), budget.used()), (Code::Busy, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_stalls_is_refused_when_others_want_its_memory() {
+        let (budget, mut lease) = memory(8);
+        assert!(lease.grow(1));
+        let mut other = budget.lease(IpAddr::from([127, 0, 0, 2]).into());
+        let (_sender, body) = Channel::<Bytes>::new(1);
+        let collecting = collect(Body::new(body), 4, (&mut lease, 1));
+        let waiting = other.grow_within(8, Duration::from_secs(9));
+        let (collected, _) = tokio::join!(collecting, waiting);
+        assert_eq!(collected.unwrap_err().code(), Code::Timeout);
     }
 
     #[test]

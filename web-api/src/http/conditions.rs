@@ -10,7 +10,13 @@ use crate::http::problem::{Code, Problem};
 
 /// JSON with the gallery's revision as its entity tag.
 pub fn tagged(status: StatusCode, revision: u64, body: impl Serialize) -> Response {
-    (status, [(header::ETAG, format!("\"{revision}\""))], Json(body)).into_response()
+    (status, [(header::ETAG, etag(revision))], Json(body)).into_response()
+}
+
+/// A gallery's revision as an entity tag.
+pub fn etag(revision: u64) -> HeaderValue {
+    HeaderValue::from_str(&format!("\"{revision}\""))
+        .expect("invariant: digits and quotes are a header value")
 }
 
 /// The revision that `If-Match` requires; nothing without the header and for `*`.

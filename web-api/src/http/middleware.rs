@@ -1,5 +1,5 @@
-//! The middleware around all routes: request id, host and origin check, one error format, security
-//! headers, metrics and a log line.
+//! The middleware around all routes: request id, host and origin check, deadline, one error format,
+//! memory of answers, security headers, metrics and a log line.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -12,12 +12,14 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use crate::http::connections::{Admission, Connection, Phase};
 use crate::http::problem::{self, Cause, Code, Problem};
-use crate::metrics;
+use crate::http::{answers, deadline};
+use crate::metrics::{self, Refusal};
 use crate::state::AppState;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// What probes of load balancers ask for, which may be older than HTTP/1.1.
+/// What probes of load balancers ask for: they may be older than HTTP/1.1, and always have a place.
 const HEALTH: [&str; 2] = ["/livez", "/readyz"];
 
 const MAX_REQUEST_ID_CHARS: usize = 64;
@@ -45,19 +47,46 @@ pub async fn pass(State(state): State<Arc<AppState>>, request: Request, next: Ne
     // The pattern of the route and not the path: paths are free, and each would be a new series of
     // the metrics.
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    let mut response = match admit(&request, &state.config.allow_host) {
-        Ok(()) => problem::unified(next.run(request).await).await,
+    let connection = request.extensions().get::<Arc<Connection>>().cloned();
+    let mut response = match answer(&state, request, next).await {
+        Ok(response) => problem::unified(response).await,
         Err(problem) => problem.into_response(),
     };
+    if let Some(connection) = connection {
+        response = answers::hold(response, connection.client, &state.buffers).await;
+        if connection.admission == Admission::Health {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        connection.enter(Phase::Idle);
+    }
     add_headers(response.headers_mut(), &id);
+    if let Some(refusal) = response.extensions().get() {
+        state.metrics.refusal(*refusal);
+    }
     let request = metrics::Request {
         method: method_name(&method),
         route: route.unwrap_or_else(|| "none".to_owned()),
         status: response.status().as_u16(),
     };
     log(&request, &id, start, response.extensions().get());
-    state.metrics.request(request, start.elapsed());
+    state.metrics.request(&request, start.elapsed());
     response
+}
+
+async fn answer(state: &AppState, request: Request, next: Next) -> Result<Response, Problem> {
+    admit(&request, &state.config.allow_host)?;
+    admit_connection(&request)?;
+    deadline::run(request, next, state.config.limits.deadline()).await
+}
+
+/// Refuses what is not about the health of the service if the connection has no place for more.
+fn admit_connection(request: &Request) -> Result<(), Problem> {
+    let admission = request.extensions().get::<Arc<Connection>>().map(|c| c.admission);
+    if admission == Some(Admission::Health) && !HEALTH.contains(&request.uri().path()) {
+        let what = "This address has its share of the connections, and all are busy.";
+        return Err(Problem::refused(Refusal::Connections, what));
+    }
+    Ok(())
 }
 
 /// The response to a panic in a handler.

@@ -9,6 +9,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use crate::metrics::Refusal;
 use crate::wire;
 
 /// The media type of every error.
@@ -35,6 +36,7 @@ pub enum Code {
     UriTooLong,
     HeadersTooLarge,
     Conflict,
+    LimitReached,
     NoLexicon,
     PreconditionFailed,
     TooLarge,
@@ -48,6 +50,7 @@ pub enum Code {
     Busy,
     Internal,
     NotReady,
+    Deadline,
     StoreFull,
 }
 
@@ -64,6 +67,7 @@ impl Code {
             Self::MethodNotAllowed => (405, "method_not_allowed", "Method not allowed"),
             Self::Timeout => (408, "timeout", "Request timeout"),
             Self::Conflict => (409, "conflict", "Conflict: it exists already"),
+            Self::LimitReached => (409, "limit_reached", "Limit reached: the gallery is full"),
             Self::NoLexicon => (409, "no_lexicon", "No lexicon: the bundle has no name knowledge"),
             Self::PreconditionFailed => {
                 (412, "precondition_failed", "Precondition failed: the gallery changed")
@@ -81,6 +85,7 @@ impl Code {
             Self::Busy => (429, "busy", "Too many requests"),
             Self::Internal => (500, "internal", "Internal error"),
             Self::NotReady => (503, "not_ready", "Service not ready"),
+            Self::Deadline => (503, "deadline", "Not answered in time"),
             // 507 (RFC 4918): the request is right and succeeds as soon as there is space.
             Self::StoreFull => (507, "store_full", "Store full"),
         }
@@ -111,6 +116,7 @@ pub struct Problem {
     detail: String,
     file: Option<String>,
     cause: Option<Cause>,
+    refusal: Option<Refusal>,
 }
 
 /// The cause of an internal error: logged, never returned.
@@ -125,7 +131,7 @@ impl Problem {
         if let Some((end, _)) = detail.char_indices().nth(MAX_DETAIL_CHARS) {
             detail.truncate(end);
         }
-        Self { code, detail, file: None, cause: None }
+        Self { code, detail, file: None, cause: None, refusal: None }
     }
 
     /// An internal error. The client gets no cause; the log does.
@@ -135,9 +141,17 @@ impl Problem {
         Self { cause: Some(Cause(cause.to_string())), ..Self::new(Code::Internal, detail) }
     }
 
-    /// The service is at a limit; the client should retry.
-    pub fn busy(what: impl Display) -> Self {
-        Self::new(Code::Busy, format!("{what} Try again in a second."))
+    /// A limit is reached; the client should try again.
+    pub fn refused(refusal: Refusal, what: impl Display) -> Self {
+        let code = match refusal {
+            Refusal::Deadline => Code::Deadline,
+            Refusal::Stalled => Code::Timeout,
+            Refusal::Queue | Refusal::Memory | Refusal::Connections | Refusal::Displaced => {
+                Code::Busy
+            }
+        };
+        let detail = format!("{what} Try again in a second.");
+        Self { refusal: Some(refusal), ..Self::new(code, detail) }
     }
 
     /// The same error with the name of the file that caused it.
@@ -174,8 +188,10 @@ impl IntoResponse for Problem {
         let status = StatusCode::from_u16(status).expect("invariant: the table holds valid codes");
         let mut response = (status, Json(body)).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, PROBLEM_JSON);
-        if self.code == Code::Busy {
-            // The second that the detail of `busy` names.
+        if let Some(refusal) = self.refusal {
+            // For the metrics.
+            response.extensions_mut().insert(refusal);
+            // The second that its detail names.
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         if let Some(cause) = self.cause {

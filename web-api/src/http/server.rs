@@ -1,25 +1,30 @@
-//! Connections: a limit on their number, timeouts for request heads and for writes, and a graceful
+//! Connections: a place for each, timeouts for request heads and for writes, and a graceful
 //! shutdown.
 
 use std::future::pending;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::config::Limits;
+use crate::http::connections::{Connection, Phase};
 use crate::http::refusals::Refusals;
 use crate::http::write_timeout::WriteTimeout;
+use crate::metrics::Refusal;
+use crate::state::AppState;
 
 /// The most bytes of a request head.
 const MAX_HEAD_BYTES: usize = 64 << 10;
@@ -29,58 +34,71 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves connections until `stop` is ready. Running requests then have [`Limits::drain_time`] to
 /// finish.
+// The loop is ours: the servers of axum and hyper-util neither choose which connection gives way
+// when all places are in use nor end those that do not finish in time.
 pub async fn serve(
     listener: TcpListener,
     app: Router,
-    limits: Limits,
+    state: Arc<AppState>,
     stop: impl Future<Output = ()>,
 ) {
     let (stopping, stopped) = watch::channel(false);
-    let mut connections = JoinSet::new();
+    let mut tasks = JoinSet::new();
     tokio::select! {
-        () = accept(&listener, &app, limits, &stopped, &mut connections) => {}
+        () = accept(&listener, &app, &state, &stopped, &mut tasks) => {}
         () = stop => {}
     }
     // Closed first: new connections are refused at once and do not wait for the end.
     drop(listener);
     // The receivers belong to the connections, so there may be none.
     let _ = stopping.send(true);
-    let drained = async { while connections.join_next().await.is_some() {} };
+    let limits = state.config.limits;
+    let drained = async { while tasks.join_next().await.is_some() {} };
     if timeout(limits.drain_time(), drained).await.is_err() {
         tracing::warn!(
             "shutdown: running requests were cancelled after {} s",
             limits.drain_seconds
         );
     }
-    connections.shutdown().await;
+    tasks.shutdown().await;
 }
 
 async fn accept(
     listener: &TcpListener,
     app: &Router,
-    limits: Limits,
+    state: &Arc<AppState>,
     stopped: &watch::Receiver<bool>,
-    connections: &mut JoinSet<()>,
+    tasks: &mut JoinSet<()>,
 ) {
-    let permits = Arc::new(Semaphore::new(limits.max_connections));
     loop {
-        // Waits while the limit is reached; the system queues further connections.
-        let permit = Arc::clone(&permits).acquire_owned().await;
-        let stream = accept_one(listener).await;
-        let connection = serve_connection(stream, app.clone(), limits, stopped.clone());
-        connections.spawn(async move {
-            let _permit = permit;
-            connection.await;
+        let (stream, address) = accept_one(listener).await;
+        // Every connection is taken: one that waits in the system's queue cannot ask for health.
+        let place = state.connections.admit(address.ip().into());
+        let connection = Arc::clone(&place.connection);
+        let served = serve_connection(
+            stream,
+            app.clone(),
+            state.config.limits,
+            Arc::clone(&connection),
+            stopped.clone(),
+        );
+        let state = Arc::clone(state);
+        tasks.spawn(async move {
+            let _place = place;
+            tokio::select! {
+                () = served => {}
+                () = connection.gives_way() => state.metrics.refusal(Refusal::Displaced),
+            }
         });
         // Finished tasks stay in the set until they are taken out.
-        while connections.try_join_next().is_some() {}
+        while tasks.try_join_next().is_some() {}
     }
 }
 
-async fn accept_one(listener: &TcpListener) -> TcpStream {
+async fn accept_one(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return stream,
+            Ok(accepted) => return accepted,
             Err(error) => {
                 tracing::warn!("accept failed: {error}");
                 sleep(ACCEPT_PAUSE).await;
@@ -93,6 +111,7 @@ async fn serve_connection(
     stream: TcpStream,
     app: Router,
     limits: Limits,
+    info: Arc<Connection>,
     mut stopped: watch::Receiver<bool>,
 ) {
     // Answers are small, and Nagle's algorithm would hold them back.
@@ -106,7 +125,15 @@ async fn serve_connection(
         .max_buf_size(MAX_HEAD_BYTES);
     let stream = WriteTimeout::new(stream, limits.receive_time());
     let stream = TokioIo::new(Refusals::new(stream));
-    let connection = http.serve_connection(stream, TowerToHyperService::new(app));
+    let app = TowerToHyperService::new(app);
+    let connection = http.serve_connection(
+        stream,
+        service_fn(move |mut request| {
+            info.enter(Phase::Work);
+            request.extensions_mut().insert(Arc::clone(&info));
+            app.call(request)
+        }),
+    );
     let mut connection = pin!(connection);
     // At shutdown an idle connection ends at once; a running request is answered first.
     let ended = tokio::select! {

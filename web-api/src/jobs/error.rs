@@ -1,5 +1,8 @@
 //! Why a job has no result.
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use edge::decoder::DecodeError;
 use edge::recognizer::RecognizerError;
 
@@ -7,10 +10,10 @@ use edge::recognizer::RecognizerError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum JobError {
-    /// A queue is full; the client should retry.
-    #[error("all {0} places in the queue are in use")]
+    /// The client has as many images in the queue as it may have; it should retry.
+    #[error("this address has its share of the {0} places in the queue")]
     QueueFull(usize),
-    /// The engine thread has ended.
+    /// The thread that does the work has ended.
     #[error("the service is stopping")]
     Stopped,
     /// A thread panicked.
@@ -27,4 +30,18 @@ pub enum JobError {
     /// The recognizer refused or failed.
     #[error(transparent)]
     Recognizer(#[from] RecognizerError),
+}
+
+/// The result of `work`; a panic in it is an error.
+pub(super) fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, JobError> {
+    // A panic leaves the recognizer usable: a change is applied only after its commit, and a
+    // gallery whose commit did not end reloads its store before the next change. Decoders keep
+    // nothing.
+    catch_unwind(AssertUnwindSafe(work))
+        .map_err(|panic| JobError::Panicked(panic_message(panic.as_ref())))
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
 }

@@ -3,6 +3,14 @@
 const GALLERY = "/v1/galleries/default";
 const BACKGROUND = `${GALLERY}/background/examples`;
 
+const RETRIES = 3; // of a call that a busy service refused
+
+// In the words of somebody in front of a device; the texts of the service are for programs.
+const MEANINGS = {
+  busy: "The device is busy with other requests. Nothing was changed. Try again in a moment.",
+  deadline: "The device is busy and did not answer in time. Try again: an image is never added twice.",
+};
+
 export class Problem extends Error {
   constructor(status, code, detail, retryAfter = 0) {
     super(detail);
@@ -23,7 +31,8 @@ export const gallery = () => call("GET", GALLERY);
 /** Changes settings of the gallery: `{ rate, threshold, expected_unknown_share }`, all optional; null resets one. */
 export const set = (settings) => call("PATCH", GALLERY, JSON.stringify(settings), "application/json");
 export const calibrate = () => call("POST", `${GALLERY}/calibrate`);
-export const classes = () => call("GET", `${GALLERY}/classes`);
+/** All classes, sorted by label. */
+export const classes = () => all(`${GALLERY}/classes`, "classes");
 export const classify = (image) => call("POST", `${GALLERY}/classify?top=5&explain=true`, image, type(image));
 export const senses = (noun) => call("GET", `/v1/lexicon?q=${encodeURIComponent(noun)}`);
 /**
@@ -39,7 +48,8 @@ export const rename = (id, label) => call("PATCH", classUrl(id), JSON.stringify(
 export const remove = (id) => call("DELETE", classUrl(id));
 export const enroll = (label, image) =>
   call("POST", `${classUrl(label)}/examples?create=true`, image, type(image));
-export const background = (after) => call("GET", `${BACKGROUND}?limit=1000${after ? `&after=${encodeURIComponent(after)}` : ""}`);
+/** All background examples, in the order of enrollment. */
+export const background = () => all(BACKGROUND, "examples");
 export const enrollBackground = (image) => call("POST", BACKGROUND, image, type(image));
 export const removeBackground = (id) => call("DELETE", `${BACKGROUND}/${encodeURIComponent(id)}`);
 
@@ -55,7 +65,32 @@ function type(image) {
   return image.type.startsWith("image/") ? image.type : "application/octet-stream";
 }
 
-async function call(method, path, body, contentType, conditions = {}) {
+/** Everything in a list that is read in parts. */
+async function all(path, items) {
+  const found = [];
+  let next = null;
+  do {
+    const after = next === null ? "" : `&after=${encodeURIComponent(next)}`;
+    const part = await call("GET", `${path}?limit=1000${after}`);
+    found.push(...part[items]);
+    next = part.next;
+  } while (next !== null);
+  return found;
+}
+
+// A busy service has done nothing, so every call can be sent again.
+async function call(...request) {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await callOnce(...request);
+    } catch (problem) {
+      if (problem.code !== "busy" || attempt === RETRIES) throw problem;
+      await new Promise((done) => setTimeout(done, Math.max(1, problem.retryAfter) * 1000));
+    }
+  }
+}
+
+async function callOnce(method, path, body, contentType, conditions = {}) {
   const headers = contentType ? { "content-type": contentType, ...conditions } : conditions;
   const response = await send(path, { method, headers, body, cache: "no-store" });
   const answer = await response.json().catch(() => null);
@@ -75,7 +110,7 @@ async function send(path, options) {
 }
 
 function problem(response, answer) {
-  const detail = answer?.detail ?? answer?.title ?? `The service answered ${response.status}.`;
+  const detail = MEANINGS[answer?.code] ?? answer?.detail ?? answer?.title ?? `The service answered ${response.status}.`;
   const wait = Number(response.headers.get("retry-after")) || 0;
   return new Problem(response.status, answer?.code ?? "unknown", detail, wait);
 }

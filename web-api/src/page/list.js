@@ -26,7 +26,7 @@ export class List {
 
   async refresh() {
     try {
-      this.#draw((await classes()).classes);
+      this.#draw(await classes());
       say(byId("classes-error"), "");
     } catch (problem) {
       say(byId("classes-empty"), "");

@@ -99,7 +99,7 @@ export class Look {
   async #ask(entry, round) {
     if (entry === this.#selected) byId("answer").dataset.state = "busy";
     try {
-      entry.answer = await this.#withRetries(entry.file);
+      entry.answer = await classify(entry.file);
       entry.error = null;
     } catch (problem) {
       entry.error = problem.message;
@@ -107,18 +107,6 @@ export class Look {
     if (round !== this.#round) return;
     this.#caption(entry);
     if (entry === this.#selected) this.#select(entry);
-  }
-
-  /** Retries up to three times while the service is busy. */
-  async #withRetries(file) {
-    for (let attempt = 0; ; attempt++) {
-      try {
-        return await classify(file);
-      } catch (problem) {
-        if (problem.code !== "busy" || attempt === 3) throw problem;
-        await wait(Math.max(1, problem.retryAfter) * 1000);
-      }
-    }
   }
 
   #drawReel() {

@@ -39,7 +39,7 @@ export class None {
     const text = `This removes ${images} of other things. It cannot be undone.`;
     if (!(await confirmed("Empty “None of these”?", text, "Remove"))) return byId("none-clear").focus();
     try {
-      for (const { id } of await all()) await removeBackground(id);
+      for (const { id } of await background()) await removeBackground(id);
       say(byId("none-error"), "");
     } catch (problem) {
       say(byId("none-error"), `Not all were removed. ${problem.message}`);
@@ -47,16 +47,4 @@ export class None {
     await this.#changed();
     return byId("classes-title").focus();
   }
-}
-
-/** All examples, page by page. */
-async function all() {
-  const found = [];
-  let next = null;
-  do {
-    const page = await background(next);
-    found.push(...page.examples);
-    next = page.next;
-  } while (next);
-  return found;
 }

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::galleries::known_gallery;
+use crate::http::client::Client;
 use crate::http::conditions::tagged;
 use crate::http::problem::{Code, Problem};
 use crate::jobs::uploads::Uploads;
@@ -46,6 +47,7 @@ fn hundred() -> usize {
     responses((status = 200, description = "A part of the background set", body = wire::BackgroundExamples), wire::AnyProblem))]
 pub async fn list(
     State(state): State<Arc<AppState>>,
+    Client(client): Client,
     Path(gallery): Path<String>,
     Query(ListQuery { limit, after }): Query<ListQuery>,
 ) -> Result<Response, Problem> {
@@ -59,7 +61,7 @@ pub async fn list(
         after.map_err(|error| Problem::new(Code::BadRequest, format!("after: {error}.")))?;
     let examples = state
         .engine
-        .call(move |recognizer| {
+        .call(client, move |recognizer| {
             let all = recognizer.background().iter();
             let found = all.skip_while(|example| after.is_some_and(|after| example.id <= after));
             wire::BackgroundExamples::new(found, limit, recognizer.revision())
@@ -81,14 +83,15 @@ pub async fn list(
     responses((status = 201, description = "The images are enrolled", body = wire::EnrolledBackground), wire::AnyProblem))]
 pub async fn enroll(
     State(state): State<Arc<AppState>>,
+    Client(client): Client,
     Path(gallery): Path<String>,
     images: Uploads,
 ) -> Result<Response, Problem> {
     known_gallery(&gallery)?;
-    let embedded = state.embed(&Arc::new(images)).await?;
+    let embedded = state.embed(client.into(), &Arc::new(images)).await?;
     let enrolled = state
         .engine
-        .call(move |recognizer| {
+        .call(client, move |recognizer| {
             let enrolled = recognizer.enroll_background(&embedded)?;
             Ok::<_, RecognizerError>(wire::EnrolledBackground::new(&enrolled, &embedded))
         })
@@ -103,6 +106,7 @@ pub async fn enroll(
     responses((status = 200, description = "The example is removed", body = wire::RemovedBackground), wire::AnyProblem))]
 pub async fn remove(
     State(state): State<Arc<AppState>>,
+    Client(client): Client,
     Path((gallery, example)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
     known_gallery(&gallery)?;
@@ -111,7 +115,7 @@ pub async fn remove(
         .map_err(|error: NotAnExampleId| Problem::new(Code::UnknownExample, format!("{error}.")))?;
     let removed = state
         .engine
-        .call(move |recognizer| {
+        .call(client, move |recognizer| {
             let removed = recognizer.remove_background(example)?;
             Ok::<_, RecognizerError>(wire::RemovedBackground {
                 example: wire::BackgroundExample::from(&removed),

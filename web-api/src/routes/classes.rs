@@ -1,4 +1,4 @@
-//! Classes of a gallery: list, read, create, define, rename, delete.
+//! Classes of a gallery: read, create, define, rename, delete.
 
 use std::sync::Arc;
 
@@ -12,30 +12,11 @@ use models::knowledge::wordnet::{NotASynset, SynsetId};
 
 use super::galleries::known_gallery;
 use crate::http::body;
+use crate::http::client::Client;
 use crate::http::conditions::{if_match, precondition, tagged};
 use crate::http::problem::{Code, Problem};
 use crate::state::AppState;
 use crate::wire;
-
-/// Lists the classes of a gallery, sorted by label.
-#[utoipa::path(get, path = "/v1/galleries/{gallery}/classes", tag = "classes",
-    operation_id = "list_classes",
-    params(wire::GalleryPath),
-    responses((status = 200, description = "The classes", body = wire::Classes), wire::AnyProblem))]
-pub async fn list(
-    State(state): State<Arc<AppState>>,
-    Path(gallery): Path<String>,
-) -> Result<Response, Problem> {
-    known_gallery(&gallery)?;
-    let classes = state
-        .engine
-        .call(|recognizer| wire::Classes {
-            classes: recognizer.classes().iter().map(wire::Class::from).collect(),
-            revision: recognizer.revision(),
-        })
-        .await?;
-    Ok(tagged(StatusCode::OK, classes.revision, classes))
-}
 
 /// Reads one class.
 #[utoipa::path(get, path = "/v1/galleries/{gallery}/classes/{class}", tag = "classes",
@@ -44,12 +25,13 @@ pub async fn list(
     responses((status = 200, description = "The class", body = wire::OneClass), wire::AnyProblem))]
 pub async fn read(
     State(state): State<Arc<AppState>>,
+    Client(client): Client,
     Path((gallery, class)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
     known_gallery(&gallery)?;
     let found = state
         .engine
-        .call(move |recognizer| {
+        .call(client, move |recognizer| {
             let found = recognizer.class(&class)?;
             Ok::<_, RecognizerError>(one(recognizer, &found))
         })
@@ -70,6 +52,7 @@ pub async fn read(
         (status = 201, description = "The class is new", body = wire::OneClass), wire::AnyProblem))]
 pub async fn put(
     State(state): State<Arc<AppState>>,
+    Client(client): Client,
     Path((gallery, class)): Path<(String, String)>,
     headers: HeaderMap,
     body::Json(definition): body::Json<wire::ClassDefinition>,
@@ -80,7 +63,7 @@ pub async fn put(
     let definition = overrides(definition)?;
     let (defined, is_new) = state
         .engine
-        .call(move |recognizer| {
+        .call(client, move |recognizer| {
             let (defined, is_new) = recognizer.define(&class, &definition, precondition)?;
             // In the same job as the change, so that class and revision belong together.
             Ok::<_, RecognizerError>((one(recognizer, &defined), is_new))
@@ -100,6 +83,7 @@ pub async fn put(
     responses((status = 200, description = "The class with its new label", body = wire::OneClass), wire::AnyProblem))]
 pub async fn rename(
     State(state): State<Arc<AppState>>,
+    Client(client): Client,
     Path((gallery, class)): Path<(String, String)>,
     headers: HeaderMap,
     body::Json(patch): body::Json<wire::ClassPatch>,
@@ -108,7 +92,7 @@ pub async fn rename(
     let precondition = if_match(&headers)?;
     let renamed = state
         .engine
-        .call(move |recognizer| {
+        .call(client, move |recognizer| {
             let renamed = recognizer.rename(&class, &patch.label, precondition)?;
             Ok::<_, RecognizerError>(one(recognizer, &renamed))
         })
@@ -125,6 +109,7 @@ pub async fn rename(
     responses((status = 200, description = "The class as it was", body = wire::OneClass), wire::AnyProblem))]
 pub async fn delete(
     State(state): State<Arc<AppState>>,
+    Client(client): Client,
     Path((gallery, class)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -132,7 +117,7 @@ pub async fn delete(
     let precondition = if_match(&headers)?;
     let deleted = state
         .engine
-        .call(move |recognizer| {
+        .call(client, move |recognizer| {
             let deleted = recognizer.delete(&class, precondition)?;
             Ok::<_, RecognizerError>(one(recognizer, &deleted))
         })

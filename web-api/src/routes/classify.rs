@@ -6,13 +6,17 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use edge::Recognizer;
+use edge::embedder::Embedded;
 use edge::gallery::{GalleryError, GallerySettings};
-use edge::recognizer::{ClassifyOptions, RecognizerError};
+use edge::recognizer::{Classification, ClassifyOptions, RecognizerError};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::galleries::known_gallery;
+use crate::http::client::Client;
 use crate::http::problem::{Code, Problem};
+use crate::jobs::client::Caller;
+use crate::jobs::error::JobError;
 use crate::jobs::uploads::Uploads;
 use crate::state::AppState;
 use crate::wire::{self, ImageForm, RawImage};
@@ -58,6 +62,7 @@ fn five() -> usize {
     responses((status = 200, description = "A result for each image", body = wire::Classified), wire::AnyProblem))]
 pub async fn classify(
     State(state): State<Arc<AppState>>,
+    Client(client): Client,
     Path(gallery): Path<String>,
     Query(ClassifyQuery { top, explain, transductive, rate }): Query<ClassifyQuery>,
     images: Uploads,
@@ -77,15 +82,38 @@ pub async fn classify(
     }
     // Shared with the decoding threads, and kept for the names of the files.
     let images = Arc::new(images);
-    let embedded = Arc::new(state.embed(&images).await?);
-    let queries = Arc::clone(&embedded);
+    let caller = Caller::classifying(client, images.files.len());
+    let embedded = Arc::new(state.embed(caller, &images).await?);
     let options = ClassifyOptions { top, explain, transductive, rate };
-    let work = move |recognizer: &mut Recognizer| recognizer.classify(&queries, options);
-    let classification = state.engine.call(work).await??;
+    let classification = classified(&state, caller, &embedded, options).await?;
     for answer in &classification.answers {
         let reached = answer.unknown.map(|unknown| unknown.false_accept_rate);
         state.metrics.decision(&gallery, answer.decision, reached);
     }
     let files = images.files.iter().map(|upload| upload.file.clone());
     Ok(Json(wire::Classified::new(classification, files, &embedded, state.model())))
+}
+
+/// Classifies the images of a call: together if they inform each other, else one after another, so
+/// that other calls are served between two.
+async fn classified(
+    state: &AppState,
+    caller: Caller,
+    images: &Arc<Vec<Embedded>>,
+    options: ClassifyOptions,
+) -> Result<Classification, JobError> {
+    let step = if options.transductive { images.len() } else { 1 };
+    let mut all: Option<Classification> = None;
+    for start in (0..images.len()).step_by(step) {
+        let images = Arc::clone(images);
+        let work = move |recognizer: &mut Recognizer| {
+            recognizer.classify(&images[start..start + step], options)
+        };
+        let found = state.engine.call(caller, work).await??;
+        match &mut all {
+            Some(all) => all.extend(found),
+            None => all = Some(found),
+        }
+    }
+    all.ok_or_else(|| RecognizerError::TooFewImages(0).into())
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 
+use crate::http::client::Client;
 use crate::http::problem::Problem;
+use crate::jobs::client::Caller;
 use crate::jobs::uploads::Uploads;
 use crate::state::AppState;
 use crate::wire::{self, ImageForm, RawImage};
@@ -17,10 +19,12 @@ use crate::wire::{self, ImageForm, RawImage};
     responses((status = 200, description = "An embedding for each image", body = wire::Embedded), wire::AnyProblem))]
 pub async fn embed(
     State(state): State<Arc<AppState>>,
+    Client(client): Client,
     images: Uploads,
 ) -> Result<Json<wire::Embedded>, Problem> {
     let images = Arc::new(images);
-    let embedded = state.embed(&images).await?;
+    let caller = Caller::classifying(client, images.files.len());
+    let embedded = state.embed(caller, &images).await?;
     let timing_ms = wire::Timing::new(&embedded, None);
     let results = images.files.iter().zip(embedded);
     Ok(Json(wire::Embedded {

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::galleries::known_gallery;
+use crate::http::client::Client;
 use crate::http::conditions::tagged;
 use crate::http::problem::Problem;
 use crate::jobs::uploads::Uploads;
@@ -40,6 +41,7 @@ pub struct EnrollQuery {
     responses((status = 201, description = "The images are enrolled", body = wire::Enrolled), wire::AnyProblem))]
 pub async fn enroll(
     State(state): State<Arc<AppState>>,
+    Client(client): Client,
     Path((gallery, class)): Path<(String, String)>,
     Query(EnrollQuery { create }): Query<EnrollQuery>,
     images: Uploads,
@@ -47,11 +49,11 @@ pub async fn enroll(
     known_gallery(&gallery)?;
     let name = class.clone();
     // A call that must fail is refused before its images are decoded.
-    state.engine.call(move |recognizer| recognizer.check_enroll(&name, create)).await??;
-    let embedded = state.embed(&Arc::new(images)).await?;
+    state.engine.call(client, move |recognizer| recognizer.check_enroll(&name, create)).await??;
+    let embedded = state.embed(client.into(), &Arc::new(images)).await?;
     let enrolled = state
         .engine
-        .call(move |recognizer| {
+        .call(client, move |recognizer| {
             // Checks again: the class may have been deleted while the images were embedded.
             let enrolled = recognizer.enroll(&class, &embedded, create)?;
             Ok::<_, RecognizerError>(wire::Enrolled::new(&enrolled, &embedded))

@@ -10,6 +10,7 @@ use edge::Recognizer;
 use edge::recognizer::RecognizerError;
 
 use crate::http::body;
+use crate::http::client::Client;
 use crate::http::conditions::{if_match, tagged};
 use crate::http::problem::{Code, Problem};
 use crate::state::AppState;
@@ -21,9 +22,12 @@ const DEFAULT_GALLERY: &str = "default";
 /// Lists the galleries.
 #[utoipa::path(get, path = "/v1/galleries", tag = "galleries", operation_id = "list_galleries",
     responses((status = 200, description = "The galleries", body = wire::Galleries), wire::AnyProblem))]
-pub async fn list(State(state): State<Arc<AppState>>) -> Result<Json<wire::Galleries>, Problem> {
+pub async fn list(
+    State(state): State<Arc<AppState>>,
+    Client(client): Client,
+) -> Result<Json<wire::Galleries>, Problem> {
     let work = |recognizer: &mut Recognizer| wire::Gallery::new(DEFAULT_GALLERY, recognizer);
-    Ok(Json(wire::Galleries { galleries: vec![state.engine.call(work).await?] }))
+    Ok(Json(wire::Galleries { galleries: vec![state.engine.call(client, work).await?] }))
 }
 
 /// Reads one gallery.
@@ -33,11 +37,12 @@ pub async fn list(State(state): State<Arc<AppState>>) -> Result<Json<wire::Galle
     responses((status = 200, description = "The gallery", body = wire::Gallery), wire::AnyProblem))]
 pub async fn read(
     State(state): State<Arc<AppState>>,
+    Client(client): Client,
     Path(gallery): Path<String>,
 ) -> Result<Response, Problem> {
     known_gallery(&gallery)?;
     let work = move |recognizer: &mut Recognizer| wire::Gallery::new(&gallery, recognizer);
-    let gallery = state.engine.call(work).await?;
+    let gallery = state.engine.call(client, work).await?;
     Ok(tagged(StatusCode::OK, gallery.revision, gallery))
 }
 
@@ -51,6 +56,7 @@ pub async fn read(
     responses((status = 200, description = "The gallery after the change", body = wire::Gallery), wire::AnyProblem))]
 pub async fn change(
     State(state): State<Arc<AppState>>,
+    Client(client): Client,
     Path(gallery): Path<String>,
     headers: HeaderMap,
     body::Json(patch): body::Json<wire::GalleryPatch>,
@@ -59,7 +65,7 @@ pub async fn change(
     let precondition = if_match(&headers)?;
     let changed = state
         .engine
-        .call(move |recognizer| {
+        .call(client, move |recognizer| {
             // In one job with the change, so that no other change comes between.
             let settings = patch.applied_to(*recognizer.settings());
             recognizer.set_settings(settings, precondition)?;
@@ -77,12 +83,15 @@ pub async fn change(
     responses((status = 200, description = "The calibration", body = wire::Calibration), wire::AnyProblem))]
 pub async fn calibrate(
     State(state): State<Arc<AppState>>,
+    Client(client): Client,
     Path(gallery): Path<String>,
 ) -> Result<Response, Problem> {
     known_gallery(&gallery)?;
     let report = state
         .engine
-        .call(|recognizer| wire::Calibration::new(recognizer.calibrate(), recognizer.revision()))
+        .call(client, |recognizer| {
+            wire::Calibration::new(recognizer.calibrate(), recognizer.revision())
+        })
         .await?;
     Ok(tagged(StatusCode::OK, report.revision, report))
 }

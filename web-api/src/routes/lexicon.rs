@@ -8,6 +8,7 @@ use axum::extract::{Query, State};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use crate::http::client::Client;
 use crate::http::problem::{Code, Problem};
 use crate::state::AppState;
 use crate::wire;
@@ -32,12 +33,13 @@ pub struct LexiconQuery {
     responses((status = 200, description = "The senses", body = wire::Senses), wire::AnyProblem))]
 pub async fn senses(
     State(state): State<Arc<AppState>>,
+    Client(client): Client,
     Query(LexiconQuery { q }): Query<LexiconQuery>,
 ) -> Result<Json<wire::Senses>, Problem> {
     if q.chars().nth(MAX_NOUN).is_some() {
         let detail = format!("q: expected at most {MAX_NOUN} characters.");
         return Err(Problem::new(Code::BadRequest, detail));
     }
-    let senses = state.engine.call(move |recognizer| recognizer.senses(&q)).await??;
+    let senses = state.engine.call(client, move |recognizer| recognizer.senses(&q)).await??;
     Ok(Json(senses.into()))
 }

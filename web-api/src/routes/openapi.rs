@@ -12,7 +12,9 @@ use utoipa::OpenApi;
 
 use examples::Examples;
 
-use super::{background, classes, classify, embed, enroll, galleries, lexicon, operations};
+use super::{
+    background, class_list, classes, classify, embed, enroll, galleries, lexicon, operations,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -20,7 +22,9 @@ use super::{background, classes, classify, embed, enroll, galleries, lexicon, op
         title = "Handful",
         description = "Few-shot image classification: enroll classes from a few example images or \
             from their names, then classify new images. Errors are application/problem+json with \
-            a stable `code`. Every response has an `x-request-id` header.",
+            a stable `code`. Every response has an `x-request-id` header. A request with the header \
+            `handful-deadline-ms` is answered within so many milliseconds, with status 503 if its \
+            result is not ready then.",
         license(name = "MIT OR Apache-2.0")
     ),
     servers((url = "/", description = "This service")),
@@ -40,7 +44,7 @@ use super::{background, classes, classify, embed, enroll, galleries, lexicon, op
         galleries::read,
         galleries::change,
         galleries::calibrate,
-        classes::list,
+        class_list::list,
         classes::read,
         classes::put,
         classes::rename,

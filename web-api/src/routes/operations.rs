@@ -9,7 +9,7 @@ use axum::http::header;
 use axum::response::IntoResponse;
 
 use crate::http::problem::{Code, Problem};
-use crate::metrics::Gauges;
+use crate::metrics::{Gauges, OPEN_METRICS};
 use crate::state::AppState;
 use crate::wire;
 
@@ -41,20 +41,15 @@ pub async fn version(State(state): State<Arc<AppState>>) -> Json<wire::Version> 
     Json(state.version.clone())
 }
 
-/// Metrics in the Prometheus text format.
+/// Metrics in the OpenMetrics text format, which Prometheus reads.
 #[utoipa::path(get, path = "/metrics", tag = "operations", operation_id = "read_metrics",
-    responses((status = 200, description = "The metrics", body = String, content_type = "text/plain",
-        example = "# TYPE handful_images_embedded_total counter\nhandful_images_embedded_total 1\n")))]
+    responses((status = 200, description = "The metrics", body = String, content_type = "application/openmetrics-text",
+        example = "# TYPE handful_images_embedded counter\nhandful_images_embedded_total 1\n# EOF\n")))]
 pub async fn metrics(State(state): State<Arc<AppState>>) -> impl IntoResponse {
     let gauges = Gauges {
         queue_images: state.decode_queue.queued_images(),
-        upload_bytes: state.uploads.reserved_bytes(),
-        info: vec![
-            ("version", state.version.version.to_owned()),
-            ("bundle", state.version.bundle.name.clone()),
-            ("provider", state.version.engine.provider.clone()),
-        ],
+        buffer_bytes: state.buffers.used(),
+        connections: state.connections.len(),
     };
-    let content_type = "text/plain; version=0.0.4; charset=utf-8";
-    ([(header::CONTENT_TYPE, content_type)], state.metrics.render(&gauges))
+    ([(header::CONTENT_TYPE, OPEN_METRICS)], state.metrics.render(gauges))
 }

@@ -5,12 +5,16 @@ use edge::recognizer::ClassInfo;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// The classes of a gallery.
+/// Classes of a gallery.
+// Written in parts by `routes::class_list`; only its schema is used.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Classes {
     /// Sorted by label.
-    #[schema(max_items = 1000000)]
+    #[schema(max_items = 1000)]
     pub classes: Vec<Class>,
+    /// The value of `after` for the classes that follow; null after the last one.
+    #[schema(max_length = 128, example = "mug")]
+    pub next: Option<String>,
     /// The gallery's revision.
     pub revision: u64,
 }

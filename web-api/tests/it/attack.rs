@@ -25,7 +25,7 @@ use kinds::{ATTACKS, Attack};
 use row::{Durations, HEAD, Placement, Row};
 
 /// What `--help` promises, in tenths of GiB, with the network of the shipped bundle.
-pub(crate) const PROMISED_TENTHS_OF_GIB: u64 = 12;
+pub(crate) const PROMISED_TENTHS_OF_GIB: u64 = 10;
 
 /// What `--help` promises, in bytes.
 pub(crate) const PROMISED_BYTES: u64 = PROMISED_TENTHS_OF_GIB * (1 << 30) / 10;

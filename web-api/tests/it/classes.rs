@@ -16,11 +16,74 @@ fn a_new_gallery_is_empty() {
     let service = Service::start(&[]);
     let answer = service.get(CLASSES);
     assert_eq!(answer.header("etag"), Some("\"0\""));
-    assert_eq!(answer.ok(), serde_json::json!({"classes": [], "revision": 0}));
+    assert_eq!(answer.ok(), serde_json::json!({"classes": [], "next": null, "revision": 0}));
     let gallery = service.get("/v1/galleries/default").ok();
     assert_eq!(gallery["gallery"], "default");
     assert_eq!(gallery["fusion"], "mean");
     assert_eq!(service.get("/v1/galleries").ok()["galleries"], serde_json::json!([gallery]));
+}
+
+/// The labels and the `next` of a part of the list.
+fn part(service: &Service, query: &str) -> (Vec<String>, serde_json::Value) {
+    let answer = service.get(&format!("{CLASSES}?{query}")).ok();
+    let classes = answer["classes"].as_array().unwrap().iter();
+    (
+        classes.map(|class| class["label"].as_str().unwrap().to_owned()).collect(),
+        answer["next"].clone(),
+    )
+}
+
+#[test]
+fn the_list_of_classes_is_read_in_parts() {
+    let service = Service::start(&[]);
+    for label in ["Mug", "bowl", "cup", "ÄPFEL", "plate"] {
+        service.put(&class(label), "{}").ok();
+    }
+    assert_eq!(part(&service, "limit=2").0, ["bowl", "cup"]);
+    assert_eq!(part(&service, "limit=2").1, "cup");
+    assert_eq!(part(&service, "limit=2&after=CUP").0, ["Mug", "plate"]);
+    let last = part(&service, "limit=2&after=plate");
+    assert_eq!((last.0, last.1.is_null()), (vec!["ÄPFEL".to_owned()], true));
+    // The class that a list goes on after may be gone.
+    service.delete(&class("cup")).ok();
+    assert_eq!(part(&service, "limit=1&after=cup").0, ["Mug"]);
+    assert_eq!(part(&service, "after=%C3%A4pfel").0, Vec::<String>::new());
+    for wrong in ["limit=0", "limit=1001", "limit=x", "before=a", &format!("after={:0>129}", 0)] {
+        service.get(&format!("{CLASSES}?{wrong}")).assert_problem(400, "bad_request");
+    }
+}
+
+#[test]
+fn a_long_list_of_classes_is_whole_and_of_one_revision() {
+    let service = Service::start(&[]);
+    let labels: Vec<_> = (0..400).map(|number| format!("class {number:04}")).collect();
+    for label in &labels {
+        service.put(&class(label), "{}").ok();
+    }
+    let all = service.get(&format!("{CLASSES}?limit=1000"));
+    assert_eq!(all.header("etag"), Some("\"400\""));
+    assert_eq!(all.ok()["revision"], 400);
+    assert_eq!(part(&service, "limit=1000"), (labels.clone(), serde_json::Value::Null));
+    let some = part(&service, "limit=399");
+    assert_eq!((some.0.len(), some.1), (399, "class 0398".into()));
+}
+
+#[test]
+fn a_gallery_does_not_grow_beyond_its_limits() {
+    let service = Service::start(&["--max-classes", "2", "--max-examples", "2"]);
+    service.enroll("mug", &red()).ok();
+    service.put(&class("cup"), "{}").ok();
+    service.put(&class("bowl"), "{}").assert_problem(409, "limit_reached");
+    service.enroll("bowl", &red()).assert_problem(409, "limit_reached");
+    service.put(&class("cup"), "{}").ok();
+    service.enroll("cup", &red()).ok();
+    let full = service.enroll("cup", &blue());
+    full.assert_problem(409, "limit_reached");
+    assert!(full.text().contains("2 examples"), "{}", full.text());
+    // What it has already is no growth.
+    service.enroll("cup", &red()).ok();
+    service.delete(&class("mug")).ok();
+    service.enroll("cup", &blue()).ok();
 }
 
 #[test]

@@ -91,6 +91,9 @@ impl Connection {
         };
         let headers: Vec<_> = lines.filter(|line| !line.is_empty()).map(split).collect();
         let answer = Answer { status, headers, body: Vec::new() };
+        if answer.header("transfer-encoding") == Some("chunked") {
+            return Answer { body: self.chunks(body), ..answer };
+        }
         let length = answer.header("content-length").map_or(0, |length| length.parse().unwrap());
         let mut rest = vec![0; length - body.len()];
         self.0.read_exact(&mut rest).unwrap();
@@ -98,23 +101,54 @@ impl Connection {
         Answer { body, ..answer }
     }
 
+    /// A chunked body (RFC 9112, 7.1) that begins with `bytes`.
+    fn chunks(&mut self, mut bytes: Vec<u8>) -> Vec<u8> {
+        let mut body = Vec::new();
+        loop {
+            let end = self.read_until(&mut bytes, b"\r\n");
+            let size = std::str::from_utf8(&bytes[..end]).unwrap();
+            let size = usize::from_str_radix(size, 16).unwrap();
+            bytes.drain(..end + 2);
+            while bytes.len() < size + 2 {
+                self.read_more(&mut bytes);
+            }
+            body.extend(&bytes[..size]);
+            bytes.drain(..size + 2);
+            if size == 0 {
+                return body;
+            }
+        }
+    }
+
     /// The bytes up to the empty line, and what came after it.
     fn head(&mut self) -> (Vec<u8>, Vec<u8>) {
         let mut bytes = Vec::new();
-        let mut chunk = [0; 4096];
+        let end = self.read_until(&mut bytes, b"\r\n\r\n");
+        let body = bytes.split_off(end + 4);
+        (bytes, body)
+    }
+
+    /// Reads until `bytes` has `mark`; returns where.
+    fn read_until(&mut self, bytes: &mut Vec<u8>, mark: &[u8]) -> usize {
         loop {
-            if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
-                let body = bytes.split_off(end + 4);
-                return (bytes, body);
+            if let Some(end) = bytes.windows(mark.len()).position(|window| window == mark) {
+                return end;
             }
-            let n = match self.0.read(&mut chunk) {
-                // A signal to this process; `read_exact` and `read_to_end` go on by themselves.
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                read => read.unwrap(),
-            };
-            assert!(n > 0, "no answer, only {:?}", String::from_utf8_lossy(&bytes));
-            bytes.extend(&chunk[..n]);
+            self.read_more(bytes);
         }
+    }
+
+    fn read_more(&mut self, bytes: &mut Vec<u8>) {
+        let mut chunk = [0; 4096];
+        let n = loop {
+            match self.0.read(&mut chunk) {
+                // A signal to this process; `read_exact` and `read_to_end` go on by themselves.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read.unwrap(),
+            }
+        };
+        assert!(n > 0, "no answer, only {:?}", String::from_utf8_lossy(bytes));
+        bytes.extend(&chunk[..n]);
     }
 }
 

@@ -265,7 +265,7 @@ fn metrics_count_decisions_by_gallery() {
         "handful_decisions_total{gallery=\"default\",decision=\"accepted\"} 2",
         "handful_decisions_total{gallery=\"default\",decision=\"ambiguous\"} 1",
         "handful_decisions_total{gallery=\"default\",decision=\"rejected\"} 1",
-        "handful_false_accept_rate_bucket{gallery=\"default\",le=\"0.001\"} 2",
+        "handful_false_accept_rate_bucket{le=\"0.001\",gallery=\"default\"} 2",
         "handful_false_accept_rate_count{gallery=\"default\"} 4",
     ] {
         assert!(text.contains(expected), "{expected} is missing in\n{text}");

@@ -51,7 +51,7 @@ fn metrics_count_requests_and_images() {
     service.post(CLASSIFY, &draw::png(draw::gradient(9, 9))).ok();
     service.get("/nowhere");
     let answer = service.get("/metrics");
-    assert!(answer.header("content-type").unwrap().starts_with("text/plain; version=0.0.4"));
+    assert!(answer.header("content-type").unwrap().starts_with("application/openmetrics-text"));
     let text = answer.text();
     let route = "route=\"/v1/galleries/{gallery}/classify\",status=\"200\"";
     for expected in [
@@ -61,6 +61,7 @@ fn metrics_count_requests_and_images() {
         "handful_images_embedded_total 1".to_owned(),
         "handful_queue_images 0".to_owned(),
         "provider=\"tract\"} 1".to_owned(),
+        "handful_connections ".to_owned(),
     ] {
         assert!(text.contains(&expected), "{expected} is missing in\n{text}");
     }

@@ -1,7 +1,7 @@
-//! Overload: requests beyond a limit are refused at once, and the service recovers.
+//! Overload: what is limited is shared, requests beyond a share are refused, the service recovers.
 
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{iter, thread};
 
 use crate::client::{BOUNDARY, Connection, head, multipart};
 use crate::draw;
@@ -11,37 +11,53 @@ fn small() -> Vec<u8> {
     draw::png(draw::gradient(16, 16))
 }
 
-#[test]
-fn bodies_beyond_the_memory_limit_are_refused() {
-    let service = Service::start(&["--max-body-bytes", "1000000", "--max-upload-bytes", "1000000"]);
-    let mut hog = Connection::open(&service.address);
-    let image = small();
-    // Memory is reserved by content-length, before the body arrives.
-    let padding = 1_000_000 - image.len();
-    let headers = [("content-length", "1000000"), ("content-type", "image/png")];
-    hog.write(head(&service.address, "POST", CLASSIFY, &headers).as_bytes()).unwrap();
-    hog.write(&image).unwrap();
-    wait_until(|| metric(&service, "handful_upload_bytes") > 0.0);
-    let refused = service.post(CLASSIFY, &image);
-    refused.assert_problem(429, "busy");
-    assert_eq!(refused.header("retry-after"), Some("1"));
-    hog.write(&vec![0; padding]).unwrap();
-    assert_eq!(hog.answer().status, 200);
-    service.post(CLASSIFY, &image).ok();
-    assert_eq!(metric(&service, "handful_upload_bytes"), 0.0);
+/// The head of a classification and the first `n` of its announced `length` bytes.
+fn begun(service: &Service, length: usize, n: usize) -> Connection {
+    let mut connection = Connection::open(&service.address);
+    let length = length.to_string();
+    let headers = [("content-length", length.as_str()), ("content-type", "image/png")];
+    connection.write(head(&service.address, "POST", CLASSIFY, &headers).as_bytes()).unwrap();
+    connection
+        .write(&small().into_iter().chain(iter::repeat(0)).take(n).collect::<Vec<_>>())
+        .unwrap();
+    connection
 }
 
 #[test]
-fn images_beyond_the_queue_are_refused() {
-    let service = Service::start(&["--max-queue", "1", "--max-files", "1"]);
+fn a_body_takes_memory_as_it_arrives() {
+    let service = Service::start(&[]);
+    let hogs: Vec<_> = (0..40).map(|_| begun(&service, 16 << 20, 3)).collect();
+    wait_until(|| metric(&service, "handful_buffer_bytes") == 120.0);
+    let started = Instant::now();
+    service.post(CLASSIFY, &small()).ok();
+    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+    drop(hogs);
+    wait_until(|| metric(&service, "handful_buffer_bytes") == 0.0);
+}
+
+#[test]
+fn stalled_bodies_give_their_memory_to_others() {
+    let limits = ["--max-body-bytes", "1000000", "--max-buffer-bytes", "10700000"];
+    let service = Service::start(&limits);
+    let _hogs: Vec<_> = (0..4).map(|_| begun(&service, 1_000_000, 990_000)).collect();
+    wait_until(|| metric(&service, "handful_buffer_bytes") > 2_500_000.0);
+    let image = small();
+    let large = [&image[..], &vec![0; 900_000]].concat();
+    assert_eq!(service.post(CLASSIFY, &large).status, 200);
+    assert!(metric(&service, "handful_refusals_total{reason=\"stalled\"}") >= 1.0);
+}
+
+#[test]
+fn images_beyond_the_share_of_an_address_are_refused() {
+    let service = Service::start(&["--max-queue", "10", "--max-files", "1"]);
     let large = draw::png(draw::flat(6000, 6000, [1, 2, 3]));
     let mut answers = thread::scope(|scope| {
         let calls: Vec<_> =
-            (0..6).map(|_| scope.spawn(|| service.post(CLASSIFY, &large))).collect();
+            (0..8).map(|_| scope.spawn(|| service.post(CLASSIFY, &large))).collect();
         calls.into_iter().map(|call| call.join().unwrap()).collect::<Vec<_>>()
     });
     answers.retain(|answer| answer.status != 200);
-    assert!((1..6).contains(&answers.len()), "{} of 6 were refused", answers.len());
+    assert!((1..8).contains(&answers.len()), "{} of 8 were refused", answers.len());
     for refused in answers {
         refused.assert_problem(429, "busy");
         assert_eq!(refused.header("retry-after"), Some("1"));
@@ -50,10 +66,57 @@ fn images_beyond_the_queue_are_refused() {
 }
 
 #[test]
-fn more_connections_than_allowed_wait_for_their_turn() {
-    let service = Service::start(&["--max-connections", "1", "--receive-seconds", "1"]);
-    let _idle = Connection::open(&service.address);
-    assert_eq!(service.get("/livez").status, 200);
+fn an_idle_connection_gives_way_to_a_new_one() {
+    let service = Service::start(&["--max-connections", "1"]);
+    let mut idle = Connection::open(&service.address);
+    let started = Instant::now();
+    assert_eq!(service.get("/version").status, 200);
+    assert_eq!(idle.read_to_end(), b"");
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+}
+
+#[test]
+fn health_has_a_place_when_all_connections_work() {
+    let service = Service::start(&["--max-connections", "1"]);
+    let large = draw::png(draw::flat(6000, 6000, [1, 2, 3]));
+    let body = multipart(&[("x.png", large.as_slice()); 16]);
+    let length = body.len().to_string();
+    let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
+    let headers = [("content-length", length.as_str()), ("content-type", &content_type)];
+    let mut working = Connection::open(&service.address);
+    working.write(head(&service.address, "POST", CLASSIFY, &headers).as_bytes()).unwrap();
+    working.write(&body).unwrap();
+    // Until the body has arrived, its connection gives way.
+    thread::sleep(Duration::from_millis(300));
+    let live = service.get("/livez");
+    assert_eq!((live.status, live.header("connection")), (200, Some("close")));
+    let refused = service.get("/version");
+    refused.assert_problem(429, "busy");
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert_eq!(working.answer().status, 200);
+    assert_eq!(service.get("/version").status, 200);
+}
+
+#[test]
+fn a_request_is_answered_by_its_deadline() {
+    let service = Service::start(&[]);
+    let large = draw::png(draw::flat(6000, 6000, [1, 2, 3]));
+    let body = multipart(&[("x.png", large.as_slice()); 24]);
+    let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
+    let headers = [("content-type", content_type.as_str()), ("handful-deadline-ms", "400")];
+    let started = Instant::now();
+    let late = service.send("POST", CLASSIFY, &headers, &body);
+    late.assert_problem(503, "deadline");
+    assert_eq!(late.header("retry-after"), Some("1"));
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    // Its work has ended too.
+    wait_until(|| metric(&service, "handful_queue_images") == 0.0);
+    assert!(metric(&service, "handful_images_embedded_total") < 24.0);
+    let wrong = service.send("GET", "/version", &[("handful-deadline-ms", "soon")], &[]);
+    wrong.assert_problem(400, "bad_request");
+    let slow = Service::start(&["--deadline-seconds", "1"]);
+    let mut stalled = begun(&slow, 1000, 10);
+    stalled.answer().assert_problem(408, "timeout");
 }
 
 #[test]
@@ -88,13 +151,14 @@ fn other_calls_run_between_images_and_work_of_a_closed_connection_stops() {
     wait_until(|| metric(&service, "handful_queue_images") == 0.0);
     let embedded = metric(&service, "handful_images_embedded_total");
     assert!(embedded < 25.0, "all images of a client that had left were worked on");
-    wait_until(|| metric(&service, "handful_upload_bytes") == 0.0);
+    wait_until(|| metric(&service, "handful_buffer_bytes") == 0.0);
 }
 
 fn metric(service: &Service, name: &str) -> f64 {
     let text = service.get("/metrics").text();
-    let line = text.lines().find(|line| line.starts_with(&format!("{name} "))).unwrap();
-    line.split(' ').nth(1).unwrap().parse().unwrap()
+    let line = text.lines().find(|line| line.starts_with(&format!("{name} ")));
+    // A counter with labels exists from its first event.
+    line.map_or(0.0, |line| line.split(' ').nth(1).unwrap().parse().unwrap())
 }
 
 fn wait_until(happened: impl Fn() -> bool) {

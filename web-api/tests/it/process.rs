@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use edge::gallery::Gallery;
 use terminal::cases::Unwritable;
@@ -229,12 +229,18 @@ fn shutdown_lets_a_running_request_finish() {
 
 #[test]
 fn shutdown_ends_a_request_that_never_finishes() {
-    let service = Service::start(&["--drain-seconds", "1"]);
-    let mut connection = Connection::open(&service.address);
+    let service = Service::start(&[]);
     let headers = [("content-length", "1000"), ("content-type", "image/png")];
-    connection.write(head(&service.address, "POST", CLASSIFY, &headers).as_bytes()).unwrap();
+    let head = head(&service.address, "POST", CLASSIFY, &headers);
+    let mut connections: Vec<_> = (0..8).map(|_| Connection::open(&service.address)).collect();
+    for connection in &mut connections {
+        connection.write(head.as_bytes()).unwrap();
+    }
     thread::sleep(Duration::from_millis(100));
+    let started = Instant::now();
     assert!(service.stop().success());
+    // The default of --drain-seconds is 5.
+    assert!(started.elapsed() < Duration::from_secs(7), "{:?}", started.elapsed());
 }
 
 #[test]

@@ -162,9 +162,9 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
 
 fn list(json: bool, device: &Device) -> Result<(), AnyFault> {
     // A list reads a snapshot, so that it does not hold the lock.
-    let mut recognizer = open(device, StoreAccess::Snapshot)?;
+    let recognizer = open(device, StoreAccess::Snapshot)?;
     let GallerySummary { settings, background, revision, .. } = recognizer.summary();
-    let classes = recognizer.classes().iter().cloned().map(ClassAnswer::of).collect();
+    let classes = recognizer.classes().map(ClassAnswer::of).collect();
     let settings = SettingsAnswer::of(settings);
     let accepted = match decision_off(&recognizer) {
         Some(reason) => format!("every image: {reason}"),

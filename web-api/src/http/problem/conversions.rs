@@ -11,6 +11,7 @@ use models::image::ImageError;
 
 use super::{Code, Problem};
 use crate::jobs::error::JobError;
+use crate::metrics::Refusal;
 
 impl From<ImageError> for Problem {
     fn from(error: ImageError) -> Self {
@@ -36,7 +37,7 @@ impl From<EmbedError> for Problem {
 impl From<JobError> for Problem {
     fn from(error: JobError) -> Self {
         match error {
-            JobError::QueueFull(_) => Self::busy(sentence(&error)),
+            JobError::QueueFull(_) => Self::refused(Refusal::Queue, sentence(&error)),
             JobError::Stopped => Self::new(Code::NotReady, sentence(&error)),
             JobError::Image { file, error } => Self::from(error).in_file(file.as_deref()),
             JobError::Recognizer(error) => error.into(),
@@ -101,6 +102,7 @@ impl From<GalleryError> for Problem {
             GalleryError::LabelTaken(_) | GalleryError::OtherSpace { .. } => {
                 Self::new(Code::Conflict, sentence(&error))
             }
+            GalleryError::LimitReached { .. } => Self::new(Code::LimitReached, sentence(&error)),
             // The error text names a folder of the device, which clients must not see.
             GalleryError::StoreFull { .. } => {
                 Self::new(Code::StoreFull, "No space is left for the gallery. Nothing was changed.")
