@@ -1,5 +1,5 @@
-//! The promise: reduced size makes large photographs cheaper than all of their pixels. What it costs
-//! to read every block of an ordinary JPEG before it is decoded is stated.
+//! The promise: reduced size makes large photographs cheaper than all of their pixels. What it
+//! costs to read every block of an ordinary JPEG before it is decoded is stated.
 //!
 //! `cargo bench -p handful-models --bench jpeg` times decoding against zune-jpeg in the
 //! same run, on a drawn photograph of 640x480, and one of 12 megapixels at full and at reduced size

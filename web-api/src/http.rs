@@ -4,7 +4,6 @@ pub mod answers;
 pub mod body;
 pub mod client;
 pub mod conditions;
-pub mod connections;
 pub mod deadline;
 pub mod middleware;
 pub mod problem;

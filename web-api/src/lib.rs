@@ -6,6 +6,7 @@
 //! engine and the gallery). The answer is a type of [`wire`] or an [`http::problem`].
 
 pub mod config;
+pub mod connections;
 pub mod http;
 pub mod jobs;
 pub mod log;

@@ -4,6 +4,7 @@
 #![warn(clippy::print_stderr, clippy::print_stdout)]
 
 use std::fmt::Display;
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -25,6 +26,9 @@ use web_api::report::{Places, Report};
 use web_api::routes::app;
 use web_api::state::AppState;
 use web_api::wire;
+
+/// Connections that the system queues until the service takes them up, if its own limit allows it.
+const BACKLOG: i32 = 4096;
 
 fn main() -> ExitCode {
     let start = Instant::now();
@@ -60,7 +64,7 @@ fn run(config: Config, start: Instant) -> Result<(), AnyFault> {
     let decoder = recognizer.decoder().clone();
     let (engine, thread) = EngineThread::start(recognizer)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let state = Arc::new(AppState::new(config, version, decoder, engine, runtime.handle())?);
+    let state = Arc::new(AppState::new(config, version, decoder, engine)?);
     runtime.block_on(serve(listener, Arc::clone(&state), || {
         let ready = start.elapsed().as_millis();
         print(format_args!("{report}Ready in {ready} ms. Press Ctrl-C to stop."));
@@ -91,6 +95,9 @@ fn listen(address: SocketAddr) -> Result<TcpListener, AnyFault> {
              selects a free port)"
         ))
     })?;
+    // Where the system queues only 128, a flood of connections delays others by whole seconds: a
+    // client repeats a lost attempt after one.
+    rustix::net::listen(&listener, BACKLOG).map_err(io::Error::from)?;
     // tokio requires it of a listener that it takes over.
     listener.set_nonblocking(true)?;
     Ok(listener)

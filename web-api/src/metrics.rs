@@ -158,7 +158,7 @@ fn rates() -> Histogram {
 }
 
 impl Metrics {
-    /// Nothing counted yet; `info` are the labels of `handful_info`.
+    /// Nothing counted yet; `info` are the labels of `handful_build_info`.
     #[must_use]
     pub fn new(info: Vec<(&'static str, String)>) -> Self {
         let mut metrics = Self {

@@ -11,6 +11,7 @@ pub mod lexicon;
 pub mod openapi;
 pub mod operations;
 pub mod page;
+pub mod part;
 
 use std::sync::Arc;
 

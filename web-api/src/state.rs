@@ -6,18 +6,20 @@ use std::sync::Arc;
 use edge::Recognizer;
 use edge::decoder::ImageDecoder;
 use edge::embedder::Embedded;
-use tokio::runtime::Handle;
 
 use crate::config::Config;
-use crate::http::connections::Connections;
-use crate::jobs::budget::Budget;
+use crate::connections::Connections;
+use crate::jobs::budget::{Budget, Lease};
 use crate::jobs::client::Caller;
-use crate::jobs::decode_queue::DecodeQueue;
+use crate::jobs::decode_queue::{DecodeQueue, Decoded};
 use crate::jobs::engine_thread::EngineThread;
 use crate::jobs::error::JobError;
 use crate::jobs::uploads::Uploads;
 use crate::metrics::{Metrics, Stage};
 use crate::wire;
+
+/// One part in 256 of the memory is granted to an address whatever the others hold.
+const SMALL_PARTS: usize = 256;
 
 /// What all requests share.
 pub struct AppState {
@@ -37,8 +39,16 @@ pub struct AppState {
     pub connections: Arc<Connections>,
 }
 
+/// The embeddings of the images of a call. They keep the call's places in the queue until this is
+/// dropped.
+pub struct Embeddings {
+    /// In the order of the body.
+    pub images: Vec<Embedded>,
+    _places: Lease,
+}
+
 impl AppState {
-    /// Joins the parts. `runtime` runs what waits.
+    /// Joins the parts.
     ///
     /// # Errors
     /// When the system cannot start the threads that decode.
@@ -47,10 +57,9 @@ impl AppState {
         version: wire::Version,
         decoder: ImageDecoder,
         engine: EngineThread,
-        runtime: &Handle,
     ) -> io::Result<Self> {
-        let decode_queue = DecodeQueue::start(decoder, config.limits.max_queue, runtime)?;
-        let buffers = Budget::new(config.limits.max_buffer_bytes);
+        let decode_queue = DecodeQueue::start(decoder, config.limits.max_queue)?;
+        let buffers = Budget::new(config.limits.max_buffer_bytes, SMALL_PARTS);
         let connections = Connections::new(config.limits.max_connections);
         let metrics = Metrics::new(vec![
             ("version", version.version.to_owned()),
@@ -71,19 +80,25 @@ impl AppState {
         &self,
         caller: Caller,
         images: &Arc<Uploads>,
-    ) -> Result<Vec<Embedded>, JobError> {
+    ) -> Result<Embeddings, JobError> {
         let n_images = images.files.len();
-        // Held until the last image is embedded: the limit is on images, not on requests.
-        let _places = self.decode_queue.admit(caller.client, n_images)?;
+        // The limit is on images, not on requests.
+        let places = self.decode_queue.admit(caller.client, n_images)?;
         let mut all = Vec::with_capacity(n_images);
         for index in 0..n_images {
             let decoded = self.decode_queue.decode(caller, images, index).await?;
-            let work = move |recognizer: &mut Recognizer| recognizer.embed_decoded(decoded.image);
+            let work = move |recognizer: &mut Recognizer| {
+                // All of it, so that a job that waits counts as one.
+                let Decoded { image, waits } = decoded;
+                let embedded = recognizer.embed_decoded(image);
+                drop(waits);
+                embedded
+            };
             let embedded = self.engine.call(caller, work).await??;
             self.observe(&embedded);
             all.push(embedded);
         }
-        Ok(all)
+        Ok(Embeddings { images: all, _places: places })
     }
 
     fn observe(&self, embedded: &Embedded) {

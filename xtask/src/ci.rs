@@ -29,6 +29,7 @@ pub(crate) fn ci(root: &Path) -> bool {
     steps.run("style", || cargo(root, &["xtask", "style"]));
     steps.run("documentation", || documentation(root));
     steps.run("tests", || tests(root, &mut totals));
+    steps.run("load", || load(root));
     steps.run("benchmarks", || cargo(root, &["bench", "--workspace", "--bench", "*"]));
     steps.run("service", || service::starts_and_stops(root));
     steps.run("API", || service::keeps_its_document(root));
@@ -69,6 +70,14 @@ fn tests(root: &Path, totals: &mut Totals) -> Result<()> {
     *totals = Totals::parse(&last).context("`cargo xtask test` ended without its totals")?;
     ensure!(status.success(), "{last}");
     Ok(())
+}
+
+/// The service under attack and at full rate. These tests measure, so they run by themselves.
+fn load(root: &Path) -> Result<()> {
+    let mut test = process::cargo(root);
+    test.args(["test", "--workspace", "--release", "--test", "it", "--"]);
+    test.args(["--ignored", "--test-threads=1", "--nocapture", "attack::", "memory::", "load::"]);
+    process::run(test.env("HANDFUL_LOAD_SECONDS", "180"))
 }
 
 /// An image that every checkout has.

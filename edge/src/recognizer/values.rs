@@ -70,14 +70,6 @@ pub struct Classification {
     pub elapsed: Duration,
 }
 
-impl Classification {
-    /// Adds the result of further images that were classified in the same way.
-    pub fn extend(&mut self, further: Self) {
-        self.answers.extend(further.answers);
-        self.elapsed += further.elapsed;
-    }
-}
-
 /// The result for one image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {

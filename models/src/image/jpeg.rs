@@ -29,7 +29,7 @@ use super::limits::{BYTES_PER_PIXEL, Detail, ImageLimits, MAX_SCRATCH, MAX_SIDE}
 use super::size::ImageSize;
 use damage::{CUT, damaged};
 use frame::{Frame, Scan};
-use markers::Markers;
+use markers::{MAX_SCANS, Markers};
 use planes::{Color, InverseDct, Plane};
 use progressive::{Coefficients, Progressive};
 use scan::{Check, ReadBlock, ScanTables, read_blocks};
@@ -53,9 +53,8 @@ pub(super) fn inspect(
     let (frame, position) = Markers::without_tables(bytes).frame_only()?;
     let side = block_side(&frame, limits, detail)?;
     check_length(&frame, bytes.len() - position)?;
-    let n_scans = check_scans(&frame, &bytes[position..], limits)?;
     let decoded_pixels = pixels(&frame, side);
-    let cost = decoded_pixels + walk_cost(&frame, side, n_scans);
+    let cost = decoded_pixels + walk_cost(&frame, side, count_scans(&frame, bytes));
     Ok(ImageSize { width: frame.width, height: frame.height, decoded_pixels, cost })
 }
 
@@ -72,7 +71,6 @@ pub(super) fn decode(
     let frame = markers.frame.clone().expect("invariant: a scan follows a frame");
     let side = block_side(&frame, limits, detail)?;
     check_length(&frame, bytes.len() - markers.position())?;
-    check_scans(&frame, &bytes[markers.position()..], limits)?;
     let is_usual = side == 8 && is_usual(&frame, &scan, &markers);
     let (width, height, rgb) = if is_usual {
         (frame.width, frame.height, decode_usual(bytes, &frame, &scan, &markers)?)
@@ -94,25 +92,13 @@ fn walk_cost(frame: &Frame, side: usize, n_scans: u64) -> u64 {
 /// The scans that programs write for a progressive image.
 const USUAL_SCANS: u64 = 10;
 
-/// Counts the scans of a progressive image.
-///
-/// # Errors
-/// More work than the largest image of the usual number of scans takes, with some room: hundreds of
-/// scans that hold almost nothing make a small file take seconds.
-fn check_scans(frame: &Frame, data: &[u8], limits: &ImageLimits) -> Result<u64, ImageError> {
+/// Counts the scans that are read of an image with this frame; one too many for a thumbnail.
+fn count_scans(frame: &Frame, bytes: &[u8]) -> u64 {
     if !frame.is_progressive {
-        return Ok(1);
+        return 1;
     }
-    // In coded data, FF is followed by 0. One too many is counted for a thumbnail.
-    let n_scans = memmem::find_iter(data, START_OF_SCAN).count() as u64;
-    let most = limits.max_pixels.saturating_mul(2 * USUAL_SCANS);
-    if pixels(frame, 8).saturating_mul(n_scans) > most {
-        return Err(ImageError::Unsupported {
-            what: "a progressive JPEG of so many scans",
-            hint: "save it as an ordinary JPEG or PNG",
-        });
-    }
-    Ok(n_scans)
+    // In coded data, FF is followed by 0.
+    memmem::find_iter(bytes, START_OF_SCAN).take(MAX_SCANS).count() as u64
 }
 
 /// The marker of a scan.

@@ -18,7 +18,8 @@ fn segment(marker: u8, data: &[u8]) -> Vec<u8> {
     [&[0xFF, marker], &length[..], data].concat()
 }
 
-/// A gray JPEG in which each code has one bit, all of them 0. `scans` has the number of zero bytes of each scan.
+/// A gray JPEG in which each code has one bit, all of them 0. `scans` has the number of zero bytes
+/// of each scan.
 fn jpeg_of_zeros(side: u16, is_progressive: bool, scans: &[usize]) -> Vec<u8> {
     let size = [side.to_be_bytes(), side.to_be_bytes()].concat();
     let one_code =

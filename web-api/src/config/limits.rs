@@ -10,7 +10,7 @@ const DAY: u64 = 24 * 60 * 60;
 
 /// Limits of requests. They bound memory and time.
 ///
-/// Two images are decoded at once, one of them a small one; each takes at most 12 bytes per pixel
+/// Three images are decoded at once, two of them small ones; each takes at most 12 bytes per pixel
 /// (16 bits, with alpha) and a decoder's own memory. Bodies and answers share `max_buffer_bytes`.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {

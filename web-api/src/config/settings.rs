@@ -110,13 +110,13 @@ pub struct Settings {
     #[arg(value_name = Flag::MAX_PIXELS.value, help = Flag::MAX_PIXELS.help)]
     pub max_pixels: Option<u64>,
 
-    /// Images that wait or are being processed; an address that has its share of them gets status
-    /// 429 [default: 1024]
+    /// Images that wait or are being processed; an address has at most three eighths of them, and
+    /// gets status 429 beyond [default: 1024]
     #[arg(long, env = "HANDFUL_MAX_QUEUE", value_name = "N", help_heading = "Limits")]
     pub max_queue: Option<usize>,
 
-    /// Bytes of all request bodies and answers in memory; an address that has its share of them gets
-    /// status 429 [default: 268435456]
+    /// Bytes of all request bodies and answers in memory; an address has at most three eighths of
+    /// them, and gets status 429 beyond [default: 268435456]
     #[arg(long, env = "HANDFUL_MAX_BUFFER_BYTES", value_name = "N", help_heading = "Limits")]
     pub max_buffer_bytes: Option<usize>,
 
@@ -129,8 +129,9 @@ pub struct Settings {
     #[arg(long, env = "HANDFUL_MAX_EXAMPLES", value_name = "N", help_heading = "Limits")]
     pub max_examples: Option<usize>,
 
-    /// Open connections; beyond them, idle ones are closed, and without an idle one only /livez and
-    /// /readyz are answered [default: 256]
+    /// Open connections; an address has at most three eighths of them. Beyond, idle ones and those
+    /// that wait for their clients are closed; where all work, only /livez and /readyz are answered
+    /// [default: 256]
     #[arg(long, env = "HANDFUL_MAX_CONNECTIONS", value_name = "N", help_heading = "Limits")]
     pub max_connections: Option<usize>,
 
@@ -138,8 +139,8 @@ pub struct Settings {
     #[arg(long, env = "HANDFUL_RECEIVE_SECONDS", value_name = "N", help_heading = "Limits")]
     pub receive_seconds: Option<u64>,
 
-    /// Seconds in which a request is answered, otherwise with status 503; a client asks for less with
-    /// the header Handful-Deadline-Ms [default: 30]
+    /// Seconds in which a request is answered, otherwise with status 503; a client asks for less
+    /// with the header Handful-Deadline-Ms [default: 30]
     #[arg(long, env = "HANDFUL_DEADLINE_SECONDS", value_name = "N", help_heading = "Limits")]
     pub deadline_seconds: Option<u64>,
 

@@ -15,10 +15,10 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
-use tokio::time::{Instant, Interval, interval, timeout_at};
+use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
-use crate::http::connections::{Connection, Phase};
-use crate::http::deadline::Deadline;
+use crate::connections::{Connection, Phase};
+use crate::http::answers::NO_MEMORY;
 use crate::http::problem::{Code, Problem};
 use crate::jobs::budget::Lease;
 use crate::jobs::uploads::{Upload, Uploads};
@@ -69,11 +69,10 @@ impl FromRequest<Arc<AppState>> for Uploads {
     }
 }
 
-/// A body that is arriving: on which connection, and until when.
+/// A body that is arriving: on which connection, and how long it may take.
 struct Arrival {
     connection: Arc<Connection>,
-    end: Instant,
-    seconds: u64,
+    time: Duration,
 }
 
 impl Arrival {
@@ -83,11 +82,7 @@ impl Arrival {
         let Some(connection) = connection else {
             return Err(Problem::internal("a request has no connection"));
         };
-        let mut end = Instant::now() + limits.receive_time();
-        if let Some(Deadline(deadline)) = parts.extensions.get() {
-            end = end.min(*deadline);
-        }
-        Ok(Self { connection, end, seconds: limits.receive_seconds })
+        Ok(Self { connection, time: limits.receive_time() })
     }
 
     /// The result of reading a body, or the error of one that arrives too late.
@@ -96,9 +91,9 @@ impl Arrival {
         reading: impl Future<Output = Result<T, Problem>>,
     ) -> Result<T, Problem> {
         self.connection.enter(Phase::Transfer);
-        let read = timeout_at(self.end, reading).await;
+        let read = timeout(self.time, reading).await;
         self.connection.enter(Phase::Work);
-        read.map_err(|_| too_slow(self.seconds))?
+        read.map_err(|_| too_slow(self.time.as_secs()))?
     }
 }
 
@@ -205,6 +200,8 @@ async fn collect(mut body: Body, limit: usize, memory: Memory<'_>) -> Result<Byt
     let mut pace = Pace::new();
     loop {
         let frame = tokio::select! {
+            // What has arrived counts before the tick, however late both are looked at.
+            biased;
             frame = body.frame() => frame,
             is_slow = pace.is_slow(bytes.len()) => {
                 if is_slow && lease.is_wanted() {
@@ -241,7 +238,9 @@ struct Pace {
 
 impl Pace {
     fn new() -> Self {
-        Self { tick: interval(STALLED_TIME), before: None }
+        let mut tick = interval(STALLED_TIME);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self { tick, before: None }
     }
 
     /// Waits for the next tick; true if little arrived since the last one.
@@ -334,12 +333,11 @@ fn too_large(limit: usize) -> Problem {
 }
 
 fn no_memory() -> Problem {
-    let what = "This address has its share of the memory for bodies and answers.";
-    Problem::refused(Refusal::Memory, what)
+    Problem::refused(Refusal::Memory, NO_MEMORY)
 }
 
 fn stalled() -> Problem {
-    let what = "The body arrived too slowly while other clients waited for memory.";
+    let what = "The body arrived too slowly while others waited for memory.";
     Problem::refused(Refusal::Stalled, what)
 }
 
@@ -371,7 +369,7 @@ mod tests {
 
     /// A client's part of a budget.
     fn memory(total: usize) -> (Arc<Budget>, Lease) {
-        let budget = Budget::new(total);
+        let budget = Budget::new(total, 256);
         let lease = budget.lease(IpAddr::from([127, 0, 0, 1]).into());
         (budget, lease)
     }
@@ -394,12 +392,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_stalls_is_refused_when_others_want_its_memory() {
-        let (budget, mut lease) = memory(8);
-        assert!(lease.grow(1));
-        let mut other = budget.lease(IpAddr::from([127, 0, 0, 2]).into());
+        let (budget, mut lease) = memory(100);
+        assert!(lease.grow(15));
+        let mut other = budget.lease(IpAddr::from([127, 0, 0, 1]).into());
         let (_sender, body) = Channel::<Bytes>::new(1);
         let collecting = collect(Body::new(body), 4, (&mut lease, 1));
-        let waiting = other.grow_within(8, Duration::from_secs(9));
+        let waiting = other.grow_within(15, Duration::from_secs(9));
         let (collected, _) = tokio::join!(collecting, waiting);
         assert_eq!(collected.unwrap_err().code(), Code::Timeout);
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
-use super::connections::Connection;
 use super::problem::Problem;
+use crate::connections::Connection;
 use crate::jobs::client::ClientAddress;
 
 /// The address that a request came from.

@@ -6,7 +6,7 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName};
 use axum::middleware::Next;
 use axum::response::Response;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 
 use super::problem::{Code, Problem};
 use crate::metrics::Refusal;
@@ -14,20 +14,14 @@ use crate::metrics::Refusal;
 /// What a client sends to ask for an answer sooner than the service's own limit.
 const DEADLINE_MS: HeaderName = HeaderName::from_static("handful-deadline-ms");
 
-/// When the time of a request is over.
-#[derive(Debug, Clone, Copy)]
-pub struct Deadline(pub Instant);
-
 /// Answers the request, or with `deadline` when its time is over. Its work is then dropped, except
 /// a change of the gallery that has begun.
 ///
 /// # Errors
 /// `bad_request` for a header that is no number; `deadline`.
-pub async fn run(mut request: Request, next: Next, most: Duration) -> Result<Response, Problem> {
+pub async fn run(request: Request, next: Next, most: Duration) -> Result<Response, Problem> {
     let time = asked(request.headers())?.map_or(most, |asked| asked.min(most));
-    let end = Instant::now() + time;
-    request.extensions_mut().insert(Deadline(end));
-    timeout_at(end, next.run(request)).await.map_err(|_| passed(time))
+    timeout(time, next.run(request)).await.map_err(|_| passed(time))
 }
 
 fn asked(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use crate::http::connections::{Admission, Connection, Phase};
+use crate::connections::Connection;
+use crate::http::answers::Sending;
 use crate::http::problem::{self, Cause, Code, Problem};
 use crate::http::{answers, deadline};
 use crate::metrics::{self, Refusal};
@@ -53,11 +55,11 @@ pub async fn pass(State(state): State<Arc<AppState>>, request: Request, next: Ne
         Err(problem) => problem.into_response(),
     };
     if let Some(connection) = connection {
-        response = answers::hold(response, connection.client, &state.buffers).await;
-        if connection.admission == Admission::Health {
+        response = answers::hold(&method, response, connection.client, &state.buffers).await;
+        if !state.connections.has_place(&connection) {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        connection.enter(Phase::Idle);
+        response = response.map(|body| Body::new(Sending::on(connection, body)));
     }
     add_headers(response.headers_mut(), &id);
     if let Some(refusal) = response.extensions().get() {
@@ -75,14 +77,16 @@ pub async fn pass(State(state): State<Arc<AppState>>, request: Request, next: Ne
 
 async fn answer(state: &AppState, request: Request, next: Next) -> Result<Response, Problem> {
     admit(&request, &state.config.allow_host)?;
-    admit_connection(&request)?;
+    admit_connection(state, &request)?;
     deadline::run(request, next, state.config.limits.deadline()).await
 }
 
 /// Refuses what is not about the health of the service if the connection has no place for more.
-fn admit_connection(request: &Request) -> Result<(), Problem> {
-    let admission = request.extensions().get::<Arc<Connection>>().map(|c| c.admission);
-    if admission == Some(Admission::Health) && !HEALTH.contains(&request.uri().path()) {
+fn admit_connection(state: &AppState, request: &Request) -> Result<(), Problem> {
+    let connection = request.extensions().get::<Arc<Connection>>();
+    let is_admitted = HEALTH.contains(&request.uri().path())
+        || connection.is_none_or(|connection| state.connections.has_place(connection));
+    if !is_admitted {
         let what = "This address has its share of the connections, and all are busy.";
         return Err(Problem::refused(Refusal::Connections, what));
     }
@@ -220,8 +224,6 @@ fn log(request: &metrics::Request, id: &HeaderValue, start: Instant, cause: Opti
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use axum::body::Body;
-
     use super::*;
 
     fn request(headers: &[(&str, &str)]) -> Request {

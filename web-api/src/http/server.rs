@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::config::Limits;
-use crate::http::connections::{Connection, Phase};
+use crate::connections::{Connection, Phase};
 use crate::http::refusals::Refusals;
 use crate::http::write_timeout::WriteTimeout;
 use crate::metrics::Refusal;

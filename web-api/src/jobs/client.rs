@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// The address of a client, as far as one client cannot choose it freely.
+/// The address of a client, or the network in which a client can choose its address.
 ///
 /// For IPv6 it is the first half: the smallest network that is assigned to anybody (RFC 6177), so
 /// its owner has all addresses in it.
@@ -21,7 +21,7 @@ impl From<IpAddr> for ClientAddress {
 /// How soon a call is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Priority {
-    /// The classification of one image: somebody holds it in front of a camera.
+    /// The classification or embedding of one image: a person holds it in front of a camera.
     High,
     /// Everything else.
     Normal,
@@ -37,9 +37,9 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// The caller of a classification of `n_images`.
+    /// The caller who waits for the answer to `n_images`, which changes nothing.
     #[must_use]
-    pub fn classifying(client: ClientAddress, n_images: usize) -> Self {
+    pub fn for_images(client: ClientAddress, n_images: usize) -> Self {
         let priority = if n_images == 1 { Priority::High } else { Priority::Normal };
         Self { client, priority }
     }

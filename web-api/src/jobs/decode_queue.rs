@@ -5,15 +5,15 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
 use edge::decoder::{DecodedImage, ImageDecoder};
-use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::oneshot;
 
 use super::budget::{Budget, Lease};
-use super::client::{Caller, ClientAddress};
+use super::client::{Caller, ClientAddress, Priority};
 use super::error::{JobError, catch_panic};
 use super::fair_queue::FairQueue;
 use super::uploads::{Upload, Uploads};
@@ -28,9 +28,16 @@ const THREADS: [(&str, u64, bool); 3] = [
     ("decode-large", u64::MAX, true),
 ];
 
-/// Decoded images that wait for the engine, beside those that are being decoded. More would make
-/// nothing faster, and take the memory of a network input each.
-const MAX_DECODED: usize = 4;
+/// Images of one priority that are decoded and wait for the engine, or are being decoded: beyond
+/// them, only what other threads begin in the same moment. More would make nothing faster, and take
+/// the memory of a network input each.
+const MAX_DECODED: usize = 6;
+
+/// One part in 256 of the queue is granted to an address whatever the others have.
+const SMALL_PARTS: usize = 256;
+
+/// This number of bytes of a file costs as much as a pixel.
+const BYTES_PER_PIXEL: u64 = 4;
 
 /// By how much a thread that gives way does so, on the scale of `nice`, up to 19.
 const GIVES_WAY: i32 = 10;
@@ -38,15 +45,55 @@ const GIVES_WAY: i32 = 10;
 /// Decodes images, and limits how many wait.
 pub struct DecodeQueue {
     decoder: ImageDecoder,
-    jobs: Arc<FairQueue<Job>>,
+    work: Arc<Work>,
     places: Arc<Budget>,
 }
 
-/// A decoded image and its place among those that wait for the engine.
+/// What the threads share.
+struct Work {
+    jobs: FairQueue<Job>,
+    /// Decoded images that wait for the engine.
+    high: AtomicUsize,
+    normal: AtomicUsize,
+}
+
+impl Work {
+    // For each priority its own: images that the engine serves late must not stop those that it
+    // serves soon.
+    fn decoded(&self, priority: Priority) -> &AtomicUsize {
+        match priority {
+            Priority::High => &self.high,
+            Priority::Normal => &self.normal,
+        }
+    }
+}
+
+/// A decoded image, counted among those that wait for the engine.
 pub struct Decoded {
     /// The image.
     pub image: DecodedImage,
-    _place: OwnedSemaphorePermit,
+    /// Dropped when the engine has taken the image.
+    pub waits: Waits,
+}
+
+/// One of the decoded images that wait for the engine.
+pub struct Waits {
+    work: Arc<Work>,
+    priority: Priority,
+}
+
+impl Waits {
+    fn new(work: &Arc<Work>, priority: Priority) -> Self {
+        work.decoded(priority).fetch_add(1, Ordering::SeqCst);
+        Self { work: Arc::clone(work), priority }
+    }
+}
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        self.work.decoded(self.priority).fetch_sub(1, Ordering::SeqCst);
+        self.work.jobs.wake();
+    }
 }
 
 struct Job {
@@ -63,25 +110,21 @@ impl DecodeQueue {
     ///
     /// # Errors
     /// When the system cannot start a thread.
-    pub fn start(decoder: ImageDecoder, max_queue: usize, runtime: &Handle) -> io::Result<Self> {
-        let jobs = Arc::new(FairQueue::new());
-        let places = Arc::new(Semaphore::new(MAX_DECODED + THREADS.len()));
+    pub fn start(decoder: ImageDecoder, max_queue: usize) -> io::Result<Self> {
+        let work =
+            Work { jobs: FairQueue::new(), high: AtomicUsize::new(0), normal: AtomicUsize::new(0) };
+        let work = Arc::new(work);
         for (name, max_cost, gives_way) in THREADS {
-            let worker = Worker {
-                decoder: decoder.clone(),
-                jobs: Arc::clone(&jobs),
-                places: Arc::clone(&places),
-                max_cost,
-            };
-            let runtime = runtime.clone();
+            let decoder = decoder.clone();
+            let thread = Decoder { decoder, work: Arc::clone(&work), max_cost };
             thread::Builder::new().name(name.to_owned()).spawn(move || {
                 if gives_way && let Err(error) = rustix::process::nice(GIVES_WAY) {
                     tracing::debug!("the priority of a thread cannot be changed: {error}");
                 }
-                worker.run(&runtime);
+                thread.run();
             })?;
         }
-        Ok(Self { decoder, jobs, places: Budget::new(max_queue) })
+        Ok(Self { decoder, work, places: Budget::new(max_queue, SMALL_PARTS) })
     }
 
     /// Images that wait or are being processed.
@@ -99,7 +142,7 @@ impl DecodeQueue {
         self.places.take(client, n_images).ok_or(JobError::QueueFull(self.places.total()))
     }
 
-    /// Waits for a thread, then decodes one image on it.
+    /// Waits for a thread, then decodes one image on it. The call may be dropped at any time.
     ///
     /// # Errors
     /// [`JobError::Image`], [`JobError::Panicked`], [`JobError::Stopped`].
@@ -112,50 +155,51 @@ impl DecodeQueue {
         let file = &images.files[index];
         // From the header only: a file that is refused for it does not wait.
         let cost = self.decoder.cost(&file.bytes).map_err(|error| in_file(file, error))?;
+        // What is no pixel takes time too.
+        let cost = cost + file.bytes.len() as u64 / BYTES_PER_PIXEL;
         let (reply, result) = oneshot::channel();
         let job = Job { images: Arc::clone(images), index, cost, reply };
-        self.jobs.push(caller, job).map_err(|_| JobError::Stopped)?;
+        // It leaves the queue when this call is dropped.
+        let _ticket = self.work.jobs.push(caller, job).map_err(|_| JobError::Stopped)?;
         result.await.unwrap_or(Err(JobError::Stopped))
     }
 }
 
 impl Drop for DecodeQueue {
     fn drop(&mut self) {
-        self.jobs.clear();
+        self.work.jobs.clear();
     }
 }
 
-struct Worker {
+struct Decoder {
     decoder: ImageDecoder,
-    jobs: Arc<FairQueue<Job>>,
-    places: Arc<Semaphore>,
+    work: Arc<Work>,
     /// Only images of less cost.
     max_cost: u64,
 }
 
-impl Worker {
-    fn run(&self, runtime: &Handle) {
-        // The place first: an address must not be chosen before its turn can begin.
-        while let Ok(place) = runtime.block_on(Arc::clone(&self.places).acquire_owned()) {
-            let Some((caller, job)) = self.jobs.pop(|job| job.cost < self.max_cost) else {
-                return;
-            };
+impl Decoder {
+    fn run(&self) {
+        while let Some((caller, job)) = self.work.jobs.pop(|caller, job| self.accepts(caller, job))
+        {
+            let waits = Waits::new(&self.work, caller.priority);
             let start = Instant::now();
-            self.decode(job, place);
-            self.jobs.charge(caller, start.elapsed());
+            self.decode(job, waits);
+            self.work.jobs.charge(caller, start.elapsed());
         }
     }
 
-    fn decode(&self, job: Job, place: OwnedSemaphorePermit) {
-        // A closed channel means that the connection is gone, or the time of the request over.
-        if job.reply.is_closed() {
-            return;
-        }
+    fn accepts(&self, caller: Caller, job: &Job) -> bool {
+        let waiting = self.work.decoded(caller.priority).load(Ordering::SeqCst);
+        job.cost < self.max_cost && waiting < MAX_DECODED
+    }
+
+    fn decode(&self, job: Job, waits: Waits) {
         let file = &job.images.files[job.index];
         let decoded = catch_panic(|| self.decoder.decode(&file.bytes));
         let decoded = decoded.and_then(|decoded| decoded.map_err(|error| in_file(file, error)));
         // The connection may close meanwhile.
-        let _ = job.reply.send(decoded.map(|image| Decoded { image, _place: place }));
+        let _ = job.reply.send(decoded.map(|image| Decoded { image, waits }));
     }
 }
 

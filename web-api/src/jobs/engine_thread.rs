@@ -1,9 +1,9 @@
 //! One thread owns the recognizer; all other threads send it jobs through a fair queue.
 //!
 //! A job is a closure on the owned state; its result returns through a oneshot channel. Addresses
-//! take turns by the time that their jobs took, jobs of closed connections are skipped, and a
-//! panic fails one job only. Each request has one job at a time, so the number of connections
-//! bounds the queue.
+//! take turns by the time that their jobs took, the job of a request that has ended leaves the
+//! queue, and a panic fails one job only. Each request, and each list that is being sent, has one
+//! job at a time, so the number of connections bounds the queue.
 
 use std::io;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ impl<S: Send + 'static> EngineThread<S> {
         let queue = ClearOnDrop(Arc::clone(&jobs));
         // A thread and not a task: jobs block, for the time of the network and of an `fsync`.
         let thread = thread::Builder::new().name("engine".to_owned()).spawn(move || {
-            while let Some((caller, job)) = queue.0.pop(|_| true) {
+            while let Some((caller, job)) = queue.0.pop(|_, _| true) {
                 let start = Instant::now();
                 job(&mut state);
                 queue.0.charge(caller, start.elapsed());
@@ -60,7 +60,8 @@ impl<S: Send + 'static> EngineThread<S> {
                 let _ = reply.send(catch_panic(|| work(state)));
             }
         });
-        self.jobs.push(caller.into(), job).map_err(|_| JobError::Stopped)?;
+        // It leaves the queue when this call is dropped.
+        let _ticket = self.jobs.push(caller.into(), job).map_err(|_| JobError::Stopped)?;
         result.await.unwrap_or(Err(JobError::Stopped))
     }
 }

@@ -8,6 +8,7 @@
 //! gets most of the time, and the normal one is never starved.
 
 use std::collections::{HashMap, VecDeque};
+use std::mem;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -21,6 +22,22 @@ const HIGH_WEIGHT: u32 = 8;
 pub struct FairQueue<T> {
     levels: Mutex<Levels<T>>,
     changed: Condvar,
+}
+
+/// The place of a job that waits.
+#[must_use]
+pub struct Ticket<'a, T> {
+    queue: &'a FairQueue<T>,
+    caller: Caller,
+    number: u64,
+}
+
+impl<T> Drop for Ticket<'_, T> {
+    fn drop(&mut self) {
+        let removed = self.queue.lock().remove(self.caller, self.number);
+        // Not while the queue is locked: a job may hold much.
+        drop(removed);
+    }
 }
 
 /// The jobs of both priorities.
@@ -67,21 +84,29 @@ impl<T> FairQueue<T> {
         Self { levels: Mutex::new(levels), changed: Condvar::new() }
     }
 
-    /// Adds a job; gives it back if the queue is closed.
-    pub fn push(&self, caller: Caller, job: T) -> Result<(), T> {
+    /// Adds a job; gives it back if the queue is closed. When the ticket is dropped, the job leaves
+    /// the queue unless a thread has taken it.
+    pub fn push(&self, caller: Caller, job: T) -> Result<Ticket<'_, T>, T> {
         let mut levels = self.lock();
         if levels.is_closed {
             return Err(job);
         }
-        levels.add(caller, job);
+        let number = levels.add(caller, job);
         drop(levels);
+        self.wake();
+        Ok(Ticket { queue: self, caller, number })
+    }
+
+    /// Lets the threads that wait look again for a job that they accept.
+    pub fn wake(&self) {
+        // A thread that looks holds the lock until it waits: it must not miss this in between.
+        drop(self.lock());
         // All: a thread may not take every kind of job.
         self.changed.notify_all();
-        Ok(())
     }
 
     /// Waits for a job that `accepts` admits. `None` when the queue is closed and has no such job.
-    pub fn pop(&self, accepts: impl Fn(&T) -> bool) -> Option<(Caller, T)> {
+    pub fn pop(&self, accepts: impl Fn(Caller, &T) -> bool) -> Option<(Caller, T)> {
         let mut levels = self.lock();
         loop {
             let next = levels.next(&accepts);
@@ -100,16 +125,18 @@ impl<T> FairQueue<T> {
     /// Takes no further jobs. Those that wait are still done.
     pub fn close(&self) {
         self.lock().is_closed = true;
-        self.changed.notify_all();
+        self.wake();
     }
 
     /// Takes no further jobs and drops those that wait.
     pub fn clear(&self) {
         let mut levels = self.lock();
-        levels.high.lanes.clear();
-        levels.normal.lanes.clear();
+        levels.is_closed = true;
+        let jobs = [mem::take(&mut levels.high.lanes), mem::take(&mut levels.normal.lanes)];
         drop(levels);
-        self.close();
+        self.wake();
+        // Not while the queue is locked: a job may hold much.
+        drop(jobs);
     }
 
     /// Whether the queue takes no further jobs.
@@ -137,7 +164,7 @@ impl<T> Levels<T> {
         }
     }
 
-    fn add(&mut self, caller: Caller, job: T) {
+    fn add(&mut self, caller: Caller, job: T) -> u64 {
         self.added += 1;
         let number = self.added;
         let now = self.now;
@@ -146,16 +173,24 @@ impl<T> Levels<T> {
             level.served = level.served.max(now);
         }
         level.add(caller.client, number, job);
+        number
     }
 
-    fn next(&mut self, accepts: &impl Fn(&T) -> bool) -> Option<(Caller, T)> {
+    fn remove(&mut self, caller: Caller, number: u64) -> Option<T> {
+        let lane = self.level(caller.priority).lanes.get_mut(&caller.client)?;
+        let place = lane.jobs.iter().position(|(other, _)| *other == number)?;
+        lane.jobs.remove(place).map(|(_, job)| job)
+    }
+
+    fn next(&mut self, accepts: &impl Fn(Caller, &T) -> bool) -> Option<(Caller, T)> {
         let mut order = [Priority::High, Priority::Normal];
         if self.normal.served < self.high.served {
             order.reverse();
         }
         order.into_iter().find_map(|priority| {
             let level = self.level(priority);
-            let (client, job) = level.next(accepts)?;
+            let (client, job) =
+                level.next(|client, job| accepts(Caller { client, priority }, job))?;
             let served = level.served;
             self.now = self.now.max(served);
             Some((Caller { client, priority }, job))
@@ -179,9 +214,9 @@ impl<T> Level<T> {
         lane.jobs.push_back((number, job));
     }
 
-    fn next(&mut self, accepts: impl Fn(&T) -> bool) -> Option<(ClientAddress, T)> {
+    fn next(&mut self, accepts: impl Fn(ClientAddress, &T) -> bool) -> Option<(ClientAddress, T)> {
         let waiting = self.lanes.iter_mut().filter_map(|(client, lane)| {
-            let place = lane.jobs.iter().position(|(_, job)| accepts(job))?;
+            let place = lane.jobs.iter().position(|(_, job)| accepts(*client, job))?;
             Some((lane.served, lane.jobs[place].0, *client, place))
         });
         let (served, _, client, place) =
@@ -222,17 +257,22 @@ mod tests {
     /// Serves `n` jobs, each of which takes `cost`; returns whose they were.
     fn serve(queue: &FairQueue<u32>, n: usize, cost: impl Fn(u32) -> Duration) -> Vec<u32> {
         let next = std::iter::from_fn(|| {
-            let (caller, job) = queue.pop(|_| true)?;
+            let (caller, job) = queue.pop(|_, _| true)?;
             queue.charge(caller, cost(job));
             Some(job)
         });
         next.take(n).collect()
     }
 
+    /// Adds a job that stays until it is taken.
+    fn add(queue: &FairQueue<u32>, caller: impl Into<Caller>, job: u32) {
+        mem::forget(queue.push(caller.into(), job));
+    }
+
     fn filled(jobs: &[(u8, u32)]) -> FairQueue<u32> {
         let queue = FairQueue::new();
         for &(number, job) in jobs {
-            assert_eq!(queue.push(client(number).into(), job), Ok(()));
+            add(&queue, client(number), job);
         }
         queue
     }
@@ -257,7 +297,7 @@ mod tests {
         let queue = filled(&[(1, 1); 20]);
         serve(&queue, 10, |_| STEP);
         for _ in 0..10 {
-            assert_eq!(queue.push(client(2).into(), 2), Ok(()));
+            add(&queue, client(2), 2);
         }
         assert_eq!(serve(&queue, 6, |_| STEP).iter().filter(|job| **job == 2).count(), 3);
     }
@@ -266,10 +306,19 @@ mod tests {
     fn the_high_priority_gets_most_of_the_time_and_not_all() {
         let queue = filled(&[(1, 1); 40]);
         for _ in 0..40 {
-            assert_eq!(queue.push(Caller::classifying(client(1), 1), 2), Ok(()));
+            add(&queue, Caller::for_images(client(1), 1), 2);
         }
         let order = serve(&queue, 18, |_| STEP);
         assert_eq!(order.iter().filter(|job| **job == 1).count(), 2, "{order:?}");
+    }
+
+    #[test]
+    fn a_job_whose_caller_has_left_leaves_the_queue() {
+        let queue = filled(&[(1, 1)]);
+        let ticket = queue.push(client(1).into(), 2);
+        add(&queue, client(1), 3);
+        drop(ticket);
+        assert_eq!(serve(&queue, 2, |_| STEP), [1, 3]);
     }
 
     #[test]
@@ -281,11 +330,11 @@ mod tests {
     #[test]
     fn a_thread_gets_only_jobs_that_it_accepts() {
         let queue = filled(&[(1, 9), (1, 2), (2, 9)]);
-        assert_eq!(queue.pop(|job| *job < 5), Some((client(1).into(), 2)));
+        assert_eq!(queue.pop(|_, job| *job < 5), Some((client(1).into(), 2)));
         queue.close();
-        assert_eq!(queue.pop(|job| *job < 5), None);
-        assert!(queue.pop(|_| true).is_some() && queue.pop(|_| true).is_some());
-        assert_eq!(queue.push(client(1).into(), 1), Err(1));
+        assert_eq!(queue.pop(|_, job| *job < 5), None);
+        assert!(queue.pop(|_, _| true).is_some() && queue.pop(|_, _| true).is_some());
+        assert_eq!(queue.push(client(1).into(), 1).err(), Some(1));
     }
 
     #[test]
@@ -299,8 +348,8 @@ mod tests {
     fn a_waiting_thread_gets_a_job_that_comes_later() {
         let queue = Arc::new(FairQueue::new());
         let waiting = Arc::clone(&queue);
-        let thread = thread::spawn(move || waiting.pop(|_| true));
-        assert_eq!(queue.push(client(1).into(), 4), Ok(()));
+        let thread = thread::spawn(move || waiting.pop(|_, _| true));
+        add(&queue, client(1), 4);
         assert_eq!(thread.join().ok().flatten(), Some((client(1).into(), 4)));
     }
 }

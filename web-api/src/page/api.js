@@ -5,7 +5,7 @@ const BACKGROUND = `${GALLERY}/background/examples`;
 
 const RETRIES = 3; // of a call that a busy service refused
 
-// In the words of somebody in front of a device; the texts of the service are for programs.
+// In words for a person in front of a device; the texts of the service are for programs.
 const MEANINGS = {
   busy: "The device is busy with other requests. Nothing was changed. Try again in a moment.",
   deadline: "The device is busy and did not answer in time. Try again: an image is never added twice.",

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::galleries::known_gallery;
+use super::part::{check_limit, default_limit};
 use crate::http::client::Client;
 use crate::http::conditions::tagged;
 use crate::http::problem::{Code, Problem};
@@ -19,25 +20,18 @@ use crate::jobs::uploads::Uploads;
 use crate::state::AppState;
 use crate::wire::{self, ImageForm, RawImage};
 
-/// The most examples of one answer.
-const MAX_LIMIT: usize = 1000;
-
 /// A part of a list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct ListQuery {
     /// The most examples to return, 1 to 1000.
-    #[serde(default = "hundred")]
+    #[serde(default = "default_limit")]
     #[param(default = 100, minimum = 1, maximum = 1000, required = false)]
     limit: usize,
     /// Return the examples after the one with this id: `next` of the answer before.
     #[param(value_type = String, required = false, pattern = "^@(0|[1-9][0-9]{0,18})[.](0|[1-9][0-9]{0,8})$", example = "@9.0")]
     after: Option<String>,
-}
-
-fn hundred() -> usize {
-    100
 }
 
 /// Lists the background examples of a gallery, in the order of enrollment.
@@ -52,10 +46,7 @@ pub async fn list(
     Query(ListQuery { limit, after }): Query<ListQuery>,
 ) -> Result<Response, Problem> {
     known_gallery(&gallery)?;
-    if !(1..=MAX_LIMIT).contains(&limit) {
-        let detail = format!("limit: expected 1 to {MAX_LIMIT}, got {limit}.");
-        return Err(Problem::new(Code::BadRequest, detail));
-    }
+    check_limit(limit)?;
     let after = after.map(|id| id.parse::<ExampleId>()).transpose();
     let after =
         after.map_err(|error| Problem::new(Code::BadRequest, format!("after: {error}.")))?;
@@ -92,8 +83,8 @@ pub async fn enroll(
     let enrolled = state
         .engine
         .call(client, move |recognizer| {
-            let enrolled = recognizer.enroll_background(&embedded)?;
-            Ok::<_, RecognizerError>(wire::EnrolledBackground::new(&enrolled, &embedded))
+            let enrolled = recognizer.enroll_background(&embedded.images)?;
+            Ok::<_, RecognizerError>(wire::EnrolledBackground::new(&enrolled, &embedded.images))
         })
         .await??;
     Ok(tagged(StatusCode::CREATED, enrolled.revision, enrolled))

@@ -15,9 +15,11 @@ use edge::gallery::MAX_LABEL_CHARS;
 use edge::recognizer::ClassInfo;
 use http_body_util::channel::{Channel, Sender};
 use serde::Deserialize;
+use tokio::time::timeout;
 use utoipa::IntoParams;
 
 use super::galleries::known_gallery;
+use super::part::{check_limit, default_limit};
 use crate::http::client::Client;
 use crate::http::conditions::etag;
 use crate::http::problem::{Code, Problem};
@@ -26,11 +28,8 @@ use crate::jobs::error::JobError;
 use crate::state::AppState;
 use crate::wire;
 
-/// The most classes of one answer.
-const MAX_LIMIT: usize = 1000;
-
 /// A part ends with the class that reaches this size.
-const PART_BYTES: usize = 16 << 10;
+const CHUNK_BYTES: usize = 16 << 10;
 
 /// A part of a list.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -39,16 +38,12 @@ const PART_BYTES: usize = 16 << 10;
 pub struct ClassListQuery {
     /// The most classes to return, 1 to 1000. An answer may have fewer: `next` shows whether others
     /// follow.
-    #[serde(default = "hundred")]
+    #[serde(default = "default_limit")]
     #[param(default = 100, minimum = 1, maximum = 1000, required = false)]
     limit: usize,
     /// Return the classes after this label: `next` of the answer before.
     #[param(value_type = String, required = false, max_length = 128, example = "mug")]
     after: Option<String>,
-}
-
-fn hundred() -> usize {
-    100
 }
 
 /// Lists the classes of a gallery, sorted by label.
@@ -66,23 +61,20 @@ pub async fn list(
     Query(ClassListQuery { limit, after }): Query<ClassListQuery>,
 ) -> Result<Response, Problem> {
     known_gallery(&gallery)?;
-    if !(1..=MAX_LIMIT).contains(&limit) {
-        let detail = format!("limit: expected 1 to {MAX_LIMIT}, got {limit}.");
-        return Err(Problem::new(Code::BadRequest, detail));
-    }
+    check_limit(limit)?;
     if after.as_ref().is_some_and(|after| after.chars().nth(MAX_LABEL_CHARS).is_some()) {
         let detail = format!("after: expected at most {MAX_LABEL_CHARS} characters.");
         return Err(Problem::new(Code::BadRequest, detail));
     }
     let mut page = Page { client, left: limit, after, revision: None };
-    let first = page.next_part(&state).await?;
+    let first = page.next_chunk(&state).await?;
     let tag = etag(page.revision.unwrap_or_default());
     let first = [b"{\"classes\":[", &*first].concat();
     let body = if page.is_at_end() {
         Body::from([first, page.end()].concat())
     } else {
         let (sender, rest) = Channel::new(1);
-        tokio::spawn(page.send(first.into(), sender, state));
+        tokio::spawn(page.send_in_time(first.into(), sender, state));
         Body::new(rest)
     };
     let content_type = HeaderValue::from_static("application/json");
@@ -105,10 +97,10 @@ impl Page {
     }
 
     /// The next classes as JSON, separated by commas.
-    async fn next_part(&mut self, state: &AppState) -> Result<Vec<u8>, JobError> {
+    async fn next_chunk(&mut self, state: &AppState) -> Result<Vec<u8>, JobError> {
         let is_first = self.revision.is_none();
         let (after, left) = (self.after.take(), self.left);
-        let read = move |recognizer: &mut Recognizer| Part::read(recognizer, after, left);
+        let read = move |recognizer: &mut Recognizer| Chunk::read(recognizer, after, left);
         let part = state.engine.call(self.client, read).await?;
         // Classes of two revisions in one answer would be a state that never was.
         if self.revision.is_some_and(|revision| revision != part.revision) {
@@ -127,21 +119,33 @@ impl Page {
     async fn send(
         mut self,
         first: Bytes,
-        mut sender: Sender<Bytes, JobError>,
-        state: Arc<AppState>,
-    ) {
+        sender: &mut Sender<Bytes, JobError>,
+        state: &AppState,
+    ) -> Result<(), JobError> {
         let mut part = first;
         // It fails when the client has left.
         while sender.send_data(part).await.is_ok() {
             if self.is_at_end() {
                 let _ = sender.send_data(self.end().into()).await;
-                return;
+                return Ok(());
             }
-            part = match self.next_part(&state).await {
-                Ok(part) => part.into(),
-                // The head is sent: the client sees an answer that breaks off.
-                Err(error) => return sender.abort(error),
-            };
+            part = self.next_chunk(state).await?.into();
+        }
+        Ok(())
+    }
+
+    /// The same within the time in which a client has to read its answer.
+    async fn send_in_time(
+        self,
+        first: Bytes,
+        mut sender: Sender<Bytes, JobError>,
+        state: Arc<AppState>,
+    ) {
+        let time = state.config.limits.receive_time();
+        let sent = timeout(time, self.send(first, &mut sender, &state)).await;
+        // The head is sent: the client sees an answer that breaks off.
+        if let Err(error) = sent.unwrap_or(Err(JobError::Stopped)) {
+            sender.abort(error);
         }
     }
 
@@ -153,7 +157,7 @@ impl Page {
 }
 
 /// Some classes of one revision.
-struct Part {
+struct Chunk {
     json: Vec<u8>,
     n_classes: usize,
     /// The label that the part follows.
@@ -163,7 +167,7 @@ struct Part {
     revision: u64,
 }
 
-impl Part {
+impl Chunk {
     fn read(recognizer: &Recognizer, after: Option<String>, limit: usize) -> Self {
         let revision = recognizer.revision();
         let part = Self { json: Vec::new(), n_classes: 0, after, last: None, revision };
@@ -175,7 +179,7 @@ impl Part {
 
     fn filled(mut self, mut classes: impl Iterator<Item = ClassInfo>, limit: usize) -> Self {
         let mut last = None;
-        while self.n_classes < limit && self.json.len() < PART_BYTES {
+        while self.n_classes < limit && self.json.len() < CHUNK_BYTES {
             let Some(class) = classes.next() else { return self };
             if self.n_classes > 0 {
                 self.json.push(b',');

@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use edge::Recognizer;
 use edge::gallery::SenseOverride;
+use edge::lexicon::{AttributeError, MAX_ATTRIBUTES};
 use edge::recognizer::{ClassDefinition, ClassInfo, RecognizerError};
 use models::knowledge::wordnet::{NotASynset, SynsetId};
 
@@ -142,6 +143,10 @@ fn overrides(definition: wire::ClassDefinition) -> Result<ClassDefinition, Probl
         (None, true) => Some(SenseOverride::ImagesOnly),
         (None, false) => None,
     };
+    // Here and not in the job: what waits for the engine stays small.
+    if let Some(words) = attributes.as_ref().filter(|words| words.len() > MAX_ATTRIBUTES) {
+        return Err(AttributeError::TooMany(words.len()).into());
+    }
     // PUT replaces: what the body does not name is removed.
     Ok(ClassDefinition { sense, attributes, keep_others: false })
 }

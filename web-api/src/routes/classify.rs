@@ -3,20 +3,18 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Path, Query, State};
 use edge::Recognizer;
-use edge::embedder::Embedded;
 use edge::gallery::{GalleryError, GallerySettings};
 use edge::recognizer::{Classification, ClassifyOptions, RecognizerError};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::galleries::known_gallery;
+use crate::http::answers::Growing;
 use crate::http::client::Client;
 use crate::http::problem::{Code, Problem};
 use crate::jobs::client::Caller;
-use crate::jobs::error::JobError;
 use crate::jobs::uploads::Uploads;
 use crate::state::AppState;
 use crate::wire::{self, ImageForm, RawImage};
@@ -66,7 +64,7 @@ pub async fn classify(
     Path(gallery): Path<String>,
     Query(ClassifyQuery { top, explain, transductive, rate }): Query<ClassifyQuery>,
     images: Uploads,
-) -> Result<Json<wire::Classified>, Problem> {
+) -> Result<Growing, Problem> {
     known_gallery(&gallery)?;
     if !(1..=MAX_TOP).contains(&top) {
         let detail = format!("top: expected 1 to {MAX_TOP}, got {top}.");
@@ -80,40 +78,37 @@ pub async fn classify(
     if transductive && images.files.len() < 2 {
         return Err(RecognizerError::TooFewImages(images.files.len()).into());
     }
-    // Shared with the decoding threads, and kept for the names of the files.
+    let files: Vec<_> = images.files.iter().map(|upload| upload.file.clone()).collect();
+    // Shared with the decoding threads.
     let images = Arc::new(images);
-    let caller = Caller::classifying(client, images.files.len());
+    let caller = Caller::for_images(client, images.files.len());
     let embedded = Arc::new(state.embed(caller, &images).await?);
+    // Its body is needed no more, and counts against the same share as the answer.
+    drop(images);
     let options = ClassifyOptions { top, explain, transductive, rate };
-    let classification = classified(&state, caller, &embedded, options).await?;
-    for answer in &classification.answers {
-        let reached = answer.unknown.map(|unknown| unknown.false_accept_rate);
-        state.metrics.decision(&gallery, answer.decision, reached);
-    }
-    let files = images.files.iter().map(|upload| upload.file.clone());
-    Ok(Json(wire::Classified::new(classification, files, &embedded, state.model())))
-}
-
-/// Classifies the images of a call: together if they inform each other, else one after another, so
-/// that other calls are served between two.
-async fn classified(
-    state: &AppState,
-    caller: Caller,
-    images: &Arc<Vec<Embedded>>,
-    options: ClassifyOptions,
-) -> Result<Classification, JobError> {
-    let step = if options.transductive { images.len() } else { 1 };
-    let mut all: Option<Classification> = None;
-    for start in (0..images.len()).step_by(step) {
-        let images = Arc::clone(images);
+    let mut answer = Growing::new(&state.buffers, client);
+    answer.push(wire::Classified::BEGIN)?;
+    let mut summary: Option<Classification> = None;
+    // Together if they inform each other, else one after another: other calls are served between.
+    let step = if transductive { files.len() } else { 1 };
+    for start in (0..files.len()).step_by(step) {
+        let queries = Arc::clone(&embedded);
         let work = move |recognizer: &mut Recognizer| {
-            recognizer.classify(&images[start..start + step], options)
+            recognizer.classify(&queries.images[start..start + step], options)
         };
-        let found = state.engine.call(caller, work).await??;
-        match &mut all {
-            Some(all) => all.extend(found),
-            None => all = Some(found),
+        let mut found = state.engine.call(caller, work).await??;
+        for (n, one) in (start..).zip(found.answers.drain(..)) {
+            let reached = one.unknown.map(|unknown| unknown.false_accept_rate);
+            state.metrics.decision(&gallery, one.decision, reached);
+            let file = files[n].clone();
+            let result = wire::ClassifiedImage::new(one, file, &embedded.images[n]);
+            answer.push(&result.to_json(n == 0))?;
         }
+        found.elapsed += summary.map(|before| before.elapsed).unwrap_or_default();
+        summary = Some(found);
     }
-    all.ok_or_else(|| RecognizerError::TooFewImages(0).into())
+    let summary = summary.ok_or(RecognizerError::TooFewImages(0))?;
+    let response = wire::Classified::new(&summary, &embedded.images, state.model());
+    answer.push(&response.end())?;
+    Ok(answer)
 }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 
+use crate::http::answers::Growing;
 use crate::http::client::Client;
 use crate::http::problem::Problem;
 use crate::jobs::client::Caller;
@@ -21,17 +21,23 @@ pub async fn embed(
     State(state): State<Arc<AppState>>,
     Client(client): Client,
     images: Uploads,
-) -> Result<Json<wire::Embedded>, Problem> {
+) -> Result<Growing, Problem> {
     let images = Arc::new(images);
-    let caller = Caller::classifying(client, images.files.len());
+    let caller = Caller::for_images(client, images.files.len());
     let embedded = state.embed(caller, &images).await?;
-    let timing_ms = wire::Timing::new(&embedded, None);
-    let results = images.files.iter().zip(embedded);
-    Ok(Json(wire::Embedded {
+    let timing_ms = wire::Timing::new(&embedded.images, None);
+    let results = images.files.iter().zip(embedded.images);
+    let response = wire::Embedded {
         results: results
             .map(|(upload, image)| wire::EmbeddedImage::new(upload.file.clone(), image))
             .collect(),
         model: state.model(),
         timing_ms,
-    }))
+    };
+    // Its body is needed no more, and counts against the same share as the answer.
+    drop(images);
+    let mut answer = Growing::new(&state.buffers, client);
+    let json = serde_json::to_vec(&response).map_err(Problem::internal)?;
+    answer.push(&json)?;
+    Ok(answer)
 }

@@ -55,8 +55,8 @@ pub async fn enroll(
         .engine
         .call(client, move |recognizer| {
             // Checks again: the class may have been deleted while the images were embedded.
-            let enrolled = recognizer.enroll(&class, &embedded, create)?;
-            Ok::<_, RecognizerError>(wire::Enrolled::new(&enrolled, &embedded))
+            let enrolled = recognizer.enroll(&class, &embedded.images, create)?;
+            Ok::<_, RecognizerError>(wire::Enrolled::new(&enrolled, &embedded.images))
         })
         .await??;
     Ok(tagged(StatusCode::CREATED, enrolled.revision, enrolled))

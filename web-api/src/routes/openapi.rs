@@ -6,10 +6,12 @@ mod examples;
 
 use std::sync::LazyLock;
 
+use axum::Extension;
 use axum::http::header;
 use axum::response::IntoResponse;
 use utoipa::OpenApi;
 
+use crate::http::answers::Counted;
 use examples::Examples;
 
 use super::{
@@ -23,8 +25,8 @@ use super::{
         description = "Few-shot image classification: enroll classes from a few example images or \
             from their names, then classify new images. Errors are application/problem+json with \
             a stable `code`. Every response has an `x-request-id` header. A request with the header \
-            `handful-deadline-ms` is answered within so many milliseconds, with status 503 if its \
-            result is not ready then.",
+            `handful-deadline-ms` is answered within that number of milliseconds, with status 503 \
+            if its result is not ready then.",
         license(name = "MIT OR Apache-2.0")
     ),
     servers((url = "/", description = "This service")),
@@ -80,5 +82,6 @@ pub fn document() -> &'static str {
     responses((status = 200, description = "The document", body = serde_json::Value, content_type = "application/json",
         example = json!({"openapi": "3.1.0"}))))]
 pub async fn openapi() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json")], document())
+    // The document is part of the program, however many clients read it.
+    (Extension(Counted), [(header::CONTENT_TYPE, "application/json")], document())
 }

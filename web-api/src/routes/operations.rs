@@ -49,7 +49,7 @@ pub async fn metrics(State(state): State<Arc<AppState>>) -> impl IntoResponse {
     let gauges = Gauges {
         queue_images: state.decode_queue.queued_images(),
         buffer_bytes: state.buffers.used(),
-        connections: state.connections.len(),
+        connections: state.connections.count(),
     };
     ([(header::CONTENT_TYPE, OPEN_METRICS)], state.metrics.render(gauges))
 }

@@ -189,23 +189,27 @@ pub struct Neighbor {
 }
 
 impl Classified {
-    /// The response for `images`, which came as `files`.
+    /// The JSON before the results. They are written one by one, because they may be large.
+    pub const BEGIN: &'static [u8] = b"{\"results\":[";
+
+    /// The response for `images` without the results.
     #[must_use]
-    pub fn new(
-        classification: Classification,
-        files: impl Iterator<Item = Option<String>>,
-        images: &[Embedded],
-        model: Model,
-    ) -> Self {
-        let answers = classification.answers.into_iter().zip(files).zip(images);
+    pub fn new(classification: &Classification, images: &[Embedded], model: Model) -> Self {
         Self {
-            results: answers.map(|((answer, file), image)| result(answer, file, image)).collect(),
+            results: Vec::new(),
             fusion: classification.fusion.to_string(),
             setting: classification.setting.to_string(),
             unlabeled: classification.unlabeled,
             model,
             timing_ms: Timing::new(images, Some(classification.elapsed)),
         }
+    }
+
+    /// The JSON after the results.
+    #[must_use]
+    pub fn end(&self) -> Vec<u8> {
+        let json = serde_json::to_vec(self).expect("invariant: a response is JSON");
+        json.strip_prefix(Self::BEGIN).expect("invariant: the results are first").to_vec()
     }
 }
 
@@ -220,18 +224,30 @@ impl From<decision::Decision> for Decision {
     }
 }
 
-fn result(answer: Answer, file: Option<String>, image: &Embedded) -> ClassifiedImage {
-    let label = answer.label().map(ToString::to_string);
-    ClassifiedImage {
-        file,
-        decision: answer.decision.into(),
-        label,
-        confidence: answer.confidence,
-        ambiguous_with: answer.ambiguous_with.as_ref().map(ToString::to_string),
-        candidates: answer.candidates.into_iter().map(Candidate::from).collect(),
-        unknown: answer.unknown.map(Unknown::from),
-        explanation: answer.explanation.map(Explanation::from),
-        warnings: warnings(image),
+impl ClassifiedImage {
+    /// The result of an image that came as `file`.
+    #[must_use]
+    pub fn new(answer: Answer, file: Option<String>, image: &Embedded) -> Self {
+        let label = answer.label().map(ToString::to_string);
+        Self {
+            file,
+            decision: answer.decision.into(),
+            label,
+            confidence: answer.confidence,
+            ambiguous_with: answer.ambiguous_with.as_ref().map(ToString::to_string),
+            candidates: answer.candidates.into_iter().map(Candidate::from).collect(),
+            unknown: answer.unknown.map(Unknown::from),
+            explanation: answer.explanation.map(Explanation::from),
+            warnings: warnings(image),
+        }
+    }
+
+    /// The result as JSON, behind a comma unless it is the first one.
+    #[must_use]
+    pub fn to_json(&self, is_first: bool) -> Vec<u8> {
+        let mut json = if is_first { Vec::new() } else { vec![b','] };
+        serde_json::to_writer(&mut json, self).expect("invariant: a result is JSON");
+        json
     }
 }
 

@@ -121,6 +121,7 @@ async fn enroll(to: SocketAddr, times: Shared) {
 }
 
 #[test]
+#[ignore = "it measures, so nothing may run beside it: see CONTRIBUTING.md"]
 fn full_rate_changes_neither_times_nor_memory() {
     let _turn = take_turn();
     let seconds = number("HANDFUL_LOAD_SECONDS").unwrap_or(20);

@@ -105,6 +105,7 @@ impl Row {
 }
 
 #[test]
+#[ignore = "it measures, so nothing may run beside it: see CONTRIBUTING.md"]
 fn the_worst_mixes_stay_within_the_promised_memory() {
     let _turn = take_turn();
     let seconds = number("HANDFUL_ATTACK_SECONDS");
@@ -194,7 +195,7 @@ fn warm_bytes(service: &Service) -> u64 {
 }
 
 fn lists() -> Plan {
-    Plan::Unread { request: request::get(CLASSES), sockets: 1 }
+    Plan::Unread { request: request::get(&format!("{CLASSES}?limit=1000")), sockets: 1 }
 }
 
 fn answers() -> Plan {

@@ -13,7 +13,7 @@ use super::standard_tables::{STANDARD, standard_tables};
 use crate::image::error::ImageError;
 
 /// More scans than this are an attack: real encoders write about ten.
-const MAX_SCANS: usize = 100;
+pub(super) const MAX_SCANS: usize = 100;
 
 /// More segments than this are an attack: each may take a microsecond. A film's frame has ten, and
 /// the longest panorama of a phone some hundred.

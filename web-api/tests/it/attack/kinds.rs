@@ -75,8 +75,8 @@ pub(crate) const ATTACKS: &[Attack] = &[
         unread(request::post_many(&explained(), &images::small(), 64))
     }),
     Attack::new("unread-embed", || unread(request::post_many("/v1/embed", &images::small(), 64))),
-    Attack::new("unread-list", || unread(request::get(CLASSES))),
-    Attack::new("read-list", || Plan::Repeat(vec![request::get(CLASSES)])),
+    Attack::new("unread-list", || unread(request::get(&format!("{CLASSES}?limit=1000")))),
+    Attack::new("read-list", || Plan::Repeat(vec![request::get(&format!("{CLASSES}?limit=1000"))])),
     Attack::new("connect-and-close", || Plan::Churn),
     Attack::new("calibrate", || {
         Plan::Repeat(vec![request::post("/v1/galleries/default/calibrate", b"")])

@@ -13,8 +13,12 @@ use tokio::time::Instant;
 use crate::jobs::budget::{Budget, Lease};
 use crate::jobs::client::ClientAddress;
 
-/// Places beside those of the setting, for requests for the health of the service only.
+/// Connections without a place that are open at once, for requests for the health of the service.
 const HEALTH_PLACES: usize = 16;
+
+/// One place in 128 is granted to an address whatever the others have: with the default, one for
+/// requests and one for a probe of the health.
+const SMALL_PARTS: usize = 128;
 
 /// What a connection is doing. It is ordered by how readily it gives way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,15 +29,6 @@ pub enum Phase {
     Transfer,
     /// The service is working on a request.
     Work,
-}
-
-/// What a connection may ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Admission {
-    /// Everything.
-    All,
-    /// The health of the service; no place was free for more.
-    Health,
 }
 
 /// The open connections.
@@ -54,8 +49,6 @@ struct Table {
 pub struct Connection {
     /// Its client.
     pub client: ClientAddress,
-    /// What it may ask for.
-    pub admission: Admission,
     phase: Mutex<(Phase, Instant)>,
     gives_way: Notify,
     place: Mutex<Option<Lease>>,
@@ -74,30 +67,28 @@ impl Connections {
     /// A table with places for `max` connections.
     #[must_use]
     pub fn new(max: usize) -> Arc<Self> {
-        Arc::new(Self { places: Budget::new(max), open: Mutex::default() })
+        Arc::new(Self { places: Budget::new(max, SMALL_PARTS), open: Mutex::default() })
     }
 
     /// Number of open connections.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.lock().entries.len()
     }
 
-    /// Finds a place for a new connection.
+    /// Takes up a new connection, with a place if there is one.
     #[must_use]
     pub fn admit(self: &Arc<Self>, client: ClientAddress) -> Place {
         let mut table = self.lock();
-        let place = self.places.take(client, 1).or_else(|| {
-            table.displace(client, |address| self.places.held_by(address));
-            self.places.take(client, 1)
-        });
-        let admission = if place.is_some() { Admission::All } else { Admission::Health };
+        let place = self
+            .places
+            .take(client, 1)
+            .or_else(|| table.displace(client, |address| self.places.held_by(address)));
         if place.is_none() {
             table.limit_health_places();
         }
         let connection = Connection {
             client,
-            admission,
             phase: Mutex::new((Phase::Idle, Instant::now())),
             gives_way: Notify::new(),
             place: Mutex::new(place),
@@ -105,6 +96,17 @@ impl Connections {
         let connection = Arc::new(connection);
         let id = table.add(Arc::clone(&connection));
         Place { connections: Arc::clone(self), id, connection }
+    }
+
+    /// Whether a connection has a place; one that found none gets it if there is one now. Without,
+    /// it may ask for the health of the service only.
+    #[must_use]
+    pub fn has_place(&self, connection: &Connection) -> bool {
+        let mut place = connection.place();
+        if place.is_none() {
+            *place = self.places.take(connection.client, 1);
+        }
+        place.is_some()
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {
@@ -119,32 +121,48 @@ impl Table {
         self.next
     }
 
-    /// Makes a connection give way to a new one of `client`, if one can.
-    fn displace(&mut self, client: ClientAddress, held_by: impl Fn(ClientAddress) -> usize) {
+    /// Gives the place of another connection to a new one of `client`, if it may have it: of the
+    /// address with the most, or of its own.
+    fn displace(
+        &mut self,
+        client: ClientAddress,
+        held_by: impl Fn(ClientAddress) -> usize,
+    ) -> Option<Lease> {
         let own = held_by(client);
-        let candidates = self.entries.iter().filter(|(_, connection)| {
-            let held = held_by(connection.client);
-            // Of two addresses, one does not take from the other what both have.
-            let is_larger = connection.client == client || held > own + 1;
-            let phase = connection.phase().0;
-            let is_idle = phase == Phase::Idle && held >= own;
-            connection.admission == Admission::All && phase != Phase::Work && (is_larger || is_idle)
-        });
-        let chosen = candidates.min_by_key(|(_, connection)| {
-            let (phase, since) = connection.phase();
-            (usize::MAX - held_by(connection.client), phase, since)
-        });
-        if let Some(id) = chosen.map(|(id, _)| *id) {
-            self.close(id);
-        }
+        let mut candidates: Vec<_> = self
+            .entries
+            .iter()
+            .map(|(id, one)| (usize::MAX - held_by(one.client), one.phase(), *id, one))
+            .filter(|(_, (phase, _), _, one)| {
+                let held = held_by(one.client);
+                // Of two addresses, one does not take from the other what both have.
+                let is_larger = one.client == client || held > own + 1;
+                match phase {
+                    Phase::Idle => is_larger || held >= own,
+                    Phase::Transfer => is_larger,
+                    Phase::Work => false,
+                }
+            })
+            .collect();
+        candidates.sort_by_key(|(fewest, phase, id, _)| (*fewest, *phase, *id));
+        let best = candidates.first();
+        let best_own = candidates.iter().find(|(.., one)| one.client == client);
+        let (id, lease) = best.into_iter().chain(best_own).find_map(|(.., id, one)| {
+            let mut place = one.place();
+            let lease = place.as_mut()?.hand_over(client)?;
+            *place = None;
+            Some((*id, lease))
+        })?;
+        self.close(id);
+        Some(lease)
     }
 
-    /// Closes the oldest connection without a place of its own if there are too many.
+    /// Closes the oldest connection without a place if there are too many.
     fn limit_health_places(&mut self) {
-        let waiting = self.entries.iter().filter(|(_, c)| c.admission == Admission::Health);
-        let ids: Vec<u64> = waiting.map(|(id, _)| *id).collect();
-        if ids.len() >= HEALTH_PLACES
-            && let Some(oldest) = ids.into_iter().min()
+        let waiting = self.entries.iter().filter(|(_, connection)| connection.place().is_none());
+        let waiting: Vec<_> = waiting.map(|(id, c)| (c.phase().0 == Phase::Work, *id)).collect();
+        if waiting.len() >= HEALTH_PLACES
+            && let Some((_, oldest)) = waiting.into_iter().min()
         {
             self.close(oldest);
         }
@@ -152,8 +170,6 @@ impl Table {
 
     fn close(&mut self, id: u64) {
         if let Some(connection) = self.entries.remove(&id) {
-            // At once: its task ends a little later.
-            connection.free_place();
             connection.gives_way.notify_one();
         }
     }
@@ -175,15 +191,16 @@ impl Connection {
         *self.phase.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn free_place(&self) {
-        drop(self.place.lock().unwrap_or_else(PoisonError::into_inner).take());
+    fn place(&self) -> MutexGuard<'_, Option<Lease>> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         self.connections.lock().entries.remove(&self.id);
-        self.connection.free_place();
+        // The handler of a request may keep the connection a little longer.
+        self.connection.place().take();
     }
 }
 
@@ -199,6 +216,10 @@ mod tests {
 
     fn is_displaced(place: &Place) -> bool {
         !place.connections.lock().entries.contains_key(&place.id)
+    }
+
+    fn has_place(place: &Place) -> bool {
+        place.connections.has_place(&place.connection)
     }
 
     /// As many connections of a client as there are places for it.
@@ -221,8 +242,8 @@ mod tests {
         let first = connections.admit(client(1));
         let second = connections.admit(client(2));
         assert!(is_displaced(&first) && !is_displaced(&second));
-        assert_eq!(second.connection.admission, Admission::All);
-        assert_eq!(connections.len(), 1);
+        assert!(has_place(&second));
+        assert_eq!(connections.count(), 1);
     }
 
     #[test]
@@ -234,16 +255,16 @@ mod tests {
         assert_eq!(displaced, 1, "the last one of its own, which took the place of the first");
         assert!(!is_displaced(&few));
         let other = connections.admit(client(3));
-        assert_eq!(other.connection.admission, Admission::All);
+        assert!(has_place(&other));
     }
 
     #[test]
     fn many_busy_clients_leave_places_to_others() {
         let connections = Connections::new(256);
         let busy: Vec<_> =
-            (1..=60).flat_map(|number| filled(&connections, number, Phase::Work)).collect();
+            (1..=30).flat_map(|number| filled(&connections, number, Phase::Work)).collect();
         let other = connections.admit(client(100));
-        assert_eq!(other.connection.admission, Admission::All, "{} are busy", busy.len());
+        assert!(has_place(&other), "{} are busy", busy.len());
     }
 
     #[test]
@@ -252,10 +273,12 @@ mod tests {
         let busy = connections.admit(client(1));
         busy.connection.enter(Phase::Work);
         let waiting: Vec<_> = (0..HEALTH_PLACES).map(|_| connections.admit(client(2))).collect();
-        assert!(waiting.iter().all(|place| place.connection.admission == Admission::Health));
+        assert!(!waiting.iter().any(has_place));
         assert!(!waiting.iter().any(is_displaced));
         let last = connections.admit(client(3));
         assert!(is_displaced(&waiting[0]) && !is_displaced(&last) && !is_displaced(&busy));
+        drop(busy);
+        assert!(has_place(&last), "a place is free now");
     }
 
     #[test]
@@ -264,6 +287,6 @@ mod tests {
         let first = connections.admit(client(1));
         first.connection.enter(Phase::Work);
         drop(first);
-        assert_eq!((connections.len(), connections.places.used()), (0, 0));
+        assert_eq!((connections.count(), connections.places.used()), (0, 0));
     }
 }
