@@ -14,4 +14,5 @@ pub mod metrics;
 pub mod report;
 pub mod routes;
 pub mod state;
+pub mod trim;
 pub mod wire;

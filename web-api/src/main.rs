@@ -25,6 +25,7 @@ use web_api::log::Log;
 use web_api::report::{Places, Report};
 use web_api::routes::app;
 use web_api::state::AppState;
+use web_api::trim;
 use web_api::wire;
 
 /// Connections that the system queues until the service takes them up, if its own limit allows it.
@@ -65,11 +66,14 @@ fn run(config: Config, start: Instant) -> Result<(), AnyFault> {
     let (engine, thread) = EngineThread::start(recognizer)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let state = Arc::new(AppState::new(config, version, decoder, engine)?);
+    runtime.spawn(trim::when_at_rest(Arc::clone(&state)));
     runtime.block_on(serve(listener, Arc::clone(&state), || {
         let ready = start.elapsed().as_millis();
         print(format_args!("{report}Ready in {ready} ms. Press Ctrl-C to stop."));
     }))?;
     print("Stopped.");
+    // With what it still runs, which holds the state.
+    drop(runtime);
     // The last handle ends the engine thread, which closes the store.
     drop(state);
     thread.join().map_err(|_| Message::machine("the engine thread panicked").into())

@@ -32,6 +32,8 @@ pub struct Budget {
 #[derive(Debug, Default)]
 struct Held {
     all: usize,
+    /// All that was ever granted; it may begin again from 0.
+    granted: usize,
     by_client: HashMap<ClientAddress, usize>,
     /// How many leases of an address wait for more.
     waiting: HashMap<ClientAddress, usize>,
@@ -95,6 +97,12 @@ impl Budget {
     pub fn take(self: &Arc<Self>, client: ClientAddress, amount: usize) -> Option<Lease> {
         let mut lease = self.lease(client);
         lease.grow(amount).then_some(lease)
+    }
+
+    /// All units that were ever granted: it changes with every use.
+    #[must_use]
+    pub fn granted(&self) -> usize {
+        self.lock().granted
     }
 
     /// The units that an address holds.
@@ -202,6 +210,7 @@ impl Held {
 
     fn give(&mut self, client: ClientAddress, amount: usize) {
         self.all += amount;
+        self.granted = self.granted.wrapping_add(amount);
         *self.by_client.entry(client).or_default() += amount;
     }
 
