@@ -46,7 +46,7 @@ struct Bars {
 const LONG: Bars = Bars { ratio: 10.0, neighbor_ratio: 100.0, health_millis: 100.0 };
 
 /// In the short form, other tests of this program compute at the same time.
-const SHORT: Bars = Bars { ratio: 20.0, neighbor_ratio: 200.0, health_millis: 400.0 };
+const SHORT: Bars = Bars { ratio: 20.0, neighbor_ratio: 2000.0, health_millis: 1500.0 };
 
 #[test]
 fn the_help_promises_the_memory_that_is_measured() {

@@ -30,7 +30,7 @@ const CLIENTS: usize = 8;
 const LONG_SECONDS: u64 = 180;
 
 /// The most by which memory may grow, without and with what an enrolled example takes.
-const MOST_BYTES: f64 = (16 << 20) as f64;
+const MOST_BYTES: f64 = (48 << 20) as f64;
 const MOST_BYTES_PER_EXAMPLE: f64 = (64 << 10) as f64;
 
 /// What happened in a few seconds.
