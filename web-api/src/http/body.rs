@@ -15,7 +15,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
-use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
 
 use crate::connections::{Connection, Phase};
 use crate::http::answers::NO_MEMORY;
@@ -31,7 +31,8 @@ const STALLED_TIME: Duration = Duration::from_secs(1);
 /// See [`STALLED_TIME`].
 const STALLED_BYTES: usize = 32 << 10;
 
-/// How long a body waits for memory: long enough for those that stall to give theirs back.
+/// How long a body waits for memory in all: long enough for those that stall to give theirs back.
+/// Bodies that wait hold memory themselves, so they must not wait for each other for ever.
 const MEMORY_TIME: Duration = Duration::from_secs(3);
 
 /// The most bytes of a refused body that are read and discarded.
@@ -234,13 +235,15 @@ struct Pace {
     tick: Interval,
     /// How much had arrived at the last tick; `None` before the first.
     before: Option<usize>,
+    /// How long it may still wait for memory.
+    wait_left: Duration,
 }
 
 impl Pace {
     fn new() -> Self {
         let mut tick = interval(STALLED_TIME);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { tick, before: None }
+        Self { tick, before: None, wait_left: MEMORY_TIME }
     }
 
     /// Waits for the next tick; true if little arrived since the last one.
@@ -254,7 +257,9 @@ impl Pace {
         if lease.grow(more) {
             return true;
         }
-        let is_granted = lease.grow_within(more, MEMORY_TIME).await;
+        let start = Instant::now();
+        let is_granted = lease.grow_within(more, self.wait_left).await;
+        self.wait_left = self.wait_left.saturating_sub(start.elapsed());
         // The body did not arrive in this time because it was not read.
         self.before = None;
         self.tick.reset();
