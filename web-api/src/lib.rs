@@ -5,6 +5,7 @@
 //! [`jobs::decode_queue`] (image decoding) and [`jobs::engine_thread`] (one thread that owns the
 //! engine and the gallery). The answer is a type of [`wire`] or an [`http::problem`].
 
+pub mod allocator;
 pub mod config;
 pub mod connections;
 pub mod http;
@@ -14,5 +15,4 @@ pub mod metrics;
 pub mod report;
 pub mod routes;
 pub mod state;
-pub mod trim;
 pub mod wire;

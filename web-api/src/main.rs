@@ -17,7 +17,9 @@ use edge::locate::Environment;
 use edge::recognizer::Availability;
 use models::fault::{AnyFault, Fault, Message, exit_code};
 use models::image::ImageLimits;
+use rustix::process::{Resource, getrlimit, setrlimit};
 use terminal::note;
+use web_api::allocator;
 use web_api::config::{Config, ConfigError};
 use web_api::http::server;
 use web_api::jobs::engine_thread::EngineThread;
@@ -25,8 +27,10 @@ use web_api::log::Log;
 use web_api::report::{Places, Report};
 use web_api::routes::app;
 use web_api::state::AppState;
-use web_api::trim;
 use web_api::wire;
+
+/// Open files beside those of connections: the store, the engine, connections for the health.
+const OTHER_FILES: usize = 64;
 
 /// Connections that the system queues until the service takes them up, if its own limit allows it.
 const BACKLOG: i32 = 4096;
@@ -34,6 +38,7 @@ const BACKLOG: i32 = 4096;
 fn main() -> ExitCode {
     let start = Instant::now();
     terminal::ignore_file_size_signal();
+    allocator::return_freed_memory();
     let config = match Config::resolve(std::env::args_os()) {
         Ok(config) => config,
         Err(ConfigError::Usage(usage)) => return terminal::usage_code(&usage),
@@ -57,6 +62,7 @@ fn fail(error: &dyn Fault) -> ExitCode {
 }
 
 fn run(config: Config, start: Instant) -> Result<(), AnyFault> {
+    allow_open_files(config.limits.max_connections)?;
     // First, so that an address in use is reported before the engine starts.
     let listener = listen(config.listen)?;
     let (mut recognizer, places) = open(&config)?;
@@ -66,14 +72,11 @@ fn run(config: Config, start: Instant) -> Result<(), AnyFault> {
     let (engine, thread) = EngineThread::start(recognizer)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let state = Arc::new(AppState::new(config, version, decoder, engine)?);
-    runtime.spawn(trim::when_at_rest(Arc::clone(&state)));
     runtime.block_on(serve(listener, Arc::clone(&state), || {
         let ready = start.elapsed().as_millis();
         print(format_args!("{report}Ready in {ready} ms. Press Ctrl-C to stop."));
     }))?;
     print("Stopped.");
-    // With what it still runs, which holds the state.
-    drop(runtime);
     // The last handle ends the engine thread, which closes the store.
     drop(state);
     thread.join().map_err(|_| Message::machine("the engine thread panicked").into())
@@ -89,6 +92,26 @@ async fn serve(
     // After the signal handlers are installed: whoever reads the report may stop the service.
     ready();
     server::serve(listener, app(Arc::clone(&state)), state, stop).await;
+    Ok(())
+}
+
+/// Raises the limit of open files of this process if all connections need more.
+fn allow_open_files(max_connections: usize) -> Result<(), AnyFault> {
+    let needed = max_connections.saturating_add(OTHER_FILES) as u64;
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|current| current >= needed) {
+        return Ok(());
+    }
+    if let Some(most) = limit.maximum.filter(|most| *most < needed) {
+        // A service without files for its connections answers nobody, not even for its health.
+        return Err(Message::input(format!(
+            "--max-connections {max_connections} needs {needed} open files, but this process may \
+             have {most}; choose fewer connections, or raise the limit (ulimit -n)"
+        ))
+        .into());
+    }
+    limit.current = Some(needed);
+    setrlimit(Resource::Nofile, limit).map_err(io::Error::from)?;
     Ok(())
 }
 

@@ -32,8 +32,6 @@ pub struct Budget {
 #[derive(Debug, Default)]
 struct Held {
     all: usize,
-    /// All that was ever granted; it may begin again from 0.
-    granted: usize,
     by_client: HashMap<ClientAddress, usize>,
     /// How many leases of an address wait for more.
     waiting: HashMap<ClientAddress, usize>,
@@ -97,12 +95,6 @@ impl Budget {
     pub fn take(self: &Arc<Self>, client: ClientAddress, amount: usize) -> Option<Lease> {
         let mut lease = self.lease(client);
         lease.grow(amount).then_some(lease)
-    }
-
-    /// All units that were ever granted: it changes with every use.
-    #[must_use]
-    pub fn granted(&self) -> usize {
-        self.lock().granted
     }
 
     /// The units that an address holds.
@@ -211,7 +203,6 @@ impl Held {
 
     fn give(&mut self, client: ClientAddress, amount: usize) {
         self.all += amount;
-        self.granted = self.granted.wrapping_add(amount);
         *self.by_client.entry(client).or_default() += amount;
     }
 

@@ -133,12 +133,6 @@ impl DecodeQueue {
         self.places.used()
     }
 
-    /// Images that were admitted since the start.
-    #[must_use]
-    pub fn admitted_images(&self) -> usize {
-        self.places.granted()
-    }
-
     /// Takes places for `n_images`, held until the lease is dropped.
     ///
     /// # Errors

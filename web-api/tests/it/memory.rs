@@ -26,9 +26,8 @@ use crate::service::{CLASSES, CLASSIFY, Service, class};
 /// Clients are spread over this many addresses.
 const ADDRESSES: usize = 64;
 
-/// What may remain in use beside a fifth of the memory before: what each thread of the service keeps
-/// for its next large image or body.
-const REMAINS: u64 = 320 << 20;
+/// What may remain afterwards: allocators keep some of what they once had.
+const REMAINS: u64 = 64 << 20;
 
 const HEAD: [&str; 8] =
     ["mix", "clients", "before MiB", "peak MiB", "at most MiB", "after MiB", "2xx", "refused"];

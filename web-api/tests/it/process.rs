@@ -70,6 +70,23 @@ fn the_start_up_report_names_address_bundle_engine_and_store() {
     assert!(report.contains("(0 classes, 0 examples)"), "{report}");
 }
 
+/// Without files for its connections a service answers nobody, not even for its health.
+#[test]
+fn a_limit_of_open_files_is_raised_or_named() {
+    let store = tempfile::tempdir().unwrap();
+    let server = tiny(store.path(), &["--max-connections", "1000"]);
+    let limited = |limits: &str| {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("{limits}; exec \"$0\" \"$@\"")]);
+        shell.arg(server.get_program()).args(server.get_args());
+        shell
+    };
+    assert_fails(&mut limited("ulimit -n 500"), 2, &["--max-connections 1000", "500", "ulimit -n"]);
+    let service = Service::run(&mut limited("ulimit -Sn 100"));
+    let idle: Vec<_> = (0..300).map(|_| Connection::open(&service.address)).collect();
+    assert_eq!(service.get("/livez").status, 200, "beside {} connections", idle.len());
+}
+
 #[test]
 fn wrong_settings_are_bad_input() {
     assert_fails(&mut binary(&["--enigne", "cpu"]), 2, &["--enigne"]);
