@@ -132,6 +132,7 @@ impl Table {
         let mut candidates: Vec<_> = self
             .entries
             .iter()
+            .filter(|(_, one)| one.place().is_some())
             .map(|(id, one)| (usize::MAX - held_by(one.client), one.phase(), *id, one))
             .filter(|(_, (phase, _), _, one)| {
                 let held = held_by(one.client);
