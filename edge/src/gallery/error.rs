@@ -56,7 +56,7 @@ pub enum GalleryError {
         got: String,
     },
     /// The gallery is as large as it may become.
-    #[error("the gallery has {limit} {what}, the most that it may have; delete some first")]
+    #[error("the gallery may have at most {limit} {what}; delete some first")]
     LimitReached {
         /// `classes` or `examples`.
         what: &'static str,

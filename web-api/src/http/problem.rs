@@ -67,7 +67,9 @@ impl Code {
             Self::MethodNotAllowed => (405, "method_not_allowed", "Method not allowed"),
             Self::Timeout => (408, "timeout", "Request timeout"),
             Self::Conflict => (409, "conflict", "Conflict: it exists already"),
-            Self::LimitReached => (409, "limit_reached", "Limit reached: the gallery is full"),
+            Self::LimitReached => {
+                (409, "limit_reached", "Limit reached: the gallery would be too large")
+            }
             Self::NoLexicon => (409, "no_lexicon", "No lexicon: the bundle has no name knowledge"),
             Self::PreconditionFailed => {
                 (412, "precondition_failed", "Precondition failed: the gallery changed")
