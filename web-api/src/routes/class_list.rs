@@ -1,7 +1,7 @@
-//! The list of classes, read and sent in parts.
+//! The list of classes, read and sent in chunks.
 //!
 //! A class with many attributes takes some kilobytes of JSON, and a client may read slowly or not
-//! at all. So only one small part of a list is in memory at a time.
+//! at all. So only one small chunk of a list is in memory at a time.
 #![expect(unused_qualifications, reason = "utoipa's macro writes them")]
 
 use std::sync::Arc;
@@ -28,7 +28,7 @@ use crate::jobs::error::JobError;
 use crate::state::AppState;
 use crate::wire;
 
-/// A part ends with the class that reaches this size.
+/// A chunk ends with the class that reaches this size.
 const CHUNK_BYTES: usize = 16 << 10;
 
 /// A part of a list.
@@ -81,7 +81,7 @@ pub async fn list(
     Ok(([(header::CONTENT_TYPE, content_type), (header::ETAG, tag)], body).into_response())
 }
 
-/// The state of an answer between two of its parts.
+/// The state of an answer between two of its chunks.
 struct Page {
     client: ClientAddress,
     /// How many classes it may still have.
@@ -101,35 +101,35 @@ impl Page {
         let is_first = self.revision.is_none();
         let (after, left) = (self.after.take(), self.left);
         let read = move |recognizer: &mut Recognizer| Chunk::read(recognizer, after, left);
-        let part = state.engine.call(self.client, read).await?;
+        let chunk = state.engine.call(self.client, read).await?;
         // Classes of two revisions in one answer would be a state that never was.
-        if self.revision.is_some_and(|revision| revision != part.revision) {
+        if self.revision.is_some_and(|revision| revision != chunk.revision) {
             self.left = 0;
-            self.after = part.after;
+            self.after = chunk.after;
             return Ok(Vec::new());
         }
-        self.revision = Some(part.revision);
-        self.left -= part.n_classes;
-        self.after = part.last;
-        let comma: &[u8] = if is_first || part.json.is_empty() { b"" } else { b"," };
-        Ok([comma, &part.json].concat())
+        self.revision = Some(chunk.revision);
+        self.left -= chunk.n_classes;
+        self.after = chunk.last;
+        let comma: &[u8] = if is_first || chunk.json.is_empty() { b"" } else { b"," };
+        Ok([comma, &chunk.json].concat())
     }
 
-    /// Sends this part and all that follow, each when the client has taken the one before.
+    /// Sends this chunk and all that follow, each when the client has taken the one before.
     async fn send(
         mut self,
         first: Bytes,
         sender: &mut Sender<Bytes, JobError>,
         state: &AppState,
     ) -> Result<(), JobError> {
-        let mut part = first;
+        let mut chunk = first;
         // It fails when the client has left.
-        while sender.send_data(part).await.is_ok() {
+        while sender.send_data(chunk).await.is_ok() {
             if self.is_at_end() {
                 let _ = sender.send_data(self.end().into()).await;
                 return Ok(());
             }
-            part = self.next_chunk(state).await?.into();
+            chunk = self.next_chunk(state).await?.into();
         }
         Ok(())
     }
@@ -160,7 +160,7 @@ impl Page {
 struct Chunk {
     json: Vec<u8>,
     n_classes: usize,
-    /// The label that the part follows.
+    /// The label that the chunk follows.
     after: Option<String>,
     /// The label of its last class, if others follow it.
     last: Option<String>,
@@ -170,10 +170,10 @@ struct Chunk {
 impl Chunk {
     fn read(recognizer: &Recognizer, after: Option<String>, limit: usize) -> Self {
         let revision = recognizer.revision();
-        let part = Self { json: Vec::new(), n_classes: 0, after, last: None, revision };
-        match part.after.clone() {
-            None => part.filled(recognizer.classes(), limit),
-            Some(after) => part.filled(recognizer.classes_after(&after), limit),
+        let chunk = Self { json: Vec::new(), n_classes: 0, after, last: None, revision };
+        match chunk.after.clone() {
+            None => chunk.filled(recognizer.classes(), limit),
+            Some(after) => chunk.filled(recognizer.classes_after(&after), limit),
         }
     }
 

@@ -23,6 +23,19 @@ fn begun(service: &Service, length: usize, n: usize) -> Connection {
     connection
 }
 
+/// A call of `n` images of 36 megapixels.
+fn large_call(service: &Service, n: usize) -> Connection {
+    let large = draw::png(draw::flat(6000, 6000, [1, 2, 3]));
+    let body = multipart(&vec![("x.png", large.as_slice()); n]);
+    let length = body.len().to_string();
+    let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
+    let headers = [("content-length", length.as_str()), ("content-type", &content_type)];
+    let mut connection = Connection::open(&service.address);
+    connection.write(head(&service.address, "POST", CLASSIFY, &headers).as_bytes()).unwrap();
+    connection.write(&body).unwrap();
+    connection
+}
+
 #[test]
 fn a_body_takes_memory_as_it_arrives() {
     let service = Service::start(&[]);
@@ -78,14 +91,7 @@ fn an_idle_connection_gives_way_to_a_new_one() {
 #[test]
 fn health_has_a_place_when_all_connections_work() {
     let service = Service::start(&["--max-connections", "1"]);
-    let large = draw::png(draw::flat(6000, 6000, [1, 2, 3]));
-    let body = multipart(&[("x.png", large.as_slice()); 16]);
-    let length = body.len().to_string();
-    let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
-    let headers = [("content-length", length.as_str()), ("content-type", &content_type)];
-    let mut working = Connection::open(&service.address);
-    working.write(head(&service.address, "POST", CLASSIFY, &headers).as_bytes()).unwrap();
-    working.write(&body).unwrap();
+    let mut working = large_call(&service, 16);
     // Until the body has arrived, its connection gives way.
     thread::sleep(Duration::from_millis(300));
     let live = service.get("/livez");
@@ -137,14 +143,7 @@ fn the_connection_of_a_client_that_reads_nothing_is_closed() {
 #[test]
 fn other_calls_run_between_images_and_work_of_a_closed_connection_stops() {
     let service = Service::start(&[]);
-    let large = draw::png(draw::flat(6000, 6000, [1, 2, 3]));
-    let body = multipart(&[("x.png", large.as_slice()); 24]);
-    let length = body.len().to_string();
-    let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
-    let headers = [("content-length", length.as_str()), ("content-type", &content_type)];
-    let mut leaver = Connection::open(&service.address);
-    leaver.write(head(&service.address, "POST", CLASSIFY, &headers).as_bytes()).unwrap();
-    leaver.write(&body).unwrap();
+    let leaver = large_call(&service, 24);
     wait_until(|| metric(&service, "handful_queue_images") == 24.0);
     service.get(CLASSES).ok();
     service.post(CLASSIFY, &small()).ok();
