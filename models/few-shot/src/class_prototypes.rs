@@ -5,11 +5,11 @@
 //! `s` the number of values of an embedding, `q` the number of query images. Embeddings are raw,
 //! which means not normalized.
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 
 use crate::embedding_frame::EmbeddingFrame;
 use crate::name_bias::NameBias;
-use crate::name_trust::name_trust;
+use crate::name_trust::{name_trust, selected};
 use crate::{fusion, metric};
 
 /// One prototype for each class, and the scores of images against them.
@@ -66,20 +66,28 @@ impl ClassPrototypes {
         let with_images: Vec<usize> = rows.filter(|&row| image_counts[row] > 0).collect();
         let counts: Vec<usize> = with_images.iter().map(|&row| image_counts[row]).collect();
         // The trust of a name comes from images, so classes without any take no part in it.
-        let own_means = means.select(Axis(0), &with_images);
-        let own_semantic = semantic.select(Axis(0), &with_images);
+        let own_means = selected(means.view(), &with_images);
+        let own_semantic = selected(semantic, &with_images);
         let prior: Array1<f32> =
             counts.iter().map(|&count| frame.name_prior().share(count)).collect();
         let trust = name_trust(own_means.view(), own_semantic.view(), &counts, frame);
         let weights = trust * prior;
         let fused = fusion::interpolated(own_means.view(), own_semantic.view(), weights.view());
-        let mut rows = semantic.to_owned();
-        let mut name_shares = Array1::ones(image_counts.len());
-        for (position, &row) in with_images.iter().enumerate() {
-            rows.row_mut(row).assign(&fused.row(position));
-            name_shares[row] = weights[position];
-        }
+        let (rows, name_shares) = with_names_only(semantic, &with_images, fused, weights);
         let name_bias = biases(&image_counts, name_bias);
+        Self { rows, image_counts, name_shares, name_bias }
+    }
+
+    /// Prototypes that were computed already, such as those of the parts of a large gallery.
+    ///
+    /// # Shapes
+    /// `rows` `[n, s]`, raw; the others `[n]`.
+    pub fn of_rows(
+        rows: Array2<f32>,
+        image_counts: Vec<usize>,
+        name_shares: Array1<f32>,
+        name_bias: Array1<f32>,
+    ) -> Self {
         Self { rows, image_counts, name_shares, name_bias }
     }
 
@@ -101,6 +109,11 @@ impl ClassPrototypes {
     /// The prototypes, raw, `[n, s]`.
     pub fn rows(&self) -> ArrayView2<'_, f32> {
         self.rows.view()
+    }
+
+    /// The prototypes, raw, `[n, s]`, without the rest.
+    pub fn into_rows(self) -> Array2<f32> {
+        self.rows
     }
 
     /// The number of images of each class, `[n]`.
@@ -145,14 +158,30 @@ impl ClassPrototypes {
     }
 }
 
-/// The name bias of each class, `[n]`: 0 for a class with images; for the others the bias that was
-/// fitted at the mean number of images, rounded down, of the classes that have some.
+/// The prototypes and the name shares of all classes, from those `[m, s]` and `[m]` of the classes
+/// at the positions `with_images`. The others have their semantic prototypes `[n, s]`.
+fn with_names_only(
+    semantic: ArrayView2<'_, f32>,
+    with_images: &[usize],
+    fused: Array2<f32>,
+    weights: Array1<f32>,
+) -> (Array2<f32>, Array1<f32>) {
+    if with_images.len() == semantic.nrows() {
+        return (fused, weights);
+    }
+    let mut rows = semantic.to_owned();
+    let mut name_shares = Array1::ones(semantic.nrows());
+    for (position, &row) in with_images.iter().enumerate() {
+        rows.row_mut(row).assign(&fused.row(position));
+        name_shares[row] = weights[position];
+    }
+    (rows, name_shares)
+}
+
+/// The name bias of each class, `[n]`: 0 for a class with images.
 fn biases(image_counts: &[usize], name_bias: &NameBias) -> Array1<f32> {
     let with_images = image_counts.iter().filter(|&&n| n > 0).count();
-    // The addend was measured in episodes whose classes all have one number of images, but classes
-    // of a gallery have different numbers.
-    let mean_count = image_counts.iter().sum::<usize>().checked_div(with_images).unwrap_or(0);
-    let addend = name_bias.at_shots(mean_count);
+    let addend = name_bias.of_gallery(image_counts.iter().sum(), with_images);
     image_counts.iter().map(|&n| if n == 0 { addend } else { 0.0 }).collect()
 }
 

@@ -115,7 +115,10 @@ pub fn interpolated(
     let weights = weights.insert_axis(Axis(1));
     // In this form a weight of 0 gives `a` to the bit: without trust in its name, a class has
     // exactly the prototype of the policy `mean`.
-    &a + &((&b - &a) * weights)
+    let mut rows = &b - &a;
+    rows *= &weights;
+    rows += &a;
+    rows
 }
 
 /// `w mean + (1 - w) other` with a weight for each dimension.

@@ -32,6 +32,13 @@ impl NameBias {
         below.or_else(|| self.0.first_key_value()).map_or(0.0, |(_, &addend)| addend)
     }
 
+    /// The addend in a gallery whose `classes` with images have this number of `images` together:
+    /// that of the mean number, rounded down. It was measured in episodes whose classes all have
+    /// one number of images, but classes of a gallery have different numbers.
+    pub fn of_gallery(&self, images: usize, classes: usize) -> f32 {
+        self.at_shots(images.checked_div(classes).unwrap_or(0))
+    }
+
     /// Whether nothing was measured.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -5,13 +5,14 @@
 //! diagonal of `M` stands out. Where a name is wrong its weight falls, so that it does not ruin the
 //! prototype of its class.
 
-use ndarray::{Array1, Array2, ArrayView2, Axis, Zip};
+pub mod groups;
 
+use ndarray::{Array1, Array2, ArrayView2, Axis, CowArray, Ix2, Zip};
+
+use crate::decision::sampling::hash;
 use crate::embedding_frame::EmbeddingFrame;
 use crate::metric::cosine;
-
-/// The most classes whose names are compared with each other's images.
-pub const MAX_TRUST_GROUP: usize = 256;
+use groups::trust_groups;
 
 /// The evidence at which the names of a gallery are as likely right as wrong.
 const GALLERY_MIDDLE: f32 = 2.0;
@@ -41,8 +42,8 @@ const EPSILON: f32 = 1e-6;
 ///
 /// # Shapes
 /// `mean` and `semantic` `[n, s]`, raw; `images` `[n]`, the number of images of each class. The
-/// work grows with `n`, not with its square: names are compared in groups of at most
-/// [`MAX_TRUST_GROUP`] classes.
+/// work grows with `n`, not with its square: names are compared in [groups](groups), here by the
+/// position of a class.
 ///
 /// # Examples
 /// ```
@@ -64,13 +65,10 @@ pub fn name_trust(
     let mean = frame.directions(mean);
     let semantic = frame.directions(semantic);
     let named = rows_with_direction(&semantic);
-    let groups = named.len().div_ceil(MAX_TRUST_GROUP);
     let mut trust = Array1::zeros(mean.nrows());
-    for group in 0..groups {
-        // Every `groups`-th class: neighbors in a sorted gallery are often alike.
-        let rows: Vec<usize> = named.iter().copied().skip(group).step_by(groups).collect();
-        let group_semantic = semantic.select(Axis(0), &rows);
-        let group_mean = mean.select(Axis(0), &rows);
+    for rows in grouped(&named) {
+        let group_semantic = selected(semantic.view(), &rows);
+        let group_mean = selected(mean.view(), &rows);
         let Some(evidence) = NameEvidence::of(group_semantic.view(), group_mean.view()) else {
             continue;
         };
@@ -80,6 +78,25 @@ pub fn name_trust(
         }
     }
     trust
+}
+
+/// These rows, ascending; without a copy if they are all.
+pub(crate) fn selected<'a>(matrix: ArrayView2<'a, f32>, rows: &[usize]) -> CowArray<'a, f32, Ix2> {
+    if rows.len() == matrix.nrows() { matrix.into() } else { matrix.select(Axis(0), rows).into() }
+}
+
+/// The groups of these rows, each ascending.
+fn grouped(rows: &[usize]) -> Vec<Vec<usize>> {
+    let mut hashed: Vec<(u64, usize)> = rows.iter().map(|&row| (hash(row as u64), row)).collect();
+    hashed.sort_unstable();
+    let keys: Vec<u64> = hashed.iter().map(|(key, _)| *key).collect();
+    let groups = trust_groups(&keys).into_iter();
+    let rows_of = groups.map(|group| {
+        let mut rows: Vec<usize> = hashed[group.members].iter().map(|(_, row)| *row).collect();
+        rows.sort_unstable();
+        rows
+    });
+    rows_of.collect()
 }
 
 fn rows_with_direction(directions: &Array2<f32>) -> Vec<usize> {
@@ -184,6 +201,7 @@ fn sigmoid(x: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use super::groups::MAX_TRUST_GROUP;
     use super::*;
     use ndarray::array;
 

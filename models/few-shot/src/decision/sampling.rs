@@ -15,20 +15,27 @@ const SIZE: usize = 256;
 /// The positions, ascending, of at most 256 of these keys: those with the smallest hashes. One more
 /// key changes at most one of them, so nearly all that was computed stays of use.
 pub fn sample(keys: impl IntoIterator<Item = u64>) -> Vec<usize> {
-    let mut hashed: Vec<(u64, usize)> =
-        keys.into_iter().enumerate().map(|(position, key)| (hash(key), position)).collect();
-    if hashed.len() > SIZE {
-        hashed.select_nth_unstable(SIZE - 1);
-        hashed.truncate(SIZE);
-    }
+    let keys = keys.into_iter().enumerate();
+    let hashed = smallest(keys.map(|(position, key)| (hash(key), position)).collect());
     let mut positions: Vec<usize> = hashed.into_iter().map(|(_, position)| position).collect();
     positions.sort_unstable();
     positions
 }
 
-/// The finalizer of SplitMix64 (Steele, Lea and Flood 2014), which is a bijection: different keys
-/// have different hashes.
-fn hash(key: u64) -> u64 {
+/// At most 256 of these hashes, the smallest, in no particular order. The smallest of a union are
+/// among the smallest of its parts, so a large gallery is sampled part by part.
+pub fn smallest<T: Ord>(mut hashed: Vec<(u64, T)>) -> Vec<(u64, T)> {
+    if hashed.len() > SIZE {
+        hashed.select_nth_unstable(SIZE - 1);
+        hashed.truncate(SIZE);
+    }
+    hashed
+}
+
+/// What samples and [trust groups](crate::name_trust::groups) order keys by, as if drawn at random
+/// but always the same. It is the finalizer of SplitMix64 (Steele, Lea and Flood 2014), which is a
+/// bijection: different keys have different hashes.
+pub fn hash(key: u64) -> u64 {
     let mut z = key.wrapping_add(0x9E37_79B9_7F4A_7C15);
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
