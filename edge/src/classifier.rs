@@ -22,52 +22,47 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod block;
+mod candidates;
+mod layout;
 mod leave_one_out;
 mod measured;
-mod predicted;
+mod member;
+mod samples;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use few_shot::class_prototypes::ClassPrototypes;
 use few_shot::decision::DecisionModel;
-use few_shot::decision::gallery::{GalleryDecision, Question, Verdict};
+use few_shot::decision::gallery::{GalleryDecision, Prototypes, Question, Verdict};
 use few_shot::decision::images::Images;
 use few_shot::fusion::Fusion;
-use few_shot::{metric, prototype};
-use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
+use few_shot::metric;
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
 use crate::decision::{Decision, Unknown};
-use crate::gallery::{Class, ClassId, Example, ExampleId, Label, SenseOverride};
+use crate::gallery::{Class, ClassId, Example, ExampleId, Label};
 use crate::lexicon::{Meaning, NameKnowledge};
 
+use layout::Layout;
 use measured::Measured;
-use predicted::Predicted;
+use member::{Member, stacked};
 
-/// The least share of the semantic prototype at which a meaning is reported; less rounds to 0 %.
-const MIN_REPORTED_SHARE: f32 = 0.005;
-
-/// The class prototypes of a gallery at one revision.
+/// The class prototypes of a gallery at one revision. It shares with that of the revision before
+/// what has not changed, so what a change costs does not grow with the gallery; to clone it copies
+/// no prototype.
 #[derive(Debug, Clone)]
 pub struct Classifier {
     fusion: Fusion,
-    classes: Vec<Recognizable>,
-    prototypes: ClassPrototypes,
-    /// What is predicted from the names; `None` without name knowledge.
-    predicted: Option<Predicted>,
+    layout: Layout,
+    /// Those of the classes that can be recognized, in the order of labels.
+    prototypes: Prototypes<f32>,
+    /// The positions of these classes among all of the gallery.
+    positions: Vec<u32>,
+    /// Added to the similarity of each for ranking.
+    name_bias: Vec<f32>,
     /// What rejects unknown images; without it every image is accepted.
     decision: Option<Measured>,
-}
-
-/// A class that has a prototype.
-#[derive(Debug, Clone)]
-struct Recognizable {
-    class_id: ClassId,
-    label: Label,
-    /// What the user set for the label.
-    sense: Option<SenseOverride>,
-    examples: usize,
-    meaning: Option<Meaning>,
 }
 
 /// A class that an image may show.
@@ -136,7 +131,7 @@ pub struct Neighbor {
 
 impl Classifier {
     /// Computes the prototype of every class that has examples or a meaning; other classes cannot
-    /// be recognized.
+    /// be recognized. The classes are in the order of a gallery.
     #[must_use]
     pub fn new<'a>(
         classes: impl IntoIterator<Item = &'a Class>,
@@ -145,29 +140,34 @@ impl Classifier {
         Self::after(None, classes, names)
     }
 
-    /// The same after a change of the gallery: what the `previous` classifier has predicted from
-    /// names is used again.
+    /// The same after a change of the gallery: what the `previous` classifier has computed of other
+    /// classes is used again.
     #[must_use]
     pub fn after<'a>(
         previous: Option<&Self>,
         classes: impl IntoIterator<Item = &'a Class>,
         names: Option<&NameKnowledge>,
     ) -> Self {
-        let known: BTreeMap<ClassId, &Recognizable> =
-            previous.iter().flat_map(|one| &one.classes).map(|one| (one.class_id, one)).collect();
-        let classes = classes.into_iter();
-        let classes = classes.map(|class| Recognizable::new(class, names, known.get(&class.id)));
-        let (members, recognizable): (Vec<&Class>, Vec<Recognizable>) = classes.flatten().unzip();
-        let meanings: Vec<_> = recognizable.iter().map(|class| class.meaning).collect();
-        let previous = previous.and_then(|one| one.predicted.as_ref());
-        let predicted = names.map(|names| Predicted::new(names, &meanings, previous));
-        Self {
-            fusion: fusion(names),
-            prototypes: prototypes(&members, predicted.as_ref(), names),
-            classes: recognizable,
-            predicted,
-            decision: None,
+        let classes: Vec<&Class> = classes.into_iter().collect();
+        let empty = Layout::default();
+        let before = previous.map_or(&empty, |previous| &previous.layout);
+        match (before.after(&classes, names), previous) {
+            (Some(layout), _) => Self::of(layout, names),
+            (None, Some(previous)) => previous.clone(),
+            (None, None) => Self::of(empty, names),
         }
+    }
+
+    /// Without a decision.
+    fn of(layout: Layout, names: Option<&NameKnowledge>) -> Self {
+        let (places, positions) = layout.recognizable();
+        let prototypes = Prototypes::new(layout.prototypes(), places.into());
+        let images = layout.blocks.iter().map(|block| block.images).sum();
+        let with_images = layout.blocks.iter().map(|block| block.with_images).sum();
+        let addend = names.map_or(0.0, |names| names.name_bias().of_gallery(images, with_images));
+        let counts = prototypes.image_counts().into_iter();
+        let name_bias = counts.map(|images| if images == 0 { addend } else { 0.0 }).collect();
+        Self { fusion: fusion(names), layout, prototypes, positions, name_bias, decision: None }
     }
 
     /// This classifier with what rejects unknown images, measured on the classes from which it was
@@ -181,22 +181,18 @@ impl Classifier {
         background: &[Example],
         previous: Option<&Self>,
     ) -> Self {
-        if self.classes.is_empty() {
+        if self.prototypes.is_empty() {
             return self;
         }
-        let members: Vec<&Class> =
-            self.members(classes).into_iter().map(|(_, class)| class).collect();
-        let previous = previous.and_then(|one| one.decision.as_ref());
-        let decision = Measured::new(model, &self.prototypes, &members, background, previous);
-        Self { decision: Some(decision), ..self }
-    }
-
-    /// Those of `classes` that can be recognized, each with its position.
-    fn members<'a>(&self, classes: impl IntoIterator<Item = &'a Class>) -> Vec<(usize, &'a Class)> {
-        let positions: BTreeMap<ClassId, usize> =
-            self.classes.iter().enumerate().map(|(at, class)| (class.class_id, at)).collect();
-        let members = classes.into_iter();
-        members.filter_map(|class| Some((*positions.get(&class.id)?, class))).collect()
+        let classes: Vec<&Class> = classes.into_iter().collect();
+        let measured = Measured::new(
+            model,
+            (&self.prototypes, &self.name_bias),
+            &self.sample(&classes),
+            background,
+            previous.and_then(|one| one.decision.as_ref()),
+        );
+        Self { decision: Some(measured), ..self }
     }
 
     /// What rejects unknown images.
@@ -214,7 +210,20 @@ impl Classifier {
     /// The number of classes that can be recognized.
     #[must_use]
     pub fn classes(&self) -> usize {
-        self.classes.len()
+        self.prototypes.len()
+    }
+
+    /// Whether a class can be recognized, also one that was not yet so when this was computed.
+    pub(crate) fn is_recognizable(&self, class: &Class, names: Option<&NameKnowledge>) -> bool {
+        if !class.examples.is_empty() {
+            return true;
+        }
+        // To read a label takes long.
+        let known = self.layout.find(class.id).map(|place| self.layout.member(place));
+        match known.filter(|member| member.has_name_of(class)) {
+            Some(member) => member.meaning.is_some(),
+            None => is_recognizable(class, names),
+        }
     }
 
     /// The `top` classes for a raw embedding `[s]`, best first; equal ranks in the order of labels.
@@ -227,10 +236,12 @@ impl Classifier {
     /// The same, and whether the image shows one of the classes.
     #[must_use]
     pub fn classify(&self, embedding: &[f32], top: usize, question: Question) -> Ranking {
-        if self.classes.is_empty() || embedding.len() != self.prototypes.size() {
+        if self.prototypes.is_empty() || embedding.len() != self.prototypes.size() {
             return Ranking::empty();
         }
-        self.ranking(&self.prototypes, self.decision(), embedding, top, question)
+        let query = ArrayView1::from(embedding).insert_axis(Axis(0));
+        let similarities = self.prototypes.similarities(query);
+        self.ranking(query, similarities.view(), self.decision(), top, question)
     }
 
     /// The same for several images at once: prototypes move towards the unlabeled images
@@ -245,36 +256,53 @@ impl Classifier {
         let embeddings: Vec<&[f32]> = embeddings.iter().map(AsRef::as_ref).collect();
         let size = self.prototypes.size();
         let fits = embeddings.iter().all(|embedding| embedding.len() == size);
-        if self.classes.is_empty() || !fits {
+        if self.prototypes.is_empty() || !fits {
             return vec![Ranking::empty(); embeddings.len()];
         }
-        let moved = self.prototypes.moved_to(stacked(&embeddings, size).view());
+        let moved = self.side_by_side().moved_to(stacked(&embeddings, size).view());
         let decision = self.decision().map(|decision| decision.moved_to(moved.rows()));
-        let each = embeddings.into_iter();
-        each.map(|one| self.ranking(&moved, decision.as_ref(), one, top, question)).collect()
+        let rankings = embeddings.into_iter().map(|embedding| {
+            let query = ArrayView1::from(embedding).insert_axis(Axis(0));
+            let similarities = moved.similarities(query);
+            self.ranking(query, similarities.view(), decision.as_ref(), top, question)
+        });
+        rankings.collect()
     }
 
+    /// All prototypes in one matrix, in the order of labels.
+    fn side_by_side(&self) -> ClassPrototypes {
+        let mut rows = Array2::zeros((self.prototypes.len(), self.prototypes.size()));
+        let mut name_shares = Array1::zeros(self.prototypes.len());
+        for (class, place) in self.prototypes.places().iter().enumerate() {
+            let row = place.row as usize;
+            let block = &self.prototypes.blocks()[place.block as usize];
+            rows.row_mut(class).assign(&block.rows().row(row));
+            name_shares[class] = self.layout.block(*place).name_shares[row];
+        }
+        let name_bias = Array1::from(self.name_bias.clone());
+        ClassPrototypes::of_rows(rows, self.prototypes.image_counts(), name_shares, name_bias)
+    }
+
+    /// For an image `[1, s]` of these similarities `[1, n]`.
     fn ranking(
         &self,
-        prototypes: &ClassPrototypes,
+        query: ArrayView2<'_, f32>,
+        similarities: ArrayView2<'_, f32>,
         decision: Option<&GalleryDecision<f32>>,
-        embedding: &[f32],
         top: usize,
         question: Question,
     ) -> Ranking {
-        let query = ArrayView1::from(embedding).insert_axis(Axis(0));
-        let similarities = prototypes.similarities(query);
         let decided = decision.and_then(|decision| {
             let image = Images::new(decision.model(), query);
-            decision.decide_similar(&image, similarities.view(), question).pop()
+            decision.decide_similar(&image, similarities, question).pop()
         });
-        let mut candidates = self.candidates(prototypes, similarities.view(), top);
+        let mut candidates = self.candidates(similarities.row(0), top);
         let Some(decided) = decided else { return Ranking::accepted(candidates) };
         for (class, candidate) in &mut candidates {
             candidate.probability = Some(decided.known * decided.shares[*class]);
         }
         let rival = match decided.verdict {
-            Verdict::Ambiguous(rival) => Some(self.classes[rival].label.clone()),
+            Verdict::Ambiguous(rival) => Some(self.member(rival).label.clone()),
             Verdict::Accepted | Verdict::Rejected => None,
         };
         Ranking {
@@ -286,26 +314,9 @@ impl Classifier {
         }
     }
 
-    /// The `top` classes for similarities `[1, n]`, best first, each with its position.
-    fn candidates(
-        &self,
-        prototypes: &ClassPrototypes,
-        similarities: ArrayView2<'_, f32>,
-        top: usize,
-    ) -> Vec<(usize, Candidate)> {
-        let ranks = &similarities.row(0) + &prototypes.name_bias();
-        let mut order: Vec<usize> = (0..ranks.len()).collect();
-        // The sort is stable: equal ranks stay in the order of the labels.
-        order.sort_by(|&a, &b| ranks[b].total_cmp(&ranks[a]));
-        order.truncate(top);
-        let shares = prototypes.name_shares();
-        let bias = prototypes.name_bias();
-        let candidates = order.into_iter().map(|class| {
-            let recognizable = &self.classes[class];
-            let similarity = similarities[[0, class]];
-            (class, recognizable.candidate(similarity, bias[class], shares[class]))
-        });
-        candidates.collect()
+    /// One of the classes that can be recognized.
+    fn member(&self, class: usize) -> &Member {
+        self.layout.member(self.prototypes.places()[class])
     }
 }
 
@@ -323,40 +334,6 @@ impl Ranking {
             confidence: None,
             ambiguous_with: None,
             unknown: None,
-        }
-    }
-}
-
-impl Recognizable {
-    /// The class, if it has examples or a meaning; `before` is the same class before a change.
-    fn new<'a>(
-        class: &'a Class,
-        names: Option<&NameKnowledge>,
-        before: Option<&&Self>,
-    ) -> Option<(&'a Class, Self)> {
-        let examples = class.examples.len();
-        let label = class.label.clone();
-        let sense = class.overrides.sense;
-        let meaning = match before {
-            // To read a label takes longer than everything else here.
-            Some(before) if before.label == label && before.sense == sense => before.meaning,
-            _ => names.and_then(|names| names.meaning(class)),
-        };
-        let recognizable = Self { class_id: class.id, label, sense, examples, meaning };
-        (examples > 0 || meaning.is_some()).then_some((class, recognizable))
-    }
-
-    fn candidate(&self, similarity: f32, name_bias: f32, knowledge: f32) -> Candidate {
-        Candidate {
-            class_id: self.class_id,
-            label: self.label.clone(),
-            similarity,
-            name_bias,
-            probability: None,
-            examples: self.examples,
-            // A name that rounds to 0 % explains nothing.
-            meaning: self.meaning.filter(|_| knowledge >= MIN_REPORTED_SHARE),
-            knowledge,
         }
     }
 }
@@ -389,40 +366,4 @@ pub fn nearest(class: &Class, embedding: &[f32], top: usize) -> Vec<Neighbor> {
     nearest.sort_by(|a, b| b.similarity.total_cmp(&a.similarity));
     nearest.truncate(top);
     nearest
-}
-
-/// One prototype for each class, in order.
-fn prototypes(
-    classes: &[&Class],
-    predicted: Option<&Predicted>,
-    names: Option<&NameKnowledge>,
-) -> ClassPrototypes {
-    let images = classes.iter().map(|class| class.examples.len()).collect();
-    let (Some(predicted), Some(names)) = (predicted, names) else {
-        let examples = classes.iter().flat_map(|class| &class.examples);
-        let size = examples.map(|example| example.embedding.len()).next().unwrap_or(0);
-        return ClassPrototypes::of_means(means(classes, size), images);
-    };
-    let means = means(classes, names.frame().center().len());
-    ClassPrototypes::trusted(means, images, predicted.rows(), names.frame(), names.name_bias())
-}
-
-/// Rows of one length as a matrix, `[rows, columns]`.
-fn stacked(rows: &[&[f32]], columns: usize) -> Array2<f32> {
-    Array2::from_shape_vec((rows.len(), columns), rows.concat())
-        .expect("invariant: a gallery holds embeddings of one length")
-}
-
-/// Mean prototypes, `[classes, size]`; zeros for a class without images.
-fn means(classes: &[&Class], size: usize) -> Array2<f32> {
-    let mut means = Array2::zeros((classes.len(), size));
-    for (mut row, class) in means.rows_mut().into_iter().zip(classes) {
-        if !class.examples.is_empty() {
-            let examples: Vec<&[f32]> =
-                class.examples.iter().map(|example| example.embedding.as_slice()).collect();
-            // Equation 1 of Snell et al. 2017.
-            row.assign(&prototype::mean(stacked(&examples, size).view()));
-        }
-    }
-    means
 }

@@ -60,20 +60,17 @@ mod snapshot;
 mod values;
 
 use networks::{Networks, availability};
-use snapshot::{Snapshot, classify};
+use snapshot::Snapshots;
 
 pub use calibration::{CalibrationEvidence, CalibrationReport, StatedThreshold};
 pub use error::RecognizerError;
 pub use networks::{Availability, EngineInfo};
 pub use precondition::Precondition;
+pub use snapshot::Snapshot;
 pub use values::{
     Answer, ClassDefinition, ClassInfo, Classification, ClassifyOptions, Enrolled, GallerySummary,
     Senses,
 };
-
-/// The fewest images of a transductive classification, in which the images inform each other's
-/// answers.
-const MIN_TRANSDUCTIVE: usize = 2;
 
 /// A bundle, its engine, its name knowledge and a gallery.
 pub struct Recognizer {
@@ -84,8 +81,7 @@ pub struct Recognizer {
     decision: Option<Arc<DecisionModel<f32>>>,
     decision_availability: Availability,
     gallery: Gallery,
-    /// What is computed from the gallery; replaced when the revision changes.
-    snapshot: Snapshot,
+    snapshots: Snapshots,
 }
 
 impl Recognizer {
@@ -107,7 +103,7 @@ impl Recognizer {
         let decision = opened.ok().flatten().map(Arc::new);
         let decoder = ImageDecoder::new(&bundle.manifest);
         let networks = Networks::new(bundle, choice, options, name_knowledge.is_some());
-        let snapshot = Snapshot::default();
+        let snapshots = Snapshots::default();
         Self {
             decoder,
             networks,
@@ -116,7 +112,7 @@ impl Recognizer {
             decision,
             decision_availability,
             gallery,
-            snapshot,
+            snapshots,
         }
     }
 
@@ -216,7 +212,8 @@ impl Recognizer {
     /// Numbers of classes and examples of the gallery, its revision, and how prototypes are made.
     #[must_use]
     pub fn summary(&self) -> GallerySummary {
-        GallerySummary::of(&self.gallery, self.name_knowledge.as_ref())
+        let latest = self.snapshots.latest().map(Snapshot::classifier);
+        GallerySummary::of(&self.gallery, self.name_knowledge.as_ref(), latest)
     }
 
     /// Every class, sorted by label.
@@ -340,16 +337,10 @@ impl Recognizer {
         images: &[Embedded],
         options: ClassifyOptions,
     ) -> Result<Classification, RecognizerError> {
-        if options.transductive && images.len() < MIN_TRANSDUCTIVE {
-            return Err(RecognizerError::TooFewImages(images.len()));
-        }
         // The first call after a change of the gallery computes the prototypes: that counts too.
         let start = Instant::now();
         let embeddings: Vec<&[f32]> = images.iter().map(|image| &image.embedding[..]).collect();
-        let names = self.name_knowledge.as_ref();
-        let classifier = self.snapshot.classifier(&self.gallery, names, self.decision.as_ref());
-        let question = options.question(self.gallery.settings());
-        let mut found = classify(classifier, &embeddings, options, question);
+        let mut found = self.current().classify(&embeddings, options)?;
         found.elapsed = start.elapsed();
         if options.explain {
             for (answer, embedding) in found.answers.iter_mut().zip(embeddings) {
@@ -358,6 +349,11 @@ impl Recognizer {
             }
         }
         Ok(found)
+    }
+
+    /// The gallery as it is now, for threads that classify while it changes.
+    pub fn snapshot(&mut self) -> Arc<Snapshot> {
+        Arc::clone(self.current())
     }
 
     /// Explains what a candidate of an image is based on; `embedding` `[s]` is that of the image,
@@ -387,6 +383,11 @@ impl Recognizer {
         let senses = found.into_iter().flat_map(|found| found.senses);
         let senses = senses.filter_map(|synset| names.sense(synset)).collect();
         Ok(Senses { noun: noun.to_owned(), default_sense, senses })
+    }
+
+    fn current(&mut self) -> &Arc<Snapshot> {
+        let names = self.name_knowledge.as_ref();
+        self.snapshots.current(&self.gallery, names, self.decision.as_ref())
     }
 
     fn new_examples(&mut self, images: &[Embedded]) -> Result<Vec<NewExample>, RecognizerError> {

@@ -61,7 +61,8 @@ impl Recognizer {
     /// evidence.
     pub fn calibrate(&mut self) -> CalibrationReport {
         let names = self.name_knowledge.as_ref();
-        let classifier = self.snapshot.classifier(&self.gallery, names, self.decision.as_ref());
-        CalibrationReport::new(&self.gallery, classifier)
+        let model = self.decision.as_ref();
+        let snapshot = self.snapshots.current(&self.gallery, names, model);
+        CalibrationReport::new(&self.gallery, snapshot.classifier())
     }
 }

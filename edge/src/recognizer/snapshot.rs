@@ -1,79 +1,127 @@
-//! What a recognizer computes from its gallery: valid for one revision.
+//! A gallery at one revision, as its readers see it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use few_shot::decision::DecisionModel;
-use few_shot::decision::gallery::Question;
 use few_shot::fusion::{Fusion, Setting};
 
 use crate::classifier::{Classifier, Ranking};
-use crate::gallery::Gallery;
+use crate::gallery::{Class, Gallery, GallerySettings};
 use crate::lexicon::NameKnowledge;
 
+use super::error::RecognizerError;
 use super::values::{Answer, Classification, ClassifyOptions};
 
-/// The classifier of a gallery, computed when it is first needed.
-#[derive(Default)]
-pub(super) struct Snapshot {
+/// The fewest images of a transductive classification, in which the images inform each other's
+/// answers.
+const MIN_TRANSDUCTIVE: usize = 2;
+
+/// What answers are computed from: the classes and the settings of a gallery at one revision.
+///
+/// It stays as it is while the gallery changes, and shares with the next one what has not changed.
+/// A thread that has one classifies and waits for nobody.
+#[derive(Debug)]
+pub struct Snapshot {
     revision: u64,
-    classifier: Option<Classifier>,
-    /// That of an earlier revision, until there is one of this revision.
-    previous: Option<Classifier>,
+    settings: GallerySettings,
+    classifier: Classifier,
 }
 
 impl Snapshot {
-    pub(super) fn classifier(
+    /// That of a gallery; `previous` is an earlier one.
+    fn new(
+        gallery: &Gallery,
+        names: Option<&NameKnowledge>,
+        model: Option<&Arc<DecisionModel<f32>>>,
+        previous: Option<&Self>,
+    ) -> Self {
+        let classes: Vec<&Class> = gallery.iter().collect();
+        let previous = previous.map(|previous| &previous.classifier);
+        let classifier = Classifier::after(previous, classes.iter().copied(), names);
+        let classifier = match model {
+            Some(model) => classifier.with_decision(model, classes, gallery.background(), previous),
+            None => classifier,
+        };
+        Self { revision: gallery.revision(), settings: *gallery.settings(), classifier }
+    }
+
+    /// The revision of the gallery.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// The prototypes of the gallery, and what rejects unknown images.
+    #[must_use]
+    pub fn classifier(&self) -> &Classifier {
+        &self.classifier
+    }
+
+    /// Ranks the classes for each raw embedding `[s]`; explains nothing.
+    ///
+    /// # Errors
+    /// [`RecognizerError::TooFewImages`] for a transductive classification of fewer than two
+    /// images.
+    pub fn classify(
+        &self,
+        embeddings: &[&[f32]],
+        options: ClassifyOptions,
+    ) -> Result<Classification, RecognizerError> {
+        if options.transductive && embeddings.len() < MIN_TRANSDUCTIVE {
+            return Err(RecognizerError::TooFewImages(embeddings.len()));
+        }
+        let start = Instant::now();
+        let question = options.question(&self.settings);
+        let top = options.top;
+        // The answer says how it was made: figures of the two settings must not be compared.
+        let found = if options.transductive {
+            Classification {
+                answers: answers(self.classifier.classify_together(embeddings, top, question)),
+                fusion: Fusion::SoftKMeans,
+                setting: Setting::Transductive,
+                unlabeled: embeddings.len(),
+                elapsed: Duration::ZERO,
+            }
+        } else {
+            let each = embeddings.iter();
+            Classification {
+                answers: answers(each.map(|one| self.classifier.classify(one, top, question))),
+                fusion: self.classifier.fusion(),
+                setting: Setting::Inductive,
+                unlabeled: 0,
+                elapsed: Duration::ZERO,
+            }
+        };
+        Ok(Classification { elapsed: start.elapsed(), ..found })
+    }
+}
+
+/// The snapshot of a gallery, computed when it is first needed.
+#[derive(Debug, Default)]
+pub(super) struct Snapshots {
+    latest: Option<Arc<Snapshot>>,
+}
+
+impl Snapshots {
+    /// That of the gallery as it is now.
+    pub(super) fn current(
         &mut self,
         gallery: &Gallery,
         names: Option<&NameKnowledge>,
         model: Option<&Arc<DecisionModel<f32>>>,
-    ) -> &Classifier {
-        self.move_to(gallery.revision());
-        let previous = self.previous.take();
-        self.classifier.get_or_insert_with(|| {
-            let classifier = Classifier::after(previous.as_ref(), gallery.iter(), names);
-            let Some(model) = model else { return classifier };
-            let background = gallery.background();
-            classifier.with_decision(model, gallery.iter(), background, previous.as_ref())
+    ) -> &Arc<Snapshot> {
+        let revision = gallery.revision();
+        let latest = self.latest.take();
+        self.latest.insert(match latest {
+            Some(latest) if latest.revision == revision => latest,
+            before => Arc::new(Snapshot::new(gallery, names, model, before.as_deref())),
         })
     }
 
-    /// Drops what was computed at another revision.
-    fn move_to(&mut self, revision: u64) {
-        // Name trust depends on all classes, so a change of one of them changes every prototype.
-        if self.revision != revision {
-            let previous = self.classifier.take().or_else(|| self.previous.take());
-            *self = Self { revision, previous, ..Self::default() };
-        }
-    }
-}
-
-/// Ranks the classes for each raw embedding `[s]`; explains nothing and measures no time.
-pub(super) fn classify(
-    classifier: &Classifier,
-    embeddings: &[&[f32]],
-    options: ClassifyOptions,
-    question: Question,
-) -> Classification {
-    // The answer says how it was made: figures of the two settings must not be compared.
-    if options.transductive {
-        Classification {
-            answers: answers(classifier.classify_together(embeddings, options.top, question)),
-            fusion: Fusion::SoftKMeans,
-            setting: Setting::Transductive,
-            unlabeled: embeddings.len(),
-            elapsed: Duration::ZERO,
-        }
-    } else {
-        let ranked = embeddings.iter().map(|one| classifier.classify(one, options.top, question));
-        Classification {
-            answers: answers(ranked),
-            fusion: classifier.fusion(),
-            setting: Setting::Inductive,
-            unlabeled: 0,
-            elapsed: Duration::ZERO,
-        }
+    /// The last one that was computed, of this revision of the gallery or an earlier one.
+    pub(super) fn latest(&self) -> Option<&Snapshot> {
+        self.latest.as_deref()
     }
 }
 

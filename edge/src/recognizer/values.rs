@@ -6,7 +6,7 @@ use few_shot::decision::gallery::{Criterion, Question};
 use few_shot::fusion::{Fusion, Setting};
 use models::knowledge::wordnet::SynsetId;
 
-use crate::classifier::{self, Candidate, Ranking};
+use crate::classifier::{self, Candidate, Classifier, Ranking};
 use crate::decision::{Decision, Unknown};
 use crate::explain::Explanation;
 use crate::gallery::{Class, ClassId, Gallery, GallerySettings, Label, Outcome, SenseOverride};
@@ -183,9 +183,17 @@ pub struct GallerySummary {
 }
 
 impl GallerySummary {
-    /// Computed from the facts: counting classes needs no prototypes.
-    pub(super) fn of(gallery: &Gallery, names: Option<&NameKnowledge>) -> Self {
-        let recognizable = gallery.iter().filter(|class| classifier::is_recognizable(class, names));
+    /// Computed from the facts, since counting classes needs no prototypes. What the `latest`
+    /// classifier knows about names is used.
+    pub(super) fn of(
+        gallery: &Gallery,
+        names: Option<&NameKnowledge>,
+        latest: Option<&Classifier>,
+    ) -> Self {
+        let recognizable = gallery.iter().filter(|class| match latest {
+            Some(latest) => latest.is_recognizable(class, names),
+            None => classifier::is_recognizable(class, names),
+        });
         Self {
             fusion: classifier::fusion(names),
             classes: gallery.iter().count(),

@@ -16,4 +16,5 @@ mod labels;
 mod recognition;
 mod same_scores;
 mod settings;
+mod snapshots;
 mod store;

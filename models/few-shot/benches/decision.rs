@@ -13,7 +13,9 @@ use few_shot::class_prototypes::ClassPrototypes;
 use few_shot::decision::ambiguity::Ambiguity;
 use few_shot::decision::background::Background;
 use few_shot::decision::confidence::{Confidence, Logistic};
-use few_shot::decision::gallery::{Classes, Examples, GalleryDecision, Previous, Question};
+use few_shot::decision::gallery::{
+    Examples, GalleryDecision, Place, Previous, PrototypeBlock, Prototypes, Question,
+};
 use few_shot::decision::images::Images;
 use few_shot::decision::limits::Limits;
 use few_shot::decision::sampling::sample;
@@ -28,6 +30,9 @@ const SIZE: usize = 1280;
 const DIRECTIONS: usize = 1000;
 const SHOTS: usize = 5;
 const ROUNDS: usize = 101;
+
+/// The classes of a block of prototypes.
+const BLOCK: usize = 250;
 
 fn table() -> DecisionTable {
     let logistic = Logistic { slope: 10.0, intercept: -1.0 };
@@ -77,7 +82,8 @@ fn report(
     let sampled = sample(0..(classes * SHOTS) as u64);
     let images = Images::new(model, examples.select(Axis(0), &sampled).view());
     let owners: Vec<usize> = sampled.iter().map(|position| position / SHOTS).collect();
-    let before = prepare(model, &means, &images, &owners, None);
+    let blocks = blocks(&means);
+    let before = prepare(model, blocks.clone(), &images, &owners, Previous::NONE);
     let rows: Vec<_> = sampled.iter().map(|&position| examples.row(position)).collect();
     let known_at: Vec<_> = (0..rows.len()).map(|row| (row > 0).then_some(row)).collect();
     let mut changed = means.clone();
@@ -93,11 +99,15 @@ fn report(
         }));
         times[2].push(timed(|| {
             let images = Images::reusing(model, &rows, &images, &known_at);
-            black_box(prepare(model, &changed, &images, &owners, Some(&before)));
+            let previous =
+                Previous { gallery: Some(&before), examples: &known_at, ..Previous::NONE };
+            let blocks = blocks_after(&blocks, &changed, owners[0]);
+            black_box(prepare(model, blocks, &images, &owners, previous));
         }));
         if round % 10 == 0 {
             times[3].push(timed(|| {
-                black_box(prepare(model, &means, &images, &owners, None));
+                let blocks = self::blocks(&means);
+                black_box(prepare(model, blocks, &images, &owners, Previous::NONE));
             }));
         }
     }
@@ -110,25 +120,51 @@ fn report(
     }
 }
 
+type Blocks = Vec<Arc<PrototypeBlock<f32>>>;
+
+fn blocks(means: &Array2<f32>) -> Blocks {
+    let chunks = means.axis_chunks_iter(Axis(0), BLOCK);
+    let block = chunks.map(|rows| {
+        let counts = vec![SHOTS; rows.nrows()];
+        Arc::new(PrototypeBlock::new(rows.to_owned(), counts))
+    });
+    block.collect()
+}
+
+/// The blocks of `means` after the prototype of a class has changed.
+fn blocks_after(before: &Blocks, means: &Array2<f32>, class: usize) -> Blocks {
+    let mut after = before.clone();
+    let at = class / BLOCK;
+    let rows = means.axis_chunks_iter(Axis(0), BLOCK).nth(at).expect("the class is in a block");
+    let mut block = PrototypeBlock::new(rows.to_owned(), vec![SHOTS; rows.nrows()]);
+    for row in 0..rows.nrows() {
+        block.take_over(row, &before[at], row);
+    }
+    after[at] = Arc::new(block);
+    after
+}
+
 fn prepare(
     model: &Arc<DecisionModel<f32>>,
-    means: &Array2<f32>,
+    blocks: Blocks,
     images: &Images<f32>,
     owners: &[usize],
-    previous: Option<&GalleryDecision<f32>>,
+    previous: Previous<'_, f32>,
 ) -> GalleryDecision<f32> {
-    let classes = means.nrows();
-    let positions: Vec<Option<usize>> = (0..classes).map(Some).collect();
+    let sizes = blocks.iter().map(|block| block.len() as u32).zip(0..);
+    let places = sizes.flat_map(|(size, block)| (0..size).map(move |row| Place { block, row }));
+    let places = places.collect();
+    let prototypes = Prototypes::new(blocks, places);
+    let sampled = sample(0..prototypes.len() as u64);
+    let name_bias = vec![0.0; prototypes.len()];
+    let examples = Examples { images, classes: owners };
     GalleryDecision::measured_with(
         Arc::clone(model),
-        Classes {
-            prototypes: means.view(),
-            image_counts: &vec![SHOTS; classes],
-            name_bias: &vec![0.0; classes],
-        },
-        Examples { images, classes: owners },
-        &sample(0..classes as u64),
-        Previous { gallery: previous, positions: &positions },
+        prototypes,
+        name_bias,
+        examples,
+        &sampled,
+        previous,
     )
 }
 

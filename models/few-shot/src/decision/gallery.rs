@@ -26,12 +26,16 @@
 //! # }
 //! ```
 
+mod blocks;
 mod evidence;
+mod inputs;
+mod measured;
+mod nearest;
 mod negatives;
-mod previous;
 mod question;
+mod replaced;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, NdFloat};
 
@@ -40,43 +44,23 @@ use super::calibration::Calibration;
 use super::images::Images;
 use super::limits::{LimitRow, Winner};
 use super::sampling::sample;
-use super::score::{as_f64, float, informative, likeness, novelty, profiles, unit_rows};
+use super::score::{as_f64, float, informative, likeness, novelty, unit_rows};
 use crate::metric::products;
+use blocks::ClassView;
+use measured::Measured;
+use nearest::Negatives;
 
+pub use blocks::{Place, PrototypeBlock, Prototypes};
+pub use inputs::{Classes, Examples};
 pub use question::{Criterion, Question, Verdict};
-
-/// The prototypes of a gallery and the number of images of each class.
-#[derive(Debug, Clone, Copy)]
-pub struct Classes<'a, F> {
-    /// Raw, `[n, s]`, those that classify.
-    pub prototypes: ArrayView2<'a, F>,
-    /// `[n]`.
-    pub image_counts: &'a [usize],
-    /// Added to the similarity of each class to choose the winner, `[n]`.
-    pub name_bias: &'a [F],
-}
-
-/// Enrolled images, `m`, and the class of each.
-#[derive(Debug, Clone, Copy)]
-pub struct Examples<'a, F> {
-    /// `m` images.
-    pub images: &'a Images<F>,
-    /// `[m]`.
-    pub classes: &'a [usize],
-}
 
 /// What a gallery knows about unknown images.
 #[derive(Debug, Clone)]
 pub struct GalleryDecision<F> {
     model: Arc<DecisionModel<F>>,
-    /// Prototypes of length 1, `[n, s]`.
-    prototypes: Array2<F>,
-    /// The lengths of the raw prototypes, `[n]`.
-    lengths: Array1<F>,
+    prototypes: Prototypes<F>,
     image_counts: Vec<usize>,
     name_bias: Vec<F>,
-    /// Computed when a class first wins: most classes of a large gallery never do.
-    views: Vec<OnceLock<Arc<ClassView<F>>>>,
     informative: F,
     /// See [`likeness`]; it counts for winners by name only.
     likeness: f64,
@@ -85,28 +69,40 @@ pub struct GalleryDecision<F> {
     limits: LimitRow,
     /// For winners by name only.
     limits_by_name: LimitRow,
+    /// What the next gallery can use again.
+    measured: Arc<Measured<F>>,
     /// Examples of none of the classes.
-    negatives: Option<Images<F>>,
+    negatives: Option<Arc<Negatives<F>>>,
     /// Prototypes of length 1 that choose the winner in the place of `prototypes`, `[n, s]`.
     ranking: Option<Array2<F>>,
+    /// A class that has another prototype for a while.
+    replaced: Option<Arc<Replaced<F>>>,
 }
 
-/// A gallery before a change, and where its classes were.
+/// A gallery before a change, and where it had what this one has.
 #[derive(Debug, Clone, Copy)]
 pub struct Previous<'a, F> {
     /// `None`: nothing is taken from it.
     pub gallery: Option<&'a GalleryDecision<F>>,
-    /// For each class of the new gallery, its position in that one.
-    pub positions: &'a [Option<usize>],
+    /// For each example, its position among the examples of that gallery.
+    pub examples: &'a [Option<usize>],
+    /// For each example of none of the classes, its position among those of that gallery.
+    pub negatives: &'a [Option<usize>],
 }
 
-/// How a class looks in front of the background.
-#[derive(Debug, Clone)]
-struct ClassView<F> {
-    /// Cosines of the prototype to the background, `[b]`.
-    cosines: Array1<F>,
-    /// `[b]`.
-    profile: Array1<F>,
+impl<F> Previous<'_, F> {
+    /// There is no gallery before.
+    pub const NONE: Self = Self { gallery: None, examples: &[], negatives: &[] };
+}
+
+/// What a class has in the place of what is enrolled.
+#[derive(Debug)]
+struct Replaced<F> {
+    class: usize,
+    /// Of length 1, `[s]`.
+    unit: Array1<F>,
+    images: usize,
+    view: ClassView<F>,
 }
 
 /// An image against its winner.
@@ -159,39 +155,69 @@ impl<F: NdFloat> GalleryDecision<F> {
         examples: Examples<'_, F>,
     ) -> Self {
         let sampled = sample(0..classes.image_counts.len() as u64);
-        Self::measured_with(model, classes, examples, &sampled, Previous::NONE)
+        let raw = classes.prototypes.select(Axis(0), &sampled);
+        let block = PrototypeBlock::of_units(classes.prototypes, classes.image_counts);
+        let prototypes = Prototypes::whole(block);
+        Self::with_likeness_of(&raw, model, prototypes, classes.name_bias.to_vec()).calibrated(
+            examples,
+            &sampled,
+            Previous::NONE,
+        )
     }
 
-    /// The same, measured with the classes at the positions `sampled` and with what a gallery
-    /// before the last change has computed already.
+    /// The same for prototypes in blocks, measured with the classes at the positions `sampled` and
+    /// with what a gallery before the last change has computed already. Classes with images have
+    /// one name bias, and those without have one.
     pub fn measured_with(
         model: Arc<DecisionModel<F>>,
-        classes: Classes<'_, F>,
+        prototypes: Prototypes<F>,
+        name_bias: Vec<F>,
         examples: Examples<'_, F>,
         sampled: &[usize],
         previous: Previous<'_, F>,
     ) -> Self {
-        let raw = classes.prototypes;
+        let raw = prototypes.raw(sampled);
+        Self::with_likeness_of(&raw, model, prototypes, name_bias)
+            .calibrated(examples, sampled, previous)
+    }
+
+    /// Without a calibration; `raw` are the prototypes of the sampled classes.
+    fn with_likeness_of(
+        raw: &Array2<F>,
+        model: Arc<DecisionModel<F>>,
+        prototypes: Prototypes<F>,
+        name_bias: Vec<F>,
+    ) -> Self {
         let limits = &model.table.limits;
-        let mut decision = Self {
-            prototypes: unit_rows(raw.to_owned()),
-            lengths: raw.map_axis(Axis(1), |row| row.dot(&row).sqrt()),
-            image_counts: classes.image_counts.to_vec(),
-            name_bias: classes.name_bias.to_vec(),
-            views: Vec::new(),
+        Self {
+            image_counts: prototypes.image_counts(),
+            name_bias,
             informative: F::one(),
-            likeness: likeness(&model.background.around(raw.select(Axis(0), sampled).view())),
+            likeness: likeness(&model.background.around(raw.view())),
             calibration: None,
             limits: limits.row(Winner::WithoutEvidence),
-            limits_by_name: limits.row(Winner::NameOnly(raw.nrows())),
+            limits_by_name: limits.row(Winner::NameOnly(prototypes.len())),
+            measured: Arc::default(),
             negatives: None,
             ranking: None,
+            replaced: None,
+            prototypes,
             model,
-        };
-        decision.views = previous.views(&decision);
-        decision.informative = decision.measured_informative(sampled);
-        decision.calibrate(&decision.evidence(examples, sampled));
-        decision
+        }
+    }
+
+    fn calibrated(
+        mut self,
+        examples: Examples<'_, F>,
+        sampled: &[usize],
+        previous: Previous<'_, F>,
+    ) -> Self {
+        self.informative = self.measured_informative(sampled);
+        let before = previous.gallery.map(|gallery| (&*gallery.measured, previous.examples));
+        let prototypes = (&self.prototypes, &*self.model);
+        self.measured = Arc::new(Measured::new(prototypes, examples.images, sampled, before));
+        self.calibrate(&self.evidence(examples, sampled, &self.measured.similarities));
+        self
     }
 
     /// The same gallery, where prototypes `[n, s]` that unlabeled images have moved choose the
@@ -200,17 +226,6 @@ impl<F: NdFloat> GalleryDecision<F> {
     #[must_use]
     pub fn moved_to(&self, prototypes: ArrayView2<'_, F>) -> Self {
         Self { ranking: Some(unit_rows(prototypes.to_owned())), ..self.clone() }
-    }
-
-    /// Replaces the prototype of a class, raw `[s]`, and its number of images, as if an example
-    /// were not enrolled. What was measured stays.
-    pub fn replace(&mut self, class: usize, prototype: ArrayView1<'_, F>, images: usize) {
-        let length = prototype.dot(&prototype).sqrt();
-        let inverse = if length > F::zero() { length.recip() } else { F::zero() };
-        self.prototypes.row_mut(class).assign(&(&prototype * inverse));
-        self.lengths[class] = length;
-        self.image_counts[class] = images;
-        self.views[class] = OnceLock::new();
     }
 
     /// The constants and the background.
@@ -243,9 +258,16 @@ impl<F: NdFloat> GalleryDecision<F> {
 
     /// Decides about each image.
     pub fn decide(&self, images: &Images<F>, question: Question) -> Vec<Decision<F>> {
-        let prototypes = self.ranking.as_ref().unwrap_or(&self.prototypes);
-        let similarities = products(images.unit.view(), prototypes.view());
+        let similarities = match &self.ranking {
+            Some(ranking) => products(images.unit.view(), ranking.view()),
+            None => self.similarities(images),
+        };
         self.decide_similar(images, similarities.view(), question)
+    }
+
+    /// Cosines of images to the enrolled prototypes, `[q, n]`.
+    pub fn similarities(&self, images: &Images<F>) -> Array2<F> {
+        self.prototypes.similarities_of_units(images.unit.view())
     }
 
     /// The same for images whose cosines to the prototypes that choose the winner are known,
@@ -264,7 +286,7 @@ impl<F: NdFloat> GalleryDecision<F> {
     /// What is decided about the same image at another rate.
     pub fn verdict(&self, decision: &Decision<F>, rate: f64) -> Verdict {
         let Decision { scored, is_negative, calibrated, shares, .. } = decision;
-        let limit = self.limits(self.image_counts[scored.winner]).at(rate);
+        let limit = self.limits(self.shots(scored.winner)).at(rate);
         let rival = self.model.table.ambiguity.rival(shares, scored.winner, Some(rate));
         Verdict::of(!is_negative && *calibrated >= limit, rival)
     }
@@ -272,9 +294,9 @@ impl<F: NdFloat> GalleryDecision<F> {
     fn decision(&self, seen: &Seen<'_, F>, question: Question) -> Decision<F> {
         let table = &self.model.table;
         let scored = self.scored(seen, self.ranks(seen.similarities));
-        let shots = self.image_counts[scored.winner];
+        let shots = self.shots(scored.winner);
         let limits = self.limits(shots);
-        let above = self.above(&scored, self.prototypes.nrows());
+        let above = self.above(&scored, self.prototypes.len());
         let ahead = self.negative_ahead(seen, above);
         let calibrated = above - self.offset(shots);
         let rate = match question.criterion {
@@ -318,7 +340,7 @@ impl<F: NdFloat> GalleryDecision<F> {
 
     /// The score above that of unknown images in a gallery of `classes` classes.
     fn above(&self, scored: &Scored<F>, classes: usize) -> f64 {
-        let shots = self.image_counts[scored.winner];
+        let shots = self.shots(scored.winner);
         as_f64(scored.score) - self.model.table.expected.at(shots, classes, self.likeness)
     }
 
@@ -333,11 +355,9 @@ impl<F: NdFloat> GalleryDecision<F> {
     }
 
     fn measured_informative(&self, sampled: &[usize]) -> F {
-        let mut profiles = Array2::zeros((0, self.model.background.len()));
-        for &class in sampled {
-            profiles
-                .push_row(self.view(class).profile.view())
-                .expect("invariant: profiles have one value for each direction");
+        let mut profiles = Array2::zeros((sampled.len(), self.model.background.len()));
+        for (mut row, &class) in profiles.rows_mut().into_iter().zip(sampled) {
+            row.assign(&self.view(class).profile);
         }
         informative(&profiles, self.model.table.weights.fading)
     }
@@ -353,7 +373,7 @@ impl<F: NdFloat> GalleryDecision<F> {
         }
         let cosine = match self.ranking {
             None => seen.similarities[best.0],
-            Some(_) => seen.images.unit.row(seen.row).dot(&self.prototypes.row(best.0)),
+            Some(_) => seen.images.unit.row(seen.row).dot(&self.prototypes.unit(best.0)),
         };
         self.scored_against(best.0, cosine, seen.images, seen.row)
     }
@@ -379,15 +399,15 @@ impl<F: NdFloat> GalleryDecision<F> {
     }
 
     fn view(&self, class: usize) -> &ClassView<F> {
-        self.views[class].get_or_init(|| {
-            let raw = &self.prototypes.row(class) * self.lengths[class];
-            let cosines = self.model.background.cosines(raw.view().insert_axis(Axis(0)));
-            let profiles = profiles(&cosines, self.model.table.weights.sharpness);
-            Arc::new(ClassView {
-                cosines: cosines.index_axis_move(Axis(0), 0),
-                profile: profiles.index_axis_move(Axis(0), 0),
-            })
-        })
+        match self.replaced_class(class) {
+            Some(replaced) => &replaced.view,
+            None => self.prototypes.view(class, &self.model).as_ref(),
+        }
+    }
+
+    /// The number of images of a class.
+    fn shots(&self, class: usize) -> usize {
+        self.replaced_class(class).map_or(self.image_counts[class], |replaced| replaced.images)
     }
 
     /// What classes are ranked by.

@@ -1,6 +1,6 @@
 //! The enrolled images of a gallery as unknown images to their other classes.
 
-use ndarray::{Axis, NdFloat};
+use ndarray::{Array2, NdFloat};
 
 use super::{Examples, GalleryDecision, Scored, Seen};
 use crate::decision::calibration::{Calibration, Evidence};
@@ -14,20 +14,28 @@ impl<F: NdFloat> GalleryDecision<F> {
         self.calibration = evidence.calibration();
         if let Some(Calibration { offset, .. }) = self.calibration {
             let limits = &self.model.table.limits;
-            let row = limits.row(Winner::WithImages(self.prototypes.nrows()));
+            let row = limits.row(Winner::WithImages(self.prototypes.len()));
             self.limits = evidence.raised(row, offset, limits.table_classes);
         }
     }
 
-    /// Each example is an unknown image to the sampled classes without its own.
-    pub(super) fn evidence(&self, examples: Examples<'_, F>, sampled: &[usize]) -> Evidence {
+    /// Each example is an unknown image to the sampled classes without its own; its cosines to all
+    /// of them are `similarities` `[e, m]`.
+    pub(super) fn evidence(
+        &self,
+        examples: Examples<'_, F>,
+        sampled: &[usize],
+        similarities: &Array2<F>,
+    ) -> Evidence {
         if sampled.len() < 2 {
             return Evidence::default();
         }
-        let scored = self.scored_as_unknown(examples, sampled).into_iter().zip(examples.classes);
+        let scored = self.scored_against_others(examples, sampled, similarities);
+        let scored = scored.into_iter().zip(examples.classes);
         let with_images = scored.filter(|(scored, _)| self.image_counts[scored.winner] > 0);
         Evidence::of(with_images.map(|(scored, &class)| {
-            let others = sampled.len() - usize::from(sampled.contains(&class));
+            // Positions ascend.
+            let others = sampled.len() - usize::from(sampled.binary_search(&class).is_ok());
             (class, self.above(&scored, others))
         }))
     }
@@ -39,9 +47,17 @@ impl<F: NdFloat> GalleryDecision<F> {
         examples: Examples<'_, F>,
         sampled: &[usize],
     ) -> Vec<Scored<F>> {
-        let images = examples.images;
-        let prototypes = self.prototypes.select(Axis(0), sampled);
-        let similarities = products(images.unit.view(), prototypes.view());
+        let prototypes = self.prototypes.units(sampled);
+        let similarities = products(examples.images.unit.view(), prototypes.view());
+        self.scored_against_others(examples, sampled, &similarities)
+    }
+
+    fn scored_against_others(
+        &self,
+        examples: Examples<'_, F>,
+        sampled: &[usize],
+        similarities: &Array2<F>,
+    ) -> Vec<Scored<F>> {
         let rows = similarities.rows().into_iter().enumerate().zip(examples.classes);
         let scored = rows.map(|((row, similarities), &own)| {
             let others = sampled.iter().zip(similarities).filter(|(class, _)| **class != own);
@@ -52,14 +68,14 @@ impl<F: NdFloat> GalleryDecision<F> {
                     best = (class, rank, similarity);
                 }
             }
-            self.scored_against(best.0, best.2, images, row)
+            self.scored_against(best.0, best.2, examples.images, row)
         });
         scored.collect()
     }
 
     /// The score of each image, and its similarities to all classes with name bias, `[n]`.
     pub(crate) fn scored_and_biased(&self, images: &Images<F>) -> Vec<(Scored<F>, Vec<F>)> {
-        let similarities = products(images.unit.view(), self.prototypes.view());
+        let similarities = self.similarities(images);
         let rows = similarities.rows().into_iter().enumerate();
         let scored = rows.map(|(row, similarities)| {
             let seen = Seen { images, row, similarities };

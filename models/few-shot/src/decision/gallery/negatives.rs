@@ -1,11 +1,13 @@
 //! Examples of none of the classes: they are real unknown images, and they compete with the winner.
 
+use std::sync::Arc;
+
 use ndarray::{ArrayView1, NdFloat};
 
-use super::{GalleryDecision, Seen};
+use super::nearest::{Found, Nearest, Negatives};
+use super::{GalleryDecision, Previous, Scored, Seen};
 use crate::decision::calibration::{Calibration, Evidence};
 use crate::decision::images::Images;
-use crate::decision::sampling::sample;
 use crate::decision::score::{as_f64, novelty};
 
 /// This number of negatives weighs as much as the images of the gallery. Moving the limits as well
@@ -20,23 +22,59 @@ impl<F: NdFloat> GalleryDecision<F> {
     /// This gallery with examples of none of its classes, which are never an answer.
     #[must_use]
     pub fn with_negatives(self, negatives: Images<F>) -> Self {
-        let n = self.prototypes.nrows();
-        let sampled = sample(0..negatives.len() as u64);
-        let scored = self.scored_and_biased(&negatives.select(&sampled)).into_iter();
-        let with_images = scored.filter(|(scored, _)| self.image_counts[scored.winner] > 0);
+        self.with_negatives_after(Arc::new(negatives), Previous::NONE)
+    }
+
+    /// The same, with what a gallery before the last change has computed already.
+    #[must_use]
+    pub fn with_negatives_after(
+        self,
+        negatives: Arc<Images<F>>,
+        previous: Previous<'_, F>,
+    ) -> Self {
+        if negatives.is_empty() {
+            return Self { negatives: None, ..self };
+        }
+        let before = previous.gallery.and_then(|gallery| gallery.negatives.as_deref());
+        let negatives =
+            Negatives::new(negatives, self.prototypes.blocks(), before, previous.negatives);
+        let n = self.prototypes.len();
+        let scored = self.scored_negatives(&negatives).into_iter();
+        let with_images = scored.filter(|scored| self.image_counts[scored.winner] > 0);
         // One class for all, as any number of different things may be among them.
-        let above = with_images.map(|(scored, _)| (0, self.above(&scored, n)));
-        let found = Evidence::of(above).calibration();
-        let calibration =
-            found.map_or(self.calibration, |found| Some(moved(self.calibration, found)));
-        let negatives = (!negatives.is_empty()).then_some(negatives);
-        Self { calibration, negatives, ..self }
+        let found = Evidence::of(with_images.map(|scored| (0, self.above(&scored, n))));
+        let calibration = match found.calibration() {
+            Some(found) => Some(moved(self.calibration, found)),
+            None => self.calibration,
+        };
+        Self { calibration, negatives: Some(Arc::new(negatives)), ..self }
+    }
+
+    /// The sampled negatives against their winners.
+    fn scored_negatives(&self, negatives: &Negatives<F>) -> Vec<Scored<F>> {
+        let classes = self.prototypes.classes_of_blocks();
+        let sampled = negatives.sampled.iter().enumerate();
+        let scored = sampled.map(|(at, &image)| {
+            let mut best = (0, F::neg_infinity(), F::zero());
+            for (block, against) in negatives.by_block.iter().enumerate() {
+                let Nearest { with_images, by_name } = against.nearest[at];
+                for Found { row, cosine } in with_images.into_iter().chain(by_name) {
+                    let class = classes[self.prototypes.start(block) + row];
+                    let rank = cosine + self.name_bias[class];
+                    if rank > best.1 {
+                        best = (class, rank, cosine);
+                    }
+                }
+            }
+            self.scored_against(best.0, best.2, &negatives.images, image)
+        });
+        scored.collect()
     }
 
     /// By how much a negative fits an image better than the winner, which scores this much above
     /// what is expected of unknown images; `None` if no negative does.
     pub(super) fn negative_ahead(&self, seen: &Seen<'_, F>, above: f64) -> Option<f64> {
-        let negatives = self.negatives.as_ref()?;
+        let negatives = &self.negatives.as_ref()?.images;
         let cosines = negatives.unit.dot(&seen.images.unit.row(seen.row));
         // The most similar of many negatives is similar by chance, as is the winner of many
         // classes.
@@ -79,14 +117,12 @@ fn largest<F: NdFloat>(values: ArrayView1<'_, F>) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::sync::Arc;
-
     use super::*;
     use crate::decision::DecisionModel;
     use crate::decision::background::Background;
     use crate::decision::gallery::{Classes, Examples, Question, Verdict};
     use crate::decision::tests::table;
-    use ndarray::{Array2, array};
+    use ndarray::{Array2, Axis, array};
 
     /// Two classes of one image each, in a space without background.
     fn gallery() -> GalleryDecision<f64> {
@@ -136,6 +172,21 @@ mod tests {
         let after = gallery.with_negatives(twenty).calibration().unwrap();
         assert!((after.offset - 0.5 * (before.offset + above)).abs() < 1e-12, "{after:?}");
         assert_eq!(after.evidence, before.evidence);
+    }
+
+    #[test]
+    fn negatives_after_a_change_are_those_of_the_gallery() {
+        let gallery = gallery();
+        let rows = array![[0.8, 0.6, 0.0], [0.1, 0.9, 0.3], [0.5, 0.1, 0.7]];
+        let two = images(&gallery, &rows.select(Axis(0), &[2, 0]));
+        let three = images(&gallery, &rows);
+        let before = gallery.clone().with_negatives(two);
+        let anew = gallery.clone().with_negatives(three.clone()).calibration();
+        let at = [Some(1), None, Some(0)];
+        let previous = Previous { gallery: Some(&before), negatives: &at, ..Previous::NONE };
+        let after = gallery.with_negatives_after(Arc::new(three), previous);
+        assert_eq!(after.calibration(), anew);
+        assert_ne!(after.calibration(), before.calibration());
     }
 
     #[test]

@@ -1,0 +1,116 @@
+//! Classes whose prototypes are computed together, at most 256.
+
+use std::sync::Arc;
+
+use few_shot::class_prototypes::ClassPrototypes;
+use few_shot::decision::gallery::PrototypeBlock;
+use few_shot::decision::sampling::smallest;
+use few_shot::name_bias::NameBias;
+use few_shot::name_trust::groups::TrustGroup;
+use ndarray::{Array1, Array2};
+
+use super::member::{Family, Member};
+use crate::gallery::ClassId;
+use crate::lexicon::NameKnowledge;
+
+/// A block at one revision; the next revision shares it if none of its classes has changed.
+#[derive(Debug)]
+pub(super) struct Block {
+    pub(super) family: Family,
+    /// Which classes of the family are here.
+    pub(super) group: TrustGroup,
+    /// In the order of labels, `m`.
+    pub(super) members: Vec<Arc<Member>>,
+    /// Of each member, `[m]`: side by side they are searched quickly.
+    pub(super) hashes: Vec<u64>,
+    /// `None` for classes that have none.
+    pub(super) prototypes: Option<Arc<PrototypeBlock<f32>>>,
+    /// The share of the name in each prototype, `[m]`.
+    pub(super) name_shares: Vec<f32>,
+    /// The number of images of all members.
+    pub(super) images: usize,
+    /// The number of members with images.
+    pub(super) with_images: usize,
+    /// Of at most 256 examples, those with the smallest hashes: the hash, the row of the member and
+    /// the position of the example.
+    pub(super) sample: Vec<(u64, (u32, u32))>,
+}
+
+/// Where the prototype of a class was before a change.
+pub(super) type Former<'a> = Option<(&'a PrototypeBlock<f32>, usize)>;
+
+impl Block {
+    /// What decisions have computed of prototypes that stay the same is taken from where they were,
+    /// `former` `[m]`.
+    pub(super) fn new(
+        (family, group): (Family, TrustGroup),
+        members: Vec<Arc<Member>>,
+        former: &[Former<'_>],
+        names: Option<&NameKnowledge>,
+    ) -> Self {
+        let computed = match family {
+            Family::Unrecognizable => None,
+            Family::Compared | Family::Independent => Some(prototypes(&members, names)),
+        };
+        let name_shares = computed.as_ref().map(|computed| computed.name_shares().to_vec());
+        let prototypes = computed.map(|computed| {
+            let counts = computed.image_counts().to_vec();
+            let mut prototypes = PrototypeBlock::new(computed.into_rows(), counts);
+            for (row, former) in former.iter().enumerate() {
+                if let Some((before, at)) = former {
+                    prototypes.take_over(row, before, *at);
+                }
+            }
+            Arc::new(prototypes)
+        });
+        let examples = members.iter().zip(0..).flat_map(|(member, row)| {
+            member.sample.iter().map(move |&(hash, position)| (hash, (row, position)))
+        });
+        Self {
+            family,
+            group,
+            hashes: members.iter().map(|member| member.hash).collect(),
+            prototypes,
+            name_shares: name_shares.unwrap_or_default(),
+            images: members.iter().map(|member| member.images).sum(),
+            with_images: members.iter().filter(|member| member.images > 0).count(),
+            sample: smallest(examples.collect()),
+            members,
+        }
+    }
+
+    /// The row of a class.
+    pub(super) fn row_of(&self, hash: u64, id: ClassId) -> Option<u32> {
+        let rows = (0..).zip(&self.hashes).filter(|(_, other)| **other == hash);
+        let mut rows = rows.map(|(row, _)| row);
+        rows.find(|&row: &u32| self.members[row as usize].class_id == id)
+    }
+}
+
+/// One prototype for each member, in order.
+fn prototypes(members: &[Arc<Member>], names: Option<&NameKnowledge>) -> ClassPrototypes {
+    let images = members.iter().map(|member| member.images).collect();
+    let means = members.iter().map(|member| member.mean.as_ref());
+    let Some(names) = names else {
+        let size = means.clone().flatten().map(Array1::len).next().unwrap_or(0);
+        return ClassPrototypes::of_means(rows(means, &Array1::zeros(size)), images);
+    };
+    let center = names.frame().center();
+    let means = rows(means, &Array1::zeros(center.len()));
+    let semantic = rows(members.iter().map(|member| member.semantic.as_deref()), center);
+    // The bias depends on the images of all blocks.
+    let no_bias = NameBias::default();
+    ClassPrototypes::trusted(means, images, semantic.view(), names.frame(), &no_bias)
+}
+
+/// Rows, each of the length of `missing`, which stands for those that are not there.
+fn rows<'a>(
+    rows: impl ExactSizeIterator<Item = Option<&'a Array1<f32>>>,
+    missing: &Array1<f32>,
+) -> Array2<f32> {
+    let mut matrix = Array2::zeros((rows.len(), missing.len()));
+    for (mut to, row) in matrix.rows_mut().into_iter().zip(rows) {
+        to.assign(row.unwrap_or(missing));
+    }
+    matrix
+}

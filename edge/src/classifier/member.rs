@@ -1,0 +1,183 @@
+//! What is computed of one class by itself, once for each of its states.
+
+use std::sync::Arc;
+
+use few_shot::decision::sampling::{hash, smallest};
+use few_shot::prototype;
+use ndarray::{Array1, Array2, Axis};
+use rayon::prelude::*;
+
+use crate::gallery::{Class, ClassId, ExampleId, Label, SenseOverride};
+use crate::lexicon::{Meaning, NameKnowledge};
+
+/// The most classes whose names are predicted at once: the memory that this takes grows with their
+/// number.
+const MAX_AT_ONCE: usize = 128;
+
+/// What the prototype of a class depends on. Classes of two families are never in one block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Family {
+    /// Classes with images and a name: how much each name counts depends on the others of its
+    /// [trust group](few_shot::name_trust::groups), which is the block.
+    Compared,
+    /// Classes of which images or the name are missing: they are what is there.
+    Independent,
+    /// Classes with neither: they have no prototype.
+    Unrecognizable,
+}
+
+impl Family {
+    pub(super) const ALL: [Self; 3] = [Self::Compared, Self::Independent, Self::Unrecognizable];
+}
+
+/// A class of the gallery in one of its states.
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) class_id: ClassId,
+    pub(super) label: Label,
+    state: State,
+    /// What samples and groups order classes by.
+    pub(super) hash: u64,
+    /// The number of examples.
+    pub(super) images: usize,
+    pub(super) meaning: Option<Meaning>,
+    /// Raw, `[s]`; `None` without examples.
+    pub(super) mean: Option<Array1<f32>>,
+    /// Raw, `[s]`; `None` without a meaning.
+    pub(super) semantic: Option<Arc<Array1<f32>>>,
+    /// Whether the semantic prototype differs from that of a name that means nothing.
+    has_direction: bool,
+    /// Of at most 256 examples, those with the smallest hashes: the hash and the position.
+    pub(super) sample: Vec<(u64, u32)>,
+}
+
+/// What everything in a [`Member`] follows from. A class of another state is computed anew.
+#[derive(Debug)]
+struct State {
+    sense: Option<SenseOverride>,
+    examples: Vec<ExampleId>,
+}
+
+/// A class to be computed, and what was computed of its former state.
+pub(super) type Changed<'a> = (&'a Class, Option<Arc<Member>>);
+
+impl Member {
+    /// Those of `classes`, in order. What is predicted from a name stays as long as the name means
+    /// the same.
+    pub(super) fn of(classes: &[Changed<'_>], names: Option<&NameKnowledge>) -> Vec<Self> {
+        if classes.len() <= MAX_AT_ONCE {
+            return Self::of_few(classes, names);
+        }
+        // As after opening: to read and to predict names takes a millisecond each.
+        let chunks = classes.par_chunks(MAX_AT_ONCE);
+        chunks.flat_map_iter(|classes| Self::of_few(classes, names)).collect()
+    }
+
+    fn of_few(classes: &[Changed<'_>], names: Option<&NameKnowledge>) -> Vec<Self> {
+        let meanings = classes.iter().map(|(class, before)| match before {
+            // To read a label takes longer than everything else here.
+            Some(before) if before.has_name_of(class) => before.meaning,
+            _ => names.and_then(|names| names.meaning(class)),
+        });
+        let meanings: Vec<Option<Meaning>> = meanings.collect();
+        let semantic = predicted(classes, &meanings, names);
+        let each = classes.iter().zip(meanings).zip(semantic);
+        each.map(|(((class, _), meaning), semantic)| Self::new(class, meaning, semantic, names))
+            .collect()
+    }
+
+    fn new(
+        class: &Class,
+        meaning: Option<Meaning>,
+        semantic: Option<Arc<Array1<f32>>>,
+        names: Option<&NameKnowledge>,
+    ) -> Self {
+        let center = names.map(|names| names.frame().center());
+        let examples = class.examples.iter().map(|example| example.id).zip(0..);
+        let hashed = examples.map(|(id, position)| (hash(id.number()), position));
+        Self {
+            class_id: class.id,
+            label: class.label.clone(),
+            state: State::of(class),
+            hash: hash(class.id.number()),
+            images: class.examples.len(),
+            meaning,
+            mean: mean(class),
+            has_direction: semantic.as_deref().is_some_and(|semantic| Some(semantic) != center),
+            semantic,
+            sample: smallest(hashed.collect()),
+        }
+    }
+
+    /// Whether it was computed of this state of the class.
+    pub(super) fn is_of(&self, class: &Class) -> bool {
+        self.class_id == class.id && self.has_name_of(class) && self.state.has_examples_of(class)
+    }
+
+    /// Whether the meaning is still that of the class.
+    pub(super) fn has_name_of(&self, class: &Class) -> bool {
+        self.label == class.label && self.state.sense == class.overrides.sense
+    }
+
+    /// With which classes its prototype is computed.
+    pub(super) fn family(&self) -> Family {
+        match (self.images > 0, self.has_direction, self.meaning) {
+            (true, true, _) => Family::Compared,
+            (true, false, _) | (false, _, Some(_)) => Family::Independent,
+            (false, _, None) => Family::Unrecognizable,
+        }
+    }
+}
+
+impl State {
+    fn of(class: &Class) -> Self {
+        let examples = class.examples.iter().map(|example| example.id);
+        Self { sense: class.overrides.sense, examples: examples.collect() }
+    }
+
+    fn has_examples_of(&self, class: &Class) -> bool {
+        let examples = class.examples.iter().map(|example| example.id);
+        self.examples.len() == class.examples.len() && self.examples.iter().copied().eq(examples)
+    }
+}
+
+/// The semantic prototype of each class; `None` without a meaning.
+fn predicted(
+    classes: &[Changed<'_>],
+    meanings: &[Option<Meaning>],
+    names: Option<&NameKnowledge>,
+) -> Vec<Option<Arc<Array1<f32>>>> {
+    let known = classes.iter().zip(meanings).map(|((_, before), meaning)| {
+        let before = before.as_ref()?;
+        let is_same = before.meaning.map(|one| one.synset) == meaning.map(|one| one.synset);
+        before.semantic.clone().filter(|_| is_same)
+    });
+    let mut semantic: Vec<Option<Arc<Array1<f32>>>> = known.collect();
+    let Some(names) = names else { return semantic };
+    let new = meanings.iter().zip(&semantic).filter(|(_, known)| known.is_none());
+    let new: Vec<Option<Meaning>> =
+        new.map(|(meaning, _)| *meaning).filter(Option::is_some).collect();
+    let computed = names.semantic(&new);
+    let mut computed = computed.axis_iter(Axis(0));
+    for (semantic, _) in semantic.iter_mut().zip(meanings).filter(|(_, meaning)| meaning.is_some())
+    {
+        if semantic.is_none() {
+            *semantic = computed.next().map(|row| Arc::new(row.to_owned()));
+        }
+    }
+    semantic
+}
+
+/// The mean prototype, raw `[s]` (equation 1 of Snell et al. 2017); `None` without examples.
+fn mean(class: &Class) -> Option<Array1<f32>> {
+    let examples: Vec<&[f32]> =
+        class.examples.iter().map(|example| example.embedding.as_slice()).collect();
+    let size = examples.first()?.len();
+    Some(prototype::mean(stacked(&examples, size).view()))
+}
+
+/// Rows of one length as a matrix, `[rows, columns]`.
+pub(super) fn stacked(rows: &[&[f32]], columns: usize) -> Array2<f32> {
+    Array2::from_shape_vec((rows.len(), columns), rows.concat())
+        .expect("invariant: a gallery holds embeddings of one length")
+}
