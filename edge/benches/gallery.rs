@@ -1,0 +1,331 @@
+//! The promises of large galleries, against a gallery of 10 classes in the same run:
+//!
+//! * to enroll an image and to classify the next one, both from their files, takes at most 1.5
+//!   times as long;
+//! * a classification reads the prototypes at 60 % or more of the rate at which one thread reads
+//!   memory;
+//! * the gallery takes at most 1.7 times the memory of its embeddings, and at most 1.6 times on the
+//!   disk;
+//! * its store opens in less than 2 s.
+//!
+//! `cargo bench -p handful-edge --bench gallery` has 10,000 classes of 5 images, or as many classes
+//! as `HANDFUL_BENCH_CLASSES` says. The images of a class are made up around a made-up center; names
+//! are nouns of the lexicon, so that name trust takes its time. A bar that is missed by a quarter,
+//! which noise does not explain, ends the program with an error.
+
+use std::fs;
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::slice::from_ref;
+use std::time::{Duration, Instant};
+
+use edge::device::DeviceSettings;
+use edge::embedder::Embedded;
+use edge::gallery::{Gallery, Label, NewExample};
+use edge::recognizer::{ClassifyOptions, Precondition, Recognizer};
+use few_shot::decision::sampling::hash;
+use image::codecs::jpeg::JpegEncoder;
+use image::{Rgb, RgbImage};
+use models::bundle::{Bundle, BundleLimits};
+
+const FEW: usize = 10;
+const MANY: usize = 10_000;
+const SHOTS: usize = 5;
+const SIZE: usize = 1280;
+const ROUNDS: usize = 21;
+
+/// How far beyond its bar a figure ends the program with an error.
+const TOLERANCE: f64 = 1.25;
+
+/// The first argument of the process that fills a store. It is one of its own, so that what it
+/// allocates is not counted.
+const FILL: &str = "--fill";
+
+const NOUNS: [&str; 12] = [
+    "mug", "zebra", "chair", "hammer", "apple", "bicycle", "lamp", "bottle", "violin", "boat",
+    "glove", "tulip",
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().collect();
+    if let Some(at) = arguments.iter().position(|argument| argument == FILL) {
+        let classes = arguments[at + 2].parse().expect("a number of classes");
+        fill(Path::new(&arguments[at + 1]), classes);
+        return ExitCode::SUCCESS;
+    }
+    let many = std::env::var("HANDFUL_BENCH_CLASSES").ok();
+    let many = many.map_or(MANY, |many| many.parse().expect("a number of classes"));
+    let bars = run(many);
+    let missed = bars.iter().filter(|bar| bar.is_missed()).count();
+    for bar in &bars {
+        println!("{bar}");
+    }
+    if missed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn run(many: usize) -> Vec<Bar> {
+    let root = tempfile::tempdir().expect("a folder for temporary files");
+    let [warm, few, large] = [(FEW, "warm"), (FEW, "few"), (many, "many")]
+        .map(|(classes, name)| filled(&root.path().join(name), classes));
+    let mut memory = vec![resident()];
+    let mut recognizers = [warm, few].map(|store| {
+        let recognizer = opened(&store);
+        memory.push(resident());
+        recognizer
+    });
+    let started = Instant::now();
+    drop(Gallery::open(&large, &space_id()).expect("a sound store"));
+    let opening = started.elapsed();
+    let mut recognizer = opened(&large);
+    memory.push(resident());
+    let embeddings = (many * SHOTS * SIZE * 4) as f64;
+    // What a recognizer takes besides its gallery is what the second small one took.
+    let taken = memory[3] - memory[2] - (memory[2] - memory[1]);
+    let times = [measured(&mut recognizers[1], FEW), measured(&mut recognizer, many)];
+    report(&times, many);
+    let answer = times[1].milliseconds("  answer after that") / 1e3;
+    let matrix = (many * SIZE * 4) as f64;
+    let rate = matrix / answer;
+    let bandwidth = read_bandwidth(many * SIZE);
+    println!("reading: {:.1} GB/s, memory {:.1} GB/s", rate / 1e9, bandwidth / 1e9);
+    let whole = "from files: enroll and first answer";
+    vec![
+        Bar::most(whole, times[1].milliseconds(whole) / times[0].milliseconds(whole), 1.5),
+        Bar::least("prototypes read, of the rate of memory", rate / bandwidth, 0.6),
+        Bar::most("memory, of the embeddings", taken / embeddings, 1.7),
+        Bar::most("disk, of the embeddings", size_of(&large) / embeddings, 1.6),
+        Bar::most("opening, s", opening.as_secs_f64(), 2.0),
+    ]
+}
+
+/// A figure and what it may be.
+struct Bar {
+    name: &'static str,
+    got: f64,
+    bar: f64,
+    /// Whether a greater figure misses it.
+    is_most: bool,
+}
+
+impl Bar {
+    fn most(name: &'static str, got: f64, bar: f64) -> Self {
+        Self { name, got, bar, is_most: true }
+    }
+
+    fn least(name: &'static str, got: f64, bar: f64) -> Self {
+        Self { name, got, bar, is_most: false }
+    }
+
+    fn is_missed(&self) -> bool {
+        if self.is_most { self.got > self.bar * TOLERANCE } else { self.got < self.bar / TOLERANCE }
+    }
+}
+
+impl std::fmt::Display for Bar {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let bound = if self.is_most { "at most" } else { "at least" };
+        let missed = if self.is_missed() { "  MISSED" } else { "" };
+        write!(f, "{:<40} {:8.2}  {bound} {}{missed}", self.name, self.got, self.bar)
+    }
+}
+
+/// The median of each step, in order.
+struct Times(Vec<(&'static str, Duration)>);
+
+impl Times {
+    fn milliseconds(&self, name: &str) -> f64 {
+        let (_, time) = self.0.iter().find(|(other, _)| *other == name).expect("a step");
+        time.as_secs_f64() * 1e3
+    }
+}
+
+fn report(times: &[Times; 2], many: usize) {
+    println!("{ROUNDS} rounds, {SHOTS} images a class, ms");
+    println!("{:<40} {FEW:>8} {many:>8}    ratio", "classes");
+    for (name, _) in &times[0].0 {
+        let [few, many] = [&times[0], &times[1]].map(|times| times.milliseconds(name));
+        println!("{name:<40} {few:8.2} {many:8.2} {:8.2}", many / few);
+    }
+}
+
+/// Times one gallery. Its size is the same afterwards, up to one image of each round.
+fn measured(recognizer: &mut Recognizer, classes: usize) -> Times {
+    let photograph = photograph();
+    let query = recognizer.embed(&photograph).expect("an image");
+    let mut steps: Vec<(&'static str, Vec<Duration>)> = Vec::new();
+    for round in 0..ROUNDS {
+        let mut clock = Clock { steps: &mut steps, whole: Duration::ZERO };
+        let image = clock.time("embed", || recognizer.embed(&photograph).expect("an image"));
+        let image = distinct(&image, round);
+        let of = label(round * classes / ROUNDS);
+        clock
+            .time("enroll an image", || recognizer.enroll(&of, from_ref(&image), false))
+            .expect("a class of the gallery");
+        clock.time("  first answer", || answer(recognizer, &query));
+        let enrolled = clock.whole;
+        clock.time("  answer after that", || answer(recognizer, &query));
+        let new = format!("new {round} mug");
+        clock
+            .time("create a class", || recognizer.enroll(&new, from_ref(&image), true))
+            .expect("a new class");
+        clock.time("  first answer after that", || answer(recognizer, &query));
+        clock
+            .time("delete a class", || recognizer.delete(&new, Precondition::Anything))
+            .expect("the new class");
+        clock.time("  first answer after deleting", || answer(recognizer, &query));
+        let embed = clock.last("embed");
+        clock.add("without files: enroll and first answer", enrolled - embed);
+        clock.add("from files: enroll and first answer", enrolled + embed);
+    }
+    let medians = steps.into_iter().map(|(name, mut times)| {
+        times.sort_unstable();
+        (name, times[times.len() / 2])
+    });
+    Times(medians.collect())
+}
+
+/// Collects the times of the steps of a round.
+struct Clock<'a> {
+    steps: &'a mut Vec<(&'static str, Vec<Duration>)>,
+    whole: Duration,
+}
+
+impl Clock<'_> {
+    fn time<T>(&mut self, name: &'static str, work: impl FnOnce() -> T) -> T {
+        let started = Instant::now();
+        let result = work();
+        let elapsed = started.elapsed();
+        self.whole += elapsed;
+        self.add(name, elapsed);
+        result
+    }
+
+    fn add(&mut self, name: &'static str, time: Duration) {
+        match self.steps.iter_mut().find(|(other, _)| *other == name) {
+            Some((_, times)) => times.push(time),
+            None => self.steps.push((name, vec![time])),
+        }
+    }
+
+    fn last(&self, name: &str) -> Duration {
+        let (_, times) = self.steps.iter().find(|(other, _)| *other == name).expect("a step");
+        *times.last().expect("a time")
+    }
+}
+
+fn answer(recognizer: &mut Recognizer, query: &Embedded) {
+    let found = recognizer.classify(from_ref(query), ClassifyOptions::default());
+    let found = found.expect("an answer");
+    assert_eq!(black_box(found).answers[0].candidates.len(), 5);
+}
+
+/// The image as if its file had other bytes: the same file is enrolled only once.
+fn distinct(image: &Embedded, round: usize) -> Embedded {
+    Embedded { sha256: sha256(u64::MAX - round as u64), ..image.clone() }
+}
+
+fn sha256(number: u64) -> [u8; 32] {
+    let mut sha256 = [0; 32];
+    sha256[..8].copy_from_slice(&number.to_le_bytes());
+    sha256
+}
+
+fn bundle_dir() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/bundles/efficientnet-lite0")
+}
+
+fn space_id() -> String {
+    let bundle = Bundle::open(&bundle_dir(), &BundleLimits::default()).expect("a sound bundle");
+    bundle.manifest.space_id
+}
+
+/// A recognizer that has answered once, so that everything is computed.
+fn opened(store: &Path) -> Recognizer {
+    let settings = DeviceSettings {
+        bundle: Some(bundle_dir()),
+        store: Some(store.to_owned()),
+        ..DeviceSettings::default()
+    };
+    let mut recognizer = Recognizer::open(&settings).expect("a sound store");
+    let query = recognizer.embed(&photograph()).expect("an image");
+    let started = Instant::now();
+    answer(&mut recognizer, &query);
+    let classes = recognizer.summary().classes;
+    println!("{classes} classes: first answer after opening {:.2?}", started.elapsed());
+    recognizer
+}
+
+fn filled(store: &Path, classes: usize) -> PathBuf {
+    let program = std::env::current_exe().expect("this program");
+    let mut child = Command::new(program);
+    child.arg(FILL).arg(store).arg(classes.to_string());
+    assert!(child.status().expect("this program starts").success(), "the store is not filled");
+    store.to_owned()
+}
+
+fn fill(store: &Path, classes: usize) {
+    let mut gallery = Gallery::open(store, &space_id()).expect("a new store");
+    for class in 0..classes {
+        let examples = (0..SHOTS).map(|shot| NewExample {
+            sha256: sha256((class * SHOTS + shot) as u64),
+            embedding: embedding(class, shot),
+            precision: "fp32".to_owned(),
+        });
+        let label = Label::parse(&label(class)).expect("a label");
+        gallery.enroll(&label, examples.collect(), true).expect("room on the disk");
+    }
+}
+
+fn label(class: usize) -> String {
+    format!("{class} {}", NOUNS[class % NOUNS.len()])
+}
+
+/// Positive values, as those of the backbone, around the center of the class.
+fn embedding(class: usize, shot: usize) -> Vec<f32> {
+    let uniform = |key: usize| (hash(key as u64) >> 40) as f32 / (1 << 24) as f32;
+    let values = 0..SIZE;
+    values
+        .map(|value| {
+            let center = uniform(class * SIZE + value);
+            let noise = uniform((1 << 40) + (class * SHOTS + shot) * SIZE + value);
+            center + 0.5 * noise
+        })
+        .collect()
+}
+
+fn photograph() -> Vec<u8> {
+    let image = RgbImage::from_fn(640, 480, |x, y| {
+        let level = 120.0 + 60.0 * (x as f32 / 37.0).sin() * (y as f32 / 23.0).cos();
+        Rgb([level, level * 0.9, level * 0.7 + 30.0].map(|value| value as u8))
+    });
+    let mut bytes = Vec::new();
+    let encoded = JpegEncoder::new_with_quality(&mut bytes, 88).encode_image(&image);
+    encoded.expect("invariant: memory takes every byte");
+    bytes
+}
+
+/// The resident memory of this process in bytes; 0 where the system does not have the file.
+fn resident() -> f64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok());
+    kilobytes.unwrap_or(0.0) * 1024.0
+}
+
+/// The bytes of all files of a folder.
+fn size_of(folder: &Path) -> f64 {
+    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry"));
+    entries.map(|entry| entry.metadata().expect("a file").len() as f64).sum()
+}
+
+/// The bytes that one thread reads in a second, from this number of values.
+fn read_bandwidth(values: usize) -> f64 {
+    let values = vec![1_u32; values];
+    let seconds = (0..ROUNDS).map(|_| {
+        let started = Instant::now();
+        black_box(black_box(&values).iter().fold(0_u32, |sum, value| sum.wrapping_add(*value)));
+        started.elapsed().as_secs_f64()
+    });
+    (values.len() * 4) as f64 / seconds.fold(f64::INFINITY, f64::min)
+}
