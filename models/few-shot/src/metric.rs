@@ -1,7 +1,7 @@
 //! Similarity of embeddings. Greater is closer.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, NdFloat};
-use pulp::Arch;
+use pulp::{Arch, NullaryFnOnce};
 
 /// Cosine of the angle between every query and every prototype.
 ///
@@ -58,43 +58,60 @@ fn products_with_row<F: NdFloat>(rows: ArrayView2<'_, F>, other: ArrayView1<'_, 
     };
     let mut products = vec![F::zero(); rows.nrows()];
     if !row.is_empty() {
-        Arch::new().dispatch(|| {
-            let (several, last) = products.as_chunks_mut::<ROWS>();
-            let (of_several, of_last) = values.split_at(several.len() * ROWS * row.len());
-            for (products, rows) in
-                several.iter_mut().zip(of_several.chunks_exact(ROWS * row.len()))
-            {
-                let mut each = rows.chunks_exact(row.len());
-                *products = dots([(); ROWS].map(|()| each.next().unwrap_or_default()), row);
-            }
-            for (product, other) in last.iter_mut().zip(of_last.chunks_exact(row.len())) {
-                [*product] = dots([other], row);
-            }
-        });
+        Arch::new().dispatch(EachRow { values, row, products: &mut products });
     }
     Array1::from(products)
 }
 
+/// The products of rows that lie end to end with one row.
+struct EachRow<'a, F> {
+    values: &'a [F],
+    row: &'a [F],
+    products: &'a mut [F],
+}
+
+// No closure, which the compiler need not inline: only what is inlined is compiled for the
+// processor that `dispatch` has found.
+impl<F: NdFloat> NullaryFnOnce for EachRow<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { values, row, products } = self;
+        let (several, last) = products.as_chunks_mut::<ROWS>();
+        let (of_several, of_last) = values.split_at(several.len() * ROWS * row.len());
+        for (products, rows) in several.iter_mut().zip(of_several.chunks_exact(ROWS * row.len())) {
+            let (a, b) = rows.split_at(2 * row.len());
+            let [(a, b), (c, d)] = [a.split_at(row.len()), b.split_at(row.len())];
+            *products = dots([a, b, c, d], row);
+        }
+        for (product, other) in last.iter_mut().zip(of_last.chunks_exact(row.len())) {
+            [*product] = dots([other], row);
+        }
+    }
+}
+
 /// The products of `rows` with `row`, all of one length.
-// Inlined, because only then it is compiled for the processor that `dispatch` has found.
 #[inline(always)]
 fn dots<F: NdFloat, const N: usize>(rows: [&[F]; N], row: &[F]) -> [F; N] {
     let (chunks, rest) = row.as_chunks::<LANES>();
-    let rows = rows.map(|row| row.as_chunks::<LANES>());
     let mut sums = [[F::zero(); LANES]; N];
     for (at, chunk) in chunks.iter().enumerate() {
-        for (sums, (row, _)) in sums.iter_mut().zip(&rows) {
-            for ((sum, &a), &b) in sums.iter_mut().zip(&row[at]).zip(chunk) {
-                *sum = *sum + a * b;
+        for (sums, row) in sums.iter_mut().zip(rows) {
+            let values = &row[at * LANES..][..LANES];
+            for lane in 0..LANES {
+                sums[lane] = sums[lane] + values[lane] * chunk[lane];
             }
         }
     }
     let mut totals = [F::zero(); N];
-    for ((total, sums), (_, last)) in totals.iter_mut().zip(&sums).zip(&rows) {
-        let (lower, upper) = sums.split_at(LANES / 2);
-        let pairs = lower.iter().zip(upper).map(|(&a, &b)| a + b);
-        let products = last.iter().zip(rest).map(|(&a, &b)| a * b);
-        *total = pairs.chain(products).fold(F::zero(), |sum, value| sum + value);
+    for ((total, sums), row) in totals.iter_mut().zip(&sums).zip(rows) {
+        for lane in 0..LANES / 2 {
+            *total = *total + (sums[lane] + sums[lane + LANES / 2]);
+        }
+        for (&a, &b) in row[chunks.len() * LANES..].iter().zip(rest) {
+            *total = *total + a * b;
+        }
     }
     totals
 }

@@ -10,7 +10,7 @@
 
 /// The most classes, and the most examples, that a gallery is measured with. What is measured are
 /// means, and a change must not cost more the larger the gallery is.
-const SIZE: usize = 256;
+pub const SIZE: usize = 256;
 
 /// The positions, ascending, of at most 256 of these keys: those with the smallest hashes. One more
 /// key changes at most one of them, so nearly all that was computed stays of use.

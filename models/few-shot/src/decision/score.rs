@@ -14,6 +14,8 @@
 //! assert_eq!(novelty(array![0.6, 0.8].view(), array![1.0, 0.0].view()), 0.8);
 //! ```
 
+use std::borrow::Cow;
+
 use ndarray::{Array2, ArrayView1, Axis, NdFloat};
 use serde::{Deserialize, Serialize};
 
@@ -69,8 +71,42 @@ pub fn profiles<F: NdFloat>(cosines: &Array2<F>, sharpness: f64) -> Array2<F> {
 /// # Shapes
 /// `image` and `class` `[b]`.
 pub fn novelty<F: NdFloat>(image: ArrayView1<'_, F>, class: ArrayView1<'_, F>) -> F {
-    let beyond = image.iter().zip(class).map(|(&image, &class)| image - class.max(F::zero()));
-    beyond.reduce(F::max).unwrap_or(F::zero())
+    let image = contiguous(image);
+    let class = contiguous(class);
+    let (images, last_of_image) = image.as_chunks::<LANES>();
+    let (classes, last_of_class) = class.as_chunks::<LANES>();
+    // Several maxima side by side: one would wait for the one before.
+    let mut largest = [F::neg_infinity(); LANES];
+    for (image, class) in images.iter().zip(classes) {
+        for lane in 0..LANES {
+            largest[lane] = greater(beyond(image[lane], class[lane]), largest[lane]);
+        }
+    }
+    let last = last_of_image.iter().zip(last_of_class).map(|(&image, &class)| beyond(image, class));
+    let largest = last.chain(largest).reduce(greater);
+    largest.filter(|largest| *largest > F::neg_infinity()).unwrap_or(F::zero())
+}
+
+const LANES: usize = 16;
+
+/// By how much an image looks more like a direction than the class does.
+#[inline]
+fn beyond<F: NdFloat>(image: F, class: F) -> F {
+    image - greater(class, F::zero())
+}
+
+// Quicker than the maximum of floats, which is defined for values that are no numbers.
+#[inline]
+fn greater<F: NdFloat>(a: F, b: F) -> F {
+    if a > b { a } else { b }
+}
+
+/// The values of a row, which lie side by side in all but columns of a matrix.
+fn contiguous<F: NdFloat>(row: ArrayView1<'_, F>) -> Cow<'_, [F]> {
+    match row.to_slice() {
+        Some(values) => values.into(),
+        None => row.to_vec().into(),
+    }
 }
 
 /// How well the background separates the classes of a gallery, 0 to 1: 1 for one class, near 0 for
