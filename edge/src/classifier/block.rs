@@ -31,8 +31,8 @@ pub(super) struct Block {
     pub(super) images: usize,
     /// The number of members with images.
     pub(super) with_images: usize,
-    /// Of at most 256 examples, those with the smallest hashes: the hash, the row of the member and
-    /// the position of the example.
+    /// Of at most 256 examples, those with the smallest hashes, ascending: the hash, the row of the
+    /// member and the position of the example.
     pub(super) sample: Vec<(u64, (u32, u32))>,
 }
 
@@ -66,6 +66,8 @@ impl Block {
         let examples = members.iter().zip(0..).flat_map(|(member, row)| {
             member.sample.iter().map(move |&(hash, position)| (hash, (row, position)))
         });
+        let mut sample = smallest(examples.collect());
+        sample.sort_unstable();
         Self {
             family,
             group,
@@ -74,7 +76,7 @@ impl Block {
             name_shares: name_shares.unwrap_or_default(),
             images: members.iter().map(|member| member.images).sum(),
             with_images: members.iter().filter(|member| member.images > 0).count(),
-            sample: smallest(examples.collect()),
+            sample,
             members,
         }
     }

@@ -157,6 +157,10 @@ fn predicted(
     let new = meanings.iter().zip(&semantic).filter(|(_, known)| known.is_none());
     let new: Vec<Option<Meaning>> =
         new.map(|(meaning, _)| *meaning).filter(Option::is_some).collect();
+    if new.is_empty() {
+        // To predict nothing takes half of the time that a name takes.
+        return semantic;
+    }
     let computed = names.semantic(&new);
     let mut computed = computed.axis_iter(Axis(0));
     for (semantic, _) in semantic.iter_mut().zip(meanings).filter(|(_, meaning)| meaning.is_some())
