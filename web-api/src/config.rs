@@ -8,10 +8,11 @@ mod limits;
 pub mod listen;
 pub mod settings;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use clap::{Arg, CommandFactory};
 use edge::device::DeviceSettings;
 use models::disk::{self, DiskError};
 use models::fault::{Blame, Fault};
@@ -78,6 +79,18 @@ impl Config {
         let config = Self::from(flags.or(file));
         config.check()?;
         Ok(config)
+    }
+
+    /// The environment variables that look like settings and are none: those of an earlier version,
+    /// or mistyped.
+    #[must_use]
+    pub fn unknown_variables() -> Vec<String> {
+        let command = Settings::command();
+        let known: Vec<&OsStr> = command.get_arguments().filter_map(Arg::get_env).collect();
+        let names = std::env::vars_os().map(|(name, _)| name);
+        let unknown = names.filter(|name| !known.contains(&name.as_os_str()));
+        let names = unknown.filter_map(|name| name.into_string().ok());
+        names.filter(|name| name.starts_with("HANDFUL_")).collect()
     }
 
     /// True if only this machine can reach the service.

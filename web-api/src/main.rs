@@ -19,6 +19,7 @@ use models::fault::{AnyFault, Fault, Message, exit_code};
 use models::image::ImageLimits;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use terminal::note;
+use tracing::warn;
 use web_api::allocator;
 use web_api::config::{Config, ConfigError};
 use web_api::http::server;
@@ -62,6 +63,9 @@ fn fail(error: &dyn Fault) -> ExitCode {
 }
 
 fn run(config: Config, start: Instant) -> Result<(), AnyFault> {
+    for name in Config::unknown_variables() {
+        warn!("the environment variable {name} has no effect: there is no such setting");
+    }
     allow_open_files(config.limits.max_connections)?;
     // First, so that an address in use is reported before the engine starts.
     let listener = listen(config.listen)?;

@@ -49,6 +49,8 @@ pub enum Refusal {
     Displaced,
     /// The body stalled while other clients waited for memory.
     Stalled,
+    /// The body did not arrive in time.
+    Slow,
     /// The answer was not ready in time.
     Deadline,
 }
@@ -71,6 +73,7 @@ impl Refusal {
             Self::Connections => "connections",
             Self::Displaced => "displaced",
             Self::Stalled => "stalled",
+            Self::Slow => "slow",
             Self::Deadline => "deadline",
         }
     }

@@ -347,7 +347,8 @@ fn stalled() -> Problem {
 }
 
 fn too_slow(seconds: u64) -> Problem {
-    Problem::new(Code::Timeout, format!("The request did not arrive within {seconds} seconds."))
+    let what = format!("The request did not arrive within {seconds} seconds.");
+    Problem::refused(Refusal::Slow, what)
 }
 
 #[cfg(test)]

@@ -25,7 +25,12 @@ pub async fn run(request: Request, next: Next, most: Duration) -> Result<Respons
 }
 
 fn asked(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {
-    let Some(value) = headers.get(DEADLINE_MS) else { return Ok(None) };
+    let mut values = headers.get_all(DEADLINE_MS).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        let detail = "Handful-Deadline-Ms: expected once, got several times.";
+        return Err(Problem::new(Code::BadRequest, detail));
+    }
     let ms = value.to_str().ok().and_then(|text| text.trim().parse::<u64>().ok());
     let ms = ms.filter(|ms| *ms > 0).ok_or_else(|| {
         let detail = "Handful-Deadline-Ms: expected a whole number of milliseconds from 1, such as \
@@ -60,5 +65,8 @@ mod tests {
         for wrong in ["0", "-1", "1.5", "soon", "", "99999999999999999999"] {
             assert_eq!(asked(&header(wrong)).unwrap_err().code(), Code::BadRequest, "{wrong}");
         }
+        let mut twice = header("1500");
+        twice.append(DEADLINE_MS, "2000".parse().unwrap());
+        assert_eq!(asked(&twice).unwrap_err().code(), Code::BadRequest);
     }
 }

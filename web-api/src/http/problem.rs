@@ -147,7 +147,7 @@ impl Problem {
     pub fn refused(refusal: Refusal, what: impl Display) -> Self {
         let code = match refusal {
             Refusal::Deadline => Code::Deadline,
-            Refusal::Stalled => Code::Timeout,
+            Refusal::Stalled | Refusal::Slow => Code::Timeout,
             Refusal::Queue | Refusal::Memory | Refusal::Connections | Refusal::Displaced => {
                 Code::Busy
             }
@@ -227,7 +227,7 @@ async fn plain_detail(status: StatusCode, body: Body) -> String {
     let bytes = to_bytes(body, MAX_PLAIN_BYTES).await.unwrap_or_default();
     match std::str::from_utf8(&bytes) {
         // The text of a server error may tell about the machine.
-        Ok(text) if !text.is_empty() && status.is_client_error() => text.to_owned(),
+        Ok(text) if !text.is_empty() && status.is_client_error() => in_plain_words(text),
         _ => match status {
             StatusCode::NOT_FOUND => "No such path; /openapi.json lists the paths.".to_owned(),
             StatusCode::METHOD_NOT_ALLOWED => {
@@ -236,6 +236,14 @@ async fn plain_detail(status: StatusCode, body: Body) -> String {
             }
             _ => format!("The request was refused with status {status}."),
         },
+    }
+}
+
+/// The text of a refusal by axum, without what a client cannot know.
+fn in_plain_words(text: &str) -> String {
+    match text.strip_prefix("Failed to deserialize query string: ") {
+        Some(reason) => format!("Query parameters: {reason}."),
+        None => text.to_owned(),
     }
 }
 

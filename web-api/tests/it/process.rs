@@ -55,6 +55,13 @@ fn help_shows_every_setting_and_examples() {
 }
 
 #[test]
+fn a_variable_that_is_no_setting_is_named() {
+    let mut command = binary(&["--listen", "127.0.0.1:0", "--bundle", "nowhere"]);
+    command.env("HANDFUL_MAX_UPLOAD_BYTES", "1");
+    assert_fails(&mut command, 2, &["HANDFUL_MAX_UPLOAD_BYTES has no effect", "nowhere"]);
+}
+
+#[test]
 fn the_start_up_report_names_address_bundle_engine_and_store() {
     let store = tempfile::tempdir().unwrap();
     let service = Service::start_on(store.path(), &[]);
