@@ -101,6 +101,10 @@ fn find(bytes: &[u8], marker: [u8; 2]) -> usize {
 pub(crate) fn photo(shift: u32) -> Vec<u8> {
     let level = |value: u32| (value % 256) as u8;
     let image = RgbImage::from_fn(320, 240, |x, y| {
+        // A bit a block, so that no two are the same.
+        if y < 8 && x < 256 {
+            return image::Rgb([if shift >> (x / 8) & 1 == 1 { 255 } else { 0 }; 3]);
+        }
         let texture = (x * 7 + y * 13 + x * y / 9) % 48;
         image::Rgb([
             level(x / 2 + texture + shift * 40),
