@@ -100,17 +100,17 @@ fn dots<F: NdFloat, const N: usize>(rows: [&[F]; N], row: &[F]) -> [F; N] {
         for (sums, row) in sums.iter_mut().zip(rows) {
             let values = &row[at * LANES..][..LANES];
             for lane in 0..LANES {
-                sums[lane] = sums[lane] + values[lane] * chunk[lane];
+                sums[lane] += values[lane] * chunk[lane];
             }
         }
     }
     let mut totals = [F::zero(); N];
     for ((total, sums), row) in totals.iter_mut().zip(&sums).zip(rows) {
         for lane in 0..LANES / 2 {
-            *total = *total + (sums[lane] + sums[lane + LANES / 2]);
+            *total += sums[lane] + sums[lane + LANES / 2];
         }
         for (&a, &b) in row[chunks.len() * LANES..].iter().zip(rest) {
-            *total = *total + a * b;
+            *total += a * b;
         }
     }
     totals

@@ -2,7 +2,7 @@
 //!
 //! A gallery of up to [`MAX_TRUST_GROUP`] classes is one group. In a larger one, the classes whose
 //! keys begin with the same bits are a group, with as few bits as make it small enough. So the
-//! groups depend on the set of keys alone, neither on labels nor on the order of changes: two
+//! groups depend on the set of keys only, neither on labels nor on the order of changes: two
 //! devices with the same gallery have the same groups. One more class changes its own group, which
 //! is split in two once it is too large; one class less changes its own group, which is joined with
 //! its neighbor once both fit into one. All other groups stay as they are.
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn one_more_key_changes_its_own_group_alone() {
+    fn one_more_key_changes_only_its_own_group() {
         let mut keys: Vec<u64> = (0..2000).map(hash).collect();
         keys.sort_unstable();
         for key in (2000..2100).map(hash) {
