@@ -9,7 +9,7 @@
 //!
 //! The EXIF orientation is applied, and alpha is blended over white. 16 bits become 8; gray and
 //! CMYK become RGB. Color profiles are ignored. Of an animation the first frame is used, with a
-//! warning.
+//! warning. [`thumbnail()`] makes a small JPEG of an image, for people to look at.
 
 mod bmp;
 mod error;
@@ -21,6 +21,7 @@ mod jpeg;
 mod limits;
 mod png;
 mod size;
+mod thumbnail;
 mod tiff;
 mod webp;
 
@@ -44,6 +45,7 @@ pub use error::{FORMATS, ImageError};
 pub use format::EXTENSIONS;
 pub use limits::{Detail, ImageLimits, MAX_SIDE};
 pub use size::ImageSize;
+pub use thumbnail::thumbnail;
 
 /// A decoded image, upright.
 #[derive(Debug, Clone, PartialEq, Eq)]

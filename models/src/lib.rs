@@ -26,3 +26,4 @@ pub mod random;
 pub mod reference;
 pub mod split;
 pub mod tensors;
+pub mod utc;

@@ -1,4 +1,5 @@
-//! From RGB8 pixels to the input of a backbone: the only module that resizes or normalizes.
+//! From RGB8 pixels to the input of a backbone: the only module that resizes or normalizes the
+//! input of a network.
 //!
 //! The recipe is a value. It is saved in the checkpoint and in the bundle, so training and the
 //! device prepare images in the same way.

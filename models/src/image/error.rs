@@ -47,7 +47,7 @@ pub enum ImageError {
     /// The file is damaged or cut short.
     #[error("the {format} image is damaged: {reason}; save it again")]
     Broken {
-        /// `JPEG`, `PNG` and so on, or `planar`.
+        /// `JPEG`, `PNG` and so on, `planar`, or `decoded` for pixels in memory.
         format: &'static str,
         /// What the decoder met.
         reason: String,
