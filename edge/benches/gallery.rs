@@ -9,9 +9,9 @@
 //! * its store opens in less than 2 s.
 //!
 //! `cargo bench -p handful-edge --bench gallery` has 10,000 classes of 5 images, or as many classes
-//! as `HANDFUL_BENCH_CLASSES` says. The images of a class are made up around a made-up center; names
-//! are nouns of the lexicon, so that name trust takes its time. A bar that is missed by a quarter,
-//! which noise does not explain, ends the program with an error.
+//! as `HANDFUL_BENCH_CLASSES` says. The images of a class are made up around a made-up center;
+//! names are nouns of the lexicon, so that name trust takes its time. A bar that is missed by a
+//! quarter, which noise does not explain, ends the program with an error.
 
 use std::fs;
 use std::hint::black_box;
@@ -268,6 +268,7 @@ fn fill(store: &Path, classes: usize) {
             sha256: sha256((class * SHOTS + shot) as u64),
             embedding: embedding(class, shot),
             precision: "fp32".to_owned(),
+            image: None,
         });
         let label = Label::parse(&label(class)).expect("a label");
         gallery.enroll(&label, examples.collect(), true).expect("room on the disk");

@@ -12,7 +12,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let settings = DeviceSettings { store: Some(store.path().into()), ..Default::default() };
     let mut recognizer = Recognizer::open(&settings)?;
     for (label, file) in [("first", first), ("second", second)] {
-        let image = recognizer.embed(&std::fs::read(file)?)?;
+        let image = recognizer.embed_to_enroll(&std::fs::read(file)?)?;
         recognizer.enroll(label, &[image], true)?;
     }
     let photo = recognizer.embed(&std::fs::read(photo)?)?;

@@ -13,7 +13,8 @@
 //! let mut gallery = Gallery::in_memory();
 //! for (label, embedding) in [("mug", [1.0, 0.0]), ("key", [0.0, 1.0])] {
 //!     let embedding = embedding.to_vec();
-//!     let example = NewExample { sha256: [0; 32], embedding, precision: "fp32".to_owned() };
+//!     let precision = "fp32".to_owned();
+//!     let example = NewExample { sha256: [0; 32], embedding, precision, image: None };
 //!     gallery.enroll(&Label::parse(label)?, vec![example], true)?;
 //! }
 //! let classifier = Classifier::new(&gallery.classes(), None);
@@ -178,7 +179,7 @@ impl Classifier {
         self,
         model: &Arc<DecisionModel<f32>>,
         classes: impl IntoIterator<Item = &'a Class>,
-        background: &[Example],
+        background: &[Arc<Example>],
         previous: Option<&Self>,
     ) -> Self {
         if self.prototypes.is_empty() {

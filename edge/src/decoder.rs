@@ -14,6 +14,7 @@
 //! let image = decoder.decode(&file)?;
 //! let size = bundle.manifest.preprocess.size;
 //! assert_eq!(image.input.shape(), [3, size, size]);
+//! assert!(image.kept.is_none(), "`decode_to_keep` keeps something of it");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -24,6 +25,17 @@ use models::image::{self, Detail, Image, ImageError, ImageLimits, Warning};
 use models::preprocess::{Preprocess, PreprocessError};
 use ndarray::Array3;
 use sha2::{Digest, Sha256};
+
+use crate::gallery::KeepImages;
+
+/// The longer side of a thumbnail that is kept, in pixels.
+const THUMBNAIL_SIDE: usize = 256;
+
+/// Its quality as a JPEG, of 100.
+const THUMBNAIL_QUALITY: u8 = 85;
+
+/// The detail that a thumbnail is made of.
+const THUMBNAIL_DETAIL: Detail = Detail::ShorterSide(THUMBNAIL_SIDE);
 
 /// Decodes image files for the network of a bundle; cheap to clone, shared between threads.
 #[derive(Debug, Clone)]
@@ -39,6 +51,8 @@ pub struct DecodedImage {
     pub input: Array3<f32>,
     /// SHA-256 of the bytes of the file.
     pub sha256: [u8; 32],
+    /// What is kept of the image if it is enrolled: the bytes of an image file.
+    pub kept: Option<Vec<u8>>,
     /// What was unusual about the image.
     pub warnings: Vec<Warning>,
     /// `decode` and `preprocess`; `embed` is zero.
@@ -102,20 +116,73 @@ impl ImageDecoder {
         Ok(image::inspect(bytes, &self.limits, self.detail())?.cost)
     }
 
-    /// Decodes and preprocesses one image file.
+    /// The same, for [`Self::decode_to_keep`].
+    ///
+    /// # Errors
+    /// Those of [`Self::cost`].
+    pub fn cost_to_keep(&self, bytes: &[u8], keep: KeepImages) -> Result<u64, DecodeError> {
+        let cost = self.cost(bytes)?;
+        let again = match keep {
+            KeepImages::Thumb => self.cost_of_more_detail(bytes).unwrap_or_default(),
+            KeepImages::Original | KeepImages::Off => 0,
+        };
+        Ok(cost + again)
+    }
+
+    /// Decodes and preprocesses one image file, of which nothing is kept.
     ///
     /// # Errors
     /// [`DecodeError`].
     pub fn decode(&self, bytes: &[u8]) -> Result<DecodedImage, DecodeError> {
+        self.decode_to_keep(bytes, KeepImages::Off)
+    }
+
+    /// Decodes and preprocesses one image file that may be enrolled: with what is kept of it, a
+    /// JPEG of at most 256 pixels a side without the metadata of the file, or a copy of the bytes.
+    ///
+    /// The input is the same whatever is kept. `timing` is that of the input.
+    ///
+    /// # Errors
+    /// [`DecodeError`].
+    pub fn decode_to_keep(
+        &self,
+        bytes: &[u8],
+        keep: KeepImages,
+    ) -> Result<DecodedImage, DecodeError> {
         let start = Instant::now();
         let image = image::decode(bytes, &self.limits, self.detail())?;
         let decode = start.elapsed();
         let input = self.prepare(&image)?;
         let preprocess = start.elapsed().saturating_sub(decode);
         let timing = Timing { decode, preprocess, embed: Duration::ZERO };
+        let kept = match keep {
+            KeepImages::Thumb => Some(self.thumbnail(bytes, &image)?),
+            KeepImages::Original => Some(bytes.to_vec()),
+            KeepImages::Off => None,
+        };
         // Of the file, not of the pixels: by this hash a class has each file once.
         let sha256 = Sha256::digest(bytes).into();
-        Ok(DecodedImage { input, sha256, warnings: image.warnings, timing })
+        Ok(DecodedImage { input, sha256, kept, warnings: image.warnings, timing })
+    }
+
+    /// A thumbnail of a file; `image` is what it was decoded to for the network.
+    fn thumbnail(&self, bytes: &[u8], image: &Image) -> Result<Vec<u8>, DecodeError> {
+        // Decoded again, not once with more detail: a small network that was given other pixels for
+        // images that are kept would give them other embeddings than the same images have later.
+        let finer = self
+            .cost_of_more_detail(bytes)
+            // What can be classified can be enrolled: without more detail, the network's is kept.
+            .and_then(|_| image::decode(bytes, &self.limits, THUMBNAIL_DETAIL).ok());
+        let source = finer.as_ref().unwrap_or(image);
+        Ok(image::thumbnail(source, THUMBNAIL_SIDE, THUMBNAIL_QUALITY)?)
+    }
+
+    /// The work of decoding a file with the detail of a thumbnail; `None` if the network
+    /// needs as much of it, as every network of 128 pixels a side or more does.
+    fn cost_of_more_detail(&self, bytes: &[u8]) -> Option<u64> {
+        let seen = image::inspect(bytes, &self.limits, self.detail()).ok()?;
+        let needed = image::inspect(bytes, &self.limits, THUMBNAIL_DETAIL).ok()?;
+        (needed.decoded_pixels > seen.decoded_pixels).then_some(needed.cost)
     }
 
     /// Preprocesses an image that is decoded already: `[3, h, w]`, normalized.

@@ -26,7 +26,7 @@ use serde::Deserialize;
 
 use crate::embedder::Embedder;
 use crate::engine::{EngineChoice, EngineOptions, PrecisionChoice};
-use crate::gallery::Gallery;
+use crate::gallery::{Galleries, Gallery};
 use crate::locate::{self, Environment, LibraryError, NotFound};
 use crate::recognizer::{Recognizer, RecognizerError};
 
@@ -89,13 +89,20 @@ pub enum StoreAccess {
 pub struct Device {
     settings: DeviceSettings,
     environment: Environment,
+    gallery: String,
 }
 
 impl Device {
     /// Nothing is opened yet.
     #[must_use]
     pub fn new(settings: DeviceSettings, environment: Environment) -> Self {
-        Self { settings, environment }
+        Self { settings, environment, gallery: Galleries::DEFAULT.to_owned() }
+    }
+
+    /// The same with another gallery of the store than `default`.
+    #[must_use]
+    pub fn with_gallery(self, name: &str) -> Self {
+        Self { gallery: name.to_owned(), ..self }
     }
 
     /// Opens and verifies a bundle: `named`, or the one of the settings.
@@ -178,11 +185,27 @@ impl Device {
         if access != StoreAccess::Create && !Gallery::store_exists(&dir) {
             return Ok(Gallery::in_memory().into_read_only());
         }
-        let gallery = Gallery::open(&dir, space_id)?;
+        let gallery = Galleries::open(&dir, space_id)?.gallery(&self.gallery)?;
         match access {
             StoreAccess::Snapshot => Ok(gallery.into_read_only()),
             StoreAccess::Create | StoreAccess::Existing => Ok(gallery),
         }
+    }
+
+    /// The galleries of the store, which is created if there is none.
+    ///
+    /// # Errors
+    /// [`RecognizerError::NotFound`] or [`RecognizerError::Gallery`].
+    pub fn galleries(&self, space_id: &str) -> Result<Galleries, RecognizerError> {
+        Ok(Galleries::open(&self.store_dir()?, space_id)?)
+    }
+
+    /// The same for reading only, also on a read-only file system.
+    ///
+    /// # Errors
+    /// [`RecognizerError::NotFound`] or [`RecognizerError::Gallery`], also if there is no store.
+    pub fn galleries_read_only(&self, space_id: &str) -> Result<Galleries, RecognizerError> {
+        Ok(Galleries::open_read_only(&self.store_dir()?, space_id)?)
     }
 
     /// Opens bundle and gallery. The engine starts with the first image, or with
@@ -194,7 +217,7 @@ impl Device {
         let bundle = self.bundle(None)?;
         let gallery = self.gallery(&bundle.manifest.space_id, access)?;
         let recognizer = Recognizer::new(bundle, self.engine(), self.engine_options()?, gallery);
-        Ok(recognizer.with_image_limits(self.image_limits()))
+        Ok(recognizer.with_image_limits(self.image_limits()).with_gallery_name(&self.gallery))
     }
 }
 

@@ -23,6 +23,7 @@ use std::time::Instant;
 use models::bundle::{Bundle, Manifest, Precision};
 use models::image::{ImageLimits, Warning};
 use ndarray::{Array2, Array3, ArrayView4, Axis, stack};
+use sha2::{Digest, Sha256};
 
 use crate::backbone::{Started, embed_batch, start_first};
 use crate::decoder::{DecodedImage, ImageDecoder, Timing};
@@ -44,10 +45,24 @@ pub struct Embedded {
     pub embedding: Vec<f32>,
     /// SHA-256 of the bytes of the file.
     pub sha256: [u8; 32],
+    /// What is kept of the image if it is enrolled: the bytes of an image file.
+    pub kept: Option<Vec<u8>>,
     /// What was unusual about the image.
     pub warnings: Vec<Warning>,
     /// The time spent on it.
     pub timing: Timing,
+}
+
+impl Embedded {
+    /// Keeps the bytes of its file; false, and nothing changes, if they are those of another one.
+    #[must_use]
+    pub fn keep_original(&mut self, bytes: Vec<u8>) -> bool {
+        let is_its_file = <[u8; 32]>::from(Sha256::digest(&bytes)) == self.sha256;
+        if is_its_file {
+            self.kept = Some(bytes);
+        }
+        is_its_file
+    }
 }
 
 impl Embedder {
@@ -88,11 +103,11 @@ impl Embedder {
     /// [`EmbedError::Engine`] or [`EmbedError::Output`].
     pub fn embed_decoded(&mut self, image: DecodedImage) -> Result<Embedded, EmbedError> {
         // Timed on its own: the image may have waited for the engine since it was decoded.
-        let DecodedImage { input, sha256, warnings, mut timing } = image;
+        let DecodedImage { input, sha256, kept, warnings, mut timing } = image;
         let start = Instant::now();
         let embedding = self.run(input.view().insert_axis(Axis(0)))?.into_iter().collect();
         timing.embed = start.elapsed();
-        Ok(Embedded { embedding, sha256, warnings, timing })
+        Ok(Embedded { embedding, sha256, kept, warnings, timing })
     }
 
     /// Embeds inputs `[3, h, w]` that [`ImageDecoder`] made: `[images, s]`, in batches of at most

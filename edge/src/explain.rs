@@ -8,8 +8,9 @@
 //! use edge::gallery::{Gallery, Label, NewExample};
 //!
 //! let mut gallery = Gallery::in_memory();
+//! let precision = "fp32".to_owned();
 //! let example =
-//!     NewExample { sha256: [0; 32], embedding: vec![1.0, 0.0], precision: "fp32".to_owned() };
+//!     NewExample { sha256: [0; 32], embedding: vec![1.0, 0.0], precision, image: None };
 //! gallery.enroll(&Label::parse("mug")?, vec![example], true)?;
 //! let image = [0.8, 0.6];
 //! let best = &Classifier::new(&gallery.classes(), None).rank(&image, 1)[0];

@@ -10,7 +10,7 @@ use crate::decoder::DecodeError;
 use crate::device::ThreadsError;
 use crate::engine::{EngineError, Rejection, SelectError, UnknownEngine, UnknownPrecision};
 use crate::evaluate::EvaluateError;
-use crate::gallery::{GalleryError, LabelError, NotAnExampleId, NotAnId, SettingError};
+use crate::gallery::{GalleryError, LabelError, NotAnId, NotKeepImages, SettingError};
 use crate::lexicon::{AttributeError, NameKnowledgeError};
 use crate::locate::{LibraryError, NotFound};
 use crate::recognizer::RecognizerError;
@@ -102,7 +102,7 @@ impl Fault for NotAnId {
     }
 }
 
-impl Fault for NotAnExampleId {
+impl Fault for NotKeepImages {
     fn blame(&self) -> Blame {
         Blame::Input
     }
@@ -125,16 +125,28 @@ impl Fault for GalleryError {
         match self {
             Self::UnknownClass(_)
             | Self::UnknownExample(_)
+            | Self::UnknownChange(_)
+            | Self::AmbiguousId { .. }
+            | Self::NothingToUndo
+            | Self::NothingToRedo
+            | Self::CannotUndo { .. }
+            | Self::SameClass(_)
+            | Self::UnknownGallery(_)
+            | Self::GalleryExists(_)
+            | Self::DefaultGallery
+            | Self::NotAChange { .. }
             | Self::LabelTaken(_)
             | Self::OtherSpace { .. }
             | Self::OtherLayout { .. }
             | Self::Setting(_)
             | Self::LimitReached { .. }
-            | Self::ReadOnly => Blame::Input,
+            | Self::ReadOnly
+            | Self::ReadOnlyStore => Blame::Input,
             // An embedding comes from the engine, never from a person.
             Self::Embedding { .. }
             | Self::InUse { .. }
             | Self::StoreFull { .. }
+            | Self::NotCompacted(_)
             | Self::Broken { .. }
             | Self::Io { .. } => Blame::Machine,
         }

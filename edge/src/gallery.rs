@@ -1,7 +1,11 @@
 //! Enrolled classes and their examples. For each image the gallery keeps its hash, its raw
-//! embedding and the precision that made it; prototypes are computed from these facts, not stored.
-//! Besides its classes a gallery has a **background set**, examples of "none of these", and
-//! [settings](GallerySettings).
+//! embedding, the precision that made it and, as the settings say, the image; prototypes are
+//! computed from these facts, not stored. Besides its classes a gallery has a **background set**,
+//! examples of "none of these", and [settings](GallerySettings).
+//!
+//! A gallery is the fold of its **journal**, the list of all [changes](Change) that were ever made
+//! to it. So every call can be undone, also a deletion, and journals of several devices can be
+//! joined.
 //!
 //! **Guarantee:** when a call returns `Ok`, the change is on the disk and survives a crash or a
 //! power cut; when it returns an error, nothing has changed. A gallery in memory keeps the second
@@ -12,54 +16,94 @@
 //!
 //! # Examples
 //! ```
-//! use edge::gallery::{Gallery, Label, NewExample};
+//! use edge::gallery::{Gallery, Label, NewExample, UndoTarget};
 //!
 //! let mut gallery = Gallery::in_memory();
+//! let precision = "fp32".to_owned();
 //! let example =
-//!     NewExample { sha256: [0; 32], embedding: vec![1.0, 0.0], precision: "fp32".to_owned() };
+//!     NewExample { sha256: [0; 32], embedding: vec![1.0, 0.0], precision, image: None };
 //! let enrolled = gallery.enroll(&Label::parse("mug")?, vec![example], true)?;
 //! assert_eq!((enrolled.class.examples.len(), gallery.revision()), (1, 1));
-//! assert_eq!(gallery.class("mug")?.id.to_string(), "@1");
+//!
+//! gallery.delete("mug")?;
+//! let undone = gallery.undo(UndoTarget::Last, false)?;
+//! assert_eq!(undone[0].summary, "deleted \"mug\"");
+//! assert_eq!(*gallery.class("mug")?, enrolled.class);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use std::ops::Bound;
 use std::path::Path;
+use std::sync::Arc;
 
 mod change;
 mod class;
+mod clock;
 mod error;
 mod facts;
+mod galleries;
+mod history;
 mod id;
 mod journal;
 mod label;
 mod limits;
 mod lock;
-mod record;
+mod lookup;
+mod merge;
+mod purge;
+#[cfg(test)]
+mod random_calls;
+#[cfg(test)]
+mod random_walk;
 mod settings;
+#[cfg(test)]
+mod simulation;
+mod state;
 mod store;
+mod undone;
+mod write;
 
-use change::Change;
+use clock::{Clock, SystemSource};
 use facts::Facts;
-use journal::{Journal, Memory, ReadOnly};
-use store::RedbStore;
+use history::History;
+use journal::{Contents, Journal, Memory, ReadOnly};
+use lookup::{shortened, the_one};
+use state::State;
+use store::{DEFAULT_GALLERY, RedbStore, SharedFile};
 
+pub use change::{Change, NewlyEnrolled, Place, Sha256, What};
 pub use class::{
     BackgroundEnrolled, Class, ClassOverrides, Enrolled, Example, NewExample, Outcome,
     SenseOverride,
 };
+pub use clock::Timestamp;
 pub use error::GalleryError;
-pub use id::{ClassId, ExampleId, NotAnExampleId, NotAnId};
+pub use galleries::{Galleries, GalleryEntry};
+pub use history::{HistoryEntry, UndoTarget};
+pub use id::{ChangeId, ClassId, DeviceId, ExampleId, GalleryId, GroupId, NotAnId};
 pub use label::{Label, LabelError, MAX_LABEL_CHARS};
 pub use limits::GalleryLimits;
-pub use settings::{GallerySettings, SettingError};
+pub use merge::{Incoming, Merged};
+pub use settings::{GallerySettings, KeepImages, NotKeepImages, Setting, SettingError};
+
+/// Who makes changes, as long as nobody says otherwise.
+const ACTOR: &str = "library";
 
 /// Enrolled classes. See the module for what each call guarantees.
 #[derive(Debug)]
 pub struct Gallery {
+    state: State,
     facts: Facts,
+    revision: u64,
     journal: Box<dyn Journal>,
+    clock: Clock,
+    actor: String,
     limits: GalleryLimits,
-    /// The facts may differ from the durable ones: a commit did not return success, and the facts
+    /// That of the first embedding; others of another length cannot be compared with it.
+    embedding_length: Option<usize>,
+    /// The changes of the last write.
+    last_change: Option<GroupId>,
+    /// State and facts may differ from the durable ones: a commit did not return success, and they
     /// have not been reloaded since.
     is_stale: bool,
 }
@@ -68,7 +112,9 @@ impl Gallery {
     /// An empty gallery that lives as long as its process.
     #[must_use]
     pub fn in_memory() -> Self {
-        Self::new(Facts::default(), Memory)
+        let mut clock = Clock::new(SystemSource);
+        let journal = Memory::new(DeviceId(clock.random_uuid()));
+        Self::new(Contents::default(), journal, clock)
     }
 
     /// Opens the store in the folder `dir`, or creates one bound to `space_id`. One process at a
@@ -79,27 +125,51 @@ impl Gallery {
     /// [`GalleryError::OtherLayout`]; [`GalleryError::Broken`]; [`GalleryError::StoreFull`];
     /// [`GalleryError::Io`].
     pub fn open(dir: &Path, space_id: &str) -> Result<Self, GalleryError> {
-        let (store, facts) = RedbStore::open(dir, space_id)?;
-        Ok(Self::new(facts, store))
+        let mut clock = Clock::new(SystemSource);
+        let file = SharedFile::open(dir, space_id, &mut clock)?;
+        let default = file.default_gallery()?;
+        let (store, contents) = RedbStore::open(file, default, DEFAULT_GALLERY, space_id)?;
+        Ok(Self::new(contents, store, clock))
     }
 
     /// Whether the folder `dir` has a store; nothing is opened or created.
     #[must_use]
     pub fn store_exists(dir: &Path) -> bool {
-        RedbStore::exists(dir)
+        SharedFile::exists(dir)
     }
 
-    /// Closes the store. What it holds stays readable; every change is refused with
-    /// [`GalleryError::ReadOnly`].
+    /// Closes the store. Classes, examples and settings stay readable; every change is refused
+    /// with [`GalleryError::ReadOnly`], and so are history and images, which are in the store.
     #[must_use]
-    pub fn into_read_only(self) -> Self {
+    pub fn into_read_only(mut self) -> Self {
         // The former journal is dropped, which closes the store and frees its lock.
-        Self::new(self.facts, ReadOnly)
+        self.journal = Box::new(ReadOnly(self.journal.device()));
+        self
     }
 
-    fn new(facts: Facts, journal: impl Journal + 'static) -> Self {
-        let limits = GalleryLimits::default();
-        Self { facts, journal: Box::new(journal), limits, is_stale: false }
+    fn new(contents: Contents, journal: impl Journal + 'static, clock: Clock) -> Self {
+        let mut gallery = Self {
+            state: State::default(),
+            facts: Facts::default(),
+            revision: 0,
+            journal: Box::new(journal),
+            clock,
+            actor: ACTOR.to_owned(),
+            limits: GalleryLimits::default(),
+            embedding_length: None,
+            last_change: None,
+            is_stale: false,
+        };
+        gallery.load(contents);
+        gallery
+    }
+
+    fn load(&mut self, contents: Contents) {
+        self.facts = Facts::new(&contents.state, &contents.examples);
+        self.state = contents.state;
+        self.revision = contents.revision;
+        self.embedding_length = contents.embedding_length;
+        self.clock.see(contents.latest);
     }
 
     /// This gallery, which does not become larger than that: a call that would make it so is
@@ -109,214 +179,165 @@ impl Gallery {
         Self { limits, ..self }
     }
 
+    /// How large the gallery may become.
+    #[must_use]
+    pub fn limits(&self) -> GalleryLimits {
+        self.limits
+    }
+
+    /// From now on `actor` makes the changes, as the history shows them: `cli`, `http`, `page`.
+    pub fn set_actor(&mut self, actor: &str) {
+        actor.clone_into(&mut self.actor);
+    }
+
     /// Grows by one with each call that changes something; 0 when new.
     #[must_use]
     pub fn revision(&self) -> u64 {
-        self.facts.revision()
+        self.revision
+    }
+
+    /// The id of the changes of the last call that could change something, by which they are
+    /// undone; `None` if it changed nothing.
+    #[must_use]
+    pub fn last_change(&self) -> Option<GroupId> {
+        self.last_change
     }
 
     /// What the user chose for the whole gallery; the defaults when new.
     #[must_use]
     pub fn settings(&self) -> &GallerySettings {
-        self.facts.settings()
+        self.state.settings()
     }
 
     /// The background set, examples of "none of these": images that belong to no class, in the
     /// order of enrollment.
     #[must_use]
-    pub fn background(&self) -> &[Example] {
+    pub fn background(&self) -> &[Arc<Example>] {
         self.facts.background()
     }
 
     /// Every class, sorted by label without regard to case.
     #[must_use]
     pub fn classes(&self) -> Vec<Class> {
-        self.iter().cloned().collect()
+        self.iter().map(|class| Class::clone(class)).collect()
     }
 
-    /// The same without copies, which hold the embeddings of all examples.
-    pub fn iter(&self) -> impl Iterator<Item = &Class> {
-        self.facts.iter()
+    /// The same without copies. A class that did not change is the same `Arc` as before.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Class>> {
+        self.state.labels().values().filter_map(|id| self.facts.get(*id))
     }
 
     /// The classes that follow this label in the same order; no class needs to have it. Where to go
     /// on with a list that is read in parts.
-    pub fn iter_after(&self, label: &str) -> impl Iterator<Item = &Class> {
-        self.facts.iter_after(label)
+    pub fn iter_after(&self, label: &str) -> impl Iterator<Item = &Arc<Class>> {
+        let after = (Bound::Excluded(models::label::folded(label)), Bound::Unbounded);
+        self.state.labels().range(after).filter_map(|(_, id)| self.facts.get(*id))
     }
 
-    /// The class with this id or label.
+    /// Number of classes.
+    #[must_use]
+    pub fn n_classes(&self) -> usize {
+        self.state.n_classes()
+    }
+
+    /// Number of examples of the classes and of the background set.
+    #[must_use]
+    pub fn n_examples(&self) -> usize {
+        self.state.n_examples()
+    }
+
+    /// The class with this label, or with this id, whole or at least 6 digits of its random half.
     ///
     /// # Errors
-    /// [`GalleryError::UnknownClass`].
-    pub fn class(&self, id_or_label: &str) -> Result<&Class, GalleryError> {
-        self.facts.class(id_or_label)
+    /// [`GalleryError::UnknownClass`]; [`GalleryError::AmbiguousId`].
+    pub fn class(&self, id_or_label: &str) -> Result<&Arc<Class>, GalleryError> {
+        let id = self.class_id(id_or_label)?;
+        self.facts.get(id).ok_or_else(|| GalleryError::UnknownClass(shortened(id_or_label)))
     }
 
-    /// Adds images to the class `label`, all or none. A class that does not exist is created if
-    /// `create`. An image that the class has already is reported as a duplicate. A call that adds
-    /// nothing leaves the revision as it is, so retries are safe.
+    /// Where an example is, and the example.
     ///
     /// # Errors
-    /// [`GalleryError::UnknownClass`] without `create`; [`GalleryError::Embedding`];
-    /// [`GalleryError::StoreFull`].
-    pub fn enroll(
-        &mut self,
-        label: &Label,
-        examples: Vec<NewExample>,
-        create: bool,
-    ) -> Result<Enrolled, GalleryError> {
-        self.refresh()?;
-        let plan = self.facts.plan_enroll(label, examples, create)?;
-        self.carry_out(plan.change)?;
-        let (class, outcomes) = plan.answer;
-        let class = self.facts.by_id(class).clone();
-        Ok(Enrolled { class, outcomes, revision: self.revision() })
+    /// [`GalleryError::UnknownExample`] also for one that was removed;
+    /// [`GalleryError::AmbiguousId`].
+    pub fn example(&self, id: &str) -> Result<(Place, &Arc<Example>), GalleryError> {
+        let unknown = || GalleryError::UnknownExample(shortened(id));
+        let found = self.example_id(id)?;
+        let place = self.state.place_of(found).ok_or_else(unknown)?;
+        Ok((place, self.facts.example(place, found).ok_or_else(unknown)?))
     }
 
-    /// Replaces the overrides of the class `label`, which is created without images if it does not
-    /// exist. Returns the class, and whether it is new.
+    /// The kept image of an example; `None` if none was kept.
     ///
     /// # Errors
-    /// [`GalleryError::StoreFull`].
-    pub fn define(
-        &mut self,
-        label: &Label,
-        overrides: ClassOverrides,
-    ) -> Result<(Class, bool), GalleryError> {
-        self.refresh()?;
-        let plan = self.facts.plan_define(label, overrides);
-        self.carry_out(plan.change)?;
-        let (class, is_new) = plan.answer;
-        Ok((self.facts.by_id(class).clone(), is_new))
+    /// [`GalleryError::ReadOnly`]; [`GalleryError::Io`]; [`GalleryError::Broken`].
+    pub fn image(&self, id: ExampleId) -> Result<Option<Vec<u8>>, GalleryError> {
+        self.journal.image(id)
     }
 
-    /// Gives a class another label and returns it.
+    /// The calls that changed the gallery, newest first, at most `limit`; with `after`, those that
+    /// are older than that one.
     ///
     /// # Errors
-    /// [`GalleryError::UnknownClass`]; [`GalleryError::LabelTaken`] if another class has the label.
-    pub fn rename(&mut self, id_or_label: &str, label: &Label) -> Result<Class, GalleryError> {
-        self.refresh()?;
-        let plan = self.facts.plan_rename(id_or_label, label)?;
-        self.carry_out(plan.change)?;
-        Ok(self.facts.by_id(plan.answer).clone())
+    /// [`GalleryError::UnknownChange`]; [`GalleryError::ReadOnly`]; [`GalleryError::Io`];
+    /// [`GalleryError::Broken`].
+    pub fn history(
+        &self,
+        limit: usize,
+        after: Option<GroupId>,
+    ) -> Result<Vec<HistoryEntry>, GalleryError> {
+        History::new(&self.journal.changes()?).entries(limit, after)
     }
 
-    /// Deletes a class with its examples and returns what it was.
+    /// The call with this id, whole or at least 6 digits of its random half.
     ///
     /// # Errors
-    /// [`GalleryError::UnknownClass`].
-    pub fn delete(&mut self, id_or_label: &str) -> Result<Class, GalleryError> {
-        self.refresh()?;
-        let plan = self.facts.plan_delete(id_or_label)?;
-        // The answer is what the class was; applying the change drops it.
-        let deleted = self.facts.by_id(plan.answer).clone();
-        self.carry_out(plan.change)?;
-        Ok(deleted)
+    /// [`GalleryError::UnknownChange`]; [`GalleryError::AmbiguousId`]; those of
+    /// [`Gallery::history`].
+    pub fn change(&self, id: &str) -> Result<HistoryEntry, GalleryError> {
+        History::new(&self.journal.changes()?).named(id)
     }
 
-    /// Adds images to the background set, all or none. An image that it has already is reported as
-    /// a duplicate; a class may have the same image. A call that adds nothing leaves the revision
-    /// as it is.
+    /// A hash of everything but embeddings. Two galleries that have seen the same changes have the
+    /// same one.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        self.state.digest()
+    }
+
+    /// Whether the store is still there: its file may be removed while it is open.
     ///
     /// # Errors
-    /// [`GalleryError::Embedding`]; [`GalleryError::StoreFull`].
-    pub fn enroll_background(
-        &mut self,
-        examples: Vec<NewExample>,
-    ) -> Result<BackgroundEnrolled, GalleryError> {
-        self.refresh()?;
-        let plan = self.facts.plan_enroll_background(examples)?;
-        self.carry_out(plan.change)?;
-        let examples = self.background().len();
-        Ok(BackgroundEnrolled { outcomes: plan.answer, examples, revision: self.revision() })
+    /// [`GalleryError::Broken`]; [`GalleryError::Io`].
+    pub fn check_store(&self) -> Result<(), GalleryError> {
+        self.journal.check()
     }
 
-    /// Removes an example from the background set and returns it.
-    ///
-    /// # Errors
-    /// [`GalleryError::UnknownExample`], also for an example of a class.
-    pub fn remove_background(&mut self, id: ExampleId) -> Result<Example, GalleryError> {
-        self.refresh()?;
-        let plan = self.facts.plan_remove_background(id)?;
-        self.carry_out(plan.change)?;
-        Ok(plan.answer)
-    }
-
-    /// Replaces the settings and returns them. Those that hold already leave the revision as it is.
-    ///
-    /// # Errors
-    /// [`GalleryError::Setting`] if one is out of range; [`GalleryError::StoreFull`].
-    pub fn set_settings(
-        &mut self,
-        settings: GallerySettings,
-    ) -> Result<GallerySettings, GalleryError> {
-        self.refresh()?;
-        let plan = self.facts.plan_settings(settings)?;
-        self.carry_out(plan.change)?;
-        Ok(plan.answer)
-    }
-
-    /// Makes a change durable, then applies it in memory.
-    fn carry_out(&mut self, change: Option<Change>) -> Result<(), GalleryError> {
-        let Some(change) = change else { return Ok(()) };
-        self.limits.check(&self.facts, &change.kind)?;
-        // Set before the commit: if it panics, the change may be durable all the same.
-        self.is_stale = true;
-        // The journal first: what a caller can read is durable already.
-        let Err(error) = self.journal.commit(&change) else {
-            self.facts.apply(change);
-            self.is_stale = false;
-            return Ok(());
-        };
-        // If only the last step of the commit failed, the change is durable: reloading settles it.
-        let is_settled = self.refresh().is_ok() && self.revision() == change.revision;
-        if is_settled { Ok(()) } else { Err(error) }
-    }
-
-    /// Reloads the facts if they may differ from the durable ones.
-    fn refresh(&mut self) -> Result<(), GalleryError> {
-        // A change that is planned on other facts than those of the disk could reuse a revision.
-        if self.is_stale {
-            if let Some(facts) = self.journal.reload()? {
-                self.facts = facts;
-            }
-            self.is_stale = false;
+    fn class_id(&self, id_or_label: &str) -> Result<ClassId, GalleryError> {
+        let unknown = || GalleryError::UnknownClass(shortened(id_or_label));
+        // No label has the form of an id, so the order of the two does not matter.
+        if let Ok(id) = id_or_label.parse() {
+            return self.state.live(id).map(|(id, _)| id).ok_or_else(unknown);
         }
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use std::panic::{AssertUnwindSafe, catch_unwind};
-
-    use super::*;
-
-    /// Writes a change, then panics.
-    #[derive(Debug, Default)]
-    struct Panicking(Facts);
-
-    impl Journal for Panicking {
-        fn commit(&mut self, change: &Change) -> Result<(), GalleryError> {
-            self.0.apply(change.clone());
-            panic!("after the change was written");
+        if let Some(id) = Label::parse(id_or_label).ok().and_then(|label| self.find(&label)) {
+            return Ok(id);
         }
-
-        fn reload(&mut self) -> Result<Option<Facts>, GalleryError> {
-            Ok(Some(self.0.clone()))
-        }
+        let live = self.state.labels().values().copied();
+        the_one(live.filter(|id| id.is_meant_by(id_or_label)), id_or_label)?.ok_or_else(unknown)
     }
 
-    #[test]
-    fn a_panic_in_a_commit_makes_the_next_write_reload_the_facts() {
-        let mut gallery = Gallery::new(Facts::default(), Panicking::default());
-        let mug = Label::parse("mug").unwrap();
-        let panicked = catch_unwind(AssertUnwindSafe(|| gallery.enroll(&mug, Vec::new(), true)));
-        assert!(panicked.is_err());
-        // It adds nothing to the class, which the reload has found: nothing is committed again.
-        let enrolled = gallery.enroll(&mug, Vec::new(), true).unwrap();
-        assert_eq!((enrolled.revision, enrolled.class.label), (1, mug));
+    fn example_id(&self, text: &str) -> Result<ExampleId, GalleryError> {
+        if let Ok(id) = text.parse() {
+            return Ok(id);
+        }
+        let all = self.state.examples().keys().copied();
+        let counting = all.filter(|id| self.state.place_of(*id).is_some());
+        the_one(counting.filter(|id| id.is_meant_by(text)), text)?
+            .ok_or_else(|| GalleryError::UnknownExample(shortened(text)))
+    }
+
+    /// The class with this label, in any spelling that folds to the same.
+    fn find(&self, label: &Label) -> Option<ClassId> {
+        self.state.labels().get(&label.folded()).copied()
     }
 }

@@ -26,7 +26,7 @@
 //!
 //! let mut recognizer = Recognizer::open(&settings)?;
 //! for (label, image) in [("red", drawn([200, 0, 0])?), ("blue", drawn([0, 0, 200])?)] {
-//!     let embedded = recognizer.embed(&image)?;
+//!     let embedded = recognizer.embed_to_enroll(&image)?;
 //!     recognizer.enroll(label, &[embedded], true)?;
 //! }
 //! let query = recognizer.embed(&drawn([180, 10, 10])?)?;
@@ -44,26 +44,32 @@ use models::image::ImageLimits;
 
 use crate::classifier::Candidate;
 use crate::decision;
-use crate::decoder::{DecodedImage, ImageDecoder};
+use crate::decoder::ImageDecoder;
 use crate::embedder::Embedded;
 use crate::engine::{EngineChoice, EngineOptions};
 use crate::explain::{self, Explanation};
-use crate::gallery::{Class, ClassId, ClassOverrides, Gallery, Label, NewExample, SenseOverride};
+use crate::gallery::{Class, ClassId, ClassOverrides, Galleries, Gallery, Label, SenseOverride};
 use crate::lexicon::NameKnowledge;
 
 mod acceptance;
 mod calibration;
+mod embedding;
 mod error;
+mod examples;
+mod galleries;
 mod networks;
+mod open_galleries;
 mod precondition;
 mod snapshot;
 mod values;
 
 use networks::{Networks, availability};
+use open_galleries::OpenGalleries;
 use snapshot::Snapshots;
 
 pub use calibration::{CalibrationEvidence, CalibrationReport, StatedThreshold};
 pub use error::RecognizerError;
+pub use examples::ExampleInfo;
 pub use networks::{Availability, EngineInfo};
 pub use precondition::Precondition;
 pub use snapshot::Snapshot;
@@ -82,6 +88,12 @@ pub struct Recognizer {
     decision_availability: Availability,
     gallery: Gallery,
     snapshots: Snapshots,
+    /// Absent if there is only the one gallery.
+    galleries: Option<OpenGalleries>,
+    /// That of the only gallery.
+    gallery_name: String,
+    /// Who makes the changes.
+    actor: Option<String>,
 }
 
 impl Recognizer {
@@ -113,6 +125,9 @@ impl Recognizer {
             decision_availability,
             gallery,
             snapshots,
+            galleries: None,
+            gallery_name: Galleries::DEFAULT.to_owned(),
+            actor: None,
         }
     }
 
@@ -178,31 +193,6 @@ impl Recognizer {
         self.networks.attribute_weights()
     }
 
-    /// Decodes images for this bundle; it can be cloned and used on other threads.
-    #[must_use]
-    pub fn decoder(&self) -> &ImageDecoder {
-        &self.decoder
-    }
-
-    /// Decodes and embeds one image file.
-    ///
-    /// # Errors
-    /// [`RecognizerError::Embed`] if the image cannot be decoded or the network fails;
-    /// [`RecognizerError::Select`] if no engine can run the backbone.
-    pub fn embed(&mut self, bytes: &[u8]) -> Result<Embedded, RecognizerError> {
-        let image = self.decoder.decode(bytes)?;
-        self.embed_decoded(image)
-    }
-
-    /// Embeds an image that [`Recognizer::decoder`] has decoded.
-    ///
-    /// # Errors
-    /// [`RecognizerError::Embed`] if the network fails;
-    /// [`RecognizerError::Select`] if no engine can run the backbone.
-    pub fn embed_decoded(&mut self, image: DecodedImage) -> Result<Embedded, RecognizerError> {
-        Ok(self.networks.embedder()?.0.embed_decoded(image)?)
-    }
-
     /// The revision of the gallery, which grows by one with each call that changes it.
     #[must_use]
     pub fn revision(&self) -> u64 {
@@ -249,7 +239,8 @@ impl Recognizer {
     }
 
     /// Adds images to a class, all or none; `outcomes` states which ones the class had already. If
-    /// no class has the label, `create` makes one.
+    /// no class has the label, `create` makes one. What [`Recognizer::embed_to_enroll`] kept of the
+    /// images is stored with them.
     ///
     /// # Errors
     /// [`RecognizerError::Label`]; [`RecognizerError::Select`] if no engine can run the backbone;
@@ -390,20 +381,6 @@ impl Recognizer {
         self.snapshots.current(&self.gallery, names, self.decision.as_ref())
     }
 
-    fn new_examples(&mut self, images: &[Embedded]) -> Result<Vec<NewExample>, RecognizerError> {
-        // A class without images needs no engine.
-        let precision = match images {
-            [] => String::new(),
-            _ => self.networks.embedder()?.1.precision.to_string(),
-        };
-        let examples = images.iter().map(|image| NewExample {
-            sha256: image.sha256,
-            embedding: image.embedding.clone(),
-            precision: precision.clone(),
-        });
-        Ok(examples.collect())
-    }
-
     /// The overrides of the class after `definition` is applied to them.
     fn overrides(
         &self,
@@ -431,7 +408,7 @@ impl Recognizer {
     /// The label of the class with this id; any other text is parsed as a label, whether or
     /// not a class has it.
     fn label(&self, id_or_label: &str) -> Result<Label, RecognizerError> {
-        if id_or_label.parse::<ClassId>().is_ok() {
+        if ClassId::is_form_of(id_or_label) {
             return Ok(self.gallery.class(id_or_label)?.label.clone());
         }
         Ok(Label::parse(id_or_label)?)

@@ -30,6 +30,8 @@ pub struct Config {
     pub device: DeviceSettings,
     /// Allow an address that other machines can reach.
     pub insecure: bool,
+    /// Refuse every change.
+    pub read_only: bool,
     /// Additional host names of this service.
     pub allow_host: Vec<String>,
     /// Log level.
@@ -131,6 +133,7 @@ impl From<Settings> for Config {
                 max_pixels: settings.max_pixels,
             },
             insecure: settings.insecure.unwrap_or(false),
+            read_only: settings.read_only.unwrap_or(false),
             allow_host: settings.allow_host,
             log: settings.log.unwrap_or(LevelFilter::WARN),
         }
@@ -163,7 +166,7 @@ mod tests {
         let config = resolve(&[]).unwrap();
         assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
         assert_eq!(config.limits.max_body_bytes, 16 << 20);
-        assert!(!config.insecure);
+        assert!(!config.insecure && !config.read_only);
     }
 
     #[test]

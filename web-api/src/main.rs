@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use edge::Recognizer;
-use edge::device::{Device, StoreAccess};
-use edge::gallery::GalleryLimits;
+use edge::device::Device;
+use edge::gallery::{Gallery, GalleryLimits};
 use edge::locate::Environment;
 use edge::recognizer::Availability;
 use models::fault::{AnyFault, Fault, Message, exit_code};
@@ -73,9 +73,11 @@ fn run(config: Config, start: Instant) -> Result<(), AnyFault> {
     let version = version(&config, &mut recognizer)?;
     let report = report(listener.local_addr()?, &places, &version, &mut recognizer);
     let decoder = recognizer.decoder().clone();
+    let store = places.store.clone();
+    let galleries = recognizer.galleries()?.into_iter().map(|one| one.name).collect();
     let (engine, thread) = EngineThread::start(recognizer)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let state = Arc::new(AppState::new(config, version, decoder, engine)?);
+    let state = Arc::new(AppState::new(config, version, decoder, engine, store, galleries)?);
     runtime.block_on(serve(listener, Arc::clone(&state), || {
         let ready = start.elapsed().as_millis();
         print(format_args!("{report}Ready in {ready} ms. Press Ctrl-C to stop."));
@@ -138,18 +140,21 @@ fn listen(address: SocketAddr) -> Result<TcpListener, AnyFault> {
 fn open(config: &Config) -> Result<(Recognizer, Places), AnyFault> {
     let device = Device::new(config.device.clone(), Environment::read());
     let bundle = device.bundle(None)?;
-    let gallery = device.gallery(&bundle.manifest.space_id, StoreAccess::Create)?;
-    let gallery = gallery.with_limits(GalleryLimits {
-        classes: config.limits.max_classes,
-        examples: config.limits.max_examples,
-    });
+    let galleries = match config.read_only {
+        true => device.galleries_read_only(&bundle.manifest.space_id)?,
+        false => device.galleries(&bundle.manifest.space_id)?,
+    };
+    let limits =
+        GalleryLimits { classes: config.limits.max_classes, examples: config.limits.max_examples };
     let options = device.engine_options()?;
     let places = Places {
         bundle: bundle.path.clone(),
         store: device.store_dir()?,
         onnxruntime: options.onnxruntime.clone(),
     };
-    let recognizer = Recognizer::new(bundle, device.engine(), options, gallery);
+    let none = Gallery::in_memory().with_limits(limits);
+    let recognizer = Recognizer::new(bundle, device.engine(), options, none);
+    let recognizer = recognizer.with_galleries(galleries)?;
     let limits = ImageLimits {
         // An image may fill a whole body.
         max_bytes: config.limits.max_body_bytes,

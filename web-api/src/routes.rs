@@ -6,7 +6,9 @@ pub mod classes;
 pub mod classify;
 pub mod embed;
 pub mod enroll;
+pub mod examples;
 pub mod galleries;
+pub mod history;
 pub mod lexicon;
 pub mod openapi;
 pub mod operations;
@@ -45,17 +47,32 @@ pub fn app(state: Arc<AppState>) -> Router {
 }
 
 fn api() -> Router<Arc<AppState>> {
+    let gallery =
+        get(galleries::read).put(galleries::put).patch(galleries::change).delete(galleries::delete);
     let class = get(classes::read).put(classes::put).patch(classes::rename).delete(classes::delete);
     let background = get(background::list).post(background::enroll);
+    let of_class = get(examples::list).post(enroll::enroll);
+    let example = get(examples::read).delete(examples::remove);
     Router::new()
         .route("/v1/galleries", get(galleries::list))
-        .route("/v1/galleries/{gallery}", get(galleries::read).patch(galleries::change))
+        .route("/v1/galleries/{gallery}", gallery)
+        .route("/v1/galleries/{gallery}/undelete", post(galleries::undelete))
         .route("/v1/galleries/{gallery}/calibrate", post(galleries::calibrate))
         .route("/v1/galleries/{gallery}/background/examples", background)
         .route("/v1/galleries/{gallery}/background/examples/{example}", delete(background::remove))
         .route("/v1/galleries/{gallery}/classes", get(class_list::list))
         .route("/v1/galleries/{gallery}/classes/{class}", class)
-        .route("/v1/galleries/{gallery}/classes/{class}/examples", post(enroll::enroll))
+        .route("/v1/galleries/{gallery}/classes/{class}/examples", of_class)
+        .route("/v1/galleries/{gallery}/classes/{class}/merge", post(classes::merge))
+        .route("/v1/galleries/{gallery}/examples/batch", post(examples::batch))
+        .route("/v1/galleries/{gallery}/examples/{example}", example)
+        .route("/v1/galleries/{gallery}/examples/{example}/image", get(examples::image))
+        .route("/v1/galleries/{gallery}/examples/{example}/move", post(examples::move_one))
+        .route("/v1/galleries/{gallery}/history", get(history::list))
+        .route("/v1/galleries/{gallery}/undo", post(history::undo))
+        .route("/v1/galleries/{gallery}/redo", post(history::redo))
+        .route("/v1/galleries/{gallery}/purge", post(history::purge))
+        .route("/v1/compact", post(history::compact))
         .route("/v1/galleries/{gallery}/classify", post(classify::classify))
         .route("/v1/embed", post(embed::embed))
         .route("/v1/lexicon", get(lexicon::senses))

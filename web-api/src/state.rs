@@ -1,16 +1,21 @@
 //! What all requests share.
 
+use std::collections::BTreeSet;
 use std::io;
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use edge::Recognizer;
 use edge::decoder::ImageDecoder;
 use edge::embedder::Embedded;
+use edge::gallery::{GalleryError, KeepImages};
+use edge::recognizer::RecognizerError;
 
 use crate::config::Config;
 use crate::connections::Connections;
 use crate::jobs::budget::{Budget, Lease};
 use crate::jobs::client::Caller;
+use crate::jobs::client::Writer;
 use crate::jobs::decode_queue::{DecodeQueue, Decoded};
 use crate::jobs::engine_thread::EngineThread;
 use crate::jobs::error::JobError;
@@ -37,14 +42,33 @@ pub struct AppState {
     pub buffers: Arc<Budget>,
     /// The open connections.
     pub connections: Arc<Connections>,
+    /// The folder of the store.
+    pub store: PathBuf,
+    /// The folded names of the galleries, so that a call for none of them needs no engine.
+    galleries: Arc<RwLock<BTreeSet<String>>>,
 }
 
-/// The embeddings of the images of a call. They keep the call's places in the queue until this is
-/// dropped.
+/// The embeddings of the images of a call. They keep the call's places in the queue, and the memory
+/// of what is kept of the images, until this is dropped.
 pub struct Embeddings {
     /// In the order of the body.
     pub images: Vec<Embedded>,
+    /// The files, in their reserved memory, if the files themselves are kept.
+    originals: Option<Arc<Uploads>>,
+    _memory: Lease,
     _places: Lease,
+}
+
+impl Embeddings {
+    /// Copies the files into what is kept of the images, if the files themselves are kept.
+    ///
+    /// This is for the engine thread, at the end: so one call at a time has copies of its files.
+    pub fn keep_originals(&mut self) {
+        let files = self.originals.iter().flat_map(|uploads| &uploads.files);
+        for (image, upload) in self.images.iter_mut().zip(files) {
+            image.kept = Some(upload.bytes.to_vec());
+        }
+    }
 }
 
 impl AppState {
@@ -57,6 +81,8 @@ impl AppState {
         version: wire::Version,
         decoder: ImageDecoder,
         engine: EngineThread,
+        store: PathBuf,
+        galleries: Vec<String>,
     ) -> io::Result<Self> {
         let decode_queue = DecodeQueue::start(decoder, config.limits.max_queue)?;
         let buffers = Budget::new(config.limits.max_buffer_bytes, SMALL_PARTS);
@@ -66,13 +92,57 @@ impl AppState {
             ("bundle", version.bundle.name.clone()),
             ("provider", version.engine.provider.clone()),
         ]);
-        Ok(Self { config, version, decode_queue, engine, metrics, buffers, connections })
+        let galleries = Arc::new(RwLock::new(folded(galleries)));
+        Ok(Self {
+            config,
+            version,
+            decode_queue,
+            engine,
+            metrics,
+            buffers,
+            connections,
+            store,
+            galleries,
+        })
     }
 
-    /// Decodes and embeds images, one after another.
+    /// Refuses a gallery that does not exist, before any work is done for it.
     ///
-    /// Each image is a job of its own: other calls are served between two images, and work for a
-    /// closed connection stops.
+    /// # Errors
+    /// [`JobError::Recognizer`].
+    pub fn check_gallery(&self, name: &str) -> Result<(), JobError> {
+        let galleries = self.galleries.read().unwrap_or_else(PoisonError::into_inner);
+        match galleries.contains(&models::label::folded(name)) {
+            true => Ok(()),
+            false => {
+                let unknown = GalleryError::UnknownGallery(name.chars().take(128).collect());
+                Err(RecognizerError::from(unknown).into())
+            }
+        }
+    }
+
+    /// Runs `work`, which changes the list of galleries, in the name of its writer.
+    ///
+    /// # Errors
+    /// Those of `work`; [`JobError::Stopped`], [`JobError::Panicked`].
+    pub async fn change_galleries<T: Send + 'static>(
+        &self,
+        Writer { client, actor }: Writer,
+        work: impl FnOnce(&mut Recognizer) -> Result<T, RecognizerError> + Send + 'static,
+    ) -> Result<T, JobError> {
+        let known = Arc::clone(&self.galleries);
+        let changed = self.engine.call(client, move |recognizer| {
+            recognizer.set_actor(actor);
+            let done = work(recognizer)?;
+            // In the same job, so that lists of two changes are not confused.
+            let names = recognizer.galleries()?.into_iter().map(|one| one.name).collect();
+            *known.write().unwrap_or_else(PoisonError::into_inner) = folded(names);
+            Ok::<_, RecognizerError>(done)
+        });
+        Ok(changed.await??)
+    }
+
+    /// Decodes and embeds images, one after another; nothing is kept of them.
     ///
     /// # Errors
     /// [`JobError`].
@@ -81,12 +151,37 @@ impl AppState {
         caller: Caller,
         images: &Arc<Uploads>,
     ) -> Result<Embeddings, JobError> {
+        self.embed_to_keep(caller, images, KeepImages::Off).await
+    }
+
+    /// Decodes and embeds images, one after another, with what is kept of them. For files, that is
+    /// complete only after [`Embeddings::keep_originals`].
+    ///
+    /// Each image is a job of its own: other calls are served between two images, and work for a
+    /// closed connection stops.
+    ///
+    /// # Errors
+    /// [`JobError`].
+    pub async fn embed_to_keep(
+        &self,
+        caller: Caller,
+        images: &Arc<Uploads>,
+        keep: KeepImages,
+    ) -> Result<Embeddings, JobError> {
         let n_images = images.files.len();
         // The limit is on images, not on requests.
         let places = self.decode_queue.admit(caller.client, n_images)?;
+        let mut memory = self.buffers.lease(caller.client);
+        let originals = (keep == KeepImages::Original).then(|| Arc::clone(images));
+        // The files are in memory already: a copy now would stay there while the call waits.
+        let keep = if originals.is_some() { KeepImages::Off } else { keep };
         let mut all = Vec::with_capacity(n_images);
         for index in 0..n_images {
-            let decoded = self.decode_queue.decode(caller, images, index).await?;
+            let decoded = self.decode_queue.decode(caller, images, index, keep).await?;
+            let kept = decoded.image.kept.as_ref().map_or(0, Vec::len);
+            if kept > 0 && !memory.grow(kept) {
+                return Err(JobError::NoMemory);
+            }
             let work = move |recognizer: &mut Recognizer| {
                 // All of it, so that a job that waits counts as one.
                 let Decoded { image, waits } = decoded;
@@ -98,7 +193,44 @@ impl AppState {
             self.observe(&embedded);
             all.push(embedded);
         }
-        Ok(Embeddings { images: all, _places: places })
+        Ok(Embeddings { images: all, originals, _memory: memory, _places: places })
+    }
+
+    /// Runs `work` on a gallery.
+    ///
+    /// # Errors
+    /// [`JobError::Recognizer`] if there is no such gallery; [`JobError::Stopped`],
+    /// [`JobError::Panicked`].
+    pub async fn in_gallery<T: Send + 'static>(
+        &self,
+        caller: impl Into<Caller>,
+        gallery: &str,
+        work: impl FnOnce(&mut Recognizer) -> T + Send + 'static,
+    ) -> Result<T, JobError> {
+        self.check_gallery(gallery)?;
+        let gallery = gallery.to_owned();
+        let done = self.engine.call(caller, move |recognizer| {
+            recognizer.select(&gallery)?;
+            Ok::<_, RecognizerError>(work(recognizer))
+        });
+        Ok(done.await??)
+    }
+
+    /// Runs `work`, which changes a gallery, in the name of its writer.
+    ///
+    /// # Errors
+    /// Those of [`Self::in_gallery`].
+    pub async fn change<T: Send + 'static>(
+        &self,
+        Writer { client, actor }: Writer,
+        gallery: &str,
+        work: impl FnOnce(&mut Recognizer) -> T + Send + 'static,
+    ) -> Result<T, JobError> {
+        self.in_gallery(client, gallery, move |recognizer| {
+            recognizer.set_actor(actor);
+            work(recognizer)
+        })
+        .await
     }
 
     fn observe(&self, embedded: &Embedded) {
@@ -116,5 +248,61 @@ impl AppState {
             precision: engine.precision.clone(),
             provider: engine.provider.clone(),
         }
+    }
+}
+
+fn folded(names: Vec<String>) -> BTreeSet<String> {
+    names.iter().map(|name| models::label::folded(name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::net::IpAddr;
+
+    use axum::body::Bytes;
+    use edge::decoder::Timing;
+
+    use super::*;
+    use crate::jobs::uploads::Upload;
+
+    fn embedded(kept: &[u8]) -> Embedded {
+        Embedded {
+            embedding: vec![1.0],
+            sha256: [0; 32],
+            kept: Some(kept.to_vec()),
+            warnings: Vec::new(),
+            timing: Timing::default(),
+        }
+    }
+
+    /// Two images of a call, each with a thumbnail.
+    fn embeddings(originals: Option<Arc<Uploads>>, budget: &Arc<Budget>) -> Embeddings {
+        let client = IpAddr::from([127, 0, 0, 1]).into();
+        let images = vec![embedded(b"small"), embedded(b"tiny")];
+        let memory = budget.lease(client);
+        Embeddings { images, originals, _memory: memory, _places: budget.lease(client) }
+    }
+
+    fn kept(embeddings: &Embeddings) -> Vec<&[u8]> {
+        embeddings.images.iter().map(|image| image.kept.as_deref().unwrap()).collect()
+    }
+
+    #[test]
+    fn files_replace_what_is_kept_only_if_files_are_kept() {
+        let budget = Budget::new(64, 1);
+        let memory = budget.take(IpAddr::from([127, 0, 0, 1]).into(), 8).unwrap();
+        let files = [&b"one"[..], b"other"]
+            .map(|bytes| Upload { file: None, bytes: Bytes::from_static(bytes) });
+        let uploads = Arc::new(Uploads::new(files.to_vec(), memory));
+        let mut thumbnails = embeddings(None, &budget);
+        thumbnails.keep_originals();
+        assert_eq!(kept(&thumbnails), [&b"small"[..], b"tiny"]);
+        let mut originals = embeddings(Some(uploads), &budget);
+        originals.keep_originals();
+        assert_eq!(kept(&originals), [&b"one"[..], b"other"]);
+        assert_eq!(budget.used(), 8, "the files stay counted");
+        drop(originals);
+        assert_eq!(budget.used(), 0);
     }
 }

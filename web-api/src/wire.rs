@@ -5,7 +5,9 @@ mod calibration;
 mod class;
 mod classify;
 mod enroll;
+mod example;
 mod gallery;
+mod history;
 mod image;
 mod lexicon;
 mod parameters;
@@ -17,16 +19,23 @@ pub use background::{
     BackgroundExample, BackgroundExamples, EnrolledBackground, RemovedBackground,
 };
 pub use calibration::{Calibration, Evidence, StatedThreshold};
-pub use class::{Attribute, Class, ClassDefinition, ClassPatch, Classes, Meaning, OneClass};
+pub use class::{
+    Attribute, Class, ClassDefinition, ClassMerge, ClassPatch, Classes, Meaning, OneClass,
+};
 pub use classify::{
     AttributeWeight, Candidate, Classified, ClassifiedImage, Decision, Explanation, Neighbor,
     Shares, Unknown,
 };
 pub use enroll::{Enrolled, EnrolledExample};
-pub use gallery::{Galleries, Gallery, GalleryPatch};
+pub use example::{ChangedExamples, Example, ExampleBatch, ExampleMove, Examples, OneExample};
+pub use gallery::{Galleries, Gallery, GalleryEntry, GalleryPatch, KeepImages};
+pub use history::{
+    Compacted, History, HistoryEntry, PurgeRequest, Purged, RedoRequest, UndoRequest, Undone,
+    last_change,
+};
 pub use image::{Embedded, EmbeddedImage, Model, Timing, Warning};
 pub use lexicon::{Sense, Senses};
-pub use parameters::{BackgroundExamplePath, ClassPath, GalleryPath, IfMatch, Preconditions};
+pub use parameters::{ClassPath, ExamplePath, GalleryPath, IfMatch, Preconditions};
 pub use problem::{AnyProblem, Problem};
 pub use service::{Bundle, Engine, Health, Limits, Rejection, Version};
-pub use upload::{ImageForm, RawImage};
+pub use upload::{ImageForm, KeptImage, RawImage};

@@ -2,11 +2,13 @@
 
 pub(crate) mod bench;
 pub(crate) mod calibrate;
+mod changed;
 pub(crate) mod classify;
 pub(crate) mod doctor;
 pub(crate) mod enroll;
 pub(crate) mod evaluate;
 mod file_error;
+pub(crate) mod galleries;
 pub(crate) mod gallery;
 mod inputs;
 pub(crate) mod senses;
@@ -65,9 +67,13 @@ impl ModelInfo {
     }
 }
 
+/// The name of this program in the history of a gallery.
+const ACTOR: &str = "cli";
+
 /// Opens the recognizer, and warns about name knowledge that cannot be used.
 fn open(device: &Device, access: StoreAccess) -> Result<Recognizer, AnyFault> {
-    let recognizer = device.recognizer(access)?;
+    let mut recognizer = device.recognizer(access)?;
+    recognizer.set_actor(ACTOR);
     if let Availability::Failed(reason) = recognizer.name_availability() {
         // Standard output is for the answer, which a program may read as JSON.
         note!("warning: names: off ({})", one_line(reason));

@@ -15,10 +15,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use edge::device::{Device, DeviceSettings};
+use edge::gallery::Galleries;
 use edge::locate::Environment;
 use models::fault::{self, AnyFault};
 
-use commands::{bench, calibrate, classify, doctor, enroll, evaluate, gallery, senses};
+use commands::{bench, calibrate, classify, doctor, enroll, evaluate, galleries, gallery, senses};
 use settings::Settings;
 
 const EXAMPLES: &str = "\
@@ -31,6 +32,8 @@ Examples:
   handful classify photo.jpg              classify an image, or say that it is unknown
   handful calibrate                       list how many unknown images each threshold accepts
   handful gallery list                    list the enrolled classes
+  handful gallery undo                    undo the last change
+  handful galleries create \"line 2\"      add a gallery; --gallery \"line 2\" uses it
 
 Each global option can also be set in the environment and in the TOML file given with --config:
 --engine is HANDFUL_ENGINE and the key engine. Flags override the environment, the environment
@@ -54,6 +57,7 @@ enum Command {
     Enroll(enroll::Options),
     Classify(classify::Options),
     Gallery(gallery::Options),
+    Galleries(galleries::Options),
     Calibrate(calibrate::Options),
     Senses(senses::Options),
     Evaluate(evaluate::Options),
@@ -66,7 +70,9 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(code) => return code,
     };
-    match settings::resolve(settings).and_then(|settings| run(command, &settings)) {
+    let gallery = settings.gallery.clone();
+    let resolved = settings::resolve(settings);
+    match resolved.and_then(|settings| run(command, &settings, gallery.as_deref())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
             text::print_error(&fault);
@@ -75,13 +81,15 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command, settings: &DeviceSettings) -> Result<(), AnyFault> {
-    let device = &Device::new(settings.clone(), Environment::read());
+fn run(command: Command, settings: &DeviceSettings, gallery: Option<&str>) -> Result<(), AnyFault> {
+    let device = Device::new(settings.clone(), Environment::read());
+    let device = &device.with_gallery(gallery.unwrap_or(Galleries::DEFAULT));
     match command {
         Command::Doctor(options) => doctor::run(&options, device, settings),
         Command::Enroll(options) => enroll::run(&options, device),
         Command::Classify(options) => classify::run(&options, device),
         Command::Gallery(options) => gallery::run(&options, device),
+        Command::Galleries(options) => galleries::run(&options, device),
         Command::Calibrate(options) => calibrate::run(&options, device),
         Command::Senses(options) => senses::run(&options, device),
         Command::Evaluate(options) => evaluate::run(&options, device),

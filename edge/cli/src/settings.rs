@@ -44,6 +44,11 @@ pub(crate) struct Settings {
     #[arg(value_name = Flag::MAX_PIXELS.value, help = Flag::MAX_PIXELS.help, global = true)]
     max_pixels: Option<u64>,
 
+    /// Gallery of the store [default: default]
+    #[arg(long, global = true, hide_env_values = true, env = "HANDFUL_GALLERY")]
+    #[arg(value_name = "NAME")]
+    pub(crate) gallery: Option<String>,
+
     /// TOML file with these settings
     #[arg(
         long,

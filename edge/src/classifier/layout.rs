@@ -280,13 +280,14 @@ mod tests {
         let value = f32::from(number);
         let mut sha256 = [0; 32];
         sha256[..2].copy_from_slice(&number.to_le_bytes());
-        let example =
-            NewExample { sha256, embedding: vec![value, 1.0], precision: "fp32".to_owned() };
+        let embedding = vec![value, 1.0];
+        let precision = "fp32".to_owned();
+        let example = NewExample { sha256, embedding, precision, image: None };
         gallery.enroll(&Label::parse(label).unwrap(), vec![example], true).unwrap();
     }
 
     fn after(layout: &Layout, gallery: &Gallery) -> Option<Layout> {
-        let classes: Vec<&Class> = gallery.iter().collect();
+        let classes: Vec<&Class> = gallery.iter().map(|class| &**class).collect();
         let after = layout.after(&classes, None)?;
         // Every class is where it is looked for.
         for (class, place) in classes.iter().zip(&after.order) {

@@ -42,10 +42,10 @@ impl Measured {
         model: &Arc<DecisionModel<f32>>,
         (prototypes, name_bias): (&Prototypes<f32>, &[f32]),
         sample: &Sample<'_>,
-        background: &[Example],
+        background: &[Arc<Example>],
         previous: Option<&Self>,
     ) -> Self {
-        let background: Vec<&Example> = background.iter().collect();
+        let background: Vec<&Example> = background.iter().map(|one| &**one).collect();
         let (examples, examples_at) =
             Described::new(model, &sample.examples, previous.map(|one| &one.examples));
         let (background, background_at) =

@@ -18,7 +18,7 @@ impl Classifier {
         let mut owners = Vec::new();
         for (class, position) in self.sampled_examples() {
             let class_of_gallery = classes[self.positions[class] as usize];
-            examples.push(&class_of_gallery.examples[position as usize]);
+            examples.push(&*class_of_gallery.examples[position as usize]);
             owners.push(class);
         }
         Sample { classes: self.sampled_classes(), examples, owners }

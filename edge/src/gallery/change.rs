@@ -1,49 +1,173 @@
-//! A write before it is done: what a call plans, and what a journal makes durable.
+//! A change of a gallery: one entry of its journal.
 
-use super::class::{ClassOverrides, Example};
-use super::id::{ClassId, ExampleId};
+use serde::{Deserialize, Serialize};
+
+use super::class::ClassOverrides;
+use super::clock::Timestamp;
+use super::id::{ChangeId, ClassId, DeviceId, ExampleId, GroupId};
 use super::label::Label;
-use super::settings::GallerySettings;
+use super::settings::Setting;
 
-/// One write, decided and not yet done.
-#[derive(Debug, Clone, PartialEq)]
-pub(in crate::gallery) struct Change {
-    /// The revision after it.
-    pub(in crate::gallery) revision: u64,
-    pub(in crate::gallery) kind: ChangeKind,
+/// The most examples of one change: a call with more makes several changes of one group.
+pub(super) const MOST_EXAMPLES: usize = 16;
+
+/// An entry of a journal. Journals of several devices are joined as sets of changes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// Unique in the world.
+    pub id: ChangeId,
+    /// The call that made it. The changes of a group are undone together.
+    pub group: GroupId,
+    /// When it was made.
+    pub at: Timestamp,
+    /// The store that it was made in.
+    pub device: DeviceId,
+    /// Who made it, for people.
+    pub actor: String,
+    /// What it changes.
+    pub what: What,
 }
 
-/// What a write changes.
-#[derive(Debug, Clone, PartialEq)]
-pub(in crate::gallery) enum ChangeKind {
-    /// Adds these examples, in this order, to the class, which is created if it does not exist.
-    Enroll {
+/// The place of a change in the order of all changes.
+pub(super) type Position = (Timestamp, DeviceId, ChangeId);
+
+impl Change {
+    pub(super) fn position(&self) -> Position {
+        (self.at, self.device, self.id)
+    }
+}
+
+/// What a change does. It names what it changes, so it means the same in every store that has it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum What {
+    /// Makes a class. If another class has the label, the id is another name of that class.
+    CreateClass {
+        /// The new class.
         class: ClassId,
+        /// Its label.
         label: Label,
-        examples: Vec<Example>,
     },
-    /// Replaces the overrides of the class, which is created if it does not exist.
-    Define {
+    /// Adds examples.
+    Enroll {
+        /// Where to.
+        to: Place,
+        /// The precision of the backbone that made the embeddings.
+        precision: String,
+        /// At most 16.
+        examples: Vec<NewlyEnrolled>,
+    },
+    /// Removes examples, whenever they arrive.
+    Remove {
+        /// Which ones.
+        examples: Vec<ExampleId>,
+    },
+    /// Moves examples.
+    Move {
+        /// Which ones.
+        examples: Vec<ExampleId>,
+        /// Where to.
+        to: Place,
+    },
+    /// Gives a class another label. If another class has it, the two become one.
+    Rename {
+        /// The class.
         class: ClassId,
+        /// Its new label.
         label: Label,
+    },
+    /// Replaces the overrides of a class.
+    Define {
+        /// The class.
+        class: ClassId,
+        /// The new overrides.
         overrides: ClassOverrides,
     },
-    Rename {
-        class: ClassId,
-        label: Label,
-    },
-    Delete {
+    /// Deletes a class with its examples.
+    DeleteClass {
+        /// The class.
         class: ClassId,
     },
-    /// Adds these examples, in this order, to the background set.
-    EnrollBackground(Vec<Example>),
-    RemoveBackground(ExampleId),
-    /// Replaces all settings.
-    Settings(GallerySettings),
+    /// Moves all examples of a class into another one, whose other name it becomes.
+    Merge {
+        /// The class that ends.
+        from: ClassId,
+        /// The class that stays.
+        into: ClassId,
+    },
+    /// Changes these settings of the gallery.
+    Settings(Vec<Setting>),
+    /// The gallery is as if that group of changes had not been made.
+    Undo {
+        /// The group.
+        group: GroupId,
+    },
+    /// Forgets the embeddings and the images of examples for good. It cannot be undone.
+    Purge {
+        /// Which ones.
+        examples: Vec<ExampleId>,
+    },
 }
 
-/// A call that is decided: the change if there is one, and what the call answers.
-pub(in crate::gallery) struct Plan<T> {
-    pub(in crate::gallery) change: Option<Change>,
-    pub(in crate::gallery) answer: T,
+/// Where an example belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// A class.
+    Class(ClassId),
+    /// The background set: none of the classes.
+    Background,
+}
+
+/// An example as its change names it. Its embedding and image lie beside the journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NewlyEnrolled {
+    /// The new example.
+    pub id: ExampleId,
+    /// SHA-256 of the bytes of the image file.
+    pub sha256: Sha256,
+}
+
+/// The SHA-256 of the bytes of an image file, written as 64 hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Sha256(pub [u8; 32]);
+
+impl From<Sha256> for String {
+    fn from(hash: Sha256) -> Self {
+        hash.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl TryFrom<String> for Sha256 {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let wrong = || format!("`{text:.80}` is not a SHA-256: expected 64 hexadecimal digits");
+        let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return Err(wrong()) };
+        let bytes: Option<Vec<u8>> = pairs.iter().map(|pair| byte(*pair)).collect();
+        bytes.and_then(|bytes| bytes.try_into().ok()).map(Self).ok_or_else(wrong)
+    }
+}
+
+fn byte(digits: [u8; 2]) -> Option<u8> {
+    let [high, low] = digits.map(|digit| char::from(digit).to_digit(16));
+    u8::try_from(high? * 16 + low?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_hash_is_read_as_it_is_written() {
+        let hash = Sha256(std::array::from_fn(|at| u8::try_from(at * 7).unwrap()));
+        let text = String::from(hash);
+        assert_eq!(Sha256::try_from(text.clone()), Ok(hash));
+        for wrong in ["", &text[1..], &text[2..], &format!("{text}00"), &text.replace('0', "g")] {
+            assert!(Sha256::try_from(wrong.to_owned()).is_err(), "{wrong}");
+        }
+    }
 }

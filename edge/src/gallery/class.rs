@@ -1,8 +1,10 @@
 //! Classes, examples and what is returned about them.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use models::knowledge::wordnet::SynsetId;
+use models::knowledge::wordnet::{NotASynset, SynsetId};
+use serde::{Deserialize, Serialize};
 
 use super::id::{ClassId, ExampleId};
 use super::label::Label;
@@ -17,22 +19,17 @@ pub struct Class {
     /// What the user set in place of the defaults that follow from the label.
     pub overrides: ClassOverrides,
     /// In the order of enrollment.
-    pub examples: Vec<Example>,
-}
-
-impl Class {
-    /// A class without examples and overrides.
-    pub(in crate::gallery) fn new(id: ClassId, label: Label) -> Self {
-        Self { id, label, overrides: ClassOverrides::default(), examples: Vec::new() }
-    }
+    pub examples: Vec<Arc<Example>>,
 }
 
 /// What a user set for a class in place of the defaults.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClassOverrides {
     /// The sense of the class; `None`: the default sense of its label.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sense: Option<SenseOverride>,
     /// The attributes of the class; `None`: those of its sense.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attributes: Option<BTreeSet<SynsetId>>,
 }
 
@@ -42,13 +39,37 @@ impl From<Option<SenseOverride>> for ClassOverrides {
     }
 }
 
-/// The sense that a user set for a class.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The sense that a user set for a class; as text, a synset or `images only`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub enum SenseOverride {
     /// This WordNet noun.
     Synset(SynsetId),
     /// No sense: the class is learned from its images only.
     ImagesOnly,
+}
+
+/// How a store writes [`SenseOverride::ImagesOnly`].
+const IMAGES_ONLY: &str = "images only";
+
+impl From<SenseOverride> for String {
+    fn from(sense: SenseOverride) -> Self {
+        match sense {
+            SenseOverride::Synset(synset) => synset.to_string(),
+            SenseOverride::ImagesOnly => IMAGES_ONLY.to_owned(),
+        }
+    }
+}
+
+impl TryFrom<String> for SenseOverride {
+    type Error = NotASynset;
+
+    fn try_from(text: String) -> Result<Self, NotASynset> {
+        match text.as_str() {
+            IMAGES_ONLY => Ok(Self::ImagesOnly),
+            synset => synset.parse().map(Self::Synset),
+        }
+    }
 }
 
 /// One enrolled image.
@@ -74,13 +95,15 @@ pub struct NewExample {
     pub embedding: Vec<f32>,
     /// The precision of the backbone.
     pub precision: String,
+    /// The bytes of the image to keep: a thumbnail, or the file itself.
+    pub image: Option<Vec<u8>>,
 }
 
 /// The result of [`Gallery::enroll`](super::Gallery::enroll).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Enrolled {
     /// The class after the call.
-    pub class: Class,
+    pub class: Arc<Class>,
     /// One for each image given, in order.
     pub outcomes: Vec<Outcome>,
     /// The revision of the gallery after the call.

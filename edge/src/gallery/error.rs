@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::id::ExampleId;
+use super::id::{ChangeId, GroupId};
 use super::label::Label;
 use super::settings::SettingError;
 
@@ -13,9 +13,62 @@ pub enum GalleryError {
     /// No class has this id or label.
     #[error("there is no class `{0}` in this gallery")]
     UnknownClass(String),
-    /// The background set has no example with this id.
-    #[error("there is no example `{0}` in the background set of this gallery")]
-    UnknownExample(ExampleId),
+    /// Several classes or examples have an id that begins so.
+    #[error("`{text}` is the beginning of {count} ids; give more digits")]
+    AmbiguousId {
+        /// What was given.
+        text: String,
+        /// How many ids begin so.
+        count: usize,
+    },
+    /// No example has this id.
+    #[error("there is no example `{0}` in this gallery")]
+    UnknownExample(String),
+    /// No change has this id.
+    #[error("there is no change `{0}` in the history of this gallery")]
+    UnknownChange(String),
+    /// The store has no gallery of this name.
+    #[error("there is no gallery `{0}` in this store")]
+    UnknownGallery(String),
+    /// Another gallery has the name already.
+    #[error("a gallery called `{0}` exists already; choose another name")]
+    GalleryExists(Label),
+    /// The default gallery always exists.
+    #[error("the gallery `default` can be neither renamed nor deleted; delete its classes instead")]
+    DefaultGallery,
+    /// No call is left that can be undone.
+    #[error("there is nothing to undo")]
+    NothingToUndo,
+    /// No undo is left that can be taken back.
+    #[error("there is nothing to redo: nothing is undone")]
+    NothingToRedo,
+    /// A call cannot be undone.
+    #[error("`{}` ({summary}) cannot be undone: {reason}", change.short())]
+    CannotUndo {
+        /// The call.
+        change: GroupId,
+        /// What it did.
+        summary: String,
+        /// What stands in the way.
+        reason: String,
+    },
+    /// A change of another device is none that Handful makes.
+    #[error("the change `{change}` was not made by Handful: {reason}; nothing was taken over")]
+    NotAChange {
+        /// The change.
+        change: ChangeId,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The purge is done, but its bytes may still be in the store's file.
+    #[error(
+        "what was removed is purged, but the store could not be written anew: {0}; its bytes are \
+         gone after the next compaction"
+    )]
+    NotCompacted(Box<GalleryError>),
+    /// A class was to become a part of itself.
+    #[error("`{0}` cannot be merged into itself; name another class")]
+    SameClass(Label),
     /// Another class has the label already.
     #[error(
         "a class called `{0}` exists already; delete or rename it first, or choose another name"
@@ -67,8 +120,11 @@ pub enum GalleryError {
     #[error(transparent)]
     Setting(#[from] SettingError),
     /// The gallery was opened for reading only.
-    #[error("this gallery is open for reading only; open its store to change it")]
+    #[error("this gallery is open without its store; open the store to change it")]
     ReadOnly,
+    /// The store was opened for reading only.
+    #[error("the store is open for reading only (--read-only); changes are refused")]
+    ReadOnlyStore,
     /// Another process has the store open.
     #[error("the store {path} is in use by {holder}; stop that first, or use another store folder")]
     InUse {

@@ -4,11 +4,13 @@ use std::fmt;
 use std::str::FromStr;
 
 use models::label::is_invisible;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 use unicode_width::UnicodeWidthStr;
 
-use super::id::ClassId;
+use super::id::{ClassId, ExampleId};
 
 /// The most characters of a label.
 pub const MAX_LABEL_CHARS: usize = 128;
@@ -31,7 +33,7 @@ const EMOJI_FORM: char = '\u{FE0F}';
 ///
 /// A label has 1 to 128 characters, of which at least one is visible. It does not contain `/`,
 /// control characters, line breaks or characters that change the direction of text. It is not `.`,
-/// `..` or the form of an id such as `@7`.
+/// `..` or the form of an id such as `c_8f3a21`.
 ///
 /// # Examples
 /// ```
@@ -42,7 +44,7 @@ const EMOJI_FORM: char = '\u{FE0F}';
 /// assert_eq!(label.folded(), Label::parse("coffee  mug")?.folded());
 /// # Ok::<(), edge::gallery::LabelError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct Label(String);
 
 impl Label {
@@ -67,8 +69,8 @@ impl Label {
         Ok(Self(label))
     }
 
-    /// A label as a store holds it. One that an earlier version took stays as it is, so that the
-    /// store can be opened and the class renamed.
+    /// A label as a journal holds it. One that another version took stays as it is, so that the
+    /// journal can be read and the class renamed.
     ///
     /// # Errors
     /// [`LabelError`] if no version took it.
@@ -148,7 +150,8 @@ fn check(label: &str) -> Result<(), LabelError> {
         return Err(LabelError::Invisible);
     }
     // A label is a part of a path in the service, where `.` and `..` are resolved away.
-    if matches!(label, "." | "..") || label.parse::<ClassId>().is_ok() {
+    let is_id = ClassId::is_form_of(label) || ExampleId::is_form_of(label);
+    if is_id || matches!(label, "." | "..") {
         return Err(LabelError::Reserved(label.to_owned()));
     }
     Ok(())
@@ -178,6 +181,13 @@ impl FromStr for Label {
     }
 }
 
+impl<'de> Deserialize<'de> for Label {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::stored(&text).map_err(D::Error::custom)
+    }
+}
+
 impl AsRef<str> for Label {
     fn as_ref(&self) -> &str {
         &self.0
@@ -201,7 +211,10 @@ pub enum LabelError {
     #[error("a class name must have at least one visible character")]
     Invisible,
     /// `.`, `..` or the form of an id.
-    #[error("`{0}` cannot be a class name: `.`, `..` and `@` with a number are reserved")]
+    #[error(
+        "`{0}` cannot be a class name: `.`, `..` and ids (`c_` or `e_` and 6 or more hexadecimal \
+         digits) are reserved"
+    )]
     Reserved(String),
 }
 
@@ -296,7 +309,7 @@ mod tests {
             ("\u{3164}", LabelError::Invisible),
             (".", LabelError::Reserved(".".to_owned())),
             ("..", LabelError::Reserved("..".to_owned())),
-            ("@12", LabelError::Reserved("@12".to_owned())),
+            ("c_8f3a21", LabelError::Reserved("c_8f3a21".to_owned())),
         ];
         for (name, expected) in cases {
             assert_eq!(Label::parse(name), Err(expected), "{name:.20?}");

@@ -1,8 +1,8 @@
 //! How large a gallery may become.
 
-use super::change::ChangeKind;
+use super::change::What;
 use super::error::GalleryError;
-use super::facts::Facts;
+use super::state::State;
 
 /// The most that a gallery may hold. A store that holds more can be opened, and does not grow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,27 +21,34 @@ impl Default for GalleryLimits {
 }
 
 impl GalleryLimits {
-    /// Refuses a change that makes the gallery too large.
-    pub(super) fn check(&self, facts: &Facts, change: &ChangeKind) -> Result<(), GalleryError> {
-        let is_new_class = match change {
-            ChangeKind::Enroll { class, .. } | ChangeKind::Define { class, .. } => {
-                !facts.has_class(*class)
+    /// Refuses a call that makes the gallery too large.
+    pub(super) fn check(&self, state: &State, changes: &[What]) -> Result<(), GalleryError> {
+        let mut classes = 0;
+        let mut examples = 0;
+        for change in changes {
+            match change {
+                What::CreateClass { .. } => classes += 1,
+                What::Enroll { examples: new, .. } => examples += new.len(),
+                _ => {}
             }
-            _ => false,
-        };
-        let new_examples = match change {
-            ChangeKind::Enroll { examples, .. } | ChangeKind::EnrollBackground(examples) => {
-                examples.len()
-            }
-            _ => 0,
-        };
-        if is_new_class && facts.n_classes() >= self.classes {
-            return Err(GalleryError::LimitReached { what: "classes", limit: self.classes });
         }
-        // Only then, because counting looks at every class.
-        if new_examples > 0 && facts.n_examples().saturating_add(new_examples) > self.examples {
-            return Err(GalleryError::LimitReached { what: "examples", limit: self.examples });
-        }
-        Ok(())
+        check("classes", state.n_classes(), classes, self.classes)?;
+        check("examples", state.n_examples(), examples, self.examples)
     }
+
+    /// Refuses a state that is larger than these limits and than the state `before`.
+    pub(super) fn check_growth(&self, before: &State, after: &State) -> Result<(), GalleryError> {
+        let classes = after.n_classes().saturating_sub(before.n_classes());
+        let examples = after.n_examples().saturating_sub(before.n_examples());
+        check("classes", before.n_classes(), classes, self.classes)?;
+        check("examples", before.n_examples(), examples, self.examples)
+    }
+}
+
+fn check(what: &'static str, now: usize, new: usize, limit: usize) -> Result<(), GalleryError> {
+    // What does not grow is never refused: a gallery may be larger than its limits already.
+    if new > 0 && now.saturating_add(new) > limit {
+        return Err(GalleryError::LimitReached { what, limit });
+    }
+    Ok(())
 }

@@ -43,6 +43,22 @@ impl Lock {
     }
 }
 
+impl Lock {
+    /// Shares the lock with others that only read; `None` where there is no lock file, since the
+    /// folder may be on a read-only file system.
+    pub(super) fn take_shared(dir: &Path) -> Result<Option<Self>, LockError> {
+        let file = match File::open(dir.join(NAME)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            other => other.map_err(LockError::Io)?,
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(Some(Self { file })),
+            Err(TryLockError::WouldBlock) => Err(LockError::Held(holder(&file))),
+            Err(TryLockError::Error(error)) => Err(LockError::Io(error)),
+        }
+    }
+}
+
 impl Drop for Lock {
     fn drop(&mut self) {
         // Closing the file is not enough: a child process that is just starting shares the open

@@ -1,11 +1,17 @@
 //! The settings of a gallery: which images it accepts.
 
+use std::fmt;
 use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
 
 const RATE: RangeInclusive<f64> = 0.001..=0.5;
 /// Calibrated scores lie within: a cosine and its corrections have no greater size.
 const THRESHOLD: RangeInclusive<f64> = -2.0..=2.0;
 const EXPECTED_UNKNOWN_SHARE: RangeInclusive<f64> = 0.001..=0.999;
+/// A hundred years.
+const RETENTION_DAYS: RangeInclusive<u32> = 0..=36_500;
 
 /// What a user chose about the decision between known and unknown images.
 ///
@@ -23,7 +29,8 @@ const EXPECTED_UNKNOWN_SHARE: RangeInclusive<f64> = 0.001..=0.999;
 /// assert_eq!(error.to_string(), "the setting `rate` must be from 0.001 to 0.5, got 5.0");
 /// # Ok::<(), edge::gallery::GalleryError>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct GallerySettings {
     /// The stated false-accept rate: the share of unknown images that may be accepted, 0.001 to
     /// 0.5. Without effect if there is a threshold.
@@ -34,11 +41,116 @@ pub struct GallerySettings {
     /// The share of the images to classify that are expected to be unknown, 0.001 to 0.999: the
     /// prior of the probability that an image is known.
     pub expected_unknown_share: f64,
+    /// What is kept of each enrolled image.
+    pub keep_images: KeepImages,
+    /// Days until what was removed is purged, 0 to 36,500.
+    pub retention_days: u32,
+}
+
+/// What is kept of each enrolled image beside its embedding.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeepImages {
+    /// A JPEG of at most 256 pixels on the long side.
+    #[default]
+    Thumb,
+    /// The bytes of the file.
+    Original,
+    /// Nothing.
+    Off,
+}
+
+impl KeepImages {
+    /// The word for it in files, JSON and options.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Thumb => "thumb",
+            Self::Original => "original",
+            Self::Off => "off",
+        }
+    }
+}
+
+impl fmt::Display for KeepImages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for KeepImages {
+    type Err = NotKeepImages;
+
+    fn from_str(text: &str) -> Result<Self, NotKeepImages> {
+        let all = [Self::Thumb, Self::Original, Self::Off];
+        let found = all.into_iter().find(|one| one.as_str() == text);
+        found.ok_or_else(|| NotKeepImages(text.chars().take(64).collect()))
+    }
+}
+
+/// Text that does not say what is kept of images.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected `thumb`, `original` or `off`, got `{0}`")]
+pub struct NotKeepImages(String);
+
+/// One setting with its value.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Setting {
+    /// See [`GallerySettings::rate`].
+    Rate(f64),
+    /// See [`GallerySettings::threshold`].
+    Threshold(Option<f64>),
+    /// See [`GallerySettings::expected_unknown_share`].
+    ExpectedUnknownShare(f64),
+    /// See [`GallerySettings::keep_images`].
+    KeepImages(KeepImages),
+    /// See [`GallerySettings::retention_days`].
+    RetentionDays(u32),
+}
+
+impl Setting {
+    /// The settings with this one.
+    pub(super) fn applied_to(self, all: GallerySettings) -> GallerySettings {
+        match self {
+            Self::Rate(rate) => GallerySettings { rate, ..all },
+            Self::Threshold(threshold) => GallerySettings { threshold, ..all },
+            Self::ExpectedUnknownShare(share) => {
+                GallerySettings { expected_unknown_share: share, ..all }
+            }
+            Self::KeepImages(keep_images) => GallerySettings { keep_images, ..all },
+            Self::RetentionDays(retention_days) => GallerySettings { retention_days, ..all },
+        }
+    }
+
+    /// The same, unless it is out of its range: changes of other devices may be anything.
+    pub(super) fn sound_in(self, all: GallerySettings) -> GallerySettings {
+        let next = self.applied_to(all);
+        if next.check().is_ok() { next } else { all }
+    }
+
+    /// The name of the setting.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Rate(_) => "rate",
+            Self::Threshold(_) => "threshold",
+            Self::ExpectedUnknownShare(_) => "expected_unknown_share",
+            Self::KeepImages(_) => "keep_images",
+            Self::RetentionDays(_) => "retention_days",
+        }
+    }
 }
 
 impl Default for GallerySettings {
     fn default() -> Self {
-        Self { rate: 0.05, threshold: None, expected_unknown_share: 0.5 }
+        Self {
+            rate: 0.05,
+            threshold: None,
+            expected_unknown_share: 0.5,
+            keep_images: KeepImages::Thumb,
+            retention_days: 30,
+        }
     }
 }
 
@@ -52,7 +164,29 @@ impl GallerySettings {
         if let Some(threshold) = self.threshold {
             check("threshold", &THRESHOLD, threshold)?;
         }
-        check("expected_unknown_share", &EXPECTED_UNKNOWN_SHARE, self.expected_unknown_share)
+        check("expected_unknown_share", &EXPECTED_UNKNOWN_SHARE, self.expected_unknown_share)?;
+        if RETENTION_DAYS.contains(&self.retention_days) {
+            return Ok(());
+        }
+        let expected = format!("from {} to {}", RETENTION_DAYS.start(), RETENTION_DAYS.end());
+        let got = f64::from(self.retention_days);
+        Err(SettingError { field: "retention_days", expected, got })
+    }
+
+    /// The settings that differ from those `before`.
+    pub(super) fn changed_from(&self, before: &Self) -> Vec<Setting> {
+        let pairs = self.all().into_iter().zip(before.all());
+        pairs.filter(|(new, old)| new != old).map(|(new, _)| new).collect()
+    }
+
+    fn all(&self) -> [Setting; 5] {
+        [
+            Setting::Rate(self.rate),
+            Setting::Threshold(self.threshold),
+            Setting::ExpectedUnknownShare(self.expected_unknown_share),
+            Setting::KeepImages(self.keep_images),
+            Setting::RetentionDays(self.retention_days),
+        ]
     }
 }
 
@@ -81,8 +215,13 @@ fn check(field: &'static str, range: &RangeInclusive<f64>, got: f64) -> Result<(
 mod tests {
     use super::*;
 
-    const DEFAULT: GallerySettings =
-        GallerySettings { rate: 0.05, threshold: None, expected_unknown_share: 0.5 };
+    const DEFAULT: GallerySettings = GallerySettings {
+        rate: 0.05,
+        threshold: None,
+        expected_unknown_share: 0.5,
+        keep_images: KeepImages::Thumb,
+        retention_days: 30,
+    };
 
     fn rate(rate: f64) -> GallerySettings {
         GallerySettings { rate, ..DEFAULT }
@@ -107,6 +246,8 @@ mod tests {
             threshold(2.0),
             expected_unknown_share(0.001),
             expected_unknown_share(0.999),
+            GallerySettings { retention_days: 0, ..DEFAULT },
+            GallerySettings { retention_days: 36_500, ..DEFAULT },
         ];
         for settings in accepted {
             assert_eq!(settings.check(), Ok(()), "{settings:?}");
@@ -131,5 +272,17 @@ mod tests {
         assert_refused(rate, "rate", [0.001, 0.5]);
         assert_refused(threshold, "threshold", [-2.0, 2.0]);
         assert_refused(expected_unknown_share, "expected_unknown_share", [0.001, 0.999]);
+        let error = GallerySettings { retention_days: 36_501, ..DEFAULT }.check().unwrap_err();
+        assert_eq!(error.field, "retention_days");
+    }
+
+    #[test]
+    fn what_changed_makes_the_settings_of_the_former_ones() {
+        let changed =
+            GallerySettings { threshold: Some(0.5), keep_images: KeepImages::Off, ..rate(0.1) };
+        let settings = changed.changed_from(&DEFAULT);
+        assert_eq!(settings.len(), 3);
+        let made = settings.into_iter().fold(DEFAULT, |all, one| one.applied_to(all));
+        assert_eq!(made, changed);
     }
 }

@@ -4,135 +4,385 @@
 //! the facts as they were. `docs/durability.md` says what is assumed of the disk and how each
 //! failure is met.
 
-use std::fs::{self, File};
+use std::fmt;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use models::layout;
-use redb::Database;
+use redb::{Database, ReadOnlyDatabase, ReadTransaction, ReadableDatabase};
 
 use super::change::Change;
+use super::clock::Clock;
 use super::error::GalleryError;
-use super::facts::Facts;
-use super::journal::Journal;
+use super::facts::Examples;
+use super::id::{DeviceId, ExampleId, GalleryId};
+use super::journal::{Commit, Contents, Journal};
 use super::lock::{Lock, LockError};
+use super::state::ExampleState;
 
+mod compact;
+mod contents;
 mod header;
-mod raw_facts;
+mod medium;
+#[cfg(test)]
+mod power_cut;
+mod rows;
 mod tables;
 
+use contents::ReadError;
 use header::Header;
-use raw_facts::RawFacts;
-use tables::{SCHEMA, initialize, write};
+use medium::{FILE, Folder, MARKER, Medium};
+use rows::GalleryRow;
+use tables::SCHEMA;
 
-const FILE: &str = "gallery.redb";
 /// Every format has this number until the first release; the layout identifies the schema.
 const FORMAT: u64 = 1;
-/// Facts are read once, so the database needs no large cache (its default is a gigabyte).
-const CACHE_BYTES: usize = 8 << 20;
+/// The name of the gallery that always exists.
+pub(super) const DEFAULT_GALLERY: &str = "default";
 
-/// A durable journal; one process at a time has it open.
+/// The file of a store, which its galleries share; one process at a time has it open.
 #[derive(Debug)]
-pub(super) struct RedbStore {
+struct StoreFile {
     dir: PathBuf,
-    space_id: String,
+    medium: Box<dyn Medium>,
     /// Absent after a failed write, until it has been opened again.
-    database: Option<Database>,
-    _lock: Lock,
+    database: Option<Opened>,
+    device: DeviceId,
+    is_read_only: bool,
+    _lock: Option<Lock>,
 }
 
-impl RedbStore {
-    /// Opens the store in the folder `dir`, or creates one bound to `space_id`.
-    pub(super) fn open(dir: &Path, space_id: &str) -> Result<(Self, Facts), GalleryError> {
+enum Opened {
+    Writable(Database),
+    ReadOnly(ReadOnlyDatabase),
+}
+
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Writable(_) => "Writable",
+            Self::ReadOnly(_) => "ReadOnly",
+        })
+    }
+}
+
+/// The same, held by several galleries.
+#[derive(Debug, Clone)]
+pub(super) struct SharedFile(Arc<Mutex<StoreFile>>);
+
+/// The durable journal of one gallery.
+#[derive(Debug)]
+pub(super) struct RedbStore {
+    file: SharedFile,
+    gallery: GalleryId,
+    row: GalleryRow,
+}
+
+impl SharedFile {
+    /// Opens the store in the folder `dir`, or creates one whose first gallery is bound to
+    /// `space_id`.
+    pub(super) fn open(
+        dir: &Path,
+        space_id: &str,
+        clock: &mut Clock,
+    ) -> Result<Self, GalleryError> {
         fs::create_dir_all(dir).map_err(|e| io_failure(dir, &e))?;
         // Before the database: its own lock does not name the holder, and it is free while a failed
         // write is settled.
         let lock = Lock::take(dir).map_err(|e| lock_failure(dir, e))?;
-        let (database, facts) = open_database(dir, space_id)?;
-        let store = Self {
-            dir: dir.to_owned(),
-            space_id: space_id.to_owned(),
-            database: Some(database),
-            _lock: lock,
+        Self::open_on(Box::new(Folder::new(dir)), dir, Some(lock), space_id, clock)
+    }
+
+    /// The same on any medium.
+    fn open_on(
+        medium: Box<dyn Medium>,
+        dir: &Path,
+        lock: Option<Lock>,
+        space_id: &str,
+        clock: &mut Clock,
+    ) -> Result<Self, GalleryError> {
+        let database = medium.open().map_err(|e| failure(dir, e))?;
+        let header = Header::read(&database).map_err(|e| failure(dir, e))?;
+        let header = match header {
+            Some(header) => header,
+            None if medium.is_marked() => {
+                return Err(broken(dir, "a store was here, but its file has no tables"));
+            }
+            None => create(dir, &database, space_id, clock)?,
         };
-        Ok((store, facts))
+        check_layout(dir, &header)?;
+        medium.mark().map_err(|e| io_failure(dir, &e))?;
+        let device = header.device.parse().map_err(|_| broken(dir, "its device id is damaged"))?;
+        medium.keep_reserve();
+        let database = Some(Opened::Writable(database));
+        let is_read_only = false;
+        let dir = dir.to_owned();
+        let file = StoreFile { dir, medium, database, device, is_read_only, _lock: lock };
+        Ok(Self(Arc::new(Mutex::new(file))))
+    }
+
+    /// Opens the store in the folder `dir` for reading, without a file that is written.
+    pub(super) fn open_read_only(dir: &Path) -> Result<Self, GalleryError> {
+        let lock = Lock::take_shared(dir).map_err(|e| lock_failure(dir, e))?;
+        let database = ReadOnlyDatabase::open(dir.join(FILE)).map_err(|e| failure(dir, e))?;
+        let header = Header::read(&database).map_err(|e| failure(dir, e))?;
+        let header = header.ok_or_else(|| broken(dir, "it is empty"))?;
+        check_layout(dir, &header)?;
+        let device = header.device.parse().map_err(|_| broken(dir, "its device id is damaged"))?;
+        let medium = Box::new(Folder::new(dir));
+        let database = Some(Opened::ReadOnly(database));
+        let is_read_only = true;
+        let dir = dir.to_owned();
+        let file = StoreFile { dir, medium, database, device, is_read_only, _lock: lock };
+        Ok(Self(Arc::new(Mutex::new(file))))
     }
 
     pub(super) fn exists(dir: &Path) -> bool {
-        dir.join(FILE).is_file()
+        dir.join(FILE).is_file() || dir.join(MARKER).is_file()
+    }
+
+    /// Whether the file of the store is in the folder.
+    pub(super) fn check_folder(dir: &Path) -> Result<(), GalleryError> {
+        Folder::new(dir).check().map_err(|e| io_failure(dir, &e))
+    }
+
+    /// The galleries that the store has rows of.
+    pub(super) fn galleries(&self) -> Result<Vec<(GalleryId, GalleryRow)>, GalleryError> {
+        let mut file = self.lock();
+        let galleries = contents::galleries(&file.read()?);
+        galleries.map_err(|e| read_failure(&file.dir, e))
+    }
+
+    /// The gallery that always exists.
+    pub(super) fn default_gallery(&self) -> Result<GalleryId, GalleryError> {
+        let mut galleries = self.galleries()?.into_iter();
+        let default = galleries.find(|(_, row)| row.name == DEFAULT_GALLERY);
+        let missing = || broken(&self.lock().dir, "its default gallery is missing");
+        default.map(|(id, _)| id).ok_or_else(missing)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, StoreFile> {
+        // After a panic nothing is known of the database, so it is opened again.
+        self.0.lock().unwrap_or_else(|poisoned| {
+            self.0.clear_poison();
+            let mut file = poisoned.into_inner();
+            file.database = None;
+            file
+        })
+    }
+}
+
+impl StoreFile {
+    /// The open database.
+    fn opened(&mut self) -> Result<&Opened, GalleryError> {
+        if self.database.is_none() {
+            let opened = match self.is_read_only {
+                true => ReadOnlyDatabase::open(self.dir.join(FILE)).map(Opened::ReadOnly),
+                false => self.medium.open().map(Opened::Writable),
+            };
+            self.database = Some(opened.map_err(|e| failure(&self.dir, e))?);
+        }
+        Ok(self.database.as_ref().expect("invariant: it was opened"))
+    }
+
+    fn writable(&mut self) -> Result<&Database, GalleryError> {
+        match self.opened()? {
+            Opened::Writable(database) => Ok(database),
+            Opened::ReadOnly(_) => Err(GalleryError::ReadOnlyStore),
+        }
+    }
+
+    fn read(&mut self) -> Result<ReadTransaction, GalleryError> {
+        let transaction = match self.opened()? {
+            Opened::Writable(database) => database.begin_read(),
+            Opened::ReadOnly(database) => database.begin_read(),
+        };
+        transaction.map_err(|e| failure(&self.dir, e))
+    }
+
+    /// One transaction; if there is no room for it and it makes room, with that of the reserve.
+    fn write(
+        &mut self,
+        gallery: GalleryId,
+        row: &GalleryRow,
+        commit: &Commit<'_>,
+    ) -> Result<(), GalleryError> {
+        let written = tables::write(self.writable()?, gallery, row, commit);
+        let Err(error) = written else {
+            self.medium.keep_reserve();
+            return Ok(());
+        };
+        // After a failed write redb refuses everything until it is opened again.
+        self.database = None;
+        let error = failure(&self.dir, error);
+        let is_full = matches!(error, GalleryError::StoreFull { .. });
+        if !is_full || !commit.makes_room() || !self.medium.release_reserve() {
+            return Err(error);
+        }
+        let written = tables::write(self.writable()?, gallery, row, commit);
+        written.map_err(|error| {
+            self.database = None;
+            failure(&self.dir, error)
+        })
+    }
+
+    /// Whether the file is still there. One that was removed stays readable as long as it is open.
+    fn check(&self) -> Result<(), GalleryError> {
+        self.medium.check().map_err(|e| io_failure(&self.dir, &e))
+    }
+}
+
+impl RedbStore {
+    /// Opens a gallery of the store. One without a row is new, and bound to `space_id`.
+    pub(super) fn open(
+        file: SharedFile,
+        gallery: GalleryId,
+        name: &str,
+        space_id: &str,
+    ) -> Result<(Self, Contents), GalleryError> {
+        let galleries = file.galleries()?;
+        let found = galleries.into_iter().find(|(id, _)| *id == gallery);
+        let Some((_, row)) = found else {
+            let row = GalleryRow::new(name, space_id);
+            return Ok((Self { file, gallery, row }, Contents::default()));
+        };
+        let contents = read(&mut file.lock(), gallery, &row)?;
+        // The space is compared at the end, so that a damaged store is told as damaged.
+        if row.space_id != space_id {
+            let path = file.lock().dir.clone();
+            let expected = space_id.to_owned();
+            return Err(GalleryError::OtherSpace { path, expected, got: row.space_id });
+        }
+        Ok((Self { file, gallery, row }, contents))
     }
 }
 
 impl Journal for RedbStore {
-    fn commit(&mut self, change: &Change) -> Result<(), GalleryError> {
-        let database = self.database.as_ref().expect("invariant: reloaded after a failure");
-        let written = write(database, change);
-        if written.is_err() {
-            // After a failed write redb refuses everything until it is opened again.
-            self.database = None;
+    fn device(&self) -> DeviceId {
+        self.file.lock().device
+    }
+
+    fn commit(&mut self, commit: &Commit<'_>) -> Result<(), GalleryError> {
+        let row = GalleryRow {
+            revision: commit.revision,
+            embedding_length: commit.embedding_length,
+            classes: commit.state.n_classes(),
+            examples: commit.state.n_examples(),
+            background: commit.state.n_background(),
+            settings: *commit.state.settings(),
+            ..self.row.clone()
+        };
+        let mut file = self.file.lock();
+        file.check()?;
+        file.write(self.gallery, &row, commit)?;
+        drop(file);
+        self.row = row;
+        Ok(())
+    }
+
+    fn reload(&mut self) -> Result<Option<Contents>, GalleryError> {
+        let mut file = self.file.lock();
+        if file.is_read_only {
+            // The refused change was not written anywhere.
+            return Ok(None);
         }
-        written.map_err(|error| failure(&self.dir, error))
-    }
-
-    fn reload(&mut self) -> Result<Option<Facts>, GalleryError> {
-        // A write that panicked has left it open, and a file can be opened only once.
-        self.database = None;
+        file.check()?;
         // As at the first opening: nothing is known of the file after a failed write.
-        let (database, facts) = open_database(&self.dir, &self.space_id)?;
-        self.database = Some(database);
-        Ok(Some(facts))
+        file.database = None;
+        let galleries = contents::galleries(&file.read()?);
+        let galleries = galleries.map_err(|e| read_failure(&file.dir, e))?;
+        let Some((_, row)) = galleries.into_iter().find(|(id, _)| *id == self.gallery) else {
+            // Its first write has failed.
+            return Ok(Some(Contents::default()));
+        };
+        let contents = read(&mut file, self.gallery, &row)?;
+        drop(file);
+        self.row = row;
+        Ok(Some(contents))
+    }
+
+    fn changes(&self) -> Result<Vec<Change>, GalleryError> {
+        let mut file = self.file.lock();
+        let changes = contents::changes(&file.read()?, self.gallery);
+        changes.map_err(|e| read_failure(&file.dir, e))
+    }
+
+    fn examples(&self, wanted: &[(ExampleId, &ExampleState)]) -> Result<Examples, GalleryError> {
+        let mut file = self.file.lock();
+        let examples = contents::examples(&file.read()?, self.gallery, wanted);
+        examples.map_err(|e| read_failure(&file.dir, e))
+    }
+
+    fn image(&self, id: ExampleId) -> Result<Option<Vec<u8>>, GalleryError> {
+        let mut file = self.file.lock();
+        let image = contents::image(&file.read()?, self.gallery, id);
+        image.map_err(|e| read_failure(&file.dir, e))
+    }
+
+    fn check(&self) -> Result<(), GalleryError> {
+        self.file.lock().check()
+    }
+
+    fn compact(&mut self) -> Result<(), GalleryError> {
+        let mut file = self.file.lock();
+        file.check()?;
+        file.writable()?;
+        let from = file.read()?;
+        let copied = compact::copy(&from, file.medium.as_ref());
+        copied.map_err(|error| {
+            // What is written of it may be all the room that is left.
+            file.medium.discard_new();
+            failure(&file.dir, error)
+        })?;
+        // From here on the new file is the store, whether or not it can be opened again at once.
+        drop(from);
+        file.database = None;
+        file.medium.replace().map_err(|e| io_failure(&file.dir, &e))?;
+        file.opened().map(drop)
     }
 }
 
-fn open_database(dir: &Path, space_id: &str) -> Result<(Database, Facts), GalleryError> {
-    let mut builder = Database::builder();
-    builder.set_cache_size(CACHE_BYTES);
-    // Damage is an error at the start, not a surprise later; stores are small enough to read.
-    builder.set_check_integrity_on_open(true);
-    let database = builder.create(dir.join(FILE)).map_err(|e| failure(dir, e))?;
-    sync_folder(dir).map_err(|e| io_failure(dir, &e))?;
-    let header = Header::read(&database).map_err(|e| failure(dir, e))?;
-    let Some(header) = header else {
-        let layout = layout::of(SCHEMA);
-        initialize(&database, FORMAT, &layout, space_id).map_err(|e| failure(dir, e))?;
-        return Ok((database, Facts::default()));
-    };
-    let facts = read_facts(dir, &database, header, space_id)?;
-    Ok((database, facts))
-}
-
-/// A new file's name is durable only when its folder is.
-fn sync_folder(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
-}
-
-/// The facts of a store of this layout and space.
-fn read_facts(
+/// Makes the tables of a new store, with its first gallery.
+fn create(
     dir: &Path,
     database: &Database,
-    header: Header,
     space_id: &str,
-) -> Result<Facts, GalleryError> {
-    check_layout(dir, &header)?;
-    let revision = header.revision.ok_or_else(|| broken(dir, "its revision is missing"))?;
-    // The space is compared at the end, so that a damaged store is told as damaged.
-    let got = header.space_id.ok_or_else(|| broken(dir, "its space is missing"))?;
-    let raw = RawFacts::read(database).map_err(|e| failure(dir, e))?;
-    let facts = raw.assemble(revision).map_err(|reason| broken(dir, &reason))?;
-    if got != space_id {
-        let expected = space_id.to_owned();
-        return Err(GalleryError::OtherSpace { path: dir.to_owned(), expected, got });
+    clock: &mut Clock,
+) -> Result<Header, GalleryError> {
+    let device = DeviceId(clock.random_uuid()).to_string();
+    let header = Header { format: FORMAT, layout: layout::of(SCHEMA), device };
+    let row = GalleryRow::new(DEFAULT_GALLERY, space_id);
+    let gallery = GalleryId(clock.uuid());
+    header::initialize(database, &header, gallery, &row).map_err(|e| failure(dir, e))?;
+    Ok(header)
+}
+
+fn read(
+    file: &mut StoreFile,
+    gallery: GalleryId,
+    row: &GalleryRow,
+) -> Result<Contents, GalleryError> {
+    let contents = contents::read(&file.read()?, gallery, row);
+    contents.map_err(|e| read_failure(&file.dir, e))
+}
+
+fn read_failure(dir: &Path, error: ReadError) -> GalleryError {
+    match error {
+        ReadError::Database(error) => failure(dir, error),
+        ReadError::Broken(reason) => broken(dir, &reason),
     }
-    Ok(facts)
 }
 
 fn check_layout(dir: &Path, header: &Header) -> Result<(), GalleryError> {
     let expected = layout::of(SCHEMA);
-    if header.format == Some(FORMAT) && header.layout.as_ref() == Some(&expected) {
+    if header.format == FORMAT && header.layout == expected {
         return Ok(());
     }
     // A damaged file may hold a long text.
-    let got = header.layout.as_deref().unwrap_or("none").chars().take(64).collect();
+    let got: String = header.layout.chars().take(64).collect();
+    let got = if got.is_empty() { "none".to_owned() } else { got };
     Err(GalleryError::OtherLayout { path: dir.to_owned(), expected, got })
 }
 

@@ -1,11 +1,13 @@
 //! What a gallery accepts: its settings, its background set, and what both rest on.
 
+use std::sync::Arc;
+
 use super::Recognizer;
 use super::calibration::CalibrationReport;
 use super::error::RecognizerError;
 use super::precondition::Precondition;
 use crate::embedder::Embedded;
-use crate::gallery::{BackgroundEnrolled, Example, ExampleId, GallerySettings};
+use crate::gallery::{BackgroundEnrolled, Example, GallerySettings};
 
 impl Recognizer {
     /// Adds images of none of the classes to the background set, all or none; `outcomes` states
@@ -25,7 +27,7 @@ impl Recognizer {
 
     /// The background set: examples of none of the classes.
     #[must_use]
-    pub fn background(&self) -> &[Example] {
+    pub fn background(&self) -> &[Arc<Example>] {
         self.gallery.background()
     }
 
@@ -33,7 +35,7 @@ impl Recognizer {
     ///
     /// # Errors
     /// [`RecognizerError::Gallery`] if the set does not have it, or if the store cannot be written.
-    pub fn remove_background(&mut self, id: ExampleId) -> Result<Example, RecognizerError> {
+    pub fn remove_background(&mut self, id: &str) -> Result<Arc<Example>, RecognizerError> {
         Ok(self.gallery.remove_background(id)?)
     }
 

@@ -66,12 +66,12 @@ pub struct CalibrationEvidence {
 impl CalibrationReport {
     /// For a gallery and its classifier.
     pub(super) fn new(gallery: &Gallery, classifier: &Classifier) -> Self {
-        let left_out = classifier.leave_one_out(gallery.iter());
+        let left_out = classifier.leave_one_out(gallery.iter().map(|class| &**class));
         let decision = classifier.decision();
         let found = decision.and_then(GalleryDecision::calibration);
         let evidence = CalibrationEvidence {
             classes: classifier.classes(),
-            examples: gallery.iter().map(|class| class.examples.len()).sum(),
+            examples: gallery.n_examples() - gallery.background().len(),
             pseudo_unknowns: found.map_or(0, |found| found.evidence),
             background: gallery.background().len(),
             left_out: left_out.len(),

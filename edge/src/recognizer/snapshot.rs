@@ -36,7 +36,7 @@ impl Snapshot {
         model: Option<&Arc<DecisionModel<f32>>>,
         previous: Option<&Self>,
     ) -> Self {
-        let classes: Vec<&Class> = gallery.iter().collect();
+        let classes: Vec<&Class> = gallery.iter().map(|class| &**class).collect();
         let previous = previous.map(|previous| &previous.classifier);
         let classifier = Classifier::after(previous, classes.iter().copied(), names);
         let classifier = match model {

@@ -196,9 +196,9 @@ impl GallerySummary {
         });
         Self {
             fusion: classifier::fusion(names),
-            classes: gallery.iter().count(),
+            classes: gallery.n_classes(),
             recognizable: recognizable.count(),
-            examples: gallery.iter().map(|class| class.examples.len()).sum(),
+            examples: gallery.n_examples() - gallery.background().len(),
             background: gallery.background().len(),
             settings: *gallery.settings(),
             revision: gallery.revision(),

@@ -5,30 +5,57 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
-use edge::gallery::{Gallery, GalleryError, GallerySettings};
+use edge::gallery::{Gallery, GalleryError, GallerySettings, UndoTarget};
 
-use crate::conformance::{contents, open};
+use crate::conformance::{facts, open};
 use crate::fixtures::{examples, label};
 
 /// Where the child of these tests writes; without it the child's test is an ordinary one.
 const STORE: &str = "EDGE_TEST_STORE";
+/// How often the child is killed; the long form has 300.
+const KILLS: &str = "HANDFUL_KILLS";
+const DEFAULT_KILLS: u64 = 30;
 /// Images in each call of the child.
 const IMAGES: u32 = 3;
+/// The rounds after which the calls of the child are of the same kinds again.
+const CYCLE: u64 = 12;
+/// The round of a cycle that purges.
+const PURGE: u64 = 11;
 
 /// The write of a round. Each makes one revision, so it is the round of the same number.
 fn write(gallery: &mut Gallery, round: u64) -> Result<(), GalleryError> {
     let first = u32::try_from(round).unwrap() * IMAGES;
     let images = examples(first..first + IMAGES);
-    match round % 6 {
+    let begin = round - round % CYCLE;
+    match round % CYCLE {
         1 => gallery.enroll_background(images).map(drop),
-        3 => gallery.remove_background(gallery.background().last().unwrap().id).map(drop),
+        3 => {
+            let last = gallery.background().last().unwrap().id.to_string();
+            gallery.remove_background(&last).map(drop)
+        }
         5 => {
             let rate = 0.001 * (1 + round % 500) as f64;
             gallery.set_settings(GallerySettings { rate, ..*gallery.settings() }).map(drop)
         }
-        _ => gallery.enroll(&label(&format!("class {round}")), images, true).map(drop),
+        6 => {
+            let moved = gallery.class(&class(begin + 4))?.examples[0].id.to_string();
+            gallery.move_examples(&[moved], Some(&class(begin + 2))).map(drop)
+        }
+        7 => gallery.merge_classes(&class(begin + 4), &class(begin + 2)).map(drop),
+        8 => gallery.delete(&class(begin + 2)).map(drop),
+        9 => gallery.undo(UndoTarget::Last, false).map(drop),
+        10 => gallery.delete(&class(begin)).map(drop),
+        PURGE => gallery.purge(Duration::ZERO).map(drop),
+        _ => gallery.enroll(&label(&class(round)), images, true).map(drop),
     }
+}
+
+/// The class that a round enrolls.
+fn class(round: u64) -> String {
+    format!("class {round}")
 }
 
 /// Does a round after the other until it is killed, and says so after each.
@@ -36,7 +63,8 @@ fn write(gallery: &mut Gallery, round: u64) -> Result<(), GalleryError> {
 fn child_writes() {
     let fresh = tempfile::tempdir().unwrap();
     let dir = env::var_os(STORE);
-    let (dir, rounds) = dir.as_ref().map_or((fresh.path(), 6), |dir| (Path::new(dir), u64::MAX));
+    let (dir, rounds) =
+        dir.as_ref().map_or((fresh.path(), 2 * CYCLE), |dir| (Path::new(dir), u64::MAX));
     let mut store = open(dir);
     let mut stdout = std::io::stdout();
     let begin = store.revision();
@@ -51,7 +79,7 @@ fn child_writes() {
         stdout.flush().unwrap();
     }
     let grown = store.revision() - begin;
-    assert!(dir != fresh.path() || grown == 6);
+    assert!(dir != fresh.path() || grown == 2 * CYCLE);
 }
 
 fn child(before: &str, dir: &Path) -> Child {
@@ -72,31 +100,53 @@ fn revision(line: &str) -> Option<u64> {
     line.split_once("revision ")?.1.trim().parse().ok()
 }
 
-/// The store holds what the rounds up to its revision make, nothing less and nothing more.
-fn assert_sound(dir: &Path, at_least: u64) -> u64 {
+/// The store holds what the rounds up to its revision make, nothing less and nothing more;
+/// `expected` holds those up to a revision that was seen before. Returns the revision.
+fn assert_sound(dir: &Path, at_least: u64, expected: &mut Gallery) -> u64 {
     let store = open(dir);
     assert!(store.revision() >= at_least, "{} of {at_least}", store.revision());
-    let mut expected = Gallery::in_memory();
-    for round in 0..store.revision() {
-        write(&mut expected, round).unwrap();
+    for round in expected.revision()..store.revision() {
+        write(expected, round).unwrap();
     }
-    assert_eq!(contents(&store), contents(&expected));
+    assert_eq!(facts(&store), facts(expected));
     store.revision()
+}
+
+fn kills() -> u64 {
+    env::var(KILLS).map_or(DEFAULT_KILLS, |kills| kills.parse().unwrap())
 }
 
 #[test]
 fn what_was_acknowledged_survives_kill_9() {
     let root = tempfile::tempdir().unwrap();
+    let mut expected = Gallery::in_memory();
     let mut known = 0;
-    for kill_after in [1, 2, 5, 9, 14] {
+    for kill in 0..kills() {
+        let kill_after = 1 + kill * 5 % 14;
         let mut child = child("", root.path());
         let mut revisions = lines(&mut child).filter_map(|line| revision(&line));
-        let acknowledged = revisions.by_ref().nth(kill_after - 1).unwrap();
+        let at = usize::try_from(kill_after - 1).unwrap();
+        let acknowledged = revisions.by_ref().nth(at).unwrap();
+        // At any point of the calls that follow.
+        thread::sleep(Duration::from_micros(kill * 977 % 6000));
         child.kill().unwrap();
         child.wait().unwrap();
         let acknowledged = revisions.last().unwrap_or(acknowledged);
-        assert!(acknowledged >= known + kill_after as u64);
-        known = assert_sound(root.path(), acknowledged);
+        assert!(acknowledged >= known + kill_after, "kill {kill}");
+        known = assert_sound(root.path(), acknowledged, &mut expected);
+    }
+}
+
+#[test]
+fn a_store_whose_creation_was_killed_opens() {
+    for kill in 0..kills() {
+        let root = tempfile::tempdir().unwrap();
+        let mut child = child("", root.path());
+        thread::sleep(Duration::from_micros(kill * 1_300 % 40_000));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let acknowledged = lines(&mut child).filter_map(|line| revision(&line)).last();
+        assert_sound(root.path(), acknowledged.unwrap_or(0), &mut Gallery::in_memory());
     }
 }
 
@@ -111,11 +161,14 @@ fn a_full_disk_loses_nothing_and_is_survived() {
     let acknowledged = output.iter().filter_map(|line| revision(line)).max().unwrap();
     let refused = output.iter().find(|line| line.contains("refused")).unwrap();
     assert!(refused.contains("StoreFull"), "{refused}");
-    let kept = assert_sound(root.path(), acknowledged);
-    assert_eq!(kept, acknowledged, "what was refused is not there");
+    let kept = assert_sound(root.path(), acknowledged, &mut Gallery::in_memory());
+    // A purge is recorded before the store is written anew, and only that may be refused.
+    let is_purge = acknowledged % CYCLE == PURGE;
+    let is_refused = kept == acknowledged || (is_purge && kept == acknowledged + 1);
+    assert!(is_refused, "what was refused is there: {kept} after {acknowledged}");
     // With room again it goes on where it was.
     let mut store = open(root.path());
-    store.enroll(&label(&format!("class {kept}")), examples(0..1), true).unwrap();
+    write(&mut store, kept).unwrap();
     assert_eq!(store.revision(), kept + 1);
 }
 

@@ -44,7 +44,8 @@ pub(crate) fn example(number: u32) -> NewExample {
     let mut sha256 = [0; 32];
     sha256[..4].copy_from_slice(&number.to_le_bytes());
     let value = number as f32;
-    NewExample { sha256, embedding: vec![value, -value, 0.5], precision: "fp32".to_owned() }
+    let embedding = vec![value, -value, 0.5];
+    NewExample { sha256, embedding, precision: "fp32".to_owned(), image: None }
 }
 
 pub(crate) fn examples(numbers: impl IntoIterator<Item = u32>) -> Vec<NewExample> {

@@ -43,7 +43,8 @@ fn examples(knowledge: &NameKnowledge, looks_like: &str, n: u8) -> Vec<NewExampl
     let example = |i: u8| {
         let mut embedding = prototype.clone();
         embedding[usize::from(i)] += 0.3;
-        NewExample { sha256: [i + looks_like.len() as u8; 32], embedding, precision: "fp32".into() }
+        let sha256 = [i + looks_like.len() as u8; 32];
+        NewExample { sha256, embedding, precision: "fp32".into(), image: None }
     };
     (0..n).map(example).collect()
 }
@@ -105,10 +106,11 @@ fn a_classifier_after_a_change_is_that_of_the_gallery() {
         if name == "mouse" {
             gallery.delete("zebra").unwrap();
         }
-        let after = Classifier::after(before.as_ref(), gallery.iter(), Some(&knowledge));
+        let classes = gallery.classes();
+        let after = Classifier::after(before.as_ref(), &classes, Some(&knowledge));
         let query = [0.3; 4096];
         let query = &query[..knowledge.frame().center().len()];
-        let anew = Classifier::new(gallery.iter(), Some(&knowledge));
+        let anew = Classifier::new(&classes, Some(&knowledge));
         assert_eq!(after.rank(query, 9), anew.rank(query, 9), "after {name}");
         before = Some(after);
     }
@@ -141,6 +143,7 @@ fn images_together_move_prototypes_towards_them() {
         sha256: [number; 32],
         embedding: embedding.to_vec(),
         precision: "fp32".to_owned(),
+        image: None,
     };
     // The one image of `a` is far from what its class looks like.
     gallery.enroll(&label("a"), vec![fact(1, [1.0, 0.0])], true).unwrap();
@@ -310,7 +313,7 @@ fn a_name_without_a_share_is_still_the_word_that_attributes_are_weighed_with() {
     let (cup, _) = gallery.define(&label("cup"), overrides).unwrap();
     let image = &cup.examples[0].embedding;
     // A class beside no other one is taken as it is: its name has no share.
-    let best = Classifier::new([&cup], Some(&knowledge)).rank(image, 1).swap_remove(0);
+    let best = Classifier::new([&*cup], Some(&knowledge)).rank(image, 1).swap_remove(0);
     assert_eq!(best.meaning, None);
     let tract = EngineChoice::Only(Provider::Tract);
     let mut attention = Attention::open(&bundle, tract, &options(None)).unwrap().unwrap();

@@ -132,7 +132,7 @@ fn enrolled_things_are_recognized() {
         let examples = (0..3).map(|variant| {
             let embedded = embedder.embed(&png(kind, variant)).unwrap();
             let (sha256, embedding) = (embedded.sha256, embedded.embedding);
-            NewExample { sha256, embedding, precision: "fp32".to_owned() }
+            NewExample { sha256, embedding, precision: "fp32".to_owned(), image: None }
         });
         gallery.enroll(&label(name), examples.collect(), true).unwrap();
     }
@@ -156,6 +156,7 @@ fn the_classifier_uses_mean_and_cosine() {
         sha256: [number; 32],
         embedding: embedding.to_vec(),
         precision: "fp32".to_owned(),
+        image: None,
     };
     gallery.enroll(&label("b"), vec![fact(1, [4.0, 0.0]), fact(2, [0.0, 4.0])], true).unwrap();
     gallery.enroll(&label("a"), vec![fact(3, [2.0, 2.0])], true).unwrap();

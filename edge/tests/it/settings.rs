@@ -1,6 +1,6 @@
 //! The settings of a gallery, in memory and in a store.
 
-use edge::gallery::{GalleryError, GallerySettings};
+use edge::gallery::{GalleryError, GallerySettings, KeepImages};
 
 use crate::conformance::{Subject, on_each};
 use crate::fixtures::{examples, label};
@@ -12,7 +12,13 @@ fn settings(gallery: &mut Subject) -> GallerySettings {
 #[test]
 fn a_new_gallery_has_the_defaults() {
     on_each(|gallery| {
-        let defaults = GallerySettings { rate: 0.05, threshold: None, expected_unknown_share: 0.5 };
+        let defaults = GallerySettings {
+            rate: 0.05,
+            threshold: None,
+            expected_unknown_share: 0.5,
+            keep_images: KeepImages::Thumb,
+            retention_days: 30,
+        };
         assert_eq!(settings(gallery), defaults);
         let set = gallery.with(|gallery| gallery.set_settings(defaults)).unwrap();
         assert_eq!((set, gallery.revision()), (defaults, 0), "nothing new, no new revision");
@@ -26,7 +32,13 @@ fn settings_are_kept_until_they_are_replaced() {
         let given = [
             GallerySettings { rate: 0.01, ..GallerySettings::default() },
             GallerySettings { threshold: Some(-0.125), ..GallerySettings::default() },
-            GallerySettings { rate: 0.1, threshold: Some(0.3), expected_unknown_share: 0.9 },
+            GallerySettings {
+                rate: 0.1,
+                threshold: Some(0.3),
+                expected_unknown_share: 0.9,
+                keep_images: KeepImages::Off,
+                retention_days: 0,
+            },
             GallerySettings::default(),
         ];
         for (given, revision) in given.into_iter().zip(2..) {

@@ -4,10 +4,14 @@ use std::fs;
 use std::path::Path;
 
 use edge::gallery::{Gallery, GalleryError, GallerySettings};
-use redb::{Database, TableDefinition, WriteTransaction};
+use redb::{Database, ReadableTable, TableDefinition, WriteTransaction};
+use serde_json::{Value, json};
 
 use crate::conformance::{Contents, SPACE, contents, open};
 use crate::fixtures::{examples, label};
+
+const GALLERIES: TableDefinition<u128, &[u8]> = TableDefinition::new("galleries");
+const EMBEDDINGS: TableDefinition<(u128, u128), &[u8]> = TableDefinition::new("embeddings");
 
 fn enrolled(dir: &Path) -> Contents {
     let mut store = open(dir);
@@ -59,53 +63,55 @@ fn a_store_of_another_layout_is_refused_and_unchanged() {
 }
 
 fn assert_broken(dir: &Path, expected: &str) {
-    let error = Gallery::open(dir, SPACE).unwrap_err();
-    let is_told = matches!(&error, GalleryError::Broken { reason, .. } if reason == expected);
+    let error = Gallery::open(dir, SPACE).map(drop).unwrap_err();
+    let is_told =
+        matches!(&error, GalleryError::Broken { reason, .. } if reason.contains(expected));
     assert!(is_told, "expected `{expected}`, got `{error}`");
 }
 
 #[test]
 fn settings_that_are_no_settings_are_told_as_damage() {
-    const SETTINGS: TableDefinition<&str, f64> = TableDefinition::new("settings");
     let cases = [
-        ("rate", 0.9, "the setting `rate` must be from 0.001 to 0.5, got 0.9"),
-        ("threshold", f64::NAN, "the setting `threshold` must be from -2 to 2, got NaN"),
-        (
-            "expected_unknown_share",
-            1.0,
-            "the setting `expected_unknown_share` must be from 0.001 to 0.999, got 1.0",
-        ),
-        ("fusion", 1.0, "it has the unknown setting `fusion`"),
+        ("rate", json!(0.9), "the setting `rate` must be from 0.001 to 0.5, got 0.9"),
+        ("threshold", json!(3), "the setting `threshold` must be from -2 to 2, got 3.0"),
+        ("retention_days", json!(40_000), "the setting `retention_days` must be from 0 to 36500"),
+        ("fusion", json!(1), "unknown field `fusion`"),
     ];
     for (name, value, reason) in cases {
         let root = tempfile::tempdir().unwrap();
         enrolled(root.path());
         tamper(root.path(), |store| {
-            store.open_table(SETTINGS).unwrap().insert(name, value).unwrap();
+            let mut table = store.open_table(GALLERIES).unwrap();
+            let (key, mut json) = {
+                let (key, row) = table.first().unwrap().unwrap();
+                (key.value(), serde_json::from_slice::<Value>(row.value()).unwrap())
+            };
+            json["settings"][name] = value.clone();
+            table.insert(key, json.to_string().as_bytes()).unwrap();
         });
         assert_broken(root.path(), reason);
     }
 }
 
 #[test]
-fn a_background_set_that_is_damaged_is_told() {
-    const BACKGROUND: TableDefinition<(u64, u32), &[u8]> = TableDefinition::new("background");
-    let record = |values: &[f32]| {
-        let embedding = values.iter().flat_map(|value| value.to_le_bytes());
-        let fixed = [1].into_iter().chain([7; 32]).chain(*b"\x04fp32");
-        fixed.chain(embedding).collect::<Vec<u8>>()
-    };
-    let cases = [
-        ((3, 20), vec![1, 2, 3], "example @3.20 is damaged"),
-        ((3, 20), record(&[1.0, f32::NAN, 0.0]), "example @3.20 is damaged"),
-        ((3, 20), record(&[1.0; 2]), "its embeddings have different lengths"),
-        ((5, 0), record(&[1.0; 3]), "example @5.0 is newer than revision 4"),
+fn embeddings_that_are_damaged_are_told() {
+    type Change = fn(&mut Vec<u8>);
+    let cases: [(Change, &str); 3] = [
+        (|bytes| bytes.truncate(bytes.len() - 1), "an embedding is cut"),
+        (|bytes| bytes[1..5].copy_from_slice(&f32::NAN.to_le_bytes()), "is not finite"),
+        (|bytes| bytes.truncate(1 + (bytes.len() - 1) / 3), "different lengths"),
     ];
-    for (key, bytes, reason) in cases {
+    for (change, reason) in cases {
         let root = tempfile::tempdir().unwrap();
         enrolled(root.path());
         tamper(root.path(), |store| {
-            store.open_table(BACKGROUND).unwrap().insert(key, bytes.as_slice()).unwrap();
+            let mut table = store.open_table(EMBEDDINGS).unwrap();
+            let (key, mut bytes) = {
+                let (key, row) = table.first().unwrap().unwrap();
+                (key.value(), row.value().to_vec())
+            };
+            change(&mut bytes);
+            table.insert(key, bytes.as_slice()).unwrap();
         });
         assert_broken(root.path(), reason);
     }
@@ -113,7 +119,7 @@ fn a_background_set_that_is_damaged_is_told() {
 
 #[test]
 fn a_store_that_lacks_a_table_is_told_as_damaged() {
-    for table in ["classes", "meanings", "attributes", "examples", "background", "settings"] {
+    for table in ["galleries", "journal", "embeddings", "classes", "examples"] {
         let root = tempfile::tempdir().unwrap();
         enrolled(root.path());
         tamper(root.path(), |store| {
@@ -138,7 +144,8 @@ fn a_read_only_gallery_refuses_changes_and_frees_its_store() {
     assert!(matches!(refused, GalleryError::ReadOnly), "{refused}");
     let refused = gallery.enroll_background(examples(0..1)).unwrap_err();
     assert!(matches!(refused, GalleryError::ReadOnly), "{refused}");
-    let refused = gallery.remove_background(gallery.background()[0].id).unwrap_err();
+    let first = gallery.background()[0].id.to_string();
+    let refused = gallery.remove_background(&first).unwrap_err();
     assert!(matches!(refused, GalleryError::ReadOnly), "{refused}");
     assert_eq!((contents(&gallery), contents(&again)), (kept.clone(), kept));
 }
@@ -163,6 +170,30 @@ fn a_stale_lock_file_does_not_matter() {
     let _held = open(root.path());
     let error = Gallery::open(root.path(), "x").unwrap_err().to_string();
     assert!(error.contains(&format!("process {} (", std::process::id())), "{error}");
+}
+
+#[test]
+fn a_store_whose_file_is_gone_or_empty_is_no_new_store() {
+    let root = tempfile::tempdir().unwrap();
+    enrolled(root.path());
+    let file = root.path().join("gallery.redb");
+    fs::write(&file, "").unwrap();
+    assert_broken(root.path(), "missing or empty");
+    fs::remove_file(&file).unwrap();
+    assert_broken(root.path(), "missing or empty");
+    assert!(!file.exists(), "nothing was created in its place");
+}
+
+#[test]
+fn a_store_whose_file_vanishes_while_it_is_open_refuses_writes() {
+    let root = tempfile::tempdir().unwrap();
+    let kept = enrolled(root.path());
+    let mut store = open(root.path());
+    fs::remove_file(root.path().join("gallery.redb")).unwrap();
+    let refused = store.delete("mug").unwrap_err();
+    assert!(matches!(refused, GalleryError::Broken { .. }), "{refused}");
+    assert!(refused.to_string().contains("removed while it was open"), "{refused}");
+    assert_eq!(contents(&store), kept);
 }
 
 #[test]

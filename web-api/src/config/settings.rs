@@ -25,7 +25,8 @@ file. One program at a time can use a store.
 
 On a processor the service needs at most 3 x the size of the network file + --max-buffer-bytes + 12
 bytes x --max-pixels + 256 KiB x --max-connections + 224 MiB of memory, and the gallery: about 1.0
-GiB with the defaults, if all limits are reached at once.
+GiB with the defaults, if all limits are reached at once. A gallery that keeps the files of images
+(keep_images: original) needs 3 x --max-body-bytes more while images are enrolled.
 
 Clients share what is limited by their address: a client that takes its share gets status 429, and
 others are served. 429 means that nothing was done: wait for the seconds of the header Retry-After
@@ -86,6 +87,12 @@ pub struct Settings {
         default_missing_value = "true", hide_possible_values = true, value_name = "BOOL",
         value_parser = FalseyValueParser::new())]
     pub insecure: Option<bool>,
+
+    /// Classify, and refuse every change; the store may be on a read-only file system
+    #[arg(long, env = "HANDFUL_READ_ONLY", num_args = 0..=1, require_equals = true,
+        default_missing_value = "true", hide_possible_values = true, value_name = "BOOL",
+        value_parser = FalseyValueParser::new())]
+    pub read_only: Option<bool>,
 
     /// Also answer requests for this host name (HTTP header `Host`); names other than localhost, IP
     /// addresses and those given here are refused; can be repeated
@@ -171,6 +178,7 @@ impl Settings {
             threads: self.threads.or(file.threads),
             config: self.config,
             insecure: self.insecure.or(file.insecure),
+            read_only: self.read_only.or(file.read_only),
             allow_host: if self.allow_host.is_empty() { file.allow_host } else { self.allow_host },
             log: self.log.or(file.log),
             max_body_bytes: self.max_body_bytes.or(file.max_body_bytes),

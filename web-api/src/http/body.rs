@@ -6,6 +6,8 @@
 //! A refused body is still read to its end (up to a limit) and discarded: a client that is sending
 //! would otherwise see a broken connection and not the error.
 
+mod json;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +16,6 @@ use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use http_body_util::BodyExt;
-use serde::de::DeserializeOwned;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
 
 use crate::connections::{Connection, Phase};
@@ -24,6 +25,8 @@ use crate::jobs::budget::Lease;
 use crate::jobs::uploads::{Upload, Uploads};
 use crate::metrics::Refusal;
 use crate::state::AppState;
+
+pub use json::{Json, OptionalJson};
 
 /// A body stalls if fewer than [`STALLED_BYTES`] arrive in this time.
 const STALLED_TIME: Duration = Duration::from_secs(1);
@@ -37,12 +40,6 @@ const MEMORY_TIME: Duration = Duration::from_secs(3);
 
 /// The most bytes of a refused body that are read and discarded.
 const MAX_DISCARDED_BYTES: usize = 64 << 20;
-
-/// The content types of a JSON body; the second is that of changes (RFC 7396).
-const JSON: [&str; 2] = ["application/json", "application/merge-patch+json"];
-
-/// The most bytes of a JSON body.
-const MAX_JSON_BYTES: usize = 64 << 10;
 
 /// The most characters of a file name in a response.
 const MAX_FILE_NAME_CHARS: usize = 128;
@@ -96,43 +93,6 @@ impl Arrival {
         self.connection.enter(Phase::Work);
         read.map_err(|_| too_slow(self.time.as_secs()))?
     }
-}
-
-/// A JSON body. Every rejection is a [`Problem`].
-#[derive(Debug)]
-pub struct Json<T>(pub T);
-
-impl<T: DeserializeOwned> FromRequest<Arc<AppState>> for Json<T> {
-    type Rejection = Problem;
-
-    async fn from_request(request: Request, state: &Arc<AppState>) -> Result<Self, Problem> {
-        let (parts, body) = request.into_parts();
-        let content_type = content_type(&parts.headers);
-        let arrival = Arrival::of(&parts, state)?;
-        let mut memory = state.buffers.lease(arrival.connection.client);
-        let reading = collect(body, MAX_JSON_BYTES, (&mut memory, 1));
-        let bytes = arrival.within_time(reading).await?;
-        // Pages of other origins cannot send these types without a CORS preflight, which fails
-        // here.
-        if !JSON.contains(&content_type.as_str()) {
-            return Err(Problem::new(
-                Code::UnsupportedMediaType,
-                format!("Expected content-type application/json, got {}.", quoted(&content_type)),
-            ));
-        }
-        object(&bytes).map(Self)
-    }
-}
-
-/// The value of a JSON object.
-fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    // serde also reads an array as a struct, field by field.
-    if bytes.trim_ascii_start().first() == Some(&b'[') {
-        let detail = "The JSON body: expected an object, got an array.";
-        return Err(Problem::new(Code::BadRequest, detail));
-    }
-    serde_json::from_slice(bytes)
-        .map_err(|error| Problem::new(Code::BadRequest, format!("The JSON body: {error}.")))
 }
 
 enum Kind {
@@ -406,16 +366,6 @@ mod tests {
         let waiting = other.grow_within(15, Duration::from_secs(9));
         let (collected, _) = tokio::join!(collecting, waiting);
         assert_eq!(collected.unwrap_err().code(), Code::Timeout);
-    }
-
-    #[test]
-    fn a_json_body_is_an_object() {
-        type Body = std::collections::BTreeMap<String, u8>;
-        assert_eq!(object::<Body>(br#" {"a":1}"#).unwrap().len(), 1);
-        for wrong in ["[]", " [1]", "1", "", "{"] {
-            let code = object::<Body>(wrong.as_bytes()).unwrap_err().code();
-            assert_eq!(code, Code::BadRequest, "{wrong}");
-        }
     }
 
     #[test]

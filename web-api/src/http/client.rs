@@ -1,13 +1,23 @@
-//! The client of a request, for handlers.
+//! The client of a request, for handlers: its address, and the actor of its changes.
 
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName};
 
 use super::problem::Problem;
 use crate::connections::Connection;
-use crate::jobs::client::ClientAddress;
+use crate::jobs::client::{ClientAddress, Writer};
+
+/// The header by which the page names itself; it is for display only.
+const HANDFUL_CLIENT: HeaderName = HeaderName::from_static("handful-client");
+
+/// The value that the page sends, and its name in the history.
+const PAGE: &str = "page";
+
+/// The name in the history of every other client.
+const HTTP: &str = "http";
 
 /// The address that a request came from.
 #[derive(Debug, Clone, Copy)]
@@ -21,5 +31,38 @@ impl<S: Sync> FromRequestParts<S> for Client {
         connection
             .map(|connection| Self(connection.client))
             .ok_or_else(|| Problem::internal("a request has no connection"))
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Writer {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Client(client) = Client::from_request_parts(parts, state).await?;
+        Ok(Self { client, actor: actor(&parts.headers) })
+    }
+}
+
+fn actor(headers: &HeaderMap) -> &'static str {
+    match headers.get(HANDFUL_CLIENT) {
+        Some(value) if value.as_bytes() == PAGE.as_bytes() => PAGE,
+        _ => HTTP,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn only_the_page_has_a_name_of_its_own() {
+        assert_eq!(actor(&HeaderMap::new()), "http");
+        for (value, expected) in
+            [("page", "page"), ("", "http"), ("Page", "http"), ("pages", "http"), ("cli", "http")]
+        {
+            let headers = HeaderMap::from_iter([(HANDFUL_CLIENT, value.parse().unwrap())]);
+            assert_eq!(actor(&headers), expected, "{value}");
+        }
     }
 }

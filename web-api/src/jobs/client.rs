@@ -36,6 +36,15 @@ pub struct Caller {
     pub priority: Priority,
 }
 
+/// Who makes a change.
+#[derive(Debug, Clone, Copy)]
+pub struct Writer {
+    /// The address that the request came from.
+    pub client: ClientAddress,
+    /// The actor that the history shows.
+    pub actor: &'static str,
+}
+
 impl Caller {
     /// The caller who waits for the answer to `n_images`, which changes nothing.
     #[must_use]

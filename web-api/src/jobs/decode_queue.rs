@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Instant;
 
 use edge::decoder::{DecodedImage, ImageDecoder};
+use edge::gallery::KeepImages;
 use tokio::sync::oneshot;
 
 use super::budget::{Budget, Lease};
@@ -100,6 +101,7 @@ struct Job {
     // Holds the images, and so their reserved memory, until the job has ended.
     images: Arc<Uploads>,
     index: usize,
+    keep: KeepImages,
     cost: u64,
     reply: oneshot::Sender<Result<Decoded, JobError>>,
 }
@@ -142,7 +144,8 @@ impl DecodeQueue {
         self.places.take(client, n_images).ok_or(JobError::QueueFull(self.places.total()))
     }
 
-    /// Waits for a thread, then decodes one image on it. The call may be dropped at any time.
+    /// Waits for a thread, then decodes one image on it, with what is kept of it. The call may be
+    /// dropped at any time.
     ///
     /// # Errors
     /// [`JobError::Image`], [`JobError::Panicked`], [`JobError::Stopped`].
@@ -151,14 +154,16 @@ impl DecodeQueue {
         caller: Caller,
         images: &Arc<Uploads>,
         index: usize,
+        keep: KeepImages,
     ) -> Result<Decoded, JobError> {
         let file = &images.files[index];
         // From the header only: a file that is refused for it does not wait.
-        let cost = self.decoder.cost(&file.bytes).map_err(|error| in_file(file, error))?;
+        let cost = self.decoder.cost_to_keep(&file.bytes, keep);
+        let cost = cost.map_err(|error| in_file(file, error))?;
         // What is no pixel takes time too.
         let cost = cost + file.bytes.len() as u64 / BYTES_PER_PIXEL;
         let (reply, result) = oneshot::channel();
-        let job = Job { images: Arc::clone(images), index, cost, reply };
+        let job = Job { images: Arc::clone(images), index, keep, cost, reply };
         // It leaves the queue when this call is dropped.
         let _ticket = self.work.jobs.push(caller, job).map_err(|_| JobError::Stopped)?;
         result.await.unwrap_or(Err(JobError::Stopped))
@@ -196,7 +201,7 @@ impl Decoder {
 
     fn decode(&self, job: Job, waits: Waits) {
         let file = &job.images.files[job.index];
-        let decoded = catch_panic(|| self.decoder.decode(&file.bytes));
+        let decoded = catch_panic(|| self.decoder.decode_to_keep(&file.bytes, job.keep));
         let decoded = decoded.and_then(|decoded| decoded.map_err(|error| in_file(file, error)));
         // The connection may close meanwhile.
         let _ = job.reply.send(decoded.map(|image| Decoded { image, waits }));

@@ -13,6 +13,9 @@ pub enum JobError {
     /// The client has as many images in the queue as it may have; it should retry.
     #[error("this address has its share of the {0} places in the queue")]
     QueueFull(usize),
+    /// The client holds as much memory as it may; it should retry.
+    #[error("this address has its share of the memory for bodies and answers")]
+    NoMemory,
     /// The thread that does the work has ended.
     #[error("the service is stopping")]
     Stopped,

@@ -1,7 +1,8 @@
 // Calls to the service. Every failure becomes a Problem whose message can be shown to the user.
 
-const GALLERY = "/v1/galleries/default";
-const BACKGROUND = `${GALLERY}/background/examples`;
+let name = "default"; // of the gallery that the page shows
+const urlOf = (gallery) => `/v1/galleries/${encodeURIComponent(gallery)}`;
+const here = () => urlOf(name);
 
 const RETRIES = 3; // of a call that a busy service refused
 
@@ -26,14 +27,27 @@ export function onReachable(listener) {
   report = listener;
 }
 
+/** The gallery that all calls mean from now on. */
+export function select(gallery) {
+  name = gallery;
+}
+export const selected = () => name;
+export const galleries = async () => (await call("GET", "/v1/galleries")).galleries;
+export const createGallery = (gallery) => call("PUT", urlOf(gallery));
+export const deleteGallery = (gallery) => call("DELETE", urlOf(gallery));
+export const restoreGallery = (gallery) => call("POST", `${urlOf(gallery)}/undelete`);
+
 export const version = () => call("GET", "/version");
-export const gallery = () => call("GET", GALLERY);
-/** Changes settings of the gallery: `{ rate, threshold, expected_unknown_share }`, all optional; null resets one. */
-export const set = (settings) => call("PATCH", GALLERY, JSON.stringify(settings), "application/json");
-export const calibrate = () => call("POST", `${GALLERY}/calibrate`);
+export const gallery = () => call("GET", here());
+/**
+ * Changes settings of the gallery: `{ rate, threshold, expected_unknown_share, keep_images, retention_days }`,
+ * all optional; null resets one.
+ */
+export const set = (settings) => callWith("PATCH", here(), settings);
+export const calibrate = () => call("POST", `${here()}/calibrate`);
 /** All classes, sorted by label. */
-export const classes = () => all(`${GALLERY}/classes`, "classes");
-export const classify = (image) => call("POST", `${GALLERY}/classify?top=5&explain=true`, image, type(image));
+export const classes = () => all(`${here()}/classes`, "classes");
+export const classify = (image) => call("POST", `${here()}/classify?top=5&explain=true`, image, type(image));
 export const senses = (noun) => call("GET", `/v1/lexicon?q=${encodeURIComponent(noun)}`);
 /**
  * Creates a class or replaces its overrides: `{}` for none, `{ synset }` or `{ images_only: true }` for
@@ -49,15 +63,31 @@ export const remove = (id) => call("DELETE", classUrl(id));
 export const enroll = (label, image) =>
   call("POST", `${classUrl(label)}/examples?create=true`, image, type(image));
 /** All background examples, in the order of enrollment. */
-export const background = () => all(BACKGROUND, "examples");
-export const enrollBackground = (image) => call("POST", BACKGROUND, image, type(image));
-export const removeBackground = (id) => call("DELETE", `${BACKGROUND}/${encodeURIComponent(id)}`);
+export const background = () => all(`${here()}/background/examples`, "examples");
+export const enrollBackground = (image) => call("POST", `${here()}/background/examples`, image, type(image));
+export const removeBackground = (id) => call("DELETE", `${here()}/background/examples/${encodeURIComponent(id)}`);
+/** The first examples of a class, in the order of enrollment. */
+export const examples = (id, limit) => call("GET", `${classUrl(id)}/examples?limit=${limit}`);
+/** The address of the image that is kept of an example; without one it answers 404. */
+export const imageOf = (id) => `${here()}/examples/${encodeURIComponent(id)}/image`;
+export const removeExample = (id) => call("DELETE", `${here()}/examples/${encodeURIComponent(id)}`);
+/** Removes at most 1000 examples as one change. */
+export const removeExamples = (ids) => callWith("POST", `${here()}/examples/batch`, { ids, delete: true });
+/** Moves an example to the class with this label; to "none of these" with an empty one. */
+export const moveExample = (id, label) =>
+  callWith("POST", `${here()}/examples/${encodeURIComponent(id)}/move`, label ? { to: label } : { to_background: true });
+/** The last calls that changed the gallery, newest first. */
+export const history = (limit) => call("GET", `${here()}/history?limit=${limit}`);
+/** Undoes a change, or the last one without an id; with `through` also the later ones that depend on it. */
+export const undo = (change, through = false) => callWith("POST", `${here()}/undo`, change ? { change, through } : {});
+/** Takes an undo back, the last one without an id. */
+export const redo = (change) => callWith("POST", `${here()}/redo`, change ? { change } : {});
 
-/** Whether a text cannot be a class name: in a URL path it would be a class id or a parent folder. */
-export const isReserved = (label) => /^(\.{1,2}|@\d+)$/.test(label);
+/** Whether a text cannot be a class name: in a URL path it would be an id or a parent folder. */
+export const isReserved = (label) => /^(\.{1,2}|[ce]_([0-9a-f]{6,16}|[0-9a-f]{32}))$/.test(label);
 
 function classUrl(idOrLabel) {
-  return `${GALLERY}/classes/${encodeURIComponent(idOrLabel)}`;
+  return `${here()}/classes/${encodeURIComponent(idOrLabel)}`;
 }
 
 // The service detects the format from the bytes, so a file of unknown type can be sent too.
@@ -78,6 +108,8 @@ async function all(path, items) {
   return found;
 }
 
+const callWith = (method, path, json) => call(method, path, JSON.stringify(json), "application/json");
+
 // A busy service has done nothing, so every call can be sent again.
 async function call(...request) {
   for (let attempt = 0; ; attempt++) {
@@ -91,7 +123,9 @@ async function call(...request) {
 }
 
 async function callOnce(method, path, body, contentType, conditions = {}) {
-  const headers = contentType ? { "content-type": contentType, ...conditions } : conditions;
+  // The history shows who made a change.
+  const headers = { "handful-client": "page", ...conditions };
+  if (contentType) headers["content-type"] = contentType;
   const response = await send(path, { method, headers, body, cache: "no-store" });
   const answer = await response.json().catch(() => null);
   if (response.ok && answer) return answer;

@@ -10,7 +10,7 @@ export class Correct {
   #taught = null; // the image in the form: the camera goes on, the form keeps its image
   #noted = null; // the image that the note is about
 
-  /** `changed()` is called after each change; `labels()` are the names of all classes. */
+  /** `changed(done)` is called after each change; `labels()` are the names of all classes. */
   constructor(changed, labels) {
     this.#changed = changed;
     this.#labels = labels;
@@ -76,44 +76,50 @@ export class Correct {
 
   async #teach(label) {
     const entry = this.#taught;
+    let done;
     if (!label || isReserved(label)) {
       say(byId("teach-as-error"), label ? `“${label}” cannot be a class name.` : "Enter a class name first.");
       return byId("teach-as-name").focus();
     }
     try {
-      const { class: taught, examples } = await enroll(label, entry.file);
+      const { class: taught, examples, change } = await enroll(label, entry.file);
+      done = { what: `Enrolled 1 image in “${taught.label}”.`, changes: [change] };
       const has = `${taught.label} has ${plural(taught.examples, "example")}.`;
       this.#write(entry, { text: examples[0].duplicate_of ? `It was an example of ${taught.label} already. ${has}` : `Added. ${has}` });
     } catch (problem) {
       return say(byId("teach-as-error"), problem.message);
     }
     this.#cancel();
-    return this.#changed();
+    return this.#changed(done);
   }
 
   async #reject() {
     const entry = this.#entry;
+    let done;
     try {
-      const { examples: [example] } = await enrollBackground(entry.file);
+      const { examples: [example], change } = await enrollBackground(entry.file);
+      done = { what: "Added 1 image to “None of these”.", changes: [change] };
       const text = example.duplicate_of ? "It was an example of “None of these” already." : "Added to “None of these”.";
       this.#write(entry, { text, id: example.id });
     } catch (problem) {
       return this.#write(entry, { text: problem.message, failed: true });
     }
-    return this.#changed();
+    return this.#changed(done);
   }
 
   async #undo() {
     const entry = this.#noted;
+    let done;
     try {
-      await removeBackground(entry.note.id);
+      const { change } = await removeBackground(entry.note.id);
+      done = { what: "Removed 1 image from “None of these”.", changes: [change] };
       this.#write(entry, { text: "Removed from “None of these”." });
     } catch (problem) {
       // Another page may have removed it.
       this.#write(entry, { text: problem.message, failed: true });
     }
     byId("none-of-these").focus();
-    return this.#changed();
+    return this.#changed(done);
   }
 
   #write(entry, note) {

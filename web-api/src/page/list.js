@@ -1,8 +1,9 @@
-// "Classes": the classes with their numbers of examples; add, rename, delete, change the sense.
+// "Classes": the classes with their images; add, rename, delete, change the sense.
 
 import { classes, define, remove, rename } from "/page/api.js";
 import { confirmed } from "/page/confirm.js";
 import { button, byId, fileInput, make, name, plural, say, show } from "/page/dom.js";
+import { Images } from "/page/images.js";
 import { AttributeChips, attributesOf, chosen, definition, senseSelect } from "/page/meaning.js";
 
 const MAX_DOTS = 5;
@@ -17,8 +18,9 @@ export class List {
   #teach;
   #changed;
   #drawn = ""; // the classes that the list shows; an unchanged list is not redrawn
+  #images = new Map(); // of each class, kept when the list is drawn anew
 
-  /** `teach(files, label)` adds images; `changed()` is called after a rename or a deletion. */
+  /** `teach(files, label)` adds images; `changed(done)` is called after each change. */
   constructor(teach, changed) {
     this.#teach = teach;
     this.#changed = changed;
@@ -28,6 +30,7 @@ export class List {
     try {
       this.#draw(await classes());
       say(byId("classes-error"), "");
+      for (const images of this.#images.values()) images.refresh();
     } catch (problem) {
       say(byId("classes-empty"), "");
       say(byId("classes-error"), `The classes could not be loaded. ${problem.message}`);
@@ -44,8 +47,20 @@ export class List {
     const place = focusedPlace();
     say(byId("classes-empty"), known.length === 0 ? "No classes yet. Enter a class name and add a few images of it." : "");
     byId("classes-count").textContent = known.length > 0 ? plural(known.length, "class", "classes") : "";
+    this.#forget(known);
     byId("classes").replaceChildren(...known.map((item) => this.#row(item)));
-    if (place) controls(place.id)[place.index]?.focus();
+    if (place) this.#restoreFocus(place);
+  }
+
+  /** Forgets the images of classes that are gone. */
+  #forget(known) {
+    const ids = new Set(known.map((item) => item.id));
+    for (const id of this.#images.keys()) if (!ids.has(id)) this.#images.delete(id);
+  }
+
+  #restoreFocus({ id, index }) {
+    controls(id)[index]?.focus();
+    if (document.activeElement === document.body) byId("classes-title").focus();
   }
 
   #row(item) {
@@ -57,7 +72,16 @@ export class List {
     const actions = make("div", "class-actions", this.#addMore(item), renameButton, deleteButton);
     row.append(title, actions);
     if (this.names) row.append(this.#meaningButton(row, item));
+    row.append(this.#imagesOf(item));
     return row;
+  }
+
+  /** The images of the class; what is loaded and open stays when the row is drawn anew. */
+  #imagesOf(item) {
+    const known = this.#images.get(item.id) ?? new Images(() => this.labels, this.#changed);
+    this.#images.set(item.id, known);
+    known.show(item);
+    return known.element;
   }
 
   /** Shows the sense of the class and opens the form that changes it. */
@@ -101,9 +125,9 @@ export class List {
 
   async #saveMeaning(row, item, definition, field) {
     try {
-      const { class: saved } = await define(item.id, definition);
+      const { class: saved, change } = await define(item.id, definition);
       row.replaceWith(this.#row(saved));
-      await this.#changed();
+      await this.#changed({ what: `Changed the sense of “${saved.label}”.`, changes: [change] });
       this.#focus(item.id, SENSE);
     } catch (problem) {
       complain(row, problem, field);
@@ -147,9 +171,9 @@ export class List {
     const label = field.value.trim();
     if (label === item.label) return this.#restore(row, item);
     try {
-      await rename(item.id, label);
+      const { change } = await rename(item.id, label);
       row.replaceWith(this.#row({ ...item, label }));
-      await this.#changed();
+      await this.#changed({ what: `Renamed “${item.label}” to “${label}”.`, changes: [change] });
       this.#focus(item.id, RENAME);
     } catch (problem) {
       complain(row, problem, field);
@@ -167,11 +191,11 @@ export class List {
   }
 
   async #delete(item, opener) {
-    const text = `This deletes the class and its ${plural(item.examples, "example")}. It cannot be undone.`;
+    const text = `This deletes the class and its ${plural(item.examples, "example")}. You can undo it.`;
     if (!(await confirmed(`Delete “${item.label}”?`, text, "Delete"))) return opener.focus();
     try {
-      await remove(item.id);
-      await this.#changed();
+      const { change } = await remove(item.id);
+      await this.#changed({ what: `Deleted “${item.label}”.`, changes: [change] });
       byId("classes-title").focus();
     } catch (problem) {
       say(byId("classes-error"), `${item.label} was not deleted. ${problem.message}`);
@@ -188,9 +212,9 @@ function complain(row, problem, field) {
   field.focus();
 }
 
-/** The controls of a class's row: add, rename, delete, sense. */
+/** The controls of a class's row: add, rename, delete, sense, and those of its images. */
 function controls(id) {
-  return [...document.querySelectorAll(`[data-id="${CSS.escape(id)}"] :is(input, button)`)];
+  return [...document.querySelectorAll(`[data-id="${CSS.escape(id)}"] :is(input, button, summary)`)];
 }
 
 /** The row and control that has the focus, to restore it after drawing. */

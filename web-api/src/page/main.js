@@ -4,11 +4,15 @@ import { gallery, onReachable, version } from "/page/api.js";
 import { Camera, whyNoCamera } from "/page/camera.js";
 import { Correct } from "/page/correct.js";
 import { byId, dropZone, fileInput, make, say, show } from "/page/dom.js";
+import { Galleries } from "/page/galleries.js";
+import { History } from "/page/history.js";
+import { Keep } from "/page/keep.js";
 import { List } from "/page/list.js";
 import { Look } from "/page/look.js";
 import { None } from "/page/none.js";
 import { Rate } from "/page/rate.js";
 import { Teach } from "/page/teach.js";
+import { Undo } from "/page/undo.js";
 
 const RETRY_MS = 3000;
 
@@ -19,19 +23,28 @@ const teach = new Teach(changed);
 const list = new List((files, label) => teach.add(files, label), changed);
 const none = new None(changed);
 const rate = new Rate((tried) => look.decideBy(tried), changed);
+const keep = new Keep(changed);
+const history = new History(changed);
+const undo = new Undo(changed);
+const galleries = new Galleries(changed);
 
-// The gallery has changed: show it and classify the shown images again.
-async function changed() {
+// The gallery has changed: show it and classify the shown images again. `done` can be taken back.
+async function changed(done) {
+  if (done) undo.offer(done);
   await refresh();
   if (!camera.running) await look.again();
 }
 
 async function refresh() {
+  // First, since the gallery that is shown may be gone; if it fails, the list shows why.
+  await galleries.refresh().catch(() => {});
   await list.refresh();
+  history.refresh();
   try {
     const settings = await gallery();
     none.show(settings);
     rate.show(settings);
+    keep.show(settings);
     byId("about-unknown").textContent = settings.rejects_unknown ? "rejected" : "accepted (this bundle has no decision)";
   } catch {
     // The list shows why.

@@ -1,14 +1,16 @@
 // "None of these": the images that belong to no class, below the list of classes.
 
-import { background, enrollBackground, removeBackground } from "/page/api.js";
+import { background, enrollBackground, removeExamples } from "/page/api.js";
 import { confirmed } from "/page/confirm.js";
 import { byId, fileInput, plural, say, show } from "/page/dom.js";
+
+const BATCH = 1000; // examples of one call
 
 export class None {
   #changed;
   #count = 0;
 
-  /** `changed()` is called after each change. */
+  /** `changed(done)` is called after each change. */
   constructor(changed) {
     this.#changed = changed;
     fileInput(byId("none-files"), (files) => this.#add(files));
@@ -25,26 +27,34 @@ export class None {
 
   async #add(files) {
     const errors = [];
+    const changes = [];
     for (const [i, file] of files.entries()) {
       say(byId("none-status"), `Adding ${i + 1} of ${files.length}…`);
-      await enrollBackground(file).catch((problem) => errors.push(`${file.name}: ${problem.message}`));
+      try {
+        changes.push((await enrollBackground(file)).change);
+      } catch (problem) {
+        errors.push(`${file.name}: ${problem.message}`);
+      }
     }
     say(byId("none-status"), "");
     say(byId("none-error"), errors.join(" "));
-    await this.#changed();
+    const added = plural(changes.filter(Boolean).length, "image");
+    await this.#changed({ what: `Added ${added} to “None of these”.`, changes });
   }
 
   async #clear() {
     const images = plural(this.#count, "example");
-    const text = `This removes ${images} of other things. It cannot be undone.`;
+    const text = `This removes ${images} of other things. You can undo it.`;
     if (!(await confirmed("Empty “None of these”?", text, "Remove"))) return byId("none-clear").focus();
+    const changes = [];
     try {
-      for (const { id } of await background()) await removeBackground(id);
+      const ids = (await background()).map((example) => example.id);
+      for (let i = 0; i < ids.length; i += BATCH) changes.push((await removeExamples(ids.slice(i, i + BATCH))).change);
       say(byId("none-error"), "");
     } catch (problem) {
       say(byId("none-error"), `Not all were removed. ${problem.message}`);
     }
-    await this.#changed();
+    await this.#changed({ what: "Emptied “None of these”.", changes });
     return byId("classes-title").focus();
   }
 }

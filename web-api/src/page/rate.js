@@ -12,7 +12,7 @@ export class Rate {
   #report = null; // the calibration at a revision of the gallery
   #saving = Promise.resolve(); // one change after another
 
-  /** `decideBy(rate)` tries a rate on the shown images; `changed()` is called after it is saved. */
+  /** `decideBy(rate)` tries a rate on the shown images; `changed(done)` is called after it is saved. */
   constructor(decideBy, changed) {
     this.#decideBy = decideBy;
     this.#changed = changed;
@@ -48,7 +48,7 @@ export class Rate {
       this.#gallery = await set({ rate, threshold: null });
       say(byId("rate-error"), "");
       // The shown images keep the rate until they are classified again.
-      await this.#changed();
+      await this.#changed({ what: "Changed how many unknown things may pass.", changes: [this.#gallery.change] });
     } catch (problem) {
       say(byId("rate-error"), `The rate was not saved. ${problem.message}`);
     }

@@ -13,7 +13,7 @@ export class Teach {
   #typing = null;
   #queue = Promise.resolve(); // batches run one after another
 
-  /** `changed` is called after each batch that added something. */
+  /** `changed(done)` is called after each batch that added something. */
   constructor(changed) {
     this.#changed = changed;
     byId("teach-form").addEventListener("submit", (event) => {
@@ -78,11 +78,11 @@ export class Teach {
     if (!label) return;
     await this.#lookUp();
     try {
-      const { class: made } = await create(label, this.#chosen(label));
+      const { class: made, change } = await create(label, this.#chosen(label));
       say(byId("teach-status"), made.meaning
         ? `Added ${label} from its name only: ${definition(made.meaning.gloss)}. Three to five images make it more accurate.`
         : `No WordNet sense found for ${label}. Add images of it.`);
-      this.#changed();
+      this.#changed({ what: `Added “${made.label}” from its name.`, changes: [change] });
     } catch (problem) {
       const exists = problem.code === "precondition_failed";
       say(byId("teach-status"), exists ? `The class ${label} exists. Change its sense in the list of classes.` : problem.message);
@@ -91,7 +91,7 @@ export class Teach {
 
   async #batch(files, label, sense) {
     const progress = byId("teach-progress");
-    const tally = { added: 0, known: 0, errors: [], enrolled: null };
+    const tally = { added: 0, known: 0, errors: [], enrolled: null, changes: [] };
     this.#errors([]);
     show(progress, files.length > 1);
     progress.max = files.length;
@@ -104,9 +104,19 @@ export class Teach {
     say(byId("teach-status"), summary(tally, label));
     this.#errors(tally.errors);
     if (tally.added > 0 && Object.keys(sense).length > 0) {
-      await define(label, { ...sense, ...overrides(tally.enrolled) }).catch((problem) => this.#errors([...tally.errors, problem.message]));
+      await this.#define(label, { ...sense, ...overrides(tally.enrolled) }, tally);
     }
-    if (tally.added > 0) this.#changed();
+    const what = `Enrolled ${plural(tally.added, "image")} in “${tally.enrolled?.label}”.`;
+    if (tally.added > 0) this.#changed({ what, changes: tally.changes });
+  }
+
+  /** Sets the sense that was chosen for the name. */
+  async #define(label, definition, tally) {
+    try {
+      tally.changes.push((await define(label, definition)).change);
+    } catch (problem) {
+      this.#errors([...tally.errors, problem.message]);
+    }
   }
 
   /** Adds one image; false if the next one would fail too. */
@@ -114,6 +124,7 @@ export class Teach {
     try {
       const answer = await enroll(label, file);
       tally.enrolled = answer.class;
+      tally.changes.push(answer.change);
       if (answer.examples[0].duplicate_of) tally.known++;
       else tally.added++;
       return true;

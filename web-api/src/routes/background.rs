@@ -1,58 +1,35 @@
 //! The background set of a gallery: list, enroll, remove.
-#![expect(unused_qualifications, reason = "utoipa's macro writes them")]
 
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use edge::gallery::{ExampleId, NotAnExampleId};
 use edge::recognizer::RecognizerError;
-use serde::Deserialize;
-use utoipa::IntoParams;
 
-use super::galleries::known_gallery;
-use super::part::{check_limit, default_limit};
+use super::part::ExampleListQuery;
 use crate::http::client::Client;
 use crate::http::conditions::tagged;
-use crate::http::problem::{Code, Problem};
+use crate::http::problem::Problem;
+use crate::jobs::client::Writer;
 use crate::jobs::uploads::Uploads;
 use crate::state::AppState;
 use crate::wire::{self, ImageForm, RawImage};
 
-/// A part of a list.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub struct ListQuery {
-    /// The most examples to return, 1 to 1000.
-    #[serde(default = "default_limit")]
-    #[param(default = 100, minimum = 1, maximum = 1000, required = false)]
-    limit: usize,
-    /// Return the examples after the one with this id: `next` of the answer before.
-    #[param(value_type = String, required = false, pattern = "^@(0|[1-9][0-9]{0,18})[.](0|[1-9][0-9]{0,8})$", example = "@9.0")]
-    after: Option<String>,
-}
-
 /// Lists the background examples of a gallery, in the order of enrollment.
 #[utoipa::path(get, path = "/v1/galleries/{gallery}/background/examples", tag = "background",
     operation_id = "list_background_examples",
-    params(wire::GalleryPath, ListQuery),
+    params(wire::GalleryPath, ExampleListQuery),
     responses((status = 200, description = "A part of the background set", body = wire::BackgroundExamples), wire::AnyProblem))]
 pub async fn list(
     State(state): State<Arc<AppState>>,
     Client(client): Client,
     Path(gallery): Path<String>,
-    Query(ListQuery { limit, after }): Query<ListQuery>,
+    Query(query): Query<ExampleListQuery>,
 ) -> Result<Response, Problem> {
-    known_gallery(&gallery)?;
-    check_limit(limit)?;
-    let after = after.map(|id| id.parse::<ExampleId>()).transpose();
-    let after =
-        after.map_err(|error| Problem::new(Code::BadRequest, format!("after: {error}.")))?;
+    let (limit, after) = query.checked()?;
     let examples = state
-        .engine
-        .call(client, move |recognizer| {
+        .in_gallery(client, &gallery, move |recognizer| {
             let all = recognizer.background().iter();
             let found = all.skip_while(|example| after.is_some_and(|after| example.id <= after));
             wire::BackgroundExamples::new(found, limit, recognizer.revision())
@@ -74,17 +51,21 @@ pub async fn list(
     responses((status = 201, description = "The images are enrolled", body = wire::EnrolledBackground), wire::AnyProblem))]
 pub async fn enroll(
     State(state): State<Arc<AppState>>,
-    Client(client): Client,
+    writer: Writer,
     Path(gallery): Path<String>,
     images: Uploads,
 ) -> Result<Response, Problem> {
-    known_gallery(&gallery)?;
-    let embedded = state.embed(client.into(), &Arc::new(images)).await?;
+    let settings =
+        state.in_gallery(writer.client, &gallery, |recognizer| *recognizer.settings()).await?;
+    let keep = settings.keep_images;
+    let mut embedded = state.embed_to_keep(writer.client.into(), &Arc::new(images), keep).await?;
     let enrolled = state
-        .engine
-        .call(client, move |recognizer| {
+        .change(writer, &gallery, move |recognizer| {
+            embedded.keep_originals();
             let enrolled = recognizer.enroll_background(&embedded.images)?;
-            Ok::<_, RecognizerError>(wire::EnrolledBackground::new(&enrolled, &embedded.images))
+            let change = wire::last_change(recognizer);
+            let enrolled = wire::EnrolledBackground::new(&enrolled, &embedded.images, change);
+            Ok::<_, RecognizerError>(enrolled)
         })
         .await??;
     Ok(tagged(StatusCode::CREATED, enrolled.revision, enrolled))
@@ -93,25 +74,21 @@ pub async fn enroll(
 /// Removes an example from the background set.
 #[utoipa::path(delete, path = "/v1/galleries/{gallery}/background/examples/{example}",
     tag = "background", operation_id = "remove_background_example",
-    params(wire::BackgroundExamplePath),
+    params(wire::ExamplePath),
     responses((status = 200, description = "The example is removed", body = wire::RemovedBackground), wire::AnyProblem))]
 pub async fn remove(
     State(state): State<Arc<AppState>>,
-    Client(client): Client,
+    writer: Writer,
     Path((gallery, example)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
-    known_gallery(&gallery)?;
-    let example: ExampleId = example
-        .parse()
-        .map_err(|error: NotAnExampleId| Problem::new(Code::UnknownExample, format!("{error}.")))?;
     let removed = state
-        .engine
-        .call(client, move |recognizer| {
-            let removed = recognizer.remove_background(example)?;
+        .change(writer, &gallery, move |recognizer| {
+            let removed = recognizer.remove_background(&example)?;
             Ok::<_, RecognizerError>(wire::RemovedBackground {
-                example: wire::BackgroundExample::from(&removed),
+                example: wire::BackgroundExample::from(&*removed),
                 background_examples: recognizer.background().len(),
                 revision: recognizer.revision(),
+                change: wire::last_change(recognizer),
             })
         })
         .await??;

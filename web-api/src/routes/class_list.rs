@@ -18,7 +18,6 @@ use serde::Deserialize;
 use tokio::time::timeout;
 use utoipa::IntoParams;
 
-use super::galleries::known_gallery;
 use super::part::{check_limit, default_limit};
 use crate::http::client::Client;
 use crate::http::conditions::etag;
@@ -60,13 +59,12 @@ pub async fn list(
     Path(gallery): Path<String>,
     Query(ClassListQuery { limit, after }): Query<ClassListQuery>,
 ) -> Result<Response, Problem> {
-    known_gallery(&gallery)?;
     check_limit(limit)?;
     if after.as_ref().is_some_and(|after| after.chars().nth(MAX_LABEL_CHARS).is_some()) {
         let detail = format!("after: expected at most {MAX_LABEL_CHARS} characters.");
         return Err(Problem::new(Code::BadRequest, detail));
     }
-    let mut page = Page { client, left: limit, after, revision: None };
+    let mut page = Page { client, gallery, left: limit, after, revision: None };
     let first = page.next_chunk(&state).await?;
     let tag = etag(page.revision.unwrap_or_default());
     let first = [b"{\"classes\":[", &*first].concat();
@@ -84,6 +82,7 @@ pub async fn list(
 /// The state of an answer between two of its chunks.
 struct Page {
     client: ClientAddress,
+    gallery: String,
     /// How many classes it may still have.
     left: usize,
     /// The label of its last class so far; `None` after the last class of the gallery.
@@ -101,7 +100,7 @@ impl Page {
         let is_first = self.revision.is_none();
         let (after, left) = (self.after.take(), self.left);
         let read = move |recognizer: &mut Recognizer| Chunk::read(recognizer, after, left);
-        let chunk = state.engine.call(self.client, read).await?;
+        let chunk = state.in_gallery(self.client, &self.gallery, read).await?;
         // Classes of two revisions in one answer would be a state that never was.
         if self.revision.is_some_and(|revision| revision != chunk.revision) {
             self.left = 0;

@@ -1,4 +1,4 @@
-//! Classes of a gallery: read, create, define, rename, delete.
+//! Classes of a gallery: read, create, define, rename, merge, delete.
 
 use std::sync::Arc;
 
@@ -11,11 +11,11 @@ use edge::lexicon::{AttributeError, MAX_ATTRIBUTES};
 use edge::recognizer::{ClassDefinition, ClassInfo, RecognizerError};
 use models::knowledge::wordnet::{NotASynset, SynsetId};
 
-use super::galleries::known_gallery;
 use crate::http::body;
 use crate::http::client::Client;
 use crate::http::conditions::{if_match, precondition, tagged};
 use crate::http::problem::{Code, Problem};
+use crate::jobs::client::Writer;
 use crate::state::AppState;
 use crate::wire;
 
@@ -29,10 +29,8 @@ pub async fn read(
     Client(client): Client,
     Path((gallery, class)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
-    known_gallery(&gallery)?;
     let found = state
-        .engine
-        .call(client, move |recognizer| {
+        .in_gallery(client, &gallery, move |recognizer| {
             let found = recognizer.class(&class)?;
             Ok::<_, RecognizerError>(one(recognizer, &found))
         })
@@ -53,21 +51,19 @@ pub async fn read(
         (status = 201, description = "The class is new", body = wire::OneClass), wire::AnyProblem))]
 pub async fn put(
     State(state): State<Arc<AppState>>,
-    Client(client): Client,
+    writer: Writer,
     Path((gallery, class)): Path<(String, String)>,
     headers: HeaderMap,
     body::Json(definition): body::Json<wire::ClassDefinition>,
 ) -> Result<Response, Problem> {
-    known_gallery(&gallery)?;
     let precondition = precondition(&headers)?;
     // Before the job, so that a wrong request takes no place in the queue.
     let definition = overrides(definition)?;
     let (defined, is_new) = state
-        .engine
-        .call(client, move |recognizer| {
+        .change(writer, &gallery, move |recognizer| {
             let (defined, is_new) = recognizer.define(&class, &definition, precondition)?;
             // In the same job as the change, so that class and revision belong together.
-            Ok::<_, RecognizerError>((one(recognizer, &defined), is_new))
+            Ok::<_, RecognizerError>((changed(recognizer, &defined), is_new))
         })
         .await??;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
@@ -84,18 +80,16 @@ pub async fn put(
     responses((status = 200, description = "The class with its new label", body = wire::OneClass), wire::AnyProblem))]
 pub async fn rename(
     State(state): State<Arc<AppState>>,
-    Client(client): Client,
+    writer: Writer,
     Path((gallery, class)): Path<(String, String)>,
     headers: HeaderMap,
     body::Json(patch): body::Json<wire::ClassPatch>,
 ) -> Result<Response, Problem> {
-    known_gallery(&gallery)?;
     let precondition = if_match(&headers)?;
     let renamed = state
-        .engine
-        .call(client, move |recognizer| {
+        .change(writer, &gallery, move |recognizer| {
             let renamed = recognizer.rename(&class, &patch.label, precondition)?;
-            Ok::<_, RecognizerError>(one(recognizer, &renamed))
+            Ok::<_, RecognizerError>(changed(recognizer, &renamed))
         })
         .await??;
     Ok(tagged(StatusCode::OK, renamed.revision, renamed))
@@ -110,25 +104,53 @@ pub async fn rename(
     responses((status = 200, description = "The class as it was", body = wire::OneClass), wire::AnyProblem))]
 pub async fn delete(
     State(state): State<Arc<AppState>>,
-    Client(client): Client,
+    writer: Writer,
     Path((gallery, class)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    known_gallery(&gallery)?;
     let precondition = if_match(&headers)?;
     let deleted = state
-        .engine
-        .call(client, move |recognizer| {
+        .change(writer, &gallery, move |recognizer| {
             let deleted = recognizer.delete(&class, precondition)?;
-            Ok::<_, RecognizerError>(one(recognizer, &deleted))
+            Ok::<_, RecognizerError>(changed(recognizer, &deleted))
         })
         .await??;
     Ok(tagged(StatusCode::OK, deleted.revision, deleted))
 }
 
-/// A class with the gallery's revision.
+/// Moves all examples of a class into another one, which the class becomes a part of.
+///
+/// `If-Match: "<revision>"`: the call fails with status 412 if the gallery has another revision.
+#[utoipa::path(post, path = "/v1/galleries/{gallery}/classes/{class}/merge", tag = "classes",
+    operation_id = "merge_class",
+    params(wire::ClassPath, wire::IfMatch),
+    request_body = wire::ClassMerge,
+    responses((status = 200, description = "The class with the examples of both", body = wire::OneClass), wire::AnyProblem))]
+pub async fn merge(
+    State(state): State<Arc<AppState>>,
+    writer: Writer,
+    Path((gallery, class)): Path<(String, String)>,
+    headers: HeaderMap,
+    body::Json(wire::ClassMerge { into }): body::Json<wire::ClassMerge>,
+) -> Result<Response, Problem> {
+    let precondition = if_match(&headers)?;
+    let merged = state
+        .change(writer, &gallery, move |recognizer| {
+            let merged = recognizer.merge_classes(&class, &into, precondition)?;
+            Ok::<_, RecognizerError>(changed(recognizer, &merged))
+        })
+        .await??;
+    Ok(tagged(StatusCode::OK, merged.revision, merged))
+}
+
+/// A class that was read.
 fn one(recognizer: &Recognizer, class: &ClassInfo) -> wire::OneClass {
-    wire::OneClass { class: class.into(), revision: recognizer.revision() }
+    wire::OneClass { class: class.into(), revision: recognizer.revision(), change: None }
+}
+
+/// A class that was just changed.
+fn changed(recognizer: &Recognizer, class: &ClassInfo) -> wire::OneClass {
+    wire::OneClass { change: wire::last_change(recognizer), ..one(recognizer, class) }
 }
 
 /// The overrides of a request.

@@ -10,7 +10,6 @@ use edge::recognizer::{Classification, ClassifyOptions, RecognizerError};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::galleries::known_gallery;
 use crate::http::answers::Growing;
 use crate::http::client::Client;
 use crate::http::problem::{Code, Problem};
@@ -65,7 +64,7 @@ pub async fn classify(
     Query(ClassifyQuery { top, explain, transductive, rate }): Query<ClassifyQuery>,
     images: Uploads,
 ) -> Result<Growing, Problem> {
-    known_gallery(&gallery)?;
+    state.check_gallery(&gallery)?;
     if !(1..=MAX_TOP).contains(&top) {
         let detail = format!("top: expected 1 to {MAX_TOP}, got {top}.");
         return Err(Problem::new(Code::BadRequest, detail));
@@ -96,7 +95,7 @@ pub async fn classify(
         let work = move |recognizer: &mut Recognizer| {
             recognizer.classify(&queries.images[start..start + step], options)
         };
-        let mut found = state.engine.call(caller, work).await??;
+        let mut found = state.in_gallery(caller, &gallery, work).await??;
         for (n, one) in (start..).zip(found.answers.drain(..)) {
             let reached = one.unknown.map(|unknown| unknown.false_accept_rate);
             state.metrics.decision(&gallery, one.decision, reached);

@@ -10,10 +10,9 @@ use edge::recognizer::RecognizerError;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::galleries::known_gallery;
-use crate::http::client::Client;
 use crate::http::conditions::tagged;
 use crate::http::problem::Problem;
+use crate::jobs::client::Writer;
 use crate::jobs::uploads::Uploads;
 use crate::state::AppState;
 use crate::wire::{self, ImageForm, RawImage};
@@ -32,7 +31,8 @@ pub struct EnrollQuery {
 /// Adds images as examples of a class.
 ///
 /// If one image cannot be used, none is added. An image that the class already has (the same bytes)
-/// is skipped and reported in `duplicate_of`, so the call can be repeated.
+/// is skipped and reported in `duplicate_of`, so the call can be repeated. Of each image is kept
+/// what the setting `keep_images` of the gallery says: a thumbnail, the file, or nothing.
 #[utoipa::path(post, path = "/v1/galleries/{gallery}/classes/{class}/examples", tag = "images",
     operation_id = "enroll",
     params(wire::ClassPath, EnrollQuery),
@@ -41,22 +41,27 @@ pub struct EnrollQuery {
     responses((status = 201, description = "The images are enrolled", body = wire::Enrolled), wire::AnyProblem))]
 pub async fn enroll(
     State(state): State<Arc<AppState>>,
-    Client(client): Client,
+    writer: Writer,
     Path((gallery, class)): Path<(String, String)>,
     Query(EnrollQuery { create }): Query<EnrollQuery>,
     images: Uploads,
 ) -> Result<Response, Problem> {
-    known_gallery(&gallery)?;
     let name = class.clone();
     // A call that must fail is refused before its images are decoded.
-    state.engine.call(client, move |recognizer| recognizer.check_enroll(&name, create)).await??;
-    let embedded = state.embed(client.into(), &Arc::new(images)).await?;
+    let keep = state
+        .in_gallery(writer.client, &gallery, move |recognizer| {
+            recognizer.check_enroll(&name, create)?;
+            Ok::<_, RecognizerError>(recognizer.settings().keep_images)
+        })
+        .await??;
+    let mut embedded = state.embed_to_keep(writer.client.into(), &Arc::new(images), keep).await?;
     let enrolled = state
-        .engine
-        .call(client, move |recognizer| {
+        .change(writer, &gallery, move |recognizer| {
+            embedded.keep_originals();
             // Checks again: the class may have been deleted while the images were embedded.
             let enrolled = recognizer.enroll(&class, &embedded.images, create)?;
-            Ok::<_, RecognizerError>(wire::Enrolled::new(&enrolled, &embedded.images))
+            let change = wire::last_change(recognizer);
+            Ok::<_, RecognizerError>(wire::Enrolled::new(&enrolled, &embedded.images, change))
         })
         .await??;
     Ok(tagged(StatusCode::CREATED, enrolled.revision, enrolled))

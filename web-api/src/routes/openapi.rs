@@ -15,7 +15,8 @@ use crate::http::answers::Counted;
 use examples::Examples;
 
 use super::{
-    background, class_list, classes, classify, embed, enroll, galleries, lexicon, operations,
+    background, class_list, classes, classify, embed, enroll, examples as one_by_one, galleries,
+    history, lexicon, operations,
 };
 
 #[derive(OpenApi)]
@@ -36,24 +37,41 @@ use super::{
     tags(
         (name = "galleries", description = "A gallery holds classes and their examples."),
         (name = "classes", description = "Classes of a gallery."),
+        (name = "examples", description = "Enrolled images, one by one."),
         (name = "background", description = "Examples of none of the classes of a gallery."),
+        (name = "history", description = "What was changed, and how to take it back."),
         (name = "lexicon", description = "WordNet senses of a noun."),
         (name = "images", description = "Enroll, classify and embed images."),
-        (name = "operations", description = "Health, version, metrics and this document.")
+        (name = "operations", description = "Health, version, metrics, the store and this document.")
     ),
     paths(
         galleries::list,
         galleries::read,
+        galleries::put,
         galleries::change,
+        galleries::delete,
+        galleries::undelete,
         galleries::calibrate,
         class_list::list,
         classes::read,
         classes::put,
         classes::rename,
+        classes::merge,
         classes::delete,
+        one_by_one::list,
+        one_by_one::read,
+        one_by_one::image,
+        one_by_one::remove,
+        one_by_one::move_one,
+        one_by_one::batch,
         background::list,
         background::enroll,
         background::remove,
+        history::list,
+        history::undo,
+        history::redo,
+        history::purge,
+        history::compact,
         lexicon::senses,
         enroll::enroll,
         classify::classify,

@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
+use edge::gallery::Galleries;
 
 use crate::http::problem::{Code, Problem};
 use crate::metrics::{Gauges, OPEN_METRICS};
@@ -29,7 +30,9 @@ pub async fn ready(State(state): State<Arc<AppState>>) -> Result<Json<wire::Heal
     if !state.engine.is_alive() {
         return Err(Problem::new(Code::NotReady, "The engine thread has ended."));
     }
-    // Both were checked before the service began to listen.
+    // The thread is not asked: it may be busy with a long call.
+    Galleries::check(&state.store).map_err(Problem::from)?;
+    // The engine was checked before the service began to listen.
     let checks = BTreeMap::from([("engine", "self-test passed"), ("store", "open")]);
     Ok(Json(wire::Health { status: "ok", checks }))
 }

@@ -11,7 +11,7 @@ const SVG: &str = "image/svg+xml";
 
 /// Name, media type and content of each file.
 // A closed list: no path of a request reaches the disk.
-const FILES: [(&str, &str, &str); 16] = [
+const FILES: [(&str, &str, &str); 21] = [
     ("icon.svg", SVG, include_str!("../page/icon.svg")),
     ("style.css", CSS, include_str!("../page/style.css")),
     ("main.js", SCRIPT, include_str!("../page/main.js")),
@@ -21,12 +21,17 @@ const FILES: [(&str, &str, &str); 16] = [
     ("confirm.js", SCRIPT, include_str!("../page/confirm.js")),
     ("correct.js", SCRIPT, include_str!("../page/correct.js")),
     ("dom.js", SCRIPT, include_str!("../page/dom.js")),
+    ("history.js", SCRIPT, include_str!("../page/history.js")),
+    ("images.js", SCRIPT, include_str!("../page/images.js")),
+    ("galleries.js", SCRIPT, include_str!("../page/galleries.js")),
+    ("keep.js", SCRIPT, include_str!("../page/keep.js")),
     ("list.js", SCRIPT, include_str!("../page/list.js")),
     ("look.js", SCRIPT, include_str!("../page/look.js")),
     ("meaning.js", SCRIPT, include_str!("../page/meaning.js")),
     ("none.js", SCRIPT, include_str!("../page/none.js")),
     ("rate.js", SCRIPT, include_str!("../page/rate.js")),
     ("teach.js", SCRIPT, include_str!("../page/teach.js")),
+    ("undo.js", SCRIPT, include_str!("../page/undo.js")),
     ("verdict.js", SCRIPT, include_str!("../page/verdict.js")),
 ];
 

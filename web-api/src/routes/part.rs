@@ -1,9 +1,41 @@
-//! Lists are read in parts: how many items an answer may have.
+//! Lists are read in parts: how many items an answer may have, and where it begins.
+
+use edge::gallery::ExampleId;
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::http::problem::{Code, Problem};
 
 /// The most items of one answer.
 const MAX_LIMIT: usize = 1000;
+
+/// A part of a list of examples.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct ExampleListQuery {
+    /// The most examples to return, 1 to 1000.
+    #[serde(default = "default_limit")]
+    #[param(default = 100, minimum = 1, maximum = 1000, required = false)]
+    limit: usize,
+    /// Return the examples after the one with this id: `next` of the answer before.
+    #[param(value_type = String, required = false, pattern = "^e_[0-9a-f]{32}$", example = "e_0193b7a2c4d870008a3f21b4cd56ef78")]
+    after: Option<String>,
+}
+
+impl ExampleListQuery {
+    /// The most examples, and the one that they follow.
+    ///
+    /// # Errors
+    /// `bad_request` for a limit that is 0 or more than 1000, and for an `after` that is no id.
+    pub fn checked(self) -> Result<(usize, Option<ExampleId>), Problem> {
+        check_limit(self.limit)?;
+        let after = self.after.map(|id| id.parse::<ExampleId>()).transpose();
+        let after =
+            after.map_err(|error| Problem::new(Code::BadRequest, format!("after: {error}.")))?;
+        Ok((self.limit, after))
+    }
+}
 
 /// The items of an answer that was asked for without a limit.
 pub fn default_limit() -> usize {

@@ -1,5 +1,7 @@
 //! The background set of a gallery: examples of none of its classes.
 
+use std::sync::Arc;
+
 use edge::embedder::Embedded;
 use edge::gallery::{BackgroundEnrolled, Example};
 use models::hex;
@@ -15,7 +17,7 @@ pub struct BackgroundExamples {
     #[schema(max_items = 1000)]
     pub examples: Vec<BackgroundExample>,
     /// The value of `after` for the examples that follow; null after the last one.
-    #[schema(pattern = "^@(0|[1-9][0-9]{0,18})[.](0|[1-9][0-9]{0,8})$", example = "@9.0")]
+    #[schema(pattern = "^e_[0-9a-f]{32}$", example = "e_0193b7a2c4d870008a3f21b4cd56ef78")]
     pub next: Option<String>,
     /// The gallery's revision.
     pub revision: u64,
@@ -25,7 +27,7 @@ pub struct BackgroundExamples {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct BackgroundExample {
     /// The id of the example.
-    #[schema(example = "@9.0", pattern = "^@(0|[1-9][0-9]{0,18})[.](0|[1-9][0-9]{0,8})$")]
+    #[schema(example = "e_0193b7a2c4d870008a3f21b4cd56ef78", pattern = "^e_[0-9a-f]{32}$")]
     pub id: String,
     /// SHA-256 of the file, in hexadecimal.
     #[schema(
@@ -45,6 +47,9 @@ pub struct EnrolledBackground {
     pub background_examples: usize,
     /// The gallery's revision.
     pub revision: u64,
+    /// The id of the change that this call made, by which it is undone; null if it changed nothing.
+    #[schema(pattern = "^ch_[0-9a-f]{32}$", example = "ch_0193b7a2c4d870008a3f21b4cd56ef78")]
+    pub change: Option<String>,
 }
 
 /// The response to a removal of a background example.
@@ -56,16 +61,20 @@ pub struct RemovedBackground {
     pub background_examples: usize,
     /// The gallery's revision.
     pub revision: u64,
+    /// The id of the change that this call made, by which it is undone; null if it changed nothing.
+    #[schema(pattern = "^ch_[0-9a-f]{32}$", example = "ch_0193b7a2c4d870008a3f21b4cd56ef78")]
+    pub change: Option<String>,
 }
 
 impl BackgroundExamples {
     /// At most `limit` of `found`, and whether others follow.
     pub fn new<'a>(
-        mut found: impl Iterator<Item = &'a Example>,
+        mut found: impl Iterator<Item = &'a Arc<Example>>,
         limit: usize,
         revision: u64,
     ) -> Self {
-        let examples: Vec<_> = found.by_ref().take(limit).map(BackgroundExample::from).collect();
+        let part = found.by_ref().take(limit);
+        let examples: Vec<_> = part.map(|example| BackgroundExample::from(&**example)).collect();
         let last = examples.last().map(|example| example.id.clone());
         Self { next: found.next().and(last), examples, revision }
     }
@@ -74,11 +83,12 @@ impl BackgroundExamples {
 impl EnrolledBackground {
     /// The response for `images`, in the order of their outcomes.
     #[must_use]
-    pub fn new(enrolled: &BackgroundEnrolled, images: &[Embedded]) -> Self {
+    pub fn new(enrolled: &BackgroundEnrolled, images: &[Embedded], change: Option<String>) -> Self {
         Self {
             examples: enrolled_examples(&enrolled.outcomes, images),
             background_examples: enrolled.examples,
             revision: enrolled.revision,
+            change,
         }
     }
 }

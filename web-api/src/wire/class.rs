@@ -22,8 +22,12 @@ pub struct Classes {
 /// A class.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Class {
-    /// The id of the class, such as `@3`: stable, and never used again.
-    #[schema(example = "@7", max_length = 64, pattern = "^@[0-9]+$")]
+    /// The id of the class, such as `c_8f3a21`: stable, and never used again.
+    #[schema(
+        example = "c_0193b7a2c4d870008f3a21b4cd56ef78",
+        max_length = 64,
+        pattern = "^c_[0-9a-f]{32}$"
+    )]
     pub id: String,
     /// The name of the class; can change.
     #[schema(example = "mug", min_length = 1, max_length = 128)]
@@ -132,6 +136,19 @@ pub struct OneClass {
     pub class: Class,
     /// The gallery's revision, also in the header `etag`.
     pub revision: u64,
+    /// The id of the change that this call made, by which it is undone; null if it changed nothing,
+    /// as a read does.
+    #[schema(pattern = "^ch_[0-9a-f]{32}$", example = "ch_0193b7a2c4d870008a3f21b4cd56ef78")]
+    pub change: Option<String>,
+}
+
+/// The class that takes over the examples of another one.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClassMerge {
+    /// Its id or label.
+    #[schema(example = "mug", min_length = 1, max_length = 128)]
+    pub into: String,
 }
 
 /// A change of a class.

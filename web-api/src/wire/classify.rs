@@ -115,7 +115,11 @@ pub struct Unknown {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Candidate {
     /// The class's id.
-    #[schema(example = "@7", max_length = 64, pattern = "^@[0-9]+$")]
+    #[schema(
+        example = "c_0193b7a2c4d870008f3a21b4cd56ef78",
+        max_length = 64,
+        pattern = "^c_[0-9a-f]{32}$"
+    )]
     pub class: String,
     /// The class's label.
     #[schema(example = "mug", min_length = 1, max_length = 128)]
@@ -181,7 +185,7 @@ pub struct AttributeWeight {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Neighbor {
     /// The example's id.
-    #[schema(example = "@9.0", pattern = "^@(0|[1-9][0-9]{0,18})[.](0|[1-9][0-9]{0,8})$")]
+    #[schema(example = "e_0193b7a2c4d870008a3f21b4cd56ef78", pattern = "^e_[0-9a-f]{32}$")]
     pub example: String,
     /// Cosine similarity to the image, -1 to 1.
     #[schema(minimum = -1.001, maximum = 1.001, example = 0.71)]

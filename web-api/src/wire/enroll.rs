@@ -20,13 +20,16 @@ pub struct Enrolled {
     pub examples: Vec<EnrolledExample>,
     /// The gallery's revision.
     pub revision: u64,
+    /// The id of the change that this call made, by which it is undone; null if it changed nothing.
+    #[schema(pattern = "^ch_[0-9a-f]{32}$", example = "ch_0193b7a2c4d870008a3f21b4cd56ef78")]
+    pub change: Option<String>,
 }
 
 /// The example that an image became.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct EnrolledExample {
     /// The id of the example; for a duplicate, that of the example that was there already.
-    #[schema(example = "@9.0", pattern = "^@(0|[1-9][0-9]{0,18})[.](0|[1-9][0-9]{0,8})$")]
+    #[schema(example = "e_0193b7a2c4d870008a3f21b4cd56ef78", pattern = "^e_[0-9a-f]{32}$")]
     pub id: String,
     /// SHA-256 of the file, in hexadecimal.
     #[schema(
@@ -36,7 +39,7 @@ pub struct EnrolledExample {
     pub sha256: String,
     /// The id of an example of the class, or of the background set, with the same bytes; null for a
     /// new example.
-    #[schema(pattern = "^@(0|[1-9][0-9]{0,18})[.](0|[1-9][0-9]{0,8})$")]
+    #[schema(pattern = "^e_[0-9a-f]{32}$")]
     pub duplicate_of: Option<String>,
     /// What was unusual about the image; empty if nothing was.
     #[schema(max_items = 16)]
@@ -46,11 +49,16 @@ pub struct EnrolledExample {
 impl Enrolled {
     /// The response for `images`, in the order of their outcomes.
     #[must_use]
-    pub fn new(enrolled: &recognizer::Enrolled, images: &[Embedded]) -> Self {
+    pub fn new(
+        enrolled: &recognizer::Enrolled,
+        images: &[Embedded],
+        change: Option<String>,
+    ) -> Self {
         Self {
             class: Class::from(&enrolled.class),
             examples: enrolled_examples(&enrolled.outcomes, images),
             revision: enrolled.revision,
+            change,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Galleries.
 
 use edge::Recognizer;
-use edge::gallery::GallerySettings;
+use edge::gallery::{self, GallerySettings};
 use edge::recognizer::Availability;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
@@ -9,16 +9,48 @@ use utoipa::ToSchema;
 /// The galleries of the service.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Galleries {
-    /// There is one gallery in this version: `default`.
-    #[schema(max_items = 1000)]
-    pub galleries: Vec<Gallery>,
+    /// `default`, then the others by name.
+    #[schema(max_items = 100_000)]
+    pub galleries: Vec<GalleryEntry>,
+}
+
+/// A gallery in a list.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct GalleryEntry {
+    /// The name used in paths.
+    #[schema(example = "default", min_length = 1, max_length = 128)]
+    pub gallery: String,
+    /// The id of the gallery, which stays when it is renamed.
+    #[schema(example = "g_0193b7a2c4d870008a3f21b4cd56ef78", pattern = "^g_[0-9a-f]{32}$")]
+    pub id: String,
+    /// Number of classes.
+    pub classes: usize,
+    /// Number of examples.
+    pub examples: usize,
+    /// Number of background examples: images of none of the classes.
+    pub background_examples: usize,
+    /// Grows by one with each change.
+    pub revision: u64,
+}
+
+impl From<&gallery::GalleryEntry> for GalleryEntry {
+    fn from(entry: &gallery::GalleryEntry) -> Self {
+        Self {
+            gallery: entry.name.clone(),
+            id: entry.id.to_string(),
+            classes: entry.classes,
+            examples: entry.examples,
+            background_examples: entry.background,
+            revision: entry.revision,
+        }
+    }
 }
 
 /// A gallery: its classes, how their prototypes are made, and which images it accepts.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Gallery {
     /// The name used in paths.
-    #[schema(example = "default", min_length = 1, max_length = 64)]
+    #[schema(example = "default", min_length = 1, max_length = 128)]
     pub gallery: String,
     /// How prototypes are made: `mean` (examples only) or `trusted` (examples and the prototype
     /// predicted from the name, which counts less the more it disagrees with the examples).
@@ -31,7 +63,7 @@ pub struct Gallery {
     /// Number of background examples: images of none of the classes.
     pub background_examples: usize,
     /// True if unknown images are rejected; false if the bundle has no decision: then every image
-    /// is accepted, and the settings below have no effect.
+    /// is accepted, and `rate`, `threshold` and `expected_unknown_share` have no effect.
     pub rejects_unknown: bool,
     /// The share of unknown images that may be accepted, 0.001 to 0.5. It has no effect while there
     /// is a `threshold`.
@@ -45,8 +77,31 @@ pub struct Gallery {
     /// probabilities, not decisions.
     #[schema(example = 0.5, minimum = 0.001, maximum = 0.999)]
     pub expected_unknown_share: f64,
+    /// What is kept of each image that is enrolled from now on.
+    pub keep_images: KeepImages,
+    /// The days after which a purge forgets what was removed, 0 to 36500; until then it can be
+    /// restored.
+    #[schema(example = 30, minimum = 0, maximum = 36500)]
+    pub retention_days: u32,
     /// Grows by one with each change.
     pub revision: u64,
+    /// The id of the change that this call made, by which it is undone; null if it changed nothing,
+    /// as a read does.
+    #[schema(pattern = "^ch_[0-9a-f]{32}$", example = "ch_0193b7a2c4d870008a3f21b4cd56ef78")]
+    pub change: Option<String>,
+}
+
+/// What is kept of each enrolled image: `thumb` (a JPEG of at most 256 pixels on the long side),
+/// `original` (the file) or `off` (nothing).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum KeepImages {
+    /// A JPEG of at most 256 pixels on the long side.
+    Thumb,
+    /// The file.
+    Original,
+    /// Nothing.
+    Off,
 }
 
 /// A change of the settings of a gallery, as a JSON merge patch (RFC 7396): a field that is left
@@ -66,14 +121,26 @@ pub struct GalleryPatch {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<f64>, minimum = 0.001, maximum = 0.999)]
     pub expected_unknown_share: Option<Option<f64>>,
+    /// See `Gallery.keep_images`; the default is `thumb`.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<KeepImages>)]
+    pub keep_images: Option<Option<KeepImages>>,
+    /// See `Gallery.retention_days`; the default is 30.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<u32>, minimum = 0, maximum = 36500)]
+    pub retention_days: Option<Option<u32>>,
 }
 
 /// A field that is there; null is `Some(None)`.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<f64>>, D::Error> {
+fn present<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
     Option::deserialize(deserializer).map(Some)
 }
 
-fn changed(field: Option<Option<f64>>, before: f64, default: f64) -> f64 {
+fn changed<T>(field: Option<Option<T>>, before: T, default: T) -> T {
     match field {
         Some(value) => value.unwrap_or(default),
         None => before,
@@ -93,17 +160,27 @@ impl GalleryPatch {
                 settings.expected_unknown_share,
                 defaults.expected_unknown_share,
             ),
+            keep_images: changed(
+                self.keep_images.map(|field| field.map(gallery::KeepImages::from)),
+                settings.keep_images,
+                defaults.keep_images,
+            ),
+            retention_days: changed(
+                self.retention_days,
+                settings.retention_days,
+                defaults.retention_days,
+            ),
         }
     }
 }
 
 impl Gallery {
-    /// The gallery of a recognizer, with this name.
+    /// The selected gallery of a recognizer.
     #[must_use]
-    pub fn new(name: &str, recognizer: &Recognizer) -> Self {
+    pub fn new(recognizer: &Recognizer) -> Self {
         let summary = recognizer.summary();
         Self {
-            gallery: name.to_owned(),
+            gallery: recognizer.selected(),
             fusion: summary.fusion.to_string(),
             classes: summary.classes,
             examples: summary.examples,
@@ -112,7 +189,30 @@ impl Gallery {
             rate: summary.settings.rate,
             threshold: summary.settings.threshold,
             expected_unknown_share: summary.settings.expected_unknown_share,
+            keep_images: summary.settings.keep_images.into(),
+            retention_days: summary.settings.retention_days,
             revision: summary.revision,
+            change: None,
+        }
+    }
+}
+
+impl From<KeepImages> for gallery::KeepImages {
+    fn from(keep: KeepImages) -> Self {
+        match keep {
+            KeepImages::Thumb => Self::Thumb,
+            KeepImages::Original => Self::Original,
+            KeepImages::Off => Self::Off,
+        }
+    }
+}
+
+impl From<gallery::KeepImages> for KeepImages {
+    fn from(keep: gallery::KeepImages) -> Self {
+        match keep {
+            gallery::KeepImages::Thumb => Self::Thumb,
+            gallery::KeepImages::Original => Self::Original,
+            gallery::KeepImages::Off => Self::Off,
         }
     }
 }
@@ -123,8 +223,13 @@ mod tests {
     use super::*;
 
     fn applied(patch: &str) -> GallerySettings {
-        let before =
-            GallerySettings { rate: 0.02, threshold: Some(0.3), expected_unknown_share: 0.1 };
+        let before = GallerySettings {
+            rate: 0.02,
+            threshold: Some(0.3),
+            expected_unknown_share: 0.1,
+            keep_images: gallery::KeepImages::Off,
+            retention_days: 7,
+        };
         serde_json::from_str::<GalleryPatch>(patch).unwrap().applied_to(before)
     }
 
@@ -134,8 +239,14 @@ mod tests {
         assert_eq!(same.rate, 0.02);
         assert_eq!(same.threshold, Some(0.3));
         assert_eq!(same.expected_unknown_share, 0.1);
-        let null = applied(r#"{"rate":null,"threshold":null,"expected_unknown_share":null}"#);
+        assert_eq!((same.keep_images, same.retention_days), (gallery::KeepImages::Off, 7));
+        let null = applied(
+            r#"{"rate":null,"threshold":null,"expected_unknown_share":null,
+                "keep_images":null,"retention_days":null}"#,
+        );
         assert_eq!(null, GallerySettings::default());
+        let kept = applied(r#"{"keep_images":"original","retention_days":0}"#);
+        assert_eq!((kept.keep_images, kept.retention_days), (gallery::KeepImages::Original, 0));
         let set = applied(r#"{"rate":0.1,"threshold":0.2}"#);
         assert_eq!((set.rate, set.threshold), (0.1, Some(0.2)));
     }

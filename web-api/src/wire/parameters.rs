@@ -20,7 +20,8 @@ pub struct ClassPath {
     /// Name of the gallery: `default`.
     #[param(min_length = 1, max_length = 64, example = "default")]
     gallery: String,
-    /// Id of the class, such as `@3`, or its label, percent-encoded; an unknown id is an error.
+    /// Id of the class, such as `c_8f3a21`, or its label, percent-encoded; an unknown id is an
+    /// error.
     #[param(
         min_length = 1,
         max_length = 128,
@@ -30,16 +31,19 @@ pub struct ClassPath {
     class: String,
 }
 
-/// The address of a background example.
+/// The address of an example.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Path)]
 #[expect(dead_code, reason = "only its schema is used")]
-pub struct BackgroundExamplePath {
+pub struct ExamplePath {
     /// Name of the gallery: `default`.
     #[param(min_length = 1, max_length = 64, example = "default")]
     gallery: String,
-    /// Id of the example, such as `@9.0`.
-    #[param(pattern = "^@(0|[1-9][0-9]{0,18})[.](0|[1-9][0-9]{0,8})$", example = "@9.0")]
+    /// Id of the example: whole, or 6 and more digits of its random half, such as `e_8a3f21`.
+    #[param(
+        pattern = "^e_([0-9a-f]{32}|[0-9a-f]{6,16})$",
+        example = "e_0193b7a2c4d870008a3f21b4cd56ef78"
+    )]
     example: String,
 }
 

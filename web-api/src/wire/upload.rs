@@ -19,3 +19,9 @@ pub struct ImageForm {
 #[schema(value_type = String, format = Binary)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub struct RawImage(Vec<u8>);
+
+/// An image that is kept of an example: a thumbnail, or the file that was enrolled.
+#[derive(Debug, ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub struct KeptImage(Vec<u8>);

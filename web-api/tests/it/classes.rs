@@ -20,7 +20,11 @@ fn a_new_gallery_is_empty() {
     let gallery = service.get("/v1/galleries/default").ok();
     assert_eq!(gallery["gallery"], "default");
     assert_eq!(gallery["fusion"], "mean");
-    assert_eq!(service.get("/v1/galleries").ok()["galleries"], serde_json::json!([gallery]));
+    let list = service.get("/v1/galleries").ok();
+    assert_eq!(
+        (&list["galleries"][0]["gallery"], &list["galleries"][0]["classes"]),
+        (&"default".into(), &0.into())
+    );
 }
 
 /// The labels and the `next` of a part of the list.
@@ -125,7 +129,7 @@ fn enroll_returns_one_example_per_image() {
     assert_eq!(examples[0]["sha256"].as_str().unwrap().len(), 64);
     assert_eq!(examples[0]["warnings"], serde_json::json!([]));
     let keys: Vec<_> = second.as_object().unwrap().keys().collect();
-    assert_eq!(keys, ["class", "examples", "revision"]);
+    assert_eq!(keys, ["change", "class", "examples", "revision"]);
 }
 
 #[test]

@@ -11,6 +11,10 @@ mod decisions;
 #[path = "../../../models/tests/it/draw.rs"]
 #[allow(dead_code, reason = "the drawings of another crate's tests; not all are needed here")]
 mod draw;
+mod examples;
+mod galleries;
+mod history;
+mod history_page;
 mod images;
 mod load;
 mod measure;

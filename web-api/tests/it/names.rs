@@ -85,7 +85,7 @@ fn a_sense_is_overridden_and_reset() {
     put(r#"{"synset":"mouse"}"#).assert_problem(422, "unknown_synset");
     put(r#"{"synset":"n00000014","images_only":true}"#).assert_problem(400, "bad_request");
     put(r#"{"label":"x"}"#).assert_problem(400, "bad_request");
-    service.put(&class("@99"), "{}").assert_problem(404, "unknown_class");
+    service.put(&class("c_999999"), "{}").assert_problem(404, "unknown_class");
     let stale = [("content-type", "application/json"), ("if-match", "\"1\"")];
     let late = service.send("PUT", &class("mouse"), &stale, b"{}");
     late.assert_problem(412, "precondition_failed");

@@ -97,6 +97,8 @@ fn the_examples_have_the_fields_of_real_answers() {
     let real = |path: &str| path.replace("{gallery}", "default").replace("{class}", "red");
     let post = |path: &str| (path.to_owned(), "post", service.post(&real(path), &image).ok());
     let get = |path: &str| (path.to_owned(), "get", service.get(&real(path)).ok());
+    let bare =
+        |path: &str| (path.to_owned(), "post", service.send("POST", &real(path), &[], &[]).ok());
     let explained = service.post(&real(&format!("{gallery}/classify?explain=true")), &image).ok();
     for (path, method, answer) in [
         post(&background),
@@ -109,6 +111,12 @@ fn the_examples_have_the_fields_of_real_answers() {
         (format!("{gallery}/classify"), "post", explained),
         post(&format!("{gallery}/calibrate")),
         post("/v1/embed"),
+        get(&format!("{class}/examples")),
+        get(&format!("{gallery}/history")),
+        bare(&format!("{gallery}/undo")),
+        bare(&format!("{gallery}/redo")),
+        bare(&format!("{gallery}/purge")),
+        bare("/v1/compact"),
         get("/version"),
         get("/readyz"),
     ] {
@@ -154,7 +162,7 @@ fn every_route_documents_its_problems() {
     let service = Service::start(&[]);
     let document = service.get("/openapi.json").ok();
     let paths = document["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 16);
+    assert_eq!(paths.len(), 27);
     for (path, method, success) in [
         ("/v1/galleries/{gallery}", "patch", "200"),
         ("/v1/galleries/{gallery}/calibrate", "post", "200"),
@@ -162,7 +170,11 @@ fn every_route_documents_its_problems() {
         ("/v1/galleries/{gallery}/classes", "get", "200"),
         ("/v1/galleries/{gallery}/classes/{class}", "patch", "200"),
         ("/v1/galleries/{gallery}/classes/{class}", "delete", "200"),
+        ("/v1/galleries/{gallery}/classes/{class}/examples", "get", "200"),
         ("/v1/galleries/{gallery}/classes/{class}/examples", "post", "201"),
+        ("/v1/galleries/{gallery}/examples/{example}", "delete", "200"),
+        ("/v1/galleries/{gallery}/examples/{example}/image", "get", "200"),
+        ("/v1/galleries/{gallery}/undo", "post", "200"),
         ("/v1/galleries/{gallery}/classify", "post", "200"),
         ("/v1/embed", "post", "200"),
     ] {

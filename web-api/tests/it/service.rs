@@ -149,6 +149,10 @@ impl Service {
         self.send("PUT", path, &[("content-type", "application/json")], json.as_bytes())
     }
 
+    pub(crate) fn post_json(&self, path: &str, json: &str) -> Answer {
+        self.send("POST", path, &[("content-type", "application/json")], json.as_bytes())
+    }
+
     pub(crate) fn enroll(&self, label: &str, image: &[u8]) -> Answer {
         self.post(&examples(label), image)
     }

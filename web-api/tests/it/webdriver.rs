@@ -25,6 +25,8 @@ pub(crate) const ENTER: &str = "\u{e007}";
 pub(crate) const ESCAPE: &str = "\u{e00c}";
 pub(crate) const END: &str = "\u{e010}";
 pub(crate) const HOME: &str = "\u{e011}";
+pub(crate) const SHIFT: &str = "\u{e008}";
+pub(crate) const CONTROL: &str = "\u{e009}";
 
 pub(crate) struct Browser {
     driver: Child,
@@ -165,6 +167,18 @@ impl Browser {
             [json!({"type": "keyDown", "value": key}), json!({"type": "keyUp", "value": key})]
         };
         let actions: Vec<Value> = keys.chars().flat_map(down_and_up).collect();
+        self.ask(
+            "actions",
+            &json!({"actions": [{"type": "key", "id": "keyboard", "actions": actions}]}),
+        );
+    }
+
+    /// Presses a key while others are held.
+    pub(crate) fn press_with(&self, held: &[&str], key: &str) {
+        let keys = || held.iter().copied().chain([key]);
+        let down = keys().map(|key| json!({"type": "keyDown", "value": key}));
+        let up = keys().map(|key| json!({"type": "keyUp", "value": key}));
+        let actions: Vec<Value> = down.chain(up).collect();
         self.ask(
             "actions",
             &json!({"actions": [{"type": "key", "id": "keyboard", "actions": actions}]}),

@@ -9,15 +9,16 @@ use clap::Args;
 use edge::Recognizer;
 use edge::device::{Device, StoreAccess};
 use edge::embedder::Embedded;
-use edge::gallery::{BackgroundEnrolled, Label, Outcome};
-use edge::recognizer::{Enrolled, RecognizerError};
+use edge::gallery::{BackgroundEnrolled, GroupId, KeepImages, Label, Outcome};
+use edge::recognizer::Enrolled;
 use models::dataset::Dataset;
 use models::fault::{AnyFault, Blame, Message, about};
 use models::image::EXTENSIONS;
 use serde::Serialize;
 
+use super::changed::{Changed, Reversal};
 use super::inputs::{Ignored, Input, Inputs, noted};
-use super::{FileError, ModelInfo, embed_input, open, report_errors};
+use super::{FileError, ModelInfo, open, report_errors};
 use crate::text::{Align, one_line, progress, show, table};
 
 const EXAMPLES: &str = "\
@@ -35,9 +36,15 @@ and programs leave beside images, links, and files that are not images are left 
 If one image cannot be used, nothing is enrolled, except with --skip-bad. An image that the class
 already has (the same bytes) is skipped, so a command can be repeated.
 
+Of each image the store keeps what the setting keep_images says: thumb (a JPEG of at most 256
+pixels a side without metadata; the default), original (the file; those of one class are held in
+memory while they are enrolled) or off.
+
 Background examples (\"none of these\") are never an answer: an image that looks more like one of
 them than like a class is unknown. Enroll what the camera sees when none of the classes is there,
-and what is mistaken for a class. `handful gallery background` lists and removes them.";
+and what is mistaken for a class. `handful gallery background` lists and removes them.
+
+Each class is a change of its own: `handful gallery undo CHANGE` undoes it.";
 
 /// Enroll classes, one per folder of images, or one class from files; or "none of these"
 #[derive(Debug, Args)]
@@ -83,6 +90,17 @@ struct Plan {
     left_out: Vec<Ignored>,
 }
 
+/// An embedded image.
+#[derive(Debug)]
+struct Prepared {
+    image: Embedded,
+    /// Its file, if the gallery keeps files. It is read again when it is enrolled, so that only the
+    /// files of one class are in memory at a time.
+    file: Option<Input>,
+}
+
+type Images = Vec<(Target, Vec<Prepared>)>;
+
 #[derive(Debug, Default, Serialize)]
 struct Answer {
     classes: Vec<ClassAnswer>,
@@ -95,6 +113,9 @@ struct Answer {
     left_out: Vec<Ignored>,
     revision: u64,
     model: Option<ModelInfo>,
+    #[serde(skip)]
+    // In order; in JSON each class has its own.
+    changes: Vec<GroupId>,
 }
 
 #[derive(Debug, Serialize)]
@@ -103,6 +124,8 @@ struct ClassAnswer {
     label: String,
     #[serde(flatten)]
     counts: Counts,
+    /// Null if the class had all images already.
+    change: Option<GroupId>,
 }
 
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -126,7 +149,7 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
     let revision = recognizer.revision();
     let mut answer = Answer { errors, left_out, model, revision, ..Answer::default() };
     let written = if refused { Ok(()) } else { answer.write(embedded, &mut recognizer) };
-    let shown = show(&answer, options.json);
+    let shown = show(&answer.with_change(&recognizer.selected()), options.json);
     written?;
     shown?;
     let consequence = if refused { "; nothing was enrolled (--skip-bad skips them)" } else { "" };
@@ -143,16 +166,25 @@ impl Answer {
         self.classes.is_empty() && self.background.is_none()
     }
 
+    /// With the last of its changes; each class has its own.
+    fn with_change(&self, gallery: &str) -> Changed<&Self> {
+        let change = self.changes.last().copied();
+        let is_one = self.changes.len() == 1;
+        let reversal = if is_one { Reversal::Undo } else { Reversal::UndoOne };
+        Changed::new(self, change, reversal, gallery)
+    }
+
     /// Enrolls the images of one target after the other. If one fails, those before it are
     /// enrolled, and are in the answer.
     fn write(&mut self, embedded: Images, recognizer: &mut Recognizer) -> Result<(), AnyFault> {
         for (target, images) in embedded {
             self.revision = match target {
-                Target::Class(label) => self.write_class(&label, &images, recognizer)?,
+                Target::Class(label) => self.write_class(&label, images, recognizer)?,
                 Target::Background => {
                     let BackgroundEnrolled { outcomes, examples, revision } =
-                        recognizer.enroll_background(&images)?;
+                        recognizer.enroll_background(&with_files(images)?)?;
                     self.background = Some(Counts::of(&outcomes, examples));
+                    self.changes.extend(recognizer.last_change());
                     revision
                 }
             };
@@ -164,16 +196,19 @@ impl Answer {
     fn write_class(
         &mut self,
         label: &Label,
-        images: &[Embedded],
+        images: Vec<Prepared>,
         recognizer: &mut Recognizer,
     ) -> Result<u64, AnyFault> {
-        let enrolled = recognizer.enroll(label.as_str(), images, true);
-        let enrolled = enrolled.map_err(|error| self.stopped_at(label, error))?;
-        self.classes.push(ClassAnswer::of(&enrolled));
+        let images = with_files(images).map_err(|error| self.stopped_at(label, error))?;
+        let enrolled = recognizer.enroll(label.as_str(), &images, true);
+        let enrolled = enrolled.map_err(|error| self.stopped_at(label, error.into()))?;
+        let change = recognizer.last_change();
+        self.changes.extend(change);
+        self.classes.push(ClassAnswer::of(&enrolled, change));
         Ok(enrolled.revision)
     }
 
-    fn stopped_at(&self, label: &Label, error: RecognizerError) -> AnyFault {
+    fn stopped_at(&self, label: &Label, error: AnyFault) -> AnyFault {
         match self.classes.len() {
             0 => about(label, error),
             kept => about(format!("{label} (the {kept} classes above it are enrolled)"), error),
@@ -240,7 +275,56 @@ fn is_image_file(path: &Path) -> bool {
     path.as_os_str() == "-" || (path.is_file() && EXTENSIONS.contains(&extension.as_str()))
 }
 
-type Images = Vec<(Target, Vec<Embedded>)>;
+/// The images with all that is kept of them.
+fn with_files(images: Vec<Prepared>) -> Result<Vec<Embedded>, AnyFault> {
+    images.into_iter().map(Prepared::with_file).collect()
+}
+
+impl Prepared {
+    fn new(input: Input, recognizer: &mut Recognizer) -> Result<Self, FileError> {
+        let reads_again = reads_again(&input, recognizer);
+        let image = embed_one(&input, reads_again, recognizer).map_err(|fault| FileError {
+            file: input.name(),
+            error: fault.to_string(),
+            blame: fault.blame(),
+        })?;
+        Ok(Self { image, file: reads_again.then_some(input) })
+    }
+
+    fn with_file(self) -> Result<Embedded, AnyFault> {
+        let Self { mut image, file } = self;
+        let Some(file) = file else { return Ok(image) };
+        let bytes = file.bytes().map_err(|error| about(file.name(), error))?.into_owned();
+        if image.keep_original(bytes) {
+            return Ok(image);
+        }
+        let changed = "the file changed while it was enrolled; enroll it again";
+        Err(Message::input(format!("{}: {changed}", file.name())).into())
+    }
+}
+
+/// Reads and embeds an image; a file that is read again for what is kept is not kept here.
+fn embed_one(
+    input: &Input,
+    reads_again: bool,
+    recognizer: &mut Recognizer,
+) -> Result<Embedded, AnyFault> {
+    let bytes = input.bytes()?;
+    let embedded =
+        if reads_again { recognizer.embed(&bytes) } else { recognizer.embed_to_enroll(&bytes) };
+    Ok(embedded?)
+}
+
+/// Whether the gallery keeps this file itself, and the file can be read a second time.
+fn reads_again(input: &Input, recognizer: &Recognizer) -> bool {
+    let lasts = match input {
+        // A pipe cannot be read twice.
+        Input::File(path) => path.is_file(),
+        Input::Stdin => false,
+        Input::Of(..) => true,
+    };
+    lasts && recognizer.settings().keep_images == KeepImages::Original
+}
 
 fn embed(plan: Plan, recognizer: &mut Recognizer, json: bool) -> (Images, Vec<FileError>) {
     let Plan { images: inputs, mut errors, .. } = plan;
@@ -248,8 +332,8 @@ fn embed(plan: Plan, recognizer: &mut Recognizer, json: bool) -> (Images, Vec<Fi
     let mut embedded = Vec::new();
     for (target, inputs) in inputs {
         let mut images = Vec::new();
-        for input in bar.wrap_iter(inputs.iter()) {
-            match embed_input(recognizer, input) {
+        for input in bar.wrap_iter(inputs.into_iter()) {
+            match Prepared::new(input, recognizer) {
                 Err(error) => errors.push(error),
                 Ok(image) => images.push(image),
             }
@@ -271,11 +355,12 @@ impl Counts {
 }
 
 impl ClassAnswer {
-    fn of(enrolled: &Enrolled) -> Self {
+    fn of(enrolled: &Enrolled, change: Option<GroupId>) -> Self {
         Self {
             id: enrolled.class.id.to_string(),
             label: enrolled.class.label.to_string(),
             counts: Counts::of(&enrolled.outcomes, enrolled.class.examples),
+            change,
         }
     }
 
@@ -283,15 +368,17 @@ impl ClassAnswer {
     fn row(&self) -> Vec<String> {
         let Counts { examples, added, duplicates } = self.counts;
         let counts = [added, duplicates, examples].map(|count| count.to_string());
-        [vec![self.label.clone()], counts.to_vec()].concat()
+        let change = self.change.map_or_else(|| "-".to_owned(), GroupId::short);
+        [vec![self.label.clone()], counts.to_vec(), vec![change]].concat()
     }
 }
 
-const COLUMNS: [(&str, Align); 4] = [
+const COLUMNS: [(&str, Align); 5] = [
     ("class", Align::Left),
     ("new", Align::Right),
     ("skipped", Align::Right),
     ("examples", Align::Right),
+    ("change", Align::Left),
 ];
 
 impl fmt::Display for Answer {
@@ -317,9 +404,25 @@ mod tests {
 
     use super::*;
 
-    fn image(embedding: Vec<f32>) -> Embedded {
+    fn embedded(embedding: Vec<f32>) -> Embedded {
         let timing = Timing::default();
-        Embedded { embedding, sha256: [0; 32], warnings: Vec::new(), timing }
+        Embedded { embedding, sha256: [0; 32], kept: None, warnings: Vec::new(), timing }
+    }
+
+    fn image(embedding: Vec<f32>) -> Prepared {
+        Prepared { image: embedded(embedding), file: None }
+    }
+
+    #[test]
+    fn a_file_that_changed_is_not_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mug.jpg");
+        std::fs::write(&path, b"another image").unwrap();
+        let file = Some(Input::File(path));
+        let changed = Prepared { image: embedded(vec![1.0]), file };
+        let error = changed.with_file().unwrap_err();
+        assert!(error.to_string().contains("mug.jpg: the file changed"), "{error}");
+        assert_eq!(error.blame(), Blame::Input);
     }
 
     #[test]

@@ -1,23 +1,37 @@
-//! `handful gallery`: lists, adds, renames and deletes classes; its settings and background set.
+//! `handful gallery`: lists, adds, renames, merges and deletes classes; its examples, history,
+//! settings and background set.
 
 mod background;
+mod class_answer;
+mod example_answer;
+mod examples;
+mod hint;
+mod history;
+mod purge;
+mod saved;
 mod settings;
+mod store;
 
 use std::fmt;
 
 use clap::{Args, Subcommand};
 use edge::Recognizer;
 use edge::device::{Device, StoreAccess};
-use edge::gallery::{GalleryError, Label, SenseOverride};
-use edge::lexicon::MeaningInfo;
-use edge::recognizer::{ClassDefinition, ClassInfo, GallerySummary, Precondition, RecognizerError};
+use edge::gallery::{Label, SenseOverride};
+use edge::recognizer::{ClassDefinition, ClassInfo, GallerySummary, Precondition};
 use models::fault::{AnyFault, Message, about};
 use models::knowledge::wordnet::SynsetId;
 use serde::Serialize;
 use terminal::note;
 
+use super::changed::Changed;
 use super::{decision_off, open};
-use crate::text::{Align, show, table};
+use crate::text::show;
+
+use class_answer::{ClassAnswer, table_of};
+use hint::with_hint;
+use settings::AllSettings;
+use store::open_existing;
 
 pub(crate) use settings::{SettingsAnswer, parse_rate};
 
@@ -29,13 +43,25 @@ Examples:
   handful gallery add \"gadget 7\" --images-only        ignore the meaning of its label
   handful gallery add teapot --attributes spout,lid   parts that explanations name
   handful gallery rename mug \"my mug\"
-  handful gallery delete @3                           by id, as `handful gallery list` shows it
+  handful gallery delete c_8f3a21                     by id, as `handful gallery list` shows it
+  handful gallery merge cup mug                       all examples of cup become examples of mug
+  handful gallery show mug                            the examples of a class
+  handful gallery move e_8a3f21 --to cup              an example that is in the wrong class
+  handful gallery history                             what was changed, when, and by whom
+  handful gallery undo                                the last change, also after a restart
   handful gallery settings --rate 0.02                accept 2 in 100 unknown images
   handful gallery background list                     the examples of \"none of these\"
 
 `gallery add` on an existing class changes only what is given; --reset forgets all that was set.";
 
-/// List, add, rename and delete classes; settings, and examples of "none of these"
+const MERGE_EXAMPLES: &str = "\
+Examples:
+  handful gallery merge cup mug  all examples of cup become examples of mug
+
+An image that both classes have is one example then. `handful gallery undo` makes two classes of it
+again.";
+
+/// List and change classes and their examples; history and undo; settings
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
@@ -65,7 +91,21 @@ enum Action {
         /// Label or id of the class
         class: String,
     },
-    /// Show or change how many unknown images are accepted
+    /// Move all examples of a class into another class, which takes its place
+    #[command(after_help = MERGE_EXAMPLES)]
+    Merge {
+        /// Label or id of the class that ends
+        from: String,
+        /// Label or id of the class that stays
+        into: String,
+    },
+    #[command(flatten)]
+    Examples(examples::Action),
+    #[command(flatten)]
+    History(history::Action),
+    #[command(flatten)]
+    Purge(purge::Action),
+    /// Show or change how many unknown images are accepted, and what is kept of images
     Settings(settings::Options),
     /// List or remove the examples of "none of these"; `handful enroll --background` adds some
     #[command(subcommand)]
@@ -109,30 +149,9 @@ struct State {
     #[serde(skip)]
     // Only in text: a program reads the settings.
     accepted: String,
-    settings: SettingsAnswer,
+    settings: AllSettings,
     /// Number of background examples.
     background: usize,
-}
-
-#[derive(Debug, Serialize)]
-struct ClassAnswer {
-    id: String,
-    label: String,
-    examples: usize,
-    meaning: Option<MeaningAnswer>,
-    /// Its attributes: overridden, or those of its sense.
-    attributes: Vec<String>,
-    /// Whether the attributes are overridden.
-    attributes_overridden: bool,
-}
-
-/// The sense of a class.
-#[derive(Debug, Serialize)]
-struct MeaningAnswer {
-    synset: String,
-    rule: &'static str,
-    words: String,
-    gloss: String,
 }
 
 pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
@@ -155,6 +174,10 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
             let deleted = recognizer.delete(class, Precondition::Anything);
             Ok(Done { verb: "deleted", class: deleted.map_err(with_hint)? })
         }),
+        Action::Merge { from, into } => merge(from, into, json, device),
+        Action::Examples(action) => examples::run(action, json, device),
+        Action::History(action) => history::run(action, json, device),
+        Action::Purge(action) => purge::run(action, json, device),
         Action::Settings(options) => settings::run(options, json, device),
         Action::Background(action) => background::run(action, json, device),
     }
@@ -165,10 +188,10 @@ fn list(json: bool, device: &Device) -> Result<(), AnyFault> {
     let recognizer = open(device, StoreAccess::Snapshot)?;
     let GallerySummary { settings, background, revision, .. } = recognizer.summary();
     let classes = recognizer.classes().map(ClassAnswer::of).collect();
-    let settings = SettingsAnswer::of(settings);
+    let settings = AllSettings::of(settings);
     let accepted = match decision_off(&recognizer) {
         Some(reason) => format!("every image: {reason}"),
-        None => settings.in_words(),
+        None => settings.accepted.in_words(),
     };
     let state = Some(State { accepted, settings, background });
     show(&Answer { done: None, classes, state, revision }, json)
@@ -182,10 +205,23 @@ fn changed(
     change: impl FnOnce(&mut Recognizer) -> Result<Done, AnyFault>,
 ) -> Result<(), AnyFault> {
     let mut recognizer = open(device, access)?;
-    let Done { verb, class } = change(&mut recognizer)?;
+    let done = change(&mut recognizer)?;
+    show_changed(done, &recognizer, json)
+}
+
+fn show_changed(done: Done, recognizer: &Recognizer, json: bool) -> Result<(), AnyFault> {
+    let Done { verb, class } = done;
     let classes = vec![ClassAnswer::of(class)];
     let revision = recognizer.revision();
-    show(&Answer { done: Some(verb), classes, state: None, revision }, json)
+    let answer = Answer { done: Some(verb), classes, state: None, revision };
+    show(&Changed::by(recognizer, answer), json)
+}
+
+fn merge(from: &str, into: &str, json: bool, device: &Device) -> Result<(), AnyFault> {
+    let mut recognizer = open_existing(device)?;
+    let merged = recognizer.merge_classes(from, into, Precondition::Anything);
+    let done = Done { verb: "merged", class: merged.map_err(with_hint)? };
+    show_changed(done, &recognizer, json)
 }
 
 /// What was done, and the class that it was done to.
@@ -227,80 +263,6 @@ fn trimmed(words: &[String]) -> Vec<String> {
     words.map(str::to_owned).collect()
 }
 
-/// Adds the command that shows what exists.
-fn with_hint(error: RecognizerError) -> AnyFault {
-    match error {
-        // The library does not know the commands of this program.
-        RecognizerError::Gallery(GalleryError::UnknownClass(_)) => {
-            Message::input(format!("{error}; `handful gallery list` shows the classes")).into()
-        }
-        RecognizerError::UnknownSynset(synset) => Message::input(format!(
-            "--synset {synset}: not in the lexicon; list the senses of a noun with `handful senses NOUN`"
-        ))
-        .into(),
-        error => error.into(),
-    }
-}
-
-impl ClassAnswer {
-    fn of(class: ClassInfo) -> Self {
-        Self {
-            id: class.id.to_string(),
-            label: class.label.to_string(),
-            examples: class.examples,
-            meaning: class.meaning.map(MeaningAnswer::of),
-            attributes: class.attributes.into_iter().map(|attribute| attribute.name).collect(),
-            attributes_overridden: class.attributes_overridden,
-        }
-    }
-
-    /// The cells of [`COLUMNS`].
-    fn row(&self) -> Vec<String> {
-        let sense = self.meaning.as_ref().map(MeaningAnswer::to_string);
-        vec![
-            self.id.clone(),
-            self.label.clone(),
-            self.examples.to_string(),
-            sense.unwrap_or_else(|| "-".to_owned()),
-        ]
-    }
-}
-
-impl MeaningAnswer {
-    fn of(meaning: MeaningInfo) -> Self {
-        Self {
-            synset: meaning.synset.to_string(),
-            rule: meaning.rule.as_str(),
-            words: meaning.lemmas.join(", "),
-            gloss: meaning.gloss,
-        }
-    }
-}
-
-impl fmt::Display for MeaningAnswer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.synset, short(&self.gloss))
-    }
-}
-
-/// A gloss without its examples, cut to fit a line.
-fn short(gloss: &str) -> String {
-    const WIDTH: usize = 50;
-    // WordNet separates definition and examples by semicolons.
-    let definition = gloss.split(';').next().unwrap_or_default();
-    match definition.char_indices().nth(WIDTH) {
-        Some((end, _)) => format!("{}…", &definition[..end]),
-        None => definition.to_owned(),
-    }
-}
-
-const COLUMNS: [(&str, Align); 4] = [
-    ("id", Align::Left),
-    ("class", Align::Left),
-    ("examples", Align::Right),
-    ("sense", Align::Left),
-];
-
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(done) = self.done {
@@ -309,15 +271,7 @@ impl fmt::Display for Answer {
         if self.classes.is_empty() {
             writeln!(f, "no class is enrolled; enroll some with `handful enroll DIR`")?;
         } else {
-            let rows: Vec<_> = self.classes.iter().map(ClassAnswer::row).collect();
-            f.write_str(&table(&COLUMNS, &rows))?;
-        }
-        for class in self.classes.iter().filter(|class| class.attributes_overridden) {
-            let attributes = match class.attributes.is_empty() {
-                true => "none".to_owned(),
-                false => class.attributes.join(", "),
-            };
-            writeln!(f, "attributes of {} (overridden): {attributes}", class.label)?;
+            f.write_str(&table_of(&self.classes))?;
         }
         self.state.as_ref().map_or(Ok(()), |state| write!(f, "{state}"))
     }
@@ -326,6 +280,7 @@ impl fmt::Display for Answer {
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "accepted: {}", self.accepted)?;
+        writeln!(f, "{}", self.settings.kept())?;
         writeln!(f, "background set (\"none of these\"): {} examples", self.background)
     }
 }

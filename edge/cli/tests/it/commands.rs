@@ -15,13 +15,14 @@ fn enroll_classify_rename_delete() {
     draw_classes(&sandbox.path("things"), 4);
     fs::write(sandbox.path("new.png"), png(1, 9)).unwrap();
     let text = sandbox.ok(&["enroll", "things"]);
-    assert_eq!(
-        text,
-        "class  new  skipped  examples\nblue     4        0         4\ngreen    4        0         4\n\
-         red      4        0         4\n"
-    );
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines[0], "class  new  skipped  examples  change");
+    for (line, label) in lines[1..4].iter().zip(["blue ", "green", "red  "]) {
+        assert!(line.starts_with(&format!("{label}    4        0         4  ch_")), "{text}");
+    }
+    assert_eq!(lines[4..], ["undo one with: handful gallery undo CHANGE"]);
     let again = sandbox.json(&["enroll", "things/", "--json"]);
-    assert_eq!(again["revision"], 3);
+    assert_eq!((&again["revision"], &again["change"]), (&3.into(), &Value::Null));
     assert_eq!(
         (&again["classes"][0]["added"], &again["classes"][0]["duplicates"]),
         (&0.into(), &4.into())
@@ -189,6 +190,15 @@ fn help_has_examples() {
         "calibrate",
         "gallery",
         "gallery settings",
+        "gallery show",
+        "gallery move",
+        "gallery remove",
+        "gallery merge",
+        "gallery history",
+        "gallery undo",
+        "gallery redo",
+        "gallery purge",
+        "gallery compact",
         "evaluate",
         "bench",
     ];

@@ -11,6 +11,9 @@ mod decision_bytes;
 mod evaluate;
 #[path = "../../../tests/it/files.rs"]
 mod files;
+mod gallery_command;
+mod gallery_examples;
+mod history;
 mod names;
 mod rejecting;
 #[path = "../../../tests/shared/rejecting_table.rs"]

@@ -8,7 +8,7 @@ use terminal::cases::Unwritable;
 use crate::sandbox::{Outcome, Sandbox};
 
 /// Every command that prints an answer; `evaluate` and `bench` have few rounds.
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 17] = [
     "doctor",
     "enroll things",
     "classify --explain things/red/0.png things/blue/1.png",
@@ -21,6 +21,11 @@ const COMMANDS: [&str; 12] = [
     "evaluate --data things --split base --n-way 2 --n-query 2 --episodes 10",
     "bench --rounds 1",
     "gallery delete blue",
+    "gallery show red",
+    "gallery history",
+    "gallery undo",
+    "gallery redo",
+    "gallery compact",
 ];
 
 fn run(sandbox: &Sandbox, line: &str, is_out: bool, unwritable: Unwritable) -> Output {

@@ -1,20 +1,22 @@
 //! What a store says about itself. It is read first: another layout may lack the other tables.
 
-use redb::{Database, ReadableDatabase, TableError};
+use redb::{AccessGuard, Database, Durability, ReadableDatabase, TableError};
 
-use super::tables::{NUMBERS, TEXTS};
+use super::rows::{self, GalleryRow};
+use super::tables::{CLASSES, EMBEDDINGS, EXAMPLES, GALLERIES, IMAGES, JOURNAL, NUMBERS, TEXTS};
+use crate::gallery::id::GalleryId;
 
-/// What identifies a store, and its revision; each may be missing.
+/// What identifies a store; a text that is missing is empty, a number 0.
+#[derive(Debug)]
 pub(super) struct Header {
-    pub(super) format: Option<u64>,
-    pub(super) layout: Option<String>,
-    pub(super) space_id: Option<String>,
-    pub(super) revision: Option<u64>,
+    pub(super) format: u64,
+    pub(super) layout: String,
+    pub(super) device: String,
 }
 
 impl Header {
     /// `None` from a file that is new, or whose creator died before its first transaction.
-    pub(super) fn read(database: &Database) -> Result<Option<Self>, redb::Error> {
+    pub(super) fn read(database: &impl ReadableDatabase) -> Result<Option<Self>, redb::Error> {
         let transaction = database.begin_read()?;
         let numbers = match transaction.open_table(NUMBERS) {
             Err(TableError::TableDoesNotExist(_)) => return Ok(None),
@@ -22,10 +24,35 @@ impl Header {
         };
         let texts = transaction.open_table(TEXTS)?;
         Ok(Some(Self {
-            format: numbers.get("format")?.map(|value| value.value()),
-            layout: texts.get("layout")?.map(|value| value.value().to_owned()),
-            space_id: texts.get("space_id")?.map(|value| value.value().to_owned()),
-            revision: numbers.get("revision")?.map(|value| value.value()),
+            format: numbers.get("format")?.map(|value| value.value()).unwrap_or_default(),
+            layout: text(texts.get("layout")?),
+            device: text(texts.get("device")?),
         }))
     }
+}
+
+fn text(value: Option<AccessGuard<'_, &'static str>>) -> String {
+    value.map(|value| value.value().to_owned()).unwrap_or_default()
+}
+
+/// Creates the tables of an empty store with one gallery.
+pub(super) fn initialize(
+    database: &Database,
+    header: &Header,
+    gallery: GalleryId,
+    row: &GalleryRow,
+) -> Result<(), redb::Error> {
+    let mut transaction = database.begin_write()?;
+    transaction.set_durability(Durability::Immediate)?;
+    transaction.open_table(NUMBERS)?.insert("format", header.format)?;
+    transaction.open_table(TEXTS)?.insert("layout", header.layout.as_str())?;
+    transaction.open_table(TEXTS)?.insert("device", header.device.as_str())?;
+    transaction.open_table(GALLERIES)?.insert(gallery.0.as_u128(), rows::json(row).as_slice())?;
+    // A read transaction cannot open a table that was never opened for writing.
+    transaction.open_table(JOURNAL)?;
+    transaction.open_table(EMBEDDINGS)?;
+    transaction.open_table(IMAGES)?;
+    transaction.open_table(CLASSES)?;
+    transaction.open_table(EXAMPLES)?;
+    Ok(transaction.commit()?)
 }

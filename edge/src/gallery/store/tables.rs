@@ -1,154 +1,180 @@
 //! The tables of a store, and the transactions that create and change them.
 
-use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
-use models::knowledge::wordnet::SynsetId;
-use redb::{Database, Durability, TableDefinition, WriteTransaction};
+use redb::{Database, Durability, ReadableTable, Table, TableDefinition, WriteTransaction};
 
-use crate::gallery::change::{Change, ChangeKind};
-use crate::gallery::class::{ClassOverrides, SenseOverride};
-use crate::gallery::id::{ClassId, ExampleId};
-use crate::gallery::record;
-use crate::gallery::settings::GallerySettings;
+use super::rows::{self, Embeddings, GalleryRow};
+use crate::gallery::change::{Change, What};
+use crate::gallery::id::{ExampleId, GalleryId};
+use crate::gallery::journal::Commit;
 
-/// What the layout is the hash of. A change of a table or of a record changes this text.
+/// What the layout is the hash of. A change of a table or of a row changes this text.
 pub(super) const SCHEMA: &str = "
-    numbers: str -> u64; format, revision
-    texts: str -> str; layout, space_id
-    classes: u64 class -> str label
-    meanings: u64 class -> str synset or `images only`
-    attributes: u64 class -> str synsets, separated by a space
-    examples: (u64 class, u64 revision, u32 index) -> bytes; u8 1, sha256 [32], u8 length,
-        str precision, f32 little-endian [s]
-    background: (u64 revision, u32 index) -> bytes; as in examples
-    settings: str -> f64; rate, threshold (absent: none), expected_unknown_share
+    numbers: str -> u64; format
+    texts: str -> str; layout, device
+    galleries: u128 gallery -> json { name, space_id, revision, embedding_length,
+        classes, examples, background, settings }
+    journal: (u128 gallery, u64 ms, u16 counter, u128 device, u128 change) -> json change
+    embeddings: (u128 gallery, u128 change) -> u8 examples, f32 little-endian [examples, s]; all bits 1: purged
+    images: (u128 gallery, u128 example) -> bytes of an image file
+    classes: (u128 gallery, u128 class) -> json { label, overrides, status }
+    examples: (u128 gallery, u128 example) -> json { sha256, precision, source, index, status }
 ";
+
+/// The number of a gallery, and that of a change, a class or an example.
+pub(super) type RowKey = (u128, u128);
+/// The number of a gallery, and the position of a change.
+pub(super) type JournalKey = (u128, u64, u16, u128, u128);
 
 pub(super) const NUMBERS: TableDefinition<&str, u64> = TableDefinition::new("numbers");
 pub(super) const TEXTS: TableDefinition<&str, &str> = TableDefinition::new("texts");
-pub(super) const CLASSES: TableDefinition<u64, &str> = TableDefinition::new("classes");
-/// The sense that the user set for a class: a synset, or [`IMAGES_ONLY`].
-pub(super) const MEANINGS: TableDefinition<u64, &str> = TableDefinition::new("meanings");
-/// The attributes that the user set for a class: synsets, separated by a space.
-pub(super) const ATTRIBUTES: TableDefinition<u64, &str> = TableDefinition::new("attributes");
-/// Class, then the example's revision and index: the order of enrollment within a class.
-pub(super) const EXAMPLES: TableDefinition<(u64, u64, u32), &[u8]> =
-    TableDefinition::new("examples");
-/// The background set, by the example's revision and index: the order of enrollment.
-pub(super) const BACKGROUND: TableDefinition<(u64, u32), &[u8]> =
-    TableDefinition::new("background");
-/// Settings of the gallery by name; one without a row has its default.
-pub(super) const SETTINGS: TableDefinition<&str, f64> = TableDefinition::new("settings");
-
-/// In `meanings`, for [`SenseOverride::ImagesOnly`].
-pub(super) const IMAGES_ONLY: &str = "images only";
-
-/// Creates the tables of an empty store.
-pub(super) fn initialize(
-    database: &Database,
-    format: u64,
-    layout: &str,
-    space_id: &str,
-) -> Result<(), redb::Error> {
-    let mut transaction = database.begin_write()?;
-    transaction.set_durability(Durability::Immediate)?;
-    transaction.open_table(TEXTS)?.insert("layout", layout)?;
-    transaction.open_table(TEXTS)?.insert("space_id", space_id)?;
-    transaction.open_table(NUMBERS)?.insert("format", format)?;
-    transaction.open_table(NUMBERS)?.insert("revision", 0)?;
-    // A read transaction cannot open a table that was never opened for writing.
-    transaction.open_table(CLASSES)?;
-    transaction.open_table(MEANINGS)?;
-    transaction.open_table(ATTRIBUTES)?;
-    transaction.open_table(EXAMPLES)?;
-    transaction.open_table(BACKGROUND)?;
-    transaction.open_table(SETTINGS)?;
-    Ok(transaction.commit()?)
-}
+pub(super) const GALLERIES: TableDefinition<u128, &[u8]> = TableDefinition::new("galleries");
+/// In the order of the changes of each gallery.
+pub(super) const JOURNAL: TableDefinition<JournalKey, &[u8]> = TableDefinition::new("journal");
+/// Those of the examples of one change together: pages hold powers of two, and one row for each
+/// embedding would leave a third of them empty.
+pub(super) const EMBEDDINGS: TableDefinition<RowKey, &[u8]> = TableDefinition::new("embeddings");
+pub(super) const IMAGES: TableDefinition<RowKey, &[u8]> = TableDefinition::new("images");
+pub(super) const CLASSES: TableDefinition<RowKey, &[u8]> = TableDefinition::new("classes");
+pub(super) const EXAMPLES: TableDefinition<RowKey, &[u8]> = TableDefinition::new("examples");
 
 /// One transaction, synced when it returns.
-pub(super) fn write(database: &Database, change: &Change) -> Result<(), redb::Error> {
+pub(super) fn write(
+    database: &Database,
+    gallery: GalleryId,
+    row: &GalleryRow,
+    commit: &Commit<'_>,
+) -> Result<(), redb::Error> {
     let mut transaction = database.begin_write()?;
     // redb's default as well, stated here because the guarantee of the gallery rests on it.
     transaction.set_durability(Durability::Immediate)?;
-    transaction.open_table(NUMBERS)?.insert("revision", change.revision)?;
-    match &change.kind {
-        ChangeKind::Enroll { class, label, examples } => {
-            transaction.open_table(CLASSES)?.insert(class.0, label.as_str())?;
-            let mut rows = transaction.open_table(EXAMPLES)?;
-            for example in examples {
-                rows.insert(key(*class, example.id), record::encode(example).as_slice())?;
-            }
-        }
-        ChangeKind::Define { class, label, overrides } => {
-            transaction.open_table(CLASSES)?.insert(class.0, label.as_str())?;
-            write_overrides(&transaction, *class, overrides)?;
-        }
-        ChangeKind::Rename { class, label } => {
-            transaction.open_table(CLASSES)?.insert(class.0, label.as_str())?;
-        }
-        ChangeKind::Delete { class } => delete(&transaction, *class)?,
-        ChangeKind::EnrollBackground(examples) => {
-            let mut rows = transaction.open_table(BACKGROUND)?;
-            for example in examples {
-                let key = (example.id.revision, example.id.index);
-                rows.insert(key, record::encode(example).as_slice())?;
-            }
-        }
-        ChangeKind::RemoveBackground(id) => {
-            transaction.open_table(BACKGROUND)?.remove((id.revision, id.index))?;
-        }
-        ChangeKind::Settings(settings) => write_settings(&transaction, settings)?,
+    let key = gallery.0.as_u128();
+    check_revision(&transaction, key, commit.revision)?;
+    transaction.open_table(GALLERIES)?.insert(key, rows::json(row).as_slice())?;
+    for change in commit.changes {
+        let position = journal_key(gallery, change);
+        transaction.open_table(JOURNAL)?.insert(position, rows::json(change).as_slice())?;
+        write_data(&transaction, key, change, commit)?;
     }
+    let mut images = transaction.open_table(IMAGES)?;
+    for (id, image) in commit.images {
+        images.insert((key, id.0.as_u128()), image.as_slice())?;
+    }
+    drop(images);
+    write_state(&transaction, key, commit)?;
     Ok(transaction.commit()?)
 }
 
-fn write_overrides(
+/// Refuses a commit that was planned on an older revision than that of the disk.
+fn check_revision(
     transaction: &WriteTransaction,
-    class: ClassId,
-    overrides: &ClassOverrides,
+    gallery: u128,
+    next: u64,
 ) -> Result<(), redb::Error> {
-    let mut meanings = transaction.open_table(MEANINGS)?;
-    match overrides.sense {
-        None => meanings.remove(class.0)?,
-        Some(SenseOverride::ImagesOnly) => meanings.insert(class.0, IMAGES_ONLY)?,
-        Some(SenseOverride::Synset(id)) => meanings.insert(class.0, id.to_string().as_str())?,
-    };
-    let mut attributes = transaction.open_table(ATTRIBUTES)?;
-    match &overrides.attributes {
-        None => attributes.remove(class.0)?,
-        Some(ids) => attributes.insert(class.0, spaced(ids).as_str())?,
-    };
-    Ok(())
+    let galleries = transaction.open_table(GALLERIES)?;
+    let row = galleries.get(gallery)?.map(|row| rows::parse::<GalleryRow>(row.value()));
+    match row.transpose().map_err(redb::Error::Corrupted)? {
+        Some(row) if row.revision + 1 != next => Err(redb::Error::Corrupted(
+            "the gallery is open twice in this program, and the other has changed it".to_owned(),
+        )),
+        _ => Ok(()),
+    }
 }
 
-fn write_settings(
+pub(super) fn journal_key(gallery: GalleryId, change: &Change) -> JournalKey {
+    let Change { id, at, device, .. } = change;
+    (gallery.0.as_u128(), at.ms, at.counter, device.0.as_u128(), id.0.as_u128())
+}
+
+/// What lies beside the journal.
+fn write_data(
     transaction: &WriteTransaction,
-    settings: &GallerySettings,
+    gallery: u128,
+    change: &Change,
+    commit: &Commit<'_>,
 ) -> Result<(), redb::Error> {
-    let mut rows = transaction.open_table(SETTINGS)?;
-    rows.insert("rate", settings.rate)?;
-    rows.insert("expected_unknown_share", settings.expected_unknown_share)?;
-    match settings.threshold {
-        None => rows.remove("threshold")?,
-        Some(threshold) => rows.insert("threshold", threshold)?,
+    match &change.what {
+        What::Enroll { examples, .. } => {
+            let found = examples.iter().map(|new| commit.examples.get(&new.id));
+            let embeddings = Embeddings::of(found.map(|one| one.map(|one| &one.embedding[..])));
+            let mut table = transaction.open_table(EMBEDDINGS)?;
+            table.insert((gallery, change.id.0.as_u128()), embeddings.bytes())?;
+        }
+        What::Purge { examples } => {
+            for id in examples {
+                transaction.open_table(IMAGES)?.remove((gallery, id.0.as_u128()))?;
+            }
+            purge_embeddings(transaction, gallery, examples)?;
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Overwrites embeddings wherever they were enrolled.
+fn purge_embeddings(
+    transaction: &WriteTransaction,
+    gallery: u128,
+    purged: &[ExampleId],
+) -> Result<(), redb::Error> {
+    let mut table = transaction.open_table(EMBEDDINGS)?;
+    for row in transaction.open_table(JOURNAL)?.range(journal_of(gallery))? {
+        let (_, json) = row?;
+        let change = rows::parse::<Change>(json.value()).map_err(redb::Error::Corrupted)?;
+        let What::Enroll { examples, .. } = &change.what else { continue };
+        let indices: Vec<usize> =
+            (0..examples.len()).filter(|index| purged.contains(&examples[*index].id)).collect();
+        if indices.is_empty() {
+            continue;
+        }
+        let key = (gallery, change.id.0.as_u128());
+        let bytes = table.get(key)?.map(|bytes| bytes.value().to_vec());
+        let mut embeddings = Embeddings::read(bytes.unwrap_or_default());
+        embeddings.purge(&indices);
+        table.insert(key, embeddings.bytes())?;
+    }
+    Ok(())
+}
+
+/// The journal of a gallery.
+pub(super) fn journal_of(gallery: u128) -> RangeInclusive<JournalKey> {
+    (gallery, 0, 0, 0, 0)..=(gallery, u64::MAX, u16::MAX, u128::MAX, u128::MAX)
+}
+
+/// The classes or the examples of a gallery.
+pub(super) fn rows_of(gallery: u128) -> RangeInclusive<RowKey> {
+    (gallery, 0)..=(gallery, u128::MAX)
+}
+
+/// The rows of the state that differ.
+fn write_state(
+    transaction: &WriteTransaction,
+    gallery: u128,
+    commit: &Commit<'_>,
+) -> Result<(), redb::Error> {
+    let mut classes = transaction.open_table(CLASSES)?;
+    for id in commit.delta.classes.keys() {
+        let row = commit.state.classes().get(id).map(rows::json);
+        put(&mut classes, (gallery, id.0.as_u128()), row)?;
+    }
+    let mut examples = transaction.open_table(EXAMPLES)?;
+    for id in commit.delta.examples.keys() {
+        let row = commit.state.examples().get(id).map(rows::json);
+        put(&mut examples, (gallery, id.0.as_u128()), row)?;
+    }
+    Ok(())
+}
+
+/// Replaces or removes a row.
+fn put(
+    table: &mut Table<'_, RowKey, &[u8]>,
+    key: RowKey,
+    row: Option<Vec<u8>>,
+) -> Result<(), redb::Error> {
+    match row {
+        Some(row) => table.insert(key, row.as_slice())?,
+        None => table.remove(key)?,
     };
     Ok(())
-}
-
-fn delete(transaction: &WriteTransaction, class: ClassId) -> Result<(), redb::Error> {
-    transaction.open_table(CLASSES)?.remove(class.0)?;
-    transaction.open_table(MEANINGS)?.remove(class.0)?;
-    transaction.open_table(ATTRIBUTES)?.remove(class.0)?;
-    let rows = (class.0, 0, 0)..=(class.0, u64::MAX, u32::MAX);
-    transaction.open_table(EXAMPLES)?.retain_in(rows, |_, _| false)?;
-    Ok(())
-}
-
-fn spaced(ids: &BTreeSet<SynsetId>) -> String {
-    ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
-}
-
-fn key(class: ClassId, id: ExampleId) -> (u64, u64, u32) {
-    (class.0, id.revision, id.index)
 }

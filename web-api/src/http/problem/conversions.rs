@@ -9,7 +9,7 @@ use edge::lexicon::AttributeError;
 use edge::recognizer::RecognizerError;
 use models::image::ImageError;
 
-use super::{Code, Problem};
+use super::{Cause, Code, Problem};
 use crate::jobs::error::JobError;
 use crate::metrics::Refusal;
 
@@ -38,6 +38,7 @@ impl From<JobError> for Problem {
     fn from(error: JobError) -> Self {
         match error {
             JobError::QueueFull(_) => Self::refused(Refusal::Queue, sentence(&error)),
+            JobError::NoMemory => Self::refused(Refusal::Memory, sentence(&error)),
             JobError::Stopped => Self::new(Code::NotReady, sentence(&error)),
             JobError::Image { file, error } => Self::from(error).in_file(file.as_deref()),
             JobError::Recognizer(error) => error.into(),
@@ -98,14 +99,30 @@ impl From<GalleryError> for Problem {
         match &error {
             GalleryError::UnknownClass(_) => Self::new(Code::UnknownClass, sentence(&error)),
             GalleryError::UnknownExample(_) => Self::new(Code::UnknownExample, sentence(&error)),
-            GalleryError::Setting(_) => Self::new(Code::BadRequest, sentence(&error)),
-            GalleryError::LabelTaken(_) | GalleryError::OtherSpace { .. } => {
-                Self::new(Code::Conflict, sentence(&error))
+            GalleryError::UnknownGallery(_) => Self::new(Code::UnknownGallery, sentence(&error)),
+            GalleryError::UnknownChange(_) => Self::new(Code::UnknownChange, sentence(&error)),
+            GalleryError::Setting(_) | GalleryError::AmbiguousId { .. } => {
+                Self::new(Code::BadRequest, sentence(&error))
             }
+            GalleryError::LabelTaken(_)
+            | GalleryError::SameClass(_)
+            | GalleryError::GalleryExists(_)
+            | GalleryError::DefaultGallery
+            | GalleryError::OtherSpace { .. } => Self::new(Code::Conflict, sentence(&error)),
+            GalleryError::CannotUndo { .. }
+            | GalleryError::NothingToUndo
+            | GalleryError::NothingToRedo => Self::new(Code::CannotUndo, sentence(&error)),
             GalleryError::LimitReached { .. } => Self::new(Code::LimitReached, sentence(&error)),
+            GalleryError::ReadOnlyStore => Self::new(Code::ReadOnly, sentence(&error)),
             // The error text names a folder of the device, which clients must not see.
             GalleryError::StoreFull { .. } => {
                 Self::new(Code::StoreFull, "No space is left for the gallery. Nothing was changed.")
+            }
+            GalleryError::Broken { .. } => {
+                let detail = "The store of this service cannot be used. Its log has the reason \
+                              under the x-request-id of this response.";
+                let cause = Some(Cause(error.to_string()));
+                Self { cause, ..Self::new(Code::DamagedStore, detail) }
             }
             _ => Self::internal(error),
         }

@@ -1,19 +1,19 @@
 //! `handful gallery background`: lists and removes the examples of "none of these".
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use clap::Subcommand;
 use edge::Recognizer;
 use edge::device::{Device, StoreAccess};
-use edge::gallery::{Example, ExampleId, GalleryError};
-use edge::recognizer::RecognizerError;
+use edge::gallery::GalleryError;
+use edge::recognizer::{Precondition, RecognizerError};
 use models::fault::{AnyFault, Message};
-use models::hex;
 use serde::Serialize;
 
+use super::example_answer::{ExampleAnswer, table_of};
+use crate::commands::changed::Changed;
 use crate::commands::open;
-use crate::text::{Align, show, table};
+use crate::text::show;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Action {
@@ -23,7 +23,7 @@ pub(crate) enum Action {
     Remove {
         /// Ids of the examples, as `handful gallery background list` shows them
         #[arg(required = true, value_name = "ID")]
-        ids: Vec<ExampleId>,
+        ids: Vec<String>,
     },
 }
 
@@ -39,65 +39,54 @@ struct Answer {
     revision: u64,
 }
 
-#[derive(Debug, Serialize)]
-struct ExampleAnswer {
-    id: String,
-    sha256: String,
-    precision: String,
-}
-
 pub(super) fn run(action: &Action, json: bool, device: &Device) -> Result<(), AnyFault> {
-    let access = match action {
-        Action::List => StoreAccess::Snapshot,
-        Action::Remove { .. } => StoreAccess::Existing,
-    };
-    let mut recognizer = open(device, access)?;
-    let examples = match action {
-        Action::List => recognizer.background().iter().map(ExampleAnswer::of).collect(),
-        Action::Remove { ids } => remove(&mut recognizer, &ids.iter().copied().collect())?,
-    };
-    let answer = Answer {
-        is_removed: matches!(action, Action::Remove { .. }),
-        examples,
-        background: recognizer.background().len(),
-        revision: recognizer.revision(),
-    };
-    show(&answer, json)
-}
-
-fn remove(
-    recognizer: &mut Recognizer,
-    ids: &BTreeSet<ExampleId>,
-) -> Result<Vec<ExampleAnswer>, AnyFault> {
-    let known: BTreeSet<ExampleId> = recognizer.background().iter().map(|one| one.id).collect();
-    // All before the first write: one wrong id must not leave half of them removed.
-    if let Some(unknown) = ids.difference(&known).next() {
-        let error = GalleryError::UnknownExample(*unknown);
-        let hint = "`handful gallery background list` shows them";
-        return Err(Message::input(format!("{error}; {hint}; nothing was removed")).into());
-    }
-    let removed = ids.iter().map(|&id| recognizer.remove_background(id));
-    let removed: Result<Vec<Example>, RecognizerError> = removed.collect();
-    Ok(removed?.iter().map(ExampleAnswer::of).collect())
-}
-
-impl ExampleAnswer {
-    fn of(example: &Example) -> Self {
-        Self {
-            id: example.id.to_string(),
-            sha256: hex::encode(&example.sha256),
-            precision: example.precision.clone(),
+    match action {
+        Action::List => {
+            let recognizer = open(device, StoreAccess::Snapshot)?;
+            let examples = ExampleAnswer::background(&recognizer);
+            show(&Answer::new(false, examples, &recognizer), json)
+        }
+        Action::Remove { ids } => {
+            let mut recognizer = open(device, StoreAccess::Existing)?;
+            let examples = remove(&mut recognizer, ids)?;
+            let answer = Answer::new(true, examples, &recognizer);
+            show(&Changed::by(&recognizer, answer), json)
         }
     }
+}
 
-    /// The cells of [`COLUMNS`].
-    fn row(&self) -> Vec<String> {
-        vec![self.id.clone(), self.precision.clone(), self.sha256.clone()]
+/// Removes all or none.
+fn remove(recognizer: &mut Recognizer, ids: &[String]) -> Result<Vec<ExampleAnswer>, AnyFault> {
+    for id in ids {
+        let example = recognizer.example(id).map_err(with_hint)?;
+        if example.label.is_some() {
+            let of_a_class = GalleryError::UnknownExample(id.clone());
+            return Err(with_hint(of_a_class.into()));
+        }
+    }
+    let removed = recognizer.remove_examples(ids, Precondition::Anything)?;
+    Ok(removed.iter().map(|example| ExampleAnswer::of_background(example)).collect())
+}
+
+/// Adds the command that shows what exists.
+fn with_hint(error: RecognizerError) -> AnyFault {
+    match error {
+        RecognizerError::Gallery(GalleryError::UnknownExample(id)) => Message::input(format!(
+            "there is no example `{id}` in the background set of this gallery; \
+             `handful gallery background list` shows them; nothing was removed"
+        ))
+        .into(),
+        error => error.into(),
     }
 }
 
-const COLUMNS: [(&str, Align); 3] =
-    [("id", Align::Left), ("precision", Align::Left), ("sha256 of the file", Align::Left)];
+impl Answer {
+    /// After the call.
+    fn new(is_removed: bool, examples: Vec<ExampleAnswer>, recognizer: &Recognizer) -> Self {
+        let background = recognizer.background().len();
+        Self { is_removed, examples, background, revision: recognizer.revision() }
+    }
+}
 
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -110,8 +99,7 @@ impl fmt::Display for Answer {
         if self.is_removed {
             writeln!(f, "removed:")?;
         }
-        let rows: Vec<_> = self.examples.iter().map(ExampleAnswer::row).collect();
-        f.write_str(&table(&COLUMNS, &rows))?;
+        f.write_str(&table_of(&self.examples))?;
         if self.is_removed {
             writeln!(f, "left in the background set: {}", self.background)?;
         }

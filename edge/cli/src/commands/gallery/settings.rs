@@ -1,15 +1,18 @@
-//! `handful gallery settings`: shows and changes what the gallery accepts.
+//! `handful gallery settings`: shows and changes what the gallery accepts, and what it keeps.
 
 use std::fmt;
 
 use clap::Args;
+use edge::Recognizer;
 use edge::device::{Device, StoreAccess};
-use edge::gallery::{Gallery, GallerySettings};
+use edge::gallery::{GallerySettings, KeepImages};
 use edge::recognizer::Precondition;
-use models::fault::{AnyFault, Message};
+use models::fault::AnyFault;
 use serde::Serialize;
 use terminal::note;
 
+use super::store::open_existing;
+use crate::commands::changed::Changed;
 use crate::commands::{decision_off, open};
 use crate::text::{rate, show};
 
@@ -20,9 +23,12 @@ Examples:
   handful gallery settings --threshold 0.3               accept scores from 0.3 on
   handful gallery settings --no-threshold                use the rate again
   handful gallery settings --expected-unknown-share 0.9  where most images are unknown
+  handful gallery settings --keep-images original        keep the files of enrolled images
+  handful gallery settings --retention-days 365          purge later
 
 `handful calibrate` lists the thresholds of several rates. The expected unknown share changes
-probabilities, not what is accepted.";
+probabilities, not what is accepted. What is kept of images holds for those that are enrolled from
+then on; images that were kept before stay.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -44,6 +50,14 @@ pub(crate) struct Options {
     #[arg(long, value_name = "P", allow_negative_numbers = true)]
     #[arg(value_parser = parse_expected_unknown_share)]
     expected_unknown_share: Option<f64>,
+
+    /// What is kept of each enrolled image: thumb (a small JPEG), original (the file) or off
+    #[arg(long, value_name = "WHAT")]
+    keep_images: Option<KeepImages>,
+
+    /// Days after which `handful gallery purge` forgets what was removed, 0 to 36500
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=36_500))]
+    retention_days: Option<u32>,
 }
 
 /// What the gallery accepts.
@@ -55,38 +69,51 @@ pub(crate) struct SettingsAnswer {
     expected_unknown_share: f64,
 }
 
+/// What the gallery accepts, and what it keeps.
+#[derive(Debug, Serialize)]
+pub(super) struct AllSettings {
+    #[serde(flatten)]
+    pub(super) accepted: SettingsAnswer,
+    keep_images: KeepImages,
+    retention_days: u32,
+}
+
 #[derive(Debug, Serialize)]
 struct Answer {
-    settings: SettingsAnswer,
+    settings: AllSettings,
     revision: u64,
 }
 
 pub(super) fn run(options: &Options, json: bool, device: &Device) -> Result<(), AnyFault> {
-    let access = if options.changes() { StoreAccess::Existing } else { StoreAccess::Snapshot };
-    let store = device.store_dir()?;
-    if options.changes() && !Gallery::store_exists(&store) {
-        let store = store.display();
-        return Err(Message::input(format!(
-            "there is no store in {store} yet; enroll images first with `handful enroll DIR`"
-        ))
-        .into());
-    }
-    let mut recognizer = open(device, access)?;
+    let mut recognizer = match options.changes() {
+        true => open_existing(device)?,
+        false => open(device, StoreAccess::Snapshot)?,
+    };
     if let Some(reason) = decision_off(&recognizer) {
-        note!("note: the settings have no effect: {reason}");
+        note!("note: the rate and the threshold have no effect: {reason}");
     }
-    let mut settings = *recognizer.settings();
-    if options.changes() {
-        settings = recognizer.set_settings(options.applied_to(settings), Precondition::Anything)?;
+    if !options.changes() {
+        return show(&Answer::of(&recognizer), json);
     }
-    let settings = SettingsAnswer::of(settings);
-    show(&Answer { settings, revision: recognizer.revision() }, json)
+    let settings = options.applied_to(*recognizer.settings());
+    recognizer.set_settings(settings, Precondition::Anything)?;
+    show(&Changed::by(&recognizer, Answer::of(&recognizer)), json)
+}
+
+impl Answer {
+    fn of(recognizer: &Recognizer) -> Self {
+        let settings = AllSettings::of(*recognizer.settings());
+        Self { settings, revision: recognizer.revision() }
+    }
 }
 
 impl Options {
     fn changes(&self) -> bool {
-        let Self { rate, threshold, no_threshold, expected_unknown_share } = self;
-        *no_threshold || [rate, threshold, expected_unknown_share].iter().any(|one| one.is_some())
+        let numbers = [self.rate, self.threshold, self.expected_unknown_share];
+        self.no_threshold
+            || numbers.iter().any(Option::is_some)
+            || self.keep_images.is_some()
+            || self.retention_days.is_some()
     }
 
     fn applied_to(&self, settings: GallerySettings) -> GallerySettings {
@@ -98,6 +125,8 @@ impl Options {
                 kept => self.threshold.or(kept),
             },
             expected_unknown_share: share.unwrap_or(settings.expected_unknown_share),
+            keep_images: self.keep_images.unwrap_or(settings.keep_images),
+            retention_days: self.retention_days.unwrap_or(settings.retention_days),
         }
     }
 }
@@ -125,7 +154,7 @@ fn parse_expected_unknown_share(text: &str) -> Result<f64, String> {
 
 impl SettingsAnswer {
     pub(crate) fn of(settings: GallerySettings) -> Self {
-        let GallerySettings { rate, threshold, expected_unknown_share } = settings;
+        let GallerySettings { rate, threshold, expected_unknown_share, .. } = settings;
         Self { rate, threshold, expected_unknown_share }
     }
 
@@ -141,13 +170,32 @@ impl SettingsAnswer {
     }
 }
 
+impl AllSettings {
+    pub(super) fn of(settings: GallerySettings) -> Self {
+        let GallerySettings { keep_images, retention_days, .. } = settings;
+        Self { accepted: SettingsAnswer::of(settings), keep_images, retention_days }
+    }
+
+    /// What is kept of images, in a line.
+    pub(super) fn kept(&self) -> String {
+        let what = match self.keep_images {
+            KeepImages::Thumb => "a JPEG of at most 256 pixels on the long side",
+            KeepImages::Original => "the bytes of the file",
+            KeepImages::Off => "no image, only its embedding",
+        };
+        format!("images kept: {} ({what})", self.keep_images)
+    }
+}
+
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let settings = &self.settings;
-        let threshold = settings.threshold.map_or_else(|| "none".to_owned(), |z| z.to_string());
-        writeln!(f, "rate                    {}", settings.rate)?;
+        let accepted = &self.settings.accepted;
+        let threshold = accepted.threshold.map_or_else(|| "none".to_owned(), |z| z.to_string());
+        writeln!(f, "rate                    {}", accepted.rate)?;
         writeln!(f, "threshold               {threshold}")?;
-        writeln!(f, "expected unknown share  {}", settings.expected_unknown_share)?;
-        writeln!(f, "accepted: {}", self.settings.in_words())
+        writeln!(f, "expected unknown share  {}", accepted.expected_unknown_share)?;
+        writeln!(f, "retention days          {}", self.settings.retention_days)?;
+        writeln!(f, "accepted: {}", accepted.in_words())?;
+        writeln!(f, "{}", self.settings.kept())
     }
 }

@@ -1,0 +1,171 @@
+//! `handful galleries`: lists, creates, renames, deletes and restores the galleries of the store.
+
+use std::fmt;
+
+use clap::{Args, Subcommand};
+use edge::device::Device;
+use edge::gallery::{Galleries, GalleryEntry, GalleryError, Label};
+use models::fault::{AnyFault, Message, about};
+use serde::Serialize;
+
+use super::ACTOR;
+use crate::text::{Align, show, table};
+
+const EXAMPLES: &str = "\
+Examples:
+  handful galleries list
+  handful galleries create \"line 2\"
+  handful enroll --gallery \"line 2\" things/    every command takes --gallery
+  handful galleries rename \"line 2\" \"line 3\"
+  handful galleries delete \"line 3\"            `restore` brings it back
+  handful galleries restore \"line 3\"
+
+The gallery `default` always exists.";
+
+/// List, create, rename, delete and restore galleries
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    action: Action,
+
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// List the galleries with their numbers of classes and examples
+    List,
+    /// Create an empty gallery
+    Create {
+        /// Name of the gallery
+        name: String,
+    },
+    /// Rename a gallery
+    Rename {
+        /// Name of the gallery
+        gallery: String,
+        /// New name
+        name: String,
+    },
+    /// Delete a gallery with everything in it
+    Delete {
+        /// Name of the gallery
+        gallery: String,
+    },
+    /// Restore the gallery of this name that was deleted last
+    Restore {
+        /// Name of the gallery
+        gallery: String,
+    },
+}
+
+#[derive(Debug, Serialize)]
+struct Answer {
+    #[serde(skip)]
+    // Only in text: a program knows what it asked for.
+    done: Option<String>,
+    galleries: Vec<EntryAnswer>,
+}
+
+#[derive(Debug, Serialize)]
+struct EntryAnswer {
+    gallery: String,
+    id: String,
+    classes: usize,
+    examples: usize,
+    background: usize,
+    revision: u64,
+}
+
+pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
+    let space_id = device.bundle(None)?.manifest.space_id;
+    if matches!(options.action, Action::List) && !Galleries::exist(&device.store_dir()?) {
+        return show(&Answer { done: None, galleries: Vec::new() }, options.json);
+    }
+    let mut galleries = device.galleries(&space_id)?;
+    galleries.set_actor(ACTOR);
+    let done = change(&options.action, &mut galleries)?;
+    let listed = galleries.list()?.into_iter().map(EntryAnswer::of).collect();
+    show(&Answer { done, galleries: listed }, options.json)
+}
+
+/// Returns what was done, in a line.
+fn change(action: &Action, galleries: &mut Galleries) -> Result<Option<String>, AnyFault> {
+    Ok(match action {
+        Action::List => None,
+        Action::Create { name } => {
+            let (_, is_new) = galleries.create(&label(name)?).map_err(with_hint)?;
+            Some(if is_new { format!("created {name}") } else { format!("{name} exists already") })
+        }
+        Action::Rename { gallery, name } => {
+            galleries.rename(gallery, &label(name)?).map_err(with_hint)?;
+            Some(format!("renamed {gallery} to {name}"))
+        }
+        Action::Delete { gallery } => {
+            galleries.delete(gallery).map_err(with_hint)?;
+            let restore = format!("restore with: handful galleries restore \"{gallery}\"");
+            Some(format!("deleted {gallery}; {restore}"))
+        }
+        Action::Restore { gallery } => {
+            galleries.restore(gallery).map_err(with_hint)?;
+            Some(format!("restored {gallery}"))
+        }
+    })
+}
+
+fn label(name: &str) -> Result<Label, AnyFault> {
+    Label::parse(name).map_err(|error| about("the name", error))
+}
+
+/// Adds the command that shows what exists.
+fn with_hint(error: GalleryError) -> AnyFault {
+    match error {
+        GalleryError::UnknownGallery(_) => {
+            Message::input(format!("{error}; `handful galleries list` shows them")).into()
+        }
+        error => error.into(),
+    }
+}
+
+impl EntryAnswer {
+    fn of(entry: GalleryEntry) -> Self {
+        Self {
+            gallery: entry.name,
+            id: entry.id.to_string(),
+            classes: entry.classes,
+            examples: entry.examples,
+            background: entry.background,
+            revision: entry.revision,
+        }
+    }
+
+    /// The cells of [`COLUMNS`].
+    fn row(&self) -> Vec<String> {
+        let numbers = [self.classes, self.examples, self.background];
+        let numbers = numbers.iter().map(ToString::to_string);
+        std::iter::once(self.gallery.clone()).chain(numbers).collect()
+    }
+}
+
+const COLUMNS: [(&str, Align); 4] = [
+    ("gallery", Align::Left),
+    ("classes", Align::Right),
+    ("examples", Align::Right),
+    ("none of these", Align::Right),
+];
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(done) = &self.done {
+            writeln!(f, "{done}")?;
+        }
+        if self.galleries.is_empty() {
+            return writeln!(f, "there is no store yet; enroll images with `handful enroll DIR`");
+        }
+        let rows: Vec<_> = self.galleries.iter().map(EntryAnswer::row).collect();
+        f.write_str(&table(&COLUMNS, &rows))
+    }
+}

@@ -1,0 +1,175 @@
+//! `handful gallery purge` and `compact`: what was removed is forgotten, and its room is freed.
+
+use std::fmt;
+use std::fs;
+use std::io::{self, BufRead, IsTerminal, Read};
+use std::path::Path;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use edge::device::Device;
+use edge::gallery::GroupId;
+use models::disk;
+use models::fault::{AnyFault, Message};
+use serde::Serialize;
+use terminal::note;
+
+use super::store::open_existing;
+use crate::text::show;
+
+const PURGE_EXAMPLES: &str = "\
+Examples:
+  handful gallery purge                       what was removed before the retention time
+  handful gallery purge --older-than 0        everything that was removed
+  handful gallery purge --older-than 7 --yes  without a question, for scripts
+
+A purge removes embeddings and images of removed examples from the files of the store. It cannot be
+undone. Backups and exported files are not changed: delete them yourself.
+`handful gallery settings --retention-days N` sets the retention time.";
+
+const COMPACT_EXAMPLES: &str = "\
+Examples:
+  handful gallery compact
+
+The store is written anew beside the former file, so for a moment it needs its size again.";
+
+const SECONDS_PER_DAY: u64 = 24 * 60 * 60;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Action {
+    /// Forget for good what was removed; it cannot be restored then
+    Purge(PurgeOptions),
+    /// Write the store anew, so that it takes no more room than needed
+    #[command(after_help = COMPACT_EXAMPLES)]
+    Compact,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = PURGE_EXAMPLES)]
+pub(super) struct PurgeOptions {
+    /// Only what was removed that many days ago or earlier, 0 to 36500 [default: the retention
+    /// time of the gallery]
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=36_500))]
+    older_than: Option<u32>,
+
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+pub(super) fn run(action: &Action, json: bool, device: &Device) -> Result<(), AnyFault> {
+    match action {
+        Action::Purge(options) => purge(options, json, device),
+        Action::Compact => compact(json, device),
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Purged {
+    /// Number of examples.
+    purged: usize,
+    older_than_days: u32,
+    /// Null if there was nothing to purge. It cannot be undone.
+    change: Option<GroupId>,
+    revision: u64,
+}
+
+fn purge(options: &PurgeOptions, json: bool, device: &Device) -> Result<(), AnyFault> {
+    let stdin = io::stdin();
+    if !options.yes && !stdin.is_terminal() {
+        return Err(Message::input(
+            "a purge cannot be undone, and there is no terminal to ask on: nothing was purged; \
+             confirm it with --yes",
+        )
+        .into());
+    }
+    let mut recognizer = open_existing(device)?;
+    let older_than_days = options.older_than.unwrap_or(recognizer.settings().retention_days);
+    if !options.yes {
+        note!("What {} is forgotten for good.", removed(older_than_days));
+        note!("Backups and exported files are not changed: delete them yourself.");
+        note!("Type yes to purge:");
+        check_consent(&mut stdin.lock())?;
+    }
+    let age = Duration::from_secs(u64::from(older_than_days) * SECONDS_PER_DAY);
+    let purged = recognizer.purge(age)?;
+    let change = recognizer.last_change();
+    show(&Purged { purged, older_than_days, change, revision: recognizer.revision() }, json)
+}
+
+/// What a purge is about, in words.
+fn removed(older_than_days: u32) -> String {
+    match older_than_days {
+        0 => "was removed".to_owned(),
+        days => format!("was removed {days} or more days ago"),
+    }
+}
+
+/// Reads the answer to the question.
+fn check_consent(input: &mut impl BufRead) -> Result<(), Message> {
+    let mut line = String::new();
+    // A line of the keyboard is short; other input need not be.
+    let read = input.take(64).read_line(&mut line);
+    read.map_err(|error| Message::machine(format!("cannot read standard input: {error}")))?;
+    match line.trim() {
+        "yes" => Ok(()),
+        _ => Err(Message::input("expected `yes`; nothing was purged")),
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Compacted {
+    /// Size of the files of the store, in bytes.
+    bytes_before: u64,
+    bytes_after: u64,
+    revision: u64,
+}
+
+fn compact(json: bool, device: &Device) -> Result<(), AnyFault> {
+    let mut recognizer = open_existing(device)?;
+    let store = device.store_dir()?;
+    let bytes_before = bytes_in(&store)?;
+    recognizer.compact()?;
+    let bytes_after = bytes_in(&store)?;
+    show(&Compacted { bytes_before, bytes_after, revision: recognizer.revision() }, json)
+}
+
+/// The size of all files in a folder.
+fn bytes_in(folder: &Path) -> Result<u64, AnyFault> {
+    let files = disk::list(folder)?;
+    // A file that is gone meanwhile has no size.
+    Ok(files.iter().filter_map(|file| Some(fs::metadata(file).ok()?.len())).sum())
+}
+
+impl fmt::Display for Purged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = removed(self.older_than_days);
+        writeln!(f, "purged: {} examples (what {what})", self.purged)?;
+        writeln!(f, "backups and exported files are not changed: delete them yourself")
+    }
+}
+
+impl fmt::Display for Compacted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [before, after] = [self.bytes_before, self.bytes_after].map(|bytes| bytes as f64 / 1e6);
+        writeln!(f, "the store takes {after:.2} MB; it took {before:.2} MB")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_yes_is_consent() {
+        for yes in ["yes\n", " yes \r\n", "yes"] {
+            assert!(check_consent(&mut yes.as_bytes()).is_ok(), "{yes:?}");
+        }
+        for no in ["", "\n", "y\n", "no\n", "yes please\n"] {
+            let error = check_consent(&mut no.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains("nothing was purged"), "{no:?}: {error}");
+        }
+        let endless = &mut io::BufReader::new(io::repeat(b'y'));
+        assert!(check_consent(endless).is_err());
+    }
+}

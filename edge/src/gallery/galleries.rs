@@ -1,0 +1,324 @@
+//! The galleries of a store: list, create, rename, delete, restore.
+//!
+//! Their names are kept like the classes of a gallery, in a journal of the store itself: the same
+//! rules compare them, and a deleted gallery can be restored. `default` always exists and is not in
+//! that journal.
+//!
+//! # Examples
+//! ```
+//! use edge::gallery::{Galleries, Label};
+//!
+//! let mut galleries = Galleries::in_memory();
+//! galleries.create(&Label::parse("Line 2")?)?;
+//! galleries.delete("line 2")?;
+//! galleries.restore("line 2")?;
+//! let names: Vec<String> = galleries.list()?.into_iter().map(|one| one.name).collect();
+//! assert_eq!(names, ["default", "Line 2"]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use std::path::Path;
+
+use uuid::Uuid;
+
+use super::Gallery;
+use super::change::What;
+use super::class::ClassOverrides;
+use super::clock::{Clock, SystemSource};
+use super::error::GalleryError;
+use super::history::UndoTarget;
+use super::id::{ClassId, DeviceId, GalleryId};
+use super::journal::{Contents, Memory};
+use super::label::Label;
+use super::lookup::shortened;
+use super::state::ClassStatus;
+use super::store::{DEFAULT_GALLERY, RedbStore, SharedFile};
+
+/// The gallery whose classes are the galleries of a store.
+const DIRECTORY: GalleryId = GalleryId(Uuid::nil());
+
+/// The galleries of a store. Each is opened on its own.
+#[derive(Debug)]
+pub struct Galleries {
+    directory: Gallery,
+    default: GalleryId,
+    space_id: String,
+    /// Absent in memory.
+    file: Option<SharedFile>,
+}
+
+/// A gallery in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GalleryEntry {
+    /// Stable.
+    pub id: GalleryId,
+    /// Its name, unique in the store.
+    pub name: String,
+    /// Number of classes when it was last written.
+    pub classes: usize,
+    /// Number of examples of the classes.
+    pub examples: usize,
+    /// Number of examples of the background set.
+    pub background: usize,
+    /// Its revision.
+    pub revision: u64,
+}
+
+impl Galleries {
+    /// The name of the gallery that always exists.
+    pub const DEFAULT: &str = DEFAULT_GALLERY;
+
+    /// Whether the folder `dir` has a store; nothing is opened or created.
+    #[must_use]
+    pub fn exist(dir: &Path) -> bool {
+        SharedFile::exists(dir)
+    }
+
+    /// Galleries that live as long as their process.
+    #[must_use]
+    pub fn in_memory() -> Self {
+        let mut clock = Clock::new(SystemSource);
+        let default = GalleryId(clock.uuid());
+        let journal = Memory::new(DeviceId(clock.random_uuid()));
+        let directory = Gallery::new(Contents::default(), journal, clock);
+        Self { directory, default, space_id: String::new(), file: None }
+    }
+
+    /// Opens the store in the folder `dir`, or creates one. New galleries are bound to `space_id`.
+    /// One process at a time has a store open.
+    ///
+    /// # Errors
+    /// Those of [`Gallery::open`].
+    pub fn open(dir: &Path, space_id: &str) -> Result<Self, GalleryError> {
+        let mut clock = Clock::new(SystemSource);
+        let file = SharedFile::open(dir, space_id, &mut clock)?;
+        Self::of(file, clock, space_id)
+    }
+
+    /// The same for reading only, also on a read-only file system. Every change is refused with
+    /// [`GalleryError::ReadOnlyStore`].
+    ///
+    /// # Errors
+    /// Those of [`Gallery::open`]; [`GalleryError::Io`] if there is no store.
+    pub fn open_read_only(dir: &Path, space_id: &str) -> Result<Self, GalleryError> {
+        let file = SharedFile::open_read_only(dir)?;
+        Self::of(file, Clock::new(SystemSource), space_id)
+    }
+
+    fn of(file: SharedFile, clock: Clock, space_id: &str) -> Result<Self, GalleryError> {
+        let default = file.default_gallery()?;
+        // Its space does not count: it holds no embeddings.
+        let (store, contents) = RedbStore::open(file.clone(), DIRECTORY, "", "")?;
+        let directory = Gallery::new(contents, store, clock);
+        Ok(Self { directory, default, space_id: space_id.to_owned(), file: Some(file) })
+    }
+
+    /// Whether the file of the store in the folder `dir` is still there; it may be removed while it
+    /// is open.
+    ///
+    /// # Errors
+    /// [`GalleryError::Broken`] if it is gone.
+    pub fn check(dir: &Path) -> Result<(), GalleryError> {
+        SharedFile::check_folder(dir)
+    }
+
+    /// Who makes the changes of the store, as its history shows them.
+    pub fn set_actor(&mut self, actor: &str) {
+        self.directory.set_actor(actor);
+    }
+
+    /// `default`, then the others by name.
+    ///
+    /// # Errors
+    /// [`GalleryError::Io`]; [`GalleryError::Broken`].
+    pub fn list(&self) -> Result<Vec<GalleryEntry>, GalleryError> {
+        let rows = self.file.as_ref().map(SharedFile::galleries).transpose()?.unwrap_or_default();
+        let names = self.directory.iter().map(|one| (GalleryId(one.id.0), one.label.to_string()));
+        let default = std::iter::once((self.default, DEFAULT_GALLERY.to_owned()));
+        let entries = default.chain(names).map(|(id, name)| {
+            let row = rows.iter().find(|(other, _)| *other == id).map(|(_, row)| row);
+            GalleryEntry {
+                id,
+                name,
+                classes: row.map_or(0, |row| row.classes),
+                examples: row.map_or(0, |row| row.examples - row.background),
+                background: row.map_or(0, |row| row.background),
+                revision: row.map_or(0, |row| row.revision),
+            }
+        });
+        Ok(entries.collect())
+    }
+
+    /// The gallery with this name, in any spelling that folds to the same.
+    ///
+    /// # Errors
+    /// [`GalleryError::UnknownGallery`].
+    pub fn find(&self, name: &str) -> Result<GalleryId, GalleryError> {
+        if is_default(name) {
+            return Ok(self.default);
+        }
+        if let Ok(id) = name.parse::<GalleryId>() {
+            let is_here = id == self.default || self.directory.state.live(ClassId(id.0)).is_some();
+            return if is_here { Ok(id) } else { Err(unknown(name)) };
+        }
+        let found = Label::parse(name).ok().and_then(|name| self.directory.find(&name));
+        found.map(|class| GalleryId(class.0)).ok_or_else(|| unknown(name))
+    }
+
+    /// The name of a gallery; `None` if it is deleted.
+    #[must_use]
+    pub fn name(&self, id: GalleryId) -> Option<String> {
+        if id == self.default {
+            return Some(DEFAULT_GALLERY.to_owned());
+        }
+        let (_, class) = self.directory.state.live(ClassId(id.0))?;
+        Some(class.label.to_string())
+    }
+
+    /// Opens a gallery.
+    ///
+    /// # Errors
+    /// [`GalleryError::UnknownGallery`]; [`GalleryError::OtherSpace`]; [`GalleryError::Broken`];
+    /// [`GalleryError::Io`].
+    pub fn gallery(&self, name: &str) -> Result<Gallery, GalleryError> {
+        let id = self.find(name)?;
+        let mut clock = Clock::new(SystemSource);
+        let Some(file) = &self.file else {
+            let journal = Memory::new(DeviceId(clock.random_uuid()));
+            return Ok(Gallery::new(Contents::default(), journal, clock));
+        };
+        let (store, contents) = RedbStore::open(file.clone(), id, name, &self.space_id)?;
+        Ok(Gallery::new(contents, store, clock))
+    }
+
+    /// Creates a gallery; also answers whether it is new.
+    ///
+    /// # Errors
+    /// [`GalleryError::StoreFull`].
+    pub fn create(&mut self, name: &Label) -> Result<(GalleryId, bool), GalleryError> {
+        if is_default(name.as_str()) {
+            return Ok((self.default, false));
+        }
+        let (class, is_new) = self.directory.define(name, ClassOverrides::default())?;
+        Ok((GalleryId(class.id.0), is_new))
+    }
+
+    /// Gives a gallery another name.
+    ///
+    /// # Errors
+    /// [`GalleryError::UnknownGallery`]; [`GalleryError::GalleryExists`];
+    /// [`GalleryError::DefaultGallery`]; [`GalleryError::StoreFull`].
+    pub fn rename(&mut self, name: &str, new: &Label) -> Result<(), GalleryError> {
+        if is_default(name) {
+            return Err(GalleryError::DefaultGallery);
+        }
+        if is_default(new.as_str()) {
+            return Err(GalleryError::GalleryExists(new.clone()));
+        }
+        match self.directory.rename(name, new) {
+            Ok(_) => Ok(()),
+            Err(GalleryError::UnknownClass(name)) => Err(GalleryError::UnknownGallery(name)),
+            Err(GalleryError::LabelTaken(label)) => Err(GalleryError::GalleryExists(label)),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Deletes a gallery. It can be restored.
+    ///
+    /// # Errors
+    /// [`GalleryError::UnknownGallery`]; [`GalleryError::DefaultGallery`];
+    /// [`GalleryError::StoreFull`].
+    pub fn delete(&mut self, name: &str) -> Result<GalleryId, GalleryError> {
+        if is_default(name) {
+            return Err(GalleryError::DefaultGallery);
+        }
+        let id = self.find(name)?;
+        self.directory.delete(name)?;
+        Ok(id)
+    }
+
+    /// Restores the gallery of this name that was deleted last, as it was.
+    ///
+    /// # Errors
+    /// [`GalleryError::UnknownGallery`] if none was deleted; [`GalleryError::CannotUndo`] if there
+    /// is another one of that name; [`GalleryError::StoreFull`].
+    pub fn restore(&mut self, name: &str) -> Result<GalleryId, GalleryError> {
+        let label = Label::parse(name).map_err(|_| unknown(name))?;
+        let changes = self.directory.journal.changes()?;
+        let deleted = changes.iter().rev().find_map(|change| match change.what {
+            What::DeleteClass { class } if self.is_deleted(class, &label) => Some((change, class)),
+            _ => None,
+        });
+        let (change, class) = deleted.ok_or_else(|| unknown(name))?;
+        self.directory.undo(UndoTarget::Group(change.group), false)?;
+        Ok(GalleryId(class.0))
+    }
+
+    fn is_deleted(&self, class: ClassId, label: &Label) -> bool {
+        let class = self.directory.state.classes().get(&class);
+        class.is_some_and(|class| {
+            class.status == ClassStatus::Deleted && class.label.folded() == label.folded()
+        })
+    }
+}
+
+fn is_default(name: &str) -> bool {
+    models::label::folded(name) == DEFAULT_GALLERY
+}
+
+fn unknown(name: &str) -> GalleryError {
+    GalleryError::UnknownGallery(shortened(name))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn label(name: &str) -> Label {
+        Label::parse(name).unwrap()
+    }
+
+    fn names(galleries: &Galleries) -> Vec<String> {
+        galleries.list().unwrap().into_iter().map(|one| one.name).collect()
+    }
+
+    #[test]
+    fn galleries_are_created_renamed_deleted_and_restored() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut galleries = Galleries::open(dir.path(), "space").unwrap();
+        let (id, is_new) = galleries.create(&label("Line 2")).unwrap();
+        assert!(is_new);
+        assert_eq!(galleries.create(&label("LINE  2")).unwrap(), (id, false));
+        galleries.gallery("line 2").unwrap().enroll(&label("mug"), Vec::new(), true).unwrap();
+        galleries.rename("line 2", &label("Line 3")).unwrap();
+        assert_eq!(galleries.delete("LINE 3").unwrap(), id);
+        assert!(matches!(galleries.find("line 3"), Err(GalleryError::UnknownGallery(_))));
+        drop(galleries);
+        let mut again = Galleries::open(dir.path(), "space").unwrap();
+        assert_eq!(again.restore("line 3").unwrap(), id);
+        assert_eq!(names(&again), ["default", "Line 3"]);
+        assert_eq!(again.list().unwrap()[1].classes, 1);
+        assert!(again.gallery("line 3").unwrap().class("mug").is_ok());
+        assert!(again.gallery("default").unwrap().class("mug").is_err());
+    }
+
+    #[test]
+    fn default_stays_and_names_are_taken_once() {
+        let mut galleries = Galleries::in_memory();
+        assert!(!galleries.create(&label("Default")).unwrap().1);
+        assert!(matches!(galleries.delete("DEFAULT"), Err(GalleryError::DefaultGallery)));
+        let renamed = galleries.rename("default", &label("x"));
+        assert!(matches!(renamed, Err(GalleryError::DefaultGallery)));
+        galleries.create(&label("a")).unwrap();
+        galleries.create(&label("b")).unwrap();
+        for taken in ["default", "B"] {
+            let refused = galleries.rename("a", &label(taken));
+            assert!(matches!(refused, Err(GalleryError::GalleryExists(_))), "{refused:?}");
+        }
+        assert!(matches!(galleries.restore("a"), Err(GalleryError::UnknownGallery(_))));
+        galleries.delete("a").unwrap();
+        galleries.create(&label("a")).unwrap();
+        assert!(matches!(galleries.restore("a"), Err(GalleryError::CannotUndo { .. })));
+    }
+}

@@ -1,0 +1,348 @@
+//! The history of a gallery: the calls that changed it, and which of them can be undone.
+//!
+//! A call is undone as a whole, with one change: [`What::Undo`]. It is refused when a later change
+//! of the same class would lose its ground: a class cannot stay renamed when it was never made.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::change::{Change, Place, Position, What};
+use super::error::GalleryError;
+use super::id::{ClassId, DeviceId, ExampleId, GroupId};
+use super::lookup::{shortened, the_one};
+use super::undone::undone;
+
+mod summary;
+
+use summary::Summaries;
+
+/// One call that changed the gallery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryEntry {
+    /// The id of its changes, by which it is undone.
+    pub change: GroupId,
+    /// When it was made: milliseconds since 1970 (UTC), by the clock of its device.
+    pub at_ms: u64,
+    /// The store that it was made in.
+    pub device: DeviceId,
+    /// Who made it.
+    pub actor: String,
+    /// What it did, for people: `enrolled 3 images in "mug"`.
+    pub summary: String,
+    /// It has no effect now, since a later call undid it.
+    pub is_undone: bool,
+    /// It undoes other calls.
+    pub is_undo: bool,
+}
+
+/// All changes of a gallery by call, oldest first.
+pub(super) struct History<'a> {
+    groups: Vec<Group<'a>>,
+    /// Where each call is among the groups.
+    positions: HashMap<GroupId, usize>,
+    undone: BTreeMap<GroupId, Position>,
+    /// Where each example was enrolled or moved to.
+    places: HashMap<ExampleId, BTreeSet<Place>>,
+    /// Each label that a class had, folded.
+    labels: HashMap<ClassId, BTreeSet<String>>,
+    purged: BTreeSet<ExampleId>,
+}
+
+struct Group<'a> {
+    id: GroupId,
+    changes: Vec<&'a Change>,
+    summary: String,
+}
+
+/// What a call is about. Two calls with one subject in common depend on each other.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Subject {
+    Class(ClassId),
+    Label(String),
+    Background,
+    Setting(&'static str),
+}
+
+/// What a call should undo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UndoTarget {
+    /// The last call that still has an effect and is no undo.
+    Last,
+    /// The last undo that still has an effect.
+    LastUndo,
+    /// This one.
+    Group(GroupId),
+}
+
+impl<'a> History<'a> {
+    /// Of changes in their order.
+    pub(super) fn new(changes: &'a [Change]) -> Self {
+        let mut history = Self {
+            groups: Vec::new(),
+            positions: HashMap::new(),
+            undone: undone(&changes.iter().collect::<Vec<_>>()),
+            places: HashMap::new(),
+            labels: HashMap::new(),
+            purged: BTreeSet::new(),
+        };
+        let mut summaries = Summaries::default();
+        for change in changes {
+            history.note(&change.what);
+            let at = *history.positions.entry(change.group).or_insert(history.groups.len());
+            if at == history.groups.len() {
+                history.groups.push(Group::new(change.group));
+            }
+            history.groups[at].changes.push(change);
+        }
+        for group in &mut history.groups {
+            group.summary = summaries.of(group.id, &group.changes);
+        }
+        history
+    }
+
+    /// Remembers where examples were and how classes were called.
+    fn note(&mut self, what: &What) {
+        match what {
+            What::CreateClass { class, label } | What::Rename { class, label } => {
+                self.labels.entry(*class).or_default().insert(label.folded());
+            }
+            What::Enroll { to, examples, .. } => {
+                for example in examples {
+                    self.places.entry(example.id).or_default().insert(*to);
+                }
+            }
+            What::Move { examples, to } => {
+                for id in examples {
+                    self.places.entry(*id).or_default().insert(*to);
+                }
+            }
+            What::Purge { examples } => self.purged.extend(examples.iter().copied()),
+            _ => {}
+        }
+    }
+
+    /// The calls, newest first, at most `limit`; with `after` those that are older than that one.
+    pub(super) fn entries(
+        &self,
+        limit: usize,
+        after: Option<GroupId>,
+    ) -> Result<Vec<HistoryEntry>, GalleryError> {
+        let end = match after {
+            None => self.groups.len(),
+            Some(id) => self.position(id)?,
+        };
+        let newest_first = self.groups[..end].iter().rev().take(limit);
+        Ok(newest_first.map(|group| self.entry(group)).collect())
+    }
+
+    /// The call with this id, whole or at least 6 digits of its random half.
+    pub(super) fn named(&self, text: &str) -> Result<HistoryEntry, GalleryError> {
+        let meant = self.groups.iter().filter(|group| group.id.is_meant_by(text));
+        let meant = the_one(meant, text)?;
+        let unknown = || GalleryError::UnknownChange(shortened(text));
+        meant.map(|group| self.entry(group)).ok_or_else(unknown)
+    }
+
+    fn entry(&self, group: &Group<'_>) -> HistoryEntry {
+        let first = group.changes[0];
+        HistoryEntry {
+            change: group.id,
+            at_ms: first.at.ms,
+            device: first.device,
+            actor: first.actor.clone(),
+            summary: group.summary.clone(),
+            is_undone: !self.is_effective(group),
+            is_undo: group.is_undo(),
+        }
+    }
+
+    /// The calls to undo, oldest last: the target, and with `through` what stands in its way.
+    pub(super) fn plan_undo(
+        &self,
+        target: UndoTarget,
+        through: bool,
+    ) -> Result<Vec<HistoryEntry>, GalleryError> {
+        let target = self.target(target)?;
+        let group = &self.groups[target];
+        if !self.is_effective(group) {
+            return Err(refusal(group, "it is undone already".to_owned()));
+        }
+        if group.is_purge() || self.is_only_purged(group) {
+            return Err(refusal(group, "its images are purged, which is for good".to_owned()));
+        }
+        let mut planned = vec![target];
+        let mut subjects = self.subjects(group);
+        // What stands in the way of a later call stands in the way of this one.
+        for later in target + 1..self.groups.len() {
+            let other = &self.groups[later];
+            // What is purged stays so, whatever else is undone.
+            let counts = self.is_effective(other) && !other.is_purge();
+            if counts && self.depends(other, group, &subjects) {
+                subjects.extend(self.subjects(other));
+                planned.push(later);
+            }
+        }
+        let in_the_way: Vec<&Group<'_>> = planned[1..].iter().map(|at| &self.groups[*at]).collect();
+        if !through && !in_the_way.is_empty() {
+            return Err(refusal(group, obstacles(&in_the_way)));
+        }
+        Ok(planned.into_iter().rev().map(|at| self.entry(&self.groups[at])).collect())
+    }
+
+    fn target(&self, target: UndoTarget) -> Result<usize, GalleryError> {
+        let found = match target {
+            UndoTarget::Group(id) => return self.position(id),
+            UndoTarget::Last => self.groups.iter().rposition(|group| {
+                self.is_effective(group) && !group.is_undo() && !group.is_purge()
+            }),
+            UndoTarget::LastUndo => self.groups.iter().rposition(|group| {
+                self.is_effective(group) && group.is_undo() && !self.is_redo(group)
+            }),
+        };
+        found.ok_or(match target {
+            UndoTarget::LastUndo => GalleryError::NothingToRedo,
+            UndoTarget::Last | UndoTarget::Group(_) => GalleryError::NothingToUndo,
+        })
+    }
+
+    fn position(&self, id: GroupId) -> Result<usize, GalleryError> {
+        let found = self.positions.get(&id).copied();
+        found.ok_or_else(|| GalleryError::UnknownChange(id.to_string()))
+    }
+
+    fn is_effective(&self, group: &Group<'_>) -> bool {
+        let last = group.changes[group.changes.len() - 1].position();
+        group.is_purge() || self.undone.get(&group.id).is_none_or(|until| *until < last)
+    }
+
+    /// Whether it undoes nothing but undos.
+    fn is_redo(&self, group: &Group<'_>) -> bool {
+        group.is_undo() && group.undoes().all(|id| self.group(id).is_some_and(Group::is_undo))
+    }
+
+    /// Whether it is about examples, and all of them are purged.
+    fn is_only_purged(&self, group: &Group<'_>) -> bool {
+        let mut examples = group.changes.iter().flat_map(|change| self.examples(&change.what));
+        examples.next().is_some_and(|first| {
+            self.purged.contains(&first) && examples.all(|id| self.purged.contains(&id))
+        })
+    }
+
+    /// The examples that a change adds or takes away.
+    fn examples(&self, what: &What) -> Vec<ExampleId> {
+        match what {
+            What::Enroll { examples, .. } => examples.iter().map(|new| new.id).collect(),
+            What::Remove { examples } | What::Move { examples, .. } => examples.clone(),
+            What::DeleteClass { class } => {
+                let of_class = self.places.iter();
+                let place = Place::Class(*class);
+                of_class.filter(|(_, all)| all.contains(&place)).map(|(id, _)| *id).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn group(&self, id: GroupId) -> Option<&Group<'a>> {
+        self.positions.get(&id).map(|at| &self.groups[*at])
+    }
+
+    /// Whether `later` cannot stay as it is without `group`, which is about these subjects.
+    fn depends(&self, later: &Group<'_>, group: &Group<'_>, subjects: &BTreeSet<Subject>) -> bool {
+        // An undo takes something away: it needs nothing that an earlier call made. What is redone
+        // needs what was undone after it.
+        if later.is_undo() && (!group.is_undo() || self.is_redo(later)) {
+            return false;
+        }
+        !self.subjects(later).is_disjoint(subjects)
+    }
+
+    fn subjects(&self, group: &Group<'_>) -> BTreeSet<Subject> {
+        let mut subjects = BTreeSet::new();
+        // Changes of other devices may be anything, also undos of each other.
+        let mut seen = BTreeSet::from([group.id]);
+        let mut waiting = vec![group];
+        while let Some(group) = waiting.pop() {
+            for change in &group.changes {
+                self.add_subjects(&change.what, &mut subjects);
+            }
+            let undone = group.undoes().filter(|id| seen.insert(*id));
+            waiting.extend(undone.filter_map(|id| self.group(id)));
+        }
+        subjects
+    }
+
+    fn add_subjects(&self, what: &What, to: &mut BTreeSet<Subject>) {
+        match what {
+            What::CreateClass { class, .. }
+            | What::Rename { class, .. }
+            | What::Define { class, .. }
+            | What::DeleteClass { class } => self.add_place(Place::Class(*class), to),
+            What::Merge { from, into } => {
+                self.add_place(Place::Class(*from), to);
+                self.add_place(Place::Class(*into), to);
+            }
+            What::Enroll { to: place, .. } => self.add_place(*place, to),
+            What::Remove { examples } | What::Move { examples, .. } | What::Purge { examples } => {
+                for id in examples {
+                    for place in self.places.get(id).into_iter().flatten() {
+                        self.add_place(*place, to);
+                    }
+                }
+            }
+            What::Settings(settings) => {
+                to.extend(settings.iter().map(|setting| Subject::Setting(setting.name())));
+            }
+            What::Undo { .. } => {}
+        }
+    }
+
+    fn add_place(&self, place: Place, to: &mut BTreeSet<Subject>) {
+        match place {
+            Place::Background => {
+                to.insert(Subject::Background);
+            }
+            Place::Class(class) => {
+                to.insert(Subject::Class(class));
+                let labels = self.labels.get(&class).into_iter().flatten();
+                to.extend(labels.cloned().map(Subject::Label));
+            }
+        }
+    }
+}
+
+fn refusal(group: &Group<'_>, reason: String) -> GalleryError {
+    GalleryError::CannotUndo { change: group.id, summary: group.summary.clone(), reason }
+}
+
+impl Group<'_> {
+    fn new(id: GroupId) -> Self {
+        Self { id, changes: Vec::new(), summary: String::new() }
+    }
+
+    fn undoes(&self) -> impl Iterator<Item = GroupId> {
+        self.changes.iter().filter_map(|change| match change.what {
+            What::Undo { group } => Some(group),
+            _ => None,
+        })
+    }
+
+    fn is_undo(&self) -> bool {
+        self.undoes().next().is_some()
+    }
+
+    fn is_purge(&self) -> bool {
+        self.changes.iter().any(|change| matches!(change.what, What::Purge { .. }))
+    }
+}
+
+/// What stands in the way, the latest first; only some of many.
+fn obstacles(groups: &[&Group<'_>]) -> String {
+    const MOST: usize = 3;
+    let latest_first = groups.iter().rev().take(MOST);
+    let named: Vec<String> =
+        latest_first.map(|group| format!("`{}` ({})", group.id.short(), group.summary)).collect();
+    let others = match groups.len().saturating_sub(MOST) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("later changes depend on it: {}{others}", named.join(", "))
+}

@@ -1,0 +1,315 @@
+//! The state of a gallery: the fold of its journal, without embeddings and images.
+//!
+//! Here are its rows, what follows from them, and the two functions through which every change of a
+//! row goes; `fold` has the rules.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256 as Hasher};
+
+use super::change::{Place, Sha256};
+use super::class::ClassOverrides;
+use super::id::{ChangeId, ClassId, ExampleId};
+use super::label::Label;
+use super::settings::GallerySettings;
+
+mod fold;
+
+/// A class, also one that is deleted or that became another one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct ClassState {
+    pub(super) label: Label,
+    pub(super) overrides: ClassOverrides,
+    pub(super) status: ClassStatus,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ClassStatus {
+    Live,
+    Deleted,
+    /// The id is another name of this class, which may be one itself.
+    AliasOf(ClassId),
+}
+
+/// An example, until it is removed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct ExampleState {
+    pub(super) sha256: Sha256,
+    pub(super) precision: String,
+    /// The change that enrolled it, and its position there.
+    pub(super) source: ChangeId,
+    pub(super) index: u8,
+    pub(super) status: ExampleStatus,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ExampleStatus {
+    /// It counts.
+    In(Place),
+    /// The same image as another example of its place.
+    SameAs(ExampleId),
+    /// Its class was deleted.
+    Dropped,
+}
+
+/// What a state knows; compared by tests, written to the disk by rows.
+#[derive(Debug, Clone, Default)]
+pub(super) struct State {
+    classes: BTreeMap<ClassId, ClassState>,
+    examples: BTreeMap<ExampleId, ExampleState>,
+    settings: GallerySettings,
+    index: Index,
+    /// What changed since [`State::take_delta`].
+    delta: Delta,
+}
+
+impl PartialEq for State {
+    fn eq(&self, other: &Self) -> bool {
+        self.classes == other.classes
+            && self.examples == other.examples
+            && self.settings == other.settings
+    }
+}
+
+/// What follows from the rows and is looked up often.
+#[derive(Debug, Clone, Default)]
+struct Index {
+    /// The live class of each folded label. Sorted, since lists of classes are in that order.
+    labels: BTreeMap<String, ClassId>,
+    /// The examples of each place, in the order of their ids, which is that of enrollment.
+    members: BTreeMap<Place, BTreeSet<ExampleId>>,
+    images: HashMap<(Place, Sha256), ExampleId>,
+    /// The examples that are the same as each.
+    same: BTreeMap<ExampleId, BTreeSet<ExampleId>>,
+}
+
+/// What was replaced: the former rows.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Delta {
+    pub(super) classes: BTreeMap<ClassId, Option<ClassState>>,
+    pub(super) examples: BTreeMap<ExampleId, Option<ExampleState>>,
+    pub(super) settings: Option<GallerySettings>,
+}
+
+impl Delta {
+    /// What makes `after` of `before`.
+    fn between(before: &State, after: &State) -> Self {
+        Self {
+            classes: replaced(&before.classes, &after.classes),
+            examples: replaced(&before.examples, &after.examples),
+            settings: (before.settings != after.settings).then_some(before.settings),
+        }
+    }
+}
+
+fn replaced<K: Ord + Copy, V: Clone + PartialEq>(
+    before: &BTreeMap<K, V>,
+    after: &BTreeMap<K, V>,
+) -> BTreeMap<K, Option<V>> {
+    let new = after.keys().filter(|key| !before.contains_key(*key)).map(|key| (*key, None));
+    let other = before.iter().filter(|(key, row)| after.get(*key) != Some(*row));
+    other.map(|(key, row)| (*key, Some(row.clone()))).chain(new).collect()
+}
+
+impl State {
+    /// Rebuilds a state from its rows.
+    pub(super) fn restore(
+        classes: BTreeMap<ClassId, ClassState>,
+        examples: BTreeMap<ExampleId, ExampleState>,
+        settings: GallerySettings,
+    ) -> Self {
+        let mut state = Self { settings, ..Self::default() };
+        for (id, class) in classes {
+            state.set_class(id, Some(class));
+        }
+        for (id, example) in examples {
+            state.set_example(id, Some(example));
+        }
+        state.delta = Delta::default();
+        state
+    }
+
+    /// Becomes `next`; the delta is what differs.
+    pub(super) fn replace(&mut self, next: Self) {
+        let delta = Delta::between(self, &next);
+        *self = Self { delta, ..next };
+    }
+
+    /// What changed since the last call.
+    pub(super) fn take_delta(&mut self) -> Delta {
+        std::mem::take(&mut self.delta)
+    }
+
+    /// Takes back what changed.
+    pub(super) fn revert(&mut self, delta: &Delta) {
+        for (id, before) in &delta.examples {
+            self.set_example(*id, before.clone());
+        }
+        for (id, before) in &delta.classes {
+            self.set_class(*id, before.clone());
+        }
+        self.settings = delta.settings.unwrap_or(self.settings);
+        self.delta = Delta::default();
+    }
+
+    /// The one place that changes a class.
+    fn set_class(&mut self, id: ClassId, next: Option<ClassState>) {
+        let before = match next.clone() {
+            Some(class) => self.classes.insert(id, class),
+            None => self.classes.remove(&id),
+        };
+        for former in before.iter().filter(|class| class.status == ClassStatus::Live) {
+            // Another class may have the label by now.
+            remove_if(&mut self.index.labels, &former.label.folded(), id);
+        }
+        for class in next.iter().filter(|class| class.status == ClassStatus::Live) {
+            self.index.labels.insert(class.label.folded(), id);
+        }
+        self.delta.classes.entry(id).or_insert(before);
+    }
+
+    /// The one place that changes an example.
+    fn set_example(&mut self, id: ExampleId, next: Option<ExampleState>) {
+        let before = match next.clone() {
+            Some(example) => self.examples.insert(id, example),
+            None => self.examples.remove(&id),
+        };
+        if let Some(former) = &before {
+            self.index.remove(id, former);
+        }
+        if let Some(example) = &next {
+            self.index.insert(id, example);
+        }
+        self.delta.examples.entry(id).or_insert(before);
+    }
+}
+
+/// What readers and plans ask.
+impl State {
+    pub(super) fn settings(&self) -> &GallerySettings {
+        &self.settings
+    }
+
+    pub(super) fn classes(&self) -> &BTreeMap<ClassId, ClassState> {
+        &self.classes
+    }
+
+    pub(super) fn examples(&self) -> &BTreeMap<ExampleId, ExampleState> {
+        &self.examples
+    }
+
+    /// The live class of each folded label.
+    pub(super) fn labels(&self) -> &BTreeMap<String, ClassId> {
+        &self.index.labels
+    }
+
+    pub(super) fn n_classes(&self) -> usize {
+        self.index.labels.len()
+    }
+
+    /// Number of examples of the classes and of the background set.
+    pub(super) fn n_examples(&self) -> usize {
+        self.index.images.len()
+    }
+
+    /// The class that the id stands for, live or deleted.
+    pub(super) fn resolve(&self, mut id: ClassId) -> Option<ClassId> {
+        // An alias is made of a class that is none, so a circle is damage.
+        for _ in 0..self.classes.len() {
+            match self.classes.get(&id)?.status {
+                ClassStatus::AliasOf(other) => id = other,
+                ClassStatus::Live | ClassStatus::Deleted => return Some(id),
+            }
+        }
+        None
+    }
+
+    /// The live class that the id stands for.
+    pub(super) fn live(&self, id: ClassId) -> Option<(ClassId, ClassState)> {
+        let id = self.resolve(id)?;
+        let class = &self.classes[&id];
+        (class.status == ClassStatus::Live).then(|| (id, class.clone()))
+    }
+
+    /// The examples of a place, in the order of enrollment.
+    pub(super) fn members(&self, place: Place) -> Vec<ExampleId> {
+        self.index.members.get(&place).into_iter().flatten().copied().collect()
+    }
+
+    /// Number of examples of the background set.
+    pub(super) fn n_background(&self) -> usize {
+        self.index.members.get(&Place::Background).map_or(0, BTreeSet::len)
+    }
+
+    /// The example of a place with these bytes.
+    pub(super) fn with_image(&self, place: Place, sha256: Sha256) -> Option<ExampleId> {
+        self.index.images.get(&(place, sha256)).copied()
+    }
+
+    /// The other examples that are the same as this one.
+    pub(super) fn same_as(&self, id: ExampleId) -> Vec<ExampleId> {
+        self.index.same.get(&id).into_iter().flatten().copied().collect()
+    }
+
+    /// Where an example is; `None` if it does not count.
+    pub(super) fn place_of(&self, id: ExampleId) -> Option<Place> {
+        match self.examples.get(&id)?.status {
+            ExampleStatus::In(place) => Some(place),
+            ExampleStatus::SameAs(_) | ExampleStatus::Dropped => None,
+        }
+    }
+
+    /// A hash of everything but embeddings, which differ between engines in their last bits. Two
+    /// stores with the same changes have the same one.
+    pub(super) fn digest(&self) -> [u8; 32] {
+        let rows = (&self.classes, &self.examples, &self.settings);
+        let text = serde_json::to_vec(&rows).expect("invariant: ids are keys of text");
+        Hasher::digest(text).into()
+    }
+}
+
+impl Index {
+    fn insert(&mut self, id: ExampleId, example: &ExampleState) {
+        match example.status {
+            ExampleStatus::In(place) => {
+                self.members.entry(place).or_default().insert(id);
+                self.images.insert((place, example.sha256), id);
+            }
+            ExampleStatus::SameAs(first) => {
+                self.same.entry(first).or_default().insert(id);
+            }
+            ExampleStatus::Dropped => {}
+        }
+    }
+
+    fn remove(&mut self, id: ExampleId, example: &ExampleState) {
+        match example.status {
+            ExampleStatus::In(place) => {
+                remove_from(&mut self.members, place, id);
+                if self.images.get(&(place, example.sha256)) == Some(&id) {
+                    self.images.remove(&(place, example.sha256));
+                }
+            }
+            ExampleStatus::SameAs(first) => remove_from(&mut self.same, first, id),
+            ExampleStatus::Dropped => {}
+        }
+    }
+}
+
+fn remove_if(labels: &mut BTreeMap<String, ClassId>, label: &str, id: ClassId) {
+    if labels.get(label) == Some(&id) {
+        labels.remove(label);
+    }
+}
+
+fn remove_from<K: Ord>(sets: &mut BTreeMap<K, BTreeSet<ExampleId>>, key: K, id: ExampleId) {
+    if let Some(set) = sets.get_mut(&key) {
+        set.remove(&id);
+        if set.is_empty() {
+            sets.remove(&key);
+        }
+    }
+}

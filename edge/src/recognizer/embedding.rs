@@ -1,0 +1,66 @@
+//! From image files to embeddings and new examples.
+
+use super::Recognizer;
+use super::error::RecognizerError;
+use crate::decoder::{DecodedImage, ImageDecoder};
+use crate::embedder::Embedded;
+use crate::gallery::{KeepImages, NewExample};
+
+impl Recognizer {
+    /// Decodes images for this bundle; it can be cloned and used on other threads.
+    #[must_use]
+    pub fn decoder(&self) -> &ImageDecoder {
+        &self.decoder
+    }
+
+    /// Decodes and embeds one image file. If it is enrolled, its image is not kept.
+    ///
+    /// # Errors
+    /// [`RecognizerError::Embed`] if the image cannot be decoded or the network fails;
+    /// [`RecognizerError::Select`] if no engine can run the backbone.
+    pub fn embed(&mut self, bytes: &[u8]) -> Result<Embedded, RecognizerError> {
+        let image = self.decoder.decode(bytes)?;
+        self.embed_decoded(image)
+    }
+
+    /// Decodes and embeds one image file to enroll it, with what the gallery keeps of images: see
+    /// [`GallerySettings::keep_images`](crate::gallery::GallerySettings::keep_images). The
+    /// embedding is that of [`Recognizer::embed`].
+    ///
+    /// # Errors
+    /// Those of [`Recognizer::embed`].
+    pub fn embed_to_enroll(&mut self, bytes: &[u8]) -> Result<Embedded, RecognizerError> {
+        let keep = self.gallery.settings().keep_images;
+        let image = self.decoder.decode_to_keep(bytes, keep)?;
+        self.embed_decoded(image)
+    }
+
+    /// Embeds an image that [`Recognizer::decoder`] has decoded.
+    ///
+    /// # Errors
+    /// [`RecognizerError::Embed`] if the network fails;
+    /// [`RecognizerError::Select`] if no engine can run the backbone.
+    pub fn embed_decoded(&mut self, image: DecodedImage) -> Result<Embedded, RecognizerError> {
+        Ok(self.networks.embedder()?.0.embed_decoded(image)?)
+    }
+
+    pub(super) fn new_examples(
+        &mut self,
+        images: &[Embedded],
+    ) -> Result<Vec<NewExample>, RecognizerError> {
+        // A class without images needs no engine.
+        let precision = match images {
+            [] => String::new(),
+            _ => self.networks.embedder()?.1.precision.to_string(),
+        };
+        // It may have been turned off while the images were embedded.
+        let is_kept = self.gallery.settings().keep_images != KeepImages::Off;
+        let examples = images.iter().map(|image| NewExample {
+            sha256: image.sha256,
+            embedding: image.embedding.clone(),
+            precision: precision.clone(),
+            image: image.kept.clone().filter(|_| is_kept),
+        });
+        Ok(examples.collect())
+    }
+}

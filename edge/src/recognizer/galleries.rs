@@ -1,0 +1,131 @@
+//! Several galleries: one is selected, and all other calls mean that one.
+
+use std::mem;
+
+use super::Recognizer;
+use super::error::RecognizerError;
+use super::open_galleries::OpenGalleries;
+use super::snapshot::Snapshots;
+use crate::gallery::{Galleries, GalleryEntry, GalleryError, Label};
+
+impl Recognizer {
+    /// A recognizer with several galleries; `default` is selected.
+    ///
+    /// # Errors
+    /// [`RecognizerError::Gallery`] if that cannot be opened.
+    pub fn with_galleries(mut self, galleries: Galleries) -> Result<Self, RecognizerError> {
+        let selected = galleries.find(Galleries::DEFAULT)?;
+        self.gallery = galleries.gallery(Galleries::DEFAULT)?.with_limits(self.gallery.limits());
+        self.snapshots = Snapshots::default();
+        self.galleries = Some(OpenGalleries { all: galleries, selected, others: Vec::new() });
+        Ok(self)
+    }
+
+    /// Selects a gallery by its name; it is opened when it is selected first.
+    ///
+    /// # Errors
+    /// [`RecognizerError::Gallery`] if there is none, or if it cannot be opened.
+    pub fn select(&mut self, name: &str) -> Result<(), RecognizerError> {
+        let Some(galleries) = &mut self.galleries else {
+            return match models::label::folded(name) == Galleries::DEFAULT {
+                true => Ok(()),
+                false => Err(GalleryError::UnknownGallery(name.to_owned()).into()),
+            };
+        };
+        let id = galleries.all.find(name)?;
+        if id == galleries.selected {
+            return Ok(());
+        }
+        let mut next = match galleries.others.iter().position(|(other, ..)| *other == id) {
+            Some(at) => galleries.others.swap_remove(at),
+            None => {
+                let limits = self.gallery.limits();
+                (id, galleries.all.gallery(name)?.with_limits(limits), Snapshots::default())
+            }
+        };
+        next.0 = mem::replace(&mut galleries.selected, id);
+        mem::swap(&mut self.gallery, &mut next.1);
+        mem::swap(&mut self.snapshots, &mut next.2);
+        galleries.others.push(next);
+        if let Some(actor) = &self.actor {
+            self.gallery.set_actor(actor);
+        }
+        Ok(())
+    }
+
+    /// The name of the selected gallery.
+    #[must_use]
+    pub fn selected(&self) -> String {
+        let named = self.galleries.as_ref().and_then(|one| one.all.name(one.selected));
+        named.unwrap_or_else(|| self.gallery_name.clone())
+    }
+
+    /// A recognizer whose only gallery has this name.
+    #[must_use]
+    pub fn with_gallery_name(self, name: &str) -> Self {
+        Self { gallery_name: name.to_owned(), ..self }
+    }
+
+    /// The galleries: `default`, then the others by name.
+    ///
+    /// # Errors
+    /// [`RecognizerError::Gallery`] if the store cannot be read.
+    pub fn galleries(&self) -> Result<Vec<GalleryEntry>, RecognizerError> {
+        match &self.galleries {
+            Some(galleries) => Ok(galleries.all.list()?),
+            None => Ok(Galleries::in_memory().list()?),
+        }
+    }
+
+    /// Creates a gallery; answers whether it is new.
+    ///
+    /// # Errors
+    /// [`RecognizerError::Label`]; [`RecognizerError::Gallery`] if the store cannot be written.
+    pub fn create_gallery(&mut self, name: &str) -> Result<bool, RecognizerError> {
+        let label = Label::parse(name)?;
+        Ok(self.all_galleries()?.create(&label)?.1)
+    }
+
+    /// Gives a gallery another name.
+    ///
+    /// # Errors
+    /// [`RecognizerError::Label`]; [`RecognizerError::Gallery`] if there is none, if another one
+    /// has the name, if it is `default`, or if the store cannot be written.
+    pub fn rename_gallery(&mut self, name: &str, new: &str) -> Result<(), RecognizerError> {
+        let new = Label::parse(new)?;
+        Ok(self.all_galleries()?.rename(name, &new)?)
+    }
+
+    /// Deletes a gallery; it can be restored. `default` is selected afterwards.
+    ///
+    /// # Errors
+    /// [`RecognizerError::Gallery`] if there is none, if it is `default`, or if the store cannot be
+    /// written.
+    pub fn delete_gallery(&mut self, name: &str) -> Result<(), RecognizerError> {
+        let id = self.all_galleries()?.delete(name)?;
+        self.select(Galleries::DEFAULT)?;
+        if let Some(galleries) = &mut self.galleries {
+            galleries.others.retain(|(other, ..)| *other != id);
+        }
+        Ok(())
+    }
+
+    /// Restores the gallery of this name that was deleted last.
+    ///
+    /// # Errors
+    /// [`RecognizerError::Gallery`] if none was deleted, if there is another one of that name, or
+    /// if the store cannot be written.
+    pub fn restore_gallery(&mut self, name: &str) -> Result<(), RecognizerError> {
+        self.all_galleries()?.restore(name)?;
+        Ok(())
+    }
+
+    fn all_galleries(&mut self) -> Result<&mut Galleries, RecognizerError> {
+        let galleries = self.galleries.as_mut().map(|galleries| &mut galleries.all);
+        let galleries = galleries.ok_or(GalleryError::ReadOnly)?;
+        if let Some(actor) = &self.actor {
+            galleries.set_actor(actor);
+        }
+        Ok(galleries)
+    }
+}

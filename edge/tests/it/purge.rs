@@ -1,0 +1,191 @@
+//! What is purged is in no file of the store, and nothing else is gone.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use edge::gallery::{Gallery, GalleryError, NewExample, UndoTarget};
+
+use crate::conformance::{contents, open};
+use crate::fixtures::{examples, label};
+
+/// Bytes that are looked for together: as many are nowhere alike by chance.
+const WINDOW: usize = 16;
+const IMAGE_BYTES: usize = 1024;
+const EMBEDDING_LENGTH: usize = 64;
+
+/// Bytes that follow from a seed and look like no others.
+fn noise(seed: u64, n: usize) -> Vec<u8> {
+    let mut state = seed;
+    let mut bytes = Vec::with_capacity(n);
+    for _ in 0..n {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        bytes.push((state >> 33) as u8);
+    }
+    bytes
+}
+
+/// An example whose image and embedding can be found in any file.
+fn marked(number: u8) -> NewExample {
+    let seed = u64::from(number) + 1;
+    let values = noise(seed, 2 * EMBEDDING_LENGTH);
+    let (pairs, _) = values.as_chunks::<2>();
+    let embedding = pairs.iter().map(|pair| f32::from(i16::from_le_bytes(*pair)) / 7.0).collect();
+    let image = Some(noise(seed + 1_000, IMAGE_BYTES));
+    NewExample { sha256: [number; 32], embedding, precision: "fp32".to_owned(), image }
+}
+
+/// Every window of the image and of the embedding.
+fn windows(example: &NewExample) -> HashSet<Vec<u8>> {
+    let embedding: Vec<u8> =
+        example.embedding.iter().flat_map(|value| value.to_le_bytes()).collect();
+    let image = example.image.as_deref().unwrap();
+    embedding.windows(WINDOW).chain(image.windows(WINDOW)).map(<[u8]>::to_vec).collect()
+}
+
+/// How many of these windows are in the files of a folder.
+fn found(windows: &HashSet<Vec<u8>>, dir: &Path) -> usize {
+    let mut found = HashSet::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let bytes = fs::read(entry.unwrap().path()).unwrap();
+        found.extend(bytes.windows(WINDOW).filter_map(|window| windows.get(window)).cloned());
+    }
+    found.len()
+}
+
+/// A store with marked images: two in a class, one in another, one in the background set.
+fn marked_store(dir: &Path) -> Gallery {
+    let mut store = open(dir);
+    store.enroll(&label("mug"), vec![marked(1), marked(2)], true).unwrap();
+    store.enroll(&label("cup"), vec![marked(3)], true).unwrap();
+    store.enroll_background(vec![marked(4)]).unwrap();
+    store
+}
+
+fn file_len(dir: &Path) -> u64 {
+    fs::metadata(dir.join("gallery.redb")).unwrap().len()
+}
+
+#[test]
+fn what_is_purged_is_in_no_file_of_the_store() {
+    let root = tempfile::tempdir().unwrap();
+    let mut store = marked_store(root.path());
+    let gone = windows(&marked(1));
+    let removed = store.class("mug").unwrap().examples[0].clone();
+    store.remove_examples(&[removed.id.to_string()]).unwrap();
+    let kept = contents(&store);
+    drop(store);
+    assert_eq!(found(&gone, root.path()), gone.len(), "a removal can be undone");
+    let mut store = open(root.path());
+    assert_eq!(store.purge(Duration::ZERO).unwrap(), 1);
+    assert_eq!(found(&gone, root.path()), 0, "while the store is open");
+    assert_eq!(store.image(removed.id).unwrap(), None);
+    drop(store);
+    assert_eq!(found(&gone, root.path()), 0, "after it was closed");
+    let again = open(root.path());
+    assert_eq!(found(&gone, root.path()), 0, "after it was opened again");
+    let expected = (kept.0 + 1, kept.1, kept.2, kept.3);
+    assert_eq!(contents(&again), expected, "the others are as they were");
+    for number in 2..5 {
+        let windows = windows(&marked(number));
+        assert_eq!(found(&windows, root.path()), windows.len(), "image {number} is whole");
+    }
+}
+
+#[test]
+fn images_of_other_examples_are_kept_bit_for_bit() {
+    let root = tempfile::tempdir().unwrap();
+    let mut store = marked_store(root.path());
+    store.delete("cup").unwrap();
+    assert_eq!(store.purge(Duration::ZERO).unwrap(), 1);
+    let mug = store.class("mug").unwrap().clone();
+    for (example, number) in mug.examples.iter().zip(1..) {
+        let expected = marked(number);
+        assert_eq!(store.image(example.id).unwrap(), expected.image, "image {number}");
+        let bits: Vec<u32> = example.embedding.iter().map(|value| value.to_bits()).collect();
+        let given: Vec<u32> = expected.embedding.iter().map(|value| value.to_bits()).collect();
+        assert_eq!(bits, given, "embedding {number}");
+    }
+}
+
+#[test]
+fn a_copy_of_a_purged_image_is_purged_too() {
+    let root = tempfile::tempdir().unwrap();
+    let mut store = marked_store(root.path());
+    let copy = store.enroll(&label("bowl"), vec![marked(1)], true).unwrap();
+    let copy = copy.outcomes[0].example_id.to_string();
+    // It becomes one with the image of the class.
+    assert_eq!(store.move_examples(&[copy], Some("mug")).unwrap(), 1);
+    store.delete("mug").unwrap();
+    let kept = contents(&store);
+    store.purge(Duration::ZERO).unwrap();
+    drop(store);
+    assert_eq!(found(&windows(&marked(1)), root.path()), 0);
+    let expected = (kept.0 + 1, kept.1, kept.2, kept.3);
+    assert_eq!(contents(&open(root.path())), expected, "the others are as they were");
+}
+
+#[test]
+fn a_purge_is_in_the_history_and_for_good() {
+    let root = tempfile::tempdir().unwrap();
+    let mut store = marked_store(root.path());
+    store.delete("mug").unwrap();
+    let deletion = store.last_change().unwrap();
+    store.undo(UndoTarget::Last, false).unwrap();
+    assert_eq!(store.class("mug").unwrap().examples.len(), 2, "not purged: it comes back");
+    store.delete("mug").unwrap();
+    let again = store.last_change().unwrap();
+    assert_ne!(deletion, again);
+    assert_eq!(store.purge(Duration::ZERO).unwrap(), 2);
+    let history = store.history(1, None).unwrap();
+    assert_eq!(history[0].summary, "purged 2 images");
+    let kept = contents(&store);
+    for through in [false, true] {
+        let refused = store.undo(UndoTarget::Group(again), through).unwrap_err();
+        let GalleryError::CannotUndo { reason, .. } = &refused else { panic!("{refused}") };
+        assert!(reason.contains("its images are purged"), "{reason}");
+    }
+    assert_eq!(contents(&store), kept, "the refusals changed nothing");
+    assert_eq!(store.purge(Duration::ZERO).unwrap(), 0, "nothing is left to purge");
+    assert_eq!(store.revision(), kept.0);
+}
+
+#[test]
+fn what_was_removed_lately_is_not_purged() {
+    let root = tempfile::tempdir().unwrap();
+    let mut store = marked_store(root.path());
+    store.delete("mug").unwrap();
+    assert_eq!(store.purge(Duration::from_secs(60 * 60)).unwrap(), 0);
+    store.undo(UndoTarget::Last, false).unwrap();
+    let id = store.class("mug").unwrap().examples[1].id;
+    assert_eq!(store.image(id).unwrap(), marked(2).image);
+}
+
+#[test]
+fn compaction_shrinks_the_file_after_many_deletions() {
+    let root = tempfile::tempdir().unwrap();
+    let mut store = open(root.path());
+    store.enroll(&label("kept"), examples(0..10), true).unwrap();
+    for class in 0..4_u32 {
+        let first = 100 + class * 500;
+        let mut images = examples(first..first + 500);
+        for image in &mut images {
+            image.image = Some(vec![7; 4096]);
+        }
+        store.enroll(&label(&format!("class {class}")), images, true).unwrap();
+    }
+    for class in 0..4 {
+        store.delete(&format!("class {class}")).unwrap();
+    }
+    let full = file_len(root.path());
+    assert!(full > 8_000_000, "{full}");
+    assert_eq!(store.purge(Duration::ZERO).unwrap(), 2000);
+    assert!(file_len(root.path()) < full / 2, "{} of {full}", file_len(root.path()));
+    let kept = contents(&store);
+    store.compact().unwrap();
+    assert_eq!(contents(&store), kept);
+    drop(store);
+    assert_eq!(contents(&open(root.path())), kept);
+}

@@ -1,0 +1,100 @@
+//! Bodies that are JSON objects.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use serde::de::DeserializeOwned;
+
+use super::{Arrival, collect, content_type, quoted};
+use crate::http::problem::{Code, Problem};
+use crate::state::AppState;
+
+/// The content types of a JSON body; the second is that of changes (RFC 7396).
+const JSON: [&str; 2] = ["application/json", "application/merge-patch+json"];
+
+/// The most bytes of a JSON body.
+const MAX_JSON_BYTES: usize = 64 << 10;
+
+/// A JSON body. Every rejection is a [`Problem`].
+#[derive(Debug)]
+pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<Arc<AppState>> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &Arc<AppState>) -> Result<Self, Problem> {
+        JsonBytes::read(request, state).await?.object().map(Self)
+    }
+}
+
+/// A JSON body that may be left out. Every rejection is a [`Problem`].
+#[derive(Debug)]
+pub struct OptionalJson<T>(pub T);
+
+impl<T: DeserializeOwned + Default> FromRequest<Arc<AppState>> for OptionalJson<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &Arc<AppState>) -> Result<Self, Problem> {
+        let body = JsonBytes::read(request, state).await?;
+        if body.bytes.is_empty() {
+            return Ok(Self(T::default()));
+        }
+        body.object().map(Self)
+    }
+}
+
+/// A body that should be JSON.
+struct JsonBytes {
+    content_type: String,
+    bytes: Bytes,
+}
+
+impl JsonBytes {
+    async fn read(request: Request, state: &AppState) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        let arrival = Arrival::of(&parts, state)?;
+        let mut memory = state.buffers.lease(arrival.connection.client);
+        let reading = collect(body, MAX_JSON_BYTES, (&mut memory, 1));
+        let bytes = arrival.within_time(reading).await?;
+        Ok(Self { content_type: content_type(&parts.headers), bytes })
+    }
+
+    fn object<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        // Pages of other origins cannot send these types without a CORS preflight, which fails
+        // here.
+        if !JSON.contains(&self.content_type.as_str()) {
+            let got = quoted(&self.content_type);
+            let detail = format!("Expected content-type application/json, got {got}.");
+            return Err(Problem::new(Code::UnsupportedMediaType, detail));
+        }
+        object(&self.bytes)
+    }
+}
+
+/// The value of a JSON object.
+fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // serde also reads an array as a struct, field by field.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        let detail = "The JSON body: expected an object, got an array.";
+        return Err(Problem::new(Code::BadRequest, detail));
+    }
+    serde_json::from_slice(bytes)
+        .map_err(|error| Problem::new(Code::BadRequest, format!("The JSON body: {error}.")))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_json_body_is_an_object() {
+        type Body = std::collections::BTreeMap<String, u8>;
+        assert_eq!(object::<Body>(br#" {"a":1}"#).unwrap().len(), 1);
+        for wrong in ["[]", " [1]", "1", "", "{"] {
+            let code = object::<Body>(wrong.as_bytes()).unwrap_err().code();
+            assert_eq!(code, Code::BadRequest, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! The history of a gallery: list, undo, redo, purge; and the compaction of the store.
+#![expect(unused_qualifications, reason = "utoipa's macro writes them")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use edge::Recognizer;
+use edge::gallery::{GroupId, UndoTarget};
+use edge::recognizer::RecognizerError;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::part::{check_limit, default_limit};
+use crate::http::body;
+use crate::http::client::Client;
+use crate::http::conditions::{if_match, tagged};
+use crate::http::problem::{Code, Problem};
+use crate::jobs::client::Writer;
+use crate::state::AppState;
+use crate::wire;
+
+const SECONDS_OF_A_DAY: u64 = 24 * 60 * 60;
+
+/// A hundred years.
+const MAX_DAYS: u32 = 36_500;
+
+/// A part of a history.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct HistoryQuery {
+    /// The most calls to return, 1 to 1000.
+    #[serde(default = "default_limit")]
+    #[param(default = 100, minimum = 1, maximum = 1000, required = false)]
+    limit: usize,
+    /// Return the calls that are older than this one: `next` of the answer before.
+    #[param(value_type = String, required = false, pattern = "^ch_[0-9a-f]{32}$", example = "ch_0193b7a2c4d870008a3f21b4cd56ef78")]
+    after: Option<String>,
+}
+
+/// Lists the calls that changed a gallery, newest first.
+#[utoipa::path(get, path = "/v1/galleries/{gallery}/history", tag = "history",
+    operation_id = "list_history",
+    params(wire::GalleryPath, HistoryQuery),
+    responses((status = 200, description = "A part of the history", body = wire::History), wire::AnyProblem))]
+pub async fn list(
+    State(state): State<Arc<AppState>>,
+    Client(client): Client,
+    Path(gallery): Path<String>,
+    Query(HistoryQuery { limit, after }): Query<HistoryQuery>,
+) -> Result<Response, Problem> {
+    check_limit(limit)?;
+    let after = after.map(|id| id.parse::<GroupId>()).transpose();
+    let after =
+        after.map_err(|error| Problem::new(Code::BadRequest, format!("after: {error}.")))?;
+    let history = state
+        .in_gallery(client, &gallery, move |recognizer| {
+            // One more shows whether others follow.
+            let found = recognizer.history(limit + 1, after)?;
+            Ok::<_, RecognizerError>(wire::History::new(&found, limit, recognizer.revision()))
+        })
+        .await??;
+    Ok(tagged(StatusCode::OK, history.revision, history))
+}
+
+/// Undoes a call: the gallery becomes what it would be without it. The body may be left out: then
+/// it is the last call that is not undone.
+///
+/// Status 409 with the code `cannot_undo` if later changes depend on it, which the detail names;
+/// `through` undoes them too. `If-Match: "<revision>"`: the call fails with status 412 if the
+/// gallery has another revision.
+#[utoipa::path(post, path = "/v1/galleries/{gallery}/undo", tag = "history",
+    operation_id = "undo",
+    params(wire::GalleryPath, wire::IfMatch),
+    request_body = wire::UndoRequest,
+    responses((status = 200, description = "What was undone", body = wire::Undone), wire::AnyProblem))]
+pub async fn undo(
+    State(state): State<Arc<AppState>>,
+    writer: Writer,
+    Path(gallery): Path<String>,
+    headers: HeaderMap,
+    body::OptionalJson(request): body::OptionalJson<wire::UndoRequest>,
+) -> Result<Response, Problem> {
+    let precondition = if_match(&headers)?;
+    let wire::UndoRequest { change, through } = request;
+    check_change(change.as_deref())?;
+    let undone = state
+        .change(writer, &gallery, move |recognizer| {
+            let target = match change {
+                None => UndoTarget::Last,
+                Some(id) => UndoTarget::Group(recognizer.change(&id)?.change),
+            };
+            let undone = recognizer.undo(target, through, precondition)?;
+            Ok::<_, RecognizerError>(wire::Undone::new(&undone, recognizer))
+        })
+        .await??;
+    Ok(tagged(StatusCode::OK, undone.revision, undone))
+}
+
+/// Takes an undo back. The body may be left out: then it is the last undo that is not undone.
+///
+/// `If-Match: "<revision>"`: the call fails with status 412 if the gallery has another revision.
+#[utoipa::path(post, path = "/v1/galleries/{gallery}/redo", tag = "history",
+    operation_id = "redo",
+    params(wire::GalleryPath, wire::IfMatch),
+    request_body = wire::RedoRequest,
+    responses((status = 200, description = "The undo that was undone", body = wire::Undone), wire::AnyProblem))]
+pub async fn redo(
+    State(state): State<Arc<AppState>>,
+    writer: Writer,
+    Path(gallery): Path<String>,
+    headers: HeaderMap,
+    body::OptionalJson(request): body::OptionalJson<wire::RedoRequest>,
+) -> Result<Response, Problem> {
+    let precondition = if_match(&headers)?;
+    check_change(request.change.as_deref())?;
+    let undone = state
+        .change(writer, &gallery, move |recognizer| {
+            let target = match request.change {
+                None => UndoTarget::LastUndo,
+                Some(id) => UndoTarget::Group(named_undo(recognizer, &id)?),
+            };
+            let undone = recognizer.undo(target, false, precondition)?;
+            Ok::<_, Problem>(wire::Undone::new(&undone, recognizer))
+        })
+        .await??;
+    Ok(tagged(StatusCode::OK, undone.revision, undone))
+}
+
+/// Forgets for good what was removed: embeddings and images, also those of deleted classes. It
+/// cannot be undone. The body may be left out.
+#[utoipa::path(post, path = "/v1/galleries/{gallery}/purge", tag = "history",
+    operation_id = "purge",
+    params(wire::GalleryPath),
+    request_body = wire::PurgeRequest,
+    responses((status = 200, description = "What was purged", body = wire::Purged), wire::AnyProblem))]
+pub async fn purge(
+    State(state): State<Arc<AppState>>,
+    writer: Writer,
+    Path(gallery): Path<String>,
+    body::OptionalJson(request): body::OptionalJson<wire::PurgeRequest>,
+) -> Result<Response, Problem> {
+    let asked = request.older_than_days;
+    if let Some(days) = asked.filter(|days| *days > MAX_DAYS) {
+        let detail = format!("older_than_days: expected 0 to {MAX_DAYS}, got {days}.");
+        return Err(Problem::new(Code::BadRequest, detail));
+    }
+    let purged = state
+        .change(writer, &gallery, move |recognizer| {
+            let days = asked.unwrap_or(recognizer.settings().retention_days);
+            let age = Duration::from_secs(u64::from(days) * SECONDS_OF_A_DAY);
+            let purged = recognizer.purge(age)?;
+            let change = wire::last_change(recognizer);
+            let revision = recognizer.revision();
+            Ok::<_, RecognizerError>(wire::Purged { purged, revision, change })
+        })
+        .await??;
+    Ok(tagged(StatusCode::OK, purged.revision, purged))
+}
+
+/// Writes the store anew, so that it takes no more room than needed.
+#[utoipa::path(post, path = "/v1/compact", tag = "operations", operation_id = "compact",
+    responses((status = 200, description = "The store is written anew", body = wire::Compacted), wire::AnyProblem))]
+pub async fn compact(
+    State(state): State<Arc<AppState>>,
+    Client(client): Client,
+) -> Result<Json<wire::Compacted>, Problem> {
+    let compacted = state
+        .engine
+        .call(client, |recognizer| {
+            recognizer.compact()?;
+            Ok::<_, RecognizerError>(wire::Compacted { revision: recognizer.revision() })
+        })
+        .await??;
+    Ok(Json(compacted))
+}
+
+/// Refuses text that cannot be the id of a change.
+fn check_change(id: Option<&str>) -> Result<(), Problem> {
+    if id.is_none_or(GroupId::is_form_of) {
+        return Ok(());
+    }
+    let detail = "change: expected the id of a change, such as those of the history: `ch_` and 32 \
+                  hexadecimal digits, or 6 to 16 of its random half.";
+    Err(Problem::new(Code::BadRequest, detail))
+}
+
+/// The change of an undo; no other can be redone.
+fn named_undo(recognizer: &Recognizer, id: &str) -> Result<GroupId, Problem> {
+    let entry = recognizer.change(id)?;
+    if entry.is_undo {
+        return Ok(entry.change);
+    }
+    let short = entry.change.short();
+    let what = entry.summary;
+    let detail = format!("`{short}` ({what}) cannot be redone: it is not an undo.");
+    Err(Problem::new(Code::CannotUndo, detail))
+}

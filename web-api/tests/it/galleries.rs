@@ -1,0 +1,62 @@
+//! Several galleries: create, read, delete, restore; each has its own classes.
+
+use serde_json::{Value, json};
+
+use crate::service::Service;
+
+fn names(service: &Service) -> Vec<String> {
+    let list = service.get("/v1/galleries").ok();
+    let galleries = list["galleries"].as_array().unwrap().iter();
+    galleries.map(|one| one["gallery"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn galleries_are_created_deleted_and_restored() {
+    let service = Service::start(&[]);
+    assert_eq!(names(&service), ["default"]);
+    let created = service.put("/v1/galleries/Line%202", "");
+    assert_eq!(created.status, 201);
+    assert_eq!(created.json()["gallery"], "Line 2");
+    assert_eq!(service.put("/v1/galleries/line%202", "").status, 200);
+    service.put("/v1/galleries/line%202/classes/mug", "{}");
+    assert_eq!(names(&service), ["default", "Line 2"]);
+    let list = service.get("/v1/galleries").ok();
+    assert_eq!(list["galleries"][1]["classes"], 1);
+    assert_eq!(list["galleries"][0]["classes"], 0, "each has its own classes");
+    service.get("/v1/galleries/default/classes/mug").assert_problem(404, "unknown_class");
+
+    let left = service.delete("/v1/galleries/line%202").ok();
+    assert_eq!(left["galleries"].as_array().unwrap().len(), 1);
+    service.get("/v1/galleries/line%202").assert_problem(404, "unknown_gallery");
+    let restored = service.post_json("/v1/galleries/line%202/undelete", "").ok();
+    assert_eq!((&restored["gallery"], &restored["classes"]), (&json!("Line 2"), &json!(1)));
+    assert_eq!(service.get("/v1/galleries/line%202/classes/mug").ok()["class"]["label"], "mug");
+}
+
+#[test]
+fn calls_for_galleries_that_cannot_be_are_refused() {
+    let service = Service::start(&[]);
+    service.delete("/v1/galleries/default").assert_problem(409, "conflict");
+    service.delete("/v1/galleries/nobody").assert_problem(404, "unknown_gallery");
+    service.post_json("/v1/galleries/nobody/undelete", "").assert_problem(404, "unknown_gallery");
+    service.put("/v1/galleries/a%0Ab", "").assert_problem(422, "bad_name");
+    for path in ["", "/classes", "/history", "/background/examples"] {
+        let answer = service.get(&format!("/v1/galleries/nobody{path}"));
+        answer.assert_problem(404, "unknown_gallery");
+    }
+    let images = [("a.png", &b"no image"[..])];
+    let classify = service.post_files("/v1/galleries/nobody/classify", &images);
+    classify.assert_problem(404, "unknown_gallery");
+    assert_eq!(names(&service), ["default"]);
+}
+
+#[test]
+fn an_undo_stays_in_its_gallery() {
+    let service = Service::start(&[]);
+    service.put("/v1/galleries/other", "");
+    service.put("/v1/galleries/default/classes/cup", "{}");
+    service.put("/v1/galleries/other/classes/mug", "{}");
+    let undone: Value = service.post_json("/v1/galleries/other/undo", "").ok();
+    assert_eq!(undone["undone"][0]["summary"], "created \"mug\"");
+    assert!(service.get("/v1/galleries/default/classes/cup").ok().is_object());
+}
