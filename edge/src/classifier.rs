@@ -17,7 +17,7 @@
 //!     let example = NewExample { sha256: [0; 32], embedding, precision, image: None };
 //!     gallery.enroll(&Label::parse(label)?, vec![example], true)?;
 //! }
-//! let classifier = Classifier::new(&gallery.classes(), None);
+//! let classifier = Classifier::new(gallery.iter(), None);
 //! let best = &classifier.rank(&[0.9, 0.1], 1)[0];
 //! assert_eq!(best.label.as_str(), "mug");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -58,8 +58,6 @@ pub struct Classifier {
     layout: Layout,
     /// Those of the classes that can be recognized, in the order of labels.
     prototypes: Prototypes<f32>,
-    /// The positions of these classes among all of the gallery.
-    positions: Vec<u32>,
     /// Added to the similarity of each for ranking.
     name_bias: Vec<f32>,
     /// What rejects unknown images; without it every image is accepted.
@@ -135,7 +133,7 @@ impl Classifier {
     /// be recognized. The classes are in the order of a gallery.
     #[must_use]
     pub fn new<'a>(
-        classes: impl IntoIterator<Item = &'a Class>,
+        classes: impl IntoIterator<Item = &'a Arc<Class>>,
         names: Option<&NameKnowledge>,
     ) -> Self {
         Self::after(None, classes, names)
@@ -146,10 +144,10 @@ impl Classifier {
     #[must_use]
     pub fn after<'a>(
         previous: Option<&Self>,
-        classes: impl IntoIterator<Item = &'a Class>,
+        classes: impl IntoIterator<Item = &'a Arc<Class>>,
         names: Option<&NameKnowledge>,
     ) -> Self {
-        let classes: Vec<&Class> = classes.into_iter().collect();
+        let classes: Vec<&Arc<Class>> = classes.into_iter().collect();
         let empty = Layout::default();
         let before = previous.map_or(&empty, |previous| &previous.layout);
         match (before.after(&classes, names), previous) {
@@ -161,35 +159,32 @@ impl Classifier {
 
     /// Without a decision.
     fn of(layout: Layout, names: Option<&NameKnowledge>) -> Self {
-        let (places, positions) = layout.recognizable();
-        let prototypes = Prototypes::new(layout.prototypes(), places.into());
+        let prototypes = Prototypes::new(layout.prototypes(), layout.recognizable());
         let images = layout.blocks.iter().map(|block| block.images).sum();
         let with_images = layout.blocks.iter().map(|block| block.with_images).sum();
         let addend = names.map_or(0.0, |names| names.name_bias().of_gallery(images, with_images));
         let counts = prototypes.image_counts().into_iter();
         let name_bias = counts.map(|images| if images == 0 { addend } else { 0.0 }).collect();
-        Self { fusion: fusion(names), layout, prototypes, positions, name_bias, decision: None }
+        Self { fusion: fusion(names), layout, prototypes, name_bias, decision: None }
     }
 
     /// This classifier with what rejects unknown images, measured on the classes from which it was
     /// made and on examples of none of them. What the `previous` classifier of the gallery has
     /// computed is used again.
     #[must_use]
-    pub fn with_decision<'a>(
+    pub fn with_decision(
         self,
         model: &Arc<DecisionModel<f32>>,
-        classes: impl IntoIterator<Item = &'a Class>,
         background: &[Arc<Example>],
         previous: Option<&Self>,
     ) -> Self {
         if self.prototypes.is_empty() {
             return self;
         }
-        let classes: Vec<&Class> = classes.into_iter().collect();
         let measured = Measured::new(
             model,
             (&self.prototypes, &self.name_bias),
-            &self.sample(&classes),
+            &self.sample(),
             background,
             previous.and_then(|one| one.decision.as_ref()),
         );
@@ -303,7 +298,7 @@ impl Classifier {
             candidate.probability = Some(decided.known * decided.shares[*class]);
         }
         let rival = match decided.verdict {
-            Verdict::Ambiguous(rival) => Some(self.member(rival).label.clone()),
+            Verdict::Ambiguous(rival) => Some(self.member(rival).class.label.clone()),
             Verdict::Accepted | Verdict::Rejected => None,
         };
         Ranking {

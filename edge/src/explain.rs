@@ -13,7 +13,7 @@
 //!     NewExample { sha256: [0; 32], embedding: vec![1.0, 0.0], precision, image: None };
 //! gallery.enroll(&Label::parse("mug")?, vec![example], true)?;
 //! let image = [0.8, 0.6];
-//! let best = &Classifier::new(&gallery.classes(), None).rank(&image, 1)[0];
+//! let best = &Classifier::new(gallery.iter(), None).rank(&image, 1)[0];
 //! let explanation = explain(best, gallery.class("mug")?, &image, None, None)?;
 //! assert!((explanation.nearest[0].similarity - 0.8).abs() < 1e-6);
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -85,7 +85,7 @@ impl Block {
     pub(super) fn row_of(&self, hash: u64, id: ClassId) -> Option<u32> {
         let rows = (0..).zip(&self.hashes).filter(|(_, other)| **other == hash);
         let mut rows = rows.map(|(row, _)| row);
-        rows.find(|&row: &u32| self.members[row as usize].class_id == id)
+        rows.find(|&row: &u32| self.members[row as usize].class.id == id)
     }
 }
 

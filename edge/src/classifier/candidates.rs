@@ -27,8 +27,8 @@ impl Classifier {
         let member = self.layout.member(place);
         let knowledge = self.layout.block(place).name_shares[place.row as usize];
         Candidate {
-            class_id: member.class_id,
-            label: member.label.clone(),
+            class_id: member.class.id,
+            label: member.class.label.clone(),
             similarity,
             name_bias: self.name_bias[class],
             probability: None,

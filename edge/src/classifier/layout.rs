@@ -1,8 +1,8 @@
 //! Where the classes of a gallery are, in blocks that revisions share.
 //!
 //! A change of one class computes its block anew, which has at most 256 classes, and shares all
-//! others. What is done for each class of the gallery is to compare it with its former state and to
-//! note its place.
+//! others. What is done for each class of the gallery is to compare where it lies in memory, which
+//! shows whether it has changed, and to note its place.
 
 use std::sync::Arc;
 
@@ -20,12 +20,20 @@ use crate::lexicon::NameKnowledge;
 pub(super) struct Layout {
     /// By family, and in each family by group. Those without prototypes are the last.
     pub(super) blocks: Vec<Arc<Block>>,
-    /// The place of each class, in the order of labels.
-    order: Vec<Place>,
+    /// All classes, in the order of labels.
+    order: Vec<Known>,
     /// For each block the position of each of its members in that order.
     positions: Vec<Vec<u32>>,
     /// For each family the hashes of its classes, ascending.
     hashes: [Arc<Vec<u64>>; Family::ALL.len()],
+}
+
+/// A class of a gallery.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    /// Where it lies in memory: as long as its member holds it, no other class lies there.
+    address: usize,
+    place: Place,
 }
 
 /// What is different from the gallery before.
@@ -56,7 +64,11 @@ const NONE: u32 = u32::MAX;
 impl Layout {
     /// That of `classes`, which are in the order of labels; `self` is from before a change. `None`
     /// if nothing has changed.
-    pub(super) fn after(&self, classes: &[&Class], names: Option<&NameKnowledge>) -> Option<Self> {
+    pub(super) fn after(
+        &self,
+        classes: &[&Arc<Class>],
+        names: Option<&NameKnowledge>,
+    ) -> Option<Self> {
         let difference = self.difference(classes);
         if difference.changed.is_empty() && difference.deleted.is_empty() {
             return None;
@@ -66,8 +78,9 @@ impl Layout {
         let left = self.families_of(difference.left());
         let entered = moving.iter().map(|moving| (moving.member.family(), moving.member.hash));
         let entered: Vec<(Family, u64)> = entered.collect();
-        let nowhere = Place { block: NONE, row: NONE };
-        let mut after = Self { order: vec![nowhere; classes.len()], ..Self::default() };
+        let place = Place { block: NONE, row: NONE };
+        let order = classes.iter().map(|class| Known { address: address(class), place });
+        let mut after = Self { order: order.collect(), ..Self::default() };
         for family in Family::ALL {
             let hashes = self.hashes_after(family, &left, &entered);
             for group in trust_groups(&hashes) {
@@ -90,11 +103,10 @@ impl Layout {
         Some(after)
     }
 
-    /// The places of the classes that can be recognized, and the positions of these classes among
-    /// all, both in the order of labels.
-    pub(super) fn recognizable(&self) -> (Vec<Place>, Vec<u32>) {
-        let all = self.order.iter().copied().zip(0..);
-        all.filter(|(place, _)| self.block(*place).prototypes.is_some()).unzip()
+    /// The places of the classes that can be recognized, in the order of labels.
+    pub(super) fn recognizable(&self) -> Arc<[Place]> {
+        let all = self.order.iter().map(|known| known.place);
+        all.filter(|place| self.block(*place).prototypes.is_some()).collect()
     }
 
     /// The blocks of prototypes, in order.
@@ -119,21 +131,23 @@ impl Layout {
         blocks.find_map(|(block, at)| Some(Place { block: at, row: block.row_of(hash, id)? }))
     }
 
-    fn difference<'a>(&self, classes: &[&'a Class]) -> Difference<'a> {
+    fn difference<'a>(&self, classes: &[&'a Arc<Class>]) -> Difference<'a> {
         let mut difference = Difference::default();
         let mut is_found = vec![false; self.order.len()];
         // Most classes follow the one that they followed before.
         let mut next = 0;
         for &class in classes {
-            let expected = self.order.get(next).copied();
-            let same = expected.filter(|place| self.member(*place).is_of(class));
+            let expected = self.order.get(next).filter(|known| known.address == address(class));
+            let same = expected.map(|known| known.place);
             let found = same.or_else(|| self.find(class.id));
             if let Some(place) = found {
                 let position = self.positions[place.block as usize][place.row as usize] as usize;
                 is_found[position] = true;
                 next = position + 1;
             }
-            match found.filter(|place| same.is_some() || self.member(*place).is_of(class)) {
+            let unchanged = found
+                .filter(|place| same.is_some() || Arc::ptr_eq(&self.member(*place).class, class));
+            match unchanged {
                 Some(place) => difference.classes.push(Some(place)),
                 None => {
                     difference.classes.push(None);
@@ -144,7 +158,8 @@ impl Layout {
             }
         }
         let all = self.order.iter().zip(is_found);
-        difference.deleted = all.filter(|(_, found)| !found).map(|(place, _)| *place).collect();
+        let deleted = all.filter(|(_, found)| !found).map(|(known, _)| known.place);
+        difference.deleted = deleted.collect();
         difference
     }
 
@@ -244,11 +259,16 @@ impl Layout {
     fn push(&mut self, block: Arc<Block>, positions: Vec<u32>) {
         let at = u32::try_from(self.blocks.len()).expect("invariant: a gallery fits in memory");
         for (&position, row) in positions.iter().zip(0..) {
-            self.order[position as usize] = Place { block: at, row };
+            self.order[position as usize].place = Place { block: at, row };
         }
         self.blocks.push(block);
         self.positions.push(positions);
     }
+}
+
+/// Where a class lies in memory.
+fn address(class: &Arc<Class>) -> usize {
+    Arc::as_ptr(class).addr()
 }
 
 impl Difference<'_> {
@@ -287,11 +307,12 @@ mod tests {
     }
 
     fn after(layout: &Layout, gallery: &Gallery) -> Option<Layout> {
-        let classes: Vec<&Class> = gallery.iter().map(|class| &**class).collect();
+        let classes: Vec<&Arc<Class>> = gallery.iter().collect();
         let after = layout.after(&classes, None)?;
         // Every class is where it is looked for.
-        for (class, place) in classes.iter().zip(&after.order) {
-            assert!(after.member(*place).is_of(class) && after.find(class.id) == Some(*place));
+        for (class, Known { place, .. }) in classes.iter().zip(&after.order) {
+            assert!(Arc::ptr_eq(&after.member(*place).class, class));
+            assert_eq!(after.find(class.id), Some(*place));
         }
         Some(after)
     }
@@ -330,6 +351,6 @@ mod tests {
         gallery.enroll(&Label::parse("empty").unwrap(), Vec::new(), true).unwrap();
         let fifth = after(&fourth, &gallery).unwrap();
         assert_eq!(fifth.prototypes().len() + 1, fifth.blocks.len());
-        assert_eq!((fifth.recognizable().0.len(), fifth.order.len()), (1500, 1501));
+        assert_eq!((fifth.recognizable().len(), fifth.order.len()), (1500, 1501));
     }
 }

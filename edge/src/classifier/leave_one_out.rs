@@ -15,16 +15,14 @@ use crate::gallery::Class;
 type Held<'a> = (usize, &'a Class, usize);
 
 impl Classifier {
-    /// The answers for a sample of the examples, each as if it were not enrolled; `classes` are
-    /// those that the classifier was made from. Examples that are the only one of their class are
-    /// left aside. Empty without a decision. The share of the name in a prototype is that of the
+    /// The answers for a sample of the examples, each as if it were not enrolled. Examples that are
+    /// the only one of their class are left aside. Empty without a decision. The share of the name in a prototype is that of the
     /// whole class.
     #[must_use]
-    pub fn leave_one_out<'a>(&self, classes: impl IntoIterator<Item = &'a Class>) -> Vec<LeftOut> {
+    pub fn leave_one_out(&self) -> Vec<LeftOut> {
         let Some(decision) = self.decision() else { return Vec::new() };
-        let classes: Vec<&Class> = classes.into_iter().collect();
-        let members = self.positions.iter().map(|&position| classes[position as usize]);
-        let examples = members.enumerate().filter(|(_, class)| class.examples.len() > 1);
+        let members = (0..self.classes()).map(|at| (at, &*self.member(at).class));
+        let examples = members.filter(|(_, class)| class.examples.len() > 1);
         let examples: Vec<Held<'_>> = examples
             .flat_map(|(at, class)| (0..class.examples.len()).map(move |one| (at, class, one)))
             .collect();

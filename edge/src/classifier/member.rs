@@ -7,7 +7,7 @@ use few_shot::prototype;
 use ndarray::{Array1, Array2, Axis};
 use rayon::prelude::*;
 
-use crate::gallery::{Class, ClassId, ExampleId, Label, SenseOverride};
+use crate::gallery::Class;
 use crate::lexicon::{Meaning, NameKnowledge};
 
 /// The most classes whose names are predicted at once: the memory that this takes grows with their
@@ -33,9 +33,7 @@ impl Family {
 /// A class of the gallery in one of its states.
 #[derive(Debug)]
 pub(super) struct Member {
-    pub(super) class_id: ClassId,
-    pub(super) label: Label,
-    state: State,
+    pub(super) class: Arc<Class>,
     /// What samples and groups order classes by.
     pub(super) hash: u64,
     /// The number of examples.
@@ -51,15 +49,8 @@ pub(super) struct Member {
     pub(super) sample: Vec<(u64, u32)>,
 }
 
-/// What everything in a [`Member`] follows from. A class of another state is computed anew.
-#[derive(Debug)]
-struct State {
-    sense: Option<SenseOverride>,
-    examples: Vec<ExampleId>,
-}
-
 /// A class to be computed, and what was computed of its former state.
-pub(super) type Changed<'a> = (&'a Class, Option<Arc<Member>>);
+pub(super) type Changed<'a> = (&'a Arc<Class>, Option<Arc<Member>>);
 
 impl Member {
     /// Those of `classes`, in order. What is predicted from a name stays as long as the name means
@@ -87,7 +78,7 @@ impl Member {
     }
 
     fn new(
-        class: &Class,
+        class: &Arc<Class>,
         meaning: Option<Meaning>,
         semantic: Option<Arc<Array1<f32>>>,
         names: Option<&NameKnowledge>,
@@ -96,9 +87,7 @@ impl Member {
         let examples = class.examples.iter().map(|example| example.id).zip(0..);
         let hashed = examples.map(|(id, position)| (hash(id.number()), position));
         Self {
-            class_id: class.id,
-            label: class.label.clone(),
-            state: State::of(class),
+            class: Arc::clone(class),
             hash: hash(class.id.number()),
             images: class.examples.len(),
             meaning,
@@ -109,14 +98,9 @@ impl Member {
         }
     }
 
-    /// Whether it was computed of this state of the class.
-    pub(super) fn is_of(&self, class: &Class) -> bool {
-        self.class_id == class.id && self.has_name_of(class) && self.state.has_examples_of(class)
-    }
-
     /// Whether the meaning is still that of the class.
     pub(super) fn has_name_of(&self, class: &Class) -> bool {
-        self.label == class.label && self.state.sense == class.overrides.sense
+        self.class.label == class.label && self.class.overrides.sense == class.overrides.sense
     }
 
     /// With which classes its prototype is computed.
@@ -126,18 +110,6 @@ impl Member {
             (true, false, _) | (false, _, Some(_)) => Family::Independent,
             (false, _, None) => Family::Unrecognizable,
         }
-    }
-}
-
-impl State {
-    fn of(class: &Class) -> Self {
-        let examples = class.examples.iter().map(|example| example.id);
-        Self { sense: class.overrides.sense, examples: examples.collect() }
-    }
-
-    fn has_examples_of(&self, class: &Class) -> bool {
-        let examples = class.examples.iter().map(|example| example.id);
-        self.examples.len() == class.examples.len() && self.examples.iter().copied().eq(examples)
     }
 }
 

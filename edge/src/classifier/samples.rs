@@ -9,16 +9,14 @@ use super::Classifier;
 use super::block::Block;
 use super::measured::Sample;
 use super::member::Family;
-use crate::gallery::Class;
 
 impl Classifier {
-    /// A sample of classes and one of their examples; `classes` are those of the gallery.
-    pub(super) fn sample<'a>(&self, classes: &[&'a Class]) -> Sample<'a> {
+    /// A sample of classes and one of their examples.
+    pub(super) fn sample(&self) -> Sample<'_> {
         let mut examples = Vec::new();
         let mut owners = Vec::new();
         for (class, position) in self.sampled_examples() {
-            let class_of_gallery = classes[self.positions[class] as usize];
-            examples.push(&*class_of_gallery.examples[position as usize]);
+            examples.push(&*self.member(class).class.examples[position as usize]);
             owners.push(class);
         }
         Sample { classes: self.sampled_classes(), examples, owners }

@@ -66,7 +66,7 @@ pub struct CalibrationEvidence {
 impl CalibrationReport {
     /// For a gallery and its classifier.
     pub(super) fn new(gallery: &Gallery, classifier: &Classifier) -> Self {
-        let left_out = classifier.leave_one_out(gallery.iter().map(|class| &**class));
+        let left_out = classifier.leave_one_out();
         let decision = classifier.decision();
         let found = decision.and_then(GalleryDecision::calibration);
         let evidence = CalibrationEvidence {

@@ -7,7 +7,7 @@ use few_shot::decision::DecisionModel;
 use few_shot::fusion::{Fusion, Setting};
 
 use crate::classifier::{Classifier, Ranking};
-use crate::gallery::{Class, Gallery, GallerySettings};
+use crate::gallery::{Gallery, GallerySettings};
 use crate::lexicon::NameKnowledge;
 
 use super::error::RecognizerError;
@@ -36,11 +36,10 @@ impl Snapshot {
         model: Option<&Arc<DecisionModel<f32>>>,
         previous: Option<&Self>,
     ) -> Self {
-        let classes: Vec<&Class> = gallery.iter().map(|class| &**class).collect();
         let previous = previous.map(|previous| &previous.classifier);
-        let classifier = Classifier::after(previous, classes.iter().copied(), names);
+        let classifier = Classifier::after(previous, gallery.iter(), names);
         let classifier = match model {
-            Some(model) => classifier.with_decision(model, classes, gallery.background(), previous),
+            Some(model) => classifier.with_decision(model, gallery.background(), previous),
             None => classifier,
         };
         Self { revision: gallery.revision(), settings: *gallery.settings(), classifier }

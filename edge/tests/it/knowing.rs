@@ -83,8 +83,7 @@ fn a_class_without_images_is_recognized_by_its_name() {
         gallery.define(&label(name), ClassOverrides::default()).unwrap();
     }
     gallery.define(&label("gadget"), ClassOverrides::default()).unwrap();
-    let classes = gallery.classes();
-    let classifier = Classifier::new(&classes, Some(&knowledge));
+    let classifier = Classifier::new(gallery.iter(), Some(&knowledge));
     assert_eq!((classifier.classes(), classifier.fusion()), (2, Fusion::Trusted));
     for name in ["zebra", "cup"] {
         let image = &examples(&knowledge, name, 1)[0].embedding;
@@ -92,7 +91,11 @@ fn a_class_without_images_is_recognized_by_its_name() {
         assert_eq!((best.label.as_str(), best.examples, best.knowledge), (name, 0, 1.0));
         assert_eq!(best.meaning.map(|m| m.rule), Some(Rule::Label));
     }
-    assert_eq!(Classifier::new(&classes, None).classes(), 0, "without knowledge there is nothing");
+    assert_eq!(
+        Classifier::new(gallery.iter(), None).classes(),
+        0,
+        "without knowledge there is nothing"
+    );
 }
 
 #[test]
@@ -106,11 +109,10 @@ fn a_classifier_after_a_change_is_that_of_the_gallery() {
         if name == "mouse" {
             gallery.delete("zebra").unwrap();
         }
-        let classes = gallery.classes();
-        let after = Classifier::after(before.as_ref(), &classes, Some(&knowledge));
+        let after = Classifier::after(before.as_ref(), gallery.iter(), Some(&knowledge));
         let query = [0.3; 4096];
         let query = &query[..knowledge.frame().center().len()];
-        let anew = Classifier::new(&classes, Some(&knowledge));
+        let anew = Classifier::new(gallery.iter(), Some(&knowledge));
         assert_eq!(after.rank(query, 9), anew.rank(query, 9), "after {name}");
         before = Some(after);
     }
@@ -124,7 +126,7 @@ fn name_trust_is_high_where_names_fit_the_images() {
         for (name, looks_like) in of {
             gallery.enroll(&label(name), examples(&knowledge, looks_like, 1), true).unwrap();
         }
-        let classifier = Classifier::new(&gallery.classes(), Some(&knowledge));
+        let classifier = Classifier::new(gallery.iter(), Some(&knowledge));
         let query = examples(&knowledge, "zebra", 1).remove(0).embedding;
         let candidates = classifier.rank(&query, 9);
         candidates.iter().map(|candidate| candidate.knowledge).fold(0.0, f32::max)
@@ -148,8 +150,7 @@ fn images_together_move_prototypes_towards_them() {
     // The one image of `a` is far from what its class looks like.
     gallery.enroll(&label("a"), vec![fact(1, [1.0, 0.0])], true).unwrap();
     gallery.enroll(&label("b"), vec![fact(2, [-0.2, 1.0])], true).unwrap();
-    let classes = gallery.classes();
-    let classifier = Classifier::new(&classes, None);
+    let classifier = Classifier::new(gallery.iter(), None);
     let unlabeled: Vec<Vec<f32>> =
         [[1.0, 0.6], [1.0, 0.7], [1.0, 0.8], [0.9, 0.85]].map(|e| e.to_vec()).to_vec();
     let single = &classifier.rank(&unlabeled[2], 2)[0];
@@ -167,10 +168,9 @@ fn images_together_move_prototypes_towards_them() {
     let mut gallery = Gallery::in_memory();
     gallery.enroll(&label("cup"), examples(&knowledge, "cup", 3), true).unwrap();
     gallery.define(&label("zebra"), ClassOverrides::default()).unwrap();
-    let classes = gallery.classes();
     let cups = examples(&knowledge, "cup", 5).split_off(3);
     let cups: Vec<Vec<f32>> = cups.into_iter().map(|example| example.embedding).collect();
-    let classifier = Classifier::new(&classes, Some(&knowledge));
+    let classifier = Classifier::new(gallery.iter(), Some(&knowledge));
     for ranked in classifier.classify_together(&cups, 2, Question::default()) {
         assert_eq!(ranked.candidates[0].label.as_str(), "cup", "{ranked:?}");
     }
@@ -199,7 +199,7 @@ fn one_image_beside_no_other_class_is_taken_as_it_is() {
     let mut gallery = Gallery::in_memory();
     gallery.enroll(&label("cup"), examples(&knowledge, "zebra", 2), true).unwrap();
     let classes = gallery.classes();
-    let classifier = Classifier::new(&classes, Some(&knowledge));
+    let classifier = Classifier::new(gallery.iter(), Some(&knowledge));
     let query = &classes[0].examples[1].embedding;
     let best = &classifier.rank(query, 1)[0];
     assert_eq!((best.knowledge, best.meaning), (0.0, None));
@@ -262,7 +262,7 @@ fn an_explanation_names_attributes_and_the_nearest_images() {
     gallery.define(&label("zebra"), ClassOverrides::default()).unwrap();
     gallery.enroll(&label("gadget"), examples(&knowledge, "cup", 2), true).unwrap();
     let classes = gallery.classes();
-    let classifier = Classifier::new(&classes, Some(&knowledge));
+    let classifier = Classifier::new(gallery.iter(), Some(&knowledge));
     let tract = EngineChoice::Only(Provider::Tract);
     let mut attention = Attention::open(&bundle, tract, &options(None)).unwrap();
     let mut explained = |of: &str, embedding: &[f32]| {
@@ -313,7 +313,7 @@ fn a_name_without_a_share_is_still_the_word_that_attributes_are_weighed_with() {
     let (cup, _) = gallery.define(&label("cup"), overrides).unwrap();
     let image = &cup.examples[0].embedding;
     // A class beside no other one is taken as it is: its name has no share.
-    let best = Classifier::new([&*cup], Some(&knowledge)).rank(image, 1).swap_remove(0);
+    let best = Classifier::new([&cup], Some(&knowledge)).rank(image, 1).swap_remove(0);
     assert_eq!(best.meaning, None);
     let tract = EngineChoice::Only(Provider::Tract);
     let mut attention = Attention::open(&bundle, tract, &options(None)).unwrap().unwrap();

@@ -136,7 +136,7 @@ fn enrolled_things_are_recognized() {
         });
         gallery.enroll(&label(name), examples.collect(), true).unwrap();
     }
-    let classifier = Classifier::new(&gallery.classes(), None);
+    let classifier = Classifier::new(gallery.iter(), None);
     for (kind, name) in (0..).zip(names) {
         // Stripes have a period of 12: the pixels of variant 1 in another file.
         let again = encode(image(kind, 13), ImageFormat::WebP);
@@ -162,7 +162,7 @@ fn the_classifier_uses_mean_and_cosine() {
     gallery.enroll(&label("a"), vec![fact(3, [2.0, 2.0])], true).unwrap();
     gallery.enroll(&label("c"), vec![fact(4, [0.0, -1.0])], true).unwrap();
     gallery.enroll(&label("empty"), Vec::new(), true).unwrap();
-    let classifier = Classifier::new(&gallery.classes(), None);
+    let classifier = Classifier::new(gallery.iter(), None);
     assert_eq!(classifier.classes(), 3);
     let ranked = classifier.rank(&[0.0, 2.0], 9);
     let found: Vec<_> = ranked.iter().map(|c| (c.label.as_str(), c.similarity)).collect();
