@@ -82,7 +82,7 @@ fn run(many: usize) -> Vec<Bar> {
     let embeddings = (many * SHOTS * SIZE * 4) as f64;
     // What a recognizer takes besides its gallery is what the second small one took.
     let taken = memory[3] - memory[2] - (memory[2] - memory[1]);
-    let times = [measured(&mut recognizers[1], FEW), measured(&mut recognizer, many)];
+    let times = measured(&mut recognizers[1], &mut recognizer, many);
     report(&times, many);
     let [rate, bandwidth] = reading(&mut recognizer, many);
     println!("an answer reads {:.1} GB/s, one thread {:.1} GB/s", rate / 1e9, bandwidth / 1e9);
@@ -131,6 +131,14 @@ impl std::fmt::Display for Bar {
 struct Times(Vec<(&'static str, Duration)>);
 
 impl Times {
+    fn of(steps: Vec<(&'static str, Vec<Duration>)>) -> Self {
+        let medians = steps.into_iter().map(|(name, mut times)| {
+            times.sort_unstable();
+            (name, times[times.len() / 2])
+        });
+        Self(medians.collect())
+    }
+
     fn milliseconds(&self, name: &str) -> f64 {
         let (_, time) = self.0.iter().find(|(other, _)| *other == name).expect("a step");
         time.as_secs_f64() * 1e3
@@ -146,40 +154,52 @@ fn report(times: &[Times; 2], many: usize) {
     }
 }
 
-/// Times one gallery. Its size is the same afterwards, up to one image of each round.
-fn measured(recognizer: &mut Recognizer, classes: usize) -> Times {
+/// Times both galleries in turn, so that a busy machine slows both. Their sizes are the same
+/// afterwards, up to one image of each round.
+fn measured(few: &mut Recognizer, large: &mut Recognizer, many: usize) -> [Times; 2] {
     let photograph = photograph();
-    let query = recognizer.embed(&photograph).expect("an image");
-    let mut steps: Vec<(&'static str, Vec<Duration>)> = Vec::new();
+    let query = few.embed(&photograph).expect("an image");
+    let mut steps = [Vec::new(), Vec::new()];
     for round in 0..ROUNDS {
-        let mut clock = Clock { steps: &mut steps, whole: Duration::ZERO };
-        let image = clock.time("embed", || recognizer.embed(&photograph).expect("an image"));
-        let image = distinct(&image, round);
-        let of = label(round * classes / ROUNDS);
-        clock
-            .time("enroll an image", || recognizer.enroll(&of, from_ref(&image), false))
-            .expect("a class of the gallery");
-        clock.time("  first answer", || answer(recognizer, &query));
-        let enrolled = clock.whole;
-        clock.time("  answer after that", || answer(recognizer, &query));
-        let new = format!("new {round} mug");
-        clock
-            .time("create a class", || recognizer.enroll(&new, from_ref(&image), true))
-            .expect("a new class");
-        clock.time("  first answer after that", || answer(recognizer, &query));
-        clock
-            .time("delete a class", || recognizer.delete(&new, Precondition::Anything))
-            .expect("the new class");
-        clock.time("  first answer after deleting", || answer(recognizer, &query));
-        let embed = clock.last("embed");
-        clock.add("without files: enroll and first answer", enrolled - embed);
-        clock.add("from files: enroll and first answer", enrolled + embed);
+        let [few_steps, many_steps] = &mut steps;
+        for (recognizer, classes, steps) in
+            [(&mut *few, FEW, few_steps), (&mut *large, many, many_steps)]
+        {
+            let mut clock = Clock { steps, whole: Duration::ZERO };
+            one_round(recognizer, classes, round, (&photograph, &query), &mut clock);
+        }
     }
-    let medians = steps.into_iter().map(|(name, mut times)| {
-        times.sort_unstable();
-        (name, times[times.len() / 2])
-    });
-    Times(medians.collect())
+    steps.map(Times::of)
+}
+
+fn one_round(
+    recognizer: &mut Recognizer,
+    classes: usize,
+    round: usize,
+    (photograph, query): (&[u8], &Embedded),
+    clock: &mut Clock<'_>,
+) {
+    let image = clock.time("embed", || recognizer.embed(photograph).expect("an image"));
+    let image = distinct(&image, round);
+    let of = label(round * classes / ROUNDS);
+    clock.whole = Duration::ZERO;
+    clock
+        .time("enroll an image", || recognizer.enroll(&of, from_ref(&image), false))
+        .expect("a class of the gallery");
+    clock.time("  first answer", || answer(recognizer, query));
+    let enrolled = clock.whole;
+    clock.time("  answer after that", || answer(recognizer, query));
+    let new = format!("new {round} mug");
+    clock
+        .time("create a class", || recognizer.enroll(&new, from_ref(&image), true))
+        .expect("a new class");
+    clock.time("  first answer after that", || answer(recognizer, query));
+    clock
+        .time("delete a class", || recognizer.delete(&new, Precondition::Anything))
+        .expect("the new class");
+    clock.time("  first answer after deleting", || answer(recognizer, query));
+    clock.add("without files: enroll and first answer", enrolled);
+    clock.add("from files: enroll and first answer", enrolled + 2 * clock.last("embed"));
 }
 
 /// Collects the times of the steps of a round.
