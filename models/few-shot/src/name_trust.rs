@@ -42,7 +42,7 @@ const EPSILON: f32 = 1e-6;
 ///
 /// # Shapes
 /// `mean` and `semantic` `[n, s]`, raw; `images` `[n]`, the number of images of each class. The
-/// work grows with `n`, not with its square: names are compared in [groups](groups), here by the
+/// work grows with `n`, not with its square: names are compared in [groups], here by the
 /// position of a class.
 ///
 /// # Examples
