@@ -21,7 +21,7 @@ pub(super) struct Layout {
     /// By family, and in each family by group. Those without prototypes are the last.
     pub(super) blocks: Vec<Arc<Block>>,
     /// All classes, in the order of labels.
-    order: Vec<Known>,
+    order: Vec<Located>,
     /// For each block the position of each of its members in that order.
     positions: Vec<Vec<u32>>,
     /// For each family the hashes of its classes, ascending.
@@ -30,7 +30,7 @@ pub(super) struct Layout {
 
 /// A class of a gallery.
 #[derive(Debug, Clone, Copy)]
-struct Known {
+struct Located {
     /// Where it lies in memory: as long as its member holds it, no other class lies there.
     address: usize,
     place: Place,
@@ -79,7 +79,7 @@ impl Layout {
         let entered = moving.iter().map(|moving| (moving.member.family(), moving.member.hash));
         let entered: Vec<(Family, u64)> = entered.collect();
         let place = Place { block: NONE, row: NONE };
-        let order = classes.iter().map(|class| Known { address: address(class), place });
+        let order = classes.iter().map(|class| Located { address: address(class), place });
         let mut after = Self { order: order.collect(), ..Self::default() };
         for family in Family::ALL {
             let hashes = self.hashes_after(family, &left, &entered);
@@ -105,7 +105,7 @@ impl Layout {
 
     /// The places of the classes that can be recognized, in the order of labels.
     pub(super) fn recognizable(&self) -> Arc<[Place]> {
-        let all = self.order.iter().map(|known| known.place);
+        let all = self.order.iter().map(|located| located.place);
         all.filter(|place| self.block(*place).prototypes.is_some()).collect()
     }
 
@@ -137,8 +137,8 @@ impl Layout {
         // Most classes follow the one that they followed before.
         let mut next = 0;
         for &class in classes {
-            let expected = self.order.get(next).filter(|known| known.address == address(class));
-            let same = expected.map(|known| known.place);
+            let expected = self.order.get(next).filter(|located| located.address == address(class));
+            let same = expected.map(|located| located.place);
             let found = same.or_else(|| self.find(class.id));
             if let Some(place) = found {
                 let position = self.positions[place.block as usize][place.row as usize] as usize;
@@ -158,7 +158,7 @@ impl Layout {
             }
         }
         let all = self.order.iter().zip(is_found);
-        let deleted = all.filter(|(_, found)| !found).map(|(known, _)| known.place);
+        let deleted = all.filter(|(_, found)| !found).map(|(located, _)| located.place);
         difference.deleted = deleted.collect();
         difference
     }
@@ -310,7 +310,7 @@ mod tests {
         let classes: Vec<&Arc<Class>> = gallery.iter().collect();
         let after = layout.after(&classes, None)?;
         // Every class is where it is looked for.
-        for (class, Known { place, .. }) in classes.iter().zip(&after.order) {
+        for (class, Located { place, .. }) in classes.iter().zip(&after.order) {
             assert!(Arc::ptr_eq(&after.member(*place).class, class));
             assert_eq!(after.find(class.id), Some(*place));
         }
