@@ -16,8 +16,8 @@ type Held<'a> = (usize, &'a Class, usize);
 
 impl Classifier {
     /// The answers for a sample of the examples, each as if it were not enrolled. Examples that are
-    /// the only one of their class are left aside. Empty without a decision. The share of the name in a prototype is that of the
-    /// whole class.
+    /// the only one of their class are left aside. Empty without a decision. The share of the name
+    /// in a prototype is that of the whole class.
     #[must_use]
     pub fn leave_one_out(&self) -> Vec<LeftOut> {
         let Some(decision) = self.decision() else { return Vec::new() };
