@@ -133,11 +133,12 @@ impl AppState {
         let known = Arc::clone(&self.galleries);
         let changed = self.engine.call(client, move |recognizer| {
             recognizer.set_actor(actor);
-            let done = work(recognizer)?;
-            // In the same job, so that lists of two changes are not confused.
+            let done = work(recognizer);
+            // In the same job, so that lists of two changes are not confused, and also after a
+            // failure, which may come after the change.
             let names = recognizer.galleries()?.into_iter().map(|one| one.name).collect();
             *known.write().unwrap_or_else(PoisonError::into_inner) = folded(names);
-            Ok::<_, RecognizerError>(done)
+            done
         });
         Ok(changed.await??)
     }

@@ -19,7 +19,8 @@ use edge::Recognizer;
 use edge::device::{Device, StoreAccess};
 use edge::embedder::Embedded;
 use edge::engine::Rejection;
-use edge::recognizer::{Availability, EngineInfo, GallerySummary};
+use edge::gallery::GalleryError;
+use edge::recognizer::{Availability, EngineInfo, GallerySummary, RecognizerError};
 use models::fault::{AnyFault, Blame, Message};
 use serde::Serialize;
 use terminal::note;
@@ -72,7 +73,13 @@ const ACTOR: &str = "cli";
 
 /// Opens the recognizer, and warns about name knowledge that cannot be used.
 fn open(device: &Device, access: StoreAccess) -> Result<Recognizer, AnyFault> {
-    let mut recognizer = device.recognizer(access)?;
+    let opened = device.recognizer(access);
+    let mut recognizer = opened.map_err(|error| match error {
+        RecognizerError::Gallery(GalleryError::UnknownGallery(_)) => {
+            Message::input(format!("{error}; `handful galleries list` shows them")).into()
+        }
+        error => AnyFault::from(error),
+    })?;
     recognizer.set_actor(ACTOR);
     if let Availability::Failed(reason) = recognizer.name_availability() {
         // Standard output is for the answer, which a program may read as JSON.

@@ -109,9 +109,9 @@ pub enum GalleryError {
         got: String,
     },
     /// The gallery is as large as it may become.
-    #[error("the gallery may have at most {limit} {what}; delete some first")]
+    #[error("there may be at most {limit} {what}; delete some first")]
     LimitReached {
-        /// `classes` or `examples`.
+        /// `classes`, `examples` or `galleries`.
         what: &'static str,
         /// The most.
         limit: usize,

@@ -26,7 +26,6 @@ use super::change::What;
 use super::class::ClassOverrides;
 use super::clock::{Clock, SystemSource};
 use super::error::GalleryError;
-use super::history::UndoTarget;
 use super::id::{ClassId, DeviceId, GalleryId};
 use super::journal::{Contents, Memory};
 use super::label::Label;
@@ -36,6 +35,9 @@ use super::store::{DEFAULT_GALLERY, RedbStore, SharedFile};
 
 /// The gallery whose classes are the galleries of a store.
 const DIRECTORY: GalleryId = GalleryId(Uuid::nil());
+
+/// Beside `default`. Each that is used stays open.
+const MAX_GALLERIES: usize = 1000;
 
 /// The galleries of a store. Each is opened on its own.
 #[derive(Debug)]
@@ -194,10 +196,14 @@ impl Galleries {
     /// Creates a gallery; also answers whether it is new.
     ///
     /// # Errors
-    /// [`GalleryError::StoreFull`].
+    /// [`GalleryError::LimitReached`] beyond 1,000; [`GalleryError::StoreFull`].
     pub fn create(&mut self, name: &Label) -> Result<(GalleryId, bool), GalleryError> {
         if is_default(name.as_str()) {
             return Ok((self.default, false));
+        }
+        let is_known = self.directory.find(name).is_some();
+        if !is_known && self.directory.n_classes() >= MAX_GALLERIES {
+            return Err(GalleryError::LimitReached { what: "galleries", limit: MAX_GALLERIES });
         }
         let (class, is_new) = self.directory.define(name, ClassOverrides::default())?;
         Ok((GalleryId(class.id.0), is_new))
@@ -215,9 +221,9 @@ impl Galleries {
         if is_default(new.as_str()) {
             return Err(GalleryError::GalleryExists(new.clone()));
         }
-        match self.directory.rename(name, new) {
+        let id = ClassId(self.find(name)?.0).to_string();
+        match self.directory.rename(&id, new) {
             Ok(_) => Ok(()),
-            Err(GalleryError::UnknownClass(name)) => Err(GalleryError::UnknownGallery(name)),
             Err(GalleryError::LabelTaken(label)) => Err(GalleryError::GalleryExists(label)),
             Err(other) => Err(other),
         }
@@ -233,24 +239,27 @@ impl Galleries {
             return Err(GalleryError::DefaultGallery);
         }
         let id = self.find(name)?;
-        self.directory.delete(name)?;
+        self.directory.delete(&ClassId(id.0).to_string())?;
         Ok(id)
     }
 
     /// Restores the gallery of this name that was deleted last, as it was.
     ///
     /// # Errors
-    /// [`GalleryError::UnknownGallery`] if none was deleted; [`GalleryError::CannotUndo`] if there
-    /// is another one of that name; [`GalleryError::StoreFull`].
+    /// [`GalleryError::UnknownGallery`] if none was deleted; [`GalleryError::GalleryExists`] if
+    /// there is another one of that name; [`GalleryError::StoreFull`].
     pub fn restore(&mut self, name: &str) -> Result<GalleryId, GalleryError> {
         let label = Label::parse(name).map_err(|_| unknown(name))?;
         let changes = self.directory.journal.changes()?;
         let deleted = changes.iter().rev().find_map(|change| match change.what {
-            What::DeleteClass { class } if self.is_deleted(class, &label) => Some((change, class)),
+            What::DeleteClass { class } if self.is_deleted(class, &label) => Some(class),
             _ => None,
         });
-        let (change, class) = deleted.ok_or_else(|| unknown(name))?;
-        self.directory.undo(UndoTarget::Group(change.group), false)?;
+        let class = deleted.ok_or_else(|| unknown(name))?;
+        if is_default(name) || self.directory.find(&label).is_some() {
+            return Err(GalleryError::GalleryExists(label));
+        }
+        self.directory.revive(class)?;
         Ok(GalleryId(class.0))
     }
 
@@ -319,6 +328,9 @@ mod tests {
         assert!(matches!(galleries.restore("a"), Err(GalleryError::UnknownGallery(_))));
         galleries.delete("a").unwrap();
         galleries.create(&label("a")).unwrap();
-        assert!(matches!(galleries.restore("a"), Err(GalleryError::CannotUndo { .. })));
+        assert!(matches!(galleries.restore("a"), Err(GalleryError::GalleryExists(_))));
+        galleries.rename("a", &label("c")).unwrap();
+        galleries.restore("a").unwrap();
+        assert_eq!(names(&galleries), ["default", "a", "b", "c"]);
     }
 }

@@ -93,8 +93,10 @@ impl<'a> History<'a> {
             }
             history.groups[at].changes.push(change);
         }
-        for group in &mut history.groups {
-            group.summary = summaries.of(group.id, &group.changes);
+        for at in 0..history.groups.len() {
+            let group = &history.groups[at];
+            let summary = summaries.of(group.id, &group.changes, history.is_effective(group));
+            history.groups[at].summary = summary;
         }
         history
     }
@@ -192,7 +194,8 @@ impl<'a> History<'a> {
         let found = match target {
             UndoTarget::Group(id) => return self.position(id),
             UndoTarget::Last => self.groups.iter().rposition(|group| {
-                self.is_effective(group) && !group.is_undo() && !group.is_purge()
+                let can_be = !group.is_undo() && !group.is_purge() && !self.is_only_purged(group);
+                can_be && self.is_effective(group)
             }),
             UndoTarget::LastUndo => self.groups.iter().rposition(|group| {
                 self.is_effective(group) && group.is_undo() && !self.is_redo(group)

@@ -82,6 +82,11 @@ pub(super) trait Journal: Send + fmt::Debug {
         Ok(())
     }
 
+    /// Whether changes can be made at all.
+    fn check_writable(&self) -> Result<(), GalleryError> {
+        Ok(())
+    }
+
     /// Leaves no bytes behind of what was purged, and takes no more room than needed.
     fn compact(&mut self) -> Result<(), GalleryError>;
 }
@@ -181,6 +186,10 @@ impl Journal for ReadOnly {
     }
 
     fn image(&self, _: ExampleId) -> Result<Option<Vec<u8>>, GalleryError> {
+        Err(GalleryError::ReadOnly)
+    }
+
+    fn check_writable(&self) -> Result<(), GalleryError> {
         Err(GalleryError::ReadOnly)
     }
 

@@ -10,7 +10,7 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 use unicode_width::UnicodeWidthStr;
 
-use super::id::{ClassId, ExampleId};
+use super::id::{ClassId, ExampleId, GalleryId};
 
 /// The most characters of a label.
 pub const MAX_LABEL_CHARS: usize = 128;
@@ -150,7 +150,8 @@ fn check(label: &str) -> Result<(), LabelError> {
         return Err(LabelError::Invisible);
     }
     // A label is a part of a path in the service, where `.` and `..` are resolved away.
-    let is_id = ClassId::is_form_of(label) || ExampleId::is_form_of(label);
+    let is_id =
+        ClassId::is_form_of(label) || ExampleId::is_form_of(label) || GalleryId::is_form_of(label);
     if is_id || matches!(label, "." | "..") {
         return Err(LabelError::Reserved(label.to_owned()));
     }
@@ -212,7 +213,7 @@ pub enum LabelError {
     Invisible,
     /// `.`, `..` or the form of an id.
     #[error(
-        "`{0}` cannot be a class name: `.`, `..` and ids (`c_` or `e_` and 6 or more hexadecimal \
+        "`{0}` cannot be a class name: `.`, `..` and ids (`c_`, `e_` or `g_` and 6 or more hexadecimal \
          digits) are reserved"
     )]
     Reserved(String),

@@ -4,9 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use super::Gallery;
-use super::change::{Change, Place, What};
+use super::change::{Change, What};
 use super::error::GalleryError;
-use super::id::{ClassId, ExampleId, GroupId};
+use super::id::{ExampleId, GroupId};
 use super::state::{ExampleStatus, State};
 use super::undone::removed;
 use super::write::{Data, in_parts};
@@ -32,8 +32,8 @@ impl Gallery {
             // A new fold, since an example may be the same as one that is gone now.
             self.state.replace(State::fold(journal.iter().chain(&changes)));
             self.commit(&changes, Data::default())?;
+            self.compact_after_purge()?;
         }
-        self.compact_after_purge()?;
         Ok(n)
     }
 
@@ -86,15 +86,14 @@ fn is_dropped(state: &State, id: ExampleId) -> bool {
     }
 }
 
-/// The examples of the calls that these `undos` undid or redid.
+/// The examples that the calls may be about that these `undos` undid or redid.
 fn touched_by_undo(all: &[&Change], undos: &[&Change]) -> BTreeSet<ExampleId> {
     let mut groups: HashMap<GroupId, Vec<&Change>> = HashMap::new();
-    let mut of_classes: HashMap<ClassId, Vec<ExampleId>> = HashMap::new();
+    let mut enrolled: Vec<ExampleId> = Vec::new();
     for change in all {
         groups.entry(change.group).or_default().push(change);
-        if let What::Enroll { to: Place::Class(class), examples, .. } = &change.what {
-            let ids = examples.iter().map(|new| new.id);
-            of_classes.entry(*class).or_default().extend(ids);
+        if let What::Enroll { examples, .. } = &change.what {
+            enrolled.extend(examples.iter().map(|new| new.id));
         }
     }
     let mut touched = BTreeSet::new();
@@ -108,8 +107,9 @@ fn touched_by_undo(all: &[&Change], undos: &[&Change]) -> BTreeSet<ExampleId> {
                 What::Remove { examples } | What::Move { examples, .. } => {
                     touched.extend(examples.iter().copied());
                 }
-                What::DeleteClass { class } => {
-                    touched.extend(of_classes.get(class).into_iter().flatten().copied());
+                // Examples come into a class in many ways, so that each may be one of them.
+                What::DeleteClass { .. } | What::Merge { .. } | What::Rename { .. } => {
+                    touched.extend(enrolled.iter().copied());
                 }
                 What::Undo { .. } if seen.insert(change.id) => waiting.push(change),
                 _ => {}

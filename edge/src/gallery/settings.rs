@@ -43,7 +43,8 @@ pub struct GallerySettings {
     pub expected_unknown_share: f64,
     /// What is kept of each enrolled image.
     pub keep_images: KeepImages,
-    /// Days until what was removed is purged, 0 to 36,500.
+    /// How many days ago an example must have been removed to be purged, unless the call for it
+    /// states another number; 0 to 36,500.
     pub retention_days: u32,
 }
 

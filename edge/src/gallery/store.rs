@@ -125,6 +125,10 @@ impl SharedFile {
 
     /// Opens the store in the folder `dir` for reading, without a file that is written.
     pub(super) fn open_read_only(dir: &Path) -> Result<Self, GalleryError> {
+        if !Self::exists(dir) {
+            let reason = "there is no store here; start once without --read-only";
+            return Err(GalleryError::Io { path: dir.to_owned(), reason: reason.to_owned() });
+        }
         let lock = Lock::take_shared(dir).map_err(|e| lock_failure(dir, e))?;
         let database = ReadOnlyDatabase::open(dir.join(FILE)).map_err(|e| failure(dir, e))?;
         let header = Header::read(&database).map_err(|e| failure(dir, e))?;
@@ -182,7 +186,14 @@ impl StoreFile {
                 true => ReadOnlyDatabase::open(self.dir.join(FILE)).map(Opened::ReadOnly),
                 false => self.medium.open().map(Opened::Writable),
             };
-            self.database = Some(opened.map_err(|e| failure(&self.dir, e))?);
+            self.database = Some(match opened.map_err(|e| failure(&self.dir, e)) {
+                // After a failed write it is checked and repaired, which needs room too.
+                Err(GalleryError::StoreFull { .. }) if self.medium.release_reserve() => {
+                    let opened = self.medium.open().map_err(|e| failure(&self.dir, e))?;
+                    Opened::Writable(opened)
+                }
+                other => other?,
+            });
         }
         Ok(self.database.as_ref().expect("invariant: it was opened"))
     }
@@ -325,6 +336,13 @@ impl Journal for RedbStore {
         self.file.lock().check()
     }
 
+    fn check_writable(&self) -> Result<(), GalleryError> {
+        match self.file.lock().is_read_only {
+            true => Err(GalleryError::ReadOnlyStore),
+            false => Ok(()),
+        }
+    }
+
     fn compact(&mut self) -> Result<(), GalleryError> {
         let mut file = self.file.lock();
         file.check()?;
@@ -411,6 +429,11 @@ fn failure(dir: &Path, error: impl Into<redb::Error>) -> GalleryError {
     let path = dir.to_owned();
     match error.into() {
         redb::Error::Io(error) => io_failure(dir, &error),
+        redb::Error::RepairAborted => {
+            let reason = "it was not closed properly, and only a program that may write it can \
+                          repair it: open it once without --read-only";
+            GalleryError::Broken { path, reason: reason.to_owned() }
+        }
         redb::Error::DatabaseAlreadyOpen => {
             GalleryError::InUse { path, holder: "another process".to_owned() }
         }

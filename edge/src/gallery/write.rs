@@ -233,9 +233,18 @@ impl Gallery {
         Ok(undone)
     }
 
+    /// Makes a deleted class live again, without what was in it.
+    pub(super) fn revive(&mut self, class: ClassId) -> Result<(), GalleryError> {
+        self.begin()?;
+        let to = Place::Class(class);
+        let change = What::Enroll { to, precision: String::new(), examples: Vec::new() };
+        self.write(vec![change], Data::default())
+    }
+
     /// Every write begins so.
     pub(super) fn begin(&mut self) -> Result<(), GalleryError> {
         self.last_change = None;
+        self.journal.check_writable()?;
         self.refresh()
     }
 
@@ -360,8 +369,9 @@ impl Gallery {
             self.state.revert(&delta);
             // If only the last step of the commit failed, the changes are durable: reloading
             // settles it.
-            let is_settled = self.refresh().is_ok() && self.revision == revision;
-            self.last_change = changes.first().map(|change| change.group).filter(|_| is_settled);
+            let group = changes.first().map(|change| change.group);
+            let is_settled = self.refresh().is_ok() && self.has_group(group);
+            self.last_change = group.filter(|_| is_settled);
             return if is_settled { Ok(()) } else { Err(error) };
         }
         let new = examples.into_iter().chain(restored).collect();
@@ -381,6 +391,12 @@ impl Gallery {
             return Ok(Examples::new());
         }
         self.journal.examples(&missing)
+    }
+
+    /// Whether the journal has the changes of a call.
+    fn has_group(&self, group: Option<GroupId>) -> bool {
+        let journal = self.journal.changes().unwrap_or_default();
+        journal.iter().rev().any(|change| Some(change.group) == group)
     }
 
     /// Reloads state and facts if they may differ from the durable ones.

@@ -168,6 +168,14 @@ impl Recognizer {
         Ok(self.gallery.undo(target, through)?)
     }
 
+    /// Checks a precondition of the gallery.
+    ///
+    /// # Errors
+    /// [`RecognizerError::StaleRevision`].
+    pub fn check(&self, precondition: Precondition) -> Result<(), RecognizerError> {
+        precondition.check_revision(&self.gallery)
+    }
+
     /// Forgets for good what was removed so long ago; returns how many examples that were.
     ///
     /// # Errors

@@ -88,6 +88,8 @@ pub async fn classify(
     let mut answer = Growing::new(&state.buffers, client);
     answer.push(wire::Classified::BEGIN)?;
     let mut summary: Option<Classification> = None;
+    // One spelling a gallery, so that clients cannot make series of metrics.
+    let label = models::label::folded(&gallery);
     // Together if they inform each other, else one after another: other calls are served between.
     let step = if transductive { files.len() } else { 1 };
     for start in (0..files.len()).step_by(step) {
@@ -98,7 +100,7 @@ pub async fn classify(
         let mut found = state.in_gallery(caller, &gallery, work).await??;
         for (n, one) in (start..).zip(found.answers.drain(..)) {
             let reached = one.unknown.map(|unknown| unknown.false_accept_rate);
-            state.metrics.decision(&gallery, one.decision, reached);
+            state.metrics.decision(&label, one.decision, reached);
             let file = files[n].clone();
             let result = wire::ClassifiedImage::new(one, file, &embedded.images[n]);
             answer.push(&result.to_json(n == 0))?;

@@ -65,16 +65,22 @@ pub async fn put(
 }
 
 /// Deletes a gallery with everything in it. `undelete` restores it.
+///
+/// `If-Match: "<revision>"`: the call fails with status 412 if the gallery has another revision.
 #[utoipa::path(delete, path = "/v1/galleries/{gallery}", tag = "galleries",
     operation_id = "delete_gallery",
-    params(wire::GalleryPath),
+    params(wire::GalleryPath, wire::IfMatch),
     responses((status = 200, description = "The galleries that are left", body = wire::Galleries), wire::AnyProblem))]
 pub async fn delete(
     State(state): State<Arc<AppState>>,
     writer: Writer,
     Path(gallery): Path<String>,
+    headers: HeaderMap,
 ) -> Result<Json<wire::Galleries>, Problem> {
+    let precondition = if_match(&headers)?;
     let left = state.change_galleries(writer, move |recognizer| {
+        recognizer.select(&gallery)?;
+        recognizer.check(precondition)?;
         recognizer.delete_gallery(&gallery)?;
         recognizer.galleries()
     });

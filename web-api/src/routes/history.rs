@@ -133,17 +133,21 @@ pub async fn redo(
 
 /// Forgets for good what was removed: embeddings and images, also those of deleted classes. It
 /// cannot be undone. The body may be left out.
+///
+/// `If-Match: "<revision>"`: the call fails with status 412 if the gallery has another revision.
 #[utoipa::path(post, path = "/v1/galleries/{gallery}/purge", tag = "history",
     operation_id = "purge",
-    params(wire::GalleryPath),
+    params(wire::GalleryPath, wire::IfMatch),
     request_body = wire::PurgeRequest,
     responses((status = 200, description = "What was purged", body = wire::Purged), wire::AnyProblem))]
 pub async fn purge(
     State(state): State<Arc<AppState>>,
     writer: Writer,
     Path(gallery): Path<String>,
+    headers: HeaderMap,
     body::OptionalJson(request): body::OptionalJson<wire::PurgeRequest>,
 ) -> Result<Response, Problem> {
+    let precondition = if_match(&headers)?;
     let asked = request.older_than_days;
     if let Some(days) = asked.filter(|days| *days > MAX_DAYS) {
         let detail = format!("older_than_days: expected 0 to {MAX_DAYS}, got {days}.");
@@ -151,6 +155,7 @@ pub async fn purge(
     }
     let purged = state
         .change(writer, &gallery, move |recognizer| {
+            recognizer.check(precondition)?;
             let days = asked.unwrap_or(recognizer.settings().retention_days);
             let age = Duration::from_secs(u64::from(days) * SECONDS_OF_A_DAY);
             let purged = recognizer.purge(age)?;

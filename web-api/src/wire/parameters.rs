@@ -7,8 +7,8 @@ use utoipa::{IntoParams, ToSchema};
 #[into_params(parameter_in = Path)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub struct GalleryPath {
-    /// Name of the gallery: `default`.
-    #[param(min_length = 1, max_length = 64, example = "default")]
+    /// Name of the gallery, percent-encoded.
+    #[param(min_length = 1, max_length = 128, example = "default")]
     gallery: String,
 }
 
@@ -17,8 +17,8 @@ pub struct GalleryPath {
 #[into_params(parameter_in = Path)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub struct ClassPath {
-    /// Name of the gallery: `default`.
-    #[param(min_length = 1, max_length = 64, example = "default")]
+    /// Name of the gallery, percent-encoded.
+    #[param(min_length = 1, max_length = 128, example = "default")]
     gallery: String,
     /// Id of the class, such as `c_8f3a21`, or its label, percent-encoded; an unknown id is an
     /// error.
@@ -36,8 +36,8 @@ pub struct ClassPath {
 #[into_params(parameter_in = Path)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub struct ExamplePath {
-    /// Name of the gallery: `default`.
-    #[param(min_length = 1, max_length = 64, example = "default")]
+    /// Name of the gallery, percent-encoded.
+    #[param(min_length = 1, max_length = 128, example = "default")]
     gallery: String,
     /// Id of the example: whole, or 6 and more digits of its random half, such as `e_8a3f21`.
     #[param(

@@ -22,12 +22,14 @@ struct Phrase {
 }
 
 impl Summaries {
-    /// Describes the next call.
-    pub(super) fn of(&mut self, group: GroupId, changes: &[&Change]) -> String {
+    /// Describes the next call. One that is undone moves and renames nothing for the later ones.
+    pub(super) fn of(&mut self, group: GroupId, changes: &[&Change], counts: bool) -> String {
         let mut phrases: Vec<Phrase> = Vec::new();
         for change in changes {
             let phrase = self.phrase(&change.what);
-            self.follow(&change.what);
+            if counts || matches!(change.what, What::CreateClass { .. } | What::Enroll { .. }) {
+                self.follow(&change.what);
+            }
             // A large call has many changes of one kind.
             let same = phrases
                 .iter_mut()

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use redb::{Builder, Database, DatabaseError};
 
@@ -61,11 +63,22 @@ pub(super) trait Medium: Send + fmt::Debug {
 #[derive(Debug)]
 pub(super) struct Folder {
     dir: PathBuf,
+    /// The device and the number of the file that is open.
+    opened: Mutex<Option<(u64, u64)>>,
 }
 
 impl Folder {
     pub(super) fn new(dir: &Path) -> Self {
-        Self { dir: dir.to_owned() }
+        Self { dir: dir.to_owned(), opened: Mutex::new(None) }
+    }
+
+    fn file_number(&self) -> io::Result<(u64, u64)> {
+        let metadata = fs::metadata(self.dir.join(FILE))?;
+        Ok((metadata.dev(), metadata.ino()))
+    }
+
+    fn opened(&self) -> MutexGuard<'_, Option<(u64, u64)>> {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn sync(&self) -> io::Result<()> {
@@ -91,6 +104,7 @@ impl Medium for Folder {
             self.replace()?;
         }
         let database = builder().create(file)?;
+        *self.opened() = Some(self.file_number()?);
         self.sync()?;
         Ok(database)
     }
@@ -105,13 +119,13 @@ impl Medium for Folder {
     }
 
     fn check(&self) -> io::Result<()> {
-        let reason = format!("its file {FILE} was removed while it was open");
-        match fs::metadata(self.dir.join(FILE)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                Err(io::Error::new(io::ErrorKind::UnexpectedEof, reason))
-            }
-            _ => Ok(()),
-        }
+        let reason = match self.file_number() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => "removed",
+            Ok(number) if self.opened().is_some_and(|opened| opened != number) => "replaced",
+            _ => return Ok(()),
+        };
+        let reason = format!("its file {FILE} was {reason} while it was open");
+        Err(io::Error::new(io::ErrorKind::UnexpectedEof, reason))
     }
 
     fn create_new(&self) -> Result<Database, DatabaseError> {
@@ -134,7 +148,8 @@ impl Medium for Folder {
 
     fn keep_reserve(&self) {
         let reserve = self.dir.join(RESERVE);
-        if !reserve.exists() && fs::write(&reserve, [0; RESERVE_BYTES]).is_err() {
+        let length = fs::metadata(&reserve).map_or(0, |metadata| metadata.len());
+        if length != RESERVE_BYTES as u64 && fs::write(&reserve, [0; RESERVE_BYTES]).is_err() {
             // Without room for it the store works all the same, and a part of it is of no use.
             let _ = fs::remove_file(reserve);
         }

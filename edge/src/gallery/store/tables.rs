@@ -1,5 +1,6 @@
 //! The tables of a store, and the transactions that create and change them.
 
+use std::collections::HashSet;
 use std::ops::RangeInclusive;
 
 use redb::{Database, Durability, ReadableTable, Table, TableDefinition, WriteTransaction};
@@ -57,6 +58,7 @@ pub(super) fn write(
         transaction.open_table(JOURNAL)?.insert(position, rows::json(change).as_slice())?;
         write_data(&transaction, key, change, commit)?;
     }
+    purge_embeddings(&transaction, key, &purged(commit))?;
     let mut images = transaction.open_table(IMAGES)?;
     for (id, image) in commit.images {
         images.insert((key, id.0.as_u128()), image.as_slice())?;
@@ -105,19 +107,30 @@ fn write_data(
             for id in examples {
                 transaction.open_table(IMAGES)?.remove((gallery, id.0.as_u128()))?;
             }
-            purge_embeddings(transaction, gallery, examples)?;
         }
         _ => {}
     }
     Ok(())
 }
 
-/// Overwrites embeddings wherever they were enrolled.
+/// The examples that a commit purges.
+fn purged(commit: &Commit<'_>) -> HashSet<ExampleId> {
+    let purged = commit.changes.iter().filter_map(|change| match &change.what {
+        What::Purge { examples } => Some(examples),
+        _ => None,
+    });
+    purged.flatten().copied().collect()
+}
+
+/// Overwrites embeddings wherever they were enrolled, in one pass over the journal.
 fn purge_embeddings(
     transaction: &WriteTransaction,
     gallery: u128,
-    purged: &[ExampleId],
+    purged: &HashSet<ExampleId>,
 ) -> Result<(), redb::Error> {
+    if purged.is_empty() {
+        return Ok(());
+    }
     let mut table = transaction.open_table(EMBEDDINGS)?;
     for row in transaction.open_table(JOURNAL)?.range(journal_of(gallery))? {
         let (_, json) = row?;

@@ -73,6 +73,9 @@ struct Weighed {
 #[derive(Debug, Serialize)]
 struct Alike {
     example: String,
+    #[serde(skip)]
+    // Only in text: people type the first digits.
+    short_id: String,
     similarity: f32,
 }
 
@@ -135,6 +138,7 @@ impl Why {
             nearest: nearest
                 .map(|near| Alike {
                     example: near.example_id.to_string(),
+                    short_id: near.example_id.short(),
                     similarity: near.similarity,
                 })
                 .collect(),
@@ -166,7 +170,7 @@ impl fmt::Display for Weighed {
 
 impl fmt::Display for Alike {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({:.2})", self.example, self.similarity)
+        write!(f, "{} ({:.2})", self.short_id, self.similarity)
     }
 }
 

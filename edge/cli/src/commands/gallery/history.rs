@@ -187,7 +187,10 @@ fn undo_refusal(error: RecognizerError, through: bool) -> AnyFault {
         false => "--through also undoes later changes that depend on it",
     };
     match error {
-        RecognizerError::Gallery(GalleryError::CannotUndo { .. }) => {
+        // Only what stands in the way can be undone too.
+        RecognizerError::Gallery(GalleryError::CannotUndo { ref reason, .. })
+            if reason.contains("depend on it") =>
+        {
             Message::input(format!("{error}; {hint}")).into()
         }
         error => error.into(),
