@@ -189,10 +189,6 @@ impl Journal for ReadOnly {
         Err(GalleryError::ReadOnly)
     }
 
-    fn check_writable(&self) -> Result<(), GalleryError> {
-        Err(GalleryError::ReadOnly)
-    }
-
     fn compact(&mut self) -> Result<(), GalleryError> {
         Err(GalleryError::ReadOnly)
     }

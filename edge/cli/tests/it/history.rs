@@ -246,7 +246,8 @@ fn what_was_purged_does_not_come_back() {
     assert_eq!(summaries(&sandbox)[0], "purged 2 images");
     let id = short(&purged["change"]);
     refused(&sandbox, &["undo", &id], &["purged 2 images", "cannot be undone", "for good"]);
-    refused(&sandbox, &["undo"], &["deleted \"red\"", "cannot be undone"]);
+    let deletion = short(&json_of(&sandbox, &["history"])["changes"][1]["change"]);
+    refused(&sandbox, &["undo", &deletion], &["deleted \"red\"", "cannot be undone"]);
     let again = text(&sandbox, &["purge", "--older-than", "0", "--yes"]);
     assert!(again.starts_with("purged: 0 examples (what was removed)\n"), "{again}");
     assert!(again.contains("backups and exported files are not changed"), "{again}");
