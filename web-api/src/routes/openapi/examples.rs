@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use utoipa::Modify;
 use utoipa::openapi::path::{Operation, PathItem};
-use utoipa::openapi::{Content, OpenApi, RefOr};
+use utoipa::openapi::request_body::RequestBody;
+use utoipa::openapi::{Content, OpenApi, RefOr, Required};
 
 /// Adds the examples to the document.
 pub(super) struct Examples;
@@ -18,6 +19,10 @@ impl Modify for Examples {
             .expect("invariant: the file is JSON, which a test parses");
         for operation in document.paths.paths.values_mut().flat_map(operations) {
             contents(operation).for_each(|content| add(content, &examples));
+            let request = operation.request_body.as_mut().and_then(owned);
+            if let Some(request) = request.filter(|request| has_only_defaults(request)) {
+                request.required = Some(Required::False);
+            }
         }
     }
 }
@@ -33,6 +38,20 @@ fn contents(operation: &mut Operation) -> impl Iterator<Item = &mut Content> {
     let responses = operation.responses.responses.values_mut().filter_map(owned);
     let responses = responses.flat_map(|response| response.content.values_mut());
     requests.chain(responses).filter_map(owned)
+}
+
+/// The bodies that may be left out, since each of their fields may be.
+fn has_only_defaults(request: &RequestBody) -> bool {
+    const OPTIONAL: [&str; 3] = ["UndoRequest", "RedoRequest", "PurgeRequest"];
+    request.content.values().any(|content| match content {
+        RefOr::T(content) => match &content.schema {
+            Some(RefOr::Ref(schema)) => {
+                OPTIONAL.iter().any(|name| schema.ref_location.ends_with(name))
+            }
+            _ => false,
+        },
+        RefOr::Ref(_) => false,
+    })
 }
 
 fn owned<T>(item: &mut RefOr<T>) -> Option<&mut T> {
