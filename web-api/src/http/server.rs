@@ -13,6 +13,8 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, recv};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -72,6 +74,9 @@ async fn accept(
 ) {
     loop {
         let (stream, address) = accept_one(listener).await;
+        if is_gone(&stream) {
+            continue;
+        }
         // Every connection is taken: one that waits in the system's queue cannot ask for health.
         let place = state.connections.admit(address.ip().into());
         let connection = Arc::clone(&place.connection);
@@ -104,6 +109,15 @@ async fn accept_one(listener: &TcpListener) -> (TcpStream, SocketAddr) {
                 sleep(ACCEPT_PAUSE).await;
             }
         }
+    }
+}
+
+/// Whether the client closed the connection before it sent a byte. Such a connection is dropped
+/// at once: taking it up costs more than opening it, so a flood of them would delay all others.
+fn is_gone(stream: &TcpStream) -> bool {
+    match recv(stream, &mut [0; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT) {
+        Ok((_, received)) => received == 0,
+        Err(error) => error != Errno::WOULDBLOCK,
     }
 }
 
@@ -173,4 +187,39 @@ pub fn stop_signal() -> io::Result<impl Future<Output = ()>> {
             () = received(&mut hangup) => {}
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    /// Two connected sockets: that of a client, and that of the service.
+    async fn connected() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        (client, listener.accept().await.unwrap().0)
+    }
+
+    #[tokio::test]
+    async fn a_client_is_gone_if_it_closed_without_a_byte() {
+        let (client, served) = connected().await;
+        assert!(!is_gone(&served));
+        drop(client);
+        assert!(is_gone(&served));
+        let (client, served) = connected().await;
+        client.set_zero_linger().unwrap();
+        drop(client);
+        assert!(is_gone(&served), "with a reset");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_closed_after_its_request_is_answered() {
+        let (mut client, served) = connected().await;
+        client.write_all(b"GET").await.unwrap();
+        assert!(!is_gone(&served));
+        client.shutdown().await.unwrap();
+        assert!(!is_gone(&served));
+    }
 }
