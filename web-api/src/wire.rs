@@ -30,8 +30,7 @@ pub use enroll::{Enrolled, EnrolledExample};
 pub use example::{ChangedExamples, Example, ExampleBatch, ExampleMove, Examples, OneExample};
 pub use gallery::{Galleries, Gallery, GalleryEntry, GalleryPatch, KeepImages};
 pub use history::{
-    Compacted, History, HistoryEntry, PurgeRequest, Purged, RedoRequest, UndoRequest, Undone,
-    last_change,
+    History, HistoryEntry, PurgeRequest, Purged, RedoRequest, UndoRequest, Undone, last_change,
 };
 pub use image::{Embedded, EmbeddedImage, Model, Timing, Warning};
 pub use lexicon::{Sense, Senses};

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
@@ -169,19 +168,13 @@ pub async fn purge(
 
 /// Writes the store anew, so that it takes no more room than needed.
 #[utoipa::path(post, path = "/v1/compact", tag = "operations", operation_id = "compact",
-    responses((status = 200, description = "The store is written anew", body = wire::Compacted), wire::AnyProblem))]
+    responses((status = 204, description = "The store is written anew"), wire::AnyProblem))]
 pub async fn compact(
     State(state): State<Arc<AppState>>,
     Client(client): Client,
-) -> Result<Json<wire::Compacted>, Problem> {
-    let compacted = state
-        .engine
-        .call(client, |recognizer| {
-            recognizer.compact()?;
-            Ok::<_, RecognizerError>(wire::Compacted { revision: recognizer.revision() })
-        })
-        .await??;
-    Ok(Json(compacted))
+) -> Result<StatusCode, Problem> {
+    state.engine.call(client, |recognizer| recognizer.compact()).await??;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Refuses text that cannot be the id of a change.

@@ -119,13 +119,6 @@ pub struct Purged {
     pub change: Option<String>,
 }
 
-/// The response to a compaction of the store.
-#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
-pub struct Compacted {
-    /// The revision of the gallery, which a compaction does not change.
-    pub revision: u64,
-}
-
 /// The id of the change that the last write of this recognizer made.
 #[must_use]
 pub fn last_change(recognizer: &Recognizer) -> Option<String> {

@@ -218,8 +218,7 @@ fn what_is_purged_cannot_be_restored() {
     for wrong in [r#"{"older_than_days":36501}"#, r#"{"older_than_days":-1}"#, r#"{"days":1}"#] {
         service.post_json(PURGE, wrong).assert_problem(400, "bad_request");
     }
-    let revision = service.get(GALLERY).ok()["revision"].clone();
-    assert_eq!(bare(&service, "/v1/compact").ok(), json!({ "revision": revision }));
+    assert_eq!(bare(&service, "/v1/compact").status, 204);
 }
 
 #[test]

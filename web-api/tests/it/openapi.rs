@@ -60,7 +60,12 @@ fn check_response(response: &Value, here: &str, missing: &mut Vec<String>) {
     if response["description"].as_str().is_none_or(str::is_empty) {
         missing.push(format!("{here}: description"));
     }
-    for (kind, content) in response["content"].as_object().unwrap() {
+    let content = response["content"].as_object();
+    // An answer with status 204 has no body.
+    if content.is_none() && !here.ends_with(" 204") {
+        missing.push(format!("{here}: content"));
+    }
+    for (kind, content) in content.into_iter().flatten() {
         if content.get("example").is_none() {
             missing.push(format!("{here} {kind}: example"));
         }
@@ -116,7 +121,6 @@ fn the_examples_have_the_fields_of_real_answers() {
         bare(&format!("{gallery}/undo")),
         bare(&format!("{gallery}/redo")),
         bare(&format!("{gallery}/purge")),
-        bare("/v1/compact"),
         get("/version"),
         get("/readyz"),
     ] {
