@@ -60,6 +60,17 @@ pub struct Image {
     pub warnings: Vec<Warning>,
 }
 
+impl Image {
+    /// The bytes of pixels that its size asks for, if it has others or is too large to be resized:
+    /// the resizer counts pixels in u32. The fields are public, so they may not fit together.
+    pub(crate) fn mismatch(&self) -> Option<usize> {
+        let expected = self.width.saturating_mul(self.height).saturating_mul(3);
+        let fits = u32::try_from(self.width).is_ok() && u32::try_from(self.height).is_ok();
+        let is_sound = fits && expected > 0 && self.rgb.len() == expected;
+        (!is_sound).then_some(expected)
+    }
+}
+
 /// Something that was done differently from what a user may expect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {

@@ -359,13 +359,7 @@ impl Crop {
 }
 
 fn check_image(image: &Image) -> Result<(), PreprocessError> {
+    let Some(expected) = image.mismatch() else { return Ok(()) };
     let Image { width, height, .. } = *image;
-    let got = image.rgb.len();
-    let expected = width.saturating_mul(height).saturating_mul(3);
-    // The resizer counts pixels in u32.
-    let fits = u32::try_from(width).is_ok() && u32::try_from(height).is_ok();
-    if got == expected && expected > 0 && fits {
-        return Ok(());
-    }
-    Err(PreprocessError::Image { width, height, expected, got })
+    Err(PreprocessError::Image { width, height, expected, got: image.rgb.len() })
 }
