@@ -26,7 +26,7 @@ use serde::Deserialize;
 
 use crate::embedder::Embedder;
 use crate::engine::{EngineChoice, EngineOptions, PrecisionChoice};
-use crate::gallery::{Galleries, Gallery};
+use crate::gallery::{Galleries, Gallery, GalleryError};
 use crate::locate::{self, Environment, LibraryError, NotFound};
 use crate::recognizer::{Recognizer, RecognizerError};
 
@@ -185,7 +185,14 @@ impl Device {
         if access != StoreAccess::Create && !Gallery::store_exists(&dir) {
             return Ok(Gallery::in_memory().into_read_only());
         }
-        let gallery = Galleries::open(&dir, space_id)?.gallery(&self.gallery)?;
+        let galleries = match Galleries::open(&dir, space_id) {
+            // Reading needs no permission to write.
+            Err(GalleryError::Io { .. }) if access == StoreAccess::Snapshot => {
+                Galleries::open_read_only(&dir, space_id)?
+            }
+            opened => opened?,
+        };
+        let gallery = galleries.gallery(&self.gallery)?;
         match access {
             StoreAccess::Snapshot => Ok(gallery.into_read_only()),
             StoreAccess::Create | StoreAccess::Existing => Ok(gallery),

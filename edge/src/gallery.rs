@@ -39,6 +39,7 @@ use std::sync::Arc;
 mod change;
 mod class;
 mod clock;
+mod commit;
 mod error;
 mod facts;
 mod galleries;

@@ -97,6 +97,11 @@ pub(crate) fn rate(share: f64) -> String {
     format!("{} %", (1e6 * share).round() / 1e4)
 }
 
+/// A number of examples.
+pub(crate) fn counted(examples: usize) -> String {
+    if examples == 1 { "1 example".to_owned() } else { format!("{examples} examples") }
+}
+
 /// A progress bar on standard error with rate and time left. It is hidden with JSON or without a
 /// terminal.
 pub(crate) fn progress(what: &'static str, total: usize, json: bool) -> ProgressBar {

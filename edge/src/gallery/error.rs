@@ -40,7 +40,7 @@ pub enum GalleryError {
     #[error("there is nothing to undo")]
     NothingToUndo,
     /// No undo is left that can be taken back.
-    #[error("there is nothing to redo: nothing is undone")]
+    #[error("there is nothing to redo: nothing was undone since the last change")]
     NothingToRedo,
     /// A call cannot be undone.
     #[error("`{}` ({summary}) cannot be undone: {reason}", change.short())]

@@ -70,12 +70,6 @@ impl Galleries {
     /// The name of the gallery that always exists.
     pub const DEFAULT: &str = DEFAULT_GALLERY;
 
-    /// Whether the folder `dir` has a store; nothing is opened or created.
-    #[must_use]
-    pub fn exist(dir: &Path) -> bool {
-        SharedFile::exists(dir)
-    }
-
     /// Galleries that live as long as their process.
     #[must_use]
     pub fn in_memory() -> Self {

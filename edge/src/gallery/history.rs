@@ -67,7 +67,7 @@ enum Subject {
 pub enum UndoTarget {
     /// The last call that still has an effect and is no undo.
     Last,
-    /// The last undo that still has an effect.
+    /// The last undo that still has an effect, if nothing was changed since.
     LastUndo,
     /// This one.
     Group(GroupId),
@@ -197,14 +197,21 @@ impl<'a> History<'a> {
                 let can_be = !group.is_undo() && !group.is_purge() && !self.is_only_purged(group);
                 can_be && self.is_effective(group)
             }),
-            UndoTarget::LastUndo => self.groups.iter().rposition(|group| {
-                self.is_effective(group) && group.is_undo() && !self.is_redo(group)
-            }),
+            UndoTarget::LastUndo => self.last_undo(),
         };
         found.ok_or(match target {
             UndoTarget::LastUndo => GalleryError::NothingToRedo,
             UndoTarget::Last | UndoTarget::Group(_) => GalleryError::NothingToUndo,
         })
+    }
+
+    /// The last undo, unless something was changed after it: then it is redone by its id only.
+    fn last_undo(&self) -> Option<usize> {
+        let latest_first = self.groups.iter().enumerate().rev();
+        let mut counting = latest_first.filter(|(_, group)| {
+            self.is_effective(group) && !group.is_purge() && !self.is_redo(group)
+        });
+        counting.next().filter(|(_, group)| group.is_undo()).map(|(at, _)| at)
     }
 
     fn position(&self, id: GroupId) -> Result<usize, GalleryError> {

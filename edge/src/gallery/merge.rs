@@ -9,11 +9,11 @@ use std::sync::Arc;
 use super::Gallery;
 use super::change::{Change, MOST_EXAMPLES, What};
 use super::class::Example;
+use super::commit::Data;
 use super::error::GalleryError;
 use super::id::{ChangeId, ExampleId};
 use super::settings::GallerySettings;
 use super::state::State;
-use super::write::Data;
 
 /// A change of another device, with what lies beside its journal.
 #[derive(Debug, Clone, PartialEq)]

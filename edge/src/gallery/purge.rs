@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use super::Gallery;
 use super::change::{Change, What};
+use super::commit::Data;
 use super::error::GalleryError;
 use super::id::{ExampleId, GroupId};
 use super::state::{ExampleStatus, State};
 use super::undone::removed;
-use super::write::{Data, in_parts};
+use super::write::in_parts;
 
 impl Gallery {
     /// Forgets the embeddings and images of examples that were removed so long ago, also with their
@@ -23,9 +24,7 @@ impl Gallery {
     pub fn purge(&mut self, removed_since: Duration) -> Result<usize, GalleryError> {
         self.begin()?;
         let journal = self.journal.changes()?;
-        let age = u64::try_from(removed_since.as_millis()).unwrap_or(u64::MAX);
-        let cutoff = self.clock.now_ms().saturating_sub(age);
-        let purgeable = purgeable(&journal, cutoff, &self.state);
+        let purgeable = self.removed(&journal, removed_since);
         let n = purgeable.len();
         if n > 0 {
             let changes = self.changes(in_parts(purgeable, |examples| What::Purge { examples }));
@@ -35,6 +34,20 @@ impl Gallery {
             self.compact_after_purge()?;
         }
         Ok(n)
+    }
+
+    /// How many examples [`Gallery::purge`] would forget.
+    ///
+    /// # Errors
+    /// [`GalleryError::ReadOnly`]; [`GalleryError::Io`]; [`GalleryError::Broken`].
+    pub fn n_purgeable(&self, removed_since: Duration) -> Result<usize, GalleryError> {
+        Ok(self.removed(&self.journal.changes()?, removed_since).len())
+    }
+
+    fn removed(&self, journal: &[Change], since: Duration) -> BTreeSet<ExampleId> {
+        let age = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+        let cutoff = self.clock.now_ms().saturating_sub(age);
+        purgeable(journal, cutoff, &self.state)
     }
 
     /// Writes the store anew, so that it takes no more room than needed and holds no bytes of what

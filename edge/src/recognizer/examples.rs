@@ -176,6 +176,14 @@ impl Recognizer {
         precondition.check_revision(&self.gallery)
     }
 
+    /// How many examples [`Recognizer::purge`] would forget.
+    ///
+    /// # Errors
+    /// [`RecognizerError::Gallery`] if the store cannot be read.
+    pub fn n_purgeable(&self, removed_since: Duration) -> Result<usize, RecognizerError> {
+        Ok(self.gallery.n_purgeable(removed_since)?)
+    }
+
     /// Forgets for good what was removed so long ago; returns how many examples that were.
     ///
     /// # Errors

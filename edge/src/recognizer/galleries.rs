@@ -86,16 +86,6 @@ impl Recognizer {
         Ok(self.all_galleries()?.create(&label)?.1)
     }
 
-    /// Gives a gallery another name.
-    ///
-    /// # Errors
-    /// [`RecognizerError::Label`]; [`RecognizerError::Gallery`] if there is none, if another one
-    /// has the name, if it is `default`, or if the store cannot be written.
-    pub fn rename_gallery(&mut self, name: &str, new: &str) -> Result<(), RecognizerError> {
-        let new = Label::parse(new)?;
-        Ok(self.all_galleries()?.rename(name, &new)?)
-    }
-
     /// Deletes a gallery; it can be restored. `default` is selected afterwards.
     ///
     /// # Errors

@@ -8,9 +8,11 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use edge::device::{Device, DeviceSettings, StoreAccess};
 use edge::gallery::{Gallery, GalleryError, GallerySettings, UndoTarget};
+use edge::locate::Environment;
 
-use crate::conformance::{facts, open};
+use crate::conformance::{SPACE, facts, open};
 use crate::fixtures::{examples, label};
 
 /// Where the child of these tests writes; without it the child's test is an ordinary one.
@@ -199,6 +201,29 @@ fn a_full_file_system_refuses_and_goes_on_after_room_is_made() {
     drop(store);
     let again = open(&dir.join("store"));
     assert_eq!((again.revision(), again.classes()), (u64::from(kept) + 1, classes));
+}
+
+/// A file system that is read-only, where this machine may mount one.
+#[test]
+fn a_read_only_file_system_is_read() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("small");
+    fs::create_dir(&dir).unwrap();
+    let Some(_mounted) = Mounted::tmpfs(&dir) else {
+        eprintln!("skipped: a read-only file system: this user may not mount a tmpfs");
+        return;
+    };
+    let store = dir.join("store");
+    open(&store).enroll(&label("mug"), examples(0..2), true).unwrap();
+    let mut remount = Command::new("mount");
+    assert!(remount.args(["-o", "remount,ro"]).arg(&dir).status().unwrap().success());
+    let settings = DeviceSettings { store: Some(store), ..DeviceSettings::default() };
+    let device = Device::new(settings, Environment::default());
+    let mut gallery = device.gallery(SPACE, StoreAccess::Snapshot).unwrap();
+    assert_eq!(gallery.class("mug").unwrap().examples.len(), 2);
+    assert!(gallery.delete("mug").is_err());
+    let refused = device.gallery(SPACE, StoreAccess::Existing).map(drop).unwrap_err().to_string();
+    assert!(refused.contains("Read-only file system"), "{refused}");
 }
 
 struct Mounted<'a>(&'a Path);

@@ -1,9 +1,11 @@
 //! The store and the world: other spaces, other processes, damage.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
-use edge::gallery::{Gallery, GalleryError, GallerySettings};
+use edge::gallery::{Galleries, Gallery, GalleryError, GallerySettings, UndoTarget};
 use redb::{Database, ReadableTable, TableDefinition, WriteTransaction};
 use serde_json::{Value, json};
 
@@ -194,6 +196,73 @@ fn a_store_whose_file_vanishes_while_it_is_open_refuses_writes() {
     assert!(matches!(refused, GalleryError::Broken { .. }), "{refused}");
     assert!(refused.to_string().contains("removed while it was open"), "{refused}");
     assert_eq!(contents(&store), kept);
+}
+
+#[test]
+fn a_store_whose_file_is_replaced_while_it_is_open_refuses_writes() {
+    let root = tempfile::tempdir().unwrap();
+    enrolled(root.path());
+    let file = root.path().join("gallery.redb");
+    let copy = root.path().join("copy");
+    fs::copy(&file, &copy).unwrap();
+    let mut store = open(root.path());
+    fs::rename(&copy, &file).unwrap();
+    let refused = store.delete("mug").unwrap_err().to_string();
+    assert!(refused.contains("was replaced while it was open"), "{refused}");
+    // Its own new file is no replacement.
+    drop(store);
+    let mut store = open(root.path());
+    store.compact().unwrap();
+    store.delete("mug").unwrap();
+}
+
+#[test]
+fn a_gallery_that_is_open_twice_is_written_by_one_at_a_time() {
+    let root = tempfile::tempdir().unwrap();
+    let galleries = Galleries::open(root.path(), SPACE).unwrap();
+    let [mut one, mut other] = [(); 2].map(|()| galleries.gallery("default").unwrap());
+    one.enroll(&label("mug"), examples(0..2), true).unwrap();
+    // It has not seen the first change, so it would contradict it.
+    other.enroll(&label("mug"), examples(2..4), true).map(drop).unwrap_err();
+    assert_eq!((other.last_change(), other.n_classes()), (None, 1), "it has read the store anew");
+    let added = other.enroll(&label("mug"), examples(2..4), false).unwrap();
+    assert_eq!((added.revision, added.class.examples.len()), (2, 4));
+}
+
+#[test]
+fn a_store_that_is_open_for_reading_refuses_every_change() {
+    let root = tempfile::tempdir().unwrap();
+    let kept = enrolled(root.path());
+    let files = || {
+        let list = fs::read_dir(root.path()).unwrap().map(|file| file.unwrap().path());
+        list.map(|file| (file.clone(), fs::read(file).unwrap())).collect::<BTreeMap<_, _>>()
+    };
+    let before = files();
+    let mut galleries = Galleries::open_read_only(root.path(), SPACE).unwrap();
+    let mut gallery = galleries.gallery("default").unwrap();
+    assert_eq!(contents(&gallery), kept);
+    for _ in 0..2 {
+        let refusals = [
+            gallery.delete("mug").map(drop),
+            gallery.undo(UndoTarget::Last, false).map(drop),
+            gallery.purge(Duration::ZERO).map(drop),
+            gallery.compact(),
+            galleries.create(&label("other")).map(drop),
+        ];
+        for refused in refusals {
+            assert!(matches!(refused, Err(GalleryError::ReadOnlyStore)), "{refused:?}");
+        }
+    }
+    assert_eq!(gallery.history(9, None).unwrap().len(), 4);
+    assert_eq!((contents(&gallery), files()), (kept, before));
+}
+
+#[test]
+fn a_folder_without_a_store_is_not_read() {
+    let root = tempfile::tempdir().unwrap();
+    let error = Galleries::open_read_only(root.path(), SPACE).map(drop).unwrap_err().to_string();
+    assert!(error.contains("there is no store here"), "{error}");
+    assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use clap::{Args, Subcommand};
 use edge::device::Device;
-use edge::gallery::{Galleries, GalleryEntry, GalleryError, Label};
+use edge::gallery::{Galleries, Gallery, GalleryEntry, GalleryError, Label};
 use models::fault::{AnyFault, Message, about};
 use serde::Serialize;
 
@@ -82,7 +82,7 @@ struct EntryAnswer {
 
 pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
     let space_id = device.bundle(None)?.manifest.space_id;
-    if matches!(options.action, Action::List) && !Galleries::exist(&device.store_dir()?) {
+    if matches!(options.action, Action::List) && !Gallery::store_exists(&device.store_dir()?) {
         return show(&Answer { done: None, galleries: Vec::new() }, options.json);
     }
     let mut galleries = device.galleries(&space_id)?;

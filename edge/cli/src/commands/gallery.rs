@@ -26,7 +26,7 @@ use terminal::note;
 
 use super::changed::Changed;
 use super::{decision_off, open};
-use crate::text::show;
+use crate::text::{counted, show};
 
 use class_answer::{ClassAnswer, table_of};
 use hint::with_hint;
@@ -281,6 +281,6 @@ impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "accepted: {}", self.accepted)?;
         writeln!(f, "{}", self.settings.kept())?;
-        writeln!(f, "background set (\"none of these\"): {} examples", self.background)
+        writeln!(f, "background set (\"none of these\"): {}", counted(self.background))
     }
 }

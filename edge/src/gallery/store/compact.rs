@@ -5,10 +5,18 @@ use redb::{
 };
 
 use super::medium::Medium;
-use super::tables::{CLASSES, EMBEDDINGS, EXAMPLES, GALLERIES, IMAGES, JOURNAL, NUMBERS, TEXTS};
+use super::tables::{
+    CLASSES, EMBEDDINGS, EXAMPLES, GALLERIES, IMAGES, JOURNAL, N_TABLES, NUMBERS, TEXTS,
+};
 
 /// Copies everything beside the store; synced when it returns.
 pub(super) fn copy(from: &ReadTransaction, medium: &dyn Medium) -> Result<(), redb::Error> {
+    // One that is not copied would be lost.
+    let n_tables = from.list_tables()?.count();
+    if n_tables != N_TABLES {
+        let reason = format!("the store has {n_tables} tables, expected {N_TABLES}");
+        return Err(redb::Error::Corrupted(reason));
+    }
     let new = medium.create_new()?;
     let mut to = new.begin_write()?;
     to.set_durability(Durability::Immediate)?;

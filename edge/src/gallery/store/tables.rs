@@ -40,6 +40,9 @@ pub(super) const IMAGES: TableDefinition<RowKey, &[u8]> = TableDefinition::new("
 pub(super) const CLASSES: TableDefinition<RowKey, &[u8]> = TableDefinition::new("classes");
 pub(super) const EXAMPLES: TableDefinition<RowKey, &[u8]> = TableDefinition::new("examples");
 
+/// The number of tables, all of which a compaction has to copy.
+pub(super) const N_TABLES: usize = 8;
+
 /// One transaction, synced when it returns.
 pub(super) fn write(
     database: &Database,

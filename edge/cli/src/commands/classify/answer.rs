@@ -16,7 +16,7 @@ use unicode_width::UnicodeWidthStr;
 use super::verdict;
 use crate::commands::inputs::Ignored;
 use crate::commands::{FileError, ModelInfo};
-use crate::text::{Align, bar, pad, percent};
+use crate::text::{Align, bar, counted, pad, percent};
 
 /// Attributes that the text output lists at most.
 const MAX_SHOWN: usize = 8;
@@ -257,8 +257,7 @@ impl Ranked {
     fn source(&self) -> String {
         let examples = match self.examples {
             0 => return "from its name only".to_owned(),
-            1 => "1 example".to_owned(),
-            n => format!("{n} examples"),
+            n => counted(n),
         };
         match (100.0 * self.knowledge).round() {
             0.0 => examples,

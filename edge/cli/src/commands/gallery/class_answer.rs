@@ -6,7 +6,7 @@ use edge::lexicon::MeaningInfo;
 use edge::recognizer::ClassInfo;
 use serde::Serialize;
 
-use crate::text::{Align, table};
+use crate::text::{Align, counted, table};
 
 #[derive(Debug, Serialize)]
 pub(super) struct ClassAnswer {
@@ -70,7 +70,7 @@ impl ClassAnswer {
 /// The label and the number of examples.
 impl fmt::Display for ClassAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}): {} examples", self.label, self.short_id, self.examples)
+        write!(f, "{} ({}): {}", self.label, self.short_id, counted(self.examples))
     }
 }
 

@@ -18,7 +18,7 @@ use super::saved::Saved;
 use super::store::open_existing;
 use crate::commands::changed::Changed;
 use crate::commands::open;
-use crate::text::show;
+use crate::text::{counted, show};
 
 const SHOW_EXAMPLES: &str = "\
 Examples:
@@ -197,8 +197,8 @@ impl fmt::Display for Shown {
         match &self.class {
             Some(class) => writeln!(f, "{class}")?,
             None => {
-                let examples = self.examples.len();
-                writeln!(f, "background set (\"none of these\"): {examples} examples")?;
+                let examples = counted(self.examples.len());
+                writeln!(f, "background set (\"none of these\"): {examples}")?;
             }
         }
         if !self.examples.is_empty() {
@@ -213,7 +213,7 @@ impl fmt::Display for Moved {
         writeln!(f, "moved: {}; were there already: {}", self.moved, self.already_there)?;
         match &self.to {
             Some(class) => writeln!(f, "{class}"),
-            None => writeln!(f, "background set (\"none of these\"): {} examples", self.background),
+            None => writeln!(f, "background set (\"none of these\"): {}", counted(self.background)),
         }
     }
 }

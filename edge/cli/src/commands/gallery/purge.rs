@@ -15,7 +15,7 @@ use serde::Serialize;
 use terminal::note;
 
 use super::store::open_existing;
-use crate::text::show;
+use crate::text::{counted, show};
 
 const PURGE_EXAMPLES: &str = "\
 Examples:
@@ -85,13 +85,16 @@ fn purge(options: &PurgeOptions, json: bool, device: &Device) -> Result<(), AnyF
     }
     let mut recognizer = open_existing(device)?;
     let older_than_days = options.older_than.unwrap_or(recognizer.settings().retention_days);
+    let age = Duration::from_secs(u64::from(older_than_days) * SECONDS_PER_DAY);
     if !options.yes {
-        note!("What {} is forgotten for good.", removed(older_than_days));
+        let examples = counted(recognizer.n_purgeable(age)?);
+        let gallery = recognizer.selected();
+        let what = removed(older_than_days);
+        note!("To forget for good: {examples} of the gallery `{gallery}` (what {what}).");
         note!("Backups and exported files are not changed: delete them yourself.");
         note!("Type yes to purge:");
         check_consent(&mut stdin.lock())?;
     }
-    let age = Duration::from_secs(u64::from(older_than_days) * SECONDS_PER_DAY);
     let purged = recognizer.purge(age)?;
     let change = recognizer.last_change();
     show(&Purged { purged, older_than_days, change, revision: recognizer.revision() }, json)
@@ -144,7 +147,7 @@ fn bytes_in(folder: &Path) -> Result<u64, AnyFault> {
 impl fmt::Display for Purged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = removed(self.older_than_days);
-        writeln!(f, "purged: {} examples (what {what})", self.purged)?;
+        writeln!(f, "purged: {} (what {what})", counted(self.purged))?;
         writeln!(f, "backups and exported files are not changed: delete them yourself")
     }
 }

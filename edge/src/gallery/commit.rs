@@ -1,0 +1,185 @@
+//! How changes are made: the state first, then the journal, then what readers see; a failure takes
+//! the state back.
+
+use std::collections::HashMap;
+
+use super::Gallery;
+use super::change::{Change, What};
+use super::error::GalleryError;
+use super::facts::Examples;
+use super::id::{ChangeId, ExampleId, GroupId};
+use super::journal::Commit;
+use super::state::Delta;
+
+/// What comes with changes and is not in the journal.
+#[derive(Default)]
+pub(super) struct Data {
+    pub(super) examples: Examples,
+    pub(super) images: HashMap<ExampleId, Vec<u8>>,
+}
+
+impl Gallery {
+    /// Every write begins so.
+    pub(super) fn begin(&mut self) -> Result<(), GalleryError> {
+        self.last_change = None;
+        self.journal.check_writable()?;
+        self.refresh()
+    }
+
+    /// Makes changes durable, then visible; none of them is an undo.
+    pub(super) fn write(&mut self, changes: Vec<What>, data: Data) -> Result<(), GalleryError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        self.limits.check(&self.state, &changes)?;
+        let changes = self.changes(changes);
+        for change in &changes {
+            self.state.apply(change);
+        }
+        self.commit(&changes, data)
+    }
+
+    /// The changes of one call.
+    pub(super) fn changes(&mut self, whats: Vec<What>) -> Vec<Change> {
+        let group = GroupId(self.clock.uuid());
+        let device = self.journal.device();
+        let changes = whats.into_iter().map(|what| {
+            let id = ChangeId(self.clock.uuid());
+            Change { id, group, at: self.clock.tick(), device, actor: self.actor.clone(), what }
+        });
+        changes.collect()
+    }
+
+    /// Makes changes durable that are applied to the state already, or takes them back.
+    pub(super) fn commit(&mut self, changes: &[Change], data: Data) -> Result<(), GalleryError> {
+        let delta = self.state.take_delta();
+        // What comes back is read before anything is written, so that a failure changes nothing.
+        let restored = self.restored(&delta, &data.examples);
+        let restored = restored.inspect_err(|_| self.state.revert(&delta))?;
+        let revision = self.revision + 1;
+        let Data { examples, images } = data;
+        let first = examples.values().next().map(|example| example.embedding.len());
+        let embedding_length = self.embedding_length.or(first);
+        let commit = Commit {
+            revision,
+            changes,
+            examples: &examples,
+            images: &images,
+            embedding_length,
+            delta: &delta,
+            state: &self.state,
+        };
+        // Set before the commit: if it panics, the changes may be durable all the same.
+        self.is_stale = true;
+        if let Err(error) = self.journal.commit(&commit) {
+            self.state.revert(&delta);
+            // If only the last step of the commit failed, the changes are durable: reloading
+            // settles it.
+            let group = changes.first().map(|change| change.group);
+            let is_settled = self.refresh().is_ok() && self.has_group(group);
+            self.last_change = group.filter(|_| is_settled);
+            return if is_settled { Ok(()) } else { Err(error) };
+        }
+        let new = examples.into_iter().chain(restored).collect();
+        self.facts.update(&delta, &self.state, new);
+        self.revision = revision;
+        self.embedding_length = embedding_length;
+        self.last_change = changes.first().map(|change| change.group);
+        self.is_stale = false;
+        Ok(())
+    }
+
+    /// The examples that count from now on and came not with the changes.
+    fn restored(&self, delta: &Delta, new: &Examples) -> Result<Examples, GalleryError> {
+        let mut missing = self.facts.missing(delta, &self.state);
+        missing.retain(|(id, _)| !new.contains_key(id));
+        if missing.is_empty() {
+            return Ok(Examples::new());
+        }
+        self.journal.examples(&missing)
+    }
+
+    /// Whether the journal has the changes of a call.
+    fn has_group(&self, group: Option<GroupId>) -> bool {
+        let journal = self.journal.changes().unwrap_or_default();
+        journal.iter().rev().any(|change| Some(change.group) == group)
+    }
+
+    /// Reloads state and facts if they may differ from the durable ones.
+    pub(super) fn refresh(&mut self) -> Result<(), GalleryError> {
+        // A change that is planned on other facts than those of the disk could contradict them.
+        if self.is_stale {
+            if let Some(contents) = self.journal.reload()? {
+                self.load(contents);
+            }
+            self.is_stale = false;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::super::clock::{Clock, SystemSource};
+    use super::super::id::DeviceId;
+    use super::super::journal::{Contents, Journal, Memory};
+    use super::super::label::Label;
+    use super::super::state::{ExampleState, State};
+    use super::*;
+
+    /// Writes, then panics.
+    #[derive(Debug)]
+    struct Panicking(Memory);
+
+    impl Journal for Panicking {
+        fn device(&self) -> DeviceId {
+            self.0.device()
+        }
+
+        fn commit(&mut self, commit: &Commit<'_>) -> Result<(), GalleryError> {
+            self.0.commit(commit)?;
+            panic!("after the change was written");
+        }
+
+        fn reload(&mut self) -> Result<Option<Contents>, GalleryError> {
+            let changes = self.0.changes()?;
+            let revision = changes.len() as u64;
+            Ok(Some(Contents { revision, state: State::fold(&changes), ..Contents::default() }))
+        }
+
+        fn changes(&self) -> Result<Vec<Change>, GalleryError> {
+            self.0.changes()
+        }
+
+        fn examples(
+            &self,
+            wanted: &[(ExampleId, &ExampleState)],
+        ) -> Result<Examples, GalleryError> {
+            self.0.examples(wanted)
+        }
+
+        fn image(&self, id: ExampleId) -> Result<Option<Vec<u8>>, GalleryError> {
+            self.0.image(id)
+        }
+
+        fn compact(&mut self) -> Result<(), GalleryError> {
+            self.0.compact()
+        }
+    }
+
+    #[test]
+    fn a_panic_in_a_commit_makes_the_next_write_reload_the_facts() {
+        let mut clock = Clock::new(SystemSource);
+        let journal = Panicking(Memory::new(DeviceId(clock.random_uuid())));
+        let mut gallery = Gallery::new(Contents::default(), journal, clock);
+        let mug = Label::parse("mug").unwrap();
+        let panicked = catch_unwind(AssertUnwindSafe(|| gallery.enroll(&mug, Vec::new(), true)));
+        assert!(panicked.is_err());
+        // It adds nothing to the class, which the reload has found: nothing is committed again.
+        let enrolled = gallery.enroll(&mug, Vec::new(), true).unwrap();
+        assert_eq!((enrolled.revision, &enrolled.class.label), (1, &mug));
+    }
+}
