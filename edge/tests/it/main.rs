@@ -11,9 +11,12 @@ mod decision_bytes;
 mod engines;
 mod files;
 mod fixtures;
+mod jpeg_embeddings;
 mod kept_images;
 mod knowing;
 mod labels;
+#[path = "../../../models/tests/shared/libjpeg.rs"]
+mod libjpeg;
 mod purge;
 mod recognition;
 mod same_scores;

@@ -1,21 +1,13 @@
 //! JPEG files of every structure, held to what libjpeg reads from them.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::process::Command;
 
 use models::image::{Detail, ImageError, ImageLimits, decode};
 
+use crate::libjpeg::{Record, records};
+
 /// The largest mean difference to libjpeg's pixels, of 255 levels.
 const MAX_MEAN_DIFFERENCE: f64 = 4.0;
-
-/// A file, and the pixels that libjpeg reads from it.
-struct Record {
-    name: String,
-    size: [usize; 2],
-    jpeg: Vec<u8>,
-    rgb: Vec<u8>,
-}
 
 #[test]
 fn every_structure_gives_the_pixels_of_libjpeg_or_is_refused_by_name() {
@@ -84,49 +76,4 @@ fn no_structure_is_accepted_when_it_is_cut() {
 fn mean_difference(a: &[u8], b: &[u8]) -> f64 {
     let sum: u64 = a.iter().zip(b).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
     sum as f64 / a.len() as f64
-}
-
-/// The generator's files, or why there are none.
-fn records() -> Result<Vec<Record>, String> {
-    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let program = folder.path().join("matrix");
-    let source = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it/libjpeg/matrix.c");
-    let built = Command::new("cc")
-        .args(["-O1", "-o"])
-        .args([&program, &source])
-        .arg("-ljpeg")
-        .output()
-        .map_err(|_| "no C compiler (apt install gcc)".to_owned())?;
-    if !built.status.success() {
-        let error = String::from_utf8_lossy(&built.stderr).into_owned();
-        // Only what the machine lacks may be skipped.
-        assert!(error.contains("jpeglib.h") || error.contains("-ljpeg"), "{error}");
-        return Err("no libjpeg (apt install libjpeg-dev)".to_owned());
-    }
-    let written = Command::new(&program).output().map_err(|error| error.to_string())?;
-    assert!(written.status.success(), "the generator failed: {}", written.status);
-    let mut bytes = &written.stdout[..];
-    Ok(std::iter::from_fn(|| record(&mut bytes)).collect())
-}
-
-fn record(bytes: &mut &[u8]) -> Option<Record> {
-    let n_name = number(bytes)?;
-    let name = String::from_utf8(take(bytes, n_name)).unwrap();
-    let size = [number(bytes)?, number(bytes)?];
-    let n_jpeg = number(bytes)?;
-    let jpeg = take(bytes, n_jpeg);
-    let rgb = take(bytes, 3 * size[0] * size[1]);
-    Some(Record { name, size, jpeg, rgb })
-}
-
-fn number(bytes: &mut &[u8]) -> Option<usize> {
-    let (number, rest) = bytes.split_first_chunk::<4>()?;
-    *bytes = rest;
-    Some(u32::from_le_bytes(*number) as usize)
-}
-
-fn take(bytes: &mut &[u8], n: usize) -> Vec<u8> {
-    let (taken, rest) = bytes.split_at(n);
-    *bytes = rest;
-    taken.to_vec()
 }

@@ -12,6 +12,8 @@ mod hostile_images;
 mod images;
 mod jpeg_matrix;
 mod knowledge;
+#[path = "../shared/libjpeg.rs"]
+mod libjpeg;
 mod pillow;
 mod preprocess;
 #[path = "../shared/sent_trees.rs"]

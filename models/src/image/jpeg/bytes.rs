@@ -10,6 +10,19 @@ pub(super) fn next_marker(bytes: &[u8], from: usize) -> Option<(u8, usize)> {
         .find(|(marker, _)| !matches!(marker, 0 | 0xFF))
 }
 
+/// Where the entropy-coded data that begins at `from` ends, restart markers included: at the next
+/// marker, or at the end of the file.
+pub(super) fn data_end(bytes: &[u8], from: usize) -> usize {
+    let mut at = from;
+    loop {
+        match next_marker(bytes, at) {
+            Some((0xD0..=0xD7, after)) => at = after,
+            Some((_, after)) => return after - 2,
+            None => return bytes.len(),
+        }
+    }
+}
+
 /// A number of two bytes, the highest first.
 pub(super) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
     match bytes.get(at..at + 2) {
