@@ -192,6 +192,8 @@ impl Fault for RecognizerError {
             | Self::NoSuchClass(_)
             | Self::ClassExists(_)
             | Self::TooFewImages(_) => Blame::Input,
+            // A mistake of the program; its user can do nothing about it.
+            Self::EmbedderTaken => Blame::Machine,
         }
     }
 }

@@ -153,7 +153,7 @@ impl Recognizer {
     /// # Errors
     /// [`RecognizerError::Select`] if no engine can run the backbone.
     pub fn start_backbone(&mut self) -> Result<&EngineInfo, RecognizerError> {
-        Ok(&self.networks.embedder()?.1)
+        Ok(self.networks.start_backbone()?)
     }
 
     /// The engine of the backbone; `None` before it has started.

@@ -2,8 +2,8 @@
 //!
 //! Only this crate uses axum and tokio. A request passes [`http::server`] (connections),
 //! [`http::middleware`] (request id, origin check, log), [`routes`], [`http::body`] (body limits),
-//! [`jobs::decode_queue`] (image decoding) and [`jobs::engine_thread`] (one thread that owns the
-//! engine and the gallery). The answer is a type of [`wire`] or an [`http::problem`].
+//! [`jobs::decode_queue`] (image decoding) and [`jobs::owner_thread`] (one thread owns the engine,
+//! another one the galleries). The answer is a type of [`wire`] or an [`http::problem`].
 
 pub mod allocator;
 pub mod config;

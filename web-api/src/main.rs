@@ -23,7 +23,7 @@ use tracing::warn;
 use web_api::allocator;
 use web_api::config::{Config, ConfigError};
 use web_api::http::server;
-use web_api::jobs::engine_thread::EngineThread;
+use web_api::jobs::owner_thread::OwnerThread;
 use web_api::log::Log;
 use web_api::report::{Places, Report};
 use web_api::routes::app;
@@ -74,18 +74,24 @@ fn run(config: Config, start: Instant) -> Result<(), AnyFault> {
     let report = report(listener.local_addr()?, &places, &version, &mut recognizer);
     let decoder = recognizer.decoder().clone();
     let store = places.store.clone();
-    let galleries = recognizer.galleries()?.into_iter().map(|one| one.name).collect();
-    let (engine, thread) = EngineThread::start(recognizer)?;
+    let galleries = recognizer.galleries()?;
+    let (engine, engine_thread) = OwnerThread::start("engine", recognizer.take_embedder()?)?;
+    let (gallery, gallery_thread) = OwnerThread::start("gallery", recognizer)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let state = Arc::new(AppState::new(config, version, decoder, engine, store, galleries)?);
+    let state = AppState::new(config, version, decoder, engine, gallery, store, &galleries)?;
+    let state = Arc::new(state);
     runtime.block_on(serve(listener, Arc::clone(&state), || {
         let ready = start.elapsed().as_millis();
         print(format_args!("{report}Ready in {ready} ms. Press Ctrl-C to stop."));
     }))?;
     print("Stopped.");
-    // The last handle ends the engine thread, which closes the store.
+    // The last handle ends both threads; that of the galleries closes the store. It is waited for
+    // also if the other one panicked.
     drop(state);
-    thread.join().map_err(|_| Message::machine("the engine thread panicked").into())
+    for (name, ended) in [("engine", engine_thread.join()), ("gallery", gallery_thread.join())] {
+        ended.map_err(|_| Message::machine(format!("the {name} thread panicked")))?;
+    }
+    Ok(())
 }
 
 async fn serve(

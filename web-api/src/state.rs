@@ -1,15 +1,17 @@
 //! What all requests share.
 
-use std::collections::BTreeSet;
+mod published;
+
 use std::io;
+use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use edge::Recognizer;
 use edge::decoder::ImageDecoder;
-use edge::embedder::Embedded;
-use edge::gallery::{GalleryError, KeepImages};
-use edge::recognizer::RecognizerError;
+use edge::embedder::{Embedded, Embedder};
+use edge::gallery::{GalleryEntry, KeepImages};
+use edge::recognizer::{Classification, ClassifyOptions, RecognizerError, Snapshot};
 
 use crate::config::Config;
 use crate::connections::Connections;
@@ -17,11 +19,12 @@ use crate::jobs::budget::{Budget, Lease};
 use crate::jobs::client::Caller;
 use crate::jobs::client::Writer;
 use crate::jobs::decode_queue::{DecodeQueue, Decoded};
-use crate::jobs::engine_thread::EngineThread;
-use crate::jobs::error::JobError;
+use crate::jobs::error::{JobError, catch_panic};
+use crate::jobs::owner_thread::OwnerThread;
 use crate::jobs::uploads::Uploads;
 use crate::metrics::{Metrics, Stage};
 use crate::wire;
+use published::Published;
 
 /// One part in 256 of the memory is granted to an address whatever the others hold.
 const SMALL_PARTS: usize = 256;
@@ -34,8 +37,10 @@ pub struct AppState {
     pub version: wire::Version,
     /// Decodes images.
     pub decode_queue: DecodeQueue,
-    /// The thread that owns the recognizer.
-    pub engine: EngineThread,
+    /// The thread that embeds images and compares them with snapshots of galleries.
+    pub engine: OwnerThread<Embedder>,
+    /// The thread that reads and writes the galleries.
+    pub gallery: OwnerThread<Recognizer>,
     /// Counters and durations.
     pub metrics: Metrics,
     /// Memory for the bodies and answers of all requests.
@@ -44,8 +49,8 @@ pub struct AppState {
     pub connections: Arc<Connections>,
     /// The folder of the store.
     pub store: PathBuf,
-    /// The folded names of the galleries, so that a call for none of them needs no engine.
-    galleries: Arc<RwLock<BTreeSet<String>>>,
+    /// What is known of the galleries without their thread.
+    published: Arc<Published>,
 }
 
 /// The embeddings of the images of a call. They keep the call's places in the queue, and the memory
@@ -60,10 +65,15 @@ pub struct Embeddings {
 }
 
 impl Embeddings {
-    /// Copies the files into what is kept of the images, if the files themselves are kept.
+    /// Copies the files into what is kept of the images, if files were to be kept when the images
+    /// were embedded and still are by the `setting` of the gallery that takes them. It may have
+    /// changed meanwhile, or that gallery may be another one of the same name.
     ///
-    /// This is for the engine thread, at the end: so one call at a time has copies of its files.
-    pub fn keep_originals(&mut self) {
+    /// This is for the gallery thread, at the end: so one call at a time has copies of its files.
+    pub fn keep_originals(&mut self, setting: KeepImages) {
+        if setting != KeepImages::Original {
+            return;
+        }
         let files = self.originals.iter().flat_map(|uploads| &uploads.files);
         for (image, upload) in self.images.iter_mut().zip(files) {
             image.kept = Some(upload.bytes.to_vec());
@@ -80,9 +90,10 @@ impl AppState {
         config: Config,
         version: wire::Version,
         decoder: ImageDecoder,
-        engine: EngineThread,
+        engine: OwnerThread<Embedder>,
+        gallery: OwnerThread<Recognizer>,
         store: PathBuf,
-        galleries: Vec<String>,
+        galleries: &[GalleryEntry],
     ) -> io::Result<Self> {
         let decode_queue = DecodeQueue::start(decoder, config.limits.max_queue)?;
         let buffers = Budget::new(config.limits.max_buffer_bytes, SMALL_PARTS);
@@ -92,17 +103,18 @@ impl AppState {
             ("bundle", version.bundle.name.clone()),
             ("provider", version.engine.provider.clone()),
         ]);
-        let galleries = Arc::new(RwLock::new(folded(galleries)));
+        let published = Arc::new(Published::new(galleries));
         Ok(Self {
             config,
             version,
             decode_queue,
             engine,
+            gallery,
             metrics,
             buffers,
             connections,
             store,
-            galleries,
+            published,
         })
     }
 
@@ -111,14 +123,8 @@ impl AppState {
     /// # Errors
     /// [`JobError::Recognizer`].
     pub fn check_gallery(&self, name: &str) -> Result<(), JobError> {
-        let galleries = self.galleries.read().unwrap_or_else(PoisonError::into_inner);
-        match galleries.contains(&models::label::folded(name)) {
-            true => Ok(()),
-            false => {
-                let unknown = GalleryError::UnknownGallery(name.chars().take(128).collect());
-                Err(RecognizerError::from(unknown).into())
-            }
-        }
+        self.published.find(name)?;
+        Ok(())
     }
 
     /// Runs `work`, which changes the list of galleries, in the name of its writer.
@@ -130,17 +136,17 @@ impl AppState {
         Writer { client, actor }: Writer,
         work: impl FnOnce(&mut Recognizer) -> Result<T, RecognizerError> + Send + 'static,
     ) -> Result<T, JobError> {
-        let known = Arc::clone(&self.galleries);
-        let changed = self.engine.call(client, move |recognizer| {
+        let published = Arc::clone(&self.published);
+        let changed = self.gallery.call(client, move |recognizer| {
             recognizer.set_actor(actor);
-            let done = work(recognizer);
+            let done = catch_panic(|| work(recognizer));
             // In the same job, so that lists of two changes are not confused, and also after a
             // failure, which may come after the change.
-            let names = recognizer.galleries()?.into_iter().map(|one| one.name).collect();
-            *known.write().unwrap_or_else(PoisonError::into_inner) = folded(names);
-            done
+            published.set_galleries(&recognizer.galleries()?);
+            published.refresh(recognizer);
+            Ok::<_, JobError>(done??)
         });
-        Ok(changed.await??)
+        changed.await?
     }
 
     /// Decodes and embeds images, one after another; nothing is kept of them.
@@ -183,21 +189,64 @@ impl AppState {
             if kept > 0 && !memory.grow(kept) {
                 return Err(JobError::NoMemory);
             }
-            let work = move |recognizer: &mut Recognizer| {
+            let work = move |embedder: &mut Embedder| {
                 // All of it, so that a job that waits counts as one.
                 let Decoded { image, waits } = decoded;
-                let embedded = recognizer.embed_decoded(image);
+                let embedded = embedder.embed_decoded(image);
                 drop(waits);
                 embedded
             };
-            let embedded = self.engine.call(caller, work).await??;
+            let embedded = self.engine.call(caller, work).await?.map_err(RecognizerError::from)?;
             self.observe(&embedded);
             all.push(embedded);
         }
         Ok(Embeddings { images: all, originals, _memory: memory, _places: places })
     }
 
-    /// Runs `work` on a gallery.
+    /// Classifies a part of the images of a call, all of it in one job.
+    ///
+    /// With an explanation, this waits for the gallery thread. Otherwise the gallery is as its last
+    /// change left it, and a change that is being made is not waited for.
+    ///
+    /// # Errors
+    /// Those of [`Self::in_gallery`], and of [`Snapshot::classify`].
+    pub async fn classify(
+        &self,
+        caller: Caller,
+        gallery: &str,
+        images: &Arc<Embeddings>,
+        part: Range<usize>,
+        options: ClassifyOptions,
+    ) -> Result<Classification, JobError> {
+        let images = Arc::clone(images);
+        if options.explain {
+            let explained = self.in_gallery(caller, gallery, move |recognizer| {
+                recognizer.classify(&images.images[part], options)
+            });
+            return Ok(explained.await??);
+        }
+        let snapshot = self.snapshot(caller, gallery).await?;
+        // On the engine thread: one queue divides the time of embedding and comparing by address.
+        let classified = self.engine.call(caller, move |_| {
+            let part = images.images[part].iter();
+            let embeddings: Vec<&[f32]> = part.map(|image| &image.embedding[..]).collect();
+            snapshot.classify(&embeddings, options)
+        });
+        Ok(classified.await??)
+    }
+
+    /// The gallery as its last change left it. Only the first call for a gallery waits for the
+    /// gallery thread.
+    async fn snapshot(&self, caller: Caller, gallery: &str) -> Result<Arc<Snapshot>, JobError> {
+        if let Some(snapshot) = self.published.snapshot(gallery)? {
+            return Ok(snapshot);
+        }
+        let published = Arc::clone(&self.published);
+        self.in_gallery(caller, gallery, move |recognizer| published.publish(recognizer)).await
+    }
+
+    /// Runs `work` on a gallery. What it changes in the selected gallery is published before the
+    /// call returns.
     ///
     /// # Errors
     /// [`JobError::Recognizer`] if there is no such gallery; [`JobError::Stopped`],
@@ -210,11 +259,15 @@ impl AppState {
     ) -> Result<T, JobError> {
         self.check_gallery(gallery)?;
         let gallery = gallery.to_owned();
-        let done = self.engine.call(caller, move |recognizer| {
+        let published = Arc::clone(&self.published);
+        let done = self.gallery.call(caller, move |recognizer| {
             recognizer.select(&gallery)?;
-            Ok::<_, RecognizerError>(work(recognizer))
+            let done = catch_panic(|| work(recognizer));
+            // Also after a panic, which may come after the change.
+            published.refresh(recognizer);
+            done
         });
-        Ok(done.await??)
+        done.await?
     }
 
     /// Runs `work`, which changes a gallery, in the name of its writer.
@@ -250,10 +303,6 @@ impl AppState {
             provider: engine.provider.clone(),
         }
     }
-}
-
-fn folded(names: Vec<String>) -> BTreeSet<String> {
-    names.iter().map(|name| models::label::folded(name)).collect()
 }
 
 #[cfg(test)]
@@ -297,10 +346,14 @@ mod tests {
             .map(|bytes| Upload { file: None, bytes: Bytes::from_static(bytes) });
         let uploads = Arc::new(Uploads::new(files.to_vec(), memory));
         let mut thumbnails = embeddings(None, &budget);
-        thumbnails.keep_originals();
+        thumbnails.keep_originals(KeepImages::Original);
         assert_eq!(kept(&thumbnails), [&b"small"[..], b"tiny"]);
         let mut originals = embeddings(Some(uploads), &budget);
-        originals.keep_originals();
+        for changed in [KeepImages::Thumb, KeepImages::Off] {
+            originals.keep_originals(changed);
+            assert_eq!(kept(&originals), [&b"small"[..], b"tiny"], "{changed}");
+        }
+        originals.keep_originals(KeepImages::Original);
         assert_eq!(kept(&originals), [&b"one"[..], b"other"]);
         assert_eq!(budget.used(), 8, "the files stay counted");
         drop(originals);

@@ -3,7 +3,7 @@
 use super::Recognizer;
 use super::error::RecognizerError;
 use crate::decoder::{DecodedImage, ImageDecoder};
-use crate::embedder::Embedded;
+use crate::embedder::{Embedded, Embedder};
 use crate::gallery::{KeepImages, NewExample};
 
 impl Recognizer {
@@ -17,7 +17,8 @@ impl Recognizer {
     ///
     /// # Errors
     /// [`RecognizerError::Embed`] if the image cannot be decoded or the network fails;
-    /// [`RecognizerError::Select`] if no engine can run the backbone.
+    /// [`RecognizerError::Select`] if no engine can run the backbone;
+    /// [`RecognizerError::EmbedderTaken`] after [`Recognizer::take_embedder`].
     pub fn embed(&mut self, bytes: &[u8]) -> Result<Embedded, RecognizerError> {
         let image = self.decoder.decode(bytes)?;
         self.embed_decoded(image)
@@ -39,9 +40,21 @@ impl Recognizer {
     ///
     /// # Errors
     /// [`RecognizerError::Embed`] if the network fails;
-    /// [`RecognizerError::Select`] if no engine can run the backbone.
+    /// [`RecognizerError::Select`] if no engine can run the backbone;
+    /// [`RecognizerError::EmbedderTaken`] after [`Recognizer::take_embedder`].
     pub fn embed_decoded(&mut self, image: DecodedImage) -> Result<Embedded, RecognizerError> {
-        Ok(self.networks.embedder()?.0.embed_decoded(image)?)
+        Ok(self.networks.embedder()?.embed_decoded(image)?)
+    }
+
+    /// Starts the engine of the backbone and gives it away with a decoder of the same limits, so
+    /// that one thread embeds images while another one owns this recognizer. From then on this
+    /// recognizer embeds nothing; all its other calls work as before.
+    ///
+    /// # Errors
+    /// [`RecognizerError::Select`] if no engine can run the backbone;
+    /// [`RecognizerError::EmbedderTaken`] if it was taken before.
+    pub fn take_embedder(&mut self) -> Result<Embedder, RecognizerError> {
+        Ok(self.networks.take_embedder()?.with_limits(*self.decoder.limits()))
     }
 
     pub(super) fn new_examples(
@@ -51,7 +64,7 @@ impl Recognizer {
         // A class without images needs no engine.
         let precision = match images {
             [] => String::new(),
-            _ => self.networks.embedder()?.1.precision.to_string(),
+            _ => self.networks.start_backbone()?.precision.to_string(),
         };
         // It may have been turned off while the images were embedded.
         let is_kept = self.gallery.settings().keep_images != KeepImages::Off;

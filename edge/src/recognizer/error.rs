@@ -68,6 +68,12 @@ pub enum RecognizerError {
     /// Transductive classification needs several images.
     #[error("transductive classification needs two images or more, got {0}")]
     TooFewImages(usize),
+    /// [`Recognizer::take_embedder`](super::Recognizer::take_embedder) was called before.
+    #[error(
+        "the embedder of this recognizer was taken; embed images with that embedder, or open \
+         another recognizer"
+    )]
+    EmbedderTaken,
 }
 
 // `?` converts once, but the error of an image passes through `EmbedError`.

@@ -6,7 +6,7 @@ use super::Recognizer;
 use super::error::RecognizerError;
 use super::open_galleries::OpenGalleries;
 use super::snapshot::Snapshots;
-use crate::gallery::{Galleries, GalleryEntry, GalleryError, Label};
+use crate::gallery::{Galleries, GalleryEntry, GalleryError, GalleryId, Label};
 
 impl Recognizer {
     /// A recognizer with several galleries; `default` is selected.
@@ -58,6 +58,12 @@ impl Recognizer {
     pub fn selected(&self) -> String {
         let named = self.galleries.as_ref().and_then(|one| one.all.name(one.selected));
         named.unwrap_or_else(|| self.gallery_name.clone())
+    }
+
+    /// The id of the selected gallery; `None` without [`Recognizer::with_galleries`].
+    #[must_use]
+    pub fn selected_id(&self) -> Option<GalleryId> {
+        self.galleries.as_ref().map(|galleries| galleries.selected)
     }
 
     /// A recognizer whose only gallery has this name.

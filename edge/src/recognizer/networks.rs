@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use models::bundle::{Bundle, Manifest, Precision};
 
+use super::error::RecognizerError;
 use crate::attention::Attention;
 use crate::embedder::Embedder;
 use crate::engine::{EngineChoice, EngineOptions, Provider, Rejection, SelectError};
@@ -43,9 +44,13 @@ pub struct EngineInfo {
 
 /// Backbone and attention of a bundle.
 pub(super) struct Networks {
+    manifest: Manifest,
     /// What is needed to start a network; absent when both have started.
     source: Option<Source>,
-    embedder: Option<(Embedder, EngineInfo)>,
+    /// That of the backbone; absent before it has started.
+    engine: Option<EngineInfo>,
+    /// Absent before it has started, and after it was taken.
+    embedder: Option<Embedder>,
     attention: Option<Attention>,
     attribute_weights: Availability,
 }
@@ -66,28 +71,37 @@ impl Networks {
     ) -> Self {
         let attribute_weights =
             if has_names { Availability::NotStarted } else { Availability::Absent };
+        let manifest = bundle.manifest.clone();
         let source = Some(Source { bundle, choice, options });
-        Self { source, embedder: None, attention: None, attribute_weights }
+        Self { manifest, source, engine: None, embedder: None, attention: None, attribute_weights }
     }
 
     pub(super) fn manifest(&self) -> &Manifest {
-        match (&self.embedder, &self.source) {
-            (Some((embedder, _)), _) => embedder.manifest(),
-            (None, Some(source)) => &source.bundle.manifest,
-            (None, None) => unreachable!("invariant: the source is dropped after the start"),
-        }
+        &self.manifest
     }
 
     /// Starts the backbone if it has not started.
-    pub(super) fn embedder(&mut self) -> Result<&mut (Embedder, EngineInfo), SelectError> {
-        if self.embedder.is_none() {
+    pub(super) fn start_backbone(&mut self) -> Result<&EngineInfo, SelectError> {
+        if self.engine.is_none() {
             let Source { bundle, choice, options } = self.source();
             let embedder = Embedder::open(bundle, *choice, options)?;
-            let info = EngineInfo::of(&embedder);
-            self.embedder = Some((embedder, info));
+            self.engine = Some(EngineInfo::of(&embedder));
+            self.embedder = Some(embedder);
         }
         self.drop_source();
-        Ok(self.embedder.as_mut().expect("invariant: it has just started"))
+        Ok(self.engine.as_ref().expect("invariant: it has just started"))
+    }
+
+    /// The backbone, which is started if it has not started.
+    pub(super) fn embedder(&mut self) -> Result<&mut Embedder, RecognizerError> {
+        self.start_backbone()?;
+        self.embedder.as_mut().ok_or(RecognizerError::EmbedderTaken)
+    }
+
+    /// Gives the backbone away, and starts it before if it has not started.
+    pub(super) fn take_embedder(&mut self) -> Result<Embedder, RecognizerError> {
+        self.start_backbone()?;
+        self.embedder.take().ok_or(RecognizerError::EmbedderTaken)
     }
 
     /// Starts the attention if the bundle has it and it has not started.
@@ -104,7 +118,7 @@ impl Networks {
     }
 
     pub(super) fn engine(&self) -> Option<&EngineInfo> {
-        self.embedder.as_ref().map(|(_, info)| info)
+        self.engine.as_ref()
     }
 
     pub(super) fn attribute_weights(&self) -> &Availability {
@@ -117,7 +131,7 @@ impl Networks {
 
     /// The files of the networks are megabytes: they are dropped as soon as both have started.
     fn drop_source(&mut self) {
-        if self.embedder.is_some() && self.attribute_weights != Availability::NotStarted {
+        if self.engine.is_some() && self.attribute_weights != Availability::NotStarted {
             self.source = None;
         }
     }

@@ -7,6 +7,7 @@ use edge::embedder::{EmbedError, Embedder};
 use edge::engine::{EngineChoice, Provider};
 use edge::evaluate::{EvaluateError, Evaluation, embed_split, evaluate};
 use edge::gallery::{Gallery, NewExample};
+use edge::recognizer::{ClassifyOptions, Recognizer, RecognizerError};
 use few_shot::evaluation::episode::{EpisodeSpec, Episodes};
 use few_shot::evaluation::report::Protocol;
 use image::ImageFormat;
@@ -146,6 +147,27 @@ fn enrolled_things_are_recognized() {
         assert_eq!(ranked[0].label.as_str(), name);
         assert!(ranked[0].similarity > ranked[1].similarity && ranked[0].similarity <= 1.0 + 1e-6);
         assert_eq!(ranked[0].examples, 3);
+    }
+}
+
+#[test]
+fn a_taken_embedder_embeds_for_its_recognizer() {
+    let choice = EngineChoice::Only(Provider::Tract);
+    let limits = ImageLimits { max_bytes: 100_000, max_pixels: 3_000 };
+    let recognizer = Recognizer::new(tiny_bundle(), choice, options(None), Gallery::in_memory());
+    let mut recognizer = recognizer.with_image_limits(limits);
+    let before = recognizer.embed(&png(0, 0)).unwrap();
+    let mut embedder = recognizer.take_embedder().unwrap();
+    assert_eq!(embedder.decoder().limits(), &limits);
+    let embedded = embedder.embed(&png(0, 0)).unwrap();
+    assert_eq!(embedded.embedding, before.embedding);
+    assert_eq!(recognizer.enroll("red", &[embedded], true).unwrap().class.examples, 1);
+    let found = recognizer.classify(&[before], ClassifyOptions::default()).unwrap();
+    assert_eq!(found.answers[0].candidates[0].label.as_str(), "red");
+    assert!(recognizer.engine().is_some());
+    assert_eq!(recognizer.manifest().space_id, embedder.manifest().space_id);
+    for refused in [recognizer.embed(&png(0, 0)).map(drop), recognizer.take_embedder().map(drop)] {
+        assert!(matches!(refused, Err(RecognizerError::EmbedderTaken)), "{refused:?}");
     }
 }
 

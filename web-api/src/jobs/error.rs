@@ -36,7 +36,7 @@ pub enum JobError {
 }
 
 /// The result of `work`; a panic in it is an error.
-pub(super) fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, JobError> {
+pub(crate) fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, JobError> {
     // A panic leaves the recognizer usable: a change is applied only after its commit, and a
     // gallery whose commit did not end reloads its store before the next change. Decoders keep
     // nothing.

@@ -61,7 +61,7 @@ pub async fn enroll(
     let mut embedded = state.embed_to_keep(writer.client.into(), &Arc::new(images), keep).await?;
     let enrolled = state
         .change(writer, &gallery, move |recognizer| {
-            embedded.keep_originals();
+            embedded.keep_originals(recognizer.settings().keep_images);
             let enrolled = recognizer.enroll_background(&embedded.images)?;
             let change = wire::last_change(recognizer);
             let enrolled = wire::EnrolledBackground::new(&enrolled, &embedded.images, change);

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
-use edge::Recognizer;
 use edge::gallery::{GalleryError, GallerySettings};
 use edge::recognizer::{Classification, ClassifyOptions, RecognizerError};
 use serde::Deserialize;
@@ -93,11 +92,8 @@ pub async fn classify(
     // Together if they inform each other, else one after another: other calls are served between.
     let step = if transductive { files.len() } else { 1 };
     for start in (0..files.len()).step_by(step) {
-        let queries = Arc::clone(&embedded);
-        let work = move |recognizer: &mut Recognizer| {
-            recognizer.classify(&queries.images[start..start + step], options)
-        };
-        let mut found = state.in_gallery(caller, &gallery, work).await??;
+        let part = start..start + step;
+        let mut found = state.classify(caller, &gallery, &embedded, part, options).await?;
         for (n, one) in (start..).zip(found.answers.drain(..)) {
             let reached = one.unknown.map(|unknown| unknown.false_accept_rate);
             state.metrics.decision(&label, one.decision, reached);

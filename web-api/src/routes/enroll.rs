@@ -57,7 +57,7 @@ pub async fn enroll(
     let mut embedded = state.embed_to_keep(writer.client.into(), &Arc::new(images), keep).await?;
     let enrolled = state
         .change(writer, &gallery, move |recognizer| {
-            embedded.keep_originals();
+            embedded.keep_originals(recognizer.settings().keep_images);
             // Checks again: the class may have been deleted while the images were embedded.
             let enrolled = recognizer.enroll(&class, &embedded.images, create)?;
             let change = wire::last_change(recognizer);

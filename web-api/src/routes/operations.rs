@@ -18,11 +18,11 @@ use crate::wire;
 #[utoipa::path(get, path = "/livez", tag = "operations", operation_id = "read_liveness",
     responses((status = 200, description = "The process answers", body = wire::Health)))]
 pub async fn live() -> Json<wire::Health> {
-    // The engine thread is not asked: a long job is no reason to restart the process.
+    // No thread is asked: a long job is no reason to restart the process.
     Json(wire::Health { status: "ok", checks: BTreeMap::new() })
 }
 
-/// Readiness: the engine passed the bundle's self-test, the store is open, the engine thread runs.
+/// Readiness: the engine passed the bundle's self-test, the store is open, and their threads run.
 #[utoipa::path(get, path = "/readyz", tag = "operations", operation_id = "read_readiness",
     responses((status = 200, description = "The service is ready", body = wire::Health),
         (status = 503, description = "The service is not ready", body = wire::Problem, content_type = "application/problem+json")))]
@@ -30,7 +30,10 @@ pub async fn ready(State(state): State<Arc<AppState>>) -> Result<Json<wire::Heal
     if !state.engine.is_alive() {
         return Err(Problem::new(Code::NotReady, "The engine thread has ended."));
     }
-    // The thread is not asked: it may be busy with a long call.
+    if !state.gallery.is_alive() {
+        return Err(Problem::new(Code::NotReady, "The gallery thread has ended."));
+    }
+    // The threads are not asked: they may be busy with a long call.
     Galleries::check(&state.store).map_err(Problem::from)?;
     // The engine was checked before the service began to listen.
     let checks = BTreeMap::from([("engine", "self-test passed"), ("store", "open")]);

@@ -1,10 +1,12 @@
-//! The service at full rate for a long time: eight clients that classify and one that enrolls.
+//! The service at full rate for a long time: eight clients that classify and one that enrolls. And
+//! what enrolling costs those who classify (`enrolling`).
 //!
 //! It lasts 20 seconds, or `HANDFUL_LOAD_SECONDS`. `HANDFUL_LOAD_SVG` and `HANDFUL_LOAD_REPORT`
 //! name files for the curve and for its numbers. `HANDFUL_ATTACK_SERVER` and
 //! `HANDFUL_ATTACK_BUNDLE` hold here too.
 
 mod curve;
+mod enrolling;
 mod fit;
 
 use std::fs;
@@ -15,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use crate::attack::images::photo;
@@ -73,19 +76,29 @@ struct Clients {
 
 impl Clients {
     fn start(to: SocketAddr) -> Self {
+        let clients = Self::classifying(to);
+        clients.spawn(enroll(to, Arc::clone(&clients.enrolled)));
+        clients
+    }
+
+    /// Only those that classify.
+    fn classifying(to: SocketAddr) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let classified = Shared::default();
-        let enrolled = Shared::default();
         for n in 0..CLIENTS {
             runtime.spawn(classify(n, to, Arc::clone(&classified)));
         }
-        runtime.spawn(enroll(to, Arc::clone(&enrolled)));
-        Self { runtime: Some(runtime), classified, enrolled }
+        Self { runtime: Some(runtime), classified, enrolled: Shared::default() }
+    }
+
+    /// Another client.
+    fn spawn(&self, client: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+        self.runtime.as_ref().unwrap().spawn(client)
     }
 
     /// What was classified since the last call.
     fn taken(&self) -> Times {
-        std::mem::take(&mut *self.classified.lock().unwrap())
+        taken(&self.classified)
     }
 
     fn examples(&self) -> usize {
@@ -99,6 +112,10 @@ impl Drop for Clients {
             runtime.shutdown_timeout(Duration::from_secs(5));
         }
     }
+}
+
+fn taken(times: &Shared) -> Times {
+    std::mem::take(&mut *times.lock().unwrap())
 }
 
 async fn classify(client: usize, to: SocketAddr, times: Shared) {

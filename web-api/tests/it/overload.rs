@@ -1,11 +1,15 @@
 //! Overload: what is limited is shared, requests beyond a share are refused, the service recovers.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 use std::{iter, thread};
 
+use edge::gallery::{Gallery, Label, NewExample};
+use models::bundle::{Bundle, BundleLimits};
+
 use crate::client::{BOUNDARY, Connection, head, multipart};
 use crate::draw;
-use crate::service::{CLASSES, CLASSIFY, Service};
+use crate::service::{CLASSES, CLASSIFY, Service, tiny_bundle};
 
 fn small() -> Vec<u8> {
     draw::png(draw::gradient(16, 16))
@@ -153,6 +157,40 @@ fn other_calls_run_between_images_and_work_of_a_closed_connection_stops() {
     let embedded = metric(&service, "handful_images_embedded_total");
     assert!(embedded < 25.0, "all images of a client that had left were worked on");
     wait_until(|| metric(&service, "handful_buffer_bytes") == 0.0);
+}
+
+/// A store with 64 MiB of images, which take a while to write.
+fn fill(store: &Path) {
+    let bundle = Bundle::open(&tiny_bundle(), &BundleLimits::default()).unwrap();
+    let mut gallery = Gallery::open(store, &bundle.manifest.space_id).unwrap();
+    let examples = (0..64).map(|n| NewExample {
+        sha256: [n; 32],
+        embedding: vec![1.0; bundle.manifest.backbone.embedding_size],
+        precision: "fp32".to_owned(),
+        image: Some(vec![n; 1 << 20]),
+    });
+    gallery.enroll(&Label::parse("mug").unwrap(), examples.collect(), true).unwrap();
+}
+
+#[test]
+fn images_are_classified_while_the_store_is_written_anew() {
+    let store = tempfile::tempdir().unwrap();
+    fill(store.path());
+    let service = Service::start_on(store.path(), &[]);
+    let image = small();
+    // The first answer waits for the gallery to be read.
+    service.post(CLASSIFY, &image).ok();
+    let mut answers = 0;
+    thread::scope(|scope| {
+        let written = scope.spawn(|| service.send("POST", "/v1/compact", &[], &[]));
+        while !written.is_finished() {
+            service.post(CLASSIFY, &image).ok();
+            answers += 1;
+        }
+        assert_eq!(written.join().unwrap().status, 204);
+    });
+    // Those before, during and after it, if classification waited for it.
+    assert!(answers > 3, "{answers} answers while the store was written");
 }
 
 fn metric(service: &Service, name: &str) -> f64 {

@@ -5,11 +5,14 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use edge::gallery::{ClassOverrides, Gallery, Label};
+use edge::gallery::{ClassOverrides, Gallery, Label, NewExample};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::service::{Service, knowing_bundle, program};
+
+/// More than the classes that are enrolled: no two of their embeddings have the same direction.
+const PRIME: usize = 1009;
 
 /// The program that is measured, and how.
 pub(crate) struct Target {
@@ -42,14 +45,34 @@ impl Target {
     /// Adds `n` classes that are known by name to a store that no program uses.
     // Over HTTP, thousands of them would take minutes.
     pub(crate) fn add_classes(&self, store: &Path, n: usize, overrides: &ClassOverrides) {
-        let manifest = fs::read(self.bundle.join("manifest.json")).unwrap();
-        let manifest: Value = serde_json::from_slice(&manifest).unwrap();
-        // A store is bound to the space of the bundle's embeddings.
-        let mut gallery = Gallery::open(store, manifest["space_id"].as_str().unwrap()).unwrap();
+        let mut gallery = open(store, &self.manifest());
         for n in 0..n {
             let label = Label::parse(&format!("mug {n}")).unwrap();
             gallery.define(&label, overrides.clone()).unwrap();
         }
+    }
+
+    /// Adds `n` classes of the same names, each with an example of a different direction, to a
+    /// store that no program uses.
+    pub(crate) fn enroll_classes(&self, store: &Path, n: usize) {
+        let manifest = self.manifest();
+        let size = manifest["backbone"]["embedding_size"].as_u64().unwrap() as usize;
+        let mut gallery = open(store, &manifest);
+        for n in 0..n {
+            let label = Label::parse(&format!("mug {n}")).unwrap();
+            let mut sha256 = [0; 32];
+            sha256[..8].copy_from_slice(&(n as u64).to_le_bytes());
+            let values = (0..size).map(|at| (at * (n + 1) % PRIME) as f32 / PRIME as f32 - 0.5);
+            let embedding = values.collect();
+            let precision = "fp32".to_owned();
+            let example = NewExample { sha256, embedding, precision, image: None };
+            gallery.enroll(&label, vec![example], true).unwrap();
+        }
+    }
+
+    fn manifest(&self) -> Value {
+        let manifest = fs::read(self.bundle.join("manifest.json")).unwrap();
+        serde_json::from_slice(&manifest).unwrap()
     }
 
     /// The program on this store with default limits.
@@ -60,6 +83,11 @@ impl Target {
         command.arg(self.engine).arg("--bundle").arg(&self.bundle).arg("--store").arg(store);
         Service::run(&mut command)
     }
+}
+
+/// A store is bound to the space of the bundle's embeddings.
+fn open(store: &Path, manifest: &Value) -> Gallery {
+    Gallery::open(store, manifest["space_id"].as_str().unwrap()).unwrap()
 }
 
 /// The number in the environment variable `name`.

@@ -81,7 +81,7 @@ pub(in crate::rules) const RETIRED: &[Retired] = &[
     plain(Code("Surroundings"), "Environment"),
     plain(Code("surroundings"), "environment"),
     term(Word("station"), "recognizer (edge); engine thread (web-api)", "recognizer"),
-    plain(Code("Worker"), "EngineThread"),
+    plain(Code("Worker"), "OwnerThread"),
     plain(Word("intake"), "decode queue"),
     plain(Word("patience"), "write timeout"),
     plain(Code("How"), "ClassifyOptions"),

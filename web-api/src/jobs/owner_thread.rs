@@ -1,16 +1,16 @@
-//! One thread owns the recognizer; all other threads send it jobs through a fair queue.
+//! A thread that owns a state; all other threads send it jobs through a fair queue.
 //!
-//! A job is a closure on the owned state; its result returns through a oneshot channel. Addresses
-//! take turns by the time that their jobs took, the job of a request that has ended leaves the
-//! queue, and a panic fails one job only. Each request, and each list that is being sent, has one
-//! job at a time, so the number of connections bounds the queue.
+//! The service has two: `engine` owns the backbone, `gallery` the galleries. A job is a closure on
+//! the owned state; its result returns through a oneshot channel. Addresses take turns by the time
+//! that their jobs took, the job of a request that has ended leaves the queue, and a panic fails
+//! one job only. Each request, and each list that is being sent, has one job at a time, so the
+//! number of connections bounds the queues.
 
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use edge::Recognizer;
 use tokio::sync::oneshot;
 
 use super::client::Caller;
@@ -20,20 +20,20 @@ use super::fair_queue::FairQueue;
 type Job<S> = Box<dyn FnOnce(&mut S) + Send>;
 
 /// A handle to the thread that owns an `S`. The thread ends when the handle is dropped.
-pub struct EngineThread<S = Recognizer> {
+pub struct OwnerThread<S> {
     jobs: Arc<FairQueue<Job<S>>>,
 }
 
-impl<S: Send + 'static> EngineThread<S> {
-    /// Starts the thread.
+impl<S: Send + 'static> OwnerThread<S> {
+    /// Starts a thread of this name.
     ///
     /// # Errors
     /// When the system cannot start a thread.
-    pub fn start(mut state: S) -> io::Result<(Self, JoinHandle<()>)> {
+    pub fn start(name: &str, mut state: S) -> io::Result<(Self, JoinHandle<()>)> {
         let jobs = Arc::new(FairQueue::<Job<S>>::new());
         let queue = ClearOnDrop(Arc::clone(&jobs));
         // A thread and not a task: jobs block, for the time of the network and of an `fsync`.
-        let thread = thread::Builder::new().name("engine".to_owned()).spawn(move || {
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
             while let Some((caller, job)) = queue.0.pop(|_, _| true) {
                 let start = Instant::now();
                 job(&mut state);
@@ -66,7 +66,7 @@ impl<S: Send + 'static> EngineThread<S> {
     }
 }
 
-impl<S> EngineThread<S> {
+impl<S> OwnerThread<S> {
     /// False after the thread has ended.
     #[must_use]
     pub fn is_alive(&self) -> bool {
@@ -74,7 +74,7 @@ impl<S> EngineThread<S> {
     }
 }
 
-impl<S> Drop for EngineThread<S> {
+impl<S> Drop for OwnerThread<S> {
     fn drop(&mut self) {
         // What clients were promised is still done.
         self.jobs.close();
@@ -99,11 +99,11 @@ mod tests {
     use super::*;
 
     /// A thread that owns a counter; its first job waits until the sender is used.
-    async fn blocked() -> (Arc<EngineThread<u32>>, Sender<()>, tokio::task::JoinHandle<()>) {
-        let engine = Arc::new(EngineThread::start(0).unwrap().0);
+    async fn blocked() -> (Arc<OwnerThread<u32>>, Sender<()>, tokio::task::JoinHandle<()>) {
+        let owner = Arc::new(OwnerThread::start("counter", 0).unwrap().0);
         let (release, wait) = channel::<()>();
         let (started, running) = oneshot::channel();
-        let caller = Arc::clone(&engine);
+        let caller = Arc::clone(&owner);
         let call = tokio::spawn(async move {
             let work = move |_: &mut u32| {
                 started.send(()).unwrap();
@@ -112,7 +112,7 @@ mod tests {
             caller.call(client(1), work).await.unwrap();
         });
         running.await.unwrap();
-        (engine, release, call)
+        (owner, release, call)
     }
 
     fn add(n: &mut u32) -> u32 {
@@ -122,18 +122,18 @@ mod tests {
 
     #[tokio::test]
     async fn jobs_run_one_after_another_on_the_same_state() {
-        let (engine, thread) = EngineThread::start(0).unwrap();
+        let (owner, thread) = OwnerThread::start("counter", 0).unwrap();
         for expected in 1..=3 {
-            assert_eq!(engine.call(client(1), add).await.unwrap(), expected);
+            assert_eq!(owner.call(client(1), add).await.unwrap(), expected);
         }
-        drop(engine);
+        drop(owner);
         thread.join().unwrap();
     }
 
     #[tokio::test]
     async fn jobs_of_cancelled_calls_are_skipped() {
-        let (engine, release, first) = blocked().await;
-        let caller = Arc::clone(&engine);
+        let (owner, release, first) = blocked().await;
+        let caller = Arc::clone(&owner);
         let cancelled = tokio::spawn(async move { caller.call(client(1), add).await });
         // Polled once, it waits for its turn.
         tokio::task::yield_now().await;
@@ -141,14 +141,14 @@ mod tests {
         assert!(cancelled.await.unwrap_err().is_cancelled());
         release.send(()).unwrap();
         first.await.unwrap();
-        assert_eq!(engine.call(client(1), add).await.unwrap(), 1);
+        assert_eq!(owner.call(client(1), add).await.unwrap(), 1);
     }
 
     #[tokio::test]
     async fn a_panic_fails_one_job_only() {
-        let (engine, _thread) = EngineThread::start(0).unwrap();
-        let failed = engine.call(client(1), |_| panic!("ouch")).await;
+        let (owner, _thread) = OwnerThread::start("counter", 0).unwrap();
+        let failed = owner.call(client(1), |_| panic!("ouch")).await;
         assert!(matches!(failed, Err::<(), _>(JobError::Panicked(text)) if text == "ouch"));
-        assert_eq!(engine.call(client(1), add).await.unwrap(), 1);
+        assert_eq!(owner.call(client(1), add).await.unwrap(), 1);
     }
 }
