@@ -19,11 +19,11 @@ const MAX_SHOWN: usize = 128;
 /// Names and snapshots of the galleries of a store.
 #[derive(Debug)]
 pub(super) struct Published {
-    known: RwLock<Known>,
+    entries: RwLock<Entries>,
 }
 
 #[derive(Debug)]
-struct Known {
+struct Entries {
     /// By folded name.
     ids: HashMap<String, GalleryId>,
     /// By id: a gallery that is deleted and created anew is another one.
@@ -33,8 +33,8 @@ struct Known {
 impl Published {
     /// The galleries of a store, of which none was asked for.
     pub(super) fn new(galleries: &[GalleryEntry]) -> Self {
-        let known = Known { ids: by_name(galleries), snapshots: HashMap::new() };
-        Self { known: RwLock::new(known) }
+        let entries = Entries { ids: by_name(galleries), snapshots: HashMap::new() };
+        Self { entries: RwLock::new(entries) }
     }
 
     /// The gallery with this name, in any spelling that folds to the same.
@@ -53,11 +53,11 @@ impl Published {
     /// Replaces the list of galleries. What was published of others is dropped.
     pub(super) fn set_galleries(&self, galleries: &[GalleryEntry]) {
         let ids = by_name(galleries);
-        let mut known = self.write();
+        let mut entries = self.write();
         let listed = galleries.iter();
-        let kept = listed.filter_map(|one| known.snapshots.remove_entry(&one.id)).collect();
-        let before = mem::replace(&mut *known, Known { ids, snapshots: kept });
-        drop(known);
+        let kept = listed.filter_map(|one| entries.snapshots.remove_entry(&one.id)).collect();
+        let before = mem::replace(&mut *entries, Entries { ids, snapshots: kept });
+        drop(entries);
         // Not while others wait for the lock: a snapshot may be large.
         drop(before);
     }
@@ -83,13 +83,13 @@ impl Published {
         }
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, Known> {
+    fn read(&self) -> RwLockReadGuard<'_, Entries> {
         // Nothing panics while it is held; what it holds is valid in any case.
-        self.known.read().unwrap_or_else(PoisonError::into_inner)
+        self.entries.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Known> {
-        self.known.write().unwrap_or_else(PoisonError::into_inner)
+    fn write(&self) -> RwLockWriteGuard<'_, Entries> {
+        self.entries.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

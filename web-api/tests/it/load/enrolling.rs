@@ -98,7 +98,7 @@ async fn enroll(to: SocketAddr, enrollments: Arc<Enrollments>, times: Shared) {
 #[ignore = "it measures, so nothing may run beside it: see CONTRIBUTING.md"]
 fn enrolling_slows_classifying_by_no_more_than_a_further_client() {
     let _turn = take_turn();
-    // A longer run would say nothing more.
+    // The windows are long enough then.
     let seconds = number("HANDFUL_LOAD_SECONDS").unwrap_or(20).min(LONG_SECONDS);
     let target = Target::new(seconds >= LONG_SECONDS);
     let store = tempfile::tempdir().unwrap();
@@ -155,7 +155,7 @@ fn median(windows: &[Window], ninth: Ninth) -> f64 {
     quantile(&windows.map(|window| window.eight.median()).collect::<Vec<_>>(), 0.5)
 }
 
-/// Nobody was refused, and every client worked: a time says nothing otherwise.
+/// Nobody was refused, and every client worked: otherwise the times are not those of nine clients.
 fn assert_answered(windows: &[Window]) {
     for window in windows {
         for times in [&window.eight, &window.other] {
