@@ -38,9 +38,9 @@ pub struct AppState {
     /// Decodes images.
     pub decode_queue: DecodeQueue,
     /// The thread that embeds images and compares them with snapshots of galleries.
-    pub engine: OwnerThread<Embedder>,
+    engine: OwnerThread<Embedder>,
     /// The thread that reads and writes the galleries.
-    pub gallery: OwnerThread<Recognizer>,
+    gallery: OwnerThread<Recognizer>,
     /// Counters and durations.
     pub metrics: Metrics,
     /// Memory for the bodies and answers of all requests.
@@ -137,16 +137,15 @@ impl AppState {
         work: impl FnOnce(&mut Recognizer) -> Result<T, RecognizerError> + Send + 'static,
     ) -> Result<T, JobError> {
         let published = Arc::clone(&self.published);
-        let changed = self.gallery.call(client, move |recognizer| {
+        let changed = self.with_recognizer(client, move |recognizer| {
             recognizer.set_actor(actor);
-            let done = catch_panic(|| work(recognizer));
+            let done = work(recognizer);
             // In the same job, so that lists of two changes are not confused, and also after a
             // failure, which may come after the change.
             published.set_galleries(&recognizer.galleries()?);
-            published.refresh(recognizer);
-            Ok::<_, JobError>(done??)
+            done
         });
-        changed.await?
+        Ok(changed.await??)
     }
 
     /// Decodes and embeds images, one after another; nothing is kept of them.
@@ -245,8 +244,27 @@ impl AppState {
         self.in_gallery(caller, gallery, move |recognizer| published.publish(recognizer)).await
     }
 
-    /// Runs `work` on a gallery. What it changes in the selected gallery is published before the
-    /// call returns.
+    /// Runs `work` on the gallery thread. What it changes in the gallery that is selected in the end
+    /// is published before the call returns, so that images are classified by it.
+    ///
+    /// # Errors
+    /// [`JobError::Stopped`], [`JobError::Panicked`].
+    pub async fn with_recognizer<T: Send + 'static>(
+        &self,
+        caller: impl Into<Caller>,
+        work: impl FnOnce(&mut Recognizer) -> T + Send + 'static,
+    ) -> Result<T, JobError> {
+        let published = Arc::clone(&self.published);
+        let done = self.gallery.call(caller, move |recognizer| {
+            let done = catch_panic(|| work(recognizer));
+            // Also after a panic, which may come after the change.
+            published.refresh(recognizer);
+            done
+        });
+        done.await?
+    }
+
+    /// Runs `work` on a gallery.
     ///
     /// # Errors
     /// [`JobError::Recognizer`] if there is no such gallery; [`JobError::Stopped`],
@@ -259,15 +277,11 @@ impl AppState {
     ) -> Result<T, JobError> {
         self.check_gallery(gallery)?;
         let gallery = gallery.to_owned();
-        let published = Arc::clone(&self.published);
-        let done = self.gallery.call(caller, move |recognizer| {
+        let done = self.with_recognizer(caller, move |recognizer| {
             recognizer.select(&gallery)?;
-            let done = catch_panic(|| work(recognizer));
-            // Also after a panic, which may come after the change.
-            published.refresh(recognizer);
-            done
+            Ok::<_, RecognizerError>(work(recognizer))
         });
-        done.await?
+        Ok(done.await??)
     }
 
     /// Runs `work`, which changes a gallery, in the name of its writer.
@@ -285,6 +299,13 @@ impl AppState {
             work(recognizer)
         })
         .await
+    }
+
+    /// The name of a thread that has ended although the service runs.
+    #[must_use]
+    pub fn ended_thread(&self) -> Option<&'static str> {
+        let threads = [("engine", self.engine.is_alive()), ("gallery", self.gallery.is_alive())];
+        threads.into_iter().find_map(|(name, is_alive)| (!is_alive).then_some(name))
     }
 
     fn observe(&self, embedded: &Embedded) {

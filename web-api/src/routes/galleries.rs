@@ -23,7 +23,7 @@ pub async fn list(
     State(state): State<Arc<AppState>>,
     Client(client): Client,
 ) -> Result<Json<wire::Galleries>, Problem> {
-    let galleries = state.gallery.call(client, |recognizer| recognizer.galleries()).await??;
+    let galleries = state.with_recognizer(client, |recognizer| recognizer.galleries()).await??;
     let galleries = galleries.iter().map(wire::GalleryEntry::from).collect();
     Ok(Json(wire::Galleries { galleries }))
 }

@@ -173,7 +173,7 @@ pub async fn compact(
     State(state): State<Arc<AppState>>,
     Client(client): Client,
 ) -> Result<StatusCode, Problem> {
-    state.gallery.call(client, |recognizer| recognizer.compact()).await??;
+    state.with_recognizer(client, |recognizer| recognizer.compact()).await??;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -40,6 +40,6 @@ pub async fn senses(
         let detail = format!("q: expected at most {MAX_NOUN} characters.");
         return Err(Problem::new(Code::BadRequest, detail));
     }
-    let senses = state.gallery.call(client, move |recognizer| recognizer.senses(&q)).await??;
+    let senses = state.with_recognizer(client, move |recognizer| recognizer.senses(&q)).await??;
     Ok(Json(senses.into()))
 }

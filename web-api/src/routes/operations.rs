@@ -27,11 +27,8 @@ pub async fn live() -> Json<wire::Health> {
     responses((status = 200, description = "The service is ready", body = wire::Health),
         (status = 503, description = "The service is not ready", body = wire::Problem, content_type = "application/problem+json")))]
 pub async fn ready(State(state): State<Arc<AppState>>) -> Result<Json<wire::Health>, Problem> {
-    if !state.engine.is_alive() {
-        return Err(Problem::new(Code::NotReady, "The engine thread has ended."));
-    }
-    if !state.gallery.is_alive() {
-        return Err(Problem::new(Code::NotReady, "The gallery thread has ended."));
+    if let Some(name) = state.ended_thread() {
+        return Err(Problem::new(Code::NotReady, format!("The {name} thread has ended.")));
     }
     // The threads are not asked: they may be busy with a long call.
     Galleries::check(&state.store).map_err(Problem::from)?;
