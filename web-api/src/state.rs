@@ -244,8 +244,8 @@ impl AppState {
         self.in_gallery(caller, gallery, move |recognizer| published.publish(recognizer)).await
     }
 
-    /// Runs `work` on the gallery thread. What it changes in the gallery that is selected in the end
-    /// is published before the call returns, so that images are classified by it.
+    /// Runs `work` on the gallery thread. What it changes in the gallery that is selected in the
+    /// end is published before the call returns, so that images are classified by it.
     ///
     /// # Errors
     /// [`JobError::Stopped`], [`JobError::Panicked`].
