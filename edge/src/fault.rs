@@ -132,6 +132,8 @@ impl Fault for GalleryError {
             | Self::CannotUndo { .. }
             | Self::SameClass(_)
             | Self::UnknownGallery(_)
+            | Self::Purged(_)
+            | Self::NotDeleted(_)
             | Self::GalleryExists(_)
             | Self::DefaultGallery
             | Self::NotAChange { .. }
@@ -140,6 +142,7 @@ impl Fault for GalleryError {
             | Self::OtherLayout { .. }
             | Self::Setting(_)
             | Self::LimitReached { .. }
+            | Self::StoreLimitReached { .. }
             | Self::ReadOnly
             | Self::ReadOnlyStore => Blame::Input,
             // An embedding comes from the engine, never from a person.

@@ -56,6 +56,7 @@ mod purge;
 mod random_calls;
 #[cfg(test)]
 mod random_walk;
+mod retention;
 mod settings;
 #[cfg(test)]
 mod simulation;
@@ -85,6 +86,7 @@ pub use id::{ChangeId, ClassId, DeviceId, ExampleId, GalleryId, GroupId, NotAnId
 pub use label::{Label, LabelError, MAX_LABEL_CHARS};
 pub use limits::GalleryLimits;
 pub use merge::{Incoming, Merged};
+pub use retention::PurgedGallery;
 pub use settings::{GallerySettings, KeepImages, NotKeepImages, Setting, SettingError};
 
 /// Who makes changes, as long as nobody says otherwise.

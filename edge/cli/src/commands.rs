@@ -4,6 +4,7 @@ pub(crate) mod bench;
 pub(crate) mod calibrate;
 mod changed;
 pub(crate) mod classify;
+mod consent;
 pub(crate) mod doctor;
 pub(crate) mod enroll;
 pub(crate) mod evaluate;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::class::ClassOverrides;
 use super::clock::Timestamp;
-use super::id::{ChangeId, ClassId, DeviceId, ExampleId, GroupId};
+use super::id::{ChangeId, ClassId, DeviceId, ExampleId, GalleryId, GroupId};
 use super::label::Label;
 use super::settings::Setting;
 
@@ -20,6 +20,10 @@ pub struct Change {
     pub group: GroupId,
     /// When it was made.
     pub at: Timestamp,
+    /// The clock of the device was behind, so it was made at some later time: a device without a
+    /// battery starts in 1970.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_clock_behind: bool,
     /// The store that it was made in.
     pub device: DeviceId,
     /// Who made it, for people.
@@ -107,6 +111,12 @@ pub enum What {
     Purge {
         /// Which ones.
         examples: Vec<ExampleId>,
+    },
+    /// Forgets everything that a deleted gallery held. It is a change of the store, not of a
+    /// gallery, and cannot be undone.
+    PurgeGallery {
+        /// Which one.
+        gallery: GalleryId,
     },
 }
 

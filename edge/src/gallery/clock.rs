@@ -17,6 +17,13 @@ const COUNTS: u16 = 1 << 12;
 /// a clock that is wrong by years would order all later changes of everybody.
 const MOST_AHEAD_MS: u64 = 24 * 60 * 60 * 1000;
 
+/// The beginning of 2023. No change was made before it: an earlier time is that of a clock that was
+/// not set.
+const EARLIEST_MS: u64 = 1_672_531_200_000;
+
+/// A clock that is behind by less than this, as after a small correction, counts as right.
+const MOST_BEHIND_MS: u64 = 60 * 60 * 1000;
+
 /// When a change was made: the order of all changes of a gallery.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
@@ -93,6 +100,13 @@ impl Clock {
     /// The time of the next change, in milliseconds since 1970.
     pub(super) fn now_ms(&self) -> u64 {
         self.source.now_ms().max(self.last.ms)
+    }
+
+    /// Whether the system clock shows less than the time that must have come: the time of the next
+    /// change is then earlier than that at which it is made.
+    pub(super) fn is_behind(&self) -> bool {
+        let passed = self.last.ms.saturating_sub(MOST_BEHIND_MS);
+        self.source.now_ms() < passed.max(EARLIEST_MS)
     }
 
     /// Whether a change of another device with this timestamp has to wait.
@@ -177,6 +191,20 @@ pub(super) mod tests {
         assert!(ids.is_sorted_by(|one, next| one < next));
         assert!(ids.iter().all(|id| id.get_version_num() == 7));
         assert_eq!(clock.random_uuid().get_version_num(), 4);
+    }
+
+    #[test]
+    fn a_clock_that_was_not_set_or_went_back_is_behind() {
+        let source = Seeded::new(4);
+        let now = Arc::clone(&source.now_ms);
+        let mut clock = Clock::new(source);
+        assert!(clock.is_behind(), "1970");
+        now.store(EARLIEST_MS, Ordering::Relaxed);
+        assert!(!clock.is_behind());
+        clock.see(Timestamp { ms: EARLIEST_MS + MOST_BEHIND_MS, counter: 0 });
+        assert!(!clock.is_behind(), "a small correction");
+        clock.see(Timestamp { ms: EARLIEST_MS + MOST_BEHIND_MS + 1, counter: 0 });
+        assert!(clock.is_behind());
     }
 
     #[test]

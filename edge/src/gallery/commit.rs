@@ -18,6 +18,37 @@ pub(super) struct Data {
     pub(super) images: HashMap<ExampleId, Vec<u8>>,
 }
 
+/// What a change takes in the store beside embeddings and images: its entry in the journal and the
+/// rows that follow from it, with some room to spare.
+const CHANGE_BYTES: usize = 512;
+/// The same for each example that it enrolls.
+const EXAMPLE_BYTES: usize = 512;
+
+/// About how many bytes changes add to the store; 0 if people make room with them, or take others
+/// back.
+fn added_bytes(changes: &[Change], data: &Data) -> u64 {
+    if changes.iter().all(|change| needs_no_room(&change.what)) {
+        return 0;
+    }
+    let values: usize = data.examples.values().map(|example| example.embedding.len()).sum();
+    let images: usize = data.images.values().map(Vec::len).sum();
+    let rows = CHANGE_BYTES * changes.len() + EXAMPLE_BYTES * data.examples.len();
+    (rows + values * size_of::<f32>() + images) as u64
+}
+
+fn needs_no_room(what: &What) -> bool {
+    match what {
+        What::Remove { .. }
+        | What::DeleteClass { .. }
+        | What::Undo { .. }
+        | What::Purge { .. }
+        | What::PurgeGallery { .. } => true,
+        // So a gallery is restored.
+        What::Enroll { examples, .. } => examples.is_empty(),
+        _ => false,
+    }
+}
+
 impl Gallery {
     /// Every write begins so.
     pub(super) fn begin(&mut self) -> Result<(), GalleryError> {
@@ -41,11 +72,14 @@ impl Gallery {
 
     /// The changes of one call.
     pub(super) fn changes(&mut self, whats: Vec<What>) -> Vec<Change> {
+        // Before the first tick, which is the latest time from then on.
+        let is_clock_behind = self.clock.is_behind();
         let group = GroupId(self.clock.uuid());
         let device = self.journal.device();
         let changes = whats.into_iter().map(|what| {
             let id = ChangeId(self.clock.uuid());
-            Change { id, group, at: self.clock.tick(), device, actor: self.actor.clone(), what }
+            let at = self.clock.tick();
+            Change { id, group, at, is_clock_behind, device, actor: self.actor.clone(), what }
         });
         changes.collect()
     }
@@ -54,7 +88,14 @@ impl Gallery {
     pub(super) fn commit(&mut self, changes: &[Change], data: Data) -> Result<(), GalleryError> {
         let delta = self.state.take_delta();
         // What comes back is read before anything is written, so that a failure changes nothing.
-        let restored = self.restored(&delta, &data.examples);
+        let restored = match added_bytes(changes, &data) {
+            // What makes room is done also where no room is left.
+            0 => self.restored(&delta, &data.examples),
+            bytes => {
+                let is_room = self.journal.check_room(bytes);
+                is_room.and_then(|()| self.restored(&delta, &data.examples))
+            }
+        };
         let restored = restored.inspect_err(|_| self.state.revert(&delta))?;
         let revision = self.revision + 1;
         let Data { examples, images } = data;

@@ -30,6 +30,12 @@ pub enum GalleryError {
     /// The store has no gallery of this name.
     #[error("there is no gallery `{0}` in this store")]
     UnknownGallery(String),
+    /// What the gallery of this name held was forgotten for good.
+    #[error("the gallery `{0}` was purged: nothing is left to restore; create it anew")]
+    Purged(String),
+    /// Only what is deleted can be purged as a whole.
+    #[error("the gallery `{0}` is not deleted; delete it first, then purge it")]
+    NotDeleted(String),
     /// Another gallery has the name already.
     #[error("a gallery called `{0}` exists already; choose another name")]
     GalleryExists(Label),
@@ -115,6 +121,19 @@ pub enum GalleryError {
         what: &'static str,
         /// The most.
         limit: usize,
+    },
+    /// The store takes as much room as it may.
+    #[error(
+        "the store takes {bytes} bytes, and {added} more would exceed its limit of {limit}; \
+         nothing was changed: remove what is not needed and purge it, or compact the store"
+    )]
+    StoreLimitReached {
+        /// The room that it takes.
+        bytes: u64,
+        /// What the call would add, estimated.
+        added: u64,
+        /// The most.
+        limit: u64,
     },
     /// A setting is not in its range.
     #[error(transparent)]

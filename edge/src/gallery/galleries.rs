@@ -1,8 +1,8 @@
 //! The galleries of a store: list, create, rename, delete, restore.
 //!
 //! Their names are kept like the classes of a gallery, in a journal of the store itself: the same
-//! rules compare them, and a deleted gallery can be restored. `default` always exists and is not in
-//! that journal.
+//! rules compare them, and a deleted gallery can be restored until it is purged. `default` always
+//! exists and is not in that journal.
 //!
 //! # Examples
 //! ```
@@ -22,7 +22,6 @@ use std::path::Path;
 use uuid::Uuid;
 
 use super::Gallery;
-use super::change::What;
 use super::class::ClassOverrides;
 use super::clock::{Clock, SystemSource};
 use super::error::GalleryError;
@@ -30,23 +29,22 @@ use super::id::{ClassId, DeviceId, GalleryId};
 use super::journal::{Contents, Memory};
 use super::label::Label;
 use super::lookup::shortened;
-use super::state::ClassStatus;
 use super::store::{DEFAULT_GALLERY, RedbStore, SharedFile};
 
 /// The gallery whose classes are the galleries of a store.
 const DIRECTORY: GalleryId = GalleryId(Uuid::nil());
 
-/// Beside `default`. Each that is used stays open.
+/// Beside `default`.
 const MAX_GALLERIES: usize = 1000;
 
 /// The galleries of a store. Each is opened on its own.
 #[derive(Debug)]
 pub struct Galleries {
-    directory: Gallery,
+    pub(super) directory: Gallery,
     default: GalleryId,
     space_id: String,
     /// Absent in memory.
-    file: Option<SharedFile>,
+    pub(super) file: Option<SharedFile>,
 }
 
 /// A gallery in a list.
@@ -107,6 +105,19 @@ impl Galleries {
         let (store, contents) = RedbStore::open(file.clone(), DIRECTORY, "", "")?;
         let directory = Gallery::new(contents, store, clock);
         Ok(Self { directory, default, space_id: space_id.to_owned(), file: Some(file) })
+    }
+
+    /// From now on changes that make the store larger are refused where it would take more than so
+    /// many bytes; 8 GiB without this call. Deleting, undoing and purging is never refused.
+    pub fn set_max_store_bytes(&self, bytes: u64) {
+        if let Some(file) = &self.file {
+            file.set_max_bytes(bytes);
+        }
+    }
+
+    /// Whether what is in a gallery ends with it: it is in no file.
+    pub(crate) fn are_in_memory(&self) -> bool {
+        self.file.is_none()
     }
 
     /// Whether the file of the store in the folder `dir` is still there; it may be removed while it
@@ -223,7 +234,7 @@ impl Galleries {
         }
     }
 
-    /// Deletes a gallery. It can be restored.
+    /// Deletes a gallery. It can be restored until it is purged.
     ///
     /// # Errors
     /// [`GalleryError::UnknownGallery`]; [`GalleryError::DefaultGallery`];
@@ -240,28 +251,18 @@ impl Galleries {
     /// Restores the gallery of this name that was deleted last, as it was.
     ///
     /// # Errors
-    /// [`GalleryError::UnknownGallery`] if none was deleted; [`GalleryError::GalleryExists`] if
-    /// there is another one of that name; [`GalleryError::StoreFull`].
+    /// [`GalleryError::UnknownGallery`] if none was deleted; [`GalleryError::Purged`];
+    /// [`GalleryError::GalleryExists`] if there is another one of that name;
+    /// [`GalleryError::StoreFull`].
     pub fn restore(&mut self, name: &str) -> Result<GalleryId, GalleryError> {
         let label = Label::parse(name).map_err(|_| unknown(name))?;
-        let changes = self.directory.journal.changes()?;
-        let deleted = changes.iter().rev().find_map(|change| match change.what {
-            What::DeleteClass { class } if self.is_deleted(class, &label) => Some(class),
-            _ => None,
-        });
-        let class = deleted.ok_or_else(|| unknown(name))?;
+        let journal = self.directory.journal.changes()?;
+        let class = ClassId(self.last_deleted(&label, &journal)?.0);
         if is_default(name) || self.directory.find(&label).is_some() {
             return Err(GalleryError::GalleryExists(label));
         }
         self.directory.revive(class)?;
         Ok(GalleryId(class.0))
-    }
-
-    fn is_deleted(&self, class: ClassId, label: &Label) -> bool {
-        let class = self.directory.state.classes().get(&class);
-        class.is_some_and(|class| {
-            class.status == ClassStatus::Deleted && class.label.folded() == label.folded()
-        })
     }
 }
 
@@ -269,7 +270,7 @@ fn is_default(name: &str) -> bool {
     models::label::folded(name) == DEFAULT_GALLERY
 }
 
-fn unknown(name: &str) -> GalleryError {
+pub(super) fn unknown(name: &str) -> GalleryError {
     GalleryError::UnknownGallery(shortened(name))
 }
 

@@ -301,6 +301,9 @@ impl<'a> History<'a> {
             What::Settings(settings) => {
                 to.extend(settings.iter().map(|setting| Subject::Setting(setting.name())));
             }
+            What::PurgeGallery { gallery } => {
+                self.add_place(Place::Class(ClassId(gallery.0)), to);
+            }
             What::Undo { .. } => {}
         }
     }
@@ -340,7 +343,9 @@ impl Group<'_> {
     }
 
     fn is_purge(&self) -> bool {
-        self.changes.iter().any(|change| matches!(change.what, What::Purge { .. }))
+        self.changes.iter().any(|change| {
+            matches!(change.what, What::Purge { .. } | What::PurgeGallery { .. })
+        })
     }
 }
 

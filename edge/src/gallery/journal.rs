@@ -30,12 +30,22 @@ pub(super) struct Commit<'a> {
 }
 
 impl Commit<'_> {
+    /// Whether it forgets something for good.
+    pub(super) fn purges(&self) -> bool {
+        self.changes.iter().any(|change| {
+            matches!(change.what, What::Purge { .. } | What::PurgeGallery { .. })
+        })
+    }
+
     /// Whether people make room with it.
     pub(super) fn makes_room(&self) -> bool {
         self.changes.iter().all(|change| {
             matches!(
                 change.what,
-                What::Remove { .. } | What::DeleteClass { .. } | What::Purge { .. }
+                What::Remove { .. }
+                    | What::DeleteClass { .. }
+                    | What::Purge { .. }
+                    | What::PurgeGallery { .. }
             )
         })
     }
@@ -84,6 +94,16 @@ pub(super) trait Journal: Send + fmt::Debug {
 
     /// Whether changes can be made at all.
     fn check_writable(&self) -> Result<(), GalleryError> {
+        Ok(())
+    }
+
+    /// Whether bytes of what was purged may be left, until the next compaction.
+    fn needs_compaction(&self) -> Result<bool, GalleryError> {
+        Ok(false)
+    }
+
+    /// Refuses changes that make the store larger than it may become by so many bytes.
+    fn check_room(&self, _bytes: u64) -> Result<(), GalleryError> {
         Ok(())
     }
 

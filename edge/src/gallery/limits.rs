@@ -4,7 +4,9 @@ use super::change::What;
 use super::error::GalleryError;
 use super::state::State;
 
-/// The most that a gallery may hold. A store that holds more can be opened, and does not grow.
+/// The most that a gallery may hold. One that holds more can be opened, and does not grow. The size
+/// of the whole store has a limit of its own:
+/// [`Galleries::set_max_store_bytes`](super::Galleries::set_max_store_bytes).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GalleryLimits {
     /// Classes, with and without examples.
@@ -14,9 +16,9 @@ pub struct GalleryLimits {
 }
 
 impl Default for GalleryLimits {
-    /// No limits.
+    /// 20,000 classes and 200,000 examples.
     fn default() -> Self {
-        Self { classes: usize::MAX, examples: usize::MAX }
+        Self { classes: 20_000, examples: 200_000 }
     }
 }
 

@@ -43,7 +43,8 @@ impl Gallery {
     ///
     /// # Errors
     /// [`GalleryError::NotAChange`] for one that Handful does not make;
-    /// [`GalleryError::Embedding`]; [`GalleryError::LimitReached`]; [`GalleryError::ReadOnly`];
+    /// [`GalleryError::Embedding`]; [`GalleryError::LimitReached`];
+    /// [`GalleryError::StoreLimitReached`]; [`GalleryError::ReadOnly`];
     /// [`GalleryError::StoreFull`]; [`GalleryError::Io`]; [`GalleryError::Broken`].
     /// [`GalleryError::NotCompacted`]: the changes are taken over.
     pub fn merge(&mut self, incoming: Vec<Incoming>) -> Result<Merged, GalleryError> {
@@ -126,6 +127,7 @@ impl Seen {
                 let is_sound = settings.iter().all(|one| one.applied_to(default).check().is_ok());
                 (!is_sound).then_some("a setting is out of its range")
             }
+            What::PurgeGallery { .. } => Some("it is a change of a store, not of a gallery"),
             _ => None,
         }
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,7 @@ const THRESHOLD: RangeInclusive<f64> = -2.0..=2.0;
 const EXPECTED_UNKNOWN_SHARE: RangeInclusive<f64> = 0.001..=0.999;
 /// A hundred years.
 const RETENTION_DAYS: RangeInclusive<u32> = 0..=36_500;
+const SECONDS_OF_A_DAY: u64 = 24 * 60 * 60;
 
 /// What a user chose about the decision between known and unknown images.
 ///
@@ -172,6 +174,12 @@ impl GallerySettings {
         let expected = format!("from {} to {}", RETENTION_DAYS.start(), RETENTION_DAYS.end());
         let got = f64::from(self.retention_days);
         Err(SettingError { field: "retention_days", expected, got })
+    }
+
+    /// How long ago an example must have been removed to be purged.
+    #[must_use]
+    pub fn retention(&self) -> Duration {
+        Duration::from_secs(u64::from(self.retention_days) * SECONDS_OF_A_DAY)
     }
 
     /// The settings that differ from those `before`.

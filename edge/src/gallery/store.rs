@@ -6,7 +6,6 @@
 
 use std::fmt;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -19,11 +18,12 @@ use super::error::GalleryError;
 use super::facts::Examples;
 use super::id::{DeviceId, ExampleId, GalleryId};
 use super::journal::{Commit, Contents, Journal};
-use super::lock::{Lock, LockError};
+use super::lock::Lock;
 use super::state::ExampleState;
 
 mod compact;
 mod contents;
+mod failures;
 mod header;
 mod medium;
 #[cfg(test)]
@@ -31,7 +31,7 @@ mod power_cut;
 mod rows;
 mod tables;
 
-use contents::ReadError;
+use failures::{broken, failure, io_failure, lock_failure, read_failure};
 use header::Header;
 use medium::{FILE, Folder, MARKER, Medium};
 use rows::GalleryRow;
@@ -42,6 +42,9 @@ const FORMAT: u64 = 1;
 /// The name of the gallery that always exists.
 pub(super) const DEFAULT_GALLERY: &str = "default";
 
+/// The room that a store may take, unless somebody says otherwise: 8 GiB.
+const MAX_STORE_BYTES: u64 = 8 << 30;
+
 /// The file of a store, which its galleries share; one process at a time has it open.
 #[derive(Debug)]
 struct StoreFile {
@@ -50,6 +53,8 @@ struct StoreFile {
     /// Absent after a failed write, until it has been opened again.
     database: Option<Opened>,
     device: DeviceId,
+    /// The room that it may take.
+    max_bytes: u64,
     is_read_only: bool,
     _lock: Option<Lock>,
 }
@@ -119,7 +124,9 @@ impl SharedFile {
         let database = Some(Opened::Writable(database));
         let is_read_only = false;
         let dir = dir.to_owned();
-        let file = StoreFile { dir, medium, database, device, is_read_only, _lock: lock };
+        let max_bytes = MAX_STORE_BYTES;
+        let file =
+            StoreFile { dir, medium, database, device, max_bytes, is_read_only, _lock: lock };
         Ok(Self(Arc::new(Mutex::new(file))))
     }
 
@@ -139,7 +146,9 @@ impl SharedFile {
         let database = Some(Opened::ReadOnly(database));
         let is_read_only = true;
         let dir = dir.to_owned();
-        let file = StoreFile { dir, medium, database, device, is_read_only, _lock: lock };
+        let max_bytes = MAX_STORE_BYTES;
+        let file =
+            StoreFile { dir, medium, database, device, max_bytes, is_read_only, _lock: lock };
         Ok(Self(Arc::new(Mutex::new(file))))
     }
 
@@ -150,6 +159,11 @@ impl SharedFile {
     /// Whether the file of the store is in the folder.
     pub(super) fn check_folder(dir: &Path) -> Result<(), GalleryError> {
         Folder::new(dir).check().map_err(|e| io_failure(dir, &e))
+    }
+
+    /// From now on changes that make the store larger are refused beyond `bytes`.
+    pub(super) fn set_max_bytes(&self, bytes: u64) {
+        self.lock().max_bytes = bytes;
     }
 
     /// The galleries that the store has rows of.
@@ -237,6 +251,16 @@ impl StoreFile {
             self.database = None;
             failure(&self.dir, error)
         })
+    }
+
+    /// Refuses changes that need more room than the store may take.
+    fn check_room(&self, added: u64) -> Result<(), GalleryError> {
+        let bytes = self.medium.bytes().map_err(|e| io_failure(&self.dir, &e))?;
+        let limit = self.max_bytes;
+        match bytes.saturating_add(added) > limit {
+            true => Err(GalleryError::StoreLimitReached { bytes, added, limit }),
+            false => Ok(()),
+        }
     }
 
     /// Whether the file is still there. One that was removed stays readable as long as it is open.
@@ -343,6 +367,18 @@ impl Journal for RedbStore {
         }
     }
 
+    fn needs_compaction(&self) -> Result<bool, GalleryError> {
+        let mut file = self.file.lock();
+        let is_needed = contents::is_to_compact(&file.read()?);
+        is_needed.map_err(|e| read_failure(&file.dir, e))
+    }
+
+    fn check_room(&self, bytes: u64) -> Result<(), GalleryError> {
+        let file = self.file.lock();
+        file.check()?;
+        file.check_room(bytes)
+    }
+
     fn compact(&mut self) -> Result<(), GalleryError> {
         let mut file = self.file.lock();
         file.check()?;
@@ -386,13 +422,6 @@ fn read(
     contents.map_err(|e| read_failure(&file.dir, e))
 }
 
-fn read_failure(dir: &Path, error: ReadError) -> GalleryError {
-    match error {
-        ReadError::Database(error) => failure(dir, error),
-        ReadError::Broken(reason) => broken(dir, &reason),
-    }
-}
-
 fn check_layout(dir: &Path, header: &Header) -> Result<(), GalleryError> {
     let expected = layout::of(SCHEMA);
     if header.format == FORMAT && header.layout == expected {
@@ -402,41 +431,4 @@ fn check_layout(dir: &Path, header: &Header) -> Result<(), GalleryError> {
     let got: String = header.layout.chars().take(64).collect();
     let got = if got.is_empty() { "none".to_owned() } else { got };
     Err(GalleryError::OtherLayout { path: dir.to_owned(), expected, got })
-}
-
-fn broken(dir: &Path, reason: &str) -> GalleryError {
-    GalleryError::Broken { path: dir.to_owned(), reason: reason.to_owned() }
-}
-
-fn lock_failure(dir: &Path, error: LockError) -> GalleryError {
-    match error {
-        LockError::Held(holder) => GalleryError::InUse { path: dir.to_owned(), holder },
-        LockError::Io(error) => io_failure(dir, &error),
-    }
-}
-
-fn io_failure(dir: &Path, error: &io::Error) -> GalleryError {
-    use io::ErrorKind::{FileTooLarge, InvalidData, QuotaExceeded, StorageFull, UnexpectedEof};
-    let path = dir.to_owned();
-    match error.kind() {
-        StorageFull | QuotaExceeded | FileTooLarge => GalleryError::StoreFull { path },
-        InvalidData | UnexpectedEof => GalleryError::Broken { path, reason: error.to_string() },
-        _ => GalleryError::Io { path, reason: error.to_string() },
-    }
-}
-
-fn failure(dir: &Path, error: impl Into<redb::Error>) -> GalleryError {
-    let path = dir.to_owned();
-    match error.into() {
-        redb::Error::Io(error) => io_failure(dir, &error),
-        redb::Error::RepairAborted => {
-            let reason = "it was not closed properly, and only a program that may write it can \
-                          repair it: open it once without --read-only";
-            GalleryError::Broken { path, reason: reason.to_owned() }
-        }
-        redb::Error::DatabaseAlreadyOpen => {
-            GalleryError::InUse { path, holder: "another process".to_owned() }
-        }
-        error => GalleryError::Broken { path, reason: error.to_string() },
-    }
 }

@@ -24,7 +24,7 @@ pub(super) fn removed(changes: &[&Change]) -> BTreeSet<ExampleId> {
 /// Whether a change counts.
 pub(super) fn is_effective(change: &Change, undone: &BTreeMap<GroupId, Position>) -> bool {
     // What is purged is gone: no undo brings it back.
-    let is_for_good = matches!(change.what, What::Purge { .. });
+    let is_for_good = matches!(change.what, What::Purge { .. } | What::PurgeGallery { .. });
     is_for_good || undone.get(&change.group).is_none_or(|until| *until < change.position())
 }
 

@@ -24,7 +24,8 @@ impl Gallery {
     ///
     /// # Errors
     /// [`GalleryError::UnknownClass`] without `create`; [`GalleryError::Embedding`];
-    /// [`GalleryError::LimitReached`]; [`GalleryError::StoreFull`].
+    /// [`GalleryError::LimitReached`]; [`GalleryError::StoreLimitReached`];
+    /// [`GalleryError::StoreFull`].
     pub fn enroll(
         &mut self,
         label: &Label,
@@ -49,7 +50,8 @@ impl Gallery {
     /// as it is.
     ///
     /// # Errors
-    /// [`GalleryError::Embedding`]; [`GalleryError::LimitReached`]; [`GalleryError::StoreFull`].
+    /// [`GalleryError::Embedding`]; [`GalleryError::LimitReached`];
+    /// [`GalleryError::StoreLimitReached`]; [`GalleryError::StoreFull`].
     pub fn enroll_background(
         &mut self,
         examples: Vec<NewExample>,
@@ -65,7 +67,8 @@ impl Gallery {
     /// exist. Returns the class, and whether it is new.
     ///
     /// # Errors
-    /// [`GalleryError::LimitReached`]; [`GalleryError::StoreFull`].
+    /// [`GalleryError::LimitReached`]; [`GalleryError::StoreLimitReached`];
+    /// [`GalleryError::StoreFull`].
     pub fn define(
         &mut self,
         label: &Label,

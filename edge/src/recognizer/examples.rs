@@ -192,6 +192,24 @@ impl Recognizer {
         Ok(self.gallery.purge(removed_since)?)
     }
 
+    /// Purges the gallery by its setting `retention_days`. The bytes may be in the file of the
+    /// store until [`Recognizer::compact_purged`], so that several galleries need it only once.
+    ///
+    /// # Errors
+    /// [`RecognizerError::Gallery`] if the store cannot be written.
+    pub fn purge_due(&mut self) -> Result<usize, RecognizerError> {
+        Ok(self.gallery.purge_due()?)
+    }
+
+    /// Writes the store anew if bytes of what was purged may be in its file; answers whether it
+    /// was.
+    ///
+    /// # Errors
+    /// [`RecognizerError::Gallery`] if the store cannot be written anew.
+    pub fn compact_purged(&mut self) -> Result<bool, RecognizerError> {
+        Ok(self.gallery.compact_purged()?)
+    }
+
     /// Writes the store anew, so that it takes no more room than needed.
     ///
     /// # Errors

@@ -1,12 +1,19 @@
 //! Several galleries: one is selected, and all other calls mean that one.
 
 use std::mem;
+use std::time::Duration;
 
 use super::Recognizer;
 use super::error::RecognizerError;
 use super::open_galleries::OpenGalleries;
 use super::snapshot::Snapshots;
-use crate::gallery::{Galleries, GalleryEntry, GalleryError, GalleryId, Label};
+use crate::gallery::{
+    Galleries, GalleryEntry, GalleryError, GalleryId, GroupId, Label, PurgedGallery,
+};
+
+/// The galleries beside the selected one stay open as long as they have at most so many classes and
+/// examples together: with embeddings of 1,280 values, about half a gigabyte.
+const MAX_OPEN: usize = 50_000;
 
 impl Recognizer {
     /// A recognizer with several galleries; `default` is selected.
@@ -21,7 +28,8 @@ impl Recognizer {
         Ok(self)
     }
 
-    /// Selects a gallery by its name; it is opened when it is selected first.
+    /// Selects a gallery by its name; it is opened if it is not open. Of the others, those that
+    /// were selected last stay open, with at most 50,000 classes and examples together.
     ///
     /// # Errors
     /// [`RecognizerError::Gallery`] if there is none, or if it cannot be opened.
@@ -37,7 +45,7 @@ impl Recognizer {
             return Ok(());
         }
         let mut next = match galleries.others.iter().position(|(other, ..)| *other == id) {
-            Some(at) => galleries.others.swap_remove(at),
+            Some(at) => galleries.others.remove(at),
             None => {
                 let limits = self.gallery.limits();
                 (id, galleries.all.gallery(name)?.with_limits(limits), Snapshots::default())
@@ -47,6 +55,7 @@ impl Recognizer {
         mem::swap(&mut self.gallery, &mut next.1);
         mem::swap(&mut self.snapshots, &mut next.2);
         galleries.others.push(next);
+        galleries.close_beyond(MAX_OPEN);
         if let Some(actor) = &self.actor {
             self.gallery.set_actor(actor);
         }
@@ -92,7 +101,7 @@ impl Recognizer {
         Ok(self.all_galleries()?.create(&label)?.1)
     }
 
-    /// Deletes a gallery; it can be restored. `default` is selected afterwards.
+    /// Deletes a gallery; it can be restored until it is purged. `default` is selected afterwards.
     ///
     /// # Errors
     /// [`RecognizerError::Gallery`] if there is none, if it is `default`, or if the store cannot be
@@ -109,11 +118,40 @@ impl Recognizer {
     /// Restores the gallery of this name that was deleted last.
     ///
     /// # Errors
-    /// [`RecognizerError::Gallery`] if none was deleted, if there is another one of that name, or
-    /// if the store cannot be written.
+    /// [`RecognizerError::Gallery`] if none was deleted, if it was purged, if there is another one
+    /// of that name, or if the store cannot be written.
     pub fn restore_gallery(&mut self, name: &str) -> Result<(), RecognizerError> {
         self.all_galleries()?.restore(name)?;
         Ok(())
+    }
+
+    /// Forgets for good what the deleted galleries of this name held, if they were deleted so long
+    /// ago; with `None`, as long ago as `retention_days` of each says.
+    ///
+    /// # Errors
+    /// [`RecognizerError::Gallery`] if none is deleted, or if the store cannot be written anew.
+    pub fn purge_gallery(
+        &mut self,
+        name: &str,
+        deleted_since: Option<Duration>,
+    ) -> Result<Vec<PurgedGallery>, RecognizerError> {
+        Ok(self.all_galleries()?.purge(name, deleted_since)?)
+    }
+
+    /// Purges each deleted gallery by its setting `retention_days`; see
+    /// [`Recognizer::compact_purged`].
+    ///
+    /// # Errors
+    /// [`RecognizerError::Gallery`] if the store cannot be written.
+    pub fn purge_due_galleries(&mut self) -> Result<Vec<PurgedGallery>, RecognizerError> {
+        Ok(self.all_galleries()?.purge_due()?)
+    }
+
+    /// The id of the last change of the list of galleries, if the last call that could change it
+    /// did.
+    #[must_use]
+    pub fn last_change_of_galleries(&self) -> Option<GroupId> {
+        self.galleries.as_ref().and_then(|galleries| galleries.all.last_change())
     }
 
     fn all_galleries(&mut self) -> Result<&mut Galleries, RecognizerError> {

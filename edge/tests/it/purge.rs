@@ -5,9 +5,9 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use edge::gallery::{Gallery, GalleryError, NewExample, UndoTarget};
+use edge::gallery::{Galleries, Gallery, GalleryError, GallerySettings, NewExample, UndoTarget};
 
-use crate::conformance::{contents, open};
+use crate::conformance::{SPACE, contents, open};
 use crate::fixtures::{examples, label};
 
 /// Bytes that are looked for together: as many are nowhere alike by chance.
@@ -188,4 +188,107 @@ fn compaction_shrinks_the_file_after_many_deletions() {
     assert_eq!(contents(&store), kept);
     drop(store);
     assert_eq!(contents(&open(root.path())), kept);
+}
+
+/// A store with marked images in the galleries `kept` and `gone`; both are deleted.
+fn deleted_galleries(dir: &Path) -> Galleries {
+    let mut galleries = Galleries::open(dir, SPACE).unwrap();
+    for (name, number) in [("kept", 5), ("gone", 6)] {
+        galleries.create(&label(name)).unwrap();
+        let mut gallery = galleries.gallery(name).unwrap();
+        gallery.enroll(&label(name), vec![marked(number)], true).unwrap();
+        gallery.enroll_background(vec![marked(number + 2)]).unwrap();
+        drop(gallery);
+        galleries.delete(name).unwrap();
+    }
+    galleries
+}
+
+#[test]
+fn what_a_purged_gallery_held_is_in_no_file_of_the_store() {
+    let root = tempfile::tempdir().unwrap();
+    let mut galleries = deleted_galleries(root.path());
+    let gone = [windows(&marked(6)), windows(&marked(8))];
+    for windows in &gone {
+        assert_eq!(found(windows, root.path()), windows.len(), "a deletion can be undone");
+    }
+    let purged = galleries.purge("gone", Some(Duration::ZERO)).unwrap();
+    assert_eq!((purged.len(), purged[0].examples), (1, 2));
+    for windows in &gone {
+        assert_eq!(found(windows, root.path()), 0, "while the store is open");
+    }
+    drop(galleries);
+    for windows in &gone {
+        assert_eq!(found(windows, root.path()), 0, "after it was closed");
+    }
+    let mut again = Galleries::open(root.path(), SPACE).unwrap();
+    assert!(matches!(again.restore("gone"), Err(GalleryError::Purged(_))));
+    again.restore("kept").unwrap();
+    let kept = again.gallery("kept").unwrap();
+    let id = kept.class("kept").unwrap().examples[0].id;
+    assert_eq!(kept.image(id).unwrap(), marked(5).image, "the other is whole");
+    assert_eq!(kept.background().len(), 1);
+}
+
+#[test]
+fn several_purges_need_one_compaction() {
+    let root = tempfile::tempdir().unwrap();
+    let mut galleries = deleted_galleries(root.path());
+    let mut default = galleries.gallery(Galleries::DEFAULT).unwrap();
+    let days = GallerySettings { retention_days: 0, ..GallerySettings::default() };
+    default.set_settings(days).unwrap();
+    default.enroll(&label("mug"), vec![marked(1)], true).unwrap();
+    assert_eq!(default.purge_due().unwrap(), 0);
+    assert!(!default.compact_purged().unwrap(), "nothing is purged");
+    default.delete("mug").unwrap();
+    assert_eq!(default.purge_due().unwrap(), 1);
+    assert_eq!(galleries.purge_due().unwrap(), [], "kept for 30 days");
+    // As if the process ended here: the next one does the rest.
+    drop(default);
+    drop(galleries);
+    let galleries = Galleries::open(root.path(), SPACE).unwrap();
+    let mut default = galleries.gallery(Galleries::DEFAULT).unwrap();
+    assert!(default.compact_purged().unwrap());
+    assert_eq!(found(&windows(&marked(1)), root.path()), 0);
+    assert!(!default.compact_purged().unwrap(), "once");
+}
+
+#[test]
+fn a_purge_finishes_an_earlier_one() {
+    let root = tempfile::tempdir().unwrap();
+    let mut store = marked_store(root.path());
+    store.set_settings(GallerySettings { retention_days: 0, ..*store.settings() }).unwrap();
+    store.delete("cup").unwrap();
+    assert_eq!(store.purge_due().unwrap(), 1);
+    assert_eq!(store.purge(Duration::ZERO).unwrap(), 0, "nothing is left to purge");
+    assert_eq!(found(&windows(&marked(3)), root.path()), 0);
+}
+
+#[test]
+fn a_store_at_its_limit_takes_only_what_makes_room() {
+    let root = tempfile::tempdir().unwrap();
+    let galleries = Galleries::open(root.path(), SPACE).unwrap();
+    let mut store = galleries.gallery(Galleries::DEFAULT).unwrap();
+    store.enroll(&label("mug"), vec![marked(1), marked(2)], true).unwrap();
+    galleries.set_max_store_bytes(0);
+    let kept = contents(&store);
+    let refused = store.enroll(&label("mug"), vec![marked(3)], true).unwrap_err();
+    let GalleryError::StoreLimitReached { added, limit: 0, .. } = refused else {
+        panic!("{refused}");
+    };
+    let least = (4 * EMBEDDING_LENGTH + IMAGE_BYTES) as u64;
+    assert!((least..2 * least).contains(&added), "{added}");
+    let refused = store.rename("mug", &label("cup")).unwrap_err();
+    assert!(matches!(refused, GalleryError::StoreLimitReached { .. }), "{refused}");
+    assert_eq!(contents(&store), kept, "the refusals changed nothing");
+    store.undo(UndoTarget::Last, false).unwrap();
+    assert_eq!(store.n_classes(), 0);
+    store.undo(UndoTarget::LastUndo, false).unwrap();
+    let id = store.class("mug").unwrap().examples[0].id.to_string();
+    store.remove_examples(&[id]).unwrap();
+    store.delete("mug").unwrap();
+    assert_eq!(store.purge(Duration::ZERO).unwrap(), 2);
+    store.compact().unwrap();
+    galleries.set_max_store_bytes(1 << 30);
+    store.enroll(&label("mug"), vec![marked(3)], true).unwrap();
 }

@@ -1,15 +1,18 @@
-//! `handful galleries`: lists, creates, renames, deletes and restores the galleries of the store.
+//! `handful galleries`: lists, creates, renames, deletes, restores and purges the galleries of the
+//! store.
 
 use std::fmt;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use edge::device::Device;
 use edge::gallery::{Galleries, Gallery, GalleryEntry, GalleryError, Label};
 use models::fault::{AnyFault, Message, about};
 use serde::Serialize;
+use terminal::note;
 
-use super::ACTOR;
-use crate::text::{Align, show, table};
+use super::{ACTOR, consent};
+use crate::text::{Align, counted, show, table};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -19,10 +22,13 @@ Examples:
   handful galleries rename \"line 2\" \"line 3\"
   handful galleries delete \"line 3\"            `restore` brings it back
   handful galleries restore \"line 3\"
+  handful galleries purge \"line 3\"             after `delete`: forget it for good
 
-The gallery `default` always exists.";
+The gallery `default` always exists. A deleted gallery can be restored until it is purged: with
+`purge` at once, and by handful-server after the retention time of its settings. This command purges
+nothing by itself.";
 
-/// List, create, rename, delete and restore galleries
+/// List, create, rename, delete, restore and purge galleries
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
@@ -59,6 +65,15 @@ enum Action {
     Restore {
         /// Name of the gallery
         gallery: String,
+    },
+    /// Forget for good what the deleted galleries of this name held; they cannot be restored then
+    Purge {
+        /// Name of the gallery
+        gallery: String,
+
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
     },
 }
 
@@ -113,7 +128,24 @@ fn change(action: &Action, galleries: &mut Galleries) -> Result<Option<String>, 
             galleries.restore(gallery).map_err(with_hint)?;
             Some(format!("restored {gallery}"))
         }
+        Action::Purge { gallery, yes } => Some(purge(gallery, *yes, galleries)?),
     })
+}
+
+fn purge(gallery: &str, yes: bool, galleries: &mut Galleries) -> Result<String, AnyFault> {
+    consent::check_possible(yes)?;
+    let examples = galleries.n_purgeable(gallery).map_err(with_hint)?;
+    if !yes {
+        let examples = counted(examples);
+        note!("To forget for good: the deleted gallery `{gallery}` with {examples}.");
+        consent::ask()?;
+    }
+    let purged = galleries.purge(gallery, Some(Duration::ZERO)).map_err(with_hint)?;
+    let examples = counted(purged.iter().map(|one| one.examples).sum());
+    Ok(format!(
+        "purged {gallery} with {examples}; backups and exported files are not changed: delete them \
+         yourself"
+    ))
 }
 
 fn label(name: &str) -> Result<Label, AnyFault> {

@@ -5,6 +5,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
+use crate::bad_input::assert_refused;
 use crate::files::draw_classes;
 use crate::gallery_command::{ids, json_of, refused, sandbox, short, state, summaries, text};
 use crate::sandbox::Sandbox;
@@ -232,6 +233,22 @@ fn a_purge_needs_consent() {
     assert_eq!(summaries(&sandbox)[0], "deleted \"red\"");
     text(&sandbox, &["undo"]);
     assert_eq!(ids(&sandbox, "red").len(), 2, "nothing was purged");
+}
+
+#[test]
+fn a_deleted_gallery_is_purged_with_consent() {
+    let sandbox = sandbox();
+    sandbox.ok(&["galleries", "create", "line"]);
+    sandbox.ok(&["enroll", "--gallery", "line", "things"]);
+    let purge = ["galleries", "purge", "line", "--yes"];
+    assert_refused(&sandbox.run(&purge), 2, &["`line` is not deleted"]);
+    sandbox.ok(&["galleries", "delete", "line"]);
+    assert_refused(&sandbox.run(&purge[..3]), 2, &["no terminal", "--yes", "nothing was"]);
+    let purged = sandbox.ok(&purge);
+    assert!(purged.starts_with("purged line with 6 examples"), "{purged}");
+    assert_refused(&sandbox.run(&["galleries", "restore", "line"]), 2, &["`line` was purged"]);
+    assert_refused(&sandbox.run(&purge), 2, &["`line` was purged"]);
+    assert_eq!(ids(&sandbox, "red").len(), 2, "other galleries are as they were");
 }
 
 #[test]

@@ -84,7 +84,8 @@ impl State {
                 self.settings = settings.iter().fold(before, |all, one| one.sound_in(all));
                 self.delta.settings.get_or_insert(before);
             }
-            What::Undo { .. } => {}
+            // A gallery that is purged was deleted before.
+            What::Undo { .. } | What::PurgeGallery { .. } => {}
         }
     }
 

@@ -6,7 +6,7 @@ use redb::{
 
 use super::medium::Medium;
 use super::tables::{
-    CLASSES, EMBEDDINGS, EXAMPLES, GALLERIES, IMAGES, JOURNAL, N_TABLES, NUMBERS, TEXTS,
+    CLASSES, EMBEDDINGS, EXAMPLES, GALLERIES, IMAGES, JOURNAL, N_TABLES, NUMBERS, TEXTS, TO_COMPACT,
 };
 
 /// Copies everything beside the store; synced when it returns.
@@ -21,6 +21,7 @@ pub(super) fn copy(from: &ReadTransaction, medium: &dyn Medium) -> Result<(), re
     let mut to = new.begin_write()?;
     to.set_durability(Durability::Immediate)?;
     copy_table(from, &to, NUMBERS)?;
+    to.open_table(NUMBERS)?.remove(TO_COMPACT)?;
     copy_table(from, &to, TEXTS)?;
     copy_table(from, &to, GALLERIES)?;
     copy_table(from, &to, JOURNAL)?;

@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 use super::rows::{Embeddings, GalleryRow, parse};
 use super::tables::{
-    CLASSES, EMBEDDINGS, EXAMPLES, GALLERIES, IMAGES, JOURNAL, RowKey, journal_of, rows_of,
+    CLASSES, EMBEDDINGS, EXAMPLES, GALLERIES, IMAGES, JOURNAL, NUMBERS, RowKey, TO_COMPACT,
+    journal_of, rows_of,
 };
 use crate::gallery::change::{Change, Place};
 use crate::gallery::class::Example;
@@ -59,6 +60,11 @@ pub(super) fn galleries(
         galleries.push((GalleryId(Uuid::from_u128(id.value())), row));
     }
     Ok(galleries)
+}
+
+/// Whether bytes of what was purged may be in the file.
+pub(super) fn is_to_compact(transaction: &ReadTransaction) -> Result<bool, ReadError> {
+    Ok(transaction.open_table(NUMBERS)?.get(TO_COMPACT)?.is_some())
 }
 
 /// Reads one gallery.

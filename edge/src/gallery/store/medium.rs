@@ -25,6 +25,9 @@ const NEW_FILE: &str = "gallery.redb.new";
 const RESERVE: &str = "reserve";
 const RESERVE_BYTES: usize = 1 << 20;
 
+/// The unit in which the system counts the room of a file (POSIX `st_blocks` on Linux).
+const BLOCK_BYTES: u64 = 512;
+
 /// Opens the database of a store.
 pub(super) trait Medium: Send + fmt::Debug {
     /// Opens it, or creates an empty one where no store was.
@@ -35,6 +38,9 @@ pub(super) trait Medium: Send + fmt::Debug {
 
     /// Whether it is still the one that was opened.
     fn check(&self) -> io::Result<()>;
+
+    /// The room that the store takes, in bytes.
+    fn bytes(&self) -> io::Result<u64>;
 
     /// Creates an empty database beside the store.
     fn create_new(&self) -> Result<Database, DatabaseError>;
@@ -126,6 +132,12 @@ impl Medium for Folder {
         };
         let reason = format!("its file {FILE} was {reason} while it was open");
         Err(io::Error::new(io::ErrorKind::UnexpectedEof, reason))
+    }
+
+    fn bytes(&self) -> io::Result<u64> {
+        // Not its length: redb makes the file longer in large steps and leaves holes in it.
+        let blocks = fs::metadata(self.dir.join(FILE))?.blocks();
+        Ok(blocks.saturating_mul(BLOCK_BYTES))
     }
 
     fn create_new(&self) -> Result<Database, DatabaseError> {

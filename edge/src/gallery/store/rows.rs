@@ -19,7 +19,7 @@ pub(in crate::gallery) struct GalleryRow {
     /// Those of the classes and of the background set.
     pub(in crate::gallery) examples: usize,
     pub(in crate::gallery) background: usize,
-    pub(super) settings: GallerySettings,
+    pub(in crate::gallery) settings: GallerySettings,
 }
 
 impl GalleryRow {

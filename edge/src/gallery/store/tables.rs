@@ -12,7 +12,7 @@ use crate::gallery::journal::Commit;
 
 /// What the layout is the hash of. A change of a table or of a row changes this text.
 pub(super) const SCHEMA: &str = "
-    numbers: str -> u64; format
+    numbers: str -> u64; format, to_compact
     texts: str -> str; layout, device
     galleries: u128 gallery -> json { name, space_id, revision, embedding_length,
         classes, examples, background, settings }
@@ -40,6 +40,9 @@ pub(super) const IMAGES: TableDefinition<RowKey, &[u8]> = TableDefinition::new("
 pub(super) const CLASSES: TableDefinition<RowKey, &[u8]> = TableDefinition::new("classes");
 pub(super) const EXAMPLES: TableDefinition<RowKey, &[u8]> = TableDefinition::new("examples");
 
+/// A number that is there while bytes of what was purged may be in the file.
+pub(super) const TO_COMPACT: &str = "to_compact";
+
 /// The number of tables, all of which a compaction has to copy.
 pub(super) const N_TABLES: usize = 8;
 
@@ -62,6 +65,10 @@ pub(super) fn write(
         write_data(&transaction, key, change, commit)?;
     }
     purge_embeddings(&transaction, key, &purged(commit))?;
+    if commit.purges() {
+        // In the same transaction, so that the second step of a purge is not forgotten.
+        transaction.open_table(NUMBERS)?.insert(TO_COMPACT, 1_u64)?;
+    }
     let mut images = transaction.open_table(IMAGES)?;
     for (id, image) in commit.images {
         images.insert((key, id.0.as_u128()), image.as_slice())?;
@@ -82,6 +89,9 @@ fn check_revision(
     match row.transpose().map_err(redb::Error::Corrupted)? {
         Some(row) if row.revision + 1 != next => Err(redb::Error::Corrupted(
             "the gallery is open twice in this program, and the other has changed it".to_owned(),
+        )),
+        None if next != 1 => Err(redb::Error::Corrupted(
+            "the gallery was purged while it was open in this program".to_owned(),
         )),
         _ => Ok(()),
     }
@@ -111,7 +121,18 @@ fn write_data(
                 transaction.open_table(IMAGES)?.remove((gallery, id.0.as_u128()))?;
             }
         }
+        What::PurgeGallery { gallery } => drop_gallery(transaction, gallery.0.as_u128())?,
         _ => {}
+    }
+    Ok(())
+}
+
+/// Removes all rows of a gallery.
+fn drop_gallery(transaction: &WriteTransaction, gallery: u128) -> Result<(), redb::Error> {
+    transaction.open_table(GALLERIES)?.remove(gallery)?;
+    transaction.open_table(JOURNAL)?.retain_in(journal_of(gallery), |_, _| false)?;
+    for table in [EMBEDDINGS, IMAGES, CLASSES, EXAMPLES] {
+        transaction.open_table(table)?.retain_in(rows_of(gallery), |_, _| false)?;
     }
     Ok(())
 }

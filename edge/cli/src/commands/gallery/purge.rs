@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::fs;
-use std::io::{self, BufRead, IsTerminal, Read};
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,11 +9,12 @@ use clap::{Args, Subcommand};
 use edge::device::Device;
 use edge::gallery::GroupId;
 use models::disk;
-use models::fault::{AnyFault, Message};
+use models::fault::AnyFault;
 use serde::Serialize;
 use terminal::note;
 
 use super::store::open_existing;
+use crate::commands::consent;
 use crate::text::{counted, show};
 
 const PURGE_EXAMPLES: &str = "\
@@ -25,7 +25,8 @@ Examples:
 
 A purge removes embeddings and images of removed examples from the files of the store. It cannot be
 undone. Backups and exported files are not changed: delete them yourself.
-`handful gallery settings --retention-days N` sets the retention time.";
+`handful gallery settings --retention-days N` sets the retention time. Only handful-server purges by
+itself what is older, once a day.";
 
 const COMPACT_EXAMPLES: &str = "\
 Examples:
@@ -75,14 +76,7 @@ struct Purged {
 }
 
 fn purge(options: &PurgeOptions, json: bool, device: &Device) -> Result<(), AnyFault> {
-    let stdin = io::stdin();
-    if !options.yes && !stdin.is_terminal() {
-        return Err(Message::input(
-            "a purge cannot be undone, and there is no terminal to ask on: nothing was purged; \
-             confirm it with --yes",
-        )
-        .into());
-    }
+    consent::check_possible(options.yes)?;
     let mut recognizer = open_existing(device)?;
     let older_than_days = options.older_than.unwrap_or(recognizer.settings().retention_days);
     let age = Duration::from_secs(u64::from(older_than_days) * SECONDS_PER_DAY);
@@ -91,9 +85,7 @@ fn purge(options: &PurgeOptions, json: bool, device: &Device) -> Result<(), AnyF
         let gallery = recognizer.selected();
         let what = removed(older_than_days);
         note!("To forget for good: {examples} of the gallery `{gallery}` (what {what}).");
-        note!("Backups and exported files are not changed: delete them yourself.");
-        note!("Type yes to purge:");
-        check_consent(&mut stdin.lock())?;
+        consent::ask()?;
     }
     let purged = recognizer.purge(age)?;
     let change = recognizer.last_change();
@@ -105,18 +97,6 @@ fn removed(older_than_days: u32) -> String {
     match older_than_days {
         0 => "was removed".to_owned(),
         days => format!("was removed {days} or more days ago"),
-    }
-}
-
-/// Reads the answer to the question.
-fn check_consent(input: &mut impl BufRead) -> Result<(), Message> {
-    let mut line = String::new();
-    // A line of the keyboard is short; other input need not be.
-    let read = input.take(64).read_line(&mut line);
-    read.map_err(|error| Message::machine(format!("cannot read standard input: {error}")))?;
-    match line.trim() {
-        "yes" => Ok(()),
-        _ => Err(Message::input("expected `yes`; nothing was purged")),
     }
 }
 
@@ -156,23 +136,5 @@ impl fmt::Display for Compacted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [before, after] = [self.bytes_before, self.bytes_after].map(|bytes| bytes as f64 / 1e6);
         writeln!(f, "the store takes {after:.2} MB; it took {before:.2} MB")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_yes_is_consent() {
-        for yes in ["yes\n", " yes \r\n", "yes"] {
-            assert!(check_consent(&mut yes.as_bytes()).is_ok(), "{yes:?}");
-        }
-        for no in ["", "\n", "y\n", "no\n", "yes please\n"] {
-            let error = check_consent(&mut no.as_bytes()).unwrap_err().to_string();
-            assert!(error.contains("nothing was purged"), "{no:?}: {error}");
-        }
-        let endless = &mut io::BufReader::new(io::repeat(b'y'));
-        assert!(check_consent(endless).is_err());
     }
 }

@@ -55,7 +55,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "WHAT")]
     keep_images: Option<KeepImages>,
 
-    /// Days after which `handful gallery purge` forgets what was removed, 0 to 36500
+    /// Days after which `handful gallery purge`, and handful-server by itself, forget what was
+    /// removed, 0 to 36500
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=36_500))]
     retention_days: Option<u32>,
 }

@@ -268,6 +268,10 @@ impl Medium for Disk {
         Ok(())
     }
 
+    fn bytes(&self) -> io::Result<u64> {
+        Ok(self.store_len() as u64)
+    }
+
     fn create_new(&self) -> Result<Database, DatabaseError> {
         self.lock().new = File::default();
         self.open_file(Name::New)

@@ -1,0 +1,296 @@
+//! How long a deleted gallery can be restored, and how what it held is forgotten then.
+//!
+//! The journal of the store says when a gallery was deleted and that it was purged. A purge drops
+//! all rows of the gallery, its own journal included, in one transaction with that entry.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use super::change::{Change, What};
+use super::commit::Data;
+use super::error::GalleryError;
+use super::galleries::{Galleries, unknown};
+use super::id::{ClassId, GalleryId, GroupId};
+use super::label::Label;
+use super::lookup::shortened;
+use super::settings::GallerySettings;
+use super::state::ClassStatus;
+use super::store::SharedFile;
+
+/// A deleted gallery that was purged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PurgedGallery {
+    /// Its id.
+    pub id: GalleryId,
+    /// Its name.
+    pub name: String,
+    /// How many examples it had when it was deleted.
+    pub examples: usize,
+}
+
+/// A deleted gallery that can be restored.
+struct DeletedGallery {
+    id: GalleryId,
+    label: Label,
+    /// Where its deletion is in the journal of the store.
+    deleted_at: usize,
+    examples: usize,
+    retention: Duration,
+}
+
+impl Galleries {
+    /// Forgets for good what the deleted galleries of this name held, if they were deleted so long
+    /// ago; with `None`, as long ago as `retention_days` of each says. They cannot be restored, and
+    /// their bytes are in no file of the store.
+    ///
+    /// # Errors
+    /// [`GalleryError::NotDeleted`]; [`GalleryError::UnknownGallery`]; [`GalleryError::Purged`];
+    /// [`GalleryError::StoreFull`]; [`GalleryError::NotCompacted`]: they are purged, but the store
+    /// could not be written anew.
+    pub fn purge(
+        &mut self,
+        name: &str,
+        deleted_since: Option<Duration>,
+    ) -> Result<Vec<PurgedGallery>, GalleryError> {
+        self.directory.begin()?;
+        let journal = self.directory.journal.changes()?;
+        let named = self.deleted_by_name(name, &journal)?;
+        let purged = self.purge_rows(named, &journal, deleted_since)?;
+        self.directory.compact_purged()?;
+        Ok(purged)
+    }
+
+    /// How many examples [`Galleries::purge`] of everything that has this name would forget.
+    ///
+    /// # Errors
+    /// [`GalleryError::NotDeleted`]; [`GalleryError::UnknownGallery`]; [`GalleryError::Purged`].
+    pub fn n_purgeable(&self, name: &str) -> Result<usize, GalleryError> {
+        let journal = self.directory.journal.changes()?;
+        let named = self.deleted_by_name(name, &journal)?;
+        Ok(named.iter().map(|gallery| gallery.examples).sum())
+    }
+
+    /// Purges each deleted gallery by its setting `retention_days`. The bytes may be in the file of
+    /// the store until it is written anew, so that several purges need that only once.
+    ///
+    /// # Errors
+    /// [`GalleryError::ReadOnlyStore`]; [`GalleryError::StoreFull`].
+    pub fn purge_due(&mut self) -> Result<Vec<PurgedGallery>, GalleryError> {
+        self.directory.begin()?;
+        let journal = self.directory.journal.changes()?;
+        let deleted = self.deleted(&journal)?;
+        self.purge_rows(deleted, &journal, None)
+    }
+
+    /// The id of the last change of the store, if the last call made one.
+    #[must_use]
+    pub fn last_change(&self) -> Option<GroupId> {
+        self.directory.last_change()
+    }
+
+    /// The gallery of this name that was deleted last and can be restored.
+    pub(super) fn last_deleted(
+        &self,
+        label: &Label,
+        journal: &[Change],
+    ) -> Result<GalleryId, GalleryError> {
+        let deleted = self.deleted(journal)?.into_iter();
+        let named = deleted.filter(|gallery| gallery.label.folded() == label.folded());
+        let last = named.max_by_key(|gallery| gallery.deleted_at);
+        last.map(|gallery| gallery.id).ok_or_else(|| self.missing(label, journal))
+    }
+
+    /// Why there is no deleted gallery of this name.
+    fn missing(&self, label: &Label, journal: &[Change]) -> GalleryError {
+        let name = shortened(label.as_str());
+        let mut purged = purged(journal).into_iter();
+        let was_purged = purged.any(|id| {
+            let class = self.directory.state.classes().get(&ClassId(id.0));
+            class.is_some_and(|class| class.label.folded() == label.folded())
+        });
+        if was_purged { GalleryError::Purged(name) } else { unknown(&name) }
+    }
+
+    fn deleted_by_name(
+        &self,
+        name: &str,
+        journal: &[Change],
+    ) -> Result<Vec<DeletedGallery>, GalleryError> {
+        let label = Label::parse(name).map_err(|_| unknown(name))?;
+        let mut named = self.deleted(journal)?;
+        named.retain(|gallery| gallery.label.folded() == label.folded());
+        match named.is_empty() {
+            false => Ok(named),
+            true if self.find(name).is_ok() => Err(GalleryError::NotDeleted(shortened(name))),
+            true => Err(self.missing(&label, journal)),
+        }
+    }
+
+    /// The deleted galleries that are not purged.
+    fn deleted(&self, journal: &[Change]) -> Result<Vec<DeletedGallery>, GalleryError> {
+        let rows = self.file.as_ref().map(SharedFile::galleries).transpose()?.unwrap_or_default();
+        let purged = purged(journal);
+        let mut found = Vec::new();
+        for (class, state) in self.directory.state.classes() {
+            let id = GalleryId(class.0);
+            if state.status != ClassStatus::Deleted || purged.contains(&id) {
+                continue;
+            }
+            // One that was never written has no row.
+            let row = rows.iter().find(|(other, _)| *other == id).map(|(_, row)| row);
+            let settings = row.map_or_else(GallerySettings::default, |row| row.settings);
+            found.push(DeletedGallery {
+                id,
+                label: state.label.clone(),
+                deleted_at: deletion(*class, journal),
+                examples: row.map_or(0, |row| row.examples),
+                retention: settings.retention(),
+            });
+        }
+        Ok(found)
+    }
+
+    fn purge_rows(
+        &mut self,
+        deleted: Vec<DeletedGallery>,
+        journal: &[Change],
+        since: Option<Duration>,
+    ) -> Result<Vec<PurgedGallery>, GalleryError> {
+        let mut purged = Vec::new();
+        for DeletedGallery { id, label, deleted_at, examples, retention } in deleted {
+            let age = since.unwrap_or(retention);
+            if deleted_at < self.directory.n_made_before(journal, age) {
+                purged.push(PurgedGallery { id, name: label.to_string(), examples });
+            }
+        }
+        let changes = purged.iter().map(|gallery| What::PurgeGallery { gallery: gallery.id });
+        self.directory.write(changes.collect(), Data::default())?;
+        Ok(purged)
+    }
+}
+
+/// Where the last deletion of a gallery is in the journal of the store.
+fn deletion(gallery: ClassId, journal: &[Change]) -> usize {
+    let last = journal.iter().rposition(|change| match change.what {
+        What::DeleteClass { class } => class == gallery,
+        _ => false,
+    });
+    // A deleted gallery has one; without it nothing shows that it is old.
+    last.unwrap_or(journal.len())
+}
+
+fn purged(journal: &[Change]) -> HashSet<GalleryId> {
+    let purged = journal.iter().filter_map(|change| match change.what {
+        What::PurgeGallery { gallery } => Some(gallery),
+        _ => None,
+    });
+    purged.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::path::Path;
+
+    use super::super::class::NewExample;
+    use super::*;
+
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+    fn label(name: &str) -> Label {
+        Label::parse(name).unwrap()
+    }
+
+    fn example() -> NewExample {
+        let precision = "fp32".to_owned();
+        NewExample { sha256: [1; 32], embedding: vec![1.0, 2.0], precision, image: None }
+    }
+
+    /// A store with a deleted gallery `Line 2` of one example, which is kept for so many days.
+    fn with_deleted(dir: &Path, retention_days: u32) -> Galleries {
+        let mut galleries = Galleries::open(dir, "space").unwrap();
+        galleries.create(&label("Line 2")).unwrap();
+        let mut line = galleries.gallery("line 2").unwrap();
+        line.enroll(&label("mug"), vec![example()], true).unwrap();
+        let settings = GallerySettings { retention_days, ..GallerySettings::default() };
+        line.set_settings(settings).unwrap();
+        drop(line);
+        galleries.delete("line 2").unwrap();
+        galleries
+    }
+
+    #[test]
+    fn a_purged_gallery_is_gone_and_the_history_of_the_store_says_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut galleries = with_deleted(dir.path(), 30);
+        galleries.set_actor("retention");
+        assert_eq!(galleries.n_purgeable("LINE 2").unwrap(), 1);
+        let purged = galleries.purge("line 2", Some(Duration::ZERO)).unwrap();
+        assert_eq!((purged[0].name.as_str(), purged[0].examples), ("Line 2", 1));
+        let history = galleries.directory.history(1, None).unwrap();
+        assert_eq!(history[0].summary, "purged \"Line 2\"");
+        assert_eq!(history[0].actor, "retention");
+        assert_eq!(Some(history[0].change), galleries.last_change());
+        drop(galleries);
+        let mut again = Galleries::open(dir.path(), "space").unwrap();
+        for _ in 0..2 {
+            assert!(matches!(again.restore("line 2"), Err(GalleryError::Purged(_))));
+            assert!(matches!(again.purge("line 2", None), Err(GalleryError::Purged(_))));
+        }
+        let rows = again.file.as_ref().unwrap().galleries().unwrap();
+        assert!(rows.iter().all(|(id, _)| *id != purged[0].id));
+        // The name is free, and the new gallery is another one.
+        again.create(&label("line 2")).unwrap();
+        assert_eq!(again.gallery("line 2").unwrap().n_classes(), 0);
+        assert!(matches!(again.purge("line 2", None), Err(GalleryError::NotDeleted(_))));
+    }
+
+    #[test]
+    fn a_deleted_gallery_is_due_after_its_own_retention() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut galleries = with_deleted(dir.path(), 1);
+        assert_eq!(galleries.purge_due().unwrap(), []);
+        assert_eq!(galleries.purge("line 2", Some(DAY)).unwrap(), []);
+        galleries.restore("line 2").unwrap();
+        assert_eq!(galleries.gallery("line 2").unwrap().n_examples(), 1, "all of it is there");
+        let mut line = galleries.gallery("line 2").unwrap();
+        let none = GallerySettings { retention_days: 0, ..GallerySettings::default() };
+        line.set_settings(none).unwrap();
+        drop(line);
+        assert_eq!(galleries.purge_due().unwrap(), [], "it is not deleted");
+        galleries.delete("line 2").unwrap();
+        assert_eq!(galleries.purge_due().unwrap().len(), 1);
+        assert_eq!(galleries.purge_due().unwrap(), []);
+        let needed = galleries.directory.journal.needs_compaction();
+        assert!(needed.unwrap(), "several purges need one compaction");
+        assert!(galleries.directory.compact_purged().unwrap());
+        assert!(!galleries.directory.compact_purged().unwrap());
+    }
+
+    #[test]
+    fn a_gallery_that_is_open_is_not_written_after_its_purge() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut galleries = with_deleted(dir.path(), 30);
+        galleries.restore("line 2").unwrap();
+        let mut line = galleries.gallery("line 2").unwrap();
+        galleries.delete("line 2").unwrap();
+        galleries.purge("line 2", Some(Duration::ZERO)).unwrap();
+        let refused = line.enroll(&label("cup"), Vec::new(), true);
+        assert!(matches!(refused, Err(GalleryError::Broken { .. })), "{refused:?}");
+        let rows = galleries.file.as_ref().unwrap().galleries().unwrap();
+        assert_eq!(rows.len(), 2, "default and the directory");
+    }
+
+    #[test]
+    fn the_one_that_was_deleted_last_is_restored() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut galleries = with_deleted(dir.path(), 30);
+        let (second, _) = galleries.create(&label("line 2")).unwrap();
+        galleries.delete("line 2").unwrap();
+        assert_eq!(galleries.restore("line 2").unwrap(), second);
+        galleries.delete("line 2").unwrap();
+        let purged = galleries.purge("line 2", Some(Duration::ZERO)).unwrap();
+        assert_eq!(purged.len(), 2, "all of this name");
+        assert!(matches!(galleries.n_purgeable("nobody"), Err(GalleryError::UnknownGallery(_))));
+    }
+}
