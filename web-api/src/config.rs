@@ -185,6 +185,7 @@ mod tests {
             limits.max_buffer_bytes.to_string(),
             limits.max_classes.to_string(),
             limits.max_examples.to_string(),
+            limits.max_store_bytes.to_string(),
             limits.receive_seconds.to_string(),
             limits.deadline_seconds.to_string(),
             limits.drain_seconds.to_string(),

@@ -13,6 +13,7 @@ pub mod jobs;
 pub mod log;
 pub mod metrics;
 pub mod report;
+pub mod retention;
 pub mod routes;
 pub mod state;
 pub mod wire;

@@ -26,6 +26,7 @@ use web_api::http::server;
 use web_api::jobs::owner_thread::OwnerThread;
 use web_api::log::Log;
 use web_api::report::{Places, Report};
+use web_api::retention;
 use web_api::routes::app;
 use web_api::state::AppState;
 use web_api::wire;
@@ -103,7 +104,14 @@ async fn serve(
     let listener = tokio::net::TcpListener::from_std(listener)?;
     // After the signal handlers are installed: whoever reads the report may stop the service.
     ready();
+    let is_writable = !state.config.read_only;
+    let purges = is_writable.then(|| tokio::spawn(retention::purge_daily(Arc::clone(&state))));
     server::serve(listener, app(Arc::clone(&state)), state, stop).await;
+    if let Some(purges) = purges {
+        purges.abort();
+        // Its handle of the engine thread is gone when it has ended, so that the thread can end.
+        let _ = purges.await;
+    }
     Ok(())
 }
 
@@ -150,6 +158,7 @@ fn open(config: &Config) -> Result<(Recognizer, Places), AnyFault> {
         true => device.galleries_read_only(&bundle.manifest.space_id)?,
         false => device.galleries(&bundle.manifest.space_id)?,
     };
+    galleries.set_max_store_bytes(config.limits.max_store_bytes);
     let limits =
         GalleryLimits { classes: config.limits.max_classes, examples: config.limits.max_examples };
     let options = device.engine_options()?;

@@ -24,10 +24,12 @@ pub struct Limits {
     pub max_queue: usize,
     /// Bytes of all bodies and answers in memory.
     pub max_buffer_bytes: usize,
-    /// Classes of the gallery.
+    /// Classes of a gallery.
     pub max_classes: usize,
-    /// Examples of the gallery.
+    /// Examples of a gallery.
     pub max_examples: usize,
+    /// Bytes that the store takes on the disk.
+    pub max_store_bytes: u64,
     /// Open connections.
     pub max_connections: usize,
     /// Seconds until a request must have arrived and its response must be read.
@@ -47,8 +49,9 @@ impl From<&Settings> for Limits {
             max_pixels: settings.max_pixels.unwrap_or(40_000_000),
             max_queue: settings.max_queue.unwrap_or(1024),
             max_buffer_bytes: settings.max_buffer_bytes.unwrap_or(256 << 20),
-            max_classes: settings.max_classes.unwrap_or(10_000),
-            max_examples: settings.max_examples.unwrap_or(100_000),
+            max_classes: settings.max_classes.unwrap_or(20_000),
+            max_examples: settings.max_examples.unwrap_or(200_000),
+            max_store_bytes: settings.max_store_bytes.unwrap_or(8 << 30),
             max_connections: settings.max_connections.unwrap_or(256),
             receive_seconds: settings.receive_seconds.unwrap_or(30),
             deadline_seconds: settings.deadline_seconds.unwrap_or(30),

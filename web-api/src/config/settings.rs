@@ -127,14 +127,19 @@ pub struct Settings {
     #[arg(long, env = "HANDFUL_MAX_BUFFER_BYTES", value_name = "N", help_heading = "Limits")]
     pub max_buffer_bytes: Option<usize>,
 
-    /// Classes of the gallery; a call that would make more gets status 409 [default: 10000]
+    /// Classes of a gallery; a call that would make more gets status 409 [default: 20000]
     #[arg(long, env = "HANDFUL_MAX_CLASSES", value_name = "N", help_heading = "Limits")]
     pub max_classes: Option<usize>,
 
-    /// Examples of the gallery, with those of none of its classes; a call that would make more gets
-    /// status 409 [default: 100000]
+    /// Examples of a gallery, with those of none of its classes; a call that would make more gets
+    /// status 409 [default: 200000]
     #[arg(long, env = "HANDFUL_MAX_EXAMPLES", value_name = "N", help_heading = "Limits")]
     pub max_examples: Option<usize>,
+
+    /// Bytes that the store takes on the disk; a call that would make it larger gets status 409,
+    /// and deleting, undoing and purging still work [default: 8589934592]
+    #[arg(long, env = "HANDFUL_MAX_STORE_BYTES", value_name = "N", help_heading = "Limits")]
+    pub max_store_bytes: Option<u64>,
 
     /// Open connections; an address has at most three eighths of them. Beyond, idle ones and those
     /// that wait for their clients are closed; where all work, only /livez and /readyz are answered
@@ -188,6 +193,7 @@ impl Settings {
             max_buffer_bytes: self.max_buffer_bytes.or(file.max_buffer_bytes),
             max_classes: self.max_classes.or(file.max_classes),
             max_examples: self.max_examples.or(file.max_examples),
+            max_store_bytes: self.max_store_bytes.or(file.max_store_bytes),
             max_connections: self.max_connections.or(file.max_connections),
             receive_seconds: self.receive_seconds.or(file.receive_seconds),
             deadline_seconds: self.deadline_seconds.or(file.deadline_seconds),

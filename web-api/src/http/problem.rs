@@ -32,6 +32,7 @@ pub enum Code {
     UnknownClass,
     UnknownExample,
     UnknownChange,
+    Purged,
     CannotUndo,
     MethodNotAllowed,
     Timeout,
@@ -72,9 +73,10 @@ impl Code {
             Self::CannotUndo => (409, "cannot_undo", "The change cannot be undone"),
             Self::MethodNotAllowed => (405, "method_not_allowed", "Method not allowed"),
             Self::Timeout => (408, "timeout", "Request timeout"),
+            Self::Purged => (410, "purged", "Purged: nothing is left to restore"),
             Self::Conflict => (409, "conflict", "Conflict: it exists already"),
             Self::LimitReached => {
-                (409, "limit_reached", "Limit reached: the gallery would be too large")
+                (409, "limit_reached", "Limit reached: the gallery or the store would be too large")
             }
             Self::NoLexicon => (409, "no_lexicon", "No lexicon: the bundle has no name knowledge"),
             Self::PreconditionFailed => {

@@ -7,7 +7,12 @@ const PART = 30;
 const MOST = 1000; // of one answer
 
 /** Who made a change, as the service names it. */
-const ACTORS = { page: "on this page", http: "a program", cli: "the command line" };
+const ACTORS = {
+  page: "on this page",
+  http: "a program",
+  cli: "the command line",
+  retention: "automatically",
+};
 
 /** A summary of the service as a sentence. What an undo undid is named without the undo. */
 export function sentence(summary) {

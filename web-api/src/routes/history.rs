@@ -4,12 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use edge::Recognizer;
 use edge::gallery::{GroupId, UndoTarget};
-use edge::recognizer::RecognizerError;
+use edge::recognizer::{Precondition, RecognizerError};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -19,6 +20,7 @@ use crate::http::client::Client;
 use crate::http::conditions::{if_match, tagged};
 use crate::http::problem::{Code, Problem};
 use crate::jobs::client::Writer;
+use crate::jobs::error::JobError;
 use crate::state::AppState;
 use crate::wire;
 
@@ -133,7 +135,11 @@ pub async fn redo(
 /// Forgets for good what was removed: embeddings and images, also those of deleted classes. It
 /// cannot be undone. The body may be left out.
 ///
-/// `If-Match: "<revision>"`: the call fails with status 412 if the gallery has another revision.
+/// Of a gallery that is deleted, everything is forgotten: it cannot be restored then, and
+/// `undelete` answers with status 410 and the code `purged`.
+///
+/// `If-Match: "<revision>"`: the call fails with status 412 if the gallery has another revision. A
+/// deleted gallery has none.
 #[utoipa::path(post, path = "/v1/galleries/{gallery}/purge", tag = "history",
     operation_id = "purge",
     params(wire::GalleryPath, wire::IfMatch),
@@ -152,11 +158,14 @@ pub async fn purge(
         let detail = format!("older_than_days: expected 0 to {MAX_DAYS}, got {days}.");
         return Err(Problem::new(Code::BadRequest, detail));
     }
+    let age = asked.map(|days| Duration::from_secs(u64::from(days) * SECONDS_OF_A_DAY));
+    if precondition == Precondition::Anything && state.check_gallery(&gallery).is_err() {
+        return Ok(Json(purge_deleted(&state, writer, gallery, age).await?).into_response());
+    }
     let purged = state
         .change(writer, &gallery, move |recognizer| {
             recognizer.check(precondition)?;
-            let days = asked.unwrap_or(recognizer.settings().retention_days);
-            let age = Duration::from_secs(u64::from(days) * SECONDS_OF_A_DAY);
+            let age = age.unwrap_or(recognizer.settings().retention());
             let purged = recognizer.purge(age)?;
             let change = wire::last_change(recognizer);
             let revision = recognizer.revision();
@@ -164,6 +173,22 @@ pub async fn purge(
         })
         .await??;
     Ok(tagged(StatusCode::OK, purged.revision, purged))
+}
+
+/// Purges the deleted galleries of this name.
+async fn purge_deleted(
+    state: &AppState,
+    writer: Writer,
+    gallery: String,
+    age: Option<Duration>,
+) -> Result<wire::Purged, JobError> {
+    let purged = state.change_galleries(writer, move |recognizer| {
+        let purged = recognizer.purge_gallery(&gallery, age)?;
+        let purged = purged.iter().map(|one| one.examples).sum();
+        let change = recognizer.last_change_of_galleries().map(|change| change.to_string());
+        Ok(wire::Purged { purged, revision: 0, change })
+    });
+    purged.await
 }
 
 /// Writes the store anew, so that it takes no more room than needed.

@@ -79,8 +79,8 @@ pub struct Gallery {
     pub expected_unknown_share: f64,
     /// What is kept of each image that is enrolled from now on.
     pub keep_images: KeepImages,
-    /// The days after which a purge forgets what was removed, 0 to 36500; until then it can be
-    /// restored.
+    /// The days after which the service purges what was removed, 0 to 36500; until then it can be
+    /// restored. The gallery itself is purged as many days after it was deleted.
     #[schema(example = 30, minimum = 0, maximum = 36500)]
     pub retention_days: u32,
     /// Grows by one with each change.

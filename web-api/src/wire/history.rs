@@ -35,7 +35,8 @@ pub struct HistoryEntry {
     /// When it was made, by the clock of its device.
     #[schema(format = DateTime, example = "2026-11-30T13:05:09.250Z")]
     pub at: String,
-    /// Who made it: `page`, `http` (another client of this service) or `cli`.
+    /// Who made it: `page`, `http` (another client of this service), `cli`, or `retention` (the
+    /// service itself, which purges what is due).
     #[schema(max_length = 128, example = "page")]
     pub actor: String,
     /// The store that it was made in.
@@ -111,7 +112,7 @@ pub struct Purged {
     /// How many removed examples were forgotten for good. Exported files and backups of the store
     /// are not touched.
     pub purged: usize,
-    /// The gallery's revision.
+    /// The gallery's revision; 0 for a deleted gallery.
     pub revision: u64,
     /// The id of the change that this call made; null if there was nothing to purge. A purge cannot
     /// be undone.

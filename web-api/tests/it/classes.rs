@@ -91,6 +91,28 @@ fn a_gallery_does_not_grow_beyond_its_limits() {
 }
 
 #[test]
+fn a_store_does_not_grow_beyond_its_limit() {
+    let store = tempfile::tempdir().unwrap();
+    let service = Service::start_on(store.path(), &[]);
+    service.enroll("mug", &red()).ok();
+    assert!(service.stop().success());
+    let service = Service::start_on(store.path(), &["--max-store-bytes", "1000"]);
+    let full = service.enroll("mug", &blue());
+    full.assert_problem(409, "limit_reached");
+    let words = ["1000", "purge", "compact"];
+    assert!(words.iter().all(|word| full.text().contains(word)), "{}", full.text());
+    service.put(&class("cup"), "{}").assert_problem(409, "limit_reached");
+    // What makes room, or takes something back, is done.
+    service.delete(&class("mug")).ok();
+    service.post_json("/v1/galleries/default/undo", "").ok();
+    service.delete(&class("mug")).ok();
+    let purge = r#"{"older_than_days":0}"#;
+    assert_eq!(service.post_json("/v1/galleries/default/purge", purge).ok()["purged"], 1);
+    assert_eq!(service.send("POST", "/v1/compact", &[], &[]).status, 204);
+    assert_eq!(service.known(), []);
+}
+
+#[test]
 fn other_galleries_do_not_exist() {
     let service = Service::start(&[]);
     for path in ["", "/classes", "/classes/mug"] {

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::draw;
+use crate::images::stripes;
 use crate::service::Service;
 
 fn names(service: &Service) -> Vec<String> {
@@ -59,4 +61,30 @@ fn an_undo_stays_in_its_gallery() {
     let undone: Value = service.post_json("/v1/galleries/other/undo", "").ok();
     assert_eq!(undone["undone"][0]["summary"], "created \"mug\"");
     assert!(service.get("/v1/galleries/default/classes/cup").ok().is_object());
+}
+
+#[test]
+fn a_deleted_gallery_is_purged_for_good() {
+    let service = Service::start(&[]);
+    service.put("/v1/galleries/line%202", "");
+    let examples = "/v1/galleries/line%202/classes/mug/examples?create=true";
+    service.post(examples, &draw::png(stripes(0))).ok();
+    service.delete("/v1/galleries/line%202").ok();
+    let purge = "/v1/galleries/Line%202/purge";
+    // The time in which it can be restored is not over.
+    let early = service.post_json(purge, "{}").ok();
+    assert_eq!((&early["purged"], &early["change"]), (&json!(0), &Value::Null));
+    let stale = [("if-match", "\"1\"")];
+    service.send("POST", purge, &stale, &[]).assert_problem(404, "unknown_gallery");
+    let purged = service.post_json(purge, r#"{"older_than_days":0}"#).ok();
+    assert_eq!((&purged["purged"], &purged["revision"]), (&json!(1), &json!(0)));
+    assert!(purged["change"].is_string(), "{purged}");
+    service.post_json("/v1/galleries/line%202/undelete", "").assert_problem(410, "purged");
+    service.post_json(purge, r#"{"older_than_days":0}"#).assert_problem(410, "purged");
+    service.get("/v1/galleries/line%202").assert_problem(404, "unknown_gallery");
+    let nobody = service.post_json("/v1/galleries/nobody/purge", "{}");
+    nobody.assert_problem(404, "unknown_gallery");
+    // The name is free.
+    let created = service.put("/v1/galleries/line%202", "");
+    assert_eq!((created.status, &created.json()["classes"]), (201, &json!(0)));
 }

@@ -1,5 +1,8 @@
 //! The history: who changed what, undo, redo, purge.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use crate::client::Answer;
@@ -247,4 +250,33 @@ fn the_history_outlives_the_process() {
     assert_eq!(history(&service), before);
     bare(&service, UNDO).ok();
     assert_eq!(service.known(), [("mug".to_owned(), 1)]);
+}
+
+#[test]
+fn the_service_purges_by_itself_what_is_due() {
+    let store = tempfile::tempdir().unwrap();
+    let service = Service::start_on(store.path(), &[]);
+    service.patch(GALLERY, r#"{"retention_days":0}"#).ok();
+    service.put("/v1/galleries/line", "").ok();
+    service.patch("/v1/galleries/line", r#"{"retention_days":0}"#).ok();
+    service.put("/v1/galleries/kept", "").ok();
+    service.put("/v1/galleries/kept/classes/mug", "{}").ok();
+    service.enroll("mug", &draw::png(stripes(0))).ok();
+    service.delete(&class("mug")).ok();
+    service.delete("/v1/galleries/line").ok();
+    service.delete("/v1/galleries/kept").ok();
+    let limit = Instant::now() + Duration::from_secs(120);
+    while history(&service)[0]["actor"] != "retention" {
+        assert!(Instant::now() < limit, "nothing was purged: {:?}", summaries(&service));
+        thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(summaries(&service)[0], "purged 1 image");
+    // Deleted galleries come after all others. What is asked for here purges nothing itself.
+    let old = r#"{"older_than_days":36500}"#;
+    while service.post_json("/v1/galleries/line/purge", old).status != 410 {
+        assert!(Instant::now() < limit, "the deleted gallery was not purged");
+        thread::sleep(Duration::from_millis(100));
+    }
+    service.post_json("/v1/galleries/line/undelete", "").assert_problem(410, "purged");
+    service.post_json("/v1/galleries/kept/undelete", "").ok();
 }

@@ -107,12 +107,16 @@ impl From<GalleryError> for Problem {
             GalleryError::LabelTaken(_)
             | GalleryError::SameClass(_)
             | GalleryError::GalleryExists(_)
+            | GalleryError::NotDeleted(_)
             | GalleryError::DefaultGallery
             | GalleryError::OtherSpace { .. } => Self::new(Code::Conflict, sentence(&error)),
             GalleryError::CannotUndo { .. }
             | GalleryError::NothingToUndo
             | GalleryError::NothingToRedo => Self::new(Code::CannotUndo, sentence(&error)),
-            GalleryError::LimitReached { .. } => Self::new(Code::LimitReached, sentence(&error)),
+            GalleryError::LimitReached { .. } | GalleryError::StoreLimitReached { .. } => {
+                Self::new(Code::LimitReached, sentence(&error))
+            }
+            GalleryError::Purged(_) => Self::new(Code::Purged, sentence(&error)),
             GalleryError::ReadOnlyStore => Self::new(Code::ReadOnly, sentence(&error)),
             // The error text names a folder of the device, which clients must not see.
             GalleryError::StoreFull { .. } => {
