@@ -109,7 +109,7 @@ async fn serve(
     server::serve(listener, app(Arc::clone(&state)), state, stop).await;
     if let Some(purges) = purges {
         purges.abort();
-        // Its handle of the engine thread is gone when it has ended, so that the thread can end.
+        // Its handles of the threads are gone when it has ended, so that they can end.
         let _ = purges.await;
     }
     Ok(())

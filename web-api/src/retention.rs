@@ -34,7 +34,7 @@ pub async fn purge_daily(state: Arc<AppState>) {
 
 /// Purges what is due and writes the store anew at the end, once.
 async fn purge_due(state: &AppState) -> Result<(), JobError> {
-    let galleries = state.engine.call(writer().client, |recognizer| recognizer.galleries());
+    let galleries = state.with_recognizer(writer().client, |recognizer| recognizer.galleries());
     let mut n_examples = 0;
     // A job for each, so that other calls are served in between.
     for gallery in galleries.await?? {
