@@ -48,7 +48,7 @@ pub(crate) fn ids(sandbox: &Sandbox, class: &str) -> Vec<String> {
 /// The summaries of the history, newest first.
 pub(crate) fn summaries(sandbox: &Sandbox) -> Vec<String> {
     let history = json_of(sandbox, &["history"]);
-    let changes = history["changes"].as_array().unwrap();
+    let changes = history["history"].as_array().unwrap();
     changes.iter().map(|change| change["summary"].as_str().unwrap().to_owned()).collect()
 }
 

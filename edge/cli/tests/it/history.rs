@@ -86,17 +86,20 @@ fn the_history_lists_changes_newest_first() {
         assert!(line.ends_with(&format!("  cli  enrolled 2 images in \"{class}\"")), "{listed}");
     }
     let first = json_of(&sandbox, &["history", "--limit", "2"]);
-    let changes = first["changes"].as_array().unwrap();
+    let changes = first["history"].as_array().unwrap();
     assert_eq!((changes.len(), &first["next"]), (2, &changes[1]["change"]));
     let newest = &changes[0];
-    assert_eq!((&newest["actor"], &newest["is_undone"]), (&json!("cli"), &json!(false)));
+    // The names of the HTTP API.
+    let names: Vec<_> = newest.as_object().unwrap().keys().collect();
+    assert_eq!(names, ["actor", "at", "change", "device", "is_undo", "summary", "undone"]);
+    assert_eq!((&newest["actor"], &newest["undone"]), (&json!("cli"), &json!(false)));
     assert_eq!((&newest["is_undo"], newest["at"].as_str().unwrap().len()), (&json!(false), 24));
     let after = short(&first["next"]);
     let older = format!("\nolder ones: handful gallery history --after {after}\n");
     assert!(text(&sandbox, &["history", "--limit", "2"]).ends_with(&older));
     let rest = json_of(&sandbox, &["history", "--after", &after]);
-    assert_eq!(rest["changes"][0]["summary"], "enrolled 2 images in \"blue\"");
-    assert_eq!((rest["changes"].as_array().unwrap().len(), &rest["next"]), (1, &Value::Null));
+    assert_eq!(rest["history"][0]["summary"], "enrolled 2 images in \"blue\"");
+    assert_eq!((rest["history"].as_array().unwrap().len(), &rest["next"]), (1, &Value::Null));
 }
 
 #[test]
@@ -105,7 +108,7 @@ fn a_gallery_without_changes_has_no_history() {
     fs::write(sandbox.path("text.png"), "not an image").unwrap();
     assert_eq!(sandbox.run(&["enroll", "--class", "red", "text.png"]).code, 2);
     assert_eq!(text(&sandbox, &["history"]), "there are no changes\n");
-    assert_eq!(json_of(&sandbox, &["history"])["changes"], json!([]));
+    assert_eq!(json_of(&sandbox, &["history"])["history"], json!([]));
     refused(&sandbox, &["undo"], &["nothing to undo"]);
 }
 
@@ -146,7 +149,7 @@ fn json_has_the_change_or_null() {
     let sandbox = sandbox();
     for args in [["rename", "red", "crimson"], ["settings", "--rate", "0.1"]] {
         let changed = json_of(&sandbox, &args);
-        let newest = json_of(&sandbox, &["history"])["changes"][0].clone();
+        let newest = json_of(&sandbox, &["history"])["history"][0].clone();
         assert_eq!(changed["change"], newest["change"], "{args:?}");
     }
     for args in [["rename", "crimson", "crimson"], ["settings", "--rate", "0.1"]] {
@@ -186,7 +189,7 @@ fn an_undo_names_what_stands_in_the_way() {
     let undone_ids: Vec<&Value> =
         undone["undone"].as_array().unwrap().iter().map(|one| &one["change"]).collect();
     assert_eq!(undone_ids, [&renamed["change"], &enrolled["change"]], "latest first");
-    assert_eq!(undone["undone"][0]["is_undone"], true);
+    assert_eq!(undone["undone"][0]["undone"], true);
     assert_eq!(json_of(&sandbox, &["list"])["classes"].as_array().unwrap().len(), 3);
     refused(&sandbox, &["undo", &changes[0]], &["undone already"]);
     let history = text(&sandbox, &["history"]);
@@ -263,7 +266,7 @@ fn what_was_purged_does_not_come_back() {
     assert_eq!(summaries(&sandbox)[0], "purged 2 images");
     let id = short(&purged["change"]);
     refused(&sandbox, &["undo", &id], &["purged 2 images", "cannot be undone", "for good"]);
-    let deletion = short(&json_of(&sandbox, &["history"])["changes"][1]["change"]);
+    let deletion = short(&json_of(&sandbox, &["history"])["history"][1]["change"]);
     refused(&sandbox, &["undo", &deletion], &["deleted \"red\"", "cannot be undone"]);
     let again = text(&sandbox, &["purge", "--older-than", "0", "--yes"]);
     assert!(again.starts_with("purged: 0 examples (what was removed)\n"), "{again}");

@@ -22,7 +22,7 @@ Examples:
   handful gallery history                    the last 20 changes, newest first
   handful gallery history --limit 100
   handful gallery history --after ch_8a3f21  the changes before this one
-  handful gallery history --json | jq -r '.changes[].summary'
+  handful gallery history --json | jq -r '.history[].summary'
 
 Each change is one call: it is undone as a whole, with `handful gallery undo CHANGE`.";
 
@@ -89,7 +89,7 @@ pub(super) fn run(action: &Action, json: bool, device: &Device) -> Result<(), An
     }
 }
 
-/// A change in an answer.
+/// A change in an answer, with the names of the HTTP API.
 #[derive(Debug, Serialize)]
 struct ChangeAnswer {
     change: String,
@@ -103,7 +103,8 @@ struct ChangeAnswer {
     actor: String,
     device: String,
     summary: String,
-    is_undone: bool,
+    /// It has no effect now.
+    undone: bool,
     /// It undoes other changes.
     is_undo: bool,
 }
@@ -111,7 +112,7 @@ struct ChangeAnswer {
 #[derive(Debug, Serialize)]
 struct Listed {
     /// Newest first.
-    changes: Vec<ChangeAnswer>,
+    history: Vec<ChangeAnswer>,
     /// The value of `--after` that lists the next ones; null if there are none.
     next: Option<String>,
     revision: u64,
@@ -127,8 +128,8 @@ fn history(options: &HistoryOptions, json: bool, device: &Device) -> Result<(), 
     found.truncate(options.limit);
     let last = found.last().filter(|_| is_more);
     let next = last.map(|entry| entry.change.to_string());
-    let changes = found.into_iter().map(ChangeAnswer::of).collect();
-    show(&Listed { changes, next, revision: recognizer.revision() }, json)
+    let history = found.into_iter().map(ChangeAnswer::of).collect();
+    show(&Listed { history, next, revision: recognizer.revision() }, json)
 }
 
 #[derive(Debug, Serialize)]
@@ -217,14 +218,14 @@ impl ChangeAnswer {
             actor: entry.actor,
             device: entry.device.to_string(),
             summary: entry.summary,
-            is_undone: entry.is_undone,
+            undone: entry.is_undone,
             is_undo: entry.is_undo,
         }
     }
 
     /// The cells of [`COLUMNS`].
     fn row(&self) -> Vec<String> {
-        let mark = if self.is_undone { "undone" } else { "" };
+        let mark = if self.undone { "undone" } else { "" };
         vec![
             self.short_id.clone(),
             self.minute.clone(),
@@ -258,10 +259,10 @@ fn rows(changes: &[ChangeAnswer]) -> Vec<Vec<String>> {
 
 impl fmt::Display for Listed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(last) = self.changes.last() else {
+        let Some(last) = self.history.last() else {
             return writeln!(f, "there are no changes");
         };
-        f.write_str(&table(&COLUMNS, &rows(&self.changes)))?;
+        f.write_str(&table(&COLUMNS, &rows(&self.history)))?;
         match self.next {
             Some(_) => {
                 writeln!(f, "older ones: handful gallery history --after {}", last.short_id)
