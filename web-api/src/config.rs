@@ -58,7 +58,7 @@ pub enum ConfigError {
         /// What is wrong, with the key.
         reason: String,
     },
-    /// Each setting is valid, but not all of them together.
+    /// A limit out of its range, or settings that cannot be used together.
     #[error("{0}")]
     Contradiction(String),
 }
@@ -240,12 +240,37 @@ mod tests {
     }
 
     #[test]
+    fn limits_out_of_their_range_are_refused() {
+        for name in [
+            "--max-body-bytes",
+            "--max-files",
+            "--max-pixels",
+            "--max-queue",
+            "--max-buffer-bytes",
+            "--max-classes",
+            "--max-examples",
+            "--max-connections",
+        ] {
+            let error = resolve(&[name, "0"]).unwrap_err().to_string();
+            assert_eq!(error, format!("{name} 0: expected 1 or more"));
+        }
+        for (name, least) in
+            [("--receive-seconds", 1), ("--deadline-seconds", 1), ("--drain-seconds", 0)]
+        {
+            let error = resolve(&[name, "86401"]).unwrap_err().to_string();
+            let expected = format!("{name} 86401: expected {least} to 86400, which is a day");
+            assert_eq!(error, expected);
+            assert_eq!(resolve(&[name, "0"]).is_ok(), least == 0, "{name}");
+        }
+        let error = with_file("max_classes = 0", &[]).unwrap_err().to_string();
+        assert_eq!(error, "--max-classes 0: expected 1 or more");
+    }
+
+    #[test]
     fn contradicting_limits_are_refused() {
         assert!(resolve(&["--max-queue", "1"]).is_err());
         assert!(resolve(&["--max-buffer-bytes", "1"]).is_err());
         assert!(resolve(&["--max-body-bytes", &usize::MAX.to_string()]).is_err());
-        assert!(resolve(&["--deadline-seconds", "0"]).is_err());
-        assert!(resolve(&["--max-files", "0"]).is_err());
         assert!(resolve(&["--threads", "0"]).is_err());
         assert!(resolve(&["--threads", "999999"]).is_err());
     }

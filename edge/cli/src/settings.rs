@@ -42,6 +42,7 @@ pub(crate) struct Settings {
 
     #[arg(long = Flag::MAX_PIXELS.long, env = Flag::MAX_PIXELS.env, hide_env_values = true)]
     #[arg(value_name = Flag::MAX_PIXELS.value, help = Flag::MAX_PIXELS.help, global = true)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     max_pixels: Option<u64>,
 
     /// Gallery of the store [default: default]

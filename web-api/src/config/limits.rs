@@ -1,11 +1,11 @@
-//! Limits of requests: their defaults, and which of them contradict each other.
+//! Limits of requests: their defaults, their ranges, and which of them contradict each other.
 
 use std::time::Duration;
 
 use super::settings::Settings;
 use crate::jobs::budget::Budget;
 
-/// The longest time that a request may take, in seconds.
+/// The longest time that a limit may be, in seconds.
 const DAY: u64 = 24 * 60 * 60;
 
 /// Limits of requests. They bound memory and time.
@@ -79,18 +79,11 @@ impl Limits {
         Duration::from_secs(self.drain_seconds)
     }
 
-    /// The limits that contradict each other, in one sentence.
+    /// The first limit that is out of its range, or that contradicts another, in one sentence.
     pub(super) fn check(&self) -> Result<(), String> {
         let Self { max_files, max_queue, max_body_bytes, max_buffer_bytes, .. } = *self;
-        // With 0 the service would run and take nothing.
-        if max_files == 0 || self.max_connections == 0 || self.deadline_seconds == 0 {
-            let names = "--max-files, --max-connections and --deadline-seconds";
-            return Err(format!("{names} must be at least 1"));
-        }
-        if self.deadline_seconds.max(self.receive_seconds) > DAY {
-            let names = "--deadline-seconds and --receive-seconds";
-            return Err(format!("{names} must be at most {DAY}, which is a day"));
-        }
+        self.check_counts()?;
+        self.check_times()?;
         // A request that fills one limit must fit into the other, though clients share it.
         let least = Budget::least_for(max_files);
         if max_queue < least {
@@ -105,6 +98,37 @@ impl Limits {
                 "--max-buffer-bytes {max_buffer_bytes} must be at least {least}, with \
                  --max-body-bytes {max_body_bytes}"
             ));
+        }
+        Ok(())
+    }
+
+    /// With 0 of one of these the service would run and take nothing.
+    fn check_counts(&self) -> Result<(), String> {
+        let counts = [
+            ("--max-body-bytes", self.max_body_bytes),
+            ("--max-files", self.max_files),
+            ("--max-queue", self.max_queue),
+            ("--max-buffer-bytes", self.max_buffer_bytes),
+            ("--max-classes", self.max_classes),
+            ("--max-examples", self.max_examples),
+            ("--max-connections", self.max_connections),
+        ];
+        let zero = counts.into_iter().find(|(_, count)| *count == 0).map(|(name, _)| name);
+        let zero = zero.or_else(|| (self.max_pixels == 0).then_some("--max-pixels"));
+        zero.map_or(Ok(()), |name| Err(format!("{name} 0: expected 1 or more")))
+    }
+
+    fn check_times(&self) -> Result<(), String> {
+        let times = [
+            ("--receive-seconds", self.receive_seconds, 1),
+            ("--deadline-seconds", self.deadline_seconds, 1),
+            // 0 ends running requests at once.
+            ("--drain-seconds", self.drain_seconds, 0),
+        ];
+        for (name, seconds, least) in times {
+            if !(least..=DAY).contains(&seconds) {
+                return Err(format!("{name} {seconds}: expected {least} to {DAY}, which is a day"));
+            }
         }
         Ok(())
     }

@@ -230,6 +230,8 @@ fn an_unavailable_engine_is_an_error() {
     assert!(outcome.code == 2 && outcome.err.contains("tensorrt"), "{outcome:?}");
     let outcome = sandbox.run(&["bench", "--threads", "0"]);
     assert!(outcome.code == 2 && outcome.err.contains("--threads"), "{outcome:?}");
+    let outcome = sandbox.run(&["bench", "--max-pixels", "0"]);
+    assert!(outcome.code == 2 && outcome.err.contains("--max-pixels"), "{outcome:?}");
     let outcome = sandbox.run(&["bench", "--threads", "999999"]);
     assert!(
         outcome.code == 2 && outcome.err.contains("the cores of this machine, got 999999"),
