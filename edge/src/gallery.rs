@@ -278,6 +278,15 @@ impl Gallery {
         self.journal.image(id)
     }
 
+    /// The number of bytes of the kept image of an example, which is not read; `None` if none was
+    /// kept.
+    ///
+    /// # Errors
+    /// Those of [`Gallery::image`].
+    pub fn image_size(&self, id: ExampleId) -> Result<Option<usize>, GalleryError> {
+        self.journal.image_size(id)
+    }
+
     /// The calls that changed the gallery, newest first, at most `limit`; with `after`, those that
     /// are older than that one.
     ///

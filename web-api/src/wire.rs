@@ -34,7 +34,10 @@ pub use history::{
 };
 pub use image::{Embedded, EmbeddedImage, Model, Timing, Warning};
 pub use lexicon::{Sense, Senses};
-pub use parameters::{ClassPath, ExamplePath, GalleryPath, IfMatch, Preconditions};
+pub use parameters::{
+    ClassPath, ExamplePath, GalleryPath, GalleryPreconditions, IfMatch, IfNoneMatch, NotModified,
+    Preconditions,
+};
 pub use problem::{AnyProblem, Problem};
 pub use service::{Bundle, Engine, Health, Limits, Rejection, Version};
 pub use upload::{ImageForm, KeptImage, RawImage};

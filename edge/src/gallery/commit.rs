@@ -206,6 +206,10 @@ mod tests {
             self.0.image(id)
         }
 
+        fn image_size(&self, id: ExampleId) -> Result<Option<usize>, GalleryError> {
+            self.0.image_size(id)
+        }
+
         fn compact(&mut self) -> Result<(), GalleryError> {
             self.0.compact()
         }

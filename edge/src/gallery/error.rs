@@ -115,10 +115,17 @@ pub enum GalleryError {
         got: String,
     },
     /// The gallery is as large as it may become.
-    #[error("there may be at most {limit} {what}; delete some first")]
+    #[error(
+        "there are {count} {what}, and at most {limit} are allowed; delete some before you add \
+         {new}"
+    )]
     LimitReached {
         /// `classes`, `examples` or `galleries`.
         what: &'static str,
+        /// How many there are.
+        count: usize,
+        /// How many the call would add.
+        new: usize,
         /// The most.
         limit: usize,
     },

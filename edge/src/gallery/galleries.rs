@@ -207,8 +207,10 @@ impl Galleries {
             return Ok((self.default, false));
         }
         let is_known = self.directory.find(name).is_some();
-        if !is_known && self.directory.n_classes() >= MAX_GALLERIES {
-            return Err(GalleryError::LimitReached { what: "galleries", limit: MAX_GALLERIES });
+        let count = self.directory.n_classes();
+        if !is_known && count >= MAX_GALLERIES {
+            let limit = MAX_GALLERIES;
+            return Err(GalleryError::LimitReached { what: "galleries", count, new: 1, limit });
         }
         let (class, is_new) = self.directory.define(name, ClassOverrides::default())?;
         Ok((GalleryId(class.id.0), is_new))
@@ -220,13 +222,14 @@ impl Galleries {
     /// [`GalleryError::UnknownGallery`]; [`GalleryError::GalleryExists`];
     /// [`GalleryError::DefaultGallery`]; [`GalleryError::StoreFull`].
     pub fn rename(&mut self, name: &str, new: &Label) -> Result<(), GalleryError> {
-        if is_default(name) {
+        let id = self.find(name)?;
+        if id == self.default {
             return Err(GalleryError::DefaultGallery);
         }
         if is_default(new.as_str()) {
             return Err(GalleryError::GalleryExists(new.clone()));
         }
-        let id = ClassId(self.find(name)?.0).to_string();
+        let id = ClassId(id.0).to_string();
         match self.directory.rename(&id, new) {
             Ok(_) => Ok(()),
             Err(GalleryError::LabelTaken(label)) => Err(GalleryError::GalleryExists(label)),
@@ -240,10 +243,10 @@ impl Galleries {
     /// [`GalleryError::UnknownGallery`]; [`GalleryError::DefaultGallery`];
     /// [`GalleryError::StoreFull`].
     pub fn delete(&mut self, name: &str) -> Result<GalleryId, GalleryError> {
-        if is_default(name) {
+        let id = self.find(name)?;
+        if id == self.default {
             return Err(GalleryError::DefaultGallery);
         }
-        let id = self.find(name)?;
         self.directory.delete(&ClassId(id.0).to_string())?;
         Ok(id)
     }
@@ -256,13 +259,26 @@ impl Galleries {
     /// [`GalleryError::StoreFull`].
     pub fn restore(&mut self, name: &str) -> Result<GalleryId, GalleryError> {
         let label = Label::parse(name).map_err(|_| unknown(name))?;
-        let journal = self.directory.journal.changes()?;
-        let class = ClassId(self.last_deleted(&label, &journal)?.0);
+        let id = self.last_deleted(&label)?;
         if is_default(name) || self.directory.find(&label).is_some() {
             return Err(GalleryError::GalleryExists(label));
         }
-        self.directory.revive(class)?;
-        Ok(GalleryId(class.0))
+        self.directory.revive(ClassId(id.0))?;
+        Ok(id)
+    }
+
+    /// The revision of the gallery that [`Galleries::restore`] restores.
+    ///
+    /// # Errors
+    /// [`GalleryError::UnknownGallery`] if none was deleted; [`GalleryError::Purged`];
+    /// [`GalleryError::Io`]; [`GalleryError::Broken`].
+    pub fn deleted_revision(&self, name: &str) -> Result<u64, GalleryError> {
+        let label = Label::parse(name).map_err(|_| unknown(name))?;
+        let id = self.last_deleted(&label)?;
+        let rows = self.file.as_ref().map(SharedFile::galleries).transpose()?.unwrap_or_default();
+        let row = rows.iter().find(|(other, _)| *other == id);
+        // A gallery that nothing was written to has no row.
+        Ok(row.map_or(0, |(_, row)| row.revision))
     }
 }
 
@@ -298,6 +314,7 @@ mod tests {
         galleries.rename("line 2", &label("Line 3")).unwrap();
         assert_eq!(galleries.delete("LINE 3").unwrap(), id);
         assert!(matches!(galleries.find("line 3"), Err(GalleryError::UnknownGallery(_))));
+        assert_eq!(galleries.deleted_revision("line 3").unwrap(), 1);
         drop(galleries);
         let mut again = Galleries::open(dir.path(), "space").unwrap();
         assert_eq!(again.restore("line 3").unwrap(), id);
@@ -311,9 +328,12 @@ mod tests {
     fn default_stays_and_names_are_taken_once() {
         let mut galleries = Galleries::in_memory();
         assert!(!galleries.create(&label("Default")).unwrap().1);
-        assert!(matches!(galleries.delete("DEFAULT"), Err(GalleryError::DefaultGallery)));
-        let renamed = galleries.rename("default", &label("x"));
-        assert!(matches!(renamed, Err(GalleryError::DefaultGallery)));
+        let id = galleries.list().unwrap()[0].id.to_string();
+        for name in ["DEFAULT", &id] {
+            assert!(matches!(galleries.delete(name), Err(GalleryError::DefaultGallery)));
+            let renamed = galleries.rename(name, &label("x"));
+            assert!(matches!(renamed, Err(GalleryError::DefaultGallery)));
+        }
         galleries.create(&label("a")).unwrap();
         galleries.create(&label("b")).unwrap();
         for taken in ["default", "B"] {
@@ -321,6 +341,8 @@ mod tests {
             assert!(matches!(refused, Err(GalleryError::GalleryExists(_))), "{refused:?}");
         }
         assert!(matches!(galleries.restore("a"), Err(GalleryError::UnknownGallery(_))));
+        let revision = galleries.deleted_revision("a");
+        assert!(matches!(revision, Err(GalleryError::UnknownGallery(_))), "{revision:?}");
         galleries.delete("a").unwrap();
         galleries.create(&label("a")).unwrap();
         assert!(matches!(galleries.restore("a"), Err(GalleryError::GalleryExists(_))));

@@ -87,6 +87,9 @@ pub(super) trait Journal: Send + fmt::Debug {
     /// The kept image of an example; `None` if there is none.
     fn image(&self, id: ExampleId) -> Result<Option<Vec<u8>>, GalleryError>;
 
+    /// The number of bytes of that image, which is not read.
+    fn image_size(&self, id: ExampleId) -> Result<Option<usize>, GalleryError>;
+
     /// Whether what was opened is still there.
     fn check(&self) -> Result<(), GalleryError> {
         Ok(())
@@ -174,6 +177,10 @@ impl Journal for Memory {
         Ok(self.images.get(&id).cloned())
     }
 
+    fn image_size(&self, id: ExampleId) -> Result<Option<usize>, GalleryError> {
+        Ok(self.images.get(&id).map(Vec::len))
+    }
+
     fn compact(&mut self) -> Result<(), GalleryError> {
         Ok(())
     }
@@ -206,6 +213,10 @@ impl Journal for ReadOnly {
     }
 
     fn image(&self, _: ExampleId) -> Result<Option<Vec<u8>>, GalleryError> {
+        Err(GalleryError::ReadOnly)
+    }
+
+    fn image_size(&self, _: ExampleId) -> Result<Option<usize>, GalleryError> {
         Err(GalleryError::ReadOnly)
     }
 

@@ -47,10 +47,10 @@ impl GalleryLimits {
     }
 }
 
-fn check(what: &'static str, now: usize, new: usize, limit: usize) -> Result<(), GalleryError> {
+fn check(what: &'static str, count: usize, new: usize, limit: usize) -> Result<(), GalleryError> {
     // What does not grow is never refused: a gallery may be larger than its limits already.
-    if new > 0 && now.saturating_add(new) > limit {
-        return Err(GalleryError::LimitReached { what, limit });
+    if new > 0 && count.saturating_add(new) > limit {
+        return Err(GalleryError::LimitReached { what, count, new, limit });
     }
     Ok(())
 }

@@ -89,15 +89,12 @@ impl Galleries {
     }
 
     /// The gallery of this name that was deleted last and can be restored.
-    pub(super) fn last_deleted(
-        &self,
-        label: &Label,
-        journal: &[Change],
-    ) -> Result<GalleryId, GalleryError> {
-        let deleted = self.deleted(journal)?.into_iter();
+    pub(super) fn last_deleted(&self, label: &Label) -> Result<GalleryId, GalleryError> {
+        let journal = self.directory.journal.changes()?;
+        let deleted = self.deleted(&journal)?.into_iter();
         let named = deleted.filter(|gallery| gallery.label.folded() == label.folded());
         let last = named.max_by_key(|gallery| gallery.deleted_at);
-        last.map(|gallery| gallery.id).ok_or_else(|| self.missing(label, journal))
+        last.map(|gallery| gallery.id).ok_or_else(|| self.missing(label, &journal))
     }
 
     /// Why there is no deleted gallery of this name.

@@ -356,6 +356,12 @@ impl Journal for RedbStore {
         image.map_err(|e| read_failure(&file.dir, e))
     }
 
+    fn image_size(&self, id: ExampleId) -> Result<Option<usize>, GalleryError> {
+        let mut file = self.file.lock();
+        let size = contents::image_size(&file.read()?, self.gallery, id);
+        size.map_err(|e| read_failure(&file.dir, e))
+    }
+
     fn check(&self) -> Result<(), GalleryError> {
         self.file.lock().check()
     }

@@ -86,6 +86,15 @@ impl Recognizer {
         Ok(self.gallery.image(id)?)
     }
 
+    /// The number of bytes of that image, which is not read.
+    ///
+    /// # Errors
+    /// Those of [`Recognizer::example_image`].
+    pub fn example_image_size(&self, id: &str) -> Result<Option<usize>, RecognizerError> {
+        let id = self.gallery.example(id)?.1.id;
+        Ok(self.gallery.image_size(id)?)
+    }
+
     /// Removes examples, all or none, and returns them. It can be undone.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Recognizer;
 use super::error::RecognizerError;
 use super::open_galleries::OpenGalleries;
+use super::precondition::Precondition;
 use super::snapshot::Snapshots;
 use crate::gallery::{
     Galleries, GalleryEntry, GalleryError, GalleryId, GroupId, Label, PurgedGallery,
@@ -115,13 +116,30 @@ impl Recognizer {
         Ok(())
     }
 
-    /// Restores the gallery of this name that was deleted last.
+    /// Gives a gallery another name.
     ///
     /// # Errors
-    /// [`RecognizerError::Gallery`] if none was deleted, if it was purged, if there is another one
-    /// of that name, or if the store cannot be written.
-    pub fn restore_gallery(&mut self, name: &str) -> Result<(), RecognizerError> {
-        self.all_galleries()?.restore(name)?;
+    /// [`RecognizerError::Label`]; [`RecognizerError::Gallery`] if there is no such gallery, if it
+    /// is `default`, if another one has the name, or if the store cannot be written.
+    pub fn rename_gallery(&mut self, name: &str, new: &str) -> Result<(), RecognizerError> {
+        let label = Label::parse(new)?;
+        Ok(self.all_galleries()?.rename(name, &label)?)
+    }
+
+    /// Restores the gallery of this name that was deleted last. The precondition is about the
+    /// revision that it had then.
+    ///
+    /// # Errors
+    /// An unmet [`Precondition`]; [`RecognizerError::Gallery`] if none was deleted, if it was
+    /// purged, if there is another one of that name, or if the store cannot be written.
+    pub fn restore_gallery(
+        &mut self,
+        name: &str,
+        precondition: Precondition,
+    ) -> Result<(), RecognizerError> {
+        let galleries = self.all_galleries()?;
+        precondition.check_is(galleries.deleted_revision(name)?)?;
+        galleries.restore(name)?;
         Ok(())
     }
 

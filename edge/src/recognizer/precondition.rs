@@ -28,7 +28,12 @@ impl Precondition {
 
     /// Checks the condition for a change of the gallery itself; conditions of classes do not count.
     pub(super) fn check_revision(self, gallery: &Gallery) -> Result<(), RecognizerError> {
-        let got = gallery.revision();
+        self.check_is(gallery.revision())
+    }
+
+    /// Checks the condition for a gallery that is at this revision; conditions of classes do not
+    /// count.
+    pub(super) fn check_is(self, got: u64) -> Result<(), RecognizerError> {
         match self {
             Self::Revision(expected) if expected != got => {
                 Err(RecognizerError::StaleRevision { expected, got })

@@ -103,6 +103,7 @@ fn what_is_turned_off_meanwhile_is_not_kept() {
     let enrolled = recognizer.enroll("mug", &[embedded], true).unwrap();
     let example = enrolled.outcomes[0].example_id.to_string();
     assert_eq!(recognizer.example_image(&example).unwrap(), None);
+    assert_eq!(recognizer.example_image_size(&example).unwrap(), None);
 }
 
 #[test]
@@ -114,6 +115,7 @@ fn background_images_are_kept_too() {
     let example = enrolled.outcomes[0].example_id.to_string();
     assert!(kept.is_some());
     assert_eq!(recognizer.example_image(&example).unwrap(), kept);
+    assert_eq!(recognizer.example_image_size(&example).unwrap(), kept.map(|image| image.len()));
 }
 
 #[test]
@@ -126,6 +128,7 @@ fn kept_images_are_in_the_store() {
     let again = recognizer(in_store(folder.path()), KeepImages::Thumb);
     assert!(kept.is_some());
     assert_eq!(again.example_image(&id).unwrap(), kept);
+    assert_eq!(again.example_image_size(&id).unwrap(), kept.map(|image| image.len()));
 }
 
 #[test]

@@ -73,14 +73,30 @@ impl IntoResponse for Growing {
         let mut bytes = self.bytes;
         // It grew by doubling.
         bytes.shrink_to_fit();
-        let held = Held { bytes, _memory: self.memory };
-        let content_type = HeaderValue::from_static("application/json");
-        // The last part of these bytes is dropped when it is written to the socket.
-        let body = Body::from(Bytes::from_owner(held));
-        let mut response = ([(header::CONTENT_TYPE, content_type)], body).into_response();
-        response.extensions_mut().insert(Counted);
-        response
+        held("application/json", bytes, self.memory)
     }
+}
+
+/// Reserves memory for an answer of this size before it is made; a small one takes none.
+///
+/// # Errors
+/// `busy` if the client holds too much already; `too_large` if it can never have as much.
+pub fn reserve(memory: &Arc<Budget>, client: ClientAddress, size: usize) -> Result<Lease, Problem> {
+    let mut lease = memory.lease(client);
+    if size > SMALL_BYTES && !lease.grow(size) {
+        return Err(no_memory(memory, size));
+    }
+    Ok(lease)
+}
+
+/// An answer in memory that stays reserved until it is sent.
+pub fn held(media_type: &'static str, bytes: Vec<u8>, memory: Lease) -> Response {
+    let content_type = HeaderValue::from_static(media_type);
+    // The last part of these bytes is dropped when it is written to the socket.
+    let body = Body::from(Bytes::from_owner(Held { bytes, _memory: memory }));
+    let mut response = ([(header::CONTENT_TYPE, content_type)], body).into_response();
+    response.extensions_mut().insert(Counted);
+    response
 }
 
 /// Reserves memory for an answer until it is sent; refuses it if its client holds too much already.
@@ -115,8 +131,8 @@ fn no_memory(memory: &Budget, size: usize) -> Problem {
         return Problem::refused(Refusal::Memory, NO_MEMORY);
     }
     let detail = format!(
-        "The answer takes more than {size} bytes, too many for the memory of this service \
-         (--max-buffer-bytes): ask for fewer images or candidates at once."
+        "The answer takes at least {size} bytes, too many for the memory of this service: ask for \
+         fewer images or candidates at once, or start it with more --max-buffer-bytes."
     );
     Problem::new(Code::TooLarge, detail)
 }
@@ -219,6 +235,24 @@ mod tests {
         assert_eq!(growing.push(&[0; 10_000]).unwrap_err().code(), Code::Busy);
         drop(other);
         assert_eq!(growing.into_response().body().size_hint().exact(), Some(100_000));
+    }
+
+    #[test]
+    fn memory_is_reserved_before_a_large_answer_is_made() {
+        let memory = Budget::new(600_000, 256);
+        let client = std::net::IpAddr::from(Ipv4Addr::LOCALHOST).into();
+        let small = reserve(&memory, client, SMALL_BYTES).unwrap();
+        assert_eq!(memory.used(), 0);
+        drop(small);
+        let large = reserve(&memory, client, 100_000).unwrap();
+        assert_eq!(memory.used(), 100_000);
+        assert_eq!(reserve(&memory, client, 100_000).unwrap_err().code(), Code::Busy);
+        assert_eq!(reserve(&memory, client, 600_000).unwrap_err().code(), Code::TooLarge);
+        let answer = held("image/png", vec![1; 100_000], large);
+        assert_eq!(answer.headers()[header::CONTENT_TYPE], "image/png");
+        assert!(answer.extensions().get::<Counted>().is_some());
+        drop(answer);
+        assert_eq!(memory.used(), 0);
     }
 
     #[tokio::test]

@@ -1,7 +1,12 @@
 //! Conditional requests (RFC 9110, 13): the gallery's revision is the entity tag.
 
+use std::convert::Infallible;
+
 use axum::Json;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::body::Body;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use edge::recognizer::Precondition;
 use serde::Serialize;
@@ -63,6 +68,59 @@ pub fn precondition(headers: &HeaderMap) -> Result<Precondition, Problem> {
     }
 }
 
+/// The answers that the client of a read has already: the entity tags of its `If-None-Match`.
+#[derive(Debug, Clone)]
+pub struct KnownTags(Vec<HeaderValue>);
+
+impl KnownTags {
+    /// Those of a request; none if it is no read.
+    #[must_use]
+    pub fn of(method: &Method, headers: &HeaderMap) -> Self {
+        // `If-None-Match` of a change is a precondition.
+        match *method {
+            Method::GET | Method::HEAD => {
+                Self(headers.get_all(header::IF_NONE_MATCH).iter().cloned().collect())
+            }
+            _ => Self(Vec::new()),
+        }
+    }
+
+    /// Whether the client has the answer with this entity tag.
+    #[must_use]
+    pub fn has(&self, tag: &HeaderValue) -> bool {
+        // No tag of this service has a comma in it.
+        let mut tags = self.0.iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+        tags.any(|one| {
+            let one = one.trim_ascii();
+            // A weak tag counts like a strong one here (RFC 9110, 13.1.2).
+            one == b"*" || one.strip_prefix(b"W/").unwrap_or(one) == tag.as_bytes()
+        })
+    }
+
+    /// An answer to the client: status 304 without a body in place of one that it has.
+    #[must_use]
+    pub fn answer(&self, response: Response) -> Response {
+        let tag = response.headers().get(header::ETAG);
+        if response.status() != StatusCode::OK || tag.is_none_or(|tag| !self.has(tag)) {
+            return response;
+        }
+        let (mut parts, _) = response.into_parts();
+        parts.status = StatusCode::NOT_MODIFIED;
+        // Those of the body.
+        parts.headers.remove(header::CONTENT_TYPE);
+        parts.headers.remove(header::CONTENT_LENGTH);
+        Response::from_parts(parts, Body::empty())
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for KnownTags {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(&parts.method, &parts.headers))
+    }
+}
+
 /// Whether a header is `*`; `None` without the header.
 fn is_any(headers: &HeaderMap, name: HeaderName) -> Option<bool> {
     headers.get(name).map(|value: &HeaderValue| value.as_bytes() == b"*")
@@ -86,5 +144,34 @@ mod tests {
         for wrong in ["\"7", "\"x\"", "\"007\"", "W/\"7\"", "\"7\", \"8\""] {
             assert_eq!(if_match(&header(wrong)).unwrap_err().code(), Code::BadRequest);
         }
+    }
+
+    fn known(value: &str) -> KnownTags {
+        let headers = HeaderMap::from_iter([(header::IF_NONE_MATCH, value.parse().unwrap())]);
+        KnownTags::of(&Method::GET, &headers)
+    }
+
+    #[test]
+    fn a_read_names_the_answers_that_its_client_has() {
+        for value in ["\"7\"", "W/\"7\"", "\"6\", \"7\"", "*", " \"7\" "] {
+            assert!(known(value).has(&etag(7)), "{value}");
+        }
+        for value in ["\"6\"", "7", "\"77\"", "w/\"7\"", ""] {
+            assert!(!known(value).has(&etag(7)), "{value}");
+        }
+        let headers = HeaderMap::from_iter([(header::IF_NONE_MATCH, "*".parse().unwrap())]);
+        assert!(!KnownTags::of(&Method::PUT, &headers).has(&etag(7)), "a precondition");
+    }
+
+    #[test]
+    fn only_an_answer_with_its_tag_is_left_out() {
+        let unchanged = known("\"7\"").answer(tagged(StatusCode::OK, 7, "x"));
+        assert_eq!(unchanged.status(), StatusCode::NOT_MODIFIED);
+        assert_eq!(unchanged.headers()[header::ETAG], "\"7\"");
+        assert!(!unchanged.headers().contains_key(header::CONTENT_TYPE));
+        let changed = known("\"7\"").answer(tagged(StatusCode::OK, 8, "x"));
+        assert_eq!(changed.status(), StatusCode::OK);
+        let failed = known("*").answer(StatusCode::NOT_FOUND.into_response());
+        assert_eq!(failed.status(), StatusCode::NOT_FOUND);
     }
 }

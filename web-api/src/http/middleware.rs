@@ -1,5 +1,6 @@
-//! The middleware around all routes: request id, host and origin check, deadline, one error format,
-//! memory of answers, security headers, metrics and a log line.
+//! The middleware around all routes: request id, host and origin check, encoding of the address,
+//! deadline, one error format, reads that need no answer, memory of answers, security headers,
+//! metrics and a log line.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -15,8 +16,9 @@ use axum::response::{IntoResponse, Response};
 
 use crate::connections::Connection;
 use crate::http::answers::Sending;
+use crate::http::conditions::KnownTags;
 use crate::http::problem::{self, Cause, Code, Problem};
-use crate::http::{answers, deadline};
+use crate::http::{answers, deadline, target};
 use crate::metrics::{self, Refusal};
 use crate::state::AppState;
 
@@ -50,8 +52,9 @@ pub async fn pass(State(state): State<Arc<AppState>>, request: Request, next: Ne
     // the metrics.
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let connection = request.extensions().get::<Arc<Connection>>().cloned();
+    let known = KnownTags::of(&method, request.headers());
     let mut response = match answer(&state, request, next).await {
-        Ok(response) => problem::unified(response).await,
+        Ok(response) => known.answer(problem::unified(response).await),
         Err(problem) => problem.into_response(),
     };
     if let Some(connection) = connection {
@@ -78,6 +81,7 @@ pub async fn pass(State(state): State<Arc<AppState>>, request: Request, next: Ne
 async fn answer(state: &AppState, request: Request, next: Next) -> Result<Response, Problem> {
     admit(&request, &state.config.allow_host)?;
     admit_connection(state, &request)?;
+    target::check(request.uri())?;
     deadline::run(request, next, state.config.limits.deadline()).await
 }
 

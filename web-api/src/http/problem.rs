@@ -9,6 +9,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use super::plain_words;
 use crate::metrics::Refusal;
 use crate::wire;
 
@@ -252,7 +253,7 @@ async fn plain_detail(status: StatusCode, body: Body) -> String {
 /// The text of a refusal by axum, without what a client cannot know.
 fn in_plain_words(text: &str) -> String {
     match text.strip_prefix("Failed to deserialize query string: ") {
-        Some(reason) => format!("Query parameters: {reason}."),
+        Some(reason) => plain_words::of_query(reason),
         None => text.to_owned(),
     }
 }
@@ -261,6 +262,27 @@ fn in_plain_words(text: &str) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn the_guide_lists_each_code_once() {
+        let guide = include_str!("../../../docs/guide/http.md");
+        let errors = guide.split_once("\n## Errors\n").unwrap().1;
+        let errors = errors.split("\n## ").next().unwrap();
+        let rows: Vec<&str> = errors.lines().filter(|line| line.starts_with("| ")).collect();
+        let table = include_str!("problem.rs").split_once("fn parts(self)").unwrap().1;
+        let table = table.split_once("fn of(status").unwrap().0;
+        let mut codes = 0;
+        // `(404, "not_found", "Not found")`
+        for entry in table.split('(').filter(|entry| entry.starts_with(['4', '5'])) {
+            let (status, rest) = entry.split_once(", \"").unwrap();
+            let code = format!("`{}`", rest.split('"').next().unwrap());
+            let found: Vec<_> = rows.iter().filter(|row| row.contains(&code)).collect();
+            assert_eq!(found.len(), 1, "{code}: {found:?}");
+            assert!(found[0].starts_with(&format!("| {status} |")), "{code}: {found:?}");
+            codes += 1;
+        }
+        assert!(codes > 20, "{codes} codes");
+    }
 
     async fn body_of(response: Response) -> serde_json::Value {
         let bytes = to_bytes(response.into_body(), 4096).await.unwrap();

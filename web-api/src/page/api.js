@@ -34,6 +34,7 @@ export function select(gallery) {
 export const selected = () => name;
 export const galleries = async () => (await call("GET", "/v1/galleries")).galleries;
 export const createGallery = (gallery) => call("PUT", urlOf(gallery));
+export const renameGallery = (gallery, newName) => callWith("PATCH", urlOf(gallery), { name: newName });
 export const deleteGallery = (gallery) => call("DELETE", urlOf(gallery));
 export const restoreGallery = (gallery) => call("POST", `${urlOf(gallery)}/undelete`);
 

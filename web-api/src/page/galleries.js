@@ -1,6 +1,14 @@
-// Which gallery of this device the page shows. Others are created, deleted and restored here.
+// Which gallery of this device the page shows. Galleries are created, renamed, deleted and restored here.
 
-import { createGallery, deleteGallery, galleries, restoreGallery, select, selected } from "/page/api.js";
+import {
+  createGallery,
+  deleteGallery,
+  galleries,
+  renameGallery,
+  restoreGallery,
+  select,
+  selected,
+} from "/page/api.js";
 import { confirmed } from "/page/confirm.js";
 import { byId, make, say, show } from "/page/dom.js";
 
@@ -9,15 +17,19 @@ const DEFAULT = "default";
 export class Galleries {
   #changed;
   #deleted = null; // the name of the gallery that was deleted last
+  #purpose = null; // what the form is open for: "new" or "rename"
 
   /** `changed()` is called when another gallery is shown. */
   constructor(changed) {
     this.#changed = changed;
     byId("gallery").addEventListener("change", () => this.#show(byId("gallery").value));
-    byId("gallery-new").addEventListener("click", () => this.#ask(byId("gallery-form").hidden));
+    for (const purpose of ["new", "rename"]) {
+      const toggle = () => this.#ask(purpose === this.#purpose ? null : purpose);
+      byId(`gallery-${purpose}`).addEventListener("click", toggle);
+    }
     byId("gallery-form").addEventListener("submit", (event) => {
       event.preventDefault();
-      this.#create(byId("gallery-name").value.trim());
+      this.#submit(byId("gallery-name").value.trim());
     });
     byId("gallery-delete").addEventListener("click", () => this.#delete());
     byId("gallery-restore").addEventListener("click", () => this.#restore());
@@ -31,28 +43,38 @@ export class Galleries {
       byId("gallery").replaceChildren(...names.map((name) => make("option", "", name)));
     }
     byId("gallery").value = selected();
+    show(byId("gallery-rename"), selected() !== DEFAULT);
     show(byId("gallery-delete"), selected() !== DEFAULT);
   }
 
   async #show(name) {
     select(name);
+    // A new name is for the gallery that was shown when the form was opened.
+    this.#ask(null);
     say(byId("gallery-error"), "");
     await this.#changed();
   }
 
-  #ask(open) {
-    show(byId("gallery-form"), open);
-    byId("gallery-new").setAttribute("aria-expanded", String(open));
-    if (open) byId("gallery-name").focus();
+  /** Opens the form to name a "new" gallery, or to "rename" the one that is shown; null closes it. */
+  #ask(purpose) {
+    this.#purpose = purpose;
+    show(byId("gallery-form"), purpose !== null);
+    for (const one of ["new", "rename"]) {
+      byId(`gallery-${one}`).setAttribute("aria-expanded", String(one === purpose));
+    }
+    if (purpose === null) return;
+    const isNew = purpose === "new";
+    byId("gallery-submit").textContent = isNew ? "Create" : "Rename";
+    byId("gallery-name").value = isNew ? "" : selected();
+    byId("gallery-name").focus();
   }
 
-  async #create(name) {
-    if (!name) return;
+  async #submit(name) {
+    const purpose = this.#purpose;
+    if (!name || purpose === null) return;
     await this.#try(async () => {
-      const { gallery } = await createGallery(name);
-      byId("gallery-name").value = "";
-      this.#ask(false);
-      byId("gallery-new").focus();
+      const { gallery } = purpose === "new" ? await createGallery(name) : await renameGallery(selected(), name);
+      byId(`gallery-${purpose}`).focus();
       await this.#show(gallery);
     });
   }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use edge::recognizer::RecognizerError;
 
 use super::part::ExampleListQuery;
 use crate::http::client::Client;
-use crate::http::conditions::tagged;
+use crate::http::conditions::{if_match, tagged};
 use crate::http::problem::Problem;
 use crate::jobs::client::Writer;
 use crate::jobs::uploads::Uploads;
@@ -19,8 +19,8 @@ use crate::wire::{self, ImageForm, RawImage};
 /// Lists the background examples of a gallery, in the order of enrollment.
 #[utoipa::path(get, path = "/v1/galleries/{gallery}/background/examples", tag = "background",
     operation_id = "list_background_examples",
-    params(wire::GalleryPath, ExampleListQuery),
-    responses((status = 200, description = "A part of the background set", body = wire::BackgroundExamples), wire::AnyProblem))]
+    params(wire::GalleryPath, ExampleListQuery, wire::IfNoneMatch),
+    responses((status = 200, description = "A part of the background set", body = wire::BackgroundExamples), wire::NotModified, wire::AnyProblem))]
 pub async fn list(
     State(state): State<Arc<AppState>>,
     Client(client): Client,
@@ -43,9 +43,11 @@ pub async fn list(
 /// They are never an answer: images that look like them are rejected. If one image cannot be used,
 /// none is added. An image that the set already has (the same bytes) is skipped and reported in
 /// `duplicate_of`, so the call can be repeated.
+///
+/// `If-Match: "<revision>"`: the call fails with status 412 if the gallery has another revision.
 #[utoipa::path(post, path = "/v1/galleries/{gallery}/background/examples", tag = "background",
     operation_id = "enroll_background",
-    params(wire::GalleryPath),
+    params(wire::GalleryPath, wire::IfMatch),
     request_body(content((ImageForm = "multipart/form-data"),
         (RawImage = "application/octet-stream"), (RawImage = "image/*"))),
     responses((status = 201, description = "The images are enrolled", body = wire::EnrolledBackground), wire::AnyProblem))]
@@ -53,14 +55,22 @@ pub async fn enroll(
     State(state): State<Arc<AppState>>,
     writer: Writer,
     Path(gallery): Path<String>,
+    headers: HeaderMap,
     images: Uploads,
 ) -> Result<Response, Problem> {
-    let settings =
-        state.in_gallery(writer.client, &gallery, |recognizer| *recognizer.settings()).await?;
-    let keep = settings.keep_images;
+    let precondition = if_match(&headers)?;
+    // A call that must fail is refused before its images are decoded.
+    let keep = state
+        .in_gallery(writer.client, &gallery, move |recognizer| {
+            recognizer.check(precondition)?;
+            Ok::<_, RecognizerError>(recognizer.settings().keep_images)
+        })
+        .await??;
     let mut embedded = state.embed_to_keep(writer.client.into(), &Arc::new(images), keep).await?;
     let enrolled = state
         .change(writer, &gallery, move |recognizer| {
+            // Checks again: the gallery may have changed while the images were embedded.
+            recognizer.check(precondition)?;
             embedded.keep_originals(recognizer.settings().keep_images);
             let enrolled = recognizer.enroll_background(&embedded.images)?;
             let change = wire::last_change(recognizer);
@@ -72,17 +82,22 @@ pub async fn enroll(
 }
 
 /// Removes an example from the background set.
+///
+/// `If-Match: "<revision>"`: the call fails with status 412 if the gallery has another revision.
 #[utoipa::path(delete, path = "/v1/galleries/{gallery}/background/examples/{example}",
     tag = "background", operation_id = "remove_background_example",
-    params(wire::ExamplePath),
+    params(wire::ExamplePath, wire::IfMatch),
     responses((status = 200, description = "The example is removed", body = wire::RemovedBackground), wire::AnyProblem))]
 pub async fn remove(
     State(state): State<Arc<AppState>>,
     writer: Writer,
     Path((gallery, example)): Path<(String, String)>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    let precondition = if_match(&headers)?;
     let removed = state
         .change(writer, &gallery, move |recognizer| {
+            recognizer.check(precondition)?;
             let removed = recognizer.remove_background(&example)?;
             Ok::<_, RecognizerError>(wire::RemovedBackground {
                 example: wire::BackgroundExample::from(&*removed),

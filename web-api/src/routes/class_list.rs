@@ -18,10 +18,11 @@ use serde::Deserialize;
 use tokio::time::timeout;
 use utoipa::IntoParams;
 
-use super::part::{check_limit, default_limit};
+use super::part::default_limit;
 use crate::http::client::Client;
 use crate::http::conditions::etag;
 use crate::http::problem::{Code, Problem};
+use crate::http::query;
 use crate::jobs::client::ClientAddress;
 use crate::jobs::error::JobError;
 use crate::state::AppState;
@@ -37,7 +38,7 @@ const CHUNK_BYTES: usize = 16 << 10;
 pub struct ClassListQuery {
     /// The most classes to return, 1 to 1000. An answer may have fewer: `next` shows whether others
     /// follow.
-    #[serde(default = "default_limit")]
+    #[serde(default = "default_limit", deserialize_with = "query::count")]
     #[param(default = 100, minimum = 1, maximum = 1000, required = false)]
     limit: usize,
     /// Return the classes after this label: `next` of the answer before.
@@ -51,15 +52,14 @@ pub struct ClassListQuery {
 /// sent, the answer ends there, and `next` is where to go on.
 #[utoipa::path(get, path = "/v1/galleries/{gallery}/classes", tag = "classes",
     operation_id = "list_classes",
-    params(wire::GalleryPath, ClassListQuery),
-    responses((status = 200, description = "The classes", body = wire::Classes), wire::AnyProblem))]
+    params(wire::GalleryPath, ClassListQuery, wire::IfNoneMatch),
+    responses((status = 200, description = "The classes", body = wire::Classes), wire::NotModified, wire::AnyProblem))]
 pub async fn list(
     State(state): State<Arc<AppState>>,
     Client(client): Client,
     Path(gallery): Path<String>,
     Query(ClassListQuery { limit, after }): Query<ClassListQuery>,
 ) -> Result<Response, Problem> {
-    check_limit(limit)?;
     if after.as_ref().is_some_and(|after| after.chars().nth(MAX_LABEL_CHARS).is_some()) {
         let detail = format!("after: expected at most {MAX_LABEL_CHARS} characters.");
         return Err(Problem::new(Code::BadRequest, detail));

@@ -22,8 +22,8 @@ use crate::wire;
 /// Reads one class.
 #[utoipa::path(get, path = "/v1/galleries/{gallery}/classes/{class}", tag = "classes",
     operation_id = "read_class",
-    params(wire::ClassPath),
-    responses((status = 200, description = "The class", body = wire::OneClass), wire::AnyProblem))]
+    params(wire::ClassPath, wire::IfNoneMatch),
+    responses((status = 200, description = "The class", body = wire::OneClass), wire::NotModified, wire::AnyProblem))]
 pub async fn read(
     State(state): State<Arc<AppState>>,
     Client(client): Client,

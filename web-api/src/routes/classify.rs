@@ -11,14 +11,12 @@ use utoipa::IntoParams;
 
 use crate::http::answers::Growing;
 use crate::http::client::Client;
-use crate::http::problem::{Code, Problem};
+use crate::http::problem::Problem;
+use crate::http::query;
 use crate::jobs::client::Caller;
 use crate::jobs::uploads::Uploads;
 use crate::state::AppState;
 use crate::wire::{self, ImageForm, RawImage};
-
-/// The most candidates that a call may ask for.
-const MAX_TOP: usize = 1000;
 
 /// Options of a classification.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -26,21 +24,22 @@ const MAX_TOP: usize = 1000;
 #[serde(deny_unknown_fields)]
 pub struct ClassifyQuery {
     /// Number of candidates to return, 1 to 1000.
-    #[serde(default = "five")]
+    #[serde(default = "five", deserialize_with = "query::count")]
     #[param(default = 5, minimum = 1, maximum = 1000, required = false)]
     top: usize,
     /// Explain the best candidate of each image.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "query::flag")]
     #[param(default = false, required = false)]
     explain: bool,
     /// Classify the images of the call together (transductive inference with soft k-means). This is
     /// more accurate if most of the images show classes of the gallery. It needs two images or
     /// more.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "query::flag")]
     #[param(default = false, required = false)]
     transductive: bool,
     /// The share of unknown images that may be accepted, 0.001 to 0.5, in place of the gallery's
     /// `rate` and `threshold`.
+    #[serde(default, deserialize_with = "query::number")]
     #[param(value_type = f64, required = false, minimum = 0.001, maximum = 0.5)]
     rate: Option<f64>,
 }
@@ -64,10 +63,6 @@ pub async fn classify(
     images: Uploads,
 ) -> Result<Growing, Problem> {
     state.check_gallery(&gallery)?;
-    if !(1..=MAX_TOP).contains(&top) {
-        let detail = format!("top: expected 1 to {MAX_TOP}, got {top}.");
-        return Err(Problem::new(Code::BadRequest, detail));
-    }
     if let Some(rate) = rate {
         let settings = GallerySettings { rate, ..GallerySettings::default() };
         settings.check().map_err(GalleryError::from)?;

@@ -4,14 +4,15 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use edge::recognizer::RecognizerError;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::http::conditions::tagged;
+use crate::http::conditions::{if_match, tagged};
 use crate::http::problem::Problem;
+use crate::http::query;
 use crate::jobs::client::Writer;
 use crate::jobs::uploads::Uploads;
 use crate::state::AppState;
@@ -23,7 +24,7 @@ use crate::wire::{self, ImageForm, RawImage};
 #[serde(deny_unknown_fields)]
 pub struct EnrollQuery {
     /// Create the class if it does not exist; without it, an unknown class is an error.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "query::flag")]
     #[param(default = false, required = false)]
     create: bool,
 }
@@ -33,9 +34,11 @@ pub struct EnrollQuery {
 /// If one image cannot be used, none is added. An image that the class already has (the same bytes)
 /// is skipped and reported in `duplicate_of`, so the call can be repeated. Of each image is kept
 /// what the setting `keep_images` of the gallery says: a thumbnail, the file, or nothing.
+///
+/// `If-Match: "<revision>"`: the call fails with status 412 if the gallery has another revision.
 #[utoipa::path(post, path = "/v1/galleries/{gallery}/classes/{class}/examples", tag = "images",
     operation_id = "enroll",
-    params(wire::ClassPath, EnrollQuery),
+    params(wire::ClassPath, EnrollQuery, wire::IfMatch),
     request_body(content((ImageForm = "multipart/form-data"),
         (RawImage = "application/octet-stream"), (RawImage = "image/*"))),
     responses((status = 201, description = "The images are enrolled", body = wire::Enrolled), wire::AnyProblem))]
@@ -44,21 +47,25 @@ pub async fn enroll(
     writer: Writer,
     Path((gallery, class)): Path<(String, String)>,
     Query(EnrollQuery { create }): Query<EnrollQuery>,
+    headers: HeaderMap,
     images: Uploads,
 ) -> Result<Response, Problem> {
+    let precondition = if_match(&headers)?;
     let name = class.clone();
     // A call that must fail is refused before its images are decoded.
     let keep = state
         .in_gallery(writer.client, &gallery, move |recognizer| {
             recognizer.check_enroll(&name, create)?;
+            recognizer.check(precondition)?;
             Ok::<_, RecognizerError>(recognizer.settings().keep_images)
         })
         .await??;
     let mut embedded = state.embed_to_keep(writer.client.into(), &Arc::new(images), keep).await?;
     let enrolled = state
         .change(writer, &gallery, move |recognizer| {
+            // Checks again: the gallery may have changed while the images were embedded.
+            recognizer.check(precondition)?;
             embedded.keep_originals(recognizer.settings().keep_images);
-            // Checks again: the class may have been deleted while the images were embedded.
             let enrolled = recognizer.enroll(&class, &embedded.images, create)?;
             let change = wire::last_change(recognizer);
             Ok::<_, RecognizerError>(wire::Enrolled::new(&enrolled, &embedded.images, change))

@@ -11,11 +11,12 @@ use edge::recognizer::RecognizerError;
 use models::hex;
 
 use super::part::ExampleListQuery;
-use crate::http::body;
 use crate::http::client::Client;
-use crate::http::conditions::{if_match, tagged};
+use crate::http::conditions::{KnownTags, if_match, tagged};
 use crate::http::problem::{Code, Problem};
-use crate::jobs::client::Writer;
+use crate::http::{answers, body};
+use crate::jobs::budget::{Budget, Lease};
+use crate::jobs::client::{ClientAddress, Writer};
 use crate::state::AppState;
 use crate::wire::{self, KeptImage};
 
@@ -29,8 +30,8 @@ const KEPT_FOR_AN_HOUR: &str = "private, max-age=3600, immutable";
 /// Lists the examples of a class, in the order of enrollment.
 #[utoipa::path(get, path = "/v1/galleries/{gallery}/classes/{class}/examples", tag = "examples",
     operation_id = "list_examples",
-    params(wire::ClassPath, ExampleListQuery),
-    responses((status = 200, description = "A part of the examples", body = wire::Examples), wire::AnyProblem))]
+    params(wire::ClassPath, ExampleListQuery, wire::IfNoneMatch),
+    responses((status = 200, description = "A part of the examples", body = wire::Examples), wire::NotModified, wire::AnyProblem))]
 pub async fn list(
     State(state): State<Arc<AppState>>,
     Client(client): Client,
@@ -51,8 +52,8 @@ pub async fn list(
 /// Reads one example, of a class or of the background set.
 #[utoipa::path(get, path = "/v1/galleries/{gallery}/examples/{example}", tag = "examples",
     operation_id = "read_example",
-    params(wire::ExamplePath),
-    responses((status = 200, description = "The example", body = wire::OneExample), wire::AnyProblem))]
+    params(wire::ExamplePath, wire::IfNoneMatch),
+    responses((status = 200, description = "The example", body = wire::OneExample), wire::NotModified, wire::AnyProblem))]
 pub async fn read(
     State(state): State<Arc<AppState>>,
     Client(client): Client,
@@ -71,37 +72,66 @@ pub async fn read(
 /// was when it was enrolled. Status 404 with the code `not_found` if none is kept.
 #[utoipa::path(get, path = "/v1/galleries/{gallery}/examples/{example}/image", tag = "examples",
     operation_id = "read_example_image",
-    params(wire::ExamplePath),
+    params(wire::ExamplePath, wire::IfNoneMatch),
     responses((status = 200, description = "The image", content((KeptImage = "image/jpeg"),
         (KeptImage = "image/png"), (KeptImage = "image/webp"), (KeptImage = "image/bmp"),
-        (KeptImage = "image/tiff"), (KeptImage = "image/gif"))), wire::AnyProblem))]
+        (KeptImage = "image/tiff"), (KeptImage = "image/gif"))), wire::NotModified, wire::AnyProblem))]
 pub async fn image(
     State(state): State<Arc<AppState>>,
     Client(client): Client,
     Path((gallery, example)): Path<(String, String)>,
+    known: KnownTags,
 ) -> Result<Response, Problem> {
-    let (sha256, image) = state
+    let buffers = Arc::clone(&state.buffers);
+    let found = state
         .in_gallery(client, &gallery, move |recognizer| {
-            let found = recognizer.example(&example)?;
-            let image = recognizer.example_image(&found.id.to_string())?;
-            Ok::<_, RecognizerError>((found.sha256, image))
+            FoundImage::read(recognizer, &example, &known, &buffers, client)
         })
         .await??;
-    let image = image.ok_or_else(|| {
-        let detail = "No image is kept of this example. The setting `keep_images` of the gallery \
-                      decides about images that are enrolled from now on.";
-        Problem::new(Code::NotFound, detail)
-    })?;
-    let tag = HeaderValue::from_str(&format!("\"{}\"", hex::encode(&sha256)))
-        .expect("invariant: hexadecimal digits and quotes are a header value");
-    let content_type = HeaderValue::from_static(media_type(&image));
     let cache_control = HeaderValue::from_static(KEPT_FOR_AN_HOUR);
-    let headers = [
-        (header::CONTENT_TYPE, content_type),
-        (header::CACHE_CONTROL, cache_control),
-        (header::ETAG, tag),
-    ];
-    Ok((headers, image).into_response())
+    let headers = [(header::CACHE_CONTROL, cache_control), (header::ETAG, found.tag)];
+    Ok(match found.content {
+        Some((image, memory)) => {
+            (headers, answers::held(media_type(&image), image, memory)).into_response()
+        }
+        None => (StatusCode::NOT_MODIFIED, headers).into_response(),
+    })
+}
+
+/// The image that is kept of an example.
+struct FoundImage {
+    tag: HeaderValue,
+    /// Its bytes, and the memory that is reserved for them; absent if the client has it.
+    content: Option<(Vec<u8>, Lease)>,
+}
+
+impl FoundImage {
+    fn read(
+        recognizer: &Recognizer,
+        example: &str,
+        known: &KnownTags,
+        memory: &Arc<Budget>,
+        client: ClientAddress,
+    ) -> Result<Self, Problem> {
+        let found = recognizer.example(example)?;
+        let id = found.id.to_string();
+        let size = recognizer.example_image_size(&id)?.ok_or_else(not_kept)?;
+        let tag = HeaderValue::from_str(&format!("\"{}\"", hex::encode(&found.sha256)))
+            .expect("invariant: hexadecimal digits and quotes are a header value");
+        if known.has(&tag) {
+            return Ok(Self { tag, content: None });
+        }
+        // Before it is read: a file may be large, and clients may ask for many at once.
+        let lease = answers::reserve(memory, client, size)?;
+        let image = recognizer.example_image(&id)?.ok_or_else(not_kept)?;
+        Ok(Self { tag, content: Some((image, lease)) })
+    }
+}
+
+fn not_kept() -> Problem {
+    let detail = "No image is kept of this example. The setting `keep_images` of the gallery \
+                  decides about images that are enrolled from now on.";
+    Problem::new(Code::NotFound, detail)
 }
 
 /// Removes an example of a class or of the background set. It can be undone.

@@ -1,4 +1,4 @@
-//! Galleries: list, create, read, change the settings, delete, restore, calibrate.
+//! Galleries: list, create, read, rename, change the settings, delete, restore, calibrate.
 
 use std::sync::Arc;
 
@@ -6,12 +6,14 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use edge::recognizer::RecognizerError;
+use edge::Recognizer;
+use edge::gallery::MAX_LABEL_CHARS;
+use edge::recognizer::{Precondition, RecognizerError};
 
 use crate::http::body;
 use crate::http::client::Client;
-use crate::http::conditions::{if_match, tagged};
-use crate::http::problem::Problem;
+use crate::http::conditions::{if_match, precondition, tagged};
+use crate::http::problem::{Code, Problem};
 use crate::jobs::client::Writer;
 use crate::state::AppState;
 use crate::wire;
@@ -31,8 +33,8 @@ pub async fn list(
 /// Reads one gallery.
 #[utoipa::path(get, path = "/v1/galleries/{gallery}", tag = "galleries",
     operation_id = "read_gallery",
-    params(wire::GalleryPath),
-    responses((status = 200, description = "The gallery", body = wire::Gallery), wire::AnyProblem))]
+    params(wire::GalleryPath, wire::IfNoneMatch),
+    responses((status = 200, description = "The gallery", body = wire::Gallery), wire::NotModified, wire::AnyProblem))]
 pub async fn read(
     State(state): State<Arc<AppState>>,
     Client(client): Client,
@@ -44,24 +46,53 @@ pub async fn read(
 }
 
 /// Creates a gallery. One that exists stays as it is.
+///
+/// The call fails with status 412 if the gallery has another revision than that of
+/// `If-Match: "<revision>"`, if it does not exist with `If-Match`, or if it exists with
+/// `If-None-Match: *`.
 #[utoipa::path(put, path = "/v1/galleries/{gallery}", tag = "galleries",
     operation_id = "put_gallery",
-    params(wire::GalleryPath),
+    params(wire::GalleryPath, wire::GalleryPreconditions),
     responses((status = 200, description = "The gallery existed", body = wire::Gallery),
         (status = 201, description = "The gallery is new", body = wire::Gallery), wire::AnyProblem))]
 pub async fn put(
     State(state): State<Arc<AppState>>,
     writer: Writer,
     Path(gallery): Path<String>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    let precondition = precondition(&headers)?;
     let changed = state.change_galleries(writer, move |recognizer| {
-        let is_new = recognizer.create_gallery(&gallery)?;
-        recognizer.select(&gallery)?;
-        Ok((wire::Gallery::new(recognizer), is_new))
+        Ok(created(recognizer, &gallery, precondition))
     });
-    let (gallery, is_new) = changed.await?;
+    let (gallery, is_new) = changed.await??;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok(tagged(status, gallery.revision, gallery))
+}
+
+/// The gallery of this name, and whether it is new.
+fn created(
+    recognizer: &mut Recognizer,
+    name: &str,
+    precondition: Precondition,
+) -> Result<(wire::Gallery, bool), Problem> {
+    // What these conditions say of a class holds for the gallery here.
+    let unmet = match (recognizer.select(name).is_ok(), precondition) {
+        (true, Precondition::NoClass) => Some("exists already"),
+        (false, Precondition::ClassExists | Precondition::Revision(_)) => Some("does not exist"),
+        _ => None,
+    };
+    if let Some(state) = unmet {
+        let name: String = name.chars().take(MAX_LABEL_CHARS).collect();
+        let detail = format!("The gallery `{name}` {state}; nothing was changed.");
+        return Err(Problem::new(Code::PreconditionFailed, detail));
+    }
+    if let Precondition::Revision(_) = precondition {
+        recognizer.check(precondition)?;
+    }
+    let is_new = recognizer.create_gallery(name)?;
+    recognizer.select(name)?;
+    Ok((wire::Gallery::new(recognizer), is_new))
 }
 
 /// Deletes a gallery with everything in it. `undelete` restores it.
@@ -89,17 +120,22 @@ pub async fn delete(
 }
 
 /// Restores the gallery of this name that was deleted last, as it was.
+///
+/// `If-Match: "<revision>"`: the call fails with status 412 if the gallery had another revision
+/// when it was deleted.
 #[utoipa::path(post, path = "/v1/galleries/{gallery}/undelete", tag = "galleries",
     operation_id = "undelete_gallery",
-    params(wire::GalleryPath),
+    params(wire::GalleryPath, wire::IfMatch),
     responses((status = 200, description = "The gallery", body = wire::Gallery), wire::AnyProblem))]
 pub async fn undelete(
     State(state): State<Arc<AppState>>,
     writer: Writer,
     Path(gallery): Path<String>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    let precondition = if_match(&headers)?;
     let restored = state.change_galleries(writer, move |recognizer| {
-        recognizer.restore_gallery(&gallery)?;
+        recognizer.restore_gallery(&gallery, precondition)?;
         recognizer.select(&gallery)?;
         Ok(wire::Gallery::new(recognizer))
     });
@@ -107,7 +143,12 @@ pub async fn undelete(
     Ok(tagged(StatusCode::OK, gallery.revision, gallery))
 }
 
-/// Changes the settings of a gallery: which images it accepts, and what it keeps.
+/// Changes the settings of a gallery: which images it accepts, and what it keeps; or, in a call of
+/// its own, its name.
+///
+/// A new name is no change of the history: to take it back, rename the gallery again. The gallery
+/// `default` keeps its name (status 409 with the code `conflict`), and a name that another gallery
+/// has is refused with the same code.
 ///
 /// `If-Match: "<revision>"`: the call fails with status 412 if the gallery has another revision.
 #[utoipa::path(patch, path = "/v1/galleries/{gallery}", tag = "galleries",
@@ -123,6 +164,9 @@ pub async fn change(
     body::Json(patch): body::Json<wire::GalleryPatch>,
 ) -> Result<Response, Problem> {
     let precondition = if_match(&headers)?;
+    if let Some(name) = new_name(&patch)? {
+        return rename(&state, writer, gallery, name, precondition).await;
+    }
     let changed = state
         .change(writer, &gallery, move |recognizer| {
             // In one job with the change, so that no other change comes between.
@@ -134,6 +178,33 @@ pub async fn change(
         })
         .await??;
     Ok(tagged(StatusCode::OK, changed.revision, changed))
+}
+
+/// The new name of the gallery, if the patch has one.
+fn new_name(patch: &wire::GalleryPatch) -> Result<Option<String>, Problem> {
+    // Name and settings are kept apart in the store: no call could change both or neither.
+    if patch.name.is_some() && patch.has_settings() {
+        let detail = "name: expected in a call of its own; send the settings in another one.";
+        return Err(Problem::new(Code::BadRequest, detail));
+    }
+    Ok(patch.name.clone())
+}
+
+async fn rename(
+    state: &AppState,
+    writer: Writer,
+    gallery: String,
+    name: String,
+    precondition: Precondition,
+) -> Result<Response, Problem> {
+    let renamed = state.change_galleries(writer, move |recognizer| {
+        recognizer.select(&gallery)?;
+        recognizer.check(precondition)?;
+        recognizer.rename_gallery(&gallery, &name)?;
+        Ok(wire::Gallery::new(recognizer))
+    });
+    let gallery = renamed.await?;
+    Ok(tagged(StatusCode::OK, gallery.revision, gallery))
 }
 
 /// Lists thresholds with the share of unknown images that each accepts and the share of known

@@ -14,11 +14,12 @@ use edge::recognizer::{Precondition, RecognizerError};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::part::{check_limit, default_limit};
+use super::part::default_limit;
 use crate::http::body;
 use crate::http::client::Client;
 use crate::http::conditions::{if_match, tagged};
 use crate::http::problem::{Code, Problem};
+use crate::http::query;
 use crate::jobs::client::Writer;
 use crate::jobs::error::JobError;
 use crate::state::AppState;
@@ -35,7 +36,7 @@ const MAX_DAYS: u32 = 36_500;
 #[serde(deny_unknown_fields)]
 pub struct HistoryQuery {
     /// The most calls to return, 1 to 1000.
-    #[serde(default = "default_limit")]
+    #[serde(default = "default_limit", deserialize_with = "query::count")]
     #[param(default = 100, minimum = 1, maximum = 1000, required = false)]
     limit: usize,
     /// Return the calls that are older than this one: `next` of the answer before.
@@ -46,15 +47,14 @@ pub struct HistoryQuery {
 /// Lists the calls that changed a gallery, newest first.
 #[utoipa::path(get, path = "/v1/galleries/{gallery}/history", tag = "history",
     operation_id = "list_history",
-    params(wire::GalleryPath, HistoryQuery),
-    responses((status = 200, description = "A part of the history", body = wire::History), wire::AnyProblem))]
+    params(wire::GalleryPath, HistoryQuery, wire::IfNoneMatch),
+    responses((status = 200, description = "A part of the history", body = wire::History), wire::NotModified, wire::AnyProblem))]
 pub async fn list(
     State(state): State<Arc<AppState>>,
     Client(client): Client,
     Path(gallery): Path<String>,
     Query(HistoryQuery { limit, after }): Query<HistoryQuery>,
 ) -> Result<Response, Problem> {
-    check_limit(limit)?;
     let after = after.map(|id| id.parse::<GroupId>()).transpose();
     let after =
         after.map_err(|error| Problem::new(Code::BadRequest, format!("after: {error}.")))?;

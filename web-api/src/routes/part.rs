@@ -5,9 +5,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::http::problem::{Code, Problem};
-
-/// The most items of one answer.
-const MAX_LIMIT: usize = 1000;
+use crate::http::query;
 
 /// A part of a list of examples.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -15,7 +13,7 @@ const MAX_LIMIT: usize = 1000;
 #[serde(deny_unknown_fields)]
 pub struct ExampleListQuery {
     /// The most examples to return, 1 to 1000.
-    #[serde(default = "default_limit")]
+    #[serde(default = "default_limit", deserialize_with = "query::count")]
     #[param(default = 100, minimum = 1, maximum = 1000, required = false)]
     limit: usize,
     /// Return the examples after the one with this id: `next` of the answer before.
@@ -27,9 +25,8 @@ impl ExampleListQuery {
     /// The most examples, and the one that they follow.
     ///
     /// # Errors
-    /// `bad_request` for a limit that is 0 or more than 1000, and for an `after` that is no id.
+    /// `bad_request` for an `after` that is no id.
     pub fn checked(self) -> Result<(usize, Option<ExampleId>), Problem> {
-        check_limit(self.limit)?;
         let after = self.after.map(|id| id.parse::<ExampleId>()).transpose();
         let after =
             after.map_err(|error| Problem::new(Code::BadRequest, format!("after: {error}.")))?;
@@ -40,16 +37,4 @@ impl ExampleListQuery {
 /// The items of an answer that was asked for without a limit.
 pub fn default_limit() -> usize {
     100
-}
-
-/// Checks the limit of a request.
-///
-/// # Errors
-/// `bad_request` for 0 and for more than 1000.
-pub fn check_limit(limit: usize) -> Result<(), Problem> {
-    if (1..=MAX_LIMIT).contains(&limit) {
-        return Ok(());
-    }
-    let detail = format!("limit: expected 1 to {MAX_LIMIT}, got {limit}.");
-    Err(Problem::new(Code::BadRequest, detail))
 }

@@ -307,7 +307,9 @@ mod tests {
         assert!(fixture.found("default").await.unwrap().is_empty());
         fixture.with_list(|recognizer| recognizer.delete_gallery("line 2")).await;
         assert!(is_unknown(&fixture.found("Line 2").await));
-        fixture.with_list(|recognizer| recognizer.restore_gallery("line 2")).await;
+        fixture
+            .with_list(|recognizer| recognizer.restore_gallery("line 2", Precondition::Anything))
+            .await;
         assert_eq!(fixture.revision("line 2"), None);
         assert_eq!(fixture.found("line 2").await.unwrap(), ["mug"]);
         fixture.with_list(|recognizer| recognizer.delete_gallery("line 2")).await;

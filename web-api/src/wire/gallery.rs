@@ -105,10 +105,21 @@ pub enum KeepImages {
 }
 
 /// A change of the settings of a gallery, as a JSON merge patch (RFC 7396): a field that is left
-/// out stays, and null resets one to its default.
-#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
+/// out stays, and null resets one to its default. Or a new name, without any settings.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GalleryPatch {
+    /// The new name: 1 to 128 characters, no `/`, no control characters. It is changed in a call of
+    /// its own.
+    #[serde(default, deserialize_with = "text")]
+    #[schema(
+        value_type = String,
+        example = "line 3",
+        min_length = 1,
+        max_length = 128,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f/]+$"
+    )]
+    pub name: Option<String>,
     /// See `Gallery.rate`; the default is 0.05.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<f64>, minimum = 0.001, maximum = 0.5, example = 0.02)]
@@ -140,6 +151,11 @@ where
     Option::deserialize(deserializer).map(Some)
 }
 
+/// A text that is there; it cannot be null.
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    String::deserialize(deserializer).map(Some)
+}
+
 fn changed<T>(field: Option<Option<T>>, before: T, default: T) -> T {
     match field {
         Some(value) => value.unwrap_or(default),
@@ -148,9 +164,15 @@ fn changed<T>(field: Option<Option<T>>, before: T, default: T) -> T {
 }
 
 impl GalleryPatch {
+    /// Whether it changes anything besides the name.
+    #[must_use]
+    pub fn has_settings(&self) -> bool {
+        Self { name: None, ..self.clone() } != Self::default()
+    }
+
     /// The settings after the change.
     #[must_use]
-    pub fn applied_to(self, settings: GallerySettings) -> GallerySettings {
+    pub fn applied_to(&self, settings: GallerySettings) -> GallerySettings {
         let defaults = GallerySettings::default();
         GallerySettings {
             rate: changed(self.rate, settings.rate, defaults.rate),
@@ -247,6 +269,10 @@ mod tests {
         assert_eq!(null, GallerySettings::default());
         let kept = applied(r#"{"keep_images":"original","retention_days":0}"#);
         assert_eq!((kept.keep_images, kept.retention_days), (gallery::KeepImages::Original, 0));
+        let named: GalleryPatch = serde_json::from_str(r#"{"name":"line 3"}"#).unwrap();
+        assert!(!named.has_settings() && named.name.as_deref() == Some("line 3"));
+        let both: GalleryPatch = serde_json::from_str(r#"{"name":"a","threshold":null}"#).unwrap();
+        assert!(both.has_settings());
         let set = applied(r#"{"rate":0.1,"threshold":0.2}"#);
         assert_eq!((set.rate, set.threshold), (0.1, Some(0.2)));
     }

@@ -1,6 +1,6 @@
 //! Parameters that several calls share, as the OpenAPI document describes them.
 
-use utoipa::{IntoParams, ToSchema};
+use utoipa::{IntoParams, IntoResponses, ToSchema};
 
 /// The address of a gallery.
 #[derive(Debug, IntoParams)]
@@ -70,11 +70,40 @@ pub struct Preconditions {
     if_none_match: Option<String>,
 }
 
+/// The preconditions of a call that creates a gallery; at most one of them.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub struct GalleryPreconditions {
+    /// The gallery's revision in quotes, or `*`: fail if the gallery does not exist.
+    #[param(rename = "if-match", value_type = String, required = false, pattern = r#"^([*]|(0|[1-9][0-9]{0,18})|"(0|[1-9][0-9]{0,18})")$"#)]
+    if_match: Option<String>,
+    /// `*`: fail if the gallery exists.
+    #[param(rename = "if-none-match", value_type = AnyClass, inline, required = false)]
+    if_none_match: Option<String>,
+}
+
+/// The condition of a read.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub struct IfNoneMatch {
+    /// The entity tag of the answer that the client has: status 304 without a body if it is still
+    /// the same.
+    #[param(rename = "if-none-match", value_type = String, required = false, max_length = 4096, example = "\"7\"")]
+    if_none_match: Option<String>,
+}
+
+/// The client has the answer: `If-None-Match` names its entity tag.
+#[derive(Debug, Clone, Copy, IntoResponses)]
+#[response(status = 304)]
+pub struct NotModified;
+
 /// The one value of `If-None-Match`.
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "only its schema is used")]
 enum AnyClass {
-    /// No class may exist.
+    /// Neither the class nor the gallery may exist.
     #[schema(rename = "*")]
     Any,
 }

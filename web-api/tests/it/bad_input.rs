@@ -260,6 +260,80 @@ fn a_text_field_of_a_form_is_named() {
 }
 
 #[test]
+fn an_address_that_cannot_be_decoded_is_refused() {
+    let service = Service::start(&[]);
+    for path in [
+        "/v1/galleries/default/classes?after=%FF",
+        "/v1/galleries/default/classes?after=%zz",
+        "/v1/galleries/default/classes/%zz",
+        "/v1/galleries/50%/classes",
+        "/v1/lexicon?q=%C3",
+        "/page/%FF",
+    ] {
+        let answer = service.get(path);
+        answer.assert_problem(400, "bad_request");
+        assert!(answer.text().contains("of the address"), "{path}: {}", answer.text());
+    }
+    service.put("/v1/galleries/default/classes/%zz", "{}").assert_problem(400, "bad_request");
+    service.put("/v1/galleries/50%", "").assert_problem(400, "bad_request");
+    assert_eq!(service.known(), []);
+}
+
+#[test]
+fn errors_in_parameters_are_in_plain_words() {
+    let service = Service::start(&[]);
+    let classes = "/v1/galleries/default/classes";
+    for (method, address, detail) in [
+        ("POST", format!("{CLASSIFY}?top=x"), "top: expected 1 to 1000, got `x`."),
+        ("POST", format!("{CLASSIFY}?top=1001"), "top: expected 1 to 1000, got `1001`."),
+        ("POST", format!("{CLASSIFY}?top="), "top: expected 1 to 1000, got ``."),
+        ("POST", format!("{CLASSIFY}?explain=1"), "explain: expected true or false, got `1`."),
+        ("POST", format!("{CLASSIFY}?rate=low"), "rate: expected a number, got `low`."),
+        (
+            "POST",
+            format!("{CLASSIFY}?top=1&top=2"),
+            "The parameter `top`: expected once, got twice.",
+        ),
+        ("GET", format!("{classes}?limit=0"), "limit: expected 1 to 1000, got `0`."),
+        (
+            "GET",
+            format!("{classes}?before=x"),
+            "Unknown parameter `before`; expected `limit` or `after`.",
+        ),
+        ("GET", "/v1/lexicon".to_owned(), "The parameter `q` is missing."),
+    ] {
+        let body = if method == "POST" { good() } else { Vec::new() };
+        let answer = service.send(method, &address, &[], &body);
+        answer.assert_problem(400, "bad_request");
+        assert_eq!(answer.json()["detail"], detail, "{address}");
+    }
+}
+
+#[test]
+fn errors_in_json_bodies_are_in_plain_words() {
+    let service = Service::start(&[]);
+    for (body, detail) in [
+        ("{", "The body is not valid JSON: see line 1, column 1."),
+        ("[]", "The JSON body: expected an object, such as {}."),
+        ("{}", "The field `label` is missing."),
+        (r#"{"label":3}"#, "label: expected text, got `3`."),
+        (r#"{"name":"cup"}"#, "Unknown field `name`; expected `label`."),
+    ] {
+        let answer = service.patch(&crate::service::class("mug"), body);
+        answer.assert_problem(400, "bad_request");
+        assert_eq!(answer.json()["detail"], detail, "{body}");
+    }
+}
+
+#[test]
+fn a_deadline_that_is_sent_twice_is_refused() {
+    let service = Service::start(&[]);
+    let twice = [("handful-deadline-ms", "1000"), ("handful-deadline-ms", "2000")];
+    service.send("GET", "/version", &twice, &[]).assert_problem(400, "bad_request");
+    assert_eq!(service.send("GET", "/version", &twice[..1], &[]).status, 200);
+}
+
+#[test]
 fn a_json_array_is_no_object() {
     let service = Service::start(&[]);
     service.enroll("mug", &good()).ok();

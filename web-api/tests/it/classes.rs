@@ -83,7 +83,8 @@ fn a_gallery_does_not_grow_beyond_its_limits() {
     service.enroll("cup", &red()).ok();
     let full = service.enroll("cup", &blue());
     full.assert_problem(409, "limit_reached");
-    assert!(full.text().contains("2 examples"), "{}", full.text());
+    let reason = "There are 2 examples, and at most 2 are allowed; delete some before you add 1.";
+    assert_eq!(full.json()["detail"], reason);
     // What it has already is no growth.
     service.enroll("cup", &red()).ok();
     service.delete(&class("mug")).ok();

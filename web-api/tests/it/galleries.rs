@@ -1,4 +1,4 @@
-//! Several galleries: create, read, delete, restore; each has its own classes.
+//! Several galleries: create, read, rename, delete, restore; each has its own classes.
 
 use serde_json::{Value, json};
 
@@ -50,6 +50,45 @@ fn calls_for_galleries_that_cannot_be_are_refused() {
     let classify = service.post_files("/v1/galleries/nobody/classify", &images);
     classify.assert_problem(404, "unknown_gallery");
     assert_eq!(names(&service), ["default"]);
+}
+
+#[test]
+fn a_gallery_is_renamed() {
+    let service = Service::start(&[]);
+    service.put("/v1/galleries/Line%202", "").ok();
+    service.put("/v1/galleries/line%202/classes/mug", "{}").ok();
+    let stale = [("content-type", "application/json"), ("if-match", "\"0\"")];
+    let late = service.send("PATCH", "/v1/galleries/line%202", &stale, br#"{"name":"x"}"#);
+    late.assert_problem(412, "precondition_failed");
+    let renamed = service.patch("/v1/galleries/LINE%202", r#"{"name":" Line 3 "}"#);
+    assert_eq!(renamed.header("etag"), Some("\"1\""));
+    let renamed = renamed.ok();
+    assert_eq!((&renamed["gallery"], &renamed["classes"]), (&json!("Line 3"), &json!(1)));
+    assert_eq!(names(&service), ["default", "Line 3"]);
+    service.get("/v1/galleries/line%202").assert_problem(404, "unknown_gallery");
+    assert_eq!(service.get("/v1/galleries/line%203/classes/mug").ok()["class"]["label"], "mug");
+}
+
+#[test]
+fn a_new_name_that_cannot_be_is_refused() {
+    let service = Service::start(&[]);
+    service.put("/v1/galleries/a", "").ok();
+    service.put("/v1/galleries/b", "").ok();
+    for (gallery, patch, status, code) in [
+        ("nobody", r#"{"name":"x"}"#, 404, "unknown_gallery"),
+        ("default", r#"{"name":"x"}"#, 409, "conflict"),
+        ("a", r#"{"name":"B"}"#, 409, "conflict"),
+        ("a", r#"{"name":"Default"}"#, 409, "conflict"),
+        ("a", r#"{"name":"x/y"}"#, 422, "bad_name"),
+        ("a", r#"{"name":""}"#, 422, "bad_name"),
+        ("a", r#"{"name":null}"#, 400, "bad_request"),
+        ("a", r#"{"name":"x","rate":0.1}"#, 400, "bad_request"),
+    ] {
+        let refused = service.patch(&format!("/v1/galleries/{gallery}"), patch);
+        assert_eq!(refused.problem(), (status, code.to_owned()), "{gallery} {patch}");
+    }
+    assert_eq!(names(&service), ["default", "a", "b"]);
+    assert_eq!(service.get("/v1/galleries/a").ok()["rate"], 0.05, "nothing was changed");
 }
 
 #[test]

@@ -7,12 +7,14 @@ mod bad_input;
 mod browser;
 mod classes;
 mod client;
+mod conditions;
 mod decisions;
 #[path = "../../../models/tests/it/draw.rs"]
 #[allow(dead_code, reason = "the drawings of another crate's tests; not all are needed here")]
 mod draw;
 mod examples;
 mod galleries;
+mod galleries_page;
 mod history;
 mod history_page;
 mod images;

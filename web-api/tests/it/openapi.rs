@@ -61,8 +61,8 @@ fn check_response(response: &Value, here: &str, missing: &mut Vec<String>) {
         missing.push(format!("{here}: description"));
     }
     let content = response["content"].as_object();
-    // An answer with status 204 has no body.
-    if content.is_none() && !here.ends_with(" 204") {
+    // An answer with status 204 or 304 has no body.
+    if content.is_none() && !here.ends_with(" 204") && !here.ends_with(" 304") {
         missing.push(format!("{here}: content"));
     }
     for (kind, content) in content.into_iter().flatten() {

@@ -11,6 +11,7 @@ mod decision_bytes;
 mod evaluate;
 #[path = "../../../tests/it/files.rs"]
 mod files;
+mod galleries;
 mod gallery_command;
 mod gallery_examples;
 mod history;

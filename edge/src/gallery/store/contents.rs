@@ -193,3 +193,13 @@ pub(super) fn image(
     let table = transaction.open_table(IMAGES)?;
     Ok(table.get((gallery.0.as_u128(), id.0.as_u128()))?.map(|bytes| bytes.value().to_vec()))
 }
+
+/// The number of bytes of that image.
+pub(super) fn image_size(
+    transaction: &ReadTransaction,
+    gallery: GalleryId,
+    id: ExampleId,
+) -> Result<Option<usize>, ReadError> {
+    let table = transaction.open_table(IMAGES)?;
+    Ok(table.get((gallery.0.as_u128(), id.0.as_u128()))?.map(|bytes| bytes.value().len()))
+}

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::{Arrival, collect, content_type, quoted};
+use crate::http::plain_words;
 use crate::http::problem::{Code, Problem};
 use crate::state::AppState;
 
@@ -74,13 +75,30 @@ impl JsonBytes {
 
 /// The value of a JSON object.
 fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // First, so that what is wrong after that is about a field.
+    serde_json::from_slice::<IgnoredAny>(bytes).map_err(|error| not_json(&error))?;
     // serde also reads an array as a struct, field by field.
-    if bytes.trim_ascii_start().first() == Some(&b'[') {
-        let detail = "The JSON body: expected an object, got an array.";
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        let detail = "The JSON body: expected an object, such as {}.";
         return Err(Problem::new(Code::BadRequest, detail));
     }
-    serde_json::from_slice(bytes)
-        .map_err(|error| Problem::new(Code::BadRequest, format!("The JSON body: {error}.")))
+    let mut parser = serde_json::Deserializer::from_slice(bytes);
+    serde_path_to_error::deserialize(&mut parser).map_err(|error| {
+        let reason = error.inner().to_string();
+        // serde_json calls this an error of syntax: it was to be a word.
+        if !error.inner().is_data() && !reason.starts_with("expected value") {
+            return not_json(error.inner());
+        }
+        let detail = plain_words::of_field(&error.path().to_string(), &reason);
+        Problem::new(Code::BadRequest, detail)
+    })
+}
+
+fn not_json(error: &serde_json::Error) -> Problem {
+    let line = error.line();
+    let column = error.column();
+    let detail = format!("The body is not valid JSON: see line {line}, column {column}.");
+    Problem::new(Code::BadRequest, detail)
 }
 
 #[cfg(test)]
@@ -96,5 +114,31 @@ mod tests {
             let code = object::<Body>(wrong.as_bytes()).unwrap_err().code();
             assert_eq!(code, Code::BadRequest, "{wrong}");
         }
+    }
+
+    #[test]
+    fn errors_in_a_body_name_no_types_of_rust() {
+        type Body = crate::wire::GalleryPatch;
+        for (wrong, expected) in [
+            ("{\"rate\":}", "The body is not valid JSON: see line 1, column 9."),
+            ("", "The body is not valid JSON: see line 1, column 0."),
+            ("5", "The JSON body: expected an object, such as {}."),
+            (r#"{"rate":"x"}"#, "rate: expected a number, got \"x\"."),
+            (r#"{"name":null}"#, "name: expected text, got null."),
+            (r#"{"keep_images":5}"#, "keep_images: expected text."),
+            (r#"{"rate":1,"rate":2}"#, "The field `rate`: expected once, got twice."),
+            (
+                r#"{"retention_days":1.5}"#,
+                "retention_days: expected a whole number from 0 to 4294967295, got `1.5`.",
+            ),
+            (
+                r#"{"keep_images":"all"}"#,
+                "keep_images: expected one of `thumb`, `original`, `off`, got `all`.",
+            ),
+        ] {
+            assert_eq!(object::<Body>(wrong.as_bytes()).unwrap_err().to_string(), expected);
+        }
+        let unknown = object::<Body>(br#"{"rates":1}"#).unwrap_err().to_string();
+        assert!(unknown.starts_with("Unknown field `rates`; expected one of `"), "{unknown}");
     }
 }

@@ -1,0 +1,31 @@
+//! `handful galleries`.
+
+use crate::bad_input::assert_refused;
+use crate::sandbox::Sandbox;
+
+fn names(sandbox: &Sandbox) -> Vec<String> {
+    let listed = sandbox.json(&["galleries", "list", "--json"]);
+    let galleries = listed["galleries"].as_array().unwrap().iter();
+    galleries.map(|one| one["gallery"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_gallery_is_renamed() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["galleries", "create", "line 2"]);
+    sandbox.ok(&["galleries", "create", "other"]);
+    let renamed = sandbox.ok(&["galleries", "rename", "LINE 2", "line 3"]);
+    assert!(renamed.starts_with("renamed LINE 2 to line 3\n"), "{renamed}");
+    assert_eq!(names(&sandbox), ["default", "line 3", "other"]);
+    for (gallery, name, words) in [
+        ("line 2", "x", ["no gallery `line 2`", "handful galleries list"]),
+        ("line 3", "OTHER", ["`OTHER` exists already", "choose another name"]),
+        ("line 3", "default", ["`default` exists already", "choose another name"]),
+        ("default", "x", ["`default`", "renamed"]),
+        ("line 3", "a/b", ["the name", "may not contain `/`"]),
+    ] {
+        let outcome = sandbox.run(&["galleries", "rename", gallery, name]);
+        assert_refused(&outcome, 2, &words);
+    }
+    assert_eq!(names(&sandbox), ["default", "line 3", "other"]);
+}

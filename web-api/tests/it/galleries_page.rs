@@ -1,0 +1,41 @@
+//! Galleries on the page: create, rename, delete, restore.
+
+use crate::browser::Stage;
+
+const RENAME: &str = "#gallery-rename";
+const NAME: &str = "#gallery-name";
+const SUBMIT: &str = "#gallery-submit";
+
+fn shown(stage: &Stage) -> String {
+    let value = stage.browser.run("return document.querySelector('#gallery').value");
+    value.as_str().unwrap().to_owned()
+}
+
+fn wait_for(stage: &Stage, gallery: &str) {
+    stage.browser.wait(&format!("the gallery {gallery}"), || shown(stage) == gallery);
+}
+
+#[test]
+fn a_gallery_is_created_and_renamed() {
+    let Some(stage) = Stage::set("galleries on the page") else { return };
+    let browser = &stage.browser;
+    assert!(!browser.is_shown(RENAME), "`default` keeps its name");
+    browser.click("#gallery-new");
+    browser.type_into(NAME, "line 2");
+    browser.click(SUBMIT);
+    wait_for(&stage, "line 2");
+    browser.wait("the button", || browser.is_shown(RENAME));
+    browser.click(RENAME);
+    let value = "return document.querySelector('#gallery-name').value";
+    assert_eq!(browser.run(value), "line 2");
+    browser.type_into(NAME, "default");
+    browser.click(SUBMIT);
+    browser.wait_for_text("#gallery-error", "exists already");
+    browser.type_into(NAME, "line 3");
+    browser.click(SUBMIT);
+    wait_for(&stage, "line 3");
+    browser.wait("the form to close", || !browser.is_shown(NAME));
+    assert_eq!(browser.text("#gallery-error"), "");
+    let galleries = stage.service.get("/v1/galleries").ok();
+    assert_eq!(galleries["galleries"][1]["gallery"], "line 3");
+}
