@@ -104,18 +104,19 @@ impl Limits {
 
     /// With 0 of one of these the service would run and take nothing.
     fn check_counts(&self) -> Result<(), String> {
-        let counts = [
-            ("--max-body-bytes", self.max_body_bytes),
-            ("--max-files", self.max_files),
-            ("--max-queue", self.max_queue),
-            ("--max-buffer-bytes", self.max_buffer_bytes),
-            ("--max-classes", self.max_classes),
-            ("--max-examples", self.max_examples),
-            ("--max-connections", self.max_connections),
+        let are_zero = [
+            ("--max-body-bytes", self.max_body_bytes == 0),
+            ("--max-files", self.max_files == 0),
+            ("--max-pixels", self.max_pixels == 0),
+            ("--max-queue", self.max_queue == 0),
+            ("--max-buffer-bytes", self.max_buffer_bytes == 0),
+            ("--max-classes", self.max_classes == 0),
+            ("--max-examples", self.max_examples == 0),
+            ("--max-store-bytes", self.max_store_bytes == 0),
+            ("--max-connections", self.max_connections == 0),
         ];
-        let zero = counts.into_iter().find(|(_, count)| *count == 0).map(|(name, _)| name);
-        let zero = zero.or_else(|| (self.max_pixels == 0).then_some("--max-pixels"));
-        zero.map_or(Ok(()), |name| Err(format!("{name} 0: expected 1 or more")))
+        let zero = are_zero.into_iter().find(|(_, is_zero)| *is_zero);
+        zero.map_or(Ok(()), |(name, _)| Err(format!("{name} 0: expected 1 or more")))
     }
 
     fn check_times(&self) -> Result<(), String> {
