@@ -25,8 +25,10 @@
 
 mod block;
 mod candidates;
+mod checked;
 mod layout;
 mod leave_one_out;
+mod margins;
 mod measured;
 mod member;
 mod samples;
@@ -48,6 +50,8 @@ use crate::lexicon::{Meaning, NameKnowledge};
 use layout::Layout;
 use measured::Measured;
 use member::{Member, stacked};
+
+pub(crate) use checked::{CheckedClass, Margin};
 
 /// The class prototypes of a gallery at one revision. It shares with that of the revision before
 /// what has not changed, so what a change costs does not grow with the gallery; to clone it copies

@@ -14,6 +14,7 @@ pub mod classifier;
 pub mod decision;
 pub mod decoder;
 pub mod device;
+pub mod doctor;
 pub mod embedder;
 pub mod engine;
 pub mod evaluate;

@@ -45,6 +45,7 @@ use models::image::ImageLimits;
 use crate::classifier::Candidate;
 use crate::decision;
 use crate::decoder::ImageDecoder;
+use crate::doctor::DoctorReport;
 use crate::embedder::Embedded;
 use crate::engine::{EngineChoice, EngineOptions};
 use crate::explain::{self, Explanation};
@@ -345,6 +346,12 @@ impl Recognizer {
     /// The gallery as it is now, for threads that classify while it changes.
     pub fn snapshot(&mut self) -> Arc<Snapshot> {
         Arc::clone(self.current())
+    }
+
+    /// Checks the gallery: which classes have enough images, which are taken for each other, and
+    /// which examples are likely in the wrong class.
+    pub fn doctor(&mut self) -> &DoctorReport {
+        self.current().doctor()
     }
 
     /// Explains what a candidate of an image is based on; `embedding` `[s]` is that of the image,

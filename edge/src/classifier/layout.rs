@@ -114,6 +114,11 @@ impl Layout {
         self.blocks.iter().filter_map(|block| block.prototypes.clone()).collect()
     }
 
+    /// The places of all classes, in the order of labels.
+    pub(super) fn places(&self) -> impl Iterator<Item = Place> {
+        self.order.iter().map(|located| located.place)
+    }
+
     /// The block of a class.
     pub(super) fn block(&self, place: Place) -> &Block {
         &self.blocks[place.block as usize]

@@ -3,7 +3,6 @@
 use few_shot::decision::gallery::{GalleryDecision, Question};
 use few_shot::decision::images::Images;
 use few_shot::decision::sampling::sample;
-use few_shot::prototype;
 use ndarray::{Array1, Array2, ArrayView1};
 
 use super::member::stacked;
@@ -39,6 +38,18 @@ impl Classifier {
         each.map(|(row, held)| self.left_out(decision, held, &images, &similarities, row)).collect()
     }
 
+    /// The raw prototype `[s]` of a class as if these of its examples were not enrolled; at least
+    /// one other has to be there. The share of the name is that of the whole class.
+    pub(super) fn prototype_without(&self, at: usize, left_out: &[usize]) -> Array1<f32> {
+        let place = self.prototypes.places()[at];
+        let member = self.layout.member(place);
+        let mean = member.mean.as_ref().expect("invariant: a class with examples has a mean");
+        let name_share = self.layout.block(place).name_shares[place.row as usize];
+        let whole = &self.prototypes.blocks()[place.block as usize].rows();
+        let whole = whole.row(place.row as usize);
+        &whole + &(change_of_mean(&member.class, mean, left_out) * (1.0 - name_share))
+    }
+
     /// Leaves out the image at `row` of `images`, which has these similarities.
     fn left_out(
         &self,
@@ -48,11 +59,7 @@ impl Classifier {
         similarities: &Array2<f32>,
         row: usize,
     ) -> LeftOut {
-        let place = self.prototypes.places()[at];
-        let name_share = self.layout.block(place).name_shares[place.row as usize];
-        let whole = &self.prototypes.blocks()[place.block as usize].rows();
-        let whole = whole.row(place.row as usize);
-        let without = &whole + &(change_of_mean(class, one) * (1.0 - name_share));
+        let without = self.prototype_without(at, &[one]);
         let decision = decision.with_replaced(at, without.view(), class.examples.len() - 1);
         let image = images.select(&[row]);
         let similarities = similarities.select(ndarray::Axis(0), &[row]);
@@ -65,9 +72,11 @@ impl Classifier {
     }
 }
 
-/// The mean of the class without an example, less its mean, `[s]`.
-fn change_of_mean(class: &Class, one: usize) -> Array1<f32> {
-    let rows: Vec<&[f32]> = class.examples.iter().map(|example| &example.embedding[..]).collect();
-    let mean = prototype::mean(stacked(&rows, rows[one].len()).view());
-    (&mean - &ArrayView1::from(rows[one])) / (rows.len() - 1) as f32
+/// The mean `[s]` of a class without some of its examples, less its `mean`.
+fn change_of_mean(class: &Class, mean: &Array1<f32>, left_out: &[usize]) -> Array1<f32> {
+    let mut change = mean * left_out.len() as f32;
+    for &one in left_out {
+        change -= &ArrayView1::from(&class.examples[one].embedding);
+    }
+    change / (class.examples.len() - left_out.len()) as f32
 }

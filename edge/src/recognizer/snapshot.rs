@@ -1,12 +1,13 @@
 //! A gallery at one revision, as its readers see it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use few_shot::decision::DecisionModel;
 use few_shot::fusion::{Fusion, Setting};
 
 use crate::classifier::{Classifier, Ranking};
+use crate::doctor::{self, DoctorReport};
 use crate::gallery::{Gallery, GallerySettings};
 use crate::lexicon::NameKnowledge;
 
@@ -26,6 +27,8 @@ pub struct Snapshot {
     revision: u64,
     settings: GallerySettings,
     classifier: Classifier,
+    /// Computed when it is first asked for.
+    doctor: OnceLock<DoctorReport>,
 }
 
 impl Snapshot {
@@ -42,7 +45,12 @@ impl Snapshot {
             Some(model) => classifier.with_decision(model, gallery.background(), previous),
             None => classifier,
         };
-        Self { revision: gallery.revision(), settings: *gallery.settings(), classifier }
+        Self {
+            revision: gallery.revision(),
+            settings: *gallery.settings(),
+            classifier,
+            doctor: OnceLock::new(),
+        }
     }
 
     /// The revision of the gallery.
@@ -55,6 +63,12 @@ impl Snapshot {
     #[must_use]
     pub fn classifier(&self) -> &Classifier {
         &self.classifier
+    }
+
+    /// Checks the gallery. The first call takes up to some seconds, of one thread; later ones return
+    /// the same report.
+    pub fn doctor(&self) -> &DoctorReport {
+        self.doctor.get_or_init(|| doctor::check(&self.classifier))
     }
 
     /// Ranks the classes for each raw embedding `[s]`; explains nothing.

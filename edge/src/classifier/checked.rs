@@ -1,0 +1,58 @@
+//! What a check of the examples of a class has found.
+
+/// A class whose examples were left out one by one.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct CheckedClass {
+    /// The position of the class among those that can be recognized.
+    pub(crate) at: usize,
+    /// In the order of enrollment. An example without a margin is not here: all others of its class
+    /// are near-duplicates of it, or there is no other class.
+    pub(crate) margins: Vec<Margin>,
+    /// Examples that have near-duplicates among those enrolled earlier.
+    pub(crate) duplicates: Vec<Duplicate>,
+}
+
+/// How an example compares with its class and with the others, as if it and its near-duplicates
+/// were not enrolled.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Margin {
+    /// The position of the example in its class.
+    pub(crate) example: usize,
+    /// How much higher its class ranks than the best other one: a difference of cosines. It is
+    /// recognized if that is positive.
+    pub(crate) value: f32,
+    /// The position of the best other class among those that can be recognized.
+    pub(crate) rival: usize,
+    /// The cosine to the most similar other example of its class that is no near-duplicate.
+    pub(crate) nearest: Option<f32>,
+}
+
+/// An example that shows nearly what an earlier one of its class shows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Duplicate {
+    /// The position of the example in its class.
+    pub(crate) example: usize,
+    /// That of the earlier one.
+    pub(crate) of: usize,
+    /// Their cosine.
+    pub(crate) similarity: f32,
+}
+
+impl CheckedClass {
+    /// How many of the examples are recognized.
+    pub(crate) fn right(&self) -> usize {
+        self.margins.iter().filter(|margin| margin.is_right()).count()
+    }
+
+    /// The example that is the closest to another class.
+    pub(crate) fn weakest(&self) -> Option<&Margin> {
+        self.margins.iter().min_by(|a, b| a.value.total_cmp(&b.value))
+    }
+}
+
+impl Margin {
+    /// Whether the example is recognized.
+    pub(crate) fn is_right(&self) -> bool {
+        self.value > 0.0
+    }
+}

@@ -1,0 +1,128 @@
+//! What the margins of a gallery's examples show: its accuracy, and which margins are no chance.
+
+use crate::classifier::{CheckedClass, Classifier, Margin};
+use crate::gallery::Class;
+
+use super::report::ClassName;
+
+/// What leaving out examples has shown.
+pub(super) struct Measured<'a> {
+    pub(super) classifier: &'a Classifier,
+    /// In the order of their positions.
+    pub(super) classes: Vec<CheckedClass>,
+    /// The greatest margin of a suspect; `None` if there are too few margins to say.
+    limit: Option<f32>,
+}
+
+/// How many robust standard deviations below the median the margin of a suspect is, at least.
+/// Chosen with [`TYPICAL_SHARE`] on Caltech-101 validation classes.
+const SPREADS: f32 = 2.5;
+
+/// A suspect is as far on the side of another class as this share of the median on its own.
+const TYPICAL_SHARE: f32 = 0.4;
+
+/// What makes the median absolute deviation of a normal distribution its standard deviation.
+const MAD_SCALE: f32 = 1.4826;
+
+/// With fewer margins the median is no yardstick.
+const MIN_MARGINS: usize = 10;
+
+/// Of two examples that contradict each other, either may be the wrong one.
+const MIN_EXAMPLES: usize = 3;
+
+/// The accuracy of the gallery counts as this many more examples of each class: few examples say
+/// little, and a class that is called good was often lucky (empirical Bayes).
+const GALLERY_EXAMPLES: f64 = 10.0;
+
+impl<'a> Measured<'a> {
+    pub(super) fn new(classifier: &'a Classifier) -> Self {
+        let classes = classifier.checked();
+        let margins = classes.iter().flat_map(|class| &class.margins);
+        let limit = limit(margins.map(|margin| margin.value).collect());
+        Self { classifier, classes, limit }
+    }
+
+    /// The class at a position among those that can be recognized, if it was checked.
+    pub(super) fn class(&self, at: usize) -> Option<&CheckedClass> {
+        let found = self.classes.binary_search_by_key(&at, |class| class.at);
+        found.ok().map(|found| &self.classes[found])
+    }
+
+    /// Its examples.
+    pub(super) fn examples_of(&self, class: &CheckedClass) -> &'a Class {
+        self.classifier.class_at(class.at)
+    }
+
+    pub(super) fn name(&self, at: usize) -> ClassName {
+        name(self.classifier.class_at(at))
+    }
+
+    /// Whether an example is likely in the wrong class: far on the side of another one, by the
+    /// margins of this gallery.
+    pub(super) fn is_suspect(&self, class: &CheckedClass, margin: &Margin) -> bool {
+        let has_enough = self.examples_of(class).examples.len() >= MIN_EXAMPLES;
+        has_enough && self.limit.is_some_and(|limit| margin.value < limit)
+    }
+
+    /// How many examples were left out.
+    pub(super) fn checked(&self) -> usize {
+        self.classes.iter().map(|class| class.margins.len()).sum()
+    }
+
+    /// The share of the examples that are recognized.
+    pub(super) fn accuracy(&self) -> Option<f64> {
+        let checked = self.checked();
+        let right: usize = self.classes.iter().map(CheckedClass::right).sum();
+        (checked > 0).then(|| right as f64 / checked as f64)
+    }
+
+    /// The share of new images of a class that are expected to be recognized.
+    ///
+    /// Leaving out is pessimistic, since the class has one example less, and a class that is found
+    /// to be good was often lucky. The accuracy of the gallery evens both out.
+    pub(super) fn expected_accuracy(&self, class: &CheckedClass) -> Option<f64> {
+        let accuracy = self.accuracy().filter(|_| !class.margins.is_empty())?;
+        let right = class.right() as f64 + GALLERY_EXAMPLES * accuracy;
+        Some(right / (class.margins.len() as f64 + GALLERY_EXAMPLES))
+    }
+}
+
+/// The name of a class.
+pub(super) fn name(class: &Class) -> ClassName {
+    ClassName { id: class.id, label: class.label.clone() }
+}
+
+/// The margin below which an example is suspicious.
+fn limit(margins: Vec<f32>) -> Option<f32> {
+    if margins.len() < MIN_MARGINS {
+        return None;
+    }
+    let typical = median(margins.clone());
+    let spread = MAD_SCALE * median(margins.iter().map(|one| (one - typical).abs()).collect());
+    // An example that is recognized is never suspicious, also where most are not.
+    Some((typical - SPREADS * spread).min(-TYPICAL_SHARE * typical).min(0.0))
+}
+
+/// The upper one of two middle values; `values` has at least one.
+fn median(mut values: Vec<f32>) -> f32 {
+    let middle = values.len() / 2;
+    *values.select_nth_unstable_by(middle, f32::total_cmp).1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_below_the_margins_that_are_usual() {
+        let mut margins = vec![0.5; 8];
+        margins.extend([0.3, 0.7]);
+        assert_eq!(limit(margins[1..].to_vec()), None);
+        assert_eq!(limit(margins.clone()), Some(-0.2));
+        // Half of them far apart: what is usual reaches farther down.
+        let wide = [-0.4, -0.2, 0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4].to_vec();
+        assert!(limit(wide).unwrap() < -1.0);
+        assert_eq!(limit(vec![-0.5; 10]), Some(-0.5));
+        assert_eq!(limit(vec![0.0; 10]), Some(0.0));
+    }
+}
