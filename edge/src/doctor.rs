@@ -5,8 +5,9 @@
 //! its near-duplicates, and compared with the prototypes of all classes, that of its own class
 //! without it (leave-one-out cross-validation). Its **margin** is how much higher its own class
 //! ranks than the best other one:
-//! * The share of positive margins is the accuracy. The accuracy that is expected of new images of
-//!   a class is drawn towards that of the gallery: (right + 10 · accuracy) / (checked + 10).
+//! * The share of positive margins is the accuracy.
+//! * The accuracy that is expected of new images of a class is drawn towards that of the gallery
+//!   without its suspects: (right + 10 · accuracy) / (checked + 10).
 //! * An example is a suspect if its margin lies 2.5 robust standard deviations (1.4826 · median
 //!   absolute deviation) below the median margin of the gallery, and 0.4 medians below 0.
 //! * Two classes are confused if examples of one that are no suspects are taken for the other.

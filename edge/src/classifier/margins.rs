@@ -100,6 +100,9 @@ impl Classifier {
     }
 
     fn check(&self, batch: &[Sampled<'_>]) -> Vec<CheckedClass> {
+        if batch.is_empty() {
+            return Vec::new();
+        }
         let rows: Vec<&[f32]> = batch.iter().flat_map(Sampled::rows).collect();
         let queries = stacked(&rows, self.prototypes.size());
         let similarities = self.prototypes.similarities(queries.view());

@@ -47,7 +47,7 @@ impl Advice {
     }
 
     fn of_checked(class: &Class, checked: &CheckedClass, measured: &Measured<'_>) -> Self {
-        let different = class.examples.len() - checked.duplicates.len();
+        let different = measured.different(checked);
         if different == 1 {
             let images = class.examples.len();
             return Self::new(

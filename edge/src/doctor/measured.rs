@@ -10,8 +10,10 @@ pub(super) struct Measured<'a> {
     pub(super) classifier: &'a Classifier,
     /// In the order of their positions.
     pub(super) classes: Vec<CheckedClass>,
-    /// The greatest margin of a suspect; `None` if there are too few margins to say.
+    /// The margin that those of suspects are below; `None` if there are too few margins to say.
     limit: Option<f32>,
+    /// The share of the examples that are recognized, without the suspects.
+    sound_accuracy: Option<f64>,
 }
 
 /// How many robust standard deviations below the median the margin of a suspect is, at least.
@@ -27,8 +29,8 @@ const MAD_SCALE: f32 = 1.4826;
 /// With fewer margins the median is no yardstick.
 const MIN_MARGINS: usize = 10;
 
-/// Of two examples that contradict each other, either may be the wrong one.
-const MIN_EXAMPLES: usize = 3;
+/// Of two different images that contradict each other, either may be the wrong one.
+const MIN_DIFFERENT: usize = 3;
 
 /// The accuracy of the gallery counts as this many more examples of each class: few examples say
 /// little, and a class that is called good was often lucky (empirical Bayes).
@@ -39,7 +41,9 @@ impl<'a> Measured<'a> {
         let classes = classifier.checked();
         let margins = classes.iter().flat_map(|class| &class.margins);
         let limit = limit(margins.map(|margin| margin.value).collect());
-        Self { classifier, classes, limit }
+        let mut measured = Self { classifier, classes, limit, sound_accuracy: None };
+        measured.sound_accuracy = measured.accuracy_without_suspects();
+        measured
     }
 
     /// The class at a position among those that can be recognized, if it was checked.
@@ -53,6 +57,12 @@ impl<'a> Measured<'a> {
         self.classifier.class_at(class.at)
     }
 
+    /// How many of its images differ from all earlier ones.
+    pub(super) fn different(&self, class: &CheckedClass) -> usize {
+        self.examples_of(class).examples.len() - class.duplicates.len()
+    }
+
+    /// The name of the class at a position among those that can be recognized.
     pub(super) fn name(&self, at: usize) -> ClassName {
         name(self.classifier.class_at(at))
     }
@@ -60,8 +70,8 @@ impl<'a> Measured<'a> {
     /// Whether an example is likely in the wrong class: far on the side of another one, by the
     /// margins of this gallery.
     pub(super) fn is_suspect(&self, class: &CheckedClass, margin: &Margin) -> bool {
-        let has_enough = self.examples_of(class).examples.len() >= MIN_EXAMPLES;
-        has_enough && self.limit.is_some_and(|limit| margin.value < limit)
+        self.different(class) >= MIN_DIFFERENT
+            && self.limit.is_some_and(|limit| margin.value < limit)
     }
 
     /// How many examples were left out.
@@ -71,20 +81,37 @@ impl<'a> Measured<'a> {
 
     /// The share of the examples that are recognized.
     pub(super) fn accuracy(&self) -> Option<f64> {
-        let checked = self.checked();
-        let right: usize = self.classes.iter().map(CheckedClass::right).sum();
-        (checked > 0).then(|| right as f64 / checked as f64)
+        share(self.right(), self.checked())
+    }
+
+    /// The same without the suspects, which are images of other classes.
+    fn accuracy_without_suspects(&self) -> Option<f64> {
+        let mut suspects = 0;
+        for class in &self.classes {
+            let margins = class.margins.iter();
+            suspects += margins.filter(|margin| self.is_suspect(class, margin)).count();
+        }
+        // None of them is recognized.
+        share(self.right(), self.checked() - suspects)
+    }
+
+    fn right(&self) -> usize {
+        self.classes.iter().map(CheckedClass::right).sum()
     }
 
     /// The share of new images of a class that are expected to be recognized.
     ///
     /// Leaving out is pessimistic, since the class has one example less, and a class that is found
-    /// to be good was often lucky. The accuracy of the gallery evens both out.
+    /// to be good was often lucky. The accuracy of the gallery evens out the second, which is more.
     pub(super) fn expected_accuracy(&self, class: &CheckedClass) -> Option<f64> {
-        let accuracy = self.accuracy().filter(|_| !class.margins.is_empty())?;
+        let accuracy = self.sound_accuracy.filter(|_| !class.margins.is_empty())?;
         let right = class.right() as f64 + GALLERY_EXAMPLES * accuracy;
         Some(right / (class.margins.len() as f64 + GALLERY_EXAMPLES))
     }
+}
+
+fn share(part: usize, whole: usize) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
 }
 
 /// The name of a class.

@@ -8,6 +8,7 @@ mod conformance;
 mod crash;
 mod decided;
 mod decision_bytes;
+mod doctor;
 mod engines;
 mod files;
 mod fixtures;

@@ -3,6 +3,7 @@
 
 mod background;
 mod class_answer;
+mod doctor;
 mod example_answer;
 mod examples;
 mod hint;
@@ -49,6 +50,7 @@ Examples:
   handful gallery move e_8a3f21 --to cup              an example that is in the wrong class
   handful gallery history                             what was changed, when, and by whom
   handful gallery undo                                the last change, also after a restart
+  handful gallery doctor                              which classes have enough images
   handful gallery settings --rate 0.02                accept 2 in 100 unknown images
   handful gallery background list                     the examples of \"none of these\"
 
@@ -105,6 +107,8 @@ enum Action {
     History(history::Action),
     #[command(flatten)]
     Purge(purge::Action),
+    /// Check which classes have enough images, and which examples are likely in the wrong class
+    Doctor(doctor::Options),
     /// Show or change how many unknown images are accepted, and what is kept of images
     Settings(settings::Options),
     /// List or remove the examples of "none of these"; `handful enroll --background` adds some
@@ -178,6 +182,7 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
         Action::Examples(action) => examples::run(action, json, device),
         Action::History(action) => history::run(action, json, device),
         Action::Purge(action) => purge::run(action, json, device),
+        Action::Doctor(doctor::Options {}) => doctor::run(json, device),
         Action::Settings(options) => settings::run(options, json, device),
         Action::Background(action) => background::run(action, json, device),
     }

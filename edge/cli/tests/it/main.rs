@@ -13,6 +13,7 @@ mod evaluate;
 mod files;
 mod galleries;
 mod gallery_command;
+mod gallery_doctor;
 mod gallery_examples;
 mod history;
 mod names;
