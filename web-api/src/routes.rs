@@ -4,6 +4,7 @@ pub mod background;
 pub mod class_list;
 pub mod classes;
 pub mod classify;
+pub mod doctor;
 pub mod embed;
 pub mod enroll;
 pub mod examples;
@@ -58,6 +59,7 @@ fn api() -> Router<Arc<AppState>> {
         .route("/v1/galleries/{gallery}", gallery)
         .route("/v1/galleries/{gallery}/undelete", post(galleries::undelete))
         .route("/v1/galleries/{gallery}/calibrate", post(galleries::calibrate))
+        .route("/v1/galleries/{gallery}/doctor", get(doctor::check))
         .route("/v1/galleries/{gallery}/background/examples", background)
         .route("/v1/galleries/{gallery}/background/examples/{example}", delete(background::remove))
         .route("/v1/galleries/{gallery}/classes", get(class_list::list))

@@ -4,6 +4,7 @@ mod background;
 mod calibration;
 mod class;
 mod classify;
+mod doctor;
 mod enroll;
 mod example;
 mod gallery;
@@ -25,6 +26,10 @@ pub use class::{
 pub use classify::{
     AttributeWeight, Candidate, Classified, ClassifiedImage, Decision, Explanation, Neighbor,
     Shares, Unknown,
+};
+pub use doctor::{
+    Confusion, Doctor, DoctorClass, DoctorEvidence, DoctorTotals, DoctorVerdict, NearDuplicate,
+    Suspect,
 };
 pub use enroll::{Enrolled, EnrolledExample};
 pub use example::{ChangedExamples, Example, ExampleBatch, ExampleMove, Examples, OneExample};

@@ -15,8 +15,8 @@ use crate::http::answers::Counted;
 use examples::Examples;
 
 use super::{
-    background, class_list, classes, classify, embed, enroll, examples as one_by_one, galleries,
-    history, lexicon, operations,
+    background, class_list, classes, classify, doctor, embed, enroll, examples as one_by_one,
+    galleries, history, lexicon, operations,
 };
 
 #[derive(OpenApi)]
@@ -52,6 +52,7 @@ use super::{
         galleries::delete,
         galleries::undelete,
         galleries::calibrate,
+        doctor::check,
         class_list::list,
         classes::read,
         classes::put,

@@ -1,6 +1,6 @@
 //! Lists are read in parts: how many items an answer may have, and where it begins.
 
-use edge::gallery::ExampleId;
+use edge::gallery::{ExampleId, MAX_LABEL_CHARS};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -31,6 +31,36 @@ impl ExampleListQuery {
         let after =
             after.map_err(|error| Problem::new(Code::BadRequest, format!("after: {error}.")))?;
         Ok((self.limit, after))
+    }
+}
+
+/// A part of the classes of a check.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct DoctorQuery {
+    /// The most classes to return, 1 to 1000.
+    #[serde(default = "default_limit")]
+    #[param(default = 100, minimum = 1, maximum = 1000, required = false)]
+    limit: usize,
+    /// Return the classes after this label: `next` of the answer before.
+    #[param(value_type = String, required = false, max_length = 128, example = "mug")]
+    after: Option<String>,
+}
+
+impl DoctorQuery {
+    /// The most classes, and the label that they follow.
+    ///
+    /// # Errors
+    /// `bad_request` for a limit that is 0 or more than 1000, and for an `after` that is longer
+    /// than a label.
+    pub fn checked(self) -> Result<(usize, Option<String>), Problem> {
+        check_limit(self.limit)?;
+        if self.after.as_ref().is_some_and(|after| after.chars().nth(MAX_LABEL_CHARS).is_some()) {
+            let detail = format!("after: expected at most {MAX_LABEL_CHARS} characters.");
+            return Err(Problem::new(Code::BadRequest, detail));
+        }
+        Ok((self.limit, self.after))
     }
 }
 

@@ -115,6 +115,7 @@ fn the_examples_have_the_fields_of_real_answers() {
         post(&format!("{class}/examples")),
         (format!("{gallery}/classify"), "post", explained),
         post(&format!("{gallery}/calibrate")),
+        get(&format!("{gallery}/doctor")),
         post("/v1/embed"),
         get(&format!("{class}/examples")),
         get(&format!("{gallery}/history")),
@@ -166,10 +167,11 @@ fn every_route_documents_its_problems() {
     let service = Service::start(&[]);
     let document = service.get("/openapi.json").ok();
     let paths = document["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 27);
+    assert_eq!(paths.len(), 28);
     for (path, method, success) in [
         ("/v1/galleries/{gallery}", "patch", "200"),
         ("/v1/galleries/{gallery}/calibrate", "post", "200"),
+        ("/v1/galleries/{gallery}/doctor", "get", "200"),
         ("/v1/galleries/{gallery}/background/examples", "post", "201"),
         ("/v1/galleries/{gallery}/classes", "get", "200"),
         ("/v1/galleries/{gallery}/classes/{class}", "patch", "200"),
