@@ -46,6 +46,8 @@ export const gallery = () => call("GET", here());
  */
 export const set = (settings) => callWith("PATCH", here(), settings);
 export const calibrate = () => call("POST", `${here()}/calibrate`);
+/** What a check of the gallery finds, with at most 1000 classes. */
+export const doctor = () => call("GET", `${here()}/doctor?limit=1000`);
 /** All classes, sorted by label. */
 export const classes = () => all(`${here()}/classes`, "classes");
 export const classify = (image) => call("POST", `${here()}/classify?top=5&explain=true`, image, type(image));

@@ -73,11 +73,7 @@ export class Images {
 
   #thumb(id, number) {
     const what = `image ${number} of ${this.#item.label}`;
-    const image = make("img");
-    image.alt = `Image ${number} of ${this.#item.label}`;
-    image.loading = "lazy";
-    image.addEventListener("error", () => image.replaceWith(placeholder(image.alt)));
-    image.src = imageOf(id);
+    const image = thumbnail(id, `Image ${number} of ${this.#item.label}`);
     const take = button("Remove", `Remove ${what}`, () => this.#remove(id));
     const move = button("Move to…", `Move ${what}`, () => this.#openMove(thumb, id, what, move));
     const thumb = make("li", "thumb", image, make("div", "thumb-actions", take, move));
@@ -136,6 +132,16 @@ export class Images {
       this.#complain(problem.message);
     }
   }
+}
+
+/** The image of an example, loaded when it is shown. */
+export function thumbnail(id, alt) {
+  const image = make("img");
+  image.alt = alt;
+  image.loading = "lazy";
+  image.addEventListener("error", () => image.replaceWith(placeholder(alt)));
+  image.src = imageOf(id);
+  return image;
 }
 
 /** What stands for an image that is not kept. */

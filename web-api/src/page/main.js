@@ -2,6 +2,7 @@
 
 import { gallery, onReachable, version } from "/page/api.js";
 import { Camera, whyNoCamera } from "/page/camera.js";
+import { Check } from "/page/check.js";
 import { Correct } from "/page/correct.js";
 import { byId, dropZone, fileInput, make, say, show } from "/page/dom.js";
 import { Galleries } from "/page/galleries.js";
@@ -24,6 +25,7 @@ const list = new List((files, label) => teach.add(files, label), changed);
 const none = new None(changed);
 const rate = new Rate((tried) => look.decideBy(tried), changed);
 const keep = new Keep(changed);
+const check = new Check(changed);
 const history = new History(changed);
 const undo = new Undo(changed);
 const galleries = new Galleries(changed);
@@ -45,6 +47,7 @@ async function refresh() {
     none.show(settings);
     rate.show(settings);
     keep.show(settings);
+    check.show(settings);
     byId("about-unknown").textContent = settings.rejects_unknown ? "rejected" : "accepted (this bundle has no decision)";
   } catch {
     // The list shows why.

@@ -9,6 +9,7 @@ mod classes;
 mod client;
 mod conditions;
 mod decisions;
+mod doctor;
 #[path = "../../../models/tests/it/draw.rs"]
 #[allow(dead_code, reason = "the drawings of another crate's tests; not all are needed here")]
 mod draw;
