@@ -93,7 +93,7 @@ fn weakness(class: &CheckedClass, weakest: &Margin, measured: &Measured<'_>) -> 
     let is_isolated = class.margins.len() > 2
         && class.margins.iter().all(|margin| weakest.nearest <= margin.nearest);
     match is_isolated {
-        true => "which no other image of the class resembles".to_owned(),
+        true => "which is the least like the others of the class".to_owned(),
         false => format!("which is the closest to `{other}`"),
     }
 }

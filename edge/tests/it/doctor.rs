@@ -98,7 +98,8 @@ fn examples_in_the_wrong_class_are_named_and_no_others() {
     let (drawn, misplaced) = with_mistakes();
     let report = drawn.check();
     let named: BTreeSet<ExampleId> = report.suspects.iter().map(|one| one.example).collect();
-    assert_eq!(named, misplaced.iter().copied().collect());
+    let planted: BTreeSet<ExampleId> = misplaced.iter().copied().collect();
+    assert_eq!(named, planted);
     assert_eq!(report.totals.suspects, 3);
     let suspect = report.suspects.iter().find(|one| one.example == misplaced[1]).unwrap();
     let labels = (suspect.class.label.as_str(), suspect.suggested.label.as_str());
