@@ -9,6 +9,7 @@ mod crash;
 mod decided;
 mod decision_bytes;
 mod doctor;
+mod doctor_photographs;
 mod engines;
 mod files;
 mod fixtures;
