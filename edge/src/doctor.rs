@@ -13,8 +13,8 @@
 //! * Two classes are confused if examples of one that are no suspects are taken for the other.
 //!
 //! With `n` examples and `c` classes this takes `n · c` comparisons of embeddings. Of a class at
-//! most 256 examples are checked, and of a large gallery so many classes that it takes 40 million
-//! comparisons, some seconds; [`DoctorEvidence`] states how much was checked.
+//! most 256 examples are checked, and of a large gallery only as many classes as take 20 million
+//! comparisons, some seconds on one processor core. [`DoctorEvidence`] states how much was checked.
 //!
 //! # Examples
 //! ```

@@ -12,8 +12,9 @@ use crate::gallery::Class;
 /// validation images of one class reaches it with `efficientnet-lite0`.
 const NEAR_DUPLICATE: f32 = 0.99;
 
-/// The most comparisons of an example with a prototype: some seconds for 1280 values each.
-const MAX_COMPARISONS: usize = 40_000_000;
+/// The most comparisons of an example with a prototype. Of 1280 values each, they are 26 billion
+/// products: some seconds of one core, also of a small processor well within a request's deadline.
+const MAX_COMPARISONS: usize = 20_000_000;
 
 /// Examples that are compared with all prototypes at once: a matrix product copies the prototypes,
 /// which takes as long as this many comparisons.

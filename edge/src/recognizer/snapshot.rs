@@ -65,7 +65,7 @@ impl Snapshot {
         &self.classifier
     }
 
-    /// Checks the gallery. The first call takes up to some seconds, of one thread; later ones return
+    /// Checks the gallery. The first call takes this thread up to some seconds; later ones return
     /// the same report.
     pub fn doctor(&self) -> &DoctorReport {
         self.doctor.get_or_init(|| doctor::check(&self.classifier))

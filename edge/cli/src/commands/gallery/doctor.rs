@@ -17,7 +17,7 @@ use crate::text::{Align, percent, show, table};
 
 const EXAMPLES: &str = "\
 Examples:
-  handful gallery doctor                           which classes have enough images, and what is wrong
+  handful gallery doctor                           which classes need images, and which are wrong
   handful gallery doctor --json | jq '.suspects[]'
   handful --gallery \"line 2\" gallery doctor
 
