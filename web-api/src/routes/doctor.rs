@@ -35,8 +35,10 @@ pub async fn check(
     Query(query): Query<DoctorQuery>,
 ) -> Result<Response, Problem> {
     let (limit, after) = query.checked()?;
-    let snapshot = state.in_gallery(client, &gallery, Recognizer::snapshot).await?;
+    state.check_gallery(&gallery)?;
     let turn = TURN.acquire().await.map_err(|_| JobError::Stopped)?;
+    // After the wait, so that calls that wait hold no snapshots of earlier revisions.
+    let snapshot = state.in_gallery(client, &gallery, Recognizer::snapshot).await?;
     let work = spawn_blocking(move || {
         // Kept until the end, also if the client leaves meanwhile.
         let _turn = turn;

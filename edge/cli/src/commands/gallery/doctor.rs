@@ -22,7 +22,7 @@ Examples:
   handful --gallery \"line 2\" gallery doctor
 
 Each example is left out once, with those that are nearly the same, and classified with the others:
-right     share of the examples that are recognized then
+right     how many of the examples that were left out are recognized
 expected  share of new images of the class that are expected to be recognized
 
 The exit code is 0, whatever is found.";
