@@ -40,7 +40,7 @@ impl ExampleListQuery {
 #[serde(deny_unknown_fields)]
 pub struct DoctorQuery {
     /// The most classes to return, 1 to 1000.
-    #[serde(default = "default_limit")]
+    #[serde(default = "default_limit", deserialize_with = "query::count")]
     #[param(default = 100, minimum = 1, maximum = 1000, required = false)]
     limit: usize,
     /// Return the classes after this label: `next` of the answer before.
@@ -52,10 +52,8 @@ impl DoctorQuery {
     /// The most classes, and the label that they follow.
     ///
     /// # Errors
-    /// `bad_request` for a limit that is 0 or more than 1000, and for an `after` that is longer
-    /// than a label.
+    /// `bad_request` for an `after` that is longer than a label.
     pub fn checked(self) -> Result<(usize, Option<String>), Problem> {
-        check_limit(self.limit)?;
         if self.after.as_ref().is_some_and(|after| after.chars().nth(MAX_LABEL_CHARS).is_some()) {
             let detail = format!("after: expected at most {MAX_LABEL_CHARS} characters.");
             return Err(Problem::new(Code::BadRequest, detail));
