@@ -343,9 +343,9 @@ impl Group<'_> {
     }
 
     fn is_purge(&self) -> bool {
-        self.changes.iter().any(|change| {
-            matches!(change.what, What::Purge { .. } | What::PurgeGallery { .. })
-        })
+        self.changes
+            .iter()
+            .any(|change| matches!(change.what, What::Purge { .. } | What::PurgeGallery { .. }))
     }
 }
 

@@ -32,9 +32,9 @@ pub(super) struct Commit<'a> {
 impl Commit<'_> {
     /// Whether it forgets something for good.
     pub(super) fn purges(&self) -> bool {
-        self.changes.iter().any(|change| {
-            matches!(change.what, What::Purge { .. } | What::PurgeGallery { .. })
-        })
+        self.changes
+            .iter()
+            .any(|change| matches!(change.what, What::Purge { .. } | What::PurgeGallery { .. }))
     }
 
     /// Whether people make room with it.

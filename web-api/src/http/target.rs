@@ -11,7 +11,7 @@ use super::problem::{Code, Problem};
 ///
 /// # Errors
 /// `bad_request`.
-pub fn check(uri: &Uri) -> Result<(), Problem> {
+pub(super) fn check(uri: &Uri) -> Result<(), Problem> {
     check_part("path", uri.path())?;
     check_part("query", uri.query().unwrap_or_default())
 }

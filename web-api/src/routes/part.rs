@@ -63,6 +63,6 @@ impl DoctorQuery {
 }
 
 /// The items of an answer that was asked for without a limit.
-pub fn default_limit() -> usize {
+pub(super) fn default_limit() -> usize {
     100
 }

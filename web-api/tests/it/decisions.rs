@@ -149,7 +149,7 @@ fn settings_out_of_range_and_stale_changes_are_refused() {
         (r#"{"rate":0.6}"#, "`rate`"),
         (r#"{"threshold":3}"#, "`threshold`"),
         (r#"{"expected_unknown_share":1}"#, "`expected_unknown_share`"),
-        (r#"{"rate":"low"}"#, "expected f64"),
+        (r#"{"rate":"low"}"#, "rate: expected a number, got \"low\""),
         (r#"{"speed":1}"#, "`speed`"),
     ] {
         let answer = service.patch(GALLERY, patch);

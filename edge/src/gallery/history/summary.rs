@@ -83,9 +83,7 @@ impl Summaries {
             What::Purge { examples } => {
                 Phrase { images: examples.len(), ..Phrase::of("purged", String::new()) }
             }
-            What::PurgeGallery { gallery } => {
-                Phrase::of("purged", self.class(ClassId(gallery.0)))
-            }
+            What::PurgeGallery { gallery } => Phrase::of("purged", self.class(ClassId(gallery.0))),
         }
     }
 
