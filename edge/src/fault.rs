@@ -1,6 +1,8 @@
 //! Who is at fault for each error of this crate, the input or the machine. Every public error has
 //! an answer here, so that a program can take its exit code from any of them.
 
+use std::io;
+
 use models::fault::{Blame, Fault};
 
 use crate::attention::AttentionError;
@@ -10,7 +12,9 @@ use crate::decoder::DecodeError;
 use crate::device::ThreadsError;
 use crate::engine::{EngineError, Rejection, SelectError, UnknownEngine, UnknownPrecision};
 use crate::evaluate::EvaluateError;
-use crate::gallery::{GalleryError, LabelError, NotAnId, NotKeepImages, SettingError};
+use crate::gallery::{
+    ArchiveError, GalleryError, LabelError, NotAnId, NotKeepImages, SettingError,
+};
 use crate::lexicon::{AttributeError, NameKnowledgeError};
 use crate::locate::{LibraryError, NotFound};
 use crate::recognizer::RecognizerError;
@@ -150,10 +154,31 @@ impl Fault for GalleryError {
             | Self::InUse { .. }
             | Self::StoreFull { .. }
             | Self::NotCompacted(_)
+            | Self::NotExported(_)
             | Self::Broken { .. }
             | Self::Io { .. } => Blame::Machine,
+            Self::Archive(error) => error.blame(),
         }
     }
+}
+
+impl Fault for ArchiveError {
+    fn blame(&self) -> Blame {
+        match self {
+            Self::Io(error) if is_wrong_path(error) => Blame::Input,
+            Self::Io(_) => Blame::Machine,
+            Self::Broken(_) | Self::OtherVersion { .. } | Self::OtherSpace { .. } => Blame::Input,
+        }
+    }
+}
+
+/// Whether another path would help.
+fn is_wrong_path(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidFilename, IsADirectory, NotADirectory, NotFound, PermissionDenied};
+    matches!(
+        error.kind(),
+        NotFound | PermissionDenied | IsADirectory | NotADirectory | InvalidFilename
+    )
 }
 
 impl Fault for NameKnowledgeError {

@@ -36,6 +36,7 @@ use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
 
+mod archive;
 mod change;
 mod class;
 mod clock;
@@ -73,13 +74,14 @@ use lookup::{shortened, the_one};
 use state::State;
 use store::{DEFAULT_GALLERY, RedbStore, SharedFile};
 
+pub use archive::{Archive, Export, Imported};
 pub use change::{Change, NewlyEnrolled, Place, Sha256, What};
 pub use class::{
     BackgroundEnrolled, Class, ClassOverrides, Enrolled, Example, NewExample, Outcome,
     SenseOverride,
 };
 pub use clock::Timestamp;
-pub use error::GalleryError;
+pub use error::{ArchiveError, GalleryError};
 pub use galleries::{Galleries, GalleryEntry};
 pub use history::{HistoryEntry, UndoTarget};
 pub use id::{ChangeId, ClassId, DeviceId, ExampleId, GalleryId, GroupId, NotAnId};

@@ -8,7 +8,7 @@ use super::change::{Change, What};
 use super::error::GalleryError;
 use super::facts::Examples;
 use super::id::{ChangeId, ExampleId, GroupId};
-use super::journal::Commit;
+use super::journal::{Commit, ImageFile};
 use super::state::Delta;
 
 /// What comes with changes and is not in the journal.
@@ -16,6 +16,8 @@ use super::state::Delta;
 pub(super) struct Data {
     pub(super) examples: Examples,
     pub(super) images: HashMap<ExampleId, Vec<u8>>,
+    /// More images, which are read from a file when they are written.
+    pub(super) archived: Option<Box<dyn ImageFile>>,
 }
 
 /// What a change takes in the store beside embeddings and images: its entry in the journal and the
@@ -98,7 +100,7 @@ impl Gallery {
         };
         let restored = restored.inspect_err(|_| self.state.revert(&delta))?;
         let revision = self.revision + 1;
-        let Data { examples, images } = data;
+        let Data { examples, images, archived } = data;
         let first = examples.values().next().map(|example| example.embedding.len());
         let embedding_length = self.embedding_length.or(first);
         let commit = Commit {
@@ -106,6 +108,7 @@ impl Gallery {
             changes,
             examples: &examples,
             images: &images,
+            archived: archived.as_deref(),
             embedding_length,
             delta: &delta,
             state: &self.state,

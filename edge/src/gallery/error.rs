@@ -1,5 +1,6 @@
 //! Why a gallery refuses a call.
 
+use std::io;
 use std::path::PathBuf;
 
 use super::id::{ChangeId, GroupId};
@@ -66,6 +67,12 @@ pub enum GalleryError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// The gallery cannot be exported now.
+    #[error("the gallery cannot be exported: {0}")]
+    NotExported(&'static str),
+    /// The file that was imported cannot be used.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
     /// The purge is done, but its bytes may still be in the store's file.
     #[error(
         "what was removed is purged, but the store could not be written anew: {0}; its bytes are \
@@ -182,5 +189,44 @@ pub enum GalleryError {
         path: PathBuf,
         /// The reason that it gave.
         reason: String,
+    },
+}
+
+/// Why an archive is not imported. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ArchiveError {
+    /// The operating system refused.
+    #[error("the file cannot be read: {0}")]
+    Io(#[from] io::Error),
+    /// It is no file that Handful wrote, or it is damaged.
+    #[error(
+        "this is not a whole archive of a gallery: {0}; nothing was imported; export the gallery \
+         again"
+    )]
+    Broken(String),
+    /// It has another format.
+    #[error(
+        "the archive was written by another version of Handful (format {format}, layout {layout}; \
+         this one reads {expected}); import it with that version, or export it with this one"
+    )]
+    OtherVersion {
+        /// The format of the archive.
+        format: u64,
+        /// The layout of the archive.
+        layout: String,
+        /// The format and the layout of this program.
+        expected: String,
+    },
+    /// Its embeddings are of another backbone.
+    #[error(
+        "the archive holds embeddings of another model (space {got:.12}…, this model's is \
+         {expected:.12}…); import it with that model's bundle, or enroll the images again"
+    )]
+    OtherSpace {
+        /// The space of the model in use.
+        expected: String,
+        /// The space of the archive.
+        got: String,
     },
 }

@@ -22,6 +22,7 @@ use std::path::Path;
 use uuid::Uuid;
 
 use super::Gallery;
+use super::archive::Export;
 use super::class::ClassOverrides;
 use super::clock::{Clock, SystemSource};
 use super::error::GalleryError;
@@ -29,6 +30,7 @@ use super::id::{ClassId, DeviceId, GalleryId};
 use super::journal::{Contents, Memory};
 use super::label::Label;
 use super::lookup::shortened;
+use super::store::view::View;
 use super::store::{DEFAULT_GALLERY, RedbStore, SharedFile};
 
 /// The gallery whose classes are the galleries of a store.
@@ -196,6 +198,20 @@ impl Galleries {
         };
         let (store, contents) = RedbStore::open(file.clone(), id, name, &self.space_id)?;
         Ok(Gallery::new(contents, store, clock))
+    }
+
+    /// Begins the export of a gallery as it is now: the bytes of its archive, in parts. It need not
+    /// be open.
+    ///
+    /// # Errors
+    /// [`GalleryError::UnknownGallery`]; [`GalleryError::NotExported`] for galleries in memory;
+    /// [`GalleryError::Broken`]; [`GalleryError::Io`].
+    pub fn export(&self, name: &str) -> Result<Export, GalleryError> {
+        let id = self.find(name)?;
+        let file = self.file.clone().ok_or(GalleryError::NotExported("it is in memory only"))?;
+        let named = self.name(id).and_then(|name| Label::parse(&name).ok());
+        let named = named.ok_or_else(|| unknown(name))?;
+        Ok(Export::new(View::of(file, id, &self.space_id)?, named))
     }
 
     /// Creates a gallery; also answers whether it is new.

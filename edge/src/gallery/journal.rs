@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 
 use super::change::{Change, What};
 use super::class::Example;
 use super::clock::Timestamp;
-use super::error::GalleryError;
+use super::error::{ArchiveError, GalleryError};
 use super::facts::Examples;
 use super::id::{ChangeId, DeviceId, ExampleId};
 use super::state::{Delta, ExampleState, State};
@@ -21,12 +22,23 @@ pub(super) struct Commit<'a> {
     pub(super) examples: &'a Examples,
     /// The kept images of these examples.
     pub(super) images: &'a HashMap<ExampleId, Vec<u8>>,
+    /// More of them, which are in a file.
+    pub(super) archived: Option<&'a dyn ImageFile>,
     /// The length of all embeddings; `None` before the first.
     pub(super) embedding_length: Option<usize>,
     /// The rows of the state that change: which ones, and what they were.
     pub(super) delta: &'a Delta,
     /// The state after the changes.
     pub(super) state: &'a State,
+}
+
+/// Images that are in a file: each is read when it is written, so that memory holds one of them.
+pub(super) trait ImageFile: Send + fmt::Debug {
+    /// The number of images.
+    fn len(&self) -> usize;
+
+    /// Each image, or why it cannot be read.
+    fn read(&self) -> Box<dyn Iterator<Item = io::Result<(ExampleId, Vec<u8>)>> + '_>;
 }
 
 impl Commit<'_> {
@@ -136,6 +148,9 @@ impl Journal for Memory {
     }
 
     fn commit(&mut self, commit: &Commit<'_>) -> Result<(), GalleryError> {
+        let archived = commit.archived.into_iter().flat_map(|images| images.read());
+        let archived: io::Result<Vec<_>> = archived.collect();
+        let archived = archived.map_err(ArchiveError::from)?;
         for change in commit.changes {
             match &change.what {
                 What::Enroll { examples, .. } => {
@@ -153,6 +168,7 @@ impl Journal for Memory {
             }
         }
         self.images.extend(commit.images.iter().map(|(id, image)| (*id, image.clone())));
+        self.images.extend(archived);
         self.changes.extend_from_slice(commit.changes);
         self.changes.sort_by_key(Change::position);
         Ok(())

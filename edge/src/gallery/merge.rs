@@ -52,21 +52,49 @@ impl Gallery {
         let embeddings = incoming.iter().flat_map(|one| one.embeddings.values());
         self.check_embeddings(embeddings.map(Vec::as_slice))?;
         let journal = self.journal.changes()?;
-        let given = incoming.len();
-        let mut timely = incoming;
-        timely.retain(|one| !self.clock.is_ahead(one.change.at));
-        let ahead = given - timely.len();
-        let all = journal.iter().chain(timely.iter().map(|one| &one.change));
-        let purged: HashSet<ExampleId> = all.flat_map(purges).collect();
-        let mut here = Seen::new(&journal);
-        let mut changes = Vec::new();
+        let given = incoming.iter().map(|one| one.change.clone()).collect();
+        let plan = self.plan_merge(&journal, given)?;
+        let mut new: HashSet<ChangeId> = plan.changes.iter().map(|change| change.id).collect();
         let mut data = Data::default();
-        for one in timely {
-            if here.changes.insert(one.change.id) {
-                here.check(&one.change)?;
-                changes.push(data.add(one, &purged));
+        for one in incoming {
+            // A change may be given twice.
+            if new.remove(&one.change.id) {
+                data.add(one, &plan.purged);
             }
         }
+        self.take_over(&journal, plan, data)
+    }
+
+    /// Which of these changes this gallery takes over.
+    pub(super) fn plan_merge(
+        &self,
+        journal: &[Change],
+        given: Vec<Change>,
+    ) -> Result<MergePlan, GalleryError> {
+        let n = given.len();
+        let mut timely = given;
+        timely.retain(|change| !self.clock.is_ahead(change.at));
+        let ahead = n - timely.len();
+        let purged = journal.iter().chain(&timely).flat_map(purges).collect();
+        let mut here = Seen::new(journal);
+        let mut changes = Vec::new();
+        for change in timely {
+            if here.changes.insert(change.id) {
+                here.check(&change)?;
+                changes.push(change);
+            }
+        }
+        Ok(MergePlan { changes, ahead, purged })
+    }
+
+    /// Makes the changes of a plan durable; `data` is what they enroll.
+    pub(super) fn take_over(
+        &mut self,
+        journal: &[Change],
+        plan: MergePlan,
+        data: Data,
+    ) -> Result<Merged, GalleryError> {
+        let MergePlan { changes, ahead, .. } = plan;
         if changes.is_empty() {
             return Ok(Merged { new: 0, ahead });
         }
@@ -82,6 +110,16 @@ impl Gallery {
         }
         Ok(Merged { new: changes.len(), ahead })
     }
+}
+
+/// What a gallery takes over of the changes that it is given.
+pub(super) struct MergePlan {
+    /// Those that it does not have.
+    pub(super) changes: Vec<Change>,
+    /// How many are left out, since their time is too far ahead.
+    ahead: usize,
+    /// The examples that are purged here or there.
+    pub(super) purged: HashSet<ExampleId>,
 }
 
 /// What is in the journal, and what of the given changes comes before.
@@ -138,10 +176,10 @@ fn too_many(examples: usize) -> Option<&'static str> {
 }
 
 impl Data {
-    /// Takes over what a change enrolls and nobody has purged; returns the change.
-    fn add(&mut self, incoming: Incoming, purged: &HashSet<ExampleId>) -> Change {
+    /// Takes over what a change enrolls and nobody has purged.
+    fn add(&mut self, incoming: Incoming, purged: &HashSet<ExampleId>) {
         let Incoming { change, mut embeddings, mut images } = incoming;
-        let What::Enroll { precision, examples, .. } = &change.what else { return change };
+        let What::Enroll { precision, examples, .. } = &change.what else { return };
         for new in examples.iter().filter(|new| !purged.contains(&new.id)) {
             if let Some(embedding) = embeddings.remove(&new.id) {
                 let precision = precision.clone();
@@ -150,7 +188,6 @@ impl Data {
                 self.images.extend(images.remove(&new.id).map(|image| (new.id, image)));
             }
         }
-        change
     }
 }
 

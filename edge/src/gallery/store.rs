@@ -30,12 +30,15 @@ mod medium;
 mod power_cut;
 mod rows;
 mod tables;
+pub(super) mod view;
+mod views;
 
 use failures::{broken, failure, io_failure, lock_failure, read_failure};
 use header::Header;
 use medium::{FILE, Folder, MARKER, Medium};
 use rows::GalleryRow;
 use tables::SCHEMA;
+use views::Views;
 
 /// Every format has this number until the first release; the layout identifies the schema.
 const FORMAT: u64 = 1;
@@ -52,6 +55,7 @@ struct StoreFile {
     medium: Box<dyn Medium>,
     /// Absent after a failed write, until it has been opened again.
     database: Option<Opened>,
+    views: Views,
     device: DeviceId,
     /// The room that it may take.
     max_bytes: u64,
@@ -124,9 +128,18 @@ impl SharedFile {
         let database = Some(Opened::Writable(database));
         let is_read_only = false;
         let dir = dir.to_owned();
+        let views = Views::default();
         let max_bytes = MAX_STORE_BYTES;
-        let file =
-            StoreFile { dir, medium, database, device, max_bytes, is_read_only, _lock: lock };
+        let file = StoreFile {
+            dir,
+            medium,
+            database,
+            views,
+            device,
+            max_bytes,
+            is_read_only,
+            _lock: lock,
+        };
         Ok(Self(Arc::new(Mutex::new(file))))
     }
 
@@ -146,9 +159,18 @@ impl SharedFile {
         let database = Some(Opened::ReadOnly(database));
         let is_read_only = true;
         let dir = dir.to_owned();
+        let views = Views::default();
         let max_bytes = MAX_STORE_BYTES;
-        let file =
-            StoreFile { dir, medium, database, device, max_bytes, is_read_only, _lock: lock };
+        let file = StoreFile {
+            dir,
+            medium,
+            database,
+            views,
+            device,
+            max_bytes,
+            is_read_only,
+            _lock: lock,
+        };
         Ok(Self(Arc::new(Mutex::new(file))))
     }
 
@@ -196,6 +218,7 @@ impl StoreFile {
     /// The open database.
     fn opened(&mut self) -> Result<&Opened, GalleryError> {
         if self.database.is_none() {
+            self.views.end_all();
             let opened = match self.is_read_only {
                 true => ReadOnlyDatabase::open(self.dir.join(FILE)).map(Opened::ReadOnly),
                 false => self.medium.open().map(Opened::Writable),

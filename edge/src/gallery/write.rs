@@ -276,7 +276,7 @@ impl Gallery {
         }
         changes.extend(enrolling(to, &new));
         let examples = new.into_iter().map(|example| (example.id, example)).collect();
-        self.write(changes, Data { examples, images })?;
+        self.write(changes, Data { examples, images, ..Data::default() })?;
         Ok(outcomes)
     }
 

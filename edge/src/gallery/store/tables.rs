@@ -69,11 +69,7 @@ pub(super) fn write(
         // In the same transaction, so that the second step of a purge is not forgotten.
         transaction.open_table(NUMBERS)?.insert(TO_COMPACT, 1_u64)?;
     }
-    let mut images = transaction.open_table(IMAGES)?;
-    for (id, image) in commit.images {
-        images.insert((key, id.0.as_u128()), image.as_slice())?;
-    }
-    drop(images);
+    write_images(&transaction, key, commit)?;
     write_state(&transaction, key, commit)?;
     Ok(transaction.commit()?)
 }
@@ -133,6 +129,22 @@ fn drop_gallery(transaction: &WriteTransaction, gallery: u128) -> Result<(), red
     transaction.open_table(JOURNAL)?.retain_in(journal_of(gallery), |_, _| false)?;
     for table in [EMBEDDINGS, IMAGES, CLASSES, EXAMPLES] {
         transaction.open_table(table)?.retain_in(rows_of(gallery), |_, _| false)?;
+    }
+    Ok(())
+}
+
+fn write_images(
+    transaction: &WriteTransaction,
+    gallery: u128,
+    commit: &Commit<'_>,
+) -> Result<(), redb::Error> {
+    let mut table = transaction.open_table(IMAGES)?;
+    for (id, image) in commit.images {
+        table.insert((gallery, id.0.as_u128()), image.as_slice())?;
+    }
+    for image in commit.archived.into_iter().flat_map(|images| images.read()) {
+        let (id, image) = image.map_err(redb::Error::Io)?;
+        table.insert((gallery, id.0.as_u128()), image.as_slice())?;
     }
     Ok(())
 }

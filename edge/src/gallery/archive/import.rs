@@ -1,0 +1,130 @@
+//! Joins an archive with a gallery.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+
+use super::read::content;
+use super::{Archive, Entry, EntryName, Manifest, tensors};
+use crate::gallery::Gallery;
+use crate::gallery::change::{Sha256, What};
+use crate::gallery::class::Example;
+use crate::gallery::commit::Data;
+use crate::gallery::error::{ArchiveError, GalleryError};
+use crate::gallery::facts::Examples;
+use crate::gallery::id::ExampleId;
+use crate::gallery::journal::ImageFile;
+use crate::gallery::merge::{MergePlan, Merged};
+
+/// The result of [`Gallery::import`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Imported {
+    /// Changes that the archive has.
+    pub changes: usize,
+    /// Those that the gallery did not have.
+    pub new: usize,
+    /// Those that were left out, since their time is more than 24 hours ahead of the clock of this
+    /// device. Import the archive again after that time.
+    pub ahead: usize,
+    /// Embeddings that were taken over, also of examples that were removed.
+    pub embeddings: usize,
+    /// Images that were taken over.
+    pub images: usize,
+}
+
+impl Gallery {
+    /// Takes an archive over, all or nothing: the changes that this gallery does not have, with
+    /// their embeddings and images. The same archive imported again changes nothing. An import is
+    /// not undone as a whole; each of its calls can be undone.
+    ///
+    /// # Errors
+    /// [`GalleryError::Archive`] if the file has changed since it was opened; those of
+    /// [`Gallery::merge`]. [`GalleryError::NotCompacted`]: the archive is imported.
+    pub fn import(&mut self, archive: Archive) -> Result<Imported, GalleryError> {
+        self.begin()?;
+        let Archive { file, manifest, changes } = archive;
+        self.check_length(manifest.embedding_length)?;
+        let n_changes = changes.len();
+        let journal = self.journal.changes()?;
+        let plan = self.plan_merge(&journal, changes)?;
+        let data = data(file, &manifest, &plan)?;
+        let embeddings = data.examples.len();
+        let images = data.archived.as_ref().map_or(0, |archived| archived.len());
+        let Merged { new, ahead } = self.take_over(&journal, plan, data)?;
+        // It is many calls, and the first of them is not what the user did.
+        self.last_change = None;
+        Ok(Imported { changes: n_changes, new, ahead, embeddings, images })
+    }
+
+    /// All embeddings of a gallery have one length.
+    fn check_length(&self, length: Option<usize>) -> Result<(), GalleryError> {
+        match (self.embedding_length, length) {
+            (Some(expected), Some(got)) if expected != got => Err(GalleryError::Embedding {
+                expected: format!("{expected} finite values"),
+                got: format!("{got} values"),
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What an archive has of the examples that a plan enrolls.
+fn data(file: File, manifest: &Manifest, plan: &MergePlan) -> Result<Data, ArchiveError> {
+    let wanted = wanted(plan);
+    let mut examples = Examples::new();
+    let mut places = Vec::new();
+    for (entry, at) in manifest.places() {
+        match entry.name {
+            EntryName::Embeddings(_) => {
+                let bytes = content(&file, entry, at)?;
+                let length = manifest.embedding_length.unwrap_or_default();
+                // These bytes were read when the archive was opened, so there is no other case.
+                for (id, embedding) in tensors::read(&bytes, length).unwrap_or_default() {
+                    let Some((sha256, precision)) = wanted.get(&id) else { continue };
+                    let precision = (*precision).to_owned();
+                    let example = Example { id, sha256: sha256.0, embedding, precision };
+                    examples.insert(id, Arc::new(example));
+                }
+            }
+            // Those come after the embeddings.
+            EntryName::Image(id) if examples.contains_key(&id) => places.push((*entry, at)),
+            EntryName::Image(_) | EntryName::Journal | EntryName::Manifest => {}
+        }
+    }
+    let archived: Box<dyn ImageFile> = Box::new(ArchivedImages { file, places });
+    Ok(Data { examples, archived: Some(archived), ..Data::default() })
+}
+
+/// The examples that a plan enrolls and nobody has purged, with the hash of each and the precision.
+fn wanted(plan: &MergePlan) -> HashMap<ExampleId, (Sha256, &str)> {
+    let mut wanted = HashMap::new();
+    for change in &plan.changes {
+        let What::Enroll { precision, examples, .. } = &change.what else { continue };
+        for new in examples.iter().filter(|new| !plan.purged.contains(&new.id)) {
+            wanted.insert(new.id, (new.sha256, precision.as_str()));
+        }
+    }
+    wanted
+}
+
+/// Images in an archive.
+#[derive(Debug)]
+struct ArchivedImages {
+    file: File,
+    places: Vec<(Entry, u64)>,
+}
+
+impl ImageFile for ArchivedImages {
+    fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    fn read(&self) -> Box<dyn Iterator<Item = io::Result<(ExampleId, Vec<u8>)>> + '_> {
+        Box::new(self.places.iter().filter_map(|(entry, at)| {
+            let EntryName::Image(id) = entry.name else { return None };
+            let image = content(&self.file, entry, *at).map_err(io::Error::other);
+            Some(image.map(|image| (id, image)))
+        }))
+    }
+}
