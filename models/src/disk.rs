@@ -2,6 +2,7 @@
 //! whole or not at all.
 
 pub mod folder;
+pub mod replacement;
 
 use std::fmt;
 use std::fs::{self, File};
@@ -113,9 +114,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
         return fs::write(path, bytes).map_err(DiskError::io(Action::Write, path));
     }
     let folder = parent(path);
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    // The process is part of the name, so that two programs do not write one temporary file.
-    let temporary = folder.join(format!(".{name}.{}.tmp", std::process::id()));
+    let temporary = temporary(path);
     let result = write_synced(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
     if result.is_err() {
         // The first error is the one to report; a leftover file does no harm.
@@ -123,6 +122,13 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
     }
     // The new name is durable only when the folder is synced too.
     result.and_then(|()| sync_folder(folder)).map_err(DiskError::io(Action::Write, path))
+}
+
+/// Where the bytes of a file are written before they are put in its place.
+fn temporary(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    // The process is part of the name, so that two programs do not write one temporary file.
+    parent(path).join(format!(".{name}.{}.tmp", std::process::id()))
 }
 
 /// The folder of a path; that of a bare name is the current folder.

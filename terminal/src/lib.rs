@@ -36,9 +36,20 @@ pub fn print(result: impl Display) -> Result<(), Message> {
     print_to(&mut io::stdout(), result)
 }
 
+/// Writes bytes on standard output: a result that is no text, or a part of it.
+///
+/// # Errors
+/// Those of [`print`](print()).
+pub fn print_bytes(bytes: &[u8]) -> Result<(), Message> {
+    write_to(&mut io::stdout(), bytes)
+}
+
 fn print_to(out: &mut impl Write, result: impl Display) -> Result<(), Message> {
-    let text = format!("{result}\n");
-    let written = out.write_all(text.as_bytes());
+    write_to(out, format!("{result}\n").as_bytes())
+}
+
+fn write_to(out: &mut impl Write, bytes: &[u8]) -> Result<(), Message> {
+    let written = out.write_all(bytes);
     // An error that is found only while the program ends would be lost.
     written.and_then(|()| out.flush()).map_err(unwritten)
 }

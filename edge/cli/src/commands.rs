@@ -8,6 +8,7 @@ mod consent;
 pub(crate) mod doctor;
 pub(crate) mod enroll;
 pub(crate) mod evaluate;
+mod exported;
 mod file_error;
 pub(crate) mod galleries;
 pub(crate) mod gallery;
@@ -20,7 +21,7 @@ use edge::Recognizer;
 use edge::device::{Device, StoreAccess};
 use edge::embedder::Embedded;
 use edge::engine::Rejection;
-use edge::gallery::GalleryError;
+use edge::gallery::{Gallery, GalleryError};
 use edge::recognizer::{Availability, EngineInfo, GallerySummary, RecognizerError};
 use models::fault::{AnyFault, Blame, Message};
 use serde::Serialize;
@@ -87,6 +88,19 @@ fn open(device: &Device, access: StoreAccess) -> Result<Recognizer, AnyFault> {
         note!("warning: names: off ({})", one_line(reason));
     }
     Ok(recognizer)
+}
+
+/// Refuses a command that needs a store where there is none.
+fn check_store(device: &Device) -> Result<(), AnyFault> {
+    let store = device.store_dir()?;
+    if Gallery::store_exists(&store) {
+        return Ok(());
+    }
+    let store = store.display();
+    Err(Message::input(format!(
+        "there is no store in {store} yet; enroll images first with `handful enroll DIR`"
+    ))
+    .into())
 }
 
 /// Refuses a gallery without a class that can be recognized: every answer would be empty.

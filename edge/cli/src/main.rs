@@ -88,7 +88,7 @@ fn run(command: Command, settings: &DeviceSettings, gallery: Option<&str>) -> Re
         Command::Doctor(options) => doctor::run(&options, device, settings),
         Command::Enroll(options) => enroll::run(&options, device),
         Command::Classify(options) => classify::run(&options, device),
-        Command::Gallery(options) => gallery::run(&options, device),
+        Command::Gallery(options) => gallery::run(&options, gallery, device),
         Command::Galleries(options) => galleries::run(&options, device),
         Command::Calibrate(options) => calibrate::run(&options, device),
         Command::Senses(options) => senses::run(&options, device),

@@ -113,6 +113,16 @@ pub(crate) fn progress(what: &'static str, total: usize, json: bool) -> Progress
     ProgressBar::new(total as u64).with_style(style).with_message(what)
 }
 
+/// The same for a number of bytes that is not known before.
+pub(crate) fn byte_progress(what: &'static str, json: bool) -> ProgressBar {
+    if json {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{msg} {bytes}  {bytes_per_sec}");
+    let style = style.expect("invariant: the template is valid");
+    ProgressBar::no_length().with_style(style).with_message(what)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -18,6 +18,8 @@ use super::change::Sha256;
 use super::id::ExampleId;
 use super::label::Label;
 
+#[cfg(test)]
+mod hostile;
 mod import;
 mod read;
 #[cfg(test)]

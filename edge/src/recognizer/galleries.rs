@@ -9,7 +9,8 @@ use super::open_galleries::OpenGalleries;
 use super::precondition::Precondition;
 use super::snapshot::Snapshots;
 use crate::gallery::{
-    Galleries, GalleryEntry, GalleryError, GalleryId, GroupId, Label, PurgedGallery,
+    Archive, Export, Galleries, GalleryEntry, GalleryError, GalleryId, GroupId, Imported, Label,
+    PurgedGallery,
 };
 
 /// The galleries beside the selected one stay open as long as they have at most so many classes and
@@ -91,6 +92,33 @@ impl Recognizer {
             Some(galleries) => Ok(galleries.all.list()?),
             None => Ok(Galleries::in_memory().list()?),
         }
+    }
+
+    /// Begins the export of the selected gallery as it is now: the bytes of its archive, in parts.
+    /// Another thread may read them, while this recognizer works on.
+    ///
+    /// # Errors
+    /// [`RecognizerError::Gallery`] if the store cannot be read, or if there is only the one
+    /// gallery.
+    pub fn export(&self) -> Result<Export, RecognizerError> {
+        let only = GalleryError::NotExported("it was opened without the others of its store");
+        let galleries = self.galleries.as_ref().ok_or(only)?;
+        Ok(galleries.all.export(&galleries.selected.to_string())?)
+    }
+
+    /// Takes an archive over into the selected gallery, all or nothing. The same archive imported
+    /// again changes nothing.
+    ///
+    /// # Errors
+    /// An unmet [`Precondition`]; [`RecognizerError::Gallery`] if the archive does not fit the
+    /// gallery, or if the store cannot be written.
+    pub fn import(
+        &mut self,
+        archive: Archive,
+        precondition: Precondition,
+    ) -> Result<Imported, RecognizerError> {
+        precondition.check_revision(&self.gallery)?;
+        Ok(self.gallery.import(archive)?)
     }
 
     /// Creates a gallery; answers whether it is new.

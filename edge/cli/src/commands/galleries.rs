@@ -1,17 +1,19 @@
-//! `handful galleries`: lists, creates, renames, deletes, restores and purges the galleries of the
-//! store.
+//! `handful galleries`: lists, creates, renames, deletes, restores, purges and backs up the galleries
+//! of the store.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use edge::device::Device;
 use edge::gallery::{Galleries, Gallery, GalleryEntry, GalleryError, Label};
+use models::disk;
 use models::fault::{AnyFault, Message, about};
 use serde::Serialize;
 use terminal::note;
 
-use super::{ACTOR, consent};
+use super::{ACTOR, consent, exported};
 use crate::text::{Align, counted, show, table};
 
 const EXAMPLES: &str = "\
@@ -23,12 +25,17 @@ Examples:
   handful galleries delete \"line 3\"            `restore` brings it back
   handful galleries restore \"line 3\"
   handful galleries purge \"line 3\"             after `delete`: forget it for good
+  handful galleries backup copies/             one file for each gallery in the folder copies
+  handful gallery import copies/default.handful    brings one of them back, also on another device
 
 The gallery `default` always exists. A deleted gallery can be restored until it is purged: with
 `purge` at once, and by handful-server after the retention time of its settings. This command purges
 nothing by itself.";
 
-/// List, create, rename, delete, restore and purge galleries
+/// The most bytes of a name that becomes the name of a file; systems allow 255 with the ending.
+const MAX_FILE_NAME: usize = 200;
+
+/// List, create, rename, delete, restore, purge and back up galleries
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
@@ -75,6 +82,18 @@ enum Action {
         #[arg(long)]
         yes: bool,
     },
+    /// Export every gallery into a file of a folder
+    Backup(BackupOptions),
+}
+
+#[derive(Debug, Args)]
+struct BackupOptions {
+    /// The folder; it is made if it is missing
+    folder: PathBuf,
+
+    /// Replace the files of an earlier backup
+    #[arg(long)]
+    force: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -96,6 +115,9 @@ struct EntryAnswer {
 }
 
 pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
+    if let Action::Backup(backed_up) = &options.action {
+        return backup(backed_up, options.json, device);
+    }
     let space_id = device.bundle(None)?.manifest.space_id;
     if matches!(options.action, Action::List) && !Gallery::store_exists(&device.store_dir()?) {
         return show(&Answer { done: None, galleries: Vec::new() }, options.json);
@@ -107,10 +129,44 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
     show(&Answer { done, galleries: listed }, options.json)
 }
 
+#[derive(Debug, Serialize)]
+struct BackupAnswer {
+    files: Vec<BackedUp>,
+}
+
+#[derive(Debug, Serialize)]
+struct BackedUp {
+    gallery: String,
+    file: String,
+    /// Length of the file.
+    bytes: u64,
+}
+
+fn backup(options: &BackupOptions, json: bool, device: &Device) -> Result<(), AnyFault> {
+    let galleries = exported::existing_galleries(device)?;
+    disk::create_folder(&options.folder)?;
+    let mut files = Vec::new();
+    for entry in galleries.list()? {
+        let path = options.folder.join(file_name(&entry));
+        let parts = galleries.export(&entry.id.to_string())?;
+        let bytes = exported::write(parts, &path, options.force, json)?;
+        files.push(BackedUp { gallery: entry.name, file: path.display().to_string(), bytes });
+    }
+    show(&BackupAnswer { files }, json)
+}
+
+/// A name has no `/`, but it may be longer than the name of a file.
+fn file_name(entry: &GalleryEntry) -> String {
+    match entry.name.len() <= MAX_FILE_NAME {
+        true => format!("{}.handful", entry.name),
+        false => format!("{}.handful", entry.id),
+    }
+}
+
 /// Returns what was done, in a line.
 fn change(action: &Action, galleries: &mut Galleries) -> Result<Option<String>, AnyFault> {
     Ok(match action {
-        Action::List => None,
+        Action::List | Action::Backup(_) => None,
         Action::Create { name } => {
             let (_, is_new) = galleries.create(&label(name)?).map_err(with_hint)?;
             Some(if is_new { format!("created {name}") } else { format!("{name} exists already") })
@@ -188,6 +244,15 @@ const COLUMNS: [(&str, Align); 4] = [
     ("examples", Align::Right),
     ("none of these", Align::Right),
 ];
+
+impl fmt::Display for BackupAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for BackedUp { gallery, file, bytes } in &self.files {
+            writeln!(f, "exported {gallery} to {file} ({:.2} MB)", *bytes as f64 / 1e6)?;
+        }
+        Ok(())
+    }
+}
 
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,6 +1,7 @@
 //! `handful gallery`: lists, adds, renames, merges and deletes classes; its examples, history,
 //! settings and background set.
 
+mod archive;
 mod background;
 mod class_answer;
 mod doctor;
@@ -51,6 +52,7 @@ Examples:
   handful gallery history                             what was changed, when, and by whom
   handful gallery undo                                the last change, also after a restart
   handful gallery doctor                              which classes have enough images
+  handful gallery export things.handful               the gallery in one file; `import` reads it
   handful gallery settings --rate 0.02                accept 2 in 100 unknown images
   handful gallery background list                     the examples of \"none of these\"
 
@@ -106,6 +108,8 @@ enum Action {
     #[command(flatten)]
     History(history::Action),
     #[command(flatten)]
+    Archive(archive::Action),
+    #[command(flatten)]
     Purge(purge::Action),
     /// Check which classes have enough images, and which examples are likely in the wrong class
     Doctor(doctor::Options),
@@ -158,7 +162,12 @@ struct State {
     background: usize,
 }
 
-pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
+/// `gallery` is the name that the user gave, if any.
+pub(crate) fn run(
+    options: &Options,
+    gallery: Option<&str>,
+    device: &Device,
+) -> Result<(), AnyFault> {
     let json = options.json;
     match &options.action {
         Action::List => list(json, device),
@@ -181,6 +190,7 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
         Action::Merge { from, into } => merge(from, into, json, device),
         Action::Examples(action) => examples::run(action, json, device),
         Action::History(action) => history::run(action, json, device),
+        Action::Archive(action) => archive::run(action, gallery, json, device),
         Action::Purge(action) => purge::run(action, json, device),
         Action::Doctor(doctor::Options {}) => doctor::run(json, device),
         Action::Settings(options) => settings::run(options, json, device),

@@ -199,6 +199,8 @@ fn help_has_examples() {
         "gallery redo",
         "gallery purge",
         "gallery compact",
+        "gallery export",
+        "gallery import",
         "evaluate",
         "bench",
     ];

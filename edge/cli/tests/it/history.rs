@@ -57,7 +57,8 @@ fn command_lines_that_are_not_whole_are_refused() {
 #[test]
 fn commands_that_need_a_store_make_none() {
     let sandbox = Sandbox::new();
-    let commands: [&[&str]; 9] = [
+    let commands: [&[&str]; 10] = [
+        &["export", "out"],
         &["show", "red", "--save", "out"],
         &["move", "e_000000", "--to", "red"],
         &["remove", "e_000000"],

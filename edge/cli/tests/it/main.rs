@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod archive;
 mod bad_input;
 mod commands;
 #[path = "../../../tests/it/decided.rs"]

@@ -1,0 +1,219 @@
+//! `handful gallery export` and `import`: a gallery in one file.
+
+use std::fmt;
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use edge::device::Device;
+use edge::gallery::{Archive, Galleries, GalleryError, Imported, Label};
+use models::fault::{AnyFault, Message, about};
+use serde::Serialize;
+use terminal::note;
+
+use crate::commands::{ACTOR, exported};
+use crate::text::{counted, show};
+
+const EXPORT_EXAMPLES: &str = "\
+Examples:
+  handful gallery export things.handful
+  handful gallery export --gallery \"line 2\" line2.handful
+  handful gallery export - | ssh other 'cat > things.handful'   to standard output
+
+The file has the whole gallery: classes, examples, kept images, settings and history, also what was
+removed and can be restored. What was purged is not in it. A file that exists is replaced only with
+--force. While handful-server uses the store, export through it:
+  curl -fo things.handful http://localhost:8000/v1/galleries/default/export";
+
+const IMPORT_EXAMPLES: &str = "\
+Examples:
+  handful gallery import things.handful                     into the gallery that it names
+  handful gallery import things.handful --gallery \"line 2\"  into another one
+
+A gallery that does not exist is created. One that exists is joined with the file: it has the
+changes of both then. The same file imported again changes nothing, and so does a damaged file.
+While handful-server uses the store, import through it:
+  curl -f --data-binary @things.handful http://localhost:8000/v1/galleries/default/import";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Action {
+    /// Write the gallery into one file, to keep it or to move it to another device
+    #[command(after_help = EXPORT_EXAMPLES)]
+    Export(ExportOptions),
+    /// Join the gallery with an exported file, or create it from the file
+    #[command(after_help = IMPORT_EXAMPLES)]
+    Import(ImportOptions),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExportOptions {
+    /// The file to write, such as things.handful; `-` for standard output
+    file: PathBuf,
+
+    /// Replace the file if it exists
+    #[arg(long)]
+    force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ImportOptions {
+    /// The file to read
+    file: PathBuf,
+}
+
+/// `gallery` is the name that the user gave, if any.
+pub(super) fn run(
+    action: &Action,
+    gallery: Option<&str>,
+    json: bool,
+    device: &Device,
+) -> Result<(), AnyFault> {
+    match action {
+        Action::Export(options) => export(options, gallery, json, device),
+        Action::Import(options) => import(&options.file, gallery, json, device),
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Exported {
+    gallery: String,
+    file: String,
+    /// Length of the file.
+    bytes: u64,
+}
+
+fn export(
+    options: &ExportOptions,
+    gallery: Option<&str>,
+    json: bool,
+    device: &Device,
+) -> Result<(), AnyFault> {
+    let is_standard_output = options.file == Path::new("-");
+    if is_standard_output {
+        check_standard_output(json)?;
+    }
+    let galleries = exported::existing_galleries(device)?;
+    let gallery = gallery.unwrap_or(Galleries::DEFAULT);
+    let parts = galleries.export(gallery).map_err(with_hint)?;
+    if is_standard_output {
+        for part in parts {
+            terminal::print_bytes(&part?)?;
+        }
+        note!("exported the gallery `{gallery}`");
+        return Ok(());
+    }
+    let bytes = exported::write(parts, &options.file, options.force, json)?;
+    let file = options.file.display().to_string();
+    show(&Exported { gallery: gallery.to_owned(), file, bytes }, json)
+}
+
+fn check_standard_output(json: bool) -> Result<(), Message> {
+    if json {
+        return Err(Message::input(
+            "--json cannot be used with `-`: the file itself goes to standard output",
+        ));
+    }
+    if io::stdout().is_terminal() {
+        return Err(Message::input(
+            "standard output is a terminal, and the file is not text; name a file, or direct the \
+             output into a file or a program",
+        ));
+    }
+    Ok(())
+}
+
+#[derive(Debug, Serialize)]
+struct ImportAnswer {
+    gallery: String,
+    file: String,
+    /// Changes in the file.
+    changes: usize,
+    /// Those that the gallery did not have.
+    new: usize,
+    /// Those that were left out, since their time is more than 24 hours ahead of this clock.
+    ahead: usize,
+    /// Examples and images that were taken over.
+    examples: usize,
+    images: usize,
+    revision: u64,
+}
+
+fn import(
+    file: &Path,
+    gallery: Option<&str>,
+    json: bool,
+    device: &Device,
+) -> Result<(), AnyFault> {
+    let space_id = device.bundle(None)?.manifest.space_id;
+    // Before the store is opened: a damaged file must not leave a new store behind.
+    let archive = Archive::open(file, &space_id);
+    let archive = archive.map_err(|error| about(file.display(), error))?;
+    let gallery = gallery.unwrap_or(archive.gallery()).to_owned();
+    let label = Label::parse(&gallery).map_err(|error| about("--gallery", error))?;
+    let mut galleries = device.galleries(&space_id)?;
+    galleries.set_actor(ACTOR);
+    let (_, is_new) = galleries.create(&label)?;
+    let imported = take_over(&galleries, &gallery, archive);
+    if is_new && imported.as_ref().is_err_and(changed_nothing) {
+        // It was made for the file. The first error is the one to report.
+        let _ = galleries.delete(&gallery);
+    }
+    let (imported, revision) = imported?;
+    let Imported { changes, new, ahead, embeddings: examples, images } = imported;
+    let file = file.display().to_string();
+    show(&ImportAnswer { gallery, file, changes, new, ahead, examples, images, revision }, json)
+}
+
+fn take_over(
+    galleries: &Galleries,
+    name: &str,
+    archive: Archive,
+) -> Result<(Imported, u64), GalleryError> {
+    let mut gallery = galleries.gallery(name)?;
+    let imported = gallery.import(archive)?;
+    Ok((imported, gallery.revision()))
+}
+
+fn changed_nothing(error: &GalleryError) -> bool {
+    !matches!(error, GalleryError::NotCompacted(_))
+}
+
+/// Adds the command that shows what exists.
+fn with_hint(error: GalleryError) -> AnyFault {
+    match error {
+        GalleryError::UnknownGallery(_) => {
+            Message::input(format!("{error}; `handful galleries list` shows them")).into()
+        }
+        error => error.into(),
+    }
+}
+
+impl fmt::Display for Exported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { gallery, file, .. } = self;
+        let megabytes = self.bytes as f64 / 1e6;
+        writeln!(f, "exported the gallery `{gallery}` to {file} ({megabytes:.2} MB)")?;
+        writeln!(f, "it also has what was removed and not purged; delete the file yourself")
+    }
+}
+
+impl fmt::Display for ImportAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { gallery, changes, new, ahead, .. } = self;
+        if *new == 0 && *ahead == 0 {
+            return writeln!(f, "nothing to import: `{gallery}` has all {changes} changes already");
+        }
+        let examples = counted(self.examples);
+        let images = self.images;
+        write!(f, "imported into `{gallery}`: {new} of {changes} changes, ")?;
+        writeln!(f, "{examples} with {images} images")?;
+        if *ahead > 0 {
+            writeln!(
+                f,
+                "left out: {ahead} changes whose time is more than 24 hours ahead of this device's \
+                 clock; set the clock and import the file again"
+            )?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,125 @@
+//! A gallery in one file: export, import and backup. Each command is a process of its own.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use serde_json::{Value, json};
+
+use crate::gallery_command::{ids, json_of, refused, sandbox, state, summaries, text};
+use crate::sandbox::Sandbox;
+
+#[test]
+fn a_gallery_moves_to_another_device_with_its_history() {
+    let first = sandbox();
+    let removed = ids(&first, "red")[0].clone();
+    text(&first, &["remove", &removed]);
+    let exported = json_of(&first, &["export", "things.handful"]);
+    assert_eq!(exported["gallery"], "default");
+    assert_eq!(exported["file"], "things.handful");
+    let bytes = fs::read(first.path("things.handful")).unwrap();
+    assert_eq!(exported["bytes"], json!(bytes.len()));
+
+    let other = Sandbox::new();
+    fs::write(other.path("in.handful"), &bytes).unwrap();
+    let imported = json_of(&other, &["import", "in.handful"]);
+    assert_eq!((&imported["gallery"], &imported["examples"]), (&json!("default"), &json!(6)));
+    assert_eq!((&imported["new"], &imported["ahead"]), (&imported["changes"], &json!(0)));
+    assert_eq!(state(&other), state(&first));
+    assert_eq!(summaries(&other), summaries(&first));
+    let again = text(&other, &["import", "in.handful"]);
+    assert!(again.starts_with("nothing to import: `default` has all"), "{again}");
+    text(&other, &["undo"]);
+    assert_eq!(ids(&other, "red").len(), 2, "what was removed is restored");
+    text(&other, &["export", "out.handful"]);
+    text(&first, &["undo"]);
+    let back = fs::read(other.path("out.handful")).unwrap();
+    fs::write(first.path("back.handful"), back).unwrap();
+    let joined = json_of(&first, &["import", "back.handful"]);
+    assert_eq!(joined["new"], json!(1), "the undo of the other device");
+}
+
+#[test]
+fn an_import_makes_the_gallery_that_is_named() {
+    let sandbox = sandbox();
+    text(&sandbox, &["export", "things.handful"]);
+    let into = ["gallery", "import", "things.handful", "--gallery", "line 2", "--json"];
+    assert_eq!(sandbox.json(&into)["gallery"], "line 2");
+    let list = sandbox.json(&["galleries", "list", "--json"]);
+    assert_eq!(list["galleries"][1]["gallery"], "line 2");
+    assert_eq!(list["galleries"][1]["examples"], 6);
+    let printed = sandbox.command(&["gallery", "export", "-"]).output().unwrap();
+    assert!(printed.status.success());
+    assert_eq!(printed.stdout, fs::read(sandbox.path("things.handful")).unwrap());
+}
+
+#[test]
+fn a_file_is_replaced_only_with_force() {
+    let sandbox = sandbox();
+    fs::write(sandbox.path("a.handful"), "mine").unwrap();
+    refused(&sandbox, &["export", "a.handful"], &["a.handful exists already", "--force"]);
+    assert_eq!(fs::read(sandbox.path("a.handful")).unwrap(), b"mine");
+    text(&sandbox, &["export", "a.handful", "--force"]);
+    assert!(fs::metadata(sandbox.path("a.handful")).unwrap().len() > 1000);
+    fs::create_dir(sandbox.path("b.handful")).unwrap();
+    refused(&sandbox, &["export", "b.handful", "--force"], &["not a regular file"]);
+    symlink(sandbox.path("a.handful"), sandbox.path("c.handful")).unwrap();
+    refused(&sandbox, &["export", "c.handful", "--force"], &["not a regular file"]);
+    refused(&sandbox, &["export", "-", "--json"], &["--json cannot be used with `-`"]);
+    let unknown = ["export", "d.handful", "--gallery", "nobody"];
+    refused(&sandbox, &unknown, &["there is no gallery `nobody`", "handful galleries list"]);
+    assert!(!sandbox.path("d.handful").exists());
+}
+
+#[test]
+fn a_file_that_cannot_be_used_makes_neither_store_nor_gallery() {
+    let sandbox = sandbox();
+    text(&sandbox, &["export", "whole.handful"]);
+    let whole = fs::read(sandbox.path("whole.handful")).unwrap();
+    let other = Sandbox::new();
+    fs::write(other.path("cut.handful"), &whole[..whole.len() / 2]).unwrap();
+    fs::write(other.path("text.handful"), "hello").unwrap();
+    let words = ["cut.handful", "not a whole archive", "nothing was imported"];
+    refused(&other, &["import", "cut.handful"], &words);
+    refused(&other, &["import", "text.handful"], &["text.handful", "not a whole archive"]);
+    refused(&other, &["import", "missing.handful"], &["missing.handful", "cannot be read"]);
+    assert!(!other.path("data").exists(), "no store was made");
+
+    let before = state(&sandbox);
+    let mut flipped = whole;
+    let middle = flipped.len() / 2;
+    flipped[middle] ^= 1;
+    fs::write(sandbox.path("flipped.handful"), flipped).unwrap();
+    let into = ["import", "flipped.handful", "--gallery", "new"];
+    refused(&sandbox, &into, &["not a whole archive"]);
+    assert_eq!(state(&sandbox), before);
+    let list = sandbox.json(&["galleries", "list", "--json"]);
+    assert_eq!(list["galleries"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_backup_has_every_gallery() {
+    let sandbox = sandbox();
+    sandbox.ok(&["galleries", "create", "line 2"]);
+    sandbox.ok(&["enroll", "--gallery", "line 2", "things"]);
+    let made = sandbox.json(&["galleries", "backup", "copies", "--json"]);
+    assert_eq!(made["files"][1]["file"], "copies/line 2.handful");
+    assert_eq!(made["files"].as_array().unwrap().len(), 2);
+    let again = sandbox.run(&["galleries", "backup", "copies"]);
+    assert!(again.code == 2 && again.err.contains("exists already"), "{again:?}");
+    sandbox.ok(&["galleries", "backup", "copies", "--force"]);
+
+    let other = Sandbox::new();
+    for name in ["default.handful", "line 2.handful"] {
+        let file = sandbox.path("copies").join(name);
+        text(&other, &["import", file.to_str().unwrap()]);
+    }
+    for at in 0..2 {
+        for field in ["gallery", "classes", "examples"] {
+            assert_eq!(listed(&sandbox)[at][field], listed(&other)[at][field], "{field}");
+        }
+    }
+}
+
+fn listed(sandbox: &Sandbox) -> Value {
+    sandbox.json(&["galleries", "list", "--json"])["galleries"].clone()
+}
