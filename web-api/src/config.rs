@@ -188,6 +188,8 @@ mod tests {
             limits.max_store_bytes.to_string(),
             limits.receive_seconds.to_string(),
             limits.deadline_seconds.to_string(),
+            limits.max_import_bytes.to_string(),
+            limits.transfer_seconds.to_string(),
             limits.drain_seconds.to_string(),
         ] {
             assert!(help.contains(&format!("[default: {default}]")), "{default}: {help}");

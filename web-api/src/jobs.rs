@@ -10,4 +10,5 @@ pub mod decode_queue;
 pub mod error;
 pub mod fair_queue;
 pub mod owner_thread;
+pub mod transfers;
 pub mod uploads;

@@ -1,5 +1,6 @@
 //! The addresses of the service and their handlers.
 
+pub mod archive;
 pub mod background;
 pub mod class_list;
 pub mod classes;
@@ -74,6 +75,8 @@ fn api() -> Router<Arc<AppState>> {
         .route("/v1/galleries/{gallery}/undo", post(history::undo))
         .route("/v1/galleries/{gallery}/redo", post(history::redo))
         .route("/v1/galleries/{gallery}/purge", post(history::purge))
+        .route("/v1/galleries/{gallery}/export", get(archive::export))
+        .route("/v1/galleries/{gallery}/import", post(archive::import))
         .route("/v1/compact", post(history::compact))
         .route("/v1/galleries/{gallery}/classify", post(classify::classify))
         .route("/v1/embed", post(embed::embed))

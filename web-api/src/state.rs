@@ -21,6 +21,7 @@ use crate::jobs::client::Writer;
 use crate::jobs::decode_queue::{DecodeQueue, Decoded};
 use crate::jobs::error::{JobError, catch_panic};
 use crate::jobs::owner_thread::OwnerThread;
+use crate::jobs::transfers::Transfers;
 use crate::jobs::uploads::Uploads;
 use crate::metrics::{Metrics, Stage};
 use crate::wire;
@@ -45,6 +46,8 @@ pub struct AppState {
     pub metrics: Metrics,
     /// Memory for the bodies and answers of all requests.
     pub buffers: Arc<Budget>,
+    /// Exports and imports in progress.
+    pub transfers: Transfers,
     /// The open connections.
     pub connections: Arc<Connections>,
     /// The folder of the store.
@@ -112,6 +115,7 @@ impl AppState {
             gallery,
             metrics,
             buffers,
+            transfers: Transfers::default(),
             connections,
             store,
             published,

@@ -1,5 +1,6 @@
 //! The JSON types of the API. They are separate from the domain types, which do not serialize.
 
+mod archive;
 mod background;
 mod calibration;
 mod class;
@@ -16,6 +17,7 @@ mod problem;
 mod service;
 mod upload;
 
+pub use archive::{GalleryFile, Imported};
 pub use background::{
     BackgroundExample, BackgroundExamples, EnrolledBackground, RemovedBackground,
 };

@@ -30,12 +30,16 @@ pub struct Limits {
     pub max_examples: usize,
     /// Bytes that the store takes on the disk.
     pub max_store_bytes: u64,
+    /// Bytes of a gallery's file that is imported.
+    pub max_import_bytes: usize,
     /// Open connections.
     pub max_connections: usize,
     /// Seconds until a request must have arrived and its response must be read.
     pub receive_seconds: u64,
     /// Seconds until a request must be answered.
     pub deadline_seconds: u64,
+    /// Seconds until a gallery must be exported or imported.
+    pub transfer_seconds: u64,
     /// Seconds that running requests have to finish at shutdown.
     pub drain_seconds: u64,
 }
@@ -52,9 +56,11 @@ impl From<&Settings> for Limits {
             max_classes: settings.max_classes.unwrap_or(20_000),
             max_examples: settings.max_examples.unwrap_or(200_000),
             max_store_bytes: settings.max_store_bytes.unwrap_or(8 << 30),
+            max_import_bytes: settings.max_import_bytes.unwrap_or(2 << 30),
             max_connections: settings.max_connections.unwrap_or(256),
             receive_seconds: settings.receive_seconds.unwrap_or(30),
             deadline_seconds: settings.deadline_seconds.unwrap_or(30),
+            transfer_seconds: settings.transfer_seconds.unwrap_or(600),
             drain_seconds: settings.drain_seconds.unwrap_or(5),
         }
     }
@@ -71,6 +77,12 @@ impl Limits {
     #[must_use]
     pub fn deadline(&self) -> Duration {
         Duration::from_secs(self.deadline_seconds)
+    }
+
+    /// Time until a gallery must be exported or imported.
+    #[must_use]
+    pub fn transfer_time(&self) -> Duration {
+        Duration::from_secs(self.transfer_seconds)
     }
 
     /// Time that running requests have to finish at shutdown.
@@ -113,6 +125,7 @@ impl Limits {
             ("--max-classes", self.max_classes == 0),
             ("--max-examples", self.max_examples == 0),
             ("--max-store-bytes", self.max_store_bytes == 0),
+            ("--max-import-bytes", self.max_import_bytes == 0),
             ("--max-connections", self.max_connections == 0),
         ];
         let zero = are_zero.into_iter().find(|(_, is_zero)| *is_zero);
@@ -123,6 +136,7 @@ impl Limits {
         let times = [
             ("--receive-seconds", self.receive_seconds, 1),
             ("--deadline-seconds", self.deadline_seconds, 1),
+            ("--transfer-seconds", self.transfer_seconds, 1),
             // 0 ends running requests at once.
             ("--drain-seconds", self.drain_seconds, 0),
         ];

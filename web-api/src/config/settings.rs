@@ -26,7 +26,8 @@ file. One program at a time can use a store.
 On a processor the service needs at most 3 x the size of the network file + --max-buffer-bytes + 12
 bytes x --max-pixels + 256 KiB x --max-connections + 224 MiB of memory, and the gallery: about 1.0
 GiB with the defaults, if all limits are reached at once. A gallery that keeps the files of images
-(keep_images: original) needs 3 x --max-body-bytes more while images are enrolled.
+(keep_images: original) needs 3 x --max-body-bytes more while images are enrolled, and each export
+or import of a gallery about 64 MiB and the size of its journal.
 
 Clients share what is limited by their address: a client that takes its share gets status 429, and
 others are served. 429 means that nothing was done: wait for the seconds of the header Retry-After
@@ -141,6 +142,11 @@ pub struct Settings {
     #[arg(long, env = "HANDFUL_MAX_STORE_BYTES", value_name = "N", help_heading = "Limits")]
     pub max_store_bytes: Option<u64>,
 
+    /// Bytes of the file of a gallery that is imported; it is kept beside the store meanwhile
+    /// [default: 2147483648]
+    #[arg(long, env = "HANDFUL_MAX_IMPORT_BYTES", value_name = "N", help_heading = "Limits")]
+    pub max_import_bytes: Option<usize>,
+
     /// Open connections; an address has at most three eighths of them. Beyond, idle ones and those
     /// that wait for their clients are closed; where all work, only /livez and /readyz are answered
     /// [default: 256]
@@ -155,6 +161,10 @@ pub struct Settings {
     /// with the header Handful-Deadline-Ms [default: 30]
     #[arg(long, env = "HANDFUL_DEADLINE_SECONDS", value_name = "N", help_heading = "Limits")]
     pub deadline_seconds: Option<u64>,
+
+    /// Seconds in which a gallery is exported or imported [default: 600]
+    #[arg(long, env = "HANDFUL_TRANSFER_SECONDS", value_name = "N", help_heading = "Limits")]
+    pub transfer_seconds: Option<u64>,
 
     /// Seconds that running requests are given to finish at shutdown [default: 5]
     #[arg(long, env = "HANDFUL_DRAIN_SECONDS", value_name = "N", help_heading = "Limits")]
@@ -194,9 +204,11 @@ impl Settings {
             max_classes: self.max_classes.or(file.max_classes),
             max_examples: self.max_examples.or(file.max_examples),
             max_store_bytes: self.max_store_bytes.or(file.max_store_bytes),
+            max_import_bytes: self.max_import_bytes.or(file.max_import_bytes),
             max_connections: self.max_connections.or(file.max_connections),
             receive_seconds: self.receive_seconds.or(file.receive_seconds),
             deadline_seconds: self.deadline_seconds.or(file.deadline_seconds),
+            transfer_seconds: self.transfer_seconds.or(file.transfer_seconds),
             drain_seconds: self.drain_seconds.or(file.drain_seconds),
         }
     }

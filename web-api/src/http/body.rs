@@ -6,6 +6,7 @@
 //! A refused body is still read to its end (up to a limit) and discarded: a client that is sending
 //! would otherwise see a broken connection and not the error.
 
+mod file;
 mod json;
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use crate::jobs::uploads::{Upload, Uploads};
 use crate::metrics::Refusal;
 use crate::state::AppState;
 
+pub use file::SentArchive;
 pub use json::{Json, OptionalJson};
 
 /// A body stalls if fewer than [`STALLED_BYTES`] arrive in this time.

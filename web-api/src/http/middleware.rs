@@ -26,6 +26,9 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// What probes of load balancers ask for: they may be older than HTTP/1.1, and always have a place.
 const HEALTH: [&str; 2] = ["/livez", "/readyz"];
 
+/// The route whose requests may take longer than others.
+const IMPORT: &str = "/v1/galleries/{gallery}/import";
+
 const MAX_REQUEST_ID_CHARS: usize = 64;
 
 /// The page may load files of this service only, and no page may frame it.
@@ -82,7 +85,15 @@ async fn answer(state: &AppState, request: Request, next: Next) -> Result<Respon
     admit(&request, &state.config.allow_host)?;
     admit_connection(state, &request)?;
     target::check(request.uri())?;
-    deadline::run(request, next, state.config.limits.deadline()).await
+    let limits = &state.config.limits;
+    let most = if is_import(&request) { limits.transfer_time() } else { limits.deadline() };
+    deadline::run(request, next, most).await
+}
+
+/// Whether the body is a whole gallery, which takes its time to arrive.
+fn is_import(request: &Request) -> bool {
+    let route = request.extensions().get::<MatchedPath>();
+    route.is_some_and(|route| route.as_str() == IMPORT) && request.method() == Method::POST
 }
 
 /// Refuses what is not about the health of the service if the connection has no place for more.

@@ -41,12 +41,14 @@ pub enum Code {
     HeadersTooLarge,
     Conflict,
     LimitReached,
+    OtherSpace,
     NoLexicon,
     PreconditionFailed,
     TooLarge,
     UnsupportedImage,
     UnsupportedMediaType,
     BadImage,
+    BadArchive,
     BadName,
     UnknownSynset,
     NeedsMoreImages,
@@ -79,6 +81,7 @@ impl Code {
             Self::LimitReached => {
                 (409, "limit_reached", "Limit reached: the gallery or the store would be too large")
             }
+            Self::OtherSpace => (409, "other_space", "Embeddings of another model"),
             Self::NoLexicon => (409, "no_lexicon", "No lexicon: the bundle has no name knowledge"),
             Self::PreconditionFailed => {
                 (412, "precondition_failed", "Precondition failed: the gallery changed")
@@ -89,6 +92,7 @@ impl Code {
             Self::UnsupportedImage => (415, "unsupported_image", "Unsupported image format"),
             Self::UnsupportedMediaType => (415, "unsupported_media_type", "Unsupported media type"),
             Self::BadImage => (422, "bad_image", "Damaged image"),
+            Self::BadArchive => (422, "bad_archive", "Damaged file of a gallery"),
             Self::BadName => (422, "bad_name", "Invalid name"),
             Self::UnknownSynset => (422, "unknown_synset", "Unknown synset"),
             Self::NeedsMoreImages => (422, "needs_more_images", "More images needed"),

@@ -86,6 +86,11 @@ export const undo = (change, through = false) => callWith("POST", `${here()}/und
 /** Takes an undo back, the last one without an id. */
 export const redo = (change) => callWith("POST", `${here()}/redo`, change ? { change } : {});
 
+/** The address of the whole gallery as a file. */
+export const exportUrl = () => `${here()}/export`;
+/** Joins the gallery with a file that was exported. */
+export const importFile = (file) => call("POST", `${here()}/import`, file, "application/zip");
+
 /** Whether a text cannot be a class name: in a URL path it would be an id or a parent folder. */
 export const isReserved = (label) => /^(\.{1,2}|[ce]_([0-9a-f]{6,16}|[0-9a-f]{32}))$/.test(label);
 

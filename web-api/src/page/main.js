@@ -2,6 +2,7 @@
 
 import { gallery, onReachable, version } from "/page/api.js";
 import { Camera, whyNoCamera } from "/page/camera.js";
+import { Carry } from "/page/carry.js";
 import { Check } from "/page/check.js";
 import { Correct } from "/page/correct.js";
 import { byId, dropZone, fileInput, make, say, show } from "/page/dom.js";
@@ -25,6 +26,7 @@ const list = new List((files, label) => teach.add(files, label), changed);
 const none = new None(changed);
 const rate = new Rate((tried) => look.decideBy(tried), changed);
 const keep = new Keep(changed);
+const carry = new Carry(changed);
 const check = new Check(changed);
 const history = new History(changed);
 const undo = new Undo(changed);
@@ -42,6 +44,7 @@ async function refresh() {
   await galleries.refresh().catch(() => {});
   await list.refresh();
   history.refresh();
+  carry.show();
   try {
     const settings = await gallery();
     none.show(settings);

@@ -15,7 +15,8 @@ use crate::http::answers::Counted;
 use examples::Examples;
 
 use super::{
-    background, class_list, classes, classify, doctor, embed, enroll, examples as one_by_one,
+    archive, background, class_list, classes, classify, doctor, embed, enroll,
+    examples as one_by_one,
     galleries, history, lexicon, operations,
 };
 
@@ -53,6 +54,8 @@ use super::{
         galleries::undelete,
         galleries::calibrate,
         doctor::check,
+        archive::export,
+        archive::import,
         class_list::list,
         classes::read,
         classes::put,

@@ -11,13 +11,14 @@ const SVG: &str = "image/svg+xml";
 
 /// Name, media type and content of each file.
 // A closed list: no path of a request reaches the disk.
-const FILES: [(&str, &str, &str); 22] = [
+const FILES: [(&str, &str, &str); 23] = [
     ("icon.svg", SVG, include_str!("../page/icon.svg")),
     ("style.css", CSS, include_str!("../page/style.css")),
     ("main.js", SCRIPT, include_str!("../page/main.js")),
     ("answer.js", SCRIPT, include_str!("../page/answer.js")),
     ("api.js", SCRIPT, include_str!("../page/api.js")),
     ("camera.js", SCRIPT, include_str!("../page/camera.js")),
+    ("carry.js", SCRIPT, include_str!("../page/carry.js")),
     ("check.js", SCRIPT, include_str!("../page/check.js")),
     ("confirm.js", SCRIPT, include_str!("../page/confirm.js")),
     ("correct.js", SCRIPT, include_str!("../page/correct.js")),

@@ -167,11 +167,13 @@ fn every_route_documents_its_problems() {
     let service = Service::start(&[]);
     let document = service.get("/openapi.json").ok();
     let paths = document["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 28);
+    assert_eq!(paths.len(), 30);
     for (path, method, success) in [
         ("/v1/galleries/{gallery}", "patch", "200"),
         ("/v1/galleries/{gallery}/calibrate", "post", "200"),
         ("/v1/galleries/{gallery}/doctor", "get", "200"),
+        ("/v1/galleries/{gallery}/export", "get", "200"),
+        ("/v1/galleries/{gallery}/import", "post", "200"),
         ("/v1/galleries/{gallery}/background/examples", "post", "201"),
         ("/v1/galleries/{gallery}/classes", "get", "200"),
         ("/v1/galleries/{gallery}/classes/{class}", "patch", "200"),

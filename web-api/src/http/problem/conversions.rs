@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use edge::decoder::DecodeError;
 use edge::embedder::EmbedError;
-use edge::gallery::{GalleryError, LabelError};
+use edge::gallery::{ArchiveError, GalleryError, LabelError};
 use edge::lexicon::AttributeError;
 use edge::recognizer::RecognizerError;
 use models::image::ImageError;
@@ -118,6 +118,11 @@ impl From<GalleryError> for Problem {
             }
             GalleryError::Purged(_) => Self::new(Code::Purged, sentence(&error)),
             GalleryError::ReadOnlyStore => Self::new(Code::ReadOnly, sentence(&error)),
+            GalleryError::Archive(error) => archive(error),
+            GalleryError::NotAChange { .. } | GalleryError::Embedding { .. } => {
+                Self::new(Code::BadArchive, sentence(&error))
+            }
+            GalleryError::NotExported(_) => Self::new(Code::NotReady, sentence(&error)),
             // The error text names a folder of the device, which clients must not see.
             GalleryError::StoreFull { .. } => {
                 Self::new(Code::StoreFull, "No space is left for the gallery. Nothing was changed.")
@@ -130,6 +135,22 @@ impl From<GalleryError> for Problem {
             }
             _ => Self::internal(error),
         }
+    }
+}
+
+impl From<ArchiveError> for Problem {
+    fn from(error: ArchiveError) -> Self {
+        archive(&error)
+    }
+}
+
+fn archive(error: &ArchiveError) -> Problem {
+    match error {
+        ArchiveError::Broken(_) | ArchiveError::OtherVersion { .. } => {
+            Problem::new(Code::BadArchive, sentence(error))
+        }
+        ArchiveError::OtherSpace { .. } => Problem::new(Code::OtherSpace, sentence(error)),
+        _ => Problem::internal(error),
     }
 }
 

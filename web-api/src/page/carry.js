@@ -1,0 +1,46 @@
+// The gallery in one file: a link that saves it, and a field that imports one.
+
+import { exportUrl, importFile, selected } from "/page/api.js";
+import { confirmed } from "/page/confirm.js";
+import { byId, dropZone, fileInput, plural, say } from "/page/dom.js";
+
+export class Carry {
+  #changed;
+
+  /** `changed()` is called after an import. */
+  constructor(changed) {
+    this.#changed = changed;
+    fileInput(byId("import-file"), (files) => this.#import(files));
+    dropZone(byId("carry"), (files) => this.#import(files));
+  }
+
+  /** The link is that of the gallery that is shown. */
+  show() {
+    byId("export").href = exportUrl();
+  }
+
+  async #import([file, ...others]) {
+    if (!file) return;
+    say(byId("import-error"), "");
+    if (others.length > 0) return say(byId("import-error"), "Import one file at a time.");
+    const text = `“${file.name}” is joined with the gallery “${selected()}”: it has the classes of both then.`;
+    if (!(await confirmed("Import this file?", text, "Import"))) return byId("import-file").focus();
+    byId("import-status").textContent = `Importing ${file.name}…`;
+    try {
+      byId("import-status").textContent = result(await importFile(file));
+    } catch (problem) {
+      byId("import-status").textContent = "";
+      say(byId("import-error"), problem.message);
+    }
+    await this.#changed();
+    return undefined;
+  }
+}
+
+function result({ changes, new: taken, ahead, examples, images }) {
+  const waiting = ahead > 0
+    ? ` ${plural(ahead, "change")} are left out: their time is more than 24 hours ahead of this device's clock.`
+    : "";
+  if (taken === 0) return `Nothing new: the gallery has all ${plural(changes - ahead, "change")} already.${waiting}`;
+  return `Imported ${plural(examples, "example")} with ${plural(images, "image")}.${waiting}`;
+}

@@ -1,0 +1,42 @@
+//! Galleries in one file.
+
+use edge::gallery;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The file of a gallery: a zip with its journal, embeddings and images.
+#[derive(Debug, ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub struct GalleryFile(Vec<u8>);
+
+/// What an import took over.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Imported {
+    /// The gallery.
+    #[schema(example = "default", min_length = 1, max_length = 128)]
+    pub gallery: String,
+    /// Number of changes in the file.
+    pub changes: usize,
+    /// Those that the gallery did not have. An import is not one change: each of them is in the
+    /// history, and can be undone.
+    pub new: usize,
+    /// Those that were left out, since their time is more than 24 hours ahead of the clock of this
+    /// device. Set the clock and import the file again.
+    pub ahead: usize,
+    /// Number of examples that were taken over, also of removed ones.
+    pub examples: usize,
+    /// Number of images that were taken over.
+    pub images: usize,
+    /// The gallery's revision after the call.
+    pub revision: u64,
+}
+
+impl Imported {
+    /// An answer about the gallery of this name.
+    #[must_use]
+    pub fn new(gallery: String, imported: gallery::Imported, revision: u64) -> Self {
+        let gallery::Imported { changes, new, ahead, embeddings: examples, images } = imported;
+        Self { gallery, changes, new, ahead, examples, images, revision }
+    }
+}
