@@ -23,7 +23,7 @@ Examples:
 The file has the whole gallery: classes, examples, kept images, settings and history, also what was
 removed and can be restored. What was purged is not in it. A file that exists is replaced only with
 --force. While handful-server uses the store, export through it:
-  curl -fo things.handful http://localhost:8000/v1/galleries/default/export";
+  curl -fo things.handful http://127.0.0.1:8080/v1/galleries/default/export";
 
 const IMPORT_EXAMPLES: &str = "\
 Examples:
@@ -33,7 +33,7 @@ Examples:
 A gallery that does not exist is created. One that exists is joined with the file: it has the
 changes of both then. The same file imported again changes nothing, and so does a damaged file.
 While handful-server uses the store, import through it:
-  curl -f --data-binary @things.handful http://localhost:8000/v1/galleries/default/import";
+  curl -f --data-binary @things.handful http://127.0.0.1:8080/v1/galleries/default/import";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Action {
