@@ -124,7 +124,7 @@ impl TryFrom<String> for EntryName {
 
 /// Text of a file for an error: short, without controls.
 fn printable(text: &str) -> String {
-    text.chars().filter(|letter| !letter.is_control()).take(64).collect()
+    text.chars().filter(|letter| !letter.is_control()).take(160).collect()
 }
 
 /// Sums up bytes as they pass.

@@ -49,9 +49,10 @@ pub async fn export(
     let (first, sending) = sending.read().await?;
     let (mut sender, body) = Channel::<Bytes, JobError>::new(1);
     tokio::spawn(async move {
-        let sent = timeout(state.config.limits.transfer_time(), sending.send(first, &mut sender));
+        let time = state.config.limits.transfer_time();
+        let sent = timeout(time, sending.send(first, &mut sender)).await;
         // The head is sent: the client sees an answer that breaks off.
-        if let Err(error) = sent.await.unwrap_or(Err(JobError::Stopped)) {
+        if let Err(error) = sent.unwrap_or(Err(JobError::Stopped)) {
             sender.abort(error);
         }
     });
@@ -175,11 +176,10 @@ mod tests {
     #[test]
     fn a_file_is_saved_under_the_name_of_the_gallery() {
         let value = attachment("Line 2");
-        let expected = "attachment; filename=\"Line_2.handful\"; filename*=UTF-8''Line%202.handful";
-        assert_eq!(value, expected);
+        let plain = "attachment; filename=\"Line_2.handful\"";
+        assert_eq!(value, format!("{plain}; filename*=UTF-8''Line%202.handful"));
         let value = attachment("a\"; x=\u{e9}");
-        let expected =
-            "attachment; filename=\"a___x__.handful\"; filename*=UTF-8''a%22%3B%20x%3D%C3%A9.handful";
-        assert_eq!(value, expected);
+        let plain = "attachment; filename=\"a___x__.handful\"";
+        assert_eq!(value, format!("{plain}; filename*=UTF-8''a%22%3B%20x%3D%C3%A9.handful"));
     }
 }

@@ -1,5 +1,5 @@
-//! `handful galleries`: lists, creates, renames, deletes, restores, purges and backs up the galleries
-//! of the store.
+//! `handful galleries`: lists, creates, renames, deletes, restores, purges and backs up those of a
+//! store.
 
 use std::fmt;
 use std::path::PathBuf;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod archive;
+mod archive_memory;
 mod bad_input;
 mod commands;
 #[path = "../../../tests/it/decided.rs"]

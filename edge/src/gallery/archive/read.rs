@@ -93,6 +93,11 @@ fn broken<T>(reason: impl Into<String>) -> Result<T, ArchiveError> {
     Err(ArchiveError::Broken(reason.into()))
 }
 
+/// The error may quote the file.
+fn unread(what: &str, error: &serde_json::Error) -> ArchiveError {
+    ArchiveError::Broken(format!("{what}: {}", printable(&error.to_string())))
+}
+
 /// A part of a file, whose bytes are measured as they are read.
 struct Section<'a> {
     file: &'a File,
@@ -198,7 +203,7 @@ fn json<T: DeserializeOwned>(
 ) -> Result<T, ArchiveError> {
     let mut content = Section::buffered(file, at, size);
     let value = serde_json::from_reader(&mut content);
-    let value = value.map_err(|e| ArchiveError::Broken(format!("its manifest: {e}")))?;
+    let value = value.map_err(|e| unread("its manifest", &e))?;
     if content.into_inner().measure.finish().crc != crc {
         return broken("its manifest is damaged");
     }
@@ -353,7 +358,7 @@ fn journal(content: &mut impl BufRead) -> Result<Vec<Change>, ArchiveError> {
             return broken(format!("line {number} of its journal is cut or too long"));
         }
         let change: Change = serde_json::from_slice(&line)
-            .map_err(|e| ArchiveError::Broken(format!("line {number} of its journal: {e}")))?;
+            .map_err(|e| unread(&format!("line {number} of its journal"), &e))?;
         if changes.last().is_some_and(|last| last.position() >= change.position()) {
             return broken(format!("line {number} of its journal is not in order"));
         }

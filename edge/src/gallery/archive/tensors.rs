@@ -1,7 +1,7 @@
-//! A part of the embeddings of an archive: a safetensors file with two tensors.
+//! Embeddings of an archive: a safetensors file with two tensors.
 //!
 //! `embeddings` is f32 `[n, s]`, and `examples` is u8 `[n, 16]`, the ids of their examples. The
-//! header has a fixed length, so that the length of the file tells `n`, and a reader compares it
+//! header has a fixed length, so that the length of the file gives `n`, and a reader compares it
 //! with the one that it would write.
 
 use uuid::Uuid;
@@ -15,19 +15,19 @@ const START: usize = 8 + HEADER_BYTES;
 const ID_BYTES: usize = 16;
 const VALUE_BYTES: usize = 4;
 
-/// A part is full when it has so many bytes of embeddings, or so many embeddings.
+/// A file is full when it has this number of bytes of embeddings, or this number of embeddings.
 const FULL_BYTES: usize = 4 << 20;
 const FULL_EMBEDDINGS: usize = 3_840;
 
-/// A part that is being written.
+/// A file that is being written.
 #[derive(Debug)]
-pub(super) struct Part {
+pub(super) struct EmbeddingsFile {
     length: usize,
     ids: Vec<u8>,
     values: Vec<u8>,
 }
 
-impl Part {
+impl EmbeddingsFile {
     /// For embeddings of this length.
     pub(super) fn new(length: usize) -> Self {
         Self { length, ids: Vec::new(), values: Vec::new() }
@@ -103,7 +103,7 @@ mod tests {
     }
 
     fn written() -> Vec<u8> {
-        let mut part = Part::new(3);
+        let mut part = EmbeddingsFile::new(3);
         part.push(id(1), &[1.5, -0.0, f32::MIN_POSITIVE]);
         part.push(id(u128::MAX), &[f32::MAX, 2.0, -1.0]);
         part.into_bytes()

@@ -2,7 +2,7 @@
 
 use models::layout;
 
-use super::tensors::Part;
+use super::tensors::EmbeddingsFile;
 use super::zip::{self, End};
 use super::{Entry, EntryName, FORMAT, MAX_JOURNAL_BYTES, Manifest, Measure, Measured, SCHEMA};
 use crate::gallery::change::{Change, Position};
@@ -52,7 +52,7 @@ const ENTRY_BYTES: usize = 160;
 #[derive(Debug)]
 pub struct Export {
     view: View,
-    /// As far as it is known.
+    /// What is known of it by now.
     manifest: Manifest,
     /// The checksum of each entry.
     crcs: Vec<u32>,
@@ -66,7 +66,7 @@ pub struct Export {
 /// What is written next.
 #[derive(Debug, Clone, Copy)]
 enum Stage {
-    Embeddings { part: u32, after: Option<Position> },
+    Embeddings { number: u32, after: Option<Position> },
     Images { after: Option<ExampleId> },
     JournalHeader,
     Journal { after: Option<Position> },
@@ -89,14 +89,14 @@ impl Export {
             images: 0,
             entries: Vec::new(),
         };
-        let stage = Stage::Embeddings { part: 0, after: None };
+        let stage = Stage::Embeddings { number: 0, after: None };
         Self { view, manifest, crcs: Vec::new(), at: 0, directory_len: 0, stage }
     }
 
     /// Adds what is next to `bytes`, or nothing where a stage is empty.
     fn step(&mut self, bytes: &mut Vec<u8>) -> Result<(), GalleryError> {
         match self.stage {
-            Stage::Embeddings { part, after } => self.embeddings(part, after, bytes),
+            Stage::Embeddings { number, after } => self.embeddings(number, after, bytes),
             Stage::Images { after } => self.images(after, bytes),
             Stage::JournalHeader => self.journal_header(bytes),
             Stage::Journal { after } => self.journal(after, bytes),
@@ -118,25 +118,26 @@ impl Export {
         mut after: Option<Position>,
         bytes: &mut Vec<u8>,
     ) -> Result<(), GalleryError> {
-        let mut part = Part::new(self.manifest.embedding_length.unwrap_or(0));
+        let length = self.manifest.embedding_length.unwrap_or(0);
+        let mut file = EmbeddingsFile::new(length);
         let mut is_end = false;
-        while !part.is_full() && !is_end {
+        while !file.is_full() && !is_end {
             let changes = self.view.changes_after(after, EMBEDDED_CHANGES)?;
             is_end = changes.is_empty();
             after = changes.last().map(Change::position).or(after);
             for change in &changes {
                 for (id, embedding) in self.view.embeddings(change)? {
-                    part.push(id, &embedding);
+                    file.push(id, &embedding);
                 }
             }
         }
-        if part.len() > 0 {
-            self.manifest.embeddings += part.len() as u64;
-            self.add(EntryName::Embeddings(number), &part.into_bytes(), bytes);
+        if file.len() > 0 {
+            self.manifest.embeddings += file.len() as u64;
+            self.add(EntryName::Embeddings(number), &file.into_bytes(), bytes);
         }
         self.stage = match is_end {
             true => Stage::Images { after: None },
-            false => Stage::Embeddings { part: number + 1, after },
+            false => Stage::Embeddings { number: number + 1, after },
         };
         Ok(())
     }

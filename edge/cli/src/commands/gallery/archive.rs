@@ -33,7 +33,8 @@ Examples:
 A gallery that does not exist is created. One that exists is joined with the file: it has the
 changes of both then. The same file imported again changes nothing, and so does a damaged file.
 While handful-server uses the store, import through it:
-  curl -f --data-binary @things.handful http://127.0.0.1:8080/v1/galleries/default/import";
+  curl -f --data-binary @things.handful -H 'content-type: application/zip' \\
+    http://127.0.0.1:8080/v1/galleries/default/import";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Action {
