@@ -72,6 +72,10 @@ impl Gallery {
 /// What an archive has of the examples that a plan enrolls.
 fn data(file: File, manifest: &Manifest, plan: &MergePlan) -> Result<Data, ArchiveError> {
     let wanted = wanted(plan);
+    if wanted.is_empty() {
+        // As when the same file is imported again.
+        return Ok(Data::default());
+    }
     let mut examples = Examples::new();
     let mut places = Vec::new();
     for (entry, at) in manifest.places() {
