@@ -1,4 +1,4 @@
-// A question before something is deleted.
+// A question before something is deleted or imported.
 
 import { byId } from "/page/dom.js";
 

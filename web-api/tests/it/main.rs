@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod archive;
+mod archive_page;
 mod attack;
 mod bad_input;
 mod browser;

@@ -1,0 +1,38 @@
+//! Export and import on the page.
+
+use crate::browser::Stage;
+use crate::draw;
+use crate::images::stripes;
+use crate::service::Service;
+
+#[test]
+fn a_gallery_is_imported_from_a_file_and_the_link_exports_it() {
+    let other = Service::start(&[]);
+    other.enroll("mug", &draw::png(stripes(0))).ok();
+    let exported = other.get("/v1/galleries/default/export").body;
+
+    let Some(stage) = Stage::set("a file of a gallery on the page") else { return };
+    let browser = &stage.browser;
+    let file = stage.file("things.handful", &exported);
+    browser.choose("#import-file", &[file.clone()]);
+    browser.wait("the question", || browser.is_shown("#confirm-yes"));
+    browser.click("#confirm-yes");
+    browser.wait_for_text("#import-status", "Imported 1 example with 1 image.");
+    stage.wait_for_labels(&["mug"]);
+    let link = "return document.querySelector('#export').getAttribute('href')";
+    assert_eq!(browser.run(link), "/v1/galleries/default/export");
+    assert_eq!(stage.service.get("/v1/galleries/default/export").body, exported);
+
+    browser.choose("#import-file", &[file]);
+    browser.wait("the question", || browser.is_shown("#confirm-yes"));
+    browser.click("#confirm-yes");
+    let same = "Nothing new: the gallery has all 2 changes already.";
+    browser.wait_for_text("#import-status", same);
+    assert_eq!(browser.complaints(), [""; 0]);
+
+    let damaged = stage.file("damaged.handful", &exported[1..]);
+    browser.choose("#import-file", &[damaged]);
+    browser.wait("the question", || browser.is_shown("#confirm-yes"));
+    browser.click("#confirm-yes");
+    browser.wait("the error", || browser.text("#import-error").contains("nothing was imported"));
+}
