@@ -1,7 +1,7 @@
 //! How changes are made: the state first, then the journal, then what readers see; a failure takes
 //! the state back.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::Gallery;
 use super::change::{Change, What};
@@ -92,10 +92,10 @@ impl Gallery {
         // What comes back is read before anything is written, so that a failure changes nothing.
         let restored = match added_bytes(changes, &data) {
             // What makes room is done also where no room is left.
-            0 => self.restored(&delta, &data.examples),
+            0 => self.restored(&delta, changes, &data.examples),
             bytes => {
                 let is_room = self.journal.check_room(bytes);
-                is_room.and_then(|()| self.restored(&delta, &data.examples))
+                is_room.and_then(|()| self.restored(&delta, changes, &data.examples))
             }
         };
         let restored = restored.inspect_err(|_| self.state.revert(&delta))?;
@@ -134,9 +134,16 @@ impl Gallery {
     }
 
     /// The examples that count from now on and came not with the changes.
-    fn restored(&self, delta: &Delta, new: &Examples) -> Result<Examples, GalleryError> {
+    fn restored(
+        &self,
+        delta: &Delta,
+        changes: &[Change],
+        new: &Examples,
+    ) -> Result<Examples, GalleryError> {
+        let sources: HashSet<ChangeId> = changes.iter().map(|change| change.id).collect();
         let mut missing = self.facts.missing(delta, &self.state);
-        missing.retain(|(id, _)| !new.contains_key(id));
+        // An example of these changes that has no embedding was purged on another device.
+        missing.retain(|(id, one)| !new.contains_key(id) && !sources.contains(&one.source));
         if missing.is_empty() {
             return Ok(Examples::new());
         }

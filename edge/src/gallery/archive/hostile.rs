@@ -217,3 +217,16 @@ fn an_archive_that_changes_after_it_was_checked_changes_nothing() {
     assert!(error.contains("changed while it was read"), "{error}");
     assert!(store.bytes() == before);
 }
+
+#[test]
+fn an_example_without_an_embedding_is_left_out() {
+    let bytes = changed(&small().bytes(), |all| drop(all.remove(0)));
+    let bytes = restated(&bytes, |all| all["embeddings"] = 0.into());
+    let mut store = Store::new();
+    let imported = store.import(&bytes).unwrap();
+    assert_eq!((imported.embeddings, imported.images), (0, 0));
+    assert!(store.gallery.class("mug").unwrap().examples.is_empty());
+    let again = store.galleries.gallery("default").unwrap();
+    assert!(again.class("mug").unwrap().examples.is_empty());
+    assert_eq!(again.digest(), store.gallery.digest());
+}

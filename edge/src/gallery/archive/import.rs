@@ -58,14 +58,14 @@ impl Gallery {
     }
 
     /// All embeddings of a gallery have one length.
-    fn check_length(&self, length: Option<usize>) -> Result<(), GalleryError> {
-        match (self.embedding_length, length) {
-            (Some(expected), Some(got)) if expected != got => Err(GalleryError::Embedding {
-                expected: format!("{expected} finite values"),
-                got: format!("{got} values"),
-            }),
-            _ => Ok(()),
+    fn check_length(&self, length: Option<usize>) -> Result<(), ArchiveError> {
+        let Some((here, there)) = self.embedding_length.zip(length) else { return Ok(()) };
+        if here == there {
+            return Ok(());
         }
+        let reason =
+            format!("its embeddings have {there} values, those of this gallery have {here}");
+        Err(ArchiveError::Broken(reason))
     }
 }
 

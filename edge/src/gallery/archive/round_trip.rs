@@ -31,7 +31,7 @@ const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 /// A store in a folder of its own.
 pub(super) struct Store {
     pub(super) folder: tempfile::TempDir,
-    galleries: Galleries,
+    pub(super) galleries: Galleries,
     pub(super) gallery: Gallery,
 }
 
@@ -249,7 +249,7 @@ fn other_spaces_lengths_and_limits_are_refused() {
         image: None,
     };
     longer.gallery.enroll(&Label::parse("jar").unwrap(), vec![example], true).unwrap();
-    assert!(longer.refusal(&bytes).contains("4 finite values, got 3 values"));
+    assert!(longer.refusal(&bytes).contains("have 3 values, those of this gallery have 4"));
 
     let mut limited = Store::new();
     let limits = GalleryLimits { classes: 5, examples: 1 };

@@ -119,9 +119,8 @@ impl From<GalleryError> for Problem {
             GalleryError::Purged(_) => Self::new(Code::Purged, sentence(&error)),
             GalleryError::ReadOnlyStore => Self::new(Code::ReadOnly, sentence(&error)),
             GalleryError::Archive(error) => archive(error),
-            GalleryError::NotAChange { .. } | GalleryError::Embedding { .. } => {
-                Self::new(Code::BadArchive, sentence(&error))
-            }
+            // Changes of other devices come in archives.
+            GalleryError::NotAChange { .. } => Self::new(Code::BadArchive, sentence(&error)),
             GalleryError::NotExported(_) => Self::new(Code::NotReady, sentence(&error)),
             // The error text names a folder of the device, which clients must not see.
             GalleryError::StoreFull { .. } => {
