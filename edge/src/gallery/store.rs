@@ -208,7 +208,7 @@ impl SharedFile {
         self.0.lock().unwrap_or_else(|poisoned| {
             self.0.clear_poison();
             let mut file = poisoned.into_inner();
-            file.database = None;
+            file.close();
             file
         })
     }
@@ -218,7 +218,6 @@ impl StoreFile {
     /// The open database.
     fn opened(&mut self) -> Result<&Opened, GalleryError> {
         if self.database.is_none() {
-            self.views.end_all();
             let opened = match self.is_read_only {
                 true => ReadOnlyDatabase::open(self.dir.join(FILE)).map(Opened::ReadOnly),
                 false => self.medium.open().map(Opened::Writable),
@@ -263,7 +262,7 @@ impl StoreFile {
             return Ok(());
         };
         // After a failed write redb refuses everything until it is opened again.
-        self.database = None;
+        self.close();
         let error = failure(&self.dir, error);
         let is_full = matches!(error, GalleryError::StoreFull { .. });
         if !is_full || !commit.makes_room() || !self.medium.release_reserve() {
@@ -271,7 +270,7 @@ impl StoreFile {
         }
         let written = tables::write(self.writable()?, gallery, row, commit);
         written.map_err(|error| {
-            self.database = None;
+            self.close();
             failure(&self.dir, error)
         })
     }
@@ -348,7 +347,7 @@ impl Journal for RedbStore {
         }
         file.check()?;
         // As at the first opening: nothing is known of the file after a failed write.
-        file.database = None;
+        file.close();
         let galleries = contents::galleries(&file.read()?);
         let galleries = galleries.map_err(|e| read_failure(&file.dir, e))?;
         let Some((_, row)) = galleries.into_iter().find(|(id, _)| *id == self.gallery) else {
@@ -421,7 +420,7 @@ impl Journal for RedbStore {
         })?;
         // From here on the new file is the store, whether or not it can be opened again at once.
         drop(from);
-        file.database = None;
+        file.close();
         file.medium.replace().map_err(|e| io_failure(&file.dir, &e))?;
         file.opened().map(drop)
     }

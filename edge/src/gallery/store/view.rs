@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::contents::{self, ReadError};
 use super::rows::{Embeddings, GalleryRow, parse};
 use super::tables::{EMBEDDINGS, IMAGES, JOURNAL, JournalKey, RowKey, journal_of};
-use super::{SharedFile, read_failure};
+use super::{SharedFile, StoreFile, read_failure};
 use crate::gallery::change::{Change, Position, What};
 use crate::gallery::error::GalleryError;
 use crate::gallery::id::{ExampleId, GalleryId};
@@ -127,6 +127,15 @@ impl View {
         let transaction = file.views.get(self.number);
         let transaction = transaction.ok_or(GalleryError::NotExported(ENDED))?;
         read(transaction).map_err(|error| read_failure(&file.dir, error))
+    }
+}
+
+impl StoreFile {
+    /// Closes the database; it is opened again when it is next needed.
+    pub(super) fn close(&mut self) {
+        // First, since their transactions keep the file locked.
+        self.views.end_all();
+        self.database = None;
     }
 }
 

@@ -28,7 +28,7 @@ impl Views {
         self.open.remove(&number);
     }
 
-    /// Before the database is opened again: a transaction would keep the former file locked.
+    /// Ends all of them.
     pub(super) fn end_all(&mut self) {
         self.open.clear();
     }

@@ -194,7 +194,7 @@ impl fmt::Display for Exported {
         let Self { gallery, file, .. } = self;
         let megabytes = self.bytes as f64 / 1e6;
         writeln!(f, "exported the gallery `{gallery}` to {file} ({megabytes:.2} MB)")?;
-        writeln!(f, "it also has what was removed and is not purged; a purge does not change the file")
+        writeln!(f, "it also has what was removed and not purged; a purge does not change the file")
     }
 }
 
