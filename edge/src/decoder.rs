@@ -27,6 +27,7 @@ use ndarray::Array3;
 use sha2::{Digest, Sha256};
 
 use crate::gallery::KeepImages;
+use crate::quality::{self, Finding};
 
 /// The longer side of a thumbnail that is kept, in pixels.
 const THUMBNAIL_SIDE: usize = 256;
@@ -55,6 +56,8 @@ pub struct DecodedImage {
     pub kept: Option<Vec<u8>>,
     /// What was unusual about the image.
     pub warnings: Vec<Warning>,
+    /// What may be wrong with it by itself; only of an image that is decoded to be enrolled.
+    pub quality: Vec<Finding>,
     /// `decode` and `preprocess`; `embed` is zero.
     pub timing: Timing,
 }
@@ -129,16 +132,30 @@ impl ImageDecoder {
         Ok(cost + again)
     }
 
-    /// Decodes and preprocesses one image file, of which nothing is kept.
+    /// Decodes and preprocesses one image file to classify it: nothing is kept of it, and its
+    /// quality is not measured.
     ///
     /// # Errors
     /// [`DecodeError`].
     pub fn decode(&self, bytes: &[u8]) -> Result<DecodedImage, DecodeError> {
-        self.decode_to_keep(bytes, KeepImages::Off)
+        let start = Instant::now();
+        let image = image::decode(bytes, &self.limits, self.detail())?;
+        let decode = start.elapsed();
+        let input = self.prepare(&image)?;
+        let preprocess = start.elapsed().saturating_sub(decode);
+        Ok(DecodedImage {
+            input,
+            sha256: Sha256::digest(bytes).into(),
+            kept: None,
+            warnings: image.warnings,
+            quality: Vec::new(),
+            timing: Timing { decode, preprocess, embed: Duration::ZERO },
+        })
     }
 
-    /// Decodes and preprocesses one image file that may be enrolled: with what is kept of it, a
-    /// JPEG of at most 256 pixels a side without the metadata of the file, or a copy of the bytes.
+    /// Decodes and preprocesses one image file that may be enrolled: with what may be wrong with
+    /// it, and with what is kept of it, a JPEG of at most 256 pixels a side without the metadata of
+    /// the file, or a copy of the bytes.
     ///
     /// The input is the same whatever is kept. `timing` is that of the input.
     ///
@@ -152,9 +169,11 @@ impl ImageDecoder {
         let start = Instant::now();
         let image = image::decode(bytes, &self.limits, self.detail())?;
         let decode = start.elapsed();
-        let input = self.prepare(&image)?;
+        let square = self.preprocess.resize(&image)?;
+        let input = self.preprocess.tensor(&square);
         let preprocess = start.elapsed().saturating_sub(decode);
         let timing = Timing { decode, preprocess, embed: Duration::ZERO };
+        let quality = quality::of_image(&image, &square, self.preprocess.size);
         let kept = match keep {
             KeepImages::Thumb => Some(self.thumbnail(bytes, &image)?),
             KeepImages::Original => Some(bytes.to_vec()),
@@ -162,7 +181,7 @@ impl ImageDecoder {
         };
         // Of the file, not of the pixels: by this hash a class has each file once.
         let sha256 = Sha256::digest(bytes).into();
-        Ok(DecodedImage { input, sha256, kept, warnings: image.warnings, timing })
+        Ok(DecodedImage { input, sha256, kept, warnings: image.warnings, quality, timing })
     }
 
     /// A thumbnail of a file; `image` is what it was decoded to for the network.

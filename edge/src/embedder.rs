@@ -28,6 +28,7 @@ use sha2::{Digest, Sha256};
 use crate::backbone::{Started, embed_batch, start_first};
 use crate::decoder::{DecodedImage, ImageDecoder, Timing};
 use crate::engine::{EngineChoice, EngineError, EngineOptions, Provider, Rejection, SelectError};
+use crate::quality::Finding;
 
 pub use crate::backbone::EmbedError;
 
@@ -49,6 +50,8 @@ pub struct Embedded {
     pub kept: Option<Vec<u8>>,
     /// What was unusual about the image.
     pub warnings: Vec<Warning>,
+    /// What may be wrong with the image by itself; only of one that was decoded to be enrolled.
+    pub quality: Vec<Finding>,
     /// The time spent on it.
     pub timing: Timing,
 }
@@ -103,11 +106,11 @@ impl Embedder {
     /// [`EmbedError::Engine`] or [`EmbedError::Output`].
     pub fn embed_decoded(&mut self, image: DecodedImage) -> Result<Embedded, EmbedError> {
         // Timed on its own: the image may have waited for the engine since it was decoded.
-        let DecodedImage { input, sha256, kept, warnings, mut timing } = image;
+        let DecodedImage { input, sha256, kept, warnings, quality, mut timing } = image;
         let start = Instant::now();
         let embedding = self.run(input.view().insert_axis(Axis(0)))?.into_iter().collect();
         timing.embed = start.elapsed();
-        Ok(Embedded { embedding, sha256, kept, warnings, timing })
+        Ok(Embedded { embedding, sha256, kept, warnings, quality, timing })
     }
 
     /// Embeds inputs `[3, h, w]` that [`ImageDecoder`] made: `[images, s]`, in batches of at most

@@ -219,7 +219,8 @@ impl Fault for RecognizerError {
             | Self::StaleRevision { .. }
             | Self::NoSuchClass(_)
             | Self::ClassExists(_)
-            | Self::TooFewImages(_) => Blame::Input,
+            | Self::TooFewImages(_)
+            | Self::RejectedByQuality { .. } => Blame::Input,
             // A mistake of the program; its user can do nothing about it.
             Self::EmbedderTaken => Blame::Machine,
         }

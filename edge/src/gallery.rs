@@ -260,6 +260,20 @@ impl Gallery {
         self.facts.get(id).ok_or_else(|| GalleryError::UnknownClass(shortened(id_or_label)))
     }
 
+    /// Whether a class or the background set has an example with these bytes.
+    #[must_use]
+    pub fn has_image(&self, place: Place, sha256: [u8; 32]) -> bool {
+        self.state.with_image(place, Sha256(sha256)).is_some()
+    }
+
+    /// The classes that have an example with these bytes, in the order of their ids.
+    pub fn classes_with_image(&self, sha256: [u8; 32]) -> impl Iterator<Item = &Arc<Class>> {
+        self.state.places_of_image(Sha256(sha256)).filter_map(|place| match place {
+            Place::Class(class) => self.facts.get(class),
+            Place::Background => None,
+        })
+    }
+
     /// Where an example is, and the example.
     ///
     /// # Errors

@@ -23,6 +23,7 @@ mod fault;
 pub mod gallery;
 pub mod lexicon;
 pub mod locate;
+pub mod quality;
 pub mod recognizer;
 
 pub use recognizer::Recognizer;

@@ -60,7 +60,9 @@ mod examples;
 mod galleries;
 mod networks;
 mod open_galleries;
+mod peers;
 mod precondition;
+mod quality;
 mod snapshot;
 mod values;
 
@@ -75,8 +77,8 @@ pub use networks::{Availability, EngineInfo};
 pub use precondition::Precondition;
 pub use snapshot::Snapshot;
 pub use values::{
-    Answer, ClassDefinition, ClassInfo, Classification, ClassifyOptions, Enrolled, GallerySummary,
-    Senses,
+    Answer, ClassDefinition, ClassInfo, Classification, ClassifyOptions, Enrolled,
+    EnrolledBackground, GallerySummary, Senses,
 };
 
 /// A bundle, its engine, its name knowledge and a gallery.
@@ -239,9 +241,10 @@ impl Recognizer {
         Ok(())
     }
 
-    /// Adds images to a class, all or none; `outcomes` states which ones the class had already. If
-    /// no class has the label, `create` makes one. What [`Recognizer::embed_to_enroll`] kept of the
-    /// images is stored with them.
+    /// Adds images to a class, all or none; `outcomes` states which ones the class had already, and
+    /// `quality` what may be wrong with them ([`Recognizer::check_quality`] refuses such images
+    /// before). If no class has the label, `create` makes one. What
+    /// [`Recognizer::embed_to_enroll`] kept of the images is stored with them.
     ///
     /// # Errors
     /// [`RecognizerError::Label`]; [`RecognizerError::Select`] if no engine can run the backbone;
@@ -254,11 +257,14 @@ impl Recognizer {
         create: bool,
     ) -> Result<Enrolled, RecognizerError> {
         let label = self.label(id_or_label)?;
+        // Compared with what was enrolled before.
+        let quality = self.quality_in(&label, images);
         let examples = self.new_examples(images)?;
         let enrolled = self.gallery.enroll(&label, examples, create)?;
         Ok(Enrolled {
             class: self.info(&enrolled.class),
             outcomes: enrolled.outcomes,
+            quality,
             revision: enrolled.revision,
         })
     }

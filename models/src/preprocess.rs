@@ -246,11 +246,17 @@ impl Preprocess {
     /// # Errors
     /// Those of [`Preprocess::resize`].
     pub fn apply(&self, image: &Image) -> Result<Array3<f32>, PreprocessError> {
-        let rgb = self.resize(image)?;
-        let mut values = vec![0.0; rgb.len()];
-        self.normalize(&rgb, &mut values);
-        let shape = (3, self.size, self.size);
-        Ok(Array3::from_shape_vec(shape, values).expect("invariant: resize gives 3 bytes a pixel"))
+        Ok(self.tensor(&self.resize(image)?))
+    }
+
+    /// [`Preprocess::normalize`] into a new tensor `[3, size, size]`; `square` is what
+    /// [`Preprocess::resize`] gives. Bytes that it lacks count as 0 after normalization, and those
+    /// that it has more are left out.
+    pub fn tensor(&self, square: &[u8]) -> Array3<f32> {
+        let mut tensor = Array3::zeros((3, self.size, self.size));
+        let values = tensor.as_slice_mut().expect("invariant: a new array is contiguous");
+        self.normalize(square, values);
+        tensor
     }
 
     fn resized(&self, image: &Image, crop: Crop, width: usize, height: usize) -> Vec<u8> {

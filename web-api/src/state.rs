@@ -152,7 +152,7 @@ impl AppState {
         Ok(changed.await??)
     }
 
-    /// Decodes and embeds images, one after another; nothing is kept of them.
+    /// Decodes and embeds images to classify them, one after another; nothing is kept of them.
     ///
     /// # Errors
     /// [`JobError`].
@@ -161,14 +161,12 @@ impl AppState {
         caller: Caller,
         images: &Arc<Uploads>,
     ) -> Result<Embeddings, JobError> {
-        self.embed_to_keep(caller, images, KeepImages::Off).await
+        self.embed_all(caller, images, None).await
     }
 
-    /// Decodes and embeds images, one after another, with what is kept of them. For files, that is
-    /// complete only after [`Embeddings::keep_originals`].
-    ///
-    /// Each image is a job of its own: other calls are served between two images, and work for a
-    /// closed connection stops.
+    /// Decodes and embeds images to enroll them, one after another, with what is kept of them and
+    /// what may be wrong with them. For files, what is kept is complete only after
+    /// [`Embeddings::keep_originals`].
     ///
     /// # Errors
     /// [`JobError`].
@@ -178,13 +176,24 @@ impl AppState {
         images: &Arc<Uploads>,
         keep: KeepImages,
     ) -> Result<Embeddings, JobError> {
+        self.embed_all(caller, images, Some(keep)).await
+    }
+
+    /// Each image is a job of its own: other calls are served between two images, and work for a
+    /// closed connection stops.
+    async fn embed_all(
+        &self,
+        caller: Caller,
+        images: &Arc<Uploads>,
+        keep: Option<KeepImages>,
+    ) -> Result<Embeddings, JobError> {
         let n_images = images.files.len();
         // The limit is on images, not on requests.
         let places = self.decode_queue.admit(caller.client, n_images)?;
         let mut memory = self.buffers.lease(caller.client);
-        let originals = (keep == KeepImages::Original).then(|| Arc::clone(images));
+        let originals = (keep == Some(KeepImages::Original)).then(|| Arc::clone(images));
         // The files are in memory already: a copy now would stay there while the call waits.
-        let keep = if originals.is_some() { KeepImages::Off } else { keep };
+        let keep = if originals.is_some() { Some(KeepImages::Off) } else { keep };
         let mut all = Vec::with_capacity(n_images);
         for index in 0..n_images {
             let decoded = self.decode_queue.decode(caller, images, index, keep).await?;
@@ -347,6 +356,7 @@ mod tests {
             sha256: [0; 32],
             kept: Some(kept.to_vec()),
             warnings: Vec::new(),
+            quality: Vec::new(),
             timing: Timing::default(),
         }
     }

@@ -33,7 +33,7 @@ pub use doctor::{
     Confusion, Doctor, DoctorClass, DoctorEvidence, DoctorTotals, DoctorVerdict, NearDuplicate,
     Suspect,
 };
-pub use enroll::{Enrolled, EnrolledExample};
+pub use enroll::{Enrolled, EnrolledExample, QualityFinding};
 pub use example::{ChangedExamples, Example, ExampleBatch, ExampleMove, Examples, OneExample};
 pub use gallery::{Galleries, Gallery, GalleryEntry, GalleryPatch, KeepImages};
 pub use history::{

@@ -35,7 +35,8 @@ fn added_bytes(changes: &[Change], data: &Data) -> u64 {
     let values: usize = data.examples.values().map(|example| example.embedding.len()).sum();
     let images: usize = data.images.values().map(Vec::len).sum();
     let rows = CHANGE_BYTES * changes.len() + EXAMPLE_BYTES * data.examples.len();
-    (rows + values * size_of::<f32>() + images) as u64
+    let archived = data.archived.as_ref().map_or(0, |archived| archived.n_bytes());
+    (rows + values * size_of::<f32>() + images) as u64 + archived
 }
 
 fn needs_no_room(what: &What) -> bool {

@@ -37,6 +37,9 @@ pub(super) trait ImageFile: Send + fmt::Debug {
     /// The number of images.
     fn len(&self) -> usize;
 
+    /// The bytes of all images.
+    fn n_bytes(&self) -> u64;
+
     /// Each image, or why it cannot be read.
     fn read(&self) -> Box<dyn Iterator<Item = io::Result<(ExampleId, Vec<u8>)>> + '_>;
 }

@@ -3,10 +3,11 @@
 //! Here are its rows, what follows from them, and the two functions through which every change of a
 //! row goes; `fold` has the rules.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256 as Hasher};
+use uuid::Uuid;
 
 use super::change::{Place, Sha256};
 use super::class::ClassOverrides;
@@ -81,7 +82,8 @@ struct Index {
     labels: BTreeMap<String, ClassId>,
     /// The examples of each place, in the order of their ids, which is that of enrollment.
     members: BTreeMap<Place, BTreeSet<ExampleId>>,
-    images: HashMap<(Place, Sha256), ExampleId>,
+    // Sorted by the image first: the places of an image follow each other.
+    images: BTreeMap<(Sha256, Place), ExampleId>,
     /// The examples that are the same as each.
     same: BTreeMap<ExampleId, BTreeSet<ExampleId>>,
 }
@@ -246,7 +248,15 @@ impl State {
 
     /// The example of a place with these bytes.
     pub(super) fn with_image(&self, place: Place, sha256: Sha256) -> Option<ExampleId> {
-        self.index.images.get(&(place, sha256)).copied()
+        self.index.images.get(&(sha256, place)).copied()
+    }
+
+    /// The places that have an example with these bytes, classes first.
+    pub(super) fn places_of_image(&self, sha256: Sha256) -> impl Iterator<Item = Place> {
+        let least = Place::Class(ClassId(Uuid::nil()));
+        let from_here = self.index.images.range((sha256, least)..);
+        let of_image = from_here.take_while(move |((found, _), _)| *found == sha256);
+        of_image.map(|((_, place), _)| *place)
     }
 
     /// The other examples that are the same as this one.
@@ -276,7 +286,7 @@ impl Index {
         match example.status {
             ExampleStatus::In(place) => {
                 self.members.entry(place).or_default().insert(id);
-                self.images.insert((place, example.sha256), id);
+                self.images.insert((example.sha256, place), id);
             }
             ExampleStatus::SameAs(first) => {
                 self.same.entry(first).or_default().insert(id);
@@ -289,8 +299,8 @@ impl Index {
         match example.status {
             ExampleStatus::In(place) => {
                 remove_from(&mut self.members, place, id);
-                if self.images.get(&(place, example.sha256)) == Some(&id) {
-                    self.images.remove(&(place, example.sha256));
+                if self.images.get(&(example.sha256, place)) == Some(&id) {
+                    self.images.remove(&(example.sha256, place));
                 }
             }
             ExampleStatus::SameAs(first) => remove_from(&mut self.same, first, id),

@@ -6,8 +6,9 @@ use super::Recognizer;
 use super::calibration::CalibrationReport;
 use super::error::RecognizerError;
 use super::precondition::Precondition;
+use super::values::EnrolledBackground;
 use crate::embedder::Embedded;
-use crate::gallery::{BackgroundEnrolled, Example, GallerySettings};
+use crate::gallery::{Example, GallerySettings};
 
 impl Recognizer {
     /// Adds images of none of the classes to the background set, all or none; `outcomes` states
@@ -20,9 +21,16 @@ impl Recognizer {
     pub fn enroll_background(
         &mut self,
         images: &[Embedded],
-    ) -> Result<BackgroundEnrolled, RecognizerError> {
+    ) -> Result<EnrolledBackground, RecognizerError> {
+        let quality = self.background_quality(images);
         let examples = self.new_examples(images)?;
-        Ok(self.gallery.enroll_background(examples)?)
+        let enrolled = self.gallery.enroll_background(examples)?;
+        Ok(EnrolledBackground {
+            outcomes: enrolled.outcomes,
+            quality,
+            examples: enrolled.examples,
+            revision: enrolled.revision,
+        })
     }
 
     /// The background set: examples of none of the classes.

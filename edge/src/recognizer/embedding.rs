@@ -13,7 +13,8 @@ impl Recognizer {
         &self.decoder
     }
 
-    /// Decodes and embeds one image file. If it is enrolled, its image is not kept.
+    /// Decodes and embeds one image file to classify it. If it is enrolled, its image is not kept,
+    /// and its quality is not known.
     ///
     /// # Errors
     /// [`RecognizerError::Embed`] if the image cannot be decoded or the network fails;
@@ -26,12 +27,23 @@ impl Recognizer {
 
     /// Decodes and embeds one image file to enroll it, with what the gallery keeps of images: see
     /// [`GallerySettings::keep_images`](crate::gallery::GallerySettings::keep_images). The
-    /// embedding is that of [`Recognizer::embed`].
+    /// embedding is that of [`Recognizer::embed`]; what may be wrong with the image is measured.
     ///
     /// # Errors
     /// Those of [`Recognizer::embed`].
     pub fn embed_to_enroll(&mut self, bytes: &[u8]) -> Result<Embedded, RecognizerError> {
-        let keep = self.gallery.settings().keep_images;
+        self.embed_to_keep(bytes, self.gallery.settings().keep_images)
+    }
+
+    /// The same, with this kept of the image.
+    ///
+    /// # Errors
+    /// Those of [`Recognizer::embed`].
+    pub fn embed_to_keep(
+        &mut self,
+        bytes: &[u8],
+        keep: KeepImages,
+    ) -> Result<Embedded, RecognizerError> {
         let image = self.decoder.decode_to_keep(bytes, keep)?;
         self.embed_decoded(image)
     }

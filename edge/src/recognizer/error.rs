@@ -10,6 +10,7 @@ use crate::engine::SelectError;
 use crate::gallery::{GalleryError, Label, LabelError};
 use crate::lexicon::AttributeError;
 use crate::locate::{LibraryError, NotFound};
+use crate::quality::Finding;
 
 /// Why a recognizer refused.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +69,14 @@ pub enum RecognizerError {
     /// Transductive classification needs several images.
     #[error("transductive classification needs two images or more, got {0}")]
     TooFewImages(usize),
+    /// A strict enrollment has an image with a finding.
+    #[error("{finding}; nothing was enrolled, because the call is strict")]
+    RejectedByQuality {
+        /// The position of the image among those of the call.
+        image: usize,
+        /// Its first finding.
+        finding: Finding,
+    },
     /// [`Recognizer::take_embedder`](super::Recognizer::take_embedder) was called before.
     #[error(
         "the embedder of this recognizer was taken; embed images with that embedder, or open \

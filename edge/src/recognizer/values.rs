@@ -11,6 +11,7 @@ use crate::decision::{Decision, Unknown};
 use crate::explain::Explanation;
 use crate::gallery::{Class, ClassId, Gallery, GallerySettings, Label, Outcome, SenseOverride};
 use crate::lexicon::{Attribute, MeaningInfo, NameKnowledge, Sense};
+use crate::quality::Finding;
 
 /// What a user sets for a class in place of the defaults.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -148,6 +149,21 @@ pub struct Enrolled {
     pub class: ClassInfo,
     /// One for each image given, in order.
     pub outcomes: Vec<Outcome>,
+    /// What may be wrong with each image, in the same order; nothing for one that the class had.
+    pub quality: Vec<Vec<Finding>>,
+    /// The revision of the gallery after the call.
+    pub revision: u64,
+}
+
+/// The result of an enrollment in the background set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EnrolledBackground {
+    /// One for each image given, in order.
+    pub outcomes: Vec<Outcome>,
+    /// What may be wrong with each image, in the same order; nothing for one that the set had.
+    pub quality: Vec<Vec<Finding>>,
+    /// Number of examples of the background set after the call.
+    pub examples: usize,
     /// The revision of the gallery after the call.
     pub revision: u64,
 }

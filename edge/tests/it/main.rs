@@ -20,6 +20,7 @@ mod labels;
 #[path = "../../../models/tests/shared/libjpeg.rs"]
 mod libjpeg;
 mod purge;
+mod quality;
 mod recognition;
 mod same_scores;
 mod settings;

@@ -101,7 +101,7 @@ struct Job {
     // Holds the images, and so their reserved memory, until the job has ended.
     images: Arc<Uploads>,
     index: usize,
-    keep: KeepImages,
+    keep: Option<KeepImages>,
     cost: u64,
     reply: oneshot::Sender<Result<Decoded, JobError>>,
 }
@@ -144,8 +144,8 @@ impl DecodeQueue {
         self.places.take(client, n_images).ok_or(JobError::QueueFull(self.places.total()))
     }
 
-    /// Waits for a thread, then decodes one image on it, with what is kept of it. The call may be
-    /// dropped at any time.
+    /// Waits for a thread, then decodes one image on it: to enroll it, with what is kept of it, or
+    /// without `keep` to classify it. The call may be dropped at any time.
     ///
     /// # Errors
     /// [`JobError::Image`], [`JobError::Panicked`], [`JobError::Stopped`].
@@ -154,11 +154,11 @@ impl DecodeQueue {
         caller: Caller,
         images: &Arc<Uploads>,
         index: usize,
-        keep: KeepImages,
+        keep: Option<KeepImages>,
     ) -> Result<Decoded, JobError> {
         let file = &images.files[index];
         // From the header only: a file that is refused for it does not wait.
-        let cost = self.decoder.cost_to_keep(&file.bytes, keep);
+        let cost = self.decoder.cost_to_keep(&file.bytes, keep.unwrap_or(KeepImages::Off));
         let cost = cost.map_err(|error| in_file(file, error))?;
         // What is no pixel takes time too.
         let cost = cost + file.bytes.len() as u64 / BYTES_PER_PIXEL;
@@ -201,7 +201,10 @@ impl Decoder {
 
     fn decode(&self, job: Job, waits: Waits) {
         let file = &job.images.files[job.index];
-        let decoded = catch_panic(|| self.decoder.decode_to_keep(&file.bytes, job.keep));
+        let decoded = catch_panic(|| match job.keep {
+            Some(keep) => self.decoder.decode_to_keep(&file.bytes, keep),
+            None => self.decoder.decode(&file.bytes),
+        });
         let decoded = decoded.and_then(|decoded| decoded.map_err(|error| in_file(file, error)));
         // The connection may close meanwhile.
         let _ = job.reply.send(decoded.map(|image| Decoded { image, waits }));

@@ -27,4 +27,10 @@ impl Uploads {
     pub fn new(files: Vec<Upload>, memory: Lease) -> Self {
         Self { files, _memory: memory }
     }
+
+    /// The names of the files, for problems that are found after the files themselves are gone.
+    #[must_use]
+    pub fn names(&self) -> Vec<Option<String>> {
+        self.files.iter().map(|upload| upload.file.clone()).collect()
+    }
 }

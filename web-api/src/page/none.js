@@ -3,6 +3,7 @@
 import { background, enrollBackground, removeExamples } from "/page/api.js";
 import { confirmed } from "/page/confirm.js";
 import { byId, fileInput, plural, say, show } from "/page/dom.js";
+import { findings, showFindings } from "/page/quality.js";
 
 const BATCH = 1000; // examples of one call
 
@@ -28,16 +29,20 @@ export class None {
   async #add(files) {
     const errors = [];
     const changes = [];
+    const found = [];
     for (const [i, file] of files.entries()) {
       say(byId("none-status"), `Adding ${i + 1} of ${files.length}…`);
       try {
-        changes.push((await enrollBackground(file)).change);
+        const answer = await enrollBackground(file);
+        changes.push(answer.change);
+        found.push(...findings(file, answer));
       } catch (problem) {
         errors.push(`${file.name}: ${problem.message}`);
       }
     }
     say(byId("none-status"), "");
     say(byId("none-error"), errors.join(" "));
+    showFindings(byId("none-quality"), found);
     const added = plural(changes.filter(Boolean).length, "image");
     await this.#changed({ what: `Added ${added} to “None of these”.`, changes });
   }

@@ -3,6 +3,7 @@
 import { create, define, enroll, isReserved } from "/page/api.js";
 import { byId, make, plural, say, show } from "/page/dom.js";
 import { chosen, definition, overrides, senseSelect } from "/page/meaning.js";
+import { findings, showFindings } from "/page/quality.js";
 
 const TYPING_PAUSE_MS = 300;
 
@@ -91,8 +92,9 @@ export class Teach {
 
   async #batch(files, label, sense) {
     const progress = byId("teach-progress");
-    const tally = { added: 0, known: 0, errors: [], enrolled: null, changes: [] };
+    const tally = { added: 0, known: 0, errors: [], enrolled: null, changes: [], found: [] };
     this.#errors([]);
+    showFindings(byId("teach-quality"), []);
     show(progress, files.length > 1);
     progress.max = files.length;
     for (const [i, file] of files.entries()) {
@@ -103,6 +105,7 @@ export class Teach {
     show(progress, false);
     say(byId("teach-status"), summary(tally, label));
     this.#errors(tally.errors);
+    showFindings(byId("teach-quality"), tally.found);
     if (tally.added > 0 && Object.keys(sense).length > 0) {
       await this.#define(label, { ...sense, ...overrides(tally.enrolled) }, tally);
     }
@@ -125,6 +128,7 @@ export class Teach {
       const answer = await enroll(label, file);
       tally.enrolled = answer.class;
       tally.changes.push(answer.change);
+      tally.found.push(...findings(file, answer));
       if (answer.examples[0].duplicate_of) tally.known++;
       else tally.added++;
       return true;

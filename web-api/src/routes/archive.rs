@@ -112,9 +112,8 @@ fn attachment(gallery: &str) -> HeaderValue {
             _ => write!(encoded, "%{byte:02X}").expect("invariant: a text takes any text"),
         }
     }
-    let value = format!(
-        "attachment; filename=\"{plain}.handful\"; filename*=UTF-8''{encoded}.handful"
-    );
+    let value =
+        format!("attachment; filename=\"{plain}.handful\"; filename*=UTF-8''{encoded}.handful");
     HeaderValue::from_str(&value).expect("invariant: letters, digits and signs are a header value")
 }
 

@@ -1,4 +1,5 @@
 //! The background set of a gallery: list, enroll, remove.
+#![expect(unused_qualifications, reason = "utoipa's macro writes them")]
 
 use std::sync::Arc;
 
@@ -6,15 +7,31 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use edge::recognizer::RecognizerError;
+use serde::Deserialize;
+use utoipa::IntoParams;
 
+use super::enroll::in_file;
 use super::part::ExampleListQuery;
 use crate::http::client::Client;
 use crate::http::conditions::{if_match, tagged};
 use crate::http::problem::Problem;
+use crate::http::query;
 use crate::jobs::client::Writer;
 use crate::jobs::uploads::Uploads;
 use crate::state::AppState;
 use crate::wire::{self, ImageForm, RawImage};
+
+/// Options of an enrollment in the background set.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct EnrollBackgroundQuery {
+    /// Refuse images that may be poor examples, instead of reporting them in `quality`; then none
+    /// is added.
+    #[serde(default, deserialize_with = "query::flag")]
+    #[param(default = false, required = false)]
+    strict: bool,
+}
 
 /// Lists the background examples of a gallery, in the order of enrollment.
 #[utoipa::path(get, path = "/v1/galleries/{gallery}/background/examples", tag = "background",
@@ -42,12 +59,13 @@ pub async fn list(
 ///
 /// They are never an answer: images that look like them are rejected. If one image cannot be used,
 /// none is added. An image that the set already has (the same bytes) is skipped and reported in
-/// `duplicate_of`, so the call can be repeated.
+/// `duplicate_of`, so the call can be repeated. What may be wrong with an image is reported in
+/// `quality`.
 ///
 /// `If-Match: "<revision>"`: the call fails with status 412 if the gallery has another revision.
 #[utoipa::path(post, path = "/v1/galleries/{gallery}/background/examples", tag = "background",
     operation_id = "enroll_background",
-    params(wire::GalleryPath, wire::IfMatch),
+    params(wire::GalleryPath, EnrollBackgroundQuery, wire::IfMatch),
     request_body(content((ImageForm = "multipart/form-data"),
         (RawImage = "application/octet-stream"), (RawImage = "image/*"))),
     responses((status = 201, description = "The images are enrolled", body = wire::EnrolledBackground), wire::AnyProblem))]
@@ -55,6 +73,7 @@ pub async fn enroll(
     State(state): State<Arc<AppState>>,
     writer: Writer,
     Path(gallery): Path<String>,
+    Query(EnrollBackgroundQuery { strict }): Query<EnrollBackgroundQuery>,
     headers: HeaderMap,
     images: Uploads,
 ) -> Result<Response, Problem> {
@@ -66,18 +85,23 @@ pub async fn enroll(
             Ok::<_, RecognizerError>(recognizer.settings().keep_images)
         })
         .await??;
+    let files = images.names();
     let mut embedded = state.embed_to_keep(writer.client.into(), &Arc::new(images), keep).await?;
     let enrolled = state
         .change(writer, &gallery, move |recognizer| {
             // Checks again: the gallery may have changed while the images were embedded.
             recognizer.check(precondition)?;
+            if strict {
+                recognizer.check_background_quality(&embedded.images)?;
+            }
             embedded.keep_originals(recognizer.settings().keep_images);
             let enrolled = recognizer.enroll_background(&embedded.images)?;
             let change = wire::last_change(recognizer);
             let enrolled = wire::EnrolledBackground::new(&enrolled, &embedded.images, change);
             Ok::<_, RecognizerError>(enrolled)
         })
-        .await??;
+        .await?
+        .map_err(|error| in_file(error, &files))?;
     Ok(tagged(StatusCode::CREATED, enrolled.revision, enrolled))
 }
 

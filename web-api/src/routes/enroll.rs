@@ -27,13 +27,19 @@ pub struct EnrollQuery {
     #[serde(default, deserialize_with = "query::flag")]
     #[param(default = false, required = false)]
     create: bool,
+    /// Refuse images that may be poor examples, instead of reporting them in `quality`; then none
+    /// is added.
+    #[serde(default, deserialize_with = "query::flag")]
+    #[param(default = false, required = false)]
+    strict: bool,
 }
 
 /// Adds images as examples of a class.
 ///
 /// If one image cannot be used, none is added. An image that the class already has (the same bytes)
-/// is skipped and reported in `duplicate_of`, so the call can be repeated. Of each image is kept
-/// what the setting `keep_images` of the gallery says: a thumbnail, the file, or nothing.
+/// is skipped and reported in `duplicate_of`, so the call can be repeated. What may be wrong with
+/// an image is reported in `quality`. Of each image is kept what the setting `keep_images` of the
+/// gallery says: a thumbnail, the file, or nothing.
 ///
 /// `If-Match: "<revision>"`: the call fails with status 412 if the gallery has another revision.
 #[utoipa::path(post, path = "/v1/galleries/{gallery}/classes/{class}/examples", tag = "images",
@@ -46,7 +52,7 @@ pub async fn enroll(
     State(state): State<Arc<AppState>>,
     writer: Writer,
     Path((gallery, class)): Path<(String, String)>,
-    Query(EnrollQuery { create }): Query<EnrollQuery>,
+    Query(EnrollQuery { create, strict }): Query<EnrollQuery>,
     headers: HeaderMap,
     images: Uploads,
 ) -> Result<Response, Problem> {
@@ -60,16 +66,28 @@ pub async fn enroll(
             Ok::<_, RecognizerError>(recognizer.settings().keep_images)
         })
         .await??;
+    let files = images.names();
     let mut embedded = state.embed_to_keep(writer.client.into(), &Arc::new(images), keep).await?;
     let enrolled = state
         .change(writer, &gallery, move |recognizer| {
             // Checks again: the gallery may have changed while the images were embedded.
             recognizer.check(precondition)?;
+            if strict {
+                recognizer.check_quality(&class, &embedded.images)?;
+            }
             embedded.keep_originals(recognizer.settings().keep_images);
             let enrolled = recognizer.enroll(&class, &embedded.images, create)?;
             let change = wire::last_change(recognizer);
             Ok::<_, RecognizerError>(wire::Enrolled::new(&enrolled, &embedded.images, change))
         })
-        .await??;
+        .await?
+        .map_err(|error| in_file(error, &files))?;
     Ok(tagged(StatusCode::CREATED, enrolled.revision, enrolled))
+}
+
+/// The problem of an enrollment; it names the file whose image was refused.
+pub(super) fn in_file(error: RecognizerError, files: &[Option<String>]) -> Problem {
+    let RecognizerError::RejectedByQuality { image, .. } = error else { return error.into() };
+    let file = files.get(image).and_then(Option::as_deref);
+    Problem::from(error).in_file(file)
 }

@@ -16,8 +16,7 @@ use examples::Examples;
 
 use super::{
     archive, background, class_list, classes, classify, doctor, embed, enroll,
-    examples as one_by_one,
-    galleries, history, lexicon, operations,
+    examples as one_by_one, galleries, history, lexicon, operations,
 };
 
 #[derive(OpenApi)]

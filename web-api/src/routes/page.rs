@@ -11,7 +11,7 @@ const SVG: &str = "image/svg+xml";
 
 /// Name, media type and content of each file.
 // A closed list: no path of a request reaches the disk.
-const FILES: [(&str, &str, &str); 23] = [
+const FILES: [(&str, &str, &str); 24] = [
     ("icon.svg", SVG, include_str!("../page/icon.svg")),
     ("style.css", CSS, include_str!("../page/style.css")),
     ("main.js", SCRIPT, include_str!("../page/main.js")),
@@ -31,6 +31,7 @@ const FILES: [(&str, &str, &str); 23] = [
     ("look.js", SCRIPT, include_str!("../page/look.js")),
     ("meaning.js", SCRIPT, include_str!("../page/meaning.js")),
     ("none.js", SCRIPT, include_str!("../page/none.js")),
+    ("quality.js", SCRIPT, include_str!("../page/quality.js")),
     ("rate.js", SCRIPT, include_str!("../page/rate.js")),
     ("teach.js", SCRIPT, include_str!("../page/teach.js")),
     ("undo.js", SCRIPT, include_str!("../page/undo.js")),

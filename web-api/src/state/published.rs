@@ -192,6 +192,7 @@ mod tests {
                 sha256: [7; 32],
                 kept: None,
                 warnings: Vec::new(),
+                quality: Vec::new(),
                 timing: Timing::default(),
             };
             Arc::new(Embeddings {

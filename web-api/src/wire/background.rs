@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use edge::embedder::Embedded;
-use edge::gallery::{BackgroundEnrolled, Example};
+use edge::gallery::Example;
+use edge::recognizer;
 use models::hex;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -83,9 +84,13 @@ impl BackgroundExamples {
 impl EnrolledBackground {
     /// The response for `images`, in the order of their outcomes.
     #[must_use]
-    pub fn new(enrolled: &BackgroundEnrolled, images: &[Embedded], change: Option<String>) -> Self {
+    pub fn new(
+        enrolled: &recognizer::EnrolledBackground,
+        images: &[Embedded],
+        change: Option<String>,
+    ) -> Self {
         Self {
-            examples: enrolled_examples(&enrolled.outcomes, images),
+            examples: enrolled_examples(&enrolled.outcomes, &enrolled.quality, images),
             background_examples: enrolled.examples,
             revision: enrolled.revision,
             change,

@@ -2,6 +2,7 @@
 
 use edge::embedder::Embedded;
 use edge::gallery::Outcome;
+use edge::quality;
 use edge::recognizer;
 use models::hex;
 use serde::Serialize;
@@ -44,6 +45,25 @@ pub struct EnrolledExample {
     /// What was unusual about the image; empty if nothing was.
     #[schema(max_items = 16)]
     pub warnings: Vec<Warning>,
+    /// What may be wrong with the image as an example; empty if nothing is, and for a duplicate.
+    #[schema(max_items = 16)]
+    pub quality: Vec<QualityFinding>,
+}
+
+/// Something that may be wrong with an image as an example.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct QualityFinding {
+    /// A stable code for programs. Of the image itself: `small`, `dark`, `bright`, `flat`,
+    /// `blurred`. Compared with what is enrolled: `near_duplicate`, `in_other_class`, `outlier`,
+    /// `closer_to`.
+    #[schema(example = "blurred", max_length = 64)]
+    pub code: String,
+    /// What is wrong, and what to do.
+    #[schema(
+        max_length = 1000,
+        example = "the image has no sharp edge; hold the camera still and focus it"
+    )]
+    pub detail: String,
 }
 
 impl Enrolled {
@@ -56,24 +76,36 @@ impl Enrolled {
     ) -> Self {
         Self {
             class: Class::from(&enrolled.class),
-            examples: enrolled_examples(&enrolled.outcomes, images),
+            examples: enrolled_examples(&enrolled.outcomes, &enrolled.quality, images),
             revision: enrolled.revision,
             change,
         }
     }
 }
 
-/// One example for each of `images`, in the order of their outcomes.
-pub(super) fn enrolled_examples(outcomes: &[Outcome], images: &[Embedded]) -> Vec<EnrolledExample> {
-    outcomes.iter().zip(images).map(|(outcome, image)| example(outcome, image)).collect()
+/// One example for each of `images`, in the order of their outcomes and findings.
+pub(super) fn enrolled_examples(
+    outcomes: &[Outcome],
+    quality: &[Vec<quality::Finding>],
+    images: &[Embedded],
+) -> Vec<EnrolledExample> {
+    let each = outcomes.iter().zip(quality).zip(images);
+    each.map(|((outcome, found), image)| example(outcome, found, image)).collect()
 }
 
-fn example(outcome: &Outcome, image: &Embedded) -> EnrolledExample {
+fn example(outcome: &Outcome, found: &[quality::Finding], image: &Embedded) -> EnrolledExample {
     let id = outcome.example_id.to_string();
     EnrolledExample {
         duplicate_of: outcome.duplicate.then(|| id.clone()),
         id,
         sha256: hex::encode(&image.sha256),
         warnings: warnings(image),
+        quality: found.iter().map(QualityFinding::from).collect(),
+    }
+}
+
+impl From<&quality::Finding> for QualityFinding {
+    fn from(finding: &quality::Finding) -> Self {
+        Self { code: finding.code.to_string(), detail: finding.detail.clone() }
     }
 }

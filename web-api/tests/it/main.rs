@@ -29,6 +29,7 @@ mod openapi;
 mod operations;
 mod overload;
 mod process;
+mod quality;
 mod rejecting;
 #[path = "../../../edge/tests/shared/rejecting_table.rs"]
 mod rejecting_table;

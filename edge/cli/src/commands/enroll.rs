@@ -1,5 +1,7 @@
 //! `handful enroll`: enrolls classes, and examples of "none of these", from image files.
 
+mod quality;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -9,13 +11,14 @@ use clap::Args;
 use edge::Recognizer;
 use edge::device::{Device, StoreAccess};
 use edge::embedder::Embedded;
-use edge::gallery::{BackgroundEnrolled, GroupId, KeepImages, Label, Outcome};
-use edge::recognizer::Enrolled;
+use edge::gallery::{GroupId, KeepImages, Label, Outcome};
+use edge::recognizer::{Enrolled, EnrolledBackground};
 use models::dataset::Dataset;
 use models::fault::{AnyFault, Blame, Message, about};
 use models::image::EXTENSIONS;
 use serde::Serialize;
 
+use self::quality::ImageFinding;
 use super::changed::{Changed, Reversal};
 use super::inputs::{Ignored, Input, Inputs, noted};
 use super::{FileError, ModelInfo, open, report_errors};
@@ -28,6 +31,7 @@ Examples:
   handful enroll --class mug a.jpg b.jpg c.jpg  one class from files
   handful enroll --class mug photos/            one class from all images in a folder
   handful enroll --skip-bad things/             skip files that cannot be used
+  handful enroll --strict things/               enroll nothing if an image may be a poor example
   handful enroll --background desk.jpg bench/   examples of \"none of these\": files, folders of files
 
 Folders are read by the rules of data sets (docs/formats.md), as by `handful evaluate`: what systems
@@ -43,6 +47,10 @@ memory while they are enrolled) or off.
 Background examples (\"none of these\") are never an answer: an image that looks more like one of
 them than like a class is unknown. Enroll what the camera sees when none of the classes is there,
 and what is mistaken for a class. `handful gallery background` lists and removes them.
+
+An image that may be a poor example is enrolled with a warning on standard error: too small, dark,
+bright or blurred, without shapes, nearly the same as another one, unlike its class, or in another
+class as well. With --strict such an image refuses the command. docs/guide/images.md explains them.
 
 Each class is a change of its own: `handful gallery undo CHANGE` undoes it.";
 
@@ -67,6 +75,10 @@ pub(crate) struct Options {
     #[arg(long)]
     skip_bad: bool,
 
+    /// Refuse images that may be poor examples, instead of a warning; then nothing is enrolled
+    #[arg(long, conflicts_with = "skip_bad")]
+    strict: bool,
+
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -90,16 +102,24 @@ struct Plan {
     left_out: Vec<Ignored>,
 }
 
-/// An embedded image.
-#[derive(Debug)]
+/// The embedded images of a target.
+#[derive(Debug, Default)]
 struct Prepared {
-    image: Embedded,
-    /// Its file, if the gallery keeps files. It is read again when it is enrolled, so that only the
-    /// files of one class are in memory at a time.
-    file: Option<Input>,
+    images: Vec<Embedded>,
+    /// That of each.
+    files: Vec<ImageFile>,
 }
 
-type Images = Vec<(Target, Vec<Prepared>)>;
+/// The file of an embedded image.
+#[derive(Debug)]
+struct ImageFile {
+    name: String,
+    /// If the gallery keeps files. It is read again when it is enrolled, so that only the files of
+    /// one class are in memory at a time.
+    kept: Option<Input>,
+}
+
+type Images = Vec<(Target, Prepared)>;
 
 #[derive(Debug, Default, Serialize)]
 struct Answer {
@@ -111,6 +131,9 @@ struct Answer {
     /// What is in a folder or archive and no image of it; absent if there is nothing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     left_out: Vec<Ignored>,
+    /// What may be wrong with images that are enrolled; absent if there is nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    quality: Vec<ImageFinding>,
     revision: u64,
     model: Option<ModelInfo>,
     #[serde(skip)]
@@ -144,15 +167,25 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
     let model = Some(ModelInfo::of(&mut recognizer)?);
     let total = plan.total();
     // All images before the first write: one bad file must not leave half of the classes enrolled.
-    let (embedded, errors) = embed(plan, &mut recognizer, options.json);
+    let (embedded, mut errors) = embed(plan, &mut recognizer, options.json);
+    if options.strict && errors.is_empty() {
+        errors = quality::rejected(&embedded, &mut recognizer)?;
+    }
     let refused = !errors.is_empty() && !options.skip_bad;
     let revision = recognizer.revision();
     let mut answer = Answer { errors, left_out, model, revision, ..Answer::default() };
     let written = if refused { Ok(()) } else { answer.write(embedded, &mut recognizer) };
     let shown = show(&answer.with_change(&recognizer.selected()), options.json);
+    if !options.json {
+        quality::print(&answer.quality);
+    }
     written?;
     shown?;
-    let consequence = if refused { "; nothing was enrolled (--skip-bad skips them)" } else { "" };
+    let consequence = match (refused, options.strict) {
+        (true, true) => "; nothing was enrolled (--strict)",
+        (true, false) => "; nothing was enrolled (--skip-bad skips them)",
+        (false, _) => "",
+    };
     let is_tolerated = options.skip_bad && !answer.is_empty();
     match report_errors(&answer.errors, total, consequence) {
         // An engine that fails is no bad file, so it is not tolerated.
@@ -177,33 +210,44 @@ impl Answer {
     /// Enrolls the images of one target after the other. If one fails, those before it are
     /// enrolled, and are in the answer.
     fn write(&mut self, embedded: Images, recognizer: &mut Recognizer) -> Result<(), AnyFault> {
-        for (target, images) in embedded {
+        for (target, prepared) in embedded {
             self.revision = match target {
-                Target::Class(label) => self.write_class(&label, images, recognizer)?,
-                Target::Background => {
-                    let BackgroundEnrolled { outcomes, examples, revision } =
-                        recognizer.enroll_background(&with_files(images)?)?;
-                    self.background = Some(Counts::of(&outcomes, examples));
-                    self.changes.extend(recognizer.last_change());
-                    revision
-                }
+                Target::Class(label) => self.write_class(&label, prepared, recognizer)?,
+                Target::Background => self.write_background(prepared, recognizer)?,
             };
         }
         Ok(())
     }
 
     /// Returns the revision after it.
+    fn write_background(
+        &mut self,
+        prepared: Prepared,
+        recognizer: &mut Recognizer,
+    ) -> Result<u64, AnyFault> {
+        let Prepared { images, files } = prepared.with_files()?;
+        let EnrolledBackground { outcomes, quality, examples, revision } =
+            recognizer.enroll_background(&images)?;
+        self.background = Some(Counts::of(&outcomes, examples));
+        self.quality.extend(quality::listed(None, &files, &quality));
+        self.changes.extend(recognizer.last_change());
+        Ok(revision)
+    }
+
+    /// Returns the revision after it.
     fn write_class(
         &mut self,
         label: &Label,
-        images: Vec<Prepared>,
+        prepared: Prepared,
         recognizer: &mut Recognizer,
     ) -> Result<u64, AnyFault> {
-        let images = with_files(images).map_err(|error| self.stopped_at(label, error))?;
+        let Prepared { images, files } =
+            prepared.with_files().map_err(|error| self.stopped_at(label, error))?;
         let enrolled = recognizer.enroll(label.as_str(), &images, true);
         let enrolled = enrolled.map_err(|error| self.stopped_at(label, error.into()))?;
         let change = recognizer.last_change();
         self.changes.extend(change);
+        self.quality.extend(quality::listed(Some(label), &files, &enrolled.quality));
         self.classes.push(ClassAnswer::of(&enrolled, change));
         Ok(enrolled.revision)
     }
@@ -275,28 +319,39 @@ fn is_image_file(path: &Path) -> bool {
     path.as_os_str() == "-" || (path.is_file() && EXTENSIONS.contains(&extension.as_str()))
 }
 
-/// The images with all that is kept of them.
-fn with_files(images: Vec<Prepared>) -> Result<Vec<Embedded>, AnyFault> {
-    images.into_iter().map(Prepared::with_file).collect()
-}
-
 impl Prepared {
-    fn new(input: Input, recognizer: &mut Recognizer) -> Result<Self, FileError> {
+    fn add(&mut self, input: Input, recognizer: &mut Recognizer) -> Result<(), FileError> {
+        let name = input.name();
         let reads_again = reads_again(&input, recognizer);
-        let image = embed_one(&input, reads_again, recognizer).map_err(|fault| FileError {
-            file: input.name(),
-            error: fault.to_string(),
-            blame: fault.blame(),
-        })?;
-        Ok(Self { image, file: reads_again.then_some(input) })
+        match embed_one(&input, reads_again, recognizer) {
+            Ok(image) => self.images.push(image),
+            Err(fault) => {
+                return Err(FileError {
+                    file: name,
+                    error: fault.to_string(),
+                    blame: fault.blame(),
+                });
+            }
+        }
+        self.files.push(ImageFile { name, kept: reads_again.then_some(input) });
+        Ok(())
     }
 
-    fn with_file(self) -> Result<Embedded, AnyFault> {
-        let Self { mut image, file } = self;
-        let Some(file) = file else { return Ok(image) };
+    /// The images with all that is kept of them.
+    fn with_files(mut self) -> Result<Self, AnyFault> {
+        for (image, file) in self.images.iter_mut().zip(&self.files) {
+            file.keep(image)?;
+        }
+        Ok(self)
+    }
+}
+
+impl ImageFile {
+    fn keep(&self, image: &mut Embedded) -> Result<(), AnyFault> {
+        let Some(file) = &self.kept else { return Ok(()) };
         let bytes = file.bytes().map_err(|error| about(file.name(), error))?.into_owned();
         if image.keep_original(bytes) {
-            return Ok(image);
+            return Ok(());
         }
         let changed = "the file changed while it was enrolled; enroll it again";
         Err(Message::input(format!("{}: {changed}", file.name())).into())
@@ -310,9 +365,8 @@ fn embed_one(
     recognizer: &mut Recognizer,
 ) -> Result<Embedded, AnyFault> {
     let bytes = input.bytes()?;
-    let embedded =
-        if reads_again { recognizer.embed(&bytes) } else { recognizer.embed_to_enroll(&bytes) };
-    Ok(embedded?)
+    let keep = if reads_again { KeepImages::Off } else { recognizer.settings().keep_images };
+    Ok(recognizer.embed_to_keep(&bytes, keep)?)
 }
 
 /// Whether the gallery keeps this file itself, and the file can be read a second time.
@@ -331,15 +385,12 @@ fn embed(plan: Plan, recognizer: &mut Recognizer, json: bool) -> (Images, Vec<Fi
     let bar = progress("embedding", inputs.values().map(Vec::len).sum(), json);
     let mut embedded = Vec::new();
     for (target, inputs) in inputs {
-        let mut images = Vec::new();
+        let mut prepared = Prepared::default();
         for input in bar.wrap_iter(inputs.into_iter()) {
-            match Prepared::new(input, recognizer) {
-                Err(error) => errors.push(error),
-                Ok(image) => images.push(image),
-            }
+            errors.extend(prepared.add(input, recognizer).err());
         }
-        if !images.is_empty() {
-            embedded.push((target, images));
+        if !prepared.images.is_empty() {
+            embedded.push((target, prepared));
         }
     }
     bar.finish_and_clear();
@@ -395,54 +446,4 @@ impl fmt::Display for Answer {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use edge::decoder::Timing;
-    use edge::device::DeviceSettings;
-    use edge::engine::{EngineChoice, Provider};
-    use edge::locate::Environment;
-
-    use super::*;
-
-    fn embedded(embedding: Vec<f32>) -> Embedded {
-        let timing = Timing::default();
-        Embedded { embedding, sha256: [0; 32], kept: None, warnings: Vec::new(), timing }
-    }
-
-    fn image(embedding: Vec<f32>) -> Prepared {
-        Prepared { image: embedded(embedding), file: None }
-    }
-
-    #[test]
-    fn a_file_that_changed_is_not_kept() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("mug.jpg");
-        std::fs::write(&path, b"another image").unwrap();
-        let file = Some(Input::File(path));
-        let changed = Prepared { image: embedded(vec![1.0]), file };
-        let error = changed.with_file().unwrap_err();
-        assert!(error.to_string().contains("mug.jpg: the file changed"), "{error}");
-        assert_eq!(error.blame(), Blame::Input);
-    }
-
-    #[test]
-    fn after_a_failure_the_answer_has_what_is_enrolled() {
-        let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/tiny-bundle");
-        let store = tempfile::tempdir().unwrap();
-        let settings = DeviceSettings {
-            bundle: Some(tiny),
-            engine: Some(EngineChoice::Only(Provider::Tract)),
-            store: Some(store.path().to_owned()),
-            ..DeviceSettings::default()
-        };
-        let device = Device::new(settings, Environment::default());
-        let mut recognizer = device.recognizer(StoreAccess::Create).unwrap();
-        let mug = image(vec![1.0; recognizer.manifest().backbone.embedding_size]);
-        let class = |label| Target::Class(Label::parse(label).unwrap());
-        let classes = vec![(class("mug"), vec![mug]), (class("key"), vec![image(vec![f32::NAN])])];
-        let mut answer = Answer::default();
-        let error = answer.write(classes, &mut recognizer).unwrap_err().to_string();
-        assert!(error.contains("key (") && error.contains("above it"), "{error}");
-        assert_eq!((answer.classes.len(), answer.revision), (1, 1));
-    }
-}
+mod tests;

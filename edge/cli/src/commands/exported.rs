@@ -25,12 +25,7 @@ pub(super) fn existing_galleries(device: &Device) -> Result<Galleries, AnyFault>
 }
 
 /// Writes an archive into a file, which appears whole or not at all; returns its length.
-pub(super) fn write(
-    export: Export,
-    path: &Path,
-    force: bool,
-    json: bool,
-) -> Result<u64, AnyFault> {
+pub(super) fn write(export: Export, path: &Path, force: bool, json: bool) -> Result<u64, AnyFault> {
     check_free(path, force)?;
     let mut file = Replacement::create(path)?;
     let progress = byte_progress("exporting", json);

@@ -19,6 +19,7 @@ mod gallery_doctor;
 mod gallery_examples;
 mod history;
 mod names;
+mod quality;
 mod rejecting;
 #[path = "../../../tests/shared/rejecting_table.rs"]
 mod rejecting_table;

@@ -124,6 +124,10 @@ impl ImageFile for ArchivedImages {
         self.places.len()
     }
 
+    fn n_bytes(&self) -> u64 {
+        self.places.iter().map(|(entry, _)| entry.size).sum()
+    }
+
     fn read(&self) -> Box<dyn Iterator<Item = io::Result<(ExampleId, Vec<u8>)>> + '_> {
         Box::new(self.places.iter().filter_map(|(entry, at)| {
             let EntryName::Image(id) = entry.name else { return None };

@@ -195,12 +195,7 @@ fn manifest(file: &File, end: &End) -> Result<Manifest, ArchiveError> {
     Ok(manifest)
 }
 
-fn json<T: DeserializeOwned>(
-    file: &File,
-    at: u64,
-    size: u64,
-    crc: u32,
-) -> Result<T, ArchiveError> {
+fn json<T: DeserializeOwned>(file: &File, at: u64, size: u64, crc: u32) -> Result<T, ArchiveError> {
     let mut content = Section::buffered(file, at, size);
     let value = serde_json::from_reader(&mut content);
     let value = value.map_err(|e| unread("its manifest", &e))?;
@@ -324,11 +319,7 @@ impl<'a> Walk<'a> {
         Ok(crc)
     }
 
-    fn embeddings(
-        &mut self,
-        entry: &Entry,
-        content: &mut impl Read,
-    ) -> Result<(), ArchiveError> {
+    fn embeddings(&mut self, entry: &Entry, content: &mut impl Read) -> Result<(), ArchiveError> {
         let mut bytes = Vec::new();
         content.read_to_end(&mut bytes)?;
         let read = self.embedding_length.and_then(|length| tensors::read(&bytes, length));

@@ -119,7 +119,7 @@ impl State {
 
     /// The status of an image in a place that may have it already.
     fn status_in(&self, place: Place, id: ExampleId, sha256: Sha256) -> ExampleStatus {
-        match self.index.images.get(&(place, sha256)) {
+        match self.index.images.get(&(sha256, place)) {
             Some(other) if *other != id => ExampleStatus::SameAs(*other),
             _ => ExampleStatus::In(place),
         }

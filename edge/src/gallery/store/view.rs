@@ -145,10 +145,7 @@ impl Drop for View {
     }
 }
 
-fn journal_after(
-    gallery: u128,
-    after: Option<Position>,
-) -> (Bound<JournalKey>, Bound<JournalKey>) {
+fn journal_after(gallery: u128, after: Option<Position>) -> (Bound<JournalKey>, Bound<JournalKey>) {
     let (first, last) = journal_of(gallery).into_inner();
     let start = match after {
         None => Bound::Included(first),

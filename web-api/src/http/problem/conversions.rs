@@ -64,6 +64,9 @@ impl From<RecognizerError> for Problem {
                 Self::new(Code::PreconditionFailed, sentence(&error))
             }
             RecognizerError::TooFewImages(_) => Self::new(Code::NeedsMoreImages, sentence(&error)),
+            RecognizerError::RejectedByQuality { .. } => {
+                Self::new(Code::RejectedByQuality, sentence(&error))
+            }
             other => Self::internal(other),
         }
     }

@@ -139,12 +139,7 @@ struct ImportAnswer {
     revision: u64,
 }
 
-fn import(
-    file: &Path,
-    gallery: Option<&str>,
-    json: bool,
-    device: &Device,
-) -> Result<(), AnyFault> {
+fn import(file: &Path, gallery: Option<&str>, json: bool, device: &Device) -> Result<(), AnyFault> {
     let space_id = device.bundle(None)?.manifest.space_id;
     // Before the store is opened: a damaged file must not leave a new store behind.
     let archive = Archive::open(file, &space_id);

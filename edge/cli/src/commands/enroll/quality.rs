@@ -1,0 +1,151 @@
+//! What may be wrong with the images that are enrolled: warnings, or with `--strict` errors.
+
+use std::collections::{BTreeMap, HashMap};
+
+use edge::Recognizer;
+use edge::gallery::Label;
+use edge::quality::Finding;
+use models::fault::{AnyFault, Blame};
+use serde::Serialize;
+use terminal::note;
+
+use super::{FileError, ImageFile, Images, Target};
+use crate::text::one_line;
+
+/// How many images with the same code have lines of their own.
+const MOST_LINES: usize = 3;
+
+/// Something that may be wrong with an image.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct ImageFinding {
+    file: String,
+    /// Null in the background set.
+    class: Option<String>,
+    code: &'static str,
+    detail: String,
+}
+
+/// The findings of the images of these files.
+pub(super) fn listed(
+    class: Option<&Label>,
+    files: &[ImageFile],
+    quality: &[Vec<Finding>],
+) -> Vec<ImageFinding> {
+    let each = files.iter().zip(quality).flat_map(|(file, found)| {
+        found.iter().map(move |finding| ImageFinding {
+            file: file.name.clone(),
+            class: class.map(Label::to_string),
+            code: finding.code.as_str(),
+            detail: finding.detail.clone(),
+        })
+    });
+    each.collect()
+}
+
+/// Prints warnings: a line for each image, or one for all with the same code if they are many.
+pub(super) fn print(found: &[ImageFinding]) {
+    for line in lines(found) {
+        note!("warning: {}", one_line(&line));
+    }
+}
+
+fn lines(found: &[ImageFinding]) -> Vec<String> {
+    let mut by_code: BTreeMap<&str, Vec<&ImageFinding>> = BTreeMap::new();
+    for one in found {
+        by_code.entry(one.code).or_default().push(one);
+    }
+    let mut lines = Vec::new();
+    for (code, same) in by_code {
+        if same.len() <= MOST_LINES {
+            lines.extend(same.iter().map(|one| format!("{}: {} ({code})", one.file, one.detail)));
+        } else {
+            let first = same[0];
+            let others = same.len() - 1;
+            let detail = &first.detail;
+            lines.push(format!(
+                "{} and {others} others with this warning: {detail} ({code}); --json lists all",
+                first.file
+            ));
+        }
+    }
+    lines
+}
+
+/// The images with a finding, which `--strict` refuses before anything is written.
+pub(super) fn rejected(
+    embedded: &Images,
+    recognizer: &mut Recognizer,
+) -> Result<Vec<FileError>, AnyFault> {
+    let mut errors = Vec::new();
+    // The gallery does not have the images of the classes before yet.
+    let mut seen: HashMap<[u8; 32], &Target> = HashMap::new();
+    for (target, prepared) in embedded {
+        let quality = match target {
+            Target::Class(label) => recognizer.quality(label.as_str(), &prepared.images)?,
+            Target::Background => recognizer.background_quality(&prepared.images),
+        };
+        let files = prepared.images.iter().zip(&prepared.files);
+        for ((image, file), found) in files.zip(quality) {
+            let first = *seen.entry(image.sha256).or_insert(target);
+            let finding = found.into_iter().next().or_else(|| in_other_class(target, first));
+            errors.extend(finding.map(|finding| FileError {
+                file: file.name.clone(),
+                error: finding.to_string(),
+                blame: Blame::Input,
+            }));
+        }
+    }
+    Ok(errors)
+}
+
+/// The finding of an image of `target` whose file was in `first` before.
+fn in_other_class(target: &Target, first: &Target) -> Option<Finding> {
+    match (target, first) {
+        (Target::Class(class), Target::Class(other)) if class != other => {
+            Some(Finding::in_other_class(other.as_str()))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use edge::quality::Code;
+
+    use super::*;
+
+    fn blurred(number: usize) -> ImageFinding {
+        let file = format!("{number}.jpg");
+        let code = Code::Blurred.as_str();
+        ImageFinding { file, class: None, code, detail: "the image has no sharp edge".to_owned() }
+    }
+
+    #[test]
+    fn a_few_images_have_a_line_each_and_many_have_one() {
+        let found: Vec<ImageFinding> = (0..4).map(blurred).collect();
+        assert_eq!(
+            lines(&found[..2]),
+            [
+                "0.jpg: the image has no sharp edge (blurred)",
+                "1.jpg: the image has no sharp edge (blurred)",
+            ]
+        );
+        assert_eq!(
+            lines(&found),
+            ["0.jpg and 3 others with this warning: the image has no sharp edge (blurred); \
+                 --json lists all"]
+        );
+        assert!(lines(&[]).is_empty());
+    }
+
+    #[test]
+    fn a_file_in_two_classes_of_one_call_is_found() {
+        let [mug, key] =
+            ["mug", "key"].map(|label| Target::Class(Label::parse(label).expect("a label")));
+        let found = in_other_class(&key, &mug).expect("a finding");
+        assert_eq!(found.code, Code::InOtherClass);
+        assert!(found.detail.contains("\"mug\""), "{found}");
+        assert_eq!(in_other_class(&mug, &mug), None);
+        assert_eq!(in_other_class(&mug, &Target::Background), None);
+    }
+}

@@ -1,0 +1,155 @@
+//! What may be wrong with images that are to be enrolled, by themselves and compared with others.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::Recognizer;
+use super::error::RecognizerError;
+use super::peers::{Peers, Similarities};
+use crate::classifier::Candidate;
+use crate::embedder::Embedded;
+use crate::gallery::{ClassId, Example, Gallery, Label, Place};
+use crate::quality::Finding;
+
+/// How many of the most similar classes are looked at for one with images that is not the image's
+/// own. Classes without images may stand before it.
+const RIVALS: usize = 8;
+
+/// An image that a set does not have yet: its position among those of the call, and the image.
+type New<'a> = (usize, &'a Embedded);
+
+impl Recognizer {
+    /// What may be wrong with each of these images, as it is reported when they are enrolled in
+    /// this class, which may be new. Nothing for an image that the class has.
+    ///
+    /// # Errors
+    /// [`RecognizerError::Label`]; [`RecognizerError::Gallery`] for an unknown id.
+    pub fn quality(
+        &mut self,
+        id_or_label: &str,
+        images: &[Embedded],
+    ) -> Result<Vec<Vec<Finding>>, RecognizerError> {
+        let label = self.label(id_or_label)?;
+        Ok(self.quality_in(&label, images))
+    }
+
+    /// Refuses images with a finding, as they would be reported if they were enrolled in this
+    /// class. Images that the class has are not refused, so a strict call can be repeated.
+    ///
+    /// # Errors
+    /// [`RecognizerError::RejectedByQuality`] for the first such image; [`RecognizerError::Label`];
+    /// [`RecognizerError::Gallery`] for an unknown id.
+    pub fn check_quality(
+        &mut self,
+        id_or_label: &str,
+        images: &[Embedded],
+    ) -> Result<(), RecognizerError> {
+        refuse(self.quality(id_or_label, images)?)
+    }
+
+    /// The same for the background set.
+    ///
+    /// # Errors
+    /// [`RecognizerError::RejectedByQuality`] for the first image with a finding.
+    pub fn check_background_quality(&self, images: &[Embedded]) -> Result<(), RecognizerError> {
+        refuse(self.background_quality(images))
+    }
+
+    /// What may be wrong with each of these images, as it is reported when they are enrolled in the
+    /// background set. How they compare with others is no part of it: other things are unlike each
+    /// other.
+    #[must_use]
+    pub fn background_quality(&self, images: &[Embedded]) -> Vec<Vec<Finding>> {
+        let examples = self.gallery.background();
+        let new = new_images(&self.gallery, Some(Place::Background), images);
+        let mut found = by_themselves(&new, images.len());
+        if let Some(peers) = peers(examples, &new) {
+            add_near_duplicates(&peers, &new, &mut found);
+        }
+        found
+    }
+
+    /// The findings of each image that is to be enrolled in the class `label`, which may be new.
+    pub(super) fn quality_in(&mut self, label: &Label, images: &[Embedded]) -> Vec<Vec<Finding>> {
+        let class = self.gallery.class(label.as_str()).ok().cloned();
+        let id = class.as_ref().map(|class| class.id);
+        let examples = class.as_ref().map_or(&[][..], |class| &class.examples[..]);
+        let new = new_images(&self.gallery, id.map(Place::Class), images);
+        let mut found = by_themselves(&new, images.len());
+        for (at, image) in &new {
+            let mut classes = self.gallery.classes_with_image(image.sha256);
+            let other = classes.find(|other| Some(other.id) != id);
+            let finding = other.map(|other| Finding::in_other_class(other.label.as_str()));
+            found[*at].extend(finding);
+        }
+        let Some(peers) = peers(examples, &new) else { return found };
+        add_near_duplicates(&peers, &new, &mut found);
+        if let Some(similarities) = peers.similarities() {
+            self.add_misplaced(&similarities, id, &new, &mut found);
+        }
+        found
+    }
+
+    fn add_misplaced(
+        &mut self,
+        similarities: &Similarities,
+        class: Option<ClassId>,
+        new: &[New<'_>],
+        found: &mut [Vec<Finding>],
+    ) {
+        for (nth, (at, image)) in new.iter().enumerate() {
+            if similarities.is_doubtful(nth) {
+                let rival = self.rival(class, image);
+                found[*at].extend(similarities.finding(nth, rival.as_ref()));
+            }
+        }
+    }
+
+    /// The class with images that an image is most similar to, besides its own.
+    fn rival(&mut self, class: Option<ClassId>, image: &Embedded) -> Option<Candidate> {
+        let snapshot = self.snapshot();
+        let candidates = snapshot.classifier().rank(&image.embedding, RIVALS).into_iter();
+        let mut others = candidates.filter(|one| Some(one.class_id) != class);
+        others.find(|candidate| candidate.examples > 0)
+    }
+}
+
+fn refuse(found: Vec<Vec<Finding>>) -> Result<(), RecognizerError> {
+    for (image, findings) in found.into_iter().enumerate() {
+        if let Some(finding) = findings.into_iter().next() {
+            return Err(RecognizerError::RejectedByQuality { image, finding });
+        }
+    }
+    Ok(())
+}
+
+/// The images that the place does not have, each once. Nothing is reported of others: they are not
+/// enrolled a second time. A class that is yet to be made has no place.
+fn new_images<'a>(gallery: &Gallery, place: Option<Place>, images: &'a [Embedded]) -> Vec<New<'a>> {
+    let mut in_call = HashSet::new();
+    let each = images.iter().enumerate();
+    let new = each.filter(|(_, image)| {
+        let is_there = place.is_some_and(|place| gallery.has_image(place, image.sha256));
+        !is_there && in_call.insert(image.sha256)
+    });
+    new.collect()
+}
+
+fn by_themselves(new: &[New<'_>], n_images: usize) -> Vec<Vec<Finding>> {
+    let mut found = vec![Vec::new(); n_images];
+    for (at, image) in new {
+        found[*at].clone_from(&image.quality);
+    }
+    found
+}
+
+fn peers<'a>(examples: &'a [Arc<Example>], new: &[New<'a>]) -> Option<Peers<'a>> {
+    let new: Vec<&Embedded> = new.iter().map(|(_, image)| *image).collect();
+    Peers::new(examples, &new)
+}
+
+fn add_near_duplicates(peers: &Peers<'_>, new: &[New<'_>], found: &mut [Vec<Finding>]) {
+    for (nth, (at, _)) in new.iter().enumerate() {
+        found[*at].extend(peers.near_duplicate(nth));
+    }
+}
