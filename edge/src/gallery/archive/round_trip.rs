@@ -254,5 +254,5 @@ fn other_spaces_lengths_and_limits_are_refused() {
     let mut limited = Store::new();
     let limits = GalleryLimits { classes: 5, examples: 1 };
     limited.gallery = limited.galleries.gallery("default").unwrap().with_limits(limits);
-    assert!(limited.refusal(&bytes).contains("at most 1 examples"));
+    assert!(limited.refusal(&bytes).contains("at most 1 are allowed"));
 }
