@@ -40,12 +40,12 @@ use few_shot::decision::DecisionModel;
 use few_shot::decision::gallery::{GalleryDecision, Prototypes, Question, Verdict};
 use few_shot::decision::images::Images;
 use few_shot::fusion::Fusion;
-use few_shot::metric;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
 use crate::decision::{Decision, Unknown};
 use crate::gallery::{Class, ClassId, Example, ExampleId, Label};
 use crate::lexicon::{Meaning, NameKnowledge};
+use crate::similarity::cosine;
 
 use layout::Layout;
 use measured::Measured;
@@ -352,15 +352,13 @@ pub(crate) fn is_recognizable(class: &Class, names: Option<&NameKnowledge>) -> b
 /// The `top` examples of a class that are most similar to `embedding`, best first.
 #[must_use]
 pub fn nearest(class: &Class, embedding: &[f32], top: usize) -> Vec<Neighbor> {
-    let query = ArrayView1::from(embedding).insert_axis(Axis(0));
     let mut nearest: Vec<Neighbor> = class
         .examples
         .iter()
         .filter(|example| example.embedding.len() == embedding.len())
-        .map(|example| {
-            let example_row = ArrayView1::from(&example.embedding).insert_axis(Axis(0));
-            let similarity = metric::cosine(query, example_row)[[0, 0]];
-            Neighbor { example_id: example.id, similarity }
+        .map(|example| Neighbor {
+            example_id: example.id,
+            similarity: cosine(embedding, &example.embedding),
         })
         .collect();
     nearest.sort_by(|a, b| b.similarity.total_cmp(&a.similarity));

@@ -3,8 +3,9 @@
 //!
 //! Everything follows from the embeddings that are enrolled. Each example is left out once, with
 //! its near-duplicates, and compared with the prototypes of all classes, that of its own class
-//! without it (leave-one-out cross-validation). Its **margin** is how much higher its own class
-//! ranks than the best other one:
+//! without it (leave-one-out cross-validation). Examples that are nearly the same count once: the
+//! first of them is left out for all. Its **margin** is how much higher its own class ranks than
+//! the best other one:
 //! * The share of positive margins is the accuracy.
 //! * The accuracy that is expected of new images of a class is drawn towards that of the gallery
 //!   without its suspects: (right + 10 · accuracy) / (checked + 10).
@@ -131,7 +132,8 @@ fn notes(all: &[(&Class, Option<usize>)], evidence: DoctorEvidence) -> Vec<Strin
     if checked_examples > 0 && checked_examples < several {
         notes.push(format!(
             "{checked_examples} of {several} examples were checked, in {checked_classes} classes: \
-             not those that are all nearly the same, and in a large gallery a sample"
+             those that are nearly the same count as one, and of a large gallery a sample is \
+             checked"
         ));
     }
     notes

@@ -25,5 +25,6 @@ pub mod lexicon;
 pub mod locate;
 pub mod quality;
 pub mod recognizer;
+mod similarity;
 
 pub use recognizer::Recognizer;

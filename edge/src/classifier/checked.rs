@@ -5,10 +5,13 @@
 pub(crate) struct CheckedClass {
     /// The position of the class among those that can be recognized.
     pub(crate) at: usize,
-    /// In the order of enrollment. An example without a margin is not here: all others of its class
-    /// are near-duplicates of it, or there is no other class.
+    /// How many of its examples were compared with each other: all, or of many a sample.
+    pub(crate) sampled: usize,
+    /// In the order of enrollment, one for each different example. There is none if all others of
+    /// the class are near-duplicates of the example, or if there is no other class.
     pub(crate) margins: Vec<Margin>,
-    /// Examples that have near-duplicates among those enrolled earlier.
+    /// Examples that have near-duplicates among the different ones enrolled earlier, in the order
+    /// of enrollment.
     pub(crate) duplicates: Vec<Duplicate>,
 }
 
@@ -27,7 +30,7 @@ pub(crate) struct Margin {
     pub(crate) nearest: Option<f32>,
 }
 
-/// An example that shows nearly what an earlier one of its class shows.
+/// An example that shows nearly what an earlier one of its class shows, which is no duplicate.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Duplicate {
     /// The position of the example in its class.
@@ -39,7 +42,17 @@ pub(crate) struct Duplicate {
 }
 
 impl CheckedClass {
-    /// How many of the examples are recognized.
+    /// How many of the examples that were compared are different: no duplicates.
+    pub(crate) fn different(&self) -> usize {
+        self.sampled - self.duplicates.len()
+    }
+
+    /// Whether the example at a position in the class is a duplicate.
+    pub(crate) fn is_duplicate(&self, example: usize) -> bool {
+        self.duplicates.binary_search_by_key(&example, |duplicate| duplicate.example).is_ok()
+    }
+
+    /// How many of the different examples are recognized.
     pub(crate) fn right(&self) -> usize {
         self.margins.iter().filter(|margin| margin.is_right()).count()
     }

@@ -1,16 +1,13 @@
 //! How the examples of a classifier compare with its classes when each of them is left out.
 
 use few_shot::metric;
-use ndarray::{Array2, ArrayView1, Axis};
+use ndarray::{Array2, ArrayView1};
 
 use super::checked::{CheckedClass, Duplicate, Margin};
 use super::member::{Member, stacked};
 use super::{Classifier, Neighbor};
 use crate::gallery::Class;
-
-/// From this cosine on, two images show nearly the same. None of 23,065 pairs of Caltech-101
-/// validation images of one class reaches it with `efficientnet-lite0`.
-const NEAR_DUPLICATE: f32 = 0.99;
+use crate::similarity::{NEAR_DUPLICATE, cosine};
 
 /// The most comparisons of an example with a prototype. Of 1280 values each, they are 26 billion
 /// products: some seconds of one core, also of a small processor well within a request's deadline.
@@ -32,10 +29,12 @@ struct Sampled<'a> {
 }
 
 impl Classifier {
-    /// Leaves out the examples of the classes that have two or more, each with its near-duplicates:
-    /// the other frames of a burst would find the class for it. At most 256 examples of a class
-    /// are checked, and no more classes than [`MAX_COMPARISONS`] allow. The share of the name in a
-    /// prototype is that of the whole class. The classes are in the order of labels.
+    /// Leaves out the different examples of the classes that have two or more, each with its
+    /// near-duplicates: the other frames of a burst would find the class for it. At most 256
+    /// examples of a class are checked, drawn from all, and no more classes than
+    /// [`MAX_COMPARISONS`] allow. (Enrollment compares an image with the last 512, where the other
+    /// frames of its burst are.) The share of the name in a prototype is that of the whole class.
+    /// The classes are in the order of labels.
     pub(crate) fn checked(&self) -> Vec<CheckedClass> {
         let mut checked = Vec::new();
         let mut batch = Vec::new();
@@ -77,7 +76,7 @@ impl Classifier {
         let mut nearest: Option<Neighbor> = None;
         for position in positions(self.member(at)) {
             let example = &class.examples[position];
-            let similarity = cosine(&example.embedding, ArrayView1::from(embedding));
+            let similarity = cosine(&example.embedding, embedding);
             if nearest.is_none_or(|nearest| similarity > nearest.similarity) {
                 nearest = Some(Neighbor { example_id: example.id, similarity });
             }
@@ -91,10 +90,13 @@ impl Classifier {
         let mut classes: Vec<usize> =
             classes.filter(|&at| self.member(at).sample.len() > 1).collect();
         classes.sort_unstable_by_key(|&at| self.member(at).hash);
-        let mut left = MAX_COMPARISONS;
+        let mut left = Some(MAX_COMPARISONS);
         classes.retain(|&at| {
-            left = left.saturating_sub(self.member(at).sample.len() * self.classes());
-            left > 0
+            let comparisons = self.member(at).sample.len() * self.classes();
+            // After the first class that is too large none is taken: the small ones among the rest
+            // would be no fair sample.
+            left = left.and_then(|left| left.checked_sub(comparisons));
+            left.is_some()
         });
         classes.sort_unstable();
         classes
@@ -110,14 +112,26 @@ impl Classifier {
         let mut similarities = similarities.rows().into_iter();
         let mut checked = Vec::new();
         for sampled in batch {
-            let each = similarities.by_ref().take(sampled.positions.len()).enumerate();
-            let margins = each.filter_map(|(one, row)| self.margin(sampled, one, row));
-            let margins = margins.collect();
-            checked.push(CheckedClass {
-                at: sampled.at,
-                margins,
-                duplicates: sampled.duplicates(),
-            });
+            let rows: Vec<ArrayView1<'_, f32>> =
+                similarities.by_ref().take(sampled.positions.len()).collect();
+            checked.push(self.check_class(sampled, &rows));
+        }
+        checked
+    }
+
+    /// The rows have the similarities of each example of the sample to the classes.
+    fn check_class(&self, sampled: &Sampled<'_>, rows: &[ArrayView1<'_, f32>]) -> CheckedClass {
+        let mut checked = CheckedClass {
+            at: sampled.at,
+            sampled: sampled.positions.len(),
+            margins: Vec::new(),
+            duplicates: sampled.duplicates(),
+        };
+        for (one, row) in rows.iter().enumerate() {
+            // A burst counts once, not once for each frame.
+            if !checked.is_duplicate(sampled.positions[one]) {
+                checked.margins.extend(self.margin(sampled, one, *row));
+            }
         }
         checked
     }
@@ -130,13 +144,13 @@ impl Classifier {
         similarities: ArrayView1<'_, f32>,
     ) -> Option<Margin> {
         let left_out = sampled.left_out(one);
-        if left_out.len() == sampled.class.examples.len() {
+        if left_out.len() == sampled.positions.len() {
             return None;
         }
         let (rival, best) = self.best_other(sampled.at, similarities)?;
         let example = sampled.positions[one];
         let without = self.prototype_without(sampled.at, &left_out);
-        let own = cosine(&sampled.class.examples[example].embedding, without.view());
+        let own = cosine(&sampled.class.examples[example].embedding, &without.to_vec());
         let value = own + self.name_bias[sampled.at] - best;
         Some(Margin { example, value, rival, nearest: sampled.nearest(one) })
     }
@@ -182,13 +196,19 @@ impl<'a> Sampled<'a> {
         others.map(|other| self.similarities[[one, other]]).max_by(f32::total_cmp)
     }
 
+    /// Each is compared with the different ones before it only. In a slow turn every frame is near
+    /// the one before, but the last one shows another side than the first.
     fn duplicates(&self) -> Vec<Duplicate> {
+        let mut different: Vec<usize> = Vec::new();
         let mut duplicates = Vec::new();
         for (one, &example) in self.positions.iter().enumerate() {
-            if let Some(earlier) = (0..one).find(|earlier| self.is_same(one, *earlier)) {
-                let similarity = self.similarities[[one, earlier]];
-                duplicates.push(Duplicate { example, of: self.positions[earlier], similarity });
-            }
+            let earlier = different.iter().copied().find(|&earlier| self.is_same(one, earlier));
+            let Some(earlier) = earlier else {
+                different.push(one);
+                continue;
+            };
+            let similarity = self.similarities[[one, earlier]];
+            duplicates.push(Duplicate { example, of: self.positions[earlier], similarity });
         }
         duplicates
     }
@@ -200,9 +220,4 @@ fn positions(member: &Member) -> Vec<usize> {
         member.sample.iter().map(|(_, position)| *position as usize).collect();
     positions.sort_unstable();
     positions
-}
-
-fn cosine(embedding: &[f32], other: ArrayView1<'_, f32>) -> f32 {
-    let embedding = ArrayView1::from(embedding).insert_axis(Axis(0));
-    metric::cosine(embedding, other.insert_axis(Axis(0)))[[0, 0]]
 }

@@ -47,12 +47,12 @@ impl Advice {
     }
 
     fn of_checked(class: &Class, checked: &CheckedClass, measured: &Measured<'_>) -> Self {
-        let different = measured.different(checked);
+        let different = checked.different();
         if different == 1 {
-            let images = class.examples.len();
+            let images = compared(class, checked);
             return Self::new(
                 Verdict::Add,
-                format!("add an image from another side: its {images} images are nearly the same"),
+                format!("add an image from another side: {images} are nearly the same"),
             );
         }
         let expected = measured.expected_accuracy(checked);
@@ -80,6 +80,14 @@ impl Advice {
         let why = weakness(checked, weakest, measured);
         let text = format!("add an image like {}, {why}: {reason}", example.short());
         Self { example: Some(example), ..Self::new(Verdict::Add, text) }
+    }
+}
+
+/// The images of a class that were compared with each other, in words.
+fn compared(class: &Class, checked: &CheckedClass) -> String {
+    match class.examples.len() {
+        all if all > checked.sampled => format!("{} of its {all} images", checked.sampled),
+        all => format!("its {all} images"),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::classifier::{CheckedClass, Classifier, Margin};
 use crate::gallery::Class;
+use crate::similarity::{MAD_SCALE, median};
 
 use super::report::ClassName;
 
@@ -12,7 +13,7 @@ pub(super) struct Measured<'a> {
     pub(super) classes: Vec<CheckedClass>,
     /// The margin that those of suspects are below; `None` if there are too few margins to say.
     limit: Option<f32>,
-    /// The share of the examples that are recognized, without the suspects.
+    /// The share of the checked examples that are recognized, without the suspects.
     sound_accuracy: Option<f64>,
 }
 
@@ -22,9 +23,6 @@ const SPREADS: f32 = 2.5;
 
 /// A suspect is as far on the side of another class as this share of the median on its own.
 const TYPICAL_SHARE: f32 = 0.4;
-
-/// What makes the median absolute deviation of a normal distribution its standard deviation.
-const MAD_SCALE: f32 = 1.4826;
 
 /// With fewer margins the median is no yardstick.
 const MIN_MARGINS: usize = 10;
@@ -57,11 +55,6 @@ impl<'a> Measured<'a> {
         self.classifier.class_at(class.at)
     }
 
-    /// How many of its images differ from all earlier ones.
-    pub(super) fn different(&self, class: &CheckedClass) -> usize {
-        self.examples_of(class).examples.len() - class.duplicates.len()
-    }
-
     /// The name of the class at a position among those that can be recognized.
     pub(super) fn name(&self, at: usize) -> ClassName {
         name(self.classifier.class_at(at))
@@ -70,8 +63,7 @@ impl<'a> Measured<'a> {
     /// Whether an example is likely in the wrong class: far on the side of another one, by the
     /// margins of this gallery.
     pub(super) fn is_suspect(&self, class: &CheckedClass, margin: &Margin) -> bool {
-        self.different(class) >= MIN_DIFFERENT
-            && self.limit.is_some_and(|limit| margin.value < limit)
+        class.different() >= MIN_DIFFERENT && self.limit.is_some_and(|limit| margin.value < limit)
     }
 
     /// How many examples were left out.
@@ -128,12 +120,6 @@ fn limit(margins: Vec<f32>) -> Option<f32> {
     let spread = MAD_SCALE * median(margins.iter().map(|one| (one - typical).abs()).collect());
     // An example that is recognized is never suspicious, also where most are not.
     Some((typical - SPREADS * spread).min(-TYPICAL_SHARE * typical).min(0.0))
-}
-
-/// The upper one of two middle values; `values` has at least one.
-fn median(mut values: Vec<f32>) -> f32 {
-    let middle = values.len() / 2;
-    *values.select_nth_unstable_by(middle, f32::total_cmp).1
 }
 
 #[cfg(test)]

@@ -2,14 +2,14 @@
 
 use crate::gallery::{ClassId, ExampleId, Label};
 
-/// What was found in a gallery. The lists have their most serious entries, and [`DoctorTotals`] how
-/// many there are.
+/// What was found in a gallery, among what was checked ([`DoctorEvidence`]). The lists have their
+/// most serious entries, and [`DoctorTotals`] how many were found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DoctorReport {
     /// Every class, in the order of labels.
     pub classes: Vec<ClassReport>,
-    /// The share of the examples that are recognized when they are left out, 0 to 1; `None` if none
-    /// could be checked.
+    /// The share of the checked examples that are recognized when they are left out, 0 to 1; `None`
+    /// if none could be checked.
     pub accuracy: Option<f64>,
     /// What was checked.
     pub evidence: DoctorEvidence,
@@ -26,7 +26,8 @@ pub struct DoctorReport {
     pub notes: Vec<String>,
 }
 
-/// What a check of a gallery rests on.
+/// What a check of a gallery rests on: of a class at most 256 examples, of those that are nearly
+/// the same one, and of a large gallery a part of the classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DoctorEvidence {
     /// All classes.
@@ -39,7 +40,7 @@ pub struct DoctorEvidence {
     pub checked_examples: usize,
 }
 
-/// How many entries of each kind there are.
+/// How many entries of each kind were found among the examples that were checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DoctorTotals {
     /// Examples that are likely in the wrong class.
@@ -66,7 +67,7 @@ pub struct ClassReport {
     pub class: ClassName,
     /// How many images it has.
     pub examples: usize,
-    /// How many of them were left out, one by one.
+    /// How many of them were left out, one by one; of those that are nearly the same one.
     pub checked: usize,
     /// How many of those were recognized.
     pub right: usize,
@@ -133,7 +134,7 @@ pub struct Confusion {
     pub class: ClassName,
     /// The other one.
     pub other: ClassName,
-    /// How many examples of either are taken for the other when they are left out.
+    /// How many checked examples of either are taken for the other when they are left out.
     pub count: usize,
     /// The example of `class` that shows it best.
     pub example: ExampleId,
@@ -151,7 +152,7 @@ pub struct NearDuplicate {
     pub class: ClassName,
     /// The later one.
     pub example: ExampleId,
-    /// The earlier one.
+    /// The earlier one, which is no near-duplicate itself.
     pub of: ExampleId,
     /// Their cosine, 0.99 to 1.
     pub similarity: f32,

@@ -14,13 +14,11 @@ use crate::classifier::Candidate;
 use crate::embedder::Embedded;
 use crate::gallery::Example;
 use crate::quality::{Code, Finding};
-
-/// The least cosine similarity of two images that are nearly the same: the same scene a moment
-/// later, or the same photograph saved again.
-const NEAR_DUPLICATE: f32 = 0.99;
+use crate::similarity::{MAD_SCALE, NEAR_DUPLICATE, median};
 
 /// How many images before it an image is compared with. Near-duplicates are taken one after the
-/// other; the limit bounds the work of enrolling one image in a class of many thousands.
+/// other; the limit bounds the work of enrolling one image in a class of many thousands. (The check
+/// of a gallery draws a sample of 256 of a whole class instead.)
 const WINDOW: usize = 512;
 
 /// The fewest other images that say what a class looks like. With fewer, the mean of the others is
@@ -36,10 +34,6 @@ const OUTLIER_DEVIATIONS: f32 = 4.0;
 /// How far below the median an outlier is at least: the images of a class that hardly varies, such
 /// as frames of a fixed camera, are not reported for small differences.
 const MIN_OUTLIER_DISTANCE: f32 = 0.2;
-
-/// The standard deviation of normal values, divided by their median absolute deviation. One outlier
-/// among few images would enlarge an ordinary standard deviation so much that it hides itself.
-const DEVIATION_OF_MEDIAN: f32 = 1.4826;
 
 /// How much more similar an image is to another class than to its own to be reported. A similar
 /// class may be a little nearer by chance: at half of this, 1.4 to 2.9 % of good images are
@@ -103,9 +97,9 @@ impl<'a> Peers<'a> {
             return None;
         }
         let all = self.leave_one_out();
-        let middle = median(&all);
+        let middle = median(all.clone());
         let deviations: Vec<f32> = all.iter().map(|one| (one - middle).abs()).collect();
-        let spread = OUTLIER_DEVIATIONS * DEVIATION_OF_MEDIAN * median(&deviations);
+        let spread = OUTLIER_DEVIATIONS * MAD_SCALE * median(deviations);
         let least_usual = middle - spread.max(MIN_OUTLIER_DISTANCE);
         Some(Similarities {
             new: all[self.examples..].to_vec(),
@@ -132,6 +126,7 @@ impl<'a> Peers<'a> {
         each.collect()
     }
 
+    /// From the squares, which are computed once: an image is compared with hundreds.
     fn cosine(&self, a: usize, b: usize) -> f32 {
         quotient(dot(self.rows[a], self.rows[b]), self.squares[a] * self.squares[b])
     }
@@ -175,13 +170,6 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 /// its cosine is 0.
 fn quotient(product: f32, squares: f32) -> f32 {
     if squares > 0.0 { product / squares.sqrt() } else { 0.0 }
-}
-
-/// The middle of these values, of which there is at least one; of two in the middle the greater.
-fn median(values: &[f32]) -> f32 {
-    let mut sorted = values.to_vec();
-    sorted.sort_unstable_by(f32::total_cmp);
-    sorted[sorted.len() / 2]
 }
 
 #[cfg(test)]

@@ -4,12 +4,13 @@ use edge::doctor;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// What a check of a gallery has found. Each example is left out once, with those that are nearly
-/// the same, and classified with the others.
+/// What a check of a gallery has found, among what was checked (`evidence`). Each example is left
+/// out once, with those that are nearly the same, and classified with the others. Examples that are
+/// nearly the same count as one.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Doctor {
-    /// The share of the examples that are recognized when they are left out; null if none could be
-    /// checked.
+    /// The share of the checked examples that are recognized when they are left out; null if none
+    /// could be checked.
     #[schema(minimum = 0, maximum = 1, example = 0.94)]
     pub accuracy: Option<f64>,
     /// The classes, sorted by label.
@@ -28,7 +29,7 @@ pub struct Doctor {
     /// Examples that show nearly what an earlier one of their class shows.
     #[schema(max_items = 100)]
     pub near_duplicates: Vec<NearDuplicate>,
-    /// How many there are of each of these.
+    /// How many of each of these were found.
     pub totals: DoctorTotals,
     /// What there is to say about the gallery as a whole, as sentences.
     #[schema(max_items = 100)]
@@ -50,7 +51,7 @@ pub struct DoctorClass {
     pub label: String,
     /// How many images it has.
     pub examples: usize,
-    /// How many of them were left out, one by one.
+    /// How many of them were left out, one by one; of those that are nearly the same one.
     pub checked: usize,
     /// How many of those were recognized.
     pub right: usize,
@@ -131,7 +132,7 @@ pub struct Confusion {
     /// Its label.
     #[schema(example = "cup", min_length = 1, max_length = 128)]
     pub other_label: String,
-    /// How many examples of either are taken for the other when they are left out.
+    /// How many checked examples of either are taken for the other when they are left out.
     pub count: usize,
     /// The id of the example of `class` that shows it best.
     #[schema(example = "e_0193b7a2c4d870008a3f21b4cd56ef78", pattern = "^e_[0-9a-f]{32}$")]
@@ -156,7 +157,7 @@ pub struct NearDuplicate {
     /// The id of the later one.
     #[schema(example = "e_0193b7a2c4d870008a3f21b4cd56ef78", pattern = "^e_[0-9a-f]{32}$")]
     pub example: String,
-    /// The id of the earlier one.
+    /// The id of the earlier one, which is no near-duplicate itself.
     #[schema(example = "e_0193b7a2c4d87000abb9af21b4202407", pattern = "^e_[0-9a-f]{32}$")]
     pub of: String,
     /// Their cosine similarity, 0.99 to 1.
@@ -164,7 +165,7 @@ pub struct NearDuplicate {
     pub similarity: f32,
 }
 
-/// How many there are, also of those that are not listed.
+/// How many were found among the examples that were checked, also those that are not listed.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 pub struct DoctorTotals {
     /// Examples that are likely in the wrong class.
@@ -175,7 +176,8 @@ pub struct DoctorTotals {
     pub near_duplicates: usize,
 }
 
-/// What was checked: of a class at most 256 examples, and of a large gallery a part of the classes.
+/// What was checked: of a class at most 256 examples, of those that are nearly the same one, and of
+/// a large gallery a part of the classes.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 pub struct DoctorEvidence {
     /// All classes.
