@@ -6,14 +6,9 @@ use std::sync::Arc;
 use super::Recognizer;
 use super::error::RecognizerError;
 use super::peers::{Peers, Similarities};
-use crate::classifier::Candidate;
 use crate::embedder::Embedded;
 use crate::gallery::{ClassId, Example, Gallery, Label, Place};
 use crate::quality::Finding;
-
-/// How many of the most similar classes are looked at for one with images that is not the image's
-/// own. Classes without images may stand before it.
-const RIVALS: usize = 8;
 
 /// An image that a set does not have yet: its position among those of the call, and the image.
 type New<'a> = (usize, &'a Embedded);
@@ -97,20 +92,17 @@ impl Recognizer {
         new: &[New<'_>],
         found: &mut [Vec<Finding>],
     ) {
-        for (nth, (at, image)) in new.iter().enumerate() {
-            if similarities.is_doubtful(nth) {
-                let rival = self.rival(class, image);
-                found[*at].extend(similarities.finding(nth, rival.as_ref()));
-            }
+        let doubtful: Vec<usize> =
+            (0..new.len()).filter(|&nth| similarities.is_doubtful(nth)).collect();
+        if doubtful.is_empty() {
+            // The prototypes of the gallery need not be computed.
+            return;
         }
-    }
-
-    /// The class with images that an image is most similar to, besides its own.
-    fn rival(&mut self, class: Option<ClassId>, image: &Embedded) -> Option<Candidate> {
-        let snapshot = self.snapshot();
-        let candidates = snapshot.classifier().rank(&image.embedding, RIVALS).into_iter();
-        let mut others = candidates.filter(|one| Some(one.class_id) != class);
-        others.find(|candidate| candidate.examples > 0)
+        let rows: Vec<&[f32]> = doubtful.iter().map(|&nth| &new[nth].1.embedding[..]).collect();
+        let rivals = self.current().classifier().rivals(&rows, class);
+        for (&nth, rival) in doubtful.iter().zip(&rivals) {
+            found[new[nth].0].extend(similarities.finding(nth, rival.as_ref()));
+        }
     }
 }
 
