@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use models::bundle::Manifest;
 use models::image::{self, Detail, Image, ImageError, ImageLimits, Warning};
-use models::preprocess::{Preprocess, PreprocessError};
+use models::preprocess::{Geometry, Preprocess, PreprocessError};
 use ndarray::Array3;
 use sha2::{Digest, Sha256};
 
@@ -173,7 +173,7 @@ impl ImageDecoder {
         let input = self.preprocess.tensor(&square);
         let preprocess = start.elapsed().saturating_sub(decode);
         let timing = Timing { decode, preprocess, embed: Duration::ZERO };
-        let quality = quality::of_image(&image, &square, self.preprocess.size);
+        let quality = self.quality(&image, &square)?;
         let kept = match keep {
             KeepImages::Thumb => Some(self.thumbnail(bytes, &image)?),
             KeepImages::Original => Some(bytes.to_vec()),
@@ -182,6 +182,17 @@ impl ImageDecoder {
         // Of the file, not of the pixels: by this hash a class has each file once.
         let sha256 = Sha256::digest(bytes).into();
         Ok(DecodedImage { input, sha256, kept, warnings: image.warnings, quality, timing })
+    }
+
+    /// What may be wrong with an image that the network reads as this square.
+    fn quality(&self, image: &Image, square: &[u8]) -> Result<Vec<Finding>, DecodeError> {
+        let size = self.preprocess.size;
+        if self.preprocess.geometry != Geometry::Letterbox {
+            return Ok(quality::of_image(image, square, size));
+        }
+        // The bars of a letterbox would hide that an image is dark or shows nothing.
+        let squash = Preprocess { geometry: Geometry::Squash, ..self.preprocess.clone() };
+        Ok(quality::of_image(image, &squash.resize(image)?, size))
     }
 
     /// A thumbnail of a file; `image` is what it was decoded to for the network.

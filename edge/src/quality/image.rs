@@ -1,7 +1,8 @@
 //! What an image shows by itself.
 //!
 //! Measured on the square that the network reads, so an image is judged as the network sees it: a
-//! photograph of 12 megapixels that is slightly out of focus is sharp there. The square is reduced
+//! photograph of 12 megapixels that is slightly out of focus is sharp there. In place of a
+//! letterbox it is the image without the bars, stretched to the same square. The square is reduced
 //! to at most 128 pixels a side by averaging, and only its luminance is used. That is one pass over
 //! the square, and a few over at most 16,384 values.
 //!
@@ -54,7 +55,8 @@ const MIN_SHARPNESS: f32 = 0.2;
 /// The share of an image that its darkest, brightest and sharpest pixels are.
 const TAIL: f32 = 0.01;
 
-/// The findings of an image; `square` are the `side * side * 3` bytes that the network reads of it.
+/// The findings of an image; `square` are its `side * side * 3` bytes as the network reads them,
+/// but without bars.
 pub(crate) fn of_image(image: &Image, square: &[u8], side: usize) -> Vec<Finding> {
     let shown = Luminance::of(square, side).finding();
     size_of(image, side).into_iter().chain(shown).collect()

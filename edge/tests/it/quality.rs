@@ -16,12 +16,13 @@ use models::bundle::{Bundle, BundleLimits};
 use models::dataset::{Dataset, Split};
 use models::fault::{Blame, Fault};
 use models::image::{Detail, ImageLimits};
+use models::preprocess::Geometry;
 
 use crate::files::{encode, png};
 use crate::fixtures::{example, examples, label, options, tiny_bundle};
 
-/// How many images of each data set are decoded.
-const IMAGES: usize = 200;
+/// How many images of each data set are decoded, as in `docs/guide/images.md`.
+const IMAGES: usize = 100;
 
 fn recognizer() -> Recognizer {
     let tract = EngineChoice::Only(Provider::Tract);
@@ -61,6 +62,18 @@ fn only_images_to_enroll_are_measured() {
     let kept = recognizer.embed_to_keep(&black, KeepImages::Original).unwrap();
     assert_eq!(codes(&kept.quality), [Code::Dark]);
     assert_eq!(codes(&recognizer.embed_to_enroll(&png(0, 0)).unwrap().quality), []);
+}
+
+#[test]
+fn the_bars_of_a_letterbox_are_not_measured() {
+    let mut manifest = tiny_bundle().manifest;
+    manifest.preprocess.geometry = Geometry::Letterbox;
+    let decoder = ImageDecoder::new(&manifest);
+    let black = encode(RgbImage::new(48, 27), ImageFormat::Png);
+    let decoded = decoder.decode_to_keep(&black, KeepImages::Off).unwrap();
+    assert_eq!(codes(&decoded.quality), [Code::Dark]);
+    let good = decoder.decode_to_keep(&png(0, 0), KeepImages::Off).unwrap();
+    assert_eq!(codes(&good.quality), []);
 }
 
 #[test]
@@ -144,6 +157,7 @@ fn validation(archive: &str) -> Option<Vec<Vec<u8>>> {
     let classes = dataset.split(Split::Val);
     let each = IMAGES.div_ceil(classes.len());
     let images = classes.iter().flat_map(|class| class.images.iter().take(each));
+    let images = images.take(IMAGES);
     Some(images.map(|image| dataset.bytes(image).unwrap().into_owned()).collect())
 }
 
@@ -187,19 +201,24 @@ fn good_validation_images_have_no_finding_and_blurred_ones_have() {
     }
 }
 
-/// Only reported: times of a shared machine say little.
+/// A share of the same run, since a busy machine slows both.
 #[test]
-fn the_time_of_the_measures_is_printed() {
+fn the_measures_take_less_time_than_decoding() {
     let decoder = decoder("efficientnet-lite0");
     let drawn = RgbImage::from_fn(640, 480, |x, y| Rgb([x as u8, y as u8, 90]));
     let file = encode(drawn, ImageFormat::Png);
-    let with = mean_time(|| decoder.decode_to_keep(&file, KeepImages::Off).is_ok());
-    let without = mean_time(|| decoder.decode(&file).is_ok());
-    println!("decoding: {with:?} with the measures, {without:?} without");
+    let with = least_time(|| decoder.decode_to_keep(&file, KeepImages::Off).is_ok());
+    let without = least_time(|| decoder.decode(&file).is_ok());
+    assert!(with < 2 * without, "decoding: {with:?} with the measures, {without:?} without");
 }
 
-fn mean_time(decode: impl Fn() -> bool) -> Duration {
-    let start = Instant::now();
-    (0..20).for_each(|_| assert!(decode()));
-    start.elapsed() / 20
+/// Of 20 runs: other work on the machine only adds time.
+fn least_time(decode: impl Fn() -> bool) -> Duration {
+    let mut least = Duration::MAX;
+    for _ in 0..20 {
+        let start = Instant::now();
+        assert!(decode());
+        least = least.min(start.elapsed());
+    }
+    least
 }
