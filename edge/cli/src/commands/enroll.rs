@@ -51,6 +51,8 @@ and what is mistaken for a class. `handful gallery background` lists and removes
 An image that may be a poor example is enrolled with a warning on standard error: too small, dark,
 bright or blurred, without shapes, nearly the same as another one, unlike its class, or in another
 class as well. With --strict such an image refuses the command. docs/guide/images.md explains them.
+Of a folder, each class is compared with the classes enrolled before it, with --strict only with
+those enrolled before the command; `handful gallery doctor` compares all of them afterwards.
 
 Each class is a change of its own: `handful gallery undo CHANGE` undoes it.";
 

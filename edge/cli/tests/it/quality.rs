@@ -35,6 +35,23 @@ fn poor_images_are_enrolled_with_a_warning() {
 }
 
 #[test]
+fn each_of_many_poor_images_has_a_line() {
+    let sandbox = sandbox();
+    fs::create_dir_all(sandbox.path("dark/mug")).unwrap();
+    for nth in 0..5 {
+        let black = encode(RgbImage::new(48 + nth, 40), ImageFormat::Png);
+        fs::write(sandbox.path(&format!("dark/mug/{nth}.png")), black).unwrap();
+    }
+    let outcome = sandbox.run(&["enroll", "dark"]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    for nth in 0..5 {
+        let named: Vec<&str> =
+            outcome.err.lines().filter(|line| line.contains(&format!("{nth}.png: "))).collect();
+        assert!(named.iter().any(|line| line.ends_with("(dark)")), "{named:?}");
+    }
+}
+
+#[test]
 fn the_json_lists_the_findings() {
     let sandbox = sandbox();
     let background = ["enroll", "--background", "black.png", "--json"];

@@ -1,6 +1,6 @@
 //! What may be wrong with the images that are enrolled: warnings, or with `--strict` errors.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use edge::Recognizer;
 use edge::gallery::Label;
@@ -11,9 +11,6 @@ use terminal::note;
 
 use super::{FileError, ImageFile, Images, Target};
 use crate::text::one_line;
-
-/// How many images with the same code have lines of their own.
-const MOST_LINES: usize = 3;
 
 /// Something that may be wrong with an image.
 #[derive(Debug, Clone, Serialize)]
@@ -42,33 +39,11 @@ pub(super) fn listed(
     each.collect()
 }
 
-/// Prints warnings: a line for each image, or one for all with the same code if they are many.
+/// Prints warnings, a line for each.
 pub(super) fn print(found: &[ImageFinding]) {
-    for line in lines(found) {
-        note!("warning: {}", one_line(&line));
+    for ImageFinding { file, code, detail, .. } in found {
+        note!("warning: {}", one_line(&format!("{file}: {detail} ({code})")));
     }
-}
-
-fn lines(found: &[ImageFinding]) -> Vec<String> {
-    let mut by_code: BTreeMap<&str, Vec<&ImageFinding>> = BTreeMap::new();
-    for one in found {
-        by_code.entry(one.code).or_default().push(one);
-    }
-    let mut lines = Vec::new();
-    for (code, same) in by_code {
-        if same.len() <= MOST_LINES {
-            lines.extend(same.iter().map(|one| format!("{}: {} ({code})", one.file, one.detail)));
-        } else {
-            let first = same[0];
-            let others = same.len() - 1;
-            let detail = &first.detail;
-            lines.push(format!(
-                "{} and {others} others with this warning: {detail} ({code}); --json lists all",
-                first.file
-            ));
-        }
-    }
-    lines
 }
 
 /// The images with a finding, which `--strict` refuses before anything is written.
@@ -113,30 +88,6 @@ mod tests {
     use edge::quality::Code;
 
     use super::*;
-
-    fn blurred(number: usize) -> ImageFinding {
-        let file = format!("{number}.jpg");
-        let code = Code::Blurred.as_str();
-        ImageFinding { file, class: None, code, detail: "the image has no sharp edge".to_owned() }
-    }
-
-    #[test]
-    fn a_few_images_have_a_line_each_and_many_have_one() {
-        let found: Vec<ImageFinding> = (0..4).map(blurred).collect();
-        assert_eq!(
-            lines(&found[..2]),
-            [
-                "0.jpg: the image has no sharp edge (blurred)",
-                "1.jpg: the image has no sharp edge (blurred)",
-            ]
-        );
-        assert_eq!(
-            lines(&found),
-            ["0.jpg and 3 others with this warning: the image has no sharp edge (blurred); \
-                 --json lists all"]
-        );
-        assert!(lines(&[]).is_empty());
-    }
 
     #[test]
     fn a_file_in_two_classes_of_one_call_is_found() {
