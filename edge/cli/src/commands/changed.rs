@@ -50,7 +50,7 @@ impl<A> Changed<A> {
 }
 
 /// The option that names the gallery, if that is needed.
-fn option(gallery: &str) -> String {
+pub(crate) fn option(gallery: &str) -> String {
     match gallery {
         Galleries::DEFAULT => String::new(),
         other => format!(" --gallery \"{other}\""),

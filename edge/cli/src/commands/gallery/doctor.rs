@@ -12,7 +12,7 @@ use edge::gallery::ExampleId;
 use models::fault::AnyFault;
 use serde::Serialize;
 
-use crate::commands::open;
+use crate::commands::{changed, open};
 use crate::text::{Align, percent, show, table};
 
 const EXAMPLES: &str = "\
@@ -77,6 +77,9 @@ struct SuspectAnswer {
     #[serde(skip)]
     // Only in text.
     short_suggested: String,
+    #[serde(skip)]
+    // The same: it names the gallery in the command.
+    gallery: String,
     suggested_label: String,
     /// The most similar example of that class; null if it has none.
     nearest: Option<String>,
@@ -132,15 +135,17 @@ pub(super) fn run(json: bool, device: &Device) -> Result<(), AnyFault> {
     // A check reads a snapshot, so that it does not hold the lock.
     let mut recognizer = open(device, StoreAccess::Snapshot)?;
     let revision = recognizer.revision();
-    show(&Answer::new(recognizer.doctor().clone(), revision), json)
+    let gallery = recognizer.selected();
+    show(&Answer::new(recognizer.doctor().clone(), revision, &gallery), json)
 }
 
 impl Answer {
-    fn new(report: DoctorReport, revision: u64) -> Self {
+    fn new(report: DoctorReport, revision: u64, gallery: &str) -> Self {
+        let suspects = report.suspects.into_iter();
         Self {
             accuracy: report.accuracy,
             classes: report.classes.into_iter().map(ClassRow::of).collect(),
-            suspects: report.suspects.into_iter().map(SuspectAnswer::of).collect(),
+            suspects: suspects.map(|suspect| SuspectAnswer::of(suspect, gallery)).collect(),
             confusions: report.confusions.into_iter().map(ConfusionAnswer::of).collect(),
             near_duplicates: report.near_duplicates.into_iter().map(DuplicateAnswer::of).collect(),
             totals: Totals::of(report.totals),
@@ -183,7 +188,7 @@ impl ClassRow {
 }
 
 impl SuspectAnswer {
-    fn of(suspect: Suspect) -> Self {
+    fn of(suspect: Suspect, gallery: &str) -> Self {
         let Suspect { example, class, suggested, nearest, similarity, margin } = suspect;
         Self {
             example: example.to_string(),
@@ -192,6 +197,7 @@ impl SuspectAnswer {
             label: class.label.to_string(),
             suggested: suggested.id.to_string(),
             short_suggested: suggested.id.short(),
+            gallery: changed::option(gallery),
             suggested_label: suggested.label.to_string(),
             nearest: nearest.map(|id| id.to_string()),
             similarity,
@@ -296,9 +302,9 @@ fn section(
 
 impl fmt::Display for SuspectAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { short_id, label, suggested_label, short_suggested, .. } = self;
+        let Self { short_id, label, suggested_label, short_suggested, gallery, .. } = self;
         write!(f, "{short_id} in {label} looks like {suggested_label}; ")?;
-        write!(f, "handful gallery move {short_id} --to {short_suggested}")
+        write!(f, "handful gallery move {short_id} --to {short_suggested}{gallery}")
     }
 }
 
@@ -313,5 +319,36 @@ impl fmt::Display for DuplicateAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [example, of] = &self.short_ids;
         write!(f, "{example} and {of} in {} ({:.3})", self.label, self.similarity)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use edge::gallery::Label;
+
+    use super::*;
+
+    fn class(id: &str, label: &str) -> ClassName {
+        ClassName { id: id.parse().unwrap(), label: Label::parse(label).unwrap() }
+    }
+
+    fn suspect() -> Suspect {
+        Suspect {
+            example: "e_0193b7a2c4d870008a3f21b4cd56ef78".parse().unwrap(),
+            class: class("c_0193b7a2c4d870008f3a21b4cd56ef78", "cup"),
+            suggested: class("c_0193b7a2c4d8700089828d255f9707b0", "mug"),
+            nearest: None,
+            similarity: None,
+            margin: -0.5,
+        }
+    }
+
+    #[test]
+    fn the_command_for_a_suspect_names_its_gallery() {
+        let line = "e_8a3f21 in cup looks like mug; handful gallery move e_8a3f21 --to c_89828d";
+        assert_eq!(SuspectAnswer::of(suspect(), "default").to_string(), line);
+        let other = SuspectAnswer::of(suspect(), "line 2").to_string();
+        assert_eq!(other, format!("{line} --gallery \"line 2\""));
     }
 }
