@@ -71,6 +71,12 @@ impl Snapshot {
         self.doctor.get_or_init(|| doctor::check(&self.classifier))
     }
 
+    /// The report of [`Snapshot::doctor`], if the gallery was checked already.
+    #[must_use]
+    pub fn checked(&self) -> Option<&DoctorReport> {
+        self.doctor.get()
+    }
+
     /// Ranks the classes for each raw embedding `[s]`; explains nothing.
     ///
     /// # Errors

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use edge::Recognizer;
 use edge::classifier::Classifier;
 use edge::doctor::{self, ClassReport, DoctorReport, Verdict};
+use edge::engine::{EngineChoice, Provider};
 use edge::gallery::{ExampleId, Gallery, NewExample};
 use few_shot::decision::sampling::hash;
 
-use crate::fixtures::label;
+use crate::fixtures::{label, options, tiny_bundle};
 
 /// The length of a drawn embedding.
 const SIZE: usize = 32;
@@ -151,6 +153,17 @@ fn classes_that_are_far_from_all_others_have_enough() {
 fn a_check_of_the_same_gallery_reports_the_same() {
     let (drawn, _) = with_mistakes();
     assert_eq!(drawn.check(), drawn.check());
+}
+
+#[test]
+fn a_snapshot_keeps_its_report() {
+    let tract = EngineChoice::Only(Provider::Tract);
+    let gallery = Gallery::in_memory();
+    let mut recognizer = Recognizer::new(tiny_bundle(), tract, options(None), gallery);
+    let snapshot = recognizer.snapshot();
+    assert_eq!(snapshot.checked(), None);
+    let report = snapshot.doctor();
+    assert_eq!(snapshot.checked(), Some(report));
 }
 
 #[test]

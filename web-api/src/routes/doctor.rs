@@ -26,8 +26,8 @@ static TURN: Semaphore = Semaphore::const_new(1);
 /// The check of one revision is made once. The gallery answers other calls meanwhile.
 #[utoipa::path(get, path = "/v1/galleries/{gallery}/doctor", tag = "galleries",
     operation_id = "check_gallery",
-    params(wire::GalleryPath, DoctorQuery),
-    responses((status = 200, description = "What was found", body = wire::Doctor), wire::AnyProblem))]
+    params(wire::GalleryPath, DoctorQuery, wire::IfNoneMatch),
+    responses((status = 200, description = "What was found", body = wire::Doctor), wire::NotModified, wire::AnyProblem))]
 pub async fn check(
     State(state): State<Arc<AppState>>,
     Client(client): Client,
@@ -35,10 +35,15 @@ pub async fn check(
     Query(query): Query<DoctorQuery>,
 ) -> Result<Response, Problem> {
     let (limit, after) = query.checked()?;
-    state.check_gallery(&gallery)?;
-    let turn = TURN.acquire().await.map_err(|_| JobError::Stopped)?;
-    // After the wait, so that calls that wait hold no snapshots of earlier revisions.
-    let snapshot = state.in_gallery(client, &gallery, Recognizer::snapshot).await?;
+    let mut snapshot = state.in_gallery(client, &gallery, Recognizer::snapshot).await?;
+    let mut turn = None;
+    // A report that is there waits for no other check.
+    if snapshot.checked().is_none() {
+        // A call that waits holds no snapshot: it may be of an earlier revision after the wait.
+        drop(snapshot);
+        turn = Some(TURN.acquire().await.map_err(|_| JobError::Stopped)?);
+        snapshot = state.in_gallery(client, &gallery, Recognizer::snapshot).await?;
+    }
     let work = spawn_blocking(move || {
         // Kept until the end, also if the client leaves meanwhile.
         let _turn = turn;

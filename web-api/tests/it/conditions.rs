@@ -105,6 +105,7 @@ fn a_read_that_its_client_has_is_not_sent_again() {
         image_of(&example),
         BACKGROUND.to_owned(),
         format!("{GALLERY}/history"),
+        format!("{GALLERY}/doctor"),
     ] {
         let tag = service.get(&path).header("etag").unwrap().to_owned();
         for known in [tag.clone(), format!("W/{tag}"), format!("\"0\", {tag}"), "*".to_owned()] {
