@@ -50,13 +50,13 @@ export class Check {
   }
 
   #draw(report) {
-    const { accuracy, evidence, classes, suspects, confusions, near_duplicates, totals, notes } = report;
+    const { accuracy, evidence, classes, next, suspects, confusions, near_duplicates, totals, notes } = report;
     this.#shown = { gallery: selected(), revision: report.revision };
     const images = plural(evidence.checked_examples, "image");
     const found = accuracy === null ? "Nothing can be checked yet." : `${percent(accuracy)} of ${images} are recognized when each is left out.`;
     say(byId("check-status"), found);
-    const sentences = notes.map((note) => make("li", "", note));
-    byId("check-advice").replaceChildren(...classes.map(advice), ...sentences);
+    const sentences = next === null ? notes : [...notes, `The first ${classes.length} of ${evidence.classes} classes are listed.`];
+    byId("check-advice").replaceChildren(...classes.map(advice), ...sentences.map((text) => make("li", "", text)));
     section("check-suspects", first(suspects).map((one) => this.#suspect(one)), totals.suspects);
     section("check-confusions", first(confusions).map(confusion), totals.confusions);
     section("check-duplicates", first(near_duplicates).map((one) => this.#duplicate(one)), totals.near_duplicates);

@@ -30,6 +30,7 @@ export class None {
     const errors = [];
     const changes = [];
     const found = [];
+    showFindings(byId("none-quality"), []);
     for (const [i, file] of files.entries()) {
       say(byId("none-status"), `Adding ${i + 1} of ${files.length}…`);
       try {

@@ -13,15 +13,19 @@ const WORDS = {
   outlier: "Unlike the other images of this class. Check that it shows the class.",
 };
 
+const MOST = 24; // warnings that are shown
+
 const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 
 /** The warnings about a file, from the answer to its enrollment: `{ file, words }`. */
 export const findings = (file, { examples: [example] }) =>
   example.quality.map(({ code, detail }) => ({ file, words: WORDS[code] ?? sentence(detail) }));
 
-/** Shows warnings in a list; an empty list is hidden. */
+/** Shows the first warnings in a list, and how many others there are; an empty list is hidden. */
 export function showFindings(list, found) {
-  list.replaceChildren(...found.map(item));
+  const others = found.length - MOST;
+  const more = others > 0 ? [make("li", "", make("p", "", `And ${others} more.`))] : [];
+  list.replaceChildren(...found.slice(0, MOST).map(item), ...more);
   show(list, found.length > 0);
 }
 

@@ -98,3 +98,18 @@ fn the_page_shows_what_may_be_wrong_beside_the_image() {
     stage.browser.wait_for_text("#teach-status", "1 image was already enrolled");
     assert_eq!(stage.browser.text("#teach-quality"), "", "the warnings of the last images only");
 }
+
+#[test]
+fn the_page_shows_the_first_of_many_warnings() {
+    let Some(stage) = Stage::set("many warnings about images on the page") else { return };
+    let mut files = Vec::new();
+    for nth in 0..26 {
+        let black = draw::png(draw::flat(48 + nth, 48, [0; 3]));
+        files.push(stage.file(&format!("{nth}.png"), &black));
+    }
+    stage.teach("mug", &files);
+    // Each is dark, and most are nearly the same as one before them too.
+    stage.browser.wait_for_text("#teach-quality", " more.");
+    let images = "return document.querySelectorAll('#teach-quality img').length";
+    assert_eq!(stage.browser.run(images), 24);
+}
