@@ -18,6 +18,8 @@ mod scan;
 mod standard_tables;
 
 use std::borrow::Cow;
+use std::panic::resume_unwind;
+use std::thread;
 
 use image::metadata::Orientation;
 use memchr::memmem;
@@ -178,10 +180,20 @@ fn decode_usual(
         check(bytes, frame, scan, markers)?;
         return decode_fast(&whole, frame);
     }
-    // At the same time: to read all blocks takes a quarter of the time of the decoder.
-    let (checked, decoded) =
-        rayon::join(|| check(bytes, frame, scan, markers), || decode_fast(&whole, frame));
-    checked.and(decoded)
+    // At the same time: to read all blocks takes a quarter of the time of the decoder. Not in a
+    // pool of threads: they may be busy for seconds, and the image would wait. The new thread also
+    // has the priority of this one.
+    thread::scope(|scope| {
+        let checking =
+            thread::Builder::new().spawn_scoped(scope, || check(bytes, frame, scan, markers));
+        let Ok(checking) = checking else {
+            check(bytes, frame, scan, markers)?;
+            return decode_fast(&whole, frame);
+        };
+        let decoded = decode_fast(&whole, frame);
+        let checked = checking.join().unwrap_or_else(|panic| resume_unwind(panic));
+        checked.and(decoded)
+    })
 }
 
 /// The most pixels of an image that is decoded while it is checked. A larger one is checked first:
