@@ -17,6 +17,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use uuid::Uuid;
@@ -31,7 +32,7 @@ use super::journal::{Contents, Memory};
 use super::label::Label;
 use super::lookup::shortened;
 use super::store::view::View;
-use super::store::{DEFAULT_GALLERY, RedbStore, SharedFile};
+use super::store::{DEFAULT_GALLERY, GalleryRow, RedbStore, SharedFile};
 
 /// The gallery whose classes are the galleries of a store.
 const DIRECTORY: GalleryId = GalleryId(Uuid::nil());
@@ -141,11 +142,11 @@ impl Galleries {
     /// # Errors
     /// [`GalleryError::Io`]; [`GalleryError::Broken`].
     pub fn list(&self) -> Result<Vec<GalleryEntry>, GalleryError> {
-        let rows = self.file.as_ref().map(SharedFile::galleries).transpose()?.unwrap_or_default();
+        let rows = self.rows()?;
         let names = self.directory.iter().map(|one| (GalleryId(one.id.0), one.label.to_string()));
         let default = std::iter::once((self.default, DEFAULT_GALLERY.to_owned()));
         let entries = default.chain(names).map(|(id, name)| {
-            let row = rows.iter().find(|(other, _)| *other == id).map(|(_, row)| row);
+            let row = rows.get(&id);
             GalleryEntry {
                 id,
                 name,
@@ -222,11 +223,8 @@ impl Galleries {
         if is_default(name.as_str()) {
             return Ok((self.default, false));
         }
-        let is_known = self.directory.find(name).is_some();
-        let count = self.directory.n_classes();
-        if !is_known && count >= MAX_GALLERIES {
-            let limit = MAX_GALLERIES;
-            return Err(GalleryError::LimitReached { what: "galleries", count, new: 1, limit });
+        if self.directory.find(name).is_none() {
+            self.check_room_for_one()?;
         }
         let (class, is_new) = self.directory.define(name, ClassOverrides::default())?;
         Ok((GalleryId(class.id.0), is_new))
@@ -272,13 +270,14 @@ impl Galleries {
     /// # Errors
     /// [`GalleryError::UnknownGallery`] if none was deleted; [`GalleryError::Purged`];
     /// [`GalleryError::GalleryExists`] if there is another one of that name;
-    /// [`GalleryError::StoreFull`].
+    /// [`GalleryError::LimitReached`] beyond 1,000; [`GalleryError::StoreFull`].
     pub fn restore(&mut self, name: &str) -> Result<GalleryId, GalleryError> {
         let label = Label::parse(name).map_err(|_| unknown(name))?;
         let id = self.last_deleted(&label)?;
         if is_default(name) || self.directory.find(&label).is_some() {
             return Err(GalleryError::GalleryExists(label));
         }
+        self.check_room_for_one()?;
         self.directory.revive(ClassId(id.0))?;
         Ok(id)
     }
@@ -291,10 +290,24 @@ impl Galleries {
     pub fn deleted_revision(&self, name: &str) -> Result<u64, GalleryError> {
         let label = Label::parse(name).map_err(|_| unknown(name))?;
         let id = self.last_deleted(&label)?;
-        let rows = self.file.as_ref().map(SharedFile::galleries).transpose()?.unwrap_or_default();
-        let row = rows.iter().find(|(other, _)| *other == id);
         // A gallery that nothing was written to has no row.
-        Ok(row.map_or(0, |(_, row)| row.revision))
+        Ok(self.rows()?.get(&id).map_or(0, |row| row.revision))
+    }
+
+    /// What the store says of each gallery that something was written to.
+    pub(super) fn rows(&self) -> Result<HashMap<GalleryId, GalleryRow>, GalleryError> {
+        let rows = self.file.as_ref().map(SharedFile::galleries).transpose()?.unwrap_or_default();
+        Ok(rows.into_iter().collect())
+    }
+
+    /// Refuses one more gallery than are allowed.
+    fn check_room_for_one(&self) -> Result<(), GalleryError> {
+        let count = self.directory.n_classes();
+        if count < MAX_GALLERIES {
+            return Ok(());
+        }
+        let limit = MAX_GALLERIES;
+        Err(GalleryError::LimitReached { what: "galleries", count, new: 1, limit })
     }
 }
 
@@ -365,5 +378,23 @@ mod tests {
         galleries.rename("a", &label("c")).unwrap();
         galleries.restore("a").unwrap();
         assert_eq!(names(&galleries), ["default", "a", "b", "c"]);
+    }
+
+    #[test]
+    fn neither_a_new_nor_a_restored_gallery_is_one_too_many() {
+        let mut galleries = Galleries::in_memory();
+        for number in 0..MAX_GALLERIES {
+            galleries.create(&label(&format!("line {number}"))).unwrap();
+        }
+        let refused = galleries.create(&label("other"));
+        assert!(matches!(refused, Err(GalleryError::LimitReached { .. })), "{refused:?}");
+        assert!(!galleries.create(&label("line 7")).unwrap().1, "it exists");
+        galleries.delete("line 7").unwrap();
+        galleries.create(&label("other")).unwrap();
+        let refused = galleries.restore("line 7");
+        assert!(matches!(refused, Err(GalleryError::LimitReached { .. })), "{refused:?}");
+        galleries.delete("other").unwrap();
+        galleries.restore("line 7").unwrap();
+        assert!(galleries.find("line 7").is_ok());
     }
 }

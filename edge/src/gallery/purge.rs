@@ -126,6 +126,9 @@ fn n_made_at(journal: &[Change], cutoff: u64) -> usize {
 /// The examples that the first `n_before` changes removed, and that nothing has restored since.
 fn purgeable(journal: &[Change], n_before: usize, now: &State) -> BTreeSet<ExampleId> {
     let all: Vec<&Change> = journal.iter().collect();
+    let Some(touched) = touched_by_undo(&all, &all[n_before..]) else {
+        return BTreeSet::new();
+    };
     let before = &all[..n_before];
     let then = State::fold(before.iter().copied());
     let mut gone = removed(before);
@@ -139,9 +142,7 @@ fn purgeable(journal: &[Change], n_before: usize, now: &State) -> BTreeSet<Examp
             gone.remove(id);
         }
     }
-    for id in touched_by_undo(&all, &all[n_before..]) {
-        gone.remove(&id);
-    }
+    gone.retain(|id| !touched.contains(id));
     gone
 }
 
@@ -155,37 +156,32 @@ fn is_dropped(state: &State, id: ExampleId) -> bool {
     }
 }
 
-/// The examples that the calls may be about that these `undos` undid or redid.
-fn touched_by_undo(all: &[&Change], undos: &[&Change]) -> BTreeSet<ExampleId> {
+/// The examples that the calls are about that these `undos` undid or redid; `None` if it may be any
+/// example.
+fn touched_by_undo(all: &[&Change], undos: &[&Change]) -> Option<BTreeSet<ExampleId>> {
     let mut groups: HashMap<GroupId, Vec<&Change>> = HashMap::new();
-    let mut enrolled: Vec<ExampleId> = Vec::new();
     for change in all {
         groups.entry(change.group).or_default().push(change);
-        if let What::Enroll { examples, .. } = &change.what {
-            enrolled.extend(examples.iter().map(|new| new.id));
-        }
     }
     let mut touched = BTreeSet::new();
-    let mut seen = BTreeSet::new();
     let mut waiting: Vec<&Change> = undos.to_vec();
     while let Some(change) = waiting.pop() {
         let What::Undo { group } = change.what else { continue };
-        for change in groups.get(&group).into_iter().flatten() {
+        // Once, however often it was undone and redone.
+        for change in groups.remove(&group).into_iter().flatten() {
             match &change.what {
                 What::Enroll { examples, .. } => touched.extend(examples.iter().map(|new| new.id)),
                 What::Remove { examples } | What::Move { examples, .. } => {
                     touched.extend(examples.iter().copied());
                 }
                 // Examples come into a class in many ways, so that each may be one of them.
-                What::DeleteClass { .. } | What::Merge { .. } | What::Rename { .. } => {
-                    touched.extend(enrolled.iter().copied());
-                }
-                What::Undo { .. } if seen.insert(change.id) => waiting.push(change),
+                What::DeleteClass { .. } | What::Merge { .. } | What::Rename { .. } => return None,
+                What::Undo { .. } => waiting.push(change),
                 _ => {}
             }
         }
     }
-    touched
+    Some(touched)
 }
 
 #[cfg(test)]
@@ -197,6 +193,7 @@ mod tests {
     use super::super::class::NewExample;
     use super::super::clock::Clock;
     use super::super::clock::tests::Seeded;
+    use super::super::history::UndoTarget;
     use super::super::journal::{Contents, Memory};
     use super::super::label::Label;
     use super::*;
@@ -253,6 +250,35 @@ mod tests {
         assert_eq!(gallery.n_purgeable(MONTH).unwrap(), 0, "deleted at an unknown time");
         now.store(START_MS + 91 * DAY_MS, Ordering::Relaxed);
         assert_eq!(gallery.purge(MONTH).unwrap(), 1, "the purge told the time");
+    }
+
+    #[test]
+    fn nothing_is_purged_by_its_age_after_a_deletion_was_undone() {
+        let (mut gallery, now) = gallery();
+        now.store(START_MS, Ordering::Relaxed);
+        enroll(&mut gallery, "mug", 1);
+        enroll(&mut gallery, "cup", 2);
+        gallery.delete("mug").unwrap();
+        now.store(START_MS + 31 * DAY_MS, Ordering::Relaxed);
+        assert_eq!(gallery.n_purgeable(MONTH).unwrap(), 1);
+        gallery.delete("cup").unwrap();
+        gallery.undo(UndoTarget::Last, false).unwrap();
+        assert_eq!(gallery.n_purgeable(MONTH).unwrap(), 0);
+        now.store(START_MS + 62 * DAY_MS, Ordering::Relaxed);
+        assert_eq!(gallery.purge(MONTH).unwrap(), 1, "the undo is old too");
+        assert!(gallery.class("cup").is_ok());
+    }
+
+    #[test]
+    fn an_undo_of_other_calls_keeps_only_what_they_are_about() {
+        let (mut gallery, now) = gallery();
+        now.store(START_MS, Ordering::Relaxed);
+        enroll(&mut gallery, "mug", 1);
+        gallery.delete("mug").unwrap();
+        now.store(START_MS + 31 * DAY_MS, Ordering::Relaxed);
+        enroll(&mut gallery, "cup", 2);
+        gallery.undo(UndoTarget::Last, false).unwrap();
+        assert_eq!(gallery.purge(MONTH).unwrap(), 1);
     }
 
     #[test]

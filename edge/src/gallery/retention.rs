@@ -3,7 +3,7 @@
 //! The journal of the store says when a gallery was deleted and that it was purged. A purge drops
 //! all rows of the gallery, its own journal included, in one transaction with that entry.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::change::{Change, What};
@@ -15,7 +15,6 @@ use super::label::Label;
 use super::lookup::shortened;
 use super::settings::GallerySettings;
 use super::state::ClassStatus;
-use super::store::SharedFile;
 
 /// A deleted gallery that was purged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,8 +124,9 @@ impl Galleries {
 
     /// The deleted galleries that are not purged.
     fn deleted(&self, journal: &[Change]) -> Result<Vec<DeletedGallery>, GalleryError> {
-        let rows = self.file.as_ref().map(SharedFile::galleries).transpose()?.unwrap_or_default();
+        let rows = self.rows()?;
         let purged = purged(journal);
+        let deletions = deletions(journal);
         let mut found = Vec::new();
         for (class, state) in self.directory.state.classes() {
             let id = GalleryId(class.0);
@@ -134,12 +134,13 @@ impl Galleries {
                 continue;
             }
             // One that was never written has no row.
-            let row = rows.iter().find(|(other, _)| *other == id).map(|(_, row)| row);
+            let row = rows.get(&id);
             let settings = row.map_or_else(GallerySettings::default, |row| row.settings);
             found.push(DeletedGallery {
                 id,
                 label: state.label.clone(),
-                deleted_at: deletion(*class, journal),
+                // A deleted gallery has a deletion; without it nothing shows that it is old.
+                deleted_at: deletions.get(class).copied().unwrap_or(journal.len()),
                 examples: row.map_or(0, |row| row.examples),
                 retention: settings.retention(),
             });
@@ -154,9 +155,13 @@ impl Galleries {
         since: Option<Duration>,
     ) -> Result<Vec<PurgedGallery>, GalleryError> {
         let mut purged = Vec::new();
+        // Many galleries have the same retention.
+        let mut n_old: HashMap<Duration, usize> = HashMap::new();
         for DeletedGallery { id, label, deleted_at, examples, retention } in deleted {
             let age = since.unwrap_or(retention);
-            if deleted_at < self.directory.n_made_before(journal, age) {
+            let n_before = n_old.entry(age);
+            let n_before = n_before.or_insert_with(|| self.directory.n_made_before(journal, age));
+            if deleted_at < *n_before {
                 purged.push(PurgedGallery { id, name: label.to_string(), examples });
             }
         }
@@ -166,14 +171,13 @@ impl Galleries {
     }
 }
 
-/// Where the last deletion of a gallery is in the journal of the store.
-fn deletion(gallery: ClassId, journal: &[Change]) -> usize {
-    let last = journal.iter().rposition(|change| match change.what {
-        What::DeleteClass { class } => class == gallery,
-        _ => false,
+/// Where the last deletion of each gallery is in the journal of the store.
+fn deletions(journal: &[Change]) -> HashMap<ClassId, usize> {
+    let deletions = journal.iter().enumerate().filter_map(|(at, change)| match change.what {
+        What::DeleteClass { class } => Some((class, at)),
+        _ => None,
     });
-    // A deleted gallery has one; without it nothing shows that it is old.
-    last.unwrap_or(journal.len())
+    deletions.collect()
 }
 
 fn purged(journal: &[Change]) -> HashSet<GalleryId> {

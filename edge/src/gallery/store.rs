@@ -36,7 +36,7 @@ mod views;
 use failures::{broken, failure, io_failure, lock_failure, read_failure};
 use header::Header;
 use medium::{FILE, Folder, MARKER, Medium};
-use rows::GalleryRow;
+pub(super) use rows::GalleryRow;
 use tables::SCHEMA;
 use views::Views;
 

@@ -147,6 +147,8 @@ impl Medium for Folder {
 
     fn replace(&self) -> io::Result<()> {
         fs::rename(self.dir.join(NEW_FILE), self.dir.join(FILE))?;
+        // Before the sync, which may fail: the file is another one all the same.
+        *self.opened() = None;
         self.sync()
     }
 
@@ -179,4 +181,25 @@ pub(super) fn builder() -> Builder {
     // Damage is an error at the start, not a surprise later; stores are small enough to read.
     builder.set_check_integrity_on_open(true);
     builder
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn only_a_file_that_others_replaced_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::new(dir.path());
+        drop(folder.open().unwrap());
+        drop(folder.create_new().unwrap());
+        // As after a failed sync: nothing has opened the new file yet.
+        folder.replace().unwrap();
+        folder.check().unwrap();
+        drop(folder.open().unwrap());
+        drop(folder.create_new().unwrap());
+        fs::rename(dir.path().join(NEW_FILE), dir.path().join(FILE)).unwrap();
+        assert!(folder.check().unwrap_err().to_string().contains("replaced"));
+    }
 }
