@@ -143,13 +143,13 @@ impl AppState {
         let published = Arc::clone(&self.published);
         let changed = self.with_recognizer(client, move |recognizer| {
             recognizer.set_actor(actor);
-            let done = work(recognizer);
+            let done = catch_panic(|| work(recognizer));
             // In the same job, so that lists of two changes are not confused, and also after a
-            // failure, which may come after the change.
+            // failure or a panic, which may come after the change.
             published.set_galleries(&recognizer.galleries()?);
-            done
+            Ok::<_, JobError>(done??)
         });
-        Ok(changed.await??)
+        changed.await?
     }
 
     /// Decodes and embeds images to classify them, one after another; nothing is kept of them.

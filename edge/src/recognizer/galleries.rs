@@ -13,10 +13,6 @@ use crate::gallery::{
     PurgedGallery,
 };
 
-/// The galleries beside the selected one stay open as long as they have at most so many classes and
-/// examples together: with embeddings of 1,280 values, about half a gigabyte.
-const MAX_OPEN: usize = 50_000;
-
 impl Recognizer {
     /// A recognizer with several galleries; `default` is selected.
     ///
@@ -26,12 +22,22 @@ impl Recognizer {
         let selected = galleries.find(Galleries::DEFAULT)?;
         self.gallery = galleries.gallery(Galleries::DEFAULT)?.with_limits(self.gallery.limits());
         self.snapshots = Snapshots::default();
-        self.galleries = Some(OpenGalleries { all: galleries, selected, others: Vec::new() });
+        self.galleries = Some(OpenGalleries::new(galleries, selected));
         Ok(self)
     }
 
+    /// From now on the galleries beside the selected one stay open only as long as they have at
+    /// most so many classes and examples together; 50,000 without this call.
+    #[must_use]
+    pub fn with_max_open(mut self, most: usize) -> Self {
+        if let Some(galleries) = &mut self.galleries {
+            galleries.max_open = most;
+        }
+        self
+    }
+
     /// Selects a gallery by its name; it is opened if it is not open. Of the others, those that
-    /// were selected last stay open, with at most 50,000 classes and examples together.
+    /// were selected last stay open; see [`Recognizer::with_max_open`].
     ///
     /// # Errors
     /// [`RecognizerError::Gallery`] if there is none, or if it cannot be opened.
@@ -57,7 +63,7 @@ impl Recognizer {
         mem::swap(&mut self.gallery, &mut next.1);
         mem::swap(&mut self.snapshots, &mut next.2);
         galleries.others.push(next);
-        galleries.close_beyond(MAX_OPEN);
+        galleries.close_beyond_limit();
         if let Some(actor) = &self.actor {
             self.gallery.set_actor(actor);
         }
@@ -75,6 +81,13 @@ impl Recognizer {
     #[must_use]
     pub fn selected_id(&self) -> Option<GalleryId> {
         self.galleries.as_ref().map(|galleries| galleries.selected)
+    }
+
+    /// Whether a gallery is open: the selected one, or one that was selected before and has not
+    /// been closed since.
+    #[must_use]
+    pub fn is_open(&self, id: GalleryId) -> bool {
+        self.galleries.as_ref().is_some_and(|galleries| galleries.is_open(id))
     }
 
     /// A recognizer whose only gallery has this name.
@@ -159,7 +172,8 @@ impl Recognizer {
     ///
     /// # Errors
     /// An unmet [`Precondition`]; [`RecognizerError::Gallery`] if none was deleted, if it was
-    /// purged, if there is another one of that name, or if the store cannot be written.
+    /// purged, if there is another one of that name or as many as allowed, or if the store cannot
+    /// be written.
     pub fn restore_gallery(
         &mut self,
         name: &str,

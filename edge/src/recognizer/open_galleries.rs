@@ -3,18 +3,34 @@
 use super::snapshot::Snapshots;
 use crate::gallery::{Galleries, Gallery, GalleryId};
 
+/// The galleries beside the selected one stay open as long as they have at most so many classes and
+/// examples together: with embeddings of 1,280 values, about half a gigabyte.
+const MAX_OPEN: usize = 50_000;
+
 /// The galleries of a store, and those that are open.
 pub(super) struct OpenGalleries {
     pub(super) all: Galleries,
     pub(super) selected: GalleryId,
     /// Open, and not the selected one; the one that was selected last comes last.
     pub(super) others: Vec<(GalleryId, Gallery, Snapshots)>,
+    /// The classes and examples that they may have together.
+    pub(super) max_open: usize,
 }
 
 impl OpenGalleries {
-    /// Closes those that were selected longest ago, until the others have at most so many classes
-    /// and examples together.
-    pub(super) fn close_beyond(&mut self, most: usize) {
+    /// Those of a store, of which one is open and selected.
+    pub(super) fn new(all: Galleries, selected: GalleryId) -> Self {
+        Self { all, selected, others: Vec::new(), max_open: MAX_OPEN }
+    }
+
+    /// Whether a gallery is open.
+    pub(super) fn is_open(&self, id: GalleryId) -> bool {
+        self.selected == id || self.others.iter().any(|(other, ..)| *other == id)
+    }
+
+    /// Closes those that were selected longest ago, until the others have no more classes and
+    /// examples together than they may.
+    pub(super) fn close_beyond_limit(&mut self) {
         // What is in memory only would be lost.
         if self.all.are_in_memory() {
             return;
@@ -24,7 +40,7 @@ impl OpenGalleries {
         let kept = latest_first.take_while(|(_, gallery, _)| {
             // One without a class takes some room too.
             taken += 1 + gallery.n_classes() + gallery.n_examples();
-            taken <= most
+            taken <= self.max_open
         });
         let closed = self.others.len() - kept.count();
         self.others.drain(..closed);
@@ -42,16 +58,21 @@ mod tests {
     }
 
     /// Three open galleries, each with one class.
-    fn open(mut all: Galleries) -> OpenGalleries {
+    fn open(all: Galleries) -> OpenGalleries {
         let selected = all.find(Galleries::DEFAULT).unwrap();
-        let mut others = Vec::new();
+        let mut open = OpenGalleries::new(all, selected);
         for name in ["a", "b", "c"] {
-            let (id, _) = all.create(&label(name)).unwrap();
-            let mut gallery = all.gallery(name).unwrap();
+            let (id, _) = open.all.create(&label(name)).unwrap();
+            let mut gallery = open.all.gallery(name).unwrap();
             gallery.enroll(&label("mug"), Vec::new(), true).unwrap();
-            others.push((id, gallery, Snapshots::default()));
+            open.others.push((id, gallery, Snapshots::default()));
         }
-        OpenGalleries { all, selected, others }
+        open
+    }
+
+    fn close_beyond(open: &mut OpenGalleries, most: usize) {
+        open.max_open = most;
+        open.close_beyond_limit();
     }
 
     fn names(open: &OpenGalleries) -> Vec<String> {
@@ -62,11 +83,14 @@ mod tests {
     fn the_least_recently_used_are_closed() {
         let dir = tempfile::tempdir().unwrap();
         let mut open = open(Galleries::open(dir.path(), "space").unwrap());
-        open.close_beyond(6);
+        close_beyond(&mut open, 6);
         assert_eq!(names(&open), ["a", "b", "c"], "each counts 2");
-        open.close_beyond(5);
+        let first = open.all.find("a").unwrap();
+        assert!(open.is_open(first) && open.is_open(open.selected));
+        close_beyond(&mut open, 5);
         assert_eq!(names(&open), ["b", "c"]);
-        open.close_beyond(1);
+        assert!(!open.is_open(first));
+        close_beyond(&mut open, 1);
         assert_eq!(names(&open), [""; 0]);
         let again = open.all.gallery("a").unwrap();
         assert_eq!(again.n_classes(), 1, "what was closed is opened again");
@@ -75,7 +99,7 @@ mod tests {
     #[test]
     fn those_in_memory_stay_open() {
         let mut open = open(Galleries::in_memory());
-        open.close_beyond(0);
+        close_beyond(&mut open, 0);
         assert_eq!(names(&open), ["a", "b", "c"]);
     }
 }

@@ -37,9 +37,15 @@ impl Published {
         Self { entries: RwLock::new(entries) }
     }
 
-    /// The gallery with this name, in any spelling that folds to the same.
+    /// The gallery with this name, in any spelling that folds to the same, or with this id.
     pub(super) fn find(&self, name: &str) -> Result<GalleryId, RecognizerError> {
-        let id = self.read().ids.get(&models::label::folded(name)).copied();
+        let entries = self.read();
+        // By the rules of `Recognizer::select`.
+        let id = match name.parse::<GalleryId>() {
+            Ok(id) => entries.ids.values().copied().find(|known| *known == id),
+            Err(_) => entries.ids.get(&models::label::folded(name)).copied(),
+        };
+        drop(entries);
         let shown = name.chars().take(MAX_SHOWN);
         Ok(id.ok_or_else(|| GalleryError::UnknownGallery(shown.collect()))?)
     }
@@ -73,7 +79,8 @@ impl Published {
     }
 
     /// The same if the gallery was published before and has changed since. One that nobody
-    /// classifies with costs nothing while it is filled.
+    /// classifies with costs nothing while it is filled. What was published of galleries that were
+    /// closed is dropped.
     pub(super) fn refresh(&self, recognizer: &mut Recognizer) {
         let revision = recognizer.revision();
         let id = recognizer.selected_id();
@@ -81,6 +88,22 @@ impl Published {
         if published.is_some_and(|published| published != revision) {
             self.publish(recognizer);
         }
+        self.drop_closed(recognizer);
+    }
+
+    /// A snapshot holds all embeddings: those of many galleries would fill the memory.
+    fn drop_closed(&self, recognizer: &Recognizer) {
+        if self.read().snapshots.keys().all(|id| recognizer.is_open(*id)) {
+            return;
+        }
+        let mut entries = self.write();
+        let (open, closed): (HashMap<_, _>, HashMap<_, _>) = mem::take(&mut entries.snapshots)
+            .into_iter()
+            .partition(|(id, _)| recognizer.is_open(*id));
+        entries.snapshots = open;
+        drop(entries);
+        // Not while others wait for the lock.
+        drop(closed);
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Entries> {
@@ -160,6 +183,11 @@ mod tests {
 
     impl Fixture {
         fn new() -> Self {
+            Self::with_max_open(usize::MAX)
+        }
+
+        /// With so many classes and examples in open galleries beside the selected one.
+        fn with_max_open(max_open: usize) -> Self {
             let store = tempfile::tempdir().unwrap();
             let bundle =
                 Path::new(env!("CARGO_MANIFEST_DIR")).join("../edge/tests/fixtures/tiny-bundle");
@@ -169,7 +197,8 @@ mod tests {
             let tract = EngineChoice::Only(Provider::Tract);
             let none = Gallery::in_memory();
             let recognizer = Recognizer::new(bundle, tract, EngineOptions::default(), none);
-            let mut recognizer = recognizer.with_galleries(galleries).unwrap();
+            let recognizer = recognizer.with_galleries(galleries).unwrap();
+            let mut recognizer = recognizer.with_max_open(max_open);
             let listed = recognizer.galleries().unwrap();
             let decoder = recognizer.decoder().clone();
             let embedder = recognizer.take_embedder().unwrap();
@@ -297,6 +326,46 @@ mod tests {
         });
         assert!(matches!(changed.await, Err::<(), _>(JobError::Panicked(_))));
         assert_eq!(fixture.found("default").await.unwrap(), ["mug"]);
+    }
+
+    #[tokio::test]
+    async fn a_change_of_the_list_before_a_panic_is_published() {
+        let fixture = Fixture::new();
+        let changed = fixture.state.change_galleries(writer(), |recognizer| {
+            recognizer.create_gallery("line 2").unwrap();
+            panic!("ouch")
+        });
+        assert!(matches!(changed.await, Err::<(), _>(JobError::Panicked(_))));
+        assert!(fixture.found("line 2").await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_was_published_of_a_closed_gallery_is_dropped() {
+        // Room for one gallery with a class and an example.
+        let fixture = Fixture::with_max_open(3);
+        for name in ["a", "b"] {
+            fixture.with_list(move |recognizer| recognizer.create_gallery(name).map(drop)).await;
+        }
+        fixture.enroll("a", "mug").await;
+        assert_eq!(fixture.found("a").await.unwrap(), ["mug"]);
+        fixture.enroll("b", "cup").await;
+        assert_eq!(fixture.revision("a"), Some(1), "it is open");
+        assert_eq!(fixture.found("b").await.unwrap(), ["cup"]);
+        assert!(fixture.found("default").await.unwrap().is_empty());
+        assert_eq!((fixture.revision("a"), fixture.revision("b")), (None, Some(1)));
+        assert_eq!(fixture.found("a").await.unwrap(), ["mug"], "it is opened again");
+    }
+
+    #[tokio::test]
+    async fn a_gallery_is_found_by_its_id_too() {
+        let fixture = Fixture::new();
+        fixture.with_list(|recognizer| recognizer.create_gallery("line 2").map(drop)).await;
+        fixture.enroll("line 2", "mug").await;
+        let id = fixture.state.published.find("line 2").unwrap();
+        assert_eq!(fixture.found(&id.to_string()).await.unwrap(), ["mug"]);
+        assert!(is_unknown(&fixture.found(&format!("g_{:032}", 7)).await));
+        fixture.with_list(|recognizer| recognizer.delete_gallery("line 2")).await;
+        assert!(is_unknown(&fixture.found(&id.to_string()).await));
     }
 
     #[tokio::test]
