@@ -64,6 +64,24 @@ impl Recognizer {
         Ok(examples.map(|one| ExampleInfo::new(one, Some(class))).collect())
     }
 
+    /// At most `most` examples of a class, in the order of enrollment: those after the one with the
+    /// id `after`, which need not exist any more.
+    ///
+    /// # Errors
+    /// [`RecognizerError::Gallery`] if there is no such class.
+    pub fn examples_after(
+        &self,
+        id_or_label: &str,
+        after: Option<ExampleId>,
+        most: usize,
+    ) -> Result<Vec<ExampleInfo>, RecognizerError> {
+        let class = self.gallery.class(id_or_label)?;
+        // Ids ascend in the order of enrollment.
+        let start = after.map_or(0, |after| class.examples.partition_point(|one| one.id <= after));
+        let part = class.examples[start..].iter().take(most);
+        Ok(part.map(|one| ExampleInfo::new(one, Some(class))).collect())
+    }
+
     /// One example, of a class or of the background set, by its id or the beginning of it.
     ///
     /// # Errors

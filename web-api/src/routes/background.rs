@@ -47,9 +47,10 @@ pub async fn list(
     let (limit, after) = query.checked()?;
     let examples = state
         .in_gallery(client, &gallery, move |recognizer| {
-            let all = recognizer.background().iter();
-            let found = all.skip_while(|example| after.is_some_and(|after| example.id <= after));
-            wire::BackgroundExamples::new(found, limit, recognizer.revision())
+            let all = recognizer.background();
+            // Ids ascend in the order of enrollment.
+            let start = after.map_or(0, |after| all.partition_point(|one| one.id <= after));
+            wire::BackgroundExamples::new(all[start..].iter(), limit, recognizer.revision())
         })
         .await?;
     Ok(tagged(StatusCode::OK, examples.revision, examples))

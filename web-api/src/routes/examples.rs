@@ -41,9 +41,9 @@ pub async fn list(
     let (limit, after) = query.checked()?;
     let examples = state
         .in_gallery(client, &gallery, move |recognizer| {
-            let all = recognizer.examples(&class)?;
-            let revision = recognizer.revision();
-            Ok::<_, RecognizerError>(wire::Examples::new(&all, limit, after, revision))
+            // One more shows whether others follow.
+            let found = recognizer.examples_after(&class, after, limit + 1)?;
+            Ok::<_, RecognizerError>(wire::Examples::new(&found, limit, recognizer.revision()))
         })
         .await??;
     Ok(tagged(StatusCode::OK, examples.revision, examples))

@@ -1,6 +1,5 @@
 //! Examples of a gallery, one by one.
 
-use edge::gallery::ExampleId;
 use edge::recognizer::ExampleInfo;
 use models::{hex, utc};
 use serde::{Deserialize, Serialize};
@@ -119,14 +118,11 @@ impl Example {
 }
 
 impl Examples {
-    /// At most `limit` of the examples of a class, those after the one with the id `after`.
+    /// At most `limit` of `found`, and whether others follow.
     #[must_use]
-    pub fn new(all: &[ExampleInfo], limit: usize, after: Option<ExampleId>, revision: u64) -> Self {
-        let start = after.map_or(0, |after| all.partition_point(|example| example.id <= after));
-        let end = all.len().min(start + limit);
-        let part = all[start..end].iter();
-        let examples: Vec<_> = part.map(Example::new).collect();
+    pub fn new(found: &[ExampleInfo], limit: usize, revision: u64) -> Self {
+        let examples: Vec<_> = found.iter().take(limit).map(Example::new).collect();
         let last = examples.last().map(|example| example.id.clone());
-        Self { next: last.filter(|_| end < all.len()), examples, revision }
+        Self { next: last.filter(|_| found.len() > limit), examples, revision }
     }
 }
