@@ -1,8 +1,10 @@
 //! Counters and distributions in the OpenMetrics text format.
 //!
-//! Labels have few values and histograms fixed buckets, so memory stays bounded.
+//! Labels have a limited number of values and histograms fixed buckets, so memory stays bounded.
 
+use std::collections::HashSet;
 use std::fmt::{Error, Write};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use edge::decision::Decision;
@@ -24,6 +26,12 @@ const SECONDS: [f64; 13] =
 
 /// Upper bounds of the buckets of a false-accept rate.
 const RATES: [f64; 9] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5];
+
+/// The most galleries with series of their own: galleries come and go, but their series stay.
+const MAX_GALLERIES: usize = 1000;
+
+/// The name that all further galleries share.
+const OTHER: &str = "other";
 
 /// A stage of embedding an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -146,6 +154,8 @@ pub struct Metrics {
     stages: Histograms<StageLabels>,
     decisions: Family<DecisionLabels, Counter>,
     false_accept_rates: Histograms<GalleryLabels>,
+    /// The names of the galleries that have series of their own.
+    galleries: Mutex<HashSet<String>>,
     refusals: Family<RefusalLabels, Counter>,
     queue_images: Gauge,
     buffer_bytes: Gauge,
@@ -172,6 +182,7 @@ impl Metrics {
             stages: Family::new_with_constructor(seconds),
             decisions: Family::default(),
             false_accept_rates: Family::new_with_constructor(rates),
+            galleries: Mutex::default(),
             refusals: Family::default(),
             queue_images: Gauge::default(),
             buffer_bytes: Gauge::default(),
@@ -239,14 +250,26 @@ impl Metrics {
     }
 
     /// Records what was decided about one image: `false_accept_rate` is the share of unknown images
-    /// that score at least as high, if it is known.
+    /// that score at least as high, if it is known. The first 1,000 names of galleries have series
+    /// of their own; all others are counted together as `other`.
     pub fn decision(&self, gallery: &str, decision: Decision, false_accept_rate: Option<f64>) {
-        let gallery = gallery.to_owned();
+        let gallery = self.gallery_label(gallery);
         let labels = DecisionLabels { gallery: gallery.clone(), decision: decision.as_str() };
         self.decisions.get_or_create(&labels).inc();
         if let Some(rate) = false_accept_rate {
             self.false_accept_rates.get_or_create(&GalleryLabels { gallery }).observe(rate);
         }
+    }
+
+    fn gallery_label(&self, name: &str) -> String {
+        let mut galleries = self.galleries.lock().unwrap_or_else(PoisonError::into_inner);
+        if !galleries.contains(name) {
+            if galleries.len() >= MAX_GALLERIES {
+                return OTHER.to_owned();
+            }
+            galleries.insert(name.to_owned());
+        }
+        name.to_owned()
     }
 
     /// Records a refusal.
@@ -326,6 +349,27 @@ mod tests {
                 r#"handful_false_accept_rate_count{gallery="default"} 3"#,
             ],
         );
+    }
+
+    #[test]
+    fn the_number_of_series_is_limited() {
+        let metrics = metrics();
+        for number in 0..MAX_GALLERIES + 2 {
+            let name = format!("line {number}");
+            metrics.decision(&name, Decision::Accepted, Some(0.003));
+        }
+        metrics.decision("line 7", Decision::Accepted, None);
+        assert_contains(
+            &metrics,
+            &[
+                r#"handful_decisions_total{gallery="line 7",decision="accepted"} 2"#,
+                r#"handful_decisions_total{gallery="line 999",decision="accepted"} 1"#,
+                r#"handful_decisions_total{gallery="other",decision="accepted"} 2"#,
+                r#"handful_false_accept_rate_count{gallery="other"} 2"#,
+            ],
+        );
+        let text = metrics.render(Gauges::default());
+        assert!(!text.contains("line 1000"), "{text}");
     }
 
     #[test]

@@ -82,7 +82,7 @@ pub async fn classify(
     let mut answer = Growing::new(&state.buffers, client);
     answer.push(wire::Classified::BEGIN)?;
     let mut summary: Option<Classification> = None;
-    // One spelling a gallery, so that clients cannot make series of metrics.
+    // One spelling a name; how many series there are is limited by the metrics.
     let label = models::label::folded(&gallery);
     // Together if they inform each other, else one after another: other calls are served between.
     let step = if transductive { files.len() } else { 1 };
