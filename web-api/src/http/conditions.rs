@@ -1,4 +1,7 @@
 //! Conditional requests (RFC 9110, 13): the gallery's revision is the entity tag.
+//!
+//! It counts within one gallery. One that was made again under the same name can have the same tag,
+//! and another id.
 
 use std::convert::Infallible;
 

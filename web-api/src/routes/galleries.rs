@@ -76,8 +76,9 @@ fn created(
     name: &str,
     precondition: Precondition,
 ) -> Result<(wire::Gallery, bool), Problem> {
+    let is_known = recognizer.select(name).is_ok();
     // What these conditions say of a class holds for the gallery here.
-    let unmet = match (recognizer.select(name).is_ok(), precondition) {
+    let unmet = match (is_known, precondition) {
         (true, Precondition::NoClass) => Some("exists already"),
         (false, Precondition::ClassExists | Precondition::Revision(_)) => Some("does not exist"),
         _ => None,
@@ -90,7 +91,8 @@ fn created(
     if let Precondition::Revision(_) = precondition {
         recognizer.check(precondition)?;
     }
-    let is_new = recognizer.create_gallery(name)?;
+    // An id is the name of a known gallery, and of no new one.
+    let is_new = !is_known && recognizer.create_gallery(name)?;
     recognizer.select(name)?;
     Ok((wire::Gallery::new(recognizer), is_new))
 }
@@ -110,8 +112,11 @@ pub async fn delete(
 ) -> Result<Json<wire::Galleries>, Problem> {
     let precondition = if_match(&headers)?;
     let left = state.change_galleries(writer, move |recognizer| {
-        recognizer.select(&gallery)?;
-        recognizer.check(precondition)?;
+        // Without a condition it is not opened: one of another model can be deleted, too.
+        if precondition != Precondition::Anything {
+            recognizer.select(&gallery)?;
+            recognizer.check(precondition)?;
+        }
         recognizer.delete_gallery(&gallery)?;
         recognizer.galleries()
     });

@@ -52,6 +52,10 @@ pub struct Gallery {
     /// The name used in paths.
     #[schema(example = "default", min_length = 1, max_length = 128)]
     pub gallery: String,
+    /// The id of the gallery, which stays when it is renamed. A revision counts within one gallery:
+    /// another one of the same name has another id.
+    #[schema(example = "g_0193b7a2c4d870008a3f21b4cd56ef78", pattern = "^g_[0-9a-f]{32}$")]
+    pub id: String,
     /// How prototypes are made: `mean` (examples only) or `trusted` (examples and the prototype
     /// predicted from the name, which counts less the more it disagrees with the examples).
     #[schema(example = "trusted", max_length = 32)]
@@ -201,8 +205,10 @@ impl Gallery {
     #[must_use]
     pub fn new(recognizer: &Recognizer) -> Self {
         let summary = recognizer.summary();
+        let id = recognizer.selected_id();
         Self {
             gallery: recognizer.selected(),
+            id: id.expect("invariant: the service has all galleries of a store").to_string(),
             fusion: summary.fusion.to_string(),
             classes: summary.classes,
             examples: summary.examples,

@@ -7,7 +7,7 @@ use utoipa::{IntoParams, IntoResponses, ToSchema};
 #[into_params(parameter_in = Path)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub struct GalleryPath {
-    /// Name of the gallery, percent-encoded.
+    /// Name of the gallery, percent-encoded, or its id.
     #[param(min_length = 1, max_length = 128, example = "default")]
     gallery: String,
 }
@@ -17,7 +17,7 @@ pub struct GalleryPath {
 #[into_params(parameter_in = Path)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub struct ClassPath {
-    /// Name of the gallery, percent-encoded.
+    /// Name of the gallery, percent-encoded, or its id.
     #[param(min_length = 1, max_length = 128, example = "default")]
     gallery: String,
     /// Id of the class, such as `c_8f3a21`, or its label, percent-encoded; an unknown id is an
@@ -36,7 +36,7 @@ pub struct ClassPath {
 #[into_params(parameter_in = Path)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub struct ExamplePath {
-    /// Name of the gallery, percent-encoded.
+    /// Name of the gallery, percent-encoded, or its id.
     #[param(min_length = 1, max_length = 128, example = "default")]
     gallery: String,
     /// Id of the example: whole, or 6 and more digits of its random half, such as `e_8a3f21`.

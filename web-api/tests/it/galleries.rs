@@ -1,5 +1,6 @@
 //! Several galleries: create, read, rename, delete, restore; each has its own classes.
 
+use edge::gallery::{Galleries, Label};
 use serde_json::{Value, json};
 
 use crate::draw;
@@ -25,6 +26,12 @@ fn galleries_are_created_deleted_and_restored() {
     let list = service.get("/v1/galleries").ok();
     assert_eq!(list["galleries"][1]["classes"], 1);
     assert_eq!(list["galleries"][0]["classes"], 0, "each has its own classes");
+    let id = created.json()["id"].clone();
+    assert_eq!(list["galleries"][1]["id"], id);
+    let by_id = service.get(&format!("/v1/galleries/{}", id.as_str().unwrap())).ok();
+    assert_eq!((&by_id["gallery"], &by_id["id"]), (&json!("Line 2"), &id));
+    let put = service.put(&format!("/v1/galleries/{}", id.as_str().unwrap()), "");
+    assert_eq!((put.status, &put.json()["gallery"]), (200, &json!("Line 2")));
     service.get("/v1/galleries/default/classes/mug").assert_problem(404, "unknown_class");
 
     let left = service.delete("/v1/galleries/line%202").ok();
@@ -32,6 +39,7 @@ fn galleries_are_created_deleted_and_restored() {
     service.get("/v1/galleries/line%202").assert_problem(404, "unknown_gallery");
     let restored = service.post_json("/v1/galleries/line%202/undelete", "").ok();
     assert_eq!((&restored["gallery"], &restored["classes"]), (&json!("Line 2"), &json!(1)));
+    assert_eq!(restored["id"], id);
     assert_eq!(service.get("/v1/galleries/line%202/classes/mug").ok()["class"]["label"], "mug");
 }
 
@@ -126,4 +134,24 @@ fn a_deleted_gallery_is_purged_for_good() {
     // The name is free.
     let created = service.put("/v1/galleries/line%202", "");
     assert_eq!((created.status, &created.json()["classes"]), (201, &json!(0)));
+}
+
+#[test]
+fn a_gallery_of_another_model_is_deleted_and_purged() {
+    let store = tempfile::tempdir().unwrap();
+    assert!(Service::start_on(store.path(), &[]).stop().success());
+    let mut galleries = Galleries::open(store.path(), "another space").unwrap();
+    galleries.create(&Label::parse("old").unwrap()).unwrap();
+    let mut old = galleries.gallery("old").unwrap();
+    old.enroll(&Label::parse("mug").unwrap(), Vec::new(), true).unwrap();
+    drop(old);
+    drop(galleries);
+    let service = Service::start_on(store.path(), &[]);
+    service.get("/v1/galleries/old").assert_problem(409, "conflict");
+    let stale = [("if-match", "\"1\"")];
+    service.send("DELETE", "/v1/galleries/old", &stale, &[]).assert_problem(409, "conflict");
+    service.delete("/v1/galleries/old").ok();
+    service.post_json("/v1/galleries/old/purge", r#"{"older_than_days":0}"#).ok();
+    service.post_json("/v1/galleries/old/undelete", "").assert_problem(410, "purged");
+    assert_eq!(names(&service), ["default"]);
 }
