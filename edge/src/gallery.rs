@@ -66,6 +66,7 @@ mod store;
 mod undone;
 mod write;
 
+use change::MOST_ACTOR_BYTES;
 use clock::{Clock, SystemSource};
 use facts::Facts;
 use history::History;
@@ -87,7 +88,6 @@ pub use history::{HistoryEntry, UndoTarget};
 pub use id::{ChangeId, ClassId, DeviceId, ExampleId, GalleryId, GroupId, NotAnId};
 pub use label::{Label, LabelError, MAX_LABEL_CHARS};
 pub use limits::GalleryLimits;
-pub use merge::{Incoming, Merged};
 pub use retention::PurgedGallery;
 pub use settings::{GallerySettings, KeepImages, NotKeepImages, Setting, SettingError};
 
@@ -190,9 +190,11 @@ impl Gallery {
         self.limits
     }
 
-    /// From now on `actor` makes the changes, as the history shows them: `cli`, `http`, `page`.
+    /// From now on `actor` makes the changes, as the history shows them: `cli`, `http`, `page`. It
+    /// is cut to 1,024 bytes.
     pub fn set_actor(&mut self, actor: &str) {
-        actor.clone_into(&mut self.actor);
+        let end = actor.floor_char_boundary(MOST_ACTOR_BYTES);
+        actor[..end].clone_into(&mut self.actor);
     }
 
     /// Grows by one with each call that changes something; 0 when new.

@@ -5,9 +5,9 @@
 //! It has the journal whole, with the embeddings and images of examples that were removed, so that
 //! undo works after an import. What was purged is in no file.
 //!
-//! An import joins two journals as sets of changes ([`Gallery::merge`](super::Gallery::merge)): the
-//! same file imported twice changes nothing, and two devices that import each other's file have
-//! equal galleries. A file is checked whole before anything is written.
+//! An import joins two journals as sets of changes: the same file imported twice changes nothing,
+//! and two devices that import each other's file have equal galleries. A file is checked whole
+//! before anything is written.
 
 use std::fmt;
 
@@ -37,8 +37,8 @@ const FORMAT: u64 = 1;
 
 /// What the layout is the hash of. A change of an entry or of a field changes this text.
 const SCHEMA: &str = "
-    manifest.json: { format, layout, gallery, space_id, last_change_ms, embedding_length, changes,
-        embeddings, images, entries: [{ name, size, sha256 }] }
+    manifest.json: { format, layout, gallery, space_id, embedding_length,
+        entries: [{ name, size, sha256 }] }
     journal.jsonl: json change, one a line
     embeddings/00000.safetensors: embeddings f32 [n, s], examples u8 [n, 16]
     images/e_...: bytes of an image file
@@ -47,7 +47,13 @@ const SCHEMA: &str = "
 /// The most bytes of a journal: it is in memory while it is joined with another.
 const MAX_JOURNAL_BYTES: u64 = 256 << 20;
 
-/// The content of the last entry.
+/// The most embeddings of an archive, and the most entries. A reader keeps a list of both in
+/// memory, whose length the file must not decide. A journal names each example in 120 bytes, so the
+/// longest one has fewer examples, and there is room for the entries that are no images.
+const MAX_EXAMPLES: u64 = MAX_JOURNAL_BYTES / 100;
+
+/// The content of the last entry. The time of the export is not in it, so that equal galleries of
+/// the same name have equal files.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Manifest {
@@ -57,14 +63,8 @@ struct Manifest {
     gallery: Label,
     /// Identifies the backbone of the embeddings.
     space_id: String,
-    /// The time of the last change: milliseconds since 1970 (UTC). The time of the export is not
-    /// here, so that equal galleries have equal files.
-    last_change_ms: u64,
     /// That of all embeddings; null before the first.
     embedding_length: Option<usize>,
-    changes: u64,
-    embeddings: u64,
-    images: u64,
     /// All others, in the order of the file.
     entries: Vec<Entry>,
 }

@@ -11,6 +11,14 @@ use super::settings::Setting;
 /// The most examples of one change: a call with more makes several changes of one group.
 pub(super) const MOST_EXAMPLES: usize = 16;
 
+/// The most bytes of an actor. Each row of the journal has one.
+pub(super) const MOST_ACTOR_BYTES: usize = 1024;
+/// The most bytes of a precision. Each row of an example has one, and so has each in memory.
+pub(super) const MOST_PRECISION_BYTES: usize = 64;
+/// The most attributes that are set for a class, that of
+/// [`MAX_ATTRIBUTES`](crate::lexicon::MAX_ATTRIBUTES).
+pub(super) const MOST_ATTRIBUTES: usize = 128;
+
 /// An entry of a journal. Journals of several devices are joined as sets of changes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Change {

@@ -120,9 +120,11 @@ impl Gallery {
             self.state.revert(&delta);
             // If only the last step of the commit failed, the changes are durable: reloading
             // settles it.
-            let group = changes.first().map(|change| change.group);
-            let is_settled = self.refresh().is_ok() && self.has_group(group);
-            self.last_change = group.filter(|_| is_settled);
+            let first = changes.first();
+            let is_settled = self.refresh().is_ok() && self.has_change(first);
+            self.last_change = first.filter(|_| is_settled).map(|change| change.group);
+            let unread = archived.and_then(|images| images.take_error());
+            let error = unread.map_or(error, GalleryError::from);
             return if is_settled { Ok(()) } else { Err(error) };
         }
         let new = examples.into_iter().chain(restored).collect();
@@ -151,10 +153,11 @@ impl Gallery {
         self.journal.examples(&missing)
     }
 
-    /// Whether the journal has the changes of a call.
-    fn has_group(&self, group: Option<GroupId>) -> bool {
+    /// Whether the journal has a change. Its group does not show it: a part of the changes of a
+    /// call may have been imported before the others.
+    fn has_change(&self, wanted: Option<&Change>) -> bool {
         let journal = self.journal.changes().unwrap_or_default();
-        journal.iter().rev().any(|change| Some(change.group) == group)
+        wanted.is_some_and(|wanted| journal.iter().any(|change| change.id == wanted.id))
     }
 
     /// Reloads state and facts if they may differ from the durable ones.
@@ -175,61 +178,69 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
-    use super::super::clock::{Clock, SystemSource};
+    use super::super::clock::{Clock, SystemSource, Timestamp};
     use super::super::id::DeviceId;
     use super::super::journal::{Contents, Journal, Memory};
     use super::super::label::Label;
+    use super::super::merge::incoming::Incoming;
     use super::super::state::{ExampleState, State};
     use super::*;
 
-    /// Writes, then panics.
+    /// Writes, then panics; or writes nothing and returns an error.
     #[derive(Debug)]
-    struct Panicking(Memory);
+    struct Failing {
+        memory: Memory,
+        is_panicking: bool,
+    }
 
-    impl Journal for Panicking {
+    impl Journal for Failing {
         fn device(&self) -> DeviceId {
-            self.0.device()
+            self.memory.device()
         }
 
         fn commit(&mut self, commit: &Commit<'_>) -> Result<(), GalleryError> {
-            self.0.commit(commit)?;
-            panic!("after the change was written");
+            if self.is_panicking {
+                self.memory.commit(commit)?;
+                panic!("after the change was written");
+            }
+            Err(GalleryError::ReadOnly)
         }
 
         fn reload(&mut self) -> Result<Option<Contents>, GalleryError> {
-            let changes = self.0.changes()?;
+            let changes = self.memory.changes()?;
             let revision = changes.len() as u64;
             Ok(Some(Contents { revision, state: State::fold(&changes), ..Contents::default() }))
         }
 
         fn changes(&self) -> Result<Vec<Change>, GalleryError> {
-            self.0.changes()
+            self.memory.changes()
         }
 
         fn examples(
             &self,
             wanted: &[(ExampleId, &ExampleState)],
         ) -> Result<Examples, GalleryError> {
-            self.0.examples(wanted)
+            self.memory.examples(wanted)
         }
 
         fn image(&self, id: ExampleId) -> Result<Option<Vec<u8>>, GalleryError> {
-            self.0.image(id)
+            self.memory.image(id)
         }
 
         fn image_size(&self, id: ExampleId) -> Result<Option<usize>, GalleryError> {
-            self.0.image_size(id)
+            self.memory.image_size(id)
         }
 
         fn compact(&mut self) -> Result<(), GalleryError> {
-            self.0.compact()
+            self.memory.compact()
         }
     }
 
     #[test]
     fn a_panic_in_a_commit_makes_the_next_write_reload_the_facts() {
         let mut clock = Clock::new(SystemSource);
-        let journal = Panicking(Memory::new(DeviceId(clock.random_uuid())));
+        let memory = Memory::new(DeviceId(clock.random_uuid()));
+        let journal = Failing { memory, is_panicking: true };
         let mut gallery = Gallery::new(Contents::default(), journal, clock);
         let mug = Label::parse("mug").unwrap();
         let panicked = catch_unwind(AssertUnwindSafe(|| gallery.enroll(&mug, Vec::new(), true)));
@@ -237,5 +248,39 @@ mod tests {
         // It adds nothing to the class, which the reload has found: nothing is committed again.
         let enrolled = gallery.enroll(&mug, Vec::new(), true).unwrap();
         assert_eq!((enrolled.revision, &enrolled.class.label), (1, &mug));
+    }
+
+    #[test]
+    fn a_commit_that_failed_is_not_taken_for_done_because_a_part_of_its_call_is_there() {
+        let mut other = Gallery::in_memory();
+        other.enroll(&Label::parse("mug").unwrap(), Vec::new(), true).unwrap();
+        let changes = other.journal.changes().unwrap();
+        let mut clock = Clock::new(SystemSource);
+        let mut memory = Memory::new(DeviceId(clock.random_uuid()));
+        let first = Commit {
+            revision: 1,
+            changes: &changes,
+            examples: &Examples::new(),
+            images: &HashMap::new(),
+            archived: None,
+            embedding_length: None,
+            delta: &Delta::default(),
+            state: &State::default(),
+        };
+        memory.commit(&first).unwrap();
+        let state = State::fold(&changes);
+        let contents = Contents { revision: 1, state, ..Contents::default() };
+        let id = ChangeId(clock.uuid());
+        let journal = Failing { memory, is_panicking: false };
+        let mut gallery = Gallery::new(contents, journal, clock);
+
+        let before = changes.last().unwrap();
+        let at = Timestamp { ms: before.at.ms + 1, counter: 0 };
+        let what = What::Settings(Vec::new());
+        let change = Change { id, at, what, ..before.clone() };
+        let incoming = Incoming { change, embeddings: HashMap::new(), images: HashMap::new() };
+        let failed = gallery.merge(vec![incoming]);
+        assert!(matches!(failed, Err(GalleryError::ReadOnly)), "{failed:?}");
+        assert_eq!(gallery.last_change(), None);
     }
 }

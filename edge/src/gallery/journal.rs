@@ -42,6 +42,9 @@ pub(super) trait ImageFile: Send + fmt::Debug {
 
     /// Each image, or why it cannot be read.
     fn read(&self) -> Box<dyn Iterator<Item = io::Result<(ExampleId, Vec<u8>)>> + '_>;
+
+    /// Why an image could not be read, since a store says it as a fault of its own.
+    fn take_error(&self) -> Option<ArchiveError>;
 }
 
 impl Commit<'_> {

@@ -3,68 +3,38 @@
 //! Two journals are joined as sets of changes, and the state is the fold of all of them, so
 //! galleries that have seen the same changes are equal, in whatever order these arrived.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashSet};
 
 use super::Gallery;
-use super::change::{Change, MOST_EXAMPLES, What};
-use super::class::Example;
+use super::change::{
+    Change, MOST_ACTOR_BYTES, MOST_ATTRIBUTES, MOST_EXAMPLES, MOST_PRECISION_BYTES, What,
+};
 use super::commit::Data;
-use super::error::GalleryError;
+use super::error::{ArchiveError, GalleryError};
 use super::id::{ChangeId, ExampleId};
 use super::settings::GallerySettings;
 use super::state::State;
 
-/// A change of another device, with what lies beside its journal.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Incoming {
-    /// The change.
-    pub change: Change,
-    /// The raw embedding `[s]` of each example that it enrolls; an example that was purged there
-    /// has none.
-    pub embeddings: HashMap<ExampleId, Vec<f32>>,
-    /// The kept images of these examples.
-    pub images: HashMap<ExampleId, Vec<u8>>,
-}
+#[cfg(test)]
+pub(super) mod incoming;
 
-/// The result of [`Gallery::merge`].
+/// The most work of the fold of a gallery that takes changes over: a million, and more than that of
+/// 16 examples for each change. So a merge of large classes is taken over, a thousand of them are
+/// not: the fold would take hours.
+const MOST_WORK: u64 = 1_000_000;
+const MOST_WORK_OF_A_CHANGE: u64 = 64;
+
+/// What a gallery took over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Merged {
+pub(super) struct Merged {
     /// Changes that this gallery did not have.
-    pub new: usize,
+    pub(super) new: usize,
     /// Changes that were left out, since their time is more than 24 hours ahead of the clock of
     /// this device. They are taken when they are given again after that time.
-    pub ahead: usize,
+    pub(super) ahead: usize,
 }
 
 impl Gallery {
-    /// Takes changes of other devices over, all or none. Those that this gallery has already are
-    /// skipped.
-    ///
-    /// # Errors
-    /// [`GalleryError::NotAChange`] for one that Handful does not make;
-    /// [`GalleryError::Embedding`]; [`GalleryError::LimitReached`];
-    /// [`GalleryError::StoreLimitReached`]; [`GalleryError::ReadOnly`];
-    /// [`GalleryError::StoreFull`]; [`GalleryError::Io`]; [`GalleryError::Broken`].
-    /// [`GalleryError::NotCompacted`]: the changes are taken over.
-    pub fn merge(&mut self, incoming: Vec<Incoming>) -> Result<Merged, GalleryError> {
-        self.begin()?;
-        let embeddings = incoming.iter().flat_map(|one| one.embeddings.values());
-        self.check_embeddings(embeddings.map(Vec::as_slice))?;
-        let journal = self.journal.changes()?;
-        let given = incoming.iter().map(|one| one.change.clone()).collect();
-        let plan = self.plan_merge(&journal, given)?;
-        let mut new: HashSet<ChangeId> = plan.changes.iter().map(|change| change.id).collect();
-        let mut data = Data::default();
-        for one in incoming {
-            // A change may be given twice.
-            if new.remove(&one.change.id) {
-                data.add(one, &plan.purged);
-            }
-        }
-        self.take_over(&journal, plan, data)
-    }
-
     /// Which of these changes this gallery takes over.
     pub(super) fn plan_merge(
         &self,
@@ -98,7 +68,11 @@ impl Gallery {
         if changes.is_empty() {
             return Ok(Merged { new: 0, ahead });
         }
-        let next = State::fold(journal.iter().chain(&changes));
+        let most = MOST_WORK + MOST_WORK_OF_A_CHANGE * (journal.len() + changes.len()) as u64;
+        let next = State::fold_within(journal.iter().chain(&changes), most);
+        let next = next.ok_or_else(|| {
+            ArchiveError::Broken("its changes move the same examples too often".to_owned())
+        })?;
         self.limits.check_growth(&self.state, &next)?;
         for change in &changes {
             self.clock.see(change.at);
@@ -151,7 +125,13 @@ impl Seen {
         if !change.at.is_sound() {
             return Some("its time is out of range");
         }
+        if change.actor.len() > MOST_ACTOR_BYTES {
+            return Some("its actor has more than 1024 bytes");
+        }
         match &change.what {
+            What::Enroll { precision, .. } if precision.len() > MOST_PRECISION_BYTES => {
+                Some("its precision has more than 64 bytes")
+            }
             What::Enroll { examples, .. } => {
                 let is_again = examples.iter().any(|new| !self.examples.insert(new.id));
                 too_many(examples.len())
@@ -159,6 +139,10 @@ impl Seen {
             }
             What::Remove { examples } | What::Move { examples, .. } | What::Purge { examples } => {
                 too_many(examples.len())
+            }
+            What::Define { overrides, .. } => {
+                let n = overrides.attributes.as_ref().map_or(0, BTreeSet::len);
+                (n > MOST_ATTRIBUTES).then_some("it sets more than 128 attributes")
             }
             What::Settings(settings) => {
                 let default = GallerySettings::default();
@@ -173,22 +157,6 @@ impl Seen {
 
 fn too_many(examples: usize) -> Option<&'static str> {
     (examples > MOST_EXAMPLES).then_some("it has more than 16 examples")
-}
-
-impl Data {
-    /// Takes over what a change enrolls and nobody has purged.
-    fn add(&mut self, incoming: Incoming, purged: &HashSet<ExampleId>) {
-        let Incoming { change, mut embeddings, mut images } = incoming;
-        let What::Enroll { precision, examples, .. } = &change.what else { return };
-        for new in examples.iter().filter(|new| !purged.contains(&new.id)) {
-            if let Some(embedding) = embeddings.remove(&new.id) {
-                let precision = precision.clone();
-                let example = Example { id: new.id, sha256: new.sha256.0, embedding, precision };
-                self.examples.insert(new.id, Arc::new(example));
-                self.images.extend(images.remove(&new.id).map(|image| (new.id, image)));
-            }
-        }
-    }
 }
 
 fn purges(change: &Change) -> Vec<ExampleId> {

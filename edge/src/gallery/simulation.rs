@@ -16,7 +16,8 @@ use super::clock::tests::Seeded;
 use super::clock::{Clock, Timestamp};
 use super::id::{ChangeId, DeviceId, ExampleId, GroupId};
 use super::journal::{Contents, Memory};
-use super::merge::{Incoming, Merged};
+use super::merge::Merged;
+use super::merge::incoming::Incoming;
 use super::random_calls::{self, PrintedSeed, Random};
 use super::state::{ExampleState, ExampleStatus, State};
 

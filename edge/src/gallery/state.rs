@@ -65,6 +65,8 @@ pub(super) struct State {
     index: Index,
     /// What changed since [`State::take_delta`].
     delta: Delta,
+    /// Rows that were written and aliases that were followed, which a fold may limit.
+    work: u64,
 }
 
 impl PartialEq for State {
@@ -171,6 +173,7 @@ impl State {
             self.index.labels.insert(class.label.folded(), id);
         }
         self.delta.classes.entry(id).or_insert(before);
+        self.work += 1;
     }
 
     /// The one place that changes an example.
@@ -186,6 +189,7 @@ impl State {
             self.index.insert(id, example);
         }
         self.delta.examples.entry(id).or_insert(before);
+        self.work += 1;
     }
 }
 
@@ -218,12 +222,18 @@ impl State {
     }
 
     /// The class that the id stands for, live or deleted.
-    pub(super) fn resolve(&self, mut id: ClassId) -> Option<ClassId> {
+    pub(super) fn resolve(&self, id: ClassId) -> Option<ClassId> {
+        let (class, _) = self.follow(id)?;
+        Some(class)
+    }
+
+    /// The same, and the number of aliases that were followed.
+    fn follow(&self, mut id: ClassId) -> Option<(ClassId, u64)> {
         // An alias is made of a class that is none, so a circle is damage.
-        for _ in 0..self.classes.len() {
+        for aliases in 0..self.classes.len() {
             match self.classes.get(&id)?.status {
                 ClassStatus::AliasOf(other) => id = other,
-                ClassStatus::Live | ClassStatus::Deleted => return Some(id),
+                ClassStatus::Live | ClassStatus::Deleted => return Some((id, aliases as u64)),
             }
         }
         None

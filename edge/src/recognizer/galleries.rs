@@ -131,6 +131,8 @@ impl Recognizer {
         precondition: Precondition,
     ) -> Result<Imported, RecognizerError> {
         precondition.check_revision(&self.gallery)?;
+        let length = self.manifest().backbone.embedding_size;
+        archive.check_length(length).map_err(GalleryError::from)?;
         Ok(self.gallery.import(archive)?)
     }
 

@@ -1,5 +1,6 @@
 //! Joins an archive with a gallery.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
@@ -39,8 +40,12 @@ impl Gallery {
     /// not undone as a whole; each of its calls can be undone.
     ///
     /// # Errors
-    /// [`GalleryError::Archive`] if the file has changed since it was opened; those of
-    /// [`Gallery::merge`]. [`GalleryError::NotCompacted`]: the archive is imported.
+    /// [`GalleryError::Archive`] if the file has changed since it was opened, or if its changes
+    /// move the same examples too often; [`GalleryError::NotAChange`] for one that Handful does
+    /// not make;
+    /// [`GalleryError::LimitReached`]; [`GalleryError::StoreLimitReached`];
+    /// [`GalleryError::ReadOnly`]; [`GalleryError::StoreFull`]; [`GalleryError::Io`];
+    /// [`GalleryError::Broken`]. [`GalleryError::NotCompacted`]: the archive is imported.
     pub fn import(&mut self, archive: Archive) -> Result<Imported, GalleryError> {
         self.begin()?;
         let Archive { file, manifest, changes } = archive;
@@ -51,9 +56,11 @@ impl Gallery {
         let data = data(file, &manifest, &plan)?;
         let embeddings = data.examples.len();
         let images = data.archived.as_ref().map_or(0, |archived| archived.len());
-        let Merged { new, ahead } = self.take_over(&journal, plan, data)?;
-        // It is many calls, and the first of them is not what the user did.
+        let taken = self.take_over(&journal, plan, data);
+        // It is many calls, and the first of them is not what the user did. This holds also for one
+        // that is taken over and not compacted.
         self.last_change = None;
+        let Merged { new, ahead } = taken?;
         Ok(Imported { changes: n_changes, new, ahead, embeddings, images })
     }
 
@@ -96,7 +103,8 @@ fn data(file: File, manifest: &Manifest, plan: &MergePlan) -> Result<Data, Archi
             EntryName::Image(_) | EntryName::Journal | EntryName::Manifest => {}
         }
     }
-    let archived: Box<dyn ImageFile> = Box::new(ArchivedImages { file, places });
+    let error = RefCell::default();
+    let archived: Box<dyn ImageFile> = Box::new(ArchivedImages { file, places, error });
     Ok(Data { examples, archived: Some(archived), ..Data::default() })
 }
 
@@ -117,6 +125,17 @@ fn wanted(plan: &MergePlan) -> HashMap<ExampleId, (Sha256, &str)> {
 struct ArchivedImages {
     file: File,
     places: Vec<(Entry, u64)>,
+    /// Why one could not be read.
+    error: RefCell<Option<ArchiveError>>,
+}
+
+impl ArchivedImages {
+    /// Keeps the error, and tells the store of it.
+    fn failed(&self, error: ArchiveError) -> io::Error {
+        let told = io::Error::other(error.to_string());
+        self.error.replace(Some(error));
+        told
+    }
 }
 
 impl ImageFile for ArchivedImages {
@@ -131,8 +150,12 @@ impl ImageFile for ArchivedImages {
     fn read(&self) -> Box<dyn Iterator<Item = io::Result<(ExampleId, Vec<u8>)>> + '_> {
         Box::new(self.places.iter().filter_map(|(entry, at)| {
             let EntryName::Image(id) = entry.name else { return None };
-            let image = content(&self.file, entry, *at).map_err(io::Error::other);
+            let image = content(&self.file, entry, *at).map_err(|error| self.failed(error));
             Some(image.map(|image| (id, image)))
         }))
+    }
+
+    fn take_error(&self) -> Option<ArchiveError> {
+        self.error.take()
     }
 }

@@ -109,7 +109,7 @@ pub(super) fn small() -> Store {
     store
 }
 
-fn enroll(gallery: &mut Gallery, label: &str, numbers: &[u8]) {
+pub(super) fn enroll(gallery: &mut Gallery, label: &str, numbers: &[u8]) {
     let mut examples = Vec::new();
     for number in numbers {
         let embedding = vec![f32::from(*number), -0.0, 0.5];
@@ -201,9 +201,19 @@ fn an_export_has_the_gallery_of_its_beginning() {
     let mut interrupted = store.galleries.export("default").unwrap();
     store.gallery.compact().unwrap();
     let error = interrupted.next().unwrap().unwrap_err().to_string();
+    assert!(error.contains("opened anew meanwhile"), "{error}");
     assert!(error.contains("export it again"), "{error}");
     assert!(interrupted.next().is_none());
     assert_eq!(store.gallery.classes().len(), 2, "the gallery works on");
+}
+
+#[test]
+fn a_journal_that_is_too_long_is_refused_before_anything_is_written() {
+    let store = small();
+    let mut export = store.galleries.export("default").unwrap();
+    let error = export.measure(10).unwrap_err().to_string();
+    assert!(error.contains("its journal is longer than"), "{error}");
+    assert!(export.all(|part| part.is_ok()), "with the limit of all exports it is not");
 }
 
 #[test]

@@ -56,6 +56,8 @@ pub struct Export {
     manifest: Manifest,
     /// The checksum of each entry.
     crcs: Vec<u32>,
+    /// What the journal is, once it is measured.
+    journal: Measured,
     /// Bytes of the entries so far.
     at: u64,
     /// Bytes of the directory so far.
@@ -66,6 +68,7 @@ pub struct Export {
 /// What is written next.
 #[derive(Debug, Clone, Copy)]
 enum Stage {
+    Measure,
     Embeddings { number: u32, after: Option<Position> },
     Images { after: Option<ExampleId> },
     JournalHeader,
@@ -82,23 +85,25 @@ impl Export {
             layout: layout::of(SCHEMA),
             gallery,
             space_id: view.space_id().to_owned(),
-            last_change_ms: 0,
             embedding_length: view.embedding_length(),
-            changes: 0,
-            embeddings: 0,
-            images: 0,
             entries: Vec::new(),
         };
-        let stage = Stage::Embeddings { number: 0, after: None };
-        Self { view, manifest, crcs: Vec::new(), at: 0, directory_len: 0, stage }
+        let journal = Measured::of(&[]);
+        let stage = Stage::Measure;
+        Self { view, manifest, crcs: Vec::new(), journal, at: 0, directory_len: 0, stage }
     }
 
     /// Adds what is next to `bytes`, or nothing where a stage is empty.
     fn step(&mut self, bytes: &mut Vec<u8>) -> Result<(), GalleryError> {
         match self.stage {
+            Stage::Measure => self.measure(MAX_JOURNAL_BYTES),
             Stage::Embeddings { number, after } => self.embeddings(number, after, bytes),
             Stage::Images { after } => self.images(after, bytes),
-            Stage::JournalHeader => self.journal_header(bytes),
+            Stage::JournalHeader => {
+                bytes.extend(self.header(EntryName::Journal, self.journal));
+                self.stage = Stage::Journal { after: None };
+                Ok(())
+            }
             Stage::Journal { after } => self.journal(after, bytes),
             Stage::Manifest => {
                 self.manifest(bytes);
@@ -110,6 +115,27 @@ impl Export {
             }
             Stage::Done => Ok(()),
         }
+    }
+
+    /// Reads the journal for its header, which has its length and its checksum. A journal of more
+    /// than `most` bytes is refused before anything is written.
+    pub(super) fn measure(&mut self, most: u64) -> Result<(), GalleryError> {
+        let mut measure = Measure::default();
+        let mut after = None;
+        loop {
+            let changes = self.view.changes_after(after, LINES)?;
+            let Some(last) = changes.last() else { break };
+            after = Some(last.position());
+            for change in &changes {
+                measure.update(&line(change));
+            }
+            if measure.size > most {
+                return Err(GalleryError::NotExported("its journal is longer than 256 MiB"));
+            }
+        }
+        self.journal = measure.finish();
+        self.stage = Stage::Embeddings { number: 0, after: None };
+        Ok(())
     }
 
     fn embeddings(
@@ -132,7 +158,6 @@ impl Export {
             }
         }
         if file.len() > 0 {
-            self.manifest.embeddings += file.len() as u64;
             self.add(EntryName::Embeddings(number), &file.into_bytes(), bytes);
         }
         self.stage = match is_end {
@@ -152,34 +177,10 @@ impl Export {
                 self.stage = Stage::JournalHeader;
                 return Ok(());
             };
-            self.manifest.images += 1;
             self.add(EntryName::Image(id), &image, bytes);
             after = Some(id);
         }
         self.stage = Stage::Images { after };
-        Ok(())
-    }
-
-    /// The header has the length and the checksum of the journal, which is read for it first.
-    fn journal_header(&mut self, bytes: &mut Vec<u8>) -> Result<(), GalleryError> {
-        let mut measure = Measure::default();
-        let mut after = None;
-        loop {
-            let changes = self.view.changes_after(after, LINES)?;
-            let Some(last) = changes.last() else { break };
-            after = Some(last.position());
-            self.manifest.last_change_ms = last.at.ms;
-            self.manifest.changes += changes.len() as u64;
-            for change in &changes {
-                measure.update(&line(change));
-            }
-        }
-        let measured = measure.finish();
-        if measured.size > MAX_JOURNAL_BYTES {
-            return Err(GalleryError::NotExported("its journal is longer than 256 MiB"));
-        }
-        bytes.extend(self.header(EntryName::Journal, measured));
-        self.stage = Stage::Journal { after: None };
         Ok(())
     }
 

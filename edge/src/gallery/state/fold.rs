@@ -17,6 +17,27 @@ use crate::gallery::undone::{is_effective, undone};
 impl State {
     /// The state that these changes make, in whatever order they are given.
     pub(in crate::gallery) fn fold<'a>(changes: impl IntoIterator<Item = &'a Change>) -> Self {
+        Self::folded(changes, u64::MAX).expect("invariant: no fold takes so much work")
+    }
+
+    /// The same, if it takes no more work than `most`: rows that are written and aliases that are
+    /// followed. Changes that were made to do harm could move the same examples again and again,
+    /// or make an alias of an alias of an alias.
+    pub(in crate::gallery) fn fold_within<'a>(
+        changes: impl IntoIterator<Item = &'a Change>,
+        most: u64,
+    ) -> Option<Self> {
+        let state = Self::folded(changes, most)?;
+        // Whoever opens the store follows all of them.
+        let mut left = most;
+        for class in state.classes.keys() {
+            let (_, aliases) = state.follow(*class)?;
+            left = left.checked_sub(aliases)?;
+        }
+        Some(state)
+    }
+
+    fn folded<'a>(changes: impl IntoIterator<Item = &'a Change>, most: u64) -> Option<Self> {
         let mut ordered: Vec<&Change> = changes.into_iter().collect();
         ordered.sort_by_key(|change| change.position());
         ordered.dedup_by_key(|change| change.id);
@@ -26,9 +47,12 @@ impl State {
         let mut state = Self::default();
         for change in ordered {
             state.step(change, &removed);
+            if state.work > most {
+                return None;
+            }
         }
         state.delta = Delta::default();
-        state
+        Some(state)
     }
 
     /// Applies a change that is later than all that this state was made of, and is no undo.
@@ -72,7 +96,7 @@ impl State {
             }
             What::Rename { class, label } => self.rename(*class, label),
             What::Define { class, overrides } => {
-                if let Some((id, mut class)) = self.live(*class) {
+                if let Some((id, mut class)) = self.live_meant(*class) {
                     class.overrides.clone_from(overrides);
                     self.set_class(id, Some(class));
                 }
@@ -101,10 +125,23 @@ impl State {
         self.set_class(class, Some(ClassState { label: label.clone(), overrides, status }));
     }
 
+    /// The class that the id stands for, live or deleted.
+    fn meant(&mut self, class: ClassId) -> Option<ClassId> {
+        let (id, aliases) = self.follow(class)?;
+        self.work += aliases;
+        Some(id)
+    }
+
+    /// The live class that the id stands for.
+    fn live_meant(&mut self, class: ClassId) -> Option<(ClassId, ClassState)> {
+        let id = self.meant(class)?;
+        self.live(id)
+    }
+
     /// The place that is meant; a deleted class becomes live again, without its former contents.
     fn revived(&mut self, place: Place) -> Option<Place> {
         let Place::Class(class) = place else { return Some(place) };
-        let id = self.resolve(class)?;
+        let id = self.meant(class)?;
         let class = &self.classes[&id];
         if class.status == ClassStatus::Live {
             return Some(Place::Class(id));
@@ -147,7 +184,7 @@ impl State {
     }
 
     fn rename(&mut self, class: ClassId, label: &Label) {
-        let Some((id, mut class)) = self.live(class) else { return };
+        let Some((id, mut class)) = self.live_meant(class) else { return };
         match self.index.labels.get(&label.folded()).copied() {
             Some(other) if other != id => self.merge(id, other),
             _ => {
@@ -158,7 +195,7 @@ impl State {
     }
 
     fn delete(&mut self, class: ClassId) {
-        let Some((id, mut class)) = self.live(class) else { return };
+        let Some((id, mut class)) = self.live_meant(class) else { return };
         for example in self.members(Place::Class(id)) {
             let mut state = self.examples[&example].clone();
             state.status = ExampleStatus::Dropped;
@@ -169,7 +206,7 @@ impl State {
     }
 
     fn merge(&mut self, from: ClassId, into: ClassId) {
-        let Some((from, mut ended)) = self.live(from) else { return };
+        let Some((from, mut ended)) = self.live_meant(from) else { return };
         let Some(Place::Class(into)) = self.revived(Place::Class(into)) else { return };
         if from == into {
             return;

@@ -18,7 +18,8 @@ use crate::gallery::error::GalleryError;
 use crate::gallery::id::{ExampleId, GalleryId};
 
 /// The error of a view that has ended.
-const ENDED: &str = "the store was written anew meanwhile; export it again";
+const ENDED: &str = "the store was opened anew meanwhile, after a purge, a compaction or a failed \
+                     write; export it again";
 
 /// A gallery at one moment.
 #[derive(Debug)]
