@@ -44,7 +44,7 @@ pub async fn export(
         Ok::<_, RecognizerError>((export, recognizer.selected(), recognizer.revision()))
     });
     let (export, name, revision) = begun.await??;
-    let sending = Sending { export, _place: place };
+    let sending = Sending { held: Some((export, place)) };
     // Before the head is sent, so that a store that cannot be read is a problem.
     let (first, sending) = sending.read().await?;
     let (mut sender, body) = Channel::<Bytes, JobError>::new(1);
@@ -52,8 +52,17 @@ pub async fn export(
         let time = state.config.limits.transfer_time();
         let sent = timeout(time, sending.send(first, &mut sender)).await;
         // The head is sent: the client sees an answer that breaks off.
-        if let Err(error) = sent.unwrap_or(Err(JobError::Stopped)) {
-            sender.abort(error);
+        match sent {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!("an export broke off: {error}");
+                sender.abort(error);
+            }
+            Err(_) => {
+                let seconds = time.as_secs();
+                tracing::warn!("an export broke off: it took longer than {seconds} seconds");
+                sender.abort(JobError::Stopped);
+            }
         }
     });
     let headers = [
@@ -64,17 +73,17 @@ pub async fn export(
     Ok((headers, Body::new(body)).into_response())
 }
 
-/// An export that is being sent.
+/// An export that is being sent, with its place until it has ended.
 struct Sending {
-    export: Export,
-    _place: OwnedSemaphorePermit,
+    /// Absent only while this is dropped.
+    held: Option<(Export, OwnedSemaphorePermit)>,
 }
 
 impl Sending {
     /// Reads the next part, on a thread that may wait for the disk.
     async fn read(mut self) -> Result<(Option<Bytes>, Self), JobError> {
         let reading = spawn_blocking(move || {
-            let part = self.export.next().transpose();
+            let part = self.held.as_mut().and_then(|(export, _)| export.next()).transpose();
             (part, self)
         });
         let read = reading.await.map_err(|error| JobError::Panicked(error.to_string()));
@@ -99,6 +108,16 @@ impl Sending {
             (next, sending) = sending.read().await?;
         }
         Ok(())
+    }
+}
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        if let Some(held) = self.held.take() {
+            // The end of an export waits for the file of the store, which a compaction holds for
+            // minutes: on a thread that may wait.
+            spawn_blocking(move || drop(held));
+        }
     }
 }
 
@@ -147,14 +166,15 @@ pub async fn import(
     let (sent, archive) = checked(sent, space_id).await?;
     let imported = state
         .change(writer, &gallery, move |recognizer| {
-            let imported = recognizer.import(archive, precondition)?;
+            let imported = recognizer.import(archive, precondition);
+            // It has its place and its room on the disk until here, also if the client has left.
+            drop(sent);
+            let imported = imported?;
             let name = recognizer.selected();
             let revision = recognizer.revision();
             Ok::<_, RecognizerError>(wire::Imported::new(name, imported, revision))
         })
         .await??;
-    // It has its place and its room on the disk until here.
-    drop(sent);
     Ok(tagged(StatusCode::OK, imported.revision, imported))
 }
 
