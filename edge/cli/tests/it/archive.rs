@@ -53,6 +53,28 @@ fn an_import_makes_the_gallery_that_is_named() {
 }
 
 #[test]
+fn an_import_takes_the_id_of_a_gallery_and_a_wrong_name_makes_nothing() {
+    let sandbox = sandbox();
+    text(&sandbox, &["export", "things.handful"]);
+    sandbox.ok(&["galleries", "create", "line 2"]);
+    let list = sandbox.json(&["galleries", "list", "--json"]);
+    let id = list["galleries"][1]["id"].as_str().unwrap();
+    let imported = json_of(&sandbox, &["import", "things.handful", "--gallery", id]);
+    assert_eq!((&imported["gallery"], &imported["examples"]), (&json!("line 2"), &json!(6)));
+    let list = sandbox.json(&["galleries", "list", "--json"]);
+    assert_eq!(list["galleries"].as_array().unwrap().len(), 2);
+
+    let unknown = format!("g_{:032x}", 7);
+    let into = ["import", "things.handful", "--gallery", &unknown];
+    refused(&sandbox, &into, &["there is no gallery", "handful galleries list"]);
+    let other = Sandbox::new();
+    fs::copy(sandbox.path("things.handful"), other.path("things.handful")).unwrap();
+    refused(&other, &into, &["there is no store"]);
+    refused(&other, &["import", "things.handful", "--gallery", "a/b"], &["--gallery"]);
+    assert!(!other.path("data").exists(), "no store was made");
+}
+
+#[test]
 fn a_file_is_replaced_only_with_force() {
     let sandbox = sandbox();
     fs::write(sandbox.path("a.handful"), "mine").unwrap();

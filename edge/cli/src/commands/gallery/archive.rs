@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use edge::device::Device;
-use edge::gallery::{Archive, Galleries, GalleryError, Imported, Label};
+use edge::gallery::{Archive, Galleries, GalleryError, GalleryId, Imported, Label};
 use models::fault::{AnyFault, Message, about};
 use serde::Serialize;
 use terminal::note;
 
-use crate::commands::{ACTOR, exported};
+use crate::commands::{ACTOR, check_store, exported};
 use crate::text::{counted, show};
 
 const EXPORT_EXAMPLES: &str = "\
@@ -23,12 +23,14 @@ Examples:
 The file has the whole gallery: classes, examples, kept images, settings and history, also what was
 removed and can be restored. What was purged is not in it. A file that exists is replaced only with
 --force. While handful-server uses the store, export through it:
-  curl -fo things.handful http://127.0.0.1:8080/v1/galleries/default/export";
+  curl -fo things.part http://127.0.0.1:8080/v1/galleries/default/export \\
+    && mv things.part things.handful
+An export that breaks off leaves a part of a file; only a whole one takes the place of the last.";
 
 const IMPORT_EXAMPLES: &str = "\
 Examples:
   handful gallery import things.handful                     into the gallery that it names
-  handful gallery import things.handful --gallery \"line 2\"  into another one
+  handful gallery import things.handful --gallery \"line 2\"  into another one, also by its id
 
 A gallery that does not exist is created. One that exists is joined with the file: it has the
 changes of both then. The same file imported again changes nothing, and so does a damaged file.
@@ -140,15 +142,22 @@ struct ImportAnswer {
 }
 
 fn import(file: &Path, gallery: Option<&str>, json: bool, device: &Device) -> Result<(), AnyFault> {
-    let space_id = device.bundle(None)?.manifest.space_id;
-    // Before the store is opened: a damaged file must not leave a new store behind.
-    let archive = Archive::open(file, &space_id);
+    let manifest = device.bundle(None)?.manifest;
+    // Before the store is opened: a damaged file or a wrong name must not leave a new store behind.
+    let archive = Archive::open(file, &manifest.space_id);
     let archive = archive.map_err(|error| about(file.display(), error))?;
-    let gallery = gallery.unwrap_or(archive.gallery()).to_owned();
-    let label = Label::parse(&gallery).map_err(|error| about("--gallery", error))?;
-    let mut galleries = device.galleries(&space_id)?;
+    let fits = archive.check_length(manifest.backbone.embedding_size);
+    fits.map_err(|error| about(file.display(), error))?;
+    let target = match gallery {
+        Some(gallery) => Target::given(gallery)?,
+        None => Target::Name(name_in(&archive, file)?),
+    };
+    if matches!(target, Target::Id(_)) {
+        check_store(device)?;
+    }
+    let mut galleries = device.galleries(&manifest.space_id)?;
     galleries.set_actor(ACTOR);
-    let (_, is_new) = galleries.create(&label)?;
+    let (gallery, is_new) = target.name(&mut galleries)?;
     let imported = take_over(&galleries, &gallery, archive);
     if is_new && imported.as_ref().is_err_and(changed_nothing) {
         // It was made for the file. The first error is the one to report.
@@ -158,6 +167,53 @@ fn import(file: &Path, gallery: Option<&str>, json: bool, device: &Device) -> Re
     let Imported { changes, new, ahead, embeddings: examples, images } = imported;
     let file = file.display().to_string();
     show(&ImportAnswer { gallery, file, changes, new, ahead, examples, images, revision }, json)
+}
+
+/// The gallery that a file is imported into.
+enum Target {
+    /// One that exists.
+    Id(GalleryId),
+    /// It is created if it is missing.
+    Name(Label),
+}
+
+impl Target {
+    fn given(gallery: &str) -> Result<Self, AnyFault> {
+        if let Ok(id) = gallery.parse() {
+            return Ok(Self::Id(id));
+        }
+        let label = Label::parse(gallery).map_err(|error| about("--gallery", error))?;
+        Ok(Self::Name(label))
+    }
+
+    /// The name of the gallery in the store, and whether it is new.
+    fn name(self, galleries: &mut Galleries) -> Result<(String, bool), AnyFault> {
+        match self {
+            Self::Id(id) => {
+                let unknown = GalleryError::UnknownGallery(id.to_string());
+                let name = galleries.name(id).ok_or(unknown).map_err(with_hint)?;
+                Ok((name, false))
+            }
+            Self::Name(label) => {
+                let (_, is_new) = galleries.create(&label)?;
+                Ok((label.to_string(), is_new))
+            }
+        }
+    }
+}
+
+/// The name that the file has. One that is an id would mean another gallery.
+fn name_in(archive: &Archive, file: &Path) -> Result<Label, Message> {
+    let name = archive.gallery();
+    let is_id = name.parse::<GalleryId>().is_ok();
+    let label = Label::parse(name).ok().filter(|_| !is_id);
+    label.ok_or_else(|| {
+        let file = file.display();
+        Message::input(format!(
+            "{file}: its gallery is called `{name}`, which is no name of a gallery; choose one \
+             with --gallery"
+        ))
+    })
 }
 
 fn take_over(
