@@ -1,8 +1,11 @@
 //! A gallery in one file: export and import over HTTP.
 
+use edge::gallery::{Galleries, Label, NewExample};
+use models::bundle::{Bundle, BundleLimits};
+
 use crate::draw;
 use crate::images::stripes;
-use crate::service::{CLASSES, Service};
+use crate::service::{CLASSES, Service, tiny_bundle};
 
 const EXPORT: &str = "/v1/galleries/default/export";
 const IMPORT: &str = "/v1/galleries/default/import";
@@ -64,6 +67,26 @@ fn files_that_cannot_be_used_change_nothing() {
     let few = Service::start(&["--max-examples", "1"]);
     few.send("POST", IMPORT, &[ZIP], &whole).assert_problem(409, "limit_reached");
     assert!(few.known().is_empty());
+}
+
+#[test]
+fn embeddings_of_another_length_than_those_of_the_model_do_not_spoil_an_empty_gallery() {
+    let bundle = Bundle::open(&tiny_bundle(), &BundleLimits::default()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let galleries = Galleries::open(folder.path(), &bundle.manifest.space_id).unwrap();
+    let example = NewExample {
+        sha256: [1; 32],
+        embedding: vec![1.0; bundle.manifest.backbone.embedding_size + 1],
+        precision: "fp32".to_owned(),
+        image: None,
+    };
+    let mut gallery = galleries.gallery("default").unwrap();
+    gallery.enroll(&Label::parse("mug").unwrap(), vec![example], true).unwrap();
+    let export = galleries.export("default").unwrap();
+    let wrong: Vec<u8> = export.flat_map(Result::unwrap).collect();
+    let service = Service::start(&[]);
+    service.send("POST", IMPORT, &[ZIP], &wrong).assert_problem(422, "bad_archive");
+    service.enroll("mug", &draw::png(stripes(0))).ok();
 }
 
 #[test]

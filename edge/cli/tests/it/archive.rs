@@ -3,10 +3,11 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
+use edge::gallery::{Galleries, Label, NewExample};
 use serde_json::{Value, json};
 
 use crate::gallery_command::{ids, json_of, refused, sandbox, state, summaries, text};
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, tiny_bundle};
 
 #[test]
 fn a_gallery_moves_to_another_device_with_its_history() {
@@ -116,6 +117,27 @@ fn a_file_that_cannot_be_used_makes_neither_store_nor_gallery() {
     assert_eq!(state(&sandbox), before);
     let list = sandbox.json(&["galleries", "list", "--json"]);
     assert_eq!(list["galleries"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn embeddings_of_another_length_than_those_of_the_model_make_no_store() {
+    let sandbox = Sandbox::new();
+    let space_id = tiny_bundle().manifest.space_id;
+    let galleries = Galleries::open(&sandbox.path("wrong"), &space_id).unwrap();
+    let example = NewExample {
+        sha256: [1; 32],
+        embedding: vec![1.0; 3],
+        precision: "fp32".to_owned(),
+        image: None,
+    };
+    let mut gallery = galleries.gallery("default").unwrap();
+    gallery.enroll(&Label::parse("mug").unwrap(), vec![example], true).unwrap();
+    let export = galleries.export("default").unwrap();
+    let bytes: Vec<u8> = export.flat_map(Result::unwrap).collect();
+    fs::write(sandbox.path("in.handful"), bytes).unwrap();
+    let words = ["in.handful", "have 3 values, those of this model have"];
+    refused(&sandbox, &["import", "in.handful"], &words);
+    assert!(!sandbox.path("data").exists(), "no store was made");
 }
 
 #[test]

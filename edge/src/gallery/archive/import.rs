@@ -133,7 +133,7 @@ impl ArchivedImages {
     /// Keeps the error, and tells the store of it.
     fn failed(&self, error: ArchiveError) -> io::Error {
         let told = io::Error::other(error.to_string());
-        self.error.replace(Some(error));
+        *self.error.borrow_mut() = Some(error);
         told
     }
 }
