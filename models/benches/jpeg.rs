@@ -1,4 +1,4 @@
-//! The promises: an ordinary JPEG takes at most 1.2 times as long as the fast decoder takes alone,
+//! The promises: an ordinary JPEG takes at most 1.2 times as long as the fast decoder only,
 //! although every block of it is read to know that the file is whole; reduced size makes large
 //! photographs cheaper than all of their pixels.
 //!
@@ -23,7 +23,7 @@ fn main() {
     let files: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
     if files.is_empty() {
         let camera = of_decoder("drawn, 640x480", &photograph(640, 480), 101);
-        assert!(camera <= MOST_OF_DECODER, "{camera:.2} times the decoder alone");
+        assert!(camera <= MOST_OF_DECODER, "{camera:.2} times the fast decoder");
         let large = of_full_size("drawn, 4032x3024", &photograph(4032, 3024), 5);
         assert!(large <= MOST_OF_FULL_SIZE, "{large:.2} times full size");
     }

@@ -36,7 +36,7 @@ pub async fn purge_daily(state: Arc<AppState>) {
 }
 
 /// Purges what is due and writes the store anew at the end, once. `of_other_models` are the
-/// galleries that the log has said so of.
+/// galleries of which the log has that line.
 async fn purge_due(
     state: &AppState,
     of_other_models: &mut HashSet<GalleryId>,

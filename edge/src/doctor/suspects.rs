@@ -48,7 +48,7 @@ impl Measured<'_> {
         }
         let mut pairs: Vec<Pair<'_>> = pairs.into_values().collect();
         // Equal ones stay in the order of labels.
-        pairs.sort_by(|a, b| b.count.cmp(&a.count));
+        pairs.sort_by_key(|pair| std::cmp::Reverse(pair.count));
         let described = pairs.iter().take(most).map(|pair| self.confusion(pair));
         (described.collect(), pairs.len())
     }

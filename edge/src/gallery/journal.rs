@@ -123,7 +123,7 @@ pub(super) trait Journal: Send + fmt::Debug {
         Ok(false)
     }
 
-    /// Refuses changes that make the store larger than it may become by so many bytes.
+    /// Refuses changes that add this number of bytes if the store may not become so large.
     fn check_room(&self, _bytes: u64) -> Result<(), GalleryError> {
         Ok(())
     }

@@ -241,7 +241,7 @@ mod tests {
         assert_eq!(gallery.n_purgeable(MONTH).unwrap(), 0, "deleted a moment ago");
         enroll(&mut gallery, "cup", 2);
         now.store(START_MS + 31 * DAY_MS, Ordering::Relaxed);
-        assert_eq!(gallery.n_purgeable(MONTH).unwrap(), 1, "a later change tells the time");
+        assert_eq!(gallery.n_purgeable(MONTH).unwrap(), 1, "a later change shows the time");
         // The same with a store that has seen later times: its time stands still meanwhile.
         now.store(5_000, Ordering::Relaxed);
         gallery.delete("cup").unwrap();

@@ -207,7 +207,7 @@ mod tests {
         NewExample { sha256: [1; 32], embedding: vec![1.0, 2.0], precision, image: None }
     }
 
-    /// A store with a deleted gallery `Line 2` of one example, which is kept for so many days.
+    /// A store with a deleted gallery `Line 2` of one example, which is kept for this number of days.
     fn with_deleted(dir: &Path, retention_days: u32) -> Galleries {
         let mut galleries = Galleries::open(dir, "space").unwrap();
         galleries.create(&label("Line 2")).unwrap();

@@ -45,7 +45,7 @@ const FORMAT: u64 = 1;
 /// The name of the gallery that always exists.
 pub(super) const DEFAULT_GALLERY: &str = "default";
 
-/// The room that a store may take, unless somebody says otherwise: 8 GiB.
+/// The room that a store may take, unless another limit is set: 8 GiB.
 const MAX_STORE_BYTES: u64 = 8 << 30;
 
 /// The file of a store, which its galleries share; one process at a time has it open.
@@ -125,22 +125,7 @@ impl SharedFile {
         medium.mark().map_err(|e| io_failure(dir, &e))?;
         let device = header.device.parse().map_err(|_| broken(dir, "its device id is damaged"))?;
         medium.keep_reserve();
-        let database = Some(Opened::Writable(database));
-        let is_read_only = false;
-        let dir = dir.to_owned();
-        let views = Views::default();
-        let max_bytes = MAX_STORE_BYTES;
-        let file = StoreFile {
-            dir,
-            medium,
-            database,
-            views,
-            device,
-            max_bytes,
-            is_read_only,
-            _lock: lock,
-        };
-        Ok(Self(Arc::new(Mutex::new(file))))
+        Ok(Self::of(dir, medium, Opened::Writable(database), device, lock))
     }
 
     /// Opens the store in the folder `dir` for reading, without a file that is written.
@@ -156,22 +141,26 @@ impl SharedFile {
         check_layout(dir, &header)?;
         let device = header.device.parse().map_err(|_| broken(dir, "its device id is damaged"))?;
         let medium = Box::new(Folder::new(dir));
-        let database = Some(Opened::ReadOnly(database));
-        let is_read_only = true;
-        let dir = dir.to_owned();
-        let views = Views::default();
-        let max_bytes = MAX_STORE_BYTES;
-        let file = StoreFile {
-            dir,
+        Ok(Self::of(dir, medium, Opened::ReadOnly(database), device, lock))
+    }
+
+    fn of(
+        dir: &Path,
+        medium: Box<dyn Medium>,
+        database: Opened,
+        device: DeviceId,
+        lock: Option<Lock>,
+    ) -> Self {
+        Self(Arc::new(Mutex::new(StoreFile {
+            dir: dir.to_owned(),
             medium,
-            database,
-            views,
+            is_read_only: matches!(database, Opened::ReadOnly(_)),
+            database: Some(database),
+            views: Views::default(),
             device,
-            max_bytes,
-            is_read_only,
+            max_bytes: MAX_STORE_BYTES,
             _lock: lock,
-        };
-        Ok(Self(Arc::new(Mutex::new(file))))
+        })))
     }
 
     pub(super) fn exists(dir: &Path) -> bool {

@@ -27,7 +27,7 @@ impl Recognizer {
     }
 
     /// From now on the galleries beside the selected one stay open only as long as they have at
-    /// most so many classes and examples together; 50,000 without this call.
+    /// most this number of classes and examples together; 50,000 without this call.
     #[must_use]
     pub fn with_max_open(mut self, most: usize) -> Self {
         if let Some(galleries) = &mut self.galleries {

@@ -3,8 +3,8 @@
 use super::snapshot::Snapshots;
 use crate::gallery::{Galleries, Gallery, GalleryId};
 
-/// The galleries beside the selected one stay open as long as they have at most so many classes and
-/// examples together: with embeddings of 1,280 values, about half a gigabyte.
+/// The most classes and examples that the open galleries beside the selected one have together:
+/// with embeddings of 1,280 values, about half a gigabyte.
 const MAX_OPEN: usize = 50_000;
 
 /// The galleries of a store, and those that are open.

@@ -20,7 +20,7 @@ const LEAST_COSINE: f32 = 0.98;
 /// it is enlarged to the input of the network.
 const LEAST_SIDE: usize = 32;
 
-/// One file in so many is embedded, unless `HANDFUL_ALL_JPEGS` is set.
+/// One file in this number is embedded, unless `HANDFUL_ALL_JPEGS` is set.
 const ONE_IN: usize = 8;
 
 #[test]

@@ -186,7 +186,7 @@ mod tests {
             Self::with_max_open(usize::MAX)
         }
 
-        /// With so many classes and examples in open galleries beside the selected one.
+        /// With at most `max_open` classes and examples in open galleries beside the selected one.
         fn with_max_open(max_open: usize) -> Self {
             let store = tempfile::tempdir().unwrap();
             let bundle =

@@ -14,7 +14,7 @@ fn a_gallery_is_imported_from_a_file_and_the_link_exports_it() {
     let Some(stage) = Stage::set("a file of a gallery on the page") else { return };
     let browser = &stage.browser;
     let file = stage.file("things.handful", &exported);
-    browser.choose("#import-file", &[file.clone()]);
+    browser.choose("#import-file", std::slice::from_ref(&file));
     browser.wait("the question", || browser.is_shown("#confirm-yes"));
     browser.click("#confirm-yes");
     browser.wait_for_text("#import-status", "Imported 1 example with 1 image.");

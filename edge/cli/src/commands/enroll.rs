@@ -1,5 +1,6 @@
 //! `handful enroll`: enrolls classes, and examples of "none of these", from image files.
 
+mod prepared;
 mod quality;
 
 use std::collections::BTreeMap;
@@ -10,14 +11,14 @@ use std::rc::Rc;
 use clap::Args;
 use edge::Recognizer;
 use edge::device::{Device, StoreAccess};
-use edge::embedder::Embedded;
-use edge::gallery::{GroupId, KeepImages, Label, Outcome};
+use edge::gallery::{GroupId, Label, Outcome};
 use edge::recognizer::{Enrolled, EnrolledBackground};
 use models::dataset::Dataset;
 use models::fault::{AnyFault, Blame, Message, about};
 use models::image::EXTENSIONS;
 use serde::Serialize;
 
+use self::prepared::{Images, Prepared, Target};
 use self::quality::ImageFinding;
 use super::changed::{Changed, Reversal};
 use super::inputs::{Ignored, Input, Inputs, noted};
@@ -86,14 +87,6 @@ pub(crate) struct Options {
     json: bool,
 }
 
-/// What images are examples of.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Target {
-    Class(Label),
-    /// None of the classes.
-    Background,
-}
-
 /// The images to enroll.
 #[derive(Debug, Default)]
 struct Plan {
@@ -103,25 +96,6 @@ struct Plan {
     errors: Vec<FileError>,
     left_out: Vec<Ignored>,
 }
-
-/// The embedded images of a target.
-#[derive(Debug, Default)]
-struct Prepared {
-    images: Vec<Embedded>,
-    /// That of each.
-    files: Vec<ImageFile>,
-}
-
-/// The file of an embedded image.
-#[derive(Debug)]
-struct ImageFile {
-    name: String,
-    /// If the gallery keeps files. It is read again when it is enrolled, so that only the files of
-    /// one class are in memory at a time.
-    kept: Option<Input>,
-}
-
-type Images = Vec<(Target, Prepared)>;
 
 #[derive(Debug, Default, Serialize)]
 struct Answer {
@@ -319,67 +293,6 @@ impl Plan {
 fn is_image_file(path: &Path) -> bool {
     let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
     path.as_os_str() == "-" || (path.is_file() && EXTENSIONS.contains(&extension.as_str()))
-}
-
-impl Prepared {
-    fn add(&mut self, input: Input, recognizer: &mut Recognizer) -> Result<(), FileError> {
-        let name = input.name();
-        let reads_again = reads_again(&input, recognizer);
-        match embed_one(&input, reads_again, recognizer) {
-            Ok(image) => self.images.push(image),
-            Err(fault) => {
-                return Err(FileError {
-                    file: name,
-                    error: fault.to_string(),
-                    blame: fault.blame(),
-                });
-            }
-        }
-        self.files.push(ImageFile { name, kept: reads_again.then_some(input) });
-        Ok(())
-    }
-
-    /// The images with all that is kept of them.
-    fn with_files(mut self) -> Result<Self, AnyFault> {
-        for (image, file) in self.images.iter_mut().zip(&self.files) {
-            file.keep(image)?;
-        }
-        Ok(self)
-    }
-}
-
-impl ImageFile {
-    fn keep(&self, image: &mut Embedded) -> Result<(), AnyFault> {
-        let Some(file) = &self.kept else { return Ok(()) };
-        let bytes = file.bytes().map_err(|error| about(file.name(), error))?.into_owned();
-        if image.keep_original(bytes) {
-            return Ok(());
-        }
-        let changed = "the file changed while it was enrolled; enroll it again";
-        Err(Message::input(format!("{}: {changed}", file.name())).into())
-    }
-}
-
-/// Reads and embeds an image; a file that is read again for what is kept is not kept here.
-fn embed_one(
-    input: &Input,
-    reads_again: bool,
-    recognizer: &mut Recognizer,
-) -> Result<Embedded, AnyFault> {
-    let bytes = input.bytes()?;
-    let keep = if reads_again { KeepImages::Off } else { recognizer.settings().keep_images };
-    Ok(recognizer.embed_to_keep(&bytes, keep)?)
-}
-
-/// Whether the gallery keeps this file itself, and the file can be read a second time.
-fn reads_again(input: &Input, recognizer: &Recognizer) -> bool {
-    let lasts = match input {
-        // A pipe cannot be read twice.
-        Input::File(path) => path.is_file(),
-        Input::Stdin => false,
-        Input::Of(..) => true,
-    };
-    lasts && recognizer.settings().keep_images == KeepImages::Original
 }
 
 fn embed(plan: Plan, recognizer: &mut Recognizer, json: bool) -> (Images, Vec<FileError>) {

@@ -14,28 +14,29 @@ use crate::sandbox::{Sandbox, tiny_bundle};
 const EXAMPLES: &str = "HANDFUL_ARCHIVE_EXAMPLES";
 const DEFAULT_EXAMPLES: usize = 4_000;
 const AT_ONCE: usize = 500;
-/// Values of an embedding, and bytes of an image.
-const LENGTH: usize = 1280;
-const IMAGE_BYTES: usize = 8_000;
+const IMAGE_BYTES: usize = 12_000;
 /// What an export or an import may take, and what the program takes without any.
 const MOST_BYTES: u64 = 64 << 20;
 const PROGRAM_BYTES: u64 = 32 << 20;
 
-fn example(number: usize) -> NewExample {
+/// An example with an embedding of this length.
+fn example(number: usize, length: usize) -> NewExample {
     let mut sha256 = [0; 32];
     sha256[..8].copy_from_slice(&(number as u64).to_le_bytes());
-    let embedding = (0..LENGTH).map(|at| (at * 31 + number * 17) as f32).collect();
+    let embedding = (0..length).map(|at| (at * 31 + number * 17) as f32).collect();
     let image = Some(vec![number.to_le_bytes()[0]; IMAGE_BYTES]);
     NewExample { sha256, embedding, precision: "fp32".to_owned(), image }
 }
 
 fn fill(sandbox: &Sandbox, n: usize) {
-    let space_id = tiny_bundle().manifest.space_id;
-    let galleries = Galleries::open(&sandbox.path("store"), &space_id).unwrap();
+    let manifest = tiny_bundle().manifest;
+    let galleries = Galleries::open(&sandbox.path("store"), &manifest.space_id).unwrap();
+    let length = manifest.backbone.embedding_size;
     let mut gallery = galleries.gallery("default").unwrap();
     for first in (0..n).step_by(AT_ONCE) {
         let label = Label::parse(&format!("class {}", first % 7)).unwrap();
-        let examples = (first..n.min(first + AT_ONCE)).map(example).collect();
+        let numbers = first..n.min(first + AT_ONCE);
+        let examples = numbers.map(|number| example(number, length)).collect();
         gallery.enroll(&label, examples, true).unwrap();
     }
 }
@@ -77,10 +78,11 @@ fn exports_and_imports_take_little_memory() {
         imported >> 20,
         start.elapsed()
     );
-    assert!(bytes > (n * (4 * LENGTH + IMAGE_BYTES)) as u64);
+    let length = tiny_bundle().manifest.backbone.embedding_size;
+    assert!(bytes > (n * (4 * length + IMAGE_BYTES)) as u64);
     assert!(exported < MOST_BYTES + PROGRAM_BYTES, "an export took {exported} bytes");
     // A gallery that is open holds its embeddings.
-    let embeddings = (4 * LENGTH * n) as u64;
+    let embeddings = (4 * length * n) as u64;
     let most = MOST_BYTES + PROGRAM_BYTES + embeddings * 5 / 4;
     assert!(imported < most, "an import took {imported} bytes, expected at most {most}");
 }

@@ -130,11 +130,11 @@ struct ArchivedImages {
 }
 
 impl ArchivedImages {
-    /// Keeps the error, and tells the store of it.
+    /// Keeps the error, and returns it in the form that the store passes on.
     fn failed(&self, error: ArchiveError) -> io::Error {
-        let told = io::Error::other(error.to_string());
+        let passed_on = io::Error::other(error.to_string());
         *self.error.borrow_mut() = Some(error);
-        told
+        passed_on
     }
 }
 

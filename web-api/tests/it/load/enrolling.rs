@@ -1,4 +1,4 @@
-//! What enrolling costs those who classify: the median of eight clients beside one that enrolls as
+//! What enrolling costs those who classify: the median of eight clients while one enrolls as
 //! fast as it can, and beside a ninth that classifies, in turns.
 
 use std::net::SocketAddr;
@@ -109,7 +109,7 @@ fn enrolling_slows_classifying_by_no_more_than_a_further_client() {
     table::print(&["the ninth", "eight: requests/s", "p50 ms", "p99 ms", "its requests/s"], &rows);
     let [classifying, enrolling] = [Ninth::Classifies, Ninth::Enrolls].map(|n| median(&windows, n));
     let ratio = enrolling / classifying;
-    println!("p50: {enrolling:.1} ms beside one that enrolls, {classifying:.1} ms: {ratio:.2} x");
+    println!("p50: {enrolling:.1} ms while one enrolls, {classifying:.1} ms without: {ratio:.2} x");
     if target.is_ours {
         assert_answered(&windows);
         let most = if target.is_full { MOST_LONG } else { MOST_SHORT };

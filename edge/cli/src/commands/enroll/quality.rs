@@ -9,7 +9,8 @@ use models::fault::{AnyFault, Blame};
 use serde::Serialize;
 use terminal::note;
 
-use super::{FileError, ImageFile, Images, Target};
+use super::prepared::{ImageFile, Images, Target};
+use crate::commands::FileError;
 use crate::text::one_line;
 
 /// Something that may be wrong with an image.

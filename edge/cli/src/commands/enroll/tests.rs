@@ -1,9 +1,11 @@
 #![allow(clippy::unwrap_used)]
 use edge::decoder::Timing;
 use edge::device::DeviceSettings;
+use edge::embedder::Embedded;
 use edge::engine::{EngineChoice, Provider};
 use edge::locate::Environment;
 
+use super::prepared::ImageFile;
 use super::*;
 
 fn embedded(embedding: Vec<f32>) -> Embedded {
