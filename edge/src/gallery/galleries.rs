@@ -110,8 +110,8 @@ impl Galleries {
         Ok(Self { directory, default, space_id: space_id.to_owned(), file: Some(file) })
     }
 
-    /// From now on changes that make the store larger are refused where it would take more than this
-    /// number of bytes; 8 GiB without this call. Deleting, undoing and purging is never refused.
+    /// From now on changes that make the store larger are refused where it would take more bytes
+    /// than this; 8 GiB without this call. Deleting, undoing and purging is never refused.
     pub fn set_max_store_bytes(&self, bytes: u64) {
         if let Some(file) = &self.file {
             file.set_max_bytes(bytes);
