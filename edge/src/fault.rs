@@ -139,6 +139,7 @@ impl Fault for GalleryError {
             | Self::Purged(_)
             | Self::NotDeleted(_)
             | Self::GalleryExists(_)
+            | Self::NameInUse(_)
             | Self::DefaultGallery
             | Self::NotAChange { .. }
             | Self::LabelTaken(_)

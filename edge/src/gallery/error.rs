@@ -34,12 +34,15 @@ pub enum GalleryError {
     /// What the gallery of this name held was forgotten for good.
     #[error("the gallery `{0}` was purged: nothing is left to restore; create it anew")]
     Purged(String),
-    /// Only what is deleted can be purged as a whole.
-    #[error("the gallery `{0}` is not deleted; delete it first, then purge it")]
+    /// Only what is deleted can be restored, or purged as a whole.
+    #[error("the gallery `{0}` is not deleted; only a deleted one can be restored or purged whole")]
     NotDeleted(String),
     /// Another gallery has the name already.
     #[error("a gallery called `{0}` exists already; choose another name")]
     GalleryExists(Label),
+    /// Another gallery has the name of the one to restore.
+    #[error("a gallery called `{0}` exists already; rename or delete that one first")]
+    NameInUse(Label),
     /// The default gallery always exists.
     #[error("the gallery `default` can be neither renamed nor deleted; delete its classes instead")]
     DefaultGallery,

@@ -268,14 +268,14 @@ impl Galleries {
     /// Restores the gallery of this name that was deleted last, as it was.
     ///
     /// # Errors
-    /// [`GalleryError::UnknownGallery`] if none was deleted; [`GalleryError::Purged`];
-    /// [`GalleryError::GalleryExists`] if there is another one of that name;
+    /// [`GalleryError::UnknownGallery`] if there was none; [`GalleryError::NotDeleted`];
+    /// [`GalleryError::Purged`]; [`GalleryError::NameInUse`] if there is another one of that name;
     /// [`GalleryError::LimitReached`] beyond 1,000; [`GalleryError::StoreFull`].
     pub fn restore(&mut self, name: &str) -> Result<GalleryId, GalleryError> {
         let label = Label::parse(name).map_err(|_| unknown(name))?;
         let id = self.last_deleted(&label)?;
         if is_default(name) || self.directory.find(&label).is_some() {
-            return Err(GalleryError::GalleryExists(label));
+            return Err(GalleryError::NameInUse(label));
         }
         self.check_room_for_one()?;
         self.directory.revive(ClassId(id.0))?;
@@ -285,8 +285,8 @@ impl Galleries {
     /// The revision of the gallery that [`Galleries::restore`] restores.
     ///
     /// # Errors
-    /// [`GalleryError::UnknownGallery`] if none was deleted; [`GalleryError::Purged`];
-    /// [`GalleryError::Io`]; [`GalleryError::Broken`].
+    /// [`GalleryError::UnknownGallery`] if there was none; [`GalleryError::NotDeleted`];
+    /// [`GalleryError::Purged`]; [`GalleryError::Io`]; [`GalleryError::Broken`].
     pub fn deleted_revision(&self, name: &str) -> Result<u64, GalleryError> {
         let label = Label::parse(name).map_err(|_| unknown(name))?;
         let id = self.last_deleted(&label)?;
@@ -369,12 +369,15 @@ mod tests {
             let refused = galleries.rename("a", &label(taken));
             assert!(matches!(refused, Err(GalleryError::GalleryExists(_))), "{refused:?}");
         }
-        assert!(matches!(galleries.restore("a"), Err(GalleryError::UnknownGallery(_))));
+        for name in ["a", "A", "default"] {
+            assert!(matches!(galleries.restore(name), Err(GalleryError::NotDeleted(_))), "{name}");
+        }
+        assert!(matches!(galleries.restore("c"), Err(GalleryError::UnknownGallery(_))));
         let revision = galleries.deleted_revision("a");
-        assert!(matches!(revision, Err(GalleryError::UnknownGallery(_))), "{revision:?}");
+        assert!(matches!(revision, Err(GalleryError::NotDeleted(_))), "{revision:?}");
         galleries.delete("a").unwrap();
         galleries.create(&label("a")).unwrap();
-        assert!(matches!(galleries.restore("a"), Err(GalleryError::GalleryExists(_))));
+        assert!(matches!(galleries.restore("a"), Err(GalleryError::NameInUse(_))));
         galleries.rename("a", &label("c")).unwrap();
         galleries.restore("a").unwrap();
         assert_eq!(names(&galleries), ["default", "a", "b", "c"]);

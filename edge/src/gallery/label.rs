@@ -195,25 +195,25 @@ impl AsRef<str> for Label {
     }
 }
 
-/// The rule that a text breaks, so that it cannot be a class name.
+/// The rule that a text breaks, so that it cannot be the name of a class or a gallery.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LabelError {
     /// Nothing is left after trimming.
-    #[error("a class name must have at least one character")]
+    #[error("a name must have at least one character")]
     Empty,
     /// More than 128 characters.
-    #[error("a class name has at most {MAX_LABEL_CHARS} characters")]
+    #[error("a name has at most {MAX_LABEL_CHARS} characters")]
     TooLong,
-    /// A character that no class name may contain.
-    #[error("a class name may not contain `{}`", .0.escape_default())]
+    /// A character that no name may contain.
+    #[error("a name may not contain `{}`", .0.escape_default())]
     Forbidden(char),
     /// No character is visible.
-    #[error("a class name must have at least one visible character")]
+    #[error("a name must have at least one visible character")]
     Invisible,
     /// `.`, `..` or the form of an id.
     #[error(
-        "`{0}` cannot be a class name: `.`, `..` and ids (`c_`, `e_` or `g_` and 6 or more hexadecimal \
+        "`{0}` cannot be a name: `.`, `..` and ids (`c_`, `e_` or `g_` and 6 or more hexadecimal \
          digits) are reserved"
     )]
     Reserved(String),

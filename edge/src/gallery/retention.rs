@@ -99,6 +99,9 @@ impl Galleries {
     /// Why there is no deleted gallery of this name.
     fn missing(&self, label: &Label, journal: &[Change]) -> GalleryError {
         let name = shortened(label.as_str());
+        if self.find(label.as_str()).is_ok() {
+            return GalleryError::NotDeleted(name);
+        }
         let mut purged = purged(journal).into_iter();
         let was_purged = purged.any(|id| {
             let class = self.directory.state.classes().get(&ClassId(id.0));
@@ -117,7 +120,6 @@ impl Galleries {
         named.retain(|gallery| gallery.label.folded() == label.folded());
         match named.is_empty() {
             false => Ok(named),
-            true if self.find(name).is_ok() => Err(GalleryError::NotDeleted(shortened(name))),
             true => Err(self.missing(&label, journal)),
         }
     }

@@ -78,7 +78,7 @@ impl Code {
             Self::MethodNotAllowed => (405, "method_not_allowed", "Method not allowed"),
             Self::Timeout => (408, "timeout", "Request timeout"),
             Self::Purged => (410, "purged", "Purged: nothing is left to restore"),
-            Self::Conflict => (409, "conflict", "Conflict: it exists already"),
+            Self::Conflict => (409, "conflict", "Conflict with what exists"),
             Self::LimitReached => {
                 (409, "limit_reached", "Limit reached: the gallery or the store would be too large")
             }

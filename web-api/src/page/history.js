@@ -14,9 +14,9 @@ const ACTORS = {
   retention: "automatically",
 };
 
-/** A summary of the service as a sentence. What an undo undid is named without the undo. */
+/** A summary of the service as a sentence. What an undo or redo is about is named without it. */
 export function sentence(summary) {
-  const text = summary.replace(/^(undid: )+/, "");
+  const text = summary.replace(/^((undid|redid): )+/, "");
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }
 

@@ -44,6 +44,24 @@ fn galleries_are_created_deleted_and_restored() {
 }
 
 #[test]
+fn a_refused_restore_says_what_stands_in_the_way() {
+    let service = Service::start(&[]);
+    service.put("/v1/galleries/line", "").ok();
+    let undelete = "/v1/galleries/line/undelete";
+    for path in [undelete, "/v1/galleries/default/undelete"] {
+        let refused = service.post_json(path, "");
+        refused.assert_problem(409, "conflict");
+        assert_eq!(refused.json()["title"], "Conflict with what exists");
+        assert!(refused.text().contains("is not deleted"), "{}", refused.text());
+    }
+    service.delete("/v1/galleries/line").ok();
+    service.put("/v1/galleries/line", "").ok();
+    let refused = service.post_json(undelete, "");
+    refused.assert_problem(409, "conflict");
+    assert!(refused.text().contains("rename or delete that one first"), "{}", refused.text());
+}
+
+#[test]
 fn calls_for_galleries_that_cannot_be_are_refused() {
     let service = Service::start(&[]);
     service.delete("/v1/galleries/default").assert_problem(409, "conflict");

@@ -29,3 +29,14 @@ fn a_gallery_is_renamed() {
     }
     assert_eq!(names(&sandbox), ["default", "line 3", "other"]);
 }
+
+#[test]
+fn a_refused_restore_says_what_stands_in_the_way() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["galleries", "create", "line"]);
+    let restore = ["galleries", "restore", "line"];
+    assert_refused(&sandbox.run(&restore), 2, &["the gallery `line` is not deleted"]);
+    sandbox.ok(&["galleries", "delete", "line"]);
+    sandbox.ok(&["galleries", "create", "line"]);
+    assert_refused(&sandbox.run(&restore), 2, &["`line` exists already", "delete that one first"]);
+}

@@ -214,10 +214,15 @@ fn an_undo_is_taken_back() {
     let redone = sandbox.ok(&redo);
     assert!(redone.starts_with("taken back:\n") && redone.contains("undid: deleted"), "{redone}");
     assert_eq!(state(&sandbox), deleted);
+    assert_eq!(summaries(&sandbox)[0], "redid: deleted \"red\"");
     text(&sandbox, &["undo"]);
     assert_eq!(state(&sandbox), before);
     text(&sandbox, &["redo"]);
     assert_eq!(state(&sandbox), deleted);
+    // An undo of the redo.
+    let redo = short(&json_of(&sandbox, &["history"])["history"][0]["change"]);
+    text(&sandbox, &["redo", &redo]);
+    assert_eq!(summaries(&sandbox)[0], "undid: deleted \"red\"");
 }
 
 #[test]

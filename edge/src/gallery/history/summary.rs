@@ -5,12 +5,18 @@ use std::collections::HashMap;
 use crate::gallery::change::{Change, Place, What};
 use crate::gallery::id::{ClassId, ExampleId, GroupId};
 
+/// The verb of an undo.
+const UNDID: &str = "undid:";
+
+/// The verb of an undo of an undo.
+const REDID: &str = "redid:";
+
 /// Follows a history from the oldest call on and describes each call.
 #[derive(Default)]
 pub(super) struct Summaries {
     labels: HashMap<ClassId, String>,
     places: HashMap<ExampleId, Place>,
-    of_groups: HashMap<GroupId, String>,
+    of_groups: HashMap<GroupId, Vec<Phrase>>,
 }
 
 /// A phrase of a line: `enrolled 3 images in "mug"`.
@@ -42,9 +48,8 @@ impl Summaries {
         if phrases.iter().any(|phrase| phrase.verb == "enrolled") {
             phrases.retain(|phrase| phrase.verb != "created");
         }
-        let texts: Vec<String> = phrases.iter().map(Phrase::text).collect();
-        let summary = texts.join(", ");
-        self.of_groups.insert(group, summary.clone());
+        let summary = joined(&phrases);
+        self.of_groups.insert(group, phrases);
         summary
     }
 
@@ -76,14 +81,26 @@ impl Summaries {
                 let names: Vec<&str> = settings.iter().map(|setting| setting.name()).collect();
                 Phrase::of("set", names.join(", "))
             }
-            What::Undo { group } => {
-                let undone = self.of_groups.get(group).cloned();
-                Phrase::of("undid:", undone.unwrap_or_else(|| group.short()))
-            }
+            What::Undo { group } => self.undo(*group),
             What::Purge { examples } => {
                 Phrase { images: examples.len(), ..Phrase::of("purged", String::new()) }
             }
             What::PurgeGallery { gallery } => Phrase::of("purged", self.class(ClassId(gallery.0))),
+        }
+    }
+
+    /// The undo of this call; that of an undo names what is done again, and not the undo.
+    fn undo(&self, group: GroupId) -> Phrase {
+        let Some(undone) = self.of_groups.get(&group) else {
+            return Phrase::of(UNDID, group.short());
+        };
+        let objects: Vec<&str> = undone.iter().map(|phrase| phrase.object.as_str()).collect();
+        if undone.iter().all(|phrase| phrase.verb == UNDID) {
+            Phrase::of(REDID, objects.join(", "))
+        } else if undone.iter().all(|phrase| phrase.verb == REDID) {
+            Phrase::of(UNDID, objects.join(", "))
+        } else {
+            Phrase::of(UNDID, joined(undone))
         }
     }
 
@@ -112,6 +129,11 @@ impl Summaries {
             _ => {}
         }
     }
+}
+
+fn joined(phrases: &[Phrase]) -> String {
+    let texts: Vec<String> = phrases.iter().map(Phrase::text).collect();
+    texts.join(", ")
 }
 
 impl Phrase {

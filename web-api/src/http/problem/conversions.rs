@@ -110,6 +110,7 @@ impl From<GalleryError> for Problem {
             GalleryError::LabelTaken(_)
             | GalleryError::SameClass(_)
             | GalleryError::GalleryExists(_)
+            | GalleryError::NameInUse(_)
             | GalleryError::NotDeleted(_)
             | GalleryError::DefaultGallery
             | GalleryError::OtherSpace { .. } => Self::new(Code::Conflict, sentence(&error)),
