@@ -152,17 +152,22 @@ impl Device {
         Ok(embedder.with_limits(self.image_limits()))
     }
 
-    /// The folder of the gallery.
+    /// The folder of the gallery, which need not exist.
     ///
     /// # Errors
-    /// [`NotFound`] if none is set and there is no data or home folder.
-    pub fn store_dir(&self) -> Result<PathBuf, NotFound> {
+    /// [`RecognizerError::NotFound`] if none is set and there is no data or home folder;
+    /// [`GalleryError::NotAFolder`] if it is a file.
+    pub fn store_dir(&self) -> Result<PathBuf, RecognizerError> {
         let named = self.settings.store.clone();
-        named.or_else(|| self.environment.default_store()).ok_or_else(|| NotFound {
+        let dir = named.or_else(|| self.environment.default_store()).ok_or_else(|| NotFound {
             what: "a data or home folder for the store".to_owned(),
             looked_at: Vec::new(),
             hint: "name the folder of the gallery with --store or HANDFUL_STORE",
-        })
+        })?;
+        if dir.exists() && !dir.is_dir() {
+            return Err(GalleryError::NotAFolder { path: dir }.into());
+        }
+        Ok(dir)
     }
 
     /// The largest image that is read.

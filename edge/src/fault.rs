@@ -145,6 +145,7 @@ impl Fault for GalleryError {
             | Self::LabelTaken(_)
             | Self::OtherSpace { .. }
             | Self::OtherLayout { .. }
+            | Self::NotAFolder { .. }
             | Self::Setting(_)
             | Self::LimitReached { .. }
             | Self::StoreLimitReached { .. }

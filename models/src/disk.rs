@@ -47,7 +47,7 @@ impl fmt::Display for Action {
 #[non_exhaustive]
 pub enum DiskError {
     /// The operating system refused.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {}", path.display(), reason(source))]
     Io {
         /// What was tried.
         action: Action,
@@ -82,12 +82,28 @@ impl DiskError {
         move |source| Self::Io { action, path, source }
     }
 
+    /// The error without the path, for a line that names it already.
+    pub fn without_path(&self) -> String {
+        match self {
+            Self::Io { action, source, .. } => format!("cannot {action} it: {}", reason(source)),
+            Self::TooLarge { limit, .. } => {
+                format!("it is larger than the {limit} bytes allowed for such a file")
+            }
+        }
+    }
+
     /// The file or folder that the error is about.
     pub fn path(&self) -> &Path {
         match self {
             Self::Io { path, .. } | Self::TooLarge { path, .. } => path,
         }
     }
+}
+
+/// What the operating system says, without the number of the error.
+fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error ").next().unwrap_or_default().to_owned()
 }
 
 /// Reads a whole file of at most `max_bytes`. A larger file takes no more memory than that.
@@ -185,6 +201,16 @@ mod tests {
         write(&path, &[1, 2, 3]).unwrap();
         assert_eq!(read(&path, 3).unwrap(), [1, 2, 3]);
         assert!(matches!(read(&path, 2), Err(DiskError::TooLarge { limit: 2, .. })));
+    }
+
+    #[test]
+    fn a_missing_file_is_named_once_and_without_numbers() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("gone");
+        let error = read(&path, 3).unwrap_err();
+        let place = path.display();
+        assert_eq!(error.to_string(), format!("cannot open {place}: No such file or directory"));
+        assert_eq!(error.without_path(), "cannot open it: No such file or directory");
     }
 
     #[test]

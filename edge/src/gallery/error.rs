@@ -185,6 +185,12 @@ pub enum GalleryError {
         /// What is wrong.
         reason: String,
     },
+    /// The path of the store is not that of a folder.
+    #[error("{path} is a file, not the folder of a store; name a folder with --store")]
+    NotAFolder {
+        /// The path.
+        path: PathBuf,
+    },
     /// The operating system refused.
     #[error("the store {path} cannot be read or written: {reason}")]
     Io {

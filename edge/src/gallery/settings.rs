@@ -28,7 +28,7 @@ const SECONDS_OF_A_DAY: u64 = 24 * 60 * 60;
 ///
 /// let wrong = GallerySettings { rate: 5.0, ..stricter };
 /// let error = gallery.set_settings(wrong).unwrap_err();
-/// assert_eq!(error.to_string(), "the setting `rate` must be from 0.001 to 0.5, got 5.0");
+/// assert_eq!(error.to_string(), "the setting `rate` must be from 0.001 to 0.5, got 5");
 /// # Ok::<(), edge::gallery::GalleryError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -201,7 +201,7 @@ impl GallerySettings {
 
 /// A setting is not in its range.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("the setting `{field}` must be {expected}, got {got:?}")]
+#[error("the setting `{field}` must be {expected}, got {}", shown(*.got))]
 pub struct SettingError {
     /// The name of the setting.
     pub field: &'static str,
@@ -209,6 +209,12 @@ pub struct SettingError {
     pub expected: String,
     /// What was given.
     pub got: f64,
+}
+
+/// A number as people write it: 7 and not 7.0, and 1e300 without its zeros.
+fn shown(number: f64) -> String {
+    let text = format!("{number:?}");
+    text.strip_suffix(".0").unwrap_or(&text).to_owned()
 }
 
 fn check(field: &'static str, range: &RangeInclusive<f64>, got: f64) -> Result<(), SettingError> {
@@ -282,7 +288,10 @@ mod tests {
         assert_refused(threshold, "threshold", [-2.0, 2.0]);
         assert_refused(expected_unknown_share, "expected_unknown_share", [0.001, 0.999]);
         let error = GallerySettings { retention_days: 36_501, ..DEFAULT }.check().unwrap_err();
-        assert_eq!(error.field, "retention_days");
+        let expected = "the setting `retention_days` must be from 0 to 36500, got 36501";
+        assert_eq!((error.field, error.to_string().as_str()), ("retention_days", expected));
+        let error = rate(7.0).check().unwrap_err().to_string();
+        assert!(error.ends_with("got 7"), "{error}");
     }
 
     #[test]

@@ -75,7 +75,7 @@ fn assert_broken(dir: &Path, expected: &str) {
 fn settings_that_are_no_settings_are_told_as_damage() {
     let cases = [
         ("rate", json!(0.9), "the setting `rate` must be from 0.001 to 0.5, got 0.9"),
-        ("threshold", json!(3), "the setting `threshold` must be from -2 to 2, got 3.0"),
+        ("threshold", json!(3), "the setting `threshold` must be from -2 to 2, got 3"),
         ("retention_days", json!(40_000), "the setting `retention_days` must be from 0 to 36500"),
         ("fusion", json!(1), "unknown field `fusion`"),
     ];

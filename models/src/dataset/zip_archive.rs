@@ -91,7 +91,8 @@ fn wanted(
 fn refused(path: &Path, error: &ZipError) -> DatasetError {
     let reason = match error {
         ZipError::Io(error) => return damaged(path)(std::io::Error::other(error.to_string())),
-        other => format!("{other}; it was cut, or it is damaged"),
+        ZipError::InvalidArchive(_) => "the zip file is damaged or cut".to_owned(),
+        other => other.to_string(),
     };
     DatasetError::Archive { path: path.to_owned(), reason }
 }

@@ -109,8 +109,8 @@ pub struct PurgeRequest {
 /// The response to a purge.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Purged {
-    /// How many removed examples were forgotten for good. Exported files and backups of the store
-    /// are not touched.
+    /// How many removed examples were forgotten for good; for a deleted gallery, those of all
+    /// deleted galleries of its name. Exported files and backups of the store are not touched.
     pub purged: usize,
     /// The gallery's revision; 0 for a deleted gallery.
     pub revision: u64,

@@ -1,8 +1,10 @@
 //! `handful galleries`: lists, creates, renames, deletes, restores, purges and backs up those of a
 //! store.
 
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -14,7 +16,7 @@ use serde::Serialize;
 use terminal::note;
 
 use super::{ACTOR, consent, exported};
-use crate::text::{Align, counted, show, table};
+use crate::text::{Align, counted, one_line, show, table};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -144,15 +146,50 @@ struct BackedUp {
 
 fn backup(options: &BackupOptions, json: bool, device: &Device) -> Result<(), AnyFault> {
     let galleries = exported::existing_galleries(device)?;
-    disk::create_folder(&options.folder)?;
+    let entries = galleries.list()?;
+    let names: BTreeSet<String> = entries.iter().map(file_name).collect();
+    let others = prepare_folder(options, &names)?;
     let mut files = Vec::new();
-    for entry in galleries.list()? {
+    for entry in entries {
         let path = options.folder.join(file_name(&entry));
         let parts = galleries.export(&entry.id.to_string())?;
         let bytes = exported::write(parts, &path, options.force, json)?;
         files.push(BackedUp { gallery: entry.name, file: path.display().to_string(), bytes });
     }
-    show(&BackupAnswer { files }, json)
+    show(&BackupAnswer { files }, json)?;
+    if options.force && !others.is_empty() {
+        let others = one_line(&others.join(", "));
+        note!("note: not of this store any more: {others}; delete what you do not need");
+    }
+    Ok(())
+}
+
+/// Makes the folder of a backup if it is missing. Returns the names of the files of galleries that
+/// are in it and that the backup does not write.
+fn prepare_folder(
+    options: &BackupOptions,
+    names: &BTreeSet<String>,
+) -> Result<Vec<String>, AnyFault> {
+    let folder = &options.folder;
+    let shown = folder.display();
+    if folder.exists() && !folder.is_dir() {
+        return Err(Message::input(format!("{shown} is a file; name a folder")).into());
+    }
+    disk::create_folder(folder)?;
+    let found = disk::list(folder)?;
+    let found = found.iter().filter(|path| path.extension() == Some(OsStr::new("handful")));
+    let found: Vec<String> = found.map(|path| name_of(path)).collect();
+    if !options.force && found.iter().any(|name| names.contains(name)) {
+        return Err(Message::input(format!(
+            "{shown} has a backup already; replace it with --force, or name another folder"
+        ))
+        .into());
+    }
+    Ok(found.into_iter().filter(|name| !names.contains(name)).collect())
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// A name has no `/`, but it may be longer than the name of a file.
@@ -193,13 +230,18 @@ fn purge(gallery: &str, yes: bool, galleries: &mut Galleries) -> Result<String, 
     let examples = galleries.n_purgeable(gallery).map_err(with_hint)?;
     if !yes {
         let examples = counted(examples);
-        note!("To forget for good: the deleted gallery `{gallery}` with {examples}.");
+        note!("To forget for good: what is deleted and called `{gallery}`, with {examples}.");
         consent::ask()?;
     }
     let purged = galleries.purge(gallery, Some(Duration::ZERO)).map_err(with_hint)?;
     let examples = counted(purged.iter().map(|one| one.examples).sum());
+    // Galleries that were deleted one after the other may have had one name.
+    let which = match purged.len() {
+        1 => format!("the deleted gallery \"{gallery}\""),
+        several => format!("{several} deleted galleries called \"{gallery}\""),
+    };
     Ok(format!(
-        "purged {gallery} with {examples}; backups and exported files are not changed: delete them \
+        "purged {which}, with {examples}; backups and exported files are not changed: delete them \
          yourself"
     ))
 }

@@ -15,11 +15,12 @@ mod settings;
 mod store;
 
 use std::fmt;
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use edge::Recognizer;
 use edge::device::{Device, StoreAccess};
-use edge::gallery::{Label, SenseOverride};
+use edge::gallery::{Gallery, Label, SenseOverride};
 use edge::recognizer::{ClassDefinition, ClassInfo, GallerySummary, Precondition};
 use models::fault::{AnyFault, Message, about};
 use models::knowledge::wordnet::SynsetId;
@@ -149,6 +150,9 @@ struct Answer {
     // Only in a list.
     state: Option<State>,
     revision: u64,
+    #[serde(skip)]
+    // Only in text: the folder of a list that has no store yet.
+    missing_store: Option<PathBuf>,
 }
 
 /// What a gallery has besides its classes.
@@ -199,6 +203,8 @@ pub(crate) fn run(
 }
 
 fn list(json: bool, device: &Device) -> Result<(), AnyFault> {
+    let store = device.store_dir()?;
+    let missing_store = if Gallery::store_exists(&store) { None } else { Some(store) };
     // A list reads a snapshot, so that it does not hold the lock.
     let recognizer = open(device, StoreAccess::Snapshot)?;
     let GallerySummary { settings, background, revision, .. } = recognizer.summary();
@@ -209,7 +215,7 @@ fn list(json: bool, device: &Device) -> Result<(), AnyFault> {
         None => settings.accepted.in_words(),
     };
     let state = Some(State { accepted, settings, background });
-    show(&Answer { done: None, classes, state, revision }, json)
+    show(&Answer { done: None, classes, state, revision, missing_store }, json)
 }
 
 /// Changes a class and shows it.
@@ -228,7 +234,8 @@ fn show_changed(done: Done, recognizer: &Recognizer, json: bool) -> Result<(), A
     let Done { verb, class } = done;
     let classes = vec![ClassAnswer::of(class)];
     let revision = recognizer.revision();
-    let answer = Answer { done: Some(verb), classes, state: None, revision };
+    let done = Some(verb);
+    let answer = Answer { done, classes, state: None, revision, missing_store: None };
     show(&Changed::by(recognizer, answer), json)
 }
 
@@ -283,7 +290,11 @@ impl fmt::Display for Answer {
         if let Some(done) = self.done {
             writeln!(f, "{done}:")?;
         }
-        if self.classes.is_empty() {
+        if let Some(store) = &self.missing_store {
+            let store = store.display();
+            let advice = "enroll some classes with `handful enroll DIR`";
+            writeln!(f, "there is no store in {store} yet; {advice}")?;
+        } else if self.classes.is_empty() {
             writeln!(f, "no class is enrolled; enroll some with `handful enroll DIR`")?;
         } else {
             f.write_str(&table_of(&self.classes))?;

@@ -61,11 +61,15 @@ impl Input {
         }
     }
 
+    /// Its bytes. Who prints the error names the image, so the error does not.
     pub(super) fn bytes(&self) -> Result<Cow<'_, [u8]>, AnyFault> {
         // The limit holds while reading: a path may name something endless, such as /dev/zero.
         let limit = ImageLimits::default().max_bytes as u64;
         match self {
-            Self::File(path) => Ok(Cow::Owned(disk::read(path, limit)?)),
+            Self::File(path) => {
+                let read = disk::read(path, limit);
+                Ok(Cow::Owned(read.map_err(|error| Message::input(error.without_path()))?))
+            }
             Self::Stdin => Ok(Cow::Owned(read_stdin(limit)?)),
             Self::Of(dataset, image) => Ok(dataset.bytes(image)?),
         }

@@ -149,7 +149,7 @@ fn a_backup_has_every_gallery() {
     assert_eq!(made["files"][1]["file"], "copies/line 2.handful");
     assert_eq!(made["files"].as_array().unwrap().len(), 2);
     let again = sandbox.run(&["galleries", "backup", "copies"]);
-    assert!(again.code == 2 && again.err.contains("exists already"), "{again:?}");
+    assert!(again.code == 2 && again.err.contains("copies has a backup already; "), "{again:?}");
     sandbox.ok(&["galleries", "backup", "copies", "--force"]);
 
     let other = Sandbox::new();

@@ -97,6 +97,8 @@ fn classify_skips_and_names_bad_files() {
             "{outcome:?}"
         );
     }
+    let gone = "error: gone.png: cannot open it: No such file or directory";
+    assert!(outcome.err.lines().any(|line| line == gone), "{outcome:?}");
     let steering = "things/red/\u{1b}[2J.png";
     fs::write(sandbox.path(steering), png(0, 0)).unwrap();
     let outcome = sandbox.run(&["classify", steering, "\u{1b}]0;x"]);
@@ -120,7 +122,7 @@ fn an_empty_gallery_and_an_unknown_class_are_errors() {
         2,
         &["no class is enrolled", "handful enroll"],
     );
-    sandbox.ok(&["gallery", "list"]);
+    assert!(sandbox.ok(&["gallery", "list"]).contains("there is no store"));
     for args in [&["gallery", "delete", "mug"][..], &["gallery", "rename", "c_999999", "cup"]] {
         assert_refused(&sandbox.run(args), 2, &["there is no class", args[2], "gallery list"]);
     }
@@ -128,6 +130,35 @@ fn an_empty_gallery_and_an_unknown_class_are_errors() {
     sandbox.ok(&["enroll", "--class", "mug", "a.png"]);
     sandbox.ok(&["gallery", "delete", "mug"]);
     assert_refused(&sandbox.run(&["classify", "a.png"]), 2, &["no class is enrolled"]);
+}
+
+#[test]
+fn a_file_is_no_store() {
+    let sandbox = Sandbox::new();
+    fs::write(sandbox.path("a.png"), png(0, 0)).unwrap();
+    let commands: [&[&str]; 7] = [
+        &["gallery", "list"],
+        &["gallery", "add", "mug"],
+        &["gallery", "history"],
+        &["galleries", "list"],
+        &["galleries", "create", "line"],
+        &["enroll", "--class", "mug", "a.png"],
+        &["classify", "a.png"],
+    ];
+    for command in commands {
+        let outcome = sandbox.run(&[command, &["--store", "a.png"][..]].concat());
+        assert_refused(&outcome, 2, &["a.png is a file, not the folder of a store"]);
+    }
+}
+
+#[test]
+fn a_list_says_that_there_is_no_store() {
+    let sandbox = Sandbox::new();
+    let list = sandbox.ok(&["gallery", "list", "--store", "gone"]);
+    assert!(list.starts_with("there is no store in ") && list.contains("gone yet; "), "{list}");
+    assert!(!sandbox.path("gone").exists(), "reading creates no store");
+    let answer = sandbox.json(&["gallery", "list", "--store", "gone", "--json"]);
+    assert_eq!(answer["classes"].as_array().unwrap().len(), 0);
 }
 
 #[test]
@@ -142,6 +173,8 @@ fn folders_without_classes_are_refused() {
     );
     assert_refused(&sandbox.run(&["enroll", "flat/a.png"]), 2, &["--class"]);
     assert_refused(&sandbox.run(&["enroll", "gone"]), 2, &["gone"]);
+    fs::write(sandbox.path("cut.zip"), b"PK\x03\x04 and no more").unwrap();
+    assert_refused(&sandbox.run(&["enroll", "cut.zip"]), 2, &["the zip file is damaged or cut"]);
     fs::create_dir_all(sandbox.path("things/empty")).unwrap();
     assert_refused(&sandbox.run(&["enroll", "things"]), 2, &["no images", "empty (a folder"]);
     draw_classes(&sandbox.path("things"), 1);

@@ -1,5 +1,7 @@
 //! `handful galleries`.
 
+use std::fs;
+
 use crate::bad_input::assert_refused;
 use crate::sandbox::Sandbox;
 
@@ -39,4 +41,22 @@ fn a_refused_restore_says_what_stands_in_the_way() {
     sandbox.ok(&["galleries", "delete", "line"]);
     sandbox.ok(&["galleries", "create", "line"]);
     assert_refused(&sandbox.run(&restore), 2, &["`line` exists already", "delete that one first"]);
+}
+
+#[test]
+fn a_backup_keeps_and_names_the_files_of_galleries_that_are_gone() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["galleries", "create", "line"]);
+    sandbox.ok(&["galleries", "backup", "copies"]);
+    sandbox.ok(&["galleries", "delete", "line"]);
+    let backup = ["galleries", "backup", "copies", "--force"];
+    let words = ["copies has a backup already", "--force", "another folder"];
+    assert_refused(&sandbox.run(&backup[..3]), 2, &words);
+    let again = sandbox.run(&backup);
+    assert_eq!(again.code, 0, "{again:?}");
+    assert!(again.err.contains("not of this store any more: line.handful;"), "{again:?}");
+    assert!(sandbox.path("copies/line.handful").exists());
+    fs::write(sandbox.path("file"), "x").unwrap();
+    let words = ["file is a file; name a folder"];
+    assert_refused(&sandbox.run(&["galleries", "backup", "file"]), 2, &words);
 }

@@ -52,6 +52,14 @@ fn command_lines_that_are_not_whole_are_refused() {
         let outcome = sandbox.run(&[&["gallery"][..], args].concat());
         assert!(outcome.code == 2 && outcome.err.contains(word), "{args:?}: {outcome:?}");
     }
+    let days = "expected a whole number of days, 0 to 36500";
+    for args in [["purge", "--older-than"], ["settings", "--retention-days"]] {
+        for value in ["abc", "1.5", "-1", "36501"] {
+            let option = format!("{}={value}", args[1]);
+            let outcome = sandbox.run(&["gallery", args[0], &option]);
+            assert!(outcome.code == 2 && outcome.err.contains(days), "{option}: {outcome:?}");
+        }
+    }
 }
 
 #[test]
@@ -254,10 +262,24 @@ fn a_deleted_gallery_is_purged_with_consent() {
     sandbox.ok(&["galleries", "delete", "line"]);
     assert_refused(&sandbox.run(&purge[..3]), 2, &["no terminal", "--yes", "nothing was"]);
     let purged = sandbox.ok(&purge);
-    assert!(purged.starts_with("purged line with 6 examples"), "{purged}");
+    let expected = "purged the deleted gallery \"line\", with 6 examples;";
+    assert!(purged.starts_with(expected), "{purged}");
     assert_refused(&sandbox.run(&["galleries", "restore", "line"]), 2, &["`line` was purged"]);
     assert_refused(&sandbox.run(&purge), 2, &["`line` was purged"]);
     assert_eq!(ids(&sandbox, "red").len(), 2, "other galleries are as they were");
+}
+
+#[test]
+fn a_purge_counts_the_deleted_galleries_of_a_name() {
+    let sandbox = sandbox();
+    for _ in 0..2 {
+        sandbox.ok(&["galleries", "create", "line"]);
+        sandbox.ok(&["enroll", "--gallery", "line", "things"]);
+        sandbox.ok(&["galleries", "delete", "line"]);
+    }
+    let purged = sandbox.ok(&["galleries", "purge", "line", "--yes"]);
+    let expected = "purged 2 deleted galleries called \"line\", with 12 examples;";
+    assert!(purged.starts_with(expected), "{purged}");
 }
 
 #[test]

@@ -34,6 +34,9 @@ Examples:
 
 The store is written anew beside the former file, so for a moment it needs its size again.";
 
+/// A hundred years.
+const MAX_DAYS: u32 = 36_500;
+
 const SECONDS_PER_DAY: u64 = 24 * 60 * 60;
 
 #[derive(Debug, Subcommand)]
@@ -50,12 +53,18 @@ pub(super) enum Action {
 pub(super) struct PurgeOptions {
     /// Only what was removed that many days ago or earlier, 0 to 36500 [default: the retention
     /// time of the gallery]
-    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=36_500))]
+    #[arg(long, value_name = "DAYS", value_parser = parse_days)]
     older_than: Option<u32>,
 
     /// Do not ask
     #[arg(long)]
     yes: bool,
+}
+
+/// Reads the value of a number of days.
+pub(super) fn parse_days(text: &str) -> Result<u32, String> {
+    let days = text.parse::<u32>().ok().filter(|days| *days <= MAX_DAYS);
+    days.ok_or_else(|| format!("expected a whole number of days, 0 to {MAX_DAYS}"))
 }
 
 pub(super) fn run(action: &Action, json: bool, device: &Device) -> Result<(), AnyFault> {

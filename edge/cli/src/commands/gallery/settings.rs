@@ -11,6 +11,7 @@ use models::fault::AnyFault;
 use serde::Serialize;
 use terminal::note;
 
+use super::purge::parse_days;
 use super::store::open_existing;
 use crate::commands::changed::Changed;
 use crate::commands::{decision_off, open};
@@ -57,7 +58,7 @@ pub(crate) struct Options {
 
     /// Days after which `handful gallery purge`, and handful-server by itself, forget what was
     /// removed, 0 to 36500
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=36_500))]
+    #[arg(long, value_name = "N", value_parser = parse_days)]
     retention_days: Option<u32>,
 }
 
