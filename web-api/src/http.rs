@@ -6,6 +6,7 @@ pub mod client;
 pub mod conditions;
 pub mod deadline;
 pub mod middleware;
+mod parameters;
 mod plain_words;
 pub mod problem;
 pub mod query;

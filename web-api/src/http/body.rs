@@ -28,7 +28,7 @@ use crate::metrics::Refusal;
 use crate::state::AppState;
 
 pub use file::SentArchive;
-pub use json::{Json, OptionalJson};
+pub use json::{Json, NoBody, OptionalJson};
 
 /// A body stalls if fewer than [`STALLED_BYTES`] arrive in this time.
 const STALLED_TIME: Duration = Duration::from_secs(1);

@@ -1,6 +1,6 @@
 //! The middleware around all routes: request id, host and origin check, encoding of the address,
-//! deadline, one error format, reads that need no answer, memory of answers, security headers,
-//! metrics and a log line.
+//! parameters of calls that take none, deadline, one error format, reads that need no answer,
+//! memory of answers, security headers, metrics and a log line.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::connections::Connection;
 use crate::http::answers::Sending;
 use crate::http::conditions::KnownTags;
 use crate::http::problem::{self, Cause, Code, Problem};
-use crate::http::{answers, deadline, target};
+use crate::http::{answers, deadline, parameters, target};
 use crate::metrics::{self, Refusal};
 use crate::state::AppState;
 
@@ -85,6 +85,9 @@ async fn answer(state: &AppState, request: Request, next: Next) -> Result<Respon
     admit(&request, &state.config.allow_host)?;
     admit_connection(state, &request)?;
     target::check(request.uri())?;
+    if let Some(route) = request.extensions().get::<MatchedPath>() {
+        parameters::check(route.as_str(), request.uri())?;
+    }
     let limits = &state.config.limits;
     let most = if is_import(&request) { limits.transfer_time() } else { limits.deadline() };
     deadline::run(request, next, most).await

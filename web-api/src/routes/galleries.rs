@@ -47,6 +47,8 @@ pub async fn read(
 
 /// Creates a gallery. One that exists stays as it is.
 ///
+/// The body is empty: `PATCH` changes the settings.
+///
 /// The call fails with status 412 if the gallery has another revision than that of
 /// `If-Match: "<revision>"`, if it does not exist with `If-Match`, or if it exists with
 /// `If-None-Match: *`.
@@ -60,6 +62,7 @@ pub async fn put(
     writer: Writer,
     Path(gallery): Path<String>,
     headers: HeaderMap,
+    _body: body::NoBody,
 ) -> Result<Response, Problem> {
     let precondition = precondition(&headers)?;
     let changed = state.change_galleries(writer, move |recognizer| {

@@ -142,6 +142,29 @@ fn sixty_four_files_are_not_too_many() {
 }
 
 #[test]
+fn parameters_of_calls_that_take_none_are_refused() {
+    let service = Service::start(&[]);
+    service.put("/v1/galleries/default/classes/mug", "{}").ok();
+    for (method, path, name) in [
+        ("POST", "/v1/galleries/default/undo?change=ch_8a3f21", "change"),
+        ("POST", "/v1/galleries/default/purge?older_than_days=0", "older_than_days"),
+        ("POST", "/v1/galleries/default/calibrate?rate=0.1", "rate"),
+        ("GET", "/v1/galleries?limit=1", "limit"),
+        ("GET", "/v1/galleries/default?verbose=1", "verbose"),
+        ("DELETE", "/v1/galleries/default/classes/mug?force", "force"),
+        ("POST", "/v1/compact?now=true", "now"),
+    ] {
+        let refused = service.send(method, path, &[], &[]);
+        refused.assert_problem(400, "bad_request");
+        let text = format!("Unknown parameter `{name}`; this call takes none");
+        assert!(refused.text().contains(&text), "{path}: {}", refused.text());
+    }
+    assert_eq!(service.known(), [("mug".to_owned(), 0)], "nothing was changed");
+    service.get("/v1/galleries?").ok();
+    assert_eq!(service.get("/livez?x=1").status, 200);
+}
+
+#[test]
 fn the_content_type_must_fit() {
     let service = Service::start(&[]);
     for content_type in ["application/json", "text/html", "application/x-www-form-urlencoded", "x"]

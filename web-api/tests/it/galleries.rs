@@ -44,6 +44,20 @@ fn galleries_are_created_deleted_and_restored() {
 }
 
 #[test]
+fn a_gallery_is_created_without_a_body() {
+    let service = Service::start(&[]);
+    for body in [r#"{"rate":0.1}"#, "[]", "rate=0.1", "null"] {
+        let refused = service.put("/v1/galleries/line", body);
+        refused.assert_problem(400, "bad_request");
+        assert!(refused.text().contains("change its settings with PATCH"), "{}", refused.text());
+    }
+    assert_eq!(names(&service), ["default"], "nothing was made");
+    assert_eq!(service.put("/v1/galleries/line", "{}").status, 201);
+    assert_eq!(service.put("/v1/galleries/line", "").status, 200);
+    assert_eq!(service.send("PUT", "/v1/galleries/other", &[], &[]).status, 201);
+}
+
+#[test]
 fn a_refused_restore_says_what_stands_in_the_way() {
     let service = Service::start(&[]);
     service.put("/v1/galleries/line", "").ok();

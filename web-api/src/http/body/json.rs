@@ -45,6 +45,28 @@ impl<T: DeserializeOwned + Default> FromRequest<Arc<AppState>> for OptionalJson<
     }
 }
 
+/// The body of a `PUT` of a gallery, which has nothing to say: none, or an empty JSON object.
+#[derive(Debug)]
+pub struct NoBody;
+
+impl FromRequest<Arc<AppState>> for NoBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &Arc<AppState>) -> Result<Self, Problem> {
+        let JsonBytes { bytes, .. } = JsonBytes::read(request, state).await?;
+        if bytes.is_empty() || is_empty_object(&bytes) {
+            return Ok(Self);
+        }
+        let detail = "PUT of a gallery takes no body; change its settings with PATCH.";
+        Err(Problem::new(Code::BadRequest, detail))
+    }
+}
+
+fn is_empty_object(bytes: &[u8]) -> bool {
+    let object = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(bytes);
+    object.is_ok_and(|fields| fields.is_empty())
+}
+
 /// A body that should be JSON.
 struct JsonBytes {
     content_type: String,
@@ -113,6 +135,16 @@ mod tests {
         for wrong in ["[]", " [1]", "1", "", "{"] {
             let code = object::<Body>(wrong.as_bytes()).unwrap_err().code();
             assert_eq!(code, Code::BadRequest, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn only_an_object_without_fields_is_empty() {
+        for empty in ["{}", " { }\n"] {
+            assert!(is_empty_object(empty.as_bytes()), "{empty}");
+        }
+        for other in ["", "[]", "null", r#"{"rate":0.1}"#, "{", "{} {}"] {
+            assert!(!is_empty_object(other.as_bytes()), "{other}");
         }
     }
 
