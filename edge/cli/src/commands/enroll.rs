@@ -17,6 +17,7 @@ use models::dataset::Dataset;
 use models::fault::{AnyFault, Blame, Message, about};
 use models::image::EXTENSIONS;
 use serde::Serialize;
+use terminal::note;
 
 use self::prepared::{Images, Prepared, Target};
 use self::quality::ImageFinding;
@@ -74,7 +75,7 @@ pub(crate) struct Options {
     #[arg(long, conflicts_with = "class")]
     background: bool,
 
-    /// Skip images that cannot be used; fail only if no image can be used
+    /// Skip images that cannot be used, with a warning; fail only if no image can be used
     #[arg(long)]
     skip_bad: bool,
 
@@ -144,8 +145,9 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
     let total = plan.total();
     // All images before the first write: one bad file must not leave half of the classes enrolled.
     let (embedded, mut errors) = embed(plan, &mut recognizer, options.json);
-    if options.strict && errors.is_empty() {
-        errors = quality::rejected(&embedded, &mut recognizer)?;
+    if options.strict {
+        // Also beside files that are broken, so that one run lists all that is to be mended.
+        errors.extend(quality::rejected(&embedded, &mut recognizer)?);
     }
     let refused = !errors.is_empty() && !options.skip_bad;
     let revision = recognizer.revision();
@@ -162,11 +164,19 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
         (true, false) => "; nothing was enrolled (--skip-bad skips them)",
         (false, _) => "",
     };
-    let is_tolerated = options.skip_bad && !answer.is_empty();
-    match report_errors(&answer.errors, total, consequence) {
-        // An engine that fails is no bad file, so it is not tolerated.
-        Err(fault) if fault.blame() == Blame::Input && is_tolerated => Ok(()),
-        outcome => outcome,
+    // An engine that fails is no bad file, so it is not tolerated.
+    let is_bad_file = answer.errors.iter().all(|error| error.blame == Blame::Input);
+    if options.skip_bad && !answer.is_empty() && is_bad_file {
+        print_skipped(&answer.errors);
+        return Ok(());
+    }
+    report_errors(&answer.errors, total, consequence)
+}
+
+/// Prints the files that `--skip-bad` leaves out, a line for each.
+fn print_skipped(errors: &[FileError]) {
+    for error in errors {
+        note!("warning: skipped: {}", one_line(&error.fault().to_string()));
     }
 }
 

@@ -58,6 +58,9 @@ fn enroll_names_files_that_are_no_images_and_enrolls_nothing() {
     let outcome = sandbox.run(&["enroll", "things", "--skip-bad"]);
     assert_eq!(outcome.code, 0, "{outcome:?}");
     assert!(outcome.err.contains("cut.jpg") && outcome.out.contains("red"), "{outcome:?}");
+    let skipped = outcome.err.lines().filter(|line| line.starts_with("warning: skipped: "));
+    assert_eq!(skipped.count(), 3, "{outcome:?}");
+    assert!(!outcome.err.lines().any(|line| line.starts_with("error: ")), "{outcome:?}");
     fs::create_dir_all(sandbox.path("junk/thing")).unwrap();
     fs::write(sandbox.path("junk/thing/text.png"), "not an image").unwrap();
     assert_refused(&sandbox.run(&["enroll", "junk", "--skip-bad"]), 2, &["1 of 1 files"]);

@@ -80,6 +80,21 @@ fn a_strict_command_enrolls_all_or_nothing() {
 }
 
 #[test]
+fn a_strict_command_lists_broken_and_poor_images() {
+    let sandbox = sandbox();
+    fs::copy(sandbox.path("black.png"), sandbox.path("things/mug/black.png")).unwrap();
+    fs::write(sandbox.path("things/cup/text.png"), "not an image").unwrap();
+    let refused = sandbox.run(&["enroll", "--strict", "things"]);
+    assert_eq!(refused.code, 2, "{refused:?}");
+    for word in ["black.png: the image is nearly black", "text.png: "] {
+        let mut named = refused.err.lines().filter(|line| line.contains(word));
+        assert!(named.all(|line| line.starts_with("error: ")), "{refused:?}");
+        assert!(refused.err.contains(word), "{word}: {refused:?}");
+    }
+    assert!(refused.err.contains("2 of 4 files could not be used; nothing was enrolled"));
+}
+
+#[test]
 fn a_file_in_two_classes_is_reported() {
     let sandbox = sandbox();
     fs::write(sandbox.path("things/mug/same.png"), png(1, 0)).unwrap();

@@ -235,7 +235,7 @@ fn background_files_that_cannot_be_used_are_named() {
     assert_fails(&enroll(&["text.png", "gone.png", "gray.png"]), 2, &["2 of 3", "nothing"]);
     assert_eq!(sandbox.json(&["gallery", "list", "--json"])["background"], 0);
     let skipped = enroll(&["empty", "text.png", "gray.png", "--skip-bad"]);
-    assert!(skipped.code == 0 && skipped.err.contains("error: empty: "), "{skipped:?}");
+    assert!(skipped.code == 0 && skipped.err.contains("warning: skipped: empty: "), "{skipped:?}");
     assert!(skipped.out.starts_with("background set: 1 new, 0 skipped, 1 examples\n"));
     assert_fails(&enroll(&["empty", "--skip-bad"]), 2, &["1 of 1"]);
     let both = enroll(&["gray.png", "--class", "mug"]);
