@@ -56,7 +56,7 @@ fn command_lines_that_are_not_whole_are_refused() {
     for args in [["purge", "--older-than"], ["settings", "--retention-days"]] {
         for value in ["abc", "1.5", "-1", "36501"] {
             let option = format!("{}={value}", args[1]);
-            let outcome = sandbox.run(&["gallery", args[0], &option]);
+            let outcome = sandbox.run(&["gallery", args[0], option.as_str()]);
             assert!(outcome.code == 2 && outcome.err.contains(days), "{option}: {outcome:?}");
         }
     }
