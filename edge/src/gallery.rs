@@ -90,6 +90,7 @@ pub use label::{Label, LabelError, MAX_LABEL_CHARS};
 pub use limits::GalleryLimits;
 pub use retention::PurgedGallery;
 pub use settings::{GallerySettings, KeepImages, NotKeepImages, Setting, SettingError};
+pub use store::UPLOAD_FILE;
 
 /// Who makes changes, as long as nobody says otherwise.
 const ACTOR: &str = "library";

@@ -22,7 +22,6 @@ use terminal::note;
 use tracing::warn;
 use web_api::allocator;
 use web_api::config::{Config, ConfigError};
-use web_api::http::body::SentArchive;
 use web_api::http::server;
 use web_api::jobs::owner_thread::OwnerThread;
 use web_api::log::Log;
@@ -72,9 +71,6 @@ fn run(config: Config, start: Instant) -> Result<(), AnyFault> {
     // First, so that an address in use is reported before the engine starts.
     let listener = listen(config.listen)?;
     let (mut recognizer, places) = open(&config)?;
-    if !config.read_only {
-        SentArchive::remove_leftover(&places.store);
-    }
     let version = version(&config, &mut recognizer)?;
     let report = report(listener.local_addr()?, &places, &version, &mut recognizer);
     let decoder = recognizer.decoder().clone();

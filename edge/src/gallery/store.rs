@@ -35,6 +35,7 @@ mod views;
 
 use failures::{broken, failure, io_failure, lock_failure, read_failure};
 use header::Header;
+pub use medium::UPLOAD_FILE;
 use medium::{FILE, Folder, MARKER, Medium};
 pub(super) use rows::GalleryRow;
 use tables::SCHEMA;
@@ -101,7 +102,7 @@ impl SharedFile {
         // Before the database: its own lock does not name the holder, and it is free while a failed
         // write is settled.
         let lock = Lock::take(dir).map_err(|e| lock_failure(dir, e))?;
-        Self::open_on(Box::new(Folder::new(dir)), dir, Some(lock), space_id, clock)
+        Self::open_on(Box::new(Folder::without_upload(dir)), dir, Some(lock), space_id, clock)
     }
 
     /// The same on any medium.

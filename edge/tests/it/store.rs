@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use edge::gallery::{Galleries, Gallery, GalleryError, GallerySettings, UndoTarget};
+use edge::gallery::{Galleries, Gallery, GalleryError, GallerySettings, UPLOAD_FILE, UndoTarget};
 use redb::{Database, ReadableTable, TableDefinition, WriteTransaction};
 use serde_json::{Value, json};
 
@@ -150,6 +150,21 @@ fn a_read_only_gallery_refuses_changes_and_frees_its_store() {
     let refused = gallery.remove_background(&first).unwrap_err();
     assert!(matches!(refused, GalleryError::ReadOnly), "{refused}");
     assert_eq!((contents(&gallery), contents(&again)), (kept.clone(), kept));
+}
+
+#[test]
+fn an_upload_that_was_interrupted_is_removed_by_whoever_opens_the_store_for_writing() {
+    let dir = tempfile::tempdir().unwrap();
+    enrolled(dir.path());
+    let upload = dir.path().join(UPLOAD_FILE);
+    fs::write(&upload, "a part of a file").unwrap();
+    drop(Galleries::open_read_only(dir.path(), SPACE).unwrap());
+    assert!(upload.exists());
+    let mut store = open(dir.path());
+    assert!(!upload.exists());
+    fs::write(&upload, "one that is arriving").unwrap();
+    store.compact().unwrap();
+    assert!(upload.exists(), "it was removed while the store was open");
 }
 
 #[test]

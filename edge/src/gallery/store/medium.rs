@@ -21,6 +21,11 @@ const CACHE_BYTES: usize = 8 << 20;
 /// The file that a compaction writes.
 const NEW_FILE: &str = "gallery.redb.new";
 
+/// The file in the folder of a store into which a service writes a gallery that it is sent, until it
+/// is imported. One that is left of a service that was killed is removed by the next program that
+/// opens the store for writing.
+pub const UPLOAD_FILE: &str = "import.part";
+
 /// On a full disk a deletion needs room too: this file gives its room up for it.
 const RESERVE: &str = "reserve";
 const RESERVE_BYTES: usize = 1 << 20;
@@ -76,6 +81,13 @@ pub(super) struct Folder {
 impl Folder {
     pub(super) fn new(dir: &Path) -> Self {
         Self { dir: dir.to_owned(), opened: Mutex::new(None) }
+    }
+
+    /// The same, without what is left of an upload. The store must be locked for writing: then no
+    /// service is receiving a file.
+    pub(super) fn without_upload(dir: &Path) -> Self {
+        let _ = fs::remove_file(dir.join(UPLOAD_FILE));
+        Self::new(dir)
     }
 
     fn file_number(&self) -> io::Result<(u64, u64)> {

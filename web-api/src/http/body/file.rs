@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
-use edge::gallery::GalleryError;
+use edge::gallery::{GalleryError, UPLOAD_FILE};
 use http_body_util::BodyExt;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::spawn_blocking;
@@ -16,9 +16,6 @@ use super::{Arrival, content_length, content_type, discard, quoted, refuse, too_
 use crate::http::problem::{Code, Problem};
 use crate::metrics::Refusal;
 use crate::state::AppState;
-
-/// The file in the folder of the store: one import runs at a time.
-const NAME: &str = "import.part";
 
 /// Bytes that are written at once.
 const WRITE_BYTES: usize = 1 << 20;
@@ -35,11 +32,6 @@ impl SentArchive {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// Removes what a process that was killed has left in the folder of the store.
-    pub fn remove_leftover(store: &Path) {
-        let _ = fs::remove_file(store.join(NAME));
     }
 }
 
@@ -73,7 +65,8 @@ impl FromRequest<Arc<AppState>> for SentArchive {
             return Err(refuse(&parts, body, problem).await);
         };
         // From here on the file is removed, whatever happens.
-        let sent = Self { path: state.store.join(NAME), _place: place };
+        // One name is enough: one import runs at a time.
+        let sent = Self { path: state.store.join(UPLOAD_FILE), _place: place };
         let file = File::create(&sent.path).map_err(unwritten)?;
         arrival.within_time(save(body, file, limit)).await?;
         Ok(sent)
