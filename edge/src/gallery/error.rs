@@ -227,6 +227,12 @@ pub enum ArchiveError {
         /// The format and the layout of this program.
         expected: String,
     },
+    /// It has a change that the gallery has, or that it has itself, with other content.
+    #[error(
+        "the file has the change `{0}` with other content than this gallery; nothing was imported: \
+         one of them was changed, so export the gallery again"
+    )]
+    OtherContent(ChangeId),
     /// Its embeddings are of another backbone.
     #[error(
         "the archive holds embeddings of another model (space {got:.12}…, this model's is \

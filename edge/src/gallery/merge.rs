@@ -7,11 +7,13 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::Gallery;
 use super::change::{
-    Change, MOST_ACTOR_BYTES, MOST_ATTRIBUTES, MOST_EXAMPLES, MOST_PRECISION_BYTES, What,
+    Change, MOST_ACTOR_BYTES, MOST_ATTRIBUTES, MOST_EXAMPLES, MOST_PRECISION_BYTES, NewlyEnrolled,
+    What,
 };
 use super::commit::Data;
 use super::error::{ArchiveError, GalleryError};
 use super::id::{ChangeId, ExampleId};
+use super::label::{Label, LabelError};
 use super::settings::GallerySettings;
 use super::state::State;
 
@@ -35,7 +37,7 @@ pub(super) struct Merged {
 }
 
 impl Gallery {
-    /// Which of these changes this gallery takes over.
+    /// Which of these changes this gallery takes over. Those that it has must be equal to its own.
     pub(super) fn plan_merge(
         &self,
         journal: &[Change],
@@ -52,9 +54,12 @@ impl Gallery {
             if here.changes.insert(change.id) {
                 here.check(&change)?;
                 changes.push(change);
+            } else if !has(journal, &change) && !changes.contains(&change) {
+                return Err(ArchiveError::OtherContent(change.id).into());
             }
         }
-        Ok(MergePlan { changes, ahead, purged })
+        let n_purged_here = n_purged_here(journal, &changes);
+        Ok(MergePlan { changes, ahead, purged, n_purged_here })
     }
 
     /// Makes the changes of a plan durable; `data` is what they enroll.
@@ -94,6 +99,8 @@ pub(super) struct MergePlan {
     ahead: usize,
     /// The examples that are purged here or there.
     pub(super) purged: HashSet<ExampleId>,
+    /// How many examples of this gallery the changes purge.
+    pub(super) n_purged_here: usize,
 }
 
 /// What is in the journal, and what of the given changes comes before.
@@ -104,13 +111,9 @@ struct Seen {
 
 impl Seen {
     fn new(journal: &[Change]) -> Self {
-        let enrolled = journal.iter().filter_map(|change| match &change.what {
-            What::Enroll { examples, .. } => Some(examples),
-            _ => None,
-        });
         Self {
             changes: journal.iter().map(|change| change.id).collect(),
-            examples: enrolled.flatten().map(|new| new.id).collect(),
+            examples: journal.iter().flat_map(enrolls).map(|new| new.id).collect(),
         }
     }
 
@@ -140,6 +143,11 @@ impl Seen {
             What::Remove { examples } | What::Move { examples, .. } | What::Purge { examples } => {
                 too_many(examples.len())
             }
+            What::CreateClass { label, .. } | What::Rename { label, .. } => {
+                let parsed = Label::parse(label.as_str());
+                let is_reserved = matches!(parsed, Err(LabelError::Reserved(_)));
+                is_reserved.then_some("its label is `.`, `..` or the form of an id")
+            }
             What::Define { overrides, .. } => {
                 let n = overrides.attributes.as_ref().map_or(0, BTreeSet::len);
                 (n > MOST_ATTRIBUTES).then_some("it sets more than 128 attributes")
@@ -157,6 +165,28 @@ impl Seen {
 
 fn too_many(examples: usize) -> Option<&'static str> {
     (examples > MOST_EXAMPLES).then_some("it has more than 16 examples")
+}
+
+/// Whether a journal, which is in order, has exactly this change.
+fn has(journal: &[Change], change: &Change) -> bool {
+    let found = journal.binary_search_by_key(&change.position(), Change::position);
+    found.is_ok_and(|at| journal[at] == *change)
+}
+
+/// How many examples of a journal these changes purge, which it does not have.
+fn n_purged_here(journal: &[Change], changes: &[Change]) -> usize {
+    let mut purged: HashSet<ExampleId> = changes.iter().flat_map(purges).collect();
+    for id in journal.iter().flat_map(purges) {
+        purged.remove(&id);
+    }
+    journal.iter().flat_map(enrolls).filter(|new| purged.remove(&new.id)).count()
+}
+
+fn enrolls(change: &Change) -> &[NewlyEnrolled] {
+    match &change.what {
+        What::Enroll { examples, .. } => examples,
+        _ => &[],
+    }
 }
 
 fn purges(change: &Change) -> Vec<ExampleId> {

@@ -187,7 +187,7 @@ fn example(number: u64, is_kept: bool) -> NewExample {
     let mut sha256 = [0; 32];
     sha256[..8].copy_from_slice(&number.to_le_bytes());
     let value = number as f32;
-    let image = is_kept.then(|| format!("image {number} ").repeat(30).into_bytes());
+    let image = is_kept.then(|| format!("BM image {number} ").repeat(30).into_bytes());
     let precision = if number.is_multiple_of(2) { "fp32" } else { "int8" };
     let precision = precision.to_owned();
     NewExample { sha256, embedding: vec![value, -value, 0.5], precision, image }

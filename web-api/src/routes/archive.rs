@@ -141,12 +141,12 @@ fn is_plain(letter: char) -> bool {
 }
 
 /// Imports the file of a gallery: the gallery gets the changes that it does not have, all or none,
-/// with their examples and images. The same file sent again changes nothing, and a damaged file
-/// changes nothing.
+/// with their examples and images. What the file has purged is purged here too, for good. The same
+/// file sent again changes nothing, and a damaged file changes nothing.
 ///
-/// Status 422 with the code `bad_archive` for a damaged file, 409 with `other_space` for one of
-/// another model. `If-Match: "<revision>"`: the call fails with status 412 if the gallery has
-/// another revision.
+/// Status 422 with the code `bad_archive` for a damaged or altered file, 409 with `other_space` for
+/// one of another model. `If-Match: "<revision>"`: the call fails with status 412 if the gallery
+/// has another revision.
 #[utoipa::path(post, path = "/v1/galleries/{gallery}/import", tag = "galleries",
     operation_id = "import_gallery",
     params(wire::GalleryPath, wire::IfMatch),

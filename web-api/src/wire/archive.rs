@@ -24,8 +24,13 @@ pub struct Imported {
     /// Those that were left out, since their time is more than 24 hours ahead of the clock of this
     /// device. Set the clock and import the file again.
     pub ahead: usize,
+    /// Number of examples of this gallery, in use or removed, that the file has purged: they are
+    /// forgotten for good.
+    pub purged: usize,
     /// Number of examples that were taken over, also of removed ones.
     pub examples: usize,
+    /// Those of them that count; the others were removed, or another example has the same image.
+    pub in_use: usize,
     /// Number of images that were taken over.
     pub images: usize,
     /// The gallery's revision after the call.
@@ -36,7 +41,9 @@ impl Imported {
     /// An answer about the gallery of this name.
     #[must_use]
     pub fn new(gallery: String, imported: gallery::Imported, revision: u64) -> Self {
-        let gallery::Imported { changes, new, ahead, embeddings: examples, images } = imported;
-        Self { gallery, changes, new, ahead, examples, images, revision }
+        let gallery::Imported { changes, new, ahead, purged, embeddings, in_use, images } =
+            imported;
+        let examples = embeddings;
+        Self { gallery, changes, new, ahead, purged, examples, in_use, images, revision }
     }
 }

@@ -23,9 +23,11 @@ const PROGRAM_BYTES: u64 = 32 << 20;
 fn example(number: usize, length: usize) -> NewExample {
     let mut sha256 = [0; 32];
     sha256[..8].copy_from_slice(&(number as u64).to_le_bytes());
-    let embedding = (0..length).map(|at| (at * 31 + number * 17) as f32).collect();
-    let image = Some(vec![number.to_le_bytes()[0]; IMAGE_BYTES]);
-    NewExample { sha256, embedding, precision: "fp32".to_owned(), image }
+    let embedding = (0..length).map(|at| ((at * 31 + number * 17) % 65_536) as f32).collect();
+    let mut image = vec![number.to_le_bytes()[0]; IMAGE_BYTES];
+    // It begins as a BMP file does.
+    image[..2].copy_from_slice(b"BM");
+    NewExample { sha256, embedding, precision: "fp32".to_owned(), image: Some(image) }
 }
 
 fn fill(sandbox: &Sandbox, n: usize) {

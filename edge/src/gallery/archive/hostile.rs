@@ -193,8 +193,22 @@ fn with_attributes(bytes: &[u8], n: usize) -> Vec<u8> {
     with_change(bytes, |change| change.what = what)
 }
 
+fn with_label(bytes: &[u8], label: &str) -> Vec<u8> {
+    let label = Label::stored(label).unwrap();
+    let class = ClassId(Uuid::from_u128(9));
+    with_change(bytes, |change| change.what = What::CreateClass { class, label })
+}
+
+fn with_new_label(bytes: &[u8], label: &str) -> Vec<u8> {
+    let label = Label::stored(label).unwrap();
+    let class = ClassId(Uuid::from_u128(9));
+    with_change(bytes, |change| change.what = What::Rename { class, label })
+}
+
 fn hostile_changes(bytes: &[u8]) -> Vec<Case> {
     vec![
+        ("a label like an id", with_label(bytes, "c_8f4e8111"), "form of an id"),
+        ("a new label like an id", with_new_label(bytes, "e_8f4e8111"), "form of an id"),
         ("a long actor", with_actor(bytes, 1025), "its actor has more than 1024 bytes"),
         ("a long precision", with_precision(bytes, 65), "its precision has more than 64 bytes"),
         ("many attributes", with_attributes(bytes, 129), "it sets more than 128 attributes"),
@@ -221,6 +235,29 @@ fn a_long_actor_is_cut_so_that_its_changes_can_be_imported() {
     let journal = store.gallery.journal.changes().unwrap();
     assert_eq!(journal[0].actor, "\u{20ac}".repeat(MOST_ACTOR_BYTES / 3));
     assert!(Store::new().import(&store.bytes()).is_ok());
+}
+
+#[test]
+fn known_changes_with_other_content_are_refused() {
+    let mut store = small();
+    let bytes = store.bytes();
+    let altered = changed(&bytes, |all| {
+        let journal = journal(all);
+        let text = String::from_utf8(journal.clone()).unwrap();
+        *journal = text.replace("\"mug\"", "\"jar\"").into_bytes();
+    });
+    let refusal = store.refusal(&altered);
+    assert!(refusal.contains("with other content than this gallery"), "{refusal}");
+    assert!(refusal.contains("nothing was imported"), "{refusal}");
+    assert!(Store::new().import(&altered).is_ok(), "nobody has the other ones there");
+    let twice = changed(&bytes, |all| {
+        let journal = journal(all);
+        let last = last(journal);
+        let again = Change { id: last.id, ..next(&last, What::Settings(Vec::new())) };
+        add(journal, &again);
+    });
+    let refusal = Store::new().refusal(&twice);
+    assert!(refusal.contains("with other content"), "{refusal}");
 }
 
 /// Adds classes that become one another in turn.

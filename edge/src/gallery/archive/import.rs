@@ -28,8 +28,14 @@ pub struct Imported {
     /// Those that were left out, since their time is more than 24 hours ahead of the clock of this
     /// device. Import the archive again after that time.
     pub ahead: usize,
+    /// Examples of this gallery, in use or removed, that the archive has purged: they are forgotten
+    /// for good.
+    pub purged: usize,
     /// Embeddings that were taken over, also of examples that were removed.
     pub embeddings: usize,
+    /// Those of them whose examples count. The others were removed, or another example has the same
+    /// image.
+    pub in_use: usize,
     /// Images that were taken over.
     pub images: usize,
 }
@@ -37,12 +43,16 @@ pub struct Imported {
 impl Gallery {
     /// Takes an archive over, all or nothing: the changes that this gallery does not have, with
     /// their embeddings and images. The same archive imported again changes nothing. An import is
-    /// not undone as a whole; each of its calls can be undone.
+    /// not undone as a whole; each of its calls can be undone, except for purges: what the archive
+    /// has purged is purged here too.
+    ///
+    /// A change that both have must be equal in both. Embeddings and images of examples that this
+    /// gallery has are not compared.
     ///
     /// # Errors
-    /// [`GalleryError::Archive`] if the file has changed since it was opened, or if its changes
-    /// move the same examples too often; [`GalleryError::NotAChange`] for one that Handful does
-    /// not make;
+    /// [`GalleryError::Archive`] if the file has changed since it was opened, if its changes move
+    /// the same examples too often, or if one of them is another one here;
+    /// [`GalleryError::NotAChange`] for one that Handful does not make;
     /// [`GalleryError::LimitReached`]; [`GalleryError::StoreLimitReached`];
     /// [`GalleryError::ReadOnly`]; [`GalleryError::StoreFull`]; [`GalleryError::Io`];
     /// [`GalleryError::Broken`]. [`GalleryError::NotCompacted`]: the archive is imported.
@@ -53,15 +63,18 @@ impl Gallery {
         let n_changes = changes.len();
         let journal = self.journal.changes()?;
         let plan = self.plan_merge(&journal, changes)?;
+        let purged = plan.n_purged_here;
         let data = data(file, &manifest, &plan)?;
-        let embeddings = data.examples.len();
+        let taken_over: Vec<ExampleId> = data.examples.keys().copied().collect();
         let images = data.archived.as_ref().map_or(0, |archived| archived.len());
         let taken = self.take_over(&journal, plan, data);
         // It is many calls, and the first of them is not what the user did. This holds also for one
         // that is taken over and not compacted.
         self.last_change = None;
         let Merged { new, ahead } = taken?;
-        Ok(Imported { changes: n_changes, new, ahead, embeddings, images })
+        let embeddings = taken_over.len();
+        let in_use = taken_over.iter().filter(|id| self.state.place_of(**id).is_some()).count();
+        Ok(Imported { changes: n_changes, new, ahead, purged, embeddings, in_use, images })
     }
 
     /// All embeddings of a gallery have one length.

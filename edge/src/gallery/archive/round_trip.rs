@@ -113,7 +113,9 @@ pub(super) fn enroll(gallery: &mut Gallery, label: &str, numbers: &[u8]) {
     let mut examples = Vec::new();
     for number in numbers {
         let embedding = vec![f32::from(*number), -0.0, 0.5];
-        let image = Some(format!("image {number}").repeat(20).into_bytes());
+        // It begins as a BMP file does.
+        let text = format!("image {number}").repeat(20);
+        let image = Some(format!("BM{text}").into_bytes());
         let precision = "fp32".to_owned();
         examples.push(NewExample { sha256: [*number; 32], embedding, precision, image });
     }
@@ -168,7 +170,8 @@ fn two_devices_that_import_each_other_are_equal() {
 fn what_was_removed_can_be_restored_after_an_import_and_what_was_purged_is_gone() {
     let mut store = small();
     let mut copy = Store::new();
-    copy.import(&store.bytes()).unwrap();
+    let imported = copy.import(&store.bytes()).unwrap();
+    assert_eq!((imported.embeddings, imported.in_use, imported.purged), (3, 2, 0));
     assert_eq!(copy.gallery.last_change(), None);
     copy.gallery.undo(UndoTarget::Last, false).unwrap();
     let restored = copy.gallery.class("mug").unwrap().examples[2].clone();
@@ -181,8 +184,11 @@ fn what_was_removed_can_be_restored_after_an_import_and_what_was_purged_is_gone(
     assert!(!bytes.windows(image.len()).any(|window| window == image));
     let embedding = [3.0_f32, -0.0, 0.5].map(f32::to_le_bytes).concat();
     assert!(!bytes.windows(embedding.len()).any(|window| window == embedding));
-    copy.import(&bytes).unwrap();
+    assert_eq!(copy.import(&bytes).unwrap().purged, 1);
+    assert_eq!(copy.import(&bytes).unwrap().purged, 0, "it was purged before");
     assert!(copy.gallery.class("mug").unwrap().examples.len() == 2, "purged there, purged here");
+    let in_new = Store::new().import(&bytes).unwrap();
+    assert_eq!((in_new.purged, in_new.embeddings), (0, 2), "a new gallery has nothing to purge");
     assert_eq!(copy.gallery.image(restored.id).unwrap(), None);
 }
 

@@ -149,9 +149,9 @@ impl From<ArchiveError> for Problem {
 
 fn archive(error: &ArchiveError) -> Problem {
     match error {
-        ArchiveError::Broken(_) | ArchiveError::OtherVersion { .. } => {
-            Problem::new(Code::BadArchive, sentence(error))
-        }
+        ArchiveError::Broken(_)
+        | ArchiveError::OtherVersion { .. }
+        | ArchiveError::OtherContent(_) => Problem::new(Code::BadArchive, sentence(error)),
         ArchiveError::OtherSpace { .. } => Problem::new(Code::OtherSpace, sentence(error)),
         _ => Problem::internal(error),
     }
