@@ -169,7 +169,8 @@ impl Fault for ArchiveError {
         match self {
             Self::Io(error) if is_wrong_path(error) => Blame::Input,
             Self::Io(_) => Blame::Machine,
-            Self::Broken(_)
+            Self::NoArchive
+            | Self::Broken(_)
             | Self::OtherVersion { .. }
             | Self::OtherContent(_)
             | Self::OtherSpace { .. } => Blame::Input,

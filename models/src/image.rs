@@ -121,6 +121,13 @@ pub fn decode(bytes: &[u8], limits: &ImageLimits, detail: Detail) -> Result<Imag
     })
 }
 
+/// Whether a file begins as one of a format that is read. Its first 12 bytes show it; nothing else
+/// is checked.
+#[must_use]
+pub fn begins_as_image(bytes: &[u8]) -> bool {
+    format::sniff(bytes).is_ok()
+}
+
 /// The format of a file that is not too large.
 fn format_within(bytes: &[u8], limits: &ImageLimits) -> Result<Format, ImageError> {
     if bytes.is_empty() {

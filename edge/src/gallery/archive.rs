@@ -11,13 +11,15 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256 as Hasher};
 
 use super::change::Sha256;
 use super::id::ExampleId;
 use super::label::Label;
 
+mod form;
 #[cfg(test)]
 mod hostile;
 mod import;
@@ -60,6 +62,7 @@ struct Manifest {
     format: u64,
     layout: String,
     /// The name of the gallery.
+    #[serde(deserialize_with = "name_of_gallery")]
     gallery: Label,
     /// Identifies the backbone of the embeddings.
     space_id: String,
@@ -122,9 +125,34 @@ impl TryFrom<String> for EntryName {
     }
 }
 
-/// Text of a file for an error: short, without controls.
+/// A name as an export writes it: it follows the rules of labels already.
+fn name_of_gallery<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Label, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let label = Label::parse(&text).ok().filter(|label| label.as_str() == text);
+    let reason = format!("`{}` is not the name of a gallery", printable(&text));
+    label.ok_or_else(|| D::Error::custom(reason))
+}
+
+/// Text of a file for an error: short, with a question mark for each control character.
 fn printable(text: &str) -> String {
-    text.chars().filter(|letter| !letter.is_control()).take(160).collect()
+    let letters = text.chars().take(160);
+    letters.map(|letter| if letter.is_control() { '?' } else { letter }).collect()
+}
+
+/// Why JSON is refused, without the place in it and without escapes of Rust: the reason may quote
+/// the file.
+fn json_reason(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    let mut rest = text.strip_suffix(place.as_str()).unwrap_or(&text);
+    let mut plain = String::new();
+    while let Some((before, escape)) = rest.split_once("\\u{") {
+        plain.push_str(before);
+        plain.push('?');
+        rest = escape.split_once('}').map_or("", |(_, after)| after);
+    }
+    plain.push_str(rest);
+    printable(&plain)
 }
 
 /// Sums up bytes as they pass.
@@ -208,6 +236,17 @@ mod tests {
             let error = EntryName::try_from(wrong.to_owned()).unwrap_err();
             assert!(error.contains(wrong), "{error}");
         }
+    }
+
+    #[test]
+    fn reasons_have_no_escapes_and_no_place() {
+        let name = "\u{1b}[31m at line 2 \u{7}";
+        let text = serde_json::json!(name).to_string();
+        let error = serde_json::from_str::<EntryName>(&text).unwrap_err();
+        let reason = json_reason(&error);
+        assert_eq!(reason, "`?[31m at line 2 ?` is not the name of an entry");
+        let error = serde_json::from_str::<u32>(&text).unwrap_err();
+        assert_eq!(json_reason(&error), "invalid type: string \"?[31m at line 2 ?\", expected u32");
     }
 
     #[test]

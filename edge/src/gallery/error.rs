@@ -208,7 +208,13 @@ pub enum ArchiveError {
     /// The operating system refused.
     #[error("the file cannot be read: {0}")]
     Io(#[from] io::Error),
-    /// It is no file that Handful wrote, or it is damaged.
+    /// It is a file of another kind.
+    #[error(
+        "this is no gallery that Handful exported; nothing was imported; choose a file such as \
+         things.handful"
+    )]
+    NoArchive,
+    /// It is damaged, or another program has changed it.
     #[error(
         "this is not a whole archive of a gallery: {0}; nothing was imported; export the gallery \
          again"

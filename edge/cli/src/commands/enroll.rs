@@ -22,7 +22,7 @@ use terminal::note;
 use self::prepared::{Images, Prepared, Target};
 use self::quality::ImageFinding;
 use super::changed::{Changed, Reversal};
-use super::inputs::{Ignored, Input, Inputs, noted};
+use super::inputs::{EXPORTED, Ignored, Input, Inputs, is_exported, noted};
 use super::{FileError, ModelInfo, open, report_errors};
 use crate::text::{Align, one_line, progress, show, table};
 
@@ -279,6 +279,9 @@ impl Plan {
 
     /// Adds the classes of a folder or an archive, of all splits.
     fn add_classes(&mut self, path: &Path, json: bool) -> Result<(), AnyFault> {
+        if is_exported(path) {
+            return Err(Message::input(format!("{}: {EXPORTED}", path.display())).into());
+        }
         if is_image_file(path) {
             let hint = format!("{} is a file; name its class with --class NAME", path.display());
             return Err(Message::input(hint).into());

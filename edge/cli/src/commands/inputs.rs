@@ -20,6 +20,10 @@ const STDIN: &str = "-";
 /// The ends of the names of archives. A file with another name is an image.
 const ARCHIVES: [&str; 6] = [".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz"];
 
+/// What to do with an exported gallery, which is no image.
+pub(super) const EXPORTED: &str =
+    "this is an exported gallery; import it with `handful gallery import`";
+
 /// An image, not yet read.
 #[derive(Debug)]
 pub(super) enum Input {
@@ -95,6 +99,12 @@ fn is_archive(path: &Path) -> bool {
     ARCHIVES.iter().any(|end| name.ends_with(end))
 }
 
+/// Whether a path is that of an exported gallery, by its name.
+pub(super) fn is_exported(path: &Path) -> bool {
+    let extension = path.extension().unwrap_or_default();
+    path.is_file() && extension.eq_ignore_ascii_case("handful")
+}
+
 impl Inputs {
     /// The images of the paths: of files, of standard input, and all in folders and archives,
     /// whatever folders they are in.
@@ -107,6 +117,8 @@ impl Inputs {
                 inputs.errors.push(FileError::input(path, reason));
             } else if is_stdin {
                 inputs.images.push(Input::Stdin);
+            } else if is_exported(path) {
+                inputs.errors.push(FileError::input(path, EXPORTED));
             } else if path.is_dir() || (path.is_file() && is_archive(path)) {
                 inputs.add_all(path, json);
             } else {

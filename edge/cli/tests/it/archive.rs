@@ -25,6 +25,7 @@ fn a_gallery_moves_to_another_device_with_its_history() {
     let imported = json_of(&other, &["import", "in.handful"]);
     assert_eq!((&imported["gallery"], &imported["examples"]), (&json!("default"), &json!(6)));
     assert_eq!((&imported["new"], &imported["ahead"]), (&imported["changes"], &json!(0)));
+    assert_eq!((&imported["in_use"], &imported["purged"]), (&json!(5), &json!(0)));
     assert_eq!(state(&other), state(&first));
     assert_eq!(summaries(&other), summaries(&first));
     let again = text(&other, &["import", "in.handful"]);
@@ -51,6 +52,57 @@ fn an_import_makes_the_gallery_that_is_named() {
     let printed = sandbox.command(&["gallery", "export", "-"]).output().unwrap();
     assert!(printed.status.success());
     assert_eq!(printed.stdout, fs::read(sandbox.path("things.handful")).unwrap());
+}
+
+#[test]
+fn an_import_says_what_counts_and_what_it_purges() {
+    let first = sandbox();
+    text(&first, &["export", "one.handful"]);
+    let other = Sandbox::new();
+    fs::copy(first.path("one.handful"), other.path("one.handful")).unwrap();
+    let printed = text(&other, &["import", "one.handful"]);
+    assert!(printed.trim_end().ends_with("6 examples with 6 images"), "{printed}");
+    text(&first, &["remove", &ids(&first, "red")[0]]);
+    text(&first, &["export", "two.handful"]);
+    text(&first, &["purge", "--older-than", "0", "--yes"]);
+    text(&first, &["export", "three.handful"]);
+    for name in ["two.handful", "three.handful"] {
+        fs::copy(first.path(name), other.path(name)).unwrap();
+    }
+    let into_new = text(&other, &["import", "two.handful", "--gallery", "new"]);
+    let words = "6 examples with 6 images (5 examples in use)";
+    assert!(into_new.trim_end().ends_with(words), "{into_new}");
+    let printed = text(&other, &["import", "three.handful"]);
+    let words = "; it purged 1 example of this gallery for good";
+    assert!(printed.trim_end().ends_with(words), "{printed}");
+    let again = json_of(&other, &["import", "three.handful"]);
+    assert_eq!((&again["new"], &again["purged"]), (&json!(0), &json!(0)));
+}
+
+#[test]
+fn an_import_into_the_name_of_a_deleted_gallery_says_so() {
+    let sandbox = sandbox();
+    text(&sandbox, &["export", "things.handful"]);
+    sandbox.ok(&["galleries", "create", "line 2"]);
+    sandbox.ok(&["galleries", "delete", "line 2"]);
+    let into = ["gallery", "import", "things.handful", "--gallery", "line 2"];
+    let outcome = sandbox.run(&into);
+    let words = "created the gallery `line 2`; a deleted one of this name can be restored";
+    assert!(outcome.code == 0 && outcome.err.contains(words), "{outcome:?}");
+    let again = sandbox.run(&into);
+    assert!(again.code == 0 && !again.err.contains("created"), "{again:?}");
+}
+
+#[test]
+fn an_exported_gallery_is_neither_enrolled_nor_read_from_standard_input() {
+    let sandbox = sandbox();
+    text(&sandbox, &["export", "a.handful"]);
+    refused(&sandbox, &["import", "-"], &["not standard input", "write it to a file first"]);
+    for args in [&["enroll", "a.handful"][..], &["enroll", "--class", "mug", "a.handful"]] {
+        let outcome = sandbox.run(args);
+        let words = "import it with `handful gallery import`";
+        assert!(outcome.code == 2 && outcome.err.contains(words), "{outcome:?}");
+    }
 }
 
 #[test]
@@ -103,7 +155,7 @@ fn a_file_that_cannot_be_used_makes_neither_store_nor_gallery() {
     fs::write(other.path("text.handful"), "hello").unwrap();
     let words = ["cut.handful", "not a whole archive", "nothing was imported"];
     refused(&other, &["import", "cut.handful"], &words);
-    refused(&other, &["import", "text.handful"], &["text.handful", "not a whole archive"]);
+    refused(&other, &["import", "text.handful"], &["text.handful", "no gallery that Handful"]);
     refused(&other, &["import", "missing.handful"], &["missing.handful", "cannot be read"]);
     assert!(!other.path("data").exists(), "no store was made");
 

@@ -126,6 +126,9 @@ fn hostile_entries(bytes: &[u8]) -> Vec<Case> {
         ("an image of nothing", changed(bytes, |all| all[1].0 = other), "no example"),
         ("an entry more", changed(bytes, |all| all.insert(2, (image + "0", vec![]))), "not the"),
         ("no finite value", changed(bytes, |all| all[0].1[264..268].fill(0xFF)), "finite"),
+        ("zeros only", changed(bytes, |all| all[0].1[264..276].fill(0)), "has length 0"),
+        ("a huge value", changed(bytes, |all| huge_value(&mut all[0].1)), "is out of range"),
+        ("no image", changed(bytes, |all| all[1].1[..2].fill(0)), "is no image"),
         ("half an embedding", changed(bytes, |all| all[0].1.truncate(270)), "finite"),
         ("no JSON", changed(bytes, |all| journal(all).extend(b"{}\n")), "of its journal"),
         ("no end of line", changed(bytes, |all| journal(all).truncate(99)), "cut or too long"),
@@ -138,6 +141,11 @@ fn hostile_entries(bytes: &[u8]) -> Vec<Case> {
 fn journal(entries: &mut [(String, Vec<u8>)]) -> &mut Vec<u8> {
     let at = entries.len() - 2;
     &mut entries[at].1
+}
+
+/// Makes the first value of a part with embeddings larger than it may be.
+fn huge_value(part: &mut [u8]) {
+    part[264..268].copy_from_slice(&2e6_f32.to_le_bytes());
 }
 
 /// Repeats the last line.
@@ -337,7 +345,9 @@ fn hostile_manifests(bytes: &[u8]) -> Vec<Case> {
         ("another length", restated(bytes, |all| all["embedding_length"] = 2.into()), "finite"),
         ("no length", restated(bytes, |all| drop(all["embedding_length"].take())), "finite"),
         ("another space", restated(bytes, |all| all["space_id"] = "b".into()), "another model"),
-        ("no name", restated(bytes, |all| all["gallery"] = "".into()), "its manifest"),
+        ("no name", restated(bytes, |all| all["gallery"] = "".into()), "name of a gallery"),
+        ("an id", restated(bytes, |all| all["gallery"] = "g_8f4e8111".into()), "name of a gallery"),
+        ("a padded name", restated(bytes, |all| all["gallery"] = " a".into()), "name of a gallery"),
     ]
 }
 
@@ -357,9 +367,10 @@ fn hostile_frames(bytes: &[u8]) -> Vec<Case> {
     let mut manifest = entries(bytes);
     manifest.last_mut().unwrap().1.extend(vec![b' '; 1 << 20]);
     vec![
-        ("an empty file", Vec::new(), "only 0 bytes"),
-        ("another file", vec![7; 5000], "its end is missing"),
-        ("a huge entries", many, "its end is missing"),
+        ("an empty file", Vec::new(), "no gallery that Handful exported"),
+        ("another file", vec![7; 5000], "no gallery that Handful exported"),
+        ("a huge entries", many, "packed anew by another program"),
+        ("a file cut in its middle", bytes[..bytes.len() / 2].to_vec(), "it is cut"),
         ("a long manifest", joined(&manifest), "expected at most"),
         ("no manifest", joined(&entries(bytes)[..2]), "its manifest is missing"),
     ]

@@ -10,18 +10,21 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use models::image::begins_as_image;
 use models::layout;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::form::{self, START_BYTES, TAIL_BYTES};
 use super::zip::{self, END_BYTES, End};
 use super::{
     Entry, EntryName, FORMAT, MAX_EXAMPLES, MAX_JOURNAL_BYTES, Manifest, Measure, Measured, SCHEMA,
-    printable, tensors,
+    json_reason, printable, tensors,
 };
 use crate::gallery::change::{Change, What};
 use crate::gallery::error::ArchiveError;
 use crate::gallery::id::ExampleId;
+use crate::gallery::label::Label;
 
 /// The most bytes of a file with embeddings, and of an image.
 const MAX_PART_BYTES: u64 = 64 << 20;
@@ -31,6 +34,11 @@ const MAX_LINE_BYTES: u64 = 64 << 10;
 /// The most bytes of a manifest, and of an entry in it.
 const MAX_MANIFEST_BYTES: u64 = 64 << 10;
 const MAX_MANIFEST_ENTRY_BYTES: u64 = 256;
+
+/// The largest value of an embedding that is taken over; those of networks are far below it.
+const MAX_VALUE: f32 = 1e6;
+/// The first bytes of an image, which show its format.
+const IMAGE_START_BYTES: u64 = 16;
 
 /// Bytes that are read at once.
 const BUFFER_BYTES: usize = 64 << 10;
@@ -49,8 +57,8 @@ impl Archive {
     /// images.
     ///
     /// # Errors
-    /// [`ArchiveError::Broken`]; [`ArchiveError::OtherVersion`]; [`ArchiveError::OtherSpace`];
-    /// [`ArchiveError::Io`].
+    /// [`ArchiveError::NoArchive`]; [`ArchiveError::Broken`]; [`ArchiveError::OtherVersion`];
+    /// [`ArchiveError::OtherSpace`]; [`ArchiveError::Io`].
     pub fn open(path: &Path, space_id: &str) -> Result<Self, ArchiveError> {
         // A pipe would be waited for.
         if !fs::metadata(path)?.is_file() {
@@ -66,8 +74,8 @@ impl Archive {
 
     /// The name of the gallery.
     #[must_use]
-    pub fn gallery(&self) -> &str {
-        self.manifest.gallery.as_str()
+    pub fn gallery(&self) -> &Label {
+        &self.manifest.gallery
     }
 
     /// Refuses embeddings of another length than those of the model. The file states both the
@@ -101,9 +109,8 @@ fn broken<T>(reason: impl Into<String>) -> Result<T, ArchiveError> {
     Err(ArchiveError::Broken(reason.into()))
 }
 
-/// The error may quote the file.
 fn unread(what: &str, error: &serde_json::Error) -> ArchiveError {
-    ArchiveError::Broken(format!("{what}: {}", printable(&error.to_string())))
+    ArchiveError::Broken(format!("{what}: {}", json_reason(error)))
 }
 
 /// A part of a file, whose bytes are measured as they are read.
@@ -153,25 +160,31 @@ fn bytes_at(file: &File, at: u64, size: u64) -> Result<Vec<u8>, ArchiveError> {
 
 fn end(file: &File) -> Result<End, ArchiveError> {
     let size = file.metadata()?.len();
-    let mut bytes = [0; END_BYTES];
-    let Some(at) = size.checked_sub(END_BYTES as u64) else {
-        return broken(format!("it has only {size} bytes"));
+    let Some(end) = own_end(file, size)? else {
+        let start = bytes_at(file, 0, size.min(START_BYTES))?;
+        let tail = size.min(TAIL_BYTES);
+        return Err(form::refusal(&start, &bytes_at(file, size - tail, tail)?));
     };
+    if end.entries > MAX_EXAMPLES {
+        let n = end.entries;
+        return broken(format!("it has {n} entries, expected at most {MAX_EXAMPLES}"));
+    }
+    Ok(end)
+}
+
+/// The end of the file, if it is that of an archive.
+fn own_end(file: &File, size: u64) -> Result<Option<End>, ArchiveError> {
+    let mut bytes = [0; END_BYTES];
+    let Some(at) = size.checked_sub(END_BYTES as u64) else { return Ok(None) };
     file.read_exact_at(&mut bytes, at)?;
-    let found = End::read(&bytes).filter(|end| {
+    Ok(End::read(&bytes).filter(|end| {
         let record = zip::record_len(&EntryName::Manifest.to_string());
         // No record is shorter than that of the shortest name.
         let most = end.directory_len / record;
         end.directory.checked_add(end.directory_len) == Some(at)
             && end.directory_len >= record
             && (1..=most).contains(&end.entries)
-    });
-    let Some(end) = found else { return broken("its end is missing or is another one") };
-    if end.entries > MAX_EXAMPLES {
-        let n = end.entries;
-        return broken(format!("it has {n} entries, expected at most {MAX_EXAMPLES}"));
-    }
-    Ok(end)
+    }))
 }
 
 /// What is read of every version.
@@ -299,11 +312,10 @@ impl<'a> Walk<'a> {
     fn examine(&mut self, entry: &Entry) -> Result<(), ArchiveError> {
         let crc = self.headers(entry)?;
         let mut content = Section::buffered(self.file, self.at, entry.size);
+        let mut is_right = true;
         match entry.name {
             EntryName::Embeddings(_) => self.embeddings(entry, &mut content)?,
-            EntryName::Image(_) => {
-                io::copy(&mut content, &mut io::sink())?;
-            }
+            EntryName::Image(_) => is_right = is_image(&mut content)?,
             EntryName::Journal => self.changes = journal(&mut content)?,
             EntryName::Manifest => return broken("its manifest lists itself"),
         }
@@ -311,6 +323,9 @@ impl<'a> Walk<'a> {
         let measured = content.into_inner().measure.finish();
         if !is_read || measured != (Measured { size: entry.size, sha256: entry.sha256, crc }) {
             return broken(format!("`{}` is damaged", entry.name));
+        }
+        if !is_right {
+            return broken(format!("`{}` is no image", entry.name));
         }
         self.at += entry.size;
         Ok(())
@@ -339,7 +354,10 @@ impl<'a> Walk<'a> {
         let Some(embeddings) = read else {
             return broken(format!("`{}` does not hold finite embeddings", entry.name));
         };
-        for (id, _) in embeddings {
+        for (id, embedding) in embeddings {
+            if let Some(wrong) = defect(&embedding) {
+                return broken(format!("the embedding of {id} {wrong}"));
+            }
             if !self.embedded.insert(id) {
                 return broken(format!("the example {id} has two embeddings"));
             }
@@ -349,6 +367,23 @@ impl<'a> Walk<'a> {
         }
         Ok(())
     }
+}
+
+/// Why an embedding of finite values is not one of a network.
+fn defect(embedding: &[f32]) -> Option<&'static str> {
+    if embedding.iter().all(|value| *value == 0.0) {
+        return Some("has length 0");
+    }
+    let is_out_of_range = embedding.iter().any(|value| value.abs() > MAX_VALUE);
+    is_out_of_range.then_some("is out of range")
+}
+
+/// Reads an entry to its end; answers whether it begins as an image does.
+fn is_image(content: &mut impl Read) -> io::Result<bool> {
+    let mut start = Vec::new();
+    Read::take(&mut *content, IMAGE_START_BYTES).read_to_end(&mut start)?;
+    io::copy(content, &mut io::sink())?;
+    Ok(begins_as_image(&start))
 }
 
 fn journal(content: &mut impl BufRead) -> Result<Vec<Change>, ArchiveError> {

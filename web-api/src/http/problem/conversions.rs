@@ -149,7 +149,8 @@ impl From<ArchiveError> for Problem {
 
 fn archive(error: &ArchiveError) -> Problem {
     match error {
-        ArchiveError::Broken(_)
+        ArchiveError::NoArchive
+        | ArchiveError::Broken(_)
         | ArchiveError::OtherVersion { .. }
         | ArchiveError::OtherContent(_) => Problem::new(Code::BadArchive, sentence(error)),
         ArchiveError::OtherSpace { .. } => Problem::new(Code::OtherSpace, sentence(error)),

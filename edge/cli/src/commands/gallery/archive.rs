@@ -33,7 +33,9 @@ Examples:
   handful gallery import things.handful --gallery \"line 2\"  into another one, also by its id
 
 A gallery that does not exist is created. One that exists is joined with the file: it has the
-changes of both then. The same file imported again changes nothing, and so does a damaged file.
+changes of both then, also the purges: what the file has purged is forgotten for good. To look at a
+file first, import it into a new gallery: --gallery NEW. The same file imported again changes
+nothing, and so does a damaged file. Import reads a file, not standard input.
 While handful-server uses the store, import through it:
   curl -f --data-binary @things.handful -H 'content-type: application/zip' \\
     http://127.0.0.1:8080/v1/galleries/default/import";
@@ -60,7 +62,7 @@ pub(super) struct ExportOptions {
 
 #[derive(Debug, Args)]
 pub(super) struct ImportOptions {
-    /// The file to read
+    /// The file to read; standard input cannot be imported
     file: PathBuf,
 }
 
@@ -135,13 +137,21 @@ struct ImportAnswer {
     new: usize,
     /// Those that were left out, since their time is more than 24 hours ahead of this clock.
     ahead: usize,
+    /// Examples of this gallery that the file has purged.
+    purged: usize,
     /// Examples and images that were taken over.
     examples: usize,
+    /// Those of the examples that count.
+    in_use: usize,
     images: usize,
     revision: u64,
 }
 
 fn import(file: &Path, gallery: Option<&str>, json: bool, device: &Device) -> Result<(), AnyFault> {
+    if file == Path::new("-") {
+        let reason = "import reads a file, not standard input; write it to a file first";
+        return Err(Message::input(reason).into());
+    }
     let manifest = device.bundle(None)?.manifest;
     // Before the store is opened: a damaged file or a wrong name must not leave a new store behind.
     let archive = Archive::open(file, &manifest.space_id);
@@ -150,7 +160,7 @@ fn import(file: &Path, gallery: Option<&str>, json: bool, device: &Device) -> Re
     fits.map_err(|error| about(file.display(), error))?;
     let target = match gallery {
         Some(gallery) => Target::given(gallery)?,
-        None => Target::Name(name_in(&archive, file)?),
+        None => Target::Name(archive.gallery().clone()),
     };
     if matches!(target, Target::Id(_)) {
         check_store(device)?;
@@ -164,9 +174,22 @@ fn import(file: &Path, gallery: Option<&str>, json: bool, device: &Device) -> Re
         let _ = galleries.delete(&gallery);
     }
     let (imported, revision) = imported?;
-    let Imported { changes, new, ahead, embeddings: examples, images } = imported;
-    let file = file.display().to_string();
-    show(&ImportAnswer { gallery, file, changes, new, ahead, examples, images, revision }, json)
+    if is_new && galleries.deleted_revision(&gallery).is_ok() {
+        note!(
+            "created the gallery `{gallery}`; a deleted one of this name can be restored after \
+             this one is renamed"
+        );
+    }
+    show(&ImportAnswer::new(gallery, file, imported, revision), json)
+}
+
+impl ImportAnswer {
+    fn new(gallery: String, file: &Path, imported: Imported, revision: u64) -> Self {
+        let Imported { changes, new, ahead, purged, embeddings, in_use, images } = imported;
+        let file = file.display().to_string();
+        let examples = embeddings;
+        Self { gallery, file, changes, new, ahead, purged, examples, in_use, images, revision }
+    }
 }
 
 /// The gallery that a file is imported into.
@@ -200,20 +223,6 @@ impl Target {
             }
         }
     }
-}
-
-/// The name that the file has. One that is an id would mean another gallery.
-fn name_in(archive: &Archive, file: &Path) -> Result<Label, Message> {
-    let name = archive.gallery();
-    let is_id = name.parse::<GalleryId>().is_ok();
-    let label = Label::parse(name).ok().filter(|_| !is_id);
-    label.ok_or_else(|| {
-        let file = file.display();
-        Message::input(format!(
-            "{file}: its gallery is called `{name}`, which is no name of a gallery; choose one \
-             with --gallery"
-        ))
-    })
 }
 
 fn take_over(
@@ -258,7 +267,14 @@ impl fmt::Display for ImportAnswer {
         let examples = counted(self.examples);
         let images = self.images;
         write!(f, "imported into `{gallery}`: {new} of {changes} changes, ")?;
-        writeln!(f, "{examples} with {images} images")?;
+        write!(f, "{examples} with {images} images")?;
+        if self.in_use < self.examples {
+            write!(f, " ({} in use)", counted(self.in_use))?;
+        }
+        if self.purged > 0 {
+            write!(f, "; it purged {} of this gallery for good", counted(self.purged))?;
+        }
+        writeln!(f)?;
         if *ahead > 0 {
             writeln!(
                 f,
