@@ -37,10 +37,11 @@ export class Carry {
   }
 }
 
-function result({ changes, new: taken, ahead, examples, images }) {
+function result({ changes, new: taken, ahead, purged, examples, images }) {
   const waiting = ahead > 0
     ? ` ${plural(ahead, "change")} are left out: their time is more than 24 hours ahead of this device's clock.`
     : "";
   if (taken === 0) return `Nothing new: the gallery has all ${plural(changes - ahead, "change")} already.${waiting}`;
-  return `Imported ${plural(examples, "example")} with ${plural(images, "image")}.${waiting}`;
+  const forgotten = purged > 0 ? ` It purged ${plural(purged, "example")} of this gallery for good.` : "";
+  return `Imported ${plural(examples, "example")} with ${plural(images, "image")}.${forgotten}${waiting}`;
 }

@@ -19,7 +19,7 @@ pub struct Imported {
     /// Number of changes in the file.
     pub changes: usize,
     /// Those that the gallery did not have. An import is not one change: each of them is in the
-    /// history, and can be undone.
+    /// history, and each but a purge can be undone.
     pub new: usize,
     /// Those that were left out, since their time is more than 24 hours ahead of the clock of this
     /// device. Set the clock and import the file again.

@@ -34,6 +34,7 @@ fn a_gallery_moves_to_another_service() {
     let imported = other.send("POST", IMPORT, &[ZIP], &exported.body).ok();
     assert_eq!((&imported["examples"], &imported["images"]), (&2.into(), &2.into()));
     assert_eq!((&imported["ahead"], &imported["revision"]), (&0.into(), &1.into()));
+    assert_eq!((&imported["in_use"], &imported["purged"]), (&2.into(), &0.into()));
     assert_eq!(imported["new"], imported["changes"]);
     assert_eq!(other.known(), first.known());
     assert_eq!(other.get(CLASSES).ok()["classes"], first.get(CLASSES).ok()["classes"]);
