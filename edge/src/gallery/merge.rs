@@ -3,7 +3,7 @@
 //! Two journals are joined as sets of changes, and the state is the fold of all of them, so
 //! galleries that have seen the same changes are equal, in whatever order these arrived.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::Gallery;
 use super::change::{
@@ -49,13 +49,18 @@ impl Gallery {
         let ahead = n - timely.len();
         let purged = journal.iter().chain(&timely).flat_map(purges).collect();
         let mut here = Seen::new(journal);
-        let mut changes = Vec::new();
+        let mut changes: Vec<Change> = Vec::new();
+        let mut positions: HashMap<ChangeId, usize> = HashMap::new();
         for change in timely {
             if here.changes.insert(change.id) {
                 here.check(&change)?;
+                positions.insert(change.id, changes.len());
                 changes.push(change);
-            } else if !has(journal, &change) && !changes.contains(&change) {
-                return Err(ArchiveError::OtherContent(change.id).into());
+            } else {
+                let again = positions.get(&change.id).map(|at| &changes[*at]);
+                if !has(journal, &change) && again != Some(&change) {
+                    return Err(ArchiveError::OtherContent(change.id).into());
+                }
             }
         }
         let n_purged_here = n_purged_here(journal, &changes);

@@ -150,8 +150,7 @@ fn is_plain(letter: char) -> bool {
 #[utoipa::path(post, path = "/v1/galleries/{gallery}/import", tag = "galleries",
     operation_id = "import_gallery",
     params(wire::GalleryPath, wire::IfMatch),
-    request_body(content((GalleryFile = "application/zip"),
-        (GalleryFile = "application/octet-stream"))),
+    request_body(content((GalleryFile = "application/octet-stream"))),
     responses((status = 200, description = "The file is imported", body = wire::Imported), wire::AnyProblem))]
 pub async fn import(
     State(state): State<Arc<AppState>>,

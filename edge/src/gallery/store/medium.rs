@@ -21,9 +21,9 @@ const CACHE_BYTES: usize = 8 << 20;
 /// The file that a compaction writes.
 const NEW_FILE: &str = "gallery.redb.new";
 
-/// The file in the folder of a store into which a service writes a gallery that it is sent, until it
-/// is imported. One that is left of a service that was killed is removed by the next program that
-/// opens the store for writing.
+/// The file in the folder of a store into which a service writes a gallery that it is sent, until
+/// it is imported. One that is left of a service that was killed is removed by the next program
+/// that opens the store for writing.
 pub const UPLOAD_FILE: &str = "import.part";
 
 /// On a full disk a deletion needs room too: this file gives its room up for it.
