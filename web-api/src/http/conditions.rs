@@ -71,6 +71,22 @@ pub fn precondition(headers: &HeaderMap) -> Result<Precondition, Problem> {
     }
 }
 
+/// The most bytes of an `If-None-Match`: a client has a few answers of one address.
+const MAX_KNOWN_TAGS_BYTES: usize = 4096;
+
+/// Refuses a longer `If-None-Match`.
+///
+/// # Errors
+/// `bad_request`.
+pub fn check_known_tags(headers: &HeaderMap) -> Result<(), Problem> {
+    let mut lengths = headers.get_all(header::IF_NONE_MATCH).iter().map(HeaderValue::len);
+    lengths.find(|length| *length > MAX_KNOWN_TAGS_BYTES).map_or(Ok(()), |length| {
+        let detail =
+            format!("If-None-Match: expected at most {MAX_KNOWN_TAGS_BYTES} bytes, got {length}.");
+        Err(Problem::new(Code::BadRequest, detail))
+    })
+}
+
 /// The answers that the client of a read has already: the entity tags of its `If-None-Match`.
 #[derive(Debug, Clone)]
 pub struct KnownTags(Vec<HeaderValue>);
@@ -164,6 +180,19 @@ mod tests {
         }
         let headers = HeaderMap::from_iter([(header::IF_NONE_MATCH, "*".parse().unwrap())]);
         assert!(!KnownTags::of(&Method::PUT, &headers).has(&etag(7)), "a precondition");
+    }
+
+    fn of_length(length: usize) -> HeaderMap {
+        let value = HeaderValue::from_str(&"7".repeat(length)).unwrap();
+        HeaderMap::from_iter([(header::IF_NONE_MATCH, value)])
+    }
+
+    #[test]
+    fn the_answers_that_a_client_has_are_few() {
+        assert!(check_known_tags(&HeaderMap::new()).is_ok());
+        assert!(check_known_tags(&of_length(4096)).is_ok());
+        let refused = check_known_tags(&of_length(4097)).unwrap_err();
+        assert_eq!(refused.code(), Code::BadRequest);
     }
 
     #[test]

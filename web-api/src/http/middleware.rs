@@ -16,7 +16,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::connections::Connection;
 use crate::http::answers::Sending;
-use crate::http::conditions::KnownTags;
+use crate::http::conditions::{KnownTags, check_known_tags};
 use crate::http::problem::{self, Cause, Code, Problem};
 use crate::http::{answers, deadline, parameters, target};
 use crate::metrics::{self, Refusal};
@@ -85,6 +85,7 @@ async fn answer(state: &AppState, request: Request, next: Next) -> Result<Respon
     admit(&request, &state.config.allow_host)?;
     admit_connection(state, &request)?;
     target::check(request.uri())?;
+    check_known_tags(request.headers())?;
     if let Some(route) = request.extensions().get::<MatchedPath>() {
         parameters::check(route.as_str(), request.uri())?;
     }

@@ -90,7 +90,7 @@ pub struct GalleryPreconditions {
 pub struct IfNoneMatch {
     /// The entity tag of the answer that the client has: status 304 without a body if it is still
     /// the same.
-    #[param(rename = "if-none-match", value_type = String, required = false, max_length = 65536, example = "\"7\"")]
+    #[param(rename = "if-none-match", value_type = String, required = false, max_length = 4096, example = "\"7\"")]
     if_none_match: Option<String>,
 }
 
