@@ -6,6 +6,7 @@ import { button, byId, make, name, plural, say, show } from "/page/dom.js";
 import { thumbnail } from "/page/images.js";
 
 const MOST = 24; // of each kind
+const ID = /\be_[0-9a-f]+/;
 
 export class Check {
   #changed;
@@ -99,9 +100,11 @@ export class Check {
   }
 }
 
-/** A class and what to do about it. */
-function advice({ label, verdict, advice: text }) {
-  const item = make("li", "", name(label, "class-name"), make("span", "", text));
+/** A class and what to do about it; the image that it is about is shown, which its id would not do. */
+function advice({ label, verdict, advice: text, example }, at) {
+  const isShown = example !== null && at < MOST;
+  const item = make("li", "", name(label, "class-name"), make("span", "", isShown ? text.replace(ID, "this one") : text));
+  if (isShown) item.append(make("div", "pair", thumbnail(example, `The image of ${label} that this is about`)));
   item.dataset.verdict = verdict;
   return item;
 }
