@@ -9,7 +9,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use models::layout;
 use redb::{Database, ReadOnlyDatabase, ReadTransaction, ReadableDatabase};
 
 use super::change::Change;
@@ -38,11 +37,8 @@ use header::Header;
 pub use medium::UPLOAD_FILE;
 use medium::{FILE, Folder, MARKER, Medium};
 pub(super) use rows::GalleryRow;
-use tables::SCHEMA;
 use views::Views;
 
-/// Every format has this number until the first release; the layout identifies the schema.
-const FORMAT: u64 = 1;
 /// The name of the gallery that always exists.
 pub(super) const DEFAULT_GALLERY: &str = "default";
 
@@ -122,7 +118,7 @@ impl SharedFile {
             }
             None => create(dir, &database, space_id, clock)?,
         };
-        check_layout(dir, &header)?;
+        header.check(dir)?;
         medium.mark().map_err(|e| io_failure(dir, &e))?;
         let device = header.device.parse().map_err(|_| broken(dir, "its device id is damaged"))?;
         medium.keep_reserve();
@@ -139,7 +135,7 @@ impl SharedFile {
         let database = ReadOnlyDatabase::open(dir.join(FILE)).map_err(|e| failure(dir, e))?;
         let header = Header::read(&database).map_err(|e| failure(dir, e))?;
         let header = header.ok_or_else(|| broken(dir, "it is empty"))?;
-        check_layout(dir, &header)?;
+        header.check(dir)?;
         let device = header.device.parse().map_err(|_| broken(dir, "its device id is damaged"))?;
         let medium = Box::new(Folder::new(dir));
         Ok(Self::of(dir, medium, Opened::ReadOnly(database), device, lock))
@@ -424,7 +420,7 @@ fn create(
     clock: &mut Clock,
 ) -> Result<Header, GalleryError> {
     let device = DeviceId(clock.random_uuid()).to_string();
-    let header = Header { format: FORMAT, layout: layout::of(SCHEMA), device };
+    let header = Header::new(device);
     let row = GalleryRow::new(DEFAULT_GALLERY, space_id);
     let gallery = GalleryId(clock.uuid());
     header::initialize(database, &header, gallery, &row).map_err(|e| failure(dir, e))?;
@@ -438,15 +434,4 @@ fn read(
 ) -> Result<Contents, GalleryError> {
     let contents = contents::read(&file.read()?, gallery, row);
     contents.map_err(|e| read_failure(&file.dir, e))
-}
-
-fn check_layout(dir: &Path, header: &Header) -> Result<(), GalleryError> {
-    let expected = layout::of(SCHEMA);
-    if header.format == FORMAT && header.layout == expected {
-        return Ok(());
-    }
-    // A damaged file may hold a long text.
-    let got: String = header.layout.chars().take(64).collect();
-    let got = if got.is_empty() { "none".to_owned() } else { got };
-    Err(GalleryError::OtherLayout { path: dir.to_owned(), expected, got })
 }

@@ -1,20 +1,46 @@
 //! What a store says about itself. It is read first: another layout may lack the other tables.
 
+use std::path::Path;
+
+use models::layout;
 use redb::{AccessGuard, Database, Durability, ReadableDatabase, TableError};
 
 use super::rows::{self, GalleryRow};
-use super::tables::{CLASSES, EMBEDDINGS, EXAMPLES, GALLERIES, IMAGES, JOURNAL, NUMBERS, TEXTS};
+use super::tables::{
+    CLASSES, EMBEDDINGS, EXAMPLES, GALLERIES, IMAGES, JOURNAL, NUMBERS, SCHEMA, TEXTS,
+};
+use crate::gallery::error::GalleryError;
 use crate::gallery::id::GalleryId;
+
+/// Every format has this number until the first release; the layout identifies the schema.
+const FORMAT: u64 = 1;
 
 /// What identifies a store; a text that is missing is empty, a number 0.
 #[derive(Debug)]
 pub(super) struct Header {
-    pub(super) format: u64,
-    pub(super) layout: String,
+    format: u64,
+    layout: String,
     pub(super) device: String,
 }
 
 impl Header {
+    /// That of a new store.
+    pub(super) fn new(device: String) -> Self {
+        Self { format: FORMAT, layout: layout::of(SCHEMA), device }
+    }
+
+    /// Refuses a store of another layout; `dir` is its folder.
+    pub(super) fn check(&self, dir: &Path) -> Result<(), GalleryError> {
+        let expected = layout::of(SCHEMA);
+        if self.format == FORMAT && self.layout == expected {
+            return Ok(());
+        }
+        // A damaged file may hold a long text.
+        let got: String = self.layout.chars().take(64).collect();
+        let got = if got.is_empty() { "none".to_owned() } else { got };
+        Err(GalleryError::OtherLayout { path: dir.to_owned(), expected, got })
+    }
+
     /// `None` from a file that is new, or whose creator died before its first transaction.
     pub(super) fn read(database: &impl ReadableDatabase) -> Result<Option<Self>, redb::Error> {
         let transaction = database.begin_read()?;
