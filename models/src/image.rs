@@ -5,13 +5,14 @@
 //! file that ends early is refused, not filled with gray. Decoding takes at most 12 bytes per pixel
 //! at a time. A JPEG file of more pixels than allowed is decoded at reduced size if that fits, and
 //! one of more detail than needed ([`Detail`]) as well. [`inspect`] gives the cost of a file, in
-//! pixels, before it is decoded.
+//! pixels, before it is decoded. Of an image, a rectangle may be used ([`Crop`]).
 //!
 //! The EXIF orientation is applied, and alpha is blended over white. 16 bits become 8; gray and
 //! CMYK become RGB. Color profiles are ignored. Of an animation the first frame is used, with a
 //! warning. [`thumbnail()`] makes a small JPEG of an image, for people to look at.
 
 mod bmp;
+mod crop;
 mod error;
 mod expansion;
 mod format;
@@ -37,10 +38,12 @@ use image::codecs::webp::WebPDecoder;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, Limits, RgbImage, RgbaImage};
 
+use crop::Size;
 use format::Format;
 use header::{check_pixels, damaged};
 use limits::{BYTES_PER_PIXEL, MAX_SCRATCH};
 
+pub use crop::{Crop, CropError, MIN_CROP_SIDE, Region};
 pub use error::{FORMATS, ImageError};
 pub use format::EXTENSIONS;
 pub use limits::{Detail, ImageLimits, MAX_SIDE};
@@ -71,6 +74,15 @@ impl Image {
     }
 }
 
+/// A decoded image that is a part of one, or the whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cropped {
+    /// The pixels of the part, upright.
+    pub image: Image,
+    /// Which part it is; `None` for the whole image.
+    pub region: Option<Region>,
+}
+
 /// Something that was done differently from what a user may expect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
@@ -91,9 +103,22 @@ pub fn inspect(
     limits: &ImageLimits,
     detail: Detail,
 ) -> Result<ImageSize, ImageError> {
+    inspect_cropped(bytes, limits, detail, None)
+}
+
+/// The same for [`decode_cropped`], which needs more of the detail of a JPEG file.
+///
+/// # Errors
+/// Those of [`inspect`]; [`ImageError::Crop`] for a JPEG file without such a part.
+pub fn inspect_cropped(
+    bytes: &[u8],
+    limits: &ImageLimits,
+    detail: Detail,
+    crop: Option<Crop>,
+) -> Result<ImageSize, ImageError> {
     let format = format_within(bytes, limits)?;
     guarded(format, || match format {
-        Format::Jpeg => jpeg::inspect(bytes, limits, detail),
+        Format::Jpeg => jpeg::inspect(bytes, limits, detail, crop),
         Format::Png => header::png(bytes, limits),
         Format::WebP => header::webp(bytes, limits),
         Format::Bmp => header::bmp(bytes, limits),
@@ -110,15 +135,72 @@ pub fn inspect(
 /// # Errors
 /// See [`ImageError`]; every one is the file's fault, not the program's.
 pub fn decode(bytes: &[u8], limits: &ImageLimits, detail: Detail) -> Result<Image, ImageError> {
+    Ok(decode_cropped(bytes, limits, detail, None)?.image)
+}
+
+/// Decodes a part of an image file, or all of it.
+///
+/// The rectangle is one of the upright image. The detail is that of the part: a JPEG file is
+/// decoded at reduced size only while the part has the pixels that are needed.
+///
+/// # Errors
+/// Those of [`decode`]; [`ImageError::Crop`] if the image has no such part.
+pub fn decode_cropped(
+    bytes: &[u8],
+    limits: &ImageLimits,
+    detail: Detail,
+    crop: Option<Crop>,
+) -> Result<Cropped, ImageError> {
     let format = format_within(bytes, limits)?;
-    guarded(format, || match format {
-        Format::Jpeg => decode_jpeg(bytes, limits, detail),
+    let decoded = guarded(format, || decode_whole(format, bytes, limits, detail, crop))?;
+    decoded.cropped(crop)
+}
+
+/// Decodes all of an image, of which the part will be used.
+fn decode_whole(
+    format: Format,
+    bytes: &[u8],
+    limits: &ImageLimits,
+    detail: Detail,
+    crop: Option<Crop>,
+) -> Result<Decoded, ImageError> {
+    let image = match format {
+        Format::Jpeg => return decode_jpeg(bytes, limits, detail, crop),
         Format::Png => decode_png(bytes, limits),
         Format::WebP => decode_webp(bytes, limits),
         Format::Bmp => decode_bmp(bytes, limits),
         Format::Tiff => decode_tiff(bytes, limits),
         Format::Gif => decode_gif(bytes, limits),
-    })
+    };
+    image.map(Decoded::at_full_size)
+}
+
+/// A whole image.
+struct Decoded {
+    image: Image,
+    /// That of the file, upright: the image may be smaller.
+    size: Size,
+}
+
+impl Decoded {
+    fn at_full_size(image: Image) -> Self {
+        let size = (image.width, image.height);
+        Self { image, size }
+    }
+
+    fn cropped(self, crop: Option<Crop>) -> Result<Cropped, ImageError> {
+        let Self { image, size } = self;
+        let rectangle = match crop {
+            Some(crop) => crop.within(size)?,
+            None => None,
+        };
+        let Some(rectangle) = rectangle else { return Ok(Cropped { image, region: None }) };
+        let here = rectangle.scaled(size, (image.width, image.height));
+        let rgb = here.cut(&image.rgb, image.width);
+        let (width, height) = here.size();
+        let image = Image { width, height, rgb, ..image };
+        Ok(Cropped { image, region: Some(rectangle.region(size)) })
+    }
 }
 
 /// Whether a file begins as one of a format that is read. Its first 12 bytes show it; nothing else
@@ -175,11 +257,17 @@ fn guarded<T>(
     })
 }
 
-fn decode_jpeg(bytes: &[u8], limits: &ImageLimits, detail: Detail) -> Result<Image, ImageError> {
-    let jpeg::Pixels { width, height, rgb, orientation } = jpeg::decode(bytes, limits, detail)?;
+fn decode_jpeg(
+    bytes: &[u8],
+    limits: &ImageLimits,
+    detail: Detail,
+    crop: Option<Crop>,
+) -> Result<Decoded, ImageError> {
+    let pixels = jpeg::decode(bytes, limits, detail, crop)?;
+    let jpeg::Pixels { width, height, rgb, orientation, upright: size } = pixels;
     let rgb = RgbImage::from_raw(width as u32, height as u32, rgb)
         .expect("invariant: 3 bytes for each pixel");
-    Ok(upright(rgb, orientation, None))
+    Ok(Decoded { image: upright(rgb, orientation, None), size })
 }
 
 fn decode_png(bytes: &[u8], limits: &ImageLimits) -> Result<Image, ImageError> {

@@ -1,5 +1,6 @@
 //! Why an image cannot be read.
 
+use super::crop::CropError;
 use super::limits::MAX_SIDE;
 use crate::fault::{Blame, Fault};
 
@@ -52,6 +53,9 @@ pub enum ImageError {
         /// What the decoder met.
         reason: String,
     },
+    /// The image does not have the part that is asked for.
+    #[error(transparent)]
+    Crop(#[from] CropError),
 }
 
 impl Fault for ImageError {

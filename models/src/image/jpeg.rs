@@ -28,6 +28,7 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
+use super::crop::{Crop, Size};
 use super::error::ImageError;
 use super::limits::{BYTES_PER_PIXEL, Detail, ImageLimits, MAX_SCRATCH, MAX_SIDE};
 use super::size::ImageSize;
@@ -46,6 +47,8 @@ pub(super) struct Pixels {
     pub(super) rgb: Vec<u8>,
     /// How to turn them upright.
     pub(super) orientation: Orientation,
+    /// Width and height of the upright image at full size.
+    pub(super) upright: Size,
 }
 
 /// The size of a file, by its frame header.
@@ -53,9 +56,16 @@ pub(super) fn inspect(
     bytes: &[u8],
     limits: &ImageLimits,
     detail: Detail,
+    crop: Option<Crop>,
 ) -> Result<ImageSize, ImageError> {
     let (frame, position) = Markers::without_tables(bytes).frame_only()?;
-    let side = block_side(&frame, limits, detail)?;
+    let orientation = match crop {
+        Some(_) => Markers::without_tables(bytes).orientation_only()?,
+        // It has no effect on the sides of the whole image.
+        None => Orientation::NoTransforms,
+    };
+    let shorter = frame.shorter_side(orientation, crop)?;
+    let side = block_side(&frame, limits, detail, shorter)?;
     check_length(&frame, bytes.len() - position)?;
     let decoded_pixels = pixels(&frame, side);
     let cost = decoded_pixels + walk_cost(&frame, side, count_scans(&frame, bytes));
@@ -63,17 +73,19 @@ pub(super) fn inspect(
 }
 
 /// Decodes a file. An image of more pixels than allowed is decoded at a half or a quarter of its
-/// size if that fits, one of more detail than needed at down to an eighth.
+/// size if that fits, one of more detail than needed, in the part that is used, at down to an
+/// eighth.
 pub(super) fn decode(
     bytes: &[u8],
     limits: &ImageLimits,
     detail: Detail,
+    crop: Option<Crop>,
 ) -> Result<Pixels, ImageError> {
     let mut markers = Markers::new(bytes);
     let scan = markers.next_scan()?.ok_or_else(|| damaged(CUT))?;
     let orientation = markers.orientation;
     let frame = markers.frame.clone().expect("invariant: a scan follows a frame");
-    let side = block_side(&frame, limits, detail)?;
+    let side = block_side(&frame, limits, detail, frame.shorter_side(orientation, crop)?)?;
     check_length(&frame, bytes.len() - markers.position())?;
     let is_usual = side == 8 && is_usual(&frame, &scan, &markers);
     let (width, height, rgb) = if is_usual {
@@ -81,7 +93,7 @@ pub(super) fn decode(
     } else {
         decode_any(bytes, &frame, scan, &mut markers, side)?
     };
-    Ok(Pixels { width, height, rgb, orientation })
+    Ok(Pixels { width, height, rgb, orientation, upright: frame.upright(orientation) })
 }
 
 /// The work of reading the coded data, in pixels, beside that of making pixels: measured against
@@ -109,10 +121,14 @@ fn count_scans(frame: &Frame, bytes: &[u8]) -> u64 {
 const START_OF_SCAN: &[u8] = &[0xFF, 0xDA];
 
 /// The side of decoded blocks that the needed detail takes, or the largest smaller one with which
-/// the image stays within the limits.
+/// the image stays within the limits. `shorter` is the shorter side of what is used of it.
 // Half of a sequential image takes as long as the fast decoder takes for all of it.
-fn block_side(frame: &Frame, limits: &ImageLimits, detail: Detail) -> Result<usize, ImageError> {
-    let shorter = frame.width.min(frame.height);
+fn block_side(
+    frame: &Frame,
+    limits: &ImageLimits,
+    detail: Detail,
+    shorter: usize,
+) -> Result<usize, ImageError> {
     let needed = match detail {
         Detail::Full => 8,
         Detail::ShorterSide(pixels) => {

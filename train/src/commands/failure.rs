@@ -15,7 +15,7 @@ use models::dataset::DatasetError;
 use models::disk::DiskError;
 use models::fault::{Blame, Fault, Message};
 use models::graph::{EnsembleError, GraphError};
-use models::image::ImageError;
+use models::image::{CropError, ImageError};
 use models::knowledge::attributes::KnowledgeError;
 use models::knowledge::lexicon::LexiconError;
 use models::knowledge::vectors::VectorsError;
@@ -34,13 +34,14 @@ type BlameOf = fn(&(dyn Error + 'static)) -> Option<Blame>;
 
 // `anyhow` forgets that an error is a `Fault`: every type that may be in a chain is tried. A test
 // of `xtask` finds a type that is missing here.
-const FAULTS: [BlameOf; 30] = [
+const FAULTS: [BlameOf; 31] = [
     blame_of::<BadInput>,
     blame_of::<BundleError>,
     blame_of::<ConfigError>,
     blame_of::<NoCuda>,
     blame_of::<DatasetError>,
     blame_of::<ImageError>,
+    blame_of::<CropError>,
     blame_of::<CheckpointError>,
     blame_of::<EnsembleError>,
     blame_of::<EpisodeError>,

@@ -1,5 +1,9 @@
 //! What an image and a scan of it consist of: components, blocks, MCUs (ITU-T T.81, annex A).
 
+use image::metadata::Orientation;
+
+use crate::image::crop::{Crop, CropError, Size};
+
 /// Samples a side of a coded block.
 const BLOCK: usize = 8;
 
@@ -55,6 +59,35 @@ impl Frame {
 
     pub(super) fn max_v(&self) -> usize {
         self.components.iter().map(|component| component.v).max().unwrap_or(1)
+    }
+
+    /// Width and height of the image once it is turned upright.
+    pub(super) fn upright(&self, orientation: Orientation) -> Size {
+        match orientation {
+            Orientation::Rotate90
+            | Orientation::Rotate270
+            | Orientation::Rotate90FlipH
+            | Orientation::Rotate270FlipH => (self.height, self.width),
+            Orientation::NoTransforms
+            | Orientation::Rotate180
+            | Orientation::FlipHorizontal
+            | Orientation::FlipVertical => (self.width, self.height),
+        }
+    }
+
+    /// The shorter side of the part of the upright image that is used.
+    pub(super) fn shorter_side(
+        &self,
+        orientation: Orientation,
+        crop: Option<Crop>,
+    ) -> Result<usize, CropError> {
+        let whole = self.upright(orientation);
+        let part = match crop {
+            Some(crop) => crop.within(whole)?,
+            None => None,
+        };
+        let (width, height) = part.map_or(whole, |part| part.size());
+        Ok(width.min(height))
     }
 
     /// Columns and rows of MCUs of all components.

@@ -139,6 +139,18 @@ impl<'a> Markers<'a> {
         Err(damaged(CUT))
     }
 
+    /// How to turn the image upright, by the segments before the first scan.
+    pub(super) fn orientation_only(mut self) -> Result<Orientation, ImageError> {
+        while let Some((marker, segment)) = self.next_segment()? {
+            match marker {
+                START_OF_SCAN => break,
+                EXIF => self.exif(segment),
+                _ => {}
+            }
+        }
+        Ok(self.orientation)
+    }
+
     /// The next segment, with its marker; `None` when the file ends.
     fn next_segment(&mut self) -> Result<Option<(u8, &'a [u8])>, ImageError> {
         while let Some((marker, after)) = next_marker(self.bytes, self.at) {
@@ -184,7 +196,7 @@ impl<'a> Markers<'a> {
                 self.is_jfif |= segment.starts_with(b"JFIF\0");
                 Some(())
             }
-            0xE1 => {
+            EXIF => {
                 self.exif(segment);
                 Some(())
             }
@@ -297,6 +309,7 @@ impl<'a> Markers<'a> {
 
 const END_OF_IMAGE: u8 = 0xD9;
 const START_OF_SCAN: u8 = 0xDA;
+const EXIF: u8 = 0xE1;
 
 const NO_FRAME: &str = "it holds no image";
 
