@@ -320,6 +320,7 @@ fn fill(store: &Path, classes: usize) {
     for class in 0..classes {
         let examples = (0..SHOTS).map(|shot| NewExample {
             sha256: sha256((class * SHOTS + shot) as u64),
+            crop: None,
             embedding: embedding(class, shot),
             precision: "fp32".to_owned(),
             image: None,
@@ -352,6 +353,7 @@ fn fill_galleries(store: &Path, space_id: &str, n_galleries: usize) {
         for class in 0..OF_EACH {
             let example = NewExample {
                 sha256: sha256(class as u64),
+                crop: None,
                 embedding: embedding(class, 0),
                 precision: "fp32".to_owned(),
                 image: None,

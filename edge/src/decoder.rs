@@ -10,18 +10,22 @@
 //! let bundle = Bundle::open("bundles/efficientnet-lite0".as_ref(), &BundleLimits::default())?;
 //! let decoder = ImageDecoder::new(&bundle.manifest);
 //! let file = std::fs::read("mug.jpg")?;
-//! println!("{} pixels to decode", decoder.cost(&file)?);
-//! let image = decoder.decode(&file)?;
+//! println!("{} pixels to decode", decoder.cost(&file, None)?);
+//! let image = decoder.decode(&file, None)?;
 //! let size = bundle.manifest.preprocess.size;
 //! assert_eq!(image.input.shape(), [3, size, size]);
 //! assert!(image.kept.is_none(), "`decode_to_keep` keeps something of it");
+//!
+//! // The left half, enlarged to the size that the network reads.
+//! let half = decoder.decode(&file, Some("0,0,0.5,1".parse()?))?;
+//! assert_eq!(half.input.shape(), image.input.shape());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 use std::time::{Duration, Instant};
 
 use models::bundle::Manifest;
-use models::image::{self, Detail, Image, ImageError, ImageLimits, Warning};
+use models::image::{self, Crop, Cropped, Detail, Image, ImageError, ImageLimits, Region, Warning};
 use models::preprocess::{Geometry, Preprocess, PreprocessError};
 use ndarray::Array3;
 use sha2::{Digest, Sha256};
@@ -52,6 +56,8 @@ pub struct DecodedImage {
     pub input: Array3<f32>,
     /// SHA-256 of the bytes of the file.
     pub sha256: [u8; 32],
+    /// The part of the image that it shows; `None` for all of it.
+    pub crop: Option<Region>,
     /// What is kept of the image if it is enrolled: the bytes of an image file.
     pub kept: Option<Vec<u8>>,
     /// What was unusual about the image.
@@ -110,42 +116,49 @@ impl ImageDecoder {
         self.preprocess.detail()
     }
 
-    /// The work of decoding a file, in pixels of an ordinary image; from its header, in
-    /// microseconds.
+    /// The work of decoding a file, or a part of it, in pixels of an ordinary image; from its
+    /// header, in microseconds. A small part of a JPEG file costs more than the whole, because it
+    /// is decoded with more detail.
     ///
     /// # Errors
     /// [`DecodeError::Image`] for a file that [`Self::decode`] refuses by its header.
-    pub fn cost(&self, bytes: &[u8]) -> Result<u64, DecodeError> {
-        Ok(image::inspect(bytes, &self.limits, self.detail())?.cost)
+    pub fn cost(&self, bytes: &[u8], crop: Option<Crop>) -> Result<u64, DecodeError> {
+        Ok(image::inspect_cropped(bytes, &self.limits, self.detail(), crop)?.cost)
     }
 
     /// The same, for [`Self::decode_to_keep`].
     ///
     /// # Errors
     /// Those of [`Self::cost`].
-    pub fn cost_to_keep(&self, bytes: &[u8], keep: KeepImages) -> Result<u64, DecodeError> {
-        let cost = self.cost(bytes)?;
+    pub fn cost_to_keep(
+        &self,
+        bytes: &[u8],
+        keep: KeepImages,
+        crop: Option<Crop>,
+    ) -> Result<u64, DecodeError> {
+        let cost = self.cost(bytes, crop)?;
         let again = match keep {
-            KeepImages::Thumb => self.cost_of_more_detail(bytes).unwrap_or_default(),
+            KeepImages::Thumb => self.cost_of_more_detail(bytes, crop).unwrap_or_default(),
             KeepImages::Original | KeepImages::Off => 0,
         };
         Ok(cost + again)
     }
 
-    /// Decodes and preprocesses one image file to classify it: nothing is kept of it, and its
-    /// quality is not measured.
+    /// Decodes and preprocesses one image file, or a part of it, to classify it: nothing is kept of
+    /// it, and its quality is not measured.
     ///
     /// # Errors
     /// [`DecodeError`].
-    pub fn decode(&self, bytes: &[u8]) -> Result<DecodedImage, DecodeError> {
+    pub fn decode(&self, bytes: &[u8], crop: Option<Crop>) -> Result<DecodedImage, DecodeError> {
         let start = Instant::now();
-        let image = image::decode(bytes, &self.limits, self.detail())?;
+        let Cropped { image, region } = self.decode_part(bytes, self.detail(), crop)?;
         let decode = start.elapsed();
         let input = self.prepare(&image)?;
         let preprocess = start.elapsed().saturating_sub(decode);
         Ok(DecodedImage {
             input,
             sha256: Sha256::digest(bytes).into(),
+            crop: region,
             kept: None,
             warnings: image.warnings,
             quality: Vec::new(),
@@ -153,9 +166,9 @@ impl ImageDecoder {
         })
     }
 
-    /// Decodes and preprocesses one image file that may be enrolled: with what may be wrong with
-    /// it, and with what is kept of it, a JPEG of at most 256 pixels a side without the metadata of
-    /// the file, or a copy of the bytes.
+    /// Decodes and preprocesses one image file that may be enrolled, or a part of it: with what may
+    /// be wrong with it, and with what is kept of it, a JPEG of at most 256 pixels a side without
+    /// the metadata of the file, or a copy of the bytes. The JPEG shows the part only.
     ///
     /// The input is the same whatever is kept. `timing` is that of the input.
     ///
@@ -165,9 +178,10 @@ impl ImageDecoder {
         &self,
         bytes: &[u8],
         keep: KeepImages,
+        crop: Option<Crop>,
     ) -> Result<DecodedImage, DecodeError> {
         let start = Instant::now();
-        let image = image::decode(bytes, &self.limits, self.detail())?;
+        let Cropped { image, region } = self.decode_part(bytes, self.detail(), crop)?;
         let decode = start.elapsed();
         let square = self.preprocess.resize(&image)?;
         let input = self.preprocess.tensor(&square);
@@ -175,13 +189,23 @@ impl ImageDecoder {
         let timing = Timing { decode, preprocess, embed: Duration::ZERO };
         let quality = self.quality(&image, &square)?;
         let kept = match keep {
-            KeepImages::Thumb => Some(self.thumbnail(bytes, &image)?),
+            KeepImages::Thumb => Some(self.thumbnail(bytes, crop, &image)?),
             KeepImages::Original => Some(bytes.to_vec()),
             KeepImages::Off => None,
         };
-        // Of the file, not of the pixels: by this hash a class has each file once.
+        // Of the file, not of the pixels: by this hash and the crop a class has each image once.
         let sha256 = Sha256::digest(bytes).into();
-        Ok(DecodedImage { input, sha256, kept, warnings: image.warnings, quality, timing })
+        let warnings = image.warnings;
+        Ok(DecodedImage { input, sha256, crop: region, kept, warnings, quality, timing })
+    }
+
+    fn decode_part(
+        &self,
+        bytes: &[u8],
+        detail: Detail,
+        crop: Option<Crop>,
+    ) -> Result<Cropped, ImageError> {
+        image::decode_cropped(bytes, &self.limits, detail, crop)
     }
 
     /// What may be wrong with an image that the network reads as this square.
@@ -195,23 +219,30 @@ impl ImageDecoder {
         Ok(quality::of_image(image, &squash.resize(image)?, size))
     }
 
-    /// A thumbnail of a file; `image` is what it was decoded to for the network.
-    fn thumbnail(&self, bytes: &[u8], image: &Image) -> Result<Vec<u8>, DecodeError> {
+    /// A thumbnail of a file, or of a part of it; `image` is what it was decoded to for the
+    /// network.
+    fn thumbnail(
+        &self,
+        bytes: &[u8],
+        crop: Option<Crop>,
+        image: &Image,
+    ) -> Result<Vec<u8>, DecodeError> {
         // Decoded again, not once with more detail: a small network that was given other pixels for
         // images that are kept would give them other embeddings than the same images have later.
         let finer = self
-            .cost_of_more_detail(bytes)
+            .cost_of_more_detail(bytes, crop)
             // What can be classified can be enrolled: without more detail, the network's is kept.
-            .and_then(|_| image::decode(bytes, &self.limits, THUMBNAIL_DETAIL).ok());
-        let source = finer.as_ref().unwrap_or(image);
+            .and_then(|_| self.decode_part(bytes, THUMBNAIL_DETAIL, crop).ok());
+        let source = finer.as_ref().map_or(image, |finer| &finer.image);
         Ok(image::thumbnail(source, THUMBNAIL_SIDE, THUMBNAIL_QUALITY)?)
     }
 
     /// The work of decoding a file with the detail of a thumbnail; `None` if the network
     /// needs as much of it, as every network of 128 pixels a side or more does.
-    fn cost_of_more_detail(&self, bytes: &[u8]) -> Option<u64> {
-        let seen = image::inspect(bytes, &self.limits, self.detail()).ok()?;
-        let needed = image::inspect(bytes, &self.limits, THUMBNAIL_DETAIL).ok()?;
+    fn cost_of_more_detail(&self, bytes: &[u8], crop: Option<Crop>) -> Option<u64> {
+        let [seen, needed] = [self.detail(), THUMBNAIL_DETAIL]
+            .map(|detail| image::inspect_cropped(bytes, &self.limits, detail, crop).ok());
+        let [seen, needed] = [seen?, needed?];
         (needed.decoded_pixels > seen.decoded_pixels).then_some(needed.cost)
     }
 

@@ -27,7 +27,7 @@
 //! for (label, embedding) in [("mug", [1.0, 0.0]), ("key", [0.0, 1.0])] {
 //!     let embedding = embedding.to_vec();
 //!     let precision = "fp32".to_owned();
-//!     let example = NewExample { sha256: [0; 32], embedding, precision, image: None };
+//!     let example = NewExample { sha256: [0; 32], crop: None, embedding, precision, image: None };
 //!     gallery.enroll(&Label::parse(label)?, vec![example], true)?;
 //! }
 //! let report = doctor::check(&Classifier::new(gallery.iter(), None));

@@ -21,13 +21,14 @@
 use std::time::Instant;
 
 use models::bundle::{Bundle, Manifest, Precision};
-use models::image::{ImageLimits, Warning};
+use models::image::{Crop, ImageLimits, Region, Warning};
 use ndarray::{Array2, Array3, ArrayView4, Axis, stack};
 use sha2::{Digest, Sha256};
 
 use crate::backbone::{Started, embed_batch, start_first};
 use crate::decoder::{DecodedImage, ImageDecoder, Timing};
 use crate::engine::{EngineChoice, EngineError, EngineOptions, Provider, Rejection, SelectError};
+use crate::gallery::ImageKey;
 use crate::quality::Finding;
 
 pub use crate::backbone::EmbedError;
@@ -46,6 +47,8 @@ pub struct Embedded {
     pub embedding: Vec<f32>,
     /// SHA-256 of the bytes of the file.
     pub sha256: [u8; 32],
+    /// The part of the image that it shows; `None` for all of it.
+    pub crop: Option<Region>,
     /// What is kept of the image if it is enrolled: the bytes of an image file.
     pub kept: Option<Vec<u8>>,
     /// What was unusual about the image.
@@ -57,6 +60,12 @@ pub struct Embedded {
 }
 
 impl Embedded {
+    /// By which a class has the image once.
+    #[must_use]
+    pub fn key(&self) -> ImageKey {
+        ImageKey { sha256: self.sha256, crop: self.crop }
+    }
+
     /// Keeps the bytes of its file; false, and nothing changes, if they are those of another one.
     #[must_use]
     pub fn keep_original(&mut self, bytes: Vec<u8>) -> bool {
@@ -96,7 +105,19 @@ impl Embedder {
     /// [`EmbedError`]; its [`blame`](models::fault::Fault::blame) separates a bad image from a
     /// failed engine.
     pub fn embed(&mut self, bytes: &[u8]) -> Result<Embedded, EmbedError> {
-        let image = self.decoder.decode(bytes)?;
+        self.embed_cropped(bytes, None)
+    }
+
+    /// The same for a part of the image.
+    ///
+    /// # Errors
+    /// Those of [`Embedder::embed`]; an image without such a part.
+    pub fn embed_cropped(
+        &mut self,
+        bytes: &[u8],
+        crop: Option<Crop>,
+    ) -> Result<Embedded, EmbedError> {
+        let image = self.decoder.decode(bytes, crop)?;
         self.embed_decoded(image)
     }
 
@@ -106,11 +127,11 @@ impl Embedder {
     /// [`EmbedError::Engine`] or [`EmbedError::Output`].
     pub fn embed_decoded(&mut self, image: DecodedImage) -> Result<Embedded, EmbedError> {
         // Timed on its own: the image may have waited for the engine since it was decoded.
-        let DecodedImage { input, sha256, kept, warnings, quality, mut timing } = image;
+        let DecodedImage { input, sha256, crop, kept, warnings, quality, mut timing } = image;
         let start = Instant::now();
         let embedding = self.run(input.view().insert_axis(Axis(0)))?.into_iter().collect();
         timing.embed = start.elapsed();
-        Ok(Embedded { embedding, sha256, kept, warnings, quality, timing })
+        Ok(Embedded { embedding, sha256, crop, kept, warnings, quality, timing })
     }
 
     /// Embeds inputs `[3, h, w]` that [`ImageDecoder`] made: `[images, s]`, in batches of at most

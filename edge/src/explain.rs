@@ -8,9 +8,10 @@
 //! use edge::gallery::{Gallery, Label, NewExample};
 //!
 //! let mut gallery = Gallery::in_memory();
+//! let sha256 = [0; 32];
+//! let embedding = vec![1.0, 0.0];
 //! let precision = "fp32".to_owned();
-//! let example =
-//!     NewExample { sha256: [0; 32], embedding: vec![1.0, 0.0], precision, image: None };
+//! let example = NewExample { sha256, crop: None, embedding, precision, image: None };
 //! gallery.enroll(&Label::parse("mug")?, vec![example], true)?;
 //! let image = [0.8, 0.6];
 //! let best = &Classifier::new(gallery.iter(), None).rank(&image, 1)[0];

@@ -19,9 +19,10 @@
 //! use edge::gallery::{Gallery, Label, NewExample, UndoTarget};
 //!
 //! let mut gallery = Gallery::in_memory();
+//! let sha256 = [0; 32];
+//! let embedding = vec![1.0, 0.0];
 //! let precision = "fp32".to_owned();
-//! let example =
-//!     NewExample { sha256: [0; 32], embedding: vec![1.0, 0.0], precision, image: None };
+//! let example = NewExample { sha256, crop: None, embedding, precision, image: None };
 //! let enrolled = gallery.enroll(&Label::parse("mug")?, vec![example], true)?;
 //! assert_eq!((enrolled.class.examples.len(), gallery.revision()), (1, 1));
 //!
@@ -78,7 +79,7 @@ use store::{DEFAULT_GALLERY, RedbStore, SharedFile};
 pub use archive::{Archive, Export, Imported};
 pub use change::{Change, NewlyEnrolled, Place, Sha256, What};
 pub use class::{
-    BackgroundEnrolled, Class, ClassOverrides, Enrolled, Example, NewExample, Outcome,
+    BackgroundEnrolled, Class, ClassOverrides, Enrolled, Example, ImageKey, NewExample, Outcome,
     SenseOverride,
 };
 pub use clock::Timestamp;
@@ -263,15 +264,15 @@ impl Gallery {
         self.facts.get(id).ok_or_else(|| GalleryError::UnknownClass(shortened(id_or_label)))
     }
 
-    /// Whether a class or the background set has an example with these bytes.
+    /// Whether a class or the background set has an example of this image.
     #[must_use]
-    pub fn has_image(&self, place: Place, sha256: [u8; 32]) -> bool {
-        self.state.with_image(place, Sha256(sha256)).is_some()
+    pub fn has_image(&self, place: Place, image: ImageKey) -> bool {
+        self.state.with_image(place, image).is_some()
     }
 
-    /// The classes that have an example with these bytes, in the order of their ids.
-    pub fn classes_with_image(&self, sha256: [u8; 32]) -> impl Iterator<Item = &Arc<Class>> {
-        self.state.places_of_image(Sha256(sha256)).filter_map(|place| match place {
+    /// The classes that have an example of this image, in the order of their ids.
+    pub fn classes_with_image(&self, image: ImageKey) -> impl Iterator<Item = &Arc<Class>> {
+        self.state.places_of_image(image).filter_map(|place| match place {
             Place::Class(class) => self.facts.get(class),
             Place::Background => None,
         })

@@ -19,7 +19,7 @@
 //!
 //! let bundle = Bundle::open("tests/fixtures/tiny-bundle".as_ref(), &BundleLimits::default())?;
 //! let decoder = ImageDecoder::new(&bundle.manifest);
-//! let image = decoder.decode_to_keep(&bytes, KeepImages::Off)?;
+//! let image = decoder.decode_to_keep(&bytes, KeepImages::Off, None)?;
 //! assert_eq!(image.quality[0].code, Code::Dark);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -91,7 +91,7 @@ impl Finding {
         Self { code, detail: detail.into() }
     }
 
-    /// The same file is in the class with this label.
+    /// The same image, or the same part of it, is in the class with this label.
     #[must_use]
     pub fn in_other_class(label: &str) -> Self {
         let detail = format!(

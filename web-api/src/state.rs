@@ -354,6 +354,7 @@ mod tests {
         Embedded {
             embedding: vec![1.0],
             sha256: [0; 32],
+            crop: None,
             kept: Some(kept.to_vec()),
             warnings: Vec::new(),
             quality: Vec::new(),

@@ -107,7 +107,8 @@ mod tests {
             let mut embedding = vec![0.0; 3];
             embedding[axis] = 2.0;
             let precision = "fp32".to_owned();
-            let example = NewExample { sha256: [0; 32], embedding, precision, image: None };
+            let example =
+                NewExample { sha256: [0; 32], crop: None, embedding, precision, image: None };
             gallery.enroll(&Label::parse(label).unwrap(), vec![example], true).unwrap();
         }
         gallery

@@ -307,7 +307,7 @@ mod tests {
         sha256[..2].copy_from_slice(&number.to_le_bytes());
         let embedding = vec![value, 1.0];
         let precision = "fp32".to_owned();
-        let example = NewExample { sha256, embedding, precision, image: None };
+        let example = NewExample { sha256, crop: None, embedding, precision, image: None };
         gallery.enroll(&Label::parse(label).unwrap(), vec![example], true).unwrap();
     }
 

@@ -41,7 +41,7 @@ const FORMAT: u64 = 1;
 const SCHEMA: &str = "
     manifest.json: { format, layout, gallery, space_id, embedding_length,
         entries: [{ name, size, sha256 }] }
-    journal.jsonl: json change, one a line
+    journal.jsonl: json change, one a line; an enrolled example { id, sha256, crop? }
     embeddings/00000.safetensors: embeddings f32 [n, s], examples u8 [n, 16]
     images/e_...: bytes of an image file
 ";

@@ -1,8 +1,9 @@
 //! A change of a gallery: one entry of its journal.
 
+use models::image::Region;
 use serde::{Deserialize, Serialize};
 
-use super::class::ClassOverrides;
+use super::class::{ClassOverrides, ImageKey};
 use super::clock::Timestamp;
 use super::id::{ChangeId, ClassId, DeviceId, ExampleId, GalleryId, GroupId};
 use super::label::Label;
@@ -145,6 +146,15 @@ pub struct NewlyEnrolled {
     pub id: ExampleId,
     /// SHA-256 of the bytes of the image file.
     pub sha256: Sha256,
+    /// The part of the image that it shows; `None` for all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crop: Option<Region>,
+}
+
+impl NewlyEnrolled {
+    pub(super) fn image(&self) -> ImageKey {
+        ImageKey { sha256: self.sha256.0, crop: self.crop }
+    }
 }
 
 /// The SHA-256 of the bytes of an image file, written as 64 hexadecimal digits.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use models::image::Region;
 use models::knowledge::wordnet::{NotASynset, SynsetId};
 use serde::{Deserialize, Serialize};
 
@@ -72,6 +73,16 @@ impl TryFrom<String> for SenseOverride {
     }
 }
 
+/// What an example shows: a file and the part of it. A class has each once, and so has the
+/// background set: two parts of one photograph are two examples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ImageKey {
+    /// SHA-256 of the bytes of the image file.
+    pub sha256: [u8; 32],
+    /// The part of the image; `None` for all of it.
+    pub crop: Option<Region>,
+}
+
 /// One enrolled image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Example {
@@ -79,6 +90,8 @@ pub struct Example {
     pub id: ExampleId,
     /// SHA-256 of the bytes of the image file.
     pub sha256: [u8; 32],
+    /// The part of the image that it shows; `None` for all of it.
+    pub crop: Option<Region>,
     /// The raw output of the backbone, `[s]`, never normalized.
     pub embedding: Vec<f32>,
     /// The precision of the backbone, e.g. `fp32`.
@@ -88,9 +101,11 @@ pub struct Example {
 /// An image to enroll.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewExample {
-    /// SHA-256 of the bytes of the image file: the same file is enrolled once in a class, and once
-    /// in the background set.
+    /// SHA-256 of the bytes of the image file: the same part of a file is enrolled once in a class,
+    /// and once in the background set.
     pub sha256: [u8; 32],
+    /// The part of the image that the embedding is of; `None` for all of it.
+    pub crop: Option<Region>,
     /// The raw output of the backbone, `[s]`.
     pub embedding: Vec<f32>,
     /// The precision of the backbone.

@@ -214,7 +214,8 @@ mod tests {
     fn enroll(gallery: &mut Gallery, name: &str, number: u8) {
         let embedding = vec![f32::from(number), 1.0];
         let precision = "fp32".to_owned();
-        let image = NewExample { sha256: [number; 32], embedding, precision, image: None };
+        let image =
+            NewExample { sha256: [number; 32], crop: None, embedding, precision, image: None };
         gallery.enroll(&Label::parse(name).unwrap(), vec![image], true).unwrap();
     }
 

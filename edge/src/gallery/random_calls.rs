@@ -190,7 +190,7 @@ fn example(number: u64, is_kept: bool) -> NewExample {
     let image = is_kept.then(|| format!("BM image {number} ").repeat(30).into_bytes());
     let precision = if number.is_multiple_of(2) { "fp32" } else { "int8" };
     let precision = precision.to_owned();
-    NewExample { sha256, embedding: vec![value, -value, 0.5], precision, image }
+    NewExample { sha256, crop: None, embedding: vec![value, -value, 0.5], precision, image }
 }
 
 fn examples(random: &mut Random) -> Vec<NewExample> {

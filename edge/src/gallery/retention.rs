@@ -206,7 +206,13 @@ mod tests {
 
     fn example() -> NewExample {
         let precision = "fp32".to_owned();
-        NewExample { sha256: [1; 32], embedding: vec![1.0, 2.0], precision, image: None }
+        NewExample {
+            sha256: [1; 32],
+            crop: None,
+            embedding: vec![1.0, 2.0],
+            precision,
+            image: None,
+        }
     }
 
     /// A store with a deleted gallery `Line 2` of one example, which is kept for this number of days.

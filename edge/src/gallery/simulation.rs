@@ -97,6 +97,7 @@ impl Device {
             for (index, new) in (0..).zip(examples) {
                 let state = ExampleState {
                     sha256: new.sha256,
+                    crop: new.crop,
                     precision: precision.clone(),
                     source: change.id,
                     index,

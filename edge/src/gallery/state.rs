@@ -5,12 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use models::image::Region;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256 as Hasher};
 use uuid::Uuid;
 
 use super::change::{Place, Sha256};
-use super::class::ClassOverrides;
+use super::class::{ClassOverrides, ImageKey};
 use super::id::{ChangeId, ClassId, ExampleId};
 use super::label::Label;
 use super::settings::GallerySettings;
@@ -38,11 +39,19 @@ pub(super) enum ClassStatus {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct ExampleState {
     pub(super) sha256: Sha256,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) crop: Option<Region>,
     pub(super) precision: String,
     /// The change that enrolled it, and its position there.
     pub(super) source: ChangeId,
     pub(super) index: u8,
     pub(super) status: ExampleStatus,
+}
+
+impl ExampleState {
+    fn image(&self) -> ImageKey {
+        ImageKey { sha256: self.sha256.0, crop: self.crop }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,7 +94,7 @@ struct Index {
     /// The examples of each place, in the order of their ids, which is that of enrollment.
     members: BTreeMap<Place, BTreeSet<ExampleId>>,
     // Sorted by the image first: the places of an image follow each other.
-    images: BTreeMap<(Sha256, Place), ExampleId>,
+    images: BTreeMap<(ImageKey, Place), ExampleId>,
     /// The examples that are the same as each.
     same: BTreeMap<ExampleId, BTreeSet<ExampleId>>,
 }
@@ -256,16 +265,16 @@ impl State {
         self.index.members.get(&Place::Background).map_or(0, BTreeSet::len)
     }
 
-    /// The example of a place with these bytes.
-    pub(super) fn with_image(&self, place: Place, sha256: Sha256) -> Option<ExampleId> {
-        self.index.images.get(&(sha256, place)).copied()
+    /// The example of a place that shows this image.
+    pub(super) fn with_image(&self, place: Place, image: ImageKey) -> Option<ExampleId> {
+        self.index.images.get(&(image, place)).copied()
     }
 
-    /// The places that have an example with these bytes, classes first.
-    pub(super) fn places_of_image(&self, sha256: Sha256) -> impl Iterator<Item = Place> {
+    /// The places that have an example of this image, classes first.
+    pub(super) fn places_of_image(&self, image: ImageKey) -> impl Iterator<Item = Place> {
         let least = Place::Class(ClassId(Uuid::nil()));
-        let from_here = self.index.images.range((sha256, least)..);
-        let of_image = from_here.take_while(move |((found, _), _)| *found == sha256);
+        let from_here = self.index.images.range((image, least)..);
+        let of_image = from_here.take_while(move |((found, _), _)| *found == image);
         of_image.map(|((_, place), _)| *place)
     }
 
@@ -296,7 +305,7 @@ impl Index {
         match example.status {
             ExampleStatus::In(place) => {
                 self.members.entry(place).or_default().insert(id);
-                self.images.insert((example.sha256, place), id);
+                self.images.insert((example.image(), place), id);
             }
             ExampleStatus::SameAs(first) => {
                 self.same.entry(first).or_default().insert(id);
@@ -309,8 +318,8 @@ impl Index {
         match example.status {
             ExampleStatus::In(place) => {
                 remove_from(&mut self.members, place, id);
-                if self.images.get(&(example.sha256, place)) == Some(&id) {
-                    self.images.remove(&(example.sha256, place));
+                if self.images.get(&(example.image(), place)) == Some(&id) {
+                    self.images.remove(&(example.image(), place));
                 }
             }
             ExampleStatus::SameAs(first) => remove_from(&mut self.same, first, id),

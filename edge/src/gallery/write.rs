@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Gallery;
 use super::change::{MOST_EXAMPLES, NewlyEnrolled, Place, Sha256, What};
 use super::class::{
-    BackgroundEnrolled, Class, ClassOverrides, Enrolled, Example, NewExample, Outcome,
+    BackgroundEnrolled, Class, ClassOverrides, Enrolled, Example, ImageKey, NewExample, Outcome,
 };
 use super::commit::Data;
 use super::error::GalleryError;
@@ -261,18 +261,19 @@ impl Gallery {
         let mut new: Vec<Arc<Example>> = Vec::new();
         let mut outcomes = Vec::new();
         // The same image may be in one call twice.
-        let mut in_call: HashMap<[u8; 32], ExampleId> = HashMap::new();
-        for NewExample { sha256, embedding, precision, image } in examples {
-            let enrolled = self.state.with_image(to, Sha256(sha256));
-            if let Some(example_id) = enrolled.or_else(|| in_call.get(&sha256).copied()) {
+        let mut in_call: HashMap<ImageKey, ExampleId> = HashMap::new();
+        for NewExample { sha256, crop, embedding, precision, image } in examples {
+            let key = ImageKey { sha256, crop };
+            let enrolled = self.state.with_image(to, key);
+            if let Some(example_id) = enrolled.or_else(|| in_call.get(&key).copied()) {
                 outcomes.push(Outcome { example_id, duplicate: true });
                 continue;
             }
             let id = ExampleId(self.clock.uuid());
-            in_call.insert(sha256, id);
+            in_call.insert(key, id);
             images.extend(image.map(|image| (id, image)));
             outcomes.push(Outcome { example_id: id, duplicate: false });
-            new.push(Arc::new(Example { id, sha256, embedding, precision }));
+            new.push(Arc::new(Example { id, sha256, crop, embedding, precision }));
         }
         changes.extend(enrolling(to, &new));
         let examples = new.into_iter().map(|example| (example.id, example)).collect();
@@ -316,12 +317,14 @@ fn enrolling(to: Place, new: &[Arc<Example>]) -> Vec<What> {
     let changes = parts.map(|part| What::Enroll {
         to,
         precision: part[0].precision.clone(),
-        examples: part
-            .iter()
-            .map(|example| NewlyEnrolled { id: example.id, sha256: Sha256(example.sha256) })
-            .collect(),
+        examples: part.iter().map(|example| newly_enrolled(example)).collect(),
     });
     changes.collect()
+}
+
+fn newly_enrolled(example: &Example) -> NewlyEnrolled {
+    let Example { id, sha256, crop, .. } = *example;
+    NewlyEnrolled { id, sha256: Sha256(sha256), crop }
 }
 
 /// Changes of at most 16 examples each.

@@ -1,5 +1,7 @@
 //! From image files to embeddings and new examples.
 
+use models::image::Crop;
+
 use super::Recognizer;
 use super::error::RecognizerError;
 use crate::decoder::{DecodedImage, ImageDecoder};
@@ -21,7 +23,20 @@ impl Recognizer {
     /// [`RecognizerError::Select`] if no engine can run the backbone;
     /// [`RecognizerError::EmbedderTaken`] after [`Recognizer::take_embedder`].
     pub fn embed(&mut self, bytes: &[u8]) -> Result<Embedded, RecognizerError> {
-        let image = self.decoder.decode(bytes)?;
+        self.embed_cropped(bytes, None)
+    }
+
+    /// The same for a part of the image.
+    ///
+    /// # Errors
+    /// Those of [`Recognizer::embed`]; [`RecognizerError::Embed`] also for an image without such a
+    /// part.
+    pub fn embed_cropped(
+        &mut self,
+        bytes: &[u8],
+        crop: Option<Crop>,
+    ) -> Result<Embedded, RecognizerError> {
+        let image = self.decoder.decode(bytes, crop)?;
         self.embed_decoded(image)
     }
 
@@ -32,19 +47,20 @@ impl Recognizer {
     /// # Errors
     /// Those of [`Recognizer::embed`].
     pub fn embed_to_enroll(&mut self, bytes: &[u8]) -> Result<Embedded, RecognizerError> {
-        self.embed_to_keep(bytes, self.gallery.settings().keep_images)
+        self.embed_to_keep(bytes, self.gallery.settings().keep_images, None)
     }
 
-    /// The same, with this kept of the image.
+    /// The same, with this kept of the image, for the image or a part of it.
     ///
     /// # Errors
-    /// Those of [`Recognizer::embed`].
+    /// Those of [`Recognizer::embed_cropped`].
     pub fn embed_to_keep(
         &mut self,
         bytes: &[u8],
         keep: KeepImages,
+        crop: Option<Crop>,
     ) -> Result<Embedded, RecognizerError> {
-        let image = self.decoder.decode_to_keep(bytes, keep)?;
+        let image = self.decoder.decode_to_keep(bytes, keep, crop)?;
         self.embed_decoded(image)
     }
 
@@ -82,6 +98,7 @@ impl Recognizer {
         let is_kept = self.gallery.settings().keep_images != KeepImages::Off;
         let examples = images.iter().map(|image| NewExample {
             sha256: image.sha256,
+            crop: image.crop,
             embedding: image.embedding.clone(),
             precision: precision.clone(),
             image: image.kept.clone().filter(|_| is_kept),

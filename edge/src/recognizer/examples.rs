@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use models::image::Region;
+
 use super::error::RecognizerError;
 use super::precondition::Precondition;
 use super::{ClassInfo, Recognizer};
@@ -21,6 +23,8 @@ pub struct ExampleInfo {
     pub label: Option<Label>,
     /// SHA-256 of the bytes of the image file.
     pub sha256: [u8; 32],
+    /// The part of the image that it shows; `None` for all of it.
+    pub crop: Option<Region>,
     /// When it was enrolled: milliseconds since 1970 (UTC).
     pub added_at_ms: u64,
     /// The precision of the backbone that made its embedding.
@@ -34,6 +38,7 @@ impl ExampleInfo {
             class: class.map(|class| class.id),
             label: class.map(|class| class.label.clone()),
             sha256: example.sha256,
+            crop: example.crop,
             added_at_ms: example.id.made_at_ms(),
             precision: example.precision.clone(),
         }

@@ -184,6 +184,7 @@ mod tests {
         Embedded {
             embedding,
             sha256: [0; 32],
+            crop: None,
             kept: None,
             warnings: Vec::new(),
             quality: Vec::new(),
@@ -209,8 +210,13 @@ mod tests {
     fn candidate() -> Candidate {
         let mut gallery = Gallery::in_memory();
         let precision = "fp32".to_owned();
-        let example =
-            NewExample { sha256: [1; 32], embedding: vec![1.0, 0.0], precision, image: None };
+        let example = NewExample {
+            sha256: [1; 32],
+            crop: None,
+            embedding: vec![1.0, 0.0],
+            precision,
+            image: None,
+        };
         gallery.enroll(&Label::parse("key").unwrap(), vec![example], true).unwrap();
         let classifier = Classifier::new(gallery.iter(), None);
         classifier.rank(&[1.0, 0.0], 1).remove(0)
@@ -251,7 +257,8 @@ mod tests {
     fn a_near_duplicate_is_found_among_examples_and_new_images() {
         let mut gallery = Gallery::in_memory();
         let precision = "fp32".to_owned();
-        let example = NewExample { sha256: [1; 32], embedding: at(0.0), precision, image: None };
+        let example =
+            NewExample { sha256: [1; 32], crop: None, embedding: at(0.0), precision, image: None };
         let mug = gallery.enroll(&Label::parse("mug").unwrap(), vec![example], true).unwrap();
         let images = [embedded(at(4.0)), embedded(at(40.0)), embedded(at(41.0))];
         let new: Vec<&Embedded> = images.iter().collect();

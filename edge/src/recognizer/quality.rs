@@ -72,7 +72,7 @@ impl Recognizer {
         let new = new_images(&self.gallery, id.map(Place::Class), images);
         let mut found = by_themselves(&new, images.len());
         for (at, image) in &new {
-            let mut classes = self.gallery.classes_with_image(image.sha256);
+            let mut classes = self.gallery.classes_with_image(image.key());
             let other = classes.find(|other| Some(other.id) != id);
             let finding = other.map(|other| Finding::in_other_class(other.label.as_str()));
             found[*at].extend(finding);
@@ -121,8 +121,8 @@ fn new_images<'a>(gallery: &Gallery, place: Option<Place>, images: &'a [Embedded
     let mut in_call = HashSet::new();
     let each = images.iter().enumerate();
     let new = each.filter(|(_, image)| {
-        let is_there = place.is_some_and(|place| gallery.has_image(place, image.sha256));
-        !is_there && in_call.insert(image.sha256)
+        let is_there = place.is_some_and(|place| gallery.has_image(place, image.key()));
+        !is_there && in_call.insert(image.key())
     });
     new.collect()
 }

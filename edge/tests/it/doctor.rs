@@ -43,7 +43,7 @@ impl Drawn {
         let mut sha256 = [0; 32];
         sha256[..8].copy_from_slice(&(self.gallery.n_examples() as u64).to_le_bytes());
         let precision = "fp32".to_owned();
-        let example = NewExample { sha256, embedding, precision, image: None };
+        let example = NewExample { sha256, crop: None, embedding, precision, image: None };
         let enrolled = self.gallery.enroll(&label(class), vec![example], true).unwrap();
         enrolled.outcomes[0].example_id
     }

@@ -45,7 +45,7 @@ pub(crate) fn example(number: u32) -> NewExample {
     sha256[..4].copy_from_slice(&number.to_le_bytes());
     let value = number as f32;
     let embedding = vec![value, -value, 0.5];
-    NewExample { sha256, embedding, precision: "fp32".to_owned(), image: None }
+    NewExample { sha256, crop: None, embedding, precision: "fp32".to_owned(), image: None }
 }
 
 pub(crate) fn examples(numbers: impl IntoIterator<Item = u32>) -> Vec<NewExample> {

@@ -145,13 +145,14 @@ fn a_thumbnail_costs_more_only_where_the_network_sees_less() {
     let recognizer = in_memory(KeepImages::Thumb);
     let decoder = recognizer.decoder();
     let photo = photo();
-    let plain = decoder.cost(&photo).unwrap();
-    let more = decoder.cost_to_keep(&photo, KeepImages::Thumb).unwrap();
+    let plain = decoder.cost(&photo, None).unwrap();
+    let more = decoder.cost_to_keep(&photo, KeepImages::Thumb, None).unwrap();
     assert_eq!(more, plain + 1024 * 768, "all pixels once more");
     for keep in [KeepImages::Original, KeepImages::Off] {
-        assert_eq!(decoder.cost_to_keep(&photo, keep).unwrap(), plain);
+        assert_eq!(decoder.cost_to_keep(&photo, keep, None).unwrap(), plain);
     }
     let small = png(0, 0);
-    let costs = [KeepImages::Thumb, KeepImages::Off].map(|keep| decoder.cost_to_keep(&small, keep));
-    assert!(costs.into_iter().all(|cost| cost.unwrap() == decoder.cost(&small).unwrap()));
+    let costs =
+        [KeepImages::Thumb, KeepImages::Off].map(|keep| decoder.cost_to_keep(&small, keep, None));
+    assert!(costs.into_iter().all(|cost| cost.unwrap() == decoder.cost(&small, None).unwrap()));
 }

@@ -44,7 +44,7 @@ fn examples(knowledge: &NameKnowledge, looks_like: &str, n: u8) -> Vec<NewExampl
         let mut embedding = prototype.clone();
         embedding[usize::from(i)] += 0.3;
         let sha256 = [i + looks_like.len() as u8; 32];
-        NewExample { sha256, embedding, precision: "fp32".into(), image: None }
+        NewExample { sha256, crop: None, embedding, precision: "fp32".into(), image: None }
     };
     (0..n).map(example).collect()
 }
@@ -143,6 +143,7 @@ fn images_together_move_prototypes_towards_them() {
     let mut gallery = Gallery::in_memory();
     let fact = |number: u8, embedding: [f32; 2]| NewExample {
         sha256: [number; 32],
+        crop: None,
         embedding: embedding.to_vec(),
         precision: "fp32".to_owned(),
         image: None,

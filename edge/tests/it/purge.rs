@@ -34,7 +34,7 @@ fn marked(number: u8) -> NewExample {
     let (pairs, _) = values.as_chunks::<2>();
     let embedding = pairs.iter().map(|pair| f32::from(i16::from_le_bytes(*pair)) / 7.0).collect();
     let image = Some(noise(seed + 1_000, IMAGE_BYTES));
-    NewExample { sha256: [number; 32], embedding, precision: "fp32".to_owned(), image }
+    NewExample { sha256: [number; 32], crop: None, embedding, precision: "fp32".to_owned(), image }
 }
 
 /// Every window of the image and of the embedding.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use edge::decoder::{ImageDecoder, Timing};
 use edge::embedder::Embedded;
 use edge::engine::{EngineChoice, Provider};
-use edge::gallery::{Gallery, KeepImages, Place};
+use edge::gallery::{Gallery, ImageKey, KeepImages, Place};
 use edge::quality::{Code, Finding};
 use edge::recognizer::{Recognizer, RecognizerError};
 use image::imageops::fast_blur;
@@ -41,6 +41,7 @@ fn at(recognizer: &Recognizer, number: u8, degrees: f32) -> Embedded {
     Embedded {
         embedding,
         sha256: [number; 32],
+        crop: None,
         kept: None,
         warnings: Vec::new(),
         quality: Vec::new(),
@@ -59,7 +60,7 @@ fn only_images_to_enroll_are_measured() {
     let black = encode(RgbImage::new(48, 40), ImageFormat::Png);
     assert_eq!(codes(&recognizer.embed(&black).unwrap().quality), []);
     assert_eq!(codes(&recognizer.embed_to_enroll(&black).unwrap().quality), [Code::Dark]);
-    let kept = recognizer.embed_to_keep(&black, KeepImages::Original).unwrap();
+    let kept = recognizer.embed_to_keep(&black, KeepImages::Original, None).unwrap();
     assert_eq!(codes(&kept.quality), [Code::Dark]);
     assert_eq!(codes(&recognizer.embed_to_enroll(&png(0, 0)).unwrap().quality), []);
 }
@@ -70,9 +71,9 @@ fn the_bars_of_a_letterbox_are_not_measured() {
     manifest.preprocess.geometry = Geometry::Letterbox;
     let decoder = ImageDecoder::new(&manifest);
     let black = encode(RgbImage::new(48, 27), ImageFormat::Png);
-    let decoded = decoder.decode_to_keep(&black, KeepImages::Off).unwrap();
+    let decoded = decoder.decode_to_keep(&black, KeepImages::Off, None).unwrap();
     assert_eq!(codes(&decoded.quality), [Code::Dark]);
-    let good = decoder.decode_to_keep(&png(0, 0), KeepImages::Off).unwrap();
+    let good = decoder.decode_to_keep(&png(0, 0), KeepImages::Off, None).unwrap();
     assert_eq!(codes(&good.quality), []);
 }
 
@@ -83,7 +84,8 @@ fn a_gallery_finds_the_places_of_an_image() {
         gallery.enroll(&label(class), examples(0..3), true).unwrap();
     }
     gallery.enroll_background(examples([1, 5])).unwrap();
-    let [first, other, unknown] = [1, 5, 9].map(|number| example(number).sha256);
+    let [first, other, unknown] =
+        [1, 5, 9].map(|number| ImageKey { sha256: example(number).sha256, crop: None });
     let labels: Vec<&str> =
         gallery.classes_with_image(first).map(|class| class.label.as_str()).collect();
     assert_eq!(labels, ["mug", "cup"], "in the order of their ids");
@@ -91,6 +93,8 @@ fn a_gallery_finds_the_places_of_an_image() {
     assert_eq!(gallery.classes_with_image(unknown).count(), 0);
     let has = [first, other, unknown].map(|image| gallery.has_image(Place::Background, image));
     assert_eq!(has, [true, true, false]);
+    let part = ImageKey { crop: "0,0,0.5,1".parse().ok(), ..first };
+    assert_eq!(gallery.classes_with_image(part).count(), 0, "a part of it is another image");
     gallery.delete("mug").unwrap();
     assert_eq!(gallery.classes_with_image(first).count(), 1);
 }
@@ -179,7 +183,7 @@ fn blurred(file: &[u8]) -> Vec<u8> {
 fn n_poor(decoder: &ImageDecoder, files: &[Vec<u8>]) -> usize {
     let each = files.iter();
     let poor = each.filter(|file| {
-        let decoded = decoder.decode_to_keep(file, KeepImages::Off).unwrap();
+        let decoded = decoder.decode_to_keep(file, KeepImages::Off, None).unwrap();
         !decoded.quality.is_empty()
     });
     poor.count()
@@ -207,8 +211,8 @@ fn the_measures_take_less_time_than_decoding() {
     let decoder = decoder("efficientnet-lite0");
     let drawn = RgbImage::from_fn(640, 480, |x, y| Rgb([x as u8, y as u8, 90]));
     let file = encode(drawn, ImageFormat::Png);
-    let with = least_time(|| decoder.decode_to_keep(&file, KeepImages::Off).is_ok());
-    let without = least_time(|| decoder.decode(&file).is_ok());
+    let with = least_time(|| decoder.decode_to_keep(&file, KeepImages::Off, None).is_ok());
+    let without = least_time(|| decoder.decode(&file, None).is_ok());
     assert!(with < 2 * without, "decoding: {with:?} with the measures, {without:?} without");
 }
 

@@ -94,7 +94,7 @@ fn images_in_batches_have_the_embeddings_of_single_images() {
         let count = embedder.manifest().backbone.max_batch + 3;
         let images: Vec<_> = (0..count).map(|i| png((i % 3) as u8, i as u32)).collect();
         let reader = embedder.decoder().clone();
-        let inputs: Vec<_> = images.iter().map(|p| reader.decode(p).unwrap().input).collect();
+        let inputs: Vec<_> = images.iter().map(|p| reader.decode(p, None).unwrap().input).collect();
         let together = embedder.embed_images(&inputs).unwrap();
         assert_eq!(together.nrows(), count);
         for at in [0, 1, count / 2, count - 1] {
@@ -133,7 +133,7 @@ fn enrolled_things_are_recognized() {
         let examples = (0..3).map(|variant| {
             let embedded = embedder.embed(&png(kind, variant)).unwrap();
             let (sha256, embedding) = (embedded.sha256, embedded.embedding);
-            NewExample { sha256, embedding, precision: "fp32".to_owned(), image: None }
+            NewExample { sha256, crop: None, embedding, precision: "fp32".to_owned(), image: None }
         });
         gallery.enroll(&label(name), examples.collect(), true).unwrap();
     }
@@ -176,6 +176,7 @@ fn the_classifier_uses_mean_and_cosine() {
     let mut gallery = Gallery::in_memory();
     let fact = |number: u8, embedding: [f32; 2]| NewExample {
         sha256: [number; 32],
+        crop: None,
         embedding: embedding.to_vec(),
         precision: "fp32".to_owned(),
         image: None,

@@ -41,7 +41,7 @@ impl Walk {
         }
         let mut sha256 = [0; 32];
         sha256[..8].copy_from_slice(&self.drawn.to_le_bytes());
-        NewExample { sha256, embedding, precision: "fp32".to_owned(), image: None }
+        NewExample { sha256, crop: None, embedding, precision: "fp32".to_owned(), image: None }
     }
 
     fn class(&mut self) -> String {

@@ -158,7 +158,7 @@ impl DecodeQueue {
     ) -> Result<Decoded, JobError> {
         let file = &images.files[index];
         // From the header only: a file that is refused for it does not wait.
-        let cost = self.decoder.cost_to_keep(&file.bytes, keep.unwrap_or(KeepImages::Off));
+        let cost = self.decoder.cost_to_keep(&file.bytes, keep.unwrap_or(KeepImages::Off), None);
         let cost = cost.map_err(|error| in_file(file, error))?;
         // What is no pixel takes time too.
         let cost = cost + file.bytes.len() as u64 / BYTES_PER_PIXEL;
@@ -202,8 +202,8 @@ impl Decoder {
     fn decode(&self, job: Job, waits: Waits) {
         let file = &job.images.files[job.index];
         let decoded = catch_panic(|| match job.keep {
-            Some(keep) => self.decoder.decode_to_keep(&file.bytes, keep),
-            None => self.decoder.decode(&file.bytes),
+            Some(keep) => self.decoder.decode_to_keep(&file.bytes, keep, None),
+            None => self.decoder.decode(&file.bytes, None),
         });
         let decoded = decoded.and_then(|decoded| decoded.map_err(|error| in_file(file, error)));
         // The connection may close meanwhile.

@@ -219,6 +219,7 @@ mod tests {
             let image = Embedded {
                 embedding: vec![1.0; self.embedding_size],
                 sha256: [7; 32],
+                crop: None,
                 kept: None,
                 warnings: Vec::new(),
                 quality: Vec::new(),

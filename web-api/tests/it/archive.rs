@@ -77,6 +77,7 @@ fn embeddings_of_another_length_than_those_of_the_model_do_not_spoil_an_empty_ga
     let galleries = Galleries::open(folder.path(), &bundle.manifest.space_id).unwrap();
     let example = NewExample {
         sha256: [1; 32],
+        crop: None,
         embedding: vec![1.0; bundle.manifest.backbone.embedding_size + 1],
         precision: "fp32".to_owned(),
         image: None,

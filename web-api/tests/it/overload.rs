@@ -173,6 +173,7 @@ fn fill(store: &Path) {
     let mut gallery = Gallery::open(store, &bundle.manifest.space_id).unwrap();
     let examples = (0..64).map(|n| NewExample {
         sha256: [n; 32],
+        crop: None,
         embedding: vec![1.0; bundle.manifest.backbone.embedding_size],
         precision: "fp32".to_owned(),
         image: Some(vec![n; 1 << 20]),

@@ -178,6 +178,7 @@ fn embeddings_of_another_length_than_those_of_the_model_make_no_store() {
     let galleries = Galleries::open(&sandbox.path("wrong"), &space_id).unwrap();
     let example = NewExample {
         sha256: [1; 32],
+        crop: None,
         embedding: vec![1.0; 3],
         precision: "fp32".to_owned(),
         image: None,

@@ -30,7 +30,7 @@ fn example(number: usize, length: usize) -> NewExample {
     let mut image = vec![number.to_le_bytes()[0]; IMAGE_BYTES];
     // It begins as a BMP file does.
     image[..2].copy_from_slice(b"BM");
-    NewExample { sha256, embedding, precision: "fp32".to_owned(), image: Some(image) }
+    NewExample { sha256, crop: None, embedding, precision: "fp32".to_owned(), image: Some(image) }
 }
 
 fn fill(sandbox: &Sandbox, n: usize) {

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use super::read::content;
 use super::{Archive, Entry, EntryName, Manifest, tensors};
 use crate::gallery::Gallery;
-use crate::gallery::change::{Sha256, What};
-use crate::gallery::class::Example;
+use crate::gallery::change::What;
+use crate::gallery::class::{Example, ImageKey};
 use crate::gallery::commit::Data;
 use crate::gallery::error::{ArchiveError, GalleryError};
 use crate::gallery::facts::Examples;
@@ -105,9 +105,10 @@ fn data(file: File, manifest: &Manifest, plan: &MergePlan) -> Result<Data, Archi
                 let length = manifest.embedding_length.unwrap_or_default();
                 // These bytes were read when the archive was opened, so there is no other case.
                 for (id, embedding) in tensors::read(&bytes, length).unwrap_or_default() {
-                    let Some((sha256, precision)) = wanted.get(&id) else { continue };
+                    let Some((image, precision)) = wanted.get(&id) else { continue };
+                    let ImageKey { sha256, crop } = *image;
                     let precision = (*precision).to_owned();
-                    let example = Example { id, sha256: sha256.0, embedding, precision };
+                    let example = Example { id, sha256, crop, embedding, precision };
                     examples.insert(id, Arc::new(example));
                 }
             }
@@ -121,13 +122,14 @@ fn data(file: File, manifest: &Manifest, plan: &MergePlan) -> Result<Data, Archi
     Ok(Data { examples, archived: Some(archived), ..Data::default() })
 }
 
-/// The examples that a plan enrolls and nobody has purged, with the hash of each and the precision.
-fn wanted(plan: &MergePlan) -> HashMap<ExampleId, (Sha256, &str)> {
+/// The examples that a plan enrolls and nobody has purged, with the image of each and the
+/// precision.
+fn wanted(plan: &MergePlan) -> HashMap<ExampleId, (ImageKey, &str)> {
     let mut wanted = HashMap::new();
     for change in &plan.changes {
         let What::Enroll { precision, examples, .. } = &change.what else { continue };
         for new in examples.iter().filter(|new| !plan.purged.contains(&new.id)) {
-            wanted.insert(new.id, (new.sha256, precision.as_str()));
+            wanted.insert(new.id, (new.image(), precision.as_str()));
         }
     }
     wanted

@@ -117,7 +117,13 @@ pub(super) fn enroll(gallery: &mut Gallery, label: &str, numbers: &[u8]) {
         let text = format!("image {number}").repeat(20);
         let image = Some(format!("BM{text}").into_bytes());
         let precision = "fp32".to_owned();
-        examples.push(NewExample { sha256: [*number; 32], embedding, precision, image });
+        examples.push(NewExample {
+            sha256: [*number; 32],
+            crop: None,
+            embedding,
+            precision,
+            image,
+        });
     }
     gallery.enroll(&Label::parse(label).unwrap(), examples, true).unwrap();
 }
@@ -260,6 +266,7 @@ fn other_spaces_lengths_and_limits_are_refused() {
     let mut longer = Store::new();
     let example = NewExample {
         sha256: [9; 32],
+        crop: None,
         embedding: vec![1.0; 4],
         precision: "fp32".to_owned(),
         image: None,

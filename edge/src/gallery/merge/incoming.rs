@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Merged;
 use crate::gallery::Gallery;
-use crate::gallery::change::{Change, What};
+use crate::gallery::change::{Change, NewlyEnrolled, What};
 use crate::gallery::class::Example;
 use crate::gallery::commit::Data;
 use crate::gallery::error::GalleryError;
@@ -57,7 +57,8 @@ impl Data {
         for new in examples.iter().filter(|new| !purged.contains(&new.id)) {
             if let Some(embedding) = embeddings.remove(&new.id) {
                 let precision = precision.clone();
-                let example = Example { id: new.id, sha256: new.sha256.0, embedding, precision };
+                let NewlyEnrolled { id, sha256, crop } = *new;
+                let example = Example { id, sha256: sha256.0, crop, embedding, precision };
                 self.examples.insert(new.id, Arc::new(example));
                 self.images.extend(images.remove(&new.id).map(|image| (new.id, image)));
             }

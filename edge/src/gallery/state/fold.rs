@@ -8,8 +8,8 @@
 use std::collections::BTreeSet;
 
 use super::{ClassState, ClassStatus, Delta, ExampleState, ExampleStatus, State};
-use crate::gallery::change::{Change, Place, Sha256, What};
-use crate::gallery::class::ClassOverrides;
+use crate::gallery::change::{Change, Place, What};
+use crate::gallery::class::{ClassOverrides, ImageKey};
 use crate::gallery::id::{ClassId, ExampleId};
 use crate::gallery::label::Label;
 use crate::gallery::undone::{is_effective, undone};
@@ -71,9 +71,10 @@ impl State {
                     let Some(to) = to.filter(|_| is_new && !removed.contains(&example.id)) else {
                         continue;
                     };
-                    let status = self.status_in(to, example.id, example.sha256);
+                    let status = self.status_in(to, example.id, example.image());
                     let state = ExampleState {
                         sha256: example.sha256,
+                        crop: example.crop,
                         precision: precision.clone(),
                         source: change.id,
                         index,
@@ -155,8 +156,8 @@ impl State {
     }
 
     /// The status of an image in a place that may have it already.
-    fn status_in(&self, place: Place, id: ExampleId, sha256: Sha256) -> ExampleStatus {
-        match self.index.images.get(&(sha256, place)) {
+    fn status_in(&self, place: Place, id: ExampleId, image: ImageKey) -> ExampleStatus {
+        match self.index.images.get(&(image, place)) {
             Some(other) if *other != id => ExampleStatus::SameAs(*other),
             _ => ExampleStatus::In(place),
         }
@@ -167,7 +168,7 @@ impl State {
         if let ExampleStatus::SameAs(first) = example.status {
             return self.move_example(first, to);
         }
-        example.status = self.status_in(to, id, example.sha256);
+        example.status = self.status_in(to, id, example.image());
         self.set_example(id, Some(example));
         if let Some(ExampleStatus::SameAs(first)) = self.examples.get(&id).map(|one| one.status) {
             // Those that were the same as this one are the same as that one.

@@ -176,7 +176,7 @@ pub(super) fn examples(
                 embedding.map_err(|e| ReadError::Broken(format!("example {id}: {e}")))?;
             if let Some(embedding) = embedding {
                 let (sha256, precision) = (state.sha256.0, state.precision.clone());
-                let example = Example { id: *id, sha256, embedding, precision };
+                let example = Example { id: *id, sha256, crop: state.crop, embedding, precision };
                 examples.insert(*id, Arc::new(example));
             }
         }

@@ -92,7 +92,7 @@ fn image(number: u8) -> NewExample {
     let value = f32::from(number);
     let image = Some(vec![number; 700]);
     let embedding = vec![value, -value, 0.5];
-    NewExample { sha256: [number; 32], embedding, precision: "fp32".to_owned(), image }
+    NewExample { sha256: [number; 32], crop: None, embedding, precision: "fp32".to_owned(), image }
 }
 
 /// Each cut so far leaves what was kept before the call or after it. Returns how many there were.

@@ -65,7 +65,7 @@ impl Target {
             let values = (0..size).map(|at| (at * (n + 1) % PRIME) as f32 / PRIME as f32 - 0.5);
             let embedding = values.collect();
             let precision = "fp32".to_owned();
-            let example = NewExample { sha256, embedding, precision, image: None };
+            let example = NewExample { sha256, crop: None, embedding, precision, image: None };
             gallery.enroll(&label, vec![example], true).unwrap();
         }
     }

@@ -12,6 +12,7 @@ fn embedded(embedding: Vec<f32>) -> Embedded {
     Embedded {
         embedding,
         sha256: [0; 32],
+        crop: None,
         kept: None,
         warnings: Vec::new(),
         quality: Vec::new(),

@@ -54,6 +54,7 @@ impl ExampleAnswer {
             class: None,
             label: None,
             sha256: example.sha256,
+            crop: example.crop,
             added_at_ms: example.id.made_at_ms(),
             precision: example.precision.clone(),
         })
