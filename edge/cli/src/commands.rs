@@ -24,6 +24,7 @@ use edge::engine::Rejection;
 use edge::gallery::{Gallery, GalleryError};
 use edge::recognizer::{Availability, EngineInfo, GallerySummary, RecognizerError};
 use models::fault::{AnyFault, Blame, Message};
+use models::image::Crop;
 use serde::Serialize;
 use terminal::note;
 
@@ -132,17 +133,25 @@ fn decision_off(recognizer: &Recognizer) -> Option<String> {
     ))
 }
 
-/// Reads and embeds an image.
-fn embed_input(recognizer: &mut Recognizer, input: &Input) -> Result<Embedded, FileError> {
-    read_and_embed(recognizer, input).map_err(|fault| FileError {
+/// Reads and embeds an image, or a part of it.
+fn embed_input(
+    recognizer: &mut Recognizer,
+    input: &Input,
+    crop: Option<Crop>,
+) -> Result<Embedded, FileError> {
+    read_and_embed(recognizer, input, crop).map_err(|fault| FileError {
         file: input.name(),
         error: fault.to_string(),
         blame: fault.blame(),
     })
 }
 
-fn read_and_embed(recognizer: &mut Recognizer, input: &Input) -> Result<Embedded, AnyFault> {
-    Ok(recognizer.embed(&input.bytes()?)?)
+fn read_and_embed(
+    recognizer: &mut Recognizer,
+    input: &Input,
+    crop: Option<Crop>,
+) -> Result<Embedded, AnyFault> {
+    Ok(recognizer.embed_cropped(&input.bytes()?, crop)?)
 }
 
 /// Prints each file's error and returns the command's: an engine's failure outweighs a bad file.

@@ -12,6 +12,7 @@ use edge::device::{Device, StoreAccess};
 use edge::embedder::Embedded;
 use edge::recognizer::{Availability, ClassifyOptions};
 use models::fault::{AnyFault, Message};
+use models::image::Crop;
 use terminal::note;
 
 use super::gallery::parse_rate;
@@ -31,6 +32,7 @@ Examples:
   handful classify --json photo.jpg | jq -r '.results[0].label'
   handful classify --rate 0.01 photo.jpg                accept 1 in 100 unknown images
   handful classify --fail-unknown photo.jpg && echo known
+  handful classify --crop 0.25,0.1,0.5,0.5 photo.jpg    only this part of the image
 
 The answer for an image that shows none of the classes is \"unknown\", with the most similar classes
 below. `handful gallery settings` sets how many unknown images are accepted by mistake.
@@ -64,6 +66,11 @@ pub(crate) struct Options {
     /// or the threshold of the gallery
     #[arg(long, value_name = "R", allow_negative_numbers = true, value_parser = parse_rate)]
     rate: Option<f64>,
+
+    /// Look only at this rectangle of every image: left, top, width and height of the upright image,
+    /// as fractions (0.25,0.1,0.5,0.5) or in pixels (100,40,200,200)
+    #[arg(long, value_name = "X,Y,W,H", allow_hyphen_values = true)]
+    crop: Option<Crop>,
 
     /// Exit with code 1 if an image is unknown, after all answers are printed
     #[arg(long)]
@@ -126,7 +133,7 @@ fn answer(
 ) -> Result<Answer, AnyFault> {
     let model = ModelInfo::of(recognizer)?;
     let total = inputs.images.len() + inputs.errors.len();
-    let EmbeddedInputs { files, images, errors } = embed(&inputs, recognizer, options.json);
+    let EmbeddedInputs { files, images, errors } = embed(&inputs, recognizer, options);
     // Files without an embedding do not count, so there may be too few now.
     if options.transductive && images.len() < 2 {
         report_errors(&errors, total, "; --transductive needs at least 2 images")?;
@@ -155,13 +162,13 @@ struct EmbeddedInputs {
     errors: Vec<FileError>,
 }
 
-fn embed(inputs: &Inputs, recognizer: &mut Recognizer, json: bool) -> EmbeddedInputs {
-    let bar = progress("classifying", inputs.images.len(), json);
+fn embed(inputs: &Inputs, recognizer: &mut Recognizer, options: &Options) -> EmbeddedInputs {
+    let bar = progress("classifying", inputs.images.len(), options.json);
     let errors = inputs.errors.clone();
     let mut embedded = EmbeddedInputs { files: Vec::new(), images: Vec::new(), errors };
     for input in bar.wrap_iter(inputs.images.iter()) {
         // A file that cannot be used is reported at the end; the others still get their answer.
-        match embed_input(recognizer, input) {
+        match embed_input(recognizer, input, options.crop) {
             Err(error) => embedded.errors.push(error),
             Ok(image) => {
                 embedded.files.push(input.name());

@@ -15,7 +15,7 @@ use edge::gallery::{GroupId, Label, Outcome};
 use edge::recognizer::{Enrolled, EnrolledBackground};
 use models::dataset::Dataset;
 use models::fault::{AnyFault, Blame, Message, about};
-use models::image::EXTENSIONS;
+use models::image::{Crop, EXTENSIONS};
 use serde::Serialize;
 use terminal::note;
 
@@ -35,16 +35,17 @@ Examples:
   handful enroll --skip-bad things/             skip files that cannot be used
   handful enroll --strict things/               enroll nothing if an image may be a poor example
   handful enroll --background desk.jpg bench/   examples of \"none of these\": files, folders of files
+  handful enroll --class mug --crop 0.25,0.1,0.5,0.5 desk.jpg   only the mug on the desk
 
 Folders are read by the rules of data sets (docs/formats.md), as by `handful evaluate`: what systems
 and programs leave beside images, links, and files that are not images are left out and listed.
 
 If one image cannot be used, nothing is enrolled, except with --skip-bad. An image that the class
-already has (the same bytes) is skipped, so a command can be repeated.
+already has (the same bytes and the same crop) is skipped, so a command can be repeated.
 
 Of each image the store keeps what the setting keep_images says: thumb (a JPEG of at most 256
-pixels a side without metadata; the default), original (the file; those of one class are held in
-memory while they are enrolled) or off.
+pixels a side without metadata, of the crop if there is one; the default), original (the whole
+file; those of one class are held in memory while they are enrolled) or off.
 
 Background examples (\"none of these\") are never an answer: an image that looks more like one of
 them than like a class is unknown. Enroll what the camera sees when none of the classes is there,
@@ -74,6 +75,11 @@ pub(crate) struct Options {
     /// Add all images to the background set, the examples of "none of these"
     #[arg(long, conflicts_with = "class")]
     background: bool,
+
+    /// Use only this rectangle of every image: left, top, width and height of the upright image, as
+    /// fractions (0.25,0.1,0.5,0.5) or in pixels (100,40,200,200)
+    #[arg(long, value_name = "X,Y,W,H", allow_hyphen_values = true)]
+    crop: Option<Crop>,
 
     /// Skip images that cannot be used, with a warning; fail only if no image can be used
     #[arg(long)]
@@ -144,7 +150,7 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
     let model = Some(ModelInfo::of(&mut recognizer)?);
     let total = plan.total();
     // All images before the first write: one bad file must not leave half of the classes enrolled.
-    let (embedded, mut errors) = embed(plan, &mut recognizer, options.json);
+    let (embedded, mut errors) = embed(plan, &mut recognizer, options);
     if options.strict {
         // Also beside files that are broken, so that one run lists all that is to be mended.
         errors.extend(quality::rejected(&embedded, &mut recognizer)?);
@@ -308,14 +314,14 @@ fn is_image_file(path: &Path) -> bool {
     path.as_os_str() == "-" || (path.is_file() && EXTENSIONS.contains(&extension.as_str()))
 }
 
-fn embed(plan: Plan, recognizer: &mut Recognizer, json: bool) -> (Images, Vec<FileError>) {
+fn embed(plan: Plan, recognizer: &mut Recognizer, options: &Options) -> (Images, Vec<FileError>) {
     let Plan { images: inputs, mut errors, .. } = plan;
-    let bar = progress("embedding", inputs.values().map(Vec::len).sum(), json);
+    let bar = progress("embedding", inputs.values().map(Vec::len).sum(), options.json);
     let mut embedded = Vec::new();
     for (target, inputs) in inputs {
         let mut prepared = Prepared::default();
         for input in bar.wrap_iter(inputs.into_iter()) {
-            errors.extend(prepared.add(input, recognizer).err());
+            errors.extend(prepared.add(input, recognizer, options.crop).err());
         }
         if !prepared.images.is_empty() {
             embedded.push((target, prepared));

@@ -36,6 +36,9 @@ pub(super) struct Answer {
 #[derive(Debug, Serialize)]
 pub(super) struct FileAnswer {
     file: String,
+    /// The part of the image that was looked at, in fractions; absent for all of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    crop: Option<String>,
     #[serde(skip)]
     // Only in text: a program reads the fields below.
     verdict: Option<String>,
@@ -185,6 +188,7 @@ impl FileAnswer {
         let timing = image.timing;
         Self {
             file,
+            crop: image.crop.map(|crop| crop.to_string()),
             verdict: verdict::in_words(&answer, classes),
             decision: answer.decision.as_str(),
             label: answer.label().map(ToString::to_string),

@@ -4,6 +4,7 @@ use edge::Recognizer;
 use edge::embedder::Embedded;
 use edge::gallery::{KeepImages, Label};
 use models::fault::{AnyFault, Message, about};
+use models::image::Crop;
 
 use crate::commands::FileError;
 use crate::commands::inputs::Input;
@@ -36,15 +37,16 @@ pub(super) struct ImageFile {
 pub(super) type Images = Vec<(Target, Prepared)>;
 
 impl Prepared {
-    /// Reads and embeds an image.
+    /// Reads and embeds an image, or a part of it.
     pub(super) fn add(
         &mut self,
         input: Input,
         recognizer: &mut Recognizer,
+        crop: Option<Crop>,
     ) -> Result<(), FileError> {
         let name = input.name();
         let reads_again = reads_again(&input, recognizer);
-        match embed_one(&input, reads_again, recognizer) {
+        match embed_one(&input, reads_again, recognizer, crop) {
             Ok(image) => self.images.push(image),
             Err(fault) => {
                 return Err(FileError {
@@ -84,10 +86,11 @@ fn embed_one(
     input: &Input,
     reads_again: bool,
     recognizer: &mut Recognizer,
+    crop: Option<Crop>,
 ) -> Result<Embedded, AnyFault> {
     let bytes = input.bytes()?;
     let keep = if reads_again { KeepImages::Off } else { recognizer.settings().keep_images };
-    Ok(recognizer.embed_to_keep(&bytes, keep)?)
+    Ok(recognizer.embed_to_keep(&bytes, keep, crop)?)
 }
 
 /// Whether the gallery keeps this file itself, and the file can be read a second time.

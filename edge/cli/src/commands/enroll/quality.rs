@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use edge::Recognizer;
-use edge::gallery::Label;
+use edge::gallery::{ImageKey, Label};
 use edge::quality::Finding;
 use models::fault::{AnyFault, Blame};
 use serde::Serialize;
@@ -54,7 +54,7 @@ pub(super) fn rejected(
 ) -> Result<Vec<FileError>, AnyFault> {
     let mut errors = Vec::new();
     // The gallery does not have the images of the classes before yet.
-    let mut seen: HashMap<[u8; 32], &Target> = HashMap::new();
+    let mut seen: HashMap<ImageKey, &Target> = HashMap::new();
     for (target, prepared) in embedded {
         let quality = match target {
             Target::Class(label) => recognizer.quality(label.as_str(), &prepared.images)?,
@@ -62,7 +62,7 @@ pub(super) fn rejected(
         };
         let files = prepared.images.iter().zip(&prepared.files);
         for ((image, file), found) in files.zip(quality) {
-            let first = *seen.entry(image.sha256).or_insert(target);
+            let first = *seen.entry(image.key()).or_insert(target);
             let finding = found.into_iter().next().or_else(|| in_other_class(target, first));
             errors.extend(finding.map(|finding| FileError {
                 file: file.name.clone(),

@@ -20,6 +20,8 @@ pub(super) struct ExampleAnswer {
     /// The class; null: the background set.
     label: Option<String>,
     sha256: String,
+    /// The part of the image that it shows, in fractions; null: all of it.
+    crop: Option<String>,
     #[serde(skip)]
     // Only in text: minutes are enough for people.
     added: String,
@@ -34,6 +36,7 @@ impl From<ExampleInfo> for ExampleAnswer {
             short_id: example.id.short(),
             label: example.label.map(|label| label.to_string()),
             sha256: hex::encode(&example.sha256),
+            crop: example.crop.map(|crop| crop.to_string()),
             added: utc::minute(example.added_at_ms),
             added_at: utc::rfc3339(example.added_at_ms),
             precision: example.precision,
@@ -67,30 +70,62 @@ impl ExampleAnswer {
             self.added.clone(),
             self.sha256[..HASH_DIGITS].to_owned(),
             self.precision.clone(),
-            self.label.clone().unwrap_or_else(|| "(none of these)".to_owned()),
         ]
+    }
+
+    fn crop_cell(&self) -> String {
+        self.crop.clone().unwrap_or_else(|| "-".to_owned())
+    }
+
+    fn class_cell(&self) -> String {
+        self.label.clone().unwrap_or_else(|| "(none of these)".to_owned())
     }
 }
 
-const COLUMNS: [(&str, Align); 5] = [
+const COLUMNS: [(&str, Align); 4] = [
     ("id", Align::Left),
     ("added (UTC)", Align::Left),
     ("sha256", Align::Left),
     ("precision", Align::Left),
-    ("class", Align::Left),
 ];
+
+/// The columns of a table of examples, and its rows.
+struct Cells {
+    columns: Vec<(&'static str, Align)>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Cells {
+    /// With the crops, if there are any.
+    fn of(examples: &[ExampleAnswer]) -> Self {
+        let rows = examples.iter().map(ExampleAnswer::row).collect();
+        let mut cells = Self { columns: COLUMNS.to_vec(), rows };
+        if examples.iter().any(|example| example.crop.is_some()) {
+            cells.add("crop", examples.iter().map(ExampleAnswer::crop_cell));
+        }
+        cells
+    }
+
+    fn add(&mut self, name: &'static str, cells: impl Iterator<Item = String>) {
+        self.columns.push((name, Align::Left));
+        for (row, cell) in self.rows.iter_mut().zip(cells) {
+            row.push(cell);
+        }
+    }
+
+    fn table(&self) -> String {
+        table(&self.columns, &self.rows)
+    }
+}
 
 /// A table of examples that have one class.
 pub(super) fn table_of(examples: &[ExampleAnswer]) -> String {
-    // Without the last column and its cells.
-    table(&COLUMNS[..4], &rows(examples))
+    Cells::of(examples).table()
 }
 
 /// A table of examples with their classes.
 pub(super) fn table_with_classes(examples: &[ExampleAnswer]) -> String {
-    table(&COLUMNS, &rows(examples))
-}
-
-fn rows(examples: &[ExampleAnswer]) -> Vec<Vec<String>> {
-    examples.iter().map(ExampleAnswer::row).collect()
+    let mut cells = Cells::of(examples);
+    cells.add("class", examples.iter().map(ExampleAnswer::class_cell));
+    cells.table()
 }
