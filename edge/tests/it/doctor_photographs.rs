@@ -21,7 +21,7 @@ use ndarray::Array2;
 
 use crate::fixtures::{label, options};
 
-const DATA: &str = "HANDFUL_CALTECH";
+pub(crate) const DATA: &str = "HANDFUL_CALTECH";
 
 const GALLERIES: u64 = 40;
 const CLASSES: usize = 10;
@@ -51,18 +51,23 @@ struct Drawn {
     held_out: Vec<Vec<Vec<f32>>>,
 }
 
-fn embeddings(data: &Path) -> Vec<Array2<f32>> {
+/// The network for photographs.
+pub(crate) fn embedder() -> Embedder {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/bundles/efficientnet-lite0");
     let bundle = Bundle::open(&folder, &BundleLimits::default()).unwrap();
     let library = locate::onnxruntime(None, &Environment::read()).ok();
-    let mut embedder = Embedder::open(&bundle, EngineChoice::Auto, &options(library)).unwrap();
+    Embedder::open(&bundle, EngineChoice::Auto, &options(library)).unwrap()
+}
+
+fn embeddings(data: &Path) -> Vec<Array2<f32>> {
+    let mut embedder = embedder();
     let dataset = Dataset::open(data).unwrap();
     let classes = dataset.filled_split(Split::Val).unwrap();
     embed_classes(&mut embedder, &dataset, &classes, MOST, &mut |_, _| {}).unwrap()
 }
 
 /// The numbers below `n` in an order that looks drawn.
-fn shuffled(n: usize, seed: u64) -> Vec<usize> {
+pub(crate) fn shuffled(n: usize, seed: u64) -> Vec<usize> {
     let mut all: Vec<usize> = (0..n).collect();
     all.sort_by_key(|&one| hash(hash(seed).wrapping_add(one as u64)));
     all

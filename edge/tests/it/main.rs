@@ -6,6 +6,8 @@ mod background;
 mod bundles;
 mod conformance;
 mod crash;
+mod crop_photographs;
+mod crops;
 mod decided;
 mod decision_bytes;
 mod doctor;

@@ -67,8 +67,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "R", allow_negative_numbers = true, value_parser = parse_rate)]
     rate: Option<f64>,
 
-    /// Look only at this rectangle of every image: left, top, width and height of the upright image,
-    /// as fractions (0.25,0.1,0.5,0.5) or in pixels (100,40,200,200)
+    /// Classify only this rectangle of every image: left, top, width and height of the upright
+    /// image, as fractions (0.25,0.1,0.5,0.5) or in pixels (100,40,200,200)
     #[arg(long, value_name = "X,Y,W,H", allow_hyphen_values = true)]
     crop: Option<Crop>,
 

@@ -6,6 +6,7 @@ mod archive;
 mod archive_memory;
 mod bad_input;
 mod commands;
+mod crops;
 #[path = "../../../tests/it/decided.rs"]
 mod decided;
 #[path = "../../../tests/it/decision_bytes.rs"]

@@ -20,7 +20,8 @@ pub(super) const SCHEMA: &str = "
     embeddings: (u128 gallery, u128 change) -> u8 examples, f32 little-endian [examples, s]; all bits 1: purged
     images: (u128 gallery, u128 example) -> bytes of an image file
     classes: (u128 gallery, u128 class) -> json { label, overrides, status }
-    examples: (u128 gallery, u128 example) -> json { sha256, crop?, precision, source, index, status }
+    examples: (u128 gallery, u128 example) -> json { sha256, crop?, precision, source, index,
+        status }
 ";
 
 /// The number of a gallery, and that of a change, a class or an example.
