@@ -10,5 +10,7 @@ fuzz_target!(
         let limits = ImageLimits { max_pixels: 1 << 16, ..ImageLimits::default() };
         let _ = image::decode(bytes, &limits, Detail::Full);
         let _ = image::decode(bytes, &limits, Detail::ShorterSide(64));
+        let part = "0.3,0.2,0.5,0.7".parse().ok();
+        let _ = image::decode_cropped(bytes, &limits, Detail::ShorterSide(64), part);
     }
 );

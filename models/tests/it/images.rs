@@ -1,7 +1,8 @@
 //! Images of every kind that is read: what comes out is what was drawn.
 
+use image::imageops::crop_imm;
 use image::{DynamicImage, ImageBuffer, ImageFormat, Luma, LumaA, Rgb, RgbImage, Rgba};
-use models::image::{Detail, Image, ImageLimits, decode, inspect};
+use models::image::{Detail, Image, ImageLimits, decode, decode_cropped, inspect, inspect_cropped};
 
 use crate::draw;
 
@@ -104,6 +105,51 @@ fn every_exif_orientation_comes_out_upright() {
         check_near(&read(&draw::webp_with_exif(&stored, &exif)), &upright, 0);
         check_near(&read(&draw::jpeg_with_exif(&stored, &exif)), &upright, 8);
     }
+}
+
+#[test]
+fn a_crop_is_one_of_the_upright_image() {
+    let upright = draw::gradient(48, 32);
+    let part = crop_imm(&upright, 30, 4, 16, 20).to_image();
+    for orientation in 1..=8 {
+        let stored = stored(&upright, orientation);
+        let exif = draw::exif(orientation);
+        for (file, tolerance) in [
+            (draw::png_with_exif(&stored, &exif), 0),
+            (draw::webp_with_exif(&stored, &exif), 0),
+            (draw::jpeg_with_exif(&stored, &exif), 8),
+        ] {
+            let crop = "30,4,16,20".parse().ok();
+            let limits = ImageLimits::default();
+            let cropped = decode_cropped(&file, &limits, Detail::Full, crop).unwrap();
+            check_near(&cropped.image, &part, tolerance);
+            let region = cropped.region.unwrap().to_string();
+            assert_eq!(region, "0.625,0.125,0.333333,0.625");
+        }
+    }
+}
+
+#[test]
+fn a_crop_of_a_jpeg_has_the_detail_that_is_needed() {
+    let limits = ImageLimits::default();
+    let detail = Detail::ShorterSide(20);
+    let jpeg = draw::jpeg_with_exif(&stored(&draw::gradient(120, 200), 6), &draw::exif(6));
+    // The stored image is 200x120: its upper half would need all of the detail.
+    for (text, decoded, part) in [
+        ("0,0,1,0.5", (30, 50), (30, 25)),
+        ("0,0,0.5,1", (120, 200), (60, 200)),
+        ("0,0,1,1", (30, 50), (30, 50)),
+    ] {
+        let crop = text.parse().ok();
+        let inspected = inspect_cropped(&jpeg, &limits, detail, crop).unwrap();
+        assert_eq!(inspected.decoded_pixels, decoded.0 * decoded.1, "{text}");
+        let cropped = decode_cropped(&jpeg, &limits, detail, crop).unwrap();
+        let whole = draw::gradient(decoded.0 as u32, decoded.1 as u32);
+        check_near(&cropped.image, &crop_imm(&whole, 0, 0, part.0, part.1).to_image(), 14);
+        assert_eq!(cropped.region.is_some(), text != "0,0,1,1");
+    }
+    let outside = "0,0,121,100".parse().ok();
+    assert!(inspect_cropped(&jpeg, &limits, detail, outside).is_err());
 }
 
 #[test]
