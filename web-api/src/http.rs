@@ -4,6 +4,7 @@ pub mod answers;
 pub mod body;
 pub mod client;
 pub mod conditions;
+pub mod crop;
 pub mod deadline;
 pub mod middleware;
 mod parameters;

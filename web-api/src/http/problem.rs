@@ -92,7 +92,7 @@ impl Code {
             Self::HeadersTooLarge => (431, "headers_too_large", "Headers too large"),
             Self::UnsupportedImage => (415, "unsupported_image", "Unsupported image format"),
             Self::UnsupportedMediaType => (415, "unsupported_media_type", "Unsupported media type"),
-            Self::BadImage => (422, "bad_image", "Damaged image"),
+            Self::BadImage => (422, "bad_image", "Image that cannot be used"),
             Self::BadArchive => (422, "bad_archive", "Damaged file of a gallery"),
             Self::BadName => (422, "bad_name", "Invalid name"),
             Self::UnknownSynset => (422, "unknown_synset", "Unknown synset"),

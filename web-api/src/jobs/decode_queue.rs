@@ -158,7 +158,8 @@ impl DecodeQueue {
     ) -> Result<Decoded, JobError> {
         let file = &images.files[index];
         // From the header only: a file that is refused for it does not wait.
-        let cost = self.decoder.cost_to_keep(&file.bytes, keep.unwrap_or(KeepImages::Off), None);
+        let kept = keep.unwrap_or(KeepImages::Off);
+        let cost = self.decoder.cost_to_keep(&file.bytes, kept, images.crop);
         let cost = cost.map_err(|error| in_file(file, error))?;
         // What is no pixel takes time too.
         let cost = cost + file.bytes.len() as u64 / BYTES_PER_PIXEL;
@@ -201,9 +202,10 @@ impl Decoder {
 
     fn decode(&self, job: Job, waits: Waits) {
         let file = &job.images.files[job.index];
+        let crop = job.images.crop;
         let decoded = catch_panic(|| match job.keep {
-            Some(keep) => self.decoder.decode_to_keep(&file.bytes, keep, None),
-            None => self.decoder.decode(&file.bytes, None),
+            Some(keep) => self.decoder.decode_to_keep(&file.bytes, keep, crop),
+            None => self.decoder.decode(&file.bytes, crop),
         });
         let decoded = decoded.and_then(|decoded| decoded.map_err(|error| in_file(file, error)));
         // The connection may close meanwhile.

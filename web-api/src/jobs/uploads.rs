@@ -1,6 +1,7 @@
 //! Uploaded image files and the memory that they hold.
 
 use axum::body::Bytes;
+use models::image::Crop;
 
 use super::budget::Lease;
 
@@ -18,14 +19,16 @@ pub struct Upload {
 pub struct Uploads {
     /// At least one.
     pub files: Vec<Upload>,
+    /// The part of the image that is used; only with one file.
+    pub crop: Option<Crop>,
     _memory: Lease,
 }
 
 impl Uploads {
-    /// Joins files with the memory that was reserved for them.
+    /// Joins whole images with the memory that was reserved for their files.
     #[must_use]
     pub fn new(files: Vec<Upload>, memory: Lease) -> Self {
-        Self { files, _memory: memory }
+        Self { files, crop: None, _memory: memory }
     }
 
     /// The names of the files, for problems that are found after the files themselves are gone.

@@ -7,6 +7,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use edge::recognizer::RecognizerError;
+use models::image::Crop;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -14,6 +15,7 @@ use super::enroll::in_file;
 use super::part::ExampleListQuery;
 use crate::http::client::Client;
 use crate::http::conditions::{if_match, tagged};
+use crate::http::crop;
 use crate::http::problem::Problem;
 use crate::http::query;
 use crate::jobs::client::Writer;
@@ -31,6 +33,12 @@ pub struct EnrollBackgroundQuery {
     #[serde(default, deserialize_with = "query::flag")]
     #[param(default = false, required = false)]
     strict: bool,
+    /// The part of the image that is used, instead of all of it: left, top, width and height of a
+    /// rectangle in the upright image. They are fractions of its width and height if none is
+    /// greater than 1, else whole pixels. Only in a call with one image.
+    #[serde(default, deserialize_with = "crop::parameter")]
+    #[param(value_type = String, required = false, pattern = "^[0-9.]+(,[0-9.]+){3}$", example = "0.25,0.1,0.5,0.8")]
+    crop: Option<Crop>,
 }
 
 /// Lists the background examples of a gallery, in the order of enrollment.
@@ -59,8 +67,8 @@ pub async fn list(
 /// Adds images of none of the classes to the background set.
 ///
 /// They are never an answer: images that look like them are rejected. If one image cannot be used,
-/// none is added. An image that the set already has (the same bytes) is skipped and reported in
-/// `duplicate_of`, so the call can be repeated. What may be wrong with an image is reported in
+/// none is added. An image that the set already has (the same bytes and the same crop) is skipped
+/// and reported in `duplicate_of`, so the call can be repeated. What may be wrong with an image is reported in
 /// `quality`.
 ///
 /// `If-Match: "<revision>"`: the call fails with status 412 if the gallery has another revision.
@@ -74,11 +82,12 @@ pub async fn enroll(
     State(state): State<Arc<AppState>>,
     writer: Writer,
     Path(gallery): Path<String>,
-    Query(EnrollBackgroundQuery { strict }): Query<EnrollBackgroundQuery>,
+    Query(EnrollBackgroundQuery { strict, crop }): Query<EnrollBackgroundQuery>,
     headers: HeaderMap,
     images: Uploads,
 ) -> Result<Response, Problem> {
     let precondition = if_match(&headers)?;
+    let images = crop::of_one_image(images, crop)?;
     // A call that must fail is refused before its images are decoded.
     let keep = state
         .in_gallery(writer.client, &gallery, move |recognizer| {

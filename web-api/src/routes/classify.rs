@@ -6,11 +6,13 @@ use std::sync::Arc;
 use axum::extract::{Path, Query, State};
 use edge::gallery::{GalleryError, GallerySettings};
 use edge::recognizer::{Classification, ClassifyOptions, RecognizerError};
+use models::image::Crop;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::http::answers::Growing;
 use crate::http::client::Client;
+use crate::http::crop;
 use crate::http::problem::Problem;
 use crate::http::query;
 use crate::jobs::client::Caller;
@@ -42,6 +44,12 @@ pub struct ClassifyQuery {
     #[serde(default, deserialize_with = "query::number")]
     #[param(value_type = f64, required = false, minimum = 0.001, maximum = 0.5)]
     rate: Option<f64>,
+    /// The part of the image that is used, instead of all of it: left, top, width and height of a
+    /// rectangle in the upright image. They are fractions of its width and height if none is
+    /// greater than 1, else whole pixels. Only in a call with one image.
+    #[serde(default, deserialize_with = "crop::parameter")]
+    #[param(value_type = String, required = false, pattern = "^[0-9.]+(,[0-9.]+){3}$", example = "0.25,0.1,0.5,0.8")]
+    crop: Option<Crop>,
 }
 
 fn five() -> usize {
@@ -59,7 +67,7 @@ pub async fn classify(
     State(state): State<Arc<AppState>>,
     Client(client): Client,
     Path(gallery): Path<String>,
-    Query(ClassifyQuery { top, explain, transductive, rate }): Query<ClassifyQuery>,
+    Query(ClassifyQuery { top, explain, transductive, rate, crop }): Query<ClassifyQuery>,
     images: Uploads,
 ) -> Result<Growing, Problem> {
     state.check_gallery(&gallery)?;
@@ -67,6 +75,7 @@ pub async fn classify(
         let settings = GallerySettings { rate, ..GallerySettings::default() };
         settings.check().map_err(GalleryError::from)?;
     }
+    let images = crop::of_one_image(images, crop)?;
     // Refused before the image is decoded.
     if transductive && images.files.len() < 2 {
         return Err(RecognizerError::TooFewImages(images.files.len()).into());

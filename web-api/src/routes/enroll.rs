@@ -7,10 +7,12 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use edge::recognizer::RecognizerError;
+use models::image::Crop;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::http::conditions::{if_match, tagged};
+use crate::http::crop;
 use crate::http::problem::Problem;
 use crate::http::query;
 use crate::jobs::client::Writer;
@@ -32,12 +34,18 @@ pub struct EnrollQuery {
     #[serde(default, deserialize_with = "query::flag")]
     #[param(default = false, required = false)]
     strict: bool,
+    /// The part of the image that is used, instead of all of it: left, top, width and height of a
+    /// rectangle in the upright image. They are fractions of its width and height if none is
+    /// greater than 1, else whole pixels. Only in a call with one image.
+    #[serde(default, deserialize_with = "crop::parameter")]
+    #[param(value_type = String, required = false, pattern = "^[0-9.]+(,[0-9.]+){3}$", example = "0.25,0.1,0.5,0.8")]
+    crop: Option<Crop>,
 }
 
 /// Adds images as examples of a class.
 ///
-/// If one image cannot be used, none is added. An image that the class already has (the same bytes)
-/// is skipped and reported in `duplicate_of`, so the call can be repeated. What may be wrong with
+/// If one image cannot be used, none is added. An image that the class already has (the same bytes
+/// and the same crop) is skipped and reported in `duplicate_of`, so the call can be repeated. What may be wrong with
 /// an image is reported in `quality`. Of each image is kept what the setting `keep_images` of the
 /// gallery says: a thumbnail, the file, or nothing.
 ///
@@ -52,11 +60,12 @@ pub async fn enroll(
     State(state): State<Arc<AppState>>,
     writer: Writer,
     Path((gallery, class)): Path<(String, String)>,
-    Query(EnrollQuery { create, strict }): Query<EnrollQuery>,
+    Query(EnrollQuery { create, strict, crop }): Query<EnrollQuery>,
     headers: HeaderMap,
     images: Uploads,
 ) -> Result<Response, Problem> {
     let precondition = if_match(&headers)?;
+    let images = crop::of_one_image(images, crop)?;
     let name = class.clone();
     // A call that must fail is refused before its images are decoded.
     let keep = state

@@ -36,6 +36,10 @@ pub struct BackgroundExample {
         example = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
     )]
     pub sha256: String,
+    /// The part of the image that it was made of: left, top, width and height as fractions of the
+    /// upright image; null for the whole image.
+    #[schema(pattern = "^[0-9.]+(,[0-9.]+){3}$", example = "0.25,0.1,0.5,0.8")]
+    pub crop: Option<String>,
 }
 
 /// The response to an enrollment of background examples.
@@ -100,6 +104,10 @@ impl EnrolledBackground {
 
 impl From<&Example> for BackgroundExample {
     fn from(example: &Example) -> Self {
-        Self { id: example.id.to_string(), sha256: hex::encode(&example.sha256) }
+        Self {
+            id: example.id.to_string(),
+            sha256: hex::encode(&example.sha256),
+            crop: example.crop.map(|crop| crop.to_string()),
+        }
     }
 }

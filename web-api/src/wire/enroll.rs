@@ -38,8 +38,8 @@ pub struct EnrolledExample {
         example = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
     )]
     pub sha256: String,
-    /// The id of an example of the class, or of the background set, with the same bytes; null for a
-    /// new example.
+    /// The id of an example of the class, or of the background set, with the same bytes and crop;
+    /// null for a new example.
     #[schema(pattern = "^e_[0-9a-f]{32}$")]
     pub duplicate_of: Option<String>,
     /// What was unusual about the image; empty if nothing was.

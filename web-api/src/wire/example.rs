@@ -36,6 +36,10 @@ pub struct Example {
         example = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
     )]
     pub sha256: String,
+    /// The part of the image that it was made of: left, top, width and height as fractions of the
+    /// upright image; null for the whole image.
+    #[schema(pattern = "^[0-9.]+(,[0-9.]+){3}$", example = "0.25,0.1,0.5,0.8")]
+    pub crop: Option<String>,
     /// When it was enrolled, by the clock of the device.
     #[schema(format = DateTime, example = "2026-11-30T13:05:09.250Z")]
     pub added_at: String,
@@ -111,6 +115,7 @@ impl Example {
             class: example.class.map(|class| class.to_string()),
             label: example.label.as_ref().map(|label| label.to_string()),
             sha256: hex::encode(&example.sha256),
+            crop: example.crop.map(|crop| crop.to_string()),
             added_at: utc::rfc3339(example.added_at_ms),
             precision: example.precision.clone(),
         }

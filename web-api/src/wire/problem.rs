@@ -11,7 +11,7 @@ pub struct Problem {
     #[schema(example = "urn:handful:problem:bad_image", max_length = 128)]
     pub kind: String,
     /// The kind of error in words.
-    #[schema(max_length = 128, example = "Damaged image")]
+    #[schema(max_length = 128, example = "Image that cannot be used")]
     pub title: String,
     /// The HTTP status.
     #[schema(minimum = 400, maximum = 599, example = 422)]
