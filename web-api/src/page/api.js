@@ -50,7 +50,9 @@ export const calibrate = () => call("POST", `${here()}/calibrate`);
 export const doctor = () => call("GET", `${here()}/doctor?limit=1000`);
 /** All classes, sorted by label. */
 export const classes = () => all(`${here()}/classes`, "classes");
-export const classify = (image) => call("POST", `${here()}/classify?top=5&explain=true`, image, type(image));
+/** Of `classify`, `enroll` and `enrollBackground`, `part` is the part of the image that is used: "x,y,w,h", or null. */
+export const classify = (image, part = null) =>
+  call("POST", `${here()}/classify?top=5&explain=true${part ? `&crop=${part}` : ""}`, image, type(image));
 export const senses = (noun) => call("GET", `/v1/lexicon?q=${encodeURIComponent(noun)}`);
 /**
  * Creates a class or replaces its overrides: `{}` for none, `{ synset }` or `{ images_only: true }` for
@@ -63,11 +65,12 @@ export const create = (label, definition) =>
   call("PUT", classUrl(label), JSON.stringify(definition), "application/json", { "if-none-match": "*" });
 export const rename = (id, label) => call("PATCH", classUrl(id), JSON.stringify({ label }), "application/json");
 export const remove = (id) => call("DELETE", classUrl(id));
-export const enroll = (label, image) =>
-  call("POST", `${classUrl(label)}/examples?create=true`, image, type(image));
+export const enroll = (label, image, part = null) =>
+  call("POST", `${classUrl(label)}/examples?create=true${part ? `&crop=${part}` : ""}`, image, type(image));
 /** All background examples, in the order of enrollment. */
 export const background = () => all(`${here()}/background/examples`, "examples");
-export const enrollBackground = (image) => call("POST", `${here()}/background/examples`, image, type(image));
+export const enrollBackground = (image, part = null) =>
+  call("POST", `${here()}/background/examples${part ? `?crop=${part}` : ""}`, image, type(image));
 export const removeBackground = (id) => call("DELETE", `${here()}/background/examples/${encodeURIComponent(id)}`);
 /** The first examples of a class, in the order of enrollment. */
 export const examples = (id, limit) => call("GET", `${classUrl(id)}/examples?limit=${limit}`);

@@ -1,6 +1,7 @@
 // What can be done about an answer: teach its image as a class, or as none of the classes.
 
 import { enroll, enrollBackground, isReserved, removeBackground } from "/page/api.js";
+import { cutOut } from "/page/crop.js";
 import { button, byId, make, name, plural, say, show } from "/page/dom.js";
 
 export class Correct {
@@ -27,7 +28,7 @@ export class Correct {
     });
   }
 
-  /** Shows what can be done about the answer to `entry`, `{ file, answer, live }`; null hides it. */
+  /** Shows what can be done about the answer to `entry`, `{ file, part, answer, live }`; null hides it. */
   show(entry, verdict) {
     show(byId("correct"), entry !== null);
     if (entry === null) return;
@@ -41,6 +42,12 @@ export class Correct {
     this.#note(entry);
   }
 
+  /** The image that is shown is about to be another part of the same file. */
+  renew() {
+    this.#close();
+    this.#note(this.#entry);
+  }
+
   /** Forgets the images. */
   clear() {
     this.#entry = null;
@@ -50,9 +57,7 @@ export class Correct {
 
   #open() {
     this.#taught = this.#entry;
-    const url = URL.createObjectURL(this.#taught.file);
-    byId("teach-as-image").src = url;
-    byId("teach-as-image").onload = () => URL.revokeObjectURL(url);
+    this.#showTaught();
     const { candidates, label } = this.#taught.answer.results[0];
     const likely = candidates.filter((candidate) => candidate.label !== label);
     const known = likely.map((candidate) => choice(candidate.label, () => this.#teach(candidate.label)));
@@ -62,6 +67,16 @@ export class Correct {
     say(byId("teach-as-error"), "");
     show(byId("teach-as-form"), true);
     byId("teach-as-name").focus();
+  }
+
+  /** Shows the image in the form, or the part of it that is used. */
+  async #showTaught() {
+    const taught = this.#taught;
+    const image = await cutOut(taught.file, taught.part).catch(() => taught.file);
+    if (taught !== this.#taught) return;
+    const url = URL.createObjectURL(image);
+    byId("teach-as-image").src = url;
+    byId("teach-as-image").onload = () => URL.revokeObjectURL(url);
   }
 
   #close() {
@@ -82,7 +97,7 @@ export class Correct {
       return byId("teach-as-name").focus();
     }
     try {
-      const { class: taught, examples, change } = await enroll(label, entry.file);
+      const { class: taught, examples, change } = await enroll(label, entry.file, entry.part);
       done = { what: `Enrolled 1 image in “${taught.label}”.`, changes: [change] };
       const has = `${taught.label} has ${plural(taught.examples, "example")}.`;
       this.#write(entry, { text: examples[0].duplicate_of ? `It was an example of ${taught.label} already. ${has}` : `Added. ${has}` });
@@ -97,7 +112,7 @@ export class Correct {
     const entry = this.#entry;
     let done;
     try {
-      const { examples: [example], change } = await enrollBackground(entry.file);
+      const { examples: [example], change } = await enrollBackground(entry.file, entry.part);
       done = { what: "Added 1 image to “None of these”.", changes: [change] };
       const text = example.duplicate_of ? "It was an example of “None of these” already." : "Added to “None of these”.";
       this.#write(entry, { text, id: example.id });

@@ -2,6 +2,7 @@
 
 import { showAnswer } from "/page/answer.js";
 import { classify } from "/page/api.js";
+import { Crop } from "/page/crop.js";
 import { byId, make, name, say, show } from "/page/dom.js";
 import { decided, inWords } from "/page/verdict.js";
 
@@ -18,7 +19,8 @@ const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 export class Look {
   #camera;
   #correct;
-  #reel = []; // { file, url, answer, error, button, caption }
+  #crop;
+  #reel = []; // { file, url, part, answer, error, button, caption }
   #selected = null;
   #shown = null; // the selected entry, or the last frame of the camera
   #rate = null; // a rate to decide by in place of the gallery's
@@ -29,13 +31,14 @@ export class Look {
   constructor(camera, correct) {
     this.#camera = camera;
     this.#correct = correct;
+    this.#crop = new Crop(byId("shown"), byId("look-crop"), (part) => this.#usePart(part));
     this.clear();
   }
 
   /** Classifies these images one after another and shows the first. */
   async images(files) {
     this.clear();
-    this.#reel = files.slice(0, MAX_REEL).map((file) => ({ file, url: URL.createObjectURL(file) }));
+    this.#reel = files.slice(0, MAX_REEL).map((file) => ({ file, url: URL.createObjectURL(file), part: null }));
     this.#drawReel();
     this.#select(this.#reel[0]);
     show(byId("look-clear"), true);
@@ -99,14 +102,26 @@ export class Look {
   async #ask(entry, round) {
     if (entry === this.#selected) byId("answer").dataset.state = "busy";
     try {
-      entry.answer = await classify(entry.file);
+      const answer = await classify(entry.file, entry.part);
+      // It may be about another part of the image.
+      if (round !== this.#round) return;
+      entry.answer = answer;
       entry.error = null;
     } catch (problem) {
+      if (round !== this.#round) return;
       entry.error = problem.message;
     }
-    if (round !== this.#round) return;
     this.#caption(entry);
     if (entry === this.#selected) this.#select(entry);
+  }
+
+  /** Classifies a part of the only image; null: all of it. */
+  #usePart(part) {
+    const [entry] = this.#reel;
+    entry.part = part;
+    entry.note = null;
+    this.#correct.renew();
+    this.again();
   }
 
   #drawReel() {
@@ -146,13 +161,14 @@ export class Look {
   #stage(entry) {
     const shown = byId("shown");
     const live = this.#camera.running;
-    if (entry) shown.src = entry.url;
-    else shown.removeAttribute("src");
+    if (!entry) shown.removeAttribute("src");
+    else if (shown.src !== entry.url) shown.src = entry.url;
     shown.alt = entry ? `The selected image: ${entry.file.name}` : "";
     show(shown, Boolean(entry));
     show(byId("video"), live);
     show(byId("live"), live);
     show(byId("stage-empty"), !entry && !live);
+    this.#crop.offer(this.#reel.length === 1 ? entry : null);
   }
 
   #answer(entry) {

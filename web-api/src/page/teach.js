@@ -2,6 +2,7 @@
 
 import { create, define, enroll, isReserved } from "/page/api.js";
 import { byId, make, plural, say, show } from "/page/dom.js";
+import { Mark } from "/page/mark.js";
 import { chosen, definition, overrides, senseSelect } from "/page/meaning.js";
 import { findings, showFindings } from "/page/quality.js";
 
@@ -13,6 +14,7 @@ export class Teach {
   #sense = null; // { label, select } of the name in the field, after it was looked up
   #typing = null;
   #queue = Promise.resolve(); // batches run one after another
+  #mark = new Mark((file, part) => this.#addMarked(file, part));
 
   /** `changed(done)` is called after each batch that added something. */
   constructor(changed) {
@@ -47,12 +49,29 @@ export class Teach {
     return null;
   }
 
-  /** Adds the files as examples of the class `known`, or of the name in the field with its chosen sense. */
+  /**
+   * Adds the files as examples of the class `known`, or of the name in the field with its chosen sense. A single
+   * image for the name in the field is marked first, if that is wanted.
+   */
   add(files, known) {
     const label = known ?? this.label();
     if (!label || files.length === 0) return this.#queue;
-    const sense = known ? {} : this.#chosen(label);
-    this.#queue = this.#queue.then(() => this.#batch(files, label, sense));
+    if (!known && files.length === 1 && this.#mark.isWanted) {
+      this.#mark.open(files[0]);
+      return this.#queue;
+    }
+    return this.#enqueue(files, label, known ? {} : this.#chosen(label));
+  }
+
+  /** Adds an image, or a part of it, as an example of the class in the field; false if no class is there. */
+  #addMarked(file, part) {
+    const label = this.label();
+    if (label) this.#enqueue([file], label, this.#chosen(label), part);
+    return label !== null;
+  }
+
+  #enqueue(files, label, sense, part = null) {
+    this.#queue = this.#queue.then(() => this.#batch(files, label, sense, part));
     return this.#queue;
   }
 
@@ -90,7 +109,7 @@ export class Teach {
     }
   }
 
-  async #batch(files, label, sense) {
+  async #batch(files, label, sense, part) {
     const progress = byId("teach-progress");
     const tally = { added: 0, known: 0, errors: [], enrolled: null, changes: [], found: [] };
     this.#errors([]);
@@ -100,7 +119,7 @@ export class Teach {
     for (const [i, file] of files.entries()) {
       progress.value = i;
       say(byId("teach-status"), `Adding ${i + 1} of ${files.length} to ${label}…`);
-      if (!(await this.#one(file, label, tally))) break;
+      if (!(await this.#one(file, label, part, tally))) break;
     }
     show(progress, false);
     say(byId("teach-status"), summary(tally, label));
@@ -123,9 +142,9 @@ export class Teach {
   }
 
   /** Adds one image; false if the next one would fail too. */
-  async #one(file, label, tally) {
+  async #one(file, label, part, tally) {
     try {
-      const answer = await enroll(label, file);
+      const answer = await enroll(label, file, part);
       tally.enrolled = answer.class;
       tally.changes.push(answer.change);
       tally.found.push(...findings(file, answer));

@@ -11,7 +11,7 @@ const SVG: &str = "image/svg+xml";
 
 /// Name, media type and content of each file.
 // A closed list: no path of a request reaches the disk.
-const FILES: [(&str, &str, &str); 24] = [
+const FILES: [(&str, &str, &str); 26] = [
     ("icon.svg", SVG, include_str!("../page/icon.svg")),
     ("style.css", CSS, include_str!("../page/style.css")),
     ("main.js", SCRIPT, include_str!("../page/main.js")),
@@ -22,6 +22,7 @@ const FILES: [(&str, &str, &str); 24] = [
     ("check.js", SCRIPT, include_str!("../page/check.js")),
     ("confirm.js", SCRIPT, include_str!("../page/confirm.js")),
     ("correct.js", SCRIPT, include_str!("../page/correct.js")),
+    ("crop.js", SCRIPT, include_str!("../page/crop.js")),
     ("dom.js", SCRIPT, include_str!("../page/dom.js")),
     ("history.js", SCRIPT, include_str!("../page/history.js")),
     ("images.js", SCRIPT, include_str!("../page/images.js")),
@@ -29,6 +30,7 @@ const FILES: [(&str, &str, &str); 24] = [
     ("keep.js", SCRIPT, include_str!("../page/keep.js")),
     ("list.js", SCRIPT, include_str!("../page/list.js")),
     ("look.js", SCRIPT, include_str!("../page/look.js")),
+    ("mark.js", SCRIPT, include_str!("../page/mark.js")),
     ("meaning.js", SCRIPT, include_str!("../page/meaning.js")),
     ("none.js", SCRIPT, include_str!("../page/none.js")),
     ("quality.js", SCRIPT, include_str!("../page/quality.js")),
