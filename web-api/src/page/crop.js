@@ -67,7 +67,7 @@ export class Crop {
     // The arrow keys are for the rectangle, not for a screen reader.
     this.#area.setAttribute("role", "application");
     const keys = "Arrow keys move it, with Shift they change its size, Escape takes the whole image.";
-    this.#area.setAttribute("aria-label", `Part of the image that is used. ${keys}`);
+    this.#area.setAttribute("aria-label", `The part of the image that is used. ${keys}`);
     this.#area.setAttribute("aria-describedby", hint);
   }
 
@@ -75,7 +75,7 @@ export class Crop {
     this.#area.addEventListener("pointerdown", (event) => this.#down(event));
     this.#area.addEventListener("pointermove", (event) => this.#move(event));
     this.#area.addEventListener("pointerup", (event) => this.#up(event));
-    // A second finger, or a call: as if it had not begun.
+    // The browser took the pointer: as if the drag had not begun.
     this.#area.addEventListener("pointercancel", () => this.#restore());
     for (const element of [this.#area, this.#bar]) {
       element.addEventListener("keydown", (event) => this.#key(event));

@@ -10,6 +10,8 @@ mod browser;
 mod classes;
 mod client;
 mod conditions;
+mod crop;
+mod crop_page;
 mod decisions;
 mod doctor;
 #[path = "../../../models/tests/it/draw.rs"]

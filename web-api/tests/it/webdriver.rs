@@ -25,6 +25,7 @@ pub(crate) const ENTER: &str = "\u{e007}";
 pub(crate) const ESCAPE: &str = "\u{e00c}";
 pub(crate) const END: &str = "\u{e010}";
 pub(crate) const HOME: &str = "\u{e011}";
+pub(crate) const RIGHT: &str = "\u{e014}";
 pub(crate) const SHIFT: &str = "\u{e008}";
 pub(crate) const CONTROL: &str = "\u{e009}";
 
@@ -183,6 +184,34 @@ impl Browser {
             "actions",
             &json!({"actions": [{"type": "key", "id": "keyboard", "actions": actions}]}),
         );
+    }
+
+    /// Drags over an element, from and to a share of its width and height.
+    pub(crate) fn drag(&self, pointer: &str, css: &str, from: (f64, f64), to: (f64, f64)) {
+        let script = format!(
+            "const element = document.querySelector({css:?}); \
+             element.scrollIntoView({{ block: 'center', behavior: 'instant' }}); \
+             const {{ left, top, width, height }} = element.getBoundingClientRect(); \
+             return [left, top, width, height]"
+        );
+        let place: Vec<f64> = serde_json::from_value(self.run(&script)).unwrap();
+        let to_point = |(x, y): (f64, f64)| {
+            let point = [place[0] + x * place[2], place[1] + y * place[3]];
+            let [x, y] = point.map(|at| at.round() as i64);
+            json!({"type": "pointerMove", "duration": 20, "x": x, "y": y})
+        };
+        let middle = (f64::midpoint(from.0, to.0), f64::midpoint(from.1, to.1));
+        let actions = [
+            to_point(from),
+            json!({"type": "pointerDown", "button": 0}),
+            to_point(middle),
+            to_point(to),
+            json!({"type": "pointerUp", "button": 0}),
+        ];
+        let parameters = json!({ "pointerType": pointer });
+        let pointer = json!({"type": "pointer", "id": pointer, "parameters": parameters,
+            "actions": actions});
+        self.ask("actions", &json!({ "actions": [pointer] }));
     }
 
     /// The id, else the label, else the text of what has the focus.
