@@ -68,8 +68,8 @@ pub async fn list(
 ///
 /// They are never an answer: images that look like them are rejected. If one image cannot be used,
 /// none is added. An image that the set already has (the same bytes and the same crop) is skipped
-/// and reported in `duplicate_of`, so the call can be repeated. What may be wrong with an image is reported in
-/// `quality`.
+/// and reported in `duplicate_of`, so the call can be repeated. What may be wrong with an image is
+/// reported in `quality`.
 ///
 /// `If-Match: "<revision>"`: the call fails with status 412 if the gallery has another revision.
 #[utoipa::path(post, path = "/v1/galleries/{gallery}/background/examples", tag = "background",

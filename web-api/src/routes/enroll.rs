@@ -45,9 +45,9 @@ pub struct EnrollQuery {
 /// Adds images as examples of a class.
 ///
 /// If one image cannot be used, none is added. An image that the class already has (the same bytes
-/// and the same crop) is skipped and reported in `duplicate_of`, so the call can be repeated. What may be wrong with
-/// an image is reported in `quality`. Of each image is kept what the setting `keep_images` of the
-/// gallery says: a thumbnail, the file, or nothing.
+/// and the same crop) is skipped and reported in `duplicate_of`, so the call can be repeated. What
+/// may be wrong with an image is reported in `quality`. Of each image is kept what the setting
+/// `keep_images` of the gallery says: a thumbnail, the file, or nothing.
 ///
 /// `If-Match: "<revision>"`: the call fails with status 412 if the gallery has another revision.
 #[utoipa::path(post, path = "/v1/galleries/{gallery}/classes/{class}/examples", tag = "images",
