@@ -21,6 +21,13 @@ pub(crate) fn assert_refused(outcome: &Outcome, code: i32, words: &[&str]) {
     }
 }
 
+/// The command fails with one line, which is about its only file.
+fn assert_refused_in_a_line(outcome: &Outcome, file: &str) {
+    assert_refused(outcome, 2, &[file]);
+    let errors = outcome.err.lines().filter(|line| line.starts_with("error: "));
+    assert_eq!(errors.count(), 1, "{outcome:?}");
+}
+
 #[test]
 fn invalid_class_names_are_refused() {
     let sandbox = Sandbox::new();
@@ -63,7 +70,9 @@ fn enroll_names_files_that_are_no_images_and_enrolls_nothing() {
     assert!(!outcome.err.lines().any(|line| line.starts_with("error: ")), "{outcome:?}");
     fs::create_dir_all(sandbox.path("junk/thing")).unwrap();
     fs::write(sandbox.path("junk/thing/text.png"), "not an image").unwrap();
-    assert_refused(&sandbox.run(&["enroll", "junk", "--skip-bad"]), 2, &["1 of 1 files"]);
+    for args in [&["enroll", "junk"][..], &["enroll", "junk", "--skip-bad"]] {
+        assert_refused_in_a_line(&sandbox.run(args), "text.png");
+    }
 }
 
 #[test]
@@ -114,6 +123,7 @@ fn classify_skips_and_names_bad_files() {
     assert_eq!((outcome.code, answer["errors"].as_array().unwrap().len()), (2, 3));
     let outcome = sandbox.run(&["classify", "text.png"]);
     assert_eq!((outcome.code, outcome.out.as_str()), (2, ""), "no empty line");
+    assert_refused_in_a_line(&outcome, "text.png");
 }
 
 #[test]
