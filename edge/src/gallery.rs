@@ -89,7 +89,7 @@ pub use history::{HistoryEntry, UndoTarget};
 pub use id::{ChangeId, ClassId, DeviceId, ExampleId, GalleryId, GroupId, NotAnId};
 pub use label::{Label, LabelError, MAX_LABEL_CHARS};
 pub use limits::GalleryLimits;
-pub use retention::PurgedGallery;
+pub use retention::{DeletedEntry, PurgedGallery};
 pub use settings::{GallerySettings, KeepImages, NotKeepImages, Setting, SettingError};
 pub use store::UPLOAD_FILE;
 

@@ -67,6 +67,20 @@ pub struct GalleryEntry {
     pub revision: u64,
 }
 
+impl GalleryEntry {
+    /// One that nothing was written to has no row.
+    pub(super) fn of(id: GalleryId, name: String, row: Option<&GalleryRow>) -> Self {
+        Self {
+            id,
+            name,
+            classes: row.map_or(0, |row| row.classes),
+            examples: row.map_or(0, |row| row.examples - row.background),
+            background: row.map_or(0, |row| row.background),
+            revision: row.map_or(0, |row| row.revision),
+        }
+    }
+}
+
 impl Galleries {
     /// The name of the gallery that always exists.
     pub const DEFAULT: &str = DEFAULT_GALLERY;
@@ -145,18 +159,8 @@ impl Galleries {
         let rows = self.rows()?;
         let names = self.directory.iter().map(|one| (GalleryId(one.id.0), one.label.to_string()));
         let default = std::iter::once((self.default, DEFAULT_GALLERY.to_owned()));
-        let entries = default.chain(names).map(|(id, name)| {
-            let row = rows.get(&id);
-            GalleryEntry {
-                id,
-                name,
-                classes: row.map_or(0, |row| row.classes),
-                examples: row.map_or(0, |row| row.examples - row.background),
-                background: row.map_or(0, |row| row.background),
-                revision: row.map_or(0, |row| row.revision),
-            }
-        });
-        Ok(entries.collect())
+        let entries = default.chain(names);
+        Ok(entries.map(|(id, name)| GalleryEntry::of(id, name, rows.get(&id))).collect())
     }
 
     /// The gallery with this name, in any spelling that folds to the same.
@@ -265,16 +269,16 @@ impl Galleries {
         Ok(id)
     }
 
-    /// Restores the gallery of this name that was deleted last, as it was.
+    /// Restores the deleted gallery with this id, or the one of this name that was deleted last, as
+    /// it was.
     ///
     /// # Errors
     /// [`GalleryError::UnknownGallery`] if there was none; [`GalleryError::NotDeleted`];
     /// [`GalleryError::Purged`]; [`GalleryError::NameInUse`] if there is another one of that name;
     /// [`GalleryError::LimitReached`] beyond 1,000; [`GalleryError::StoreFull`].
     pub fn restore(&mut self, name: &str) -> Result<GalleryId, GalleryError> {
-        let label = Label::parse(name).map_err(|_| unknown(name))?;
-        let id = self.last_deleted(&label)?;
-        if is_default(name) || self.directory.find(&label).is_some() {
+        let (id, label) = self.last_deleted(name)?;
+        if is_default(label.as_str()) || self.directory.find(&label).is_some() {
             return Err(GalleryError::NameInUse(label));
         }
         self.check_room_for_one()?;
@@ -288,8 +292,7 @@ impl Galleries {
     /// [`GalleryError::UnknownGallery`] if there was none; [`GalleryError::NotDeleted`];
     /// [`GalleryError::Purged`]; [`GalleryError::Io`]; [`GalleryError::Broken`].
     pub fn deleted_revision(&self, name: &str) -> Result<u64, GalleryError> {
-        let label = Label::parse(name).map_err(|_| unknown(name))?;
-        let id = self.last_deleted(&label)?;
+        let (id, _) = self.last_deleted(name)?;
         // A gallery that nothing was written to has no row.
         Ok(self.rows()?.get(&id).map_or(0, |row| row.revision))
     }

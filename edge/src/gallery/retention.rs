@@ -3,13 +3,15 @@
 //! The journal of the store says when a gallery was deleted and that it was purged. A purge drops
 //! all rows of the gallery, its own journal included, in one transaction with that entry.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::time::Duration;
 
 use super::change::{Change, What};
 use super::commit::Data;
 use super::error::GalleryError;
-use super::galleries::{Galleries, unknown};
+use super::galleries::{Galleries, GalleryEntry, unknown};
 use super::id::{ClassId, GalleryId, GroupId};
 use super::label::Label;
 use super::lookup::shortened;
@@ -27,20 +29,56 @@ pub struct PurgedGallery {
     pub examples: usize,
 }
 
+/// A deleted gallery in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeletedEntry {
+    /// As it was when it was deleted. Its id restores it, also when others had its name.
+    pub gallery: GalleryEntry,
+    /// When it was deleted: milliseconds since 1970 (UTC), by the clock of its device.
+    pub deleted_at_ms: u64,
+    /// It can be restored until then, as its `retention_days` say, and for longer if the clock was
+    /// behind or if nothing purges the store.
+    pub kept_until_ms: u64,
+}
+
 /// A deleted gallery that can be restored.
 struct DeletedGallery {
-    id: GalleryId,
     label: Label,
     /// Where its deletion is in the journal of the store.
     deleted_at: usize,
-    examples: usize,
     retention: Duration,
+    entry: GalleryEntry,
+}
+
+impl DeletedGallery {
+    /// The number of its examples, those of the background set included.
+    fn n_examples(&self) -> usize {
+        self.entry.examples + self.entry.background
+    }
+
+    fn listed(self, journal: &[Change]) -> DeletedEntry {
+        let deleted_at_ms = journal.get(self.deleted_at).map_or(0, |change| change.at.ms);
+        let retention = u64::try_from(self.retention.as_millis()).unwrap_or(u64::MAX);
+        let kept_until_ms = deleted_at_ms.saturating_add(retention);
+        DeletedEntry { gallery: self.entry, deleted_at_ms, kept_until_ms }
+    }
 }
 
 impl Galleries {
-    /// Forgets for good what the deleted galleries of this name held, if they were deleted so long
-    /// ago; with `None`, as long ago as `retention_days` of each says. They cannot be restored, and
-    /// their bytes are in no file of the store.
+    /// The deleted galleries that can be restored, the one that was deleted last first.
+    ///
+    /// # Errors
+    /// [`GalleryError::Io`]; [`GalleryError::Broken`].
+    pub fn list_deleted(&self) -> Result<Vec<DeletedEntry>, GalleryError> {
+        let journal = self.directory.journal.changes()?;
+        let mut deleted = self.deleted(&journal)?;
+        deleted.sort_by_key(|gallery| Reverse(gallery.deleted_at));
+        Ok(deleted.into_iter().map(|gallery| gallery.listed(&journal)).collect())
+    }
+
+    /// Forgets for good what the deleted galleries of this name, or the one with this id, held, if
+    /// they were deleted so long ago; with `None`, as long ago as `retention_days` of each says.
+    /// They cannot be restored, and their bytes are in no file of the store.
     ///
     /// # Errors
     /// [`GalleryError::NotDeleted`]; [`GalleryError::UnknownGallery`]; [`GalleryError::Purged`];
@@ -66,7 +104,7 @@ impl Galleries {
     pub fn n_purgeable(&self, name: &str) -> Result<usize, GalleryError> {
         let journal = self.directory.journal.changes()?;
         let named = self.deleted_by_name(name, &journal)?;
-        Ok(named.iter().map(|gallery| gallery.examples).sum())
+        Ok(named.iter().map(DeletedGallery::n_examples).sum())
     }
 
     /// Purges each deleted gallery by its setting `retention_days`. The bytes may be in the file of
@@ -87,41 +125,42 @@ impl Galleries {
         self.directory.last_change()
     }
 
-    /// The gallery of this name that was deleted last and can be restored.
-    pub(super) fn last_deleted(&self, label: &Label) -> Result<GalleryId, GalleryError> {
+    /// The gallery with this id, or the one of this name that was deleted last, if it can be
+    /// restored; and its name.
+    pub(super) fn last_deleted(&self, name: &str) -> Result<(GalleryId, Label), GalleryError> {
         let journal = self.directory.journal.changes()?;
-        let deleted = self.deleted(&journal)?.into_iter();
-        let named = deleted.filter(|gallery| gallery.label.folded() == label.folded());
+        let named = self.deleted_by_name(name, &journal)?.into_iter();
         let last = named.max_by_key(|gallery| gallery.deleted_at);
-        last.map(|gallery| gallery.id).ok_or_else(|| self.missing(label, &journal))
+        last.map(|gallery| (gallery.entry.id, gallery.label)).ok_or_else(|| unknown(name))
     }
 
-    /// Why there is no deleted gallery of this name.
-    fn missing(&self, label: &Label, journal: &[Change]) -> GalleryError {
-        let name = shortened(label.as_str());
-        if self.find(label.as_str()).is_ok() {
-            return GalleryError::NotDeleted(name);
-        }
-        let mut purged = purged(journal).into_iter();
-        let was_purged = purged.any(|id| {
-            let class = self.directory.state.classes().get(&ClassId(id.0));
-            class.is_some_and(|class| class.label.folded() == label.folded())
-        });
-        if was_purged { GalleryError::Purged(name) } else { unknown(&name) }
-    }
-
+    /// The deleted galleries of this name, or the one with this id: at least one.
     fn deleted_by_name(
         &self,
         name: &str,
         journal: &[Change],
     ) -> Result<Vec<DeletedGallery>, GalleryError> {
-        let label = Label::parse(name).map_err(|_| unknown(name))?;
+        let name = Named::parse(name)?;
         let mut named = self.deleted(journal)?;
-        named.retain(|gallery| gallery.label.folded() == label.folded());
+        named.retain(|gallery| name.is(gallery.entry.id, &gallery.label));
         match named.is_empty() {
             false => Ok(named),
-            true => Err(self.missing(&label, journal)),
+            true => Err(self.missing(&name, journal)),
         }
+    }
+
+    /// Why there is no deleted gallery of this name.
+    fn missing(&self, name: &Named, journal: &[Change]) -> GalleryError {
+        let text = shortened(&name.to_string());
+        if self.find(&text).is_ok() {
+            return GalleryError::NotDeleted(text);
+        }
+        let mut purged = purged(journal).into_iter();
+        let was_purged = purged.any(|id| {
+            let class = self.directory.state.classes().get(&ClassId(id.0));
+            class.is_some_and(|class| name.is(id, &class.label))
+        });
+        if was_purged { GalleryError::Purged(text) } else { unknown(&text) }
     }
 
     /// The deleted galleries that are not purged.
@@ -139,12 +178,11 @@ impl Galleries {
             let row = rows.get(&id);
             let settings = row.map_or_else(GallerySettings::default, |row| row.settings);
             found.push(DeletedGallery {
-                id,
                 label: state.label.clone(),
                 // A deleted gallery has a deletion; without it nothing shows that it is old.
                 deleted_at: deletions.get(class).copied().unwrap_or(journal.len()),
-                examples: row.map_or(0, |row| row.examples),
                 retention: settings.retention(),
+                entry: GalleryEntry::of(id, state.label.to_string(), row),
             });
         }
         Ok(found)
@@ -159,17 +197,49 @@ impl Galleries {
         let mut purged = Vec::new();
         // Many galleries have the same retention.
         let mut n_old: HashMap<Duration, usize> = HashMap::new();
-        for DeletedGallery { id, label, deleted_at, examples, retention } in deleted {
-            let age = since.unwrap_or(retention);
+        for gallery in deleted {
+            let age = since.unwrap_or(gallery.retention);
             let n_before = n_old.entry(age);
             let n_before = n_before.or_insert_with(|| self.directory.n_made_before(journal, age));
-            if deleted_at < *n_before {
-                purged.push(PurgedGallery { id, name: label.to_string(), examples });
+            if gallery.deleted_at < *n_before {
+                let examples = gallery.n_examples();
+                let GalleryEntry { id, name, .. } = gallery.entry;
+                purged.push(PurgedGallery { id, name, examples });
             }
         }
         let changes = purged.iter().map(|gallery| What::PurgeGallery { gallery: gallery.id });
         self.directory.write(changes.collect(), Data::default())?;
         Ok(purged)
+    }
+}
+
+/// What a caller calls a deleted gallery.
+enum Named {
+    Id(GalleryId),
+    Label(Label),
+}
+
+impl Named {
+    fn parse(name: &str) -> Result<Self, GalleryError> {
+        // An id is no label.
+        let id = name.parse::<GalleryId>().map(Self::Id);
+        id.or_else(|_| Label::parse(name).map(Self::Label)).map_err(|_| unknown(name))
+    }
+
+    fn is(&self, id: GalleryId, label: &Label) -> bool {
+        match self {
+            Self::Id(named) => *named == id,
+            Self::Label(named) => named.folded() == label.folded(),
+        }
+    }
+}
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => fmt::Display::fmt(id, f),
+            Self::Label(label) => fmt::Display::fmt(label, f),
+        }
     }
 }
 
@@ -277,6 +347,34 @@ mod tests {
     }
 
     #[test]
+    fn deleted_galleries_are_listed_and_restored_by_id() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut galleries = with_deleted(dir.path(), 3);
+        let (second, _) = galleries.create(&label("LINE 2")).unwrap();
+        galleries.delete("line 2").unwrap();
+        let deleted = galleries.list_deleted().unwrap();
+        let names: Vec<_> = deleted.iter().map(|one| one.gallery.name.as_str()).collect();
+        assert_eq!(names, ["LINE 2", "Line 2"], "the last one first");
+        assert_eq!(deleted[0].gallery.id, second);
+        assert_eq!((deleted[1].gallery.classes, deleted[1].gallery.examples), (1, 1));
+        assert_eq!(deleted[1].gallery.revision, 2);
+        assert_eq!(deleted[1].kept_until_ms - deleted[1].deleted_at_ms, 3 * 86_400_000);
+        assert!(deleted[0].deleted_at_ms >= deleted[1].deleted_at_ms);
+        let first = deleted[1].gallery.id.to_string();
+        assert_eq!(galleries.deleted_revision(&first).unwrap(), 2);
+        assert_eq!(galleries.restore(&first).unwrap(), deleted[1].gallery.id);
+        assert!(matches!(galleries.restore(&first), Err(GalleryError::NotDeleted(_))));
+        let second = second.to_string();
+        assert!(matches!(galleries.restore(&second), Err(GalleryError::NameInUse(_))));
+        assert_eq!(galleries.list_deleted().unwrap(), deleted[..1]);
+        assert_eq!(galleries.purge(&second, Some(Duration::ZERO)).unwrap().len(), 1);
+        assert!(matches!(galleries.restore(&second), Err(GalleryError::Purged(_))));
+        assert!(galleries.find("line 2").is_ok(), "the other one of its name stays");
+        let unknown = format!("g_{}", "0".repeat(32));
+        assert!(matches!(galleries.restore(&unknown), Err(GalleryError::UnknownGallery(_))));
+    }
+
+    #[test]
     fn a_gallery_that_is_open_is_not_written_after_its_purge() {
         let dir = tempfile::tempdir().unwrap();
         let mut galleries = with_deleted(dir.path(), 30);
@@ -300,6 +398,7 @@ mod tests {
         galleries.delete("line 2").unwrap();
         let purged = galleries.purge("line 2", Some(Duration::ZERO)).unwrap();
         assert_eq!(purged.len(), 2, "all of this name");
+        assert_eq!(galleries.list_deleted().unwrap(), []);
         assert!(matches!(galleries.n_purgeable("nobody"), Err(GalleryError::UnknownGallery(_))));
     }
 }

@@ -9,8 +9,8 @@ use super::open_galleries::OpenGalleries;
 use super::precondition::Precondition;
 use super::snapshot::Snapshots;
 use crate::gallery::{
-    Archive, Export, Galleries, GalleryEntry, GalleryError, GalleryId, GroupId, Imported, Label,
-    PurgedGallery,
+    Archive, DeletedEntry, Export, Galleries, GalleryEntry, GalleryError, GalleryId, GroupId,
+    Imported, Label, PurgedGallery,
 };
 
 impl Recognizer {
@@ -107,6 +107,17 @@ impl Recognizer {
         }
     }
 
+    /// The deleted galleries that can be restored, the one that was deleted last first.
+    ///
+    /// # Errors
+    /// [`RecognizerError::Gallery`] if the store cannot be read.
+    pub fn deleted_galleries(&self) -> Result<Vec<DeletedEntry>, RecognizerError> {
+        match &self.galleries {
+            Some(galleries) => Ok(galleries.all.list_deleted()?),
+            None => Ok(Vec::new()),
+        }
+    }
+
     /// Begins the export of the selected gallery as it is now: the bytes of its archive, in parts.
     /// Another thread may read them, while this recognizer works on.
     ///
@@ -169,8 +180,8 @@ impl Recognizer {
         Ok(self.all_galleries()?.rename(name, &label)?)
     }
 
-    /// Restores the gallery of this name that was deleted last. The precondition is about the
-    /// revision that it had then.
+    /// Restores the deleted gallery with this id, or the one of this name that was deleted last.
+    /// The precondition is about the revision that it had then.
     ///
     /// # Errors
     /// An unmet [`Precondition`]; [`RecognizerError::Gallery`] if none was deleted, if it was
@@ -187,8 +198,8 @@ impl Recognizer {
         Ok(())
     }
 
-    /// Forgets for good what the deleted galleries of this name held, if they were deleted so long
-    /// ago; with `None`, as long ago as `retention_days` of each says.
+    /// Forgets for good what the deleted galleries of this name, or the one with this id, held, if
+    /// they were deleted so long ago; with `None`, as long ago as `retention_days` of each says.
     ///
     /// # Errors
     /// [`RecognizerError::Gallery`] if none is deleted, or if the store cannot be written anew.
