@@ -1,6 +1,8 @@
 //! `handful galleries`: lists, creates, renames, deletes, restores, purges and backs up those of a
 //! store.
 
+mod deleted;
+
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fmt;
@@ -18,6 +20,8 @@ use terminal::note;
 use super::{ACTOR, consent, exported};
 use crate::text::{Align, counted, one_line, show, table};
 
+use deleted::DeletedAnswer;
+
 const EXAMPLES: &str = "\
 Examples:
   handful galleries list
@@ -25,6 +29,7 @@ Examples:
   handful enroll --gallery \"line 2\" things/    every command takes --gallery
   handful galleries rename \"line 2\" \"line 3\"
   handful galleries delete \"line 3\"            `restore` brings it back
+  handful galleries list --deleted             what can be restored, and until when
   handful galleries restore \"line 3\"
   handful galleries purge \"line 3\"             after `delete`: forget it for good
   handful galleries backup copies/             one file for each gallery in the folder copies
@@ -52,7 +57,7 @@ pub(crate) struct Options {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// List the galleries with their numbers of classes and examples
-    List,
+    List(ListOptions),
     /// Create an empty gallery
     Create {
         /// Name of the gallery
@@ -72,12 +77,12 @@ enum Action {
     },
     /// Restore the gallery of this name that was deleted last
     Restore {
-        /// Name of the gallery
+        /// Name of the gallery, or its id
         gallery: String,
     },
     /// Forget for good what the deleted galleries of this name held; they cannot be restored then
     Purge {
-        /// Name of the gallery
+        /// Name of the galleries, or the id of one
         gallery: String,
 
         /// Do not ask
@@ -86,6 +91,13 @@ enum Action {
     },
     /// Export every gallery into a file of a folder
     Backup(BackupOptions),
+}
+
+#[derive(Debug, Args)]
+struct ListOptions {
+    /// List the deleted galleries that can be restored instead, with their ids
+    #[arg(long)]
+    deleted: bool,
 }
 
 #[derive(Debug, Args)]
@@ -121,10 +133,17 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
         return backup(backed_up, options.json, device);
     }
     let space_id = device.bundle(None)?.manifest.space_id;
-    if matches!(options.action, Action::List) && !Gallery::store_exists(&device.store_dir()?) {
+    let lists_deleted = match options.action {
+        Action::List(ListOptions { deleted }) => Some(deleted),
+        _ => None,
+    };
+    if lists_deleted.is_some() && !Gallery::store_exists(&device.store_dir()?) {
         return show(&Answer { done: None, galleries: Vec::new() }, options.json);
     }
     let mut galleries = device.galleries(&space_id)?;
+    if lists_deleted == Some(true) {
+        return show(&DeletedAnswer::of(galleries.list_deleted()?), options.json);
+    }
     galleries.set_actor(ACTOR);
     let done = change(&options.action, &mut galleries)?;
     let listed = galleries.list()?.into_iter().map(EntryAnswer::of).collect();
@@ -134,6 +153,8 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
 #[derive(Debug, Serialize)]
 struct BackupAnswer {
     files: Vec<BackedUp>,
+    /// Deleted galleries that could be restored, of which there is no file.
+    deleted: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -156,7 +177,8 @@ fn backup(options: &BackupOptions, json: bool, device: &Device) -> Result<(), An
         let bytes = exported::write(parts, &path, options.force, json)?;
         files.push(BackedUp { gallery: entry.name, file: path.display().to_string(), bytes });
     }
-    show(&BackupAnswer { files }, json)?;
+    let deleted = galleries.list_deleted()?.len();
+    show(&BackupAnswer { files, deleted }, json)?;
     if options.force && !others.is_empty() {
         let others = one_line(&others.join(", "));
         note!("note: not of this store any more: {others}; delete what you do not need");
@@ -203,7 +225,7 @@ fn file_name(entry: &GalleryEntry) -> String {
 /// Returns what was done, in a line.
 fn change(action: &Action, galleries: &mut Galleries) -> Result<Option<String>, AnyFault> {
     Ok(match action {
-        Action::List | Action::Backup(_) => None,
+        Action::List(_) | Action::Backup(_) => None,
         Action::Create { name } => {
             let (_, is_new) = galleries.create(&label(name)?).map_err(with_hint)?;
             Some(if is_new { format!("created {name}") } else { format!("{name} exists already") })
@@ -218,8 +240,10 @@ fn change(action: &Action, galleries: &mut Galleries) -> Result<Option<String>, 
             Some(format!("deleted {gallery}; {restore}"))
         }
         Action::Restore { gallery } => {
-            galleries.restore(gallery).map_err(with_hint)?;
-            Some(format!("restored {gallery}"))
+            let id = galleries.restore(gallery).map_err(with_deleted_hint)?;
+            // Not the id that it may have been named by.
+            let name = galleries.name(id);
+            Some(format!("restored {}", name.as_ref().unwrap_or(gallery)))
         }
         Action::Purge { gallery, yes } => Some(purge(gallery, *yes, galleries)?),
     })
@@ -227,13 +251,13 @@ fn change(action: &Action, galleries: &mut Galleries) -> Result<Option<String>, 
 
 fn purge(gallery: &str, yes: bool, galleries: &mut Galleries) -> Result<String, AnyFault> {
     consent::check_possible(yes)?;
-    let examples = galleries.n_purgeable(gallery).map_err(with_hint)?;
+    let examples = galleries.n_purgeable(gallery).map_err(with_deleted_hint)?;
     if !yes {
         let examples = counted(examples);
         note!("To forget for good: what is deleted and called `{gallery}`, with {examples}.");
         consent::ask()?;
     }
-    let purged = galleries.purge(gallery, Some(Duration::ZERO)).map_err(with_hint)?;
+    let purged = galleries.purge(gallery, Some(Duration::ZERO)).map_err(with_deleted_hint)?;
     let examples = counted(purged.iter().map(|one| one.examples).sum());
     // Galleries that were deleted one after the other may have had one name.
     let which = match purged.len() {
@@ -252,9 +276,18 @@ fn label(name: &str) -> Result<Label, AnyFault> {
 
 /// Adds the command that shows what exists.
 fn with_hint(error: GalleryError) -> AnyFault {
+    hinted(error, "handful galleries list")
+}
+
+/// Adds the command that shows what is deleted.
+fn with_deleted_hint(error: GalleryError) -> AnyFault {
+    hinted(error, "handful galleries list --deleted")
+}
+
+fn hinted(error: GalleryError, command: &str) -> AnyFault {
     match error {
         GalleryError::UnknownGallery(_) => {
-            Message::input(format!("{error}; `handful galleries list` shows them")).into()
+            Message::input(format!("{error}; `{command}` shows them")).into()
         }
         error => error.into(),
     }
@@ -292,7 +325,12 @@ impl fmt::Display for BackupAnswer {
         for BackedUp { gallery, file, bytes } in &self.files {
             writeln!(f, "exported {gallery} to {file} ({:.2} MB)", *bytes as f64 / 1e6)?;
         }
-        Ok(())
+        let deleted = match self.deleted {
+            0 => return Ok(()),
+            1 => "1 deleted gallery".to_owned(),
+            several => format!("{several} deleted galleries"),
+        };
+        writeln!(f, "left out: {deleted}; `handful galleries list --deleted` shows what to restore")
     }
 }
 

@@ -44,6 +44,36 @@ fn a_refused_restore_says_what_stands_in_the_way() {
 }
 
 #[test]
+fn deleted_galleries_are_listed_and_restored_by_id() {
+    let sandbox = Sandbox::new();
+    let list = ["galleries", "list", "--deleted"];
+    assert!(sandbox.ok(&list).contains("there is no store yet"));
+    for _ in 0..2 {
+        sandbox.ok(&["galleries", "create", "line"]);
+        sandbox.ok(&["galleries", "delete", "line"]);
+    }
+    let listed = sandbox.json(&["galleries", "list", "--deleted", "--json"]);
+    let ids = [0, 1].map(|at| listed["galleries"][at]["id"].as_str().unwrap().to_owned());
+    let [last, first] = &ids;
+    assert_eq!(listed["galleries"][0]["gallery"], "line");
+    for field in ["deleted_at", "kept_until"] {
+        assert!(listed["galleries"][0][field].as_str().unwrap().ends_with('Z'), "{listed}");
+    }
+    let text = sandbox.ok(&list);
+    assert!(text.contains("kept until (UTC)") && text.contains(first), "{text}");
+    assert!(text.trim_end().ends_with(&format!("handful galleries restore {last}")), "{text}");
+    let backup = sandbox.ok(&["galleries", "backup", "copies"]);
+    assert!(backup.contains("left out: 2 deleted galleries; `handful galleries list --deleted`"));
+    let restored = sandbox.ok(&["galleries", "restore", first]);
+    assert!(restored.starts_with("restored line\n"), "{restored}");
+    sandbox.ok(&["galleries", "purge", last, "--yes"]);
+    assert!(sandbox.ok(&list).contains("there is no deleted gallery"));
+    assert_eq!(names(&sandbox), ["default", "line"]);
+    let words = ["no gallery `nobody`", "handful galleries list --deleted"];
+    assert_refused(&sandbox.run(&["galleries", "restore", "nobody"]), 2, &words);
+}
+
+#[test]
 fn a_backup_keeps_and_names_the_files_of_galleries_that_are_gone() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["galleries", "create", "line"]);
