@@ -57,6 +57,7 @@ fn api() -> Router<Arc<AppState>> {
     let example = get(examples::read).delete(examples::remove);
     Router::new()
         .route("/v1/galleries", get(galleries::list))
+        .route("/v1/deleted-galleries", get(galleries::list_deleted))
         .route("/v1/galleries/{gallery}", gallery)
         .route("/v1/galleries/{gallery}/undelete", post(galleries::undelete))
         .route("/v1/galleries/{gallery}/calibrate", post(galleries::calibrate))

@@ -35,7 +35,9 @@ pub use doctor::{
 };
 pub use enroll::{Enrolled, EnrolledExample, QualityFinding};
 pub use example::{ChangedExamples, Example, ExampleBatch, ExampleMove, Examples, OneExample};
-pub use gallery::{Galleries, Gallery, GalleryEntry, GalleryPatch, KeepImages};
+pub use gallery::{
+    DeletedGalleries, DeletedGallery, Galleries, Gallery, GalleryEntry, GalleryPatch, KeepImages,
+};
 pub use history::{
     History, HistoryEntry, PurgeRequest, Purged, RedoRequest, UndoRequest, Undone, last_change,
 };

@@ -1,15 +1,17 @@
-//! Galleries: list, create, read, rename, change the settings, delete, restore, calibrate.
+//! Galleries: list, create, read, rename, change the settings, delete, list what is deleted,
+//! restore, calibrate.
 
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use edge::Recognizer;
-use edge::gallery::MAX_LABEL_CHARS;
+use edge::gallery::{GalleryError, MAX_LABEL_CHARS};
 use edge::recognizer::{Precondition, RecognizerError};
 
+use super::part::DeletedListQuery;
 use crate::http::body;
 use crate::http::client::Client;
 use crate::http::conditions::{if_match, precondition, tagged};
@@ -127,7 +129,36 @@ pub async fn delete(
     Ok(Json(wire::Galleries { galleries }))
 }
 
-/// Restores the gallery of this name that was deleted last, as it was.
+/// Lists the deleted galleries that can be restored, the one that was deleted last first.
+///
+/// `undelete` restores one: by its id, or by its name if it is the one of that name that was
+/// deleted last.
+#[utoipa::path(get, path = "/v1/deleted-galleries", tag = "galleries",
+    operation_id = "list_deleted_galleries",
+    params(DeletedListQuery),
+    responses((status = 200, description = "The deleted galleries", body = wire::DeletedGalleries), wire::AnyProblem))]
+pub async fn list_deleted(
+    State(state): State<Arc<AppState>>,
+    Client(client): Client,
+    Query(query): Query<DeletedListQuery>,
+) -> Result<Json<wire::DeletedGalleries>, Problem> {
+    let (limit, after) = query.checked()?;
+    let listed = state.with_recognizer(client, move |recognizer| {
+        let deleted = recognizer.deleted_galleries()?;
+        let first = match after {
+            None => 0,
+            Some(id) => {
+                let found = deleted.iter().position(|one| one.gallery.id == id);
+                1 + found.ok_or_else(|| GalleryError::UnknownGallery(id.to_string()))?
+            }
+        };
+        Ok::<_, RecognizerError>(wire::DeletedGalleries::new(&deleted[first..], limit))
+    });
+    Ok(Json(listed.await??))
+}
+
+/// Restores the deleted gallery with this id, or the one of this name that was deleted last, as it
+/// was.
 ///
 /// `If-Match: "<revision>"`: the call fails with status 412 if the gallery had another revision
 /// when it was deleted.

@@ -50,6 +50,7 @@ use super::{
         galleries::put,
         galleries::change,
         galleries::delete,
+        galleries::list_deleted,
         galleries::undelete,
         galleries::calibrate,
         doctor::check,

@@ -1,6 +1,6 @@
 //! Lists are read in parts: how many items an answer may have, and where it begins.
 
-use edge::gallery::{ExampleId, MAX_LABEL_CHARS};
+use edge::gallery::{ExampleId, GalleryId, MAX_LABEL_CHARS};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -28,6 +28,33 @@ impl ExampleListQuery {
     /// `bad_request` for an `after` that is no id.
     pub fn checked(self) -> Result<(usize, Option<ExampleId>), Problem> {
         let after = self.after.map(|id| id.parse::<ExampleId>()).transpose();
+        let after =
+            after.map_err(|error| Problem::new(Code::BadRequest, format!("after: {error}.")))?;
+        Ok((self.limit, after))
+    }
+}
+
+/// A part of the list of deleted galleries.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct DeletedListQuery {
+    /// The most galleries to return, 1 to 1000.
+    #[serde(default = "default_limit", deserialize_with = "query::count")]
+    #[param(default = 100, minimum = 1, maximum = 1000, required = false)]
+    limit: usize,
+    /// Return those that were deleted before the one with this id: `next` of the answer before.
+    #[param(value_type = String, required = false, pattern = "^g_[0-9a-f]{32}$", example = "g_0193b7a2c4d870008a3f21b4cd56ef78")]
+    after: Option<String>,
+}
+
+impl DeletedListQuery {
+    /// The most galleries, and the one that they follow.
+    ///
+    /// # Errors
+    /// `bad_request` for an `after` that is no id.
+    pub fn checked(self) -> Result<(usize, Option<GalleryId>), Problem> {
+        let after = self.after.map(|id| id.parse::<GalleryId>()).transpose();
         let after =
             after.map_err(|error| Problem::new(Code::BadRequest, format!("after: {error}.")))?;
         Ok((self.limit, after))

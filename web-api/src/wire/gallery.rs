@@ -1,8 +1,9 @@
 //! Galleries.
 
 use edge::Recognizer;
-use edge::gallery::{self, GallerySettings};
+use edge::gallery::{self, DeletedEntry, GallerySettings};
 use edge::recognizer::Availability;
+use models::utc;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
@@ -42,6 +43,69 @@ impl From<&gallery::GalleryEntry> for GalleryEntry {
             examples: entry.examples,
             background_examples: entry.background,
             revision: entry.revision,
+        }
+    }
+}
+
+/// Deleted galleries that can be restored.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct DeletedGalleries {
+    /// The one that was deleted last first.
+    #[schema(max_items = 1000)]
+    pub galleries: Vec<DeletedGallery>,
+    /// The value of `after` for those that were deleted before; null after the last one.
+    #[schema(pattern = "^g_[0-9a-f]{32}$", example = "g_0193b7a2c4d870008a3f21b4cd56ef78")]
+    pub next: Option<String>,
+}
+
+/// A deleted gallery.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct DeletedGallery {
+    /// The name that it had.
+    #[schema(example = "line 2", min_length = 1, max_length = 128)]
+    pub gallery: String,
+    /// Its id, by which `undelete` restores it and `purge` forgets it.
+    #[schema(example = "g_0193b7a2c4d870008a3f21b4cd56ef78", pattern = "^g_[0-9a-f]{32}$")]
+    pub id: String,
+    /// Number of classes.
+    pub classes: usize,
+    /// Number of examples.
+    pub examples: usize,
+    /// Number of background examples: images of none of the classes.
+    pub background_examples: usize,
+    /// The revision that it had.
+    pub revision: u64,
+    /// When it was deleted, by the clock of the device.
+    #[schema(format = DateTime, example = "2026-11-30T13:05:09.250Z")]
+    pub deleted_at: String,
+    /// It can be restored until then, as its `retention_days` say. The service purges it at some
+    /// time after.
+    #[schema(format = DateTime, example = "2026-12-30T13:05:09.250Z")]
+    pub kept_until: String,
+}
+
+impl DeletedGalleries {
+    /// At most `limit` of `found`.
+    #[must_use]
+    pub fn new(found: &[DeletedEntry], limit: usize) -> Self {
+        let galleries: Vec<_> = found.iter().take(limit).map(DeletedGallery::from).collect();
+        let last = galleries.last().map(|gallery| gallery.id.clone());
+        Self { next: last.filter(|_| found.len() > limit), galleries }
+    }
+}
+
+impl From<&DeletedEntry> for DeletedGallery {
+    fn from(entry: &DeletedEntry) -> Self {
+        let DeletedEntry { gallery, deleted_at_ms, kept_until_ms } = entry;
+        Self {
+            gallery: gallery.name.clone(),
+            id: gallery.id.to_string(),
+            classes: gallery.classes,
+            examples: gallery.examples,
+            background_examples: gallery.background,
+            revision: gallery.revision,
+            deleted_at: utc::rfc3339(*deleted_at_ms),
+            kept_until: utc::rfc3339(*kept_until_ms),
         }
     }
 }

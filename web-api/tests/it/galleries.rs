@@ -44,6 +44,38 @@ fn galleries_are_created_deleted_and_restored() {
 }
 
 #[test]
+fn deleted_galleries_are_listed_in_parts_and_restored_by_id() {
+    let service = Service::start(&[]);
+    let deleted = "/v1/deleted-galleries";
+    assert_eq!(service.get(deleted).ok(), json!({ "galleries": [], "next": null }));
+    for _ in 0..2 {
+        service.put("/v1/galleries/line", "").ok();
+        service.put("/v1/galleries/line/classes/mug", "{}").ok();
+        service.delete("/v1/galleries/line").ok();
+    }
+    let last = service.get(&format!("{deleted}?limit=1")).ok();
+    let next = last["next"].as_str().unwrap().to_owned();
+    assert_eq!(last["galleries"][0]["id"], next);
+    assert_eq!(last["galleries"][0]["classes"], 1);
+    let first = service.get(&format!("{deleted}?limit=1&after={next}")).ok();
+    assert_eq!((&first["galleries"][0]["gallery"], &first["next"]), (&json!("line"), &json!(null)));
+    let id = first["galleries"][0]["id"].as_str().unwrap();
+    let times = ["deleted_at", "kept_until"].map(|field| first["galleries"][0][field].clone());
+    assert!(times[0].as_str().unwrap() < times[1].as_str().unwrap(), "{first}");
+    let restored = service.post_json(&format!("/v1/galleries/{id}/undelete"), "").ok();
+    assert_eq!((&restored["gallery"], &restored["id"]), (&json!("line"), &json!(id)));
+    // The name is taken now, so that the other one is purged by its id only.
+    let purge = format!("/v1/galleries/{next}/purge");
+    service.post_json(&purge, r#"{"older_than_days":0}"#).ok();
+    assert_eq!(service.get(deleted).ok()["galleries"], json!([]));
+    service.get(&format!("{deleted}?after={next}")).assert_problem(404, "unknown_gallery");
+    for query in ["after=line", "limit=0", "deleted=true"] {
+        service.get(&format!("{deleted}?{query}")).assert_problem(400, "bad_request");
+    }
+    assert_eq!(names(&service), ["default", "line"]);
+}
+
+#[test]
 fn a_gallery_is_created_without_a_body() {
     let service = Service::start(&[]);
     for body in [r#"{"rate":0.1}"#, "[]", "rate=0.1", "null"] {

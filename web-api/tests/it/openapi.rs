@@ -95,6 +95,8 @@ fn the_examples_have_the_fields_of_real_answers() {
     let service = Service::rejecting();
     let image = draw::png(draw::gradient(32, 32));
     service.post("/v1/galleries/default/classes/red/examples?create=true", &image).ok();
+    service.put("/v1/galleries/gone", "").ok();
+    service.delete("/v1/galleries/gone").ok();
     let document = service.get("/openapi.json").ok();
     let gallery = "/v1/galleries/{gallery}";
     let background = format!("{gallery}/background/examples");
@@ -110,6 +112,7 @@ fn the_examples_have_the_fields_of_real_answers() {
         get(&background),
         get(gallery),
         get("/v1/galleries"),
+        get("/v1/deleted-galleries"),
         get(&format!("{gallery}/classes")),
         get(&class),
         post(&format!("{class}/examples")),
@@ -167,7 +170,7 @@ fn every_route_documents_its_problems() {
     let service = Service::start(&[]);
     let document = service.get("/openapi.json").ok();
     let paths = document["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 30);
+    assert_eq!(paths.len(), 31);
     for (path, method, success) in [
         ("/v1/galleries/{gallery}", "patch", "200"),
         ("/v1/galleries/{gallery}/calibrate", "post", "200"),
