@@ -2,6 +2,7 @@
 
 import {
   createGallery,
+  deletedGalleries,
   deleteGallery,
   galleries,
   renameGallery,
@@ -10,13 +11,14 @@ import {
   selected,
 } from "/page/api.js";
 import { confirmed } from "/page/confirm.js";
-import { byId, make, say, show } from "/page/dom.js";
+import { button, byId, make, say, show } from "/page/dom.js";
 
 const DEFAULT = "default";
 
 export class Galleries {
   #changed;
   #deleted = null; // the name of the gallery that was deleted last
+  #drawn = ""; // the deleted galleries that the list shows; an unchanged list is not redrawn
   #purpose = null; // what the form is open for: "new" or "rename"
 
   /** `changed()` is called when another gallery is shown. */
@@ -32,7 +34,7 @@ export class Galleries {
       this.#submit(byId("gallery-name").value.trim());
     });
     byId("gallery-delete").addEventListener("click", () => this.#delete());
-    byId("gallery-restore").addEventListener("click", () => this.#restore());
+    byId("gallery-restore").addEventListener("click", () => this.#restore(this.#deleted));
   }
 
   /** Shows the names; the page goes back to `default` if its gallery is gone. */
@@ -45,6 +47,23 @@ export class Galleries {
     byId("gallery").value = selected();
     show(byId("gallery-rename"), selected() !== DEFAULT);
     show(byId("gallery-delete"), selected() !== DEFAULT);
+    this.#list(await deletedGalleries());
+  }
+
+  /** Lists the deleted galleries, if there are any. */
+  #list(deleted) {
+    show(byId("gallery-deleted"), deleted.length > 0);
+    const drawn = JSON.stringify(deleted);
+    if (drawn === this.#drawn) return;
+    this.#drawn = drawn;
+    byId("gallery-deleted-list").replaceChildren(...deleted.map((one) => this.#row(one)));
+  }
+
+  #row({ gallery, id, deleted_at, kept_until }) {
+    const [deleted, kept] = [deleted_at, kept_until].map((at) => new Date(at).toLocaleDateString());
+    const about = make("span", "fine", `deleted ${deleted}, kept until ${kept}`);
+    const restore = button("Restore", `Restore ${gallery}, deleted ${deleted}`, () => this.#restore(id));
+    return make("li", "", make("bdi", "", gallery), about, restore);
   }
 
   async #show(name) {
@@ -90,12 +109,14 @@ export class Galleries {
     });
   }
 
-  async #restore() {
-    const name = this.#deleted;
+  /** Restores the gallery with this name or id. */
+  async #restore(deleted) {
     await this.#try(async () => {
-      await restoreGallery(name);
+      const { gallery } = await restoreGallery(deleted);
       this.#offer(null);
-      await this.#show(name);
+      // The button that was pressed goes away.
+      byId("gallery-new").focus();
+      await this.#show(gallery);
     });
   }
 

@@ -5,6 +5,7 @@ use crate::browser::Stage;
 const RENAME: &str = "#gallery-rename";
 const NAME: &str = "#gallery-name";
 const SUBMIT: &str = "#gallery-submit";
+const DELETED: &str = "#gallery-deleted";
 
 fn shown(stage: &Stage) -> String {
     let value = stage.browser.run("return document.querySelector('#gallery').value");
@@ -38,4 +39,21 @@ fn a_gallery_is_created_and_renamed() {
     assert_eq!(browser.text("#gallery-error"), "");
     let galleries = stage.service.get("/v1/galleries").ok();
     assert_eq!(galleries["galleries"][1]["gallery"], "line 3");
+}
+
+#[test]
+fn a_deleted_gallery_is_restored_from_the_list() {
+    let Some(stage) = Stage::set("deleted galleries on the page") else { return };
+    let browser = &stage.browser;
+    assert!(!browser.is_shown(DELETED), "there is none");
+    stage.service.put("/v1/galleries/line", "").ok();
+    stage.service.delete("/v1/galleries/line").ok();
+    stage.open();
+    browser.wait("the list", || browser.is_shown(DELETED));
+    browser.click("#gallery-deleted > summary");
+    browser.wait_for_text("#gallery-deleted-list", "kept until");
+    browser.click("#gallery-deleted-list button");
+    wait_for(&stage, "line");
+    browser.wait("the list to go", || !browser.is_shown(DELETED));
+    assert_eq!(browser.text("#gallery-error"), "");
 }
