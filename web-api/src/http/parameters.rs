@@ -12,8 +12,8 @@ const API: &str = "/v1/";
 
 /// The paths with a call that takes parameters.
 const WITH_PARAMETERS: [&str; 9] = [
-    "/v1/embed",
     "/v1/deleted-galleries",
+    "/v1/embed",
     "/v1/galleries/{gallery}/background/examples",
     "/v1/galleries/{gallery}/classes",
     "/v1/galleries/{gallery}/classes/{class}/examples",
