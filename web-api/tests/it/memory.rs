@@ -29,6 +29,9 @@ const ADDRESSES: usize = 64;
 /// What may remain afterwards: allocators keep some of what they once had.
 const REMAINS: u64 = 64 << 20;
 
+/// How long the program may take to give memory back: a slow machine answers what it has first.
+const MOST_UNTIL_AFTER: Duration = Duration::from_secs(30);
+
 const HEAD: [&str; 8] =
     ["mix", "clients", "before MiB", "peak MiB", "at most MiB", "after MiB", "2xx", "refused"];
 
@@ -125,8 +128,11 @@ fn the_worst_mixes_stay_within_the_promised_memory() {
     table::print(&HEAD, &rows.iter().map(Row::cells).collect::<Vec<_>>());
     let report: Vec<_> = rows.iter().map(Row::json).collect();
     table::write("HANDFUL_MEMORY_REPORT", &json!({ "seconds": seconds, "mixes": report }));
-    let broken: Vec<_> = rows.iter().flat_map(Row::broken_bars).collect();
-    assert!(broken.is_empty() || !target.is_ours, "{broken:#?}");
+    let broken: Vec<String> = rows.iter().flat_map(Row::broken_bars).collect();
+    for bar in &broken {
+        println!("broken: {bar}");
+    }
+    assert!(broken.is_empty() || !target.is_ours, "{}", broken.join("\n"));
 }
 
 fn measure(mix: &Mix, service: &Service, empty: u64, duration: Duration) -> Row {
@@ -152,7 +158,7 @@ fn measure(mix: &Mix, service: &Service, empty: u64, duration: Duration) -> Row 
         answers,
     };
     let dropped = Instant::now();
-    while row.after > row.most_after() && dropped.elapsed() < Duration::from_secs(10) {
+    while row.after > row.most_after() && dropped.elapsed() < MOST_UNTIL_AFTER {
         thread::sleep(Duration::from_millis(200));
         row.after = memory::bytes(service.pid());
     }

@@ -137,6 +137,12 @@ impl Row {
         cells
     }
 
+    /// All cells in one line, each with its head.
+    pub(crate) fn text(&self) -> String {
+        let cells = HEAD.iter().zip(self.cells()).map(|(head, cell)| format!("{head} {cell}"));
+        cells.collect::<Vec<_>>().join(", ")
+    }
+
     pub(crate) fn json(&self) -> Value {
         let [answered, refused, other, closed] = self.attackers;
         json!({

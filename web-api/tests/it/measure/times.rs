@@ -17,7 +17,8 @@ const PROBE_EVERY: Duration = Duration::from_millis(50);
 /// What a client measured.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Times {
-    /// Milliseconds of each answer, and of a request without an answer if it lasted longest.
+    /// Milliseconds of each answer, and of a request without an answer if it lasted longest; of a
+    /// whole measurement without any.
     millis: Vec<f64>,
     /// Answers 429 and 503.
     pub(crate) refused: usize,
@@ -80,21 +81,32 @@ impl Times {
             self.millis.push(millis(elapsed));
         }
     }
+
+    /// The end of a measurement of this length. One without an answer was one long wait: how long
+    /// another one would have lasted is not known, and no ratio to it exists.
+    fn end(&mut self, elapsed: Duration) {
+        if self.millis.is_empty() {
+            self.millis.push(millis(elapsed));
+        }
+    }
 }
 
 /// Sends `request` again and again, each on a connection of its own, until `end`.
 pub(crate) async fn repeat(from: Ipv4Addr, to: SocketAddr, request: &[u8], end: Instant) -> Times {
+    let started = Instant::now();
     let mut times = Times::default();
     while Instant::now() < end {
         if !once(&mut times, from, to, request, end).await {
             sleep(PAUSE).await;
         }
     }
+    times.end(started.elapsed());
     times
 }
 
 /// Sends `request` every 50 ms until `end`, or as soon as the answer before has arrived.
 pub(crate) async fn probe(from: Ipv4Addr, to: SocketAddr, request: &[u8], end: Instant) -> Times {
+    let started = Instant::now();
     let mut times = Times::default();
     let mut ticks = interval(PROBE_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -102,6 +114,7 @@ pub(crate) async fn probe(from: Ipv4Addr, to: SocketAddr, request: &[u8], end: I
         ticks.tick().await;
         once(&mut times, from, to, request, end).await;
     }
+    times.end(started.elapsed());
     times
 }
 
@@ -133,4 +146,17 @@ pub(crate) fn quantile(values: &[f64], share: f64) -> f64 {
     let last = sorted.len().saturating_sub(1);
     let at = (share * sorted.len() as f64).ceil() as usize;
     sorted.get(at.saturating_sub(1).min(last)).copied().unwrap_or(f64::INFINITY)
+}
+
+#[test]
+fn a_measurement_without_an_answer_was_one_long_wait() {
+    let mut times = Times::default();
+    assert!(times.median().is_infinite());
+    times.add(Duration::from_millis(3), Ok(Some(429)));
+    times.end(Duration::from_millis(1500));
+    assert_eq!((times.median(), times.refused), (1500.0, 1));
+    let mut answered = Times::default();
+    answered.add(Duration::from_millis(3), Ok(Some(200)));
+    answered.end(Duration::from_millis(1500));
+    assert_eq!(answered.longest(), 3.0);
 }
