@@ -126,6 +126,7 @@ impl KnownTags {
         let (mut parts, _) = response.into_parts();
         parts.status = StatusCode::NOT_MODIFIED;
         // Those of the body.
+        parts.headers.remove(header::CONTENT_DISPOSITION);
         parts.headers.remove(header::CONTENT_TYPE);
         parts.headers.remove(header::CONTENT_LENGTH);
         Response::from_parts(parts, Body::empty())

@@ -26,10 +26,12 @@ use crate::wire::{self, GalleryFile};
 
 /// Exports a gallery as it is now: one file with classes, examples, kept images, settings and
 /// history, also with what was removed and can be restored. `import` reads it.
+///
+/// The entity tag is the revision: a gallery that did not change since need not be sent again.
 #[utoipa::path(get, path = "/v1/galleries/{gallery}/export", tag = "galleries",
     operation_id = "export_gallery",
-    params(wire::GalleryPath),
-    responses((status = 200, description = "The file", body = GalleryFile, content_type = "application/zip"), wire::AnyProblem))]
+    params(wire::GalleryPath, wire::IfNoneMatch),
+    responses((status = 200, description = "The file", body = GalleryFile, content_type = "application/zip"), wire::NotModified, wire::AnyProblem))]
 pub async fn export(
     State(state): State<Arc<AppState>>,
     Client(client): Client,

@@ -29,6 +29,11 @@ fn a_gallery_moves_to_another_service() {
     assert_eq!(exported.header("content-disposition"), Some(name));
     assert_eq!(exported.header("etag"), Some("\"2\""));
     assert_eq!(first.get(EXPORT).body, exported.body, "the same gallery is the same file");
+    let known = first.send("GET", EXPORT, &[("if-none-match", "\"2\"")], &[]);
+    assert_eq!((known.status, known.body.len()), (304, 0), "the client has it");
+    assert_eq!((known.header("etag"), known.header("content-disposition")), (Some("\"2\""), None));
+    let other_tag = first.send("GET", EXPORT, &[("if-none-match", "\"1\"")], &[]);
+    assert_eq!((other_tag.status, other_tag.body), (200, exported.body.clone()));
 
     let other = Service::start(&[]);
     let imported = other.send("POST", IMPORT, &[ZIP], &exported.body).ok();
