@@ -35,9 +35,10 @@ Examples:
   handful gallery undo                    undo the last change
   handful galleries create \"line 2\"      add a gallery; --gallery \"line 2\" uses it
 
-Each global option can also be set in the environment and in the TOML file given with --config:
---engine is HANDFUL_ENGINE and the key engine. Flags override the environment, the environment
-overrides the file. One program at a time can use a store: stop handful-server first.
+Each global option can also be set in the environment, and all but --gallery and --config in the
+TOML file given with --config: --engine is HANDFUL_ENGINE and the key engine. Flags override the
+environment, the environment overrides the file. One program at a time can use a store: stop
+handful-server first.
 
 Exit codes: 0 success, 1 something failed (no engine works, the disk is full), 2 bad input.";
 
