@@ -190,6 +190,47 @@ impl<'a> History<'a> {
         Ok(planned.into_iter().rev().map(|at| self.entry(&self.groups[at])).collect())
     }
 
+    /// All calls of these devices, oldest last, and with `through` what stands in their way: calls
+    /// of others that are about a class which one of them made. Other calls stay as they are.
+    pub(super) fn plan_undo_of(
+        &self,
+        devices: &BTreeSet<DeviceId>,
+        through: bool,
+    ) -> Result<Vec<HistoryEntry>, GalleryError> {
+        let mut made = BTreeSet::new();
+        let mut planned = Vec::new();
+        let mut in_the_way = Vec::new();
+        // A purge stays, whatever is undone. A call that has no effect now is planned too: it would
+        // have one again without the undo that took it away, if they made that.
+        for group in self.groups.iter().filter(|group| !group.is_purge()) {
+            if !devices.contains(&group.changes[0].device) {
+                if !self.is_about(group, &made) {
+                    continue;
+                }
+                in_the_way.push(group);
+            }
+            made.extend(group.made_classes().map(Subject::Class));
+            planned.push(group);
+        }
+        let has_effect = planned.iter().any(|group| self.is_effective(group));
+        let Some(first) = planned.first().filter(|_| has_effect) else {
+            return Err(GalleryError::NothingToUndo);
+        };
+        if !through && !in_the_way.is_empty() {
+            return Err(refusal(first, obstacles(&in_the_way)));
+        }
+        Ok(planned.into_iter().rev().map(|group| self.entry(group)).collect())
+    }
+
+    /// Whether a call has an effect that is lost without these classes. An undo takes something
+    /// away, so it needs none.
+    fn is_about(&self, group: &Group<'_>, classes: &BTreeSet<Subject>) -> bool {
+        !classes.is_empty()
+            && self.is_effective(group)
+            && !group.is_undo()
+            && !self.subjects(group).is_disjoint(classes)
+    }
+
     fn target(&self, target: UndoTarget) -> Result<usize, GalleryError> {
         let found = match target {
             UndoTarget::Group(id) => return self.position(id),
@@ -334,6 +375,13 @@ impl Group<'_> {
     fn undoes(&self) -> impl Iterator<Item = GroupId> {
         self.changes.iter().filter_map(|change| match change.what {
             What::Undo { group } => Some(group),
+            _ => None,
+        })
+    }
+
+    fn made_classes(&self) -> impl Iterator<Item = ClassId> {
+        self.changes.iter().filter_map(|change| match change.what {
+            What::CreateClass { class, .. } => Some(class),
             _ => None,
         })
     }

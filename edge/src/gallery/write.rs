@@ -4,14 +4,14 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::Gallery;
-use super::change::{MOST_EXAMPLES, NewlyEnrolled, Place, Sha256, What};
+use super::change::{Change, MOST_EXAMPLES, NewlyEnrolled, Place, Sha256, What};
 use super::class::{
     BackgroundEnrolled, Class, ClassOverrides, Enrolled, Example, ImageKey, NewExample, Outcome,
 };
 use super::commit::Data;
 use super::error::GalleryError;
 use super::history::{History, HistoryEntry, UndoTarget};
-use super::id::{ClassId, ExampleId};
+use super::id::{ClassId, DeviceId, ExampleId};
 use super::label::Label;
 use super::lookup::shortened;
 use super::settings::GallerySettings;
@@ -218,14 +218,42 @@ impl Gallery {
         self.begin()?;
         let journal = self.journal.changes()?;
         let undone = History::new(&journal).plan_undo(target, through)?;
-        let undos: Vec<What> =
-            undone.iter().map(|entry| What::Undo { group: entry.change }).collect();
-        let changes = self.changes(undos);
+        self.undo_planned(&journal, &undone)?;
+        Ok(undone)
+    }
+
+    /// Undoes all that these devices did, as one change: the gallery becomes what it would be
+    /// without any call of theirs, except for purges. So an import is undone as a whole; see
+    /// [`Imported::devices`](super::Imported::devices). With `through`, calls of others that are
+    /// about classes which these devices made are undone too. Returns what has no effect any more,
+    /// latest first. To redo, undo the undo.
+    ///
+    /// # Errors
+    /// Those of [`Gallery::undo`].
+    pub fn undo_devices(
+        &mut self,
+        devices: &BTreeSet<DeviceId>,
+        through: bool,
+    ) -> Result<Vec<HistoryEntry>, GalleryError> {
+        self.begin()?;
+        let journal = self.journal.changes()?;
+        let mut undone = History::new(&journal).plan_undo_of(devices, through)?;
+        self.undo_planned(&journal, &undone)?;
+        undone.retain(|entry| !entry.is_undone);
+        Ok(undone)
+    }
+
+    fn undo_planned(
+        &mut self,
+        journal: &[Change],
+        planned: &[HistoryEntry],
+    ) -> Result<(), GalleryError> {
+        let undos = planned.iter().map(|entry| What::Undo { group: entry.change });
+        let changes = self.changes(undos.collect());
         let next = State::fold(journal.iter().chain(&changes));
         self.limits.check_growth(&self.state, &next)?;
         self.state.replace(next);
-        self.commit(&changes, Data::default())?;
-        Ok(undone)
+        self.commit(&changes, Data::default())
     }
 
     /// Makes a deleted class live again, without what was in it.

@@ -1,5 +1,6 @@
 //! Examples one by one, and the history of a gallery: look, move, remove, undo.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use super::error::RecognizerError;
 use super::precondition::Precondition;
 use super::{ClassInfo, Recognizer};
 use crate::gallery::{
-    Class, ClassId, Example, ExampleId, GroupId, HistoryEntry, Label, Place, UndoTarget,
+    Class, ClassId, DeviceId, Example, ExampleId, GroupId, HistoryEntry, Label, Place, UndoTarget,
 };
 
 /// An example for display.
@@ -198,6 +199,21 @@ impl Recognizer {
     ) -> Result<Vec<HistoryEntry>, RecognizerError> {
         precondition.check_revision(&self.gallery)?;
         Ok(self.gallery.undo(target, through)?)
+    }
+
+    /// Undoes all that these devices did, such as all of an import; see
+    /// [`Gallery::undo_devices`](crate::gallery::Gallery::undo_devices).
+    ///
+    /// # Errors
+    /// Those of [`Recognizer::undo`].
+    pub fn undo_devices(
+        &mut self,
+        devices: &BTreeSet<DeviceId>,
+        through: bool,
+        precondition: Precondition,
+    ) -> Result<Vec<HistoryEntry>, RecognizerError> {
+        precondition.check_revision(&self.gallery)?;
+        Ok(self.gallery.undo_devices(devices, through)?)
     }
 
     /// Checks a precondition of the gallery.

@@ -1,7 +1,7 @@
 //! Joins an archive with a gallery.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
@@ -9,17 +9,17 @@ use std::sync::Arc;
 use super::read::content;
 use super::{Archive, Entry, EntryName, Manifest, tensors};
 use crate::gallery::Gallery;
-use crate::gallery::change::What;
+use crate::gallery::change::{Change, What};
 use crate::gallery::class::{Example, ImageKey};
 use crate::gallery::commit::Data;
 use crate::gallery::error::{ArchiveError, GalleryError};
 use crate::gallery::facts::Examples;
-use crate::gallery::id::ExampleId;
+use crate::gallery::id::{DeviceId, ExampleId};
 use crate::gallery::journal::ImageFile;
 use crate::gallery::merge::{MergePlan, Merged};
 
 /// The result of [`Gallery::import`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Imported {
     /// Changes that the archive has.
     pub changes: usize,
@@ -38,13 +38,16 @@ pub struct Imported {
     pub in_use: usize,
     /// Images that were taken over.
     pub images: usize,
+    /// The devices that made the new changes, if the gallery had no change of any of them:
+    /// [`Gallery::undo_devices`] undoes the import as a whole then. Otherwise empty.
+    pub devices: BTreeSet<DeviceId>,
 }
 
 impl Gallery {
     /// Takes an archive over, all or nothing: the changes that this gallery does not have, with
     /// their embeddings and images. The same archive imported again changes nothing. An import is
-    /// not undone as a whole; each of its calls can be undone, except for purges: what the archive
-    /// has purged is purged here too.
+    /// many calls, of which each can be undone, or all of a device; except for purges: what the
+    /// archive has purged is purged here too.
     ///
     /// A change that both have must be equal in both. Embeddings and images of examples that this
     /// gallery has are not compared.
@@ -64,6 +67,7 @@ impl Gallery {
         let journal = self.journal.changes()?;
         let plan = self.plan_merge(&journal, changes)?;
         let purged = plan.n_purged_here;
+        let devices = new_devices(&journal, &plan.changes, self.journal.device());
         let data = data(file, &manifest, &plan)?;
         let taken_over: Vec<ExampleId> = data.examples.keys().copied().collect();
         let images = data.archived.as_ref().map_or(0, |archived| archived.len());
@@ -74,7 +78,8 @@ impl Gallery {
         let Merged { new, ahead } = taken?;
         let embeddings = taken_over.len();
         let in_use = taken_over.iter().filter(|id| self.state.place_of(**id).is_some()).count();
-        Ok(Imported { changes: n_changes, new, ahead, purged, embeddings, in_use, images })
+        let changes = n_changes;
+        Ok(Imported { changes, new, ahead, purged, embeddings, in_use, images, devices })
     }
 
     /// All embeddings of a gallery have one length.
@@ -87,6 +92,15 @@ impl Gallery {
             format!("its embeddings have {there} values, those of this gallery have {here}");
         Err(ArchiveError::Broken(reason))
     }
+}
+
+/// The devices of new changes, if neither the journal has a change of one nor is one the own: then
+/// all that they did comes with these changes.
+fn new_devices(journal: &[Change], new: &[Change], own: DeviceId) -> BTreeSet<DeviceId> {
+    let mut known: BTreeSet<DeviceId> = journal.iter().map(|change| change.device).collect();
+    known.insert(own);
+    let devices: BTreeSet<DeviceId> = new.iter().map(|change| change.device).collect();
+    if devices.is_disjoint(&known) { devices } else { BTreeSet::new() }
 }
 
 /// What an archive has of the examples that a plan enrolls.

@@ -199,6 +199,53 @@ fn what_was_removed_can_be_restored_after_an_import_and_what_was_purged_is_gone(
 }
 
 #[test]
+fn an_import_is_undone_as_a_whole() {
+    let mut store = Store::new();
+    enroll(&mut store.gallery, "mug", &[7]);
+    let before = store.gallery.classes();
+    let there = small();
+    let imported = store.import(&there.bytes()).unwrap();
+    assert_eq!(imported.devices.len(), 1);
+    // A class of the same name that is this device's own needs nothing of the other one.
+    enroll(&mut store.gallery, "cup", &[8]);
+    let undone = store.gallery.undo_devices(&imported.devices, false).unwrap();
+    assert_eq!(undone.len(), 3, "settings, an enrollment and a removal: {undone:?}");
+    let cup = store.gallery.class("cup").unwrap().id.to_string();
+    assert_eq!(store.gallery.class("mug").unwrap().examples.len(), 1);
+    assert_eq!(store.gallery.settings().keep_images, KeepImages::Thumb);
+    store.gallery.delete(&cup).unwrap();
+    assert_eq!(store.gallery.classes(), before);
+    let again = store.gallery.undo_devices(&imported.devices, true);
+    assert!(matches!(again, Err(GalleryError::NothingToUndo)), "{again:?}");
+    let again = store.import(&there.bytes()).unwrap();
+    assert_eq!((again.new, again.devices.len()), (0, 0), "it stays undone");
+    store.gallery.undo(UndoTarget::Last, false).unwrap();
+    store.gallery.undo(UndoTarget::Group(store.gallery.last_change().unwrap()), false).unwrap();
+    let mut other = Store::new();
+    other.import(&store.bytes()).unwrap();
+    assert_equal(&store, &other);
+}
+
+#[test]
+fn what_needs_an_imported_class_stands_in_the_way() {
+    let mut store = Store::new();
+    let imported = store.import(&small().bytes()).unwrap();
+    enroll(&mut store.gallery, "mug", &[9]);
+    let refused = store.gallery.undo_devices(&imported.devices, false).unwrap_err().to_string();
+    assert!(refused.contains("enrolled 1 image in \"mug\""), "{refused}");
+    let undone = store.gallery.undo_devices(&imported.devices, true).unwrap();
+    assert_eq!((undone.len(), store.gallery.n_classes()), (4, 0));
+    store.gallery.undo(UndoTarget::LastUndo, false).unwrap();
+    assert_eq!(store.gallery.class("mug").unwrap().examples.len(), 3, "all of it is back");
+    // The next file of a device that is known brings no more than a part of what it did.
+    let mut there = small();
+    let first = store.import(&there.bytes()).unwrap();
+    enroll(&mut there.gallery, "jar", &[5]);
+    let second = store.import(&there.bytes()).unwrap();
+    assert_eq!((first.devices.len(), second.devices.len()), (1, 0));
+}
+
+#[test]
 fn an_export_has_the_gallery_of_its_beginning() {
     let mut store = small();
     let before = store.bytes();

@@ -96,9 +96,9 @@ impl Summaries {
         };
         let objects: Vec<&str> = undone.iter().map(|phrase| phrase.object.as_str()).collect();
         if undone.iter().all(|phrase| phrase.verb == UNDID) {
-            Phrase::of(REDID, objects.join(", "))
+            Phrase::of(REDID, listed(&objects))
         } else if undone.iter().all(|phrase| phrase.verb == REDID) {
-            Phrase::of(UNDID, objects.join(", "))
+            Phrase::of(UNDID, listed(&objects))
         } else {
             Phrase::of(UNDID, joined(undone))
         }
@@ -133,7 +133,17 @@ impl Summaries {
 
 fn joined(phrases: &[Phrase]) -> String {
     let texts: Vec<String> = phrases.iter().map(Phrase::text).collect();
-    texts.join(", ")
+    listed(&texts.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// The first of several texts, and how many others there are: a call may undo thousands.
+fn listed(texts: &[&str]) -> String {
+    const MOST: usize = 8;
+    let first = texts[..texts.len().min(MOST)].join(", ");
+    match texts.len().saturating_sub(MOST) {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
 }
 
 impl Phrase {
