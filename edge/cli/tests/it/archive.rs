@@ -61,7 +61,7 @@ fn an_import_says_what_counts_and_what_it_purges() {
     let other = Sandbox::new();
     fs::copy(first.path("one.handful"), other.path("one.handful")).unwrap();
     let printed = text(&other, &["import", "one.handful"]);
-    assert!(printed.trim_end().ends_with("6 examples with 6 images"), "{printed}");
+    assert!(first_line(&printed).ends_with("6 examples with 6 images"), "{printed}");
     text(&first, &["remove", &ids(&first, "red")[0]]);
     text(&first, &["export", "two.handful"]);
     text(&first, &["purge", "--older-than", "0", "--yes"]);
@@ -71,12 +71,40 @@ fn an_import_says_what_counts_and_what_it_purges() {
     }
     let into_new = text(&other, &["import", "two.handful", "--gallery", "new"]);
     let words = "6 examples with 6 images (5 examples in use)";
-    assert!(into_new.trim_end().ends_with(words), "{into_new}");
+    assert!(first_line(&into_new).ends_with(words), "{into_new}");
     let printed = text(&other, &["import", "three.handful"]);
     let words = "; it purged 1 example of this gallery for good";
     assert!(printed.trim_end().ends_with(words), "{printed}");
     let again = json_of(&other, &["import", "three.handful"]);
     assert_eq!((&again["new"], &again["purged"]), (&json!(0), &json!(0)));
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap()
+}
+
+#[test]
+fn an_import_is_undone_as_a_whole() {
+    let first = sandbox();
+    text(&first, &["export", "one.handful"]);
+    let other = Sandbox::new();
+    other.ok(&["gallery", "add", "own"]);
+    let before = state(&other);
+    fs::copy(first.path("one.handful"), other.path("one.handful")).unwrap();
+    let printed = text(&other, &["import", "one.handful"]);
+    let undo = printed.lines().last().unwrap();
+    let device = undo.strip_prefix("undo with: handful gallery undo --device ").unwrap();
+    assert_ne!(state(&other), before);
+    let undone = json_of(&other, &["undo", "--device", device]);
+    assert_eq!(undone["undone"].as_array().unwrap().len(), 3, "one enrollment for each class");
+    assert_eq!(state(&other), before);
+    let again = json_of(&other, &["import", "one.handful"]);
+    assert_eq!((&again["new"], &again["devices"]), (&json!(0), &json!([])));
+    refused(&other, &["undo", "--device", device], &["nothing to undo"]);
+    text(&other, &["redo"]);
+    assert_eq!(ids(&other, "red").len(), 2);
+    let both = other.run(&["gallery", "undo", "ch_8a3f21", "--device", device]);
+    assert_eq!(both.code, 2, "{both:?}");
 }
 
 #[test]

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use edge::device::Device;
-use edge::gallery::{Archive, Galleries, GalleryError, GalleryId, Imported, Label};
+use edge::gallery::{Archive, DeviceId, Galleries, GalleryError, GalleryId, Imported, Label};
 use models::fault::{AnyFault, Message, about};
 use serde::Serialize;
 use terminal::note;
 
-use crate::commands::{ACTOR, check_store, exported};
+use crate::commands::{ACTOR, changed, check_store, exported};
 use crate::text::{counted, show};
 
 const EXPORT_EXAMPLES: &str = "\
@@ -144,6 +144,9 @@ struct ImportAnswer {
     /// Those of the examples that count.
     in_use: usize,
     images: usize,
+    /// The devices that made the new changes, if the gallery had no change of any of them:
+    /// `handful gallery undo --device` undoes the import as a whole then.
+    devices: Vec<DeviceId>,
     revision: u64,
 }
 
@@ -185,10 +188,28 @@ fn import(file: &Path, gallery: Option<&str>, json: bool, device: &Device) -> Re
 
 impl ImportAnswer {
     fn new(gallery: String, file: &Path, imported: Imported, revision: u64) -> Self {
-        let Imported { changes, new, ahead, purged, embeddings, in_use, images } = imported;
-        let file = file.display().to_string();
-        let examples = embeddings;
-        Self { gallery, file, changes, new, ahead, purged, examples, in_use, images, revision }
+        let Imported { changes, new, ahead, purged, embeddings, in_use, images, devices } =
+            imported;
+        Self {
+            gallery,
+            file: file.display().to_string(),
+            changes,
+            new,
+            ahead,
+            purged,
+            examples: embeddings,
+            in_use,
+            images,
+            devices: devices.into_iter().collect(),
+            revision,
+        }
+    }
+
+    /// The command that undoes the import as a whole; `None` if there is none.
+    fn undo(&self) -> Option<String> {
+        let devices: String = self.devices.iter().map(|id| format!(" --device {id}")).collect();
+        let gallery = changed::option(&self.gallery);
+        (!devices.is_empty()).then(|| format!("handful gallery undo{devices}{gallery}"))
     }
 }
 
@@ -282,6 +303,9 @@ impl fmt::Display for ImportAnswer {
                  clock; set the clock and import the file again"
             )?;
         }
-        Ok(())
+        match self.undo() {
+            Some(undo) => writeln!(f, "undo with: {undo}"),
+            None => Ok(()),
+        }
     }
 }

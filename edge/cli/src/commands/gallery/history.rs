@@ -6,7 +6,7 @@ use clap::builder::RangedU64ValueParser;
 use clap::{Args, Subcommand};
 use edge::Recognizer;
 use edge::device::Device;
-use edge::gallery::{GalleryError, HistoryEntry, UndoTarget};
+use edge::gallery::{DeviceId, GalleryError, HistoryEntry, UndoTarget};
 use edge::recognizer::{Precondition, RecognizerError};
 use models::fault::{AnyFault, Message};
 use models::utc;
@@ -31,6 +31,7 @@ Examples:
   handful gallery undo                      the last change
   handful gallery undo ch_8a3f21            this one, as `handful gallery history` shows it
   handful gallery undo ch_8a3f21 --through  and the later ones that depend on it
+  handful gallery undo --device d_5b7d…     all that another device did, as an import shows it
 
 Later changes of other classes stay. A purge cannot be undone. `handful gallery redo` takes an undo
 back.";
@@ -68,6 +69,10 @@ pub(super) struct HistoryOptions {
 pub(super) struct UndoOptions {
     /// Id of the change [default: the last one that is not undone]
     change: Option<String>,
+
+    /// Undo all that this device did, such as all of an import; can be repeated
+    #[arg(long, value_name = "ID", conflicts_with = "change")]
+    device: Vec<DeviceId>,
 
     /// Also undo the later changes that depend on it
     #[arg(long)]
@@ -148,7 +153,13 @@ fn undo(options: &UndoOptions, json: bool, device: &Device) -> Result<(), AnyFau
         Some(id) => UndoTarget::Group(recognizer.change(id).map_err(with_hint)?.change),
         None => UndoTarget::Last,
     };
-    let undone = recognizer.undo(target, options.through, Precondition::Anything);
+    let undone = match options.device.is_empty() {
+        true => recognizer.undo(target, options.through, Precondition::Anything),
+        false => {
+            let devices = options.device.iter().copied().collect();
+            recognizer.undo_devices(&devices, options.through, Precondition::Anything)
+        }
+    };
     let undone = undone.map_err(|error| undo_refusal(error, options.through))?;
     let answer = Undone::new("undone:", undone, &recognizer);
     let change = recognizer.last_change();
