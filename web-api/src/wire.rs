@@ -39,7 +39,8 @@ pub use gallery::{
     DeletedGalleries, DeletedGallery, Galleries, Gallery, GalleryEntry, GalleryPatch, KeepImages,
 };
 pub use history::{
-    History, HistoryEntry, PurgeRequest, Purged, RedoRequest, UndoRequest, Undone, last_change,
+    History, HistoryEntry, MAX_DEVICES, PurgeRequest, Purged, RedoRequest, UndoRequest, Undone,
+    last_change,
 };
 pub use image::{Embedded, EmbeddedImage, Model, Timing, Warning};
 pub use lexicon::{Sense, Senses};

@@ -24,7 +24,7 @@ const WITH_PARAMETERS: [&str; 9] = [
 ];
 
 /// Fields of the JSON bodies of `undo`, `redo` and `purge`.
-const FIELDS: [&str; 3] = ["change", "older_than_days", "through"];
+const FIELDS: [&str; 4] = ["change", "devices", "older_than_days", "through"];
 
 /// Refuses a query parameter of a call that takes none. `route` is the pattern of the path.
 ///

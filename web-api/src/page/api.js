@@ -87,8 +87,12 @@ export const moveExample = (id, label) =>
   callWith("POST", `${here()}/examples/${encodeURIComponent(id)}/move`, label ? { to: label } : { to_background: true });
 /** The last calls that changed the gallery, newest first. */
 export const history = (limit) => call("GET", `${here()}/history?limit=${limit}`);
-/** Undoes a change, or the last one without an id; with `through` also the later ones that depend on it. */
-export const undo = (change, through = false) => callWith("POST", `${here()}/undo`, change ? { change, through } : {});
+/**
+ * Undoes a change, or the last one without an id; with `{ devices }` in its place all that these devices did.
+ * With `through` also the later ones that depend on it.
+ */
+export const undo = (change, through = false) =>
+  callWith("POST", `${here()}/undo`, change ? { ...(change.devices ? change : { change }), through } : {});
 /** Takes an undo back, the last one without an id. */
 export const redo = (change) => callWith("POST", `${here()}/redo`, change ? { change } : {});
 

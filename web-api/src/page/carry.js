@@ -7,7 +7,7 @@ import { byId, dropZone, fileInput, plural, say } from "/page/dom.js";
 export class Carry {
   #changed;
 
-  /** `changed()` is called after an import. */
+  /** `changed(done)` is called after an import. */
   constructor(changed) {
     this.#changed = changed;
     fileInput(byId("import-file"), (files) => this.#import(files));
@@ -26,13 +26,17 @@ export class Carry {
     const text = `“${file.name}” is joined with the gallery “${selected()}”: it has the classes of both then.`;
     if (!(await confirmed("Import this file?", text, "Import"))) return byId("import-file").focus();
     byId("import-status").textContent = `Importing ${file.name}…`;
+    let done;
     try {
-      byId("import-status").textContent = result(await importFile(file));
+      const imported = await importFile(file);
+      byId("import-status").textContent = result(imported);
+      // Without them it is many changes, which the history lists.
+      if (imported.devices.length > 0) done = { what: "Imported.", changes: [{ devices: imported.devices }] };
     } catch (problem) {
       byId("import-status").textContent = "";
       say(byId("import-error"), problem.message);
     }
-    await this.#changed();
+    await this.#changed(done);
     return undefined;
   }
 }

@@ -1,6 +1,7 @@
 //! The history of a gallery: list, undo, redo, purge; and the compaction of the store.
 #![expect(unused_qualifications, reason = "utoipa's macro writes them")]
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use edge::Recognizer;
-use edge::gallery::{GroupId, UndoTarget};
+use edge::gallery::{DeviceId, GroupId, NotAnId, UndoTarget};
 use edge::recognizer::{Precondition, RecognizerError};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -71,6 +72,9 @@ pub async fn list(
 /// Undoes a call: the gallery becomes what it would be without it. The body may be left out: then
 /// it is the last call that is not undone.
 ///
+/// With `devices`, all calls of these devices are undone together: so an import is undone as a
+/// whole.
+///
 /// Status 409 with the code `cannot_undo` if later changes depend on it, which the detail names;
 /// `through` undoes them too. `If-Match: "<revision>"`: the call fails with status 412 if the
 /// gallery has another revision.
@@ -87,15 +91,19 @@ pub async fn undo(
     body::OptionalJson(request): body::OptionalJson<wire::UndoRequest>,
 ) -> Result<Response, Problem> {
     let precondition = if_match(&headers)?;
-    let wire::UndoRequest { change, through } = request;
+    let wire::UndoRequest { change, devices, through } = request;
     check_change(change.as_deref())?;
+    let devices = checked_devices(&devices, change.as_deref())?;
     let undone = state
         .change(writer, &gallery, move |recognizer| {
             let target = match change {
                 None => UndoTarget::Last,
                 Some(id) => UndoTarget::Group(recognizer.change(&id)?.change),
             };
-            let undone = recognizer.undo(target, through, precondition)?;
+            let undone = match devices.is_empty() {
+                true => recognizer.undo(target, through, precondition)?,
+                false => recognizer.undo_devices(&devices, through, precondition)?,
+            };
             Ok::<_, RecognizerError>(wire::Undone::new(&undone, recognizer))
         })
         .await??;
@@ -210,6 +218,22 @@ fn check_change(id: Option<&str>) -> Result<(), Problem> {
     let detail = "change: expected the id of a change, such as those of the history: `ch_` and 32 \
                   hexadecimal digits, or 6 to 16 of its random half.";
     Err(Problem::new(Code::BadRequest, detail))
+}
+
+/// The devices of an undo. What it is about is stated in one way.
+fn checked_devices(ids: &[String], change: Option<&str>) -> Result<BTreeSet<DeviceId>, Problem> {
+    if !ids.is_empty() && change.is_some() {
+        let detail = "devices: expected without `change`; send one of them.";
+        return Err(Problem::new(Code::BadRequest, detail));
+    }
+    if ids.len() > wire::MAX_DEVICES {
+        let [most, n] = [wire::MAX_DEVICES, ids.len()];
+        let detail = format!("devices: expected at most {most}, got {n}.");
+        return Err(Problem::new(Code::BadRequest, detail));
+    }
+    let devices = ids.iter().map(|id| id.parse::<DeviceId>());
+    let devices = devices.collect::<Result<BTreeSet<DeviceId>, NotAnId>>();
+    devices.map_err(|error| Problem::new(Code::BadRequest, format!("devices: {error}.")))
 }
 
 /// The change of an undo; no other can be redone.

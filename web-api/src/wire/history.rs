@@ -9,6 +9,9 @@ use utoipa::ToSchema;
 /// The most entries of one answer.
 const MAX_ENTRIES: usize = 1000;
 
+/// The most devices of an undo.
+pub const MAX_DEVICES: usize = 100;
+
 /// The most characters of a summary and of an actor: other devices choose them.
 const MAX_SUMMARY_CHARS: usize = 1000;
 const MAX_ACTOR_CHARS: usize = 128;
@@ -63,6 +66,11 @@ pub struct UndoRequest {
         example = "ch_0193b7a2c4d870008a3f21b4cd56ef78"
     )]
     pub change: Option<String>,
+    /// In place of `change`: undo all that these devices did, such as all of an import, whose
+    /// answer has them; at most 100.
+    #[serde(default)]
+    #[schema(max_items = 100)]
+    pub devices: Vec<String>,
     /// Also undo the later changes that depend on it.
     #[serde(default)]
     pub through: bool,

@@ -50,6 +50,28 @@ fn a_gallery_moves_to_another_service() {
 }
 
 #[test]
+fn an_import_is_undone_as_a_whole() {
+    let exported = taught().get(EXPORT).body;
+    let service = Service::start(&[]);
+    service.put("/v1/galleries/default/classes/own", "{}").ok();
+    let imported = service.send("POST", IMPORT, &[ZIP], &exported).ok();
+    let device = imported["devices"][0].as_str().unwrap();
+    assert_eq!(service.known().len(), 3);
+    let undo = "/v1/galleries/default/undo";
+    let both = format!(r#"{{"devices":["{device}"],"change":"ch_8a3f21"}}"#);
+    for wrong in [r#"{"devices":["d_8a3f21"]}"#, r#"{"devices":"d"}"#, &both] {
+        service.post_json(undo, wrong).assert_problem(400, "bad_request");
+    }
+    let undone = service.post_json(undo, &format!(r#"{{"devices":["{device}"]}}"#)).ok();
+    assert_eq!(undone["undone"].as_array().unwrap().len(), 2);
+    assert_eq!(service.known(), [("own".to_owned(), 0)]);
+    let again = service.post_json(undo, &format!(r#"{{"devices":["{device}"]}}"#));
+    again.assert_problem(409, "cannot_undo");
+    service.post_json("/v1/galleries/default/redo", "").ok();
+    assert_eq!(service.known().len(), 3);
+}
+
+#[test]
 fn files_that_cannot_be_used_change_nothing() {
     let service = taught();
     let whole = service.get(EXPORT).body;

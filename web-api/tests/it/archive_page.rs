@@ -23,6 +23,13 @@ fn a_gallery_is_imported_from_a_file_and_the_link_exports_it() {
     assert_eq!(browser.run(link), "/v1/galleries/default/export");
     assert_eq!(stage.service.get("/v1/galleries/default/export").body, exported);
 
+    browser.wait_for_text("#done-text", "Imported.");
+    browser.click("#done-button");
+    stage.wait_for_labels(&[]);
+    browser.wait_for_text("#done-button", "Redo");
+    browser.click("#done-button");
+    stage.wait_for_labels(&["mug"]);
+
     browser.choose("#import-file", &[file]);
     browser.wait("the question", || browser.is_shown("#confirm-yes"));
     browser.click("#confirm-yes");
