@@ -1,5 +1,6 @@
 //! `handful gallery history`, `undo` and `redo`.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use clap::builder::RangedU64ValueParser;
@@ -156,7 +157,7 @@ fn undo(options: &UndoOptions, json: bool, device: &Device) -> Result<(), AnyFau
     let undone = match options.device.is_empty() {
         true => recognizer.undo(target, options.through, Precondition::Anything),
         false => {
-            let devices = options.device.iter().copied().collect();
+            let devices: BTreeSet<DeviceId> = options.device.iter().copied().collect();
             recognizer.undo_devices(&devices, options.through, Precondition::Anything)
         }
     };
