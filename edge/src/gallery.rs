@@ -233,7 +233,7 @@ impl Gallery {
 
     /// The same without copies. A class that did not change is the same `Arc` as before.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Class>> {
-        self.state.labels().values().filter_map(|id| self.facts.get(*id))
+        self.facts.classes().iter()
     }
 
     /// The classes that follow this label in the same order; no class needs to have it. Where to go

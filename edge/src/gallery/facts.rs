@@ -17,6 +17,9 @@ pub(super) type Examples = HashMap<ExampleId, Arc<Example>>;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Facts {
     classes: BTreeMap<ClassId, Arc<Class>>,
+    /// The same in the order of folded labels. They lie side by side, because a classifier walks
+    /// over all of them after each change.
+    in_order: Vec<Arc<Class>>,
     background: Vec<Arc<Example>>,
 }
 
@@ -24,12 +27,16 @@ impl Facts {
     /// The facts of a state. An example without an embedding is left out: another device has
     /// purged it.
     pub(super) fn new(state: &State, examples: &Examples) -> Self {
-        let mut facts = Self::default();
-        for id in state.labels().values() {
-            facts.make(Place::Class(*id), state, examples);
-        }
-        facts.make(Place::Background, state, examples);
-        facts
+        let live = state.labels().values();
+        let in_order: Vec<Arc<Class>> =
+            live.filter_map(|id| live_class(*id, state, examples)).collect();
+        let classes = in_order.iter().map(|class| (class.id, Arc::clone(class))).collect();
+        Self { classes, in_order, background: members(Place::Background, state, examples) }
+    }
+
+    /// All classes, in the order of folded labels.
+    pub(super) fn classes(&self) -> &[Arc<Class>] {
+        &self.in_order
     }
 
     /// A class that is live in the state that these facts follow.
@@ -88,21 +95,44 @@ impl Facts {
     }
 
     fn make(&mut self, place: Place, state: &State, known: &Examples) {
-        let members = state.members(place).into_iter();
-        let examples = members.filter_map(|id| known.get(&id)).map(Arc::clone).collect();
         let Place::Class(id) = place else {
-            self.background = examples;
+            self.background = members(place, state, known);
             return;
         };
-        let Some(class) = state.classes().get(&id).filter(|one| one.status == ClassStatus::Live)
-        else {
-            self.classes.remove(&id);
-            return;
-        };
-        let label = class.label.clone();
-        let overrides = class.overrides.clone();
-        self.classes.insert(id, Arc::new(Class { id, label, overrides, examples }));
+        if let Some(former) = self.classes.remove(&id) {
+            let at = self.position(&former);
+            self.in_order.remove(at);
+        }
+        if let Some(class) = live_class(id, state, known) {
+            let at = self.position(&class);
+            self.in_order.insert(at, Arc::clone(&class));
+            self.classes.insert(id, class);
+        }
     }
+
+    /// The position of a class in the order of labels, whether it is there or not.
+    fn position(&self, class: &Class) -> usize {
+        let label = class.label.folded();
+        // While a change is followed, a class may have a label that another one is about to lose.
+        self.in_order.partition_point(|other| {
+            other.label.folded().cmp(&label).then(other.id.cmp(&class.id)).is_lt()
+        })
+    }
+}
+
+/// The examples of a place, of those that are known.
+fn members(place: Place, state: &State, known: &Examples) -> Vec<Arc<Example>> {
+    let members = state.members(place).into_iter();
+    members.filter_map(|id| known.get(&id)).map(Arc::clone).collect()
+}
+
+/// A class with its examples; `None` unless it is live.
+fn live_class(id: ClassId, state: &State, known: &Examples) -> Option<Arc<Class>> {
+    let class = state.classes().get(&id).filter(|one| one.status == ClassStatus::Live)?;
+    let label = class.label.clone();
+    let overrides = class.overrides.clone();
+    let examples = members(Place::Class(id), state, known);
+    Some(Arc::new(Class { id, label, overrides, examples }))
 }
 
 /// The places whose entries differ.
@@ -119,5 +149,56 @@ fn place(example: &ExampleState) -> Option<Place> {
     match example.status {
         ExampleStatus::In(place) => Some(place),
         ExampleStatus::SameAs(_) | ExampleStatus::Dropped => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::{Gallery, Label};
+
+    fn label(text: &str) -> Label {
+        Label::parse(text).unwrap()
+    }
+
+    fn labels(gallery: &Gallery) -> Vec<&str> {
+        gallery.iter().map(|class| class.label.as_str()).collect()
+    }
+
+    #[test]
+    fn classes_stay_in_the_order_of_labels_without_regard_to_case() {
+        let mut gallery = Gallery::in_memory();
+        for text in ["mug", "Key", "cup", "Zebra", "apple"] {
+            gallery.enroll(&label(text), Vec::new(), true).unwrap();
+        }
+        assert_eq!(labels(&gallery), ["apple", "cup", "Key", "mug", "Zebra"]);
+        gallery.rename("mug", &label("Axe")).unwrap();
+        assert_eq!(labels(&gallery), ["apple", "Axe", "cup", "Key", "Zebra"]);
+        gallery.rename("Key", &label("KEY")).unwrap();
+        gallery.delete("cup").unwrap();
+        assert_eq!(labels(&gallery), ["apple", "Axe", "KEY", "Zebra"]);
+        gallery.rename("apple", &label("zoo")).unwrap();
+        gallery.rename("Zebra", &label("apple")).unwrap();
+        assert_eq!(labels(&gallery), ["apple", "Axe", "KEY", "zoo"]);
+    }
+
+    #[test]
+    fn labels_that_trade_places_in_one_change_leave_each_class_once() {
+        let mut gallery = Gallery::in_memory();
+        let [key, mug] = ["key", "mug"]
+            .map(|text| gallery.enroll(&label(text), Vec::new(), true).unwrap().class.id);
+        let before = gallery.state.clone();
+        gallery.rename("key", &label("other")).unwrap();
+        gallery.rename("mug", &label("key")).unwrap();
+        gallery.rename("other", &label("mug")).unwrap();
+        let mut facts = gallery.facts.clone();
+        let mut state = gallery.state.clone();
+        state.replace(before);
+        let delta = state.take_delta();
+        assert_eq!(delta.classes.len(), 2, "both at once");
+        facts.update(&delta, &state, super::Examples::new());
+        let ids: Vec<_> = facts.classes().iter().map(|class| class.id).collect();
+        assert_eq!(ids, [key, mug]);
+        assert_eq!(facts.class(key).label, label("key"));
     }
 }

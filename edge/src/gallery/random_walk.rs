@@ -46,6 +46,7 @@ fn assert_is_the_fold(gallery: &Gallery, step: u64) {
     for id in folded.labels().values() {
         assert_eq!(facts.class(*id), gallery.facts.class(*id), "step {step}");
     }
+    assert_eq!(facts.classes(), gallery.facts.classes(), "step {step}");
     assert_eq!(facts.background(), gallery.facts.background(), "step {step}");
 }
 
