@@ -74,7 +74,7 @@ impl Facts {
     ) -> Vec<(ExampleId, &'a ExampleState)> {
         let changed = delta.examples.iter().filter_map(|(id, before)| {
             let example = state.examples().get(id)?;
-            let was = before.as_ref().and_then(place);
+            let was = before.as_deref().and_then(place);
             let is_here = was.is_some_and(|place| self.example(place, *id).is_some());
             (place(example).is_some() && !is_here).then_some((*id, example))
         });
@@ -139,7 +139,7 @@ fn live_class(id: ClassId, state: &State, known: &Examples) -> Option<Arc<Class>
 fn touched(delta: &Delta, state: &State) -> BTreeSet<Place> {
     let mut places: BTreeSet<Place> = delta.classes.keys().copied().map(Place::Class).collect();
     for (id, before) in &delta.examples {
-        places.extend(before.as_ref().and_then(place));
+        places.extend(before.as_deref().and_then(place));
         places.extend(state.place_of(*id));
     }
     places

@@ -74,6 +74,8 @@ pub(super) struct State {
     index: Index,
     /// What changed since [`State::take_delta`].
     delta: Delta,
+    /// A fold has no delta: everything is new, and former rows would take as much as the state.
+    is_folding: bool,
     /// Rows that were written and aliases that were followed, which a fold may limit.
     work: u64,
 }
@@ -87,7 +89,7 @@ impl PartialEq for State {
 }
 
 /// What follows from the rows and is looked up often.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 struct Index {
     /// The live class of each folded label. Sorted, since lists of classes are in that order.
     labels: BTreeMap<String, ClassId>,
@@ -99,11 +101,12 @@ struct Index {
     same: BTreeMap<ExampleId, BTreeSet<ExampleId>>,
 }
 
-/// What was replaced: the former rows.
+/// What was replaced: the former rows. They are in boxes, because most rows are new: an import has
+/// no former row of any of its examples.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Delta {
-    pub(super) classes: BTreeMap<ClassId, Option<ClassState>>,
-    pub(super) examples: BTreeMap<ExampleId, Option<ExampleState>>,
+    pub(super) classes: BTreeMap<ClassId, Option<Box<ClassState>>>,
+    pub(super) examples: BTreeMap<ExampleId, Option<Box<ExampleState>>>,
     pub(super) settings: Option<GallerySettings>,
 }
 
@@ -121,10 +124,10 @@ impl Delta {
 fn replaced<K: Ord + Copy, V: Clone + PartialEq>(
     before: &BTreeMap<K, V>,
     after: &BTreeMap<K, V>,
-) -> BTreeMap<K, Option<V>> {
+) -> BTreeMap<K, Option<Box<V>>> {
     let new = after.keys().filter(|key| !before.contains_key(*key)).map(|key| (*key, None));
     let other = before.iter().filter(|(key, row)| after.get(*key) != Some(*row));
-    other.map(|(key, row)| (*key, Some(row.clone()))).chain(new).collect()
+    other.map(|(key, row)| (*key, Some(Box::new(row.clone())))).chain(new).collect()
 }
 
 impl State {
@@ -134,15 +137,8 @@ impl State {
         examples: BTreeMap<ExampleId, ExampleState>,
         settings: GallerySettings,
     ) -> Self {
-        let mut state = Self { settings, ..Self::default() };
-        for (id, class) in classes {
-            state.set_class(id, Some(class));
-        }
-        for (id, example) in examples {
-            state.set_example(id, Some(example));
-        }
-        state.delta = Delta::default();
-        state
+        let index = Index::of(&classes, &examples);
+        Self { classes, examples, settings, index, ..Self::default() }
     }
 
     /// Becomes `next`; the delta is what differs.
@@ -159,10 +155,10 @@ impl State {
     /// Takes back what changed.
     pub(super) fn revert(&mut self, delta: &Delta) {
         for (id, before) in &delta.examples {
-            self.set_example(*id, before.clone());
+            self.set_example(*id, before.as_deref().cloned());
         }
         for (id, before) in &delta.classes {
-            self.set_class(*id, before.clone());
+            self.set_class(*id, before.as_deref().cloned());
         }
         self.settings = delta.settings.unwrap_or(self.settings);
         self.delta = Delta::default();
@@ -170,35 +166,49 @@ impl State {
 
     /// The one place that changes a class.
     fn set_class(&mut self, id: ClassId, next: Option<ClassState>) {
-        let before = match next.clone() {
-            Some(class) => self.classes.insert(id, class),
-            None => self.classes.remove(&id),
-        };
-        for former in before.iter().filter(|class| class.status == ClassStatus::Live) {
+        let former = self.classes.get(&id).filter(|class| class.status == ClassStatus::Live);
+        if let Some(former) = former {
             // Another class may have the label by now.
             remove_if(&mut self.index.labels, &former.label.folded(), id);
         }
-        for class in next.iter().filter(|class| class.status == ClassStatus::Live) {
+        let live = next.as_ref().filter(|class| class.status == ClassStatus::Live);
+        if let Some(class) = live {
             self.index.labels.insert(class.label.folded(), id);
         }
-        self.delta.classes.entry(id).or_insert(before);
+        let before = match next {
+            Some(class) => self.classes.insert(id, class),
+            None => self.classes.remove(&id),
+        };
+        if !self.is_folding {
+            self.delta.classes.entry(id).or_insert_with(|| before.map(Box::new));
+        }
         self.work += 1;
     }
 
     /// The one place that changes an example.
     fn set_example(&mut self, id: ExampleId, next: Option<ExampleState>) {
-        let before = match next.clone() {
-            Some(example) => self.examples.insert(id, example),
-            None => self.examples.remove(&id),
-        };
-        if let Some(former) = &before {
+        if let Some(former) = self.examples.get(&id) {
             self.index.remove(id, former);
         }
         if let Some(example) = &next {
             self.index.insert(id, example);
         }
-        self.delta.examples.entry(id).or_insert(before);
+        let before = match next {
+            Some(example) => self.examples.insert(id, example),
+            None => self.examples.remove(&id),
+        };
+        if !self.is_folding {
+            self.delta.examples.entry(id).or_insert_with(|| before.map(Box::new));
+        }
         self.work += 1;
+    }
+
+    /// The one place that changes the settings.
+    fn set_settings(&mut self, next: GallerySettings) {
+        let before = std::mem::replace(&mut self.settings, next);
+        if !self.is_folding {
+            self.delta.settings.get_or_insert(before);
+        }
     }
 }
 
@@ -301,11 +311,40 @@ impl State {
 }
 
 impl Index {
+    /// That of all rows. The largest trees are made of all their entries at once, which fills their
+    /// nodes: one that grows by ascending keys has nodes that are half full.
+    fn of(
+        classes: &BTreeMap<ClassId, ClassState>,
+        examples: &BTreeMap<ExampleId, ExampleState>,
+    ) -> Self {
+        let live = classes.iter().filter(|(_, class)| class.status == ClassStatus::Live);
+        let counting = examples.iter().filter_map(|(id, example)| match example.status {
+            ExampleStatus::In(place) => Some(((example.image(), place), *id)),
+            ExampleStatus::SameAs(_) | ExampleStatus::Dropped => None,
+        });
+        let mut index = Self {
+            labels: live.map(|(id, class)| (class.label.folded(), *id)).collect(),
+            images: counting.collect(),
+            ..Self::default()
+        };
+        for (id, example) in examples {
+            index.group(*id, example.status);
+        }
+        index
+    }
+
     fn insert(&mut self, id: ExampleId, example: &ExampleState) {
-        match example.status {
+        self.group(id, example.status);
+        if let ExampleStatus::In(place) = example.status {
+            self.images.insert((example.image(), place), id);
+        }
+    }
+
+    /// Adds an example to those of its place or to those that are the same.
+    fn group(&mut self, id: ExampleId, status: ExampleStatus) {
+        match status {
             ExampleStatus::In(place) => {
                 self.members.entry(place).or_default().insert(id);
-                self.images.insert((example.image(), place), id);
             }
             ExampleStatus::SameAs(first) => {
                 self.same.entry(first).or_default().insert(id);
@@ -340,5 +379,56 @@ fn remove_from<K: Ord>(sets: &mut BTreeMap<K, BTreeSet<ExampleId>>, key: K, id: 
         if set.is_empty() {
             sets.remove(&key);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::{Gallery, Label, NewExample};
+    use super::*;
+
+    /// A gallery whose two classes became one. Both had the image 3, so an example is the same as
+    /// another one; another class is deleted.
+    fn gallery() -> Gallery {
+        let mut gallery = Gallery::in_memory();
+        for (label, numbers) in [("mug", [1, 2, 3]), ("key", [3, 4, 5]), ("cup", [6, 7, 8])] {
+            let examples = numbers.map(|number: u8| {
+                let embedding = vec![f32::from(number), 1.0];
+                let precision = "fp32".to_owned();
+                NewExample { sha256: [number; 32], embedding, precision, image: None }
+            });
+            gallery.enroll(&Label::parse(label).unwrap(), examples.to_vec(), true).unwrap();
+        }
+        gallery.merge_classes("key", "mug").unwrap();
+        gallery.delete("cup").unwrap();
+        gallery
+    }
+
+    #[test]
+    fn a_state_that_is_restored_from_its_rows_has_the_same_index() {
+        let state = gallery().state;
+        assert_eq!((state.n_classes(), state.n_examples(), state.index.same.len()), (1, 5, 1));
+        let mut restored =
+            State::restore(state.classes.clone(), state.examples.clone(), state.settings);
+        assert_eq!(restored.index, state.index);
+        assert!(restored == state);
+        let delta = restored.take_delta();
+        assert!(delta.classes.is_empty() && delta.examples.is_empty());
+    }
+
+    #[test]
+    fn a_change_after_a_fold_is_taken_back_by_its_delta() {
+        let journal = gallery().journal.changes().unwrap();
+        let before = State::fold(&journal[..journal.len() - 1]);
+        let mut state = before.clone();
+        assert!(state.take_delta().examples.is_empty(), "a fold has none");
+        state.apply(journal.last().unwrap());
+        let delta = state.take_delta();
+        assert_eq!((delta.classes.len(), delta.examples.len()), (1, 3), "a class was deleted");
+        assert!(delta.examples.values().all(Option::is_some), "the former rows");
+        state.revert(&delta);
+        assert!(state == before);
+        assert_eq!(state.index, before.index);
     }
 }

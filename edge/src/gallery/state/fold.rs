@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{ClassState, ClassStatus, Delta, ExampleState, ExampleStatus, State};
+use super::{ClassState, ClassStatus, ExampleState, ExampleStatus, State};
 use crate::gallery::change::{Change, Place, What};
 use crate::gallery::class::{ClassOverrides, ImageKey};
 use crate::gallery::id::{ClassId, ExampleId};
@@ -44,14 +44,14 @@ impl State {
         let undone = undone(&ordered);
         ordered.retain(|change| is_effective(change, &undone));
         let removed = tombstones(&ordered);
-        let mut state = Self::default();
+        let mut state = Self { is_folding: true, ..Self::default() };
         for change in ordered {
             state.step(change, &removed);
             if state.work > most {
                 return None;
             }
         }
-        state.delta = Delta::default();
+        state.is_folding = false;
         Some(state)
     }
 
@@ -105,9 +105,8 @@ impl State {
             What::DeleteClass { class } => self.delete(*class),
             What::Merge { from, into } => self.merge(*from, *into),
             What::Settings(settings) => {
-                let before = self.settings;
-                self.settings = settings.iter().fold(before, |all, one| one.sound_in(all));
-                self.delta.settings.get_or_insert(before);
+                let next = settings.iter().fold(self.settings, |all, one| one.sound_in(all));
+                self.set_settings(next);
             }
             // A gallery that is purged was deleted before.
             What::Undo { .. } | What::PurgeGallery { .. } => {}

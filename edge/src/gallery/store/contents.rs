@@ -97,18 +97,19 @@ pub(super) fn read(
     Ok(Contents { revision: row.revision, state, examples, embedding_length, latest })
 }
 
+/// The rows of a gallery in a table, in the order of their ids.
 fn state_rows<T: DeserializeOwned>(
     transaction: &ReadTransaction,
     table: TableDefinition<RowKey, &[u8]>,
     gallery: u128,
-) -> Result<BTreeMap<Uuid, T>, ReadError> {
-    let mut rows = BTreeMap::new();
+) -> Result<Vec<(Uuid, T)>, ReadError> {
+    let mut rows = Vec::new();
     for row in transaction.open_table(table)?.range(rows_of(gallery))? {
         let (key, json) = row?;
         let id = Uuid::from_u128(key.value().1);
         let row = parse(json.value());
         let row = row.map_err(|e| ReadError::Broken(format!("a row of `{table}`: {e}")))?;
-        rows.insert(id, row);
+        rows.push((id, row));
     }
     Ok(rows)
 }
