@@ -56,25 +56,17 @@ impl Member {
     /// Those of `classes`, in order. What is predicted from a name stays as long as the name means
     /// the same.
     pub(super) fn of(classes: &[Changed<'_>], names: Option<&NameKnowledge>) -> Vec<Self> {
-        if classes.len() <= MAX_AT_ONCE {
-            return Self::of_few(classes, names);
-        }
-        // As after opening: to read and to predict names takes a millisecond each.
-        let chunks = classes.par_chunks(MAX_AT_ONCE);
-        chunks.flat_map_iter(|classes| Self::of_few(classes, names)).collect()
-    }
-
-    fn of_few(classes: &[Changed<'_>], names: Option<&NameKnowledge>) -> Vec<Self> {
-        let meanings = classes.iter().map(|(class, before)| match before {
+        let meanings = of_each(classes, |(class, before)| match before {
             // To read a label takes longer than everything else here.
             Some(before) if before.has_name_of(class) => before.meaning,
             _ => names.and_then(|names| names.meaning(class)),
         });
-        let meanings: Vec<Option<Meaning>> = meanings.collect();
         let semantic = predicted(classes, &meanings, names);
         let each = classes.iter().zip(meanings).zip(semantic);
-        each.map(|(((class, _), meaning), semantic)| Self::new(class, meaning, semantic, names))
-            .collect()
+        let each: Vec<_> = each.map(|(((class, _), meaning), one)| (class, meaning, one)).collect();
+        of_each(&each, |(class, meaning, semantic)| {
+            Self::new(class, *meaning, semantic.clone(), names)
+        })
     }
 
     fn new(
@@ -113,7 +105,16 @@ impl Member {
     }
 }
 
-/// The semantic prototype of each class; `None` without a meaning.
+/// What is computed of each, in order. Of many, as after opening, on all cores.
+fn of_each<T: Sync, R: Send>(all: &[T], compute: impl Fn(&T) -> R + Send + Sync) -> Vec<R> {
+    if all.len() <= MAX_AT_ONCE {
+        return all.iter().map(compute).collect();
+    }
+    all.par_iter().map(compute).collect()
+}
+
+/// The semantic prototype of each class; `None` without a meaning. Classes whose names have the
+/// same sense, as `mug 1` and `mug 2`, share one.
 fn predicted(
     classes: &[Changed<'_>],
     meanings: &[Option<Meaning>],
@@ -127,21 +128,31 @@ fn predicted(
     let mut semantic: Vec<Option<Arc<Array1<f32>>>> = known.collect();
     let Some(names) = names else { return semantic };
     let new = meanings.iter().zip(&semantic).filter(|(_, known)| known.is_none());
-    let new: Vec<Option<Meaning>> =
-        new.map(|(meaning, _)| *meaning).filter(Option::is_some).collect();
+    let mut new: Vec<Meaning> = new.filter_map(|(meaning, _)| *meaning).collect();
     if new.is_empty() {
         // To predict nothing takes half of the time that a name takes.
         return semantic;
     }
-    let computed = names.semantic(&new);
-    let mut computed = computed.axis_iter(Axis(0));
-    for (semantic, _) in semantic.iter_mut().zip(meanings).filter(|(_, meaning)| meaning.is_some())
-    {
-        if semantic.is_none() {
-            *semantic = computed.next().map(|row| Arc::new(row.to_owned()));
-        }
+    new.sort_unstable_by_key(|meaning| meaning.synset);
+    new.dedup_by_key(|meaning| meaning.synset);
+    let computed: Vec<Arc<Array1<f32>>> = if new.len() <= MAX_AT_ONCE {
+        rows_of(names, &new)
+    } else {
+        new.par_chunks(MAX_AT_ONCE).flat_map_iter(|new| rows_of(names, new)).collect()
+    };
+    for (semantic, meaning) in semantic.iter_mut().zip(meanings).filter(|(one, _)| one.is_none()) {
+        let Some(Meaning { synset, .. }) = meaning else { continue };
+        let found = new.binary_search_by_key(synset, |one| one.synset).ok();
+        *semantic = found.map(|at| Arc::clone(&computed[at]));
     }
     semantic
+}
+
+/// The semantic prototype of each of these meanings.
+fn rows_of(names: &NameKnowledge, meanings: &[Meaning]) -> Vec<Arc<Array1<f32>>> {
+    let meanings: Vec<Option<Meaning>> = meanings.iter().copied().map(Some).collect();
+    let rows = names.semantic(&meanings);
+    rows.axis_iter(Axis(0)).map(|row| Arc::new(row.to_owned())).collect()
 }
 
 /// The mean prototype, raw `[s]` (equation 1 of Snell et al. 2017); `None` without examples.
@@ -156,4 +167,47 @@ fn mean(class: &Class) -> Option<Array1<f32>> {
 pub(super) fn stacked(rows: &[&[f32]], columns: usize) -> Array2<f32> {
     Array2::from_shape_vec((rows.len(), columns), rows.concat())
         .expect("invariant: a gallery holds embeddings of one length")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::collections::HashSet;
+    use std::path::Path;
+
+    use models::bundle::{Bundle, BundleLimits};
+
+    use super::*;
+    use crate::gallery::{ClassOverrides, Gallery, Label};
+
+    fn knowledge() -> NameKnowledge {
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+        let folder = fixtures.join("knowing/knowing-bundle");
+        let bundle = Bundle::open(&folder, &BundleLimits::default()).unwrap();
+        NameKnowledge::open(&bundle).unwrap().unwrap()
+    }
+
+    #[test]
+    fn classes_of_one_sense_share_what_is_predicted_from_their_names() {
+        let names = knowledge();
+        let mut gallery = Gallery::in_memory();
+        // More than are computed on one thread.
+        for number in 0..MAX_AT_ONCE + 10 {
+            let name = ["zebra", "cup", "gadget"][number % 3];
+            let label = Label::parse(&format!("my {name} #{number}")).unwrap();
+            gallery.define(&label, ClassOverrides::default()).unwrap();
+        }
+        let classes: Vec<Changed<'_>> = gallery.iter().map(|class| (class, None)).collect();
+        let members = Member::of(&classes, Some(&names));
+        for (member, class) in members.iter().zip(gallery.iter()) {
+            let single = Member::of(&[(class, None)], Some(&names)).remove(0);
+            assert!(Arc::ptr_eq(&member.class, class), "in order");
+            assert_eq!(member.meaning, single.meaning, "{}", class.label);
+            assert_eq!(member.semantic, single.semantic, "{}", class.label);
+            assert_eq!(member.semantic.is_none(), class.label.as_str().contains("gadget"));
+        }
+        let semantic = members.iter().filter_map(|member| member.semantic.as_ref());
+        let distinct: HashSet<_> = semantic.map(Arc::as_ptr).collect();
+        assert_eq!(distinct.len(), 2);
+    }
 }
