@@ -35,7 +35,7 @@ mod negatives;
 mod question;
 mod replaced;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, NdFloat};
 
@@ -62,8 +62,10 @@ pub struct GalleryDecision<F> {
     image_counts: Vec<usize>,
     name_bias: Vec<F>,
     informative: F,
-    /// See [`likeness`]; it counts for winners by name only.
-    likeness: f64,
+    /// The positions of the classes that it is measured with.
+    sampled: Arc<[usize]>,
+    /// See [`likeness`]; it counts for winners by name only, so it is computed when one needs it.
+    likeness: OnceLock<f64>,
     calibration: Option<Calibration>,
     /// For winners with images.
     limits: LimitRow,
@@ -158,11 +160,10 @@ impl<F: NdFloat> GalleryDecision<F> {
         let raw = classes.prototypes.select(Axis(0), &sampled);
         let block = PrototypeBlock::of_units(classes.prototypes, classes.image_counts);
         let prototypes = Prototypes::whole(block);
-        Self::with_likeness_of(&raw, model, prototypes, classes.name_bias.to_vec()).calibrated(
-            examples,
-            &sampled,
-            Previous::NONE,
-        )
+        let gallery = Self::uncalibrated(model, prototypes, classes.name_bias.to_vec(), &sampled);
+        // The block has lost the last bits of what it was made of.
+        let likeness = likeness(&gallery.model.background.around(raw.view())).into();
+        Self { likeness, ..gallery }.calibrated(examples, &sampled, Previous::NONE)
     }
 
     /// The same for prototypes in blocks, measured with the classes at the positions `sampled` and
@@ -176,24 +177,23 @@ impl<F: NdFloat> GalleryDecision<F> {
         sampled: &[usize],
         previous: Previous<'_, F>,
     ) -> Self {
-        let raw = prototypes.raw(sampled);
-        Self::with_likeness_of(&raw, model, prototypes, name_bias)
+        Self::uncalibrated(model, prototypes, name_bias, sampled)
             .calibrated(examples, sampled, previous)
     }
 
-    /// Without a calibration; `raw` are the prototypes of the sampled classes.
-    fn with_likeness_of(
-        raw: &Array2<F>,
+    fn uncalibrated(
         model: Arc<DecisionModel<F>>,
         prototypes: Prototypes<F>,
         name_bias: Vec<F>,
+        sampled: &[usize],
     ) -> Self {
         let limits = &model.table.limits;
         Self {
             image_counts: prototypes.image_counts(),
             name_bias,
             informative: F::one(),
-            likeness: likeness(&model.background.around(raw.view())),
+            sampled: sampled.into(),
+            likeness: OnceLock::new(),
             calibration: None,
             limits: limits.row(Winner::WithoutEvidence),
             limits_by_name: limits.row(Winner::NameOnly(prototypes.len())),
@@ -240,7 +240,10 @@ impl<F: NdFloat> GalleryDecision<F> {
 
     /// How alike the classes are, 0 to 1.
     pub fn likeness(&self) -> f64 {
-        self.likeness
+        *self.likeness.get_or_init(|| {
+            let raw = self.prototypes.raw(&self.sampled);
+            likeness(&self.model.background.around(raw.view()))
+        })
     }
 
     /// The calibration; `None` for one class, and where no example of a class is most similar to
@@ -341,7 +344,8 @@ impl<F: NdFloat> GalleryDecision<F> {
     /// The score above that of unknown images in a gallery of `classes` classes.
     fn above(&self, scored: &Scored<F>, classes: usize) -> f64 {
         let shots = self.shots(scored.winner);
-        as_f64(scored.score) - self.model.table.expected.at(shots, classes, self.likeness)
+        let likeness = if shots == 0 { self.likeness() } else { 0.0 };
+        as_f64(scored.score) - self.model.table.expected.at(shots, classes, likeness)
     }
 
     /// The calibration is about classes with images; a winner by name has limits of its own.

@@ -175,6 +175,9 @@ mod tests {
         let queries = Images::new(&model, matrix(7, 40).view());
         let decide = |gallery: &GalleryDecision<f32>| gallery.decide(&queries, Question::default());
         assert_eq!(decide(&after), decide(&anew));
+        // It is computed when it is asked for.
+        assert_eq!(after.likeness(), anew.likeness());
+        assert!(anew.likeness() > 0.5 && before.likeness() != anew.likeness());
         let kept = after
             .measured
             .views
