@@ -39,42 +39,48 @@ impl<F: NdFloat> Measured<F> {
         }
         let views = sampled.iter().map(|&class| Arc::clone(prototypes.view(class, model)));
         let views: Vec<Arc<ClassView<F>>> = views.collect();
-        let units = prototypes.units(sampled);
         let images = images.unit.view();
         // The product of a single image is summed in another order, so it is not taken over.
         let previous =
             previous.filter(|(one, _)| images.nrows() > 1 && one.similarities.nrows() > 1);
         let similarities = match previous {
-            Some((before, rows_at)) => before.extended(images, units.view(), &views, rows_at),
-            None => products(images, units.view()),
+            Some((before, rows_at)) => {
+                before.extended(images, (prototypes, sampled), &views, rows_at)
+            }
+            None => products(images, prototypes.units(sampled).view()),
         };
         Self { views, similarities }
     }
 
-    /// Cosines of `images` `[e, s]` to prototypes of length 1 `[m, s]` with these `views`. Those of
-    /// the images that were at `rows_at` to classes with the same view are known.
+    /// Cosines of `images` `[e, s]` to the prototypes of the sampled classes, which have these
+    /// `views`. Those of the images that were at `rows_at` to classes with the same view are known.
     fn extended(
         &self,
         images: ArrayView2<'_, F>,
-        units: ArrayView2<'_, F>,
+        (prototypes, sampled): (&Prototypes<F>, &[usize]),
         views: &[Arc<ClassView<F>>],
         rows_at: &[Option<usize>],
     ) -> Array2<F> {
         let known: HashMap<_, usize> = self.views.iter().map(Arc::as_ptr).zip(0..).collect();
         let columns_at = views.iter().map(|view| known.get(&Arc::as_ptr(view)).copied());
         let columns_at: Vec<Option<usize>> = columns_at.collect();
-        let shape = (images.nrows(), units.nrows());
+        let shape = (images.nrows(), sampled.len());
         let mut similarities = Array2::from_shape_fn(shape, |(row, column)| {
             let at = rows_at[row].zip(columns_at[column]);
             at.map_or(F::zero(), |(row, column)| self.similarities[[row, column]])
         });
         let columns = missing(&columns_at);
-        let products = images.dot(&units.select(Axis(0), &columns).t());
+        let changed: Vec<usize> = columns.iter().map(|&column| sampled[column]).collect();
+        let products = images.dot(&prototypes.units(&changed).t());
         for (&column, values) in columns.iter().zip(products.columns()) {
             similarities.column_mut(column).assign(&values);
         }
         let rows = missing(rows_at);
-        let products = images.select(Axis(0), &rows).dot(&units.t());
+        if rows.is_empty() {
+            // To scale the prototypes of all sampled classes takes longer than the rest.
+            return similarities;
+        }
+        let products = images.select(Axis(0), &rows).dot(&prototypes.units(sampled).t());
         for (&row, values) in rows.iter().zip(products.rows()) {
             similarities.row_mut(row).assign(&values);
         }
@@ -184,5 +190,13 @@ mod tests {
             .iter()
             .filter(|view| before.measured.views.iter().any(|other| Arc::ptr_eq(view, other)));
         assert_eq!(kept.count() + 1, after.measured.views.len(), "one was computed anew");
+
+        // The prototype changes back, and all images are known.
+        let at: Vec<Option<usize>> = (0..images.len()).map(Some).collect();
+        let previous = Previous { gallery: Some(&after), examples: &at, ..Previous::NONE };
+        let back = gallery(&model, blocks, &images, previous);
+        let blocks_anew: Vec<_> = rows.iter().map(block).collect();
+        let anew = gallery(&model, blocks_anew, &images, Previous::NONE);
+        assert_eq!(back.measured.similarities, anew.measured.similarities);
     }
 }
