@@ -1,12 +1,14 @@
 //! Classes whose prototypes are computed together, at most 256.
 
+use std::ptr;
 use std::sync::Arc;
 
 use few_shot::class_prototypes::ClassPrototypes;
 use few_shot::decision::gallery::PrototypeBlock;
 use few_shot::decision::sampling::smallest;
 use few_shot::name_bias::NameBias;
-use few_shot::name_trust::groups::TrustGroup;
+use few_shot::name_trust::groups::{MAX_TRUST_GROUP, TrustGroup};
+use few_shot::name_trust::{FormerComparison, NameComparison};
 use ndarray::{Array1, Array2};
 
 use super::member::{Family, Member};
@@ -27,6 +29,8 @@ pub(super) struct Block {
     pub(super) prototypes: Option<Arc<PrototypeBlock<f32>>>,
     /// The share of the name in each prototype, `[m]`.
     pub(super) name_shares: Vec<f32>,
+    /// The names of the members against the images of each other.
+    comparison: Option<NameComparison>,
     /// The number of images of all members.
     pub(super) images: usize,
     /// The number of members with images.
@@ -36,28 +40,37 @@ pub(super) struct Block {
     pub(super) sample: Vec<(u64, (u32, u32))>,
 }
 
-/// Where the prototype of a class was before a change.
-pub(super) type Former<'a> = Option<(&'a PrototypeBlock<f32>, usize)>;
+/// The block of a class before a change, and its row there.
+pub(super) type Former<'a> = Option<(&'a Block, usize)>;
 
 impl Block {
-    /// What decisions have computed of prototypes that stay the same is taken from where they were,
-    /// `former` `[m]`.
+    /// What was computed of classes that stay the same is taken from where they were, `former`
+    /// `[m]`.
     pub(super) fn new(
         (family, group): (Family, TrustGroup),
         members: Vec<Arc<Member>>,
         former: &[Former<'_>],
         names: Option<&NameKnowledge>,
     ) -> Self {
-        let computed = match family {
-            Family::Unrecognizable => None,
-            Family::Compared | Family::Independent => Some(prototypes(&members, names)),
+        let mut comparison = None;
+        let computed = match (family, names) {
+            (Family::Unrecognizable, _) => None,
+            // Classes are compared in smaller groups where more of them than that have one hash.
+            (Family::Compared, Some(names)) if members.len() <= MAX_TRUST_GROUP => {
+                let (prototypes, compared) = compared(&members, former, names);
+                comparison = Some(compared);
+                Some(prototypes)
+            }
+            (Family::Compared | Family::Independent, _) => Some(prototypes(&members, names)),
         };
         let name_shares = computed.as_ref().map(|computed| computed.name_shares().to_vec());
         let prototypes = computed.map(|computed| {
             let counts = computed.image_counts().to_vec();
             let mut prototypes = PrototypeBlock::new(computed.into_rows(), counts);
             for (row, former) in former.iter().enumerate() {
-                if let Some((before, at)) = former {
+                if let Some((before, at)) = former
+                    && let Some(before) = &before.prototypes
+                {
                     prototypes.take_over(row, before, *at);
                 }
             }
@@ -74,6 +87,7 @@ impl Block {
             hashes: members.iter().map(|member| member.hash).collect(),
             prototypes,
             name_shares: name_shares.unwrap_or_default(),
+            comparison,
             images: members.iter().map(|member| member.images).sum(),
             with_images: members.iter().filter(|member| member.images > 0).count(),
             sample,
@@ -87,6 +101,45 @@ impl Block {
         let mut rows = rows.map(|(row, _)| row);
         rows.find(|&row: &u32| self.members[row as usize].class.id == id)
     }
+}
+
+/// One prototype for each member, in order, of images and a name, and how these compare.
+fn compared(
+    members: &[Arc<Member>],
+    former: &[Former<'_>],
+    names: &NameKnowledge,
+) -> (ClassPrototypes, NameComparison) {
+    let center = names.frame().center();
+    let means = rows(members.iter().map(|member| member.mean.as_ref()), center);
+    let semantic = rows(members.iter().map(|member| member.semantic.as_deref()), center);
+    let images = members.iter().map(|member| member.images).collect();
+    let mut before = former.iter().flatten().map(|(block, _)| *block);
+    let before = before.find_map(|block| Some((block, block.comparison.as_ref()?)));
+    let semantic_at = rows_at(members, former, before, Member::has_semantic_of);
+    let means_at = rows_at(members, former, before, Member::has_mean_of);
+    let before = before.map(|(_, comparison)| FormerComparison {
+        comparison,
+        semantic_at: &semantic_at,
+        means_at: &means_at,
+    });
+    ClassPrototypes::of_trust_group(means, images, semantic.view(), names.frame(), before)
+}
+
+/// The row of each member in the block `before`, if what is compared is the same.
+fn rows_at(
+    members: &[Arc<Member>],
+    former: &[Former<'_>],
+    before: Option<(&Block, &NameComparison)>,
+    is_same: impl Fn(&Member, &Member) -> bool,
+) -> Vec<Option<usize>> {
+    let each = members.iter().zip(former);
+    let rows = each.map(|(member, former)| {
+        let (block, row) = (*former)?;
+        let other = &block.members[row];
+        let is_known = Arc::ptr_eq(member, other) || is_same(member, other);
+        (ptr::eq(block, before?.0) && is_known).then_some(row)
+    });
+    rows.collect()
 }
 
 /// One prototype for each member, in order.

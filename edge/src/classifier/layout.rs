@@ -253,7 +253,7 @@ impl Layout {
     ) -> Block {
         let former = members.iter().map(|member| {
             let place = member.former?;
-            Some((self.block(place).prototypes.as_deref()?, place.row as usize))
+            Some((self.block(place), place.row as usize))
         });
         let former: Vec<Former<'_>> = former.collect();
         let members = members.into_iter().map(|member| member.member).collect();

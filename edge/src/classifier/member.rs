@@ -95,6 +95,18 @@ impl Member {
         self.class.label == class.label && self.class.overrides.sense == class.overrides.sense
     }
 
+    /// Whether what is predicted from the name is that of another state of a class.
+    pub(super) fn has_semantic_of(&self, other: &Self) -> bool {
+        let both = self.semantic.as_ref().zip(other.semantic.as_ref());
+        both.is_some_and(|(one, other)| Arc::ptr_eq(one, other))
+    }
+
+    /// Whether the images are those of another state of a class.
+    pub(super) fn has_mean_of(&self, other: &Self) -> bool {
+        let [own, others] = [self, other].map(|member| &member.class.examples);
+        own.len() == others.len() && own.iter().zip(others).all(|(a, b)| Arc::ptr_eq(a, b))
+    }
+
     /// With which classes its prototype is computed.
     pub(super) fn family(&self) -> Family {
         match (self.images > 0, self.has_direction, self.meaning) {

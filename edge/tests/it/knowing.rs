@@ -119,6 +119,33 @@ fn a_classifier_after_a_change_is_that_of_the_gallery() {
 }
 
 #[test]
+fn a_change_of_one_of_many_named_classes_gives_the_classifier_of_the_gallery() {
+    let knowledge = knowledge();
+    let mut gallery = Gallery::in_memory();
+    for number in 0..30_u8 {
+        let name = ["zebra", "cup", "mouse"][usize::from(number) % 3];
+        let images = examples(&knowledge, name, 1 + number % 4);
+        gallery.enroll(&label(&format!("my {name} #{number}")), images, true).unwrap();
+    }
+    let query = examples(&knowledge, "cup", 1).remove(0).embedding;
+    let mut before = Classifier::new(gallery.iter(), Some(&knowledge));
+    for step in 0..4 {
+        let images = examples(&knowledge, "zebra", 6);
+        match step {
+            0 => drop(gallery.enroll(&label("my zebra #0"), images, false).unwrap()),
+            1 => drop(gallery.rename("my cup #1", &label("my mouse #31")).unwrap()),
+            2 => drop(gallery.delete("my mouse #2").unwrap()),
+            _ => drop(gallery.enroll(&label("my cup #32"), images, true).unwrap()),
+        }
+        let after = Classifier::after(Some(&before), gallery.iter(), Some(&knowledge));
+        let anew = Classifier::new(gallery.iter(), Some(&knowledge));
+        assert_eq!(after.rank(&query, 99), anew.rank(&query, 99), "step {step}");
+        assert_ne!(after.rank(&query, 99), before.rank(&query, 99), "step {step}");
+        before = after;
+    }
+}
+
+#[test]
 fn name_trust_is_high_where_names_fit_the_images() {
     let knowledge = knowledge();
     let shares = |of: [(&str, &str); 4]| {

@@ -9,7 +9,7 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 
 use crate::embedding_frame::EmbeddingFrame;
 use crate::name_bias::NameBias;
-use crate::name_trust::{name_trust, selected};
+use crate::name_trust::{FormerComparison, NameComparison, NameEvidence, name_trust, selected};
 use crate::{fusion, metric};
 
 /// One prototype for each class, and the scores of images against them.
@@ -68,14 +68,31 @@ impl ClassPrototypes {
         // The trust of a name comes from images, so classes without any take no part in it.
         let own_means = selected(means.view(), &with_images);
         let own_semantic = selected(semantic, &with_images);
-        let prior: Array1<f32> =
-            counts.iter().map(|&count| frame.name_prior().share(count)).collect();
         let trust = name_trust(own_means.view(), own_semantic.view(), &counts, frame);
-        let weights = trust * prior;
+        let weights = trust * prior(&counts, frame);
         let fused = fusion::interpolated(own_means.view(), own_semantic.view(), weights.view());
         let (rows, name_shares) = with_names_only(semantic, &with_images, fused, weights);
         let name_bias = biases(&image_counts, name_bias);
         Self { rows, image_counts, name_shares, name_bias }
+    }
+
+    /// The same for the classes of one [trust group](crate::name_trust::groups), which have images
+    /// and known names, and the comparison of both. What stayed the same since the comparison
+    /// `before` is not compared again.
+    pub fn of_trust_group(
+        means: Array2<f32>,
+        image_counts: Vec<usize>,
+        semantic: ArrayView2<'_, f32>,
+        frame: &EmbeddingFrame,
+        before: Option<FormerComparison<'_>>,
+    ) -> (Self, NameComparison) {
+        let comparison = NameComparison::new(semantic, means.view(), frame, before);
+        let zeros = Array1::zeros(image_counts.len());
+        let evidence = NameEvidence::of_comparison(&comparison);
+        let trust = evidence.map_or_else(|| zeros.clone(), |one| one.trust(&image_counts));
+        let name_shares = trust * prior(&image_counts, frame);
+        let rows = fusion::interpolated(means.view(), semantic, name_shares.view());
+        (Self { rows, image_counts, name_shares, name_bias: zeros }, comparison)
     }
 
     /// Prototypes that were computed already, such as those of the parts of a large gallery.
@@ -158,6 +175,11 @@ impl ClassPrototypes {
     }
 }
 
+/// The name prior of classes with these numbers of images, `[n]`.
+fn prior(image_counts: &[usize], frame: &EmbeddingFrame) -> Array1<f32> {
+    image_counts.iter().map(|&count| frame.name_prior().share(count)).collect()
+}
+
 /// The prototypes and the name shares of all classes, from those `[m, s]` and `[m]` of the classes
 /// at the positions `with_images`. The others have their semantic prototypes `[n, s]`.
 fn with_names_only(
@@ -205,6 +227,31 @@ mod tests {
         assert_eq!(prototypes.name_shares()[1], 1.0);
         assert!(prototypes.name_shares()[0] > prototypes.name_shares()[2]);
         assert_eq!(prototypes.rows.row(1), array![-1.0, -1.0, 1.0]);
+    }
+
+    #[test]
+    fn the_prototypes_of_a_trust_group_are_the_trusted_ones() {
+        let frame = EmbeddingFrame::new(array![0.0, 0.0, 1.0], 1.0);
+        let means = array![[1.0, 0.0, 1.0], [0.3, 0.2, 0.0], [0.0, 1.0, 1.0]];
+        let semantic = array![[1.0, 0.1, 1.0], [-1.0, -1.0, 1.0], [0.1, 1.0, 1.0]];
+        let no_bias = NameBias::default();
+        for n in 1..=3 {
+            let rows = 0..n;
+            let counts: Vec<usize> = rows.clone().map(|row| 1 + 3 * row).collect();
+            let rows: Vec<usize> = rows.collect();
+            let [means, semantic] =
+                [&means, &semantic].map(|all| all.select(ndarray::Axis(0), &rows));
+            let trusted = ClassPrototypes::trusted(
+                means.clone(),
+                counts.clone(),
+                semantic.view(),
+                &frame,
+                &no_bias,
+            );
+            let (grouped, _) =
+                ClassPrototypes::of_trust_group(means, counts, semantic.view(), &frame, None);
+            assert_eq!(grouped, trusted, "{n} classes");
+        }
     }
 
     #[test]

@@ -28,11 +28,28 @@ pub(crate) fn cosine_with<F: NdFloat>(
     prototypes: ArrayView2<'_, F>,
     inverse_lengths_of_prototypes: ArrayView1<'_, F>,
 ) -> Array2<F> {
+    scaled(products(queries, prototypes), queries, inverse_lengths_of_prototypes)
+}
+
+/// The same as [`cosine`] of several queries, also for one: each cosine is summed in the same order
+/// however many are computed at once.
+pub(crate) fn cosine_of_several(
+    queries: ArrayView2<'_, f32>,
+    prototypes: ArrayView2<'_, f32>,
+) -> Array2<f32> {
+    scaled(queries.dot(&prototypes.t()), queries, inverse_lengths(prototypes).view())
+}
+
+/// Cosines, from the products of queries and prototypes.
+fn scaled<F: NdFloat>(
+    mut products: Array2<F>,
+    queries: ArrayView2<'_, F>,
+    inverse_lengths_of_prototypes: ArrayView1<'_, F>,
+) -> Array2<F> {
     // Products are scaled rather than embeddings, which would have to be copied for that.
-    let mut similarity = products(queries, prototypes);
-    similarity *= &inverse_lengths(queries).insert_axis(Axis(1));
-    similarity *= &inverse_lengths_of_prototypes;
-    similarity
+    products *= &inverse_lengths(queries).insert_axis(Axis(1));
+    products *= &inverse_lengths_of_prototypes;
+    products
 }
 
 /// The products of each row of `a` `[m, s]` with each row of `b` `[n, s]`, `[m, n]`.

@@ -5,6 +5,7 @@
 //! diagonal of `M` stands out. Where a name is wrong its weight falls, so that it does not ruin the
 //! prototype of its class.
 
+mod comparison;
 pub mod groups;
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, CowArray, Ix2, Zip};
@@ -13,6 +14,8 @@ use crate::decision::sampling::hash;
 use crate::embedding_frame::EmbeddingFrame;
 use crate::metric::cosine;
 use groups::trust_groups;
+
+pub use comparison::{FormerComparison, NameComparison};
 
 /// The evidence at which the names of a gallery are as likely right as wrong.
 const GALLERY_MIDDLE: f32 = 2.0;
@@ -121,11 +124,19 @@ impl NameEvidence {
     /// Compares semantic with mean prototypes, `[n, s]` each, row by row. `None` for fewer than two
     /// classes.
     pub fn of(semantic: ArrayView2<'_, f32>, mean: ArrayView2<'_, f32>) -> Option<Self> {
-        let n = semantic.nrows();
+        Self::of_cosines(&cosine(semantic, mean))
+    }
+
+    /// The same for prototypes that were compared already.
+    pub fn of_comparison(comparison: &NameComparison) -> Option<Self> {
+        Self::of_cosines(comparison.cosines())
+    }
+
+    fn of_cosines(m: &Array2<f32>) -> Option<Self> {
+        let n = m.nrows();
         if n < 2 {
             return None;
         }
-        let m = cosine(semantic, mean);
         let diagonal = m.diag();
         let others = (n * (n - 1)) as f32;
         let off_mean = (m.sum() - diagonal.sum()) / others;
@@ -139,10 +150,10 @@ impl NameEvidence {
         let std = (squares / (others - 1.0)).sqrt() + EPSILON;
         Some(Self {
             // Only evidence against a name: what speaks for it is in `classes`.
-            rivals: (0..n).map(|class| (over_rivals(&m, class) / std).min(0.0)).collect(),
+            rivals: (0..n).map(|class| (over_rivals(m, class) / std).min(0.0)).collect(),
             // The mean of n values varies sqrt(n) times less than one value: this is a z-score.
             gallery: (n as f32).sqrt() * (diagonal.sum() / n as f32 - off_mean) / std,
-            classes: (0..n).map(|class| over_others(&m, class) / std).collect(),
+            classes: (0..n).map(|class| over_others(m, class) / std).collect(),
         })
     }
 
