@@ -359,10 +359,8 @@ impl<F: NdFloat> GalleryDecision<F> {
     }
 
     fn measured_informative(&self, sampled: &[usize]) -> F {
-        let mut profiles = Array2::zeros((sampled.len(), self.model.background.len()));
-        for (mut row, &class) in profiles.rows_mut().into_iter().zip(sampled) {
-            row.assign(&self.view(class).profile);
-        }
+        let profiles = sampled.iter().map(|&class| self.view(class).profile.view());
+        let profiles: Vec<ArrayView1<'_, F>> = profiles.collect();
         informative(&profiles, self.model.table.weights.fading)
     }
 

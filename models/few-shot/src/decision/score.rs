@@ -16,7 +16,7 @@
 
 use std::borrow::Cow;
 
-use ndarray::{Array2, ArrayView1, Axis, NdFloat};
+use ndarray::{Array1, Array2, ArrayView1, Axis, NdFloat};
 use serde::{Deserialize, Serialize};
 
 /// How the parts of a score are weighted.
@@ -113,14 +113,15 @@ fn contiguous<F: NdFloat>(row: ArrayView1<'_, F>) -> Cow<'_, [F]> {
 /// classes that look alike in it, as fine-grained classes do.
 ///
 /// # Shapes
-/// `profiles` `[n, b]`.
-pub fn informative<F: NdFloat>(profiles: &Array2<F>, fading: Fading) -> F {
-    let n = profiles.nrows();
+/// `profiles` `n` times `[b]`.
+pub fn informative<F: NdFloat>(profiles: &[ArrayView1<'_, F>], fading: Fading) -> F {
+    let n = profiles.len();
     if n < 2 {
         return F::one();
     }
     let pairs = float::<F>((n * (n - 1) / 2) as f64);
-    let mean = (sum_of_pairs(profiles) + float(PRIOR_OVERLAP)) / (pairs + F::one());
+    let sum = sum_of_pairs(profiles[0].len(), profiles.iter().copied());
+    let mean = (sum + float(PRIOR_OVERLAP)) / (pairs + F::one());
     // The products of all pairs take long, and most bundles do not use them.
     let most = if fading.most > 0.0 { most_overlap(profiles) } else { F::zero() };
     faded(most, fading.most) * faded(mean, fading.mean)
@@ -130,22 +131,30 @@ fn faded<F: NdFloat>(overlap: F, power: f64) -> F {
     (F::one() - overlap).max(F::zero()).powf(float(power))
 }
 
-/// The sum of the products of all pairs of rows.
-fn sum_of_pairs<F: NdFloat>(rows: &Array2<F>) -> F {
-    let sum = rows.sum_axis(Axis(0));
+/// The sum of the products of all pairs of these rows `[size]`.
+fn sum_of_pairs<'a, F: NdFloat>(size: usize, rows: impl Iterator<Item = ArrayView1<'a, F>>) -> F {
+    let mut sum = Array1::<F>::zeros(size);
+    let mut squares = F::zero();
+    for row in rows {
+        sum += &row;
+        squares = row.iter().fold(squares, |sum, &value| sum + value * value);
+    }
     // The square of a sum has the products of all pairs twice, and the squares.
-    let squares = rows.iter().fold(F::zero(), |sum, &value| sum + value * value);
     (sum.dot(&sum) - squares) / float(2.0)
 }
 
 /// The mean over rows of the largest product with another row.
-fn most_overlap<F: NdFloat>(rows: &Array2<F>) -> F {
+fn most_overlap<F: NdFloat>(rows: &[ArrayView1<'_, F>]) -> F {
+    let mut all = Array2::<F>::zeros((rows.len(), rows[0].len()));
+    for (mut to, row) in all.rows_mut().into_iter().zip(rows) {
+        to.assign(row);
+    }
     let mut sum = F::zero();
-    for (class, row) in rows.dot(&rows.t()).axis_iter(Axis(0)).enumerate() {
+    for (class, row) in all.dot(&all.t()).axis_iter(Axis(0)).enumerate() {
         let others = row.iter().enumerate().filter(|(other, _)| *other != class);
         sum += others.map(|(_, &overlap)| overlap).fold(F::neg_infinity(), F::max);
     }
-    sum / float(rows.nrows() as f64)
+    sum / float(rows.len() as f64)
 }
 
 /// How alike the classes of a gallery are: the mean cosine of two of their prototypes, at least 0.
@@ -158,7 +167,8 @@ pub fn likeness<F: NdFloat>(directions: &Array2<F>) -> f64 {
     if n < 2 {
         return 0.0;
     }
-    (2.0 * as_f64(sum_of_pairs(directions)) / (n * (n - 1)) as f64).max(0.0)
+    let sum = sum_of_pairs(directions.ncols(), directions.rows().into_iter());
+    (2.0 * as_f64(sum) / (n * (n - 1)) as f64).max(0.0)
 }
 
 /// Rows scaled to length 1; a zero row stays zero.
@@ -199,8 +209,9 @@ mod tests {
 
     #[test]
     fn the_background_is_informative_where_it_separates_classes() {
-        let apart = array![[1.0, 0.0], [0.0, 1.0]];
-        let alike = array![[1.0, 0.0], [1.0, 0.0]];
+        let [one, other] = [array![1.0, 0.0], array![0.0, 1.0]];
+        let apart = [one.view(), other.view()];
+        let alike = [one.view(), one.view()];
         let most = Fading { most: 2.0, mean: 0.0 };
         assert_eq!((informative(&apart, most), informative(&alike, most)), (1.0, 0.0));
         // With the pair that is always counted, the mean overlap is 0.15 and 0.65.
@@ -209,7 +220,7 @@ mod tests {
         close(informative(&apart, mean), 0.85_f64.powi(2));
         close(informative(&alike, mean), 0.35_f64.powi(2));
         for fading in [most, mean] {
-            assert_eq!(informative(&array![[1.0, 0.0]], fading), 1.0, "one class");
+            assert_eq!(informative(&apart[..1], fading), 1.0, "one class");
         }
     }
 
