@@ -122,7 +122,7 @@ fn compared(
         semantic_at: &semantic_at,
         means_at: &means_at,
     });
-    ClassPrototypes::of_trust_group(means, images, semantic.view(), names.frame(), before)
+    ClassPrototypes::of_trust_group(means, images, semantic, names.frame(), before)
 }
 
 /// The row of each member in the block `before`, if what is compared is the same.

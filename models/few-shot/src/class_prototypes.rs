@@ -82,16 +82,16 @@ impl ClassPrototypes {
     pub fn of_trust_group(
         means: Array2<f32>,
         image_counts: Vec<usize>,
-        semantic: ArrayView2<'_, f32>,
+        semantic: Array2<f32>,
         frame: &EmbeddingFrame,
         before: Option<FormerComparison<'_>>,
     ) -> (Self, NameComparison) {
-        let comparison = NameComparison::new(semantic, means.view(), frame, before);
+        let comparison = NameComparison::new(semantic.view(), means.view(), frame, before);
         let zeros = Array1::zeros(image_counts.len());
         let evidence = NameEvidence::of_comparison(&comparison);
         let trust = evidence.map_or_else(|| zeros.clone(), |one| one.trust(&image_counts));
         let name_shares = trust * prior(&image_counts, frame);
-        let rows = fusion::interpolated(means.view(), semantic, name_shares.view());
+        let rows = fusion::interpolated_in(means.view(), semantic, name_shares.view());
         (Self { rows, image_counts, name_shares, name_bias: zeros }, comparison)
     }
 
@@ -249,7 +249,7 @@ mod tests {
                 &no_bias,
             );
             let (grouped, _) =
-                ClassPrototypes::of_trust_group(means, counts, semantic.view(), &frame, None);
+                ClassPrototypes::of_trust_group(means, counts, semantic, &frame, None);
             assert_eq!(grouped, trusted, "{n} classes");
         }
     }

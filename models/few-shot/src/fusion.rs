@@ -112,11 +112,20 @@ pub fn interpolated(
     b: ArrayView2<'_, f32>,
     weights: ArrayView1<'_, f32>,
 ) -> Array2<f32> {
-    let weights = weights.insert_axis(Axis(1));
+    interpolated_in(a, b.to_owned(), weights)
+}
+
+/// The same in the place of `b`.
+pub(crate) fn interpolated_in(
+    a: ArrayView2<'_, f32>,
+    b: Array2<f32>,
+    weights: ArrayView1<'_, f32>,
+) -> Array2<f32> {
     // In this form a weight of 0 gives `a` to the bit: without trust in its name, a class has
     // exactly the prototype of the policy `mean`.
-    let mut rows = &b - &a;
-    rows *= &weights;
+    let mut rows = b;
+    rows -= &a;
+    rows *= &weights.insert_axis(Axis(1));
     rows += &a;
     rows
 }
