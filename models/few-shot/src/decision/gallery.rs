@@ -215,8 +215,10 @@ impl<F: NdFloat> GalleryDecision<F> {
         self.informative = self.measured_informative(sampled);
         let before = previous.gallery.map(|gallery| (&*gallery.measured, previous.examples));
         let prototypes = (&self.prototypes, &*self.model);
-        self.measured = Arc::new(Measured::new(prototypes, examples.images, sampled, before));
-        self.calibrate(&self.evidence(examples, sampled, &self.measured.similarities));
+        let mut measured = Measured::new(prototypes, examples.images, sampled, before);
+        let evidence = self.evidence(examples, sampled, &mut measured, before);
+        self.measured = Arc::new(measured);
+        self.calibrate(&evidence);
         self
     }
 

@@ -1,7 +1,10 @@
 //! The enrolled images of a gallery as unknown images to their other classes.
 
+use std::sync::Arc;
+
 use ndarray::{Array2, NdFloat};
 
+use super::measured::Measured;
 use super::{Examples, GalleryDecision, Scored, Seen};
 use crate::decision::calibration::{Calibration, Evidence};
 use crate::decision::images::Images;
@@ -19,20 +22,29 @@ impl<F: NdFloat> GalleryDecision<F> {
         }
     }
 
-    /// Each example is an unknown image to the sampled classes without its own; its cosines to all
-    /// of them are `similarities` `[e, m]`.
+    /// Each example is an unknown image to the sampled classes without its own. What was `measured`
+    /// of both is completed; `previous` is from before a change, with the position that each of the
+    /// images had there.
     pub(super) fn evidence(
         &self,
         examples: Examples<'_, F>,
         sampled: &[usize],
-        similarities: &Array2<F>,
+        measured: &mut Measured<F>,
+        previous: Option<(&Measured<F>, &[Option<usize>])>,
     ) -> Evidence {
         if sampled.len() < 2 {
             return Evidence::default();
         }
-        let scored = self.scored_against_others(examples, sampled, similarities);
-        let scored = scored.into_iter().zip(examples.classes);
-        let with_images = scored.filter(|(scored, _)| self.image_counts[scored.winner] > 0);
+        let winners = self.winners(examples, sampled, &measured.similarities);
+        let views = winners.iter().map(|(winner, _)| self.prototypes.view(*winner, &self.model));
+        measured.compare(examples.images, views.map(Arc::clone), previous);
+        let each = winners.into_iter().zip(&measured.appearances);
+        let scored = each.map(|((winner, cosine), appearance)| {
+            let (novelty, overlap) = appearance.parts();
+            Scored { winner, cosine, novelty, overlap, score: self.score(cosine, novelty, overlap) }
+        });
+        let with_images =
+            scored.zip(examples.classes).filter(|(scored, _)| self.image_counts[scored.winner] > 0);
         Evidence::of(with_images.map(|(scored, &class)| {
             // Positions ascend.
             let others = sampled.len() - usize::from(sampled.binary_search(&class).is_ok());
@@ -58,8 +70,23 @@ impl<F: NdFloat> GalleryDecision<F> {
         sampled: &[usize],
         similarities: &Array2<F>,
     ) -> Vec<Scored<F>> {
-        let rows = similarities.rows().into_iter().enumerate().zip(examples.classes);
-        let scored = rows.map(|((row, similarities), &own)| {
+        let winners = self.winners(examples, sampled, similarities).into_iter().enumerate();
+        let scored = winners.map(|(row, (winner, cosine))| {
+            self.scored_against(winner, cosine, examples.images, row)
+        });
+        scored.collect()
+    }
+
+    /// For each example the class with the greatest rank of the sampled ones that are not its own,
+    /// and the cosine to its prototype; the cosines to all of them are `similarities` `[e, m]`.
+    fn winners(
+        &self,
+        examples: Examples<'_, F>,
+        sampled: &[usize],
+        similarities: &Array2<F>,
+    ) -> Vec<(usize, F)> {
+        let rows = similarities.rows().into_iter().zip(examples.classes);
+        let winners = rows.map(|(similarities, &own)| {
             let others = sampled.iter().zip(similarities).filter(|(class, _)| **class != own);
             let mut best = (own, F::neg_infinity(), F::zero());
             for (&class, &similarity) in others {
@@ -68,9 +95,9 @@ impl<F: NdFloat> GalleryDecision<F> {
                     best = (class, rank, similarity);
                 }
             }
-            self.scored_against(best.0, best.2, examples.images, row)
+            (best.0, best.2)
         });
-        scored.collect()
+        winners.collect()
     }
 
     /// The score of each image, and its similarities to all classes with name bias, `[n]`.

@@ -8,6 +8,7 @@ use ndarray::{Array2, ArrayView2, Axis, NdFloat};
 use super::blocks::{ClassView, Prototypes};
 use crate::decision::DecisionModel;
 use crate::decision::images::Images;
+use crate::decision::score::novelty;
 use crate::metric::products;
 
 /// Enrolled images against the sampled classes.
@@ -17,11 +18,35 @@ pub(super) struct Measured<F> {
     views: Vec<Arc<ClassView<F>>>,
     /// Cosines of the images to the prototypes, `[e, m]`; none with fewer than two classes.
     pub(super) similarities: Array2<F>,
+    /// Of each image, against the class that it is taken for without its own, `[e]`.
+    pub(super) appearances: Vec<Appearance<F>>,
+}
+
+/// How an image looks in front of the background, compared with a class.
+#[derive(Debug, Clone)]
+pub(super) struct Appearance<F> {
+    view: Arc<ClassView<F>>,
+    novelty: F,
+    overlap: F,
 }
 
 impl<F: NdFloat> Default for Measured<F> {
     fn default() -> Self {
-        Self { views: Vec::new(), similarities: Array2::zeros((0, 0)) }
+        let similarities = Array2::zeros((0, 0));
+        Self { views: Vec::new(), similarities, appearances: Vec::new() }
+    }
+}
+
+impl<F: NdFloat> Appearance<F> {
+    fn new(images: &Images<F>, row: usize, view: Arc<ClassView<F>>) -> Self {
+        let novelty = novelty(images.cosines.row(row), view.cosines.view());
+        let overlap = images.profiles.row(row).dot(&view.profile);
+        Self { view, novelty, overlap }
+    }
+
+    /// Novelty and overlap.
+    pub(super) fn parts(&self) -> (F, F) {
+        (self.novelty, self.overlap)
     }
 }
 
@@ -49,7 +74,25 @@ impl<F: NdFloat> Measured<F> {
             }
             None => products(images, prototypes.units(sampled).view()),
         };
-        Self { views, similarities }
+        Self { views, similarities, appearances: Vec::new() }
+    }
+
+    /// Compares each image with a class of this view. What is known from before a change of an
+    /// image and a class with the same view stays.
+    pub(super) fn compare(
+        &mut self,
+        images: &Images<F>,
+        views: impl Iterator<Item = Arc<ClassView<F>>>,
+        previous: Option<(&Self, &[Option<usize>])>,
+    ) {
+        let each = views.enumerate().map(|(row, view)| {
+            let known = previous.and_then(|(before, at)| before.appearances.get(at[row]?));
+            match known.filter(|known| Arc::ptr_eq(&known.view, &view)) {
+                Some(known) => known.clone(),
+                None => Appearance::new(images, row, view),
+            }
+        });
+        self.appearances = each.collect();
     }
 
     /// Cosines of `images` `[e, s]` to the prototypes of the sampled classes, which have these
@@ -198,5 +241,6 @@ mod tests {
         let blocks_anew: Vec<_> = rows.iter().map(block).collect();
         let anew = gallery(&model, blocks_anew, &images, Previous::NONE);
         assert_eq!(back.measured.similarities, anew.measured.similarities);
+        assert_eq!(back.calibration(), anew.calibration());
     }
 }
