@@ -144,6 +144,9 @@ impl Fault for GalleryError {
             | Self::NotAChange { .. }
             | Self::LabelTaken(_)
             | Self::OtherSpace { .. }
+            | Self::NotOtherSpace
+            | Self::NotReembedded { .. }
+            | Self::NeedsImages { .. }
             | Self::OtherLayout { .. }
             | Self::NotAFolder { .. }
             | Self::Setting(_)

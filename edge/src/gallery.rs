@@ -58,6 +58,7 @@ mod purge;
 mod random_calls;
 #[cfg(test)]
 mod random_walk;
+mod reembed;
 mod retention;
 mod settings;
 #[cfg(test)]
@@ -89,6 +90,7 @@ pub use history::{HistoryEntry, UndoTarget};
 pub use id::{ChangeId, ClassId, DeviceId, ExampleId, GalleryId, GroupId, NotAnId};
 pub use label::{Label, LabelError, MAX_LABEL_CHARS};
 pub use limits::GalleryLimits;
+pub use reembed::{KeptImage, ReembedStatus, Reembedded, Reembedding};
 pub use retention::{DeletedEntry, PurgedGallery};
 pub use settings::{GallerySettings, KeepImages, NotKeepImages, Setting, SettingError};
 pub use store::UPLOAD_FILE;

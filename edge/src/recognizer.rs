@@ -63,6 +63,7 @@ mod open_galleries;
 mod peers;
 mod precondition;
 mod quality;
+mod reembed;
 mod snapshot;
 mod values;
 
@@ -70,11 +71,13 @@ use networks::{Networks, availability};
 use open_galleries::OpenGalleries;
 use snapshot::Snapshots;
 
+pub use crate::gallery::{KeptImage, ReembedStatus, Reembedded, Reembedding};
 pub use calibration::{CalibrationEvidence, CalibrationReport, StatedThreshold};
 pub use error::RecognizerError;
 pub use examples::ExampleInfo;
 pub use networks::{Availability, EngineInfo};
 pub use precondition::Precondition;
+pub use reembed::ReembedComparison;
 pub use snapshot::Snapshot;
 pub use values::{
     Answer, ClassDefinition, ClassInfo, Classification, ClassifyOptions, Enrolled,
@@ -232,8 +235,9 @@ impl Recognizer {
     ///
     /// # Errors
     /// [`RecognizerError::Label`]; [`RecognizerError::Gallery`] for an unknown id, or for an
-    /// unknown label if `create` is false.
+    /// unknown label if `create` is false, or if the gallery is of another space than the bundle.
     pub fn check_enroll(&self, id_or_label: &str, create: bool) -> Result<(), RecognizerError> {
+        self.check_space()?;
         let label = self.label(id_or_label)?;
         if !create {
             self.gallery.class(label.as_str())?;
@@ -249,16 +253,17 @@ impl Recognizer {
     /// # Errors
     /// [`RecognizerError::Label`]; [`RecognizerError::Select`] if no engine can run the backbone;
     /// [`RecognizerError::Gallery`] for an unknown id, for an unknown label if `create` is false,
-    /// or if the store cannot be written.
+    /// if the gallery is of another space than the bundle, or if the store cannot be written.
     pub fn enroll(
         &mut self,
         id_or_label: &str,
         images: &[Embedded],
         create: bool,
     ) -> Result<Enrolled, RecognizerError> {
+        self.check_space()?;
         let label = self.label(id_or_label)?;
         // Compared with what was enrolled before.
-        let quality = self.quality_in(&label, images);
+        let quality = self.quality_in(&label, images)?;
         let examples = self.new_examples(images)?;
         let enrolled = self.gallery.enroll(&label, examples, create)?;
         Ok(Enrolled {
@@ -329,7 +334,8 @@ impl Recognizer {
     ///
     /// # Errors
     /// [`RecognizerError::TooFewImages`] for a transductive classification of fewer than two
-    /// images; [`RecognizerError::Attention`] if ProtoComNet fails while an explanation is made.
+    /// images; [`RecognizerError::Attention`] if ProtoComNet fails while an explanation is made;
+    /// [`RecognizerError::Gallery`] if the gallery is of another space than the bundle.
     pub fn classify(
         &mut self,
         images: &[Embedded],
@@ -338,7 +344,7 @@ impl Recognizer {
         // The first call after a change of the gallery computes the prototypes: that counts too.
         let start = Instant::now();
         let embeddings: Vec<&[f32]> = images.iter().map(|image| &image.embedding[..]).collect();
-        let mut found = self.current().classify(&embeddings, options)?;
+        let mut found = self.current()?.classify(&embeddings, options)?;
         found.elapsed = start.elapsed();
         if options.explain {
             for (answer, embedding) in found.answers.iter_mut().zip(embeddings) {
@@ -350,27 +356,34 @@ impl Recognizer {
     }
 
     /// The gallery as it is now, for threads that classify while it changes.
-    pub fn snapshot(&mut self) -> Arc<Snapshot> {
-        Arc::clone(self.current())
+    ///
+    /// # Errors
+    /// [`RecognizerError::Gallery`] if the gallery is of another space than the bundle.
+    pub fn snapshot(&mut self) -> Result<Arc<Snapshot>, RecognizerError> {
+        Ok(Arc::clone(self.current()?))
     }
 
     /// Checks the gallery: which classes have enough images, which are taken for each other, and
     /// which examples are likely in the wrong class.
-    pub fn doctor(&mut self) -> &DoctorReport {
-        self.current().doctor()
+    ///
+    /// # Errors
+    /// Those of [`Recognizer::snapshot`].
+    pub fn doctor(&mut self) -> Result<&DoctorReport, RecognizerError> {
+        Ok(self.current()?.doctor())
     }
 
     /// Explains what a candidate of an image is based on; `embedding` `[s]` is that of the image,
     /// not normalized.
     ///
     /// # Errors
-    /// [`RecognizerError::Gallery`] if the class is gone; [`RecognizerError::Attention`] if
-    /// ProtoComNet fails.
+    /// [`RecognizerError::Gallery`] if the class is gone, or if the gallery is of another space than
+    /// the bundle; [`RecognizerError::Attention`] if ProtoComNet fails.
     pub fn explain(
         &mut self,
         candidate: &Candidate,
         embedding: &[f32],
     ) -> Result<Explanation, RecognizerError> {
+        self.check_space()?;
         let class = self.gallery.class(&candidate.class_id.to_string())?;
         let names = self.name_knowledge.as_ref();
         Ok(explain::explain(candidate, class, embedding, names, self.networks.attention())?)
@@ -389,9 +402,10 @@ impl Recognizer {
         Ok(Senses { noun: noun.to_owned(), default_sense, senses })
     }
 
-    fn current(&mut self) -> &Arc<Snapshot> {
+    fn current(&mut self) -> Result<&Arc<Snapshot>, RecognizerError> {
+        self.check_space()?;
         let names = self.name_knowledge.as_ref();
-        self.snapshots.current(&self.gallery, names, self.decision.as_ref())
+        Ok(self.snapshots.current(&self.gallery, names, self.decision.as_ref()))
     }
 
     /// The overrides of the class after `definition` is applied to them.

@@ -90,18 +90,48 @@ pub enum GalleryError {
         "a class called `{0}` exists already; delete or rename it first, or choose another name"
     )]
     LabelTaken(Label),
-    /// The store was created with another backbone.
+    /// The embeddings of the gallery were made by another backbone than that of the bundle.
     #[error(
-        "the store {path} holds embeddings of another model (space {got:.12}…, this model's is \
-         {expected:.12}…); use that model's bundle, or another store folder"
+        "the {examples} images of the gallery `{gallery}` were embedded with another model (space \
+         {got:.12}…, this model's is {expected:.12}…), so they cannot be compared; {}",
+        ways_out(*examples, *with_image)
     )]
     OtherSpace {
-        /// The store's folder.
-        path: PathBuf,
-        /// The space asked for.
+        /// The name of the gallery.
+        gallery: String,
+        /// The space of the bundle in use.
         expected: String,
-        /// The space the store is bound to.
+        /// The space of the gallery.
         got: String,
+        /// Examples of its classes and of its background set.
+        examples: usize,
+        /// Those of them whose image is kept, which can be embedded anew.
+        with_image: usize,
+    },
+    /// The gallery is of the space of the bundle in use already.
+    #[error(
+        "the images of this gallery were embedded with the model in use; nothing is to be done"
+    )]
+    NotOtherSpace,
+    /// A re-embedding is to be finished, and kept images are not embedded yet.
+    #[error("{left} kept images are not embedded yet; embed them first, then finish")]
+    NotReembedded {
+        /// How many.
+        left: usize,
+    },
+    /// A re-embedding is to be finished, and examples have no image that can be embedded.
+    #[error(
+        "{} of {examples} images cannot be embedded again: of {without_image} no image is kept, \
+         and {unreadable} cannot be read; leave them out, or use the bundle of the former model",
+        without_image + unreadable
+    )]
+    NeedsImages {
+        /// Examples of the classes and of the background set.
+        examples: usize,
+        /// Those of them without a kept image.
+        without_image: usize,
+        /// Those of them whose kept image cannot be read.
+        unreadable: usize,
     },
     /// The store was written with another schema.
     #[error(
@@ -199,6 +229,21 @@ pub enum GalleryError {
         /// The reason that it gave.
         reason: String,
     },
+}
+
+/// What can be done with a gallery of another model.
+fn ways_out(examples: usize, with_image: usize) -> String {
+    let others = "use that model's bundle, or enroll them again in another gallery";
+    match examples.saturating_sub(with_image) {
+        0 => format!("re-embed them (`handful gallery reembed`), {others}"),
+        lost if with_image == 0 => {
+            format!("no image is kept, so {others}: {lost} images would be lost otherwise")
+        }
+        lost => format!(
+            "re-embed the {with_image} that are kept (`handful gallery reembed`; {lost} would be \
+             lost), {others}"
+        ),
+    }
 }
 
 /// Why an archive is not imported. Nothing was changed.

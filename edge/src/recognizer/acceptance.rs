@@ -17,11 +17,12 @@ impl Recognizer {
     ///
     /// # Errors
     /// [`RecognizerError::Select`] if no engine can run the backbone; [`RecognizerError::Gallery`]
-    /// if the store cannot be written.
+    /// if the gallery is of another space than the bundle, or if the store cannot be written.
     pub fn enroll_background(
         &mut self,
         images: &[Embedded],
     ) -> Result<EnrolledBackground, RecognizerError> {
+        self.check_space()?;
         let quality = self.background_quality(images);
         let examples = self.new_examples(images)?;
         let enrolled = self.gallery.enroll_background(examples)?;
@@ -69,10 +70,11 @@ impl Recognizer {
 
     /// The thresholds of several rates, the share of known images that each keeps, and the
     /// evidence.
-    pub fn calibrate(&mut self) -> CalibrationReport {
-        let names = self.name_knowledge.as_ref();
-        let model = self.decision.as_ref();
-        let snapshot = self.snapshots.current(&self.gallery, names, model);
-        CalibrationReport::new(&self.gallery, snapshot.classifier())
+    ///
+    /// # Errors
+    /// Those of [`Recognizer::snapshot`].
+    pub fn calibrate(&mut self) -> Result<CalibrationReport, RecognizerError> {
+        let snapshot = Arc::clone(self.current()?);
+        Ok(CalibrationReport::new(&self.gallery, snapshot.classifier()))
     }
 }

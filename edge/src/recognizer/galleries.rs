@@ -135,13 +135,14 @@ impl Recognizer {
     ///
     /// # Errors
     /// An unmet [`Precondition`]; [`RecognizerError::Gallery`] if the archive does not fit the
-    /// gallery, or if the store cannot be written.
+    /// gallery, if that is of another space than the bundle, or if the store cannot be written.
     pub fn import(
         &mut self,
         archive: Archive,
         precondition: Precondition,
     ) -> Result<Imported, RecognizerError> {
         precondition.check_revision(&self.gallery)?;
+        self.check_space()?;
         let length = self.manifest().backbone.embedding_size;
         archive.check_length(length).map_err(GalleryError::from)?;
         Ok(self.gallery.import(archive)?)

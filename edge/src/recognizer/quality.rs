@@ -18,22 +18,24 @@ impl Recognizer {
     /// this class, which may be new. Nothing for an image that the class has.
     ///
     /// # Errors
-    /// [`RecognizerError::Label`]; [`RecognizerError::Gallery`] for an unknown id.
+    /// [`RecognizerError::Label`]; [`RecognizerError::Gallery`] for an unknown id, or if the gallery
+    /// is of another space than the bundle.
     pub fn quality(
         &mut self,
         id_or_label: &str,
         images: &[Embedded],
     ) -> Result<Vec<Vec<Finding>>, RecognizerError> {
+        self.check_space()?;
         let label = self.label(id_or_label)?;
-        Ok(self.quality_in(&label, images))
+        self.quality_in(&label, images)
     }
 
     /// Refuses images with a finding, as they would be reported if they were enrolled in this
     /// class. Images that the class has are not refused, so a strict call can be repeated.
     ///
     /// # Errors
-    /// [`RecognizerError::RejectedByQuality`] for the first such image; [`RecognizerError::Label`];
-    /// [`RecognizerError::Gallery`] for an unknown id.
+    /// [`RecognizerError::RejectedByQuality`] for the first such image; those of
+    /// [`Recognizer::quality`].
     pub fn check_quality(
         &mut self,
         id_or_label: &str,
@@ -45,8 +47,10 @@ impl Recognizer {
     /// The same for the background set.
     ///
     /// # Errors
-    /// [`RecognizerError::RejectedByQuality`] for the first image with a finding.
+    /// [`RecognizerError::RejectedByQuality`] for the first image with a finding;
+    /// [`RecognizerError::Gallery`] if the gallery is of another space than the bundle.
     pub fn check_background_quality(&self, images: &[Embedded]) -> Result<(), RecognizerError> {
+        self.check_space()?;
         refuse(self.background_quality(images))
     }
 
@@ -65,7 +69,11 @@ impl Recognizer {
     }
 
     /// The findings of each image that is to be enrolled in the class `label`, which may be new.
-    pub(super) fn quality_in(&mut self, label: &Label, images: &[Embedded]) -> Vec<Vec<Finding>> {
+    pub(super) fn quality_in(
+        &mut self,
+        label: &Label,
+        images: &[Embedded],
+    ) -> Result<Vec<Vec<Finding>>, RecognizerError> {
         let class = self.gallery.class(label.as_str()).ok().cloned();
         let id = class.as_ref().map(|class| class.id);
         let examples = class.as_ref().map_or(&[][..], |class| &class.examples[..]);
@@ -77,12 +85,12 @@ impl Recognizer {
             let finding = other.map(|other| Finding::in_other_class(other.label.as_str()));
             found[*at].extend(finding);
         }
-        let Some(peers) = peers(examples, &new) else { return found };
+        let Some(peers) = peers(examples, &new) else { return Ok(found) };
         add_near_duplicates(&peers, &new, &mut found);
         if let Some(similarities) = peers.similarities() {
-            self.add_misplaced(&similarities, id, &new, &mut found);
+            self.add_misplaced(&similarities, id, &new, &mut found)?;
         }
-        found
+        Ok(found)
     }
 
     fn add_misplaced(
@@ -91,18 +99,19 @@ impl Recognizer {
         class: Option<ClassId>,
         new: &[New<'_>],
         found: &mut [Vec<Finding>],
-    ) {
+    ) -> Result<(), RecognizerError> {
         let doubtful: Vec<usize> =
             (0..new.len()).filter(|&nth| similarities.is_doubtful(nth)).collect();
         if doubtful.is_empty() {
             // The prototypes of the gallery need not be computed.
-            return;
+            return Ok(());
         }
         let rows: Vec<&[f32]> = doubtful.iter().map(|&nth| &new[nth].1.embedding[..]).collect();
-        let rivals = self.current().classifier().rivals(&rows, class);
+        let rivals = self.current()?.classifier().rivals(&rows, class);
         for (&nth, rival) in doubtful.iter().zip(&rivals) {
             found[new[nth].0].extend(similarities.finding(nth, rival.as_ref()));
         }
+        Ok(())
     }
 }
 

@@ -160,7 +160,7 @@ fn a_snapshot_keeps_its_report() {
     let tract = EngineChoice::Only(Provider::Tract);
     let gallery = Gallery::in_memory();
     let mut recognizer = Recognizer::new(tiny_bundle(), tract, options(None), gallery);
-    let snapshot = recognizer.snapshot();
+    let snapshot = recognizer.snapshot().unwrap();
     assert_eq!(snapshot.checked(), None);
     let report = snapshot.doctor();
     assert_eq!(snapshot.checked(), Some(report));

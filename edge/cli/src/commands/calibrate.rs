@@ -76,7 +76,7 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
     if let Some(reason) = decision_off(&recognizer) {
         note!("note: {reason}");
     }
-    let report = recognizer.calibrate();
+    let report = recognizer.calibrate()?;
     show(&Answer::new(report, recognizer.revision()), options.json)
 }
 

@@ -136,7 +136,7 @@ pub(super) fn run(json: bool, device: &Device) -> Result<(), AnyFault> {
     let mut recognizer = open(device, StoreAccess::Snapshot)?;
     let revision = recognizer.revision();
     let gallery = recognizer.selected();
-    show(&Answer::new(recognizer.doctor().clone(), revision, &gallery), json)
+    show(&Answer::new(recognizer.doctor()?.clone(), revision, &gallery), json)
 }
 
 impl Answer {
