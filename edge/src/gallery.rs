@@ -11,8 +11,10 @@
 //! power cut; when it returns an error, nothing has changed. A gallery in memory keeps the second
 //! half only. What this requires of the disk is in `docs/durability.md`.
 //!
-//! A store is bound to the `space_id` of the backbone that made its embeddings. Embeddings of two
-//! backbones cannot be compared, so a store of another space is refused.
+//! The embeddings of a gallery are of one space, that of the backbone that made them: those of two
+//! backbones cannot be compared. A gallery of another space than the bundle in use can be read,
+//! changed and exported; whatever compares or adds embeddings is refused, until they are made anew
+//! from the kept images ([`Gallery::finish_reembed`]).
 //!
 //! # Examples
 //! ```
@@ -33,6 +35,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use std::cell::{Cell, RefCell};
 use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
@@ -53,12 +56,14 @@ mod limits;
 mod lock;
 mod lookup;
 mod merge;
+mod other_spaces;
 mod purge;
 #[cfg(test)]
 mod random_calls;
 #[cfg(test)]
 mod random_walk;
 mod reembed;
+mod reembedded;
 mod retention;
 mod settings;
 #[cfg(test)]
@@ -66,6 +71,7 @@ mod simulation;
 mod state;
 mod store;
 mod undone;
+mod worklist;
 mod write;
 
 use change::MOST_ACTOR_BYTES;
@@ -76,9 +82,10 @@ use journal::{Contents, Journal, Memory, ReadOnly};
 use lookup::{shortened, the_one};
 use state::State;
 use store::{DEFAULT_GALLERY, RedbStore, SharedFile};
+use worklist::Worklist;
 
 pub use archive::{Archive, Export, Imported};
-pub use change::{Change, NewlyEnrolled, Place, Sha256, What};
+pub use change::{Change, EmbeddingSpace, NewlyEnrolled, Place, Sha256, What};
 pub use class::{
     BackgroundEnrolled, Class, ClassOverrides, Enrolled, Example, ImageKey, NewExample, Outcome,
     SenseOverride,
@@ -90,7 +97,7 @@ pub use history::{HistoryEntry, UndoTarget};
 pub use id::{ChangeId, ClassId, DeviceId, ExampleId, GalleryId, GroupId, NotAnId};
 pub use label::{Label, LabelError, MAX_LABEL_CHARS};
 pub use limits::GalleryLimits;
-pub use reembed::{KeptImage, ReembedStatus, Reembedded, Reembedding};
+pub use reembedded::{KeptImage, ReembedStatus, Reembedded, Reembedding};
 pub use retention::{DeletedEntry, PurgedGallery};
 pub use settings::{GallerySettings, KeepImages, NotKeepImages, Setting, SettingError};
 pub use store::UPLOAD_FILE;
@@ -108,8 +115,18 @@ pub struct Gallery {
     clock: Clock,
     actor: String,
     limits: GalleryLimits,
-    /// That of the first embedding; others of another length cannot be compared with it.
+    /// Identifies the backbone of the embeddings.
+    space_id: String,
+    /// That of all embeddings in use; `None` before the first.
     embedding_length: Option<usize>,
+    /// Identifies the backbone of the bundle in use.
+    space_in_use: String,
+    /// Its name, for errors.
+    name: String,
+    /// What is to be embedded anew, once it is asked for.
+    work: RefCell<Option<Worklist>>,
+    /// How many examples have a kept image, and the revision at which they were counted.
+    with_image: Cell<Option<(u64, usize)>>,
     /// The changes of the last write.
     last_change: Option<GroupId>,
     /// State and facts may differ from the durable ones: a commit did not return success, and they
@@ -126,19 +143,18 @@ impl Gallery {
         Self::new(Contents::default(), journal, clock)
     }
 
-    /// Opens the store in the folder `dir`, or creates one bound to `space_id`. One process at a
-    /// time has a store open.
+    /// Opens the store in the folder `dir`, or creates one, for a bundle of the space `space_id`:
+    /// see [`Gallery::is_other_space`]. One process at a time has a store open.
     ///
     /// # Errors
-    /// [`GalleryError::InUse`] with the process that has it open; [`GalleryError::OtherSpace`];
-    /// [`GalleryError::OtherLayout`]; [`GalleryError::Broken`]; [`GalleryError::StoreFull`];
-    /// [`GalleryError::Io`].
+    /// [`GalleryError::InUse`] with the process that has it open; [`GalleryError::OtherLayout`];
+    /// [`GalleryError::Broken`]; [`GalleryError::StoreFull`]; [`GalleryError::Io`].
     pub fn open(dir: &Path, space_id: &str) -> Result<Self, GalleryError> {
         let mut clock = Clock::new(SystemSource);
         let file = SharedFile::open(dir, space_id, &mut clock)?;
         let default = file.default_gallery()?;
         let (store, contents) = RedbStore::open(file, default, DEFAULT_GALLERY, space_id)?;
-        Ok(Self::new(contents, store, clock))
+        Ok(Self::new(contents, store, clock).in_use_as(DEFAULT_GALLERY, space_id))
     }
 
     /// Whether the folder `dir` has a store; nothing is opened or created.
@@ -151,6 +167,10 @@ impl Gallery {
     /// with [`GalleryError::ReadOnly`], and so are history and images, which are in the store.
     #[must_use]
     pub fn into_read_only(mut self) -> Self {
+        if self.is_other_space() {
+            // A refusal states the number of kept images, which are in the store.
+            self.n_with_image();
+        }
         // The former journal is dropped, which closes the store and frees its lock.
         self.journal = Box::new(ReadOnly(self.journal.device()));
         self
@@ -165,7 +185,12 @@ impl Gallery {
             clock,
             actor: ACTOR.to_owned(),
             limits: GalleryLimits::default(),
+            space_id: String::new(),
             embedding_length: None,
+            space_in_use: contents.space_id.clone(),
+            name: DEFAULT_GALLERY.to_owned(),
+            work: RefCell::default(),
+            with_image: Cell::default(),
             last_change: None,
             is_stale: false,
         };
@@ -177,7 +202,10 @@ impl Gallery {
         self.facts = Facts::new(&contents.state, &contents.examples);
         self.state = contents.state;
         self.revision = contents.revision;
+        self.space_id = contents.space_id;
         self.embedding_length = contents.embedding_length;
+        self.adopt_space();
+        *self.work.get_mut() = None;
         self.clock.see(contents.latest);
     }
 

@@ -127,6 +127,23 @@ pub enum What {
         /// Which one.
         gallery: GalleryId,
     },
+    /// From now on the embeddings of another space are in use. It is a change of one store: what
+    /// other stores have of this gallery keeps its space, so no export has it.
+    Reembed {
+        /// The space before.
+        from: EmbeddingSpace,
+        /// The space from now on.
+        to: EmbeddingSpace,
+    },
+}
+
+/// Where embeddings can be compared: those of one backbone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EmbeddingSpace {
+    /// Identifies the backbone.
+    pub id: String,
+    /// The length of its embeddings.
+    pub length: usize,
 }
 
 /// Where an example belongs.

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use super::Gallery;
 use super::change::{Change, What};
 use super::error::GalleryError;
-use super::facts::Examples;
+use super::facts::{Examples, Facts};
 use super::id::{ChangeId, ExampleId, GroupId};
 use super::journal::{Commit, ImageFile};
 use super::state::Delta;
@@ -103,13 +103,16 @@ impl Gallery {
         let revision = self.revision + 1;
         let Data { examples, images, archived } = data;
         let first = examples.values().next().map(|example| example.embedding.len());
-        let embedding_length = self.embedding_length.or(first);
+        let space = self.state.space();
+        let space_id = space.map_or(&self.space_id, |space| &space.id).clone();
+        let embedding_length = space.map(|space| space.length).or(self.embedding_length).or(first);
         let commit = Commit {
             revision,
             changes,
             examples: &examples,
             images: &images,
             archived: archived.as_deref(),
+            space_id: &space_id,
             embedding_length,
             delta: &delta,
             state: &self.state,
@@ -128,15 +131,20 @@ impl Gallery {
             return if is_settled { Ok(()) } else { Err(error) };
         }
         let new = examples.into_iter().chain(restored).collect();
-        self.facts.update(&delta, &self.state, new);
+        match delta.space {
+            None => self.facts.update(&delta, &self.state, new),
+            Some(_) => self.facts = Facts::new(&self.state, &new),
+        }
         self.revision = revision;
+        self.space_id = space_id;
         self.embedding_length = embedding_length;
         self.last_change = changes.first().map(|change| change.group);
         self.is_stale = false;
         Ok(())
     }
 
-    /// The examples that count from now on and came not with the changes.
+    /// The examples that count from now on and came not with the changes; all of them if their
+    /// embeddings are of another space from now on.
     fn restored(
         &self,
         delta: &Delta,
@@ -144,13 +152,17 @@ impl Gallery {
         new: &Examples,
     ) -> Result<Examples, GalleryError> {
         let sources: HashSet<ChangeId> = changes.iter().map(|change| change.id).collect();
-        let mut missing = self.facts.missing(delta, &self.state);
+        let mut missing = match delta.space {
+            None => self.facts.missing(delta, &self.state),
+            Some(_) => self.state.counting(),
+        };
         // An example of these changes that has no embedding was purged on another device.
         missing.retain(|(id, one)| !new.contains_key(id) && !sources.contains(&one.source));
         if missing.is_empty() {
             return Ok(Examples::new());
         }
-        self.journal.examples(&missing)
+        let space_id = self.state.space().map_or(&self.space_id, |space| &space.id);
+        self.journal.examples(space_id, &missing)
     }
 
     /// Whether the journal has a change. Its group does not show it: a part of the changes of a
@@ -183,6 +195,7 @@ mod tests {
     use super::super::journal::{Contents, Journal, Memory};
     use super::super::label::Label;
     use super::super::merge::incoming::Incoming;
+    use super::super::other_spaces::{Beside, EmbeddingStates, OtherSpaces};
     use super::super::state::{ExampleState, State};
     use super::*;
 
@@ -191,6 +204,20 @@ mod tests {
     struct Failing {
         memory: Memory,
         is_panicking: bool,
+    }
+
+    impl OtherSpaces for Failing {
+        fn embedded(&self, space_id: &str) -> Result<EmbeddingStates, GalleryError> {
+            self.memory.embedded(space_id)
+        }
+
+        fn put(&mut self, _: &str, _: usize, _: &[Beside]) -> Result<(), GalleryError> {
+            Err(GalleryError::ReadOnly)
+        }
+
+        fn forget(&mut self, _: &str) -> Result<(), GalleryError> {
+            Err(GalleryError::ReadOnly)
+        }
     }
 
     impl Journal for Failing {
@@ -218,9 +245,10 @@ mod tests {
 
         fn examples(
             &self,
+            space_id: &str,
             wanted: &[(ExampleId, &ExampleState)],
         ) -> Result<Examples, GalleryError> {
-            self.memory.examples(wanted)
+            self.memory.examples(space_id, wanted)
         }
 
         fn image(&self, id: ExampleId) -> Result<Option<Vec<u8>>, GalleryError> {
@@ -263,6 +291,7 @@ mod tests {
             examples: &Examples::new(),
             images: &HashMap::new(),
             archived: None,
+            space_id: "",
             embedding_length: None,
             delta: &Delta::default(),
             state: &State::default(),

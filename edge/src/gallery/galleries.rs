@@ -95,8 +95,8 @@ impl Galleries {
         Self { directory, default, space_id: String::new(), file: None }
     }
 
-    /// Opens the store in the folder `dir`, or creates one. New galleries are bound to `space_id`.
-    /// One process at a time has a store open.
+    /// Opens the store in the folder `dir`, or creates one, for a bundle of the space `space_id`.
+    /// New galleries are of that space; others keep theirs. One process at a time has a store open.
     ///
     /// # Errors
     /// Those of [`Gallery::open`].
@@ -189,11 +189,10 @@ impl Galleries {
         Some(class.label.to_string())
     }
 
-    /// Opens a gallery.
+    /// Opens a gallery, of whatever space.
     ///
     /// # Errors
-    /// [`GalleryError::UnknownGallery`]; [`GalleryError::OtherSpace`]; [`GalleryError::Broken`];
-    /// [`GalleryError::Io`].
+    /// [`GalleryError::UnknownGallery`]; [`GalleryError::Broken`]; [`GalleryError::Io`].
     pub fn gallery(&self, name: &str) -> Result<Gallery, GalleryError> {
         let id = self.find(name)?;
         let mut clock = Clock::new(SystemSource);
@@ -202,7 +201,8 @@ impl Galleries {
             return Ok(Gallery::new(Contents::default(), journal, clock));
         };
         let (store, contents) = RedbStore::open(file.clone(), id, name, &self.space_id)?;
-        Ok(Gallery::new(contents, store, clock))
+        let named = self.name(id).unwrap_or_else(|| name.to_owned());
+        Ok(Gallery::new(contents, store, clock).in_use_as(&named, &self.space_id))
     }
 
     /// Begins the export of a gallery as it is now: the bytes of its archive, in parts. It need not

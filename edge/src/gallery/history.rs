@@ -60,6 +60,8 @@ enum Subject {
     Label(String),
     Background,
     Setting(&'static str),
+    /// The space of the embeddings in use.
+    SpaceInUse,
 }
 
 /// What a call should undo.
@@ -272,6 +274,9 @@ impl<'a> History<'a> {
 
     /// Whether it is about examples, and all of them are purged.
     fn is_only_purged(&self, group: &Group<'_>) -> bool {
+        if group.is_reembedding() {
+            return false;
+        }
         let mut examples = group.changes.iter().flat_map(|change| self.examples(&change.what));
         examples.next().is_some_and(|first| {
             self.purged.contains(&first) && examples.all(|id| self.purged.contains(&id))
@@ -303,7 +308,9 @@ impl<'a> History<'a> {
         if later.is_undo() && (!group.is_undo() || self.is_redo(later)) {
             return false;
         }
-        !self.subjects(later).is_disjoint(subjects)
+        // What was enrolled since has no embedding in the former space.
+        let is_of_space = subjects.contains(&Subject::SpaceInUse) && later.enrolls();
+        is_of_space || !self.subjects(later).is_disjoint(subjects)
     }
 
     fn subjects(&self, group: &Group<'_>) -> BTreeSet<Subject> {
@@ -312,6 +319,11 @@ impl<'a> History<'a> {
         let mut seen = BTreeSet::from([group.id]);
         let mut waiting = vec![group];
         while let Some(group) = waiting.pop() {
+            if group.is_reembedding() {
+                // What it left out comes back with the former space, whatever its class became.
+                subjects.insert(Subject::SpaceInUse);
+                continue;
+            }
             for change in &group.changes {
                 self.add_subjects(&change.what, &mut subjects);
             }
@@ -345,7 +357,7 @@ impl<'a> History<'a> {
             What::PurgeGallery { gallery } => {
                 self.add_place(Place::Class(ClassId(gallery.0)), to);
             }
-            What::Undo { .. } => {}
+            What::Undo { .. } | What::Reembed { .. } => {}
         }
     }
 
@@ -388,6 +400,18 @@ impl Group<'_> {
 
     fn is_undo(&self) -> bool {
         self.undoes().next().is_some()
+    }
+
+    fn is_reembedding(&self) -> bool {
+        self.changes.iter().any(|change| matches!(change.what, What::Reembed { .. }))
+    }
+
+    /// Whether it adds examples.
+    fn enrolls(&self) -> bool {
+        self.changes.iter().any(|change| match &change.what {
+            What::Enroll { examples, .. } => !examples.is_empty(),
+            _ => false,
+        })
     }
 
     fn is_purge(&self) -> bool {

@@ -11,6 +11,7 @@ use super::clock::Timestamp;
 use super::error::{ArchiveError, GalleryError};
 use super::facts::Examples;
 use super::id::{ChangeId, DeviceId, ExampleId};
+use super::other_spaces::{Beside, EmbeddingState, EmbeddingStates, OtherSpaces};
 use super::state::{Delta, ExampleState, State};
 
 /// What one call adds to a journal, with the rows that follow from it.
@@ -24,7 +25,9 @@ pub(super) struct Commit<'a> {
     pub(super) images: &'a HashMap<ExampleId, Vec<u8>>,
     /// More of them, which are in a file.
     pub(super) archived: Option<&'a dyn ImageFile>,
-    /// The length of all embeddings; `None` before the first.
+    /// The space of the embeddings after it.
+    pub(super) space_id: &'a str,
+    /// The length of all embeddings of that space; `None` before the first.
     pub(super) embedding_length: Option<usize>,
     /// The rows of the state that change: which ones, and what they were.
     pub(super) delta: &'a Delta,
@@ -76,13 +79,15 @@ pub(super) struct Contents {
     pub(super) state: State,
     /// Those that count in the state.
     pub(super) examples: Examples,
+    /// The space of their embeddings.
+    pub(super) space_id: String,
     pub(super) embedding_length: Option<usize>,
     /// The last timestamp of all changes.
     pub(super) latest: Timestamp,
 }
 
 /// Keeps the changes of a gallery.
-pub(super) trait Journal: Send + fmt::Debug {
+pub(super) trait Journal: OtherSpaces + Send + fmt::Debug {
     /// The store that new changes are made in.
     fn device(&self) -> DeviceId;
 
@@ -99,8 +104,12 @@ pub(super) trait Journal: Send + fmt::Debug {
     /// All changes, in their order.
     fn changes(&self) -> Result<Vec<Change>, GalleryError>;
 
-    /// Examples that do not count now, and did. One that was purged is absent.
-    fn examples(&self, wanted: &[(ExampleId, &ExampleState)]) -> Result<Examples, GalleryError>;
+    /// Examples with their embeddings in a space. One that was purged, or has none there, is absent.
+    fn examples(
+        &self,
+        space_id: &str,
+        wanted: &[(ExampleId, &ExampleState)],
+    ) -> Result<Examples, GalleryError>;
 
     /// The kept image of an example; `None` if there is none.
     fn image(&self, id: ExampleId) -> Result<Option<Vec<u8>>, GalleryError>;
@@ -137,7 +146,8 @@ pub(super) trait Journal: Send + fmt::Debug {
 pub(super) struct Memory {
     device: DeviceId,
     changes: Vec<Change>,
-    examples: HashMap<(ChangeId, u8), Arc<Example>>,
+    /// By space; `None` for an image that cannot be read.
+    examples: HashMap<String, HashMap<(ChangeId, u8), Option<Arc<Example>>>>,
     images: HashMap<ExampleId, Vec<u8>>,
 }
 
@@ -160,14 +170,19 @@ impl Journal for Memory {
         for change in commit.changes {
             match &change.what {
                 What::Enroll { examples, .. } => {
+                    let of_space = self.examples.entry(commit.space_id.to_owned()).or_default();
                     for (index, new) in (0..).zip(examples) {
                         if let Some(example) = commit.examples.get(&new.id) {
-                            self.examples.insert((change.id, index), Arc::clone(example));
+                            of_space.insert((change.id, index), Some(Arc::clone(example)));
                         }
                     }
                 }
                 What::Purge { examples } => {
-                    self.examples.retain(|_, example| !examples.contains(&example.id));
+                    for of_space in self.examples.values_mut() {
+                        of_space.retain(|_, example| {
+                            example.as_ref().is_none_or(|one| !examples.contains(&one.id))
+                        });
+                    }
                     self.images.retain(|id, _| !examples.contains(id));
                 }
                 _ => {}
@@ -188,9 +203,15 @@ impl Journal for Memory {
         Ok(self.changes.clone())
     }
 
-    fn examples(&self, wanted: &[(ExampleId, &ExampleState)]) -> Result<Examples, GalleryError> {
+    fn examples(
+        &self,
+        space_id: &str,
+        wanted: &[(ExampleId, &ExampleState)],
+    ) -> Result<Examples, GalleryError> {
+        let Some(of_space) = self.examples.get(space_id) else { return Ok(Examples::new()) };
         let found = wanted.iter().filter_map(|(id, state)| {
-            Some((*id, Arc::clone(self.examples.get(&(state.source, state.index))?)))
+            let example = of_space.get(&(state.source, state.index))?.as_ref()?;
+            Some((*id, Arc::clone(example)))
         });
         Ok(found.collect())
     }
@@ -204,6 +225,28 @@ impl Journal for Memory {
     }
 
     fn compact(&mut self) -> Result<(), GalleryError> {
+        Ok(())
+    }
+}
+
+impl OtherSpaces for Memory {
+    fn embedded(&self, space_id: &str) -> Result<EmbeddingStates, GalleryError> {
+        let of_space = self.examples.get(space_id).into_iter().flatten();
+        let states = of_space.map(|(at, example)| match example {
+            Some(_) => (*at, EmbeddingState::Embedded),
+            None => (*at, EmbeddingState::Unreadable),
+        });
+        Ok(states.collect())
+    }
+
+    fn put(&mut self, space_id: &str, _: usize, beside: &[Beside]) -> Result<(), GalleryError> {
+        let of_space = self.examples.entry(space_id.to_owned()).or_default();
+        of_space.extend(beside.iter().map(|one| ((one.change, one.index), one.example.clone())));
+        Ok(())
+    }
+
+    fn forget(&mut self, space_id: &str) -> Result<(), GalleryError> {
+        self.examples.remove(space_id);
         Ok(())
     }
 }
@@ -230,7 +273,11 @@ impl Journal for ReadOnly {
         Err(GalleryError::ReadOnly)
     }
 
-    fn examples(&self, _: &[(ExampleId, &ExampleState)]) -> Result<Examples, GalleryError> {
+    fn examples(
+        &self,
+        _: &str,
+        _: &[(ExampleId, &ExampleState)],
+    ) -> Result<Examples, GalleryError> {
         Err(GalleryError::ReadOnly)
     }
 
@@ -243,6 +290,20 @@ impl Journal for ReadOnly {
     }
 
     fn compact(&mut self) -> Result<(), GalleryError> {
+        Err(GalleryError::ReadOnly)
+    }
+}
+
+impl OtherSpaces for ReadOnly {
+    fn embedded(&self, _: &str) -> Result<EmbeddingStates, GalleryError> {
+        Err(GalleryError::ReadOnly)
+    }
+
+    fn put(&mut self, _: &str, _: usize, _: &[Beside]) -> Result<(), GalleryError> {
+        Err(GalleryError::ReadOnly)
+    }
+
+    fn forget(&mut self, _: &str) -> Result<(), GalleryError> {
         Err(GalleryError::ReadOnly)
     }
 }

@@ -163,6 +163,7 @@ impl Seen {
                 (!is_sound).then_some("a setting is out of its range")
             }
             What::PurgeGallery { .. } => Some("it is a change of a store, not of a gallery"),
+            What::Reembed { .. } => Some("it is a change of one store, which no file has"),
             _ => None,
         }
     }

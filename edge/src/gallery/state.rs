@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256 as Hasher};
 use uuid::Uuid;
 
-use super::change::{Place, Sha256};
+use super::change::{EmbeddingSpace, Place, Sha256};
 use super::class::{ClassOverrides, ImageKey};
 use super::id::{ChangeId, ClassId, ExampleId};
 use super::label::Label;
@@ -71,6 +71,8 @@ pub(super) struct State {
     classes: BTreeMap<ClassId, ClassState>,
     examples: BTreeMap<ExampleId, ExampleState>,
     settings: GallerySettings,
+    /// That of the embeddings in use; `None` if the gallery has always had its first one.
+    space: Option<EmbeddingSpace>,
     index: Index,
     /// What changed since [`State::take_delta`].
     delta: Delta,
@@ -85,6 +87,7 @@ impl PartialEq for State {
         self.classes == other.classes
             && self.examples == other.examples
             && self.settings == other.settings
+            && self.space == other.space
     }
 }
 
@@ -108,6 +111,7 @@ pub(super) struct Delta {
     pub(super) classes: BTreeMap<ClassId, Option<Box<ClassState>>>,
     pub(super) examples: BTreeMap<ExampleId, Option<Box<ExampleState>>>,
     pub(super) settings: Option<GallerySettings>,
+    pub(super) space: Option<Option<EmbeddingSpace>>,
 }
 
 impl Delta {
@@ -117,6 +121,7 @@ impl Delta {
             classes: replaced(&before.classes, &after.classes),
             examples: replaced(&before.examples, &after.examples),
             settings: (before.settings != after.settings).then_some(before.settings),
+            space: (before.space != after.space).then(|| before.space.clone()),
         }
     }
 }
@@ -136,9 +141,10 @@ impl State {
         classes: BTreeMap<ClassId, ClassState>,
         examples: BTreeMap<ExampleId, ExampleState>,
         settings: GallerySettings,
+        space: Option<EmbeddingSpace>,
     ) -> Self {
         let index = Index::of(&classes, &examples);
-        Self { classes, examples, settings, index, ..Self::default() }
+        Self { classes, examples, settings, space, index, ..Self::default() }
     }
 
     /// Becomes `next`; the delta is what differs.
@@ -161,6 +167,9 @@ impl State {
             self.set_class(*id, before.as_deref().cloned());
         }
         self.settings = delta.settings.unwrap_or(self.settings);
+        if let Some(space) = &delta.space {
+            self.space.clone_from(space);
+        }
         self.delta = Delta::default();
     }
 
@@ -210,6 +219,13 @@ impl State {
             self.delta.settings.get_or_insert(before);
         }
     }
+
+    fn set_space(&mut self, next: EmbeddingSpace) {
+        let before = self.space.replace(next);
+        if !self.is_folding {
+            self.delta.space.get_or_insert(before);
+        }
+    }
 }
 
 /// What readers and plans ask.
@@ -218,12 +234,23 @@ impl State {
         &self.settings
     }
 
+    /// The space of the embeddings in use; `None` if the gallery has always had its first one.
+    pub(super) fn space(&self) -> Option<&EmbeddingSpace> {
+        self.space.as_ref()
+    }
+
     pub(super) fn classes(&self) -> &BTreeMap<ClassId, ClassState> {
         &self.classes
     }
 
     pub(super) fn examples(&self) -> &BTreeMap<ExampleId, ExampleState> {
         &self.examples
+    }
+
+    /// The examples of the classes and of the background set.
+    pub(super) fn counting(&self) -> Vec<(ExampleId, &ExampleState)> {
+        let all = self.examples.iter().map(|(id, example)| (*id, example));
+        all.filter(|(_, example)| matches!(example.status, ExampleStatus::In(_))).collect()
     }
 
     /// The live class of each folded label.
@@ -301,8 +328,8 @@ impl State {
         }
     }
 
-    /// A hash of everything but embeddings, which differ between engines in their last bits. Two
-    /// stores with the same changes have the same one.
+    /// A hash of everything but embeddings, which differ between engines in their last bits, and
+    /// their space. Two stores with the same changes have the same one.
     pub(super) fn digest(&self) -> [u8; 32] {
         let rows = (&self.classes, &self.examples, &self.settings);
         let text = serde_json::to_vec(&rows).expect("invariant: ids are keys of text");

@@ -24,8 +24,8 @@ impl Gallery {
     ///
     /// # Errors
     /// [`GalleryError::UnknownClass`] without `create`; [`GalleryError::Embedding`];
-    /// [`GalleryError::LimitReached`]; [`GalleryError::StoreLimitReached`];
-    /// [`GalleryError::StoreFull`].
+    /// [`GalleryError::OtherSpace`]; [`GalleryError::LimitReached`];
+    /// [`GalleryError::StoreLimitReached`]; [`GalleryError::StoreFull`].
     pub fn enroll(
         &mut self,
         label: &Label,
@@ -33,6 +33,7 @@ impl Gallery {
         create: bool,
     ) -> Result<Enrolled, GalleryError> {
         self.begin()?;
+        self.check_own_space()?;
         let existing = self.find(label);
         if existing.is_none() && !create {
             return Err(GalleryError::UnknownClass(shortened(label.as_str())));
@@ -50,13 +51,14 @@ impl Gallery {
     /// as it is.
     ///
     /// # Errors
-    /// [`GalleryError::Embedding`]; [`GalleryError::LimitReached`];
+    /// [`GalleryError::Embedding`]; [`GalleryError::OtherSpace`]; [`GalleryError::LimitReached`];
     /// [`GalleryError::StoreLimitReached`]; [`GalleryError::StoreFull`].
     pub fn enroll_background(
         &mut self,
         examples: Vec<NewExample>,
     ) -> Result<BackgroundEnrolled, GalleryError> {
         self.begin()?;
+        self.check_own_space()?;
         self.check_embeddings(examples.iter().map(|example| example.embedding.as_slice()))?;
         let outcomes = self.plan_enroll(Place::Background, examples, Vec::new())?;
         let examples = self.background().len();
@@ -252,8 +254,22 @@ impl Gallery {
         let changes = self.changes(undos.collect());
         let next = State::fold(journal.iter().chain(&changes));
         self.limits.check_growth(&self.state, &next)?;
+        self.check_embedded(&next, &undone)?;
         self.state.replace(next);
         self.commit(&changes, Data::default())
+    }
+
+    /// Refuses an undo that would bring examples back without embeddings.
+    fn check_embedded(&self, next: &State, undone: &[HistoryEntry]) -> Result<(), GalleryError> {
+        let n = self.n_without_embedding(next)?;
+        // What stands in the way is undone first: the last one is the call that was meant.
+        let Some(meant) = undone.last().filter(|_| n > 0) else { return Ok(()) };
+        let reason = format!(
+            "{n} images that would be in use then have no embedding of the model that would be, \
+             since they were not kept or were added with another model"
+        );
+        let HistoryEntry { change, summary, .. } = meant.clone();
+        Err(GalleryError::CannotUndo { change, summary, reason })
     }
 
     /// Makes a deleted class live again, without what was in it.
@@ -365,7 +381,7 @@ pub(super) fn in_parts(
 }
 
 /// What is wrong with an embedding that should have `length` finite values.
-fn defect(embedding: &[f32], length: usize) -> Option<String> {
+pub(super) fn defect(embedding: &[f32], length: usize) -> Option<String> {
     if embedding.len() != length || embedding.is_empty() {
         return Some(format!("{} values", embedding.len()));
     }

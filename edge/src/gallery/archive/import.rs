@@ -56,11 +56,13 @@ impl Gallery {
     /// [`GalleryError::Archive`] if the file has changed since it was opened, if its changes move
     /// the same examples too often, or if one of them is another one here;
     /// [`GalleryError::NotAChange`] for one that Handful does not make;
+    /// [`GalleryError::OtherSpace`] if this gallery is of another space than the bundle in use;
     /// [`GalleryError::LimitReached`]; [`GalleryError::StoreLimitReached`];
     /// [`GalleryError::ReadOnly`]; [`GalleryError::StoreFull`]; [`GalleryError::Io`];
     /// [`GalleryError::Broken`]. [`GalleryError::NotCompacted`]: the archive is imported.
     pub fn import(&mut self, archive: Archive) -> Result<Imported, GalleryError> {
         self.begin()?;
+        self.check_own_space()?;
         let Archive { file, manifest, changes } = archive;
         self.check_length(manifest.embedding_length)?;
         let n_changes = changes.len();

@@ -86,6 +86,9 @@ impl Summaries {
                 Phrase { images: examples.len(), ..Phrase::of("purged", String::new()) }
             }
             What::PurgeGallery { gallery } => Phrase::of("purged", self.class(ClassId(gallery.0))),
+            What::Reembed { to, .. } => {
+                Phrase::of("re-embedded", format!("with another model (space {:.12}…)", to.id))
+            }
         }
     }
 

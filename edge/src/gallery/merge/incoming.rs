@@ -32,6 +32,7 @@ impl Gallery {
         incoming: Vec<Incoming>,
     ) -> Result<Merged, GalleryError> {
         self.begin()?;
+        self.check_own_space()?;
         let embeddings = incoming.iter().flat_map(|one| one.embeddings.values());
         self.check_embeddings(embeddings.map(Vec::as_slice))?;
         let journal = self.journal.changes()?;

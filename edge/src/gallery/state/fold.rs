@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use super::{ClassState, ClassStatus, ExampleState, ExampleStatus, State};
-use crate::gallery::change::{Change, Place, What};
+use crate::gallery::change::{Change, EmbeddingSpace, Place, What};
 use crate::gallery::class::{ClassOverrides, ImageKey};
 use crate::gallery::id::{ClassId, ExampleId};
 use crate::gallery::label::Label;
@@ -42,9 +42,10 @@ impl State {
         ordered.sort_by_key(|change| change.position());
         ordered.dedup_by_key(|change| change.id);
         let undone = undone(&ordered);
+        let space = first_space(&ordered).cloned();
         ordered.retain(|change| is_effective(change, &undone));
         let removed = tombstones(&ordered);
-        let mut state = Self { is_folding: true, ..Self::default() };
+        let mut state = Self { is_folding: true, space, ..Self::default() };
         for change in ordered {
             state.step(change, &removed);
             if state.work > most {
@@ -107,6 +108,9 @@ impl State {
             What::Settings(settings) => {
                 let next = settings.iter().fold(self.settings, |all, one| one.sound_in(all));
                 self.set_settings(next);
+            }
+            What::Reembed { to, .. } => {
+                self.set_space(to.clone());
             }
             // A gallery that is purged was deleted before.
             What::Undo { .. } | What::PurgeGallery { .. } => {}
@@ -217,6 +221,14 @@ impl State {
         ended.status = ClassStatus::AliasOf(into);
         self.set_class(from, Some(ended));
     }
+}
+
+/// The space before the first change of it, also if that was undone.
+fn first_space<'a>(changes: &[&'a Change]) -> Option<&'a EmbeddingSpace> {
+    changes.iter().find_map(|change| match &change.what {
+        What::Reembed { from, .. } => Some(from),
+        _ => None,
+    })
 }
 
 /// The examples that are gone whatever else happens to them; the changes count.
