@@ -28,6 +28,7 @@ mod medium;
 #[cfg(test)]
 mod power_cut;
 mod rows;
+mod spaces;
 mod tables;
 pub(super) mod view;
 mod views;
@@ -87,7 +88,7 @@ pub(super) struct RedbStore {
 }
 
 impl SharedFile {
-    /// Opens the store in the folder `dir`, or creates one whose first gallery is bound to
+    /// Opens the store in the folder `dir`, or creates one whose first gallery is of the space
     /// `space_id`.
     pub(super) fn open(
         dir: &Path,
@@ -278,7 +279,7 @@ impl StoreFile {
 }
 
 impl RedbStore {
-    /// Opens a gallery of the store. One without a row is new, and bound to `space_id`.
+    /// Opens a gallery of the store. One without a row is new, and of the space `space_id`.
     pub(super) fn open(
         file: SharedFile,
         gallery: GalleryId,
@@ -289,15 +290,11 @@ impl RedbStore {
         let found = galleries.into_iter().find(|(id, _)| *id == gallery);
         let Some((_, row)) = found else {
             let row = GalleryRow::new(name, space_id);
-            return Ok((Self { file, gallery, row }, Contents::default()));
+            let space_id = row.space_id.clone();
+            let contents = Contents { space_id, ..Contents::default() };
+            return Ok((Self { file, gallery, row }, contents));
         };
         let contents = read(&mut file.lock(), gallery, &row)?;
-        // The space is compared at the end, so that a damaged store is told as damaged.
-        if row.space_id != space_id {
-            let path = file.lock().dir.clone();
-            let expected = space_id.to_owned();
-            return Err(GalleryError::OtherSpace { path, expected, got: row.space_id });
-        }
         Ok((Self { file, gallery, row }, contents))
     }
 }
@@ -309,6 +306,8 @@ impl Journal for RedbStore {
 
     fn commit(&mut self, commit: &Commit<'_>) -> Result<(), GalleryError> {
         let row = GalleryRow {
+            space_id: commit.space_id.to_owned(),
+            reembedded: commit.state.space().is_some(),
             revision: commit.revision,
             embedding_length: commit.embedding_length,
             classes: commit.state.n_classes(),
@@ -338,7 +337,8 @@ impl Journal for RedbStore {
         let galleries = galleries.map_err(|e| read_failure(&file.dir, e))?;
         let Some((_, row)) = galleries.into_iter().find(|(id, _)| *id == self.gallery) else {
             // Its first write has failed.
-            return Ok(Some(Contents::default()));
+            let space_id = self.row.space_id.clone();
+            return Ok(Some(Contents { space_id, ..Contents::default() }));
         };
         let contents = read(&mut file, self.gallery, &row)?;
         drop(file);
@@ -352,9 +352,14 @@ impl Journal for RedbStore {
         changes.map_err(|e| read_failure(&file.dir, e))
     }
 
-    fn examples(&self, wanted: &[(ExampleId, &ExampleState)]) -> Result<Examples, GalleryError> {
+    fn examples(
+        &self,
+        space_id: &str,
+        wanted: &[(ExampleId, &ExampleState)],
+    ) -> Result<Examples, GalleryError> {
         let mut file = self.file.lock();
-        let examples = contents::examples(&file.read()?, self.gallery, wanted);
+        let space = self.row.space(space_id);
+        let examples = contents::examples(&file.read()?, self.gallery, space, wanted);
         examples.map_err(|e| read_failure(&file.dir, e))
     }
 

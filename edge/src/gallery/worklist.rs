@@ -146,7 +146,8 @@ impl Worklist {
             }
             lost.examples.push(target.example);
             let same = state.same_as(target.example).into_iter();
-            lost.examples.extend(same.filter(|id| self.get(*id).is_none_or(|one| !one.is_embedded())));
+            lost.examples
+                .extend(same.filter(|id| self.get(*id).is_none_or(|one| !one.is_embedded())));
         }
         lost
     }

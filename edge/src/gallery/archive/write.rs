@@ -5,7 +5,7 @@ use models::layout;
 use super::tensors::EmbeddingsFile;
 use super::zip::{self, End};
 use super::{Entry, EntryName, FORMAT, MAX_JOURNAL_BYTES, Manifest, Measure, Measured, SCHEMA};
-use crate::gallery::change::{Change, Position};
+use crate::gallery::change::{Change, Position, What};
 use crate::gallery::error::GalleryError;
 use crate::gallery::id::ExampleId;
 use crate::gallery::label::Label;
@@ -126,7 +126,7 @@ impl Export {
             let changes = self.view.changes_after(after, LINES)?;
             let Some(last) = changes.last() else { break };
             after = Some(last.position());
-            for change in &changes {
+            for change in shared(&changes) {
                 measure.update(&line(change));
             }
             if measure.size > most {
@@ -190,7 +190,7 @@ impl Export {
         bytes: &mut Vec<u8>,
     ) -> Result<(), GalleryError> {
         let changes = self.view.changes_after(after, LINES)?;
-        bytes.extend(changes.iter().flat_map(line));
+        bytes.extend(shared(&changes).flat_map(line));
         self.stage = match changes.last() {
             Some(last) => Stage::Journal { after: Some(last.position()) },
             None => Stage::Manifest,
@@ -258,6 +258,11 @@ impl Iterator for Export {
         }
         (!bytes.is_empty()).then_some(Ok(bytes))
     }
+}
+
+/// The changes that are not of this store only.
+fn shared(changes: &[Change]) -> impl Iterator<Item = &Change> {
+    changes.iter().filter(|change| !matches!(change.what, What::Reembed { .. }))
 }
 
 /// A change in the journal.

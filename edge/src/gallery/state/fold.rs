@@ -109,9 +109,7 @@ impl State {
                 let next = settings.iter().fold(self.settings, |all, one| one.sound_in(all));
                 self.set_settings(next);
             }
-            What::Reembed { to, .. } => {
-                self.set_space(to.clone());
-            }
+            What::Reembed { to, .. } => self.set_space(to.clone()),
             // A gallery that is purged was deleted before.
             What::Undo { .. } | What::PurgeGallery { .. } => {}
         }

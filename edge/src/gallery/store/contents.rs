@@ -7,7 +7,7 @@ use redb::{ReadTransaction, ReadableTable, TableDefinition};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use super::rows::{Embeddings, GalleryRow, parse};
+use super::rows::{Embeddings, GalleryRow, RowSpace, parse};
 use super::tables::{
     CLASSES, EMBEDDINGS, EXAMPLES, GALLERIES, IMAGES, JOURNAL, NUMBERS, RowKey, TO_COMPACT,
     journal_of, rows_of,
@@ -81,20 +81,16 @@ pub(super) fn read(
     let classes = rows.into_iter().map(|(id, class)| (ClassId(id), class)).collect();
     let rows = state_rows(transaction, EXAMPLES, key)?;
     let rows = rows.into_iter().map(|(id, example)| (ExampleId(id), example)).collect();
-    let state = State::restore(classes, rows, row.settings);
+    let state = State::restore(classes, rows, row.settings, row.state_space());
     check(&state)?;
-    let counting = state.examples().iter();
-    let counting: Vec<(ExampleId, &ExampleState)> = counting
-        .filter(|(_, one)| matches!(one.status, ExampleStatus::In(_)))
-        .map(|(id, one)| (*id, one))
-        .collect();
-    let examples = examples(transaction, gallery, &counting)?;
+    let examples = examples(transaction, gallery, row.space_in_use(), &state.counting())?;
     let embedding_length = row.embedding_length;
     if examples.values().any(|one| Some(one.embedding.len()) != embedding_length) {
         return broken("its embeddings have different lengths");
     }
     let latest = latest(transaction, key)?;
-    Ok(Contents { revision: row.revision, state, examples, embedding_length, latest })
+    let space_id = row.space_id.clone();
+    Ok(Contents { revision: row.revision, state, examples, space_id, embedding_length, latest })
 }
 
 /// The rows of a gallery in a table, in the order of their ids.
@@ -154,10 +150,12 @@ pub(super) fn changes(
     Ok(changes)
 }
 
-/// These examples with their embeddings; those that were purged are absent.
+/// These examples with their embeddings in a space; those that were purged, or that have none, are
+/// absent.
 pub(super) fn examples(
     transaction: &ReadTransaction,
     gallery: GalleryId,
+    space: RowSpace,
     wanted: &[(ExampleId, &ExampleState)],
 ) -> Result<Examples, ReadError> {
     let table = transaction.open_table(EMBEDDINGS)?;
@@ -167,16 +165,19 @@ pub(super) fn examples(
     }
     let mut examples = HashMap::with_capacity(wanted.len());
     for (source, of_change) in by_source {
-        let bytes = table
-            .get((gallery.0.as_u128(), source.0.as_u128()))?
-            .map(|bytes| bytes.value().to_vec());
+        let key = (gallery.0.as_u128(), space.number, source.0.as_u128());
+        let bytes = table.get(key)?.map(|bytes| bytes.value().to_vec());
+        if bytes.is_none() && !space.has_all {
+            continue;
+        }
         let embeddings = Embeddings::read(bytes.unwrap_or_default());
         for (id, state) in of_change {
             let embedding = embeddings.get(state.index);
             let embedding =
                 embedding.map_err(|e| ReadError::Broken(format!("example {id}: {e}")))?;
-            if let Some(embedding) = embedding {
-                let (sha256, precision) = (state.sha256.0, state.precision.clone());
+            if let Some((embedding, precision)) = embedding {
+                let sha256 = state.sha256.0;
+                let precision = precision.to_owned();
                 let example = Example { id: *id, sha256, crop: state.crop, embedding, precision };
                 examples.insert(*id, Arc::new(example));
             }

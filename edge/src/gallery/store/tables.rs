@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use redb::{Database, Durability, ReadableTable, Table, TableDefinition, WriteTransaction};
 
-use super::rows::{self, Embeddings, GalleryRow};
+use super::rows::{self, Embeddings, GalleryRow, space_number};
 use crate::gallery::change::{Change, What};
 use crate::gallery::id::{ExampleId, GalleryId};
 use crate::gallery::journal::Commit;
@@ -14,10 +14,12 @@ use crate::gallery::journal::Commit;
 pub(super) const SCHEMA: &str = "
     numbers: str -> u64; format, to_compact
     texts: str -> str; layout, device
-    galleries: u128 gallery -> json { name, space_id, revision, embedding_length,
+    galleries: u128 gallery -> json { name, space_id, reembedded, revision, embedding_length,
         classes, examples, background, settings }
     journal: (u128 gallery, u64 ms, u16 counter, u128 device, u128 change) -> json change
-    embeddings: (u128 gallery, u128 change) -> u8 examples, f32 little-endian [examples, s]; all bits 1: purged
+    embeddings: (u128 gallery, u64 space, u128 change) -> u8 examples,
+        precisions [examples] of u8 bytes and text, f32 little-endian [examples, s];
+        all bits 1: purged or none; 0xFE and all bits 1: unreadable
     images: (u128 gallery, u128 example) -> bytes of an image file
     classes: (u128 gallery, u128 class) -> json { label, overrides, status }
     examples: (u128 gallery, u128 example) -> json { sha256, crop?, precision, source, index,
@@ -26,6 +28,8 @@ pub(super) const SCHEMA: &str = "
 
 /// The number of a gallery, and that of a change, a class or an example.
 pub(super) type RowKey = (u128, u128);
+/// The number of a gallery, that of a space, and that of a change.
+pub(super) type EmbeddingsKey = (u128, u64, u128);
 /// The number of a gallery, and the position of a change.
 pub(super) type JournalKey = (u128, u64, u16, u128, u128);
 
@@ -35,8 +39,9 @@ pub(super) const GALLERIES: TableDefinition<u128, &[u8]> = TableDefinition::new(
 /// In the order of the changes of each gallery.
 pub(super) const JOURNAL: TableDefinition<JournalKey, &[u8]> = TableDefinition::new("journal");
 /// Those of the examples of one change together: pages hold powers of two, and one row for each
-/// embedding would leave a third of them empty.
-pub(super) const EMBEDDINGS: TableDefinition<RowKey, &[u8]> = TableDefinition::new("embeddings");
+/// embedding would leave a third of them empty. Spaces lie beside each other.
+pub(super) const EMBEDDINGS: TableDefinition<EmbeddingsKey, &[u8]> =
+    TableDefinition::new("embeddings");
 pub(super) const IMAGES: TableDefinition<RowKey, &[u8]> = TableDefinition::new("images");
 pub(super) const CLASSES: TableDefinition<RowKey, &[u8]> = TableDefinition::new("classes");
 pub(super) const EXAMPLES: TableDefinition<RowKey, &[u8]> = TableDefinition::new("examples");
@@ -60,10 +65,11 @@ pub(super) fn write(
     let key = gallery.0.as_u128();
     check_revision(&transaction, key, commit.revision)?;
     transaction.open_table(GALLERIES)?.insert(key, rows::json(row).as_slice())?;
+    let space = space_number(&row.space_id);
     for change in commit.changes {
         let position = journal_key(gallery, change);
         transaction.open_table(JOURNAL)?.insert(position, rows::json(change).as_slice())?;
-        write_data(&transaction, key, change, commit)?;
+        write_data(&transaction, (key, space), change, commit)?;
     }
     purge_embeddings(&transaction, key, &purged(commit))?;
     if commit.purges() {
@@ -99,19 +105,20 @@ pub(super) fn journal_key(gallery: GalleryId, change: &Change) -> JournalKey {
     (gallery.0.as_u128(), at.ms, at.counter, device.0.as_u128(), id.0.as_u128())
 }
 
-/// What lies beside the journal.
+/// What lies beside the journal of a gallery, with embeddings of a space.
 fn write_data(
     transaction: &WriteTransaction,
-    gallery: u128,
+    (gallery, space): (u128, u64),
     change: &Change,
     commit: &Commit<'_>,
 ) -> Result<(), redb::Error> {
     match &change.what {
         What::Enroll { examples, .. } => {
             let found = examples.iter().map(|new| commit.examples.get(&new.id));
-            let embeddings = Embeddings::of(found.map(|one| one.map(|one| &one.embedding[..])));
+            let found = found.map(|one| one.map(|one| (&one.embedding[..], &one.precision[..])));
+            let key = (gallery, space, change.id.0.as_u128());
             let mut table = transaction.open_table(EMBEDDINGS)?;
-            table.insert((gallery, change.id.0.as_u128()), embeddings.bytes())?;
+            table.insert(key, Embeddings::of(found).bytes().as_slice())?;
         }
         What::Purge { examples } => {
             for id in examples {
@@ -128,7 +135,8 @@ fn write_data(
 fn drop_gallery(transaction: &WriteTransaction, gallery: u128) -> Result<(), redb::Error> {
     transaction.open_table(GALLERIES)?.remove(gallery)?;
     transaction.open_table(JOURNAL)?.retain_in(journal_of(gallery), |_, _| false)?;
-    for table in [EMBEDDINGS, IMAGES, CLASSES, EXAMPLES] {
+    transaction.open_table(EMBEDDINGS)?.retain_in(embeddings_of(gallery), |_, _| false)?;
+    for table in [IMAGES, CLASSES, EXAMPLES] {
         transaction.open_table(table)?.retain_in(rows_of(gallery), |_, _| false)?;
     }
     Ok(())
@@ -159,7 +167,7 @@ fn purged(commit: &Commit<'_>) -> HashSet<ExampleId> {
     purged.flatten().copied().collect()
 }
 
-/// Overwrites embeddings wherever they were enrolled, in one pass over the journal.
+/// Overwrites embeddings of every space wherever they were enrolled, in one pass over the journal.
 fn purge_embeddings(
     transaction: &WriteTransaction,
     gallery: u128,
@@ -169,6 +177,7 @@ fn purge_embeddings(
         return Ok(());
     }
     let mut table = transaction.open_table(EMBEDDINGS)?;
+    let spaces = spaces_of(&table, gallery)?;
     for row in transaction.open_table(JOURNAL)?.range(journal_of(gallery))? {
         let (_, json) = row?;
         let change = rows::parse::<Change>(json.value()).map_err(redb::Error::Corrupted)?;
@@ -178,13 +187,43 @@ fn purge_embeddings(
         if indices.is_empty() {
             continue;
         }
-        let key = (gallery, change.id.0.as_u128());
-        let bytes = table.get(key)?.map(|bytes| bytes.value().to_vec());
-        let mut embeddings = Embeddings::read(bytes.unwrap_or_default());
-        embeddings.purge(&indices);
-        table.insert(key, embeddings.bytes())?;
+        for space in &spaces {
+            let key = (gallery, *space, change.id.0.as_u128());
+            let bytes = table.get(key)?.map(|bytes| bytes.value().to_vec());
+            let Some(bytes) = bytes else { continue };
+            let mut embeddings = Embeddings::read(bytes);
+            embeddings.purge(&indices);
+            table.insert(key, embeddings.bytes().as_slice())?;
+        }
     }
     Ok(())
+}
+
+/// The spaces that a gallery has embeddings of.
+fn spaces_of(
+    table: &Table<'_, EmbeddingsKey, &'static [u8]>,
+    gallery: u128,
+) -> Result<Vec<u64>, redb::Error> {
+    let (first, last) = embeddings_of(gallery).into_inner();
+    let mut spaces = Vec::new();
+    let mut next = Some(first);
+    while let Some(from) = next {
+        let row = table.range(from..=last)?.next().transpose()?;
+        let found = row.map(|(key, _)| key.value().1);
+        spaces.extend(found);
+        next = found.and_then(|space| Some((gallery, space.checked_add(1)?, 0)));
+    }
+    Ok(spaces)
+}
+
+/// The embeddings of a gallery in all spaces.
+fn embeddings_of(gallery: u128) -> RangeInclusive<EmbeddingsKey> {
+    (gallery, 0, 0)..=(gallery, u64::MAX, u128::MAX)
+}
+
+/// The embeddings of a gallery in one space.
+pub(super) fn embeddings_in(gallery: u128, space: u64) -> RangeInclusive<EmbeddingsKey> {
+    (gallery, space, 0)..=(gallery, space, u128::MAX)
 }
 
 /// The journal of a gallery.

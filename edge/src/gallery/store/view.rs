@@ -31,7 +31,7 @@ pub(in crate::gallery) struct View {
 }
 
 impl View {
-    /// The gallery as it is now; one without a row is empty, and bound to `space_id`.
+    /// The gallery as it is now; one without embeddings is of the space `space_id`.
     pub(in crate::gallery) fn of(
         file: SharedFile,
         gallery: GalleryId,
@@ -43,23 +43,27 @@ impl View {
         let rows = contents::galleries(&transaction);
         let rows = rows.map_err(|error| read_failure(&opened.dir, error))?;
         let found = rows.into_iter().find(|(id, _)| *id == gallery);
-        let row = found.map_or_else(|| GalleryRow::new("", space_id), |(_, row)| row);
+        let mut row = found.map_or_else(|| GalleryRow::new("", space_id), |(_, row)| row);
+        if row.embedding_length.is_none() {
+            space_id.clone_into(&mut row.space_id);
+        }
         let number = opened.views.add(transaction);
         drop(opened);
         Ok(Self { file, number, gallery, row })
     }
 
-    /// Identifies the backbone of its embeddings.
+    /// Identifies the backbone of the embeddings in use.
     pub(in crate::gallery) fn space_id(&self) -> &str {
         &self.row.space_id
     }
 
-    /// The length of all its embeddings; `None` before the first.
+    /// The length of the embeddings in use; `None` before the first.
     pub(in crate::gallery) fn embedding_length(&self) -> Option<usize> {
         self.row.embedding_length
     }
 
-    /// The changes that follow a position, in their order, at most `limit`.
+    /// The changes that follow a position, in their order, at most `limit`. The changes of the
+    /// space are among them, which are of this store only.
     pub(in crate::gallery) fn changes_after(
         &self,
         after: Option<Position>,
@@ -77,16 +81,20 @@ impl View {
         })
     }
 
-    /// The embeddings of the examples that a change enrolls, without those that were purged.
+    /// The embeddings in use of the examples that a change enrolls, without those that were purged.
     pub(in crate::gallery) fn embeddings(
         &self,
         change: &Change,
     ) -> Result<Vec<(ExampleId, Vec<f32>)>, GalleryError> {
         let What::Enroll { examples, .. } = &change.what else { return Ok(Vec::new()) };
-        let key = (self.key(), change.id.0.as_u128());
+        let space = self.row.space_in_use();
+        let key = (self.key(), space.number, change.id.0.as_u128());
         self.read(|transaction| {
             let table = transaction.open_table(EMBEDDINGS)?;
             let bytes = table.get(key)?.map(|bytes| bytes.value().to_vec());
+            if bytes.is_none() && !space.has_all {
+                return Ok(Vec::new());
+            }
             let embeddings = Embeddings::read(bytes.unwrap_or_default());
             let mut found = Vec::with_capacity(examples.len());
             for (index, new) in (0..).zip(examples) {
@@ -94,7 +102,7 @@ impl View {
                 let embedding = embeddings.get(index);
                 let embedding =
                     embedding.map_err(|e| ReadError::Broken(format!("example {id}: {e}")))?;
-                found.extend(embedding.map(|values| (id, values)));
+                found.extend(embedding.map(|(values, _)| (id, values)));
             }
             Ok(found)
         })
