@@ -104,7 +104,8 @@ pub(super) trait Journal: OtherSpaces + Send + fmt::Debug {
     /// All changes, in their order.
     fn changes(&self) -> Result<Vec<Change>, GalleryError>;
 
-    /// Examples with their embeddings in a space. One that was purged, or has none there, is absent.
+    /// Examples with their embeddings in a space. One without an embedding there is absent, as
+    /// after a purge.
     fn examples(
         &self,
         space_id: &str,

@@ -15,12 +15,17 @@ use super::clock::tests::Seeded;
 use super::error::GalleryError;
 use super::history::UndoTarget;
 use super::label::Label;
+use super::reembedded::Reembedded;
 use super::settings::{GallerySettings, KeepImages};
 
 /// Few, and some of them alike, so that calls meet each other.
 const LABELS: [&str; 7] = ["mug", "Mug", "cup", "CUP", "bowl", "plate", "jar"];
 /// Different images.
 const IMAGES: u64 = 12;
+/// The spaces that galleries are embedded in anew.
+const SPACES: [&str; 2] = ["a second space", "a third space"];
+/// Of all embeddings.
+const LENGTH: usize = 3;
 /// A label that no class has.
 const NOBODY: &str = "nobody";
 
@@ -161,6 +166,46 @@ pub(super) fn call(gallery: &mut Gallery, random: &mut Random) -> Result<(), Gal
             gallery.purge(Duration::from_secs(days * 24 * 60 * 60)).map(drop)
         }
     }
+}
+
+/// Makes one call; now and then the gallery is embedded anew, and its space is that in use
+/// afterwards.
+///
+/// # Errors
+/// The gallery refuses it by a rule.
+pub(super) fn call_or_reembed(
+    gallery: &mut Gallery,
+    random: &mut Random,
+) -> Result<(), GalleryError> {
+    let result = match random.is_one_in(16) {
+        true => reembed(gallery, random),
+        false => call(gallery, random),
+    };
+    let space_id = gallery.space_id().to_owned();
+    gallery.use_space(&space_id);
+    result
+}
+
+/// Embeds the gallery anew, or a part of it, and may use the new embeddings from then on.
+fn reembed(gallery: &mut Gallery, random: &mut Random) -> Result<(), GalleryError> {
+    gallery.use_space(SPACES[random.index(SPACES.len())]);
+    for _ in 0..random.below(40) {
+        let images = gallery.next_to_reembed(1 + random.index(3))?;
+        if images.is_empty() {
+            break;
+        }
+        let embedded = images.into_iter().map(|image| {
+            let embedding = vec![image.bytes.len() as f32; LENGTH];
+            let embedding = (!random.is_one_in(8)).then_some(embedding);
+            Reembedded { example: image.example, embedding }
+        });
+        let embedded = embedded.collect();
+        gallery.put_reembedded(embedded, "fp16", LENGTH)?;
+    }
+    if random.is_one_in(8) {
+        return gallery.cancel_reembed().map(drop);
+    }
+    gallery.finish_reembed(!random.is_one_in(4), LENGTH).map(drop)
 }
 
 /// The gallery refused a call by a rule; its store is not at fault.

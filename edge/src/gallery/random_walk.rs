@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Gallery;
+use super::change::What;
 use super::class::{Class, Example};
 use super::clock::Clock;
 use super::clock::tests::Seeded;
@@ -40,8 +41,10 @@ fn assert_is_the_fold(gallery: &Gallery, step: u64) {
         .filter(|(id, _)| folded.place_of(**id).is_some())
         .map(|(id, example)| (*id, example))
         .collect();
-    let examples = gallery.journal.examples(&counting).unwrap();
+    let examples = gallery.journal.examples(gallery.space_id(), &counting).unwrap();
     assert_eq!(examples.len(), counting.len(), "step {step}: an embedding is missing");
+    let space = folded.space().map_or(gallery.space_id(), |space| &space.id);
+    assert_eq!(space, gallery.space_id(), "step {step}");
     let facts = Facts::new(&folded, &examples);
     for id in folded.labels().values() {
         assert_eq!(facts.class(*id), gallery.facts.class(*id), "step {step}");
@@ -53,7 +56,7 @@ fn assert_is_the_fold(gallery: &Gallery, step: u64) {
 /// Makes a call some time after the last one. Returns whether it was accepted.
 fn step(gallery: &mut Gallery, now: &AtomicU64, random: &mut Random) -> bool {
     now.fetch_add(random.below(3) * HOUR_MS, Ordering::Relaxed);
-    let result = random_calls::call(gallery, random);
+    let result = random_calls::call_or_reembed(gallery, random);
     if let Err(refused) = &result {
         random_calls::assert_is_by_rule(refused);
     }
@@ -92,9 +95,13 @@ fn open(dir: &Path, now: &Arc<AtomicU64>, seed: u64) -> Gallery {
 }
 
 /// What a reader sees.
-fn seen(gallery: &Gallery) -> (u64, [u8; 32], Vec<Class>, Vec<Arc<Example>>) {
+type Seen = (u64, [u8; 32], Vec<Class>, Vec<Arc<Example>>, Option<String>);
+
+fn seen(gallery: &Gallery) -> Seen {
     let background = gallery.background().to_vec();
-    (gallery.revision(), gallery.digest(), gallery.classes(), background)
+    // A gallery without embeddings is of the space of whoever opens it.
+    let space_id = gallery.embedding_length.map(|_| gallery.space_id().to_owned());
+    (gallery.revision(), gallery.digest(), gallery.classes(), background, space_id)
 }
 
 #[test]
@@ -115,4 +122,7 @@ fn a_store_keeps_the_fold_of_its_journal_also_when_it_is_reopened() {
         }
     }
     assert!(gallery.revision() > STORE_STEPS / 4, "{}", gallery.revision());
+    let journal = gallery.journal.changes().unwrap();
+    let mut changes = journal.iter().map(|change| &change.what);
+    assert!(changes.any(|what| matches!(what, What::Reembed { .. })), "it was embedded anew");
 }

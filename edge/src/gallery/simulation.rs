@@ -104,7 +104,8 @@ impl Device {
                     // It does not matter: only the source is looked up.
                     status: ExampleStatus::Dropped,
                 };
-                let found = self.gallery.journal.examples(&[(new.id, &state)]).unwrap();
+                let space_id = self.gallery.space_id();
+                let found = self.gallery.journal.examples(space_id, &[(new.id, &state)]).unwrap();
                 embeddings.extend(found.iter().map(|(id, one)| (*id, one.embedding.clone())));
             }
         }

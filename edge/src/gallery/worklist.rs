@@ -53,7 +53,7 @@ enum ImageKind {
 pub(super) struct Lost {
     pub(super) without_image: usize,
     pub(super) unreadable: usize,
-    /// Those that count, and others of the same image that would take their places.
+    /// Those that count, and others of the same image that could take the place of one that counts.
     pub(super) examples: Vec<ExampleId>,
 }
 
@@ -139,15 +139,18 @@ impl Worklist {
     /// The examples that would be left out if the new space were used from now on.
     pub(super) fn lost(&self, state: &State) -> Lost {
         let mut lost = Lost::default();
-        for target in self.targets.iter().filter(|target| target.counts && !target.is_embedded()) {
+        for target in self.targets.iter().filter(|target| target.counts) {
+            let same = state.same_as(target.example).into_iter();
+            lost.examples
+                .extend(same.filter(|id| self.get(*id).is_none_or(|one| !one.is_embedded())));
+            if target.is_embedded() {
+                continue;
+            }
             match target.state {
                 Some(_) => lost.unreadable += 1,
                 None => lost.without_image += 1,
             }
             lost.examples.push(target.example);
-            let same = state.same_as(target.example).into_iter();
-            lost.examples
-                .extend(same.filter(|id| self.get(*id).is_none_or(|one| !one.is_embedded())));
         }
         lost
     }

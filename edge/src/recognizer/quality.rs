@@ -18,8 +18,8 @@ impl Recognizer {
     /// this class, which may be new. Nothing for an image that the class has.
     ///
     /// # Errors
-    /// [`RecognizerError::Label`]; [`RecognizerError::Gallery`] for an unknown id, or if the gallery
-    /// is of another space than the bundle.
+    /// [`RecognizerError::Label`]; [`RecognizerError::Gallery`] for an unknown id, or for a gallery
+    /// of another space than the bundle.
     pub fn quality(
         &mut self,
         id_or_label: &str,

@@ -24,6 +24,7 @@ mod libjpeg;
 mod purge;
 mod quality;
 mod recognition;
+mod reembed;
 mod same_scores;
 mod settings;
 mod snapshots;

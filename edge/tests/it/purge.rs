@@ -5,7 +5,9 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use edge::gallery::{Galleries, Gallery, GalleryError, GallerySettings, NewExample, UndoTarget};
+use edge::gallery::{
+    Galleries, Gallery, GalleryError, GallerySettings, NewExample, Reembedded, UndoTarget,
+};
 
 use crate::conformance::{SPACE, contents, open};
 use crate::fixtures::{examples, label};
@@ -92,6 +94,49 @@ fn what_is_purged_is_in_no_file_of_the_store() {
         let windows = windows(&marked(number));
         assert_eq!(found(&windows, root.path()), windows.len(), "image {number} is whole");
     }
+}
+
+#[test]
+fn a_purge_leaves_no_embedding_of_any_space() {
+    let root = tempfile::tempdir().unwrap();
+    let mut store = marked_store(root.path());
+    let removed = store.class("mug").unwrap().examples[0].clone();
+    store.use_space(&"f".repeat(64));
+    let images = store.next_to_reembed(9).unwrap();
+    let new = images.iter().map(|image| {
+        let embedding = Some(new_embedding(&image.bytes));
+        Reembedded { example: image.example, embedding }
+    });
+    let new = new.collect();
+    store.put_reembedded(new, "fp32", EMBEDDING_LENGTH).unwrap();
+    store.finish_reembed(false, EMBEDDING_LENGTH).unwrap();
+    store.remove_examples(&[removed.id.to_string()]).unwrap();
+    drop(store);
+    let anew = |number: u8| {
+        let example = marked(number);
+        let embedding = new_embedding(example.image.as_deref().unwrap());
+        windows(&NewExample { embedding, ..example })
+    };
+    let gone: HashSet<Vec<u8>> = windows(&marked(1)).union(&anew(1)).cloned().collect();
+    assert_eq!(found(&gone, root.path()), gone.len(), "both are there");
+    let mut store = open(root.path());
+    assert_eq!(store.purge(Duration::ZERO).unwrap(), 1);
+    assert_eq!(found(&gone, root.path()), 0);
+    for number in 2..5 {
+        let both: HashSet<Vec<u8>> =
+            windows(&marked(number)).union(&anew(number)).cloned().collect();
+        assert_eq!(found(&both, root.path()), both.len(), "image {number} is whole");
+    }
+    // The purge is no change of the space.
+    store.undo(UndoTarget::Last, false).unwrap();
+    assert_eq!(store.space_id(), SPACE);
+    assert_eq!(store.class("mug").unwrap().examples[0].embedding, marked(2).embedding);
+}
+
+/// What another model makes of an image.
+fn new_embedding(image: &[u8]) -> Vec<f32> {
+    let (pairs, _) = image[..2 * EMBEDDING_LENGTH].as_chunks::<2>();
+    pairs.iter().map(|pair| f32::from(i16::from_le_bytes(*pair)) / 11.0).collect()
 }
 
 #[test]

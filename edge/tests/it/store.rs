@@ -13,7 +13,9 @@ use crate::conformance::{Contents, SPACE, contents, open};
 use crate::fixtures::{examples, label};
 
 const GALLERIES: TableDefinition<u128, &[u8]> = TableDefinition::new("galleries");
-const EMBEDDINGS: TableDefinition<(u128, u128), &[u8]> = TableDefinition::new("embeddings");
+const EMBEDDINGS: TableDefinition<(u128, u64, u128), &[u8]> = TableDefinition::new("embeddings");
+/// Where the values of a row of 16 embeddings begin: behind their number and their precisions.
+const VALUES: usize = 1 + 16 * (1 + "fp32".len());
 
 fn enrolled(dir: &Path) -> Contents {
     let mut store = open(dir);
@@ -33,13 +35,33 @@ fn tamper(dir: &Path, change: impl FnOnce(&WriteTransaction)) {
 }
 
 #[test]
-fn a_store_is_bound_to_its_space() {
+fn a_gallery_of_another_space_is_read_and_takes_no_embeddings() {
     let root = tempfile::tempdir().unwrap();
-    enrolled(root.path());
+    let kept = enrolled(root.path());
     let other = "f".repeat(64);
-    let error = Gallery::open(root.path(), &other).unwrap_err();
-    assert!(matches!(&error, GalleryError::OtherSpace { expected, .. } if *expected == other));
-    assert_eq!(open(root.path()).revision(), 4, "refusing left it usable");
+    let mut store = Gallery::open(root.path(), &other).unwrap();
+    assert_eq!(contents(&store), kept);
+    let refused = store.enroll(&label("mug"), examples(200..201), true).unwrap_err();
+    assert!(matches!(&refused, GalleryError::OtherSpace { expected, .. } if *expected == other));
+    let text = refused.to_string();
+    assert!(text.contains("100 images") && text.contains("no image is kept"), "{text}");
+    assert!(!text.contains('\n'), "{text}");
+    // What needs no embedding works.
+    store.rename("cup", &label("beaker")).unwrap();
+    store.undo(UndoTarget::Last, false).unwrap();
+    drop(store);
+    assert_eq!(open(root.path()).revision(), kept.0 + 2, "it is usable with its own model");
+}
+
+#[test]
+fn a_gallery_without_embeddings_is_of_the_space_in_use() {
+    let root = tempfile::tempdir().unwrap();
+    open(root.path()).enroll(&label("mug"), Vec::new(), true).unwrap();
+    let other = "f".repeat(64);
+    let mut store = Gallery::open(root.path(), &other).unwrap();
+    store.enroll(&label("mug"), examples(0..1), true).unwrap();
+    drop(store);
+    assert_eq!(Gallery::open(root.path(), SPACE).unwrap().space_id(), other);
 }
 
 #[test]
@@ -100,8 +122,8 @@ fn embeddings_that_are_damaged_are_told() {
     type Change = fn(&mut Vec<u8>);
     let cases: [(Change, &str); 3] = [
         (|bytes| bytes.truncate(bytes.len() - 1), "an embedding is cut"),
-        (|bytes| bytes[1..5].copy_from_slice(&f32::NAN.to_le_bytes()), "is not finite"),
-        (|bytes| bytes.truncate(1 + (bytes.len() - 1) / 3), "different lengths"),
+        (|bytes| bytes[VALUES..][..4].copy_from_slice(&f32::NAN.to_le_bytes()), "is not finite"),
+        (|bytes| bytes.truncate(VALUES + (bytes.len() - VALUES) / 3), "different lengths"),
     ];
     for (change, reason) in cases {
         let root = tempfile::tempdir().unwrap();

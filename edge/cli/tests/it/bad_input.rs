@@ -219,12 +219,22 @@ fn a_store_in_use_names_the_other_process() {
 }
 
 #[test]
-fn a_store_of_another_model_is_refused() {
+fn a_gallery_of_another_model_compares_nothing() {
     let sandbox = Sandbox::new();
     let store = sandbox.path("data/handful/store");
-    drop(edge::gallery::Gallery::open(&store, &"e".repeat(64)).unwrap());
-    let outcome = sandbox.run(&["gallery", "list"]);
-    assert_refused(&outcome, 2, &["another model", store.to_str().unwrap()]);
+    let mut gallery = edge::gallery::Gallery::open(&store, &"e".repeat(64)).unwrap();
+    let example = edge::gallery::NewExample {
+        sha256: [1; 32],
+        embedding: vec![1.0, 2.0],
+        precision: "fp32".to_owned(),
+        image: None,
+    };
+    let mug = edge::gallery::Label::parse("mug").unwrap();
+    gallery.enroll(&mug, vec![example], true).unwrap();
+    drop(gallery);
+    sandbox.ok(&["gallery", "list"]);
+    let outcome = sandbox.run(&["gallery", "doctor"]);
+    assert_refused(&outcome, 2, &["another model", "`default`", "enroll them again"]);
 }
 
 #[test]

@@ -11,7 +11,9 @@ use uuid::Uuid;
 use super::round_trip::{SPACE, Store, enroll, small};
 use super::zip::{self, END_BYTES, End};
 use super::{Archive, EntryName, MAX_EXAMPLES, Measured};
-use crate::gallery::change::{Change, MOST_ACTOR_BYTES, MOST_ATTRIBUTES, Place, What};
+use crate::gallery::change::{
+    Change, EmbeddingSpace, MOST_ACTOR_BYTES, MOST_ATTRIBUTES, Place, What,
+};
 use crate::gallery::class::ClassOverrides;
 use crate::gallery::clock::Timestamp;
 use crate::gallery::error::{ArchiveError, GalleryError};
@@ -213,12 +215,19 @@ fn with_new_label(bytes: &[u8], label: &str) -> Vec<u8> {
     with_change(bytes, |change| change.what = What::Rename { class, label })
 }
 
+fn with_another_space(bytes: &[u8]) -> Vec<u8> {
+    let space = EmbeddingSpace { id: "b".to_owned(), length: 3 };
+    let what = What::Reembed { from: space.clone(), to: space };
+    with_change(bytes, |change| change.what = what)
+}
+
 fn hostile_changes(bytes: &[u8]) -> Vec<Case> {
     vec![
         ("a label like an id", with_label(bytes, "c_8f4e8111"), "form of an id"),
         ("a new label like an id", with_new_label(bytes, "e_8f4e8111"), "form of an id"),
         ("a long actor", with_actor(bytes, 1025), "its actor has more than 1024 bytes"),
         ("a long precision", with_precision(bytes, 65), "its precision has more than 64 bytes"),
+        ("a change of the space", with_another_space(bytes), "a change of one store"),
         ("many attributes", with_attributes(bytes, 129), "it sets more than 128 attributes"),
     ]
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,6 +17,7 @@ use crate::gallery::error::GalleryError;
 use crate::gallery::history::UndoTarget;
 use crate::gallery::label::Label;
 use crate::gallery::random_calls::{self, PrintedSeed, Random};
+use crate::gallery::reembedded::Reembedded;
 use crate::gallery::settings::GallerySettings;
 use crate::gallery::state::State;
 
@@ -30,6 +32,7 @@ const CUTS_AT_EACH_SYNC: usize = 3;
 /// Calls of one script.
 const CALLS: usize = 40;
 const SPACE: &str = "the space of the disk";
+const OTHER_SPACE: &str = "another space";
 const START_MS: u64 = 1_700_000_000_000;
 
 fn open(disk: &Disk, seed: u64) -> Result<Gallery, GalleryError> {
@@ -47,6 +50,8 @@ fn open(disk: &Disk, seed: u64) -> Result<Gallery, GalleryError> {
 #[derive(Debug, Clone, PartialEq)]
 struct Kept {
     revision: u64,
+    /// That of the embeddings, if there are any.
+    space_id: Option<String>,
     digest: [u8; 32],
     classes: Vec<Class>,
     background: Vec<Arc<Example>>,
@@ -61,7 +66,8 @@ impl Kept {
         let examples = of_classes.chain(&background);
         let images = examples.map(|example| gallery.image(example.id).unwrap()).collect();
         let revision = gallery.revision();
-        Self { revision, digest: gallery.digest(), classes, background, images }
+        let space_id = gallery.embedding_length.map(|_| gallery.space_id().to_owned());
+        Self { revision, space_id, digest: gallery.digest(), classes, background, images }
     }
 }
 
@@ -69,6 +75,7 @@ impl Kept {
 fn empty() -> Kept {
     Kept {
         revision: 0,
+        space_id: None,
         digest: State::default().digest(),
         classes: Vec::new(),
         background: Vec::new(),
@@ -126,7 +133,7 @@ fn cut_a_script(seed: u64) -> u64 {
         let result = if random.is_one_in(10) {
             gallery.purge(Duration::ZERO).map(drop)
         } else {
-            random_calls::call(&mut gallery, &mut random)
+            random_calls::call_or_reembed(&mut gallery, &mut random)
         };
         if let Err(refused) = &result {
             random_calls::assert_is_by_rule(refused);
@@ -149,6 +156,47 @@ fn a_power_cut_at_any_sync_leaves_what_was_acknowledged() {
         cuts += cut_a_script(seed);
         seed += 1;
     }
+}
+
+/// Embeds a gallery anew, each image on its own, and uses the new embeddings from then on.
+fn reembed(gallery: &mut Gallery) -> Result<(), GalleryError> {
+    gallery.use_space(OTHER_SPACE);
+    while let Some(next) = gallery.next_to_reembed(1)?.pop() {
+        let embedding = Some(vec![f32::from(next.bytes[0]), 2.0]);
+        let embedded = vec![Reembedded { example: next.example, embedding }];
+        gallery.put_reembedded(embedded, "fp16", 2)?;
+    }
+    gallery.finish_reembed(false, 2).map(drop)
+}
+
+#[test]
+fn a_power_cut_leaves_one_space_whole_and_the_work_that_was_done() {
+    let disk = Disk::new(Vec::new(), 1);
+    let mut gallery = open(&disk, 2).unwrap();
+    gallery.enroll(&mug(), (1..5).map(image).collect(), true).unwrap();
+    gallery.enroll_background(vec![image(5)]).unwrap();
+    let before = Kept::of(&gallery);
+    disk.cut_at_each_sync(CUTS_AT_EACH_SYNC);
+    reembed(&mut gallery).unwrap();
+    let after = Kept::of(&gallery);
+    assert_eq!(after.space_id.as_deref(), Some(OTHER_SPACE));
+    let mut left = HashSet::new();
+    while let Some(bytes) = disk.next_cut() {
+        let cut = Disk::new(bytes, 3);
+        let mut again = open(&cut, 4).unwrap();
+        let kept = Kept::of(&again);
+        if kept != after {
+            assert_eq!(kept, before);
+            again.use_space(OTHER_SPACE);
+            let status = again.reembed_status().unwrap();
+            assert_eq!(status.embedded + status.to_embed, 5);
+            left.insert(status.to_embed);
+            // It goes on where it was.
+            reembed(&mut again).unwrap();
+        }
+        assert_eq!(Kept::of(&again), after);
+    }
+    assert!(left.len() > 4, "cuts between the images: {left:?}");
 }
 
 type Call = fn(&mut Gallery) -> Result<(), GalleryError>;
