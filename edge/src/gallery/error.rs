@@ -92,8 +92,8 @@ pub enum GalleryError {
     LabelTaken(Label),
     /// The embeddings of the gallery were made by another backbone than that of the bundle.
     #[error(
-        "the {examples} images of the gallery `{gallery}` were embedded with another model (space \
-         {got:.12}…, this model's is {expected:.12}…), so they cannot be compared; {}",
+        "the gallery `{gallery}` ({examples} images) was embedded with another model (space \
+         {got:.12}…, this model's is {expected:.12}…), so nothing is compared with it; {}",
         ways_out(*examples, *with_image)
     )]
     OtherSpace {
@@ -233,15 +233,15 @@ pub enum GalleryError {
 
 /// What can be done with a gallery of another model.
 fn ways_out(examples: usize, with_image: usize) -> String {
-    let others = "use that model's bundle, or enroll them again in another gallery";
+    let others = "use that model's bundle, or enroll its images again in another gallery";
     match examples.saturating_sub(with_image) {
-        0 => format!("re-embed them (`handful gallery reembed`), {others}"),
+        0 => format!("re-embed its kept images (`handful gallery reembed`), {others}"),
         lost if with_image == 0 => {
-            format!("no image is kept, so {others}: {lost} images would be lost otherwise")
+            format!("no image is kept, so all {lost} would be lost: {others}")
         }
         lost => format!(
-            "re-embed the {with_image} that are kept (`handful gallery reembed`; {lost} would be \
-             lost), {others}"
+            "re-embed the {with_image} that are kept (`handful gallery reembed`) and lose {lost}, \
+             {others}"
         ),
     }
 }

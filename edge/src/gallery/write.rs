@@ -265,8 +265,8 @@ impl Gallery {
         // What stands in the way is undone first: the last one is the call that was meant.
         let Some(meant) = undone.last().filter(|_| n > 0) else { return Ok(()) };
         let reason = format!(
-            "{n} images that would be in use then have no embedding of the model that would be, \
-             since they were not kept or were added with another model"
+            "the model that would be in use then has no embedding for {n} of the images: they were \
+             not kept, or were added with another model"
         );
         let HistoryEntry { change, summary, .. } = meant.clone();
         Err(GalleryError::CannotUndo { change, summary, reason })

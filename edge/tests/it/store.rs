@@ -44,7 +44,7 @@ fn a_gallery_of_another_space_is_read_and_takes_no_embeddings() {
     let refused = store.enroll(&label("mug"), examples(200..201), true).unwrap_err();
     assert!(matches!(&refused, GalleryError::OtherSpace { expected, .. } if *expected == other));
     let text = refused.to_string();
-    assert!(text.contains("100 images") && text.contains("no image is kept"), "{text}");
+    assert!(text.contains("100 images") && text.contains("all 100 would be lost"), "{text}");
     assert!(!text.contains('\n'), "{text}");
     // What needs no embedding works.
     store.rename("cup", &label("beaker")).unwrap();

@@ -234,7 +234,7 @@ fn a_gallery_of_another_model_compares_nothing() {
     drop(gallery);
     sandbox.ok(&["gallery", "list"]);
     let outcome = sandbox.run(&["gallery", "doctor"]);
-    assert_refused(&outcome, 2, &["another model", "`default`", "enroll them again"]);
+    assert_refused(&outcome, 2, &["another model", "`default`", "enroll its images again"]);
 }
 
 #[test]
