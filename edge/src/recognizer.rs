@@ -103,8 +103,8 @@ pub struct Recognizer {
 }
 
 impl Recognizer {
-    /// A recognizer of this bundle and gallery. The caller has checked that the `space_id` of both
-    /// is the same. If the name knowledge cannot be read, the recognizer works without it, and
+    /// A recognizer of this bundle and gallery, which was opened for the `space_id` of the bundle, or
+    /// is in memory. If the name knowledge cannot be read, the recognizer works without it, and
     /// [`Recognizer::name_availability`] has the reason.
     #[must_use]
     pub fn new(
@@ -376,7 +376,7 @@ impl Recognizer {
     /// not normalized.
     ///
     /// # Errors
-    /// [`RecognizerError::Gallery`] if the class is gone, or if the gallery is of another space than
+    /// [`RecognizerError::Gallery`] if the class is gone, or for a gallery of another space than
     /// the bundle; [`RecognizerError::Attention`] if ProtoComNet fails.
     pub fn explain(
         &mut self,

@@ -188,7 +188,7 @@ impl Embeddings {
         let values: Vec<f32> = values.iter().map(|value| f32::from_le_bytes(*value)).collect();
         // One value that is not finite would make every similarity with its class NaN.
         let is_sound = values.iter().all(|value| value.is_finite());
-        let precision = &self.precisions[usize::from(index)];
+        let precision = self.precisions[usize::from(index)].as_str();
         if is_sound {
             Ok(Some((values, precision)))
         } else {
@@ -222,8 +222,10 @@ impl Embeddings {
     /// The bytes of an embedding; `None` if there are none.
     fn slot_mut(&mut self, index: usize) -> Option<&mut [u8]> {
         let size = self.size();
-        let is_there = size > 0 && index < self.precisions.len();
-        is_there.then(|| &mut self.values[index * size..(index + 1) * size])
+        if size == 0 || index >= self.precisions.len() {
+            return None;
+        }
+        self.values.get_mut(index * size..(index + 1) * size)
     }
 
     /// The bytes of each embedding.
