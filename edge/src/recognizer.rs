@@ -103,9 +103,9 @@ pub struct Recognizer {
 }
 
 impl Recognizer {
-    /// A recognizer of this bundle and gallery, which was opened for the `space_id` of the bundle, or
-    /// is in memory. If the name knowledge cannot be read, the recognizer works without it, and
-    /// [`Recognizer::name_availability`] has the reason.
+    /// A recognizer of this bundle and of a gallery that was opened for the `space_id` of the
+    /// bundle, or that is in memory. If the name knowledge cannot be read, the recognizer works
+    /// without it, and [`Recognizer::name_availability`] has the reason.
     #[must_use]
     pub fn new(
         bundle: Bundle,

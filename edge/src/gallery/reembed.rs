@@ -224,6 +224,9 @@ impl Gallery {
         &self,
         examples: &[Arc<Example>],
     ) -> Result<HashMap<ExampleId, Arc<Example>>, GalleryError> {
+        if !self.is_other_space() {
+            return Err(GalleryError::NotOtherSpace);
+        }
         let all = self.state.examples();
         let wanted = examples.iter().filter_map(|one| Some((one.id, all.get(&one.id)?)));
         let wanted: Vec<(ExampleId, &ExampleState)> = wanted.collect();
