@@ -219,25 +219,6 @@ fn a_store_in_use_names_the_other_process() {
 }
 
 #[test]
-fn a_gallery_of_another_model_compares_nothing() {
-    let sandbox = Sandbox::new();
-    let store = sandbox.path("data/handful/store");
-    let mut gallery = edge::gallery::Gallery::open(&store, &"e".repeat(64)).unwrap();
-    let example = edge::gallery::NewExample {
-        sha256: [1; 32],
-        embedding: vec![1.0, 2.0],
-        precision: "fp32".to_owned(),
-        image: None,
-    };
-    let mug = edge::gallery::Label::parse("mug").unwrap();
-    gallery.enroll(&mug, vec![example], true).unwrap();
-    drop(gallery);
-    sandbox.ok(&["gallery", "list"]);
-    let outcome = sandbox.run(&["gallery", "doctor"]);
-    assert_refused(&outcome, 2, &["another model", "`default`", "enroll its images again"]);
-}
-
-#[test]
 fn damaged_bundles_are_refused() {
     let sandbox = Sandbox::new();
     let bundle = sandbox.path("bundle");
