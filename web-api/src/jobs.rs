@@ -10,5 +10,6 @@ pub mod decode_queue;
 pub mod error;
 pub mod fair_queue;
 pub mod owner_thread;
+pub mod reembed;
 pub mod transfers;
 pub mod uploads;

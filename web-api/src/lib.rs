@@ -12,6 +12,7 @@ pub mod http;
 pub mod jobs;
 pub mod log;
 pub mod metrics;
+pub mod reembed;
 pub mod report;
 pub mod retention;
 pub mod routes;

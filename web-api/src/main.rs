@@ -25,6 +25,7 @@ use web_api::config::{Config, ConfigError};
 use web_api::http::server;
 use web_api::jobs::owner_thread::OwnerThread;
 use web_api::log::Log;
+use web_api::reembed;
 use web_api::report::{Places, Report};
 use web_api::retention;
 use web_api::routes::app;
@@ -106,7 +107,9 @@ async fn serve(
     ready();
     let is_writable = !state.config.read_only;
     let purges = is_writable.then(|| tokio::spawn(retention::purge_daily(Arc::clone(&state))));
-    server::serve(listener, app(Arc::clone(&state)), state, stop).await;
+    server::serve(listener, app(Arc::clone(&state)), Arc::clone(&state), stop).await;
+    // What it embedded is in the store: the next call for it goes on there.
+    reembed::stop_any(&state).await;
     if let Some(purges) = purges {
         purges.abort();
         // Its handles of the threads are gone when it has ended, so that they can end.

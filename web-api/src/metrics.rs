@@ -151,6 +151,7 @@ pub struct Metrics {
     requests: Family<Request, Counter>,
     durations: Histograms<Request>,
     images: Counter,
+    reembedded: Counter,
     stages: Histograms<StageLabels>,
     decisions: Family<DecisionLabels, Counter>,
     false_accept_rates: Histograms<GalleryLabels>,
@@ -179,6 +180,7 @@ impl Metrics {
             requests: Family::default(),
             durations: Family::new_with_constructor(seconds),
             images: Counter::default(),
+            reembedded: Counter::default(),
             stages: Family::new_with_constructor(seconds),
             decisions: Family::default(),
             false_accept_rates: Family::new_with_constructor(rates),
@@ -203,6 +205,11 @@ impl Metrics {
             self.durations.clone(),
         );
         registry.register("images_embedded", "Images embedded", self.images.clone());
+        registry.register(
+            "reembed_images",
+            "Kept images embedded anew for galleries of another model",
+            self.reembedded.clone(),
+        );
         registry.register_with_unit(
             "image_stage_duration",
             "Time of one image in each stage",
@@ -247,6 +254,11 @@ impl Metrics {
             self.images.inc();
         }
         self.stages.get_or_create(&StageLabels { stage }).observe(duration.as_secs_f64());
+    }
+
+    /// Records a kept image that was embedded anew, or cannot be.
+    pub fn reembedded(&self) {
+        self.reembedded.inc();
     }
 
     /// Records what was decided about one image: `false_accept_rate` is the share of unknown images
@@ -378,10 +390,12 @@ mod tests {
         metrics.stage(Stage::Decode, Duration::ZERO);
         metrics.stage(Stage::Embed, Duration::ZERO);
         metrics.refusal(Refusal::Stalled);
+        metrics.reembedded();
         assert_contains(
             &metrics,
             &[
                 "handful_images_embedded_total 1",
+                "handful_reembed_images_total 1",
                 r#"handful_image_stage_duration_seconds_count{stage="decode"} 1"#,
                 r#"handful_refusals_total{reason="stalled"} 1"#,
                 "handful_queue_images 3",

@@ -16,6 +16,7 @@ pub mod openapi;
 pub mod operations;
 pub mod page;
 pub mod part;
+pub mod reembed;
 
 use std::sync::Arc;
 
@@ -54,6 +55,7 @@ fn api() -> Router<Arc<AppState>> {
     let class = get(classes::read).put(classes::put).patch(classes::rename).delete(classes::delete);
     let background = get(background::list).post(background::enroll);
     let of_class = get(examples::list).post(enroll::enroll);
+    let reembedding = get(reembed::read).post(reembed::start).delete(reembed::cancel);
     let example = get(examples::read).delete(examples::remove);
     Router::new()
         .route("/v1/galleries", get(galleries::list))
@@ -78,6 +80,7 @@ fn api() -> Router<Arc<AppState>> {
         .route("/v1/galleries/{gallery}/purge", post(history::purge))
         .route("/v1/galleries/{gallery}/export", get(archive::export))
         .route("/v1/galleries/{gallery}/import", post(archive::import))
+        .route("/v1/galleries/{gallery}/reembed", reembedding)
         .route("/v1/compact", post(history::compact))
         .route("/v1/galleries/{gallery}/classify", post(classify::classify))
         .route("/v1/embed", post(embed::embed))

@@ -21,6 +21,7 @@ use crate::jobs::client::Writer;
 use crate::jobs::decode_queue::{DecodeQueue, Decoded};
 use crate::jobs::error::{JobError, catch_panic};
 use crate::jobs::owner_thread::OwnerThread;
+use crate::jobs::reembed::ReembedJob;
 use crate::jobs::transfers::Transfers;
 use crate::jobs::uploads::Uploads;
 use crate::metrics::{Metrics, Stage};
@@ -48,6 +49,8 @@ pub struct AppState {
     pub buffers: Arc<Budget>,
     /// Exports and imports in progress.
     pub transfers: Transfers,
+    /// The job that embeds the images of a gallery anew.
+    pub reembed: ReembedJob,
     /// The open connections.
     pub connections: Arc<Connections>,
     /// The folder of the store.
@@ -116,6 +119,7 @@ impl AppState {
             metrics,
             buffers,
             transfers: Transfers::default(),
+            reembed: ReembedJob::default(),
             connections,
             store,
             published,
@@ -254,7 +258,8 @@ impl AppState {
             return Ok(snapshot);
         }
         let published = Arc::clone(&self.published);
-        self.in_gallery(caller, gallery, move |recognizer| published.publish(recognizer)).await
+        let publish = self.in_gallery(caller, gallery, move |one| published.publish(one));
+        Ok(publish.await??)
     }
 
     /// Runs `work` on the gallery thread. What it changes in the gallery that is selected in the

@@ -14,6 +14,7 @@ mod image;
 mod lexicon;
 mod parameters;
 mod problem;
+mod reembed;
 mod service;
 mod upload;
 
@@ -49,5 +50,6 @@ pub use parameters::{
     Preconditions,
 };
 pub use problem::{AnyProblem, Problem};
+pub use reembed::{Reembed, ReembedComparison, ReembedForgotten, ReembedRequest, ReembedState};
 pub use service::{Bundle, Engine, Health, Limits, Rejection, Version};
 pub use upload::{ImageForm, KeptImage, RawImage};

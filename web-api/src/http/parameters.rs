@@ -23,8 +23,9 @@ const WITH_PARAMETERS: [&str; 9] = [
     "/v1/lexicon",
 ];
 
-/// Fields of the JSON bodies of `undo`, `redo` and `purge`.
-const FIELDS: [&str; 4] = ["change", "devices", "older_than_days", "through"];
+/// Fields of the JSON bodies of `undo`, `redo`, `purge` and `reembed`.
+const FIELDS: [&str; 6] =
+    ["change", "devices", "leave_out", "older_than_days", "swap", "through"];
 
 /// Refuses a query parameter of a call that takes none. `route` is the pattern of the path.
 ///

@@ -42,6 +42,7 @@ pub enum Code {
     Conflict,
     LimitReached,
     OtherSpace,
+    BusyReembed,
     NoLexicon,
     PreconditionFailed,
     TooLarge,
@@ -83,6 +84,7 @@ impl Code {
                 (409, "limit_reached", "Limit reached: the gallery or the store would be too large")
             }
             Self::OtherSpace => (409, "other_space", "Embeddings of another model"),
+            Self::BusyReembed => (409, "busy_reembed", "Another gallery is being re-embedded"),
             Self::NoLexicon => (409, "no_lexicon", "No lexicon: the bundle has no name knowledge"),
             Self::PreconditionFailed => {
                 (412, "precondition_failed", "Precondition failed: the gallery changed")

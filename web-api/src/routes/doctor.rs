@@ -35,14 +35,14 @@ pub async fn check(
     Query(query): Query<DoctorQuery>,
 ) -> Result<Response, Problem> {
     let (limit, after) = query.checked()?;
-    let mut snapshot = state.in_gallery(client, &gallery, Recognizer::snapshot).await?;
+    let mut snapshot = state.in_gallery(client, &gallery, Recognizer::snapshot).await??;
     let mut turn = None;
     // A report that is there waits for no other check.
     if snapshot.checked().is_none() {
         // A call that waits holds no snapshot: it may be of an earlier revision after the wait.
         drop(snapshot);
         turn = Some(TURN.acquire().await.map_err(|_| JobError::Stopped)?);
-        snapshot = state.in_gallery(client, &gallery, Recognizer::snapshot).await?;
+        snapshot = state.in_gallery(client, &gallery, Recognizer::snapshot).await??;
     }
     let work = spawn_blocking(move || {
         // Kept until the end, also if the client leaves meanwhile.

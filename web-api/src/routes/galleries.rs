@@ -259,8 +259,9 @@ pub async fn calibrate(
 ) -> Result<Response, Problem> {
     let report = state
         .in_gallery(client, &gallery, |recognizer| {
-            wire::Calibration::new(recognizer.calibrate(), recognizer.revision())
+            let report = recognizer.calibrate()?;
+            Ok::<_, RecognizerError>(wire::Calibration::new(report, recognizer.revision()))
         })
-        .await?;
+        .await??;
     Ok(tagged(StatusCode::OK, report.revision, report))
 }

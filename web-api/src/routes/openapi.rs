@@ -16,7 +16,7 @@ use examples::Examples;
 
 use super::{
     archive, background, class_list, classes, classify, doctor, embed, enroll,
-    examples as one_by_one, galleries, history, lexicon, operations,
+    examples as one_by_one, galleries, history, lexicon, operations, reembed,
 };
 
 #[derive(OpenApi)]
@@ -54,6 +54,9 @@ use super::{
         galleries::undelete,
         galleries::calibrate,
         doctor::check,
+        reembed::start,
+        reembed::read,
+        reembed::cancel,
         archive::export,
         archive::import,
         class_list::list,

@@ -11,7 +11,7 @@ const SVG: &str = "image/svg+xml";
 
 /// Name, media type and content of each file.
 // A closed list: no path of a request reaches the disk.
-const FILES: [(&str, &str, &str); 26] = [
+const FILES: [(&str, &str, &str); 27] = [
     ("icon.svg", SVG, include_str!("../page/icon.svg")),
     ("style.css", CSS, include_str!("../page/style.css")),
     ("main.js", SCRIPT, include_str!("../page/main.js")),
@@ -35,6 +35,7 @@ const FILES: [(&str, &str, &str); 26] = [
     ("none.js", SCRIPT, include_str!("../page/none.js")),
     ("quality.js", SCRIPT, include_str!("../page/quality.js")),
     ("rate.js", SCRIPT, include_str!("../page/rate.js")),
+    ("reembed.js", SCRIPT, include_str!("../page/reembed.js")),
     ("teach.js", SCRIPT, include_str!("../page/teach.js")),
     ("undo.js", SCRIPT, include_str!("../page/undo.js")),
     ("verdict.js", SCRIPT, include_str!("../page/verdict.js")),

@@ -68,13 +68,20 @@ impl Published {
         drop(before);
     }
 
-    /// Publishes the selected gallery as it is now, and from now on after each change.
-    pub(super) fn publish(&self, recognizer: &mut Recognizer) -> Arc<Snapshot> {
+    /// Publishes the selected gallery as it is now, and from now on after each change. One of
+    /// another model has no snapshot: what was published of it is dropped.
+    pub(super) fn publish(
+        &self,
+        recognizer: &mut Recognizer,
+    ) -> Result<Arc<Snapshot>, RecognizerError> {
         let snapshot = recognizer.snapshot();
-        if let Some(id) = recognizer.selected_id() {
-            let before = self.write().snapshots.insert(id, Arc::clone(&snapshot));
-            drop(before);
-        }
+        let Some(id) = recognizer.selected_id() else { return snapshot };
+        let before = match &snapshot {
+            Ok(snapshot) => self.write().snapshots.insert(id, Arc::clone(snapshot)),
+            Err(_) => self.write().snapshots.remove(&id),
+        };
+        // Not while others wait for the lock.
+        drop(before);
         snapshot
     }
 
@@ -86,7 +93,8 @@ impl Published {
         let id = recognizer.selected_id();
         let published = id.and_then(|id| self.read().snapshots.get(&id).map(|one| one.revision()));
         if published.is_some_and(|published| published != revision) {
-            self.publish(recognizer);
+            // The call that changed it does not fail for it: the next one that classifies does.
+            drop(self.publish(recognizer));
         }
         self.drop_closed(recognizer);
     }

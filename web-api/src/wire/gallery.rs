@@ -130,6 +130,9 @@ pub struct Gallery {
     pub examples: usize,
     /// Number of background examples: images of none of the classes.
     pub background_examples: usize,
+    /// True if the images of the gallery were embedded with another model: it can be read and
+    /// changed, but no image can be compared with it or enrolled before they are embedded again.
+    pub other_space: bool,
     /// True if unknown images are rejected; false if the bundle has no decision: then every image
     /// is accepted, and `rate`, `threshold` and `expected_unknown_share` have no effect.
     pub rejects_unknown: bool,
@@ -277,6 +280,7 @@ impl Gallery {
             classes: summary.classes,
             examples: summary.examples,
             background_examples: summary.background,
+            other_space: recognizer.is_other_space(),
             rejects_unknown: matches!(recognizer.decision_availability(), Availability::Ready),
             rate: summary.settings.rate,
             threshold: summary.settings.threshold,

@@ -119,6 +119,7 @@ fn the_examples_have_the_fields_of_real_answers() {
         (format!("{gallery}/classify"), "post", explained),
         post(&format!("{gallery}/calibrate")),
         get(&format!("{gallery}/doctor")),
+        get(&format!("{gallery}/reembed")),
         post("/v1/embed"),
         get(&format!("{class}/examples")),
         get(&format!("{gallery}/history")),

@@ -113,7 +113,15 @@ impl From<GalleryError> for Problem {
             | GalleryError::NameInUse(_)
             | GalleryError::NotDeleted(_)
             | GalleryError::DefaultGallery
-            | GalleryError::OtherSpace { .. } => Self::new(Code::Conflict, sentence(&error)),
+            | GalleryError::NotOtherSpace
+            | GalleryError::NotReembedded { .. } => Self::new(Code::Conflict, sentence(&error)),
+            GalleryError::NeedsImages { .. } => {
+                let detail = format!("{} `\"leave_out\": true` leaves them out.", sentence(&error));
+                Self::new(Code::Conflict, detail)
+            }
+            GalleryError::OtherSpace { examples, with_image, .. } => {
+                Self::new(Code::OtherSpace, other_space(*examples, *with_image))
+            }
             GalleryError::CannotUndo { .. }
             | GalleryError::NothingToUndo
             | GalleryError::NothingToRedo => Self::new(Code::CannotUndo, sentence(&error)),
@@ -147,6 +155,20 @@ impl From<ArchiveError> for Problem {
     }
 }
 
+/// What can be done with a gallery of another model, by the calls of this service.
+fn other_space(examples: usize, with_image: usize) -> String {
+    let kept = match with_image {
+        0 => String::new(),
+        kept => format!("`POST …/reembed` embeds the {kept} that are kept again. Or "),
+    };
+    let use_other = if with_image == 0 { "Use" } else { "use" };
+    format!(
+        "The {examples} images of this gallery were embedded with another model and cannot be \
+         compared with those of this one. {kept}{use_other} the bundle of that model, or enroll the \
+         images in another gallery."
+    )
+}
+
 fn archive(error: &ArchiveError) -> Problem {
     match error {
         ArchiveError::NoArchive
@@ -170,6 +192,14 @@ fn sentence(error: &impl Display) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_gallery_of_another_model_has_ways_out() {
+        let none = other_space(3, 0);
+        assert!(none.contains("this one. Use the bundle") && !none.contains("reembed"), "{none}");
+        let some = other_space(3, 2);
+        assert!(some.contains("`POST …/reembed` embeds the 2 that are kept again. Or use"), "{some}");
+    }
 
     #[test]
     fn sentences_start_with_a_capital_and_end_with_a_period() {

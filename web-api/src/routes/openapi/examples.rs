@@ -42,7 +42,7 @@ fn contents(operation: &mut Operation) -> impl Iterator<Item = &mut Content> {
 
 /// The bodies that may be left out, since each of their fields may be.
 fn has_only_defaults(request: &RequestBody) -> bool {
-    const OPTIONAL: [&str; 3] = ["UndoRequest", "RedoRequest", "PurgeRequest"];
+    const OPTIONAL: [&str; 4] = ["UndoRequest", "RedoRequest", "PurgeRequest", "ReembedRequest"];
     request.content.values().any(|content| match content {
         RefOr::T(content) => match &content.schema {
             Some(RefOr::Ref(schema)) => {
