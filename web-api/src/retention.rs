@@ -1,12 +1,11 @@
 //! Purges once a day what was removed longer ago than the `retention_days` of its gallery, and
 //! deleted galleries in the same way.
 
-use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use edge::gallery::{GalleryEntry, GalleryError, GalleryId};
+use edge::gallery::GalleryEntry;
 use edge::recognizer::RecognizerError;
 use tokio::time::sleep;
 use tracing::{info, warn};
@@ -25,27 +24,22 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Purges what is due, soon after the start and then once a day; it never ends.
 pub async fn purge_daily(state: Arc<AppState>) {
-    let mut of_other_models = HashSet::new();
     sleep(FIRST).await;
     loop {
-        if let Err(error) = purge_due(&state, &mut of_other_models).await {
+        if let Err(error) = purge_due(&state).await {
             warn!("what was removed could not be purged, and is tried again in a day: {error}");
         }
         sleep(DAY).await;
     }
 }
 
-/// Purges what is due and writes the store anew at the end, once. `of_other_models` are the
-/// galleries of which the log has that line.
-async fn purge_due(
-    state: &AppState,
-    of_other_models: &mut HashSet<GalleryId>,
-) -> Result<(), JobError> {
+/// Purges what is due and writes the store anew at the end, once.
+async fn purge_due(state: &AppState) -> Result<(), JobError> {
     let galleries = state.with_recognizer(writer().client, |recognizer| recognizer.galleries());
     let mut n_examples = 0;
     // A job for each, so that other calls are served in between.
     for gallery in galleries.await?? {
-        n_examples += purge_gallery(state, &gallery, of_other_models).await;
+        n_examples += purge_gallery(state, &gallery).await;
     }
     let n_galleries = purge_deleted(state).await;
     // Also if nothing was due: a process may have ended, or a disk been full, before this step.
@@ -72,26 +66,11 @@ async fn purge_deleted(state: &AppState) -> usize {
 }
 
 /// Purges one gallery; what stands in the way does not stop the others.
-async fn purge_gallery(
-    state: &AppState,
-    gallery: &GalleryEntry,
-    of_other_models: &mut HashSet<GalleryId>,
-) -> usize {
+async fn purge_gallery(state: &AppState, gallery: &GalleryEntry) -> usize {
     let name = &gallery.name;
     let purged = state.change(writer(), name, |recognizer| recognizer.purge_due());
     match purged.await.and_then(|purged: Result<usize, RecognizerError>| Ok(purged?)) {
         Ok(n) => n,
-        Err(JobError::Recognizer(RecognizerError::Gallery(GalleryError::OtherSpace {
-            ..
-        }))) => {
-            if of_other_models.insert(gallery.id) {
-                info!(
-                    "the gallery `{name}` was made with another model: nothing of it is purged \
-                     while this model is used"
-                );
-            }
-            0
-        }
         Err(error) => {
             warn!("the gallery `{name}` is not purged, and is tried again in a day: {error}");
             0

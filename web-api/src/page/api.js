@@ -96,6 +96,12 @@ export const undo = (change, through = false) =>
 /** Takes an undo back, the last one without an id. */
 export const redo = (change) => callWith("POST", `${here()}/redo`, change ? { change } : {});
 
+/** How far the images of a gallery of another model are recomputed. */
+export const recomputed = () => call("GET", `${here()}/reembed`);
+/** Recomputes them, or goes on; `{ swap, leave_out }`, both optional, uses the result. */
+export const recompute = (options = {}) => callWith("POST", `${here()}/reembed`, options);
+export const forgetRecomputed = () => call("DELETE", `${here()}/reembed`);
+
 /** The address of the whole gallery as a file. */
 export const exportUrl = () => `${here()}/export`;
 /** Joins the gallery with a file that was exported. */

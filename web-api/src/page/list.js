@@ -14,6 +14,7 @@ const SENSE = 3;
 
 export class List {
   names = false; // whether the bundle has name knowledge
+  locked = false; // whether no images can be added
   labels = []; // the names of all classes
   #teach;
   #changed;
@@ -40,7 +41,7 @@ export class List {
 
   #draw(known) {
     this.labels = known.map((item) => item.label);
-    const drawn = JSON.stringify(known);
+    const drawn = JSON.stringify([known, this.locked]);
     // An open form stays; closing it draws the changes made meanwhile.
     if (drawn === this.#drawn || document.querySelector(".rename")) return;
     this.#drawn = drawn;
@@ -138,6 +139,7 @@ export class List {
     const input = make("input");
     input.type = "file";
     input.multiple = true;
+    input.disabled = this.locked;
     input.accept = "image/jpeg,image/png,image/webp,image/bmp,image/tiff,image/gif";
     input.id = `more-${item.id}`;
     input.setAttribute("aria-label", `Add images of ${item.label}`);

@@ -13,6 +13,7 @@ import { List } from "/page/list.js";
 import { Look } from "/page/look.js";
 import { None } from "/page/none.js";
 import { Rate } from "/page/rate.js";
+import { Reembed } from "/page/reembed.js";
 import { Teach } from "/page/teach.js";
 import { Undo } from "/page/undo.js";
 
@@ -31,6 +32,7 @@ const check = new Check(changed);
 const history = new History(changed);
 const undo = new Undo(changed);
 const galleries = new Galleries(changed);
+const reembed = new Reembed(changed);
 
 // The gallery has changed: show it and classify the shown images again. `done` can be taken back.
 async function changed(done) {
@@ -42,19 +44,18 @@ async function changed(done) {
 async function refresh() {
   // First, since the gallery that is shown may be gone; if it fails, the list shows why.
   await galleries.refresh().catch(() => {});
+  const settings = await gallery().catch(() => null); // the list shows why
+  list.locked = settings?.other_space ?? false;
   await list.refresh();
   history.refresh();
   carry.show();
-  try {
-    const settings = await gallery();
-    none.show(settings);
-    rate.show(settings);
-    keep.show(settings);
-    check.show(settings);
-    byId("about-unknown").textContent = settings.rejects_unknown ? "rejected" : "accepted (this bundle has no decision)";
-  } catch {
-    // The list shows why.
-  }
+  if (!settings) return;
+  none.show(settings);
+  rate.show(settings);
+  keep.show(settings);
+  check.show(settings);
+  reembed.show(settings);
+  byId("about-unknown").textContent = settings.rejects_unknown ? "rejected" : "accepted (this bundle has no decision)";
 }
 
 // --- classify
@@ -159,6 +160,7 @@ async function connect() {
 function about({ version: number, bundle, engine }) {
   teach.useNames(bundle.names);
   list.names = bundle.names;
+  reembed.bundle = bundle.name;
   byId("about-bundle").textContent = bundle.name;
   byId("about-names").textContent = bundle.names ? "on" : "off (this bundle has no name knowledge)";
   byId("about-engine").textContent = engine.provider;

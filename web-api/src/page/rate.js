@@ -27,7 +27,7 @@ export class Rate {
   /** Shows the settings of the gallery, and what is known about its rates. */
   async show(gallery) {
     this.#gallery = gallery;
-    const used = gallery.rejects_unknown && gallery.classes > 0;
+    const used = gallery.rejects_unknown && gallery.classes > 0 && !gallery.other_space;
     show(byId("rate"), used);
     if (!used) return;
     this.#draw();

@@ -198,7 +198,10 @@ mod tests {
         let none = other_space(3, 0);
         assert!(none.contains("this one. Use the bundle") && !none.contains("reembed"), "{none}");
         let some = other_space(3, 2);
-        assert!(some.contains("`POST …/reembed` embeds the 2 that are kept again. Or use"), "{some}");
+        assert!(
+            some.contains("`POST …/reembed` embeds the 2 that are kept again. Or use"),
+            "{some}"
+        );
     }
 
     #[test]
