@@ -4,6 +4,7 @@
 //!   [`note!`] or [`Log`]. If it cannot be written, it is dropped and the work goes on.
 //! * A result is written to standard output with [`print`](print()). If it cannot be written, the
 //!   command failed: exit code 1, and a message on standard error.
+//! * [`stop_on_interrupt`] lets a command end after its step, so that nothing is lost.
 //! * [`parse`] reads the command line by the same rules, and [`ignore_file_size_signal`] turns a
 //!   limit of file sizes into an error of the write.
 //!
@@ -24,7 +25,7 @@ use std::sync::atomic::AtomicBool;
 use clap::builder::Resettable;
 use clap::{Arg, Command, Parser};
 use models::fault::Message;
-use signal_hook::consts::{SIGHUP, SIGXFSZ};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGXFSZ};
 use signal_hook::flag;
 
 /// Prints a result and a line break on standard output.
@@ -147,6 +148,22 @@ pub fn ignore_file_size_signal() {
     // A handler, because ignoring a signal takes `unsafe`. The flag has no reader.
     // Where the signal cannot be handled, it ends the program as before.
     let _ = flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
+}
+
+/// The exit code of a program that a signal ends is 128 more than its number.
+const SIGNALED: i32 = 128;
+
+/// A flag that Ctrl-C sets: the command ends after its step. Ctrl-C ends the program at once while
+/// the flag is set, so that a second one is always obeyed.
+///
+/// # Errors
+/// When the system does not let the signal be handled.
+pub fn stop_on_interrupt() -> io::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    // This order matters: the first Ctrl-C must find the flag not set.
+    flag::register_conditional_shutdown(SIGINT, SIGNALED + SIGINT, Arc::clone(&stop))?;
+    flag::register(SIGINT, Arc::clone(&stop))?;
+    Ok(stop)
 }
 
 /// Whether the program was started so that it survives its terminal, as `nohup` does.

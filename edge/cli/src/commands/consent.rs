@@ -1,4 +1,4 @@
-//! The consent to a purge, which cannot be undone.
+//! Questions on the terminal: the consent to a purge, which cannot be undone, and others.
 
 use std::io::{self, BufRead, IsTerminal, Read};
 
@@ -23,13 +23,22 @@ pub(super) fn ask() -> Result<(), Message> {
     check(&mut io::stdin().lock())
 }
 
-/// Reads the answer to the question.
-fn check(input: &mut impl BufRead) -> Result<(), Message> {
+/// Reads the answer to a question that ends with `[y/N]`.
+pub(super) fn is_yes(input: &mut impl BufRead) -> Result<bool, Message> {
+    Ok(matches!(answer(input)?.trim().to_lowercase().as_str(), "y" | "yes"))
+}
+
+fn answer(input: &mut impl BufRead) -> Result<String, Message> {
     let mut line = String::new();
     // A line of the keyboard is short; other input need not be.
     let read = input.take(64).read_line(&mut line);
     read.map_err(|error| Message::machine(format!("cannot read standard input: {error}")))?;
-    match line.trim() {
+    Ok(line)
+}
+
+/// Reads the answer to the question.
+fn check(input: &mut impl BufRead) -> Result<(), Message> {
+    match answer(input)?.trim() {
         "yes" => Ok(()),
         _ => Err(Message::input("expected `yes`; nothing was purged")),
     }
@@ -38,6 +47,16 @@ fn check(input: &mut impl BufRead) -> Result<(), Message> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_is_the_default() {
+        for yes in ["y\n", "Y\n", "yes\n", " yes \r\n"] {
+            assert_eq!(is_yes(&mut yes.as_bytes()).ok(), Some(true), "{yes:?}");
+        }
+        for no in ["", "\n", "n\n", "no\n", "yy\n"] {
+            assert_eq!(is_yes(&mut no.as_bytes()).ok(), Some(false), "{no:?}");
+        }
+    }
 
     #[test]
     fn only_yes_is_consent() {

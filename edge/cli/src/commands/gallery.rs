@@ -10,6 +10,7 @@ mod examples;
 mod hint;
 mod history;
 mod purge;
+mod reembed;
 mod saved;
 mod settings;
 mod store;
@@ -54,6 +55,7 @@ Examples:
   handful gallery undo                                the last change, also after a restart
   handful gallery doctor                              which classes have enough images
   handful gallery export things.handful               the gallery in one file; `import` reads it
+  handful gallery reembed                             a gallery of another model, with this one
   handful gallery settings --rate 0.02                accept 2 in 100 unknown images
   handful gallery background list                     the examples of \"none of these\"
 
@@ -114,6 +116,8 @@ enum Action {
     Purge(purge::Action),
     /// Check which classes have enough images, and which examples are likely in the wrong class
     Doctor(doctor::Options),
+    /// Embed a gallery of another model anew, from the images that it keeps
+    Reembed(reembed::Options),
     /// Show or change how many unknown images are accepted, and what is kept of images
     Settings(settings::Options),
     /// List or remove the examples of "none of these"; `handful enroll --background` adds some
@@ -197,6 +201,7 @@ pub(crate) fn run(
         Action::Archive(action) => archive::run(action, gallery, json, device),
         Action::Purge(action) => purge::run(action, json, device),
         Action::Doctor(doctor::Options {}) => doctor::run(json, device),
+        Action::Reembed(options) => reembed::run(options, json, device),
         Action::Settings(options) => settings::run(options, json, device),
         Action::Background(action) => background::run(action, json, device),
     }
