@@ -32,6 +32,8 @@ mod operations;
 mod overload;
 mod process;
 mod quality;
+mod reembed;
+mod reembed_page;
 mod rejecting;
 #[path = "../../../edge/tests/shared/rejecting_table.rs"]
 mod rejecting_table;

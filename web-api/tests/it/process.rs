@@ -6,7 +6,6 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use edge::gallery::Gallery;
 use terminal::cases::Unwritable;
 
 use crate::client::{Connection, head};
@@ -147,13 +146,6 @@ fn an_engine_that_was_named_must_run() {
     }
     // tract needs no library.
     Service::run(tiny(store.path(), &[]).env("ORT_DYLIB_PATH", "/nowhere/named.so"));
-}
-
-#[test]
-fn a_store_of_another_model_is_bad_input() {
-    let store = tempfile::tempdir().unwrap();
-    drop(Gallery::open(store.path(), &"0".repeat(64)).unwrap());
-    assert_fails(&mut tiny(store.path(), &[]), 2, &["another model", "another store folder"]);
 }
 
 #[test]

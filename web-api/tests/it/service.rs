@@ -88,6 +88,16 @@ impl Service {
         Self::run(&mut tiny(store, args))
     }
 
+    pub(crate) fn start_with(bundle: &Path, store: &Path, args: &[&str]) -> Self {
+        Self::run(&mut on(bundle, store, args))
+    }
+
+    /// The same service, which keeps these folders as long as it runs.
+    pub(crate) fn keeping(mut self, folders: Vec<TempDir>) -> Self {
+        self.folders.extend(folders);
+        self
+    }
+
     /// Runs it and waits until it reports that it is ready.
     pub(crate) fn run(command: &mut Command) -> Self {
         Self::run_with_errors_to(command, Stdio::piped())

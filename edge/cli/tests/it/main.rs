@@ -21,6 +21,7 @@ mod gallery_examples;
 mod history;
 mod names;
 mod quality;
+mod reembed;
 mod rejecting;
 #[path = "../../../tests/shared/rejecting_table.rs"]
 mod rejecting_table;
