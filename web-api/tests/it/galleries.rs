@@ -1,6 +1,6 @@
 //! Several galleries: create, read, rename, delete, restore; each has its own classes.
 
-use edge::gallery::{Galleries, Label};
+use edge::gallery::{Galleries, Label, NewExample};
 use serde_json::{Value, json};
 
 use crate::draw;
@@ -207,7 +207,14 @@ fn a_gallery_of_another_model_is_deleted_and_purged() {
     let mut galleries = Galleries::open(store.path(), "another space").unwrap();
     galleries.create(&Label::parse("old").unwrap()).unwrap();
     let mut old = galleries.gallery("old").unwrap();
-    old.enroll(&Label::parse("mug").unwrap(), Vec::new(), true).unwrap();
+    // Without an embedding it would be of any model.
+    let example = NewExample {
+        sha256: [7; 32],
+        embedding: vec![1.0; 4],
+        precision: "fp32".to_owned(),
+        image: None,
+    };
+    old.enroll(&Label::parse("mug").unwrap(), vec![example], true).unwrap();
     drop(old);
     drop(galleries);
     let service = Service::start_on(store.path(), &[]);

@@ -170,7 +170,7 @@ impl fmt::Display for Comparison {
 
 impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.comparison.fmt(f)
+        write!(f, "{}", self.comparison)
     }
 }
 
