@@ -73,7 +73,7 @@ impl ReembedJob {
             }
             return is_same;
         }
-        // Under the lock: the task looks for its job.
+        // Under the lock: the task asks for its job.
         *job = Some(Job { gallery, at_end, phase: Phase::Running, task: task() });
         true
     }

@@ -159,7 +159,7 @@ impl From<ArchiveError> for Problem {
 fn other_space(examples: usize, with_image: usize) -> String {
     let kept = match with_image {
         0 => String::new(),
-        kept => format!("`POST …/reembed` embeds the {kept} that are kept again. Or "),
+        kept => format!("`POST …/reembed` embeds the {kept} that are kept anew. Or "),
     };
     let use_other = if with_image == 0 { "Use" } else { "use" };
     format!(
@@ -199,7 +199,7 @@ mod tests {
         assert!(none.contains("this one. Use the bundle") && !none.contains("reembed"), "{none}");
         let some = other_space(3, 2);
         assert!(
-            some.contains("`POST …/reembed` embeds the 2 that are kept again. Or use"),
+            some.contains("`POST …/reembed` embeds the 2 that are kept anew. Or use"),
             "{some}"
         );
     }
