@@ -153,8 +153,9 @@ impl Job {
                 return Ok(());
             }
             let mut embedded = Vec::with_capacity(kept.len());
-            for KeptImage { example, bytes } in kept {
-                let embedding = self.embed(bytes).await?;
+            for image in kept {
+                let example = image.example;
+                let embedding = self.embed(image).await?;
                 self.state.metrics.reembedded();
                 embedded.push(Reembedded { example, embedding });
             }
@@ -163,14 +164,16 @@ impl Job {
     }
 
     /// The embedding of one image; `None` if it cannot be read.
-    async fn embed(&self, bytes: Vec<u8>) -> Result<Option<Vec<f32>>, JobError> {
+    async fn embed(&self, image: KeptImage) -> Result<Option<Vec<f32>>, JobError> {
         let client = self.writer.client;
         let mut memory = self.state.buffers.lease(client);
         // The decoder refuses what is larger than a body, and a body fits the budget.
-        let size = bytes.len().min(self.state.config.limits.max_body_bytes);
+        let size = image.bytes.len().min(self.state.config.limits.max_body_bytes);
         while !memory.grow_within(size, PAUSE).await {}
-        let image = Upload { file: None, bytes: bytes.into() };
-        let images = Arc::new(Uploads::new(vec![image], memory));
+        let file = Upload { file: None, bytes: image.bytes.into() };
+        let mut images = Uploads::new(vec![file], memory);
+        images.crop = image.crop;
+        let images = Arc::new(images);
         loop {
             match self.state.embed(Caller::from(client), &images).await {
                 Ok(embedded) => {

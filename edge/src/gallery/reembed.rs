@@ -122,7 +122,9 @@ impl Gallery {
             }
             let bytes = self.journal.image(target.example)?;
             target.see(bytes.as_deref());
-            images.extend(bytes.map(|bytes| KeptImage { example: target.example, bytes }));
+            let crop = target.crop();
+            let example = target.example;
+            images.extend(bytes.map(|bytes| KeptImage { example, bytes, crop }));
         }
         Ok(images)
     }

@@ -1,5 +1,7 @@
 //! What a re-embedding takes and returns.
 
+use models::image::Crop;
+
 use super::id::{ExampleId, GroupId};
 
 /// How far the re-embedding of a gallery is.
@@ -33,6 +35,8 @@ pub struct KeptImage {
     pub example: ExampleId,
     /// The bytes of an image file.
     pub bytes: Vec<u8>,
+    /// The part of it that the example shows; a thumbnail is of that part already.
+    pub crop: Option<Crop>,
 }
 
 /// What a kept image became.

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use models::image::{Crop, Region};
 use sha2::{Digest, Sha256 as Hasher};
 
 use super::change::{Change, Sha256, What};
@@ -29,6 +30,7 @@ pub(super) struct Worklist {
 pub(super) struct Target {
     pub(super) example: ExampleId,
     sha256: Sha256,
+    crop: Option<Region>,
     /// The change that enrolled it, its position there, and how many that change has.
     change: ChangeId,
     index: u8,
@@ -114,7 +116,8 @@ impl Worklist {
             of: target.of,
             example: one.embedding.map(|embedding| {
                 let (id, sha256) = (target.example, target.sha256.0);
-                Arc::new(Example { id, sha256, embedding, precision: precision.to_owned() })
+                let precision = precision.to_owned();
+                Arc::new(Example { id, sha256, crop: target.crop, embedding, precision })
             }),
         });
         let mut beside: Vec<Beside> = beside.collect();
@@ -196,6 +199,12 @@ impl Target {
         self.state == Some(EmbeddingState::Embedded)
     }
 
+    /// The part of its kept image that it shows.
+    pub(super) fn crop(&self) -> Option<Crop> {
+        let crop = self.crop.filter(|_| self.image == Some(ImageKind::Original));
+        crop.map(Crop::from)
+    }
+
     /// Remembers what its kept image is; `None` if none is kept.
     pub(super) fn see(&mut self, image: Option<&[u8]>) {
         self.image = Some(match image {
@@ -229,6 +238,7 @@ fn all_targets(journal: &[Change], state: &State, embedded: &EmbeddingStates) ->
             targets.push(Target {
                 example: new.id,
                 sha256: new.sha256,
+                crop: new.crop,
                 change: change.id,
                 index,
                 of,

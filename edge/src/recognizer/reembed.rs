@@ -95,7 +95,7 @@ impl Recognizer {
     /// the network fails; [`RecognizerError::EmbedderTaken`] after [`Recognizer::take_embedder`].
     pub fn embed_kept(&mut self, image: &KeptImage) -> Result<Reembedded, RecognizerError> {
         let example = image.example;
-        let Ok(decoded) = self.decoder.decode(&image.bytes) else {
+        let Ok(decoded) = self.decoder.decode(&image.bytes, image.crop) else {
             return Ok(Reembedded { example, embedding: None });
         };
         let embedded = self.embed_decoded(decoded)?;
