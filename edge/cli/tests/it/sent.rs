@@ -142,8 +142,7 @@ fn classify_takes_folders_and_standard_input() {
     let outcome = with_stdin(&sandbox, &["enroll", "--class", "mug", "-"], &image(1));
     assert!(outcome.code == 0 && outcome.out.contains("mug"), "{outcome:?}");
     let empty = with_stdin(&sandbox, &["classify", "-"], b"");
-    assert_refused(&empty, 2, &["1 of 1"]);
-    assert!(empty.err.contains("-: the image is empty"), "{empty:?}");
+    assert_refused(&empty, 2, &["-: the image is empty"]);
     let twice = with_stdin(&sandbox, &["classify", "-", "-"], &image(0));
     assert_refused(&twice, 2, &["1 of 2"]);
     assert!(twice.err.contains("standard input was given before"), "{twice:?}");
