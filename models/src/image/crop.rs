@@ -85,8 +85,8 @@ pub enum CropError {
     Form(String),
     /// The text is not what an example remembers of its crop.
     #[error(
-        "`{0}` is not a part of an image: expected x,y,width,height, fractions inside of the \
-         image such as 0.25,0.1,0.5,0.5"
+        "`{0}` is not a part of an image: expected x,y,width,height, fractions of less than the \
+         whole image such as 0.25,0.1,0.5,0.5"
     )]
     Region(String),
     /// The rectangle is not in the image.
@@ -252,14 +252,16 @@ impl FromStr for Region {
 
     fn from_str(text: &str) -> Result<Self, CropError> {
         match text.parse() {
-            Ok(Crop(Written::Millionths(sides))) if is_inside(sides) => Ok(Self(sides)),
+            Ok(Crop(Written::Millionths(sides))) if is_part(sides) => Ok(Self(sides)),
             _ => Err(CropError::Region(quoted(text))),
         }
     }
 }
 
-fn is_inside([left, top, width, height]: Sides) -> bool {
-    width > 0 && height > 0 && left + width <= UNIT && top + height <= UNIT
+/// Whether sides are those of a part that is not the whole.
+fn is_part([left, top, width, height]: Sides) -> bool {
+    let is_inside = left + width <= UNIT && top + height <= UNIT;
+    is_inside && width > 0 && height > 0 && width.min(height) < UNIT
 }
 
 impl From<Region> for Crop {
@@ -397,7 +399,7 @@ mod tests {
         let region = inside("100,50,300,200", (400, 400)).region((400, 400));
         assert_eq!(region.to_string(), "0.25,0.125,0.75,0.5");
         assert_eq!(region.to_string().parse::<Region>(), Ok(region));
-        for wrong in ["100,50,300,200", "0.5,0,0.6,1", "0,0,0,1", "x"] {
+        for wrong in ["100,50,300,200", "0.5,0,0.6,1", "0,0,0,1", "0,0,1,1", "x"] {
             assert!(wrong.parse::<Region>().is_err(), "{wrong}");
         }
         let json = serde_json::to_string(&region).unwrap();
