@@ -227,15 +227,17 @@ fn label(random: &mut Random) -> Label {
     Label::parse(LABELS[random.index(LABELS.len())]).unwrap()
 }
 
-/// A made-up image, of which a few bytes may be kept.
+/// A made-up image, of which a few bytes may be kept. Two numbers have one file: an odd one is a
+/// part of the image that is whole in the one before.
 fn example(number: u64, is_kept: bool) -> NewExample {
     let mut sha256 = [0; 32];
-    sha256[..8].copy_from_slice(&number.to_le_bytes());
+    sha256[..8].copy_from_slice(&(number / 2).to_le_bytes());
+    let crop = (!number.is_multiple_of(2)).then(|| "0.5,0,0.5,0.25".parse().unwrap());
     let value = number as f32;
     let image = is_kept.then(|| format!("BM image {number} ").repeat(30).into_bytes());
     let precision = if number.is_multiple_of(2) { "fp32" } else { "int8" };
     let precision = precision.to_owned();
-    NewExample { sha256, crop: None, embedding: vec![value, -value, 0.5], precision, image }
+    NewExample { sha256, crop, embedding: vec![value, -value, 0.5], precision, image }
 }
 
 fn examples(random: &mut Random) -> Vec<NewExample> {
