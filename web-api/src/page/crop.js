@@ -141,7 +141,8 @@ export class Crop {
     if (!this.#drag) return;
     this.#move(event);
     const { width, height } = this.#box.getBoundingClientRect();
-    if (Math.min(width, height) < CLICK_PX) return this.#restore();
+    // A small rectangle, as the keyboard makes it, can be moved too.
+    if (this.#drag.anchor && Math.min(width, height) < CLICK_PX) return this.#restore();
     this.#drag = null;
     return this.#use();
   }
