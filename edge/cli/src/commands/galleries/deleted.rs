@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::text::{Align, table};
 
-/// The deleted galleries that can be restored, with the names of the HTTP API.
+/// The deleted galleries that can be restored, with the fields of `list` and their times.
 #[derive(Debug, Serialize)]
 pub(super) struct DeletedAnswer {
     /// The one that was deleted last first.
