@@ -187,7 +187,7 @@ export class Crop {
   }
 }
 
-/** The part of an image file as an image of its own, to show it; the file itself without a part. */
+/** The part of an image file as an image of its own, to show it; the file itself without a part, or if it is too large. */
 export async function cutOut(file, text) {
   if (!text) return file;
   const image = await createImageBitmap(file);
@@ -197,7 +197,8 @@ export async function cutOut(file, text) {
   canvas.height = Math.max(1, Math.round(height * image.height));
   canvas.getContext("2d").drawImage(image, -x * image.width, -y * image.height);
   image.close();
-  return new Promise((resolve) => canvas.toBlob(resolve));
+  // A browser may refuse a large canvas.
+  return new Promise((resolve) => canvas.toBlob((blob) => resolve(blob ?? file)));
 }
 
 function handle(corner) {
