@@ -102,8 +102,12 @@ impl Recognizer {
         Ok(Reembedded { example, embedding: Some(embedded.embedding) })
     }
 
-    /// Refuses what compares or adds embeddings if the gallery is of another space.
-    pub(super) fn check_space(&self) -> Result<(), RecognizerError> {
+    /// Refuses what compares or adds embeddings if the gallery is of another space. Every such call
+    /// does so itself; a program asks before it embeds images for it.
+    ///
+    /// # Errors
+    /// [`RecognizerError::Gallery`].
+    pub fn check_space(&self) -> Result<(), RecognizerError> {
         Ok(self.gallery.check_space(&self.selected())?)
     }
 }

@@ -92,6 +92,7 @@ pub async fn enroll(
     let keep = state
         .in_gallery(writer.client, &gallery, move |recognizer| {
             recognizer.check(precondition)?;
+            recognizer.check_space()?;
             Ok::<_, RecognizerError>(recognizer.settings().keep_images)
         })
         .await??;

@@ -91,6 +91,7 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
     // The store is read and closed again: its lock is not held while the network runs.
     let mut recognizer = open(device, StoreAccess::Snapshot)?;
     check_classes(&recognizer.summary(), &device.store_dir()?)?;
+    recognizer.check_space()?;
     check_decision(options, &recognizer)?;
     let answer = answer(options, inputs, &mut recognizer)?;
     if let Availability::Failed(reason) = recognizer.attribute_weights() {

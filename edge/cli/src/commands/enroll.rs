@@ -147,6 +147,7 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
     let left_out = std::mem::take(&mut plan.left_out);
     // Opened before the images are read: a store that cannot be used is reported at once.
     let mut recognizer = open(device, StoreAccess::Create)?;
+    recognizer.check_space()?;
     let model = Some(ModelInfo::of(&mut recognizer)?);
     let total = plan.total();
     // All images before the first write: one bad file must not leave half of the classes enrolled.
