@@ -1,0 +1,1 @@
+"""The client, in one of its two forms."""

@@ -1,0 +1,129 @@
+"""A service: its gallery `default`, and what is not about one gallery."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+import httpx
+
+from handful_client import images as image_files
+from handful_client import models
+from handful_client._async.connection import AsyncConnection
+from handful_client._async.gallery import AsyncGallery
+from handful_client._calls import Call, Settings, path
+from handful_client.images import Images
+
+
+class AsyncHandful(AsyncGallery):
+    """A service, used in `async with` or closed with `aclose()`.
+
+    Its calls of a gallery are those of the gallery that it is opened with; `gallery` gives others.
+    The service has `timeout` seconds for an answer, and `transfer_timeout` for an export or an
+    import. A call that it was too busy for (429), or did not finish in time (503), is made again
+    when the service asks for it, if that takes no more than `retry_seconds` in all and if making it
+    twice does no harm. `http` is used in place of connections of its own, and stays open.
+    """
+
+    def __init__(
+        self,
+        url: str = "http://127.0.0.1:8080",
+        *,
+        gallery: str = "default",
+        timeout: float = 30.0,
+        transfer_timeout: float = 600.0,
+        retry_seconds: float = 30.0,
+        http: httpx.AsyncClient | None = None,
+    ) -> None:
+        settings = Settings(timeout, transfer_timeout, retry_seconds)
+        super().__init__(AsyncConnection(url, settings, http), gallery)
+
+    async def __aenter__(self) -> AsyncHandful:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Closes the connections to the service."""
+        await self._connection.aclose()
+
+    # Galleries
+
+    def gallery(self, name: str) -> AsyncGallery:
+        """The calls of another gallery, by name or id, over the same connections."""
+        return AsyncGallery(self._connection, name)
+
+    async def galleries(self) -> list[models.GalleryEntry]:
+        """All galleries: `default`, then the others by name."""
+        call = Call("GET", path("galleries"))
+        return (await self._connection.json(call, models.Galleries)).galleries
+
+    async def create_gallery(self, name: str) -> AsyncGallery:
+        """Makes a gallery. One that exists stays as it is."""
+        await self._connection.json(Call("PUT", path("galleries", name)), models.Gallery)
+        return self.gallery(name)
+
+    async def rename_gallery(
+        self, name: str, to: str, *, if_revision: int | None = None
+    ) -> AsyncGallery:
+        """Gives a gallery another name."""
+        call = Call(
+            "PATCH",
+            path("galleries", name),
+            json={"name": to},
+            if_revision=if_revision,
+            repeatable=False,
+        )
+        await self._connection.json(call, models.Gallery)
+        return self.gallery(to)
+
+    async def delete_gallery(
+        self, name: str, *, if_revision: int | None = None
+    ) -> list[models.GalleryEntry]:
+        """Deletes a gallery with everything in it; returns those that are left."""
+        call = Call(
+            "DELETE", path("galleries", name), if_revision=if_revision, repeatable=False
+        )
+        return (await self._connection.json(call, models.Galleries)).galleries
+
+    async def undelete_gallery(
+        self, name: str, *, if_revision: int | None = None
+    ) -> AsyncGallery:
+        """Restores the gallery of this name that was deleted last."""
+        call = Call(
+            "POST",
+            path("galleries", name, "undelete"),
+            if_revision=if_revision,
+            repeatable=False,
+        )
+        await self._connection.json(call, models.Gallery)
+        return self.gallery(name)
+
+    # The service
+
+    async def embed(self, images: Images) -> models.Embedded:
+        """The embedding of each image, for use elsewhere."""
+        call = Call("POST", path("embed"), images=image_files.read(images))
+        return await self._connection.json(call, models.Embedded)
+
+    async def senses(self, noun: str) -> models.Senses:
+        """The WordNet senses of a noun."""
+        call = Call("GET", path("lexicon"), params={"q": noun})
+        return await self._connection.json(call, models.Senses)
+
+    async def version(self) -> models.Version:
+        """Version, bundle, engine and limits of the service."""
+        return await self._connection.json(Call("GET", "/version"), models.Version)
+
+    async def health(self) -> models.Health:
+        """The checks of a service that is ready; raises `HandfulError` if it is not."""
+        return await self._connection.json(Call("GET", "/readyz"), models.Health)
+
+    async def compact(self) -> None:
+        """Writes the store anew, so that it takes no more room than needed."""
+        await self._connection.content(Call("POST", path("compact")))
