@@ -1,9 +1,10 @@
-//! Project chores: `cargo xtask setup | test | style | results | ci`.
+//! Project chores: `cargo xtask setup | test | style | results | client | ci`.
 //!
 //! Everything a checkout needs beyond crates is fetched here, by package name and only when it is
 //! missing; everything a change must pass is run here, so that a person and CI type the same words.
 
 mod ci;
+mod client;
 mod process;
 mod results;
 #[cfg(test)]
@@ -25,8 +26,9 @@ Examples:
   cargo xtask test      the same, then every test of every crate
   cargo xtask style     how the sources read: lengths of functions and files, closures, comments
   cargo xtask results   write the accuracy tables of README.md and docs/results.md
+  cargo xtask client    write what is generated of the Python client from docs/openapi.json
   cargo xtask ci        format, licenses, lints, style, documentation, tests, benchmarks, a start of
-                        the service, the example";
+                        the service, the Python client, the example";
 
 /// Chores of this project.
 #[derive(Parser)]
@@ -63,6 +65,8 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
+    /// Write the generated part of the Python client in clients/python.
+    Client,
 }
 
 fn main() -> ExitCode {
@@ -93,6 +97,7 @@ fn run(chore: Chore) -> Result<bool> {
         Chore::Style(options) => style::style(&root, &options),
         Chore::Ci => Ok(ci::ci(&root)),
         Chore::Results { check } => results::results(&root, check),
+        Chore::Client => client::generate(&root).map(|()| true),
     }
 }
 

@@ -12,7 +12,7 @@ mod venv;
 mod weights;
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
@@ -24,6 +24,12 @@ pub(crate) fn setup(home: &Path) -> Result<()> {
     libtorch::lay(home, &python)?;
     println!("setup: .venv and .libtorch are ready in {}", home.display());
     Ok(())
+}
+
+/// Makes `.venv` under `home`, if it is not there yet; returns its Python.
+pub(crate) fn python(home: &Path) -> Result<PathBuf> {
+    let _lock = lock(home)?;
+    venv::make(&home.join(".venv"))
 }
 
 /// Lays WordNet and word vectors in `.knowledge` under `home`, if they are not there yet.
