@@ -35,7 +35,8 @@ class Service:
         if isinstance(response, httpx.TransportError):
             raise response
         # A copy: a response is read once.
-        return httpx.Response(response.status_code, headers=response.headers, content=response.content)
+        headers, content = response.headers, response.content
+        return httpx.Response(response.status_code, headers=headers, content=content)
 
     def client(self, retry_seconds: float = 30.0) -> Handful:
         http = httpx.Client(transport=httpx.MockTransport(self))

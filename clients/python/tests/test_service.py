@@ -36,7 +36,8 @@ def test_images_are_paths_bytes_and_files(gallery: Gallery, tmp_path: Path) -> N
     path = tmp_path / "a.png"
     path.write_bytes(stripes(5))
     with path.open("rb") as opened:
-        images = [path, str(path), columns(5), bytearray(columns(5)), opened, io.BytesIO(columns(5))]
+        files = [opened, io.BytesIO(columns(5))]
+        images = [path, str(path), columns(5), bytearray(columns(5)), *files]
         answer = gallery.classify_many(images)
     found = [each.label for each in answer.results]
     assert found == ["stripes", "stripes", "columns", "columns", "stripes", "columns"]
