@@ -106,8 +106,9 @@ def test_a_body_is_sent_whole_each_time() -> None:
 
 def test_one_image_is_the_body_and_several_are_a_form() -> None:
     service = Service(refusal(400))
-    for images in (stripes(), [stripes(), columns()]):
-        error_of(lambda images=images: service.client().enroll("a/b", images))
+    client = service.client()
+    error_of(lambda: client.enroll("a/b", stripes()))
+    error_of(lambda: client.enroll("a/b", [stripes(), columns()]))
     one, several = service.requests
     assert one.url.raw_path.startswith(b"/v1/galleries/default/classes/a%2Fb/examples?create=true")
     assert (one.headers["content-type"], one.content) == ("application/octet-stream", stripes())
@@ -136,7 +137,8 @@ def test_an_answer_of_something_else_is_an_error() -> None:
     error = error_of(Service(page).client().version)
     assert (error.code, error.status, error.detail) == ("bad_answer", 502, "Bad Gateway")
     engine = {"precision": "fp32", "provider": 7, "rejected": []}
-    for wrong in ([], {}, VERSION | {"version": None}, VERSION | {"engine": engine}):
+    wrongs: list[object] = [[], {}, VERSION | {"version": None}, VERSION | {"engine": engine}]
+    for wrong in wrongs:
         error = error_of(Service(httpx.Response(200, json=wrong)).client().version)
         assert (error.code, error.status) == ("bad_answer", 200)
     assert "engine: provider: expected str, got 7" in error.detail

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from conftest import columns, stripes
-from handful_client import AsyncHandful, Gallery, Handful, HandfulError
+from handful_client import AsyncHandful, Gallery, Handful, HandfulError, Image
 
 
 def teach(gallery: Gallery) -> None:
@@ -36,8 +36,8 @@ def test_images_are_paths_bytes_and_files(gallery: Gallery, tmp_path: Path) -> N
     path = tmp_path / "a.png"
     path.write_bytes(stripes(5))
     with path.open("rb") as opened:
-        files = [opened, io.BytesIO(columns(5))]
-        images = [path, str(path), columns(5), bytearray(columns(5)), *files]
+        images: list[Image] = [path, str(path), columns(5), bytearray(columns(5))]
+        images += [opened, io.BytesIO(columns(5))]
         answer = gallery.classify_many(images)
     found = [each.label for each in answer.results]
     assert found == ["stripes", "stripes", "columns", "columns", "stripes", "columns"]
