@@ -14,7 +14,6 @@ use super::class::Example;
 use super::commit::Data;
 use super::error::GalleryError;
 use super::id::ExampleId;
-use super::other_spaces::OtherSpaces;
 use super::reembedded::{KeptImage, ReembedStatus, Reembedded, Reembedding};
 use super::state::{ExampleState, State};
 use super::worklist::Worklist;

@@ -254,16 +254,16 @@ impl Gallery {
         let changes = self.changes(undos.collect());
         let next = State::fold(journal.iter().chain(&changes));
         self.limits.check_growth(&self.state, &next)?;
-        self.check_embedded(&next, &undone)?;
+        self.check_embedded(&next, planned)?;
         self.state.replace(next);
         self.commit(&changes, Data::default())
     }
 
     /// Refuses an undo that would bring examples back without embeddings.
-    fn check_embedded(&self, next: &State, undone: &[HistoryEntry]) -> Result<(), GalleryError> {
+    fn check_embedded(&self, next: &State, planned: &[HistoryEntry]) -> Result<(), GalleryError> {
         let n = self.n_without_embedding(next)?;
         // What stands in the way is undone first: the last one is the call that was meant.
-        let Some(meant) = undone.last().filter(|_| n > 0) else { return Ok(()) };
+        let Some(meant) = planned.last().filter(|_| n > 0) else { return Ok(()) };
         let reason = format!(
             "the model that would be in use then has no embedding for {n} of the images: they were \
              not kept, or were added with another model"

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use edge::engine::{EngineChoice, Provider};
 use edge::gallery::{
-    Archive, Galleries, Gallery, GalleryError, GallerySettings, KeepImages, KeptImage, NewExample,
-    Reembedded, UndoTarget,
+    Archive, Galleries, Gallery, GalleryError, GallerySettings, KeptImage, NewExample, Reembedded,
+    UndoTarget,
 };
 use edge::recognizer::{ClassifyOptions, Precondition, Recognizer, RecognizerError};
 
@@ -231,7 +231,7 @@ fn a_recognizer_embeds_a_gallery_of_another_model_anew() {
     let tract = EngineChoice::Only(Provider::Tract);
     let mut recognizer = Recognizer::new(tiny_bundle(), tract, options(None), gallery);
     assert!(recognizer.is_other_space());
-    let query = recognizer.embed_to_keep(&png(1, 0), KeepImages::Off).unwrap();
+    let query = recognizer.embed(&png(1, 0)).unwrap();
     let queries = std::slice::from_ref(&query);
     let refused = recognizer.classify(queries, ClassifyOptions::default()).unwrap_err();
     let is_told = matches!(refused, RecognizerError::Gallery(GalleryError::OtherSpace { .. }));

@@ -192,7 +192,7 @@ mod tests {
             sha256[..8].copy_from_slice(&number.to_le_bytes());
             let image = Some(vec![1]);
             let precision = "fp32".to_owned();
-            NewExample { sha256, embedding: embedding.to_vec(), precision, image }
+            NewExample { sha256, crop: None, embedding: embedding.to_vec(), precision, image }
         });
         let examples = examples.collect();
         gallery.enroll(&Label::parse(class).unwrap(), examples, true).unwrap();
