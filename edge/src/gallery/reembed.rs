@@ -143,6 +143,9 @@ impl Gallery {
         length: usize,
     ) -> Result<(), GalleryError> {
         self.begin()?;
+        if embedded.is_empty() {
+            return Ok(());
+        }
         let mut given = embedded.iter().filter_map(|one| one.embedding.as_deref());
         if let Some(got) = given.find_map(|embedding| defect(embedding, length)) {
             let expected = format!("{} finite values", length.max(1));
@@ -162,7 +165,8 @@ impl Gallery {
     ///
     /// # Errors
     /// [`GalleryError::NotReembedded`]; [`GalleryError::NeedsImages`] without `leave_out`;
-    /// [`GalleryError::NotOtherSpace`]; [`GalleryError::StoreFull`]; [`GalleryError::ReadOnly`].
+    /// [`GalleryError::NotOtherSpace`]; [`GalleryError::StoreLimitReached`];
+    /// [`GalleryError::StoreFull`]; [`GalleryError::ReadOnly`].
     pub fn finish_reembed(
         &mut self,
         leave_out: bool,

@@ -115,9 +115,9 @@ impl Worklist {
             index: target.index,
             of: target.of,
             example: one.embedding.map(|embedding| {
-                let (id, sha256) = (target.example, target.sha256.0);
                 let precision = precision.to_owned();
-                Arc::new(Example { id, sha256, crop: target.crop, embedding, precision })
+                let &Target { example: id, sha256, crop, .. } = target;
+                Arc::new(Example { id, sha256: sha256.0, crop, embedding, precision })
             }),
         });
         let mut beside: Vec<Beside> = beside.collect();

@@ -24,8 +24,7 @@ const WITH_PARAMETERS: [&str; 9] = [
 ];
 
 /// Fields of the JSON bodies of `undo`, `redo`, `purge` and `reembed`.
-const FIELDS: [&str; 6] =
-    ["change", "devices", "leave_out", "older_than_days", "swap", "through"];
+const FIELDS: [&str; 6] = ["change", "devices", "leave_out", "older_than_days", "swap", "through"];
 
 /// Refuses a query parameter of a call that takes none. `route` is the pattern of the path.
 ///
