@@ -147,19 +147,24 @@ impl Job {
     async fn embed_all(&self) -> Result<(), JobError> {
         let status = self.call(|recognizer| recognizer.reembed_status()).await?;
         let most = if status.originals > 0 { BATCH_OF_FILES } else { BATCH };
+        let mut embedded = Vec::new();
         loop {
-            let kept = self.call(move |recognizer| recognizer.next_to_reembed(most)).await?;
+            // One job for both: a large gallery may have been closed since the last one.
+            let kept = self.call(move |recognizer| {
+                recognizer.put_reembedded(embedded)?;
+                recognizer.next_to_reembed(most)
+            });
+            let kept = kept.await?;
             if kept.is_empty() {
                 return Ok(());
             }
-            let mut embedded = Vec::with_capacity(kept.len());
+            embedded = Vec::with_capacity(kept.len());
             for image in kept {
                 let example = image.example;
                 let embedding = self.embed(image).await?;
                 self.state.metrics.reembedded();
                 embedded.push(Reembedded { example, embedding });
             }
-            self.call(move |recognizer| recognizer.put_reembedded(embedded)).await?;
         }
     }
 

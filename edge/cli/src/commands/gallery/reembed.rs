@@ -41,6 +41,8 @@ While handful-server uses the store, re-embed through it:
 
 /// Images that are read, and whose embeddings are kept, at once.
 const BATCH: usize = 8;
+/// The same where whole files are kept, which may be large.
+const BATCH_OF_FILES: usize = 1;
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -74,7 +76,7 @@ pub(super) fn run(options: &Options, json: bool, device: &Device) -> Result<(), 
     if !json {
         announce(&status, &recognizer);
     }
-    embed_all(&mut recognizer, status.to_embed, &stop, json)?;
+    embed_all(&mut recognizer, &status, &stop, json)?;
     // Nothing is left to keep: Ctrl-C ends the program at once.
     stop.store(true, Ordering::Relaxed);
     // Whether an image can be read is known only now.
@@ -146,13 +148,14 @@ fn announce(status: &ReembedStatus, recognizer: &Recognizer) {
 /// Embeds what is not embedded yet, and keeps it batch by batch.
 fn embed_all(
     recognizer: &mut Recognizer,
-    to_embed: usize,
+    status: &ReembedStatus,
     stop: &AtomicBool,
     json: bool,
 ) -> Result<(), AnyFault> {
-    let bar = progress("embedding", to_embed, json);
+    let bar = progress("embedding", status.to_embed, json);
+    let most = if status.originals > 0 { BATCH_OF_FILES } else { BATCH };
     loop {
-        let kept = recognizer.next_to_reembed(BATCH)?;
+        let kept = recognizer.next_to_reembed(most)?;
         if kept.is_empty() {
             break;
         }
