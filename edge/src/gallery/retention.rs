@@ -285,7 +285,7 @@ mod tests {
         }
     }
 
-    /// A store with a deleted gallery `Line 2` of one example, which is kept for this number of days.
+    /// A store with a deleted gallery `Line 2` of one example, which is kept for so long.
     fn with_deleted(dir: &Path, retention_days: u32) -> Galleries {
         let mut galleries = Galleries::open(dir, "space").unwrap();
         galleries.create(&label("Line 2")).unwrap();
