@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use edge::Recognizer;
+use edge::embedder::EmbedError;
 use edge::gallery::{GalleryError, GalleryId};
 use edge::recognizer::{KeptImage, RecognizerError, ReembedComparison, Reembedded, Reembedding};
 use tokio::time::sleep;
@@ -168,7 +169,7 @@ impl Job {
         }
     }
 
-    /// The embedding of one image; `None` if it cannot be read.
+    /// The embedding of one image; `None` if it cannot be read, or if the network makes none of it.
     async fn embed(&self, image: KeptImage) -> Result<Option<Vec<f32>>, JobError> {
         let client = self.writer.client;
         let mut memory = self.state.buffers.lease(client);
@@ -184,7 +185,11 @@ impl Job {
                 Ok(embedded) => {
                     return Ok(embedded.images.into_iter().next().map(|image| image.embedding));
                 }
-                Err(JobError::Image { .. }) => return Ok(None),
+                // One image must not stop the others: the engine has passed its self-test.
+                Err(
+                    JobError::Image { .. }
+                    | JobError::Recognizer(RecognizerError::Embed(EmbedError::Output { .. })),
+                ) => return Ok(None),
                 Err(JobError::QueueFull(_)) => sleep(PAUSE).await,
                 Err(error) => return Err(error),
             }

@@ -3,6 +3,7 @@
 
 use super::Recognizer;
 use super::error::RecognizerError;
+use crate::backbone::EmbedError;
 use crate::gallery::{KeptImage, ReembedStatus, Reembedded, Reembedding};
 
 mod comparison;
@@ -88,18 +89,24 @@ impl Recognizer {
     }
 
     /// Decodes and embeds one kept image, for programs with one thread. An image that cannot be
-    /// read is no error: [`Reembedded::embedding`] is `None`.
+    /// read, or of which the network makes no embedding, is no error: [`Reembedded::embedding`] is
+    /// `None`.
     ///
     /// # Errors
     /// [`RecognizerError::Select`] if no engine can run the backbone; [`RecognizerError::Embed`] if
-    /// the network fails; [`RecognizerError::EmbedderTaken`] after [`Recognizer::take_embedder`].
+    /// the engine fails; [`RecognizerError::EmbedderTaken`] after [`Recognizer::take_embedder`].
     pub fn embed_kept(&mut self, image: &KeptImage) -> Result<Reembedded, RecognizerError> {
         let example = image.example;
         let Ok(decoded) = self.decoder.decode(&image.bytes, image.crop) else {
             return Ok(Reembedded { example, embedding: None });
         };
-        let embedded = self.embed_decoded(decoded)?;
-        Ok(Reembedded { example, embedding: Some(embedded.embedding) })
+        let embedding = match self.embed_decoded(decoded) {
+            Ok(embedded) => Some(embedded.embedding),
+            // One image must not stop the others: the engine has passed its self-test.
+            Err(RecognizerError::Embed(EmbedError::Output { .. })) => None,
+            Err(error) => return Err(error),
+        };
+        Ok(Reembedded { example, embedding })
     }
 
     /// Refuses what compares or adds embeddings if the gallery is of another space. Every such call
