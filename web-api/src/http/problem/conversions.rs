@@ -164,8 +164,8 @@ fn other_space(examples: usize, with_image: usize) -> String {
     let use_other = if with_image == 0 { "Use" } else { "use" };
     format!(
         "The {examples} images of this gallery were embedded with another model and cannot be \
-         compared with those of this one. {kept}{use_other} the bundle of that model, or enroll the \
-         images in another gallery."
+         compared with those of this one. {kept}{use_other} the bundle of that model, or enroll \
+         the images in another gallery."
     )
 }
 

@@ -121,9 +121,10 @@ fn check_complete(status: &ReembedStatus, leave_out: bool) -> Result<(), Message
         return Ok(());
     }
     Err(Message::input(format!(
-        "{lost} of {examples} images cannot be embedded again: of {without_image} no image is kept, \
-         and {unreadable} cannot be read; leave them out with --leave-out and enroll them again \
-         afterwards, or use the bundle of the former model with --bundle; the gallery is as it was"
+        "{lost} of {examples} images cannot be embedded again: of {without_image} no image is \
+         kept, and {unreadable} cannot be read; leave them out with --leave-out and enroll them \
+         again afterwards, or use the bundle of the former model with --bundle; the gallery is as \
+         it was"
     )))
 }
 
