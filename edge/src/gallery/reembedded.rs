@@ -44,8 +44,8 @@ pub struct KeptImage {
 pub struct Reembedded {
     /// Whose image it is.
     pub example: ExampleId,
-    /// The raw output of the backbone, `[s]`; `None` if the image cannot be read, or if the backbone
-    /// makes no embedding of it.
+    /// The raw output of the backbone, `[s]`; `None` if the image cannot be read, or if that output
+    /// is no embedding.
     pub embedding: Option<Vec<f32>>,
 }
 
