@@ -65,7 +65,8 @@ pub struct GalleryDecision<F> {
     /// The positions of the classes that it is measured with.
     sampled: Arc<[usize]>,
     /// See [`likeness`]; it counts for winners by name only, so it is computed when one needs it.
-    likeness: OnceLock<f64>,
+    /// Shared by clones: one is made for each example that is left out.
+    likeness: Arc<OnceLock<f64>>,
     calibration: Option<Calibration>,
     /// For winners with images.
     limits: LimitRow,
@@ -162,8 +163,9 @@ impl<F: NdFloat> GalleryDecision<F> {
         let prototypes = Prototypes::whole(block);
         let gallery = Self::uncalibrated(model, prototypes, classes.name_bias.to_vec(), &sampled);
         // The block has lost the last bits of what it was made of.
-        let likeness = likeness(&gallery.model.background.around(raw.view())).into();
-        Self { likeness, ..gallery }.calibrated(examples, &sampled, Previous::NONE)
+        let likeness = likeness(&gallery.model.background.around(raw.view()));
+        Self { likeness: Arc::new(likeness.into()), ..gallery }
+            .calibrated(examples, &sampled, Previous::NONE)
     }
 
     /// The same for prototypes in blocks, measured with the classes at the positions `sampled` and
@@ -193,7 +195,7 @@ impl<F: NdFloat> GalleryDecision<F> {
             name_bias,
             informative: F::one(),
             sampled: sampled.into(),
-            likeness: OnceLock::new(),
+            likeness: Arc::default(),
             calibration: None,
             limits: limits.row(Winner::WithoutEvidence),
             limits_by_name: limits.row(Winner::NameOnly(prototypes.len())),
