@@ -8,7 +8,7 @@ use few_shot::decision::gallery::{Examples, GalleryDecision, Previous, Prototype
 use few_shot::decision::images::Images;
 use ndarray::ArrayView1;
 
-use crate::gallery::{Example, ExampleId};
+use crate::gallery::Example;
 
 /// A decision, with what it was computed from: after a change of the gallery most of that is still
 /// of use.
@@ -22,7 +22,8 @@ pub(super) struct Measured {
 /// Examples as a decision sees them.
 #[derive(Debug, Clone)]
 struct Described {
-    ids: Arc<[ExampleId]>,
+    /// Not their ids: an example that was embedded again has the same one.
+    examples: Arc<[Arc<Example>]>,
     images: Arc<Images<f32>>,
 }
 
@@ -31,7 +32,7 @@ pub(super) struct Sample<'a> {
     /// The positions of classes, ascending.
     pub(super) classes: Vec<usize>,
     /// Enrolled images.
-    pub(super) examples: Vec<&'a Example>,
+    pub(super) examples: Vec<&'a Arc<Example>>,
     /// The position of the class of each.
     pub(super) owners: Vec<usize>,
 }
@@ -45,7 +46,7 @@ impl Measured {
         background: &[Arc<Example>],
         previous: Option<&Self>,
     ) -> Self {
-        let background: Vec<&Example> = background.iter().map(|one| &**one).collect();
+        let background: Vec<&Arc<Example>> = background.iter().collect();
         let (examples, examples_at) =
             Described::new(model, &sample.examples, previous.map(|one| &one.examples));
         let (background, background_at) =
@@ -72,22 +73,27 @@ impl Described {
     /// These examples, and the position of each in `previous`.
     fn new(
         model: &DecisionModel<f32>,
-        examples: &[&Example],
+        examples: &[&Arc<Example>],
         previous: Option<&Self>,
     ) -> (Self, Vec<Option<usize>>) {
-        let ids = examples.iter().map(|example| example.id);
-        if let Some(same) = previous.filter(|previous| previous.ids.iter().copied().eq(ids.clone()))
-        {
+        if let Some(same) = previous.filter(|previous| previous.is_of(examples)) {
             return (same.clone(), (0..examples.len()).map(Some).collect());
         }
-        let none = Self { ids: Arc::default(), images: Arc::new(Images::none(model)) };
+        let none = Self { examples: Arc::default(), images: Arc::new(Images::none(model)) };
         let before = previous.unwrap_or(&none);
-        let positions: HashMap<ExampleId, usize> = before.ids.iter().copied().zip(0..).collect();
+        let positions: HashMap<*const Example, usize> =
+            before.examples.iter().map(Arc::as_ptr).zip(0..).collect();
         let known_at: Vec<Option<usize>> =
-            ids.clone().map(|id| positions.get(&id).copied()).collect();
+            examples.iter().map(|one| positions.get(&Arc::as_ptr(one)).copied()).collect();
         let rows: Vec<ArrayView1<'_, f32>> =
             examples.iter().map(|example| ArrayView1::from(&example.embedding)).collect();
         let images = Arc::new(Images::reusing(model, &rows, &before.images, &known_at));
-        (Self { ids: ids.collect(), images }, known_at)
+        (Self { examples: examples.iter().copied().cloned().collect(), images }, known_at)
+    }
+
+    /// Whether these are the examples, in this order.
+    fn is_of(&self, examples: &[&Arc<Example>]) -> bool {
+        let mut both = self.examples.iter().zip(examples);
+        self.examples.len() == examples.len() && both.all(|(one, other)| Arc::ptr_eq(one, other))
     }
 }

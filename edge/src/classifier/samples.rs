@@ -16,7 +16,7 @@ impl Classifier {
         let mut examples = Vec::new();
         let mut owners = Vec::new();
         for (class, position) in self.sampled_examples() {
-            examples.push(&*self.member(class).class.examples[position as usize]);
+            examples.push(&self.member(class).class.examples[position as usize]);
             owners.push(class);
         }
         Sample { classes: self.sampled_classes(), examples, owners }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use edge::classifier::Classifier;
-use edge::gallery::{ClassOverrides, Gallery, NewExample};
+use edge::gallery::{Class, ClassOverrides, Example, Gallery, NewExample};
 use edge::lexicon::NameKnowledge;
 use few_shot::decision::DecisionModel;
 use few_shot::decision::gallery::Question;
@@ -124,4 +124,55 @@ fn a_classifier_that_followed_every_change_is_that_of_the_gallery() {
         }
         followed = Some(after);
     }
+}
+
+/// The same example with another embedding.
+fn embedded_again(example: &Arc<Example>) -> Arc<Example> {
+    let mut embedding = example.embedding.clone();
+    embedding.rotate_left(1);
+    Arc::new(Example { embedding, ..Example::clone(example) })
+}
+
+#[test]
+fn an_example_that_was_embedded_again_is_measured_again() {
+    let (_, model) = DecisionModel::parse(&decision_bytes(3, "space")).unwrap();
+    let model = Arc::new(model);
+    let mut gallery = Gallery::in_memory();
+    let values: [[f32; 3]; 4] =
+        [[1.0, 0.1, 0.3], [0.2, 1.0, 0.1], [0.9, 0.4, 0.2], [0.3, 0.2, 1.0]];
+    let mut images: Vec<NewExample> = Vec::new();
+    for (number, embedding) in (0..).zip(values) {
+        let embedding = embedding.to_vec();
+        let precision = "fp32".to_owned();
+        images.push(NewExample {
+            sha256: [number; 32],
+            crop: None,
+            embedding,
+            precision,
+            image: None,
+        });
+    }
+    let background = images.split_off(3);
+    for (image, name) in images.into_iter().zip(["cup", "key", "mug"]) {
+        gallery.enroll(&label(name), vec![image], true).unwrap();
+    }
+    gallery.enroll_background(background).unwrap();
+    let before = Classifier::new(gallery.iter(), None);
+    let before = before.with_decision(&model, gallery.background(), None);
+
+    let classes = gallery.iter().map(|class| {
+        let examples = class.examples.iter().map(embedded_again).collect();
+        Arc::new(Class { examples, ..Class::clone(class) })
+    });
+    let classes: Vec<Arc<Class>> = classes.collect();
+    let background: Vec<Arc<Example>> = gallery.background().iter().map(embedded_again).collect();
+    let [after, anew] = [Some(&before), None].map(|previous| {
+        let classifier = Classifier::after(previous, &classes, None);
+        classifier.with_decision(&model, &background, previous)
+    });
+    let ask = [0.5, 0.7, 0.6];
+    let [before, after, anew] =
+        [before, after, anew].map(|one| one.classify(&ask, 3, Question::default()));
+    assert_eq!(after, anew);
+    assert_ne!(after, before);
 }

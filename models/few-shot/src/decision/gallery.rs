@@ -164,8 +164,11 @@ impl<F: NdFloat> GalleryDecision<F> {
         let gallery = Self::uncalibrated(model, prototypes, classes.name_bias.to_vec(), &sampled);
         // The block has lost the last bits of what it was made of.
         let likeness = likeness(&gallery.model.background.around(raw.view()));
-        Self { likeness: Arc::new(likeness.into()), ..gallery }
-            .calibrated(examples, &sampled, Previous::NONE)
+        Self { likeness: Arc::new(likeness.into()), ..gallery }.calibrated(
+            examples,
+            &sampled,
+            Previous::NONE,
+        )
     }
 
     /// The same for prototypes in blocks, measured with the classes at the positions `sampled` and
