@@ -130,7 +130,8 @@ impl Gallery {
             let error = unread.map_or(error, GalleryError::from);
             return if is_settled { Ok(()) } else { Err(error) };
         }
-        let new = examples.into_iter().chain(restored).collect();
+        let mut new = examples;
+        new.extend(restored);
         match delta.space {
             None => self.facts.update(&delta, &self.state, new),
             Some(_) => self.facts = Facts::new(&self.state, &new),

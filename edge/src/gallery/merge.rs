@@ -48,42 +48,35 @@ impl Gallery {
         timely.retain(|change| !self.clock.is_ahead(change.at));
         let ahead = n - timely.len();
         let purged = journal.iter().chain(&timely).flat_map(purges).collect();
-        let mut here = Seen::new(journal);
-        let mut changes: Vec<Change> = Vec::new();
-        let mut positions: HashMap<ChangeId, usize> = HashMap::new();
-        for change in timely {
-            if here.changes.insert(change.id) {
-                here.check(&change)?;
-                positions.insert(change.id, changes.len());
-                changes.push(change);
-            } else {
-                let again = positions.get(&change.id).map(|at| &changes[*at]);
-                if !has(journal, &change) && again != Some(&change) {
-                    return Err(ArchiveError::OtherContent(change.id).into());
-                }
-            }
-        }
+        let changes = new_changes(journal, timely)?;
         let n_purged_here = n_purged_here(journal, &changes);
-        Ok(MergePlan { changes, ahead, purged, n_purged_here })
+        // Before embeddings are read: a fold takes more memory than its state.
+        let next = self.joined(journal, &changes)?;
+        Ok(MergePlan { changes, ahead, purged, n_purged_here, next })
+    }
+
+    /// The state after these changes; `None` if there are none.
+    fn joined(&self, journal: &[Change], new: &[Change]) -> Result<Option<State>, GalleryError> {
+        if new.is_empty() {
+            return Ok(None);
+        }
+        let most = MOST_WORK + MOST_WORK_OF_A_CHANGE * (journal.len() + new.len()) as u64;
+        let next = State::fold_within(journal.iter().chain(new), most);
+        let next = next.ok_or_else(|| {
+            ArchiveError::Broken("its changes move the same examples too often".to_owned())
+        })?;
+        self.limits.check_growth(&self.state, &next)?;
+        Ok(Some(next.filled()))
     }
 
     /// Makes the changes of a plan durable; `data` is what they enroll.
     pub(super) fn take_over(
         &mut self,
-        journal: &[Change],
         plan: MergePlan,
         data: Data,
     ) -> Result<Merged, GalleryError> {
-        let MergePlan { changes, ahead, .. } = plan;
-        if changes.is_empty() {
-            return Ok(Merged { new: 0, ahead });
-        }
-        let most = MOST_WORK + MOST_WORK_OF_A_CHANGE * (journal.len() + changes.len()) as u64;
-        let next = State::fold_within(journal.iter().chain(&changes), most);
-        let next = next.ok_or_else(|| {
-            ArchiveError::Broken("its changes move the same examples too often".to_owned())
-        })?;
-        self.limits.check_growth(&self.state, &next)?;
+        let MergePlan { changes, ahead, next, .. } = plan;
+        let Some(next) = next else { return Ok(Merged { new: 0, ahead }) };
         for change in &changes {
             self.clock.see(change.at);
         }
@@ -106,6 +99,36 @@ pub(super) struct MergePlan {
     pub(super) purged: HashSet<ExampleId>,
     /// How many examples of this gallery the changes purge.
     pub(super) n_purged_here: usize,
+    /// The state after the changes; `None` if there are none.
+    next: Option<State>,
+}
+
+impl MergePlan {
+    /// How many of these examples count after the changes.
+    pub(super) fn n_in_use<'a>(&self, examples: impl Iterator<Item = &'a ExampleId>) -> usize {
+        let Some(next) = &self.next else { return 0 };
+        examples.filter(|id| next.place_of(**id).is_some()).count()
+    }
+}
+
+/// Those of the given changes that a journal does not have.
+fn new_changes(journal: &[Change], given: Vec<Change>) -> Result<Vec<Change>, GalleryError> {
+    let mut here = Seen::new(journal);
+    let mut changes: Vec<Change> = Vec::new();
+    let mut positions: HashMap<ChangeId, usize> = HashMap::new();
+    for change in given {
+        if here.changes.insert(change.id) {
+            here.check(&change)?;
+            positions.insert(change.id, changes.len());
+            changes.push(change);
+        } else {
+            let again = positions.get(&change.id).map(|at| &changes[*at]);
+            if !has(journal, &change) && again != Some(&change) {
+                return Err(ArchiveError::OtherContent(change.id).into());
+            }
+        }
+    }
+    Ok(changes)
 }
 
 /// What is in the journal, and what of the given changes comes before.

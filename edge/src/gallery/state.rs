@@ -149,6 +149,15 @@ impl State {
         Self { classes, examples, settings, space, index, ..Self::default() }
     }
 
+    /// The same, in trees whose nodes are full. Those of a fold have grown by ascending ids, which
+    /// leaves them half full.
+    pub(super) fn filled(self) -> Self {
+        let Self { classes, examples, settings, space, index, .. } = self;
+        // Before another one is made.
+        drop(index);
+        Self::restore(classes, examples.into_iter().collect(), settings, space)
+    }
+
     /// Becomes `next`; the delta is what differs.
     pub(super) fn replace(&mut self, next: Self) {
         let delta = Delta::between(self, &next);

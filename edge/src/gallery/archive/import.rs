@@ -1,7 +1,7 @@
 //! Joins an archive with a gallery.
 
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::read::content;
 use super::{Archive, Entry, EntryName, Manifest, tensors};
 use crate::gallery::Gallery;
-use crate::gallery::change::{Change, What};
+use crate::gallery::change::{Change, NewlyEnrolled, What};
 use crate::gallery::class::{Example, ImageKey};
 use crate::gallery::commit::Data;
 use crate::gallery::error::{ArchiveError, GalleryError};
@@ -70,16 +70,17 @@ impl Gallery {
         let plan = self.plan_merge(&journal, changes)?;
         let purged = plan.n_purged_here;
         let devices = new_devices(&journal, &plan.changes, self.journal.device());
-        let data = data(file, &manifest, &plan)?;
-        let taken_over: Vec<ExampleId> = data.examples.keys().copied().collect();
+        // The plan has all that is still needed of it.
+        drop(journal);
+        let data = data(file, manifest, &plan)?;
+        let embeddings = data.examples.len();
+        let in_use = plan.n_in_use(data.examples.keys());
         let images = data.archived.as_ref().map_or(0, |archived| archived.len());
-        let taken = self.take_over(&journal, plan, data);
+        let taken = self.take_over(plan, data);
         // It is many calls, and the first of them is not what the user did. This holds also for one
         // that is taken over and not compacted.
         self.last_change = None;
         let Merged { new, ahead } = taken?;
-        let embeddings = taken_over.len();
-        let in_use = taken_over.iter().filter(|id| self.state.place_of(**id).is_some()).count();
         let changes = n_changes;
         Ok(Imported { changes, new, ahead, purged, embeddings, in_use, images, devices })
     }
@@ -106,48 +107,51 @@ fn new_devices(journal: &[Change], new: &[Change], own: DeviceId) -> BTreeSet<De
 }
 
 /// What an archive has of the examples that a plan enrolls.
-fn data(file: File, manifest: &Manifest, plan: &MergePlan) -> Result<Data, ArchiveError> {
+fn data(file: File, manifest: Manifest, plan: &MergePlan) -> Result<Data, ArchiveError> {
     let wanted = wanted(plan);
     if wanted.is_empty() {
         // As when the same file is imported again.
         return Ok(Data::default());
     }
     let mut examples = Examples::new();
-    let mut places = Vec::new();
-    for (entry, at) in manifest.places() {
+    let mut is_taken = vec![false; manifest.entries.len()];
+    for ((entry, at), is_taken) in manifest.places().zip(&mut is_taken) {
         match entry.name {
             EntryName::Embeddings(_) => {
                 let bytes = content(&file, entry, at)?;
                 let length = manifest.embedding_length.unwrap_or_default();
                 // These bytes were read when the archive was opened, so there is no other case.
                 for (id, embedding) in tensors::read(&bytes, length).unwrap_or_default() {
-                    let Some((image, precision)) = wanted.get(&id) else { continue };
-                    let ImageKey { sha256, crop } = *image;
-                    let precision = (*precision).to_owned();
+                    let Ok(found) = wanted.binary_search_by_key(&id, |(new, _)| new.id) else {
+                        continue;
+                    };
+                    let (new, precision) = wanted[found];
+                    let ImageKey { sha256, crop } = new.image();
+                    let precision = precision.to_owned();
                     let example = Example { id, sha256, crop, embedding, precision };
                     examples.insert(id, Arc::new(example));
                 }
             }
             // Those come after the embeddings.
-            EntryName::Image(id) if examples.contains_key(&id) => places.push((*entry, at)),
-            EntryName::Image(_) | EntryName::Journal | EntryName::Manifest => {}
+            EntryName::Image(id) => *is_taken = examples.contains_key(&id),
+            EntryName::Journal | EntryName::Manifest => {}
         }
     }
     let error = RefCell::default();
-    let archived: Box<dyn ImageFile> = Box::new(ArchivedImages { file, places, error });
+    let archived: Box<dyn ImageFile> = Box::new(ArchivedImages { file, manifest, is_taken, error });
     Ok(Data { examples, archived: Some(archived), ..Data::default() })
 }
 
-/// The examples that a plan enrolls and nobody has purged, with the image of each and the
-/// precision.
-fn wanted(plan: &MergePlan) -> HashMap<ExampleId, (ImageKey, &str)> {
-    let mut wanted = HashMap::new();
+/// The examples that a plan enrolls and nobody has purged, each with its precision, in the order of
+/// their ids.
+fn wanted(plan: &MergePlan) -> Vec<(&NewlyEnrolled, &str)> {
+    let mut wanted = Vec::new();
     for change in &plan.changes {
         let What::Enroll { precision, examples, .. } = &change.what else { continue };
-        for new in examples.iter().filter(|new| !plan.purged.contains(&new.id)) {
-            wanted.insert(new.id, (new.image(), precision.as_str()));
-        }
+        let kept = examples.iter().filter(|new| !plan.purged.contains(&new.id));
+        wanted.extend(kept.map(|new| (new, precision.as_str())));
     }
+    wanted.sort_unstable_by_key(|(new, _)| new.id);
     wanted
 }
 
@@ -155,12 +159,21 @@ fn wanted(plan: &MergePlan) -> HashMap<ExampleId, (ImageKey, &str)> {
 #[derive(Debug)]
 struct ArchivedImages {
     file: File,
-    places: Vec<(Entry, u64)>,
+    manifest: Manifest,
+    /// Of each entry of the manifest, whether it is an image that is taken over: a list of those
+    /// would take as much memory as the manifest.
+    is_taken: Vec<bool>,
     /// Why one could not be read.
     error: RefCell<Option<ArchiveError>>,
 }
 
 impl ArchivedImages {
+    /// The entries of the images, each with the place of its content.
+    fn entries(&self) -> impl Iterator<Item = (&Entry, u64)> {
+        let all = self.manifest.places().zip(&self.is_taken);
+        all.filter(|(_, is_taken)| **is_taken).map(|(place, _)| place)
+    }
+
     /// Keeps the error, and returns it in the form that the store passes on.
     fn failed(&self, error: ArchiveError) -> io::Error {
         let passed_on = io::Error::other(error.to_string());
@@ -171,17 +184,17 @@ impl ArchivedImages {
 
 impl ImageFile for ArchivedImages {
     fn len(&self) -> usize {
-        self.places.len()
+        self.entries().count()
     }
 
     fn n_bytes(&self) -> u64 {
-        self.places.iter().map(|(entry, _)| entry.size).sum()
+        self.entries().map(|(entry, _)| entry.size).sum()
     }
 
     fn read(&self) -> Box<dyn Iterator<Item = io::Result<(ExampleId, Vec<u8>)>> + '_> {
-        Box::new(self.places.iter().filter_map(|(entry, at)| {
+        Box::new(self.entries().filter_map(|(entry, at)| {
             let EntryName::Image(id) = entry.name else { return None };
-            let image = content(&self.file, entry, *at).map_err(|error| self.failed(error));
+            let image = content(&self.file, entry, at).map_err(|error| self.failed(error));
             Some(image.map(|image| (id, image)))
         }))
     }

@@ -46,7 +46,7 @@ impl Gallery {
                 data.add(one, &plan.purged);
             }
         }
-        self.take_over(&journal, plan, data)
+        self.take_over(plan, data)
     }
 }
 

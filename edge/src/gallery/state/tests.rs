@@ -30,6 +30,8 @@ fn a_state_that_is_restored_from_its_rows_has_the_same_index() {
         State::restore(state.classes.clone(), state.examples.clone(), state.settings, None);
     assert_eq!(restored.index, state.index);
     assert!(restored == state);
+    assert_eq!(state.clone().filled().index, state.index);
+    assert!(state.clone().filled() == state);
     let delta = restored.take_delta();
     assert!(delta.classes.is_empty() && delta.examples.is_empty());
 }
