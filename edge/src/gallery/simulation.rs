@@ -98,7 +98,7 @@ impl Device {
                 let state = ExampleState {
                     sha256: new.sha256,
                     crop: new.crop,
-                    precision: precision.clone(),
+                    precision: precision.as_str().into(),
                     source: change.id,
                     index,
                     // It does not matter: only the source is looked up.

@@ -4,6 +4,7 @@
 //! row goes; `fold` has the rules.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use models::image::Region;
 use serde::{Deserialize, Serialize};
@@ -43,7 +44,8 @@ pub(super) struct ExampleState {
     pub(super) sha256: Sha256,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) crop: Option<Region>,
-    pub(super) precision: String,
+    /// Shared by the examples of a change, and by neighbors: it is nearly always the same.
+    pub(super) precision: Arc<str>,
     /// The change that enrolled it, and its position there.
     pub(super) source: ChangeId,
     pub(super) index: u8,
@@ -137,14 +139,27 @@ fn replaced<K: Ord + Copy, V: Clone + PartialEq>(
     other.map(|(key, row)| (*key, Some(Box::new(row.clone())))).chain(new).collect()
 }
 
+/// Neighbors with the same precision share its text.
+fn share_precisions<'a>(examples: impl Iterator<Item = &'a mut ExampleState>) {
+    let mut last: Arc<str> = Arc::default();
+    for example in examples {
+        if example.precision == last {
+            example.precision = Arc::clone(&last);
+        } else {
+            last = Arc::clone(&example.precision);
+        }
+    }
+}
+
 impl State {
     /// Rebuilds a state from its rows.
     pub(super) fn restore(
         classes: BTreeMap<ClassId, ClassState>,
-        examples: BTreeMap<ExampleId, ExampleState>,
+        mut examples: BTreeMap<ExampleId, ExampleState>,
         settings: GallerySettings,
         space: Option<EmbeddingSpace>,
     ) -> Self {
+        share_precisions(examples.values_mut());
         let index = Index::of(&classes, &examples);
         Self { classes, examples, settings, space, index, ..Self::default() }
     }

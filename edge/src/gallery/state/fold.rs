@@ -6,6 +6,7 @@
 //! fold.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::{ClassState, ClassStatus, ExampleState, ExampleStatus, State};
 use crate::gallery::change::{Change, EmbeddingSpace, Place, What};
@@ -66,6 +67,7 @@ impl State {
             What::CreateClass { class, label } => self.create(*class, label),
             What::Enroll { to, precision, examples } => {
                 let to = self.revived(*to);
+                let precision: Arc<str> = precision.as_str().into();
                 for (index, example) in (0..).zip(examples) {
                     // A second change with the same example is no second example.
                     let is_new = !self.examples.contains_key(&example.id);
@@ -76,7 +78,7 @@ impl State {
                     let state = ExampleState {
                         sha256: example.sha256,
                         crop: example.crop,
-                        precision: precision.clone(),
+                        precision: Arc::clone(&precision),
                         source: change.id,
                         index,
                         status,

@@ -30,6 +30,9 @@ fn a_state_that_is_restored_from_its_rows_has_the_same_index() {
         State::restore(state.classes.clone(), state.examples.clone(), state.settings, None);
     assert_eq!(restored.index, state.index);
     assert!(restored == state);
+    let mut precisions = restored.examples.values().map(|example| &example.precision);
+    let first = precisions.next().unwrap();
+    assert!(precisions.all(|other| Arc::ptr_eq(first, other)), "one text for all");
     assert_eq!(state.clone().filled().index, state.index);
     assert!(state.clone().filled() == state);
     let delta = restored.take_delta();
