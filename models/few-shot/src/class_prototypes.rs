@@ -79,6 +79,9 @@ impl ClassPrototypes {
     /// The same for the classes of one [trust group](crate::name_trust::groups), which have images
     /// and known names, and the comparison of both. What stayed the same since the comparison
     /// `before` is not compared again.
+    ///
+    /// # Shapes
+    /// `means` and `semantic` `[n, s]`, raw; `image_counts` `[n]`.
     pub fn of_trust_group(
         means: Array2<f32>,
         image_counts: Vec<usize>,
