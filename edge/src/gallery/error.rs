@@ -208,7 +208,10 @@ pub enum GalleryError {
         path: PathBuf,
     },
     /// The file of the store is damaged, or is not a store.
-    #[error("the store {path} cannot be used: {reason}; restore it from a copy, or move it away")]
+    #[error(
+        "the store {path} cannot be used: {reason}; restore it from a copy, or read what is whole \
+         of it into a new store: handful gallery salvage {path} --into NEW_STORE"
+    )]
     Broken {
         /// The store's folder.
         path: PathBuf,

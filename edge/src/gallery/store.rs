@@ -28,6 +28,7 @@ mod medium;
 #[cfg(test)]
 mod power_cut;
 mod rows;
+pub(super) mod seal;
 mod spaces;
 mod tables;
 pub(super) mod view;
@@ -37,7 +38,7 @@ use failures::{broken, failure, io_failure, lock_failure, read_failure};
 use header::Header;
 pub use medium::UPLOAD_FILE;
 use medium::{FILE, Folder, MARKER, Medium};
-pub(super) use rows::GalleryRow;
+pub(super) use rows::{Embeddings, GalleryRow, space_number};
 use views::Views;
 
 /// The name of the gallery that always exists.
@@ -117,7 +118,7 @@ impl SharedFile {
             None if medium.is_marked() => {
                 return Err(broken(dir, "a store was here, but its file has no tables"));
             }
-            None => create(dir, &database, space_id, clock)?,
+            None => header::create(dir, &database, space_id, clock)?,
         };
         header.check(dir)?;
         medium.mark().map_err(|e| io_failure(dir, &e))?;
@@ -159,6 +160,11 @@ impl SharedFile {
             max_bytes: MAX_STORE_BYTES,
             _lock: lock,
         })))
+    }
+
+    /// The file of the store in a folder.
+    pub(super) fn file_in(dir: &Path) -> PathBuf {
+        dir.join(FILE)
     }
 
     pub(super) fn exists(dir: &Path) -> bool {
@@ -309,6 +315,7 @@ impl Journal for RedbStore {
             space_id: commit.space_id.to_owned(),
             reembedded: commit.state.space().is_some(),
             revision: commit.revision,
+            changes: self.row.changes + commit.changes.len() as u64,
             embedding_length: commit.embedding_length,
             classes: commit.state.n_classes(),
             examples: commit.state.n_examples(),
@@ -415,21 +422,6 @@ impl Journal for RedbStore {
         file.medium.replace().map_err(|e| io_failure(&file.dir, &e))?;
         file.opened().map(drop)
     }
-}
-
-/// Makes the tables of a new store, with its first gallery.
-fn create(
-    dir: &Path,
-    database: &Database,
-    space_id: &str,
-    clock: &mut Clock,
-) -> Result<Header, GalleryError> {
-    let device = DeviceId(clock.random_uuid()).to_string();
-    let header = Header::new(device);
-    let row = GalleryRow::new(DEFAULT_GALLERY, space_id);
-    let gallery = GalleryId(clock.uuid());
-    header::initialize(database, &header, gallery, &row).map_err(|e| failure(dir, e))?;
-    Ok(header)
 }
 
 fn read(

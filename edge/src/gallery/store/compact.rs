@@ -6,7 +6,8 @@ use redb::{
 
 use super::medium::Medium;
 use super::tables::{
-    CLASSES, EMBEDDINGS, EXAMPLES, GALLERIES, IMAGES, JOURNAL, N_TABLES, NUMBERS, TEXTS, TO_COMPACT,
+    CLASSES, EMBEDDINGS, EXAMPLES, GALLERIES, GALLERY_COPIES, IMAGES, JOURNAL, N_TABLES, NUMBERS,
+    TEXTS, TO_COMPACT,
 };
 
 /// Copies everything beside the store; synced when it returns.
@@ -24,6 +25,7 @@ pub(super) fn copy(from: &ReadTransaction, medium: &dyn Medium) -> Result<(), re
     to.open_table(NUMBERS)?.remove(TO_COMPACT)?;
     copy_table(from, &to, TEXTS)?;
     copy_table(from, &to, GALLERIES)?;
+    copy_table(from, &to, GALLERY_COPIES)?;
     copy_table(from, &to, JOURNAL)?;
     copy_table(from, &to, EMBEDDINGS)?;
     copy_table(from, &to, IMAGES)?;

@@ -7,7 +7,8 @@ use redb::{ReadTransaction, ReadableTable, TableDefinition};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use super::rows::{Embeddings, GalleryRow, RowSpace, parse};
+use super::rows::{Embeddings, GalleryRow, RowSpace, parse, parse_sealed};
+use super::seal::{self, Kind};
 use super::tables::{
     CLASSES, EMBEDDINGS, EXAMPLES, GALLERIES, IMAGES, JOURNAL, NUMBERS, RowKey, TO_COMPACT,
     journal_of, rows_of,
@@ -56,7 +57,8 @@ pub(super) fn galleries(
     let mut galleries = Vec::new();
     for row in transaction.open_table(GALLERIES)?.iter()? {
         let (id, json) = row?;
-        let row = parse(json.value()).map_err(|e| ReadError::Broken(format!("a gallery: {e}")))?;
+        let row = parse_sealed(Kind::Gallery, &id.value(), json.value());
+        let row = row.map_err(|e| ReadError::Broken(format!("a gallery: {e}")))?;
         galleries.push((GalleryId(Uuid::from_u128(id.value())), row));
     }
     Ok(galleries)
@@ -77,9 +79,9 @@ pub(super) fn read(
         return broken(error.to_string());
     }
     let key = gallery.0.as_u128();
-    let rows = state_rows(transaction, CLASSES, key)?;
+    let rows = state_rows(transaction, CLASSES, Kind::Classes, key)?;
     let classes = rows.into_iter().map(|(id, class)| (ClassId(id), class)).collect();
-    let rows = state_rows(transaction, EXAMPLES, key)?;
+    let rows = state_rows(transaction, EXAMPLES, Kind::Examples, key)?;
     let rows = rows.into_iter().map(|(id, example)| (ExampleId(id), example)).collect();
     let state = State::restore(classes, rows, row.settings, row.state_space());
     check(&state)?;
@@ -97,15 +99,20 @@ pub(super) fn read(
 fn state_rows<T: DeserializeOwned>(
     transaction: &ReadTransaction,
     table: TableDefinition<RowKey, &[u8]>,
+    kind: Kind,
     gallery: u128,
 ) -> Result<Vec<(Uuid, T)>, ReadError> {
     let mut rows = Vec::new();
     for row in transaction.open_table(table)?.range(rows_of(gallery))? {
         let (key, json) = row?;
         let id = Uuid::from_u128(key.value().1);
-        let row = parse(json.value());
-        let row = row.map_err(|e| ReadError::Broken(format!("a row of `{table}`: {e}")))?;
-        rows.push((id, row));
+        let json = seal::unsealed(kind, &key.value(), json.value()).map_err(ReadError::Broken)?;
+        // One without content was removed.
+        if !json.is_empty() {
+            let row = parse(json);
+            let row = row.map_err(|e| ReadError::Broken(format!("a row of `{kind}`: {e}")))?;
+            rows.push((id, row));
+        }
     }
     Ok(rows)
 }
@@ -143,8 +150,8 @@ pub(super) fn changes(
 ) -> Result<Vec<Change>, ReadError> {
     let mut changes = Vec::new();
     for row in transaction.open_table(JOURNAL)?.range(journal_of(gallery.0.as_u128()))? {
-        let (_, json) = row?;
-        let change = parse(json.value());
+        let (key, json) = row?;
+        let change = parse_sealed(Kind::Journal, &key.value(), json.value());
         changes.push(change.map_err(|e| ReadError::Broken(format!("a change: {e}")))?);
     }
     Ok(changes)
@@ -166,11 +173,12 @@ pub(super) fn examples(
     let mut examples = HashMap::with_capacity(wanted.len());
     for (source, of_change) in by_source {
         let key = (gallery.0.as_u128(), space.number, source.0.as_u128());
-        let bytes = table.get(key)?.map(|bytes| bytes.value().to_vec());
-        if bytes.is_none() && !space.has_all {
+        let row = table.get(key)?.map(|row| Embeddings::unsealed(&key, row.value()));
+        let row = row.transpose().map_err(ReadError::Broken)?.flatten();
+        if row.is_none() && !space.has_all {
             continue;
         }
-        let embeddings = Embeddings::read(bytes.unwrap_or_default());
+        let embeddings = row.unwrap_or_default();
         for (id, state) in of_change {
             let embedding = embeddings.get(state.index);
             let embedding =
@@ -193,7 +201,10 @@ pub(super) fn image(
     id: ExampleId,
 ) -> Result<Option<Vec<u8>>, ReadError> {
     let table = transaction.open_table(IMAGES)?;
-    Ok(table.get((gallery.0.as_u128(), id.0.as_u128()))?.map(|bytes| bytes.value().to_vec()))
+    let key = (gallery.0.as_u128(), id.0.as_u128());
+    let row = table.get(key)?;
+    let image = row.map(|row| seal::unsealed(Kind::Images, &key, row.value()).map(<[u8]>::to_vec));
+    image.transpose().map_err(ReadError::Broken)
 }
 
 /// The number of bytes of that image.
@@ -203,5 +214,8 @@ pub(super) fn image_size(
     id: ExampleId,
 ) -> Result<Option<usize>, ReadError> {
     let table = transaction.open_table(IMAGES)?;
-    Ok(table.get((gallery.0.as_u128(), id.0.as_u128()))?.map(|bytes| bytes.value().len()))
+    let key = (gallery.0.as_u128(), id.0.as_u128());
+    let row = table.get(key)?;
+    let size = row.map(|row| seal::content_length(Kind::Images, &key, row.value()));
+    size.transpose().map_err(ReadError::Broken)
 }

@@ -5,12 +5,12 @@ use std::path::Path;
 use models::layout;
 use redb::{AccessGuard, Database, Durability, ReadableDatabase, TableError};
 
-use super::rows::{self, GalleryRow};
-use super::tables::{
-    CLASSES, EMBEDDINGS, EXAMPLES, GALLERIES, IMAGES, JOURNAL, NUMBERS, SCHEMA, TEXTS,
-};
+use super::rows::GalleryRow;
+use super::tables::{self, CLASSES, EMBEDDINGS, EXAMPLES, IMAGES, JOURNAL, NUMBERS, SCHEMA, TEXTS};
+use super::{DEFAULT_GALLERY, failure};
+use crate::gallery::clock::Clock;
 use crate::gallery::error::GalleryError;
-use crate::gallery::id::GalleryId;
+use crate::gallery::id::{DeviceId, GalleryId};
 
 /// Every format has this number until the first release; the layout identifies the schema.
 const FORMAT: u64 = 1;
@@ -25,7 +25,7 @@ pub(super) struct Header {
 
 impl Header {
     /// That of a new store.
-    pub(super) fn new(device: String) -> Self {
+    fn new(device: String) -> Self {
         Self { format: FORMAT, layout: layout::of(SCHEMA), device }
     }
 
@@ -61,8 +61,23 @@ fn text(value: Option<AccessGuard<'_, &'static str>>) -> String {
     value.map(|value| value.value().to_owned()).unwrap_or_default()
 }
 
+/// Makes the tables of a new store, with its first gallery.
+pub(super) fn create(
+    dir: &Path,
+    database: &Database,
+    space_id: &str,
+    clock: &mut Clock,
+) -> Result<Header, GalleryError> {
+    let device = DeviceId(clock.random_uuid()).to_string();
+    let header = Header::new(device);
+    let row = GalleryRow::new(DEFAULT_GALLERY, space_id);
+    let gallery = GalleryId(clock.uuid());
+    initialize(database, &header, gallery, &row).map_err(|e| failure(dir, e))?;
+    Ok(header)
+}
+
 /// Creates the tables of an empty store with one gallery.
-pub(super) fn initialize(
+fn initialize(
     database: &Database,
     header: &Header,
     gallery: GalleryId,
@@ -73,7 +88,7 @@ pub(super) fn initialize(
     transaction.open_table(NUMBERS)?.insert("format", header.format)?;
     transaction.open_table(TEXTS)?.insert("layout", header.layout.as_str())?;
     transaction.open_table(TEXTS)?.insert("device", header.device.as_str())?;
-    transaction.open_table(GALLERIES)?.insert(gallery.0.as_u128(), rows::json(row).as_slice())?;
+    tables::write_gallery(&transaction, gallery, row)?;
     // A read transaction cannot open a table that was never opened for writing.
     transaction.open_table(JOURNAL)?;
     transaction.open_table(EMBEDDINGS)?;

@@ -1,9 +1,12 @@
 //! The bytes of rows (`docs/formats.md`, "store"): JSON, and embeddings as they are.
 
+use std::ops::Range;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::seal::{self, Kind, SealKey};
 use crate::gallery::change::{EmbeddingSpace, MOST_PRECISION_BYTES};
 use crate::gallery::other_spaces::EmbeddingState;
 use crate::gallery::settings::GallerySettings;
@@ -12,14 +15,16 @@ use crate::gallery::settings::GallerySettings;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::gallery) struct GalleryRow {
-    pub(super) name: String,
+    pub(in crate::gallery) name: String,
     /// Identifies the backbone of the embeddings in use.
-    pub(super) space_id: String,
+    pub(in crate::gallery) space_id: String,
     /// Whether its journal has a change of the space.
     pub(super) reembedded: bool,
     pub(in crate::gallery) revision: u64,
+    /// The number of rows of its journal: fewer show that some were lost.
+    pub(in crate::gallery) changes: u64,
     /// That of the embeddings in use; null before the first.
-    pub(super) embedding_length: Option<usize>,
+    pub(in crate::gallery) embedding_length: Option<usize>,
     pub(in crate::gallery) classes: usize,
     /// Those of the classes and of the background set.
     pub(in crate::gallery) examples: usize,
@@ -35,6 +40,7 @@ impl GalleryRow {
             space_id: space_id.to_owned(),
             reembedded: false,
             revision: 0,
+            changes: 0,
             embedding_length: None,
             classes: 0,
             examples: 0,
@@ -70,7 +76,7 @@ pub(super) struct RowSpace {
 }
 
 /// The number of a space in keys.
-pub(super) fn space_number(space_id: &str) -> u64 {
+pub(in crate::gallery) fn space_number(space_id: &str) -> u64 {
     let hash: [u8; 32] = Sha256::digest(space_id).into();
     let (first, _) = hash.split_at(8);
     u64::from_be_bytes(first.try_into().expect("invariant: the first 8 of 32 bytes"))
@@ -86,9 +92,21 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     serde_json::from_slice(bytes).map_err(|error| error.to_string())
 }
 
+/// The JSON of a row that was read at its key.
+///
+/// # Errors
+/// What is wrong, in a few words.
+pub(super) fn parse_sealed<T: DeserializeOwned>(
+    kind: Kind,
+    key: &impl SealKey,
+    row: &[u8],
+) -> Result<T, String> {
+    parse(seal::unsealed(kind, key, row)?)
+}
+
 /// The embeddings of the examples of one change in one space.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Embeddings {
+pub(in crate::gallery) struct Embeddings {
     /// That of the backbone that made each; empty without an embedding.
     precisions: Vec<String>,
     /// Their bytes, end to end.
@@ -125,8 +143,17 @@ impl Embeddings {
     }
 
     /// An empty row if these are no bytes of a row.
-    pub(super) fn read(bytes: Vec<u8>) -> Self {
+    pub(in crate::gallery) fn read(bytes: Vec<u8>) -> Self {
         Self::parsed(bytes).unwrap_or_default()
+    }
+
+    /// Those of a row that was read at its key; `None` if they were forgotten.
+    ///
+    /// # Errors
+    /// What is wrong, in a few words.
+    pub(super) fn unsealed(key: &impl SealKey, row: &[u8]) -> Result<Option<Self>, String> {
+        let content = seal::unsealed(Kind::Embeddings, key, row)?;
+        Ok((!content.is_empty()).then(|| Self::read(content.to_vec())))
     }
 
     fn parsed(mut bytes: Vec<u8>) -> Option<Self> {
@@ -177,7 +204,7 @@ impl Embeddings {
     ///
     /// # Errors
     /// What is wrong, in a few words.
-    pub(super) fn get(&self, index: u8) -> Result<Option<(Vec<f32>, &str)>, String> {
+    pub(in crate::gallery) fn get(&self, index: u8) -> Result<Option<(Vec<f32>, &str)>, String> {
         let slot = self.slots().nth(index.into()).ok_or("an embedding is missing")?;
         if !is_embedding(slot) {
             return Ok(None);
@@ -202,6 +229,19 @@ impl Embeddings {
             true => Some(EmbeddingState::Embedded),
             false => slot.starts_with(&[UNREADABLE]).then_some(EmbeddingState::Unreadable),
         })
+    }
+
+    /// The bytes of a row before the first embedding: without them nothing shows where each lies.
+    pub(in crate::gallery) fn head(&self) -> Range<usize> {
+        let texts: usize = self.precisions.iter().map(|precision| 1 + precision.len()).sum();
+        0..1 + texts
+    }
+
+    /// Where the embedding at this index lies in the bytes of a row.
+    pub(in crate::gallery) fn range(&self, index: u8) -> Option<Range<usize>> {
+        let index = usize::from(index);
+        let start = self.head().end + self.size() * index;
+        (index < self.precisions.len()).then(|| start..start + self.size())
     }
 
     /// Overwrites the embeddings at these indices.
@@ -262,6 +302,10 @@ mod tests {
         assert!(one[1].is_sign_negative());
         assert_eq!((read.get(1), read.get(2)), (Ok(None), Ok(Some((TWO.to_vec(), "int8")))));
         assert!(read.get(3).is_err());
+        // The number of embeddings, and three precisions with their lengths.
+        let head = 1 + 5 + 1 + 5;
+        assert_eq!(read.head(), 0..head);
+        assert_eq!((read.range(2), read.range(3)), (Some(head + 24..head + 36), None));
     }
 
     #[test]

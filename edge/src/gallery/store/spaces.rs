@@ -4,8 +4,11 @@ use redb::{Database, Durability, ReadTransaction, ReadableTable};
 use uuid::Uuid;
 
 use super::contents::ReadError;
-use super::rows::{Embeddings, space_number};
-use super::tables::{EMBEDDINGS, GALLERIES, embeddings_in};
+use super::rows::{Embeddings, GalleryRow, parse_sealed, space_number};
+use super::seal::Kind;
+use super::tables::{
+    EMBEDDINGS, EmbeddingsKey, GALLERIES, embeddings_at, embeddings_in, put_embeddings,
+};
 use super::{RedbStore, StoreFile, failure, read_failure};
 use crate::gallery::error::GalleryError;
 use crate::gallery::id::ChangeId;
@@ -66,9 +69,10 @@ fn states(
 ) -> Result<EmbeddingStates, ReadError> {
     let mut states = EmbeddingStates::new();
     for row in transaction.open_table(EMBEDDINGS)?.range(embeddings_in(gallery, space))? {
-        let (key, bytes) = row?;
+        let (key, row) = row?;
         let change = ChangeId(Uuid::from_u128(key.value().2));
-        let embeddings = Embeddings::read(bytes.value().to_vec());
+        let row = Embeddings::unsealed(&key.value(), row.value()).map_err(ReadError::Broken)?;
+        let Some(embeddings) = row else { continue };
         let known = embeddings.states().zip(0..=u8::MAX);
         states.extend(known.filter_map(|(state, index)| Some(((change, index), state?))));
     }
@@ -84,18 +88,19 @@ fn put(
     let mut transaction = database.begin_write()?;
     transaction.set_durability(Durability::Immediate)?;
     let galleries = transaction.open_table(GALLERIES)?;
-    let is_there = galleries.get(gallery)?.is_some();
+    let row = galleries.get(gallery)?;
+    let row = row.map(|row| parse_sealed::<GalleryRow>(Kind::Gallery, &gallery, row.value()));
+    let row = row.transpose().map_err(redb::Error::Corrupted)?;
     drop(galleries);
-    if !is_there {
+    let Some(GalleryRow { revision, .. }) = row else {
         let reason = "the gallery was purged while it was open in this program";
         return Err(redb::Error::Corrupted(reason.to_owned()));
-    }
+    };
     let mut table = transaction.open_table(EMBEDDINGS)?;
     for of_change in beside.chunk_by(|one, next| one.change == next.change) {
         let key = (gallery, space, of_change[0].change.0.as_u128());
-        let bytes = table.get(key)?.map(|bytes| bytes.value().to_vec());
-        let mut row = match bytes {
-            Some(bytes) => Embeddings::read(bytes),
+        let mut row = match embeddings_at(&table, key)? {
+            Some(row) => row,
             None => Embeddings::absent(of_change[0].of.into(), length),
         };
         for one in of_change {
@@ -104,15 +109,25 @@ fn put(
                 None => row.set_unreadable(one.index.into()),
             }
         }
-        table.insert(key, row.bytes().as_slice())?;
+        put_embeddings(&mut table, key, revision, &row.bytes())?;
     }
     drop(table);
     Ok(transaction.commit()?)
 }
 
+/// Their rows stay without content: former ones, which may be left in pages that are free, are older
+/// than that.
 fn forget(database: &Database, (gallery, space): (u128, u64)) -> Result<(), redb::Error> {
     let mut transaction = database.begin_write()?;
     transaction.set_durability(Durability::Immediate)?;
-    transaction.open_table(EMBEDDINGS)?.retain_in(embeddings_in(gallery, space), |_, _| false)?;
+    let mut table = transaction.open_table(EMBEDDINGS)?;
+    let mut keys: Vec<EmbeddingsKey> = Vec::new();
+    for row in table.range(embeddings_in(gallery, space))? {
+        keys.push(row?.0.value());
+    }
+    for key in keys {
+        put_embeddings(&mut table, key, 0, &[])?;
+    }
+    drop(table);
     Ok(transaction.commit()?)
 }

@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use redb::{Database, Durability, ReadableTable, Table, TableDefinition, WriteTransaction};
 
 use super::rows::{self, Embeddings, GalleryRow, space_number};
+use super::seal::{self, Kind, Seal};
 use crate::gallery::change::{Change, What};
 use crate::gallery::id::{ExampleId, GalleryId};
 use crate::gallery::journal::Commit;
@@ -14,16 +15,18 @@ use crate::gallery::journal::Commit;
 pub(super) const SCHEMA: &str = "
     numbers: str -> u64; format, to_compact
     texts: str -> str; layout, device
-    galleries: u128 gallery -> json { name, space_id, reembedded, revision, embedding_length,
-        classes, examples, background, settings }
-    journal: (u128 gallery, u64 ms, u16 counter, u128 device, u128 change) -> json change
-    embeddings: (u128 gallery, u64 space, u128 change) -> u8 examples,
+    galleries, gallery_copies: u128 gallery -> seal, json { name, space_id, reembedded, revision,
+        changes, embedding_length, classes, examples, background, settings }
+    journal: (u128 gallery, u64 ms, u16 counter, u128 device, u128 change) -> seal, json change
+    embeddings: (u128 gallery, u64 space, u128 change) -> seal, u8 examples,
         precisions [examples] of u8 bytes and text, f32 little-endian [examples, s];
-        all bits 1: purged or none; 0xFE and all bits 1: unreadable
-    images: (u128 gallery, u128 example) -> bytes of an image file
-    classes: (u128 gallery, u128 class) -> json { label, overrides, status }
-    examples: (u128 gallery, u128 example) -> json { sha256, crop?, precision, source, index,
-        status }
+        all bits 1: purged or none; 0xFE and all bits 1: unreadable; or seal
+    images: (u128 gallery, u128 example) -> seal, bytes of an image file
+    classes: (u128 gallery, u128 class) -> seal, json { label, overrides, status }; or seal
+    examples: (u128 gallery, u128 example) -> seal, json { sha256, crop?, precision, source, index,
+        status }; or seal
+    seal: F5 48 1A 72 6F 77 C3 0A, u8 table, u8 key length, u64 revision, u32 length, u32 crc, key,
+        u32 crc, embeddings: u32 crc of each 256 bytes
 ";
 
 /// The number of a gallery, and that of a change, a class or an example.
@@ -36,6 +39,10 @@ pub(super) type JournalKey = (u128, u64, u16, u128, u128);
 pub(super) const NUMBERS: TableDefinition<&str, u64> = TableDefinition::new("numbers");
 pub(super) const TEXTS: TableDefinition<&str, &str> = TableDefinition::new("texts");
 pub(super) const GALLERIES: TableDefinition<u128, &[u8]> = TableDefinition::new("galleries");
+/// The same rows again, in pages of their own: nothing else states the name and the space of a
+/// gallery, and the rows of all galleries may lie in one page.
+pub(super) const GALLERY_COPIES: TableDefinition<u128, &[u8]> =
+    TableDefinition::new("gallery_copies");
 /// In the order of the changes of each gallery.
 pub(super) const JOURNAL: TableDefinition<JournalKey, &[u8]> = TableDefinition::new("journal");
 /// Those of the examples of one change together: pages hold powers of two, and one row for each
@@ -50,7 +57,7 @@ pub(super) const EXAMPLES: TableDefinition<RowKey, &[u8]> = TableDefinition::new
 pub(super) const TO_COMPACT: &str = "to_compact";
 
 /// The number of tables, all of which a compaction has to copy.
-pub(super) const N_TABLES: usize = 8;
+pub(super) const N_TABLES: usize = 9;
 
 /// One transaction, synced when it returns.
 pub(super) fn write(
@@ -64,14 +71,15 @@ pub(super) fn write(
     transaction.set_durability(Durability::Immediate)?;
     let key = gallery.0.as_u128();
     check_revision(&transaction, key, commit.revision)?;
-    transaction.open_table(GALLERIES)?.insert(key, rows::json(row).as_slice())?;
+    write_gallery(&transaction, gallery, row)?;
     let space = space_number(&row.space_id);
     for change in commit.changes {
         let position = journal_key(gallery, change);
-        transaction.open_table(JOURNAL)?.insert(position, rows::json(change).as_slice())?;
+        let sealed = seal::sealed(Kind::Journal, &position, commit.revision, &rows::json(change));
+        transaction.open_table(JOURNAL)?.insert(position, sealed.as_slice())?;
         write_data(&transaction, (key, space), change, commit)?;
     }
-    purge_embeddings(&transaction, key, &purged(commit))?;
+    purge_embeddings(&transaction, key, commit.revision, &purged(commit))?;
     if commit.purges() {
         // In the same transaction, so that the second step of a purge is not forgotten.
         transaction.open_table(NUMBERS)?.insert(TO_COMPACT, 1_u64)?;
@@ -81,6 +89,19 @@ pub(super) fn write(
     Ok(transaction.commit()?)
 }
 
+/// Writes the row of a gallery, and the copy of it.
+pub(super) fn write_gallery(
+    transaction: &WriteTransaction,
+    gallery: GalleryId,
+    row: &GalleryRow,
+) -> Result<(), redb::Error> {
+    let key = gallery.0.as_u128();
+    let sealed = seal::sealed(Kind::Gallery, &key, row.revision, &rows::json(row));
+    transaction.open_table(GALLERIES)?.insert(key, sealed.as_slice())?;
+    transaction.open_table(GALLERY_COPIES)?.insert(key, sealed.as_slice())?;
+    Ok(())
+}
+
 /// Refuses a commit that was planned on an older revision than that of the disk.
 fn check_revision(
     transaction: &WriteTransaction,
@@ -88,7 +109,8 @@ fn check_revision(
     next: u64,
 ) -> Result<(), redb::Error> {
     let galleries = transaction.open_table(GALLERIES)?;
-    let row = galleries.get(gallery)?.map(|row| rows::parse::<GalleryRow>(row.value()));
+    let row = galleries.get(gallery)?;
+    let row = row.map(|row| rows::parse_sealed::<GalleryRow>(Kind::Gallery, &gallery, row.value()));
     match row.transpose().map_err(redb::Error::Corrupted)? {
         Some(row) if row.revision + 1 != next => Err(redb::Error::Corrupted(
             "the gallery is open twice in this program, and the other has changed it".to_owned(),
@@ -118,7 +140,7 @@ fn write_data(
             let found = found.map(|one| one.map(|one| (&one.embedding[..], &one.precision[..])));
             let key = (gallery, space, change.id.0.as_u128());
             let mut table = transaction.open_table(EMBEDDINGS)?;
-            table.insert(key, Embeddings::of(found).bytes().as_slice())?;
+            put_embeddings(&mut table, key, commit.revision, &Embeddings::of(found).bytes())?;
         }
         What::Purge { examples } => {
             for id in examples {
@@ -134,6 +156,7 @@ fn write_data(
 /// Removes all rows of a gallery.
 fn drop_gallery(transaction: &WriteTransaction, gallery: u128) -> Result<(), redb::Error> {
     transaction.open_table(GALLERIES)?.remove(gallery)?;
+    transaction.open_table(GALLERY_COPIES)?.remove(gallery)?;
     transaction.open_table(JOURNAL)?.retain_in(journal_of(gallery), |_, _| false)?;
     transaction.open_table(EMBEDDINGS)?.retain_in(embeddings_of(gallery), |_, _| false)?;
     for table in [IMAGES, CLASSES, EXAMPLES] {
@@ -149,11 +172,11 @@ fn write_images(
 ) -> Result<(), redb::Error> {
     let mut table = transaction.open_table(IMAGES)?;
     for (id, image) in commit.images {
-        table.insert((gallery, id.0.as_u128()), image.as_slice())?;
+        put(&mut table, Kind::Images, (gallery, id.0.as_u128()), commit.revision, image)?;
     }
     for image in commit.archived.into_iter().flat_map(|images| images.read()) {
         let (id, image) = image.map_err(redb::Error::Io)?;
-        table.insert((gallery, id.0.as_u128()), image.as_slice())?;
+        put(&mut table, Kind::Images, (gallery, id.0.as_u128()), commit.revision, &image)?;
     }
     Ok(())
 }
@@ -171,6 +194,7 @@ fn purged(commit: &Commit<'_>) -> HashSet<ExampleId> {
 fn purge_embeddings(
     transaction: &WriteTransaction,
     gallery: u128,
+    revision: u64,
     purged: &HashSet<ExampleId>,
 ) -> Result<(), redb::Error> {
     if purged.is_empty() {
@@ -179,8 +203,9 @@ fn purge_embeddings(
     let mut table = transaction.open_table(EMBEDDINGS)?;
     let spaces = spaces_of(&table, gallery)?;
     for row in transaction.open_table(JOURNAL)?.range(journal_of(gallery))? {
-        let (_, json) = row?;
-        let change = rows::parse::<Change>(json.value()).map_err(redb::Error::Corrupted)?;
+        let (key, json) = row?;
+        let change = rows::parse_sealed::<Change>(Kind::Journal, &key.value(), json.value());
+        let change = change.map_err(redb::Error::Corrupted)?;
         let What::Enroll { examples, .. } = &change.what else { continue };
         let indices: Vec<usize> =
             (0..examples.len()).filter(|index| purged.contains(&examples[*index].id)).collect();
@@ -189,13 +214,35 @@ fn purge_embeddings(
         }
         for space in &spaces {
             let key = (gallery, *space, change.id.0.as_u128());
-            let bytes = table.get(key)?.map(|bytes| bytes.value().to_vec());
-            let Some(bytes) = bytes else { continue };
-            let mut embeddings = Embeddings::read(bytes);
+            let Some(mut embeddings) = embeddings_at(&table, key)? else { continue };
             embeddings.purge(&indices);
-            table.insert(key, embeddings.bytes().as_slice())?;
+            put_embeddings(&mut table, key, revision, &embeddings.bytes())?;
         }
     }
+    Ok(())
+}
+
+/// The embeddings of a change in a space; `None` if there are none.
+pub(super) fn embeddings_at(
+    table: &Table<'_, EmbeddingsKey, &'static [u8]>,
+    key: EmbeddingsKey,
+) -> Result<Option<Embeddings>, redb::Error> {
+    let row = table.get(key)?.map(|row| Embeddings::unsealed(&key, row.value()));
+    Ok(row.transpose().map_err(redb::Error::Corrupted)?.flatten())
+}
+
+/// Inserts or replaces the embeddings of a change in a space; without content they are forgotten.
+/// Embeddings that are put beside those in use are written several times in one revision of the
+/// gallery, so the revision of the row grows with each.
+pub(super) fn put_embeddings(
+    table: &mut Table<'_, EmbeddingsKey, &'static [u8]>,
+    key: EmbeddingsKey,
+    revision: u64,
+    content: &[u8],
+) -> Result<(), redb::Error> {
+    let former = table.get(key)?.and_then(|row| Seal::read(row.value()).map(|seal| seal.revision));
+    let revision = former.map_or(revision, |former| revision.max(former.saturating_add(1)));
+    table.insert(key, seal::sealed(Kind::Embeddings, &key, revision, content).as_slice())?;
     Ok(())
 }
 
@@ -236,7 +283,8 @@ pub(super) fn rows_of(gallery: u128) -> RangeInclusive<RowKey> {
     (gallery, 0)..=(gallery, u128::MAX)
 }
 
-/// The rows of the state that differ.
+/// The rows of the state that differ. One that is gone stays without content: a former row, which
+/// may be left in a page that is free, is older than that.
 fn write_state(
     transaction: &WriteTransaction,
     gallery: u128,
@@ -244,26 +292,25 @@ fn write_state(
 ) -> Result<(), redb::Error> {
     let mut classes = transaction.open_table(CLASSES)?;
     for id in commit.delta.classes.keys() {
-        let row = commit.state.classes().get(id).map(rows::json);
-        put(&mut classes, (gallery, id.0.as_u128()), row)?;
+        let row = commit.state.classes().get(id).map(rows::json).unwrap_or_default();
+        put(&mut classes, Kind::Classes, (gallery, id.0.as_u128()), commit.revision, &row)?;
     }
     let mut examples = transaction.open_table(EXAMPLES)?;
     for id in commit.delta.examples.keys() {
-        let row = commit.state.examples().get(id).map(rows::json);
-        put(&mut examples, (gallery, id.0.as_u128()), row)?;
+        let row = commit.state.examples().get(id).map(rows::json).unwrap_or_default();
+        put(&mut examples, Kind::Examples, (gallery, id.0.as_u128()), commit.revision, &row)?;
     }
     Ok(())
 }
 
-/// Replaces or removes a row.
+/// Inserts or replaces a row.
 fn put(
     table: &mut Table<'_, RowKey, &[u8]>,
+    kind: Kind,
     key: RowKey,
-    row: Option<Vec<u8>>,
+    revision: u64,
+    content: &[u8],
 ) -> Result<(), redb::Error> {
-    match row {
-        Some(row) => table.insert(key, row.as_slice())?,
-        None => table.remove(key)?,
-    };
+    table.insert(key, seal::sealed(kind, &key, revision, content).as_slice())?;
     Ok(())
 }

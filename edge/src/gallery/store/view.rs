@@ -10,7 +10,8 @@ use redb::ReadTransaction;
 use uuid::Uuid;
 
 use super::contents::{self, ReadError};
-use super::rows::{Embeddings, GalleryRow, parse};
+use super::rows::{Embeddings, GalleryRow, parse_sealed};
+use super::seal::{self, Kind};
 use super::tables::{EMBEDDINGS, IMAGES, JOURNAL, JournalKey, RowKey, journal_of};
 use super::{SharedFile, StoreFile, read_failure};
 use crate::gallery::change::{Change, Position, What};
@@ -73,8 +74,8 @@ impl View {
         self.read(|transaction| {
             let mut changes = Vec::new();
             for row in transaction.open_table(JOURNAL)?.range(range)?.take(limit) {
-                let (_, json) = row?;
-                let change = parse(json.value());
+                let (key, json) = row?;
+                let change = parse_sealed(Kind::Journal, &key.value(), json.value());
                 changes.push(change.map_err(|e| ReadError::Broken(format!("a change: {e}")))?);
             }
             Ok(changes)
@@ -91,11 +92,12 @@ impl View {
         let key = (self.key(), space.number, change.id.0.as_u128());
         self.read(|transaction| {
             let table = transaction.open_table(EMBEDDINGS)?;
-            let bytes = table.get(key)?.map(|bytes| bytes.value().to_vec());
-            if bytes.is_none() && !space.has_all {
+            let row = table.get(key)?.map(|row| Embeddings::unsealed(&key, row.value()));
+            let row = row.transpose().map_err(ReadError::Broken)?.flatten();
+            if row.is_none() && !space.has_all {
                 return Ok(Vec::new());
             }
-            let embeddings = Embeddings::read(bytes.unwrap_or_default());
+            let embeddings = row.unwrap_or_default();
             let mut found = Vec::with_capacity(examples.len());
             for (index, new) in (0..).zip(examples) {
                 let id = new.id;
@@ -119,7 +121,8 @@ impl View {
             let Some(row) = rows.next() else { return Ok(None) };
             let (key, image) = row?;
             let id = ExampleId(Uuid::from_u128(key.value().1));
-            Ok(Some((id, image.value().to_vec())))
+            let image = seal::unsealed(Kind::Images, &key.value(), image.value());
+            Ok(Some((id, image.map_err(ReadError::Broken)?.to_vec())))
         })
     }
 
