@@ -13,7 +13,7 @@ use crate::device::ThreadsError;
 use crate::engine::{EngineError, Rejection, SelectError, UnknownEngine, UnknownPrecision};
 use crate::evaluate::EvaluateError;
 use crate::gallery::{
-    ArchiveError, GalleryError, LabelError, NotAnId, NotKeepImages, SettingError,
+    ArchiveError, GalleryError, LabelError, NotAnId, NotKeepImages, SalvageError, SettingError,
 };
 use crate::lexicon::{AttributeError, NameKnowledgeError};
 use crate::locate::{LibraryError, NotFound};
@@ -163,6 +163,19 @@ impl Fault for GalleryError {
             | Self::Broken { .. }
             | Self::Io { .. } => Blame::Machine,
             Self::Archive(error) => error.blame(),
+        }
+    }
+}
+
+impl Fault for SalvageError {
+    fn blame(&self) -> Blame {
+        match self {
+            Self::NothingFound { .. }
+            | Self::NotEmpty { .. }
+            | Self::Inside { .. }
+            | Self::UnknownSpace
+            | Self::Io { .. } => Blame::Input,
+            Self::Gallery(error) => error.blame(),
         }
     }
 }

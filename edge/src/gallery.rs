@@ -65,6 +65,7 @@ mod random_walk;
 mod reembed;
 mod reembedded;
 mod retention;
+mod salvage;
 mod settings;
 #[cfg(test)]
 mod simulation;
@@ -99,6 +100,7 @@ pub use label::{Label, LabelError, MAX_LABEL_CHARS};
 pub use limits::GalleryLimits;
 pub use reembedded::{KeptImage, ReembedStatus, Reembedded, Reembedding};
 pub use retention::{DeletedEntry, PurgedGallery};
+pub use salvage::{SalvageError, Salvaged, SalvagedGallery};
 pub use settings::{GallerySettings, KeepImages, NotKeepImages, Setting, SettingError};
 pub use store::UPLOAD_FILE;
 

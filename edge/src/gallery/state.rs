@@ -53,7 +53,7 @@ pub(super) struct ExampleState {
 }
 
 impl ExampleState {
-    fn image(&self) -> ImageKey {
+    pub(super) fn image(&self) -> ImageKey {
         ImageKey { sha256: self.sha256.0, crop: self.crop }
     }
 }

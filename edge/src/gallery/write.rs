@@ -355,7 +355,7 @@ impl Gallery {
 }
 
 /// The changes that enroll these examples.
-fn enrolling(to: Place, new: &[Arc<Example>]) -> Vec<What> {
+pub(super) fn enrolling(to: Place, new: &[Arc<Example>]) -> Vec<What> {
     let of_one_precision = new.chunk_by(|one, next| one.precision == next.precision);
     let parts = of_one_precision.flat_map(|some| some.chunks(MOST_EXAMPLES));
     let changes = parts.map(|part| What::Enroll {

@@ -5,11 +5,13 @@
 //! journal, embeddings and images are written once, and of rows that are written again the one with
 //! the greatest revision counts.
 //!
-//! The file is read in pieces and never held: what is kept of a row is where it lies.
+//! The file is read in pieces and never held: what is kept of a row is where it lies. Time and
+//! memory follow from its length, also if it was made to do harm.
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
@@ -21,8 +23,21 @@ const PIECE_BYTES: usize = 1 << 20;
 /// What cannot be read from the disk is left out in pieces of this size.
 const BLOCK_BYTES: usize = 4096;
 
-/// The most bytes of a row: those of the largest image.
-const MAX_ROW_BYTES: usize = 256 << 20;
+/// The most bytes of the largest image.
+const MAX_IMAGE_BYTES: usize = 256 << 20;
+
+/// The most bytes of every other row.
+const MAX_ROW_BYTES: usize = 4 << 20;
+
+/// How many bytes of rows that turn out to be damaged are read for each byte of the file. Those of a
+/// store hardly overlap, but a file could begin a row at every line that claims all that follows.
+const READ_IN_VAIN: u64 = 16;
+
+/// Of a larger file no more rows are remembered than one for each 256 bytes. A store has fewer: the
+/// change that made a row is a row itself.
+const BYTES_FOR_A_ROW: u64 = 256;
+/// As many as this are always remembered.
+const FEW_ROWS: u64 = 1 << 20;
 
 /// The file that is scanned; it is only read.
 #[derive(Debug, Clone)]
@@ -32,7 +47,7 @@ pub(super) struct Damaged {
 }
 
 impl Damaged {
-    pub(super) fn new(file: File) -> std::io::Result<Self> {
+    pub(super) fn new(file: File) -> io::Result<Self> {
         let length = file.metadata()?.len();
         Ok(Self { file: Arc::new(file), length })
     }
@@ -88,15 +103,30 @@ impl Damaged {
 struct RowName {
     gallery: u128,
     kind: Kind,
+    /// That of embeddings; 0 in other tables.
+    space: u64,
     id: u128,
 }
 
 impl RowName {
+    fn new(gallery: u128, kind: Kind, id: u128) -> Self {
+        Self { gallery, kind, space: 0, id }
+    }
+
     fn of(seal: &Seal<'_>) -> Option<Self> {
         let gallery = seal.key.first_chunk().map(|first| u128::from_le_bytes(*first))?;
         let id = seal.key.last_chunk().map(|last| u128::from_le_bytes(*last))?;
-        Some(Self { gallery, kind: seal.kind, id })
+        let name = Self::new(gallery, seal.kind, id);
+        if seal.kind != Kind::Embeddings {
+            return Some(name);
+        }
+        let space = seal.key.get(16..)?.first_chunk().map(|eight| u64::from_le_bytes(*eight))?;
+        Some(Self { space, ..name })
     }
+}
+
+fn most_bytes(kind: Kind) -> usize {
+    if kind == Kind::Images { MAX_IMAGE_BYTES } else { MAX_ROW_BYTES }
 }
 
 /// Where a row lies.
@@ -104,7 +134,9 @@ impl RowName {
 pub(super) struct RowPlace {
     /// The beginning of its seal.
     at: u64,
-    revision: u64,
+    pub(super) revision: u64,
+    /// Of its content, in bytes.
+    pub(super) length: usize,
     /// Whether its content has its checksum; that of embeddings may be whole in parts.
     pub(super) is_whole: bool,
 }
@@ -121,20 +153,28 @@ impl RowPlace {
 pub(super) struct Rows {
     file: Damaged,
     places: BTreeMap<RowName, RowPlace>,
+    /// How many bytes of damaged rows may still be read.
+    left_in_vain: u64,
 }
 
 impl Rows {
     /// Scans the whole file; `progress` is told how many bytes of it are done.
     pub(super) fn scan(file: Damaged, progress: &mut dyn FnMut(u64)) -> Self {
         let length = file.length;
-        let mut rows = Self { file, places: BTreeMap::new() };
+        let left_in_vain = length.saturating_mul(READ_IN_VAIN);
+        let mut rows = Self { file, places: BTreeMap::new(), left_in_vain };
         let mut start = 0;
         while start < length {
             let piece = rows.file.read(start, PIECE_BYTES);
             let end = start + piece.len() as u64;
             let mut next = start;
             while let Some(found) = seal::find(&piece, to_index(next - start)) {
-                next = rows.take(start + found as u64);
+                let at = start + found as u64;
+                next = match piece.get(found..found + MAX_HEAD) {
+                    Some(head) => rows.take(at, head),
+                    // It may go on in the next piece.
+                    None => rows.take(at, &rows.file.read(at, MAX_HEAD)),
+                };
                 if next >= end {
                     break;
                 }
@@ -147,21 +187,44 @@ impl Rows {
         rows
     }
 
-    /// Takes the row at this position, if there is one. Returns where to look on: what lies in a
-    /// row is its content, also if that looks like a row.
-    fn take(&mut self, at: u64) -> u64 {
-        let head = self.file.read(at, MAX_HEAD);
-        let seal = Seal::read(&head).filter(|seal| seal.length <= MAX_ROW_BYTES);
+    /// Takes the row at this position, if there is one; `head` are the bytes from there. Returns
+    /// where to look on: what lies in a row is its content, also if that looks like a row.
+    fn take(&mut self, at: u64, head: &[u8]) -> u64 {
+        let seal = Seal::read(head).filter(|seal| seal.length <= most_bytes(seal.kind));
         let Some((seal, name)) = seal.and_then(|seal| Some((seal, RowName::of(&seal)?))) else {
             return at + 1;
         };
         let content_at = at + seal.content_at() as u64;
-        let is_whole = self.file.checksum(content_at, seal.length) == Some(seal.checksum);
-        let place = RowPlace { at, revision: seal.revision, is_whole };
-        if self.places.get(&name).is_none_or(|other| place.is_better_than(other)) {
+        let is_whole = self.is_whole(content_at, &seal);
+        let Seal { revision, length, .. } = seal;
+        let place = RowPlace { at, revision, length, is_whole };
+        let is_better = match self.places.get(&name) {
+            Some(other) => place.is_better_than(other),
+            None => self.has_room(),
+        };
+        if is_better {
             self.places.insert(name, place);
         }
-        if is_whole { content_at + seal.length as u64 } else { at + 1 }
+        if is_whole { content_at + length as u64 } else { at + 1 }
+    }
+
+    /// Whether the content at this position has its checksum.
+    fn is_whole(&mut self, content_at: u64, seal: &Seal<'_>) -> bool {
+        let length = seal.length as u64;
+        if length > self.left_in_vain {
+            return false;
+        }
+        let checksum = self.file.checksum(content_at, seal.length);
+        let is_whole = checksum == Some(seal.checksum);
+        if checksum.is_some() && !is_whole {
+            self.left_in_vain -= length;
+        }
+        is_whole
+    }
+
+    fn has_room(&self) -> bool {
+        let most = FEW_ROWS.max(self.file.length / BYTES_FOR_A_ROW);
+        (self.places.len() as u64) < most
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -170,21 +233,42 @@ impl Rows {
 
     /// The galleries that have rows.
     pub(super) fn galleries(&self) -> Vec<u128> {
-        let mut galleries: Vec<u128> = self.places.keys().map(|name| name.gallery).collect();
-        galleries.dedup();
+        let mut galleries: Vec<u128> = Vec::new();
+        for name in self.places.keys() {
+            if galleries.last() != Some(&name.gallery) {
+                galleries.push(name.gallery);
+            }
+        }
         galleries
     }
 
-    /// The rows of a gallery in a table, by the ids of what they are about.
+    /// The rows of a gallery in a table that has no spaces, by the ids of what they are about.
     pub(super) fn of(&self, gallery: u128, kind: Kind) -> impl Iterator<Item = (u128, RowPlace)> {
-        let first = RowName { gallery, kind, id: 0 };
+        let first = RowName::new(gallery, kind, 0);
         let last = RowName { id: u128::MAX, ..first };
         self.places.range(first..=last).map(|(name, place)| (name.id, *place))
     }
 
     /// One of them.
     pub(super) fn get(&self, gallery: u128, kind: Kind, id: u128) -> Option<RowPlace> {
-        self.places.get(&RowName { gallery, kind, id }).copied()
+        self.places.get(&RowName::new(gallery, kind, id)).copied()
+    }
+
+    /// The embeddings of a gallery in a space, by the changes that enrolled them.
+    pub(super) fn of_space(
+        &self,
+        gallery: u128,
+        space: u64,
+    ) -> impl Iterator<Item = (u128, RowPlace)> {
+        let first = RowName { space, ..RowName::new(gallery, Kind::Embeddings, 0) };
+        let last = RowName { id: u128::MAX, ..first };
+        self.places.range(first..=last).map(|(name, place)| (name.id, *place))
+    }
+
+    /// The embeddings of a change in a space.
+    pub(super) fn embeddings(&self, gallery: u128, space: u64, change: u128) -> Option<RowPlace> {
+        let name = RowName::new(gallery, Kind::Embeddings, change);
+        self.places.get(&RowName { space, ..name }).copied()
     }
 
     /// The file, from which places are read.
@@ -198,6 +282,7 @@ fn to_index(n: u64) -> usize {
 }
 
 /// The content of a row, and what of it is whole.
+#[derive(Debug, Default)]
 pub(super) struct Content {
     pub(super) bytes: Vec<u8>,
     is_whole: bool,
@@ -206,34 +291,36 @@ pub(super) struct Content {
 
 impl Content {
     /// Whether these bytes of it are as they were written.
-    pub(super) fn has(&self, bytes: std::ops::Range<usize>) -> bool {
-        if self.is_whole {
-            return bytes.end <= self.bytes.len();
-        }
-        let parts = bytes.start / PART_BYTES..bytes.end.div_ceil(PART_BYTES);
-        parts.into_iter().all(|part| self.whole_parts.get(part) == Some(&true))
+    pub(super) fn has(&self, bytes: &Range<usize>) -> bool {
+        let mut parts = bytes.start / PART_BYTES..bytes.end.div_ceil(PART_BYTES);
+        self.is_whole || parts.all(|part| self.whole_parts.get(part) == Some(&true))
     }
 }
 
 impl Damaged {
-    /// The content of a row; empty if it cannot be read any more.
+    /// The content of a row; empty if its seal cannot be read any more.
     pub(super) fn content(&self, place: RowPlace) -> Content {
         let head = self.read(place.at, MAX_HEAD);
-        let Some(seal) = Seal::read(&head) else {
-            return Content { bytes: Vec::new(), is_whole: false, whole_parts: Vec::new() };
+        let Some(seal) = Seal::read(&head).filter(|seal| seal.length == place.length) else {
+            return Content::default();
         };
         let content_at = seal.content_at();
-        let row = self.read(place.at, content_at.saturating_add(seal.length));
-        let whole_parts = if place.is_whole { Vec::new() } else { seal.whole_parts(&row) };
+        let row = self.read(place.at, content_at + seal.length);
+        let whole_parts = seal.whole_parts(&row);
         let mut bytes = row.get(content_at..).unwrap_or_default().to_vec();
-        // The number of embeddings and their places follow from the length.
+        // A disk that fails may give other bytes the second time.
+        let is_whole = place.is_whole && crc32fast::hash(&bytes) == seal.checksum;
+        // The places of embeddings follow from the length, also in a file that was cut.
         bytes.resize(seal.length, 0);
-        Content { bytes, is_whole: place.is_whole, whole_parts }
+        Content { bytes, is_whole, whole_parts }
     }
 
     /// The content of a row that is whole.
     pub(super) fn whole(&self, place: RowPlace) -> Option<Vec<u8>> {
-        let found = place.is_whole.then(|| self.content(place).bytes);
-        found
+        if !place.is_whole {
+            return None;
+        }
+        let content = self.content(place);
+        content.is_whole.then_some(content.bytes)
     }
 }

@@ -234,7 +234,9 @@ impl Embeddings {
     /// The bytes of a row before the first embedding: without them nothing shows where each lies.
     pub(in crate::gallery) fn head(&self) -> Range<usize> {
         let texts: usize = self.precisions.iter().map(|precision| 1 + precision.len()).sum();
-        0..1 + texts
+        // The number of examples is before them.
+        let end = size_of::<u8>() + texts;
+        0..end
     }
 
     /// Where the embedding at this index lies in the bytes of a row.
