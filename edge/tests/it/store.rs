@@ -26,6 +26,26 @@ fn enrolled(dir: &Path) -> Contents {
     contents(&store)
 }
 
+/// The content of a row, which is behind its seal.
+fn content_of(row: &[u8]) -> &[u8] {
+    let length = u32::from_le_bytes(row[18..22].try_into().unwrap()) as usize;
+    &row[row.len() - length..]
+}
+
+/// The row with another content, and a seal that fits it (`docs/formats.md`).
+fn resealed(row: &[u8], content: &[u8]) -> Vec<u8> {
+    let mut new = row[..26 + usize::from(row[9])].to_vec();
+    new[18..22].copy_from_slice(&u32::try_from(content.len()).unwrap().to_le_bytes());
+    new[22..26].copy_from_slice(&crc32fast::hash(content).to_le_bytes());
+    let sum = crc32fast::hash(&new);
+    new.extend(sum.to_le_bytes());
+    // The checksums of the parts of embeddings, which only a salvage reads.
+    let parts = if row[8] == 3 { content.len().div_ceil(256) } else { 0 };
+    new.resize(new.len() + 4 * parts, 0);
+    new.extend(content);
+    new
+}
+
 /// Writes to the database of the store as this crate never does.
 fn tamper(dir: &Path, change: impl FnOnce(&WriteTransaction)) {
     let database = Database::create(dir.join("gallery.redb")).unwrap();
@@ -106,12 +126,13 @@ fn settings_that_are_no_settings_are_told_as_damage() {
         enrolled(root.path());
         tamper(root.path(), |store| {
             let mut table = store.open_table(GALLERIES).unwrap();
-            let (key, mut json) = {
+            let (key, row) = {
                 let (key, row) = table.first().unwrap().unwrap();
-                (key.value(), serde_json::from_slice::<Value>(row.value()).unwrap())
+                (key.value(), row.value().to_vec())
             };
+            let mut json: Value = serde_json::from_slice(content_of(&row)).unwrap();
             json["settings"][name] = value.clone();
-            table.insert(key, json.to_string().as_bytes()).unwrap();
+            table.insert(key, resealed(&row, json.to_string().as_bytes()).as_slice()).unwrap();
         });
         assert_broken(root.path(), reason);
     }
@@ -130,15 +151,35 @@ fn embeddings_that_are_damaged_are_told() {
         enrolled(root.path());
         tamper(root.path(), |store| {
             let mut table = store.open_table(EMBEDDINGS).unwrap();
-            let (key, mut bytes) = {
+            let (key, row) = {
                 let (key, row) = table.first().unwrap().unwrap();
                 (key.value(), row.value().to_vec())
             };
+            let mut bytes = content_of(&row).to_vec();
             change(&mut bytes);
-            table.insert(key, bytes.as_slice()).unwrap();
+            table.insert(key, resealed(&row, &bytes).as_slice()).unwrap();
         });
         assert_broken(root.path(), reason);
     }
+}
+
+#[test]
+fn a_row_without_its_checksum_is_told_with_what_to_do() {
+    let root = tempfile::tempdir().unwrap();
+    enrolled(root.path());
+    tamper(root.path(), |store| {
+        let mut table = store.open_table(EMBEDDINGS).unwrap();
+        let (key, mut row) = {
+            let (key, row) = table.first().unwrap().unwrap();
+            (key.value(), row.value().to_vec())
+        };
+        *row.last_mut().unwrap() ^= 1;
+        table.insert(key, row.as_slice()).unwrap();
+    });
+    assert_broken(root.path(), "a row of `embeddings` does not have its checksum");
+    let error = Gallery::open(root.path(), SPACE).unwrap_err().to_string();
+    let place = root.path().display();
+    assert!(error.contains(&format!("handful gallery salvage {place} --into")), "{error}");
 }
 
 #[test]

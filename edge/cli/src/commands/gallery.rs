@@ -11,6 +11,7 @@ mod hint;
 mod history;
 mod purge;
 mod reembed;
+mod salvage;
 mod saved;
 mod settings;
 mod store;
@@ -56,6 +57,7 @@ Examples:
   handful gallery doctor                              which classes have enough images
   handful gallery export things.handful               the gallery in one file; `import` reads it
   handful gallery reembed                             a gallery of another model, with this one
+  handful gallery salvage store --into saved          what is whole of a damaged store
   handful gallery settings --rate 0.02                accept 2 in 100 unknown images
   handful gallery background list                     the examples of \"none of these\"
 
@@ -114,6 +116,9 @@ enum Action {
     Archive(archive::Action),
     #[command(flatten)]
     Purge(purge::Action),
+    /// Read what is whole of a damaged store into a new one
+    #[command(after_help = salvage::EXAMPLES)]
+    Salvage(salvage::Options),
     /// Check which classes have enough images, and which examples are likely in the wrong class
     Doctor(doctor::Options),
     /// Embed a gallery of another model anew, from the images that it keeps
@@ -200,6 +205,7 @@ pub(crate) fn run(
         Action::History(action) => history::run(action, json, device),
         Action::Archive(action) => archive::run(action, gallery, json, device),
         Action::Purge(action) => purge::run(action, json, device),
+        Action::Salvage(options) => salvage::run(options, json, device),
         Action::Doctor(doctor::Options {}) => doctor::run(json, device),
         Action::Reembed(options) => reembed::run(options, json, device),
         Action::Settings(options) => settings::run(options, json, device),

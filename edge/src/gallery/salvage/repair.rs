@@ -182,13 +182,13 @@ pub(super) fn of_examples(state: &State, found: &Found) -> Vec<What> {
             continue;
         }
         match row.as_ref().map(|row| row.status) {
-            Some(ExampleStatus::SameAs(_)) => {}
             Some(ExampleStatus::In(there)) => match place_in(state, found, there) {
                 Some(there) if now.status == ExampleStatus::In(there) => {}
                 Some(there) => moved.entry(there).or_default().push(*id),
                 None => removed.push(*id),
             },
-            Some(ExampleStatus::Dropped) | None => {
+            // Where another example has its image, that one counts.
+            Some(ExampleStatus::SameAs(_) | ExampleStatus::Dropped) | None => {
                 let counts = matches!(now.status, ExampleStatus::In(_));
                 removed.extend(counts.then_some(*id));
             }

@@ -42,16 +42,10 @@ fn image(number: u64) -> Vec<u8> {
 }
 
 fn example(number: u64, length: usize, random: &mut Random) -> NewExample {
-    let value = |_| random.below(2_000_001) as f32 / 1e6 - 1.0;
-    let embedding = (0..length).map(value).collect();
-    let image = (number % 5 == 0).then(|| image(number));
-    NewExample {
-        sha256: sha256(number),
-        crop: None,
-        embedding,
-        precision: "fp32".to_owned(),
-        image,
-    }
+    let embedding = (0..length).map(|_| random.below(2_000_001) as f32 / 1e6 - 1.0).collect();
+    let image = number.is_multiple_of(5).then(|| image(number));
+    let precision = "fp32".to_owned();
+    NewExample { sha256: sha256(number), crop: None, embedding, precision, image }
 }
 
 /// A store with `classes` of 100 examples each, of which some were moved, removed and renamed.
@@ -309,7 +303,7 @@ fn what_is_no_store_is_refused() {
 fn the_new_store_is_made_in_an_empty_folder_outside_of_the_damaged_one() {
     let root = tempfile::tempdir().unwrap();
     let dir = root.path().join("store");
-    make_store(&dir, 1, 4);
+    make_store(&dir, 2, 4);
     let same = salvage(&dir, &dir).unwrap_err();
     assert!(matches!(same, SalvageError::NotEmpty { .. }), "{same}");
     let inside = salvage(&dir, &dir.join("a/b")).unwrap_err();
