@@ -258,7 +258,9 @@ fn open(damaged: &Path) -> Result<(Damaged, Option<Lock>), SalvageError> {
     let is_folder = damaged.is_dir();
     let lock = if is_folder { Lock::take_shared(damaged) } else { Ok(None) };
     let lock = lock.map_err(|error| match error {
-        LockError::Held(holder) => GalleryError::InUse { path: damaged.to_owned(), holder }.into(),
+        LockError::Held(holder) => {
+            SalvageError::Gallery(GalleryError::InUse { path: damaged.to_owned(), holder })
+        }
         LockError::Io(error) => unreadable(damaged, &error),
     })?;
     let path = if is_folder { SharedFile::file_in(damaged) } else { damaged.to_owned() };

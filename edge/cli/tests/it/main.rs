@@ -25,6 +25,7 @@ mod reembed;
 mod rejecting;
 #[path = "../../../tests/shared/rejecting_table.rs"]
 mod rejecting_table;
+mod salvage;
 mod sandbox;
 mod sent;
 #[path = "../../../../models/tests/shared/sent_trees.rs"]

@@ -18,7 +18,7 @@ Examples:
   handful gallery list --store saved                  look at what was saved
   handful enroll --store saved things/                enroll again: only what is missing is added
 
-The damaged store is only read, so a copy on a read-only disk will do. One page that is damaged costs
+The damaged store is only read, so a copy on a read-only disk will do. A page that is damaged costs
 at most a few examples. Nothing is taken that does not have its checksum.
 
 Exit codes: 0 everything was whole; 1 something is lost, and the new store has the rest; 2 nothing
@@ -95,7 +95,8 @@ impl Answer {
 
     /// What is lost, in one line.
     fn losses(&self) -> String {
-        let mut text = format!("not all of the store was whole: {} lost", counted(self.sum(lost)));
+        let mut text =
+            format!("not all of the store was whole: {} lost", counted(self.sum(|one| one.lost)));
         match self.sum(|one| one.lost_with_image) {
             0 => {}
             n => text += &format!(" ({n} of them had a kept image that is whole)"),
@@ -111,10 +112,6 @@ impl Answer {
         }
         text + "; the new store has the rest: enroll the missing images again"
     }
-}
-
-fn lost(gallery: &GalleryAnswer) -> usize {
-    gallery.lost
 }
 
 impl GalleryAnswer {
