@@ -1,5 +1,6 @@
-//! The file of a damaged store. The input is rows: a byte for the table and a length, the content, and zeros between them;
-//! seals are made right, so that the rows are read and make a gallery. The first byte decides whether one byte is changed after that.
+//! The file of a damaged store. The input is rows: a byte for the table and a length, the content,
+//! and zeros between them; seals are made right, so that the rows are read and make a gallery. The
+//! first byte decides whether one byte is changed after that.
 #![no_main]
 
 use std::fs;
@@ -10,12 +11,21 @@ use libfuzzer_sys::fuzz_target;
 const MAGIC: [u8; 8] = [0xF5, 0x48, 0x1A, 0x72, 0x6F, 0x77, 0xC3, 0x0A];
 const JOURNAL: u8 = 2;
 const EMBEDDINGS: u8 = 3;
+/// The number of the space `space` (`docs/formats.md`).
+const SPACE: u64 = 0x3F49_DBBF_E051_CB20;
 
 /// A row of the gallery 1; the number of the row stands for everything else that a key has.
 fn row(table: u8, number: u8, content: &[u8]) -> Vec<u8> {
-    let key_length = if table == JOURNAL { 58 } else { 32 };
+    let key_length = match table {
+        JOURNAL => 58,
+        EMBEDDINGS => 40,
+        _ => 32,
+    };
     let mut key = vec![0; key_length];
     key[0] = 1;
+    if table == EMBEDDINGS {
+        key[16..24].copy_from_slice(&SPACE.to_le_bytes());
+    }
     key[key_length - 16] = number;
     let mut row = MAGIC.to_vec();
     row.extend([table, key_length as u8]);

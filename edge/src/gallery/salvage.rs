@@ -136,8 +136,8 @@ pub enum SalvageError {
 
 impl Galleries {
     /// Reads what is whole of the store `damaged`, a folder or the file in it, into a new store in
-    /// the folder `into`. `space_id` is used only if no row states a space; `progress` is told how
-    /// many bytes of how many are scanned.
+    /// the folder `into`. `space_id` counts only for a gallery of which nothing states the space;
+    /// `progress` is given how many bytes of how many are scanned.
     ///
     /// # Errors
     /// [`SalvageError`]. What is in `into` after an error is not a whole store.
@@ -178,10 +178,12 @@ fn of_gallery(
     spaces: &[String],
 ) -> Result<SalvagedGallery, GalleryError> {
     let found = Found::read(rows, key, spaces);
-    let target = Target::of(galleries, key, found.row.as_ref())?;
+    let target = Target::of(galleries, key, found.name.as_deref())?;
     let file = galleries.file.clone().expect("invariant: a store on disk has a file");
     let (store, contents) = RedbStore::open(file, target.id, &target.name, &found.space_id)?;
     let mut gallery = Gallery::new(contents, store, Clock::new(SystemSource));
+    // The default gallery is there already, and of the space that the store was made for.
+    gallery.use_space(&found.space_id);
     let rebuilt = rebuild(&mut gallery, &found, rows)?;
     let Rebuilt { restored, lost, lost_with_image, images, damaged_images } = rebuilt;
     Ok(SalvagedGallery {
@@ -206,12 +208,8 @@ struct Target {
 }
 
 impl Target {
-    fn of(
-        galleries: &mut Galleries,
-        key: u128,
-        row: Option<&GalleryRow>,
-    ) -> Result<Self, GalleryError> {
-        if row.is_some_and(|row| row.name == DEFAULT_GALLERY) {
+    fn of(galleries: &mut Galleries, key: u128, name: Option<&str>) -> Result<Self, GalleryError> {
+        if name == Some(DEFAULT_GALLERY) {
             let id = galleries.find(DEFAULT_GALLERY)?;
             return Ok(Self { id, name: DEFAULT_GALLERY.to_owned(), is_deleted: false });
         }
@@ -221,7 +219,7 @@ impl Target {
             return Ok(Self { id, name: class.label.to_string(), is_deleted });
         }
         let digits = id.short().replacen(GalleryId::PREFIX, "", 1);
-        let former = row.map(|row| row.name.clone());
+        let former = name.map(str::to_owned);
         let others = [format!("salvaged-{digits}"), format!("salvaged-{:x}", id.0.as_u128())];
         for name in former.into_iter().chain(others) {
             let Ok(label) = Label::parse(&name) else { continue };

@@ -19,6 +19,9 @@ use crate::gallery::store::{Embeddings, GalleryRow, space_number};
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) key: u128,
+    /// The name in the last row of the gallery, also if that is a former one.
+    pub(super) name: Option<String>,
+    /// As the last change left it.
     pub(super) row: Option<GalleryRow>,
     /// In their order.
     pub(super) journal: Vec<Change>,
@@ -31,7 +34,7 @@ pub(super) struct Found {
     /// The space of the embeddings in use.
     pub(super) space_id: String,
     /// The length of these embeddings; `None` without any.
-    length: Option<usize>,
+    pub(super) length: Option<usize>,
     /// The revision of the row of each example.
     revisions: HashMap<ExampleId, u64>,
     /// The last revision in which a change removes each example; that of a purge has no later one.
@@ -44,6 +47,7 @@ impl Found {
         let row = gallery_row(rows, key);
         let mut journal: Vec<Change> = Vec::new();
         let mut damaged = 0;
+        let mut latest = 0;
         let mut removed = HashMap::new();
         for (id, place) in rows.of(key, Kind::Journal) {
             let change = json(rows, place).filter(|change| is_sound(change, id));
@@ -51,25 +55,30 @@ impl Found {
                 damaged += 1;
                 continue;
             };
+            latest = place.revision.max(latest);
             note_removals(&change, place.revision, &mut removed);
             journal.push(change);
         }
         journal.sort_by_key(Change::position);
+        let name = row.as_ref().map(|row| row.name.clone());
+        // A former row may be left in a page that is free.
+        let is_current = row.as_ref().is_some_and(|row| row.revision >= latest);
+        let (space_id, length) =
+            space_in_use(rows, key, row.as_ref(), is_current, &journal, spaces);
+        let row = row.filter(|_| is_current);
         let stated = row.as_ref().map_or(0, |row| row.changes);
         let missing = stated.saturating_sub(journal.len() as u64);
-        let mut classes = BTreeMap::new();
-        for (id, _, class) in states(rows, key, Kind::Classes) {
-            classes.insert(ClassId(id), class);
-        }
+        let classes = states(rows, key, Kind::Classes).into_iter();
+        let classes = classes.map(|(id, _, class)| (ClassId(id), class)).collect();
         let mut examples = BTreeMap::new();
         let mut revisions = HashMap::new();
         for (id, revision, example) in states(rows, key, Kind::Examples) {
             examples.insert(ExampleId(id), example);
             revisions.insert(ExampleId(id), revision);
         }
-        let (space_id, length) = space_in_use(rows, key, row.as_ref(), &journal, spaces);
         let mut found = Self {
             key,
+            name,
             row,
             journal,
             classes,
@@ -148,20 +157,24 @@ pub(super) fn gallery_row(rows: &Rows, key: u128) -> Option<GalleryRow> {
     json(rows, rows.get(key, Kind::Gallery, key)?)
 }
 
-/// The space of the embeddings in use, and their length if something states it. Where the row of
-/// the gallery and its changes of the space are lost, it is that of which there is most.
+/// The space of the embeddings in use, and their length if something states it: the current row,
+/// the changes of the space, a former row. Otherwise it is the space of which there is most.
 fn space_in_use(
     rows: &Rows,
     key: u128,
     row: Option<&GalleryRow>,
+    is_current: bool,
     journal: &[Change],
     spaces: &[String],
 ) -> (String, Option<usize>) {
-    if let Some(row) = row {
+    if let Some(row) = row.filter(|_| is_current) {
         return (row.space_id.clone(), row.embedding_length);
     }
     if let Some(space) = State::fold(journal).space() {
         return (space.id.clone(), Some(space.length));
+    }
+    if let Some(row) = row.filter(|row| row.embedding_length.is_some()) {
+        return (row.space_id.clone(), row.embedding_length);
     }
     let most = spaces.iter().rev().max_by_key(|id| rows.of_space(key, space_number(id)).count());
     (most.cloned().unwrap_or_default(), None)

@@ -15,7 +15,7 @@ use crate::gallery::facts::Examples;
 use crate::gallery::id::{ChangeId, ClassId, ExampleId};
 use crate::gallery::journal::ImageFile;
 use crate::gallery::limits::GalleryLimits;
-use crate::gallery::other_spaces::{Beside, OtherSpaces};
+use crate::gallery::other_spaces::Beside;
 use crate::gallery::state::{ExampleState, ExampleStatus, State};
 use crate::gallery::store::seal::Kind;
 use crate::gallery::write::{enrolling, in_parts};
@@ -242,10 +242,14 @@ fn remove_lost(
     restored: &mut Vec<Restored>,
     rebuilt: &mut Rebuilt,
 ) -> Result<(), GalleryError> {
+    // One that was purged on another device had none before. Where rows are written step by step, a
+    // former row may have been found, which does not have all yet.
+    let is_step_by_step =
+        gallery.state.space().is_some() || found.row.as_ref().is_some_and(|row| row.reembedded);
     let mut removed = Vec::new();
     for (id, place, row) in without_embedding(gallery) {
-        // One that was purged on another device had none before.
-        if found.embeddings(rows, row.source).get(row.index) == Slot::Purged {
+        let slot = found.embeddings(rows, row.source).get(row.index);
+        if slot == Slot::Purged && !is_step_by_step {
             continue;
         }
         removed.push(id);

@@ -65,7 +65,7 @@ fn stand_in_label(class: ClassId) -> Option<Label> {
 pub(super) fn of_space(state: &State, found: &Found) -> Option<What> {
     let row = found.row.as_ref()?;
     let from = state.space().filter(|space| space.id != row.space_id)?;
-    let to = EmbeddingSpace { id: row.space_id.clone(), length: row.embedding_length? };
+    let to = EmbeddingSpace { id: row.space_id.clone(), length: found.length? };
     Some(What::Reembed { from: from.clone(), to })
 }
 

@@ -2,8 +2,8 @@
 //! any byte.
 //!
 //! Pages that are free still hold rows of former transactions. They are genuine too: rows of the
-//! journal, embeddings and images are written once, and of rows that are written again the one with
-//! the greatest revision counts.
+//! journal and images are written once, and of rows that are written again the one with the
+//! greatest revision counts.
 //!
 //! The file is read in pieces and never held: what is kept of a row is where it lies. Time and
 //! memory follow from its length, also if it was made to do harm.
@@ -29,8 +29,8 @@ const MAX_IMAGE_BYTES: usize = 256 << 20;
 /// The most bytes of every other row.
 const MAX_ROW_BYTES: usize = 4 << 20;
 
-/// How many bytes of rows that turn out to be damaged are read for each byte of the file. Those of a
-/// store hardly overlap, but a file could begin a row at every line that claims all that follows.
+/// How many bytes of rows that turn out to be damaged are read for each byte of the file. Those of
+/// a store hardly overlap, but a file could have rows everywhere that claim all that follows.
 const READ_IN_VAIN: u64 = 16;
 
 /// Of a larger file no more rows are remembered than one for each 256 bytes. A store has fewer: the
@@ -322,5 +322,51 @@ impl Damaged {
         }
         let content = self.content(place);
         content.is_whole.then_some(content.bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::fs;
+
+    use super::*;
+
+    fn scanned(bytes: &[u8]) -> Rows {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("file");
+        fs::write(&path, bytes).unwrap();
+        Rows::scan(Damaged::new(File::open(&path).unwrap()).unwrap(), &mut |_| {})
+    }
+
+    #[test]
+    fn rows_are_found_by_their_space_across_pieces() {
+        let mut bytes = vec![0; PIECE_BYTES - 30];
+        for space in [1_u64, 2, u64::MAX] {
+            bytes.extend(seal::sealed(Kind::Embeddings, &(7_u128, space, 8_u128), space, b"row"));
+        }
+        bytes.extend(seal::sealed(Kind::Images, &(7_u128, 8_u128), 5, &vec![9; 3 * PIECE_BYTES]));
+        let rows = scanned(&bytes);
+        assert_eq!(rows.galleries(), [7]);
+        let found: Vec<_> = rows.of_space(7, 2).map(|(id, place)| (id, place.revision)).collect();
+        assert_eq!(found, [(8, 2)]);
+        let last = rows.embeddings(7, u64::MAX, 8).unwrap();
+        assert_eq!(rows.file().whole(last).unwrap(), b"row");
+        assert!(rows.embeddings(7, 3, 8).is_none() && rows.embeddings(7, 1, 7).is_none());
+        let images: Vec<_> = rows.of(7, Kind::Images).collect();
+        assert_eq!((images.len(), images[0].1.is_whole), (1, true));
+        assert_eq!(images[0].1.length, 3 * PIECE_BYTES);
+    }
+
+    /// Each row claims nearly all of the file: its square would be read without a limit.
+    #[test]
+    fn rows_that_overlap_are_not_read_without_end() {
+        let row = seal::sealed(Kind::Images, &(1_u128, 2_u128), 3, &vec![0; PIECE_BYTES]);
+        let head = &row[..row.len() - PIECE_BYTES];
+        let mut bytes = head.repeat(10_000);
+        bytes.resize(bytes.len() + 2 * PIECE_BYTES, 1);
+        let rows = scanned(&bytes);
+        assert!(rows.left_in_vain < PIECE_BYTES as u64, "{} are left", rows.left_in_vain);
+        assert!(rows.of(1, Kind::Images).all(|(_, place)| !place.is_whole));
     }
 }

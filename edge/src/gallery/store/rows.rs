@@ -19,7 +19,7 @@ pub(in crate::gallery) struct GalleryRow {
     /// Identifies the backbone of the embeddings in use.
     pub(in crate::gallery) space_id: String,
     /// Whether its journal has a change of the space.
-    pub(super) reembedded: bool,
+    pub(in crate::gallery) reembedded: bool,
     pub(in crate::gallery) revision: u64,
     /// The number of rows of its journal: fewer show that some were lost.
     pub(in crate::gallery) changes: u64,

@@ -115,8 +115,8 @@ fn put(
     Ok(transaction.commit()?)
 }
 
-/// Their rows stay without content: former ones, which may be left in pages that are free, are older
-/// than that.
+/// Their rows stay without content: former ones, which may be left in pages that are free, are
+/// older than that.
 fn forget(database: &Database, (gallery, space): (u128, u64)) -> Result<(), redb::Error> {
     let mut transaction = database.begin_write()?;
     transaction.set_durability(Durability::Immediate)?;

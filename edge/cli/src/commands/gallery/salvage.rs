@@ -37,7 +37,7 @@ pub(super) struct Options {
 
 pub(super) fn run(options: &Options, json: bool, device: &Device) -> Result<(), AnyFault> {
     let Options { damaged, into } = options;
-    // It is asked only where no row of the store states its model, so it may be missing.
+    // It counts only where nothing in the store states the model, so it may be missing.
     let space_id = device.bundle(None).ok().map(|bundle| bundle.manifest.space_id);
     let bar = progress("scanning, MiB", 0, json);
     let salvaged = Galleries::salvage(damaged, into, space_id.as_deref(), &mut |done, total| {
