@@ -9,13 +9,16 @@ use std::time::Duration;
 
 use super::{SalvageError, Salvaged};
 use crate::gallery::Gallery;
-use crate::gallery::class::NewExample;
+use crate::gallery::class::{Example, ImageKey, NewExample};
 use crate::gallery::galleries::Galleries;
+use crate::gallery::history::UndoTarget;
 use crate::gallery::label::Label;
 use crate::gallery::random_calls::{self, PrintedSeed, Random};
+use crate::gallery::reembedded::Reembedded;
 use crate::gallery::store::seal;
 
 const SPACE: &str = "a space";
+const OTHER_SPACE: &str = "another space";
 const PAGE_BYTES: usize = 4096;
 
 /// The number of pages that are damaged in each store; the long form has 2,000.
@@ -23,7 +26,7 @@ const PAGES: &str = "HANDFUL_SALVAGE_PAGES";
 const DEFAULT_PAGES: u64 = 40;
 
 /// Embeddings by label and image.
-type Facts = HashMap<(String, [u8; 32]), Vec<f32>>;
+type Facts = HashMap<(String, ImageKey), Vec<f32>>;
 
 fn label(text: &str) -> Label {
     Label::parse(text).unwrap()
@@ -43,9 +46,15 @@ fn image(number: u64) -> Vec<u8> {
 
 fn example(number: u64, length: usize, random: &mut Random) -> NewExample {
     let embedding = (0..length).map(|_| random.below(2_000_001) as f32 / 1e6 - 1.0).collect();
-    let image = number.is_multiple_of(5).then(|| image(number));
-    let precision = "fp32".to_owned();
-    NewExample { sha256: sha256(number), crop: None, embedding, precision, image }
+    // An odd one is a part of the same file.
+    let file = number - number % 2;
+    let crop = (file != number).then(|| "0.25,0.25,0.5,0.5".parse().unwrap());
+    let image = number.is_multiple_of(5).then(|| image(file));
+    NewExample { sha256: sha256(file), crop, embedding, precision: "fp32".to_owned(), image }
+}
+
+fn key_of(label: &str, example: &Example) -> (String, ImageKey) {
+    (label.to_owned(), ImageKey { sha256: example.sha256, crop: example.crop })
 }
 
 /// A store with `classes` of 100 examples each, of which some were moved, removed and renamed.
@@ -77,7 +86,7 @@ fn facts(gallery: &Gallery) -> Facts {
     });
     let background = gallery.background().iter().map(|one| (String::new(), one));
     let all = of_classes.chain(background);
-    all.map(|(label, one)| ((label, one.sha256), one.embedding.clone())).collect()
+    all.map(|(label, one)| (key_of(&label, one), one.embedding.clone())).collect()
 }
 
 fn salvage(file: &Path, into: &Path) -> Result<Salvaged, SalvageError> {
@@ -240,7 +249,7 @@ fn what_a_damaged_page_leaves_is_never_wrong() {
         let galleries = Galleries::open(root.path(), SPACE).unwrap();
         let mut gallery = galleries.gallery("default").unwrap();
         for _ in 0..60 {
-            if let Err(refused) = random_calls::call(&mut gallery, &mut random) {
+            if let Err(refused) = random_calls::call_or_reembed(&mut gallery, &mut random) {
                 random_calls::assert_is_by_rule(&refused);
             }
         }
@@ -264,6 +273,78 @@ fn what_a_damaged_page_leaves_is_never_wrong() {
             }
         }
     }
+}
+
+/// A store whose gallery was embedded anew, a few images at a time; and its former facts.
+fn make_reembedded(dir: &Path) -> (Gallery, Facts) {
+    let mut random = Random::new(7);
+    let mut gallery = Galleries::open(dir, SPACE).unwrap().gallery("default").unwrap();
+    let examples = (0..40).map(|n| example(5 * n, 16, &mut random)).collect();
+    gallery.enroll(&label("mug"), examples, true).unwrap();
+    gallery.enroll_background(vec![example(1000, 16, &mut random)]).unwrap();
+    let before = facts(&gallery);
+    gallery.use_space(OTHER_SPACE);
+    // What is forgotten leaves rows in free pages, as each step does.
+    embed_some(&mut gallery, 9.0);
+    assert!(gallery.cancel_reembed().unwrap() > 0);
+    while embed_some(&mut gallery, 0.5) {}
+    gallery.finish_reembed(false, 2).unwrap();
+    (gallery, before)
+}
+
+/// Embeds up to seven kept images anew; false if there are no more.
+fn embed_some(gallery: &mut Gallery, value: f32) -> bool {
+    let images = gallery.next_to_reembed(7).unwrap();
+    let embedded = images.iter().map(|image| Reembedded {
+        example: image.example,
+        embedding: Some(vec![f32::from(image.bytes[0]), value]),
+    });
+    gallery.put_reembedded(embedded.collect(), "fp16", 2).unwrap();
+    !images.is_empty()
+}
+
+#[test]
+fn a_gallery_that_was_embedded_anew_comes_back_with_both_models() {
+    let root = tempfile::tempdir().unwrap();
+    let (gallery, before) = make_reembedded(root.path());
+    let after = (facts(&gallery), gallery.digest());
+    let history = gallery.history(100, None).unwrap();
+    drop(gallery);
+
+    let into = tempfile::tempdir().unwrap();
+    let answer = salvage(root.path(), into.path()).unwrap();
+    assert!(answer.is_whole(), "{answer:?}");
+    let mut again = Galleries::open(into.path(), OTHER_SPACE).unwrap().gallery("default").unwrap();
+    assert_eq!((again.space_id(), again.is_other_space()), (OTHER_SPACE, false));
+    assert_eq!((facts(&again), again.digest()), after);
+    assert_eq!(again.background()[0].precision, "fp16");
+    assert_eq!(again.history(100, None).unwrap(), history);
+    again.undo(UndoTarget::Last, false).unwrap();
+    assert_eq!((again.space_id(), facts(&again)), (SPACE, before));
+}
+
+#[test]
+fn a_page_of_a_gallery_that_was_embedded_anew_is_never_taken_for_another_model() {
+    let root = tempfile::tempdir().unwrap();
+    let (mut gallery, _) = make_reembedded(root.path());
+    gallery.compact().unwrap();
+    let expected = facts(&gallery);
+    drop(gallery);
+    let whole = fs::read(root.path().join("gallery.redb")).unwrap();
+    let mut least = expected.len();
+    for (at, page) in whole.chunks(PAGE_BYTES).enumerate() {
+        if seal::find(page, 0).is_none() {
+            continue;
+        }
+        let mut bytes = whole.clone();
+        bytes[at * PAGE_BYTES..(at + 1) * PAGE_BYTES].fill(0);
+        let (answer, galleries, _root) = salvaged(&bytes);
+        let found = n_right(&galleries[0], &expected);
+        assert_eq!(answer.galleries[0].lost, expected.len() - found, "page {at}: {answer:?}");
+        assert!(found == 0 || galleries[0].space_id() == OTHER_SPACE, "page {at}");
+        least = least.min(found);
+    }
+    assert!(least < expected.len(), "no page had an embedding in use");
 }
 
 #[test]
