@@ -62,7 +62,7 @@ pub(super) fn written(label: &str) -> Vec<Word> {
 pub(super) fn split(label: &str) -> Vec<Word> {
     let parts =
         tokens(label).flat_map(|token| token.split(['-', '.'])).flat_map(at_changes_of_case);
-    parts.filter_map(Word::read).collect()
+    parts.filter_map(|part| Word::read(&part)).collect()
 }
 
 /// Nouns of WordNet have letters, `-`, `'` and `.`; numbers are told apart later.
@@ -70,8 +70,21 @@ fn tokens(label: &str) -> impl Iterator<Item = &str> {
     label.split(|c: char| !(c.is_alphanumeric() || matches!(c, '-' | '\'' | '.')))
 }
 
+/// `mugBlue` is `mug` and `Blue`. One small letter belongs to what follows it, as in brands: `iPad`
+/// is no pad, and `tShirt` is WordNet's `T-shirt`.
+fn at_changes_of_case(token: &str) -> Vec<String> {
+    let mut parts: Vec<String> = parts_by_case(token).into_iter().map(str::to_owned).collect();
+    let mut letters = parts[0].chars();
+    let is_small = letters.next().is_some_and(char::is_lowercase) && letters.next().is_none();
+    if is_small && parts.len() > 1 {
+        let letter = parts.remove(0);
+        parts[0] = format!("{letter}-{}", parts[0]);
+    }
+    parts
+}
+
 /// `mugBlue` is `mug` and `Blue`; `LEDLamp` is `LED` and `Lamp`.
-fn at_changes_of_case(token: &str) -> Vec<&str> {
+fn parts_by_case(token: &str) -> Vec<&str> {
     let letters: Vec<(usize, char)> = token.char_indices().collect();
     let mut parts = Vec::new();
     let mut start = 0;
@@ -106,6 +119,10 @@ mod tests {
             ("golden_delicious", &["golden", "delicious"]),
             ("mugBlue2", &["mug", "Blue"]),
             ("LEDLamp", &["LED", "Lamp"]),
+            ("iPad", &["i-Pad"]),
+            ("iPhoneCase2", &["i-Phone", "Case"]),
+            ("tShirt", &["t-Shirt"]),
+            ("TShirt", &["T", "Shirt"]),
             ("mug 7", &["mug"]),
             ("mug-07.", &["mug"]),
             ("jack-o'-lantern", &["jack", "o", "lantern"]),

@@ -8,6 +8,7 @@
 
 mod blocks;
 mod bytes;
+mod plurals;
 mod write;
 
 use std::collections::BTreeSet;
@@ -22,6 +23,7 @@ use crate::fault::{Blame, Fault};
 use crate::hex;
 use blocks::Blocks;
 use bytes::Reader;
+use plurals::singulars;
 
 pub use write::LICENSE;
 
@@ -61,6 +63,16 @@ pub struct Lexicon {
     words: Blocks,
     scales: Vec<f32>,
     rows: Vec<i8>,
+}
+
+/// A noun of a lexicon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Noun {
+    /// The noun in lower case, a singular if WordNet has no sense for the plural, with `_` for
+    /// spaces.
+    pub lemma: String,
+    /// Its senses, the most frequent first; at least one.
+    pub senses: Vec<SynsetId>,
 }
 
 /// The first section of a lexicon: its sizes, and where its data come from.
@@ -183,17 +195,23 @@ impl Lexicon {
         &self.sha256
     }
 
-    /// The senses of a noun, the most frequent first. Case does not matter. If the noun as written
-    /// has no senses, it is looked up as a plural (the rules of detachment of WordNet's morphy),
-    /// then with spaces, `_` and `-` exchanged or left out.
+    /// The senses of a noun, the most frequent first: those of the first of [`Lexicon::nouns`].
     pub fn senses(&self, noun: &str) -> Vec<SynsetId> {
-        let noun = noun.split_whitespace().collect::<Vec<_>>().join("_").to_lowercase();
-        let others = [noun.replace('-', "_"), noun.replace('_', "-"), noun.replace('_', "")];
-        let others = others.into_iter().filter(|other| *other != noun);
-        let spellings: Vec<String> = std::iter::once(noun.clone()).chain(others).collect();
-        let forms = spellings.iter().flat_map(|spelling| singulars(spelling));
-        let found = forms.map(|form| self.exact_senses(&form)).find(|senses| !senses.is_empty());
-        found.unwrap_or_default()
+        self.nouns(noun).next().map(|noun| noun.senses).unwrap_or_default()
+    }
+
+    /// The nouns that a text may be: the noun as written, then those that it may be the plural of
+    /// (the rules of detachment of WordNet's morphy, and some for irregular plurals), then the same
+    /// with spaces, `_` and `-` exchanged or left out. Case does not matter.
+    pub fn nouns(&self, text: &str) -> impl Iterator<Item = Noun> {
+        let written = text.split_whitespace().collect::<Vec<_>>().join("_").to_lowercase();
+        let others =
+            [written.replace('-', "_"), written.replace('_', "-"), written.replace('_', "")];
+        let others = others.into_iter().filter(|other| *other != written);
+        let spellings: Vec<String> = std::iter::once(written.clone()).chain(others).collect();
+        let lemmas = spellings.into_iter().flat_map(|spelling| singulars(&spelling));
+        let nouns = lemmas.map(move |lemma| Noun { senses: self.exact_senses(&lemma), lemma });
+        nouns.filter(|noun| !noun.senses.is_empty())
     }
 
     fn exact_senses(&self, lemma: &str) -> Vec<SynsetId> {
@@ -343,42 +361,4 @@ fn split(bytes: &[u8]) -> Result<(&[u8; HASH], &[u8]), LexiconError> {
         return Err(LexiconError::Format { got });
     }
     rest.split_first_chunk::<HASH>().ok_or(LexiconError::Kind)
-}
-
-/// The word itself, then every word that it could be the plural of.
-fn singulars(word: &str) -> Vec<String> {
-    const ENDINGS: [(&str, &str); 8] = [
-        ("ies", "y"),
-        ("ches", "ch"),
-        ("shes", "sh"),
-        ("ses", "s"),
-        ("xes", "x"),
-        ("zes", "z"),
-        ("men", "man"),
-        ("s", ""),
-    ];
-    let detached = ENDINGS.iter().filter_map(|(plural, singular)| {
-        word.strip_suffix(plural).map(|stem| format!("{stem}{singular}"))
-    });
-    std::iter::once(word.to_owned()).chain(detached).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    fn plurals_have_singulars() {
-        for (plural, singular) in [
-            ("cups", "cup"),
-            ("berries", "berry"),
-            ("boxes", "box"),
-            ("snowmen", "snowman"),
-            ("watches", "watch"),
-        ] {
-            assert!(singulars(plural).contains(&singular.to_owned()), "{plural}");
-        }
-        assert_eq!(singulars("cup"), ["cup"]);
-    }
 }
