@@ -7,7 +7,7 @@ use flate2::bufread::MultiGzDecoder;
 use lzma_rust2::XzReader;
 use tar::{Archive, Entry, EntryType};
 
-use super::entry::{check_size, checked_path, damaged};
+use super::entry::{checked_path, damaged};
 use super::error::DatasetError;
 use super::files::{DatasetLimits, Files, excluded};
 use super::source::Source;
@@ -111,7 +111,7 @@ fn take_in(
         let mut entry = entry.map_err(damaged(path))?;
         let Some(relative) = file_name(files, &entry)? else { continue };
         if let Some(relative) = files.wanted_of_archive(relative) {
-            check_size(&relative, entry.size(), limits)?;
+            files.check(&relative, entry.size(), limits)?;
             files.store(relative, &mut entry).map_err(damaged(path))?;
         }
     }

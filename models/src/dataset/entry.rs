@@ -14,15 +14,36 @@ const LONGEST_PATH: usize = 4096;
 /// The most bytes of such a path that an error repeats.
 const SHOWN: usize = 80;
 
+/// Why two entries of one path are refused.
+pub(super) const SAME_PATH: &str = "the archive has two entries of this path, and only one of them \
+    can be meant; unpack it, keep the right file and give the folder";
+
 impl Files {
     /// Copies a file of an archive into memory.
     pub(super) fn store(&mut self, relative: String, entry: &mut impl Read) -> io::Result<()> {
         let Source::Archive(memory) = &mut self.source else { return Ok(()) };
         let offset = memory.len();
         let bytes = entry.read_to_end(memory)? as u64;
-        // A later entry of the same path replaces an earlier one, as unpacking would.
         self.found.insert(relative, Place { offset, bytes });
         Ok(())
+    }
+
+    /// Refuses a file of an archive that is larger than the limit, and one whose path another entry
+    /// has: programs that unpack it differ in which of them they keep.
+    pub(super) fn check(
+        &self,
+        relative: &str,
+        bytes: u64,
+        limits: &DatasetLimits,
+    ) -> Result<(), DatasetError> {
+        if self.found.contains_key(relative) {
+            return Err(DatasetError::entry(relative, SAME_PATH));
+        }
+        let limit = if is_image(relative) { limits.max_image_bytes } else { MAX_INDEX };
+        if bytes <= limit {
+            return Ok(());
+        }
+        Err(DatasetError::entry(relative, format!("it has {bytes} bytes, more than {limit}")))
     }
 
     /// Lists an entry whose name is not UTF-8, up to the first part that is not.
@@ -39,19 +60,6 @@ impl Files {
         self.add_folders_above(&path);
         self.leave_out(path, Reason::NotUtf8);
     }
-}
-
-/// Refuses a file of an archive that is larger than the limit.
-pub(super) fn check_size(
-    relative: &str,
-    bytes: u64,
-    limits: &DatasetLimits,
-) -> Result<(), DatasetError> {
-    let limit = if is_image(relative) { limits.max_image_bytes } else { MAX_INDEX };
-    if bytes <= limit {
-        return Ok(());
-    }
-    Err(DatasetError::entry(relative, format!("it has {bytes} bytes, more than {limit}")))
 }
 
 pub(super) fn damaged(path: &Path) -> impl Fn(io::Error) -> DatasetError {

@@ -1,14 +1,21 @@
 //! Zip archives. Only stored and deflated entries are read, and only those that are kept.
 
+use std::collections::BTreeSet;
 use std::io::{Cursor, Read};
 use std::path::Path;
 
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
-use super::entry::{check_size, checked_path, damaged};
+use super::entry::{SAME_PATH, checked_path, damaged};
 use super::error::DatasetError;
 use super::files::{DatasetLimits, Files, excluded};
+
+/// What an entry of the central directory begins with (APPNOTE.TXT 4.3.12).
+const CENTRAL: &[u8] = b"PK\x01\x02";
+
+/// Bytes of such an entry before its name.
+const CENTRAL_BYTES: usize = 46;
 
 /// Adds everything in a zip archive.
 pub(super) fn read(
@@ -22,11 +29,17 @@ pub(super) fn read(
     if archive.len() > limits.max_files {
         return Err(DatasetError::too_large(path, limits.max_files as u64, "files"));
     }
+    // The zip crate keeps the last of several entries of one name, and counts all of them.
+    if archive.has_duplicate_names()
+        && let Some(name) = repeated_name(packed, archive.central_directory_start())
+    {
+        return Err(DatasetError::entry(&name, SAME_PATH));
+    }
     let mut left = limits.max_archive_bytes;
     for i in 0..archive.len() {
         let Some(relative) = wanted(&mut files, &mut archive, i, path)? else { continue };
         let entry = archive.by_index(i).map_err(|error| refused(path, &error))?;
-        check_size(&relative, entry.size(), limits)?;
+        files.check(&relative, entry.size(), limits)?;
         if entry.size() > left {
             let limit = limits.max_archive_bytes;
             return Err(DatasetError::too_large(path, limit, "bytes unpacked"));
@@ -42,6 +55,30 @@ pub(super) fn read(
         }
     }
     Ok(files)
+}
+
+/// The first name of a file in the central directory, which begins at `start`, that another entry
+/// had before. What is no part of a data set may have any name.
+fn repeated_name(packed: &[u8], start: u64) -> Option<String> {
+    let mut seen = BTreeSet::new();
+    let mut rest = packed.get(usize::try_from(start).ok()?..)?;
+    while rest.starts_with(CENTRAL) {
+        let [name, extra, comment] = [28, 30, 32].map(|at| number(rest, at));
+        let end = CENTRAL_BYTES + name;
+        let name = rest.get(CENTRAL_BYTES..end)?;
+        let text = String::from_utf8_lossy(name);
+        if !seen.insert(name) && !text.ends_with('/') && excluded(&text).is_none() {
+            return Some(text.into_owned());
+        }
+        rest = rest.get(end + extra + comment..)?;
+    }
+    None
+}
+
+/// Two bytes, the lower one first; 0 where there are none.
+fn number(bytes: &[u8], at: usize) -> usize {
+    let pair = bytes.get(at..at + 2).and_then(|pair| <[u8; 2]>::try_from(pair).ok());
+    pair.map_or(0, |pair| usize::from(u16::from_le_bytes(pair)))
 }
 
 /// The relative path of an entry that is kept.

@@ -18,8 +18,11 @@ fn refused(bytes: &[u8]) -> DatasetError {
 
 /// A zip archive of the images, in which one name of the same length stands in place of another.
 fn renamed(from: &str, to: &str) -> Vec<u8> {
+    renamed_in(zip_of(&images()), from, to)
+}
+
+fn renamed_in(mut bytes: Vec<u8>, from: &str, to: &str) -> Vec<u8> {
     assert_eq!(from.len(), to.len());
-    let mut bytes = zip_of(&images());
     for at in 0..bytes.len() - from.len() {
         if bytes[at..].starts_with(from.as_bytes()) {
             bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
@@ -48,6 +51,25 @@ fn paths_that_lead_out_of_a_zip_archive() {
     }
     let dataset = open_archive(&renamed("base/pear/0.png", "base\\pear\\0.png"));
     assert_eq!(outline(&dataset), outline(&open_archive(&zip_of(&images()))));
+}
+
+#[test]
+fn two_entries_of_one_path_are_refused() {
+    let twice = with(images(), "base/pear/0.png", &draw::png(draw::flat(4, 4, [9, 9, 9])));
+    // The zip writer refuses a second entry of a name: it is written under another one.
+    let zip = renamed_in(zip_of(&with(images(), "base/pear/9.png", b"x")), "9.png", "0.png");
+    let dotted = with(images(), "./base/pear/0.png", b"x");
+    for bytes in [tar_of(&twice), gzip(&tar_of(&twice)), zip, zip_of(&dotted)] {
+        let error = refused(&bytes).to_string();
+        assert!(error.contains("`base/pear/0.png` is refused: the archive has two"), "{error}");
+        assert!(!error.contains('\n'), "{error}");
+    }
+    // What is left out may be there twice, and so may folders.
+    let notes = with(with(images(), "notes.txt", b"x"), "notes.txt", b"y");
+    assert_eq!(open_archive(&tar_of(&notes)).left_out.len(), 1);
+    let junk = with(with(images(), "__MACOSX/a1", b"x"), "__MACOSX/a2", b"y");
+    let junk = renamed_in(zip_of(&junk), "__MACOSX/a2", "__MACOSX/a1");
+    assert_eq!(open_archive(&junk).left_out, [left_out("__MACOSX", Reason::MacOs)]);
 }
 
 #[test]
