@@ -14,7 +14,7 @@ use crate::split::Split;
 #[non_exhaustive]
 pub enum DatasetError {
     /// All classes are in other splits.
-    #[error("the data has no classes in split `{split}`; it has {}: say which with --split", listed(.others))]
+    #[error("the data has no classes in split `{split}`; it has {}", listed(.others))]
     NoClasses {
         /// The split asked for.
         split: Split,
@@ -89,7 +89,7 @@ pub enum DatasetError {
     /// A class is in two splits.
     #[error(
         "{at}: class `{class}` is in split {second} here and in split {first} before; a class belongs to one: for an \
-         ordinary split of the same classes, leave the splits out and use `--split base`"
+         ordinary split of the same classes, leave the splits out: all of them are base then"
     )]
     TwoSplits {
         /// The line or the image that puts the class into the second split.
@@ -126,8 +126,8 @@ pub enum DatasetError {
     /// Folders hold classes of the same names.
     #[error(
         "{} hold classes of the same names ({}), as in an ordinary split of the images of each class; few-shot splits \
-         have classes of their own: give one folder and `--split base`, for instance `{base}`, or move the images of \
-         each class into one folder",
+         have classes of their own: give one folder, for instance `{base}`, or move the images of each class into one \
+         folder",
         first_names(folders),
         first_names(classes)
     )]
@@ -231,6 +231,18 @@ impl DatasetError {
     /// [`DatasetError::TooLarge`].
     pub(super) fn too_large(path: &Path, limit: u64, unit: &'static str) -> Self {
         Self::TooLarge { path: path.to_owned(), limit, unit }
+    }
+}
+
+impl DatasetError {
+    /// The split that has the classes, or will have them when the advice of the error is followed:
+    /// a program with a choice of split names it. `None` if the error is about something else.
+    pub fn split_to_use(&self) -> Option<Split> {
+        match self {
+            Self::NoClasses { others, .. } => others.first().map(|(split, _)| *split),
+            Self::TwoSplits { .. } | Self::SharedClasses { .. } => Some(Split::Base),
+            _ => None,
+        }
     }
 }
 

@@ -185,12 +185,16 @@ pub(crate) const SENT: &[Sent] = &[
     Sent {
         name: "an ordinary split of the same classes",
         paths: &["capital/Train/mug/*", "capital/Train/key/*", "capital/Test/mug/*"],
-        expected: Refused(&["`capital/Test`, `capital/Train`", "`mug`", "`--split base`"]),
+        expected: Refused(&[
+            "`capital/Test`, `capital/Train`",
+            "`mug`",
+            "instance `capital/Train`",
+        ]),
     },
     Sent {
         name: "an ordinary split with names that no rule knows",
         paths: &["fold1/mug/*", "fold1/key/*", "fold2/mug/*", "fold2/key/*"],
-        expected: Refused(&["`fold1`, `fold2`", "`key`, `mug`", "`--split base`"]),
+        expected: Refused(&["`fold1`, `fold2`", "`key`, `mug`", "give one folder"]),
     },
     Sent {
         name: "an ordinary split with every folder twice",
@@ -200,7 +204,7 @@ pub(crate) const SENT: &[Sent] = &[
             "seg_test/seg_test/a/*",
             "seg_test/seg_test/b/*",
         ],
-        expected: Refused(&["`a`, `b`", "`--split base`, for instance `seg_train/seg_train`"]),
+        expected: Refused(&["`a`, `b`", "give one folder, for instance `seg_train/seg_train`"]),
     },
     Sent {
         name: "splits without classes",

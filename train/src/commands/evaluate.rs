@@ -8,8 +8,9 @@ use few_shot::evaluation::episode::EpisodeSpec;
 use few_shot::evaluation::label_noise::LabelNoise;
 use few_shot::evaluation::report::{Protocol, Report};
 use few_shot::evaluation::unlabeled::Unlabeled;
-use models::dataset::{Half, Split};
+use models::dataset::{DatasetError, Half, Split};
 use models::disk;
+use models::fault::Message;
 use terminal::note;
 use train::run::Run;
 use train::stages::evaluate::{CompleterChoice, Evaluation, evaluate};
@@ -83,7 +84,8 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     let compute = options.compute.for_figures()?;
-    let dataset = open(&options.data)?;
+    let dataset = open(&options.data).map_err(with_split)?;
+    dataset.filled_split(options.split).map_err(|error| with_split(error.into()))?;
     let report = evaluate(&Run::new(&options.run), &dataset, &options.evaluation(), compute)?;
     let report = Report { left_out: dataset.left_out.clone(), ..report };
     let json = serde_json::to_string_pretty(&report)?;
@@ -98,6 +100,14 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         note!("\n{}", report.to_markdown());
     }
     print_line(format_args!("{json}"))
+}
+
+/// The error with the option that chooses a split, where that helps.
+fn with_split(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast_ref::<DatasetError>().and_then(DatasetError::split_to_use) {
+        Some(split) => Message::input(format!("{error}; use `--split {split}`")).into(),
+        None => error,
+    }
 }
 
 impl Options {

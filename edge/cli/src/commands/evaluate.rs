@@ -13,7 +13,7 @@ use edge::lexicon::NameKnowledge;
 use few_shot::evaluation::episode::EpisodeSpec;
 use few_shot::evaluation::report::{Protocol, Report};
 use models::bundle::Bundle;
-use models::dataset::{Dataset, Half, Split};
+use models::dataset::{Dataset, DatasetError, Half, Split};
 use models::disk;
 use models::fault::{AnyFault, Message};
 use serde::Serialize;
@@ -97,8 +97,9 @@ pub(crate) struct Options {
 struct Answer(Report);
 
 pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
-    let dataset = Dataset::open(&options.data)?;
+    let dataset = Dataset::open(&options.data).map_err(with_split)?;
     print_notices(&options.data, &dataset, matches!(options.json, Some(None)));
+    dataset.filled_split(options.split).map_err(with_split)?;
     let bundle = device.bundle(options.named.as_deref())?;
     let protocol = options.protocol();
     let unknown = options.to_reject(&dataset, &protocol, &bundle)?;
@@ -132,6 +133,14 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
         note!("{name} on {} in {}", embedder.provider(), embedder.precision());
     }
     Ok(())
+}
+
+/// The error with the option that chooses a split, where that helps.
+fn with_split(error: DatasetError) -> AnyFault {
+    match error.split_to_use() {
+        Some(split) => Message::input(format!("{error}; use `--split {split}`")).into(),
+        None => error.into(),
+    }
 }
 
 /// The bundle's name knowledge; without it classes are learned from images only.

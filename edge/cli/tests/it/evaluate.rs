@@ -35,7 +35,7 @@ fn evaluate_writes_the_report() {
     let empty = sandbox.run(&["evaluate", "--data", "things", "--split", "val"]);
     assert_eq!(empty.code, 2, "{empty:?}");
     assert!(
-        empty.err.contains("no classes in split `val`; it has 3 in `base`: say which with --split"),
+        empty.err.contains("no classes in split `val`; it has 3 in `base`; use `--split base`"),
         "{empty:?}"
     );
 }

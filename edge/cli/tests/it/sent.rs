@@ -84,6 +84,19 @@ fn enroll_and_evaluate_agree_about_what_people_send() {
 }
 
 #[test]
+fn advice_names_options_that_the_command_has() {
+    let sandbox = Sandbox::new();
+    for folder in ["photos/Train", "photos/Test"] {
+        draw_classes(&sandbox.path(folder), 2);
+    }
+    let enroll = sandbox.run(&["enroll", "photos"]);
+    assert_refused(&enroll, 2, &["give one folder, for instance `Train`"]);
+    assert!(!enroll.err.contains("--split"), "{enroll:?}");
+    let evaluate = sandbox.run(&["evaluate", "--data", "photos"]);
+    assert_refused(&evaluate, 2, &["for instance `Train`", "; use `--split base`"]);
+}
+
+#[test]
 fn what_is_left_out_is_listed_first_five_then_a_count() {
     let sandbox = Sandbox::new();
     draw_classes(&sandbox.path("things"), 2);
