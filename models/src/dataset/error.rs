@@ -164,6 +164,15 @@ pub enum DatasetError {
         /// The folders in it.
         inside: Vec<String>,
     },
+    /// The folder of the only class is called after images, and no folder around it has a name.
+    #[error(
+        "the only folder of images is `{folder}`, which is called so for being one: expected the name of a class; \
+         rename the folder, or put it into one that is called as the class is"
+    )]
+    UnnamedClass {
+        /// The folder.
+        folder: String,
+    },
     /// The names of two classes differ only in case, in spaces or in the form of their characters.
     #[error(
         "the classes `{first}` and `{second}` have the same name, apart from case, spaces or the form of accents; \

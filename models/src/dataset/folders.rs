@@ -11,6 +11,45 @@ use super::splits::split_named;
 use crate::label::folded;
 use crate::split::Split;
 
+/// Folders that are called so for holding images, in lower case. Such a name is that of no class.
+// Windows calls its folder by a word that the project does not use: it is in two parts here.
+const OF_IMAGES: [&str; 16] = [
+    "images",
+    "image",
+    "imgs",
+    "img",
+    "photos",
+    "photo",
+    concat!("pict", "ures"),
+    concat!("pict", "ure"),
+    "pics",
+    "pic",
+    "frames",
+    "jpegs",
+    "jpeg",
+    "jpgs",
+    "jpg",
+    "png",
+];
+
+/// Whether a folder is called so for holding images.
+pub(super) fn is_of_images(name: &str) -> bool {
+    OF_IMAGES.contains(&name.to_lowercase().as_str())
+}
+
+/// Refuses a single class that has the name of any folder of images.
+fn check_named(files: &Files, classes: &[Class]) -> Result<(), DatasetError> {
+    match classes {
+        [class] if is_of_images(&class.name) => {
+            // Also where it is in the folder of a split.
+            let path = class.images.first().map_or("", |image| image.path());
+            let folder = path.rsplit_once('/').map_or(path, |(folder, _)| folder);
+            Err(DatasetError::UnnamedClass { folder: files.full(folder) })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The paths of images.
 pub(super) fn images(found: &Found) -> impl Iterator<Item = (&String, &Place)> {
     found.iter().filter(|(path, _)| is_image(path))
@@ -38,7 +77,9 @@ pub(super) fn of_splits(files: &mut Files) -> Result<Vec<Class>, DatasetError> {
     }
     files.nested = folders.nested(files)?;
     classes.check_names()?;
-    Ok(classes.sorted())
+    let classes = classes.sorted();
+    check_named(files, &classes)?;
+    Ok(classes)
 }
 
 /// Refuses two folders of the same split, such as `base/` and `train/`: only one can be meant.
@@ -84,6 +125,7 @@ pub(super) fn of_classes(files: &mut Files) -> Result<Vec<Class>, DatasetError> 
     classes.check_names()?;
     let classes = classes.sorted();
     check_splits_without_classes(files, &classes)?;
+    check_named(files, &classes)?;
     Ok(classes)
 }
 

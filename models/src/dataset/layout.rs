@@ -5,7 +5,7 @@ use super::error::DatasetError;
 use super::files::{
     Files, Found, LISTS, LISTS_FOLDER, MANIFEST, RECORDS, TABLES, WNIDS, is_image, is_records,
 };
-use super::folders::{self, images, split_folder};
+use super::folders::{self, images, is_of_images, split_folder};
 use super::left_out::Reason;
 use super::source::Source;
 use super::splits::split_named;
@@ -96,13 +96,19 @@ fn wrapper(found: &Found) -> Option<String> {
         return None;
     }
     let mut images = in_folders(found).filter(|(_, path)| is_image(path));
+    // `mug/images/0.png`: the folder of the only class is `mug`.
+    let is_class = images.clone().next().is_some()
+        && images.clone().all(|(_, path)| {
+            path.split_once('/')
+                .is_some_and(|(folder, name)| is_of_images(folder) && !name.contains('/'))
+        });
     let has_splits = images.clone().any(|(_, path)| split_folder(path).is_some());
     let is_nested = images.all(|(_, path)| path.contains('/'));
     let wraps = is_assigned(found, &format!("{first}/"))
         // `base/val/0.png` is no split `val` in a wrapper: its class is called `val`.
         || (has_splits && first.to_lowercase().parse::<Split>().is_err())
         // Images two folders deep are also what a split with its classes looks like.
-        || (is_nested && split_named(first).is_none());
+        || (is_nested && !is_class && split_named(first).is_none());
     wraps.then(|| first.to_owned())
 }
 

@@ -217,6 +217,11 @@ pub(crate) const SENT: &[Sent] = &[
         expected: Refused(&["`animals`", "`animals/cat`, `animals/dog`", "move them up"]),
     },
     Sent {
+        name: "a folder that is called images",
+        paths: &["photos/images/*"],
+        expected: Refused(&["`photos/images`", "rename the folder"]),
+    },
+    Sent {
         name: "names that differ in case",
         paths: &["Mug/*", "mug/*"],
         expected: Refused(&["`Mug` and `mug`", "rename"]),

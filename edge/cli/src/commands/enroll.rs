@@ -13,7 +13,7 @@ use edge::Recognizer;
 use edge::device::{Device, StoreAccess};
 use edge::gallery::{GroupId, Label, Outcome};
 use edge::recognizer::{Enrolled, EnrolledBackground};
-use models::dataset::Dataset;
+use models::dataset::{Dataset, DatasetError};
 use models::fault::{AnyFault, Blame, Message, about};
 use models::image::{Crop, EXTENSIONS};
 use serde::Serialize;
@@ -293,7 +293,7 @@ impl Plan {
             let hint = format!("{} is a file; name its class with --class NAME", path.display());
             return Err(Message::input(hint).into());
         }
-        let dataset = Rc::new(Dataset::open(path)?);
+        let dataset = Rc::new(Dataset::open(path).map_err(with_class)?);
         self.left_out.extend(noted(path, &dataset, json));
         for class in &dataset.classes {
             let label = Label::parse(&class.name).map_err(|error| {
@@ -306,6 +306,16 @@ impl Plan {
             self.images.entry(Target::Class(label)).or_default().extend(images);
         }
         Ok(())
+    }
+}
+
+/// The error with the option that names a class, where that helps.
+fn with_class(error: DatasetError) -> AnyFault {
+    match error {
+        DatasetError::UnnamedClass { .. } => {
+            Message::input(format!("{error}; or use `--class NAME`")).into()
+        }
+        other => other.into(),
     }
 }
 

@@ -94,6 +94,11 @@ fn advice_names_options_that_the_command_has() {
     assert!(!enroll.err.contains("--split"), "{enroll:?}");
     let evaluate = sandbox.run(&["evaluate", "--data", "photos"]);
     assert_refused(&evaluate, 2, &["for instance `Train`", "; use `--split base`"]);
+    draw_classes(&sandbox.path("pics"), 1);
+    fs::create_dir(sandbox.path("one")).unwrap();
+    fs::rename(sandbox.path("pics/red"), sandbox.path("one/images")).unwrap();
+    assert_refused(&sandbox.run(&["enroll", "one"]), 2, &["`images`", "use `--class NAME`"]);
+    sandbox.ok(&["enroll", "--class", "mug", "one"]);
 }
 
 #[test]

@@ -95,6 +95,28 @@ fn the_splits_of_folders_have_many_names() {
 }
 
 #[test]
+fn a_single_class_is_not_called_after_images() {
+    for path in ["mug/images/0.png", "single/mug/images/0.png", "a/b/mug/Photos/0.png"] {
+        let (_folder, dataset) = open_all_ways(&with(Tree::new(), path, &image(1)));
+        let names: Vec<_> = dataset.classes.iter().map(|class| class.name.as_str()).collect();
+        let (folder, _) = path.rsplit_once('/').unwrap();
+        assert_eq!((names, &dataset.nested[..]), (vec!["mug"], &[folder.to_owned()][..]));
+    }
+    // A name of its own, folders of classes in such a folder, and one of several.
+    for (paths, expected) in [
+        (&["single/mug/0.png"][..], &["mug"][..]),
+        (&["single/images/mug/0.png"], &["mug"]),
+        (&["all/images/mug/0.png", "all/images/key/0.png"], &["key", "mug"]),
+        (&["images/0.png", "mug/0.png"], &["images", "mug"]),
+    ] {
+        let tree = paths.iter().fold(Tree::new(), |tree, path| with(tree, path, &image(1)));
+        let (_folder, dataset) = open_all_ways(&tree);
+        let names: Vec<_> = dataset.classes.iter().map(|class| class.name.as_str()).collect();
+        assert_eq!(names, expected, "{paths:?}");
+    }
+}
+
+#[test]
 fn nested_folders_are_named_and_long_lists_are_cut() {
     let mut tree = with(Tree::new(), "mug/red/0.png", &image(1));
     tree = with(tree, "mug/0.png", &image(2));
