@@ -59,6 +59,7 @@ enum Command {
 
 fn main() -> ExitCode {
     terminal::ignore_file_size_signal();
+    terminal::ignore_decoder_panics();
     let Arguments { command, export } = match terminal::parse() {
         Ok(arguments) => arguments,
         Err(code) => return code,

@@ -17,6 +17,7 @@ mod error;
 mod expansion;
 mod format;
 mod gif;
+mod guard;
 mod header;
 mod jpeg;
 mod limits;
@@ -27,7 +28,6 @@ mod tiff;
 mod webp;
 
 use std::io::Cursor;
-use std::panic;
 
 use image::ImageError as DecodeError;
 use image::codecs::bmp::BmpDecoder;
@@ -40,12 +40,14 @@ use image::{DynamicImage, ImageDecoder, Limits, RgbImage, RgbaImage};
 
 use crop::Size;
 use format::Format;
+use guard::guarded;
 use header::{check_pixels, damaged};
 use limits::{BYTES_PER_PIXEL, MAX_SCRATCH};
 
 pub use crop::{Crop, CropError, MIN_CROP_SIDE, Region};
 pub use error::{FORMATS, ImageError};
 pub use format::EXTENSIONS;
+pub use guard::is_decoding;
 pub use limits::{Detail, ImageLimits, MAX_SIDE};
 pub use size::ImageSize;
 pub use thumbnail::thumbnail;
@@ -244,19 +246,6 @@ pub fn from_planes(
     Ok(Image { width, height, rgb, warnings: Vec::new() })
 }
 
-/// Runs a decoder; a panic in it is an error of the file.
-// The decoders are not ours, and a hostile file may find a mistake in them. It must not end the
-// program. Nothing is shared with them that a panic could leave half-changed.
-fn guarded<T>(
-    format: Format,
-    decode: impl FnOnce() -> Result<T, ImageError> + panic::UnwindSafe,
-) -> Result<T, ImageError> {
-    panic::catch_unwind(decode).unwrap_or_else(|_| {
-        let reason = "the decoder failed on it".to_owned();
-        Err(ImageError::Broken { format: format.name(), reason })
-    })
-}
-
 fn decode_jpeg(
     bytes: &[u8],
     limits: &ImageLimits,
@@ -400,16 +389,5 @@ fn unread_kind(format: &str) -> &'static str {
         "BMP" => "this kind of BMP",
         "TIFF" => "this kind of TIFF",
         _ => "this kind of GIF",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_decoder_that_panics_is_an_error() {
-        let result = guarded::<()>(Format::Png, || panic!("a test's panic"));
-        assert!(matches!(result, Err(ImageError::Broken { format: "PNG", .. })), "{result:?}");
     }
 }

@@ -5,6 +5,8 @@
 //! * A result is written to standard output with [`print`](print()). If it cannot be written, the
 //!   command failed: exit code 1, and a message on standard error.
 //! * [`stop_on_interrupt`] lets a command end after its step, so that nothing is lost.
+//! * A panic in the decoder of an image is an error of the file, in one line:
+//!   [`ignore_decoder_panics`] keeps its own text away from standard error.
 //! * [`parse`] reads the command line by the same rules, and [`ignore_file_size_signal`] turns a
 //!   limit of file sizes into an error of the write.
 //!
@@ -18,6 +20,7 @@ use std::ffi::OsString;
 use std::fmt::{self, Display};
 use std::fs;
 use std::io::{self, Write};
+use std::panic;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -25,6 +28,7 @@ use std::sync::atomic::AtomicBool;
 use clap::builder::Resettable;
 use clap::{Arg, Command, Parser};
 use models::fault::Message;
+use models::image;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGXFSZ};
 use signal_hook::flag;
 
@@ -164,6 +168,17 @@ pub fn stop_on_interrupt() -> io::Result<Arc<AtomicBool>> {
     flag::register_conditional_shutdown(SIGINT, SIGNALED + SIGINT, Arc::clone(&stop))?;
     flag::register(SIGINT, Arc::clone(&stop))?;
     Ok(stop)
+}
+
+/// Prints nothing of a panic that is caught and becomes the error of an image. Others are printed
+/// as before. To be called first in `main`: the hook of panics is the program's, never a library's.
+pub fn ignore_decoder_panics() {
+    let usual = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        if !image::is_decoding() {
+            usual(panic);
+        }
+    }));
 }
 
 /// Whether the program was started so that it survives its terminal, as `nohup` does.

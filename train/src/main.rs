@@ -88,6 +88,7 @@ enum Command {
 
 fn main() -> ExitCode {
     terminal::ignore_file_size_signal();
+    terminal::ignore_decoder_panics();
     let Arguments { command } = match terminal::parse() {
         Ok(arguments) => arguments,
         Err(ended) => return ended,

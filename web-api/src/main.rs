@@ -41,6 +41,7 @@ const BACKLOG: i32 = 4096;
 fn main() -> ExitCode {
     let start = Instant::now();
     terminal::ignore_file_size_signal();
+    terminal::ignore_decoder_panics();
     allocator::return_freed_memory();
     let config = match Config::resolve(std::env::args_os()) {
         Ok(config) => config,

@@ -67,6 +67,7 @@ enum Command {
 
 fn main() -> ExitCode {
     terminal::ignore_file_size_signal();
+    terminal::ignore_decoder_panics();
     let Cli { settings, command } = match terminal::parse() {
         Ok(cli) => cli,
         Err(code) => return code,

@@ -30,6 +30,7 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::crop::{Crop, Size};
 use super::error::ImageError;
+use super::guard::decoding;
 use super::limits::{BYTES_PER_PIXEL, Detail, ImageLimits, MAX_SCRATCH, MAX_SIDE};
 use super::size::ImageSize;
 use damage::{CUT, damaged};
@@ -200,8 +201,8 @@ fn decode_usual(
     // pool of threads: they may be busy for seconds, and the image would wait. The new thread also
     // has the priority of this one.
     thread::scope(|scope| {
-        let checking =
-            thread::Builder::new().spawn_scoped(scope, || check(bytes, frame, scan, markers));
+        let checking = thread::Builder::new()
+            .spawn_scoped(scope, || decoding(|| check(bytes, frame, scan, markers)));
         let Ok(checking) = checking else {
             check(bytes, frame, scan, markers)?;
             return decode_fast(&whole, frame);
