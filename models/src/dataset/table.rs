@@ -153,13 +153,35 @@ fn rows<'a, const N: usize, const M: usize>(
     // Excel writes a byte order mark, which is no part of the first column's name.
     let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     let mut lines = Lines { text, at: 0, line: 1 };
+    let separator = separator(text);
     // Rows of other lengths are refused here, with the right line.
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text);
+    let mut reader =
+        csv::ReaderBuilder::new().flexible(true).delimiter(separator).from_reader(text);
     let header = reader.headers().map_err(|error| not_csv(file, &mut lines, &error))?.clone();
     lines.skip_to(0);
-    let table = Table::of(file, &header, lines.line, columns)?;
+    let table = Table::of(file, &header, lines.line, separator, columns)?;
     let rows = reader.into_records().map(move |record| table.row(&mut lines, record));
     Ok(rows.filter_map(Result::transpose))
+}
+
+/// What separates the fields of a table, by its first line with text: a comma; a semicolon, which
+/// spreadsheets write in countries with a decimal comma; or a tab.
+fn separator(text: &[u8]) -> u8 {
+    let mut lines = text.split(|byte| matches!(byte, b'\r' | b'\n'));
+    let header = lines.find(|line| !line.trim_ascii().is_empty()).unwrap_or_default();
+    SEPARATORS.into_iter().find(|separator| header.contains(separator)).unwrap_or(b',')
+}
+
+/// In a header with several of them, the first one counts.
+const SEPARATORS: [u8; 3] = [b',', b';', b'\t'];
+
+/// Its name in messages.
+fn name_of(separator: u8) -> &'static str {
+    match separator {
+        b';' => "semicolon",
+        b'\t' => "tab",
+        _ => "comma",
+    }
 }
 
 /// Counts lines as editors do. The csv crate's own numbers are wrong behind blank lines and `\r\n`.
@@ -198,6 +220,7 @@ struct Table<'a, const N: usize, const M: usize> {
     columns: Columns<N, M>,
     /// Number of all columns.
     width: usize,
+    separator: u8,
     needed: [Option<usize>; N],
     optional: [Option<usize>; M],
 }
@@ -207,16 +230,21 @@ impl<'a, const N: usize, const M: usize> Table<'a, N, M> {
         file: &'a str,
         header: &StringRecord,
         line: u64,
+        separator: u8,
         columns: &Columns<N, M>,
     ) -> Result<Self, DatasetError> {
         let needed = columns.needed.map(|name| position(header, name));
         if let Some(missing) = needed.iter().position(Option::is_none) {
             let name = columns.needed[missing];
-            let reason = format!("there is no column `{name}`; expected the columns {columns}");
+            let reason = format!(
+                "there is no column `{name}`; expected the columns {columns}, with commas, \
+                 semicolons or tabs between them"
+            );
             return Err(Line { file: file.to_owned(), line }.wrong(reason));
         }
         let optional = columns.optional.map(|name| position(header, name));
-        Ok(Self { file, columns: *columns, width: header.len(), needed, optional })
+        let width = header.len();
+        Ok(Self { file, columns: *columns, width, separator, needed, optional })
     }
 
     /// A row; `None` if all of its fields are empty, as in rows that spreadsheets add.
@@ -232,10 +260,11 @@ impl<'a, const N: usize, const M: usize> Table<'a, N, M> {
         let line = lines.of(self.file, record.position());
         if record.len() != self.width {
             let reason = format!(
-                "the row has {} fields, expected {} as in the first line; put a field with a comma \
-                 in quotes",
+                "the row has {} fields, expected {} as in the first line; put a field with a {} in \
+                 quotes",
                 record.len(),
-                self.width
+                self.width,
+                name_of(self.separator)
             );
             return Err(line.wrong(reason));
         }
@@ -253,7 +282,7 @@ fn not_csv(file: &str, lines: &mut Lines<'_>, error: &csv::Error) -> DatasetErro
     let line = lines.of(file, error.position());
     match error.kind() {
         csv::ErrorKind::Utf8 { .. } => line.wrong("it is not UTF-8; save the table as UTF-8"),
-        _ => line.wrong(error.to_string()),
+        _ => line.wrong(format!("it cannot be read as CSV ({error})")),
     }
 }
 

@@ -172,7 +172,10 @@ fn read_splits(path: &Path) -> Result<Vec<NamedClass>> {
             // Line 1 is the header.
             let line = i + 2;
             let path = path.display();
-            BadInput(format!("{path} line {line}: {reason}; expected class,wnid,split")).into()
+            BadInput(format!(
+                "{path} line {line}: {reason}; expected class,wnid,split, with commas"
+            ))
+            .into()
         })
     })
     .collect()

@@ -75,6 +75,29 @@ fn other_mistakes_have_the_right_line_too() {
 }
 
 #[test]
+fn fields_may_be_separated_by_semicolons_or_tabs() {
+    let with_manifest = |separator: char| {
+        with(images(), "manifest.csv", MANIFEST.replace(',', &separator.to_string()).as_bytes())
+    };
+    let (_folder, expected) = open_folder(&with_manifest(','));
+    for separator in [';', '\t'] {
+        let (_folder, dataset) = open_all_ways(&with_manifest(separator));
+        assert_eq!(outline(&dataset), outline(&expected), "{separator:?}");
+    }
+    for (manifest, words) in [
+        ("path;class\nbase/pear/0.png;pear;x\n", "put a field with a semicolon in quotes"),
+        ("path|class\nbase/pear/0.png|pear\n", "with commas, semicolons or tabs between them"),
+        // A comma in a field is part of it, but not in the header.
+        ("path;class\nbase/pear/0.png,pear\n", "1 fields, expected 2"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        write_folder(folder.path(), &with(images(), "manifest.csv", manifest.as_bytes()));
+        let error = Dataset::open(folder.path()).unwrap_err().to_string();
+        assert!(error.contains(words) && !error.contains('\n'), "{manifest:?}: {error}");
+    }
+}
+
+#[test]
 fn lists_and_tables_may_begin_with_a_byte_order_mark() {
     let tree = vec![
         ("data/apple/0.png".to_owned(), draw::png(draw::flat(4, 4, [1; 3]))),
