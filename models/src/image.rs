@@ -27,7 +27,8 @@ mod thumbnail;
 mod tiff;
 mod webp;
 
-use std::io::Cursor;
+use std::error::Error;
+use std::io::{Cursor, ErrorKind};
 
 use image::ImageError as DecodeError;
 use image::codecs::bmp::BmpDecoder;
@@ -39,6 +40,7 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, Limits, RgbImage, RgbaImage};
 
 use crop::Size;
+use error::CUT;
 use format::Format;
 use guard::guarded;
 use header::{check_pixels, damaged};
@@ -261,6 +263,13 @@ fn decode_jpeg(
 
 fn decode_png(bytes: &[u8], limits: &ImageLimits) -> Result<Image, ImageError> {
     header::png(bytes, limits)?;
+    decode_png_of_size(bytes, limits).map_err(|error| match (error, png::damage(bytes)) {
+        (ImageError::Broken { format, .. }, Some(damage)) => damaged(format)(damage),
+        (error, _) => error,
+    })
+}
+
+fn decode_png_of_size(bytes: &[u8], limits: &ImageLimits) -> Result<Image, ImageError> {
     let mut scratch = Limits::no_limits();
     scratch.max_alloc = Some(MAX_SCRATCH);
     let decoder = PngDecoder::with_limits(Cursor::new(bytes), scratch).map_err(broken("PNG"))?;
@@ -374,11 +383,20 @@ fn broken(format: &'static str) -> impl Fn(DecodeError) -> ImageError {
             hint: "save it as an ordinary JPEG or PNG",
         },
         error => {
-            // Some decoders write several lines; an error here is one.
-            let reason = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+            let is_cut = matches!(&error, DecodeError::IoError(error)
+                if error.kind() == ErrorKind::UnexpectedEof);
+            let reason = if is_cut { CUT.to_owned() } else { undecodable(&error) };
             ImageError::Broken { format, reason }
         }
     }
+}
+
+/// The words of a decoder, which differ by library, as the reason of an error in one line.
+fn undecodable(error: &DecodeError) -> String {
+    // Its source is without the name of the format, which the error has already.
+    let text = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    format!("its data cannot be decoded ({text})")
 }
 
 /// A file of a known format that the decoder does not read, though it is whole.

@@ -1,6 +1,6 @@
 //! The entries of archives of every kind: safe names, sizes within limits, bytes in memory.
 
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
 use super::error::DatasetError;
@@ -63,13 +63,29 @@ impl Files {
 }
 
 pub(super) fn damaged(path: &Path) -> impl Fn(io::Error) -> DatasetError {
-    move |error| {
-        let mut reason = error.to_string();
-        // tar quotes the bytes that it cannot read. They would garble a terminal.
-        if !reason.chars().all(is_printable) {
-            "it is not one, or it is damaged".clone_into(&mut reason);
+    move |error| DatasetError::Archive { path: path.to_owned(), reason: reason_of(&error) }
+}
+
+/// What is wrong with an archive that a decoder or tar refuses. Their own words differ by library:
+/// they follow in parentheses where nothing clearer is known.
+fn reason_of(error: &io::Error) -> String {
+    let text = error.to_string();
+    let lower = text.to_lowercase();
+    let is_cut = error.kind() == ErrorKind::UnexpectedEof || lower.contains("unexpected eof");
+    // tar quotes the bytes that it cannot read. They would garble a terminal.
+    let is_quote = lower.contains("numeric field") || !text.chars().all(is_printable);
+    match error.kind() {
+        ErrorKind::OutOfMemory => {
+            "it needs more memory to unpack than is allowed; pack it as .zip or .tar.gz".to_owned()
         }
-        DatasetError::Archive { path: path.to_owned(), reason }
+        _ if is_cut => "it ends early: it was cut, or not copied whole".to_owned(),
+        _ if lower.contains("checksum") || lower.contains("crc") => {
+            "a checksum in it does not fit its bytes: it is damaged, or not one".to_owned()
+        }
+        // tar reads a file of any other kind as a header, and misses the rest of it.
+        _ if lower.contains("entire block") => "it is not one, or it was cut".to_owned(),
+        _ if is_quote => "it is not one, or it is damaged".to_owned(),
+        _ => format!("it is not one, or it is damaged ({text})"),
     }
 }
 

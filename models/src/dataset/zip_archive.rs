@@ -1,7 +1,7 @@
 //! Zip archives. Only stored and deflated entries are read, and only those that are kept.
 
 use std::collections::BTreeSet;
-use std::io::{Cursor, Read};
+use std::io::{self, Cursor, Read};
 use std::path::Path;
 
 use zip::result::ZipError;
@@ -127,9 +127,11 @@ fn wanted(
 
 fn refused(path: &Path, error: &ZipError) -> DatasetError {
     let reason = match error {
-        ZipError::Io(error) => return damaged(path)(std::io::Error::other(error.to_string())),
+        ZipError::Io(error) => {
+            return damaged(path)(io::Error::new(error.kind(), error.to_string()));
+        }
         ZipError::InvalidArchive(_) => "the zip file is damaged or cut".to_owned(),
-        other => other.to_string(),
+        other => format!("it is a kind of zip archive that is not read ({other})"),
     };
     DatasetError::Archive { path: path.to_owned(), reason }
 }

@@ -1,7 +1,12 @@
-//! The header of a PNG file (ISO/IEC 15948).
+//! The header and the chunks of a PNG file (ISO/IEC 15948).
+
+use flate2::Crc;
 
 use super::error::CUT;
 use super::expansion::DEFLATE;
+
+/// Bytes before the first chunk.
+const SIGNATURE: usize = 8;
 
 /// Width and height in pixels, which have a fixed place.
 ///
@@ -32,4 +37,30 @@ pub(super) fn holds(bytes: &[u8], pixels: u64) -> bool {
     };
     let bits = pixels * channels * u64::from(depth);
     (bytes.len() - 26) as u64 * DEFLATE >= bits / 8
+}
+
+/// What is wrong with a file that the decoder refuses, by its chunks; `None` if they are whole.
+pub(super) fn damage(bytes: &[u8]) -> Option<&'static str> {
+    let mut rest = bytes.get(SIGNATURE..)?;
+    loop {
+        let Some((chunk, stated, behind)) = first_chunk(rest) else { return Some(CUT) };
+        let mut sum = Crc::new();
+        sum.update(chunk);
+        if sum.sum() != stated {
+            return Some("a checksum in it does not fit its bytes");
+        }
+        if chunk.starts_with(b"IEND") {
+            return None;
+        }
+        rest = behind;
+    }
+}
+
+/// Kind and data of the first chunk, their checksum as it is stated, and what follows.
+fn first_chunk(bytes: &[u8]) -> Option<(&[u8], u32, &[u8])> {
+    let (length, rest) = bytes.split_first_chunk::<4>()?;
+    let length = u32::from_be_bytes(*length) as usize;
+    let (chunk, rest) = rest.split_at_checked(length.checked_add(4)?)?;
+    let (sum, rest) = rest.split_first_chunk::<4>()?;
+    Some((chunk, u32::from_be_bytes(*sum), rest))
 }

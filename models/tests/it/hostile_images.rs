@@ -92,6 +92,29 @@ fn a_bmp_tiff_or_gif_cut_anywhere_is_refused_or_already_whole() {
 }
 
 #[test]
+fn a_damaged_png_is_named_in_our_words() {
+    let whole = draw::png(draw::gradient(64, 64));
+    for length in [whole.len() / 2, whole.len() * 3 / 4] {
+        let error = refused(&whole[..length]).to_string();
+        assert!(error.contains("PNG image is damaged: the file ends before"), "{length}: {error}");
+    }
+    let data = whole.windows(4).position(|kind| kind == b"IDAT").unwrap();
+    let length = u32::from_be_bytes(whole[data - 4..data].try_into().unwrap()) as usize;
+    for at in [data + 4 + length / 2, data + 4 + length] {
+        let mut changed = whole.clone();
+        changed[at] ^= 0x55;
+        let error = refused(&changed).to_string();
+        assert!(error.contains("damaged: a checksum in it does not fit its bytes"), "{error}");
+    }
+    // Whole chunks of data that are not deflated: the decoder's words follow ours.
+    let header = draw::png_chunk(b"IHDR", &[0, 0, 0, 4, 0, 0, 0, 4, 8, 2, 0, 0, 0]);
+    let data = draw::png_chunk(b"IDAT", &[0xAA; 64]);
+    let end = draw::png_chunk(b"IEND", &[]);
+    let error = refused(&[&draw::PNG_SIGNATURE[..], &header, &data, &end].concat()).to_string();
+    assert!(error.contains("damaged: its data cannot be decoded (") && !error.contains('\n'));
+}
+
+#[test]
 fn more_bytes_than_allowed_are_not_looked_at() {
     let limits = ImageLimits { max_bytes: 10, ..ImageLimits::default() };
     let error = decode(&[0xFF; 11], &limits, Detail::Full).unwrap_err();

@@ -150,6 +150,33 @@ fn packed_archives_that_were_cut() {
 }
 
 #[test]
+fn damaged_archives_are_named_in_one_line_and_in_our_words() {
+    let tar = tar_of(&images());
+    let packed = [gzip(&tar), xz(&tar)];
+    for bytes in &packed {
+        let text = refused(&bytes[..bytes.len() / 2]).to_string();
+        assert!(text.ends_with("it ends early: it was cut, or not copied whole"), "{text}");
+    }
+    let [gzip, xz] = packed;
+    let zip = zip_of(&images());
+    for (bytes, from_end) in [(&gzip, 6), (&gzip, gzip.len() / 2), (&xz, xz.len() / 2)] {
+        let mut bytes = bytes.clone();
+        let at = bytes.len() - from_end;
+        bytes[at] ^= 0xFF;
+        let text = refused(&bytes).to_string();
+        let has_reason = ["damaged", "ends early"].iter().any(|words| text.contains(words));
+        assert!(has_reason && !text.contains('\n'), "{text}");
+    }
+    // The checksum of the first entry, in the list of entries at the end.
+    let mut changed = zip.clone();
+    let at = zip.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
+    changed[at + 16] ^= 0xFF;
+    let text = refused(&changed).to_string();
+    assert!(text.contains("a checksum in it does not fit its bytes"), "{text}");
+    assert!(refused(&zip[..zip.len() / 2]).to_string().ends_with("the zip file is damaged or cut"));
+}
+
+#[test]
 fn xz_that_needs_too_much_memory() {
     let mut options = XzOptions::with_preset(0);
     options.lzma_options.dict_size = 512 << 20;
