@@ -13,9 +13,14 @@
 //!   absolute deviation) below the median margin of the gallery, and 0.4 medians below 0.
 //! * Two classes are confused if examples of one that are no suspects are taken for the other.
 //!
+//! An image that two classes have is likely wrong in one of them. The same one (file and crop) is
+//! found in all classes. Nearly the same one is looked for in the class that is the best other one
+//! for a checked example.
+//!
 //! With `n` examples and `c` classes this takes `n · c` comparisons of embeddings. Of a class at
 //! most 256 examples are checked, and of a large gallery only as many classes as take 20 million
-//! comparisons, some seconds on one processor core. [`DoctorEvidence`] states how much was checked.
+//! comparisons, some seconds on one processor core. As many again at most compare the checked
+//! examples with those of the best other class. [`DoctorEvidence`] states how much was checked.
 //!
 //! # Examples
 //! ```
@@ -41,18 +46,18 @@ mod measured;
 mod report;
 mod suspects;
 
-use crate::classifier::{CheckedClass, Classifier};
+use crate::classifier::{CheckedClass, Classifier, Shared};
 use crate::gallery::Class;
 
 use advice::Advice;
 use measured::{Measured, name};
 
 pub use report::{
-    ClassName, ClassReport, Confusion, DoctorEvidence, DoctorReport, DoctorTotals, NearDuplicate,
-    Suspect, Verdict,
+    ClassName, ClassReport, Confusion, DoctorEvidence, DoctorReport, DoctorTotals, InTwoClasses,
+    NearDuplicate, Suspect, Verdict,
 };
 
-/// The most suspects, and the most near-duplicates, that a report lists.
+/// The most suspects, images in two classes and near-duplicates that a report lists, of each.
 const MAX_EXAMPLES: usize = 100;
 
 /// The most pairs of classes that a report lists.
@@ -75,6 +80,7 @@ pub fn check(classifier: &Classifier) -> DoctorReport {
     };
     let suspects = measured.suspects(MAX_EXAMPLES);
     let confusions = measured.confusions(MAX_CONFUSIONS);
+    let shared = classifier.shared(&measured.classes);
     let near_duplicates = near_duplicates(&measured);
     DoctorReport {
         classes: all.iter().map(|(class, at)| class_report(class, *at, &measured)).collect(),
@@ -83,10 +89,12 @@ pub fn check(classifier: &Classifier) -> DoctorReport {
         totals: DoctorTotals {
             suspects: suspects.1,
             confusions: confusions.1,
+            in_two_classes: shared.len(),
             near_duplicates: near_duplicates.len(),
         },
         suspects: suspects.0,
         confusions: confusions.0,
+        in_two_classes: in_two_classes(classifier, &shared),
         near_duplicates: near_duplicates.into_iter().take(MAX_EXAMPLES).collect(),
         notes: notes(&all, evidence),
     }
@@ -105,6 +113,17 @@ fn class_report(class: &Class, at: Option<usize>, measured: &Measured<'_>) -> Cl
         example,
         advice: text,
     }
+}
+
+fn in_two_classes(classifier: &Classifier, shared: &[Shared]) -> Vec<InTwoClasses> {
+    let described = shared.iter().take(MAX_EXAMPLES).map(|pair| InTwoClasses {
+        class: name(classifier.class_at(pair.first.0)),
+        example: classifier.example_at(pair.first).id,
+        other: name(classifier.class_at(pair.second.0)),
+        other_example: classifier.example_at(pair.second).id,
+        similarity: pair.similarity,
+    });
+    described.collect()
 }
 
 fn near_duplicates(measured: &Measured<'_>) -> Vec<NearDuplicate> {

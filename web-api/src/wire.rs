@@ -31,8 +31,8 @@ pub use classify::{
     Shares, Unknown,
 };
 pub use doctor::{
-    Confusion, Doctor, DoctorClass, DoctorEvidence, DoctorTotals, DoctorVerdict, NearDuplicate,
-    Suspect,
+    Confusion, Doctor, DoctorClass, DoctorEvidence, DoctorTotals, DoctorVerdict, InTwoClasses,
+    NearDuplicate, Suspect,
 };
 pub use enroll::{Enrolled, EnrolledExample, QualityFinding};
 pub use example::{ChangedExamples, Example, ExampleBatch, ExampleMove, Examples, OneExample};

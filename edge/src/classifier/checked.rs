@@ -13,6 +13,9 @@ pub(crate) struct CheckedClass {
     /// Examples that have near-duplicates among the different ones enrolled earlier, in the order
     /// of enrollment.
     pub(crate) duplicates: Vec<Duplicate>,
+    /// The position of each different example in its class, and that of the best other class, as in
+    /// a margin; also of examples that have no margin, since the others are near-duplicates.
+    pub(crate) rivals: Vec<(usize, usize)>,
 }
 
 /// How an example compares with its class and with the others, as if it and its near-duplicates
@@ -37,6 +40,19 @@ pub(crate) struct Duplicate {
     pub(crate) example: usize,
     /// That of the earlier one.
     pub(crate) of: usize,
+    /// Their cosine.
+    pub(crate) similarity: f32,
+}
+
+/// An example: the position of its class among those that can be recognized, and its own there.
+pub(crate) type At = (usize, usize);
+
+/// Two examples of two classes that show the same or nearly the same.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Shared {
+    /// That of the class that is first in the order of labels.
+    pub(crate) first: At,
+    pub(crate) second: At,
     /// Their cosine.
     pub(crate) similarity: f32,
 }

@@ -126,28 +126,32 @@ impl Classifier {
             sampled: sampled.positions.len(),
             margins: Vec::new(),
             duplicates: sampled.duplicates(),
+            rivals: Vec::new(),
         };
         for (one, row) in rows.iter().enumerate() {
+            let example = sampled.positions[one];
             // A burst counts once, not once for each frame.
-            if !checked.is_duplicate(sampled.positions[one]) {
-                checked.margins.extend(self.margin(sampled, one, *row));
+            if checked.is_duplicate(example) {
+                continue;
             }
+            let Some((rival, best)) = self.best_other(sampled.at, *row) else { continue };
+            checked.rivals.push((example, rival));
+            checked.margins.extend(self.margin(sampled, one, (rival, best)));
         }
         checked
     }
 
-    /// Of the example at the position `one` of a sample, with these similarities to the classes.
+    /// Of the example at the position `one` of a sample, with the best other class and its rank.
     fn margin(
         &self,
         sampled: &Sampled<'_>,
         one: usize,
-        similarities: ArrayView1<'_, f32>,
+        (rival, best): (usize, f32),
     ) -> Option<Margin> {
         let left_out = sampled.left_out(one);
         if left_out.len() == sampled.positions.len() {
             return None;
         }
-        let (rival, best) = self.best_other(sampled.at, similarities)?;
         let example = sampled.positions[one];
         let without = self.prototype_without(sampled.at, &left_out);
         let own = cosine(&sampled.class.examples[example].embedding, &without.to_vec());
@@ -215,7 +219,7 @@ impl<'a> Sampled<'a> {
 }
 
 /// The positions in a class of at most 256 of its examples, ascending.
-fn positions(member: &Member) -> Vec<usize> {
+pub(super) fn positions(member: &Member) -> Vec<usize> {
     let mut positions: Vec<usize> =
         member.sample.iter().map(|(_, position)| *position as usize).collect();
     positions.sort_unstable();

@@ -42,6 +42,10 @@ impl Drawn {
     fn enroll(&mut self, class: &str, embedding: Vec<f32>) -> ExampleId {
         let mut sha256 = [0; 32];
         sha256[..8].copy_from_slice(&(self.gallery.n_examples() as u64).to_le_bytes());
+        self.enroll_file(class, sha256, embedding)
+    }
+
+    fn enroll_file(&mut self, class: &str, sha256: [u8; 32], embedding: Vec<f32>) -> ExampleId {
         let precision = "fp32".to_owned();
         let example = NewExample { sha256, crop: None, embedding, precision, image: None };
         let enrolled = self.gallery.enroll(&label(class), vec![example], true).unwrap();
@@ -186,6 +190,59 @@ fn images_of_a_burst_do_not_recognize_each_other() {
     assert!(cup.advice.ends_with("its 5 images are nearly the same"), "{}", cup.advice);
     assert_eq!(report.evidence.checked_examples, 20);
     assert!(report.notes[0].starts_with("20 of 25 examples were checked"), "{:?}", report.notes);
+}
+
+#[test]
+fn nearly_the_same_image_in_two_classes_is_found_once() {
+    let mut drawn = Drawn::new();
+    drawn.cluster("mug", 0, 6);
+    drawn.cluster("key", 1, 6);
+    assert_eq!(drawn.check().totals.in_two_classes, 0);
+    let mut frame = drawn.embedding(&[(0, 1.0)]);
+    let right = drawn.enroll("mug", frame.clone());
+    frame[3] += 0.001;
+    let wrong = drawn.enroll("key", frame);
+    let report = drawn.check();
+    assert_eq!((report.in_two_classes.len(), report.totals.in_two_classes), (1, 1));
+    let pair = &report.in_two_classes[0];
+    assert_eq!((pair.class.label.as_str(), pair.other.label.as_str()), ("key", "mug"));
+    assert_eq!((pair.example, pair.other_example), (wrong, right));
+    assert!(pair.similarity > 0.99, "{pair:?}");
+    assert!(report.near_duplicates.is_empty(), "{:?}", report.near_duplicates);
+}
+
+#[test]
+fn a_burst_in_two_classes_is_found() {
+    let mut drawn = Drawn::new();
+    let frame = drawn.embedding(&[(0, 1.0)]);
+    for class in ["cup", "mug"] {
+        for _ in 0..3 {
+            drawn.enroll(class, frame.clone());
+        }
+    }
+    drawn.cluster("key", 1, 3);
+    let found = drawn.check().in_two_classes;
+    assert!(!found.is_empty() && found.len() <= 2, "{found:?}");
+    for pair in found {
+        assert_eq!((pair.class.label.as_str(), pair.other.label.as_str()), ("cup", "mug"));
+    }
+}
+
+#[test]
+fn the_same_image_is_found_in_all_classes() {
+    let mut drawn = Drawn::new();
+    // Classes of one image are not checked otherwise.
+    for at in 0..110_u8 {
+        for kind in ["cup", "mug"] {
+            let embedding = drawn.embedding(&[(usize::from(at) % SIZE, 1.0)]);
+            drawn.enroll_file(&format!("{kind} {at}"), [at; 32], embedding);
+        }
+    }
+    let report = drawn.check();
+    assert_eq!(report.evidence.checked_examples, 0);
+    assert_eq!((report.in_two_classes.len(), report.totals.in_two_classes), (100, 110));
+    let mut neighbors = report.in_two_classes.windows(2);
+    assert!(neighbors.all(|two| two[0].similarity >= two[1].similarity), "the most similar first");
 }
 
 #[test]

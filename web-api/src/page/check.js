@@ -1,5 +1,5 @@
 // "Check": which classes have enough images, images that are likely in the wrong class, classes that are taken
-// for each other, and images that are nearly the same.
+// for each other, images that two classes have, and images that are nearly the same.
 
 import { doctor, moveExample, removeExample, selected } from "/page/api.js";
 import { button, byId, make, name, plural, say, show } from "/page/dom.js";
@@ -51,7 +51,7 @@ export class Check {
   }
 
   #draw(report) {
-    const { accuracy, evidence, classes, next, suspects, confusions, near_duplicates, totals, notes } = report;
+    const { accuracy, evidence, classes, next, suspects, confusions, in_two_classes, near_duplicates, totals, notes } = report;
     this.#shown = { gallery: selected(), revision: report.revision };
     const images = plural(evidence.checked_examples, "image");
     const found = accuracy === null ? "Nothing can be checked yet." : `${percent(accuracy)} of ${images} are recognized when each is left out.`;
@@ -60,6 +60,7 @@ export class Check {
     byId("check-advice").replaceChildren(...classes.map(advice), ...sentences.map((text) => make("li", "", text)));
     section("check-suspects", first(suspects).map((one) => this.#suspect(one)), totals.suspects);
     section("check-confusions", first(confusions).map(confusion), totals.confusions);
+    section("check-shared", first(in_two_classes).map((one) => this.#shared(one)), totals.in_two_classes);
     section("check-duplicates", first(near_duplicates).map((one) => this.#duplicate(one)), totals.near_duplicates);
     show(byId("check-found"), true);
   }
@@ -71,6 +72,16 @@ export class Check {
     const text = make("p", "", "In ", name(label), ", resembles ", name(suggested_label), ".");
     const pair = [thumbnail(example, what), nearest && thumbnail(nearest, `A similar image of ${suggested_label}`)];
     return make("li", "", make("div", "pair", ...pair.filter(Boolean)), text, make("div", "thumb-actions", remove, move));
+  }
+
+  /** An image that two classes have: the user knows which of them is wrong. */
+  #shared({ example, label, other_example, other_label }) {
+    const sides = [[example, label, other_label], [other_example, other_label, label]];
+    const pair = sides.map(([id, of]) => thumbnail(id, `The image in ${of}`));
+    const remove = sides.map(([id, of, other]) =>
+      button(`Remove from ${of}`, `Remove from ${of} the image that ${other} has too`, () => this.#remove(id, of)));
+    const text = make("p", "", "In ", name(label), " and in ", name(other_label), ": one of them is likely wrong.");
+    return make("li", "", make("div", "pair", ...pair), text, make("div", "thumb-actions", ...remove));
   }
 
   #duplicate({ example, of, label }) {

@@ -21,7 +21,8 @@ use crate::wire;
 static TURN: Semaphore = Semaphore::const_new(1);
 
 /// Checks a gallery: which classes have enough images and which need more, examples that are likely
-/// in the wrong class, classes that are taken for each other, and images that are nearly the same.
+/// in the wrong class, classes that are taken for each other, images that two classes have, and
+/// images that are nearly the same.
 ///
 /// The check of one revision is made once. The gallery answers other calls meanwhile.
 #[utoipa::path(get, path = "/v1/galleries/{gallery}/doctor", tag = "galleries",

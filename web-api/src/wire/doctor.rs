@@ -26,6 +26,9 @@ pub struct Doctor {
     /// Pairs of classes that are taken for each other, the most frequent first.
     #[schema(max_items = 50)]
     pub confusions: Vec<Confusion>,
+    /// Images that two classes have, the same or nearly the same ones, the most similar ones first.
+    #[schema(max_items = 100)]
+    pub in_two_classes: Vec<InTwoClasses>,
     /// Examples that show nearly what an earlier one of their class shows.
     #[schema(max_items = 100)]
     pub near_duplicates: Vec<NearDuplicate>,
@@ -145,6 +148,36 @@ pub struct Confusion {
     pub similarity: Option<f32>,
 }
 
+/// Two examples of two classes that show the same or nearly the same. At most one of the classes is
+/// right for both.
+///
+/// The same image is found wherever it is. Nearly the same one is found if one of both examples was
+/// checked, and if the other class is the best one for it after its own.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct InTwoClasses {
+    /// The id of the class that is first in the order of labels.
+    #[schema(example = "c_0193b7a2c4d87000889828d255f9707b", pattern = "^c_[0-9a-f]{32}$")]
+    pub class: String,
+    /// Its label.
+    #[schema(example = "cup", min_length = 1, max_length = 128)]
+    pub label: String,
+    /// The id of the other class.
+    #[schema(example = "c_0193b7a2c4d870008f3a21b4cd56ef78", pattern = "^c_[0-9a-f]{32}$")]
+    pub other: String,
+    /// Its label.
+    #[schema(example = "mug", min_length = 1, max_length = 128)]
+    pub other_label: String,
+    /// The id of the example of `class`.
+    #[schema(example = "e_0193b7a2c4d87000abb9af21b4202407", pattern = "^e_[0-9a-f]{32}$")]
+    pub example: String,
+    /// The id of the example of `other`.
+    #[schema(example = "e_0193b7a2c4d870008a3f21b4cd56ef78", pattern = "^e_[0-9a-f]{32}$")]
+    pub other_example: String,
+    /// Their cosine similarity, 0.99 to 1; of the same image less if two precisions embedded it.
+    #[schema(minimum = -1.001, maximum = 1.001, example = 0.996)]
+    pub similarity: f32,
+}
+
 /// Two examples of a class that show nearly the same.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct NearDuplicate {
@@ -172,6 +205,8 @@ pub struct DoctorTotals {
     pub suspects: usize,
     /// Pairs of classes that are taken for each other.
     pub confusions: usize,
+    /// Images that two classes have.
+    pub in_two_classes: usize,
     /// Examples that show nearly what an earlier one of their class shows.
     pub near_duplicates: usize,
 }
@@ -214,6 +249,7 @@ impl Doctor {
             classes,
             suspects: report.suspects.iter().map(Suspect::from).collect(),
             confusions: report.confusions.iter().map(Confusion::from).collect(),
+            in_two_classes: report.in_two_classes.iter().map(InTwoClasses::from).collect(),
             near_duplicates: report.near_duplicates.iter().map(NearDuplicate::from).collect(),
             totals: report.totals.into(),
             notes: report.notes.clone(),
@@ -280,6 +316,20 @@ impl From<&doctor::Confusion> for Confusion {
     }
 }
 
+impl From<&doctor::InTwoClasses> for InTwoClasses {
+    fn from(shared: &doctor::InTwoClasses) -> Self {
+        Self {
+            class: shared.class.id.to_string(),
+            label: shared.class.label.to_string(),
+            other: shared.other.id.to_string(),
+            other_label: shared.other.label.to_string(),
+            example: shared.example.to_string(),
+            other_example: shared.other_example.to_string(),
+            similarity: shared.similarity,
+        }
+    }
+}
+
 impl From<&doctor::NearDuplicate> for NearDuplicate {
     fn from(duplicate: &doctor::NearDuplicate) -> Self {
         Self {
@@ -297,6 +347,7 @@ impl From<doctor::DoctorTotals> for DoctorTotals {
         Self {
             suspects: totals.suspects,
             confusions: totals.confusions,
+            in_two_classes: totals.in_two_classes,
             near_duplicates: totals.near_duplicates,
         }
     }

@@ -78,6 +78,24 @@ fn images_that_are_nearly_the_same_are_found_until_one_is_removed() {
 }
 
 #[test]
+fn an_image_in_two_classes_is_found_until_it_is_in_one() {
+    let service = taught();
+    service.enroll("cup", &draw::webp(&stripes(0))).ok();
+    let ids = ["cup", "mug"].map(|label| ids(&service, label));
+    let report = service.get(DOCTOR).ok();
+    let found = report["in_two_classes"].as_array().unwrap();
+    let pair = found.iter().find(|pair| pair["example"] == *ids[0][2]).unwrap();
+    assert_eq!((&pair["label"], &pair["other_label"]), (&json!("cup"), &json!("mug")));
+    assert!(ids[1].iter().any(|id| pair["other_example"] == **id), "{pair}");
+    assert_eq!(report["totals"]["in_two_classes"], found.len());
+
+    service.delete(&format!("/v1/galleries/default/examples/{}", ids[0][2])).ok();
+    let report = service.get(DOCTOR).ok();
+    let mut left = report["in_two_classes"].as_array().unwrap().iter();
+    assert!(left.all(|pair| pair["example"] != *ids[0][2]), "{report}");
+}
+
+#[test]
 fn an_empty_gallery_is_checked() {
     let service = Service::start(&[]);
     let report = service.get(DOCTOR).ok();
@@ -103,5 +121,24 @@ fn the_page_shows_advice_and_removes_one_of_two_images_that_are_the_same() {
     browser.wait_for_text("#check-advice", "add a second image");
     assert!(stage.service.known().contains(&("mug".to_owned(), 1)));
     assert!(browser.is_shown("#check-status"));
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
+#[test]
+fn the_page_removes_an_image_from_one_of_two_classes() {
+    let stage = Stage::with("an image in two classes on the page", || {
+        let service = taught();
+        service.enroll("cup", &draw::png(stripes(0))).ok();
+        service
+    });
+    let Some(stage) = stage else { return };
+    let browser = &stage.browser;
+    stage.wait_for_labels(&["cup", "mug"]);
+    browser.click("#check-run");
+    browser.wait_for_text("#check-shared", "In cup and in mug: one of them is likely wrong.");
+    browser.click("[aria-label='Remove from cup the image that mug has too']");
+    browser.wait_for_text("#done-text", "Removed 1 image from “cup”.");
+    browser.wait("the list without it", || !browser.is_shown("#check-shared"));
+    assert!(stage.service.known().contains(&("cup".to_owned(), 2)));
     assert_eq!(browser.complaints(), [""; 0]);
 }

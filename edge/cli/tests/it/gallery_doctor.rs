@@ -50,6 +50,26 @@ fn images_that_are_nearly_the_same_are_named() {
 }
 
 #[test]
+fn an_image_in_two_classes_is_named_with_both() {
+    let sandbox = sandbox();
+    let copy = encode(image(0, 0), ImageFormat::Bmp);
+    fs::write(sandbox.path("copy.bmp"), copy).unwrap();
+    sandbox.ok(&["enroll", "--class", "green", "copy.bmp"]);
+    let [green, red] = ["green", "red"].map(|class| json_of(&sandbox, &["show", class]));
+    let example = &green["examples"][2]["id"];
+    let other = &red["examples"][0]["id"];
+    let report = json_of(&sandbox, &["doctor"]);
+    let found = report["in_two_classes"].as_array().unwrap();
+    let pair = found.iter().find(|pair| pair["example"] == *example).unwrap();
+    assert_eq!((&pair["label"], &pair["other_label"]), (&json!("green"), &json!("red")));
+    assert_eq!(pair["other_example"], *other);
+    assert_eq!(report["totals"]["in_two_classes"], found.len());
+    let shown = text(&sandbox, &["doctor"]);
+    let line = format!("  {} in green and {} in red (1.000)\n", short(example), short(other));
+    assert!(shown.contains("\nin two classes:\n") && shown.contains(&line), "{shown}");
+}
+
+#[test]
 fn an_empty_gallery_has_nothing_to_check() {
     let sandbox = Sandbox::new();
     let report = json_of(&sandbox, &["doctor"]);

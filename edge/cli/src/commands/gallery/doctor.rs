@@ -5,8 +5,8 @@ use std::fmt;
 use clap::Args;
 use edge::device::{Device, StoreAccess};
 use edge::doctor::{
-    ClassName, ClassReport, Confusion, DoctorEvidence, DoctorReport, DoctorTotals, NearDuplicate,
-    Suspect,
+    ClassName, ClassReport, Confusion, DoctorEvidence, DoctorReport, DoctorTotals, InTwoClasses,
+    NearDuplicate, Suspect,
 };
 use edge::gallery::ExampleId;
 use models::fault::AnyFault;
@@ -25,6 +25,9 @@ Each example is left out once, with those that are nearly the same, and classifi
 right     how many of the examples that were left out are recognized
 expected  share of new images of the class that are expected to be recognized
 
+An image in two classes, the same or nearly the same, is likely wrong in one of them: remove it
+there with `handful gallery remove`.
+
 The exit code is 0, whatever is found.";
 
 #[derive(Debug, Args)]
@@ -38,8 +41,9 @@ struct Answer {
     classes: Vec<ClassRow>,
     suspects: Vec<SuspectAnswer>,
     confusions: Vec<ConfusionAnswer>,
+    in_two_classes: Vec<SharedAnswer>,
     near_duplicates: Vec<DuplicateAnswer>,
-    /// How many there are of these; the lists have at most 100, 50 and 100.
+    /// How many there are of these; the lists have at most 100, that of confusions 50.
     totals: Totals,
     notes: Vec<String>,
     evidence: Evidence,
@@ -104,6 +108,23 @@ struct ConfusionAnswer {
     short_ids: Vec<String>,
 }
 
+/// An image that two classes have.
+#[derive(Debug, Serialize)]
+struct SharedAnswer {
+    class: String,
+    label: String,
+    other: String,
+    other_label: String,
+    /// Of `class`.
+    example: String,
+    /// Of `other`.
+    other_example: String,
+    similarity: f32,
+    #[serde(skip)]
+    // Only in text: people type the first digits.
+    short_ids: [String; 2],
+}
+
 #[derive(Debug, Serialize)]
 struct DuplicateAnswer {
     class: String,
@@ -120,6 +141,7 @@ struct DuplicateAnswer {
 struct Totals {
     suspects: usize,
     confusions: usize,
+    in_two_classes: usize,
     near_duplicates: usize,
 }
 
@@ -142,11 +164,13 @@ pub(super) fn run(json: bool, device: &Device) -> Result<(), AnyFault> {
 impl Answer {
     fn new(report: DoctorReport, revision: u64, gallery: &str) -> Self {
         let suspects = report.suspects.into_iter();
+        let shared = report.in_two_classes.into_iter();
         Self {
             accuracy: report.accuracy,
             classes: report.classes.into_iter().map(ClassRow::of).collect(),
             suspects: suspects.map(|suspect| SuspectAnswer::of(suspect, gallery)).collect(),
             confusions: report.confusions.into_iter().map(ConfusionAnswer::of).collect(),
+            in_two_classes: shared.map(SharedAnswer::of).collect(),
             near_duplicates: report.near_duplicates.into_iter().map(DuplicateAnswer::of).collect(),
             totals: Totals::of(report.totals),
             notes: report.notes,
@@ -224,6 +248,22 @@ impl ConfusionAnswer {
     }
 }
 
+impl SharedAnswer {
+    fn of(shared: InTwoClasses) -> Self {
+        let InTwoClasses { class, example, other, other_example, similarity } = shared;
+        Self {
+            class: class.id.to_string(),
+            label: class.label.to_string(),
+            other: other.id.to_string(),
+            other_label: other.label.to_string(),
+            example: example.to_string(),
+            other_example: other_example.to_string(),
+            similarity,
+            short_ids: [example.short(), other_example.short()],
+        }
+    }
+}
+
 impl DuplicateAnswer {
     fn of(duplicate: NearDuplicate) -> Self {
         let NearDuplicate { class: ClassName { id, label }, example, of, similarity } = duplicate;
@@ -240,8 +280,8 @@ impl DuplicateAnswer {
 
 impl Totals {
     fn of(totals: DoctorTotals) -> Self {
-        let DoctorTotals { suspects, confusions, near_duplicates } = totals;
-        Self { suspects, confusions, near_duplicates }
+        let DoctorTotals { suspects, confusions, in_two_classes, near_duplicates } = totals;
+        Self { suspects, confusions, in_two_classes, near_duplicates }
     }
 }
 
@@ -272,9 +312,10 @@ impl fmt::Display for Answer {
             let share = percent(accuracy);
             writeln!(f, "{share} of {checked} images are recognized when each is left out")?;
         }
-        let Totals { suspects, confusions, near_duplicates } = self.totals;
+        let Totals { suspects, confusions, in_two_classes, near_duplicates } = self.totals;
         section(f, "likely in the wrong class", &self.suspects, suspects)?;
         section(f, "taken for each other", &self.confusions, confusions)?;
+        section(f, "in two classes", &self.in_two_classes, in_two_classes)?;
         section(f, "nearly the same", &self.near_duplicates, near_duplicates)?;
         self.notes.iter().try_for_each(|note| writeln!(f, "note: {note}"))
     }
@@ -312,6 +353,13 @@ impl fmt::Display for ConfusionAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { label, other_label, count, .. } = self;
         write!(f, "{label} and {other_label}: {count}, see {}", self.short_ids.join(" and "))
+    }
+}
+
+impl fmt::Display for SharedAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { label, other_label, short_ids: [example, other], similarity, .. } = self;
+        write!(f, "{example} in {label} and {other} in {other_label} ({similarity:.3})")
     }
 }
 
