@@ -155,13 +155,13 @@ fn read_and_embed(
 }
 
 /// Prints each file's error and returns the command's: an engine's failure outweighs a bad file.
-/// The error of an only file is the command's.
+/// The error of an only file is the command's, with the consequence.
 fn report_errors(errors: &[FileError], total: usize, consequence: &str) -> Result<(), AnyFault> {
     if let [only] = errors
         && total == 1
     {
-        // A count of one file, and what follows from it, would only repeat the line.
-        return Err(only.fault());
+        // A count of one file would only repeat the line.
+        return Err(only.fault_with(consequence));
     }
     for error in errors {
         print_error(&error.fault());

@@ -167,6 +167,8 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
     written?;
     shown?;
     let consequence = match (refused, options.strict) {
+        // The line of the file has what to do.
+        _ if total == 1 => "; nothing was enrolled",
         (true, true) => "; nothing was enrolled (--strict)",
         (true, false) => "; nothing was enrolled (--skip-bad skips them)",
         (false, _) => "",

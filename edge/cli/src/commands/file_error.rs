@@ -26,7 +26,12 @@ impl FileError {
     }
 
     pub(super) fn fault(&self) -> AnyFault {
-        let text = format!("{}: {}", self.file, self.error);
+        self.fault_with("")
+    }
+
+    /// The same with what follows from it, which begins with `; `.
+    pub(super) fn fault_with(&self, consequence: &str) -> AnyFault {
+        let text = format!("{}: {}{consequence}", self.file, self.error);
         match self.blame {
             Blame::Input => Message::input(text).into(),
             Blame::Machine => Message::machine(text).into(),

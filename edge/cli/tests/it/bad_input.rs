@@ -71,7 +71,9 @@ fn enroll_names_files_that_are_no_images_and_enrolls_nothing() {
     fs::create_dir_all(sandbox.path("junk/thing")).unwrap();
     fs::write(sandbox.path("junk/thing/text.png"), "not an image").unwrap();
     for args in [&["enroll", "junk"][..], &["enroll", "junk", "--skip-bad"]] {
-        assert_refused_in_a_line(&sandbox.run(args), "text.png");
+        let outcome = sandbox.run(args);
+        assert_refused_in_a_line(&outcome, "text.png");
+        assert!(outcome.err.ends_with("; nothing was enrolled\n"), "{outcome:?}");
     }
 }
 

@@ -74,6 +74,10 @@ fn a_strict_command_enrolls_all_or_nothing() {
     assert!(refused.err.contains("1 of 3 files could not be used; nothing was enrolled"));
     let list = sandbox.json(&["gallery", "list", "--json"]);
     assert_eq!(list["classes"], json!([]), "the class before it is not enrolled either");
+    let only = sandbox.run(&["enroll", "--strict", "--class", "mug", "black.png"]);
+    assert_eq!((only.code, only.err.lines().count()), (2, 1), "{only:?}");
+    assert!(only.err.contains("black.png: the image is nearly black"), "{only:?}");
+    assert!(only.err.ends_with("(dark); nothing was enrolled\n"), "{only:?}");
     fs::remove_file(sandbox.path("things/mug/black.png")).unwrap();
     sandbox.ok(&["enroll", "--strict", "things"]);
     sandbox.ok(&["enroll", "--strict", "things"]);
