@@ -2,8 +2,8 @@
 //! all the same, unless the call is strict.
 //!
 //! Some follow from the image itself: it is too small, nearly black or white, shows no shapes, or
-//! has no sharp edge. The others compare it with what is enrolled: the same file is in another
-//! class, nearly the same image is in this one, or it is unlike its class.
+//! has no sharp edge. The others compare it with what is enrolled: the same file, or the same part
+//! of it, is in another class, nearly the same image is in this one, or it is unlike its class.
 //!
 //! # Examples
 //! A black image is found when it is decoded to be enrolled:
@@ -25,6 +25,8 @@
 //! ```
 
 use std::fmt;
+
+use crate::gallery::ImageKey;
 
 mod image;
 
@@ -54,7 +56,7 @@ pub enum Code {
     Blurred,
     /// Its class has nearly the same image.
     NearDuplicate,
-    /// Another class has the same file.
+    /// Another class has the same file, or the same part of it.
     InOtherClass,
     /// It is unlike the other images of its class.
     Outlier,
@@ -91,12 +93,15 @@ impl Finding {
         Self { code, detail: detail.into() }
     }
 
-    /// The same image, or the same part of it, is in the class with this label.
+    /// This image is in the class with this label, too.
     #[must_use]
-    pub fn in_other_class(label: &str) -> Self {
+    pub fn in_other_class(label: &str, image: ImageKey) -> Self {
+        let what = match image.crop {
+            Some(_) => "the same part of the same file",
+            None => "the same file",
+        };
         let detail = format!(
-            "the class \"{label}\" has the same file; remove it from the class that it does not \
-             show"
+            "the class \"{label}\" has {what}; remove it from the class that it does not show"
         );
         Self::new(Code::InOtherClass, detail)
     }
@@ -105,5 +110,24 @@ impl Finding {
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.detail, self.code)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use models::image::Region;
+
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_file_is_no_file() {
+        let whole = ImageKey { sha256: [1; 32], crop: None };
+        let crop = Some("0,0,0.5,1".parse::<Region>().unwrap());
+        let part = ImageKey { crop, ..whole };
+        let of_whole = Finding::in_other_class("mug", whole).detail;
+        assert!(of_whole.contains("\"mug\" has the same file;"), "{of_whole}");
+        let of_part = Finding::in_other_class("mug", part).detail;
+        assert!(of_part.contains("\"mug\" has the same part of the same file;"), "{of_part}");
     }
 }

@@ -82,7 +82,8 @@ impl Recognizer {
         for (at, image) in &new {
             let mut classes = self.gallery.classes_with_image(image.key());
             let other = classes.find(|other| Some(other.id) != id);
-            let finding = other.map(|other| Finding::in_other_class(other.label.as_str()));
+            let finding =
+                other.map(|other| Finding::in_other_class(other.label.as_str(), image.key()));
             found[*at].extend(finding);
         }
         let Some(peers) = peers(examples, &new) else { return Ok(found) };

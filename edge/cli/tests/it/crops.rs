@@ -43,6 +43,18 @@ fn two_things_of_one_image_are_two_classes() {
 }
 
 #[test]
+fn the_same_part_in_two_classes_is_reported_as_a_part() {
+    let sandbox = sandbox();
+    for (class, part) in [("red", "0,0,48,40"), ("green", "0.5,0,0.5,1")] {
+        sandbox.ok(&["enroll", "--class", class, "--crop", part, "desk.png"]);
+    }
+    let wrong = sandbox.run(&["enroll", "--class", "green", "--crop", "0,0,0.5,1", "desk.png"]);
+    assert_eq!(wrong.code, 0, "{wrong:?}");
+    let finding = "desk.png: the class \"red\" has the same part of the same file; remove it";
+    assert!(wrong.err.contains(finding), "{wrong:?}");
+}
+
+#[test]
 fn crops_are_shown_where_there_are_any() {
     let sandbox = sandbox();
     sandbox.ok(&["enroll", "--class", "red", "desk.png"]);

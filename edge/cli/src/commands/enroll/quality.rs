@@ -63,7 +63,8 @@ pub(super) fn rejected(
         let files = prepared.images.iter().zip(&prepared.files);
         for ((image, file), found) in files.zip(quality) {
             let first = *seen.entry(image.key()).or_insert(target);
-            let finding = found.into_iter().next().or_else(|| in_other_class(target, first));
+            let other = in_other_class(target, first, image.key());
+            let finding = found.into_iter().next().or(other);
             errors.extend(finding.map(|finding| FileError {
                 file: file.name.clone(),
                 error: finding.to_string(),
@@ -74,11 +75,11 @@ pub(super) fn rejected(
     Ok(errors)
 }
 
-/// The finding of an image of `target` whose file was in `first` before.
-fn in_other_class(target: &Target, first: &Target) -> Option<Finding> {
+/// The finding of an image of `target` that was in `first` before.
+fn in_other_class(target: &Target, first: &Target, image: ImageKey) -> Option<Finding> {
     match (target, first) {
         (Target::Class(class), Target::Class(other)) if class != other => {
-            Some(Finding::in_other_class(other.as_str()))
+            Some(Finding::in_other_class(other.as_str(), image))
         }
         _ => None,
     }
@@ -94,10 +95,11 @@ mod tests {
     fn a_file_in_two_classes_of_one_call_is_found() {
         let [mug, key] =
             ["mug", "key"].map(|label| Target::Class(Label::parse(label).expect("a label")));
-        let found = in_other_class(&key, &mug).expect("a finding");
+        let image = ImageKey { sha256: [1; 32], crop: None };
+        let found = in_other_class(&key, &mug, image).expect("a finding");
         assert_eq!(found.code, Code::InOtherClass);
         assert!(found.detail.contains("\"mug\""), "{found}");
-        assert_eq!(in_other_class(&mug, &mug), None);
-        assert_eq!(in_other_class(&mug, &Target::Background), None);
+        assert_eq!(in_other_class(&mug, &mug, image), None);
+        assert_eq!(in_other_class(&mug, &Target::Background, image), None);
     }
 }
