@@ -36,8 +36,11 @@ export const galleries = async () => (await call("GET", "/v1/galleries")).galler
 export const createGallery = (gallery) => call("PUT", urlOf(gallery));
 export const renameGallery = (gallery, newName) => callWith("PATCH", urlOf(gallery), { name: newName });
 export const deleteGallery = (gallery) => call("DELETE", urlOf(gallery));
-/** Deleted galleries that can be restored, at most 100, the one that was deleted last first. */
-export const deletedGalleries = async () => (await call("GET", "/v1/deleted-galleries")).galleries;
+/**
+ * Deleted galleries that can be restored, at most 100, the one that was deleted last first; `next` is null
+ * if these are all.
+ */
+export const deletedGalleries = () => call("GET", "/v1/deleted-galleries");
 /** Restores the gallery with this id, or the one of this name that was deleted last. */
 export const restoreGallery = (gallery) => call("POST", `${urlOf(gallery)}/undelete`);
 

@@ -51,11 +51,13 @@ export class Galleries {
   }
 
   /** Lists the deleted galleries, if there are any. */
-  #list(deleted) {
+  #list({ galleries: deleted, next }) {
     show(byId("gallery-deleted"), deleted.length > 0);
-    const drawn = JSON.stringify(deleted);
+    const drawn = JSON.stringify([deleted, next]);
     if (drawn === this.#drawn) return;
     this.#drawn = drawn;
+    const more = `There are more: only the last ${deleted.length} are listed. Restore others over the HTTP API.`;
+    say(byId("gallery-deleted-more"), next === null ? "" : more);
     byId("gallery-deleted-list").replaceChildren(...deleted.map((one) => this.#row(one)));
   }
 

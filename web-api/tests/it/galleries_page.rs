@@ -57,3 +57,21 @@ fn a_deleted_gallery_is_restored_from_the_list() {
     browser.wait("the list to go", || !browser.is_shown(DELETED));
     assert_eq!(browser.text("#gallery-error"), "");
 }
+
+#[test]
+fn the_list_of_deleted_galleries_says_that_there_are_more() {
+    let Some(stage) = Stage::set("many deleted galleries on the page") else { return };
+    let browser = &stage.browser;
+    for _ in 0..101 {
+        stage.service.put("/v1/galleries/line", "").ok();
+        stage.service.delete("/v1/galleries/line").ok();
+    }
+    stage.open();
+    browser.wait("the list", || browser.is_shown(DELETED));
+    browser.click("#gallery-deleted > summary");
+    browser.wait_for_text("#gallery-deleted-more", "only the last 100 are listed");
+    browser.click("#gallery-deleted-list button");
+    wait_for(&stage, "line");
+    browser.wait("the note to go", || !browser.is_shown("#gallery-deleted-more"));
+    assert_eq!(browser.complaints(), [""; 0]);
+}
