@@ -134,8 +134,7 @@ impl Job {
         let Reembedding { examples, left_out, .. } = made;
         let gallery = self.gallery;
         info!("the gallery {gallery} has {examples} new embeddings; {left_out} were left out");
-        // Only the handle of this task is dropped.
-        drop(self.state.reembed.forget(gallery));
+        self.state.reembed.set(gallery, Phase::after(made));
     }
 
     /// Images that cannot be read are found when they are decoded: the user decides about them.

@@ -5,8 +5,8 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use edge::gallery::GalleryId;
-use edge::recognizer::ReembedComparison;
+use edge::gallery::{GalleryId, GroupId};
+use edge::recognizer::{ReembedComparison, Reembedding};
 use tokio::task::JoinHandle;
 
 /// What the job does when all images are embedded.
@@ -30,8 +30,23 @@ pub enum Phase {
         /// Why they are not used although that was asked for.
         error: Option<String>,
     },
+    /// The gallery has the new embeddings.
+    Done {
+        /// The id of the swap, by which it is undone.
+        change: Option<GroupId>,
+        /// The revision of the gallery after it.
+        revision: u64,
+    },
     /// It ended before that.
     Failed(String),
+}
+
+impl Phase {
+    /// After this swap.
+    #[must_use]
+    pub fn after(made: &Reembedding) -> Self {
+        Self::Done { change: made.change, revision: made.revision }
+    }
 }
 
 #[derive(Debug)]

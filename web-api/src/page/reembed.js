@@ -46,9 +46,9 @@ export class Reembed {
     try {
       const answer = await recomputed();
       if (gallery !== selected()) return;
-      if (answer.other_space) this.#draw(answer);
-      // The job, or another client, has made the swap.
-      else await this.#changed();
+      // At its end a job runs for a moment after the swap.
+      if (answer.other_space || answer.state === "running") this.#draw(answer);
+      else await this.#changed(swapped(answer));
     } catch (problem) {
       if (gallery !== selected()) return;
       show(byId("reembed"), true);
@@ -121,7 +121,7 @@ export class Reembed {
     try {
       const answer = await call();
       if (answer.change) {
-        await this.#changed({ what: "Recomputed the images with this model.", changes: [answer.change] });
+        await this.#changed(swapped(answer));
         byId("classes-title").focus();
       } else if (gallery === selected()) {
         await this.#follow(answer);
@@ -140,6 +140,10 @@ export class Reembed {
     return undefined;
   }
 }
+
+/** What the job, this page or another client did, to be taken back; undefined if that is not known. */
+const swapped = ({ change }) =>
+  (change ? { what: "Recomputed the images with this model.", changes: [change] } : undefined);
 
 const lost = ({ without_image, unreadable }) => without_image + unreadable;
 

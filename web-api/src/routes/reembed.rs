@@ -31,8 +31,8 @@ const BUSY: &str = "The images of another gallery are being embedded: one galler
 /// The body may be left out. The job runs beside all other calls: 202 is answered at once, and
 /// `GET` shows how far it is. In the end it is `ready`, with a comparison; a call with `swap` uses
 /// the new embeddings then, which is answered with 200. Such a call before that lets the job use
-/// them by itself. The job ends with the service; what it embedded is kept, and the next call goes
-/// on there. 200 without a change: there is nothing to do.
+/// them by itself: `GET` has the `change` then. The job ends with the service; what it embedded is
+/// kept, and the next call goes on there. 200 without a change: there is nothing to do.
 ///
 /// Status 409 with the code `busy_reembed` while the job of another gallery runs, with `conflict`
 /// if a swap would lose examples and `leave_out` is not set. `If-Match: "<revision>"`: the call
@@ -55,8 +55,10 @@ pub async fn start(
     let at_end = AtEnd { swap: request.swap, leave_out: request.leave_out };
     let (id, found) = read_checked(&state, writer, &gallery, precondition).await?;
     if !found.other_space {
-        // A job that was ready is about a state of the gallery that is past.
-        drop(state.reembed.forget(id));
+        if !matches!(state.reembed.phase(id), Some(Phase::Done { .. })) {
+            // A job that was ready is about a state of the gallery that is past.
+            drop(state.reembed.forget(id));
+        }
         return Ok(tagged(StatusCode::OK, found.revision, found));
     }
     check_complete(&found, at_end)?;
@@ -149,18 +151,14 @@ async fn swap_now(
 ) -> Result<Option<wire::Reembed>, Problem> {
     let swapped = state.change(writer, &id.to_string(), move |recognizer| {
         recognizer.check(precondition)?;
-        if reembed::swap(recognizer, leave_out)? == Swap::NotYet {
-            return Ok(None);
-        }
-        let change = wire::last_change(recognizer);
-        let swapped = wire::Reembed { change, ..wire::Reembed::new(recognizer)? };
-        Ok::<_, RecognizerError>(Some(swapped))
+        let Swap::Made(made) = reembed::swap(recognizer, leave_out)? else { return Ok(None) };
+        let phase = Phase::after(&made);
+        let swapped = wire::Reembed::new(recognizer)?.with(Some(phase.clone()));
+        Ok::<_, RecognizerError>(Some((swapped, phase)))
     });
-    let swapped = swapped.await??;
-    if swapped.is_some() {
-        drop(state.reembed.forget(id));
-    }
-    Ok(swapped)
+    let Some((swapped, phase)) = swapped.await?? else { return Ok(None) };
+    state.reembed.set(id, phase);
+    Ok(Some(swapped))
 }
 
 fn selected(recognizer: &Recognizer) -> GalleryId {

@@ -22,7 +22,7 @@ pub struct ReembedRequest {
 }
 
 /// How far the job is: `none` (there is none), `running`, `ready` (all images are embedded and
-/// compared) or `failed`.
+/// compared), `done` (the gallery has the new embeddings) or `failed`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReembedState {
@@ -32,6 +32,8 @@ pub enum ReembedState {
     Running,
     /// All images are embedded and compared.
     Ready,
+    /// The gallery has the new embeddings.
+    Done,
     /// It ended before that.
     Failed,
 }
@@ -78,9 +80,14 @@ pub struct Reembed {
     pub error: Option<String>,
     /// The gallery's revision.
     pub revision: u64,
-    /// The id of the change, if this call made the swap, by which it is undone; null otherwise.
+    /// The id of the change that made the swap, by which it is undone, if the state is `done`; null
+    /// otherwise.
     #[schema(pattern = "^ch_[0-9a-f]{32}$", example = "ch_0193b7a2c4d870008a3f21b4cd56ef78")]
     pub change: Option<String>,
+    /// The gallery's revision after the swap, if the state is `done`; null otherwise. The gallery
+    /// has changed since if its `revision` is another one.
+    #[schema(example = 62)]
+    pub swap_revision: Option<u64>,
 }
 
 /// What the new embeddings change, measured with the examples of the gallery: each is left out and
@@ -139,6 +146,7 @@ impl Reembed {
             error: None,
             revision: recognizer.revision(),
             change: None,
+            swap_revision: None,
         })
     }
 
@@ -146,10 +154,18 @@ impl Reembed {
     #[must_use]
     pub fn with(self, phase: Option<Phase>) -> Self {
         match phase {
+            // Also between the swap and the end of the job.
+            Some(Phase::Running) => Self { state: ReembedState::Running, ..self },
+            Some(Phase::Done { change, revision }) if !self.other_space => Self {
+                state: ReembedState::Done,
+                change: change.map(|change| change.to_string()),
+                swap_revision: Some(revision),
+                ..self
+            },
             // What a job did for a gallery that is of this model again does not count.
             _ if !self.other_space => self,
-            None => self,
-            Some(Phase::Running) => Self { state: ReembedState::Running, ..self },
+            // The swap was undone.
+            None | Some(Phase::Done { .. }) => self,
             Some(Phase::Ready { comparison, error }) => {
                 let comparison = Some(ReembedComparison::from(&comparison));
                 Self { state: ReembedState::Ready, comparison, error, ..self }

@@ -166,7 +166,8 @@ fn the_new_embeddings_are_compared_used_and_taken_back() {
     let tag = format!("\"{}\"", swapped.json()["revision"]);
     assert_eq!(swapped.header("etag"), Some(tag.as_str()));
     assert!(swapped.json()["change"].is_string(), "{}", swapped.text());
-    assert_eq!(service.get(REEMBED).ok()["state"], "none");
+    assert_eq!(service.get(REEMBED).ok(), swapped.json(), "the state after it");
+    assert_eq!(swapped.json()["state"], "done");
     assert_eq!(service.post(CLASSIFY, &query()).ok()["results"][0]["label"], "stripes");
     assert_eq!(counted(&service), 6);
     let again = service.post_json(REEMBED, SWAP);
@@ -185,10 +186,17 @@ fn the_new_embeddings_are_compared_used_and_taken_back() {
 fn a_job_that_was_asked_to_swaps_by_itself() {
     let service = Two::new(3).into_service();
     assert_eq!(service.post_json(REEMBED, SWAP).status, 202);
-    wait_for(&service, "the swap", |state| state["other_space"] == false);
+    let done = wait_for(&service, "the swap", |state| state["state"] == "done");
+    assert_eq!((&done["other_space"], &done["swap_revision"]), (&json!(false), &done["revision"]));
     assert_eq!(service.post(CLASSIFY, &query()).ok()["results"][0]["label"], "stripes");
     let history = service.get(&format!("{GALLERY}/history?limit=1")).ok();
     assert_eq!(history["history"][0]["actor"], "http", "{history}");
+    assert_eq!(history["history"][0]["change"], done["change"], "{history}");
+    let again = service.post_json(REEMBED, SWAP);
+    assert_eq!((again.status, &again.json()["change"]), (200, &Value::Null), "nothing to do");
+    let undo = json!({ "change": service.get(REEMBED).ok()["change"] }).to_string();
+    service.post_json(&format!("{GALLERY}/undo"), &undo).ok();
+    assert_eq!(service.get(REEMBED).ok()["other_space"], true);
 }
 
 #[test]
