@@ -98,7 +98,7 @@ pub use history::{HistoryEntry, UndoTarget};
 pub use id::{ChangeId, ClassId, DeviceId, ExampleId, GalleryId, GroupId, NotAnId};
 pub use label::{Label, LabelError, MAX_LABEL_CHARS};
 pub use limits::GalleryLimits;
-pub use reembedded::{KeptImage, ReembedStatus, Reembedded, Reembedding};
+pub use reembedded::{CanceledReembed, KeptImage, ReembedStatus, Reembedded, Reembedding};
 pub use retention::{DeletedEntry, PurgedGallery};
 pub use salvage::{SalvageError, Salvaged, SalvagedGallery};
 pub use settings::{GallerySettings, KeepImages, NotKeepImages, Setting, SettingError};

@@ -71,7 +71,7 @@ use networks::{Networks, availability};
 use open_galleries::OpenGalleries;
 use snapshot::Snapshots;
 
-pub use crate::gallery::{KeptImage, ReembedStatus, Reembedded, Reembedding};
+pub use crate::gallery::{CanceledReembed, KeptImage, ReembedStatus, Reembedded, Reembedding};
 pub use calibration::{CalibrationEvidence, CalibrationReport, StatedThreshold};
 pub use error::RecognizerError;
 pub use examples::ExampleInfo;

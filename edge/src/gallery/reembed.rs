@@ -14,7 +14,7 @@ use super::class::Example;
 use super::commit::Data;
 use super::error::GalleryError;
 use super::id::ExampleId;
-use super::reembedded::{KeptImage, ReembedStatus, Reembedded, Reembedding};
+use super::reembedded::{CanceledReembed, KeptImage, ReembedStatus, Reembedded, Reembedding};
 use super::state::{ExampleState, State};
 use super::worklist::Worklist;
 use super::write::{defect, in_parts};
@@ -201,14 +201,14 @@ impl Gallery {
         Ok(Reembedding { revision: self.revision, change: self.last_change, examples, left_out })
     }
 
-    /// Forgets what was embedded for a swap that was not made, and returns how many examples that
-    /// were. Embeddings of a space that the gallery once was of are kept.
+    /// Forgets what was embedded for a swap that was not made. Embeddings of a space that the
+    /// gallery once was of are kept.
     ///
     /// # Errors
     /// [`GalleryError::NotOtherSpace`]; [`GalleryError::ReadOnly`]; [`GalleryError::StoreFull`].
-    pub fn cancel_reembed(&mut self) -> Result<usize, GalleryError> {
+    pub fn cancel_reembed(&mut self) -> Result<CanceledReembed, GalleryError> {
         self.begin()?;
-        let n = self.worklist()?.n_embedded();
+        let embedded = self.worklist()?.n_embedded();
         let space_id = self.space_in_use.clone();
         let journal = self.journal.changes()?;
         let was_in_use = journal.iter().any(|change| match &change.what {
@@ -217,11 +217,11 @@ impl Gallery {
         });
         if was_in_use {
             // An undo of that change needs them.
-            return Ok(0);
+            return Ok(CanceledReembed { forgotten: 0, kept: embedded });
         }
         self.journal.forget(&space_id)?;
         *self.work.get_mut() = None;
-        Ok(n)
+        Ok(CanceledReembed { forgotten: embedded, kept: 0 })
     }
 
     /// These examples with their embeddings in the space in use; absent without one.

@@ -49,6 +49,16 @@ pub struct Reembedded {
     pub embedding: Option<Vec<f32>>,
 }
 
+/// The result of [`Gallery::cancel_reembed`](super::Gallery::cancel_reembed).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CanceledReembed {
+    /// Examples whose new embeddings were forgotten.
+    pub forgotten: usize,
+    /// Examples whose new embeddings are kept, since the gallery was once of their space: an undo
+    /// or a redo needs them. Nothing is forgotten then.
+    pub kept: usize,
+}
+
 /// The result of [`Gallery::finish_reembed`](super::Gallery::finish_reembed).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reembedding {

@@ -4,7 +4,7 @@
 use super::Recognizer;
 use super::error::RecognizerError;
 use crate::backbone::EmbedError;
-use crate::gallery::{KeptImage, ReembedStatus, Reembedded, Reembedding};
+use crate::gallery::{CanceledReembed, KeptImage, ReembedStatus, Reembedded, Reembedding};
 
 mod comparison;
 
@@ -78,13 +78,13 @@ impl Recognizer {
         Ok(self.gallery.finish_reembed(leave_out, length)?)
     }
 
-    /// Forgets what was embedded for a swap that was not made, and returns how many examples that
-    /// were. Embeddings of a space that the gallery once was of are kept.
+    /// Forgets what was embedded for a swap that was not made. Embeddings of a space that the
+    /// gallery once was of are kept.
     ///
     /// # Errors
     /// [`RecognizerError::Gallery`] if the gallery is of the space of the bundle, or if the store
     /// cannot be written.
-    pub fn cancel_reembed(&mut self) -> Result<usize, RecognizerError> {
+    pub fn cancel_reembed(&mut self) -> Result<CanceledReembed, RecognizerError> {
         Ok(self.gallery.cancel_reembed()?)
     }
 

@@ -105,10 +105,13 @@ export class Reembed {
   async #discard() {
     const text = "What was recomputed is forgotten. The gallery stays as it is.";
     if (!(await confirmed("Discard the recomputed images?", text, "Discard"))) return byId("reembed-discard").focus();
+    const gallery = selected();
+    let kept = 0;
     await this.#do(async () => {
-      await forgetRecomputed();
+      ({ kept } = await forgetRecomputed());
       return recomputed();
     });
+    if (kept > 0 && gallery === selected()) byId("reembed-status").textContent = keptWords(kept);
     return byId("reembed-title").focus();
   }
 
@@ -156,6 +159,10 @@ function lostWords({ without_image, unreadable }) {
   return `${plural(lost({ without_image, unreadable }), "image")} would be lost: ${parts.join(", and ")}. `
     + "To keep them, use the model that made the gallery.";
 }
+
+/** Why nothing was discarded. */
+const keptWords = (kept) =>
+  `Nothing was discarded: the gallery once used ${plural(kept, "recomputed image")}, so an undo or a redo needs them.`;
 
 function status({ state, embedded, to_embed }) {
   if (state === "running" && to_embed > 0) return `Recomputed ${embedded} of ${plural(embedded + to_embed, "image")}…`;

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use edge::Recognizer;
 use edge::gallery::{GalleryError, GalleryId};
-use edge::recognizer::{Precondition, RecognizerError};
+use edge::recognizer::{CanceledReembed, Precondition, RecognizerError};
 
 use crate::http::body;
 use crate::http::client::Client;
@@ -98,6 +98,9 @@ pub async fn read(
 
 /// Ends the re-embedding of a gallery and forgets the new embeddings. The gallery stays as it is.
 ///
+/// If the gallery was once of this model, and its swap was undone, the new embeddings are `kept`: a
+/// redo needs them.
+///
 /// `If-Match: "<revision>"`: the call fails with status 412 if the gallery has another revision.
 #[utoipa::path(delete, path = "/v1/galleries/{gallery}/reembed", tag = "galleries",
     operation_id = "cancel_reembed",
@@ -115,13 +118,13 @@ pub async fn cancel(
     reembed::stop(&state, id).await;
     let forgotten = state
         .change(writer, &id.to_string(), |recognizer| {
-            let forgotten = match recognizer.is_other_space() {
+            let CanceledReembed { forgotten, kept } = match recognizer.is_other_space() {
                 true => recognizer.cancel_reembed()?,
                 // The embeddings that were new are those in use.
-                false => 0,
+                false => CanceledReembed::default(),
             };
             let revision = recognizer.revision();
-            Ok::<_, RecognizerError>(wire::ReembedForgotten { forgotten, revision })
+            Ok::<_, RecognizerError>(wire::ReembedForgotten { forgotten, kept, revision })
         })
         .await??;
     Ok(tagged(StatusCode::OK, forgotten.revision, forgotten))

@@ -116,6 +116,9 @@ pub struct ReembedComparison {
 pub struct ReembedForgotten {
     /// How many new embeddings were forgotten.
     pub forgotten: usize,
+    /// How many new embeddings are kept, since the gallery was once of this model: an undo or a
+    /// redo needs them. Nothing is forgotten then.
+    pub kept: usize,
     /// The gallery's revision.
     pub revision: u64,
 }

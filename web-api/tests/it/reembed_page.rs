@@ -47,6 +47,10 @@ fn images_are_recomputed_used_and_taken_back() {
     browser.click("#done-button");
     browser.wait("the banner", || browser.is_shown("#reembed"));
     browser.wait_for_text("#reembed-status", "6 images of 6 are recomputed already");
+    browser.click(DISCARD);
+    browser.wait("the question", || browser.is_shown("#confirm-yes"));
+    browser.click("#confirm-yes");
+    browser.wait_for_text("#reembed-status", "the gallery once used 6 recomputed images");
 }
 
 #[test]

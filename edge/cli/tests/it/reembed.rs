@@ -154,6 +154,17 @@ fn what_was_embedded_is_forgotten_on_request() {
 }
 
 #[test]
+fn what_the_gallery_once_used_is_kept() {
+    let two = Two::new(2);
+    two.ok(&["gallery", "reembed", "--yes"]);
+    two.ok(&["gallery", "undo"]);
+    let canceled = two.ok(&["gallery", "reembed", "--cancel"]);
+    assert!(canceled.out.contains("kept the new embeddings of 6 examples"), "{canceled:?}");
+    assert!(canceled.out.contains("the gallery once used them"), "{canceled:?}");
+    two.ok(&["gallery", "redo"]);
+}
+
+#[test]
 fn ctrl_c_keeps_what_is_embedded() {
     let two = Two::new(20);
     let mut command = two.command(&["gallery", "reembed", "--yes"]);

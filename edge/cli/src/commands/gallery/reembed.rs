@@ -66,8 +66,8 @@ pub(super) fn run(options: &Options, json: bool, device: &Device) -> Result<(), 
         return show(&NothingToDo::of(&recognizer), json);
     }
     if options.cancel {
-        let forgotten = recognizer.cancel_reembed()?;
-        return show(&Canceled::new(forgotten, recognizer.revision()), json);
+        let canceled = recognizer.cancel_reembed()?;
+        return show(&Canceled::new(canceled, recognizer.revision()), json);
     }
     let status = recognizer.reembed_status()?;
     check_complete(&status, options.leave_out)?;

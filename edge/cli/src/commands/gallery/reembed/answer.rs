@@ -3,7 +3,7 @@
 use std::fmt;
 
 use edge::Recognizer;
-use edge::recognizer::{ReembedComparison, ReembedStatus, Reembedding};
+use edge::recognizer::{CanceledReembed, ReembedComparison, ReembedStatus, Reembedding};
 use serde::Serialize;
 
 use crate::text::{Align, counted, table};
@@ -70,6 +70,8 @@ pub(super) struct NothingToDo {
 pub(super) struct Canceled {
     state: &'static str,
     forgotten: usize,
+    /// Of these examples the new embeddings are kept, since the gallery once used them.
+    kept: usize,
     revision: u64,
 }
 
@@ -120,8 +122,9 @@ impl NothingToDo {
 }
 
 impl Canceled {
-    pub(super) fn new(forgotten: usize, revision: u64) -> Self {
-        Self { state: "canceled", forgotten, revision }
+    pub(super) fn new(canceled: CanceledReembed, revision: u64) -> Self {
+        let CanceledReembed { forgotten, kept } = canceled;
+        Self { state: "canceled", forgotten, kept, revision }
     }
 }
 
@@ -201,7 +204,15 @@ impl fmt::Display for NothingToDo {
 
 impl fmt::Display for Canceled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "forgot the new embeddings of {}", counted(self.forgotten))?;
+        match self.kept {
+            0 => writeln!(f, "forgot the new embeddings of {}", counted(self.forgotten))?,
+            kept => writeln!(
+                f,
+                "kept the new embeddings of {}: the gallery once used them, so an undo or a redo \
+                 needs them",
+                counted(kept)
+            )?,
+        }
         writeln!(f, "the gallery is as it was")
     }
 }
