@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import anyio
@@ -115,6 +116,26 @@ def test_one_image_is_the_body_and_several_are_a_form() -> None:
     assert several.headers["content-type"].startswith("multipart/form-data; boundary=")
     assert several.content.count(b'name="file"') == 2 and columns() in several.content
     assert one.headers["handful-deadline-ms"] == "2000"
+
+
+def test_a_part_of_an_image_is_a_parameter() -> None:
+    service = Service(refusal(400))
+    client = service.client()
+    part = "0,0,0.5,1"
+    error_of(lambda: client.enroll("mug", stripes(), crop=part))
+    error_of(lambda: client.enroll_background(stripes(), crop=part))
+    error_of(lambda: client.classify(stripes(), crop=part))
+    error_of(lambda: client.embed(stripes(), crop=part))
+    assert [request.url.params["crop"] for request in service.requests] == [part] * 4
+    error_of(lambda: client.classify(stripes()))
+    assert "crop" not in service.requests[-1].url.params
+
+
+def test_all_that_devices_did_is_undone() -> None:
+    service = Service(httpx.Response(200, json=UNDONE))
+    service.client().undo(devices=["d_1", "d_2"], through=True)
+    body = json.loads(service.requests[0].content)
+    assert body == {"devices": ["d_1", "d_2"], "through": True}
 
 
 def test_no_image_is_no_call() -> None:

@@ -69,6 +69,33 @@ def test_errors_have_code_status_and_request(gallery: Gallery) -> None:
     assert labels(gallery) == []
 
 
+def test_parts_of_an_image_are_examples(gallery: Gallery) -> None:
+    gallery.enroll("left", stripes(), crop="0,0,24,48")
+    gallery.enroll("left", stripes(), crop="0.5,0,0.5,1")
+    assert [each.crop for each in gallery.examples("left")] == ["0,0,0.5,1", "0.5,0,0.5,1"]
+    assert gallery.classify(stripes(), crop="0,0,24,48").label == "left"
+    with pytest.raises(HandfulError) as caught:
+        gallery.enroll("left", [stripes(), columns()], crop="0,0,24,48")
+    assert caught.value.code == "bad_request"
+
+
+def test_deleted_galleries_are_listed_and_restored(handful: Handful) -> None:
+    handful.create_gallery("gone")
+    handful.delete_gallery("gone")
+    deleted = next(each for each in handful.deleted_galleries() if each.gallery == "gone")
+    handful.undelete_gallery(deleted.id)
+    assert "gone" in [each.gallery for each in handful.galleries()]
+    handful.delete_gallery("gone")
+
+
+def test_a_gallery_of_this_model_is_not_embedded_anew(gallery: Gallery) -> None:
+    teach(gallery)
+    status = gallery.reembed_status()
+    assert (status.other_space, status.state, status.examples) == (False, "none", 4)
+    assert gallery.start_reembed(swap=True).change is None
+    assert gallery.cancel_reembed().forgotten == 0
+
+
 def test_a_label_may_have_any_characters(gallery: Gallery) -> None:
     for label in ("Käse & Brot 50%", "a?b#c", "v1.2"):
         gallery.enroll(label, stripes())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from types import TracebackType
 
 import httpx
@@ -9,7 +10,7 @@ import httpx
 from handful_client import images as image_files
 from handful_client import models
 from handful_client._async.connection import AsyncConnection
-from handful_client._async.gallery import AsyncGallery
+from handful_client._async.gallery import PART, AsyncGallery
 from handful_client._calls import Call, Settings, path
 from handful_client.images import Images
 
@@ -94,7 +95,7 @@ class AsyncHandful(AsyncGallery):
     async def undelete_gallery(
         self, name: str, *, if_revision: int | None = None
     ) -> AsyncGallery:
-        """Restores the gallery of this name that was deleted last."""
+        """Restores the gallery with this id, or the one of this name that was deleted last."""
         call = Call(
             "POST",
             path("galleries", name, "undelete"),
@@ -104,11 +105,29 @@ class AsyncHandful(AsyncGallery):
         await self._connection.json(call, models.Gallery)
         return self.gallery(name)
 
+    async def deleted_galleries(self) -> AsyncIterator[models.DeletedGallery]:
+        """The deleted galleries that can be restored, the one that was deleted last first."""
+        after: str | None = None
+        while True:
+            call = Call(
+                "GET", path("deleted-galleries"), params={"limit": PART, "after": after}
+            )
+            part = await self._connection.json(call, models.DeletedGalleries)
+            for gallery in part.galleries:
+                yield gallery
+            after = part.next
+            if after is None:
+                return
+
     # The service
 
-    async def embed(self, images: Images) -> models.Embedded:
-        """The embedding of each image, for use elsewhere."""
-        call = Call("POST", path("embed"), images=image_files.read(images))
+    async def embed(self, images: Images, *, crop: str | None = None) -> models.Embedded:
+        """The embedding of each image, for use elsewhere.
+
+        `crop` is the part of the one image that is used, as of `enroll`.
+        """
+        files = image_files.read(images)
+        call = Call("POST", path("embed"), params={"crop": crop}, images=files)
         return await self._connection.json(call, models.Embedded)
 
     async def senses(self, noun: str) -> models.Senses:

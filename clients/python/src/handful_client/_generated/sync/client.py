@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import TracebackType
 
 import httpx
@@ -11,7 +12,7 @@ import httpx
 from handful_client import images as image_files
 from handful_client import models
 from handful_client._generated.sync.connection import Connection
-from handful_client._generated.sync.gallery import Gallery
+from handful_client._generated.sync.gallery import PART, Gallery
 from handful_client._calls import Call, Settings, path
 from handful_client.images import Images
 
@@ -96,7 +97,7 @@ class Handful(Gallery):
     def undelete_gallery(
         self, name: str, *, if_revision: int | None = None
     ) -> Gallery:
-        """Restores the gallery of this name that was deleted last."""
+        """Restores the gallery with this id, or the one of this name that was deleted last."""
         call = Call(
             "POST",
             path("galleries", name, "undelete"),
@@ -106,11 +107,29 @@ class Handful(Gallery):
         self._connection.json(call, models.Gallery)
         return self.gallery(name)
 
+    def deleted_galleries(self) -> Iterator[models.DeletedGallery]:
+        """The deleted galleries that can be restored, the one that was deleted last first."""
+        after: str | None = None
+        while True:
+            call = Call(
+                "GET", path("deleted-galleries"), params={"limit": PART, "after": after}
+            )
+            part = self._connection.json(call, models.DeletedGalleries)
+            for gallery in part.galleries:
+                yield gallery
+            after = part.next
+            if after is None:
+                return
+
     # The service
 
-    def embed(self, images: Images) -> models.Embedded:
-        """The embedding of each image, for use elsewhere."""
-        call = Call("POST", path("embed"), images=image_files.read(images))
+    def embed(self, images: Images, *, crop: str | None = None) -> models.Embedded:
+        """The embedding of each image, for use elsewhere.
+
+        `crop` is the part of the one image that is used, as of `enroll`.
+        """
+        files = image_files.read(images)
+        call = Call("POST", path("embed"), params={"crop": crop}, images=files)
         return self._connection.json(call, models.Embedded)
 
     def senses(self, noun: str) -> models.Senses:

@@ -53,44 +53,68 @@ class Gallery:
         *,
         create: bool = True,
         strict: bool = False,
+        crop: str | None = None,
         if_revision: int | None = None,
     ) -> models.Enrolled:
         """Adds images as examples of a class, all or none.
 
         With `create`, the class is made if it does not exist. With `strict`, an image with a
         finding of `quality` refuses the call. The same image counts once.
+
+        `crop` is the part that is used, only of one image: left, top, width and height, such as
+        `"0.25,0.1,0.5,0.5"` in fractions or `"320,96,640,768"` in pixels.
         """
         call = Call(
             "POST",
             self._path("classes", label, "examples"),
-            params={"create": create, "strict": strict},
+            params={"create": create, "strict": strict, "crop": crop},
             images=image_files.read(images),
             if_revision=if_revision,
         )
         return self._connection.json(call, models.Enrolled)
 
     def enroll_background(
-        self, images: Images, *, strict: bool = False, if_revision: int | None = None
+        self,
+        images: Images,
+        *,
+        strict: bool = False,
+        crop: str | None = None,
+        if_revision: int | None = None,
     ) -> models.EnrolledBackground:
-        """Adds images of none of the classes to the background set, all or none."""
+        """Adds images of none of the classes to the background set, all or none.
+
+        `crop` is the part of the one image that is used, as of `enroll`.
+        """
         call = Call(
             "POST",
             self._path("background", "examples"),
-            params={"strict": strict},
+            params={"strict": strict, "crop": crop},
             images=image_files.read(images),
             if_revision=if_revision,
         )
         return self._connection.json(call, models.EnrolledBackground)
 
     def classify(
-        self, image: Image, *, top: int = 5, explain: bool = False, rate: float | None = None
+        self,
+        image: Image,
+        *,
+        top: int = 5,
+        explain: bool = False,
+        rate: float | None = None,
+        crop: str | None = None,
     ) -> models.ClassifiedImage:
         """The best classes of one image, `top` at most.
 
         `rate` is the share of unknown images that may be accepted, in place of the gallery's.
+        `crop` is the part of the image that is classified, as of `enroll`.
         """
-        classified = self.classify_many([image], top=top, explain=explain, rate=rate)
-        return classified.results[0]
+        call = Call(
+            "POST",
+            self._path("classify"),
+            params={"top": top, "explain": explain, "rate": rate, "crop": crop},
+            images=image_files.read([image]),
+        )
+        return (self._connection.json(call, models.Classified)).results[0]
 
     def classify_many(
         self,
@@ -249,13 +273,21 @@ class Gallery:
         return self._items(models.History, lambda part: part.history, "history")
 
     def undo(
-        self, change: str | None = None, *, through: bool = False, if_revision: int | None = None
+        self,
+        change: str | None = None,
+        *,
+        devices: Iterable[str] | None = None,
+        through: bool = False,
+        if_revision: int | None = None,
     ) -> models.Undone:
         """Takes a change back; without its id, the last one that is not undone.
 
-        With `through`, the later changes that depend on it are undone too.
+        With `devices` in its place, all that these did: those of the answer of an import take the
+        import back. With `through`, the later changes that depend on it are undone too.
         """
-        body = given(change=change, through=through)
+        body = given(
+            change=change, devices=None if devices is None else list(devices), through=through
+        )
         return self._once("POST", models.Undone, "undo", json=body, if_revision=if_revision)
 
     def redo(
@@ -308,6 +340,32 @@ class Gallery:
                 is_transfer=True,
             )
             return self._connection.json(call, models.Imported)
+
+    # Another model
+
+    def reembed_status(self) -> models.Reembed:
+        """How far the gallery of another model is embedded anew, and what that changes."""
+        return self._get(models.Reembed, "reembed")
+
+    def start_reembed(
+        self, *, swap: bool = False, leave_out: bool = False, if_revision: int | None = None
+    ) -> models.Reembed:
+        """Embeds the kept images of a gallery of another model anew, or goes on with that.
+
+        The job runs in the service; `reembed_status` is how far it is. With `swap`, the new
+        embeddings are used: at once if the job is `ready`, and otherwise when it is. With
+        `leave_out`, examples without an image that can be read are removed with it.
+        """
+        body = {"swap": swap, "leave_out": leave_out}
+        return self._send(
+            "POST", models.Reembed, "reembed", json=body, if_revision=if_revision
+        )
+
+    def cancel_reembed(self, *, if_revision: int | None = None) -> models.ReembedForgotten:
+        """Ends this and forgets the new embeddings. The gallery stays as it is."""
+        return self._send(
+            "DELETE", models.ReembedForgotten, "reembed", if_revision=if_revision
+        )
 
     # How they are sent
 
