@@ -347,6 +347,35 @@ fn a_page_of_a_gallery_that_was_embedded_anew_is_never_taken_for_another_model()
     assert!(least < expected.len(), "no page had an embedding in use");
 }
 
+fn has(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
+
+/// Pages that are free may have all rows as they were before a purge.
+#[test]
+fn what_is_purged_does_not_come_back_from_former_rows() {
+    let root = tempfile::tempdir().unwrap();
+    let file = root.path().join("gallery.redb");
+    let mut random = Random::new(3);
+    let mut gallery = Galleries::open(root.path(), SPACE).unwrap().gallery("default").unwrap();
+    let examples = (1..4).map(|n| example(10 * n, 16, &mut random)).collect();
+    gallery.enroll(&label("mug"), examples, true).unwrap();
+    let gone = gallery.class("mug").unwrap().examples[0].clone();
+    let embedding: Vec<u8> = gone.embedding.iter().flat_map(|value| value.to_le_bytes()).collect();
+    gallery.remove_examples(&[gone.id.to_string()]).unwrap();
+    let before = fs::read(&file).unwrap();
+    assert_eq!(gallery.purge(Duration::ZERO).unwrap(), 1);
+    let after = (facts(&gallery), gallery.digest());
+    drop(gallery);
+    let both = [fs::read(&file).unwrap(), before].concat();
+    assert!(has(&both, &embedding) && has(&both, &image(10)));
+    let (answer, galleries, root) = salvaged(&both);
+    assert!(answer.is_whole(), "{answer:?}");
+    assert_eq!((facts(&galleries[0]), galleries[0].digest()), after);
+    let new = fs::read(root.path().join("new/gallery.redb")).unwrap();
+    assert!(!has(&new, &embedding) && !has(&new, &image(10)));
+}
+
 #[test]
 fn of_a_file_that_was_cut_everything_that_is_there_is_taken() {
     let root = tempfile::tempdir().unwrap();

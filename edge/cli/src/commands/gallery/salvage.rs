@@ -21,8 +21,8 @@ Examples:
 The damaged store is only read, so a copy on a read-only disk will do. A page that is damaged costs
 at most a few examples. Nothing is taken that does not have its checksum.
 
-Exit codes: 0 everything was whole; 1 something is lost, and the new store has the rest; 2 nothing
-was found, or the folder for the new store is not empty.";
+Exit codes: 0 nothing is known to be lost; 1 something is lost, and the new store has the rest;
+2 nothing was found, or the folder for the new store is not empty.";
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
