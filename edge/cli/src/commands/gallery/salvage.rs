@@ -95,8 +95,8 @@ impl Answer {
 
     /// What is lost, in one line.
     fn losses(&self) -> String {
-        let mut text =
-            format!("not all of the store was whole: {} lost", counted(self.sum(|one| one.lost)));
+        let lost = self.sum(|one| one.lost);
+        let mut text = format!("not all of the store was whole: {} lost", counted(lost));
         match self.sum(|one| one.lost_with_image) {
             0 => {}
             n => text += &format!(" ({n} of them had a kept image that is whole)"),
@@ -110,7 +110,11 @@ impl Answer {
             0 => {}
             n => text += &format!(", {n} changes missing in the history"),
         }
-        text + "; the new store has the rest: enroll the missing images again"
+        text += "; the new store has the rest";
+        if lost > 0 {
+            text += ": enroll the missing images again";
+        }
+        text
     }
 }
 
