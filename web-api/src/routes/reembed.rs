@@ -152,7 +152,8 @@ async fn swap_now(
     precondition: Precondition,
     leave_out: bool,
 ) -> Result<Option<wire::Reembed>, Problem> {
-    let swapped = state.change(writer, &id.to_string(), move |recognizer| {
+    let gallery = id.to_string();
+    let swapped = state.change(writer, &gallery, move |recognizer| {
         recognizer.check(precondition)?;
         let Swap::Made(made) = reembed::swap(recognizer, leave_out)? else { return Ok(None) };
         let phase = Phase::after(&made);

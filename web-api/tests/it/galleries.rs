@@ -210,6 +210,7 @@ fn a_gallery_of_another_model_is_deleted_and_purged() {
     // Without an embedding it would be of any model.
     let example = NewExample {
         sha256: [7; 32],
+        crop: None,
         embedding: vec![1.0; 4],
         precision: "fp32".to_owned(),
         image: None,
