@@ -43,6 +43,12 @@ class BackgroundExample:
     sha256: str
     """SHA-256 of the file, in hexadecimal."""
 
+    crop: str | None = None
+    """
+    The part of the image that it was made of: left, top, width and height as fractions of the
+    upright image; null for the whole image.
+    """
+
 
 @dataclass(frozen=True, kw_only=True)
 class BackgroundExamples:
@@ -202,6 +208,38 @@ image.
 
 
 @dataclass(frozen=True, kw_only=True)
+class DeletedGallery:
+    """A deleted gallery."""
+
+    background_examples: int
+    """Number of background examples: images of none of the classes."""
+
+    classes: int
+    """Number of classes."""
+
+    deleted_at: datetime
+    """When it was deleted, by the clock of the device."""
+
+    examples: int
+    """Number of examples."""
+
+    gallery: str
+    """The name that it had."""
+
+    id: str
+    """Its id, by which `undelete` restores it and `purge` forgets it."""
+
+    kept_until: datetime
+    """
+    It can be restored until then, as its `retention_days` say. The service purges it at some
+    time after.
+    """
+
+    revision: int
+    """The revision that it had."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class DoctorEvidence:
     """
     What was checked: of a class at most 256 examples, of those that are nearly the same one, and of
@@ -227,6 +265,9 @@ class DoctorTotals:
 
     confusions: int
     """Pairs of classes that are taken for each other."""
+
+    in_two_classes: int
+    """Images that two classes have."""
 
     near_duplicates: int
     """Examples that show nearly what an earlier one of their class shows."""
@@ -280,6 +321,12 @@ class Example:
 
     class_: str | None = None
     """The id of its class; null in the background set."""
+
+    crop: str | None = None
+    """
+    The part of the image that it was made of: left, top, width and height as fractions of the
+    upright image; null for the whole image.
+    """
 
     label: str | None = None
     """The label of its class; null in the background set."""
@@ -417,6 +464,13 @@ class Imported:
     changes: int
     """Number of changes in the file."""
 
+    devices: list[str]
+    """
+    The devices that made the new changes, if the gallery had no change of any of them: `undo`
+    of these `devices` undoes the import as a whole. Empty otherwise, and if they are more than
+    100.
+    """
+
     examples: int
     """Number of examples that were taken over, also of removed ones."""
 
@@ -432,7 +486,7 @@ class Imported:
     new: int
     """
     Those that the gallery did not have. An import is not one change: each of them is in the
-    history, and each but a purge can be undone.
+    history, and each but a purge can be undone; see `devices`.
     """
 
     purged: int
@@ -443,6 +497,38 @@ class Imported:
 
     revision: int
     """The gallery's revision after the call."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InTwoClasses:
+    """
+    Two examples of two classes that show the same or nearly the same. At most one of the classes is
+    right for both.
+
+    The same image is found wherever it is. Nearly the same one is found if one of both examples was
+    checked, and if the other class is the best one for it after its own.
+    """
+
+    class_: str
+    """The id of the class that is first in the order of labels."""
+
+    example: str
+    """The id of the example of `class`."""
+
+    label: str
+    """Its label."""
+
+    other: str
+    """The id of the other class."""
+
+    other_example: str
+    """The id of the example of `other`."""
+
+    other_label: str
+    """Its label."""
+
+    similarity: float
+    """Their cosine similarity, 0.99 to 1; of the same image less if two precisions embedded it."""
 
 
 KeepImages: TypeAlias = Literal["thumb", "original", "off"]
@@ -629,6 +715,76 @@ class RedoRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReembedComparison:
+    """
+    What the new embeddings change, measured with the examples of the gallery: each is left out and
+    compared with the means of the classes.
+    """
+
+    compared: int
+    """Number of examples that were left out, one by one."""
+
+    nearest_changes: int
+    """How many of them have another nearest class with the new embeddings."""
+
+    sampled: bool
+    """True if not all examples were compared."""
+
+    single_example_classes: int
+    """Classes with one example, which cannot be left out."""
+
+    accuracy_after: float | None = None
+    """The same with the new embeddings."""
+
+    accuracy_before: float | None = None
+    """
+    The share of them whose nearest class is their own, with the embeddings in use; null if none
+    was left out.
+    """
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReembedForgotten:
+    """The response to the end of a re-embedding without a swap."""
+
+    forgotten: int
+    """How many new embeddings were forgotten."""
+
+    kept: int
+    """
+    How many new embeddings are kept, since the gallery was once of this model: an undo or a
+    redo needs them. Nothing is forgotten then.
+    """
+
+    revision: int
+    """The gallery's revision."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReembedRequest:
+    """What to do with the new embeddings."""
+
+    leave_out: bool | None = None
+    """
+    Leave out the examples whose image is not kept or cannot be read. Without it they stand in
+    the way of the swap.
+    """
+
+    swap: bool | None = None
+    """
+    Use the new embeddings as soon as all images are embedded. Without it the job is `ready`
+    then, and a second call with `swap` uses them.
+    """
+
+
+ReembedState: TypeAlias = Literal["none", "running", "ready", "done", "failed"]
+"""
+How far the job is: `none` (there is none), `running`, `ready` (all images are embedded and
+compared), `done` (the gallery has the new embeddings) or `failed`.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Rejection:
     """An engine that cannot be used on this device."""
 
@@ -783,6 +939,12 @@ class UndoRequest:
     change that is not undone.
     """
 
+    devices: list[str] | None = None
+    """
+    In place of `change`: undo all that these devices did, such as all of an import, whose
+    answer has them; at most 100.
+    """
+
     through: bool | None = None
     """Also undo the later changes that depend on it."""
 
@@ -929,6 +1091,17 @@ class Classes:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DeletedGalleries:
+    """Deleted galleries that can be restored."""
+
+    galleries: list[DeletedGallery]
+    """The one that was deleted last first."""
+
+    next: str | None = None
+    """The value of `after` for those that were deleted before; null after the last one."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class DoctorClass:
     """What was found about a class."""
 
@@ -1012,8 +1185,8 @@ class EnrolledExample:
 
     duplicate_of: str | None = None
     """
-    The id of an example of the class, or of the background set, with the same bytes; null for a
-    new example.
+    The id of an example of the class, or of the background set, with the same bytes and crop;
+    null for a new example.
     """
 
 
@@ -1083,6 +1256,12 @@ class Gallery:
 
     keep_images: KeepImages
     """What is kept of each image that is enrolled from now on."""
+
+    other_space: bool
+    """
+    True if the images of the gallery were embedded with another model: it can be read and
+    changed, but no image can be compared with it or enrolled before they are embedded again.
+    """
 
     rate: float
     """
@@ -1177,6 +1356,69 @@ class OneClass:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reembed:
+    """The re-embedding of a gallery: how far it is, and what it changes."""
+
+    embedded: int
+    """Examples that have a new embedding."""
+
+    examples: int
+    """Number of examples, also of the background set."""
+
+    from_space: str
+    """Identifies the model that the embeddings in use were made with."""
+
+    originals: int
+    """Examples of which the file is kept."""
+
+    other_space: bool
+    """
+    True if the images of the gallery were embedded with another model; false if there is
+    nothing to do.
+    """
+
+    revision: int
+    """The gallery's revision."""
+
+    state: ReembedState
+    """How far the job is."""
+
+    thumbnails: int
+    """Examples of which a thumbnail is kept, which shows less than the file did."""
+
+    to_embed: int
+    """Images that are to be embedded yet, also of examples that were removed and can be restored."""
+
+    to_space: str
+    """Identifies the model of this service."""
+
+    unreadable: int
+    """Examples whose image cannot be read. They are lost with the swap."""
+
+    without_image: int
+    """Examples of which no image is kept. They are lost with the swap."""
+
+    change: str | None = None
+    """
+    The id of the change that made the swap, by which it is undone, if the state is `done`; null
+    otherwise.
+    """
+
+    comparison: ReembedComparison | None = None
+    error: str | None = None
+    """
+    Why the job failed, or why the new embeddings are not used although that was asked for; null
+    otherwise.
+    """
+
+    swap_revision: int | None = None
+    """
+    The gallery's revision after the swap, if the state is `done`; null otherwise. The gallery
+    has changed since if its `revision` is another one.
+    """
+
+
+@dataclass(frozen=True, kw_only=True)
 class Version:
     """The service's version, bundle, engine and limits."""
 
@@ -1243,6 +1485,9 @@ class Doctor:
 
     evidence: DoctorEvidence
     """What was checked."""
+
+    in_two_classes: list[InTwoClasses]
+    """Images that two classes have, the same or nearly the same ones, the most similar ones first."""
 
     near_duplicates: list[NearDuplicate]
     """Examples that show nearly what an earlier one of their class shows."""
