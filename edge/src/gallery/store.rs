@@ -118,7 +118,10 @@ impl SharedFile {
             None if medium.is_marked() => {
                 return Err(broken(dir, "a store was here, but its file has no tables"));
             }
-            None => header::create(dir, &database, space_id, clock)?,
+            None => {
+                let first = GalleryRow::new(DEFAULT_GALLERY, space_id);
+                header::create(&database, &first, clock).map_err(|e| failure(dir, e))?
+            }
         };
         header.check(dir)?;
         medium.mark().map_err(|e| io_failure(dir, &e))?;

@@ -7,7 +7,6 @@ use redb::{AccessGuard, Database, Durability, ReadableDatabase, TableError};
 
 use super::rows::GalleryRow;
 use super::tables::{self, CLASSES, EMBEDDINGS, EXAMPLES, IMAGES, JOURNAL, NUMBERS, SCHEMA, TEXTS};
-use super::{DEFAULT_GALLERY, failure};
 use crate::gallery::clock::Clock;
 use crate::gallery::error::GalleryError;
 use crate::gallery::id::{DeviceId, GalleryId};
@@ -63,16 +62,14 @@ fn text(value: Option<AccessGuard<'_, &'static str>>) -> String {
 
 /// Makes the tables of a new store, with its first gallery.
 pub(super) fn create(
-    dir: &Path,
     database: &Database,
-    space_id: &str,
+    first: &GalleryRow,
     clock: &mut Clock,
-) -> Result<Header, GalleryError> {
+) -> Result<Header, redb::Error> {
     let device = DeviceId(clock.random_uuid()).to_string();
     let header = Header::new(device);
-    let row = GalleryRow::new(DEFAULT_GALLERY, space_id);
     let gallery = GalleryId(clock.uuid());
-    initialize(database, &header, gallery, &row).map_err(|e| failure(dir, e))?;
+    initialize(database, &header, gallery, first)?;
     Ok(header)
 }
 
