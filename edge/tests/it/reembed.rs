@@ -20,12 +20,13 @@ const LENGTH: usize = 2;
 
 /// An example whose image is kept.
 fn kept(number: u8) -> NewExample {
-    NewExample { image: Some(vec![number; 40]), ..example(number.into()) }
+    // An archive takes what begins as an image does.
+    NewExample { image: Some(vec![b'B', b'M', number]), ..example(number.into()) }
 }
 
 /// What the other model makes of an image.
 fn embedded(image: &KeptImage) -> Reembedded {
-    let embedding = Some(vec![f32::from(image.bytes[0]), 7.0]);
+    let embedding = Some(vec![f32::from(image.bytes[2]), 7.0]);
     Reembedded { example: image.example, embedding }
 }
 
@@ -72,7 +73,7 @@ fn a_gallery_is_embedded_anew_in_parts_and_back() {
         assert_eq!((status.examples, status.embedded, status.to_embed), (4, 0, 4));
         assert_eq!((status.without_image, status.thumbnails, status.originals), (1, 3, 0));
         let images = of_other(subject, |gallery| gallery.next_to_reembed(9).unwrap());
-        let numbers: Vec<u8> = images.iter().map(|image| image.bytes[0]).collect();
+        let numbers: Vec<u8> = images.iter().map(|image| image.bytes[2]).collect();
         assert_eq!(numbers, [1, 2, 4, 5], "the removed one comes last");
 
         assert_eq!(of_other(subject, |gallery| go_on(gallery, 2)), 2);

@@ -167,6 +167,10 @@ fn what_is_kept_of_images_is_shown_and_changed() {
     browser.wait_for_text("#keep-words", "No images are kept.");
     assert_eq!(stage.service.get(GALLERY).ok()["keep_images"], "off");
     stage.teach("mug", &stage.views());
+    browser.wait("the new class in the list", || {
+        browser.run("return document.querySelectorAll(\"[aria-label='Images of mug']\").length")
+            == 1
+    });
     browser.click("[aria-label='Images of mug']");
     browser.wait("three empty places", || {
         browser.run("return document.querySelectorAll('.no-image').length") == 3

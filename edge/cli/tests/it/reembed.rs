@@ -170,7 +170,7 @@ fn ctrl_c_keeps_what_is_embedded() {
     let mut command = two.command(&["gallery", "reembed", "--yes"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
-    assert!(lines.by_ref().any(|line| line.starts_with("to embed  60 images")));
+    assert!(lines.by_ref().any(|line| line.starts_with("to embed  ")));
     let pid = child.id().to_string();
     // The engine starts now, which takes longer than this.
     assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
@@ -181,5 +181,6 @@ fn ctrl_c_keeps_what_is_embedded() {
         assert!(last.contains(word), "{word}: {last}");
     }
     let ready = two.reembed(&[]);
-    assert_eq!((&ready["state"], &ready["embedded"]), (&json!("ready"), &json!(60)), "{ready}");
+    assert_eq!(ready["state"], "ready", "{ready}");
+    assert_eq!(ready["embedded"], ready["examples"], "{ready}");
 }

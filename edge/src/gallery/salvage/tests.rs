@@ -286,7 +286,7 @@ fn make_reembedded(dir: &Path) -> (Gallery, Facts) {
     gallery.use_space(OTHER_SPACE);
     // What is forgotten leaves rows in free pages, as each step does.
     embed_some(&mut gallery, 9.0);
-    assert!(gallery.cancel_reembed().unwrap() > 0);
+    assert!(gallery.cancel_reembed().unwrap().forgotten > 0);
     while embed_some(&mut gallery, 0.5) {}
     gallery.finish_reembed(false, 2).unwrap();
     (gallery, before)
