@@ -142,13 +142,17 @@ pub(super) trait Journal: OtherSpaces + Send + fmt::Debug {
     fn compact(&mut self) -> Result<(), GalleryError>;
 }
 
+/// By the change that enrolled each, and its position there; `None` for an image that cannot be
+/// read.
+type ExamplesOfSpace = HashMap<(ChangeId, u8), Option<Arc<Example>>>;
+
 /// Keeps changes in memory: the gallery lives as long as its process.
 #[derive(Debug)]
 pub(super) struct Memory {
     device: DeviceId,
     changes: Vec<Change>,
-    /// By space; `None` for an image that cannot be read.
-    examples: HashMap<String, HashMap<(ChangeId, u8), Option<Arc<Example>>>>,
+    /// By space.
+    examples: HashMap<String, ExamplesOfSpace>,
     images: HashMap<ExampleId, Vec<u8>>,
 }
 

@@ -110,7 +110,7 @@ fn a_damaged_png_is_named_in_our_words() {
     let header = draw::png_chunk(b"IHDR", &[0, 0, 0, 4, 0, 0, 0, 4, 8, 2, 0, 0, 0]);
     let data = draw::png_chunk(b"IDAT", &[0xAA; 64]);
     let end = draw::png_chunk(b"IEND", &[]);
-    let error = refused(&[&draw::PNG_SIGNATURE[..], &header, &data, &end].concat()).to_string();
+    let error = refused(&[draw::PNG_SIGNATURE, &header, &data, &end].concat()).to_string();
     assert!(error.contains("damaged: its data cannot be decoded (") && !error.contains('\n'));
 }
 

@@ -95,7 +95,8 @@ fn finish(
 ) -> Result<(), AnyFault> {
     let gallery = recognizer.selected();
     let is_asked = !options.yes && !json && io::stdin().is_terminal();
-    if !options.yes && !(is_asked && is_wanted(&found)?) {
+    let is_wanted = options.yes || is_asked && is_wanted(&found)?;
+    if !is_wanted {
         let leave_out = if options.leave_out { " --leave-out" } else { "" };
         let next = format!("handful gallery reembed --yes{leave_out}{}", option(&gallery));
         let answer = Answer::ready(found, is_asked, next, recognizer.revision());
