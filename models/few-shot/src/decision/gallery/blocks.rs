@@ -1,18 +1,12 @@
 //! The prototypes of a gallery in blocks, which the galleries before and after a change share.
 
-use std::panic::resume_unwind;
 use std::sync::{Arc, OnceLock};
-use std::thread;
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, NdFloat, s};
 
 use crate::decision::DecisionModel;
 use crate::decision::score::{profiles, unit_rows};
 use crate::metric::{cosine_with, inverse, products};
-
-/// From this number of values on, prototypes are read by two threads: one of them reads 8 MB in a
-/// millisecond, and to start another one takes a twentieth of that.
-const MANY_VALUES: usize = 1 << 21;
 
 /// How a class looks in front of the background.
 #[derive(Debug, Clone)]
@@ -254,28 +248,15 @@ impl<F: NdFloat> Prototypes<F> {
     }
 
     /// The columns of all blocks in the order of classes, `[q, n]`.
-    fn joined(
-        &self,
-        rows: usize,
-        of: impl Fn(&PrototypeBlock<F>) -> Array2<F> + Sync,
-    ) -> Array2<F> {
+    fn joined(&self, rows: usize, of: impl Fn(&PrototypeBlock<F>) -> Array2<F>) -> Array2<F> {
         if let [block] = self.blocks.as_slice()
             && self.places.iter().zip(0..).all(|(place, row)| place.row == row)
         {
             return of(block);
         }
         let mut joined = Array2::zeros((rows, self.len()));
-        // What is computed of many images at once is bound by arithmetic and takes memory.
-        let is_long = rows == 1 && self.len() * self.size() >= MANY_VALUES;
-        if is_long {
-            let parts = in_halves(&self.blocks, &of);
-            for (part, &start) in parts.iter().zip(&self.starts) {
-                joined.slice_mut(s![.., start..start + part.ncols()]).assign(part);
-            }
-        } else {
-            for (block, &start) in self.blocks.iter().zip(&self.starts) {
-                joined.slice_mut(s![.., start..start + block.len()]).assign(&of(block));
-            }
+        for (block, &start) in self.blocks.iter().zip(&self.starts) {
+            joined.slice_mut(s![.., start..start + block.len()]).assign(&of(block));
         }
         Array2::from_shape_fn((rows, self.len()), |(row, class)| {
             joined[[row, self.position(self.places[class])]]
@@ -294,27 +275,6 @@ impl<F: NdFloat> Prototypes<F> {
         }
         rows
     }
-}
-
-/// What is computed of each block, in order; the second half on a thread of its own. A thread pool
-/// would let a question wait for a gallery that is being opened.
-fn in_halves<F: NdFloat>(
-    blocks: &[Arc<PrototypeBlock<F>>],
-    of: &(impl Fn(&PrototypeBlock<F>) -> Array2<F> + Sync),
-) -> Vec<Array2<F>> {
-    let (first, second) = blocks.split_at(blocks.len() / 2);
-    thread::scope(|scope| {
-        let other = thread::Builder::new()
-            .spawn_scoped(scope, || second.iter().map(|block| of(block)).collect::<Vec<_>>());
-        let mut computed: Vec<Array2<F>> = first.iter().map(|block| of(block)).collect();
-        match other.map(thread::ScopedJoinHandle::join) {
-            Ok(Ok(of_second)) => computed.extend(of_second),
-            Ok(Err(panic)) => resume_unwind(panic),
-            // Where no thread can be started, this one does all.
-            Err(_) => computed.extend(second.iter().map(|block| of(block))),
-        }
-        computed
-    })
 }
 
 impl<F: NdFloat> ClassView<F> {
@@ -351,28 +311,5 @@ mod tests {
         assert_eq!(prototypes.classes_of_blocks(), [2, 0, 1]);
         assert_eq!(prototypes.units(&[0, 2]), array![[0.0, 1.0], [1.0, 0.0]]);
         assert_eq!(prototypes.raw(&[0]), array![[0.0, 3.0]]);
-    }
-
-    #[test]
-    fn two_threads_find_the_similarities_that_one_finds() {
-        let [rows, size] = [97, 64];
-        let n_blocks = MANY_VALUES.div_ceil(rows * size);
-        let blocks = (0..n_blocks).map(|block| {
-            let values = Array2::from_shape_fn((rows, size), |(row, column)| {
-                ((block * 31 + row * 7 + column * 13) % 101) as f32 - 50.0
-            });
-            Arc::new(PrototypeBlock::new(values, vec![1; rows]))
-        });
-        let blocks: Vec<_> = blocks.collect();
-        // The blocks backwards.
-        let places = (0..n_blocks as u32)
-            .rev()
-            .flat_map(|block| (0..rows as u32).map(move |row| Place { block, row }));
-        let prototypes = Prototypes::new(blocks.clone(), places.collect());
-        assert!(prototypes.len() * size >= MANY_VALUES);
-        let query = Array2::from_shape_fn((1, size), |(_, column)| (column % 5) as f32 - 1.5);
-        let similarities = prototypes.similarities(query.view());
-        let own = blocks.iter().rev().flat_map(|block| block.similarities(query.view()));
-        assert_eq!(similarities.row(0).to_vec(), own.collect::<Vec<f32>>());
     }
 }
