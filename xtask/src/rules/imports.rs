@@ -16,6 +16,10 @@ struct Member {
     imports: &'static [&'static str],
 }
 
+/// What the two programs of the device may name.
+const ON_DEVICE: &[&str] =
+    &["models", "models/few-shot", "terminal", "edge", "edge/access", "edge/settings"];
+
 const fn member(
     folder: &'static str,
     package: &'static str,
@@ -25,16 +29,19 @@ const fn member(
 }
 
 /// models <- few-shot <- edge <- {cli, export, web-api}; {models, few-shot} <- train; models <-
-/// terminal <- the four programs. Nobody names cli, train, export and web-api.
-const MEMBERS: [Member; 9] = [
+/// terminal <- the four programs; {access, settings} <- {cli, web-api}. Nobody names cli, train,
+/// export and web-api.
+const MEMBERS: [Member; 11] = [
     member("models", "handful-models", &[]),
     member("models/few-shot", "handful-few-shot", &["models"]),
     member("edge", "handful-edge", &["models", "models/few-shot"]),
     member("terminal", "handful-terminal", &["models"]),
-    member("edge/cli", "handful-cli", &["models", "models/few-shot", "terminal", "edge"]),
+    member("edge/access", "handful-access", &["models"]),
+    member("edge/settings", "handful-settings", &["models", "terminal", "edge"]),
+    member("edge/cli", "handful-cli", ON_DEVICE),
     member("train", "handful-train", &["models", "models/few-shot", "terminal"]),
     member("export", "handful-export", &["models", "models/few-shot", "terminal", "edge"]),
-    member("web-api", "handful-web-api", &["models", "models/few-shot", "terminal", "edge"]),
+    member("web-api", "handful-web-api", ON_DEVICE),
     member("xtask", "xtask", &[]),
 ];
 
