@@ -131,6 +131,8 @@ pub struct Gallery {
     with_image: Cell<Option<(u64, usize)>>,
     /// The changes of the last write.
     last_change: Option<GroupId>,
+    /// Whether it has facts at all: one that is opened for an import only has none.
+    has_facts: bool,
     /// State and facts may differ from the durable ones: a commit did not return success, and they
     /// have not been reloaded since.
     is_stale: bool,
@@ -194,6 +196,7 @@ impl Gallery {
             work: RefCell::default(),
             with_image: Cell::default(),
             last_change: None,
+            has_facts: true,
             is_stale: false,
         };
         gallery.load(contents);
@@ -304,7 +307,7 @@ impl Gallery {
 
     /// The classes that have an example of this image, in the order of their ids.
     pub fn classes_with_image(&self, image: ImageKey) -> impl Iterator<Item = &Arc<Class>> {
-        self.state.places_of_image(image).filter_map(|place| match place {
+        self.state.places_of_image(image).into_iter().filter_map(|place| match place {
             Place::Class(class) => self.facts.get(class),
             Place::Background => None,
         })

@@ -19,6 +19,7 @@ use super::change::Sha256;
 use super::id::ExampleId;
 use super::label::Label;
 
+mod check_contents;
 mod form;
 #[cfg(test)]
 mod hostile;

@@ -8,7 +8,7 @@ use super::change::{Change, What};
 use super::error::GalleryError;
 use super::facts::{Examples, Facts};
 use super::id::{ChangeId, ExampleId, GroupId};
-use super::journal::{Commit, ImageFile};
+use super::journal::{Commit, DataFile};
 use super::state::Delta;
 
 /// What comes with changes and is not in the journal.
@@ -16,8 +16,8 @@ use super::state::Delta;
 pub(super) struct Data {
     pub(super) examples: Examples,
     pub(super) images: HashMap<ExampleId, Vec<u8>>,
-    /// More images, which are read from a file when they are written.
-    pub(super) archived: Option<Box<dyn ImageFile>>,
+    /// More of both, which are read from a file when they are written.
+    pub(super) filed: Option<Box<dyn DataFile>>,
 }
 
 /// What a change takes in the store beside embeddings and images: its entry in the journal and the
@@ -34,9 +34,10 @@ fn added_bytes(changes: &[Change], data: &Data) -> u64 {
     }
     let values: usize = data.examples.values().map(|example| example.embedding.len()).sum();
     let images: usize = data.images.values().map(Vec::len).sum();
-    let rows = CHANGE_BYTES * changes.len() + EXAMPLE_BYTES * data.examples.len();
-    let archived = data.archived.as_ref().map_or(0, |archived| archived.n_bytes());
-    (rows + values * size_of::<f32>() + images) as u64 + archived
+    let n_filed = data.filed.as_ref().map_or(0, |file| file.n_embeddings());
+    let rows = CHANGE_BYTES * changes.len() + EXAMPLE_BYTES * (data.examples.len() + n_filed);
+    let filed = data.filed.as_ref().map_or(0, |file| file.n_bytes());
+    (rows + values * size_of::<f32>() + images) as u64 + filed
 }
 
 fn needs_no_room(what: &What) -> bool {
@@ -101,8 +102,9 @@ impl Gallery {
         };
         let restored = restored.inspect_err(|_| self.state.revert(&delta))?;
         let revision = self.revision + 1;
-        let Data { examples, images, archived } = data;
+        let Data { examples, images, filed } = data;
         let first = examples.values().next().map(|example| example.embedding.len());
+        let first = first.or(filed.as_ref().and_then(|file| file.embedding_length()));
         let space = self.state.space();
         let space_id = space.map_or(&self.space_id, |space| &space.id).clone();
         let embedding_length = space.map(|space| space.length).or(self.embedding_length).or(first);
@@ -111,7 +113,7 @@ impl Gallery {
             changes,
             examples: &examples,
             images: &images,
-            archived: archived.as_deref(),
+            filed: filed.as_deref(),
             space_id: &space_id,
             embedding_length,
             delta: &delta,
@@ -126,22 +128,34 @@ impl Gallery {
             let first = changes.first();
             let is_settled = self.refresh().is_ok() && self.has_change(first);
             self.last_change = first.filter(|_| is_settled).map(|change| change.group);
-            let unread = archived.and_then(|images| images.take_error());
+            let unread = filed.and_then(|file| file.take_error());
             let error = unread.map_or(error, GalleryError::from);
             return if is_settled { Ok(()) } else { Err(error) };
-        }
-        let mut new = examples;
-        new.extend(restored);
-        match delta.space {
-            None => self.facts.update(&delta, &self.state, new),
-            Some(_) => self.facts = Facts::new(&self.state, &new),
         }
         self.revision = revision;
         self.space_id = space_id;
         self.embedding_length = embedding_length;
         self.last_change = changes.first().map(|change| change.group);
+        if self.has_facts {
+            let mut new = examples;
+            new.extend(restored);
+            if filed.is_some_and(|file| file.n_embeddings() > 0) {
+                new.extend(self.now_stored(&delta, &new)?);
+            }
+            match delta.space {
+                None => self.facts.update(&delta, &self.state, new),
+                Some(_) => self.facts = Facts::new(&self.state, &new),
+            }
+        }
         self.is_stale = false;
         Ok(())
+    }
+
+    /// The examples whose embeddings were written from a file.
+    fn now_stored(&self, delta: &Delta, known: &Examples) -> Result<Examples, GalleryError> {
+        let mut missing = self.facts.missing(delta, &self.state);
+        missing.retain(|(id, _)| !known.contains_key(id));
+        self.journal.examples(&self.space_id, &missing)
     }
 
     /// The examples that count from now on and came not with the changes; all of them if their
@@ -152,6 +166,9 @@ impl Gallery {
         changes: &[Change],
         new: &Examples,
     ) -> Result<Examples, GalleryError> {
+        if !self.has_facts {
+            return Ok(Examples::new());
+        }
         let sources: HashSet<ChangeId> = changes.iter().map(|change| change.id).collect();
         let mut missing = match delta.space {
             None => self.facts.missing(delta, &self.state),
@@ -291,7 +308,7 @@ mod tests {
             changes: &changes,
             examples: &Examples::new(),
             images: &HashMap::new(),
-            archived: None,
+            filed: None,
             space_id: "",
             embedding_length: None,
             delta: &Delta::default(),

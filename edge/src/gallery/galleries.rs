@@ -23,7 +23,7 @@ use std::path::Path;
 use uuid::Uuid;
 
 use super::Gallery;
-use super::archive::Export;
+use super::archive::{Archive, Export, Imported};
 use super::class::ClassOverrides;
 use super::clock::{Clock, SystemSource};
 use super::error::GalleryError;
@@ -203,6 +203,29 @@ impl Galleries {
         let (store, contents) = RedbStore::open(file.clone(), id, name, &self.space_id)?;
         let named = self.name(id).unwrap_or_else(|| name.to_owned());
         Ok(Gallery::new(contents, store, clock).in_use_as(&named, &self.space_id))
+    }
+
+    /// Takes an archive over as [`Gallery::import`] does, into a gallery that need not be open: its
+    /// embeddings are not read, so memory holds the rows of its examples only. Also answers the
+    /// revision after it.
+    ///
+    /// # Errors
+    /// [`GalleryError::UnknownGallery`]; those of [`Gallery::import`].
+    pub fn import(&self, name: &str, archive: Archive) -> Result<(Imported, u64), GalleryError> {
+        let id = self.find(name)?;
+        let Some(file) = &self.file else {
+            let mut gallery = self.gallery(name)?;
+            let imported = gallery.import(archive)?;
+            return Ok((imported, gallery.revision()));
+        };
+        let clock = Clock::new(SystemSource);
+        let opened = RedbStore::open_without_examples(file.clone(), id, name, &self.space_id)?;
+        let (store, contents) = opened;
+        let named = self.name(id).unwrap_or_else(|| name.to_owned());
+        let mut gallery = Gallery::new(contents, store, clock).in_use_as(&named, &self.space_id);
+        gallery.has_facts = false;
+        let imported = gallery.import(archive)?;
+        Ok((imported, gallery.revision()))
     }
 
     /// Begins the export of a gallery as it is now: the bytes of its archive, in parts. It need not

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
+use std::iter;
 use std::sync::Arc;
 
-use super::change::{Change, What};
+use super::change::{Change, NewlyEnrolled, What};
 use super::class::Example;
 use super::clock::Timestamp;
 use super::error::{ArchiveError, GalleryError};
@@ -23,8 +24,8 @@ pub(super) struct Commit<'a> {
     pub(super) examples: &'a Examples,
     /// The kept images of these examples.
     pub(super) images: &'a HashMap<ExampleId, Vec<u8>>,
-    /// More of them, which are in a file.
-    pub(super) archived: Option<&'a dyn ImageFile>,
+    /// More embeddings and images, which are in a file.
+    pub(super) filed: Option<&'a dyn DataFile>,
     /// The space of the embeddings after it.
     pub(super) space_id: &'a str,
     /// The length of all embeddings of that space; `None` before the first.
@@ -35,19 +36,43 @@ pub(super) struct Commit<'a> {
     pub(super) state: &'a State,
 }
 
-/// Images that are in a file: each is read when it is written, so that memory holds one of them.
-pub(super) trait ImageFile: Send + fmt::Debug {
+/// Embeddings and images that are in a file: they are read when they are written, so that memory
+/// holds a few of them.
+pub(super) trait DataFile: Send + fmt::Debug {
     /// The number of images.
-    fn len(&self) -> usize;
+    fn n_images(&self) -> usize;
 
-    /// The bytes of all images.
+    /// The number of embeddings.
+    fn n_embeddings(&self) -> usize {
+        0
+    }
+
+    /// That of each embedding; `None` if there are none.
+    fn embedding_length(&self) -> Option<usize> {
+        None
+    }
+
+    /// The bytes of all embeddings and images.
     fn n_bytes(&self) -> u64;
 
-    /// Each image, or why it cannot be read.
-    fn read(&self) -> Box<dyn Iterator<Item = io::Result<(ExampleId, Vec<u8>)>> + '_>;
+    /// The embeddings in parts, or why one cannot be read.
+    fn embeddings(&self) -> Box<dyn Iterator<Item = io::Result<Vec<Filed>>> + '_> {
+        Box::new(iter::empty())
+    }
 
-    /// Why an image could not be read, since a store says it as a fault of its own.
+    /// Each image, or why it cannot be read.
+    fn images(&self) -> Box<dyn Iterator<Item = io::Result<(ExampleId, Vec<u8>)>> + '_>;
+
+    /// Why something could not be read, since a store says it as a fault of its own.
     fn take_error(&self) -> Option<ArchiveError>;
+}
+
+/// An embedding of a file, by the change of the commit that enrolls its example, and the position
+/// there.
+pub(super) struct Filed {
+    pub(super) change: usize,
+    pub(super) index: u8,
+    pub(super) embedding: Vec<f32>,
 }
 
 impl Commit<'_> {
@@ -169,9 +194,21 @@ impl Journal for Memory {
     }
 
     fn commit(&mut self, commit: &Commit<'_>) -> Result<(), GalleryError> {
-        let archived = commit.archived.into_iter().flat_map(|images| images.read());
-        let archived: io::Result<Vec<_>> = archived.collect();
-        let archived = archived.map_err(ArchiveError::from)?;
+        let filed = commit.filed.into_iter().flat_map(|file| file.images());
+        let filed: io::Result<Vec<_>> = filed.collect();
+        let filed = filed.map_err(ArchiveError::from)?;
+        let embeddings = commit.filed.into_iter().flat_map(|file| file.embeddings());
+        let embeddings: io::Result<Vec<_>> = embeddings.collect();
+        let embeddings = embeddings.map_err(ArchiveError::from)?;
+        let of_space = self.examples.entry(commit.space_id.to_owned()).or_default();
+        for Filed { change, index, embedding } in embeddings.into_iter().flatten() {
+            let change = &commit.changes[change];
+            let What::Enroll { precision, examples, .. } = &change.what else { continue };
+            let NewlyEnrolled { id, sha256, crop } = examples[usize::from(index)];
+            let precision = precision.clone();
+            let example = Example { id, sha256: sha256.0, crop, embedding, precision };
+            of_space.insert((change.id, index), Some(Arc::new(example)));
+        }
         for change in commit.changes {
             match &change.what {
                 What::Enroll { examples, .. } => {
@@ -194,7 +231,7 @@ impl Journal for Memory {
             }
         }
         self.images.extend(commit.images.iter().map(|(id, image)| (*id, image.clone())));
-        self.images.extend(archived);
+        self.images.extend(filed);
         self.changes.extend_from_slice(commit.changes);
         self.changes.sort_by_key(Change::position);
         Ok(())

@@ -16,8 +16,10 @@ use super::class::{ClassOverrides, ImageKey};
 use super::id::{ChangeId, ClassId, ExampleId};
 use super::label::Label;
 use super::settings::GallerySettings;
+use index::{Index, number_of, remove_if};
 
 mod fold;
+mod index;
 #[cfg(test)]
 mod tests;
 
@@ -95,19 +97,6 @@ impl PartialEq for State {
     }
 }
 
-/// What follows from the rows and is looked up often.
-#[derive(Debug, Clone, Default, PartialEq)]
-struct Index {
-    /// The live class of each folded label. Sorted, since lists of classes are in that order.
-    labels: BTreeMap<String, ClassId>,
-    /// The examples of each place, in the order of their ids, which is that of enrollment.
-    members: BTreeMap<Place, BTreeSet<ExampleId>>,
-    // Sorted by the image first: the places of an image follow each other.
-    images: BTreeMap<(ImageKey, Place), ExampleId>,
-    /// The examples that are the same as each.
-    same: BTreeMap<ExampleId, BTreeSet<ExampleId>>,
-}
-
 /// What was replaced: the former rows. They are in boxes, because most rows are new: an import has
 /// no former row of any of its examples.
 #[derive(Debug, Clone, Default)]
@@ -167,10 +156,13 @@ impl State {
     /// The same, in trees whose nodes are full. Those of a fold have grown by ascending ids, which
     /// leaves them half full.
     pub(super) fn filled(self) -> Self {
-        let Self { classes, examples, settings, space, index, .. } = self;
+        let Self { classes, mut examples, settings, space, index, .. } = self;
         // Before another one is made.
         drop(index);
-        Self::restore(classes, examples.into_iter().collect(), settings, space)
+        let mut filled: BTreeMap<_, _> = examples.pop_first().into_iter().collect();
+        // Row by row: collecting them would make a list of all rows first.
+        filled.append(&mut examples);
+        Self::restore(classes, filled, settings, space)
     }
 
     /// Becomes `next`; the delta is what differs.
@@ -330,15 +322,25 @@ impl State {
 
     /// The example of a place that shows this image.
     pub(super) fn with_image(&self, place: Place, image: ImageKey) -> Option<ExampleId> {
-        self.index.images.get(&(image, place)).copied()
+        self.of_image(image).find(|(_, other)| *other == place).map(|(id, _)| id)
     }
 
     /// The places that have an example of this image, classes first.
-    pub(super) fn places_of_image(&self, image: ImageKey) -> impl Iterator<Item = Place> {
-        let least = Place::Class(ClassId(Uuid::nil()));
-        let from_here = self.index.images.range((image, least)..);
-        let of_image = from_here.take_while(move |((found, _), _)| *found == image);
-        of_image.map(|((_, place), _)| *place)
+    pub(super) fn places_of_image(&self, image: ImageKey) -> BTreeSet<Place> {
+        self.of_image(image).map(|(_, place)| place).collect()
+    }
+
+    /// The examples of an image that count, and where.
+    fn of_image(&self, image: ImageKey) -> impl Iterator<Item = (ExampleId, Place)> {
+        let number = number_of(image);
+        let all = (number, ExampleId(Uuid::nil()))..=(number, ExampleId(Uuid::max()));
+        self.index.images.range(all).filter_map(move |(_, id)| {
+            let example = self.examples.get(id).filter(|example| example.image() == image)?;
+            match example.status {
+                ExampleStatus::In(place) => Some((*id, place)),
+                ExampleStatus::SameAs(_) | ExampleStatus::Dropped => None,
+            }
+        })
     }
 
     /// The other examples that are the same as this one.
@@ -360,77 +362,5 @@ impl State {
         let rows = (&self.classes, &self.examples, &self.settings);
         let text = serde_json::to_vec(&rows).expect("invariant: ids are keys of text");
         Hasher::digest(text).into()
-    }
-}
-
-impl Index {
-    /// That of all rows. The largest trees are made of all their entries at once, which fills their
-    /// nodes: one that grows by ascending keys has nodes that are half full.
-    fn of(
-        classes: &BTreeMap<ClassId, ClassState>,
-        examples: &BTreeMap<ExampleId, ExampleState>,
-    ) -> Self {
-        let live = classes.iter().filter(|(_, class)| class.status == ClassStatus::Live);
-        let counting = examples.iter().filter_map(|(id, example)| match example.status {
-            ExampleStatus::In(place) => Some(((example.image(), place), *id)),
-            ExampleStatus::SameAs(_) | ExampleStatus::Dropped => None,
-        });
-        let mut index = Self {
-            labels: live.map(|(id, class)| (class.label.folded(), *id)).collect(),
-            images: counting.collect(),
-            ..Self::default()
-        };
-        for (id, example) in examples {
-            index.group(*id, example.status);
-        }
-        index
-    }
-
-    fn insert(&mut self, id: ExampleId, example: &ExampleState) {
-        self.group(id, example.status);
-        if let ExampleStatus::In(place) = example.status {
-            self.images.insert((example.image(), place), id);
-        }
-    }
-
-    /// Adds an example to those of its place or to those that are the same.
-    fn group(&mut self, id: ExampleId, status: ExampleStatus) {
-        match status {
-            ExampleStatus::In(place) => {
-                self.members.entry(place).or_default().insert(id);
-            }
-            ExampleStatus::SameAs(first) => {
-                self.same.entry(first).or_default().insert(id);
-            }
-            ExampleStatus::Dropped => {}
-        }
-    }
-
-    fn remove(&mut self, id: ExampleId, example: &ExampleState) {
-        match example.status {
-            ExampleStatus::In(place) => {
-                remove_from(&mut self.members, place, id);
-                if self.images.get(&(example.image(), place)) == Some(&id) {
-                    self.images.remove(&(example.image(), place));
-                }
-            }
-            ExampleStatus::SameAs(first) => remove_from(&mut self.same, first, id),
-            ExampleStatus::Dropped => {}
-        }
-    }
-}
-
-fn remove_if(labels: &mut BTreeMap<String, ClassId>, label: &str, id: ClassId) {
-    if labels.get(label) == Some(&id) {
-        labels.remove(label);
-    }
-}
-
-fn remove_from<K: Ord>(sets: &mut BTreeMap<K, BTreeSet<ExampleId>>, key: K, id: ExampleId) {
-    if let Some(set) = sets.get_mut(&key) {
-        set.remove(&id);
-        if set.is_empty() {
-            sets.remove(&key);
-        }
     }
 }

@@ -295,6 +295,26 @@ impl RedbStore {
         name: &str,
         space_id: &str,
     ) -> Result<(Self, Contents), GalleryError> {
+        Self::open_with(file, gallery, name, space_id, contents::read)
+    }
+
+    /// The same without the examples, which take the most memory.
+    pub(super) fn open_without_examples(
+        file: SharedFile,
+        gallery: GalleryId,
+        name: &str,
+        space_id: &str,
+    ) -> Result<(Self, Contents), GalleryError> {
+        Self::open_with(file, gallery, name, space_id, contents::read_without_examples)
+    }
+
+    fn open_with(
+        file: SharedFile,
+        gallery: GalleryId,
+        name: &str,
+        space_id: &str,
+        read_with: ReadContents,
+    ) -> Result<(Self, Contents), GalleryError> {
         let galleries = file.galleries()?;
         let found = galleries.into_iter().find(|(id, _)| *id == gallery);
         let Some((_, row)) = found else {
@@ -303,7 +323,7 @@ impl RedbStore {
             let contents = Contents { space_id, ..Contents::default() };
             return Ok((Self { file, gallery, row }, contents));
         };
-        let contents = read(&mut file.lock(), gallery, &row)?;
+        let contents = read(&mut file.lock(), gallery, &row, read_with)?;
         Ok((Self { file, gallery, row }, contents))
     }
 }
@@ -350,7 +370,7 @@ impl Journal for RedbStore {
             let space_id = self.row.space_id.clone();
             return Ok(Some(Contents { space_id, ..Contents::default() }));
         };
-        let contents = read(&mut file, self.gallery, &row)?;
+        let contents = read(&mut file, self.gallery, &row, contents::read)?;
         drop(file);
         self.row = row;
         Ok(Some(contents))
@@ -427,11 +447,16 @@ impl Journal for RedbStore {
     }
 }
 
+/// How the contents of a gallery are read.
+type ReadContents =
+    fn(&ReadTransaction, GalleryId, &GalleryRow) -> Result<Contents, contents::ReadError>;
+
 fn read(
     file: &mut StoreFile,
     gallery: GalleryId,
     row: &GalleryRow,
+    read_with: ReadContents,
 ) -> Result<Contents, GalleryError> {
-    let contents = contents::read(&file.read()?, gallery, row);
+    let contents = read_with(&file.read()?, gallery, row);
     contents.map_err(|e| read_failure(&file.dir, e))
 }

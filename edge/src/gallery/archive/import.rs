@@ -4,18 +4,15 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
-use std::sync::Arc;
 
 use super::read::content;
 use super::{Archive, Entry, EntryName, Manifest, tensors};
 use crate::gallery::Gallery;
-use crate::gallery::change::{Change, NewlyEnrolled, What};
-use crate::gallery::class::{Example, ImageKey};
+use crate::gallery::change::{Change, What};
 use crate::gallery::commit::Data;
 use crate::gallery::error::{ArchiveError, GalleryError};
-use crate::gallery::facts::Examples;
 use crate::gallery::id::{DeviceId, ExampleId};
-use crate::gallery::journal::ImageFile;
+use crate::gallery::journal::{DataFile, Filed};
 use crate::gallery::merge::{MergePlan, Merged};
 
 /// The result of [`Gallery::import`].
@@ -63,7 +60,7 @@ impl Gallery {
     pub fn import(&mut self, archive: Archive) -> Result<Imported, GalleryError> {
         self.begin()?;
         self.check_own_space()?;
-        let Archive { file, manifest, changes } = archive;
+        let Archive { file, manifest, changes, embedded } = archive;
         self.check_length(manifest.embedding_length)?;
         let n_changes = changes.len();
         let journal = self.journal.changes()?;
@@ -72,11 +69,14 @@ impl Gallery {
         let devices = new_devices(&journal, &plan.changes, self.journal.device());
         // The plan has all that is still needed of it.
         drop(journal);
-        let data = data(file, manifest, &plan)?;
-        let embeddings = data.examples.len();
-        let in_use = plan.n_in_use(data.examples.keys());
-        let images = data.archived.as_ref().map_or(0, |archived| archived.len());
-        let taken = self.take_over(plan, data);
+        let wanted = wanted(&plan, &embedded);
+        drop(embedded);
+        let embeddings = wanted.len();
+        let in_use = plan.n_in_use(wanted.iter().map(|one| &one.id));
+        let data = ArchivedData::new(file, manifest, wanted);
+        let images = data.n_images();
+        let filed: Option<Box<dyn DataFile>> = Some(Box::new(data));
+        let taken = self.take_over(plan, Data { filed, ..Data::default() });
         // It is many calls, and the first of them is not what the user did. This holds also for one
         // that is taken over and not compacted.
         self.last_change = None;
@@ -106,60 +106,37 @@ fn new_devices(journal: &[Change], new: &[Change], own: DeviceId) -> BTreeSet<De
     if devices.is_disjoint(&known) { devices } else { BTreeSet::new() }
 }
 
-/// What an archive has of the examples that a plan enrolls.
-fn data(file: File, manifest: Manifest, plan: &MergePlan) -> Result<Data, ArchiveError> {
-    let wanted = wanted(plan);
-    if wanted.is_empty() {
-        // As when the same file is imported again.
-        return Ok(Data::default());
-    }
-    let mut examples = Examples::new();
-    let mut is_taken = vec![false; manifest.entries.len()];
-    for ((entry, at), is_taken) in manifest.places().zip(&mut is_taken) {
-        match entry.name {
-            EntryName::Embeddings(_) => {
-                let bytes = content(&file, entry, at)?;
-                let length = manifest.embedding_length.unwrap_or_default();
-                // These bytes were read when the archive was opened, so there is no other case.
-                for (id, embedding) in tensors::read(&bytes, length).unwrap_or_default() {
-                    let Ok(found) = wanted.binary_search_by_key(&id, |(new, _)| new.id) else {
-                        continue;
-                    };
-                    let (new, precision) = wanted[found];
-                    let ImageKey { sha256, crop } = new.image();
-                    let precision = precision.to_owned();
-                    let example = Example { id, sha256, crop, embedding, precision };
-                    examples.insert(id, Arc::new(example));
-                }
-            }
-            // Those come after the embeddings.
-            EntryName::Image(id) => *is_taken = examples.contains_key(&id),
-            EntryName::Journal | EntryName::Manifest => {}
-        }
-    }
-    let error = RefCell::default();
-    let archived: Box<dyn ImageFile> = Box::new(ArchivedImages { file, manifest, is_taken, error });
-    Ok(Data { examples, archived: Some(archived), ..Data::default() })
-}
-
-/// The examples that a plan enrolls and nobody has purged, each with its precision, in the order of
-/// their ids.
-fn wanted(plan: &MergePlan) -> Vec<(&NewlyEnrolled, &str)> {
+/// The examples that a plan enrolls, nobody has purged, and the archive has embeddings of, in the
+/// order of their ids.
+fn wanted(plan: &MergePlan, embedded: &[ExampleId]) -> Vec<Wanted> {
     let mut wanted = Vec::new();
-    for change in &plan.changes {
-        let What::Enroll { precision, examples, .. } = &change.what else { continue };
-        let kept = examples.iter().filter(|new| !plan.purged.contains(&new.id));
-        wanted.extend(kept.map(|new| (new, precision.as_str())));
+    for (change, one) in (0..).zip(&plan.changes) {
+        let What::Enroll { examples, .. } = &one.what else { continue };
+        let places = (0..).zip(examples).map(|(index, new)| Wanted { id: new.id, change, index });
+        wanted.extend(places.filter(|one| {
+            !plan.purged.contains(&one.id) && embedded.binary_search(&one.id).is_ok()
+        }));
     }
-    wanted.sort_unstable_by_key(|(new, _)| new.id);
+    wanted.shrink_to_fit();
+    wanted.sort_unstable_by_key(|one| one.id);
     wanted
 }
 
-/// Images in an archive.
+/// An example that is taken over: its change in the plan, and its position there.
+#[derive(Debug, Clone, Copy)]
+struct Wanted {
+    id: ExampleId,
+    change: u32,
+    index: u8,
+}
+
+/// Embeddings and images in an archive.
 #[derive(Debug)]
-struct ArchivedImages {
+struct ArchivedData {
     file: File,
     manifest: Manifest,
+    /// In the order of their ids.
+    wanted: Vec<Wanted>,
     /// Of each entry of the manifest, whether it is an image that is taken over: a list of those
     /// would take as much memory as the manifest.
     is_taken: Vec<bool>,
@@ -167,11 +144,38 @@ struct ArchivedImages {
     error: RefCell<Option<ArchiveError>>,
 }
 
-impl ArchivedImages {
+impl ArchivedData {
+    fn new(file: File, manifest: Manifest, wanted: Vec<Wanted>) -> Self {
+        let is_wanted = |id| wanted.binary_search_by_key(&id, |one| one.id).is_ok();
+        let is_taken = manifest.entries.iter().map(|entry| match entry.name {
+            EntryName::Image(id) => is_wanted(id),
+            EntryName::Embeddings(_) | EntryName::Journal | EntryName::Manifest => false,
+        });
+        let is_taken = is_taken.collect();
+        Self { file, manifest, wanted, is_taken, error: RefCell::default() }
+    }
+
     /// The entries of the images, each with the place of its content.
-    fn entries(&self) -> impl Iterator<Item = (&Entry, u64)> {
+    fn image_entries(&self) -> impl Iterator<Item = (&Entry, u64)> {
         let all = self.manifest.places().zip(&self.is_taken);
         all.filter(|(_, is_taken)| **is_taken).map(|(place, _)| place)
+    }
+
+    /// Those of an entry that are taken over.
+    fn embeddings_of(&self, entry: &Entry, at: u64) -> Result<Vec<Filed>, ArchiveError> {
+        let bytes = content(&self.file, entry, at)?;
+        // These bytes were read when the archive was opened, so there is no other case.
+        let read = tensors::read(&bytes, self.length()).unwrap_or_default();
+        let taken = read.into_iter().filter_map(|(id, embedding)| {
+            let found = self.wanted.binary_search_by_key(&id, |one| one.id).ok()?;
+            let Wanted { change, index, .. } = self.wanted[found];
+            Some(Filed { change: change as usize, index, embedding })
+        });
+        Ok(taken.collect())
+    }
+
+    fn length(&self) -> usize {
+        self.manifest.embedding_length.unwrap_or_default()
     }
 
     /// Keeps the error, and returns it in the form that the store passes on.
@@ -182,17 +186,37 @@ impl ArchivedImages {
     }
 }
 
-impl ImageFile for ArchivedImages {
-    fn len(&self) -> usize {
-        self.entries().count()
+impl DataFile for ArchivedData {
+    fn n_images(&self) -> usize {
+        self.image_entries().count()
+    }
+
+    fn n_embeddings(&self) -> usize {
+        self.wanted.len()
+    }
+
+    fn embedding_length(&self) -> Option<usize> {
+        self.manifest.embedding_length.filter(|_| !self.wanted.is_empty())
     }
 
     fn n_bytes(&self) -> u64 {
-        self.entries().map(|(entry, _)| entry.size).sum()
+        let images: u64 = self.image_entries().map(|(entry, _)| entry.size).sum();
+        images + (self.wanted.len() * self.length() * size_of::<f32>()) as u64
     }
 
-    fn read(&self) -> Box<dyn Iterator<Item = io::Result<(ExampleId, Vec<u8>)>> + '_> {
-        Box::new(self.entries().filter_map(|(entry, at)| {
+    fn embeddings(&self) -> Box<dyn Iterator<Item = io::Result<Vec<Filed>>> + '_> {
+        // As when the same file is imported again.
+        let entries = self.manifest.places().filter(|_| !self.wanted.is_empty());
+        let entries = entries.filter(|(entry, _)| matches!(entry.name, EntryName::Embeddings(_)));
+        Box::new(
+            entries.map(|(entry, at)| {
+                self.embeddings_of(entry, at).map_err(|error| self.failed(error))
+            }),
+        )
+    }
+
+    fn images(&self) -> Box<dyn Iterator<Item = io::Result<(ExampleId, Vec<u8>)>> + '_> {
+        Box::new(self.image_entries().filter_map(|(entry, at)| {
             let EntryName::Image(id) = entry.name else { return None };
             let image = content(&self.file, entry, at).map_err(|error| self.failed(error));
             Some(image.map(|image| (id, image)))

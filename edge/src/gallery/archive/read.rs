@@ -15,6 +15,7 @@ use models::layout;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::check_contents::check_contents;
 use super::form::{self, START_BYTES, TAIL_BYTES};
 use super::zip::{self, END_BYTES, End};
 use super::{
@@ -49,6 +50,8 @@ pub struct Archive {
     pub(super) file: File,
     pub(super) manifest: Manifest,
     pub(super) changes: Vec<Change>,
+    /// The examples that it has embeddings of, in the order of their ids.
+    pub(super) embedded: Vec<ExampleId>,
 }
 
 impl Archive {
@@ -68,8 +71,8 @@ impl Archive {
         let end = end(&file)?;
         let manifest = manifest(&file, &end)?;
         check_space(&manifest, space_id)?;
-        let changes = examined(&file, &end, &manifest)?;
-        Ok(Self { file, manifest, changes })
+        let (changes, embedded) = examined(&file, &end, &manifest)?;
+        Ok(Self { file, manifest, changes, embedded })
     }
 
     /// The name of the gallery.
@@ -216,7 +219,9 @@ fn manifest(file: &File, end: &End) -> Result<Manifest, ArchiveError> {
     let content = offset + zip::local_len(&name);
     let version: Version = json(file, content, size, crc)?;
     check_version(&version)?;
-    let manifest: Manifest = json(file, content, size, crc)?;
+    let mut manifest: Manifest = json(file, content, size, crc)?;
+    // It grew by doubling.
+    manifest.entries.shrink_to_fit();
     check_manifest(&manifest, end, offset)?;
     Ok(manifest)
 }
@@ -280,14 +285,21 @@ fn check_manifest(manifest: &Manifest, end: &End, manifest_at: u64) -> Result<()
     Ok(())
 }
 
-/// Reads and checks all entries; returns the changes of the journal.
-fn examined(file: &File, end: &End, manifest: &Manifest) -> Result<Vec<Change>, ArchiveError> {
+/// Reads and checks all entries; returns the changes of the journal, and the examples that have
+/// embeddings, in the order of their ids.
+fn examined(
+    file: &File,
+    end: &End,
+    manifest: &Manifest,
+) -> Result<(Vec<Change>, Vec<ExampleId>), ArchiveError> {
     let mut walk = Walk::new(file, end, manifest.embedding_length);
     for entry in &manifest.entries {
         walk.examine(entry)?;
     }
     check_contents(manifest, &walk.changes, &walk.embedded)?;
-    Ok(walk.changes)
+    let mut embedded: Vec<ExampleId> = walk.embedded.into_iter().collect();
+    embedded.sort_unstable();
+    Ok((walk.changes, embedded))
 }
 
 /// Reads all entries in their order.
@@ -393,48 +405,21 @@ fn journal(content: &mut impl BufRead) -> Result<Vec<Change>, ArchiveError> {
         line.clear();
         let mut limited = Read::take(&mut *content, MAX_LINE_BYTES);
         if limited.read_until(b'\n', &mut line)? == 0 {
+            changes.shrink_to_fit();
             return Ok(changes);
         }
         let number = changes.len() + 1;
         if line.last() != Some(&b'\n') {
             return broken(format!("line {number} of its journal is cut or too long"));
         }
-        let change: Change = serde_json::from_slice(&line)
+        let mut change: Change = serde_json::from_slice(&line)
             .map_err(|e| unread(&format!("line {number} of its journal"), &e))?;
+        if let What::Enroll { examples, .. } = &mut change.what {
+            examples.shrink_to_fit();
+        }
         if changes.last().is_some_and(|last| last.position() >= change.position()) {
             return broken(format!("line {number} of its journal is not in order"));
         }
         changes.push(change);
     }
-}
-
-/// Checks what no single entry shows: embeddings and images belong to examples of the journal.
-fn check_contents(
-    manifest: &Manifest,
-    changes: &[Change],
-    embedded: &HashSet<ExampleId>,
-) -> Result<(), ArchiveError> {
-    let mut enrolled = HashSet::new();
-    for change in changes {
-        if let What::Enroll { examples, .. } = &change.what {
-            enrolled.extend(examples.iter().map(|new| new.id));
-        }
-    }
-    for change in changes {
-        if let What::Purge { examples } = &change.what {
-            for id in examples {
-                enrolled.remove(id);
-            }
-        }
-    }
-    for entry in &manifest.entries {
-        let EntryName::Image(id) = entry.name else { continue };
-        if !enrolled.contains(&id) {
-            return broken(format!("its journal has no example {id}, of which it has an image"));
-        }
-    }
-    if let Some(id) = embedded.iter().find(|id| !enrolled.contains(*id)) {
-        return broken(format!("its journal has no example {id}, of which it has an embedding"));
-    }
-    Ok(())
 }

@@ -10,7 +10,7 @@ use super::scan::{Content, Damaged, RowPlace, Rows};
 use crate::gallery::change::{Change, EmbeddingSpace, MOST_EXAMPLES, What};
 use crate::gallery::error::ArchiveError;
 use crate::gallery::id::{ChangeId, ClassId, ExampleId};
-use crate::gallery::journal::ImageFile;
+use crate::gallery::journal::DataFile;
 use crate::gallery::state::{ClassState, ExampleState, State};
 use crate::gallery::store::seal::Kind;
 use crate::gallery::store::{Embeddings, GalleryRow, space_number};
@@ -280,8 +280,8 @@ pub(super) struct SalvagedImages {
     pub(super) places: Vec<(ExampleId, RowPlace)>,
 }
 
-impl ImageFile for SalvagedImages {
-    fn len(&self) -> usize {
+impl DataFile for SalvagedImages {
+    fn n_images(&self) -> usize {
         self.places.len()
     }
 
@@ -289,7 +289,7 @@ impl ImageFile for SalvagedImages {
         self.places.iter().map(|(_, place)| place.length as u64).sum()
     }
 
-    fn read(&self) -> Box<dyn Iterator<Item = io::Result<(ExampleId, Vec<u8>)>> + '_> {
+    fn images(&self) -> Box<dyn Iterator<Item = io::Result<(ExampleId, Vec<u8>)>> + '_> {
         Box::new(self.places.iter().map(|(id, place)| {
             let image = self.file.whole(*place).map(|image| (*id, image));
             let reason = "an image in the damaged store changed while it was read";

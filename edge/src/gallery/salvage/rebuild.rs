@@ -13,7 +13,7 @@ use crate::gallery::commit::Data;
 use crate::gallery::error::GalleryError;
 use crate::gallery::facts::Examples;
 use crate::gallery::id::{ChangeId, ClassId, ExampleId};
-use crate::gallery::journal::ImageFile;
+use crate::gallery::journal::DataFile;
 use crate::gallery::limits::GalleryLimits;
 use crate::gallery::other_spaces::Beside;
 use crate::gallery::state::{ExampleState, ExampleStatus, State};
@@ -89,7 +89,7 @@ fn take_journal(gallery: &mut Gallery, found: &Found, rows: &Rows) -> Result<usi
     }
     let gone = gone(&changes, &state, found);
     let data = data(&changes, &gone, found, rows);
-    let images = data.archived.as_ref().map_or(0, |images| images.len());
+    let images = data.filed.as_ref().map_or(0, |file| file.n_images());
     gallery.state.replace(state);
     gallery.commit(&changes, data)?;
     take_former_spaces(gallery, &gone, found, rows)?;
@@ -181,8 +181,8 @@ fn data(changes: &[Change], gone: &HashSet<ExampleId>, found: &Found, rows: &Row
             places.extend(found.image(rows, id).map(|place| (id, place)));
         }
     }
-    let images: Box<dyn ImageFile> = Box::new(SalvagedImages { file: rows.file().clone(), places });
-    Data { examples, archived: Some(images), ..Data::default() }
+    let images: Box<dyn DataFile> = Box::new(SalvagedImages { file: rows.file().clone(), places });
+    Data { examples, filed: Some(images), ..Data::default() }
 }
 
 /// Makes the changes that are lost again, as the rows of the state show them.
@@ -303,9 +303,9 @@ fn enroll_anew(
     }
     let n_images = places.len();
     let changes = groups.iter().flat_map(|((to, _), new)| enrolling(*to, new)).collect();
-    let images: Box<dyn ImageFile> = Box::new(SalvagedImages { file: rows.file().clone(), places });
+    let images: Box<dyn DataFile> = Box::new(SalvagedImages { file: rows.file().clone(), places });
     gallery.begin()?;
-    gallery.write(changes, Data { examples, archived: Some(images), ..Data::default() })?;
+    gallery.write(changes, Data { examples, filed: Some(images), ..Data::default() })?;
     Ok(n_images)
 }
 

@@ -160,8 +160,8 @@ impl State {
 
     /// The status of an image in a place that may have it already.
     fn status_in(&self, place: Place, id: ExampleId, image: ImageKey) -> ExampleStatus {
-        match self.index.images.get(&(image, place)) {
-            Some(other) if *other != id => ExampleStatus::SameAs(*other),
+        match self.with_image(place, image) {
+            Some(other) if other != id => ExampleStatus::SameAs(other),
             _ => ExampleStatus::In(place),
         }
     }

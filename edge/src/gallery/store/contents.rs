@@ -75,6 +75,21 @@ pub(super) fn read(
     gallery: GalleryId,
     row: &GalleryRow,
 ) -> Result<Contents, ReadError> {
+    let contents = read_without_examples(transaction, gallery, row)?;
+    let wanted = contents.state.counting();
+    let examples = examples(transaction, gallery, row.space_in_use(), &wanted)?;
+    if examples.values().any(|one| Some(one.embedding.len()) != row.embedding_length) {
+        return broken("its embeddings have different lengths");
+    }
+    Ok(Contents { examples, ..contents })
+}
+
+/// The same without the examples, which take the most memory.
+pub(super) fn read_without_examples(
+    transaction: &ReadTransaction,
+    gallery: GalleryId,
+    row: &GalleryRow,
+) -> Result<Contents, ReadError> {
     if let Err(error) = row.settings.check() {
         return broken(error.to_string());
     }
@@ -85,14 +100,10 @@ pub(super) fn read(
     let rows = rows.into_iter().map(|(id, example)| (ExampleId(id), example)).collect();
     let state = State::restore(classes, rows, row.settings, row.state_space());
     check(&state)?;
-    let examples = examples(transaction, gallery, row.space_in_use(), &state.counting())?;
-    let embedding_length = row.embedding_length;
-    if examples.values().any(|one| Some(one.embedding.len()) != embedding_length) {
-        return broken("its embeddings have different lengths");
-    }
     let latest = latest(transaction, key)?;
+    let GalleryRow { revision, embedding_length, .. } = *row;
     let space_id = row.space_id.clone();
-    Ok(Contents { revision: row.revision, state, examples, space_id, embedding_length, latest })
+    Ok(Contents { revision, state, space_id, embedding_length, latest, ..Contents::default() })
 }
 
 /// The rows of a gallery in a table, in the order of their ids.

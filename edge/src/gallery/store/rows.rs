@@ -142,6 +142,13 @@ impl Embeddings {
         Self { precisions: vec![String::new(); n], values }
     }
 
+    /// Becomes a row for `n` embeddings of this length if it has no room for any.
+    pub(super) fn make_room(&mut self, n: usize, length: usize) {
+        if self.size() == 0 {
+            *self = Self::absent(n, length);
+        }
+    }
+
     /// An empty row if these are no bytes of a row.
     pub(in crate::gallery) fn read(bytes: Vec<u8>) -> Self {
         Self::parsed(bytes).unwrap_or_default()

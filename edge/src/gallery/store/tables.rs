@@ -9,7 +9,7 @@ use super::rows::{self, Embeddings, GalleryRow, space_number};
 use super::seal::{self, Kind, Seal};
 use crate::gallery::change::{Change, What};
 use crate::gallery::id::{ExampleId, GalleryId};
-use crate::gallery::journal::Commit;
+use crate::gallery::journal::{Commit, Filed};
 
 /// What the layout is the hash of. A change of a table or of a row changes this text.
 pub(super) const SCHEMA: &str = "
@@ -79,6 +79,7 @@ pub(super) fn write(
         transaction.open_table(JOURNAL)?.insert(position, sealed.as_slice())?;
         write_data(&transaction, (key, space), change, commit)?;
     }
+    write_filed(&transaction, (key, space), commit)?;
     purge_embeddings(&transaction, key, commit.revision, &purged(commit))?;
     if commit.purges() {
         // In the same transaction, so that the second step of a purge is not forgotten.
@@ -153,6 +154,31 @@ fn write_data(
     Ok(())
 }
 
+/// Adds the embeddings that are in a file to the rows of the changes that enroll them.
+fn write_filed(
+    transaction: &WriteTransaction,
+    (gallery, space): (u128, u64),
+    commit: &Commit<'_>,
+) -> Result<(), redb::Error> {
+    let mut table = transaction.open_table(EMBEDDINGS)?;
+    for part in commit.filed.into_iter().flat_map(|file| file.embeddings()) {
+        let part = part.map_err(redb::Error::Io)?;
+        // In a file that Handful wrote, those of a change follow each other.
+        for of_change in part.chunk_by(|one, next| one.change == next.change) {
+            let change = &commit.changes[of_change[0].change];
+            let What::Enroll { precision, examples, .. } = &change.what else { continue };
+            let key = (gallery, space, change.id.0.as_u128());
+            let mut row = embeddings_at(&table, key)?.unwrap_or_default();
+            row.make_room(examples.len(), of_change[0].embedding.len());
+            for Filed { index, embedding, .. } in of_change {
+                row.set(usize::from(*index), embedding, precision);
+            }
+            put_embeddings(&mut table, key, commit.revision, &row.bytes())?;
+        }
+    }
+    Ok(())
+}
+
 /// Removes all rows of a gallery.
 fn drop_gallery(transaction: &WriteTransaction, gallery: u128) -> Result<(), redb::Error> {
     transaction.open_table(GALLERIES)?.remove(gallery)?;
@@ -174,7 +200,7 @@ fn write_images(
     for (id, image) in commit.images {
         put(&mut table, Kind::Images, (gallery, id.0.as_u128()), commit.revision, image)?;
     }
-    for image in commit.archived.into_iter().flat_map(|images| images.read()) {
+    for image in commit.filed.into_iter().flat_map(|file| file.images()) {
         let (id, image) = image.map_err(redb::Error::Io)?;
         put(&mut table, Kind::Images, (gallery, id.0.as_u128()), commit.revision, &image)?;
     }

@@ -171,7 +171,7 @@ fn import(file: &Path, gallery: Option<&str>, json: bool, device: &Device) -> Re
     let mut galleries = device.galleries(&manifest.space_id)?;
     galleries.set_actor(ACTOR);
     let (gallery, is_new) = target.name(&mut galleries)?;
-    let imported = take_over(&galleries, &gallery, archive);
+    let imported = galleries.import(&gallery, archive);
     if is_new && imported.as_ref().is_err_and(changed_nothing) {
         // It was made for the file. The first error is the one to report.
         let _ = galleries.delete(&gallery);
@@ -244,16 +244,6 @@ impl Target {
             }
         }
     }
-}
-
-fn take_over(
-    galleries: &Galleries,
-    name: &str,
-    archive: Archive,
-) -> Result<(Imported, u64), GalleryError> {
-    let mut gallery = galleries.gallery(name)?;
-    let imported = gallery.import(archive)?;
-    Ok((imported, gallery.revision()))
 }
 
 fn changed_nothing(error: &GalleryError) -> bool {
