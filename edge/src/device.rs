@@ -22,7 +22,6 @@ use std::path::{Path, PathBuf};
 
 use models::bundle::{Bundle, BundleLimits};
 use models::image::ImageLimits;
-use serde::Deserialize;
 
 use crate::embedder::Embedder;
 use crate::engine::{EngineChoice, EngineOptions, PrecisionChoice};
@@ -30,16 +29,13 @@ use crate::gallery::{Galleries, Gallery, GalleryError};
 use crate::locate::{self, Environment, LibraryError, NotFound};
 use crate::recognizer::{Recognizer, RecognizerError};
 
-mod flag;
 mod threads;
 
-pub use flag::Flag;
 pub use threads::{Threads, ThreadsError};
 
-/// What a user may set; what is absent has a default. [`Flag`] has the names and help texts under
-/// which programs offer the fields.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+/// What a user may set; what is absent has a default. How the programs offer it, as flags, variables
+/// and keys of a file, is the business of the crate `settings`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeviceSettings {
     /// A folder of a bundle, or a name to look for; default: [`locate::DEFAULT_BUNDLE`].
     pub bundle: Option<PathBuf>,
@@ -55,22 +51,6 @@ pub struct DeviceSettings {
     pub store: Option<PathBuf>,
     /// Most pixels of one image; default: those of [`ImageLimits`].
     pub max_pixels: Option<u64>,
-}
-
-impl DeviceSettings {
-    /// These settings, with those of `other` where nothing is set here.
-    #[must_use]
-    pub fn or(self, other: Self) -> Self {
-        Self {
-            bundle: self.bundle.or(other.bundle),
-            engine: self.engine.or(other.engine),
-            precision: self.precision.or(other.precision),
-            threads: self.threads.or(other.threads),
-            onnxruntime: self.onnxruntime.or(other.onnxruntime),
-            store: self.store.or(other.store),
-            max_pixels: self.max_pixels.or(other.max_pixels),
-        }
-    }
 }
 
 /// How the store is used.

@@ -1,71 +1,71 @@
 //! The configuration: every setting, resolved before anything runs.
 //!
-//! The setting `max_files` is the flag `--max-files`, the environment variable `HANDFUL_MAX_FILES`
-//! and the key `max_files` of the TOML file. A flag overrides the environment, the environment
-//! overrides the file.
+//! The crate `settings` has the settings, as flags, environment variables and keys of the TOML file.
+//! Here they become what the service works with, or are refused.
 
+mod arguments;
 mod limits;
-pub mod listen;
-pub mod settings;
 
 use std::ffi::{OsStr, OsString};
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 
 use clap::{Arg, CommandFactory};
 use edge::device::DeviceSettings;
-use models::disk::{self, DiskError};
 use models::fault::{Blame, Fault};
+use settings::{Device, Service, SettingsError, SettingsFile};
 use tracing::level_filters::LevelFilter;
 
+use arguments::Arguments;
 pub use limits::Limits;
-use settings::Settings;
+pub use settings::{BasePath, Listen, TlsFiles, TrustedProxy};
 
 /// The resolved settings.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Address and port to listen on.
-    pub listen: SocketAddr,
+    /// Where to listen.
+    pub listen: Listen,
+    /// Certificate and key, if TLS is wanted.
+    pub tls: Option<TlsFiles>,
     /// Bundle, engine and store.
     pub device: DeviceSettings,
-    /// Allow an address that other machines can reach.
+    /// Make a key and a certificate if other machines can reach the service and there are none.
+    pub setup: bool,
+    /// Let other machines in without keys.
     pub insecure: bool,
     /// Refuse every change.
     pub read_only: bool,
     /// Additional host names of this service.
     pub allow_host: Vec<String>,
+    /// The path under which a reverse proxy offers the service.
+    pub base_path: BasePath,
+    /// Who may name the address of a client.
+    pub trusted_proxy: Vec<TrustedProxy>,
     /// Log level.
     pub log: LevelFilter,
     /// Limits of requests.
     pub limits: Limits,
 }
 
-/// Why the settings cannot be used.
+/// Why the service does not start with these settings.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// The command line or the environment; also `--help` and `--version`.
     #[error(transparent)]
     Usage(#[from] clap::Error),
-    /// The TOML file cannot be read.
+    /// The TOML file, a limit out of its range, or settings that cannot be used together.
     #[error(transparent)]
-    Disk(#[from] DiskError),
-    /// The content of the TOML file.
-    #[error("the settings file {path} cannot be used: {reason}")]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong, with the key.
-        reason: String,
-    },
-    /// A limit out of its range, or settings that cannot be used together.
+    Settings(#[from] SettingsError),
+    /// No error: the text that `--print-config` asks for.
     #[error("{0}")]
-    Contradiction(String),
+    Template(String),
 }
 
 impl Fault for ConfigError {
     fn blame(&self) -> Blame {
-        Blame::Input
+        match self {
+            Self::Settings(error) => error.blame(),
+            Self::Usage(_) | Self::Template(_) => Blame::Input,
+        }
     }
 }
 
@@ -75,19 +75,20 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] in one line: the setting, what is wrong, what is expected.
     pub fn resolve(args: impl IntoIterator<Item = OsString>) -> Result<Self, ConfigError> {
-        // clap reads flags and environment together; the file fills in what both leave out.
-        let flags = terminal::parse_from::<Settings>(args)?;
-        let file = flags.config.as_deref().map(read_file).transpose()?.unwrap_or_default();
-        let config = Self::from(flags.or(file));
-        config.check()?;
-        Ok(config)
+        let arguments = terminal::parse_from::<Arguments>(args)?;
+        let Arguments { service, device, config, print_config } = arguments;
+        if print_config {
+            return Err(ConfigError::Template(settings::template()));
+        }
+        let file = config.as_deref().map(SettingsFile::read).transpose()?;
+        Ok(Self::new(service.over(file.as_ref())?, device.over(file.as_ref())?)?)
     }
 
     /// The environment variables that look like settings and are none: those of an earlier version,
     /// or mistyped.
     #[must_use]
     pub fn unknown_variables() -> Vec<String> {
-        let command = Settings::command();
+        let command = Arguments::command();
         let known: Vec<&OsStr> = command.get_arguments().filter_map(Arg::get_env).collect();
         let names = std::env::vars_os().map(|(name, _)| name);
         let unknown = names.filter(|name| !known.contains(&name.as_os_str()));
@@ -95,48 +96,22 @@ impl Config {
         names.filter(|name| name.starts_with("HANDFUL_")).collect()
     }
 
-    /// True if only this machine can reach the service.
-    #[must_use]
-    pub fn is_local(&self) -> bool {
-        self.listen.ip().is_loopback()
-    }
-
-    fn check(&self) -> Result<(), ConfigError> {
-        if !self.is_local() && !self.insecure {
-            return Err(ConfigError::Contradiction(format!(
-                "--listen {}: other machines could reach the service, which has no authentication; \
-                 listen on 127.0.0.1, or add --insecure on a trusted network",
-                self.listen
-            )));
-        }
-        self.limits.check().map_err(ConfigError::Contradiction)
-    }
-}
-
-fn read_file(path: &Path) -> Result<Settings, ConfigError> {
-    let bytes = disk::read(path, 1 << 20)?;
-    Settings::parse(&bytes).map_err(|reason| ConfigError::File { path: path.to_owned(), reason })
-}
-
-impl From<Settings> for Config {
-    fn from(settings: Settings) -> Self {
-        Self {
-            listen: settings.listen.unwrap_or_default().0,
-            limits: Limits::from(&settings),
-            device: DeviceSettings {
-                bundle: settings.bundle,
-                engine: settings.engine,
-                precision: settings.precision,
-                threads: settings.threads,
-                onnxruntime: settings.onnxruntime,
-                store: settings.store,
-                max_pixels: settings.max_pixels,
-            },
-            insecure: settings.insecure.unwrap_or(false),
-            read_only: settings.read_only.unwrap_or(false),
-            allow_host: settings.allow_host,
-            log: settings.log.unwrap_or(LevelFilter::WARN),
-        }
+    fn new(service: Service, device: Device) -> Result<Self, SettingsError> {
+        let limits = Limits::new(&service, device.max_pixels);
+        limits.check().map_err(SettingsError::Contradiction)?;
+        Ok(Self {
+            tls: service.tls()?,
+            device: device.checked()?,
+            listen: service.listen,
+            setup: service.setup,
+            insecure: service.insecure,
+            read_only: service.read_only,
+            allow_host: service.allow_host,
+            base_path: service.base_path,
+            trusted_proxy: service.trusted_proxy,
+            log: service.log,
+            limits,
+        })
     }
 }
 
@@ -144,8 +119,6 @@ impl From<Settings> for Config {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use edge::device::Threads;
-
-    use clap::CommandFactory;
 
     use super::*;
 
@@ -171,7 +144,7 @@ mod tests {
 
     #[test]
     fn the_help_states_the_defaults() {
-        let help = Settings::command().render_long_help().to_string();
+        let help = Arguments::command().render_long_help().to_string();
         // Long lines are wrapped.
         let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
         let Config { listen, limits, log, .. } = resolve(&[]).unwrap();
@@ -234,11 +207,30 @@ mod tests {
     }
 
     #[test]
-    fn other_machines_have_access_only_with_insecure() {
-        let error = resolve(&["--listen", "0.0.0.0:8080"]).unwrap_err().to_string();
-        assert!(error.contains("--insecure"), "{error}");
-        assert!(resolve(&["--listen", "0.0.0.0:8080", "--insecure"]).is_ok());
-        assert!(resolve(&["--listen", "[::1]:8080"]).is_ok());
+    fn settings_of_a_network_are_resolved() {
+        let none = resolve(&[]).unwrap();
+        assert_eq!((none.tls, none.base_path.as_str(), none.setup), (None, "", false));
+        assert!(none.trusted_proxy.is_empty());
+        let file = "tls_cert = \"c.pem\"\ntls_key = \"k.pem\"\nbase_path = \"/handful/\"\n";
+        let args = ["--listen=unix:/run/h.sock", "--trusted-proxy=unix,10.0.0.0/8", "--setup"];
+        let config = with_file(file, &args).unwrap();
+        let tls = TlsFiles { certificate: "c.pem".into(), key: "k.pem".into() };
+        assert_eq!(config.tls, Some(tls));
+        assert_eq!(config.listen, Listen::Unix("/run/h.sock".into()));
+        assert_eq!(config.base_path.as_str(), "/handful");
+        assert_eq!(config.trusted_proxy.first(), Some(&TrustedProxy::Unix));
+        assert!(config.setup && config.trusted_proxy.len() == 2);
+        let error = with_file("tls_cert = \"c.pem\"", &[]).unwrap_err().to_string();
+        assert!(error.contains("--tls-cert is set without --tls-key"), "{error}");
+    }
+
+    #[test]
+    fn the_template_of_the_file_is_printed_whatever_else_is_set() {
+        let printed = resolve(&["--print-config", "--config", "gone.toml"]).unwrap_err();
+        let ConfigError::Template(text) = printed else { panic!("{printed}") };
+        assert!(text.contains("#max_files = 64\n"), "{text}");
+        let config = with_file(&text, &["--max-files", "3"]).unwrap();
+        assert_eq!((config.limits.max_files, config.limits.max_queue), (3, 1024));
     }
 
     #[test]

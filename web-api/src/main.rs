@@ -46,6 +46,7 @@ fn main() -> ExitCode {
     let config = match Config::resolve(std::env::args_os()) {
         Ok(config) => config,
         Err(ConfigError::Usage(usage)) => return terminal::usage_code(&usage),
+        Err(ConfigError::Template(text)) => return print_template(&text),
         Err(error) => return fail(&error),
     };
     let log = match Log::start(config.log) {
@@ -57,6 +58,13 @@ fn main() -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&*error),
+    }
+}
+
+fn print_template(text: &str) -> ExitCode {
+    match terminal::print(text.trim_end()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
     }
 }
 

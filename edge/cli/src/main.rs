@@ -7,8 +7,8 @@
 #![warn(clippy::print_stderr, clippy::print_stdout)]
 
 mod commands;
+mod global_options;
 mod peak;
-mod settings;
 mod text;
 
 use std::process::ExitCode;
@@ -20,7 +20,7 @@ use edge::locate::Environment;
 use models::fault::{self, AnyFault};
 
 use commands::{bench, calibrate, classify, doctor, enroll, evaluate, galleries, gallery, senses};
-use settings::Settings;
+use global_options::GlobalOptions;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -36,9 +36,9 @@ Examples:
   handful galleries create \"line 2\"      add a gallery; --gallery \"line 2\" uses it
 
 Each global option can also be set in the environment, and all but --gallery and --config in the
-TOML file given with --config: --engine is HANDFUL_ENGINE and the key engine. Flags override the
-environment, the environment overrides the file. One program at a time can use a store: stop
-handful-server first.
+TOML file given with --config, which handful-server reads too: --engine is HANDFUL_ENGINE and the
+key engine. Flags override the environment, the environment overrides the file. One program at a
+time can use a store: stop handful-server first.
 
 Exit codes: 0 success, 1 something failed (no engine works, the disk is full), 2 bad input.";
 
@@ -47,7 +47,7 @@ Exit codes: 0 success, 1 something failed (no engine works, the disk is full), 2
 #[command(name = "handful", version, after_help = EXAMPLES)]
 struct Cli {
     #[command(flatten)]
-    settings: Settings,
+    options: GlobalOptions,
     #[command(subcommand)]
     command: Command,
 }
@@ -68,12 +68,12 @@ enum Command {
 fn main() -> ExitCode {
     terminal::ignore_file_size_signal();
     terminal::ignore_decoder_panics();
-    let Cli { settings, command } = match terminal::parse() {
+    let Cli { options, command } = match terminal::parse() {
         Ok(cli) => cli,
         Err(code) => return code,
     };
-    let gallery = settings.gallery.clone();
-    let resolved = settings::resolve(settings);
+    let gallery = options.gallery.clone();
+    let resolved = options.resolve().map_err(AnyFault::from);
     match resolved.and_then(|settings| run(command, &settings, gallery.as_deref())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {

@@ -1,8 +1,9 @@
-//! Limits of requests: their defaults, their ranges, and which of them contradict each other.
+//! Limits of requests: their ranges, and which of them contradict each other.
 
 use std::time::Duration;
 
-use super::settings::Settings;
+use settings::Service;
+
 use crate::jobs::budget::Budget;
 
 /// The longest time that a limit may be, in seconds.
@@ -44,29 +45,26 @@ pub struct Limits {
     pub drain_seconds: u64,
 }
 
-impl From<&Settings> for Limits {
-    fn from(settings: &Settings) -> Self {
+impl Limits {
+    pub(super) fn new(service: &Service, max_pixels: u64) -> Self {
         Self {
-            max_body_bytes: settings.max_body_bytes.unwrap_or(16 << 20),
-            max_files: settings.max_files.unwrap_or(64),
-            // With 12 bytes per pixel: 0.48 GB at most.
-            max_pixels: settings.max_pixels.unwrap_or(40_000_000),
-            max_queue: settings.max_queue.unwrap_or(1024),
-            max_buffer_bytes: settings.max_buffer_bytes.unwrap_or(256 << 20),
-            max_classes: settings.max_classes.unwrap_or(20_000),
-            max_examples: settings.max_examples.unwrap_or(200_000),
-            max_store_bytes: settings.max_store_bytes.unwrap_or(8 << 30),
-            max_import_bytes: settings.max_import_bytes.unwrap_or(2 << 30),
-            max_connections: settings.max_connections.unwrap_or(256),
-            receive_seconds: settings.receive_seconds.unwrap_or(30),
-            deadline_seconds: settings.deadline_seconds.unwrap_or(30),
-            transfer_seconds: settings.transfer_seconds.unwrap_or(600),
-            drain_seconds: settings.drain_seconds.unwrap_or(5),
+            max_body_bytes: service.max_body_bytes,
+            max_files: service.max_files,
+            max_pixels,
+            max_queue: service.max_queue,
+            max_buffer_bytes: service.max_buffer_bytes,
+            max_classes: service.max_classes,
+            max_examples: service.max_examples,
+            max_store_bytes: service.max_store_bytes,
+            max_import_bytes: service.max_import_bytes,
+            max_connections: service.max_connections,
+            receive_seconds: service.receive_seconds,
+            deadline_seconds: service.deadline_seconds,
+            transfer_seconds: service.transfer_seconds,
+            drain_seconds: service.drain_seconds,
         }
     }
-}
 
-impl Limits {
     /// Time until a request must have arrived and its response must be read.
     #[must_use]
     pub fn receive_time(&self) -> Duration {
@@ -119,7 +117,6 @@ impl Limits {
         let are_zero = [
             ("--max-body-bytes", self.max_body_bytes == 0),
             ("--max-files", self.max_files == 0),
-            ("--max-pixels", self.max_pixels == 0),
             ("--max-queue", self.max_queue == 0),
             ("--max-buffer-bytes", self.max_buffer_bytes == 0),
             ("--max-classes", self.max_classes == 0),

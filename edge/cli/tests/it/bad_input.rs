@@ -5,7 +5,6 @@ use std::fs;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
-use edge::device::Flag;
 use image::ImageFormat;
 
 use crate::files::{copy_folder, draw_classes, edit_manifest, encode, image, png};
@@ -298,10 +297,10 @@ fn a_named_library_that_cannot_be_used_is_an_error() {
 #[test]
 fn an_empty_environment_variable_counts_as_not_set() {
     let sandbox = Sandbox::new();
-    let names = Flag::ALL.map(|flag| flag.env);
-    for name in names.into_iter().chain(["HANDFUL_CONFIG", "ORT_DYLIB_PATH"]) {
+    let names = settings::variables::<settings::Device>();
+    for name in names.chain(["HANDFUL_CONFIG", "ORT_DYLIB_PATH"]) {
         let mut list = sandbox.command(&["gallery", "list", "--json"]);
-        if name == Flag::BUNDLE.env {
+        if name == "HANDFUL_BUNDLE" {
             list.args(["--bundle", tiny_bundle_dir().to_str().unwrap()]);
         }
         let outcome = Outcome::of(&list.env(name, "").output().unwrap());

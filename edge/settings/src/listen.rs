@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use serde::Deserialize;
@@ -9,29 +10,37 @@ use serde::Deserialize;
 /// The port where none is given.
 const PORT: u16 = 8080;
 
-/// An address and port: `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`, `:8080` or `8080`, which
-/// are ports of this machine only, or an address without a port.
-// A settings file takes the texts of the command line, with the same error for a wrong one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Listen(pub SocketAddr);
+/// The prefix of a unix socket.
+const UNIX: &str = "unix:";
 
-impl Default for Listen {
-    /// Only this machine.
-    fn default() -> Self {
-        Self((Ipv4Addr::LOCALHOST, PORT).into())
-    }
+/// Where the service listens: an address and port (`127.0.0.1:8080`, `[::1]:8080`,
+/// `localhost:8080`, `:8080` or `8080`, which are ports of this machine only, or an address without
+/// a port), or a unix socket (`unix:/run/handful.sock`).
+// A settings file takes the texts of the command line, with the same error for a wrong one.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Listen {
+    /// An address and port.
+    Tcp(SocketAddr),
+    /// The file of a unix socket.
+    Unix(PathBuf),
 }
 
 impl fmt::Display for Listen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "{UNIX}{}", path.display()),
+        }
     }
 }
 
 /// A text that is no address to listen on.
 #[derive(Debug, thiserror::Error)]
-#[error("`{text}` is no address to listen on: {reason}; expected one like 127.0.0.1:8080")]
+#[error(
+    "`{text}` is no address to listen on: {reason}; expected one like \
+         127.0.0.1:8080 or unix:/run/handful.sock"
+)]
 pub struct ListenError {
     text: String,
     reason: String,
@@ -41,8 +50,12 @@ impl FromStr for Listen {
     type Err = ListenError;
 
     fn from_str(text: &str) -> Result<Self, ListenError> {
-        let parsed = parse(text);
-        parsed.map(Self).map_err(|reason| ListenError { text: text.to_owned(), reason })
+        let parsed = match text.strip_prefix(UNIX) {
+            Some("") => Err("the path of the socket is missing".to_owned()),
+            Some(path) => Ok(Self::Unix(path.into())),
+            None => parse(text).map(Self::Tcp),
+        };
+        parsed.map_err(|reason| ListenError { text: text.to_owned(), reason })
     }
 }
 
@@ -65,8 +78,8 @@ fn parse(text: &str) -> Result<SocketAddr, String> {
         return Ok((Ipv4Addr::LOCALHOST, port).into());
     }
     match text.rsplit_once(':') {
-        // Not all addresses of the machine, as in other programs: the service has no
-        // authentication.
+        // Not all addresses of the machine, as in other programs: whoever opens the service to a
+        // network has to write so.
         Some(("", port)) => Ok((Ipv4Addr::LOCALHOST, port_of(port)?).into()),
         Some((host, port)) => resolved(host, port_of(port)?),
         None => resolved(text, PORT),
@@ -102,6 +115,7 @@ mod tests {
             ("::1", "[::1]:8080"),
             ("localhost:9000", "127.0.0.1:9000"),
             ("localhost", "127.0.0.1:8080"),
+            ("unix:/run/handful.sock", "unix:/run/handful.sock"),
         ] {
             let read = text.parse::<Listen>().map(|listen| listen.to_string());
             assert_eq!(read.ok().as_deref(), Some(expected), "{text}");
@@ -115,6 +129,7 @@ mod tests {
             ("localhost:http", "`http` is no port"),
             ("no.such.host.invalid:80", "has no address"),
             ("", "has no address"),
+            ("unix:", "path of the socket is missing"),
         ] {
             let error = text.parse::<Listen>().map_err(|error| error.to_string());
             assert!(error.as_ref().is_err_and(|error| error.contains(expected)), "{error:?}");
