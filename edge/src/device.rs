@@ -33,8 +33,8 @@ mod threads;
 
 pub use threads::{Threads, ThreadsError};
 
-/// What a user may set; what is absent has a default. How the programs offer it, as flags, variables
-/// and keys of a file, is the business of the crate `settings`.
+/// What a user may set; what is absent has a default. The programs offer it through the crate
+/// `settings`, as flags, variables and keys of a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeviceSettings {
     /// A folder of a bundle, or a name to look for; default: [`locate::DEFAULT_BUNDLE`].

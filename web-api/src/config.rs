@@ -1,7 +1,7 @@
 //! The configuration: every setting, resolved before anything runs.
 //!
-//! The crate `settings` has the settings, as flags, environment variables and keys of the TOML file.
-//! Here they become what the service works with, or are refused.
+//! The crate `settings` has the settings, as flags, environment variables and keys of the TOML
+//! file. Here they become what the service works with, or are refused.
 
 mod arguments;
 mod limits;

@@ -36,7 +36,8 @@ Exit codes: 0 stopped as asked, 1 something failed (no engine works, the disk is
 
 /// HTTP API and web page: enroll classes and classify images on this device
 #[derive(Debug, Parser)]
-#[command(name = "handful-server", version, about, after_help = EXAMPLES, args_override_self = true)]
+#[command(name = "handful-server", version, about, after_help = EXAMPLES)]
+#[command(args_override_self = true)]
 // The command has no limits but this one, and so no heading for them.
 #[command(mut_arg("max_pixels", |arg| arg.help_heading("Limits")))]
 pub(super) struct Arguments {

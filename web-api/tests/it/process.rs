@@ -284,6 +284,19 @@ fn settings_come_from_flags_environment_and_file_in_this_order() {
     assert!(dir.path().join("store").is_dir());
 }
 
+#[test]
+fn the_printed_settings_file_can_be_used() {
+    let printed = binary(&["--print-config"]).output().unwrap();
+    assert_eq!(printed.status.code(), Some(0));
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("handful.toml");
+    fs::write(&file, printed.stdout).unwrap();
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("#max_files = 64", "max_files = 7")).unwrap();
+    let service = Service::run(tiny(&dir.path().join("store"), &[]).arg("--config").arg(&file));
+    assert_eq!(service.get("/version").ok()["limits"]["max_files"].as_u64(), Some(7));
+}
+
 /// A terminal whose window is closed, and `kill` by a supervisor.
 #[test]
 fn a_hangup_ends_the_service_unless_it_was_started_to_survive_it() {

@@ -152,7 +152,11 @@ fn bench_measures_each_engine() {
 fn settings_come_from_flag_environment_file_in_this_order() {
     let sandbox = Sandbox::new();
     let bundle = tiny_bundle_dir();
-    let file = format!("bundle = {bundle:?}\nengine = \"tract\"\nstore = \"from-file\"\n");
+    // The service reads the same file.
+    let file = format!(
+        "listen = \"0.0.0.0:80\"\nmax_files = 3\nbundle = {bundle:?}\nengine = \"tract\"\n\
+         store = \"from-file\"\n"
+    );
     fs::write(sandbox.path("handful.toml"), file).unwrap();
     draw_classes(&sandbox.path("things"), 1);
     let made = |name: &str| sandbox.path(name).join("gallery.redb").exists();
