@@ -2,6 +2,7 @@
 //! whole or not at all.
 
 pub mod folder;
+pub mod private;
 pub mod replacement;
 
 use std::fmt;
