@@ -13,7 +13,9 @@ mod file_error;
 pub(crate) mod galleries;
 pub(crate) mod gallery;
 mod inputs;
+pub(crate) mod keys;
 pub(crate) mod senses;
+pub(crate) mod tls;
 
 use std::path::Path;
 

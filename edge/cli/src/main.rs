@@ -19,7 +19,8 @@ use edge::gallery::Galleries;
 use edge::locate::Environment;
 use models::fault::{self, AnyFault};
 
-use commands::{bench, calibrate, classify, doctor, enroll, evaluate, galleries, gallery, senses};
+use commands::{bench, calibrate, classify, doctor, enroll, evaluate};
+use commands::{galleries, gallery, keys, senses, tls};
 use global_options::GlobalOptions;
 
 const EXAMPLES: &str = "\
@@ -34,11 +35,13 @@ Examples:
   handful gallery list                    list the enrolled classes
   handful gallery undo                    undo the last change
   handful galleries create \"line 2\"      add a gallery; --gallery \"line 2\" uses it
+  handful keys add phone --role admin     make a key for the service
+  handful tls self-signed                 make a certificate for the service
 
 Each global option can also be set in the environment, and all but --gallery and --config in the
 TOML file given with --config, which handful-server reads too: --engine is HANDFUL_ENGINE and the
 key engine. Flags override the environment, the environment overrides the file. One program at a
-time can use a store: stop handful-server first.
+time can use a store: stop handful-server first, except for keys and tls.
 
 Exit codes: 0 success, 1 something failed (no engine works, the disk is full), 2 bad input.";
 
@@ -63,6 +66,8 @@ enum Command {
     Senses(senses::Options),
     Evaluate(evaluate::Options),
     Bench(bench::Options),
+    Keys(keys::Options),
+    Tls(tls::Options),
 }
 
 fn main() -> ExitCode {
@@ -96,5 +101,7 @@ fn run(command: Command, settings: &DeviceSettings, gallery: Option<&str>) -> Re
         Command::Senses(options) => senses::run(&options, device),
         Command::Evaluate(options) => evaluate::run(&options, device),
         Command::Bench(options) => bench::run(&options, device),
+        Command::Keys(options) => keys::run(&options, gallery, device),
+        Command::Tls(options) => tls::run(&options, device),
     }
 }

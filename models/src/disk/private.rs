@@ -114,10 +114,8 @@ fn restrict_folder(builder: &mut DirBuilder) {
 #[cfg(unix)]
 fn give_to_owner_of(folder: &Path, path: &Path) {
     use std::os::unix::fs::{MetadataExt, lchown};
-    let (Ok(folder), Ok(found)) = (fs::metadata(folder), fs::symlink_metadata(path)) else {
-        return;
-    };
-    if folder.uid() != found.uid() {
+    let Ok(folder) = fs::metadata(folder) else { return };
+    if fs::symlink_metadata(path).is_ok_and(|found| found.uid() != folder.uid()) {
         // Only root may; what another user writes stays theirs.
         let _ = lchown(path, Some(folder.uid()), Some(folder.gid()));
     }

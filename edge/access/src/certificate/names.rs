@@ -64,8 +64,8 @@ pub(super) fn checked(names: &[String]) -> Result<Vec<String>, CertificateError>
 
 /// The name that a person knows the machine by: the first one beyond loopback that is no address.
 pub(super) fn main(names: &[String]) -> &str {
-    let is_host = |name: &&String| *name != LOCALHOST && name.parse::<IpAddr>().is_err();
-    let host = names.iter().find(is_host).or(names.first());
+    let mut hosts = names.iter().filter(|name| name.parse::<IpAddr>().is_err());
+    let host = hosts.find(|name| *name != LOCALHOST).or(names.first());
     host.map_or(LOCALHOST, String::as_str)
 }
 

@@ -15,7 +15,10 @@ pub enum KeysError {
     #[error(transparent)]
     Disk(#[from] DiskError),
     /// The lock of the keys was not given.
-    #[error("cannot lock {}: {source}; the store must be on a disk that has file locks", path.display())]
+    #[error(
+        "cannot lock {}: {source}; the store must be on a disk that has file locks",
+        path.display()
+    )]
     Lock {
         /// The lock file.
         path: PathBuf,

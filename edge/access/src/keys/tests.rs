@@ -130,31 +130,33 @@ fn names_and_galleries_follow_rules() {
     assert_eq!(names(store.path()), ["Camera 2", "杯子", &longest]);
 }
 
+/// A file with keys of the longest names and galleries.
+fn long_file(count: usize) -> String {
+    let rows: Vec<String> = (0..count).map(long_row).collect();
+    format!("{{\"format\":1,\"keys\":[{}]}}", rows.join(","))
+}
+
+fn long_row(at: usize) -> String {
+    let name = serde_json::to_string(&format!("{}{at:06}", "\"".repeat(58))).unwrap();
+    let gallery = serde_json::to_string(&"\u{1F600}".repeat(128)).unwrap();
+    let hash = models::hex::sha256(&at.to_le_bytes());
+    format!(
+        "{{\"name\":{name},\"role\":\"read\",\"gallery\":{gallery},\
+         \"created_at\":\"2026-11-30T13:15:07.250Z\",\"sha256\":\"{hash}\"}}"
+    )
+}
+
 #[test]
 fn the_most_keys_are_read_and_no_more_are_added() {
     let store = tempfile::tempdir().unwrap();
-    let long = "\"".repeat(58);
-    let row = |at: usize| {
-        let name = serde_json::to_string(&format!("{long}{at:06}")).unwrap();
-        let gallery = serde_json::to_string(&"\u{1F600}".repeat(128)).unwrap();
-        let hash = models::hex::sha256(&at.to_le_bytes());
-        format!(
-            "{{\"name\":{name},\"role\":\"read\",\"gallery\":{gallery},\
-             \"created_at\":\"2026-11-30T13:15:07.250Z\",\"sha256\":\"{hash}\"}}"
-        )
-    };
-    let write = |count: usize| {
-        let rows: Vec<String> = (0..count).map(row).collect();
-        let text = format!("{{\"format\":1,\"keys\":[{}]}}", rows.join(","));
-        fs::write(Keys::path(store.path()), text).unwrap();
-    };
-    write(MAX_KEYS);
+    let path = Keys::path(store.path());
+    fs::write(&path, long_file(MAX_KEYS)).unwrap();
     assert_eq!(names(store.path()).len(), MAX_KEYS);
     let more = Keys::add(store.path(), "a", Role::Read, None).unwrap_err();
     assert!(matches!(more, KeysError::TooMany), "{more}");
-    write(MAX_KEYS + 1);
+    fs::write(&path, long_file(MAX_KEYS + 1)).unwrap();
     assert!(matches!(Keys::read(store.path()), Err(KeysError::Damaged { .. })));
-    write(MAX_KEYS - 1);
+    fs::write(&path, long_file(MAX_KEYS - 1)).unwrap();
     add(store.path(), "a");
     assert_eq!(names(store.path()).len(), MAX_KEYS);
 }
@@ -163,7 +165,8 @@ fn the_most_keys_are_read_and_no_more_are_added() {
 fn edited(from: &str, to: &str) -> String {
     let hash = "0123456789abcdef".repeat(4);
     let row = format!(
-        r#"{{"name":"a","role":"read","gallery":null,"created_at":"2026-11-30T13:15:07Z","sha256":"{hash}"}}"#
+        "{{\"name\":\"a\",\"role\":\"read\",\"gallery\":null,\
+         \"created_at\":\"2026-11-30T13:15:07Z\",\"sha256\":\"{hash}\"}}"
     );
     let text = format!(r#"{{"format":1,"keys":[{row}]}}"#);
     assert!(text.contains(from), "{from}");

@@ -19,6 +19,7 @@ mod gallery_command;
 mod gallery_doctor;
 mod gallery_examples;
 mod history;
+mod keys;
 mod names;
 mod quality;
 mod reembed;
