@@ -134,6 +134,7 @@ impl Fault for GalleryError {
             | Self::NothingToUndo
             | Self::NothingToRedo
             | Self::CannotUndo { .. }
+            | Self::NotOwn { .. }
             | Self::SameClass(_)
             | Self::UnknownGallery(_)
             | Self::Purged(_)

@@ -62,6 +62,22 @@ pub enum GalleryError {
         /// What stands in the way.
         reason: String,
     },
+    /// A call that only its own actor may undo was made by another one.
+    #[error(
+        "`{}` ({summary}) was made by {made_by}, and `{actor}` may take back only its own changes; \
+         name one of those, or let its owner or an administrator do it",
+        change.short()
+    )]
+    NotOwn {
+        /// The call.
+        change: GroupId,
+        /// What it did.
+        summary: String,
+        /// Who made it.
+        made_by: String,
+        /// Who asked.
+        actor: String,
+    },
     /// A change of another device is none that Handful makes.
     #[error("the change `{change}` was not made by Handful: {reason}; nothing was taken over")]
     NotAChange {

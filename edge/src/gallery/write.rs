@@ -217,9 +217,35 @@ impl Gallery {
         target: UndoTarget,
         through: bool,
     ) -> Result<Vec<HistoryEntry>, GalleryError> {
+        self.undo_of(None, target, through)
+    }
+
+    /// The same for an `actor` who may take back only its own changes: all that would be undone,
+    /// also by `through`, must have been made by it, in this store.
+    ///
+    /// # Errors
+    /// [`GalleryError::NotOwn`]; those of [`Gallery::undo`].
+    pub fn undo_own(
+        &mut self,
+        actor: &str,
+        target: UndoTarget,
+        through: bool,
+    ) -> Result<Vec<HistoryEntry>, GalleryError> {
+        self.undo_of(Some(actor), target, through)
+    }
+
+    fn undo_of(
+        &mut self,
+        owner: Option<&str>,
+        target: UndoTarget,
+        through: bool,
+    ) -> Result<Vec<HistoryEntry>, GalleryError> {
         self.begin()?;
         let journal = self.journal.changes()?;
         let undone = History::new(&journal).plan_undo(target, through)?;
+        if let Some(owner) = owner {
+            check_own(&undone, owner, self.journal.device())?;
+        }
         self.undo_planned(&journal, &undone)?;
         Ok(undone)
     }
@@ -387,4 +413,17 @@ pub(super) fn defect(embedding: &[f32], length: usize) -> Option<String> {
     }
     let bad = embedding.iter().find(|value| !value.is_finite());
     bad.map(|bad| format!("a value that is {bad}"))
+}
+
+/// Refuses if one of the calls was made by another actor, or in the store of another device, where
+/// the same name may be that of another user.
+fn check_own(calls: &[HistoryEntry], actor: &str, device: DeviceId) -> Result<(), GalleryError> {
+    let other = calls.iter().find(|call| call.actor != actor || call.device != device);
+    let Some(call) = other else { return Ok(()) };
+    let made_by = match call.device == device {
+        true => format!("`{}`", call.actor),
+        false => format!("`{}` on another device", call.actor),
+    };
+    let actor = actor.to_owned();
+    Err(GalleryError::NotOwn { change: call.change, summary: call.summary.clone(), made_by, actor })
 }

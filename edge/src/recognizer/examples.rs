@@ -201,6 +201,22 @@ impl Recognizer {
         Ok(self.gallery.undo(target, through)?)
     }
 
+    /// The same for an `actor` who may take back only its own changes.
+    ///
+    /// # Errors
+    /// [`RecognizerError::Gallery`] with [`NotOwn`](crate::gallery::GalleryError::NotOwn) if a call
+    /// of another actor would be undone; those of [`Recognizer::undo`].
+    pub fn undo_own(
+        &mut self,
+        actor: &str,
+        target: UndoTarget,
+        through: bool,
+        precondition: Precondition,
+    ) -> Result<Vec<HistoryEntry>, RecognizerError> {
+        precondition.check_revision(&self.gallery)?;
+        Ok(self.gallery.undo_own(actor, target, through)?)
+    }
+
     /// Undoes all that these devices did, such as all of an import; see
     /// [`Gallery::undo_devices`](crate::gallery::Gallery::undo_devices).
     ///

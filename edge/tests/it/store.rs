@@ -395,3 +395,25 @@ fn a_cut_file_is_noticed() {
         assert!(matches!(error, GalleryError::Broken { .. }), "{length}: {error}");
     }
 }
+
+/// Also of what would be undone with it.
+#[test]
+fn an_actor_takes_back_only_its_own_changes() {
+    let mut gallery = Gallery::in_memory();
+    gallery.set_actor("line 2");
+    gallery.enroll(&label("mug"), examples(0..2), true).unwrap();
+    gallery.set_actor("office");
+    gallery.enroll(&label("mug"), examples(2..4), false).unwrap();
+    let own = gallery.history(10, None).unwrap()[1].change;
+    for (target, through) in [(UndoTarget::Last, false), (UndoTarget::Group(own), true)] {
+        let refused = gallery.undo_own("line 2", target, through).unwrap_err();
+        assert!(matches!(&refused, GalleryError::NotOwn { .. }), "{refused}");
+        assert!(refused.to_string().contains("was made by `office`"), "{refused}");
+    }
+    assert_eq!(gallery.revision(), 2, "nothing was undone");
+    gallery.undo_own("office", UndoTarget::Last, false).unwrap();
+    let refused = gallery.undo_own("line 2", UndoTarget::LastUndo, false).unwrap_err();
+    assert!(matches!(refused, GalleryError::NotOwn { .. }), "{refused}");
+    let undone = gallery.undo_own("line 2", UndoTarget::Group(own), false).unwrap();
+    assert_eq!((undone.len(), undone[0].change), (1, own));
+}
