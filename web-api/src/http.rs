@@ -1,11 +1,13 @@
-//! HTTP itself: connections, the middleware around all routes, request bodies, and errors.
+//! HTTP itself: connections, the middleware around all routes, keys, request bodies, and errors.
 
 pub mod answers;
+pub mod auth;
 pub mod body;
 pub mod client;
 pub mod conditions;
 pub mod crop;
 pub mod deadline;
+pub mod gate;
 pub mod middleware;
 mod parameters;
 mod plain_words;

@@ -2,6 +2,8 @@
 //!
 //! Labels have a limited number of values and histograms fixed buckets, so memory stays bounded.
 
+pub mod by_gallery;
+
 use std::collections::HashSet;
 use std::fmt::{Error, Write};
 use std::sync::{Mutex, PoisonError};
@@ -16,6 +18,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
+
+use crate::keys::KeyRefusal;
 
 /// The media type of the metrics.
 pub const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -120,6 +124,11 @@ struct RefusalLabels {
     reason: Refusal,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KeyLabels {
+    reason: &'static str,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct GalleryLabels {
     gallery: String,
@@ -158,6 +167,7 @@ pub struct Metrics {
     /// The names of the galleries that have series of their own.
     galleries: Mutex<HashSet<String>>,
     refusals: Family<RefusalLabels, Counter>,
+    keys_refused: Family<KeyLabels, Counter>,
     queue_images: Gauge,
     buffer_bytes: Gauge,
     connections: Gauge,
@@ -186,6 +196,7 @@ impl Metrics {
             false_accept_rates: Family::new_with_constructor(rates),
             galleries: Mutex::default(),
             refusals: Family::default(),
+            keys_refused: Family::default(),
             queue_images: Gauge::default(),
             buffer_bytes: Gauge::default(),
             connections: Gauge::default(),
@@ -226,6 +237,11 @@ impl Metrics {
             "refusals",
             "Requests refused and connections closed because a limit was reached",
             self.refusals.clone(),
+        );
+        registry.register(
+            "keys_refused",
+            "Calls refused for their key, or for having none",
+            self.keys_refused.clone(),
         );
         registry.register(
             "queue_images",
@@ -287,6 +303,11 @@ impl Metrics {
     /// Records a refusal.
     pub fn refusal(&self, reason: Refusal) {
         self.refusals.get_or_create(&RefusalLabels { reason }).inc();
+    }
+
+    /// Records a call that was refused for its key.
+    pub fn key_refused(&self, reason: KeyRefusal) {
+        self.keys_refused.get_or_create(&KeyLabels { reason: reason.as_str() }).inc();
     }
 
     /// The metrics as text.
@@ -391,6 +412,7 @@ mod tests {
         metrics.stage(Stage::Embed, Duration::ZERO);
         metrics.refusal(Refusal::Stalled);
         metrics.reembedded();
+        metrics.key_refused(KeyRefusal::Wrong);
         assert_contains(
             &metrics,
             &[
@@ -398,6 +420,7 @@ mod tests {
                 "handful_reembed_images_total 1",
                 r#"handful_image_stage_duration_seconds_count{stage="decode"} 1"#,
                 r#"handful_refusals_total{reason="stalled"} 1"#,
+                r#"handful_keys_refused_total{reason="wrong"} 1"#,
                 "handful_queue_images 3",
                 "handful_buffer_bytes 0",
                 r#"handful_build_info{bundle="a\"b\\c\nd"} 1"#,

@@ -35,12 +35,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// changes. One that runs for this gallery goes on, with `at_end` in place of what it was started
 /// with. False, and nothing is started, if one runs for another gallery.
 #[must_use]
-pub fn start(
-    state: &Arc<AppState>,
-    gallery: GalleryId,
-    actor: &'static str,
-    at_end: AtEnd,
-) -> bool {
+pub fn start(state: &Arc<AppState>, gallery: GalleryId, actor: Arc<str>, at_end: AtEnd) -> bool {
     let job = Job { state: Arc::clone(state), gallery, writer: Writer { client: client(), actor } };
     state.reembed.start(gallery, at_end, || tokio::spawn(job.run()))
 }
@@ -200,6 +195,6 @@ impl Job {
         &self,
         work: impl FnOnce(&mut Recognizer) -> Result<T, RecognizerError> + Send + 'static,
     ) -> Result<T, JobError> {
-        Ok(self.state.change(self.writer, &self.gallery.to_string(), work).await??)
+        Ok(self.state.change(self.writer.clone(), &self.gallery.to_string(), work).await??)
     }
 }

@@ -81,5 +81,5 @@ async fn purge_gallery(state: &AppState, gallery: &GalleryEntry) -> usize {
 /// The service itself.
 fn writer() -> Writer {
     // No client has this address, so that the work is charged to none of them.
-    Writer { client: IpAddr::from(Ipv4Addr::UNSPECIFIED).into(), actor: ACTOR }
+    Writer { client: IpAddr::from(Ipv4Addr::UNSPECIFIED).into(), actor: ACTOR.into() }
 }

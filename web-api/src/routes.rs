@@ -1,4 +1,4 @@
-//! The addresses of the service and their handlers.
+//! The addresses of the service and their handlers, in groups by the role that they need.
 
 pub mod archive;
 pub mod background;
@@ -20,27 +20,31 @@ pub mod reembed;
 
 use std::sync::Arc;
 
-use axum::Router;
+use access::Role;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{delete, get, post};
+use axum::routing::get;
+use axum::{Extension, Router};
 use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
+use utoipa_axum::routes;
 
+use crate::http::gate::{self, Gate};
 use crate::http::middleware;
 use crate::state::AppState;
 
+/// Calls with their descriptions, one element for the methods of one path.
+type Calls = Vec<UtoipaMethodRouter<Arc<AppState>>>;
+
 /// All routes behind [`middleware::pass`].
 pub fn app(state: Arc<AppState>) -> Router {
-    api()
+    let (calls, description) = described(&state).split_for_parts();
+    calls
         .route("/", get(page::index))
         .route("/page/{file}", get(page::file))
-        .route("/livez", get(operations::live))
-        .route("/readyz", get(operations::ready))
-        .route("/version", get(operations::version))
-        .route("/metrics", get(operations::metrics))
-        .route("/openapi.json", get(openapi::openapi))
         .fallback(async || StatusCode::NOT_FOUND)
+        .layer(Extension(openapi::Document::of(description)))
         // `http::body` limits bodies by the configured number of bytes.
         .layer(DefaultBodyLimit::disable())
         // The last layer is the outermost: the answer to a panic gets its id, headers and log line.
@@ -49,40 +53,179 @@ pub fn app(state: Arc<AppState>) -> Router {
         .with_state(state)
 }
 
-fn api() -> Router<Arc<AppState>> {
-    let gallery =
-        get(galleries::read).put(galleries::put).patch(galleries::change).delete(galleries::delete);
-    let class = get(classes::read).put(classes::put).patch(classes::rename).delete(classes::delete);
-    let background = get(background::list).post(background::enroll);
-    let of_class = get(examples::list).post(enroll::enroll);
-    let reembedding = get(reembed::read).post(reembed::start).delete(reembed::cancel);
-    let example = get(examples::read).delete(examples::remove);
-    Router::new()
-        .route("/v1/galleries", get(galleries::list))
-        .route("/v1/deleted-galleries", get(galleries::list_deleted))
-        .route("/v1/galleries/{gallery}", gallery)
-        .route("/v1/galleries/{gallery}/undelete", post(galleries::undelete))
-        .route("/v1/galleries/{gallery}/calibrate", post(galleries::calibrate))
-        .route("/v1/galleries/{gallery}/doctor", get(doctor::check))
-        .route("/v1/galleries/{gallery}/background/examples", background)
-        .route("/v1/galleries/{gallery}/background/examples/{example}", delete(background::remove))
-        .route("/v1/galleries/{gallery}/classes", get(class_list::list))
-        .route("/v1/galleries/{gallery}/classes/{class}", class)
-        .route("/v1/galleries/{gallery}/classes/{class}/examples", of_class)
-        .route("/v1/galleries/{gallery}/classes/{class}/merge", post(classes::merge))
-        .route("/v1/galleries/{gallery}/examples/batch", post(examples::batch))
-        .route("/v1/galleries/{gallery}/examples/{example}", example)
-        .route("/v1/galleries/{gallery}/examples/{example}/image", get(examples::image))
-        .route("/v1/galleries/{gallery}/examples/{example}/move", post(examples::move_one))
-        .route("/v1/galleries/{gallery}/history", get(history::list))
-        .route("/v1/galleries/{gallery}/undo", post(history::undo))
-        .route("/v1/galleries/{gallery}/redo", post(history::redo))
-        .route("/v1/galleries/{gallery}/purge", post(history::purge))
-        .route("/v1/galleries/{gallery}/export", get(archive::export))
-        .route("/v1/galleries/{gallery}/import", post(archive::import))
-        .route("/v1/galleries/{gallery}/reembed", reembedding)
-        .route("/v1/compact", post(history::compact))
-        .route("/v1/galleries/{gallery}/classify", post(classify::classify))
-        .route("/v1/embed", post(embed::embed))
-        .route("/v1/lexicon", get(lexicon::senses))
+/// All calls and what the OpenAPI document says of them.
+fn described(state: &Arc<AppState>) -> OpenApiRouter<Arc<AppState>> {
+    let groups = [
+        open(),
+        require(Role::Read, read(), state),
+        require(Role::Enroll, enroll(), state),
+        require(Role::Admin, admin(), state),
+    ];
+    let router = OpenApiRouter::with_openapi(openapi::head());
+    groups.into_iter().flatten().fold(router, OpenApiRouter::routes)
+}
+
+/// The same calls behind a gate for this role, which their description states.
+fn require(role: Role, calls: Calls, state: &Arc<AppState>) -> Calls {
+    let gated = calls.into_iter().map(|(schemas, mut paths, methods)| {
+        openapi::secure(&mut paths);
+        let gate = from_fn_with_state(Gate::new(Arc::clone(state), role), gate::pass);
+        // Of the methods only: one that a path does not have is answered with 405 to everybody.
+        (schemas, paths, methods.route_layer(gate))
+    });
+    gated.collect()
+}
+
+/// The health of the service, for everybody.
+fn open() -> Calls {
+    vec![routes!(operations::live), routes!(operations::ready)]
+}
+
+/// What changes nothing.
+fn read() -> Calls {
+    vec![
+        routes!(galleries::list),
+        routes!(galleries::read),
+        routes!(galleries::calibrate),
+        routes!(doctor::check),
+        routes!(class_list::list),
+        routes!(classes::read),
+        routes!(examples::list),
+        routes!(examples::read),
+        routes!(examples::image),
+        routes!(background::list),
+        routes!(history::list),
+        routes!(lexicon::senses),
+        routes!(classify::classify),
+        routes!(embed::embed),
+        routes!(operations::version),
+        routes!(operations::metrics),
+        routes!(openapi::openapi),
+    ]
+}
+
+/// What changes the content of a gallery and can be undone.
+fn enroll() -> Calls {
+    vec![
+        routes!(classes::put, classes::rename, classes::delete),
+        routes!(classes::merge),
+        routes!(enroll::enroll),
+        routes!(examples::remove),
+        routes!(examples::move_one),
+        routes!(examples::batch),
+        routes!(background::enroll),
+        routes!(background::remove),
+        routes!(history::undo),
+        routes!(history::redo),
+    ]
+}
+
+/// What is about galleries as a whole, for good, or about the store.
+fn admin() -> Calls {
+    vec![
+        routes!(galleries::put, galleries::change, galleries::delete),
+        routes!(galleries::list_deleted),
+        routes!(galleries::undelete),
+        routes!(archive::export),
+        routes!(archive::import),
+        routes!(history::purge),
+        routes!(history::compact),
+        routes!(reembed::start, reembed::read, reembed::cancel),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// `GET /v1/galleries`, with `G` for the path of a gallery.
+    fn names(calls: Calls) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        for (path, mut item) in calls.into_iter().flat_map(|(_, paths, _)| paths.paths) {
+            let path = path.replace("/v1/galleries/{gallery}", "G");
+            let found = openapi::methods(&mut item).map(|(method, _)| format!("{method} {path}"));
+            names.extend(found);
+        }
+        names
+    }
+
+    fn assert_has(calls: Calls, expected: &[&str]) {
+        let expected: BTreeSet<_> = expected.iter().map(|name| (*name).to_owned()).collect();
+        assert_eq!(names(calls), expected);
+    }
+
+    #[test]
+    fn the_open_group_is_the_health() {
+        assert_has(open(), &["GET /livez", "GET /readyz"]);
+    }
+
+    #[test]
+    fn the_group_read_changes_nothing() {
+        assert_has(
+            read(),
+            &[
+                "GET /v1/galleries",
+                "GET G",
+                "POST G/calibrate",
+                "GET G/doctor",
+                "GET G/classes",
+                "GET G/classes/{class}",
+                "GET G/classes/{class}/examples",
+                "GET G/examples/{example}",
+                "GET G/examples/{example}/image",
+                "GET G/background/examples",
+                "GET G/history",
+                "GET /v1/lexicon",
+                "POST G/classify",
+                "POST /v1/embed",
+                "GET /version",
+                "GET /metrics",
+                "GET /openapi.json",
+            ],
+        );
+    }
+
+    #[test]
+    fn the_group_enroll_changes_what_is_in_a_gallery() {
+        assert_has(
+            enroll(),
+            &[
+                "PUT G/classes/{class}",
+                "PATCH G/classes/{class}",
+                "DELETE G/classes/{class}",
+                "POST G/classes/{class}/merge",
+                "POST G/classes/{class}/examples",
+                "DELETE G/examples/{example}",
+                "POST G/examples/{example}/move",
+                "POST G/examples/batch",
+                "POST G/background/examples",
+                "DELETE G/background/examples/{example}",
+                "POST G/undo",
+                "POST G/redo",
+            ],
+        );
+    }
+
+    #[test]
+    fn the_group_admin_has_the_rest() {
+        assert_has(
+            admin(),
+            &[
+                "PUT G",
+                "PATCH G",
+                "DELETE G",
+                "GET /v1/deleted-galleries",
+                "POST G/undelete",
+                "GET G/export",
+                "POST G/import",
+                "POST G/purge",
+                "POST /v1/compact",
+                "POST G/reembed",
+                "GET G/reembed",
+                "DELETE G/reembed",
+            ],
+        );
+    }
 }

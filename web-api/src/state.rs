@@ -12,6 +12,7 @@ use edge::decoder::ImageDecoder;
 use edge::embedder::{Embedded, Embedder};
 use edge::gallery::{GalleryEntry, KeepImages};
 use edge::recognizer::{Classification, ClassifyOptions, RecognizerError, Snapshot};
+use models::label::folded;
 
 use crate::config::Config;
 use crate::connections::Connections;
@@ -24,6 +25,7 @@ use crate::jobs::owner_thread::OwnerThread;
 use crate::jobs::reembed::ReembedJob;
 use crate::jobs::transfers::Transfers;
 use crate::jobs::uploads::Uploads;
+use crate::keys::{Attempts, KeyFile};
 use crate::metrics::{Metrics, Stage};
 use crate::wire;
 use published::Published;
@@ -53,6 +55,10 @@ pub struct AppState {
     pub reembed: ReembedJob,
     /// The open connections.
     pub connections: Arc<Connections>,
+    /// The keys that calls need.
+    pub keys: KeyFile,
+    /// The addresses that send wrong ones.
+    pub attempts: Attempts,
     /// The folder of the store.
     pub store: PathBuf,
     /// What is known of the galleries without their thread.
@@ -121,6 +127,8 @@ impl AppState {
             transfers: Transfers::default(),
             reembed: ReembedJob::default(),
             connections,
+            keys: KeyFile::open(store.clone()),
+            attempts: Attempts::default(),
             store,
             published,
         })
@@ -135,6 +143,15 @@ impl AppState {
         Ok(())
     }
 
+    /// Whether two names or ids are those of one gallery, also if it does not exist.
+    #[must_use]
+    pub fn is_same_gallery(&self, one: &str, other: &str) -> bool {
+        match (self.published.find(one), self.published.find(other)) {
+            (Ok(one), Ok(other)) => one == other,
+            _ => folded(one) == folded(other),
+        }
+    }
+
     /// Runs `work`, which changes the list of galleries, in the name of its writer.
     ///
     /// # Errors
@@ -146,7 +163,7 @@ impl AppState {
     ) -> Result<T, JobError> {
         let published = Arc::clone(&self.published);
         let changed = self.with_recognizer(client, move |recognizer| {
-            recognizer.set_actor(actor);
+            recognizer.set_actor(&actor);
             let done = catch_panic(|| work(recognizer));
             // In the same job, so that lists of two changes are not confused, and also after a
             // failure or a panic, which may come after the change.
@@ -313,7 +330,7 @@ impl AppState {
         work: impl FnOnce(&mut Recognizer) -> T + Send + 'static,
     ) -> Result<T, JobError> {
         self.in_gallery(client, gallery, move |recognizer| {
-            recognizer.set_actor(actor);
+            recognizer.set_actor(&actor);
             work(recognizer)
         })
         .await

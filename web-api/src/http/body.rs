@@ -156,6 +156,19 @@ async fn refuse(parts: &Parts, mut body: Body, problem: Problem) -> Problem {
     problem
 }
 
+/// Reads and discards the body of a request that is refused before its handler, as [`refuse`] does.
+pub(super) async fn discard_refused(state: &AppState, parts: &Parts, mut body: Body) {
+    let Ok(arrival) = Arrival::of(parts, state) else { return };
+    if !parts.headers.contains_key(header::EXPECT) {
+        let discarded = async {
+            discard(&mut body).await;
+            Ok(())
+        };
+        // Whether it arrived in time or not, the answer is the refusal.
+        let _ = arrival.within_time(discarded).await;
+    }
+}
+
 async fn collect(mut body: Body, limit: usize, memory: Memory<'_>) -> Result<Bytes, Problem> {
     let (lease, copies) = memory;
     // Grows with what arrives.

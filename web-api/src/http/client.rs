@@ -6,6 +6,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName};
 
+use super::auth::Access;
 use super::problem::Problem;
 use crate::connections::Connection;
 use crate::jobs::client::{ClientAddress, Writer};
@@ -39,11 +40,14 @@ impl<S: Sync> FromRequestParts<S> for Writer {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let Client(client) = Client::from_request_parts(parts, state).await?;
-        Ok(Self { client, actor: actor(&parts.headers) })
+        let access = Access::from_request_parts(parts, state).await?;
+        let actor = access.key_name().unwrap_or_else(|| kind(&parts.headers));
+        Ok(Self { client, actor: actor.into() })
     }
 }
 
-fn actor(headers: &HeaderMap) -> &'static str {
+/// The actor of a client without a key.
+fn kind(headers: &HeaderMap) -> &'static str {
     match headers.get(HANDFUL_CLIENT) {
         Some(value) if value.as_bytes() == PAGE.as_bytes() => PAGE,
         _ => HTTP,
@@ -57,12 +61,12 @@ mod tests {
 
     #[test]
     fn only_the_page_has_a_name_of_its_own() {
-        assert_eq!(actor(&HeaderMap::new()), "http");
+        assert_eq!(kind(&HeaderMap::new()), "http");
         for (value, expected) in
             [("page", "page"), ("", "http"), ("Page", "http"), ("pages", "http"), ("cli", "http")]
         {
             let headers = HeaderMap::from_iter([(HANDFUL_CLIENT, value.parse().unwrap())]);
-            assert_eq!(actor(&headers), expected, "{value}");
+            assert_eq!(kind(&headers), expected, "{value}");
         }
     }
 }

@@ -27,6 +27,7 @@ const MAX_DETAIL_CHARS: usize = 2000;
 #[expect(missing_docs, reason = "the names are the documentation; docs/guide/http.md lists them")]
 pub enum Code {
     BadRequest,
+    Unauthorized,
     Forbidden,
     NotFound,
     UnknownGallery,
@@ -56,6 +57,7 @@ pub enum Code {
     RejectedByQuality,
     TooManyPixels,
     Busy,
+    TooManyAttempts,
     Internal,
     NotReady,
     ReadOnly,
@@ -69,6 +71,7 @@ impl Code {
     fn parts(self) -> (u16, &'static str, &'static str) {
         match self {
             Self::BadRequest => (400, "bad_request", "Bad request"),
+            Self::Unauthorized => (401, "unauthorized", "Key missing or not valid"),
             Self::Forbidden => (403, "forbidden", "Forbidden"),
             Self::NotFound => (404, "not_found", "Not found"),
             Self::UnknownGallery => (404, "unknown_gallery", "Unknown gallery"),
@@ -102,6 +105,7 @@ impl Code {
             Self::RejectedByQuality => (422, "rejected_by_quality", "Poor example image"),
             Self::TooManyPixels => (422, "too_many_pixels", "Too many pixels"),
             Self::Busy => (429, "busy", "Too many requests"),
+            Self::TooManyAttempts => (429, "too_many_attempts", "Too many wrong keys"),
             Self::Internal => (500, "internal", "Internal error"),
             Self::ReadOnly => (503, "read_only", "The store is read-only"),
             Self::DamagedStore => (500, "damaged_store", "The store cannot be used"),
@@ -115,6 +119,7 @@ impl Code {
     /// The kind of an error of another layer, which has only a status.
     pub(super) fn of(status: StatusCode) -> Self {
         match status.as_u16() {
+            401 => Self::Unauthorized,
             403 => Self::Forbidden,
             404 => Self::NotFound,
             405 => Self::MethodNotAllowed,

@@ -1,6 +1,7 @@
 //! Who a request comes from: the address that limits are shared by.
 
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
 
 /// The address of a client, or the network in which a client can choose its address.
 ///
@@ -37,12 +38,12 @@ pub struct Caller {
 }
 
 /// Who makes a change.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Writer {
     /// The address that the request came from.
     pub client: ClientAddress,
-    /// The actor that the history shows.
-    pub actor: &'static str,
+    /// The actor that the history shows: the name of the key, else a kind of client.
+    pub actor: Arc<str>,
 }
 
 impl Caller {

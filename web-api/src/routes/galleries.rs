@@ -8,10 +8,11 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use edge::Recognizer;
-use edge::gallery::{GalleryError, MAX_LABEL_CHARS};
+use edge::gallery::{GalleryEntry, GalleryError, MAX_LABEL_CHARS};
 use edge::recognizer::{Precondition, RecognizerError};
 
 use super::part::DeletedListQuery;
+use crate::http::auth::Access;
 use crate::http::body;
 use crate::http::client::Client;
 use crate::http::conditions::{if_match, precondition, tagged};
@@ -20,16 +21,22 @@ use crate::jobs::client::Writer;
 use crate::state::AppState;
 use crate::wire;
 
-/// Lists the galleries: `default`, then the others by name.
+/// Lists the galleries: `default`, then the others by name. A key of one gallery gets only that.
 #[utoipa::path(get, path = "/v1/galleries", tag = "galleries", operation_id = "list_galleries",
     responses((status = 200, description = "The galleries", body = wire::Galleries), wire::AnyProblem))]
 pub async fn list(
     State(state): State<Arc<AppState>>,
     Client(client): Client,
+    access: Access,
 ) -> Result<Json<wire::Galleries>, Problem> {
     let galleries = state.with_recognizer(client, |recognizer| recognizer.galleries()).await??;
-    let galleries = galleries.iter().map(wire::GalleryEntry::from).collect();
-    Ok(Json(wire::Galleries { galleries }))
+    Ok(Json(shown(&galleries, &access)))
+}
+
+/// The galleries that a key may see.
+fn shown(galleries: &[GalleryEntry], access: &Access) -> wire::Galleries {
+    let shown = galleries.iter().filter(|one| access.allows(one.id, &one.name));
+    wire::Galleries { galleries: shown.map(wire::GalleryEntry::from).collect() }
 }
 
 /// Reads one gallery.
@@ -112,6 +119,7 @@ fn created(
 pub async fn delete(
     State(state): State<Arc<AppState>>,
     writer: Writer,
+    access: Access,
     Path(gallery): Path<String>,
     headers: HeaderMap,
 ) -> Result<Json<wire::Galleries>, Problem> {
@@ -125,14 +133,13 @@ pub async fn delete(
         recognizer.delete_gallery(&gallery)?;
         recognizer.galleries()
     });
-    let galleries = left.await?.iter().map(wire::GalleryEntry::from).collect();
-    Ok(Json(wire::Galleries { galleries }))
+    Ok(Json(shown(&left.await?, &access)))
 }
 
 /// Lists the deleted galleries that can be restored, the one that was deleted last first.
 ///
 /// `undelete` restores one: by its id, or by its name if it is the one of that name that was
-/// deleted last.
+/// deleted last. A key of one gallery gets only those of its name.
 #[utoipa::path(get, path = "/v1/deleted-galleries", tag = "galleries",
     operation_id = "list_deleted_galleries",
     params(DeletedListQuery),
@@ -140,11 +147,13 @@ pub async fn delete(
 pub async fn list_deleted(
     State(state): State<Arc<AppState>>,
     Client(client): Client,
+    access: Access,
     Query(query): Query<DeletedListQuery>,
 ) -> Result<Json<wire::DeletedGalleries>, Problem> {
     let (limit, after) = query.checked()?;
     let listed = state.with_recognizer(client, move |recognizer| {
-        let deleted = recognizer.deleted_galleries()?;
+        let mut deleted = recognizer.deleted_galleries()?;
+        deleted.retain(|one| access.allows(one.gallery.id, &one.gallery.name));
         let first = match after {
             None => 0,
             Some(id) => {
@@ -187,7 +196,8 @@ pub async fn undelete(
 ///
 /// A new name is no change of the history: to take it back, rename the gallery again. The gallery
 /// `default` keeps its name (status 409 with the code `conflict`), and a name that another gallery
-/// has is refused with the same code.
+/// has is refused with the same code. A key that is for one gallery cannot give it a new name
+/// (status 403): the key is for the name, so it would lose the gallery.
 ///
 /// `If-Match: "<revision>"`: the call fails with status 412 if the gallery has another revision.
 #[utoipa::path(patch, path = "/v1/galleries/{gallery}", tag = "galleries",
@@ -198,12 +208,14 @@ pub async fn undelete(
 pub async fn change(
     State(state): State<Arc<AppState>>,
     writer: Writer,
+    access: Access,
     Path(gallery): Path<String>,
     headers: HeaderMap,
     body::Json(patch): body::Json<wire::GalleryPatch>,
 ) -> Result<Response, Problem> {
     let precondition = if_match(&headers)?;
     if let Some(name) = new_name(&patch)? {
+        access.check_unlimited(&state.metrics, "it would lose it with a new name")?;
         return rename(&state, writer, gallery, name, precondition).await;
     }
     let changed = state

@@ -16,6 +16,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::part::default_limit;
+use crate::http::auth::Access;
 use crate::http::body;
 use crate::http::client::Client;
 use crate::http::conditions::{if_match, tagged};
@@ -76,7 +77,8 @@ pub async fn list(
 /// whole.
 ///
 /// Status 409 with the code `cannot_undo` if later changes depend on it, which the detail names;
-/// `through` undoes them too. `If-Match: "<revision>"`: the call fails with status 412 if the
+/// `through` undoes them too. A key with the role `enroll` takes back only its own changes, and
+/// those of devices not at all (status 403). `If-Match: "<revision>"`: the call fails with status 412 if the
 /// gallery has another revision.
 #[utoipa::path(post, path = "/v1/galleries/{gallery}/undo", tag = "history",
     operation_id = "undo",
@@ -86,6 +88,7 @@ pub async fn list(
 pub async fn undo(
     State(state): State<Arc<AppState>>,
     writer: Writer,
+    access: Access,
     Path(gallery): Path<String>,
     headers: HeaderMap,
     body::OptionalJson(request): body::OptionalJson<wire::UndoRequest>,
@@ -94,15 +97,21 @@ pub async fn undo(
     let wire::UndoRequest { change, devices, through } = request;
     check_change(change.as_deref())?;
     let devices = checked_devices(&devices, change.as_deref())?;
+    let owner = access.only_own();
+    if owner.is_some() && !devices.is_empty() {
+        let detail = "The changes of devices are taken back with a key that has the role `admin`.";
+        return Err(Problem::new(Code::Forbidden, detail));
+    }
     let undone = state
         .change(writer, &gallery, move |recognizer| {
             let target = match change {
                 None => UndoTarget::Last,
                 Some(id) => UndoTarget::Group(recognizer.change(&id)?.change),
             };
-            let undone = match devices.is_empty() {
-                true => recognizer.undo(target, through, precondition)?,
-                false => recognizer.undo_devices(&devices, through, precondition)?,
+            let undone = match owner {
+                Some(actor) => recognizer.undo_own(&actor, target, through, precondition)?,
+                None if devices.is_empty() => recognizer.undo(target, through, precondition)?,
+                None => recognizer.undo_devices(&devices, through, precondition)?,
             };
             Ok::<_, RecognizerError>(wire::Undone::new(&undone, recognizer))
         })
@@ -110,7 +119,8 @@ pub async fn undo(
     Ok(tagged(StatusCode::OK, undone.revision, undone))
 }
 
-/// Takes an undo back. The body may be left out: then it is the last undo that is not undone.
+/// Takes an undo back. The body may be left out: then it is the last undo that is not undone. A key
+/// with the role `enroll` takes back only its own (status 403).
 ///
 /// `If-Match: "<revision>"`: the call fails with status 412 if the gallery has another revision.
 #[utoipa::path(post, path = "/v1/galleries/{gallery}/redo", tag = "history",
@@ -121,6 +131,7 @@ pub async fn undo(
 pub async fn redo(
     State(state): State<Arc<AppState>>,
     writer: Writer,
+    access: Access,
     Path(gallery): Path<String>,
     headers: HeaderMap,
     body::OptionalJson(request): body::OptionalJson<wire::RedoRequest>,
@@ -133,7 +144,10 @@ pub async fn redo(
                 None => UndoTarget::LastUndo,
                 Some(id) => UndoTarget::Group(named_undo(recognizer, &id)?),
             };
-            let undone = recognizer.undo(target, false, precondition)?;
+            let undone = match access.only_own() {
+                Some(actor) => recognizer.undo_own(&actor, target, false, precondition)?,
+                None => recognizer.undo(target, false, precondition)?,
+            };
             Ok::<_, Problem>(wire::Undone::new(&undone, recognizer))
         })
         .await??;
@@ -199,13 +213,16 @@ async fn purge_deleted(
     purged.await
 }
 
-/// Writes the store anew, so that it takes no more room than needed.
+/// Writes the store anew, so that it takes no more room than needed. A key of one gallery cannot
+/// (status 403).
 #[utoipa::path(post, path = "/v1/compact", tag = "operations", operation_id = "compact",
     responses((status = 204, description = "The store is written anew"), wire::AnyProblem))]
 pub async fn compact(
     State(state): State<Arc<AppState>>,
     Client(client): Client,
+    access: Access,
 ) -> Result<StatusCode, Problem> {
+    access.check_unlimited(&state.metrics, "the store holds others too")?;
     state.with_recognizer(client, |recognizer| recognizer.compact()).await??;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -2,22 +2,30 @@
 //!
 //! `docs/openapi.json` is the committed copy; a test fails when the two differ.
 
+mod calls;
 mod examples;
 
-use std::sync::LazyLock;
-
 use axum::Extension;
+use axum::body::Bytes;
 use axum::http::header;
 use axum::response::IntoResponse;
-use utoipa::OpenApi;
+use utoipa::openapi::path::Paths;
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
+use utoipa::openapi::{Components, OpenApi as Description};
+use utoipa::{Modify, OpenApi};
 
 use crate::http::answers::Counted;
+use crate::http::gate::API_KEY;
+use crate::wire;
 use examples::Examples;
 
-use super::{
-    archive, background, class_list, classes, classify, doctor, embed, enroll,
-    examples as one_by_one, galleries, history, lexicon, operations, reembed,
-};
+pub(super) use calls::methods;
+
+/// The name of the way to send a key as `Authorization: Bearer KEY`; that of the other way is the
+/// name of its header.
+const BEARER: &str = "bearer";
 
 #[derive(OpenApi)]
 #[openapi(
@@ -31,9 +39,6 @@ use super::{
         license(name = "MIT OR Apache-2.0")
     ),
     servers((url = "/", description = "This service")),
-    // The service has no authentication: it listens on the machine itself unless told otherwise.
-    security(()),
-    modifiers(&Examples),
     tags(
         (name = "galleries", description = "A gallery holds classes and their examples."),
         (name = "classes", description = "Classes of a gallery."),
@@ -43,70 +48,58 @@ use super::{
         (name = "lexicon", description = "WordNet senses of a noun."),
         (name = "images", description = "Enroll, classify and embed images."),
         (name = "operations", description = "Health, version, metrics, the store and this document.")
-    ),
-    paths(
-        galleries::list,
-        galleries::read,
-        galleries::put,
-        galleries::change,
-        galleries::delete,
-        galleries::list_deleted,
-        galleries::undelete,
-        galleries::calibrate,
-        doctor::check,
-        reembed::start,
-        reembed::read,
-        reembed::cancel,
-        archive::export,
-        archive::import,
-        class_list::list,
-        classes::read,
-        classes::put,
-        classes::rename,
-        classes::merge,
-        classes::delete,
-        one_by_one::list,
-        one_by_one::read,
-        one_by_one::image,
-        one_by_one::remove,
-        one_by_one::move_one,
-        one_by_one::batch,
-        background::list,
-        background::enroll,
-        background::remove,
-        history::list,
-        history::undo,
-        history::redo,
-        history::purge,
-        history::compact,
-        lexicon::senses,
-        enroll::enroll,
-        classify::classify,
-        embed::embed,
-        operations::live,
-        operations::ready,
-        operations::version,
-        operations::metrics,
-        openapi,
     )
 )]
-struct Api;
+struct Head;
+
+/// What the document says of the service as a whole; the router adds its calls.
+pub(super) fn head() -> Description {
+    Head::openapi()
+}
+
+/// States that calls need a key, in one of two headers.
+pub(super) fn secure(paths: &mut Paths) {
+    const NO_SCOPES: [&str; 0] = [];
+    let ways = [BEARER, API_KEY].map(|way| SecurityRequirement::new(way, NO_SCOPES));
+    for item in paths.paths.values_mut() {
+        for (_, operation) in methods(item) {
+            operation.security = Some(ways.to_vec());
+        }
+    }
+}
+
+fn add_ways_to_send_a_key(components: &mut Components) {
+    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(
+        "A key of the service, as `handful keys add` shows it once. Its role is `read`, `enroll` or \
+         `admin`, and it may be for one gallery only. As long as no key was ever made, none is \
+         needed.",
+    ));
+    components.add_security_scheme(BEARER, SecurityScheme::Http(bearer.build()));
+    let value = ApiKeyValue::with_description(API_KEY, "The same key, in a header of its own.");
+    components.add_security_scheme(API_KEY, SecurityScheme::ApiKey(ApiKey::Header(value)));
+}
 
 /// The OpenAPI document as JSON.
-#[must_use]
-pub fn document() -> &'static str {
-    static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
-        let text = Api::openapi().to_pretty_json();
-        text.expect("invariant: the generated document is JSON") + "\n"
-    });
-    &DOCUMENT
+#[derive(Clone)]
+pub struct Document(Bytes);
+
+impl Document {
+    /// The document with this description of the calls.
+    #[must_use]
+    pub fn of(mut description: Description) -> Self {
+        add_ways_to_send_a_key(description.components.get_or_insert_default());
+        Examples.modify(&mut description);
+        let text = description.to_pretty_json();
+        let text = text.expect("invariant: the generated document is JSON") + "\n";
+        Self(text.into())
+    }
 }
 
 /// Returns this OpenAPI document.
 #[utoipa::path(get, path = "/openapi.json", tag = "operations", operation_id = "read_openapi",
     responses((status = 200, description = "The document", body = serde_json::Value, content_type = "application/json",
-        example = json!({"openapi": "3.1.0"}))))]
-pub async fn openapi() -> impl IntoResponse {
-    // The document is part of the program, however many clients read it.
-    (Extension(Counted), [(header::CONTENT_TYPE, "application/json")], document())
+        example = json!({"openapi": "3.1.0"})), wire::AnyProblem))]
+pub async fn openapi(Extension(Document(text)): Extension<Document>) -> impl IntoResponse {
+    // It is in memory once, however many clients read it.
+    (Extension(Counted), [(header::CONTENT_TYPE, "application/json")], text)
 }

@@ -9,8 +9,9 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use edge::gallery::Galleries;
 
+use crate::http::auth::Access;
 use crate::http::problem::{Code, Problem};
-use crate::metrics::{Gauges, OPEN_METRICS};
+use crate::metrics::{Gauges, OPEN_METRICS, by_gallery};
 use crate::state::AppState;
 use crate::wire;
 
@@ -39,20 +40,26 @@ pub async fn ready(State(state): State<Arc<AppState>>) -> Result<Json<wire::Heal
 
 /// The service's version, bundle, engine and limits, and why other engines were rejected.
 #[utoipa::path(get, path = "/version", tag = "operations", operation_id = "read_version",
-    responses((status = 200, description = "The version", body = wire::Version)))]
+    responses((status = 200, description = "The version", body = wire::Version), wire::AnyProblem))]
 pub async fn version(State(state): State<Arc<AppState>>) -> Json<wire::Version> {
     Json(state.version.clone())
 }
 
-/// Metrics in the OpenMetrics text format, which Prometheus reads.
+/// Metrics in the OpenMetrics text format, which Prometheus reads. A key of one gallery gets no
+/// series of others.
 #[utoipa::path(get, path = "/metrics", tag = "operations", operation_id = "read_metrics",
     responses((status = 200, description = "The metrics", body = String, content_type = "application/openmetrics-text",
-        example = "# TYPE handful_images_embedded counter\nhandful_images_embedded_total 1\n# EOF\n")))]
-pub async fn metrics(State(state): State<Arc<AppState>>) -> impl IntoResponse {
+        example = "# TYPE handful_images_embedded counter\nhandful_images_embedded_total 1\n# EOF\n"), wire::AnyProblem))]
+pub async fn metrics(State(state): State<Arc<AppState>>, access: Access) -> impl IntoResponse {
     let gauges = Gauges {
         queue_images: state.decode_queue.queued_images(),
         buffer_bytes: state.buffers.used(),
         connections: state.connections.count(),
     };
-    ([(header::CONTENT_TYPE, OPEN_METRICS)], state.metrics.render(gauges))
+    let all = state.metrics.render(gauges);
+    let text = match access.gallery() {
+        Some(gallery) => by_gallery::only(&all, |name| state.is_same_gallery(gallery, name)),
+        None => all,
+    };
+    ([(header::CONTENT_TYPE, OPEN_METRICS)], text)
 }

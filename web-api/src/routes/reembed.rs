@@ -14,7 +14,7 @@ use crate::http::body;
 use crate::http::client::Client;
 use crate::http::conditions::{if_match, tagged};
 use crate::http::problem::{Code, Problem};
-use crate::jobs::client::Writer;
+use crate::jobs::client::{ClientAddress, Writer};
 use crate::jobs::reembed::{AtEnd, Phase};
 use crate::reembed::{self, Swap};
 use crate::state::AppState;
@@ -53,7 +53,7 @@ pub async fn start(
     let precondition = if_match(&headers)?;
     check_writable(&state)?;
     let at_end = AtEnd { swap: request.swap, leave_out: request.leave_out };
-    let (id, found) = read_checked(&state, writer, &gallery, precondition).await?;
+    let (id, found) = read_checked(&state, writer.client, &gallery, precondition).await?;
     if !found.other_space {
         if !matches!(state.reembed.phase(id), Some(Phase::Done { .. })) {
             // A job that was ready is about a state of the gallery that is past.
@@ -64,7 +64,7 @@ pub async fn start(
     check_complete(&found, at_end)?;
     let is_ready = matches!(state.reembed.phase(id), Some(Phase::Ready { .. }));
     if is_ready && at_end.swap {
-        let swapped = swap_now(&state, writer, id, precondition, at_end.leave_out).await?;
+        let swapped = swap_now(&state, writer.clone(), id, precondition, at_end.leave_out).await?;
         if let Some(swapped) = swapped {
             return Ok(tagged(StatusCode::OK, swapped.revision, swapped));
         }
@@ -114,7 +114,7 @@ pub async fn cancel(
 ) -> Result<Response, Problem> {
     let precondition = if_match(&headers)?;
     check_writable(&state)?;
-    let (id, _) = read_checked(&state, writer, &gallery, precondition).await?;
+    let (id, _) = read_checked(&state, writer.client, &gallery, precondition).await?;
     reembed::stop(&state, id).await;
     let forgotten = state
         .change(writer, &id.to_string(), |recognizer| {
@@ -133,11 +133,11 @@ pub async fn cancel(
 /// The state of a gallery that fulfills the precondition.
 async fn read_checked(
     state: &AppState,
-    writer: Writer,
+    client: ClientAddress,
     gallery: &str,
     precondition: Precondition,
 ) -> Result<(GalleryId, wire::Reembed), Problem> {
-    let found = state.in_gallery(writer.client, gallery, move |recognizer| {
+    let found = state.in_gallery(client, gallery, move |recognizer| {
         recognizer.check(precondition)?;
         Ok::<_, RecognizerError>((selected(recognizer), wire::Reembed::new(recognizer)?))
     });

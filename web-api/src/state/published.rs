@@ -167,7 +167,7 @@ mod tests {
     }
 
     fn writer() -> Writer {
-        Writer { client: client(), actor: "http" }
+        Writer { client: client(), actor: "http".into() }
     }
 
     fn version(embedding_size: usize) -> wire::Version {

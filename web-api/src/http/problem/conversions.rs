@@ -125,6 +125,9 @@ impl From<GalleryError> for Problem {
             GalleryError::CannotUndo { .. }
             | GalleryError::NothingToUndo
             | GalleryError::NothingToRedo => Self::new(Code::CannotUndo, sentence(&error)),
+            GalleryError::NotOwn { change, summary, made_by, .. } => {
+                Self::new(Code::Forbidden, not_own(&change.short(), summary, made_by))
+            }
             GalleryError::LimitReached { .. } | GalleryError::StoreLimitReached { .. } => {
                 Self::new(Code::LimitReached, sentence(&error))
             }
@@ -166,6 +169,15 @@ fn other_space(examples: usize, with_image: usize) -> String {
         "The {examples} images of this gallery were embedded with another model and cannot be \
          compared with those of this one. {kept}{use_other} the bundle of that model, or enroll \
          the images in another gallery."
+    )
+}
+
+/// What can be done instead of taking back a change of another key.
+fn not_own(change: &str, summary: &str, made_by: &str) -> String {
+    format!(
+        "`{change}` ({summary}) was made by {made_by}, and this key takes back only its own \
+         changes. Name one of those in `change` (`GET …/history` lists them), or use a key with \
+         the role `admin`."
     )
 }
 

@@ -6,9 +6,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use utoipa::Modify;
-use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::request_body::RequestBody;
 use utoipa::openapi::{Content, OpenApi, RefOr, Required};
+
+use super::calls::methods;
 
 /// Adds the examples to the document.
 pub(super) struct Examples;
@@ -17,7 +19,7 @@ impl Modify for Examples {
     fn modify(&self, document: &mut OpenApi) {
         let examples: BTreeMap<String, Value> = serde_json::from_str(include_str!("examples.json"))
             .expect("invariant: the file is JSON, which a test parses");
-        for operation in document.paths.paths.values_mut().flat_map(operations) {
+        for (_, operation) in document.paths.paths.values_mut().flat_map(methods) {
             contents(operation).for_each(|content| add(content, &examples));
             let request = operation.request_body.as_mut().and_then(owned);
             if let Some(request) = request.filter(|request| has_only_defaults(request)) {
@@ -25,11 +27,6 @@ impl Modify for Examples {
             }
         }
     }
-}
-
-fn operations(path: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    let PathItem { get, put, post, delete, patch, .. } = path;
-    [get, put, post, delete, patch].into_iter().flatten()
 }
 
 fn contents(operation: &mut Operation) -> impl Iterator<Item = &mut Content> {
