@@ -2,6 +2,7 @@
 //! browser. The bundle is the tiny one of `edge`, the engine tract.
 #![allow(clippy::unwrap_used)]
 
+mod access;
 mod archive;
 mod archive_page;
 mod attack;
