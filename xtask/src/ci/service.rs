@@ -8,6 +8,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
 
 use crate::process;
 
@@ -20,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// Starts the service, looks at its page, stops it.
 pub(super) fn starts_and_stops(root: &Path) -> Result<()> {
-    with_service(root, page_is_there)
+    with_service(root, |address, _| page_is_there(address))
 }
 
 /// Requests that the OpenAPI document allows and forbids, drawn at random: no answer may be another
@@ -29,18 +30,41 @@ pub(super) fn keeps_its_document(root: &Path) -> Result<()> {
     let tools = root.join(".venv/bin");
     let mut validate = Command::new(tools.join("openapi-spec-validator"));
     process::run(validate.arg("docs/openapi.json").current_dir(root))?;
-    with_service(root, |address| {
+    with_service(root, |address, store| {
+        let key = new_key(root, store)?;
+        wait_until_closed(address)?;
         let mut test = Command::new(tools.join("schemathesis"));
-        // Its settings are in `schemathesis.toml`.
+        // Its settings are in `schemathesis.toml`. It also calls without a key and with wrong ones.
         test.args(["run", "--checks", "all", "--max-time", SECONDS_OF_REQUESTS, "--no-color"]);
-        test.args(["--seed", "1"]).arg(format!("http://{address}/openapi.json"));
-        process::run(test.current_dir(root))
+        test.args(["--header", &format!("Authorization: Bearer {key}"), "--seed", "1"]);
+        process::run(test.arg(format!("http://{address}/openapi.json")).current_dir(root))
     })
+}
+
+/// Makes a key that may do everything, as an administrator does.
+fn new_key(root: &Path, store: &Path) -> Result<String> {
+    let mut add = process::cargo(root);
+    add.args(["run", "--release", "--quiet", "--package", "handful-cli", "--"]);
+    add.args(["keys", "add", "ci", "--role", "admin", "--json", "--store"]).arg(store);
+    let added: Value = serde_json::from_str(&process::output(&mut add)?)?;
+    Ok(added["key"].as_str().context("`handful keys add` answered no key")?.to_owned())
+}
+
+/// Waits until the service has noticed that there is a key.
+fn wait_until_closed(address: SocketAddr) -> Result<()> {
+    let start = Instant::now();
+    while start.elapsed() < TIME_LIMIT {
+        if get(address, "/version")?.starts_with("HTTP/1.1 401") {
+            return Ok(());
+        }
+        sleep(PAUSE);
+    }
+    bail!("the service answers without a key although one was made")
 }
 
 /// Starts the service on a free port with an empty store, waits until it is ready, works with it,
 /// stops it.
-fn with_service(root: &Path, work: impl FnOnce(SocketAddr) -> Result<()>) -> Result<()> {
+fn with_service(root: &Path, work: impl FnOnce(SocketAddr, &Path) -> Result<()>) -> Result<()> {
     process::run(process::cargo(root).args(["build", "--release"]))?;
     let address = free_address()?;
     // A store of its own, so the run does not change another one.
@@ -50,7 +74,7 @@ fn with_service(root: &Path, work: impl FnOnce(SocketAddr) -> Result<()>) -> Res
     // cargo becomes the service, so the child's number is the service's.
     let mut service = run.arg("--store").arg(&store).spawn()?;
     // The service is stopped and its store removed even if it never answered.
-    let answered = wait_until_ready(&mut service, address).and_then(|()| work(address));
+    let answered = wait_until_ready(&mut service, address).and_then(|()| work(address, &store));
     let stopped = stop(&mut service);
     let cleaned = std::fs::remove_dir_all(&store);
     answered.and(stopped)?;
