@@ -1,10 +1,10 @@
 //! The HTTP service and its page: enroll classes from a few images, classify new images.
 //!
 //! Only this crate uses axum and tokio. A request passes [`http::server`] (connections),
-//! [`http::middleware`] (request id, origin check, log), [`routes`], [`http::gate`] (keys and roles),
-//! [`http::body`] (body limits),
-//! [`jobs::decode_queue`] (image decoding) and [`jobs::owner_thread`] (one thread owns the engine,
-//! another one the galleries). The answer is a type of [`wire`] or an [`http::problem`].
+//! [`http::middleware`] (request id, origin check, log), [`routes`], [`http::gate`] (keys, roles),
+//! [`http::body`] (body limits), [`jobs::decode_queue`] (image decoding) and
+//! [`jobs::owner_thread`] (one thread owns the engine, another one the galleries). The answer is a
+//! type of [`wire`] or an [`http::problem`].
 
 pub mod allocator;
 pub mod config;

@@ -78,8 +78,8 @@ pub async fn list(
 ///
 /// Status 409 with the code `cannot_undo` if later changes depend on it, which the detail names;
 /// `through` undoes them too. A key with the role `enroll` takes back only its own changes, and
-/// those of devices not at all (status 403). `If-Match: "<revision>"`: the call fails with status 412 if the
-/// gallery has another revision.
+/// those of devices not at all (status 403). `If-Match: "<revision>"`: the call fails with status
+/// 412 if the gallery has another revision.
 #[utoipa::path(post, path = "/v1/galleries/{gallery}/undo", tag = "history",
     operation_id = "undo",
     params(wire::GalleryPath, wire::IfMatch),
