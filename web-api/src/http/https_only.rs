@@ -1,0 +1,68 @@
+//! The answer to HTTP without TLS on a port of TLS: where the same is found with TLS.
+
+use axum::http::uri::Authority;
+use axum::http::{HeaderValue, Method, Request, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::middleware::{add_headers, new_id};
+use super::problem::{Code, Problem};
+
+/// Sends browsers to `https`. Other requests are refused and not redirected: what they carry was
+/// readable on its way, and the client should learn that.
+pub(super) fn answer<B>(request: &Request<B>) -> Response {
+    let is_read = [Method::GET, Method::HEAD].contains(request.method());
+    let mut response = match location(request).filter(|_| is_read) {
+        Some(location) => {
+            (StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, location)]).into_response()
+        }
+        None => {
+            let detail = "This port speaks HTTPS only: use an address that begins with https://.";
+            Problem::new(Code::BadRequest, detail).into_response()
+        }
+    };
+    add_headers(response.headers_mut(), &new_id());
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+fn location<B>(request: &Request<B>) -> Option<HeaderValue> {
+    let host = request.headers().get(header::HOST)?;
+    let host = Authority::try_from(host.as_bytes()).ok()?;
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    // `Host` has no user; with one it reads like another host.
+    if host.as_str().contains('@') || !path.starts_with('/') {
+        return None;
+    }
+    HeaderValue::try_from(format!("https://{host}{path}")).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn answered(method: Method, host: &str) -> Response {
+        let request = Request::builder().method(method).uri("/page/main.js?x=1");
+        answer(&request.header(header::HOST, host).body(()).unwrap())
+    }
+
+    #[test]
+    fn browsers_are_sent_to_the_same_address_with_tls() {
+        let response = answered(Method::GET, "device.lan:8443");
+        assert_eq!(response.status(), 308);
+        let location = &response.headers()[header::LOCATION];
+        assert_eq!(location, "https://device.lan:8443/page/main.js?x=1");
+        assert_eq!(response.headers()[header::CONNECTION], "close");
+    }
+
+    #[test]
+    fn what_may_carry_secrets_is_refused() {
+        for (method, host) in
+            [(Method::POST, "device.lan"), (Method::GET, "a b"), (Method::GET, "a@device.lan")]
+        {
+            let response = answered(method, host);
+            assert_eq!(response.status(), 400, "{host}");
+            assert!(response.headers().get(header::LOCATION).is_none());
+        }
+    }
+}
