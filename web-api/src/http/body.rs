@@ -21,8 +21,10 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
 
 use crate::connections::{Connection, Phase};
 use crate::http::answers::NO_MEMORY;
+use crate::http::client::Client;
 use crate::http::problem::{Code, Problem};
 use crate::jobs::budget::Lease;
+use crate::jobs::client::ClientAddress;
 use crate::jobs::uploads::{Upload, Uploads};
 use crate::metrics::Refusal;
 use crate::state::AppState;
@@ -56,7 +58,7 @@ impl FromRequest<Arc<AppState>> for Uploads {
         let arrival = Arrival::of(&parts, state)?;
         // A multipart body is held twice for a moment: as it arrived, and as copies of its parts.
         let copies = if matches!(kind, Ok(Kind::Multipart)) { 2 } else { 1 };
-        let mut memory = state.buffers.lease(arrival.connection.client);
+        let mut memory = state.buffers.lease(arrival.client);
         // The time includes what is discarded, so that a refused client cannot hold its connection.
         let receive = receive(&parts, body, limits.max_body_bytes, (&mut memory, copies));
         let bytes = arrival.within_time(receive).await?;
@@ -69,9 +71,10 @@ impl FromRequest<Arc<AppState>> for Uploads {
     }
 }
 
-/// A body that is arriving: on which connection, and how long it may take.
+/// A body that is arriving: on which connection, from whom, and how long it may take.
 struct Arrival {
     connection: Arc<Connection>,
+    client: ClientAddress,
     time: Duration,
 }
 
@@ -82,7 +85,8 @@ impl Arrival {
         let Some(connection) = connection else {
             return Err(Problem::internal("a request has no connection"));
         };
-        Ok(Self { connection, time: limits.receive_time() })
+        let client = Client::of(&parts.extensions).map_or(connection.client, |client| client.0);
+        Ok(Self { connection, client, time: limits.receive_time() })
     }
 
     /// The result of reading a body, or the error of one that arrives too late.

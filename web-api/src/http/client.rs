@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName};
+use axum::http::{Extensions, HeaderMap, HeaderName};
 
 use super::auth::Access;
 use super::problem::Problem;
@@ -20,18 +20,25 @@ const PAGE: &str = "page";
 /// The name in the history of every other client.
 const HTTP: &str = "http";
 
-/// The address that a request came from.
+/// The address that a request came from: the other end of the connection, or behind a trusted proxy
+/// the address that the proxy states.
 #[derive(Debug, Clone, Copy)]
 pub struct Client(pub ClientAddress);
+
+impl Client {
+    /// The client of a request with these extensions, if it came by a connection.
+    pub(super) fn of(extensions: &Extensions) -> Option<Self> {
+        let forwarded = extensions.get::<Self>().copied();
+        let connection = extensions.get::<Arc<Connection>>();
+        forwarded.or_else(|| connection.map(|connection| Self(connection.client)))
+    }
+}
 
 impl<S: Sync> FromRequestParts<S> for Client {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let connection = parts.extensions.get::<Arc<Connection>>();
-        connection
-            .map(|connection| Self(connection.client))
-            .ok_or_else(|| Problem::internal("a request has no connection"))
+        Self::of(&parts.extensions).ok_or_else(|| Problem::internal("a request has no connection"))
     }
 }
 

@@ -16,7 +16,9 @@ use axum::response::{IntoResponse, Response};
 
 use crate::connections::Connection;
 use crate::http::answers::Sending;
+use crate::http::client::Client;
 use crate::http::conditions::{KnownTags, check_known_tags};
+use crate::http::forwarded::{self, ForwardedHost};
 use crate::http::problem::{self, Cause, Code, Problem};
 use crate::http::{answers, deadline, parameters, target};
 use crate::metrics::{self, Refusal};
@@ -47,7 +49,11 @@ const SAFE_HEADERS: [(HeaderName, &str); 5] = [
 ];
 
 /// The middleware around all routes.
-pub async fn pass(State(state): State<Arc<AppState>>, request: Request, next: Next) -> Response {
+pub async fn pass(
+    State(state): State<Arc<AppState>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let start = Instant::now();
     let id = request_id(request.headers());
     let method = request.method().clone();
@@ -56,12 +62,19 @@ pub async fn pass(State(state): State<Arc<AppState>>, request: Request, next: Ne
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let connection = request.extensions().get::<Arc<Connection>>().cloned();
     let known = KnownTags::of(&method, request.headers());
-    let mut response = match answer(&state, request, next).await {
+    let resolved = forwarded::resolve(&mut request, &state.config.trusted_proxy);
+    let client = Client::of(request.extensions());
+    let answered = match resolved {
+        Ok(()) => answer(&state, request, next).await,
+        Err(problem) => Err(problem),
+    };
+    let mut response = match answered {
         Ok(response) => known.answer(problem::unified(response).await),
         Err(problem) => problem.into_response(),
     };
     if let Some(connection) = connection {
-        response = answers::hold(&method, response, connection.client, &state.buffers).await;
+        let client = client.map_or(connection.client, |client| client.0);
+        response = answers::hold(&method, response, client, &state.buffers).await;
         if !state.connections.has_place(&connection) {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
@@ -154,6 +167,10 @@ fn is_old_probe(request: &Request) -> bool {
 }
 
 fn host(request: &Request) -> Option<Authority> {
+    // A trusted proxy states which host its client asked for, and asks this service for another.
+    if let Some(ForwardedHost(host)) = request.extensions().get() {
+        return Some(host.clone());
+    }
     let mut hosts = request.headers().get_all(header::HOST).iter();
     // A second `Host` is refused (RFC 9112, 3.2): a proxy might have taken the other one.
     let only = hosts.next().filter(|_| hosts.next().is_none());
@@ -274,6 +291,18 @@ mod tests {
         assert_eq!(code(&[("host", "localhost"), ("host", "x")]), Some(Code::BadRequest));
         assert_eq!(code(&[("host", "me@localhost")]), Some(Code::BadRequest));
         assert_eq!(code(&[("host", "me:secret@localhost:8080")]), Some(Code::BadRequest));
+    }
+
+    #[test]
+    fn a_trusted_proxy_states_the_host() {
+        let code = |host: &'static str, origin: &str| {
+            let mut request = request(&[("host", "inner.example"), ("origin", origin)]);
+            request.extensions_mut().insert(ForwardedHost(Authority::from_static(host)));
+            admit(&request, &["device.lan".to_owned()]).err().map(|problem| problem.code())
+        };
+        assert_eq!(code("device.lan", "https://device.lan"), None);
+        assert_eq!(code("device.lan", "https://inner.example"), Some(Code::Forbidden));
+        assert_eq!(code("evil.example", "https://evil.example"), Some(Code::Forbidden));
     }
 
     #[test]

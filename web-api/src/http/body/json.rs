@@ -77,7 +77,7 @@ impl JsonBytes {
     async fn read(request: Request, state: &AppState) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
         let arrival = Arrival::of(&parts, state)?;
-        let mut memory = state.buffers.lease(arrival.connection.client);
+        let mut memory = state.buffers.lease(arrival.client);
         let reading = collect(body, MAX_JSON_BYTES, (&mut memory, 1));
         let bytes = arrival.within_time(reading).await?;
         Ok(Self { content_type: content_type(&parts.headers), bytes })
