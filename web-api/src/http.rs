@@ -2,12 +2,16 @@
 
 pub mod answers;
 pub mod auth;
+mod base_path;
 pub mod body;
 pub mod client;
 pub mod conditions;
 pub mod crop;
 pub mod deadline;
 pub mod gate;
+mod forwarded;
+mod https_only;
+pub mod listener;
 pub mod middleware;
 mod parameters;
 mod plain_words;
@@ -16,4 +20,5 @@ pub mod query;
 pub mod refusals;
 pub mod server;
 mod target;
+pub mod tls;
 pub mod write_timeout;

@@ -65,8 +65,8 @@ fn detail(status: StatusCode) -> &'static str {
         }
         _ => {
             "The bytes are no valid HTTP/1.1 request: expected a request line, headers with one \
-             value for each of Host and Content-Length, and an empty line. The service speaks HTTP, \
-             not HTTPS."
+             value for each of Host and Content-Length, and an empty line. A service without a \
+             certificate does not speak HTTPS."
         }
     }
 }
