@@ -5,7 +5,7 @@
 
 use std::fmt::Display;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
@@ -21,8 +21,11 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use terminal::note;
 use tracing::warn;
 use web_api::allocator;
-use web_api::config::{Config, ConfigError};
+use web_api::config::{Config, ConfigError, Listen};
+use web_api::exposure::Exposure;
+use web_api::http::listener::Listener;
 use web_api::http::server;
+use web_api::http::tls::Tls;
 use web_api::jobs::owner_thread::OwnerThread;
 use web_api::log::Log;
 use web_api::reembed;
@@ -30,13 +33,11 @@ use web_api::report::{Places, Report};
 use web_api::retention;
 use web_api::routes::app;
 use web_api::state::AppState;
+use web_api::systemd;
 use web_api::wire;
 
 /// Open files beside those of connections: the store, the engine, connections for the health.
 const OTHER_FILES: usize = 64;
-
-/// Connections that the system queues until the service takes them up, if its own limit allows it.
-const BACKLOG: i32 = 4096;
 
 fn main() -> ExitCode {
     let start = Instant::now();
@@ -78,22 +79,32 @@ fn run(config: Config, start: Instant) -> Result<(), AnyFault> {
         warn!("the environment variable {name} has no effect: there is no such setting");
     }
     allow_open_files(config.limits.max_connections)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     // First, so that an address in use is reported before the engine starts.
-    let listener = listen(config.listen)?;
-    let (mut recognizer, places) = open(&config)?;
+    let listener = runtime.block_on(listen(&config.listen))?;
+    let device = Device::new(config.device.clone(), Environment::read());
+    let mut exposure = look_at_exposure(&config, &listener, &device.store_dir()?)?;
+    let (mut recognizer, places) = open(&config, &device)?;
     let version = version(&config, &mut recognizer)?;
-    let report = report(listener.local_addr()?, &places, &version, &mut recognizer);
     let decoder = recognizer.decoder().clone();
     let store = places.store.clone();
     let galleries = recognizer.galleries()?;
+    let report = report(&places, &version, &mut recognizer);
     let (engine, engine_thread) = OwnerThread::start("engine", recognizer.take_embedder()?)?;
     let (gallery, gallery_thread) = OwnerThread::start("gallery", recognizer)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    // Before requests are served: without a key they would be those of an admin.
+    exposure.set_up(&config)?;
     let state = AppState::new(config, version, decoder, engine, gallery, store, &galleries)?;
     let state = Arc::new(state);
-    runtime.block_on(serve(listener, Arc::clone(&state), || {
+    runtime.block_on(serve(listener, exposure.tls(), Arc::clone(&state), || {
         let ready = start.elapsed().as_millis();
-        print(format_args!("{report}Ready in {ready} ms. Press Ctrl-C to stop."));
+        let version = env!("CARGO_PKG_VERSION");
+        let url = exposure.url();
+        print(format_args!(
+            "Handful {version} is listening on {url}\n{report}{exposure}Ready in {ready} ms. Press \
+             Ctrl-C to stop."
+        ));
+        systemd::ready(&format!("Listening on {url}"));
     }))?;
     print("Stopped.");
     // The last handle ends both threads; that of the galleries closes the store. It is waited for
@@ -105,24 +116,49 @@ fn run(config: Config, start: Instant) -> Result<(), AnyFault> {
     Ok(())
 }
 
+/// Opens the socket that the service listens on, unless systemd passed one.
+async fn listen(address: &Listen) -> Result<Listener, Message> {
+    match Listener::passed()? {
+        Some(passed) => Ok(passed),
+        None => Listener::open(address).await,
+    }
+}
+
+fn look_at_exposure(
+    config: &Config,
+    listener: &Listener,
+    store: &Path,
+) -> Result<Exposure, AnyFault> {
+    let command: Vec<String> =
+        std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
+    Exposure::check(config, listener.address()?, store, &command)
+}
+
 async fn serve(
-    listener: TcpListener,
+    listener: Listener,
+    tls: Option<Arc<Tls>>,
     state: Arc<AppState>,
     ready: impl FnOnce(),
 ) -> Result<(), AnyFault> {
     let stop = server::stop_signal()?;
-    let listener = tokio::net::TcpListener::from_std(listener)?;
     // After the signal handlers are installed: whoever reads the report may stop the service.
     ready();
     let is_writable = !state.config.read_only;
-    let purges = is_writable.then(|| tokio::spawn(retention::purge_daily(Arc::clone(&state))));
-    server::serve(listener, app(Arc::clone(&state)), Arc::clone(&state), stop).await;
+    let mut background = vec![tokio::spawn(systemd::watchdog(Arc::clone(&state)))];
+    if is_writable {
+        background.push(tokio::spawn(retention::purge_daily(Arc::clone(&state))));
+    }
+    let stop = async {
+        stop.await;
+        systemd::stopping();
+    };
+    server::serve(listener, tls, app(Arc::clone(&state)), Arc::clone(&state), stop).await;
     // What it embedded is in the store: the next call for it goes on there.
     reembed::stop_any(&state).await;
-    if let Some(purges) = purges {
-        purges.abort();
+    for task in background {
+        task.abort();
         // Its handles of the threads are gone when it has ended, so that they can end.
-        let _ = purges.await;
+        let _ = task.await;
     }
     Ok(())
 }
@@ -147,24 +183,8 @@ fn allow_open_files(max_connections: usize) -> Result<(), AnyFault> {
     Ok(())
 }
 
-fn listen(address: SocketAddr) -> Result<TcpListener, AnyFault> {
-    let listener = TcpListener::bind(address).map_err(|error| {
-        Message::machine(format!(
-            "cannot listen on {address}: {error}; choose another address with --listen (port 0 \
-             selects a free port)"
-        ))
-    })?;
-    // Where the system queues only 128, a flood of connections delays others by whole seconds: a
-    // client repeats a lost attempt after one.
-    rustix::net::listen(&listener, BACKLOG).map_err(io::Error::from)?;
-    // tokio requires it of a listener that it takes over.
-    listener.set_nonblocking(true)?;
-    Ok(listener)
-}
-
 /// Opens the recognizer. Returns also where its parts were found.
-fn open(config: &Config) -> Result<(Recognizer, Places), AnyFault> {
-    let device = Device::new(config.device.clone(), Environment::read());
+fn open(config: &Config, device: &Device) -> Result<(Recognizer, Places), AnyFault> {
     let bundle = device.bundle(None)?;
     let galleries = match config.read_only {
         true => device.galleries_read_only(&bundle.manifest.space_id)?,
@@ -212,16 +232,10 @@ fn version(config: &Config, recognizer: &mut Recognizer) -> Result<wire::Version
     })
 }
 
-/// The start-up report as text.
-fn report(
-    address: SocketAddr,
-    places: &Places,
-    version: &wire::Version,
-    recognizer: &mut Recognizer,
-) -> String {
+/// The start-up report of the recognizer as text.
+fn report(places: &Places, version: &wire::Version, recognizer: &mut Recognizer) -> String {
     let gallery = recognizer.summary();
     let report = Report {
-        address,
         places,
         version,
         names: recognizer.name_availability(),

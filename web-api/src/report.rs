@@ -1,7 +1,6 @@
-//! The start-up report: address, bundle, engine, name knowledge and store.
+//! The start-up report: bundle, engine, name knowledge and store.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use edge::recognizer::{Availability, GallerySummary};
@@ -19,10 +18,8 @@ pub struct Places {
     pub onnxruntime: Option<PathBuf>,
 }
 
-/// What the service prints before it serves.
+/// What the service prints of its recognizer before it serves.
 pub struct Report<'a> {
-    /// Where it listens.
-    pub address: SocketAddr,
     /// Where the parts were found.
     pub places: &'a Places,
     /// The response of `GET /version`.
@@ -37,9 +34,8 @@ pub struct Report<'a> {
 
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let wire::Version { version, bundle, .. } = self.version;
+        let wire::Version { bundle, .. } = self.version;
         let GallerySummary { classes, examples, .. } = self.gallery;
-        writeln!(f, "Handful {version} is listening on http://{}", self.address)?;
         writeln!(f, "  bundle  {} ({})", bundle.name, self.places.bundle.display())?;
         self.write_engine(f)?;
         self.write_names(f)?;
