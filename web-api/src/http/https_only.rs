@@ -1,15 +1,36 @@
 //! The answer to HTTP without TLS on a port of TLS: where the same is found with TLS.
 
+use std::convert::Infallible;
+use std::time::Duration;
+
 use axum::http::uri::Authority;
 use axum::http::{HeaderValue, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use tokio::time::timeout;
 
 use super::middleware::{add_headers, new_id};
 use super::problem::{Code, Problem};
 
+/// The most bytes of a body that are read and discarded.
+const MAX_DISCARDED_BYTES: usize = 64 << 10;
+
+/// Answers a request, and closes its connection. `time` is the most that its body may take.
+pub(super) async fn answer(
+    request: Request<Incoming>,
+    time: Duration,
+) -> Result<Response, Infallible> {
+    let response = response(&request);
+    // A client that is sending would see a broken connection and not the answer.
+    let body = Limited::new(request.into_body(), MAX_DISCARDED_BYTES);
+    let _ = timeout(time, body.collect()).await;
+    Ok(response)
+}
+
 /// Sends browsers to `https`. Other requests are refused and not redirected: what they carry was
 /// readable on its way, and the client should learn that.
-pub(super) fn answer<B>(request: &Request<B>) -> Response {
+fn response<B>(request: &Request<B>) -> Response {
     let is_read = [Method::GET, Method::HEAD].contains(request.method());
     let mut response = match location(request).filter(|_| is_read) {
         Some(location) => {
@@ -43,7 +64,7 @@ mod tests {
 
     fn answered(method: Method, host: &str) -> Response {
         let request = Request::builder().method(method).uri("/page/main.js?x=1");
-        answer(&request.header(header::HOST, host).body(()).unwrap())
+        response(&request.header(header::HOST, host).body(()).unwrap())
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! shutdown.
 
 use std::convert::Infallible;
-use std::future::{pending, ready};
+use std::future::pending;
 use std::io;
 use std::os::fd::AsFd;
 use std::pin::pin;
@@ -159,9 +159,9 @@ impl Server {
         match shaken {
             Ok(Ok(Handshake::Secure(stream))) => self.serve_stream(stream, peer, info).await,
             Ok(Ok(Handshake::Plain(stream))) => {
-                let stopped = self.stopped;
-                serve_http(Box::new(stream), limits, stopped, |request: Request<Incoming>| {
-                    ready(Ok(https_only::answer(&request)))
+                let time = limits.receive_time();
+                serve_http(Box::new(stream), limits, self.stopped, move |request| {
+                    https_only::answer(request, time)
                 })
                 .await;
             }

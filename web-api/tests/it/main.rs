@@ -19,6 +19,7 @@ mod doctor;
 #[allow(dead_code, reason = "the drawings of another crate's tests; not all are needed here")]
 mod draw;
 mod examples;
+mod exposure;
 mod galleries;
 mod galleries_page;
 mod history;
@@ -32,6 +33,7 @@ mod openapi;
 mod operations;
 mod overload;
 mod process;
+mod proxy;
 mod quality;
 mod reembed;
 mod reembed_page;
@@ -39,6 +41,8 @@ mod rejecting;
 #[path = "../../../edge/tests/shared/rejecting_table.rs"]
 mod rejecting_table;
 mod service;
+mod sockets;
 mod things;
+mod tls;
 mod unknown_page;
 mod webdriver;

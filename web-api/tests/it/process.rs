@@ -103,15 +103,6 @@ fn wrong_settings_are_bad_input() {
 }
 
 #[test]
-fn other_machines_have_access_only_with_insecure() {
-    let store = tempfile::tempdir().unwrap();
-    let open = ["--listen", "0.0.0.0:0"];
-    assert_fails(&mut tiny(store.path(), &open), 2, &["0.0.0.0:0", "--insecure"]);
-    let service = Service::run(tiny(store.path(), &open).arg("--insecure"));
-    assert!(service.report.contains("http://0.0.0.0:"), "{}", service.report);
-}
-
-#[test]
 fn the_error_names_a_bundle_that_cannot_be_used() {
     let dir = tempfile::tempdir().unwrap();
     let with_bundle = |path: &Path| {

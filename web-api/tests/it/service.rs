@@ -51,7 +51,7 @@ fn on(bundle: &Path, store: &Path, args: &[&str]) -> Command {
 
 pub(crate) struct Service {
     child: Child,
-    /// `127.0.0.1:port`
+    /// `127.0.0.1:port`, or `unix:` and a path.
     pub(crate) address: String,
     /// The start-up report.
     pub(crate) report: String,
@@ -115,8 +115,9 @@ impl Service {
                 panic!("it did not start: {report}{errors}");
             }
         }
-        let address = report.split_once("http://").unwrap().1;
-        let address = address.split_whitespace().next().unwrap().to_owned();
+        let address = report.split_once("is listening on ").unwrap().1;
+        let address = address.split_whitespace().next().unwrap();
+        let address = address.split_once("://").map_or(address, |(_, address)| address).to_owned();
         Self { child, address, report, folders: Vec::new() }
     }
 
