@@ -132,8 +132,8 @@ impl Exposure {
     }
 }
 
-/// The lines of the start-up report: the certificate, the keys, what `--setup` made, and how a phone
-/// comes here.
+/// The end of the start-up report: the certificate, the keys, what `--setup` made, and how a phone
+/// finds the service.
 impl fmt::Display for Exposure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(tls) = &self.tls {
