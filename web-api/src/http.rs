@@ -12,6 +12,7 @@ pub mod gate;
 mod forwarded;
 mod https_only;
 pub mod listener;
+pub mod idempotency;
 pub mod middleware;
 mod parameters;
 mod plain_words;

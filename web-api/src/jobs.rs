@@ -11,5 +11,6 @@ pub mod error;
 pub mod fair_queue;
 pub mod owner_thread;
 pub mod reembed;
+pub mod replays;
 pub mod transfers;
 pub mod uploads;

@@ -23,6 +23,7 @@ use crate::jobs::decode_queue::{DecodeQueue, Decoded};
 use crate::jobs::error::{JobError, catch_panic};
 use crate::jobs::owner_thread::OwnerThread;
 use crate::jobs::reembed::ReembedJob;
+use crate::jobs::replays::Replays;
 use crate::jobs::transfers::Transfers;
 use crate::jobs::uploads::Uploads;
 use crate::keys::{Attempts, KeyFile};
@@ -53,6 +54,8 @@ pub struct AppState {
     pub transfers: Transfers,
     /// The job that embeds the images of a gallery anew.
     pub reembed: ReembedJob,
+    /// Answers of changes that may be sent again.
+    pub replays: Arc<Replays>,
     /// The open connections.
     pub connections: Arc<Connections>,
     /// The keys that calls need.
@@ -126,6 +129,7 @@ impl AppState {
             buffers,
             transfers: Transfers::default(),
             reembed: ReembedJob::default(),
+            replays: Replays::new(),
             connections,
             keys: KeyFile::open(store.clone()),
             attempts: Attempts::default(),

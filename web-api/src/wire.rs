@@ -46,8 +46,8 @@ pub use history::{
 pub use image::{Embedded, EmbeddedImage, Model, Timing, Warning};
 pub use lexicon::{Sense, Senses};
 pub use parameters::{
-    ClassPath, ExamplePath, GalleryPath, GalleryPreconditions, IfMatch, IfNoneMatch, NotModified,
-    Preconditions,
+    ClassPath, ExamplePath, GalleryPath, GalleryPreconditions, IdempotencyKey, IfMatch,
+    IfNoneMatch, NotModified, Preconditions,
 };
 pub use problem::{AnyProblem, Problem};
 pub use reembed::{Reembed, ReembedComparison, ReembedForgotten, ReembedRequest, ReembedState};

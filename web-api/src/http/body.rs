@@ -8,6 +8,7 @@
 
 mod file;
 mod json;
+mod seen;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +32,7 @@ use crate::state::AppState;
 
 pub use file::SentArchive;
 pub use json::{Json, NoBody, OptionalJson};
+pub use seen::{Seen, is_same, watched};
 
 /// A body stalls if fewer than [`STALLED_BYTES`] arrive in this time.
 const STALLED_TIME: Duration = Duration::from_secs(1);
@@ -152,7 +154,7 @@ fn content_length(headers: &HeaderMap) -> Option<usize> {
 }
 
 /// Returns the problem after the client has finished sending; at once for `Expect: 100-continue`.
-async fn refuse(parts: &Parts, mut body: Body, problem: Problem) -> Problem {
+pub(super) async fn refuse(parts: &Parts, mut body: Body, problem: Problem) -> Problem {
     // With `Expect: 100-continue` a client waits for the answer before it sends.
     if !parts.headers.contains_key(header::EXPECT) {
         discard(&mut body).await;
@@ -191,7 +193,7 @@ async fn collect(mut body: Body, limit: usize, memory: Memory<'_>) -> Result<Byt
             }
         };
         let Some(frame) = frame else { return Ok(bytes.into()) };
-        let frame = frame.map_err(|_| Problem::new(Code::BadRequest, "The body ended early."))?;
+        let frame = frame.map_err(ended_early)?;
         let Ok(data) = frame.into_data() else { continue };
         let problem = if bytes.len() + data.len() > limit {
             too_large(limit)
@@ -310,6 +312,10 @@ fn quoted(content_type: &str) -> String {
     } else {
         format!("`{}`", printable(content_type))
     }
+}
+
+fn ended_early(_: axum::Error) -> Problem {
+    Problem::new(Code::BadRequest, "The body ended early.")
 }
 
 fn too_large(limit: usize) -> Problem {

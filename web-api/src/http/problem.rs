@@ -52,6 +52,7 @@ pub enum Code {
     BadImage,
     BadArchive,
     BadName,
+    IdempotencyKeyReused,
     UnknownSynset,
     NeedsMoreImages,
     RejectedByQuality,
@@ -99,6 +100,9 @@ impl Code {
             Self::UnsupportedMediaType => (415, "unsupported_media_type", "Unsupported media type"),
             Self::BadImage => (422, "bad_image", "Image that cannot be used"),
             Self::BadArchive => (422, "bad_archive", "Damaged file of a gallery"),
+            Self::IdempotencyKeyReused => {
+                (422, "idempotency_key_reused", "Idempotency key of another call")
+            }
             Self::BadName => (422, "bad_name", "Invalid name"),
             Self::UnknownSynset => (422, "unknown_synset", "Unknown synset"),
             Self::NeedsMoreImages => (422, "needs_more_images", "More images needed"),

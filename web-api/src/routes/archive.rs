@@ -151,7 +151,7 @@ fn is_plain(letter: char) -> bool {
 /// has another revision.
 #[utoipa::path(post, path = "/v1/galleries/{gallery}/import", tag = "galleries",
     operation_id = "import_gallery",
-    params(wire::GalleryPath, wire::IfMatch),
+    params(wire::GalleryPath, wire::IfMatch, wire::IdempotencyKey),
     request_body(content((GalleryFile = "application/octet-stream"))),
     responses((status = 200, description = "The file is imported", body = wire::Imported), wire::AnyProblem))]
 pub async fn import(

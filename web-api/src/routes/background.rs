@@ -74,7 +74,7 @@ pub async fn list(
 /// `If-Match: "<revision>"`: the call fails with status 412 if the gallery has another revision.
 #[utoipa::path(post, path = "/v1/galleries/{gallery}/background/examples", tag = "background",
     operation_id = "enroll_background",
-    params(wire::GalleryPath, EnrollBackgroundQuery, wire::IfMatch),
+    params(wire::GalleryPath, EnrollBackgroundQuery, wire::IfMatch, wire::IdempotencyKey),
     request_body(content((ImageForm = "multipart/form-data"),
         (RawImage = "application/octet-stream"), (RawImage = "image/*"))),
     responses((status = 201, description = "The images are enrolled", body = wire::EnrolledBackground), wire::AnyProblem))]
@@ -121,7 +121,7 @@ pub async fn enroll(
 /// `If-Match: "<revision>"`: the call fails with status 412 if the gallery has another revision.
 #[utoipa::path(delete, path = "/v1/galleries/{gallery}/background/examples/{example}",
     tag = "background", operation_id = "remove_background_example",
-    params(wire::ExamplePath, wire::IfMatch),
+    params(wire::ExamplePath, wire::IfMatch, wire::IdempotencyKey),
     responses((status = 200, description = "The example is removed", body = wire::RemovedBackground), wire::AnyProblem))]
 pub async fn remove(
     State(state): State<Arc<AppState>>,

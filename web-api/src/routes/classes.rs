@@ -45,7 +45,7 @@ pub async fn read(
 /// with `If-Match: *`, or if it exists with `If-None-Match: *`.
 #[utoipa::path(put, path = "/v1/galleries/{gallery}/classes/{class}", tag = "classes",
     operation_id = "put_class",
-    params(wire::ClassPath, wire::Preconditions),
+    params(wire::ClassPath, wire::Preconditions, wire::IdempotencyKey),
     request_body = wire::ClassDefinition,
     responses((status = 200, description = "The class existed", body = wire::OneClass),
         (status = 201, description = "The class is new", body = wire::OneClass), wire::AnyProblem))]
@@ -75,7 +75,7 @@ pub async fn put(
 /// `If-Match: "<revision>"`: the call fails with status 412 if the gallery has another revision.
 #[utoipa::path(patch, path = "/v1/galleries/{gallery}/classes/{class}", tag = "classes",
     operation_id = "rename_class",
-    params(wire::ClassPath, wire::IfMatch),
+    params(wire::ClassPath, wire::IfMatch, wire::IdempotencyKey),
     request_body = wire::ClassPatch,
     responses((status = 200, description = "The class with its new label", body = wire::OneClass), wire::AnyProblem))]
 pub async fn rename(
@@ -100,7 +100,7 @@ pub async fn rename(
 /// `If-Match: "<revision>"`: the call fails with status 412 if the gallery has another revision.
 #[utoipa::path(delete, path = "/v1/galleries/{gallery}/classes/{class}", tag = "classes",
     operation_id = "delete_class",
-    params(wire::ClassPath, wire::IfMatch),
+    params(wire::ClassPath, wire::IfMatch, wire::IdempotencyKey),
     responses((status = 200, description = "The class as it was", body = wire::OneClass), wire::AnyProblem))]
 pub async fn delete(
     State(state): State<Arc<AppState>>,
@@ -123,7 +123,7 @@ pub async fn delete(
 /// `If-Match: "<revision>"`: the call fails with status 412 if the gallery has another revision.
 #[utoipa::path(post, path = "/v1/galleries/{gallery}/classes/{class}/merge", tag = "classes",
     operation_id = "merge_class",
-    params(wire::ClassPath, wire::IfMatch),
+    params(wire::ClassPath, wire::IfMatch, wire::IdempotencyKey),
     request_body = wire::ClassMerge,
     responses((status = 200, description = "The class with the examples of both", body = wire::OneClass), wire::AnyProblem))]
 pub async fn merge(

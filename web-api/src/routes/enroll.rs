@@ -52,7 +52,7 @@ pub struct EnrollQuery {
 /// `If-Match: "<revision>"`: the call fails with status 412 if the gallery has another revision.
 #[utoipa::path(post, path = "/v1/galleries/{gallery}/classes/{class}/examples", tag = "images",
     operation_id = "enroll",
-    params(wire::ClassPath, EnrollQuery, wire::IfMatch),
+    params(wire::ClassPath, EnrollQuery, wire::IfMatch, wire::IdempotencyKey),
     request_body(content((ImageForm = "multipart/form-data"),
         (RawImage = "application/octet-stream"), (RawImage = "image/*"))),
     responses((status = 201, description = "The images are enrolled", body = wire::Enrolled), wire::AnyProblem))]

@@ -139,7 +139,7 @@ fn not_kept() -> Problem {
 /// `If-Match: "<revision>"`: the call fails with status 412 if the gallery has another revision.
 #[utoipa::path(delete, path = "/v1/galleries/{gallery}/examples/{example}", tag = "examples",
     operation_id = "remove_example",
-    params(wire::ExamplePath, wire::IfMatch),
+    params(wire::ExamplePath, wire::IfMatch, wire::IdempotencyKey),
     responses((status = 200, description = "The example is removed", body = wire::ChangedExamples), wire::AnyProblem))]
 pub async fn remove(
     State(state): State<Arc<AppState>>,
@@ -162,7 +162,7 @@ pub async fn remove(
 /// `If-Match: "<revision>"`: the call fails with status 412 if the gallery has another revision.
 #[utoipa::path(post, path = "/v1/galleries/{gallery}/examples/{example}/move", tag = "examples",
     operation_id = "move_example",
-    params(wire::ExamplePath, wire::IfMatch),
+    params(wire::ExamplePath, wire::IfMatch, wire::IdempotencyKey),
     request_body = wire::ExampleMove,
     responses((status = 200, description = "The example is moved", body = wire::ChangedExamples), wire::AnyProblem))]
 pub async fn move_one(
@@ -191,7 +191,7 @@ pub async fn move_one(
 /// `If-Match: "<revision>"`: the call fails with status 412 if the gallery has another revision.
 #[utoipa::path(post, path = "/v1/galleries/{gallery}/examples/batch", tag = "examples",
     operation_id = "change_examples",
-    params(wire::GalleryPath, wire::IfMatch),
+    params(wire::GalleryPath, wire::IfMatch, wire::IdempotencyKey),
     request_body = wire::ExampleBatch,
     responses((status = 200, description = "The examples are moved or removed", body = wire::ChangedExamples), wire::AnyProblem))]
 pub async fn batch(

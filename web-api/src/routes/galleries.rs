@@ -63,7 +63,7 @@ pub async fn read(
 /// `If-None-Match: *`.
 #[utoipa::path(put, path = "/v1/galleries/{gallery}", tag = "galleries",
     operation_id = "put_gallery",
-    params(wire::GalleryPath, wire::GalleryPreconditions),
+    params(wire::GalleryPath, wire::GalleryPreconditions, wire::IdempotencyKey),
     responses((status = 200, description = "The gallery existed", body = wire::Gallery),
         (status = 201, description = "The gallery is new", body = wire::Gallery), wire::AnyProblem))]
 pub async fn put(
@@ -114,7 +114,7 @@ fn created(
 /// `If-Match: "<revision>"`: the call fails with status 412 if the gallery has another revision.
 #[utoipa::path(delete, path = "/v1/galleries/{gallery}", tag = "galleries",
     operation_id = "delete_gallery",
-    params(wire::GalleryPath, wire::IfMatch),
+    params(wire::GalleryPath, wire::IfMatch, wire::IdempotencyKey),
     responses((status = 200, description = "The galleries that are left", body = wire::Galleries), wire::AnyProblem))]
 pub async fn delete(
     State(state): State<Arc<AppState>>,
@@ -173,7 +173,7 @@ pub async fn list_deleted(
 /// when it was deleted.
 #[utoipa::path(post, path = "/v1/galleries/{gallery}/undelete", tag = "galleries",
     operation_id = "undelete_gallery",
-    params(wire::GalleryPath, wire::IfMatch),
+    params(wire::GalleryPath, wire::IfMatch, wire::IdempotencyKey),
     responses((status = 200, description = "The gallery", body = wire::Gallery), wire::AnyProblem))]
 pub async fn undelete(
     State(state): State<Arc<AppState>>,
@@ -202,7 +202,7 @@ pub async fn undelete(
 /// `If-Match: "<revision>"`: the call fails with status 412 if the gallery has another revision.
 #[utoipa::path(patch, path = "/v1/galleries/{gallery}", tag = "galleries",
     operation_id = "change_gallery",
-    params(wire::GalleryPath, wire::IfMatch),
+    params(wire::GalleryPath, wire::IfMatch, wire::IdempotencyKey),
     request_body = wire::GalleryPatch,
     responses((status = 200, description = "The gallery after the change", body = wire::Gallery), wire::AnyProblem))]
 pub async fn change(

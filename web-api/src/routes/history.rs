@@ -82,7 +82,7 @@ pub async fn list(
 /// 412 if the gallery has another revision.
 #[utoipa::path(post, path = "/v1/galleries/{gallery}/undo", tag = "history",
     operation_id = "undo",
-    params(wire::GalleryPath, wire::IfMatch),
+    params(wire::GalleryPath, wire::IfMatch, wire::IdempotencyKey),
     request_body = wire::UndoRequest,
     responses((status = 200, description = "What was undone", body = wire::Undone), wire::AnyProblem))]
 pub async fn undo(
@@ -125,7 +125,7 @@ pub async fn undo(
 /// `If-Match: "<revision>"`: the call fails with status 412 if the gallery has another revision.
 #[utoipa::path(post, path = "/v1/galleries/{gallery}/redo", tag = "history",
     operation_id = "redo",
-    params(wire::GalleryPath, wire::IfMatch),
+    params(wire::GalleryPath, wire::IfMatch, wire::IdempotencyKey),
     request_body = wire::RedoRequest,
     responses((status = 200, description = "The undo that was undone", body = wire::Undone), wire::AnyProblem))]
 pub async fn redo(
@@ -164,7 +164,7 @@ pub async fn redo(
 /// deleted gallery has none.
 #[utoipa::path(post, path = "/v1/galleries/{gallery}/purge", tag = "history",
     operation_id = "purge",
-    params(wire::GalleryPath, wire::IfMatch),
+    params(wire::GalleryPath, wire::IfMatch, wire::IdempotencyKey),
     request_body = wire::PurgeRequest,
     responses((status = 200, description = "What was purged", body = wire::Purged), wire::AnyProblem))]
 pub async fn purge(
@@ -216,6 +216,7 @@ async fn purge_deleted(
 /// Writes the store anew, so that it takes no more room than needed. A key of one gallery cannot
 /// (status 403).
 #[utoipa::path(post, path = "/v1/compact", tag = "operations", operation_id = "compact",
+    params(wire::IdempotencyKey),
     responses((status = 204, description = "The store is written anew"), wire::AnyProblem))]
 pub async fn compact(
     State(state): State<Arc<AppState>>,

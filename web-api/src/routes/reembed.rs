@@ -39,7 +39,7 @@ const BUSY: &str = "The images of another gallery are being embedded: one galler
 /// fails with status 412 if the gallery has another revision.
 #[utoipa::path(post, path = "/v1/galleries/{gallery}/reembed", tag = "galleries",
     operation_id = "start_reembed",
-    params(wire::GalleryPath, wire::IfMatch),
+    params(wire::GalleryPath, wire::IfMatch, wire::IdempotencyKey),
     request_body = wire::ReembedRequest,
     responses((status = 200, description = "The swap is made, or there is nothing to do", body = wire::Reembed),
         (status = 202, description = "The job runs", body = wire::Reembed), wire::AnyProblem))]
@@ -104,7 +104,7 @@ pub async fn read(
 /// `If-Match: "<revision>"`: the call fails with status 412 if the gallery has another revision.
 #[utoipa::path(delete, path = "/v1/galleries/{gallery}/reembed", tag = "galleries",
     operation_id = "cancel_reembed",
-    params(wire::GalleryPath, wire::IfMatch),
+    params(wire::GalleryPath, wire::IfMatch, wire::IdempotencyKey),
     responses((status = 200, description = "What was forgotten", body = wire::ReembedForgotten), wire::AnyProblem))]
 pub async fn cancel(
     State(state): State<Arc<AppState>>,

@@ -57,6 +57,17 @@ pub struct IfMatch {
     if_match: Option<String>,
 }
 
+/// The key of a change that may be sent again.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub struct IdempotencyKey {
+    /// A new random text for each change. The same call with the same key within 24 hours gets the
+    /// first answer again, with the header `idempotent-replayed`.
+    #[param(rename = "idempotency-key", value_type = String, required = false, min_length = 1, max_length = 255, pattern = "^[!-~]{1,255}$")]
+    idempotency_key: Option<String>,
+}
+
 /// The preconditions of a call that creates or changes a class; at most one of them.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Header)]

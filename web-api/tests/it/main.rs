@@ -24,6 +24,7 @@ mod galleries;
 mod galleries_page;
 mod history;
 mod history_page;
+mod idempotency;
 mod images;
 mod load;
 mod measure;

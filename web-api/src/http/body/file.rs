@@ -12,7 +12,9 @@ use http_body_util::BodyExt;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::spawn_blocking;
 
-use super::{Arrival, content_length, content_type, discard, quoted, refuse, too_large};
+use super::{
+    Arrival, content_length, content_type, discard, ended_early, quoted, refuse, too_large,
+};
 use crate::http::problem::{Code, Problem};
 use crate::metrics::Refusal;
 use crate::state::AppState;
@@ -89,7 +91,7 @@ async fn save(mut body: Body, mut file: File, limit: usize) -> Result<(), Proble
     let mut left = limit;
     let mut waiting = Vec::with_capacity(WRITE_BYTES);
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Problem::new(Code::BadRequest, "The body ended early."))?;
+        let frame = frame.map_err(ended_early)?;
         let Ok(data) = frame.into_data() else { continue };
         let Some(rest) = left.checked_sub(data.len()) else {
             discard(&mut body).await;
