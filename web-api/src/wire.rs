@@ -52,4 +52,4 @@ pub use parameters::{
 pub use problem::{AnyProblem, Problem};
 pub use reembed::{Reembed, ReembedComparison, ReembedForgotten, ReembedRequest, ReembedState};
 pub use service::{Bundle, Engine, Health, Limits, Rejection, Version};
-pub use upload::{ImageForm, KeptImage, RawImage};
+pub use upload::{ImageForm, ImageList, KeptImage, RawImage};

@@ -7,6 +7,7 @@
 //! would otherwise see a broken connection and not the error.
 
 mod file;
+mod image_list;
 mod json;
 mod seen;
 
@@ -58,8 +59,8 @@ impl FromRequest<Arc<AppState>> for Uploads {
         let limits = &state.config.limits;
         let kind = kind(&parts.headers);
         let arrival = Arrival::of(&parts, state)?;
-        // A multipart body is held twice for a moment: as it arrived, and as copies of its parts.
-        let copies = if matches!(kind, Ok(Kind::Multipart)) { 2 } else { 1 };
+        // A body of parts is held twice for a moment: as it arrived, and as copies of its parts.
+        let copies = if matches!(kind, Ok(Kind::Multipart | Kind::Json)) { 2 } else { 1 };
         let mut memory = state.buffers.lease(arrival.client);
         // The time includes what is discarded, so that a refused client cannot hold its connection.
         let receive = receive(&parts, body, limits.max_body_bytes, (&mut memory, copies));
@@ -68,6 +69,7 @@ impl FromRequest<Arc<AppState>> for Uploads {
         let files = match kind? {
             Kind::Raw => vec![Upload { file: None, bytes }],
             Kind::Multipart => split(parts, bytes, limits.max_files).await?,
+            Kind::Json => listed(&bytes, &mut memory, limits.max_files)?,
         };
         Ok(Self::new(files, memory))
     }
@@ -106,19 +108,21 @@ impl Arrival {
 enum Kind {
     Raw,
     Multipart,
+    Json,
 }
 
 fn kind(headers: &HeaderMap) -> Result<Kind, Problem> {
     let content_type = content_type(headers);
     match content_type.as_str() {
         "multipart/form-data" => Ok(Kind::Multipart),
+        "application/json" => Ok(Kind::Json),
         "" | "application/octet-stream" => Ok(Kind::Raw),
         image if image.starts_with("image/") => Ok(Kind::Raw),
         other => Err(Problem::new(
             Code::UnsupportedImage,
             format!(
-                "Expected content-type image/jpeg (or of another image), application/octet-stream or \
-                 multipart/form-data, got {}.",
+                "Expected content-type image/jpeg (or of another image), application/octet-stream, \
+                 multipart/form-data or application/json, got {}.",
                 quoted(other)
             ),
         )),
@@ -266,12 +270,7 @@ async fn split(parts: Parts, bytes: Bytes, max_files: usize) -> Result<Vec<Uploa
     let mut uploads = Vec::new();
     while let Some(field) = fields.next_field().await.map_err(bad_multipart)? {
         if uploads.len() == max_files {
-            return Err(Problem::new(
-                Code::TooLarge,
-                format!(
-                    "A call takes at most {max_files} files; send the others in further calls."
-                ),
-            ));
+            return Err(too_many_files(max_files));
         }
         let is_file = field.file_name().is_some();
         let file = field.file_name().or(field.name()).map(printable);
@@ -286,6 +285,21 @@ async fn split(parts: Parts, bytes: Bytes, max_files: usize) -> Result<Vec<Uploa
         return Err(Problem::new(Code::BadRequest, "The multipart body has no file."));
     }
     Ok(uploads)
+}
+
+/// The files of a list in JSON.
+fn listed(bytes: &[u8], memory: &mut Lease, max_files: usize) -> Result<Vec<Upload>, Problem> {
+    // The parser copies a text that has an escaped character.
+    if bytes.contains(&b'\\') && !memory.grow(bytes.len()) {
+        return Err(no_memory());
+    }
+    image_list::images(bytes, max_files)
+}
+
+fn too_many_files(max_files: usize) -> Problem {
+    let detail =
+        format!("A call takes at most {max_files} files; send the others in further calls.");
+    Problem::new(Code::TooLarge, detail)
 }
 
 /// A form of a web page may have options beside its files.
@@ -355,6 +369,7 @@ mod tests {
         assert!(matches!(kind(&HeaderMap::new()), Ok(Kind::Raw)));
         assert!(matches!(kind(&headers("IMAGE/PNG")), Ok(Kind::Raw)));
         assert!(matches!(kind(&headers("multipart/form-data; boundary=x")), Ok(Kind::Multipart)));
+        assert!(matches!(kind(&headers("application/json")), Ok(Kind::Json)));
         assert!(kind(&headers("application/x-www-form-urlencoded")).is_err());
     }
 

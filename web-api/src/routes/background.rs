@@ -21,7 +21,7 @@ use crate::http::query;
 use crate::jobs::client::Writer;
 use crate::jobs::uploads::Uploads;
 use crate::state::AppState;
-use crate::wire::{self, ImageForm, RawImage};
+use crate::wire::{self, ImageForm, ImageList, RawImage};
 
 /// Options of an enrollment in the background set.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -76,7 +76,7 @@ pub async fn list(
     operation_id = "enroll_background",
     params(wire::GalleryPath, EnrollBackgroundQuery, wire::IfMatch, wire::IdempotencyKey),
     request_body(content((ImageForm = "multipart/form-data"),
-        (RawImage = "application/octet-stream"), (RawImage = "image/*"))),
+        (ImageList = "application/json"), (RawImage = "application/octet-stream"), (RawImage = "image/*"))),
     responses((status = 201, description = "The images are enrolled", body = wire::EnrolledBackground), wire::AnyProblem))]
 pub async fn enroll(
     State(state): State<Arc<AppState>>,

@@ -18,7 +18,7 @@ use crate::http::query;
 use crate::jobs::client::Caller;
 use crate::jobs::uploads::Uploads;
 use crate::state::AppState;
-use crate::wire::{self, ImageForm, RawImage};
+use crate::wire::{self, ImageForm, ImageList, RawImage};
 
 /// Options of a classification.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -61,7 +61,7 @@ fn five() -> usize {
     operation_id = "classify",
     params(wire::GalleryPath, ClassifyQuery),
     request_body(content((ImageForm = "multipart/form-data"),
-        (RawImage = "application/octet-stream"), (RawImage = "image/*"))),
+        (ImageList = "application/json"), (RawImage = "application/octet-stream"), (RawImage = "image/*"))),
     responses((status = 200, description = "A result for each image", body = wire::Classified), wire::AnyProblem))]
 pub async fn classify(
     State(state): State<Arc<AppState>>,

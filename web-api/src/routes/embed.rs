@@ -15,7 +15,7 @@ use crate::http::problem::Problem;
 use crate::jobs::client::Caller;
 use crate::jobs::uploads::Uploads;
 use crate::state::AppState;
-use crate::wire::{self, ImageForm, RawImage};
+use crate::wire::{self, ImageForm, ImageList, RawImage};
 
 /// Options of an embedding.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -34,7 +34,7 @@ pub struct EmbedQuery {
 #[utoipa::path(post, path = "/v1/embed", tag = "images", operation_id = "embed",
     params(EmbedQuery),
     request_body(content((ImageForm = "multipart/form-data"),
-        (RawImage = "application/octet-stream"), (RawImage = "image/*"))),
+        (ImageList = "application/json"), (RawImage = "application/octet-stream"), (RawImage = "image/*"))),
     responses((status = 200, description = "An embedding for each image", body = wire::Embedded), wire::AnyProblem))]
 pub async fn embed(
     State(state): State<Arc<AppState>>,

@@ -18,7 +18,7 @@ use crate::http::query;
 use crate::jobs::client::Writer;
 use crate::jobs::uploads::Uploads;
 use crate::state::AppState;
-use crate::wire::{self, ImageForm, RawImage};
+use crate::wire::{self, ImageForm, ImageList, RawImage};
 
 /// Options of an enrollment.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -54,7 +54,7 @@ pub struct EnrollQuery {
     operation_id = "enroll",
     params(wire::ClassPath, EnrollQuery, wire::IfMatch, wire::IdempotencyKey),
     request_body(content((ImageForm = "multipart/form-data"),
-        (RawImage = "application/octet-stream"), (RawImage = "image/*"))),
+        (ImageList = "application/json"), (RawImage = "application/octet-stream"), (RawImage = "image/*"))),
     responses((status = 201, description = "The images are enrolled", body = wire::Enrolled), wire::AnyProblem))]
 pub async fn enroll(
     State(state): State<Arc<AppState>>,

@@ -14,6 +14,18 @@ pub struct ImageForm {
     file: Vec<Vec<u8>>,
 }
 
+/// One or more image files as texts.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used; `http::body` reads it")]
+pub struct ImageList {
+    /// JPEG, PNG, WebP, BMP, TIFF or GIF files in base64: in the standard or the URL-safe alphabet,
+    /// with or without padding, also as data URLs. In answers, their names are `images[0]`,
+    /// `images[1]` and so on.
+    #[schema(min_items = 1, max_items = 100000)]
+    images: Vec<String>,
+}
+
 /// One JPEG, PNG, WebP, BMP, TIFF or GIF file.
 #[derive(Debug, ToSchema)]
 #[schema(value_type = String, format = Binary)]

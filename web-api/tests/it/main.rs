@@ -25,6 +25,7 @@ mod galleries_page;
 mod history;
 mod history_page;
 mod idempotency;
+mod image_list;
 mod images;
 mod load;
 mod measure;

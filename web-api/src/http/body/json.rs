@@ -116,7 +116,7 @@ fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     })
 }
 
-fn not_json(error: &serde_json::Error) -> Problem {
+pub(super) fn not_json(error: &serde_json::Error) -> Problem {
     let line = error.line();
     let column = error.column();
     let detail = format!("The body is not valid JSON: see line {line}, column {column}.");
