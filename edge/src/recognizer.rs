@@ -54,6 +54,7 @@ use crate::lexicon::NameKnowledge;
 
 mod acceptance;
 mod calibration;
+mod class_change;
 mod embedding;
 mod error;
 mod examples;
@@ -73,6 +74,7 @@ use snapshot::Snapshots;
 
 pub use crate::gallery::{CanceledReembed, KeptImage, ReembedStatus, Reembedded, Reembedding};
 pub use calibration::{CalibrationEvidence, CalibrationReport, StatedThreshold};
+pub use class_change::{ClassChange, SenseChange};
 pub use error::RecognizerError;
 pub use examples::ExampleInfo;
 pub use networks::{Availability, EngineInfo};

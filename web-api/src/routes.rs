@@ -107,7 +107,7 @@ fn read() -> Calls {
 /// What changes the content of a gallery and can be undone.
 fn enroll() -> Calls {
     vec![
-        routes!(classes::put, classes::rename, classes::delete),
+        routes!(classes::put, classes::change, classes::delete),
         routes!(classes::merge),
         routes!(enroll::enroll),
         routes!(examples::remove),

@@ -12,6 +12,7 @@ mod gallery;
 mod history;
 mod image;
 mod lexicon;
+mod merge_patch;
 mod parameters;
 mod problem;
 mod reembed;

@@ -95,14 +95,43 @@ impl Gallery {
     pub fn rename(&mut self, id_or_label: &str, label: &Label) -> Result<Arc<Class>, GalleryError> {
         self.begin()?;
         let class = self.class_id(id_or_label)?;
+        let change = self.renaming(class, label)?;
+        self.write(change.into_iter().collect(), Data::default())?;
+        Ok(Arc::clone(self.facts.class(class)))
+    }
+
+    /// Gives a class these overrides, and another label if there is one, as one change, and returns
+    /// it.
+    ///
+    /// # Errors
+    /// [`GalleryError::UnknownClass`]; [`GalleryError::LabelTaken`] if another class has the label.
+    pub fn change_class(
+        &mut self,
+        id_or_label: &str,
+        label: Option<&Label>,
+        overrides: ClassOverrides,
+    ) -> Result<Arc<Class>, GalleryError> {
+        self.begin()?;
+        let class = self.class_id(id_or_label)?;
+        let mut changes = Vec::new();
+        if let Some(label) = label {
+            changes.extend(self.renaming(class, label)?);
+        }
+        if self.facts.class(class).overrides != overrides {
+            changes.push(What::Define { class, overrides });
+        }
+        self.write(changes, Data::default())?;
+        Ok(Arc::clone(self.facts.class(class)))
+    }
+
+    /// The change that gives a class this label; `None` if it has it.
+    fn renaming(&self, class: ClassId, label: &Label) -> Result<Option<What>, GalleryError> {
         if self.find(label).is_some_and(|owner| owner != class) {
             return Err(GalleryError::LabelTaken(label.clone()));
         }
         // A repeated call has what it wants already; another spelling is a change.
         let differs = self.facts.class(class).label != *label;
-        let change = differs.then(|| What::Rename { class, label: label.clone() });
-        self.write(change.into_iter().collect(), Data::default())?;
-        Ok(Arc::clone(self.facts.class(class)))
+        Ok(differs.then(|| What::Rename { class, label: label.clone() }))
     }
 
     /// Deletes a class with its examples and returns what it was. It can be undone.

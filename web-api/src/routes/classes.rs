@@ -1,4 +1,4 @@
-//! Classes of a gallery: read, create, define, rename, merge, delete.
+//! Classes of a gallery: read, create, define, change, merge, delete.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use axum::response::Response;
 use edge::Recognizer;
 use edge::gallery::SenseOverride;
 use edge::lexicon::{AttributeError, MAX_ATTRIBUTES};
-use edge::recognizer::{ClassDefinition, ClassInfo, RecognizerError};
+use edge::recognizer::{ClassChange, ClassDefinition, ClassInfo, RecognizerError, SenseChange};
 use models::knowledge::wordnet::{NotASynset, SynsetId};
 
 use crate::http::body;
@@ -70,15 +70,18 @@ pub async fn put(
     Ok(tagged(status, defined.revision, defined))
 }
 
-/// Renames a class.
+/// Changes a class: its label, its sense, its attributes, or several of them as one change.
+///
+/// The body is a merge patch (RFC 7396): what it leaves out stays, and null resets.
 ///
 /// `If-Match: "<revision>"`: the call fails with status 412 if the gallery has another revision.
 #[utoipa::path(patch, path = "/v1/galleries/{gallery}/classes/{class}", tag = "classes",
-    operation_id = "rename_class",
+    operation_id = "change_class",
     params(wire::ClassPath, wire::IfMatch, wire::IdempotencyKey),
-    request_body = wire::ClassPatch,
-    responses((status = 200, description = "The class with its new label", body = wire::OneClass), wire::AnyProblem))]
-pub async fn rename(
+    request_body(content((wire::ClassPatch = "application/json"),
+        (wire::ClassPatch = "application/merge-patch+json"))),
+    responses((status = 200, description = "The class after the change", body = wire::OneClass), wire::AnyProblem))]
+pub async fn change(
     State(state): State<Arc<AppState>>,
     writer: Writer,
     Path((gallery, class)): Path<(String, String)>,
@@ -86,13 +89,15 @@ pub async fn rename(
     body::Json(patch): body::Json<wire::ClassPatch>,
 ) -> Result<Response, Problem> {
     let precondition = if_match(&headers)?;
-    let renamed = state
+    // Before the job, so that a wrong request takes no place in the queue.
+    let change = class_change(patch)?;
+    let changed = state
         .change(writer, &gallery, move |recognizer| {
-            let renamed = recognizer.rename(&class, &patch.label, precondition)?;
-            Ok::<_, RecognizerError>(changed(recognizer, &renamed))
+            let class = recognizer.change_class(&class, &change, precondition)?;
+            Ok::<_, RecognizerError>(changed(recognizer, &class))
         })
         .await??;
-    Ok(tagged(StatusCode::OK, renamed.revision, renamed))
+    Ok(tagged(StatusCode::OK, changed.revision, changed))
 }
 
 /// Deletes a class and its examples.
@@ -157,20 +162,42 @@ fn changed(recognizer: &Recognizer, class: &ClassInfo) -> wire::OneClass {
 fn overrides(definition: wire::ClassDefinition) -> Result<ClassDefinition, Problem> {
     let wire::ClassDefinition { synset, images_only, attributes } = definition;
     let sense = match (synset, images_only) {
-        (Some(_), true) => {
-            let detail = "synset and images_only: expected one of them, got both.";
-            return Err(Problem::new(Code::BadRequest, detail));
-        }
+        (Some(_), true) => return Err(two_senses()),
         (Some(synset), false) => Some(SenseOverride::Synset(parse_synset(&synset)?)),
         (None, true) => Some(SenseOverride::ImagesOnly),
         (None, false) => None,
     };
-    // Here and not in the job: what waits for the engine stays small.
-    if let Some(words) = attributes.as_ref().filter(|words| words.len() > MAX_ATTRIBUTES) {
-        return Err(AttributeError::TooMany(words.len()).into());
-    }
+    check_attributes(attributes.as_deref())?;
     // PUT replaces: what the body does not name is removed.
     Ok(ClassDefinition { sense, attributes, keep_others: false })
+}
+
+/// The change of a patch.
+fn class_change(patch: wire::ClassPatch) -> Result<ClassChange, Problem> {
+    let wire::ClassPatch { label, synset, images_only, attributes } = patch;
+    let sense = match (synset, images_only) {
+        (Some(Some(_)), Some(Some(true))) => return Err(two_senses()),
+        (Some(Some(synset)), _) => SenseChange::Set(SenseOverride::Synset(parse_synset(&synset)?)),
+        (_, Some(Some(true))) => SenseChange::Set(SenseOverride::ImagesOnly),
+        (Some(None), Some(_)) => SenseChange::Reset,
+        (Some(None), None) => SenseChange::ResetSynset,
+        (None, Some(_)) => SenseChange::ResetImagesOnly,
+        (None, None) => SenseChange::Keep,
+    };
+    check_attributes(attributes.as_ref().and_then(Option::as_deref))?;
+    Ok(ClassChange { label, sense, attributes })
+}
+
+fn two_senses() -> Problem {
+    Problem::new(Code::BadRequest, "synset and images_only: expected one of them, got both.")
+}
+
+/// Here and not in the job: what waits for the engine stays small.
+fn check_attributes(words: Option<&[String]>) -> Result<(), Problem> {
+    match words.map(<[String]>::len) {
+        Some(n) if n > MAX_ATTRIBUTES => Err(AttributeError::TooMany(n).into()),
+        _ => Ok(()),
+    }
 }
 
 fn parse_synset(text: &str) -> Result<SynsetId, Problem> {

@@ -203,7 +203,8 @@ pub async fn undelete(
 #[utoipa::path(patch, path = "/v1/galleries/{gallery}", tag = "galleries",
     operation_id = "change_gallery",
     params(wire::GalleryPath, wire::IfMatch, wire::IdempotencyKey),
-    request_body = wire::GalleryPatch,
+    request_body(content((wire::GalleryPatch = "application/json"),
+        (wire::GalleryPatch = "application/merge-patch+json"))),
     responses((status = 200, description = "The gallery after the change", body = wire::Gallery), wire::AnyProblem))]
 pub async fn change(
     State(state): State<Arc<AppState>>,

@@ -5,6 +5,8 @@ use edge::recognizer::ClassInfo;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::merge_patch;
+
 /// Classes of a gallery.
 // Written in parts by `routes::class_list`; only its schema is used.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -151,16 +153,55 @@ pub struct ClassMerge {
     pub into: String,
 }
 
-/// A change of a class.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
+/// A change of a class, as a merge patch (RFC 7396): a field that is absent stays as it is, and null
+/// resets it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClassPatch {
     /// The new label: 1 to 128 characters, no `/`, no control characters.
+    #[serde(default, deserialize_with = "merge_patch::text")]
     #[schema(
+        value_type = String,
         example = "blue mug",
         min_length = 1,
         max_length = 128,
         pattern = r"^[^\x00-\x1f\x7f-\x9f/]+$"
     )]
-    pub label: String,
+    pub label: Option<String>,
+    /// The id of the sense, as listed by `GET /v1/lexicon`; it ends `images_only`. Null: the label
+    /// decides.
+    #[serde(default, deserialize_with = "merge_patch::present")]
+    #[schema(value_type = Option<String>, example = "n03793489", pattern = "^n[0-9]{8}$")]
+    pub synset: Option<Option<String>>,
+    /// True: ignore the label and use only images; it ends `synset`. False and null: the label is
+    /// used.
+    #[serde(default, deserialize_with = "merge_patch::present")]
+    #[schema(value_type = Option<bool>)]
+    pub images_only: Option<Option<bool>>,
+    /// The attributes: nouns or ids of senses, at most 128. Null: those of the sense.
+    #[serde(default, deserialize_with = "merge_patch::present")]
+    #[schema(value_type = Option<Vec<String>>, example = json!(["spout", "lid"]), max_items = 128)]
+    pub attributes: Option<Option<Vec<String>>>,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn absent_and_null_are_two_things() {
+        let absent: ClassPatch = serde_json::from_str("{}").unwrap();
+        assert_eq!(absent, ClassPatch::default());
+        let null = r#"{"synset":null,"images_only":null,"attributes":null}"#;
+        let null: ClassPatch = serde_json::from_str(null).unwrap();
+        let reset = ClassPatch {
+            label: None,
+            synset: Some(None),
+            images_only: Some(None),
+            attributes: Some(None),
+        };
+        assert_eq!(null, reset);
+        assert!(serde_json::from_str::<ClassPatch>(r#"{"label":null}"#).is_err());
+    }
 }

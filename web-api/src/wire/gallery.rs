@@ -4,8 +4,10 @@ use edge::Recognizer;
 use edge::gallery::{self, DeletedEntry, GallerySettings};
 use edge::recognizer::Availability;
 use models::utc;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use super::merge_patch;
 
 /// The galleries of the service.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -182,7 +184,7 @@ pub enum KeepImages {
 pub struct GalleryPatch {
     /// The new name: 1 to 128 characters, no `/`, no control characters. It is changed in a call of
     /// its own.
-    #[serde(default, deserialize_with = "text")]
+    #[serde(default, deserialize_with = "merge_patch::text")]
     #[schema(
         value_type = String,
         example = "line 3",
@@ -192,39 +194,25 @@ pub struct GalleryPatch {
     )]
     pub name: Option<String>,
     /// See `Gallery.rate`; the default is 0.05.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "merge_patch::present")]
     #[schema(value_type = Option<f64>, minimum = 0.001, maximum = 0.5, example = 0.02)]
     pub rate: Option<Option<f64>>,
     /// See `Gallery.threshold`; null removes it.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "merge_patch::present")]
     #[schema(value_type = Option<f64>, minimum = -2, maximum = 2)]
     pub threshold: Option<Option<f64>>,
     /// See `Gallery.expected_unknown_share`; the default is 0.5.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "merge_patch::present")]
     #[schema(value_type = Option<f64>, minimum = 0.001, maximum = 0.999)]
     pub expected_unknown_share: Option<Option<f64>>,
     /// See `Gallery.keep_images`; the default is `thumb`.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "merge_patch::present")]
     #[schema(value_type = Option<KeepImages>)]
     pub keep_images: Option<Option<KeepImages>>,
     /// See `Gallery.retention_days`; the default is 30.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "merge_patch::present")]
     #[schema(value_type = Option<u32>, minimum = 0, maximum = 36500)]
     pub retention_days: Option<Option<u32>>,
-}
-
-/// A field that is there; null is `Some(None)`.
-fn present<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    Option::deserialize(deserializer).map(Some)
-}
-
-/// A text that is there; it cannot be null.
-fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    String::deserialize(deserializer).map(Some)
 }
 
 fn changed<T>(field: Option<Option<T>>, before: T, default: T) -> T {

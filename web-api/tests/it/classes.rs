@@ -252,14 +252,27 @@ fn a_path_that_is_not_utf8_is_refused() {
 }
 
 #[test]
-fn a_rename_needs_json_with_a_label() {
+fn a_change_of_a_class_needs_json() {
     let service = Service::start(&[]);
     service.enroll("mug", &red()).ok();
     let text = [("content-type", "text/plain")];
     let answer = service.send("PATCH", &class("mug"), &text, br#"{"label":"cup"}"#);
     answer.assert_problem(415, "unsupported_media_type");
-    for body in ["", "{", "[]", "{}", r#"{"label":3}"#, r#"{"label":"cup","color":1}"#] {
+    for body in
+        ["", "{", "[]", r#"{"label":3}"#, r#"{"label":null}"#, r#"{"label":"cup","color":1}"#]
+    {
         service.patch(&class("mug"), body).assert_problem(400, "bad_request");
     }
     service.patch(&class("mug"), &" ".repeat(1 << 20)).assert_problem(413, "too_large");
+}
+
+#[test]
+fn an_empty_patch_changes_nothing() {
+    let service = Service::start(&[]);
+    service.enroll("mug", &red()).ok();
+    let same = service.patch(&class("mug"), "{}").ok();
+    assert_eq!((&same["revision"], &same["change"]), (&1.into(), &serde_json::Value::Null));
+    let merge_patch = [("content-type", "application/merge-patch+json")];
+    let renamed = service.send("PATCH", &class("mug"), &merge_patch, br#"{"label":"cup"}"#);
+    assert_eq!(renamed.ok()["class"]["label"], "cup");
 }

@@ -101,6 +101,46 @@ fn a_sense_is_overridden_and_reset() {
 }
 
 #[test]
+fn a_patch_changes_what_it_names_as_one_change() {
+    let service = Service::knowing();
+    service.enroll("mouse", &draw::png(columns(0)));
+    let id = service.get(&class("mouse")).ok()["class"]["id"].as_str().unwrap().to_owned();
+    let patch = |json: &str| service.patch(&class(&id), json);
+    let sense = |json: &str| patch(json).ok()["class"]["meaning"]["synset"].clone();
+    let all = patch(r#"{"label":"pointer","synset":"n00000014","attributes":["handle"]}"#).ok();
+    assert_eq!(all["revision"], 2, "one change");
+    let changed = &all["class"];
+    assert_eq!((&changed["label"], &changed["examples"]), (&json!("pointer"), &json!(1)));
+    assert_eq!(changed["meaning"]["synset"], "n00000014");
+    assert_eq!(changed["attributes"][0]["name"], "handle");
+    let last = service.get("/v1/galleries/default/history?limit=1").ok();
+    assert_eq!(last["history"][0]["change"], all["change"]);
+    assert_eq!(sense(r#"{"label":"mouse"}"#), "n00000014", "it stays");
+    assert_eq!(sense(r#"{"images_only":false}"#), "n00000014", "it was not true");
+    assert_eq!(sense(r#"{"images_only":true}"#), json!(null));
+    assert_eq!(sense(r#"{"synset":null}"#), json!(null), "it was not set");
+    assert_eq!(sense(r#"{"images_only":null}"#), "n00000013", "the label decides");
+    assert_eq!(sense(r#"{"synset":"n00000014"}"#), "n00000014");
+    let reset = patch(r#"{"synset":null,"attributes":null}"#).ok()["class"].clone();
+    assert_eq!(reset["meaning"]["rule"], "label");
+    assert_eq!(reset["attributes_overridden"], false);
+    let before = service.get(CLASSES).ok();
+    for (json, status, code) in [
+        (r#"{"label":"x","synset":"n99999999"}"#, 422, "unknown_synset"),
+        (r#"{"label":"x","attributes":["gizmo"]}"#, 422, "unknown_synset"),
+        (r#"{"label":"a/b","synset":"n00000014"}"#, 422, "bad_name"),
+        (r#"{"synset":"n00000014","images_only":true}"#, 400, "bad_request"),
+    ] {
+        patch(json).assert_problem(status, code);
+    }
+    assert_eq!(service.get(CLASSES).ok(), before, "all or nothing");
+    let undone = json!({ "change": all["change"], "through": true }).to_string();
+    service.post_json("/v1/galleries/default/undo", &undone).ok();
+    let class = service.get(&class(&id)).ok()["class"].clone();
+    assert_eq!((&class["label"], &class["meaning"]["rule"]), (&json!("mouse"), &json!("label")));
+}
+
+#[test]
 fn attributes_are_overridden_and_reset() {
     let service = Service::knowing();
     service.enroll("zebra", &draw::png(stripes(0)));
