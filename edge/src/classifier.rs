@@ -32,6 +32,7 @@ mod margins;
 mod measured;
 mod member;
 mod samples;
+mod search;
 mod shared;
 
 use std::sync::Arc;
@@ -53,6 +54,7 @@ use measured::Measured;
 use member::{Member, stacked};
 
 pub(crate) use checked::{CheckedClass, Margin, Shared};
+pub use search::SimilarExample;
 
 /// The class prototypes of a gallery at one revision. It shares with that of the revision before
 /// what has not changed, so what a change costs does not grow with the gallery; to clone it copies

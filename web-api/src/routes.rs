@@ -17,6 +17,7 @@ pub mod operations;
 pub mod page;
 pub mod part;
 pub mod reembed;
+pub mod search;
 
 use std::sync::Arc;
 

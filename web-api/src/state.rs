@@ -6,8 +6,10 @@ use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use edge::Recognizer;
+use edge::classifier::SimilarExample;
 use edge::decoder::ImageDecoder;
 use edge::embedder::{Embedded, Embedder};
 use edge::gallery::{GalleryEntry, KeepImages};
@@ -270,6 +272,29 @@ impl AppState {
             snapshot.classify(&embeddings, options)
         });
         Ok(classified.await??)
+    }
+
+    /// The examples of a gallery that are most similar to one of the images of a call, at most `k`,
+    /// best first, and how long it took to compare them. The gallery is as its last change left it.
+    ///
+    /// # Errors
+    /// Those of [`Self::in_gallery`], and of [`Recognizer::snapshot`].
+    pub async fn search(
+        &self,
+        caller: Caller,
+        gallery: &str,
+        images: &Arc<Embeddings>,
+        image: usize,
+        k: usize,
+    ) -> Result<(Vec<SimilarExample>, Duration), JobError> {
+        let images = Arc::clone(images);
+        let snapshot = self.snapshot(caller, gallery).await?;
+        let searched = self.engine.call(caller, move |_| {
+            let start = Instant::now();
+            let found = snapshot.classifier().search(&images.images[image].embedding, k);
+            (found, start.elapsed())
+        });
+        searched.await
     }
 
     /// The gallery as its last change left it. Only the first call for a gallery waits for the

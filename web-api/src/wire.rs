@@ -16,6 +16,7 @@ mod merge_patch;
 mod parameters;
 mod problem;
 mod reembed;
+mod search;
 mod service;
 mod upload;
 
@@ -52,5 +53,6 @@ pub use parameters::{
 };
 pub use problem::{AnyProblem, Problem};
 pub use reembed::{Reembed, ReembedComparison, ReembedForgotten, ReembedRequest, ReembedState};
+pub use search::{Searched, SearchedImage, SimilarExample};
 pub use service::{Bundle, Engine, Health, Limits, Rejection, Version};
 pub use upload::{ImageForm, ImageList, KeptImage, RawImage};

@@ -46,7 +46,7 @@ const BEARER: &str = "bearer";
         (name = "background", description = "Examples of none of the classes of a gallery."),
         (name = "history", description = "What was changed, and how to take it back."),
         (name = "lexicon", description = "WordNet senses of a noun."),
-        (name = "images", description = "Enroll, classify and embed images."),
+        (name = "images", description = "Enroll, classify, search and embed images."),
         (name = "operations", description = "Health, version, metrics, the store and this document.")
     )
 )]

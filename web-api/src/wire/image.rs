@@ -70,10 +70,14 @@ pub struct Timing {
     /// Running the network.
     #[schema(minimum = 0, example = 1.5)]
     pub embed: f64,
-    /// Comparing with the classes; omitted by `POST /v1/embed`.
+    /// Comparing with the classes; only of a classification.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0, example = 1.5)]
     pub classify: Option<f64>,
+    /// Comparing with the examples; only of a search.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, example = 1.5)]
+    pub search: Option<f64>,
 }
 
 impl EmbeddedImage {
@@ -104,7 +108,14 @@ impl Timing {
             preprocess: milliseconds(images.iter().map(|image| image.timing.preprocess).sum()),
             embed: milliseconds(images.iter().map(|image| image.timing.embed).sum()),
             classify: classify.map(milliseconds),
+            search: None,
         }
+    }
+
+    /// The time of `images`, and of their search.
+    #[must_use]
+    pub fn of_search(images: &[embedder::Embedded], search: Duration) -> Self {
+        Self { search: Some(milliseconds(search)), ..Self::new(images, None) }
     }
 }
 

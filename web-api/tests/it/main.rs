@@ -42,6 +42,7 @@ mod reembed_page;
 mod rejecting;
 #[path = "../../../edge/tests/shared/rejecting_table.rs"]
 mod rejecting_table;
+mod search;
 mod service;
 mod sockets;
 mod things;
