@@ -102,7 +102,7 @@ pub use reembedded::{CanceledReembed, KeptImage, ReembedStatus, Reembedded, Reem
 pub use retention::{DeletedEntry, PurgedGallery};
 pub use salvage::{SalvageError, Salvaged, SalvagedGallery};
 pub use settings::{GallerySettings, KeepImages, NotKeepImages, Setting, SettingError};
-pub use store::UPLOAD_FILE;
+pub use store::{STORE_FORMAT, UPLOAD_FILE};
 
 /// Who makes changes, as long as nobody says otherwise.
 const ACTOR: &str = "library";

@@ -222,6 +222,7 @@ fn version(config: &Config, recognizer: &mut Recognizer) -> Result<wire::Version
             embedding_size: manifest.backbone.embedding_size,
             weights: manifest.backbone.weights.to_string(),
             names: matches!(recognizer.name_availability(), Availability::Ready),
+            rejects_unknown: matches!(recognizer.decision_availability(), Availability::Ready),
         },
         engine,
         limits: wire::Limits {

@@ -18,6 +18,7 @@ pub mod page;
 pub mod part;
 pub mod reembed;
 pub mod search;
+pub mod service_doctor;
 
 use std::sync::Arc;
 

@@ -66,6 +66,8 @@ pub struct AppState {
     pub attempts: Attempts,
     /// The folder of the store.
     pub store: PathBuf,
+    /// When the service began to be ready.
+    pub started: Instant,
     /// What is known of the galleries without their thread.
     published: Arc<Published>,
 }
@@ -136,8 +138,15 @@ impl AppState {
             keys: KeyFile::open(store.clone()),
             attempts: Attempts::default(),
             store,
+            started: Instant::now(),
             published,
         })
+    }
+
+    /// How many galleries there are.
+    #[must_use]
+    pub fn n_galleries(&self) -> usize {
+        self.published.len()
     }
 
     /// Refuses a gallery that does not exist, before any work is done for it.

@@ -18,6 +18,7 @@ mod problem;
 mod reembed;
 mod search;
 mod service;
+mod service_doctor;
 mod upload;
 
 pub use archive::{GalleryFile, Imported};
@@ -55,4 +56,5 @@ pub use problem::{AnyProblem, Problem};
 pub use reembed::{Reembed, ReembedComparison, ReembedForgotten, ReembedRequest, ReembedState};
 pub use search::{Searched, SearchedImage, SimilarExample};
 pub use service::{Bundle, Engine, Health, Limits, Rejection, Version};
+pub use service_doctor::{AccessState, ServiceDoctor, ServiceLimits, StoreState};
 pub use upload::{ImageForm, ImageList, KeptImage, RawImage};

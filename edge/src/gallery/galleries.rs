@@ -146,6 +146,15 @@ impl Galleries {
         SharedFile::check_folder(dir)
     }
 
+    /// The bytes that the store in the folder `dir` takes on the disk, which
+    /// [`Galleries::set_max_store_bytes`] limits.
+    ///
+    /// # Errors
+    /// [`GalleryError::Broken`] if its file is gone.
+    pub fn size(dir: &Path) -> Result<u64, GalleryError> {
+        SharedFile::size_in(dir)
+    }
+
     /// Who makes the changes of the store, as its history shows them.
     pub fn set_actor(&mut self, actor: &str) {
         self.directory.set_actor(actor);

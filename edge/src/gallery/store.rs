@@ -36,6 +36,7 @@ mod views;
 
 use failures::{broken, failure, io_failure, lock_failure, read_failure};
 use header::Header;
+pub use header::STORE_FORMAT;
 pub use medium::UPLOAD_FILE;
 use medium::{FILE, Folder, MARKER, Medium};
 pub(super) use rows::{Embeddings, GalleryRow, space_number};
@@ -177,6 +178,11 @@ impl SharedFile {
     /// Whether the file of the store is in the folder.
     pub(super) fn check_folder(dir: &Path) -> Result<(), GalleryError> {
         Folder::new(dir).check().map_err(|e| io_failure(dir, &e))
+    }
+
+    /// The bytes that the file of the store in the folder takes on the disk.
+    pub(super) fn size_in(dir: &Path) -> Result<u64, GalleryError> {
+        Folder::new(dir).bytes().map_err(|e| io_failure(dir, &e))
     }
 
     /// From now on changes that make the store larger are refused beyond `bytes`.

@@ -56,6 +56,11 @@ impl Published {
         Ok(self.read().snapshots.get(&id).cloned())
     }
 
+    /// How many galleries there are.
+    pub(super) fn len(&self) -> usize {
+        self.read().ids.len()
+    }
+
     /// Replaces the list of galleries. What was published of others is dropped.
     pub(super) fn set_galleries(&self, galleries: &[GalleryEntry]) {
         let ids = by_name(galleries);
@@ -179,6 +184,7 @@ mod tests {
                 embedding_size,
                 weights: "fp32".to_owned(),
                 names: false,
+                rejects_unknown: false,
             },
             engine: wire::Engine {
                 provider: "tract".to_owned(),

@@ -38,6 +38,8 @@ pub struct Bundle {
     /// True if the bundle has name knowledge: labels have a meaning, and classes without images are
     /// recognized.
     pub names: bool,
+    /// True if the bundle has a decision: unknown images are rejected.
+    pub rejects_unknown: bool,
 }
 
 /// The engine in use, and why others were rejected.

@@ -45,6 +45,7 @@ mod rejecting_table;
 mod search;
 mod service;
 mod sockets;
+mod service_doctor;
 mod things;
 mod tls;
 mod unknown_page;

@@ -128,6 +128,7 @@ fn the_examples_have_the_fields_of_real_answers() {
         bare(&format!("{gallery}/redo")),
         bare(&format!("{gallery}/purge")),
         get("/version"),
+        get("/v1/doctor"),
         get("/readyz"),
     ] {
         let responses = &document["paths"][&path][method]["responses"];
@@ -172,7 +173,7 @@ fn every_route_documents_its_problems() {
     let service = Service::start(&[]);
     let document = service.get("/openapi.json").ok();
     let paths = document["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 33);
+    assert_eq!(paths.len(), 34);
     for (path, method, success) in [
         ("/v1/galleries/{gallery}", "patch", "200"),
         ("/v1/galleries/{gallery}/calibrate", "post", "200"),

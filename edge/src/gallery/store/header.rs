@@ -11,8 +11,9 @@ use crate::gallery::clock::Clock;
 use crate::gallery::error::GalleryError;
 use crate::gallery::id::{DeviceId, GalleryId};
 
-/// Every format has this number until the first release; the layout identifies the schema.
-const FORMAT: u64 = 1;
+/// The number of the format of a store. Every format has this one until the first release; the layout
+/// identifies the schema.
+pub const STORE_FORMAT: u64 = 1;
 
 /// What identifies a store; a text that is missing is empty, a number 0.
 #[derive(Debug)]
@@ -25,13 +26,13 @@ pub(super) struct Header {
 impl Header {
     /// That of a new store.
     fn new(device: String) -> Self {
-        Self { format: FORMAT, layout: layout::of(SCHEMA), device }
+        Self { format: STORE_FORMAT, layout: layout::of(SCHEMA), device }
     }
 
     /// Refuses a store of another layout; `dir` is its folder.
     pub(super) fn check(&self, dir: &Path) -> Result<(), GalleryError> {
         let expected = layout::of(SCHEMA);
-        if self.format == FORMAT && self.layout == expected {
+        if self.format == STORE_FORMAT && self.layout == expected {
             return Ok(());
         }
         // A damaged file may hold a long text.

@@ -1,0 +1,84 @@
+//! The state of the service, as far as it is known without work.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use edge::gallery::{Galleries, STORE_FORMAT};
+
+use crate::config::Limits;
+use crate::http::problem::Problem;
+use crate::state::AppState;
+use crate::wire;
+
+/// The state of the service: bundle, engine, store, access and limits, and what is to be mended.
+///
+/// No thread is asked, so the answer comes at once however busy the service is. Paths of the device
+/// are not shown.
+#[utoipa::path(get, path = "/v1/doctor", tag = "operations", operation_id = "check_service",
+    responses((status = 200, description = "The state", body = wire::ServiceDoctor), wire::AnyProblem))]
+pub async fn check(State(state): State<Arc<AppState>>) -> Json<wire::ServiceDoctor> {
+    let wire::Version { version, bundle, engine, .. } = state.version.clone();
+    Json(wire::ServiceDoctor {
+        version,
+        bundle,
+        engine,
+        store: wire::StoreState {
+            format: STORE_FORMAT,
+            bytes: Galleries::size(&state.store).ok(),
+            galleries: state.n_galleries(),
+            read_only: state.config.read_only,
+        },
+        access: access(&state),
+        limits: limits(state.config.limits),
+        uptime_seconds: state.started.elapsed().as_secs(),
+        problems: problems(&state),
+    })
+}
+
+/// Who may call the service: it has neither keys nor certificates.
+fn access(_state: &AppState) -> wire::AccessState {
+    wire::AccessState { keys_required: false, tls: false }
+}
+
+fn problems(state: &AppState) -> Vec<String> {
+    let thread = state.ended_thread().map(|name| format!("The {name} thread has ended."));
+    let store = Galleries::check(&state.store).err();
+    let store = store.map(|error| Problem::from(error).to_string());
+    thread.into_iter().chain(store).collect()
+}
+
+fn limits(limits: Limits) -> wire::ServiceLimits {
+    let Limits {
+        max_body_bytes,
+        max_files,
+        max_pixels,
+        max_queue,
+        max_buffer_bytes,
+        max_classes,
+        max_examples,
+        max_store_bytes,
+        max_import_bytes,
+        max_connections,
+        receive_seconds,
+        deadline_seconds,
+        transfer_seconds,
+        drain_seconds,
+    } = limits;
+    wire::ServiceLimits {
+        max_body_bytes,
+        max_files,
+        max_pixels,
+        max_queue,
+        max_buffer_bytes,
+        max_classes,
+        max_examples,
+        max_store_bytes,
+        max_import_bytes,
+        max_connections,
+        receive_seconds,
+        deadline_seconds,
+        transfer_seconds,
+        drain_seconds,
+    }
+}
