@@ -204,6 +204,14 @@ impl NameKnowledge {
         HeadNoun::new(&self.lexicon).look_up(label)
     }
 
+    /// The nouns of the lexicon that begin with this text, in the order of their letters, at most
+    /// `limit`.
+    #[must_use]
+    pub fn completions(&self, beginning: &str, limit: usize) -> Vec<String> {
+        let found = self.lexicon.search(beginning, limit).into_iter();
+        found.map(|lemma| lemma.replace('_', " ")).collect()
+    }
+
     /// A meaning with its words and its definition; `None` for a synset that is not in the lexicon.
     #[must_use]
     pub fn describe(&self, Meaning { synset, rule }: Meaning) -> Option<MeaningInfo> {

@@ -60,6 +60,7 @@ mod error;
 mod examples;
 mod galleries;
 mod networks;
+mod nouns;
 mod open_galleries;
 mod peers;
 mod precondition;
@@ -389,19 +390,6 @@ impl Recognizer {
         let class = self.gallery.class(&candidate.class_id.to_string())?;
         let names = self.name_knowledge.as_ref();
         Ok(explain::explain(candidate, class, embedding, names, self.networks.attention())?)
-    }
-
-    /// The WordNet senses of a noun; none if the lexicon does not have it.
-    ///
-    /// # Errors
-    /// [`RecognizerError::NoNameKnowledge`].
-    pub fn senses(&self, noun: &str) -> Result<Senses, RecognizerError> {
-        let names = self.name_knowledge.as_ref().ok_or(RecognizerError::NoNameKnowledge)?;
-        let found = names.look_up(noun);
-        let default_sense = found.as_ref().and_then(|found| found.default_sense);
-        let senses = found.into_iter().flat_map(|found| found.senses);
-        let senses = senses.filter_map(|synset| names.sense(synset)).collect();
-        Ok(Senses { noun: noun.to_owned(), default_sense, senses })
     }
 
     fn current(&mut self) -> Result<&Arc<Snapshot>, RecognizerError> {

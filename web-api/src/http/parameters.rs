@@ -11,7 +11,7 @@ use super::problem::{Code, Problem};
 const API: &str = "/v1/";
 
 /// The paths with a call that takes parameters.
-const WITH_PARAMETERS: [&str; 10] = [
+const WITH_PARAMETERS: [&str; 11] = [
     "/v1/deleted-galleries",
     "/v1/embed",
     "/v1/galleries/{gallery}/background/examples",
@@ -19,6 +19,7 @@ const WITH_PARAMETERS: [&str; 10] = [
     "/v1/galleries/{gallery}/classes/{class}/examples",
     "/v1/galleries/{gallery}/classify",
     "/v1/galleries/{gallery}/doctor",
+    "/v1/galleries/{gallery}/examples/{example}/image",
     "/v1/galleries/{gallery}/history",
     "/v1/galleries/{gallery}/search",
     "/v1/lexicon",

@@ -1,4 +1,5 @@
 //! Examples of a gallery, one by one: list, read, remove, move.
+#![expect(unused_qualifications, reason = "utoipa's macro writes them")]
 
 use std::sync::Arc;
 
@@ -6,9 +7,13 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use edge::Recognizer;
-use edge::gallery::ExampleId;
+use edge::gallery::{ExampleId, KeepImages};
 use edge::recognizer::RecognizerError;
 use models::hex;
+use models::image::{Crop, Region};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use utoipa::IntoParams;
 
 use super::part::ExampleListQuery;
 use crate::http::client::Client;
@@ -16,7 +21,8 @@ use crate::http::conditions::{KnownTags, if_match, tagged};
 use crate::http::problem::{Code, Problem};
 use crate::http::{answers, body};
 use crate::jobs::budget::{Budget, Lease};
-use crate::jobs::client::{ClientAddress, Writer};
+use crate::jobs::client::{Caller, ClientAddress, Writer};
+use crate::jobs::uploads::{Upload, Uploads};
 use crate::state::AppState;
 use crate::wire::{self, KeptImage};
 
@@ -68,11 +74,31 @@ pub async fn read(
     Ok(tagged(StatusCode::OK, found.revision, found))
 }
 
+/// Which image of an example.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct ImageQuery {
+    /// `full`: the image that is kept. `thumb`: a JPEG of at most 256 pixels a side, which is made of
+    /// a file that is kept; it shows the part that the example was made of.
+    #[serde(default)]
+    #[param(value_type = String, required = false, default = "full", pattern = "^(full|thumb)$")]
+    size: ImageSize,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ImageSize {
+    #[default]
+    Full,
+    Thumb,
+}
+
 /// The image that is kept of an example: a thumbnail or the file, as the gallery's `keep_images`
 /// was when it was enrolled. Status 404 with the code `not_found` if none is kept.
 #[utoipa::path(get, path = "/v1/galleries/{gallery}/examples/{example}/image", tag = "examples",
     operation_id = "read_example_image",
-    params(wire::ExamplePath, wire::IfNoneMatch),
+    params(wire::ExamplePath, ImageQuery, wire::IfNoneMatch),
     responses((status = 200, description = "The image", content((KeptImage = "image/jpeg"),
         (KeptImage = "image/png"), (KeptImage = "image/webp"), (KeptImage = "image/bmp"),
         (KeptImage = "image/tiff"), (KeptImage = "image/gif"))), wire::NotModified, wire::AnyProblem))]
@@ -80,14 +106,18 @@ pub async fn image(
     State(state): State<Arc<AppState>>,
     Client(client): Client,
     Path((gallery, example)): Path<(String, String)>,
+    Query(ImageQuery { size }): Query<ImageQuery>,
     known: KnownTags,
 ) -> Result<Response, Problem> {
     let buffers = Arc::clone(&state.buffers);
-    let found = state
+    let mut found = state
         .in_gallery(client, &gallery, move |recognizer| {
-            FoundImage::read(recognizer, &example, &known, &buffers, client)
+            FoundImage::read(recognizer, &example, size, &known, &buffers, client)
         })
         .await??;
+    if size == ImageSize::Thumb {
+        found.reduce(&state, client).await?;
+    }
     let cache_control = HeaderValue::from_static(KEPT_FOR_AN_HOUR);
     let headers = [(header::CACHE_CONTROL, cache_control), (header::ETAG, found.tag)];
     Ok(match found.content {
@@ -100,6 +130,8 @@ pub async fn image(
 
 /// The image that is kept of an example.
 struct FoundImage {
+    sha256: [u8; 32],
+    crop: Option<Region>,
     tag: HeaderValue,
     /// Its bytes, and the memory that is reserved for them; absent if the client has it.
     content: Option<(Vec<u8>, Lease)>,
@@ -109,25 +141,62 @@ impl FoundImage {
     fn read(
         recognizer: &Recognizer,
         example: &str,
+        size: ImageSize,
         known: &KnownTags,
         memory: &Arc<Budget>,
         client: ClientAddress,
     ) -> Result<Self, Problem> {
-        let found = recognizer.example(example)?;
-        let id = found.id.to_string();
-        let size = recognizer.example_image_size(&id)?.ok_or_else(not_kept)?;
-        let tag = HeaderValue::from_str(&format!("\"{}\"", hex::encode(&found.sha256)))
-            .expect("invariant: hexadecimal digits and quotes are a header value");
-        if known.has(&tag) {
-            return Ok(Self { tag, content: None });
+        let example = recognizer.example(example)?;
+        let id = example.id.to_string();
+        let bytes = recognizer.example_image_size(&id)?.ok_or_else(not_kept)?;
+        let found = Self {
+            sha256: example.sha256,
+            crop: example.crop,
+            tag: tag(&example.sha256, size),
+            content: None,
+        };
+        if known.has(&found.tag) {
+            return Ok(found);
         }
         // Before it is read: a file may be large, and clients may ask for many at once.
-        let lease = answers::reserve(memory, client, size)?;
+        let lease = answers::reserve(memory, client, bytes)?;
         let image = recognizer.example_image(&id)?.ok_or_else(not_kept)?;
-        Ok(Self { tag, content: Some((image, lease)) })
+        Ok(Self { content: Some((image, lease)), ..found })
+    }
+
+    /// Makes the image small if it is the file that was enrolled. A thumbnail stays as it is.
+    async fn reduce(&mut self, state: &AppState, client: ClientAddress) -> Result<(), Problem> {
+        let Some((image, memory)) = self.content.take() else { return Ok(()) };
+        let hash: [u8; 32] = Sha256::digest(&image).into();
+        if hash != self.sha256 {
+            self.content = Some((image, memory));
+            return Ok(());
+        }
+        let _place = state.decode_queue.admit(client, 1)?;
+        let mut uploads = Uploads::new(vec![Upload { file: None, bytes: image.into() }], memory);
+        uploads.crop = self.crop.map(Crop::from);
+        let uploads = Arc::new(uploads);
+        let keep = Some(KeepImages::Thumb);
+        let queue = &state.decode_queue;
+        let decoded = queue.decode(Caller::from(client), &uploads, 0, keep).await?;
+        let small = decoded.image.kept;
+        let small = small.ok_or_else(|| Problem::internal("no thumbnail was made"))?;
+        // A small answer needs no memory of its own.
+        self.content = Some((small, state.buffers.lease(client)));
+        Ok(())
     }
 }
 
+/// The entity tag of an image: it never changes.
+fn tag(sha256: &[u8; 32], size: ImageSize) -> HeaderValue {
+    let hash = hex::encode(sha256);
+    let tag = match size {
+        ImageSize::Full => format!("\"{hash}\""),
+        ImageSize::Thumb => format!("\"{hash}-thumb\""),
+    };
+    HeaderValue::from_str(&tag)
+        .expect("invariant: hexadecimal digits and quotes are a header value")
+}
 fn not_kept() -> Problem {
     let detail = "No image is kept of this example. The setting `keep_images` of the gallery \
                   decides about images that are enrolled from now on.";

@@ -19,6 +19,10 @@ pub struct Senses {
     /// Most frequent first; empty if the lexicon does not have the noun.
     #[schema(max_items = 1000)]
     pub senses: Vec<Sense>,
+    /// The nouns of the lexicon that begin with `q`, in the order of their letters; empty without
+    /// `prefix=true`.
+    #[schema(max_items = 20, example = json!(["mug", "mug file", "mugful"]))]
+    pub completions: Vec<String>,
 }
 
 /// One sense of a noun.
@@ -44,9 +48,12 @@ pub struct Sense {
     pub vector: bool,
 }
 
-impl From<recognizer::Senses> for Senses {
-    fn from(senses: recognizer::Senses) -> Self {
+impl Senses {
+    /// The senses of a noun, and the nouns that begin with it.
+    #[must_use]
+    pub fn new(senses: recognizer::Senses, completions: Vec<String>) -> Self {
         Self {
+            completions,
             q: senses.noun,
             default_sense: senses.default_sense.map(|synset| synset.to_string()),
             senses: senses.senses.into_iter().map(Sense::from).collect(),

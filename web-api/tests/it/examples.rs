@@ -257,3 +257,27 @@ fn a_class_is_merged_into_another() {
     service.post_json(&format!("{GALLERY}/undo"), "{}").ok();
     assert_eq!(service.known(), [("cup".to_owned(), 1), ("mug".to_owned(), 1)]);
 }
+
+#[test]
+fn an_original_is_made_small_when_asked() {
+    let service = Service::start(&[]);
+    service.patch(GALLERY, r#"{"keep_images":"original"}"#).ok();
+    let file = draw::png(draw::gradient(700, 350));
+    let kept = format!("{}/image", example(&id(&service.enroll("mug", &file))));
+    let full = service.get(&format!("{kept}?size=full"));
+    assert_eq!((&full.body, full.header("content-type")), (&file, Some("image/png")));
+    assert_eq!(service.get(&kept).body, file);
+    let small = service.get(&format!("{kept}?size=thumb"));
+    assert_eq!(small.header("content-type"), Some("image/jpeg"));
+    assert_ne!(small.header("etag"), full.header("etag"));
+    let size = image::load_from_memory(&small.body).unwrap();
+    assert_eq!((size.width(), size.height()), (256, 128));
+    let known = [("if-none-match", small.header("etag").unwrap())];
+    assert_eq!(service.send("GET", &format!("{kept}?size=thumb"), &known, &[]).status, 304);
+    service.get(&format!("{kept}?size=large")).assert_problem(400, "bad_request");
+    // What is kept as a thumbnail is small already.
+    service.patch(GALLERY, r#"{"keep_images":"thumb"}"#).ok();
+    let thumb = draw::png(draw::gradient(300, 300));
+    let thumb = format!("{}/image", example(&id(&service.enroll("cup", &thumb))));
+    assert_eq!(service.get(&thumb).body, service.get(&format!("{thumb}?size=thumb")).body);
+}

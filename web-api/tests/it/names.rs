@@ -30,7 +30,12 @@ fn the_lexicon_lists_the_senses_of_a_noun() {
     assert_eq!(mug["gloss"], "a cup with a handle");
     assert_eq!((&mug["kind_of"], &mug["attributes"]), (&json!(["cup"]), &handle));
     assert_eq!(service.get("/v1/lexicon?q=gadget").json()["senses"], json!([]));
-    for wrong in ["/v1/lexicon", &format!("/v1/lexicon?q={}", "x".repeat(129))] {
+    assert_eq!(answer["completions"], json!([]));
+    let typed = service.get("/v1/lexicon?q=ze&prefix=true").ok();
+    assert_eq!((&typed["completions"], &typed["senses"]), (&json!(["zebra"]), &json!([])));
+    for wrong in
+        ["/v1/lexicon", "/v1/lexicon?q=a&prefix=x", &format!("/v1/lexicon?q={}", "x".repeat(129))]
+    {
         service.get(wrong).assert_problem(400, "bad_request");
     }
 }
