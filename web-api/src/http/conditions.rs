@@ -1,4 +1,5 @@
-//! Conditional requests (RFC 9110, 13): the gallery's revision is the entity tag.
+//! Conditional requests (RFC 9110, 13): the gallery's revision is the entity tag, and a hash that of
+//! answers about all galleries.
 //!
 //! It counts within one gallery. One that was made again under the same name can have the same tag,
 //! and another id.
@@ -12,13 +13,30 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use edge::recognizer::Precondition;
+use models::hex;
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use crate::http::problem::{Code, Problem};
 
 /// JSON with the gallery's revision as its entity tag.
 pub fn tagged(status: StatusCode, revision: u64, body: impl Serialize) -> Response {
     (status, [(header::ETAG, etag(revision))], Json(body)).into_response()
+}
+
+/// JSON with a hash of itself as its entity tag, for an answer that is not of one revision.
+///
+/// # Errors
+/// `internal` for what is no JSON.
+pub fn tagged_by_content(body: &impl Serialize) -> Result<Response, Problem> {
+    let json = serde_json::to_vec(body).map_err(Problem::internal)?;
+    let hash: [u8; 32] = Sha256::digest(&json).into();
+    // Half of it: two answers of one address must differ, and nobody gains from equal ones.
+    let tag = format!("\"{}\"", hex::encode(&hash[..16]));
+    let tag = HeaderValue::from_str(&tag)
+        .expect("invariant: hexadecimal digits and quotes are a header value");
+    let content_type = HeaderValue::from_static("application/json");
+    Ok(([(header::CONTENT_TYPE, content_type), (header::ETAG, tag)], json).into_response())
 }
 
 /// A gallery's revision as an entity tag.
@@ -181,6 +199,14 @@ mod tests {
         }
         let headers = HeaderMap::from_iter([(header::IF_NONE_MATCH, "*".parse().unwrap())]);
         assert!(!KnownTags::of(&Method::PUT, &headers).has(&etag(7)), "a precondition");
+    }
+
+    #[test]
+    fn the_tag_of_a_content_changes_with_it() {
+        let tag = |body: &str| tagged_by_content(&body).unwrap().headers()[header::ETAG].clone();
+        assert_eq!(tag("a"), tag("a"));
+        assert_ne!(tag("a"), tag("b"));
+        assert_eq!(tag("a").len(), 34);
     }
 
     fn of_length(length: usize) -> HeaderMap {

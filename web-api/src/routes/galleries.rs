@@ -15,7 +15,7 @@ use super::part::DeletedListQuery;
 use crate::http::auth::Access;
 use crate::http::body;
 use crate::http::client::Client;
-use crate::http::conditions::{if_match, precondition, tagged};
+use crate::http::conditions::{if_match, precondition, tagged, tagged_by_content};
 use crate::http::problem::{Code, Problem};
 use crate::jobs::client::Writer;
 use crate::state::AppState;
@@ -23,14 +23,15 @@ use crate::wire;
 
 /// Lists the galleries: `default`, then the others by name. A key of one gallery gets only that.
 #[utoipa::path(get, path = "/v1/galleries", tag = "galleries", operation_id = "list_galleries",
-    responses((status = 200, description = "The galleries", body = wire::Galleries), wire::AnyProblem))]
+    params(wire::IfNoneMatch),
+    responses((status = 200, description = "The galleries", body = wire::Galleries), wire::NotModified, wire::AnyProblem))]
 pub async fn list(
     State(state): State<Arc<AppState>>,
     Client(client): Client,
     access: Access,
-) -> Result<Json<wire::Galleries>, Problem> {
+) -> Result<Response, Problem> {
     let galleries = state.with_recognizer(client, |recognizer| recognizer.galleries()).await??;
-    Ok(Json(shown(&galleries, &access)))
+    tagged_by_content(&shown(&galleries, &access))
 }
 
 /// The galleries that a key may see.
@@ -142,14 +143,14 @@ pub async fn delete(
 /// deleted last. A key of one gallery gets only those of its name.
 #[utoipa::path(get, path = "/v1/deleted-galleries", tag = "galleries",
     operation_id = "list_deleted_galleries",
-    params(DeletedListQuery),
-    responses((status = 200, description = "The deleted galleries", body = wire::DeletedGalleries), wire::AnyProblem))]
+    params(DeletedListQuery, wire::IfNoneMatch),
+    responses((status = 200, description = "The deleted galleries", body = wire::DeletedGalleries), wire::NotModified, wire::AnyProblem))]
 pub async fn list_deleted(
     State(state): State<Arc<AppState>>,
     Client(client): Client,
     access: Access,
     Query(query): Query<DeletedListQuery>,
-) -> Result<Json<wire::DeletedGalleries>, Problem> {
+) -> Result<Response, Problem> {
     let (limit, after) = query.checked()?;
     let listed = state.with_recognizer(client, move |recognizer| {
         let mut deleted = recognizer.deleted_galleries()?;
@@ -163,7 +164,7 @@ pub async fn list_deleted(
         };
         Ok::<_, RecognizerError>(wire::DeletedGalleries::new(&deleted[first..], limit))
     });
-    Ok(Json(listed.await??))
+    tagged_by_content(&listed.await??)
 }
 
 /// Restores the deleted gallery with this id, or the one of this name that was deleted last, as it

@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Query, State};
+use axum::response::Response;
 use edge::recognizer::RecognizerError;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::http::client::Client;
+use crate::http::conditions::tagged_by_content;
 use crate::http::problem::{Code, Problem};
 use crate::http::query;
 use crate::state::AppState;
@@ -38,13 +39,13 @@ pub struct LexiconQuery {
 
 /// Lists the WordNet senses of a noun.
 #[utoipa::path(get, path = "/v1/lexicon", tag = "lexicon", operation_id = "list_senses",
-    params(LexiconQuery),
-    responses((status = 200, description = "The senses", body = wire::Senses), wire::AnyProblem))]
+    params(LexiconQuery, wire::IfNoneMatch),
+    responses((status = 200, description = "The senses", body = wire::Senses), wire::NotModified, wire::AnyProblem))]
 pub async fn senses(
     State(state): State<Arc<AppState>>,
     Client(client): Client,
     Query(LexiconQuery { q, prefix }): Query<LexiconQuery>,
-) -> Result<Json<wire::Senses>, Problem> {
+) -> Result<Response, Problem> {
     if q.chars().nth(MAX_NOUN).is_some() {
         let detail = format!("q: expected at most {MAX_NOUN} characters.");
         return Err(Problem::new(Code::BadRequest, detail));
@@ -54,5 +55,5 @@ pub async fn senses(
         let completions = recognizer.completions(&q, most)?;
         Ok::<_, RecognizerError>(wire::Senses::new(recognizer.senses(&q)?, completions))
     });
-    Ok(Json(found.await??))
+    tagged_by_content(&found.await??)
 }

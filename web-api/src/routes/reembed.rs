@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
@@ -12,7 +11,7 @@ use edge::recognizer::{CanceledReembed, Precondition, RecognizerError};
 
 use crate::http::body;
 use crate::http::client::Client;
-use crate::http::conditions::{if_match, tagged};
+use crate::http::conditions::{if_match, tagged, tagged_by_content};
 use crate::http::problem::{Code, Problem};
 use crate::jobs::client::{ClientAddress, Writer};
 use crate::jobs::reembed::{AtEnd, Phase};
@@ -79,21 +78,21 @@ pub async fn start(
 /// Answers how far the re-embedding of a gallery is, and in the end what it changes.
 #[utoipa::path(get, path = "/v1/galleries/{gallery}/reembed", tag = "galleries",
     operation_id = "read_reembed",
-    params(wire::GalleryPath),
-    responses((status = 200, description = "The state of the re-embedding", body = wire::Reembed), wire::AnyProblem))]
+    params(wire::GalleryPath, wire::IfNoneMatch),
+    responses((status = 200, description = "The state of the re-embedding", body = wire::Reembed), wire::NotModified, wire::AnyProblem))]
 pub async fn read(
     State(state): State<Arc<AppState>>,
     Client(client): Client,
     Path(gallery): Path<String>,
-) -> Result<Json<wire::Reembed>, Problem> {
+) -> Result<Response, Problem> {
     let found = state
         .in_gallery(client, &gallery, |recognizer| {
             Ok::<_, RecognizerError>((selected(recognizer), wire::Reembed::new(recognizer)?))
         })
         .await??;
     let (id, found) = found;
-    // Without an `ETag`: the revision stays the same while images are embedded.
-    Ok(Json(found.with(state.reembed.phase(id))))
+    // The revision stays the same while images are embedded.
+    tagged_by_content(&found.with(state.reembed.phase(id)))
 }
 
 /// Ends the re-embedding of a gallery and forgets the new embeddings. The gallery stays as it is.

@@ -106,6 +106,9 @@ fn a_read_that_its_client_has_is_not_sent_again() {
         BACKGROUND.to_owned(),
         format!("{GALLERY}/history"),
         format!("{GALLERY}/doctor"),
+        format!("{GALLERY}/reembed"),
+        "/v1/galleries".to_owned(),
+        "/v1/deleted-galleries".to_owned(),
     ] {
         let tag = service.get(&path).header("etag").unwrap().to_owned();
         for known in [tag.clone(), format!("W/{tag}"), format!("\"0\", {tag}"), "*".to_owned()] {
@@ -149,4 +152,30 @@ fn an_image_that_does_not_fit_the_memory_is_refused() {
     let refused = service.get(&image);
     refused.assert_problem(413, "too_large");
     assert!(refused.text().contains("--max-buffer-bytes"), "{}", refused.text());
+}
+
+#[test]
+fn every_read_and_every_change_has_its_condition() {
+    let document = Service::start(&[]).get("/openapi.json").ok();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        // The state of the service changes with every second, and a compaction changes no gallery.
+        if !path.starts_with("/v1/") || ["/v1/doctor", "/v1/compact"].contains(&path.as_str()) {
+            continue;
+        }
+        for (method, operation) in item.as_object().unwrap() {
+            let parameters = operation["parameters"].as_array().unwrap().iter();
+            let names: Vec<_> = parameters.map(|one| one["name"].as_str().unwrap()).collect();
+            let is_change = names.contains(&"idempotency-key");
+            let asks = ["embed", "classify", "search", "calibrate"].map(|ask| format!("/{ask}"));
+            let expected = match method.as_str() {
+                "get" => "if-none-match",
+                _ if is_change => "if-match",
+                _ => {
+                    assert!(asks.iter().any(|ask| path.ends_with(ask)), "{method} {path}");
+                    continue;
+                }
+            };
+            assert!(names.contains(&expected), "{method} {path}: {names:?}");
+        }
+    }
 }

@@ -32,7 +32,13 @@ fn the_lexicon_lists_the_senses_of_a_noun() {
     assert_eq!(service.get("/v1/lexicon?q=gadget").json()["senses"], json!([]));
     assert_eq!(answer["completions"], json!([]));
     let typed = service.get("/v1/lexicon?q=ze&prefix=true").ok();
-    assert_eq!((&typed["completions"], &typed["senses"]), (&json!(["zebra"]), &json!([])));
+    let nouns: Vec<_> = typed["completions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|noun| noun.as_str().unwrap())
+        .collect();
+    assert!(nouns.contains(&"zebra") && nouns.iter().all(|noun| noun.starts_with("ze")), "{typed}");
     for wrong in
         ["/v1/lexicon", "/v1/lexicon?q=a&prefix=x", &format!("/v1/lexicon?q={}", "x".repeat(129))]
     {
