@@ -22,6 +22,7 @@ mod examples;
 mod exposure;
 mod galleries;
 mod galleries_page;
+mod guide_examples;
 mod history;
 mod history_page;
 mod idempotency;
