@@ -1,5 +1,5 @@
-//! Conditional requests (RFC 9110, 13): the gallery's revision is the entity tag, and a hash that of
-//! answers about all galleries.
+//! Conditional requests (RFC 9110, 13): the gallery's revision is the entity tag, and a hash that
+//! of answers about all galleries.
 //!
 //! It counts within one gallery. One that was made again under the same name can have the same tag,
 //! and another id.

@@ -79,8 +79,8 @@ pub async fn read(
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct ImageQuery {
-    /// `full`: the image that is kept. `thumb`: a JPEG of at most 256 pixels a side, which is made of
-    /// a file that is kept; it shows the part that the example was made of.
+    /// `full`: the image that is kept. `thumb`: a JPEG of at most 256 pixels a side, which is made
+    /// of a file that is kept; it shows the part that the example was made of.
     #[serde(default)]
     #[param(value_type = String, required = false, default = "full", pattern = "^(full|thumb)$")]
     size: ImageSize,

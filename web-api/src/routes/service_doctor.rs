@@ -7,9 +7,11 @@ use axum::extract::State;
 use edge::gallery::{Galleries, STORE_FORMAT};
 
 use crate::config::Limits;
-use crate::http::problem::Problem;
 use crate::state::AppState;
 use crate::wire;
+
+const NO_STORE: &str =
+    "The store cannot be used: its file was removed or replaced while the service ran.";
 
 /// The state of the service: bundle, engine, store, access and limits, and what is to be mended.
 ///
@@ -43,8 +45,8 @@ fn access(_state: &AppState) -> wire::AccessState {
 
 fn problems(state: &AppState) -> Vec<String> {
     let thread = state.ended_thread().map(|name| format!("The {name} thread has ended."));
-    let store = Galleries::check(&state.store).err();
-    let store = store.map(|error| Problem::from(error).to_string());
+    // The error names a folder of the device.
+    let store = Galleries::check(&state.store).err().map(|_| NO_STORE.to_owned());
     thread.into_iter().chain(store).collect()
 }
 

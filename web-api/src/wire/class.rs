@@ -153,8 +153,8 @@ pub struct ClassMerge {
     pub into: String,
 }
 
-/// A change of a class, as a merge patch (RFC 7396): a field that is absent stays as it is, and null
-/// resets it.
+/// A change of a class, as a merge patch (RFC 7396): a field that is absent stays as it is, and
+/// null resets it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClassPatch {

@@ -167,8 +167,7 @@ fn parameters_of_calls_that_take_none_are_refused() {
 #[test]
 fn the_content_type_must_fit() {
     let service = Service::start(&[]);
-    for content_type in ["application/xml", "text/html", "application/x-www-form-urlencoded", "x"]
-    {
+    for content_type in ["application/xml", "text/html", "application/x-www-form-urlencoded", "x"] {
         let answer = service.send("POST", CLASSIFY, &[("content-type", content_type)], &good());
         answer.assert_problem(415, "unsupported_image");
     }

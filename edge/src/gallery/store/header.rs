@@ -11,8 +11,8 @@ use crate::gallery::clock::Clock;
 use crate::gallery::error::GalleryError;
 use crate::gallery::id::{DeviceId, GalleryId};
 
-/// The number of the format of a store. Every format has this one until the first release; the layout
-/// identifies the schema.
+/// The number of the format of a store. Every format has this one until the first release; the
+/// layout identifies the schema.
 pub const STORE_FORMAT: u64 = 1;
 
 /// What identifies a store; a text that is missing is empty, a number 0.
