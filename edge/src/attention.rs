@@ -24,13 +24,17 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use std::iter::once;
+
 use few_shot::protocomnet::{Attributes, Described, ProtoComNetError};
 use models::bundle::{Bundle, CompleterFiles, Precision};
 use models::graph::{GraphError, ProtoComNet, Shape};
 use models::knowledge::wordnet::SynsetId;
-use ndarray::{Array1, ArrayView1, Axis};
+use ndarray::{Array1, ArrayView1, ArrayViewD, Axis};
 
-use crate::engine::{Engine, EngineChoice, EngineError, EngineOptions, Model, SelectError, select};
+use crate::engine::{
+    Engine, EngineChoice, EngineError, EngineOptions, Model, Provider, SelectError, select,
+};
 
 /// The prototypes in one run: an explanation is of one class.
 const MAX_BATCH: usize = 1;
@@ -106,6 +110,42 @@ impl Attention {
         Ok(Some(Self { engine, network: network.clone(), attributes: table }))
     }
 
+    /// The sizes of the network; its [graph](ProtoComNet::graph) has the names and shapes of inputs
+    /// and outputs.
+    #[must_use]
+    pub fn network(&self) -> &ProtoComNet {
+        &self.network
+    }
+
+    /// The engine that runs the network.
+    #[must_use]
+    pub fn provider(&self) -> Provider {
+        self.engine.provider()
+    }
+
+    /// Runs the network on the inputs of one class, each row after row, in the order of the
+    /// [graph](ProtoComNet::graph). The outputs are in its order as well, and finite.
+    ///
+    /// # Errors
+    /// [`AttentionError::Engine`] for inputs of another number or length, if the engine fails, and
+    /// if an output is not finite.
+    pub fn infer(&mut self, inputs: &[&[f32]]) -> Result<Vec<Vec<f32>>, AttentionError> {
+        let graph = self.network.graph();
+        let mut views = Vec::with_capacity(inputs.len());
+        for (input, values) in graph.inputs.iter().zip(inputs) {
+            // A batch of one.
+            let shape: Vec<usize> = once(1).chain(input.shape.iter().copied()).collect();
+            let view = ArrayViewD::from_shape(shape, values);
+            let view = view.map_err(|_| wrong_length(&input.name, &input.shape, values.len()))?;
+            views.push((input.name.as_str(), view));
+        }
+        let outputs = self.engine.run(&views)?;
+        let outputs = outputs.into_iter().map(|output| output.into_iter().collect());
+        let outputs: Vec<Vec<f32>> = outputs.collect();
+        check_finite(&graph.outputs, &outputs)?;
+        Ok(outputs)
+    }
+
     /// The weights of `attributes` for a class with the raw prototype `[s]` and the word vector
     /// `[d]`. Attributes that no base class had are left out: nothing is known of how they look.
     ///
@@ -163,6 +203,25 @@ impl Attention {
         })?;
         Ok(weights.into_iter().collect())
     }
+}
+
+fn wrong_length(name: &str, shape: &[usize], got: usize) -> EngineError {
+    EngineError::Inputs {
+        expected: format!("{name} {shape:?}"),
+        got: format!("{name} of {got} values"),
+    }
+}
+
+/// Refuses outputs with infinity or NaN: no reader of them expects either.
+fn check_finite(names: &[String], outputs: &[Vec<f32>]) -> Result<(), EngineError> {
+    let mut named = names.iter().zip(outputs);
+    let wrong = named.find(|(_, values)| values.iter().any(|value| !value.is_finite()));
+    let Some((name, _)) = wrong else { return Ok(()) };
+    Err(EngineError::Output {
+        name: name.clone(),
+        expected: "finite values".to_owned(),
+        got: "a value that is not finite".to_owned(),
+    })
 }
 
 /// Refuses a table of attributes that belongs to another bundle.

@@ -149,6 +149,20 @@ impl Embedder {
         Ok(rows)
     }
 
+    /// Embeds one input of the network, `[3, h, w]` row after row, which another program
+    /// preprocessed as [`Preprocess::apply`](models::preprocess::Preprocess::apply) does. The
+    /// embedding is that of an image with this input, to the last bit.
+    ///
+    /// # Errors
+    /// [`EmbedError::Engine`], also for another number of values; [`EmbedError::Output`] if the
+    /// embedding is not finite, as for values that are far from those of an image.
+    pub fn embed_input(&mut self, input: &[f32]) -> Result<Vec<f32>, EmbedError> {
+        let size = self.manifest.preprocess.size;
+        let batch = ArrayView4::from_shape((1, 3, size, size), input)
+            .map_err(|_| wrong_length(size, input.len()))?;
+        Ok(self.run(batch)?.into_iter().collect())
+    }
+
     fn embed_chunk(&mut self, images: &[Array3<f32>]) -> Result<Array2<f32>, EmbedError> {
         let views: Vec<_> = images.iter().map(|image| image.view()).collect();
         let batch = stack(Axis(0), &views).map_err(|_| shapes_differ(images))?;
@@ -188,6 +202,10 @@ impl Embedder {
     pub fn rejected(&self) -> &[Rejection] {
         &self.backbone.rejected
     }
+}
+
+fn wrong_length(size: usize, got: usize) -> EngineError {
+    EngineError::Inputs { expected: format!("[3, {size}, {size}]"), got: format!("{got} values") }
 }
 
 fn shapes_differ(images: &[Array3<f32>]) -> EngineError {

@@ -15,6 +15,7 @@ mod doctor_photographs;
 mod engines;
 mod files;
 mod fixtures;
+mod inference;
 mod jpeg_embeddings;
 mod kept_images;
 mod knowing;
