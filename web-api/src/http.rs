@@ -13,6 +13,7 @@ mod forwarded;
 mod https_only;
 pub mod listener;
 pub mod idempotency;
+pub mod inference_error;
 pub mod middleware;
 mod parameters;
 mod plain_words;

@@ -33,6 +33,7 @@ use web_api::report::{Places, Report};
 use web_api::retention;
 use web_api::routes::app;
 use web_api::state::AppState;
+use web_api::state::inference::Networks;
 use web_api::systemd;
 use web_api::wire;
 
@@ -90,12 +91,13 @@ fn run(config: Config, start: Instant) -> Result<(), AnyFault> {
     let store = places.store.clone();
     let galleries = recognizer.galleries()?;
     let report = report(&places, &version, &mut recognizer);
+    let networks = Networks::of(&mut recognizer);
     let (engine, engine_thread) = OwnerThread::start("engine", recognizer.take_embedder()?)?;
     let (gallery, gallery_thread) = OwnerThread::start("gallery", recognizer)?;
     // Before requests are served: without a key they would be those of an admin.
     exposure.set_up(&config)?;
     let state = AppState::new(config, version, decoder, engine, gallery, store, &galleries)?;
-    let state = Arc::new(state);
+    let state = Arc::new(state.with_networks(networks));
     runtime.block_on(serve(listener, exposure.tls(), Arc::clone(&state), || {
         let ready = start.elapsed().as_millis();
         let version = env!("CARGO_PKG_VERSION");

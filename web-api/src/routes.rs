@@ -11,6 +11,7 @@ pub mod enroll;
 pub mod examples;
 pub mod galleries;
 pub mod history;
+pub mod inference;
 pub mod lexicon;
 pub mod openapi;
 pub mod operations;

@@ -1,5 +1,6 @@
 //! What all requests share.
 
+pub mod inference;
 mod published;
 
 use std::io;
@@ -31,6 +32,7 @@ use crate::jobs::uploads::Uploads;
 use crate::keys::{Attempts, KeyFile};
 use crate::metrics::{Metrics, Stage};
 use crate::wire;
+use inference::Networks;
 use published::Published;
 
 /// One part in 256 of the memory is granted to an address whatever the others hold.
@@ -68,6 +70,8 @@ pub struct AppState {
     pub store: PathBuf,
     /// When the service began to be ready.
     pub started: Instant,
+    /// The networks that clients run on tensors of their own.
+    pub networks: Networks,
     /// What is known of the galleries without their thread.
     published: Arc<Published>,
 }
@@ -139,6 +143,7 @@ impl AppState {
             attempts: Attempts::default(),
             store,
             started: Instant::now(),
+            networks: Networks::default(),
             published,
         })
     }

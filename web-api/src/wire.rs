@@ -8,9 +8,11 @@ mod classify;
 mod doctor;
 mod enroll;
 mod example;
+mod few;
 mod gallery;
 mod history;
 mod image;
+mod inference;
 mod lexicon;
 mod merge_patch;
 mod parameters;
@@ -47,6 +49,13 @@ pub use history::{
     last_change,
 };
 pub use image::{Embedded, EmbeddedImage, Model, Timing, Warning};
+pub use inference::{
+    AnyInferenceError, BinaryTensors, InferAnswer, InferInput, InferInputParameters, InferOutput,
+    InferOutputParameters, InferParameters, InferRequest, InferRequestedOutput,
+    InferRequestedOutputParameters, InferenceDatatype, InferenceError, InferenceHeaderLength,
+    InferenceLive, InferenceModel, InferenceModelPath, InferenceModelReady, InferenceReady,
+    InferenceServer, InferenceTensor, InferenceVersionPath,
+};
 pub use lexicon::{Sense, Senses};
 pub use parameters::{
     ClassPath, ExamplePath, GalleryPath, GalleryPreconditions, IdempotencyKey, IfMatch,

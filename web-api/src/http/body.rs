@@ -10,6 +10,7 @@ mod file;
 mod image_list;
 mod json;
 mod seen;
+mod tensors;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +35,7 @@ use crate::state::AppState;
 pub use file::SentArchive;
 pub use json::{Json, NoBody, OptionalJson};
 pub use seen::{Seen, is_same, watched};
+pub use tensors::{INFERENCE_HEADER_LENGTH, TensorBody, infer_request};
 
 /// A body stalls if fewer than [`STALLED_BYTES`] arrive in this time.
 const STALLED_TIME: Duration = Duration::from_secs(1);

@@ -20,7 +20,7 @@ use crate::http::client::Client;
 use crate::http::conditions::{KnownTags, check_known_tags};
 use crate::http::forwarded::{self, ForwardedHost};
 use crate::http::problem::{self, Cause, Code, Problem};
-use crate::http::{answers, deadline, parameters, target};
+use crate::http::{answers, deadline, inference_error, parameters, target};
 use crate::metrics::{self, Refusal};
 use crate::state::AppState;
 
@@ -62,6 +62,7 @@ pub async fn pass(
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let connection = request.extensions().get::<Arc<Connection>>().cloned();
     let known = KnownTags::of(&method, request.headers());
+    let is_inference = inference_error::is_used_by(request.uri().path());
     let resolved = forwarded::resolve(&mut request, &state.config.trusted_proxy);
     let client = Client::of(request.extensions());
     let answered = match resolved {
@@ -72,6 +73,9 @@ pub async fn pass(
         Ok(response) => known.answer(problem::unified(response).await),
         Err(problem) => problem.into_response(),
     };
+    if is_inference {
+        response = inference_error::of_problem(response).await;
+    }
     if let Some(connection) = connection {
         let client = client.map_or(connection.client, |client| client.0);
         response = answers::hold(&method, response, client, &state.buffers).await;

@@ -96,7 +96,7 @@ impl JsonBytes {
 }
 
 /// The value of a JSON object.
-fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+pub(super) fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     // First, so that what is wrong after that is about a field.
     serde_json::from_slice::<IgnoredAny>(bytes).map_err(|error| not_json(&error))?;
     // serde also reads an array as a struct, field by field.
