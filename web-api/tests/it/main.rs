@@ -28,6 +28,7 @@ mod history_page;
 mod idempotency;
 mod image_list;
 mod images;
+mod inference;
 mod load;
 mod measure;
 mod memory;

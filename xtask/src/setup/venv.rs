@@ -2,7 +2,8 @@
 //!
 //! `onnx` checks what export writes, `onnxruntime` runs it and brings the library that edge's
 //! ONNX Runtime tests load, `numpy` compares numbers. `openapi-spec-validator` and `schemathesis`
-//! check the document of the HTTP API, and the service by it. `pillow` decodes images as ours do.
+//! check the document of the HTTP API, and the service by it. `tritonclient` is a client of the Open
+//! Inference Protocol. `pillow` decodes images as ours do.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,22 +12,23 @@ use anyhow::{Result, ensure};
 
 use crate::process;
 
-const PACKAGES: [&str; 6] = [
+const PACKAGES: [&str; 7] = [
     "numpy==2.4.6",
     "onnx==1.23.2",
     "onnxruntime==1.32.0",
     "openapi-spec-validator==0.9.0",
     "pillow==13.0.0",
     "schemathesis==4.32.5",
+    "tritonclient[http]==2.73.0",
 ];
-const SIZE: &str = "about 90 MB to download, 290 MB on disk";
+const SIZE: &str = "about 110 MB to download, 350 MB on disk";
 const APT: &str = "on Debian or Ubuntu: apt install python3 python3-venv";
 
-/// Exits with 0 when every `name==version` given is installed.
+/// Exits with 0 when every `name==version` given is installed; `[extra]` after the name is left out.
 const CHECK: &str = "\
 import sys
 from importlib.metadata import version
-sys.exit(any(version(name) != wanted for name, wanted in (pin.split('==') for pin in sys.argv[1:])))";
+sys.exit(any(version(name.split('[')[0]) != wanted for name, wanted in (pin.split('==') for pin in sys.argv[1:])))";
 
 /// Makes the environment if it is missing or holds other versions; returns its Python.
 pub(super) fn make(venv: &Path) -> Result<PathBuf> {
