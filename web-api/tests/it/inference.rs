@@ -20,7 +20,7 @@ fn image() -> (Vec<u8>, Vec<f32>) {
     let bundle = Bundle::open(&tiny_bundle(), &BundleLimits::default()).unwrap();
     let recipe = bundle.manifest.preprocess;
     let decoded = decode(&file, &ImageLimits::default(), recipe.detail()).unwrap();
-    let input = recipe.apply(&decoded.image).unwrap();
+    let input = recipe.apply(&decoded).unwrap();
     let values = input.iter().copied().collect();
     (file, values)
 }

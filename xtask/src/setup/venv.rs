@@ -2,8 +2,8 @@
 //!
 //! `onnx` checks what export writes, `onnxruntime` runs it and brings the library that edge's
 //! ONNX Runtime tests load, `numpy` compares numbers. `openapi-spec-validator` and `schemathesis`
-//! check the document of the HTTP API, and the service by it. `tritonclient` is a client of the Open
-//! Inference Protocol. `pillow` decodes images as ours do.
+//! check the document of the HTTP API, and the service by it. `tritonclient` is a client of the
+//! Open Inference Protocol. `pillow` decodes images as ours do.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -21,14 +21,15 @@ const PACKAGES: [&str; 7] = [
     "schemathesis==4.32.5",
     "tritonclient[http]==2.73.0",
 ];
-const SIZE: &str = "about 110 MB to download, 350 MB on disk";
+const SIZE: &str = "about 105 MB to download, 340 MB on disk";
 const APT: &str = "on Debian or Ubuntu: apt install python3 python3-venv";
 
-/// Exits with 0 when every `name==version` given is installed; `[extra]` after the name is left out.
+/// Exits with 0 when every `name==version` given is installed; a name may have an `[extra]`.
 const CHECK: &str = "\
 import sys
 from importlib.metadata import version
-sys.exit(any(version(name.split('[')[0]) != wanted for name, wanted in (pin.split('==') for pin in sys.argv[1:])))";
+pins = (pin.split('==') for pin in sys.argv[1:])
+sys.exit(any(version(name.split('[')[0]) != wanted for name, wanted in pins))";
 
 /// Makes the environment if it is missing or holds other versions; returns its Python.
 pub(super) fn make(venv: &Path) -> Result<PathBuf> {
