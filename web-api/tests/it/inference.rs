@@ -159,16 +159,15 @@ fn errors_have_the_form_of_the_protocol() {
     service.get("/v1/nothing").assert_problem(404, "not_found");
 }
 
+fn image_of_zeros() -> Value {
+    let zeros = vec![0; 3 * 32 * 32];
+    json!({"name": "image", "shape": [1, 3, 32, 32], "datatype": "FP32", "data": zeros})
+}
+
 #[test]
 fn hostile_requests_are_refused() {
     let service = Service::start(&[]);
-    let count = 3 * 32 * 32;
-    let good = json!({"name": "image", "shape": [1, 3, 32, 32], "datatype": "FP32", "data": vec![0; count]});
-    let with = |field: &str, value: Value| {
-        let mut input = good.clone();
-        input[field] = value;
-        json!({"inputs": [input]})
-    };
+    let good = image_of_zeros();
     let with_output = |output: Value| json!({"inputs": [good], "outputs": [output]});
     for (request, words) in [
         (json!({}), "`inputs` is missing"),
@@ -180,6 +179,31 @@ fn hostile_requests_are_refused() {
         (json!({"inputs": [good], "parameters": {"sequence_id": 1}}), "sequence_id"),
         (with("name", json!("pixels")), "Unknown input"),
         (with("datatype", json!("INT32")), "FP32"),
+        (with_output(json!({"name": "other"})), "Unknown output"),
+        (
+            with_output(json!({"name": "embedding", "parameters": {"classification": 3}})),
+            "classification",
+        ),
+    ] {
+        assert_error(&service.post_json(INFER, &request.to_string()), 400, words);
+    }
+    let deep = format!("{{\"inputs\":[{{\"data\":{}", "[".repeat(1 << 20));
+    assert_error(&service.post_json(INFER, &deep), 400, "JSON");
+    service.post_json(INFER, &json!({"inputs": [good]}).to_string()).ok();
+}
+
+/// A request with another value of a field of its input.
+fn with(field: &str, value: Value) -> Value {
+    let mut input = image_of_zeros();
+    input[field] = value;
+    json!({"inputs": [input]})
+}
+
+#[test]
+fn tensors_that_do_not_fit_are_refused() {
+    let service = Service::start(&[]);
+    let count = 3 * 32 * 32;
+    for (request, words) in [
         (with("shape", json!([0, 3, 32, 32])), "1 to 64"),
         (with("shape", json!([-1, 3, 32, 32])), "1 to 64"),
         (with("shape", json!([65, 3, 32, 32])), "1 to 64"),
@@ -195,17 +219,9 @@ fn hostile_requests_are_refused() {
         (with("data", Value::Null), "either `data`"),
         (with("parameters", json!({"binary_data_size": 4 * count})), "either `data`"),
         (with("parameters", json!({"shared_memory_region": "r"})), "shared-memory"),
-        (with_output(json!({"name": "other"})), "Unknown output"),
-        (
-            with_output(json!({"name": "embedding", "parameters": {"classification": 3}})),
-            "classification",
-        ),
     ] {
         assert_error(&service.post_json(INFER, &request.to_string()), 400, words);
     }
-    let deep = format!("{{\"inputs\":[{{\"data\":{}", "[".repeat(1 << 20));
-    assert_error(&service.post_json(INFER, &deep), 400, "JSON");
-    service.post_json(INFER, &json!({"inputs": [good]}).to_string()).ok();
 }
 
 #[test]
