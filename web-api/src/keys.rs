@@ -33,6 +33,10 @@ pub enum KeyRefusal {
 }
 
 impl KeyRefusal {
+    /// Every reason.
+    pub const ALL: [Self; 5] =
+        [Self::Missing, Self::Wrong, Self::Role, Self::Gallery, Self::Attempts];
+
     /// The name in the metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {

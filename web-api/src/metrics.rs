@@ -1,155 +1,49 @@
-//! Counters and distributions in the OpenMetrics text format.
+//! Counters, distributions and the state of the service, as Prometheus reads them.
 //!
 //! Labels have a limited number of values and histograms fixed buckets, so memory stays bounded.
+//! Series of known labels exist from the start, so that the first event is an increase from 0.
+
+pub mod format;
+pub mod gauges;
+pub mod labels;
+pub mod process;
 
 pub mod by_gallery;
 
 use std::collections::HashSet;
-use std::fmt::{Error, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use edge::decision::Decision;
-use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::keys::KeyRefusal;
 
-/// The media type of the metrics.
-pub const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+pub use format::Format;
+pub use gauges::{Gauges, ListedGallery, Usage};
+use labels::{
+    DecisionLabels, GalleryLabels, KeyLabels, MAX_GALLERIES, RefusalLabels, RouteLabels, StageLabels,
+};
+pub use labels::{Refusal, Request, Stage};
+use process::Process;
 
 /// Upper bounds of the buckets of a duration, in seconds.
-const SECONDS: [f64; 13] =
-    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 10.0, 30.0];
+const SECONDS: [f64; 14] =
+    [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 10.0, 30.0];
 
 /// Upper bounds of the buckets of a false-accept rate.
 const RATES: [f64; 9] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5];
 
-/// The most galleries with series of their own: galleries come and go, but their series stay.
-const MAX_GALLERIES: usize = 1000;
-
-/// The name that all further galleries share.
+/// The name that all further galleries share, beyond those with series of their own.
 const OTHER: &str = "other";
 
-/// A stage of embedding an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Stage {
-    /// File to pixels.
-    Decode,
-    /// Pixels to the network's input.
-    Preprocess,
-    /// The network.
-    Embed,
-}
-
-/// Why a request was refused, or its connection closed, though nothing was wrong with it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Refusal {
-    /// The address has its share of the images in the queue.
-    Queue,
-    /// The address has its share of the memory for bodies and answers.
-    Memory,
-    /// All connections are in use.
-    Connections,
-    /// The connection gave its place to another one.
-    Displaced,
-    /// The body stalled while other clients waited for memory.
-    Stalled,
-    /// The body did not arrive in time.
-    Slow,
-    /// The answer was not ready in time.
-    Deadline,
-}
-
-impl Stage {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Decode => "decode",
-            Self::Preprocess => "preprocess",
-            Self::Embed => "embed",
-        }
-    }
-}
-
-impl Refusal {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Queue => "queue",
-            Self::Memory => "memory",
-            Self::Connections => "connections",
-            Self::Displaced => "displaced",
-            Self::Stalled => "stalled",
-            Self::Slow => "slow",
-            Self::Deadline => "deadline",
-        }
-    }
-}
-
-impl EncodeLabelValue for Stage {
-    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), Error> {
-        encoder.write_str(self.as_str())
-    }
-}
-
-impl EncodeLabelValue for Refusal {
-    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), Error> {
-        encoder.write_str(self.as_str())
-    }
-}
-
-/// Labels of a request, each with few values, so that the number of series stays small.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct Request {
-    /// `GET`, …, or `other`.
-    pub method: &'static str,
-    /// The route's pattern, not the path.
-    pub route: String,
-    /// The HTTP status.
-    pub status: u16,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct StageLabels {
-    stage: Stage,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct RefusalLabels {
-    reason: Refusal,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct KeyLabels {
-    reason: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct GalleryLabels {
-    gallery: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct DecisionLabels {
-    gallery: String,
-    decision: &'static str,
-}
-
-/// Values that are read when metrics are rendered.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Gauges {
-    /// Images that wait or are being processed.
-    pub queue_images: usize,
-    /// Bytes that bodies and answers hold.
-    pub buffer_bytes: usize,
-    /// Open connections.
-    pub connections: usize,
-}
+/// What can be decided about an image.
+const DECISIONS: [Decision; 4] =
+    [Decision::Accepted, Decision::Rejected, Decision::Ambiguous, Decision::Empty];
 
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 
@@ -158,19 +52,17 @@ type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 pub struct Metrics {
     registry: Registry,
     requests: Family<Request, Counter>,
-    durations: Histograms<Request>,
+    durations: Histograms<RouteLabels>,
     images: Counter,
     reembedded: Counter,
     stages: Histograms<StageLabels>,
     decisions: Family<DecisionLabels, Counter>,
     false_accept_rates: Histograms<GalleryLabels>,
-    /// The names of the galleries that have series of their own.
+    /// The names of the galleries that have series of their own: they come and go, but their
+    /// series stay.
     galleries: Mutex<HashSet<String>>,
     refusals: Family<RefusalLabels, Counter>,
     keys_refused: Family<KeyLabels, Counter>,
-    queue_images: Gauge,
-    buffer_bytes: Gauge,
-    connections: Gauge,
 }
 
 fn seconds() -> Histogram {
@@ -197,11 +89,9 @@ impl Metrics {
             galleries: Mutex::default(),
             refusals: Family::default(),
             keys_refused: Family::default(),
-            queue_images: Gauge::default(),
-            buffer_bytes: Gauge::default(),
-            connections: Gauge::default(),
         };
         metrics.register(info);
+        metrics.begin();
         metrics
     }
 
@@ -243,25 +133,27 @@ impl Metrics {
             "Calls refused for their key, or for having none",
             self.keys_refused.clone(),
         );
-        registry.register(
-            "queue_images",
-            "Images waiting or being processed",
-            self.queue_images.clone(),
-        );
-        registry.register_with_unit(
-            "buffer",
-            "Memory that bodies and answers hold",
-            Unit::Bytes,
-            self.buffer_bytes.clone(),
-        );
-        registry.register("connections", "Open connections", self.connections.clone());
         registry.register("build", "Version, bundle and engine of the service", Info::new(info));
+    }
+
+    /// Makes the series whose labels are known.
+    fn begin(&self) {
+        for stage in Stage::ALL {
+            drop(self.stages.get_or_create(&StageLabels { stage }));
+        }
+        for reason in Refusal::ALL {
+            drop(self.refusals.get_or_create(&RefusalLabels { reason }));
+        }
+        for reason in KeyRefusal::ALL {
+            drop(self.keys_refused.get_or_create(&KeyLabels { reason: reason.as_str() }));
+        }
     }
 
     /// Records a request.
     pub fn request(&self, request: &Request, duration: Duration) {
         self.requests.get_or_create(request).inc();
-        self.durations.get_or_create(request).observe(duration.as_secs_f64());
+        let route = RouteLabels { method: request.method, route: request.route.clone() };
+        self.durations.get_or_create(&route).observe(duration.as_secs_f64());
     }
 
     /// Records a stage of one image.
@@ -296,8 +188,17 @@ impl Metrics {
                 return OTHER.to_owned();
             }
             galleries.insert(name.to_owned());
+            self.begin_gallery(name);
         }
         name.to_owned()
+    }
+
+    /// Makes the series of a gallery for every decision.
+    fn begin_gallery(&self, name: &str) {
+        for decision in DECISIONS {
+            let labels = DecisionLabels { gallery: name.to_owned(), decision: decision.as_str() };
+            drop(self.decisions.get_or_create(&labels));
+        }
     }
 
     /// Records a refusal.
@@ -310,32 +211,33 @@ impl Metrics {
         self.keys_refused.get_or_create(&KeyLabels { reason: reason.as_str() }).inc();
     }
 
-    /// The metrics as text.
+    /// The metrics as text, with the state of the service and of its process.
     #[must_use]
-    pub fn render(&self, gauges: Gauges) -> String {
-        for (gauge, value) in [
-            (&self.queue_images, gauges.queue_images),
-            (&self.buffer_bytes, gauges.buffer_bytes),
-            (&self.connections, gauges.connections),
-        ] {
-            gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
-        }
-        let mut out = String::new();
-        encode(&mut out, &self.registry).expect("invariant: a string takes every text");
-        out
+    pub fn render(&self, gauges: &Gauges, format: Format) -> String {
+        let state = gauges.registry();
+        let process = Process::read().registry();
+        let text = format.encode(&[&self.registry, &state, &process]);
+        text.expect("invariant: a string takes every text")
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn metrics() -> Metrics {
         Metrics::new(vec![("bundle", "a\"b\\c\nd".to_owned())])
     }
 
+    fn text(metrics: &Metrics) -> String {
+        let gauges = Gauges { queue_images: Usage::new(3, 8), ..Gauges::default() };
+        metrics.render(&gauges, Format::OpenMetrics)
+    }
+
     fn assert_contains(metrics: &Metrics, expected: &[&str]) {
-        let text = metrics.render(Gauges { queue_images: 3, ..Gauges::default() });
+        let text = text(metrics);
         for line in expected {
             assert!(text.lines().any(|other| other == *line), "{line} is missing in\n{text}");
         }
@@ -353,13 +255,15 @@ mod tests {
         metrics.request(&request(200), Duration::from_millis(30));
         metrics.request(&request(404), Duration::from_secs(60));
         let name = "handful_http_request_duration_seconds_bucket";
-        let labels = "method=\"GET\",route=\"/livez\",status=\"200\"";
+        let labels = "method=\"GET\",route=\"/livez\"";
         assert_contains(
             &metrics,
             &[
-                &format!("handful_http_requests_total{{{labels}}} 2"),
+                &format!("handful_http_requests_total{{{labels},status=\"200\"}} 2"),
+                &format!("handful_http_requests_total{{{labels},status=\"404\"}} 1"),
+                // Of every status: a histogram has many series.
                 &format!("{name}{{le=\"0.005\",{labels}}} 1"),
-                &format!("{name}{{le=\"+Inf\",{labels}}} 2"),
+                &format!("{name}{{le=\"+Inf\",{labels}}} 3"),
             ],
         );
     }
@@ -376,6 +280,7 @@ mod tests {
             &[
                 r#"handful_decisions_total{gallery="default",decision="accepted"} 1"#,
                 r#"handful_decisions_total{gallery="default",decision="rejected"} 2"#,
+                r#"handful_decisions_total{gallery="default",decision="ambiguous"} 0"#,
                 r#"handful_decisions_total{gallery="a \"b\"",decision="empty"} 1"#,
                 r#"handful_false_accept_rate_bucket{le="0.002",gallery="default"} 0"#,
                 r#"handful_false_accept_rate_bucket{le="0.005",gallery="default"} 1"#,
@@ -401,7 +306,7 @@ mod tests {
                 r#"handful_false_accept_rate_count{gallery="other"} 2"#,
             ],
         );
-        let text = metrics.render(Gauges::default());
+        let text = text(&metrics);
         assert!(!text.contains("line 1000"), "{text}");
     }
 
@@ -419,12 +324,31 @@ mod tests {
                 "handful_images_embedded_total 1",
                 "handful_reembed_images_total 1",
                 r#"handful_image_stage_duration_seconds_count{stage="decode"} 1"#,
+                r#"handful_image_stage_duration_seconds_count{stage="classify"} 0"#,
                 r#"handful_refusals_total{reason="stalled"} 1"#,
                 r#"handful_keys_refused_total{reason="wrong"} 1"#,
+                r#"handful_refusals_total{reason="slow"} 0"#,
                 "handful_queue_images 3",
                 "handful_buffer_bytes 0",
                 r#"handful_build_info{bundle="a\"b\\c\nd"} 1"#,
             ],
         );
+    }
+
+    #[test]
+    fn the_text_format_has_the_same_series() {
+        let metrics = metrics();
+        metrics.decision("default", Decision::Accepted, Some(0.003));
+        let names = |format: Format| {
+            let text = metrics.render(&Gauges::default(), format);
+            let samples = text.lines().filter(|line| !line.starts_with('#'));
+            let name = |line: &str| line.split(['{', ' ']).next().unwrap_or_default().to_owned();
+            samples.map(name).collect::<BTreeSet<_>>()
+        };
+        assert_eq!(names(Format::Text), names(Format::OpenMetrics));
+        assert!(names(Format::Text).contains("handful_build_info"));
+        let text = metrics.render(&Gauges::default(), Format::Text);
+        assert!(!text.contains("# EOF") && !text.contains("# UNIT"), "{text}");
+        assert!(text.contains("# TYPE handful_decisions_total counter\n"), "{text}");
     }
 }

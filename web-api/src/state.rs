@@ -30,7 +30,7 @@ use crate::jobs::replays::Replays;
 use crate::jobs::transfers::Transfers;
 use crate::jobs::uploads::Uploads;
 use crate::keys::{Attempts, KeyFile};
-use crate::metrics::{Metrics, Stage};
+use crate::metrics::{ListedGallery, Metrics, Stage};
 use crate::wire;
 use inference::Networks;
 use published::Published;
@@ -172,6 +172,12 @@ impl AppState {
         }
     }
 
+    /// The galleries as their last changes left them, and how often each was changed.
+    #[must_use]
+    pub fn listed_galleries(&self) -> Vec<ListedGallery> {
+        self.published.listed()
+    }
+
     /// Runs `work`, which changes the list of galleries, in the name of its writer.
     ///
     /// # Errors
@@ -264,6 +270,23 @@ impl AppState {
     /// # Errors
     /// Those of [`Self::in_gallery`], and of [`Snapshot::classify`].
     pub async fn classify(
+        &self,
+        caller: Caller,
+        gallery: &str,
+        images: &Arc<Embeddings>,
+        part: Range<usize>,
+        options: ClassifyOptions,
+    ) -> Result<Classification, JobError> {
+        let classified = self.compare(caller, gallery, images, part, options).await?;
+        // Images that inform each other are compared together, and have equal parts of the time.
+        let n_images = u32::try_from(classified.answers.len()).unwrap_or(u32::MAX);
+        for _ in 0..n_images {
+            self.metrics.stage(Stage::Classify, classified.elapsed / n_images);
+        }
+        Ok(classified)
+    }
+
+    async fn compare(
         &self,
         caller: Caller,
         gallery: &str,

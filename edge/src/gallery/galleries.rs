@@ -383,6 +383,8 @@ mod tests {
         let mut again = Galleries::open(dir.path(), "space").unwrap();
         assert_eq!(again.restore("line 3").unwrap(), id);
         assert_eq!(names(&again), ["default", "Line 3"]);
+        assert!(Galleries::size(dir.path()).unwrap() > 0);
+        assert!(Galleries::size(&dir.path().join("nowhere")).is_err());
         assert_eq!(again.list().unwrap()[1].classes, 1);
         assert!(again.gallery("line 3").unwrap().class("mug").is_ok());
         assert!(again.gallery("default").unwrap().class("mug").is_err());

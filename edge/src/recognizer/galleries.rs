@@ -83,6 +83,22 @@ impl Recognizer {
         self.galleries.as_ref().map(|galleries| galleries.selected)
     }
 
+    /// The selected gallery as [`Recognizer::galleries`] lists it, without reading the store;
+    /// `None` without [`Recognizer::with_galleries`].
+    #[must_use]
+    pub fn selected_entry(&self) -> Option<GalleryEntry> {
+        let background = self.gallery.background().len();
+        let id = self.selected_id()?;
+        Some(GalleryEntry {
+            id,
+            name: self.selected(),
+            classes: self.gallery.n_classes(),
+            examples: self.gallery.n_examples().saturating_sub(background),
+            background,
+            revision: self.gallery.revision(),
+        })
+    }
+
     /// Whether a gallery is open: the selected one, or one that was selected before and has not
     /// been closed since.
     #[must_use]

@@ -93,6 +93,12 @@ impl ReembedJob {
         true
     }
 
+    /// Whether a job runs, of whatever gallery.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.lock().as_ref().is_some_and(Job::is_running)
+    }
+
     /// How far the job of a gallery is; `None` if there is none.
     #[must_use]
     pub fn phase(&self, gallery: GalleryId) -> Option<Phase> {
@@ -182,13 +188,15 @@ mod tests {
     #[tokio::test]
     async fn one_gallery_at_a_time_has_a_job() {
         let job = ReembedJob::default();
-        assert!(job.phase(gallery(1)).is_none());
+        assert!(job.phase(gallery(1)).is_none() && !job.is_running());
         assert!(job.start(gallery(1), AtEnd::default(), endless));
+        assert!(job.is_running());
         assert!(!job.start(gallery(2), AtEnd::default(), || unreachable!("one runs")));
         assert!(job.start(gallery(1), swap(), || unreachable!("it runs")));
         assert_eq!(job.compared(gallery(1), &comparison()), Some(swap()), "of the later call");
         assert!(job.forget(gallery(2)).is_none());
         job.set(gallery(1), Phase::Failed("no disk".to_owned()));
+        assert!(!job.is_running());
         assert!(job.start(gallery(2), AtEnd::default(), endless), "the other one has ended");
         assert!(job.phase(gallery(1)).is_none(), "only the last one is known");
         assert!(job.forget_any().is_some() && job.phase(gallery(2)).is_none());

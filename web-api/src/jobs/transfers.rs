@@ -38,6 +38,18 @@ impl Transfers {
     pub fn import(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.imports).try_acquire_owned().ok()
     }
+
+    /// The exports in progress.
+    #[must_use]
+    pub fn exports(&self) -> usize {
+        MAX_EXPORTS - self.exports.available_permits()
+    }
+
+    /// The imports in progress.
+    #[must_use]
+    pub fn imports(&self) -> usize {
+        MAX_IMPORTS - self.imports.available_permits()
+    }
 }
 
 #[cfg(test)]
@@ -50,8 +62,10 @@ mod tests {
         let first = transfers.export();
         let second = transfers.export();
         assert!(first.is_some() && second.is_some() && transfers.export().is_none());
+        assert_eq!((transfers.exports(), transfers.imports()), (2, 0));
         drop(first);
         assert!(transfers.export().is_some());
+        assert_eq!(transfers.exports(), 1);
         let import = transfers.import();
         assert!(import.is_some() && transfers.import().is_none());
     }

@@ -13,6 +13,8 @@ use edge::Recognizer;
 use edge::gallery::{GalleryEntry, GalleryError, GalleryId};
 use edge::recognizer::{RecognizerError, Snapshot};
 
+use crate::metrics::ListedGallery;
+
 /// The longest part of an unknown name that an error shows, in characters.
 const MAX_SHOWN: usize = 128;
 
@@ -28,12 +30,15 @@ struct Entries {
     ids: HashMap<String, GalleryId>,
     /// By id: a gallery that is deleted and created anew is another one.
     snapshots: HashMap<GalleryId, Arc<Snapshot>>,
+    /// As a list shows them, for the metrics.
+    listed: Vec<ListedGallery>,
 }
 
 impl Published {
     /// The galleries of a store, of which none was asked for.
     pub(super) fn new(galleries: &[GalleryEntry]) -> Self {
-        let entries = Entries { ids: by_name(galleries), snapshots: HashMap::new() };
+        let listed = galleries.iter().cloned().map(ListedGallery::new).collect();
+        let entries = Entries { ids: by_name(galleries), snapshots: HashMap::new(), listed };
         Self { entries: RwLock::new(entries) }
     }
 
@@ -59,6 +64,9 @@ impl Published {
     /// How many galleries there are.
     pub(super) fn len(&self) -> usize {
         self.read().ids.len()
+    /// The galleries as their last changes left them.
+    pub(super) fn listed(&self) -> Vec<ListedGallery> {
+        self.read().listed.clone()
     }
 
     /// Replaces the list of galleries. What was published of others is dropped.
@@ -67,7 +75,8 @@ impl Published {
         let mut entries = self.write();
         let listed = galleries.iter();
         let kept = listed.filter_map(|one| entries.snapshots.remove_entry(&one.id)).collect();
-        let before = mem::replace(&mut *entries, Entries { ids, snapshots: kept });
+        let listed = ListedGallery::relist(mem::take(&mut entries.listed), galleries);
+        let before = mem::replace(&mut *entries, Entries { ids, snapshots: kept, listed });
         drop(entries);
         // Not while others wait for the lock: a snapshot may be large.
         drop(before);
@@ -101,7 +110,19 @@ impl Published {
             // The call that changed it does not fail for it: the next one that classifies does.
             drop(self.publish(recognizer));
         }
+        self.update_listed(recognizer);
         self.drop_closed(recognizer);
+    }
+
+    fn update_listed(&self, recognizer: &Recognizer) {
+        let Some(entry) = recognizer.selected_entry() else { return };
+        if self.read().listed.iter().any(|one| one.entry == entry) {
+            return;
+        }
+        let mut entries = self.write();
+        if let Some(listed) = entries.listed.iter_mut().find(|one| one.entry.id == entry.id) {
+            listed.update(entry);
+        }
     }
 
     /// A snapshot holds all embeddings: those of many galleries would fill the memory.
@@ -328,6 +349,21 @@ mod tests {
         });
         changed.await.unwrap().unwrap();
         assert_eq!(fixture.revision("default"), Some(2));
+    }
+
+    #[tokio::test]
+    async fn galleries_are_listed_as_their_last_changes_left_them() {
+        let fixture = Fixture::new();
+        fixture.with_list(|recognizer| recognizer.create_gallery("line 2").map(drop)).await;
+        fixture.enroll("line 2", "mug").await;
+        fixture.enroll("line 2", "cup").await;
+        fixture.found("line 2").await.unwrap();
+        fixture.with_list(|recognizer| recognizer.rename_gallery("line 2", "line 3")).await;
+        let listed = fixture.state.listed_galleries();
+        let entry = &listed[1].entry;
+        assert_eq!((listed[0].changes, listed[0].entry.classes), (0, 0));
+        assert_eq!((listed[1].changes, entry.classes, entry.examples), (2, 2, 2));
+        assert_eq!((entry.name.as_str(), entry.background, entry.revision), ("line 3", 0, 2));
     }
 
     #[tokio::test]

@@ -53,9 +53,9 @@ fn metrics_count_requests_and_images() {
     let answer = service.get("/metrics");
     assert!(answer.header("content-type").unwrap().starts_with("application/openmetrics-text"));
     let text = answer.text();
-    let route = "route=\"/v1/galleries/{gallery}/classify\",status=\"200\"";
+    let route = "route=\"/v1/galleries/{gallery}/classify\"";
     for expected in [
-        format!("handful_http_requests_total{{method=\"POST\",{route}}} 1"),
+        format!("handful_http_requests_total{{method=\"POST\",{route},status=\"200\"}} 1"),
         "handful_http_requests_total{method=\"GET\",route=\"none\",status=\"404\"} 1".to_owned(),
         format!("handful_http_request_duration_seconds_count{{method=\"POST\",{route}}} 1"),
         "handful_images_embedded_total 1".to_owned(),
