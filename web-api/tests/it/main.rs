@@ -13,6 +13,7 @@ mod client;
 mod conditions;
 mod crop;
 mod crop_page;
+mod dashboard;
 mod decisions;
 mod doctor;
 #[path = "../../../models/tests/it/draw.rs"]
@@ -32,6 +33,7 @@ mod inference;
 mod load;
 mod measure;
 mod memory;
+mod metrics;
 mod names;
 mod openapi;
 mod operations;
