@@ -139,10 +139,11 @@ mod tests {
 
     #[test]
     fn registries_are_joined_in_both_formats() {
+        let counter: Counter = Counter::default();
         let mut first = Registry::with_prefix("handful");
-        first.register_with_unit("wait", "Time", Unit::Seconds, Counter::<u64>::default());
+        first.register_with_unit("wait", "Time", Unit::Seconds, counter.clone());
         let mut second = Registry::default();
-        second.register("process_starts", "Starts", Counter::<u64>::default());
+        second.register("process_starts", "Starts", counter);
         let encoded = |format: Format| format.encode(&[&first, &second]);
         assert_eq!(
             encoded(Format::OpenMetrics).as_deref(),

