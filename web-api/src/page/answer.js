@@ -1,8 +1,8 @@
 // The answer to one image: verdict, how familiar the image looks, candidates, reasons.
 
-import { byId, make, name, plural, say, show } from "/page/dom.js";
-import { definition } from "/page/meaning.js";
-import { asFamiliar, oneIn, place, UNKNOWN } from "/page/verdict.js";
+import { byId, make, name, plural, say, show } from "./dom.js";
+import { definition } from "./meaning.js";
+import { asFamiliar, oneIn, place, UNKNOWN } from "./verdict.js";
 
 const MAX_CHIPS = 8;
 

@@ -13,18 +13,21 @@ const REASONS = {
 export function whyNoCamera() {
   if (navigator.mediaDevices?.getUserMedia) return null;
   if (!window.isSecureContext) {
-    return "Browsers allow a live camera only on https or localhost pages. Take single photos instead.";
+    return "Browsers allow a live camera only on https or localhost pages, but “Take a photo” works here too.";
   }
   return "This browser has no live camera. Take single photos instead.";
 }
 
 export class Camera {
   #video;
+  #preview;
   #stream = null;
   #canvas = document.createElement("canvas");
 
-  constructor(video) {
+  /** `video` shows the camera; `preview` shows it again where images are taken on a narrow screen. */
+  constructor(video, preview) {
     this.#video = video;
+    this.#preview = preview;
   }
 
   get running() {
@@ -38,7 +41,10 @@ export class Camera {
       this.#stream = await navigator.mediaDevices.getUserMedia(wanted);
       this.#stream.getVideoTracks()[0].addEventListener("ended", onEnded);
       this.#video.srcObject = this.#stream;
+      this.#video.hidden = false; // some browsers play no hidden video
       await this.#video.play();
+      this.#preview.srcObject = this.#stream;
+      this.#preview.play().catch(() => {}); // images are taken from the other one
     } catch (error) {
       this.stop();
       throw new Error(REASONS[error.name] ?? `The camera did not start (${error.name}).`);
@@ -49,6 +55,8 @@ export class Camera {
     for (const track of this.#stream?.getTracks() ?? []) track.stop();
     this.#stream = null;
     this.#video.srcObject = null;
+    this.#video.hidden = true;
+    this.#preview.srcObject = null;
   }
 
   /** The current image as a JPEG blob; null before the first image. */

@@ -1,22 +1,51 @@
-// The gallery in one file: a link that saves it, and a field that imports one.
+// The gallery in one file: a link that saves it, and a field that imports one. A link cannot send the key, so
+// with one the file is fetched and then saved.
 
-import { exportUrl, importFile, selected } from "/page/api.js";
-import { confirmed } from "/page/confirm.js";
-import { byId, dropZone, fileInput, plural, say } from "/page/dom.js";
+import { exportFile, exportUrl, importFile, selected } from "./api.js";
+import { confirmed } from "./confirm.js";
+import { byId, dropZone, fileInput, plural, say, show } from "./dom.js";
+import { current } from "./keys.js";
+import { save } from "./save.js";
 
 export class Carry {
   #changed;
+  #exporting = false;
 
   /** `changed(done)` is called after an import. */
   constructor(changed) {
     this.#changed = changed;
     fileInput(byId("import-file"), (files) => this.#import(files));
     dropZone(byId("carry"), (files) => this.#import(files));
+    byId("export").addEventListener("click", (event) => {
+      if (current() === null) return;
+      event.preventDefault();
+      this.#export();
+    });
   }
 
   /** The link is that of the gallery that is shown. */
   show() {
     byId("export").href = exportUrl();
+  }
+
+  async #export() {
+    if (this.#exporting) return;
+    this.#exporting = true;
+    const gallery = selected();
+    say(byId("import-error"), "");
+    byId("import-status").textContent = `Exporting “${gallery}”…`;
+    show(byId("export-progress"), true);
+    try {
+      const file = await exportFile((bytes) => { byId("export-size").textContent = megabytes(bytes); });
+      save(file, `${gallery}.handful`);
+      byId("import-status").textContent = `Exported “${gallery}”, ${megabytes(file.blob.size)}.`;
+    } catch (problem) {
+      byId("import-status").textContent = "";
+      say(byId("import-error"), problem.message);
+    }
+    show(byId("export-progress"), false);
+    byId("export-size").textContent = "";
+    this.#exporting = false;
   }
 
   async #import([file, ...others]) {
@@ -40,6 +69,8 @@ export class Carry {
     return undefined;
   }
 }
+
+const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
 
 function result({ changes, new: taken, ahead, purged, examples, images }) {
   const waiting = ahead > 0

@@ -1,9 +1,9 @@
 // "Check": which classes have enough images, images that are likely in the wrong class, classes that are taken
 // for each other, images that two classes have, and images that are nearly the same.
 
-import { doctor, moveExample, removeExample, selected } from "/page/api.js";
-import { button, byId, make, name, plural, say, show } from "/page/dom.js";
-import { thumbnail } from "/page/images.js";
+import { doctor, moveExample, removeExample, selected } from "./api.js";
+import { button, byId, make, name, plural, say, show } from "./dom.js";
+import { thumbnail } from "./images.js";
 
 const MOST = 24; // of each kind
 const ID = /\be_[0-9a-f]+/;

@@ -1,6 +1,6 @@
 // A question before something is deleted or imported.
 
-import { byId } from "/page/dom.js";
+import { byId } from "./dom.js";
 
 /** Asks, and resolves to whether the answer is `yes`, the text of the button. */
 export function confirmed(title, text, yes) {

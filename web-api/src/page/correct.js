@@ -1,8 +1,8 @@
 // What can be done about an answer: teach its image as a class, or as none of the classes.
 
-import { enroll, enrollBackground, isReserved, removeBackground } from "/page/api.js";
-import { cutOut } from "/page/crop.js";
-import { button, byId, make, name, plural, say, show } from "/page/dom.js";
+import { enroll, enrollBackground, isReserved, removeBackground } from "./api.js";
+import { cutOut } from "./crop.js";
+import { button, byId, make, name, plural, say, show } from "./dom.js";
 
 export class Correct {
   #changed;

@@ -1,6 +1,6 @@
 // The part of an image that is used: a rectangle that is dragged on the preview, or set with the keyboard.
 
-import { button, make, say, show } from "/page/dom.js";
+import { button, make, say, show } from "./dom.js";
 
 const STEP = 0.02; // of an arrow key
 const LEAST = 0.02; // the least width and height by keyboard

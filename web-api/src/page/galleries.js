@@ -9,9 +9,9 @@ import {
   restoreGallery,
   select,
   selected,
-} from "/page/api.js";
-import { confirmed } from "/page/confirm.js";
-import { button, byId, make, say, show } from "/page/dom.js";
+} from "./api.js";
+import { confirmed } from "./confirm.js";
+import { button, byId, make, say, show } from "./dom.js";
 
 const DEFAULT = "default";
 
@@ -19,6 +19,7 @@ export class Galleries {
   #changed;
   #deleted = null; // the name of the gallery that was deleted last
   #drawn = ""; // the deleted galleries that the list shows; an unchanged list is not redrawn
+  #mayRestore = true; // whether the key may list deleted galleries
   #purpose = null; // what the form is open for: "new" or "rename"
 
   /** `changed()` is called when another gallery is shown. */
@@ -37,17 +38,31 @@ export class Galleries {
     byId("gallery-restore").addEventListener("click", () => this.#restore(this.#deleted));
   }
 
-  /** Shows the names; the page goes back to `default` if its gallery is gone. */
+  /**
+   * Shows the names. If the gallery of the page is gone, `default` is shown; a key that is limited to another
+   * gallery has only that one.
+   */
   async refresh() {
     const names = (await galleries()).map(({ gallery }) => gallery);
-    if (!names.includes(selected())) select(DEFAULT);
+    if (!names.includes(selected())) select(names.includes(DEFAULT) ? DEFAULT : names[0] ?? DEFAULT);
     if (document.activeElement !== byId("gallery")) {
       byId("gallery").replaceChildren(...names.map((name) => make("option", "", name)));
     }
     byId("gallery").value = selected();
     show(byId("gallery-rename"), selected() !== DEFAULT);
     show(byId("gallery-delete"), selected() !== DEFAULT);
-    this.#list(await deletedGalleries());
+    if (this.#mayRestore) await this.#refreshDeleted();
+  }
+
+  async #refreshDeleted() {
+    try {
+      this.#list(await deletedGalleries());
+    } catch (problem) {
+      // Only a key that may restore them sees them.
+      if (problem.code !== "forbidden") throw problem;
+      this.#mayRestore = false;
+      show(byId("gallery-deleted"), false);
+    }
   }
 
   /** Lists the deleted galleries, if there are any. */

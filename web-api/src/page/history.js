@@ -1,7 +1,7 @@
 // "History": the calls that changed the gallery, newest first; each can be undone.
 
-import { history, undo } from "/page/api.js";
-import { button, byId, make, say, show } from "/page/dom.js";
+import { history, undo } from "./api.js";
+import { button, byId, make, say, show } from "./dom.js";
 
 const PART = 30;
 const MOST = 1000; // of one answer
@@ -13,6 +13,9 @@ const ACTORS = {
   cli: "the command line",
   retention: "automatically",
 };
+
+/** Of a change that was made with a key, the name of the key. */
+const actor = (call) => (Object.hasOwn(ACTORS, call.actor) ? ACTORS[call.actor] : call.actor);
 
 /** A summary of the service as a sentence. What an undo or redo is about is named without it. */
 export function sentence(summary) {
@@ -68,7 +71,7 @@ export class History {
     const prefix = call.is_undo ? "Undone: " : "";
     const what = make("p", "call-what", prefix + sentence(call.summary));
     what.dir = "auto";
-    const about = make("p", "fine", when, ` · ${ACTORS[call.actor] ?? call.actor}`);
+    const about = make("p", "fine", when, ` · ${actor(call)}`);
     const row = make("li", "call", make("div", "", what, about));
     row.dataset.change = call.change;
     if (call.undone) {

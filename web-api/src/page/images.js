@@ -1,7 +1,8 @@
 // The images of a class, in its row: thumbnails that are loaded when they are shown; remove, move.
 
-import { examples, imageOf, moveExample, removeExample } from "/page/api.js";
-import { button, make, show } from "/page/dom.js";
+import { examples, imageFile, imageUrl, moveExample, removeExample } from "./api.js";
+import { button, make, show } from "./dom.js";
+import { current } from "./keys.js";
 
 const PART = 24;
 const MOST = 1000; // of one answer
@@ -138,16 +139,38 @@ export class Images {
 export function thumbnail(id, alt) {
   const image = make("img");
   image.alt = alt;
-  image.loading = "lazy";
-  image.addEventListener("error", () => image.replaceWith(placeholder(alt)));
-  image.src = imageOf(id);
+  image.addEventListener("error", () => image.replaceWith(placeholder(alt, "not kept")));
+  if (current() === null) {
+    image.loading = "lazy";
+    image.src = imageUrl(id);
+  } else {
+    // An element cannot send the key, so the image is fetched.
+    image.dataset.example = id;
+    inView.observe(image);
+  }
   return image;
 }
 
-/** What stands for an image that is not kept. */
-function placeholder(alt) {
-  const element = make("span", "no-image", "not kept");
+const inView = new IntersectionObserver((changes) => {
+  for (const { isIntersecting, target } of changes) if (isIntersecting) load(target);
+}, { rootMargin: "200px" });
+
+async function load(image) {
+  inView.unobserve(image);
+  try {
+    const { blob } = await imageFile(image.dataset.example);
+    const url = URL.createObjectURL(blob);
+    for (const end of ["load", "error"]) image.addEventListener(end, () => URL.revokeObjectURL(url));
+    image.src = url;
+  } catch (problem) {
+    image.replaceWith(placeholder(image.alt, problem.status === 404 ? "not kept" : "not loaded"));
+  }
+}
+
+/** What stands for an image, and why. */
+function placeholder(alt, why) {
+  const element = make("span", "no-image", why);
   element.setAttribute("role", "img");
-  element.setAttribute("aria-label", `${alt}: it is not kept`);
+  element.setAttribute("aria-label", `${alt}: it is ${why}`);
   return element;
 }

@@ -1,7 +1,7 @@
 // What is kept of the images that are added.
 
-import { set } from "/page/api.js";
-import { byId, say } from "/page/dom.js";
+import { set } from "./api.js";
+import { byId, say } from "./dom.js";
 
 const WORDS = {
   thumb: "A thumbnail of each image is kept on this device.",
@@ -11,6 +11,7 @@ const WORDS = {
 
 export class Keep {
   #changed;
+  #kept = "thumb"; // the setting of the gallery
 
   /** `changed(done)` is called after a change. */
   constructor(changed) {
@@ -21,6 +22,7 @@ export class Keep {
 
   /** Shows the setting of the gallery. */
   show({ keep_images }) {
+    this.#kept = keep_images;
     byId("keep-words").textContent = WORDS[keep_images];
     if (document.activeElement !== byId("keep-images")) byId("keep-images").value = keep_images;
   }
@@ -31,6 +33,7 @@ export class Keep {
       say(byId("keep-error"), "");
       await this.#changed({ what: `From now on: ${WORDS[keep_images]}`, changes: [change] });
     } catch (problem) {
+      byId("keep-images").value = this.#kept;
       say(byId("keep-error"), `The setting was not saved. ${problem.message}`);
     }
   }

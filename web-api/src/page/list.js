@@ -1,10 +1,10 @@
 // "Classes": the classes with their images; add, rename, delete, change the sense.
 
-import { classes, define, remove, rename } from "/page/api.js";
-import { confirmed } from "/page/confirm.js";
-import { button, byId, fileInput, make, name, plural, say, show } from "/page/dom.js";
-import { Images } from "/page/images.js";
-import { AttributeChips, attributesOf, chosen, definition, senseSelect } from "/page/meaning.js";
+import { classes, define, remove, rename } from "./api.js";
+import { confirmed } from "./confirm.js";
+import { button, byId, fileInput, make, name, plural, say, show } from "./dom.js";
+import { Images } from "./images.js";
+import { AttributeChips, attributesOf, chosen, definition, senseSelect } from "./meaning.js";
 
 const MAX_DOTS = 5;
 

@@ -1,10 +1,10 @@
 // "Classify images": classifies images and camera frames, and shows the answers.
 
-import { showAnswer } from "/page/answer.js";
-import { classify } from "/page/api.js";
-import { Crop } from "/page/crop.js";
-import { byId, make, name, say, show } from "/page/dom.js";
-import { decided, inWords } from "/page/verdict.js";
+import { showAnswer } from "./answer.js";
+import { classify } from "./api.js";
+import { Crop } from "./crop.js";
+import { byId, make, name, say, show } from "./dom.js";
+import { decided, inWords } from "./verdict.js";
 
 const LIVE_PAUSE_MS = 200;
 const MAX_REEL = 64;

@@ -1,25 +1,28 @@
 // Connects the page: clicks and files go to Look (classify), Teach (enroll) or List (classes).
 
-import { gallery, onReachable, version } from "/page/api.js";
-import { Camera, whyNoCamera } from "/page/camera.js";
-import { Carry } from "/page/carry.js";
-import { Check } from "/page/check.js";
-import { Correct } from "/page/correct.js";
-import { byId, dropZone, fileInput, make, say, show } from "/page/dom.js";
-import { Galleries } from "/page/galleries.js";
-import { History } from "/page/history.js";
-import { Keep } from "/page/keep.js";
-import { List } from "/page/list.js";
-import { Look } from "/page/look.js";
-import { None } from "/page/none.js";
-import { Rate } from "/page/rate.js";
-import { Reembed } from "/page/reembed.js";
-import { Teach } from "/page/teach.js";
-import { Undo } from "/page/undo.js";
+import { gallery, ownFile, version } from "./api.js";
+import { onReachable } from "./call.js";
+import { Camera, whyNoCamera } from "./camera.js";
+import { Carry } from "./carry.js";
+import { Check } from "./check.js";
+import { Correct } from "./correct.js";
+import { byId, dropZone, fileInput, make, say, show } from "./dom.js";
+import { Galleries } from "./galleries.js";
+import { History } from "./history.js";
+import { Keep } from "./keep.js";
+import { askAgain, current } from "./keys.js";
+import { List } from "./list.js";
+import { Look } from "./look.js";
+import { None } from "./none.js";
+import { Rate } from "./rate.js";
+import { Reembed } from "./reembed.js";
+import { save } from "./save.js";
+import { Teach } from "./teach.js";
+import { Undo } from "./undo.js";
 
 const RETRY_MS = 3000;
 
-const camera = new Camera(byId("video"));
+const camera = new Camera(byId("video"), byId("teach-video"));
 const correct = new Correct(changed, () => list.labels);
 const look = new Look(camera, correct);
 const teach = new Teach(changed);
@@ -60,8 +63,9 @@ async function refresh() {
 
 // --- classify
 function lookAt(files) {
+  if (files.length === 0) return; // text was pasted, such as a key
   if (camera.running) stopCamera();
-  if (files.length > 0) look.images(files);
+  look.images(files);
 }
 fileInput(byId("look-files"), lookAt);
 fileInput(byId("look-photo"), lookAt);
@@ -93,6 +97,7 @@ function stopCamera() {
 function cameraButtons() {
   byId("camera-toggle").textContent = camera.running ? "Stop camera" : "Classify with camera";
   byId("teach-camera").textContent = camera.running ? "Take image" : "Add from camera";
+  show(byId("teach-video"), camera.running);
 }
 
 // Without a live camera a phone can still take single photos through a file input.
@@ -151,10 +156,10 @@ onReachable((reachable) => {
 async function connect() {
   try {
     about(await version());
-  } catch {
-    return; // onReachable shows the failure and tries again
+  } catch (problem) {
+    if (problem.code === "unreachable") return; // onReachable shows the failure and tries again
   }
-  await refresh();
+  await refresh(); // the list shows what else failed
 }
 
 function about({ version: number, bundle, engine }) {
@@ -169,6 +174,26 @@ function about({ version: number, bundle, engine }) {
   const refused = engine.rejected.map(({ provider, reason }) => make("li", "", `${provider}: ${reason}`));
   byId("about-rejected").replaceChildren(...refused);
   show(byId("about-why"), refused.length > 0);
+}
+
+// --- the key
+byId("key-enter").addEventListener("click", () => {
+  askAgain();
+  connect();
+});
+
+// A link cannot send the key.
+for (const link of document.querySelectorAll("[data-file]")) {
+  link.addEventListener("click", async (event) => {
+    if (current() === null) return;
+    event.preventDefault();
+    say(byId("file-error"), "");
+    try {
+      save(await ownFile(link.dataset.file), link.dataset.file);
+    } catch (problem) {
+      say(byId("file-error"), problem.message);
+    }
+  });
 }
 
 // Another client may have changed the gallery meanwhile.

@@ -1,7 +1,7 @@
 // One image whose object is marked before it is added as an example.
 
-import { Crop } from "/page/crop.js";
-import { byId, show } from "/page/dom.js";
+import { Crop } from "./crop.js";
+import { byId, show } from "./dom.js";
 
 export class Mark {
   #add;

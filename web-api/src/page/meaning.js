@@ -1,7 +1,7 @@
 // The sense of a class name: a list of WordNet senses, the choice, and the attributes.
 
-import { senses } from "/page/api.js";
-import { button, make } from "/page/dom.js";
+import { senses } from "./api.js";
+import { button, make } from "./dom.js";
 
 const IMAGES_ONLY = "-";
 

@@ -1,9 +1,9 @@
 // "None of these": the images that belong to no class, below the list of classes.
 
-import { background, enrollBackground, removeExamples } from "/page/api.js";
-import { confirmed } from "/page/confirm.js";
-import { byId, fileInput, plural, say, show } from "/page/dom.js";
-import { findings, showFindings } from "/page/quality.js";
+import { background, enrollBackground, removeExamples } from "./api.js";
+import { confirmed } from "./confirm.js";
+import { byId, fileInput, plural, say, show } from "./dom.js";
+import { findings, showFindings } from "./quality.js";
 
 const BATCH = 1000; // examples of one call
 
@@ -38,7 +38,8 @@ export class None {
         changes.push(answer.change);
         found.push(...findings(file, answer));
       } catch (problem) {
-        errors.push(`${file.name}: ${problem.message}`);
+        errors.push(problem.isAboutKey ? problem.message : `${file.name}: ${problem.message}`);
+        if (problem.isAboutKey) break;
       }
     }
     say(byId("none-status"), "");

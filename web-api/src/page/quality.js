@@ -1,6 +1,6 @@
 // Warnings about images that were just added: each with its thumbnail, in plain words with what to do.
 
-import { make, show } from "/page/dom.js";
+import { make, show } from "./dom.js";
 
 // The other codes name a class: their detail is shown.
 const WORDS = {

@@ -1,8 +1,8 @@
 // The rate of the gallery: how many unknown things may pass. The slider shows at once what it changes.
 
-import { calibrate, set } from "/page/api.js";
-import { byId, say, show } from "/page/dom.js";
-import { oneIn } from "/page/verdict.js";
+import { calibrate, set } from "./api.js";
+import { byId, say, show } from "./dom.js";
+import { oneIn } from "./verdict.js";
 
 export class Rate {
   #decideBy;

@@ -1,8 +1,8 @@
 // A gallery of another model: what it is, and how its images are recomputed with the model of this device.
 
-import { forgetRecomputed, recompute, recomputed, selected } from "/page/api.js";
-import { confirmed } from "/page/confirm.js";
-import { byId, plural, say, show } from "/page/dom.js";
+import { forgetRecomputed, recompute, recomputed, selected } from "./api.js";
+import { confirmed } from "./confirm.js";
+import { byId, plural, say, show } from "./dom.js";
 
 const POLL_MS = 1000;
 
@@ -53,7 +53,7 @@ export class Reembed {
       if (gallery !== selected()) return;
       show(byId("reembed"), true);
       say(byId("reembed-error"), problem.message);
-      this.#again(gallery);
+      if (!problem.isAboutKey) this.#again(gallery);
     }
   }
 

@@ -1,10 +1,10 @@
 // "Add a class": images become examples of a class, one call per image, so that a bad file stops no other.
 
-import { create, define, enroll, isReserved } from "/page/api.js";
-import { byId, make, plural, say, show } from "/page/dom.js";
-import { Mark } from "/page/mark.js";
-import { chosen, definition, overrides, senseSelect } from "/page/meaning.js";
-import { findings, showFindings } from "/page/quality.js";
+import { create, define, enroll, isReserved } from "./api.js";
+import { byId, make, plural, say, show } from "./dom.js";
+import { Mark } from "./mark.js";
+import { chosen, definition, overrides, senseSelect } from "./meaning.js";
+import { findings, showFindings } from "./quality.js";
 
 const TYPING_PAUSE_MS = 300;
 
@@ -152,8 +152,9 @@ export class Teach {
       else tally.added++;
       return true;
     } catch (problem) {
-      tally.errors.push(file.name ? `${file.name}: ${problem.message}` : problem.message);
-      return !["bad_name", "unreachable", "store_full"].includes(problem.code);
+      const about = file.name && !problem.isAboutKey ? `${file.name}: ` : "";
+      tally.errors.push(`${about}${problem.message}`);
+      return !problem.isAboutKey && !["bad_name", "unreachable", "store_full"].includes(problem.code);
     }
   }
 

@@ -1,8 +1,8 @@
 // What was done last, in a bar at the bottom of the page, with a button that takes it back. Also by Ctrl-Z.
 
-import { redo, undo } from "/page/api.js";
-import { byId, show } from "/page/dom.js";
-import { sentence } from "/page/history.js";
+import { redo, undo } from "./api.js";
+import { byId, show } from "./dom.js";
+import { sentence } from "./history.js";
 
 const SHOWN_MS = 10_000;
 

@@ -11,12 +11,13 @@ const SVG: &str = "image/svg+xml";
 
 /// Name, media type and content of each file.
 // A closed list: no path of a request reaches the disk.
-const FILES: [(&str, &str, &str); 27] = [
+const FILES: [(&str, &str, &str); 30] = [
     ("icon.svg", SVG, include_str!("../page/icon.svg")),
     ("style.css", CSS, include_str!("../page/style.css")),
     ("main.js", SCRIPT, include_str!("../page/main.js")),
     ("answer.js", SCRIPT, include_str!("../page/answer.js")),
     ("api.js", SCRIPT, include_str!("../page/api.js")),
+    ("call.js", SCRIPT, include_str!("../page/call.js")),
     ("camera.js", SCRIPT, include_str!("../page/camera.js")),
     ("carry.js", SCRIPT, include_str!("../page/carry.js")),
     ("check.js", SCRIPT, include_str!("../page/check.js")),
@@ -28,6 +29,7 @@ const FILES: [(&str, &str, &str); 27] = [
     ("images.js", SCRIPT, include_str!("../page/images.js")),
     ("galleries.js", SCRIPT, include_str!("../page/galleries.js")),
     ("keep.js", SCRIPT, include_str!("../page/keep.js")),
+    ("keys.js", SCRIPT, include_str!("../page/keys.js")),
     ("list.js", SCRIPT, include_str!("../page/list.js")),
     ("look.js", SCRIPT, include_str!("../page/look.js")),
     ("mark.js", SCRIPT, include_str!("../page/mark.js")),
@@ -36,6 +38,7 @@ const FILES: [(&str, &str, &str); 27] = [
     ("quality.js", SCRIPT, include_str!("../page/quality.js")),
     ("rate.js", SCRIPT, include_str!("../page/rate.js")),
     ("reembed.js", SCRIPT, include_str!("../page/reembed.js")),
+    ("save.js", SCRIPT, include_str!("../page/save.js")),
     ("teach.js", SCRIPT, include_str!("../page/teach.js")),
     ("undo.js", SCRIPT, include_str!("../page/undo.js")),
     ("verdict.js", SCRIPT, include_str!("../page/verdict.js")),

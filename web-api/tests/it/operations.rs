@@ -112,11 +112,14 @@ fn the_page_and_all_it_loads_are_served() {
     let mut waiting = vec![page.text()];
     let mut seen = Vec::new();
     while let Some(text) = waiting.pop() {
-        for path in text.split('"').filter(|part| part.starts_with("/page/")) {
-            if !seen.contains(&path.to_owned()) {
-                let answer = service.get(path);
-                assert_eq!(answer.status, 200, "{path}");
-                seen.push(path.to_owned());
+        // The page names a file `page/NAME`, a script another one `./NAME`.
+        let name =
+            |part: &str| Some(part.strip_prefix("page/").or(part.strip_prefix("./"))?.to_owned());
+        for name in text.split('"').filter_map(name) {
+            if !seen.contains(&name) {
+                let answer = service.get(&format!("/page/{name}"));
+                assert_eq!(answer.status, 200, "{name}");
+                seen.push(name);
                 waiting.push(answer.text());
             }
         }
