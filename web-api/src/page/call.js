@@ -1,7 +1,7 @@
 // Sends requests to the service, with the key if there is one. Every failure becomes a Problem whose message can
 // be shown to the user.
 
-import { another, current, settled } from "./keys.js";
+import { another, current, offer, settled } from "./keys.js";
 
 /** The path of the service: behind a proxy it may be a folder of another site. */
 const ROOT = new URL("..", import.meta.url).pathname;
@@ -93,6 +93,7 @@ async function respond(role, path, options) {
     const response = await send(path, options);
     if (response.ok) return response;
     const refused = await problem(role, response);
+    if (refused.code === "too_many_attempts") offer();
     if (refused.code !== "busy" || attempt === RETRIES) throw refused;
     await new Promise((done) => setTimeout(done, Math.max(1, refused.retryAfter) * 1000));
   }

@@ -36,6 +36,12 @@ function forget() {
   location.reload();
 }
 
+/** Shows the button that asks for a key. */
+export function offer() {
+  declined = true;
+  draw();
+}
+
 /** The next call that needs a key asks for it again. */
 export function askAgain() {
   declined = false;
