@@ -1,7 +1,7 @@
 //! The page in a real browser: enroll from files, classify, rename, delete; by keyboard, at the
 //! width of a phone, with the camera.
 //!
-//! With `HANDFUL_SCREENSHOTS=DIR` one test also saves screenshots.
+//! With `HANDFUL_SCREENSHOTS=DIR` some tests also save screenshots.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -345,16 +345,21 @@ fn the_page_reports_that_the_service_is_gone() {
     stage.browser.wait_for_text("#health-text", "Trying again");
 }
 
-fn take_screenshots(browser: &Browser) {
+/// Saves a screenshot if they are wanted.
+pub(crate) fn snap(browser: &Browser, name: &str) {
     let Some(dir) = std::env::var_os("HANDFUL_SCREENSHOTS") else { return };
+    // Colors change softly.
+    thread::sleep(Duration::from_millis(500));
+    let path = Path::new(&dir).join(format!("{name}.png"));
+    fs::write(path, from_base64(&browser.screenshot())).unwrap();
+}
+
+fn take_screenshots(browser: &Browser) {
     for (width, height) in [(1280, 860), (360, 1500)] {
         for scheme in ["light", "dark"] {
             browser.size(width, height);
             browser.color_scheme(scheme);
-            // Colors change softly.
-            thread::sleep(Duration::from_millis(500));
-            let path = Path::new(&dir).join(format!("page-{width}-{scheme}.png"));
-            fs::write(path, from_base64(&browser.screenshot())).unwrap();
+            snap(browser, &format!("page-{width}-{scheme}"));
         }
     }
 }

@@ -30,6 +30,7 @@ mod idempotency;
 mod image_list;
 mod images;
 mod inference;
+mod keys_page;
 mod load;
 mod measure;
 mod memory;
