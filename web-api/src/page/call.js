@@ -17,9 +17,11 @@ const MEANINGS = {
   unauthorized: "This device asks for a key. Press “Enter key” at the top of the page.",
 };
 
+const LIMITED = "This key is for one gallery only. Choose that gallery, or ask for a key to all of them.";
+
 /** What a key may not do, by the role that the call needs. */
 const MAY_NOT = {
-  read: "This key is not for this gallery. Choose another gallery, or ask for a key to it.",
+  read: LIMITED,
   enroll: "This key may only look and classify. Ask for a key with the role enroll.",
   undo: "This key may not undo this. Ask for a key with the role enroll, or admin for changes that others made.",
   admin: "This key may not do this. Ask for a key with the role admin.",
@@ -146,7 +148,11 @@ function meaning(role, answer, wait) {
     const when = wait > 0 ? `Wait ${wait} ${wait === 1 ? "second" : "seconds"}` : "Wait a minute";
     return `Too many wrong keys came from this address. ${when}, then try again.`;
   }
-  // A host name or an origin can be forbidden too.
-  if (answer?.code === "forbidden") return /\b(keys?|roles?)\b/i.test(answer.detail) ? MAY_NOT[role] : undefined;
-  return MEANINGS[answer?.code];
+  return answer?.code === "forbidden" ? whyForbidden(role, answer.detail) : MEANINGS[answer?.code];
+}
+
+/** Why a key is refused; undefined if it is not about the key: a host name or an origin can be forbidden too. */
+function whyForbidden(role, detail) {
+  if (!/\bkeys?\b/i.test(detail)) return undefined;
+  return /\bfor the gallery\b/.test(detail) ? LIMITED : MAY_NOT[role];
 }
