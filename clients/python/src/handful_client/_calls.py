@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import io
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -24,9 +25,6 @@ USER_AGENT: Final = f"handful-client/{version('handful-client')}"
 
 #: How much longer the client waits than the service has.
 GRACE_SECONDS: Final = 5.0
-
-#: The least pause before a call is made again.
-MIN_PAUSE: Final = 0.1
 
 
 class Unset(enum.Enum):
@@ -74,11 +72,18 @@ class Call:
     images: list[ImageFile] = field(default_factory=list)
     upload: Upload | None = None
     if_revision: int | None = None
-    #: Whether making it twice has the same result, so that it may be made again if it is not known
-    #: whether it was made.
+    #: Whether making it twice has the same result and the same answer.
     repeatable: bool = True
     #: Whether it has the time of an export or an import.
     is_transfer: bool = False
+    #: The same for all attempts at it, and only for them.
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    @property
+    def is_once(self) -> bool:
+        """Whether the service must know a second attempt as one, and answer it as the first."""
+        # The first attempt may have made another revision.
+        return not self.repeatable or self.if_revision is not None
 
     def seconds(self, settings: Settings) -> float:
         """The time that the service has for the answer."""
@@ -94,10 +99,15 @@ class Call:
         headers = {"user-agent": USER_AGENT, "handful-deadline-ms": str(milliseconds)}
         if self.if_revision is not None:
             headers["if-match"] = f'"{self.if_revision}"'
+        if self.is_once:
+            headers["idempotency-key"] = self.id
         if self.upload is not None:
             headers["content-length"] = str(self.upload.length)
         if self.upload is not None or len(self.images) == 1:
             headers["content-type"] = "application/octet-stream"
+        if len(self.images) > 1:
+            # A new boundary would make another body of it.
+            headers["content-type"] = f"multipart/form-data; boundary={self.id}"
         return headers
 
     def query(self) -> dict[str, str | int | float | bool]:
@@ -113,20 +123,6 @@ class Call:
         if len(self.images) < 2:
             return None
         return [("file", (name, data, "application/octet-stream")) for name, data in self.images]
-
-    def pause(self, error: HandfulError, left: float) -> float | None:
-        """The seconds to wait before the call is made again; None if it must not be.
-
-        `left` is how many may be waited.
-        """
-        # 429: nothing was done. 503: a change may have been made, and then another revision is.
-        may_repeat = error.status == 429 or (
-            error.status == 503 and self.repeatable and self.if_revision is None
-        )
-        if not may_repeat or error.retry_after is None:
-            return None
-        pause = max(error.retry_after, MIN_PAUSE)
-        return pause if pause <= left else None
 
 
 def path(*segments: str) -> str:
@@ -168,7 +164,7 @@ def problem(response: httpx.Response) -> HandfulError:
         body = None
     fields = body if isinstance(body, dict) else {}
     # Anything between client and service, such as a proxy, has answers of its own.
-    detail = fields.get("detail") or response.reason_phrase or "The answer has no reason."
+    detail = fields.get("detail") or _reason(response)
     file = fields.get("file")
     return HandfulError(
         str(fields.get("code") or "bad_answer"),
@@ -177,7 +173,15 @@ def problem(response: httpx.Response) -> HandfulError:
         response.headers.get("x-request-id"),
         None if file is None else str(file),
         _retry_after(response),
+        "idempotent-replayed" in response.headers,
     )
+
+
+def _reason(response: httpx.Response) -> str:
+    if response.has_redirect_location:
+        # A key is not sent to an address that the caller did not give.
+        return f"The service is at {response.headers['location']}; use the address of that."
+    return response.reason_phrase or "The answer has no reason."
 
 
 def _retry_after(response: httpx.Response) -> float | None:

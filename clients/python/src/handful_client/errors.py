@@ -9,6 +9,11 @@ class HandfulError(Exception):
     `code` is stable and meant for programs. docs/guide/http.md lists those of the service; the
     client itself adds `unreachable` (nothing was sent), `no_answer` (a change may have been made
     all the same) and `bad_answer` (the answer is none of a Handful service of this version).
+
+    A service with keys answers `unauthorized` (401: there is no key, or it is wrong or revoked),
+    `forbidden` (403: the role or the gallery of the key does not allow the call) and
+    `too_many_attempts` (429: this address has sent too many wrong keys; `retry_after` states how
+    long it is refused). These calls are not made again.
     """
 
     def __init__(
@@ -19,8 +24,9 @@ class HandfulError(Exception):
         request_id: str | None = None,
         file: str | None = None,
         retry_after: float | None = None,
+        is_replayed: bool = False,
     ) -> None:
-        super().__init__(code, detail, status, request_id, file, retry_after)
+        super().__init__(code, detail, status, request_id, file, retry_after, is_replayed)
         self.code = code
         #: What is wrong, what was expected and what to do.
         self.detail = detail
@@ -32,6 +38,8 @@ class HandfulError(Exception):
         self.file = file
         #: The seconds after which the service asks for the request again.
         self.retry_after = retry_after
+        #: Whether it is the answer to an earlier attempt at the same call.
+        self.is_replayed = is_replayed
 
     def __str__(self) -> str:
         about = [] if self.file is None else [f"file {self.file}"]

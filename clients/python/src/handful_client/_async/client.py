@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import ssl
 from collections.abc import AsyncIterator
 from types import TracebackType
 
@@ -19,24 +21,37 @@ class AsyncHandful(AsyncGallery):
     """A service, used in `async with` or closed with `aclose()`.
 
     Its calls of a gallery are those of the gallery that it is opened with; `gallery` gives others.
+    `url` may have a path, such as `https://home.example/handful`.
+
+    `key` is one that `handful keys add` made. It is sent in a header with every call, and is in no
+    URL, error or log. It is read from no variable, so that it reaches only the service that it is
+    given for. `verify` is the path of the certificates (PEM) that are trusted in place of the
+    public ones, such as the `cert.pem` of `handful tls self-signed`; False trusts every
+    certificate, so that the key and the images may reach someone else.
+
     The service has `timeout` seconds for an answer, and `transfer_timeout` for an export or an
-    import. A call that it was too busy for (429), or did not finish in time (503), is made again
-    when the service asks for it, if that takes no more than `retry_seconds` in all and if making it
-    twice does no harm. `http` is used in place of connections of its own, and stays open.
+    import. A call that it was too busy for (429), did not finish in time (503) or lost the
+    connection of is made again, with pauses of no more than `retry_seconds` in all. A call that
+    would be another change the second time has an `Idempotency-Key`, by which the service makes it
+    only once.
+
+    `http` is used in place of connections of its own, and stays open; it has its own `verify`.
     """
 
     def __init__(
         self,
         url: str = "http://127.0.0.1:8080",
         *,
+        key: str | None = None,
         gallery: str = "default",
+        verify: bool | str | os.PathLike[str] | ssl.SSLContext = True,
         timeout: float = 30.0,
         transfer_timeout: float = 600.0,
         retry_seconds: float = 30.0,
         http: httpx.AsyncClient | None = None,
     ) -> None:
         settings = Settings(timeout, transfer_timeout, retry_seconds)
-        super().__init__(AsyncConnection(url, settings, http), gallery)
+        super().__init__(AsyncConnection(url, settings, key, verify, http), gallery)
 
     async def __aenter__(self) -> AsyncHandful:
         return self
@@ -130,9 +145,10 @@ class AsyncHandful(AsyncGallery):
         call = Call("POST", path("embed"), params={"crop": crop}, images=files)
         return await self._connection.json(call, models.Embedded)
 
-    async def senses(self, noun: str) -> models.Senses:
-        """The WordNet senses of a noun."""
-        call = Call("GET", path("lexicon"), params={"q": noun})
+    async def senses(self, noun: str, *, prefix: bool = False) -> models.Senses:
+        """The WordNet senses of a noun; with `prefix`, of the nouns that begin with it."""
+        params = {"q": noun, "prefix": prefix or None}
+        call = Call("GET", path("lexicon"), params=params)
         return await self._connection.json(call, models.Senses)
 
     async def version(self) -> models.Version:
@@ -142,6 +158,10 @@ class AsyncHandful(AsyncGallery):
     async def health(self) -> models.Health:
         """The checks of a service that is ready; raises `HandfulError` if it is not."""
         return await self._connection.json(Call("GET", "/readyz"), models.Health)
+
+    async def service_doctor(self) -> models.ServiceDoctor:
+        """The state of the service, with its limits and what is to be mended."""
+        return await self._connection.json(Call("GET", path("doctor")), models.ServiceDoctor)
 
     async def compact(self) -> None:
         """Writes the store anew, so that it takes no more room than needed."""

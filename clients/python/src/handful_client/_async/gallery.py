@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Callable, Iterable
-from typing import BinaryIO, Protocol, TypeVar
+from typing import BinaryIO, Literal, Protocol, TypeVar
 
 from handful_client import images as image_files
 from handful_client import models
@@ -133,6 +133,21 @@ class AsyncGallery:
         call = Call("POST", self._path("classify"), params=params, images=files)
         return await self._connection.json(call, models.Classified)
 
+    async def search(
+        self, images: Images, *, k: int = 10, crop: str | None = None
+    ) -> models.Searched:
+        """The `k` examples of all classes that each image is most similar to, best first.
+
+        `crop` is the part of the one image that is used, as of `enroll`.
+        """
+        call = Call(
+            "POST",
+            self._path("search"),
+            params={"k": k, "crop": crop},
+            images=image_files.read(images),
+        )
+        return await self._connection.json(call, models.Searched)
+
     # The gallery
 
     async def state(self) -> models.Gallery:
@@ -196,6 +211,31 @@ class AsyncGallery:
             "PUT", models.OneClass, "classes", label, json=definition, if_revision=if_revision
         )
 
+    async def update_class(
+        self,
+        name: str,
+        *,
+        label: str | Unset = UNSET,
+        synset: str | None | Unset = UNSET,
+        images_only: bool | None | Unset = UNSET,
+        attributes: Iterable[str] | None | Unset = UNSET,
+        if_revision: int | None = None,
+    ) -> models.OneClass:
+        """Changes the class with this label or id, all that is given at once.
+
+        `label` is its new label. None resets the sense to that of the label, or the attributes to
+        those of the sense; what is left out stays.
+        """
+        if attributes is not None and not isinstance(attributes, Unset):
+            # An iterator would not be JSON.
+            attributes = list(attributes)
+        patch = present(
+            label=label, synset=synset, images_only=images_only, attributes=attributes
+        )
+        return await self._once(
+            "PATCH", models.OneClass, "classes", name, json=patch, if_revision=if_revision
+        )
+
     async def rename_class(
         self, label: str, to: str, *, if_revision: int | None = None
     ) -> models.OneClass:
@@ -238,9 +278,11 @@ class AsyncGallery:
         """One example, of a class or of the background set."""
         return (await self._get(models.OneExample, "examples", example)).example
 
-    async def example_image(self, example: str) -> bytes:
-        """The image that is kept of an example."""
-        call = Call("GET", self._path("examples", example, "image"))
+    async def example_image(
+        self, example: str, *, size: Literal["full", "thumb"] = "full"
+    ) -> bytes:
+        """The image that is kept of an example, or a JPEG of at most 256 pixels a side of it."""
+        call = Call("GET", self._path("examples", example, "image"), params={"size": size})
         return await self._connection.content(call)
 
     async def move_examples(
@@ -393,7 +435,7 @@ class AsyncGallery:
         json: object = None,
         if_revision: int | None = None,
     ) -> T:
-        """A change that is another one if it is made twice."""
+        """A change that would be another one the second time, so that it is made only once."""
         call = Call(
             method, self._path(*segments), json=json, if_revision=if_revision, repeatable=False
         )

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Callable, Iterable
-from typing import BinaryIO, Protocol, TypeVar
+from typing import BinaryIO, Literal, Protocol, TypeVar
 
 from handful_client import images as image_files
 from handful_client import models
@@ -135,6 +135,21 @@ class Gallery:
         call = Call("POST", self._path("classify"), params=params, images=files)
         return self._connection.json(call, models.Classified)
 
+    def search(
+        self, images: Images, *, k: int = 10, crop: str | None = None
+    ) -> models.Searched:
+        """The `k` examples of all classes that each image is most similar to, best first.
+
+        `crop` is the part of the one image that is used, as of `enroll`.
+        """
+        call = Call(
+            "POST",
+            self._path("search"),
+            params={"k": k, "crop": crop},
+            images=image_files.read(images),
+        )
+        return self._connection.json(call, models.Searched)
+
     # The gallery
 
     def state(self) -> models.Gallery:
@@ -198,6 +213,31 @@ class Gallery:
             "PUT", models.OneClass, "classes", label, json=definition, if_revision=if_revision
         )
 
+    def update_class(
+        self,
+        name: str,
+        *,
+        label: str | Unset = UNSET,
+        synset: str | None | Unset = UNSET,
+        images_only: bool | None | Unset = UNSET,
+        attributes: Iterable[str] | None | Unset = UNSET,
+        if_revision: int | None = None,
+    ) -> models.OneClass:
+        """Changes the class with this label or id, all that is given at once.
+
+        `label` is its new label. None resets the sense to that of the label, or the attributes to
+        those of the sense; what is left out stays.
+        """
+        if attributes is not None and not isinstance(attributes, Unset):
+            # An iterator would not be JSON.
+            attributes = list(attributes)
+        patch = present(
+            label=label, synset=synset, images_only=images_only, attributes=attributes
+        )
+        return self._once(
+            "PATCH", models.OneClass, "classes", name, json=patch, if_revision=if_revision
+        )
+
     def rename_class(
         self, label: str, to: str, *, if_revision: int | None = None
     ) -> models.OneClass:
@@ -240,9 +280,11 @@ class Gallery:
         """One example, of a class or of the background set."""
         return (self._get(models.OneExample, "examples", example)).example
 
-    def example_image(self, example: str) -> bytes:
-        """The image that is kept of an example."""
-        call = Call("GET", self._path("examples", example, "image"))
+    def example_image(
+        self, example: str, *, size: Literal["full", "thumb"] = "full"
+    ) -> bytes:
+        """The image that is kept of an example, or a JPEG of at most 256 pixels a side of it."""
+        call = Call("GET", self._path("examples", example, "image"), params={"size": size})
         return self._connection.content(call)
 
     def move_examples(
@@ -395,7 +437,7 @@ class Gallery:
         json: object = None,
         if_revision: int | None = None,
     ) -> T:
-        """A change that is another one if it is made twice."""
+        """A change that would be another one the second time, so that it is made only once."""
         call = Call(
             method, self._path(*segments), json=json, if_revision=if_revision, repeatable=False
         )
