@@ -22,7 +22,8 @@ pub(crate) fn generate(root: &Path) -> Result<()> {
 
 /// Installs it as its users do, and runs its tests against the service on a tiny bundle.
 pub(crate) fn test(root: &Path) -> Result<()> {
-    process::run(process::cargo(root).args(["build", "--release"]))?;
+    let programs = ["build", "--release", "-p", "handful-web-api", "-p", "handful-cli"];
+    process::run(process::cargo(root).args(programs))?;
     let python = setup::python(root)?;
     install(root, &python, PACKAGE)?;
     // The client works without them: tests that need one are skipped, with a reason.
@@ -32,6 +33,7 @@ pub(crate) fn test(root: &Path) -> Result<()> {
     let mut tests = Command::new(python);
     tests.args(["-B", "-m", "pytest", "-q", "-rs", PACKAGE]).current_dir(root);
     tests.env("HANDFUL_SERVER", root.join("target/release/handful-server"));
+    tests.env("HANDFUL_COMMAND", root.join("target/release/handful"));
     tests.env("HANDFUL_BUNDLE", root.join("edge/tests/fixtures/tiny-bundle"));
     process::run(&mut tests)
 }

@@ -118,10 +118,63 @@ def test_classes_change(gallery: Gallery) -> None:
     assert labels(gallery) == []
 
 
+def test_a_class_changes_in_several_ways_at_once(gallery: Gallery) -> None:
+    first = gallery.define("cup", images_only=True)
+    changed = gallery.update_class("cup", label="beaker", images_only=False)
+    assert (changed.class_.label, changed.class_.images_only) == ("beaker", False)
+    assert (changed.class_.id, changed.revision) == (first.class_.id, first.revision + 1)
+    assert gallery.update_class("beaker", images_only=True).class_.images_only
+    # What is left out stays, and None resets.
+    assert gallery.update_class("beaker", label="mug").class_.images_only
+    assert not gallery.update_class("mug", images_only=None).class_.images_only
+
+
+def test_the_most_similar_examples_are_found(gallery: Gallery) -> None:
+    teach(gallery)
+    found = gallery.search([stripes(1), columns(1)], k=2)
+    labels = [[each.label for each in result.neighbors] for result in found.results]
+    assert labels == [["stripes"] * 2, ["columns"] * 2]
+    nearest = found.results[0].neighbors
+    assert nearest[0].similarity >= nearest[1].similarity
+    assert nearest[0].example in [each.id for each in gallery.examples("stripes")]
+    assert len(gallery.search(stripes(), crop="0,0,24,48").results[0].neighbors) == 4
+
+
+class LostAnswer(httpx.HTTPTransport):
+    """Loses the answer to the first change."""
+
+    is_lost = False
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        response = super().handle_request(request)
+        if request.method == "GET" or self.is_lost:
+            return response
+        self.is_lost = True
+        response.read()
+        response.close()
+        raise httpx.ReadError("lost by the test")
+
+
+def test_a_change_with_a_lost_answer_is_made_once(address: str, gallery: Gallery) -> None:
+    gallery.enroll("mug", stripes())
+    gallery.enroll("cup", columns())
+    with httpx.Client(transport=LostAnswer()) as http:
+        undone = Handful(address, http=http).gallery(gallery.name).undo()
+    assert labels(gallery) == ["mug"]
+    assert len(undone.undone) == 1 and undone.revision == gallery.state().revision
+    # At a revision, and a form with several images.
+    with httpx.Client(transport=LostAnswer()) as http:
+        again = Handful(address, http=http).gallery(gallery.name)
+        enrolled = again.enroll("cup", [stripes(5), columns()], if_revision=undone.revision)
+    assert enrolled.class_.examples == 2 and enrolled.change is not None
+    assert enrolled.revision == undone.revision + 1
+
+
 def test_examples_move_and_go(gallery: Gallery) -> None:
     teach(gallery)
     first, second = [each.id for each in gallery.examples("stripes")]
     assert gallery.example_image(first).startswith(b"\xff\xd8")
+    assert gallery.example_image(first, size="thumb").startswith(b"\xff\xd8")
     gallery.move_examples([first], "columns")
     assert gallery.read_example(first).label == "columns"
     gallery.move_examples([first], None)
@@ -210,6 +263,9 @@ def test_the_service_is_described(handful: Handful) -> None:
     version = handful.version()
     embedded = handful.embed(stripes())
     assert len(embedded.results[0].embedding) == version.bundle.embedding_size
+    doctor = handful.service_doctor()
+    assert (doctor.version, doctor.problems) == (version.version, [])
+    assert (doctor.access.keys_required, doctor.access.tls) == (False, False)
     handful.compact()
 
 

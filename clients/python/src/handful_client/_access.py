@@ -29,7 +29,7 @@ def authorization(key: str | None, url: str) -> dict[str, str]:
 
 
 def trusted(verify: bool | str | os.PathLike[str] | ssl.SSLContext) -> bool | ssl.SSLContext:
-    """What `verify` is to httpx: a path is of the certificates (PEM) that alone are trusted.
+    """What `verify` is to httpx: a path is of the only certificates (PEM) that are trusted.
 
     Raises `OSError` if the file cannot be read, and `ssl.SSLError` if it has no certificate.
     """

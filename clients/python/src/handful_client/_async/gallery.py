@@ -140,12 +140,9 @@ class AsyncGallery:
 
         `crop` is the part of the one image that is used, as of `enroll`.
         """
-        call = Call(
-            "POST",
-            self._path("search"),
-            params={"k": k, "crop": crop},
-            images=image_files.read(images),
-        )
+        params = {"k": k, "crop": crop}
+        files = image_files.read(images)
+        call = Call("POST", self._path("search"), params=params, images=files)
         return await self._connection.json(call, models.Searched)
 
     # The gallery
@@ -240,9 +237,7 @@ class AsyncGallery:
         self, label: str, to: str, *, if_revision: int | None = None
     ) -> models.OneClass:
         """Gives a class another label."""
-        return await self._once(
-            "PATCH", models.OneClass, "classes", label, json={"label": to}, if_revision=if_revision
-        )
+        return await self.update_class(label, label=to, if_revision=if_revision)
 
     async def merge_class(
         self, label: str, into: str, *, if_revision: int | None = None
@@ -254,9 +249,7 @@ class AsyncGallery:
             "POST", models.OneClass, *segments, json=body, if_revision=if_revision
         )
 
-    async def delete_class(
-        self, label: str, *, if_revision: int | None = None
-    ) -> models.OneClass:
+    async def delete_class(self, label: str, *, if_revision: int | None = None) -> models.OneClass:
         """Deletes a class and its examples."""
         return await self._once(
             "DELETE", models.OneClass, "classes", label, if_revision=if_revision

@@ -142,12 +142,9 @@ class Gallery:
 
         `crop` is the part of the one image that is used, as of `enroll`.
         """
-        call = Call(
-            "POST",
-            self._path("search"),
-            params={"k": k, "crop": crop},
-            images=image_files.read(images),
-        )
+        params = {"k": k, "crop": crop}
+        files = image_files.read(images)
+        call = Call("POST", self._path("search"), params=params, images=files)
         return self._connection.json(call, models.Searched)
 
     # The gallery
@@ -242,9 +239,7 @@ class Gallery:
         self, label: str, to: str, *, if_revision: int | None = None
     ) -> models.OneClass:
         """Gives a class another label."""
-        return self._once(
-            "PATCH", models.OneClass, "classes", label, json={"label": to}, if_revision=if_revision
-        )
+        return self.update_class(label, label=to, if_revision=if_revision)
 
     def merge_class(
         self, label: str, into: str, *, if_revision: int | None = None
@@ -256,9 +251,7 @@ class Gallery:
             "POST", models.OneClass, *segments, json=body, if_revision=if_revision
         )
 
-    def delete_class(
-        self, label: str, *, if_revision: int | None = None
-    ) -> models.OneClass:
+    def delete_class(self, label: str, *, if_revision: int | None = None) -> models.OneClass:
         """Deletes a class and its examples."""
         return self._once(
             "DELETE", models.OneClass, "classes", label, if_revision=if_revision
