@@ -97,7 +97,7 @@ fn run(config: Config, start: Instant) -> Result<(), AnyFault> {
     // Before requests are served: without a key they would be those of an admin.
     exposure.set_up(&config)?;
     let state = AppState::new(config, version, decoder, engine, gallery, store, &galleries)?;
-    let state = Arc::new(state.with_networks(networks));
+    let state = Arc::new(state.with(networks, exposure.tls().is_some()));
     runtime.block_on(serve(listener, exposure.tls(), Arc::clone(&state), || {
         let ready = start.elapsed().as_millis();
         let version = env!("CARGO_PKG_VERSION");

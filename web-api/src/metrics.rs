@@ -26,7 +26,8 @@ use crate::keys::KeyRefusal;
 pub use format::Format;
 pub use gauges::{Gauges, ListedGallery, Usage};
 use labels::{
-    DecisionLabels, GalleryLabels, KeyLabels, MAX_GALLERIES, RefusalLabels, RouteLabels, StageLabels,
+    DecisionLabels, GalleryLabels, KeyLabels, MAX_GALLERIES, RefusalLabels, RouteLabels,
+    StageLabels,
 };
 pub use labels::{Refusal, Request, Stage};
 use process::Process;

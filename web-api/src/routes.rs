@@ -34,7 +34,7 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
 
 use crate::http::gate::{self, Gate};
-use crate::http::middleware;
+use crate::http::{idempotency, middleware};
 use crate::state::AppState;
 
 /// Calls with their descriptions, one element for the methods of one path.
@@ -42,7 +42,8 @@ type Calls = Vec<UtoipaMethodRouter<Arc<AppState>>>;
 
 /// All routes behind [`middleware::pass`].
 pub fn app(state: Arc<AppState>) -> Router {
-    let (calls, description) = described(&state).split_for_parts();
+    let (calls, mut description) = described(&state).split_for_parts();
+    openapi::set_base_path(&mut description, state.config.base_path.as_str());
     calls
         .route("/", get(page::index))
         .route("/page/{file}", get(page::file))
@@ -72,9 +73,11 @@ fn described(state: &Arc<AppState>) -> OpenApiRouter<Arc<AppState>> {
 fn require(role: Role, calls: Calls, state: &Arc<AppState>) -> Calls {
     let gated = calls.into_iter().map(|(schemas, mut paths, methods)| {
         openapi::secure(&mut paths);
+        let once = from_fn_with_state(Arc::clone(state), idempotency::pass);
         let gate = from_fn_with_state(Gate::new(Arc::clone(state), role), gate::pass);
-        // Of the methods only: one that a path does not have is answered with 405 to everybody.
-        (schemas, paths, methods.route_layer(gate))
+        // Of the methods only: one that a path does not have is answered with 405 to everybody. The
+        // gate is outside: an answer is not given again to one who may not call.
+        (schemas, paths, methods.route_layer(once).route_layer(gate))
     });
     gated.collect()
 }
@@ -86,7 +89,7 @@ fn open() -> Calls {
 
 /// What changes nothing.
 fn read() -> Calls {
-    vec![
+    let mut calls = vec![
         routes!(galleries::list),
         routes!(galleries::read),
         routes!(galleries::calibrate),
@@ -100,11 +103,14 @@ fn read() -> Calls {
         routes!(history::list),
         routes!(lexicon::senses),
         routes!(classify::classify),
+        routes!(search::search),
         routes!(embed::embed),
         routes!(operations::version),
         routes!(operations::metrics),
         routes!(openapi::openapi),
-    ]
+    ];
+    calls.extend(inference::calls());
+    calls
 }
 
 /// What changes the content of a gallery and can be undone.
@@ -134,6 +140,7 @@ fn admin() -> Calls {
         routes!(history::purge),
         routes!(history::compact),
         routes!(reembed::start, reembed::read, reembed::cancel),
+        routes!(service_doctor::check),
     ]
 }
 
@@ -182,10 +189,20 @@ mod tests {
                 "GET G/history",
                 "GET /v1/lexicon",
                 "POST G/classify",
+                "POST G/search",
                 "POST /v1/embed",
                 "GET /version",
                 "GET /metrics",
                 "GET /openapi.json",
+                "GET /v2",
+                "GET /v2/health/live",
+                "GET /v2/health/ready",
+                "GET /v2/models/{model}",
+                "GET /v2/models/{model}/versions/{version}",
+                "GET /v2/models/{model}/ready",
+                "GET /v2/models/{model}/versions/{version}/ready",
+                "POST /v2/models/{model}/infer",
+                "POST /v2/models/{model}/versions/{version}/infer",
             ],
         );
     }
@@ -228,6 +245,7 @@ mod tests {
                 "POST G/reembed",
                 "GET G/reembed",
                 "DELETE G/reembed",
+                "GET /v1/doctor",
             ],
         );
     }

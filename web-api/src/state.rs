@@ -70,6 +70,8 @@ pub struct AppState {
     pub store: PathBuf,
     /// When the service began to be ready.
     pub started: Instant,
+    /// Whether connections are encrypted.
+    pub has_tls: bool,
     /// The networks that clients run on tensors of their own.
     pub networks: Networks,
     /// What is known of the galleries without their thread.
@@ -143,6 +145,7 @@ impl AppState {
             attempts: Attempts::default(),
             store,
             started: Instant::now(),
+            has_tls: false,
             networks: Networks::default(),
             published,
         })
@@ -152,6 +155,12 @@ impl AppState {
     #[must_use]
     pub fn n_galleries(&self) -> usize {
         self.published.len()
+    }
+
+    /// This state with the networks that clients may run, and whether connections are encrypted.
+    #[must_use]
+    pub fn with(self, networks: Networks, has_tls: bool) -> Self {
+        Self { networks, has_tls, ..self }
     }
 
     /// Refuses a gallery that does not exist, before any work is done for it.

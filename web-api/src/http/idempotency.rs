@@ -16,6 +16,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 
+use super::auth::Access;
 use super::body::{Seen, is_same, refuse, watched};
 use super::client::Client;
 use super::problem::{Code, Problem};
@@ -98,8 +99,8 @@ fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 }
 
 /// Whose key it is: the keys of two owners do not meet. Without access keys there is one owner.
-fn owner(_parts: &Parts) -> Option<&str> {
-    None
+fn owner(parts: &Parts) -> Option<&str> {
+    parts.extensions.get::<Access>().and_then(Access::key_name)
 }
 
 /// Makes a call, or answers as the first call with this key was answered.

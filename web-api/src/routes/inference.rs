@@ -18,7 +18,7 @@ use edge::embedder::EmbedError;
 use edge::engine::EngineError;
 use edge::recognizer::RecognizerError;
 use tokio::task::spawn_blocking;
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::UtoipaMethodRouter;
 use utoipa_axum::routes;
 
 use crate::http::body::TensorBody;
@@ -36,17 +36,18 @@ use call::Call;
 const VERSION: &str = "1";
 
 /// All calls of the protocol; each needs the role `read`.
-pub fn router() -> OpenApiRouter<Arc<AppState>> {
-    OpenApiRouter::new()
-        .routes(routes!(server))
-        .routes(routes!(live))
-        .routes(routes!(ready))
-        .routes(routes!(model))
-        .routes(routes!(model_version))
-        .routes(routes!(model_ready))
-        .routes(routes!(model_version_ready))
-        .routes(routes!(infer))
-        .routes(routes!(infer_version))
+pub(super) fn calls() -> Vec<UtoipaMethodRouter<Arc<AppState>>> {
+    vec![
+        routes!(server),
+        routes!(live),
+        routes!(ready),
+        routes!(model),
+        routes!(model_version),
+        routes!(model_ready),
+        routes!(model_version_ready),
+        routes!(infer),
+        routes!(infer_version),
+    ]
 }
 
 /// The service as a server of the Open Inference Protocol, with the extensions that it has.
@@ -73,7 +74,7 @@ pub async fn live() -> Json<wire::InferenceLive> {
 pub async fn ready(
     State(state): State<Arc<AppState>>,
 ) -> Result<Json<wire::InferenceReady>, Problem> {
-    operations::ready(State(state)).await?;
+    let _: Json<wire::Health> = operations::ready(State(state)).await?;
     Ok(Json(wire::InferenceReady { ready: true }))
 }
 
@@ -89,7 +90,8 @@ pub async fn model(
     State(state): State<Arc<AppState>>,
     Path(model): Path<String>,
 ) -> Result<Json<wire::InferenceModel>, Problem> {
-    Ok(Json(metadata(&find(&state, &model, VERSION)?)))
+    let network = find(&state, &model, VERSION)?;
+    Ok(Json(metadata(&network)))
 }
 
 /// A version of a network: the same as the network, since there is one version.
@@ -101,7 +103,8 @@ pub async fn model_version(
     State(state): State<Arc<AppState>>,
     Path((model, version)): Path<(String, String)>,
 ) -> Result<Json<wire::InferenceModel>, Problem> {
-    Ok(Json(metadata(&find(&state, &model, &version)?)))
+    let network = find(&state, &model, &version)?;
+    Ok(Json(metadata(&network)))
 }
 
 /// Readiness of a network.
@@ -203,7 +206,7 @@ async fn readiness(
     version: &str,
 ) -> Result<Json<wire::InferenceModelReady>, Problem> {
     let network = find(&state, model, version)?;
-    operations::ready(State(state)).await?;
+    let _: Json<wire::Health> = operations::ready(State(state)).await?;
     Ok(Json(wire::InferenceModelReady { name: network.name.to_owned(), ready: true }))
 }
 

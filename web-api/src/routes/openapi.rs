@@ -13,7 +13,7 @@ use utoipa::openapi::path::Paths;
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
-use utoipa::openapi::{Components, OpenApi as Description};
+use utoipa::openapi::{Components, OpenApi as Description, Server};
 use utoipa::{Modify, OpenApi};
 
 use crate::http::answers::Counted;
@@ -47,6 +47,7 @@ const BEARER: &str = "bearer";
         (name = "history", description = "What was changed, and how to take it back."),
         (name = "lexicon", description = "WordNet senses of a noun."),
         (name = "images", description = "Enroll, classify, search and embed images."),
+        (name = "inference", description = "The networks on tensors, by the Open Inference Protocol."),
         (name = "operations", description = "Health, version, metrics, the store and this document.")
     )
 )]
@@ -55,6 +56,13 @@ struct Head;
 /// What the document says of the service as a whole; the router adds its calls.
 pub(super) fn head() -> Description {
     Head::openapi()
+}
+
+/// States where the service is behind a proxy: its addresses begin with the base path.
+pub(super) fn set_base_path(description: &mut Description, base_path: &str) {
+    if !base_path.is_empty() {
+        description.servers = Some(vec![Server::new(base_path)]);
+    }
 }
 
 /// States that calls need a key, in one of two headers.

@@ -7,6 +7,9 @@ use axum::extract::State;
 use edge::gallery::{Galleries, STORE_FORMAT};
 
 use crate::config::Limits;
+use crate::http::auth::Access;
+use crate::http::problem::Problem;
+use crate::keys::Held;
 use crate::state::AppState;
 use crate::wire;
 
@@ -19,9 +22,13 @@ const NO_STORE: &str =
 /// are not shown.
 #[utoipa::path(get, path = "/v1/doctor", tag = "operations", operation_id = "check_service",
     responses((status = 200, description = "The state", body = wire::ServiceDoctor), wire::AnyProblem))]
-pub async fn check(State(state): State<Arc<AppState>>) -> Json<wire::ServiceDoctor> {
+pub async fn check(
+    State(state): State<Arc<AppState>>,
+    access: Access,
+) -> Result<Json<wire::ServiceDoctor>, Problem> {
+    access.check_unlimited(&state.metrics, "the state of the service is about all galleries")?;
     let wire::Version { version, bundle, engine, .. } = state.version.clone();
-    Json(wire::ServiceDoctor {
+    Ok(Json(wire::ServiceDoctor {
         version,
         bundle,
         engine,
@@ -31,16 +38,17 @@ pub async fn check(State(state): State<Arc<AppState>>) -> Json<wire::ServiceDoct
             galleries: state.n_galleries(),
             read_only: state.config.read_only,
         },
-        access: access(&state),
+        access: access_state(&state),
         limits: limits(state.config.limits),
         uptime_seconds: state.started.elapsed().as_secs(),
         problems: problems(&state),
-    })
+    }))
 }
 
-/// Who may call the service: it has neither keys nor certificates.
-fn access(_state: &AppState) -> wire::AccessState {
-    wire::AccessState { keys_required: false, tls: false }
+/// Who may call the service.
+fn access_state(state: &AppState) -> wire::AccessState {
+    let keys_required = !matches!(state.keys.held(), Held::Open);
+    wire::AccessState { keys_required, tls: state.has_tls }
 }
 
 fn problems(state: &AppState) -> Vec<String> {

@@ -155,12 +155,6 @@ fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> {
 }
 
 impl AppState {
-    /// This state with the networks that clients may run.
-    #[must_use]
-    pub fn with_networks(self, networks: Networks) -> Self {
-        Self { networks, ..self }
-    }
-
     /// Runs a network on each row of its inputs, which are in its order and have as many values as
     /// `rows` states. The values of each output, row after row, all finite.
     ///

@@ -64,6 +64,8 @@ impl Published {
     /// How many galleries there are.
     pub(super) fn len(&self) -> usize {
         self.read().ids.len()
+    }
+
     /// The galleries as their last changes left them.
     pub(super) fn listed(&self) -> Vec<ListedGallery> {
         self.read().listed.clone()

@@ -173,7 +173,7 @@ fn the_commands_of_the_guide_are_answered_as_it_shows() {
     let service = Service::knowing();
     // A class that the guide moves an example to.
     service.put(&class("mug"), "{}").ok();
-    let mut ids = BTreeMap::new();
+    let mut ids: BTreeMap<String, String> = BTreeMap::new();
     let mut wrong = Vec::new();
     for Example { command, shown } in &examples {
         if NOT_RUN.iter().any(|(part, _)| command.contains(part)) {
