@@ -337,9 +337,11 @@ fn errors_in_json_bodies_are_in_plain_words() {
     for (body, detail) in [
         ("{", "The body is not valid JSON: see line 1, column 1."),
         ("[]", "The JSON body: expected an object, such as {}."),
-        ("{}", "The field `label` is missing."),
         (r#"{"label":3}"#, "label: expected text, got `3`."),
-        (r#"{"name":"cup"}"#, "Unknown field `name`; expected `label`."),
+        (
+            r#"{"name":"cup"}"#,
+            "Unknown field `name`; expected one of `label`, `synset`, `images_only`, `attributes`.",
+        ),
     ] {
         let answer = service.patch(&crate::service::class("mug"), body);
         answer.assert_problem(400, "bad_request");

@@ -119,8 +119,7 @@ fn missing(shown: &Value, real: &Value, path: &str, found: &mut Vec<String>) {
                 found.extend(each.min_by_key(Vec::len).unwrap_or_default());
             }
         }
-        (Value::Object(_), Value::Null | Value::Object(_))
-        | (Value::Array(_), Value::Null | Value::Array(_)) => {}
+        (Value::Object(_), Value::Null) | (Value::Array(_), Value::Null | Value::Array(_)) => {}
         (Value::Object(_) | Value::Array(_), _) => found.push(format!("{path}: another kind")),
         _ => {}
     }

@@ -124,7 +124,7 @@ fn a_call_that_was_not_judged_may_be_sent_again() {
     service.send("PUT", &class("mug"), &headers, &[]).assert_problem(403, "forbidden");
     keyed(&service, "PUT", &class("mug"), "k2", "{}").ok();
     let store = tempfile::tempdir().unwrap();
-    drop(Service::start_on(store.path(), &[]));
+    assert!(Service::start_on(store.path(), &[]).stop().success());
     let read_only = Service::start_on(store.path(), &["--read-only"]);
     for _ in 0..2 {
         let refused = keyed(&read_only, "PUT", &class("mug"), "k", "{}");

@@ -27,10 +27,20 @@ read   GET    G/background/examples               200
 read   GET    G/history                           200
 read   GET    /v1/lexicon                         409 query=q=mug
 read   POST   G/classify                          200 body=image
+read   POST   G/search                            200 body=image
 read   POST   /v1/embed                           200 body=image
 read   GET    /version                            200
 read   GET    /metrics                            200
 read   GET    /openapi.json                       200
+read   GET    /v2                                 200
+read   GET    /v2/health/live                     200
+read   GET    /v2/health/ready                    200
+read   GET    /v2/models/{model}                  200
+read   GET    /v2/models/{model}/ready            200
+read   GET    /v2/models/{model}/versions/{version} 200
+read   GET    /v2/models/{model}/versions/{version}/ready 200
+read   POST   /v2/models/{model}/infer            400 json={}
+read   POST   /v2/models/{model}/versions/{version}/infer 400 json={}
 enroll PUT    G/classes/{class}                   200 json={}
 enroll PATCH  G/classes/{class}                   404 class=absent json={"label":"cup"}
 enroll DELETE G/classes/{class}                   404 class=absent
@@ -55,6 +65,7 @@ admin  POST   /v1/compact                         204 whole=true
 admin  POST   G/reembed                           200
 admin  GET    G/reembed                           200
 admin  DELETE G/reembed                           200
+admin  GET    /v1/doctor                          200 whole=true
 "#;
 
 const ABSENT: &str = "00000000000070008000000000000000";
@@ -148,11 +159,17 @@ impl Call {
         };
         let path = path.replace("{class}", self.class);
         let path = path.replace("{example}", self.example.unwrap_or(example));
+        let path = path.replace("{model}", "backbone").replace("{version}", "1");
         let path = path.replace("ABSENT", ABSENT);
         match self.query {
             Some(query) => format!("{path}?{query}"),
             None => path,
         }
+    }
+
+    /// Whether it is a call of the Open Inference Protocol, whose errors have a form of their own.
+    pub(super) fn is_inference(&self) -> bool {
+        self.template.starts_with("/v2")
     }
 
     /// The status for one of the callers of the test.
