@@ -67,10 +67,10 @@ pub enum Held {
 /// and no others are; if it is removed, none is until the service is started again.
 pub struct KeyFile {
     store: PathBuf,
-    known: Mutex<Known>,
+    last: Mutex<LastLook>,
 }
 
-struct Known {
+struct LastLook {
     held: Held,
     look: Look,
     /// Whether `held` is what the file had at that look.
@@ -107,29 +107,29 @@ impl KeyFile {
         // Before it is read, so that a change meanwhile is noticed.
         let look = Look::at(&Keys::path(&store));
         let (held, is_current) = read(&store, &Held::Open, true);
-        let known = Known { held, look, is_current, looked_at: Instant::now() };
-        Self { store, known: Mutex::new(known) }
+        let last = LastLook { held, look, is_current, looked_at: Instant::now() };
+        Self { store, last: Mutex::new(last) }
     }
 
     /// The keys as the file has them now, or had them less than a second ago.
     #[must_use]
     pub fn held(&self) -> Held {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.looked_at.elapsed() >= PAUSE {
-            self.look_again(&mut known);
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.looked_at.elapsed() >= PAUSE {
+            self.look_again(&mut last);
         }
-        known.held.clone()
+        last.held.clone()
     }
 
-    fn look_again(&self, known: &mut Known) {
+    fn look_again(&self, last: &mut LastLook) {
         let look = Look::at(&Keys::path(&self.store));
-        let is_new = look != known.look;
+        let is_new = look != last.look;
         // What failed may have been short of something that is there now.
-        if is_new || !known.is_current {
-            (known.held, known.is_current) = read(&self.store, &known.held, is_new);
-            known.look = look;
+        if is_new || !last.is_current {
+            (last.held, last.is_current) = read(&self.store, &last.held, is_new);
+            last.look = look;
         }
-        known.looked_at = Instant::now();
+        last.looked_at = Instant::now();
     }
 }
 
@@ -178,7 +178,7 @@ mod tests {
 
     /// As if half a second had passed.
     fn later(file: &KeyFile) -> Held {
-        file.look_again(&mut file.known.lock().unwrap());
+        file.look_again(&mut file.last.lock().unwrap());
         file.held()
     }
 

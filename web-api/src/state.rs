@@ -1,5 +1,6 @@
 //! What all requests share.
 
+mod infer;
 pub mod inference;
 mod published;
 

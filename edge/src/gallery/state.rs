@@ -6,70 +6,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use models::image::Region;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256 as Hasher};
 use uuid::Uuid;
 
-use super::change::{EmbeddingSpace, Place, Sha256};
-use super::class::{ClassOverrides, ImageKey};
-use super::id::{ChangeId, ClassId, ExampleId};
-use super::label::Label;
+use super::change::{EmbeddingSpace, Place};
+use super::class::ImageKey;
+use super::id::{ClassId, ExampleId};
 use super::settings::GallerySettings;
 use index::{Index, number_of, remove_if};
 
 mod fold;
 mod index;
+mod row;
 #[cfg(test)]
 mod tests;
 
-/// A class, also one that is deleted or that became another one.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct ClassState {
-    pub(super) label: Label,
-    pub(super) overrides: ClassOverrides,
-    pub(super) status: ClassStatus,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum ClassStatus {
-    Live,
-    Deleted,
-    /// The id is another name of this class, which may be one itself.
-    AliasOf(ClassId),
-}
-
-/// An example, until it is removed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct ExampleState {
-    pub(super) sha256: Sha256,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) crop: Option<Region>,
-    /// Shared by the examples of a change, and by neighbors: it is nearly always the same.
-    pub(super) precision: Arc<str>,
-    /// The change that enrolled it, and its position there.
-    pub(super) source: ChangeId,
-    pub(super) index: u8,
-    pub(super) status: ExampleStatus,
-}
-
-impl ExampleState {
-    pub(super) fn image(&self) -> ImageKey {
-        ImageKey { sha256: self.sha256.0, crop: self.crop }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum ExampleStatus {
-    /// It counts.
-    In(Place),
-    /// The same image as another example of its place.
-    SameAs(ExampleId),
-    /// Its class was deleted.
-    Dropped,
-}
+pub(super) use row::{ClassState, ClassStatus, ExampleState, ExampleStatus};
 
 /// What a state knows; compared by tests, written to the disk by rows.
 #[derive(Debug, Clone, Default)]

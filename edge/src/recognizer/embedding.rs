@@ -4,11 +4,18 @@ use models::image::Crop;
 
 use super::Recognizer;
 use super::error::RecognizerError;
+use crate::attention::Attention;
 use crate::decoder::{DecodedImage, ImageDecoder};
 use crate::embedder::{Embedded, Embedder};
 use crate::gallery::{KeepImages, NewExample};
 
 impl Recognizer {
+    /// The ProtoComNet of the bundle, which is started if it has not started; `None` if the bundle
+    /// has none, or for the reason in [`Recognizer::attribute_weights`].
+    pub fn attention(&mut self) -> Option<&mut Attention> {
+        self.networks.attention()
+    }
+
     /// Decodes images for this bundle; it can be cloned and used on other threads.
     #[must_use]
     pub fn decoder(&self) -> &ImageDecoder {

@@ -4,7 +4,6 @@ use std::fmt::Display;
 
 use models::bundle::{Bundle, Manifest, Precision};
 
-use super::Recognizer;
 use super::error::RecognizerError;
 use crate::attention::Attention;
 use crate::embedder::Embedder;
@@ -41,14 +40,6 @@ pub struct EngineInfo {
     pub precision: Precision,
     /// The engines that were tried before it, with the reason of each refusal.
     pub rejected: Vec<Rejection>,
-}
-
-impl Recognizer {
-    /// The ProtoComNet of the bundle, which is started if it has not started; `None` if the bundle
-    /// has none, or for the reason in [`Recognizer::attribute_weights`].
-    pub fn attention(&mut self) -> Option<&mut Attention> {
-        self.networks.attention()
-    }
 }
 
 /// Backbone and attention of a bundle.

@@ -11,6 +11,7 @@ mod image_list;
 mod json;
 mod seen;
 mod tensors;
+mod wording;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +33,8 @@ use crate::jobs::uploads::{Upload, Uploads};
 use crate::metrics::Refusal;
 use crate::state::AppState;
 
+use wording::{printable, quoted, too_many_files};
+
 pub use file::SentArchive;
 pub use json::{Json, NoBody, OptionalJson};
 pub use seen::{Seen, is_same, watched};
@@ -49,9 +52,6 @@ const MEMORY_TIME: Duration = Duration::from_secs(3);
 
 /// The most bytes of a refused body that are read and discarded.
 const MAX_DISCARDED_BYTES: usize = 64 << 20;
-
-/// The most characters of a file name in a response.
-const MAX_FILE_NAME_CHARS: usize = 128;
 
 impl FromRequest<Arc<AppState>> for Uploads {
     type Rejection = Problem;
@@ -298,12 +298,6 @@ fn listed(bytes: &[u8], memory: &mut Lease, max_files: usize) -> Result<Vec<Uplo
     image_list::images(bytes, max_files)
 }
 
-fn too_many_files(max_files: usize) -> Problem {
-    let detail =
-        format!("A call takes at most {max_files} files; send the others in further calls.");
-    Problem::new(Code::TooLarge, detail)
-}
-
 /// A form of a web page may have options beside its files.
 fn not_an_image(field: &str) -> Problem {
     let detail = format!(
@@ -315,19 +309,6 @@ fn not_an_image(field: &str) -> Problem {
 
 fn bad_multipart(error: impl std::fmt::Display) -> Problem {
     Problem::new(Code::BadRequest, format!("The multipart body cannot be read: {error}."))
-}
-
-/// A file name for a response: shortened, without control characters.
-fn printable(name: &str) -> String {
-    name.chars().filter(|letter| !letter.is_control()).take(MAX_FILE_NAME_CHARS).collect()
-}
-
-fn quoted(content_type: &str) -> String {
-    if content_type.is_empty() {
-        "none".to_owned()
-    } else {
-        format!("`{}`", printable(content_type))
-    }
 }
 
 fn ended_early(_: axum::Error) -> Problem {
@@ -408,11 +389,5 @@ mod tests {
         let waiting = other.grow_within(15, Duration::from_secs(9));
         let (collected, _) = tokio::join!(collecting, waiting);
         assert_eq!(collected.unwrap_err().code(), Code::Timeout);
-    }
-
-    #[test]
-    fn file_names_lose_control_characters() {
-        assert_eq!(printable("a\r\nb\u{1b}.jpg"), "ab.jpg");
-        assert_eq!(printable(&"x".repeat(10_000)).len(), MAX_FILE_NAME_CHARS);
     }
 }

@@ -2,8 +2,8 @@
 //! again (draft-ietf-httpapi-idempotency-key-header).
 //!
 //! A call with a key runs to its end also when its client leaves or its deadline passes: the client
-//! asks again and gets the answer. Answers to calls that did not get as far as to be judged (too
-//! many requests, no access, a failure of the service) are not kept.
+//! asks again and gets the answer. Answers to calls that were not judged (too many
+//! requests, no access, a failure of the service) are not kept.
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -30,10 +30,8 @@ use crate::routes::operations;
 use crate::state::AppState;
 use crate::state::inference::{Network, Tensor};
 use crate::wire::{self, BinaryTensors, InferAnswer, InferRequest};
+use answer::VERSION;
 use call::Call;
-
-/// The one version of each network.
-const VERSION: &str = "1";
 
 /// All calls of the protocol; each needs the role `read`.
 pub(super) fn calls() -> Vec<UtoipaMethodRouter<Arc<AppState>>> {

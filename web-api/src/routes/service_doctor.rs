@@ -1,4 +1,4 @@
-//! The state of the service, as far as it is known without work.
+//! The state of the service that is known without work.
 
 use std::sync::Arc;
 

@@ -5,13 +5,7 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use edge::Recognizer;
-use edge::embedder::Embedder;
 use edge::engine::Provider;
-use edge::recognizer::RecognizerError;
-
-use super::AppState;
-use crate::jobs::client::Caller;
-use crate::jobs::error::JobError;
 
 /// The bytes of a value.
 pub const VALUE_BYTES: usize = size_of::<f32>();
@@ -36,7 +30,7 @@ impl Tensor {
 
 /// Which network, and so which thread has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Backbone,
     Completer,
 }
@@ -52,7 +46,7 @@ pub struct Network {
     pub inputs: Vec<Tensor>,
     /// Its outputs.
     pub outputs: Vec<Tensor>,
-    kind: Kind,
+    pub(super) kind: Kind,
 }
 
 /// The networks that clients may run.
@@ -137,7 +131,7 @@ impl Values {
     }
 
     /// The values of a row of `length` values.
-    fn row(&self, index: usize, length: usize) -> Vec<f32> {
+    pub(super) fn row(&self, index: usize, length: usize) -> Vec<f32> {
         let start = index * length;
         match self {
             Self::LittleEndian(bytes) => {
@@ -152,62 +146,6 @@ impl Values {
 fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> {
     let values = bytes.chunks_exact(VALUE_BYTES);
     values.map(|value| f32::from_le_bytes([value[0], value[1], value[2], value[3]]))
-}
-
-impl AppState {
-    /// Runs a network on each row of its inputs, which are in its order and have as many values as
-    /// `rows` states. The values of each output, row after row, all finite.
-    ///
-    /// # Errors
-    /// [`JobError`].
-    pub async fn infer(
-        &self,
-        caller: Caller,
-        network: &Network,
-        inputs: &[Values],
-        rows: usize,
-    ) -> Result<Vec<Vec<f32>>, JobError> {
-        // A row takes the time of an image.
-        let _places = self.decode_queue.admit(caller.client, rows)?;
-        let sizes = network.outputs.iter().map(|output| rows * output.row_len());
-        let mut outputs: Vec<Vec<f32>> = sizes.map(Vec::with_capacity).collect();
-        for row in 0..rows {
-            let given = network.inputs.iter().zip(inputs);
-            let given = given.map(|(input, values)| values.row(row, input.row_len())).collect();
-            let computed = self.infer_row(caller, network.kind, given).await?;
-            for (output, values) in outputs.iter_mut().zip(computed) {
-                output.extend(values);
-            }
-        }
-        Ok(outputs)
-    }
-
-    /// Runs a network once, on the thread that has it.
-    async fn infer_row(
-        &self,
-        caller: Caller,
-        kind: Kind,
-        inputs: Vec<Vec<f32>>,
-    ) -> Result<Vec<Vec<f32>>, JobError> {
-        match kind {
-            Kind::Backbone => {
-                let work = move |embedder: &mut Embedder| {
-                    let embeddings = inputs.iter().map(|input| embedder.embed_input(input));
-                    embeddings.collect::<Result<Vec<_>, _>>()
-                };
-                Ok(self.engine.call(caller, work).await?.map_err(RecognizerError::from)?)
-            }
-            Kind::Completer => {
-                let work = move |recognizer: &mut Recognizer| {
-                    let inputs: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
-                    let attention = recognizer.attention();
-                    let attention = attention.expect("invariant: a network that was listed stays");
-                    attention.infer(&inputs)
-                };
-                Ok(self.with_recognizer(caller, work).await?.map_err(RecognizerError::from)?)
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -63,7 +63,7 @@ fn a_crop_belongs_to_one_text() {
     let service = Service::start(&[]);
     let image = STANDARD.encode(draw::png(stripes(0)));
     let path = format!("{CLASSIFY}?crop=0,0,0.5,0.5");
-    service.post_json(&path, &list(&[image.clone()])).ok();
+    service.post_json(&path, &list(std::slice::from_ref(&image))).ok();
     service.post_json(&path, &list(&[image.clone(), image])).assert_problem(400, "bad_request");
 }
 

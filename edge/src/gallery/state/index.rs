@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
 
-use super::{ClassState, ClassStatus, ExampleState, ExampleStatus};
+use super::row::{ClassState, ClassStatus, ExampleState, ExampleStatus};
 use crate::gallery::change::Place;
 use crate::gallery::class::ImageKey;
 use crate::gallery::id::{ClassId, ExampleId};

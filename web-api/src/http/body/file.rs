@@ -12,9 +12,8 @@ use http_body_util::BodyExt;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::spawn_blocking;
 
-use super::{
-    Arrival, content_length, content_type, discard, ended_early, quoted, refuse, too_large,
-};
+use super::wording::quoted;
+use super::{Arrival, content_length, content_type, discard, ended_early, refuse, too_large};
 use crate::http::problem::{Code, Problem};
 use crate::metrics::Refusal;
 use crate::state::AppState;

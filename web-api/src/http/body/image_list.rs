@@ -11,8 +11,7 @@ use base64::engine::general_purpose::{STANDARD_PAD_INDIFFERENT, URL_SAFE_PAD_IND
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::json::not_json;
-use super::{printable, too_many_files};
+use super::wording::{not_json, printable, too_many_files};
 use crate::http::problem::{Code, Problem};
 use crate::jobs::uploads::Upload;
 

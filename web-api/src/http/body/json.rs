@@ -6,7 +6,8 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use super::{Arrival, collect, content_type, quoted};
+use super::wording::{not_json, quoted};
+use super::{Arrival, collect, content_type};
 use crate::http::plain_words;
 use crate::http::problem::{Code, Problem};
 use crate::state::AppState;
@@ -114,13 +115,6 @@ pub(super) fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         let detail = plain_words::of_field(&error.path().to_string(), &reason);
         Problem::new(Code::BadRequest, detail)
     })
-}
-
-pub(super) fn not_json(error: &serde_json::Error) -> Problem {
-    let line = error.line();
-    let column = error.column();
-    let detail = format!("The body is not valid JSON: see line {line}, column {column}.");
-    Problem::new(Code::BadRequest, detail)
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, HeaderName, header};
 
 use super::json::object;
-use super::{Arrival, content_type, quoted, receive};
+use super::wording::quoted;
+use super::{Arrival, content_type, receive};
 use crate::http::problem::{Code, Problem};
 use crate::jobs::budget::Lease;
 use crate::state::AppState;

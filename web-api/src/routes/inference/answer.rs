@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use axum::response::Response;
 
-use super::VERSION;
 use super::call::Call;
 use crate::http::answers::{held, reserve};
 use crate::http::body::INFERENCE_HEADER_LENGTH;
@@ -15,6 +14,9 @@ use crate::jobs::budget::Budget;
 use crate::jobs::client::ClientAddress;
 use crate::state::inference::{Network, VALUE_BYTES};
 use crate::wire;
+
+/// The one version of each network.
+pub(super) const VERSION: &str = "1";
 
 /// The answer to a call with the values of all outputs of the network, in its order.
 ///

@@ -5,7 +5,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccessState:
+    """Who may call the service."""
+
+    keys_required: bool
+    """True if every call needs a key, except for the health and the page."""
+
+    tls: bool
+    """True if the service encrypts connections itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +75,13 @@ class BackgroundExamples:
     """The value of `after` for the examples that follow; null after the last one."""
 
 
+BinaryTensors: TypeAlias = bytes
+"""
+A JSON object as for `application/json`, and the bytes of its binary tensors behind it. The
+header `inference-header-content-length` has the length of the JSON.
+"""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Bundle:
     """The bundle in use: network, preprocessing and name knowledge."""
@@ -79,6 +97,9 @@ class Bundle:
     True if the bundle has name knowledge: labels have a meaning, and classes without images are
     recognized.
     """
+
+    rejects_unknown: bool
+    """True if the bundle has a decision: unknown images are rejected."""
 
     space_id: str
     """Identifies the embedding space. Embeddings of two spaces cannot be compared."""
@@ -165,10 +186,28 @@ class ClassMerge:
 
 @dataclass(frozen=True, kw_only=True)
 class ClassPatch:
-    """A change of a class."""
+    """
+    A change of a class, as a merge patch (RFC 7396): a field that is absent stays as it is, and
+    null resets it.
+    """
 
-    label: str
+    attributes: list[str] | None = None
+    """The attributes: nouns or ids of senses, at most 128. Null: those of the sense."""
+
+    images_only: bool | None = None
+    """
+    True: ignore the label and use only images; it ends `synset`. False and null: the label is
+    used.
+    """
+
+    label: str | None = None
     """The new label: 1 to 128 characters, no `/`, no control characters."""
+
+    synset: str | None = None
+    """
+    The id of the sense, as listed by `GET /v1/lexicon`; it ends `images_only`. Null: the label
+    decides.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -452,6 +491,18 @@ class ImageForm:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ImageList:
+    """One or more image files as texts."""
+
+    images: list[str]
+    """
+    JPEG, PNG, WebP, BMP, TIFF or GIF files in base64: in the standard or the URL-safe alphabet,
+    with or without padding, also as data URLs. In answers, their names are `images[0]`,
+    `images[1]` and so on.
+    """
+
+
+@dataclass(frozen=True, kw_only=True)
 class Imported:
     """What an import took over."""
 
@@ -529,6 +580,117 @@ class InTwoClasses:
 
     similarity: float
     """Their cosine similarity, 0.99 to 1; of the same image less if two precisions embedded it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InferInputParameters:
+    """Where the values of an input are. Other fields are not used."""
+
+    binary_data_size: int | None = None
+    """The values are this number of bytes behind the JSON: little-endian, row after row."""
+
+    shared_memory_region: str | None = None
+    """Refused: the service has no shared memory."""
+
+
+ShapeItem: TypeAlias = int
+
+
+@dataclass(frozen=True, kw_only=True)
+class InferOutputParameters:
+    """Where the values of an output are."""
+
+    binary_data_size: int
+    """
+    The values are this number of bytes behind the JSON: little-endian, row after row, in the
+    order of the outputs.
+    """
+
+
+@dataclass(frozen=True, kw_only=True)
+class InferParameters:
+    """Options of an inference. Others are not used."""
+
+    binary_data_output: bool | None = None
+    """True: outputs that do not state their `binary_data` are answered as binary data."""
+
+    sequence_id: Any | None = None
+    """Refused: the networks keep nothing between calls."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InferRequestedOutputParameters:
+    """How an output is answered. Other fields are not used."""
+
+    binary_data: bool | None = None
+    """True: its values are bytes behind the JSON; false: they are numbers in `data`."""
+
+    classification: int | None = None
+    """Refused unless it is 0: the outputs are no scores of classes."""
+
+    shared_memory_region: str | None = None
+    """Refused: the service has no shared memory."""
+
+
+InferenceDatatype: TypeAlias = Literal["FP32"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class InferenceLive:
+    """Whether the process answers."""
+
+    live: bool
+    """Always true; a process that is not live does not answer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InferenceModelReady:
+    """Whether a network can be used."""
+
+    name: str
+    """The name of the network."""
+
+    ready: bool
+    """Always true; a network that is not ready is a response with status 503."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InferenceReady:
+    """Whether the networks can be used."""
+
+    ready: bool
+    """Always true; a service that is not ready is a response with status 503."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InferenceServer:
+    """The service as a server of the Open Inference Protocol."""
+
+    extensions: list[str]
+    """The extensions of the protocol that it has."""
+
+    name: str
+    """Always `handful`."""
+
+    version: str
+    """The service's version."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InferenceTensor:
+    """An input or output of a network."""
+
+    datatype: InferenceDatatype
+    """The type of its values."""
+
+    name: str
+    """The name of the tensor."""
+
+    shape: list[int]
+    """
+    Its shape. The first dimension is the batch: -1, which stands for any number up to the
+    `max_files` of `/version`.
+    """
 
 
 KeepImages: TypeAlias = Literal["thumb", "original", "off"]
@@ -842,6 +1004,12 @@ class Sense:
 class Senses:
     """The WordNet senses of a noun."""
 
+    completions: list[str]
+    """
+    The nouns of the lexicon that begin with `q`, in the order of their letters; empty without
+    `prefix=true`.
+    """
+
     q: str
     """The noun of the request."""
 
@@ -856,6 +1024,53 @@ class Senses:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ServiceLimits:
+    """The limits of the service, by the names of their settings."""
+
+    deadline_seconds: int
+    """Seconds until a request must be answered."""
+
+    drain_seconds: int
+    """Seconds that running requests have to finish when the service stops."""
+
+    max_body_bytes: int
+    """Bytes of one body."""
+
+    max_buffer_bytes: int
+    """Bytes of all bodies and answers in memory."""
+
+    max_classes: int
+    """Classes of a gallery."""
+
+    max_connections: int
+    """Open connections."""
+
+    max_examples: int
+    """Examples of a gallery."""
+
+    max_files: int
+    """Images in one call."""
+
+    max_import_bytes: int
+    """Bytes of a gallery's file that is imported."""
+
+    max_pixels: int
+    """Pixels of one image."""
+
+    max_queue: int
+    """Images that wait or are being processed."""
+
+    max_store_bytes: int
+    """Bytes that the store takes on the disk."""
+
+    receive_seconds: int
+    """Seconds until a request must have arrived and its response must be read."""
+
+    transfer_seconds: int
+    """Seconds until a gallery must be exported or imported."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Shares:
     """The shares of images and name in a prototype; they sum to 1."""
 
@@ -864,6 +1079,23 @@ class Shares:
 
     knowledge: float
     """The share of the name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimilarExample:
+    """An example that is similar to the image, and its class."""
+
+    class_: str
+    """The id of its class."""
+
+    example: str
+    """The example's id."""
+
+    label: str
+    """The label of its class."""
+
+    similarity: float
+    """Cosine similarity to the image, -1 to 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -881,6 +1113,23 @@ class StatedThreshold:
     The expected share of known images that are accepted as their own class. It is measured with
     examples that are left out one by one; null if no class has two examples.
     """
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreState:
+    """The store."""
+
+    format: int
+    """The number of its format."""
+
+    galleries: int
+    """Number of galleries, without deleted ones."""
+
+    read_only: bool
+    """True if the service was started with `--read-only`: changes are refused."""
+
+    bytes: int | None = None
+    """Bytes that it takes on the disk, up to `limits.max_store_bytes`; null if it cannot be read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -926,7 +1175,10 @@ class Timing:
     """Scaling and normalizing the pixels."""
 
     classify: float | None = None
-    """Comparing with the classes; omitted by `POST /v1/embed`."""
+    """Comparing with the classes; only of a classification."""
+
+    search: float | None = None
+    """Comparing with the examples; only of a search."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -1339,6 +1591,74 @@ class History:
 
 
 @dataclass(frozen=True, kw_only=True)
+class InferInput:
+    """The values of an input."""
+
+    datatype: InferenceDatatype
+    """The type of the values."""
+
+    name: str
+    """The name of the input."""
+
+    shape: list[int]
+    """The shape of the values: that of the input, with the batch as its first dimension."""
+
+    data: list[Any] | None = None
+    """The values as numbers, row after row: one list, or lists in lists as the shape states."""
+
+    parameters: InferInputParameters | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class InferOutput:
+    """The values of an output."""
+
+    datatype: InferenceDatatype
+    """The type of the values."""
+
+    name: str
+    """The name of the output."""
+
+    shape: list[ShapeItem]
+    """The shape of the values; the first dimension is the batch."""
+
+    data: list[float] | None = None
+    """The values in one list, row after row; omitted if they are binary data."""
+
+    parameters: InferOutputParameters | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class InferRequestedOutput:
+    """An output to answer."""
+
+    name: str
+    """The name of the output."""
+
+    parameters: InferRequestedOutputParameters | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class InferenceModel:
+    """A network, its inputs and its outputs."""
+
+    inputs: list[InferenceTensor]
+    """The inputs, all of which a call needs."""
+
+    name: str
+    """The name of the network."""
+
+    outputs: list[InferenceTensor]
+    """The outputs."""
+
+    platform: str
+    """The engine that runs the network, and the format of its file."""
+
+    versions: list[str]
+    """The versions of the network that can be asked for; always `1`."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class OneClass:
     """One class and the gallery's revision."""
 
@@ -1416,6 +1736,49 @@ class Reembed:
     The gallery's revision after the swap, if the state is `done`; null otherwise. The gallery
     has changed since if its `revision` is another one.
     """
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchedImage:
+    """What one image is similar to."""
+
+    neighbors: list[SimilarExample]
+    """The most similar examples of all classes, best first."""
+
+    file: str | None = None
+    """The file's name, if the body gave one."""
+
+    warnings: list[Warning] | None = None
+    """What was unusual about the image; omitted if nothing was."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceDoctor:
+    """The state of the service."""
+
+    access: AccessState
+    """Who may call the service."""
+
+    bundle: Bundle
+    """The bundle in use."""
+
+    engine: Engine
+    """The engine in use, and why others were rejected."""
+
+    limits: ServiceLimits
+    """The limits of the service."""
+
+    problems: list[str]
+    """What is to be mended; empty if nothing is."""
+
+    store: StoreState
+    """The store, which has all galleries."""
+
+    uptime_seconds: int
+    """Seconds since the service became ready."""
+
+    version: str
+    """The service's version."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -1563,6 +1926,53 @@ class EnrolledBackground:
 
     change: str | None = None
     """The id of the change that this call made, by which it is undone; null if it changed nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InferAnswer:
+    """The result of an inference."""
+
+    model_name: str
+    """The name of the network."""
+
+    model_version: str
+    """The version of the network; always `1`."""
+
+    outputs: list[InferOutput]
+    """The outputs, in the order of the request or of the metadata."""
+
+    id: str | None = None
+    """The `id` of the request; omitted if it had none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InferRequest:
+    """An inference to compute."""
+
+    inputs: list[InferInput]
+    """All inputs of the network, in any order."""
+
+    id: str | None = None
+    """Comes back in the answer."""
+
+    outputs: list[InferRequestedOutput] | None = None
+    """The outputs to answer, in this order; without this field, or without an entry, all of them."""
+
+    parameters: InferParameters | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Searched:
+    """The response to a search."""
+
+    model: Model
+    """The bundle, engine and precision that computed this response."""
+
+    results: list[SearchedImage]
+    """One for each image, in the order of the body."""
+
+    timing_ms: Timing
+    """Milliseconds of computing, by stage."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,67 @@
+//! Runs networks on tensors of clients: a row is a job of its own, so that other calls are served
+//! between two rows.
+
+use edge::Recognizer;
+use edge::embedder::Embedder;
+use edge::recognizer::RecognizerError;
+
+use super::AppState;
+use super::inference::{Kind, Network, Values};
+use crate::jobs::client::Caller;
+use crate::jobs::error::JobError;
+
+impl AppState {
+    /// Runs a network on each row of its inputs, which are in its order and have as many values as
+    /// `rows` states. The values of each output, row after row, all finite.
+    ///
+    /// # Errors
+    /// [`JobError`].
+    pub async fn infer(
+        &self,
+        caller: Caller,
+        network: &Network,
+        inputs: &[Values],
+        rows: usize,
+    ) -> Result<Vec<Vec<f32>>, JobError> {
+        // A row takes the time of an image.
+        let _places = self.decode_queue.admit(caller.client, rows)?;
+        let sizes = network.outputs.iter().map(|output| rows * output.row_len());
+        let mut outputs: Vec<Vec<f32>> = sizes.map(Vec::with_capacity).collect();
+        for row in 0..rows {
+            let given = network.inputs.iter().zip(inputs);
+            let given = given.map(|(input, values)| values.row(row, input.row_len())).collect();
+            let computed = self.infer_row(caller, network.kind, given).await?;
+            for (output, values) in outputs.iter_mut().zip(computed) {
+                output.extend(values);
+            }
+        }
+        Ok(outputs)
+    }
+
+    /// Runs a network once, on the thread that has it.
+    async fn infer_row(
+        &self,
+        caller: Caller,
+        kind: Kind,
+        inputs: Vec<Vec<f32>>,
+    ) -> Result<Vec<Vec<f32>>, JobError> {
+        match kind {
+            Kind::Backbone => {
+                let work = move |embedder: &mut Embedder| {
+                    let embeddings = inputs.iter().map(|input| embedder.embed_input(input));
+                    embeddings.collect::<Result<Vec<_>, _>>()
+                };
+                Ok(self.engine.call(caller, work).await?.map_err(RecognizerError::from)?)
+            }
+            Kind::Completer => {
+                let work = move |recognizer: &mut Recognizer| {
+                    let inputs: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
+                    let attention = recognizer.attention();
+                    let attention = attention.expect("invariant: a network that was listed stays");
+                    attention.infer(&inputs)
+                };
+                Ok(self.with_recognizer(caller, work).await?.map_err(RecognizerError::from)?)
+            }
+        }
+    }
+}
