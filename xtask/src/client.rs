@@ -22,8 +22,7 @@ pub(crate) fn generate(root: &Path) -> Result<()> {
 
 /// Installs it as its users do, and runs its tests against the service on a tiny bundle.
 pub(crate) fn test(root: &Path) -> Result<()> {
-    let programs = ["build", "--release", "-p", "handful-web-api", "-p", "handful-cli"];
-    process::run(process::cargo(root).args(programs))?;
+    process::programs(root)?;
     let python = setup::python(root)?;
     install(root, &python, PACKAGE)?;
     // The client works without them: tests that need one are skipped, with a reason.

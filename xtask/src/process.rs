@@ -13,6 +13,12 @@ pub(crate) fn cargo(root: &Path) -> Command {
     cargo
 }
 
+/// Builds the programs into `target/release`. With the features of the whole workspace: those of one
+/// package would build its libraries anew.
+pub(crate) fn programs(root: &Path) -> Result<()> {
+    run(cargo(root).args(["build", "--workspace", "--release", "--bins"]))
+}
+
 /// Runs a command to its end, its output passed through.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     // Nobody answers a question in CI, so no program may wait for one.
