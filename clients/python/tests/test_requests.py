@@ -16,7 +16,14 @@ BUSY = {"code": "busy", "detail": "Wait.", "status": 429, "title": "Busy", "type
 UNDONE = {"undone": [], "revision": 1, "change": None}
 VERSION = {
     "version": "0.1.0",
-    "bundle": {"embedding_size": 4, "name": "b", "names": False, "space_id": "0", "weights": "1"},
+    "bundle": {
+        "embedding_size": 4,
+        "name": "b",
+        "names": False,
+        "rejects_unknown": False,
+        "space_id": "0",
+        "weights": "1",
+    },
     "engine": {"precision": "fp32", "provider": "tract", "rejected": []},
     "limits": {"max_body_bytes": 1, "max_files": 1, "max_pixels": 1},
 }
