@@ -68,7 +68,8 @@ pub async fn live() -> Json<wire::InferenceLive> {
 
 /// Readiness: the same checks as those of `/readyz`.
 #[utoipa::path(get, path = "/v2/health/ready", tag = "inference", operation_id = "read_inference_readiness",
-    responses((status = 200, description = "All networks are ready", body = wire::InferenceReady), wire::AnyInferenceError))]
+    responses((status = 200, description = "All networks are ready", body = wire::InferenceReady),
+        (status = 503, description = "The service is not ready", body = wire::InferenceError), wire::AnyInferenceError))]
 pub async fn ready(
     State(state): State<Arc<AppState>>,
 ) -> Result<Json<wire::InferenceReady>, Problem> {

@@ -636,6 +636,14 @@ InferenceDatatype: TypeAlias = Literal["FP32"]
 
 
 @dataclass(frozen=True, kw_only=True)
+class InferenceError:
+    """An error of the Open Inference Protocol."""
+
+    error: str
+    """What is wrong, what was expected, what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class InferenceLive:
     """Whether the process answers."""
 
