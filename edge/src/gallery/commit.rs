@@ -121,17 +121,21 @@ impl Gallery {
         };
         // Set before the commit: if it panics, the changes may be durable all the same.
         self.is_stale = true;
-        if let Err(error) = self.journal.commit(&commit) {
-            self.state.revert(&delta);
-            // If only the last step of the commit failed, the changes are durable: reloading
-            // settles it.
-            let first = changes.first();
-            let is_settled = self.refresh().is_ok() && self.has_change(first);
-            self.last_change = first.filter(|_| is_settled).map(|change| change.group);
-            let unread = filed.and_then(|file| file.take_error());
-            let error = unread.map_or(error, GalleryError::from);
-            return if is_settled { Ok(()) } else { Err(error) };
-        }
+        let committed = self.journal.commit(&commit);
+        let stored = committed.and_then(|()| match &filed {
+            Some(file) if self.has_facts && file.n_embeddings() > 0 => {
+                self.now_stored(&delta, &space_id, [&examples, &restored])
+            }
+            _ => Ok(Examples::new()),
+        });
+        let stored = match stored {
+            Ok(stored) => stored,
+            Err(error) => {
+                let unread = filed.and_then(|file| file.take_error());
+                let error = unread.map_or(error, GalleryError::from);
+                return self.settle(error, &delta, changes.first());
+            }
+        };
         self.revision = revision;
         self.space_id = space_id;
         self.embedding_length = embedding_length;
@@ -139,9 +143,7 @@ impl Gallery {
         if self.has_facts {
             let mut new = examples;
             new.extend(restored);
-            if filed.is_some_and(|file| file.n_embeddings() > 0) {
-                new.extend(self.now_stored(&delta, &new)?);
-            }
+            new.extend(stored);
             match delta.space {
                 None => self.facts.update(&delta, &self.state, new),
                 Some(_) => self.facts = Facts::new(&self.state, &new),
@@ -151,11 +153,31 @@ impl Gallery {
         Ok(())
     }
 
+    /// After a failure: takes the state back and reloads what is durable. If only the last step
+    /// failed, or the embeddings of a file were written and not read again, the changes are, and
+    /// the call has succeeded.
+    fn settle(
+        &mut self,
+        error: GalleryError,
+        delta: &Delta,
+        first: Option<&Change>,
+    ) -> Result<(), GalleryError> {
+        self.state.revert(delta);
+        let is_settled = self.refresh().is_ok() && self.has_change(first);
+        self.last_change = first.filter(|_| is_settled).map(|change| change.group);
+        if is_settled { Ok(()) } else { Err(error) }
+    }
+
     /// The examples whose embeddings were written from a file.
-    fn now_stored(&self, delta: &Delta, known: &Examples) -> Result<Examples, GalleryError> {
+    fn now_stored(
+        &self,
+        delta: &Delta,
+        space_id: &str,
+        known: [&Examples; 2],
+    ) -> Result<Examples, GalleryError> {
         let mut missing = self.facts.missing(delta, &self.state);
-        missing.retain(|(id, _)| !known.contains_key(id));
-        self.journal.examples(&self.space_id, &missing)
+        missing.retain(|(id, _)| known.iter().all(|examples| !examples.contains_key(id)));
+        self.journal.examples(space_id, &missing)
     }
 
     /// The examples that count from now on and came not with the changes; all of them if their
@@ -204,130 +226,4 @@ impl Gallery {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use std::panic::{AssertUnwindSafe, catch_unwind};
-
-    use super::super::clock::{Clock, SystemSource, Timestamp};
-    use super::super::id::DeviceId;
-    use super::super::journal::{Contents, Journal, Memory};
-    use super::super::label::Label;
-    use super::super::merge::incoming::Incoming;
-    use super::super::other_spaces::{Beside, EmbeddingStates, OtherSpaces};
-    use super::super::state::{ExampleState, State};
-    use super::*;
-
-    /// Writes, then panics; or writes nothing and returns an error.
-    #[derive(Debug)]
-    struct Failing {
-        memory: Memory,
-        is_panicking: bool,
-    }
-
-    impl OtherSpaces for Failing {
-        fn embedded(&self, space_id: &str) -> Result<EmbeddingStates, GalleryError> {
-            self.memory.embedded(space_id)
-        }
-
-        fn put(&mut self, _: &str, _: usize, _: &[Beside]) -> Result<(), GalleryError> {
-            Err(GalleryError::ReadOnly)
-        }
-
-        fn forget(&mut self, _: &str) -> Result<(), GalleryError> {
-            Err(GalleryError::ReadOnly)
-        }
-    }
-
-    impl Journal for Failing {
-        fn device(&self) -> DeviceId {
-            self.memory.device()
-        }
-
-        fn commit(&mut self, commit: &Commit<'_>) -> Result<(), GalleryError> {
-            if self.is_panicking {
-                self.memory.commit(commit)?;
-                panic!("after the change was written");
-            }
-            Err(GalleryError::ReadOnly)
-        }
-
-        fn reload(&mut self) -> Result<Option<Contents>, GalleryError> {
-            let changes = self.memory.changes()?;
-            let revision = changes.len() as u64;
-            Ok(Some(Contents { revision, state: State::fold(&changes), ..Contents::default() }))
-        }
-
-        fn changes(&self) -> Result<Vec<Change>, GalleryError> {
-            self.memory.changes()
-        }
-
-        fn examples(
-            &self,
-            space_id: &str,
-            wanted: &[(ExampleId, &ExampleState)],
-        ) -> Result<Examples, GalleryError> {
-            self.memory.examples(space_id, wanted)
-        }
-
-        fn image(&self, id: ExampleId) -> Result<Option<Vec<u8>>, GalleryError> {
-            self.memory.image(id)
-        }
-
-        fn image_size(&self, id: ExampleId) -> Result<Option<usize>, GalleryError> {
-            self.memory.image_size(id)
-        }
-
-        fn compact(&mut self) -> Result<(), GalleryError> {
-            self.memory.compact()
-        }
-    }
-
-    #[test]
-    fn a_panic_in_a_commit_makes_the_next_write_reload_the_facts() {
-        let mut clock = Clock::new(SystemSource);
-        let memory = Memory::new(DeviceId(clock.random_uuid()));
-        let journal = Failing { memory, is_panicking: true };
-        let mut gallery = Gallery::new(Contents::default(), journal, clock);
-        let mug = Label::parse("mug").unwrap();
-        let panicked = catch_unwind(AssertUnwindSafe(|| gallery.enroll(&mug, Vec::new(), true)));
-        assert!(panicked.is_err());
-        // It adds nothing to the class, which the reload has found: nothing is committed again.
-        let enrolled = gallery.enroll(&mug, Vec::new(), true).unwrap();
-        assert_eq!((enrolled.revision, &enrolled.class.label), (1, &mug));
-    }
-
-    #[test]
-    fn a_commit_that_failed_is_not_taken_for_done_because_a_part_of_its_call_is_there() {
-        let mut other = Gallery::in_memory();
-        other.enroll(&Label::parse("mug").unwrap(), Vec::new(), true).unwrap();
-        let changes = other.journal.changes().unwrap();
-        let mut clock = Clock::new(SystemSource);
-        let mut memory = Memory::new(DeviceId(clock.random_uuid()));
-        let first = Commit {
-            revision: 1,
-            changes: &changes,
-            examples: &Examples::new(),
-            images: &HashMap::new(),
-            filed: None,
-            space_id: "",
-            embedding_length: None,
-            delta: &Delta::default(),
-            state: &State::default(),
-        };
-        memory.commit(&first).unwrap();
-        let state = State::fold(&changes);
-        let contents = Contents { revision: 1, state, ..Contents::default() };
-        let id = ChangeId(clock.uuid());
-        let journal = Failing { memory, is_panicking: false };
-        let mut gallery = Gallery::new(contents, journal, clock);
-
-        let before = changes.last().unwrap();
-        let at = Timestamp { ms: before.at.ms + 1, counter: 0 };
-        let what = What::Settings(Vec::new());
-        let change = Change { id, at, what, ..before.clone() };
-        let incoming = Incoming { change, embeddings: HashMap::new(), images: HashMap::new() };
-        let failed = gallery.merge(vec![incoming]);
-        assert!(matches!(failed, Err(GalleryError::ReadOnly)), "{failed:?}");
-        assert_eq!(gallery.last_change(), None);
-    }
-}
+mod tests;

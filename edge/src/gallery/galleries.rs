@@ -203,15 +203,7 @@ impl Galleries {
     /// # Errors
     /// [`GalleryError::UnknownGallery`]; [`GalleryError::Broken`]; [`GalleryError::Io`].
     pub fn gallery(&self, name: &str) -> Result<Gallery, GalleryError> {
-        let id = self.find(name)?;
-        let mut clock = Clock::new(SystemSource);
-        let Some(file) = &self.file else {
-            let journal = Memory::new(DeviceId(clock.random_uuid()));
-            return Ok(Gallery::new(Contents::default(), journal, clock));
-        };
-        let (store, contents) = RedbStore::open(file.clone(), id, name, &self.space_id)?;
-        let named = self.name(id).unwrap_or_else(|| name.to_owned());
-        Ok(Gallery::new(contents, store, clock).in_use_as(&named, &self.space_id))
+        self.opened(name, true)
     }
 
     /// Takes an archive over as [`Gallery::import`] does, into a gallery that need not be open: its
@@ -221,20 +213,26 @@ impl Galleries {
     /// # Errors
     /// [`GalleryError::UnknownGallery`]; those of [`Gallery::import`].
     pub fn import(&self, name: &str, archive: Archive) -> Result<(Imported, u64), GalleryError> {
-        let id = self.find(name)?;
-        let Some(file) = &self.file else {
-            let mut gallery = self.gallery(name)?;
-            let imported = gallery.import(archive)?;
-            return Ok((imported, gallery.revision()));
-        };
-        let clock = Clock::new(SystemSource);
-        let opened = RedbStore::open_without_examples(file.clone(), id, name, &self.space_id)?;
-        let (store, contents) = opened;
-        let named = self.name(id).unwrap_or_else(|| name.to_owned());
-        let mut gallery = Gallery::new(contents, store, clock).in_use_as(&named, &self.space_id);
-        gallery.has_facts = false;
+        let mut gallery = self.opened(name, false)?;
         let imported = gallery.import(archive)?;
         Ok((imported, gallery.revision()))
+    }
+
+    /// Opens a gallery; without facts its embeddings are not read. One in memory has none to read.
+    fn opened(&self, name: &str, has_facts: bool) -> Result<Gallery, GalleryError> {
+        let id = self.find(name)?;
+        let mut clock = Clock::new(SystemSource);
+        let Some(file) = self.file.clone() else {
+            let journal = Memory::new(DeviceId(clock.random_uuid()));
+            return Ok(Gallery::new(Contents::default(), journal, clock));
+        };
+        let (store, contents) = match has_facts {
+            true => RedbStore::open(file, id, name, &self.space_id)?,
+            false => RedbStore::open_without_examples(file, id, name, &self.space_id)?,
+        };
+        let named = self.name(id).unwrap_or_else(|| name.to_owned());
+        let gallery = Gallery::new(contents, store, clock).in_use_as(&named, &self.space_id);
+        Ok(Gallery { has_facts, ..gallery })
     }
 
     /// Begins the export of a gallery as it is now: the bytes of its archive, in parts. It need not

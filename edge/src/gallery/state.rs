@@ -4,6 +4,7 @@
 //! row goes; `fold` has the rules.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256 as Hasher};
@@ -13,7 +14,7 @@ use super::change::{EmbeddingSpace, Place};
 use super::class::ImageKey;
 use super::id::{ClassId, ExampleId};
 use super::settings::GallerySettings;
-use index::{Index, number_of, remove_if};
+use index::{Index, number_of, numbers_of, remove_if};
 
 mod fold;
 mod index;
@@ -274,18 +275,23 @@ impl State {
 
     /// The example of a place that shows this image.
     pub(super) fn with_image(&self, place: Place, image: ImageKey) -> Option<ExampleId> {
-        self.of_image(image).find(|(_, other)| *other == place).map(|(id, _)| id)
+        let number = number_of(image, place);
+        self.of_image(image, number..=number).find(|(_, found)| *found == place).map(|(id, _)| id)
     }
 
     /// The places that have an example of this image, classes first.
     pub(super) fn places_of_image(&self, image: ImageKey) -> BTreeSet<Place> {
-        self.of_image(image).map(|(_, place)| place).collect()
+        self.of_image(image, numbers_of(image)).map(|(_, place)| place).collect()
     }
 
-    /// The examples of an image that count, and where.
-    fn of_image(&self, image: ImageKey) -> impl Iterator<Item = (ExampleId, Place)> {
-        let number = number_of(image);
-        let all = (number, ExampleId(Uuid::nil()))..=(number, ExampleId(Uuid::max()));
+    /// The examples of an image that count, and where, among those with these numbers.
+    fn of_image(
+        &self,
+        image: ImageKey,
+        numbers: RangeInclusive<u64>,
+    ) -> impl Iterator<Item = (ExampleId, Place)> {
+        let [first, last] = [*numbers.start(), *numbers.end()];
+        let all = (first, ExampleId(Uuid::nil()))..=(last, ExampleId(Uuid::max()));
         self.index.images.range(all).filter_map(move |(_, id)| {
             let example = self.examples.get(id).filter(|example| example.image() == image)?;
             match example.status {

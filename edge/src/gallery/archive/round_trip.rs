@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::{Archive, Imported};
 use crate::gallery::Gallery;
-use crate::gallery::class::NewExample;
+use crate::gallery::class::{ImageKey, NewExample};
 use crate::gallery::clock::tests::Seeded;
 use crate::gallery::clock::{Clock, Timestamp};
 use crate::gallery::error::{ArchiveError, GalleryError};
@@ -196,6 +196,48 @@ fn what_was_removed_can_be_restored_after_an_import_and_what_was_purged_is_gone(
     let in_new = Store::new().import(&bytes).unwrap();
     assert_eq!((in_new.purged, in_new.embeddings), (0, 2), "a new gallery has nothing to purge");
     assert_eq!(copy.gallery.image(restored.id).unwrap(), None);
+}
+
+/// As the command does it, whose galleries may be larger than its memory.
+#[test]
+fn a_gallery_that_is_not_open_takes_the_same_over() {
+    let mut there = small();
+    let mut open = Store::new();
+    let mut closed = Store::new();
+    for numbers in [[2, 9], [10, 11]] {
+        enroll(&mut there.gallery, "cup", &numbers);
+        let bytes = there.bytes();
+        let imported = open.import(&bytes).unwrap();
+        let archive = closed.open(&bytes).unwrap();
+        let of_closed = closed.galleries.import("default", archive).unwrap();
+        assert_eq!(of_closed, (imported, open.gallery.revision()));
+        closed.gallery = closed.galleries.gallery("default").unwrap();
+        assert_eq!(closed.gallery.revision(), open.gallery.revision());
+        assert_equal(&open, &closed);
+        assert_equal(&open, &there);
+    }
+    assert!(open.bytes() == closed.bytes());
+}
+
+#[test]
+fn classes_of_an_import_are_found_by_the_open_gallery_at_once() {
+    let mut store = Store::new();
+    enroll(&mut store.gallery, "jar", &[2]);
+    store.import(&small().bytes()).unwrap();
+    let embeddings: Vec<f32> = store
+        .gallery
+        .class("MUG")
+        .unwrap()
+        .examples
+        .iter()
+        .map(|example| example.embedding[0])
+        .collect();
+    assert_eq!(embeddings, [1.0, 2.0]);
+    let image = ImageKey { sha256: [2; 32], crop: None };
+    let mut with_image: Vec<String> =
+        store.gallery.classes_with_image(image).map(|class| class.label.to_string()).collect();
+    with_image.sort();
+    assert_eq!(with_image, ["jar", "mug"]);
 }
 
 #[test]
