@@ -71,6 +71,7 @@ mod settings;
 mod simulation;
 mod state;
 mod store;
+mod undo;
 mod undone;
 mod worklist;
 mod write;

@@ -92,14 +92,8 @@ impl Gallery {
     pub(super) fn commit(&mut self, changes: &[Change], data: Data) -> Result<(), GalleryError> {
         let delta = self.state.take_delta();
         // What comes back is read before anything is written, so that a failure changes nothing.
-        let restored = match added_bytes(changes, &data) {
-            // What makes room is done also where no room is left.
-            0 => self.restored(&delta, changes, &data.examples),
-            bytes => {
-                let is_room = self.journal.check_room(bytes);
-                is_room.and_then(|()| self.restored(&delta, changes, &data.examples))
-            }
-        };
+        let is_room = self.check_room(changes, &data);
+        let restored = is_room.and_then(|()| self.restored(&delta, changes, &data.examples));
         let restored = restored.inspect_err(|_| self.state.revert(&delta))?;
         let revision = self.revision + 1;
         let Data { examples, images, filed } = data;
@@ -151,6 +145,14 @@ impl Gallery {
         }
         self.is_stale = false;
         Ok(())
+    }
+
+    fn check_room(&self, changes: &[Change], data: &Data) -> Result<(), GalleryError> {
+        match added_bytes(changes, data) {
+            // What makes room is done also where no room is left.
+            0 => Ok(()),
+            bytes => self.journal.check_room(bytes),
+        }
     }
 
     /// After a failure: takes the state back and reloads what is durable. If only the last step

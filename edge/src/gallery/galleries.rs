@@ -226,10 +226,8 @@ impl Galleries {
             let journal = Memory::new(DeviceId(clock.random_uuid()));
             return Ok(Gallery::new(Contents::default(), journal, clock));
         };
-        let (store, contents) = match has_facts {
-            true => RedbStore::open(file, id, name, &self.space_id)?,
-            false => RedbStore::open_without_examples(file, id, name, &self.space_id)?,
-        };
+        let opened = RedbStore::open_with(file, id, name, &self.space_id, has_facts)?;
+        let (store, contents) = opened;
         let named = self.name(id).unwrap_or_else(|| name.to_owned());
         let gallery = Gallery::new(contents, store, clock).in_use_as(&named, &self.space_id);
         Ok(Gallery { has_facts, ..gallery })

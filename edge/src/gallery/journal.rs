@@ -111,6 +111,13 @@ pub(super) struct Contents {
     pub(super) latest: Timestamp,
 }
 
+impl Contents {
+    /// Those of a gallery of this space that nothing was written to.
+    pub(super) fn new(space_id: &str) -> Self {
+        Self { space_id: space_id.to_owned(), ..Self::default() }
+    }
+}
+
 /// Keeps the changes of a gallery.
 pub(super) trait Journal: OtherSpaces + Send + fmt::Debug {
     /// The store that new changes are made in.

@@ -301,35 +301,24 @@ impl RedbStore {
         name: &str,
         space_id: &str,
     ) -> Result<(Self, Contents), GalleryError> {
-        Self::open_with(file, gallery, name, space_id, contents::read)
+        Self::open_with(file, gallery, name, space_id, true)
     }
 
-    /// The same without the examples, which take the most memory.
-    pub(super) fn open_without_examples(
+    /// The same, if asked for without the examples, which take the most memory.
+    pub(super) fn open_with(
         file: SharedFile,
         gallery: GalleryId,
         name: &str,
         space_id: &str,
+        has_examples: bool,
     ) -> Result<(Self, Contents), GalleryError> {
-        Self::open_with(file, gallery, name, space_id, contents::read_without_examples)
-    }
-
-    fn open_with(
-        file: SharedFile,
-        gallery: GalleryId,
-        name: &str,
-        space_id: &str,
-        read_with: ReadContents,
-    ) -> Result<(Self, Contents), GalleryError> {
-        let galleries = file.galleries()?;
-        let found = galleries.into_iter().find(|(id, _)| *id == gallery);
+        let found = file.galleries()?.into_iter().find(|(id, _)| *id == gallery);
         let Some((_, row)) = found else {
             let row = GalleryRow::new(name, space_id);
-            let space_id = row.space_id.clone();
-            let contents = Contents { space_id, ..Contents::default() };
+            let contents = Contents::new(&row.space_id);
             return Ok((Self { file, gallery, row }, contents));
         };
-        let contents = read(&mut file.lock(), gallery, &row, read_with)?;
+        let contents = read(&mut file.lock(), gallery, &row, has_examples)?;
         Ok((Self { file, gallery, row }, contents))
     }
 }
@@ -373,10 +362,9 @@ impl Journal for RedbStore {
         let galleries = galleries.map_err(|e| read_failure(&file.dir, e))?;
         let Some((_, row)) = galleries.into_iter().find(|(id, _)| *id == self.gallery) else {
             // Its first write has failed.
-            let space_id = self.row.space_id.clone();
-            return Ok(Some(Contents { space_id, ..Contents::default() }));
+            return Ok(Some(Contents::new(&self.row.space_id)));
         };
-        let contents = read(&mut file, self.gallery, &row, contents::read)?;
+        let contents = read(&mut file, self.gallery, &row, true)?;
         drop(file);
         self.row = row;
         Ok(Some(contents))
@@ -453,16 +441,12 @@ impl Journal for RedbStore {
     }
 }
 
-/// How the contents of a gallery are read.
-type ReadContents =
-    fn(&ReadTransaction, GalleryId, &GalleryRow) -> Result<Contents, contents::ReadError>;
-
 fn read(
     file: &mut StoreFile,
     gallery: GalleryId,
     row: &GalleryRow,
-    read_with: ReadContents,
+    has_examples: bool,
 ) -> Result<Contents, GalleryError> {
-    let contents = read_with(&file.read()?, gallery, row);
+    let contents = contents::read(&file.read()?, gallery, row, has_examples);
     contents.map_err(|e| read_failure(&file.dir, e))
 }

@@ -69,26 +69,12 @@ pub(super) fn is_to_compact(transaction: &ReadTransaction) -> Result<bool, ReadE
     Ok(transaction.open_table(NUMBERS)?.get(TO_COMPACT)?.is_some())
 }
 
-/// Reads one gallery.
+/// Reads one gallery, if asked for without its examples.
 pub(super) fn read(
     transaction: &ReadTransaction,
     gallery: GalleryId,
     row: &GalleryRow,
-) -> Result<Contents, ReadError> {
-    let contents = read_without_examples(transaction, gallery, row)?;
-    let wanted = contents.state.counting();
-    let examples = examples(transaction, gallery, row.space_in_use(), &wanted)?;
-    if examples.values().any(|one| Some(one.embedding.len()) != row.embedding_length) {
-        return broken("its embeddings have different lengths");
-    }
-    Ok(Contents { examples, ..contents })
-}
-
-/// The same without the examples, which take the most memory.
-pub(super) fn read_without_examples(
-    transaction: &ReadTransaction,
-    gallery: GalleryId,
-    row: &GalleryRow,
+    has_examples: bool,
 ) -> Result<Contents, ReadError> {
     if let Err(error) = row.settings.check() {
         return broken(error.to_string());
@@ -102,8 +88,15 @@ pub(super) fn read_without_examples(
     check(&state)?;
     let latest = latest(transaction, key)?;
     let GalleryRow { revision, embedding_length, .. } = *row;
+    let examples = match has_examples {
+        true => examples(transaction, gallery, row.space_in_use(), &state.counting())?,
+        false => Examples::new(),
+    };
+    if examples.values().any(|one| Some(one.embedding.len()) != embedding_length) {
+        return broken("its embeddings have different lengths");
+    }
     let space_id = row.space_id.clone();
-    Ok(Contents { revision, state, space_id, embedding_length, latest, ..Contents::default() })
+    Ok(Contents { revision, state, examples, space_id, embedding_length, latest })
 }
 
 /// The rows of a gallery in a table, in the order of their ids.
