@@ -11,9 +11,10 @@ use super::problem::{Code, Problem};
 const API: &str = "/v1/";
 
 /// The paths with a call that takes parameters.
-const WITH_PARAMETERS: [&str; 11] = [
+const WITH_PARAMETERS: [&str; 12] = [
     "/v1/deleted-galleries",
     "/v1/embed",
+    "/v1/galleries",
     "/v1/galleries/{gallery}/background/examples",
     "/v1/galleries/{gallery}/classes",
     "/v1/galleries/{gallery}/classes/{class}/examples",

@@ -79,6 +79,7 @@ impl Code {
             Self::UnknownClass => (404, "unknown_class", "Unknown class"),
             Self::UnknownExample => (404, "unknown_example", "Unknown example"),
             Self::UnknownChange => (404, "unknown_change", "Unknown change"),
+            Self::NoLexicon => (404, "no_lexicon", "No lexicon: the bundle has no name knowledge"),
             Self::CannotUndo => (409, "cannot_undo", "The change cannot be undone"),
             Self::MethodNotAllowed => (405, "method_not_allowed", "Method not allowed"),
             Self::Timeout => (408, "timeout", "Request timeout"),
@@ -89,7 +90,6 @@ impl Code {
             }
             Self::OtherSpace => (409, "other_space", "Embeddings of another model"),
             Self::BusyReembed => (409, "busy_reembed", "Another gallery is being re-embedded"),
-            Self::NoLexicon => (409, "no_lexicon", "No lexicon: the bundle has no name knowledge"),
             Self::PreconditionFailed => {
                 (412, "precondition_failed", "Precondition failed: the gallery changed")
             }

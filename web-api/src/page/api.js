@@ -16,7 +16,8 @@ export function select(gallery) {
   name = gallery;
 }
 export const selected = () => name;
-export const galleries = async () => (await reading("GET", "v1/galleries")).galleries;
+/** All galleries, however many: `default`, then the others by name. */
+export const galleries = () => all("v1/galleries", "galleries");
 export const createGallery = (gallery) => managing("PUT", urlOf(gallery));
 export const renameGallery = (gallery, newName) => managing("PATCH", urlOf(gallery), { name: newName });
 export const deleteGallery = (gallery) => managing("DELETE", urlOf(gallery));

@@ -11,17 +11,16 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use edge::Recognizer;
-use edge::gallery::MAX_LABEL_CHARS;
 use edge::recognizer::ClassInfo;
 use http_body_util::channel::{Channel, Sender};
 use serde::Deserialize;
 use tokio::time::timeout;
 use utoipa::IntoParams;
 
-use super::part::default_limit;
+use super::part::{after_name, default_limit};
 use crate::http::client::Client;
 use crate::http::conditions::etag;
-use crate::http::problem::{Code, Problem};
+use crate::http::problem::Problem;
 use crate::http::query;
 use crate::jobs::client::ClientAddress;
 use crate::jobs::error::JobError;
@@ -60,10 +59,7 @@ pub async fn list(
     Path(gallery): Path<String>,
     Query(ClassListQuery { limit, after }): Query<ClassListQuery>,
 ) -> Result<Response, Problem> {
-    if after.as_ref().is_some_and(|after| after.chars().nth(MAX_LABEL_CHARS).is_some()) {
-        let detail = format!("after: expected at most {MAX_LABEL_CHARS} characters.");
-        return Err(Problem::new(Code::BadRequest, detail));
-    }
+    let after = after_name(after)?;
     let mut page = Page { client, gallery, left: limit, after, revision: None };
     let first = page.next_chunk(&state).await?;
     let tag = etag(page.revision.unwrap_or_default());

@@ -11,7 +11,7 @@ use edge::Recognizer;
 use edge::gallery::{GalleryEntry, GalleryError, MAX_LABEL_CHARS};
 use edge::recognizer::{Precondition, RecognizerError};
 
-use super::part::DeletedListQuery;
+use super::part::{DeletedListQuery, GalleryListQuery};
 use crate::http::auth::Access;
 use crate::http::body;
 use crate::http::client::Client;
@@ -21,23 +21,27 @@ use crate::jobs::client::Writer;
 use crate::state::AppState;
 use crate::wire;
 
+/// The most galleries that are left after one is deleted.
+const MOST_LEFT: usize = 1000;
+
 /// Lists the galleries: `default`, then the others by name. A key of one gallery gets only that.
 #[utoipa::path(get, path = "/v1/galleries", tag = "galleries", operation_id = "list_galleries",
-    params(wire::IfNoneMatch),
-    responses((status = 200, description = "The galleries", body = wire::Galleries), wire::NotModified, wire::AnyProblem))]
+    params(GalleryListQuery, wire::IfNoneMatch),
+    responses((status = 200, description = "A part of the galleries", body = wire::Galleries), wire::NotModified, wire::AnyProblem))]
 pub async fn list(
     State(state): State<Arc<AppState>>,
     Client(client): Client,
     access: Access,
+    Query(query): Query<GalleryListQuery>,
 ) -> Result<Response, Problem> {
+    let (limit, after) = query.checked()?;
     let galleries = state.with_recognizer(client, |recognizer| recognizer.galleries()).await??;
-    tagged_by_content(&shown(&galleries, &access))
+    tagged_by_content(&wire::Galleries::new(&shown(&galleries, &access), limit, after.as_deref()))
 }
 
 /// The galleries that a key may see.
-fn shown(galleries: &[GalleryEntry], access: &Access) -> wire::Galleries {
-    let shown = galleries.iter().filter(|one| access.allows(one.id, &one.name));
-    wire::Galleries { galleries: shown.map(wire::GalleryEntry::from).collect() }
+fn shown<'a>(galleries: &'a [GalleryEntry], access: &Access) -> Vec<&'a GalleryEntry> {
+    galleries.iter().filter(|one| access.allows(one.id, &one.name)).collect()
 }
 
 /// Reads one gallery.
@@ -134,7 +138,9 @@ pub async fn delete(
         recognizer.delete_gallery(&gallery)?;
         recognizer.galleries()
     });
-    Ok(Json(shown(&left.await?, &access)))
+    let left = left.await?;
+    // A store has at most 1,000 and the default one, so these are no more than a list may have.
+    Ok(Json(wire::Galleries::new(&shown(&left, &access), MOST_LEFT, None)))
 }
 
 /// Lists the deleted galleries that can be restored, the one that was deleted last first.

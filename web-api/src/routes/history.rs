@@ -15,7 +15,7 @@ use edge::recognizer::{Precondition, RecognizerError};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::part::default_limit;
+use super::part::{after_id, default_limit};
 use crate::http::auth::Access;
 use crate::http::body;
 use crate::http::client::Client;
@@ -57,9 +57,7 @@ pub async fn list(
     Path(gallery): Path<String>,
     Query(HistoryQuery { limit, after }): Query<HistoryQuery>,
 ) -> Result<Response, Problem> {
-    let after = after.map(|id| id.parse::<GroupId>()).transpose();
-    let after =
-        after.map_err(|error| Problem::new(Code::BadRequest, format!("after: {error}.")))?;
+    let after: Option<GroupId> = after_id(after)?;
     let history = state
         .in_gallery(client, &gallery, move |recognizer| {
             // One more shows whether others follow.

@@ -1,6 +1,8 @@
 //! Lists are read in parts: how many items an answer may have, and where it begins.
 
-use edge::gallery::{ExampleId, GalleryId, MAX_LABEL_CHARS};
+use std::str::FromStr;
+
+use edge::gallery::{ExampleId, GalleryId, MAX_LABEL_CHARS, NotAnId};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -27,10 +29,31 @@ impl ExampleListQuery {
     /// # Errors
     /// `bad_request` for an `after` that is no id.
     pub fn checked(self) -> Result<(usize, Option<ExampleId>), Problem> {
-        let after = self.after.map(|id| id.parse::<ExampleId>()).transpose();
-        let after =
-            after.map_err(|error| Problem::new(Code::BadRequest, format!("after: {error}.")))?;
-        Ok((self.limit, after))
+        Ok((self.limit, after_id(self.after)?))
+    }
+}
+
+/// A part of the list of galleries.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct GalleryListQuery {
+    /// The most galleries to return, 1 to 1000.
+    #[serde(default = "default_limit", deserialize_with = "query::count")]
+    #[param(default = 100, minimum = 1, maximum = 1000, required = false)]
+    limit: usize,
+    /// Return the galleries after this name: `next` of the answer before.
+    #[param(value_type = String, required = false, max_length = 128, example = "line 2")]
+    after: Option<String>,
+}
+
+impl GalleryListQuery {
+    /// The most galleries, and the name that they follow.
+    ///
+    /// # Errors
+    /// `bad_request` for an `after` that is longer than a name.
+    pub fn checked(self) -> Result<(usize, Option<String>), Problem> {
+        Ok((self.limit, after_name(self.after)?))
     }
 }
 
@@ -54,10 +77,7 @@ impl DeletedListQuery {
     /// # Errors
     /// `bad_request` for an `after` that is no id.
     pub fn checked(self) -> Result<(usize, Option<GalleryId>), Problem> {
-        let after = self.after.map(|id| id.parse::<GalleryId>()).transpose();
-        let after =
-            after.map_err(|error| Problem::new(Code::BadRequest, format!("after: {error}.")))?;
-        Ok((self.limit, after))
+        Ok((self.limit, after_id(self.after)?))
     }
 }
 
@@ -81,12 +101,31 @@ impl DoctorQuery {
     /// # Errors
     /// `bad_request` for an `after` that is longer than a label.
     pub fn checked(self) -> Result<(usize, Option<String>), Problem> {
-        if self.after.as_ref().is_some_and(|after| after.chars().nth(MAX_LABEL_CHARS).is_some()) {
-            let detail = format!("after: expected at most {MAX_LABEL_CHARS} characters.");
-            return Err(Problem::new(Code::BadRequest, detail));
-        }
-        Ok((self.limit, self.after))
+        Ok((self.limit, after_name(self.after)?))
     }
+}
+
+/// The name that a part of a list follows.
+///
+/// # Errors
+/// `bad_request` for one that is longer than a name.
+pub(super) fn after_name(after: Option<String>) -> Result<Option<String>, Problem> {
+    if after.as_ref().is_some_and(|after| after.chars().nth(MAX_LABEL_CHARS).is_some()) {
+        let detail = format!("after: expected at most {MAX_LABEL_CHARS} characters.");
+        return Err(Problem::new(Code::BadRequest, detail));
+    }
+    Ok(after)
+}
+
+/// The id that a part of a list follows.
+///
+/// # Errors
+/// `bad_request` for a text that is no id.
+pub(super) fn after_id<I: FromStr<Err = NotAnId>>(
+    after: Option<String>,
+) -> Result<Option<I>, Problem> {
+    let after = after.map(|id| id.parse::<I>()).transpose();
+    after.map_err(|error| Problem::new(Code::BadRequest, format!("after: {error}.")))
 }
 
 /// The items of an answer that was asked for without a limit.

@@ -3,6 +3,7 @@
 use edge::Recognizer;
 use edge::gallery::{self, DeletedEntry, GallerySettings};
 use edge::recognizer::Availability;
+use models::label::folded;
 use models::utc;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -13,8 +14,33 @@ use super::merge_patch;
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Galleries {
     /// `default`, then the others by name.
-    #[schema(max_items = 100_000)]
+    #[schema(max_items = 1000)]
     pub galleries: Vec<GalleryEntry>,
+    /// The value of `after` for the galleries that follow; null after the last one.
+    #[schema(max_length = 128, example = "line 2")]
+    pub next: Option<String>,
+}
+
+impl Galleries {
+    /// At most `limit` of `found`, those that follow the name `after`.
+    #[must_use]
+    pub fn new(found: &[&gallery::GalleryEntry], limit: usize, after: Option<&str>) -> Self {
+        let first = match after.map(place) {
+            None => 0,
+            Some(after) => found.partition_point(|one| place(&one.name) <= after),
+        };
+        let part = &found[first..];
+        let shown = part.iter().take(limit).map(|one| GalleryEntry::from(*one));
+        let galleries: Vec<GalleryEntry> = shown.collect();
+        let last = galleries.last().map(|one| one.gallery.clone());
+        Self { next: last.filter(|_| part.len() > limit), galleries }
+    }
+}
+
+/// The place of a name in the list: `default` is the first one.
+fn place(name: &str) -> (bool, String) {
+    let name = folded(name);
+    (name != gallery::Galleries::DEFAULT, name)
 }
 
 /// A gallery in a list.

@@ -8,9 +8,34 @@ use crate::images::stripes;
 use crate::service::Service;
 
 fn names(service: &Service) -> Vec<String> {
-    let list = service.get("/v1/galleries").ok();
+    names_in(&service.get("/v1/galleries").ok())
+}
+
+fn names_in(list: &Value) -> Vec<String> {
     let galleries = list["galleries"].as_array().unwrap().iter();
     galleries.map(|one| one["gallery"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_list_is_read_in_parts() {
+    let service = Service::start(&[]);
+    for name in ["b", "A", "c"] {
+        assert_eq!(service.put(&format!("/v1/galleries/{name}"), "").status, 201);
+    }
+    let first = service.get("/v1/galleries?limit=2").ok();
+    assert_eq!(
+        (names_in(&first), &first["next"]),
+        (vec!["default".into(), "A".into()], &json!("A"))
+    );
+    let second = service.get("/v1/galleries?limit=2&after=A").ok();
+    assert_eq!((names_in(&second), &second["next"]), (vec!["b".into(), "c".into()], &json!(null)));
+    // Also after one that is gone.
+    service.delete("/v1/galleries/A").ok();
+    assert_eq!(names_in(&service.get("/v1/galleries?after=a").ok()), ["b", "c"]);
+    assert!(names_in(&service.get("/v1/galleries?after=c").ok()).is_empty());
+    for wrong in ["limit=0", "limit=1001", "page=2"] {
+        service.get(&format!("/v1/galleries?{wrong}")).assert_problem(400, "bad_request");
+    }
 }
 
 #[test]

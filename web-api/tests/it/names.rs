@@ -182,9 +182,9 @@ fn a_bundle_without_name_knowledge_has_no_lexicon() {
         "{}",
         service.report
     );
-    service.get("/v1/lexicon?q=zebra").assert_problem(409, "no_lexicon");
+    service.get("/v1/lexicon?q=zebra").assert_problem(404, "no_lexicon");
     for body in [r#"{"synset":"n00000012"}"#, r#"{"attributes":["hoof"]}"#] {
-        service.put(&class("zebra"), body).assert_problem(409, "no_lexicon");
+        service.put(&class("zebra"), body).assert_problem(404, "no_lexicon");
     }
     let made = service.put(&class("zebra"), "{}").json();
     assert_eq!(

@@ -25,7 +25,7 @@ read   GET    G/examples/{example}                200
 read   GET    G/examples/{example}/image          200
 read   GET    G/background/examples               200
 read   GET    G/history                           200
-read   GET    /v1/lexicon                         409 query=q=mug
+read   GET    /v1/lexicon                         404 query=q=mug
 read   POST   G/classify                          200 body=image
 read   POST   G/search                            200 body=image
 read   POST   /v1/embed                           200 body=image

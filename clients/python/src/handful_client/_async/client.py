@@ -76,8 +76,15 @@ class AsyncHandful(AsyncGallery):
 
     async def galleries(self) -> list[models.GalleryEntry]:
         """All galleries: `default`, then the others by name."""
-        call = Call("GET", path("galleries"))
-        return (await self._connection.json(call, models.Galleries)).galleries
+        found: list[models.GalleryEntry] = []
+        after: str | None = None
+        while True:
+            call = Call("GET", path("galleries"), params={"limit": PART, "after": after})
+            part = await self._connection.json(call, models.Galleries)
+            found.extend(part.galleries)
+            after = part.next
+            if after is None:
+                return found
 
     async def create_gallery(self, name: str) -> AsyncGallery:
         """Makes a gallery. One that exists stays as it is."""
