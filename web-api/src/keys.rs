@@ -2,15 +2,14 @@
 
 mod attempts;
 
-use std::fs;
-use std::io::ErrorKind;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use access::keys::Keys;
 use tracing::{error, info};
+
+use crate::file_stamp::FileStamp;
 
 pub use attempts::Attempts;
 
@@ -72,32 +71,10 @@ pub struct KeyFile {
 
 struct LastLook {
     held: Held,
-    look: Look,
+    stamp: FileStamp,
     /// Whether `held` is what the file had at that look.
     is_current: bool,
     looked_at: Instant,
-}
-
-/// What shows that a file is another one than before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Look {
-    Absent,
-    File { modified: Option<SystemTime>, length: u64, inode: u64 },
-    Failed(ErrorKind),
-}
-
-impl Look {
-    fn at(path: &Path) -> Self {
-        match fs::metadata(path) {
-            Ok(found) => Self::File {
-                modified: found.modified().ok(),
-                length: found.len(),
-                inode: found.ino(),
-            },
-            Err(error) if error.kind() == ErrorKind::NotFound => Self::Absent,
-            Err(error) => Self::Failed(error.kind()),
-        }
-    }
 }
 
 impl KeyFile {
@@ -105,9 +82,9 @@ impl KeyFile {
     #[must_use]
     pub fn open(store: PathBuf) -> Self {
         // Before it is read, so that a change meanwhile is noticed.
-        let look = Look::at(&Keys::path(&store));
+        let stamp = FileStamp::of(&Keys::path(&store));
         let (held, is_current) = read(&store, &Held::Open, true);
-        let last = LastLook { held, look, is_current, looked_at: Instant::now() };
+        let last = LastLook { held, stamp, is_current, looked_at: Instant::now() };
         Self { store, last: Mutex::new(last) }
     }
 
@@ -122,12 +99,12 @@ impl KeyFile {
     }
 
     fn look_again(&self, last: &mut LastLook) {
-        let look = Look::at(&Keys::path(&self.store));
-        let is_new = look != last.look;
+        let stamp = FileStamp::of(&Keys::path(&self.store));
+        let is_new = stamp != last.stamp;
         // What failed may have been short of something that is there now.
         if is_new || !last.is_current {
             (last.held, last.is_current) = read(&self.store, &last.held, is_new);
-            last.look = look;
+            last.stamp = stamp;
         }
         last.looked_at = Instant::now();
     }
@@ -172,6 +149,8 @@ fn read(store: &Path, before: &Held, is_new: bool) -> (Held, bool) {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::fs;
+
     use access::Role;
 
     use super::*;

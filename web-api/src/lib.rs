@@ -10,6 +10,7 @@ pub mod allocator;
 pub mod config;
 pub mod connections;
 pub mod exposure;
+pub mod file_stamp;
 pub mod http;
 pub mod jobs;
 pub mod keys;

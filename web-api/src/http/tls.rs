@@ -1,11 +1,9 @@
 //! TLS of the connections: the certificate and its key, which are read again when they change.
 
-use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use models::disk::{self, DiskError};
 use models::fault::{Blame, Fault};
@@ -23,6 +21,7 @@ use tokio_rustls::rustls::{self, CertificateError, RootCertStore, ServerConfig};
 use tokio_rustls::server::TlsStream;
 
 use crate::config::TlsFiles;
+use crate::file_stamp::FileStamp;
 
 /// The most bytes of a certificate chain, and of a key.
 const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -101,9 +100,6 @@ struct Pair {
     fingerprint: String,
     is_expired: bool,
 }
-
-/// What shows that a file is another one: its time, length and inode.
-type FileStamp = Option<(SystemTime, u64, u64)>;
 
 /// Certificate and key.
 type Stamp = [FileStamp; 2];
@@ -214,12 +210,7 @@ fn warn_expired(files: &TlsFiles) {
 }
 
 fn stamp(files: &TlsFiles) -> Stamp {
-    [file_stamp(&files.certificate), file_stamp(&files.key)]
-}
-
-fn file_stamp(path: &Path) -> FileStamp {
-    let metadata = fs::metadata(path).ok()?;
-    Some((metadata.modified().ok()?, metadata.len(), metadata.ino()))
+    [FileStamp::of(&files.certificate), FileStamp::of(&files.key)]
 }
 
 impl Pair {
@@ -305,6 +296,8 @@ fn fingerprint(certificate: &CertificateDer<'_>) -> String {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::fs;
+
     use access::certificate::SelfSigned;
     use tempfile::TempDir;
 
