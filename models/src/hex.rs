@@ -13,6 +13,20 @@ pub fn encode(bytes: &[u8]) -> String {
     })
 }
 
+/// The `N` bytes of a text of two hexadecimal digits each; `None` for any other text.
+pub fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
+    let mut bytes = [0; N];
+    if pairs.len() != N {
+        return None;
+    }
+    for (byte, pair) in bytes.iter_mut().zip(pairs) {
+        let [high, low] = pair.map(|digit| char::from(digit).to_digit(16));
+        *byte = u8::try_from(high? * 16 + low?).ok()?;
+    }
+    Some(bytes)
+}
+
 /// The SHA-256 of `bytes`: 64 hexadecimal digits.
 pub fn sha256(bytes: &[u8]) -> String {
     encode(&Sha256::digest(bytes))
@@ -21,6 +35,16 @@ pub fn sha256(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bytes_come_back_and_other_texts_are_none() {
+        let bytes = [0x00, 0x0F, 0xF0, 0xAB];
+        assert_eq!(decode(&encode(&bytes)), Some(bytes));
+        assert_eq!(decode("000FF0AB"), Some(bytes));
+        for wrong in ["", "000ff0a", "000ff0", "000ff0abcd", "000ff0ag", "000ff0+a", "00äff0"] {
+            assert_eq!(decode::<4>(wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn hashes_are_those_of_the_standard() {

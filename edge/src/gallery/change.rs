@@ -1,5 +1,6 @@
 //! A change of a gallery: one entry of its journal.
 
+use models::hex;
 use models::image::Region;
 use serde::{Deserialize, Serialize};
 
@@ -181,7 +182,7 @@ pub struct Sha256(pub [u8; 32]);
 
 impl From<Sha256> for String {
     fn from(hash: Sha256) -> Self {
-        hash.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::encode(&hash.0)
     }
 }
 
@@ -189,16 +190,10 @@ impl TryFrom<String> for Sha256 {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let wrong = || format!("`{text:.80}` is not a SHA-256: expected 64 hexadecimal digits");
-        let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return Err(wrong()) };
-        let bytes: Option<Vec<u8>> = pairs.iter().map(|pair| byte(*pair)).collect();
-        bytes.and_then(|bytes| bytes.try_into().ok()).map(Self).ok_or_else(wrong)
+        hex::decode(&text)
+            .map(Self)
+            .ok_or_else(|| format!("`{text:.80}` is not a SHA-256: expected 64 hexadecimal digits"))
     }
-}
-
-fn byte(digits: [u8; 2]) -> Option<u8> {
-    let [high, low] = digits.map(|digit| char::from(digit).to_digit(16));
-    u8::try_from(high? * 16 + low?).ok()
 }
 
 #[cfg(test)]

@@ -50,28 +50,6 @@ impl Hash {
     pub(super) fn of(key: &str) -> Self {
         Self(Sha256::digest(key).into())
     }
-
-    /// Reads 64 hexadecimal digits in lower case.
-    fn parse(text: &str) -> Option<Self> {
-        let mut bytes = [0; 32];
-        let pairs = text.as_bytes().chunks(2);
-        if text.len() != 2 * bytes.len() {
-            return None;
-        }
-        for (byte, pair) in bytes.iter_mut().zip(pairs) {
-            let [high, low] = [digit(*pair.first()?)?, digit(*pair.get(1)?)?];
-            *byte = high << 4 | low;
-        }
-        Some(Self(bytes))
-    }
-}
-
-fn digit(c: u8) -> Option<u8> {
-    match c {
-        b'0'..=b'9' => Some(c - b'0'),
-        b'a'..=b'f' => Some(c - b'a' + 10),
-        _ => None,
-    }
 }
 
 impl ConstantTimeEq for Hash {
@@ -95,6 +73,8 @@ impl Serialize for Hash {
 impl<'de> Deserialize<'de> for Hash {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| de::Error::custom("no SHA-256 in hexadecimal digits"))
+        hex::decode(&text)
+            .map(Self)
+            .ok_or_else(|| de::Error::custom("no SHA-256 in hexadecimal digits"))
     }
 }
