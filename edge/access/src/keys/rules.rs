@@ -11,8 +11,8 @@ const MAX_NAME_CHARS: usize = 64;
 /// The most characters of the name of a gallery.
 const MAX_GALLERY_CHARS: usize = 128;
 
-/// What the history has for clients without a key, and for imported changes.
-const RESERVED: [&str; 4] = ["cli", "page", "http", "import"];
+/// The actors of changes that no key made: a key of such a name could take them back as its own.
+const RESERVED: [&str; 6] = ["cli", "http", "library", "page", "retention", "salvage"];
 
 /// Whether the history uses a name for something else than a key.
 pub(super) fn is_reserved(name: &str) -> bool {

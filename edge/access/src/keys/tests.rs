@@ -111,7 +111,7 @@ fn names_and_galleries_follow_rules() {
         assert!(matches!(error, KeysError::BadName(_)), "{name:?}: {error}");
         assert_eq!((error.blame(), error.to_string().lines().count()), (Blame::Input, 1));
     }
-    for name in ["cli", "Page", "HTTP", "import"] {
+    for name in ["cli", "Page", "HTTP", "library", "retention", "salvage"] {
         let error = Keys::add(store.path(), name, Role::Read, None).unwrap_err();
         assert!(matches!(error, KeysError::Reserved(_)), "{name}: {error}");
     }
