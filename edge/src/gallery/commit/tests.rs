@@ -218,7 +218,7 @@ fn embeddings_that_were_written_and_not_read_again_are_reloaded() {
     let mut gallery = Gallery::new(Contents::default(), journal, clock);
     enroll_filed(&mut gallery, 1, vec![vec![(0, vec![1.0, 0.0])]]);
     assert!(gallery.last_change().is_some());
-    assert_eq!(embeddings(&gallery), [[1.0, 0.0]]);
+    assert_eq!(embeddings(&gallery), [[1.0_f32, 0.0]]);
 }
 
 #[test]
@@ -227,7 +227,7 @@ fn the_embeddings_of_a_change_may_be_in_several_parts_and_in_any_order() {
     let store = folder.path().join("store");
     let first = vec![(2, vec![2.0, 1.0]), (0, vec![0.0, 1.0])];
     let second = vec![(1, vec![1.0, 1.0])];
-    let expected = [[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]];
+    let expected: [[f32; 2]; 3] = [[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]];
     let mut gallery = Gallery::open(&store, "space").unwrap();
     enroll_filed(&mut gallery, 3, vec![first, second]);
     assert_eq!(embeddings(&gallery), expected, "at once");
