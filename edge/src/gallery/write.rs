@@ -1,6 +1,6 @@
 //! The calls that change a gallery: each plans changes, which touches nothing, and then makes them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::Gallery;

@@ -1479,6 +1479,9 @@ class Galleries:
     galleries: list[GalleryEntry]
     """`default`, then the others by name."""
 
+    next: str | None = None
+    """The value of `after` for the galleries that follow; null after the last one."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Gallery:

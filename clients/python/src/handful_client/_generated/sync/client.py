@@ -78,8 +78,15 @@ class Handful(Gallery):
 
     def galleries(self) -> list[models.GalleryEntry]:
         """All galleries: `default`, then the others by name."""
-        call = Call("GET", path("galleries"))
-        return (self._connection.json(call, models.Galleries)).galleries
+        found: list[models.GalleryEntry] = []
+        after: str | None = None
+        while True:
+            call = Call("GET", path("galleries"), params={"limit": PART, "after": after})
+            part = self._connection.json(call, models.Galleries)
+            found.extend(part.galleries)
+            after = part.next
+            if after is None:
+                return found
 
     def create_gallery(self, name: str) -> Gallery:
         """Makes a gallery. One that exists stays as it is."""
