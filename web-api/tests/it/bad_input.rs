@@ -149,7 +149,7 @@ fn parameters_of_calls_that_take_none_are_refused() {
         ("POST", "/v1/galleries/default/undo?change=ch_8a3f21", "change"),
         ("POST", "/v1/galleries/default/purge?older_than_days=0", "older_than_days"),
         ("POST", "/v1/galleries/default/calibrate?rate=0.1", "rate"),
-        ("GET", "/v1/galleries?limit=1", "limit"),
+        ("GET", "/v1/doctor?limit=1", "limit"),
         ("GET", "/v1/galleries/default?verbose=1", "verbose"),
         ("DELETE", "/v1/galleries/default/classes/mug?force", "force"),
         ("POST", "/v1/compact?now=true", "now"),

@@ -206,7 +206,7 @@ fn a_file_that_handful_did_not_write_is_an_error_in_a_line() {
         &edited("07Z", "07.Z"),
         &edited("0123", "012"),
         &edited("0123", "012é"),
-        &edited("0123", "ABCD"),
+        &edited("0123", "wxyz"),
         &edited("0123", secret),
         &(edited("", "") + "x"),
         &twice,
