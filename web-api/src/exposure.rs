@@ -58,7 +58,7 @@ impl Exposure {
         let is_reachable = is_beyond || !config.trusted_proxy.is_empty();
         let keys = Keys::read(store)?.map(|keys| keys.list().len());
         let files = tls_files(config, &address, store);
-        if keys.is_none() && config.setup && systemd::logs_output() {
+        if keys.is_none() && is_reachable && config.setup && systemd::logs_output() {
             return Err(logged(store).into());
         }
         if keys.is_none() && is_reachable && !config.insecure && !config.setup {
@@ -97,7 +97,7 @@ impl Exposure {
             self.made.has_certificate = true;
         }
         // Last: little may fail between making a key and showing it.
-        if config.setup && self.keys.is_none() {
+        if config.setup && self.is_reachable && self.keys.is_none() {
             self.made.key = Some(Keys::add(&self.store, ADMIN, Role::Admin, None)?);
             self.keys = Some(1);
         }

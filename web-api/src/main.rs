@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
+use access::certificate::local_names;
 use edge::Recognizer;
 use edge::device::Device;
 use edge::gallery::{Gallery, GalleryLimits};
@@ -75,7 +76,9 @@ fn fail(error: &dyn Fault) -> ExitCode {
     ExitCode::from(exit_code(error))
 }
 
-fn run(config: Config, start: Instant) -> Result<(), AnyFault> {
+fn run(mut config: Config, start: Instant) -> Result<(), AnyFault> {
+    // Nobody outside of the network can make these lead to this machine (DNS rebinding).
+    config.allow_host.extend(local_names());
     for name in Config::unknown_variables() {
         warn!("the environment variable {name} has no effect: there is no such setting");
     }

@@ -60,7 +60,7 @@ pub struct Service {
     pub read_only: bool,
 
     /// Also answer requests for this host name (HTTP header `Host`); names other than localhost, IP
-    /// addresses and those given here are refused; can be repeated
+    /// addresses, the own names of this machine and those given here are refused; can be repeated
     #[config(env = "HANDFUL_ALLOW_HOST", default = [])]
     #[config(layer_attr(arg(long, value_name = "NAME", value_delimiter = ',')))]
     pub allow_host: Vec<String>,

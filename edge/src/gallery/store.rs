@@ -5,7 +5,8 @@
 //! failure is met.
 
 use std::fmt;
-use std::fs;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -97,7 +98,9 @@ impl SharedFile {
         space_id: &str,
         clock: &mut Clock,
     ) -> Result<Self, GalleryError> {
-        fs::create_dir_all(dir).map_err(|e| io_failure(dir, &e))?;
+        // Thumbnails of what was enrolled are not for other users of the machine.
+        let created = DirBuilder::new().recursive(true).mode(0o700).create(dir);
+        created.map_err(|e| io_failure(dir, &e))?;
         // Before the database: its own lock does not name the holder, and it is free while a failed
         // write is settled.
         let lock = Lock::take(dir).map_err(|e| lock_failure(dir, e))?;

@@ -33,10 +33,22 @@ const IMPORT: &str = "/v1/galleries/{gallery}/import";
 
 const MAX_REQUEST_ID_CHARS: usize = 64;
 
-/// The page may load files of this service only, and no page may frame it.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-    img-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
-    frame-ancestors 'none'";
+/// The page may load files of this service only.
+macro_rules! content_security_policy {
+    ($framed_by:literal) => {
+        concat!(
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; \
+             connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors ",
+            $framed_by
+        )
+    };
+}
+
+/// No page may frame it.
+const CONTENT_SECURITY_POLICY: &str = content_security_policy!("'none'");
+
+/// Behind a proxy, a page of the same origin may frame it: that of Home Assistant does.
+const POLICY_BEHIND_A_PROXY: &str = content_security_policy!("'self'");
 
 /// Headers of every response.
 const SAFE_HEADERS: [(HeaderName, &str); 5] = [
@@ -85,6 +97,10 @@ pub async fn pass(
         response = response.map(|body| Body::new(Sending::on(connection, body)));
     }
     add_headers(response.headers_mut(), &id);
+    if !state.config.trusted_proxy.is_empty() {
+        let policy = HeaderValue::from_static(POLICY_BEHIND_A_PROXY);
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
     if let Some(refusal) = response.extensions().get() {
         state.metrics.refusal(*refusal);
     }
