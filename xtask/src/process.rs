@@ -13,8 +13,8 @@ pub(crate) fn cargo(root: &Path) -> Command {
     cargo
 }
 
-/// Builds the programs into `target/release`. With the features of the whole workspace: those of one
-/// package would build its libraries anew.
+/// Builds the programs into `target/release`, with the features of the whole workspace: those of
+/// one package would build its libraries anew.
 pub(crate) fn programs(root: &Path) -> Result<()> {
     run(cargo(root).args(["build", "--workspace", "--release", "--bins"]))
 }
