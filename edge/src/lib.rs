@@ -10,6 +10,7 @@
 
 pub mod attention;
 pub mod backbone;
+pub mod board;
 pub mod classifier;
 pub mod decision;
 pub mod decoder;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod background;
+mod board;
 mod bundles;
 mod conformance;
 mod crash;
@@ -13,6 +14,8 @@ mod decision_bytes;
 mod doctor;
 mod doctor_photographs;
 mod engines;
+#[path = "../shared/faked_boards.rs"]
+mod faked_boards;
 mod files;
 mod fixtures;
 mod inference;
