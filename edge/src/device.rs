@@ -85,6 +85,18 @@ impl Device {
         Self { gallery: name.to_owned(), ..self }
     }
 
+    /// The name of the gallery that is used.
+    #[must_use]
+    pub fn gallery_name(&self) -> &str {
+        &self.gallery
+    }
+
+    /// The user's home folder, if it is known.
+    #[must_use]
+    pub fn home(&self) -> Option<&Path> {
+        self.environment.home.as_deref()
+    }
+
     /// Opens and verifies a bundle: `named`, or the one of the settings.
     ///
     /// # Errors

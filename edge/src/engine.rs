@@ -22,5 +22,5 @@ mod tract;
 pub use choice::{EngineChoice, PrecisionChoice, Provider, UnknownEngine, UnknownPrecision};
 pub use error::EngineError;
 pub use model::{Engine, EngineOptions, Model};
-pub use onnxruntime::load_library;
+pub use onnxruntime::{built_providers, library_version, load_library};
 pub use selection::{Rejection, SelectError, Selected, select, start_verified};

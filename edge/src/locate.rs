@@ -34,6 +34,8 @@ pub const DEFAULT_BUNDLE: &str = "efficientnet-lite0";
 /// What a program knows of the place where it runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Environment {
+    /// The user's home folder.
+    pub home: Option<PathBuf>,
     /// The folder of the executable.
     pub executable_dir: Option<PathBuf>,
     /// The user's data folder: `$XDG_DATA_HOME`, else `~/.local/share`.
@@ -49,13 +51,15 @@ impl Environment {
     #[must_use]
     pub fn read() -> Self {
         let package = absolute("CARGO_MANIFEST_DIR");
-        let home = absolute("HOME").map(|home| home.join(".local/share"));
+        let home = absolute("HOME");
+        let local = home.as_ref().map(|home| home.join(".local/share"));
         let executable = env::current_exe().ok();
         let cargo = package.as_deref().and_then(workspace_of);
         Self {
             workspace: cargo.or_else(|| workspace_of_build(executable.as_deref()?)),
             executable_dir: executable.and_then(|exe| Some(exe.parent()?.to_owned())),
-            data_home: absolute("XDG_DATA_HOME").or(home),
+            data_home: absolute("XDG_DATA_HOME").or(local),
+            home,
             ort_dylib_path: variable("ORT_DYLIB_PATH"),
         }
     }
@@ -287,6 +291,7 @@ mod tests {
 
     fn environment(root: &Path) -> Environment {
         Environment {
+            home: Some(root.join("home")),
             executable_dir: Some(root.join("exe")),
             data_home: Some(root.join("data")),
             workspace: Some(root.join("workspace")),

@@ -39,8 +39,8 @@ const NAME_IT_OF_WHEEL: &str = "name the file onnxruntime/capi/libonnxruntime.so
 
 const ANY_CPU: &str = "run `pip3 install onnxruntime`";
 
-const ANY_GPU: &str = "install the versions of CUDA, cuDNN and TensorRT that the newest ONNX \
-    Runtime needs (https://onnxruntime.ai/docs/execution-providers/TensorRT-ExecutionProvider.html)";
+const ANY_GPU: &str = "install the CUDA, cuDNN and TensorRT that the newest ONNX Runtime needs: \
+    https://onnxruntime.ai/docs/execution-providers/TensorRT-ExecutionProvider.html";
 
 const ANY_GPU_WHEEL: &str = "run `pip3 install onnxruntime-gpu`";
 

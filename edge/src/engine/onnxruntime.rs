@@ -13,7 +13,7 @@ use models::bundle::Precision;
 use models::graph::Shape;
 use ndarray::{ArrayD, ArrayViewD, CowArray, IxDyn};
 use ort::environment::Environment;
-use ort::ep::{self, ExecutionProviderDispatch};
+use ort::ep::{self, ExecutionProvider, ExecutionProviderDispatch};
 use ort::session::builder::SessionBuilder;
 use ort::session::{Session, SessionInputValue};
 use ort::value::{DynValue, TensorRef};
@@ -134,6 +134,32 @@ static LOADED: Mutex<Option<(PathBuf, Environment)>> = Mutex::new(None);
 /// made for another processor; [`EngineError::OtherLibrary`].
 pub fn load_library(path: &Path) -> Result<(), EngineError> {
     environment(path).map(drop)
+}
+
+/// The providers that the library of ONNX Runtime at `path` was built with, which is loaded if it is
+/// not. Whether they work here is another question: [`super::select`] answers it.
+///
+/// # Errors
+/// Those of [`load_library`].
+pub fn built_providers(path: &Path) -> Result<Vec<Provider>, EngineError> {
+    environment(path)?;
+    let gpu = [
+        (Provider::TensorRt, ep::TensorRT::is_available().map_err(refused)?),
+        (Provider::Cuda, ep::CUDA::is_available().map_err(refused)?),
+    ];
+    let built = gpu.into_iter().filter(|(_, is_built)| *is_built).map(|(provider, _)| provider);
+    // ONNX Runtime always has its provider for the processor.
+    Ok(built.chain([Provider::Cpu]).collect())
+}
+
+/// The version of the library of ONNX Runtime at `path`: `1.32.0` by the name of its file, or `1.32`
+/// as the library states it. `None` if it cannot be loaded.
+#[must_use]
+pub fn library_version(path: &Path) -> Option<String> {
+    let file = path.canonicalize().ok()?;
+    let name = file.file_name()?.to_str()?;
+    let named = name.strip_prefix("libonnxruntime.so.").filter(|rest| rest.contains('.'));
+    named.map(str::to_owned).or_else(|| Some(format!("1.{}", ort::util::probe(&file)?)))
 }
 
 /// The environment of the library at `path`, which the first call loads. The `ort` crate is not

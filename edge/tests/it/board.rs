@@ -1,4 +1,4 @@
-//! Faked boards are read, and each row of the table of JetPack gives an advice that can be followed.
+//! Faked boards are read, and each row of the table of JetPack gives advice that can be followed.
 
 use std::fs;
 

@@ -1,11 +1,15 @@
-//! `handful doctor`: checks the bundle, the engines and the store, and suggests what to do.
+//! `handful doctor`: checks board, bundle, engines and store, and suggests what to do.
 
+mod board;
 mod engines;
+mod report;
+mod runtime;
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use edge::board::{Board, free_bytes, next_step};
 use edge::decision;
 use edge::device::{Device, DeviceSettings, StoreAccess, Threads};
 use edge::engine::EngineOptions;
@@ -14,31 +18,45 @@ use edge::lexicon::NameKnowledge;
 use models::bundle::{Bundle, Manifest};
 use models::fault::{AnyFault, Blame, Fault, Message};
 use serde::Serialize;
+use terminal::note;
 
 use crate::text::show;
-use engines::{EngineState, chosen, engine_table, try_engines};
+use board::{BoardState, gigabytes};
+use engines::{EngineState, best, chosen, engine_table, try_engines};
+use runtime::Runtime;
 
 const EXAMPLES: &str = "\
 Examples:
   handful doctor
   handful doctor --json
+  handful doctor --report report.json   write a report for a bug: without names and home folder
+  handful doctor --root /mnt/jetson     read the board of a mounted disk
 
-Exit codes: 0 no problem, 1 a problem of this machine (no engine works, the store is in use), 2 only
-problems of the input (no such bundle).";
+Exit codes: 0 no problem, 1 a problem of this machine (no engine works, the store is in use, its
+disk is full), 2 only problems of the input (no such bundle).";
 
-/// Check the bundle, try every engine and inspect the store
+/// Look at the board, check the bundle, try every engine and inspect the store
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// Also write the answer to a file that can be given to others: JSON without the names of the
+    /// user, of the machine and of galleries, and without the home folder
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Read the files of the board (JetPack, libraries, clocks) below this folder [default: /]
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
 }
 
 #[derive(Debug, Serialize)]
 struct Answer {
+    board: BoardState,
     bundle: Option<BundleState>,
-    onnxruntime: Option<String>,
+    #[serde(flatten)]
+    runtime: Runtime,
     engines: Vec<EngineState>,
     /// File of the lexicon that class names are looked up in.
     lexicon: Option<String>,
@@ -52,6 +70,8 @@ struct Answer {
     decision_off: Option<String>,
     /// The engine that `--engine` selects.
     chosen: Option<String>,
+    /// What to install so that a better engine works.
+    next_step: Option<String>,
     store: StoreState,
     problems: Vec<Problem>,
     hints: Vec<String>,
@@ -88,6 +108,8 @@ struct StoreState {
     /// Examples of none of the classes.
     background: usize,
     revision: u64,
+    /// Bytes that can still be written on its disk.
+    free_bytes: Option<u64>,
 }
 
 pub(crate) fn run(
@@ -95,8 +117,17 @@ pub(crate) fn run(
     device: &Device,
     settings: &DeviceSettings,
 ) -> Result<(), AnyFault> {
-    let answer = examine(device, settings);
+    let root = options.root.as_deref().unwrap_or(Path::new("/"));
+    if !root.is_dir() {
+        let text = format!("--root {} is no folder; name the root of a board", root.display());
+        return Err(Message::input(text).into());
+    }
+    let answer = examine(device, settings, &Board::read(root));
     show(&answer, options.json)?;
+    if let Some(file) = &options.report {
+        report::write(file, &answer, device, root)?;
+        note!("the report is in {}; read it before you give it away", file.display());
+    }
     let problems = &answer.problems;
     let summary = match problems.len() {
         // Only problems fail the command: with a hint, everything still works.
@@ -128,9 +159,9 @@ impl Findings {
     }
 }
 
-fn examine(device: &Device, settings: &DeviceSettings) -> Answer {
+fn examine(device: &Device, settings: &DeviceSettings, board: &Board) -> Answer {
     // No part ends the examination, so that a user sees everything that is to be mended.
-    let mut findings = Findings::default();
+    let mut findings = Findings { hints: board::hints(board), ..Findings::default() };
     let library = device.onnxruntime();
     let is_library_usable = findings.problem_if_err(device.engine_options()).is_some();
     // Not those of the device, which has none if a named library is missing. All engines are tried,
@@ -140,8 +171,9 @@ fn examine(device: &Device, settings: &DeviceSettings) -> Answer {
         threads: settings.threads.map(Threads::get),
         precision: settings.precision.unwrap_or_default(),
     };
+    let runtime = library.as_deref().map(Runtime::of).unwrap_or_default();
     let Some(bundle) = findings.problem_if_err(device.bundle(None)) else {
-        return Answer::without_bundle(library.ok(), findings);
+        return Answer::without_bundle(board, runtime, findings);
     };
     let engines = try_engines(&bundle, &options);
     let chosen = chosen(device.engine(), &engines);
@@ -166,8 +198,10 @@ fn examine(device: &Device, settings: &DeviceSettings) -> Answer {
         lexicon: names.ok(),
         rejects_unknown: decision.is_ok(),
         decision_off: decision.err(),
+        board: BoardState::of(board),
         bundle: Some(BundleState::of(&bundle)),
-        onnxruntime: library.ok().map(|path| path.display().to_string()),
+        runtime,
+        next_step: next_step(board, best(&engines)).map(|step| step.to_string()),
         engines,
         chosen,
         store,
@@ -176,12 +210,20 @@ fn examine(device: &Device, settings: &DeviceSettings) -> Answer {
     }
 }
 
+/// A store grows by about a megabyte at a time.
+const LEAST_FREE_BYTES: u64 = 4 << 20;
+
 fn examine_store(device: &Device, manifest: &Manifest, findings: &mut Findings) -> StoreState {
     let store = look_at_store(device, manifest);
     let store = store.unwrap_or_else(|fault| {
         findings.add_problem(&*fault);
         StoreState::unknown()
     });
+    if let Some(free) = store.free_bytes.filter(|free| *free < LEAST_FREE_BYTES) {
+        findings.add_problem(&Message::machine(format!(
+            "the disk of the store is full: {free} bytes are left; remove files that are not needed"
+        )));
+    }
     if store.path.is_some() && store.classes == 0 {
         let hint = "no class is enrolled; enroll some with `handful enroll DIR`";
         findings.hints.push(hint.to_owned());
@@ -249,7 +291,15 @@ impl BundleState {
 impl StoreState {
     fn unknown() -> Self {
         let state = "not examined".to_owned();
-        Self { path: None, state, classes: 0, examples: 0, background: 0, revision: 0 }
+        Self {
+            path: None,
+            state,
+            classes: 0,
+            examples: 0,
+            background: 0,
+            revision: 0,
+            free_bytes: None,
+        }
     }
 }
 
@@ -257,9 +307,10 @@ impl StoreState {
 fn look_at_store(device: &Device, manifest: &Manifest) -> Result<StoreState, AnyFault> {
     let dir = device.store_dir()?;
     let path = Some(dir.display().to_string());
+    let free_bytes = free_bytes(&dir);
     if !Gallery::store_exists(&dir) {
         let state = "will be created by the first enrollment".to_owned();
-        return Ok(StoreState { path, state, ..StoreState::unknown() });
+        return Ok(StoreState { path, state, free_bytes, ..StoreState::unknown() });
     }
     // Opened and not only looked at: opening checks every page, the space and the lock.
     let gallery = device.gallery(&manifest.space_id, StoreAccess::Existing)?;
@@ -271,17 +322,18 @@ fn look_at_store(device: &Device, manifest: &Manifest) -> Result<StoreState, Any
         examples: classes.iter().map(|class| class.examples.len()).sum(),
         background: gallery.background().len(),
         revision: gallery.revision(),
+        free_bytes,
     })
 }
 
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.board)?;
         match &self.bundle {
             Some(bundle) => writeln!(f, "{bundle}")?,
             None => writeln!(f, "bundle   not usable (see the problems)")?,
         }
-        let library = self.onnxruntime.as_deref().unwrap_or("not found");
-        writeln!(f, "library  ONNX Runtime: {library}")?;
+        writeln!(f, "{}", self.runtime)?;
         if let Some(lexicon) = &self.lexicon {
             writeln!(f, "names    on: lexicon {lexicon}")?;
         }
@@ -300,6 +352,9 @@ impl fmt::Display for Answer {
         if let Some(chosen) = &self.chosen {
             writeln!(f, "chosen: {chosen}")?;
         }
+        if let Some(step) = &self.next_step {
+            writeln!(f, "a better engine, {step}")?;
+        }
         for problem in &self.problems {
             writeln!(f, "problem: {}", problem.text)?;
         }
@@ -312,10 +367,13 @@ impl fmt::Display for Answer {
 
 impl Answer {
     /// Engines and store need a bundle to be examined with.
-    fn without_bundle(library: Option<PathBuf>, findings: Findings) -> Self {
+    fn without_bundle(board: &Board, runtime: Runtime, findings: Findings) -> Self {
         Self {
+            board: BoardState::of(board),
             bundle: None,
-            onnxruntime: library.map(|path| path.display().to_string()),
+            runtime,
+            // What works is not known.
+            next_step: None,
             lexicon: None,
             names_off: None,
             rejects_unknown: false,
@@ -340,15 +398,16 @@ impl fmt::Display for BundleState {
 
 impl fmt::Display for StoreState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { path, state, classes, examples, background, revision } = self;
+        let Self { path, state, classes, examples, background, revision, free_bytes } = self;
         let path = path.as_deref().unwrap_or("-");
         write!(f, "store    {path}: {state}")?;
-        match classes {
-            0 => Ok(()),
-            _ => {
-                write!(f, ", {classes} classes, {examples} examples, ")?;
-                write!(f, "{background} background examples, revision {revision}")
-            }
+        if *classes > 0 {
+            write!(f, ", {classes} classes, {examples} examples, ")?;
+            write!(f, "{background} background examples, revision {revision}")?;
+        }
+        match free_bytes {
+            Some(free) => write!(f, ", {} free on its disk", gigabytes(*free)),
+            None => Ok(()),
         }
     }
 }

@@ -5,6 +5,7 @@
 mod archive;
 mod archive_memory;
 mod bad_input;
+mod board;
 mod commands;
 mod crops;
 #[path = "../../../tests/it/decided.rs"]
@@ -12,6 +13,8 @@ mod decided;
 #[path = "../../../tests/it/decision_bytes.rs"]
 mod decision_bytes;
 mod evaluate;
+#[path = "../../../tests/shared/faked_boards.rs"]
+mod faked_boards;
 #[path = "../../../tests/it/files.rs"]
 mod files;
 mod galleries;

@@ -51,6 +51,13 @@ pub(super) fn chosen(choice: EngineChoice, engines: &[EngineState]) -> Option<St
     })
 }
 
+/// The best engine that works.
+pub(super) fn best(engines: &[EngineState]) -> Option<Provider> {
+    let mut working = engines.iter().filter(|engine| engine.works);
+    let name = &working.next()?.provider;
+    Provider::ALL.into_iter().find(|provider| provider.to_string() == *name)
+}
+
 impl EngineState {
     fn new(provider: Provider, precision: String) -> Self {
         Self {
