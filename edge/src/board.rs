@@ -32,7 +32,7 @@ mod next_step;
 mod packages;
 mod power;
 
-pub use disk::free_bytes;
+pub use disk::{LEAST_FREE_BYTES, free_bytes};
 pub use hardware::{Clocks, Memory, Temperature};
 pub use jetpack::{RELEASES, Release};
 pub use l4t::L4t;

@@ -65,5 +65,5 @@ pub use problem::{AnyProblem, Problem};
 pub use reembed::{Reembed, ReembedComparison, ReembedForgotten, ReembedRequest, ReembedState};
 pub use search::{Searched, SearchedImage, SimilarExample};
 pub use service::{Bundle, Engine, Health, Limits, Rejection, Version};
-pub use service_doctor::{AccessState, ServiceDoctor, ServiceLimits, StoreState};
+pub use service_doctor::{AccessState, ServiceBoard, ServiceDoctor, ServiceLimits, StoreState};
 pub use upload::{ImageForm, ImageList, KeptImage, RawImage};

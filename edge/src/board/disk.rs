@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+/// With less than this a disk is full for a store, which grows by about a megabyte at a time.
+pub const LEAST_FREE_BYTES: u64 = 4 << 20;
+
 /// Bytes that this user can still write below a folder, which need not exist yet.
 ///
 /// `None` if the system does not state it.

@@ -54,7 +54,13 @@ pub(super) fn names(root: &Path, folder: &str) -> Vec<String> {
     names
 }
 
+/// More than a version has.
+const MAX_VERSION: usize = 32;
+
 /// The numbers of a version, such as `10.3.0`; `None` if it is anything else.
 pub(super) fn version(text: &str) -> Option<Vec<u32>> {
+    if text.len() > MAX_VERSION {
+        return None;
+    }
     text.split('.').map(|part| part.parse().ok()).collect()
 }

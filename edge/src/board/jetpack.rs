@@ -145,7 +145,7 @@ pub const RELEASES: &[Release] = &[
         read_on: "2026-12-01",
         unsure: Some(
             "whether the wheel has the file libonnxruntime.so, and TensorRT in it; the version of \
-             cuDNN is from memory, and others state CUDA 12.4",
+             cuDNN was not read on a page of NVIDIA, and others state CUDA 12.4",
         ),
     },
     Release {
@@ -194,7 +194,7 @@ pub const RELEASES: &[Release] = &[
         install_cpu: PYTHON,
         source: "https://developer.nvidia.com/embedded/jetpack/downloads/archive-7.0.md",
         read_on: "2026-12-01",
-        unsure: Some("the versions of cuDNN and TensorRT are from memory"),
+        unsure: Some("the versions of cuDNN and TensorRT were not read on a page of NVIDIA"),
     },
     Release {
         jetpack: "7.1",

@@ -215,3 +215,23 @@ fn each_release_of_nvidia_is_in_its_row() {
         assert_eq!(board.release().map(|row| row.jetpack), jetpack, "{l4t}");
     }
 }
+
+#[test]
+fn the_guide_shows_every_row() {
+    let guide = include_str!("../../../docs/guide/device.md");
+    for row in RELEASES {
+        let line = format!(
+            "| {} | {} | {} | {} | {} | {} | {} | [{}]({}) |",
+            row.jetpack,
+            row.since,
+            row.cuda,
+            row.cudnn.unwrap_or("—"),
+            row.tensorrt,
+            row.python,
+            row.onnxruntime,
+            row.read_on,
+            row.source
+        );
+        assert!(guide.lines().any(|shown| shown == line), "{line}");
+    }
+}

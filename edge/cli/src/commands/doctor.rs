@@ -9,7 +9,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use edge::board::{Board, free_bytes, next_step};
+use edge::board::{Board, LEAST_FREE_BYTES, free_bytes, next_step};
 use edge::decision;
 use edge::device::{Device, DeviceSettings, StoreAccess, Threads};
 use edge::engine::EngineOptions;
@@ -209,9 +209,6 @@ fn examine(device: &Device, settings: &DeviceSettings, board: &Board) -> Answer 
         hints: findings.hints,
     }
 }
-
-/// A store grows by about a megabyte at a time.
-const LEAST_FREE_BYTES: u64 = 4 << 20;
 
 fn examine_store(device: &Device, manifest: &Manifest, findings: &mut Findings) -> StoreState {
     let store = look_at_store(device, manifest);
