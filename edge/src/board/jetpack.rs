@@ -1,7 +1,7 @@
 //! The releases of JetPack: what each contains, and which ONNX Runtime runs on it.
 //!
-//! Each row has the page that it was read from and the day on which it was read. What no page of
-//! NVIDIA states, or what nobody has tried, is in [`Release::unsure`].
+//! Each row has the pages that it was read from and the day on which they were read. What those
+//! pages do not state, and what nobody has tried, is in [`Release::unsure`].
 
 use super::l4t::L4t;
 
@@ -30,9 +30,11 @@ pub struct Release {
     pub install: Option<&'static str>,
     /// What to do to get an ONNX Runtime for the processor.
     pub install_cpu: &'static str,
-    /// Where the versions are from.
+    /// Where the versions of NVIDIA's libraries are from.
     pub source: &'static str,
-    /// The day on which the source was read: `2026-12-01`.
+    /// Where the version of ONNX Runtime is from.
+    pub onnxruntime_source: &'static str,
+    /// The day on which both were read: `2026-12-01`.
     pub read_on: &'static str,
     /// What is not certain.
     pub unsure: Option<&'static str>,
@@ -53,10 +55,16 @@ const ZOO_PYTHON_310: &str = "install onnxruntime_gpu-1.18.0-cp310-cp310-linux_a
     https://elinux.org/Jetson_Zoo#ONNX_Runtime";
 const JETSON_AI_LAB: &str = "run `pip3 install onnxruntime-gpu==1.23.0 --index-url \
     https://pypi.jetson-ai-lab.io/jp6/cu126`";
-const BUILD_1_24: &str = "build ONNX Runtime 1.24.2 with `--build_shared_lib --use_tensorrt` as in \
-    https://onnxruntime.ai/docs/build/eps.html";
-const BUILD_1_26: &str = "build ONNX Runtime 1.26.0 with `--build_shared_lib --use_tensorrt` as in \
-    https://onnxruntime.ai/docs/build/eps.html";
+const BUILD: &str = "build ONNX Runtime 1.24.2 with `--build_shared_lib --use_cuda --use_tensorrt` \
+    as in https://onnxruntime.ai/docs/build/eps.html";
+
+const CONTAINERS: &str = "https://github.com/dusty-nv/jetson-containers";
+const ULTRALYTICS: &str =
+    "https://github.com/ultralytics/ultralytics/blob/main/docs/en/guides/nvidia-jetson.md";
+const ROBOFLOW_7_1: &str = "https://github.com/roboflow/inference/blob/main/docker/dockerfiles/\
+    Dockerfile.onnx.jetson.7.1.0";
+const ROBOFLOW_7_2: &str = "https://github.com/roboflow/inference/blob/main/docker/dockerfiles/\
+    Dockerfile.onnx.jetson.7.2.0";
 
 const NOT_TRIED: &str = "whether the wheel has the file libonnxruntime.so, and TensorRT in it";
 
@@ -75,6 +83,7 @@ pub const RELEASES: &[Release] = &[
         install: None,
         install_cpu: NODE,
         source: "https://gist.github.com/Tiryoh/2b5dc1f86ab6bc3e6922e97a4c1ac2f2",
+        onnxruntime_source: CONTAINERS,
         read_on: "2026-12-01",
         unsure: Some("whether that library loads with the glibc 2.27 of Ubuntu 18.04"),
     },
@@ -91,6 +100,7 @@ pub const RELEASES: &[Release] = &[
         install: None,
         install_cpu: NODE,
         source: "https://gist.github.com/Tiryoh/2b5dc1f86ab6bc3e6922e97a4c1ac2f2",
+        onnxruntime_source: CONTAINERS,
         read_on: "2026-12-01",
         unsure: Some("whether that library loads with the glibc 2.27 of Ubuntu 18.04"),
     },
@@ -107,6 +117,7 @@ pub const RELEASES: &[Release] = &[
         install: None,
         install_cpu: PYTHON_38,
         source: "https://developer.nvidia.com/embedded/jetpack-sdk-502",
+        onnxruntime_source: "https://github.com/microsoft/onnxruntime/issues/15732",
         read_on: "2026-12-01",
         unsure: Some("the previews of 5.0 (L4T 34) have older versions of cuDNN and TensorRT"),
     },
@@ -123,6 +134,7 @@ pub const RELEASES: &[Release] = &[
         install: Some(ZOO_PYTHON_38),
         install_cpu: PYTHON_38,
         source: "https://github.com/edgehook/Jetson-AI-task",
+        onnxruntime_source: ULTRALYTICS,
         read_on: "2026-12-01",
         unsure: Some(
             "whether the wheel has the file libonnxruntime.so, and runs with TensorRT 8.5: others \
@@ -141,11 +153,13 @@ pub const RELEASES: &[Release] = &[
         onnxruntime: "1.18.0",
         install: Some(ZOO_PYTHON_310),
         install_cpu: PYTHON,
-        source: "https://github.com/triton-inference-server/server/issues/7667",
+        source: "https://github.com/NVIDIA/TensorRT/issues/3690",
+        onnxruntime_source: ULTRALYTICS,
         read_on: "2026-12-01",
         unsure: Some(
-            "whether the wheel has the file libonnxruntime.so, and TensorRT in it; the version of \
-             cuDNN was not read on a page of NVIDIA, and others state CUDA 12.4",
+            "whether the wheel has the file libonnxruntime.so, and TensorRT in it; an earlier \
+             edition of the page names it; the versions of NVIDIA are those of L4T 36.2, others \
+             state CUDA 12.4 for 36.3, and that of cuDNN was not read",
         ),
     },
     Release {
@@ -161,6 +175,7 @@ pub const RELEASES: &[Release] = &[
         install: Some(JETSON_AI_LAB),
         install_cpu: PYTHON,
         source: "https://pytorch.org/TensorRT/getting_started/jetpack.html",
+        onnxruntime_source: "https://github.com/ultralytics/ultralytics/issues/21463",
         read_on: "2026-12-01",
         unsure: Some(NOT_TRIED),
     },
@@ -177,6 +192,7 @@ pub const RELEASES: &[Release] = &[
         install: Some(JETSON_AI_LAB),
         install_cpu: PYTHON,
         source: "https://github.com/k2-fsa/sherpa-onnx/pull/1914",
+        onnxruntime_source: "https://github.com/ultralytics/ultralytics/issues/21463",
         read_on: "2026-12-01",
         unsure: Some(NOT_TRIED),
     },
@@ -190,11 +206,12 @@ pub const RELEASES: &[Release] = &[
         cudnn: Some("9.12"),
         tensorrt: "10.13",
         onnxruntime: "1.24.2",
-        install: Some(BUILD_1_24),
+        install: Some(BUILD),
         install_cpu: PYTHON,
         source: "https://developer.nvidia.com/embedded/jetpack/downloads/archive-7.0.md",
+        onnxruntime_source: ROBOFLOW_7_1,
         read_on: "2026-12-01",
-        unsure: Some("the versions of cuDNN and TensorRT were not read on a page of NVIDIA"),
+        unsure: Some("the versions of cuDNN and TensorRT were not read on the page"),
     },
     Release {
         jetpack: "7.1",
@@ -206,11 +223,12 @@ pub const RELEASES: &[Release] = &[
         cudnn: None,
         tensorrt: "10.13",
         onnxruntime: "1.24.2",
-        install: Some(BUILD_1_24),
+        install: Some(BUILD),
         install_cpu: PYTHON,
-        source: "https://developer.nvidia.com/embedded/jetpack/downloads/archive-7.1.md",
+        source: ROBOFLOW_7_1,
+        onnxruntime_source: ROBOFLOW_7_1,
         read_on: "2026-12-01",
-        unsure: Some("the version of TensorRT is that of an image of Roboflow, not of NVIDIA"),
+        unsure: Some("whether TensorRT is in an ONNX Runtime that is built so"),
     },
     Release {
         jetpack: "7.2",
@@ -221,11 +239,12 @@ pub const RELEASES: &[Release] = &[
         cuda: "13.2",
         cudnn: None,
         tensorrt: "10.16.1",
-        onnxruntime: "1.26.0",
-        install: Some(BUILD_1_26),
+        onnxruntime: "1.24.2",
+        install: Some(BUILD),
         install_cpu: PYTHON,
-        source: "https://github.com/roboflow/inference/tree/main/docker/dockerfiles",
+        source: ROBOFLOW_7_2,
+        onnxruntime_source: ROBOFLOW_7_2,
         read_on: "2026-12-01",
-        unsure: Some("all versions are those of an image of Roboflow, not of NVIDIA"),
+        unsure: Some("the page does not state the version of TensorRT"),
     },
 ];

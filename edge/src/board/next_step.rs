@@ -20,10 +20,12 @@ pub struct NextStep {
 impl fmt::Display for NextStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "for {}: {}", self.provider, self.actions.join("; then "))?;
-        let Some(Release { jetpack, source, read_on, unsure, .. }) = self.release else {
+        let Some(Release { jetpack, source, onnxruntime_source, read_on, unsure, .. }) =
+            self.release
+        else {
             return Ok(());
         };
-        write!(f, " (JetPack {jetpack}: {source}, {read_on}")?;
+        write!(f, " (JetPack {jetpack}, as read on {read_on}: {source} {onnxruntime_source}")?;
         match unsure {
             Some(unsure) => write!(f, "; not certain: {unsure})"),
             None => f.write_str(")"),

@@ -158,7 +158,9 @@ fn the_rows_are_complete_and_in_order() {
     }
     for row in RELEASES {
         assert!(row.since < row.before, "{row:?}");
-        assert!(row.source.starts_with("https://"), "{row:?}");
+        for source in [row.source, row.onnxruntime_source] {
+            assert!(source.starts_with("https://") && !source.contains(' '), "{row:?}");
+        }
         let date: Vec<_> = row.read_on.split('-').collect();
         assert!(date.len() == 3 && row.read_on.len() == 10, "{row:?}");
         assert!(numbers(row.ubuntu) >= vec![18, 4] && numbers(row.python) >= vec![3, 6], "{row:?}");
@@ -221,7 +223,7 @@ fn the_guide_shows_every_row() {
     let guide = include_str!("../../../docs/guide/device.md");
     for row in RELEASES {
         let line = format!(
-            "| {} | {} | {} | {} | {} | {} | {} | [{}]({}) |",
+            "| {} | {} | {} | {} | {} | {} | [{}]({}) | [{}]({}) |",
             row.jetpack,
             row.since,
             row.cuda,
@@ -229,6 +231,7 @@ fn the_guide_shows_every_row() {
             row.tensorrt,
             row.python,
             row.onnxruntime,
+            row.onnxruntime_source,
             row.read_on,
             row.source
         );
