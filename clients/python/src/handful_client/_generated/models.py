@@ -1032,6 +1032,59 @@ class Senses:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ServiceBoard:
+    """The machine that the service runs on. Null is not known: most machines lack most of it."""
+
+    celsius: float | None = None
+    """The highest temperature of its sensors, in degrees Celsius."""
+
+    clock_limit_mhz: int | None = None
+    """The highest clock that the power mode allows, in MHz."""
+
+    clock_max_mhz: int | None = None
+    """The highest clock of the hardware, in MHz."""
+
+    clock_mhz: int | None = None
+    """The clock of the fastest core now, in MHz."""
+
+    cores: int | None = None
+    """Cores of the processor that are switched on."""
+
+    cuda: str | None = None
+    """The version of CUDA."""
+
+    cudnn: str | None = None
+    """The version of cuDNN."""
+
+    driver: str | None = None
+    """The version of NVIDIA's driver."""
+
+    jetpack: str | None = None
+    """The release of JetPack on a Jetson."""
+
+    l4t: str | None = None
+    """The release of Jetson Linux."""
+
+    memory_available_bytes: int | None = None
+    """Bytes of memory that programs can still take."""
+
+    memory_bytes: int | None = None
+    """Bytes of memory."""
+
+    model: str | None = None
+    """The name of the board, or of the computer."""
+
+    next_step: str | None = None
+    """What to install so that a better engine than the one in use works; null if there is none."""
+
+    power_mode: str | None = None
+    """The power mode of a Jetson."""
+
+    tensorrt: str | None = None
+    """The version of TensorRT."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ServiceLimits:
     """The limits of the service, by the names of their settings."""
 
@@ -1138,6 +1191,9 @@ class StoreState:
 
     bytes: int | None = None
     """Bytes that it takes on the disk, up to `limits.max_store_bytes`; null if it cannot be read."""
+
+    free_bytes: int | None = None
+    """Bytes that can still be written on its disk; null if the system does not state it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -1769,6 +1825,9 @@ class ServiceDoctor:
 
     access: AccessState
     """Who may call the service."""
+
+    board: ServiceBoard
+    """The machine that the service runs on."""
 
     bundle: Bundle
     """The bundle in use."""
