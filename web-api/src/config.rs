@@ -43,6 +43,8 @@ pub struct Config {
     pub log: LevelFilter,
     /// Limits of requests.
     pub limits: Limits,
+    /// Ask the running service for its health instead of starting one.
+    pub check_health: bool,
 }
 
 /// Why the service does not start with these settings.
@@ -76,12 +78,13 @@ impl Config {
     /// [`ConfigError`] in one line: the setting, what is wrong, what is expected.
     pub fn resolve(args: impl IntoIterator<Item = OsString>) -> Result<Self, ConfigError> {
         let arguments = terminal::parse_from::<Arguments>(args)?;
-        let Arguments { service, device, config, print_config } = arguments;
+        let Arguments { service, device, config, print_config, check_health } = arguments;
         if print_config {
             return Err(ConfigError::Template(settings::template()));
         }
         let file = config.as_deref().map(SettingsFile::read).transpose()?;
-        Ok(Self::new(service.over(file.as_ref())?, device.over(file.as_ref())?)?)
+        let config = Self::new(service.over(file.as_ref())?, device.over(file.as_ref())?)?;
+        Ok(Self { check_health, ..config })
     }
 
     /// The environment variables that look like settings and are none: those of an earlier version,
@@ -111,6 +114,7 @@ impl Config {
             trusted_proxy: service.trusted_proxy,
             log: service.log,
             limits,
+            check_health: false,
         })
     }
 }

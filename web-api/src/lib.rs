@@ -11,6 +11,7 @@ pub mod config;
 pub mod connections;
 pub mod exposure;
 pub mod file_stamp;
+pub mod health;
 pub mod http;
 pub mod jobs;
 pub mod keys;

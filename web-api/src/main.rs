@@ -24,6 +24,7 @@ use tracing::warn;
 use web_api::allocator;
 use web_api::config::{Config, ConfigError, Listen};
 use web_api::exposure::Exposure;
+use web_api::health;
 use web_api::http::listener::Listener;
 use web_api::http::server;
 use web_api::http::tls::Tls;
@@ -52,6 +53,10 @@ fn main() -> ExitCode {
         Err(ConfigError::Template(text)) => return print_template(&text),
         Err(error) => return fail(&error),
     };
+    if config.check_health {
+        return health::check(&config.listen)
+            .map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS);
+    }
     let log = match Log::start(config.log) {
         Ok(log) => log,
         Err(error) => return fail(&*AnyFault::from(error)),

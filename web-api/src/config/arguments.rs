@@ -11,6 +11,7 @@ Examples:
   handful-server --listen 127.0.0.1:9000 --store ./store --engine cpu
   handful-server --listen 0.0.0.0:8443 --setup
   handful-server --print-config > handful.toml
+  handful-server --check-health
   HANDFUL_BUNDLE=./bundles/mine handful-server --config /etc/handful/handful.toml
 
 On an address that other machines can reach, the service starts only when a key exists: `handful
@@ -54,4 +55,9 @@ pub(super) struct Arguments {
     /// Print a TOML file with all settings, their help texts and defaults, and end
     #[arg(long)]
     pub(super) print_config: bool,
+
+    /// Ask the service that runs at --listen whether it is ready, and end with 0 if it is and 1 if
+    /// not: the health check of a container
+    #[arg(long, conflicts_with = "print_config")]
+    pub(super) check_health: bool,
 }

@@ -24,6 +24,7 @@ mod exposure;
 mod galleries;
 mod galleries_page;
 mod guide_examples;
+mod health;
 mod history;
 mod history_page;
 mod idempotency;
