@@ -4,6 +4,7 @@ mod cycles;
 mod disk;
 mod faults;
 mod glossary;
+mod home_assistant;
 mod imports;
 mod layers;
 mod links;

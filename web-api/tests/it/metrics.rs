@@ -13,7 +13,7 @@ use crate::service::{CLASSIFY, Service};
 
 /// A file of docs/deploy.
 pub(crate) fn deployed(file: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/deploy").join(file)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy").join(file)
 }
 
 /// Whether a program of Prometheus is there; if not, the reason is on standard error.

@@ -1,23 +1,20 @@
 //! The README's first command, as a new user gives it: it must come up, answer and stop.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 use crate::process;
+use crate::running::{PAUSE, TIME_LIMIT, free_address, stop};
 
-/// How long the service may take to start or to stop.
-const TIME_LIMIT: Duration = Duration::from_secs(60);
 /// How long random requests are sent, without those of the examples and the bounds.
 const SECONDS_OF_REQUESTS: &str = "60";
-/// Between two questions whether the service is ready or gone.
-const PAUSE: Duration = Duration::from_millis(50);
 
 /// Starts the service, looks at its page, stops it.
 pub(super) fn starts_and_stops(root: &Path) -> Result<()> {
@@ -81,11 +78,6 @@ fn with_service(root: &Path, work: impl FnOnce(SocketAddr, &Path) -> Result<()>)
     cleaned.context("the service left no store")
 }
 
-fn free_address() -> Result<SocketAddr> {
-    // The port is free again once the listener is dropped, here; the service takes it next.
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
-}
-
 fn wait_until_ready(service: &mut Child, address: SocketAddr) -> Result<()> {
     let start = Instant::now();
     while start.elapsed() < TIME_LIMIT {
@@ -117,21 +109,4 @@ fn get(address: SocketAddr, path: &str) -> Result<String> {
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     Ok(String::from_utf8_lossy(&answer).into_owned())
-}
-
-/// Asks the service to stop as a supervisor does, and waits until it has.
-fn stop(service: &mut Child) -> Result<()> {
-    ensure!(service.try_wait()?.is_none(), "the service is gone already");
-    // `kill` sends the signal, as `Child::kill` would not let the service finish its work.
-    process::run(Command::new("kill").args(["-TERM", &service.id().to_string()]))?;
-    let start = Instant::now();
-    while start.elapsed() < TIME_LIMIT {
-        if let Some(status) = service.try_wait()? {
-            ensure!(status.success(), "asked to stop, the service ended with {status}");
-            return Ok(());
-        }
-        sleep(PAUSE);
-    }
-    service.kill()?;
-    bail!("the service did not stop in {} s", TIME_LIMIT.as_secs())
 }

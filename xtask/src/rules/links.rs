@@ -3,13 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use crate::docs::targets;
 use crate::sources::read;
-
-/// Targets of the Markdown links in a text, but for those on other hosts.
-fn targets(text: &str) -> Vec<&str> {
-    let links = text.split("](").skip(1).filter_map(|rest| Some(rest.split_once(')')?.0));
-    links.filter(|target| !target.contains("://")).collect()
-}
 
 /// The anchors that a Markdown renderer gives to the headings of a text.
 fn anchors(text: &str) -> BTreeSet<String> {
@@ -46,11 +41,11 @@ fn is_document(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "md")
 }
 
-/// Markdown files at the top of the checkout, and all of those in `docs`.
+/// Markdown files at the top of the checkout, and all of those in `docs` and `deploy`.
 fn documents(root: &Path) -> Vec<PathBuf> {
     let mut found = entries(root, Path::new(""));
     // Other folders at the top may be large and are not ours: `target`, `.venv`.
-    let mut folders = vec![PathBuf::from("docs")];
+    let mut folders = vec![PathBuf::from("docs"), PathBuf::from("deploy")];
     while let Some(folder) = folders.pop() {
         let (below, files) =
             entries(root, &folder).into_iter().partition(|e| root.join(e).is_dir());
