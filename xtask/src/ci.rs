@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use crate::client;
+use crate::container;
 use crate::process;
 use crate::setup;
 use crate::test::Totals;
@@ -34,6 +35,7 @@ pub(crate) fn ci(root: &Path) -> bool {
     steps.run("benchmarks", || benchmarks(root));
     steps.run("service", || service::starts_and_stops(root));
     steps.run("API", || service::keeps_its_document(root));
+    steps.run("container", || container::make(root));
     steps.run("Python client", || client::test(root));
     steps.run("example", || example(root));
     // The totals of the tests are the last line, so every other failure is added to them.

@@ -32,10 +32,16 @@ const BUNDLES: &str = "usr/share/handful/bundles";
 const PASSWD: &str = "root:x:0:0::/:/nologin\nhandful:x:10001:10001::/var/lib/handful:/nologin\n";
 const GROUP: &str = "root:x:0:\nhandful:x:10001:\n";
 
-/// Gathers the root, holds its size to the limit, and starts the service in it.
+/// Builds the programs, and makes the root of them.
 pub(crate) fn container(root: &Path) -> Result<()> {
     let build = ["build", "--release", "-p", "handful-web-api", "-p", "handful-cli"];
     process::run(process::cargo(root).args(build))?;
+    make(root)
+}
+
+/// Gathers the root of the programs that are built, holds its size to the limit, and starts the
+/// service in it.
+pub(crate) fn make(root: &Path) -> Result<()> {
     let image = root.join(CONTEXT).join("root");
     gather(root, &image)?;
     let bytes = size(&image)?;

@@ -4,7 +4,7 @@
 //! Nothing of the site is loaded from another host.
 
 mod api;
-mod book;
+pub(crate) mod book;
 mod pages;
 
 use std::ffi::OsString;
@@ -13,8 +13,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
-
-pub(crate) use book::targets;
 
 use crate::process;
 use crate::sources::read;

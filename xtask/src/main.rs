@@ -1,14 +1,20 @@
-//! Project chores: `cargo xtask setup | test | style | results | client | ci`.
+//! Project chores: `cargo xtask setup | test | style | results | client | docs | container |
+//! nightly | release | ci`.
 //!
 //! Everything a checkout needs beyond crates is fetched here, by package name and only when it is
 //! missing; everything a change must pass is run here, so that a person and CI type the same words.
 
 mod ci;
 mod client;
+mod container;
+mod docs;
+mod nightly;
 mod process;
+mod release;
 mod results;
 #[cfg(test)]
 mod rules;
+mod running;
 mod setup;
 mod sources;
 mod style;
@@ -27,6 +33,12 @@ Examples:
   cargo xtask style     how the sources read: lengths of functions and files, closures, comments
   cargo xtask results   write the accuracy tables of README.md and docs/results.md
   cargo xtask client    write what is generated of the Python client from docs/openapi.json
+  cargo xtask docs      build the guide as a site, in target/book/html
+  cargo xtask container gather the root of the container image, and start the service in it
+  cargo xtask nightly fuzz
+                        what takes hours: fuzzing, or the service under load
+  cargo xtask release 0.2.0
+                        make everything of a version but its commit and its tag
   cargo xtask ci        format, licenses, lints, style, documentation, tests, benchmarks, a start of
                         the service, the Python client, the example";
 
@@ -67,6 +79,27 @@ enum Chore {
     },
     /// Write the generated part of the Python client in clients/python.
     Client,
+    /// Build the guide as a site, with the reference of the HTTP API, and check its links.
+    Docs {
+        /// Add the reference of the Rust library, which takes minutes.
+        #[arg(long)]
+        rust: bool,
+    },
+    /// Gather the root of the container image, and start the service in it.
+    Container,
+    /// Fuzz every reader, or run the service for an hour.
+    Nightly {
+        /// What to do.
+        work: nightly::Work,
+    },
+    /// Check the tree, write versions and dates, build what users get, and write the notes.
+    Release {
+        /// The version, such as 0.2.0.
+        version: String,
+        /// Only write the notes, of a version that is made.
+        #[arg(long)]
+        notes: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -98,6 +131,11 @@ fn run(chore: Chore) -> Result<bool> {
         Chore::Ci => Ok(ci::ci(&root)),
         Chore::Results { check } => results::results(&root, check),
         Chore::Client => client::generate(&root).map(|()| true),
+        Chore::Docs { rust } => docs::docs(&root, rust).map(|()| true),
+        Chore::Container => container::container(&root).map(|()| true),
+        Chore::Nightly { work } => nightly::nightly(&root, work).map(|()| true),
+        Chore::Release { version, notes: true } => release::notes(&root, &version).map(|()| true),
+        Chore::Release { version, .. } => release::release(&root, &version).map(|()| true),
     }
 }
 

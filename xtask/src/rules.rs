@@ -12,3 +12,4 @@ mod modules;
 mod retired_words;
 mod shown_example;
 mod uses;
+mod workflows;

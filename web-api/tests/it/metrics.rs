@@ -1,4 +1,4 @@
-//! Metrics as Prometheus reads them: both text formats, every series, and what docs/deploy has.
+//! Metrics as Prometheus reads them: both text formats, every series, and what deploy has.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,7 +11,7 @@ use crate::images::{columns, stripes};
 use crate::rejecting::{half_and_half, unknown};
 use crate::service::{CLASSIFY, Service};
 
-/// A file of docs/deploy.
+/// A file of deploy.
 pub(crate) fn deployed(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy").join(file)
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::docs::targets;
+use crate::docs::book::targets;
 use crate::sources::read;
 
 /// The anchors that a Markdown renderer gives to the headings of a text.
