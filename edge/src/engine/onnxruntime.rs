@@ -136,8 +136,8 @@ pub fn load_library(path: &Path) -> Result<(), EngineError> {
     environment(path).map(drop)
 }
 
-/// The providers that the library of ONNX Runtime at `path` was built with, which is loaded if it is
-/// not. Whether they work here is another question: [`super::select`] answers it.
+/// The providers that the library of ONNX Runtime at `path` was built with. The library is loaded.
+/// Whether they work here is another question: [`super::select`] answers it.
 ///
 /// # Errors
 /// Those of [`load_library`].
@@ -152,8 +152,8 @@ pub fn built_providers(path: &Path) -> Result<Vec<Provider>, EngineError> {
     Ok(built.chain([Provider::Cpu]).collect())
 }
 
-/// The version of the library of ONNX Runtime at `path`: `1.32.0` by the name of its file, or `1.32`
-/// as the library states it. `None` if it cannot be loaded.
+/// The version of the library of ONNX Runtime at `path`: `1.32.0` by the name of its file, or
+/// `1.32` as the library states it. `None` if it cannot be loaded.
 #[must_use]
 pub fn library_version(path: &Path) -> Option<String> {
     let file = path.canonicalize().ok()?;
