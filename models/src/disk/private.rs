@@ -42,8 +42,13 @@ pub fn write_all(files: &[(PathBuf, &[u8])]) -> Result<(), DiskError> {
 /// [`DiskError::Io`].
 pub fn open(path: &Path) -> Result<File, DiskError> {
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    opened(&mut options, path).map_err(DiskError::io(Action::Write, path))
+    options.read(true).write(true);
+    let file = match made(options.clone().create_new(true), path) {
+        // One that is there keeps its owner: it may be a link that leads elsewhere.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => options.open(path),
+        other => other,
+    };
+    file.map_err(DiskError::io(Action::Write, path))
 }
 
 /// Makes a folder that only its owner may enter (mode 0700), and the folders above it if they are
@@ -58,7 +63,7 @@ pub fn create_folder(folder: &Path) -> Result<(), DiskError> {
     restrict_folder(&mut builder);
     match builder.create(folder) {
         Ok(()) => {
-            give_to_owner_of(above, folder);
+            give_folder_to_owner_of(above, folder);
             Ok(())
         }
         Err(_) if folder.is_dir() => Ok(()),
@@ -82,15 +87,16 @@ fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let _ = fs::remove_file(path);
     let mut options = OpenOptions::new();
     // Made anew, so that no link that another user put there is followed.
-    let mut file = opened(options.write(true).create_new(true), path)?;
+    let mut file = made(options.write(true).create_new(true), path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }
 
-fn opened(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+/// A file that these options make anew.
+fn made(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     restrict(options);
     let file = options.open(path)?;
-    give_to_owner_of(parent(path), path);
+    give_to_owner_of(parent(path), &file);
     Ok(file)
 }
 
@@ -111,13 +117,25 @@ fn restrict_folder(builder: &mut DirBuilder) {
     builder.mode(0o700);
 }
 
+// The open file and not its path: who may write the folder could put another file in its place.
 #[cfg(unix)]
-fn give_to_owner_of(folder: &Path, path: &Path) {
-    use std::os::unix::fs::{MetadataExt, lchown};
-    let Ok(folder) = fs::metadata(folder) else { return };
-    if fs::symlink_metadata(path).is_ok_and(|found| found.uid() != folder.uid()) {
+fn give_to_owner_of(folder: &Path, file: &File) {
+    use std::os::unix::fs::{MetadataExt, fchown};
+    let (Ok(folder), Ok(own)) = (fs::metadata(folder), file.metadata()) else { return };
+    if own.uid() != folder.uid() {
         // Only root may; what another user writes stays theirs.
-        let _ = lchown(path, Some(folder.uid()), Some(folder.gid()));
+        let _ = fchown(file, Some(folder.uid()), Some(folder.gid()));
+    }
+}
+
+#[cfg(unix)]
+fn give_folder_to_owner_of(above: &Path, folder: &Path) {
+    use std::os::unix::fs::MetadataExt;
+    let (Ok(file), Ok(named)) = (File::open(folder), fs::symlink_metadata(folder)) else { return };
+    // A link that another user put in its place would lead elsewhere.
+    let is_it = |opened: fs::Metadata| (opened.dev(), opened.ino()) == (named.dev(), named.ino());
+    if named.is_dir() && file.metadata().is_ok_and(is_it) {
+        give_to_owner_of(above, &file);
     }
 }
 
@@ -134,7 +152,10 @@ fn restrict(_: &mut OpenOptions) {}
 fn restrict_folder(_: &mut DirBuilder) {}
 
 #[cfg(not(unix))]
-fn give_to_owner_of(_: &Path, _: &Path) {}
+fn give_to_owner_of(_: &Path, _: &File) {}
+
+#[cfg(not(unix))]
+fn give_folder_to_owner_of(_: &Path, _: &Path) {}
 
 #[cfg(not(unix))]
 fn has_rights_of_others(_: &fs::Metadata) -> bool {
@@ -193,6 +214,20 @@ mod tests {
         write(&path, b"secret").unwrap();
         assert_eq!(fs::read(&target).unwrap(), b"other");
         assert_eq!(fs::read(&path).unwrap(), b"secret");
+    }
+
+    #[test]
+    fn no_link_is_followed_to_make_a_file_or_to_give_one_away() {
+        let base = tempfile::tempdir().unwrap();
+        let [target, lock] = ["target", "lock"].map(|name| base.path().join(name));
+        symlink(&target, &lock).unwrap();
+        assert!(open(&lock).is_err() && !target.exists());
+        fs::write(&target, b"other").unwrap();
+        let before = fs::metadata(&target).unwrap().uid();
+        // As root in the folder of a user who put the link there.
+        let is_root = chown(base.path(), Some(12_345), Some(12_345)).is_ok();
+        drop(open(&lock).unwrap());
+        assert_eq!(fs::metadata(&target).unwrap().uid(), before, "root: {is_root}");
     }
 
     #[test]
