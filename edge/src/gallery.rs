@@ -105,9 +105,6 @@ pub use salvage::{SalvageError, Salvaged, SalvagedGallery};
 pub use settings::{GallerySettings, KeepImages, NotKeepImages, Setting, SettingError};
 pub use store::{STORE_FORMAT, UPLOAD_FILE};
 
-/// Who makes changes, as long as nobody says otherwise.
-const ACTOR: &str = "library";
-
 /// Enrolled classes. See the module for what each call guarantees.
 #[derive(Debug)]
 pub struct Gallery {
@@ -188,7 +185,8 @@ impl Gallery {
             revision: 0,
             journal: Box::new(journal),
             clock,
-            actor: ACTOR.to_owned(),
+            // As long as nobody says otherwise.
+            actor: models::actor::LIBRARY.to_owned(),
             limits: GalleryLimits::default(),
             space_id: String::new(),
             embedding_length: None,

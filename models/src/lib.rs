@@ -4,10 +4,12 @@
 //! * Images, and how they become tensors ([`image`], [`preprocess`], [`dataset`]).
 //! * The files that the parts exchange ([`tensors`], [`checkpoint`], [`bundle`]).
 //! * What is known of classes without any image ([`knowledge`]).
+//! * Names that have one meaning everywhere ([`actor`], [`label`]).
 //!
 //! This crate is pure: bytes in, bytes out. It has no engine, no network access and no global
 //! state, and it opens files in [`disk`] only.
 
+pub mod actor;
 pub mod bundle;
 #[cfg(feature = "cases")]
 pub mod cases;

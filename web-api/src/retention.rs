@@ -7,15 +7,13 @@ use std::time::Duration;
 
 use edge::gallery::GalleryEntry;
 use edge::recognizer::RecognizerError;
+use models::actor::RETENTION;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
 use crate::jobs::client::Writer;
 use crate::jobs::error::JobError;
 use crate::state::AppState;
-
-/// Who purges, as the history shows it.
-const ACTOR: &str = "retention";
 
 /// The time from the start to the first purge: requests of a start come first.
 const FIRST: Duration = Duration::from_secs(10);
@@ -81,5 +79,5 @@ async fn purge_gallery(state: &AppState, gallery: &GalleryEntry) -> usize {
 /// The service itself.
 fn writer() -> Writer {
     // No client has this address, so that the work is charged to none of them.
-    Writer { client: IpAddr::from(Ipv4Addr::UNSPECIFIED).into(), actor: ACTOR.into() }
+    Writer { client: IpAddr::from(Ipv4Addr::UNSPECIFIED).into(), actor: RETENTION.into() }
 }

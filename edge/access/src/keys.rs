@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use models::disk::private;
-use models::{label, utc};
+use models::{actor, label, utc};
 use subtle::{ConditionallySelectable, ConstantTimeEq};
 
 use crate::Role;
@@ -143,7 +143,7 @@ impl Keys {
 
 fn check_new_name(name: &str) -> Result<(), KeysError> {
     rules::check_name(name).map_err(KeysError::BadName)?;
-    match rules::is_reserved(name) {
+    match actor::is_reserved(name) {
         true => Err(KeysError::Reserved(name.to_owned())),
         false => Ok(()),
     }

@@ -25,6 +25,7 @@ use edge::embedder::Embedded;
 use edge::engine::Rejection;
 use edge::gallery::{Gallery, GalleryError};
 use edge::recognizer::{Availability, EngineInfo, GallerySummary, RecognizerError};
+use models::actor;
 use models::fault::{AnyFault, Blame, Message};
 use models::image::Crop;
 use serde::Serialize;
@@ -73,9 +74,6 @@ impl ModelInfo {
     }
 }
 
-/// The name of this program in the history of a gallery.
-const ACTOR: &str = "cli";
-
 /// Opens the recognizer, and warns about name knowledge that cannot be used.
 fn open(device: &Device, access: StoreAccess) -> Result<Recognizer, AnyFault> {
     let opened = device.recognizer(access);
@@ -85,7 +83,7 @@ fn open(device: &Device, access: StoreAccess) -> Result<Recognizer, AnyFault> {
         }
         error => AnyFault::from(error),
     })?;
-    recognizer.set_actor(ACTOR);
+    recognizer.set_actor(actor::CLI);
     if let Availability::Failed(reason) = recognizer.name_availability() {
         // Standard output is for the answer, which a program may read as JSON.
         note!("warning: names: off ({})", one_line(reason));

@@ -5,20 +5,15 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, HeaderName};
+use models::actor::{HTTP, PAGE};
 
 use super::auth::Access;
 use super::problem::Problem;
 use crate::connections::Connection;
 use crate::jobs::client::{ClientAddress, Writer};
 
-/// The header by which the page names itself; it is for display only.
+/// The header by which the page names itself, with [`PAGE`]; it is for display only.
 const HANDFUL_CLIENT: HeaderName = HeaderName::from_static("handful-client");
-
-/// The value that the page sends, and its name in the history.
-const PAGE: &str = "page";
-
-/// The name in the history of every other client.
-const HTTP: &str = "http";
 
 /// The address that a request came from: the other end of the connection, or behind a trusted proxy
 /// the address that the proxy states.

@@ -40,7 +40,7 @@ pub enum KeysError {
     /// The name breaks a rule.
     #[error("{0}; a key is named with 1 to 64 characters, such as `camera 2`")]
     BadName(String),
-    /// The name is one that the history uses for clients without a key.
+    /// The name is one that the history uses for what has no key ([`models::actor`]).
     #[error("the history uses `{0}` for what has no key; choose another name for the key")]
     Reserved(String),
     /// Another key has the name.

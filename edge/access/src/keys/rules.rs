@@ -1,6 +1,6 @@
 //! The rules for what a key is named and which gallery it is for.
 
-use models::label::{folded, is_invisible};
+use models::label::is_invisible;
 
 /// The most keys of a store.
 pub const MAX_KEYS: usize = 1000;
@@ -10,14 +10,6 @@ const MAX_NAME_CHARS: usize = 64;
 
 /// The most characters of the name of a gallery.
 const MAX_GALLERY_CHARS: usize = 128;
-
-/// The actors of changes that no key made: a key of such a name could take them back as its own.
-const RESERVED: [&str; 6] = ["cli", "http", "library", "page", "retention", "salvage"];
-
-/// Whether the history uses a name for something else than a key.
-pub(super) fn is_reserved(name: &str) -> bool {
-    RESERVED.contains(&folded(name).as_str())
-}
 
 /// Checks a name. The error is what is wrong.
 pub(super) fn check_name(name: &str) -> Result<(), String> {

@@ -12,12 +12,12 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use edge::device::Device;
 use edge::gallery::{Galleries, Gallery, GalleryEntry, GalleryError, Label};
-use models::disk;
 use models::fault::{AnyFault, Message, about};
+use models::{actor, disk};
 use serde::Serialize;
 use terminal::note;
 
-use super::{ACTOR, consent, exported};
+use super::{consent, exported};
 use crate::text::{Align, counted, one_line, show, table};
 
 use deleted::DeletedAnswer;
@@ -144,7 +144,7 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
     if lists_deleted == Some(true) {
         return show(&DeletedAnswer::of(galleries.list_deleted()?), options.json);
     }
-    galleries.set_actor(ACTOR);
+    galleries.set_actor(actor::CLI);
     let done = change(&options.action, &mut galleries)?;
     let listed = galleries.list()?.into_iter().map(EntryAnswer::of).collect();
     show(&Answer { done, galleries: listed }, options.json)

@@ -82,6 +82,7 @@ fn what_cannot_be_a_key_is_refused() {
         (" a", ["spaces around it", "1 to 64 characters"]),
         ("a\nb", ["control character", "1 to 64 characters"]),
         ("cli", ["the history uses `cli`", "another name"]),
+        ("Salvage", ["the history uses `Salvage`", "another name"]),
     ] {
         let outcome = run(&sandbox, &["keys", "add", name, "--role", "read"]);
         assert_refused(&outcome, 2, &words);

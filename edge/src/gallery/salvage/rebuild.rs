@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use models::actor;
+
 use super::found::{Found, SalvagedImages, Slot, Slots, enrolled};
 use super::repair::{self, Restored};
 use super::scan::Rows;
@@ -19,9 +21,6 @@ use crate::gallery::other_spaces::Beside;
 use crate::gallery::state::{ExampleState, ExampleStatus, State};
 use crate::gallery::store::seal::Kind;
 use crate::gallery::write::{enrolling, in_parts};
-
-/// Who makes the changes of a repair.
-const ACTOR: &str = "salvage";
 
 /// Repairs of classes that follow from each other: more rounds than damage can ask for.
 const MOST_ROUNDS: usize = 16;
@@ -47,7 +46,7 @@ pub(super) fn rebuild(
 ) -> Result<Rebuilt, GalleryError> {
     // What was there is taken, also if it was made with other limits.
     gallery.limits = GalleryLimits { classes: usize::MAX, examples: usize::MAX };
-    gallery.set_actor(ACTOR);
+    gallery.set_actor(actor::SALVAGE);
     let mut rebuilt = Rebuilt { images: take_journal(gallery, found, rows)?, ..Rebuilt::default() };
     let mut restored = Vec::new();
     if !found.is_whole() {

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use edge::device::Device;
 use edge::gallery::{Archive, DeviceId, Galleries, GalleryError, GalleryId, Imported, Label};
+use models::actor;
 use models::fault::{AnyFault, Message, about};
 use serde::Serialize;
 use terminal::note;
 
-use crate::commands::{ACTOR, changed, check_store, exported};
+use crate::commands::{changed, check_store, exported};
 use crate::text::{counted, show};
 
 const EXPORT_EXAMPLES: &str = "\
@@ -169,7 +170,7 @@ fn import(file: &Path, gallery: Option<&str>, json: bool, device: &Device) -> Re
         check_store(device)?;
     }
     let mut galleries = device.galleries(&manifest.space_id)?;
-    galleries.set_actor(ACTOR);
+    galleries.set_actor(actor::CLI);
     let (gallery, is_new) = target.name(&mut galleries)?;
     let imported = galleries.import(&gallery, archive);
     if is_new && imported.as_ref().is_err_and(changed_nothing) {
