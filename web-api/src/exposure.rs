@@ -112,6 +112,12 @@ impl Exposure {
         Ok(())
     }
 
+    /// Whether a key was ever made.
+    #[must_use]
+    pub fn has_keys(&self) -> bool {
+        self.keys.is_some()
+    }
+
     /// TLS of the connections.
     #[must_use]
     pub fn tls(&self) -> Option<Arc<Tls>> {
@@ -339,6 +345,7 @@ mod tests {
         assert!(text.contains(&exposure.tls().unwrap().fingerprint()), "{text}");
         assert!(Keys::read(store.path()).unwrap().unwrap().find(&key).is_some());
         let mut again = check(&args, store.path()).unwrap();
+        assert!(again.has_keys());
         again.set_up(&config(&args)).unwrap();
         assert!(again.made.key.is_none() && !again.made.has_certificate);
         assert_eq!(again.tls().unwrap().fingerprint(), exposure.tls().unwrap().fingerprint());

@@ -3,7 +3,7 @@
 mod attempts;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use access::keys::Keys;
@@ -88,14 +88,28 @@ impl KeyFile {
         Self { store, last: Mutex::new(last) }
     }
 
+    /// States that keys were there before this was opened: without them no call is admitted, also
+    /// if the file was removed in between.
+    pub fn require(&self) {
+        let mut last = self.lock();
+        if matches!(last.held, Held::Open) {
+            error!("the keys were removed while the service started: every call is refused");
+            last.held = Held::Unreadable;
+        }
+    }
+
     /// The keys as the file has them now, or had them less than a second ago.
     #[must_use]
     pub fn held(&self) -> Held {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.lock();
         if last.looked_at.elapsed() >= PAUSE {
             self.look_again(&mut last);
         }
         last.held.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, LastLook> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn look_again(&self, last: &mut LastLook) {
@@ -197,6 +211,18 @@ mod tests {
             assert!(matches!(later(&file), Held::Unreadable));
         }
         fs::rename(&aside, &path).unwrap();
+        assert!(is_valid(&later(&file), &key));
+    }
+
+    #[test]
+    fn keys_that_were_there_at_the_start_are_required() {
+        let store = tempfile::tempdir().unwrap();
+        let file = KeyFile::open(store.path().to_owned());
+        file.require();
+        assert!(matches!(later(&file), Held::Unreadable), "they are gone");
+        let key = Keys::add(store.path(), "phone", Role::Read, None).unwrap().to_string();
+        assert!(is_valid(&later(&file), &key));
+        file.require();
         assert!(is_valid(&later(&file), &key));
     }
 

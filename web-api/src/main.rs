@@ -106,6 +106,9 @@ fn run(mut config: Config, start: Instant) -> Result<(), AnyFault> {
     exposure.set_up(&config)?;
     let state = AppState::new(config, version, decoder, engine, gallery, store, &galleries)?;
     let state = Arc::new(state.with(networks, exposure.tls().is_some()));
+    if exposure.has_keys() {
+        state.keys.require();
+    }
     runtime.block_on(serve(listener, exposure.tls(), Arc::clone(&state), || {
         let ready = start.elapsed().as_millis();
         let version = env!("CARGO_PKG_VERSION");
