@@ -4,6 +4,7 @@
 //! of them. `--setup` makes what is missing.
 
 use std::fmt;
+use std::fs;
 use std::io::{self, IsTerminal};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -209,8 +210,14 @@ fn tls_files(config: &Config, address: &Listen, store: &Path) -> Option<TlsFiles
         return Some(files.clone());
     }
     let CertificateFiles { certificate, key } = CertificateFiles::in_store(store);
-    let is_there = certificate.exists() && key.exists();
+    // A pair of which a file is lost or cannot be seen is an error: without TLS, keys could be read
+    // on their way.
+    let is_there = [&certificate, &key].iter().any(|path| !is_missing(path));
     (is_there && is_beyond_this_machine(address)).then_some(TlsFiles { certificate, key })
+}
+
+fn is_missing(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
 fn refusal(address: &Listen, store: &Path, command: &[String], needs_certificate: bool) -> Message {
@@ -360,6 +367,11 @@ mod tests {
         assert_eq!(local.url(), "http://127.0.0.1:8080");
         let args = ["--listen", "192.0.2.1:8080", "--insecure"];
         assert_eq!(check(&args, store.path()).unwrap().url(), "https://192.0.2.1:8080");
+        fs::remove_file(folder.join("key.pem")).unwrap();
+        let half = check(&args, store.path()).err().unwrap();
+        assert!(half.contains("key.pem"), "it does not start without TLS: {half}");
+        fs::remove_file(folder.join("cert.pem")).unwrap();
+        assert_eq!(check(&args, store.path()).unwrap().url(), "http://192.0.2.1:8080");
     }
 
     #[test]
