@@ -56,7 +56,9 @@ impl Exposure {
         command: &[String],
     ) -> Result<Self, AnyFault> {
         let is_beyond = is_beyond_this_machine(&address);
-        let is_reachable = is_beyond || !config.trusted_proxy.is_empty();
+        // Only a proxy needs a path of its own.
+        let is_proxied = !config.trusted_proxy.is_empty() || !config.base_path.as_str().is_empty();
+        let is_reachable = is_beyond || is_proxied;
         let keys = Keys::read(store)?.map(|keys| keys.list().len());
         let files = tls_files(config, &address, store);
         if keys.is_none() && is_reachable && config.setup && systemd::logs_output() {
@@ -223,7 +225,7 @@ fn is_missing(path: &Path) -> bool {
 fn refusal(address: &Listen, store: &Path, command: &[String], needs_certificate: bool) -> Message {
     let why = match is_beyond_this_machine(address) {
         true => format!("listening on {address}, other machines could"),
-        false => "--trusted-proxy: whoever reaches the proxy could".to_owned(),
+        false => "--trusted-proxy or --base-path: whoever reaches the proxy could".to_owned(),
     };
     let store = quoted(&store.to_string_lossy());
     let mut steps = vec![format!("handful keys add {ADMIN} --role admin --store {store}")];
@@ -318,11 +320,13 @@ mod tests {
             &["--listen", "192.0.2.1:8443"],
             &["--trusted-proxy", "127.0.0.1"],
             &["--listen", "unix:/run/handful.sock", "--trusted-proxy", "unix"],
+            &["--base-path", "/handful"],
         ] {
             let error = check(args, store.path()).err().unwrap();
             assert!(error.contains("\n  handful keys add admin --role admin --store "), "{error}");
             assert!(error.contains("\n  handful-server --store 'my store'\n"), "{error}");
-            let needs_certificate = !args.contains(&"--trusted-proxy");
+            let is_proxied = args.contains(&"--trusted-proxy") || args.contains(&"--base-path");
+            let needs_certificate = !is_proxied;
             assert_eq!(error.contains("\n  handful tls self-signed --store"), needs_certificate);
             assert!(check(&[args, &["--insecure"]].concat(), store.path()).is_ok());
         }

@@ -18,6 +18,16 @@ use crate::config::TrustedProxy;
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
+/// What proxies write into the requests that they pass on.
+const MARKS: [HeaderName; 6] = [
+    FORWARDED_FOR,
+    FORWARDED_HOST,
+    HeaderName::from_static("x-forwarded-proto"),
+    HeaderName::from_static("x-real-ip"),
+    header::FORWARDED,
+    header::VIA,
+];
+
 /// The host that the client asked a trusted proxy for: a request extension.
 #[derive(Debug, Clone)]
 pub(super) struct ForwardedHost(pub(super) Authority);
@@ -41,6 +51,11 @@ pub(super) fn resolve(request: &mut Request, trusted: &[TrustedProxy]) -> Result
         request.extensions_mut().insert(ForwardedHost(host));
     }
     Ok(())
+}
+
+/// Whether a request came through a proxy, trusted or not, that states so.
+pub(super) fn is_passed_on(headers: &HeaderMap) -> bool {
+    MARKS.iter().any(|mark| headers.contains_key(mark))
 }
 
 fn is_trusted_peer(peer: Peer, trusted: &[TrustedProxy]) -> bool {
@@ -271,6 +286,18 @@ mod tests {
             assert_eq!(client.0, peer.address().into());
             assert!(request.extensions().get::<ForwardedHost>().is_none());
         }
+    }
+
+    #[test]
+    fn requests_of_proxies_are_recognized() {
+        let has = |name: &str| {
+            let request = Request::builder().header("host", "a").header(name, "x");
+            is_passed_on(request.body(Body::empty()).unwrap().headers())
+        };
+        for mark in ["X-Forwarded-For", "x-forwarded-host", "x-real-ip", "forwarded", "via"] {
+            assert!(has(mark), "{mark}");
+        }
+        assert!(!has("origin"));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use super::auth::Access;
 use super::body;
 use super::client::Client;
+use super::forwarded::is_passed_on;
 use super::problem::{Code, Problem};
 use crate::keys::{Held, KeyRefusal};
 use crate::state::AppState;
@@ -39,6 +40,12 @@ pub struct Gate {
 enum Refused {
     #[error("This call needs a key; send it as `Authorization: Bearer KEY` or `x-api-key: KEY`.")]
     Missing,
+    #[error(
+        "This call came through a proxy, and no key was ever made for this service: everyone who \
+         reaches the proxy would be admin. Make a key with `handful keys add`, and send it as \
+         `Authorization: Bearer KEY` or `x-api-key: KEY`."
+    )]
+    PassedOn,
     #[error("This key is not valid: it is mistyped or was revoked. Ask for a new one.")]
     Wrong,
     #[error("Too many wrong keys came from this address. Try again in {0} seconds.")]
@@ -105,6 +112,10 @@ impl Gate {
         parts.headers.remove(header::AUTHORIZATION);
         parts.headers.remove(API_KEY);
         let keys = match self.state.keys.held() {
+            // It is open to this machine, and the proxy is only its last client.
+            Held::Open if !self.state.config.insecure && is_passed_on(&parts.headers) => {
+                return Err(Refused::PassedOn);
+            }
             Held::Open => return Ok(Access::open()),
             Held::Unreadable => return Err(Refused::Unreadable),
             Held::Keys(keys) => keys,
@@ -133,7 +144,7 @@ impl Gate {
 impl Refused {
     fn code(&self) -> Code {
         match self {
-            Self::Missing | Self::Wrong => Code::Unauthorized,
+            Self::Missing | Self::PassedOn | Self::Wrong => Code::Unauthorized,
             Self::Attempts(_) => Code::TooManyAttempts,
             Self::Role { .. } | Self::Gallery { .. } => Code::Forbidden,
             Self::Unreadable => Code::NotReady,
@@ -142,7 +153,7 @@ impl Refused {
 
     fn reason(&self) -> Option<KeyRefusal> {
         match self {
-            Self::Missing => Some(KeyRefusal::Missing),
+            Self::Missing | Self::PassedOn => Some(KeyRefusal::Missing),
             Self::Wrong => Some(KeyRefusal::Wrong),
             Self::Attempts(_) => Some(KeyRefusal::Attempts),
             Self::Role { .. } => Some(KeyRefusal::Role),
@@ -156,7 +167,7 @@ impl Refused {
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let header = match self {
-            Self::Missing => Some((header::WWW_AUTHENTICATE, CHALLENGE)),
+            Self::Missing | Self::PassedOn => Some((header::WWW_AUTHENTICATE, CHALLENGE)),
             Self::Wrong => Some((header::WWW_AUTHENTICATE, WRONG)),
             Self::Attempts(seconds) => Some((header::RETRY_AFTER, seconds.into())),
             Self::Role { .. } | Self::Gallery { .. } | Self::Unreadable => None,

@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+use access::Role;
+use access::keys::Keys;
+
 use crate::service::{Service, tiny};
 
 /// A service that trusts the address of the tests as a proxy.
@@ -41,15 +44,33 @@ fn a_malformed_address_of_a_trusted_proxy_is_refused() {
 
 #[test]
 fn headers_of_others_have_no_effect() {
-    let service = Service::start(&[]);
+    let store = tempfile::tempdir().unwrap();
+    let key = Keys::add(store.path(), "reader", Role::Read, None).unwrap().to_string();
+    let service = Service::start_on(store.path(), &[]);
     for header in [("x-forwarded-for", "nowhere"), ("x-forwarded-host", "evil.example")] {
-        assert_eq!(service.send("GET", "/v1/galleries", &[header], &[]).status, 200, "{header:?}");
+        let headers = [header, ("x-api-key", &key)];
+        assert_eq!(service.send("GET", "/v1/galleries", &headers, &[]).status, 200, "{header:?}");
     }
+}
+
+/// Also if the service does not know of the proxy.
+#[test]
+fn a_service_without_keys_is_not_for_clients_of_a_proxy() {
+    let service = Service::start(&[]);
+    let passed_on =
+        |path: &str| service.send("GET", path, &[("x-forwarded-for", "192.0.2.7")], &[]);
+    let refused = passed_on("/v1/galleries");
+    refused.assert_problem(401, "unauthorized");
+    assert!(refused.text().contains("handful keys add"), "{}", refused.text());
+    for path in ["/livez", "/"] {
+        assert_eq!(passed_on(path).status, 200, "{path}");
+    }
+    assert_eq!(service.get("/v1/galleries").status, 200);
 }
 
 #[test]
 fn a_base_path_may_be_passed_on_or_not() {
-    let service = Service::start(&["--base-path", "/handful"]);
+    let service = Service::start(&["--base-path", "/handful", "--insecure"]);
     for path in ["/handful/livez", "/livez", "/handful/v1/deleted-galleries?limit=1", "/handful/"] {
         assert_eq!(service.get(path).status, 200, "{path}");
     }
