@@ -23,6 +23,7 @@ struct Holder {
     name: Arc<str>,
     role: Role,
     gallery: Option<String>,
+    identity: String,
 }
 
 impl Access {
@@ -35,8 +36,10 @@ impl Access {
     /// That of a key.
     #[must_use]
     pub fn of(key: &Key) -> Self {
+        let gallery = key.gallery.clone();
+        let identity = key.identity();
         let name = key.name.as_str().into();
-        Self(Some(Arc::new(Holder { name, role: key.role, gallery: key.gallery.clone() })))
+        Self(Some(Arc::new(Holder { name, role: key.role, gallery, identity })))
     }
 
     /// The role.
@@ -49,6 +52,12 @@ impl Access {
     #[must_use]
     pub fn key_name(&self) -> Option<&str> {
         self.0.as_ref().map(|holder| &*holder.name)
+    }
+
+    /// What no other key has, also none of the same name; `None` if no key is needed.
+    #[must_use]
+    pub fn identity(&self) -> Option<&str> {
+        self.0.as_ref().map(|holder| holder.identity.as_str())
     }
 
     /// The name or id of the only gallery that the key is for.
@@ -105,7 +114,8 @@ mod tests {
 
     fn access(role: Role, gallery: Option<&str>) -> Access {
         let gallery = gallery.map(str::to_owned);
-        Access(Some(Arc::new(Holder { name: "line 2".into(), role, gallery })))
+        let identity = String::new();
+        Access(Some(Arc::new(Holder { name: "line 2".into(), role, gallery, identity })))
     }
 
     fn id(number: u8) -> (String, GalleryId) {

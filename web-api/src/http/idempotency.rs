@@ -98,9 +98,10 @@ fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     })
 }
 
-/// Whose key it is: the keys of two owners do not meet. Without access keys there is one owner.
+/// Whose key it is: the keys of two owners do not meet, also where an access key has the name of one
+/// that was revoked. Without access keys there is one owner.
 fn owner(parts: &Parts) -> Option<&str> {
-    parts.extensions.get::<Access>().and_then(Access::key_name)
+    parts.extensions.get::<Access>().and_then(Access::identity)
 }
 
 /// Makes a call, or answers as the first call with this key was answered.

@@ -304,6 +304,26 @@ fn a_key_of_one_gallery_sees_only_that() {
     fixture.by_other("POST", "/v1/galleries/other/undelete", &Body::None).ok();
 }
 
+/// An answer may show what the key of today may not see.
+#[test]
+fn answers_are_not_given_again_to_another_key_of_the_same_name() {
+    let fixture = Fixture::new();
+    let Fixture { service, admin, store, .. } = &fixture;
+    let delete = |key: &str| {
+        let headers = [("x-api-key", key), ("idempotency-key", "k")];
+        service.send("DELETE", "/v1/galleries/line", &headers, &[])
+    };
+    let first = delete(admin);
+    assert!(first.text().contains("other"), "{}", first.text());
+    assert_eq!(delete(admin).header("idempotent-replayed"), Some("true"));
+    Keys::revoke(store.path(), "office").unwrap();
+    await_status(service, Some(admin), 401);
+    delete(admin).assert_problem(401, "unauthorized");
+    let limited = add(store.path(), "office", Role::Admin, Some("line"));
+    await_status(service, Some(&limited), 200);
+    delete(&limited).assert_problem(404, "unknown_gallery");
+}
+
 #[test]
 fn a_key_for_enrolling_takes_back_only_its_own_changes() {
     let fixture = Fixture::new();

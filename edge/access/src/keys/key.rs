@@ -1,5 +1,7 @@
 //! Who may call the service.
 
+use models::hex;
+
 use super::secret::Hash;
 use crate::Role;
 
@@ -15,4 +17,16 @@ pub struct Key {
     /// When it was made (RFC 3339, UTC).
     pub created_at: String,
     pub(super) hash: Hash,
+}
+
+impl Key {
+    /// A text that no other key has, and that is another one if role or gallery are. A key that is
+    /// made anew under the name of a revoked one is another key.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        let Self { role, gallery, hash, .. } = self;
+        let gallery = gallery.as_deref().unwrap_or_default();
+        // Hashed once more: what is kept of a key stays in its file.
+        hex::sha256(format!("{} {role} {gallery}", hash.hex()).as_bytes())
+    }
 }

@@ -50,6 +50,11 @@ impl Hash {
     pub(super) fn of(key: &str) -> Self {
         Self(Sha256::digest(key).into())
     }
+
+    /// 64 hexadecimal digits.
+    pub(super) fn hex(&self) -> String {
+        hex::encode(&self.0)
+    }
 }
 
 impl ConstantTimeEq for Hash {
@@ -66,7 +71,7 @@ impl fmt::Debug for Hash {
 
 impl Serialize for Hash {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&hex::encode(&self.0))
+        serializer.serialize_str(&self.hex())
     }
 }
 

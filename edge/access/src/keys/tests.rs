@@ -59,6 +59,24 @@ fn a_revoked_key_is_not_found_and_the_file_stays() {
 }
 
 #[test]
+fn a_key_of_the_same_name_is_another_key() {
+    let store = tempfile::tempdir().unwrap();
+    let identity = || Keys::read(store.path()).unwrap().unwrap().list()[0].identity();
+    add(store.path(), "a");
+    let first = identity();
+    assert_eq!(identity(), first);
+    let text = fs::read_to_string(Keys::path(store.path())).unwrap();
+    assert!(!text.contains(&first), "it is not what the file has");
+    for (from, to) in [("\"read\"", "\"admin\""), ("null", "\"line 2\"")] {
+        fs::write(Keys::path(store.path()), text.replace(from, to)).unwrap();
+        assert_ne!(identity(), first, "{to}");
+    }
+    Keys::revoke(store.path(), "a").unwrap();
+    add(store.path(), "a");
+    assert_ne!(identity(), first);
+}
+
+#[test]
 fn nothing_is_made_to_revoke_a_key() {
     let store = tempfile::tempdir().unwrap();
     let folder = store.path().join("none");

@@ -38,7 +38,7 @@ impl FromRequest<Arc<AppState>> for TensorBody {
     async fn from_request(request: Request, state: &Arc<AppState>) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
         let arrival = Arrival::of(&parts, state)?;
-        let mut memory = state.buffers.lease(arrival.connection.client);
+        let mut memory = state.buffers.lease(arrival.client);
         let limit = state.config.limits.max_body_bytes;
         let receive = receive(&parts, body, limit, (&mut memory, 1));
         let mut bytes = arrival.within_time(receive).await?;
