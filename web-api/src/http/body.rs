@@ -160,7 +160,7 @@ fn content_length(headers: &HeaderMap) -> Option<usize> {
 }
 
 /// Returns the problem after the client has finished sending; at once for `Expect: 100-continue`.
-pub(super) async fn refuse(parts: &Parts, mut body: Body, problem: Problem) -> Problem {
+async fn refuse(parts: &Parts, mut body: Body, problem: Problem) -> Problem {
     // With `Expect: 100-continue` a client waits for the answer before it sends.
     if !parts.headers.contains_key(header::EXPECT) {
         discard(&mut body).await;
@@ -179,6 +179,18 @@ pub(super) async fn discard_refused(state: &AppState, parts: &Parts, mut body: B
         // Whether it arrived in time or not, the answer is the refusal.
         let _ = arrival.within_time(discarded).await;
     }
+}
+
+/// The problem after the body was discarded in the time that a body has. Meanwhile the connection
+/// gives way to others, as one that sends does.
+pub(super) async fn refused(
+    state: &AppState,
+    parts: &Parts,
+    body: Body,
+    problem: Problem,
+) -> Problem {
+    discard_refused(state, parts, body).await;
+    problem
 }
 
 async fn collect(mut body: Body, limit: usize, memory: Memory<'_>) -> Result<Bytes, Problem> {

@@ -17,7 +17,7 @@ use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 
 use super::auth::Access;
-use super::body::{Seen, is_same, refuse, watched};
+use super::body::{Seen, is_same, refused, watched};
 use super::client::Client;
 use super::problem::{Code, Problem};
 use crate::jobs::replays::{Found, Kept, ReplayKey, Running, SentBody};
@@ -125,10 +125,10 @@ async fn once(
             answered.await.map_err(Problem::internal)
         }
         Found::Answered(kept) => replayed(state, &parts, body, request, &kept).await,
-        Found::Running => Err(refuse(&parts, body, running()).await),
+        Found::Running => Err(refused(state, &parts, body, running()).await),
         Found::NoPlace => {
             let what = "This address has its share of the calls with an Idempotency-Key.";
-            Err(refuse(&parts, body, Problem::refused(Refusal::Queue, what)).await)
+            Err(refused(state, &parts, body, Problem::refused(Refusal::Queue, what)).await)
         }
     }
 }
@@ -209,7 +209,7 @@ async fn replayed(
     kept: &Kept,
 ) -> Result<Response, Problem> {
     if kept.request != request {
-        return Err(refuse(parts, body, reused()).await);
+        return Err(refused(state, parts, body, reused()).await);
     }
     if !is_same(parts, body, state, kept.sent).await? {
         return Err(reused());

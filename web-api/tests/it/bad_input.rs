@@ -8,7 +8,7 @@ use image::DynamicImage;
 
 use crate::client::{BOUNDARY, Connection, head, multipart};
 use crate::draw;
-use crate::service::{CLASSIFY, Service, examples};
+use crate::service::{CLASSIFY, Service, class, examples};
 
 fn good() -> Vec<u8> {
     draw::png(draw::gradient(32, 32))
@@ -209,6 +209,32 @@ fn a_slow_body_times_out() {
     assert!(start.elapsed() < Duration::from_secs(10));
     assert_eq!(connection.read_to_end(), b"", "the connection must be closed");
     assert_eq!(service.get("/livez").status, 200);
+}
+
+/// Imports have minutes, and refused ones must not have them too.
+#[test]
+fn a_refused_body_is_not_waited_for_longer_than_others() {
+    let service = Service::start(&["--receive-seconds", "1"]);
+    let kind = ("content-type", "text/plain");
+    let import = "/v1/galleries/default/import";
+    let mut connection = Connection::open(&service.address);
+    let headers = [("content-length", "1000"), kind];
+    connection.write(head(&service.address, "POST", import, &headers).as_bytes()).unwrap();
+    connection.answer().assert_problem(415, "unsupported_media_type");
+    let long = [("content-length", "99999999999"), ("content-type", "application/zip")];
+    let mut connection = Connection::open(&service.address);
+    connection.write(head(&service.address, "POST", import, &long).as_bytes()).unwrap();
+    connection.answer().assert_problem(413, "too_large");
+    let key = ("idempotency-key", "k");
+    let json = ("content-type", "application/json");
+    service.send("PUT", &class("mug"), &[json, key], b"{}").ok();
+    let mut connection = Connection::open(&service.address);
+    let other = [("content-length", "1000"), kind, key];
+    let path = class("mug");
+    connection.write(head(&service.address, "PUT", &path, &other).as_bytes()).unwrap();
+    let start = Instant::now();
+    connection.answer().assert_problem(422, "idempotency_key_reused");
+    assert!(start.elapsed() < Duration::from_secs(10));
 }
 
 #[test]

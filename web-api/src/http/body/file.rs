@@ -13,7 +13,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::spawn_blocking;
 
 use super::wording::quoted;
-use super::{Arrival, content_length, content_type, discard, ended_early, refuse, too_large};
+use super::{Arrival, content_length, content_type, discard, ended_early, refused, too_large};
 use crate::http::problem::{Code, Problem};
 use crate::metrics::Refusal;
 use crate::state::AppState;
@@ -53,17 +53,17 @@ impl FromRequest<Arc<AppState>> for SentArchive {
         arrival.time = limits.transfer_time();
         if state.config.read_only {
             // Nothing may be written beside the store either.
-            return Err(refuse(&parts, body, GalleryError::ReadOnlyStore.into()).await);
+            return Err(refused(state, &parts, body, GalleryError::ReadOnlyStore.into()).await);
         }
         if let Err(problem) = check_kind(&content_type(&parts.headers)) {
-            return Err(refuse(&parts, body, problem).await);
+            return Err(refused(state, &parts, body, problem).await);
         }
         if content_length(&parts.headers).is_some_and(|length| length > limit) {
-            return Err(refuse(&parts, body, too_large(limit)).await);
+            return Err(refused(state, &parts, body, too_large(limit)).await);
         }
         let Some(place) = state.transfers.import() else {
             let problem = Problem::refused(Refusal::Queue, "Another gallery is being imported.");
-            return Err(refuse(&parts, body, problem).await);
+            return Err(refused(state, &parts, body, problem).await);
         };
         // From here on the file is removed, whatever happens.
         // One name is enough: one import runs at a time.
