@@ -35,9 +35,9 @@ use sha2::{Digest, Sha256};
 pub use error::{CertificateError, MAX_NAMES};
 pub use names::local_names;
 
-/// How long a certificate is valid unless another time is asked for. Apple's systems refuse
-/// longer ones.
-pub const DEFAULT_DAYS: u16 = 825;
+/// How long a certificate is valid from now on, unless another time is asked for. Apple's systems
+/// refuse those of more than 825 days in all, and it begins a day ago.
+pub const DEFAULT_DAYS: u16 = 820;
 
 /// The folder of the certificate in the folder of a store.
 const FOLDER: &str = "tls";

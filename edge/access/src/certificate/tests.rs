@@ -54,7 +54,7 @@ fn the_time_is_as_long_as_asked() {
     let names = ["pi".to_owned()];
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     for (days, made) in [
-        (825, SelfSigned::make(&names).unwrap()),
+        (DEFAULT_DAYS, SelfSigned::make(&names).unwrap()),
         (1, SelfSigned::make_for(&names, 1).unwrap()),
         // Beyond 2050 the certificate has another form of time.
         (u16::MAX, SelfSigned::make_for(&names, u16::MAX).unwrap()),
@@ -63,6 +63,23 @@ fn the_time_is_as_long_as_asked() {
         let expected = 86_400 * u64::from(days);
         assert!((expected..expected + 600).contains(&left), "{days}: {left}");
     }
+}
+
+/// The begin and the end in a certificate, as it has them.
+fn times(der: &[u8]) -> Vec<String> {
+    // A `UTCTime` of 13 letters: `YYMMDDhhmmssZ`.
+    let times = der.windows(15).filter(|window| window[..2] == [0x17, 13] && window[14] == b'Z');
+    times.map(|time| String::from_utf8(time[2..14].to_vec()).unwrap()).collect()
+}
+
+#[test]
+fn systems_that_allow_825_days_take_it() {
+    let made = made();
+    let times = times(&der(&made.certificate_pem));
+    let [begin, end] = &times[..] else { panic!("{times:?}") };
+    let earliest = utc::rfc3339(made.valid_until_ms - 825 * 24 * 60 * 60 * 1000);
+    let earliest: String = earliest.chars().filter(char::is_ascii_digit).collect();
+    assert!(begin.as_str() > &earliest[2..14] && begin < end, "{begin} to {end}: {earliest}");
 }
 
 #[test]

@@ -51,7 +51,7 @@ struct SelfSignedOptions {
     #[arg(long = "name", value_name = "HOST")]
     names: Vec<String>,
 
-    /// Days that it is valid, from now on; Apple's systems refuse more than 825
+    /// Days that it is valid, from now on; Apple's systems refuse more than 824
     #[arg(long, value_name = "N", default_value_t = DEFAULT_DAYS)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=3650))]
     days: u16,
