@@ -115,7 +115,9 @@ pub async fn pass(
 }
 
 async fn answer(state: &AppState, request: Request, next: Next) -> Result<Response, Problem> {
-    admit(&request, &state.config.allow_host)?;
+    // Behind a proxy that ends TLS the page has https and this service http, or the reverse.
+    let is_https_only = state.has_tls && state.config.trusted_proxy.is_empty();
+    admit(&request, &state.config.allow_host, is_https_only)?;
     admit_connection(state, &request)?;
     target::check(request.uri())?;
     check_known_tags(request.headers())?;
@@ -152,7 +154,7 @@ pub fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
 
 /// Refuses requests that a page of another origin made a browser send: those with another `Origin`
 /// (cross-site request forgery) and those for another host name (DNS rebinding).
-fn admit(request: &Request, allowed_hosts: &[String]) -> Result<(), Problem> {
+fn admit(request: &Request, allowed_hosts: &[String], is_https_only: bool) -> Result<(), Problem> {
     if is_old_probe(request) {
         return Ok(());
     }
@@ -169,7 +171,7 @@ fn admit(request: &Request, allowed_hosts: &[String]) -> Result<(), Problem> {
     let mut origins = request.headers().get_all(header::ORIGIN).iter();
     match (origins.next(), origins.next()) {
         (None, _) => Ok(()),
-        (Some(origin), None) if is_same_origin(origin, &host) => Ok(()),
+        (Some(origin), None) if is_same_origin(origin, &host, is_https_only) => Ok(()),
         // No browser sends a second one.
         _ => {
             Err(Problem::new(Code::Forbidden, "Pages of other origins must not use this service."))
@@ -211,10 +213,11 @@ fn is_allowed(host: &str, allowed: &[String]) -> bool {
         || allowed.iter().any(|name| host.eq_ignore_ascii_case(name))
 }
 
-fn is_same_origin(origin: &HeaderValue, host: &Authority) -> bool {
+fn is_same_origin(origin: &HeaderValue, host: &Authority, is_https_only: bool) -> bool {
     let origin = origin.to_str().unwrap_or_default();
-    // Either scheme: behind a proxy that ends TLS the page has https and this service http.
-    let authority = origin.strip_prefix("http://").or(origin.strip_prefix("https://"));
+    // With TLS, a page without it may come from whoever is between.
+    let plain = origin.strip_prefix("http://").filter(|_| !is_https_only);
+    let authority = plain.or(origin.strip_prefix("https://"));
     authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host.as_str()))
 }
 
@@ -291,7 +294,8 @@ mod tests {
     }
 
     fn code(headers: &[(&str, &str)]) -> Option<Code> {
-        admit(&request(headers), &["device.lan".to_owned()]).err().map(|problem| problem.code())
+        let allowed = ["device.lan".to_owned()];
+        admit(&request(headers), &allowed, false).err().map(|problem| problem.code())
     }
 
     #[test]
@@ -318,7 +322,8 @@ mod tests {
         let code = |host: &'static str, origin: &str| {
             let mut request = request(&[("host", "inner.example"), ("origin", origin)]);
             request.extensions_mut().insert(ForwardedHost(Authority::from_static(host)));
-            admit(&request, &["device.lan".to_owned()]).err().map(|problem| problem.code())
+            let allowed = ["device.lan".to_owned()];
+            admit(&request, &allowed, false).err().map(|problem| problem.code())
         };
         assert_eq!(code("device.lan", "https://device.lan"), None);
         assert_eq!(code("device.lan", "https://inner.example"), Some(Code::Forbidden));
@@ -329,7 +334,8 @@ mod tests {
     fn only_health_is_answered_without_a_host_name() {
         let code = |path: &str, version| {
             let request = Request::builder().uri(path).version(version);
-            admit(&request.body(Body::empty()).unwrap(), &[]).err().map(|problem| problem.code())
+            let request = request.body(Body::empty()).unwrap();
+            admit(&request, &[], false).err().map(|problem| problem.code())
         };
         assert_eq!(code("/livez", Version::HTTP_10), None);
         assert_eq!(code("/readyz", Version::HTTP_10), None);
@@ -343,6 +349,12 @@ mod tests {
         assert_eq!(from("http://localhost:8080"), None);
         for origin in ["http://localhost:9090", "https://evil.example", "null", ""] {
             assert_eq!(from(origin), Some(Code::Forbidden), "{origin}");
+        }
+        for (origin, is_admitted) in
+            [("https://localhost:8080", true), ("http://localhost:8080", false)]
+        {
+            let request = request(&[("host", "localhost:8080"), ("origin", origin)]);
+            assert_eq!(admit(&request, &[], true).is_ok(), is_admitted, "{origin} with TLS");
         }
         let same = ("origin", "http://localhost:8080");
         let twice = [("host", "localhost:8080"), same, same];
