@@ -14,6 +14,7 @@ use access::Role;
 use access::certificate::{CertificateFiles, SelfSigned, local_names};
 use access::keys::{Keys, Secret};
 use fast_qr::QRBuilder;
+use models::disk::private;
 use models::fault::{AnyFault, Message};
 use tracing::warn;
 
@@ -104,6 +105,7 @@ impl Exposure {
             self.made.key = Some(Keys::add(&self.store, ADMIN, Role::Admin, None)?);
             self.keys = Some(1);
         }
+        self.warn_of_rights();
         if self.tls.is_none() && is_beyond {
             warn!(
                 "connections from other machines are not encrypted: keys can be read on their way, \
@@ -161,6 +163,24 @@ impl fmt::Display for Exposure {
 }
 
 impl Exposure {
+    /// What is secret should be so on this machine too.
+    fn warn_of_rights(&self) {
+        if Keys::is_exposed(&self.store) {
+            let path = Keys::path(&self.store);
+            let path = path.display();
+            warn!("other users of this machine may read or write {path}: expected mode 0600");
+        }
+        if self.keys.is_some() && private::may_all_replace(&self.store) {
+            let store = self.store.display();
+            warn!("every user of this machine may replace the keys: all may write in {store}");
+        }
+        let key = self.tls.as_ref().map(|tls| tls.key());
+        if let Some(key) = key.filter(|key| private::may_all_read(key)) {
+            let key = key.display();
+            warn!("every user of this machine may read {key}: expected mode 0600");
+        }
+    }
+
     fn write_made(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(key) = &self.made.key {
             writeln!(

@@ -75,7 +75,20 @@ pub fn create_folder(folder: &Path) -> Result<(), DiskError> {
 /// be looked at.
 #[must_use]
 pub fn is_exposed(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|found| has_rights_of_others(&found))
+    fs::metadata(path).is_ok_and(|found| mode(&found) & 0o077 != 0)
+}
+
+/// Whether every user may read a file; no for one that cannot be looked at.
+#[must_use]
+pub fn may_all_read(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| mode(&found) & 0o004 != 0)
+}
+
+/// Whether every user may replace the files of a folder; no for one that cannot be looked at.
+#[must_use]
+pub fn may_all_replace(folder: &Path) -> bool {
+    // With the sticky bit, as `/tmp` has it, only their owner may.
+    fs::metadata(folder).is_ok_and(|found| mode(&found) & 0o1002 == 0o0002)
 }
 
 fn stage(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
@@ -140,9 +153,9 @@ fn give_folder_to_owner_of(above: &Path, folder: &Path) {
 }
 
 #[cfg(unix)]
-fn has_rights_of_others(found: &fs::Metadata) -> bool {
+fn mode(found: &fs::Metadata) -> u32 {
     use std::os::unix::fs::MetadataExt;
-    found.mode() & 0o077 != 0
+    found.mode()
 }
 
 #[cfg(not(unix))]
@@ -158,8 +171,8 @@ fn give_to_owner_of(_: &Path, _: &File) {}
 fn give_folder_to_owner_of(_: &Path, _: &Path) {}
 
 #[cfg(not(unix))]
-fn has_rights_of_others(_: &fs::Metadata) -> bool {
-    false
+fn mode(_: &fs::Metadata) -> u32 {
+    0
 }
 
 #[cfg(all(test, unix))]
@@ -171,6 +184,26 @@ mod tests {
 
     fn mode(path: &Path) -> u32 {
         fs::metadata(path).unwrap().mode() & 0o777
+    }
+
+    #[test]
+    fn rights_of_all_users_are_found() {
+        let base = tempfile::tempdir().unwrap();
+        let path = base.path().join("f");
+        fs::write(&path, b"x").unwrap();
+        for (mode, is_read, is_replaced) in [
+            (0o755, true, false),
+            (0o770, false, false),
+            (0o772, false, true),
+            (0o1777, true, false),
+        ] {
+            let rights = fs::Permissions::from_mode(mode);
+            fs::set_permissions(&path, rights.clone()).unwrap();
+            fs::set_permissions(base.path(), rights).unwrap();
+            assert_eq!(may_all_read(&path), is_read, "{mode:o}");
+            assert_eq!(may_all_replace(base.path()), is_replaced, "{mode:o}");
+        }
+        assert!(!may_all_read(&path.join("x")) && !may_all_replace(&base.path().join("none")));
     }
 
     #[test]

@@ -133,6 +133,12 @@ impl Tls {
         &self.files.certificate
     }
 
+    /// The key's file.
+    #[must_use]
+    pub fn key(&self) -> &Path {
+        &self.files.key
+    }
+
     /// The SHA-256 of the certificate, as browsers show it.
     #[must_use]
     pub fn fingerprint(&self) -> String {

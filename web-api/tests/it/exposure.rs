@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::{Command, Output};
 
 use access::Role;
+use access::certificate::SelfSigned;
 use access::keys::Keys;
 
 use crate::service::{Service, tiny};
@@ -70,6 +71,26 @@ fn keys_open_the_network() {
     assert!(service.wait().success());
     let warning = service.errors();
     assert!(warning.contains("not encrypted") && warning.contains("https"), "{warning}");
+}
+
+#[test]
+fn rights_of_all_users_are_warned_of() {
+    let store = tempfile::tempdir().unwrap();
+    Keys::add(store.path(), "reader", Role::Read, None).unwrap();
+    let made = SelfSigned::make(&["localhost".to_owned()]).unwrap();
+    let files = made.write(&store.path().join("tls"), false).unwrap();
+    for (path, mode) in
+        [(&Keys::path(store.path()), 0o644), (&files.key, 0o644), (&store.path().to_owned(), 0o777)]
+    {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let mut service = Service::run(&mut tiny(store.path(), &EVERYWHERE));
+    service.signal("-TERM");
+    assert!(service.wait().success());
+    let log = service.errors();
+    for words in ["keys.json", "key.pem", "may replace the keys"] {
+        assert!(log.contains(words), "{words}: {log}");
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ use access::Role;
 use access::keys::{Key, Keys};
 use clap::{Args, Subcommand};
 use edge::device::Device;
+use models::disk::private;
 use models::fault::AnyFault;
 use serde::Serialize;
 use terminal::note;
@@ -75,6 +76,13 @@ pub(crate) fn run(
     }
     if was_exposed {
         warn_of_others(&store);
+    }
+    if private::may_all_replace(&store) {
+        let store = store.display();
+        note!(
+            "warning: every user of this machine may replace the files of {store}, and so the \
+             keys; forbid it with: chmod o-w \"{store}\""
+        );
     }
     Ok(())
 }

@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use access::certificate::{CertificateFiles, DEFAULT_DAYS, SelfSigned, local_names};
 use clap::{Args, Subcommand};
 use edge::device::Device;
+use models::disk::private;
 use models::fault::AnyFault;
 use serde::Serialize;
+use terminal::note;
 
 use crate::text::show;
 
@@ -78,6 +80,14 @@ fn self_signed(options: &SelfSignedOptions, json: bool, device: &Device) -> Resu
     };
     let made = SelfSigned::make_for(&names, options.days)?;
     let files = made.write(&folder, options.force)?;
+    if private::may_all_replace(&folder) {
+        note!(
+            "warning: every user of this machine may replace the files of {}, and so stand between \
+             the service and its clients; forbid it with: chmod o-w \"{}\"",
+            folder.display(),
+            folder.display()
+        );
+    }
     show(&Answer::of(&made, &files), json)
 }
 

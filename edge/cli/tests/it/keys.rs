@@ -131,6 +131,14 @@ fn rights_of_others_are_warned_of() {
     assert!(added.code == 0 && added.err.contains("until now"), "{added:?}");
     assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
     assert_eq!(run(&sandbox, &["keys", "list"]).err, "");
+    fs::set_permissions(store(&sandbox), fs::Permissions::from_mode(0o777)).unwrap();
+    let listed = run(&sandbox, &["keys", "list"]);
+    assert!(listed.code == 0 && listed.err.contains("chmod o-w"), "{listed:?}");
+    let made = run(&sandbox, &["tls", "self-signed"]);
+    assert!(made.code == 0 && made.err.is_empty(), "its folder is private: {made:?}");
+    let shared = store(&sandbox).display().to_string();
+    let made = run(&sandbox, &["tls", "self-signed", "--out", &shared]);
+    assert!(made.code == 0 && made.err.contains("chmod o-w"), "{made:?}");
 }
 
 #[test]
