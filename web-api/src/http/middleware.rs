@@ -25,6 +25,9 @@ use crate::metrics::{self, Refusal};
 use crate::state::AppState;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// What browsers state of a request to this machine, or over TLS (Fetch Metadata).
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 /// What probes of load balancers ask for: they may be older than HTTP/1.1, and always have a place.
 const HEALTH: [&str; 2] = ["/livez", "/readyz"];
 
@@ -167,16 +170,29 @@ fn admit(request: &Request, allowed_hosts: &[String], is_https_only: bool) -> Re
             "This host name is not allowed; start the service with --allow-host NAME.",
         ));
     }
+    if is_embedded(request.headers()) {
+        return Err(other_origin());
+    }
     // Browsers send `Origin` with each request that changes something; programs need not send it.
     let mut origins = request.headers().get_all(header::ORIGIN).iter();
     match (origins.next(), origins.next()) {
         (None, _) => Ok(()),
         (Some(origin), None) if is_same_origin(origin, &host, is_https_only) => Ok(()),
         // No browser sends a second one.
-        _ => {
-            Err(Problem::new(Code::Forbidden, "Pages of other origins must not use this service."))
-        }
+        _ => Err(other_origin()),
     }
+}
+
+fn other_origin() -> Problem {
+    Problem::new(Code::Forbidden, "Pages of other origins must not use this service.")
+}
+
+/// Whether a page of another origin wants to load this as an image or the like, which comes without
+/// `Origin`. It could not see the answer, but it could keep the service busy. Links may be followed.
+fn is_embedded(headers: &HeaderMap) -> bool {
+    let [site, mode] = [FETCH_SITE, FETCH_MODE].map(|name| headers.get(name));
+    let is_other = site.is_some_and(|site| site == "cross-site" || site == "same-site");
+    is_other && mode.is_none_or(|mode| mode != "navigate")
 }
 
 /// Whether it is a request of HTTP/1.0, which has no `Host`, for the health of the service.
@@ -359,6 +375,20 @@ mod tests {
         let same = ("origin", "http://localhost:8080");
         let twice = [("host", "localhost:8080"), same, same];
         assert_eq!(code(&twice), Some(Code::Forbidden), "two of them");
+    }
+
+    #[test]
+    fn pages_of_other_origins_embed_nothing() {
+        let by = |site, mode| {
+            code(&[("host", "localhost"), ("sec-fetch-site", site), ("sec-fetch-mode", mode)])
+        };
+        for site in ["cross-site", "same-site"] {
+            assert_eq!(by(site, "no-cors"), Some(Code::Forbidden), "{site}");
+            assert_eq!(by(site, "navigate"), None, "{site}: a link");
+        }
+        for site in ["same-origin", "none"] {
+            assert_eq!(by(site, "no-cors"), None, "{site}");
+        }
     }
 
     #[test]
