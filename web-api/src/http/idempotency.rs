@@ -98,8 +98,8 @@ fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     })
 }
 
-/// Whose key it is: the keys of two owners do not meet, also where an access key has the name of one
-/// that was revoked. Without access keys there is one owner.
+/// Whose key it is: the keys of two owners do not meet, also where an access key has the name of
+/// one that was revoked. Without access keys there is one owner.
 fn owner(parts: &Parts) -> Option<&str> {
     parts.extensions.get::<Access>().and_then(Access::identity)
 }

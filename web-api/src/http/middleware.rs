@@ -188,7 +188,7 @@ fn other_origin() -> Problem {
 }
 
 /// Whether a page of another origin wants to load this as an image or the like, which comes without
-/// `Origin`. It could not see the answer, but it could keep the service busy. Links may be followed.
+/// `Origin`. It could not see the answer, but keep the service busy. Links may be followed.
 fn is_embedded(headers: &HeaderMap) -> bool {
     let [site, mode] = [FETCH_SITE, FETCH_MODE].map(|name| headers.get(name));
     let is_other = site.is_some_and(|site| site == "cross-site" || site == "same-site");
