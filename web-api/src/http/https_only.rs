@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
+use axum::http::header::AUTHORIZATION;
 use axum::http::uri::Authority;
 use axum::http::{HeaderValue, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -10,11 +11,17 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
+use super::gate::API_KEY;
 use super::middleware::{add_headers, new_id};
 use super::problem::{Code, Problem};
 
 /// The most bytes of a body that are read and discarded.
 const MAX_DISCARDED_BYTES: usize = 64 << 10;
+
+const ONLY: &str = "This port speaks HTTPS only: use an address that begins with https://.";
+
+const READ: &str = "This port speaks HTTPS only: use an address that begins with https://. The key \
+                    that was sent could be read on its way; revoke it and ask for a new one.";
 
 /// Answers a request, and closes its connection. `time` is the most that its body may take.
 pub(super) async fn answer(
@@ -31,15 +38,14 @@ pub(super) async fn answer(
 /// Sends browsers to `https`. Other requests are refused and not redirected: what they carry was
 /// readable on its way, and the client should learn that.
 fn response<B>(request: &Request<B>) -> Response {
+    let headers = request.headers();
     let is_read = [Method::GET, Method::HEAD].contains(request.method());
-    let mut response = match location(request).filter(|_| is_read) {
+    let has_key = [AUTHORIZATION.as_str(), API_KEY].iter().any(|name| headers.contains_key(*name));
+    let mut response = match location(request).filter(|_| is_read && !has_key) {
         Some(location) => {
             (StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, location)]).into_response()
         }
-        None => {
-            let detail = "This port speaks HTTPS only: use an address that begins with https://.";
-            Problem::new(Code::BadRequest, detail).into_response()
-        }
+        None => Problem::new(Code::BadRequest, if has_key { READ } else { ONLY }).into_response(),
     };
     add_headers(response.headers_mut(), &new_id());
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -74,6 +80,16 @@ mod tests {
         let location = &response.headers()[header::LOCATION];
         assert_eq!(location, "https://device.lan:8443/page/main.js?x=1");
         assert_eq!(response.headers()[header::CONNECTION], "close");
+    }
+
+    #[test]
+    fn a_key_without_tls_is_not_redirected() {
+        for name in ["Authorization", "x-api-key"] {
+            let request = Request::builder().uri("/version").header(header::HOST, "device.lan");
+            let response = response(&request.header(name, "Bearer hf_1").body(()).unwrap());
+            assert_eq!(response.status(), 400, "{name}");
+            assert!(response.headers().get(header::LOCATION).is_none());
+        }
     }
 
     #[test]
