@@ -48,7 +48,7 @@ fn headers_of_others_have_no_effect() {
     let key = Keys::add(store.path(), "reader", Role::Read, None).unwrap().to_string();
     let service = Service::start_on(store.path(), &[]);
     for header in [("x-forwarded-for", "nowhere"), ("x-forwarded-host", "evil.example")] {
-        let headers = [header, ("x-api-key", &key)];
+        let headers = [header, ("x-api-key", key.as_str())];
         assert_eq!(service.send("GET", "/v1/galleries", &headers, &[]).status, 200, "{header:?}");
     }
 }
