@@ -369,7 +369,7 @@ fn errors_in_json_bodies_are_in_plain_words() {
             "Unknown field `name`; expected one of `label`, `synset`, `images_only`, `attributes`.",
         ),
     ] {
-        let answer = service.patch(&crate::service::class("mug"), body);
+        let answer = service.patch(&class("mug"), body);
         answer.assert_problem(400, "bad_request");
         assert_eq!(answer.json()["detail"], detail, "{body}");
     }
@@ -387,7 +387,7 @@ fn a_deadline_that_is_sent_twice_is_refused() {
 fn a_json_array_is_no_object() {
     let service = Service::start(&[]);
     service.enroll("mug", &good()).ok();
-    service.patch(&crate::service::class("mug"), "[\"cup\"]").assert_problem(400, "bad_request");
+    service.patch(&class("mug"), "[\"cup\"]").assert_problem(400, "bad_request");
     assert_eq!(service.known(), [("mug".to_owned(), 1)]);
 }
 
