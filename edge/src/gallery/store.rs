@@ -1,12 +1,9 @@
 //! The gallery on the disk, in one file of the embedded database redb.
 //!
 //! A commit that returns `Ok` is one transaction, synced to the disk; a commit that fails leaves
-//! the facts as they were. `docs/durability.md` says what is assumed of the disk and how each
-//! failure is met.
+//! the facts as they were. `docs/durability.md` has what is assumed of the disk, and each failure.
 
 use std::fmt;
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -98,9 +95,7 @@ impl SharedFile {
         space_id: &str,
         clock: &mut Clock,
     ) -> Result<Self, GalleryError> {
-        // Thumbnails of what was enrolled are not for other users of the machine.
-        let created = DirBuilder::new().recursive(true).mode(0o700).create(dir);
-        created.map_err(|e| io_failure(dir, &e))?;
+        medium::create_folder(dir).map_err(|e| io_failure(dir, &e))?;
         // Before the database: its own lock does not name the holder, and it is free while a failed
         // write is settled.
         let lock = Lock::take(dir).map_err(|e| lock_failure(dir, e))?;

@@ -1,9 +1,9 @@
 //! Where the file of a store lies: a folder, or a simulated disk in tests.
 
 use std::fmt;
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -32,6 +32,12 @@ const RESERVE_BYTES: usize = 1 << 20;
 
 /// The unit in which the system counts the room of a file (POSIX `st_blocks` on Linux).
 const BLOCK_BYTES: u64 = 512;
+
+/// Makes the folder of a store if it is missing, for its owner only: thumbnails of what was
+/// enrolled are not for other users of the machine.
+pub(super) fn create_folder(dir: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
 
 /// Opens the database of a store.
 pub(super) trait Medium: Send + fmt::Debug {
