@@ -156,7 +156,7 @@ pub(super) struct Lock {
 impl Lock {
     /// Waits for another program that changes keys, which takes moments.
     pub(super) fn take(store: &Path) -> Result<Self, KeysError> {
-        disk::create_folder(store)?;
+        private::create_folder(store)?;
         let lock_path = store.join(LOCK_FILE);
         let file = private::open(&lock_path)?;
         file.lock().map_err(|source| KeysError::Lock { path: lock_path, source })?;
