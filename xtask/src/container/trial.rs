@@ -29,12 +29,23 @@ pub(super) fn run(dockerfile: &Path, image: &Path) -> Result<()> {
         println!("skipped: the root was not started: only root may mount and change the user");
         return Ok(());
     }
+    if !may_mount() {
+        println!("skipped: the root was not started: this machine lets no program mount by itself");
+        return Ok(());
+    }
     let dockerfile = read(dockerfile)?;
     let store = std::env::temp_dir().join(format!("handful-container-{}", std::process::id()));
     fs::create_dir_all(&store)?;
     let tried = started(&dockerfile, image, &store);
     fs::remove_dir_all(&store).context("cannot remove the store of the trial")?;
     tried
+}
+
+/// Whether a program may have mounts of its own: in some containers root may not either.
+fn may_mount() -> bool {
+    let mut mount = Command::new("unshare");
+    mount.args(["--mount", "mount", "--bind", "/tmp", "/tmp"]).stderr(Stdio::null());
+    mount.status().is_ok_and(|status| status.success())
 }
 
 fn started(dockerfile: &str, image: &Path, store: &Path) -> Result<()> {
