@@ -25,7 +25,8 @@ const SCHEMA: &str = "\
     kind text, format u32, layout text
     architecture { arch text, widths? u32[], input_size? u32, members? architecture[],
         +last_activation? bool }
-    preprocess { size u32, geometry text, filter text, mean f32[3], std f32[3], hflip? bool, center_zoom? f32 }
+    preprocess { size u32, geometry text, filter text, mean f32[3], std f32[3], hflip? bool, center_zoom? f32,
+        +crop_share? f32, +bgr? bool }
     classes text[]
     provenance { tool text, data text, data_license text, epochs f64, images_seen u64, notes text,
         +license? text }

@@ -68,10 +68,20 @@ pub struct Preprocess {
     /// objects in the larger size that a network knows from training on scaled crops.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub center_zoom: Option<f32>,
+    /// If given, a center crop takes only this share of the side of the largest square: 0.875 is
+    /// what other programs call "resize to 256, crop 224".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crop_share: Option<f32>,
+    /// Whether the network reads blue, green and red, in this order. `mean` and `std` keep theirs.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub bgr: bool,
 }
 
 /// The largest factor for the center.
 const MAX_CENTER_ZOOM: f32 = 4.0;
+
+/// The smallest share of a side that a crop may take.
+const MIN_CROP_SHARE: f32 = 0.1;
 
 /// Why a recipe cannot be carried out.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -97,6 +107,14 @@ pub enum PreprocessError {
     )]
     CenterZoom {
         /// The recipe's `center_zoom`.
+        got: f32,
+    },
+    /// The crop cannot be cut out.
+    #[error(
+        "preprocessing with crop_share {got}; expected {MIN_CROP_SHARE} to 1, and the geometry center_crop"
+    )]
+    CropShare {
+        /// The recipe's `crop_share`.
         got: f32,
     },
     /// The image has no pixels, or not as many as its width and height say.
@@ -132,6 +150,8 @@ impl Preprocess {
             std: [70.682, 68.276, 72.545],
             hflip: false,
             center_zoom: None,
+            crop_share: None,
+            bgr: false,
         }
     }
 
@@ -139,7 +159,7 @@ impl Preprocess {
     ///
     /// # Errors
     /// A size outside 1..=[`MAX_SIZE`], a mean that is not finite, a std that is not finite and
-    /// above 0, a zoom that does not enlarge.
+    /// above 0, a zoom that does not enlarge, a crop that is not a part of the largest square.
     pub fn check(&self) -> Result<(), PreprocessError> {
         if !(1..=MAX_SIZE).contains(&self.size) {
             return Err(PreprocessError::Size { got: self.size });
@@ -156,7 +176,14 @@ impl Preprocess {
         {
             return Err(PreprocessError::CenterZoom { got });
         }
-        Ok(())
+        match self.crop_share.filter(|share| !self.takes_crop(*share)) {
+            Some(got) => Err(PreprocessError::CropShare { got }),
+            None => Ok(()),
+        }
+    }
+
+    fn takes_crop(&self, share: f32) -> bool {
+        (MIN_CROP_SHARE..=1.0).contains(&share) && self.geometry == Geometry::CenterCrop
     }
 
     /// The detail that an image file must be decoded in, for this recipe.
@@ -168,7 +195,11 @@ impl Preprocess {
         match self.filter {
             // Picks single pixels, which reduction would average.
             Filter::Nearest => Detail::Full,
-            _ => Detail::ShorterSide(2 * self.size),
+            // A crop needs more of the whole image, to have the same detail.
+            _ => {
+                let whole = self.size as f32 / self.crop_share.unwrap_or(1.0);
+                Detail::ShorterSide(2 * whole.ceil() as usize)
+            }
         }
     }
 
@@ -197,14 +228,14 @@ impl Preprocess {
 
     /// The image as a square: `size * size * 3` bytes, rows of RGB pixels.
     ///
-    /// An image that already is `size` x `size` passes bit for bit.
+    /// An image that already is `size` x `size` passes bit for bit, unless a share is cut out.
     ///
     /// # Errors
     /// A recipe that fails [`Preprocess::check`], an image without pixels.
     pub fn resize(&self, image: &Image) -> Result<Vec<u8>, PreprocessError> {
         self.check()?;
         check_image(image)?;
-        if (image.width, image.height) == (self.size, self.size) {
+        if (image.width, image.height) == (self.size, self.size) && self.crop_share.is_none() {
             return Ok(image.rgb.clone());
         }
         Ok(match self.geometry {
@@ -215,13 +246,14 @@ impl Preprocess {
     }
 
     /// Normalizes `rgb` (`[size, size, 3]`) into `out` (`[3, size, size]`): `(value - mean) / std`
-    /// per channel.
+    /// per channel, in the order that the network reads.
     ///
     /// Both must have `3 * size * size` values; values without a counterpart are left out.
     pub fn normalize(&self, rgb: &[u8], out: &mut [f32]) {
         // Chunks of 0 would panic, and the recipe may not have been checked.
         let plane = (self.size * self.size).max(1);
-        for (channel, plane) in out.chunks_exact_mut(plane).take(3).enumerate() {
+        for (place, plane) in out.chunks_exact_mut(plane).take(3).enumerate() {
+            let channel = if self.bgr { 2 - place } else { place };
             let mean = self.mean[channel];
             let std = self.std[channel];
             for (value, pixel) in plane.iter_mut().zip(rgb.chunks_exact(3)) {
@@ -278,7 +310,9 @@ impl Preprocess {
     }
 
     fn center_cropped(&self, image: &Image) -> Vec<u8> {
-        let side = image.width.min(image.height);
+        let largest = image.width.min(image.height);
+        let share = self.crop_share.unwrap_or(1.0);
+        let side = ((largest as f32 * share).round() as usize).clamp(1, largest);
         let left = (image.width - side) / 2;
         let top = (image.height - side) / 2;
         let middle = Crop([left, top, side, side].map(|x| x as u32));

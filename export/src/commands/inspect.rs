@@ -44,14 +44,22 @@ pub(crate) fn run(arguments: &InspectArguments) -> Result<(), AnyFault> {
 #[derive(Debug, Serialize)]
 struct Inspection {
     manifest: Manifest,
-    /// The number of operations of each kind in the folded backbone.
-    layers: BTreeMap<&'static str, usize>,
-    /// The number of parameters of the folded backbone.
-    parameters: usize,
+    /// The folded backbone; absent where only its ONNX file describes it.
+    #[serde(flatten)]
+    network: Option<NetworkInspection>,
     /// Bytes of all files in the bundle's folder: the lexicon is outside it.
     bytes: u64,
     /// What separates known images from unknown ones; without it no image is rejected.
     decision: Option<DecisionInspection>,
+}
+
+/// The folded backbone of a bundle.
+#[derive(Debug, Serialize)]
+struct NetworkInspection {
+    /// The number of operations of each kind.
+    layers: BTreeMap<&'static str, usize>,
+    /// The number of parameters.
+    parameters: usize,
 }
 
 /// The decision of a bundle.
@@ -85,19 +93,27 @@ impl Fault for InspectError {
 impl Inspection {
     fn of(bundle: &Bundle) -> Result<Self, InspectError> {
         let manifest = bundle.manifest.clone();
-        let graph = folded(&manifest.backbone.architecture.graph())?;
+        let architecture = manifest.backbone.architecture.as_ref();
+        let network = architecture.map(|of| NetworkInspection::of(&of.graph())).transpose()?;
+        let bytes = manifest.files.values().map(|file| file.bytes).sum();
+        let decision = decision::open(bundle)?.map(|model| DecisionInspection {
+            background: model.background.len(),
+            table: model.table,
+        });
+        Ok(Self { manifest, network, bytes, decision })
+    }
+}
+
+impl NetworkInspection {
+    fn of(graph: &Graph) -> Result<Self, InspectError> {
+        let graph = folded(graph)?;
         let mut layers = BTreeMap::new();
         for node in &graph.nodes {
             *layers.entry(kind(&node.op)).or_default() += 1;
         }
         let parameters =
             graph.parameters()?.iter().map(|p| p.shape.iter().product::<usize>()).sum();
-        let bytes = manifest.files.values().map(|file| file.bytes).sum();
-        let decision = decision::open(bundle)?.map(|model| DecisionInspection {
-            background: model.background.len(),
-            table: model.table,
-        });
-        Ok(Self { manifest, layers, parameters, bytes, decision })
+        Ok(Self { layers, parameters })
     }
 }
 

@@ -165,7 +165,7 @@ fn describe_backbone(run: &Run, recipe: &Recipe, graph: &Graph) -> Result<Networ
         file: BACKBONE.to_owned(),
         input: graph.inputs[0].name.clone(),
         output: graph.outputs[0].clone(),
-        architecture: architecture.clone(),
+        architecture: Some(architecture.clone()),
         embedding_size: architecture.embedding_size(),
         flops: graph.flops()?,
         opset: onnx::OPSET,

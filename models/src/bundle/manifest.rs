@@ -9,7 +9,7 @@ use super::network::{Accuracy, Network, Precision, Verification};
 use super::self_test::SelfTest;
 use crate::checkpoint::Provenance;
 use crate::fault::{Blame, Fault};
-use crate::graph::ProtoComNet;
+use crate::graph::{Architecture, ProtoComNet};
 use crate::hex;
 use crate::layout::{FileFormat, FormatError};
 use crate::preprocess::{Preprocess, PreprocessError};
@@ -17,6 +17,8 @@ use crate::preprocess::{Preprocess, PreprocessError};
 /// The format that is written, and the only one that is read.
 pub const FORMAT: FileFormat = FileFormat { kind: None, number: 1, schema: SCHEMA };
 
+// A `?` at the first `architecture` would be another layout. It may be missing since networks of
+// other programs are wrapped; readers from before refuse a manifest without it.
 const SCHEMA: &str = "\
     format u32, layout text, name text, space_id sha256, created_by text
     backbone { file text, input text, output text, architecture, embedding_size u32, flops u64,
@@ -24,7 +26,8 @@ const SCHEMA: &str = "\
         variants? { file text, precision text, engines text[], verification, self_test }[] }
     architecture { arch text, widths? u32[], input_size? u32, members? architecture[],
         +last_activation? bool }
-    preprocess { size u32, geometry text, filter text, mean f32[3], std f32[3], hflip? bool, center_zoom? f32 }
+    preprocess { size u32, geometry text, filter text, mean f32[3], std f32[3], hflip? bool, center_zoom? f32,
+        +crop_share? f32, +bgr? bool }
     knowledge? { kernel text, completer? { file text, attributes text, network, verification },
         lexicon { file text, sha256, bytes u64 } }
     decision? text
@@ -247,24 +250,39 @@ impl Manifest {
 
     fn check_backbone(&self) -> Result<(), ManifestError> {
         let network = &self.backbone;
-        let architecture = &network.architecture;
+        self.require_file("backbone.file", &network.file)?;
+        match &network.architecture {
+            Some(architecture) => self.check_architecture(architecture)?,
+            None => self.check_wrapped()?,
+        }
+        let batch = network.max_batch;
+        require((1..=LARGEST_BATCH).contains(&batch), "backbone.max_batch", "1 to 4096", batch)?;
+        self.check_variants()
+    }
+
+    /// The sizes of a network that only its ONNX file describes.
+    fn check_wrapped(&self) -> Result<(), ManifestError> {
+        let size = self.preprocess.size;
+        require((1..=MAX_INPUT_SIZE).contains(&size), "preprocess.size", "1 to 1024", size)?;
+        let embedding = self.backbone.embedding_size;
+        let fits = is_embedding_size(&embedding);
+        require(fits, "backbone.embedding_size", "1 to 16384", embedding)
+    }
+
+    fn check_architecture(&self, architecture: &Architecture) -> Result<(), ManifestError> {
         let widths = architecture.widths();
         let field = "backbone.architecture.widths";
         require(widths.iter().all(is_embedding_size), field, "1 to 16384 each", &widths)?;
         // After the widths: the embedding size of an ensemble is a sum, which now cannot overflow.
         let embedding = architecture.embedding_size();
         let size = architecture.input_size();
-        self.require_file("backbone.file", &network.file)?;
         let field = "backbone.architecture.input_size";
         require((1..=MAX_INPUT_SIZE).contains(&size), field, "1 to 1024", size)?;
         require(self.preprocess.size == size, "preprocess.size", size, self.preprocess.size)?;
         let field = "backbone.architecture";
         require(is_embedding_size(&embedding), field, "an embedding of 1 to 16384", embedding)?;
-        let got = network.embedding_size;
-        require(got == embedding, "backbone.embedding_size", embedding, got)?;
-        let batch = network.max_batch;
-        require((1..=LARGEST_BATCH).contains(&batch), "backbone.max_batch", "1 to 4096", batch)?;
-        self.check_variants()
+        let got = self.backbone.embedding_size;
+        require(got == embedding, "backbone.embedding_size", embedding, got)
     }
 
     fn check_variants(&self) -> Result<(), ManifestError> {

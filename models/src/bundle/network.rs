@@ -17,11 +17,14 @@ pub struct Network {
     pub input: String,
     /// Its output's name, `[n, embedding_size]`.
     pub output: String,
-    /// The architecture and its sizes.
-    pub architecture: Architecture,
+    /// The architecture and its sizes; `None` for a network of another program, which only its
+    /// ONNX file describes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub architecture: Option<Architecture>,
     /// Dimensions of an embedding.
     pub embedding_size: usize,
-    /// Floating-point operations for one image, as shipped.
+    /// Floating-point operations for one image, as shipped; 0 for a network without architecture,
+    /// of which they are not known.
     pub flops: u64,
     /// The ONNX operator set.
     pub opset: u32,

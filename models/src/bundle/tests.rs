@@ -34,7 +34,7 @@ fn manifest() -> Manifest {
             output: "embedding".to_owned(),
             embedding_size: 2,
             flops: 1,
-            architecture,
+            architecture: Some(architecture),
             opset: 17,
             ir_version: 8,
             precision: Precision::Fp32,
@@ -278,10 +278,28 @@ fn a_variant_comes_once_and_widths_are_bounded() {
     assert!(missing.contains("`backbone.variants.file` is \"other.bin\""), "{missing}");
     let wide = check(&|m| {
         let widths = [4_000_000_000, 4_000_000_000, 64, 2];
-        m.backbone.architecture =
-            Architecture::Resnet12(Resnet12 { widths, input_size: 16, last_activation: false });
+        let wide = Resnet12 { widths, input_size: 16, last_activation: false };
+        m.backbone.architecture = Some(Architecture::Resnet12(wide));
     });
     assert!(wide.unwrap_err().contains("backbone.architecture.widths"));
+}
+
+#[test]
+fn a_network_without_architecture_is_held_to_its_sizes() {
+    let check = |preprocess: Preprocess, embedding_size: usize| {
+        let mut wrapped = Manifest { preprocess, ..manifest() };
+        wrapped.backbone.architecture = None;
+        wrapped.backbone.embedding_size = embedding_size;
+        wrapped.self_test.embedding = vec![0.5; embedding_size];
+        let text = String::from_utf8(wrapped.to_bytes()).unwrap();
+        assert!(!text.contains("architecture"), "{text}");
+        Manifest::parse(text.as_bytes()).map(|read| assert_eq!(read, wrapped))
+    };
+    assert_eq!(check(Preprocess::paper(224), 3), Ok(()));
+    let large = check(Preprocess::paper(1025), 3).unwrap_err().to_string();
+    assert!(large.contains("`preprocess.size` is 1025"), "{large}");
+    let wide = check(Preprocess::paper(16), 16_385).unwrap_err().to_string();
+    assert!(wide.contains("`backbone.embedding_size` is 16385"), "{wide}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The recipe from pixels to a tensor.
 
-use models::image::Image;
+use models::image::{Detail, Image};
 use models::preprocess::{Filter, Geometry, Preprocess, PreprocessError};
 use ndarray::{Array4, s};
 use proptest::prelude::*;
@@ -44,6 +44,36 @@ fn three_squares() -> Image {
 fn center_crop_takes_the_middle() {
     let rgb = recipe(10, Geometry::CenterCrop, Filter::Bilinear).resize(&three_squares()).unwrap();
     assert_eq!(rgb, [0, 200, 0].repeat(100));
+}
+
+#[test]
+fn a_share_is_cut_out_of_the_middle() {
+    // 100x100: a blue frame of 20 pixels around red.
+    let framed = image(image::RgbImage::from_fn(100, 100, |x, y| {
+        let inside = [x, y].iter().all(|place| (20..80).contains(place));
+        image::Rgb(if inside { [200, 0, 0] } else { [0, 0, 200] })
+    }));
+    let whole = recipe(10, Geometry::CenterCrop, Filter::Nearest);
+    let middle = Preprocess { crop_share: Some(0.6), ..whole.clone() };
+    assert_eq!(middle.resize(&framed).unwrap(), [200, 0, 0].repeat(100));
+    assert_eq!(pixel(&whole.resize(&framed).unwrap(), 10, 0, 0), [0, 0, 200]);
+    assert_eq!(middle.detail(), Detail::ShorterSide(34));
+    // An image of the input's size is cut as well: the same image in two sizes looks the same.
+    let same_size = Preprocess { size: 100, ..middle };
+    assert_eq!(same_size.resize(&framed).unwrap(), [200, 0, 0].repeat(100 * 100));
+}
+
+#[test]
+fn blue_comes_first_where_the_network_wants_it() {
+    let rgb = Preprocess {
+        mean: [10.0, 20.0, 30.0],
+        std: [1.0, 2.0, 4.0],
+        ..recipe(1, Geometry::Squash, Filter::Nearest)
+    };
+    let bgr = Preprocess { bgr: true, ..rgb.clone() };
+    let image = image(image::RgbImage::from_pixel(3, 3, image::Rgb([11, 24, 42])));
+    let values = |recipe: &Preprocess| recipe.apply(&image).unwrap().into_raw_vec_and_offset().0;
+    assert_eq!((values(&rgb), values(&bgr)), (vec![1.0, 2.0, 3.0], vec![3.0, 2.0, 1.0]));
 }
 
 #[test]
@@ -130,6 +160,12 @@ fn an_impossible_recipe_or_image_is_refused() {
         let recipe = Preprocess { center_zoom: Some(got), ..Preprocess::paper(5) };
         assert_eq!(recipe.resize(&good).unwrap_err(), PreprocessError::CenterZoom { got });
     }
+    for got in [0.05, 1.5, -1.0] {
+        let recipe = Preprocess { crop_share: Some(got), ..Preprocess::paper(5) };
+        assert_eq!(recipe.resize(&good).unwrap_err(), PreprocessError::CropShare { got });
+    }
+    let squashed = Preprocess { crop_share: Some(0.5), ..recipe(5, Geometry::Squash, FILTERS[0]) };
+    assert_eq!(squashed.check(), Err(PreprocessError::CropShare { got: 0.5 }));
     for size in [0, 2049, usize::MAX] {
         assert_eq!(
             Preprocess::paper(size).resize(&good).unwrap_err(),

@@ -6,7 +6,7 @@ use few_shot::decision::score::Weights;
 use few_shot::evaluation::report::Report;
 use models::bundle::{Accuracy, KnowledgeFiles, Manifest, Network};
 
-use super::{DecisionInspection, Inspection};
+use super::{DecisionInspection, Inspection, NetworkInspection};
 use crate::commands::accuracy;
 
 impl fmt::Display for Inspection {
@@ -25,7 +25,6 @@ impl fmt::Display for Inspection {
 impl Inspection {
     fn write_network(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Manifest { backbone, preprocess, .. } = &self.manifest;
-        let layers: Vec<_> = self.layers.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
         // Test-time augmentation: the network runs once per view.
         let passes = preprocess.passes();
         let views = if passes == 1 { String::new() } else { format!(", mean of {passes} views") };
@@ -35,13 +34,13 @@ impl Inspection {
             backbone.embedding_size,
             size = preprocess.size
         )?;
-        writeln!(f, "  layers      {}", layers.join(", "))?;
-        writeln!(
-            f,
-            "  parameters  {:.2} million, {:.2} GFLOP an image",
-            self.parameters as f64 / 1e6,
-            backbone.flops as f64 * passes as f64 / 1e9
-        )?;
+        match &self.network {
+            Some(network) => {
+                let gflop = backbone.flops as f64 * passes as f64 / 1e9;
+                network.write(f, gflop)?;
+            }
+            None => writeln!(f, "  layers      those of its ONNX file, of another program")?,
+        }
         writeln!(f, "  format      ONNX opset {}, IR {}", backbone.opset, backbone.ir_version)
     }
 
@@ -54,6 +53,15 @@ impl Inspection {
             writeln!(f, "{}", line.trim_end())?;
         }
         writeln!(f, "  {:<28}{:>10.2}", "total", self.bytes as f64 / 1e6)
+    }
+}
+
+impl NetworkInspection {
+    fn write(&self, f: &mut fmt::Formatter<'_>, gflop: f64) -> fmt::Result {
+        let layers: Vec<_> = self.layers.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
+        writeln!(f, "  layers      {}", layers.join(", "))?;
+        let millions = self.parameters as f64 / 1e6;
+        writeln!(f, "  parameters  {millions:.2} million, {gflop:.2} GFLOP an image")
     }
 }
 
