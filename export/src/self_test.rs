@@ -5,7 +5,8 @@ use models::graph::Graph;
 use models::reference::{self, ReferenceError};
 use models::tensors::Tensors;
 
-const SEED: u64 = 1;
+/// The seed of the noise.
+pub(crate) const SEED: u64 = 1;
 
 // Each tolerance bounds how far a device's engine may be from the reference on the same weights,
 // as a share of the embedding's largest absolute value.
@@ -30,8 +31,12 @@ pub(crate) fn compute(
     let input = &graph.inputs[0];
     let noise = self_test::input(SEED, input.shape[1]).into_dyn();
     let outputs = reference::run(graph, tensors, &[(&input.name, noise.view())])?;
-    let embedding: Vec<f32> = outputs[0].iter().copied().collect();
+    Ok(with_embedding(outputs[0].iter().copied().collect(), tolerance))
+}
+
+/// The self-test with this embedding of the noise of [`SEED`].
+pub(crate) fn with_embedding(embedding: Vec<f32>, tolerance: f32) -> SelfTest {
     // A share of the largest value, not of each: values near 0 have no relative precision.
     let largest = embedding.iter().fold(0.0f32, |max, v| max.max(v.abs()));
-    Ok(SelfTest { seed: SEED, embedding, max_abs_difference: tolerance * largest })
+    SelfTest { seed: SEED, embedding, max_abs_difference: tolerance * largest }
 }

@@ -9,6 +9,8 @@ pub use difference::{Difference, difference};
 pub use report::{EngineResult, NetworkVerification, Outcome, REFERENCE};
 pub use tolerance::Tolerance;
 
+use std::ops::Range;
+
 use edge::backbone::reluctance;
 use edge::engine::{Engine, EngineChoice, EngineOptions, Model, Provider, select};
 use models::bundle::{Precision, SelfTest, self_test};
@@ -17,8 +19,6 @@ use models::graph::Graph;
 use models::reference::{self, ReferenceError};
 use models::tensors::Tensors;
 use ndarray::{ArrayD, ArrayViewD, Axis};
-
-use crate::run::MAX_GOLDEN_SAMPLES;
 
 /// A network as it ships, and the outputs that it must compute.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +37,8 @@ pub struct Subject<'a> {
     pub golden: &'a Golden,
     /// The self-test that a device will run on a backbone.
     pub self_test: Option<&'a SelfTest>,
+    /// The most samples of one run.
+    pub max_batch: usize,
 }
 
 /// Replays the golden inputs through the reference only.
@@ -48,7 +50,7 @@ pub(crate) fn verify_on_reference(
 ) -> NetworkVerification {
     let mut verification = NetworkVerification::new(tolerance, largest(golden));
     let result = reference::run(graph, tensors, &inputs(golden))
-        .map(|outputs| compare(graph, golden, &outputs, golden.samples()))
+        .map(|outputs| compare(graph, golden, &outputs, 0..golden.samples()))
         .map_err(|error| error.to_string());
     verification.push(REFERENCE.to_owned(), result);
     verification
@@ -62,13 +64,32 @@ pub(crate) fn verify_on_reference(
 pub fn verify(subject: &Subject<'_>, options: &EngineOptions) -> NetworkVerification {
     let Subject { graph, tensors, golden, tolerance, .. } = *subject;
     let mut verification = verify_on_reference(graph, tensors, golden, tolerance);
+    add_engines(&mut verification, subject, options);
+    verification
+}
+
+/// The same without the reference, for a network that only its ONNX file describes: of the graph,
+/// only inputs and outputs are read.
+pub(crate) fn verify_on_engines(
+    subject: &Subject<'_>,
+    options: &EngineOptions,
+) -> NetworkVerification {
+    let mut verification = NetworkVerification::new(subject.tolerance, largest(subject.golden));
+    add_engines(&mut verification, subject, options);
+    verification
+}
+
+fn add_engines(
+    verification: &mut NetworkVerification,
+    subject: &Subject<'_>,
+    options: &EngineOptions,
+) {
     for provider in Provider::ALL {
         match verify_on(subject, provider, options) {
             Ok(result) => verification.push(provider.to_string(), result),
             Err(skipped) => verification.skip(provider.to_string(), skipped),
         }
     }
-    verification
 }
 
 /// Why an engine was not tried.
@@ -116,7 +137,7 @@ fn start(
         onnx: subject.onnx,
         inputs: &inputs,
         // TensorRT builds its engine for the largest batch: not larger than needed.
-        max_batch: MAX_GOLDEN_SAMPLES,
+        max_batch: subject.max_batch,
         precision: subject.precision,
     };
     match select(&model, EngineChoice::Only(provider), options) {
@@ -128,15 +149,16 @@ fn start(
     }
 }
 
-/// Runs all golden samples as one batch, the first sample by itself, and the self-test.
+/// Runs all golden samples in batches, the first sample by itself, and the self-test.
 ///
 /// Two batch sizes find an engine that fixes the batch dimension when it loads the file.
 fn replay(subject: &Subject<'_>, engine: &mut dyn Engine) -> Result<Difference, String> {
-    let Subject { graph, golden, .. } = *subject;
-    let batch = inputs(golden);
-    let single: Vec<_> = batch.iter().map(|(name, value)| (*name, first(value))).collect();
-    let in_batch = compare(graph, golden, &run(graph, engine, &batch)?, golden.samples());
-    let by_itself = compare(graph, golden, &run(graph, engine, &single)?, 1);
+    let Subject { graph, golden, max_batch, .. } = *subject;
+    let mut difference = replay_rows(subject, engine, 0..1)?;
+    for first in (0..golden.samples()).step_by(max_batch) {
+        let rows = first..golden.samples().min(first + max_batch);
+        difference = difference.worse(replay_rows(subject, engine, rows)?);
+    }
     if let Some(self_test) = subject.self_test {
         let input = &graph.inputs[0];
         let noise = self_test::input(self_test.seed, input.shape[1]).into_dyn();
@@ -144,7 +166,19 @@ fn replay(subject: &Subject<'_>, engine: &mut dyn Engine) -> Result<Difference, 
         let embedding = outputs[0].flatten();
         self_test.verify(embedding.view()).map_err(|e| e.to_string())?;
     }
-    Ok(in_batch.worse(by_itself))
+    Ok(difference)
+}
+
+/// Runs these golden samples as one batch.
+fn replay_rows(
+    Subject { graph, golden, .. }: &Subject<'_>,
+    engine: &mut dyn Engine,
+    rows: Range<usize>,
+) -> Result<Difference, String> {
+    let all = inputs(golden);
+    let batch: Vec<_> =
+        all.iter().map(|(name, value)| (*name, select_rows(value, &rows))).collect();
+    Ok(compare(graph, golden, &run(graph, engine, &batch)?, rows))
 }
 
 /// Runs an engine and checks the number of its outputs.
@@ -165,8 +199,8 @@ fn inputs(golden: &Golden) -> Vec<(&str, ArrayViewD<'_, f32>)> {
     golden.inputs.iter().map(|(name, value)| (name.as_str(), value.view())).collect()
 }
 
-fn first<'a>(value: &ArrayViewD<'a, f32>) -> ArrayViewD<'a, f32> {
-    value.clone().slice_axis_move(Axis(0), (0..1).into())
+fn select_rows<'a>(value: &ArrayViewD<'a, f32>, rows: &Range<usize>) -> ArrayViewD<'a, f32> {
+    value.clone().slice_axis_move(Axis(0), rows.clone().into())
 }
 
 /// The largest absolute golden value: differences are measured as a share of it.
@@ -174,14 +208,19 @@ fn largest(golden: &Golden) -> f64 {
     golden.outputs.values().flatten().fold(0.0, |max: f64, v| max.max(f64::from(v.abs())))
 }
 
-/// The largest difference of any output over the first `samples`.
-fn compare(graph: &Graph, golden: &Golden, outputs: &[ArrayD<f32>], samples: usize) -> Difference {
+/// The largest difference of any output from these golden samples.
+fn compare(
+    graph: &Graph,
+    golden: &Golden,
+    outputs: &[ArrayD<f32>],
+    rows: Range<usize>,
+) -> Difference {
     graph
         .outputs
         .iter()
         .zip(outputs)
         .map(|(name, got)| {
-            let expected = golden.outputs[name].slice_axis(Axis(0), (0..samples).into());
+            let expected = golden.outputs[name].slice_axis(Axis(0), rows.clone().into());
             difference(got, &expected.to_owned())
         })
         .fold(Difference::NONE, Difference::worse)

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::draft::{BundleDraft, Recipe};
 use crate::error::ExportError;
-use crate::run::Run;
+use crate::run::{MAX_GOLDEN_SAMPLES, Run};
 use crate::verify::{NetworkVerification, Subject, Tolerance, verify};
 
 /// The self-test of one file of the backbone on one engine.
@@ -150,6 +150,7 @@ fn verify_golden(
         tolerance: Tolerance::of(manifest.backbone.weights),
         golden: &run.golden,
         self_test: Some(&manifest.self_test),
+        max_batch: MAX_GOLDEN_SAMPLES,
     };
     Ok(verify(&subject, options))
 }

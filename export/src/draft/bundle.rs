@@ -19,7 +19,7 @@ use crate::error::ExportError;
 use crate::fold::fold;
 use crate::onnx::{self, Storage};
 use crate::precision::fp16::{NarrowError, narrow};
-use crate::run::{DECISION, Run};
+use crate::run::{DECISION, MAX_GOLDEN_SAMPLES, Run};
 use crate::self_test;
 use crate::verify::{Subject, Tolerance};
 
@@ -92,6 +92,7 @@ impl BundleDraft {
             tolerance: Tolerance::of(self.manifest.backbone.weights),
             golden: &run.golden,
             self_test: Some(&self.manifest.self_test),
+            max_batch: MAX_GOLDEN_SAMPLES,
         }
     }
 

@@ -10,7 +10,7 @@ use models::tensors::Tensors;
 use crate::error::ExportError;
 use crate::onnx::{self, Storage};
 use crate::precision::fp16::narrow;
-use crate::run::Completer;
+use crate::run::{Completer, MAX_GOLDEN_SAMPLES};
 use crate::verify::{Subject, Tolerance};
 
 /// The network's file in a bundle.
@@ -63,6 +63,7 @@ impl DraftCompleter {
             tolerance: Tolerance::of(WeightStorage::Fp32),
             golden: &run.golden,
             self_test: None,
+            max_batch: MAX_GOLDEN_SAMPLES,
         }
     }
 

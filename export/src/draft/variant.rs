@@ -15,6 +15,7 @@ use crate::error::ExportError;
 use crate::onnx::{self, Storage};
 use crate::precision::fp16::narrow_all;
 use crate::precision::int8::{Activations, Quantized, Ranges, quantize};
+use crate::run::MAX_GOLDEN_SAMPLES;
 use crate::self_test;
 use crate::verify::{Subject, Tolerance, reference_golden};
 
@@ -159,6 +160,7 @@ impl DraftVariant {
             tolerance: self.tolerance,
             golden: &self.golden,
             self_test: Some(&self.self_test),
+            max_batch: MAX_GOLDEN_SAMPLES,
         }
     }
 }
