@@ -7,3 +7,4 @@ pub(crate) mod fit_decision;
 pub(crate) mod inspect;
 mod output;
 pub(crate) mod verify;
+pub(crate) mod wrap;

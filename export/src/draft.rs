@@ -9,5 +9,6 @@ mod variant;
 pub use bundle::{BACKBONE, BundleDraft};
 pub use completer::{ATTRIBUTES, DraftCompleter, NETWORK};
 pub use knowledge::DraftKnowledge;
+pub(crate) use recipe::metadata;
 pub use recipe::{CREATED_BY, Calibration, MAX_BATCH, Recipe};
 pub use variant::DraftVariant;

@@ -1,4 +1,4 @@
-//! `handful-export`: writes a training run as a verified bundle.
+//! `handful-export`: writes a training run, or a network of another program, as a verified bundle.
 
 // They end the program when the stream cannot be written: `terminal` has what is used instead.
 #![warn(clippy::print_stderr, clippy::print_stdout)]
@@ -14,6 +14,7 @@ use commands::export::ExportArguments;
 use commands::fit_decision::FitDecisionArguments;
 use commands::inspect::InspectArguments;
 use commands::verify::VerifyArguments;
+use commands::wrap::WrapArguments;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -27,6 +28,7 @@ Examples:
   handful-export fit-decision bundles/lite0 --data caltech.tar.gz --data cifar_fs.tar.gz
   handful-export inspect bundles/lite0
   handful-export verify bundles/lite0 --against runs/lite0
+  handful-export wrap faces.onnx --preprocess faces.toml --out bundles/faces
 
 The run's folder must hold best.safetensors and golden.safetensors, as handful-train writes them. An
 existing bundle at --out is replaced; any other folder that is not empty is refused.
@@ -55,6 +57,8 @@ enum Command {
     /// Verify a bundle again: hashes, self-tests on every engine, and with --against the
     /// outputs that a run stored
     Verify(VerifyArguments),
+    /// Make a bundle of a network that another program wrote as ONNX
+    Wrap(WrapArguments),
 }
 
 fn main() -> ExitCode {
@@ -72,6 +76,7 @@ fn main() -> ExitCode {
             (commands::inspect::run(arguments), arguments.json)
         }
         (Some(Command::Verify(arguments)), _) => (commands::verify::run(arguments), arguments.json),
+        (Some(Command::Wrap(arguments)), _) => (commands::wrap::run(arguments), arguments.json),
         (None, Some(arguments)) => (commands::export::run(arguments), arguments.json),
         // clap asks for a run if there is no subcommand.
         (None, None) => (Err(Message::input("expected a run to export").into()), false),

@@ -7,7 +7,7 @@
 mod build;
 mod error;
 mod half_arithmetic;
-mod messages;
+pub(crate) mod messages;
 mod operators;
 mod storage;
 
@@ -75,12 +75,29 @@ fn model(graph: GraphProto, metadata: &BTreeMap<String, String>) -> Model {
         producer_version: env!("CARGO_PKG_VERSION").to_owned(),
         graph: Some(graph),
         opset_import: vec![OperatorSet { domain: String::new(), version: i64::from(OPSET) }],
-        // In the order of a sorted map: equal metadata give equal bytes.
-        metadata_props: metadata
-            .iter()
-            .map(|(key, value)| StringPair { key: key.clone(), value: value.clone() })
-            .collect(),
+        metadata_props: pairs(metadata),
     }
+}
+
+/// In the order of a sorted map: equal metadata give equal bytes.
+fn pairs(metadata: &BTreeMap<String, String>) -> Vec<StringPair> {
+    metadata
+        .iter()
+        .map(|(key, value)| StringPair { key: key.clone(), value: value.clone() })
+        .collect()
+}
+
+/// An ONNX file of another program with this version of the format and with these metadata.
+///
+/// They are written behind the file: in protobuf the last value of a field counts, and lists are
+/// joined. So what this module does not know of the file stays as it is.
+pub(crate) fn append(file: &[u8], ir_version: u32, metadata: &BTreeMap<String, String>) -> Vec<u8> {
+    let added = Model {
+        ir_version: i64::from(ir_version),
+        metadata_props: pairs(metadata),
+        ..Model::default()
+    };
+    [file, added.encode_to_vec().as_slice()].concat()
 }
 
 /// An input or output `[n, …shape]`.

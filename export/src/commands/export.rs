@@ -5,6 +5,7 @@ mod recipe;
 mod text;
 
 pub(crate) use arguments::ExportArguments;
+pub(crate) use recipe::folder_name;
 
 use std::time::Instant;
 

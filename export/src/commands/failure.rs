@@ -4,6 +4,7 @@ use std::error::Error;
 
 use export::error::ExportError;
 use export::verify::NetworkVerification;
+use export::wrap::WrapError;
 use models::fault::{AnyFault, Fault};
 use terminal::note;
 
@@ -31,6 +32,9 @@ fn rejected<'a>(error: &'a (dyn Fault + 'static)) -> Option<&'a NetworkVerificat
     let mut cause: Option<&'a (dyn Error + 'static)> = Some(error);
     while let Some(error) = cause {
         if let Some(ExportError::Rejected(verification)) = error.downcast_ref() {
+            return Some(verification);
+        }
+        if let Some(WrapError::Disagree(verification)) = error.downcast_ref() {
             return Some(verification);
         }
         cause = error.source();

@@ -58,7 +58,7 @@ impl BundleDraft {
         manifest::check_name(&recipe.name)?;
         let checkpoint = &run.checkpoint;
         let space_id = checkpoint.space_id()?;
-        let metadata = metadata(run, recipe, &space_id);
+        let metadata = metadata(&recipe.name, &checkpoint.preprocess, &space_id);
         let (graph, trained) = fold(&checkpoint.architecture.graph(), &checkpoint.backbone()?)?;
         // Variants start from the trained weights: rounding them twice would cost accuracy.
         let source = Source { graph: &graph, tensors: &trained, metadata: &metadata };

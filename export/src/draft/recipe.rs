@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use models::bundle::{Accuracy, Precision, WeightStorage};
+use models::preprocess::Preprocess;
 use ndarray::Array3;
-
-use crate::run::Run;
 
 /// The default of [`Recipe::max_batch`].
 pub const MAX_BATCH: usize = 64;
@@ -45,11 +44,14 @@ pub struct Calibration {
 }
 
 /// The metadata of every ONNX file of a bundle, which identify it when it is found by itself.
-pub(super) fn metadata(run: &Run, recipe: &Recipe, space_id: &str) -> BTreeMap<String, String> {
-    let preprocess = serde_json::to_string(&run.checkpoint.preprocess)
-        .expect("invariant: a recipe is plain data");
+pub(crate) fn metadata(
+    name: &str,
+    preprocess: &Preprocess,
+    space_id: &str,
+) -> BTreeMap<String, String> {
+    let preprocess = serde_json::to_string(preprocess).expect("invariant: a recipe is plain data");
     BTreeMap::from([
-        ("handful.bundle".to_owned(), recipe.name.clone()),
+        ("handful.bundle".to_owned(), name.to_owned()),
         ("handful.preprocess".to_owned(), preprocess),
         ("handful.producer".to_owned(), CREATED_BY.to_owned()),
         ("handful.space_id".to_owned(), space_id.to_owned()),

@@ -30,6 +30,7 @@ pub(super) fn initializer(
         data_type,
         name: name.to_owned(),
         raw_data,
+        ..TensorProto::default()
     }
 }
 

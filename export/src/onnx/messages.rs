@@ -1,7 +1,8 @@
 //! The protobuf messages of ONNX that our files use, with the field numbers of `onnx.proto3`.
 //!
 //! Field names are ONNX's own, so that the specification explains them. Fields that are never
-//! written are left out; a reader treats them as absent.
+//! written are left out; a reader treats them as absent. Fields that are only read are those that
+//! [`wrap`](crate::wrap) checks in files of other programs.
 
 /// `TensorProto.DataType`.
 pub(crate) mod data_type {
@@ -17,6 +18,12 @@ pub(crate) mod data_type {
     pub(crate) const INT64: i32 = 7;
     /// 16-bit floating point.
     pub(crate) const FLOAT16: i32 = 10;
+}
+
+/// `TensorProto.DataLocation`.
+pub(crate) mod data_location {
+    /// In another file.
+    pub(crate) const EXTERNAL: i32 = 1;
 }
 
 /// `AttributeProto.AttributeType`.
@@ -120,6 +127,8 @@ pub(crate) struct TensorProto {
     pub(crate) name: String,
     #[prost(bytes = "vec", tag = "9")]
     pub(crate) raw_data: Vec<u8>,
+    #[prost(int32, tag = "14")]
+    pub(crate) data_location: i32,
 }
 
 /// `ValueInfoProto`.

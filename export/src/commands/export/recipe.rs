@@ -55,7 +55,8 @@ pub(super) fn read(
     })
 }
 
-fn folder_name(out: &Path) -> String {
+/// The default of a bundle's name.
+pub(crate) fn folder_name(out: &Path) -> String {
     out.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
 }
 
