@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::sample::{self, Bench, errors};
 
 /// All nouns of the sample's lexicon: enough classes for a fit.
-const CLASSES: [&str; 12] = [
+pub(crate) const CLASSES: [&str; 12] = [
     "animal",
     "coffee mug",
     "computer mouse",
@@ -27,7 +27,7 @@ const CLASSES: [&str; 12] = [
 ];
 
 /// A folder per class, with five images each.
-fn images(bench: &Bench, folder: &str, classes: &[&str]) {
+pub(crate) fn images(bench: &Bench, folder: &str, classes: &[&str]) {
     for (class, name) in classes.iter().enumerate() {
         let place = bench.path(folder).join(name);
         fs::create_dir_all(&place).unwrap();
@@ -43,13 +43,13 @@ fn images(bench: &Bench, folder: &str, classes: &[&str]) {
     }
 }
 
-fn program(bench: &Bench, arguments: &[&str]) -> Output {
+pub(crate) fn program(bench: &Bench, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_handful-export"));
     command.env_remove("CARGO_MANIFEST_DIR").env_remove("ORT_DYLIB_PATH");
     command.current_dir(bench.folder.path()).args(arguments).output().unwrap()
 }
 
-fn succeeded(output: &Output) -> String {
+pub(crate) fn succeeded(output: &Output) -> String {
     assert!(output.status.success(), "{}", errors(output));
     String::from_utf8(output.stdout.clone()).unwrap()
 }
@@ -61,7 +61,7 @@ fn bundle(bench: &Bench) {
     succeeded(&bench.export(&["--out", "tiny", "--lexicon", "words.bin"]));
 }
 
-fn open(bench: &Bench, name: &str) -> Bundle {
+pub(crate) fn open(bench: &Bench, name: &str) -> Bundle {
     Bundle::open(&bench.path(name), &BundleLimits::default()).unwrap()
 }
 

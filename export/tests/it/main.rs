@@ -14,3 +14,4 @@ mod sent;
 mod sent_trees;
 mod streams;
 mod verification;
+mod wrap;
