@@ -1,5 +1,5 @@
-//! Conditional requests (RFC 9110, 13): the gallery's revision is the entity tag, and a hash that
-//! of answers about all galleries.
+//! Conditional requests (RFC 9110, 13): the gallery's revision is the entity tag of what is read of
+//! one gallery, and a hash that of every other read.
 //!
 //! It counts within one gallery. One that was made again under the same name can have the same tag,
 //! and another id.
@@ -7,7 +7,7 @@
 use std::convert::Infallible;
 
 use axum::Json;
-use axum::body::Body;
+use axum::body::{Body, HttpBody, to_bytes};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -30,13 +30,37 @@ pub fn tagged(status: StatusCode, revision: u64, body: impl Serialize) -> Respon
 /// `internal` for what is no JSON.
 pub fn tagged_by_content(body: &impl Serialize) -> Result<Response, Problem> {
     let json = serde_json::to_vec(body).map_err(Problem::internal)?;
-    let hash: [u8; 32] = Sha256::digest(&json).into();
-    // Half of it: two answers of one address must differ, and nobody gains from equal ones.
-    let tag = format!("\"{}\"", hex::encode(&hash[..16]));
-    let tag = HeaderValue::from_str(&tag)
-        .expect("invariant: hexadecimal digits and quotes are a header value");
     let content_type = HeaderValue::from_static("application/json");
+    let tag = tag_of(&json);
     Ok(([(header::CONTENT_TYPE, content_type), (header::ETAG, tag)], json).into_response())
+}
+
+/// A hash of the content as its entity tag.
+fn tag_of(content: &[u8]) -> HeaderValue {
+    let hash: [u8; 32] = Sha256::digest(content).into();
+    // Half of it: two answers of one address must differ, and nobody gains from equal ones.
+    HeaderValue::from_str(&format!("\"{}\"", hex::encode(&hash[..16])))
+        .expect("invariant: hexadecimal digits and quotes are a header value")
+}
+
+/// The answer to a read with a hash of its content as its entity tag, if it has none yet.
+pub async fn tagged_read(method: &Method, response: Response) -> Response {
+    // An answer to `HEAD` has no content of its own to hash.
+    let is_read = *method == Method::GET && response.status() == StatusCode::OK;
+    // An answer of unknown size is sent in parts, as it is made.
+    let size = response.body().size_hint().exact().and_then(|size| usize::try_from(size).ok());
+    let Some(size) = size.filter(|_| is_read && !response.headers().contains_key(header::ETAG))
+    else {
+        return response;
+    };
+    let (mut parts, body) = response.into_parts();
+    match to_bytes(body, size).await {
+        Ok(content) => {
+            parts.headers.insert(header::ETAG, tag_of(&content));
+            Response::from_parts(parts, Body::from(content))
+        }
+        Err(error) => Problem::internal(error).into_response(),
+    }
 }
 
 /// A gallery's revision as an entity tag.

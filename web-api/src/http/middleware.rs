@@ -17,7 +17,7 @@ use axum::response::{IntoResponse, Response};
 use crate::connections::Connection;
 use crate::http::answers::Sending;
 use crate::http::client::Client;
-use crate::http::conditions::{KnownTags, check_known_tags};
+use crate::http::conditions::{KnownTags, check_known_tags, tagged_read};
 use crate::http::forwarded::{self, ForwardedHost};
 use crate::http::problem::{self, Cause, Code, Problem};
 use crate::http::{answers, deadline, inference_error, parameters, target};
@@ -85,7 +85,10 @@ pub async fn pass(
         Err(problem) => Err(problem),
     };
     let mut response = match answered {
-        Ok(response) => known.answer(problem::unified(response).await),
+        Ok(response) => {
+            let response = problem::unified(response).await;
+            known.answer(tagged_read(&method, response).await)
+        }
         Err(problem) => problem.into_response(),
     };
     if is_inference {

@@ -50,7 +50,8 @@ pub(super) fn calls() -> Vec<UtoipaMethodRouter<Arc<AppState>>> {
 
 /// The service as a server of the Open Inference Protocol, with the extensions that it has.
 #[utoipa::path(get, path = "/v2", tag = "inference", operation_id = "read_inference_server",
-    responses((status = 200, description = "The server", body = wire::InferenceServer), wire::AnyInferenceError))]
+    params(wire::IfNoneMatch),
+    responses((status = 200, description = "The server", body = wire::InferenceServer), wire::NotModified, wire::AnyInferenceError))]
 pub async fn server(State(state): State<Arc<AppState>>) -> Json<wire::InferenceServer> {
     Json(wire::InferenceServer {
         name: "handful",
@@ -61,14 +62,16 @@ pub async fn server(State(state): State<Arc<AppState>>) -> Json<wire::InferenceS
 
 /// Liveness: the process answers.
 #[utoipa::path(get, path = "/v2/health/live", tag = "inference", operation_id = "read_inference_liveness",
-    responses((status = 200, description = "The process answers", body = wire::InferenceLive), wire::AnyInferenceError))]
+    params(wire::IfNoneMatch),
+    responses((status = 200, description = "The process answers", body = wire::InferenceLive), wire::NotModified, wire::AnyInferenceError))]
 pub async fn live() -> Json<wire::InferenceLive> {
     Json(wire::InferenceLive { live: true })
 }
 
 /// Readiness: the same checks as those of `/readyz`.
 #[utoipa::path(get, path = "/v2/health/ready", tag = "inference", operation_id = "read_inference_readiness",
-    responses((status = 200, description = "All networks are ready", body = wire::InferenceReady),
+    params(wire::IfNoneMatch),
+    responses((status = 200, description = "All networks are ready", body = wire::InferenceReady), wire::NotModified,
         (status = 503, description = "The service is not ready", body = wire::InferenceError), wire::AnyInferenceError))]
 pub async fn ready(
     State(state): State<Arc<AppState>>,
@@ -83,8 +86,8 @@ pub async fn ready(
 /// the ProtoComNet of bundles that have one.
 #[utoipa::path(get, path = "/v2/models/{model}", tag = "inference",
     operation_id = "read_inference_model",
-    params(wire::InferenceModelPath),
-    responses((status = 200, description = "The network", body = wire::InferenceModel), wire::AnyInferenceError))]
+    params(wire::InferenceModelPath, wire::IfNoneMatch),
+    responses((status = 200, description = "The network", body = wire::InferenceModel), wire::NotModified, wire::AnyInferenceError))]
 pub async fn model(
     State(state): State<Arc<AppState>>,
     Path(model): Path<String>,
@@ -96,8 +99,8 @@ pub async fn model(
 /// A version of a network: the same as the network, since there is one version.
 #[utoipa::path(get, path = "/v2/models/{model}/versions/{version}", tag = "inference",
     operation_id = "read_inference_model_version",
-    params(wire::InferenceVersionPath),
-    responses((status = 200, description = "The network", body = wire::InferenceModel), wire::AnyInferenceError))]
+    params(wire::InferenceVersionPath, wire::IfNoneMatch),
+    responses((status = 200, description = "The network", body = wire::InferenceModel), wire::NotModified, wire::AnyInferenceError))]
 pub async fn model_version(
     State(state): State<Arc<AppState>>,
     Path((model, version)): Path<(String, String)>,
@@ -109,8 +112,8 @@ pub async fn model_version(
 /// Readiness of a network.
 #[utoipa::path(get, path = "/v2/models/{model}/ready", tag = "inference",
     operation_id = "read_inference_model_readiness",
-    params(wire::InferenceModelPath),
-    responses((status = 200, description = "The network is ready", body = wire::InferenceModelReady), wire::AnyInferenceError))]
+    params(wire::InferenceModelPath, wire::IfNoneMatch),
+    responses((status = 200, description = "The network is ready", body = wire::InferenceModelReady), wire::NotModified, wire::AnyInferenceError))]
 pub async fn model_ready(
     State(state): State<Arc<AppState>>,
     Path(model): Path<String>,
@@ -121,8 +124,8 @@ pub async fn model_ready(
 /// Readiness of a version of a network.
 #[utoipa::path(get, path = "/v2/models/{model}/versions/{version}/ready", tag = "inference",
     operation_id = "read_inference_model_version_readiness",
-    params(wire::InferenceVersionPath),
-    responses((status = 200, description = "The network is ready", body = wire::InferenceModelReady), wire::AnyInferenceError))]
+    params(wire::InferenceVersionPath, wire::IfNoneMatch),
+    responses((status = 200, description = "The network is ready", body = wire::InferenceModelReady), wire::NotModified, wire::AnyInferenceError))]
 pub async fn model_version_ready(
     State(state): State<Arc<AppState>>,
     Path((model, version)): Path<(String, String)>,

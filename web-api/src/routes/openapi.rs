@@ -105,8 +105,9 @@ impl Document {
 
 /// Returns this OpenAPI document.
 #[utoipa::path(get, path = "/openapi.json", tag = "operations", operation_id = "read_openapi",
+    params(wire::IfNoneMatch),
     responses((status = 200, description = "The document", body = serde_json::Value, content_type = "application/json",
-        example = json!({"openapi": "3.1.0"})), wire::AnyProblem))]
+        example = json!({"openapi": "3.1.0"})), wire::NotModified, wire::AnyProblem))]
 pub async fn openapi(Extension(Document(text)): Extension<Document>) -> impl IntoResponse {
     // It is in memory once, however many clients read it.
     (Extension(Counted), [(header::CONTENT_TYPE, "application/json")], text)

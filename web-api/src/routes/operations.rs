@@ -17,7 +17,8 @@ use crate::wire;
 
 /// Liveness: the process answers.
 #[utoipa::path(get, path = "/livez", tag = "operations", operation_id = "read_liveness",
-    responses((status = 200, description = "The process answers", body = wire::Health)))]
+    params(wire::IfNoneMatch),
+    responses((status = 200, description = "The process answers", body = wire::Health), wire::NotModified))]
 pub async fn live() -> Json<wire::Health> {
     // No thread is asked: a long job is no reason to restart the process.
     Json(wire::Health { status: "ok", checks: BTreeMap::new() })
@@ -25,7 +26,8 @@ pub async fn live() -> Json<wire::Health> {
 
 /// Readiness: the engine passed the bundle's self-test, the store is open, and their threads run.
 #[utoipa::path(get, path = "/readyz", tag = "operations", operation_id = "read_readiness",
-    responses((status = 200, description = "The service is ready", body = wire::Health),
+    params(wire::IfNoneMatch),
+    responses((status = 200, description = "The service is ready", body = wire::Health), wire::NotModified,
         (status = 503, description = "The service is not ready", body = wire::Problem, content_type = "application/problem+json")))]
 pub async fn ready(State(state): State<Arc<AppState>>) -> Result<Json<wire::Health>, Problem> {
     check(&state)?;
@@ -45,7 +47,8 @@ fn check(state: &AppState) -> Result<(), Problem> {
 
 /// The service's version, bundle, engine and limits, and why other engines were rejected.
 #[utoipa::path(get, path = "/version", tag = "operations", operation_id = "read_version",
-    responses((status = 200, description = "The version", body = wire::Version), wire::AnyProblem))]
+    params(wire::IfNoneMatch),
+    responses((status = 200, description = "The version", body = wire::Version), wire::NotModified, wire::AnyProblem))]
 pub async fn version(State(state): State<Arc<AppState>>) -> Json<wire::Version> {
     Json(state.version.clone())
 }
@@ -53,11 +56,12 @@ pub async fn version(State(state): State<Arc<AppState>>) -> Json<wire::Version> 
 /// Metrics for Prometheus, in the OpenMetrics text format, or in the older text format 0.0.4 if the
 /// request accepts no other. A key of one gallery gets no series of others.
 #[utoipa::path(get, path = "/metrics", tag = "operations", operation_id = "read_metrics",
+    params(wire::IfNoneMatch),
     responses((status = 200, description = "The metrics", content(
         (String = "application/openmetrics-text",
             example = "# TYPE handful_images_embedded counter\nhandful_images_embedded_total 1\n# EOF\n"),
         (String = "text/plain",
-            example = "# TYPE handful_images_embedded_total counter\nhandful_images_embedded_total 1\n"))), wire::AnyProblem))]
+            example = "# TYPE handful_images_embedded_total counter\nhandful_images_embedded_total 1\n"))), wire::NotModified, wire::AnyProblem))]
 pub async fn metrics(
     State(state): State<Arc<AppState>>,
     access: Access,

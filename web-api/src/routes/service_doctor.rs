@@ -34,7 +34,8 @@ static TURN: Semaphore = Semaphore::const_new(1);
 /// Neither the engine nor a gallery is asked, so the answer comes at once however busy the service
 /// is. Paths of the device are not shown.
 #[utoipa::path(get, path = "/v1/doctor", tag = "operations", operation_id = "check_service",
-    responses((status = 200, description = "The state", body = wire::ServiceDoctor), wire::AnyProblem))]
+    params(wire::IfNoneMatch),
+    responses((status = 200, description = "The state", body = wire::ServiceDoctor), wire::NotModified, wire::AnyProblem))]
 pub async fn check(
     State(state): State<Arc<AppState>>,
     access: Access,
