@@ -1,58 +1,30 @@
-//! The commands of docs/guide/http.md are run in their order, and their answers have the fields
-//! that the guide shows.
+//! The commands with curl of the README and of all guides are run in their order, and their answers
+//! have the fields that the guide shows.
+
+mod commands;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use access::Role;
+use access::certificate::SelfSigned;
+use access::keys::Keys;
 use image::imageops::{self, FilterType};
-use serde_json::Value;
+use serde_json::{Value, json};
+use tempfile::TempDir;
 
-use crate::service::{Service, class};
+use crate::service::{Service, class, tiny};
 use crate::{draw, things};
+use commands::{Example, examples, missing, whole};
 
-const GUIDE: &str = include_str!("../../../docs/guide/http.md");
-
-/// The address in the guide.
+/// The address in the guides.
 const ADDRESS: &str = "127.0.0.1:8080";
 
 /// Commands that are not run: a part of each, and why.
 const NOT_RUN: [(&str, &str); 1] =
     [("classes/teapot", "the lexicon of the tests has no spouts and lids")];
-
-/// A command and the answers that the guide shows: none or one.
-#[derive(Debug)]
-struct Example {
-    command: String,
-    shown: String,
-}
-
-/// The commands of the blocks of a console, with what follows each.
-fn examples(guide: &str) -> Vec<Example> {
-    let mut examples: Vec<Example> = Vec::new();
-    let mut is_console = false;
-    let mut is_command = false;
-    for line in guide.lines() {
-        if line.starts_with("```") {
-            is_console = line == "```console";
-            continue;
-        }
-        if !is_console {
-            continue;
-        }
-        if let Some(command) = line.strip_prefix("$ ") {
-            examples.push(Example { command: command.to_owned(), shown: String::new() });
-            is_command = true;
-        } else if let Some(last) = examples.last_mut() {
-            let part = if is_command { &mut last.command } else { &mut last.shown };
-            part.push('\n');
-            part.push_str(line);
-        }
-        is_command &= line.ends_with(['\\', '|']);
-    }
-    examples.retain(|example| example.command.contains("curl "));
-    examples
-}
 
 /// The files that the commands read.
 fn files(examples: &[Example]) -> BTreeSet<String> {
@@ -66,62 +38,7 @@ fn draw_files(folder: &Path, names: &BTreeSet<String>) {
     for (view, name) in (0..).zip(names) {
         let image = things::draw(things::NAMES[view as usize % 2], view);
         let image = imageops::resize(&image, 1280, 960, FilterType::Triangle);
-        std::fs::write(folder.join(name), draw::jpeg(&image)).unwrap();
-    }
-}
-
-/// JSON without the parts that the guide leaves out: `…` outside of texts.
-fn whole(shown: &str) -> String {
-    let mut kept = String::new();
-    let mut is_text = false;
-    let mut is_escaped = false;
-    for letter in shown.chars() {
-        if is_text {
-            is_text = letter != '"' || is_escaped;
-            is_escaped = letter == '\\' && !is_escaped;
-        } else if letter == '…' {
-            continue;
-        } else {
-            is_text = letter == '"';
-            // A comma beside what is left out separates nothing.
-            let is_first = kept.ends_with(['{', '[', ',']) || kept.is_empty();
-            if letter == ',' && is_first {
-                continue;
-            }
-            if matches!(letter, '}' | ']') && kept.ends_with(',') {
-                kept.pop();
-            }
-        }
-        kept.push(letter);
-    }
-    kept
-}
-
-/// The fields that are shown and not there. Null and an empty list have none to compare.
-fn missing(shown: &Value, real: &Value, path: &str, found: &mut Vec<String>) {
-    match (shown, real) {
-        (Value::Object(shown), Value::Object(real)) => {
-            for (name, value) in shown {
-                let path = format!("{path}.{name}");
-                match real.get(name) {
-                    Some(real) => missing(value, real, &path, found),
-                    None => found.push(path),
-                }
-            }
-        }
-        (Value::Array(shown), Value::Array(real)) if !real.is_empty() => {
-            for one in shown {
-                let each = real.iter().map(|real| {
-                    let mut found = Vec::new();
-                    missing(one, real, &format!("{path}[]"), &mut found);
-                    found
-                });
-                found.extend(each.min_by_key(Vec::len).unwrap_or_default());
-            }
-        }
-        (Value::Object(_), Value::Null) | (Value::Array(_), Value::Null | Value::Array(_)) => {}
-        (Value::Object(_) | Value::Array(_), _) => found.push(format!("{path}: another kind")),
-        _ => {}
+        fs::write(folder.join(name), draw::jpeg(&image)).unwrap();
     }
 }
 
@@ -152,75 +69,165 @@ fn short(id: &str) -> String {
     format!("e_{}", &id[18..24])
 }
 
-/// What the command prints.
-fn run(command: &str, folder: &Path) -> String {
-    let output = Command::new("sh").args(["-c", command]).current_dir(folder).output().unwrap();
-    assert!(output.status.success(), "{command}: {output:?}");
-    String::from_utf8(output.stdout).unwrap()
+/// The commands of a guide, and what stands for the machine that it shows.
+struct Guide {
+    examples: Vec<Example>,
+    folder: TempDir,
+    /// What the guide writes, and what it is here.
+    names: Vec<(&'static str, String)>,
+    /// Variables of the shell.
+    variables: Vec<(&'static str, String)>,
 }
 
-#[test]
-fn the_commands_of_the_guide_are_answered_as_it_shows() {
-    if Command::new("curl").arg("--version").output().is_err() {
-        eprintln!("skipped: the commands of the guide: curl is not installed");
-        return;
+impl Guide {
+    /// None, with the reason on standard error, without curl. `n` is the number of its commands.
+    fn read(text: &str, n: usize) -> Option<Self> {
+        if Command::new("curl").arg("--version").output().is_err() {
+            eprintln!("skipped: the commands of the guides: curl is not installed");
+            return None;
+        }
+        let examples = examples(text);
+        assert_eq!(examples.len(), n, "commands with curl");
+        let folder = tempfile::tempdir().unwrap();
+        draw_files(folder.path(), &files(&examples));
+        Some(Self { examples, folder, names: Vec::new(), variables: Vec::new() })
     }
-    let examples = examples(GUIDE);
-    assert!(examples.len() > 20, "{} commands", examples.len());
-    let folder = tempfile::tempdir().unwrap();
-    draw_files(folder.path(), &files(&examples));
-    let service = Service::knowing();
-    // A class that the guide moves an example to.
-    service.put(&class("mug"), "{}").ok();
-    let mut ids: BTreeMap<String, String> = BTreeMap::new();
-    let mut wrong = Vec::new();
-    for Example { command, shown } in &examples {
-        if NOT_RUN.iter().any(|(part, _)| command.contains(part)) {
-            continue;
+
+    fn with(mut self, name: &'static str, here: impl Into<String>) -> Self {
+        self.names.push((name, here.into()));
+        self
+    }
+
+    /// Runs the commands in their order and compares their answers with those of the guide.
+    fn check(&self) {
+        let mut ids = BTreeMap::new();
+        let wrong: Vec<_> = self
+            .examples
+            .iter()
+            .filter(|example| !NOT_RUN.iter().any(|(part, _)| example.command.contains(part)))
+            .filter_map(|example| self.fault(example, &mut ids))
+            .collect();
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    /// How the answer differs from that of the guide.
+    fn fault(&self, example: &Example, ids: &mut BTreeMap<String, String>) -> Option<String> {
+        let mut command = example.command.clone();
+        let ids_here = ids.iter().map(|(shown, here)| (shown.as_str(), here));
+        let names = self.names.iter().map(|(name, here)| (*name, here));
+        for (name, here) in names.chain(ids_here) {
+            command = command.replace(name, here);
         }
-        let mut command = command.replace(ADDRESS, &service.address);
-        for (shown, real) in &ids {
-            command = command.replace(shown, real);
+        let answer = self.run(&command);
+        // curl fails by itself where it is asked to.
+        if answer.is_empty() && command.contains("curl -f") {
+            return None;
         }
-        let answer = run(&command, folder.path());
         let Ok(real) = serde_json::from_str::<Value>(&answer) else {
-            wrong.push(format!("{command}\n  is answered {answer}"));
-            continue;
+            return Some(format!("{command}\n  is answered {answer}"));
         };
-        let text = whole(shown);
+        let text = whole(&example.shown);
         let text = if text.trim().is_empty() { "{}" } else { text.as_str() };
         let shown: Value = serde_json::from_str(text).unwrap_or_else(|e| panic!("{e}: {text}"));
+        note_ids(&shown, &real, ids);
         let mut fields = Vec::new();
         missing(&shown, &real, "", &mut fields);
         let is_problem = |answer: &Value| answer["code"].is_string();
-        if !fields.is_empty() || is_problem(&real) != is_problem(&shown) {
-            wrong.push(format!("{command}\n  has no {fields:?}: {real}"));
-        }
-        note_ids(&shown, &real, &mut ids);
+        let is_wrong = !fields.is_empty() || is_problem(&real) != is_problem(&shown);
+        is_wrong.then(|| format!("{command}\n  has no {fields:?}: {real}"))
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
 
-#[test]
-fn what_the_guide_leaves_out_is_no_json() {
-    for (shown, expected) in [
-        (r#"{"a":1,…}"#, r#"{"a":1}"#),
-        (r#"{"a":{"b":"x…",…},…,"c":[…]}"#, r#"{"a":{"b":"x…"},"c":[]}"#),
-        (r#"{…,"a":"\"…",…}"#, r#"{"a":"\"…"}"#),
-        (r#"[{"a":1},…]"#, r#"[{"a":1}]"#),
-    ] {
-        assert_eq!(whole(shown), expected);
+    /// What a command prints.
+    fn run(&self, command: &str) -> String {
+        let mut shell = Command::new("sh");
+        let variables = self.variables.iter().map(|(name, value)| (name, value));
+        let shell = shell.args(["-c", command]).current_dir(self.folder.path()).envs(variables);
+        let output = shell.output().unwrap();
+        assert!(output.status.success(), "{command}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
     }
 }
 
 #[test]
-fn a_field_that_is_not_there_is_named() {
-    let shown = serde_json::json!({ "a": [{ "b": 1, "c": 2 }], "d": { "e": 1 }, "f": 1 });
-    let mut found = Vec::new();
-    let real = serde_json::json!({ "a": [{ "b": 1 }, { "c": 1 }], "d": null });
-    missing(&shown, &real, "", &mut found);
-    assert_eq!(found, [".a[].c", ".f"]);
-    let guide = "```console\n$ curl a \\\n    b\n{1}\n$ other\n```\n```\n$ curl c\n```\n";
-    let found = examples(guide);
-    assert_eq!((found.len(), found[0].shown.as_str()), (1, "\n{1}"));
+fn the_commands_of_the_guide_to_http_are_answered_as_it_shows() {
+    let Some(guide) = Guide::read(include_str!("../../../docs/guide/http.md"), 30) else { return };
+    let service = Service::knowing();
+    // A class that the guide moves an example to.
+    service.put(&class("mug"), "{}").ok();
+    guide.with(ADDRESS, &service.address).check();
+}
+
+#[test]
+fn the_commands_of_the_readme_are_answered_as_it_shows() {
+    let Some(guide) = Guide::read(include_str!("../../../README.md"), 3) else { return };
+    let service = Service::knowing();
+    guide.with(ADDRESS, &service.address).check();
+}
+
+#[test]
+fn the_commands_of_the_guide_to_galleries_are_answered() {
+    let guide = include_str!("../../../docs/guide/galleries.md");
+    let Some(guide) = Guide::read(guide, 3) else { return };
+    let service = Service::start(&[]);
+    service.put(&class("mug"), "{}").ok();
+    guide.with(ADDRESS, &service.address).check();
+}
+
+#[test]
+fn the_commands_of_the_guide_to_inference_are_answered_as_it_shows() {
+    let guide = include_str!("../../../docs/guide/inference.md");
+    let Some(guide) = Guide::read(guide, 2) else { return };
+    let service = Service::start(&[]);
+    let network = service.get("/v2/models/backbone").ok();
+    let shape = network["inputs"][0]["shape"].as_array().unwrap();
+    let shape: Vec<_> = shape.iter().map(|n| n.as_i64().unwrap().abs()).collect();
+    let data = vec![0.5; usize::try_from(shape.iter().product::<i64>()).unwrap()];
+    let input = json!({"name": "image", "shape": shape, "datatype": "FP32", "data": data});
+    let request = json!({"id": "42", "inputs": [input]}).to_string();
+    fs::write(guide.folder.path().join("request.json"), request).unwrap();
+    guide.with(ADDRESS, &service.address).check();
+}
+
+/// Two commands with a key, one with TLS, one by a unix socket: a service for each kind.
+#[test]
+fn the_commands_of_the_guide_to_access_are_answered() {
+    let Some(mut guide) = Guide::read(include_str!("../../../docs/guide/access.md"), 4) else {
+        return;
+    };
+    let folder = guide.folder.path();
+    let store = |name: &str| folder.join(name);
+    let key = Keys::add(&store("keyed"), "reader", Role::Read, None).unwrap().to_string();
+    let keyed = Service::start_on(&store("keyed"), &[]);
+    let socket = store("handful.sock").display().to_string();
+    let listen = format!("unix:{socket}");
+    let _local = Service::run(&mut tiny(&store("local"), &["--listen", &listen]));
+    let pair = SelfSigned::make(&["localhost".to_owned()]).unwrap();
+    fs::write(store("cert.pem"), pair.certificate_pem).unwrap();
+    fs::write(store("key.pem"), pair.key_pem).unwrap();
+    let mut command = tiny(&store("encrypted"), &["--listen", "localhost:0"]);
+    command.arg("--tls-cert").arg(store("cert.pem")).arg("--tls-key").arg(store("key.pem"));
+    let encrypted = Service::run(&mut command);
+    let (_, port) = encrypted.address.rsplit_once(':').unwrap();
+    let host = format!("localhost:{port}");
+    guide.variables.push(("KEY", key));
+    let guide = guide.with(ADDRESS, &keyed.address).with("/run/handful/handful.sock", socket);
+    guide.with("pi.local:8080", host).check();
+}
+
+/// No other guide has a command with curl that nobody runs.
+#[test]
+fn the_commands_of_every_guide_are_run() {
+    let checked = ["http.md", "galleries.md", "inference.md", "access.md"];
+    let guides = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/guide");
+    for entry in fs::read_dir(guides).unwrap().map(Result::unwrap) {
+        let text = fs::read_to_string(entry.path()).unwrap();
+        let name = entry.file_name();
+        let is_checked = checked.iter().any(|checked| name == *checked);
+        assert!(
+            is_checked || examples(&text).is_empty(),
+            "{}: {:?}",
+            name.display(),
+            examples(&text)
+        );
+    }
 }
