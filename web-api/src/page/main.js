@@ -18,7 +18,11 @@ import { Rate } from "./rate.js";
 import { Reembed } from "./reembed.js";
 import { save } from "./save.js";
 import { Teach } from "./teach.js";
+import { translate } from "./text.js";
 import { Undo } from "./undo.js";
+
+// First: what follows reads and replaces texts of the page.
+translate(document.body);
 
 const RETRY_MS = 3000;
 

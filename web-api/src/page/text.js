@@ -1,6 +1,25 @@
-// The words of the page, in the language of the document. Each language is one file of `text/`.
+// The words of the page. Each language is one file of `text/`. The service names one in the page, as the browser
+// asked for it; one that was chosen on the page counts more.
 
-const language = document.documentElement.lang;
+export const LANGUAGES = { en: "English", de: "Deutsch" };
+
+const STORED = "handful-language";
+
+/** The chosen language; null without a choice. */
+export const chosenLanguage = () => {
+  const chosen = localStorage.getItem(STORED);
+  return chosen in LANGUAGES ? chosen : null;
+};
+
+/** Chooses a language, null for that of the browser, and shows the page in it. */
+export function chooseLanguage(language) {
+  if (language === null) localStorage.removeItem(STORED);
+  else localStorage.setItem(STORED, language);
+  location.reload();
+}
+
+export const language = chosenLanguage() ?? document.documentElement.lang;
+document.documentElement.lang = language;
 const { words } = await import(`./text/${language}.js`);
 const plurals = new Intl.PluralRules(language);
 
