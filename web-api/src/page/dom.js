@@ -1,5 +1,7 @@
 // Functions that build the page. Text is set as textContent, so a class name cannot become markup.
 
+import { dropped } from "./folders.js";
+
 export const byId = (id) => document.getElementById(id);
 
 export function show(element, visible) {
@@ -37,7 +39,10 @@ export function button(text, label, onClick) {
 
 export const plural = (n, one, many = `${one}s`) => `${n} ${n === 1 ? one : many}`;
 
-/** Passes files dropped on `zone` to `take`; the zone is highlighted while files are dragged over it. */
+/**
+ * Passes files dropped on `zone` to `take`, and how folders group them (see `dropped`); the zone is highlighted
+ * while files are dragged over it.
+ */
 export function dropZone(zone, take) {
   let depth = 0;
   const hover = (change) => {
@@ -47,10 +52,11 @@ export function dropZone(zone, take) {
   zone.addEventListener("dragenter", (event) => { event.preventDefault(); hover(1); });
   zone.addEventListener("dragleave", () => hover(-1));
   zone.addEventListener("dragover", (event) => event.preventDefault());
-  zone.addEventListener("drop", (event) => {
+  zone.addEventListener("drop", async (event) => {
     event.preventDefault();
     hover(-depth);
-    take([...event.dataTransfer.files]);
+    const groups = await dropped(event.dataTransfer);
+    take(groups.flatMap(({ files }) => files), groups);
   });
 }
 
