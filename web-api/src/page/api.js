@@ -42,8 +42,8 @@ export const doctor = () => reading("GET", `${here()}/doctor?limit=1000`);
 /** All classes, sorted by label. */
 export const classes = () => all(`${here()}/classes`, "classes");
 /** Of `classify`, `enroll` and `enrollBackground`, `part` is the part of the image that is used: "x,y,w,h", or null. */
-export const classify = (image, part = null) =>
-  reading("POST", `${here()}/classify?top=5&explain=true${part ? `&crop=${part}` : ""}`, image, type(image));
+export const classify = (image, part = null) => reading("POST", classifyPath(part), image, type(image));
+export const classifyPath = (part) => `${here()}/classify?top=5&explain=true${part ? `&crop=${part}` : ""}`;
 export const senses = (noun) => reading("GET", `v1/lexicon?q=${encodeURIComponent(noun)}`);
 /**
  * Creates a class or replaces its overrides: `{}` for none, `{ synset }` or `{ images_only: true }` for
@@ -56,8 +56,14 @@ export const create = (label, definition) =>
   enrolling("PUT", classUrl(label), definition, undefined, { "if-none-match": "*" });
 export const rename = (id, label) => enrolling("PATCH", classUrl(id), { label });
 export const remove = (id) => enrolling("DELETE", classUrl(id));
-export const enroll = (label, image, part = null) =>
-  enrolling("POST", `${classUrl(label)}/examples?create=true${part ? `&crop=${part}` : ""}`, image, type(image));
+export const enroll = (label, image, part = null) => enrolling("POST", enrollPath(label, part), image, type(image));
+export const enrollPath = (label, part) => `${classUrl(label)}/examples?create=true${part ? `&crop=${part}` : ""}`;
+/** The same for several files in one call: if one cannot be used, none is added. */
+export const enrollAll = (label, images) => {
+  const form = new FormData();
+  for (const image of images) form.append("image", image, image.name);
+  return enrolling("POST", `${classUrl(label)}/examples?create=true`, form);
+};
 /** All background examples, in the order of enrollment. */
 export const background = () => all(`${here()}/background/examples`, "examples");
 export const enrollBackground = (image, part = null) =>
@@ -65,14 +71,21 @@ export const enrollBackground = (image, part = null) =>
 export const removeBackground = (id) => enrolling("DELETE", `${here()}/background/examples/${encodeURIComponent(id)}`);
 /** The first examples of a class, in the order of enrollment. */
 export const examples = (id, limit) => reading("GET", `${classUrl(id)}/examples?limit=${limit}`);
+/** All examples of a class. */
+export const allExamples = (id) => all(`${classUrl(id)}/examples`, "examples");
 const imageOf = (id) => `${here()}/examples/${encodeURIComponent(id)}/image`;
 /** The address of the image that is kept of an example; without one it answers 404. */
 export const imageUrl = (id) => addressOf(imageOf(id));
-/** The same image as a file. */
+/** The same image as a file, `{ blob, name }`. */
 export const imageFile = (id) => file("read", imageOf(id));
+/** The same, of at most 256 pixels a side. */
+export const smallImage = (id) => file("read", `${imageOf(id)}?size=thumb`);
 export const removeExample = (id) => enrolling("DELETE", `${here()}/examples/${encodeURIComponent(id)}`);
 /** Removes at most 1000 examples as one change. */
 export const removeExamples = (ids) => enrolling("POST", `${here()}/examples/batch`, { ids, delete: true });
+/** Moves at most 1000 examples as one change to the class with this label; to "none of these" with an empty one. */
+export const moveExamples = (ids, label) =>
+  enrolling("POST", `${here()}/examples/batch`, label ? { ids, move_to: label } : { ids, move_to_background: true });
 /** Moves an example to the class with this label; to "none of these" with an empty one. */
 export const moveExample = (id, label) =>
   enrolling("POST", `${here()}/examples/${encodeURIComponent(id)}/move`, label ? { to: label } : { to_background: true });

@@ -50,12 +50,13 @@ export function onReachable(listener) {
 /** The address of a path of the service. */
 export const addressOf = (path) => `${ROOT}${path}`;
 
-/** Sends a request that needs a `role` and returns the JSON of its answer. A body without a type is sent as JSON. */
+/** Sends a request that needs a `role` and returns the JSON of its answer. A body without a type is sent as JSON, but a form as it is. */
 export async function call(role, method, path, body, type, conditions = {}) {
   // The history shows who made a change.
   const headers = { "handful-client": "page", ...conditions };
-  if (body !== undefined) headers["content-type"] = type ?? "application/json";
-  const sent = body !== undefined && type === undefined ? JSON.stringify(body) : body;
+  const form = body instanceof FormData; // the browser writes its type
+  if (body !== undefined && !form) headers["content-type"] = type ?? "application/json";
+  const sent = body !== undefined && type === undefined && !form ? JSON.stringify(body) : body;
   const response = await respond(role, path, { method, headers, body: sent, cache: "no-store" });
   const answer = await response.json().catch(() => null);
   if (answer) return answer;

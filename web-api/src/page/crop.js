@@ -1,6 +1,7 @@
 // The part of an image that is used: a rectangle that is dragged on the preview, or set with the keyboard.
 
 import { button, make, say, show } from "./dom.js";
+import { t } from "./text.js";
 
 const STEP = 0.02; // of an arrow key
 const LEAST = 0.02; // the least width and height by keyboard
@@ -23,7 +24,7 @@ export class Crop {
   #box = make("div", "crop-box", ...CORNERS.map(handle));
   #area = make("div", "crop", this.#box); // lies over the image as it is drawn
   #status = make("p", "fine");
-  #whole = button("Whole image", "Use the whole image", () => this.#clear());
+  #whole = button(t("crop.whole"), t("crop.whole-label"), () => this.#clear());
 
   /**
    * For the preview `image`, an element that shows its image whole; `bar` gets the texts and the button.
@@ -33,7 +34,7 @@ export class Crop {
     this.#image = image;
     this.#bar = bar;
     this.#changed = changed;
-    const hint = make("p", "fine", "Drag on the image to use only a part of it.");
+    const hint = make("p", "fine", t("crop.hint"));
     hint.id = `${bar.id}-hint`;
     this.#status.id = `${bar.id}-status`;
     this.#status.setAttribute("role", "status");
@@ -66,8 +67,7 @@ export class Crop {
     this.#area.tabIndex = 0;
     // The arrow keys are for the rectangle, not for a screen reader.
     this.#area.setAttribute("role", "application");
-    const keys = "Arrow keys move it, with Shift they change its size, Escape takes the whole image.";
-    this.#area.setAttribute("aria-label", `The part of the image that is used. ${keys}`);
+    this.#area.setAttribute("aria-label", t("crop.area"));
     this.#area.setAttribute("aria-describedby", hint);
   }
 
@@ -182,7 +182,7 @@ export class Crop {
     const used = text === WHOLE ? null : text;
     if (used === this.#sent) return;
     this.#sent = used;
-    say(this.#status, used ? inWords(this.#part) : "The whole image is used.");
+    say(this.#status, used ? inWords(this.#part) : t("crop.all"));
     this.#changed(used);
   }
 }
@@ -240,5 +240,5 @@ function textOf({ left, top, right, bottom }) {
 }
 
 function inWords({ left, top, right, bottom }) {
-  return `Only the marked part is used: ${whole(left)} to ${whole(right)} of the width, ${whole(top)} to ${whole(bottom)} of the height.`;
+  return t("crop.part", { left: whole(left), right: whole(right), top: whole(top), bottom: whole(bottom) });
 }

@@ -1,6 +1,9 @@
 // Functions that build the page. Text is set as textContent, so a class name cannot become markup.
 
 import { dropped } from "./folders.js";
+import { t } from "./text.js";
+
+const MOST_ERRORS = 5; // that are shown
 
 export const byId = (id) => document.getElementById(id);
 
@@ -12,6 +15,14 @@ export function show(element, visible) {
 export function say(element, message) {
   element.textContent = message ?? "";
   show(element, Boolean(message));
+}
+
+/** Shows the first of many errors in a list, and how many others there are; an empty list is hidden. */
+export function showErrors(list, errors) {
+  const others = errors.length - MOST_ERRORS;
+  const shown = errors.slice(0, MOST_ERRORS).map((text) => make("li", "", text));
+  list.replaceChildren(...shown, ...(others > 0 ? [make("li", "", t("teach.more-errors", { n: others }))] : []));
+  show(list, errors.length > 0);
 }
 
 /** An element with a class and children; strings become text. */
@@ -33,6 +44,14 @@ export function button(text, label, onClick) {
   const element = make("button", "button small", text);
   element.type = "button";
   element.setAttribute("aria-label", label);
+  element.addEventListener("click", onClick);
+  return element;
+}
+
+/** A small button that is called what it says. */
+export function plain(text, onClick) {
+  const element = make("button", "button small", text);
+  element.type = "button";
   element.addEventListener("click", onClick);
   return element;
 }

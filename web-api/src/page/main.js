@@ -1,16 +1,19 @@
 // Connects the page: clicks and files go to Look (classify), Teach (enroll) or List (classes).
 
 import { gallery, ownFile, version } from "./api.js";
+import { Burst } from "./burst.js";
 import { onReachable } from "./call.js";
 import { Camera, whyNoCamera } from "./camera.js";
 import { Carry } from "./carry.js";
 import { Check } from "./check.js";
 import { Correct } from "./correct.js";
 import { byId, dropZone, fileInput, make, say, show } from "./dom.js";
+import { picked } from "./folders.js";
 import { Galleries } from "./galleries.js";
 import { History } from "./history.js";
 import { Keep } from "./keep.js";
 import { askAgain, current } from "./keys.js";
+import { Lens } from "./lens.js";
 import { List } from "./list.js";
 import { Look } from "./look.js";
 import { None } from "./none.js";
@@ -18,7 +21,7 @@ import { Rate } from "./rate.js";
 import { Reembed } from "./reembed.js";
 import { save } from "./save.js";
 import { Teach } from "./teach.js";
-import { translate } from "./text.js";
+import { t, translate } from "./text.js";
 import { Undo } from "./undo.js";
 
 // First: what follows reads and replaces texts of the page.
@@ -30,12 +33,14 @@ const camera = new Camera(byId("video"), byId("teach-video"));
 const correct = new Correct(changed, () => list.labels);
 const look = new Look(camera, correct);
 const teach = new Teach(changed);
+const burst = new Burst(camera, startCamera, teach);
+const lens = new Lens(camera, cameraFailed);
 const list = new List((files, label) => teach.add(files, label), changed);
 const none = new None(changed);
 const rate = new Rate((tried) => look.decideBy(tried), changed);
 const keep = new Keep(changed);
 const carry = new Carry(changed);
-const check = new Check(changed);
+const check = new Check(changed, list);
 const history = new History(changed);
 const undo = new Undo(changed);
 const galleries = new Galleries(changed);
@@ -53,6 +58,7 @@ async function refresh() {
   await galleries.refresh().catch(() => {});
   const settings = await gallery().catch(() => null); // the list shows why
   list.locked = settings?.other_space ?? false;
+  list.revision = settings?.revision ?? null;
   await list.refresh();
   history.refresh();
   carry.show();
@@ -78,7 +84,14 @@ byId("look-clear").addEventListener("click", () => {
   look.clear();
   byId("look-files").focus();
 });
-document.addEventListener("paste", (event) => lookAt([...event.clipboardData.files]));
+
+// An image that is pasted where classes are added teaches; elsewhere it is classified.
+const teachCard = document.querySelector('[data-drop="teach"]');
+document.addEventListener("paste", (event) => {
+  const files = [...event.clipboardData.files];
+  if (teachCard.contains(document.activeElement)) learn(files);
+  else lookAt(files);
+});
 
 // --- the camera, shared by classify and enroll
 async function startCamera() {
@@ -99,9 +112,15 @@ function stopCamera() {
 }
 
 function cameraButtons() {
-  byId("camera-toggle").textContent = camera.running ? "Stop camera" : "Classify with camera";
-  byId("teach-camera").textContent = camera.running ? "Take image" : "Add from camera";
-  show(byId("teach-video"), camera.running);
+  byId("camera-toggle").textContent = t(camera.running ? "look.camera_stop" : "look.camera_start");
+  burst.show();
+  lens.show();
+}
+
+// Another camera did not start.
+function cameraFailed(message) {
+  stopCamera();
+  noCamera(message);
 }
 
 // Without a live camera a phone can still take single photos through a file input.
@@ -124,14 +143,8 @@ if (reason) {
 const learn = (files) => teach.add(files);
 fileInput(byId("teach-files"), learn);
 fileInput(byId("teach-photo"), learn);
-dropZone(document.querySelector('[data-drop="teach"]'), learn);
-
-byId("teach-camera").addEventListener("click", async () => {
-  if (!camera.running) return startCamera();
-  if (!teach.label()) return undefined;
-  const still = await camera.still();
-  return still && teach.add([still]);
-});
+fileInput(byId("teach-folder"), (files) => teach.addFolders(picked(files)));
+dropZone(teachCard, (files, groups) => teach.addFolders(groups));
 
 // Files chosen before a name is entered would be lost, so the name is required first.
 for (const id of ["teach-files", "teach-photo"]) {

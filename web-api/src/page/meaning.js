@@ -2,6 +2,7 @@
 
 import { senses } from "./api.js";
 import { button, make } from "./dom.js";
+import { t } from "./text.js";
 
 const IMAGES_ONLY = "-";
 
@@ -11,14 +12,14 @@ export async function senseSelect(label, item) {
   const current = item?.meaning;
   if (known.senses.length === 0 && !current) return null;
   const select = make("select", "field");
-  select.setAttribute("aria-label", `Sense of ${label}`);
+  select.setAttribute("aria-label", t("meaning.of", { label }));
   for (const sense of known.senses) {
     select.append(option(sense.synset, `${sense.lemmas[0]}: ${definition(sense.gloss)}`, sense.attributes));
   }
   if (current && !known.senses.some((sense) => sense.synset === current.synset)) {
     select.append(option(current.synset, `${current.lemmas[0]}: ${definition(current.gloss)}`, item.attributes));
   }
-  select.append(option(IMAGES_ONLY, "none of these: use images only"));
+  select.append(option(IMAGES_ONLY, t("meaning.images-only")));
   const defaultSense = known.default_sense ?? IMAGES_ONLY;
   select.value = item?.images_only ? IMAGES_ONLY : current?.synset ?? defaultSense;
   select.dataset.defaultSense = defaultSense;
@@ -56,16 +57,16 @@ export class AttributeChips {
   constructor(item) {
     this.#attributes = item.attributes;
     this.#overridden = item.attributes_overridden;
-    this.#field.placeholder = "add an attribute, such as handle";
+    this.#field.placeholder = t("meaning.example");
     this.#field.maxLength = 64;
-    this.#field.setAttribute("aria-label", `Attribute of ${item.label}`);
+    this.#field.setAttribute("aria-label", t("meaning.attribute", { label: item.label }));
     this.#field.addEventListener("keydown", (event) => {
       if (event.key !== "Enter") return;
       event.preventDefault(); // the form is saved by its button
       this.#add();
     });
-    const add = button("Add", "Add the attribute", () => this.#add());
-    const title = make("p", "fine", `Attributes of ${item.label}, used in explanations:`);
+    const add = button(t("meaning.add"), t("meaning.add-label"), () => this.#add());
+    const title = make("p", "fine", t("meaning.attributes", { label: item.label }));
     this.element = make("div", "has", title, this.#list, make("div", "has-more", this.#field, add));
     this.#draw();
   }
@@ -102,7 +103,7 @@ export class AttributeChips {
   #draw() {
     const chip = (attribute) => {
       const without = this.#attributes.filter((other) => other !== attribute);
-      const remove = button("×", `Remove ${attribute.name}`, () => this.#change(without));
+      const remove = button("×", t("meaning.remove", { name: attribute.name }), () => this.#change(without));
       return make("li", "chip", attribute.name, remove);
     };
     this.#list.replaceChildren(...this.#attributes.map(chip));

@@ -2,8 +2,9 @@
 
 import { background, enrollBackground, removeExamples } from "./api.js";
 import { confirmed } from "./confirm.js";
-import { byId, fileInput, plural, say, show } from "./dom.js";
+import { byId, dropZone, fileInput, say, show, showErrors } from "./dom.js";
 import { findings, showFindings } from "./quality.js";
+import { t } from "./text.js";
 
 const BATCH = 1000; // examples of one call
 
@@ -15,6 +16,7 @@ export class None {
   constructor(changed) {
     this.#changed = changed;
     fileInput(byId("none-files"), (files) => this.#add(files));
+    dropZone(byId("none"), (files) => this.#add(files));
     byId("none-clear").addEventListener("click", () => this.#clear());
   }
 
@@ -22,46 +24,46 @@ export class None {
   show({ rejects_unknown, background_examples }) {
     this.#count = background_examples;
     show(byId("none"), rejects_unknown);
-    byId("none-count").textContent = plural(background_examples, "example");
+    byId("none-count").textContent = t("none.count", { n: background_examples });
     show(byId("none-clear"), background_examples > 0);
   }
 
   async #add(files) {
+    if (files.length === 0) return;
     const errors = [];
     const changes = [];
     const found = [];
+    showErrors(byId("none-error"), []);
     showFindings(byId("none-quality"), []);
     for (const [i, file] of files.entries()) {
-      say(byId("none-status"), `Adding ${i + 1} of ${files.length}…`);
+      say(byId("none-status"), t("none.adding", { i: i + 1, of: files.length }));
       try {
         const answer = await enrollBackground(file);
         changes.push(answer.change);
-        found.push(...findings(file, answer));
+        found.push(...findings([file], answer));
       } catch (problem) {
         errors.push(problem.isAboutKey ? problem.message : `${file.name}: ${problem.message}`);
         if (problem.isAboutKey) break;
       }
     }
     say(byId("none-status"), "");
-    say(byId("none-error"), errors.join(" "));
+    showErrors(byId("none-error"), errors);
     showFindings(byId("none-quality"), found);
-    const added = plural(changes.filter(Boolean).length, "image");
-    await this.#changed({ what: `Added ${added} to “None of these”.`, changes });
+    await this.#changed({ what: t("none.done", { n: changes.filter(Boolean).length }), changes });
   }
 
   async #clear() {
-    const images = plural(this.#count, "example");
-    const text = `This removes ${images} of other things. You can undo it.`;
-    if (!(await confirmed("Empty “None of these”?", text, "Remove"))) return byId("none-clear").focus();
+    const text = t("none.empty-text", { n: this.#count });
+    if (!(await confirmed(t("none.empty-ask"), text, t("none.remove")))) return byId("none-clear").focus();
     const changes = [];
     try {
       const ids = (await background()).map((example) => example.id);
       for (let i = 0; i < ids.length; i += BATCH) changes.push((await removeExamples(ids.slice(i, i + BATCH))).change);
-      say(byId("none-error"), "");
+      showErrors(byId("none-error"), []);
     } catch (problem) {
-      say(byId("none-error"), `Not all were removed. ${problem.message}`);
+      showErrors(byId("none-error"), [`${t("none.not-all")} ${problem.message}`]);
     }
-    await this.#changed({ what: "Emptied “None of these”.", changes });
+    await this.#changed({ what: t("none.emptied"), changes });
     return byId("classes-title").focus();
   }
 }

@@ -1,18 +1,27 @@
-// "Add a class": images become examples of a class, one call per image, so that a bad file stops no other.
+// "Add a class": images become examples of a class, a few per call; a bad file stops no other.
 
-import { create, define, enroll, isReserved } from "./api.js";
-import { byId, make, plural, say, show } from "./dom.js";
+import { create, define, enroll, enrollAll, isReserved } from "./api.js";
+import { byId, make, say, show, showErrors } from "./dom.js";
 import { Mark } from "./mark.js";
 import { chosen, definition, overrides, senseSelect } from "./meaning.js";
 import { findings, showFindings } from "./quality.js";
+import { t } from "./text.js";
 
 const TYPING_PAUSE_MS = 300;
+const FILES = 8; // of one call, so that the progress moves
+const BYTES = 8_000_000; // of one call, unless a file has more
+
+// What every further call would meet too.
+const LASTING = ["unreachable", "store_full", "read_only"];
+// What every further image of the class would meet too.
+const OF_CLASS = ["bad_name", "limit_reached"];
 
 export class Teach {
   #changed;
   #names = false; // whether the bundle has name knowledge
   #sense = null; // { label, select } of the name in the field, after it was looked up
   #typing = null;
+  #stopped = false;
   #queue = Promise.resolve(); // batches run one after another
   #mark = new Mark((file, part) => this.#addMarked(file, part));
 
@@ -29,6 +38,7 @@ export class Teach {
       this.#typing = setTimeout(() => this.#lookUp(), TYPING_PAUSE_MS);
     });
     byId("teach-by-name").addEventListener("click", () => this.#byName());
+    byId("teach-stop").addEventListener("click", () => { this.#stopped = true; });
   }
 
   /** Shows or hides the controls that need name knowledge. */
@@ -44,7 +54,7 @@ export class Teach {
     const reserved = isReserved(label);
     this.#valid(Boolean(label) && !reserved);
     if (label && !reserved) return label;
-    say(byId("teach-status"), reserved ? `“${label}” cannot be a class name.` : "Enter a class name first.");
+    say(byId("teach-status"), reserved ? t("teach.reserved", { label }) : t("teach.name-first"));
     field.focus();
     return null;
   }
@@ -60,19 +70,35 @@ export class Teach {
       this.#mark.open(files[0]);
       return this.#queue;
     }
-    return this.#enqueue(files, label, known ? {} : this.#chosen(label));
+    return this.#enqueue([{ label, files, sense: known ? {} : this.#chosen(label) }]);
+  }
+
+  /** Adds files to the class in the field with one call; resolves to whether they are there now. */
+  async addTogether(files) {
+    const label = this.label();
+    if (!label) return false;
+    const { added, known } = await this.#enqueue([{ label, files, sense: this.#chosen(label), together: true }]);
+    return added + known > 0;
+  }
+
+  /** Adds what folders hold to the classes that they name, and files without a folder to the class in the field. */
+  addFolders(groups) {
+    if (groups.every(({ label }) => label === null)) return this.add(groups.flatMap(({ files }) => files));
+    const named = groups.map(({ label, files }) => ({ label: label ?? this.label(), files, sense: {} }));
+    return this.#enqueue(named.filter(({ label }) => label), groups.leftOut);
   }
 
   /** Adds an image, or a part of it, as an example of the class in the field; false if no class is there. */
   #addMarked(file, part) {
     const label = this.label();
-    if (label) this.#enqueue([file], label, this.#chosen(label), part);
+    if (label) this.#enqueue([{ label, files: [file], sense: this.#chosen(label), part }]);
     return label !== null;
   }
 
-  #enqueue(files, label, sense, part = null) {
-    this.#queue = this.#queue.then(() => this.#batch(files, label, sense, part));
-    return this.#queue;
+  #enqueue(groups, leftOut = 0) {
+    const batch = this.#queue.then(() => this.#batch(groups, leftOut));
+    this.#queue = batch.catch(() => {});
+    return batch;
   }
 
   /** Shows the senses of the name in the field. */
@@ -83,7 +109,7 @@ export class Teach {
     const select = this.#names && label ? await senseSelect(label).catch(() => null) : null;
     if (byId("teach-name").value.trim() !== label) return; // the name changed meanwhile
     this.#sense = { label, select };
-    byId("teach-sense").replaceChildren(...(select ? [make("p", "fine", "Meaning of the name:"), select] : []));
+    byId("teach-sense").replaceChildren(...(select ? [make("p", "fine", t("teach.sense")), select] : []));
     show(byId("teach-sense"), Boolean(select));
   }
 
@@ -99,68 +125,76 @@ export class Teach {
     await this.#lookUp();
     try {
       const { class: made, change } = await create(label, this.#chosen(label));
-      say(byId("teach-status"), made.meaning
-        ? `Added ${label} from its name only: ${definition(made.meaning.gloss)}. Three to five images make it more accurate.`
-        : `No WordNet sense found for ${label}. Add images of it.`);
-      this.#changed({ what: `Added “${made.label}” from its name.`, changes: [change] });
+      const gloss = made.meaning && definition(made.meaning.gloss);
+      say(byId("teach-status"), gloss ? t("teach.by-name", { label, gloss }) : t("teach.no-sense", { label }));
+      this.#changed({ what: t("teach.done-by-name", { label: made.label }), changes: [change] });
     } catch (problem) {
       const exists = problem.code === "precondition_failed";
-      say(byId("teach-status"), exists ? `The class ${label} exists. Change its sense in the list of classes.` : problem.message);
+      say(byId("teach-status"), exists ? t("teach.exists", { label }) : problem.message);
     }
   }
 
-  async #batch(files, label, sense, part) {
-    const progress = byId("teach-progress");
-    const tally = { added: 0, known: 0, errors: [], enrolled: null, changes: [], found: [] };
-    this.#errors([]);
+  /** Adds the files of each group, `{ label, files, sense, part, together }`; resolves to what became of them. */
+  async #batch(groups, leftOut) {
+    const n = groups.reduce((sum, { files }) => sum + files.length, 0);
+    const tally = { n, tried: 0, added: 0, known: 0, leftOut, errors: [], classes: new Map(), changes: [], found: [], over: false };
+    this.#stopped = false;
+    showErrors(byId("teach-errors"), []);
     showFindings(byId("teach-quality"), []);
-    show(progress, files.length > 1);
-    progress.max = files.length;
-    for (const [i, file] of files.entries()) {
-      progress.value = i;
-      say(byId("teach-status"), `Adding ${i + 1} of ${files.length} to ${label}…`);
-      if (!(await this.#one(file, label, part, tally))) break;
-    }
-    show(progress, false);
-    say(byId("teach-status"), summary(tally, label));
-    this.#errors(tally.errors);
+    byId("teach-progress").max = n;
+    show(byId("teach-progress"), n > 1);
+    show(byId("teach-stop"), n > FILES);
+    for (const group of groups) if (!tally.over && !this.#stopped) await this.#group(group, tally);
+    show(byId("teach-progress"), false);
+    show(byId("teach-stop"), false);
+    say(byId("teach-status"), summary(tally));
+    showErrors(byId("teach-errors"), tally.errors);
     showFindings(byId("teach-quality"), tally.found);
-    if (tally.added > 0 && Object.keys(sense).length > 0) {
-      await this.#define(label, { ...sense, ...overrides(tally.enrolled) }, tally);
+    if (tally.added > 0) this.#changed({ what: what(tally), changes: tally.changes });
+    return tally;
+  }
+
+  async #group({ label, files, sense, part = null, together = false }, tally) {
+    if (isReserved(label)) {
+      tally.errors.push(t("teach.reserved", { label }));
+      return;
     }
-    const what = `Enrolled ${plural(tally.added, "image")} in “${tally.enrolled?.label}”.`;
-    if (tally.added > 0) this.#changed({ what, changes: tally.changes });
+    const before = tally.added;
+    for (const some of together ? [files] : parcels(files)) {
+      byId("teach-progress").value = tally.tried;
+      say(byId("teach-status"), t("teach.adding", { i: tally.tried + some.length, of: tally.n, label }));
+      tally.tried += some.length;
+      if (!(await this.#some(some, label, part, tally)) || this.#stopped) break;
+    }
+    if (tally.added > before && Object.keys(sense).length > 0) await this.#define(label, sense, tally);
   }
 
   /** Sets the sense that was chosen for the name. */
-  async #define(label, definition, tally) {
+  async #define(label, sense, tally) {
     try {
-      tally.changes.push((await define(label, definition)).change);
+      tally.changes.push((await define(label, { ...sense, ...overrides(tally.classes.get(label)) })).change);
     } catch (problem) {
-      this.#errors([...tally.errors, problem.message]);
+      tally.errors.push(problem.message);
     }
   }
 
-  /** Adds one image; false if the next one would fail too. */
-  async #one(file, label, part, tally) {
+  /** Adds files with one call, or one by one if one of them is refused; false if the next would be refused too. */
+  async #some(files, label, part, tally) {
     try {
-      const answer = await enroll(label, file, part);
-      tally.enrolled = answer.class;
-      tally.changes.push(answer.change);
-      tally.found.push(...findings(file, answer));
-      if (answer.examples[0].duplicate_of) tally.known++;
-      else tally.added++;
+      const answer = files.length > 1 ? await enrollAll(label, files) : await enroll(label, files[0], part);
+      count(files, label, answer, tally);
       return true;
     } catch (problem) {
-      const about = file.name && !problem.isAboutKey ? `${file.name}: ` : "";
-      tally.errors.push(`${about}${problem.message}`);
-      return !problem.isAboutKey && !["bad_name", "unreachable", "store_full"].includes(problem.code);
+      tally.over = problem.isAboutKey || LASTING.includes(problem.code);
+      const next = !tally.over && !OF_CLASS.includes(problem.code);
+      if (next && files.length > 1) {
+        for (const file of files) if (!(await this.#some([file], label, part, tally))) return false;
+        return true;
+      }
+      const about = next ? files[0].name : label;
+      tally.errors.push(about && !tally.over ? `${about}: ${problem.message}` : problem.message);
+      return next;
     }
-  }
-
-  #errors(errors) {
-    byId("teach-errors").replaceChildren(...errors.map((text) => make("li", "", text)));
-    show(byId("teach-errors"), errors.length > 0);
   }
 
   #valid(valid) {
@@ -170,10 +204,48 @@ export class Teach {
   }
 }
 
-function summary({ added, known, errors, enrolled }, label) {
+/** Files in the parts that are sent at once. */
+function* parcels(files) {
+  let some = [];
+  let bytes = 0;
+  for (const file of files) {
+    if (some.length === FILES || (some.length > 0 && bytes + file.size > BYTES)) {
+      yield some;
+      some = [];
+      bytes = 0;
+    }
+    some.push(file);
+    bytes += file.size;
+  }
+  if (some.length > 0) yield some;
+}
+
+function count(files, label, answer, tally) {
+  tally.classes.set(label, answer.class);
+  tally.changes.push(answer.change);
+  tally.found.push(...findings(files, answer));
+  for (const { duplicate_of: known } of answer.examples) {
+    if (known) tally.known++;
+    else tally.added++;
+  }
+}
+
+/** What was done, as the history would put it. */
+function what({ added, classes }) {
+  const [{ label }] = classes.values();
+  return classes.size > 1 ? t("teach.done-many", { n: added, classes: classes.size }) : t("teach.done", { n: added, label });
+}
+
+function summary({ n, tried, added, known, leftOut, errors, classes }) {
+  const [only] = classes.values();
   const parts = [];
-  if (added > 0) parts.push(`Added ${plural(added, "image")} to ${label}. The class has ${plural(enrolled.examples, "example")}.`);
-  if (known > 0) parts.push(`${plural(known, "image was", "images were")} already enrolled.`);
-  if (errors.length > 0 && added + known > 0) parts.push(`${plural(errors.length, "file")} could not be used.`);
+  if (added > 0 && classes.size > 1) parts.push(t("teach.added-many", { n: added, classes: classes.size }));
+  if (added > 0 && classes.size === 1) {
+    parts.push(t("teach.added", { n: added, label: only.label }), t("teach.has", { n: only.examples }));
+  }
+  if (known > 0) parts.push(t("teach.known", { n: known }));
+  if (errors.length > 0 && added + known > 0) parts.push(t("teach.unusable", { n: errors.length }));
+  if (tried < n && added + known > 0) parts.push(t("teach.stopped", { n: n - tried }));
+  if (leftOut > 0) parts.push(t("teach.left-out", { n: leftOut }));
   return parts.join(" ");
 }
