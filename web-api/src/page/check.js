@@ -1,21 +1,27 @@
 // "Check": which classes have enough images, images that are likely in the wrong class, classes that are taken
 // for each other, images that two classes have, and images that are nearly the same.
 
-import { doctor, moveExample, removeExample, selected } from "./api.js";
-import { button, byId, make, name, plural, say, show } from "./dom.js";
-import { thumbnail } from "./images.js";
+import { advice } from "./advice.js";
+import { doctor, selected } from "./api.js";
+import { button, byId, make, name, say, show } from "./dom.js";
+import { moveTo, takeOut } from "./move.js";
+import { t } from "./text.js";
+import { thumbnail } from "./thumbnails.js";
 
 const MOST = 24; // of each kind
-const ID = /\be_[0-9a-f]+/;
+const KINDS = ["suspects", "confusions", "shared", "duplicates"];
 
 export class Check {
   #changed;
+  #list;
   #shown = null; // what is shown: the name of the gallery and its revision
   #running = false;
 
-  /** `changed(done)` is called after each change. */
-  constructor(changed) {
+  /** `changed(done)` is called after each change; `list.advise(report)` shows what was found next to the classes. */
+  constructor(changed, list) {
     this.#changed = changed;
+    this.#list = list;
+    list.check = () => this.#run();
     byId("check-run").addEventListener("click", () => this.#run());
   }
 
@@ -24,19 +30,20 @@ export class Check {
     show(byId("check"), classes > 0);
     if (!this.#shown) return;
     if (this.#shown.gallery !== selected() || classes === 0) this.#forget();
-    else if (this.#shown.revision !== revision) say(byId("check-status"), "The gallery has changed. Check it again.");
+    else if (this.#shown.revision !== revision) say(byId("check-status"), t("check.stale"));
   }
 
   #forget() {
     this.#shown = null;
     say(byId("check-status"), "");
     show(byId("check-found"), false);
+    this.#list.advise(null);
   }
 
   async #run() {
     if (this.#running) return;
     this.#running = true;
-    say(byId("check-status"), "Checking…");
+    say(byId("check-status"), t("check.running"));
     const gallery = selected();
     try {
       const report = await doctor();
@@ -51,58 +58,75 @@ export class Check {
   }
 
   #draw(report) {
-    const { accuracy, evidence, classes, next, suspects, confusions, in_two_classes, near_duplicates, totals, notes } = report;
     this.#shown = { gallery: selected(), revision: report.revision };
-    const images = plural(evidence.checked_examples, "image");
-    const found = accuracy === null ? "Nothing can be checked yet." : `${percent(accuracy)} of ${images} are recognized when each is left out.`;
-    say(byId("check-status"), found);
-    const sentences = next === null ? notes : [...notes, `The first ${classes.length} of ${evidence.classes} classes are listed.`];
-    byId("check-advice").replaceChildren(...classes.map(advice), ...sentences.map((text) => make("li", "", text)));
-    section("check-suspects", first(suspects).map((one) => this.#suspect(one)), totals.suspects);
-    section("check-confusions", first(confusions).map(confusion), totals.confusions);
-    section("check-shared", first(in_two_classes).map((one) => this.#shared(one)), totals.in_two_classes);
-    section("check-duplicates", first(near_duplicates).map((one) => this.#duplicate(one)), totals.near_duplicates);
+    this.#list.advise(report);
+    say(byId("check-status"), summary(report));
+    this.#advise(report);
+    const { suspects, confusions, in_two_classes, near_duplicates, totals } = report;
+    const found = {
+      suspects: [suspects, (one) => this.#suspect(one), totals.suspects],
+      confusions: [confusions, (one) => this.#confusion(one), totals.confusions],
+      shared: [in_two_classes, (one) => this.#shared(one), totals.in_two_classes],
+      duplicates: [near_duplicates, (one) => this.#duplicate(one), totals.near_duplicates],
+    };
+    for (const kind of KINDS) {
+      const [entries, draw, total] = found[kind];
+      section(byId(`check-${kind}`), entries.slice(0, MOST).map(draw), total);
+    }
     show(byId("check-found"), true);
   }
 
-  #suspect({ example, label, suggested_label, nearest }) {
-    const what = `the image in ${label} that resembles ${suggested_label}`;
-    const remove = button("Remove", `Remove ${what}`, () => this.#remove(example, label));
-    const move = button(`Move to ${suggested_label}`, `Move ${what}`, () => this.#move(example, suggested_label));
-    const text = make("p", "", "In ", name(label), ", resembles ", name(suggested_label), ".");
-    const pair = [thumbnail(example, what), nearest && thumbnail(nearest, `A similar image of ${suggested_label}`)];
-    return make("li", "", make("div", "pair", ...pair.filter(Boolean)), text, make("div", "thumb-actions", remove, move));
+  /** What to do about the classes that have not enough; those that have say so in their rows. */
+  #advise({ classes, notes, suspects, confusions }) {
+    // What is shown below is not told twice.
+    const told = new Set([...suspects.map((one) => one.example), ...confusions.map((one) => one.example)]);
+    const wanting = classes.filter((one) => one.verdict !== "enough" && !told.has(one.example));
+    const items = wanting.slice(0, MOST).map(adviceItem);
+    const others = wanting.length - items.length;
+    const more = others > 0 ? [t("check.moreClasses", { n: others })] : [];
+    byId("check-advice").replaceChildren(...items, ...[...more, ...notes].map((text) => make("li", "", text)));
+  }
+
+  #suspect({ example, label, suggested_label: other, nearest }) {
+    const about = { label, other };
+    const sides = [side(example, t("check.suspectImage", about), label)];
+    if (nearest) sides.push(side(nearest, t("check.nearestImage", { label: other }), other));
+    const move = button(t("check.moveTo", { label: other }), t("check.moveSuspect", about), () =>
+      this.#do(() => moveTo([example], other)));
+    move.classList.add("primary");
+    const remove = button(t("check.remove"), t("check.removeSuspect", about), () => this.#do(() => takeOut([example], label)));
+    return entry(sides, t("check.suspect", about), [move, remove]);
+  }
+
+  /** Two classes that are taken for each other: images of both from new sides help. */
+  #confusion({ label, other_label: other, count, example, nearest }) {
+    const sides = [side(example, t("check.imageOf", { label }), label)];
+    sides.push(nearest ? side(nearest, t("check.imageOf", { label: other }), other) : word(other));
+    const add = [label, other].map((one) => button(t("check.addTo", { label: one }), t("check.addImages", { label: one }), () =>
+      this.#list.chooseFor(one)));
+    return entry(sides, t("check.confusion", { label, other, n: count }), add);
   }
 
   /** An image that two classes have: the user knows which of them is wrong. */
   #shared({ example, label, other_example, other_label }) {
-    const sides = [[example, label, other_label], [other_example, other_label, label]];
-    const pair = sides.map(([id, of]) => thumbnail(id, `The image in ${of}`));
-    const remove = sides.map(([id, of, other]) =>
-      button(`Remove from ${of}`, `Remove from ${of} the image that ${other} has too`, () => this.#remove(id, of)));
-    const text = make("p", "", "In ", name(label), " and in ", name(other_label), ": one of them is likely wrong.");
-    return make("li", "", make("div", "pair", ...pair), text, make("div", "thumb-actions", ...remove));
+    const both = [[example, label, other_label], [other_example, other_label, label]];
+    const sides = both.map(([id, of]) => side(id, t("check.imageIn", { label: of }), of));
+    const remove = both.map(([id, of, other]) =>
+      button(t("check.removeFrom", { label: of }), t("check.removeShared", { label: of, other }), () =>
+        this.#do(() => takeOut([id], of))));
+    return entry(sides, t("check.shared", { label, other: other_label }), remove);
   }
 
   #duplicate({ example, of, label }) {
-    const what = `the later one of two images of ${label} that are nearly the same`;
-    const remove = button("Remove one", `Remove ${what}`, () => this.#remove(example, label));
-    const pair = make("div", "pair", thumbnail(of, `An image of ${label}`), thumbnail(example, what));
-    return make("li", "", pair, make("p", "", "Of ", name(label), "."), make("div", "thumb-actions", remove));
+    const sides = [side(of, t("check.imageOf", { label }), label), side(example, t("check.laterImage", { label }), label)];
+    const remove = button(t("check.removeOne"), t("check.removeDuplicate", { label }), () =>
+      this.#do(() => takeOut([example], label)));
+    return entry(sides, t("check.duplicate", { label }), [remove]);
   }
 
-  #remove(id, label) {
-    return this.#do(() => removeExample(id), `Removed 1 image from “${label}”.`);
-  }
-
-  #move(id, label) {
-    return this.#do(() => moveExample(id, label), `Moved 1 image to “${label}”.`);
-  }
-
-  async #do(call, what) {
+  async #do(step) {
     try {
-      const { change } = await call();
-      await this.#changed({ what, changes: [change] });
+      await this.#changed(await step());
       await this.#run();
       byId("check-run").focus();
     } catch (problem) {
@@ -111,29 +135,38 @@ export class Check {
   }
 }
 
-/** A class and what to do about it; the image that it is about is shown, which its id would not do. */
-function advice({ label, verdict, advice: text, example }, at) {
-  const isShown = example !== null && at < MOST;
-  const item = make("li", "", name(label, "class-name"), make("span", "", isShown ? text.replace(ID, "this one") : text));
-  if (isShown) item.append(make("div", "pair", thumbnail(example, `The image of ${label} that this is about`)));
+function summary({ accuracy, evidence, classes, next }) {
+  if (accuracy === null) return t("check.nothingYet");
+  const share = `${Math.round(100 * accuracy)} %`;
+  const found = t("check.recognized", { share, n: evidence.checked_examples });
+  return next === null ? found : `${found} ${t("check.firstClasses", { n: classes.length, all: evidence.classes })}`;
+}
+
+/** A class and what to do about it. */
+function adviceItem(report) {
+  const { label, verdict, example } = report;
+  const item = make("li", "", make("p", "", name(label, "class-label"), " ", advice(report)));
+  if (example !== null) item.prepend(thumbnail(example, t("check.aboutImage", { label })));
   item.dataset.verdict = verdict;
   return item;
 }
 
-/** Two classes that are taken for each other, with an image of each that shows it. */
-function confusion({ label, other_label, count, example, nearest }) {
-  const pair = [thumbnail(example, `An image of ${label}`), nearest && thumbnail(nearest, `An image of ${other_label}`)];
-  const text = make("p", "", name(label), " and ", name(other_label), `: ${plural(count, "image")}.`);
-  return make("li", "", make("div", "pair", ...pair.filter(Boolean)), text);
+/** An image and the name of its class. */
+const side = (id, alt, label) => make("figure", "", thumbnail(id, alt), make("figcaption", "", name(label)));
+
+/** In place of an image of a class that has none. */
+const word = (label) => make("figure", "", make("span", "no-image", "Aa"), make("figcaption", "", name(label)));
+
+function entry(sides, text, buttons) {
+  const words = make("p", "", text);
+  words.dir = "auto";
+  return make("li", "", make("div", "pair", ...sides), words, make("div", "pair-actions", ...buttons));
 }
 
 /** Shows entries of a list, and how many others there are; hides the list without any. */
-function section(id, entries, total) {
+function section(element, entries, total) {
   const others = total - entries.length;
-  byId(id).querySelector("ul").replaceChildren(...entries);
-  say(byId(id).querySelector(".fine"), others > 0 ? `And ${others} more.` : "");
-  show(byId(id), total > 0);
+  element.querySelector("ul").replaceChildren(...entries);
+  say(element.querySelector(".fine"), others > 0 ? t("check.more", { n: others }) : "");
+  show(element, total > 0);
 }
-
-const first = (list) => list.slice(0, MOST);
-const percent = (share) => `${Math.round(100 * share)} %`;

@@ -15,7 +15,7 @@ const ACTORS = {
 };
 
 /** Of a change that was made with a key, the name of the key. */
-const actor = (call) => (Object.hasOwn(ACTORS, call.actor) ? ACTORS[call.actor] : call.actor);
+export const actor = (call) => (Object.hasOwn(ACTORS, call.actor) ? ACTORS[call.actor] : call.actor);
 
 /** A summary of the service as a sentence. What an undo or redo is about is named without it. */
 export function sentence(summary) {

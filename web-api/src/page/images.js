@@ -1,176 +1,299 @@
-// The images of a class, in its row: thumbnails that are loaded when they are shown; remove, move.
+// All images of a class, in its row: select some as in a folder of files; remove, move, enlarge, drag to another row.
 
-import { examples, imageFile, imageUrl, moveExample, removeExample } from "./api.js";
-import { button, make, show } from "./dom.js";
-import { current } from "./keys.js";
+import { allExamples } from "./api.js";
+import { button, make, plain, say, show } from "./dom.js";
+import { enlarge } from "./enlarge.js";
+import { moveForm, moveTo, takeOut } from "./move.js";
+import { Selection } from "./select.js";
+import { t } from "./text.js";
+import { thumbnail } from "./thumbnails.js";
 
-const PART = 24;
-const MOST = 1000; // of one answer
+export { thumbnail };
+
+/** What is dragged: the examples, as JSON. */
+export const DRAGGED = "application/x-handful-examples";
+
+const LONG_PRESS_MS = 450;
+const STILL_PX = 10; // a finger that moves farther scrolls
 
 export class Images {
   element;
   #item;
-  #labels;
-  #changed;
-  #limit = PART;
-  #drawn = ""; // the examples that are shown; an unchanged strip is not redrawn
-  #title = make("summary");
-  #list = make("ul", "thumbs");
-  #more = button("Show more", "", () => this.#showMore());
+  #page; // what the list shares with its rows
+  #close;
+  #examples = [];
+  #cells = new Map(); // by example
+  #selection = new Selection();
+  #picks = false; // whether a tap selects
+  #press = null; // the timer of a long press
+  #pressed = false; // whether the last press was a long one: its click is none
+  #pointer = "mouse"; // what was used last
+  #count = make("p", "select-count");
+  #list = make("div", "thumbs");
   #error = make("p", "error");
+  #form = null;
+  #buttons;
 
-  /** `labels()` are the names of all classes; `changed(done)` is called after each change. */
-  constructor(labels, changed) {
-    this.#labels = labels;
-    this.#changed = changed;
+  /** `close()` shuts the row and gives the focus back. */
+  constructor(page, close) {
+    this.#page = page;
+    this.#close = close;
+    this.#buttons = {
+      enlarge: plain(t("images.enlarge"), () => this.#enlarge()),
+      move: plain(t("images.moveSome"), () => this.#openMove()),
+      remove: plain(t("images.delete"), () => this.#remove(this.#selection.ids)),
+      pick: plain(t("images.select"), () => this.#pick(!this.#picks)),
+      all: plain(t("images.all"), () => this.#do(() => this.#selection.all())),
+      add: plain(t("list.add"), () => this.#page.choose(this.#item)),
+    };
+    for (const [what, element] of Object.entries(this.#buttons)) element.dataset.do = what;
+    this.#count.setAttribute("role", "status");
     this.#error.setAttribute("role", "alert");
-    show(this.#more, false);
-    this.element = make("details", "images", this.#title, this.#list, this.#more);
-    this.element.addEventListener("toggle", () => this.refresh());
+    show(this.#error, false);
+    this.#list.setAttribute("role", "listbox");
+    this.#list.setAttribute("aria-multiselectable", "true");
+    const bar = make("div", "select-bar", this.#count, ...Object.values(this.#buttons));
+    this.element = make("div", "images", bar, this.#list, this.#error);
+    this.#listen();
+  }
+
+  #listen() {
+    const on = (type, act) => this.#list.addEventListener(type, (event) => {
+      const id = event.target.closest("[data-example]")?.dataset.example;
+      if (id) act(id, event);
+    });
+    on("click", (id, event) => this.#click(id, event));
+    on("dblclick", (id) => this.#open(id));
+    on("keydown", (id, event) => this.#key(event));
+    on("pointerdown", (id, event) => this.#down(id, event));
+    on("dragstart", (id, event) => this.#drag(id, event));
+    on("focusin", (id) => { this.#selection.lead ??= id; });
+    const stop = () => clearTimeout(this.#press);
+    for (const type of ["pointerup", "pointercancel", "scroll"]) this.#list.addEventListener(type, stop);
+    // The menu of the browser would take the place of the selection.
+    on("contextmenu", (id, event) => { if (this.#pointer !== "mouse") event.preventDefault(); });
   }
 
   /** Belongs to this class from now on. */
   show(item) {
-    if (item.label !== this.#item?.label) this.#drawn = "";
     this.#item = item;
-    this.#title.textContent = "Images";
-    this.#title.setAttribute("aria-label", `Images of ${item.label}`);
-    this.#more.setAttribute("aria-label", `Show more images of ${item.label}`);
-    show(this.element, item.examples > 0);
+    this.#list.setAttribute("aria-label", t("images.of", { label: item.label }));
+    this.#buttons.add.disabled = this.#page.locked;
+    this.#draw();
   }
 
-  /** Reads the examples, if they are shown. */
   async refresh() {
-    if (!this.element.open || this.#item.examples === 0) return;
     try {
-      this.#draw(await examples(this.#item.id, this.#limit));
-      this.#complain("");
+      this.#examples = await allExamples(this.#item.id);
+      say(this.#error, "");
     } catch (problem) {
-      this.#complain(problem.message);
+      say(this.#error, problem.message);
     }
+    this.#draw();
   }
 
-  #showMore() {
-    this.#limit = Math.min(MOST, this.#limit + PART);
-    this.refresh();
+  /** Gives the focus to the images. */
+  focus() {
+    const lead = this.#cells.get(this.#selection.lead);
+    if (lead) lead.focus();
+    else this.#buttons.add.focus();
   }
 
-  #draw({ examples: found, next }) {
-    show(this.#more, next !== null && this.#limit < MOST);
-    const drawn = found.map((example) => example.id).join();
-    // An open form stays; closing it draws the changes made meanwhile.
-    if (drawn === this.#drawn || this.#list.querySelector("form")) return;
-    this.#drawn = drawn;
-    const place = [...this.#list.children].findIndex((thumb) => thumb.contains(document.activeElement));
-    this.#list.replaceChildren(...found.map((example, i) => this.#thumb(example.id, i + 1)));
-    if (place >= 0) this.#focus(place);
+  #draw() {
+    const had = this.#list.contains(document.activeElement);
+    this.#selection.follow(this.#examples.map(({ id }) => id));
+    const there = new Set(this.#examples.map(({ id }) => id));
+    for (const [id, cell] of this.#cells) {
+      if (there.has(id)) continue;
+      cell.remove();
+      this.#cells.delete(id);
+    }
+    let at = this.#list.firstElementChild;
+    for (const [i, { id }] of this.#examples.entries()) {
+      const cell = this.#cell(id);
+      cell.setAttribute("aria-label", t("images.one", { n: i + 1, label: this.#item.label }));
+      cell.classList.toggle("suspect", this.#page.suspects.has(id));
+      if (cell === at) at = at.nextElementSibling;
+      else this.#list.insertBefore(cell, at);
+    }
+    this.#mark();
+    if (had) this.focus();
   }
 
-  /** Of what was removed, the next one has the focus. */
-  #focus(place) {
-    const near = this.#list.children[Math.min(place, this.#list.children.length - 1)];
-    (near?.querySelector("button") ?? this.#title).focus();
+  #cell(id) {
+    const known = this.#cells.get(id);
+    if (known) return known;
+    const cell = make("div", "thumb", thumbnail(id));
+    cell.dataset.example = id;
+    cell.setAttribute("role", "option");
+    this.#cells.set(id, cell);
+    return cell;
   }
 
-  #thumb(id, number) {
-    const what = `image ${number} of ${this.#item.label}`;
-    const image = thumbnail(id, `Image ${number} of ${this.#item.label}`);
-    const take = button("Remove", `Remove ${what}`, () => this.#remove(id));
-    const move = button("Move to…", `Move ${what}`, () => this.#openMove(thumb, id, what, move));
-    const thumb = make("li", "thumb", image, make("div", "thumb-actions", take, move));
-    return thumb;
+  /** Shows what is selected and what can be done with it. */
+  #mark() {
+    const { chosen, lead } = this.#selection;
+    for (const [id, cell] of this.#cells) {
+      cell.setAttribute("aria-selected", String(chosen.has(id)));
+      cell.tabIndex = id === lead ? 0 : -1;
+    }
+    const some = chosen.size > 0;
+    const text = some ? t("images.selected", { n: chosen.size }) : t("list.images", { n: this.#examples.length });
+    if (this.#count.textContent !== text) this.#count.textContent = text;
+    for (const what of ["enlarge", "move", "remove"]) show(this.#buttons[what], some);
+    show(this.#buttons.add, !some);
+    show(this.#buttons.pick, this.#examples.length > 0 && (this.#picks || !some));
+    show(this.#buttons.all, this.#picks || some);
+    this.#buttons.pick.setAttribute("aria-pressed", String(this.#picks));
+    if (!some) this.#closeForm();
   }
 
-  #remove(id) {
-    const { label } = this.#item;
-    return this.#do(() => removeExample(id), `Removed 1 image from “${label}”.`);
+  #do(step) {
+    step();
+    this.#mark();
   }
 
-  /** Opens the form that asks where to. */
-  #openMove(thumb, id, what, opener) {
-    if (thumb.querySelector("form")) return;
-    const select = make("select", "field");
-    select.setAttribute("aria-label", `Move ${what} to`);
-    const others = this.#labels().filter((label) => label !== this.#item.label);
-    select.append(...others.map((label) => new Option(label, label)), new Option("None of these", ""));
-    const submit = button("Move", `Move ${what} to the chosen class`, () => form.requestSubmit());
-    const cancel = button("Cancel", `Keep ${what}`, () => close());
-    const form = make("form", "rename", select, submit, cancel);
-    const close = () => {
-      form.remove();
-      opener.focus();
+  #pick(on) {
+    this.#picks = on;
+    if (!on) this.#selection.none();
+    this.#mark();
+  }
+
+  #down(id, event) {
+    this.#pointer = event.pointerType;
+    this.#pressed = false;
+    const cell = this.#cells.get(id);
+    // A finger that rests on an image selects it; it must not begin to drag.
+    cell.draggable = event.pointerType === "mouse";
+    clearTimeout(this.#press);
+    if (event.pointerType === "mouse") return;
+    const from = [event.clientX, event.clientY];
+    const moved = (now) => {
+      if (Math.hypot(now.clientX - from[0], now.clientY - from[1]) > STILL_PX) clearTimeout(this.#press);
     };
-    form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      close();
-      this.#move(id, select.value);
-    });
-    form.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") close();
-    });
-    thumb.append(form);
-    select.focus();
+    cell.onpointermove = moved;
+    this.#press = setTimeout(() => {
+      this.#pressed = true;
+      this.#picks = true;
+      this.#do(() => this.#selection.take(id, { toggle: true }));
+    }, LONG_PRESS_MS);
   }
 
-  /** Moves an example to a class; an empty label is "none of these". */
-  #move(id, label) {
-    return this.#do(() => moveExample(id, label), `Moved 1 image to “${label || "None of these"}”.`);
-  }
-
-  /** Shows why something failed; an empty message removes that. */
-  #complain(message) {
-    this.#error.remove();
-    this.#error.textContent = message;
-    if (message) this.element.append(this.#error);
-  }
-
-  async #do(call, what) {
-    try {
-      const { change } = await call();
-      this.#complain("");
-      await this.#changed({ what, changes: [change] });
-    } catch (problem) {
-      this.#complain(problem.message);
+  #click(id, event) {
+    clearTimeout(this.#press);
+    if (this.#pressed) {
+      this.#pressed = false;
+      return;
     }
+    const toggle = event.ctrlKey || event.metaKey || this.#picks;
+    if (this.#pointer !== "mouse" && !toggle && !event.shiftKey) {
+      this.#open(id);
+      return;
+    }
+    this.#do(() => this.#selection.take(id, { range: event.shiftKey, toggle }));
+    this.#cells.get(id).focus();
   }
-}
 
-/** The image of an example, loaded when it is shown. */
-export function thumbnail(id, alt) {
-  const image = make("img");
-  image.alt = alt;
-  image.addEventListener("error", () => image.replaceWith(placeholder(alt, "not kept")));
-  if (current() === null) {
-    image.loading = "lazy";
-    image.src = imageUrl(id);
-  } else {
-    // An element cannot send the key, so the image is fetched.
-    image.dataset.example = id;
-    inView.observe(image);
+  #key(event) {
+    const ctrl = event.ctrlKey || event.metaKey;
+    const { lead, place } = this.#selection;
+    const columns = this.#columns();
+    const to = {
+      ArrowLeft: place - 1, ArrowRight: place + 1, ArrowUp: place - columns, ArrowDown: place + columns,
+      Home: 0, End: this.#examples.length - 1,
+    }[event.key];
+    if (event.altKey) return;
+    if (to !== undefined) this.#go(to, { range: event.shiftKey, quiet: ctrl && !event.shiftKey });
+    else if (event.key === " " && ctrl) this.#do(() => this.#selection.take(lead, { toggle: true }));
+    else if (event.key === " " || event.key === "Enter") this.#open(lead);
+    else if (event.key === "a" && ctrl) this.#do(() => this.#selection.all());
+    else if (event.key === "Delete" || event.key === "Backspace") this.#remove(this.#selection.ids);
+    else if (event.key === "Escape") this.#escape();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
   }
-  return image;
-}
 
-const inView = new IntersectionObserver((changes) => {
-  for (const { isIntersecting, target } of changes) if (isIntersecting) load(target);
-}, { rootMargin: "200px" });
-
-async function load(image) {
-  inView.unobserve(image);
-  try {
-    const { blob } = await imageFile(image.dataset.example);
-    const url = URL.createObjectURL(blob);
-    for (const end of ["load", "error"]) image.addEventListener(end, () => URL.revokeObjectURL(url));
-    image.src = url;
-  } catch (problem) {
-    image.replaceWith(placeholder(image.alt, problem.status === 404 ? "not kept" : "not loaded"));
+  #go(place, how) {
+    this.#do(() => this.#selection.go(place, how));
+    const cell = this.#cells.get(this.#selection.lead);
+    cell?.focus();
+    cell?.scrollIntoView({ block: "nearest" });
   }
-}
 
-/** What stands for an image, and why. */
-function placeholder(alt, why) {
-  const element = make("span", "no-image", why);
-  element.setAttribute("role", "img");
-  element.setAttribute("aria-label", `${alt}: it is ${why}`);
-  return element;
+  #escape() {
+    if (this.#selection.chosen.size > 0 || this.#picks) this.#pick(false);
+    else this.#close();
+  }
+
+  /** How many images are in one line. */
+  #columns() {
+    const cells = [...this.#list.children];
+    const next = cells.findIndex((cell) => cell.offsetTop > cells[0].offsetTop);
+    return next < 0 ? Math.max(1, cells.length) : next;
+  }
+
+  #drag(id, { dataTransfer }) {
+    if (!this.#selection.chosen.has(id)) this.#do(() => this.#selection.take(id));
+    dataTransfer.setData(DRAGGED, JSON.stringify({ ids: this.#selection.ids, from: this.#item.label }));
+    dataTransfer.effectAllowed = "move";
+  }
+
+  #enlarge() {
+    const first = this.#selection.ids[0];
+    if (first) this.#open(first);
+  }
+
+  #open(id) {
+    enlarge({
+      examples: this.#examples,
+      at: this.#examples.findIndex((example) => example.id === id),
+      label: this.#item.label,
+      labels: this.#others(),
+      changed: this.#page.changed,
+      closed: (last) => {
+        if (this.#cells.has(last)) this.#selection.take(last);
+        this.#mark();
+        this.focus();
+      },
+    });
+  }
+
+  #others() {
+    return this.#page.labels.filter((label) => label !== this.#item.label);
+  }
+
+  #openMove() {
+    if (this.#form) return this.#closeForm();
+    const images = t("list.images", { n: this.#selection.chosen.size });
+    this.#form = moveForm(this.#others(), images, (label) => {
+      this.#closeForm();
+      if (label === null) return this.focus();
+      return this.#change(() => moveTo(this.#selection.ids, label));
+    });
+    this.#list.before(this.#form);
+    return this.#form.querySelector("select").focus();
+  }
+
+  #closeForm() {
+    this.#form?.remove();
+    this.#form = null;
+  }
+
+  #remove(ids) {
+    return ids.length > 0 && this.#change(() => takeOut(ids, this.#item.label));
+  }
+
+  async #change(step) {
+    const had = this.element.contains(document.activeElement);
+    try {
+      const done = await step();
+      this.#picks = false;
+      say(this.#error, "");
+      await this.#page.changed(done);
+    } catch (problem) {
+      say(this.#error, problem.message);
+    }
+    if (had && this.element.isConnected && document.activeElement === document.body) this.focus();
+  }
 }

@@ -1,234 +1,251 @@
-// "Classes": the classes with their images; add, rename, delete, change the sense.
+// "Things it knows": the classes, a row each. Only what changed is drawn anew, and only rows near what is seen have
+// images, so that a thousand of them scroll smoothly.
 
-import { classes, define, remove, rename } from "./api.js";
-import { confirmed } from "./confirm.js";
-import { button, byId, fileInput, make, name, plural, say, show } from "./dom.js";
-import { Images } from "./images.js";
-import { AttributeChips, attributesOf, chosen, definition, senseSelect } from "./meaning.js";
+import { classes } from "./api.js";
+import { byId, fileInput, make, say, show } from "./dom.js";
+import { dropped } from "./folders.js";
+import { DRAGGED } from "./images.js";
+import { moveTo } from "./move.js";
+import { Row } from "./row.js";
+import { t } from "./text.js";
 
-const MAX_DOTS = 5;
+const SEARCHED_FROM = 6; // classes; fewer are seen at once
+const SLICE_MS = 12; // of drawing, before the page may do something else
+const STEP_PX = 48; // of an image in a strip
+const IMAGES = "image/jpeg,image/png,image/webp,image/bmp,image/tiff,image/gif";
 
-// Positions among a row's controls.
-const RENAME = 1;
-const SENSE = 3;
+const byName = (a, b) => a.place - b.place;
+const ORDERS = {
+  name: byName,
+  // Ids begin with the time.
+  newest: (a, b) => (a.id < b.id ? 1 : -1),
+  fewest: (a, b) => a.examples - b.examples || byName(a, b),
+};
+
+const folded = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
 
 export class List {
-  names = false; // whether the bundle has name knowledge
-  locked = false; // whether no images can be added
   labels = []; // the names of all classes
   #teach;
-  #changed;
-  #drawn = ""; // the classes that the list shows; an unchanged list is not redrawn
-  #images = new Map(); // of each class, kept when the list is drawn anew
+  #known = [];
+  #rows = new Map(); // by class
+  #turn = 0; // of drawing: a later one replaces it
+  #for = null; // the class that files are chosen for
+  #check = () => {};
+  #picker = make("input");
+  #near = new IntersectionObserver((changes) => {
+    for (const { target, isIntersecting } of changes) this.#rows.get(target.dataset.id)?.near(isIntersecting);
+  }, { rootMargin: "400px" });
+
+  /** What the rows share. `width` is the number of images that fit into a strip. */
+  #page = {
+    names: false, locked: false, revision: null, report: null, suspects: new Set(), width: 6, labels: [],
+    changed: null, choose: (item) => this.chooseFor(item.label),
+  };
 
   /** `teach(files, label)` adds images; `changed(done)` is called after each change. */
   constructor(teach, changed) {
     this.#teach = teach;
-    this.#changed = changed;
+    this.#page.changed = changed;
+    Object.assign(this.#picker, { type: "file", multiple: true, accept: IMAGES, id: "more-files", hidden: true });
+    byId("classes").after(this.#picker);
+    fileInput(this.#picker, (files) => this.#teach(files, this.#for));
+    byId("classes-search").addEventListener("input", () => this.#draw());
+    byId("classes-search").addEventListener("keydown", (event) => this.#searchKey(event));
+    byId("classes-sort").addEventListener("change", () => this.#sort());
+    new ResizeObserver(([{ contentRect }]) => this.#resize(contentRect.width)).observe(byId("classes"));
+    for (const zone of [byId("classes"), byId("none")]) this.#takeDrops(zone);
+  }
+
+  /** Whether the bundle has name knowledge. */
+  set names(names) {
+    this.#page.names = names;
+  }
+
+  /** Whether no images can be added. */
+  set locked(locked) {
+    this.#page.locked = locked;
+  }
+
+  /** The state of the gallery: the images of a class may be others. */
+  set revision(revision) {
+    this.#page.revision = revision;
+  }
+
+  /** `check()` checks the gallery. */
+  set check(check) {
+    this.#check = check;
   }
 
   async refresh() {
     try {
-      this.#draw(await classes());
+      this.#known = await classes();
       say(byId("classes-error"), "");
-      for (const images of this.#images.values()) images.refresh();
+      await this.#draw();
     } catch (problem) {
       say(byId("classes-empty"), "");
-      say(byId("classes-error"), `The classes could not be loaded. ${problem.message}`);
+      say(byId("classes-error"), t("list.notLoaded", { why: problem.message }));
     }
     byId("classes-card").removeAttribute("aria-busy");
   }
 
-  #draw(known) {
-    this.labels = known.map((item) => item.label);
-    const drawn = JSON.stringify([known, this.locked]);
-    // An open form stays; closing it draws the changes made meanwhile.
-    if (drawn === this.#drawn || document.querySelector(".rename")) return;
-    this.#drawn = drawn;
-    const place = focusedPlace();
-    say(byId("classes-empty"), known.length === 0 ? "No classes yet. Enter a class name and add a few images of it." : "");
-    byId("classes-count").textContent = known.length > 0 ? plural(known.length, "class", "classes") : "";
+  /** Shows next to the classes what a check has found; null: nothing. */
+  advise(report) {
+    const found = new Map((report?.classes ?? []).map((one) => [one.id, one]));
+    this.#page.report = report && { classes: found };
+    this.#page.suspects = new Set((report?.suspects ?? []).map((one) => one.example));
+    for (const row of this.#rows.values()) row.suspects();
+    return this.#draw();
+  }
+
+  async #draw() {
+    const turn = ++this.#turn;
+    const known = this.#known;
+    this.labels = known.map(({ label }) => label);
+    this.#page.labels = this.labels;
+    const query = this.#frame(known);
     this.#forget(known);
-    byId("classes").replaceChildren(...known.map((item) => this.#row(item)));
-    if (place) this.#restoreFocus(place);
+    const list = byId("classes");
+    const focused = document.activeElement;
+    let at = list.firstElementChild;
+    let since = performance.now();
+    for (const item of this.#sorted(known)) {
+      if (performance.now() - since > SLICE_MS) {
+        await new Promise((resolve) => setTimeout(resolve));
+        if (turn !== this.#turn) return;
+        since = performance.now();
+      }
+      const row = this.#row(item);
+      show(row.element, folded(item.label).includes(query));
+      if (row.element === at) at = at.nextElementSibling;
+      else list.insertBefore(row.element, at);
+    }
+    // A row that was moved loses the focus.
+    if (list.contains(focused) && document.activeElement === document.body) focused.focus();
   }
 
-  /** Forgets the images of classes that are gone. */
-  #forget(known) {
-    const ids = new Set(known.map((item) => item.id));
-    for (const id of this.#images.keys()) if (!ids.has(id)) this.#images.delete(id);
-  }
-
-  #restoreFocus({ id, index }) {
-    controls(id)[index]?.focus();
-    if (document.activeElement === document.body) byId("classes-title").focus();
+  /** Shows what stands above the rows; returns what is searched. */
+  #frame(known) {
+    const field = byId("classes-search");
+    show(byId("classes-find"), known.length >= SEARCHED_FROM || field.value !== "");
+    const query = folded(field.value.trim());
+    const n = known.length;
+    const found = known.filter(({ label }) => folded(label).includes(query)).length;
+    const count = query ? t("list.found", { n: found, all: n }) : t("list.classes", { n });
+    say(byId("classes-count"), n > 0 ? count : "");
+    say(byId("classes-empty"), n === 0 ? t("list.empty") : found === 0 ? t("list.noneFound") : "");
+    return query;
   }
 
   #row(item) {
-    const row = make("li", "class");
-    row.dataset.id = item.id;
-    const title = make("div", "", make("p", "class-name", name(item.label)), count(item.examples));
-    const renameButton = button("Rename", `Rename ${item.label}`, () => this.#rename(row, item));
-    const deleteButton = button("Delete", `Delete ${item.label}`, () => this.#delete(item, deleteButton));
-    const actions = make("div", "class-actions", this.#addMore(item), renameButton, deleteButton);
-    row.append(title, actions);
-    if (this.names) row.append(this.#meaningButton(row, item));
-    row.append(this.#imagesOf(item));
+    let row = this.#rows.get(item.id);
+    if (row) {
+      row.update(item);
+      return row;
+    }
+    row = new Row(this.#page);
+    this.#rows.set(item.id, row);
+    row.update(item);
+    this.#near.observe(row.element);
     return row;
   }
 
-  /** The images of the class; what is loaded and open stays when the row is drawn anew. */
-  #imagesOf(item) {
-    const known = this.#images.get(item.id) ?? new Images(() => this.labels, this.#changed);
-    this.#images.set(item.id, known);
-    known.show(item);
-    return known.element;
+  #sorted(known) {
+    const order = byId("classes-sort").value;
+    const placed = known.map((item, place) => ({ place, item, id: item.id, examples: item.examples }));
+    const found = this.#page.report?.classes;
+    const share = ({ id, examples }) => (examples === 0 ? -1 : (found?.get(id)?.expected_accuracy ?? 0));
+    const compare = order === "weakest" ? (a, b) => share(a) - share(b) || byName(a, b) : ORDERS[order];
+    return placed.sort(compare).map(({ item }) => item);
   }
 
-  /** Shows the sense of the class and opens the form that changes it. */
-  #meaningButton(row, item) {
-    const text = item.meaning ? definition(item.meaning.gloss) : "no WordNet sense";
-    const element = button(text, `Change the sense of ${item.label}`, () => this.#meaning(row, item));
-    element.classList.add("class-meaning");
-    element.title = text;
-    return element;
-  }
-
-  /** Opens the form for the sense and the attributes of the class. */
-  async #meaning(row, item) {
-    let select;
-    try {
-      select = await senseSelect(item.label, item);
-    } catch (problem) {
-      return say(byId("classes-error"), problem.message);
+  /** Removes the rows of classes that are gone; the focus goes to the row in their place. */
+  #forget(known) {
+    const ids = new Set(known.map(({ id }) => id));
+    for (const [id, { element }] of this.#rows) {
+      if (ids.has(id)) continue;
+      const had = element.contains(document.activeElement);
+      const near = element.nextElementSibling ?? element.previousElementSibling;
+      const next = this.#rows.get(near?.dataset.id);
+      this.#near.unobserve(element);
+      this.#rows.delete(id);
+      element.remove();
+      if (had) (next && ids.has(next.item.id) ? next : byId("classes-title")).focus();
     }
-    if (!row.isConnected) return undefined; // redrawn meanwhile
-    const none = make("p", "fine", "No WordNet sense found for this name; only its images are used.");
-    const has = new AttributeChips(item);
-    const before = select?.value;
-    select?.addEventListener("change", () => {
-      if (select.value === before) has.follow(item.attributes, item.attributes_overridden);
-      else has.follow(attributesOf(select), false);
-    });
-    const save = button("Save", "Save the sense", () => form.requestSubmit());
-    const cancel = button("Cancel", "Keep the sense", () => this.#restore(row, item, SENSE));
-    const form = make("form", "rename", select ?? none, has.element, save, cancel);
-    form.addEventListener("submit", (event) => {
+  }
+
+  #searchKey(event) {
+    if (event.key !== "Escape" || event.target.value === "") return;
+    event.preventDefault();
+    event.target.value = "";
+    this.#draw();
+  }
+
+  async #sort() {
+    if (byId("classes-sort").value === "weakest" && !this.#page.report) await this.#check();
+    await this.#draw();
+  }
+
+  #resize(width) {
+    const fits = Math.floor((width + 4) / STEP_PX);
+    if (fits === this.#page.width || width === 0) return;
+    this.#page.width = fits;
+    this.#draw();
+  }
+
+  /** Asks for files of the class with this label. */
+  chooseFor(label) {
+    this.#for = label;
+    this.#picker.click();
+  }
+
+  // --- what is dropped on a row: files, folders, images of another row
+
+  #takeDrops(zone) {
+    let over = null; // the row, or the zone itself, that is shown as the target
+    const mark = (element) => {
+      over?.classList.remove("over");
+      over = element;
+      over?.classList.add("over");
+    };
+    const target = ({ target: at, dataTransfer: { types } }) => {
+      const moves = types.includes(DRAGGED);
+      if (zone.id === "none") return moves ? zone : null;
+      return moves || (types.includes("Files") && !this.#page.locked) ? at.closest(".class") : null;
+    };
+    zone.addEventListener("dragover", (event) => {
+      const element = target(event);
+      if (element !== over) mark(element);
+      if (!element) return;
       event.preventDefault();
-      this.#saveMeaning(row, item, { ...chosen(select), ...has.chosen() }, select ?? save);
+      event.stopPropagation();
     });
-    form.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.#restore(row, item, SENSE);
+    zone.addEventListener("dragleave", (event) => {
+      if (!zone.contains(event.relatedTarget)) mark(null);
     });
-    row.replaceChildren(form);
-    return (select ?? cancel).focus();
-  }
-
-  async #saveMeaning(row, item, definition, field) {
-    try {
-      const { class: saved, change } = await define(item.id, definition);
-      row.replaceWith(this.#row(saved));
-      await this.#changed({ what: `Changed the sense of “${saved.label}”.`, changes: [change] });
-      this.#focus(item.id, SENSE);
-    } catch (problem) {
-      complain(row, problem, field);
-    }
-  }
-
-  #addMore(item) {
-    const input = make("input");
-    input.type = "file";
-    input.multiple = true;
-    input.disabled = this.locked;
-    input.accept = "image/jpeg,image/png,image/webp,image/bmp,image/tiff,image/gif";
-    input.id = `more-${item.id}`;
-    input.setAttribute("aria-label", `Add images of ${item.label}`);
-    fileInput(input, (files) => this.#teach(files, item.label));
-    const label = make("label", "button small", "Add images");
-    label.htmlFor = input.id;
-    return make("span", "file", input, label);
-  }
-
-  #rename(row, item) {
-    const field = make("input", "field");
-    field.value = item.label;
-    field.maxLength = 128;
-    field.dir = "auto";
-    field.setAttribute("aria-label", `New name of ${item.label}`);
-    const form = make("form", "rename", field, button("Save", "Save the new name", () => form.requestSubmit()),
-      button("Cancel", "Keep the old name", () => this.#restore(row, item)));
-    form.addEventListener("submit", (event) => {
+    zone.addEventListener("drop", (event) => {
+      const element = target(event);
+      mark(null);
+      if (!element) return;
       event.preventDefault();
-      this.#save(row, item, field);
+      event.stopPropagation();
+      const label = this.#rows.get(element.dataset.id)?.item.label ?? "";
+      const moved = event.dataTransfer.getData(DRAGGED);
+      if (moved) this.#move(JSON.parse(moved), label);
+      else this.#drop(event.dataTransfer, label);
     });
-    form.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.#restore(row, item);
-    });
-    row.replaceChildren(form);
-    field.select();
-    field.focus();
   }
 
-  async #save(row, item, field) {
-    const label = field.value.trim();
-    if (label === item.label) return this.#restore(row, item);
+  async #drop(transfer, label) {
+    for (const { label: folder, files } of await dropped(transfer)) await this.#teach(files, folder ?? label);
+  }
+
+  async #move({ ids, from }, label) {
+    if (from === label) return;
     try {
-      const { change } = await rename(item.id, label);
-      row.replaceWith(this.#row({ ...item, label }));
-      await this.#changed({ what: `Renamed “${item.label}” to “${label}”.`, changes: [change] });
-      this.#focus(item.id, RENAME);
+      await this.#page.changed(await moveTo(ids, label));
     } catch (problem) {
-      complain(row, problem, field);
+      say(byId("classes-error"), problem.message);
     }
   }
-
-  #restore(row, item, place = RENAME) {
-    row.replaceWith(this.#row(item));
-    this.#focus(item.id, place);
-    this.refresh();
-  }
-
-  #focus(id, place) {
-    controls(id)[place]?.focus();
-  }
-
-  async #delete(item, opener) {
-    const text = `This deletes the class and its ${plural(item.examples, "example")}. You can undo it.`;
-    if (!(await confirmed(`Delete “${item.label}”?`, text, "Delete"))) return opener.focus();
-    try {
-      const { change } = await remove(item.id);
-      await this.#changed({ what: `Deleted “${item.label}”.`, changes: [change] });
-      byId("classes-title").focus();
-    } catch (problem) {
-      say(byId("classes-error"), `${item.label} was not deleted. ${problem.message}`);
-    }
-  }
-}
-
-/** Shows in a row why the change failed. */
-function complain(row, problem, field) {
-  row.querySelector(".error")?.remove();
-  const message = make("p", "error", problem.message);
-  message.setAttribute("role", "alert");
-  row.append(message);
-  field.focus();
-}
-
-/** The controls of a class's row: add, rename, delete, sense, and those of its images. */
-function controls(id) {
-  return [...document.querySelectorAll(`[data-id="${CSS.escape(id)}"] :is(input, button, summary)`)];
-}
-
-/** The row and control that has the focus, to restore it after drawing. */
-function focusedPlace() {
-  const id = document.activeElement.closest(".class")?.dataset.id;
-  return id && { id, index: controls(id).indexOf(document.activeElement) };
-}
-
-/** One dot per example, up to five. */
-function count(examples) {
-  const dots = make("span", "dots");
-  dots.setAttribute("aria-hidden", "true");
-  for (let i = 0; i < MAX_DOTS; i++) dots.append(make("span", i < examples ? "dot on" : "dot"));
-  return make("p", "class-count", dots, plural(examples, "example"));
 }
