@@ -1,104 +1,139 @@
-// The answer to one image: verdict, how familiar the image looks, candidates, reasons.
+// The answer to one image: the verdict, the candidates with the mark where known begins, the reasons.
 
-import { byId, make, name, plural, say, show } from "./dom.js";
+import { byId, make, name, say, show } from "./dom.js";
 import { definition } from "./meaning.js";
-import { asFamiliar, oneIn, place, UNKNOWN } from "./verdict.js";
+import { showNearest } from "./nearest.js";
+import { phrase } from "./phrase.js";
+import { t } from "./text.js";
+import { asFamiliar, certainty, oneIn, percent, place, sureness, UNKNOWN } from "./verdict.js";
 
 const MAX_CHIPS = 8;
+
+// The bars show similarities; the rates say how far beyond the limit the best one is. Over the whole scale of the
+// rates the similarity grows by about this much.
+const SCALE = 0.45;
+
+const rows = new Map(); // of the bars, by class: they stay, so that they can move
 
 /** Shows a result of the response `answer`, at a rate other than the gallery's if `rate` is not null. */
 export function showAnswer(result, verdict, rate, answer) {
   byId("answer").dataset.decision = verdict.decision;
   byId("verdict").replaceChildren(...headline(verdict));
   byId("sure").replaceChildren(...sure(result, verdict));
-  familiar(result, verdict, rate);
-  byId("bars").replaceChildren(...result.candidates.map((one) => bar(one, verdict.labels.includes(one.label))));
-  reasons(result, verdict);
+  showNearest(result);
+  drawBars(result, verdict, rate);
+  reasons(result, verdict, rate);
   const ms = Object.values(answer.timing_ms).reduce((sum, part) => sum + part, 0);
-  const notes = (result.warnings ?? []).map((warning) => ` · ${warning.detail}`).join("");
-  byId("answer-fine").textContent = `${measure(result.candidates)} · computed in ${ms.toFixed(ms < 10 ? 1 : 0)} ms${notes}`;
+  const notes = (result.warnings ?? []).map((warning) => ` ${warning.detail}.`).join("");
+  byId("answer-fine").textContent = `${measure(result)} ${t("answer.computed", { ms: ms.toFixed(ms < 10 ? 1 : 0) })}${notes}`;
 }
 
 /** The verdict with each class name isolated. */
-function headline(verdict) {
-  if (verdict.decision === "rejected") return [UNKNOWN];
-  const [label, other] = verdict.labels.map((label) => name(label));
-  return verdict.decision === "ambiguous" ? [label, " or ", other, "?"] : [label];
+function headline({ decision, labels }) {
+  if (decision === "rejected") return [UNKNOWN];
+  const [label, other] = labels.map((text) => name(text));
+  return decision === "ambiguous" ? phrase("answer.either", { label, other }) : [label];
 }
 
 /** How sure the verdict is. */
-function sure({ confidence, candidates, unknown }, verdict) {
+function sure(result, verdict) {
+  const { candidates, unknown } = result;
   if (unknown === null) return [];
-  const closest = name(candidates[0].label);
   if (verdict.decision === "rejected") {
-    return unknown.background
-      ? ["It looks more like one of “None of these” than like ", closest, "."]
-      : ["It is not similar enough to any class. The closest is ", closest, "."];
+    const closest = name(candidates[0].label);
+    return phrase(unknown.background ? "answer.like_none" : "answer.like_no_class", { closest });
   }
-  if (verdict.decision === "accepted") return [confidence > 0.99 ? "More than 99 % sure" : `${percent(confidence)} sure`];
+  if (verdict.decision === "accepted") return [sureness(certainty(result, verdict))];
   const shown = candidates.filter(({ label }) => verdict.labels.includes(label));
   return shown.flatMap(({ label, probability }, i) => [i > 0 ? ", " : "", name(label), ` ${percent(probability)}`]);
 }
 
-/** The bar from unknown to known with a mark at the limit. */
-function familiar({ unknown }, verdict, rate) {
-  show(byId("familiar"), unknown !== null);
-  if (unknown === null) return;
-  const limit = rate ?? unknown.stated_false_accept_rate;
-  const mark = place(limit);
-  const reached = place(unknown.false_accept_rate);
-  // Beyond the scale both are at its end; the fill must not contradict the verdict.
-  const fill = verdict.decision === "rejected" ? Math.min(reached, mark - 0.02) : Math.max(reached, mark);
-  byId("familiar-fill").style.width = inPercent(fill);
-  byId("familiar-mark").style.insetInlineStart = inPercent(mark);
-  const words = `${asFamiliar(unknown.false_accept_rate)}; the mark is at ${oneIn(limit)}.`;
-  const borrowed = " No rate can be stated for this gallery yet: the numbers are those of other galleries.";
-  byId("familiar-words").textContent = unknown.stated ? words : words + borrowed;
-}
-
-function reasons(result, { decision }) {
-  const { candidates: [{ examples }], explanation: { share, meaning, attributes, nearest } } = result;
+function reasons(result, { decision }, rate) {
+  const { candidates: [{ examples }], explanation: { share, meaning, attributes }, unknown } = result;
   const known = decision !== "rejected";
-  const parts = [];
   const named = meaning && Math.round(100 * share.knowledge) > 0; // a name that does not fit the images has no share
-  if (examples > 0) {
-    const alike = nearest[0] ? `; the most similar is ${nearest[0].similarity.toFixed(2)}` : "";
-    parts.push(`${plural(examples, "image")} (${percent(share.images)}${alike})`);
-  }
-  if (named) parts.push(`its name ${examples > 0 ? `(${percent(share.knowledge)})` : "only"}: ${definition(meaning.gloss)}`);
-  say(byId("reason"), known ? `Based on ${parts.join(" and ")}.` : "");
+  const images = t("answer.images", { n: examples, share: percent(share.images) });
+  const values = { images, share: percent(share.knowledge), meaning: meaning && definition(meaning.gloss) };
+  const both = named ? "answer.by_both" : "answer.by_images";
+  const reason = examples > 0 ? both : named && "answer.by_name";
+  say(byId("reason"), known && reason ? t(reason, values) : "");
   const parted = known && (named || !meaning); // without a sense: the overridden attributes
   const chips = parted ? attributes.slice(0, MAX_CHIPS).map(chip) : [];
   byId("chips").replaceChildren(...chips);
   show(byId("chips"), chips.length > 0);
   show(byId("chips-title"), chips.length > 0);
+  say(byId("familiar-words"), unknown && familiar(unknown, rate));
+}
+
+function familiar(unknown, rate) {
+  const limit = oneIn(rate ?? unknown.stated_false_accept_rate);
+  const words = t("answer.mark_at", { familiar: asFamiliar(unknown.false_accept_rate), limit });
+  return unknown.stated ? words : `${words} ${t("answer.borrowed")}`;
 }
 
 /** An attribute; its weight is in the tooltip. */
-function chip({ name, weight }) {
-  const chip = make("li", "chip", name);
-  if (weight !== null) chip.title = `weight ${weight.toFixed(2)}`;
-  return chip;
+function chip({ name: text, weight }) {
+  const element = make("li", "chip", text);
+  if (weight !== null) element.title = t("answer.weight", { weight: weight.toFixed(2) });
+  return element;
 }
-
-const inPercent = (share) => `${100 * Math.min(1, Math.max(0, share))}%`;
-
-const percent = (share) => `${Math.round(100 * share)} %`;
 
 /** Candidates are ranked by similarity plus name bias, so this is what the bars show. */
 const ranking = ({ similarity, name_bias }) => similarity + name_bias;
 
-function measure(candidates) {
+function measure({ candidates, unknown }) {
   const biased = candidates.some((candidate) => candidate.name_bias !== 0);
-  return biased ? "Similarity to each class, with a bonus for classes without images; compare, it is no probability" : "Similarity to each class; compare, it is no probability";
+  return t(unknown === null ? "answer.bars_plain" : "answer.bars") + (biased ? ` ${t("answer.bars_bonus")}` : "");
 }
 
-function bar(candidate, named) {
-  const fill = make("span", "bar-fill");
-  fill.style.width = inPercent(ranking(candidate));
-  const track = make("span", "bar-track", fill);
-  const score = make("span", "bar-score", ranking(candidate).toFixed(2));
-  const item = make("li", named ? "bar named" : "bar", name(candidate.label, "bar-label"), track, score);
-  item.title = candidate.examples > 0 ? plural(candidate.examples, "example") : "from its name only";
-  return item;
+/** About where known begins on the bars; null if nothing is rejected. It never contradicts the verdict. */
+function beginning({ candidates: [best], unknown }, { decision }, rate) {
+  if (unknown === null) return null;
+  const limit = place(rate ?? unknown.stated_false_accept_rate);
+  const at = ranking(best) + SCALE * (limit - place(unknown.false_accept_rate));
+  const agreeing = decision === "rejected" ? Math.max(at, ranking(best) + 0.03) : Math.min(at, ranking(best) - 0.01);
+  return Math.min(0.98, Math.max(0.02, agreeing));
 }
+
+function drawBars(result, verdict, rate) {
+  const { candidates } = result;
+  const mark = beginning(result, verdict, rate);
+  const wanted = candidates.map((candidate) => rows.get(candidate.class) ?? bar());
+  rows.clear();
+  candidates.forEach((candidate, i) => rows.set(candidate.class, wanted[i]));
+  const shown = [...byId("bars").children];
+  const moved = wanted.some(({ item }, i) => item !== shown[i]);
+  if (moved || shown.length !== wanted.length) {
+    byId("bars").replaceChildren(...wanted.map(({ item }) => item));
+    byId("bars").getBoundingClientRect(); // bars that changed places move on from where they were
+  }
+  const greatest = verdict.decision === "rejected" && mark !== null ? mark - 0.02 : 1;
+  candidates.forEach((candidate, i) => fill(wanted[i], candidate, {
+    named: verdict.labels.includes(candidate.label), mark, share: Math.min(greatest, ranking(candidate)),
+  }));
+}
+
+function bar() {
+  const row = {
+    label: make("bdi", "bar-label"), fill: make("span", "bar-fill"), mark: make("span", "bar-mark"), score: make("span", "bar-score"),
+  };
+  const track = make("span", "bar-track", row.fill, row.mark);
+  track.setAttribute("aria-hidden", "true");
+  row.item = make("li", "bar", row.label, track, row.score);
+  return row;
+}
+
+function fill(row, candidate, { named, mark, share }) {
+  row.item.classList.toggle("named", named);
+  row.item.title = candidate.examples > 0 ? t("answer.examples", { n: candidate.examples }) : t("answer.from_name");
+  row.label.textContent = candidate.label;
+  row.label.title = candidate.label;
+  row.fill.style.width = inPercent(share);
+  show(row.mark, mark !== null);
+  row.mark.style.insetInlineStart = inPercent(mark ?? 0);
+  const { probability } = candidate;
+  row.score.textContent = probability === null ? ranking(candidate).toFixed(2) : percent(probability);
+  row.score.title = t("answer.similarity", { similarity: ranking(candidate).toFixed(2) });
+}
+
+const inPercent = (share) => `${100 * Math.min(1, Math.max(0, share))}%`;

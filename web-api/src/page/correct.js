@@ -1,31 +1,43 @@
-// What can be done about an answer: teach its image as a class, or as none of the classes.
+// What can be done about an answer: one click teaches its image as another class, or as none of the classes.
 
-import { enroll, enrollBackground, isReserved, removeBackground } from "./api.js";
-import { cutOut } from "./crop.js";
-import { button, byId, make, name, plural, say, show } from "./dom.js";
+import { enroll, enrollBackground, isReserved } from "./api.js";
+import { button, byId, make, name, say, show } from "./dom.js";
+import { enlargeNearest } from "./nearest.js";
+import { isTaken } from "./shortcuts.js";
+import { t } from "./text.js";
+
+const MOST = 9; // classes that are offered: one for each digit
 
 export class Correct {
   #changed;
   #labels;
   #entry = null; // the image whose answer is shown
-  #taught = null; // the image in the form: the camera goes on, the form keeps its image
-  #noted = null; // the image that the note is about
+  #held = null; // of the camera: the image that stays while a class is chosen for it
+  #holds = () => {}; // called with the image that is held, and with null
+  #chips = new Map(); // by label; a chip that stays is not moved, as it may be about to be clicked
 
   /** `changed(done)` is called after each change; `labels()` are the names of all classes. */
   constructor(changed, labels) {
     this.#changed = changed;
     this.#labels = labels;
-    byId("teach-as").addEventListener("click", () => this.#open());
-    byId("none-of-these").addEventListener("click", () => this.#reject());
-    byId("undo").addEventListener("click", () => this.#undo());
-    byId("teach-as-cancel").addEventListener("click", () => this.#cancel());
-    byId("teach-as-form").addEventListener("submit", (event) => {
+    enlargeNearest(labels, changed);
+    byId("none-of-these").addEventListener("click", () => this.#reject(this.#entry));
+    byId("correct").addEventListener("submit", (event) => {
       event.preventDefault();
-      this.#teach(byId("teach-as-name").value.trim());
+      this.#typed(byId("teach-as-name").value.trim());
     });
-    byId("teach-as-form").addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.#cancel();
-    });
+    this.#holding();
+    document.addEventListener("keydown", (event) => this.#key(event));
+  }
+
+  /** The image of the camera that stays until a class is chosen for it; null: the camera goes on. */
+  get held() {
+    return this.#held;
+  }
+
+  /** `holds(entry)` is called with the image that the camera holds, and with null when it goes on. */
+  onHold(holds) {
+    this.#holds = holds;
   }
 
   /** Shows what can be done about the answer to `entry`, `{ file, part, answer, live }`; null hides it. */
@@ -34,127 +46,160 @@ export class Correct {
     if (entry === null) return;
     const other = entry !== this.#entry;
     this.#entry = entry;
+    const [result] = entry.answer.results;
     byId("correct").dataset.decision = verdict.decision;
+    byId("correct-title").textContent = t(verdict.decision === "rejected" ? "correct.teach_as" : "correct.wrong");
     // A bundle without a decision does not use the background set.
-    show(byId("none-of-these"), entry.answer.results[0].unknown !== null);
+    show(byId("none-of-these"), result.unknown !== null);
+    this.#offer(this.choices(result).filter((label) => !verdict.labels.includes(label) || verdict.labels.length > 1), result);
     if (!other || entry.live) return;
-    this.#close();
+    this.#empty();
     this.#note(entry);
+  }
+
+  /** The classes that are offered for an image: its candidates, best first, then others. */
+  choices({ candidates }) {
+    const likely = candidates.map(({ label }) => label);
+    const others = this.#labels().filter((label) => !likely.includes(label));
+    return [...likely, ...others].slice(0, MOST);
   }
 
   /** The image that is shown is about to be another part of the same file. */
   renew() {
-    this.#close();
+    this.#empty();
     this.#note(this.#entry);
   }
 
   /** Forgets the images. */
   clear() {
     this.#entry = null;
-    this.#close();
+    this.#release();
+    this.#empty();
     this.#note(null);
   }
 
-  #open() {
-    this.#taught = this.#entry;
-    this.#showTaught();
-    const { candidates, label } = this.#taught.answer.results[0];
-    const likely = candidates.filter((candidate) => candidate.label !== label);
-    const known = likely.map((candidate) => choice(candidate.label, () => this.#teach(candidate.label)));
-    byId("teach-as-known").replaceChildren(...known);
-    byId("teach-as-labels").replaceChildren(...this.#labels().map((text) => new Option("", text)));
-    byId("teach-as-name").value = "";
-    say(byId("teach-as-error"), "");
-    show(byId("teach-as-form"), true);
+  /** Asks for the name of the class of the image that is shown. */
+  ask() {
     byId("teach-as-name").focus();
   }
 
-  /** Shows the image in the form, or the part of it that is used. */
-  async #showTaught() {
-    const taught = this.#taught;
-    const image = await cutOut(taught.file, taught.part).catch(() => taught.file);
-    if (taught !== this.#taught) return;
-    const url = URL.createObjectURL(image);
-    byId("teach-as-image").src = url;
-    byId("teach-as-image").onload = () => URL.revokeObjectURL(url);
-  }
-
-  #close() {
-    show(byId("teach-as-form"), false);
-    this.#taught = null;
-  }
-
-  #cancel() {
-    this.#close();
-    byId("teach-as").focus();
-  }
-
-  async #teach(label) {
-    const entry = this.#taught;
-    let done;
-    if (!label || isReserved(label)) {
-      say(byId("teach-as-error"), label ? `“${label}” cannot be a class name.` : "Enter a class name first.");
-      return byId("teach-as-name").focus();
-    }
+  /** Teaches an image as a class; false if that failed. */
+  async teach(entry, label) {
     try {
       const { class: taught, examples, change } = await enroll(label, entry.file, entry.part);
-      done = { what: `Enrolled 1 image in “${taught.label}”.`, changes: [change] };
-      const has = `${taught.label} has ${plural(taught.examples, "example")}.`;
-      this.#write(entry, { text: examples[0].duplicate_of ? `It was an example of ${taught.label} already. ${has}` : `Added. ${has}` });
+      const has = t("correct.has", { label: taught.label, n: taught.examples });
+      const key = examples[0].duplicate_of ? "correct.known" : "correct.added";
+      this.#write(entry, { text: t(key, { label: taught.label, has }) });
+      entry.taught = taught.label;
+      this.#release();
+      await this.#changed({ what: t("correct.done", { label: taught.label }), changes: [change] });
+      return true;
     } catch (problem) {
-      return say(byId("teach-as-error"), problem.message);
+      this.#write(entry, { text: problem.message, failed: true });
+      return false;
     }
-    this.#cancel();
-    return this.#changed(done);
   }
 
-  async #reject() {
-    const entry = this.#entry;
-    let done;
+  async #reject(entry) {
     try {
       const { examples: [example], change } = await enrollBackground(entry.file, entry.part);
-      done = { what: "Added 1 image to “None of these”.", changes: [change] };
-      const text = example.duplicate_of ? "It was an example of “None of these” already." : "Added to “None of these”.";
-      this.#write(entry, { text, id: example.id });
+      this.#write(entry, { text: t(example.duplicate_of ? "correct.none_known" : "correct.none_added") });
+      this.#release();
+      await this.#changed({ what: t("correct.none_done"), changes: [change] });
     } catch (problem) {
-      return this.#write(entry, { text: problem.message, failed: true });
-    }
-    return this.#changed(done);
-  }
-
-  async #undo() {
-    const entry = this.#noted;
-    let done;
-    try {
-      const { change } = await removeBackground(entry.note.id);
-      done = { what: "Removed 1 image from “None of these”.", changes: [change] };
-      this.#write(entry, { text: "Removed from “None of these”." });
-    } catch (problem) {
-      // Another page may have removed it.
       this.#write(entry, { text: problem.message, failed: true });
     }
-    byId("none-of-these").focus();
-    return this.#changed(done);
+  }
+
+  async #typed(label) {
+    const field = byId("teach-as-name");
+    const bad = !label || isReserved(label);
+    say(byId("teach-as-error"), bad ? t(label ? "correct.reserved" : "correct.no_name", { label }) : "");
+    if (bad) field.setAttribute("aria-invalid", "true");
+    else field.removeAttribute("aria-invalid");
+    if (bad) return field.focus();
+    const taught = await this.teach(this.#entry, label);
+    if (taught) this.#empty();
+    return undefined;
+  }
+
+  /** Draws the chips; of the ones that stay, none changes its place. */
+  #offer(labels, { candidates }) {
+    const digits = new Map(this.choices({ candidates }).map((label, i) => [label, i + 1]));
+    const stay = this.#entry.live ? [...this.#chips.keys()].filter((label) => labels.includes(label)) : [];
+    const inOrder = [...stay, ...labels.filter((label) => !stay.includes(label))];
+    const chips = inOrder.map((label) => [label, this.#chips.get(label) ?? this.#chip(label)]);
+    for (const [label, { digit }] of chips) digit.textContent = digits.get(label);
+    const elements = chips.map(([, { item }]) => item);
+    const list = byId("teach-as-known");
+    const same = elements.length === list.children.length && elements.every((item, i) => item === list.children[i]);
+    if (!same) list.replaceChildren(...elements);
+    this.#chips = new Map(chips);
+    const known = this.#labels();
+    const options = byId("teach-as-labels");
+    if (options.children.length !== known.length) options.replaceChildren(...known.map((text) => new Option("", text)));
+  }
+
+  /** A class that the image is taught as with one click. */
+  #chip(label) {
+    const digit = make("kbd", "digit");
+    digit.setAttribute("aria-hidden", "true");
+    const element = button("", t("correct.as", { label }), () => this.teach(this.#entry, label));
+    element.replaceChildren(name(label), digit);
+    return { item: make("li", "", element), digit };
+  }
+
+  /** A digit teaches the image as the class with this number. */
+  #key(event) {
+    const digit = Number(event.key);
+    if (!(digit >= 1) || event.repeat || byId("correct").hidden || isTaken(event)) return;
+    const label = this.choices(this.#entry.answer.results[0])[digit - 1];
+    if (label) this.teach(this.#entry, label);
+  }
+
+  /** While a class is chosen, the camera holds the image that it is chosen for. */
+  #holding() {
+    const area = byId("correct");
+    const hold = () => { if (this.#entry?.live) this.#hold(this.#entry); };
+    area.addEventListener("pointerenter", (event) => { if (event.pointerType === "mouse") hold(); });
+    area.addEventListener("pointerdown", hold);
+    area.addEventListener("focusin", hold);
+    area.addEventListener("pointerleave", () => { if (!area.contains(document.activeElement)) this.#release(); });
+    area.addEventListener("focusout", (event) => { if (!area.contains(event.relatedTarget) && !area.matches(":hover")) this.#release(); });
+    area.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape") return;
+      this.#empty();
+      this.#release();
+    });
+  }
+
+  #hold(entry) {
+    if (this.#held) return;
+    this.#held = entry;
+    this.#holds(entry);
+  }
+
+  #release() {
+    if (!this.#held) return;
+    this.#held = null;
+    this.#holds(null);
+  }
+
+  #empty() {
+    byId("teach-as-name").value = "";
+    byId("teach-as-name").removeAttribute("aria-invalid");
+    say(byId("teach-as-error"), "");
   }
 
   #write(entry, note) {
     entry.note = note;
-    // Another image of the reel may be selected meanwhile; its own note stays.
+    // Another image may be selected meanwhile; its own note stays.
     if (entry === this.#entry || entry.live) this.#note(entry);
   }
 
   #note(entry) {
     const note = entry?.note;
-    this.#noted = entry;
     say(byId("note-text"), note?.text);
     byId("note-text").classList.toggle("bad", Boolean(note?.failed));
-    show(byId("undo"), Boolean(note?.id));
   }
-}
-
-/** A class that the image can be added to with one click. */
-function choice(label, onClick) {
-  const element = button("", `Teach it as ${label}`, onClick);
-  element.replaceChildren(name(label));
-  return make("li", "", element);
 }

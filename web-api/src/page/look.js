@@ -3,16 +3,15 @@
 import { showAnswer } from "./answer.js";
 import { classify } from "./api.js";
 import { Crop } from "./crop.js";
-import { byId, make, name, say, show } from "./dom.js";
+import { offerCurl } from "./curl.js";
+import { byId, say, show } from "./dom.js";
+import { Steady } from "./steady.js";
+import { Table } from "./table.js";
+import { t } from "./text.js";
 import { decided, inWords } from "./verdict.js";
 
 const LIVE_PAUSE_MS = 200;
-const MAX_REEL = 64;
-const NOTHING_YET = "Choose an image. The result appears here.";
-const NO_CLASSES = "The gallery has no classes yet. Add a class, then classify this image again.";
-
-/** What the reel says in place of a class name. */
-const CAPTIONS = { rejected: "unknown", empty: "no classes" };
+const MAX_IMAGES = 1000;
 
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -20,11 +19,14 @@ export class Look {
   #camera;
   #correct;
   #crop;
-  #reel = []; // { file, url, part, answer, error, button, caption }
+  #table;
+  #entries = []; // { file, url, part, answer, error, note, taught }
   #selected = null;
   #shown = null; // the selected entry, or the last frame of the camera
   #rate = null; // a rate to decide by in place of the gallery's
   #round = 0; // grows with each new set of images; results of an older round are dropped
+  #steady = new Steady();
+  #address = null; // of the frame that is held
   #spoken = "";
 
   /** `correct` offers what can be done about each answer that is shown. */
@@ -32,33 +34,39 @@ export class Look {
     this.#camera = camera;
     this.#correct = correct;
     this.#crop = new Crop(byId("shown"), byId("look-crop"), (part) => this.#usePart(part));
+    this.#table = new Table((entry) => this.#select(entry), correct);
+    correct.onHold((entry) => this.#hold(entry));
+    offerCurl(() => this.#shown);
     this.clear();
   }
 
   /** Classifies these images one after another and shows the first. */
   async images(files) {
     this.clear();
-    this.#reel = files.slice(0, MAX_REEL).map((file) => ({ file, url: URL.createObjectURL(file), part: null }));
-    this.#drawReel();
-    this.#select(this.#reel[0]);
+    this.#entries = files.slice(0, MAX_IMAGES).map((file) => ({ file, url: URL.createObjectURL(file), part: null }));
+    this.#table.show(this.#entries);
+    this.#select(this.#entries[0]);
     show(byId("look-clear"), true);
     await this.again();
-    if (files.length > MAX_REEL) say(byId("look-error"), `Only the first ${MAX_REEL} images were classified.`);
+    if (files.length > MAX_IMAGES) say(byId("look-error"), t("look.too_many", { n: MAX_IMAGES }));
   }
 
   /** Classifies the shown images again, after the gallery has changed. */
   async again() {
+    this.#steady.reset();
     const round = ++this.#round;
-    for (const entry of this.#reel) {
+    const selected = this.#selected;
+    const inOrder = selected ? [selected, ...this.#entries.filter((entry) => entry !== selected)] : this.#entries;
+    for (const entry of inOrder) {
       if (round !== this.#round) return;
       await this.#ask(entry, round);
     }
   }
 
-  /** Decides about the images of the reel, and of the camera, by another rate; null: by the gallery's. */
+  /** Decides about the images, and those of the camera, by another rate; null: by the gallery's. */
   decideBy(rate) {
     this.#rate = rate;
-    for (const entry of this.#reel) if (entry.answer && !entry.error) this.#caption(entry);
+    for (const entry of this.#entries) if (entry.answer && !entry.error) this.#table.update(entry, rate);
     if (this.#shown?.answer && !this.#shown.error) this.#answer(this.#shown);
   }
 
@@ -73,17 +81,19 @@ export class Look {
 
   clear() {
     this.#round++;
-    for (const { url } of this.#reel) URL.revokeObjectURL(url);
-    this.#reel = [];
+    for (const { url } of this.#entries) if (url) URL.revokeObjectURL(url);
+    this.#entries = [];
     this.#selected = null;
+    this.#steady.reset();
     this.#correct.clear();
-    this.#drawReel();
+    this.#table.show([]);
     this.#stage(null);
     this.#answer(null);
     show(byId("look-clear"), false);
   }
 
   async #glance(round) {
+    if (this.#correct.held) return LIVE_PAUSE_MS;
     const still = await this.#camera.still();
     if (!still || document.hidden) return LIVE_PAUSE_MS;
     const tried = this.#rate !== null;
@@ -91,12 +101,36 @@ export class Look {
       const answer = await classify(still);
       // Asked before a rate was saved, decided by the rate before it: the next frame has the new one.
       const stale = tried && this.#rate === null;
-      if (round === this.#round && !stale) this.#answer({ file: still, answer, live: true });
+      if (round === this.#round && !stale && !this.#correct.held) this.#frame({ file: still, part: null, answer, live: true });
     } catch (problem) {
       if (round === this.#round) this.#fail(problem.message);
       return Math.max(2000, problem.retryAfter * 1000);
     }
     return LIVE_PAUSE_MS;
+  }
+
+  /** Shows the answer to a frame, unless its verdict flickers. */
+  #frame(entry) {
+    const verdict = inWords(decided(entry.answer.results[0], this.#rate));
+    if (!this.#steady.shows(verdict)) return;
+    entry.taught = this.#shown?.taught; // its command stays on offer
+    this.#answer(entry);
+  }
+
+  /** Shows the frame that a class is chosen for in place of the camera; null: the camera again. */
+  #hold(entry) {
+    if (this.#address) URL.revokeObjectURL(this.#address);
+    this.#address = entry && URL.createObjectURL(entry.file);
+    if (!entry && !this.#camera.running) return;
+    const shown = byId("shown");
+    if (entry) shown.src = this.#address;
+    else shown.removeAttribute("src");
+    shown.alt = entry ? t("look.held") : "";
+    show(shown, entry !== null);
+    // The camera needs its video, which stays below the frame.
+    byId("stage").classList.toggle("held", entry !== null);
+    byId("live-text").textContent = t(entry ? "look.held" : "look.live");
+    this.#steady.reset();
   }
 
   async #ask(entry, round) {
@@ -111,64 +145,40 @@ export class Look {
       if (round !== this.#round) return;
       entry.error = problem.message;
     }
-    this.#caption(entry);
+    this.#table.update(entry, this.#rate);
     if (entry === this.#selected) this.#select(entry);
   }
 
   /** Classifies a part of the only image; null: all of it. */
   #usePart(part) {
-    const [entry] = this.#reel;
+    const [entry] = this.#entries;
     entry.part = part;
     entry.note = null;
     this.#correct.renew();
     this.again();
   }
 
-  #drawReel() {
-    const items = this.#reel.map((entry) => {
-      const image = make("img");
-      image.src = entry.url;
-      image.alt = "";
-      entry.caption = make("span", "", "…");
-      entry.button = make("button", "", image, entry.caption);
-      entry.button.type = "button";
-      entry.button.addEventListener("click", () => this.#select(entry));
-      return make("li", "", entry.button);
-    });
-    byId("reel").replaceChildren(...items);
-    show(byId("reel"), this.#reel.length > 1);
-  }
-
-  #caption(entry) {
-    const verdict = entry.error ? null : decided(entry.answer.results[0], this.#rate);
-    const label = verdict ? CAPTIONS[verdict.decision] ?? inWords(verdict) : "failed";
-    entry.caption.replaceChildren(name(label));
-    entry.caption.classList.toggle("bad", Boolean(entry.error));
-    entry.caption.classList.toggle("unknown", verdict?.decision === "rejected");
-    entry.caption.classList.toggle("both", verdict?.decision === "ambiguous");
-    entry.button.setAttribute("aria-label", `${entry.file.name}: ${label}`);
-  }
-
   #select(entry) {
     this.#selected = entry;
-    for (const other of this.#reel) other.button.setAttribute("aria-pressed", String(other === entry));
+    this.#table.mark(entry);
     this.#stage(entry);
     if (entry.error) this.#fail(`${entry.file.name}: ${entry.error}`);
     else this.#answer(entry);
-    if (!entry.answer && !entry.error) byId("answer-empty").textContent = "Classifying…";
+    if (!entry.answer && !entry.error) byId("answer-empty").textContent = t("look.classifying");
   }
 
   #stage(entry) {
     const shown = byId("shown");
     const live = this.#camera.running;
+    if (entry && !entry.url) entry.url = URL.createObjectURL(entry.file);
     if (!entry) shown.removeAttribute("src");
     else if (shown.src !== entry.url) shown.src = entry.url;
-    shown.alt = entry ? `The selected image: ${entry.file.name}` : "";
+    shown.alt = entry ? t("look.shown", { file: entry.file.name }) : "";
     show(shown, Boolean(entry));
     show(byId("video"), live);
     show(byId("live"), live);
     show(byId("stage-empty"), !entry && !live);
-    this.#crop.offer(this.#reel.length === 1 ? entry : null);
+    this.#crop.offer(this.#entries.length === 1 ? entry : null);
   }
 
   #answer(entry) {
@@ -180,10 +190,10 @@ export class Look {
     byId("answer").dataset.state = answer ? "done" : "idle";
     say(byId("look-error"), "");
     show(byId("answer-body"), ranked);
-    say(byId("answer-empty"), ranked ? "" : answer ? NO_CLASSES : NOTHING_YET);
+    say(byId("answer-empty"), ranked ? "" : t(answer ? "look.no_classes" : "look.nothing_yet"));
     if (ranked) showAnswer(result, verdict, this.#rate, answer);
     this.#correct.show(ranked ? entry : null, verdict);
-    this.#speak(ranked ? inWords(verdict) : answer ? NO_CLASSES : "");
+    this.#speak(ranked ? inWords(verdict) : answer ? t("look.no_classes") : "");
   }
 
   #fail(message) {

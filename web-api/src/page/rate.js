@@ -2,6 +2,7 @@
 
 import { calibrate, set } from "./api.js";
 import { byId, say, show } from "./dom.js";
+import { t } from "./text.js";
 import { oneIn } from "./verdict.js";
 
 export class Rate {
@@ -48,9 +49,9 @@ export class Rate {
       this.#gallery = await set({ rate, threshold: null });
       say(byId("rate-error"), "");
       // The shown images keep the rate until they are classified again.
-      await this.#changed({ what: "Changed how many unknown things may pass.", changes: [this.#gallery.change] });
+      await this.#changed({ what: t("rate.done"), changes: [this.#gallery.change] });
     } catch (problem) {
-      say(byId("rate-error"), `The rate was not saved. ${problem.message}`);
+      say(byId("rate-error"), t("rate.failed", { why: problem.message }));
     }
     if (this.#tried === rate) this.#try(null);
     this.#draw();
@@ -61,19 +62,19 @@ export class Rate {
     const rate = this.#tried ?? saved;
     const fixed = this.#tried === null && threshold !== null;
     const percent = `${+(100 * rate).toFixed(1)} %`;
-    const words = fixed ? `The threshold of this gallery is fixed at ${threshold}. Move the slider to use a rate.` : this.#words(rate);
+    const words = fixed ? t("rate.fixed_at", { threshold }) : this.#words(rate);
     byId("rate-slider").value = Math.round(100 * rate);
     byId("rate-slider").setAttribute("aria-valuetext", fixed ? words : `${percent}. ${words}`);
-    byId("rate-percent").textContent = fixed ? "fixed" : percent;
+    byId("rate-percent").textContent = fixed ? t("rate.fixed") : percent;
     byId("rate-words").textContent = words;
-    const reason = this.#report?.stated === false && this.#report.reason;
-    say(byId("rate-why"), reason ? `No rate can be stated yet: ${reason}. The numbers are those of other galleries.` : "");
+    const without = this.#report?.stated === false;
+    say(byId("rate-why"), without ? t(this.#gallery.classes === 1 ? "rate.one_class" : "rate.no_evidence") : "");
   }
 
   #words(rate) {
     const kept = this.#kept(rate);
-    const keeps = kept === null ? "" : `, and keeps about ${Math.round(100 * kept)} in 100 known ones`;
-    return `Lets about ${oneIn(rate)} unknown things through${keeps}.`;
+    const words = { rate: oneIn(rate), kept: kept === null ? "" : Math.round(100 * kept) };
+    return t(kept === null ? "rate.lets" : "rate.lets_keeps", words);
   }
 
   /** The share of known images that a rate keeps, between those of the calibration; null without any. */

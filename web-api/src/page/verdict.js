@@ -1,7 +1,9 @@
-// What a result says: known or unknown, in words.
+// What a result says: known or unknown, and how sure, in words.
+
+import { t } from "./text.js";
 
 /** The text for an image that shows none of the classes. */
-export const UNKNOWN = "I don't know this";
+export const UNKNOWN = t("answer.unknown");
 
 // Rates that the service states lie within.
 const LEAST_RATE = 0.001;
@@ -20,22 +22,43 @@ export function decided({ decision, label, ambiguous_with, candidates, unknown }
 }
 
 /** The verdict as plain text. */
-export function inWords({ decision, labels }) {
+export function inWords({ decision, labels: [label, other] }) {
   if (decision === "rejected") return UNKNOWN;
-  return decision === "ambiguous" ? `${labels.join(" or ")}?` : labels[0] ?? "";
+  return decision === "ambiguous" ? t("answer.either", { label, other }) : label ?? "";
 }
+
+/** How likely the verdict is, 0 to 1: of the class it names, or that it is none; null if that is not known. */
+export function certainty({ candidates, unknown }, { decision, labels }) {
+  if (unknown === null || decision === "empty") return null;
+  return decision === "rejected" ? unknown.probability : candidates.find((one) => one.label === labels[0]).probability;
+}
+
+/** A probability in words and in percent. */
+export function sureness(probability) {
+  if (probability > 0.99) return t("answer.sure_most");
+  const level = [[0.95, "very"], [0.8, "quite"], [0.6, "fairly"]].find(([least]) => probability >= least)?.[1] ?? "hardly";
+  return t(`answer.sure_${level}`, { percent: percent(probability) });
+}
+
+/** How similar two images are, in words. */
+export function alike(similarity) {
+  const level = [[0.9, "same"], [0.6, "very"], [0.3, "quite"], [0.15, "little"]].find(([least]) => similarity >= least)?.[1] ?? "hardly";
+  return t(`answer.alike_${level}`);
+}
+
+export const percent = (share) => (share > 0 && share < 0.005 ? "< 1 %" : `${Math.round(100 * share)} %`);
 
 /** A rate as a number of things: "5 in 100". */
 export function oneIn(rate) {
-  if (rate <= LEAST_RATE) return "1 in 1,000";
-  return rate < 0.0095 ? `${Math.round(1000 * rate)} in 1,000` : `${Math.round(100 * rate)} in 100`;
+  const small = rate < 0.0095;
+  const n = rate <= LEAST_RATE ? 1 : Math.round((small ? 1000 : 100) * rate);
+  return t(small ? "rate.in_1000" : "rate.in_100", { n });
 }
 
 /** How many unknown things look at least as familiar as an image with this false-accept rate. */
 export function asFamiliar(rate) {
-  if (rate >= GREATEST_RATE) return "Half of all unknown things or more look this familiar";
-  if (rate <= LEAST_RATE) return "Fewer than 1 in 1,000 unknown things look this familiar";
-  return `About ${oneIn(rate)} unknown things look this familiar`;
+  if (rate >= GREATEST_RATE) return t("answer.familiar_half");
+  return t(rate <= LEAST_RATE ? "answer.familiar_few" : "answer.familiar", { rate: oneIn(rate) });
 }
 
 /** Where a rate lies on the scale from unknown, 0, to known, 1. */

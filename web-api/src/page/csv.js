@@ -1,0 +1,16 @@
+// Tables as text for spreadsheets (RFC 4180).
+
+// What a spreadsheet would compute.
+const FORMULA = /^[=+\-@\t\r]/;
+
+const MARK = "\uFEFF"; // without it a spreadsheet may take the text for another encoding
+
+/** The text of rows of values; null and undefined are empty. */
+export const csv = (rows) => MARK + rows.map((row) => `${row.map(field).join()}\r\n`).join("");
+
+function field(value) {
+  if (typeof value === "number") return String(value);
+  const text = String(value ?? "");
+  const safe = FORMULA.test(text) ? `'${text}` : text;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}
