@@ -2,30 +2,12 @@
 // be shown to the user.
 
 import { another, current, offer, settled } from "./keys.js";
+import { hasText, t } from "./text.js";
 
 /** The path of the service: behind a proxy it may be a folder of another site. */
 const ROOT = new URL("..", import.meta.url).pathname;
 
 const RETRIES = 3; // of a call that a busy service refused
-const UNREACHABLE = "The service does not answer. Is it still running?";
-const TORN = "The file did not arrive whole. Try again.";
-
-// In words for a person in front of a device; the texts of the service are for programs.
-const MEANINGS = {
-  busy: "The device is busy with other requests. Nothing was changed. Try again in a moment.",
-  deadline: "The device is busy and did not answer in time. Try again: an image is never added twice.",
-  unauthorized: "This device asks for a key. Press “Enter key” at the top of the page.",
-};
-
-const LIMITED = "This key is for one gallery only. Choose that gallery, or ask for a key to all of them.";
-
-/** What a key may not do, by the role that the call needs. */
-const MAY_NOT = {
-  read: LIMITED,
-  enroll: "This key may only look and classify. Ask for a key with the role enroll.",
-  undo: "This key may not undo this. Ask for a key with the role enroll, or admin for changes that others made.",
-  admin: "This key may not do this. Ask for a key with the role admin.",
-};
 
 export class Problem extends Error {
   constructor(status, code, detail, retryAfter = 0) {
@@ -60,7 +42,7 @@ export async function call(role, method, path, body, type, conditions = {}) {
   const response = await respond(role, path, { method, headers, body: sent, cache: "no-store" });
   const answer = await response.json().catch(() => null);
   if (answer) return answer;
-  throw new Problem(response.status, "unknown", `The service answered ${response.status}.`);
+  throw new Problem(response.status, "unknown", t("problem.status", { status: response.status }));
 }
 
 /** A file of the service: `{ blob, name }`; `got(bytes)` is called while it arrives. */
@@ -80,7 +62,7 @@ export async function file(role, path, got = () => {}) {
     const blob = await new Response(counted, { headers: type }).blob();
     return { blob, name: nameIn(headers.get("content-disposition") ?? "") };
   } catch {
-    throw new Problem(0, "torn", TORN);
+    throw new Problem(0, "torn", t("problem.torn"));
   }
 }
 
@@ -120,7 +102,7 @@ async function sendWith(key, path, options) {
     return response;
   } catch {
     report(false);
-    throw new Problem(0, "unreachable", UNREACHABLE);
+    throw new Problem(0, "unreachable", t("problem.unreachable"));
   }
 }
 
@@ -129,7 +111,7 @@ async function whyRefused(key) {
   try {
     const response = await sendWith(key, "version", { cache: "no-store" });
     if (response.ok || response.status === 403) return "";
-    if (response.status === 401) return "The device does not know this key. Copy it whole, then try again.";
+    if (response.status === 401) return t("keys.unknown");
     return (await problem("read", response)).message;
   } catch (unreachable) {
     return unreachable.message;
@@ -139,21 +121,22 @@ async function whyRefused(key) {
 async function problem(role, response) {
   const answer = await response.json().catch(() => null);
   const wait = Number(response.headers.get("retry-after")) || 0;
-  const detail = meaning(role, answer, wait) ?? answer?.detail ?? answer?.title ?? `The service answered ${response.status}.`;
-  return new Problem(response.status, answer?.code ?? "unknown", detail, wait);
+  const words = meaning(role, answer, wait) ?? answer?.detail ?? answer?.title ?? t("problem.status", { status: response.status });
+  return new Problem(response.status, answer?.code ?? "unknown", words, wait);
 }
 
-/** A problem in plain words; undefined if the text of the service says it best. */
+/**
+ * A problem in words for a person in front of a device: the texts of the service are for programs. Undefined if there
+ * are none.
+ */
 function meaning(role, answer, wait) {
-  if (answer?.code === "too_many_attempts") {
-    const when = wait > 0 ? `Wait ${wait} ${wait === 1 ? "second" : "seconds"}` : "Wait a minute";
-    return `Too many wrong keys came from this address. ${when}, then try again.`;
-  }
-  return answer?.code === "forbidden" ? whyForbidden(role, answer.detail) : MEANINGS[answer?.code];
+  if (answer?.code === "forbidden") return whyForbidden(role, answer.detail);
+  const key = `problem.${answer?.code}`;
+  return hasText(key) ? t(key, { detail: answer.detail, n: wait > 0 ? wait : 60 }) : undefined;
 }
 
 /** Why a key is refused; undefined if it is not about the key: a host name or an origin can be forbidden too. */
 function whyForbidden(role, detail) {
   if (!/\bkeys?\b/i.test(detail)) return undefined;
-  return /\bfor the gallery\b/.test(detail) ? LIMITED : MAY_NOT[role];
+  return t(role === "read" || /\bfor the gallery\b/.test(detail) ? "keys.limited" : `keys.may-not-${role}`);
 }

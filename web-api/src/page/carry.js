@@ -1,21 +1,26 @@
 // The gallery in one file: a link that saves it, and a field that imports one. A link cannot send the key, so
-// with one the file is fetched and then saved.
+// with one the file is fetched and then saved. A file is also imported by dropping it anywhere on the page.
 
 import { exportFile, exportUrl, importFile, selected } from "./api.js";
 import { confirmed } from "./confirm.js";
-import { byId, dropZone, fileInput, plural, say, show } from "./dom.js";
+import { byId, fileInput, hasGallery, say, show } from "./dom.js";
 import { current } from "./keys.js";
 import { save } from "./save.js";
+import { language, t } from "./text.js";
 
 export class Carry {
   #changed;
+  #tell;
   #exporting = false;
 
-  /** `changed(done)` is called after an import. */
-  constructor(changed) {
+  /** `changed(done)` is called after an import; `tell(text)` says what cannot be taken back. */
+  constructor(changed, tell) {
     this.#changed = changed;
+    this.#tell = tell;
     fileInput(byId("import-file"), (files) => this.#import(files));
-    dropZone(byId("carry"), (files) => this.#import(files));
+    window.addEventListener("drop", (event) => {
+      if (hasGallery(event.dataTransfer)) this.#import([...event.dataTransfer.files]);
+    });
     byId("export").addEventListener("click", (event) => {
       if (current() === null) return;
       event.preventDefault();
@@ -33,12 +38,12 @@ export class Carry {
     this.#exporting = true;
     const gallery = selected();
     say(byId("import-error"), "");
-    byId("import-status").textContent = `Exporting “${gallery}”…`;
+    byId("import-status").textContent = t("carry.exporting", { gallery });
     show(byId("export-progress"), true);
     try {
       const file = await exportFile((bytes) => { byId("export-size").textContent = megabytes(bytes); });
       save(file, `${gallery}.handful`);
-      byId("import-status").textContent = `Exported “${gallery}”, ${megabytes(file.blob.size)}.`;
+      byId("import-status").textContent = t("carry.exported", { gallery, size: megabytes(file.blob.size) });
     } catch (problem) {
       byId("import-status").textContent = "";
       say(byId("import-error"), problem.message);
@@ -51,32 +56,36 @@ export class Carry {
   async #import([file, ...others]) {
     if (!file) return;
     say(byId("import-error"), "");
-    if (others.length > 0) return say(byId("import-error"), "Import one file at a time.");
-    const text = `“${file.name}” is joined with the gallery “${selected()}”: it has the classes of both then.`;
-    if (!(await confirmed("Import this file?", text, "Import"))) return byId("import-file").focus();
-    byId("import-status").textContent = `Importing ${file.name}…`;
+    if (others.length > 0) return say(byId("import-error"), t("carry.one"));
+    const text = t("carry.import-text", { file: file.name, gallery: selected() });
+    if (!(await confirmed(t("carry.import-title"), text, t("carry.import")))) return undefined;
+    const importing = t("carry.importing", { file: file.name });
+    byId("import-status").textContent = importing;
+    this.#tell(importing);
     let done;
     try {
       const imported = await importFile(file);
-      byId("import-status").textContent = result(imported);
+      const what = result(imported);
+      byId("import-status").textContent = what;
+      this.#tell(what);
       // Without them it is many changes, which the history lists.
-      if (imported.devices.length > 0) done = { what: "Imported.", changes: [{ devices: imported.devices }] };
+      if (imported.devices.length > 0) done = { what, changes: [{ devices: imported.devices }] };
     } catch (problem) {
       byId("import-status").textContent = "";
       say(byId("import-error"), problem.message);
+      this.#tell(problem.message);
     }
     await this.#changed(done);
     return undefined;
   }
 }
 
-const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
+const megabytes = (bytes) => `${(bytes / 1e6).toLocaleString(language, { maximumFractionDigits: 1 })} MB`;
 
 function result({ changes, new: taken, ahead, purged, examples, images }) {
-  const waiting = ahead > 0
-    ? ` ${plural(ahead, "change")} are left out: their time is more than 24 hours ahead of this device's clock.`
-    : "";
-  if (taken === 0) return `Nothing new: the gallery has all ${plural(changes - ahead, "change")} already.${waiting}`;
-  const forgotten = purged > 0 ? ` It purged ${plural(purged, "example")} of this gallery for good.` : "";
-  return `Imported ${plural(examples, "example")} with ${plural(images, "image")}.${forgotten}${waiting}`;
+  const parts = taken === 0
+    ? [t("carry.nothing", { n: changes - ahead })]
+    : [t("carry.imported", { n: examples, images: t("carry.images", { n: images }) }), purged > 0 ? t("carry.purged", { n: purged }) : ""];
+  if (ahead > 0) parts.push(t("carry.ahead", { n: ahead }));
+  return parts.filter(Boolean).join(" ");
 }

@@ -58,6 +58,9 @@ export function plain(text, onClick) {
 
 export const plural = (n, one, many = `${one}s`) => `${n} ${n === 1 ? one : many}`;
 
+/** Whether an exported gallery is among what was dropped. */
+export const hasGallery = ({ files }) => [...files].some(({ name: file }) => file.endsWith(".handful"));
+
 /**
  * Passes files dropped on `zone` to `take`, and how folders group them (see `dropped`); the zone is highlighted
  * while files are dragged over it.
@@ -74,6 +77,7 @@ export function dropZone(zone, take) {
   zone.addEventListener("drop", async (event) => {
     event.preventDefault();
     hover(-depth);
+    if (hasGallery(event.dataTransfer)) return; // it is imported, wherever it is dropped
     const groups = await dropped(event.dataTransfer);
     take(groups.flatMap(({ files }) => files), groups);
   });

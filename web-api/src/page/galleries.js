@@ -12,17 +12,17 @@ import {
 } from "./api.js";
 import { confirmed } from "./confirm.js";
 import { button, byId, make, say, show } from "./dom.js";
+import { language, t } from "./text.js";
 
 const DEFAULT = "default";
 
 export class Galleries {
   #changed;
-  #deleted = null; // the name of the gallery that was deleted last
   #drawn = ""; // the deleted galleries that the list shows; an unchanged list is not redrawn
   #mayRestore = true; // whether the key may list deleted galleries
   #purpose = null; // what the form is open for: "new" or "rename"
 
-  /** `changed()` is called when another gallery is shown. */
+  /** `changed(done)` is called when another gallery is shown; `done` can be taken back. */
   constructor(changed) {
     this.#changed = changed;
     byId("gallery").addEventListener("change", () => this.#show(byId("gallery").value));
@@ -35,7 +35,6 @@ export class Galleries {
       this.#submit(byId("gallery-name").value.trim());
     });
     byId("gallery-delete").addEventListener("click", () => this.#delete());
-    byId("gallery-restore").addEventListener("click", () => this.#restore(this.#deleted));
   }
 
   /**
@@ -71,24 +70,29 @@ export class Galleries {
     const drawn = JSON.stringify([deleted, next]);
     if (drawn === this.#drawn) return;
     this.#drawn = drawn;
-    const more = `There are more: only the last ${deleted.length} are listed. Restore others over the HTTP API.`;
-    say(byId("gallery-deleted-more"), next === null ? "" : more);
+    say(byId("gallery-deleted-more"), next === null ? "" : t("galleries.more", { n: deleted.length }));
     byId("gallery-deleted-list").replaceChildren(...deleted.map((one) => this.#row(one)));
   }
 
   #row({ gallery, id, deleted_at, kept_until }) {
-    const [deleted, kept] = [deleted_at, kept_until].map((at) => new Date(at).toLocaleDateString());
-    const about = make("span", "fine", `deleted ${deleted}, kept until ${kept}`);
-    const restore = button("Restore", `Restore ${gallery}, deleted ${deleted}`, () => this.#restore(id));
+    const [deleted, kept] = [deleted_at, kept_until].map((at) => new Date(at).toLocaleDateString(language));
+    const about = make("span", "fine", t("galleries.kept", { deleted, kept }));
+    const restore = button(t("galleries.restore"), t("galleries.restore-label", { gallery, deleted }), () => this.#restore(id));
     return make("li", "", make("bdi", "", gallery), about, restore);
   }
 
-  async #show(name) {
+  async #show(name, done) {
     select(name);
     // A new name is for the gallery that was shown when the form was opened.
     this.#ask(null);
     say(byId("gallery-error"), "");
-    await this.#changed();
+    await this.#changed(done);
+  }
+
+  /** The same after something was done in the dialog. */
+  async #leave(name, done) {
+    byId("galleries").close();
+    await this.#show(name, done);
   }
 
   /** Opens the form to name a "new" gallery, or to "rename" the one that is shown; null closes it. */
@@ -100,7 +104,7 @@ export class Galleries {
     }
     if (purpose === null) return;
     const isNew = purpose === "new";
-    byId("gallery-submit").textContent = isNew ? "Create" : "Rename";
+    byId("gallery-submit").textContent = t(isNew ? "galleries.create" : "galleries.rename-short");
     byId("gallery-name").value = isNew ? "" : selected();
     byId("gallery-name").focus();
   }
@@ -110,19 +114,17 @@ export class Galleries {
     if (!name || purpose === null) return;
     await this.#try(async () => {
       const { gallery } = purpose === "new" ? await createGallery(name) : await renameGallery(selected(), name);
-      byId(`gallery-${purpose}`).focus();
-      await this.#show(gallery);
+      await this.#leave(gallery);
     });
   }
 
   async #delete() {
     const name = selected();
-    const text = `“${name}” is deleted with all its classes and images. It can be restored.`;
-    if (!(await confirmed("Delete this gallery?", text, "Delete"))) return;
+    if (!(await confirmed(t("galleries.delete-title"), t("galleries.delete-text", { name }), t("frame.delete")))) return;
     await this.#try(async () => {
       await deleteGallery(name);
-      this.#offer(name);
-      await this.#show(DEFAULT);
+      const back = async () => this.#show((await restoreGallery(name)).gallery);
+      await this.#leave(DEFAULT, { what: t("galleries.was-deleted", { name }), back });
     });
   }
 
@@ -130,18 +132,8 @@ export class Galleries {
   async #restore(deleted) {
     await this.#try(async () => {
       const { gallery } = await restoreGallery(deleted);
-      this.#offer(null);
-      // The button that was pressed goes away.
-      byId("gallery-new").focus();
-      await this.#show(gallery);
+      await this.#leave(gallery);
     });
-  }
-
-  /** Offers to restore a gallery; null: none. */
-  #offer(name) {
-    this.#deleted = name;
-    byId("gallery-restore").textContent = name === null ? "" : `Restore “${name}”`;
-    show(byId("gallery-restore"), name !== null);
   }
 
   async #try(step) {

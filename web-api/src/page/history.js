@@ -2,25 +2,33 @@
 
 import { history, undo } from "./api.js";
 import { button, byId, make, say, show } from "./dom.js";
+import { sentence } from "./summary.js";
+import { hasText, language, t } from "./text.js";
 
 const PART = 30;
 const MOST = 1000; // of one answer
+const TICK_MS = 30_000; // after which "a minute ago" is not right any more
 
-/** Who made a change, as the service names it. */
-const ACTORS = {
-  page: "on this page",
-  http: "a program",
-  cli: "the command line",
-  retention: "automatically",
-};
+const UNITS = [["day", 86_400], ["hour", 3600], ["minute", 60]];
+const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
 
-/** Of a change that was made with a key, the name of the key. */
-export const actor = (call) => (Object.hasOwn(ACTORS, call.actor) ? ACTORS[call.actor] : call.actor);
+/** Who made a change. Of one that was made with a key, the name of the key. */
+export const actor = (call) => (hasText(`history.by-${call.actor}`) ? t(`history.by-${call.actor}`) : call.actor);
 
-/** A summary of the service as a sentence. What an undo or redo is about is named without it. */
-export function sentence(summary) {
-  const text = summary.replace(/^((undid|redid): )+/, "");
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+/** A time as "5 minutes ago"; after a month as a date. */
+export function ago(at) {
+  const seconds = (Date.now() - new Date(at).getTime()) / 1000;
+  if (seconds > 30 * 86_400) return new Date(at).toLocaleDateString(language);
+  const [unit, length] = UNITS.find(([, size]) => seconds >= size) ?? ["second", 1];
+  return unit === "second" ? t("history.now") : relative.format(-Math.round(seconds / length), unit);
+}
+
+/** The element for a time: relative, with the exact one as its title. */
+export function moment(at) {
+  const time = make("time", "", ago(at));
+  time.dateTime = at;
+  time.title = new Date(at).toLocaleString(language);
+  return time;
 }
 
 export class History {
@@ -36,6 +44,7 @@ export class History {
       this.#limit = Math.min(MOST, this.#limit + PART);
       this.refresh();
     });
+    setInterval(tick, TICK_MS);
   }
 
   /** Reads the history, if it is open. */
@@ -45,19 +54,20 @@ export class History {
       this.#draw(await history(this.#limit));
       say(byId("history-error"), "");
     } catch (problem) {
-      say(byId("history-error"), `The history could not be loaded. ${problem.message}`);
+      say(byId("history-error"), t("history.failed", { why: problem.message }));
     }
   }
 
   #draw({ history: calls, next }) {
-    say(byId("history-empty"), calls.length === 0 ? "Nothing was changed yet." : "");
+    say(byId("history-empty"), calls.length === 0 ? t("history.empty") : "");
     show(byId("history-more"), next !== null && this.#limit < MOST);
     const drawn = JSON.stringify(calls);
-    if (drawn === this.#drawn) return;
+    if (drawn === this.#drawn) return tick();
     this.#drawn = drawn;
     const focused = document.activeElement.closest("#history-list [data-change]")?.dataset.change;
     byId("history-list").replaceChildren(...calls.map((call) => this.#row(call)));
     if (focused) this.#focus(focused);
+    return undefined;
   }
 
   #focus(change) {
@@ -66,20 +76,18 @@ export class History {
   }
 
   #row(call) {
-    const when = make("time", "", new Date(call.at).toLocaleString());
-    when.dateTime = call.at;
-    const prefix = call.is_undo ? "Undone: " : "";
-    const what = make("p", "call-what", prefix + sentence(call.summary));
+    const done = sentence(call.summary);
+    const what = make("p", "call-what", call.is_undo ? t("undo.undone", { what: done }) : done);
     what.dir = "auto";
-    const about = make("p", "fine", when, ` · ${actor(call)}`);
+    const about = make("p", "fine", moment(call.at), ` · ${actor(call)}`);
     const row = make("li", "call", make("div", "", what, about));
     row.dataset.change = call.change;
     if (call.undone) {
       row.classList.add("undone");
-      about.append(" · undone");
+      about.append(` · ${t("history.undone")}`);
     } else {
-      const verb = call.is_undo ? "Redo" : "Undo";
-      row.append(button(verb, `${verb}: ${sentence(call.summary)}`, () => this.#undo(call, row, false)));
+      const verb = t(call.is_undo ? "undo.redo" : "undo.undo");
+      row.append(button(verb, `${verb}: ${done}`, () => this.#undo(call, row, false)));
     }
     return row;
   }
@@ -88,7 +96,7 @@ export class History {
     try {
       const { change } = await undo(call.change, through);
       const what = sentence(call.summary);
-      await this.#changed(call.is_undo ? { what: `Redone: ${what}`, changes: [change] } : { what, changes: [change], undone: true });
+      await this.#changed(call.is_undo ? { what: t("undo.redone", { what }), changes: [change] } : { what, changes: [change], undone: true });
     } catch (problem) {
       this.#refuse(call, row, problem, through);
     }
@@ -100,9 +108,14 @@ export class History {
     const message = make("p", "error", problem.message);
     message.setAttribute("role", "alert");
     if (problem.code === "cannot_undo" && !through) {
-      const more = button("Undo these too", `Undo these too: ${sentence(call.summary)}`, () => this.#undo(call, row, true));
+      const more = button(t("undo.too"), `${t("undo.too")}: ${sentence(call.summary)}`, () => this.#undo(call, row, true));
       message.append(" ", more);
     }
     row.append(message);
   }
+}
+
+/** Shows how long ago each listed change is. */
+function tick() {
+  for (const time of document.querySelectorAll("#history-list time")) time.textContent = ago(time.dateTime);
 }

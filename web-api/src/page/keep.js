@@ -2,12 +2,7 @@
 
 import { set } from "./api.js";
 import { byId, say } from "./dom.js";
-
-const WORDS = {
-  thumb: "A thumbnail of each image is kept on this device.",
-  original: "The images are kept on this device.",
-  off: "No images are kept.",
-};
+import { t } from "./text.js";
 
 export class Keep {
   #changed;
@@ -23,7 +18,8 @@ export class Keep {
   /** Shows the setting of the gallery. */
   show({ keep_images }) {
     this.#kept = keep_images;
-    byId("keep-words").textContent = WORDS[keep_images];
+    // Also in the line at the foot of the page.
+    for (const id of ["keep-words", "foot-kept"]) byId(id).textContent = t(`settings.kept-${keep_images}`);
     if (document.activeElement !== byId("keep-images")) byId("keep-images").value = keep_images;
   }
 
@@ -31,10 +27,10 @@ export class Keep {
     try {
       const { change } = await set({ keep_images });
       say(byId("keep-error"), "");
-      await this.#changed({ what: `From now on: ${WORDS[keep_images]}`, changes: [change] });
+      await this.#changed({ what: t("settings.from-now", { words: t(`settings.kept-${keep_images}`) }), changes: [change] });
     } catch (problem) {
       byId("keep-images").value = this.#kept;
-      say(byId("keep-error"), `The setting was not saved. ${problem.message}`);
+      say(byId("keep-error"), t("settings.not-saved", { why: problem.message }));
     }
   }
 }

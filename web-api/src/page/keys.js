@@ -2,11 +2,10 @@
 // no address, in no element of the page and in no storage that outlives the tab.
 
 import { byId, say, show } from "./dom.js";
+import { t } from "./text.js";
 
 const STORED = `handful-key ${import.meta.url}`; // several services may share one origin
 const FORM = /^[\x21-\x7e]{1,256}$/; // what a header can carry
-const REFUSED = "The device does not accept the key any more. Enter another one.";
-const NO_KEY = "This is not a key: a key has neither spaces nor accents. Copy it whole, then try again.";
 
 let key = stored();
 let asking = null; // while the dialog is open; resolves to whether there is a key
@@ -51,7 +50,7 @@ export function askAgain() {
 async function ask(refused, check) {
   keep(null);
   const dialog = byId("key");
-  say(byId("key-error"), refused === null ? "" : REFUSED);
+  say(byId("key-error"), refused === null ? "" : t("keys.refused"));
   show(byId("key-plain"), !window.isSecureContext);
   const closed = new Promise((resolve) => { dialog.onclose = resolve; });
   byId("key-form").onsubmit = (event) => {
@@ -74,7 +73,7 @@ async function submit(dialog, check) {
   const typed = take();
   byId("key-use").disabled = true;
   say(byId("key-error"), "");
-  const wrong = FORM.test(typed) ? await check(typed) : NO_KEY;
+  const wrong = FORM.test(typed) ? await check(typed) : t("keys.no-key");
   byId("key-use").disabled = false;
   if (!dialog.open) return;
   if (wrong) {
@@ -98,7 +97,7 @@ const hide = () => reveal(false);
 
 function reveal(visible) {
   byId("key-field").type = visible ? "text" : "password";
-  byId("key-show").textContent = visible ? "Hide" : "Show";
+  byId("key-show").textContent = t(visible ? "keys.hide" : "keys.show");
   byId("key-show").setAttribute("aria-pressed", String(visible));
 }
 

@@ -1,13 +1,15 @@
 // Connects the page: clicks and files go to Look (classify), Teach (enroll) or List (classes).
 
-import { gallery, ownFile, version } from "./api.js";
+import { classes, gallery, ownFile, version } from "./api.js";
 import { Burst } from "./burst.js";
 import { onReachable } from "./call.js";
 import { Camera, whyNoCamera } from "./camera.js";
 import { Carry } from "./carry.js";
 import { Check } from "./check.js";
 import { Correct } from "./correct.js";
-import { byId, dropZone, fileInput, make, say, show } from "./dom.js";
+import { open } from "./dialogs.js";
+import { byId, dropZone, fileInput, say, show } from "./dom.js";
+import { First } from "./first.js";
 import { picked } from "./folders.js";
 import { Galleries } from "./galleries.js";
 import { History } from "./history.js";
@@ -20,6 +22,8 @@ import { None } from "./none.js";
 import { Rate } from "./rate.js";
 import { Reembed } from "./reembed.js";
 import { save } from "./save.js";
+import { Settings } from "./settings.js";
+import { listen } from "./shortcuts.js";
 import { Teach } from "./teach.js";
 import { t, translate } from "./text.js";
 import { Undo } from "./undo.js";
@@ -39,12 +43,14 @@ const list = new List((files, label) => teach.add(files, label), changed);
 const none = new None(changed);
 const rate = new Rate((tried) => look.decideBy(tried), changed);
 const keep = new Keep(changed);
-const carry = new Carry(changed);
 const check = new Check(changed, list);
 const history = new History(changed);
 const undo = new Undo(changed);
+const carry = new Carry(changed, (text) => undo.say(text));
 const galleries = new Galleries(changed);
 const reembed = new Reembed(changed);
+const first = new First(changed, lookAt, async () => (await classes()).map(({ label }) => label));
+const settings = new Settings(() => first.again());
 
 // The gallery has changed: show it and classify the shown images again. `done` can be taken back.
 async function changed(done) {
@@ -56,26 +62,21 @@ async function changed(done) {
 async function refresh() {
   // First, since the gallery that is shown may be gone; if it fails, the list shows why.
   await galleries.refresh().catch(() => {});
-  const settings = await gallery().catch(() => null); // the list shows why
-  list.locked = settings?.other_space ?? false;
-  list.revision = settings?.revision ?? null;
+  const shown = await gallery().catch(() => null); // the list shows why
+  list.locked = shown?.other_space ?? false;
+  list.revision = shown?.revision ?? null;
   await list.refresh();
   history.refresh();
   carry.show();
-  if (!settings) return;
-  none.show(settings);
-  rate.show(settings);
-  keep.show(settings);
-  check.show(settings);
-  reembed.show(settings);
-  byId("about-unknown").textContent = settings.rejects_unknown ? "rejected" : "accepted (this bundle has no decision)";
+  if (!shown) return;
+  for (const part of [none, rate, keep, check, reembed, first, settings]) part.show(shown);
 }
 
 // --- classify
 function lookAt(files) {
-  if (files.length === 0) return; // text was pasted, such as a key
+  if (files.length === 0) return undefined; // text was pasted, such as a key
   if (camera.running) stopCamera();
-  look.images(files);
+  return look.images(files);
 }
 fileInput(byId("look-files"), lookAt);
 fileInput(byId("look-photo"), lookAt);
@@ -159,7 +160,7 @@ for (const type of ["dragover", "drop"]) window.addEventListener(type, (event) =
 // --- health and version of the service
 function health(ready) {
   byId("health").dataset.state = ready ? "ready" : "lost";
-  const text = ready ? "Ready" : "No answer. Trying again…";
+  const text = t(ready ? "frame.ready" : "frame.lost");
   if (byId("health-text").textContent !== text) byId("health-text").textContent = text;
 }
 
@@ -179,21 +180,33 @@ async function connect() {
   await refresh(); // the list shows what else failed
 }
 
-function about({ version: number, bundle, engine }) {
-  teach.useNames(bundle.names);
-  list.names = bundle.names;
-  reembed.bundle = bundle.name;
-  byId("about-bundle").textContent = bundle.name;
-  byId("about-names").textContent = bundle.names ? "on" : "off (this bundle has no name knowledge)";
-  byId("about-engine").textContent = engine.provider;
-  byId("about-version").textContent = number;
-  show(byId("about"), true);
-  const refused = engine.rejected.map(({ provider, reason }) => make("li", "", `${provider}: ${reason}`));
-  byId("about-rejected").replaceChildren(...refused);
-  show(byId("about-why"), refused.length > 0);
+function about(service) {
+  const { name, names } = service.bundle;
+  teach.useNames(names);
+  list.names = names;
+  first.names = names;
+  reembed.bundle = name;
+  settings.about(service);
 }
 
-// --- the key
+// --- keys
+function go(element) {
+  element.scrollIntoView({ block: "center" });
+  element.focus();
+}
+
+listen({
+  help: () => open("help"),
+  name: () => go(byId("teach-name")),
+  search: () => go(byId(byId("classes-find").hidden ? "classes-title" : "classes-search")),
+  camera: () => { if (!byId("camera-toggle").hidden && !byId("camera-toggle").disabled) byId("camera-toggle").click(); },
+  galleries: () => open("galleries"),
+  settings: () => open("settings"),
+  undo: () => undo.last(),
+});
+byId("foot-change").addEventListener("click", () => { open("settings"); byId("keep-images").focus(); });
+
+// --- the key of the service
 byId("key-enter").addEventListener("click", () => {
   askAgain();
   connect();

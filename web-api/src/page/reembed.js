@@ -2,7 +2,8 @@
 
 import { forgetRecomputed, recompute, recomputed, selected } from "./api.js";
 import { confirmed } from "./confirm.js";
-import { byId, plural, say, show } from "./dom.js";
+import { byId, say, show } from "./dom.js";
+import { t } from "./text.js";
 
 const POLL_MS = 1000;
 
@@ -76,7 +77,7 @@ export class Reembed {
     if (comparison) compared(comparison);
     const possible = embedded + to_embed > 0;
     show(byId("reembed-start"), possible && !running && state !== "ready");
-    byId("reembed-start").textContent = embedded > 0 ? "Go on" : "Recompute with this model";
+    byId("reembed-start").textContent = t(embedded > 0 ? "reembed.on" : "reembed.start");
     show(byId("reembed-use"), state === "ready");
     show(byId("reembed-discard"), running || state === "ready" || embedded > 0);
     say(byId("reembed-error"), error);
@@ -86,32 +87,28 @@ export class Reembed {
 
   /** What the gallery is, and what can be recomputed. */
   #words({ from_space, examples, thumbnails, ...rest }) {
-    const kept = examples - lost(rest);
-    const small = thumbnails > 0 ? `, ${thumbnails === kept ? "all" : thumbnails} of them from small copies` : "";
-    return `The model (${from_space.slice(0, 12)}…) of its ${plural(examples, "image")} is not that of this device, “${this.bundle}”, `
-      + "so no image can be compared with them. You can still look at the gallery, change it and export it. "
-      + `${plural(kept, "image")} can be recomputed${small}. `
-      + "The gallery stays as it is until you use the result, and you can undo that.";
+    const n = examples - lost(rest);
+    const small = thumbnails === 0 ? "" : thumbnails === n ? t("reembed.small-all") : t("reembed.small", { small: thumbnails });
+    const what = t("reembed.words", { n: examples, space: from_space.slice(0, 12), bundle: this.bundle });
+    return `${what} ${t("reembed.can", { n, small })} ${t("reembed.stays")}`;
   }
 
   async #use() {
     const gone = lost(this.#last);
-    const text = `${plural(gone, "image")} cannot be recomputed and will be removed with it. You can undo it.`;
-    if (gone > 0 && !(await confirmed("Use the recomputed images?", text, "Use it"))) return byId("reembed-use").focus();
+    if (gone > 0 && !(await confirmed(t("reembed.use-title"), t("reembed.use-text", { n: gone }), t("reembed.use")))) return byId("reembed-use").focus();
     await this.#do(() => recompute({ swap: true, leave_out: gone > 0 }));
     return undefined;
   }
 
   async #discard() {
-    const text = "What was recomputed is forgotten. The gallery stays as it is.";
-    if (!(await confirmed("Discard the recomputed images?", text, "Discard"))) return byId("reembed-discard").focus();
+    if (!(await confirmed(t("reembed.discard-title"), t("reembed.discard-text"), t("reembed.discard")))) return byId("reembed-discard").focus();
     const gallery = selected();
     let kept = 0;
     await this.#do(async () => {
       ({ kept } = await forgetRecomputed());
       return recomputed();
     });
-    if (kept > 0 && gallery === selected()) byId("reembed-status").textContent = keptWords(kept);
+    if (kept > 0 && gallery === selected()) byId("reembed-status").textContent = t("reembed.kept", { n: kept });
     return byId("reembed-title").focus();
   }
 
@@ -146,29 +143,24 @@ export class Reembed {
 
 /** What the job, this page or another client did, to be taken back; undefined if that is not known. */
 const swapped = ({ change }) =>
-  (change ? { what: "Recomputed the images with this model.", changes: [change] } : undefined);
+  (change ? { what: t("reembed.done"), changes: [change] } : undefined);
 
 const lost = ({ without_image, unreadable }) => without_image + unreadable;
 
 /** What would be lost, in words; empty if nothing would. */
 function lostWords({ without_image, unreadable }) {
   const parts = [];
-  if (without_image > 0) parts.push(`no copy of ${plural(without_image, "image")} was kept`);
-  if (unreadable > 0) parts.push(`${plural(unreadable, "kept image")} cannot be read`);
+  if (without_image > 0) parts.push(t("reembed.no-copy", { n: without_image }));
+  if (unreadable > 0) parts.push(t("reembed.unreadable", { n: unreadable }));
   if (parts.length === 0) return "";
-  return `${plural(lost({ without_image, unreadable }), "image")} would be lost: ${parts.join(", and ")}. `
-    + "To keep them, use the model that made the gallery.";
+  return t("reembed.lost", { n: lost({ without_image, unreadable }), why: parts.join(t("reembed.and")) });
 }
 
-/** Why nothing was discarded. */
-const keptWords = (kept) =>
-  `Nothing was discarded: the gallery once used ${plural(kept, "recomputed image")}, so an undo or a redo needs them.`;
-
 function status({ state, embedded, to_embed }) {
-  if (state === "running" && to_embed > 0) return `Recomputed ${embedded} of ${plural(embedded + to_embed, "image")}…`;
-  if (state === "running") return "Comparing…";
-  if (state === "ready") return "All images are recomputed. Compare, then use the result or discard it.";
-  return embedded > 0 ? `${plural(embedded, "image")} of ${embedded + to_embed} are recomputed already.` : "";
+  if (state === "running" && to_embed > 0) return t("reembed.running", { done: embedded, n: embedded + to_embed });
+  if (state === "running") return t("reembed.comparing");
+  if (state === "ready") return t("reembed.ready");
+  return embedded > 0 ? t("reembed.already", { n: embedded, of: embedded + to_embed }) : "";
 }
 
 /** Shows what the recomputed images change. */
@@ -176,13 +168,10 @@ function compared({ compared, nearest_changes, single_example_classes, accuracy_
   const share = (accuracy) => (accuracy === null ? "–" : `${Math.round(100 * accuracy)} %`);
   byId("reembed-before").textContent = share(accuracy_before);
   byId("reembed-now").textContent = share(accuracy_after);
-  const some = sampled ? ", a sample of all" : "";
-  const single = single_example_classes > 0
-    ? ` ${plural(single_example_classes, "class has", "classes have")} one image and ${single_example_classes === 1 ? "is" : "are"} not compared.`
-    : "";
-  byId("reembed-changes").textContent = compared === 0
-    ? `Nothing can be compared: no class has two images.${single}`
-    : `Another class is nearest for ${nearest_changes} of ${plural(compared, "image")}${some}.${single}`;
+  const some = sampled ? t("reembed.sample") : "";
+  const single = single_example_classes > 0 ? t("reembed.single", { n: single_example_classes }) : "";
+  const found = compared === 0 ? t("reembed.none") : t("reembed.changes", { changes: nearest_changes, n: compared, some });
+  byId("reembed-changes").textContent = `${found} ${single}`.trim();
 }
 
 /** Disables what the service would refuse, and says why. */

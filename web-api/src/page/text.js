@@ -1,20 +1,19 @@
 // The words of the page. Each language is one file of `text/`. The service names one in the page, as the browser
 // asked for it; one that was chosen on the page counts more.
 
+import { keep, kept } from "./storage.js";
+
 export const LANGUAGES = { en: "English", de: "Deutsch" };
 
-const STORED = "handful-language";
-
-/** The chosen language; null without a choice. */
-export const chosenLanguage = () => {
-  const chosen = localStorage.getItem(STORED);
-  return chosen in LANGUAGES ? chosen : null;
-};
+/** The language that was chosen on the page; null without a choice. */
+export function chosenLanguage() {
+  const chosen = kept("language");
+  return Object.hasOwn(LANGUAGES, chosen) ? chosen : null;
+}
 
 /** Chooses a language, null for that of the browser, and shows the page in it. */
-export function chooseLanguage(language) {
-  if (language === null) localStorage.removeItem(STORED);
-  else localStorage.setItem(STORED, language);
+export function chooseLanguage(chosen) {
+  keep("language", chosen);
   location.reload();
 }
 
@@ -32,6 +31,9 @@ export function t(key, values = {}) {
   const text = typeof found === "object" ? (found[plurals.select(values.n)] ?? found.other) : found;
   return text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
+
+/** Whether a key, such as one for a code of the service, has a text. */
+export const hasText = (key) => Object.hasOwn(words, key);
 
 // What an attribute of the page's markup names, and where its text goes.
 const PLACES = { "data-t": null, "data-t-label": "aria-label", "data-t-placeholder": "placeholder", "data-t-title": "title", "data-t-alt": "alt" };

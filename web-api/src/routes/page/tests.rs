@@ -55,9 +55,8 @@ fn called() -> impl Iterator<Item = (&'static str, &'static str)> {
             // Not the end of another name, as in `get("…")`.
             !pair[0].ends_with(|c: char| c.is_ascii_alphanumeric() || "_$.".contains(c))
         });
-        let keys: Vec<_> =
-            calls.filter_map(|pair| pair[1].split('"').next()).map(|key| (name, key)).collect();
-        keys
+        let keys = calls.filter_map(|pair| pair[1].split('"').next());
+        keys.map(|key| (name, key)).collect::<Vec<_>>()
     })
 }
 
