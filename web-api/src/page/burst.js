@@ -2,6 +2,7 @@
 
 import { byId, make, say, show } from "./dom.js";
 import { measure } from "./measure.js";
+import { isTaken } from "./shortcuts.js";
 import { t } from "./text.js";
 import { Tray } from "./tray.js";
 
@@ -11,7 +12,7 @@ const PAUSE_MS = SPAN_MS / (IMAGES - 1);
 const PRESS = 2; // as many images, about half a second, are no series yet
 
 // Where the space bar has a meaning of its own.
-const CONTROLS = "a, button, input, select, summary, textarea, [role=application], [tabindex='0'], dialog";
+const CONTROLS = "a, button, input, select, summary, textarea, [role=application], [tabindex='0']";
 
 export class Burst {
   #camera;
@@ -45,14 +46,16 @@ export class Burst {
     show(byId("teach-hold"), running);
     show(this.#ring, running);
     this.#button.classList.toggle("hold", running);
+    if (running) this.#button.setAttribute("aria-describedby", "teach-hold");
+    else this.#button.removeAttribute("aria-describedby");
     this.#count(0);
   }
 
   #count(taken) {
-    const text = taken > 0 ? t("teach.taken", { n: taken, of: IMAGES }) : t(this.#camera.running ? "teach.take" : "teach.camera");
-    this.#words.textContent = text;
+    const count = taken > 0 ? t("teach.taken", { n: taken, of: IMAGES }) : "";
+    this.#words.textContent = count || t(this.#camera.running ? "teach.take" : "teach.camera");
     this.#ring.style.setProperty("--share", taken / IMAGES);
-    say(byId("teach-count"), taken > 0 ? text : "");
+    say(byId("teach-count"), count);
   }
 
   #listen() {
@@ -63,7 +66,11 @@ export class Burst {
       button.setPointerCapture(event.pointerId); // a finger may slip off the button
       this.#press();
     });
-    for (const type of ["pointerup", "pointercancel"]) button.addEventListener(type, () => this.#release());
+    button.addEventListener("pointerup", () => this.#release());
+    button.addEventListener("pointercancel", () => {
+      this.#pressed = false; // no click follows
+      this.#release();
+    });
     // A long press has no menu here.
     button.addEventListener("contextmenu", (event) => { if (this.#camera.running) event.preventDefault(); });
     button.addEventListener("click", () => this.#click());
@@ -83,14 +90,14 @@ export class Burst {
     }
   }
 
-  #isHolding({ key, target }) {
+  #isHolding(event) {
+    const { key, target } = event;
     if (target === this.#button) return key === " " || key === "Enter";
-    return key === " " && !target.closest?.(CONTROLS) && !document.querySelector("dialog[open]");
+    return key === " " && !target.closest?.(CONTROLS) && !isTaken(event);
   }
 
   #down(event) {
-    const wanted = this.#held || (this.#camera.running && !event.ctrlKey && !event.metaKey && !event.altKey);
-    if (!wanted || !this.#isHolding(event)) return;
+    if (!this.#camera.running || !this.#isHolding(event)) return;
     event.preventDefault(); // no click, and the page does not scroll
     if (!event.repeat) this.#press();
   }

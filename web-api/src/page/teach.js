@@ -137,7 +137,8 @@ export class Teach {
   /** Adds the files of each group, `{ label, files, sense, part, together }`; resolves to what became of them. */
   async #batch(groups, leftOut) {
     const n = groups.reduce((sum, { files }) => sum + files.length, 0);
-    const tally = { n, tried: 0, added: 0, known: 0, leftOut, errors: [], classes: new Map(), changes: [], found: [], over: false };
+    const counts = { n, tried: 0, added: 0, known: 0, leftOut };
+    const tally = { ...counts, errors: [], classes: new Map(), changes: [], found: [], over: false };
     this.#stopped = false;
     showErrors(byId("teach-errors"), []);
     showFindings(byId("teach-quality"), []);
@@ -232,8 +233,9 @@ function count(files, label, answer, tally) {
 
 /** What was done, as the history would put it. */
 function what({ added, classes }) {
+  if (classes.size > 1) return t("teach.done-many", { n: added, classes: classes.size });
   const [{ label }] = classes.values();
-  return classes.size > 1 ? t("teach.done-many", { n: added, classes: classes.size }) : t("teach.done", { n: added, label });
+  return t("teach.done", { n: added, label });
 }
 
 function summary({ n, tried, added, known, leftOut, errors, classes }) {

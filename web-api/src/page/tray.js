@@ -36,6 +36,8 @@ export class Tray {
     // If each has a flaw, the flaw may be the thing's own.
     if (this.#images.every(({ flaw }) => flaw)) for (const image of this.#images) image.taken = true;
     this.#draw();
+    // A screen reader hears nothing of what appears with its text in it.
+    byId("spoken").textContent = byId("tray-words").textContent;
   }
 
   #draw() {
