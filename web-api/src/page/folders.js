@@ -26,7 +26,7 @@ export function dropped(transfer) {
 /** The same for the files of a folder picker: their paths begin with the chosen folder. */
 export function picked(files) {
   const all = [...files].map((file) => ({ path: file.webkitRelativePath.split("/"), file }));
-  const shown = all.filter(({ path }) => !path.some(isHidden));
+  const shown = all.filter(({ path }) => !path.slice(1).some(isHidden)); // but what was chosen
   shown.sort((a, b) => byName.compare(a.path.join("/"), b.path.join("/")));
   const found = shown.filter(({ file }) => isImage(file.name)).slice(0, MOST);
   return grouped(found, shown.length - found.length);

@@ -52,6 +52,7 @@ mod search;
 mod service;
 mod service_doctor;
 mod sockets;
+mod teach_page;
 mod things;
 mod tls;
 mod unknown_page;

@@ -214,6 +214,55 @@ impl Browser {
         self.ask("actions", &json!({ "actions": [pointer] }));
     }
 
+    /// The middle of an element in the window.
+    fn middle(&self, css: &str) -> [i64; 2] {
+        let script = format!(
+            "const element = document.querySelector({css:?}); \
+             element.scrollIntoView({{ block: 'center', behavior: 'instant' }}); \
+             const {{ left, top, width, height }} = element.getBoundingClientRect(); \
+             return [Math.round(left + width / 2), Math.round(top + height / 2)]"
+        );
+        serde_json::from_value(self.run(&script)).unwrap()
+    }
+
+    /// Presses a pointer on an element and releases it after a time.
+    pub(crate) fn hold(&self, pointer: &str, css: &str, milliseconds: u32) {
+        let [x, y] = self.middle(css);
+        let actions = json!([
+            {"type": "pointerMove", "duration": 0, "x": x, "y": y},
+            {"type": "pointerDown", "button": 0},
+            {"type": "pause", "duration": milliseconds},
+            {"type": "pointerUp", "button": 0}
+        ]);
+        let parameters = json!({ "pointerType": pointer });
+        let pointer = json!({"type": "pointer", "id": pointer, "parameters": parameters,
+            "actions": actions});
+        self.ask("actions", &json!({ "actions": [pointer] }));
+    }
+
+    /// Presses a key and releases it after a time.
+    pub(crate) fn hold_key(&self, key: &str, milliseconds: u32) {
+        let actions = json!([
+            {"type": "keyDown", "value": key},
+            {"type": "pause", "duration": milliseconds},
+            {"type": "keyUp", "value": key}
+        ]);
+        self.ask(
+            "actions",
+            &json!({"actions": [{"type": "key", "id": "keyboard", "actions": actions}]}),
+        );
+    }
+
+    /// Drops files and folders of the disk on an element.
+    pub(crate) fn drop_on(&self, css: &str, paths: &[&Path]) {
+        let [x, y] = self.middle(css);
+        let data = json!({"items": [], "files": paths, "dragOperationsMask": 1});
+        for kind in ["dragEnter", "dragOver", "drop"] {
+            let event = json!({"type": kind, "x": x, "y": y, "data": data});
+            self.devtools("Input.dispatchDragEvent", &event);
+        }
+    }
+
     /// The id, else the label, else the text of what has the focus.
     pub(crate) fn focused(&self) -> String {
         let script = "const e = document.activeElement; \
