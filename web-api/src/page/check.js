@@ -145,7 +145,7 @@ function summary({ accuracy, evidence, classes, next }) {
 /** A class and what to do about it. */
 function adviceItem(report) {
   const { label, verdict, example } = report;
-  const item = make("li", "", make("p", "", name(label, "class-label"), " ", advice(report)));
+  const item = make("li", "", make("p", "", name(label, "class-label"), ": ", advice(report)));
   if (example !== null) item.prepend(thumbnail(example, t("check.aboutImage", { label })));
   item.dataset.verdict = verdict;
   return item;

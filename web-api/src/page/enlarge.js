@@ -22,6 +22,8 @@ const shut = plain(t("images.close"), () => dialog.close());
 const actions = make("div", "actions", before, after, move, remove, shut);
 const dialog = make("dialog", "dialog enlarge", title, make("div", "enlarged-stage", image, without), facts, error, actions);
 
+const date = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
+
 let past = null; // the calls of the history
 let shown = null; // { examples, at, label, labels, changed, closed }
 let address = null; // of the image
@@ -85,7 +87,7 @@ async function draw() {
   before.setAttribute("aria-disabled", String(at === 0));
   after.setAttribute("aria-disabled", String(at === examples.length - 1));
   const when = new Date(example.added_at);
-  facts.textContent = t("images.added", { when: when.toLocaleString() });
+  facts.textContent = t("images.added", { when: date.format(when) });
   who(example.id, when);
   await load(example.id, t("images.one", { n: at + 1, label }));
 }
@@ -113,7 +115,7 @@ const isShown = (id) => shown?.examples[shown.at]?.id === id;
 /** Adds who added the example, if the history says so. */
 async function who(id, when) {
   const call = (await past).history.find(({ at }) => Math.abs(new Date(at) - when) < SAME_MS);
-  if (call && isShown(id)) facts.textContent = t("images.addedBy", { when: when.toLocaleString(), who: actor(call) });
+  if (call && isShown(id)) facts.textContent = t("images.addedBy", { when: date.format(when), who: actor(call) });
 }
 
 function key(event) {

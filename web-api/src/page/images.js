@@ -39,12 +39,12 @@ export class Images {
     this.#page = page;
     this.#close = close;
     this.#buttons = {
-      enlarge: plain(t("images.enlarge"), () => this.#enlarge()),
-      move: plain(t("images.moveSome"), () => this.#openMove()),
-      remove: plain(t("images.delete"), () => this.#remove(this.#selection.ids)),
       pick: plain(t("images.select"), () => this.#pick(!this.#picks)),
       all: plain(t("images.all"), () => this.#do(() => this.#selection.all())),
       add: plain(t("list.add"), () => this.#page.choose(this.#item)),
+      move: plain(t("images.moveSome"), () => this.#openMove()),
+      remove: plain(t("images.delete"), () => this.#remove(this.#selection.ids)),
+      enlarge: plain(t("images.enlarge"), () => this.#enlarge()),
     };
     for (const [what, element] of Object.entries(this.#buttons)) element.dataset.do = what;
     this.#count.setAttribute("role", "status");
@@ -125,6 +125,7 @@ export class Images {
     if (known) return known;
     const cell = make("div", "thumb", thumbnail(id));
     cell.dataset.example = id;
+    cell.draggable = true;
     cell.setAttribute("role", "option");
     this.#cells.set(id, cell);
     return cell;
@@ -164,7 +165,7 @@ export class Images {
     this.#pressed = false;
     const cell = this.#cells.get(id);
     // A finger that rests on an image selects it; it must not begin to drag.
-    cell.draggable = event.pointerType === "mouse";
+    cell.draggable = event.pointerType !== "touch";
     clearTimeout(this.#press);
     if (event.pointerType === "mouse") return;
     const from = [event.clientX, event.clientY];
@@ -235,7 +236,8 @@ export class Images {
 
   #drag(id, { dataTransfer }) {
     if (!this.#selection.chosen.has(id)) this.#do(() => this.#selection.take(id));
-    dataTransfer.setData(DRAGGED, JSON.stringify({ ids: this.#selection.ids, from: this.#item.label }));
+    dataTransfer.setData(DRAGGED, JSON.stringify(this.#selection.ids));
+    this.#page.from = this.#item.id; // what is dragged cannot be read before it is dropped
     dataTransfer.effectAllowed = "move";
   }
 
@@ -252,7 +254,7 @@ export class Images {
       labels: this.#others(),
       changed: this.#page.changed,
       closed: (last) => {
-        if (this.#cells.has(last)) this.#selection.take(last);
+        if (this.#pointer === "mouse" && this.#cells.has(last)) this.#selection.take(last);
         this.#mark();
         this.focus();
       },

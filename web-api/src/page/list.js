@@ -10,6 +10,7 @@ import { Row } from "./row.js";
 import { t } from "./text.js";
 
 const SEARCHED_FROM = 6; // classes; fewer are seen at once
+const MANY = 50; // classes
 const SLICE_MS = 12; // of drawing, before the page may do something else
 const STEP_PX = 48; // of an image in a strip
 const IMAGES = "image/jpeg,image/png,image/webp,image/bmp,image/tiff,image/gif";
@@ -40,7 +41,7 @@ export class List {
   /** What the rows share. `width` is the number of images that fit into a strip. */
   #page = {
     names: false, locked: false, revision: null, report: null, suspects: new Set(), width: 6, labels: [],
-    changed: null, choose: (item) => this.chooseFor(item.label),
+    from: null, changed: null, choose: (item) => this.chooseFor(item.label),
   };
 
   /** `teach(files, label)` adds images; `changed(done)` is called after each change. */
@@ -106,6 +107,7 @@ export class List {
     const query = this.#frame(known);
     this.#forget(known);
     const list = byId("classes");
+    list.classList.toggle("many", known.length > MANY);
     const focused = document.activeElement;
     let at = list.firstElementChild;
     let since = performance.now();
@@ -210,8 +212,9 @@ export class List {
     };
     const target = ({ target: at, dataTransfer: { types } }) => {
       const moves = types.includes(DRAGGED);
-      if (zone.id === "none") return moves ? zone : null;
-      return moves || (types.includes("Files") && !this.#page.locked) ? at.closest(".class") : null;
+      if (!moves && (zone.id === "none" || !types.includes("Files") || this.#page.locked)) return null;
+      const row = zone.id === "none" ? zone : at.closest(".class");
+      return moves && row?.dataset.id === this.#page.from ? null : row;
     };
     zone.addEventListener("dragover", (event) => {
       const element = target(event);
@@ -240,8 +243,7 @@ export class List {
     for (const { label: folder, files } of await dropped(transfer)) await this.#teach(files, folder ?? label);
   }
 
-  async #move({ ids, from }, label) {
-    if (from === label) return;
+  async #move(ids, label) {
     try {
       await this.#page.changed(await moveTo(ids, label));
     } catch (problem) {

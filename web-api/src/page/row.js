@@ -63,7 +63,7 @@ export class Row {
     this.element.dataset.id = id;
     this.#title.replaceChildren(name(label));
     const { state, words } = enough(this.item, found);
-    this.#count.replaceChildren(t("list.images", { n }), " · ", make("span", "enough", words));
+    this.#count.replaceChildren(...(n > 0 ? [t("list.images", { n }), " · "] : []), make("span", "enough", words));
     this.#count.dataset.state = state;
     say(this.#gloss, this.#page.names ? (meaning ? definition(meaning.gloss) : t("list.noSense")) : "");
     this.#gloss.title = this.#gloss.textContent;

@@ -6,13 +6,13 @@ export class Selection {
   #ids = [];
   #anchor = null; // where a range begins
 
-  /** These are there from now on. A lead that is gone gives way to the one in its place. */
+  /** These are there from now on. A lead that is gone gives way to the one after it. */
   follow(ids) {
-    const place = this.#ids.indexOf(this.lead);
-    this.#ids = ids;
     const there = new Set(ids);
+    const following = this.#ids.slice(Math.max(0, this.#ids.indexOf(this.lead)));
+    this.#ids = ids;
     for (const id of this.chosen) if (!there.has(id)) this.chosen.delete(id);
-    if (!there.has(this.lead)) this.lead = ids[Math.min(Math.max(0, place), ids.length - 1)] ?? null;
+    if (!there.has(this.lead)) this.lead = following.find((id) => there.has(id)) ?? (this.lead === null ? ids[0] : ids.at(-1)) ?? null;
     if (!there.has(this.#anchor)) this.#anchor = this.lead;
   }
 

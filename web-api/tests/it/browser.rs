@@ -68,12 +68,10 @@ impl Stage {
         labels.as_array().unwrap().iter().map(|label| label.as_str().unwrap().to_owned()).collect()
     }
 
-    /// The id of the field that takes more images of the class.
-    fn id_of_more(&self, label: &str) -> String {
-        let classes = self.service.get("/v1/galleries/default/classes").ok();
-        let mut classes = classes["classes"].as_array().unwrap().iter();
-        let class = classes.find(|class| class["label"] == label).unwrap();
-        format!("more-{}", class["id"].as_str().unwrap())
+    /// Chooses something from the menu of a class: `add`, `rename`, `meaning`, `images` or `delete`.
+    pub(crate) fn act(&self, label: &str, action: &str) {
+        self.browser.click(&format!("[aria-label='Actions for {label}']"));
+        self.browser.click(&format!(".menu [data-do='{action}']"));
     }
 
     pub(crate) fn wait_for_labels(&self, expected: &[&str]) {
@@ -91,7 +89,7 @@ fn enrolls_two_classes_from_files_and_classifies_a_third_image() {
     stage.teach("blue columns", &[0, 4, 8].map(|shift| stage.columns(shift)));
     stage.teach("red stripes", &[0, 4].map(|shift| stage.stripes(shift)));
     stage.wait_for_labels(&["blue columns", "red stripes"]);
-    assert!(browser.text("#classes").contains("3 examples"));
+    assert!(browser.text("#classes").contains("3 images"));
     // The page classifies the shown image again by itself.
     browser.wait_for_text("#verdict", "red stripes");
     browser.choose("#look-files", &[stage.columns(6), stage.stripes(6)]);
@@ -147,7 +145,7 @@ fn a_class_from_its_name_only_can_get_another_sense() {
     browser.wait_for_text("#classes", "it moves a pointer");
     browser.choose("#look-files", &[stage.stripes(0)]);
     browser.wait_for_text("#reason", "Based on its name only: it moves a pointer");
-    browser.click("[aria-label=\"Change the sense of mouse\"]");
+    stage.act("mouse", "meaning");
     browser.wait_for_text(".rename", "a small rodent");
     browser.run("const list = document.querySelector('.rename select'); list.value = 'n00000013'");
     browser.click("[aria-label=\"Save the sense\"]");
@@ -157,7 +155,7 @@ fn a_class_from_its_name_only_can_get_another_sense() {
     browser.click("#teach-by-name");
     stage.wait_for_labels(&["mouse", "zebra"]);
 
-    browser.click("[aria-label=\"Change the sense of zebra\"]");
+    stage.act("zebra", "meaning");
     browser.wait_for_text(".has", "hoof");
     browser.click("[aria-label=\"Remove hoof\"]");
     browser.type_into(".has input", "handle");
@@ -167,7 +165,7 @@ fn a_class_from_its_name_only_can_get_another_sense() {
     browser.wait_for_text(".has", "handle");
     browser.click("[aria-label=\"Save the sense\"]");
     stage.wait_for_labels(&["mouse", "zebra"]);
-    browser.click("[aria-label=\"Change the sense of zebra\"]");
+    stage.act("zebra", "meaning");
     browser.wait_for_text(".has", "handle");
     assert!(!browser.text(".has").contains("hoof"));
     browser.type_into(".has input", "gizmo");
@@ -181,7 +179,7 @@ fn a_repeated_image_is_not_added_again() {
     stage.teach("mug", &[stage.stripes(0)]);
     stage.browser.choose("#teach-files", &[stage.stripes(0)]);
     stage.browser.wait_for_text("#teach-status", "1 image was already enrolled");
-    assert!(stage.browser.text("#classes").contains("1 example"));
+    assert!(stage.browser.text("#classes").contains("1 image"));
 }
 
 #[test]
@@ -192,7 +190,7 @@ fn a_bad_file_is_named_and_the_others_are_enrolled() {
     let errors = stage.browser.text("#teach-errors");
     assert!(errors.contains("notes.png") && errors.contains("JPEG"), "{errors}");
     stage.wait_for_labels(&["mug"]);
-    assert!(stage.browser.text("#classes").contains("2 examples"));
+    assert!(stage.browser.text("#classes").contains("2 images"));
     stage.browser.choose("#look-files", &[bad]);
     stage.browser.wait_for_text("#look-error", "notes.png");
 }
@@ -238,28 +236,35 @@ fn everything_works_by_keyboard() {
     browser.choose("#teach-files", &[stage.stripes(0)]);
     stage.wait_for_labels(&["mug"]);
 
-    let more = stage.id_of_more("mug");
-    browser.tab_to(&more);
-    browser.choose(&format!("#{more}"), &[stage.stripes(4)]);
-    browser.wait_for_text("#classes", "2 examples");
-    assert_eq!(browser.focused(), more, "drawing the list anew must not take the focus");
+    browser.tab_to("Actions for mug");
+    browser.choose("#more-files", &[stage.stripes(4)]);
+    browser.wait_for_text("#classes", "2 images");
+    assert_eq!(browser.focused(), "Actions for mug", "a change must not take the focus");
 
-    browser.tab_to("Rename mug");
+    browser.press(ENTER);
+    assert_eq!(browser.focused(), "Add images");
+    browser.press("r");
     browser.press(ENTER);
     browser.press("cup");
     browser.press(ENTER);
     stage.wait_for_labels(&["cup"]);
-    browser.wait("the focus to stay", || browser.focused() == "Rename cup");
+    browser.wait("the focus to stay", || browser.focused() == "Actions for cup");
+    browser.press(ENTER);
+    browser.press("r");
     browser.press(ENTER);
     browser.press(ESCAPE);
+    assert_eq!(browser.focused(), "Actions for cup");
     stage.wait_for_labels(&["cup"]);
 
-    browser.tab_to("Delete cup");
+    browser.press(ENTER);
+    browser.press("d");
     browser.press(ENTER);
     browser.wait("the question", || browser.focused() == "confirm-no");
     browser.press(ESCAPE);
-    browser.wait("the focus to return", || browser.focused() == "Delete cup");
+    browser.wait("the focus to return", || browser.focused() == "Actions for cup");
     assert_eq!(stage.labels(), ["cup"]);
+    browser.press(ENTER);
+    browser.press("d");
     browser.press(ENTER);
     browser.wait("the question", || browser.focused() == "confirm-no");
     browser.press(TAB);
@@ -275,7 +280,7 @@ fn a_taken_name_is_refused_in_its_row() {
     stage.teach("cup", &[stage.columns(0)]);
     stage.teach("mug", &[stage.stripes(0)]);
     stage.wait_for_labels(&["cup", "mug"]);
-    stage.browser.click("[aria-label='Rename mug']");
+    stage.act("mug", "rename");
     stage.browser.press("cup");
     stage.browser.press(ENTER);
     stage.browser.wait_for_text(".class .error", "exists already");
@@ -294,7 +299,7 @@ fn a_phone_needs_no_sideways_scrolling() {
     let width =
         "return [document.documentElement.scrollWidth, document.body.scrollWidth, innerWidth]";
     assert_eq!(browser.run(width), serde_json::json!([360, 360, 360]));
-    browser.click("[aria-label='Rename mug']");
+    stage.act("mug", "rename");
     assert_eq!(browser.run(width), serde_json::json!([360, 360, 360]));
     let small = "return [...document.querySelectorAll('.button')].filter((e) => e.offsetParent) \
         .filter((e) => e.offsetHeight < 36).map((e) => e.innerText)";

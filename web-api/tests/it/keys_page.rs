@@ -89,7 +89,7 @@ fn the_key_is_asked_for_once_and_kept_for_the_session_only() {
     stage.wait_for_labels(&["mug"]);
     assert!(!is_asking(browser));
 
-    browser.click(".images > summary");
+    browser.click("[aria-label^='Images of']");
     let loaded = "const images = [...document.querySelectorAll('.thumb img')]; \
         return images.length === 1 && images[0].naturalWidth > 0";
     browser.wait("the image", || browser.run(loaded) == true);

@@ -32,6 +32,7 @@ mod image_list;
 mod images;
 mod inference;
 mod keys_page;
+mod list_page;
 mod load;
 mod measure;
 mod memory;

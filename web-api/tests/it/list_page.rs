@@ -1,0 +1,284 @@
+//! "Things it knows" on the page: the images of a class, its menu, search and order, many classes.
+
+use serde_json::{Value, json};
+
+use crate::browser::{Stage, snap};
+use crate::draw;
+use crate::images::{columns, stripes};
+use crate::service::Service;
+use crate::webdriver::{CONTROL, END, ENTER, ESCAPE, HOME, RIGHT, SHIFT};
+
+const GALLERY: &str = "/v1/galleries/default";
+const DELETE: &str = "\u{e017}";
+const DOWN: &str = "\u{e015}";
+const UP: &str = "\u{e013}";
+const COUNT: &str = ".select-count";
+
+/// The page of a service with three images of a mug, one of a cup and two of a jug.
+fn taught(test: &str, width: u32) -> Option<Stage> {
+    let stage = Stage::with(test, || {
+        let service = Service::start(&[]);
+        for shift in [0, 4, 8] {
+            service.enroll("mug", &draw::png(stripes(shift))).ok();
+        }
+        service.enroll("cup", &draw::png(columns(0))).ok();
+        for shift in [2, 6] {
+            service.enroll("jug", &draw::png(columns(shift))).ok();
+        }
+        service
+    })?;
+    stage.browser.size(width, if width < 600 { 844 } else { 860 });
+    stage.wait_for_labels(&["cup", "jug", "mug"]);
+    Some(stage)
+}
+
+impl Stage {
+    /// Opens the row of the mug.
+    fn open_mug(&self) {
+        self.browser.click("[aria-label='Images of mug']");
+        self.wait_for_images(3);
+    }
+
+    /// Waits until so many images of the open row are loaded.
+    fn wait_for_images(&self, n: usize) {
+        let loaded = "return [...document.querySelectorAll('.thumb img')] \
+            .filter((e) => e.complete && e.naturalWidth > 0).length";
+        self.browser.wait(&format!("{n} images"), || self.browser.run(loaded) == n);
+    }
+
+    fn wait_for_counts(&self, expected: &[(&str, u64)]) {
+        let expected: Vec<(String, u64)> =
+            expected.iter().map(|(label, n)| ((*label).to_owned(), *n)).collect();
+        self.browser.wait(&format!("{expected:?}"), || self.service.known() == expected);
+    }
+
+    fn shown_labels(&self) -> Value {
+        self.browser.run(
+            "return [...document.querySelectorAll('.class:not([hidden]) .class-name')] \
+                 .map((e) => e.textContent)",
+        )
+    }
+}
+
+#[test]
+fn each_row_shows_images_and_whether_they_are_enough() {
+    for width in [1280, 390] {
+        let Some(stage) = taught("rows with images", width) else { return };
+        let browser = &stage.browser;
+        browser.run("document.getElementById('classes').scrollIntoView()");
+        let loaded = "return [...document.querySelectorAll('.strip img')] \
+            .filter((e) => e.naturalWidth > 0).length";
+        browser.wait("the images of the rows", || browser.run(loaded) == 6);
+        let words = "return [...document.querySelectorAll('.class-count')].map((e) => e.innerText)";
+        let expected = ["1 image · add 4 more", "2 images · add 3 more", "3 images · add 2 more"];
+        assert_eq!(browser.run(words), json!(expected));
+        assert_eq!(
+            browser.run("return [document.documentElement.scrollWidth, innerWidth]"),
+            json!([width, width])
+        );
+        for scheme in ["light", "dark"] {
+            browser.color_scheme(scheme);
+            snap(browser, &format!("list-{width}-{scheme}"));
+        }
+        assert_eq!(browser.complaints(), [""; 0]);
+    }
+}
+
+#[test]
+fn the_menu_of_a_class_is_used_by_keyboard() {
+    let Some(stage) = taught("the menu of a class", 1280) else { return };
+    let browser = &stage.browser;
+    browser.tab_to("Actions for mug");
+    browser.press(ENTER);
+    assert_eq!(browser.focused(), "Add images");
+    let expanded = "return document.querySelector(\"[aria-label='Actions for mug']\").ariaExpanded";
+    assert_eq!(browser.run(expanded), "true");
+    browser.press(UP);
+    assert_eq!(browser.focused(), "Delete");
+    browser.press(DOWN);
+    browser.press(DOWN);
+    assert_eq!(browser.focused(), "Rename");
+    browser.press("s");
+    assert_eq!(browser.focused(), "Show images");
+    browser.press(ESCAPE);
+    assert_eq!(browser.focused(), "Actions for mug");
+    assert_eq!(browser.run(expanded), "false");
+    browser.press(ENTER);
+    browser.press("s");
+    browser.press(ENTER);
+    stage.wait_for_images(3);
+}
+
+#[test]
+fn images_are_selected_removed_and_moved_as_one_change() {
+    let Some(stage) = taught("selected images", 1280) else { return };
+    let browser = &stage.browser;
+    stage.open_mug();
+    browser.click(".thumb");
+    assert_eq!(browser.focused(), "Image 1 of mug");
+    assert_eq!(browser.text(COUNT), "1 selected");
+    browser.press_with(&[SHIFT], RIGHT);
+    assert_eq!(browser.text(COUNT), "2 selected");
+    browser.press(ESCAPE);
+    assert_eq!(browser.text(COUNT), "3 images");
+    browser.press_with(&[CONTROL], "a");
+    assert_eq!(browser.text(COUNT), "3 selected");
+    browser.press(HOME);
+    browser.press_with(&[SHIFT], RIGHT);
+    browser.press(DELETE);
+    browser.wait_for_text("#done-text", "Removed 2 images from “mug”.");
+    stage.wait_for_counts(&[("cup", 1), ("jug", 2), ("mug", 1)]);
+    browser.wait("the focus to stay", || browser.focused() == "Image 1 of mug");
+    browser.press_with(&[CONTROL], "z");
+    stage.wait_for_counts(&[("cup", 1), ("jug", 2), ("mug", 3)]);
+    stage.wait_for_images(3);
+
+    browser.press(END);
+    browser.click(".select-bar [data-do='move']");
+    assert_eq!(browser.focused(), "Move 1 image to");
+    let choices = "return [...document.querySelector('.images select').options].map((e) => e.text)";
+    assert_eq!(browser.run(choices), json!(["cup", "jug", "None of these"]));
+    browser.press(ESCAPE);
+    browser.wait("the focus to return", || browser.focused() == "Image 3 of mug");
+    browser.click(".select-bar [data-do='move']");
+    browser.click("[aria-label='Move 1 image to the chosen class']");
+    browser.wait_for_text("#done-text", "Moved 1 image to “cup”.");
+    stage.wait_for_counts(&[("cup", 2), ("jug", 2), ("mug", 2)]);
+    stage.wait_for_images(2);
+
+    browser.click(".thumb");
+    browser.click(".select-bar [data-do='move']");
+    browser.run("document.querySelector('.images select').value = ''");
+    browser.click("[aria-label='Move 1 image to the chosen class']");
+    browser.wait_for_text("#done-text", "Moved 1 image to “None of these”.");
+    assert_eq!(stage.service.get(GALLERY).ok()["background_examples"], 1);
+    browser.click("#done-button");
+    stage.wait_for_counts(&[("cup", 2), ("jug", 2), ("mug", 2)]);
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
+#[test]
+fn an_image_is_enlarged_and_removed_there() {
+    for width in [1280, 390] {
+        let Some(stage) = taught("an enlarged image", width) else { return };
+        let browser = &stage.browser;
+        stage.open_mug();
+        browser.run("document.querySelector('.thumb').focus()");
+        browser.press(ENTER);
+        browser.wait_for_text("#enlarge-title", "mug · 1 of 3");
+        browser.wait("the image", || {
+            browser.run("return document.querySelector('.enlarged').naturalWidth > 0") == true
+        });
+        browser.wait_for_text("#enlarge .fine", "a program");
+        snap(browser, &format!("enlarge-{width}"));
+        browser.press(RIGHT);
+        browser.wait_for_text("#enlarge-title", "mug · 2 of 3");
+        browser.press(DELETE);
+        browser.wait_for_text("#enlarge-title", "mug · 2 of 2");
+        browser.click("#done-button");
+        stage.wait_for_counts(&[("cup", 1), ("jug", 2), ("mug", 3)]);
+        browser.press(ESCAPE);
+        browser.wait("the focus to return", || browser.focused().starts_with("Image "));
+        assert_eq!(
+            browser.run("return document.getElementById('done').parentNode.tagName"),
+            "BODY"
+        );
+        assert_eq!(browser.complaints(), [""; 0]);
+    }
+}
+
+#[test]
+fn a_finger_enlarges_with_a_tap_and_selects_by_resting() {
+    let Some(stage) = taught("images under a finger", 390) else { return };
+    let browser = &stage.browser;
+    stage.open_mug();
+    browser.drag("touch", ".thumb", (0.5, 0.5), (0.5, 0.5));
+    browser.wait_for_text("#enlarge-title", "mug · 1 of 3");
+    browser.click("#enlarge .actions button:last-child");
+    browser.click(".select-bar [data-do='pick']");
+    for n in [1, 3] {
+        browser.drag("touch", &format!(".thumb:nth-child({n})"), (0.5, 0.5), (0.5, 0.5));
+    }
+    browser.wait_for_text(COUNT, "2 selected");
+    browser.click(".select-bar [data-do='remove']");
+    stage.wait_for_counts(&[("cup", 1), ("jug", 2), ("mug", 1)]);
+}
+
+#[test]
+fn images_are_dragged_to_another_row_and_files_are_dropped_on_one() {
+    let Some(stage) = taught("dropping on rows", 1280) else { return };
+    let browser = &stage.browser;
+    stage.open_mug();
+    browser.click(".thumb:nth-child(2)");
+    let row = |label: &str| {
+        format!("document.querySelector(\"[aria-label='Actions for {label}']\").closest('.class')")
+    };
+    let drag = format!(
+        "const data = new DataTransfer(); \
+         const send = (type, to) => to.dispatchEvent(new DragEvent(type, \
+             {{ bubbles: true, cancelable: true, dataTransfer: data }})); \
+         send('dragstart', document.querySelector('.thumb:nth-child(2)')); \
+         send('dragover', {0}); send('drop', {0})",
+        row("cup")
+    );
+    browser.run(&drag);
+    browser.wait_for_text("#done-text", "Moved 1 image to “cup”.");
+    stage.wait_for_counts(&[("cup", 2), ("jug", 2), ("mug", 2)]);
+
+    let drop = format!(
+        "const data = new DataTransfer(); const canvas = document.createElement('canvas'); \
+         const paint = canvas.getContext('2d'); paint.fillStyle = 'red'; \
+         paint.fillRect(20, 20, 90, 60); \
+         canvas.toBlob((blob) => {{ data.items.add(new File([blob], 'a.png', \
+             {{ type: 'image/png' }})); \
+             for (const type of ['dragover', 'drop']) {}.dispatchEvent(new DragEvent(type, \
+                 {{ bubbles: true, cancelable: true, dataTransfer: data }})); }})",
+        row("jug")
+    );
+    browser.run(&drop);
+    stage.wait_for_counts(&[("cup", 2), ("jug", 3), ("mug", 2)]);
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
+#[test]
+fn classes_are_searched_and_ordered() {
+    let Some(stage) = taught("many classes", 1280) else { return };
+    let browser = &stage.browser;
+    assert!(!browser.is_shown("#classes-find"), "three classes need no search");
+    for n in 0..300 {
+        stage.service.put(&format!("{GALLERY}/classes/thing%20{n:03}"), "{}").ok();
+    }
+    stage.service.enroll("Übertopf", &draw::png(columns(9))).ok();
+    stage.open();
+    browser.wait_for_text("#classes-count", "304 classes");
+    let rows = "return document.querySelectorAll('.class').length";
+    browser.wait("all rows", || browser.run(rows) == 304);
+    browser.type_into("#classes-search", "uber");
+    browser.wait_for_text("#classes-count", "1 of 304 classes");
+    assert_eq!(stage.shown_labels(), json!(["Übertopf"]));
+    browser.press("x");
+    browser.wait_for_text("#classes-empty", "No class has this in its name.");
+    browser.press(ESCAPE);
+    browser.wait_for_text("#classes-count", "304 classes");
+
+    let order = |by: &str| {
+        browser.run(&format!(
+            "const list = document.getElementById('classes-sort'); list.value = '{by}'; \
+             list.dispatchEvent(new Event('change'))"
+        ));
+    };
+    order("newest");
+    browser.wait("the newest first", || stage.shown_labels()[0] == "Übertopf");
+    order("fewest");
+    browser.wait("a class without images first", || stage.shown_labels()[0] == "thing 000");
+    order("name");
+    browser.wait("the first name first", || stage.shown_labels()[0] == "cup");
+
+    // A change draws its row only.
+    browser.run("for (const e of document.querySelectorAll('.class')) e.old = true");
+    stage.service.delete(&format!("{GALLERY}/classes/cup")).ok();
+    browser.run("window.dispatchEvent(new Event('focus'))");
+    browser.wait_for_text("#classes-count", "303 classes");
+    let kept = "return [...document.querySelectorAll('.class')].filter((e) => e.old).length";
+    assert_eq!(browser.run(kept), 303);
+}
