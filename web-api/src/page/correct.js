@@ -6,6 +6,7 @@ import { enlargeNearest } from "./nearest.js";
 import { isTaken } from "./shortcuts.js";
 import { t } from "./text.js";
 
+const NOTE_MS = 8000; // of a frame of the camera, which is gone
 const MOST = 9; // classes that are offered: one for each digit
 
 export class Correct {
@@ -13,6 +14,7 @@ export class Correct {
   #labels;
   #entry = null; // the image whose answer is shown
   #held = null; // of the camera: the image that stays while a class is chosen for it
+  #fading = null;
   #holds = () => {}; // called with the image that is held, and with null
   #chips = new Map(); // by label; a chip that stays is not moved, as it may be about to be clicked
 
@@ -52,9 +54,9 @@ export class Correct {
     // A bundle without a decision does not use the background set.
     show(byId("none-of-these"), result.unknown !== null);
     this.#offer(this.choices(result).filter((label) => !verdict.labels.includes(label) || verdict.labels.length > 1), result);
-    if (!other || entry.live) return;
-    this.#empty();
-    this.#note(entry);
+    if (entry.live) return;
+    if (other) this.#empty();
+    this.#note(entry, verdict);
   }
 
   /** The classes that are offered for an image: its candidates, best first, then others. */
@@ -89,7 +91,7 @@ export class Correct {
       const { class: taught, examples, change } = await enroll(label, entry.file, entry.part);
       const has = t("correct.has", { label: taught.label, n: taught.examples });
       const key = examples[0].duplicate_of ? "correct.known" : "correct.added";
-      this.#write(entry, { text: t(key, { label: taught.label, has }) });
+      this.#write(entry, { text: t(key, { label: taught.label, has }), label: taught.label, isNew: true });
       entry.taught = taught.label;
       this.#release();
       await this.#changed({ what: t("correct.done", { label: taught.label }), changes: [change] });
@@ -103,7 +105,7 @@ export class Correct {
   async #reject(entry) {
     try {
       const { examples: [example], change } = await enrollBackground(entry.file, entry.part);
-      this.#write(entry, { text: t(example.duplicate_of ? "correct.none_known" : "correct.none_added") });
+      this.#write(entry, { text: t(example.duplicate_of ? "correct.none_known" : "correct.none_added"), isNew: true });
       this.#release();
       await this.#changed({ what: t("correct.none_done"), changes: [change] });
     } catch (problem) {
@@ -161,11 +163,8 @@ export class Correct {
   #holding() {
     const area = byId("correct");
     const hold = () => { if (this.#entry?.live) this.#hold(this.#entry); };
-    area.addEventListener("pointerenter", (event) => { if (event.pointerType === "mouse") hold(); });
-    area.addEventListener("pointerdown", hold);
-    area.addEventListener("focusin", hold);
-    area.addEventListener("pointerleave", () => { if (!area.contains(document.activeElement)) this.#release(); });
-    area.addEventListener("focusout", (event) => { if (!area.contains(event.relatedTarget) && !area.matches(":hover")) this.#release(); });
+    for (const type of ["focusin", "input"]) area.addEventListener(type, hold);
+    area.addEventListener("focusout", (event) => { if (!area.contains(event.relatedTarget)) this.#release(); });
     area.addEventListener("keydown", (event) => {
       if (event.key !== "Escape") return;
       this.#empty();
@@ -195,11 +194,16 @@ export class Correct {
     entry.note = note;
     // Another image may be selected meanwhile; its own note stays.
     if (entry === this.#entry || entry.live) this.#note(entry);
+    clearTimeout(this.#fading);
+    if (entry.live) this.#fading = setTimeout(() => this.#note(null), NOTE_MS);
   }
 
-  #note(entry) {
+  /** Shows what was done about an image, and that it was not enough if its `verdict` is another one still. */
+  #note(entry, verdict) {
     const note = entry?.note;
-    say(byId("note-text"), note?.text);
+    const { label } = note ?? {};
+    const isStill = label && verdict && !verdict.labels.includes(label);
+    say(byId("note-text"), isStill ? `${note.text} ${t("correct.still", { label })}` : note?.text);
     byId("note-text").classList.toggle("bad", Boolean(note?.failed));
   }
 }

@@ -59,6 +59,8 @@ export class Look {
     const inOrder = selected ? [selected, ...this.#entries.filter((entry) => entry !== selected)] : this.#entries;
     for (const entry of inOrder) {
       if (round !== this.#round) return;
+      // What was done before the last change may be undone.
+      entry.note = entry.note?.isNew ? { ...entry.note, isNew: false } : null;
       await this.#ask(entry, round);
     }
   }

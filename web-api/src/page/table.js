@@ -58,7 +58,9 @@ export class Table {
     row.element.dataset.decision = error ? "failed" : verdict?.decision ?? "";
     row.answer.replaceChildren(name(error ? t("table.failed") : caption(verdict)));
     row.answer.title = error ?? "";
-    row.sure.textContent = verdict ? inPercent(certainty(result, verdict)) : "";
+    const sure = verdict && certainty(result, verdict);
+    // By a strict rate an image is unknown that is likely known.
+    row.sure.textContent = verdict?.decision === "rejected" && sure < 0.5 ? "" : inPercent(sure);
     const second = verdict && secondOf(result, verdict);
     row.second.replaceChildren(...(second ? [name(second.label), ` ${inPercent(second.probability)}`] : []));
     row.open.setAttribute("aria-label", t("table.row", { file: entry.file.name, answer: row.answer.textContent }));
@@ -78,6 +80,7 @@ export class Table {
     image.alt = "";
     image.loading = "lazy";
     image.decoding = "async";
+    image.addEventListener("error", () => image.replaceWith(make("span", "no-image", "–")));
     const open = make("button", "row-open", image);
     open.type = "button";
     open.tabIndex = -1;

@@ -35,7 +35,6 @@ export function certainty({ candidates, unknown }, { decision, labels }) {
 
 /** A probability in words and in percent. */
 export function sureness(probability) {
-  if (probability > 0.99) return t("answer.sure_most");
   const level = [[0.95, "very"], [0.8, "quite"], [0.6, "fairly"]].find(([least]) => probability >= least)?.[1] ?? "hardly";
   return t(`answer.sure_${level}`, { percent: percent(probability) });
 }
@@ -46,7 +45,11 @@ export function alike(similarity) {
   return t(`answer.alike_${level}`);
 }
 
-export const percent = (share) => (share > 0 && share < 0.005 ? "< 1 %" : `${Math.round(100 * share)} %`);
+/** A share as whole percent; one that is nearly nothing or all stays apart from them. */
+export function percent(share) {
+  if (share > 0 && share < 0.005) return "<\u00a01\u00a0%";
+  return share < 1 && share >= 0.995 ? ">\u00a099\u00a0%" : `${Math.round(100 * share)}\u00a0%`;
+}
 
 /** A rate as a number of things: "5 in 100". */
 export function oneIn(rate) {

@@ -57,6 +57,7 @@ export const words = {
   "keyboard.close": "schließen oder Auswahl aufheben",
   "keyboard.or": "oder",
   "keyboard.space": "Leertaste",
+  "keyboard.ctrl": "Strg",
   "keyboard.off": "Tasten ohne Strg sind in den Einstellungen ausgeschaltet.",
 
   "problem.unreachable": "Der Dienst antwortet nicht. Läuft er noch?",
@@ -121,6 +122,7 @@ export const words = {
   "teach.progress": "Bilder werden hinzugefügt",
   "teach.stop": "Anhalten",
   "teach.drop": "Loslassen zum Hinzufügen; ein Ordner benennt seine Klasse",
+  "teach.names_in_english": "Namen werden auf Englisch nachgeschlagen, etwa „mug“ für Becher.",
   "teach.sense": "Bedeutung des Namens:",
   "teach.name-first": "Zuerst einen Namen für die Klasse eingeben.",
   "teach.reserved": "„{label}“ kann kein Name einer Klasse sein.",
@@ -213,7 +215,6 @@ export const words = {
 
   "answer.unknown": "Das kenne ich nicht",
   "answer.either": "{label} oder {other}?",
-  "answer.sure_most": "Sehr sicher: mehr als 99 %",
   "answer.sure_very": "Sehr sicher: {percent}",
   "answer.sure_quite": "Sicher: {percent}",
   "answer.sure_fairly": "Ziemlich sicher: {percent}",
@@ -286,7 +287,7 @@ export const words = {
   "table.row": "{file}: {answer}",
   "table.as": "{file} als {label} lernen",
   "table.other": "{file} als andere Klasse lernen",
-  "table.failed": "fehlgeschlagen",
+  "table.failed": "Fehler",
   "table.no_classes": "keine Klassen",
   "table.is_unknown": "unbekannt",
   "table.progress": "{n} von {all} erkannt …",

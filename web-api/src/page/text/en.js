@@ -57,6 +57,7 @@ export const words = {
   "keyboard.close": "close, or end a selection",
   "keyboard.or": "or",
   "keyboard.space": "Space",
+  "keyboard.ctrl": "Ctrl",
   "keyboard.off": "Keys without Ctrl are switched off in the settings.",
 
   "problem.unreachable": "The service does not answer. Is it still running?",
@@ -121,6 +122,7 @@ export const words = {
   "teach.progress": "Adding images",
   "teach.stop": "Stop",
   "teach.drop": "Drop to add examples; a folder names its class",
+  "teach.names_in_english": "Names are looked up in English.",
   "teach.sense": "Meaning of the name:",
   "teach.name-first": "Enter a class name first.",
   "teach.reserved": "“{label}” cannot be a class name.",
@@ -213,7 +215,6 @@ export const words = {
 
   "answer.unknown": "I don't know this",
   "answer.either": "{label} or {other}?",
-  "answer.sure_most": "Very sure: more than 99 %",
   "answer.sure_very": "Very sure: {percent}",
   "answer.sure_quite": "Sure: {percent}",
   "answer.sure_fairly": "Fairly sure: {percent}",
