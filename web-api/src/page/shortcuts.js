@@ -59,7 +59,10 @@ export function list() {
 
 const combined = (keys) => keys.flatMap((key, i) => [i > 0 && key !== "…" && keys[i - 1] !== "…" ? " + " : " ", cap(key)]);
 
-const cap = (key) => {
-  if (key === "…") return "…";
+const isMac = /Mac|iP(hone|ad)/.test(navigator.platform);
+
+function cap(key) {
+  if (key === "…") return key;
+  if (key === "Ctrl") return make("kbd", "", isMac ? "⌘" : t("keyboard.ctrl"));
   return make("kbd", "", key === "Space" ? t("keyboard.space") : key);
-};
+}

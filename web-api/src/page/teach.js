@@ -5,7 +5,7 @@ import { byId, make, say, show, showErrors } from "./dom.js";
 import { Mark } from "./mark.js";
 import { chosen, definition, overrides, senseSelect } from "./meaning.js";
 import { findings, showFindings } from "./quality.js";
-import { t } from "./text.js";
+import { language, t } from "./text.js";
 
 const TYPING_PAUSE_MS = 300;
 const FILES = 8; // of one call, so that the progress moves
@@ -45,6 +45,7 @@ export class Teach {
   useNames(names) {
     this.#names = names;
     show(byId("teach-by-name"), names);
+    show(byId("teach-english"), names && language !== "en");
   }
 
   /** The class name in the field; null, with a message, if it is missing or reserved. */
