@@ -94,7 +94,7 @@ fn enrolls_two_classes_from_files_and_classifies_a_third_image() {
     browser.wait_for_text("#verdict", "red stripes");
     browser.choose("#look-files", &[stage.columns(6), stage.stripes(6)]);
     browser.wait_for_text("#verdict", "blue columns");
-    browser.wait_for_text("#reel", "red stripes");
+    browser.wait_for_text("#table-rows", "red stripes");
     let bars = browser.text("#bars");
     assert!(bars.starts_with("blue columns") && bars.contains("red stripes"), "{bars}");
     assert!(browser.text("#about").contains("tract"));
@@ -126,7 +126,7 @@ fn classifies_drawn_objects() {
         path
     });
     browser.choose("#look-files", &new);
-    let answers = "return [...document.querySelectorAll('#reel span')].map((e) => e.innerText)";
+    let answers = "return [...document.querySelectorAll('.row-answer')].map((e) => e.innerText)";
     browser.wait("an answer for each", || browser.run(answers) == serde_json::json!(things::NAMES));
     take_screenshots(&browser);
 }
@@ -144,6 +144,8 @@ fn a_class_from_its_name_only_can_get_another_sense() {
     browser.wait_for_text("#teach-status", "it moves a pointer");
     browser.wait_for_text("#classes", "it moves a pointer");
     browser.choose("#look-files", &[stage.stripes(0)]);
+    browser.wait_for_text("#verdict", "mouse");
+    browser.click("#why > summary");
     browser.wait_for_text("#reason", "Based on its name only: it moves a pointer");
     stage.act("mouse", "meaning");
     browser.wait_for_text(".rename", "a small rodent");
@@ -295,7 +297,7 @@ fn a_phone_needs_no_sideways_scrolling() {
     stage.teach(&long, &[stage.stripes(0)]);
     stage.teach("mug", &[stage.columns(0)]);
     browser.choose("#look-files", &[stage.stripes(0), stage.columns(0)]);
-    browser.wait_for_text("#reel", "mug");
+    browser.wait_for_text("#table-rows", "mug");
     let width =
         "return [document.documentElement.scrollWidth, document.body.scrollWidth, innerWidth]";
     assert_eq!(browser.run(width), serde_json::json!([360, 360, 360]));

@@ -174,7 +174,7 @@ fn only_a_single_image_has_parts() {
     let two = stage.file("two.png", &draw::png(side_by_side()));
     let one = stage.file("one.png", &draw::png(stripes(2)));
     browser.choose("#look-files", &[two, one]);
-    browser.wait_for_text("#reel", "stripes");
+    browser.wait_for_text("#table-rows", "stripes");
     assert!(!browser.is_shown(AREA) && !browser.is_shown("#look-crop"));
     stage.look_at_two_things();
     stage.drag_on_image("mouse", LEFT_HALF);
@@ -222,7 +222,7 @@ fn a_part_is_taught_from_an_answer() {
     stage.drag_on_image("mouse", LEFT_HALF);
     browser.wait("a part", || stage.last_crop(CLASSIFY).is_some());
     browser.wait_for_text("#verdict", "stripes");
-    browser.click("#teach-as");
+    browser.click("#teach-as-name");
     browser.press("bars");
     browser.click("#teach-as-save");
     browser.wait_for_text("#note-text", "bars has 1 example");

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod access;
+mod answer_page;
 mod archive;
 mod archive_page;
 mod attack;
@@ -21,6 +22,8 @@ mod doctor;
 mod draw;
 mod examples;
 mod exposure;
+mod first_page;
+mod frame_page;
 mod galleries;
 mod galleries_page;
 mod guide_examples;
@@ -41,6 +44,7 @@ mod names;
 mod openapi;
 mod operations;
 mod overload;
+mod page_accessible;
 mod process;
 mod proxy;
 mod quality;

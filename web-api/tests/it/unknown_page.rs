@@ -16,7 +16,7 @@ const BACKGROUND: &str = "/v1/galleries/default/background/examples";
 const UNKNOWN: &str = "I don't know this";
 
 /// The page of a service that knows stripes and columns, and rejects other images.
-fn taught(test: &str) -> Option<Stage> {
+pub(crate) fn taught(test: &str) -> Option<Stage> {
     let stage = Stage::with(test, || {
         let service = Service::rejecting();
         for shift in [0, 4] {
@@ -30,22 +30,24 @@ fn taught(test: &str) -> Option<Stage> {
 }
 
 impl Stage {
-    fn drawn(&self, name: &str, image: image::RgbImage) -> PathBuf {
+    pub(crate) fn drawn(&self, name: &str, image: image::RgbImage) -> PathBuf {
         self.file(&format!("{name}.png"), &draw::png(image))
     }
 
-    fn look_at(&self, images: &[(&str, image::RgbImage)]) {
+    pub(crate) fn look_at(&self, images: &[(&str, image::RgbImage)]) {
         let files: Vec<_> =
             images.iter().map(|(name, image)| self.drawn(name, image.clone())).collect();
         self.browser.choose("#look-files", &files);
     }
 
-    fn captions(&self) -> Value {
-        self.browser
-            .run("return [...document.querySelectorAll('#reel span')].map((e) => e.innerText)")
+    /// The answers of the table, from above.
+    pub(crate) fn captions(&self) -> Value {
+        let answers =
+            "return [...document.querySelectorAll('.row-answer')].map((e) => e.innerText)";
+        self.browser.run(answers)
     }
 
-    fn wait_for_captions(&self, expected: &[&str]) {
+    pub(crate) fn wait_for_captions(&self, expected: &[&str]) {
         self.browser
             .wait(&format!("the captions {expected:?}"), || self.captions() == json!(expected));
     }
@@ -62,15 +64,16 @@ fn an_unknown_image_is_answered_with_no_class() {
     assert!(browser.text("#bars").starts_with("stripes"));
     assert_eq!(browser.run("return document.querySelectorAll('.bar.named').length"), 0);
     assert!(!browser.is_shown("#reason"), "{}", browser.text("#reason"));
-    assert!(browser.text("#familiar-words").contains("the mark is at 5 in 100"));
-    let reaches = "const style = (id) => document.getElementById(id).style; \
-        return parseFloat(style('familiar-fill').width) \
-            >= parseFloat(style('familiar-mark').insetInlineStart)";
+    browser.click("#why > summary");
+    browser.wait_for_text("#familiar-words", "the mark is at 5 in 100");
+    let reaches = "const at = (css, side) => \
+            parseFloat(document.querySelector(`#bars li:first-child ${css}`).style[side]); \
+        return at('.bar-fill', 'width') >= at('.bar-mark', 'insetInlineStart')";
     assert_eq!(browser.run(reaches), false);
 
-    browser.click("#reel li:nth-child(2) button");
+    browser.click("#table-rows tr:nth-child(2) button");
     browser.wait_for_text("#verdict", "stripes");
-    assert!(browser.text("#sure").contains("% sure"));
+    assert!(browser.text("#sure").contains("ure: "), "{}", browser.text("#sure"));
     assert_eq!(browser.run("return document.querySelectorAll('.bar.named').length"), 1);
     assert_eq!(browser.run(reaches), true);
     assert_eq!(browser.complaints(), [""; 0]);
@@ -93,21 +96,18 @@ fn an_unknown_image_is_taught_by_keyboard() {
     let browser = &stage.browser;
     stage.look_at(&[("white", unknown())]);
     browser.wait_for_text("#verdict", UNKNOWN);
-    browser.tab_to("teach-as");
-    browser.press(ENTER);
-    assert_eq!(browser.focused(), "teach-as-name");
+    assert_eq!(browser.text("#correct-title"), "Teach it as …");
+    browser.tab_to("teach-as-name");
     browser.press(ENTER);
     browser.wait_for_text("#teach-as-error", "Enter a class name first");
     browser.press(ESCAPE);
-    assert_eq!(browser.focused(), "teach-as");
-    assert!(!browser.is_shown("#teach-as-form"));
+    browser.wait("the error to go", || !browser.is_shown("#teach-as-error"));
 
-    browser.press(ENTER);
     browser.press("paper");
     browser.press(ENTER);
     browser.wait_for_text("#verdict", "paper");
     browser.wait_for_text("#note-text", "paper has 1 example");
-    assert_eq!(browser.focused(), "teach-as");
+    assert_eq!(browser.focused(), "teach-as-name");
     stage.wait_for_labels(&["columns", "paper", "stripes"]);
     assert_eq!(browser.complaints(), [""; 0]);
 }
@@ -118,11 +118,14 @@ fn a_wrong_answer_is_corrected_with_one_click_on_a_class() {
     let browser = &stage.browser;
     stage.look_at(&[("stripes", stripes(2))]);
     browser.wait_for_text("#verdict", "stripes");
-    browser.click("#teach-as");
-    assert_eq!(browser.text("#teach-as-known"), "columns", "the answer itself is not offered");
+    assert_eq!(browser.text("#correct-title"), "Wrong? It is …");
+    assert_eq!(browser.text("#teach-as-known bdi"), "columns", "the answer itself is not offered");
     browser.click("[aria-label='Teach it as columns']");
     browser.wait_for_text("#note-text", "columns has 3 examples");
     assert_eq!(stage.service.known()[0], ("columns".to_owned(), 3));
+    browser.click("#done-button");
+    browser.wait("the undo", || stage.service.known()[0] == ("columns".to_owned(), 2));
+    browser.wait("the note to go", || !browser.is_shown("#note-text"));
 }
 
 #[test]
@@ -139,14 +142,12 @@ fn an_image_is_made_one_of_none_of_these_and_back() {
     stage.wait_for_captions(&["unknown", "unknown"]);
     assert!(browser.text("#sure").contains("more like one of “None of these” than like stripes"));
 
-    browser.click("#reel li:nth-child(2) button");
-    assert!(!browser.is_shown("#undo"), "the note is about the other image");
-    browser.click("#reel li:nth-child(1) button");
-    browser.click("#undo");
-    browser.wait_for_text("#note-text", "Removed");
+    browser.click("#table-rows tr:nth-child(2) button");
+    assert!(!browser.is_shown("#note-text"), "the note is about the other image");
+    browser.click("#table-rows tr:nth-child(1) button");
+    browser.click("#done-button");
     browser.wait_for_text("#none-count", "0 examples");
     assert_eq!(stage.service.get(BACKGROUND).ok()["examples"], json!([]));
-    assert_eq!(browser.focused(), "none-of-these");
     stage.wait_for_captions(&["stripes", "unknown"]);
     assert_eq!(browser.complaints(), [""; 0]);
 }
@@ -174,7 +175,10 @@ fn the_rate_is_tried_on_the_shown_images_and_saved() {
     stage.look_at(&[("checks", checks()), ("half", half_and_half()), ("stripes", stripes(2))]);
     browser.wait("all answers", || stage.captions()[2] == "stripes");
     assert_eq!(stage.captions()[0], "unknown");
-    browser.wait_for_text("#rate-words", "5 in 100 unknown things through, and keeps about 100");
+    browser.wait_for_text(
+        "#rate-words",
+        "5 in 100 unknown things are taken for a class, and about 100",
+    );
 
     // While the slider moves, nothing is asked and nothing is saved.
     let moved = "const slider = document.getElementById('rate-slider'); slider.value = 20; \
@@ -218,7 +222,8 @@ fn with_one_class_the_page_says_why_no_rate_is_stated() {
     browser.wait_for_text("#rate-why", "the gallery has one class");
     stage.look_at(&[("checks", checks())]);
     browser.wait_for_text("#verdict", UNKNOWN);
-    assert!(browser.text("#familiar-words").contains("No rate can be stated"));
+    browser.click("#why > summary");
+    browser.wait_for_text("#familiar-words", "No rate can be stated");
     stage.teach("blue columns", &[stage.drawn("columns", columns(0))]);
     browser.wait("the reason to go", || !browser.is_shown("#rate-why"));
 }
@@ -235,16 +240,15 @@ fn the_live_camera_shows_no_class_for_an_unknown_image() {
     );
     browser.click("#camera-toggle");
     browser.wait_for_text("#verdict", UNKNOWN);
-    browser.click("#teach-as");
+    browser.click("#teach-as-name");
     browser.press("test image");
     assert_eq!(browser.run("return [...window.verdicts]"), json!([UNKNOWN]));
     browser.press(ENTER);
     browser.wait_for_text("#verdict", "test image");
     browser.click("#none-of-these");
     browser.wait_for_text("#note-text", "Added to “None of these”");
-    browser.click("#undo");
-    browser.wait_for_text("#note-text", "Removed");
-    assert_eq!(stage.service.get(GALLERY).ok()["background_examples"], 0);
+    browser.click("#done-button");
+    browser.wait("the undo", || stage.service.get(GALLERY).ok()["background_examples"] == 0);
     browser.click("#camera-toggle");
     browser.wait_for_text("#answer", "The result appears here");
     assert_eq!(browser.complaints(), [""; 0]);
@@ -259,7 +263,6 @@ fn an_answer_and_its_form_fit_a_phone() {
     stage.service.enroll(&long, &draw::png(checks())).ok();
     stage.look_at(&[("white", unknown()), ("half", half_and_half())]);
     browser.wait_for_text("#verdict", UNKNOWN);
-    browser.click("#teach-as");
     let width = "return [document.documentElement.scrollWidth, innerWidth]";
     assert_eq!(browser.run(width), json!([360, 360]));
     let small = "return [...document.querySelectorAll('.button, #rate-slider')] \
@@ -274,11 +277,11 @@ fn without_a_decision_the_page_offers_none_of_it() {
     stage.teach("mug", &[stage.drawn("stripes", stripes(0))]);
     stage.look_at(&[("white", unknown())]);
     browser.wait_for_text("#verdict", "mug");
-    for hidden in ["#rate", "#familiar", "#none", "#none-of-these"] {
+    for hidden in ["#rate", "#familiar-words", "#none", "#none-of-these"] {
         assert!(!browser.is_shown(hidden), "{hidden}");
     }
     assert!(browser.text("#about-unknown").contains("no decision"));
-    browser.click("#teach-as");
+    browser.click("#teach-as-name");
     browser.press("paper");
     browser.press(ENTER);
     browser.wait_for_text("#verdict", "paper");
