@@ -46,7 +46,7 @@ pub fn app(state: Arc<AppState>) -> Router {
     openapi::set_base_path(&mut description, state.config.base_path.as_str());
     calls
         .route("/", get(page::index))
-        .route("/page/{file}", get(page::file))
+        .route("/page/{*file}", get(page::file))
         .fallback(async || StatusCode::NOT_FOUND)
         .layer(Extension(openapi::Document::of(description)))
         // `http::body` limits bodies by the configured number of bytes.

@@ -4,6 +4,7 @@ use crate::browser::Stage;
 use crate::draw;
 use crate::images::stripes;
 use crate::service::Service;
+use crate::webdriver::Browser;
 
 #[test]
 fn a_gallery_is_imported_from_a_file_and_the_link_exports_it() {
@@ -14,6 +15,7 @@ fn a_gallery_is_imported_from_a_file_and_the_link_exports_it() {
     let Some(stage) = Stage::set("a file of a gallery on the page") else { return };
     let browser = &stage.browser;
     let file = stage.file("things.handful", &exported);
+    browser.click("#galleries-open");
     browser.choose("#import-file", std::slice::from_ref(&file));
     browser.wait("the question", || browser.is_shown("#confirm-yes"));
     browser.click("#confirm-yes");
@@ -23,7 +25,8 @@ fn a_gallery_is_imported_from_a_file_and_the_link_exports_it() {
     assert_eq!(browser.run(link), "/v1/galleries/default/export");
     assert_eq!(stage.service.get("/v1/galleries/default/export").body, exported);
 
-    browser.wait_for_text("#done-text", "Imported.");
+    // The bar is in the dialog, which takes all clicks.
+    browser.wait_for_text("#done-text", "Imported 1 example with 1 image.");
     browser.click("#done-button");
     stage.wait_for_labels(&[]);
     browser.wait_for_text("#done-button", "Redo");
@@ -42,4 +45,42 @@ fn a_gallery_is_imported_from_a_file_and_the_link_exports_it() {
     browser.wait("the question", || browser.is_shown("#confirm-yes"));
     browser.click("#confirm-yes");
     browser.wait("the error", || browser.text("#import-error").contains("nothing was imported"));
+}
+
+/// Drops the file of the gallery `other` on an element.
+fn drop_gallery(browser: &Browser, css: &str) {
+    browser.run(&format!(
+        "return (async () => {{ \
+            const answer = await fetch('v1/galleries/other/export'); \
+            const file = new File([await answer.blob()], 'things.handful'); \
+            const dataTransfer = new DataTransfer(); \
+            dataTransfer.items.add(file); \
+            const init = {{ bubbles: true, cancelable: true, dataTransfer }}; \
+            document.querySelector('{css}').dispatchEvent(new DragEvent('drop', init)); \
+        }})()"
+    ));
+}
+
+#[test]
+fn a_file_of_a_gallery_is_imported_wherever_it_is_dropped() {
+    let Some(stage) = Stage::set("dropping a gallery on the page") else { return };
+    let browser = &stage.browser;
+    stage.service.put("/v1/galleries/other", "").ok();
+    let other = "/v1/galleries/other/classes/mug/examples?create=true";
+    stage.service.post(other, &draw::png(stripes(0))).ok();
+    drop_gallery(browser, "#stage");
+    browser.wait_for_text("#confirm-text", "“things.handful” is joined with the gallery “default”");
+    browser.click("#confirm-no");
+    browser.wait("the question to close", || !browser.is_shown("#confirm-yes"));
+    assert_eq!(stage.labels(), [""; 0]);
+    assert!(!browser.is_shown("#look-error"), "it is no image");
+
+    drop_gallery(browser, "footer");
+    browser.wait("the question", || browser.is_shown("#confirm-yes"));
+    browser.click("#confirm-yes");
+    browser.wait_for_text("#done-text", "Imported 1 example with 1 image.");
+    stage.wait_for_labels(&["mug"]);
+    browser.click("#done-button");
+    stage.wait_for_labels(&[]);
+    assert_eq!(browser.complaints(), [""; 0]);
 }

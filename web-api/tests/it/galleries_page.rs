@@ -2,6 +2,7 @@
 
 use crate::browser::Stage;
 
+const OPEN: &str = "#galleries-open";
 const RENAME: &str = "#gallery-rename";
 const NAME: &str = "#gallery-name";
 const SUBMIT: &str = "#gallery-submit";
@@ -20,11 +21,14 @@ fn wait_for(stage: &Stage, gallery: &str) {
 fn a_gallery_is_created_and_renamed() {
     let Some(stage) = Stage::set("galleries on the page") else { return };
     let browser = &stage.browser;
+    browser.click(OPEN);
     assert!(!browser.is_shown(RENAME), "`default` keeps its name");
     browser.click("#gallery-new");
     browser.type_into(NAME, "line 2");
     browser.click(SUBMIT);
     wait_for(&stage, "line 2");
+    browser.wait("the dialog to close", || browser.focused() == "galleries-open");
+    browser.click(OPEN);
     browser.wait("the button", || browser.is_shown(RENAME));
     browser.click(RENAME);
     let value = "return document.querySelector('#gallery-name').value";
@@ -49,11 +53,13 @@ fn a_deleted_gallery_is_restored_from_the_list() {
     stage.service.put("/v1/galleries/line", "").ok();
     stage.service.delete("/v1/galleries/line").ok();
     stage.open();
+    browser.click(OPEN);
     browser.wait("the list", || browser.is_shown(DELETED));
     browser.click("#gallery-deleted > summary");
     browser.wait_for_text("#gallery-deleted-list", "kept until");
     browser.click("#gallery-deleted-list button");
     wait_for(&stage, "line");
+    browser.click(OPEN);
     browser.wait("the list to go", || !browser.is_shown(DELETED));
     assert_eq!(browser.text("#gallery-error"), "");
 }
@@ -67,11 +73,35 @@ fn the_list_of_deleted_galleries_says_that_there_are_more() {
         stage.service.delete("/v1/galleries/line").ok();
     }
     stage.open();
+    browser.click(OPEN);
     browser.wait("the list", || browser.is_shown(DELETED));
     browser.click("#gallery-deleted > summary");
     browser.wait_for_text("#gallery-deleted-more", "only the last 100 are listed");
     browser.click("#gallery-deleted-list button");
     wait_for(&stage, "line");
+    browser.click(OPEN);
     browser.wait("the note to go", || !browser.is_shown("#gallery-deleted-more"));
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
+#[test]
+fn a_gallery_that_is_deleted_comes_back_from_the_bar() {
+    let Some(stage) = Stage::set("deleting a gallery on the page") else { return };
+    let browser = &stage.browser;
+    browser.click(OPEN);
+    browser.click("#gallery-new");
+    browser.type_into(NAME, "line");
+    browser.click(SUBMIT);
+    wait_for(&stage, "line");
+    browser.click(OPEN);
+    browser.wait("the button", || browser.is_shown("#gallery-delete"));
+    browser.click("#gallery-delete");
+    browser.wait_for_text("#confirm-text", "“line” is deleted");
+    browser.click("#confirm-yes");
+    browser.wait_for_text("#done-text", "Deleted the gallery “line”.");
+    wait_for(&stage, "default");
+    browser.click("#done-button");
+    wait_for(&stage, "line");
+    browser.wait_for_text("#done-text", "Undone: Deleted the gallery “line”.");
     assert_eq!(browser.complaints(), [""; 0]);
 }

@@ -3,7 +3,8 @@
 //! `onnx` checks what export writes, `onnxruntime` runs it and brings the library that edge's
 //! ONNX Runtime tests load, `numpy` compares numbers. `openapi-spec-validator` and `schemathesis`
 //! check the document of the HTTP API, and the service by it. `tritonclient` is a client of the
-//! Open Inference Protocol. `pillow` decodes images as ours do.
+//! Open Inference Protocol. `pillow` decodes images as ours do. `axe-playwright-python` brings the
+//! script axe, which checks in a browser that the page is accessible.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -21,6 +22,8 @@ const PACKAGES: [&str; 7] = [
     "schemathesis==4.32.5",
     "tritonclient[http]==2.73.0",
 ];
+/// Packages of which only their own files are used: what they depend on is not installed.
+const WITHOUT_DEPENDENCIES: [&str; 1] = ["axe-playwright-python==0.1.8"];
 const SIZE: &str = "about 105 MB to download, 340 MB on disk";
 const APT: &str = "on Debian or Ubuntu: apt install python3 python3-venv";
 
@@ -39,24 +42,31 @@ pub(super) fn make(venv: &Path) -> Result<PathBuf> {
     }
     // A missing or old interpreter would fail later, with a less useful message.
     check_python()?;
-    println!("setup: .venv: installing {} with pip ({SIZE})", PACKAGES.join(", "));
+    println!("setup: .venv: installing {} with pip ({SIZE})", all().join(", "));
     process::advise(process::run(Command::new("python3").args(["-m", "venv"]).arg(venv)), APT)?;
-    // Wheels only: a source package would need compilers that this machine may lack.
-    let mut pip = Command::new(&python);
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
-        .args(["--only-binary=:all:"])
-        .args(PACKAGES);
-    process::advise(
-        process::run(&mut pip),
-        "is the network there? `cargo xtask setup` tries again",
-    )?;
+    install(&python, &PACKAGES)?;
+    install(&python, &[&["--no-deps"][..], &WITHOUT_DEPENDENCIES].concat())?;
     ensure!(is_current(&python), "{} is not usable; remove it and run again", venv.display());
     Ok(python)
 }
 
+/// All packages that are installed by name.
+fn all() -> Vec<&'static str> {
+    [&PACKAGES[..], &WITHOUT_DEPENDENCIES].concat()
+}
+
+fn install(python: &Path, what: &[&str]) -> Result<()> {
+    // Wheels only: a source package would need compilers that this machine may lack.
+    let mut pip = Command::new(python);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+        .args(["--only-binary=:all:"])
+        .args(what);
+    process::advise(process::run(&mut pip), "is the network there? `cargo xtask setup` tries again")
+}
+
 fn is_current(python: &Path) -> bool {
     let mut check = Command::new(python);
-    check.args(["-c", CHECK]).args(PACKAGES).stdin(Stdio::null()).stderr(Stdio::null());
+    check.args(["-c", CHECK]).args(all()).stdin(Stdio::null()).stderr(Stdio::null());
     check.status().is_ok_and(|status| status.success())
 }
 
