@@ -9,7 +9,7 @@ import { Tray } from "./tray.js";
 const IMAGES = 15; // of one series
 const SPAN_MS = 4000;
 const PAUSE_MS = SPAN_MS / (IMAGES - 1);
-const PRESS = 2; // as many images, about half a second, are no series yet
+const PRESS_MS = 500; // shorter is no series
 
 // Where the space bar has a meaning of its own.
 const CONTROLS = "a, button, input, select, summary, textarea, [role=application], [tabindex='0']";
@@ -23,6 +23,7 @@ export class Burst {
   #ring = make("span", "ring");
   #words = make("span");
   #held = false;
+  #released = 0; // when it was no longer held
   #taking = null; // the series that is being taken
   #pressed = false; // whether the click that follows was handled as a press
 
@@ -115,6 +116,7 @@ export class Burst {
   }
 
   #release() {
+    if (this.#held) this.#released = performance.now();
     this.#held = false;
   }
 
@@ -129,7 +131,7 @@ export class Burst {
       await this.#until(began + shots.length * PAUSE_MS);
     } while (this.#held && shots.length < IMAGES);
     this.#count(0);
-    await this.#took(shots);
+    await this.#took(shots, !this.#held && this.#released - began < PRESS_MS);
   }
 
   /** Waits, but not longer than the button is held. */
@@ -137,9 +139,9 @@ export class Burst {
     while (this.#held && performance.now() < time) await new Promise(requestAnimationFrame);
   }
 
-  async #took(shots) {
+  async #took(shots, isPress) {
     // Of a press one image is added at once: it was looked at while it was taken.
-    if (shots.length > 0 && shots.length <= PRESS && this.#tray.isEmpty) this.#teach.add(shots.slice(0, 1));
+    if (shots.length > 0 && isPress && this.#tray.isEmpty) this.#teach.add(shots.slice(0, 1));
     else if (shots.length > 0) this.#tray.put(await Promise.all(shots.map(measured)));
   }
 }
